@@ -1,0 +1,76 @@
+/** A file that is staged to nodes: where it lies here (absolute) and its path in the working directory of an attempt. */
+export interface StagedFile {
+  source: string;
+  path: string;
+}
+
+/** How a program starts. `script`: `prefix` (interpreter words; "{python}" stands for the node's python) + script path. */
+export type Program = { kind: "script"; script: StagedFile; prefix: string[] } | { kind: "command"; command: string[] };
+
+/** What one chunk runs, with everything resolved but `{gpu}` and `{out}`, which only a slot knows. */
+export interface Work {
+  program: Program;
+  /** Pieces that `render(args, {gpu, out})` of executor/job/template.ts joins; literal text is never expanded again. */
+  args: Template[];
+  inputs: StagedFile[];
+  /** Relative paths under the working directory of the attempt, which is also `{out}`. */
+  outputs: string[];
+  env: Record<string, string>;
+  /** Seconds; undefined = none. */
+  timeout?: number;
+}
+
+/** Text with the placeholders still to be filled, e.g. ["--seed=", {name: "gpu"}]. */
+export type Template = (string | { name: string })[];
+
+/** The piece that is dispatched: units [start, end) of the job. Its id is a safe file name and unique in the job. */
+export interface Chunk {
+  id: string;
+  start: bigint;
+  end: bigint;
+  /** A GPU index it is pinned to. */
+  gpu?: number;
+  work: Work;
+}
+
+export interface Needs {
+  vendor?: "amd" | "nvidia" | "none";
+  model?: string;
+  /** Bytes. */
+  vram?: number;
+  /** Bytes of host memory of one chunk. */
+  memory?: number;
+  /** Names, tags or globs; undefined = any node. */
+  nodes?: string[];
+  playbooks: string[];
+}
+
+/**
+ * A job, loaded and checked. Whatever its kind, it is a space of `units` numbered from `first`: seeds of a range, tasks in
+ * file order, combinations of a matrix. Chunks are made when they are needed, so a space of 2^64 costs nothing.
+ */
+export interface Job {
+  name: string;
+  /** Absolute path of the job file, and its folder. */
+  file: string;
+  folder: string;
+  kind: "range" | "tasks" | "matrix";
+  first: bigint;
+  units: bigint;
+  /** Units a chunk: undefined = always one (tasks, matrix). */
+  sizing?: { base: number; min: number; max: number };
+  /** The chunk of the units [start, end). Pure. For tasks and matrix end = start + 1. */
+  chunk(start: bigint, end: bigint): Chunk;
+  /** The inverse of ids: the first unit of the chunk called `id`, for putting results in order. */
+  startOf(id: string): bigint;
+  /** Every file that any chunk stages, for the check that inputs have not changed between runs. */
+  stagedFiles(): Iterable<StagedFile>;
+  needs: Needs;
+  params: Record<string, string | number | bigint | boolean>;
+  retry: { attempts: number; backoff: number };
+  priority: number;
+  aggregate?: { from: string; as: "array" | "lines" | "concat"; to: string };
+  collect: "files" | "lines";
+  /** Text that is equal for two jobs that would compute the same; what differs is told from it when a run directory is met again. */
+  identity: string;
+}

@@ -1,0 +1,100 @@
+/**
+ * What coordinator and agent say to each other: one JSON object a line, over the agent's stdin and stdout.
+ * templates/agent.py is the other side. Times are seconds, sizes bytes.
+ */
+
+/** A slot of the node as the agent sees it; `env` binds the GPU, `lock` names it for the kernel lock (none for CPU slots). */
+export interface SlotSetup {
+  slot: number;
+  env: Record<string, string>;
+  lock?: string;
+}
+
+/** What many attempts have in common. `files`: path in the working directory -> SHA-256 and mode of the staged copy. */
+export interface Spec {
+  /** Leading words of the command line; "{python}" has been replaced. A staged script stands here as its relative path. */
+  argv: string[];
+  env: Record<string, string>;
+  files: [path: string, sha256: string, mode: number][];
+  outputs: string[];
+  timeout?: number;
+}
+
+export type ToAgent =
+  /** First line. `inline`: files up to this size ride on the channel; `log`: bytes kept of each of stdout and stderr. */
+  | {
+      op: "open";
+      run: string;
+      session: number;
+      lease: number;
+      max?: number;
+      env: Record<string, string>;
+      slots: SlotSetup[];
+      inline: number;
+      log: number;
+    }
+  | { op: "spec"; id: string; spec: Spec }
+  | { op: "start"; id: string; chunk: string; slot: number; spec: string | Spec; args: string[] }
+  /** Results that are safe here: the agent deletes them. */
+  | { op: "ack"; ids: string[] }
+  /** Queued: dropped. Running: TERM, then KILL. A `done` with canceled: true follows for each that was known. */
+  | { op: "cancel"; ids: string[] }
+  /** Everything killed, the run's folder on the node deleted, the agent gone; answered by `bye`. */
+  | { op: "stop" };
+
+export interface FileReport {
+  path: string;
+  size: number;
+  sha256: string;
+  /** base64, for small files. */
+  data?: string;
+}
+
+/** A log: its full size on the node, and its content in base64 where it is small. */
+export interface LogReport {
+  size: number;
+  data?: string;
+}
+
+export interface Done {
+  ev: "done";
+  id: string;
+  chunk: string;
+  slot: number;
+  exit: number | null;
+  signal: number | null;
+  timeout: boolean;
+  canceled: boolean;
+  seconds: number;
+  /** Peak resident bytes of the largest process. */
+  rss: number;
+  outputs: FileReport[];
+  /** Declared outputs that are not there, or are not regular files of the attempt's own folder. */
+  missing: string[];
+  stdout: LogReport;
+  stderr: LogReport;
+  /** Last lines of stderr, at most 2 KiB. */
+  tail: string;
+  /** Why it could not be run at all (no space, no such program, ...). */
+  error?: string;
+}
+
+export type FromAgent =
+  /** First line. `root`: absolute folder of the run on the node. `held`: attempts not yet acknowledged, finished or not. */
+  | {
+      ev: "hello";
+      muster: 1;
+      boot: string;
+      pid: number;
+      started: number;
+      root: string;
+      held: { id: string; chunk: string; slot: number; state: "queued" | "running" | "done" }[];
+    }
+  | Done
+  | { ev: "started"; id: string }
+  /** A slot whose GPU another run holds, and again (`holder` absent) when it is free. */
+  | { ev: "slot"; slot: number; holder?: string }
+  /** A slot that cannot be used any more, e.g. a process that does not die. */
+  | { ev: "broken"; slot: number; reason: string }
+  | { ev: "bye" }
+  | { ev: "problem"; message: string };
