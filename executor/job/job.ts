@@ -61,8 +61,11 @@ export interface Job {
   sizing?: { base: number; min: number; max: number };
   /** The chunk of the units [start, end). Pure. For tasks and matrix end = start + 1. */
   chunk(start: bigint, end: bigint): Chunk;
-  /** The inverse of ids: the first unit of the chunk called `id`, for putting results in order. */
-  startOf(id: string): bigint;
+  /**
+   * The inverse of ids: the units [start, end) of the chunk called `id`, for putting results in order and for taking over
+   * what a node still runs. Ids may come from a node: undefined for anything that is not an id of this job.
+   */
+  unitsOf(id: string): [start: bigint, end: bigint] | undefined;
   /** Every file that any chunk stages, for the check that inputs have not changed between runs. */
   stagedFiles(): Iterable<StagedFile>;
   needs: Needs;

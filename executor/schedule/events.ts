@@ -1,0 +1,66 @@
+import type { Chunk } from "../job/job.js";
+
+/** What runs one chunk at a time: a GPU of a node (`gpu` is its index), or a CPU slot. */
+export interface Slot {
+  node: string;
+  slot: number;
+  gpu?: number;
+  /** Units a second, a first guess; undefined = unknown. */
+  rate?: number;
+}
+
+/** One execution of a chunk on a slot. `number` counts the tries of the chunk from 1. */
+export interface Attempt {
+  id: string;
+  number: number;
+  chunk: Chunk;
+  node: string;
+  slot: number;
+}
+
+/** An attempt that an agent still holds when a coordinator (re)attaches; `start`/`end` are its chunk's units. */
+export interface Held {
+  id: string;
+  chunk: string;
+  slot: number;
+}
+
+/** Why an attempt failed. */
+export interface Failure {
+  chunk: string;
+  node: string;
+  slot: number;
+  attempt: number;
+  exit: number | null;
+  signal: number | null;
+  reason: string;
+  /** Last lines of stderr. */
+  stderr: string;
+}
+
+export type Event =
+  | { type: "joined"; node: string; slots: Slot[]; limit: number; held: Held[] }
+  /** Its connection went: no new chunks, but nothing is given to others yet. */
+  | { type: "silent"; node: string }
+  /** Its work is lost or given up: everything it held is queued again. */
+  | { type: "gone"; node: string }
+  /** A slot that cannot be used now (held by another run, or broken), and again when it can. */
+  | { type: "slot"; node: string; slot: number; usable: boolean }
+  /** An attempt ended well; its slot is free, its result is still on the node. */
+  | { type: "ran"; attempt: string; seconds: number }
+  | { type: "committed"; attempt: string }
+  | { type: "failed"; attempt: string; failure: Failure }
+  /** An attempt that went for no fault of its chunk (cancelled, its agent killed): queued again, no try used up. */
+  | { type: "lost"; attempt: string }
+  /** All nodes have answered or have failed to: work may be given out (or failed, when nobody can do it). */
+  | { type: "settled" }
+  | { type: "time" };
+
+export type Instruction =
+  | { do: "start"; attempt: Attempt }
+  /** An attempt of a chunk that somebody else has or had: its result will not be taken. */
+  | { do: "drop"; node: string; id: string }
+  | { do: "give-up"; failure: Failure }
+  | { do: "wake"; at: number }
+  /** Nothing is left to do and nothing is under way. */
+  | { do: "end" };
