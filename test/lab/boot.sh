@@ -1,0 +1,107 @@
+#!/bin/bash
+# First process of a lab node: builds the node's own machine from the coordinator's root and stays as its init.
+# Runs in fresh mount, uts, ipc and pid namespaces. Takes:
+#   NODE_DISK  folder on a tmpfs: upper/ work/ (the disk, kept over power cycles) and root/ (where it is mounted)
+#   NODE_NAME  host name          NODE_BOOT_ID  this boot's id          NODE_HIDE  folders to cover, one a line
+#   NODE_KERNEL  lines `module/parameter value`                         NODE_CARDS  lines `pci-address vendor device bytes`
+set -euo pipefail
+
+# /proc is still the coordinator's, so this is the pid by which others know this process.
+read -r pid _ </proc/self/stat
+
+root=$NODE_DISK/root
+mkdir -p "$NODE_DISK"/{upper,work,root,home}
+mount -t overlay overlay -o "lowerdir=/,upperdir=$NODE_DISK/upper,workdir=$NODE_DISK/work" "$root"
+
+covered() { mount -t tmpfs -o "mode=$2" tmpfs "$root$1"; }
+
+hide_folders() {
+  while IFS= read -r folder; do
+    [[ -n $folder && -d $root$folder ]] || continue
+    mount -t tmpfs -o ro,size=4k tmpfs "$root$folder"
+  done <<<"$NODE_HIDE"
+}
+
+mount_proc() {
+  mount -t proc proc "$root/proc"
+  echo "$NODE_BOOT_ID" >"$NODE_DISK/boot_id"
+  mount --bind "$NODE_DISK/boot_id" "$root/proc/sys/kernel/random/boot_id"
+}
+
+mount_dev() {
+  covered /dev 755
+  mknod -m 666 "$root/dev/null" c 1 3
+  mknod -m 666 "$root/dev/zero" c 1 5
+  mknod -m 666 "$root/dev/full" c 1 7
+  mknod -m 666 "$root/dev/random" c 1 8
+  mknod -m 666 "$root/dev/urandom" c 1 9
+  mknod -m 666 "$root/dev/tty" c 5 0
+  ln -s /proc/self/fd "$root/dev/fd"
+  ln -s fd/0 "$root/dev/stdin"
+  ln -s fd/1 "$root/dev/stdout"
+  ln -s fd/2 "$root/dev/stderr"
+  mkdir "$root/dev/pts" "$root/dev/shm"
+  mount -t devpts -o newinstance,ptmxmode=666 devpts "$root/dev/pts"
+  ln -s pts/ptmx "$root/dev/ptmx"
+  covered /dev/shm 1777
+}
+
+# A /sys with the real processors and cgroups, and only the modules and cards that the test asked for.
+mount_sys() {
+  covered /sys 755
+  local part
+  for part in block devices/system fs kernel; do
+    [[ -d /sys/$part ]] || continue
+    mkdir -p "$root/sys/$part"
+    mount --rbind "/sys/$part" "$root/sys/$part"
+  done
+  mkdir -p "$root"/sys/{module,class/drm,bus/pci/devices}
+  while read -r parameter value; do
+    [[ -n $parameter ]] || continue
+    mkdir -p "$root/sys/module/${parameter%/*}/parameters"
+    echo "$value" >"$root/sys/module/${parameter%/*}/parameters/${parameter##*/}"
+  done <<<"$NODE_KERNEL"
+  local number=0
+  while read -r address vendor device bytes; do
+    [[ -n $address ]] || continue
+    local card=$root/sys/devices/pci0000:00/$address
+    mkdir -p "$card/drm/card$number"
+    echo "$vendor" >"$card/vendor"
+    echo "$device" >"$card/device"
+    echo 0x030000 >"$card/class"
+    printf 'PCI_CLASS=30000\nPCI_ID=%s:%s\nPCI_SLOT_NAME=%s\n' "${vendor#0x}" "${device#0x}" "$address" >"$card/uevent"
+    [[ $bytes == 0 ]] || echo "$bytes" >"$card/mem_info_vram_total"
+    ln -s "../../../$address" "$card/drm/card$number/device"
+    ln -s "../../devices/pci0000:00/$address/drm/card$number" "$root/sys/class/drm/card$number"
+    ln -s "../../../devices/pci0000:00/$address" "$root/sys/bus/pci/devices/$address"
+    number=$((number + 1))
+  done <<<"$NODE_CARDS"
+}
+
+hide_folders
+mount_proc
+mount_dev
+mount_sys
+covered /run 755
+mkdir -p "$root/run/sshd" "$root/run/lock" "$root/run/user"
+covered /tmp 1777
+mount --bind "$NODE_DISK/home" "$root/root"
+hostname "$NODE_NAME"
+
+cd "$root"
+mkdir -p .outside
+pivot_root . .outside
+cd /
+umount -l /.outside
+rmdir /.outside
+
+echo "up $pid"
+exec </dev/null >/var/log/sshd.log 2>&1
+
+# Init: sshd stands up again whenever it is stopped; bash reaps whatever is orphaned.
+exec 9<> <(:)
+while :; do
+  env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin /usr/sbin/sshd -D -e -f /etc/ssh/sshd_config 9<&- &
+  wait $! || true
+  read -rt 0.05 -u 9 || true # a pause without a process of its own
+done

@@ -1,0 +1,72 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+export interface Process {
+  pid: number;
+  parent: number;
+  /** Words of the command line; `[name]` for what has none left. */
+  argv: string[];
+}
+
+function readOr(path: string, otherwise: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return otherwise; // the process ended meanwhile, or is not ours to read
+  }
+}
+
+function pids(): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+function parentOf(pid: number): number {
+  const stat = readOr(`/proc/${pid}/stat`, "");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1] ?? 0);
+}
+
+export function processOf(pid: number): Process {
+  const argv = readOr(`/proc/${pid}/cmdline`, "").split("\0").slice(0, -1);
+  if (argv.length === 0) argv.push(`[${readOr(`/proc/${pid}/comm`, "?").trim()}]`);
+  return { pid, parent: parentOf(pid), argv };
+}
+
+/** Every process in the pid namespace of `init`, without `init` itself. Zombies count. */
+export function processesBeside(init: number): Process[] {
+  const space = namespaceOf(init);
+  if (space === undefined) return [];
+  return pids()
+    .filter((pid) => pid !== init && namespaceOf(pid) === space)
+    .map(processOf);
+}
+
+function namespaceOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Every process whose environment holds `mark` (NAME=value), which children inherit. */
+export function markedProcesses(mark: string): Process[] {
+  return pids()
+    .filter((pid) => readOr(`/proc/${pid}/environ`, "").split("\0").includes(mark))
+    .map(processOf);
+}
+
+/** Kills every process that carries `mark`; a few rounds, since they may be forking. */
+export function killMarked(mark: string): void {
+  for (let round = 0; round < 10; round++) {
+    const found = markedProcesses(mark);
+    if (found.length === 0) return;
+    for (const { pid } of found) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // ended meanwhile
+      }
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import { existsSync } from "node:fs";
+
+/** Something that a lab on this machine cannot do. Tests skip with its message. */
+export class LabCannot extends Error {
+  readonly code: "NEEDS_ROOT" | "MISSING_PROGRAM" | "NO_ADDRESS";
+
+  constructor(code: LabCannot["code"], message: string) {
+    super(message);
+    this.name = "LabCannot";
+    this.code = code;
+  }
+}
+
+/** Root builds whole machines (namespaces, own disk); anyone else gets plain sshds on high ports. */
+export type LabKind = "machines" | "plain";
+
+export function labKind(): LabKind {
+  return process.getuid?.() === 0 && process.platform === "linux" ? "machines" : "plain";
+}
+
+/** The full path of a program, or undefined. Administrators' folders count though PATH may lack them. */
+export function findProgram(name: string): string | undefined {
+  const folders = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin", "/usr/local/sbin"];
+  return folders.map((folder) => `${folder || "."}/${name}`).find((path) => existsSync(path));
+}
+
+/** What a lab of this kind needs, with the Debian package that brings it. */
+const needed: Record<LabKind, [program: string, debianPackage: string][]> = {
+  plain: [
+    ["sshd", "openssh-server"],
+    ["ssh", "openssh-client"],
+    ["ssh-keygen", "openssh-client"],
+    ["python3", "python3"],
+    ["setpriv", "util-linux"],
+  ],
+  machines: [
+    ["unshare", "util-linux"],
+    ["nsenter", "util-linux"],
+    ["mount", "mount"],
+    ["nft", "nftables"],
+  ],
+};
+
+/** Whether a lab can be started here; where not, `missing` says what to install. Use: `t.skip(missing)`. */
+export function labAvailable(): { ok: true; kind: LabKind } | { ok: false; missing: string } {
+  const kind = labKind();
+  if (process.platform !== "linux") return { ok: false, missing: "the lab needs Linux" };
+  const wanted = kind === "machines" ? [...needed.plain, ...needed.machines] : needed.plain;
+  const absent = wanted.filter(([program]) => findProgram(program) === undefined);
+  if (absent.length === 0) return { ok: true, kind };
+  const packages = [...new Set(absent.map(([, debianPackage]) => debianPackage))];
+  const names = absent.map(([program]) => program).join(", ");
+  return { ok: false, missing: `the lab needs ${names}: apt-get install ${packages.join(" ")}` };
+}
+
+/** Why this lab cannot do what only whole machines can, e.g. `wholeMachines("power cycle")`; undefined where it can. */
+export function wholeMachines(what: string): string | undefined {
+  return labKind() === "machines" ? undefined : `needs root: ${what}`;
+}
