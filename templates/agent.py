@@ -211,8 +211,8 @@ def copy_file(source, target, mode):
 class Journal:
     """done.ndjson: started attempts and results. One write and one fsync for all that ended together."""
 
-    def __init__(self):
-        self.fd = os.open("done.ndjson", os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def __init__(self, name="done.ndjson"):
+        self.fd = os.open(name, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.size = os.fstat(self.fd).st_size
         self.lines = []
         self.durable = False
@@ -241,19 +241,21 @@ class Journal:
 
     def compact(self, attempts):
         """Rewrites the file with what still counts, once it has grown well past that."""
-        live = sum(len(attempt.line or b"") for attempt in attempts)
-        if self.size < JOURNAL_SLACK + 4 * live:
+        if self.size < JOURNAL_SLACK or self.size < 4 * sum(len(attempt.line or b"") for attempt in attempts):
             return
-        fd = os.open("done.ndjson.new", os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        os.close(self.fd)
-        self.fd, self.size = fd, 0
+        fresh = Journal("done.ndjson.new")
+        os.ftruncate(fresh.fd, 0)
         for attempt in attempts:
             if attempt.line is not None:
-                self.ended(attempt)
+                fresh.ended(attempt)
             elif attempt.pid is not None:
-                self.started(attempt)
-        self.commit()
-        os.rename("done.ndjson.new", "done.ndjson")
+                fresh.started(attempt)
+        try:
+            fresh.commit()
+            os.rename("done.ndjson.new", "done.ndjson")
+            self.fd, fresh.fd, self.size = fresh.fd, self.fd, fresh.size
+        finally:
+            os.close(fresh.fd)
 
     def read(self):
         """(results, starts without a result) by id; a torn last line is passed over."""
@@ -630,9 +632,8 @@ class Agent:
             due.append(now() + 0.05)
         if self.coordinator is None:
             due.append(self.away_since + self.settings["lease"])
-        for slot in self.ready:
-            if slot.lock and not slot.lock.held:
-                due.append(slot.lock.retry)
+        if not self.full():
+            due.extend(slot.lock.retry for slot in self.ready if slot.lock and not slot.lock.held)
         return max(0.0, min(due) - now()) if due else None
 
     def watch_time(self):
@@ -736,8 +737,7 @@ class Agent:
         self.run_name = str(message["run"])
         self.settings = {name: message[name] for name in ("lease", "inline", "log")}
         self.max = message.get("max")
-        inherited = {name: value for name, value in os.environb.items() if not name.startswith(b"SSH_")}
-        self.base_env = dict(inherited, **{})
+        self.base_env = {name: value for name, value in os.environb.items() if not name.startswith(b"SSH_")}
         self.base_env.update(raw_env(message["env"]))
         self.base_env[b"MUSTER_ROOT"] = os.fsencode(self.root)
         for setup in message["slots"]:
@@ -798,8 +798,12 @@ class Agent:
         self.kill_everything()
         self.delete_root()
         self.send({"ev": "bye"})
-        os.set_blocking(self.coordinator.writer, True)
-        self.detach()
+        deadline = now() + TERM_SECONDS
+        while self.coordinator and now() < deadline:
+            self.flush()
+            if self.coordinator and not self.coordinator.unsent:
+                self.detach()
+            time.sleep(0.001)
         self.stopping = True
 
     # -- starting
@@ -810,9 +814,12 @@ class Agent:
             slot.waiting = True
             self.ready.append(slot)
 
+    def full(self):
+        return self.max is not None and len(self.active) >= self.max
+
     def start_ready(self):
         for _ in range(len(self.ready)):
-            if self.max is not None and len(self.active) >= self.max:
+            if self.full():
                 return
             slot = self.ready.popleft()
             if slot.queue and not slot.broken and not self.may_use(slot):
@@ -1038,7 +1045,11 @@ class Agent:
     def conclude_ended(self):
         ended, self.ended = self.ended, []
         for attempt in ended:
-            big = self.collect(attempt)
+            try:
+                big = self.collect(attempt)
+            except OSError as error:
+                self.report(attempt, explain(error, "the outputs could not be read"))
+                continue
             if not big:
                 self.report(attempt)
                 continue
@@ -1074,6 +1085,14 @@ class Agent:
     def report(self, attempt, error=None):
         message = attempt.done(error)
         self.cap_logs(attempt)
+        try:
+            self.report_logs(attempt, message)
+        except OSError as problem:
+            message.setdefault("error", explain(problem, "the logs could not be read"))
+        self.close_logs(attempt)
+        self.keep(attempt, message)
+
+    def report_logs(self, attempt, message):
         for name, fd in (("stdout", attempt.out), ("stderr", attempt.err)):
             size = os.fstat(fd).st_size
             if size:
@@ -1082,8 +1101,6 @@ class Agent:
                     message[name]["data"] = base64.b64encode(os.pread(fd, size, 0)).decode()
                 if fd == attempt.err:
                     message["tail"] = os.pread(fd, TAIL, max(0, size - TAIL)).decode("utf-8", "replace")
-        self.close_logs(attempt)
-        self.keep(attempt, message)
 
     def fail(self, attempt, error):
         """The end of an attempt that never ran (or that cannot be ended)."""
@@ -1147,8 +1164,10 @@ class Agent:
             for pid in pids:
                 kill(pid, signal.SIGKILL)
             try:
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
+                pid = os.waitpid(-1, os.WNOHANG)[0]
+                while pid:
+                    self.by_pid.pop(pid, None)
+                    pid = os.waitpid(-1, os.WNOHANG)[0]
             except ChildProcessError:
                 if not self.processes.children():
                     return
@@ -1174,13 +1193,13 @@ class Agent:
         if unfinished:
             self.kill_of(unfinished)
         for id, (record, line) in results.items():
-            if id in left or record.get("exit") is None:
+            if id in left:
                 self.adopt(record, id).line = line
         for id in unfinished:
             remove_tree("a/" + id)
             if id in starts:
                 attempt = self.adopt(starts[id], id)
-                self.fail(attempt, "the agent on the node was killed while this ran")
+                self.keep(attempt, dict(attempt.done("the agent on the node was killed while this ran"), lost=True))
         self.commit()
 
     def adopt(self, record, id):
@@ -1261,7 +1280,11 @@ def serve(root, told):
     listener.setblocking(False)
     os.write(told, b"1")
     os.close(told)
-    agent.loop()
+    try:
+        agent.loop()
+    except BaseException:
+        agent.kill_everything()
+        raise
     os._exit(0)
 
 
