@@ -1,0 +1,188 @@
+import { exact, isForbiddenKey, type Reading, remember, type Spots } from "./source.js";
+
+/** Something in a JSON text that is refused, at an offset. `syntax`: it is not JSON at all. */
+export interface JsonFault {
+  offset: number;
+  message: string;
+  syntax: boolean;
+}
+
+const DEEPEST = 100;
+const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?/y;
+const SPACE = /[ \t\r\n]*/y;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON strings may not hold these
+const PLAIN = /[^"\\\u0000-\u001f]*/y;
+const ESCAPES: Record<string, string> = {
+  '"': '"',
+  "\\": "\\",
+  "/": "/",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+};
+
+/**
+ * Reads strict JSON. JSON.parse would round big integers, drop duplicate keys and forget places; the yaml package keeps
+ * them but takes seconds for a jobs file of some megabytes.
+ */
+export function readJson(text: string): Reading | JsonFault {
+  const reader = new JsonReader(text);
+  try {
+    return reader.read();
+  } catch (error) {
+    if (error instanceof Fault) return { offset: error.offset, message: error.message, syntax: error.syntax };
+    throw error;
+  }
+}
+
+class Fault extends Error {
+  readonly offset: number;
+  readonly syntax: boolean;
+  constructor(offset: number, message: string, syntax: boolean) {
+    super(message);
+    this.offset = offset;
+    this.syntax = syntax;
+  }
+}
+
+class JsonReader {
+  readonly #text: string;
+  readonly #spots: Reading["spots"] = new Map();
+  readonly #texts: Reading["texts"] = new Map();
+  #at = 0;
+  #depth = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  read(): Reading {
+    this.#space();
+    const value = this.#value({}, "");
+    this.#space();
+    if (this.#at < this.#text.length) this.#fail("nothing may follow the value");
+    return { value, spots: this.#spots, texts: this.#texts };
+  }
+
+  #value(parent: object, key: string | number): unknown {
+    const character = this.#text[this.#at];
+    if (character === '"') return this.#string();
+    if (character === "{") return this.#nested(() => this.#object());
+    if (character === "[") return this.#nested(() => this.#array());
+    if (this.#word("true")) return true;
+    if (this.#word("false")) return false;
+    if (this.#word("null")) return null;
+    return this.#number(parent, key);
+  }
+
+  #nested<T>(read: () => T): T {
+    if (++this.#depth > DEEPEST) throw new Fault(this.#at, `nested deeper than ${DEEPEST} levels`, false);
+    this.#at++;
+    const value = read();
+    this.#depth--;
+    return value;
+  }
+
+  #object(): Record<string, unknown> {
+    const object: Record<string, unknown> = {};
+    const spots: Spots = [];
+    this.#spots.set(object, spots);
+    if (this.#take("}")) return object;
+    do {
+      this.#space();
+      const start = this.#at;
+      if (this.#text[start] !== '"') this.#fail("a key in double quotes is expected here");
+      const key = this.#string();
+      if (isForbiddenKey(key)) throw new Fault(start, `the key "${key}" is not allowed`, false);
+      if (Object.hasOwn(object, key)) throw new Fault(start, `the key "${key}" is there twice`, false);
+      if (!this.#take(":")) this.#fail('a ":" is expected here');
+      this.#space();
+      spots.push(key, start, this.#at);
+      object[key] = this.#value(object, key);
+    } while (this.#take(","));
+    if (!this.#take("}")) this.#fail('a "," or "}" is expected here');
+    return object;
+  }
+
+  #array(): unknown[] {
+    const array: unknown[] = [];
+    const spots: Spots = [];
+    this.#spots.set(array, spots);
+    if (this.#take("]")) return array;
+    do {
+      this.#space();
+      spots.push(array.length, this.#at, this.#at);
+      array.push(this.#value(array, array.length));
+    } while (this.#take(","));
+    if (!this.#take("]")) this.#fail('a "," or "]" is expected here');
+    return array;
+  }
+
+  #number(parent: object, key: string | number): number | bigint {
+    NUMBER.lastIndex = this.#at;
+    const found = NUMBER.exec(this.#text);
+    if (found === null) this.#fail("a value is expected here");
+    const [text, fraction, exponent] = found as unknown as [string, string | undefined, string | undefined];
+    this.#at += text.length;
+    const isInteger = fraction === undefined && exponent === undefined;
+    const value = isInteger && text.length > 15 ? exact(BigInt(text)) : Number(text);
+    if (String(value) !== text) remember(this.#texts, parent, key, text);
+    return Object.is(value, -0) ? 0 : value;
+  }
+
+  #string(): string {
+    let value = "";
+    for (this.#at++; ; ) {
+      const start = this.#at;
+      PLAIN.lastIndex = start;
+      PLAIN.test(this.#text);
+      this.#at = PLAIN.lastIndex;
+      value += this.#text.slice(start, this.#at);
+      const character = this.#text[this.#at++];
+      if (character === '"') return value;
+      if (character !== "\\") {
+        this.#at--;
+        this.#fail(character === undefined ? "the string does not end" : "a string may not hold this character");
+      }
+      value += this.#escape();
+    }
+  }
+
+  #escape(): string {
+    const character = this.#text[this.#at++] ?? "";
+    const plain = ESCAPES[character];
+    if (plain !== undefined) return plain;
+    const code = this.#text.slice(this.#at, this.#at + 4);
+    if (character !== "u" || !/^[0-9a-fA-F]{4}$/.test(code)) {
+      this.#at--;
+      this.#fail("this escape is not known");
+    }
+    this.#at += 4;
+    return String.fromCharCode(Number.parseInt(code, 16));
+  }
+
+  #space(): void {
+    SPACE.lastIndex = this.#at;
+    SPACE.test(this.#text);
+    this.#at = SPACE.lastIndex;
+  }
+
+  #take(character: string): boolean {
+    this.#space();
+    if (this.#text[this.#at] !== character) return false;
+    this.#at++;
+    return true;
+  }
+
+  #word(word: string): boolean {
+    if (!this.#text.startsWith(word, this.#at)) return false;
+    this.#at += word.length;
+    return true;
+  }
+
+  #fail(message: string): never {
+    throw new Fault(this.#at, message, true);
+  }
+}

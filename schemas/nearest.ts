@@ -1,0 +1,28 @@
+import { distance } from "fastest-levenshtein";
+
+/** The word of `known` that somebody who wrote `word` most likely meant; undefined when none is near. */
+export function nearest(word: string, known: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  for (const candidate of known) {
+    const far = distance(plain(word), plain(candidate));
+    if (far < least && candidate !== word) {
+      least = far;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+/** "did you mean X?", or what there is when nothing is near; undefined when there is nothing. */
+export function suggest(word: string, known: Iterable<string>): string | undefined {
+  const all = [...known];
+  const near = nearest(word, all);
+  if (near !== undefined) return `did you mean "${near}"?`;
+  if (all.length === 0) return undefined;
+  return `known here: ${all.slice(0, 30).join(", ")}${all.length > 30 ? ", ..." : ""}`;
+}
+
+function plain(word: string): string {
+  return word.toLowerCase().replaceAll("-", "_");
+}

@@ -1,0 +1,49 @@
+/** A number read from text, or what is wrong with it. */
+export type Parsed = { ok: true; value: number } | { ok: false; message: string };
+
+const SECONDS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400 };
+const BYTES: Record<string, number> = {
+  "": 1,
+  B: 1,
+  K: 2 ** 10,
+  KiB: 2 ** 10,
+  M: 2 ** 20,
+  MiB: 2 ** 20,
+  G: 2 ** 30,
+  GiB: 2 ** 30,
+  T: 2 ** 40,
+  TiB: 2 ** 40,
+  kB: 1e3,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+};
+
+/** A span of time in seconds: a number of seconds, or text like 500ms, 60s, 10m, 1h30m, 2d. */
+export function parseDuration(value: unknown): Parsed {
+  if (typeof value === "number") return positive(value, "a span of time");
+  const bad = { ok: false, message: "must be a span of time like 500ms, 60s, 10m or 1h30m (a plain number is seconds)" } as const;
+  if (typeof value !== "string") return bad;
+  if (/^\d+(\.\d+)?$/.test(value)) return positive(Number(value), "a span of time");
+  if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(value)) return bad;
+  let seconds = 0;
+  for (const [, number, unit] of value.matchAll(/([\d.]+)([a-z]+)/g)) seconds += Number(number) * SECONDS[unit!]!;
+  return positive(seconds, "a span of time");
+}
+
+/** A size in bytes: a number of bytes, or text like 512MiB, 8GiB, 1G (1024 each) or 10GB (1000 each). */
+export function parseSize(value: unknown): Parsed {
+  if (typeof value === "number") return positive(value, "a size");
+  const match = typeof value === "string" ? /^(\d+(?:\.\d+)?) ?([A-Za-z]*)$/.exec(value) : null;
+  const factor = match === null || !Object.hasOwn(BYTES, match[2]!) ? undefined : BYTES[match[2]!];
+  if (match === null || factor === undefined) {
+    return { ok: false, message: "must be a size like 512MiB, 8GiB or 1G (a plain number is bytes)" };
+  }
+  return positive(Math.floor(Number(match[1]) * factor), "a size");
+}
+
+function positive(value: number, what: string): Parsed {
+  if (value > 0 && value <= Number.MAX_SAFE_INTEGER) return { ok: true, value };
+  return { ok: false, message: `must be ${what} above zero${value > 0 ? ", and not beyond 2^53" : ""}` };
+}
