@@ -65,6 +65,8 @@ export interface Done {
   signal: number | null;
   timeout: boolean;
   canceled: boolean;
+  /** It went for no fault of its own: the agent was killed under it. */
+  lost?: boolean;
   seconds: number;
   /** Peak resident bytes of the largest process. */
   rss: number;

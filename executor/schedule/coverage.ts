@@ -6,7 +6,7 @@ export class Coverage {
   /** Adds [start, end); overlaps with what is there are merged. */
   add(start: bigint, end: bigint): void {
     if (start >= end) return;
-    let from = this.firstEndingAtOrAfter(start);
+    const from = this.firstEndingAtOrAfter(start);
     let to = from;
     let low = start;
     let high = end;

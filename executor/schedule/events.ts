@@ -49,10 +49,14 @@ export type Event =
   /** An attempt ended well; its slot is free, its result is still on the node. */
   | { type: "ran"; attempt: string; seconds: number }
   | { type: "committed"; attempt: string }
+  /** Its result could not be pulled because its node went silent: the node still has it. */
+  | { type: "unpulled"; attempt: string }
   | { type: "failed"; attempt: string; failure: Failure }
   /** An attempt that went for no fault of its chunk (cancelled, its agent killed): queued again, no try used up. */
   | { type: "lost"; attempt: string }
-  /** All nodes have answered or have failed to: work may be given out (or failed, when nobody can do it). */
+  /** From now on work may be given out. */
+  | { type: "open" }
+  /** All nodes have answered or have failed to: what fits none of them will not be waited for. */
   | { type: "settled" }
   | { type: "time" };
 

@@ -1,5 +1,5 @@
-import type { Rates } from "./rates.js";
 import type { Slot } from "./events.js";
+import type { Rates } from "./rates.js";
 
 export interface SlotState extends Slot {
   key: string;

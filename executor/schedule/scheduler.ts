@@ -23,15 +23,20 @@ export class Scheduler {
   private readonly source: Source;
   private readonly waiting = new Waiting();
   private readonly underway = new Map<string, Underway>();
+  private open = false;
   private settled = false;
   private ended = false;
   private count = 0;
 
-  /** `done`: the units that earlier sessions committed. `session` makes attempt ids unique among them. */
+  /**
+   * `done`: the units that earlier sessions committed. `session` makes attempt ids unique among them. `expected`: first-guess
+   * rates of the nodes that may join, so that the first to come is not taken for the slowest.
+   */
   constructor(
     private readonly job: Job,
     done: Iterable<[start: bigint, end: bigint]>,
     private readonly session: number,
+    private readonly expected: Map<string, number> = new Map(),
   ) {
     this.source = new Source(job.first, job.first + job.units);
     for (const [start, end] of done) this.source.remove(start, end);
@@ -39,7 +44,7 @@ export class Scheduler {
 
   handle(event: Event, now: number): Instruction[] {
     const out = this.react(event, now);
-    if (this.settled) this.assign(now, out);
+    if (this.open) this.assign(now, out);
     return out;
   }
 
@@ -66,6 +71,7 @@ export class Scheduler {
         this.setLive(event.node, false);
         return [];
       case "gone":
+        this.expected.delete(event.node);
         this.setLive(event.node, false);
         for (const { attempt, phase } of this.underway.values())
           if (attempt.node === event.node && phase === "running") this.requeue(attempt, now);
@@ -77,6 +83,8 @@ export class Scheduler {
       case "committed":
         this.release(event.attempt);
         return [];
+      case "unpulled":
+        return this.unpulled(event.attempt);
       case "failed":
         return this.failed(event.attempt, event.failure, now);
       case "lost": {
@@ -84,6 +92,9 @@ export class Scheduler {
         if (underway !== undefined) this.requeue(underway.attempt, now);
         return [];
       }
+      case "open":
+        this.open = true;
+        return [];
       case "settled":
         this.settled = true;
         return [];
@@ -94,6 +105,7 @@ export class Scheduler {
 
   private join(name: string, slots: Slot[], limit: number, held: Held[], now: number): Instruction[] {
     this.pool.join(name, slots, limit);
+    this.expected.delete(name);
     for (const slot of slots) this.rates.guess(slotKey(name, slot.slot), slot.rate);
     const holds = new Set(held.map((one) => one.id));
     for (const { attempt, phase } of this.underway.values()) {
@@ -125,6 +137,16 @@ export class Scheduler {
     const node = this.pool.nodes.get(attempt.node);
     if (node !== undefined) node.collecting++;
     this.rates.learn(slotKey(attempt.node, attempt.slot), attempt.chunk.end - attempt.chunk.start, seconds);
+    return [];
+  }
+
+  private unpulled(id: string): Instruction[] {
+    const underway = this.underway.get(id);
+    if (underway?.phase !== "collecting") return [];
+    const node = this.pool.nodes.get(underway.attempt.node);
+    if (node !== undefined) node.collecting--;
+    underway.phase = "running";
+    this.load(underway.attempt, 1);
     return [];
   }
 
@@ -183,7 +205,7 @@ export class Scheduler {
       if (given === undefined) break;
       out.push({ do: "start", attempt: given });
     }
-    if (this.underway.size === 0) this.conclude(now, out);
+    if (this.settled && this.underway.size === 0) this.conclude(now, out);
     const at = this.waiting.next(now);
     if (at !== undefined) out.push({ do: "wake", at });
   }
@@ -215,7 +237,12 @@ export class Scheduler {
   private sizeFor(slot: SlotState): bigint {
     const { sizing } = this.job;
     if (sizing === undefined) return 1n;
-    return chunkSize(sizing, this.rates.of(slot.key), this.rates.slowest(this.pool.usable().map((one) => one.key)));
+    const here = this.rates.slowest(this.pool.usable().map((one) => one.key));
+    const slowest = [...this.expected.values()].reduce(
+      (least, rate) => Math.min(least, rate),
+      here ?? Number.POSITIVE_INFINITY,
+    );
+    return chunkSize(sizing, this.rates.of(slot.key), slowest);
   }
 
   private chunksLeft(): number {
@@ -232,7 +259,8 @@ export class Scheduler {
     const usable = this.pool.usable();
     const allThere = nodes.every((node) => node.live && node.slots.every((slot) => slot.usable));
     if (this.hasWork() && this.waiting.next(now) === undefined && usable.length > 0 && allThere)
-      for (const { chunk, number } of this.waiting.drain()) out.push({ do: "give-up", failure: unplaceable(chunk, number) });
+      for (const { chunk, number } of this.waiting.drain())
+        out.push({ do: "give-up", failure: unplaceable(chunk, number) });
     if (this.hasWork() || this.ended) return;
     this.ended = true;
     out.push({ do: "end" });

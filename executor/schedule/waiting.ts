@@ -24,7 +24,9 @@ export class Waiting {
     const pins = slot.gpu === undefined ? [...this.queues.keys()] : [slot.gpu, undefined];
     for (const pin of pins) {
       const queue = this.queues.get(pin) ?? [];
-      const others = usable.some((one) => one !== slot && (pin === undefined || one.gpu === undefined || one.gpu === pin));
+      const others = usable.some(
+        (one) => one !== slot && (pin === undefined || one.gpu === undefined || one.gpu === pin),
+      );
       const key = slotKey(slot.node, slot.slot);
       const index = queue.findIndex((retry) => retry.at <= now && (retry.avoid !== key || !others));
       if (index < 0) continue;

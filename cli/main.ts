@@ -1,0 +1,91 @@
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import type { Writers } from "../report/writers.js";
+import { errorText, exitOf } from "./errors.js";
+import { nodes } from "./nodes.js";
+import { run } from "./run.js";
+import { validate } from "./validate.js";
+
+const writers: Writers = {
+  out: (text) => void process.stdout.write(`${text}\n`),
+  err: (text) => void process.stderr.write(`${text}\n`),
+};
+
+const collect = (value: string, before: string[] = []): string[] => [...before, value];
+
+function common(command: Command): Command {
+  return command
+    .option(
+      "-i, --inventory <file>",
+      "the nodes (else $MUSTER_INVENTORY, else ./inventory.yaml, else this machine alone)",
+    )
+    .option("--limit <nodes>", "only these: NAME, TAG or GLOB, several with commas")
+    .option("--json", "one JSON document on stdout")
+    .option("-q, --quiet", "nothing on success")
+    .option("-v, --verbose", "more detail")
+    .option("--no-color", "no colour, no redrawing");
+}
+
+/** The whole command line; each verb answers with the exit code. */
+function program(done: (verb: Promise<number>) => void): Command {
+  const muster = new Command("muster")
+    .description("Brings GPU rigs into the state they must be in, proves that they are, and runs jobs on them.")
+    .version(version(), "-V, --version")
+    .showHelpAfterError("(muster --help, or muster VERB --help, shows how)")
+    .exitOverride()
+    .addHelpText(
+      "after",
+      "\nExamples:\n  muster run examples/sieve/job.yaml      a job on this machine's own cores\n  muster run job.yaml -i inventory.yaml   the same on the nodes of an inventory\n  muster nodes                            what each node has\n  muster validate inventory.yaml job.yaml what is wrong with a file, and where",
+    );
+  common(muster.command("run").argument("<file>", "a job file (see docs/reference.md)"))
+    .summary("run a job, or go on with it")
+    .description(
+      "Runs a job on the nodes of the inventory and collects every result, once. The same command again goes on where it stopped.",
+    )
+    .option("--out <dir>", "the run directory (else runs/NAME beside the job file)")
+    .option("--fresh", "start anew beside an earlier run, never over it")
+    .option("--plan", "say what would run where, and run nothing")
+    .option("--set <key=value>", "change a parameter of the job (params.key), or another of its keys", collect)
+    .option("--range <start:end>", "another range, half-open")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  muster run sieve.yaml --range 0:4294967296\n  muster run scoring_jobs.json --out scoring_results --limit rigs\n  muster run trials.yaml --set sample_size=350 --fresh\n\nExit: 0 done, 3 some chunks failed, 64/65 wrong usage/file, 69 no usable node, 75 held by another run, 130 interrupted",
+    )
+    .action((file, options) => done(run(file, options, writers)));
+  common(muster.command("nodes"))
+    .summary("what each node has: GPUs, memory, python, host key")
+    .description("Connects to every node and shows what is there. Nothing is changed or left on a node.")
+    .addHelpText("after", "\nExamples:\n  muster nodes\n  muster nodes --limit rigs --json")
+    .action((options) => done(nodes(options, writers)));
+  common(muster.command("validate").argument("<files...>", "inventories, jobs, jobs files"))
+    .summary("check files without connecting to anything")
+    .description("Checks files and says what is wrong, with file, line and column.")
+    .addHelpText("after", "\nExamples:\n  muster validate inventory.yaml\n  muster validate jobs/*.yaml --json")
+    .action((files, options) => done(validate(files, options, writers)));
+  return muster;
+}
+
+function version(): string {
+  const file = new URL("../../package.json", import.meta.url);
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}
+
+async function main(words: string[]): Promise<number> {
+  let verb: Promise<number> = Promise.resolve(0);
+  try {
+    await program((promise) => {
+      verb = promise;
+    }).parseAsync(words);
+    return await verb;
+  } catch (error) {
+    // Commander has said what was wrong, or has shown the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 64;
+    writers.err(errorText(error));
+    return exitOf(error);
+  }
+}
+
+// A reader that has gone (`muster ... | head`) is no error of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+const code = await main(process.argv);
+process.stdout.write("", () => process.exit(code));

@@ -1,0 +1,118 @@
+import { resolve } from "node:path";
+import type { Job } from "../executor/job/job.js";
+import { loadJob } from "../executor/job/load.js";
+import { runJob } from "../executor/run/run.js";
+import type { Summary } from "../executor/run/summary.js";
+import { planJob } from "../executor/schedule/plan.js";
+import { findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
+import { planText } from "../report/plan.js";
+import { LiveProgress, PlainProgress, silent } from "../report/run.js";
+import { summaryText } from "../report/summary.js";
+import type { Writers } from "../report/writers.js";
+import { UsageError } from "../schemas/errors.js";
+import type { CommonOptions } from "./common.js";
+
+export interface RunVerbOptions extends CommonOptions {
+  out?: string;
+  fresh?: boolean;
+  plan?: boolean;
+  set?: string[];
+  range?: string;
+}
+
+/** `muster run FILE`: loads and checks everything, then runs the job and prints what became of it. Answers the exit code. */
+export async function run(file: string, options: RunVerbOptions, writers: Writers): Promise<number> {
+  const inventory = await findInventory(options.inventory, process.env, process.cwd());
+  const nodes = selectNodes(inventory, options.limit);
+  const job = await loadJob(resolve(file), { set: settings(options.set), range: rangeOf(options.range), inventory });
+  if (options.plan) {
+    const plan = planJob(job, nodes, matches);
+    writers.out(options.json ? JSON.stringify(plan, null, 2) : planText(plan));
+    return 0;
+  }
+  if (!options.quiet && !options.json) writers.err(whence(inventory));
+  const progress = observerFor(options, writers);
+  const stop = stopSignals(writers);
+  try {
+    const { summary, already } = await runJob(job, nodes, {
+      out: options.out === undefined ? undefined : resolve(options.out),
+      fresh: options.fresh === true,
+      stop: stop.signal,
+      selected: matches,
+      observer: progress,
+    });
+    progress.end();
+    print(job, summary, already, options, writers);
+    return exitCode(summary, stop.code());
+  } finally {
+    progress.end();
+    stop.release();
+  }
+}
+
+function observerFor(options: RunVerbOptions, writers: Writers) {
+  if (options.quiet || (options.json && !process.stderr.isTTY)) return silent;
+  return process.stderr.isTTY && options.color !== false ? new LiveProgress(writers) : new PlainProgress(writers);
+}
+
+function whence(inventory: Inventory): string {
+  const [node] = inventory.nodes;
+  if (inventory.file !== undefined || node === undefined) return `inventory: ${inventory.file}`;
+  return `inventory: none found, so this machine alone (${node.name}, its cores as CPU slots); give one with -i FILE`;
+}
+
+function print(job: Job, summary: Summary, already: boolean, options: RunVerbOptions, writers: Writers): void {
+  if (options.json) writers.out(JSON.stringify({ ...summary, already }, null, 2));
+  else if (!options.quiet || summary.state !== "complete")
+    writers.out(summaryText(summary, already, job.aggregate?.to));
+}
+
+function exitCode(summary: Summary, signal: number | undefined): number {
+  switch (summary.state) {
+    case "complete":
+      return 0;
+    case "interrupted":
+      return signal ?? 130;
+    case "stranded":
+      return summary.session.chunks > 0 ? 3 : 69;
+    case "partial":
+    case "broken":
+      return 3;
+  }
+}
+
+function settings(pairs: string[] | undefined): Record<string, string> {
+  return Object.fromEntries(
+    (pairs ?? []).map((pair) => {
+      const at = pair.indexOf("=");
+      if (at < 1) throw new UsageError(`--set ${pair}: it must be key=value`);
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+}
+
+function rangeOf(text: string | undefined): [bigint, bigint] | undefined {
+  if (text === undefined) return undefined;
+  const parts = /^(-?\d+):(-?\d+)$/.exec(text);
+  if (parts === null)
+    throw new UsageError(`--range ${text}: it must be START:END, two integers`, "For example --range 0:1000000.");
+  return [BigInt(parts[1]!), BigInt(parts[2]!)];
+}
+
+/** Turns the first Ctrl-C or TERM into an orderly stop; the second one ends the program at once. */
+function stopSignals(writers: Writers) {
+  const controller = new AbortController();
+  let code: number | undefined;
+  const on = (status: number) => () => {
+    if (code !== undefined) process.exit(status);
+    code = status;
+    writers.err("stopping: what runs on the nodes goes on, and the same command collects it (again to leave at once)");
+    controller.abort();
+  };
+  const handlers = { SIGINT: on(130), SIGTERM: on(143) };
+  for (const [name, handler] of Object.entries(handlers)) process.on(name, handler);
+  const release = () => {
+    for (const [name, handler] of Object.entries(handlers)) process.off(name, handler);
+  };
+  return { signal: controller.signal, code: () => code, release };
+}

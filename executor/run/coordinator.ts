@@ -1,0 +1,273 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Node } from "../../fleet/node.js";
+import { MusterError } from "../../schemas/errors.js";
+import type { Job } from "../job/job.js";
+import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js";
+import { Scheduler } from "../schedule/scheduler.js";
+import { asJson, Committer } from "./commit.js";
+import { failure, failureOf } from "./failure.js";
+import { Gate } from "./gate.js";
+import { keepLogs } from "./logs.js";
+import { type Hub, Member } from "./member.js";
+import type { Observer } from "./observer.js";
+import type { Done, FromAgent } from "./protocol.js";
+import { pullOutputs } from "./pull.js";
+import type { RunDirectory } from "./rundir.js";
+import type { RunContext } from "./session.js";
+import { Tally } from "./tally.js";
+
+/** Results pulled from all nodes at once; those that came along with their manifest need no pull. */
+const PULLS_TOGETHER = 32;
+/** Output of a `collect: lines` chunk, bytes: it becomes one line. */
+const LINE_LIMIT = 64 << 20;
+
+/** How a run's work ended. */
+export type Ended =
+  | { state: "complete" | "partial" | "interrupted" }
+  | { state: "stranded" }
+  | { state: "broken"; error: unknown };
+
+/**
+ * Performs what the scheduler decides for one run: starts attempts, takes their results in, commits them, and tells it what
+ * happened. All that it keeps in memory are the chunks under way and counts.
+ */
+export class Coordinator implements Hub {
+  readonly members: Member[];
+  readonly tally: Tally;
+  private readonly scheduler: Scheduler;
+  private readonly committer: Committer;
+  private readonly byName = new Map<string, Member>();
+  private readonly pulls = new Gate(PULLS_TOGETHER);
+  private readonly landing = new Set<Promise<void>>();
+  private readonly partial: string;
+  private wake: { at: number; timer: NodeJS.Timeout } | undefined;
+  private ended: Ended | undefined;
+  private joining = true;
+  private finish: (ended: Ended) => void = () => {};
+
+  constructor(
+    private readonly job: Job,
+    nodes: Node[],
+    private readonly directory: RunDirectory,
+    run: RunContext,
+    private readonly observer: Observer,
+  ) {
+    this.partial = join(directory.path, ".partial");
+    rmSync(this.partial, { recursive: true, force: true });
+    mkdirSync(this.partial);
+    this.tally = new Tally(job, directory.past);
+    const guesses = nodes.flatMap(({ name, profile: { rate } }) => (rate === undefined ? [] : [[name, rate] as const]));
+    this.scheduler = new Scheduler(job, directory.past.done, directory.session, new Map(guesses));
+    this.members = nodes.map((node) => new Member(node, job, run, this));
+    for (const member of this.members) this.byName.set(member.node.name, member);
+    this.committer = new Committer(
+      { path: directory.path, partial: this.partial, journal: directory.journal, job, length: directory.past.length },
+      (attempts) => this.committed(attempts),
+      (error) => this.end({ state: "broken", error }),
+    );
+  }
+
+  /** Runs the job to its end, or until `stop` fires; the journal and all results are on disk when it resolves. */
+  async work(stop: AbortSignal): Promise<Ended> {
+    const ended = new Promise<Ended>((resolve) => {
+      this.finish = resolve;
+    });
+    const interrupt = () => this.end({ state: "interrupted" });
+    stop.addEventListener("abort", interrupt);
+    if (stop.aborted) interrupt();
+    // On a run that goes on, all nodes are heard first: one may hold what another would be given.
+    const first = this.directory.session === 1;
+    if (first) this.event({ type: "open" });
+    void Promise.all(this.members.map((member) => member.join())).then(() => {
+      this.joining = false;
+      if (!first) this.event({ type: "open" });
+      this.event({ type: "settled" });
+      this.checkStranded();
+    });
+    const outcome = await ended;
+    stop.removeEventListener("abort", interrupt);
+    clearTimeout(this.wake?.timer);
+    await Promise.all(this.landing);
+    await this.committer.settle();
+    await Promise.all(this.members.map((member) => (this.keepsNodes(outcome) ? member.leave() : member.stop())));
+    this.committer.close();
+    rmSync(this.partial, { recursive: true, force: true });
+    return outcome;
+  }
+
+  event(event: Event): void {
+    this.perform(this.scheduler.handle(event, now()));
+  }
+
+  changed(member: Member): void {
+    this.observer.node(member);
+    if (member.state !== "live") this.checkStranded();
+  }
+
+  message(member: Member, message: FromAgent): void {
+    if (this.ended !== undefined) return;
+    switch (message.ev) {
+      case "done":
+        return this.done(member, message);
+      case "slot":
+        this.observer.slot(member, message.slot, message.holder);
+        return this.event({
+          type: "slot",
+          node: member.node.name,
+          slot: message.slot,
+          usable: message.holder === undefined,
+        });
+      case "broken":
+        this.observer.problem(member, `slot ${message.slot} is out: ${message.reason}`);
+        return this.event({ type: "slot", node: member.node.name, slot: message.slot, usable: false });
+      case "problem":
+        return this.observer.problem(member, message.message);
+    }
+  }
+
+  unstartable(attempt: Attempt, error: unknown): void {
+    if (isLost(error)) return this.event({ type: "lost", attempt: attempt.id });
+    this.fail(attempt, failure(attempt, `its files could not be staged: ${textOf(error)}`));
+  }
+
+  private done(member: Member, done: Done): void {
+    const attempt = this.scheduler.attempt(done.id);
+    if (attempt === undefined || attempt.node !== member.node.name) return member.send({ op: "ack", ids: [done.id] });
+    if (!this.scheduler.isRunning(done.id)) return;
+    if (done.canceled || done.lost) {
+      member.send({ op: "ack", ids: [done.id] });
+      return this.event({ type: "lost", attempt: attempt.id });
+    }
+    const failed = failureOf(attempt, done, attempt.chunk.work.timeout);
+    if (failed === undefined) {
+      this.event({ type: "ran", attempt: attempt.id, seconds: done.seconds });
+      this.land(this.collect(member, attempt, done));
+    } else this.land(this.collectFailed(member, attempt, done, failed));
+  }
+
+  /** Remembers what is on its way here, so that the end of the run waits for it. */
+  private land(landing: Promise<void>): void {
+    this.landing.add(landing);
+    void landing.finally(() => this.landing.delete(landing));
+  }
+
+  private async collect(member: Member, attempt: Attempt, done: Done): Promise<void> {
+    try {
+      const { origin } = member;
+      if (origin === undefined) return this.event({ type: "unpulled", attempt: attempt.id });
+      const outputs = await this.pulls.pass(() => pullOutputs(attempt, done, origin, this.partial));
+      await keepLogs(attempt, done, origin, join(this.directory.path, "logs"));
+      const lines = this.job.collect === "lines";
+      const json = asJson(outputs[0], lines ? LINE_LIMIT : undefined);
+      if (lines && json === undefined)
+        return this.fail(attempt, failure(attempt, `output ${outputs[0]?.path} is not JSON`, done));
+      this.committer.add({ attempt, seconds: done.seconds, outputs, json });
+    } catch (error) {
+      if (isLost(error)) this.event({ type: "unpulled", attempt: attempt.id });
+      else if (error instanceof MusterError) this.fail(attempt, failure(attempt, error.message, done));
+      else this.end({ state: "broken", error });
+    }
+  }
+
+  private async collectFailed(member: Member, attempt: Attempt, done: Done, failed: Failure): Promise<void> {
+    const { origin } = member;
+    if (origin !== undefined)
+      await keepLogs(attempt, done, origin, join(this.directory.path, "logs")).catch((error) =>
+        this.observer.problem(member, `logs of chunk ${attempt.chunk.id} are lost: ${textOf(error)}`),
+      );
+    this.fail(attempt, failed);
+  }
+
+  private fail(attempt: Attempt, failed: Failure): void {
+    this.byName.get(attempt.node)?.send({ op: "ack", ids: [attempt.id] });
+    this.tally.failedAttempt(attempt);
+    this.observer.failedAttempt(failed);
+    this.event({ type: "failed", attempt: attempt.id, failure: failed });
+  }
+
+  private committed(attempts: Attempt[]): void {
+    for (const attempt of attempts) {
+      this.tally.committed(attempt);
+      this.event({ type: "committed", attempt: attempt.id });
+    }
+    for (const member of this.members) {
+      const ids = attempts.filter((attempt) => attempt.node === member.node.name).map((attempt) => attempt.id);
+      if (ids.length > 0) member.send({ op: "ack", ids });
+    }
+    this.observer.progress();
+  }
+
+  private perform(instructions: Instruction[]): void {
+    for (const instruction of instructions) {
+      if (this.ended !== undefined) return;
+      switch (instruction.do) {
+        case "start":
+          this.tally.started(instruction.attempt);
+          this.byName.get(instruction.attempt.node)?.start(instruction.attempt);
+          break;
+        case "drop":
+          this.tally.dropped++;
+          this.byName.get(instruction.node)?.send({ op: "cancel", ids: [instruction.id] });
+          break;
+        case "give-up":
+          this.giveUp(instruction.failure);
+          break;
+        case "wake":
+          this.wakeAt(instruction.at);
+          break;
+        case "end":
+          this.end({ state: this.tally.failed === 0 ? "complete" : "partial" });
+      }
+    }
+  }
+
+  private giveUp(failed: Failure): void {
+    this.directory.journal.add({ e: "failed", failure: failed });
+    this.tally.gaveUp(failed);
+    this.observer.gaveUp(failed);
+  }
+
+  private wakeAt(at: number): void {
+    if (this.wake !== undefined && this.wake.at <= at) return;
+    clearTimeout(this.wake?.timer);
+    const timer = setTimeout(
+      () => {
+        this.wake = undefined;
+        this.event({ type: "time" });
+      },
+      Math.max(1, (at - now()) * 1000),
+    );
+    this.wake = { at, timer };
+  }
+
+  /** Nobody is left, and nobody is expected back within the time that a silent node is waited for. */
+  private checkStranded(): void {
+    const hopeless = (member: Member) => member.state === "away" || member.state === "refused";
+    if (!this.joining && this.members.every(hopeless)) this.end({ state: "stranded" });
+  }
+
+  private end(ended: Ended): void {
+    if (this.ended !== undefined) return;
+    this.ended = ended;
+    this.finish(ended);
+  }
+
+  /** Whether nodes go on with what they have, for the next coordinator to collect. */
+  private keepsNodes(ended: Ended): boolean {
+    return ended.state === "interrupted" || ended.state === "broken" || ended.state === "stranded";
+  }
+}
+
+/** Seconds, from any origin. */
+function now(): number {
+  return performance.now() / 1000;
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof MusterError && (error.code === "LOST" || error.code === "TIMEOUT");
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

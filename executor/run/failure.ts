@@ -1,0 +1,31 @@
+import type { Attempt, Failure } from "../schedule/events.js";
+import type { Done } from "./protocol.js";
+
+/** Why an attempt that has ended is not a success; undefined where it is one. */
+export function failureOf(attempt: Attempt, done: Done, timeout: number | undefined): Failure | undefined {
+  const reason = reasonOf(done, timeout);
+  return reason === undefined ? undefined : failure(attempt, reason, done);
+}
+
+/** A failure of `attempt`; `done` where it ran at all. */
+export function failure(attempt: Attempt, reason: string, done?: Done): Failure {
+  return {
+    chunk: attempt.chunk.id,
+    node: attempt.node,
+    slot: attempt.slot,
+    attempt: attempt.number,
+    exit: done?.exit ?? null,
+    signal: done?.signal ?? null,
+    reason,
+    stderr: done?.tail ?? "",
+  };
+}
+
+function reasonOf(done: Done, timeout: number | undefined): string | undefined {
+  if (done.error !== undefined && done.error !== null) return done.error;
+  if (done.timeout) return `still running after its timeout of ${timeout} s`;
+  if (done.signal !== null) return `killed by signal ${done.signal}`;
+  if (done.exit !== 0) return `exit code ${done.exit}`;
+  if (done.missing.length > 0) return `exit code 0, but no output ${done.missing.join(", ")}`;
+  return undefined;
+}

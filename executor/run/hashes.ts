@@ -1,0 +1,49 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import type { Job, StagedFile } from "../job/job.js";
+
+/** What a file to be staged contains. */
+export interface Content {
+  sha256: string;
+  size: number;
+  /** Mode of the staged copy: read-only, executable where the source is. */
+  mode: number;
+}
+
+/** Files hashed at once. */
+const TOGETHER = 8;
+
+/** The content of every file that a job stages, by its path here. Each file is read once. */
+export async function hashFiles(job: Job): Promise<Map<string, Content>> {
+  const contents = new Map<string, Content>();
+  let batch: StagedFile[] = [];
+  const flush = async () => {
+    const found = await Promise.all(batch.map((file) => hashFile(file.source)));
+    batch.forEach((file, index) => contents.set(file.source, found[index]!));
+    batch = [];
+  };
+  const seen = new Set<string>();
+  for (const file of job.stagedFiles()) {
+    if (seen.has(file.source)) continue;
+    seen.add(file.source);
+    batch.push(file);
+    if (batch.length === TOGETHER) await flush();
+  }
+  await flush();
+  return contents;
+}
+
+/** Staged path -> SHA-256: what a run directory remembers of its inputs. */
+export function fingerprints(job: Job, contents: Map<string, Content>): Record<string, string> {
+  const inputs: Record<string, string> = {};
+  for (const file of job.stagedFiles()) inputs[file.path] = contents.get(file.source)!.sha256;
+  return inputs;
+}
+
+async function hashFile(path: string): Promise<Content> {
+  const hash = createHash("sha256");
+  for await (const bytes of createReadStream(path)) hash.update(bytes as Buffer);
+  const { size, mode } = await stat(path);
+  return { sha256: hash.digest("hex"), size, mode: mode & 0o111 ? 0o555 : 0o444 };
+}

@@ -1,0 +1,182 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Facts } from "../../fleet/facts.js";
+import type { Node } from "../../fleet/node.js";
+import { MusterError } from "../../schemas/errors.js";
+import type { Job } from "../job/job.js";
+import { render } from "../job/template.js";
+import type { Attempt, Event, Slot } from "../schedule/events.js";
+import { slotsOf } from "../schedule/slots.js";
+import type { FromAgent, ToAgent } from "./protocol.js";
+import type { Origin } from "./pull.js";
+import { type RunContext, Session } from "./session.js";
+
+/** Longest pause between two tries to reach a node, seconds. */
+const REDIAL_LIMIT = 60;
+
+export type MemberState = "connecting" | "live" | "silent" | "away" | "refused";
+
+/** What a member tells the coordinator. */
+export interface Hub {
+  event(event: Event): void;
+  message(member: Member, message: FromAgent): void;
+  /** Its state has changed. */
+  changed(member: Member): void;
+  /** `attempt` cannot be started on its node. */
+  unstartable(attempt: Attempt, error: unknown): void;
+}
+
+/** A node in a run, through all its attachments: it joins, falls silent, comes back or is given up, and comes back still. */
+export class Member {
+  state: MemberState = "connecting";
+  /** Why it is not live. */
+  reason: string | undefined;
+  /** The error behind `reason`, of a node that could not be used. */
+  error: MusterError | undefined;
+  slots: Slot[] = [];
+  private session: Session | undefined;
+  private readonly over = new AbortController();
+
+  constructor(
+    readonly node: Node,
+    private readonly job: Job,
+    private readonly run: RunContext,
+    private readonly hub: Hub,
+  ) {}
+
+  /** The first try; resolves when it has joined or failed. A node that may come back is tried again in the background. */
+  async join(): Promise<void> {
+    if (!(await this.attach()) && this.state === "away") void this.redial();
+  }
+
+  /** Starts an attempt here: at once where its files are staged already. */
+  start(attempt: Attempt): void {
+    const { session } = this;
+    if (session === undefined) return;
+    const staging = session.stageFor(attempt.chunk.work);
+    if (staging === undefined) return this.sendStart(session, attempt);
+    staging.then(
+      () => this.sendStart(session, attempt),
+      (error) => this.hub.unstartable(attempt, error),
+    );
+  }
+
+  send(message: ToAgent): void {
+    this.session?.send(message);
+  }
+
+  /** Where results lie; undefined while the node is silent. */
+  get origin(): Origin | undefined {
+    return this.session;
+  }
+
+  /** Ends the agent and removes what is on the node; or, with a node that is away, leaves that to the agent's lease. */
+  async stop(): Promise<void> {
+    this.over.abort();
+    const { session } = this;
+    if (session === undefined) return;
+    session.send({ op: "stop" });
+    await session.bye(this.node.grace);
+    this.session = undefined;
+  }
+
+  /** Lets go of the node; what runs there goes on. */
+  async leave(): Promise<void> {
+    this.over.abort();
+    await this.session?.detach();
+    this.session = undefined;
+  }
+
+  private sendStart(session: Session, attempt: Attempt): void {
+    const { id, chunk, slot } = attempt;
+    const place = this.slots.find((one) => one.slot === slot);
+    const values = { gpu: `${place?.gpu ?? slot}`, out: `${session.root}/a/${id}/work` };
+    const args = chunk.work.args.map((template) => render(template, values));
+    session.send({ op: "start", id, chunk: chunk.id, slot, spec: session.specFor(this.job, chunk.work), args });
+  }
+
+  private async attach(): Promise<boolean> {
+    try {
+      // What the agent sends again right after its hello must not be met before the scheduler knows what it holds.
+      const early: FromAgent[] = [];
+      let joined = false;
+      const receive = (message: FromAgent) => (joined ? this.hub.message(this, message) : early.push(message));
+      const session = await Session.attach(
+        this.node,
+        this.run,
+        (facts) => this.makeSlots(facts),
+        receive,
+        (reason) => this.lost(reason),
+      );
+      if (this.over.signal.aborted) {
+        await session.detach();
+        return true;
+      }
+      this.joined(session);
+      joined = true;
+      for (const message of early) this.hub.message(this, message);
+      return true;
+    } catch (error) {
+      this.failed(error);
+      return false;
+    }
+  }
+
+  private joined(session: Session): void {
+    this.session = session;
+    this.become("live", undefined);
+    const limit = this.node.maxConcurrent ?? this.slots.length;
+    this.hub.event({ type: "joined", node: this.node.name, slots: this.slots, limit, held: session.hello.held });
+  }
+
+  private makeSlots(facts: Facts): Slot[] {
+    const gpus = facts.gpus.filter((gpu) => gpu.vendor === this.node.profile.vendor).length;
+    const slots = slotsOf(this.node, { cores: facts.cores, gpus, memory: facts.memory.total }, this.job.needs);
+    if (typeof slots === "string") throw new MusterError("NO_SLOTS", 69, slots);
+    this.slots = slots;
+    return slots;
+  }
+
+  private failed(error: unknown): void {
+    if (!(error instanceof MusterError)) throw error;
+    this.error = error;
+    const comesBack = error.code === "UNREACHABLE" || error.code === "LOST" || error.code === "TIMEOUT";
+    this.become(comesBack ? (this.state === "silent" ? "silent" : "away") : "refused", error.message);
+    if (this.state === "refused") this.hub.event({ type: "gone", node: this.node.name });
+  }
+
+  private lost(reason: string): void {
+    this.session = undefined;
+    if (this.over.signal.aborted) return;
+    this.become("silent", reason);
+    this.hub.event({ type: "silent", node: this.node.name });
+    void this.redial();
+  }
+
+  /** Tries again with growing pauses until it is back, refused, or the run is over; gives its chunks away after `grace`. */
+  private async redial(): Promise<void> {
+    const { signal } = this.over;
+    const patience = setTimeout(() => this.giveAway(), this.node.grace * 1000);
+    try {
+      for (let pause = 0.5; !signal.aborted; pause = Math.min(pause * 2, REDIAL_LIMIT)) {
+        await sleep(pause * 1000, undefined, { signal });
+        if ((await this.attach()) || this.state === "refused") return;
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      clearTimeout(patience);
+    }
+  }
+
+  private giveAway(): void {
+    if (this.state !== "silent") return;
+    this.become("away", `${this.reason}; silent for ${this.node.grace} s, its chunks go to others`);
+    this.hub.event({ type: "gone", node: this.node.name });
+  }
+
+  private become(state: MemberState, reason: string | undefined): void {
+    this.state = state;
+    this.reason = reason;
+    this.hub.changed(this);
+  }
+}

@@ -1,0 +1,28 @@
+import type { Failure } from "../schedule/events.js";
+import type { Member } from "./member.js";
+import type { LeftOut } from "./summary.js";
+import type { Tally } from "./tally.js";
+
+/** What there is to see of a run, at any time. */
+export interface View {
+  readonly members: Member[];
+  readonly tally: Tally;
+}
+
+/** Whoever watches a run; called as things happen, and never to decide anything. */
+export interface Observer {
+  /** The run begins in the run directory `path`; `leftOut` get no work of it. */
+  begin(view: View, path: string, leftOut: LeftOut[]): void;
+  /** A node's state has changed. */
+  node(member: Member): void;
+  /** A slot's GPU is held by another run, or (`holder` absent) free again. */
+  slot(member: Member, slot: number, holder: string | undefined): void;
+  /** Something that a person should know of. */
+  problem(member: Member, message: string): void;
+  /** An attempt failed; its chunk may be tried again. */
+  failedAttempt(failure: Failure): void;
+  /** A chunk will not be tried again. */
+  gaveUp(failure: Failure): void;
+  /** Something was committed. */
+  progress(): void;
+}

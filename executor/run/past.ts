@@ -1,0 +1,78 @@
+import type { Job } from "../job/job.js";
+import type { Entry } from "./journal.js";
+
+type RunEntry = Extract<Entry, { e: "run" }>;
+type OpenEntry = Extract<Entry, { e: "open" }>;
+
+/** What the sessions before this one have left in a run directory, gathered from its journal. */
+export class Past {
+  /** What the run directory is for; undefined while it is new. */
+  run: RunEntry | undefined;
+  /** The last coordinator that opened it. */
+  holder: OpenEntry | undefined;
+  /** Committed units, as intervals. */
+  readonly done: [start: bigint, end: bigint][] = [];
+  chunks = 0;
+  /** Bytes of results.ndjson that are committed. */
+  length = 0;
+  complete = false;
+
+  see(entry: Entry): void {
+    switch (entry.e) {
+      case "run":
+        this.run = entry;
+        break;
+      case "open":
+        this.holder = entry;
+        break;
+      case "done":
+        this.commit(BigInt(entry.start), BigInt(entry.end));
+        this.length = entry.length;
+        break;
+      case "close":
+        this.complete = entry.state === "complete";
+        break;
+      case "failed":
+        break;
+    }
+  }
+
+  /** The session number of the coordinator that comes now. */
+  get session(): number {
+    return (this.holder?.session ?? 0) + 1;
+  }
+
+  private commit(start: bigint, end: bigint): void {
+    this.chunks++;
+    const last = this.done.at(-1);
+    if (last !== undefined && last[1] === start) last[1] = end;
+    else this.done.push([start, end]);
+  }
+}
+
+/** What differs between the job that a run directory is for and the one that is to be run in it: a line each. */
+export function differences(run: RunEntry, job: Job, inputs: Record<string, string>): string[] {
+  return [...changedKeys(JSON.parse(run.identity), JSON.parse(job.identity)), ...changedInputs(run.inputs, inputs)];
+}
+
+function changedKeys(before: Record<string, unknown>, now: Record<string, unknown>): string[] {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])];
+  return keys
+    .map((key) => ({ key, was: short(before[key]), is: short(now[key]), same: text(before[key]) === text(now[key]) }))
+    .filter((one) => !one.same)
+    .map(({ key, was, is }) => (was === is ? `${key} differs` : `${key}: was ${was}, is now ${is}`));
+}
+
+function changedInputs(before: Record<string, string>, now: Record<string, string>): string[] {
+  const paths = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort();
+  return paths.filter((path) => before[path] !== now[path]).map((path) => `${path}: its content has changed`);
+}
+
+function text(value: unknown): string {
+  return value === undefined ? "nothing" : JSON.stringify(value);
+}
+
+function short(value: unknown): string {
+  const whole = text(value);
+  return whole.length > 80 ? `${whole.slice(0, 77)}...` : whole;
+}

@@ -1,0 +1,79 @@
+import { createHash } from "node:crypto";
+import { closeSync, fsync, linkSync, mkdirSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { writeAll } from "./journal.js";
+
+const sync = promisify(fsync);
+
+/** A verified output on its way to its final name: its bytes, or the file (fsynced) that they were pulled into. */
+export interface Verified {
+  path: string;
+  sha256: string;
+  size: number;
+  content: { bytes: Buffer } | { pulled: string };
+}
+
+/** An output with the name that it gets, relative to results/. */
+export interface Publication {
+  target: string;
+  output: Verified;
+}
+
+/**
+ * Gives verified outputs their final names under `results`, all of a batch together: when it resolves, files and names are on
+ * disk. A name that is taken is replaced only here, where the journal has said that its chunk was not committed.
+ * `partial` is a folder on the same file system.
+ */
+export async function publish(results: string, partial: string, batch: Publication[]): Promise<void> {
+  if (batch.length === 0) return;
+  const descriptors: number[] = [];
+  const written = batch.map(({ output }, index) => {
+    if ("pulled" in output.content) return output.content.pulled;
+    const temporary = join(partial, `publish-${index}`);
+    const fd = openSync(temporary, "w", 0o644);
+    descriptors.push(fd);
+    writeAll(fd, output.content.bytes);
+    return temporary;
+  });
+  await syncAll(descriptors);
+  const folders = new Set<string>();
+  batch.forEach(({ target, output }, index) => {
+    const final = join(results, target);
+    makeFolders(results, dirname(target), folders);
+    giveName(written[index]!, final, output.sha256);
+  });
+  await syncAll([...folders].map((folder) => openSync(folder, "r")));
+}
+
+/** Makes the folders of `path` below `root`, and notes all of them as changed. */
+function makeFolders(root: string, path: string, changed: Set<string>): void {
+  const folder = path === "." ? root : join(root, path);
+  mkdirSync(folder, { recursive: true });
+  for (let at = folder; !changed.has(at); at = dirname(at)) {
+    changed.add(at);
+    if (at === root) break;
+  }
+}
+
+/** link + unlink instead of rename, because rename would replace what is there without saying so. */
+function giveName(written: string, final: string, sha256: string): void {
+  try {
+    linkSync(written, final);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    if (createHash("sha256").update(readFileSync(final)).digest("hex") !== sha256) {
+      renameSync(written, final);
+      return;
+    }
+  }
+  rmSync(written);
+}
+
+async function syncAll(descriptors: number[]): Promise<void> {
+  try {
+    await Promise.all(descriptors.map((fd) => sync(fd)));
+  } finally {
+    for (const fd of descriptors) closeSync(fd);
+  }
+}

@@ -1,0 +1,70 @@
+import { createHash } from "node:crypto";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import pRetry from "p-retry";
+import type { Files } from "../../fleet/connection.js";
+import { MusterError } from "../../schemas/errors.js";
+import type { Attempt } from "../schedule/events.js";
+import type { Done, FileReport } from "./protocol.js";
+import type { Verified } from "./publish.js";
+
+/** Times that a file is pulled again when its bytes are not those that the node hashed. */
+const PULLS = 3;
+
+/** Where one node keeps an attempt's files, and how to get at them. */
+export interface Origin {
+  files(): Promise<Files>;
+  /** The run's folder on the node. */
+  root: string;
+}
+
+/**
+ * The outputs of an attempt, verified by size and SHA-256 against what the node wrote down: small ones have come along with
+ * that, others are pulled into files below `partial`. Rejects with CORRUPT (bytes differ, again and again), or with the
+ * ConnectionError of the pull. Names are made from declared outputs and attempt ids, never from what the node says.
+ */
+export async function pullOutputs(attempt: Attempt, done: Done, origin: Origin, partial: string): Promise<Verified[]> {
+  const declared = attempt.chunk.work.outputs;
+  return Promise.all(
+    declared.map((path, index) => {
+      const report = done.outputs.find((one) => one.path === path);
+      if (report === undefined) throw corrupt(attempt, path, "the node does not report it");
+      if (report.data !== undefined) return inline(attempt, report, Buffer.from(report.data, "base64"));
+      const remote = `${origin.root}/a/${attempt.id}/work/${path}`;
+      return pullFile(attempt, report, remote, join(partial, `${attempt.id}.${index}`), origin);
+    }),
+  );
+}
+
+function inline(attempt: Attempt, report: FileReport, bytes: Buffer): Verified {
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  if (bytes.length !== report.size || sha256 !== report.sha256) throw corrupt(attempt, report.path, "its bytes differ");
+  return { path: report.path, sha256, size: bytes.length, content: { bytes } };
+}
+
+async function pullFile(
+  attempt: Attempt,
+  report: FileReport,
+  remote: string,
+  local: string,
+  origin: Origin,
+): Promise<Verified> {
+  const once = async (): Promise<Verified> => {
+    rmSync(local, { force: true });
+    const files = await origin.files();
+    const { size, sha256 } = await files.download(remote, local, report.size);
+    if (size === report.size && sha256 === report.sha256)
+      return { path: report.path, sha256, size, content: { pulled: local } };
+    rmSync(local, { force: true });
+    throw corrupt(attempt, report.path, "its bytes differ from those that the node hashed");
+  };
+  return pRetry(once, { retries: PULLS - 1, minTimeout: 0, shouldRetry: ({ error }) => isCorrupt(error) });
+}
+
+function isCorrupt(error: unknown): boolean {
+  return error instanceof MusterError && error.code === "CORRUPT";
+}
+
+function corrupt(attempt: Attempt, path: string, why: string): MusterError {
+  return new MusterError("CORRUPT", 3, `output ${path} of chunk ${attempt.chunk.id} from ${attempt.node}: ${why}`);
+}

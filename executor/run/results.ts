@@ -1,0 +1,103 @@
+import { once } from "node:events";
+import { createReadStream, createWriteStream, fstatSync, ftruncateSync, openSync, renameSync, rmSync } from "node:fs";
+import { createInterface } from "node:readline";
+import type { Job } from "../job/job.js";
+
+/** A line of results.ndjson: what became of one chunk. `output`: the text of its first output where that is JSON. */
+export interface ResultLine {
+  chunk: string;
+  node: string;
+  slot: number;
+  attempt: number;
+  seconds: number;
+  sha256: string;
+  output: string | undefined;
+}
+
+/** Bytes of lines that are sorted in memory at once. */
+const PIECE = 8 << 20;
+
+/** The line's text. The output goes in as the node wrote it (integers of any size stay exact), on one line. */
+export function resultText(line: ResultLine): string {
+  const { output, ...rest } = line;
+  // A raw line break can only stand between the tokens of a JSON text.
+  const value = output === undefined ? "null" : output.trim().replace(/[\r\n]+\s*/g, " ");
+  return `${JSON.stringify(rest).slice(0, -1)},"output":${value}}\n`;
+}
+
+/** Opens results.ndjson for appending, cut to the `length` bytes that the journal vouches for. */
+export function openResults(file: string, length: number): number {
+  const fd = openSync(file, "a");
+  if (fstatSync(fd).size > length) ftruncateSync(fd, length);
+  return fd;
+}
+
+/**
+ * Puts the lines of `file` into chunk order, by an external merge sort: memory stays at a few pieces of 8 MiB however long it
+ * is. The file is replaced at the end, in one step.
+ */
+export async function sortResults(file: string, job: Job): Promise<void> {
+  const pieces: string[] = [];
+  let lines: Keyed[] = [];
+  let bytes = 0;
+  let sorted = true;
+  let last = -1n;
+  const flush = async () => {
+    lines.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    pieces.push(`${file}.piece-${pieces.length}`);
+    await writeLines(pieces.at(-1)!, lines);
+    lines = [];
+    bytes = 0;
+  };
+  for await (const line of keyedLines(file, job)) {
+    sorted &&= last < line.key;
+    last = line.key;
+    lines.push(line);
+    bytes += line.text.length;
+    if (bytes >= PIECE) await flush();
+  }
+  try {
+    if (sorted) return;
+    await flush();
+    await writeLines(`${file}.sorted`, merge(pieces.map((piece) => keyedLines(piece, job))));
+    renameSync(`${file}.sorted`, file);
+  } finally {
+    for (const piece of pieces) rmSync(piece, { force: true });
+  }
+}
+
+interface Keyed {
+  key: bigint;
+  text: string;
+}
+
+/** Lines of a results file with the first unit of their chunk. */
+async function* keyedLines(file: string, job: Job): AsyncGenerator<Keyed> {
+  for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY }))
+    yield { key: job.unitsOf(chunkOf(text))?.[0] ?? 0n, text };
+}
+
+/** The chunk's id: the first value of a line, so the rest need not be parsed. */
+function chunkOf(line: string): string {
+  const end = line.indexOf('","node":');
+  return JSON.parse(line.slice('{"chunk":'.length, end + 1)) as string;
+}
+
+async function writeLines(file: string, lines: Iterable<Keyed> | AsyncIterable<Keyed>): Promise<void> {
+  const stream = createWriteStream(file, { flags: "w" });
+  for await (const { text } of lines) if (!stream.write(`${text}\n`)) await once(stream, "drain");
+  stream.end();
+  await once(stream, "finish");
+}
+
+async function* merge(sources: AsyncGenerator<Keyed>[]): AsyncGenerator<Keyed> {
+  const heads = await Promise.all(sources.map(async (source) => ({ source, head: (await source.next()).value })));
+  for (;;) {
+    let least: (typeof heads)[number] | undefined;
+    for (const one of heads)
+      if (one.head !== undefined && (least === undefined || one.head.key < least.head!.key)) least = one;
+    if (least === undefined) return;
+    yield least.head as Keyed;
+    least.head = (await least.source.next()).value;
+  }
+}

@@ -1,0 +1,81 @@
+import { join } from "node:path";
+import type { Node } from "../../fleet/node.js";
+import { MusterError } from "../../schemas/errors.js";
+import type { Job } from "../job/job.js";
+import { refusal } from "../schedule/slots.js";
+import { aggregate } from "./aggregate.js";
+import { Coordinator, type Ended } from "./coordinator.js";
+import { fingerprints, hashFiles } from "./hashes.js";
+import type { Observer } from "./observer.js";
+import { sortResults } from "./results.js";
+import { openRunDirectory, type RunDirectory, runPath } from "./rundir.js";
+import { type LeftOut, type Summary, summarize, writeSummary } from "./summary.js";
+
+export interface RunOptions {
+  out: string | undefined;
+  fresh: boolean;
+  /** Fires when the run should stop, leaving the nodes to go on with what they have. */
+  stop: AbortSignal;
+  /** Whether a node is meant by names, tags and globs. */
+  selected: (node: Node, patterns: string[]) => boolean;
+  observer: Observer;
+}
+
+/** What a run came to; `already`: there was nothing left to do. */
+export interface Outcome {
+  summary: Summary;
+  already: boolean;
+}
+
+/**
+ * Runs a job on nodes, in its run directory, on from where an earlier run of it stopped. Rejects with a MusterError where
+ * that is refused (OTHER_JOB, HELD, JOURNAL_DAMAGED) or where no node may work on it (NO_NODE).
+ */
+export async function runJob(job: Job, nodes: Node[], options: RunOptions): Promise<Outcome> {
+  const leftOut: LeftOut[] = [];
+  const able = nodes.filter((node) => {
+    const reason = refusal(node, job.needs, options.selected);
+    if (reason !== undefined) leftOut.push({ node: node.name, reason });
+    return reason === undefined;
+  });
+  const contents = await hashFiles(job);
+  const directory = await openRunDirectory(runPath(job, options.out, options.fresh), job, fingerprints(job, contents));
+  try {
+    const run = { id: directory.id, name: job.name, session: directory.session, contents };
+    const nodesAtWork = directory.past.complete ? [] : able;
+    const coordinator = new Coordinator(job, nodesAtWork, directory, run, options.observer);
+    if (directory.past.complete)
+      return { summary: summaryOf(coordinator, leftOut, { state: "complete" }), already: true };
+    if (able.length === 0) throw noNode(leftOut);
+    options.observer.begin(coordinator, directory.path, leftOut);
+    const ended = await coordinator.work(options.stop);
+    const summary = summaryOf(coordinator, leftOut, ended);
+    await conclude(job, directory, ended, summary);
+    return { summary, already: false };
+  } finally {
+    directory.close();
+  }
+
+  function summaryOf(coordinator: Coordinator, without: LeftOut[], ended: Ended): Summary {
+    return summarize(directory.path, coordinator.tally, coordinator.members, without, ended);
+  }
+}
+
+/** Brings results and aggregate into chunk order, then writes down how it ended. */
+async function conclude(job: Job, directory: RunDirectory, ended: Ended, summary: Summary): Promise<void> {
+  if (ended.state === "complete" || ended.state === "partial") {
+    await sortResults(join(directory.path, "results.ndjson"), job);
+    if (job.aggregate !== undefined) await aggregate(directory.path, job, job.aggregate);
+  }
+  writeSummary(summary);
+  if (ended.state === "broken") return;
+  directory.journal.add({ e: "close", state: ended.state === "stranded" ? "interrupted" : ended.state });
+  await directory.journal.flush();
+}
+
+function noNode(leftOut: LeftOut[]): MusterError {
+  const reasons = leftOut.map(({ node, reason }) => `\n    ${node}: ${reason}`).join("");
+  return new MusterError("NO_NODE", 69, `no node of the inventory may run this job${reasons}`, {
+    next: "Change the job's `needs`, --limit, or the inventory.",
+  });
+}

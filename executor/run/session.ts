@@ -1,0 +1,201 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect } from "../../fleet/connect.js";
+import type { Channel, Connection, Files } from "../../fleet/connection.js";
+import { type Facts, gatherFacts } from "../../fleet/facts.js";
+import type { Node } from "../../fleet/node.js";
+import { MusterError } from "../../schemas/errors.js";
+import { agentFile } from "../../templates/templates.js";
+import type { Job, Work } from "../job/job.js";
+import type { Slot } from "../schedule/events.js";
+import { bindEnv } from "../schedule/slots.js";
+import { AgentChannel } from "./agent.js";
+import type { Content } from "./hashes.js";
+import { LOG_LIMIT } from "./logs.js";
+import type { FromAgent, Spec, ToAgent } from "./protocol.js";
+import type { Origin } from "./pull.js";
+import { filesOf, Stage } from "./stage.js";
+
+/** Outputs and logs up to this many bytes ride on the agent channel beside their manifest. */
+const INLINE = 16 << 10;
+
+/** What every node of a run is told alike. */
+export interface RunContext {
+  id: string;
+  name: string;
+  session: number;
+  contents: Map<string, Content>;
+}
+
+/**
+ * One attachment to one node's agent: from the connection to the agent's `hello`, then messages both ways until one side
+ * goes. A node that comes back gets a new one; the agent and what it runs are the same.
+ */
+export class Session implements Origin {
+  private told = false;
+
+  private constructor(
+    readonly node: Node,
+    private readonly run: RunContext,
+    private readonly connection: Connection,
+    private readonly agent: AgentChannel,
+    private readonly stage: Stage,
+    readonly hello: Hello,
+    private readonly gone: Promise<void>,
+  ) {}
+
+  /**
+   * Connects, asks the node for its facts, stages the agent and attaches to it (starting it where it does not run).
+   * `slots` makes slots of the facts, or says why there are none. Rejects with a MusterError that names the step.
+   * `receive` gets what the agent says after its hello; `lost` is called once, when no more will come.
+   */
+  static async attach(
+    node: Node,
+    run: RunContext,
+    slots: (facts: Facts) => Slot[],
+    receive: (message: FromAgent) => void,
+    lost: (reason: string) => void,
+  ): Promise<Session> {
+    const connection = await connect(node);
+    try {
+      const facts = await gatherFacts(connection);
+      const setup = slots(facts);
+      const files = await connection.files();
+      const root = await prepare(node, run, files);
+      const channel = await connection.open([node.python, `${root}/agent.py`, "attach", root]);
+      const { agent, hello, gone } = await greet(channel, opening(node, run, setup), receive);
+      void gone.then(lost);
+      return new Session(
+        node,
+        run,
+        connection,
+        agent,
+        new Stage(files, root, run.contents),
+        hello,
+        gone.then(() => {}),
+      );
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  }
+
+  get root(): string {
+    return this.hello.root;
+  }
+
+  files(): Promise<Files> {
+    return this.connection.files();
+  }
+
+  send(message: ToAgent): void {
+    this.agent.send(message);
+  }
+
+  /** Resolves when all that `work` needs is on the node; undefined when it is there already. */
+  stageFor(work: Work): Promise<void> | undefined {
+    return this.stage.has(work) ? undefined : this.stage.bring(work);
+  }
+
+  /**
+   * What the agent has to know to run `work`: for a job whose chunks differ in their arguments alone it is told once and
+   * then called by name.
+   */
+  specFor(job: Job, work: Work): string | Spec {
+    if (job.kind === "tasks") return this.spec(work);
+    if (!this.told) this.send({ op: "spec", id: "job", spec: this.spec(work) });
+    this.told = true;
+    return "job";
+  }
+
+  /** Resolves when the agent has gone, or after `patience` seconds; then the connection is closed. */
+  async bye(patience: number): Promise<void> {
+    const timer = new AbortController();
+    await Promise.race([this.gone, sleep(patience * 1000, undefined, { signal: timer.signal }).catch(() => {})]);
+    timer.abort();
+    await this.connection.close();
+  }
+
+  /** Leaves the agent to itself: it keeps what it has and waits for a coordinator, for as long as its lease lasts. */
+  async detach(): Promise<void> {
+    this.agent.detach();
+    await this.connection.close();
+  }
+
+  private spec(work: Work): Spec {
+    const { contents } = this.run;
+    return {
+      argv: this.argv(work),
+      env: work.env,
+      files: filesOf(work).map(({ path, source }) => [path, contents.get(source)!.sha256, contents.get(source)!.mode]),
+      outputs: work.outputs,
+      timeout: work.timeout,
+    };
+  }
+
+  private argv(work: Work): string[] {
+    if (work.program.kind === "command") return work.program.command;
+    const prefix = work.program.prefix.map((word) => (word === "{python}" ? this.node.python : word));
+    return prefix.length > 0 ? [...prefix, work.program.script.path] : [`./${work.program.script.path}`];
+  }
+}
+
+/** Makes the run's folder on the node and puts the agent there; answers with the folder. */
+async function prepare(node: Node, run: RunContext, files: Files): Promise<string> {
+  const workdir = node.workdir.startsWith("~") ? `${await files.home()}${node.workdir.slice(1)}` : node.workdir;
+  const root = `${workdir}/runs/${run.id}`;
+  await files.makeFolder(`${root}/store`, 0o700);
+  await files.upload(agentFile(), `${root}/agent.py`, 0o600);
+  return root;
+}
+
+function opening(node: Node, run: RunContext, slots: Slot[]): ToAgent {
+  return {
+    op: "open",
+    run: run.name,
+    session: run.session,
+    lease: node.lease,
+    max: node.maxConcurrent,
+    env: node.env,
+    slots: slots.map((slot) => ({
+      slot: slot.slot,
+      env: bindEnv(node.profile.vendor, slot),
+      lock: slot.gpu === undefined ? undefined : `${slot.gpu}`,
+    })),
+    inline: INLINE,
+    log: LOG_LIMIT,
+  };
+}
+
+type Hello = Extract<FromAgent, { ev: "hello" }>;
+
+interface Greeting {
+  agent: AgentChannel;
+  hello: Hello;
+  gone: Promise<string>;
+}
+
+/** Seconds that an agent has to say hello. */
+const HELLO = 30;
+
+/** Sends `open` and waits for the hello; `gone` resolves with the reason when the agent's channel has ended. */
+async function greet(channel: Channel, open: ToAgent, receive: (message: FromAgent) => void): Promise<Greeting> {
+  let answer: (hello: Hello) => void = () => {};
+  let go: (reason: string) => void = () => {};
+  const answered = new Promise<Hello>((resolve) => {
+    answer = resolve;
+  });
+  const gone = new Promise<string>((resolve) => {
+    go = resolve;
+  });
+  const agent = new AgentChannel(
+    channel,
+    (message) => (message.ev === "hello" ? answer(message) : receive(message)),
+    go,
+  );
+  agent.send(open);
+  const timer = setTimeout(() => channel.destroy(), HELLO * 1000);
+  const hello = await Promise.race([answered, gone]);
+  clearTimeout(timer);
+  if (typeof hello === "string") throw new MusterError("NO_AGENT", 69, `the agent did not start: ${hello}`);
+  return { agent, hello, gone };
+}

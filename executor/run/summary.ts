@@ -1,0 +1,78 @@
+import { renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Failure } from "../schedule/events.js";
+import type { Ended } from "./coordinator.js";
+import type { Member, MemberState } from "./member.js";
+import type { Tally } from "./tally.js";
+
+/** What became of a run: summary.json, and what `--json` prints. Seconds and units (in decimal, for they may be large). */
+export interface Summary {
+  name: string;
+  state: Ended["state"];
+  directory: string;
+  chunks: { done: number; failed: number };
+  units: { done: string; total: string };
+  /** Of this session alone. */
+  session: { chunks: number; attempts: number; seconds: number };
+  nodes: NodeSummary[];
+  /** The first hundred chunks that failed. */
+  failures: Failure[];
+  error?: string;
+}
+
+export interface NodeSummary {
+  node: string;
+  state: MemberState | "left out";
+  slots: number;
+  chunks: number;
+  units: string;
+  failedAttempts: number;
+  reason?: string;
+}
+
+/** A node that gets no work of this job, and why. */
+export interface LeftOut {
+  node: string;
+  reason: string;
+}
+
+export function summarize(
+  directory: string,
+  tally: Tally,
+  members: Member[],
+  leftOut: LeftOut[],
+  ended: Ended,
+): Summary {
+  return {
+    name: tally.job.name,
+    state: ended.state,
+    directory,
+    chunks: { done: tally.chunks, failed: tally.failed },
+    units: { done: `${tally.units}`, total: `${tally.job.units}` },
+    session: { chunks: tally.fresh, attempts: tally.attempts, seconds: Number(tally.seconds.toFixed(3)) },
+    nodes: [
+      ...members.map((member) => ofMember(member, tally)),
+      ...leftOut.map(({ node, reason }) => ({ ...none(node), state: "left out" as const, reason })),
+    ],
+    failures: tally.failures,
+    error:
+      ended.state === "broken" ? (ended.error instanceof Error ? ended.error.message : String(ended.error)) : undefined,
+  };
+}
+
+/** Replaces summary.json in one step. */
+export function writeSummary(summary: Summary): void {
+  const file = join(summary.directory, "summary.json");
+  writeFileSync(`${file}.partial`, `${JSON.stringify(summary, null, 2)}\n`);
+  renameSync(`${file}.partial`, file);
+}
+
+function ofMember(member: Member, tally: Tally): NodeSummary {
+  const { chunks, units, failedAttempts } = tally.of(member.node.name);
+  const { state, reason, slots } = member;
+  return { node: member.node.name, state, slots: slots.length, chunks, units: `${units}`, failedAttempts, reason };
+}
+
+function none(node: string): Omit<NodeSummary, "state"> {
+  return { node, slots: 0, chunks: 0, units: "0", failedAttempts: 0 };
+}

@@ -1,0 +1,78 @@
+import type { Job } from "../job/job.js";
+import type { Attempt, Failure } from "../schedule/events.js";
+import type { Past } from "./past.js";
+
+/** Failed chunks that are named in the summary; the journal has all of them. */
+const NAMED = 100;
+
+export interface NodeTally {
+  chunks: number;
+  units: bigint;
+  failedAttempts: number;
+  underway: number;
+}
+
+/** Counts of a run, so far. Their size does not grow with its length. */
+export class Tally {
+  /** Chunks committed, in all sessions and in this one. */
+  chunks: number;
+  fresh = 0;
+  units: bigint;
+  /** Attempts started in this session. */
+  attempts = 0;
+  failed = 0;
+  /** Results of superseded attempts that were not taken. */
+  dropped = 0;
+  readonly failures: Failure[] = [];
+  readonly nodes = new Map<string, NodeTally>();
+  readonly began = performance.now();
+
+  constructor(
+    readonly job: Job,
+    past: Past,
+  ) {
+    this.chunks = past.chunks;
+    this.units = past.done.reduce((sum, [start, end]) => sum + end - start, 0n);
+  }
+
+  /** Seconds since this session began. */
+  get seconds(): number {
+    return (performance.now() - this.began) / 1000;
+  }
+
+  started(attempt: Attempt): void {
+    this.attempts++;
+    this.of(attempt.node).underway++;
+  }
+
+  committed(attempt: Attempt): void {
+    const units = attempt.chunk.end - attempt.chunk.start;
+    this.chunks++;
+    this.fresh++;
+    this.units += units;
+    const node = this.of(attempt.node);
+    node.chunks++;
+    node.units += units;
+    node.underway--;
+  }
+
+  failedAttempt(attempt: Attempt): void {
+    const node = this.of(attempt.node);
+    node.failedAttempts++;
+    node.underway--;
+  }
+
+  gaveUp(failure: Failure): void {
+    this.failed++;
+    if (this.failures.length < NAMED) this.failures.push(failure);
+  }
+
+  of(node: string): NodeTally {
+    let tally = this.nodes.get(node);
+    if (tally === undefined) {
+      tally = { chunks: 0, units: 0n, failedAttempts: 0, underway: 0 };
+      this.nodes.set(node, tally);
+    }
+    return tally;
+  }
+}

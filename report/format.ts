@@ -1,0 +1,41 @@
+/** 1234567 -> "1,234,567"; also beyond 2^53. */
+export function count(value: number | bigint): string {
+  return value.toLocaleString("en-US");
+}
+
+/** Seconds as people say them: "0.42 s", "12 s", "3 min 20 s", "2 h 05 min", "3 d 4 h". */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "unknown";
+  if (seconds < 10) return `${seconds.toFixed(seconds < 1 ? 2 : 1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+  if (whole < 86400)
+    return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")} min`;
+  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
+}
+
+/** Units a second, with three digits and a unit prefix: "512/s", "29.0k/s", "1.25M/s". */
+export function rate(perSecond: number): string {
+  for (const [size, prefix] of [
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ] as const)
+    if (perSecond >= size) return `${(perSecond / size).toPrecision(3)}${prefix}/s`;
+  return `${perSecond.toPrecision(perSecond >= 100 ? 3 : 2)}/s`;
+}
+
+/** What a node sent, made safe for a terminal: control characters become visible. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
+  return text.replace(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g,
+    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
+}
+
+/** "1 chunk", "2 chunks". */
+export function plural(value: number | bigint, word: string): string {
+  return `${count(value)} ${word}${value === 1 || value === 1n ? "" : "s"}`;
+}

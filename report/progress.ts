@@ -1,0 +1,33 @@
+import type { View } from "../executor/run/observer.js";
+import { count, duration, plural, rate } from "./format.js";
+
+/** One line a node and one for all, as a run stands now; at most `width` columns. */
+export function progressLines(view: View, width: number): string[] {
+  const name = Math.max(4, ...view.members.map((member) => member.node.name.length));
+  const lines = view.members.map((member) => {
+    const label = member.node.name.padEnd(name);
+    if (member.state !== "live")
+      return `${label}  ${member.state}${member.reason === undefined ? "" : `: ${member.reason}`}`;
+    const { chunks, units, failedAttempts } = view.tally.of(member.node.name);
+    const parts = [
+      plural(member.slots.length, "slot"),
+      `${count(chunks)} done`,
+      rate(Number(units) / view.tally.seconds),
+    ];
+    if (failedAttempts > 0) parts.push(`${count(failedAttempts)} failed`);
+    return `${label}  ${parts.join(", ")}`;
+  });
+  return [...lines, totalLine(view)].map((line) => line.slice(0, width - 1));
+}
+
+/** All of a run in one line: "12 of 40 chunks"-like progress, rate, time left, failures. */
+export function totalLine(view: View): string {
+  const { tally } = view;
+  const { units: total, kind } = tally.job;
+  const share = total === 0n ? 100 : Number((tally.units * 1000n) / total) / 10;
+  const done = kind === "range" ? plural(tally.chunks, "chunk") : `${count(tally.chunks)} of ${plural(total, "chunk")}`;
+  const here = [...tally.nodes.values()].reduce((sum, node) => sum + Number(node.units), 0) / tally.seconds;
+  const left = here > 0 ? `, ${duration(Number(total - tally.units) / here)} left` : "";
+  const failed = tally.failed === 0 ? "" : `, ${plural(tally.failed, "chunk")} failed`;
+  return `${tally.job.name}: ${share} %, ${done}, ${rate(here)}${left}${failed}`;
+}

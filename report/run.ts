@@ -1,0 +1,103 @@
+import { createLogUpdate } from "log-update";
+import type { Member } from "../executor/run/member.js";
+import type { Observer, View } from "../executor/run/observer.js";
+import type { LeftOut } from "../executor/run/summary.js";
+import type { Failure } from "../executor/schedule/events.js";
+import { plural, printable } from "./format.js";
+import { progressLines, totalLine } from "./progress.js";
+import { failureLines } from "./summary.js";
+import type { Writers } from "./writers.js";
+
+/** Milliseconds between two drawings on a terminal, and between two lines where there is none. */
+const REDRAW = 200;
+const LINE_EVERY = 10_000;
+
+/** Says nothing while a run goes on. */
+export const silent: Observer & { end(): void } = {
+  begin() {},
+  node() {},
+  slot() {},
+  problem() {},
+  failedAttempt() {},
+  gaveUp() {},
+  progress() {},
+  end() {},
+};
+
+/** Tells of a run in plain lines, as they happen: for pipes, files and cron. */
+export class PlainProgress implements Observer {
+  /** Milliseconds between two showings. */
+  protected readonly interval: number = LINE_EVERY;
+  protected timer: NodeJS.Timeout | undefined;
+  private view: View | undefined;
+
+  constructor(protected readonly writers: Writers) {}
+
+  begin(view: View, path: string, leftOut: LeftOut[]): void {
+    this.view = view;
+    this.say(`run directory: ${path}`);
+    for (const { node, reason } of leftOut) this.say(`${node}: left out: ${reason}`);
+    this.timer = setInterval(() => this.show(view), this.interval);
+  }
+
+  node(member: Member): void {
+    const { name } = member.node;
+    if (member.state === "live") this.say(`${name}: ${plural(member.slots.length, "slot")}`);
+    else
+      this.say(`${name}: ${member.state}: ${member.reason}${member.error?.next ? `\n    ${member.error.next}` : ""}`);
+  }
+
+  slot(member: Member, slot: number, holder: string | undefined): void {
+    const what = holder === undefined ? "is free again" : `waits for run ${printable(holder)}`;
+    this.say(`${member.node.name}: slot ${slot} ${what}`);
+  }
+
+  problem(member: Member, message: string): void {
+    this.say(`${member.node.name}: ${printable(message)}`);
+  }
+
+  failedAttempt(failure: Failure): void {
+    const { chunk, node, slot, attempt, reason } = failure;
+    this.say(`chunk ${chunk}: try ${attempt} failed on ${node} slot ${slot}: ${printable(reason)}`);
+  }
+
+  gaveUp(failure: Failure): void {
+    this.say(failureLines(failure).join("\n"));
+  }
+
+  progress(): void {}
+
+  end(): void {
+    clearInterval(this.timer);
+    if (this.view !== undefined) this.say(totalLine(this.view));
+  }
+
+  protected show(view: View): void {
+    this.say(totalLine(view));
+  }
+
+  protected say(text: string): void {
+    this.writers.err(text);
+  }
+}
+
+/** The same with a line a node that is redrawn in place: for terminals. */
+export class LiveProgress extends PlainProgress {
+  protected override readonly interval = REDRAW;
+  private readonly draw = createLogUpdate(process.stderr, { showCursor: true });
+
+  override end(): void {
+    clearInterval(this.timer);
+    this.draw.clear();
+    this.draw.done();
+  }
+
+  protected override show(view: View): void {
+    this.draw(progressLines(view, process.stderr.columns ?? 80).join("\n"));
+  }
+
+  protected override say(text: string): void {
+    this.draw.clear();
+    super.say(text);
+  }
+}

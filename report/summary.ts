@@ -1,0 +1,55 @@
+import { relative } from "node:path";
+import type { NodeSummary, Summary } from "../executor/run/summary.js";
+import type { Failure } from "../executor/schedule/events.js";
+import { count, duration, plural, printable } from "./format.js";
+
+/** What became of a run, for people. */
+export function summaryText(summary: Summary, already: boolean, aggregate: string | undefined): string {
+  const { chunks, session, name } = summary;
+  const where = relative(process.cwd(), summary.directory) || ".";
+  const lines: string[] = [];
+  if (already) lines.push(`${name}: already complete, ${plural(chunks.done, "chunk")}`);
+  else {
+    const failed = chunks.failed === 0 ? "" : `, ${count(chunks.failed)} failed`;
+    lines.push(
+      `${name}: ${stateText(summary)}: ${plural(chunks.done, "chunk")} done${failed}, ${duration(session.seconds)}`,
+    );
+    lines.push(...summary.nodes.map(nodeLine));
+    lines.push(...summary.failures.flatMap(failureLines));
+    if (chunks.failed > summary.failures.length)
+      lines.push(`and ${count(chunks.failed - summary.failures.length)} more: see journal.ndjson`);
+  }
+  lines.push(`results: ${where}/results.ndjson${aggregate === undefined ? "" : `, ${where}/${aggregate}`}`);
+  return lines.join("\n");
+}
+
+/** A chunk that failed: which, where, how, and the last that it said. */
+export function failureLines(failure: Failure): string[] {
+  const { chunk, node, slot, attempt, reason, stderr } = failure;
+  const tail = printable(stderr).trimEnd().split("\n").slice(-5);
+  const place = slot < 0 ? "" : ` on ${node} slot ${slot}`;
+  const head = `failed: chunk ${chunk}${place}, try ${attempt}: ${printable(reason)}`;
+  return [head, ...tail.filter((line) => line !== "").map((line) => `    ${line}`)];
+}
+
+function nodeLine(node: NodeSummary): string {
+  const state =
+    node.state === "live" ? "" : ` (${node.state}${node.reason === undefined ? "" : `: ${printable(node.reason)}`})`;
+  const failed = node.failedAttempts === 0 ? "" : `, ${plural(node.failedAttempts, "failed attempt")}`;
+  return `  ${node.node}: ${plural(node.chunks, "chunk")}${failed}${state}`;
+}
+
+function stateText(summary: Summary): string {
+  switch (summary.state) {
+    case "complete":
+      return "complete";
+    case "partial":
+      return "partly done";
+    case "interrupted":
+      return "interrupted; the same command goes on from here";
+    case "stranded":
+      return "no usable node is left; the same command goes on from here";
+    case "broken":
+      return `stopped: ${summary.error}; the same command goes on from here`;
+  }
+}

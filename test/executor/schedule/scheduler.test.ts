@@ -1,0 +1,209 @@
+import fc from "fast-check";
+import t from "tap";
+import type { Chunk, Job, Work } from "../../../executor/job/job.js";
+import type { Attempt, Failure, Instruction, Slot } from "../../../executor/schedule/events.js";
+import { Scheduler } from "../../../executor/schedule/scheduler.js";
+
+const work: Work = { program: { kind: "command", command: ["true"] }, args: [], inputs: [], outputs: [], env: {} };
+
+function rangeJob(units: bigint, change: Partial<Job> = {}): Job {
+  const chunk = (start: bigint, end: bigint): Chunk => ({ id: `${start}-${end}`, start, end, work });
+  return {
+    name: "j",
+    file: "/j.yaml",
+    folder: "/",
+    kind: "range",
+    first: 0n,
+    units,
+    sizing: { base: 10, min: 5, max: 50 },
+    chunk,
+    unitsOf: (id) => {
+      const parts = /^(\d+)-(\d+)$/.exec(id);
+      return parts === null ? undefined : [BigInt(parts[1]!), BigInt(parts[2]!)];
+    },
+    stagedFiles: () => [],
+    needs: { playbooks: [] },
+    params: {},
+    retry: { attempts: 3, backoff: 1 },
+    priority: 0,
+    collect: "files",
+    identity: "{}",
+    ...change,
+  };
+}
+
+function slots(node: string, count: number, rate?: number): Slot[] {
+  return Array.from({ length: count }, (_, slot) => ({ node, slot, gpu: slot, rate }));
+}
+
+const started = (out: Instruction[]) => out.flatMap((one) => (one.do === "start" ? [one.attempt] : []));
+const failureOf = (attempt: Attempt): Failure => ({
+  chunk: attempt.chunk.id,
+  node: attempt.node,
+  slot: attempt.slot,
+  attempt: attempt.number,
+  exit: 1,
+  signal: null,
+  reason: "exit code 1",
+  stderr: "",
+});
+
+function open(scheduler: Scheduler, nodes: [string, number, number?][], now = 0): Attempt[] {
+  const out = scheduler.handle({ type: "open" }, now);
+  for (const [node, count, rate] of nodes)
+    out.push(
+      ...scheduler.handle({ type: "joined", node, slots: slots(node, count, rate), limit: count, held: [] }, now),
+    );
+  out.push(...scheduler.handle({ type: "settled" }, now));
+  return started(out);
+}
+
+t.test("a slot six times as fast gets chunks six times as large, within the bounds", async (t) => {
+  const expected = new Map(Object.entries({ fast: 29000, slow: 5000 }));
+  const scheduler = new Scheduler(rangeJob(100_000n, { sizing: { base: 1000, min: 500, max: 5500 } }), [], 1, expected);
+  const first = open(scheduler, [
+    ["fast", 1, 29000],
+    ["slow", 1, 5000],
+  ]);
+  t.same(
+    first.map((attempt) => [attempt.node, attempt.chunk.end - attempt.chunk.start]),
+    [
+      ["fast", 5500n],
+      ["slow", 1000n],
+    ],
+  );
+});
+
+t.test(
+  "a failed chunk is tried again after 1, 2, ... s, on another slot where there is one, and then given up",
+  async (t) => {
+    const scheduler = new Scheduler(rangeJob(10n), [], 1);
+    let [attempt] = open(scheduler, [["n", 2]]);
+    const seen: [number, number][] = [];
+    let out: Instruction[] = [];
+    for (let now = 0; ; ) {
+      seen.push([attempt!.number, attempt!.slot]);
+      out = scheduler.handle({ type: "failed", attempt: attempt!.id, failure: failureOf(attempt!) }, now);
+      const wake = out.find((one) => one.do === "wake");
+      if (wake === undefined) break;
+      t.same(started(scheduler.handle({ type: "time" }, wake.at - 0.01)), [], "not before its time");
+      now = wake.at;
+      [attempt] = started(scheduler.handle({ type: "time" }, now));
+    }
+    t.same(seen, [
+      [1, 0],
+      [2, 1],
+      [3, 0],
+    ]);
+    t.same(
+      out.map((one) => one.do),
+      ["give-up", "end"],
+    );
+  },
+);
+
+t.test("a node that is gone gives its chunks back without using up a try", async (t) => {
+  const scheduler = new Scheduler(rangeJob(10n), [], 1);
+  const [attempt] = open(scheduler, [["a", 1]]);
+  t.same(started(scheduler.handle({ type: "silent", node: "a" }, 1)), [], "silent is not gone");
+  scheduler.handle({ type: "joined", node: "b", slots: slots("b", 1), limit: 1, held: [] }, 1);
+  const [again] = started(scheduler.handle({ type: "gone", node: "a" }, 2));
+  t.equal(again?.chunk.id, attempt?.chunk.id);
+  t.equal(again?.node, "b");
+  t.equal(again?.number, 1);
+  const back = scheduler.handle(
+    {
+      type: "joined",
+      node: "a",
+      slots: slots("a", 1),
+      limit: 1,
+      held: [{ id: attempt!.id, chunk: attempt!.chunk.id, slot: 0 }],
+    },
+    3,
+  );
+  t.match(back, [{ do: "drop", node: "a", id: attempt!.id }], "what it still runs is dropped");
+});
+
+t.test("a coordinator that comes back takes over what nodes still hold", async (t) => {
+  const scheduler = new Scheduler(rangeJob(30n), [[0n, 10n]], 2);
+  const held = [{ id: "1-7", chunk: "10-20", slot: 0 }];
+  scheduler.handle({ type: "joined", node: "a", slots: slots("a", 2), limit: 2, held }, 0);
+  const out = [...scheduler.handle({ type: "open" }, 0), ...scheduler.handle({ type: "settled" }, 0)];
+  t.same(
+    started(out).map((attempt) => attempt.chunk.id),
+    ["20-30"],
+  );
+  t.equal(scheduler.isRunning("1-7"), true);
+});
+
+t.test("a chunk pinned to a GPU that nobody has is given up, with the reason", async (t) => {
+  const chunk = (start: bigint): Chunk => ({ id: `t${start}`, start, end: start + 1n, gpu: Number(start) * 9, work });
+  const scheduler = new Scheduler(rangeJob(2n, { kind: "tasks", sizing: undefined, chunk }), [], 1);
+  const [attempt] = open(scheduler, [["a", 2]]);
+  t.equal(attempt?.slot, 0);
+  scheduler.handle({ type: "ran", attempt: attempt!.id, seconds: 1 }, 1);
+  const out = scheduler.handle({ type: "committed", attempt: attempt!.id }, 1);
+  t.match(out, [{ do: "give-up", failure: { chunk: "t1", reason: /gpu 9/ } }, { do: "end" }]);
+});
+
+t.test("property: whatever happens, every unit is committed or given up exactly once", async (t) => {
+  const choice = fc.array(fc.integer({ min: 0, max: 99 }), { minLength: 50, maxLength: 400 });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 400 }), choice, (units, choices) => simulate(BigInt(units), choices)),
+    { numRuns: 200 },
+  );
+  t.pass("200 runs");
+});
+
+/** Drives a scheduler by a list of choices, then kindly to its end; true when the promise was kept. */
+function simulate(units: bigint, choices: number[]): boolean {
+  const scheduler = new Scheduler(rangeJob(units), [], 1);
+  const running: Attempt[] = [];
+  const collecting: Attempt[] = [];
+  const covered = new Map<bigint, number>();
+  let ended = 0;
+  let now = 0;
+  const cover = (start: bigint, end: bigint) => {
+    for (let unit = start; unit < end; unit++) covered.set(unit, (covered.get(unit) ?? 0) + 1);
+  };
+  const see = (out: Instruction[]) => {
+    for (const one of out) {
+      if (one.do === "start") running.push(one.attempt);
+      if (one.do === "give-up") cover(...(one.failure.chunk.split("-").map(BigInt) as [bigint, bigint]));
+      if (one.do === "end") ended++;
+    }
+  };
+  const step = (choice: number) => {
+    now += 1;
+    const attempt = running[choice % (running.length || 1)];
+    const landed = collecting[choice % (collecting.length || 1)];
+    if (choice < 50 && attempt !== undefined) {
+      running.splice(running.indexOf(attempt), 1);
+      collecting.push(attempt);
+      see(scheduler.handle({ type: "ran", attempt: attempt.id, seconds: 1 + (choice % 3) }, now));
+    } else if (choice < 80 && landed !== undefined) {
+      collecting.splice(collecting.indexOf(landed), 1);
+      cover(landed.chunk.start, landed.chunk.end);
+      see(scheduler.handle({ type: "committed", attempt: landed.id }, now));
+    } else if (choice < 90 && attempt !== undefined) {
+      running.splice(running.indexOf(attempt), 1);
+      see(scheduler.handle({ type: "failed", attempt: attempt.id, failure: failureOf(attempt) }, now));
+    } else if (choice < 95) {
+      const node = choice % 2 === 0 ? "a" : "b";
+      for (const one of running.filter((other) => other.node === node)) running.splice(running.indexOf(one), 1);
+      see(scheduler.handle({ type: "gone", node }, now));
+      see(scheduler.handle({ type: "joined", node, slots: slots(node, 3, 100), limit: 3, held: [] }, now));
+    } else see(scheduler.handle({ type: "time" }, now));
+  };
+  running.push(
+    ...open(scheduler, [
+      ["a", 3, 100],
+      ["b", 3, 300],
+    ]),
+  );
+  for (const choice of choices) step(choice);
+  for (let turn = 0; ended === 0 && turn < 10_000; turn++)
+    step(running.length > 0 ? 0 : collecting.length > 0 ? 50 : 99);
+  const once = [...covered.values()].every((times) => times === 1);
+  return ended === 1 && once && BigInt(covered.size) === units;
+}
