@@ -23,7 +23,10 @@ const BYTES: Record<string, number> = {
 /** A span of time in seconds: a number of seconds, or text like 500ms, 60s, 10m, 1h30m, 2d. */
 export function parseDuration(value: unknown): Parsed {
   if (typeof value === "number") return positive(value, "a span of time");
-  const bad = { ok: false, message: "must be a span of time like 500ms, 60s, 10m or 1h30m (a plain number is seconds)" } as const;
+  const bad = {
+    ok: false,
+    message: "must be a span of time like 500ms, 60s, 10m or 1h30m (a plain number is seconds)",
+  } as const;
   if (typeof value !== "string") return bad;
   if (/^\d+(\.\d+)?$/.test(value)) return positive(Number(value), "a span of time");
   if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(value)) return bad;

@@ -95,14 +95,21 @@ function parseYaml(file: string, text: string): Source {
   try {
     document = parseDocument(text, OPTIONS);
   } catch (error) {
-    return refuse(0, error instanceof RangeError ? "is nested too deeply" : `cannot be read: ${(error as Error).message}`);
+    return refuse(
+      0,
+      error instanceof RangeError ? "is nested too deeply" : `cannot be read: ${(error as Error).message}`,
+    );
   }
   const faults = [...document.errors, ...document.warnings];
   if (faults.length > 0) {
     throw new InvalidFile(faults.map((fault) => ({ ...places.position(fault.pos[0]), message: plainMessage(fault) })));
   }
   if (document.directives?.yaml.explicit && document.directives.yaml.version !== "1.2") {
-    return refuse(0, `YAML ${document.directives.yaml.version} is not read here`, "remove the %YAML line; YAML 1.2 is meant");
+    return refuse(
+      0,
+      `YAML ${document.directives.yaml.version} is not read here`,
+      "remove the %YAML line; YAML 1.2 is meant",
+    );
   }
   if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
     return refuse(0, "is empty");
@@ -114,7 +121,8 @@ function parseYaml(file: string, text: string): Source {
 }
 
 function plainMessage(fault: { code: string; message: string }): string {
-  if (fault.code === "TAG_RESOLVE_FAILED") return `${fault.message.replace(/^Unresolved/, "unknown")}: tags are not read here`;
+  if (fault.code === "TAG_RESOLVE_FAILED")
+    return `${fault.message.replace(/^Unresolved/, "unknown")}: tags are not read here`;
   if (fault.code === "MULTIPLE_DOCS") return "a second document begins here: a file holds one";
   if (fault.message.includes("call stack")) return "is nested too deeply";
   if (fault.code === "TAB_AS_INDENT") return "a tab cannot indent YAML: use spaces";
