@@ -20,7 +20,7 @@ export async function hashFiles(job: Job): Promise<Map<string, Content>> {
   let batch: StagedFile[] = [];
   const flush = async () => {
     const found = await Promise.all(batch.map((file) => hashFile(file.source)));
-    batch.forEach((file, index) => contents.set(file.source, found[index]!));
+    for (const [index, file] of batch.entries()) contents.set(file.source, found[index]!);
     batch = [];
   };
   const seen = new Set<string>();
