@@ -1,0 +1,37 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { compile } from "json-schema-to-typescript";
+import { projectRoot } from "../templates/templates.js";
+import { readSchema, type SchemaName } from "./ajv.js";
+import { reference } from "./reference.js";
+
+const NAMES: SchemaName[] = ["inventory", "job", "jobs-file"];
+const BANNER = "// Generated from schemas/*.json by `npm run generate`; changes belong there.\n";
+
+/** What is generated: path from the project's folder -> content. */
+export async function generated(): Promise<Record<string, string>> {
+  const types: string[] = [];
+  for (const name of NAMES) types.push(await typesOf(name));
+  return {
+    "schemas/types.ts": `${BANNER}\n${types.join("\n")}`,
+    "docs/reference.md": reference(NAMES.map(readSchema)),
+  };
+}
+
+async function typesOf(name: SchemaName): Promise<string> {
+  const schema = readSchema(name);
+  // The conditions on `kind` would turn every type into unions of unions; the keys they concern are optional anyway.
+  const { allOf: _, ...plain } = schema;
+  return compile(plain, String(schema.title), {
+    bannerComment: "",
+    additionalProperties: false,
+    format: true,
+    unreachableDefinitions: false,
+    ignoreMinAndMaxItems: true,
+  });
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  for (const [path, content] of Object.entries(await generated())) writeFileSync(join(projectRoot(), path), content);
+}

@@ -1,0 +1,84 @@
+type Schema = Record<string, unknown>;
+
+/** The schema that is written out, and where each shared definition has been described already. */
+interface Manual {
+  root: Schema;
+  seen: Map<string, string>;
+}
+
+/** The reference manual of every key of every kind of file, as Markdown. */
+export function reference(schemas: Schema[]): string {
+  const parts = schemas.map((schema) => section(schema));
+  return `# Every key of every file
+
+Generated from \`schemas/*.json\` by \`npm run generate\`; changes belong there. A key in **bold** must be there.
+Spans of time: \`500ms\`, \`60s\`, \`10m\`, \`1h30m\`, \`2d\`, or a number of seconds. Sizes: \`512MiB\`, \`8GiB\`, \`1G\` (1024 each), \`10GB\` (1000
+each), or a number of bytes. Integers are exact whatever their size. All files are YAML 1.2 or JSON.
+
+${parts.join("\n")}`;
+}
+
+function section(schema: Schema): string {
+  const lines = [...keys({ root: schema, seen: new Map() }, schema, "")];
+  return `## ${titleOf(String(schema.$id))}
+
+${schema.description}
+
+| key | what it holds | meaning |
+|---|---|---|
+${lines.join("\n")}
+`;
+}
+
+function titleOf(id: string): string {
+  const titles: Record<string, string> = { inventory: "The inventory", job: "A job", "jobs-file": "A jobs file" };
+  return titles[id] ?? id;
+}
+
+/** A row for each key, and below it the rows of the keys inside. */
+function* keys(manual: Manual, object: Schema, prefix: string): Generator<string> {
+  const required = new Set((object.required as string[] | undefined) ?? []);
+  for (const [key, raw] of Object.entries((object.properties as Record<string, Schema> | undefined) ?? {})) {
+    yield* rows(manual, raw, `${prefix}${key}`, required.has(key));
+  }
+  const free = object.additionalProperties;
+  if (typeof free === "object" && free !== null && isWorthARow(manual.root, free as Schema)) {
+    yield* rows(manual, free as Schema, `${prefix}NAME`, false);
+  }
+}
+
+function* rows(manual: Manual, raw: Schema, path: string, isRequired: boolean): Generator<string> {
+  const { root, seen } = manual;
+  const schema = resolve(root, raw);
+  const shown = isRequired ? `**\`${path}\`**` : `\`${path}\``;
+  const before = typeof raw.$ref === "string" ? seen.get(raw.$ref) : undefined;
+  if (before !== undefined) return yield `| ${shown} | ${kindOf(root, schema)} | As \`${before}\`. |`;
+  if (typeof raw.$ref === "string") seen.set(raw.$ref, path);
+  yield `| ${shown} | ${kindOf(root, schema)} | ${String(schema.description ?? "").replaceAll("|", "\\|")} |`;
+  yield* keys(manual, schema, `${path}.`);
+  const items = schema.items as Schema | undefined;
+  if (items !== undefined) yield* keys(manual, resolve(root, items), `${path}[].`);
+}
+
+function isWorthARow(root: Schema, schema: Schema): boolean {
+  return resolve(root, schema).description !== undefined;
+}
+
+function resolve(root: Schema, schema: Schema): Schema {
+  const name = typeof schema.$ref === "string" ? schema.$ref.replace("#/definitions/", "") : undefined;
+  return name === undefined ? schema : (root.definitions as Record<string, Schema>)[name]!;
+}
+
+function kindOf(root: Schema, schema: Schema): string {
+  if (schema.quantity !== undefined) return schema.quantity === "size" ? "size" : "span of time";
+  if (schema.enum !== undefined) return (schema.enum as string[]).map((value) => `\`${value}\``).join(", ");
+  if (schema.scalar !== undefined) return "text, number or boolean";
+  if (schema.whole !== undefined) return "integer";
+  const words: Record<string, string> = { object: "mapping", array: "list", string: "text", null: "nothing" };
+  const types = Array.isArray(schema.type) ? schema.type : [schema.type];
+  const named = types.map((type) => words[String(type)] ?? String(type)).join(" or ");
+  const items = schema.items as Schema | undefined;
+  if (items === undefined) return named;
+  const inner = kindOf(root, resolve(root, items));
+  return `list of ${inner === "mapping" ? "mappings" : inner}`;
+}

@@ -1,0 +1,587 @@
+// Generated from schemas/*.json by `npm run generate`; changes belong there.
+
+/**
+ * The user to log in as. Default: what `~/.ssh/config` says, else the user who runs muster.
+ */
+export type User = string;
+/**
+ * The port of sshd. Default: what `~/.ssh/config` says, else 22.
+ */
+export type Port = number;
+/**
+ * A private key for the login; may begin with `~/`. Default: the SSH agent and what `~/.ssh/config` says.
+ */
+export type IdentityFile = string;
+/**
+ * The file of known host keys; may begin with `~/`. Default: `~/.ssh/known_hosts` and what `~/.ssh/config` says.
+ */
+export type KnownHosts = string;
+/**
+ * What an unknown host key gets: `strict` refuses it, `accept-new` records it once. A changed key is always refused. Default: `strict`.
+ */
+export type HostKeys = "strict" | "accept-new";
+/**
+ * The folder on the node that muster works in; may begin with `~/`. Default: `~/.muster`.
+ */
+export type Workdir = string;
+/**
+ * The Python (3.8 or later) on the node, a name or a path. Default: `python3`.
+ */
+export type Python = string;
+/**
+ * Silence of a node before its chunks are given to others. Default: `60s`.
+ */
+export type Grace = string | number;
+/**
+ * How long the agent of a run stays on a node without hearing from a coordinator. Default: `40m`.
+ */
+export type Lease = string | number;
+/**
+ * The most chunks that run on the node at one time. Default: one a slot.
+ */
+export type MaxConcurrent = number;
+/**
+ * Units a second of one GPU (or CPU slot): a first guess, then learned.
+ */
+export type Rate = number;
+/**
+ * CPU slots of the node. Default: none beside GPUs, one a core where there is no GPU.
+ */
+export type Slots = number;
+/**
+ * Whose GPUs: decides how they are found and bound. Default: `none`.
+ */
+export type Vendor = "amd" | "nvidia" | "none";
+/**
+ * The model, as a job's `needs.model` names it, e.g. `RX 6600`.
+ */
+export type Model = string;
+/**
+ * Memory of one GPU, e.g. `8GiB`.
+ */
+export type Vram = string | number;
+/**
+ * How many GPUs the node has; fewer found is a fault. Default: as many as are found.
+ */
+export type Gpus = number;
+/**
+ * A machine.
+ */
+export type Node = {
+  /**
+   * How it is reached: `ssh`, or `local` for the machine that muster runs on. Default: `ssh`.
+   */
+  connection?: "ssh" | "local";
+  /**
+   * Its address, its name, or an alias of `~/.ssh/config`. Default: the node's name.
+   */
+  host?: string;
+  /**
+   * The name of its profile. Default: none, a node without GPUs.
+   */
+  profile?: string;
+  /**
+   * Words that `--limit` and a job's `needs.nodes` may use for it.
+   */
+  tags?: string[];
+  user?: User;
+  port?: Port;
+  identity_file?: IdentityFile;
+  known_hosts?: KnownHosts;
+  host_keys?: HostKeys;
+  workdir?: Workdir;
+  python?: Python;
+  grace?: Grace;
+  lease?: Lease;
+  max_concurrent?: MaxConcurrent;
+  gpus?: Gpus;
+  slots?: Slots;
+  vendor?: Vendor;
+  model?: Model;
+  vram?: Vram;
+  rate?: Rate;
+  env?: Env;
+  kernel?: Kernel;
+  limits?: Limits;
+} | null;
+
+/**
+ * The inventory (`inventory.yaml`): the nodes, what kind of GPUs they have, and what they must be.
+ */
+export interface InventoryFile {
+  /**
+   * What holds for every node unless its profile or the node itself says otherwise.
+   */
+  defaults?: {
+    user?: User;
+    port?: Port;
+    identity_file?: IdentityFile;
+    known_hosts?: KnownHosts;
+    host_keys?: HostKeys;
+    workdir?: Workdir;
+    python?: Python;
+    grace?: Grace;
+    lease?: Lease;
+    max_concurrent?: MaxConcurrent;
+    rate?: Rate;
+    env?: Env;
+    kernel?: Kernel;
+    limits?: Limits;
+    slots?: Slots;
+    /**
+     * The job type of a jobs-file entry that names neither a script nor a type. Default: `analysis`.
+     */
+    route?: string;
+  };
+  /**
+   * Kinds of GPU, by name.
+   */
+  profiles?: {
+    /**
+     * A kind of GPU: what all nodes with such GPUs share.
+     */
+    [k: string]: {
+      vendor?: Vendor;
+      model?: Model;
+      vram?: Vram;
+      rate?: Rate;
+      env?: Env;
+      kernel?: Kernel;
+      limits?: Limits;
+      user?: User;
+      port?: Port;
+      identity_file?: IdentityFile;
+      known_hosts?: KnownHosts;
+      host_keys?: HostKeys;
+      workdir?: Workdir;
+      python?: Python;
+      grace?: Grace;
+      lease?: Lease;
+      max_concurrent?: MaxConcurrent;
+      gpus?: Gpus;
+      slots?: Slots;
+    };
+  };
+  /**
+   * The machines, by name. What a node says overrides its profile and the defaults.
+   */
+  nodes: {
+    [k: string]: Node;
+  };
+  /**
+   * What `muster provision` and `muster verify` mean without a name.
+   */
+  playbooks?: string[];
+  /**
+   * Folders in the nodes' memory and what they hold: absolute path on the node -> files of the coordinator, relative to the inventory.
+   */
+  ramdisk?: {
+    /**
+     * @minItems 1
+     */
+    [k: string]: string[];
+  };
+  /**
+   * Files and folders kept in step by content: path on the node (absolute or `~/...`) -> path here, relative to the inventory. A folder ends in `/` on both sides.
+   */
+  files?: {
+    [k: string]: string;
+  };
+  /**
+   * One value that stands in several files of a node, by name.
+   */
+  manifests?: {
+    /**
+     * A value and the places where it must stand.
+     */
+    [k: string]: {
+      /**
+       * The value.
+       */
+      value: string | number | bigint | boolean;
+      /**
+       * Where it stands.
+       *
+       * @minItems 1
+       */
+      in: Spot[];
+    };
+  };
+  /**
+   * Job types of a jobs file: type -> what runs.
+   */
+  routes?: {
+    [k: string]: Route;
+  };
+}
+/**
+ * Environment of every chunk, set before its program begins. Merged key by key: defaults, profile, node.
+ */
+export interface Env {
+  [k: string]: string | number | bigint | boolean;
+}
+/**
+ * Kernel module parameters the node must have, `module.parameter: value`, as they read under `/sys/module`.
+ */
+export interface Kernel {
+  [k: string]: string | number | bigint | boolean;
+}
+/**
+ * Bounds on a job's `params`, by name.
+ */
+export interface Limits {
+  /**
+   * Bounds on one parameter.
+   */
+  [k: string]: {
+    /**
+     * The value that measured best.
+     */
+    best?: number;
+    /**
+     * The largest value that is safe.
+     */
+    max?: number;
+  };
+}
+/**
+ * A file of the node, and where in it the value stands: `assignment` or `pointer`.
+ */
+export interface Spot {
+  /**
+   * The file on the node, absolute or `~/...`.
+   */
+  file: string;
+  /**
+   * The name in a line `NAME=value` of a shell script.
+   */
+  assignment?: string;
+  /**
+   * A JSON pointer into a JSON file, e.g. `/default_params/chunk_size`.
+   */
+  pointer?: string;
+}
+/**
+ * What a job type runs.
+ */
+export interface Route {
+  /**
+   * The script, relative to the inventory; staged.
+   */
+  script: string;
+  /**
+   * Its arguments. `{key}` stands for the job's own key, `{chunk}` `{out}` `{gpu}` for what they are in a job file. The job's own `args` follow.
+   */
+  args?: (string | number | bigint | boolean)[];
+  /**
+   * Files or folders that are staged too, relative to the inventory.
+   */
+  inputs?: string[];
+  /**
+   * Files it writes under `{out}`; may use `{key}`. Default: what follows `--output`.
+   */
+  outputs?: string[];
+}
+
+/**
+ * A job: what to compute, over a range of integers, a list of tasks, or every combination of a matrix.
+ */
+export interface JobFile {
+  /**
+   * The job's name, also of its run directory. Default: the file's name without its ending.
+   */
+  name?: string;
+  /**
+   * What the job is spread over: `range`, `tasks` or `matrix`.
+   */
+  kind: "range" | "tasks" | "matrix";
+  /**
+   * Of a range: `[start, end]`, half-open; exact whatever its size.
+   *
+   * @minItems 2
+   * @maxItems 2
+   */
+  range?: [number | bigint, number | bigint];
+  /**
+   * Of a range: units a chunk. A number fixes it; else it follows from the rate of a slot within these bounds.
+   */
+  chunk?: number | {base?: number; min?: number; max?: number};
+  /**
+   * Of tasks: what runs, one entry a chunk.
+   *
+   * @minItems 1
+   */
+  tasks?: Task[];
+  /**
+   * Of a matrix: key -> values; every combination is a chunk. A pair of integers is a half-open range.
+   */
+  matrix?: {
+    /**
+     * Values of one key.
+     *
+     * @minItems 1
+     */
+    [k: string]: (string | number | bigint | boolean)[];
+  };
+  /**
+   * The program, relative to the job file; staged once a node. Runs by its own first line when it is executable, `*.py` under the node's python otherwise.
+   */
+  script?: string;
+  /**
+   * A program that is on the nodes already, and its first arguments; replaces `script`.
+   *
+   * @minItems 1
+   */
+  command?: (string | number | bigint | boolean)[];
+  /**
+   * Arguments, passed byte for byte. They may use `{chunk}` `{out}` `{gpu}`, of a range `{start}` `{end}`, of a matrix its keys, and `params`; `{{` and `}}` are braces.
+   */
+  args?: (string | number | bigint | boolean)[];
+  /**
+   * Files or folders, relative to the job file; staged, and found by the same relative path from the working directory.
+   */
+  inputs?: string[];
+  /**
+   * Files that the program writes under `{out}`. A chunk is done when it exits 0 and all of them exist.
+   */
+  outputs?: string[];
+  /**
+   * What a slot must offer.
+   */
+  needs?: {
+    /**
+     * GPUs of this vendor; `none` asks for CPU slots.
+     */
+    vendor?: "amd" | "nvidia" | "none";
+    /**
+     * GPUs of this model, as the profile names it.
+     */
+    model?: string;
+    /**
+     * GPU memory, e.g. `8GiB`.
+     */
+    vram?: string | number;
+    /**
+     * Host memory of one chunk, e.g. `1GiB`: bounds how many run on a node at one time.
+     */
+    memory?: string | number;
+    /**
+     * Only these: names, tags or globs of the inventory.
+     *
+     * @minItems 1
+     */
+    nodes?: string[];
+    /**
+     * Playbooks that a node must pass before it gets work.
+     */
+    playbooks?: string[];
+  };
+  /**
+   * Values that `args` may use by name; `--set` changes them, the profile's `limits` bound them.
+   */
+  params?: {
+    [k: string]: string | number | bigint | boolean;
+  };
+  /**
+   * Environment of every chunk; wins over the node's.
+   */
+  env?: {
+    [k: string]: string | number | bigint | boolean;
+  };
+  /**
+   * The longest a chunk may run, e.g. `10m`; then its whole process group is killed. Default: no limit.
+   */
+  timeout?: string | number;
+  /**
+   * What happens to a chunk that fails.
+   */
+  retry?: {
+    /**
+     * Tries in all. Default: 3.
+     */
+    attempts?: number;
+    /**
+     * Pause before the second try; doubles with each further one. Default: `1s`.
+     */
+    backoff?: string | number;
+  };
+  /**
+   * Larger goes first. Default: 0.
+   */
+  priority?: number;
+  /**
+   * One file made from an output of every chunk, in chunk order.
+   */
+  aggregate?: {
+    /**
+     * The output that is gathered: one of `outputs`.
+     */
+    from: string;
+    /**
+     * `array`: JSON values into one array. `lines`: one a line. `concat`: bytes one after the other.
+     */
+    as: "array" | "lines" | "concat";
+    /**
+     * The file in the run directory.
+     */
+    to: string;
+  };
+  /**
+   * `files` keeps outputs as files; `lines` makes a chunk's JSON output its line of results.ndjson and keeps no file. Default: `files`.
+   */
+  collect?: "files" | "lines";
+}
+/**
+ * One task. What it leaves out, it takes from the job.
+ */
+export interface Task {
+  /**
+   * Its name, unique in the job and safe as a file name.
+   */
+  id: string | number | bigint | boolean;
+  /**
+   * The program, relative to the job file; staged once a node. Runs by its own first line when it is executable, `*.py` under the node's python otherwise.
+   */
+  script?: string;
+  /**
+   * A program that is on the nodes already, and its first arguments; replaces `script`.
+   *
+   * @minItems 1
+   */
+  command?: (string | number | bigint | boolean)[];
+  /**
+   * Arguments, passed byte for byte. They may use `{chunk}` `{out}` `{gpu}`, of a range `{start}` `{end}`, of a matrix its keys, and `params`; `{{` and `}}` are braces.
+   */
+  args?: (string | number | bigint | boolean)[];
+  /**
+   * Files or folders, relative to the job file; staged, and found by the same relative path from the working directory.
+   */
+  inputs?: string[];
+  /**
+   * Files that the program writes under `{out}`. A chunk is done when it exits 0 and all of them exist.
+   */
+  outputs?: string[];
+  /**
+   * The index of the GPU it must run on.
+   */
+  gpu?: number;
+  /**
+   * Added to the job's environment.
+   */
+  env?: {
+    [k: string]: string | number | bigint | boolean;
+  };
+  /**
+   * Replaces the job's timeout.
+   */
+  timeout?: string | number;
+}
+
+/**
+ * A jobs file of the Python coordinators: `{"jobs": [...]}`. Runs as it is; nothing in it is a placeholder. Inputs are the args that name existing files, outputs what follows `--output`. Keys that are not listed here are free, for `routes`.
+ */
+export interface JobsFile {
+  /**
+   * The jobs.
+   *
+   * @minItems 1
+   */
+  jobs: Entry[];
+  /**
+   * The job's name, also of its run directory. Default: the file's name without its ending.
+   */
+  name?: string;
+  /**
+   * What a slot must offer.
+   */
+  needs?: {
+    /**
+     * GPUs of this vendor; `none` asks for CPU slots.
+     */
+    vendor?: "amd" | "nvidia" | "none";
+    /**
+     * GPUs of this model, as the profile names it.
+     */
+    model?: string;
+    /**
+     * GPU memory, e.g. `8GiB`.
+     */
+    vram?: string | number;
+    /**
+     * Host memory of one chunk, e.g. `1GiB`: bounds how many run on a node at one time.
+     */
+    memory?: string | number;
+    /**
+     * Only these: names, tags or globs of the inventory.
+     *
+     * @minItems 1
+     */
+    nodes?: string[];
+    /**
+     * Playbooks that a node must pass before it gets work.
+     */
+    playbooks?: string[];
+  };
+  /**
+   * Environment of every chunk; wins over the node's.
+   */
+  env?: {
+    [k: string]: string | number | bigint | boolean;
+  };
+  /**
+   * The longest a chunk may run, e.g. `10m`; then its whole process group is killed. Default: no limit.
+   */
+  timeout?: string | number;
+  /**
+   * What happens to a chunk that fails.
+   */
+  retry?: {
+    /**
+     * Tries in all. Default: 3.
+     */
+    attempts?: number;
+    /**
+     * Pause before the second try; doubles with each further one. Default: `1s`.
+     */
+    backoff?: string | number;
+  };
+  /**
+   * Larger goes first. Default: 0.
+   */
+  priority?: number;
+  [k: string]: unknown;
+}
+/**
+ * One job.
+ */
+export interface Entry {
+  /**
+   * Its name, unique in the file. Default: its number.
+   */
+  job_id?: string | number | bigint | boolean;
+  /**
+   * The script, relative to the jobs file.
+   */
+  script?: string;
+  /**
+   * Arguments, passed as they are.
+   */
+  args?: (string | number | bigint | boolean)[];
+  /**
+   * The index of the GPU it must run on.
+   */
+  gpu_id?: number | null;
+  /**
+   * The type, for `routes` of the inventory; `script` is one that names its own script. Default: `defaults.route`.
+   */
+  job_type?: string | null;
+  /**
+   * The same as `job_type`.
+   */
+  type?: string | null;
+  /**
+   * The same as `job_type`.
+   */
+  analysis_type?: string | null;
+  [k: string]: unknown;
+}
