@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
+import { familyOf } from "./processes.js";
 
 /** Whether this process could listen there. */
 export function portFree(address: string, port: number): Promise<boolean> {
@@ -24,30 +24,17 @@ export function freePort(address: string): Promise<number> {
   });
 }
 
-/** `127.0.1.2`, 22 -> the spelling of /proc/net/tcp: the address little-endian, then the port, in hex. */
-function spelled(address: string, port: number): string {
-  const bytes = address.split(".").reverse().map(Number);
-  const hex = (value: number, digits: number) => value.toString(16).toUpperCase().padStart(digits, "0");
-  return `${bytes.map((byte) => hex(byte, 2)).join("")}:${hex(port, 4)}`;
-}
-
-/** Read from the kernel's table: a connect that says nothing counts as an attack with newer sshds. */
-export function isListening(address: string, port: number): boolean {
-  const wanted = spelled(address, port);
-  const rows = readFileSync("/proc/net/tcp", "utf8").split("\n");
-  return rows.some((row) => {
-    const [, local, , state] = row.trim().split(/\s+/);
-    return local === wanted && state === "0A";
-  });
-}
-
-/** Resolves when something listens there; rejects after 10 s or once `dead()`. */
-export async function listening(address: string, port: number, dead: () => boolean): Promise<void> {
+/**
+ * Resolves when the sshd that `init` is, or is the parent of, listens; rejects after 10 s or once `dead()`.
+ * Seen by the title it then takes: a connect that says nothing counts as an attack with newer sshds, and reading
+ * /proc/net/tcp takes milliseconds.
+ */
+export async function listening(init: number, dead: () => boolean): Promise<void> {
   const deadline = performance.now() + 10_000;
-  while (!isListening(address, port)) {
-    if (dead()) throw new Error(`the node at ${address}:${port} ended before its sshd listened`);
-    if (performance.now() > deadline) throw new Error(`no sshd at ${address}:${port} after 10 s`);
-    await wait(3);
+  while (!familyOf(init).some(({ argv }) => argv[0]!.includes("[listener]"))) {
+    if (dead()) throw new Error("the node ended before its sshd listened");
+    if (performance.now() > deadline) throw new Error("no sshd after 10 s");
+    await wait(5);
   }
 }
 

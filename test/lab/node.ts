@@ -90,8 +90,7 @@ export class LabNode {
     if (this.pid !== undefined) return;
     this.bootId = randomUUID();
     const { argv, env } = this.place.start(this.bootId, sysfsCards(this.gpus));
-    const { name, host: address, port } = this;
-    this.pid = await this.place.supervisor.startNode({ name, address, port, argv, env });
+    this.pid = await this.place.supervisor.startNode({ name: this.name, argv, env });
     if (this.place.table !== undefined) await this.heal();
   }
 

@@ -32,6 +32,12 @@ export function processOf(pid: number): Process {
   return { pid, parent: parentOf(pid), argv };
 }
 
+/** A process and its children. */
+export function familyOf(pid: number): Process[] {
+  const children = readOr(`/proc/${pid}/task/${pid}/children`, "").split(" ").filter(Boolean).map(Number);
+  return [pid, ...children].map(processOf);
+}
+
 /** Every process in the pid namespace of `init`, without `init` itself. Zombies count. */
 export function processesBeside(init: number): Process[] {
   const space = namespaceOf(init);

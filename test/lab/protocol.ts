@@ -1,8 +1,6 @@
 /** What the lab and its supervisor say to each other, one JSON object a line. */
 export interface StartNode {
   name: string;
-  address: string;
-  port: number;
   argv: string[];
   env: Record<string, string>;
 }

@@ -14,6 +14,8 @@ import type { FromSupervisor, StartNode, ToSupervisor } from "./protocol.js";
 const [folder, kind] = process.argv.slice(2) as [string, "machines" | "plain"];
 const children = new Map<string, ChildProcess>();
 let table: string | undefined;
+let mounted = false;
+let ending = false;
 
 /** Abstract sockets vanish with their holder, so a block can be claimed without a file that could grow stale. */
 function hold(name: string): Promise<Server | undefined> {
@@ -55,7 +57,7 @@ async function startNode(node: StartNode): Promise<number> {
     if (children.get(node.name) === child) children.delete(node.name);
   });
   const pid = kind === "machines" ? Number((await firstProgramLine(child)).replace("up ", "")) : child.pid!;
-  await listening(node.address, node.port, () => children.get(node.name) !== child);
+  await listening(pid, () => children.get(node.name) !== child);
   return pid;
 }
 
@@ -87,28 +89,48 @@ function say(message: FromSupervisor): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 }
 
-async function takeDown(): Promise<never> {
+async function takeDown(): Promise<void> {
+  if (ending) return;
+  ending = true;
   await Promise.all([...children.keys()].map(killNode));
-  if (table !== undefined) execFileSync("nft", ["delete", "table", "inet", table], { stdio: "ignore" });
-  if (kind === "machines") execFileSync("umount", ["-l", `${folder}/disks`], { stdio: "ignore" });
-  rmSync(folder, { recursive: true, force: true });
-  process.exit(0);
+  const wrong: unknown[] = [];
+  const attempt = (step: () => void) => {
+    try {
+      step();
+    } catch (error) {
+      wrong.push(error);
+    }
+  };
+  if (table !== undefined) attempt(() => execFileSync("nft", ["delete", "table", "inet", table!]));
+  if (mounted) attempt(() => execFileSync("umount", ["-l", `${folder}/disks`]));
+  attempt(() => rmSync(folder, { recursive: true, force: true }));
+  for (const error of wrong) console.error(String(error));
+  process.exit(wrong.length === 0 ? 0 : 1);
 }
 
 async function main(): Promise<void> {
   process.on("SIGTERM", () => void takeDown());
   process.on("SIGINT", () => void takeDown());
   process.stdout.on("error", () => undefined);
+  process.stderr.on("error", () => undefined);
   const block = await claimBlock();
   if (kind === "machines") {
     execFileSync("mount", ["-t", "tmpfs", "-o", "mode=755", "tmpfs", `${folder}/disks`]);
+    mounted = true;
     table = makeTable(block);
   }
   const lines = createInterface({ input: process.stdin });
   lines.on("line", async (line) => say(await answer(JSON.parse(line) as ToSupervisor)));
   lines.on("close", () => void takeDown());
+  // A test that dies with an unread answer in its pipe resets it: an error, which readline hands on, and no end.
+  lines.on("error", () => void takeDown());
   const address = `127.0.${block}.1`;
   say({ id: 0, block, table, port22: kind === "machines" && (await portFree(address, 22)) });
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  console.error(String(error));
+  await takeDown();
+}
