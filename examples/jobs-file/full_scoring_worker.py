@@ -1,0 +1,26 @@
+"""Scores the survivors of a sieve: how well does each seed go on predicting the draws that were held out?"""
+
+import argparse
+import json
+import random
+
+
+def score(seed, skip, held_out):
+    source = random.Random(seed)
+    for _ in range(skip):
+        source.randrange(1000)
+    return sum(source.randrange(1000) == value for value in held_out) / len(held_out)
+
+
+options = argparse.ArgumentParser()
+options.add_argument("--survivors", required=True)
+options.add_argument("--holdout", default="holdout_history.json")
+options.add_argument("--output", required=True)
+options = options.parse_args()
+with open(options.holdout) as file:
+    holdout = json.load(file)
+with open(options.survivors) as file:
+    survivors = json.load(file)
+scores = {str(seed): score(seed, holdout["skip"], holdout["draws"]) for seed in survivors}
+with open(options.output, "w") as file:
+    json.dump(scores, file)

@@ -1,0 +1,56 @@
+"""Which seeds of a generator yield the draws that were observed? Looks at every seed of a half-open range.
+
+Generators: `mt19937` is Python's own (random.Random(seed).randrange(1000)), `java` is java.util.Random(seed).nextInt(1000).
+Writes a JSON list of hits, each with the draws that follow the observed ones.
+"""
+
+import argparse
+import json
+import random
+
+MODULUS = 1000
+
+
+def mt19937(seed):
+    source = random.Random(seed)
+    while True:
+        yield source.randrange(MODULUS)
+
+
+def java(seed):
+    """java.util.Random: a 48-bit linear congruential generator; nextInt(bound) for a bound that is no power of two."""
+    state = (seed ^ 0x5DEECE66D) & ((1 << 48) - 1)
+    while True:
+        state = (state * 0x5DEECE66D + 0xB) & ((1 << 48) - 1)
+        bits = state >> 17
+        value = bits % MODULUS
+        if bits - value + (MODULUS - 1) < 1 << 31:
+            yield value
+
+
+def matches(draws, observed):
+    return all(next(draws) == value for value in observed)
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--seed-start", type=int, required=True)
+    options.add_argument("--seed-end", type=int, required=True)
+    options.add_argument("--observations", required=True)
+    options.add_argument("--output", required=True)
+    options = options.parse_args()
+
+    with open(options.observations) as file:
+        case = json.load(file)
+    generator = {"mt19937": mt19937, "java": java}[case["generator"]]
+    hits = []
+    for seed in range(options.seed_start, options.seed_end):
+        draws = generator(seed)
+        if matches(draws, case["draws"]):
+            hits.append({"seed": seed, "next": [next(draws) for _ in range(3)]})
+    with open(options.output, "w") as file:
+        json.dump(hits, file)
+
+
+if __name__ == "__main__":
+    main()
