@@ -1,0 +1,133 @@
+import { existsSync } from "node:fs";
+import { availableParallelism, hostname } from "node:os";
+import { dirname, resolve } from "node:path";
+import { check } from "../schemas/ajv.js";
+import { InvalidFile, type Place, type Problem } from "../schemas/errors.js";
+import { inFileOrder } from "../schemas/explain.js";
+import type { Path, Source } from "../schemas/source.js";
+import type { InventoryFile } from "../schemas/types.js";
+import { readSource } from "../schemas/yaml.js";
+import { mergeNode, plainNode } from "./merge.js";
+import type { Node } from "./node.js";
+
+/** What a job type of a jobs file runs. Texts as written, with their places, so that problems in them can be shown. */
+export interface Route {
+  script: Written;
+  args: Written[];
+  inputs: Written[];
+  /** undefined: what follows `--output` in the arguments. */
+  outputs?: Written[];
+}
+
+export interface Written {
+  text: string;
+  place: Place;
+}
+
+/** One value that stands in several files of a node. `text`: the value as the inventory writes it. */
+export interface Manifest {
+  name: string;
+  value: string | number | bigint | boolean;
+  text: string;
+  in: ({ file: string; assignment: string } | { file: string; pointer: string })[];
+}
+
+export interface Inventory {
+  /** In the order of the file. */
+  nodes: Node[];
+  playbooks: string[];
+  /** Folder in a node's memory -> files here (absolute). */
+  ramdisk: Record<string, string[]>;
+  /** Path on the node -> path here (absolute; a folder ends in `/`). */
+  files: Record<string, string>;
+  manifests: Manifest[];
+  routes: Record<string, Route>;
+  /** The type of a jobs-file entry that names neither script nor type. */
+  defaultRoute: string;
+  /** What relative paths in it are relative to. */
+  folder: string;
+  /** Absolute; undefined for the embedded one. */
+  file?: string;
+}
+
+/** Where the inventory came from, as `findInventory` found it. */
+export type Origin = "--inventory" | "$MUSTER_INVENTORY" | "./inventory.yaml" | "embedded";
+
+/** Reads and checks an inventory. Throws InvalidFile with every problem in it. */
+export function loadInventory(file: string): Inventory {
+  const path = resolve(file);
+  return inventoryOf(readSource(file), path);
+}
+
+/** This machine alone: local, no GPUs, one slot a core. */
+export function embeddedInventory(folder = process.cwd()): Inventory {
+  const name = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(hostname()) ? hostname() : "local";
+  const nodes = [{ ...plainNode(name), slots: availableParallelism() }];
+  return { nodes, playbooks: [], ramdisk: {}, files: {}, manifests: [], routes: {}, defaultRoute: "analysis", folder };
+}
+
+/** The inventory to use: `option` (-i), else $MUSTER_INVENTORY, else ./inventory.yaml of `cwd`, else the embedded one. */
+export function findInventory(
+  option: string | undefined,
+  env: Record<string, string | undefined>,
+  cwd: string,
+): { inventory: Inventory; origin: Origin } {
+  if (option !== undefined) return { inventory: loadInventory(resolve(cwd, option)), origin: "--inventory" };
+  const variable = env.MUSTER_INVENTORY;
+  if (variable) return { inventory: loadInventory(resolve(cwd, variable)), origin: "$MUSTER_INVENTORY" };
+  const here = resolve(cwd, "inventory.yaml");
+  if (existsSync(here)) return { inventory: loadInventory(here), origin: "./inventory.yaml" };
+  return { inventory: embeddedInventory(cwd), origin: "embedded" };
+}
+
+/** The inventory that a source holds. Throws InvalidFile. */
+export function inventoryOf(source: Source, file: string): Inventory {
+  const problems = check(source, "inventory");
+  if (problems.length > 0) throw new InvalidFile(problems);
+  const folder = dirname(file);
+  const value = source.value as InventoryFile;
+  const merged = Object.keys(value.nodes).map((name) => mergeNode(source, folder, name));
+  const faults = merged.filter((one): one is Problem => "message" in one);
+  const manifests = manifestsOf(source, value, faults);
+  if (faults.length > 0) throw new InvalidFile(inFileOrder(faults));
+  return {
+    nodes: merged as Node[],
+    playbooks: value.playbooks ?? [],
+    ramdisk: mapValues(value.ramdisk, (files) => files.map((one) => resolve(folder, one))),
+    files: mapValues(value.files, (path) => `${resolve(folder, path)}${path.endsWith("/") ? "/" : ""}`),
+    manifests,
+    routes: routesOf(source, value),
+    defaultRoute: value.defaults?.route ?? "analysis",
+    folder,
+    file,
+  };
+}
+
+function manifestsOf(source: Source, file: InventoryFile, faults: Problem[]): Manifest[] {
+  return Object.entries(file.manifests ?? {}).map(([name, manifest]) => {
+    for (const [index, spot] of manifest.in.entries()) {
+      if ((spot.assignment === undefined) === (spot.pointer === undefined)) {
+        const place = source.at(["manifests", name, "in", index]);
+        faults.push({ ...place, message: `manifests.${name}.in[${index}] needs either assignment or pointer` });
+      }
+    }
+    const text = source.text(["manifests", name, "value"]);
+    return { name, value: manifest.value, text, in: manifest.in as Manifest["in"] };
+  });
+}
+
+function routesOf(source: Source, file: InventoryFile): Record<string, Route> {
+  const written = (path: Path): Written => ({ text: source.text(path), place: source.at(path) });
+  return Object.fromEntries(
+    Object.entries(file.routes ?? {}).map(([name, route]) => {
+      const list = (key: "args" | "inputs" | "outputs") =>
+        route[key]?.map((_, index) => written(["routes", name, key, index]));
+      const script = written(["routes", name, "script"]);
+      return [name, { script, args: list("args") ?? [], inputs: list("inputs") ?? [], outputs: list("outputs") }];
+    }),
+  );
+}
+
+function mapValues<T, U>(mapping: Record<string, T> | undefined, change: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(mapping ?? {}).map(([key, value]) => [key, change(value)]));
+}
