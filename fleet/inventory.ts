@@ -10,6 +10,8 @@ import { readSource } from "../schemas/yaml.js";
 import { mergeNode, plainNode } from "./merge.js";
 import type { Node } from "./node.js";
 
+export { isMeant, matches, selectNodes } from "./select.js";
+
 /** What a job type of a jobs file runs. Texts as written, with their places, so that problems in them can be shown. */
 export interface Route {
   script: Written;
@@ -48,10 +50,11 @@ export interface Inventory {
   folder: string;
   /** Absolute; undefined for the embedded one. */
   file?: string;
+  origin: Origin;
 }
 
-/** Where the inventory came from, as `findInventory` found it. */
-export type Origin = "--inventory" | "$MUSTER_INVENTORY" | "./inventory.yaml" | "embedded";
+/** Where an inventory came from: `file` when it was named outright, else where `findInventory` found it. */
+export type Origin = "file" | "--inventory" | "$MUSTER_INVENTORY" | "./inventory.yaml" | "embedded";
 
 /** Reads and checks an inventory. Throws InvalidFile with every problem in it. */
 export function loadInventory(file: string): Inventory {
@@ -63,7 +66,17 @@ export function loadInventory(file: string): Inventory {
 export function embeddedInventory(folder = process.cwd()): Inventory {
   const name = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(hostname()) ? hostname() : "local";
   const nodes = [{ ...plainNode(name), slots: availableParallelism() }];
-  return { nodes, playbooks: [], ramdisk: {}, files: {}, manifests: [], routes: {}, defaultRoute: "analysis", folder };
+  return {
+    nodes,
+    playbooks: [],
+    ramdisk: {},
+    files: {},
+    manifests: [],
+    routes: {},
+    defaultRoute: "analysis",
+    folder,
+    origin: "embedded",
+  };
 }
 
 /** The inventory to use: `option` (-i), else $MUSTER_INVENTORY, else ./inventory.yaml of `cwd`, else the embedded one. */
@@ -71,13 +84,13 @@ export function findInventory(
   option: string | undefined,
   env: Record<string, string | undefined>,
   cwd: string,
-): { inventory: Inventory; origin: Origin } {
-  if (option !== undefined) return { inventory: loadInventory(resolve(cwd, option)), origin: "--inventory" };
+): Inventory {
+  if (option !== undefined) return { ...loadInventory(resolve(cwd, option)), origin: "--inventory" };
   const variable = env.MUSTER_INVENTORY;
-  if (variable) return { inventory: loadInventory(resolve(cwd, variable)), origin: "$MUSTER_INVENTORY" };
+  if (variable) return { ...loadInventory(resolve(cwd, variable)), origin: "$MUSTER_INVENTORY" };
   const here = resolve(cwd, "inventory.yaml");
-  if (existsSync(here)) return { inventory: loadInventory(here), origin: "./inventory.yaml" };
-  return { inventory: embeddedInventory(cwd), origin: "embedded" };
+  if (existsSync(here)) return { ...loadInventory(here), origin: "./inventory.yaml" };
+  return embeddedInventory(cwd);
 }
 
 /** The inventory that a source holds. Throws InvalidFile. */
@@ -100,6 +113,7 @@ export function inventoryOf(source: Source, file: string): Inventory {
     defaultRoute: value.defaults?.route ?? "analysis",
     folder,
     file,
+    origin: "file",
   };
 }
 

@@ -9,10 +9,16 @@ export function isMeant(node: Node, pattern: string): boolean {
   return glob.test(node.name) || node.tags.some((tag) => glob.test(tag));
 }
 
+/** Whether any of the patterns means this node. */
+export function matches(node: Node, patterns: string[]): boolean {
+  return patterns.some((pattern) => isMeant(node, pattern));
+}
+
 /**
- * The nodes that `--limit NAME|TAG|GLOB[,...]` means, in inventory order. Throws UsageError for a word that means none.
+ * The nodes that `--limit NAME|TAG|GLOB[,...]` means, in inventory order; all without one. Throws UsageError for a word that means none.
  */
-export function selectNodes(inventory: { nodes: Node[] }, limit: string): Node[] {
+export function selectNodes(inventory: { nodes: Node[] }, limit: string | undefined): Node[] {
+  if (limit === undefined) return inventory.nodes;
   const patterns = limit.split(",").map((word) => word.trim());
   for (const pattern of patterns) {
     if (pattern === "")
@@ -28,7 +34,7 @@ export function selectNodes(inventory: { nodes: Node[] }, limit: string): Node[]
       throw new UsageError(message, suggest(pattern, words(inventory.nodes)));
     }
   }
-  return inventory.nodes.filter((node) => patterns.some((pattern) => isMeant(node, pattern)));
+  return inventory.nodes.filter((node) => matches(node, patterns));
 }
 
 /** Every name and tag of the nodes. */
