@@ -1,0 +1,69 @@
+import t from "tap";
+import { muster, Workshop } from "./muster.js";
+
+const shop = new Workshop();
+t.teardown(() => shop.remove());
+
+t.test("the sieve finds the seed, says so, and is complete when it is run again", async (t) => {
+  shop.example("sieve");
+  const ran = await muster(["run", "sieve/job.yaml", "-i", "local"], { cwd: shop.folder });
+  t.equal(ran.code, 0, ran.err);
+  t.same(shop.json("sieve/runs/sieve/hits.json"), [{ seed: 271828, next: [930, 100, 398] }]);
+  const results = shop.results("sieve/runs/sieve");
+  let at = 0;
+  for (const { chunk } of results) {
+    const [start, end] = (chunk as string).split("-").map(Number);
+    t.equal(start, at);
+    at = end!;
+  }
+  t.equal(at, 500_000, "every seed was covered, once, and the lines are in order");
+  const again = await muster(["run", "sieve/job.yaml", "-i", "local"], { cwd: shop.folder });
+  t.equal(again.code, 0);
+  t.match(again.out, /already complete/);
+  shop.write("sieve/observations.json", { generator: "java", draws: [1] });
+  const changed = await muster(["run", "sieve/job.yaml", "-i", "local"], { cwd: shop.folder });
+  t.equal(changed.code, 65);
+  t.match(changed.err, /observations\.json: its content has changed/);
+});
+
+t.test("java.util.Random: the sieve's other generator agrees with the documented sequence of seed 42", async (t) => {
+  shop.example("sieve");
+  // new Random(42): nextInt(1000) gives 0, 63, 11, 68, 67.
+  shop.write("sieve/observations.json", { generator: "java", draws: [0, 63, 11] });
+  const words = ["run", "sieve/job.yaml", "-i", "local", "--range", "0:20000", "--out", "java-run", "--json"];
+  const ran = await muster(words, { cwd: shop.folder });
+  t.equal(ran.code, 0, ran.err);
+  t.equal(JSON.parse(ran.out).state, "complete");
+  t.match(shop.json("java-run/hits.json"), [{ seed: 42, next: [68, 67] }]);
+});
+
+t.test("tasks: each output keeps its path", async (t) => {
+  shop.example("tasks");
+  const ran = await muster(["run", "tasks/job.yaml", "-i", "local", "-q"], { cwd: shop.folder });
+  t.equal(ran.code, 0, ran.err);
+  t.equal(ran.out + ran.err, "", "quiet on success");
+  const path = "tasks/runs/constants/results/constants";
+  t.equal(shop.read(`${path}/pi-50.txt`), "3.14159265358979323846264338327950288419716939937510\n");
+  t.match(shop.read(`${path}/e-1000.txt`), /^2\.71828182845904523536/);
+  t.match(shop.read(`${path}/pi-2000.txt`).length, 2003);
+  t.same(shop.results("tasks/runs/constants").map((line) => line.chunk), ["pi-short", "pi-long", "e"]);
+});
+
+t.test("matrix: every combination once, each result one line and no file", async (t) => {
+  shop.example("matrix");
+  const ran = await muster(["run", "matrix/job.yaml", "-i", "local"], { cwd: shop.folder });
+  t.equal(ran.code, 0, ran.err);
+  const lines = shop.results("matrix/runs/uniformity");
+  t.equal(lines.length, 24);
+  t.match(lines[0], { chunk: "model=randu,trial=0", output: { model: "randu", trial: 0 } });
+  const all = shop.json<{ model: string }[]>("matrix/runs/uniformity/chi2.json");
+  t.equal(all.filter((one) => one.model === "mt19937").length, 8);
+});
+
+t.test("a jobs file of today runs as it is", async (t) => {
+  shop.example("jobs-file");
+  const ran = await muster(["run", "jobs-file/scoring_jobs.json", "-i", "local"], { cwd: shop.folder });
+  t.equal(ran.code, 0, ran.err);
+  const scores = shop.json<Record<string, number>>("jobs-file/runs/scoring_jobs/results/results/chunk_0001.json");
+  t.equal(scores["271828"], 1, "the survivor predicts all that was held out");
+});

@@ -1,0 +1,63 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import t from "tap";
+
+/** From the top down: a file imports from its own floor and from those after it. */
+const FLOORS = ["cli", "report", "playbooks", "executor/run", "executor/schedule", "executor/job", "fleet", "schemas", "templates"];
+/** The one folder, or file, that knows each of these packages. */
+const KNOWN_BY: Record<string, string> = {
+  yaml: "schemas/yaml.ts",
+  ajv: "schemas/ajv.ts",
+  commander: "cli/main.ts",
+  "log-update": "report/run.ts",
+  ssh2: "fleet/ssh/",
+  "ssh2-sftp-client": "fleet/ssh/",
+};
+/** Longest file, in lines. */
+const LONGEST = 300;
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+const files = FLOORS.flatMap((floor) =>
+  readdirSync(join(root, floor), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => ({ floor, path: join(floor, name), text: readFileSync(join(root, floor, name), "utf8") })),
+);
+
+const imports = (text: string) => [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1]!);
+
+t.test("a file imports only from its own floor and from floors below", async (t) => {
+  for (const { floor, path, text } of files)
+    for (const name of imports(text).filter((one) => one.startsWith("."))) {
+      const target = relative(root, join(root, dirname(path), name));
+      const below = FLOORS.findIndex((one) => target.startsWith(`${one}/`));
+      if (below < FLOORS.indexOf(floor)) t.fail(`${path} imports ${target}`);
+    }
+  t.ok(files.length > 50, `${files.length} files`);
+});
+
+t.test("one place knows each package", async (t) => {
+  for (const { path, text } of files)
+    for (const name of imports(text)) {
+      const owner = KNOWN_BY[name.split("/")[0]!];
+      if (owner !== undefined && !path.startsWith(owner)) t.fail(`${path} imports ${name}, which only ${owner} should`);
+    }
+  t.pass("packages");
+});
+
+t.test("only cli/ prints and exits, and deciding has no clock and no chance in it", async (t) => {
+  for (const { floor, path, text } of files) {
+    if (floor !== "cli" && /\bconsole\.|process\.exit\b|process\.stdout/.test(text)) t.fail(`${path} prints or exits`);
+    if (floor === "executor/schedule" && /Date\.|performance\.|Math\.random|node:fs|setTimeout/.test(text))
+      t.fail(`${path} is not pure`);
+  }
+  t.pass("edges");
+});
+
+t.test("files stay small", async (t) => {
+  for (const { path, text } of files.filter((one) => one.path !== "schemas/types.ts")) {
+    const lines = text.split("\n").length;
+    if (lines > LONGEST) t.fail(`${path} has ${lines} lines`);
+  }
+  t.pass("sizes");
+});
