@@ -1,0 +1,79 @@
+import { readdirSync, realpathSync, statSync } from "node:fs";
+import { join, posix } from "node:path";
+import { suggest } from "../../schemas/nearest.js";
+import type { StagedFile } from "./job.js";
+
+/** The files that a path of a job stands for, or why it cannot be staged. */
+export type Found = { ok: true; files: StagedFile[] } | { ok: false; message: string; hint?: string };
+
+/** A relative path in its plain form (`./a//b` is `a/b`), or why it would leave the folder it is relative to. */
+export function plainPath(path: string): { ok: true; path: string } | { ok: false; message: string } {
+  if (path === "") return { ok: false, message: "is empty" };
+  if (path.includes("\0")) return { ok: false, message: "holds a NUL character" };
+  if (path.startsWith("/")) return { ok: false, message: "is absolute" };
+  if (path.split("/").includes("..")) return { ok: false, message: 'holds ".."' };
+  return { ok: true, path: posix.normalize(path) };
+}
+
+/** The script at `path`, relative to `folder`. */
+export function findScript(folder: string, path: string): Found {
+  const found = find(folder, path);
+  if (found.ok && found.kind === "folder") return { ok: false, message: "is a folder" };
+  return found.ok ? { ok: true, files: [{ source: join(folder, found.path), path: found.path }] } : found;
+}
+
+/** The input at `path`, relative to `folder`: a file, or every file of a folder, in the order of their names. */
+export function findInput(folder: string, path: string): Found {
+  const found = find(folder, path);
+  if (!found.ok) return found;
+  if (found.kind === "file") return { ok: true, files: [{ source: join(folder, found.path), path: found.path }] };
+  const files: StagedFile[] = [];
+  const fault = collect(
+    folder,
+    found.path === "./" || found.path === "." ? "" : found.path.replace(/\/$/, ""),
+    [],
+    files,
+  );
+  if (fault !== undefined) return { ok: false, message: fault };
+  return files.length === 0 ? { ok: false, message: "is a folder without files" } : { ok: true, files };
+}
+
+type Location = { ok: true; kind: "file" | "folder"; path: string } | { ok: false; message: string; hint?: string };
+
+function find(folder: string, path: string): Location {
+  const plain = plainPath(path);
+  if (!plain.ok) return { ...plain, hint: `it must lie in or below ${folder}` };
+  const stat = statSync(join(folder, plain.path), { throwIfNoEntry: false });
+  if (stat === undefined) return { ok: false, message: "does not exist", hint: near(folder, plain.path) };
+  if (stat.isDirectory()) return { ok: true, kind: "folder", path: plain.path };
+  return stat.isFile()
+    ? { ok: true, kind: "file", path: plain.path }
+    : { ok: false, message: "is neither a file nor a folder" };
+}
+
+/** Adds the files below `path`; links are followed, but not into a folder that is being read already. */
+function collect(root: string, path: string, above: string[], files: StagedFile[]): string | undefined {
+  const real = realpathSync(join(root, path));
+  if (above.includes(real)) return `holds a link to a folder around it (${path})`;
+  for (const name of readdirSync(join(root, path)).sort()) {
+    const inner = path === "" ? name : `${path}/${name}`;
+    const stat = statSync(join(root, inner), { throwIfNoEntry: false });
+    if (stat === undefined) return `holds a link to nothing (${inner})`;
+    if (stat.isFile()) files.push({ source: join(root, inner), path: inner });
+    else if (!stat.isDirectory()) return `holds something that is neither file nor folder (${inner})`;
+    const fault = stat.isDirectory() ? collect(root, inner, [...above, real], files) : undefined;
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+/** What there is instead: the nearest name in the folder where it should be. */
+function near(folder: string, path: string): string | undefined {
+  const parent = posix.dirname(path);
+  try {
+    const hint = suggest(posix.basename(path), readdirSync(join(folder, parent)));
+    return hint?.startsWith("did you mean") ? hint : `looked in ${join(folder, parent)}`;
+  } catch {
+    return `there is no folder ${join(folder, parent)}`;
+  }
+}

@@ -1,0 +1,128 @@
+import { basename, dirname, extname, resolve } from "node:path";
+import { embeddedInventory, type Inventory } from "../../fleet/inventory.js";
+import { check, readSchema } from "../../schemas/ajv.js";
+import { InvalidFile, UsageError } from "../../schemas/errors.js";
+import { inFileOrder } from "../../schemas/explain.js";
+import { kindOf } from "../../schemas/kind.js";
+import { suggest } from "../../schemas/nearest.js";
+import type { Source } from "../../schemas/source.js";
+import { readSource } from "../../schemas/yaml.js";
+import type { Job } from "./job.js";
+import { jobsFileSpace } from "./jobsfile.js";
+import { matrixSpace } from "./matrix.js";
+import { namesOf, usedNames } from "./names.js";
+import { applyRange, applySettings } from "./override.js";
+import { rangeSpace } from "./range.js";
+import { Reader } from "./reader.js";
+import { readSettings, type Settings } from "./settings.js";
+import type { Space } from "./space.js";
+import { tasksSpace } from "./tasks.js";
+import { Memory, noProgram, readWork } from "./work.js";
+
+export interface LoadOptions {
+  /** `--set key=value`. */
+  set?: Record<string, string>;
+  /** `--range START:END`. */
+  range?: [bigint, bigint];
+  /** Instead of the file's own name. */
+  name?: string;
+  /** Where the job may run; this machine when absent. */
+  inventory?: Inventory;
+}
+
+/**
+ * Reads and checks a job file of any kind, or a jobs file of the Python coordinators. Nothing is contacted.
+ * Throws InvalidFile with every problem in it, or UsageError for options that do not go with it.
+ */
+export function loadJob(file: string, options: LoadOptions = {}): Job {
+  const path = resolve(file);
+  const source = readSource(file);
+  const kind = kindOf(source);
+  if (kind === "inventory" || kind === "pipeline") {
+    throw new InvalidFile([{ ...source.at([]), message: `is ${article(kind)}, not a job`, hint: "name a job file" }]);
+  }
+  const schema = kind === "jobs-file" ? kind : "job";
+  const keys = Object.keys(readSchema(schema).properties as object).filter((key) => key !== "jobs");
+  const added = applySettings(source, options.set ?? {}, keys);
+  if (options.range !== undefined) applyRange(source, options.range);
+
+  const reader = new Reader(source, dirname(path));
+  reader.problems.push(...check(source, schema));
+  const inventory = options.inventory ?? embeddedInventory();
+  const settings = readSettings(reader, inventory);
+  const space = schema === "job" ? readSpace(reader) : jobsFileSpace(reader, inventory);
+  checkAdded(reader, added, keys);
+  if (space !== undefined) checkGathering(reader, space, settings);
+  if (reader.problems.length > 0 || space === undefined) throw new InvalidFile(inFileOrder(reader.problems));
+  const { identity, outputs: _, ...units } = space;
+  return {
+    name: options.name ?? reader.text(["name"]) ?? nameOfFile(path),
+    file: path,
+    folder: dirname(path),
+    kind: schema === "job" ? (source.get(["kind"]) as Job["kind"]) : "tasks",
+    ...units,
+    ...settings,
+    identity: identityText(source, settings, identity),
+  };
+}
+
+function readSpace(reader: Reader): Space | undefined {
+  const kind = reader.text(["kind"]);
+  const names = namesOf(reader, kind);
+  const memory = new Memory();
+  const base = readWork(reader, [], names, memory);
+  if (kind === "tasks") return tasksSpace(reader, base, names, memory);
+  if (base === undefined) noProgram(reader, []);
+  // The space is checked even where nothing can run, so that its problems come out with the others.
+  const work = base ?? { program: { kind: "command", command: [] }, args: [], inputs: [], outputs: [], env: {} };
+  if (kind === "range") return rangeSpace(reader, work);
+  return kind === "matrix" ? matrixSpace(reader, work) : undefined;
+}
+
+/** A parameter that only `--set` has must be one that the job's args ask for: else it is a typing error. */
+function checkAdded(reader: Reader, added: string[], keys: string[]): void {
+  const used = usedNames(reader);
+  for (const name of added) {
+    if (used.has(name)) continue;
+    const near = suggest(name, [...reader.keys(["params"]).filter((key) => !added.includes(key)), ...used, ...keys]);
+    throw new UsageError(`--set ${name}: the job has no parameter or key "${name}"`, near);
+  }
+}
+
+function checkGathering(reader: Reader, space: Space, { aggregate, collect }: Settings): void {
+  const all = [...space.outputs];
+  if (aggregate !== undefined && !all.some((outputs) => outputs.includes(aggregate.from))) {
+    const known = [...new Set(all.flat())];
+    reader.fault(
+      ["aggregate", "from"],
+      `aggregate.from: "${aggregate.from}" is not one of outputs`,
+      suggest(aggregate.from, known),
+    );
+  }
+  const odd = collect === "lines" ? all.find((outputs) => outputs.length !== 1) : undefined;
+  if (odd !== undefined) {
+    reader.fault(
+      ["collect"],
+      `collect: lines needs exactly one output a chunk, not ${odd.length}`,
+      "name one in outputs",
+    );
+  }
+}
+
+function identityText(source: Source, settings: Settings, identity: Record<string, unknown>): string {
+  const params = Object.keys(settings.params).map((key) => [key, source.text(["params", key])]);
+  const { aggregate, collect } = settings;
+  return JSON.stringify({ kind: source.get(["kind"]) ?? "jobs", ...identity, params, aggregate, collect });
+}
+
+function nameOfFile(path: string): string {
+  const name = basename(path, extname(path))
+    .replace(/[^A-Za-z0-9_.-]/g, "-")
+    .replace(/^[.-]+/, "")
+    .slice(0, 100);
+  return name === "" ? "job" : name;
+}
+
+function article(kind: string): string {
+  return kind === "inventory" ? "an inventory" : "a pipeline";
+}

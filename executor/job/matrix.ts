@@ -1,0 +1,110 @@
+import { encode, shorten, shortenedUnit } from "./ids.js";
+import type { Chunk, Work } from "./job.js";
+import type { Reader } from "./reader.js";
+import { identityOf, stagedOf, withValues } from "./recipe.js";
+import type { Space } from "./space.js";
+
+/** One key of a matrix: how many values, and each of them as text. Integer ranges are never listed. */
+interface Axis {
+  key: string;
+  size: bigint;
+  value(index: bigint): string;
+  /** undefined: it has no such value. `part`: as it stands in an id. */
+  indexOf(part: string): bigint | undefined;
+  identity: unknown;
+}
+
+/** Every combination of the values of the keys, the last key changing fastest. */
+export function matrixSpace(reader: Reader, work: Work): Space {
+  const axes = reader.keys(["matrix"]).flatMap((key) => axisOf(reader, key) ?? []);
+  const units = axes.reduce((product, { size }) => product * size, 1n);
+  const idOf = (unit: bigint) => {
+    const digits = digitsOf(axes, unit);
+    return shorten(axes.map((axis, at) => `${axis.key}=${encode(axis.value(digits[at]!))}`).join(","), unit);
+  };
+  return {
+    first: 0n,
+    units,
+    outputs: [work.outputs],
+    identity: { matrix: axes.map(({ key, identity }) => [key, identity]), ...identityOf(work) },
+    chunk: (start) => chunkOf(axes, work, start, idOf(start)),
+    unitsOf(id) {
+      const unit = shortenedUnit(id) ?? unitOf(axes, id);
+      return unit === undefined || unit >= units || idOf(unit) !== id ? undefined : [unit, unit + 1n];
+    },
+    stagedFiles: () => stagedOf([work]),
+  };
+}
+
+function chunkOf(axes: Axis[], work: Work, unit: bigint, id: string): Chunk {
+  const digits = digitsOf(axes, unit);
+  const values = new Map(axes.map((axis, at) => [axis.key, axis.value(digits[at]!)]));
+  values.set("chunk", id);
+  return { id, start: unit, end: unit + 1n, work: withValues(work, values) };
+}
+
+/** The index of each axis at `unit`: its digits, each axis a place of its own base. */
+function digitsOf(axes: Axis[], unit: bigint): bigint[] {
+  const digits: bigint[] = [];
+  let rest = unit;
+  for (const { size } of axes.toReversed()) {
+    digits.unshift(rest % size);
+    rest /= size;
+  }
+  return digits;
+}
+
+function unitOf(axes: Axis[], id: string): bigint | undefined {
+  const parts = id.split(",");
+  let unit = 0n;
+  for (const [at, axis] of axes.entries()) {
+    const part = parts[at];
+    const index = part?.startsWith(`${axis.key}=`) ? axis.indexOf(part.slice(axis.key.length + 1)) : undefined;
+    if (index === undefined) return undefined;
+    unit = unit * axis.size + index;
+  }
+  return unit;
+}
+
+function axisOf(reader: Reader, key: string): Axis | undefined {
+  const path = ["matrix", key];
+  const values = reader.list(path);
+  if (values === undefined || values.length === 0) return undefined;
+  const first = reader.whole([...path, 0]);
+  const end = reader.whole([...path, 1]);
+  if (values.length === 2 && first !== undefined && end !== undefined) return rangeAxis(reader, key, first, end);
+  const texts = values.map(({ text }) => text);
+  for (const [index, { text, place }] of values.entries()) {
+    if (texts.indexOf(text) !== index) reader.note(place, `matrix.${key}: the value ${text} is there twice`);
+  }
+  const index = new Map(texts.map((text, at) => [encode(text), BigInt(at)]));
+  return {
+    key,
+    size: BigInt(texts.length),
+    value: (at) => texts[Number(at)]!,
+    indexOf: (part) => index.get(part),
+    identity: texts,
+  };
+}
+
+function rangeAxis(reader: Reader, key: string, first: bigint, end: bigint): Axis | undefined {
+  if (end <= first) {
+    const message = `matrix.${key}: [${first}, ${end}] ${end === first ? "is empty" : "ends before it begins"}`;
+    reader.fault(
+      ["matrix", key],
+      message,
+      `a pair of integers is a half-open range; two values are ["${first}", "${end}"]`,
+    );
+    return undefined;
+  }
+  return {
+    key,
+    size: end - first,
+    value: (at) => `${first + at}`,
+    indexOf(part) {
+      const value = /^-?\d{1,400}$/.test(part) ? BigInt(part) : undefined;
+      return value !== undefined && value >= first && value < end ? value - first : undefined;
+    },
+    identity: { range: [`${first}`, `${end}`] },
+  };
+}

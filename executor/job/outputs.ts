@@ -1,0 +1,68 @@
+import { plainPath } from "./inputs.js";
+import type { Reader, Written } from "./reader.js";
+
+/** The names that muster itself uses in a run directory. */
+const OWN = ["job.yaml", "job.json", "journal.ndjson", "results", "logs", "results.ndjson", "summary.json", "lock"];
+
+/** Declared outputs in their plain form; what cannot be one is noted. */
+export function plainOutputs(reader: Reader, written: Written[], what: string): string[] {
+  const plain: string[] = [];
+  for (const { text, place } of written) {
+    const path = plainPath(text);
+    const fault = path.ok ? nameFault(path.path) : path.message;
+    const inside = /^\{out\}\//.test(text);
+    if (inside) reader.note(place, `${what}: "${text}" is under {out} anyway`, `write ${text.slice("{out}/".length)}`);
+    else if (fault !== undefined) {
+      reader.note(place, `${what}: "${text}" ${fault}`, "outputs are files below the working directory of the chunk");
+    } else if (path.ok && plain.includes(path.path)) reader.note(place, `${what}: "${text}" is there twice`);
+    else if (path.ok) plain.push(path.path);
+  }
+  return plain;
+}
+
+/** The outputs of a job, and who writes each: no two may be one file, and none may be a folder around another. */
+export class Claims {
+  readonly #writers = new Map<string, string>();
+  readonly #folders = new Map<string, string>();
+
+  /** Claims `outputs` for `writer`; noted at `place` when somebody has claimed the same. */
+  claim(reader: Reader, writer: string, outputs: string[], place: () => Written["place"]): void {
+    for (const output of outputs) {
+      const other = this.#writers.get(output);
+      const inside = this.#folders.get(output);
+      const around = foldersOf(output).find((folder) => this.#writers.has(folder));
+      if (other !== undefined) {
+        reader.note(place(), `${writer} and ${other} both write "${output}"`, "give each an output of its own");
+      } else if (inside !== undefined) {
+        reader.note(place(), `${writer} writes the file "${output}", where ${inside} needs a folder`);
+      } else if (around !== undefined) {
+        reader.note(
+          place(),
+          `${writer} writes "${output}", but "${around}" is a file that ${this.#writers.get(around)} writes`,
+        );
+      }
+      this.#writers.set(output, writer);
+      for (const folder of foldersOf(output)) this.#folders.set(folder, writer);
+    }
+  }
+}
+
+/** Why `name` cannot be the aggregate's file in the run directory; undefined when it can. */
+export function aggregateFault(name: string): string | undefined {
+  if (OWN.includes(name)) return "is a name of muster's own";
+  if (name.includes("/")) return "must be a plain file name, without folders";
+  if (!/^[A-Za-z0-9_][A-Za-z0-9._+=,@ -]*$/.test(name) || name.length > 200) return "is not a safe file name";
+  return undefined;
+}
+
+function foldersOf(path: string): string[] {
+  const parts = path.split("/");
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
+}
+
+function nameFault(path: string): string | undefined {
+  if (path === "." || path === "./") return "is the working directory itself";
+  if (path.endsWith("/")) return "is a folder";
+  if (path.split("/").some((part) => Buffer.byteLength(part) > 255)) return "has a name longer than 255 bytes";
+  return undefined;
+}

@@ -1,0 +1,79 @@
+import { accessSync, closeSync, constants, openSync, readSync } from "node:fs";
+import type { Program, StagedFile } from "./job.js";
+
+/** How a script starts, or why it cannot. */
+export type Start = { ok: true; program: Program } | { ok: false; message: string; hint: string };
+
+const FIRST_LINE = 4096;
+const ELF = "\x7fELF";
+
+/**
+ * Decides from the local file how a script starts on a node. An executable with `#!` gets the words of its own first line as
+ * prefix, so that it runs where the working directory is mounted noexec; a binary runs as it is; other `*.py` under the node's python.
+ */
+export function programOf(script: StagedFile): Start {
+  const beginning = beginningOf(script.source);
+  const started = (prefix: string[]): Start => ({ ok: true, program: { kind: "script", script, prefix } });
+  if (isExecutable(script.source)) {
+    if (beginning.startsWith("#!")) return fromFirstLine(script, beginning);
+    if (beginning.startsWith(ELF)) return started([]);
+  }
+  if (script.path.endsWith(".py")) return started(["{python}"]);
+  if (isExecutable(script.source)) {
+    return {
+      ok: false,
+      message: "is executable, but neither begins with #! nor is a program",
+      hint: "add a first line like #!/bin/sh",
+    };
+  }
+  return {
+    ok: false,
+    message: "is neither executable nor *.py, so nothing says how it starts",
+    hint: `chmod +x ${script.path} (and give it a first line like #!/bin/sh)`,
+  };
+}
+
+/** The words of a `#!` line as the kernel splits them: an interpreter and at most one argument. */
+export function interpreterOf(firstLine: string): string[] {
+  const line = firstLine
+    .slice(2)
+    .replace(/[ \t]+$/, "")
+    .replace(/^[ \t]+/, "");
+  const [, interpreter, argument] = /^([^ \t]*)[ \t]*(.*)$/s.exec(line)!;
+  return [interpreter!, argument!].filter((word) => word !== "");
+}
+
+function fromFirstLine(script: StagedFile, beginning: string): Start {
+  const line = beginning.split("\n", 1)[0]!;
+  if (line.endsWith("\r")) {
+    return {
+      ok: false,
+      message: "has a first line that ends in a carriage return",
+      hint: `sed -i 's/\\r$//' ${script.path}`,
+    };
+  }
+  const prefix = interpreterOf(line);
+  if (prefix.length === 0)
+    return { ok: false, message: "has a #! line that names no interpreter", hint: "e.g. #!/bin/sh" };
+  return { ok: true, program: { kind: "script", script, prefix } };
+}
+
+function beginningOf(file: string): string {
+  const descriptor = openSync(file, "r");
+  try {
+    const buffer = Buffer.alloc(FIRST_LINE);
+    const size = readSync(descriptor, buffer, 0, FIRST_LINE, 0);
+    return buffer.subarray(0, size).toString("latin1");
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

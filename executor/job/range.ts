@@ -1,0 +1,64 @@
+import { rangeId, rangeUnits } from "./ids.js";
+import type { Chunk, Job, Work } from "./job.js";
+import type { Reader } from "./reader.js";
+import { identityOf, stagedOf, withValues } from "./recipe.js";
+import type { Space } from "./space.js";
+
+const BASE = 10_000;
+const MIN = 500;
+/** Of CLUSTER.md: a chunk is at most 50 times the base. */
+const MOST = 50;
+
+/** A half-open range of integers, cut into chunks as they are needed. */
+export function rangeSpace(reader: Reader, work: Work): Space | undefined {
+  const bounds = readRange(reader);
+  const sizing = readSizing(reader);
+  if (bounds === undefined) return undefined;
+  const [first, end] = bounds;
+  return {
+    first,
+    units: end - first,
+    sizing,
+    outputs: [work.outputs],
+    identity: { range: [`${first}`, `${end}`], ...identityOf(work) },
+    chunk: (start, stop) => chunkOf(work, start, stop),
+    unitsOf(id) {
+      const units = rangeUnits(id);
+      return units === undefined || units[0] < first || units[1] > end ? undefined : units;
+    },
+    stagedFiles: () => stagedOf([work]),
+  };
+}
+
+function chunkOf(work: Work, start: bigint, end: bigint): Chunk {
+  const id = rangeId(start, end);
+  const values = new Map([
+    ["chunk", id],
+    ["start", `${start}`],
+    ["end", `${end}`],
+  ]);
+  return { id, start, end, work: withValues(work, values) };
+}
+
+function readRange(reader: Reader): [bigint, bigint] | undefined {
+  const first = reader.whole(["range", 0]);
+  const end = reader.whole(["range", 1]);
+  if (first === undefined || end === undefined || reader.items(["range"]).length !== 2) return undefined;
+  if (end > first) return [first, end];
+  const message = end === first ? "is empty" : "ends before it begins";
+  reader.fault(["range"], `range: [${first}, ${end}] ${message}`, "it is [start, end] without end itself");
+  return undefined;
+}
+
+function readSizing(reader: Reader): Job["sizing"] {
+  const fixed = reader.number(["chunk"]);
+  if (fixed !== undefined) return { base: fixed, min: fixed, max: fixed };
+  const given = (key: string) => reader.number(["chunk", key]);
+  const base = given("base") ?? Math.max(given("min") ?? 1, Math.min(BASE, given("max") ?? BASE));
+  const min = given("min") ?? Math.min(MIN, base);
+  const max = given("max") ?? MOST * base;
+  if (min > base || base > max) {
+    reader.fault(["chunk"], `chunk: min ${min}, base ${base} and max ${max} must not decrease`);
+  }
+  return { base, min, max };
+}

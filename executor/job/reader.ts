@@ -1,0 +1,110 @@
+import type { Place, Problem } from "../../schemas/errors.js";
+import type { Path, Source } from "../../schemas/source.js";
+
+export type { Path } from "../../schemas/source.js";
+
+/** A text of a file, and where it stands. */
+export interface Written {
+  text: string;
+  place: Place;
+}
+
+/**
+ * A file being loaded: tolerant looks into it and the problems found so far. What has the wrong type reads as absent,
+ * since the schema has complained of it already; so all problems of a file come out together.
+ */
+export class Reader {
+  readonly problems: Problem[] = [];
+  readonly source: Source;
+  /** The folder that relative paths are relative to; absolute. */
+  readonly folder: string;
+
+  constructor(source: Source, folder: string) {
+    this.source = source;
+    this.folder = folder;
+  }
+
+  has(path: Path): boolean {
+    return this.source.get(path) !== undefined;
+  }
+
+  /** A scalar as the file writes it. */
+  text(path: Path): string | undefined {
+    return isScalar(this.source.get(path)) ? this.source.text(path) : undefined;
+  }
+
+  /** A scalar and its place. */
+  written(path: Path): Written | undefined {
+    const text = this.text(path);
+    return text === undefined ? undefined : new Lazy(text, this.source, path);
+  }
+
+  /** The paths of the entries of a list. */
+  items(path: Path): Path[] {
+    const value = this.source.get(path);
+    return Array.isArray(value) ? value.map((_, index) => [...path, index]) : [];
+  }
+
+  /** The scalars of a list; undefined where there is no list. */
+  list(path: Path): Written[] | undefined {
+    if (!Array.isArray(this.source.get(path))) return undefined;
+    return this.items(path).flatMap((item) => this.written(item) ?? []);
+  }
+
+  keys(path: Path): string[] {
+    const value = this.source.get(path);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.keys(value) : [];
+  }
+
+  /** The scalars of a mapping, as written. */
+  texts(path: Path): Record<string, string> {
+    const texts: Record<string, string> = {};
+    for (const key of this.keys(path)) {
+      const text = this.text([...path, key]);
+      if (text !== undefined) texts[key] = text;
+    }
+    return texts;
+  }
+
+  /** An exact integer; undefined for anything else. */
+  whole(path: Path): bigint | undefined {
+    const value = this.source.get(path);
+    if (typeof value === "bigint") return value;
+    return typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : undefined;
+  }
+
+  number(path: Path): number | undefined {
+    const value = this.source.get(path);
+    return typeof value === "number" ? value : undefined;
+  }
+
+  /** Notes a problem with the value at `path`. */
+  fault(path: Path, message: string, hint?: string): void {
+    this.note(this.source.at(path), message, hint);
+  }
+
+  note(place: Place, message: string, hint?: string): void {
+    this.problems.push({ ...place, message, hint });
+  }
+}
+
+export function isScalar(value: unknown): value is string | number | bigint | boolean {
+  return ["string", "number", "bigint", "boolean"].includes(typeof value);
+}
+
+/** Works out its place only when somebody asks: a jobs file has a hundred thousand texts and hardly ever a problem. */
+class Lazy implements Written {
+  readonly text: string;
+  readonly #source: Source;
+  readonly #path: Path;
+
+  constructor(text: string, source: Source, path: Path) {
+    this.text = text;
+    this.#source = source;
+    this.#path = path;
+  }
+
+  get place(): Place {
+    return this.#source.at(this.#path);
+  }
+}

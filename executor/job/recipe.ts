@@ -1,0 +1,30 @@
+import type { StagedFile, Work } from "./job.js";
+import { fill } from "./template.js";
+
+/** The work of one chunk: everything shared with the others but its arguments. */
+export function withValues(work: Work, values: ReadonlyMap<string, string>): Work {
+  return { ...work, args: work.args.map((template) => fill(template, values)) };
+}
+
+/** Every file that some of these works stage, once each. */
+export function* stagedOf(works: Iterable<Work>): Generator<StagedFile> {
+  const seen = new Set<string>();
+  for (const { program, inputs } of works) {
+    for (const file of program.kind === "script" ? [program.script, ...inputs] : inputs) {
+      if (!seen.has(file.path)) yield file;
+      seen.add(file.path);
+    }
+  }
+}
+
+/** What of a work decides over its results: not how long it may take. */
+export function identityOf(work: Work): Record<string, unknown> {
+  const { program } = work;
+  return {
+    ...(program.kind === "script" ? { script: program.script.path } : { command: program.command }),
+    args: work.args,
+    inputs: work.inputs.map(({ path }) => path),
+    outputs: work.outputs,
+    env: work.env,
+  };
+}

@@ -1,0 +1,78 @@
+import { suggest } from "../../schemas/nearest.js";
+import type { Template } from "./job.js";
+
+/** What is wrong with a text that has placeholders. */
+export interface TemplateFault {
+  message: string;
+  hint?: string;
+}
+
+const NAME = /\{([^{}]*)\}/y;
+
+/**
+ * Splits text into literal pieces and placeholders: `{name}` is one of `known`, `{{` and `}}` are braces. Anything else with a
+ * brace is a fault, so that a typing error never reaches a program as text.
+ */
+export function parseTemplate(
+  text: string,
+  known: ReadonlySet<string>,
+): { template: Template; faults: TemplateFault[] } {
+  const template: Template = [];
+  const faults: TemplateFault[] = [];
+  let literal = "";
+  let at = 0;
+  while (at < text.length) {
+    const character = text[at]!;
+    if (character !== "{" && character !== "}") {
+      literal += character;
+      at++;
+    } else if (text[at + 1] === character) {
+      literal += character;
+      at += 2;
+    } else {
+      NAME.lastIndex = at;
+      const name = NAME.exec(text)?.[1];
+      if (name !== undefined && known.has(name)) {
+        if (literal !== "") template.push(literal);
+        template.push({ name });
+        literal = "";
+      } else faults.push(faultOf(name, character, known));
+      at += name === undefined ? 1 : name.length + 2;
+    }
+  }
+  if (literal !== "") template.push(literal);
+  return { template, faults };
+}
+
+/** Puts values in the place of the placeholders they name; the others stay. What is put in is literal from then on. */
+export function fill(template: Template, values: ReadonlyMap<string, string>): Template {
+  const filled: Template = [];
+  for (const piece of template) {
+    const value = typeof piece === "string" ? piece : values.get(piece.name);
+    const last = filled.at(-1);
+    if (value === undefined) filled.push(piece);
+    else if (typeof last === "string") filled[filled.length - 1] = last + value;
+    else if (value !== "") filled.push(value);
+  }
+  return filled;
+}
+
+/** The text of a template, every placeholder replaced by its value. A placeholder without a value is a bug. */
+export function render(template: Template, values: Readonly<Record<string, string>>): string {
+  return template.map((piece) => (typeof piece === "string" ? piece : valueFor(piece.name, values))).join("");
+}
+
+function valueFor(name: string, values: Readonly<Record<string, string>>): string {
+  const value = Object.hasOwn(values, name) ? values[name] : undefined;
+  if (value === undefined) throw new Error(`no value for the placeholder {${name}}`);
+  return value;
+}
+
+function faultOf(name: string | undefined, brace: string, known: ReadonlySet<string>): TemplateFault {
+  const braces = "write {{ and }} where braces are meant";
+  if (name === undefined) {
+    return { message: brace === "{" ? 'a "{" that nothing closes' : 'a "}" that nothing opens', hint: braces };
+  }
+  if (!/^[A-Za-z_][A-Za-z0-9_-]*$/.test(name)) return { message: `{${name}} is not a placeholder`, hint: braces };
+  return { message: `unknown placeholder {${name}}`, hint: suggest(name, known) };
+}

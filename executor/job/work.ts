@@ -1,0 +1,171 @@
+import { type Found, findInput, findScript } from "./inputs.js";
+import type { Program, StagedFile, Template, Work } from "./job.js";
+import { plainOutputs } from "./outputs.js";
+import { programOf } from "./program.js";
+import type { Path, Reader, Written } from "./reader.js";
+import { seconds } from "./settings.js";
+import { fill, parseTemplate } from "./template.js";
+
+/** What the placeholders of a job may be called, and the values of those that are known when it is loaded. */
+export interface Names {
+  known: ReadonlySet<string>;
+  params: ReadonlyMap<string, string>;
+}
+
+/** A value once for each text: thousands of tasks share their script and their inputs. */
+export class Memory {
+  readonly programs = new Map<string, Program | undefined>();
+  readonly inputs = new Map<string, Found>();
+}
+
+/**
+ * Reads what runs (script or command, args, inputs, outputs, env, timeout) at `path`: the job itself, or one of its tasks, which
+ * takes what it leaves out from `base`. Undefined when there is nothing to run; problems are noted.
+ */
+export function readWork(reader: Reader, path: Path, names: Names, memory: Memory, base?: Work): Work | undefined {
+  const what = path.length === 0 ? "" : `${path[0]}[${path[1]}].`;
+  const start = readProgram(reader, path, names, memory, what);
+  const args = readArgs(reader, reader.list([...path, "args"]), names, `${what}args`);
+  const program = start?.program ?? base?.program;
+  if (program === undefined) return undefined;
+  const own = reader.list([...path, "inputs"]) ?? [];
+  const inputs = readInputs(reader, own, memory, `${what}inputs`);
+  const written = reader.list([...path, "outputs"]);
+  const outputs = written === undefined ? (base?.outputs ?? []) : plainOutputs(reader, written, `${what}outputs`);
+  const staged = [...(base?.inputs ?? []), ...inputs];
+  checkOverlap(reader, [...path, "outputs"], what.slice(0, -1) || "the job", { program, inputs: staged, outputs });
+  return {
+    program,
+    args: [...(start?.words ?? []), ...(args ?? (start === undefined ? base?.args : undefined) ?? [])],
+    inputs: distinct(staged, program),
+    outputs,
+    env: { ...base?.env, ...readEnv(reader, [...path, "env"]) },
+    timeout: seconds(reader, [...path, "timeout"]) ?? base?.timeout,
+  };
+}
+
+/** Notes that nothing says what runs. */
+export function noProgram(reader: Reader, path: Path): void {
+  if (reader.has([...path, "script"]) || reader.has([...path, "command"])) return;
+  const what = path.length === 0 ? "the job" : `${path[0]}[${path[1]}]`;
+  reader.fault(path, `${what} has neither script nor command`, "name the script that it runs");
+}
+
+/** Notes an output that is staged as well: it would be there before anything has run. */
+export function checkOverlap(
+  reader: Reader,
+  path: Path,
+  what: string,
+  work: Pick<Work, "program" | "inputs" | "outputs">,
+): void {
+  if (work.outputs.length === 0) return;
+  const script = work.program.kind === "script" ? [work.program.script] : [];
+  for (const { path: staged } of [...script, ...work.inputs]) {
+    const output = work.outputs.find(
+      (one) => one === staged || one.startsWith(`${staged}/`) || staged.startsWith(`${one}/`),
+    );
+    if (output !== undefined) {
+      reader.fault(path, `${what}: "${output}" is both read and written`, "write the output under another name");
+    }
+  }
+}
+
+/** Texts of `args` as templates; undefined where there is no list. */
+export function readArgs(
+  reader: Reader,
+  written: Written[] | undefined,
+  names: Names,
+  what: string,
+): Template[] | undefined {
+  return written?.map((one, index) => {
+    checkArgument(reader, one, `${what}[${index}]`);
+    const { template, faults } = parseTemplate(one.text, names.known);
+    for (const fault of faults) reader.note(one.place, `${what}[${index}]: ${fault.message}`, fault.hint);
+    return fill(template, names.params);
+  });
+}
+
+/** Notes text that cannot be passed to a program byte for byte. */
+export function checkArgument(reader: Reader, { text, place }: Written, what: string): void {
+  if (text.includes("\0")) reader.note(place, `${what} holds a NUL character, which no argument can`);
+  else if (/\p{Surrogate}/u.test(text)) reader.note(place, `${what} holds half a character (a lone surrogate)`);
+}
+
+/** Environment as the file writes it. */
+export function readEnv(reader: Reader, path: Path): Record<string, string> {
+  for (const key of reader.keys(path)) {
+    const one = reader.written([...path, key]);
+    if (one !== undefined) checkArgument(reader, one, `env.${key}`);
+  }
+  return reader.texts(path);
+}
+
+/** Finds files to stage, relative to `folder` (the reader's own by default). */
+export function readInputs(
+  reader: Reader,
+  written: Written[],
+  memory: Memory,
+  what: string,
+  folder = reader.folder,
+): StagedFile[] {
+  return written.flatMap(({ text, place }, index) => {
+    const found = once(memory.inputs, `${folder}\0${text}`, () => findInput(folder, text));
+    if (found.ok) return found.files;
+    reader.note(place, `${what}[${index}]: "${text}" ${found.message}`, found.hint);
+    return [];
+  });
+}
+
+/** The program of a script; noted and undefined where it cannot start. */
+export function readScript(
+  reader: Reader,
+  script: Written,
+  memory: Memory,
+  what: string,
+  folder = reader.folder,
+): Program | undefined {
+  const key = `${folder}\0${script.text}`;
+  if (memory.programs.get(key) !== undefined) return memory.programs.get(key);
+  const found = findScript(folder, script.text);
+  const started = found.ok ? programOf(found.files[0]!) : found;
+  const program = started.ok ? started.program : undefined;
+  if (!started.ok) reader.note(script.place, `${what}: "${script.text}" ${started.message}`, started.hint);
+  memory.programs.set(key, program);
+  return program;
+}
+
+/** Inputs once each, without the script itself. */
+export function distinct(inputs: StagedFile[], program: Program): StagedFile[] {
+  const byPath = new Map(inputs.map((input) => [input.path, input]));
+  if (program.kind === "script") byPath.delete(program.script.path);
+  return [...byPath.values()];
+}
+
+/** A program, and the words of a command that come before `args`. */
+interface Beginning {
+  program: Program | undefined;
+  words: Template[];
+}
+
+function readProgram(reader: Reader, path: Path, names: Names, memory: Memory, what: string): Beginning | undefined {
+  const script = reader.written([...path, "script"]);
+  const command = reader.list([...path, "command"]);
+  if (script !== undefined && command !== undefined) {
+    reader.note(reader.source.atKey([...path, "command"]), `${what}command: there is a script too`, "keep one of them");
+  }
+  if (script !== undefined) return { program: readScript(reader, script, memory, `${what}script`), words: [] };
+  const first = command?.[0];
+  if (first === undefined) return undefined;
+  const words = readArgs(reader, command, names, `${what}command`) ?? [];
+  const literal = words[0]!.every((piece) => typeof piece === "string");
+  if (!literal) reader.note(first.place, `${what}command[0] may not hold placeholders`, "name the program itself");
+  return { program: { kind: "command", command: [words[0]!.join("")] }, words: words.slice(1) };
+}
+
+function once<T>(memory: Map<string, T>, key: string, make: () => T): T {
+  const known = memory.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  memory.set(key, made);
+  return made;
+}
