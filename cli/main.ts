@@ -17,7 +17,7 @@ function common(command: Command): Command {
   return command
     .option(
       "-i, --inventory <file>",
-      "the nodes (else $MUSTER_INVENTORY, else ./inventory.yaml, else this machine alone)",
+      "the nodes, or `local`: this machine alone (else $MUSTER_INVENTORY, ./inventory.yaml, local)",
     )
     .option("--limit <nodes>", "only these: NAME, TAG or GLOB, several with commas")
     .option("--json", "one JSON document on stdout")
@@ -35,7 +35,7 @@ function program(done: (verb: Promise<number>) => void): Command {
     .exitOverride()
     .addHelpText(
       "after",
-      "\nExamples:\n  muster run examples/sieve/job.yaml      a job on this machine's own cores\n  muster run job.yaml -i inventory.yaml   the same on the nodes of an inventory\n  muster nodes                            what each node has\n  muster validate inventory.yaml job.yaml what is wrong with a file, and where",
+      "\nExamples:\n  muster run -i local examples/sieve/job.yaml  a job on this machine's own cores\n  muster run job.yaml -i inventory.yaml   the same on the nodes of an inventory\n  muster nodes                            what each node has\n  muster validate inventory.yaml job.yaml what is wrong with a file, and where",
     );
   common(muster.command("run").argument("<file>", "a job file (see docs/reference.md)"))
     .summary("run a job, or go on with it")

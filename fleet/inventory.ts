@@ -79,7 +79,10 @@ export function embeddedInventory(folder = process.cwd()): Inventory {
   };
 }
 
-/** The inventory to use: `option` (-i), else $MUSTER_INVENTORY, else ./inventory.yaml of `cwd`, else the embedded one. */
+/** What `-i` takes instead of a file to mean this machine alone, whatever inventory lies around. */
+const LOCAL = "local";
+
+/** The inventory to use: `option` (-i; `local` = the embedded one), else $MUSTER_INVENTORY, else ./inventory.yaml of `cwd`, else the embedded one. */
 export function findInventory(
   option: string | undefined,
   env: Record<string, string | undefined>,
