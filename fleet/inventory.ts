@@ -82,12 +82,13 @@ export function embeddedInventory(folder = process.cwd()): Inventory {
 /** What `-i` takes instead of a file to mean this machine alone, whatever inventory lies around. */
 const LOCAL = "local";
 
-/** The inventory to use: `option` (-i; `local` = the embedded one), else $MUSTER_INVENTORY, else ./inventory.yaml of `cwd`, else the embedded one. */
+/** The inventory to use: `option` (-i), else $MUSTER_INVENTORY, else ./inventory.yaml of `cwd`, else the embedded one. */
 export function findInventory(
   option: string | undefined,
   env: Record<string, string | undefined>,
   cwd: string,
 ): Inventory {
+  if (option === LOCAL) return embeddedInventory(cwd);
   if (option !== undefined) return { ...loadInventory(resolve(cwd, option)), origin: "--inventory" };
   const variable = env.MUSTER_INVENTORY;
   if (variable) return { ...loadInventory(resolve(cwd, variable)), origin: "$MUSTER_INVENTORY" };

@@ -3,7 +3,7 @@ import { distance } from "fastest-levenshtein";
 /** The word of `known` that somebody who wrote `word` most likely meant; undefined when none is near. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let least = (word.length < 4 ? 1 : Math.max(2, Math.floor(word.length / 3))) + 1;
   for (const candidate of known) {
     const far = distance(plain(word), plain(candidate));
     if (far < least && candidate !== word) {

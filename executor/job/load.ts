@@ -17,7 +17,7 @@ import { Reader } from "./reader.js";
 import { readSettings, type Settings } from "./settings.js";
 import type { Space } from "./space.js";
 import { tasksSpace } from "./tasks.js";
-import { Memory, noProgram, readWork } from "./work.js";
+import { finish, Memory, readDraft } from "./work.js";
 
 export interface LoadOptions {
   /** `--set key=value`. */
@@ -70,11 +70,10 @@ function readSpace(reader: Reader): Space | undefined {
   const kind = reader.text(["kind"]);
   const names = namesOf(reader, kind);
   const memory = new Memory();
-  const base = readWork(reader, [], names, memory);
+  const base = readDraft(reader, [], names, memory);
   if (kind === "tasks") return tasksSpace(reader, base, names, memory);
-  if (base === undefined) noProgram(reader, []);
   // The space is checked even where nothing can run, so that its problems come out with the others.
-  const work = base ?? { program: { kind: "command", command: [] }, args: [], inputs: [], outputs: [], env: {} };
+  const work = finish(reader, [], base) ?? { ...base, program: { kind: "command", command: [] } };
   if (kind === "range") return rangeSpace(reader, work);
   return kind === "matrix" ? matrixSpace(reader, work) : undefined;
 }

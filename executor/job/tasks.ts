@@ -4,7 +4,7 @@ import { Claims } from "./outputs.js";
 import type { Path, Reader } from "./reader.js";
 import { identityOf, stagedOf, withValues } from "./recipe.js";
 import type { Space } from "./space.js";
-import { type Memory, type Names, noProgram, readWork } from "./work.js";
+import { type Draft, finish, type Memory, type Names, readDraft } from "./work.js";
 
 /** One task, ready to be a chunk. */
 export interface Task {
@@ -14,14 +14,13 @@ export interface Task {
 }
 
 /** A list of tasks in file order; what one leaves out it takes from the job. */
-export function tasksSpace(reader: Reader, base: Work | undefined, names: Names, memory: Memory): Space {
+export function tasksSpace(reader: Reader, base: Draft, names: Names, memory: Memory): Space {
   const ids = new Ids(reader);
   const claims = new Claims();
   const tasks = reader.items(["tasks"]).flatMap((path) => {
     const id = readId(reader, [...path, "id"]);
     if (id !== undefined) ids.add(id, [...path, "id"]);
-    const work = readWork(reader, path, names, memory, base);
-    if (work === undefined) noProgram(reader, path);
+    const work = finish(reader, path, readDraft(reader, path, names, memory, base));
     if (work === undefined || id === undefined) return [];
     claims.claim(reader, id, work.outputs, () => reader.source.at([...path, "outputs"]));
     return [{ id, work: withValues(work, new Map([["chunk", id]])), gpu: reader.number([...path, "gpu"]) }];

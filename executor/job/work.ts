@@ -18,37 +18,45 @@ export class Memory {
   readonly inputs = new Map<string, Found>();
 }
 
+/** A work as far as it could be read: a job whose tasks each name their script has none of its own. */
+export type Draft = Omit<Work, "program"> & { program?: Program };
+
 /**
  * Reads what runs (script or command, args, inputs, outputs, env, timeout) at `path`: the job itself, or one of its tasks, which
- * takes what it leaves out from `base`. Undefined when there is nothing to run; problems are noted.
+ * takes what it leaves out from `base`. Problems are noted.
  */
-export function readWork(reader: Reader, path: Path, names: Names, memory: Memory, base?: Work): Work | undefined {
+export function readDraft(reader: Reader, path: Path, names: Names, memory: Memory, base?: Draft): Draft {
   const what = path.length === 0 ? "" : `${path[0]}[${path[1]}].`;
   const start = readProgram(reader, path, names, memory, what);
   const args = readArgs(reader, reader.list([...path, "args"]), names, `${what}args`);
-  const program = start?.program ?? base?.program;
-  if (program === undefined) return undefined;
   const own = reader.list([...path, "inputs"]) ?? [];
   const inputs = readInputs(reader, own, memory, `${what}inputs`);
   const written = reader.list([...path, "outputs"]);
   const outputs = written === undefined ? (base?.outputs ?? []) : plainOutputs(reader, written, `${what}outputs`);
-  const staged = [...(base?.inputs ?? []), ...inputs];
+  const program = start === undefined ? base?.program : start.program;
+  const staged = distinct([...(base?.inputs ?? []), ...inputs], program);
   checkOverlap(reader, [...path, "outputs"], what.slice(0, -1) || "the job", { program, inputs: staged, outputs });
   return {
     program,
     args: [...(start?.words ?? []), ...(args ?? (start === undefined ? base?.args : undefined) ?? [])],
-    inputs: distinct(staged, program),
+    inputs: staged,
     outputs,
     env: { ...base?.env, ...readEnv(reader, [...path, "env"]) },
     timeout: seconds(reader, [...path, "timeout"]) ?? base?.timeout,
   };
 }
 
-/** Notes that nothing says what runs. */
-export function noProgram(reader: Reader, path: Path): void {
-  if (reader.has([...path, "script"]) || reader.has([...path, "command"])) return;
-  const what = path.length === 0 ? "the job" : `${path[0]}[${path[1]}]`;
-  reader.fault(path, `${what} has neither script nor command`, "name the script that it runs");
+/** The work of a draft; undefined, and noted, where nothing says what runs. */
+export function finish(reader: Reader, path: Path, draft: Draft): Work | undefined {
+  if (draft.program !== undefined) return draft as Work;
+  if (
+    !reader.has([...path, "script"]) ||
+    (reader.has([...path, "command"]) && !reader.has(["script"]) && !reader.has(["command"]))
+  ) {
+    const what = path.length === 0 ? "the job" : `${path[0]}[${path[1]}]`;
+    reader.fault(path, `${what} has neither script nor command`, "name the script that it runs");
+  }
+  return undefined;
 }
 
 /** Notes an output that is staged as well: it would be there before anything has run. */
@@ -56,10 +64,10 @@ export function checkOverlap(
   reader: Reader,
   path: Path,
   what: string,
-  work: Pick<Work, "program" | "inputs" | "outputs">,
+  work: Pick<Draft, "program" | "inputs" | "outputs">,
 ): void {
   if (work.outputs.length === 0) return;
-  const script = work.program.kind === "script" ? [work.program.script] : [];
+  const script = work.program?.kind === "script" ? [work.program.script] : [];
   for (const { path: staged } of [...script, ...work.inputs]) {
     const output = work.outputs.find(
       (one) => one === staged || one.startsWith(`${staged}/`) || staged.startsWith(`${one}/`),
@@ -135,9 +143,9 @@ export function readScript(
 }
 
 /** Inputs once each, without the script itself. */
-export function distinct(inputs: StagedFile[], program: Program): StagedFile[] {
+export function distinct(inputs: StagedFile[], program: Program | undefined): StagedFile[] {
   const byPath = new Map(inputs.map((input) => [input.path, input]));
-  if (program.kind === "script") byPath.delete(program.script.path);
+  if (program?.kind === "script") byPath.delete(program.script.path);
   return [...byPath.values()];
 }
 

@@ -1,0 +1,91 @@
+import { resolve } from "node:path";
+import type { Job } from "../executor/job/job.js";
+import { loadJob } from "../executor/job/load.js";
+import { embeddedInventory, findInventory, type Inventory, loadInventory } from "../fleet/inventory.js";
+import type { Writers } from "../report/writers.js";
+import { describe, InvalidFile, type Problem } from "../schemas/errors.js";
+import { kindOf } from "../schemas/kind.js";
+import { readSource } from "../schemas/yaml.js";
+import type { CommonOptions } from "./common.js";
+
+/** What came of one file. */
+type Verdict =
+  | { file: string; ok: true; kind: string; detail: string }
+  | { file: string; ok: false; problems: Problem[] };
+
+/**
+ * `muster validate FILE...`: says of each file what it is, or everything that is wrong with it. Connects to nothing.
+ * Answers 0, or 65 when a file is invalid.
+ */
+export async function validate(files: string[], options: CommonOptions, writers: Writers): Promise<number> {
+  const verdicts = files.map((file) => judge(file, () => inventoryFor(files, options)));
+  if (options.json) writers.out(JSON.stringify(verdicts, null, 2));
+  else for (const verdict of verdicts) print(verdict, options, writers);
+  return verdicts.every(({ ok }) => ok) ? 0 : 65;
+}
+
+function judge(file: string, inventory: () => Inventory): Verdict {
+  try {
+    const source = readSource(file);
+    const kind = kindOf(source);
+    switch (kind) {
+      case "inventory":
+        return { file, ok: true, kind, detail: `inventory, ${count(loadInventory(file).nodes.length, "node")}` };
+      case "job":
+      case "jobs-file": {
+        const job = loadJob(file, { inventory: inventory() });
+        return { file, ok: true, kind, detail: detailOf(job, kind) };
+      }
+      case "pipeline":
+        return refused(file, "is a pipeline, which this version does not run yet", "name inventories and jobs");
+      default:
+        return refused(
+          file,
+          "is neither an inventory (nodes), a job (kind) nor a jobs file (jobs)",
+          "docs/reference.md has every key of each",
+        );
+    }
+  } catch (error) {
+    if (error instanceof InvalidFile) return { file, ok: false, problems: error.problems };
+    throw error;
+  }
+}
+
+/** The inventory that jobs are checked against: the one asked for, else one among the files, else the usual one. */
+function inventoryFor(files: string[], options: CommonOptions): Inventory {
+  const beside = options.inventory === undefined ? files.find(isInventory) : undefined;
+  try {
+    return findInventory(options.inventory ?? (beside && resolve(beside)), process.env, process.cwd());
+  } catch (error) {
+    // An inventory among the files gets a verdict of its own.
+    if (error instanceof InvalidFile && options.inventory === undefined) return embeddedInventory();
+    throw error;
+  }
+}
+
+function isInventory(file: string): boolean {
+  try {
+    return kindOf(readSource(file)) === "inventory";
+  } catch {
+    return false;
+  }
+}
+
+function detailOf(job: Job, kind: "job" | "jobs-file"): string {
+  const what = kind === "jobs-file" ? "jobs file" : `job, ${job.kind}`;
+  const units = { range: "unit", tasks: kind === "jobs-file" ? "job" : "task", matrix: "combination" }[job.kind];
+  return `${what}, ${count(job.units, units)}`;
+}
+
+function print(verdict: Verdict, options: CommonOptions, writers: Writers): void {
+  if (!verdict.ok) for (const problem of verdict.problems) writers.err(describe(problem));
+  else if (!options.quiet) writers.out(`${verdict.file}: ok (${verdict.detail})`);
+}
+
+function refused(file: string, message: string, hint: string): Verdict {
+  return { file, ok: false, problems: [{ file, message, hint }] };
+}
+
+function count(number: number | bigint, what: string): string {
+  return `${number.toLocaleString("en-US")} ${what}${BigInt(number) === 1n ? "" : "s"}`;
+}
