@@ -22,7 +22,7 @@ export interface RunVerbOptions extends CommonOptions {
 
 /** `muster run FILE`: loads and checks everything, then runs the job and prints what became of it. Answers the exit code. */
 export async function run(file: string, options: RunVerbOptions, writers: Writers): Promise<number> {
-  const { inventory } = findInventory(options.inventory, process.env, process.cwd());
+  const inventory = findInventory(options.inventory, process.env, process.cwd());
   const nodes = selectNodes(inventory, options.limit);
   const job = await loadJob(resolve(file), { set: settings(options.set), range: rangeOf(options.range), inventory });
   if (options.plan) {
@@ -44,8 +44,10 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
     progress.end();
     print(job, summary, already, options, writers);
     return exitCode(summary, stop.code());
-  } finally {
+  } catch (error) {
     progress.end();
+    throw error;
+  } finally {
     stop.release();
   }
 }
