@@ -53,6 +53,8 @@ export interface Files {
 /** A pooled way to one node: at most one SSH connection (two where the server allows a single session on each). */
 export interface Connection {
   readonly node: Node;
+  /** Type and SHA256 fingerprint of the host key that was accepted; undefined for a local connection. */
+  readonly hostKey?: string;
   /** Resolves with the reason when the connection is gone for good (also after close()). Never rejects. */
   readonly closed: Promise<string>;
   /**

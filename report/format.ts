@@ -35,3 +35,9 @@ export function printable(text: string): string {
 export function plural(value: number | bigint, word: string): string {
   return `${count(value)} ${word}${value === 1 || value === 1n ? "" : "s"}`;
 }
+
+/** Bytes as people say them, with one digit: "512 B", "31.2 GiB". */
+export function bytes(value: number): string {
+  const steps = Math.min(4, Math.floor(Math.log2(Math.max(1, value)) / 10));
+  return steps === 0 ? `${value} B` : `${(value / 1024 ** steps).toFixed(1)} ${"KMGT"[steps - 1]}iB`;
+}
