@@ -13,7 +13,7 @@ export interface Ran {
 /** Starts muster as a person would, but never in a folder with an inventory of its own. */
 export function startMuster(words: string[], options: { cwd?: string; env?: Record<string, string> } = {}): ChildProcess {
   const env = { ...process.env, MUSTER_INVENTORY: "", ...options.env };
-  return spawn(process.execPath, [join(projectRoot, "dist/cli/main.js"), ...words], { cwd: options.cwd ?? tmpdir(), env });
+  return spawn(process.execPath, [join(projectRoot(), "dist/cli/main.js"), ...words], { cwd: options.cwd ?? tmpdir(), env });
 }
 
 /** Runs muster to its end. */
@@ -46,7 +46,7 @@ export class Workshop {
 
   /** Copies an example and returns where it is. */
   example(name: string): string {
-    cpSync(join(projectRoot, "examples", name), join(this.folder, name), {
+    cpSync(join(projectRoot(), "examples", name), join(this.folder, name), {
       recursive: true,
       filter: (path) => !path.endsWith("/runs"),
     });
