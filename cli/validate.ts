@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
 import { loadJob } from "../executor/job/load.js";
-import { embeddedInventory, findInventory, type Inventory, loadInventory } from "../fleet/inventory.js";
+import { findInventory, type Inventory, loadInventory } from "../fleet/inventory.js";
 import type { Writers } from "../report/writers.js";
 import { describe, InvalidFile, type Problem } from "../schemas/errors.js";
 import { kindOf } from "../schemas/kind.js";
@@ -24,7 +24,7 @@ export async function validate(files: string[], options: CommonOptions, writers:
   return verdicts.every(({ ok }) => ok) ? 0 : 65;
 }
 
-function judge(file: string, inventory: () => Inventory): Verdict {
+function judge(file: string, inventory: () => Inventory | undefined): Verdict {
   try {
     const source = readSource(file);
     const kind = kindOf(source);
@@ -51,14 +51,15 @@ function judge(file: string, inventory: () => Inventory): Verdict {
   }
 }
 
-/** The inventory that jobs are checked against: the one asked for, else one among the files, else the usual one. */
-function inventoryFor(files: string[], options: CommonOptions): Inventory {
+/** The inventory that jobs are checked against: the one asked for, else one among the files, else the usual one, if any. */
+function inventoryFor(files: string[], options: CommonOptions): Inventory | undefined {
   const beside = options.inventory === undefined ? files.find(isInventory) : undefined;
   try {
-    return findInventory(options.inventory ?? (beside && resolve(beside)), process.env, process.cwd());
+    const found = findInventory(options.inventory ?? (beside && resolve(beside)), process.env, process.cwd());
+    return found.origin === "embedded" && options.inventory === undefined ? undefined : found;
   } catch (error) {
     // An inventory among the files gets a verdict of its own.
-    if (error instanceof InvalidFile && options.inventory === undefined) return embeddedInventory();
+    if (error instanceof InvalidFile && options.inventory === undefined) return undefined;
     throw error;
   }
 }

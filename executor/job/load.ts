@@ -26,7 +26,7 @@ export interface LoadOptions {
   range?: [bigint, bigint];
   /** Instead of the file's own name. */
   name?: string;
-  /** Where the job may run; this machine when absent. */
+  /** Where the job may run, and its routes. Absent: what depends on it is not checked. */
   inventory?: Inventory;
 }
 
@@ -48,9 +48,8 @@ export function loadJob(file: string, options: LoadOptions = {}): Job {
 
   const reader = new Reader(source, dirname(path));
   reader.problems.push(...check(source, schema));
-  const inventory = options.inventory ?? embeddedInventory();
-  const settings = readSettings(reader, inventory);
-  const space = schema === "job" ? readSpace(reader) : jobsFileSpace(reader, inventory);
+  const settings = readSettings(reader, options.inventory);
+  const space = schema === "job" ? readSpace(reader) : jobsFileSpace(reader, options.inventory ?? embeddedInventory());
   checkAdded(reader, added, keys);
   if (space !== undefined) checkGathering(reader, space, settings);
   if (reader.problems.length > 0 || space === undefined) throw new InvalidFile(inFileOrder(reader.problems));

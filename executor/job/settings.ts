@@ -14,7 +14,8 @@ export interface Fleet {
 /** The keys that every kind of job has, with their defaults. */
 export type Settings = Pick<Job, "needs" | "params" | "retry" | "priority" | "aggregate" | "collect">;
 
-export function readSettings(reader: Reader, fleet: Fleet): Settings {
+/** `fleet`: where the job may run; undefined = not known yet, so `needs.nodes` is not looked up. */
+export function readSettings(reader: Reader, fleet: Fleet | undefined): Settings {
   return {
     needs: readNeeds(reader, fleet),
     params: readParams(reader),
@@ -39,9 +40,9 @@ function bytes(reader: Reader, path: Path): number | undefined {
   return parsed.ok ? parsed.value : undefined;
 }
 
-function readNeeds(reader: Reader, fleet: Fleet): Needs {
+function readNeeds(reader: Reader, fleet: Fleet | undefined): Needs {
   const nodes = reader.list(["needs", "nodes"]);
-  for (const [index, { text, place }] of (nodes ?? []).entries()) {
+  for (const [index, { text, place }] of fleet === undefined ? [] : (nodes ?? []).entries()) {
     if (fleet.nodes.some((node) => isMeant(node, text))) continue;
     const known = words(fleet.nodes);
     reader.note(place, `needs.nodes[${index}]: the inventory has no node or tag "${text}"`, suggest(text, known));
