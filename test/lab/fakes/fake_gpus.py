@@ -1,0 +1,34 @@
+"""The cards of a lab node, for the fake smi tools beside this file. The set-up is what test/lab/gpus.ts describes."""
+import json
+import os
+import sys
+import time
+
+sys.dont_write_bytecode = True
+
+
+def load():
+    """The set-up; where it says so, this call does not return: a tool hangs, prints what is no report, or fails."""
+    with open(os.environ.get("LAB_GPUS", "/etc/lab-gpus.json")) as file:
+        setup = json.load(file)
+    tools = setup.get("tools")
+    if tools == "hang":
+        time.sleep(1 << 31)
+    if tools == "garbage":
+        sys.stdout.buffer.write(b"WARNING: {\"card0\": \xff\xfe[[[ Segmentation fault\n")
+        sys.exit(0)
+    if tools == "fail":
+        sys.stderr.write("ERROR:root:Driver not initialized (amdgpu not found in modules)\n")
+        sys.exit(1)
+    return setup
+
+
+def cards(setup):
+    """One dict a card: index, address (as the kernel spells it), sick."""
+    return [
+        {"index": index, "address": "0000:%02x:00.0" % (3 + 3 * index), "sick": index in setup.get("sick", [])}
+        for index in range(setup["count"])
+    ]
+
+
+MARKET_NAME = "Navi 23 [Radeon RX 6600/6600 XT/6600M]"
