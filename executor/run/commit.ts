@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, fsync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Job } from "../job/job.js";
 import type { Attempt } from "../schedule/events.js";
@@ -13,6 +14,9 @@ const sync = promisify(fsync);
 const OUTPUT_LIMIT = 64 << 10;
 /** Most results that are committed together. */
 const BATCH = 256;
+/** Milliseconds that a group gathers for each result of the group before it, and at most: under load, groups grow. */
+const GATHER = 2;
+const GATHER_LIMIT = 120;
 
 /** A result that is here and verified, but not committed. */
 export interface Landed {
@@ -59,8 +63,10 @@ export class Committer {
 
   private async work(): Promise<void> {
     try {
-      while (this.queue.length > 0) {
+      for (let last = 1; this.queue.length > 0; ) {
+        if (this.queue.length < BATCH) await sleep(Math.min(GATHER_LIMIT, last * GATHER));
         const group = this.queue.splice(0, BATCH);
+        last = group.length;
         await this.commit(group);
         this.committed(group.map((one) => one.attempt));
       }
