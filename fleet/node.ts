@@ -23,7 +23,8 @@ export interface Node {
   user?: string;
   identityFile?: string;
   knownHosts?: string;
-  hostKeys: "strict" | "accept-new";
+  /** Undefined: as StrictHostKeyChecking of ~/.ssh/config says, strict where it is silent. */
+  hostKeys?: "strict" | "accept-new";
   profile: Profile;
   /** How many GPUs it has; undefined = as many as are found. */
   gpus?: number;

@@ -1,0 +1,74 @@
+import type { AnyAuthMethod, ParsedKey } from "ssh2";
+import { ConnectionError, type Where } from "../errors.js";
+import { agentKeys, NarrowAgent } from "./agent.js";
+import type { Hop } from "./config.js";
+import { type KeyFile, readKeyFile } from "./keys.js";
+
+/** What to offer a server, in order, and in words for when it declines. */
+export interface Credentials {
+  methods: AnyAuthMethod[];
+  /** Keys offered. */
+  offered: string[];
+  /** Keys that could not be offered, and why. */
+  unusable: string[];
+}
+
+/**
+ * The keys to log in with: those of the named files first (their private half from an agent where an agent has it), then the
+ * agent's others unless IdentitiesOnly. Never a password. Rejects (AUTH, UNSUPPORTED_KEY) when nothing could be offered.
+ */
+export async function findCredentials(hop: Hop, where: Where): Promise<Credentials> {
+  const files = hop.keyFiles.map(readKeyFile).filter((file) => file !== undefined);
+  if (hop.keyNamed && files.length === 0) {
+    throw new ConnectionError("AUTH", where, `there is no key file ${hop.keyFiles[0]}`, {
+      next: "correct identity_file in the inventory",
+    });
+  }
+  const unusable: string[] = [];
+  const held = await heldKeys(hop, unusable);
+  const credentials = {
+    methods: [{ type: "none", username: hop.user }] as AnyAuthMethod[],
+    offered: [] as string[],
+    unusable,
+  };
+  const offerHeld = (keys: ParsedKey[]) => {
+    if (keys.length === 0) return;
+    credentials.methods.push({ type: "agent", username: hop.user, agent: new NarrowAgent(hop.agent!, keys) });
+    credentials.offered.push(...keys.map((key) => `${key.comment || key.type} (agent)`));
+  };
+  const ofFiles: ParsedKey[] = [];
+  for (const file of files) {
+    const blob = "private" in file ? file.private.getPublicSSH() : file.public;
+    const same = held.find((key) => blob !== undefined && key.getPublicSSH().equals(blob));
+    if (same !== undefined) {
+      ofFiles.push(same);
+      offerHeld([same]);
+    } else if ("private" in file) {
+      credentials.methods.push({ type: "publickey", username: hop.user, key: file.private as unknown as Buffer });
+      credentials.offered.push(file.path);
+    } else unusable.push(`${file.path} ${file.problem}`);
+  }
+  if (!hop.onlyKeyFiles) offerHeld(held.filter((key) => !ofFiles.includes(key)));
+  if (credentials.offered.length === 0) throw nothingToOffer(files, unusable, where);
+  return credentials;
+}
+
+async function heldKeys(hop: Hop, unusable: string[]): Promise<ParsedKey[]> {
+  if (hop.agent === undefined) return [];
+  try {
+    return await agentKeys(hop.agent);
+  } catch (error) {
+    unusable.push(`the agent at ${hop.agent}: ${(error as Error).message}`);
+    return [];
+  }
+}
+
+function nothingToOffer(files: KeyFile[], unusable: string[], where: Where): ConnectionError {
+  const next = files.flatMap((file) => ("problem" in file ? [file.next] : [])).at(0);
+  if (next !== undefined)
+    return new ConnectionError("UNSUPPORTED_KEY", where, `no usable key: ${unusable.join("; ")}`, { next });
+  const reason = ["there is no key to log in with: no key file, no agent that holds one", ...unusable].join("; ");
+  return new ConnectionError("AUTH", where, reason, {
+    next: "make one with ssh-keygen, or name one with identity_file",
+  });
+}

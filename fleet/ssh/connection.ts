@@ -1,0 +1,129 @@
+import { keepFirst, USUAL_CAP } from "../collect.js";
+import type { Channel, Connection, Ending, Files, Outcome } from "../connection.js";
+import { ConnectionError } from "../errors.js";
+import type { Node } from "../node.js";
+import { LONGEST_COMMAND, startLine } from "../quote.js";
+import { type Started, toChannel } from "./channel.js";
+import { Channels } from "./channels.js";
+import type { Link } from "./link.js";
+import type { Patience } from "./patience.js";
+import { SftpFiles } from "./sftp.js";
+
+/** How long a node may take to kill what has run out of time, in ms. */
+const KILL_PATIENCE = 5000;
+
+/** A pooled way to a node over SSH. */
+export class SshConnection implements Connection {
+  readonly closed: Promise<string>;
+  readonly hostKey: string | undefined;
+  private readonly channels: Channels;
+  private fileChannel: Promise<Files> | undefined;
+
+  constructor(
+    readonly node: Node,
+    first: Link,
+    dialAgain: () => Promise<Link>,
+    private readonly patience: Patience,
+  ) {
+    this.channels = new Channels(first, dialAgain);
+    this.closed = first.closed;
+    this.hostKey = first.hostKey;
+    void this.closed.then(() => this.channels.close());
+  }
+
+  async open(argv: string[]): Promise<Channel> {
+    return (await this.start(argv, this.patience.answer)).channel;
+  }
+
+  async exec(argv: string[], options: { stdin?: string; timeout: number; cap?: number }): Promise<Outcome> {
+    const { timeout, cap = USUAL_CAP } = options;
+    const begin = performance.now();
+    let started: Started;
+    try {
+      started = await this.start(argv, Math.min(timeout, this.patience.answer));
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      const late = error.code === "TIMEOUT" && performance.now() - begin >= timeout * 1000;
+      return {
+        ...(late ? { kind: "timeout", seconds: timeout } : { kind: "lost", reason: error.reason }),
+        stdout: "",
+        stderr: "",
+      };
+    }
+    const { channel, pid } = started;
+    const [stdout, stderr] = [keepFirst(channel.stdout, cap), keepFirst(channel.stderr, cap)];
+    channel.stdin.end(options.stdin ?? "");
+    const ending = await this.endOf(channel, pid, timeout, timeout * 1000 - (performance.now() - begin));
+    return { ...ending, stdout: stdout(), stderr: stderr() };
+  }
+
+  files(): Promise<Files> {
+    this.fileChannel ??= this.openFiles().catch((error) => {
+      this.fileChannel = undefined;
+      throw error;
+    });
+    return this.fileChannel;
+  }
+
+  async close(): Promise<void> {
+    this.channels.close();
+    await this.closed;
+  }
+
+  private async start(argv: string[], seconds: number): Promise<Started> {
+    const where = { node: this.node.name, step: `start ${argv[0]}` };
+    const line = startLine(argv);
+    if (Buffer.byteLength(line) > LONGEST_COMMAND) {
+      throw new ConnectionError("SHELL", where, "its arguments are longer than a command line may be (128 KiB)", {
+        next: "put them into a file, and the file into inputs",
+      });
+    }
+    return this.channels.place(where, seconds, async (link) => {
+      return toChannel(await link.start(line, seconds), link, where, seconds);
+    });
+  }
+
+  /** How the program ends; after `ms` its process group is killed. */
+  private async endOf(channel: Channel, pid: number, timeout: number, ms: number): Promise<Ending> {
+    const ending = await within(Math.max(ms, 0), channel.ended);
+    if (ending !== undefined) return ending;
+    await within(KILL_PATIENCE, this.killGroup(pid));
+    channel.destroy();
+    return { kind: "timeout", seconds: timeout };
+  }
+
+  /** sshd makes every program the leader of a process group. A signal over its channel would reach the leader alone. */
+  private async killGroup(pid: number): Promise<void> {
+    try {
+      const { stdout, stderr, ended } = await this.open(["/bin/sh", "-c", 'kill -s KILL -- "-$0"', String(pid)]);
+      stdout.resume();
+      stderr.resume();
+      await ended;
+    } catch {
+      // The connection went; what goes on there is found by the next one.
+    }
+  }
+
+  private async openFiles(): Promise<Files> {
+    const where = { node: this.node.name, step: "open SFTP" };
+    const { answer } = this.patience;
+    return this.channels.place(where, answer, async (link) => {
+      const sftp = await link.sftp(answer);
+      sftp.once("close", () => {
+        this.fileChannel = undefined;
+      });
+      return new SftpFiles(this.node.name, link, sftp, this.patience);
+    });
+  }
+}
+
+/** What `promise` resolves with, or undefined after `ms`. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, ms, undefined);
+  });
+  const first = await Promise.race([promise, late]);
+  clearTimeout(timer);
+  return first;
+}

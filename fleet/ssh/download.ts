@@ -1,0 +1,95 @@
+import { createHash } from "node:crypto";
+import { type FileHandle, open, rm } from "node:fs/promises";
+import type { Stats } from "ssh2";
+import { blocks, pipeline, Stalled } from "./pipeline.js";
+import type { Requests } from "./request.js";
+
+/** Copies a regular file of the node into a new local file; see Files.download. Nothing is left here when it fails. */
+export async function download(
+  requests: Requests,
+  remote: string,
+  local: string,
+  limit: number,
+  stall: number,
+): Promise<{ size: number; sha256: string }> {
+  const size = await regularSize(requests, remote, limit);
+  const handle = await requests.ask<Buffer>("read", remote, (sftp, done) => sftp.open(remote, "r", done));
+  try {
+    return await receive(requests, { remote, handle, size }, local, stall);
+  } finally {
+    requests.sftp.close(handle, () => {});
+  }
+}
+
+/** Looks before opening: a FIFO would never open, and a link may lead anywhere. */
+async function regularSize(requests: Requests, remote: string, limit: number): Promise<number> {
+  const stats = await requests.lstat("read", remote);
+  if (!stats.isFile()) throw requests.failure("FILE", "read", remote, "not a regular file");
+  if (stats.size > limit) {
+    throw requests.failure("FILE", "read", remote, `it has ${stats.size} bytes, more than the ${limit} allowed`);
+  }
+  return stats.size;
+}
+
+interface Source {
+  remote: string;
+  handle: Buffer;
+  size: number;
+}
+
+async function receive(requests: Requests, source: Source, local: string, stall: number) {
+  const file = await open(local, "wx", 0o600);
+  try {
+    const sha256 = await copyIn(requests, source, file, stall);
+    await file.sync();
+    await file.close();
+    return { size: source.size, sha256 };
+  } catch (error) {
+    await file.close().catch(() => {});
+    await rm(local, { force: true });
+    throw error instanceof Stalled ? requests.failure("TIMEOUT", "read", source.remote, error.message) : error;
+  }
+}
+
+async function copyIn(requests: Requests, source: Source, file: FileHandle, stall: number): Promise<string> {
+  const { remote, handle, size } = source;
+  const hash = createHash("sha256");
+  const unchanged = sameFile(requests, source);
+  unchanged.catch(() => {});
+  const reads = function* () {
+    for (const [offset, length] of blocks(size)) yield () => readBlock(requests, remote, handle, offset, length);
+  };
+  await pipeline(
+    reads(),
+    async (block) => {
+      hash.update(block);
+      await file.write(block);
+    },
+    stall,
+  );
+  await unchanged;
+  return hash.digest("hex");
+}
+
+/** What was opened may not be what was looked at. Asked together with the first blocks, to save a round trip. */
+async function sameFile(requests: Requests, { remote, handle, size }: Source): Promise<void> {
+  const stats = await requests.ask<Stats>("read", remote, (sftp, done) => sftp.fstat(handle, done));
+  if (stats.isFile() && stats.size === size) return;
+  throw requests.failure("FILE", "read", remote, "it changed while it was being read");
+}
+
+/** Exactly `length` bytes; servers may send fewer at a time. The pipeline watches the time. */
+async function readBlock(requests: Requests, remote: string, handle: Buffer, offset: number, length: number) {
+  const block = Buffer.allocUnsafe(length);
+  for (let have = 0; have < length; ) {
+    const got = await new Promise<number>((resolve, reject) => {
+      requests.sftp.read(handle, block, have, length - have, offset + have, (error, bytes) => {
+        if (error) reject(requests.explain("read", remote, error));
+        else resolve(bytes);
+      });
+    });
+    if (got === 0) throw requests.failure("FILE", "read", remote, "it became shorter while it was being read");
+    have += got;
+  }
+  return block;
+}

@@ -1,0 +1,152 @@
+import type { Duplex } from "node:stream";
+import type { Client, ClientChannel, SFTPWrapper } from "ssh2";
+import { ConnectionError, type Where } from "../errors.js";
+
+/** The server would not open one more channel. */
+export class NoChannel extends Error {}
+
+/** How ssh2 answers. */
+export type Answer<T> = (error: Error | null | undefined, value: T) => void;
+
+/** One SSH connection: its end is told once, and nothing that waits on it waits for ever. */
+export class Link {
+  /** Resolves with the reason when the connection is gone. */
+  readonly closed: Promise<string>;
+  /** The first error that it ended with. */
+  error: Error | undefined;
+  /** Type and fingerprint of the host key, once it was accepted. */
+  hostKey: string | undefined;
+  gone = false;
+  /** Channels open, and those with the ones being opened. */
+  open = 0;
+  sessions = 0;
+  /** How many of them the server turned out to allow. */
+  most = Number.POSITIVE_INFINITY;
+  /** Called once each when a channel has closed. */
+  readonly freed: (() => void)[] = [];
+  private reason: string | undefined;
+  private readonly waiting = new Set<(reason: string) => void>();
+
+  constructor(
+    private readonly node: string,
+    private readonly client: Client,
+    private readonly sock: Duplex,
+  ) {
+    this.closed = new Promise((resolve) => {
+      client.on("error", (error: Error & { level?: string }) => {
+        // An agent that declines to sign is no end: the next key is tried.
+        if (error.level !== "agent") this.error ??= error;
+      });
+      client.on("end", () => sock.destroy());
+      client.on("close", () => {
+        this.gone = true;
+        const reason = this.reason ?? this.error?.message ?? "the other side ended the connection";
+        for (const tell of this.waiting) tell(reason);
+        resolve(reason);
+      });
+    });
+  }
+
+  /** Opens a channel and starts `command` in it. Rejects with NoChannel, or a ConnectionError LOST, TIMEOUT or SHELL. */
+  start(command: string, seconds: number): Promise<ClientChannel> {
+    return this.session("start a program", seconds, (done) => this.client.exec(command, done));
+  }
+
+  /** Opens the SFTP subsystem. Rejects as `start` does. */
+  sftp(seconds: number): Promise<SFTPWrapper> {
+    return this.session("open SFTP", seconds, (done) => this.client.sftp(done));
+  }
+
+  /** A stream to `to`, opened from the machine at the other end. */
+  forward(to: { host: string; port: number }, where: Where, seconds: number): Promise<Duplex> {
+    const forward = (done: Answer<ClientChannel>) => this.client.forwardOut("127.0.0.1", 0, to.host, to.port, done);
+    return this.ask(where, seconds, forward).catch((cause) => {
+      if (cause instanceof ConnectionError) throw cause;
+      const next = "check host, port and ProxyJump, and AllowTcpForwarding on the jump host";
+      throw new ConnectionError("UNREACHABLE", where, `the jump host cannot reach it: ${cause.message}`, {
+        next,
+        cause,
+      });
+    });
+  }
+
+  /**
+   * One request to ssh2. Rejects with a ConnectionError TIMEOUT after `seconds`, LOST when the connection goes (ssh2 may never
+   * call back then), and with ssh2's own error otherwise.
+   */
+  ask<T>(where: Where, seconds: number, request: (done: Answer<T>) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        clearTimeout(timer);
+        this.waiting.delete(lost);
+      };
+      const lost = (reason: string) => {
+        settle();
+        reject(new ConnectionError("LOST", where, reason));
+      };
+      const timer = setTimeout(() => {
+        settle();
+        reject(new ConnectionError("TIMEOUT", where, `no answer within ${seconds} s`));
+      }, seconds * 1000);
+      this.waiting.add(lost);
+      if (this.gone) return lost(this.reason ?? this.error?.message ?? "the connection is closed");
+      try {
+        request((error, value) => {
+          // With the connection going, ssh2 blames the request; `lost` follows and knows better.
+          if (error && !this.sock.writable) return;
+          settle();
+          if (error) reject(error);
+          else resolve(value);
+        });
+      } catch (error) {
+        settle();
+        reject(this.sock.writable ? error : new ConnectionError("LOST", where, "the connection is closed"));
+      }
+    });
+  }
+
+  /** Ends the connection; a peer that has fallen silent is not waited for. */
+  close(): void {
+    this.reason ??= "closed";
+    this.client.end();
+    const timer = setTimeout(() => this.sock.destroy(), 1000);
+    void this.closed.then(() => clearTimeout(timer));
+  }
+
+  private async session<T extends { once(event: "close", listener: () => void): unknown; end(): unknown }>(
+    step: string,
+    seconds: number,
+    open: (done: Answer<T>) => void,
+  ): Promise<T> {
+    const where = { node: this.node, step };
+    let given = false;
+    this.sessions += 1;
+    try {
+      const channel = await this.ask<T>(where, seconds, (done) =>
+        open((error, channel) => {
+          if (given) channel?.end();
+          else done(error, channel);
+        }),
+      );
+      this.open += 1;
+      channel.once("close", () => {
+        this.open -= 1;
+        this.free();
+      });
+      return channel;
+    } catch (cause) {
+      this.free();
+      if (cause instanceof ConnectionError) throw cause;
+      const { message } = cause as Error;
+      if (/Channel open failure|No free channels/.test(message)) throw new NoChannel(message, { cause });
+      throw new ConnectionError("SHELL", where, `the server refuses: ${message}`, { cause });
+    } finally {
+      given = true;
+    }
+  }
+
+  private free(): void {
+    this.sessions -= 1;
+    for (const tell of this.freed.splice(0)) tell();
+  }
+}
