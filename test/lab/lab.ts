@@ -39,7 +39,7 @@ export class Lab {
   }
 
   /** Words after `ssh` that reach a node with nothing of the user's own configuration. */
-  sshWords(node: LabNode): string[] {
+  sshWords(node: Pick<LabNode, "host" | "port" | "user" | "identityFile">): string[] {
     const options = [
       "BatchMode=yes",
       "IdentitiesOnly=yes",

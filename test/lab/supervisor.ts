@@ -13,6 +13,7 @@ import type { FromSupervisor, StartNode, ToSupervisor } from "./protocol.js";
 
 const [folder, kind] = process.argv.slice(2) as [string, "machines" | "plain"];
 const children = new Map<string, ChildProcess>();
+const inits = new WeakMap<ChildProcess, number>();
 let table: string | undefined;
 let mounted = false;
 let ending = false;
@@ -57,6 +58,7 @@ async function startNode(node: StartNode): Promise<number> {
     if (children.get(node.name) === child) children.delete(node.name);
   });
   const pid = kind === "machines" ? Number((await firstProgramLine(child)).replace("up ", "")) : child.pid!;
+  inits.set(child, pid);
   await listening(pid, () => children.get(node.name) !== child);
   return pid;
 }
@@ -67,7 +69,10 @@ async function killNode(name: string): Promise<void> {
   if (kind === "plain") killMarked(`MUSTER_LAB_NODE=${folder}/${name}`);
   if (child === undefined) return;
   const gone = new Promise((resolve) => child.once("exit", resolve));
-  child.kill("SIGKILL");
+  // The init first: its parent ends only when the kernel has emptied the whole namespace.
+  const init = inits.get(child);
+  if (init === undefined) child.kill("SIGKILL");
+  else process.kill(init, "SIGKILL");
   await gone;
 }
 
