@@ -46,7 +46,10 @@ t.test("tasks: each output keeps its path", async (t) => {
   t.equal(shop.read(`${path}/pi-50.txt`), "3.14159265358979323846264338327950288419716939937510\n");
   t.match(shop.read(`${path}/e-1000.txt`), /^2\.71828182845904523536/);
   t.match(shop.read(`${path}/pi-2000.txt`).length, 2003);
-  t.same(shop.results("tasks/runs/constants").map((line) => line.chunk), ["pi-short", "pi-long", "e"]);
+  t.same(
+    shop.results("tasks/runs/constants").map((line) => line.chunk),
+    ["pi-short", "pi-long", "e"],
+  );
 });
 
 t.test("matrix: every combination once, each result one line and no file", async (t) => {

@@ -27,37 +27,58 @@ keys = ["HIP_VISIBLE_DEVICES", "HSA_OVERRIDE_GFX_VERSION", "HSA_ENABLE_SDMA", "R
 json.dump({"args": sys.argv[2:], "env": {k: os.environ.get(k) for k in keys}, "cwd": os.getcwd()}, open(sys.argv[1], "w"))
 `;
 
-t.test("chunks land on every GPU of every node, each with its own GPU bound and the profile's environment", { skip }, async (t) => {
-  shop.write("bind/report.py", report);
-  const job = shop.write("bind/job.yaml", {
-    name: "bind",
-    kind: "matrix",
-    matrix: { n: [0, 120] },
-    script: "report.py",
-    args: ["{out}/r.json", "{gpu}"],
-    outputs: ["r.json"],
-  });
-  const ran = await muster(["run", job, "-i", inventory, "--json"]);
-  t.equal(ran.code, 0, ran.err);
-  const lines = shop.results("bind/runs/bind") as { node: string; slot: number; output: { args: string[]; env: Record<string, string> } }[];
-  t.equal(lines.length, 120);
-  t.equal(new Set(lines.map((line) => `${line.node}/${line.slot}`)).size, 12, "all 12 GPUs were used");
-  for (const { slot, output } of lines) {
-    if (output.env.HIP_VISIBLE_DEVICES !== `${slot}` || output.args[0] !== `${slot}`) t.fail(`slot ${slot}: ${JSON.stringify(output)}`);
-  }
-  t.match(lines[0]!.output.env, { HSA_OVERRIDE_GFX_VERSION: "10.3.0", HSA_ENABLE_SDMA: "0", ROCM_PATH: "/opt/rocm" });
-  for (const node of lab.nodes) t.same(await node.processes(), [], "no process is left on a node");
-  for (const node of lab.nodes) t.equal(existsSync(join(node.root, "root/.muster")), false, "no file is left on a node");
-});
+t.test(
+  "chunks land on every GPU of every node, each with its own GPU bound and the profile's environment",
+  { skip },
+  async (t) => {
+    shop.write("bind/report.py", report);
+    const job = shop.write("bind/job.yaml", {
+      name: "bind",
+      kind: "matrix",
+      matrix: { n: [0, 120] },
+      script: "report.py",
+      args: ["{out}/r.json", "{gpu}"],
+      outputs: ["r.json"],
+    });
+    const ran = await muster(["run", job, "-i", inventory, "--json"]);
+    t.equal(ran.code, 0, ran.err);
+    const lines = shop.results("bind/runs/bind") as {
+      node: string;
+      slot: number;
+      output: { args: string[]; env: Record<string, string> };
+    }[];
+    t.equal(lines.length, 120);
+    t.equal(new Set(lines.map((line) => `${line.node}/${line.slot}`)).size, 12, "all 12 GPUs were used");
+    for (const { slot, output } of lines) {
+      if (output.env.HIP_VISIBLE_DEVICES !== `${slot}` || output.args[0] !== `${slot}`)
+        t.fail(`slot ${slot}: ${JSON.stringify(output)}`);
+    }
+    t.match(lines[0]!.output.env, { HSA_OVERRIDE_GFX_VERSION: "10.3.0", HSA_ENABLE_SDMA: "0", ROCM_PATH: "/opt/rocm" });
+    for (const node of lab.nodes) t.same(await node.processes(), [], "no process is left on a node");
+    for (const node of lab.nodes)
+      t.equal(existsSync(join(node.root, "root/.muster")), false, "no file is left on a node");
+  },
+);
 
 t.test("arguments arrive byte for byte, and inputs by their relative path", { skip }, async (t) => {
   const args = ["a b", "$(touch /tmp/x)", "'\"`", "line\nbreak", "-n", "*", "ünï", "\\", "!!", "%s"];
-  shop.write("args/w/report.py", report.replace("json.dump(", "sys.argv.append(open('data/in put.txt').read());json.dump("));
+  shop.write(
+    "args/w/report.py",
+    report.replace("json.dump(", "sys.argv.append(open('data/in put.txt').read());json.dump("),
+  );
   shop.write("args/data/in put.txt", "the input");
   const job = shop.write("args/job.yaml", {
     name: "args",
     kind: "tasks",
-    tasks: [{ id: "one", script: "w/report.py", args: ["out/r.json", ...args], inputs: ["data/in put.txt"], outputs: ["out/r.json"] }],
+    tasks: [
+      {
+        id: "one",
+        script: "w/report.py",
+        args: ["out/r.json", ...args],
+        inputs: ["data/in put.txt"],
+        outputs: ["out/r.json"],
+      },
+    ],
   });
   const ran = await muster(["run", job, "-i", inventory]);
   t.equal(ran.code, 0, ran.err);
@@ -65,7 +86,11 @@ t.test("arguments arrive byte for byte, and inputs by their relative path", { sk
 });
 
 t.test("a failed chunk is tried again, named at the end with exit 3, and stops nobody", { skip }, async (t) => {
-  shop.write("bad/w.sh", '#!/bin/sh\necho trying "$1"\n[ "$1" = 3 ] && { echo no such survivor >&2; exit 7; }\necho "$1" > r.txt\n', 0o755);
+  shop.write(
+    "bad/w.sh",
+    '#!/bin/sh\necho trying "$1"\n[ "$1" = 3 ] && { echo no such survivor >&2; exit 7; }\necho "$1" > r.txt\n',
+    0o755,
+  );
   const job = shop.write("bad/job.yaml", {
     name: "bad",
     kind: "matrix",
@@ -89,7 +114,14 @@ t.test("large outputs and logs are pulled and are the same bytes", { skip }, asy
     "big/w.py",
     "import sys, hashlib\nb = bytes(i * 7 % 251 for i in range(1000)) * 5000\nopen('big.bin', 'wb').write(b)\nopen('s.txt', 'w').write(hashlib.sha256(b).hexdigest())\nsys.stdout.write('x' * 100000)\n",
   );
-  const job = shop.write("big/job.yaml", { name: "big", kind: "matrix", matrix: { n: [0, 3] }, script: "w.py", args: [], outputs: ["big.bin", "s.txt"] });
+  const job = shop.write("big/job.yaml", {
+    name: "big",
+    kind: "matrix",
+    matrix: { n: [0, 3] },
+    script: "w.py",
+    args: [],
+    outputs: ["big.bin", "s.txt"],
+  });
   const ran = await muster(["run", job, "-i", inventory]);
   t.equal(ran.code, 0, ran.err);
   for (const n of [0, 1, 2]) {
@@ -99,30 +131,52 @@ t.test("large outputs and logs are pulled and are the same bytes", { skip }, asy
   }
 });
 
-t.test("Ctrl-C leaves the nodes at work; the same command collects that and computes nothing twice", { skip }, async (t) => {
-  shop.write("stop/w.py", "import time, json, sys\ntime.sleep(0.3)\njson.dump(time.time(), open('r.json', 'w'))\nprint('ran')\n");
-  const job = shop.write("stop/job.yaml", { name: "stop", kind: "matrix", matrix: { n: [0, 60] }, script: "w.py", args: [], outputs: ["r.json"] });
-  const first = startMuster(["run", job, "-i", inventory]);
-  const firstEnded = ended(first);
-  const journal = join(shop.folder, "stop/runs/stop/journal.ndjson");
-  while (!existsSync(journal) || !readFileSync(journal, "utf8").includes('"e":"done"')) await new Promise((r) => setTimeout(r, 20));
-  const held = await muster(["run", job, "-i", inventory]);
-  t.equal(held.code, 75, "a second coordinator is refused");
-  t.match(held.err, new RegExp(`held by muster process ${first.pid} `));
-  first.kill("SIGINT");
-  const interrupted = await firstEnded;
-  t.equal(interrupted.code, 130, interrupted.err);
-  const second = await muster(["run", job, "-i", inventory, "--json"]);
-  t.equal(second.code, 0, second.err);
-  const lines = shop.results("stop/runs/stop");
-  t.equal(new Set(lines.map((line) => line.chunk)).size, 60);
-  t.equal(lines.length, 60);
-  const { session } = JSON.parse(second.out);
-  t.ok(session.attempts < 60, `${session.attempts} attempts the second time`);
-});
+t.test(
+  "Ctrl-C leaves the nodes at work; the same command collects that and computes nothing twice",
+  { skip },
+  async (t) => {
+    shop.write(
+      "stop/w.py",
+      "import time, json, sys\ntime.sleep(0.3)\njson.dump(time.time(), open('r.json', 'w'))\nprint('ran')\n",
+    );
+    const job = shop.write("stop/job.yaml", {
+      name: "stop",
+      kind: "matrix",
+      matrix: { n: [0, 60] },
+      script: "w.py",
+      args: [],
+      outputs: ["r.json"],
+    });
+    const first = startMuster(["run", job, "-i", inventory]);
+    const firstEnded = ended(first);
+    const journal = join(shop.folder, "stop/runs/stop/journal.ndjson");
+    while (!existsSync(journal) || !readFileSync(journal, "utf8").includes('"e":"done"'))
+      await new Promise((r) => setTimeout(r, 20));
+    const held = await muster(["run", job, "-i", inventory]);
+    t.equal(held.code, 75, "a second coordinator is refused");
+    t.match(held.err, new RegExp(`held by muster process ${first.pid} `));
+    first.kill("SIGINT");
+    const interrupted = await firstEnded;
+    t.equal(interrupted.code, 130, interrupted.err);
+    const second = await muster(["run", job, "-i", inventory, "--json"]);
+    t.equal(second.code, 0, second.err);
+    const lines = shop.results("stop/runs/stop");
+    t.equal(new Set(lines.map((line) => line.chunk)).size, 60);
+    t.equal(lines.length, 60);
+    const { session } = JSON.parse(second.out);
+    t.ok(session.attempts < 60, `${session.attempts} attempts the second time`);
+  },
+);
 
 t.test("no usable node: 69, and the reason of each", { skip }, async (t) => {
-  const job = shop.write("none/job.yaml", { name: "none", kind: "matrix", matrix: { n: [0, 2] }, command: ["true"], args: [], needs: { vendor: "nvidia" } });
+  const job = shop.write("none/job.yaml", {
+    name: "none",
+    kind: "matrix",
+    matrix: { n: [0, 2] },
+    command: ["true"],
+    args: [],
+    needs: { vendor: "nvidia" },
+  });
   const ran = await muster(["run", job, "-i", inventory]);
   t.equal(ran.code, 69);
   t.match(ran.err, /needs\.vendor is nvidia/);
@@ -130,7 +184,13 @@ t.test("no usable node: 69, and the reason of each", { skip }, async (t) => {
 
 t.test("a node with a changed host key is refused, loudly, and the others go on", { skip }, async (t) => {
   await lab.nodes[0]!.rekey();
-  const job = shop.write("key/job.yaml", { name: "key", kind: "matrix", matrix: { n: [0, 20] }, command: ["/bin/true"], args: [] });
+  const job = shop.write("key/job.yaml", {
+    name: "key",
+    kind: "matrix",
+    matrix: { n: [0, 20] },
+    command: ["/bin/true"],
+    args: [],
+  });
   const ran = await muster(["run", job, "-i", inventory]);
   t.equal(ran.code, 0, ran.err);
   t.match(ran.err, /host key/i);

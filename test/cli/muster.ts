@@ -11,9 +11,15 @@ export interface Ran {
 }
 
 /** Starts muster as a person would, but never in a folder with an inventory of its own. */
-export function startMuster(words: string[], options: { cwd?: string; env?: Record<string, string> } = {}): ChildProcess {
+export function startMuster(
+  words: string[],
+  options: { cwd?: string; env?: Record<string, string> } = {},
+): ChildProcess {
   const env = { ...process.env, MUSTER_INVENTORY: "", ...options.env };
-  return spawn(process.execPath, [join(projectRoot(), "dist/cli/main.js"), ...words], { cwd: options.cwd ?? tmpdir(), env });
+  return spawn(process.execPath, [join(projectRoot(), "dist/cli/main.js"), ...words], {
+    cwd: options.cwd ?? tmpdir(),
+    env,
+  });
 }
 
 /** Runs muster to its end. */
@@ -64,7 +70,12 @@ export class Workshop {
   /** The lines of a results.ndjson. */
   results(run: string): Record<string, unknown>[] {
     const text = this.read(`${run}/results.ndjson`);
-    return text === "" ? [] : text.trimEnd().split("\n").map((line) => JSON.parse(line));
+    return text === ""
+      ? []
+      : text
+          .trimEnd()
+          .split("\n")
+          .map((line) => JSON.parse(line));
   }
 
   remove(): void {
