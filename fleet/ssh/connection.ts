@@ -72,6 +72,11 @@ export class SshConnection implements Connection {
 
   private async start(argv: string[], seconds: number): Promise<Started> {
     const where = { node: this.node.name, step: `start ${argv[0]}` };
+    if (argv.some((word) => word.includes("\0"))) {
+      throw new ConnectionError("SHELL", where, "an argument holds a NUL byte, which no program can be given", {
+        next: "put it into a file, and the file into inputs",
+      });
+    }
     const line = startLine(argv);
     if (Buffer.byteLength(line) > LONGEST_COMMAND) {
       throw new ConnectionError("SHELL", where, "its arguments are longer than a command line may be (128 KiB)", {
