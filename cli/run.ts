@@ -5,6 +5,7 @@ import { runJob } from "../executor/run/run.js";
 import type { Summary } from "../executor/run/summary.js";
 import { planJob } from "../executor/schedule/plan.js";
 import { findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
+import { plural } from "../report/format.js";
 import { planText } from "../report/plan.js";
 import { LiveProgress, PlainProgress, silent } from "../report/run.js";
 import { summaryText } from "../report/summary.js";
@@ -30,7 +31,7 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
     writers.out(options.json ? JSON.stringify(plan, null, 2) : planText(plan));
     return 0;
   }
-  if (!options.quiet && !options.json) writers.err(whence(inventory));
+  if (!options.quiet && !options.json) writers.err(whence(inventory, options.inventory !== undefined));
   const progress = observerFor(options, writers);
   const stop = stopSignals(writers);
   try {
@@ -57,10 +58,12 @@ function observerFor(options: RunVerbOptions, writers: Writers) {
   return process.stderr.isTTY && options.color !== false ? new LiveProgress(writers) : new PlainProgress(writers);
 }
 
-function whence(inventory: Inventory): string {
-  const [node] = inventory.nodes;
-  if (inventory.file !== undefined || node === undefined) return `inventory: ${inventory.file}`;
-  return `inventory: none found, so this machine alone (${node.name}, its cores as CPU slots); give one with -i FILE`;
+function whence(inventory: Inventory, asked: boolean): string {
+  if (inventory.file !== undefined) return `inventory: ${inventory.file}`;
+  const machine = inventory.nodes.map((node) => `${node.name}, ${plural(node.slots ?? 0, "CPU slot")}`).join();
+  return asked
+    ? `on this machine alone: ${machine}`
+    : `no inventory found (-i FILE), so on this machine alone: ${machine}`;
 }
 
 function print(job: Job, summary: Summary, already: boolean, options: RunVerbOptions, writers: Writers): void {
