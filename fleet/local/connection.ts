@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { constants, homedir } from "node:os";
-import type { Readable, Writable } from "node:stream";
+import { PassThrough, type Readable, type Writable } from "node:stream";
 import { keepFirst, USUAL_CAP } from "../collect.js";
 import type { Channel, Connection, Ending, Files, Outcome } from "../connection.js";
 import { ConnectionError } from "../errors.js";
@@ -43,8 +43,8 @@ class LocalConnection implements Connection {
     }
     const channel = this.channelOf(child);
     const { cap = USUAL_CAP, timeout } = options;
-    const [stdout, stderr] = [keepFirst(child.stdout, cap), keepFirst(child.stderr, cap)];
-    child.stdin.end(options.stdin ?? "");
+    const [stdout, stderr] = [keepFirst(channel.stdout, cap), keepFirst(channel.stderr, cap)];
+    channel.stdin.end(options.stdin ?? "");
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<Ending>((resolve) => {
       timer = setTimeout(() => {
@@ -91,25 +91,28 @@ class LocalConnection implements Connection {
     });
   }
 
+  /** Once a child has exited, Node reads away what nobody reads; the streams in between keep it. */
   private channelOf(child: Child): Channel {
-    const ended = new Promise<Ending>((resolve) => {
-      child.once("close", (code, signal) => {
-        this.channels.delete(channel);
-        if (code !== null) resolve({ kind: "exit", code });
-        else if (signal !== null) resolve({ kind: "signal", signal });
-      });
+    const { stdin } = child;
+    const [stdout, stderr] = [child.stdout.pipe(new PassThrough()), child.stderr.pipe(new PassThrough())];
+    const read = new Promise((resolve) => stdout.once("close", resolve));
+    const exited = new Promise<Ending>((resolve) => {
       child.once("exit", (code, signal) => {
-        if (this.over)
-          resolve(code === null ? { kind: "signal", signal: signal ?? "unknown" } : { kind: "exit", code });
+        resolve(code === null ? { kind: "signal", signal: signal ?? "unknown" } : { kind: "exit", code });
       });
     });
-    const { stdin, stdout, stderr } = child;
     // A program that reads no more is no error of ours.
     stdin.on("error", () => {});
+    let letGo: (ending: Ending) => void = () => {};
+    const given = new Promise<Ending>((resolve) => {
+      letGo = resolve;
+    });
     const destroy = () => {
-      for (const stream of [stdin, stdout, stderr]) stream.destroy();
+      letGo({ kind: "lost", reason: "the channel was let go" });
+      for (const stream of [stdin, child.stdout, child.stderr, stdout, stderr]) stream.destroy();
       child.unref();
     };
+    const ended = Promise.race([read.then(() => exited), given]).finally(() => this.channels.delete(channel));
     const channel: Channel = { stdin, stdout, stderr, ended, destroy };
     this.channels.add(channel);
     return channel;

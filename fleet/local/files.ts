@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { copyFile, type FileHandle, lstat, mkdir, open, rename, rm, statfs } from "node:fs/promises";
+import { chmod, copyFile, type FileHandle, lstat, mkdir, open, rename, rm, statfs } from "node:fs/promises";
 import { homedir } from "node:os";
+import { dirname } from "node:path";
 import type { FileStat, Files } from "../connection.js";
 import { type ConnectionCode, ConnectionError } from "../errors.js";
 
@@ -29,7 +30,10 @@ export class LocalFiles implements Files {
 
   makeFolder(path: string, mode: number): Promise<void> {
     return this.about("make folder", path, async () => {
-      await mkdir(path, { recursive: true, mode });
+      const first = await mkdir(path, { recursive: true, mode });
+      // The umask may have taken bits away from each folder that was made.
+      for (let made = path; first !== undefined && made.length >= first.length; made = dirname(made))
+        await chmod(made, mode);
     });
   }
 
@@ -79,26 +83,24 @@ export class LocalFiles implements Files {
   private async copyIn(source: FileHandle, remote: string, local: string, limit: number) {
     const stats = await source.stat();
     if (!stats.isFile()) throw this.failure("FILE", "read", remote, "not a regular file");
-    const tooLarge = (size: number) =>
-      this.failure("FILE", "read", remote, `it has ${size} bytes, more than the ${limit} allowed`);
-    if (stats.size > limit) throw tooLarge(stats.size);
+    if (stats.size > limit) {
+      throw this.failure("FILE", "read", remote, `it has ${stats.size} bytes, more than the ${limit} allowed`);
+    }
     const target = await open(local, "wx", 0o600);
     const hash = createHash("sha256");
-    let size = 0;
+    const block = Buffer.allocUnsafe(Math.min(BLOCK, stats.size));
     try {
-      const block = Buffer.allocUnsafe(Math.min(BLOCK, stats.size + 1));
-      for (;;) {
-        const { bytesRead } = await source.read(block, 0, block.length, size);
-        if (bytesRead === 0) break;
+      for (let size = 0; size < stats.size; ) {
+        const { bytesRead } = await source.read(block, 0, Math.min(block.length, stats.size - size), size);
+        if (bytesRead === 0) throw this.failure("FILE", "read", remote, "it became shorter while it was being read");
         size += bytesRead;
-        if (size > limit) throw tooLarge(size);
         const part = block.subarray(0, bytesRead);
         hash.update(part);
         await target.write(part);
       }
       await target.sync();
       await target.close();
-      return { size, sha256: hash.digest("hex") };
+      return { size: stats.size, sha256: hash.digest("hex") };
     } catch (error) {
       await target.close().catch(() => {});
       await rm(local, { force: true });
