@@ -1,0 +1,42 @@
+import { stringify } from "yaml";
+import type { Case, FileEnd, Tally } from "./tally.js";
+
+/** dist/test/fleet/x.test.js -> test/fleet/x.test.ts, which is what one would open. */
+function source(file: string): string {
+  return file.replace(/^dist\//, "").replace(/\.test\.js$/, ".test.ts");
+}
+
+/** One line for a file that has ended, and what failed in it. */
+export function fileLines(end: FileEnd): string[] {
+  const seconds = `${(end.milliseconds / 1000).toFixed(1)} s`;
+  const counts = end.ok ? `${end.passed} passed` : `${end.passed} passed, ${end.failed.length} failed`;
+  const head = `${end.ok ? "ok  " : "FAIL"}  ${source(end.file)}  ${counts}, ${seconds}`;
+  return [head, ...end.failed.flatMap(failureLines)];
+}
+
+function failureLines(failed: Case): string[] {
+  const details = failed.failures.flatMap((failure) => {
+    const diag = failure.diag === null ? "" : stringify(failure.diag, { lineWidth: 0 }).trimEnd();
+    return [
+      `  not ok: ${failure.name}`,
+      ...diag
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => `    ${line}`),
+    ];
+  });
+  return [`  ${title(failed)}`, ...details.map((line) => `  ${line}`)];
+}
+
+function title(item: { file: string; name: string }): string {
+  return item.name === "" ? `${source(item.file)} (the file itself)` : item.name;
+}
+
+/** The end of the output: who failed, who was skipped and why, and the counts as the last line. */
+export function endLines(tally: Tally): string[] {
+  const failed = tally.failed.map((item) => `failed: ${source(item.file)}: ${title(item)}`);
+  const skipped = tally.skipped.map((item) => `skipped: ${source(item.file)}: ${title(item)}: ${item.reason}`);
+  const counts = [`${tally.passed} passed`, `${tally.failed.length} failed`];
+  if (skipped.length > 0) counts.push(`${skipped.length} skipped`);
+  return [...skipped, ...failed, counts.join(", ")];
+}
