@@ -85,6 +85,12 @@ async function main(words: string[]): Promise<number> {
   }
 }
 
+process.on("uncaughtException", (error) => {
+  writers.err(errorText(error));
+  process.exit(exitOf(error));
+});
+// A log that has gone must not end a run.
+process.stderr.on("error", () => {});
 // A reader that has gone (`muster ... | head`) is no error of ours.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 const code = await main(process.argv);

@@ -114,7 +114,7 @@ function stopSignals(writers: Writers) {
     writers.err("stopping: what runs on the nodes goes on, and the same command collects it (again to leave at once)");
     controller.abort();
   };
-  const handlers = { SIGINT: on(130), SIGTERM: on(143) };
+  const handlers = { SIGINT: on(130), SIGTERM: on(143), SIGHUP: on(129) };
   for (const [name, handler] of Object.entries(handlers)) process.on(name, handler);
   const release = () => {
     for (const [name, handler] of Object.entries(handlers)) process.off(name, handler);

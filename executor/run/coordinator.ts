@@ -203,7 +203,7 @@ export class Coordinator implements Hub {
       if (this.ended !== undefined) return;
       switch (instruction.do) {
         case "start":
-          this.tally.started(instruction.attempt);
+          this.tally.started();
           this.byName.get(instruction.attempt.node)?.start(instruction.attempt);
           break;
         case "drop":

@@ -9,7 +9,6 @@ export interface NodeTally {
   chunks: number;
   units: bigint;
   failedAttempts: number;
-  underway: number;
 }
 
 /** Counts of a run, so far. Their size does not grow with its length. */
@@ -40,9 +39,8 @@ export class Tally {
     return (performance.now() - this.began) / 1000;
   }
 
-  started(attempt: Attempt): void {
+  started(): void {
     this.attempts++;
-    this.of(attempt.node).underway++;
   }
 
   committed(attempt: Attempt): void {
@@ -53,13 +51,10 @@ export class Tally {
     const node = this.of(attempt.node);
     node.chunks++;
     node.units += units;
-    node.underway--;
   }
 
   failedAttempt(attempt: Attempt): void {
-    const node = this.of(attempt.node);
-    node.failedAttempts++;
-    node.underway--;
+    this.of(attempt.node).failedAttempts++;
   }
 
   gaveUp(failure: Failure): void {
@@ -70,7 +65,7 @@ export class Tally {
   of(node: string): NodeTally {
     let tally = this.nodes.get(node);
     if (tally === undefined) {
-      tally = { chunks: 0, units: 0n, failedAttempts: 0, underway: 0 };
+      tally = { chunks: 0, units: 0n, failedAttempts: 0 };
       this.nodes.set(node, tally);
     }
     return tally;
