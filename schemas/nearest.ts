@@ -5,7 +5,7 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   let best: string | undefined;
   let least = (word.length < 4 ? 1 : Math.max(2, Math.floor(word.length / 3))) + 1;
   for (const candidate of known) {
-    const far = distance(plain(word), plain(candidate));
+    const far = apart(plain(word), plain(candidate));
     if (far < least && candidate !== word) {
       least = far;
       best = candidate;
@@ -21,6 +21,12 @@ export function suggest(word: string, known: Iterable<string>): string | undefin
   if (near !== undefined) return `did you mean "${near}"?`;
   if (all.length === 0) return undefined;
   return `known here: ${all.slice(0, 30).join(", ")}${all.length > 30 ? ", ..." : ""}`;
+}
+
+/** Letters in another order count as one slip of the fingers. */
+function apart(one: string, other: string): number {
+  const isScrambled = one.length === other.length && [...one].sort().join("") === [...other].sort().join("");
+  return isScrambled ? Math.min(1, distance(one, other)) : distance(one, other);
 }
 
 function plain(word: string): string {

@@ -123,6 +123,7 @@ function parseYaml(file: string, text: string): Source {
 function plainMessage(fault: { code: string; message: string }): string {
   if (fault.code === "TAG_RESOLVE_FAILED")
     return `${fault.message.replace(/^Unresolved/, "unknown")}: tags are not read here`;
+  if (fault.code === "NON_STRING_KEY") return "a key must be plain text";
   if (fault.code === "MULTIPLE_DOCS") return "a second document begins here: a file holds one";
   if (fault.message.includes("call stack")) return "is nested too deeply";
   if (fault.code === "TAB_AS_INDENT") return "a tab cannot indent YAML: use spaces";

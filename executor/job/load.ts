@@ -11,6 +11,7 @@ import type { Job } from "./job.js";
 import { jobsFileSpace } from "./jobsfile.js";
 import { matrixSpace } from "./matrix.js";
 import { namesOf, usedNames } from "./names.js";
+import { Claims } from "./outputs.js";
 import { applyRange, applySettings } from "./override.js";
 import { rangeSpace } from "./range.js";
 import { Reader } from "./reader.js";
@@ -73,6 +74,7 @@ function readSpace(reader: Reader): Space | undefined {
   if (kind === "tasks") return tasksSpace(reader, base, names, memory);
   // The space is checked even where nothing can run, so that its problems come out with the others.
   const work = finish(reader, [], base) ?? { ...base, program: { kind: "command", command: [] } };
+  new Claims().claim(reader, "a chunk", work.outputs, () => reader.source.at(["outputs"]));
   if (kind === "range") return rangeSpace(reader, work);
   return kind === "matrix" ? matrixSpace(reader, work) : undefined;
 }

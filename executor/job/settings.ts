@@ -4,7 +4,7 @@ import { suggest } from "../../schemas/nearest.js";
 import { parseDuration, parseSize } from "../../schemas/quantity.js";
 import type { Job, Needs } from "./job.js";
 import { aggregateFault } from "./outputs.js";
-import { isScalar, type Path, type Reader } from "./reader.js";
+import { isScalar, type Path, type Reader, type Written } from "./reader.js";
 
 /** The fleet as far as loading a job looks at it. */
 export interface Fleet {
@@ -42,11 +42,7 @@ function bytes(reader: Reader, path: Path): number | undefined {
 
 function readNeeds(reader: Reader, fleet: Fleet | undefined): Needs {
   const nodes = reader.list(["needs", "nodes"]);
-  for (const [index, { text, place }] of fleet === undefined ? [] : (nodes ?? []).entries()) {
-    if (fleet.nodes.some((node) => isMeant(node, text))) continue;
-    const known = words(fleet.nodes);
-    reader.note(place, `needs.nodes[${index}]: the inventory has no node or tag "${text}"`, suggest(text, known));
-  }
+  if (fleet !== undefined) checkNodes(reader, nodes ?? [], fleet);
   return {
     vendor: reader.text(["needs", "vendor"]) as Needs["vendor"],
     model: reader.text(["needs", "model"]),
@@ -55,6 +51,14 @@ function readNeeds(reader: Reader, fleet: Fleet | undefined): Needs {
     nodes: nodes?.map(({ text }) => text),
     playbooks: reader.list(["needs", "playbooks"])?.map(({ text }) => text) ?? [],
   };
+}
+
+function checkNodes(reader: Reader, nodes: Written[], fleet: Fleet): void {
+  for (const [index, { text, place }] of nodes.entries()) {
+    if (fleet.nodes.some((node) => isMeant(node, text))) continue;
+    const known = words(fleet.nodes);
+    reader.note(place, `needs.nodes[${index}]: the inventory has no node or tag "${text}"`, suggest(text, known));
+  }
 }
 
 function readParams(reader: Reader): Job["params"] {

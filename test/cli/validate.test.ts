@@ -1,0 +1,55 @@
+import t from "tap";
+import { validate } from "../../cli/validate.js";
+
+async function run(files: string[], options = {}) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await validate(files, options, { out: (text) => out.push(text), err: (text) => err.push(text) });
+  return { code, out, err };
+}
+
+t.test("muster validate says what each file is, or what is wrong with it", async (t) => {
+  const folder = t.testdir({
+    "w.py": "",
+    "i.yaml": "nodes: {rig: {}}\n",
+    "range.yaml": "kind: range\nrange: [0, 1000000000]\nscript: w.py\nneeds: {nodes: [rig]}\n",
+    "jobs.json": '{"jobs": [{"job_id": "a", "script": "w.py"}]}',
+    "pipeline.yaml": "steps: []\n",
+    "other.yaml": "a: 1\n",
+    "bad.yaml": "kind: range\nrange: [0, 1]\nscript: w.py\nneeds: {nodes: [rog]}\ntimout: 1\n",
+  });
+  const file = (name: string) => `${folder}/${name}`;
+  const good = await run([file("i.yaml"), file("range.yaml"), file("jobs.json")]);
+  t.same(good, {
+    code: 0,
+    out: [
+      `${file("i.yaml")}: ok (inventory, 1 node)`,
+      `${file("range.yaml")}: ok (job, range, 1,000,000,000 units)`,
+      `${file("jobs.json")}: ok (jobs file, 1 job)`,
+    ],
+    err: [],
+  });
+  const bad = await run([file("range.yaml"), file("bad.yaml"), file("pipeline.yaml"), file("other.yaml")], {
+    inventory: file("i.yaml"),
+  });
+  t.equal(bad.code, 65);
+  t.equal(bad.out.length, 1);
+  t.same(bad.err, [
+    `${file("bad.yaml")}:4:17: needs.nodes[0]: the inventory has no node or tag "rog"\n    did you mean "rig"?`,
+    `${file("bad.yaml")}:5:1: unknown key "timout"\n    did you mean "timeout"?`,
+    `${file("pipeline.yaml")}: is a pipeline, which this version does not run yet\n    name inventories and jobs`,
+    `${file("other.yaml")}: is neither an inventory (nodes), a job (kind) nor a jobs file (jobs)\n    docs/reference.md has every key of each`,
+  ]);
+  const json = await run([file("bad.yaml"), file("i.yaml")], { json: true });
+  t.match(JSON.parse(json.out[0]!), [
+    {
+      ok: false,
+      problems: [
+        { line: 4, column: 17 },
+        { line: 5, column: 1 },
+      ],
+    },
+    { ok: true, kind: "inventory" },
+  ]);
+  t.same(await run([file("i.yaml")], { quiet: true }), { code: 0, out: [], err: [] });
+});

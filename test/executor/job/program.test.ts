@@ -1,0 +1,36 @@
+import { chmodSync, copyFileSync } from "node:fs";
+import t from "tap";
+import { interpreterOf, programOf } from "../../../executor/job/program.js";
+
+t.test("how a script starts is decided from the local file", async (t) => {
+  const table: [name: string, content: string, mode: number, wanted: string[] | string][] = [
+    ["a.py", "print(1)\n", 0o644, ["{python}"]],
+    ["b.py", "#!/usr/bin/env python3\n", 0o644, ["{python}"]],
+    ["c.py", "#!/usr/bin/env python3\n", 0o755, ["/usr/bin/env", "python3"]],
+    ["d.py", "print(1)\n", 0o755, ["{python}"]],
+    ["e", "#!/bin/sh\n", 0o755, ["/bin/sh"]],
+    ["f", "#!  /bin/sh  -e -u \nx", 0o755, ["/bin/sh", "-e -u"]],
+    ["g", "#!/bin/sh\n", 0o644, "is neither executable nor *.py, so nothing says how it starts"],
+    ["h", "echo\n", 0o755, "is executable, but neither begins with #! nor is a program"],
+    ["i", "#!\n", 0o755, "has a #! line that names no interpreter"],
+    ["j", "#!/bin/sh\r\n", 0o755, "has a first line that ends in a carriage return"],
+  ];
+  const folder = t.testdir(Object.fromEntries(table.map(([name, content]) => [name, content])));
+  for (const [name, , mode, wanted] of table) {
+    chmodSync(`${folder}/${name}`, mode);
+    const start = programOf({ source: `${folder}/${name}`, path: name });
+    const got = start.ok ? start.program.kind === "script" && start.program.prefix : start.message;
+    t.same(got, wanted, name);
+  }
+});
+
+t.test("a binary runs as it is", async (t) => {
+  const folder = t.testdir({});
+  copyFileSync("/bin/true", `${folder}/true`);
+  t.match(programOf({ source: `${folder}/true`, path: "true" }), { program: { prefix: [] } });
+});
+
+t.test("a first line is split as the kernel does", async (t) => {
+  t.same(interpreterOf("#!/usr/bin/env -S a b"), ["/usr/bin/env", "-S a b"]);
+  t.same(interpreterOf("#!\t/bin/sh\t"), ["/bin/sh"]);
+});

@@ -1,0 +1,165 @@
+import { availableParallelism, homedir } from "node:os";
+import { join } from "node:path";
+import t from "tap";
+import { findInventory, inventoryOf, loadInventory, selectNodes } from "../../fleet/inventory.js";
+import { parseSource } from "../../schemas/yaml.js";
+import { projectRoot } from "../../templates/templates.js";
+import { placed, problemsOf, refusalOf } from "../schemas/places.js";
+
+const load = (text: string) => inventoryOf(parseSource("i.yaml", text), "/cluster/i.yaml");
+
+const FULL = `
+defaults: {user: michael, workdir: ~/.muster, python: python3, grace: 60s, lease: 40m, env: {A: "1", B: "1"}}
+profiles:
+  rx6600:
+    vendor: amd
+    model: RX 6600
+    vram: 8GiB
+    rate: 5000
+    env: {B: "2", C: 0.10, D: "2"}
+    kernel: {amdgpu.ppfeaturemask: 0xffff7fff}
+    limits: {sample_size: {best: 450, max: 1000}}
+nodes:
+  zeus:     {connection: local}
+  rig:      {host: 192.0.2.1, profile: rx6600, gpus: 8, max_concurrent: 6, tags: [rigs], env: {D: "3"}, rate: 7, limits: {x: {max: 1}}, grace: 1m30s}
+  build:    {host: build.test, port: 2222, user: ci, identity_file: ~/.ssh/key, known_hosts: hosts, slots: 4, host_keys: accept-new}
+  alias:
+playbooks: [rocm-env]
+ramdisk: {/dev/shm/prng/step3: [data/a.json]}
+files: {~/x/manifests/: manifests/}
+manifests: {chunk_size: {value: 1000, in: [{file: ~/a.sh, assignment: CHUNK_SIZE}, {file: ~/b.json, pointer: /x/y}]}}
+routes: {sieve: {script: sieve.py, args: [--n, "{n}", 0.10]}}
+`;
+
+t.test("defaults, profile and node are merged, from weak to strong", async (t) => {
+  const { nodes, ...rest } = load(FULL);
+  t.same(
+    nodes.map(({ name }) => name),
+    ["zeus", "rig", "build", "alias"],
+    "in the order of the file",
+  );
+  const [zeus, rig, build, alias] = nodes;
+  t.match(zeus, { connection: "local", host: "localhost", profile: { name: "none", vendor: "none" }, grace: 60 });
+  t.match(rig, {
+    host: "192.0.2.1",
+    user: "michael",
+    workdir: "~/.muster",
+    gpus: 8,
+    maxConcurrent: 6,
+    tags: ["rigs"],
+    grace: 90,
+    lease: 2400,
+    env: { A: "1", B: "2", C: "0.10", D: "3" },
+    profile: {
+      name: "rx6600",
+      vendor: "amd",
+      model: "RX 6600",
+      vram: 8 * 2 ** 30,
+      rate: 7,
+      kernel: { "amdgpu.ppfeaturemask": "0xffff7fff" },
+      limits: { sample_size: { best: 450, max: 1000 }, x: { max: 1 } },
+    },
+  });
+  t.match(build, {
+    port: 2222,
+    user: "ci",
+    identityFile: join(homedir(), ".ssh/key"),
+    knownHosts: "/cluster/hosts",
+    slots: 4,
+    hostKeys: "accept-new",
+  });
+  t.match(alias, { host: "alias", connection: "ssh", hostKeys: "strict" });
+  t.match(rest, {
+    playbooks: ["rocm-env"],
+    ramdisk: { "/dev/shm/prng/step3": ["/cluster/data/a.json"] },
+    files: { "~/x/manifests/": "/cluster/manifests/" },
+    manifests: [
+      { name: "chunk_size", value: 1000, text: "1000", in: [{ assignment: "CHUNK_SIZE" }, { pointer: "/x/y" }] },
+    ],
+    routes: { sieve: { script: { text: "sieve.py" }, args: [{ text: "--n" }, { text: "{n}" }, { text: "0.10" }] } },
+    defaultRoute: "analysis",
+    folder: "/cluster",
+  });
+});
+
+t.test("the real cluster's inventory is sound: 26 GPUs on 4 nodes", async (t) => {
+  const { nodes, routes } = loadInventory(join(projectRoot(), "inventory.yaml"));
+  t.equal(
+    nodes.reduce((sum, { gpus = 0 }) => sum + gpus, 0),
+    26,
+  );
+  t.same(Object.keys(routes), ["sieve", "reverse_sieve", "correlation", "analysis"]);
+  t.equal(nodes[1]?.env.HSA_OVERRIDE_GFX_VERSION, "10.3.0");
+});
+
+t.test("what an inventory may not say", async (t) => {
+  const table: [string, string[]][] = [
+    ["nodes:\n  a: {profile: rx660}\nprofiles: {rx6600: {}}\n", ['2:16 nodes.a.profile: there is no profile "rx660"']],
+    ["nodes: [a]\n", ["1:8 nodes must be a mapping, not a list of 1"]],
+    ["nodes:\n  a: {gpus: many}\n", ['2:13 nodes.a.gpus must be a whole number, not "many"']],
+    [
+      "nodes:\n  12: {}\n",
+      [
+        '2:3 "12" must hold only letters, digits and . _ - (at most 100), begin with a letter or digit, and not be a number',
+      ],
+    ],
+    [
+      "nodes: {a: {}}\nmanifests: {m: {value: 1, in: [{file: ~/x}]}}\n",
+      ["2:32 manifests.m.in[0] needs either assignment or pointer"],
+    ],
+    ["nodes: {a: {}}\nfiles: {rel: x}\n", ['2:9 "rel" must be an absolute path on the node, or begin with ~/']],
+    ["nodes: {a: {env: {A-B: 1}}}\n", ['1:19 "A-B" must be letters, digits and _, not beginning with a digit']],
+  ];
+  for (const [text, problems] of table) t.same(placed(problemsOf(() => load(text))), problems, text);
+});
+
+t.test("--limit", async (t) => {
+  const inventory = load(FULL);
+  const table: [string | undefined, string[]][] = [
+    [undefined, ["zeus", "rig", "build", "alias"]],
+    ["rigs", ["rig"]],
+    ["build,zeus", ["zeus", "build"]],
+    ["*i*", ["rig", "build", "alias"]],
+    ["[ab]*, rigs", ["rig", "build", "alias"]],
+    ["z?us", ["zeus"]],
+  ];
+  for (const [limit, names] of table)
+    t.same(
+      selectNodes(inventory, limit).map(({ name }) => name),
+      names,
+      String(limit),
+    );
+  const wrong: [string, string, string][] = [
+    ["zues", '--limit: no node or tag is called "zues"', 'did you mean "zeus"?'],
+    ["zeus,rg", '--limit: no node or tag is called "rg"', 'did you mean "rig"?'],
+    ["x*", '--limit: no node matches "x*"', "known here: zeus, rig, rigs, build, alias"],
+    ["zeus,", '--limit "zeus," names nothing', "give NAME, TAG or GLOB, divided by commas"],
+  ];
+  for (const [limit, message, next] of wrong) {
+    t.same(
+      refusalOf(() => selectNodes(inventory, limit)),
+      { exit: 64, message, next },
+      limit,
+    );
+  }
+});
+
+t.test("which inventory is used, and where it came from", async (t) => {
+  const folder = t.testdir({
+    "inventory.yaml": "nodes: {here: {}}\n",
+    "a.yaml": "nodes: {a: {}}\n",
+    "b.yaml": "nodes: {b: {}}\n",
+    empty: {},
+  });
+  const found = (option: string | undefined, variable: string | undefined, cwd = folder) => {
+    const { nodes, origin } = findInventory(option, { MUSTER_INVENTORY: variable }, cwd);
+    return [nodes[0]?.name, origin];
+  };
+  t.same(found("a.yaml", "b.yaml"), ["a", "--inventory"]);
+  t.same(found(undefined, "b.yaml"), ["b", "$MUSTER_INVENTORY"]);
+  t.same(found(undefined, undefined), ["here", "./inventory.yaml"]);
+  t.equal(found(undefined, "", `${folder}/empty`)[1], "embedded");
+  t.equal(found("local", undefined)[1], "embedded");
+  const { nodes } = findInventory(undefined, {}, `${folder}/empty`);
+  t.match(nodes, [{ connection: "local", profile: { vendor: "none" }, slots: availableParallelism() }]);
+});

@@ -1,0 +1,49 @@
+import t from "tap";
+import { parseDuration, parseSize } from "../../schemas/quantity.js";
+
+t.test("spans of time are seconds", async (t) => {
+  const table: [unknown, number | undefined][] = [
+    ["60s", 60],
+    ["10m", 600],
+    ["1h30m", 5400],
+    ["500ms", 0.5],
+    ["1.5h", 5400],
+    ["2d", 172800],
+    [90, 90],
+    ["90", 90],
+    ["0s", undefined],
+    [-1, undefined],
+    ["10 m", undefined],
+    ["m", undefined],
+    ["1w", undefined],
+    ["", undefined],
+    [null, undefined],
+    [Number.POSITIVE_INFINITY, undefined],
+  ];
+  for (const [text, wanted] of table) {
+    const got = parseDuration(text);
+    t.equal(got.ok ? got.value : undefined, wanted, String(text));
+  }
+});
+
+t.test("sizes are bytes", async (t) => {
+  const table: [unknown, number | undefined][] = [
+    ["8GiB", 8 * 2 ** 30],
+    ["512MiB", 512 * 2 ** 20],
+    ["1G", 2 ** 30],
+    ["1.5GiB", 1.5 * 2 ** 30],
+    ["10GB", 1e10],
+    ["8 GiB", 8 * 2 ** 30],
+    [1024, 1024],
+    ["1Gib", undefined],
+    ["8gb", undefined],
+    ["constructor", undefined],
+    ["1constructor", undefined],
+    [0, undefined],
+    [true, undefined],
+  ];
+  for (const [text, wanted] of table) {
+    const got = parseSize(text);
+    t.equal(got.ok ? got.value : undefined, wanted, String(text));
+  }
+});
