@@ -18,7 +18,9 @@ export type Probe =
   /** -> ModulesState: which modules this interpreter can import, with versions. */
   | { ask: "modules"; python: string; modules: string[] }
   /** -> MemoryState: bytes free in the file system of `path`, and MemAvailable. */
-  | { ask: "space"; path: string };
+  | { ask: "space"; path: string }
+  /** -> the answer to each, in this order: what can only be judged side by side (one value in two files). Not nested. */
+  | { ask: "all"; of: Probe[] };
 
 export interface FileState {
   kind: "missing" | "file" | "folder" | "link" | "other";
