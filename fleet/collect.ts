@@ -1,7 +1,18 @@
 import type { Readable } from "node:stream";
 
-/** Keeps the first `cap` bytes of a stream and reads the rest away. Resolves with them, as text, when asked. */
-export function keepFirst(stream: Readable, cap: number): () => string {
+/** What `exec` keeps of each stream where its caller does not say. */
+export const USUAL_CAP = 1024 * 1024;
+
+/** The first bytes of a stream. */
+export interface Kept {
+  /** What has come so far. */
+  text(): string;
+  /** Resolves when nothing more will come. */
+  read: Promise<void>;
+}
+
+/** Keeps the first `cap` bytes of a stream and reads the rest away. */
+export function keepFirst(stream: Readable, cap: number): Kept {
   const parts: Buffer[] = [];
   let left = cap;
   stream.on("data", (part: Buffer) => {
@@ -9,8 +20,9 @@ export function keepFirst(stream: Readable, cap: number): () => string {
     parts.push(part.subarray(0, left));
     left -= part.length;
   });
-  return () => Buffer.concat(parts).toString("utf8");
+  const read = new Promise<void>((resolve) => {
+    stream.once("end", resolve);
+    stream.once("close", resolve);
+  });
+  return { text: () => Buffer.concat(parts).toString("utf8"), read };
 }
-
-/** What `exec` keeps of each stream where its caller does not say. */
-export const USUAL_CAP = 1024 * 1024;

@@ -53,9 +53,10 @@ class LocalConnection implements Connection {
         resolve({ kind: "timeout", seconds: timeout });
       }, timeout * 1000);
     });
-    const ending = await Promise.race([channel.ended, late]);
+    const whole = channel.ended.then((ending) => stderr.read.then(() => ending));
+    const ending = await Promise.race([whole, late]);
     clearTimeout(timer);
-    return { ...ending, stdout: stdout(), stderr: stderr() };
+    return { ...ending, stdout: stdout.text(), stderr: stderr.text() };
   }
 
   async files(): Promise<Files> {

@@ -50,11 +50,13 @@ export class SshConnection implements Connection {
         stderr: "",
       };
     }
-    const { channel, pid } = started;
+    const { channel } = started;
     const [stdout, stderr] = [keepFirst(channel.stdout, cap), keepFirst(channel.stderr, cap)];
     channel.stdin.end(options.stdin ?? "");
-    const ending = await this.endOf(channel, pid, timeout, timeout * 1000 - (performance.now() - begin));
-    return { ...ending, stdout: stdout(), stderr: stderr() };
+    const whole = channel.ended.then((ending) => stderr.read.then(() => ending));
+    const left = Math.max(timeout * 1000 - (performance.now() - begin), 0);
+    const ending = (await within(left, whole)) ?? (await this.overtime(started, timeout));
+    return { ...ending, stdout: stdout.text(), stderr: stderr.text() };
   }
 
   files(): Promise<Files> {
@@ -88,10 +90,8 @@ export class SshConnection implements Connection {
     });
   }
 
-  /** How the program ends; after `ms` its process group is killed. */
-  private async endOf(channel: Channel, pid: number, timeout: number, ms: number): Promise<Ending> {
-    const ending = await within(Math.max(ms, 0), channel.ended);
-    if (ending !== undefined) return ending;
+  /** Kills a program that has run out of time. */
+  private async overtime({ channel, pid }: Started, timeout: number): Promise<Ending> {
     await within(KILL_PATIENCE, this.killGroup(pid));
     channel.destroy();
     return { kind: "timeout", seconds: timeout };

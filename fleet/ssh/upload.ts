@@ -23,7 +23,7 @@ export async function upload(
     await replace(requests, temporary, remote);
   } catch (error) {
     const explained = await explain(requests, file, remote, error);
-    requests.sftp.unlink(temporary, () => {});
+    await cleanUp(requests, remote, error, (sftp, done) => sftp.unlink(temporary, done));
     throw explained;
   } finally {
     await file.close();
@@ -45,7 +45,7 @@ async function write(requests: Requests, file: FileHandle, { remote, temporary, 
     await requests.order(DOING, remote, (sftp, done) => sftp.fchmod(handle, mode, done));
     await requests.extension<unknown>(DOING, remote, (sftp, done) => sftp.ext_openssh_fsync(handle, done));
   } catch (error) {
-    requests.sftp.close(handle, () => {});
+    await cleanUp(requests, remote, error, (sftp, done) => sftp.close(handle, done));
     throw error;
   }
   await requests.order(DOING, remote, (sftp, done) => sftp.close(handle, done));
@@ -91,6 +91,18 @@ async function replace(requests: Requests, temporary: string, remote: string): P
   if (renamed !== undefined) return;
   await requests.order(DOING, remote, (sftp, done) => sftp.unlink(remote, done)).catch(() => {});
   await requests.order(DOING, remote, (sftp, done) => sftp.rename(temporary, remote, done));
+}
+
+/** After an error: asks for one more thing, and waits for it unless the node had stopped answering. */
+async function cleanUp(
+  requests: Requests,
+  remote: string,
+  error: unknown,
+  request: Parameters<Requests["order"]>[2],
+): Promise<void> {
+  const done = requests.order(DOING, remote, request).catch(() => {});
+  const silent = error instanceof Stalled || (error instanceof ConnectionError && error.code === "TIMEOUT");
+  if (!silent) await done;
 }
 
 /** SFTP has no word for a full disk, so the free space tells. */
