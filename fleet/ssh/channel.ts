@@ -57,16 +57,17 @@ function takeMark(stream: ClientChannel, where: Where, done: (error: Error | nul
   stream.on("end", end);
 }
 
-/** How the program ends: a connection that drops brings no exit status, and that is never a success. */
+/**
+ * How the program ends: a connection that drops brings no exit status, and that is never a success. The close event has the
+ * status too; the exit event may have passed before anyone could listen, when a short program's whole life is one packet.
+ */
 function ending(stream: ClientChannel, link: Link): Promise<Ending> {
   return new Promise((resolve) => {
-    let ended: Ending | undefined;
-    stream.on("exit", (code: number | null, signal?: string) => {
-      ended = code === null ? { kind: "signal", signal: signal ?? "unknown" } : { kind: "exit", code };
-    });
     stream.on("error", () => {});
-    stream.once("close", () => {
-      resolve(ended ?? { kind: "lost", reason: link.error?.message ?? "the connection ended before the program did" });
+    stream.once("close", (code?: number | null, signal?: string) => {
+      if (typeof code === "number") resolve({ kind: "exit", code });
+      else if (code === null) resolve({ kind: "signal", signal: signal ?? "unknown" });
+      else resolve({ kind: "lost", reason: link.error?.message ?? "the connection ended before the program did" });
     });
   });
 }

@@ -122,18 +122,13 @@ export class Link {
     let given = false;
     this.sessions += 1;
     try {
-      const channel = await this.ask<T>(where, seconds, (done) =>
+      return await this.ask<T>(where, seconds, (done) =>
         open((error, channel) => {
-          if (given) channel?.end();
-          else done(error, channel);
+          if (given) return void channel?.end();
+          if (!error) this.count(channel);
+          done(error, channel);
         }),
       );
-      this.open += 1;
-      channel.once("close", () => {
-        this.open -= 1;
-        this.free();
-      });
-      return channel;
     } catch (cause) {
       this.free();
       if (cause instanceof ConnectionError) throw cause;
@@ -143,6 +138,14 @@ export class Link {
     } finally {
       given = true;
     }
+  }
+
+  private count(channel: { once(event: "close", listener: () => void): unknown }): void {
+    this.open += 1;
+    channel.once("close", () => {
+      this.open -= 1;
+      this.free();
+    });
   }
 
   private free(): void {

@@ -1,0 +1,98 @@
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { connect } from "../../fleet/connect.js";
+import { connectAll } from "../../fleet/dials.js";
+import { labAvailable, startLab } from "../lab/lab.js";
+import { nodeOf } from "./node.js";
+
+const available = labAvailable();
+const skip = available.ok ? false : available.missing;
+
+t.test("host keys", { skip }, async (t) => {
+  const lab = await startLab({ nodes: 2, gpus: 0 });
+  t.teardown(() => lab.stop());
+  const [first, second] = [lab.nodes[0]!, lab.nodes[1]!];
+  // Debian's own ssh_config hashes names.
+  t.beforeEach((t) => {
+    process.env.MUSTER_SSH_CONFIG = join(t.testdir({ config: "" }), "config");
+  });
+  t.afterEach(() => delete process.env.MUSTER_SSH_CONFIG);
+
+  t.test("an unknown one is refused, with its fingerprint and what to do", async (t) => {
+    const knownHosts = emptyFile(lab.folder);
+    const error = await connect(nodeOf(first, { knownHosts })).catch((error) => error);
+    t.match(error, { name: "ConnectionError", code: "HOST_KEY_UNKNOWN", exit: 69, node: "node1" });
+    t.match(error.message, /SHA256:[\w+/]{43}/);
+    t.match(error.next, new RegExp(`ssh-keyscan .*${first.host} >> ${knownHosts}`));
+    t.equal(readFileSync(knownHosts, "utf8"), "");
+  });
+
+  t.test("a new one is recorded once where the inventory says so", async (t) => {
+    const folder = join(lab.folder, "made/for/it");
+    const knownHosts = join(folder, "known_hosts");
+    const twice = [
+      nodeOf(first, { knownHosts, hostKeys: "accept-new" }),
+      nodeOf(first, { knownHosts, hostKeys: "accept-new" }),
+    ];
+    for (const outcome of await connectAll(twice)) {
+      t.ok("connection" in outcome);
+      if ("connection" in outcome) await outcome.connection.close();
+    }
+    t.equal(readFileSync(knownHosts, "utf8"), `${first.knownHostsLine}\n`);
+    t.equal(statSync(folder).mode & 0o777, 0o700);
+    const strict = await connect(nodeOf(first, { knownHosts, hostKeys: "strict" }));
+    await strict.close();
+  });
+
+  t.test("it is added below a line without an end, and hashed where ssh would hash it", async (t) => {
+    const folder = t.testdir({ known_hosts: "# no end", config: "HashKnownHosts yes\n" });
+    process.env.MUSTER_SSH_CONFIG = join(folder, "config");
+    const knownHosts = join(folder, "known_hosts");
+    for (const hostKeys of ["accept-new", "strict"] as const) {
+      const connection = await connect(nodeOf(second, { knownHosts, hostKeys }));
+      await connection.close();
+    }
+    t.match(readFileSync(knownHosts, "utf8"), /^# no end\n\|1\|\S+ ssh-ed25519 \S+\n$/);
+  });
+
+  t.test("a changed one is always refused; the others go on", async (t) => {
+    const folder = t.testdir({ config: "StrictHostKeyChecking no\n" });
+    process.env.MUSTER_SSH_CONFIG = join(folder, "config");
+    await first.rekey();
+    for (const hostKeys of ["strict", "accept-new", undefined] as const) {
+      const before = readFileSync(lab.knownHosts, "utf8");
+      const [changed, fine] = await connectAll([nodeOf(first, { hostKeys }), nodeOf(second, { hostKeys })]);
+      t.match(changed, {
+        node: { name: "node1" },
+        error: { code: "HOST_KEY_CHANGED", message: /CHANGED/, next: /ssh-keygen/ },
+      });
+      t.ok(fine && "connection" in fine);
+      if (fine && "connection" in fine) await fine.connection.close();
+      t.equal(readFileSync(lab.knownHosts, "utf8"), before);
+    }
+  });
+
+  t.test("a revoked one is refused", async (t) => {
+    const knownHosts = emptyFile(lab.folder);
+    writeFileSync(knownHosts, `${second.knownHostsLine}\n@revoked * ${second.hostKey}\n`);
+    await t.rejects(connect(nodeOf(second, { knownHosts, hostKeys: "accept-new" })), { code: "HOST_KEY_REVOKED" });
+  });
+
+  t.test("what is known by another type of key only has changed", async (t) => {
+    const knownHosts = emptyFile(lab.folder);
+    const blob = Buffer.concat([Buffer.from([0, 0, 0, 7]), Buffer.from("ssh-rsa"), Buffer.alloc(40)]).toString(
+      "base64",
+    );
+    writeFileSync(knownHosts, `[${second.host}]:${second.port},${second.host} ssh-rsa ${blob}\n`);
+    await t.rejects(connect(nodeOf(second, { knownHosts, hostKeys: "accept-new" })), { code: "HOST_KEY_CHANGED" });
+  });
+
+  t.notOk(existsSync(join(lab.folder, ".ssh")));
+});
+
+function emptyFile(folder: string): string {
+  const file = join(mkdtempSync(join(folder, "empty-")), "known_hosts");
+  writeFileSync(file, "");
+  return file;
+}
