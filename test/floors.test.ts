@@ -4,10 +4,21 @@ import { fileURLToPath } from "node:url";
 import t from "tap";
 
 /** From the top down: a file imports from its own floor and from those after it. */
-const FLOORS = ["cli", "report", "playbooks", "executor/run", "executor/schedule", "executor/job", "fleet", "schemas", "templates"];
+const FLOORS = [
+  "cli",
+  "report",
+  "playbooks",
+  "executor/run",
+  "executor/schedule",
+  "executor/job",
+  "fleet",
+  "schemas",
+  "templates",
+];
 /** The one folder, or file, that knows each of these packages. */
 const KNOWN_BY: Record<string, string> = {
-  yaml: "schemas/yaml.ts",
+  yaml: "schemas/yaml",
+  "jsonc-parser": "playbooks/manifest/json.ts",
   ajv: "schemas/ajv.ts",
   commander: "cli/main.ts",
   "log-update": "report/run.ts",

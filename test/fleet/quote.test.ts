@@ -13,7 +13,6 @@ const nasty = [
   " a  b ",
   "a\nb\n\nc\n",
   "\n",
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: a shell would replace it
   "$(touch /tmp/never) `id` ${HOME} $HOME $$",
   "'",
   "''\\''\"\"",

@@ -103,7 +103,11 @@ async function ownMachines(t: Test): Promise<void> {
   t.equal(ssh(lab, alpha, "touch /root/mine /etc/mine /dev/shm/mine; ls -A /root"), "mine");
   t.equal(ssh(lab, beta, "ls /root /etc/mine /dev/shm 2>/dev/null || true"), "/dev/shm:\n\n/root:");
   t.notOk(existsSync("/etc/mine") || existsSync("/dev/shm/mine"), "nor does the coordinator see it");
-  t.equal(ssh(lab, alpha, `ls -A ${process.cwd()} 2>/dev/null || true`), "", "the node does not see the coordinator's project");
+  t.equal(
+    ssh(lab, alpha, `ls -A ${process.cwd()} 2>/dev/null || true`),
+    "",
+    "the node does not see the coordinator's project",
+  );
   t.ok(existsSync(join(alpha.root, "dev/shm/mine")), "the test can look inside");
   t.equal((await alpha.exec(["hostname"])).stdout, "alpha\n");
   t.same(await alpha.quiet(5), [], "nothing runs there but init and sshd");

@@ -26,8 +26,14 @@ t.test("lines are put into chunk order by number, whatever their size and the si
   const starts = Array.from({ length: 700 }, (_, index) => BigInt((index * 379) % 700) * 10n ** 18n);
   writeFileSync(file, starts.map((start) => line(`${start}-${start + 1n}`, padding)).join(""));
   await sortResults(file, job);
-  const chunks = readFileSync(file, "utf8").trimEnd().split("\n").map((text) => BigInt(JSON.parse(text).chunk.split("-")[0]));
-  t.same(chunks, [...starts].sort((a, b) => (a < b ? -1 : 1)));
+  const chunks = readFileSync(file, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((text) => BigInt(JSON.parse(text).chunk.split("-")[0]));
+  t.same(
+    chunks,
+    [...starts].sort((a, b) => (a < b ? -1 : 1)),
+  );
   t.same(readdirSync(folder), ["results.ndjson"], "nothing else is left");
 });
 
