@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
 import { dirname, resolve } from "node:path";
 import { check } from "../schemas/ajv.js";
-import { InvalidFile, type Place, type Problem } from "../schemas/errors.js";
-import { inFileOrder } from "../schemas/explain.js";
+import type { Place, Problem } from "../schemas/errors.js";
+import { invalid } from "../schemas/explain.js";
 import type { Path, Source } from "../schemas/source.js";
 import type { InventoryFile } from "../schemas/types.js";
 import { readSource } from "../schemas/yaml.js";
@@ -31,8 +31,16 @@ export interface Manifest {
   name: string;
   value: string | number | bigint | boolean;
   text: string;
-  in: ({ file: string; assignment: string } | { file: string; pointer: string })[];
+  in: Spot[];
 }
+
+/** A file of the node (absolute or `~/...`), and where in it a value stands. */
+export type Spot = { file: string } & (
+  | { assignment: string }
+  | { pointer: string }
+  | { yaml: string }
+  | { regex: string }
+);
 
 export interface Inventory {
   /** In the order of the file. */
@@ -100,13 +108,13 @@ export function findInventory(
 /** The inventory that a source holds. Throws InvalidFile. */
 export function inventoryOf(source: Source, file: string): Inventory {
   const problems = check(source, "inventory");
-  if (problems.length > 0) throw new InvalidFile(problems);
+  if (problems.length > 0) throw invalid(problems);
   const folder = dirname(file);
   const value = source.value as InventoryFile;
   const merged = Object.keys(value.nodes).map((name) => mergeNode(source, folder, name));
   const faults = merged.filter((one): one is Problem => "message" in one);
   const manifests = manifestsOf(source, value, faults);
-  if (faults.length > 0) throw new InvalidFile(inFileOrder(faults));
+  if (faults.length > 0) throw invalid(faults);
   return {
     nodes: merged as Node[],
     playbooks: value.playbooks ?? [],
@@ -124,14 +132,28 @@ export function inventoryOf(source: Source, file: string): Inventory {
 function manifestsOf(source: Source, file: InventoryFile, faults: Problem[]): Manifest[] {
   return Object.entries(file.manifests ?? {}).map(([name, manifest]) => {
     for (const [index, spot] of manifest.in.entries()) {
-      if ((spot.assignment === undefined) === (spot.pointer === undefined)) {
-        const place = source.at(["manifests", name, "in", index]);
-        faults.push({ ...place, message: `manifests.${name}.in[${index}] needs either assignment or pointer` });
-      }
+      const fault = spotFault(spot);
+      const where = `manifests.${name}.in[${index}]`;
+      if (fault !== undefined)
+        faults.push({ ...source.at(["manifests", name, "in", index]), message: `${where} ${fault}` });
     }
     const text = source.text(["manifests", name, "value"]);
-    return { name, value: manifest.value, text, in: manifest.in as Manifest["in"] };
+    return { name, value: manifest.value, text, in: manifest.in as Spot[] };
   });
+}
+
+type WrittenSpot = NonNullable<InventoryFile["manifests"]>[string]["in"][number];
+
+function spotFault(spot: WrittenSpot): string | undefined {
+  const forms = [spot.assignment, spot.pointer, spot.yaml, spot.regex].filter((form) => form !== undefined);
+  if (forms.length !== 1) return "needs one of assignment, pointer, yaml and regex";
+  if (spot.regex === undefined) return undefined;
+  try {
+    const groups = (new RegExp(`${spot.regex}|`, "m").exec("")?.length ?? 1) - 1;
+    return groups === 1 ? undefined : `needs a regex with one group, not ${groups}`;
+  } catch (error) {
+    return `holds no regular expression: ${(error as Error).message}`;
+  }
 }
 
 function routesOf(source: Source, file: InventoryFile): Record<string, Route> {

@@ -15,7 +15,6 @@ const KEYWORDS: Record<string, (wanted: unknown, data: unknown) => boolean> = {
   whole: (wanted, data) => isWhole(data) && data >= (wanted as { minimum: number }).minimum,
   quantity: (wanted, data) => (wanted === "duration" ? parseDuration(data) : parseSize(data)).ok,
 };
-const MOST_SHOWN = 100;
 
 /** Everything in `source` that the schema does not allow, in file order. Empty when it is sound. */
 export function check(source: Source, schema: SchemaName): Problem[] {
@@ -24,7 +23,7 @@ export function check(source: Source, schema: SchemaName): Problem[] {
   const problems = (validate.errors ?? []).filter(
     (error) => error.keyword !== "if" && error.keyword !== "propertyNames",
   );
-  return inFileOrder(problems.map((error) => explain(error, source))).slice(0, MOST_SHOWN);
+  return inFileOrder(problems.map((error) => explain(error, source)));
 }
 
 /** The schema file as it is. */

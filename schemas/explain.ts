@@ -1,4 +1,4 @@
-import type { Problem } from "./errors.js";
+import { InvalidFile, type Problem } from "./errors.js";
 import { suggest } from "./nearest.js";
 import { parseDuration, parseSize } from "./quantity.js";
 import type { Path, Source } from "./source.js";
@@ -14,6 +14,17 @@ export interface Violation {
   parentSchema?: Record<string, unknown>;
   propertyName?: string;
   data?: unknown;
+}
+
+const MOST_SHOWN = 100;
+
+/** The error for a file with these problems: in file order, and no more of them than anybody would read. */
+export function invalid(problems: Problem[]): InvalidFile {
+  const ordered = inFileOrder(problems);
+  const rest = ordered.length - MOST_SHOWN;
+  if (rest <= 0) return new InvalidFile(ordered);
+  const more: Problem = { file: ordered[0]!.file, message: `and ${rest} more` };
+  return new InvalidFile([...ordered.slice(0, MOST_SHOWN), more]);
 }
 
 /** Problems in the order of their places, one for each place and message. */

@@ -200,7 +200,7 @@ export interface InventoryFile {
        */
       value: string | number | bigint | boolean;
       /**
-       * Where it stands.
+       * Where it stands; the place that wins at run time comes last.
        *
        * @minItems 1
        */
@@ -245,7 +245,7 @@ export interface Limits {
   };
 }
 /**
- * A file of the node, and where in it the value stands: `assignment` or `pointer`.
+ * A file of the node, and where in it the value stands: one of `assignment`, `pointer`, `yaml` and `regex`.
  */
 export interface Spot {
   /**
@@ -260,6 +260,14 @@ export interface Spot {
    * A JSON pointer into a JSON file, e.g. `/default_params/chunk_size`.
    */
   pointer?: string;
+  /**
+   * A path into a YAML file, written as a JSON pointer, e.g. `/training/chunk_size`.
+   */
+  yaml?: string;
+  /**
+   * A regular expression (JavaScript's; `^` and `$` mean lines) whose one group is the value, e.g. `^chunk = (\d+)`.
+   */
+  regex?: string;
 }
 /**
  * What a job type runs.

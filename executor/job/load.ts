@@ -2,7 +2,7 @@ import { basename, dirname, extname, resolve } from "node:path";
 import { embeddedInventory, type Inventory } from "../../fleet/inventory.js";
 import { check, readSchema } from "../../schemas/ajv.js";
 import { InvalidFile, UsageError } from "../../schemas/errors.js";
-import { inFileOrder } from "../../schemas/explain.js";
+import { invalid } from "../../schemas/explain.js";
 import { kindOf } from "../../schemas/kind.js";
 import { suggest } from "../../schemas/nearest.js";
 import type { Source } from "../../schemas/source.js";
@@ -48,12 +48,13 @@ export function loadJob(file: string, options: LoadOptions = {}): Job {
   if (options.range !== undefined) applyRange(source, options.range);
 
   const reader = new Reader(source, dirname(path));
-  reader.problems.push(...check(source, schema));
+  for (const problem of check(source, schema)) reader.problems.push(problem);
+  if (reader.keys([]).length === 0) throw invalid(reader.problems);
   const settings = readSettings(reader, options.inventory);
   const space = schema === "job" ? readSpace(reader) : jobsFileSpace(reader, options.inventory ?? embeddedInventory());
   checkAdded(reader, added, keys);
   if (space !== undefined) checkGathering(reader, space, settings);
-  if (reader.problems.length > 0 || space === undefined) throw new InvalidFile(inFileOrder(reader.problems));
+  if (reader.problems.length > 0 || space === undefined) throw invalid(reader.problems);
   const { identity, outputs: _, ...units } = space;
   return {
     name: options.name ?? reader.text(["name"]) ?? nameOfFile(path),

@@ -74,8 +74,10 @@ function axisOf(reader: Reader, key: string): Axis | undefined {
   const end = reader.whole([...path, 1]);
   if (values.length === 2 && first !== undefined && end !== undefined) return rangeAxis(reader, key, first, end);
   const texts = values.map(({ text }) => text);
-  for (const [index, { text, place }] of values.entries()) {
-    if (texts.indexOf(text) !== index) reader.note(place, `matrix.${key}: the value ${text} is there twice`);
+  const seen = new Set<string>();
+  for (const { text, place } of values) {
+    const isAgain = seen.size === seen.add(text).size;
+    if (isAgain) reader.note(place, `matrix.${key}: the value ${text} is there twice`);
   }
   const index = new Map(texts.map((text, at) => [encode(text), BigInt(at)]));
   return {

@@ -8,6 +8,8 @@ const BASE = 10_000;
 const MIN = 500;
 /** Of CLUSTER.md: a chunk is at most 50 times the base. */
 const MOST = 50;
+/** Ids are file names, which have at most 255 bytes. */
+const BEYOND = 10n ** 90n;
 
 /** A half-open range of integers, cut into chunks as they are needed. */
 export function rangeSpace(reader: Reader, work: Work): Space | undefined {
@@ -44,6 +46,10 @@ function readRange(reader: Reader): [bigint, bigint] | undefined {
   const first = reader.whole(["range", 0]);
   const end = reader.whole(["range", 1]);
   if (first === undefined || end === undefined || reader.items(["range"]).length !== 2) return undefined;
+  if (end >= BEYOND) {
+    reader.fault(["range"], "range: its end has more than 90 digits", "chunks are named by their numbers");
+    return undefined;
+  }
   if (end > first) return [first, end];
   const message = end === first ? "is empty" : "ends before it begins";
   reader.fault(["range"], `range: [${first}, ${end}] ${message}`, "it is [start, end] without end itself");

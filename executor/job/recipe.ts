@@ -11,8 +11,9 @@ export function* stagedOf(works: Iterable<Work>): Generator<StagedFile> {
   const seen = new Set<string>();
   for (const { program, inputs } of works) {
     for (const file of program.kind === "script" ? [program.script, ...inputs] : inputs) {
-      if (!seen.has(file.path)) yield file;
-      seen.add(file.path);
+      const key = `${file.path}\0${file.source}`;
+      if (!seen.has(key)) yield file;
+      seen.add(key);
     }
   }
 }

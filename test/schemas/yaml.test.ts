@@ -37,6 +37,21 @@ t.test("what is refused, and where it says so", async (t) => {
   t.same(placed(syntax), ["2:10 this is not JSON: a value is expected here"], "a file called .json is held to JSON");
 });
 
+t.test("hostile sizes end quickly and say one thing", async (t) => {
+  const table: [string, number][] = [
+    [`a: ${"[".repeat(100_000)}`, 1],
+    ["- ".repeat(20_000), 1],
+    ["? ".repeat(20_000), 1],
+    [Array.from({ length: 2000 }, (_, depth) => `${" ".repeat(depth)}a:`).join("\n"), 1],
+    ["a: 1\n".repeat(5000), 101],
+    ["a: !x 1\n".repeat(5000), 101],
+    [`a: ${"x".repeat(17 * 2 ** 20)}`, 1],
+  ];
+  for (const [text, count] of table) {
+    t.equal(problemsOf(() => parseSource("x.yaml", text)).length, count, text.slice(0, 10));
+  }
+});
+
 t.test("a file that cannot be read", async (t) => {
   const folder = t.testdir({ "latin1.yaml": Buffer.from([0x61, 0x3a, 0xe9]), inner: {} });
   const messages = ["none.yaml", "inner", "latin1.yaml"].map(

@@ -142,6 +142,12 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     "kind: range\nrange: [0, 1]\ncommand: ['{gpu}']\n",
     ["3:11 command[0] may not hold placeholders"],
   ],
+  ["not a mapping", "[1]\n", ["1:2 the file must be a mapping, not a list of 1"]],
+  [
+    "too many digits",
+    `kind: range\nrange: [0, 1${"0".repeat(90)}]\nscript: w.py\n`,
+    ["2:8 range: its end has more than 90 digits"],
+  ],
   ["an inventory", "nodes: {a: {}}\n", ["1:1 is an inventory, not a job"]],
   [
     "everything at once, in file order",

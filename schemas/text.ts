@@ -1,0 +1,28 @@
+import { readFileSync, statSync } from "node:fs";
+import { InvalidFile } from "./errors.js";
+
+const LARGEST = 64 * 1024 * 1024;
+
+/** The text of a file: UTF-8, at most 64 MiB. Throws InvalidFile. */
+export function readText(file: string): string {
+  const fail = (message: string, hint?: string) => new InvalidFile([{ file, message, hint }]);
+  const bytes = readBytes(file, fail);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw fail("is not UTF-8 text", "save it as UTF-8");
+  }
+}
+
+function readBytes(file: string, fail: (message: string, hint?: string) => InvalidFile): Buffer {
+  try {
+    const stat = statSync(file);
+    if (!stat.isFile()) throw fail("is not a file");
+    if (stat.size > LARGEST) throw fail(`is larger than 64 MiB (${stat.size} bytes)`, "split it into several files");
+    return readFileSync(file);
+  } catch (error) {
+    if (error instanceof InvalidFile) throw error;
+    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    throw fail(isMissing ? "there is no such file" : `cannot be read: ${(error as Error).message}`);
+  }
+}
