@@ -105,7 +105,18 @@ t.test("what an inventory may not say", async (t) => {
     ],
     [
       "nodes: {a: {}}\nmanifests: {m: {value: 1, in: [{file: ~/x}]}}\n",
-      ["2:32 manifests.m.in[0] needs either assignment or pointer"],
+      ["2:32 manifests.m.in[0] needs one of assignment, pointer, yaml and regex"],
+    ],
+    [
+      "nodes: {a: {}}\nmanifests: {m: {value: 1, in: [{file: ~/x, regex: a, yaml: /b}, {file: ~/y, regex: (a)(b)}]}}\n",
+      [
+        "2:32 manifests.m.in[0] needs one of assignment, pointer, yaml and regex",
+        "2:65 manifests.m.in[1] needs a regex with one group, not 2",
+      ],
+    ],
+    [
+      "nodes: {a: {}}\nmanifests: {m: {value: 1, in: [{file: ~/x, regex: (a}]}}\n",
+      ["2:32 manifests.m.in[0] holds no regular expression: Invalid regular expression: /(a|/m: Unterminated group"],
     ],
     ["nodes: {a: {}}\nfiles: {rel: x}\n", ['2:9 "rel" must be an absolute path on the node, or begin with ~/']],
     ["nodes: {a: {env: {A-B: 1}}}\n", ['1:19 "A-B" must be letters, digits and _, not beginning with a digit']],

@@ -1,0 +1,63 @@
+import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
+import { type Form, type Found, form, lineOf, plainText, type Reading, type Scalar } from "./value.js";
+
+/** What a JSON pointer leads to in a JSON file. Comments and trailing commas are borne, formatting stays as it is. */
+export function jsonPointer(pointer: string): Form {
+  const keys = pointerKeys(pointer);
+  return form((text) => read(text, keys, pointer), spell);
+}
+
+/** The keys of a JSON pointer (RFC 6901). */
+export function pointerKeys(pointer: string): string[] {
+  return pointer
+    .split("/")
+    .slice(1)
+    .map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
+function read(text: string, keys: string[], pointer: string): Reading {
+  const errors: ParseError[] = [];
+  // A byte order mark is no JSON; a blank keeps the offsets.
+  const tree = parsed(text.replace(/^\uFEFF/, " "), errors);
+  if (tree === "deep") return { problem: "is nested too deeply" };
+  const [fault] = errors;
+  if (fault !== undefined || tree === undefined) {
+    const what = fault === undefined ? "it is empty" : printParseErrorCode(fault.error);
+    return { problem: `is not JSON: ${what} in line ${lineOf(text, fault?.offset ?? 0)}` };
+  }
+  const nodes = keys.reduce<Node[]>((parents, key) => parents.flatMap((parent) => children(parent, key)), [tree]);
+  if (nodes.length === 0) return { problem: `has nothing at ${pointer}` };
+  const found = nodes.map((node) => scalar(node, text));
+  if (found.includes(undefined)) return { problem: `has a list or an object at ${pointer}, not a value` };
+  return { found: found as Found[] };
+}
+
+function parsed(text: string, errors: ParseError[]): Node | undefined | "deep" {
+  try {
+    return parseTree(text, errors, { allowTrailingComma: true });
+  } catch (error) {
+    if (error instanceof RangeError) return "deep";
+    throw error;
+  }
+}
+
+/** All values of a key: it may be there twice, and then readers take the last. */
+function children(parent: Node, key: string): Node[] {
+  if (parent.type === "array") return /^(0|[1-9]\d*)$/.test(key) ? (parent.children ?? []).slice(+key, +key + 1) : [];
+  if (parent.type !== "object") return [];
+  const ours = (parent.children ?? []).filter((property) => property.children?.[0]?.value === key);
+  return ours.flatMap((property) => property.children?.slice(1) ?? []);
+}
+
+function scalar(node: Node, text: string): Found | undefined {
+  const place = { start: node.offset, end: node.offset + node.length };
+  const written = text.slice(place.start, place.end);
+  if (node.type === "string") return { kind: "text", text: String(node.value), ...place };
+  if (node.type === "boolean" || node.type === "null") return { kind: node.type, text: written, ...place };
+  if (node.type !== "number") return undefined;
+  return { kind: /^-?\d+$/.test(written) ? "integer" : "float", text: written, ...place };
+}
+
+function spell(value: Scalar): string | undefined {
+  return value.kind === "text" ? JSON.stringify(value.text) : plainText(value);
+}
