@@ -1,4 +1,5 @@
 import type { Channel } from "../../fleet/connection.js";
+import { parseMessage } from "./messages.js";
 import type { FromAgent, ToAgent } from "./protocol.js";
 
 /** Longest line that an agent may send, bytes: its inline results are capped, so a longer one is not from our agent. */
@@ -70,17 +71,8 @@ export class AgentChannel {
     const text = bytes.toString("utf8");
     if (!this.greeted && !text.startsWith('{"ev":"hello"') && !text.startsWith('{"ev": "hello"')) return;
     this.greeted = true;
-    const message = parse(text);
+    const message = parseMessage(text);
     if (message !== undefined) this.receive(message);
     else this.channel.destroy();
-  }
-}
-
-function parse(text: string): FromAgent | undefined {
-  try {
-    const value = JSON.parse(text) as FromAgent;
-    return typeof value === "object" && value !== null && typeof value.ev === "string" ? value : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -1,0 +1,92 @@
+import type { Done, FileReport, FromAgent, LogReport } from "./protocol.js";
+
+/** Ids that a coordinator gives out: session, then a count. Files here are named after them, so nothing else is one. */
+const ATTEMPT_ID = /^\d{1,9}-[0-9a-z]{1,12}$/;
+
+/** What an agent sent, if it is a message of the protocol in every part; a node may send anything. */
+export function parseMessage(text: string): FromAgent | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isRecord(value) && isMessage(value) ? (value as unknown as FromAgent) : undefined;
+}
+
+function isMessage(value: Record<string, unknown>): boolean {
+  switch (value.ev) {
+    case "hello":
+      return isText(value.boot) && isText(value.root) && Array.isArray(value.held) && value.held.every(isHeld);
+    case "done":
+      return isDone(value as Partial<Done>);
+    case "started":
+      return isAttemptId(value.id);
+    case "slot":
+      return isNumber(value.slot) && (value.holder === undefined || isText(value.holder));
+    case "broken":
+      return isNumber(value.slot) && isText(value.reason);
+    case "problem":
+      return isText(value.message);
+    case "bye":
+      return true;
+    default:
+      return false;
+  }
+}
+
+function isDone(done: Partial<Done>): boolean {
+  return (
+    isAttemptId(done.id) &&
+    isNumberOrNull(done.exit) &&
+    isNumberOrNull(done.signal) &&
+    typeof done.timeout === "boolean" &&
+    typeof done.canceled === "boolean" &&
+    isNumber(done.seconds) &&
+    Array.isArray(done.outputs) &&
+    done.outputs.every(isFileReport) &&
+    Array.isArray(done.missing) &&
+    done.missing.every(isText) &&
+    isLogReport(done.stdout) &&
+    isLogReport(done.stderr) &&
+    isText(done.tail) &&
+    (done.error === undefined || done.error === null || isText(done.error))
+  );
+}
+
+function isFileReport(value: unknown): value is FileReport {
+  return isRecord(value) && isText(value.path) && isNumber(value.size) && isText(value.sha256) && isData(value.data);
+}
+
+function isLogReport(value: unknown): value is LogReport {
+  return isRecord(value) && isNumber(value.size) && isData(value.data);
+}
+
+function isHeld(value: unknown): boolean {
+  return isRecord(value) && isAttemptId(value.id) && isText(value.chunk) && isNumber(value.slot);
+}
+
+function isAttemptId(value: unknown): boolean {
+  return isText(value) && ATTEMPT_ID.test(value);
+}
+
+function isData(value: unknown): boolean {
+  return value === undefined || isText(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+/** Sizes, seconds and slots: none is negative. */
+function isNumber(value: unknown): boolean {
+  return typeof value === "number" && value >= 0;
+}
+
+function isNumberOrNull(value: unknown): boolean {
+  return value === null || typeof value === "number";
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
