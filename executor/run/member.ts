@@ -13,6 +13,9 @@ import { type RunContext, Session } from "./session.js";
 /** Longest pause between two tries to reach a node, seconds. */
 const REDIAL_LIMIT = 60;
 
+/** Codes of errors that the network, or a node that is starting, may be the reason of. */
+const MAY_PASS = ["UNREACHABLE", "LOST", "TIMEOUT", "DROPPED"];
+
 export type MemberState = "connecting" | "live" | "silent" | "away" | "refused";
 
 /** What a member tells the coordinator. */
@@ -139,9 +142,15 @@ export class Member {
   private failed(error: unknown): void {
     if (!(error instanceof MusterError)) throw error;
     this.error = error;
-    const comesBack = error.code === "UNREACHABLE" || error.code === "LOST" || error.code === "TIMEOUT";
+    const comesBack = this.comesBack(error.code);
     this.become(comesBack ? (this.state === "silent" ? "silent" : "away") : "refused", error.message);
     if (this.state === "refused") this.hub.event({ type: "gone", node: this.node.name });
+  }
+
+  /** Whether to try again: nobody who is refused is, and of others who was never here only where the network may be why. */
+  private comesBack(code: string): boolean {
+    if (code === "AUTH" || code.startsWith("HOST_KEY")) return false;
+    return this.slots.length > 0 || MAY_PASS.includes(code);
   }
 
   private lost(reason: string): void {
@@ -175,8 +184,9 @@ export class Member {
   }
 
   private become(state: MemberState, reason: string | undefined): void {
+    const news = state !== this.state;
     this.state = state;
     this.reason = reason;
-    this.hub.changed(this);
+    if (news) this.hub.changed(this);
   }
 }
