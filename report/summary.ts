@@ -19,7 +19,8 @@ export function summaryText(summary: Summary, already: boolean, aggregate: strin
     if (chunks.failed > summary.failures.length)
       lines.push(`and ${count(chunks.failed - summary.failures.length)} more: see journal.ndjson`);
   }
-  lines.push(`results: ${where}/results.ndjson${aggregate === undefined ? "" : `, ${where}/${aggregate}`}`);
+  if (chunks.done > 0)
+    lines.push(`results: ${where}/results.ndjson${aggregate === undefined ? "" : `, ${where}/${aggregate}`}`);
   return lines.join("\n");
 }
 

@@ -143,7 +143,9 @@ export class Member {
     if (!(error instanceof MusterError)) throw error;
     this.error = error;
     const comesBack = this.comesBack(error.code);
-    this.become(comesBack ? (this.state === "silent" ? "silent" : "away") : "refused", error.message);
+    const prefix = `${this.node.name}: `;
+    const reason = error.message.startsWith(prefix) ? error.message.slice(prefix.length) : error.message;
+    this.become(comesBack ? (this.state === "silent" ? "silent" : "away") : "refused", reason);
     if (this.state === "refused") this.hub.event({ type: "gone", node: this.node.name });
   }
 
