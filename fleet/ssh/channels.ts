@@ -14,7 +14,7 @@ export class Channels {
   private growing: Promise<void> | undefined;
 
   constructor(
-    first: Link,
+    private readonly first: Link,
     private readonly dialAgain: () => Promise<Link>,
   ) {
     this.links = [first];
@@ -24,12 +24,16 @@ export class Channels {
   async place<T>(where: Where, seconds: number, open: (link: Link) => Promise<T>): Promise<T> {
     const deadline = performance.now() + seconds * 1000;
     for (;;) {
+      if (this.first.gone) throw new ConnectionError("LOST", where, await this.first.closed);
       const link = this.links.find((link) => !link.gone && link.sessions < link.most);
       if (link !== undefined) {
         const opened = await tryOn(link, where, open);
         if (opened !== undefined) return opened.value;
       } else if (this.links.length < MOST_LINKS) await this.grow();
-      else await this.room(where, deadline - performance.now(), seconds);
+      else await this.room(deadline - performance.now());
+      if (performance.now() > deadline) {
+        throw new ConnectionError("SESSIONS", where, `the server allowed no further channel for ${seconds} s`);
+      }
     }
   }
 
@@ -40,6 +44,7 @@ export class Channels {
   private grow(): Promise<void> {
     this.growing ??= this.dialAgain()
       .then((link) => {
+        if (this.first.gone) return link.close();
         this.links.push(link);
         void link.closed.then(() => this.links.splice(this.links.indexOf(link), 1));
       })
@@ -49,16 +54,15 @@ export class Channels {
     return this.growing;
   }
 
-  private async room(where: Where, ms: number, seconds: number): Promise<void> {
+  /** Resolves when a channel has closed, or after `ms`. */
+  private async room(ms: number): Promise<void> {
     const controller = new AbortController();
-    const freed = new Promise<true>((resolve) => {
-      for (const link of this.links) link.freed.push(() => resolve(true));
+    const freed = new Promise<void>((resolve) => {
+      for (const link of this.links) link.freed.push(resolve);
     });
-    const late = wait(Math.max(ms, 0), false, { signal: controller.signal }).catch(() => false);
-    const found = await Promise.race([freed, late]);
+    const late = wait(Math.max(ms, 0), undefined, { signal: controller.signal }).catch(() => {});
+    await Promise.race([freed, late]);
     controller.abort();
-    if (!found)
-      throw new ConnectionError("SESSIONS", where, `the server allows no further channel; waited ${seconds} s`);
   }
 }
 
@@ -72,7 +76,7 @@ async function tryOn<T>(link: Link, where: Where, open: (link: Link) => Promise<
       if (ms !== undefined) await wait(ms);
     }
   }
-  if (link.open === 0) throw new ConnectionError("SESSIONS", where, "the server allows no channel at all");
-  link.most = Math.min(link.most, link.open);
+  if (!link.used) throw new ConnectionError("SESSIONS", where, "the server allows no channel at all");
+  link.most = Math.min(link.most, Math.max(link.open, 1));
   return undefined;
 }

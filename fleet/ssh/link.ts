@@ -20,6 +20,8 @@ export class Link {
   /** Channels open, and those with the ones being opened. */
   open = 0;
   sessions = 0;
+  /** Whether any channel was ever opened. */
+  used = false;
   /** How many of them the server turned out to allow. */
   most = Number.POSITIVE_INFINITY;
   /** Called once each when a channel has closed. */
@@ -141,6 +143,7 @@ export class Link {
   }
 
   private count(channel: { once(event: "close", listener: () => void): unknown }): void {
+    this.used = true;
     this.open += 1;
     channel.once("close", () => {
       this.open -= 1;
