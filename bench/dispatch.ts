@@ -1,0 +1,65 @@
+/**
+ * Chunks a second of muster and of GNU parallel on the same nodes, in the same run. See bench/README.md.
+ *     npm run bench:dispatch [-- CHUNKS]
+ */
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { startLab } from "../test/lab/lab.js";
+import { projectRoot } from "../test/lab/project.js";
+import { runMuster, type Score } from "./muster.js";
+import { installPeers, runParallel } from "./parallel.js";
+
+const chunks = Number(process.argv[2] ?? 2000);
+if (!Number.isInteger(chunks) || chunks < 1 || chunks > 1_000_000) {
+  console.error("usage: npm run bench:dispatch [-- CHUNKS]   (1 to 1000000)");
+  process.exit(64);
+}
+
+function rate(score: Score): number {
+  return score.chunks / score.seconds;
+}
+
+function line(score: Score): string {
+  const wrong = score.right === score.chunks ? "all right" : `ONLY ${score.right} RIGHT`;
+  const figures = `${rate(score).toFixed(1).padStart(8)} chunks/s  ${score.seconds.toFixed(2).padStart(7)} s`;
+  return `${score.name.padEnd(48)} ${String(score.chunks).padStart(6)} chunks ${figures}  ${wrong}  ${score.note}`;
+}
+
+async function main(): Promise<void> {
+  installPeers();
+  execFileSync(join(projectRoot(), "build"), { stdio: "inherit" });
+  // The sessions that multiplexing needs; muster gets along with the default.
+  const lab = await startLab({ nodes: 4, gpus: 8, vendor: "amd", sshd: { MaxSessions: 100, MaxStartups: 200 } });
+  try {
+    const inventory = lab.inventory();
+    console.log(`${lab.nodes.length} nodes x 8 slots, real sshd on loopback; from the start of the program to its end`);
+    const contests: (() => Promise<Score>)[] = [
+      () => runMuster(lab.folder, inventory, chunks, "argument"),
+      () => runMuster(lab.folder, inventory, chunks, "file"),
+      () => runParallel(lab, Math.min(chunks, 400), "argument", true),
+      () => runParallel(lab, chunks, "file", true),
+      () => runParallel(lab, Math.min(chunks, 100), "file", false),
+    ];
+    const scores: Score[] = [];
+    for (const contest of contests) {
+      const score = await contest();
+      scores.push(score);
+      console.log(line(score));
+    }
+    report(scores);
+  } finally {
+    await lab.stop();
+  }
+}
+
+function report(scores: Score[]): void {
+  const [argument, file, peerArgument, peerFile] = scores.map(rate) as [number, number, number, number];
+  const times = (a: number, b: number) => `${(a / b).toFixed(0)} times`;
+  console.log(
+    `muster, ${chunks} chunks, against parallel with transfer, return and cleanup: ${times(argument, peerFile)}`,
+  );
+  console.log(`like for like: number as argument ${times(argument, peerArgument)}, as file ${times(file, peerFile)}`);
+  if (scores.slice(0, 2).some((score) => score.right !== score.chunks)) process.exitCode = 1;
+}
+
+await main();

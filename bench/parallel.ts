@@ -1,0 +1,72 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Lab } from "../test/lab/lab.js";
+import { findProgram } from "../test/lab/requirements.js";
+import type { Feed, Score } from "./muster.js";
+import { timed } from "./timed.js";
+
+const SLOTS = 8;
+
+/** Installs GNU parallel and rsync, which it transfers with, where they are missing and this may. */
+export function installPeers(): void {
+  const missing = [
+    ["parallel", "parallel"],
+    ["rsync", "rsync"],
+  ].filter(([program]) => findProgram(program!) === undefined);
+  if (missing.length === 0) return;
+  const packages = missing.map(([, name]) => name!);
+  if (process.getuid?.() !== 0 || findProgram("apt-get") === undefined) {
+    throw new Error(`the comparison needs ${packages.join(" and ")}: apt-get install ${packages.join(" ")}`);
+  }
+  const words = ["install", "-y", "-q", "--no-install-recommends", ...packages];
+  execFileSync("apt-get", words, {
+    stdio: ["ignore", "ignore", "inherit"],
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+  });
+}
+
+/** ssh_config of the lab's nodes under their names; `multiplexed`: one connection a node, which is opened here. */
+function sshConfig(lab: Lab, place: string, multiplexed: boolean): string {
+  const hosts = lab.nodes.map(
+    (node) => `Host ${node.name}\n  HostName ${node.host}\n  Port ${node.port}\n  User ${node.user}\n`,
+  );
+  const shared = `Host *\n  IdentityFile ${lab.nodes[0]!.identityFile}\n  IdentitiesOnly yes\n  BatchMode yes
+  UserKnownHostsFile ${lab.knownHosts}\n  LogLevel ERROR\n`;
+  const mux = multiplexed ? `  ControlMaster auto\n  ControlPath ${lab.folder}/mux-%h\n  ControlPersist 60\n` : "";
+  const path = join(place, "ssh_config");
+  writeFileSync(path, `${hosts.join("")}${shared}${mux}`);
+  return path;
+}
+
+/** Runs the chunks under GNU parallel, results brought back and cleaned up there. */
+export async function runParallel(lab: Lab, chunks: number, feed: Feed, multiplexed: boolean): Promise<Score> {
+  const how = multiplexed ? "multiplexed" : "plain ssh";
+  const place = join(lab.folder, `parallel-${feed}-${multiplexed}`);
+  for (const folder of ["in", "out"]) mkdirSync(join(place, folder), { recursive: true });
+  const config = sshConfig(lab, place, multiplexed);
+  for (const node of multiplexed ? lab.nodes : [])
+    execFileSync("ssh", ["-F", config, "-f", "-N", node.name], { stdio: "ignore" });
+  writeFileSync(join(place, "nodes"), lab.nodes.map((node) => `${SLOTS}/ssh -F ${config} ${node.name}\n`).join(""));
+  const numbers = Array.from({ length: chunks }, (_, n) => n);
+  for (const n of feed === "file" ? numbers : []) writeFileSync(join(place, `in/${n}`), `${n}\n`);
+  const transfer = feed === "file" ? ["--transferfile", "in/{}"] : [];
+  const command = feed === "file" ? "mkdir -p out; cat in/{} > out/{}" : "mkdir -p out; echo {} > out/{}";
+  const files = ["--sshloginfile", "nodes", "--wd", "/tmp/parallel", ...transfer, "--return", "out/{}", "--cleanup"];
+  const ran = await timed(["parallel", "--will-cite", ...files, command], {
+    cwd: place,
+    limit: 600,
+    stdin: `${numbers.join("\n")}\n`,
+    env: { HOME: lab.folder },
+  });
+  const right = numbers.filter((n) => isRight(join(place, `out/${n}`), n)).length;
+  for (const node of multiplexed ? lab.nodes : [])
+    execFileSync("ssh", ["-F", config, "-O", "exit", node.name], { stdio: "ignore" });
+  rmSync(place, { recursive: true, force: true });
+  const note = ran.code === 0 ? "" : `exit ${ran.code}: ${ran.stderr.trim().split("\n").at(-1) ?? ""}`;
+  return { name: `GNU parallel, ${how} (number as ${feed})`, chunks, right, seconds: ran.seconds, note };
+}
+
+function isRight(file: string, n: number): boolean {
+  return existsSync(file) && readFileSync(file, "utf8") === `${n}\n`;
+}
