@@ -108,7 +108,7 @@ function parseYaml(file: string, text: string): Source {
  * Composes the first document of a text, and notes a second one. The package composes by recursion, and where the stack ends in
  * the middle of it the whole process dies; so nesting is counted while the tokens come.
  */
-function compose(text: string): Document.Parsed | { offset: number } {
+export function compose(text: string): Document.Parsed | { offset: number } {
   const parser = new Parser();
   let tooDeep: number | undefined;
   function* tokens() {

@@ -1,4 +1,5 @@
-import { isAlias, isMap, isScalar, isSeq, type ParsedNode, parseDocument } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, type ParsedNode } from "yaml";
+import { compose } from "./yaml.js";
 
 /** A scalar of a YAML text and its offsets, quotes included. */
 export interface YamlScalar {
@@ -8,8 +9,6 @@ export interface YamlScalar {
   end: number;
 }
 
-const OPTIONS = { version: "1.2", schema: "core", intAsBigInt: true, prettyErrors: false, logLevel: "silent" } as const;
-
 /** What `keys` lead to in a YAML text (`path`: their name in messages). The one scalar, or why there is none. */
 export function readYamlScalars(
   text: string,
@@ -18,19 +17,25 @@ export function readYamlScalars(
 ): { found: YamlScalar[] } | { problem: string } {
   const top = parsed(text);
   if ("problem" in top) return top;
-  let node = top.node;
-  for (const key of keys) node = child(node, key);
-  if (isAlias(node)) return { problem: `has the alias *${node.source} at ${path}; name the place of &${node.source}` };
-  if (node === undefined) return { problem: `has nothing at ${path}` };
-  if (node !== null && !isScalar(node)) return { problem: `has a list or a mapping at ${path}, not a value` };
-  if (node === null || node.range[0] === node.range[1]) return { problem: `has no value at ${path}` };
+  const start: (ParsedNode | null)[] = [top.node];
+  const nodes = keys.reduce((parents, key) => parents.flatMap((parent) => children(parent, key)), start);
+  if (nodes.length === 0) return { problem: `has nothing at ${path}` };
+  const found = nodes.map((node) => scalar(node, text, path));
+  const fault = found.find((one) => typeof one === "string");
+  return fault === undefined ? { found: found as YamlScalar[] } : { problem: fault };
+}
+
+/** The scalar, or what else is there. */
+function scalar(node: ParsedNode | null, text: string, path: string): YamlScalar | string {
+  if (isAlias(node)) return `has the alias *${node.source} at ${path}; name the place of &${node.source}`;
+  if (node !== null && !isScalar(node)) return `has a list or a mapping at ${path}, not a value`;
+  if (node === null || node.range[0] === node.range[1]) return `has no value at ${path}`;
   const [start, end] = node.range;
-  const source = node.source ?? text.slice(start, end);
-  if (typeof node.value === "string") return { found: [{ kind: "text", text: node.value, start, end }] };
-  if (typeof node.value === "bigint") return { found: [{ kind: "integer", text: source, start, end }] };
-  if (typeof node.value === "number") return { found: [{ kind: "float", text: source, start, end }] };
-  if (typeof node.value === "boolean") return { found: [{ kind: "boolean", text: source, start, end }] };
-  return { found: [{ kind: "null", text: source, start, end }] };
+  const place = { text: node.source ?? text.slice(start, end), start, end };
+  if (typeof node.value === "string") return { kind: "text", ...place, text: node.value };
+  if (typeof node.value === "bigint") return { kind: "integer", ...place };
+  if (typeof node.value === "number") return { kind: "float", ...place };
+  return { kind: typeof node.value === "boolean" ? "boolean" : "null", ...place };
 }
 
 /** A text in the style of `old`, the scalar as it is written now; a plain one gets quotes where it needs them. */
@@ -47,22 +52,21 @@ function isText(text: string): boolean {
   return "node" in top && isScalar(top.node) && top.node.value === text;
 }
 
-function parsed(text: string): { node: ParsedNode | null | undefined } | { problem: string } {
-  try {
-    const document = parseDocument(text, OPTIONS);
-    const [fault] = [...document.errors, ...document.warnings];
-    if (fault === undefined) return { node: document.contents };
-    const line = text.slice(0, fault.pos[0]).split("\n").length;
-    return { problem: `is not YAML that can be changed: ${fault.message.split("\n")[0]} (line ${line})` };
-  } catch (error) {
-    if (error instanceof RangeError) return { problem: "is nested too deeply" };
-    throw error;
-  }
+function parsed(text: string): { node: ParsedNode | null } | { problem: string } {
+  const document = compose(text);
+  if (!("contents" in document)) return { problem: "is nested too deeply" };
+  const [fault] = [...document.errors, ...document.warnings];
+  if (fault === undefined) return { node: document.contents };
+  const line = text.slice(0, fault.pos[0]).split("\n").length;
+  return { problem: `is not YAML that can be changed: ${fault.message.split("\n")[0]} (line ${line})` };
 }
 
-function child(node: ParsedNode | null | undefined, key: string): ParsedNode | null | undefined {
-  if (isSeq(node)) return /^(0|[1-9]\d*)$/.test(key) ? (node.items[Number(key)] as ParsedNode | undefined) : undefined;
-  if (!isMap(node)) return undefined;
-  const pair = node.items.find((one) => isScalar(one.key) && String(one.key.source ?? one.key.value) === key);
-  return pair === undefined ? undefined : ((pair.value ?? null) as ParsedNode | null);
+/** All values of a key: it may be there twice, and then most readers take the last. */
+function children(node: ParsedNode | null, key: string): (ParsedNode | null)[] {
+  if (isSeq(node)) {
+    const item = /^(0|[1-9]\d*)$/.test(key) ? (node.items[Number(key)] as ParsedNode | undefined) : undefined;
+    return item === undefined ? [] : [item];
+  }
+  const pairs = isMap(node) ? node.items.filter(({ key: one }) => isScalar(one) && String(one.value) === key) : [];
+  return pairs.map((pair) => (pair.value ?? null) as ParsedNode | null);
 }

@@ -1,5 +1,7 @@
-import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
+import { createScanner, type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
 import { type Form, type Found, form, lineOf, plainText, type Reading, type Scalar } from "./value.js";
+
+const DEEPEST = 100;
 
 /** What a JSON pointer leads to in a JSON file. Comments and trailing commas are borne, formatting stays as it is. */
 export function jsonPointer(pointer: string): Form {
@@ -18,8 +20,9 @@ export function pointerKeys(pointer: string): string[] {
 function read(text: string, keys: string[], pointer: string): Reading {
   const errors: ParseError[] = [];
   // A byte order mark is no JSON; a blank keeps the offsets.
-  const tree = parsed(text.replace(/^\uFEFF/, " "), errors);
-  if (tree === "deep") return { problem: "is nested too deeply" };
+  const plain = text.replace(/^\uFEFF/, " ");
+  if (isDeep(plain)) return { problem: "is nested too deeply" };
+  const tree = parseTree(plain, errors, { allowTrailingComma: true });
   const [fault] = errors;
   if (fault !== undefined || tree === undefined) {
     const what = fault === undefined ? "it is empty" : printParseErrorCode(fault.error);
@@ -32,13 +35,17 @@ function read(text: string, keys: string[], pointer: string): Reading {
   return { found: found as Found[] };
 }
 
-function parsed(text: string, errors: ParseError[]): Node | undefined | "deep" {
-  try {
-    return parseTree(text, errors, { allowTrailingComma: true });
-  } catch (error) {
-    if (error instanceof RangeError) return "deep";
-    throw error;
+/** The parser recurses, so what comes from a node is first looked at without recursion. */
+function isDeep(text: string): boolean {
+  const scanner = createScanner(text, true);
+  let depth = 0;
+  for (scanner.scan(); scanner.getTokenLength() > 0; scanner.scan()) {
+    const sign = scanner.getTokenLength() === 1 ? text[scanner.getTokenOffset()] : "";
+    if (sign === "{" || sign === "[") depth++;
+    if (sign === "}" || sign === "]") depth--;
+    if (depth > DEEPEST) return true;
   }
+  return false;
 }
 
 /** All values of a key: it may be there twice, and then readers take the last. */
