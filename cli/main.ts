@@ -3,8 +3,10 @@ import { Command, CommanderError } from "commander";
 import type { Writers } from "../report/writers.js";
 import { errorText, exitOf } from "./errors.js";
 import { nodes } from "./nodes.js";
+import { provision } from "./provision.js";
 import { run } from "./run.js";
 import { validate } from "./validate.js";
+import { verify } from "./verify.js";
 
 const writers: Writers = {
   out: (text) => void process.stdout.write(`${text}\n`),
@@ -35,7 +37,7 @@ function program(done: (verb: Promise<number>) => void): Command {
     .exitOverride()
     .addHelpText(
       "after",
-      "\nExamples:\n  muster run -i local examples/sieve/job.yaml  a job on this machine's own cores\n  muster run job.yaml -i inventory.yaml   the same on the nodes of an inventory\n  muster nodes                            what each node has\n  muster validate inventory.yaml job.yaml what is wrong with a file, and where",
+      "\nExamples:\n  muster run -i local examples/sieve/job.yaml  a job on this machine's own cores\n  muster run job.yaml -i inventory.yaml   the same on the nodes of an inventory\n  muster nodes                            what each node has\n  muster verify --diff                    how nodes differ from what they must be\n  muster provision                        bring them into state\n  muster validate inventory.yaml job.yaml what is wrong with a file, and where",
     );
   common(muster.command("run").argument("<file>", "a job file (see docs/reference.md)"))
     .summary("run a job, or go on with it")
@@ -52,6 +54,28 @@ function program(done: (verb: Promise<number>) => void): Command {
       "\nExamples:\n  muster run sieve.yaml --range 0:4294967296\n  muster run scoring_jobs.json --out scoring_results --limit rigs\n  muster run trials.yaml --set sample_size=350 --fresh\n\nExit: 0 done, 3 some chunks failed, 64/65 wrong usage/file, 69 no usable node, 75 held by another run, 130 interrupted",
     )
     .action((file, options) => done(run(file, options, writers)));
+  common(muster.command("provision").argument("[playbooks...]", "which; else those that the inventory names"))
+    .summary("bring nodes into the state that their playbooks describe")
+    .description(
+      "Brings every node into state: looks, changes what differs, and looks again to prove it. A second time it changes nothing.",
+    )
+    .option("--check", "only say what would be changed (the same as verify)")
+    .option("--diff", "show how files differ")
+    .option("--if-rebooted", "only nodes that have booted since their last provision that succeeded")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  muster provision --check --diff\n  muster provision ramdisk --limit rigs --if-rebooted\n  muster provision rocm-env kernel-params\n\nExit: 0 in state, 2 drift (--check), 3 some nodes or resources failed or need a reboot, 64/65 wrong usage/file, 69 no usable node, 75 held by another provision",
+    )
+    .action((names, options) => done(provision(names, options, writers)));
+  common(muster.command("verify").argument("[playbooks...]", "which; else those that the inventory names"))
+    .summary("say how nodes differ from what their playbooks describe")
+    .description("Looks at every node and says what differs. Nothing is changed or left on a node.")
+    .option("--diff", "show how files differ")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  muster verify\n  muster verify ramdisk --limit rigs --diff\n  muster verify --json\n\nExit: 0 in sync, 2 drift, 3 some nodes or resources could not be looked at, 64/65 wrong usage/file, 69 no usable node",
+    )
+    .action((names, options) => done(verify(names, options, writers)));
   common(muster.command("nodes"))
     .summary("what each node has: GPUs, memory, python, host key")
     .description("Connects to every node and shows what is there. Nothing is changed or left on a node.")

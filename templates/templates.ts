@@ -23,3 +23,26 @@ export function agentSource(): string {
 export function factsSource(): string {
   return readFileSync(join(projectRoot(), "templates", "facts.py"), "utf8");
 }
+
+/** The program that answers these questions about a node, for python's stdin; it is never stored there. */
+export function probeProgram(questions: unknown[]): string {
+  const source = readFileSync(join(projectRoot(), "templates", "probe.py"));
+  const packed = [source, Buffer.from(JSON.stringify(questions))].map((part) => part.toString("base64"));
+  return [
+    "import base64",
+    `names = {"__name__": "muster", "SOURCE": base64.b64decode("${packed[0]}"), "QUESTIONS": base64.b64decode("${packed[1]}")}`,
+    `exec(compile(names["SOURCE"], "probe.py", "exec"), names)`,
+    `names["main"]()`,
+    "",
+  ].join("\n");
+}
+
+/** The source text of the program that puts a file or folder in its place on a node; it is never stored there. */
+export function placeSource(): string {
+  return readFileSync(join(projectRoot(), "templates", "place.py"), "utf8");
+}
+
+/** The source text of the program that holds the lock of a node; it is never stored there. */
+export function holdSource(): string {
+  return readFileSync(join(projectRoot(), "templates", "hold.py"), "utf8");
+}

@@ -24,6 +24,8 @@ const KNOWN_BY: Record<string, string> = {
   "log-update": "report/run.ts",
   ssh2: "fleet/ssh/",
   "ssh2-sftp-client": "fleet/ssh/",
+  diff: "playbooks/engine/unified.ts",
+  typescript: "playbooks/engine/module.ts",
 };
 /** Longest file, in lines. */
 const LONGEST = 300;

@@ -37,12 +37,27 @@ export interface FileState {
   error?: string;
 }
 
+/** By relative path; "." is the folder itself, whose `kind` says whether it is one. */
 export type TreeState = Record<string, FileState>;
 
 export interface CommandState {
   exit: number | null;
   stdout: string;
   stderr: string;
+  error?: string;
+}
+
+/** `found`: it can be imported (nothing is imported to find out). `python`: the interpreter's version; null with `error`. */
+export interface ModulesState {
+  python: string | null;
+  modules: Record<string, { found: boolean; version: string | null }>;
+  error?: string;
+}
+
+/** Bytes. */
+export interface MemoryState {
+  free: number;
+  available: number;
   error?: string;
 }
 
@@ -59,8 +74,30 @@ export interface Difference {
 /** What a resource's change may use. `$` is zx's own, running on the node (or here, for a local one). */
 export interface Hands {
   $: Shell;
-  files: Files;
+  /** The file channel of the connection. */
+  files(): Promise<Files>;
   node: Node;
+  /** Asks the node again, in the middle of a change. */
+  ask<Have>(probe: Probe): Promise<Have>;
+  /** Puts a file in its place, byte for byte: tmp + fsync + rename. A folder there is refused, a link replaced and never followed. */
+  place(file: Placing): Promise<void>;
+  /** Makes a folder (and what is missing above it), or gives it this mode and owner. */
+  folder(folder: FolderPlacing): Promise<void>;
+}
+
+/** Mode and owner that are not given stay as they are; a new file gets 0644, a new folder 0755. */
+export interface FolderPlacing {
+  path: string;
+  mode?: number;
+  /** `user` or `user:group`. */
+  owner?: string;
+  become?: boolean;
+}
+
+export interface Placing extends FolderPlacing {
+  content: Uint8Array | { local: string };
+  /** Mode of folders that have to be made above it. Default 0755. */
+  folders?: number;
 }
 
 /** One thing that can be probed, compared and brought into state. Names are unique in a node's plan. */
@@ -73,8 +110,10 @@ export interface Resource<Have = unknown> {
   change?(have: Have, hands: Hands): Promise<void>;
   /** Names of resources that must be right first; when one of them fails, this one is "blocked", naming it. */
   after?: string[];
-  /** Run once after this resource has changed. */
-  then?(hands: Hands): Promise<void>;
+  /** Run once after this resource has changed. (Not called `then`: what has a `then` is taken for a promise.) */
+  followUp?(hands: Hands): Promise<void>;
+  /** Advice about what is right now but may not stay so; no drift. */
+  notes?(have: Have): string[];
   /** What is staged by `change` is true only after a reboot: reported as "needs reboot" until the probe says so. */
   reboot?: boolean;
 }
@@ -84,6 +123,21 @@ export interface Subject {
   node: Node;
   inventory: Inventory;
   facts: Facts;
+}
+
+/** What is true of one resource. `drift`: it differs and nothing was (or can be) done about it. */
+export type State = "ok" | "changed" | "drift" | "needs reboot" | "failed" | "blocked";
+
+export interface Verdict {
+  playbook: string;
+  resource: string;
+  state: State;
+  /** What was found before anything was changed. Nothing secret is in it. */
+  differences: Difference[];
+  /** Why it failed or is blocked, and what to do. */
+  reason?: string;
+  next?: string;
+  notes: string[];
 }
 
 /** A playbook module exports `default` one of these: what a node must be, for one concern. */

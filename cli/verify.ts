@@ -1,0 +1,63 @@
+import { gatherFacts } from "../fleet/facts.js";
+import { findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
+import { type NodeReport, onEvery } from "../playbooks/engine/fleet.js";
+import { verifyNode } from "../playbooks/engine/inspect.js";
+import { loadPlaybooks } from "../playbooks/engine/load.js";
+import type { NamedPlaybook } from "../playbooks/engine/plan.js";
+import { driftDocument, driftText, nodeLine } from "../report/drift.js";
+import type { Writers } from "../report/writers.js";
+import { UsageError } from "../schemas/errors.js";
+import type { CommonOptions } from "./common.js";
+
+export interface VerifyOptions extends CommonOptions {
+  diff?: boolean;
+}
+
+/** `muster verify [PLAYBOOK...]`: says how every node differs from what its playbooks want, and changes nothing. Answers the exit code. */
+export async function verify(names: string[], options: VerifyOptions, writers: Writers): Promise<number> {
+  const inventory = findInventory(options.inventory, process.env, process.cwd());
+  const playbooks = await wanted(names, inventory);
+  const nodes = selectNodes(inventory, options.limit);
+  const reports = await onEvery(
+    nodes,
+    async (connection) => verifyNode(connection, await gatherFacts(connection), playbooks, inventory),
+    progress(options, writers),
+  );
+  show(reports, options, writers);
+  return verdictCode(reports, 2);
+}
+
+/** The playbooks of these names, else those that the inventory names. */
+export async function wanted(names: string[], inventory: Inventory): Promise<NamedPlaybook[]> {
+  const meant = names.length > 0 ? names : inventory.playbooks;
+  if (meant.length === 0)
+    throw new UsageError(
+      "no playbook is named, and the inventory has none",
+      "Name some, or list them in the inventory: `playbooks: [rocm-env, ramdisk]`.",
+    );
+  return loadPlaybooks(meant, inventory);
+}
+
+/** A line for each node as it is done; the table comes at the end. */
+export function progress(options: CommonOptions, writers: Writers): (report: NodeReport) => void {
+  return (report) => {
+    if (!options.quiet && !options.json) writers.err(nodeLine(report));
+  };
+}
+
+/** Prints what came of every node. */
+export function show(reports: NodeReport[], options: VerifyOptions, writers: Writers): void {
+  if (options.json) return writers.out(JSON.stringify(driftDocument(reports), null, 2));
+  const text = driftText(reports, { rows: options.quiet ? "trouble" : "all", diffs: options.diff === true });
+  if (text !== "") writers.out(text);
+}
+
+/** `differs`: the code where every node was looked at and something is not as it should be. */
+export function verdictCode(reports: NodeReport[], differs: 2 | 3): number {
+  const errors = reports.flatMap((report) => ("error" in report ? [report.error.exit] : []));
+  if (errors.length === reports.length && errors.length > 0) return errors.every((exit) => exit === 75) ? 75 : 69;
+  const verdicts = reports.flatMap((report) => ("inspection" in report ? report.inspection.verdicts : []));
+  const broken = errors.length > 0 || verdicts.some(({ state }) => state === "failed" || state === "blocked");
+  if (broken) return 3;
+  return verdicts.every(({ state }) => state === "ok" || state === "changed") ? 0 : differs;
+}

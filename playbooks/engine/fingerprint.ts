@@ -1,0 +1,30 @@
+import { createHash } from "node:crypto";
+import type { Judged } from "./apply.js";
+import type { FileState } from "./resource.js";
+
+/** SHA-256 over what was judged and what was found there: two nodes (or two days) with the same one are in the same state. */
+export function fingerprint(judged: Judged[]): string {
+  const parts = judged.map(({ playbook, resource, state, differences, have }) => [
+    playbook,
+    resource,
+    state === "changed" ? "ok" : state,
+    state === "changed" ? [] : differences.map(({ what, have, want }) => [what, have, want]),
+    lasting(have),
+  ]);
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+}
+
+/** What stays the same from one look to the next; free memory and what programs print do not. */
+function lasting(have: unknown): unknown {
+  if (Array.isArray(have)) return have.map(lasting);
+  if (typeof have !== "object" || have === null) return null;
+  if ("kind" in have) return fileParts(have as FileState);
+  if ("modules" in have) return have;
+  if ("exit" in have || "available" in have) return null;
+  const entries = Object.entries(have).sort(([a], [b]) => (a < b ? -1 : 1));
+  return entries.map(([path, state]) => [path, lasting(state)]);
+}
+
+function fileParts({ kind, mode, owner, group, sha256, target }: FileState): unknown {
+  return [kind, mode, owner, group, kind === "file" ? sha256 : null, target ?? null];
+}

@@ -1,0 +1,135 @@
+import type { NodeReport } from "../playbooks/engine/fleet.js";
+import type { Difference, State, Verdict } from "../playbooks/engine/resource.js";
+import { plural, printable } from "./format.js";
+
+/** Columns of a terminal that nobody widened. */
+const WIDTH = 80;
+/** "needs reboot" is the longest. */
+const STATE = 12;
+
+/** How much of each resource is shown: everything, or only what is not as it should be (`trouble`). */
+export interface DriftView {
+  rows: "all" | "trouble";
+  diffs: boolean;
+}
+
+/** The table of every node and resource, in inventory order, with what differs below each. */
+export function driftText(reports: NodeReport[], view: DriftView): string {
+  const widest = Math.min(24, Math.max(4, ...reports.map(({ node }) => node.name.length)));
+  const rows = reports.flatMap((report) => nodeRows(report, widest, view));
+  if (rows.length === 0) return "";
+  return [row(widest, "node", "resource", "state"), ...rows, "", totalText(reports)].join("\n");
+}
+
+/** The last line: how many resources are in which state. */
+export function totalText(reports: NodeReport[]): string {
+  const counts = new Map<string, number>();
+  const add = (word: string) => counts.set(word, (counts.get(word) ?? 0) + 1);
+  for (const report of reports)
+    if ("inspection" in report) for (const { state } of report.inspection.verdicts) add(state);
+  const order: State[] = ["ok", "changed", "drift", "needs reboot", "failed", "blocked"];
+  const parts = order.flatMap((state) => (counts.has(state) ? [`${counts.get(state)} ${state}`] : []));
+  const lost = reports.filter((report) => "error" in report).length;
+  const skipped = reports.filter((report) => "skipped" in report).length;
+  if (skipped > 0) parts.push(`${plural(skipped, "node")} not rebooted`);
+  if (lost > 0) parts.push(`${plural(lost, "node")} not reached`);
+  return `${plural(reports.length, "node")}: ${parts.join(", ") || "nothing to look at"}`;
+}
+
+/** One node in one line, for progress. */
+export function nodeLine(report: NodeReport): string {
+  const { name } = report.node;
+  if ("error" in report) return `${name}: ${withoutName(report.error.message, name)}`;
+  return `${name}: ${"skipped" in report ? report.skipped : totalText([report]).replace(/^1 node: /, "")}`;
+}
+
+/** The same as one JSON document. */
+export function driftDocument(reports: NodeReport[]) {
+  const nodes = reports.map((report) => {
+    const { name } = report.node;
+    if ("error" in report) {
+      const { code, message, next } = report.error;
+      return {
+        node: name,
+        state: errorState(report.error.exit),
+        code,
+        reason: message,
+        next: next ?? null,
+        resources: [],
+      };
+    }
+    if ("skipped" in report) return { node: name, state: "skipped", reason: report.skipped, resources: [] };
+    const { verdicts, fingerprint } = report.inspection;
+    const inSync = verdicts.every(({ state }) => state === "ok" || state === "changed");
+    return { node: name, state: inSync ? "in sync" : "differs", fingerprint, resources: verdicts };
+  });
+  return { nodes };
+}
+
+function nodeRows(report: NodeReport, widest: number, view: DriftView): string[] {
+  const { name } = report.node;
+  if ("error" in report) {
+    const { message, next, exit } = report.error;
+    const why = [withoutName(message, name), ...(next === undefined ? [] : [`next: ${next}`])];
+    return [row(widest, name, "", errorState(exit)), ...why.flatMap(indented)];
+  }
+  if ("skipped" in report)
+    return view.rows === "all" ? [row(widest, name, "", "skipped"), ...indented(report.skipped)] : [];
+  const shown = report.inspection.verdicts.filter(
+    ({ state, notes }) => view.rows === "all" || state !== "ok" || notes.length > 0,
+  );
+  return shown.flatMap((verdict) => [
+    row(widest, name, verdict.resource, verdict.state),
+    ...verdictLines(verdict, view.diffs),
+  ]);
+}
+
+function verdictLines({ differences, reason, next, notes }: Verdict, diffs: boolean): string[] {
+  return [
+    ...(reason === undefined ? [] : indented(reason)),
+    ...(next === undefined ? [] : indented(`next: ${next}`)),
+    ...differences.flatMap((one) => differenceLines(one, diffs)),
+    ...notes.flatMap((note) => indented(`note: ${note}`)),
+  ];
+}
+
+function differenceLines({ what, have, want, diff }: Difference, diffs: boolean): string[] {
+  const line = indented(`${what}: ${have}; wanted: ${want}`);
+  if (!diffs || diff === undefined) return line;
+  return [...line, ...printable(diff).trimEnd().split("\n")];
+}
+
+/** A node held by another provision is reached, and busy. */
+function errorState(exit: number): string {
+  return exit === 75 ? "busy" : "unreachable";
+}
+
+function row(widest: number, node: string, resource: string, state: string): string {
+  const room = WIDTH - widest - 2 - STATE - 2;
+  return `${shortened(node, widest).padEnd(widest + 2)}${shortened(resource, room).padEnd(room + 2)}${state}`.trimEnd();
+}
+
+/** A name cut in the middle, where it is too long for its column: paths differ at their ends. */
+function shortened(text: string, room: number): string {
+  const name = printable(text).replace(/[\n\t]/g, " ");
+  if (name.length <= room) return name;
+  const head = Math.floor((room - 1) / 3);
+  return `${name.slice(0, head)}…${name.slice(name.length - (room - 1 - head))}`;
+}
+
+function withoutName(message: string, name: string): string {
+  return printable(message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message);
+}
+
+/** Text four columns in, broken at spaces so that it fits the terminal. */
+function indented(text: string): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of printable(text).split(/\s+/)) {
+    if (line !== "" && 4 + line.length + 1 + word.length > WIDTH) {
+      lines.push(line);
+      line = `  ${word}`;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line].map((one) => `    ${one}`);
+}
