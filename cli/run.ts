@@ -10,7 +10,7 @@ import { planText } from "../report/plan.js";
 import { LiveProgress, PlainProgress, silent } from "../report/run.js";
 import { summaryText } from "../report/summary.js";
 import type { Writers } from "../report/writers.js";
-import { UsageError } from "../schemas/errors.js";
+import { MusterError, UsageError } from "../schemas/errors.js";
 import type { CommonOptions } from "./common.js";
 
 export interface RunVerbOptions extends CommonOptions {
@@ -41,6 +41,7 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
       stop: stop.signal,
       selected: matches,
       observer: progress,
+      inspection: inspectionFor(job),
     });
     progress.end();
     print(job, summary, already, options, writers);
@@ -51,6 +52,20 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
   } finally {
     stop.release();
   }
+}
+
+/** No node gets work of a job whose playbooks it was not proven to pass. */
+function inspectionFor(job: Job): undefined {
+  const [name] = job.needs.playbooks;
+  if (name === undefined) return undefined;
+  throw new MusterError(
+    "NO_PLAYBOOKS",
+    69,
+    `the job needs playbook ${name}, and this muster cannot verify playbooks yet`,
+    {
+      next: "Without needs.playbooks it runs, on nodes that nobody has inspected.",
+    },
+  );
 }
 
 function observerFor(options: RunVerbOptions, writers: Writers) {

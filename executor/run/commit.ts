@@ -23,6 +23,8 @@ export interface Landed {
   attempt: Attempt;
   seconds: number;
   outputs: Verified[];
+  /** Of the verified state of its node. */
+  fingerprint: string | undefined;
   /** The text of the first output, where it is JSON (`asJson`). */
   json: string | undefined;
 }
@@ -120,7 +122,7 @@ function publications(job: Job, landed: Landed): Publication[] {
 }
 
 function lineOf(landed: Landed): string {
-  const { attempt, seconds, outputs, json } = landed;
+  const { attempt, seconds, outputs, fingerprint, json } = landed;
   return resultText({
     chunk: attempt.chunk.id,
     node: attempt.node,
@@ -128,6 +130,7 @@ function lineOf(landed: Landed): string {
     attempt: attempt.number,
     seconds,
     sha256: outputs[0]?.sha256 ?? "",
+    state: fingerprint,
     output: json,
   });
 }

@@ -162,7 +162,7 @@ export class Coordinator implements Hub {
       const json = asJson(outputs[0], lines ? LINE_LIMIT : undefined);
       if (lines && json === undefined)
         return this.fail(attempt, failure(attempt, `output ${outputs[0]?.path} is not JSON`, done));
-      this.committer.add({ attempt, seconds: done.seconds, outputs, json });
+      this.committer.add({ attempt, seconds: done.seconds, outputs, fingerprint: member.fingerprint, json });
     } catch (error) {
       if (isLost(error)) this.event({ type: "unpulled", attempt: attempt.id });
       else if (error instanceof MusterError) this.fail(attempt, failure(attempt, error.message, done));

@@ -36,6 +36,9 @@ export class Member {
   /** The error behind `reason`, of a node that could not be used. */
   error: MusterError | undefined;
   slots: Slot[] = [];
+  /** Of the state that it was verified to be in; undefined where the job needs no playbooks. */
+  fingerprint: string | undefined;
+  private boot: string | undefined;
   private session: Session | undefined;
   private readonly over = new AbortController();
 
@@ -106,6 +109,7 @@ export class Member {
       const session = await Session.attach(
         this.node,
         this.run,
+        this.boot,
         (facts) => this.makeSlots(facts),
         receive,
         (reason) => this.lost(reason),
@@ -126,6 +130,8 @@ export class Member {
 
   private joined(session: Session): void {
     this.session = session;
+    this.boot = session.hello.boot;
+    this.fingerprint = session.fingerprint;
     this.become("live", undefined);
     const limit = this.node.maxConcurrent ?? this.slots.length;
     this.hub.event({ type: "joined", node: this.node.name, slots: this.slots, limit, held: session.hello.held });
@@ -151,7 +157,7 @@ export class Member {
 
   /** Whether to try again: nobody who is refused is, and of others who was never here only where the network may be why. */
   private comesBack(code: string): boolean {
-    if (code === "AUTH" || code.startsWith("HOST_KEY")) return false;
+    if (code === "AUTH" || code === "DRIFT" || code.startsWith("HOST_KEY")) return false;
     return this.slots.length > 0 || MAY_PASS.includes(code);
   }
 

@@ -11,6 +11,8 @@ export interface ResultLine {
   attempt: number;
   seconds: number;
   sha256: string;
+  /** Fingerprint of the state that the node was verified to be in, where the job needs playbooks. */
+  state?: string;
   output: string | undefined;
 }
 

@@ -6,6 +6,7 @@ import { refusal } from "../schedule/slots.js";
 import { aggregate } from "./aggregate.js";
 import { Coordinator, type Ended } from "./coordinator.js";
 import { fingerprints, hashFiles } from "./hashes.js";
+import type { Inspection } from "./inspection.js";
 import type { Observer } from "./observer.js";
 import { sortResults } from "./results.js";
 import { openRunDirectory, type RunDirectory, runPath } from "./rundir.js";
@@ -19,6 +20,8 @@ export interface RunOptions {
   /** Whether a node is meant by names, tags and globs. */
   selected: (node: Node, patterns: string[]) => boolean;
   observer: Observer;
+  /** Looks at every node before its first chunk; undefined where the job needs no playbooks. */
+  inspection: Inspection | undefined;
 }
 
 /** What a run came to; `already`: there was nothing left to do. */
@@ -41,7 +44,13 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
   const contents = await hashFiles(job);
   const directory = await openRunDirectory(runPath(job, options.out, options.fresh), job, fingerprints(job, contents));
   try {
-    const run = { id: directory.id, name: job.name, session: directory.session, contents };
+    const run = {
+      id: directory.id,
+      name: job.name,
+      session: directory.session,
+      contents,
+      inspection: options.inspection,
+    };
     const nodesAtWork = directory.past.complete ? [] : able;
     const coordinator = new Coordinator(job, nodesAtWork, directory, run, options.observer);
     if (directory.past.complete)

@@ -10,6 +10,7 @@ import type { Slot } from "../schedule/events.js";
 import { bindEnv } from "../schedule/slots.js";
 import { AgentChannel } from "./agent.js";
 import type { Content } from "./hashes.js";
+import type { Inspection } from "./inspection.js";
 import { LOG_LIMIT } from "./logs.js";
 import type { FromAgent, Spec, ToAgent } from "./protocol.js";
 import type { Origin } from "./pull.js";
@@ -24,6 +25,8 @@ export interface RunContext {
   name: string;
   session: number;
   contents: Map<string, Content>;
+  /** Set where the job needs playbooks. */
+  inspection: Inspection | undefined;
 }
 
 /**
@@ -41,16 +44,20 @@ export class Session implements Origin {
     private readonly stage: Stage,
     readonly hello: Hello,
     private readonly gone: Promise<void>,
+    /** Of the state that the node was verified to be in. */
+    readonly fingerprint: string | undefined,
   ) {}
 
   /**
    * Connects, asks the node for its facts, stages the agent and attaches to it (starting it where it does not run).
+   * `before`: the boot id at the attachment before this one; a node that has rebooted since is brought into state again.
    * `slots` makes slots of the facts, or says why there are none. Rejects with a MusterError that names the step.
    * `receive` gets what the agent says after its hello; `lost` is called once, when no more will come.
    */
   static async attach(
     node: Node,
     run: RunContext,
+    before: string | undefined,
     slots: (facts: Facts) => Slot[],
     receive: (message: FromAgent) => void,
     lost: (reason: string) => void,
@@ -59,6 +66,7 @@ export class Session implements Origin {
     try {
       const facts = await gatherFacts(connection);
       const setup = slots(facts);
+      const fingerprint = await run.inspection?.(connection, facts, before !== undefined && before !== facts.boot);
       const files = await connection.files();
       const root = await prepare(node, run, files);
       const channel = await connection.open([node.python, `${root}/agent.py`, "attach", root]);
@@ -72,6 +80,7 @@ export class Session implements Origin {
         new Stage(files, root, run.contents),
         hello,
         gone.then(() => {}),
+        fingerprint,
       );
     } catch (error) {
       await connection.close();
