@@ -26,6 +26,8 @@ mount_proc() {
   mount -t proc proc "$root/proc"
   echo "$NODE_BOOT_ID" >"$NODE_DISK/boot_id"
   mount --bind "$NODE_DISK/boot_id" "$root/proc/sys/kernel/random/boot_id"
+  echo "BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 ro $(command_line)" >"$NODE_DISK/cmdline"
+  mount --bind "$NODE_DISK/cmdline" "$root/proc/cmdline"
 }
 
 mount_dev() {
@@ -46,6 +48,26 @@ mount_dev() {
   covered /dev/shm 1777
 }
 
+# `module.parameter=value` words that the disk asks the boot loader for, as Debian's GRUB reads them (update-grub implied).
+command_line() {
+  local file
+  for file in "$root/etc/default/grub" "$root"/etc/default/grub.d/*.cfg; do
+    [[ -f $file ]] && sed -nE 's/^GRUB_CMDLINE_LINUX(_DEFAULT)?=["'\'']?([^"'\'']*).*/\2/p' "$file"
+  done | tr '\n' ' '
+}
+
+# The value that a parameter has after this boot: the command line, else modprobe.d, else what the test gave.
+booted() { # module/parameter, value
+  local module=${1%/*} parameter=${1##*/} value=$2 word
+  for word in $(sed -nE "s/^options +$module +(.*)/\1/p" "$root"/etc/modprobe.d/*.conf 2>/dev/null); do
+    [[ $word == "$parameter="* ]] && value=${word#*=}
+  done
+  for word in $(command_line); do
+    [[ $word == "$module.$parameter="* ]] && value=${word#*=}
+  done
+  echo "$value"
+}
+
 # A /sys with the real processors and cgroups, and only the modules and cards that the test asked for.
 mount_sys() {
   covered /sys 755
@@ -59,7 +81,7 @@ mount_sys() {
   while read -r parameter value; do
     [[ -n $parameter ]] || continue
     mkdir -p "$root/sys/module/${parameter%/*}/parameters"
-    echo "$value" >"$root/sys/module/${parameter%/*}/parameters/${parameter##*/}"
+    booted "$parameter" "$value" >"$root/sys/module/${parameter%/*}/parameters/${parameter##*/}"
   done <<<"$NODE_KERNEL"
   local number=0
   while read -r address vendor device bytes; do

@@ -16,7 +16,16 @@ export function gpuSetup(plan: LabPlan): GpuSetup | undefined {
 
 /** Writes what a new machine's disk holds beyond the coordinator's own system. `upper`: the overlay's upper folder. */
 export function furnish(upper: string, home: string, plan: LabPlan): void {
-  for (const folder of ["etc/ssh", "opt/rocm/bin", "usr/local/bin", "var/log", "home/rig", "root"]) {
+  for (const folder of [
+    "etc/ssh",
+    "etc/modprobe.d",
+    "etc/default",
+    "opt/rocm/bin",
+    "usr/local/bin",
+    "var/log",
+    "home/rig",
+    "root",
+  ]) {
     mkdirSync(join(upper, folder), { recursive: true });
   }
   mkdirSync(home, { recursive: true, mode: 0o700 });

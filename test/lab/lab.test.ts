@@ -131,11 +131,18 @@ async function powerCycle(t: Test): Promise<void> {
   t.equal(ssh(lab, node, "ls /etc/kept ~/kept"), "/etc/kept\n/root/kept");
   t.equal(ssh(lab, node, "ls -d /dev/shm/lost /run/lost /tmp/lost 2>/dev/null || true"), "");
   t.same(await node.quiet(5), [], "what ran before is gone");
+  ssh(lab, node, "echo options amdgpu ppfeaturemask=0x1 > /etc/modprobe.d/amdgpu.conf");
+  await node.powerCycle();
+  const mask = "/sys/module/amdgpu/parameters/ppfeaturemask";
+  t.equal(ssh(lab, node, `cat ${mask}`), "0x1", "what the disk asks of the kernel holds from the next boot");
+  ssh(lab, node, `echo 'GRUB_CMDLINE_LINUX_DEFAULT="quiet amdgpu.ppfeaturemask=0xffff7fff"' > /etc/default/grub`);
+  t.equal(ssh(lab, node, `cat ${mask}`), "0x1");
   await node.powerOff();
   t.equal(await dial(node.host, node.port), "silence", "a machine without power refuses nothing");
   t.ok(existsSync(join(node.root, "etc/kept")), "its disk can be read meanwhile");
   await node.powerOn();
-  t.equal(ssh(lab, node, "echo back"), "back");
+  t.equal(ssh(lab, node, `cat ${mask}`), "0xffff7fff");
+  t.match(ssh(lab, node, "cat /proc/cmdline"), / quiet amdgpu\.ppfeaturemask=0xffff7fff/);
 }
 
 async function cutOff(t: Test): Promise<void> {
