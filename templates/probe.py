@@ -18,6 +18,7 @@ import threading
 BLOCK = 1 << 20
 OUTPUT_CAP = 1 << 20
 MOST_ENTRIES = 100000
+TREE_CONTENT = 16 << 20  # bytes of content of one tree
 ROOT_SECONDS = 60
 MODULES_SECONDS = 60
 
@@ -126,8 +127,9 @@ def read_into(state, path, cap):
         state["content"] = base64.b64encode(b"".join(kept)).decode()
 
 
-def tree_state(root):
+def tree_state(root, cap):
     """Everything below `root` by relative path, and `root` itself as "."; links are not followed."""
+    budget = TREE_CONTENT
     answer = {".": file_state(root, -1)}
     folders = [""] if answer["."]["kind"] == "folder" else []
     while folders:
@@ -142,7 +144,8 @@ def tree_state(root):
             if len(answer) > MOST_ENTRIES:
                 answer["."]["error"] = "more than {} entries".format(MOST_ENTRIES)
                 return answer
-            answer[path] = file_state(os.path.join(root, path), -1)
+            answer[path] = file_state(os.path.join(root, path), min(cap, budget))
+            budget -= len(answer[path].get("content", ""))
             if answer[path]["kind"] == "folder":
                 folders.append(path)
     return answer
@@ -211,7 +214,7 @@ def answer(question):
     if ask == "file":
         return file_state(expand(question["path"]), question["cap"])
     if ask == "tree":
-        return tree_state(expand(question["path"]))
+        return tree_state(expand(question["path"]), question.get("cap", -1))
     if ask == "space":
         return space_state(expand(question["path"]))
     if ask == "modules":

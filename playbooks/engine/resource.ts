@@ -11,8 +11,8 @@ import type { Node } from "../../fleet/node.js";
 export type Probe =
   /** -> FileState. `cap`: content up to this many bytes comes along (base64). `~` and `~/` stand for the user's home. */
   | { ask: "file"; path: string; cap: number; become?: boolean }
-  /** -> TreeState: everything below a folder, by relative path. */
-  | { ask: "tree"; path: string; become?: boolean }
+  /** -> TreeState: everything below a folder, by relative path; with `cap` the content of smaller files comes along. */
+  | { ask: "tree"; path: string; cap?: number; become?: boolean }
   /** -> CommandState. A program with its arguments as data, and a hard timeout in seconds. */
   | { ask: "command"; argv: string[]; timeout: number; become?: boolean }
   /** -> ModulesState: which modules this interpreter can import, with versions. */

@@ -1,0 +1,85 @@
+import { basename, posix } from "node:path";
+import { MusterError } from "../schemas/errors.js";
+import { localFile } from "./engine/local.js";
+import type { CommandState, Hands, MemoryState, Resource, Subject, TreeState } from "./engine/resource.js";
+import { mendTree, treeDifferences, type WantedTree, wrongPaths } from "./engine/tree.js";
+
+/** Bytes of memory that filling a ramdisk must leave. */
+const SPARE = 64 * 1024 * 1024;
+const PRIVATE = { file: 0o600, folder: 0o700 };
+
+/** Prints the user's id, whether logind removes what a user leaves in /dev/shm, and whether it keeps this user's manager running. */
+const LOGIND = [
+  "id -u",
+  "busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager RemoveIPC",
+  'loginctl show-user "$(id -u)" --property=Linger',
+].join("; ");
+
+type Have = [TreeState, MemoryState, CommandState];
+
+/** Files in the nodes' memory: the inventory's `ramdisk`. They are gone after a reboot; `provision --if-rebooted` puts them back. */
+export default async function* ramdisk({ inventory }: Subject): AsyncGenerator<Resource> {
+  for (const [folder, files] of Object.entries(inventory.ramdisk)) {
+    const path = posix.normalize(folder).replace(/(?<=.)\/$/, "");
+    yield resourceOf(path, await wantedIn(path, files)) as Resource;
+  }
+}
+
+async function wantedIn(folder: string, files: string[]): Promise<WantedTree> {
+  const want: WantedTree = new Map();
+  for (const file of files) {
+    const name = basename(file);
+    if (want.has(name))
+      throw new MusterError("SOURCE", 65, `ramdisk: ${folder}: two files are called ${name}`, { next: "Rename one." });
+    want.set(name, { ...(await localFile(file, `ramdisk: ${folder}`)), mode: PRIVATE.file });
+  }
+  return want;
+}
+
+function resourceOf(folder: string, want: WantedTree): Resource<Have> {
+  return {
+    name: `ramdisk ${folder}`,
+    probe: {
+      ask: "all",
+      of: [
+        { ask: "tree", path: folder },
+        { ask: "space", path: folder },
+        { ask: "command", argv: ["/bin/sh", "-c", LOGIND], timeout: 10 },
+      ],
+    },
+    diff: ([tree]) => treeDifferences(tree, want),
+    change: async (have, hands) => fill(folder, want, have, hands),
+    notes: ([, , logind]) => (folder === "/dev/shm" || folder.startsWith("/dev/shm/") ? removalNotes(logind) : []),
+  };
+}
+
+/** A node that runs out of memory may kill anything, so nothing is written where not all of it fits. */
+async function fill(folder: string, want: WantedTree, [tree, space]: Have, hands: Hands): Promise<void> {
+  const wrong = wrongPaths(tree, want);
+  const needed = wrong.reduce((sum, [, entry]) => sum + (entry.kind === "file" ? entry.size : 0), 0);
+  const problem = spaceProblem(needed, space);
+  if (problem !== undefined)
+    throw new MusterError("NO_SPACE", 69, `${folder}: ${problem}`, { next: "Free memory there, or put less into it." });
+  await mendTree(hands, folder, tree, want, { folders: PRIVATE.folder });
+}
+
+/** Pure: why `needed` bytes do not fit, if they do not. */
+export function spaceProblem(needed: number, { free, available }: MemoryState): string | undefined {
+  if (needed > free) return `${needed} bytes are needed, and the file system has ${free} left`;
+  if (needed + SPARE > available)
+    return `${needed} bytes are needed beside ${SPARE} to spare, and ${available} of memory are available`;
+  return undefined;
+}
+
+/** Pure: what to set where logind would empty the ramdisk when the user logs out. Says nothing where it does not know. */
+export function removalNotes({ stdout }: CommandState): string[] {
+  const uid = /^(\d+)$/m.exec(stdout)?.[1];
+  const removes = /^b true$/m.test(stdout);
+  const lingers = /^Linger=yes$/m.test(stdout);
+  // logind spares system users.
+  if (uid === undefined || Number(uid) < 1000 || !removes || lingers) return [];
+  return [
+    "logind deletes these files when the user's last session ends (RemoveIPC=yes): run `sudo loginctl enable-linger` for that " +
+      "user there, or set RemoveIPC=no in /etc/systemd/logind.conf",
+  ];
+}
