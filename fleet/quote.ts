@@ -28,6 +28,8 @@ export function findMark(output: Buffer): { pid: number; before: Buffer; rest: B
   const end = start < 0 ? -1 : output.indexOf(END, start + MARK.length);
   if (end < 0) return undefined;
   const pid = Number(output.toString("latin1", start + MARK.length, end));
+  // A group of 0 or 1 would be someone else's.
+  if (!Number.isSafeInteger(pid) || pid < 2) return undefined;
   return { pid, before: output.subarray(0, start), rest: output.subarray(end + END.length) };
 }
 

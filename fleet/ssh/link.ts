@@ -51,12 +51,14 @@ export class Link {
 
   /** Opens a channel and starts `command` in it. Rejects with NoChannel, or a ConnectionError LOST, TIMEOUT or SHELL. */
   start(command: string, seconds: number): Promise<ClientChannel> {
-    return this.session("start a program", seconds, (done) => this.client.exec(command, done));
+    return this.session("start a program", seconds, undefined, (done) => this.client.exec(command, done));
   }
 
   /** Opens the SFTP subsystem. Rejects as `start` does. */
   sftp(seconds: number): Promise<SFTPWrapper> {
-    return this.session("open SFTP", seconds, (done) => this.client.sftp(done));
+    const next =
+      "check `Subsystem sftp` in the node's sshd_config, and that no start-up file prints before it (internal-sftp)";
+    return this.session("open SFTP", seconds, next, (done) => this.client.sftp(done));
   }
 
   /** A stream to `to`, opened from the machine at the other end. */
@@ -118,6 +120,7 @@ export class Link {
   private async session<T extends { once(event: "close", listener: () => void): unknown; end(): unknown }>(
     step: string,
     seconds: number,
+    next: string | undefined,
     open: (done: Answer<T>) => void,
   ): Promise<T> {
     const where = { node: this.node, step };
@@ -136,7 +139,7 @@ export class Link {
       if (cause instanceof ConnectionError) throw cause;
       const { message } = cause as Error;
       if (/Channel open failure|No free channels/.test(message)) throw new NoChannel(message, { cause });
-      throw new ConnectionError("SHELL", where, `the server refuses: ${message}`, { cause });
+      throw new ConnectionError("SHELL", where, `the server refuses: ${message}`, { next, cause });
     } finally {
       given = true;
     }

@@ -24,8 +24,10 @@ export async function pipeline<T>(
   const pending: Promise<T>[] = [];
   const next = async () => {
     const value = await Promise.race([pending.shift()!, stall.late]);
-    stall.progress();
+    // However long this side takes with it, the node is not to blame.
+    stall.pause();
     await take(value);
+    stall.progress();
   };
   try {
     for (const start of starts) {
@@ -58,6 +60,10 @@ class Stall {
 
   progress(): void {
     this.last = performance.now();
+  }
+
+  pause(): void {
+    this.last = Number.POSITIVE_INFINITY;
   }
 
   stop(): void {

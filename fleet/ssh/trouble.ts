@@ -21,7 +21,7 @@ export function explain(
     const reason = `${hop.user} may not log in with ${offered.join(", ")}${left}`;
     return new ConnectionError("AUTH", where, reason, { cause });
   }
-  if (error.level === "client-timeout" || /timed out/i.test(error.message)) {
+  if (error.level === "client-timeout" || error.code === "ETIMEDOUT" || /timed out/i.test(error.message)) {
     return new ConnectionError("TIMEOUT", where, "no answer", { cause });
   }
   const known = error.code === undefined ? undefined : systemWords[error.code];
