@@ -133,7 +133,7 @@ export class LabNode {
   /** Kills the sshd process of every connection; what they started goes on. */
   async dropConnections(): Promise<void> {
     for (const { pid, argv } of this.everything()) {
-      if (argv[0]!.startsWith("sshd: ") && !isListener(argv)) process.kill(pid, "SIGKILL");
+      if (argv[0]!.startsWith("sshd: ") && !isListener(argv)) killIfThere(pid);
     }
   }
 
@@ -216,6 +216,15 @@ export class LabNode {
 
   private mustBeMachine(what: string): void {
     if (this.place.kind !== "machines") throw new LabCannot("NEEDS_ROOT", `needs root: ${what}`);
+  }
+}
+
+/** A connection has two sshds, and one does not outlive the other. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 
