@@ -46,6 +46,7 @@ function program(done: (verb: Promise<number>) => void): Command {
     )
     .option("--out <dir>", "the run directory (else runs/NAME beside the job file)")
     .option("--fresh", "start anew beside an earlier run, never over it")
+    .option("--provision", "bring nodes into the state that the job's playbooks want, where they have drifted")
     .option("--plan", "say what would run where, and run nothing")
     .option("--set <key=value>", "change a parameter of the job (params.key), or another of its keys", collect)
     .option("--range <start:end>", "another range, half-open")

@@ -10,8 +10,9 @@ import { planText } from "../report/plan.js";
 import { LiveProgress, PlainProgress, silent } from "../report/run.js";
 import { summaryText } from "../report/summary.js";
 import type { Writers } from "../report/writers.js";
-import { MusterError, UsageError } from "../schemas/errors.js";
+import { UsageError } from "../schemas/errors.js";
 import type { CommonOptions } from "./common.js";
+import { inspectionFor } from "./inspection.js";
 
 export interface RunVerbOptions extends CommonOptions {
   out?: string;
@@ -19,6 +20,7 @@ export interface RunVerbOptions extends CommonOptions {
   plan?: boolean;
   set?: string[];
   range?: string;
+  provision?: boolean;
 }
 
 /** `muster run FILE`: loads and checks everything, then runs the job and prints what became of it. Answers the exit code. */
@@ -32,6 +34,7 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
     return 0;
   }
   if (!options.quiet && !options.json) writers.err(whence(inventory, options.inventory !== undefined));
+  const inspection = await inspectionFor(job, inventory, options.provision === true);
   const progress = observerFor(options, writers);
   const stop = stopSignals(writers);
   try {
@@ -41,7 +44,7 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
       stop: stop.signal,
       selected: matches,
       observer: progress,
-      inspection: inspectionFor(job),
+      inspection,
     });
     progress.end();
     print(job, summary, already, options, writers);
@@ -52,20 +55,6 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
   } finally {
     stop.release();
   }
-}
-
-/** No node gets work of a job whose playbooks it was not proven to pass. */
-function inspectionFor(job: Job): undefined {
-  const [name] = job.needs.playbooks;
-  if (name === undefined) return undefined;
-  throw new MusterError(
-    "NO_PLAYBOOKS",
-    69,
-    `the job needs playbook ${name}, and this muster cannot verify playbooks yet`,
-    {
-      next: "Without needs.playbooks it runs, on nodes that nobody has inspected.",
-    },
-  );
 }
 
 function observerFor(options: RunVerbOptions, writers: Writers) {
