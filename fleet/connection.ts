@@ -50,7 +50,7 @@ export interface Files {
   free(path: string): Promise<number | undefined>;
 }
 
-/** A pooled way to one node: at most one SSH connection (two where the server allows a single session on each). */
+/** A pooled way to one node: one SSH connection (up to three where the server allows too few sessions on one). */
 export interface Connection {
   readonly node: Node;
   /** Type and SHA256 fingerprint of the host key that was accepted; undefined for a local connection. */
