@@ -28,6 +28,8 @@ export interface Node {
   profile: Profile;
   /** How many GPUs it has; undefined = as many as are found. */
   gpus?: number;
+  /** PCI addresses that its GPUs must have; undefined = any. */
+  pci?: string[];
   /** CPU slots; undefined = none beside GPUs, or one a core where there is no GPU. */
   slots?: number;
   maxConcurrent?: number;
@@ -36,6 +38,8 @@ export interface Node {
   workdir: string;
   /** The interpreter's name or path on the node. */
   python: string;
+  /** Modules that must be there for that interpreter. */
+  pythonModules?: string[];
   /** Environment of every chunk there: the profile's, then the node's own. */
   env: Record<string, string>;
   /** Seconds of silence before its chunks are requeued. */

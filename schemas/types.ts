@@ -29,6 +29,10 @@ export type Workdir = string;
  */
 export type Python = string;
 /**
+ * Python modules that must be there for that Python; the playbook `python` checks them. Default: none.
+ */
+export type PythonModules = string[];
+/**
  * Silence of a node before its chunks are given to others. Default: `60s`.
  */
 export type Grace = string | number;
@@ -84,6 +88,10 @@ export type Node = {
    * Words that `--limit` and a job's `needs.nodes` may use for it.
    */
   tags?: string[];
+  /**
+   * The PCI addresses that its GPUs must have, e.g. `0000:03:00.0`; the playbook `gpu` names the one that is missing. Default: any.
+   */
+  pci?: string[];
   user?: User;
   port?: Port;
   identity_file?: IdentityFile;
@@ -91,6 +99,7 @@ export type Node = {
   host_keys?: HostKeys;
   workdir?: Workdir;
   python?: Python;
+  python_modules?: PythonModules;
   grace?: Grace;
   lease?: Lease;
   max_concurrent?: MaxConcurrent;
@@ -120,6 +129,7 @@ export interface InventoryFile {
     host_keys?: HostKeys;
     workdir?: Workdir;
     python?: Python;
+    python_modules?: PythonModules;
     grace?: Grace;
     lease?: Lease;
     max_concurrent?: MaxConcurrent;
@@ -155,6 +165,7 @@ export interface InventoryFile {
       host_keys?: HostKeys;
       workdir?: Workdir;
       python?: Python;
+      python_modules?: PythonModules;
       grace?: Grace;
       lease?: Lease;
       max_concurrent?: MaxConcurrent;

@@ -119,6 +119,13 @@ t.test("what an inventory may not say", async (t) => {
       ["2:32 manifests.m.in[0] holds no regular expression: Invalid regular expression: /(a|/m: Unterminated group"],
     ],
     ["nodes: {a: {}}\nfiles: {rel: x}\n", ['2:9 "rel" must be an absolute path on the node, or begin with ~/']],
+    [
+      "nodes: {a: {pci: [03:00.0], python_modules: [a-b]}}\n",
+      [
+        '1:19 nodes.a.pci[0] must be a PCI address such as 0000:03:00.0, as `lspci -D` prints it, not "03:00.0"',
+        '1:46 nodes.a.python_modules[0] must be the name of a Python module, as `import` has it, not "a-b"',
+      ],
+    ],
     ["nodes: {a: {env: {A-B: 1}}}\n", ['1:19 "A-B" must be letters, digits and _, not beginning with a digit']],
   ];
   for (const [text, problems] of table) t.same(placed(problemsOf(() => load(text))), problems, text);
