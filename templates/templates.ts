@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -9,14 +9,21 @@ export function projectRoot(): string {
   return folder;
 }
 
-/** Where the agent lies here; it is staged to nodes by the SHA-256 of its content. */
+/** Where the agent's entry point lies here. */
 export function agentFile(): string {
   return join(projectRoot(), "templates", "agent.py");
 }
 
-/** The agent's source text. */
-export function agentSource(): string {
-  return readFileSync(agentFile(), "utf8");
+/** The folder of the agent's parts, beside its entry point. */
+const PARTS = "muster_agent";
+
+/** The agent's files: the path of each below the folder that it gets on a node, and where it lies here (absolute). */
+export function agentFiles(): { path: string; source: string }[] {
+  const parts = readdirSync(join(projectRoot(), "templates", PARTS)).filter((name) => name.endsWith(".py"));
+  return ["agent.py", ...parts.sort().map((name) => `${PARTS}/${name}`)].map((path) => ({
+    path,
+    source: join(projectRoot(), "templates", path),
+  }));
 }
 
 /** The source text of the program that looks at a node; it is never stored there. */

@@ -1,10 +1,11 @@
+import { posix } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "../../fleet/connect.js";
 import type { Channel, Connection, Files } from "../../fleet/connection.js";
 import { type Facts, gatherFacts } from "../../fleet/facts.js";
 import type { Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
-import { agentFile } from "../../templates/templates.js";
+import { agentFiles } from "../../templates/templates.js";
 import type { Job, Work } from "../job/job.js";
 import type { Slot } from "../schedule/events.js";
 import { bindEnv } from "../schedule/slots.js";
@@ -148,12 +149,18 @@ export class Session implements Origin {
   }
 }
 
-/** Makes the run's folder on the node and puts the agent there; answers with the folder. */
+/**
+ * Makes the run's folder on the node and puts the agent there; answers with the folder. Where an agent runs already, its files
+ * are replaced one by one with what they are: it has read them all.
+ */
 async function prepare(node: Node, run: RunContext, files: Files): Promise<string> {
   const workdir = node.workdir.startsWith("~") ? `${await files.home()}${node.workdir.slice(1)}` : node.workdir;
   const root = `${workdir}/runs/${run.id}`;
   await files.makeFolder(`${root}/store`, 0o700);
-  await files.upload(agentFile(), `${root}/agent.py`, 0o600);
+  const agent = agentFiles();
+  for (const folder of new Set(agent.map(({ path }) => posix.dirname(path))))
+    if (folder !== ".") await files.makeFolder(`${root}/${folder}`, 0o700);
+  await Promise.all(agent.map(({ path, source }) => files.upload(source, `${root}/${path}`, 0o600)));
   return root;
 }
 

@@ -248,6 +248,21 @@ t.test("cancels what is queued and what runs", async (t) => {
   t.match(await attachment.done("kept"), { canceled: false, exit: 0 });
 });
 
+t.test("a cancel that comes while a timeout is ending an attempt is told beside it", async (t) => {
+  const { attachment, folder } = await agent(t);
+  const script = 'trap "echo > ../../../heard" TERM; while [ ! -e ../../../go ]; do sleep 0.02; done';
+  attachment.start("late", { timeout: 0.2 }, [script]);
+  await until("the timeout has struck", () => existsSync(join(folder.root, "heard")));
+  attachment.send({ op: "cancel", ids: ["late"] }, { op: "cancel", ids: ["late"] });
+  await attachment.run("behind", "true", {}, 1); // refused at once: the cancel before it has been heard
+  writeFileSync(join(folder.root, "go"), "");
+  t.match(await attachment.done("late"), { timeout: true, canceled: true });
+  const ended = await attachment.run("ended", "true");
+  attachment.send({ op: "cancel", ids: ["ended"] });
+  attachment.start("ended", {}, ["true"]);
+  t.same(await attachment.done("ended"), ended, "one that has ended stays as it ended");
+});
+
 t.test("a coordinator that goes away and comes back finds results, and what still runs", async (t) => {
   const { folder, attachment } = await agent(t);
   attachment.start("early", {}, ["echo early"]);
@@ -322,6 +337,56 @@ t.test("an agent that was killed leaves its results to the next one, and nothing
   t.same(processesWith("MUSTER_ATTEMPT=running"), []);
   t.equal((await second.run("fresh", "true")).exit, 0);
 });
+
+t.test("the journal shrinks to what still counts, and nothing that counts is lost", async (t) => {
+  const slots = [0, 1].map((slot) => ({ slot, env: {} }));
+  const { folder, attachment, hello } = await agent(t, { inline: 1 << 20, slots });
+  const journal = join(folder.root, "done.ndjson");
+  await attachment.run("kept", "echo kept");
+  attachment.start("running", {}, ["sleep 1000"]);
+  await attachment.next((one) => one.ev === "started" && one.id === "running");
+  let largest = 0;
+  for (let index = 0; index < 9; index++) {
+    await attachment.run(`large${index}`, "head -c 700000 /dev/zero > zeros", { outputs: ["zeros"] }, 1);
+    attachment.send({ op: "ack", ids: [`large${index}`] });
+    largest = Math.max(largest, statSync(journal).size);
+  }
+  t.ok(largest > 3 << 20, `it had grown to ${largest} bytes`);
+  t.ok(statSync(journal).size < largest / 2, `${statSync(journal).size} bytes are left`);
+  process.kill(hello.pid, "SIGKILL");
+  await attachment.ended();
+  const second = new Attachment(folder);
+  await second.open({ session: 2 });
+  t.equal(decode((await second.done("kept")).stdout), "kept\n");
+  t.match(await second.done("running"), { lost: true });
+});
+
+t.test("where orphans cannot be adopted (a Python without ctypes), they are found by their environment", async (t) => {
+  const folder = new Folder();
+  const python = mkdtempSync(join(tmpdir(), "python-"));
+  t.teardown(() => rmSync(python, { recursive: true }));
+  writeFileSync(join(python, "ctypes.py"), "raise ImportError('built without libffi')\n");
+  const attachment = new Attachment(folder, { PYTHONPATH: python, PYTHONDONTWRITEBYTECODE: "1" });
+  t.teardown(() => end(folder));
+  const hello = await attachment.open();
+  const escaped = "setsid sh -c 'setsid sleep 1000 & sleep 1000' & sleep 0.2; exit 3";
+  t.match(await attachment.run("escape", escaped), { exit: 3 });
+  t.same(processesWith("MUSTER_ATTEMPT=escape"), [], "before the slot goes on");
+  attachment.start("running", {}, ["setsid sh -c 'sleep 1000 & echo $! > ../../../orphan' & sleep 1000"]);
+  const orphan = join(folder.root, "orphan");
+  await until("it is an orphan", () => {
+    const parent = existsSync(orphan) && parentOf(readFileSync(orphan, "utf8").trim());
+    return parent !== false && !processesWith("MUSTER_ATTEMPT=running").includes(parent);
+  });
+  t.not(parentOf(readFileSync(orphan, "utf8").trim()), hello.pid, "which the agent did not adopt");
+  await attachment.stop();
+  t.same(processesWith(folder.root), [], "nor after a stop");
+});
+
+function parentOf(pid: string): number | false {
+  if (!existsSync(`/proc/${pid}/stat`)) return false;
+  return Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ")[1]);
+}
 
 t.test("two runs share a GPU: one at a time, in turn, each told who holds it", async (t) => {
   const slots = [{ slot: 0, env: {}, lock: `test-${process.pid}` }];

@@ -55,8 +55,12 @@ export class Attachment {
   private readonly taken = new Set<FromAgent>();
   stderr = "";
 
-  constructor(readonly folder: Folder) {
-    this.process = spawn("python3", [agentFile(), "attach", folder.root]);
+  /** `env` adds to the environment of the agent, should this attachment start it. */
+  constructor(
+    readonly folder: Folder,
+    env: NodeJS.ProcessEnv = {},
+  ) {
+    this.process = spawn("python3", [agentFile(), "attach", folder.root], { env: { ...process.env, ...env } });
     this.process.stderr.on("data", (data) => {
       this.stderr += data;
     });

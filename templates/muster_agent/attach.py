@@ -1,0 +1,93 @@
+"""The process in the connection: finds the run's daemon, or starts it, and gives it stdin and stdout."""
+import array
+import errno
+import fcntl
+import os
+import socket
+import sys
+
+from .trouble import explain
+
+
+def main(words):
+    """The exit status of a command line."""
+    if len(words) != 2 or words[0] != "attach" or not os.path.isabs(words[1]):
+        sys.stderr.write("usage: agent.py attach ROOT   (ROOT: the run's folder, absolute)\n")
+        return 64
+    try:
+        attach(os.path.normpath(words[1]))
+    except OSError as error:
+        sys.stderr.write(explain(error, "muster agent") + "\n")
+        return 1
+    return 0
+
+
+def attach(root):
+    """Gives our stdin and stdout to the run's daemon and waits until it lets go of them."""
+    os.chdir(root)
+    lock = os.open("agent.lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    link = knock()
+    if link is None:
+        start_daemon(root)
+        link = knock()
+    os.close(lock)
+    if link is None:
+        raise OSError(errno.ECONNREFUSED, "the agent does not answer", os.path.join(root, "agent.sock"))
+    link.sendmsg([b"attach"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1]))])
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    link.recv(1)
+
+
+def knock():
+    """A connection to the daemon of this folder, or None."""
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        link.connect("agent.sock")
+        return link
+    except (FileNotFoundError, ConnectionRefusedError):
+        link.close()
+        return None
+
+
+def start_daemon(root):
+    """Starts the daemon and waits until it listens; OSError when it does not come up."""
+    from .daemon import serve  # only here: an attach to a running daemon is quick, and does not depend on its version
+
+    ready, told = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        try:
+            become_daemon(told)
+            serve(root, told)
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+            sys.stderr.flush()
+        finally:
+            os._exit(1)
+    os.close(told)
+    os.wait()
+    came_up = os.read(ready, 1)
+    os.close(ready)
+    if not came_up:
+        raise OSError(errno.ECHILD, "the agent did not start; see agent.log", root)
+
+
+def become_daemon(keep):
+    """Lets go of everything that belongs to the connection."""
+    null = os.open("/dev/null", os.O_RDWR)
+    log = os.open("agent.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for target, source in ((0, null), (1, null), (2, log)):
+        os.dup2(source, target)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2 and int(name) != keep:
+            try:
+                os.close(int(name))
+            except OSError:
+                pass

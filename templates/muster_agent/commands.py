@@ -1,0 +1,82 @@
+"""What a coordinator can ask for (executor/run/protocol.ts)."""
+import json
+import os
+import re
+
+from .attempt import Attempt
+from .processes import stat_fields
+from .spec import Spec
+
+SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
+
+
+class Commands:
+    """A method for each `op`. Specs that have a name are kept here."""
+
+    def __init__(self, boot, settings, link, slots, ledger, ending, trash, shutdown):
+        self.boot, self.settings, self.link, self.slots = boot, settings, link, slots
+        self.ledger, self.ending, self.trash, self.shutdown = ledger, ending, trash, shutdown
+        self.specs = {}
+
+    def greet(self):
+        """The `hello` to a coordinator that has come, and what it may have missed."""
+        self.link.send({
+            "ev": "hello", "muster": 1, "boot": self.boot, "pid": os.getpid(), "started": int(stat_fields("self")[19]),
+            "root": self.settings.root, "held": self.ledger.held(),
+        })  # fmt: skip
+        self.ledger.tell_again()
+        self.slots.announce()
+
+    def hear(self, line):
+        """Does what a line says. One that makes no sense is answered, and changes nothing."""
+        if self.shutdown.done:
+            return
+        try:
+            message = json.loads(line)
+            getattr(self, "do_" + message["op"])(message)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            self.link.send({"ev": "problem", "message": "a line was not understood: {!r}: {!r}".format(error, line[:200])})
+
+    def do_open(self, message):
+        self.settings.open(message)
+        self.slots.set_up(message["slots"])
+        for spec in self.specs.values():
+            spec.environments.clear()
+
+    def do_spec(self, message):
+        self.specs[message["id"]] = Spec(message["spec"])
+
+    def do_start(self, message):
+        id, given = message["id"], message["spec"]
+        if not SAFE_ID.match(id):
+            raise ValueError("unsafe attempt id")
+        known = self.ledger.attempts.get(id)
+        if known:
+            if known.line is not None:
+                self.link.relay([known.line])
+            return
+        spec = self.specs.get(given) if isinstance(given, str) else Spec(given)
+        attempt = Attempt(id, message["chunk"], message["slot"], spec, message["args"])
+        self.ledger.attempts[id] = attempt
+        refusal = self.slots.refusal(attempt.slot)
+        if spec is None:
+            self.ledger.fail(attempt, "the agent was never told the spec " + repr(given))
+        elif refusal is not None:
+            self.ledger.fail(attempt, refusal)
+        else:
+            self.slots.enqueue(attempt)
+
+    def do_ack(self, message):
+        for id in message["ids"]:
+            attempt = self.ledger.acknowledge(id)
+            if attempt:
+                self.trash.attempts.append(attempt)
+
+    def do_cancel(self, message):
+        for id in message["ids"]:
+            attempt = self.ledger.attempts.get(id)
+            if attempt:
+                self.ending.cancel(attempt)
+
+    def do_stop(self, _):
+        self.shutdown.by_order()

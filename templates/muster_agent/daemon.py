@@ -1,0 +1,150 @@
+"""The daemon of one run: one loop, no waiting anywhere in it."""
+import os
+import selectors
+import signal
+import socket
+from time import monotonic as now
+
+from .commands import Commands
+from .ending import Ending
+from .helper import Helper
+from .ledger import Ledger
+from .link import Link
+from .logs import Logs, close_logs
+from .processes import Processes
+from .reap import Reaper
+from .recover import recover
+from .results import Results
+from .settings import Settings
+from .shutdown import Shutdown
+from .slots import Slots
+from .spawn import Spawner
+from .store import Store
+from .trash import Trash
+from .trouble import explain
+
+
+class Agent:
+    """Makes the parts and calls them in turn. Every part is given those that it uses, and owns what it changes."""
+
+    def __init__(self, root, listener):
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            boot = file.read().strip()
+        self.next_second = 0.0
+        self.selector = selectors.PollSelector()
+        self.wakeup = Wakeup(self.selector)
+        self.settings = Settings(root)
+        self.helper = Helper(self.wakeup.wake)
+        self.link = Link(self.selector)
+        self.slots = Slots(self.selector, self.settings, boot, self.link)
+        self.spawner = Spawner(self.settings, Store(root))
+        self.logs = Logs(self.settings, self.link)
+        processes = Processes(root)
+        self.reaper = Reaper(processes, self.slots)
+        self.shutdown = Shutdown(root, self.reaper, self.link)
+        signal.signal(signal.SIGTERM, self.shutdown.by_signal)
+        self.ledger = Ledger(root, self.link)
+        self.ending = Ending(self.slots, self.reaper, self.ledger)
+        self.results = Results(self.settings, self.ledger, self.logs, self.helper)
+        self.trash = Trash(root, self.helper)
+        recover(self.ledger, processes)
+        commands = Commands(
+            boot, self.settings, self.link, self.slots, self.ledger, self.ending, self.trash, self.shutdown
+        )
+        self.link.listen(listener, commands.greet, commands.hear)
+
+    def loop(self):
+        while not self.shutdown.done:
+            for key, mask in self.selector.select(self.patience()):
+                key.data(mask)
+            self.helper.settle()
+            if self.wakeup.woken:
+                self.wakeup.woken = False
+                self.reaper.reap()
+            self.watch_time()
+            ended = self.reaper.sweep() if self.reaper.sweeping else []
+            self.slots.start_ready(self.start)
+            self.results.conclude(ended)
+            self.ledger.commit()
+            self.link.flush()
+            self.trash.empty()
+
+    def patience(self):
+        """Seconds until something is due."""
+        if self.trash.attempts:
+            return 0
+        active = self.slots.active
+        due = [attempt.alarm for attempt in active.values() if attempt.alarm is not None]
+        if active:
+            due.append(self.next_second)
+        if self.reaper.sweeping:
+            due.append(now() + 0.05)
+        expiry = self.link.expiry(self.settings.lease)
+        if expiry is not None:
+            due.append(expiry)
+        due.extend(self.slots.retries())
+        return max(0.0, min(due) - now()) if due else None
+
+    def watch_time(self):
+        time_now = now()
+        self.ending.sound_alarms(time_now)
+        if time_now >= self.next_second:
+            self.next_second = time_now + 1
+            for attempt in self.slots.active.values():
+                self.logs.cap(attempt)
+        expiry = self.link.expiry(self.settings.lease)
+        if expiry is not None and time_now >= expiry:
+            self.shutdown.by_lease()
+
+    def start(self, slot, attempt):
+        try:
+            self.spawner.spawn(slot, attempt)
+        except (OSError, ValueError, UnicodeError) as error:
+            close_logs(attempt)
+            return self.ledger.fail(attempt, explain(error, self.spawner.doing))
+        attempt.began = now()
+        attempt.phase = "running"
+        if attempt.spec.timeout is not None:
+            attempt.alarm = attempt.began + attempt.spec.timeout
+        self.slots.occupy(slot, attempt)
+        self.reaper.watch(attempt)
+        self.ledger.started(attempt)
+
+
+class Wakeup:
+    """What ends the loop's wait: a child that ended, or the helper. `woken` at first, for children of before."""
+
+    def __init__(self, selector):
+        self.woken = True
+        self.reader, self.writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        selector.register(self.reader, selectors.EVENT_READ, self.hear)
+
+    def hear(self, _):
+        os.read(self.reader, 4096)
+        self.woken = True
+
+    def wake(self):
+        os.write(self.writer, b"\0")
+
+
+def serve(root, told):
+    """Listens, says so to the descriptor `told`, and never returns."""
+    if os.path.lexists("agent.sock"):
+        os.unlink("agent.sock")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind("agent.sock")
+    agent = Agent(root, listener)
+    listener.listen(8)
+    listener.setblocking(False)
+    os.write(told, b"1")
+    os.close(told)
+    try:
+        agent.loop()
+    except BaseException:
+        agent.reaper.kill_everything()
+        raise
+    os._exit(0)

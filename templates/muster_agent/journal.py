@@ -1,0 +1,77 @@
+"""done.ndjson: started attempts and results."""
+import json
+import os
+
+from .wire import to_line
+
+SLACK = 4 << 20  # bytes; a smaller file is not worth rewriting
+
+
+class Journal:
+    """One write and one fsync for all that ended together."""
+
+    def __init__(self, name="done.ndjson"):
+        self.fd = os.open(name, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.size = os.fstat(self.fd).st_size
+        self.lines = []
+        self.durable = False
+
+    def started(self, attempt):
+        self.lines.append(to_line({"start": attempt.id, "chunk": attempt.chunk, "slot": attempt.slot}))
+
+    def ended(self, attempt):
+        self.lines.append(attempt.line)
+        self.durable = True
+
+    def commit(self):
+        """Writes what has gathered. After an OSError nothing of it is in the file."""
+        data, durable = b"".join(self.lines), self.durable
+        self.lines, self.durable = [], False
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self.fd, view):]  # fmt: skip
+            if durable:
+                os.fdatasync(self.fd)
+        except OSError:
+            os.ftruncate(self.fd, self.size)
+            raise
+        self.size += len(data)
+
+    def compact(self, attempts):
+        """Rewrites the file with what still counts, once it has grown well past that."""
+        if self.size < SLACK or self.size < 4 * sum(len(attempt.line or b"") for attempt in attempts):
+            return
+        fresh = Journal("done.ndjson.new")
+        try:
+            fresh.rewrite(attempts)
+            os.rename("done.ndjson.new", "done.ndjson")
+            self.fd, fresh.fd, self.size = fresh.fd, self.fd, fresh.size
+        finally:
+            os.close(fresh.fd)
+
+    def rewrite(self, attempts):
+        """Makes these attempts all that the file tells."""
+        os.ftruncate(self.fd, 0)
+        self.size = 0
+        for attempt in attempts:
+            if attempt.line is not None:
+                self.ended(attempt)
+            elif attempt.pid is not None:
+                self.started(attempt)
+        self.commit()
+
+    def read(self):
+        """(results, starts without a result) by id; a torn last line is passed over."""
+        results, starts = {}, {}
+        with open("done.ndjson", "rb") as file:
+            for line in file:
+                try:
+                    record = json.loads(line)
+                except ValueError:
+                    continue
+                if "start" in record:
+                    starts[record["start"]] = record
+                else:
+                    results[record["id"]] = (record, line)
+        return results, {id: start for id, start in starts.items() if id not in results}

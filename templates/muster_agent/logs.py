@@ -1,0 +1,59 @@
+"""stdout and stderr of attempts, in files of their own."""
+import base64
+import os
+
+from .trouble import explain
+from .wire import raw
+
+FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+TAIL = 2048  # bytes of stderr that are always told
+
+
+class Logs:
+    """Opened before a program starts, kept below `settings.log` bytes while it runs, told and closed when it has ended."""
+
+    def __init__(self, settings, link):
+        self.settings, self.link = settings, link
+
+    def cap(self, attempt):
+        try:
+            cap_log(attempt.out, self.settings.log)
+            cap_log(attempt.err, self.settings.log)
+        except OSError as error:
+            message = explain(error, "the logs of {} could not be capped".format(attempt.id))
+            self.link.send({"ev": "problem", "message": message})
+
+    def report(self, attempt, message):
+        """Completes a `done` message; OSError where a log cannot be read."""
+        for name, fd in (("stdout", attempt.out), ("stderr", attempt.err)):
+            size = os.fstat(fd).st_size
+            if size:
+                message[name] = {"size": size}
+                if size <= self.settings.inline:
+                    message[name]["data"] = base64.b64encode(os.pread(fd, size, 0)).decode()
+                if fd == attempt.err:
+                    message["tail"] = os.pread(fd, TAIL, max(0, size - TAIL)).decode("utf-8", "replace")
+
+
+def open_logs(attempt):
+    attempt.out = os.open(attempt.folder + "/out", FLAGS, 0o600)
+    attempt.err = os.open(attempt.folder + "/err", FLAGS, 0o600)
+
+
+def close_logs(attempt):
+    for fd in (attempt.out, attempt.err):
+        if fd is not None:
+            os.close(fd)
+    attempt.out = attempt.err = None
+
+
+def cap_log(fd, limit):
+    """Keeps the head and the tail of a log that grew past `limit`, and says so in between. O_APPEND makes this safe."""
+    size = os.fstat(fd).st_size
+    if size <= limit:
+        return
+    quarter = limit // 4
+    tail = os.pread(fd, quarter, size - quarter)
+    os.ftruncate(fd, max(0, limit - quarter - 100))
+    note = "\n[muster: this log grew past {} bytes; what stood here was dropped]\n".format(limit)
+    os.write(fd, raw(note) + tail)

@@ -1,0 +1,89 @@
+"""Processes of this node, as far as they are this agent's."""
+import os
+import signal
+import time
+from time import monotonic as now
+
+DEATH_SECONDS = 10.0  # after KILL; what lives longer breaks the slot
+
+
+class Processes:
+    """The agent's children, and children's children that lost their parents."""
+
+    def __init__(self, root):
+        self.mark = b"MUSTER_ROOT=" + os.fsencode(root)
+        self.adopts = become_subreaper()
+        self.fd = None
+        try:
+            self.fd = os.open("/proc/self/task/{0}/children".format(os.getpid()), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            pass
+
+    def children(self):
+        """Process ids, zombies included."""
+        if self.fd is not None and self.adopts:
+            return [int(pid) for pid in os.pread(self.fd, 1 << 16, 0).split()]
+        return [pid for pid in every_pid() if self.attempt_of(pid) is not None or parent_of(pid) == os.getpid()]
+
+    def attempt_of(self, pid):
+        """The attempt in whose environment a process of this run was started, or None."""
+        try:
+            with open("/proc/{}/environ".format(pid), "rb") as file:
+                words = file.read().split(b"\0")
+        except OSError:
+            return None
+        if self.mark not in words:
+            return None
+        for word in words:
+            if word.startswith(b"MUSTER_ATTEMPT="):
+                return word[15:].decode("ascii", "replace")
+        return None
+
+    def kill_attempts(self, ids):
+        """KILLs what runs for these attempts, whoever started it, and waits (at most DEATH_SECONDS) until it is gone."""
+        deadline = now() + DEATH_SECONDS
+        while now() < deadline:
+            alive = [pid for pid in every_pid() if self.attempt_of(pid) in ids]
+            if not alive:
+                return
+            for pid in alive:
+                kill(pid, signal.SIGKILL)
+            time.sleep(0.01)
+
+
+def become_subreaper():
+    """Makes orphaned descendants our children (prctl PR_SET_CHILD_SUBREAPER); False where that cannot be had."""
+    try:
+        import ctypes
+
+        return ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0) == 0
+    except (ImportError, OSError, AttributeError):
+        return False
+
+
+def every_pid():
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+
+
+def stat_fields(pid):
+    """Fields of /proc/PID/stat from the third on (state, ppid, ...)."""
+    with open("/proc/{}/stat".format(pid), "rb") as file:
+        return file.read().rpartition(b")")[2].split()
+
+
+def parent_of(pid):
+    try:
+        return int(stat_fields(pid)[1])
+    except OSError:
+        return None
+
+
+def kill(pid, number, group=False):
+    """False when there is nothing to signal any more."""
+    try:
+        (os.killpg if group else os.kill)(pid, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
