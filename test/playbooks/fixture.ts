@@ -1,0 +1,50 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { muster, type Ran } from "../cli/muster.js";
+import type { InventoryChange, Lab } from "../lab/lab.js";
+
+/** One row of what verify and provision answer with --json. */
+export interface Row {
+  node: string;
+  state: string;
+  reason?: string;
+  code?: string;
+  fingerprint?: string;
+  resources: {
+    resource: string;
+    state: string;
+    reason?: string;
+    next?: string;
+    notes: string[];
+    differences: Diff[];
+  }[];
+}
+
+interface Diff {
+  what: string;
+  have: string;
+  want: string;
+  diff?: string;
+}
+
+export interface Answer extends Ran {
+  nodes: Row[];
+}
+
+/** Runs a verb on a lab's nodes with --json and reads its answer. */
+export async function ask(inventory: string, words: string[]): Promise<Answer> {
+  const ran = await muster([...words, "-i", inventory, "--json"]);
+  const nodes = ran.out === "" ? [] : (JSON.parse(ran.out) as { nodes: Row[] }).nodes;
+  return { ...ran, nodes };
+}
+
+/** `resource -> state` of one node. */
+export function states(answer: Answer, node = 0): Record<string, string> {
+  return Object.fromEntries((answer.nodes[node]?.resources ?? []).map(({ resource, state }) => [resource, state]));
+}
+
+/** An inventory with files of the coordinator beside it. */
+export function inventoryWith(lab: Lab, change: InventoryChange, files: Record<string, string | Buffer> = {}): string {
+  for (const [path, content] of Object.entries(files)) writeFileSync(join(lab.folder, path), content);
+  return lab.inventory(change);
+}

@@ -1,0 +1,104 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { ended, muster, startMuster } from "../cli/muster.js";
+import { startLab } from "../lab/lab.js";
+import { labAvailable, wholeMachines } from "../lab/requirements.js";
+import { ask, inventoryWith, states } from "./fixture.js";
+
+const available = labAvailable();
+const skip = available.ok ? (wholeMachines("power cycle") ?? false) : `no lab here: ${available.missing}`;
+
+const RAM = "ramdisk /dev/shm/step3";
+
+/** Slow on purpose: it changes its file only after another one has come. */
+const SLOW = `import { fileResource, type Playbook } from "muster";
+const slow: Playbook = () => [{
+  ...fileResource({ path: "/srv/slow", content: "done" }),
+  async change(_, { $, place }) {
+    await $\`touch /srv/begun; until test -e /srv/go; do sleep 0.05; done\`;
+    await place({ path: "/srv/slow", content: Buffer.from("done") });
+  },
+}];
+export default slow;
+`;
+
+t.test("a fleet: nodes that are off, reboots, two at once", { skip }, async (t) => {
+  const lab = await startLab({ nodes: 3, gpus: 0 });
+  t.teardown(() => lab.stop());
+  const [one, two, three] = lab.nodes;
+  mkdirSync(join(lab.folder, "playbooks"));
+  writeFileSync(join(lab.folder, "playbooks/slow.ts"), SLOW);
+  const top = { ramdisk: { "/dev/shm/step3": ["train.json"] }, playbooks: ["ramdisk"] };
+  const inventory = inventoryWith(lab, { top }, { "train.json": "{}\n" });
+  await three!.rekey();
+
+  await t.test("drift is exit 2, and --check changes nothing", async (t) => {
+    for (const words of [["verify"], ["provision", "--check"]]) {
+      const found = await ask(inventory, [...words, "--limit", "node1,node2"]);
+      t.equal(found.code, 2, found.err);
+      t.same(
+        found.nodes.map(({ node }) => node),
+        ["node1", "node2"],
+      );
+      t.same(states(found), { [RAM]: "drift" });
+    }
+  });
+
+  await t.test("a node that cannot be reached does not hide the others", async (t) => {
+    const ran = await muster(["provision", "-i", inventory]);
+    t.equal(ran.code, 3, ran.err);
+    t.match(ran.out, /^node1 +ramdisk .* changed$/m);
+    t.match(ran.out, /^node2 +ramdisk .* changed$/m);
+    t.match(ran.out, /^node3 +unreachable\n {4}.*HOST KEY HAS CHANGED/m);
+    for (const line of ran.out.split("\n")) t.ok(line.length <= 80, line);
+    t.equal((await ask(inventory, ["verify", "--limit", "node3"])).code, 69);
+    const again = await ask(inventory, ["provision", "--limit", "node1,node2"]);
+    t.equal(again.code, 0);
+    t.same(states(again), { [RAM]: "ok" });
+  });
+
+  await t.test("after a reboot the ramdisk is empty, and --if-rebooted fills it where it must", async (t) => {
+    await one!.powerCycle();
+    t.same(states(await ask(inventory, ["verify", "--limit", "node1"])), { [RAM]: "drift" });
+    const filled = await ask(inventory, ["provision", "--if-rebooted", "--limit", "node1,node2"]);
+    t.equal(filled.code, 0, filled.err);
+    t.same(states(filled), { [RAM]: "changed" });
+    t.match(filled.nodes[1], { state: "skipped", reason: /not rebooted/ });
+    const again = await ask(inventory, ["provision", "--if-rebooted", "--limit", "node1,node2"]);
+    t.same(
+      again.nodes.map(({ state }) => state),
+      ["skipped", "skipped"],
+    );
+    const other = await ask(inventory, ["verify", "slow", "--limit", "node1"]);
+    t.equal(other.code, 2, "another playbook has not succeeded since");
+  });
+
+  await t.test("two provisions at once on a node: the second waits, and says so", async (t) => {
+    const first = startMuster(["provision", "slow", "-i", inventory, "--limit", "node1"]);
+    const firstEnd = ended(first);
+    await one!.exec(["sh", "-c", "until test -e /srv/begun; do sleep 0.05; done"]);
+    const second = startMuster(["provision", "slow", "-i", inventory, "--limit", "node1"]);
+    const secondEnd = ended(second);
+    await new Promise<void>((resolve) => second.stderr!.once("data", () => resolve()));
+    await one!.exec(["touch", "/srv/go"]);
+    const [ran, waited] = await Promise.all([firstEnd, secondEnd]);
+    t.match(ran, { code: 0, out: /file \/srv\/slow +changed/ }, ran.err);
+    t.match(waited, { code: 0, out: /file \/srv\/slow +ok/, err: /node1: another provision runs there; waiting/ });
+  });
+
+  await t.test("killed in the middle: the old file stays, nothing keeps the lock, the next one finishes", async (t) => {
+    await two!.exec(["sh", "-c", "echo old >/srv/slow"]);
+    const first = startMuster(["provision", "slow", "-i", inventory, "--limit", "node2"]);
+    const end = ended(first);
+    await two!.exec(["sh", "-c", "until test -e /srv/begun; do sleep 0.05; done"]);
+    first.kill("SIGKILL");
+    await end;
+    t.equal((await two!.exec(["cat", "/srv/slow"])).stdout, "old\n");
+    await two!.exec(["touch", "/srv/go"]);
+    const next = await ask(inventory, ["provision", "slow", "--limit", "node2"]);
+    t.equal(next.code, 0, next.err);
+    t.equal((await two!.exec(["cat", "/srv/slow"])).stdout, "done");
+    t.same(await two!.quiet(5), []);
+  });
+});
