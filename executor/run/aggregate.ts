@@ -1,7 +1,7 @@
-import { once } from "node:events";
-import { createReadStream, createWriteStream, readFileSync, renameSync, type WriteStream } from "node:fs";
+import { createReadStream, createWriteStream, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { pipeline } from "node:stream/promises";
 import type { Job } from "../job/job.js";
 
 /**
@@ -11,25 +11,28 @@ import type { Job } from "../job/job.js";
  */
 export async function aggregate(path: string, job: Job, wanted: NonNullable<Job["aggregate"]>): Promise<void> {
   const to = join(path, wanted.to);
-  const out = createWriteStream(`${to}.partial`);
-  let first = true;
-  const put = async (text: string | Buffer) => {
-    if (!out.write(text)) await once(out, "drain");
-  };
-  if (wanted.as === "array") await put("[");
-  for await (const content of outputs(path, job, wanted.from)) {
-    if (wanted.as === "concat") await put(content);
-    else if (wanted.as === "lines") await put(asLines(content.toString("utf8")));
-    else {
-      const items = elements(content.toString("utf8"));
-      if (items === "") continue;
-      await put(`${first ? "\n" : ",\n"}${items}`);
-      first = false;
-    }
-  }
-  if (wanted.as === "array") await put(first ? "]\n" : "\n]\n");
-  await finish(out);
+  const contents = outputs(path, job, wanted.from);
+  await pipeline(PIECES[wanted.as](contents), createWriteStream(`${to}.partial`));
   renameSync(`${to}.partial`, to);
+}
+
+/** What is written, piece after piece. */
+const PIECES = { concat: (contents: AsyncIterable<Buffer>) => contents, lines, array };
+
+async function* lines(contents: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  for await (const content of contents) yield asLines(content.toString("utf8"));
+}
+
+async function* array(contents: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  yield "[";
+  let first = true;
+  for await (const content of contents) {
+    const items = elements(content.toString("utf8"));
+    if (items === "") continue;
+    yield `${first ? "\n" : ",\n"}${items}`;
+    first = false;
+  }
+  yield first ? "]\n" : "\n]\n";
 }
 
 /** The output `from` of every chunk, in chunk order. */
@@ -70,9 +73,4 @@ function isJson(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-async function finish(out: WriteStream): Promise<void> {
-  out.end();
-  await once(out, "finish");
 }

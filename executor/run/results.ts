@@ -24,7 +24,9 @@ export function resultText(line: ResultLine): string {
   const { output, ...rest } = line;
   // A raw line break can only stand between the tokens of a JSON text.
   const value = output === undefined ? "null" : output.trim().replace(/[\r\n]+\s*/g, " ");
-  return `${JSON.stringify(rest).slice(0, -1)},"output":${value}}\n`;
+  const text = `${JSON.stringify(rest).slice(0, -1)},"output":${value}}\n`;
+  // These can only stand in strings; newer versions of Node, like other readers, take them for the end of a line.
+  return text.replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
 }
 
 /** Opens results.ndjson for appending, cut to the `length` bytes that the journal vouches for. */

@@ -18,6 +18,9 @@ t.test("a line keeps integers of any size, and is one line", async (t) => {
     '{"chunk":"0-1","node":"n","slot":0,"attempt":1,"seconds":0.5,"sha256":"ab","output":{ "seed": 18446744073709551615 }}\n',
   );
   t.match(line("0-1"), /"output":null}\n$/);
+  const separated = line("0-1", '{"a":"\u2028\u2029"}');
+  t.notMatch(separated, /[\u2028\u2029]/, "for any reader's idea of a line");
+  t.same(JSON.parse(separated).output, { a: "\u2028\u2029" });
 });
 
 t.test("lines are put into chunk order by number, whatever their size and the size of the file", async (t) => {
