@@ -23,11 +23,11 @@ export function shellText(variables: [string, string][]): string {
   return HEAD + variables.map(([name, value]) => `export ${name}=${quote(value)}\n`).join("");
 }
 
-/** Lines as environment.d(5) reads them: in double quotes \\ and " are escaped, and $ expands unless it is doubled. */
+/** Lines as environment.d(5) reads them: in double quotes \\ and " are escaped, and a $ that is meant is doubled. */
 export function sessionText(variables: [string, string][]): string {
   return HEAD + variables.map(([name, value]) => `${name}="${escaped(value)}"\n`).join("");
 }
 
 function escaped(value: string): string {
-  return value.replace(/[\\"`]/g, "\\$&").replaceAll("$", "\\$");
+  return value.replace(/[\\"`]/g, "\\$&").replaceAll("$", "$$$$");
 }

@@ -18,7 +18,7 @@ export function driftText(reports: NodeReport[], view: DriftView): string {
   const widest = Math.min(24, Math.max(4, ...reports.map(({ node }) => node.name.length)));
   const rows = reports.flatMap((report) => nodeRows(report, widest, view));
   if (rows.length === 0) return "";
-  return [row(widest, "node", "resource", "state"), ...rows, "", totalText(reports)].join("\n");
+  return [row(widest, "node", "resource", "state"), ...rows, "", ...wrapped(totalText(reports), "")].join("\n");
 }
 
 /** The last line: how many resources are in which state. */
@@ -121,15 +121,20 @@ function withoutName(message: string, name: string): string {
   return printable(message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message);
 }
 
-/** Text four columns in, broken at spaces so that it fits the terminal. */
+/** Text below a row. */
 function indented(text: string): string[] {
+  return wrapped(text, "    ");
+}
+
+/** Text broken at spaces so that it fits the terminal; further lines go in by two more. */
+function wrapped(text: string, indent: string): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of printable(text).split(/\s+/)) {
-    if (line !== "" && 4 + line.length + 1 + word.length > WIDTH) {
+    if (line !== "" && indent.length + line.length + 1 + word.length > WIDTH) {
       lines.push(line);
       line = `  ${word}`;
     } else line = line === "" ? word : `${line} ${word}`;
   }
-  return [...lines, line].map((one) => `    ${one}`);
+  return [...lines, line].map((one) => indent + one);
 }

@@ -1,0 +1,107 @@
+import t from "tap";
+import { fileDifferences } from "../../playbooks/engine/file.js";
+import { folderDifferences } from "../../playbooks/engine/folder.js";
+import type { FileState, TreeState } from "../../playbooks/engine/resource.js";
+import { stalePaths, treeDifferences, type WantedEntry, type WantedTree } from "../../playbooks/engine/tree.js";
+import { unifiedDiff } from "../../playbooks/engine/unified.js";
+import { removalNotes, spaceProblem } from "../../playbooks/ramdisk.js";
+import { sessionText, shellText } from "../../playbooks/rocm-env.js";
+
+const A = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"; // of "a"
+const good: FileState = { kind: "file", mode: 0o644, owner: "root", group: "wheel", size: 1, sha256: A };
+const texts = (found: { what: string; have: string; want: string }[]) =>
+  found.map(({ what, have, want }) => `${what}: ${have} -> ${want}`);
+
+t.test("a file", async (t) => {
+  const want = { path: "/f", bytes: Buffer.from("a"), mode: 0o644, owner: "root:wheel" };
+  const wanted = "1 byte, sha256 ca978112ca1b";
+  const table: [string, Partial<FileState>, string[]][] = [
+    ["right", {}, []],
+    ["missing", { kind: "missing" }, [`file: missing -> ${wanted}`]],
+    ["a folder", { kind: "folder" }, [`file: a folder -> ${wanted}`]],
+    ["a link", { kind: "link", target: "/x" }, [`file: a link to /x -> ${wanted}`]],
+    ["a device", { kind: "other" }, [`file: a device, pipe or socket -> ${wanted}`]],
+    ["not readable", { error: "Permission denied" }, ["file: cannot be read: Permission denied -> a file"]],
+    ["content", { size: 2, sha256: "ff" }, [`content: 2 bytes, sha256 ff -> ${wanted}`]],
+    ["mode", { mode: 0o4755 }, ["mode: 04755 -> 0644"]],
+    ["owner", { owner: "x" }, ["owner: x:wheel -> root:wheel"]],
+    ["group", { group: "x" }, ["owner: root:x -> root:wheel"]],
+    [
+      "all at once",
+      { sha256: "f", mode: 0, owner: "x" },
+      [`content: 1 byte, sha256 f -> ${wanted}`, "mode: 00 -> 0644", "owner: x:wheel -> root:wheel"],
+    ],
+    [
+      "a node that says nothing",
+      { mode: undefined, owner: undefined, sha256: undefined },
+      [`content: 1 byte, sha256 ? -> ${wanted}`, "mode: ? -> 0644", "owner: undefined:wheel -> root:wheel"],
+    ],
+  ];
+  for (const [name, change, found] of table) t.same(texts(fileDifferences({ ...good, ...change }, want)), found, name);
+  const other = { ...good, sha256: "f", content: Buffer.from("b\n").toString("base64") };
+  t.match(fileDifferences(other, want)[0]?.diff, /^--- \/f\thave\n\+\+\+ \/f\twant\n@@ -1,1 \+1,1 @@\n-b\n\+a\n/);
+  t.equal(fileDifferences(other, { ...want, secret: true })[0]?.diff, undefined, "secret");
+  t.same(
+    fileDifferences({ ...good, mode: 0, owner: "x" }, { path: "/f", bytes: want.bytes }),
+    [],
+    "any mode and owner",
+  );
+});
+
+t.test("a folder", async (t) => {
+  const have: FileState = { kind: "folder", mode: 0o755, owner: "root", group: "root" };
+  t.same(folderDifferences(have, { mode: 0o755, owner: "root" }), []);
+  t.same(texts(folderDifferences(have, { mode: 0o700, owner: "rig" })), ["mode: 0755 -> 0700", "owner: root -> rig"]);
+  t.same(texts(folderDifferences({ kind: "file" }, {})), ["folder: a file -> a folder"]);
+});
+
+t.test("a tree", async (t) => {
+  const file = (sha256: string) => ({ kind: "file", local: "", size: 1, sha256, mode: 0o644 }) as const;
+  const want: WantedTree = new Map<string, WantedEntry>([
+    ["d", { kind: "folder" }],
+    ["d/a", file(A)],
+    ["constructor", file(A)],
+  ]);
+  const right: TreeState = { ".": { kind: "folder" }, d: { kind: "folder" }, "d/a": good, constructor: good };
+  t.same(treeDifferences(right, want), []);
+  t.same(stalePaths(right, want), []);
+  t.same(stalePaths({ ...right, old: { kind: "folder" }, "old/x": good, "d/b": good }, want), ["d/b", "old"]);
+  t.same(texts(treeDifferences({ ".": { kind: "link", target: "/etc" } }, want)), [
+    "folder: a link to /etc -> a folder",
+  ]);
+  t.same(treeDifferences({ ".": { kind: "missing" } }, want).length, 3);
+  t.same(texts(treeDifferences({ ".": { kind: "missing" } }, new Map())), ["folder: missing -> a folder"]);
+  t.same(texts(treeDifferences({ ...right, "d/a": { ...good, sha256: "f", mode: 0o600 } }, want)), [
+    "d/a: content: 1 byte, sha256 f -> 1 byte, sha256 ca978112ca1b",
+    "d/a: mode: 0600 -> 0644",
+  ]);
+});
+
+t.test("diffs are of texts only", async (t) => {
+  t.equal(unifiedDiff("f", Buffer.from([0, 1]), Buffer.from("a")), undefined);
+  t.equal(unifiedDiff("f", Buffer.from([0xff, 0xfe]), Buffer.from("a")), undefined);
+  t.equal(unifiedDiff("f", Buffer.from("a"), Buffer.alloc(2 ** 21, "a")), undefined);
+});
+
+t.test("a ramdisk fits, or says why not", async (t) => {
+  const room = { free: 1e9, available: 1e9 };
+  t.equal(spaceProblem(1000, room), undefined);
+  t.match(spaceProblem(1000, { ...room, free: 999 }), /the file system has 999 left/);
+  t.match(spaceProblem(1000, { ...room, available: 6e7 }), /60000000 of memory are available/);
+});
+
+t.test("what logind would remove", async (t) => {
+  const said = (stdout: string) => removalNotes({ exit: 0, stdout, stderr: "" }).length;
+  t.equal(said("1000\nb true\nLinger=no\n"), 1);
+  t.equal(said("1000\nb true\n"), 1, "a user whom logind does not know lingers not");
+  t.equal(said("1000\nb true\nLinger=yes\n"), 0);
+  t.equal(said("1000\nb false\nLinger=no\n"), 0);
+  t.equal(said("0\nb true\nLinger=no\n"), 0, "system users are spared");
+  t.equal(said(""), 0, "not known");
+});
+
+t.test("an environment as files for people", async (t) => {
+  const hostile: [string, string][] = [["A", 'it\'s $(x) "q" \\']];
+  t.match(shellText(hostile), `export A='it'\\''s $(x) "q" \\'\n`);
+  t.match(sessionText(hostile), 'A="it\'s $$(x) \\"q\\" \\\\"\n');
+});
