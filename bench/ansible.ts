@@ -1,0 +1,92 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import type { Lab } from "../test/lab/lab.js";
+import { findProgram } from "../test/lab/requirements.js";
+import { type Timed, timed } from "./timed.js";
+
+/** Installs Ansible where it is missing and this may. */
+export function installAnsible(): void {
+  if (findProgram("ansible-playbook") !== undefined) return;
+  if (process.getuid?.() !== 0 || findProgram("apt-get") === undefined)
+    throw new Error("the comparison needs Ansible: apt-get install --no-install-recommends ansible-core");
+  execFileSync("apt-get", ["install", "-y", "-q", "--no-install-recommends", "ansible-core"], {
+    stdio: ["ignore", "ignore", "inherit"],
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+  });
+}
+
+/** Files of a node that the play compares with its own copies: they are read once from a node that muster provisioned. */
+const COPIED = ["/etc/profile.d/muster-rocm.sh", "/etc/environment.d/90-muster-rocm.conf"];
+
+/** The same concerns as muster's playbooks, one task each; nothing is gathered beforehand. */
+const TASKS = [
+  ...COPIED.map((dest) => ({ copy: { src: `node${dest}`, dest, owner: "root", group: "root", mode: "0644" } })),
+  {
+    shell: "test $(( $(cat /sys/module/amdgpu/parameters/ppfeaturemask) )) -eq $(( 0xffff7fff ))",
+    changed_when: false,
+    check_mode: false,
+  },
+  { copy: { src: "data/", dest: "/dev/shm/prng/step3/", mode: "0600", directory_mode: "0700" } },
+  { copy: { src: "conf/", dest: "~/conf/" } },
+  { lineinfile: { path: "~/run.sh", regexp: "^CHUNK_SIZE=", line: "CHUNK_SIZE=1000" } },
+  { replace: { path: "~/full.json", regexp: '"chunk_size": *[0-9]+', replace: '"chunk_size": 1000' } },
+  { command: "python3 -c 'import json, ssl'", changed_when: false, check_mode: false },
+  {
+    shell: "/usr/sbin/sshd -T | grep -i maxsessions; loginctl show-session || true",
+    changed_when: false,
+    check_mode: false,
+  },
+  {
+    shell:
+      "PATH=$PATH:/opt/rocm/bin; rocm-smi --showbus -c -p --json | python3 -c 'import json, sys; assert len(json.load(sys.stdin)) == 8'",
+    changed_when: false,
+    check_mode: false,
+  },
+];
+
+/** Writes play, inventory and settings (pipelining, one shared connection a node) for the lab's nodes; returns the folder. */
+export function writePlay(lab: Lab, files: Record<string, string>): string {
+  const folder = join(lab.folder, "ansible");
+  const write = (path: string, text: string) => {
+    mkdirSync(join(folder, path, ".."), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  };
+  for (const [path, text] of Object.entries(files)) write(path, text);
+  for (const path of COPIED) write(`node${path}`, readFileSync(join(lab.nodes[0]!.root, path), "utf8"));
+  const hosts = lab.nodes.map((node) => [
+    node.name,
+    { ansible_host: node.host, ansible_port: node.port, ansible_user: node.user },
+  ]);
+  write("hosts.yml", stringify({ all: { hosts: Object.fromEntries(hosts) } }));
+  write("play.yml", stringify([{ hosts: "all", gather_facts: false, tasks: TASKS }]));
+  const ssh = `-F none -o IdentitiesOnly=yes -i ${lab.nodes[0]!.identityFile} -o UserKnownHostsFile=${lab.knownHosts}`;
+  const shared = `-o ControlMaster=auto -o ControlPersist=60s -o ControlPath=${lab.folder}/cm-%h-%p`;
+  const defaults = "[defaults]\ninventory = hosts.yml\ninterpreter_python = /usr/bin/python3\nforks = 20\nnocows = 1\n";
+  write("ansible.cfg", `${defaults}[ssh_connection]\npipelining = True\nssh_args = ${ssh} ${shared}\n`);
+  return folder;
+}
+
+/** One pass over all nodes. */
+export function runPlay(lab: Lab, folder: string): Promise<Timed> {
+  const env = { HOME: lab.folder, ANSIBLE_CONFIG: join(folder, "ansible.cfg"), LC_ALL: "C.UTF-8" };
+  return timed(["ansible-playbook", "--check", "--diff", "play.yml"], { cwd: folder, limit: 600, env });
+}
+
+/** Ends the shared connections. */
+export function closePlay(lab: Lab): void {
+  for (const node of lab.nodes) {
+    const path = `${lab.folder}/cm-${node.host}-${node.port}`;
+    try {
+      execFileSync("ssh", ["-F", "none", "-o", `ControlPath=${path}`, "-O", "exit", node.host], { stdio: "ignore" });
+    } catch {
+      // It had ended by itself.
+    }
+  }
+}
+
+/** Nodes of the last lines that were reached and found as they must be. */
+export function cleanHosts(output: string): number {
+  return output.match(/: ok=\d+ +changed=0 +unreachable=0 +failed=0 /g)?.length ?? 0;
+}
