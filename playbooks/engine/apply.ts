@@ -77,9 +77,21 @@ async function mend(connection: Connection, { playbook, resource }: One, hands: 
     const still = after.differences.map(({ what, have }) => `${what}: ${have}`).join("; ");
     throw new MusterError("UNPROVEN", 69, `it was changed and still differs: ${still}`);
   }
-  await resource.followUp?.(hands);
+  await followUp(playbook, resource, hands);
   const state = after.differences.length > 0 ? "needs reboot" : "changed";
   return { ...base, state, differences, notes: after.notes, have: after.have };
+}
+
+/** It runs only after a change, so one that failed is not tried again by itself. */
+async function followUp(playbook: string, resource: Resource, hands: Hands): Promise<void> {
+  try {
+    await resource.followUp?.(hands);
+  } catch (error) {
+    const { message } = changeError(playbook, error);
+    throw new MusterError("FOLLOW_UP", 69, `it was changed, but what has to follow failed: ${message}`, {
+      next: "Do that by hand there: the next provision finds nothing to change, and so does not do it again.",
+    });
+  }
 }
 
 /** What differs and stays so: a reboot alone mends it where everything that it depends on is right. */

@@ -87,7 +87,7 @@ class Talk {
     for (;;) {
       const { value, done } = await this.lines.next();
       if (done) break;
-      if (value.startsWith('{"muster_hold": 1,')) return JSON.parse(value) as Said;
+      if (value.startsWith('{"muster_hold": 1,')) return parsed(value);
     }
     return { state: "error", reason: this.complaint.text().trim().split("\n").at(-1) || "it ended" };
   }
@@ -104,6 +104,14 @@ class Talk {
     ]);
     clearTimeout(timer);
     this.channel.destroy();
+  }
+}
+
+function parsed(line: string): Said {
+  try {
+    return JSON.parse(line) as Said;
+  } catch {
+    return { state: "error", reason: "its answer cannot be read" };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Connection } from "../../fleet/connection.js";
-import type { Facts } from "../../fleet/facts.js";
+import { type Facts, gatherFacts } from "../../fleet/facts.js";
 import type { Inventory } from "../../fleet/inventory.js";
 import { type Judged, settle } from "./apply.js";
 import { fingerprint } from "./fingerprint.js";
@@ -7,7 +7,7 @@ import { hold } from "./hold.js";
 import { placeFile, placeFolder } from "./place.js";
 import { type NamedPlaybook, planFor } from "./plan.js";
 import { askOne } from "./probe.js";
-import type { Hands, Verdict } from "./resource.js";
+import type { Hands, Subject, Verdict } from "./resource.js";
 import { shellOn } from "./shell.js";
 
 /** What is true of a node: a verdict for every resource, in the order of the playbooks, and a name for that state. */
@@ -20,14 +20,16 @@ export interface Inspection {
 /** Seconds that a provision waits for another one on the same node. */
 export const WAIT = 60;
 
-/** Says how a node differs from what the playbooks want; changes nothing there. Rejects with a MusterError where it does not answer. */
+/**
+ * Says how a node differs from what the playbooks want, in one round trip; changes nothing there. `facts`: what is known of it
+ * already, else it is asked when a playbook wants to know. Rejects with a MusterError where it does not answer. */
 export async function verifyNode(
   connection: Connection,
-  facts: Facts,
+  facts: Facts | undefined,
   playbooks: NamedPlaybook[],
   inventory: Inventory,
 ): Promise<Inspection> {
-  const plan = await planFor({ node: connection.node, inventory, facts }, playbooks);
+  const plan = await planFor(subjectOf(connection, inventory, facts), playbooks);
   return inspectionOf(await settle(connection, plan, undefined));
 }
 
@@ -37,14 +39,14 @@ export async function verifyNode(
  */
 export async function provisionNode(
   connection: Connection,
-  facts: Facts,
+  facts: Facts | undefined,
   playbooks: NamedPlaybook[],
   inventory: Inventory,
   waiting: () => void,
 ): Promise<Inspection> {
   const held = await hold(connection, WAIT, waiting);
   try {
-    const plan = await planFor({ node: connection.node, inventory, facts }, playbooks);
+    const plan = await planFor(subjectOf(connection, inventory, facts), playbooks);
     const judged = await settle(connection, plan, handsOn(connection));
     const succeeded = playbooks.filter(({ name }) => judged.every((one) => one.playbook !== name || isRight(one)));
     if (succeeded.length > 0) await held.record(succeeded.map(({ name }) => name));
@@ -68,6 +70,16 @@ export async function provisionedSinceBoot(
 /** Whether nothing is left to do about it. */
 export function isRight({ state }: Verdict): boolean {
   return state === "ok" || state === "changed";
+}
+
+/** `known`: facts that are at hand already. */
+function subjectOf(connection: Connection, inventory: Inventory, known: Facts | undefined): Subject {
+  let looked = known === undefined ? undefined : Promise.resolve(known);
+  const facts = () => {
+    looked ??= gatherFacts(connection);
+    return looked;
+  };
+  return { node: connection.node, inventory, facts };
 }
 
 function handsOn(connection: Connection): Hands {

@@ -122,7 +122,8 @@ export interface Resource<Have = unknown> {
 export interface Subject {
   node: Node;
   inventory: Inventory;
-  facts: Facts;
+  /** What the node says of itself. It is asked when a playbook first wants to know, which costs a round trip. */
+  facts(): Promise<Facts>;
 }
 
 /** What is true of one resource. `drift`: it differs and nothing was (or can be) done about it. */

@@ -1,6 +1,7 @@
 import type { spawn } from "node:child_process";
 import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
+import { finished } from "node:stream/promises";
 import { ProcessOutput, type Shell, $ as zx } from "zx";
 import type { Channel, Connection, Ending } from "../../fleet/connection.js";
 import { quote } from "../../fleet/quote.js";
@@ -55,6 +56,8 @@ class RemoteChild extends EventEmitter {
 
   constructor(opening: Promise<Channel>) {
     super();
+    // A program that reads no more is no error of ours.
+    this.stdin.on("error", () => {});
     opening.then(
       (channel) => this.join(channel),
       (error: Error) => this.end({ kind: "lost", reason: error.message }),
@@ -75,7 +78,9 @@ class RemoteChild extends EventEmitter {
     this.stdin.pipe(channel.stdin);
     channel.stdout.pipe(this.stdout, { end: false });
     channel.stderr.pipe(this.stderr, { end: false });
-    void channel.ended.then((ending) => this.end(ending));
+    // Its output may still be on the way through these streams when the program's end is known.
+    const read = [channel.stdout, channel.stderr].map((stream) => finished(stream).catch(() => {}));
+    void Promise.all([channel.ended, ...read]).then(([ending]) => this.end(ending));
   }
 
   private end(ending: Ending): void {

@@ -103,7 +103,10 @@ const spoils: Spoil[] = [
     script: "rm -r /dev/shm/step3; mkdir /dev/shm/step3; mount -t tmpfs -o size=16k tmpfs /dev/shm/step3",
     resource: RAM,
     says: /^train.json: file: missing/,
-    kept: { reason: /28000 bytes are needed, and the file system has 16384 left/, undo: "umount /dev/shm/step3; rmdir /dev/shm/step3" },
+    kept: {
+      reason: /28000 bytes are needed, and the file system has 16384 left/,
+      undo: "umount /dev/shm/step3; rmdir /dev/shm/step3",
+    },
   },
 ];
 
