@@ -1,5 +1,4 @@
 import type { Connection } from "../fleet/connection.js";
-import { gatherFacts } from "../fleet/facts.js";
 import { findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
 import { onEvery, type Told } from "../playbooks/engine/fleet.js";
 import { provisionedSinceBoot, provisionNode, WAIT } from "../playbooks/engine/inspect.js";
@@ -37,5 +36,5 @@ async function bringNode(
   };
   if (options.ifRebooted && (await provisionedSinceBoot(connection, playbooks, waiting)))
     return { skipped: "not rebooted since the last provision that succeeded" };
-  return provisionNode(connection, await gatherFacts(connection), playbooks, inventory, waiting);
+  return provisionNode(connection, undefined, playbooks, inventory, waiting);
 }

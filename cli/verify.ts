@@ -1,4 +1,3 @@
-import { gatherFacts } from "../fleet/facts.js";
 import { findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
 import { type NodeReport, onEvery } from "../playbooks/engine/fleet.js";
 import { verifyNode } from "../playbooks/engine/inspect.js";
@@ -20,7 +19,7 @@ export async function verify(names: string[], options: VerifyOptions, writers: W
   const nodes = selectNodes(inventory, options.limit);
   const reports = await onEvery(
     nodes,
-    async (connection) => verifyNode(connection, await gatherFacts(connection), playbooks, inventory),
+    (connection) => verifyNode(connection, undefined, playbooks, inventory),
     progress(options, writers),
   );
   show(reports, options, writers);

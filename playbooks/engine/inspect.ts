@@ -22,7 +22,8 @@ export const WAIT = 60;
 
 /**
  * Says how a node differs from what the playbooks want, in one round trip; changes nothing there. `facts`: what is known of it
- * already, else it is asked when a playbook wants to know. Rejects with a MusterError where it does not answer. */
+ * already, else it is asked when a playbook wants to know. Rejects with a MusterError where it does not answer.
+ */
 export async function verifyNode(
   connection: Connection,
   facts: Facts | undefined,
