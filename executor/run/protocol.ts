@@ -34,6 +34,8 @@ export type ToAgent =
       log: number;
     }
   | { op: "spec"; id: string; spec: Spec }
+  /** A small staged file, in base64: it comes along with the first chunk that needs it instead of by SFTP. */
+  | { op: "put"; sha256: string; data: string }
   | { op: "start"; id: string; chunk: string; slot: number; spec: string | Spec; args: string[] }
   /** Results that are safe here: the agent deletes them. */
   | { op: "ack"; ids: string[] }

@@ -78,7 +78,7 @@ export class Session implements Origin {
         run,
         connection,
         agent,
-        new Stage(files, root, run.contents),
+        new Stage(files, root, run.contents, (message) => agent.send(message)),
         hello,
         gone.then(() => {}),
         fingerprint,

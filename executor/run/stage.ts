@@ -1,9 +1,14 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import type { Files } from "../../fleet/connection.js";
 import { MusterError } from "../../schemas/errors.js";
 import type { StagedFile, Work } from "../job/job.js";
 import { Gate } from "./gate.js";
 import type { Content } from "./hashes.js";
+import type { ToAgent } from "./protocol.js";
 
+/** Files up to this size (bytes) go to the agent over its channel: a round trip to the file server each would cost more. */
+const SMALL = 16 << 10;
 /** Files on their way to one node at once. */
 const TOGETHER = 16;
 /** Bytes that stay free on a node after staging, for results. */
@@ -20,6 +25,7 @@ export class Stage {
     private readonly files: Files,
     private readonly root: string,
     private readonly contents: Map<string, Content>,
+    private readonly send: (message: ToAgent) => void,
   ) {}
 
   /** Whether all that `work` needs is there, so that it can start without a round trip. */
@@ -37,10 +43,19 @@ export class Stage {
     if (this.staged.has(content.sha256)) return Promise.resolve();
     let underway = this.underway.get(content.sha256);
     if (underway === undefined) {
-      underway = this.gate.pass(() => this.upload(source, content)).finally(() => this.underway.delete(content.sha256));
+      const way =
+        content.size <= SMALL ? this.hand(source, content) : this.gate.pass(() => this.upload(source, content));
+      underway = way.finally(() => this.underway.delete(content.sha256));
       this.underway.set(content.sha256, underway);
     }
     return underway;
+  }
+
+  private async hand(source: string, content: Content): Promise<void> {
+    const bytes = await readFile(source);
+    if (createHash("sha256").update(bytes).digest("hex") !== content.sha256) throw changed(source);
+    this.send({ op: "put", sha256: content.sha256, data: bytes.toString("base64") });
+    this.staged.add(content.sha256);
   }
 
   private async upload(source: string, content: Content): Promise<void> {
@@ -66,6 +81,12 @@ export class Stage {
       },
     );
   }
+}
+
+function changed(source: string): MusterError {
+  return new MusterError("CHANGED", 65, `${source} has changed since the run began`, {
+    next: "Leave inputs alone while a run goes on; start anew with --fresh for the new content.",
+  });
 }
 
 /** Everything that a chunk's working directory gets. */

@@ -7,14 +7,15 @@ from .attempt import Attempt
 from .processes import stat_fields
 from .spec import Spec
 
+SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
 
 
 class Commands:
     """A method for each `op`. Specs that have a name are kept here."""
 
-    def __init__(self, boot, settings, link, slots, ledger, ending, trash, shutdown):
-        self.boot, self.settings, self.link, self.slots = boot, settings, link, slots
+    def __init__(self, boot, settings, store, link, slots, ledger, ending, trash, shutdown):
+        self.boot, self.settings, self.store, self.link, self.slots = boot, settings, store, link, slots
         self.ledger, self.ending, self.trash, self.shutdown = ledger, ending, trash, shutdown
         self.specs = {}
 
@@ -45,6 +46,12 @@ class Commands:
 
     def do_spec(self, message):
         self.specs[message["id"]] = Spec(message["spec"])
+
+    def do_put(self, message):
+        sha = message["sha256"]
+        if not SHA256.match(sha):
+            raise ValueError("no SHA-256")
+        self.store.put(sha, message["data"])
 
     def do_start(self, message):
         id, given = message["id"], message["spec"]

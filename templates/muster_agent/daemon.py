@@ -37,7 +37,8 @@ class Agent:
         self.helper = Helper(self.wakeup.wake)
         self.link = Link(self.selector)
         self.slots = Slots(self.selector, self.settings, boot, self.link)
-        self.spawner = Spawner(self.settings, Store(root))
+        store = Store(root)
+        self.spawner = Spawner(self.settings, store)
         self.logs = Logs(self.settings, self.link)
         processes = Processes(root)
         self.reaper = Reaper(processes, self.slots)
@@ -49,7 +50,7 @@ class Agent:
         self.trash = Trash(root, self.helper)
         recover(self.ledger, processes)
         commands = Commands(
-            boot, self.settings, self.link, self.slots, self.ledger, self.ending, self.trash, self.shutdown
+            boot, self.settings, store, self.link, self.slots, self.ledger, self.ending, self.trash, self.shutdown
         )
         self.link.listen(listener, commands.greet, commands.hear)
 

@@ -1,4 +1,5 @@
 """Staged files."""
+import base64
 import errno
 import os
 
@@ -11,6 +12,20 @@ class Store:
     def __init__(self, root):
         self.folder = os.path.join(root, "store")
         self.modes = {}
+        self.lacking = {}
+
+    def put(self, sha, data):
+        """Keeps a small file that came over the channel. Where that fails, whoever needs the file is told why."""
+        path = os.path.join(self.folder, sha)
+        try:
+            with open(path + ".part", "wb") as file:
+                file.write(base64.b64decode(data))
+            os.replace(path + ".part", path)
+        except OSError as error:
+            self.lacking[sha] = error
+        else:
+            self.lacking.pop(sha, None)
+            self.modes.pop(sha, None)
 
     def name(self, sha, mode):
         """The stored file of this content and mode (a mode belongs to a file, so a second mode needs a copy)."""
@@ -29,6 +44,8 @@ class Store:
 
     def place(self, sha, mode, target, owned):
         """Puts it at `target`; as a copy of its own where the chunk will write it, or where links do not work."""
+        if sha in self.lacking:
+            raise self.lacking[sha]
         if owned:
             return copy_file(os.path.join(self.folder, sha), target, mode | 0o600)
         source = self.name(sha, mode)

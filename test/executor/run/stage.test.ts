@@ -5,6 +5,7 @@ import { join } from "node:path";
 import t from "tap";
 import type { Job, StagedFile, Work } from "../../../executor/job/job.js";
 import { fingerprints, hashFiles } from "../../../executor/run/hashes.js";
+import type { ToAgent } from "../../../executor/run/protocol.js";
 import { filesOf, Stage } from "../../../executor/run/stage.js";
 import type { FileStat, Files } from "../../../fleet/connection.js";
 
@@ -19,6 +20,8 @@ function file(path: string, content: string | Buffer, mode = 0o644): StagedFile 
   return { source, path };
 }
 
+/** Too large to go over the agent's channel. */
+const long = (text: string) => text.padEnd(20_000, ".");
 const hash = (content: string | Buffer) => createHash("sha256").update(content).digest("hex");
 const jobOf = (files: StagedFile[]) => ({ stagedFiles: () => files }) as unknown as Job;
 const workOf = (inputs: StagedFile[], script?: StagedFile) =>
@@ -57,7 +60,9 @@ class FakeFiles {
 async function stage(files: StagedFile[]) {
   const node = new FakeFiles();
   const contents = await hashFiles(jobOf(files));
-  return { node, contents, stage: new Stage(node as unknown as Files, "/run", contents) };
+  const sent: ToAgent[] = [];
+  const send = (message: ToAgent) => void sent.push(message);
+  return { node, contents, sent, stage: new Stage(node as unknown as Files, "/run", contents, send) };
 }
 
 t.test("hashes: by content, size, and whether it can be executed; each source once", async (t) => {
@@ -80,9 +85,9 @@ t.test("hashes: by content, size, and whether it can be executed; each source on
 });
 
 t.test("each content is uploaded once, however many chunks and paths want it, and at once", async (t) => {
-  const script = file("script", "same", 0o755);
-  const twin = file("twin", "same");
-  const other = file("other", "different");
+  const script = file("script", long("same"), 0o755);
+  const twin = file("twin", long("same"));
+  const other = file("other", long("different"));
   const { node, stage: one } = await stage([script, twin, other]);
   const works = [workOf([twin, other], script), workOf([other, twin]), workOf([script])];
   t.same(filesOf(works[0]!), [script, twin, other]);
@@ -93,18 +98,18 @@ t.test("each content is uploaded once, however many chunks and paths want it, an
   await one.bring(works[0]!);
   t.same(
     node.uploads.map(({ remote }) => remote).sort(),
-    [hash("different"), hash("same")].map((sha) => `/run/store/${sha}`).sort(),
+    [hash(long("different")), hash(long("same"))].map((sha) => `/run/store/${sha}`).sort(),
   );
 });
 
 t.test("what is on the node from before is not sent again, unless its size is wrong or it is no file", async (t) => {
-  const good = file("good", "content");
-  const torn = file("torn", "contents");
-  const link = file("link", "link");
+  const good = file("good", long("content"));
+  const torn = file("torn", long("contents"));
+  const link = file("link", long("link"));
   const { node, stage: one } = await stage([good, torn, link]);
-  node.there.set(`/run/store/${hash("content")}`, { kind: "file", size: 7, mode: 0o444 });
-  node.there.set(`/run/store/${hash("contents")}`, { kind: "file", size: 3, mode: 0o444 });
-  node.there.set(`/run/store/${hash("link")}`, { kind: "link", size: 4, mode: 0o777 });
+  node.there.set(`/run/store/${hash(long("content"))}`, { kind: "file", size: 20_000, mode: 0o444 });
+  node.there.set(`/run/store/${hash(long("contents"))}`, { kind: "file", size: 3, mode: 0o444 });
+  node.there.set(`/run/store/${hash(long("link"))}`, { kind: "link", size: 20_000, mode: 0o777 });
   await one.bring(workOf([good, torn, link]));
   t.same(
     node.uploads.map(({ local }) => local),
@@ -113,7 +118,7 @@ t.test("what is on the node from before is not sent again, unless its size is wr
 });
 
 t.test("an upload that failed is tried again by the next who asks; others at work share its end", async (t) => {
-  const one = file("failing", "failing");
+  const one = file("failing", long("failing"));
   const { node, stage: it } = await stage([one]);
   node.failure = new Error("connection lost");
   const both = await Promise.allSettled([it.bring(workOf([one])), it.bring(workOf([one]))]);
@@ -130,7 +135,7 @@ t.test("an upload that failed is tried again by the next who asks; others at wor
 });
 
 t.test("a bounded number is under way at once", async (t) => {
-  const files = Array.from({ length: 60 }, (_, n) => file(`many${n}`, `many ${n}`));
+  const files = Array.from({ length: 60 }, (_, n) => file(`many${n}`, long(`many ${n}`)));
   const { node, stage: one } = await stage(files);
   await one.bring(workOf(files));
   t.equal(node.uploads.length, 60);
@@ -139,7 +144,7 @@ t.test("a bounded number is under way at once", async (t) => {
 
 t.test("a disk that is too full is refused before anything is sent; one that cannot say is tried", async (t) => {
   const large = file("large", Buffer.alloc(2 << 20));
-  const small = file("small", "small");
+  const small = file("small", long("small"));
   const { node, stage: one } = await stage([large, small]);
   node.space = 10 << 20;
   await one.bring(workOf([small]));
@@ -156,3 +161,18 @@ t.test("a disk that is too full is refused before anything is sent; one that can
   await one.bring(workOf([large]));
   t.ok(one.has(workOf([large, small])));
 });
+
+t.test(
+  "a small file goes to the agent over its channel, once; one that has changed since it was hashed does not",
+  async (t) => {
+    const [small, other] = [file("tiny", "tiny"), file("later", "before")];
+    const { node, sent, stage: one } = await stage([small, other]);
+    await Promise.all([one.bring(workOf([small])), one.bring(workOf([small]))]);
+    t.ok(one.has(workOf([small])));
+    t.same(sent, [{ op: "put", sha256: hash("tiny"), data: Buffer.from("tiny").toString("base64") }]);
+    t.same(node.uploads, []);
+    file("later", "after!");
+    await t.rejects(one.bring(workOf([other])), { code: "CHANGED" });
+    t.equal(sent.length, 1);
+  },
+);
