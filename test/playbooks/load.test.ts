@@ -1,3 +1,4 @@
+import { existsSync, rmSync } from "node:fs";
 import t from "tap";
 import { loadInventory } from "../../fleet/inventory.js";
 import { loadPlaybooks } from "../../playbooks/engine/load.js";
@@ -63,6 +64,9 @@ t.test("what cannot be loaded says why, and where", async (t) => {
 });
 
 t.test("this machine is a node like the others", async (t) => {
+  // Where muster has never provisioned this machine, nothing says afterwards that it has.
+  const marker = `/dev/shm/muster-${process.geteuid?.()}`;
+  if (!existsSync(marker)) t.teardown(() => rmSync(marker, { recursive: true, force: true }));
   const target = `${shop.folder}/it's $(here)`;
   shop.write(
     "playbooks/local.ts",
