@@ -34,7 +34,9 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
     return 0;
   }
   if (!options.quiet && !options.json) writers.err(whence(inventory, options.inventory !== undefined));
-  const inspection = await inspectionFor(job, inventory, options.provision === true);
+  const inspection = await inspectionFor(job, inventory, options.provision === true, (node) =>
+    writers.err(`${node}: another provision is at work there; waiting for it`),
+  );
   const progress = observerFor(options, writers);
   const stop = stopSignals(writers);
   try {

@@ -142,7 +142,7 @@ t.test(
     const job = shop.write("stop/job.yaml", {
       name: "stop",
       kind: "matrix",
-      matrix: { n: [0, 60] },
+      matrix: { n: [0, 160] },
       script: "w.py",
       args: [],
       outputs: ["r.json"],
@@ -161,10 +161,10 @@ t.test(
     const second = await muster(["run", job, "-i", inventory, "--json"]);
     t.equal(second.code, 0, second.err);
     const lines = shop.results("stop/runs/stop");
-    t.equal(new Set(lines.map((line) => line.chunk)).size, 60);
-    t.equal(lines.length, 60);
+    t.equal(new Set(lines.map((line) => line.chunk)).size, 160);
+    t.equal(lines.length, 160);
     const { session } = JSON.parse(second.out);
-    t.ok(session.attempts < 60, `${session.attempts} attempts the second time`);
+    t.ok(session.attempts < 160, `${session.attempts} attempts the second time`);
   },
 );
 

@@ -33,7 +33,7 @@ t.test("a node that has drifted gets no work, and it is said why", { skip }, asy
   const file = shop.write("a/job.yaml", job("gate", 12, 0.01));
   const none = await muster(["run", file, "-i", inventory]);
   t.equal(none.code, 69, none.err);
-  t.match(none.out, /node1: 0 chunks \(refused: it has drifted: rocm-env /);
+  t.match(none.out, /node1: 0 chunks \(refused: it has drifted: file /);
   const [first] = lab.nodes;
   t.equal((await muster(["provision", "rocm-env", "-i", inventory, "--limit", first!.name])).code, 0);
   const some = await muster(["run", file, "-i", inventory]);
