@@ -29,21 +29,30 @@ try:
     from importlib import metadata
 except ImportError:
     metadata = None
-owners = getattr(metadata, "packages_distributions", lambda: {})()
+# Reading what every package brings takes long, so only where a module is not called as its package.
+owners = None
+
+def version_of(name):
+    global owners
+    try:
+        return metadata.version(name)
+    except Exception:
+        if metadata is None or name.split(".")[0] in getattr(sys, "stdlib_module_names", ()):
+            return None
+    try:
+        if owners is None:
+            owners = metadata.packages_distributions()
+        return metadata.version(owners[name.split(".")[0]][0])
+    except Exception:
+        return None
+
 found = {}
 for name in sys.argv[1:]:
     try:
         spec = importlib.util.find_spec(name)
     except Exception:
         spec = None
-    version = None
-    for owner in [name] + list(owners.get(name, [])):
-        try:
-            version = metadata.version(owner)
-            break
-        except Exception:
-            pass
-    found[name] = {"found": spec is not None, "version": version}
+    found[name] = {"found": spec is not None, "version": None if spec is None else version_of(name)}
 print("\nmuster-modules " + json.dumps({"python": "%d.%d.%d" % sys.version_info[:3], "modules": found}))
 """
 
