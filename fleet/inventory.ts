@@ -50,6 +50,8 @@ export interface Inventory {
   ramdisk: Record<string, string[]>;
   /** Path on the node -> path here (absolute; a folder ends in `/`). */
   files: Record<string, string>;
+  /** Folders of `files` whose stale files are deleted on the node, not just reported. */
+  deleteStale: string[];
   manifests: Manifest[];
   routes: Record<string, Route>;
   /** The type of a jobs-file entry that names neither script nor type. */
@@ -79,6 +81,7 @@ export function embeddedInventory(folder = process.cwd()): Inventory {
     playbooks: [],
     ramdisk: {},
     files: {},
+    deleteStale: [],
     manifests: [],
     routes: {},
     defaultRoute: "analysis",
@@ -119,6 +122,7 @@ export function inventoryOf(source: Source, file: string): Inventory {
     nodes: merged as Node[],
     playbooks: value.playbooks ?? [],
     ramdisk: mapValues(value.ramdisk, (files) => files.map((one) => resolve(folder, one))),
+    deleteStale: value.delete_stale ?? [],
     files: mapValues(value.files, (path) => `${resolve(folder, path)}${path.endsWith("/") ? "/" : ""}`),
     manifests,
     routes: routesOf(source, value),

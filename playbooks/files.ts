@@ -10,12 +10,16 @@ const FOLDERS = 0o755;
 /** Stale files that are named. */
 const NAMED = 5;
 
-/** Files and folders synced by content and mode: the inventory's `files`. What a folder holds beside them is only reported. */
+/**
+ * Files and folders synced by content and mode: the inventory's `files`. What a folder holds beside them is only reported, unless
+ * the inventory's `delete_stale` names that folder.
+ */
 export default async function* files({ inventory }: Subject): AsyncGenerator<Resource> {
   for (const [target, source] of Object.entries(inventory.files)) {
     const from = `files: ${target}`;
     if (source.endsWith("/")) {
-      yield resourceOf(`files ${target}`, withoutSlash(target), await localTree(source, from), "whole") as Resource;
+      const whole = resourceOf(`files ${target}`, withoutSlash(target), await localTree(source, from), "whole");
+      yield inventory.deleteStale.includes(target) ? withoutStale(whole, withoutSlash(target)) : whole;
       continue;
     }
     // A folder as target of a file means a file in it.
@@ -25,8 +29,29 @@ export default async function* files({ inventory }: Subject): AsyncGenerator<Res
   }
 }
 
+/** A resource that also knows what lies in its folder and is not wanted. */
+type TreeResource = Resource & { stale(have: unknown): string[] };
+
+/** The same, with what is stale as a difference that is mended by deleting it. Names come from the node: none leads elsewhere. */
+function withoutStale(tree: TreeResource, folder: string): Resource {
+  const stale = (have: unknown) => tree.stale(have).filter((path) => !path.split("/").includes(".."));
+  return {
+    ...tree,
+    notes: () => [],
+    diff: (have) => [
+      ...tree.diff(have),
+      ...stale(have).map((path) => ({ what: `${path}: stale`, have: "there", want: "nothing" })),
+    ],
+    change: async (have, hands) => {
+      await tree.change?.(have, hands);
+      const paths = stale(have).map((path) => posix.join(folder.replace(/^~\//, "./"), path));
+      if (paths.length > 0) await hands.$`rm -rf -- ${paths}`;
+    },
+  };
+}
+
 /** `whole`: the folder is all ours, so that what else is in it is stale; `parts`: only these paths are. */
-function resourceOf(name: string, folder: string, want: WantedTree, extent: "whole" | "parts"): Resource {
+function resourceOf(name: string, folder: string, want: WantedTree, extent: "whole" | "parts"): TreeResource {
   const read = (local: string) => readFileSync(local);
   const look = (have: unknown) => (extent === "whole" ? (have as TreeState) : partsOf(have, want));
   return {
@@ -34,6 +59,7 @@ function resourceOf(name: string, folder: string, want: WantedTree, extent: "who
     probe: extent === "whole" ? { ask: "tree", path: folder, cap: SHOWN } : partsProbe(folder, want),
     diff: (have) => treeDifferences(look(have), want, read),
     change: async (have, hands) => mendTree(hands, folder, look(have), want, { folders: FOLDERS }),
+    stale: (have) => (extent === "whole" ? stalePaths(look(have), want) : []),
     notes: (have) => (extent === "whole" ? staleNotes(stalePaths(look(have), want)) : []),
   };
 }

@@ -199,6 +199,10 @@ export interface InventoryFile {
     [k: string]: string;
   };
   /**
+   * Folders of `files` (the same words) in which what the source does not have is deleted on the node. Without this it is only reported.
+   */
+  delete_stale?: string[];
+  /**
    * One value that stands in several files of a node, by name.
    */
   manifests?: {
