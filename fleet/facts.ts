@@ -37,13 +37,16 @@ export interface Facts {
 const PATIENCE = 20;
 const MAX_GPUS = 64;
 
+/** Whether GPUs are looked for: their vendors' tools take most of the time of a look. */
+export type Scope = "with-gpus" | "without-gpus";
+
 /**
  * Asks a node for its facts; nothing is stored there. Rejects with a MusterError that says which step failed: NO_PYTHON,
  * LOST, TIMEOUT, or FACTS when what it said cannot be used.
  */
-export async function gatherFacts(connection: Connection): Promise<Facts> {
+export async function gatherFacts(connection: Connection, scope: Scope = "with-gpus"): Promise<Facts> {
   const { node } = connection;
-  const argv = [node.python, "-", node.workdir];
+  const argv = [node.python, "-", node.workdir, scope];
   const outcome = await connection.exec(argv, { stdin: factsSource(), timeout: PATIENCE });
   if (outcome.kind !== "exit" || outcome.code !== 0) throw failure(node.name, node.python, outcome);
   const facts = parseFacts(outcome.stdout);

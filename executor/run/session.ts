@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "../../fleet/connect.js";
 import type { Channel, Connection, Files } from "../../fleet/connection.js";
-import { type Facts, gatherFacts } from "../../fleet/facts.js";
+import { type Facts, gatherFacts, type Scope } from "../../fleet/facts.js";
 import type { Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
 import { agentFiles } from "../../templates/templates.js";
@@ -65,7 +65,7 @@ export class Session implements Origin {
   ): Promise<Session> {
     const connection = await connect(node);
     try {
-      const facts = await gatherFacts(connection);
+      const facts = await gatherFacts(connection, scopeFor(node, run));
       const setup = slots(facts);
       const fingerprint = await run.inspection?.(connection, facts, before !== undefined && before !== facts.boot);
       const files = await connection.files();
@@ -147,6 +147,12 @@ export class Session implements Origin {
     const prefix = work.program.prefix.map((word) => (word === "{python}" ? this.node.python : word));
     return prefix.length > 0 ? [...prefix, work.program.script.path] : [`./${work.program.script.path}`];
   }
+}
+
+/** GPUs are looked for only where their number, or a playbook, depends on what is found. */
+function scopeFor(node: Node, run: RunContext): Scope {
+  const known = node.gpus !== undefined || node.profile.vendor === "none";
+  return known && run.inspection === undefined ? "without-gpus" : "with-gpus";
 }
 
 /**
