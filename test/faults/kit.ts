@@ -1,0 +1,97 @@
+import { createHash } from "node:crypto";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Test } from "tap";
+import { type Entry, readEntries } from "../../executor/run/journal.js";
+import type { LabNode } from "../lab/lab.js";
+import type { KnownJob } from "./known.js";
+
+/** Waits until `holds`; rejects, saying `what` was waited for, after `seconds`. */
+export async function reached(what: string, holds: () => boolean, seconds = 120): Promise<void> {
+  const deadline = performance.now() + seconds * 1000;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`waited ${seconds} s in vain: ${what}`);
+    await sleep(10);
+  }
+}
+
+/** The records of a run's journal; none where there is no journal yet. */
+export function journalOf(run: string): Entry[] {
+  const file = join(run, "journal.ndjson");
+  if (!existsSync(file)) return [];
+  const entries: Entry[] = [];
+  const fd = openSync(file, "r");
+  try {
+    readEntries(fd, file, (entry) => entries.push(entry));
+  } finally {
+    closeSync(fd);
+  }
+  return entries;
+}
+
+/** Chunks that a run's journal has as committed, in that order. */
+export function committed(run: string): string[] {
+  return journalOf(run).flatMap((entry) => (entry.e === "done" ? [entry.chunk] : []));
+}
+
+/** Every expected result is there once with the right bytes, in every place where it must be, and nothing else is. */
+export function checkResults(t: Test, job: KnownJob): void {
+  const lines = readFileSync(join(job.run, "results.ndjson"), "utf8").trimEnd().split("\n");
+  const records = lines.map((line) => JSON.parse(line) as { chunk: string; sha256: string });
+  const wanted = job.chunks.map((chunk) => ({ chunk, sha256: sha256(job.expected(chunk)) }));
+  const named = records.map(({ chunk, sha256 }) => ({ chunk, sha256 }));
+  t.same(named, wanted, "results.ndjson: every chunk once, in order, with the right hash");
+  t.same(committed(job.run).sort(), [...job.chunks].sort(), "the journal has every chunk once");
+  const found = filesUnder(join(job.run, "results"));
+  t.same(found, job.chunks.map((chunk) => `${chunk}/r.json`).sort(), "results/: every file, and no other");
+  const wrong = job.chunks.filter((chunk) => readResult(job, chunk) !== job.expected(chunk));
+  t.same(wrong, [], "results/: every file has the right bytes");
+  const strange = readdirSync(job.run).filter((name) => !USUAL.has(name));
+  t.same(strange, [], "nothing else is left in the run directory");
+  const summary = JSON.parse(readFileSync(join(job.run, "summary.json"), "utf8"));
+  t.match(summary, { state: "complete", chunks: { done: job.chunks.length, failed: 0 } });
+}
+
+/** No process and no file of muster is left on the nodes. */
+export async function checkNodes(t: Test, nodes: LabNode[]): Promise<void> {
+  for (const node of nodes) {
+    t.same(await node.quiet(30), [], `no process is left on ${node.name}`);
+    const left = WORKDIRS.filter((path) => existsSync(join(node.root, path)));
+    t.same(left, [], `no file is left on ${node.name}`);
+  }
+}
+
+/** How often each chunk was begun, where that is not once. */
+export function repeated(job: KnownJob, nodes: LabNode[]): Record<string, number> {
+  const counts: Record<string, number> = Object.fromEntries(job.chunks.map((chunk) => [chunk, 0]));
+  for (const { chunk } of job.executions(nodes)) counts[chunk] = (counts[chunk] ?? 0) + 1;
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 1));
+}
+
+const WORKDIRS = ["root/.muster", "home/rig/.muster"];
+const USUAL = new Set([
+  "job.yaml",
+  "journal.ndjson",
+  "results",
+  "logs",
+  "results.ndjson",
+  "summary.json",
+  "all.ndjson",
+]);
+
+function readResult(job: KnownJob, chunk: string): string | undefined {
+  const file = join(job.run, "results", chunk, "r.json");
+  return existsSync(file) ? readFileSync(file, "utf8") : undefined;
+}
+
+function filesUnder(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort();
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}

@@ -1,0 +1,127 @@
+import type { ChildProcess } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ended, type Ran, startMuster, type Workshop } from "../cli/muster.js";
+import type { LabNode } from "../lab/lab.js";
+
+/**
+ * A worker whose output is known beforehand. It notes each time that it begins and ends outside the run's folder; with a gate
+ * it waits until the gate's file is there.
+ */
+const WORKER = `#!/usr/bin/python3 -IS
+import hashlib, os, sys, time
+n, size, seconds, log, gate = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4], sys.argv[5]
+def note(what):
+    with open(log, "a") as file:
+        file.write(n + " " + os.environ["MUSTER_ATTEMPT"] + " " + what + "\\n")
+note("began")
+while gate != "-" and not os.path.exists(gate):
+    time.sleep(0.02)
+time.sleep(seconds)
+block = hashlib.sha256(n.encode()).hexdigest()
+with open("r.json", "w") as file:
+    file.write('"' + (block * (size // 64 + 1))[: size - 2] + '"')
+note("ended")
+`;
+
+export interface Shape {
+  chunks: number;
+  /** Bytes of a result. Default 66. */
+  size?: number;
+  /** Seconds that a chunk takes. Default 0. */
+  seconds?: number;
+  /** Chunks wait until `open` is called. */
+  gate?: boolean;
+  /** Further keys of the job. */
+  job?: Record<string, unknown>;
+}
+
+/** A time that a chunk was executed, as the worker itself noted it. */
+export interface Execution {
+  chunk: string;
+  attempt: string;
+  node: string;
+  /** false: it was killed, or still runs. */
+  ended: boolean;
+}
+
+/** A muster at work. */
+export interface Launched {
+  child: ChildProcess;
+  ended: Promise<Ran>;
+}
+
+/** A job of which every result is known before it runs, and every execution is counted. */
+export class KnownJob {
+  /** The job file and the run directory. */
+  readonly file: string;
+  readonly run: string;
+  readonly chunks: string[];
+
+  constructor(
+    shop: Workshop,
+    readonly name: string,
+    readonly shape: Shape,
+  ) {
+    const { chunks, size = 66, seconds = 0, gate = false, job = {} } = shape;
+    shop.write(`${name}/worker.py`, WORKER, 0o755);
+    this.file = shop.write(`${name}/job.yaml`, {
+      name,
+      kind: "matrix",
+      matrix: { n: [0, chunks] },
+      script: "worker.py",
+      args: ["{n}", `${size}`, `${seconds}`, this.log, gate ? this.gate : "-"],
+      outputs: ["r.json"],
+      ...job,
+    });
+    this.run = join(shop.folder, name, "runs", name);
+    this.chunks = Array.from({ length: chunks }, (_, n) => `n=${n}`);
+  }
+
+  /** Starts `muster run` of it. */
+  start(words: string[], env: Record<string, string> = {}): Launched {
+    const child = startMuster(["run", this.file, ...words], { env });
+    return { child, ended: ended(child) };
+  }
+
+  /** Runs `muster run` of it to its end. */
+  muster(words: string[], env: Record<string, string> = {}): Promise<Ran> {
+    return this.start(words, env).ended;
+  }
+
+  /** What a chunk's result must be. */
+  expected(chunk: string): string {
+    const { size = 66 } = this.shape;
+    const block = createHash("sha256").update(chunk.slice("n=".length)).digest("hex");
+    return `"${block.repeat(Math.floor(size / 64) + 1).slice(0, size - 2)}"`;
+  }
+
+  /** Lets the chunks that wait on these nodes go on. */
+  open(nodes: LabNode[]): void {
+    for (const node of nodes) writeFileSync(join(node.root, this.gate), "");
+  }
+
+  /** Every time that a chunk was begun on these nodes. */
+  executions(nodes: LabNode[]): Execution[] {
+    return nodes.flatMap((node) => {
+      const file = join(node.root, this.log);
+      const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
+      const noted = new Set(lines);
+      return lines
+        .filter((line) => line.endsWith(" began"))
+        .map((line) => {
+          const [n, attempt] = line.split(" ") as [string, string];
+          return { chunk: `n=${n}`, attempt, node: node.name, ended: noted.has(`${n} ${attempt} ended`) };
+        });
+    });
+  }
+
+  private get log(): string {
+    return `/var/tmp/executions-${this.name}`;
+  }
+
+  private get gate(): string {
+    return `/var/tmp/gate-${this.name}`;
+  }
+}
