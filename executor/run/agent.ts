@@ -1,4 +1,5 @@
 import type { Channel } from "../../fleet/connection.js";
+import { killPoint } from "./killpoint.js";
 import { parseMessage } from "./messages.js";
 import type { FromAgent, ToAgent } from "./protocol.js";
 
@@ -10,7 +11,7 @@ const LINE_LIMIT = 32 << 20;
  * as one write. Lines before the agent's `hello` (a shell's start-up file may print) are passed over.
  */
 export class AgentChannel {
-  private outgoing: string[] = [];
+  private outgoing: ToAgent[] = [];
   private greeted = false;
   private parts: Buffer[] = [];
   private held = 0;
@@ -35,7 +36,7 @@ export class AgentChannel {
 
   send(message: ToAgent): void {
     if (this.outgoing.length === 0) setImmediate(() => this.flush());
-    this.outgoing.push(JSON.stringify(message));
+    this.outgoing.push(message);
   }
 
   /** Lets go of the channel: the agent goes on without a coordinator. */
@@ -47,9 +48,11 @@ export class AgentChannel {
 
   private flush(): void {
     if (this.outgoing.length === 0) return;
-    const text = `${this.outgoing.join("\n")}\n`;
+    const messages = this.outgoing;
     this.outgoing = [];
-    if (this.channel.stdin.writable) this.channel.stdin.write(text);
+    if (this.channel.stdin.writable)
+      this.channel.stdin.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(""));
+    for (const { op } of messages) killPoint(`sent-${op}`);
   }
 
   private take(bytes: Buffer): void {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
 import type { Job } from "../job/job.js";
+import { killPoint } from "./killpoint.js";
 
 /**
  * Puts the output `from` of every chunk, in chunk order, into one file `to` of the run directory: `concat` byte after byte,
@@ -13,6 +14,7 @@ export async function aggregate(path: string, job: Job, wanted: NonNullable<Job[
   const to = join(path, wanted.to);
   const contents = outputs(path, job, wanted.from);
   await pipeline(PIECES[wanted.as](contents), createWriteStream(`${to}.partial`));
+  killPoint("aggregated");
   renameSync(`${to}.partial`, to);
 }
 

@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import type { Job } from "../job/job.js";
 import type { Attempt } from "../schedule/events.js";
 import { type Journal, writeAll } from "./journal.js";
+import { killPoint } from "./killpoint.js";
 import { type Publication, publish, type Verified } from "./publish.js";
 import { openResults, resultText } from "./results.js";
 
@@ -88,15 +89,18 @@ export class Committer {
         partial,
         group.flatMap((one) => publications(job, one)),
       );
+    killPoint("published");
     const lines = group.map((landed) => Buffer.from(lineOf(landed)));
     writeAll(this.lines, Buffer.concat(lines));
     await sync(this.lines);
+    killPoint("lined");
     group.forEach(({ attempt }, index) => {
       const { id, start, end } = attempt.chunk;
       this.length += lines[index]!.length;
       journal.add({ e: "done", chunk: id, start: `${start}`, end: `${end}`, length: this.length });
     });
     await journal.flush();
+    killPoint("journaled");
     for (const { content } of job.collect === "lines" ? group.flatMap((one) => one.outputs) : [])
       if ("pulled" in content) rmSync(content.pulled, { force: true });
   }

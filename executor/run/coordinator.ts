@@ -8,6 +8,7 @@ import { Scheduler } from "../schedule/scheduler.js";
 import { asJson, Committer } from "./commit.js";
 import { failure, failureOf } from "./failure.js";
 import { Gate } from "./gate.js";
+import { killPoint } from "./killpoint.js";
 import { keepLogs } from "./logs.js";
 import { type Hub, Member } from "./member.js";
 import type { Observer } from "./observer.js";
@@ -109,7 +110,10 @@ export class Coordinator implements Hub {
     if (this.ended !== undefined) return;
     switch (message.ev) {
       case "done":
+        killPoint("done");
         return this.done(member, message);
+      case "started":
+        return killPoint("started");
       case "slot":
         this.observer.slot(member, message.slot, message.holder);
         return this.event({
@@ -157,6 +161,7 @@ export class Coordinator implements Hub {
       const { origin } = member;
       if (origin === undefined) return this.event({ type: "unpulled", attempt: attempt.id });
       const outputs = await this.pulls.pass(() => pullOutputs(attempt, done, origin, this.partial));
+      killPoint("pulled");
       await keepLogs(attempt, done, origin, join(this.directory.path, "logs"));
       const lines = this.job.collect === "lines";
       const json = asJson(outputs[0], lines ? LINE_LIMIT : undefined);

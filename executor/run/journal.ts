@@ -3,6 +3,7 @@ import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
 import { MusterError } from "../../schemas/errors.js";
 import type { Failure } from "../schedule/events.js";
+import { killPoint } from "./killpoint.js";
 
 const sync = promisify(fsync);
 
@@ -54,6 +55,7 @@ export class Journal {
     const text = this.pending.join("");
     this.pending = [];
     writeAll(this.fd, Buffer.from(text));
+    killPoint("recorded");
     await sync(this.fd);
   }
 

@@ -6,6 +6,7 @@ import type { Job } from "../job/job.js";
 import { render } from "../job/template.js";
 import type { Attempt, Event, Slot } from "../schedule/events.js";
 import { slotsOf } from "../schedule/slots.js";
+import { killPoint } from "./killpoint.js";
 import type { FromAgent, ToAgent } from "./protocol.js";
 import type { Origin } from "./pull.js";
 import { type RunContext, Session } from "./session.js";
@@ -129,6 +130,7 @@ export class Member {
   }
 
   private joined(session: Session): void {
+    killPoint("attached");
     this.session = session;
     this.boot = session.hello.boot;
     this.fingerprint = session.fingerprint;

@@ -3,6 +3,7 @@ import { closeSync, fsync, linkSync, mkdirSync, openSync, readFileSync, renameSy
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { writeAll } from "./journal.js";
+import { killPoint } from "./killpoint.js";
 
 const sync = promisify(fsync);
 
@@ -37,6 +38,7 @@ export async function publish(results: string, partial: string, batch: Publicati
     return temporary;
   });
   await syncAll(descriptors);
+  killPoint("written");
   const folders = new Set<string>();
   batch.forEach(({ target, output }, index) => {
     const final = join(results, target);

@@ -1,7 +1,19 @@
-import { once } from "node:events";
-import { createReadStream, createWriteStream, fstatSync, ftruncateSync, openSync, renameSync, rmSync } from "node:fs";
+import {
+  createReadStream,
+  createWriteStream,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import type { Job } from "../job/job.js";
+import { killPoint } from "./killpoint.js";
 
 /** A line of results.ndjson: what became of one chunk. `output`: the text of its first output where that is JSON. */
 export interface ResultLine {
@@ -64,10 +76,17 @@ export async function sortResults(file: string, job: Job): Promise<void> {
     if (sorted) return;
     await flush();
     await writeLines(`${file}.sorted`, merge(pieces.map((piece) => keyedLines(piece, job))));
+    killPoint("sorted");
     renameSync(`${file}.sorted`, file);
   } finally {
-    for (const piece of pieces) rmSync(piece, { force: true });
+    removePieces(file);
   }
+}
+
+/** Those of a sort that was killed, too. */
+function removePieces(file: string): void {
+  const folder = dirname(file);
+  for (const name of readdirSync(folder)) if (name.startsWith(`${basename(file)}.piece-`)) rmSync(join(folder, name));
 }
 
 interface Keyed {
@@ -88,10 +107,13 @@ function chunkOf(line: string): string {
 }
 
 async function writeLines(file: string, lines: Iterable<Keyed> | AsyncIterable<Keyed>): Promise<void> {
-  const stream = createWriteStream(file, { flags: "w" });
-  for await (const { text } of lines) if (!stream.write(`${text}\n`)) await once(stream, "drain");
-  stream.end();
-  await once(stream, "finish");
+  const texts = Readable.from(
+    (async function* () {
+      for await (const { text } of lines) yield `${text}\n`;
+    })(),
+  );
+  // On disk before it takes the place of what it was made from.
+  await pipeline(texts, createWriteStream(file, { flags: "w", flush: true }));
 }
 
 async function* merge(sources: AsyncGenerator<Keyed>[]): AsyncGenerator<Keyed> {

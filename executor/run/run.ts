@@ -7,10 +7,12 @@ import { aggregate } from "./aggregate.js";
 import { Coordinator, type Ended } from "./coordinator.js";
 import { fingerprints, hashFiles } from "./hashes.js";
 import type { Inspection } from "./inspection.js";
+import { killPoint } from "./killpoint.js";
 import type { Observer } from "./observer.js";
 import { sortResults } from "./results.js";
 import { openRunDirectory, type RunDirectory, runPath } from "./rundir.js";
 import { type LeftOut, type Summary, summarize, writeSummary } from "./summary.js";
+import { Tally } from "./tally.js";
 
 export interface RunOptions {
   out: string | undefined;
@@ -44,6 +46,11 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
   const contents = await hashFiles(job);
   const directory = await openRunDirectory(runPath(job, options.out, options.fresh), job, fingerprints(job, contents));
   try {
+    if (directory.past.complete) {
+      const summary = summarize(directory.path, new Tally(job, directory.past), [], leftOut, { state: "complete" });
+      return { summary, already: true };
+    }
+    if (able.length === 0) throw noNode(leftOut);
     const run = {
       id: directory.id,
       name: job.name,
@@ -51,22 +58,14 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       contents,
       inspection: options.inspection,
     };
-    const nodesAtWork = directory.past.complete ? [] : able;
-    const coordinator = new Coordinator(job, nodesAtWork, directory, run, options.observer);
-    if (directory.past.complete)
-      return { summary: summaryOf(coordinator, leftOut, { state: "complete" }), already: true };
-    if (able.length === 0) throw noNode(leftOut);
+    const coordinator = new Coordinator(job, able, directory, run, options.observer);
     options.observer.begin(coordinator, directory.path, leftOut);
     const ended = await coordinator.work(options.stop);
-    const summary = summaryOf(coordinator, leftOut, ended);
+    const summary = summarize(directory.path, coordinator.tally, coordinator.members, leftOut, ended);
     await conclude(job, directory, ended, summary);
     return { summary, already: false };
   } finally {
     directory.close();
-  }
-
-  function summaryOf(coordinator: Coordinator, without: LeftOut[], ended: Ended): Summary {
-    return summarize(directory.path, coordinator.tally, coordinator.members, without, ended);
   }
 }
 
@@ -77,9 +76,11 @@ async function conclude(job: Job, directory: RunDirectory, ended: Ended, summary
     if (job.aggregate !== undefined) await aggregate(directory.path, job, job.aggregate);
   }
   writeSummary(summary);
+  killPoint("closing");
   if (ended.state === "broken") return;
   directory.journal.add({ e: "close", state: ended.state === "stranded" ? "interrupted" : ended.state });
   await directory.journal.flush();
+  killPoint("closed");
 }
 
 function noNode(leftOut: LeftOut[]): MusterError {

@@ -2,6 +2,7 @@ import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Failure } from "../schedule/events.js";
 import type { Ended } from "./coordinator.js";
+import { killPoint } from "./killpoint.js";
 import type { Member, MemberState } from "./member.js";
 import type { Tally } from "./tally.js";
 
@@ -64,6 +65,7 @@ export function summarize(
 export function writeSummary(summary: Summary): void {
   const file = join(summary.directory, "summary.json");
   writeFileSync(`${file}.partial`, `${JSON.stringify(summary, null, 2)}\n`);
+  killPoint("summarized");
   renameSync(`${file}.partial`, file);
 }
 

@@ -1,0 +1,105 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import t, { type Test } from "tap";
+import { Workshop } from "../cli/muster.js";
+import { type Lab, startLab, wholeMachines } from "../lab/lab.js";
+import { labAvailable } from "../lab/requirements.js";
+import { checkNodes, checkResults, committed, reached, repeated } from "./kit.js";
+import { KnownJob } from "./known.js";
+
+const available = labAvailable();
+const skip = available.ok ? (wholeMachines("looking into nodes") ?? false) : available.missing;
+const shop = new Workshop();
+let lab: Lab;
+let inventory: string;
+
+t.before(async () => {
+  if (skip) return;
+  lab = await startLab({ nodes: 2, gpus: 4 });
+  inventory = lab.inventory();
+});
+t.teardown(async () => {
+  shop.remove();
+  if (!skip) await lab.stop();
+});
+
+const aggregate = { from: "r.json", as: "lines", to: "all.ndjson" };
+
+/** Steps from the first attachment on, in the order of a chunk's life; while chunks are left, each is passed again. */
+const steps = ["attached", "sent-open", "sent-put", "sent-start", "started", "done", "pulled", "written", "published"];
+steps.push("lined", "recorded", "journaled", "sent-ack", "written:3", "recorded:4", "sent-ack:2");
+/** Steps of the end, once all chunks are committed. */
+const ending = ["sorted", "aggregated", "summarized", "closing", "closed"];
+
+/** What the journal has is on disk under its final name with the right bytes, whatever has just happened. */
+function checkCommitted(t: Test, job: KnownJob, when: string): void {
+  const wrong = committed(job.run).filter((chunk) => {
+    const file = join(job.run, "results", chunk, "r.json");
+    return !existsSync(file) || readFileSync(file, "utf8") !== job.expected(chunk);
+  });
+  t.same(wrong, [], `${when}: what is journaled is there`);
+}
+
+t.test("the coordinator killed at every step of the commit protocol", { skip }, async (t) => {
+  const job = new KnownJob(shop, "steps", { chunks: 240, seconds: 0.15, size: 40_000, job: { aggregate } });
+  for (const step of [...steps, "sent-stop", ...ending]) {
+    const killed = job.start(["-i", inventory], { MUSTER_KILL_AT: step });
+    const { err } = await killed.ended;
+    t.equal(killed.child.signalCode, "SIGKILL", `killed at ${step}${killed.child.signalCode ? "" : `: ${err}`}`);
+    checkCommitted(t, job, step);
+  }
+  const ran = await job.muster(["-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  checkResults(t, job);
+  t.equal(readFileSync(join(job.run, "all.ndjson"), "utf8"), `${job.chunks.map((n) => job.expected(n)).join("\n")}\n`);
+  t.same(repeated(job, lab.nodes), {}, "every chunk was executed once");
+  await checkNodes(t, lab.nodes);
+});
+
+t.test("the coordinator killed at twenty random times", { skip }, async (t) => {
+  const seed = Number(process.env.MUSTER_TEST_SEED ?? Date.now() % 1_000_000);
+  t.comment(`MUSTER_TEST_SEED=${seed} repeats this`);
+  const random = mulberry(seed);
+  const job = new KnownJob(shop, "random", { chunks: 400, seconds: 0.3 });
+  for (let kill = 0; kill < 20; kill++) {
+    const { child, ended } = job.start(["-i", inventory]);
+    const delay = 200 + random() * 1000;
+    const timer = setTimeout(() => child.kill("SIGKILL"), delay);
+    await ended;
+    clearTimeout(timer);
+    checkCommitted(t, job, `kill ${kill} after ${Math.round(delay)} ms`);
+  }
+  t.comment(`${committed(job.run).length} of 400 chunks were committed by the killed`);
+  const ran = await job.muster(["-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  checkResults(t, job);
+  t.same(repeated(job, lab.nodes), {}, "every chunk was executed once");
+  await checkNodes(t, lab.nodes);
+});
+
+t.test("killed while its chunks run and left alone: it finds them done when it comes back", { skip }, async (t) => {
+  const job = new KnownJob(shop, "away", { chunks: 8, gate: true });
+  const { child, ended } = job.start(["-i", inventory]);
+  await reached("all chunks run", () => job.executions(lab.nodes).length === 8);
+  child.kill("SIGKILL");
+  await ended;
+  job.open(lab.nodes);
+  await reached("all chunks have ended", () => job.executions(lab.nodes).every((one) => one.ended));
+  const ran = await job.muster(["-i", inventory, "--json"]);
+  t.equal(ran.code, 0, ran.err);
+  t.equal(JSON.parse(ran.out).session.attempts, 0, "nothing was started again");
+  checkResults(t, job);
+  t.same(repeated(job, lab.nodes), {});
+  await checkNodes(t, lab.nodes);
+});
+
+/** A small generator of random numbers in [0, 1) that a seed repeats. */
+function mulberry(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
