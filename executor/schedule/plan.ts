@@ -1,8 +1,6 @@
 import { cpus } from "node:os";
 import type { Node } from "../../fleet/node.js";
 import type { Job } from "../job/job.js";
-import { slotKey } from "./pool.js";
-import { Rates } from "./rates.js";
 import { chunkSize } from "./size.js";
 import { refusal, slotsOf } from "./slots.js";
 
@@ -30,16 +28,12 @@ export interface Plan {
 
 /** What would run where. Nothing is connected to: a node whose slots are only found on it is counted by what the inventory says. */
 export function planJob(job: Job, nodes: Node[], selected: (node: Node, patterns: string[]) => boolean): Plan {
-  const rates = new Rates();
   const able = nodes.map((node) => ({
     node,
     slots: refusal(node, job.needs, selected) ?? slotsOf(node, machineOf(node), job.needs),
   }));
-  for (const { slots } of able)
-    if (typeof slots !== "string") for (const slot of slots) rates.guess(slotKey(slot.node, slot.slot), slot.rate);
-  const slowest = rates.slowest(
-    able.flatMap(({ slots }) => (typeof slots === "string" ? [] : slots.map((s) => slotKey(s.node, s.slot)))),
-  );
+  const rates = able.flatMap(({ slots }) => (typeof slots === "string" ? [] : slots.flatMap(({ rate }) => rate ?? [])));
+  const slowest = rates.length === 0 ? undefined : Math.min(...rates);
   const plans = able.map(({ node, slots }): NodePlan => {
     if (typeof slots === "string") return { node: node.name, slots: 0, chunkUnits: "0", refused: slots };
     const known = slots.map((slot) => slot.rate);

@@ -1,61 +1,151 @@
 import type { Slot } from "./events.js";
+import { Heap } from "./heap.js";
+import { Openings } from "./openings.js";
 import type { Rates } from "./rates.js";
-
-export interface SlotState extends Slot {
-  key: string;
-  usable: boolean;
-  /** Attempts given to it that have not ended. */
-  load: number;
-}
-
-export interface NodeState {
-  name: string;
-  live: boolean;
-  /** Chunks at once on the whole node. */
-  limit: number;
-  slots: SlotState[];
-  /** Results of it that are on their way here. */
-  collecting: number;
-}
+import { isUsable, type NodeState, type SlotState, slotKey } from "./slot.js";
 
 /** Results under way from one node before it is given no more, so that memory stays bounded when the disk here is slow. */
 const COLLECTING_LIMIT = 256;
 
-export function slotKey(node: string, slot: number): string {
-  return `${node}/${slot}`;
-}
-
-/** The nodes and slots that are known, and which of them should get the next chunk. */
+/**
+ * The nodes and slots that are known, and which of them should get the next chunk. What is asked for at every event is kept
+ * up to date as slots change, one slot at a time, so that an event costs the same on 26 slots and on 8,000.
+ */
 export class Pool {
   readonly nodes = new Map<string, NodeState>();
+  readonly openings = new Openings();
+  /** Chunks that a slot may hold, the running one included. */
+  private depth = 1;
+  private readonly known = new Heap<SlotState>((a, b) => a.speed.rate! < b.speed.rate!);
+  private readonly usable = new Map<number | undefined, Set<SlotState>>();
+  private total = 0;
+
+  constructor(private readonly rates: Rates) {}
 
   join(name: string, slots: Slot[], limit: number): NodeState {
-    const known = this.nodes.get(name);
-    const states = slots.map((slot) => ({ ...slot, key: slotKey(slot.node, slot.slot), usable: true, load: 0 }));
-    const node = { name, live: true, limit, slots: states, collecting: known?.collecting ?? 0 };
+    const before = this.nodes.get(name);
+    for (const slot of before?.slots ?? []) this.forget(slot);
+    const node: NodeState = {
+      name,
+      order: before?.order ?? this.nodes.size,
+      live: true,
+      limit,
+      slots: [],
+      load: 0,
+      collecting: before?.collecting ?? 0,
+    };
+    node.slots = slots.map((slot) => this.newSlot(node, slot));
     this.nodes.set(name, node);
+    for (const slot of node.slots) this.place(slot);
     return node;
   }
 
   slot(node: string, slot: number): SlotState | undefined {
-    return this.nodes.get(node)?.slots.find((state) => state.slot === slot);
+    const slots = this.nodes.get(node)?.slots;
+    return slots?.[slot]?.slot === slot ? slots[slot] : slots?.find((state) => state.slot === slot);
+  }
+
+  setLive(name: string, live: boolean): void {
+    const node = this.nodes.get(name);
+    if (node === undefined) return;
+    node.live = live;
+    for (const slot of node.slots) this.place(slot);
+  }
+
+  setUsable(slot: SlotState, usable: boolean): void {
+    slot.usable = usable;
+    this.place(slot);
+  }
+
+  /** Counts an attempt that was given to a slot, or (`by` = -1) that has left it. */
+  load(slot: SlotState, by: 1 | -1): void {
+    const node = slot.home;
+    const wasFull = this.isFull(node);
+    slot.load += by;
+    node.load += by;
+    this.refresh(slot, wasFull);
+  }
+
+  /** Counts a result that is on its way here, or (`by` = -1) that has come. */
+  collect(name: string, by: 1 | -1): void {
+    const node = this.nodes.get(name);
+    if (node === undefined) return;
+    const wasFull = this.isFull(node);
+    node.collecting += by;
+    if (wasFull !== this.isFull(node)) for (const slot of node.slots) this.place(slot);
+  }
+
+  /** To be called when something was learned of how fast a slot is. */
+  rated(slot: SlotState): void {
+    this.place(slot);
+  }
+
+  setDepth(depth: number): void {
+    if (depth === this.depth) return;
+    this.depth = depth;
+    for (const node of this.nodes.values()) for (const slot of node.slots) this.place(slot);
   }
 
   /** Slots that may be given work now or after what they have. */
-  usable(): SlotState[] {
-    return [...this.nodes.values()].filter((node) => node.live).flatMap((node) => node.slots.filter((s) => s.usable));
+  get usableSlots(): number {
+    return this.total;
   }
 
-  /** Slots with room for one more chunk at `depth` a slot: idle ones first, the faster of two first. */
-  open(depth: number, rates: Rates): SlotState[] {
-    const open: SlotState[] = [];
-    for (const node of this.nodes.values()) {
-      if (!node.live || node.collecting >= COLLECTING_LIMIT) continue;
-      let load = 0;
-      for (const slot of node.slots) load += slot.load;
-      if (load >= node.limit * depth) continue;
-      for (const slot of node.slots) if (slot.usable && slot.load < depth) open.push(slot);
+  /** The least rate of a usable slot that anything is known of. */
+  get slowest(): number | undefined {
+    return this.known.peek()?.speed.rate;
+  }
+
+  /** Whether there is a usable slot other than `slot` for a chunk with that pin. */
+  hasOther(slot: SlotState, pin: number | undefined): boolean {
+    if (pin === undefined) return this.total > (isUsable(slot) ? 1 : 0);
+    return [pin, undefined].some((gpu) => {
+      const group = this.usable.get(gpu);
+      return group !== undefined && group.size > (group.has(slot) ? 1 : 0);
+    });
+  }
+
+  private newSlot(home: NodeState, slot: Slot): SlotState {
+    const key = slotKey(slot.node, slot.slot);
+    const speed = this.rates.at(key);
+    speed.rate ??= slot.rate;
+    return { ...slot, key, home, usable: true, load: 0, speed };
+  }
+
+  /** A node that holds all that it may at this depth, or whose results wait to be taken in. */
+  private isFull(node: NodeState): boolean {
+    return node.load >= node.limit * this.depth || node.collecting >= COLLECTING_LIMIT;
+  }
+
+  private refresh(slot: SlotState, wasFull: boolean): void {
+    if (wasFull === this.isFull(slot.home)) this.place(slot);
+    else for (const one of slot.home.slots) this.place(one);
+  }
+
+  /** Brings a slot to where it belongs after any change of it or of its node. */
+  private place(slot: SlotState): void {
+    const usable = isUsable(slot);
+    this.count(slot, usable);
+    if (usable && slot.load < this.depth && !this.isFull(slot.home)) this.openings.put(slot);
+    else this.openings.delete(slot);
+    if (usable && slot.speed.rate !== undefined) this.known.put(slot);
+    else this.known.delete(slot);
+  }
+
+  private count(slot: SlotState, usable: boolean): void {
+    let group = this.usable.get(slot.gpu);
+    if (group === undefined) {
+      group = new Set();
+      this.usable.set(slot.gpu, group);
     }
-    return open.sort((a, b) => a.load - b.load || (rates.of(b.key) ?? 0) - (rates.of(a.key) ?? 0));
+    this.total -= group.size;
+    if (usable) group.add(slot);
+    else group.delete(slot);
+    this.total += group.size;
+  }
+
+  private forget(slot: SlotState): void {
+    slot.usable = false;
+    this.place(slot);
   }
 }

@@ -5,34 +5,29 @@ export function average(known: number | undefined, measured: number): number {
   return known === undefined ? measured : WEIGHT * measured + (1 - WEIGHT) * known;
 }
 
+/** How fast a slot is. One object a slot for the whole run, however often its node comes and goes. */
+export interface Speed {
+  /** Units a second; undefined = nothing is known yet. */
+  rate?: number;
+}
+
 /** What is known of how fast slots are (units a second) and how long a chunk takes (seconds). */
 export class Rates {
-  private readonly bySlot = new Map<string, number>();
+  private readonly bySlot = new Map<string, Speed>();
   private typical: number | undefined;
 
-  /** A first guess; kept only while nothing has been measured. */
-  guess(slot: string, rate: number | undefined): void {
-    if (rate !== undefined && !this.bySlot.has(slot)) this.bySlot.set(slot, rate);
-  }
-
-  learn(slot: string, units: bigint, seconds: number): void {
-    this.typical = average(this.typical, seconds);
-    if (seconds > 0) this.bySlot.set(slot, average(this.bySlot.get(slot), Number(units) / seconds));
-  }
-
-  /** Units a second of a slot. */
-  of(slot: string): number | undefined {
-    return this.bySlot.get(slot);
-  }
-
-  /** The slowest slot of those given that anything is known of. */
-  slowest(slots: Iterable<string>): number | undefined {
-    let least: number | undefined;
-    for (const slot of slots) {
-      const rate = this.bySlot.get(slot);
-      if (rate !== undefined && (least === undefined || rate < least)) least = rate;
+  at(slot: string): Speed {
+    let speed = this.bySlot.get(slot);
+    if (speed === undefined) {
+      speed = {};
+      this.bySlot.set(slot, speed);
     }
-    return least;
+    return speed;
+  }
+
+  learn(speed: Speed, units: bigint, seconds: number): void {
+    this.typical = average(this.typical, seconds);
+    if (seconds > 0) speed.rate = average(speed.rate, Number(units) / seconds);
   }
 
   /** Seconds that a chunk takes here, on average; undefined before the first has ended. */

@@ -1,17 +1,16 @@
-import type { Chunk, Job } from "../job/job.js";
+import type { Job } from "../job/job.js";
 import { queueDepth } from "./depth.js";
+import { Ending } from "./ending.js";
 import type { Attempt, Event, Failure, Held, Instruction, Slot } from "./events.js";
-import { Pool, type SlotState, slotKey } from "./pool.js";
+import { Placement } from "./placement.js";
+import { Pool } from "./pool.js";
 import { Rates } from "./rates.js";
 import { backoff } from "./retry.js";
 import { chunkSize } from "./size.js";
+import { type SlotState, slotKey } from "./slot.js";
 import { Source } from "./source.js";
+import { Attempts } from "./underway.js";
 import { Waiting } from "./waiting.js";
-
-interface Underway {
-  attempt: Attempt;
-  phase: "running" | "collecting";
-}
 
 /**
  * Decides which chunk runs where and when, and what becomes of one that failed. No clock, no I/O: `handle` takes an event
@@ -19,13 +18,14 @@ interface Underway {
  */
 export class Scheduler {
   readonly rates = new Rates();
-  private readonly pool = new Pool();
+  private readonly pool = new Pool(this.rates);
   private readonly source: Source;
   private readonly waiting = new Waiting();
-  private readonly underway = new Map<string, Underway>();
+  private readonly attempts = new Attempts(this.pool);
+  private readonly placement: Placement;
+  private readonly ending: Ending;
   private open = false;
   private settled = false;
-  private ended = false;
   private count = 0;
 
   /**
@@ -40,6 +40,8 @@ export class Scheduler {
   ) {
     this.source = new Source(job.first, job.first + job.units);
     for (const [start, end] of done) this.source.remove(start, end);
+    this.placement = new Placement(job, this.pool, this.source, this.waiting, (slot) => this.sizeFor(slot));
+    this.ending = new Ending(this.pool, this.source, this.waiting);
   }
 
   handle(event: Event, now: number): Instruction[] {
@@ -50,12 +52,12 @@ export class Scheduler {
 
   /** The attempt called `id`, while it is this coordinator's concern. */
   attempt(id: string): Attempt | undefined {
-    return this.underway.get(id)?.attempt;
+    return this.attempts.get(id)?.attempt;
   }
 
   /** True while `id` runs or waits on its node, so that its end would be news. */
   isRunning(id: string): boolean {
-    return this.underway.get(id)?.phase === "running";
+    return this.attempts.get(id)?.phase === "running";
   }
 
   /** Units that nobody has been given yet. */
@@ -68,30 +70,30 @@ export class Scheduler {
       case "joined":
         return this.join(event.node, event.slots, event.limit, event.held, now);
       case "silent":
-        this.setLive(event.node, false);
+        this.pool.setLive(event.node, false);
         return [];
       case "gone":
         this.expected.delete(event.node);
-        this.setLive(event.node, false);
-        for (const { attempt, phase } of this.underway.values())
-          if (attempt.node === event.node && phase === "running") this.requeue(attempt, now);
+        this.pool.setLive(event.node, false);
+        for (const attempt of this.attempts.running(event.node)) this.lost(attempt.id, now);
         return [];
       case "slot":
-        return this.setUsable(event.node, event.slot, event.usable);
+        this.setUsable(event.node, event.slot, event.usable);
+        return [];
       case "ran":
-        return this.ran(event.attempt, event.seconds);
+        this.ran(event.attempt, event.seconds);
+        return [];
       case "committed":
-        this.release(event.attempt);
+        this.attempts.release(event.attempt);
         return [];
       case "unpulled":
-        return this.unpulled(event.attempt);
+        this.attempts.uncollect(event.attempt);
+        return [];
       case "failed":
         return this.failed(event.attempt, event.failure, now);
-      case "lost": {
-        const underway = this.underway.get(event.attempt);
-        if (underway !== undefined) this.requeue(underway.attempt, now);
+      case "lost":
+        this.lost(event.attempt, now);
         return [];
-      }
       case "open":
         this.open = true;
         return [];
@@ -106,14 +108,15 @@ export class Scheduler {
   private join(name: string, slots: Slot[], limit: number, held: Held[], now: number): Instruction[] {
     this.pool.join(name, slots, limit);
     this.expected.delete(name);
-    for (const slot of slots) this.rates.guess(slotKey(name, slot.slot), slot.rate);
     const holds = new Set(held.map((one) => one.id));
-    for (const { attempt, phase } of this.underway.values()) {
-      if (attempt.node !== name || phase !== "running") continue;
-      if (holds.has(attempt.id)) this.load(attempt, 1);
-      else this.requeue(attempt, now, 0);
+    for (const attempt of this.attempts.running(name)) {
+      if (holds.has(attempt.id)) this.attempts.reload(attempt);
+      else {
+        this.attempts.forget(attempt.id);
+        this.requeue(attempt, now);
+      }
     }
-    const unknown = held.filter((one) => !this.underway.has(one.id));
+    const unknown = held.filter((one) => this.attempts.get(one.id) === undefined);
     return unknown.flatMap((one) => (this.adopt(name, one) ? [] : [{ do: "drop", node: name, id: one.id }]));
   }
 
@@ -122,38 +125,21 @@ export class Scheduler {
     const units = this.job.unitsOf(held.chunk);
     if (units === undefined || this.pool.slot(node, held.slot) === undefined) return false;
     if (!this.source.remove(...units)) return false;
-    const attempt = { id: held.id, number: 1, chunk: this.job.chunk(...units), node, slot: held.slot };
-    this.underway.set(held.id, { attempt, phase: "running" });
-    this.load(attempt, 1);
+    this.attempts.add({ id: held.id, number: 1, chunk: this.job.chunk(...units), node, slot: held.slot });
     return true;
   }
 
-  private ran(id: string, seconds: number): Instruction[] {
-    const underway = this.underway.get(id);
-    if (underway === undefined || underway.phase === "collecting") return [];
-    const { attempt } = underway;
-    this.load(attempt, -1);
-    underway.phase = "collecting";
-    const node = this.pool.nodes.get(attempt.node);
-    if (node !== undefined) node.collecting++;
-    this.rates.learn(slotKey(attempt.node, attempt.slot), attempt.chunk.end - attempt.chunk.start, seconds);
-    return [];
-  }
-
-  private unpulled(id: string): Instruction[] {
-    const underway = this.underway.get(id);
-    if (underway?.phase !== "collecting") return [];
-    const node = this.pool.nodes.get(underway.attempt.node);
-    if (node !== undefined) node.collecting--;
-    underway.phase = "running";
-    this.load(underway.attempt, 1);
-    return [];
+  private ran(id: string, seconds: number): void {
+    if (!this.attempts.collect(id)) return;
+    const { chunk, node, slot } = this.attempts.get(id)!.attempt;
+    this.rates.learn(this.rates.at(slotKey(node, slot)), chunk.end - chunk.start, seconds);
+    const state = this.pool.slot(node, slot);
+    if (state !== undefined) this.pool.rated(state);
   }
 
   private failed(id: string, failure: Failure, now: number): Instruction[] {
-    const underway = this.underway.get(id);
-    if (underway === undefined) return [];
-    const { attempt } = this.release(id)!;
+    const attempt = this.attempts.release(id);
+    if (attempt === undefined) return [];
     if (attempt.number >= this.job.retry.attempts) return [{ do: "give-up", failure }];
     this.waiting.add({
       chunk: attempt.chunk,
@@ -164,115 +150,50 @@ export class Scheduler {
     return [];
   }
 
-  private requeue(attempt: Attempt, now: number, loaded = 1): void {
-    if (loaded === 1) this.release(attempt.id);
-    else this.underway.delete(attempt.id);
+  private lost(id: string, now: number): void {
+    const attempt = this.attempts.release(id);
+    if (attempt !== undefined) this.requeue(attempt, now);
+  }
+
+  private requeue(attempt: Attempt, now: number): void {
     this.waiting.add({ chunk: attempt.chunk, number: attempt.number, at: now });
   }
 
-  private release(id: string): Underway | undefined {
-    const underway = this.underway.get(id);
-    if (underway === undefined) return undefined;
-    this.underway.delete(id);
-    const node = this.pool.nodes.get(underway.attempt.node);
-    if (underway.phase === "running") this.load(underway.attempt, -1);
-    else if (node !== undefined) node.collecting--;
-    return underway;
-  }
-
-  private load(attempt: Attempt, by: number): void {
-    const slot = this.pool.slot(attempt.node, attempt.slot);
-    if (slot !== undefined) slot.load += by;
-  }
-
-  private setLive(node: string, live: boolean): void {
-    const state = this.pool.nodes.get(node);
-    if (state !== undefined) state.live = live;
-  }
-
-  private setUsable(node: string, slot: number, usable: boolean): Instruction[] {
+  private setUsable(node: string, slot: number, usable: boolean): void {
     const state = this.pool.slot(node, slot);
-    if (state !== undefined) state.usable = usable;
-    return [];
+    if (state !== undefined) this.pool.setUsable(state, usable);
   }
 
   /** Gives out work until no slot has room or no chunk is left for those that have. */
   private assign(now: number, out: Instruction[]): void {
-    while (this.hasWork()) {
-      const usable = this.pool.usable();
-      const depth = queueDepth(this.rates.seconds, this.chunksLeft(), usable.length);
-      const given = this.give(this.pool.open(depth, this.rates), usable, now);
-      if (given === undefined) break;
-      out.push({ do: "start", attempt: given });
-    }
-    if (this.settled && this.underway.size === 0) this.conclude(now, out);
-    const at = this.waiting.next(now);
-    if (at !== undefined) out.push({ do: "wake", at });
-  }
-
-  private give(open: SlotState[], usable: SlotState[], now: number): Attempt | undefined {
-    for (const slot of open) {
-      const work = this.waiting.take(slot, usable, now) ?? this.fresh(slot);
-      if (work === undefined) continue;
-      const id = `${this.session}-${(this.count++).toString(36)}`;
-      const attempt = { id, number: work.number, chunk: work.chunk, node: slot.node, slot: slot.slot };
-      this.underway.set(id, { attempt, phase: "running" });
-      slot.load++;
-      return attempt;
-    }
-    return undefined;
-  }
-
-  /** The next chunk that nobody has had, sized for the slot. Those pinned to another GPU are put aside. */
-  private fresh(slot: SlotState): { chunk: Chunk; number: number } | undefined {
+    this.waiting.wake(now);
     for (;;) {
-      const units = this.source.take(this.sizeFor(slot));
-      if (units === undefined) return undefined;
-      const chunk = this.job.chunk(...units);
-      if (fits(chunk, slot)) return { chunk, number: 1 };
-      this.waiting.add({ chunk, number: 1, at: 0 });
+      this.pool.setDepth(queueDepth(this.rates.seconds, this.chunksLeft(), this.pool.usableSlots));
+      const placed = this.placement.next();
+      if (placed === undefined) break;
+      const { chunk, number, slot } = placed;
+      const id = `${this.session}-${(this.count++).toString(36)}`;
+      const attempt = { id, number, chunk, node: slot.node, slot: slot.slot };
+      this.attempts.add(attempt);
+      out.push({ do: "start", attempt });
+      this.waiting.wake(now);
     }
+    if (this.settled && this.attempts.size === 0) out.push(...this.ending.conclude());
+    const at = this.waiting.next();
+    if (at !== undefined) out.push({ do: "wake", at });
   }
 
   private sizeFor(slot: SlotState): bigint {
     const { sizing } = this.job;
     if (sizing === undefined) return 1n;
-    const here = this.rates.slowest(this.pool.usable().map((one) => one.key));
     const slowest = [...this.expected.values()].reduce(
       (least, rate) => Math.min(least, rate),
-      here ?? Number.POSITIVE_INFINITY,
+      this.pool.slowest ?? Number.POSITIVE_INFINITY,
     );
-    return chunkSize(sizing, this.rates.of(slot.key), slowest);
+    return chunkSize(sizing, slot.speed.rate, slowest);
   }
 
   private chunksLeft(): number {
     return Number(this.source.left) / (this.job.sizing?.base ?? 1) + this.waiting.size;
   }
-
-  private hasWork(): boolean {
-    return this.source.left > 0n || this.waiting.size > 0;
-  }
-
-  /** Nothing is under way: either all is done, or what waits fits no slot that there is. */
-  private conclude(now: number, out: Instruction[]): void {
-    const nodes = [...this.pool.nodes.values()];
-    const usable = this.pool.usable();
-    const allThere = nodes.every((node) => node.live && node.slots.every((slot) => slot.usable));
-    if (this.hasWork() && this.waiting.next(now) === undefined && usable.length > 0 && allThere)
-      for (const { chunk, number } of this.waiting.drain())
-        out.push({ do: "give-up", failure: unplaceable(chunk, number) });
-    if (this.hasWork() || this.ended) return;
-    this.ended = true;
-    out.push({ do: "end" });
-  }
-}
-
-/** A chunk pinned to a GPU runs on the GPU of that index of any node; a CPU slot takes any. */
-export function fits(chunk: Chunk, slot: Slot): boolean {
-  return chunk.gpu === undefined || slot.gpu === undefined || slot.gpu === chunk.gpu;
-}
-
-function unplaceable(chunk: Chunk, attempt: number): Failure {
-  const reason = `no slot fits: it is pinned to gpu ${chunk.gpu}, and no usable node has that one`;
-  return { chunk: chunk.id, node: "-", slot: -1, attempt, exit: null, signal: null, reason, stderr: "" };
 }

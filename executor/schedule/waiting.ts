@@ -1,56 +1,62 @@
-import type { Slot } from "./events.js";
-import { slotKey } from "./pool.js";
+import { Heap } from "./heap.js";
 import type { Retry } from "./retry.js";
 
 /** Chunks that were taken from the source but are with no slot: to be tried again, or pinned to a GPU that was busy. */
 export class Waiting {
-  /** By pinned GPU (undefined: any), each in the order of arrival. */
-  private readonly queues = new Map<number | undefined, Retry[]>();
+  /** Those that are due, by pinned GPU (undefined: any), each in the order of arrival. */
+  private readonly due = new Map<number | undefined, Set<Retry>>();
+  private readonly later = new Heap<Retry>((a, b) => a.at < b.at);
   private count = 0;
 
   get size(): number {
     return this.count;
   }
 
+  /** Adds a chunk; it is due once `wake` is told a time at or after its own. */
   add(retry: Retry): void {
-    const queue = this.queues.get(retry.chunk.gpu);
-    if (queue === undefined) this.queues.set(retry.chunk.gpu, [retry]);
-    else queue.push(retry);
+    this.later.put(retry);
     this.count++;
   }
 
-  /** The first chunk that is due, fits the slot, and did not fail on this very slot while another could take it. */
-  take(slot: Slot, usable: Slot[], now: number): Retry | undefined {
-    const pins = slot.gpu === undefined ? [...this.queues.keys()] : [slot.gpu, undefined];
-    for (const pin of pins) {
-      const queue = this.queues.get(pin) ?? [];
-      const others = usable.some(
-        (one) => one !== slot && (pin === undefined || one.gpu === undefined || one.gpu === pin),
-      );
-      const key = slotKey(slot.node, slot.slot);
-      const index = queue.findIndex((retry) => retry.at <= now && (retry.avoid !== key || !others));
-      if (index < 0) continue;
-      this.count--;
-      const [retry] = queue.splice(index, 1);
-      if (queue.length === 0) this.queues.delete(pin);
-      return retry;
+  /** Lets those whose time has come be found. */
+  wake(now: number): void {
+    for (let first = this.later.peek(); first !== undefined && first.at <= now; first = this.later.peek()) {
+      this.later.delete(first);
+      const { gpu } = first.chunk;
+      const queue = this.due.get(gpu);
+      if (queue === undefined) this.due.set(gpu, new Set([first]));
+      else queue.add(first);
     }
-    return undefined;
   }
 
-  /** When the next chunk becomes due, if that is later than now. */
-  next(now: number): number | undefined {
-    let at: number | undefined;
-    for (const queue of this.queues.values())
-      for (const retry of queue) if (retry.at > now && (at === undefined || retry.at < at)) at = retry.at;
-    return at;
+  /** The GPUs that due chunks are pinned to; undefined among them for those that any slot may have. */
+  pins(): Iterable<number | undefined> {
+    return this.due.keys();
   }
 
-  /** Takes everything out. */
+  /** Due chunks pinned to a GPU, first come first. */
+  dueFor(pin: number | undefined): Iterable<Retry> {
+    return this.due.get(pin) ?? [];
+  }
+
+  /** Takes a due chunk out. */
+  take(retry: Retry): void {
+    const { gpu } = retry.chunk;
+    const queue = this.due.get(gpu);
+    if (!queue?.delete(retry)) return;
+    this.count--;
+    if (queue.size === 0) this.due.delete(gpu);
+  }
+
+  /** When the next chunk that is not due yet becomes so. */
+  next(): number | undefined {
+    return this.later.peek()?.at;
+  }
+
+  /** Takes everything out that is due. */
   drain(): Retry[] {
-    const all = [...this.queues.values()].flat();
-    this.queues.clear();
-    this.count = 0;
+    const all = [...this.due.values()].flatMap((queue) => [...queue]);
+    for (const retry of all) this.take(retry);
     return all;
   }
 }

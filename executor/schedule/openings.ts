@@ -1,0 +1,52 @@
+import { Heap } from "./heap.js";
+import type { SlotState } from "./slot.js";
+
+/** Slots that have room for a chunk: idle ones first, the faster of two first. Kept by GPU, for chunks that are pinned to one. */
+export class Openings {
+  private readonly byGpu = new Map<number | undefined, Heap<SlotState>>();
+
+  /** Adds a slot, or moves it to where its load and its rate now put it. */
+  put(slot: SlotState): void {
+    let group = this.byGpu.get(slot.gpu);
+    if (group === undefined) {
+      group = new Heap(ranksBefore);
+      this.byGpu.set(slot.gpu, group);
+    }
+    group.put(slot);
+  }
+
+  delete(slot: SlotState): void {
+    this.byGpu.get(slot.gpu)?.delete(slot);
+  }
+
+  /**
+   * The first slot for a chunk pinned to `pin` (undefined: to none) that `suits`. CPU slots take any chunk. Those that do
+   * not suit should be few: they are all looked at.
+   */
+  best(pin: number | undefined, suits: (slot: SlotState) => boolean): SlotState | undefined {
+    let best: SlotState | undefined;
+    for (const group of pin === undefined ? this.byGpu.values() : [this.byGpu.get(pin), this.byGpu.get(undefined)]) {
+      const slot = group === undefined ? undefined : firstThat(group, suits);
+      if (slot !== undefined && (best === undefined || ranksBefore(slot, best))) best = slot;
+    }
+    return best;
+  }
+}
+
+function firstThat(group: Heap<SlotState>, suits: (slot: SlotState) => boolean): SlotState | undefined {
+  const passed: SlotState[] = [];
+  let slot = group.peek();
+  for (; slot !== undefined && !suits(slot); slot = group.peek()) {
+    group.delete(slot);
+    passed.push(slot);
+  }
+  for (const one of passed) group.put(one);
+  return slot;
+}
+
+function ranksBefore(a: SlotState, b: SlotState): boolean {
+  if (a.load !== b.load) return a.load < b.load;
+  const [fast, other] = [a.speed.rate ?? 0, b.speed.rate ?? 0];
+  if (fast !== other) return fast > other;
+  return a.home.order !== b.home.order ? a.home.order < b.home.order : a.slot < b.slot;
+}

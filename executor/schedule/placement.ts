@@ -1,0 +1,64 @@
+import type { Chunk, Job } from "../job/job.js";
+import type { Pool } from "./pool.js";
+import type { Retry } from "./retry.js";
+import type { SlotState } from "./slot.js";
+import type { Source } from "./source.js";
+import type { Waiting } from "./waiting.js";
+
+/** A chunk and the slot that it goes to; `number` counts its tries. */
+export interface Placed {
+  chunk: Chunk;
+  number: number;
+  slot: SlotState;
+}
+
+/** Which chunk goes next, and where: those that wait before new ones, each to the first slot that has room and suits it. */
+export class Placement {
+  constructor(
+    private readonly job: Job,
+    private readonly pool: Pool,
+    private readonly source: Source,
+    private readonly waiting: Waiting,
+    private readonly sizeFor: (slot: SlotState) => bigint,
+  ) {}
+
+  next(): Placed | undefined {
+    return this.again() ?? this.fresh();
+  }
+
+  private again(): Placed | undefined {
+    for (const pin of this.waiting.pins()) {
+      if (this.pool.openings.best(pin, any) === undefined) continue;
+      for (const retry of this.waiting.dueFor(pin)) {
+        const slot = this.pool.openings.best(pin, (one) => !this.avoids(retry, one));
+        if (slot === undefined) continue;
+        this.waiting.take(retry);
+        return { chunk: retry.chunk, number: retry.number, slot };
+      }
+    }
+    return undefined;
+  }
+
+  /** It failed on this very slot, and another could take it. */
+  private avoids({ avoid, chunk }: Retry, slot: SlotState): boolean {
+    return avoid === slot.key && this.pool.hasOther(slot, chunk.gpu);
+  }
+
+  /** The next chunk that nobody has had, sized for the slot. Those pinned to a GPU that has no room are put aside. */
+  private fresh(): Placed | undefined {
+    for (;;) {
+      const first = this.pool.openings.best(undefined, any);
+      if (first === undefined) return undefined;
+      const units = this.source.take(this.sizeFor(first));
+      if (units === undefined) return undefined;
+      const chunk = this.job.chunk(...units);
+      const slot = chunk.gpu === undefined ? first : this.pool.openings.best(chunk.gpu, any);
+      if (slot !== undefined) return { chunk, number: 1, slot };
+      this.waiting.add({ chunk, number: 1, at: Number.NEGATIVE_INFINITY });
+    }
+  }
+}
+
+function any(): boolean {
+  return true;
+}

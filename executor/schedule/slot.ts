@@ -1,0 +1,35 @@
+import type { Slot } from "./events.js";
+import type { Speed } from "./rates.js";
+
+/** A slot as the scheduler sees it. */
+export interface SlotState extends Slot {
+  key: string;
+  home: NodeState;
+  usable: boolean;
+  /** Attempts given to it that have not ended. */
+  load: number;
+  speed: Speed;
+}
+
+export interface NodeState {
+  name: string;
+  /** Its place among the nodes, in the order in which they first joined. */
+  order: number;
+  live: boolean;
+  /** Chunks at once on the whole node. */
+  limit: number;
+  slots: SlotState[];
+  /** Attempts given to all of its slots that have not ended. */
+  load: number;
+  /** Results of it that are on their way here. */
+  collecting: number;
+}
+
+export function slotKey(node: string, slot: number): string {
+  return `${node}/${slot}`;
+}
+
+/** Whether the slot may be given work, now or after what it has. */
+export function isUsable(slot: SlotState): boolean {
+  return slot.usable && slot.home.live;
+}

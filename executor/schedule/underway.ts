@@ -1,0 +1,80 @@
+import type { Attempt } from "./events.js";
+import type { Pool } from "./pool.js";
+
+/** An attempt between its start and the commit of its result: on its node, or with its result on the way here. */
+export interface Underway {
+  attempt: Attempt;
+  phase: "running" | "collecting";
+}
+
+/** The attempts that are this coordinator's concern, counted where they are. */
+export class Attempts {
+  private readonly byId = new Map<string, Underway>();
+
+  constructor(private readonly pool: Pool) {}
+
+  get size(): number {
+    return this.byId.size;
+  }
+
+  get(id: string): Underway | undefined {
+    return this.byId.get(id);
+  }
+
+  /** Those on a node that have not ended. */
+  running(node: string): Attempt[] {
+    const all: Attempt[] = [];
+    for (const { attempt, phase } of this.byId.values())
+      if (attempt.node === node && phase === "running") all.push(attempt);
+    return all;
+  }
+
+  add(attempt: Attempt): void {
+    this.byId.set(attempt.id, { attempt, phase: "running" });
+    this.load(attempt, 1);
+  }
+
+  /** Its slot is new, for its node has joined again. */
+  reload(attempt: Attempt): void {
+    this.load(attempt, 1);
+  }
+
+  /** It ended well, and its result is to be taken in; false where that is no news. */
+  collect(id: string): boolean {
+    const underway = this.byId.get(id);
+    if (underway?.phase !== "running") return false;
+    this.load(underway.attempt, -1);
+    underway.phase = "collecting";
+    this.pool.collect(underway.attempt.node, 1);
+    return true;
+  }
+
+  /** Its result could not be taken in: it is as if it had not ended. */
+  uncollect(id: string): void {
+    const underway = this.byId.get(id);
+    if (underway?.phase !== "collecting") return;
+    this.pool.collect(underway.attempt.node, -1);
+    underway.phase = "running";
+    this.load(underway.attempt, 1);
+  }
+
+  /** Lets go of it, whatever it was at. */
+  release(id: string): Attempt | undefined {
+    const underway = this.byId.get(id);
+    if (underway === undefined) return undefined;
+    this.byId.delete(id);
+    if (underway.phase === "running") this.load(underway.attempt, -1);
+    else this.pool.collect(underway.attempt.node, -1);
+    return underway.attempt;
+  }
+
+  /** Lets go of it where its node has joined again without it. */
+  forget(id: string): void {
+    this.byId.delete(id);
+  }
+
+  private load(attempt: Attempt, by: 1 | -1): void {
+    const slot = this.pool.slot(attempt.node, attempt.slot);
+    if (slot !== undefined) this.pool.load(slot, by);
+  }
+}
