@@ -2,9 +2,11 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import type { Writers } from "../report/writers.js";
 import { errorText, exitOf } from "./errors.js";
+import { logs } from "./logs.js";
 import { nodes } from "./nodes.js";
 import { provision } from "./provision.js";
 import { run } from "./run.js";
+import { status } from "./status.js";
 import { validate } from "./validate.js";
 import { verify } from "./verify.js";
 
@@ -77,6 +79,28 @@ function program(done: (verb: Promise<number>) => void): Command {
       "\nExamples:\n  muster verify\n  muster verify ramdisk --limit rigs --diff\n  muster verify --json\n\nExit: 0 in sync, 2 drift, 3 some nodes or resources could not be looked at, 64/65 wrong usage/file, 69 no usable node",
     )
     .action((names, options) => done(verify(names, options, writers)));
+  common(muster.command("status").argument("[dir]", "a folder of runs, or a run (else ./runs)"))
+    .summary("how runs stand: state, progress, failures, time")
+    .description(
+      "Says how runs stand, from their run directories alone: while they run, and after their coordinator was killed.",
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  muster status\n  muster status examples/sieve\n  muster status runs/sieve --json",
+    )
+    .action((place, options) => done(status(place, options, writers)));
+  common(
+    muster
+      .command("logs")
+      .argument("<run>", "a run directory, or the name of one in ./runs")
+      .argument("<chunk>", "the chunk's id"),
+  )
+    .summary("what a chunk printed")
+    .description("Prints what a chunk wrote to its stdout and stderr.")
+    .option("--out", "only stdout")
+    .option("--err", "only stderr")
+    .addHelpText("after", "\nExamples:\n  muster logs sieve 0-10000\n  muster logs runs/trials trial=3 --err")
+    .action((run, chunk, options) => done(logs(run, chunk, options, writers)));
   common(muster.command("nodes"))
     .summary("what each node has: GPUs, memory, python, host key")
     .description("Connects to every node and shows what is there. Nothing is changed or left on a node.")

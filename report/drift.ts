@@ -1,6 +1,6 @@
 import type { NodeReport } from "../playbooks/engine/fleet.js";
 import type { Difference, State, Verdict } from "../playbooks/engine/resource.js";
-import { plural, printable } from "./format.js";
+import { plural, printable, shortened } from "./format.js";
 
 /** Columns of a terminal that nobody widened. */
 const WIDTH = 80;
@@ -107,14 +107,6 @@ function errorState(exit: number): string {
 function row(widest: number, node: string, resource: string, state: string): string {
   const room = WIDTH - widest - 2 - STATE - 2;
   return `${shortened(node, widest).padEnd(widest + 2)}${shortened(resource, room).padEnd(room + 2)}${state}`.trimEnd();
-}
-
-/** A name cut in the middle, where it is too long for its column: paths differ at their ends. */
-function shortened(text: string, room: number): string {
-  const name = printable(text).replace(/[\n\t]/g, " ");
-  if (name.length <= room) return name;
-  const head = Math.floor((room - 1) / 3);
-  return `${name.slice(0, head)}…${name.slice(name.length - (room - 1 - head))}`;
 }
 
 function withoutName(message: string, name: string): string {

@@ -41,3 +41,11 @@ export function bytes(value: number): string {
   const steps = Math.min(4, Math.floor(Math.log2(Math.max(1, value)) / 10));
   return steps === 0 ? `${value} B` : `${(value / 1024 ** steps).toFixed(1)} ${"KMGT"[steps - 1]}iB`;
 }
+
+/** A name in one line, cut in the middle where it is too long for its column: paths differ at their ends. */
+export function shortened(text: string, room: number): string {
+  const name = printable(text).replace(/[\n\t]/g, " ");
+  if (name.length <= room) return name;
+  const head = Math.floor((room - 1) / 3);
+  return `${name.slice(0, head)}…${name.slice(name.length - (room - 1 - head))}`;
+}

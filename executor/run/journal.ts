@@ -9,10 +9,12 @@ const sync = promisify(fsync);
 
 /** What is written down of a run, in the order in which it became true. */
 export type Entry =
-  /** First record: what this run directory is for. `inputs`: staged path -> SHA-256. */
-  | { e: "run"; id: string; name: string; identity: string; inputs: Record<string, string> }
+  /** First record: what this run directory is for. `inputs`: staged path -> SHA-256; `units`: all of the job's, in decimal. */
+  | { e: "run"; id: string; name: string; identity: string; inputs: Record<string, string>; units?: string }
   /** A coordinator begins; its session number makes its attempt ids unique. */
   | { e: "open"; session: number; pid: number; host: string; at: string }
+  /** The nodes that may work on it in this session. */
+  | { e: "nodes"; nodes: string[] }
   /** A chunk is committed: units [start, end) in decimal; `length`: bytes of results.ndjson that count from now on. */
   | { e: "done"; chunk: string; start: string; end: string; length: number }
   | { e: "failed"; failure: Failure }
@@ -72,8 +74,8 @@ export function readEntries(
 ): { records: number; length: number } {
   let records = 0;
   const length = eachLine(fd, (line, offset, last) => {
-    const entry = decode(line, records + 1);
-    if (entry === undefined) {
+    const entry = decode(line);
+    if (entry?.n !== records + 1) {
       if (last) return false;
       throw damaged(file, records + 1, offset);
     }
@@ -93,11 +95,11 @@ function encode(sequence: number, entry: Entry): string {
   return `${body},"crc":"${checksum(body)}"}\n`;
 }
 
-function decode(line: string, sequence: number): Entry | undefined {
+/** The record in a line, with its number `n`; undefined where the line is not whole. */
+export function decode(line: string): (Entry & { n: number }) | undefined {
   const at = line.lastIndexOf(',"crc":"');
   if (at < 0 || line.slice(at) !== `,"crc":"${checksum(line.slice(0, at))}"}`) return undefined;
-  const record = JSON.parse(line) as Entry & { n: number };
-  return record.n === sequence ? record : undefined;
+  return JSON.parse(line) as Entry & { n: number };
 }
 
 function checksum(text: string): string {

@@ -59,6 +59,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       inspection: options.inspection,
     };
     const coordinator = new Coordinator(job, able, directory, run, options.observer);
+    directory.journal.add({ e: "nodes", nodes: able.map((node) => node.name) });
     options.observer.begin(coordinator, directory.path, leftOut);
     const ended = await coordinator.work(options.stop);
     const summary = summarize(directory.path, coordinator.tally, coordinator.members, leftOut, ended);

@@ -58,7 +58,7 @@ async function open(
   if (id === undefined) {
     id = `${job.name.replace(/[^A-Za-z0-9._-]/g, "_").slice(0, 64)}-${randomBytes(6).toString("hex")}`;
     copyFileSync(job.file, join(path, "job.yaml"));
-    journal.add({ e: "run", id, name: job.name, identity: job.identity, inputs });
+    journal.add({ e: "run", id, name: job.name, identity: job.identity, inputs, units: `${job.units}` });
   }
   mkdirSync(join(path, "results"), { recursive: true });
   mkdirSync(join(path, "logs"), { recursive: true });

@@ -1,0 +1,47 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { printable } from "../report/format.js";
+import type { Writers } from "../report/writers.js";
+import { UsageError } from "../schemas/errors.js";
+import { suggest } from "../schemas/nearest.js";
+import type { CommonOptions } from "./common.js";
+import { runDirectory } from "./directory.js";
+
+export interface LogsOptions extends CommonOptions {
+  out?: boolean;
+  err?: boolean;
+}
+
+/**
+ * `muster logs RUN CHUNK`: what a chunk printed, stdout before stderr, or one of them with --out or --err. On a terminal
+ * control characters are made visible; elsewhere every byte is as the chunk wrote it. Answers 0.
+ */
+export async function logs(run: string, chunk: string, options: LogsOptions, writers: Writers): Promise<number> {
+  const path = runDirectory(run);
+  if (path === undefined) throw new UsageError(`${run}: is neither a run directory nor the name of one in ./runs`);
+  const folder = join(path, "logs");
+  const all = existsSync(folder) ? readdirSync(folder) : [];
+  const parts = partsOf(options).filter((part) => all.includes(`${chunk}.${part}`));
+  if (!partsOf({}).some((part) => all.includes(`${chunk}.${part}`))) throw unknown(run, chunk, all);
+  const read = (part: string) => readFileSync(join(folder, `${chunk}.${part}`));
+  if (options.json) {
+    const text = (part: "out" | "err") => (parts.includes(part) ? read(part).toString("utf8") : "");
+    writers.out(JSON.stringify({ chunk, stdout: text("out"), stderr: text("err") }, null, 2));
+    return 0;
+  }
+  for (const part of parts) {
+    if (parts.length > 1) writers.err(`== ${part === "out" ? "stdout" : "stderr"} of ${chunk}`);
+    process.stdout.write(process.stdout.isTTY ? printable(read(part).toString("utf8")) : read(part));
+  }
+  return 0;
+}
+
+function partsOf({ out, err }: LogsOptions): ("out" | "err")[] {
+  return out === err ? ["out", "err"] : [out ? "out" : "err"];
+}
+
+function unknown(run: string, chunk: string, files: string[]): UsageError {
+  const known = [...new Set(files.filter((name) => /\.(out|err)$/.test(name)).map((name) => name.slice(0, -4)))];
+  const hint = suggest(chunk, known) ?? "No chunk of it has printed anything.";
+  return new UsageError(`${run}: no chunk called "${chunk}" has printed anything`, hint);
+}

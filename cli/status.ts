@@ -1,0 +1,32 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { findRuns, standingOf } from "../executor/run/standing.js";
+import { runsDocument, runsText, runText } from "../report/runs.js";
+import type { Writers } from "../report/writers.js";
+import { UsageError } from "../schemas/errors.js";
+import type { CommonOptions } from "./common.js";
+import { runDirectory } from "./directory.js";
+
+/**
+ * `muster status [DIR]`: how the runs under a folder stand (its own `runs`, or the folder itself), or one run. From the run
+ * directories alone; nothing is contacted or changed. Answers 0.
+ */
+export async function status(place: string | undefined, options: CommonOptions, writers: Writers): Promise<number> {
+  const folder = place === undefined ? process.cwd() : placeOf(place);
+  const paths = findRuns(folder);
+  const now = Date.now();
+  const runs = paths.map((path) => standingOf(path, now));
+  const isOne = paths.length === 1 && paths[0] === resolve(folder);
+  if (options.json) writers.out(JSON.stringify(isOne ? runs[0] : runsDocument(runs), null, 2));
+  else writers.out(isOne ? runText(runs[0]!, now) : runsText(runs, now));
+  return 0;
+}
+
+/** A folder that has runs in it, or the name of a run. */
+function placeOf(place: string): string {
+  if (findRuns(place).length > 0) return place;
+  const run = runDirectory(place);
+  if (run !== undefined) return run;
+  if (existsSync(place)) return place;
+  throw new UsageError(`${place}: there is no such folder, and no run of that name in ./runs`);
+}

@@ -1,0 +1,95 @@
+import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { ended, muster, startMuster, Workshop } from "./muster.js";
+
+const shop = new Workshop();
+t.teardown(() => shop.remove());
+
+const until = async (holds: () => boolean) => {
+  while (!holds()) await new Promise((r) => setTimeout(r, 20));
+};
+const json = async (...words: string[]) =>
+  JSON.parse((await muster(["status", ...words, "--json"], { cwd: shop.folder })).out);
+const stateOf = async (run: string) => (await json(run)).state;
+const journal = (run: string) => join(shop.folder, "runs", run, "journal.ndjson");
+
+t.test("complete, partly done: from the run directories alone, in 80 columns", async (t) => {
+  shop.write("w.sh", '#!/bin/sh\necho "out $1"; echo "err $1" >&2; [ "$1" != 2 ]\n', 0o755);
+  const job = (name: string, matrix: object) => ({
+    name,
+    kind: "matrix",
+    matrix,
+    script: "w.sh",
+    args: ["{n}"],
+    retry: { attempts: 1 },
+  });
+  const all = shop.write("all.yaml", job("all", { n: [0, 2] }));
+  const some = shop.write("some.yaml", job("some", { n: [0, 4] }));
+  t.equal((await muster(["run", all, "-i", "local"])).code, 0);
+  t.equal((await muster(["run", some, "-i", "local"])).code, 3);
+  const { runs } = await json();
+  t.match(runs, [
+    { name: "all", state: "complete", chunks: { done: 2, failed: 0 }, units: { done: "2", total: "2" } },
+    { name: "some", state: "partial", chunks: { done: 3, failed: 1 }, units: { done: "3", total: "4" } },
+  ]);
+  t.equal(runs[0].nodes.length, 1);
+  const table = await muster(["status"], { cwd: shop.folder });
+  t.match(
+    table.out,
+    /^run +state +done +failed +nodes +started +took\nall +complete +100 % .*\nsome +partial +75 % +1 /,
+  );
+  t.ok(table.out.split("\n").every((line) => line.length <= 80));
+  t.equal(await stateOf("some"), "partial", "by its name in ./runs");
+});
+
+t.test("what a chunk printed", async (t) => {
+  const both = await muster(["logs", "some", "n=2"], { cwd: shop.folder });
+  t.equal(both.code, 0, both.err);
+  t.equal(both.out, "out 2\nerr 2\n");
+  t.equal((await muster(["logs", "runs/some", "n=3", "--err"], { cwd: shop.folder })).out, "err 3\n");
+  const typo = await muster(["logs", "some", "n=7"], { cwd: shop.folder });
+  t.equal(typo.code, 64);
+  t.match(typo.err, /did you mean "n=\d"\?/);
+  t.equal((await muster(["logs", "some", "../journal"], { cwd: shop.folder })).code, 64, "only logs");
+  t.equal((await muster(["logs", "nothing", "n=1"], { cwd: shop.folder })).code, 64);
+});
+
+t.test("running while its coordinator lives, interrupted when that was killed, complete in the end", async (t) => {
+  const go = join(shop.folder, "go");
+  const job = shop.write("wait.yaml", {
+    name: "wait",
+    kind: "matrix",
+    matrix: { n: [0, 3] },
+    command: ["sh", "-c", `[ $0 = 0 ] || until [ -e '${go}' ]; do sleep 0.1; done`],
+    args: ["{n}"],
+  });
+  const first = startMuster(["run", job, "-i", "local"]);
+  const firstEnded = ended(first);
+  await until(() => existsSync(journal("wait")) && readFileSync(journal("wait"), "utf8").includes('"e":"done"'));
+  t.match(await json("wait"), {
+    state: "running",
+    chunks: { done: 1 },
+    units: { done: "1", total: "3" },
+    coordinator: { pid: first.pid },
+  });
+  first.kill("SIGKILL");
+  await firstEnded;
+  t.match(await json("wait"), { state: "interrupted", chunks: { done: 1 }, units: { done: "1" } });
+  writeFileSync(go, "");
+  t.equal((await muster(["run", job, "-i", "local"])).code, 0);
+  t.match(await json("wait"), { state: "complete", chunks: { done: 3 } });
+});
+
+t.test("a torn last record, a damaged one, and no run at all", async (t) => {
+  appendFileSync(journal("all"), '{"n":9,"e":"do');
+  t.equal(await stateOf("all"), "complete", "the rest still counts");
+  truncateSync(journal("all"), 40);
+  t.equal(await stateOf("all"), "new", "no record is whole");
+  writeFileSync(journal("all"), `{"n":1,"e":"run"}\n${readFileSync(journal("some"), "utf8")}{"n":`);
+  t.match(await json("all"), { state: "damaged", reason: /record 1 \(at byte 0\) is damaged/ });
+  t.match((await muster(["status"], { cwd: shop.folder })).out, /all +damaged/, "and the others are still shown");
+  t.match(await muster(["status", "nowhere"], { cwd: shop.folder }), { code: 64 });
+  shop.write("empty/file", "");
+  t.match((await muster(["status", "empty"], { cwd: shop.folder })).out, /^no runs/);
+});
