@@ -13,7 +13,7 @@ import { keepLogs } from "./logs.js";
 import { type Hub, Member } from "./member.js";
 import type { Observer } from "./observer.js";
 import type { Done, FromAgent } from "./protocol.js";
-import { pullOutputs } from "./pull.js";
+import { type Origin, pullOutputs } from "./pull.js";
 import type { RunDirectory } from "./rundir.js";
 import type { RunContext } from "./session.js";
 import { Tally } from "./tally.js";
@@ -107,6 +107,7 @@ export class Coordinator implements Hub {
   }
 
   message(member: Member, message: FromAgent): void {
+    if (message.ev === "problem") return this.observer.problem(member, message.message);
     if (this.ended !== undefined) return;
     switch (message.ev) {
       case "done":
@@ -125,13 +126,14 @@ export class Coordinator implements Hub {
       case "broken":
         this.observer.problem(member, `slot ${message.slot} is out: ${message.reason}`);
         return this.event({ type: "slot", node: member.node.name, slot: message.slot, usable: false });
-      case "problem":
-        return this.observer.problem(member, message.message);
     }
   }
 
-  unstartable(attempt: Attempt, error: unknown): void {
-    if (isLost(error)) return this.event({ type: "lost", attempt: attempt.id });
+  unstartable(attempt: Attempt, error: unknown, origin: Origin): void {
+    if (isLost(error)) {
+      this.byName.get(attempt.node)?.suspect(origin, textOf(error));
+      return this.event({ type: "lost", attempt: attempt.id });
+    }
     this.fail(attempt, failure(attempt, `its files could not be staged: ${textOf(error)}`));
   }
 
@@ -157,9 +159,9 @@ export class Coordinator implements Hub {
   }
 
   private async collect(member: Member, attempt: Attempt, done: Done): Promise<void> {
+    const { origin } = member;
+    if (origin === undefined) return this.event({ type: "unpulled", attempt: attempt.id });
     try {
-      const { origin } = member;
-      if (origin === undefined) return this.event({ type: "unpulled", attempt: attempt.id });
       const outputs = await this.pulls.pass(() => pullOutputs(attempt, done, origin, this.partial));
       killPoint("pulled");
       await keepLogs(attempt, done, origin, join(this.directory.path, "logs"));
@@ -169,22 +171,33 @@ export class Coordinator implements Hub {
         return this.fail(attempt, failure(attempt, `output ${outputs[0]?.path} is not JSON`, done));
       this.committer.add({ attempt, seconds: done.seconds, outputs, fingerprint: member.fingerprint, json });
     } catch (error) {
-      if (isLost(error)) this.event({ type: "unpulled", attempt: attempt.id });
+      if (isLost(error)) this.uncollected(member, attempt, done, origin, textOf(error));
       else if (error instanceof MusterError) this.fail(attempt, failure(attempt, error.message, done));
       else this.end({ state: "broken", error });
     }
   }
 
+  /** The node tells it again when it is back; where it is back already, it has told it while this was failing. */
+  private uncollected(member: Member, attempt: Attempt, done: Done, origin: Origin, reason: string): void {
+    this.event({ type: "unpulled", attempt: attempt.id });
+    member.suspect(origin, reason);
+    if (member.origin !== undefined) this.done(member, done);
+  }
+
   private async collectFailed(member: Member, attempt: Attempt, done: Done, failed: Failure): Promise<void> {
     const { origin } = member;
-    if (origin !== undefined)
-      await keepLogs(attempt, done, origin, join(this.directory.path, "logs")).catch((error) =>
-        this.observer.problem(member, `logs of chunk ${attempt.chunk.id} are lost: ${textOf(error)}`),
-      );
+    if (origin === undefined) return;
+    try {
+      await keepLogs(attempt, done, origin, join(this.directory.path, "logs"));
+    } catch (error) {
+      if (isLost(error)) return this.uncollected(member, attempt, done, origin, textOf(error));
+      this.observer.problem(member, `logs of chunk ${attempt.chunk.id} are lost: ${textOf(error)}`);
+    }
     this.fail(attempt, failed);
   }
 
   private fail(attempt: Attempt, failed: Failure): void {
+    if (this.scheduler.attempt(attempt.id) === undefined) return;
     this.byName.get(attempt.node)?.send({ op: "ack", ids: [attempt.id] });
     this.tally.failedAttempt(attempt);
     this.observer.failedAttempt(failed);

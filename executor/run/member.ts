@@ -1,3 +1,4 @@
+import { EventEmitter, once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Facts } from "../../fleet/facts.js";
 import type { Node } from "../../fleet/node.js";
@@ -25,8 +26,8 @@ export interface Hub {
   message(member: Member, message: FromAgent): void;
   /** Its state has changed. */
   changed(member: Member): void;
-  /** `attempt` cannot be started on its node. */
-  unstartable(attempt: Attempt, error: unknown): void;
+  /** `attempt` cannot be started on its node, to which `origin` was the way. */
+  unstartable(attempt: Attempt, error: unknown, origin: Origin): void;
 }
 
 /** A node in a run, through all its attachments: it joins, falls silent, comes back or is given up, and comes back still. */
@@ -42,6 +43,7 @@ export class Member {
   private boot: string | undefined;
   private session: Session | undefined;
   private readonly over = new AbortController();
+  private readonly changes = new EventEmitter();
 
   constructor(
     readonly node: Node,
@@ -63,7 +65,7 @@ export class Member {
     if (staging === undefined) return this.sendStart(session, attempt);
     staging.then(
       () => this.sendStart(session, attempt),
-      (error) => this.hub.unstartable(attempt, error),
+      (error) => this.hub.unstartable(attempt, error, session),
     );
   }
 
@@ -76,8 +78,19 @@ export class Member {
     return this.session;
   }
 
-  /** Ends the agent and removes what is on the node; or, with a node that is away, leaves that to the agent's lease. */
+  /** The way `origin` to this node failed, though it may still stand (half-open, or a file server that hangs): find a new one. */
+  suspect(origin: Origin, reason: string): void {
+    const { session } = this;
+    if (session === undefined || session !== origin) return;
+    this.lost(session, reason);
+  }
+
+  /**
+   * Ends the agent and removes what is on the node. A node that has fallen silent is waited for as long as for its chunks;
+   * with one that is away, all that is left to the agent's lease.
+   */
   async stop(): Promise<void> {
+    while (this.state === "silent") await once(this.changes, "change");
     this.over.abort();
     const { session } = this;
     if (session === undefined) return;
@@ -107,14 +120,7 @@ export class Member {
       const early: FromAgent[] = [];
       let joined = false;
       const receive = (message: FromAgent) => (joined ? this.hub.message(this, message) : early.push(message));
-      const session = await Session.attach(
-        this.node,
-        this.run,
-        this.boot,
-        (facts) => this.makeSlots(facts),
-        receive,
-        (reason) => this.lost(reason),
-      );
+      const session = await Session.attach(this.node, this.run, this.boot, (facts) => this.makeSlots(facts), receive);
       if (this.over.signal.aborted) {
         await session.detach();
         return true;
@@ -122,6 +128,7 @@ export class Member {
       this.joined(session);
       joined = true;
       for (const message of early) this.hub.message(this, message);
+      void session.gone.then((reason) => this.lost(session, reason));
       return true;
     } catch (error) {
       this.failed(error);
@@ -163,8 +170,10 @@ export class Member {
     return this.slots.length > 0 || MAY_PASS.includes(code);
   }
 
-  private lost(reason: string): void {
+  private lost(session: Session, reason: string): void {
+    if (this.session !== session) return;
     this.session = undefined;
+    session.abandon();
     if (this.over.signal.aborted) return;
     this.become("silent", reason);
     this.hub.event({ type: "silent", node: this.node.name });
@@ -197,6 +206,8 @@ export class Member {
     const news = state !== this.state;
     this.state = state;
     this.reason = reason;
-    if (news) this.hub.changed(this);
+    if (!news) return;
+    this.hub.changed(this);
+    this.changes.emit("change");
   }
 }

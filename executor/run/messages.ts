@@ -29,6 +29,7 @@ function isMessage(value: Record<string, unknown>): boolean {
     case "problem":
       return isText(value.message);
     case "bye":
+    case "pong":
       return true;
     default:
       return false;

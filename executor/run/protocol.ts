@@ -41,6 +41,8 @@ export type ToAgent =
   | { op: "ack"; ids: string[] }
   /** Queued: dropped. Running: TERM, then KILL. A `done` with canceled: true follows for each that was known. */
   | { op: "cancel"; ids: string[] }
+  /** Are you there? Answered by `pong`; and the agent's lease begins anew, as with every line. */
+  | { op: "ping" }
   /** Everything killed, the run's folder on the node deleted, the agent gone; answered by `bye`. */
   | { op: "stop" };
 
@@ -101,4 +103,5 @@ export type FromAgent =
   /** A slot that cannot be used any more, e.g. a process that does not die. */
   | { ev: "broken"; slot: number; reason: string }
   | { ev: "bye" }
+  | { ev: "pong" }
   | { ev: "problem"; message: string };

@@ -15,6 +15,7 @@ import type { Inspection } from "./inspection.js";
 import { LOG_LIMIT } from "./logs.js";
 import type { FromAgent, Spec, ToAgent } from "./protocol.js";
 import type { Origin } from "./pull.js";
+import { Pulse } from "./pulse.js";
 import { filesOf, Stage } from "./stage.js";
 
 /** Outputs and logs up to this many bytes ride on the agent channel beside their manifest. */
@@ -44,7 +45,8 @@ export class Session implements Origin {
     private readonly agent: AgentChannel,
     private readonly stage: Stage,
     readonly hello: Hello,
-    private readonly gone: Promise<void>,
+    /** Resolves with the reason when no more will come from the agent. */
+    readonly gone: Promise<string>,
     /** Of the state that the node was verified to be in. */
     readonly fingerprint: string | undefined,
   ) {}
@@ -53,7 +55,7 @@ export class Session implements Origin {
    * Connects, asks the node for its facts, stages the agent and attaches to it (starting it where it does not run).
    * `before`: the boot id at the attachment before this one; a node that has rebooted since is brought into state again.
    * `slots` makes slots of the facts, or says why there are none. Rejects with a MusterError that names the step.
-   * `receive` gets what the agent says after its hello; `lost` is called once, when no more will come.
+   * `receive` gets what the agent says after its hello.
    */
   static async attach(
     node: Node,
@@ -61,7 +63,6 @@ export class Session implements Origin {
     before: string | undefined,
     slots: (facts: Facts) => Slot[],
     receive: (message: FromAgent) => void,
-    lost: (reason: string) => void,
   ): Promise<Session> {
     const connection = await connect(node);
     try {
@@ -72,7 +73,6 @@ export class Session implements Origin {
       const root = await prepare(node, run, files);
       const channel = await connection.open([node.python, `${root}/agent.py`, "attach", root]);
       const { agent, hello, gone } = await greet(channel, opening(node, run, setup), receive);
-      void gone.then(lost);
       return new Session(
         node,
         run,
@@ -80,7 +80,7 @@ export class Session implements Origin {
         agent,
         new Stage(files, root, run.contents, (message) => agent.send(message)),
         hello,
-        gone.then(() => {}),
+        gone,
         fingerprint,
       );
     } catch (error) {
@@ -123,6 +123,12 @@ export class Session implements Origin {
     await Promise.race([this.gone, sleep(patience * 1000, undefined, { signal: timer.signal }).catch(() => {})]);
     timer.abort();
     await this.connection.close();
+  }
+
+  /** Lets go of a node that does not answer as it should: the agent there may live, this way to it is given up. */
+  abandon(): void {
+    this.agent.detach();
+    void this.connection.close();
   }
 
   /** Leaves the agent to itself: it keeps what it has and waits for a coordinator, for as long as its lease lasts. */
@@ -170,7 +176,7 @@ async function prepare(node: Node, run: RunContext, files: Files): Promise<strin
   return root;
 }
 
-function opening(node: Node, run: RunContext, slots: Slot[]): ToAgent {
+function opening(node: Node, run: RunContext, slots: Slot[]): Open {
   return {
     op: "open",
     run: run.name,
@@ -189,6 +195,7 @@ function opening(node: Node, run: RunContext, slots: Slot[]): ToAgent {
 }
 
 type Hello = Extract<FromAgent, { ev: "hello" }>;
+type Open = Extract<ToAgent, { op: "open" }>;
 
 interface Greeting {
   agent: AgentChannel;
@@ -200,7 +207,7 @@ interface Greeting {
 const HELLO = 30;
 
 /** Sends `open` and waits for the hello; `gone` resolves with the reason when the agent's channel has ended. */
-async function greet(channel: Channel, open: ToAgent, receive: (message: FromAgent) => void): Promise<Greeting> {
+async function greet(channel: Channel, open: Open, receive: (message: FromAgent) => void): Promise<Greeting> {
   let answer: (hello: Hello) => void = () => {};
   let go: (reason: string) => void = () => {};
   const answered = new Promise<Hello>((resolve) => {
@@ -209,10 +216,25 @@ async function greet(channel: Channel, open: ToAgent, receive: (message: FromAge
   const gone = new Promise<string>((resolve) => {
     go = resolve;
   });
+  const pulse = new Pulse(
+    open.lease,
+    () => agent.send({ op: "ping" }),
+    (reason) => {
+      go(reason);
+      channel.destroy();
+    },
+  );
   const agent = new AgentChannel(
     channel,
-    (message) => (message.ev === "hello" ? answer(message) : receive(message)),
-    go,
+    (message) => {
+      pulse.heard();
+      if (message.ev === "hello") answer(message);
+      else receive(message);
+    },
+    (reason) => {
+      pulse.stop();
+      go(reason);
+    },
   );
   agent.send(open);
   const timer = setTimeout(() => channel.destroy(), HELLO * 1000);

@@ -85,5 +85,8 @@ class Commands:
             if attempt:
                 self.ending.cancel(attempt)
 
+    def do_ping(self, _):
+        self.link.send({"ev": "pong"})
+
     def do_stop(self, _):
         self.shutdown.by_order()

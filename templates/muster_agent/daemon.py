@@ -40,14 +40,14 @@ class Agent:
         store = Store(root)
         self.spawner = Spawner(self.settings, store)
         self.logs = Logs(self.settings, self.link)
-        processes = Processes(root)
+        self.processes = processes = Processes(root, boot)
         self.reaper = Reaper(processes, self.slots)
         self.shutdown = Shutdown(root, self.reaper, self.link)
         signal.signal(signal.SIGTERM, self.shutdown.by_signal)
         self.ledger = Ledger(root, self.link)
         self.ending = Ending(self.slots, self.reaper, self.ledger)
         self.results = Results(self.settings, self.ledger, self.logs, self.helper)
-        self.trash = Trash(root, self.helper)
+        self.trash = Trash(root, self.helper, self.link)
         recover(self.ledger, processes)
         commands = Commands(
             boot, self.settings, store, self.link, self.slots, self.ledger, self.ending, self.trash, self.shutdown
@@ -80,11 +80,9 @@ class Agent:
             due.append(self.next_second)
         if self.reaper.sweeping:
             due.append(now() + 0.05)
-        expiry = self.link.expiry(self.settings.lease)
-        if expiry is not None:
-            due.append(expiry)
+        due.append(self.link.expiry(self.settings.lease))
         due.extend(self.slots.retries())
-        return max(0.0, min(due) - now()) if due else None
+        return max(0.0, min(due) - now())
 
     def watch_time(self):
         time_now = now()
@@ -93,8 +91,7 @@ class Agent:
             self.next_second = time_now + 1
             for attempt in self.slots.active.values():
                 self.logs.cap(attempt)
-        expiry = self.link.expiry(self.settings.lease)
-        if expiry is not None and time_now >= expiry:
+        if time_now >= self.link.expiry(self.settings.lease):
             self.shutdown.by_lease()
 
     def start(self, slot, attempt):
@@ -105,6 +102,7 @@ class Agent:
             return self.ledger.fail(attempt, explain(error, self.spawner.doing))
         attempt.began = now()
         attempt.phase = "running"
+        attempt.process = self.processes.identify(attempt.pid)
         if attempt.spec.timeout is not None:
             attempt.alarm = attempt.began + attempt.spec.timeout
         self.slots.occupy(slot, attempt)

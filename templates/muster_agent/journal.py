@@ -5,6 +5,7 @@ import os
 from .wire import to_line
 
 SLACK = 4 << 20  # bytes; a smaller file is not worth rewriting
+BLOCK = 1 << 16
 
 
 class Journal:
@@ -12,12 +13,29 @@ class Journal:
 
     def __init__(self, name="done.ndjson"):
         self.fd = os.open(name, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self.size = os.fstat(self.fd).st_size
+        self.size = self.cut()
         self.lines = []
         self.durable = False
 
+    def cut(self):
+        """Cuts off a last line that its writer did not finish, so that the next one does not continue it; the size then."""
+        size = os.fstat(self.fd).st_size
+        end = size
+        while end:
+            block = os.pread(self.fd, min(end, BLOCK), max(0, end - BLOCK))
+            at = block.rfind(b"\n")
+            if at >= 0:
+                end = end - len(block) + at + 1
+                break
+            end -= len(block)
+        if end < size:
+            os.ftruncate(self.fd, end)
+        return end
+
     def started(self, attempt):
-        self.lines.append(to_line({"start": attempt.id, "chunk": attempt.chunk, "slot": attempt.slot}))
+        """`process`: what the attempt's leader is known by, should the agent not live to see its end."""
+        record = {"start": attempt.id, "chunk": attempt.chunk, "slot": attempt.slot, "process": attempt.process}
+        self.lines.append(to_line(record))
 
     def ended(self, attempt):
         self.lines.append(attempt.line)
@@ -62,7 +80,7 @@ class Journal:
         self.commit()
 
     def read(self):
-        """(results, starts without a result) by id; a torn last line is passed over."""
+        """(results, starts without a result) by id; lines that a failing disk has spoilt are passed over."""
         results, starts = {}, {}
         with open("done.ndjson", "rb") as file:
             for line in file:

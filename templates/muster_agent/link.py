@@ -16,7 +16,7 @@ class Link:
     def __init__(self, selector):
         self.selector = selector
         self.coordinator = None
-        self.away_since = now()
+        self.heard = now()
 
     def listen(self, listener, greet, hear):
         """From now on coordinators may come: greet() is called for each, then hear(line) for what it says."""
@@ -24,8 +24,8 @@ class Link:
         self.selector.register(listener, selectors.EVENT_READ, self.accept)
 
     def expiry(self, lease):
-        """When the lease ends, or None while a coordinator is there."""
-        return self.away_since + lease if self.coordinator is None else None
+        """When the lease ends: a coordinator that lives is heard again and again; one of a broken line may seem to be there."""
+        return self.heard + lease
 
     def accept(self, _):
         try:
@@ -43,6 +43,7 @@ class Link:
             self.send({"ev": "problem", "message": "another coordinator took over this run"})
             self.detach()
         self.coordinator = Coordinator(knocker, *fds)
+        self.heard = now()
         self.selector.register(self.coordinator.reader, selectors.EVENT_READ, self.receive)
         self.greet()
 
@@ -50,6 +51,7 @@ class Link:
         lines = self.coordinator.receive()
         if lines is None:
             return self.detach()
+        self.heard = now()
         for line in lines:
             self.hear(line)
 
@@ -78,7 +80,7 @@ class Link:
     def detach(self):
         """The coordinator is away: go on, and keep what ends."""
         gone, self.coordinator = self.coordinator, None
-        self.away_since = now()
+        self.heard = now()
         try:
             gone.flush()
         except OSError:

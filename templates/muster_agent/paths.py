@@ -1,4 +1,4 @@
-"""Paths that the protocol names, and trees of files."""
+"""Paths that the protocol names, and files."""
 import os
 
 from .wire import raw
@@ -20,18 +20,3 @@ def copy_file(source, target, mode):
             writer.write(block)
         os.fchmod(writer.fileno(), mode)
     os.rename(partial, os.fsencode(target))
-
-
-def remove_tree(path):
-    """Deletes a folder, also where a chunk took away its own permissions. What stays, stays."""
-    import shutil
-
-    def retry(function, name, _):
-        try:
-            os.chmod(os.path.dirname(name), 0o700)
-            os.chmod(name, 0o700)
-            function(name)
-        except OSError:
-            pass
-
-    shutil.rmtree(path, onerror=retry)

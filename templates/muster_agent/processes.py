@@ -10,7 +10,8 @@ DEATH_SECONDS = 10.0  # after KILL; what lives longer breaks the slot
 class Processes:
     """The agent's children, and children's children that lost their parents."""
 
-    def __init__(self, root):
+    def __init__(self, root, boot):
+        self.boot = boot
         self.mark = b"MUSTER_ROOT=" + os.fsencode(root)
         self.adopts = become_subreaper()
         self.fd = None
@@ -39,16 +40,29 @@ class Processes:
                 return word[15:].decode("ascii", "replace")
         return None
 
-    def kill_attempts(self, ids):
-        """KILLs what runs for these attempts, whoever started it, and waits (at most DEATH_SECONDS) until it is gone."""
+    def identify(self, pid):
+        """What a process is known by: a number alone may be somebody else's by the time that it is looked at."""
+        return [self.boot, pid, int(stat_fields(pid)[19])]
+
+    def kill_attempts(self, ids, leaders):
+        """KILLs what runs for these attempts, by its environment or by its session's leader (as `identify` had it), whoever
+        started it, and waits (at most DEATH_SECONDS) until it is gone."""
+        sessions = {leader[1] for leader in leaders if self.lives(leader)}
         deadline = now() + DEATH_SECONDS
         while now() < deadline:
-            alive = [pid for pid in every_pid() if self.attempt_of(pid) in ids]
+            alive = [pid for pid in every_pid() if self.attempt_of(pid) in ids or session_of(pid) in sessions]
             if not alive:
                 return
             for pid in alive:
                 kill(pid, signal.SIGKILL)
             time.sleep(0.01)
+
+
+    def lives(self, process):
+        try:
+            return process is not None and self.identify(process[1]) == process
+        except OSError:
+            return False
 
 
 def become_subreaper():
@@ -76,6 +90,15 @@ def parent_of(pid):
         return int(stat_fields(pid)[1])
     except OSError:
         return None
+
+
+def session_of(pid):
+    """None for what has ended, though its parent may not have noticed."""
+    try:
+        fields = stat_fields(pid)
+    except OSError:
+        return None
+    return None if fields[0] == b"Z" else int(fields[3])
 
 
 def kill(pid, number, group=False):

@@ -1,7 +1,7 @@
 """What an agent that was killed left here."""
 import os
 
-from .paths import remove_tree
+from .removal import remove_tree
 
 
 def recover(ledger, processes):
@@ -11,7 +11,7 @@ def recover(ledger, processes):
     results, starts = ledger.journal.read()
     unfinished = left - results.keys()
     if unfinished:
-        processes.kill_attempts(unfinished)
+        processes.kill_attempts(unfinished, [start.get("process") for start in starts.values()])
     for id, (record, line) in results.items():
         if id in left:
             ledger.adopt(record, id).line = line

@@ -3,7 +3,8 @@ import os
 import time
 from time import monotonic as now
 
-from .paths import remove_tree
+from .removal import remove_tree
+from .trouble import explain
 
 BYE_SECONDS = 5.0  # for a coordinator to read the last words
 
@@ -17,7 +18,10 @@ class Shutdown:
 
     def by_order(self):
         self.reaper.kill_everything()
-        delete_root(self.root)
+        trouble = delete_root(self.root)
+        if trouble is not None:
+            message = explain(trouble, "the run's folder {} could not be removed from the node".format(self.root))
+            self.link.send({"ev": "problem", "message": message})
         self.link.send({"ev": "bye"})
         deadline = now() + BYE_SECONDS
         while self.link.coordinator and now() < deadline:
@@ -39,8 +43,8 @@ class Shutdown:
 
 
 def delete_root(root):
-    """Deletes the run's folder, and the folders above it that muster made, when they are empty."""
-    remove_tree(root)
+    """Deletes the run's folder, and the folders above it that muster made, when they are empty. Answers as remove_tree does."""
+    trouble = remove_tree(root)
     parent = os.path.dirname(root)
     try:
         if os.path.basename(parent) == "runs":
@@ -48,3 +52,4 @@ def delete_root(root):
             os.rmdir(os.path.dirname(parent))
     except OSError:
         pass
+    return trouble

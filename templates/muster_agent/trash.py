@@ -1,15 +1,16 @@
 """Folders of acknowledged attempts."""
 import os
 
-from .paths import remove_tree
+from .removal import remove_tree
+from .trouble import explain
 from .wire import raw
 
 
 class Trash:
     """Deletes them by the names we know, and, where a chunk left more, by looking."""
 
-    def __init__(self, root, helper):
-        self.root, self.helper = root, helper
+    def __init__(self, root, helper, link):
+        self.root, self.helper, self.link = root, helper, link
         self.attempts = []
 
     def empty(self):
@@ -19,7 +20,11 @@ class Trash:
                 discard(attempt)
             except OSError:
                 path = os.path.join(self.root, attempt.folder)
-                self.helper.submit(lambda path=path: remove_tree(path), lambda _: None)
+                self.helper.submit(lambda path=path: remove_tree(path), self.tell)
+
+    def tell(self, trouble):
+        if trouble is not None:
+            self.link.send({"ev": "problem", "message": explain(trouble, "the folder of an attempt could not be removed")})
 
 
 def discard(attempt):

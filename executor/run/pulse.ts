@@ -1,0 +1,38 @@
+/** Seconds between two questions to an agent that says nothing by itself, at most. */
+const EVERY = 10;
+/** Questions that may go unanswered. */
+const MISSES = 3;
+
+/**
+ * Watches over an agent: asks for a sign of life when none has come for a while. A connection's keepalive is answered by the
+ * node's kernel and sshd; an agent that hangs (a dead disk, most likely) is found only by asking it.
+ * What is counted is questions and not seconds, so that it is not blamed for a pause on this side.
+ */
+export class Pulse {
+  private quiet = 0;
+  private readonly timer: NodeJS.Timeout;
+
+  /** `lease`: seconds that the agent lives without hearing from us. `silent` is called once, with the reason. */
+  constructor(lease: number, ask: () => void, silent: (reason: string) => void) {
+    const every = Math.min(EVERY, lease / 4);
+    this.timer = setInterval(() => {
+      if (this.quiet === MISSES) {
+        this.stop();
+        silent(`the agent has not answered for ${Math.round(every * MISSES)} s`);
+      } else {
+        this.quiet++;
+        ask();
+      }
+    }, every * 1000);
+    this.timer.unref();
+  }
+
+  /** Something has come from the agent. */
+  heard(): void {
+    this.quiet = 0;
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+}
