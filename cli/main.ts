@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import type { Writers } from "../report/writers.js";
+import { cancel } from "./cancel.js";
 import { errorText, exitOf } from "./errors.js";
 import { logs } from "./logs.js";
 import { nodes } from "./nodes.js";
@@ -89,6 +90,18 @@ function program(done: (verb: Promise<number>) => void): Command {
       "\nExamples:\n  muster status\n  muster status examples/sieve\n  muster status runs/sieve --json",
     )
     .action((place, options) => done(status(place, options, writers)));
+  common(
+    muster.command("cancel").argument("[run]", "a run directory, or the name of one in ./runs (else the only one)"),
+  )
+    .summary("end a run everywhere, leaving nothing on its nodes")
+    .description(
+      "Ends a run: its coordinator, where it lives, and what it has on its nodes. What is done is kept; `muster run` goes on from there.",
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  muster cancel\n  muster cancel runs/sieve\n  muster cancel sieve -i inventory.yaml --limit rig-6600\n\nThe nodes are those that the run was given; -i is needed only where its inventory has moved.\n\nExit: 0 nothing is left, 3 some nodes could not be reached, 64/65 wrong usage/file, 75 its coordinator is on another machine",
+    )
+    .action((run, options) => done(cancel(run, options, writers)));
   common(
     muster
       .command("logs")

@@ -43,6 +43,7 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
     const { summary, already } = await runJob(job, nodes, {
       out: options.out === undefined ? undefined : resolve(options.out),
       fresh: options.fresh === true,
+      inventory: inventory.file ?? "local",
       stop: stop.signal,
       selected: matches,
       observer: progress,
@@ -83,6 +84,7 @@ function exitCode(summary: Summary, signal: number | undefined): number {
     case "complete":
       return 0;
     case "interrupted":
+    case "cancelled":
       return signal ?? 130;
     case "stranded":
       return summary.session.chunks > 0 ? 3 : 69;
@@ -117,7 +119,9 @@ function stopSignals(writers: Writers) {
   const on = (status: number) => () => {
     if (code !== undefined) process.exit(status);
     code = status;
-    writers.err("stopping: what runs on the nodes goes on, and the same command collects it (again to leave at once)");
+    writers.err(
+      "stopping: no new chunks; what runs on the nodes goes on, and the same command collects it (again to leave at once)",
+    );
     controller.abort();
   };
   const handlers = { SIGINT: on(130), SIGTERM: on(143), SIGHUP: on(129) };

@@ -3,6 +3,9 @@ import type { NodeSummary, Summary } from "../executor/run/summary.js";
 import type { Failure } from "../executor/schedule/events.js";
 import { count, duration, plural, printable } from "./format.js";
 
+/** States in which a coordinator leaves nodes to go on with what they have. */
+const KEEPS_NODES: Summary["state"][] = ["interrupted", "stranded", "broken"];
+
 /** What became of a run, for people. */
 export function summaryText(summary: Summary, already: boolean, aggregate: string | undefined): string {
   const { chunks, session, name } = summary;
@@ -19,6 +22,8 @@ export function summaryText(summary: Summary, already: boolean, aggregate: strin
     if (chunks.failed > summary.failures.length)
       lines.push(`and ${count(chunks.failed - summary.failures.length)} more: see journal.ndjson`);
   }
+  if (!already && KEEPS_NODES.includes(summary.state))
+    lines.push(`what runs on the nodes goes on; to stop it: muster cancel ${where}`);
   if (chunks.done > 0)
     lines.push(`results: ${where}/results.ndjson${aggregate === undefined ? "" : `, ${where}/${aggregate}`}`);
   return lines.join("\n");
@@ -48,6 +53,8 @@ function stateText(summary: Summary): string {
       return "partly done";
     case "interrupted":
       return "interrupted; the same command goes on from here";
+    case "cancelled":
+      return "cancelled; the same command goes on from here";
     case "stranded":
       return "no usable node is left; the same command goes on from here";
     case "broken":

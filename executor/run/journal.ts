@@ -13,13 +13,13 @@ export type Entry =
   | { e: "run"; id: string; name: string; identity: string; inputs: Record<string, string>; units?: string }
   /** A coordinator begins; its session number makes its attempt ids unique. */
   | { e: "open"; session: number; pid: number; host: string; at: string }
-  /** The nodes that may work on it in this session. */
-  | { e: "nodes"; nodes: string[] }
+  /** The nodes that may work on it in this session, and what `-i` takes to find them. */
+  | { e: "nodes"; nodes: string[]; inventory: string }
   /** A chunk is committed: units [start, end) in decimal; `length`: bytes of results.ndjson that count from now on. */
   | { e: "done"; chunk: string; start: string; end: string; length: number }
   | { e: "failed"; failure: Failure }
   /** The coordinator ends, with everything of before this record safe on disk. */
-  | { e: "close"; state: "complete" | "partial" | "interrupted" };
+  | { e: "close"; state: "complete" | "partial" | "interrupted" | "cancelled" };
 
 /** Bytes read at a time when a journal is read back. */
 const BLOCK = 1 << 20;

@@ -16,6 +16,8 @@ export class Past {
   /** Bytes of results.ndjson that are committed. */
   length = 0;
   complete = false;
+  /** The nodes that may hold something of it: what `-i` takes to find them -> their names. */
+  readonly nodes = new Map<string, Set<string>>();
 
   see(entry: Entry): void {
     switch (entry.e) {
@@ -24,6 +26,9 @@ export class Past {
         break;
       case "open":
         this.holder = entry;
+        break;
+      case "nodes":
+        this.nodes.set(entry.inventory, new Set([...(this.nodes.get(entry.inventory) ?? []), ...entry.nodes]));
         break;
       case "done":
         this.commit(BigInt(entry.start), BigInt(entry.end));

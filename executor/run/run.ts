@@ -17,6 +17,8 @@ import { Tally } from "./tally.js";
 export interface RunOptions {
   out: string | undefined;
   fresh: boolean;
+  /** What `-i` takes to find these nodes again: a file (absolute), or `local`. */
+  inventory: string;
   /** Fires when the run should stop, leaving the nodes to go on with what they have. */
   stop: AbortSignal;
   /** Whether a node is meant by names, tags and globs. */
@@ -59,7 +61,8 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       inspection: options.inspection,
     };
     const coordinator = new Coordinator(job, able, directory, run, options.observer);
-    directory.journal.add({ e: "nodes", nodes: able.map((node) => node.name) });
+    directory.journal.add({ e: "nodes", nodes: able.map((node) => node.name), inventory: options.inventory });
+    await directory.journal.flush();
     options.observer.begin(coordinator, directory.path, leftOut);
     const ended = await coordinator.work(options.stop);
     const summary = summarize(directory.path, coordinator.tally, coordinator.members, leftOut, ended);

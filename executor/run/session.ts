@@ -166,14 +166,19 @@ function scopeFor(node: Node, run: RunContext): Scope {
  * are replaced one by one with what they are: it has read them all.
  */
 async function prepare(node: Node, run: RunContext, files: Files): Promise<string> {
-  const workdir = node.workdir.startsWith("~") ? `${await files.home()}${node.workdir.slice(1)}` : node.workdir;
-  const root = `${workdir}/runs/${run.id}`;
+  const root = await runRoot(node, run, files);
   await files.makeFolder(`${root}/store`, 0o700);
   const agent = agentFiles();
   for (const folder of new Set(agent.map(({ path }) => posix.dirname(path))))
     if (folder !== ".") await files.makeFolder(`${root}/${folder}`, 0o700);
   await Promise.all(agent.map(({ path, source }) => files.upload(source, `${root}/${path}`, 0o600)));
   return root;
+}
+
+/** The run's folder on the node. */
+export async function runRoot(node: Node, run: Pick<RunContext, "id">, files: Files): Promise<string> {
+  const workdir = node.workdir.startsWith("~") ? `${await files.home()}${node.workdir.slice(1)}` : node.workdir;
+  return `${workdir}/runs/${run.id}`;
 }
 
 function opening(node: Node, run: RunContext, slots: Slot[]): Open {

@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Failure } from "../schedule/events.js";
 import type { Ended } from "./coordinator.js";
@@ -9,7 +9,7 @@ import type { Tally } from "./tally.js";
 /** What became of a run: summary.json, and what `--json` prints. Seconds and units (in decimal, for they may be large). */
 export interface Summary {
   name: string;
-  state: Ended["state"];
+  state: Ended["state"] | "cancelled";
   directory: string;
   chunks: { done: number; failed: number };
   units: { done: string; total: string };
@@ -67,6 +67,12 @@ export function writeSummary(summary: Summary): void {
   writeFileSync(`${file}.partial`, `${JSON.stringify(summary, null, 2)}\n`);
   killPoint("summarized");
   renameSync(`${file}.partial`, file);
+}
+
+/** Says in the summary of a run that has not come to its end that it will not go on by itself. */
+export function markCancelled(directory: string): void {
+  const file = join(directory, "summary.json");
+  if (existsSync(file)) writeSummary({ ...JSON.parse(readFileSync(file, "utf8")), directory, state: "cancelled" });
 }
 
 function ofMember(member: Member, tally: Tally): NodeSummary {

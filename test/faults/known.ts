@@ -50,6 +50,8 @@ export interface Execution {
 export interface Launched {
   child: ChildProcess;
   ended: Promise<Ran>;
+  /** Its stderr, so far. */
+  said(): string;
 }
 
 /** A job of which every result is known before it runs, and every execution is counted. */
@@ -82,7 +84,11 @@ export class KnownJob {
   /** Starts `muster run` of it. */
   start(words: string[], env: Record<string, string> = {}): Launched {
     const child = startMuster(["run", this.file, ...words], { env });
-    return { child, ended: ended(child) };
+    let said = "";
+    child.stderr?.on("data", (bytes) => {
+      said += bytes;
+    });
+    return { child, ended: ended(child), said: () => said };
   }
 
   /** Runs `muster run` of it to its end. */

@@ -1,0 +1,184 @@
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { muster, Workshop } from "../cli/muster.js";
+import { type Lab, startLab, wholeMachines } from "../lab/lab.js";
+import { labAvailable } from "../lab/requirements.js";
+import { checkNodes, checkResults, committed, journalOf, reached, repeated } from "./kit.js";
+import { KnownJob } from "./known.js";
+
+const available = labAvailable();
+const skip = available.ok ? (wholeMachines("looking into nodes") ?? false) : available.missing;
+const shop = new Workshop();
+let lab: Lab;
+let inventory: string;
+
+t.before(async () => {
+  if (skip) return;
+  lab = await startLab({ nodes: 2, gpus: 2 });
+  inventory = lab.inventory();
+});
+t.teardown(async () => {
+  shop.remove();
+  if (!skip) await lab.stop();
+});
+
+/** Chunks that are begun and neither ended nor committed. */
+const running = (job: KnownJob) => job.executions(lab.nodes).filter((one) => !one.ended).length;
+
+t.test(
+  "cancel of a run whose coordinator lives: that ends, and nothing is left; the run goes on later",
+  { skip },
+  async (t) => {
+    const job = new KnownJob(shop, "alive", { chunks: 12, gate: true });
+    const first = job.start(["-i", inventory]);
+    await reached("four chunks run", () => running(job) === 4);
+    const cancelled = await muster(["cancel", job.run]);
+    t.equal(cancelled.code, 0, cancelled.err);
+    t.match(cancelled.err, `muster process ${first.child.pid} is told to end`);
+    t.match(cancelled.out, /^alive: cancelled; 0 chunks done and kept, nothing is left on 2 nodes\n$/);
+    const { code, out } = await first.ended;
+    t.equal(code, 143, "its coordinator ended as by TERM");
+    t.match(out, /interrupted; .*\n.*\n.*\nwhat runs on the nodes goes on; to stop it: muster cancel/);
+    await checkNodes(t, lab.nodes);
+    t.match(journalOf(job.run).at(-1), { e: "close", state: "cancelled" });
+    t.match(JSON.parse(readFileSync(join(job.run, "summary.json"), "utf8")), { state: "cancelled" });
+    const again = await muster(["cancel", job.run, "--json"]);
+    t.equal(again.code, 0, "cancelled again, it finds nothing");
+    t.same(
+      JSON.parse(again.out).nodes.map((one: { state: string }) => one.state),
+      ["nothing", "nothing"],
+    );
+    job.open(lab.nodes);
+    const ran = await job.muster(["-i", inventory]);
+    t.equal(ran.code, 0, ran.err);
+    checkResults(t, job);
+    t.equal(job.executions(lab.nodes).length, 16, "the four that were killed, and twelve");
+    await checkNodes(t, lab.nodes);
+    const after = await muster(["cancel", job.run]);
+    t.match(after, { code: 0, out: /^alive: was complete; 12 chunks done/ });
+    t.match(journalOf(job.run).at(-1), { e: "close", state: "complete" });
+  },
+);
+
+t.test("cancel of a run whose coordinator was killed, from its directory alone", { skip }, async (t) => {
+  const job = new KnownJob(shop, "dead", { chunks: 60, seconds: 0.1 });
+  const first = job.start(["-i", inventory]);
+  await reached("some are committed", () => committed(job.run).length > 8);
+  first.child.kill("SIGKILL");
+  await first.ended;
+  const done = committed(job.run).length;
+  const cancelled = await muster(["cancel", job.name], { cwd: join(shop.folder, job.name) });
+  t.equal(cancelled.code, 0, cancelled.err);
+  t.match(cancelled.out, `${done} chunks done and kept`);
+  await checkNodes(t, lab.nodes);
+  const ran = await job.muster(["-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  checkResults(t, job);
+  await checkNodes(t, lab.nodes);
+});
+
+t.test("cancel where the agents are dead too, and a chunk of theirs lives on", { skip }, async (t) => {
+  const job = new KnownJob(shop, "orphans", { chunks: 4, gate: true });
+  const first = job.start(["-i", inventory]);
+  await reached("four chunks run", () => running(job) === 4);
+  first.child.kill("SIGKILL");
+  await first.ended;
+  for (const node of lab.nodes)
+    for (const { pid, argv } of node.processes()) if (argv.includes("attach")) process.kill(pid, "SIGKILL");
+  t.ok(
+    lab.nodes.some((node) => node.processes().length > 0),
+    "chunks live on",
+  );
+  const cancelled = await muster(["cancel", job.run]);
+  t.equal(cancelled.code, 0, cancelled.err);
+  await checkNodes(t, lab.nodes);
+});
+
+t.test("cancel of a coordinator that was stopped (SIGSTOP)", { skip }, async (t) => {
+  const job = new KnownJob(shop, "stopped", { chunks: 4, gate: true });
+  const first = job.start(["-i", inventory]);
+  await reached("four chunks run", () => running(job) === 4);
+  first.child.kill("SIGSTOP");
+  const cancelled = await muster(["cancel", job.run]);
+  t.equal(cancelled.code, 0, cancelled.err);
+  t.equal((await first.ended).code, 143);
+  await checkNodes(t, lab.nodes);
+});
+
+t.test(
+  "a node that cannot be reached is named, and the others are stopped; cancel again when it is back",
+  { skip },
+  async (t) => {
+    const job = new KnownJob(shop, "apart", { chunks: 4, gate: true });
+    const [here, away] = [lab.nodes[0]!, lab.nodes[1]!];
+    const first = job.start(["-i", inventory]);
+    await reached("four chunks run", () => running(job) === 4);
+    first.child.kill("SIGKILL");
+    await first.ended;
+    await away.restartSshd({ AllowUsers: "nobody" });
+    const half = await muster(["cancel", job.run]);
+    t.equal(half.code, 3, half.err);
+    t.match(half.out, /cancelled, but not on node2/);
+    await checkNodes(t, [here]);
+    await away.restartSshd();
+    const whole = await muster(["cancel", job.run]);
+    t.equal(whole.code, 0, whole.err);
+    await checkNodes(t, lab.nodes);
+  },
+);
+
+t.test("an inventory that has moved: said, and -i names it", { skip }, async (t) => {
+  const own = lab.inventory({ file: "own.yaml" });
+  const job = new KnownJob(shop, "moved", { chunks: 2, gate: true });
+  const first = job.start(["-i", own]);
+  await reached("two chunks run", () => running(job) === 2);
+  first.child.kill("SIGINT");
+  t.equal((await first.ended).code, 130);
+  rmSync(own);
+  const lost = await muster(["cancel", job.run]);
+  t.match(lost, {
+    code: 65,
+    err: /own\.yaml, the inventory of this run, is not there any more\n\s+Name another one with -i/,
+  });
+  const found = await muster(["cancel", job.run, "-i", inventory]);
+  t.equal(found.code, 0, found.err);
+  await checkNodes(t, lab.nodes);
+});
+
+t.test("Ctrl-C once: orderly, and said how to stop the rest; twice: at once", { skip }, async (t) => {
+  const job = new KnownJob(shop, "twice", { chunks: 40, gate: true });
+  const once = job.start(["-i", inventory]);
+  await reached("four chunks run", () => running(job) === 4);
+  once.child.kill("SIGINT");
+  const { code, err, out } = await once.ended;
+  t.equal(code, 130);
+  t.match(err, /stopping: no new chunks; what runs on the nodes goes on/);
+  t.match(out, /to stop it: muster cancel \S*runs\/twice/);
+  t.match(journalOf(job.run).at(-1), { e: "close", state: "interrupted" });
+  t.equal(running(job), 4, "what ran goes on");
+
+  // A node that has fallen silent keeps the orderly end waiting; the second Ctrl-C does not.
+  const twice = job.start(["-i", inventory]);
+  await reached("it is attached", () => /node1: 2 slots/.test(twice.said()) && /node2: 2 slots/.test(twice.said()));
+  for (const node of lab.nodes) await node.cutOff();
+  twice.child.kill("SIGINT");
+  await reached("it is stopping", () => twice.said().includes("stopping"));
+  twice.child.kill("SIGINT");
+  t.match(await twice.ended, { code: 130, out: "" }, "no summary, no waiting");
+  for (const node of lab.nodes) await node.heal();
+  job.open(lab.nodes);
+  const ran = await job.muster(["-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  checkResults(t, job);
+  t.same(repeated(job, lab.nodes), {});
+  await checkNodes(t, lab.nodes);
+});
+
+t.test("cancel without a word where there is nothing, or more than one run", { skip }, async (t) => {
+  const none = await muster(["cancel"], { cwd: shop.write("empty/x", "").slice(0, -2) });
+  t.match(none, { code: 64, err: /there is no run that has not come to its end here/ });
+  const wrong = await muster(["cancel", "nowhere"], { cwd: shop.folder });
+  t.match(wrong, { code: 64, err: /nowhere: is neither a run directory nor the name of one/ });
+  t.equal(existsSync(join(shop.folder, "nowhere")), false);
+});
