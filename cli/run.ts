@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
 import { loadJob } from "../executor/job/load.js";
+import { ratesFile } from "../executor/run/ratesfile.js";
 import { runJob } from "../executor/run/run.js";
 import type { Summary } from "../executor/run/summary.js";
 import { planJob } from "../executor/schedule/plan.js";
@@ -47,6 +48,7 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
       stop: stop.signal,
       selected: matches,
       observer: progress,
+      rates: ratesFile(inventory.file),
       inspection,
     });
     progress.end();

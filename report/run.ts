@@ -18,6 +18,7 @@ export const silent: Observer & { end(): void } = {
   node() {},
   slot() {},
   problem() {},
+  note() {},
   failedAttempt() {},
   gaveUp() {},
   progress() {},
@@ -54,6 +55,10 @@ export class PlainProgress implements Observer {
 
   problem(member: Member, message: string): void {
     this.say(`${member.node.name}: ${printable(message)}`);
+  }
+
+  note(message: string): void {
+    this.say(printable(message));
   }
 
   failedAttempt(failure: Failure): void {

@@ -326,9 +326,9 @@ export interface JobFile {
    */
   range?: [number | bigint, number | bigint];
   /**
-   * Of a range: units a chunk. A number fixes it; else it follows from the rate of a slot within these bounds.
+   * Of a range: units a chunk. A number fixes it. With `base` and no `target` it follows from a slot's rate alone: the slowest slot gets `base`, one that is six times as fast six times as much. Else chunks are made to take `target`. Near the end they shrink, so that all slots finish together.
    */
-  chunk?: number | {base?: number; min?: number; max?: number};
+  chunk?: number | {base?: number; target?: string | number; min?: number; max?: number};
   /**
    * Of tasks: what runs, one entry a chunk.
    *

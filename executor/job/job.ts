@@ -46,6 +46,14 @@ export interface Needs {
 }
 
 /**
+ * How a range is cut, in units. By rate: the slowest slot gets `base`, the others more in proportion. By time: chunks take
+ * `target` seconds (undefined: what keeps their overhead small), and the `first` of a slot that nothing is known of is small.
+ */
+export type Sizing =
+  | { by: "rate"; base: number; min: number; max: number }
+  | { by: "time"; target?: number; first?: number; min: number; max?: number };
+
+/**
  * A job, loaded and checked. Whatever its kind, it is a space of `units` numbered from `first`: seeds of a range, tasks in
  * file order, combinations of a matrix. Chunks are made when they are needed, so a space of 2^64 costs nothing.
  */
@@ -58,7 +66,7 @@ export interface Job {
   first: bigint;
   units: bigint;
   /** Units a chunk: undefined = always one (tasks, matrix). */
-  sizing?: { base: number; min: number; max: number };
+  sizing?: Sizing;
   /** The chunk of the units [start, end). Pure. For tasks and matrix end = start + 1. */
   chunk(start: bigint, end: bigint): Chunk;
   /**

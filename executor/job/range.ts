@@ -1,10 +1,10 @@
 import { rangeId, rangeUnits } from "./ids.js";
-import type { Chunk, Job, Work } from "./job.js";
+import type { Chunk, Sizing, Work } from "./job.js";
 import type { Reader } from "./reader.js";
 import { identityOf, stagedOf, withValues } from "./recipe.js";
+import { seconds } from "./settings.js";
 import type { Space } from "./space.js";
 
-const BASE = 10_000;
 const MIN = 500;
 /** Of CLUSTER.md: a chunk is at most 50 times the base. */
 const MOST = 50;
@@ -56,15 +56,22 @@ function readRange(reader: Reader): [bigint, bigint] | undefined {
   return undefined;
 }
 
-function readSizing(reader: Reader): Job["sizing"] {
+function readSizing(reader: Reader): Sizing {
   const fixed = reader.number(["chunk"]);
-  if (fixed !== undefined) return { base: fixed, min: fixed, max: fixed };
-  const given = (key: string) => reader.number(["chunk", key]);
-  const base = given("base") ?? Math.max(given("min") ?? 1, Math.min(BASE, given("max") ?? BASE));
-  const min = given("min") ?? Math.min(MIN, base);
-  const max = given("max") ?? MOST * base;
-  if (min > base || base > max) {
-    reader.fault(["chunk"], `chunk: min ${min}, base ${base} and max ${max} must not decrease`);
-  }
-  return { base, min, max };
+  if (fixed !== undefined) return { by: "rate", base: fixed, min: fixed, max: fixed };
+  const [base, min, max] = ["base", "min", "max"].map((key) => reader.number(["chunk", key]));
+  const target = seconds(reader, ["chunk", "target"]);
+  const sizing: Sizing =
+    base !== undefined && target === undefined
+      ? { by: "rate", base, min: min ?? Math.min(MIN, base), max: max ?? MOST * base }
+      : { by: "time", target, first: base, min: min ?? 1, max: max ?? (base === undefined ? undefined : MOST * base) };
+  checkOrder(reader, { min: sizing.min, base, max: sizing.max });
+  return sizing;
+}
+
+function checkOrder(reader: Reader, bounds: Record<string, number | undefined>): void {
+  const given = Object.entries(bounds).flatMap(([key, value]) => (value === undefined ? [] : [{ key, value }]));
+  if (given.every(({ value }, index) => index === 0 || given[index - 1]!.value <= value)) return;
+  const shown = given.map(({ key, value }) => `${key} ${value}`);
+  reader.fault(["chunk"], `chunk: ${shown.slice(0, -1).join(", ")} and ${shown.at(-1)} must not decrease`);
 }

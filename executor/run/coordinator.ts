@@ -4,6 +4,8 @@ import type { Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
 import type { Job } from "../job/job.js";
 import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js";
+import { expectedRates } from "../schedule/expected.js";
+import type { Learned } from "../schedule/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
 import { asJson, Committer } from "./commit.js";
 import { failure, failureOf } from "./failure.js";
@@ -53,13 +55,14 @@ export class Coordinator implements Hub {
     private readonly directory: RunDirectory,
     run: RunContext,
     private readonly observer: Observer,
+    learned: Learned,
   ) {
     this.partial = join(directory.path, ".partial");
     rmSync(this.partial, { recursive: true, force: true });
     mkdirSync(this.partial);
     this.tally = new Tally(job, directory.past);
-    const guesses = nodes.flatMap(({ name, profile: { rate } }) => (rate === undefined ? [] : [[name, rate] as const]));
-    this.scheduler = new Scheduler(job, directory.past.done, directory.session, new Map(guesses));
+    const expected = expectedRates(nodes, learned);
+    this.scheduler = new Scheduler(job, directory.past.done, directory.session, expected, learned);
     this.members = nodes.map((node) => new Member(node, job, run, this));
     for (const member of this.members) this.byName.set(member.node.name, member);
     this.committer = new Committer(
@@ -95,6 +98,11 @@ export class Coordinator implements Hub {
     this.committer.close();
     rmSync(this.partial, { recursive: true, force: true });
     return outcome;
+  }
+
+  /** What is known now of how fast slots are at this kind of work. */
+  learned(): Learned {
+    return this.scheduler.rates.learned();
   }
 
   event(event: Event): void {

@@ -19,6 +19,8 @@ export interface Observer {
   slot(member: Member, slot: number, holder: string | undefined): void;
   /** Something that a person should know of. */
   problem(member: Member, message: string): void;
+  /** Something of the run itself that a person may like to know. */
+  note(message: string): void;
   /** An attempt failed; its chunk may be tried again. */
   failedAttempt(failure: Failure): void;
   /** A chunk will not be tried again. */

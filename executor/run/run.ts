@@ -9,6 +9,7 @@ import { fingerprints, hashFiles } from "./hashes.js";
 import type { Inspection } from "./inspection.js";
 import { killPoint } from "./killpoint.js";
 import type { Observer } from "./observer.js";
+import { RatesFile } from "./ratesfile.js";
 import { sortResults } from "./results.js";
 import { openRunDirectory, type RunDirectory, runPath } from "./rundir.js";
 import { type LeftOut, type Summary, summarize, writeSummary } from "./summary.js";
@@ -24,6 +25,8 @@ export interface RunOptions {
   /** Whether a node is meant by names, tags and globs. */
   selected: (node: Node, patterns: string[]) => boolean;
   observer: Observer;
+  /** The file that keeps what was learned of how fast slots are; undefined = it is forgotten. */
+  rates: string | undefined;
   /** Looks at every node before its first chunk; undefined where the job needs no playbooks. */
   inspection: Inspection | undefined;
 }
@@ -60,11 +63,12 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       contents,
       inspection: options.inspection,
     };
-    const coordinator = new Coordinator(job, able, directory, run, options.observer);
+    const memory = new RatesFile(options.rates, job.name, (message) => options.observer.note(message));
+    const coordinator = new Coordinator(job, able, directory, run, options.observer, memory.read());
     directory.journal.add({ e: "nodes", nodes: able.map((node) => node.name), inventory: options.inventory });
     await directory.journal.flush();
     options.observer.begin(coordinator, directory.path, leftOut);
-    const ended = await coordinator.work(options.stop);
+    const ended = await memory.during(coordinator.work(options.stop), () => coordinator.learned());
     const summary = summarize(directory.path, coordinator.tally, coordinator.members, leftOut, ended);
     await conclude(job, directory, ended, summary);
     return { summary, already: false };

@@ -1,6 +1,8 @@
 import { cpus } from "node:os";
 import type { Node } from "../../fleet/node.js";
 import type { Job } from "../job/job.js";
+import { Overhead } from "./overhead.js";
+import type { Speed } from "./rates.js";
 import { chunkSize } from "./size.js";
 import { refusal, slotsOf } from "./slots.js";
 
@@ -41,7 +43,15 @@ export function planJob(job: Job, nodes: Node[], selected: (node: Node, patterns
       job.kind === "range" && known.every((one) => one !== undefined)
         ? known.reduce<number>((sum, one) => sum + one!, 0)
         : undefined;
-    const size = job.sizing === undefined ? 1n : chunkSize(job.sizing, known[0], slowest);
+    const speed: Speed = { rate: known[0], evidence: 0, odd: 0 };
+    const outlook = {
+      left: Number(job.units),
+      slots: slots.length,
+      rate: undefined,
+      slowest,
+      overhead: new Overhead(),
+    };
+    const size = job.sizing === undefined ? 1n : chunkSize(job.sizing, speed, outlook);
     return { node: node.name, slots: slots.length, chunkUnits: `${size}`, rate };
   });
   return { job: job.name, units: `${job.units}`, ...shares(job, plans) };

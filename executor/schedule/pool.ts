@@ -19,6 +19,7 @@ export class Pool {
   private readonly known = new Heap<SlotState>((a, b) => a.speed.rate! < b.speed.rate!);
   private readonly usable = new Map<number | undefined, Set<SlotState>>();
   private total = 0;
+  private rateSum = 0;
 
   constructor(private readonly rates: Rates) {}
 
@@ -96,6 +97,11 @@ export class Pool {
     return this.known.peek()?.speed.rate;
   }
 
+  /** Units a second of all usable slots; those that nothing is known of count as the average of the others. */
+  get rate(): number | undefined {
+    return this.known.size === 0 ? undefined : (this.rateSum * this.total) / this.known.size;
+  }
+
   /** Whether there is a usable slot other than `slot` for a chunk with that pin. */
   hasOther(slot: SlotState, pin: number | undefined): boolean {
     if (pin === undefined) return this.total > (isUsable(slot) ? 1 : 0);
@@ -109,7 +115,7 @@ export class Pool {
     const key = slotKey(slot.node, slot.slot);
     const speed = this.rates.at(key);
     speed.rate ??= slot.rate;
-    return { ...slot, key, home, usable: true, load: 0, speed };
+    return { ...slot, key, home, usable: true, load: 0, speed, share: 0 };
   }
 
   /** A node that holds all that it may at this depth, or whose results wait to be taken in. */
@@ -128,7 +134,10 @@ export class Pool {
     this.count(slot, usable);
     if (usable && slot.load < this.depth && !this.isFull(slot.home)) this.openings.put(slot);
     else this.openings.delete(slot);
-    if (usable && slot.speed.rate !== undefined) this.known.put(slot);
+    const share = usable ? (slot.speed.rate ?? 0) : 0;
+    this.rateSum += share - slot.share;
+    slot.share = share;
+    if (share > 0) this.known.put(slot);
     else this.known.delete(slot);
   }
 

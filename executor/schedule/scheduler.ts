@@ -4,7 +4,7 @@ import { Ending } from "./ending.js";
 import type { Attempt, Event, Failure, Held, Instruction, Slot } from "./events.js";
 import { Placement } from "./placement.js";
 import { Pool } from "./pool.js";
-import { Rates } from "./rates.js";
+import { type Learned, Rates } from "./rates.js";
 import { backoff } from "./retry.js";
 import { chunkSize } from "./size.js";
 import { type SlotState, slotKey } from "./slot.js";
@@ -27,17 +27,21 @@ export class Scheduler {
   private open = false;
   private settled = false;
   private count = 0;
+  /** Units of the chunk that was cut last. */
+  private lastSize = 1;
 
   /**
    * `done`: the units that earlier sessions committed. `session` makes attempt ids unique among them. `expected`: first-guess
-   * rates of the nodes that may join, so that the first to come is not taken for the slowest.
+   * rates of the nodes that may join, so that the first to come is not taken for the slowest. `learned`: by earlier runs.
    */
   constructor(
     private readonly job: Job,
     done: Iterable<[start: bigint, end: bigint]>,
     private readonly session: number,
     private readonly expected: Map<string, number> = new Map(),
+    learned?: Learned,
   ) {
+    if (learned !== undefined) this.rates.recall(learned);
     this.source = new Source(job.first, job.first + job.units);
     for (const [start, end] of done) this.source.remove(start, end);
     this.placement = new Placement(job, this.pool, this.source, this.waiting, (slot) => this.sizeFor(slot));
@@ -132,7 +136,7 @@ export class Scheduler {
   private ran(id: string, seconds: number): void {
     if (!this.attempts.collect(id)) return;
     const { chunk, node, slot } = this.attempts.get(id)!.attempt;
-    this.rates.learn(this.rates.at(slotKey(node, slot)), chunk.end - chunk.start, seconds);
+    this.rates.learn(this.rates.at(slotKey(node, slot)), Number(chunk.end - chunk.start), seconds);
     const state = this.pool.slot(node, slot);
     if (state !== undefined) this.pool.rated(state);
   }
@@ -186,14 +190,24 @@ export class Scheduler {
   private sizeFor(slot: SlotState): bigint {
     const { sizing } = this.job;
     if (sizing === undefined) return 1n;
-    const slowest = [...this.expected.values()].reduce(
-      (least, rate) => Math.min(least, rate),
-      this.pool.slowest ?? Number.POSITIVE_INFINITY,
-    );
-    return chunkSize(sizing, slot.speed.rate, slowest);
+    const size = chunkSize(sizing, slot.speed, {
+      left: Number(this.source.left),
+      slots: this.pool.usableSlots,
+      rate: this.pool.rate,
+      slowest: this.slowest(),
+      overhead: this.rates.overhead,
+    });
+    this.lastSize = Number(size);
+    return size;
+  }
+
+  /** Of the slots that there are, and of those that are still expected. */
+  private slowest(): number | undefined {
+    const known = [...this.expected.values(), ...(this.pool.slowest === undefined ? [] : [this.pool.slowest])];
+    return known.length === 0 ? undefined : Math.min(...known);
   }
 
   private chunksLeft(): number {
-    return Number(this.source.left) / (this.job.sizing?.base ?? 1) + this.waiting.size;
+    return Number(this.source.left) / this.lastSize + this.waiting.size;
   }
 }

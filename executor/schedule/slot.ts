@@ -9,6 +9,8 @@ export interface SlotState extends Slot {
   /** Attempts given to it that have not ended. */
   load: number;
   speed: Speed;
+  /** What it adds to the rate of all usable slots. */
+  share: number;
 }
 
 export interface NodeState {

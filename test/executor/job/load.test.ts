@@ -44,7 +44,7 @@ needs: {vendor: amd, memory: 1GiB}
     kind: "range",
     first: 18446744073709551615n,
     units: 384n,
-    sizing: { base: 10000, min: 500, max: 500000 },
+    sizing: { by: "time", target: undefined, first: undefined, min: 1, max: undefined },
     needs: { vendor: "amd", memory: 2 ** 30, playbooks: [] },
     retry: { attempts: 3, backoff: 1 },
     collect: "files",
@@ -79,10 +79,13 @@ needs: {vendor: amd, memory: 1GiB}
 t.test("chunk sizes", async (t) => {
   const load = jobs(t);
   const table: [string, Job["sizing"] | string][] = [
-    ["1000", { base: 1000, min: 1000, max: 1000 }],
-    ["{base: 100}", { base: 100, min: 100, max: 5000 }],
-    ["{max: 50}", { base: 50, min: 50, max: 50 }],
-    ["{min: 20000}", { base: 20000, min: 20000, max: 1000000 }],
+    ["1000", { by: "rate", base: 1000, min: 1000, max: 1000 }],
+    ["{base: 10000}", { by: "rate", base: 10_000, min: 500, max: 500_000 }],
+    ["{base: 100}", { by: "rate", base: 100, min: 100, max: 5000 }],
+    ["{max: 50}", { by: "time", target: undefined, first: undefined, min: 1, max: 50 }],
+    ["{target: 5m}", { by: "time", target: 300, first: undefined, min: 1, max: undefined }],
+    ["{target: 90, base: 10, min: 2}", { by: "time", target: 90, first: 10, min: 2, max: 500 }],
+    ["{min: 7, max: 3}", "4:8 chunk: min 7 and max 3 must not decrease"],
     ["{base: 10, min: 20}", "4:8 chunk: min 20, base 10 and max 500 must not decrease"],
   ];
   for (const [chunk, wanted] of table) {

@@ -15,7 +15,7 @@ function rangeJob(units: bigint, change: Partial<Job> = {}): Job {
     kind: "range",
     first: 0n,
     units,
-    sizing: { base: 10, min: 5, max: 50 },
+    sizing: { by: "rate", base: 10, min: 5, max: 50 },
     chunk,
     unitsOf: (id) => {
       const parts = /^(\d+)-(\d+)$/.exec(id);
@@ -60,7 +60,12 @@ function open(scheduler: Scheduler, nodes: [string, number, number?][], now = 0)
 
 t.test("a slot six times as fast gets chunks six times as large, within the bounds", async (t) => {
   const expected = new Map(Object.entries({ fast: 29000, slow: 5000 }));
-  const scheduler = new Scheduler(rangeJob(100_000n, { sizing: { base: 1000, min: 500, max: 5500 } }), [], 1, expected);
+  const scheduler = new Scheduler(
+    rangeJob(100_000n, { sizing: { by: "rate", base: 1000, min: 500, max: 5500 } }),
+    [],
+    1,
+    expected,
+  );
   const first = open(scheduler, [
     ["fast", 1, 29000],
     ["slow", 1, 5000],

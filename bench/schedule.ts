@@ -1,0 +1,35 @@
+/**
+ * The scheduler of muster on a virtual clock, beside other ways to share the same work. See bench/README.md.
+ *     npm run bench:schedule
+ */
+import { bestEqual, compete, contestants, type Score, settings } from "./schedule/contest.js";
+import { load } from "./schedule/scale.js";
+
+const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8];
+
+function line(score: Score): string {
+  const { name, worst, mean, attempts } = score;
+  return `  ${name.padEnd(44)} ${mean.toFixed(3)}  worst ${worst.toFixed(3)}  ${String(attempts).padStart(7)} chunks`;
+}
+
+console.log(`makespan over the fluid bound; 1e9 seeds, 26 GPUs, 3 s overhead a chunk; seeds ${SEEDS.join(" ")}`);
+for (const setting of settings) {
+  console.log(setting.name);
+  for (const contestant of contestants) console.log(line(compete(contestant, setting, SEEDS)));
+  console.log(line(bestEqual(setting, SEEDS)));
+}
+
+console.log("events a second of `handle` on one core");
+for (const [nodes, chunks] of [
+  [3, 1_000_000],
+  [30, 1_000_000],
+  [300, 1_000_000],
+  [1000, 1_000_000],
+  [1000, 10_000_000],
+] as const) {
+  const { slots, events, seconds, resident } = load(nodes, chunks, 1);
+  const figures = `${(events / seconds / 1000).toFixed(0).padStart(5)}k events/s  ${((seconds / events) * 1e6).toFixed(2)} us an event`;
+  console.log(
+    `  ${String(slots).padStart(5)} slots ${String(chunks).padStart(9)} chunks  ${figures}  resident ${(resident / 1048576).toFixed(0)} MiB`,
+  );
+}

@@ -1,0 +1,74 @@
+/** A slot as it really is. `rate`: units a second from each time on. */
+export interface TrueSlot {
+  node: string;
+  slot: number;
+  rate: [from: number, rate: number][];
+  /** What the inventory says of it. */
+  guess: number | undefined;
+}
+
+/** A node that is away from `from` to `to`, and comes back without what it was at. */
+export interface Outage {
+  node: string;
+  from: number;
+  to: number;
+}
+
+export interface Cluster {
+  slots: TrueSlot[];
+  outages: Outage[];
+}
+
+/** Nodes of CLUSTER.md: 2 x 29,000 and 3 x 8 x 5,000 seeds/s. `guess` says what the inventory claims of a true rate. */
+export function cluster(guess: (rate: number, gpu: number) => number | undefined): Cluster {
+  const nodes: [string, number, number][] = [
+    ["zeus", 2, 29_000],
+    ["rig-6600", 8, 5_000],
+    ["rig-6600b", 8, 5_000],
+    ["rig-6600c", 8, 5_000],
+  ];
+  const slots = nodes.flatMap(([node, gpus, rate]) =>
+    Array.from({ length: gpus }, (_, slot): [string, number, number] => [node, slot, rate]),
+  );
+  return {
+    slots: slots.map(([node, slot, rate], gpu) => ({ node, slot, rate: [[0, rate]], guess: guess(rate, gpu) })),
+    outages: [],
+  };
+}
+
+/** Units a second of a slot at a time, wherever its node is. */
+export function rateAt(slot: TrueSlot, time: number): number {
+  let now = 0;
+  for (const [from, rate] of slot.rate) if (from <= time) now = rate;
+  return now;
+}
+
+/** When a slot that begins at `from` is through with `units`. */
+export function endOf(slot: TrueSlot, from: number, units: number): number {
+  let [time, left] = [from, units];
+  for (;;) {
+    const rate = rateAt(slot, time);
+    const change = slot.rate.find(([at]) => at > time)?.[0] ?? Number.POSITIVE_INFINITY;
+    if (left <= rate * (change - time)) return time + left / rate;
+    left -= rate * (change - time);
+    time = change;
+  }
+}
+
+/** The fluid bound: when the work is done if every slot that is there is busy at every moment, with no overhead at all. */
+export function fluidBound({ slots, outages }: Cluster, units: number): number {
+  const changes = [
+    ...slots.flatMap((slot) => slot.rate.map(([at]) => at)),
+    ...outages.flatMap((one) => [one.from, one.to]),
+  ];
+  const times = [...new Set([0, ...changes])].sort((a, b) => a - b);
+  let left = units;
+  for (const [index, time] of times.entries()) {
+    const away = outages.filter((one) => one.from <= time && time < one.to).map((one) => one.node);
+    const sum = slots.reduce((total, slot) => total + (away.includes(slot.node) ? 0 : rateAt(slot, time)), 0);
+    const next = times[index + 1] ?? Number.POSITIVE_INFINITY;
+    if (left <= sum * (next - time)) return time + left / sum;
+    left -= sum * (next - time);
+  }
+  return Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,110 @@
+import type { Job, Sizing } from "../../executor/job/job.js";
+import type { Attempt, Slot } from "../../executor/schedule/events.js";
+import { Scheduler } from "../../executor/schedule/scheduler.js";
+import { type Cluster, cluster, fluidBound } from "./cluster.js";
+import { equalChunks, factoring, fixedFactors, guided, SelfScheduling, type Sizes } from "./contestants.js";
+import { jobOf } from "./job.js";
+import { Random } from "./random.js";
+import { type Course, type Decider, World } from "./world.js";
+
+/** Of CLUSTER.md, and of the issue. */
+export const UNITS = 1_000_000_000n;
+const OVERHEAD = 3;
+const GRACE = 60;
+const SLOTS = 26;
+
+/** A setting: the cluster as it is and as the inventory describes it, and how much chunks vary. */
+export interface Setting {
+  name: string;
+  make: () => Cluster;
+  noise: number;
+}
+
+export const settings: Setting[] = [
+  { name: "exact", make: () => cluster((rate) => rate), noise: 0 },
+  { name: "hard", make: () => hard(3), noise: 0.2 },
+  { name: "hard, guesses the other way", make: () => hard(1 / 3), noise: 0.2 },
+  { name: "hard, no guesses", make: () => hard(undefined), noise: 0.2 },
+];
+
+/**
+ * Guesses that are off by `factor` for the rigs and by its inverse for zeus, one GPU throttled to half from 2000 s on, and one
+ * rig away for ten minutes.
+ */
+function hard(factor: number | undefined): Cluster {
+  const made = cluster((rate) => (factor === undefined ? undefined : rate > 10_000 ? rate / factor : rate * factor));
+  made.slots[1]!.rate.push([2000, 14_500]);
+  made.outages.push({ node: "rig-6600b", from: 1500, to: 2100 });
+  return made;
+}
+
+export interface Contestant {
+  name: string;
+  enter: (job: Job) => Decider;
+  sizing?: Sizing;
+}
+
+const time: Sizing = { by: "time", min: 1 };
+const today: Sizing = { by: "rate", base: 10_000, min: 500, max: 500_000 };
+const self = (sizes: () => Sizes) => (job: Job) => new SelfScheduling(job, sizes());
+
+export const contestants: Contestant[] = [
+  { name: "muster", enter: (job) => new Scheduler(job, [], 1), sizing: time },
+  { name: "muster, base 10,000 and its cap", enter: (job) => new Scheduler(job, [], 1), sizing: today },
+  { name: "fixed factors (coordinator.py)", enter: self(() => fixedFactors(10_000, 5_000)) },
+  { name: "guided self-scheduling", enter: self(() => guided(SLOTS, 10_000)) },
+  { name: "factoring", enter: self(() => factoring(SLOTS, 10_000)) },
+  { name: "factoring weighted by the guesses", enter: self(() => factoring(SLOTS, 10_000, weight)) },
+];
+
+function weight({ rate }: Slot): number {
+  return rate === undefined ? 1 / SLOTS : rate / 178_000;
+}
+
+export interface Score {
+  name: string;
+  setting: string;
+  /** Makespan over the fluid bound: of the worst seed, and on average. */
+  worst: number;
+  mean: number;
+  attempts: number;
+}
+
+export function compete(contestant: Contestant, setting: Setting, seeds: number[]): Score {
+  const courses = (setting.noise === 0 ? seeds.slice(0, 1) : seeds).map((seed) => race(contestant, setting, seed));
+  const bound = fluidBound(setting.make(), Number(UNITS));
+  const ratios = courses.map((course) => course.makespan / bound);
+  return {
+    name: contestant.name,
+    setting: setting.name,
+    worst: Math.max(...ratios),
+    mean: ratios.reduce((sum, one) => sum + one, 0) / ratios.length,
+    attempts: Math.round(courses.reduce((sum, one) => sum + one.attempts, 0) / courses.length),
+  };
+}
+
+/** GNU parallel with the one size for all that does best here, known only afterwards. */
+export function bestEqual(setting: Setting, seeds: number[]): Score {
+  const sizes = [20, 50, 100, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000].map((thousand) => thousand * 1000);
+  const scores = sizes.map((size) =>
+    compete(
+      { name: `equal chunks, the best: ${size / 1000}k (parallel)`, enter: self(() => equalChunks(size)) },
+      setting,
+      seeds,
+    ),
+  );
+  return scores.reduce((best, one) => (one.mean < best.mean ? one : best));
+}
+
+function race(contestant: Contestant, setting: Setting, seed: number): Course {
+  const chance = new Random(seed);
+  const noise = () => (setting.noise === 0 ? 1 : chance.logNormal(setting.noise));
+  const cost = ({ chunk }: Attempt) => Number(chunk.end - chunk.start) * noise();
+  const job = jobOf(UNITS, contestant.sizing ?? time);
+  const course = new World(
+    { cluster: setting.make(), overhead: OVERHEAD, cost, grace: GRACE },
+    contestant.enter(job),
+  ).play();
+  if (course.units !== UNITS) throw new Error(`${contestant.name}: ${course.units} of ${UNITS} units done`);
+  return course;
+}

@@ -1,0 +1,25 @@
+import type { Chunk, Job, Work } from "../../executor/job/job.js";
+
+const work: Work = { program: { kind: "command", command: ["true"] }, args: [], inputs: [], outputs: [], env: {} };
+
+/** A job over `units`, as the scheduler sees it. Without `sizing`, tasks that cannot be divided. */
+export function jobOf(units: bigint, sizing: Job["sizing"]): Job {
+  return {
+    name: "bench",
+    file: "/bench.yaml",
+    folder: "/",
+    kind: sizing === undefined ? "tasks" : "range",
+    first: 0n,
+    units,
+    sizing,
+    chunk: (start, end): Chunk => ({ id: `${start}-${end}`, start, end, work }),
+    unitsOf: () => undefined,
+    stagedFiles: () => [],
+    needs: { playbooks: [] },
+    params: {},
+    retry: { attempts: 3, backoff: 1 },
+    priority: 0,
+    collect: "files",
+    identity: "{}",
+  };
+}

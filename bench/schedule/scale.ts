@@ -1,0 +1,60 @@
+import type { Sizing } from "../../executor/job/job.js";
+import type { Attempt, Event, Slot } from "../../executor/schedule/events.js";
+import { Heap } from "../../executor/schedule/heap.js";
+import { Scheduler } from "../../executor/schedule/scheduler.js";
+import { jobOf } from "./job.js";
+import { Random } from "./random.js";
+
+/** Units of every chunk. */
+const SIZE = 1000;
+
+export interface Load {
+  slots: number;
+  chunks: number;
+  events: number;
+  /** Seconds that `handle` took for all of them. */
+  seconds: number;
+  /** Resident memory at the end, bytes. */
+  resident: number;
+}
+
+interface End {
+  at: number;
+  attempt: Attempt;
+}
+
+/** Drives a scheduler as fast as it goes: `nodes` of 8 GPUs whose rates vary, `chunks` chunks, and the time within `handle`. */
+export function load(nodes: number, chunks: number, seed: number): Load {
+  const chance = new Random(seed);
+  const sizing: Sizing = { by: "rate", base: SIZE, min: SIZE, max: SIZE };
+  const scheduler = new Scheduler(jobOf(BigInt(chunks) * BigInt(SIZE), sizing), [], 1);
+  const ends = new Heap<End>((a, b) => a.at < b.at);
+  const measured = { events: 0, seconds: 0 };
+  let [now, ended] = [0, false];
+  const tell = (event: Event) => {
+    const began = process.hrtime.bigint();
+    const out = scheduler.handle(event, now);
+    measured.seconds += Number(process.hrtime.bigint() - began) / 1e9;
+    measured.events++;
+    for (const one of out) {
+      if (one.do === "start") ends.put({ at: now + 1 + chance.next(), attempt: one.attempt });
+      if (one.do === "end") ended = true;
+    }
+  };
+  tell({ type: "open" });
+  for (let node = 0; node < nodes; node++)
+    tell({ type: "joined", node: `n${node}`, slots: gpus(`n${node}`), limit: 8, held: [] });
+  tell({ type: "settled" });
+  for (let end = ends.peek(); end !== undefined && !ended; end = ends.peek()) {
+    ends.delete(end);
+    now = Math.max(now, end.at);
+    tell({ type: "ran", attempt: end.attempt.id, seconds: 1 + chance.next() });
+    tell({ type: "committed", attempt: end.attempt.id });
+  }
+  if (!ended) throw new Error("the run did not end");
+  return { slots: nodes * 8, chunks, ...measured, resident: process.memoryUsage().rss };
+}
+
+function gpus(node: string): Slot[] {
+  return Array.from({ length: 8 }, (_, slot) => ({ node, slot, gpu: slot }));
+}

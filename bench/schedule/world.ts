@@ -1,0 +1,141 @@
+import type { Attempt, Event, Instruction, Slot } from "../../executor/schedule/events.js";
+import { Agenda } from "./agenda.js";
+import { type Cluster, endOf, type TrueSlot } from "./cluster.js";
+
+/** Whoever decides: muster's own Scheduler, or a contestant. */
+export interface Decider {
+  handle(event: Event, now: number): Instruction[];
+}
+
+export interface Physics {
+  cluster: Cluster;
+  /** Seconds that every chunk takes before its first unit. */
+  overhead: number;
+  /** What the units of an attempt cost, in units of a slot's rate: noise, or tasks that differ. */
+  cost: (attempt: Attempt) => number;
+  /** Seconds of silence before a node's chunks are given to others. */
+  grace: number;
+}
+
+export interface Course {
+  /** Seconds until the last result was there. */
+  makespan: number;
+  attempts: number;
+  /** Units whose results were taken, each once if all is well. */
+  units: bigint;
+  /** Calls of `handle`. */
+  events: number;
+}
+
+interface Place {
+  truth: TrueSlot;
+  queue: Attempt[];
+  /** Takes the end of the running attempt off the agenda. */
+  stop?: () => void;
+}
+
+/** Plays a run: slots that work at their true rates, nodes that go and come back, and somebody who decides. */
+export class World {
+  private readonly agenda = new Agenda();
+  private readonly places = new Map<string, Place>();
+  private readonly away = new Set<string>();
+  private readonly course: Course = { makespan: 0, attempts: 0, units: 0n, events: 0 };
+  private ended = false;
+
+  constructor(
+    private readonly physics: Physics,
+    private readonly decider: Decider,
+  ) {
+    for (const truth of physics.cluster.slots) this.places.set(`${truth.node}/${truth.slot}`, { truth, queue: [] });
+  }
+
+  play(): Course {
+    const { slots, outages } = this.physics.cluster;
+    this.tell({ type: "open" });
+    for (const node of new Set(slots.map((slot) => slot.node))) this.join(node);
+    this.tell({ type: "settled" });
+    for (const { node, from, to } of outages) {
+      this.agenda.at(from, () => this.leave(node));
+      this.agenda.at(from + this.physics.grace, () => this.tell({ type: "gone", node }));
+      this.agenda.at(to, () => this.join(node));
+    }
+    this.agenda.run(() => this.ended);
+    return this.course;
+  }
+
+  private join(node: string): void {
+    this.away.delete(node);
+    const slots: Slot[] = this.physics.cluster.slots
+      .filter((slot) => slot.node === node)
+      .map(({ slot, guess }) => ({ node, slot, gpu: slot, rate: guess }));
+    this.tell({ type: "joined", node, slots, limit: slots.length, held: [] });
+  }
+
+  private leave(node: string): void {
+    this.away.add(node);
+    for (const place of this.places.values())
+      if (place.truth.node === node) {
+        place.stop?.();
+        place.stop = undefined;
+        place.queue = [];
+      }
+    this.tell({ type: "silent", node });
+  }
+
+  private tell(event: Event): void {
+    this.course.events++;
+    for (const instruction of this.decider.handle(event, this.agenda.now)) this.perform(instruction);
+  }
+
+  private perform(instruction: Instruction): void {
+    switch (instruction.do) {
+      case "start":
+        return this.start(instruction.attempt);
+      case "wake":
+        return void this.agenda.at(instruction.at, () => this.tell({ type: "time" }));
+      case "drop":
+        return this.drop(instruction.id);
+      case "end":
+        this.ended = true;
+        this.course.makespan = this.agenda.now;
+        return;
+      default:
+        throw new Error(`nothing in this world leads to ${instruction.do}`);
+    }
+  }
+
+  private start(attempt: Attempt): void {
+    this.course.attempts++;
+    const place = this.places.get(`${attempt.node}/${attempt.slot}`)!;
+    if (this.away.has(attempt.node)) throw new Error(`${attempt.node} is away`);
+    place.queue.push(attempt);
+    if (place.queue.length === 1) this.begin(place);
+  }
+
+  private begin(place: Place): void {
+    const [attempt] = place.queue;
+    if (attempt === undefined) return;
+    const began = this.agenda.now;
+    const end = endOf(place.truth, began + this.physics.overhead, this.physics.cost(attempt));
+    place.stop = this.agenda.at(end, () => {
+      place.queue.shift();
+      place.stop = undefined;
+      this.begin(place);
+      this.course.units += attempt.chunk.end - attempt.chunk.start;
+      this.tell({ type: "ran", attempt: attempt.id, seconds: end - began });
+      this.tell({ type: "committed", attempt: attempt.id });
+    });
+  }
+
+  private drop(id: string): void {
+    for (const place of this.places.values()) {
+      const index = place.queue.findIndex((attempt) => attempt.id === id);
+      if (index < 0) continue;
+      place.queue.splice(index, 1);
+      if (index > 0) return;
+      place.stop?.();
+      place.stop = undefined;
+      return this.begin(place);
+    }
+  }
+}
