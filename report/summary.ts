@@ -17,6 +17,7 @@ export function summaryText(summary: Summary, already: boolean, aggregate: strin
     lines.push(
       `${name}: ${stateText(summary)}: ${plural(chunks.done, "chunk")} done${failed}, ${duration(session.seconds)}`,
     );
+    if (summary.next !== undefined) lines.push(`    ${summary.next}`);
     lines.push(...summary.nodes.map(nodeLine));
     lines.push(...summary.failures.flatMap(failureLines));
     if (chunks.failed > summary.failures.length)
@@ -58,6 +59,6 @@ function stateText(summary: Summary): string {
     case "stranded":
       return "no usable node is left; the same command goes on from here";
     case "broken":
-      return `stopped: ${summary.error}; the same command goes on from here`;
+      return `stopped: ${summary.error}`;
   }
 }

@@ -37,6 +37,7 @@ export interface Landed {
 export class Committer {
   private queue: Landed[] = [];
   private working: Promise<void> | undefined;
+  private failed = false;
   private readonly lines: number;
   private length: number;
 
@@ -50,7 +51,9 @@ export class Committer {
     this.length = fstatSync(this.lines).size;
   }
 
+  /** What is added after the disk has failed stays on its node. */
   add(landed: Landed): void {
+    if (this.failed) return;
     this.queue.push(landed);
     this.working ??= this.work();
   }
@@ -74,6 +77,7 @@ export class Committer {
         this.committed(group.map((one) => one.attempt));
       }
     } catch (error) {
+      this.failed = true;
       this.queue = [];
       this.broken(error);
     } finally {

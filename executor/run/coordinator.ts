@@ -1,5 +1,3 @@
-import { mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import type { Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
 import type { Job } from "../job/job.js";
@@ -7,23 +5,18 @@ import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js
 import { expectedRates } from "../schedule/expected.js";
 import type { Learned } from "../schedule/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
-import { asJson, Committer } from "./commit.js";
+import { Committer } from "./commit.js";
+import { DiskError } from "./disk.js";
 import { failure, failureOf } from "./failure.js";
-import { Gate } from "./gate.js";
+import { Intake } from "./intake.js";
 import { killPoint } from "./killpoint.js";
-import { keepLogs } from "./logs.js";
 import { type Hub, Member } from "./member.js";
 import type { Observer } from "./observer.js";
 import type { Done, FromAgent } from "./protocol.js";
-import { type Origin, pullOutputs } from "./pull.js";
+import type { Origin } from "./pull.js";
 import type { RunDirectory } from "./rundir.js";
 import type { RunContext } from "./session.js";
 import { Tally } from "./tally.js";
-
-/** Results pulled from all nodes at once; those that came along with their manifest need no pull. */
-const PULLS_TOGETHER = 32;
-/** Output of a `collect: lines` chunk, bytes: it becomes one line. */
-const LINE_LIMIT = 64 << 20;
 
 /** How a run's work ended. */
 export type Ended =
@@ -41,32 +34,35 @@ export class Coordinator implements Hub {
   private readonly scheduler: Scheduler;
   private readonly committer: Committer;
   private readonly byName = new Map<string, Member>();
-  private readonly pulls = new Gate(PULLS_TOGETHER);
+  private readonly intake: Intake;
   private readonly landing = new Set<Promise<void>>();
-  private readonly partial: string;
   private wake: { at: number; timer: NodeJS.Timeout } | undefined;
   private ended: Ended | undefined;
   private joining = true;
   private finish: (ended: Ended) => void = () => {};
 
   constructor(
-    private readonly job: Job,
+    job: Job,
     nodes: Node[],
     private readonly directory: RunDirectory,
     run: RunContext,
     private readonly observer: Observer,
     learned: Learned,
   ) {
-    this.partial = join(directory.path, ".partial");
-    rmSync(this.partial, { recursive: true, force: true });
-    mkdirSync(this.partial);
+    this.intake = new Intake(directory.path, job);
     this.tally = new Tally(job, directory.past);
     const expected = expectedRates(nodes, learned);
     this.scheduler = new Scheduler(job, directory.past.done, directory.session, expected, learned);
     this.members = nodes.map((node) => new Member(node, job, run, this));
     for (const member of this.members) this.byName.set(member.node.name, member);
     this.committer = new Committer(
-      { path: directory.path, partial: this.partial, journal: directory.journal, job, length: directory.past.length },
+      {
+        path: directory.path,
+        partial: this.intake.partial,
+        journal: directory.journal,
+        job,
+        length: directory.past.length,
+      },
       (attempts) => this.committed(attempts),
       (error) => this.end({ state: "broken", error }),
     );
@@ -96,7 +92,7 @@ export class Coordinator implements Hub {
     await this.committer.settle();
     await Promise.all(this.members.map((member) => (this.keepsNodes(outcome) ? member.leave() : member.stop())));
     this.committer.close();
-    rmSync(this.partial, { recursive: true, force: true });
+    this.intake.close();
     return outcome;
   }
 
@@ -170,18 +166,12 @@ export class Coordinator implements Hub {
     const { origin } = member;
     if (origin === undefined) return this.event({ type: "unpulled", attempt: attempt.id });
     try {
-      const outputs = await this.pulls.pass(() => pullOutputs(attempt, done, origin, this.partial));
-      killPoint("pulled");
-      await keepLogs(attempt, done, origin, join(this.directory.path, "logs"));
-      const lines = this.job.collect === "lines";
-      const json = asJson(outputs[0], lines ? LINE_LIMIT : undefined);
-      if (lines && json === undefined)
-        return this.fail(attempt, failure(attempt, `output ${outputs[0]?.path} is not JSON`, done));
+      const { outputs, json } = await this.intake.outputs(attempt, done, origin);
       this.committer.add({ attempt, seconds: done.seconds, outputs, fingerprint: member.fingerprint, json });
     } catch (error) {
       if (isLost(error)) this.uncollected(member, attempt, done, origin, textOf(error));
-      else if (error instanceof MusterError) this.fail(attempt, failure(attempt, error.message, done));
-      else this.end({ state: "broken", error });
+      else if (isOurs(error)) this.end({ state: "broken", error });
+      else this.fail(attempt, failure(attempt, textOf(error), done));
     }
   }
 
@@ -196,8 +186,9 @@ export class Coordinator implements Hub {
     const { origin } = member;
     if (origin === undefined) return;
     try {
-      await keepLogs(attempt, done, origin, join(this.directory.path, "logs"));
+      await this.intake.keepLogs(attempt, done, origin);
     } catch (error) {
+      if (isOurs(error)) return this.end({ state: "broken", error });
       if (isLost(error)) return this.uncollected(member, attempt, done, origin, textOf(error));
       this.observer.problem(member, `logs of chunk ${attempt.chunk.id} are lost: ${textOf(error)}`);
     }
@@ -292,6 +283,11 @@ function now(): number {
 
 function isLost(error: unknown): boolean {
   return error instanceof MusterError && (error.code === "LOST" || error.code === "TIMEOUT");
+}
+
+/** Of this machine and not of a node: its disk, or a bug. */
+function isOurs(error: unknown): boolean {
+  return error instanceof DiskError || !(error instanceof MusterError);
 }
 
 function textOf(error: unknown): string {

@@ -5,7 +5,7 @@ import { MusterError } from "../../schemas/errors.js";
 import type { Failure } from "../schedule/events.js";
 import { killPoint } from "./killpoint.js";
 
-const sync = promisify(fsync);
+const fsyncFile = promisify(fsync);
 
 /** What is written down of a run, in the order in which it became true. */
 export type Entry =
@@ -30,20 +30,24 @@ const BLOCK = 1 << 20;
  */
 export class Journal {
   private pending: string[] = [];
+  private failure: { error: unknown } | undefined;
 
   private constructor(
     private readonly fd: number,
     private sequence: number,
+    /** Bytes that are on disk. */
+    private length: number,
+    private readonly sync: (fd: number) => Promise<void>,
   ) {}
 
   /**
    * Goes on with the journal in the open file `fd` (which is ours alone: see lock.ts): reads it, calling `visit` with every
    * entry in order, and cuts off a torn last record. Throws a MusterError (JOURNAL_DAMAGED, exit 65) that names the record.
    */
-  static resume(fd: number, file: string, visit: (entry: Entry) => void): Journal {
+  static resume(fd: number, file: string, visit: (entry: Entry) => void, sync = fsyncFile): Journal {
     const { records, length } = readEntries(fd, file, visit);
     if (length < fstatSync(fd).size) ftruncateSync(fd, length);
-    return new Journal(fd, records);
+    return new Journal(fd, records, length, sync);
   }
 
   /** Adds a record to what the next `flush` writes. */
@@ -51,14 +55,33 @@ export class Journal {
     this.pending.push(encode(++this.sequence, entry));
   }
 
-  /** Writes and fsyncs all that was added; when it resolves, that is on disk. Rejects when it is not: the run must end then. */
+  /**
+   * Writes and fsyncs all that was added; when it resolves, that is on disk. Rejects when it is not, and from then on always:
+   * after a failed fsync nobody knows what is on disk, so nothing may follow, and nothing of it may be believed later.
+   */
   async flush(): Promise<void> {
+    if (this.failure !== undefined) throw this.failure.error;
     if (this.pending.length === 0) return;
-    const text = this.pending.join("");
+    const bytes = Buffer.from(this.pending.join(""));
     this.pending = [];
-    writeAll(this.fd, Buffer.from(text));
-    killPoint("recorded");
-    await sync(this.fd);
+    try {
+      writeAll(this.fd, bytes);
+      killPoint("recorded");
+      await this.sync(this.fd);
+      this.length += bytes.length;
+    } catch (error) {
+      this.failure = { error };
+      this.takeBack();
+      throw error;
+    }
+  }
+
+  private takeBack(): void {
+    try {
+      ftruncateSync(this.fd, this.length);
+    } catch {
+      // A torn record is cut off when the journal is read; a whole one that may not be on disk says what is true all the same.
+    }
   }
 
   close(): void {

@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import { closeSync, fsync, linkSync, mkdirSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { closeSync, fsync, linkSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { writeAll } from "./journal.js";
@@ -40,10 +39,10 @@ export async function publish(results: string, partial: string, batch: Publicati
   await syncAll(descriptors);
   killPoint("written");
   const folders = new Set<string>();
-  batch.forEach(({ target, output }, index) => {
+  batch.forEach(({ target }, index) => {
     const final = join(results, target);
     makeFolders(results, dirname(target), folders);
-    giveName(written[index]!, final, output.sha256);
+    giveName(written[index]!, final);
   });
   await syncAll([...folders].map((folder) => openSync(folder, "r")));
 }
@@ -58,16 +57,17 @@ function makeFolders(root: string, path: string, changed: Set<string>): void {
   }
 }
 
-/** link + unlink instead of rename, because rename would replace what is there without saying so. */
-function giveName(written: string, final: string, sha256: string): void {
+/**
+ * link + unlink instead of rename, because rename would replace what is there without saying so. What is there may look right and
+ * not be on disk (an fsync that failed is why its chunk was not committed), so it is replaced whatever it holds.
+ */
+function giveName(written: string, final: string): void {
   try {
     linkSync(written, final);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    if (createHash("sha256").update(readFileSync(final)).digest("hex") !== sha256) {
-      renameSync(written, final);
-      return;
-    }
+    renameSync(written, final);
+    return;
   }
   rmSync(written);
 }

@@ -5,6 +5,7 @@ import pRetry from "p-retry";
 import type { Files } from "../../fleet/connection.js";
 import { MusterError } from "../../schemas/errors.js";
 import type { Attempt } from "../schedule/events.js";
+import type { Room } from "./disk.js";
 import type { Done, FileReport } from "./protocol.js";
 import type { Verified } from "./publish.js";
 
@@ -20,20 +21,30 @@ export interface Origin {
 
 /**
  * The outputs of an attempt, verified by size and SHA-256 against what the node wrote down: small ones have come along with
- * that, others are pulled into files below `partial`. Rejects with CORRUPT (bytes differ, again and again), or with the
- * ConnectionError of the pull. Names are made from declared outputs and attempt ids, never from what the node says.
+ * that, others are pulled into files where there is room. Rejects with CORRUPT (bytes differ, again and again), with the
+ * ConnectionError of the pull, or with a DiskError of this machine. Names are made from declared outputs and attempt ids, never from what the node says.
  */
-export async function pullOutputs(attempt: Attempt, done: Done, origin: Origin, partial: string): Promise<Verified[]> {
-  const declared = attempt.chunk.work.outputs;
-  return Promise.all(
-    declared.map((path, index) => {
-      const report = done.outputs.find((one) => one.path === path);
-      if (report === undefined) throw corrupt(attempt, path, "the node does not report it");
-      if (report.data !== undefined) return inline(attempt, report, Buffer.from(report.data, "base64"));
-      const remote = `${origin.root}/a/${attempt.id}/work/${path}`;
-      return pullFile(attempt, report, remote, join(partial, `${attempt.id}.${index}`), origin);
-    }),
-  );
+export async function pullOutputs(attempt: Attempt, done: Done, origin: Origin, room: Room): Promise<Verified[]> {
+  const pulls = attempt.chunk.work.outputs.map(async (path, index) => {
+    const report = done.outputs.find((one) => one.path === path);
+    if (report === undefined) throw corrupt(attempt, path, "the node does not report it");
+    if (report.data !== undefined) return inline(attempt, report, Buffer.from(report.data, "base64"));
+    const remote = `${origin.root}/a/${attempt.id}/work/${path}`;
+    const local = join(room.folder, `${attempt.id}.${index}`);
+    return room.take(report.size, () => pullFile(attempt, report, remote, local, origin));
+  });
+  // None may be on its way still when they are pulled again.
+  const ended = await Promise.allSettled(pulls);
+  const outputs = ended.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const failed = ended.find((one) => one.status === "rejected");
+  if (failed === undefined) return outputs;
+  discard(outputs);
+  throw failed.reason;
+}
+
+/** Deletes what was pulled and is not needed. */
+export function discard(outputs: Verified[]): void {
+  for (const { content } of outputs) if ("pulled" in content) rmSync(content.pulled, { force: true });
 }
 
 function inline(attempt: Attempt, report: FileReport, bytes: Buffer): Verified {

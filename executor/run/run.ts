@@ -5,6 +5,7 @@ import type { Job } from "../job/job.js";
 import { refusal } from "../schedule/slots.js";
 import { aggregate } from "./aggregate.js";
 import { Coordinator, type Ended } from "./coordinator.js";
+import { explainDisk } from "./disk.js";
 import { fingerprints, hashFiles } from "./hashes.js";
 import type { Inspection } from "./inspection.js";
 import { killPoint } from "./killpoint.js";
@@ -68,27 +69,55 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     directory.journal.add({ e: "nodes", nodes: able.map((node) => node.name), inventory: options.inventory });
     await directory.journal.flush();
     options.observer.begin(coordinator, directory.path, leftOut);
-    const ended = await memory.during(coordinator.work(options.stop), () => coordinator.learned());
-    const summary = summarize(directory.path, coordinator.tally, coordinator.members, leftOut, ended);
-    await conclude(job, directory, ended, summary);
-    return { summary, already: false };
+    let ended = await memory.during(coordinator.work(options.stop), () => coordinator.learned());
+    const summaryOf = () => summarize(directory.path, coordinator.tally, coordinator.members, leftOut, ended);
+    try {
+      if (ended.state === "broken") throw ended.error;
+      await conclude(job, directory, ended, summaryOf());
+    } catch (error) {
+      ended = { state: "broken", error: diskErrorOf(directory.path, error) };
+      noteBroken(summaryOf());
+    }
+    return { summary: summaryOf(), already: false };
+  } catch (error) {
+    throw explainDisk(directory.path, error);
   } finally {
     directory.close();
   }
 }
 
 /** Brings results and aggregate into chunk order, then writes down how it ended. */
-async function conclude(job: Job, directory: RunDirectory, ended: Ended, summary: Summary): Promise<void> {
+async function conclude(
+  job: Job,
+  directory: RunDirectory,
+  ended: Exclude<Ended, { state: "broken" }>,
+  summary: Summary,
+): Promise<void> {
   if (ended.state === "complete" || ended.state === "partial") {
     await sortResults(join(directory.path, "results.ndjson"), job);
     if (job.aggregate !== undefined) await aggregate(directory.path, job, job.aggregate);
   }
   writeSummary(summary);
   killPoint("closing");
-  if (ended.state === "broken") return;
   directory.journal.add({ e: "close", state: ended.state === "stranded" ? "interrupted" : ended.state });
   await directory.journal.flush();
   killPoint("closed");
+}
+
+/** The error of our disk behind `error`. Anything else is a bug, and is thrown. */
+function diskErrorOf(path: string, error: unknown): MusterError {
+  const explained = explainDisk(path, error);
+  if (explained instanceof MusterError) return explained;
+  throw error;
+}
+
+/** Where the disk leaves room for that. What the journal has is true in any case. */
+function noteBroken(summary: Summary): void {
+  try {
+    writeSummary(summary);
+  } catch {
+    // The summary goes to the terminal all the same.
+  }
 }
 
 function noNode(leftOut: LeftOut[]): MusterError {

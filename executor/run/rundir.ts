@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
 import type { Job } from "../job/job.js";
+import { explainDisk } from "./disk.js";
 import { Journal, readEntries } from "./journal.js";
 import { takeLock } from "./lock.js";
 import { differences, Past } from "./past.js";
@@ -28,18 +29,19 @@ export function runPath(job: Job, out: string | undefined, fresh: boolean): stri
 
 /**
  * Opens the run directory of a job, making it where there is none. Refuses (65) one that is for another job or other inputs,
- * saying what differs, and one that another process holds (75), naming it. `inputs`: staged path -> SHA-256.
+ * saying what differs, one that another process holds (75), naming it, and (3) one that cannot be written. `inputs`: staged path -> SHA-256.
  */
 export async function openRunDirectory(path: string, job: Job, inputs: Record<string, string>): Promise<RunDirectory> {
-  const file = join(path, "journal.ndjson");
-  mkdirSync(path, { recursive: true });
-  const fd = openSync(file, "a+", 0o644);
+  let fd: number | undefined;
   try {
+    const file = join(path, "journal.ndjson");
+    mkdirSync(path, { recursive: true });
+    fd = openSync(file, "a+", 0o644);
     if (!takeLock(fd)) throw held(path, fd, file);
     return await open(path, fd, file, job, inputs);
   } catch (error) {
-    closeSync(fd);
-    throw error;
+    if (fd !== undefined) closeSync(fd);
+    throw explainDisk(path, error);
   }
 }
 

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { MusterError } from "../../schemas/errors.js";
 import type { Failure } from "../schedule/events.js";
 import type { Ended } from "./coordinator.js";
 import { killPoint } from "./killpoint.js";
@@ -19,6 +20,8 @@ export interface Summary {
   /** The first hundred chunks that failed. */
   failures: Failure[];
   error?: string;
+  /** What to do about it. */
+  next?: string;
 }
 
 export interface NodeSummary {
@@ -56,8 +59,7 @@ export function summarize(
       ...leftOut.map(({ node, reason }) => ({ ...none(node), state: "left out" as const, reason })),
     ],
     failures: tally.failures,
-    error:
-      ended.state === "broken" ? (ended.error instanceof Error ? ended.error.message : String(ended.error)) : undefined,
+    ...(ended.state === "broken" ? errorOf(ended.error) : {}),
   };
 }
 
@@ -73,6 +75,11 @@ export function writeSummary(summary: Summary): void {
 export function markCancelled(directory: string): void {
   const file = join(directory, "summary.json");
   if (existsSync(file)) writeSummary({ ...JSON.parse(readFileSync(file, "utf8")), directory, state: "cancelled" });
+}
+
+function errorOf(error: unknown): { error: string; next?: string } {
+  if (error instanceof MusterError) return { error: error.message, next: error.next };
+  return { error: error instanceof Error ? error.message : String(error) };
 }
 
 function ofMember(member: Member, tally: Tally): NodeSummary {

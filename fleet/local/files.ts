@@ -58,7 +58,7 @@ export class LocalFiles implements Files {
   }
 
   download(remote: string, local: string, limit: number): Promise<{ size: number; sha256: string }> {
-    return this.about("read", remote, async () => {
+    const read = this.about("read", remote, async () => {
       const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
       const source = await open(remote, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error) => {
         throw error.code === "ELOOP" || error.code === "ENXIO"
@@ -70,6 +70,9 @@ export class LocalFiles implements Files {
       } finally {
         await source.close();
       }
+    });
+    return read.catch((error: Error) => {
+      throw isAbout(local, error.cause) ? error.cause : error;
     });
   }
 
@@ -96,7 +99,7 @@ export class LocalFiles implements Files {
         size += bytesRead;
         const part = block.subarray(0, bytesRead);
         hash.update(part);
-        await target.write(part);
+        await target.writeFile(part); // all of it, as a plain write need not
       }
       await target.sync();
       await target.close();
@@ -122,6 +125,12 @@ export class LocalFiles implements Files {
   private failure(code: ConnectionCode, doing: string, path: string, reason: string, cause?: unknown): ConnectionError {
     return new ConnectionError(code, { node: this.node, step: `${doing} ${path}` }, reason, { cause });
   }
+}
+
+/** Whether an error is of the file `local` that is written, and not of what is read. */
+function isAbout(local: string, error: unknown): boolean {
+  const { syscall, path } = (error ?? {}) as NodeJS.ErrnoException;
+  return syscall === "write" || syscall === "fsync" || path === local;
 }
 
 const CODES: Record<string, ConnectionCode> = {

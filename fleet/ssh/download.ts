@@ -63,7 +63,7 @@ async function copyIn(requests: Requests, source: Source, file: FileHandle, stal
     reads(),
     async (block) => {
       hash.update(block);
-      await file.write(block);
+      await file.writeFile(block); // all of it: a plain write may stop short where the disk is nearly full
     },
     stall,
   );

@@ -84,3 +84,22 @@ t.test("the kernel's lock is one holder's, until the file is closed", async (t) 
   t.equal(takeLock(b), true);
   closeSync(b);
 });
+
+t.test("after an fsync that failed nothing more is written, and what it was about is taken back", async (t) => {
+  const file = join(folder, "failed");
+  await write(file, 2);
+  const fd = openSync(file, "a+");
+  let calls = 0;
+  const failing = async () => {
+    calls++;
+    throw Object.assign(new Error("EIO: i/o error, fsync"), { code: "EIO", syscall: "fsync" });
+  };
+  const journal = Journal.resume(fd, file, () => {}, failing);
+  journal.add(done(2));
+  await t.rejects(journal.flush(), { code: "EIO" });
+  journal.add(done(3));
+  await t.rejects(journal.flush(), { code: "EIO" });
+  t.equal(calls, 1, "it is not tried again");
+  journal.close();
+  t.equal(read(file).length, 2);
+});
