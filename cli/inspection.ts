@@ -1,8 +1,6 @@
 import type { Job } from "../executor/job/job.js";
 import type { Inspection } from "../executor/run/inspection.js";
 import type { Inventory } from "../fleet/inventory.js";
-import { admitProvisioned, admitVerified } from "../playbooks/engine/gate.js";
-import { loadPlaybooks } from "../playbooks/engine/load.js";
 import { MusterError } from "../schemas/errors.js";
 
 /**
@@ -18,6 +16,10 @@ export async function inspectionFor(
 ): Promise<Inspection | undefined> {
   const names = job.needs.playbooks;
   if (names.length === 0) return undefined;
+  const [{ admitProvisioned, admitVerified }, { loadPlaybooks }] = await Promise.all([
+    import("../playbooks/engine/gate.js"),
+    import("../playbooks/engine/load.js"),
+  ]);
   const playbooks = await loadPlaybooks(names, inventory);
   const verified = admitVerified(playbooks, inventory);
   const mended = admitProvisioned(playbooks, inventory, waiting);

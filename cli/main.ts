@@ -1,15 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import type { Writers } from "../report/writers.js";
-import { cancel } from "./cancel.js";
 import { errorText, exitOf } from "./errors.js";
-import { logs } from "./logs.js";
-import { nodes } from "./nodes.js";
-import { provision } from "./provision.js";
-import { run } from "./run.js";
-import { status } from "./status.js";
-import { validate } from "./validate.js";
-import { verify } from "./verify.js";
 
 const writers: Writers = {
   out: (text) => void process.stdout.write(`${text}\n`),
@@ -31,7 +23,7 @@ function common(command: Command): Command {
     .option("--no-color", "no colour, no redrawing");
 }
 
-/** The whole command line; each verb answers with the exit code. */
+/** The whole command line; each verb answers with the exit code, and is loaded only when it is asked for: start-up counts. */
 function program(done: (verb: Promise<number>) => void): Command {
   const muster = new Command("muster")
     .description("Brings GPU rigs into the state they must be in, proves that they are, and runs jobs on them.")
@@ -57,7 +49,7 @@ function program(done: (verb: Promise<number>) => void): Command {
       "after",
       "\nExamples:\n  muster run sieve.yaml --range 0:4294967296\n  muster run scoring_jobs.json --out scoring_results --limit rigs\n  muster run trials.yaml --set sample_size=350 --fresh\n\nExit: 0 done, 3 some chunks failed, 64/65 wrong usage/file, 69 no usable node, 75 held by another run, 130 interrupted",
     )
-    .action((file, options) => done(run(file, options, writers)));
+    .action((file, options) => done(import("./run.js").then(({ run }) => run(file, options, writers))));
   common(muster.command("provision").argument("[playbooks...]", "which; else those that the inventory names"))
     .summary("bring nodes into the state that their playbooks describe")
     .description(
@@ -70,7 +62,9 @@ function program(done: (verb: Promise<number>) => void): Command {
       "after",
       "\nExamples:\n  muster provision --check --diff\n  muster provision ramdisk --limit rigs --if-rebooted\n  muster provision rocm-env kernel-params\n\nExit: 0 in state, 2 drift (--check), 3 some nodes or resources failed or need a reboot, 64/65 wrong usage/file, 69 no usable node, 75 held by another provision",
     )
-    .action((names, options) => done(provision(names, options, writers)));
+    .action((names, options) =>
+      done(import("./provision.js").then(({ provision }) => provision(names, options, writers))),
+    );
   common(muster.command("verify").argument("[playbooks...]", "which; else those that the inventory names"))
     .summary("say how nodes differ from what their playbooks describe")
     .description("Looks at every node and says what differs. Nothing is changed or left on a node.")
@@ -79,7 +73,7 @@ function program(done: (verb: Promise<number>) => void): Command {
       "after",
       "\nExamples:\n  muster verify\n  muster verify ramdisk --limit rigs --diff\n  muster verify --json\n\nExit: 0 in sync, 2 drift, 3 some nodes or resources could not be looked at, 64/65 wrong usage/file, 69 no usable node",
     )
-    .action((names, options) => done(verify(names, options, writers)));
+    .action((names, options) => done(import("./verify.js").then(({ verify }) => verify(names, options, writers))));
   common(muster.command("status").argument("[dir]", "a folder of runs, or a run (else ./runs)"))
     .summary("how runs stand: state, progress, failures, time")
     .description(
@@ -89,7 +83,7 @@ function program(done: (verb: Promise<number>) => void): Command {
       "after",
       "\nExamples:\n  muster status\n  muster status examples/sieve\n  muster status runs/sieve --json",
     )
-    .action((place, options) => done(status(place, options, writers)));
+    .action((place, options) => done(import("./status.js").then(({ status }) => status(place, options, writers))));
   common(
     muster.command("cancel").argument("[run]", "a run directory, or the name of one in ./runs (else the only one)"),
   )
@@ -101,7 +95,7 @@ function program(done: (verb: Promise<number>) => void): Command {
       "after",
       "\nExamples:\n  muster cancel\n  muster cancel runs/sieve\n  muster cancel sieve -i inventory.yaml --limit rig-6600\n\nThe nodes are those that the run was given; -i is needed only where its inventory has moved.\n\nExit: 0 nothing is left, 3 some nodes could not be reached, 64/65 wrong usage/file, 75 its coordinator is on another machine",
     )
-    .action((run, options) => done(cancel(run, options, writers)));
+    .action((run, options) => done(import("./cancel.js").then(({ cancel }) => cancel(run, options, writers))));
   common(
     muster
       .command("logs")
@@ -113,17 +107,19 @@ function program(done: (verb: Promise<number>) => void): Command {
     .option("--out", "only stdout")
     .option("--err", "only stderr")
     .addHelpText("after", "\nExamples:\n  muster logs sieve 0-10000\n  muster logs runs/trials trial=3 --err")
-    .action((run, chunk, options) => done(logs(run, chunk, options, writers)));
+    .action((run, chunk, options) => done(import("./logs.js").then(({ logs }) => logs(run, chunk, options, writers))));
   common(muster.command("nodes"))
     .summary("what each node has: GPUs, memory, python, host key")
     .description("Connects to every node and shows what is there. Nothing is changed or left on a node.")
     .addHelpText("after", "\nExamples:\n  muster nodes\n  muster nodes --limit rigs --json")
-    .action((options) => done(nodes(options, writers)));
+    .action((options) => done(import("./nodes.js").then(({ nodes }) => nodes(options, writers))));
   common(muster.command("validate").argument("<files...>", "inventories, jobs, jobs files"))
     .summary("check files without connecting to anything")
     .description("Checks files and says what is wrong, with file, line and column.")
     .addHelpText("after", "\nExamples:\n  muster validate inventory.yaml\n  muster validate jobs/*.yaml --json")
-    .action((files, options) => done(validate(files, options, writers)));
+    .action((files, options) =>
+      done(import("./validate.js").then(({ validate }) => validate(files, options, writers))),
+    );
   return muster;
 }
 

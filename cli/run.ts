@@ -8,7 +8,7 @@ import { planJob } from "../executor/schedule/plan.js";
 import { findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
 import { plural } from "../report/format.js";
 import { planText } from "../report/plan.js";
-import { LiveProgress, PlainProgress, silent } from "../report/run.js";
+import { PlainProgress, silent } from "../report/run.js";
 import { summaryText } from "../report/summary.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
@@ -38,7 +38,7 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
   const inspection = await inspectionFor(job, inventory, options.provision === true, (node) =>
     writers.err(`${node}: another provision is at work there; waiting for it`),
   );
-  const progress = observerFor(options, writers);
+  const progress = await observerFor(options, writers);
   const stop = stopSignals(writers);
   try {
     const { summary, already } = await runJob(job, nodes, {
@@ -62,9 +62,11 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
   }
 }
 
-function observerFor(options: RunVerbOptions, writers: Writers) {
+async function observerFor(options: RunVerbOptions, writers: Writers) {
   if (options.quiet || (options.json && !process.stderr.isTTY)) return silent;
-  return process.stderr.isTTY && options.color !== false ? new LiveProgress(writers) : new PlainProgress(writers);
+  if (!process.stderr.isTTY || options.color === false) return new PlainProgress(writers);
+  const { LiveProgress } = await import("../report/live.js");
+  return new LiveProgress(writers);
 }
 
 function whence(inventory: Inventory, asked: boolean): string {

@@ -1,15 +1,13 @@
-import { createLogUpdate } from "log-update";
 import type { Member } from "../executor/run/member.js";
 import type { Observer, View } from "../executor/run/observer.js";
 import type { LeftOut } from "../executor/run/summary.js";
 import type { Failure } from "../executor/schedule/events.js";
 import { plural, printable } from "./format.js";
-import { progressLines, totalLine } from "./progress.js";
+import { totalLine } from "./progress.js";
 import { failureLines } from "./summary.js";
 import type { Writers } from "./writers.js";
 
-/** Milliseconds between two drawings on a terminal, and between two lines where there is none. */
-const REDRAW = 200;
+/** Milliseconds between two lines. */
 const LINE_EVERY = 10_000;
 
 /** Says nothing while a run goes on. */
@@ -83,26 +81,5 @@ export class PlainProgress implements Observer {
 
   protected say(text: string): void {
     this.writers.err(text);
-  }
-}
-
-/** The same with a line a node that is redrawn in place: for terminals. */
-export class LiveProgress extends PlainProgress {
-  protected override readonly interval = REDRAW;
-  private readonly draw = createLogUpdate(process.stderr, { showCursor: true });
-
-  override end(): void {
-    clearInterval(this.timer);
-    this.draw.clear();
-    this.draw.done();
-  }
-
-  protected override show(view: View): void {
-    this.draw(progressLines(view, process.stderr.columns ?? 80).join("\n"));
-  }
-
-  protected override say(text: string): void {
-    this.draw.clear();
-    super.say(text);
   }
 }

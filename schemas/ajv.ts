@@ -40,6 +40,10 @@ function compile(schema: SchemaName): ValidateFunction {
     verbose: true,
     logger: false,
     ownProperties: true,
+    // Schemas are this project's own, sound by test: judging and optimizing them would take longer than using them does.
+    meta: false,
+    validateSchema: false,
+    code: { optimize: false },
   });
   ajv.addVocabulary(["tsType", "errorMessage"]);
   for (const [keyword, holds] of Object.entries(KEYWORDS)) ajv.addKeyword(keywordOf(keyword, holds));

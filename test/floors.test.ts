@@ -21,7 +21,7 @@ const KNOWN_BY: Record<string, string> = {
   "jsonc-parser": "playbooks/manifest/json.ts",
   ajv: "schemas/ajv.ts",
   commander: "cli/main.ts",
-  "log-update": "report/run.ts",
+  "log-update": "report/live.ts",
   ssh2: "fleet/ssh/",
   "ssh2-sftp-client": "fleet/ssh/",
   diff: "playbooks/engine/unified.ts",
