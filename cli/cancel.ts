@@ -10,6 +10,7 @@ import type { Node } from "../fleet/node.js";
 import { plural, printable } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
+import { agentProgram } from "../templates/templates.js";
 import type { CommonOptions } from "./common.js";
 import { runDirectory } from "./directory.js";
 
@@ -81,7 +82,7 @@ function missing(node: string): Stopped {
 
 /** What an agent is told of the run that it belongs to; it gets no work. */
 function contextOf({ run, session }: Past) {
-  return { id: run!.id, name: run!.name, session, contents: new Map(), inspection: undefined };
+  return { id: run!.id, name: run!.name, session, contents: new Map(), agent: agentProgram(), inspection: undefined };
 }
 
 function textOf({ node, state, reason }: Stopped): string {

@@ -1,24 +1,37 @@
-#!/usr/bin/env python3
 """muster's agent: runs the chunks of one run on one node. Python 3.8+, standard library only, Linux.
 
-    python3 agent.py attach ROOT
+It comes over the channel that it then speaks on (templates.ts) and is never stored; PARTS holds the sources of muster_agent/
+by module name. `attach ROOT` hands its stdin and stdout to the run's daemon (started if there is none) and waits; the daemon
+speaks JSON lines over them (executor/run/protocol.ts) and outlives the connection. ROOT is the run's folder on the node:
 
-ROOT is the run's folder on the node. `attach` hands its stdin and stdout to the run's daemon (started if there is none) and
-waits; the daemon speaks JSON lines over them (executor/run/protocol.ts) and outlives the connection. Everything lies in ROOT:
-
-    agent.py, muster_agent/    this program       a/ID/work    working directory of attempt ID
-    store/SHA256               staged files       a/ID/out     its stdout (and err)
-    agent.sock                 where attach knocks
-    agent.log                  troubles of the daemon
-    done.ndjson                results that nobody has acknowledged yet, and what was started
+    a/ID/work     working directory of attempt ID      a/ID/out    its stdout (and err)
+    store/SHA256  staged files                         agent.sock  where attach knocks
+    agent.log     troubles of the daemon
+    done.ndjson   results that nobody has acknowledged yet, and what was started
 """
-import os
 import sys
+from importlib.machinery import ModuleSpec
 
-sys.dont_write_bytecode = True  # a coordinator that comes back lays these files over themselves: nothing else grows here
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from muster_agent.attach import main
+class Parts:
+    """Imports the agent's modules from memory."""
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        return ModuleSpec(name, Parts, is_package=name == "muster_agent") if name in PARTS else None  # noqa: F821
+
+    @staticmethod
+    def create_module(spec):
+        return None
+
+    @staticmethod
+    def exec_module(module):
+        name = module.__name__
+        exec(compile(PARTS[name], name + ".py", "exec"), module.__dict__)  # noqa: F821
+
+
+sys.meta_path.insert(0, Parts)
+
+from muster_agent.attach import main  # noqa: E402
+
+sys.exit(main(sys.argv[1:]))

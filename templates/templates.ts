@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { deflateSync } from "node:zlib";
 
 /** The folder of this module's package.json: what is not TypeScript lies there and not in dist/. */
 export function projectRoot(): string {
@@ -9,21 +10,39 @@ export function projectRoot(): string {
   return folder;
 }
 
-/** Where the agent's entry point lies here. */
-export function agentFile(): string {
-  return join(projectRoot(), "templates", "agent.py");
+/** A program that is sent to a node and run there without being stored. */
+export interface Program {
+  /** What follows the name of the python. */
+  words: string[];
+  /** The first bytes of its stdin; what comes after them is for the program. */
+  stdin: Buffer;
 }
+
+/** Reads the program off stdin, not a byte more, and runs it. */
+const LOADER = `import os, zlib
+left, parts = SIZE, []
+while left:
+    parts.append(os.read(0, left) or os._exit(1))
+    left -= len(parts[-1])
+exec(zlib.decompress(b"".join(parts)))`;
 
 /** The folder of the agent's parts, beside its entry point. */
 const PARTS = "muster_agent";
 
-/** The agent's files: the path of each below the folder that it gets on a node, and where it lies here (absolute). */
-export function agentFiles(): { path: string; source: string }[] {
-  const parts = readdirSync(join(projectRoot(), "templates", PARTS)).filter((name) => name.endsWith(".py"));
-  return ["agent.py", ...parts.sort().map((name) => `${PARTS}/${name}`)].map((path) => ({
-    path,
-    source: join(projectRoot(), "templates", path),
-  }));
+/** The agent. Its last argument is the run's folder on the node; `~` at its front is the user's home there. */
+export function agentProgram(): Program {
+  const folder = join(projectRoot(), "templates");
+  const modules = readdirSync(join(folder, PARTS)).filter((name) => name.endsWith(".py"));
+  const parts = modules.map((name) => [moduleName(name), readFileSync(join(folder, PARTS, name), "utf8")]);
+  const literal = JSON.stringify(JSON.stringify(Object.fromEntries(parts)));
+  const entry = readFileSync(join(folder, "agent.py"), "utf8");
+  const stdin = deflateSync(`import json\nPARTS = json.loads(${literal})\n${entry}`);
+  // Isolated, and without site: neither the node's settings for python nor its site-packages are any business of the agent.
+  return { words: ["-IS", "-c", LOADER.replace("SIZE", `${stdin.length}`), "attach"], stdin };
+}
+
+function moduleName(file: string): string {
+  return file === "__init__.py" ? PARTS : `${PARTS}.${file.slice(0, -".py".length)}`;
 }
 
 /** The source text of the program that looks at a node; it is never stored there. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
+import { agentProgram } from "../../templates/templates.js";
 import type { Job } from "../job/job.js";
 import { refusal } from "../schedule/slots.js";
 import { aggregate } from "./aggregate.js";
@@ -62,6 +63,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       name: job.name,
       session: directory.session,
       contents,
+      agent: agentProgram(),
       inspection: options.inspection,
     };
     const memory = new RatesFile(options.rates, job.name, (message) => options.observer.note(message));

@@ -1,11 +1,10 @@
-import { posix } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "../../fleet/connect.js";
 import type { Channel, Connection, Files } from "../../fleet/connection.js";
 import { type Facts, gatherFacts, type Scope } from "../../fleet/facts.js";
 import type { Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
-import { agentFiles } from "../../templates/templates.js";
+import type { Program } from "../../templates/templates.js";
 import type { Job, Work } from "../job/job.js";
 import type { Slot } from "../schedule/events.js";
 import { bindEnv } from "../schedule/slots.js";
@@ -27,6 +26,7 @@ export interface RunContext {
   name: string;
   session: number;
   contents: Map<string, Content>;
+  agent: Program;
   /** Set where the job needs playbooks. */
   inspection: Inspection | undefined;
 }
@@ -52,7 +52,7 @@ export class Session implements Origin {
   ) {}
 
   /**
-   * Connects, asks the node for its facts, stages the agent and attaches to it (starting it where it does not run).
+   * Connects, asks the node for its facts, sends the agent there and attaches to it (starting it where it does not run).
    * `before`: the boot id at the attachment before this one; a node that has rebooted since is brought into state again.
    * `slots` makes slots of the facts, or says why there are none. Rejects with a MusterError that names the step.
    * `receive` gets what the agent says after its hello.
@@ -69,16 +69,20 @@ export class Session implements Origin {
       const facts = await gatherFacts(connection, scopeFor(node, run));
       const setup = slots(facts);
       const fingerprint = await run.inspection?.(connection, facts, before !== undefined && before !== facts.boot);
-      const files = await connection.files();
-      const root = await prepare(node, run, files);
-      const channel = await connection.open([node.python, `${root}/agent.py`, "attach", root]);
+      const channel = await connection.open([node.python, ...run.agent.words, `${node.workdir}/runs/${run.id}`]);
+      channel.stdin.write(run.agent.stdin);
       const { agent, hello, gone } = await greet(channel, opening(node, run, setup), receive);
       return new Session(
         node,
         run,
         connection,
         agent,
-        new Stage(files, root, run.contents, (message) => agent.send(message)),
+        new Stage(
+          () => connection.files(),
+          hello.root,
+          run.contents,
+          (message) => agent.send(message),
+        ),
         hello,
         gone,
         fingerprint,
@@ -159,20 +163,6 @@ export class Session implements Origin {
 function scopeFor(node: Node, run: RunContext): Scope {
   const known = node.gpus !== undefined || node.profile.vendor === "none";
   return known && run.inspection === undefined ? "without-gpus" : "with-gpus";
-}
-
-/**
- * Makes the run's folder on the node and puts the agent there; answers with the folder. Where an agent runs already, its files
- * are replaced one by one with what they are: it has read them all.
- */
-async function prepare(node: Node, run: RunContext, files: Files): Promise<string> {
-  const root = await runRoot(node, run, files);
-  await files.makeFolder(`${root}/store`, 0o700);
-  const agent = agentFiles();
-  for (const folder of new Set(agent.map(({ path }) => posix.dirname(path))))
-    if (folder !== ".") await files.makeFolder(`${root}/${folder}`, 0o700);
-  await Promise.all(agent.map(({ path, source }) => files.upload(source, `${root}/${path}`, 0o600)));
-  return root;
 }
 
 /** The run's folder on the node. */

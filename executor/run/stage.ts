@@ -22,7 +22,7 @@ export class Stage {
 
   /** `root`: the run's folder on the node; `contents`: by path here. */
   constructor(
-    private readonly files: Files,
+    private readonly files: () => Promise<Files>,
     private readonly root: string,
     private readonly contents: Map<string, Content>,
     private readonly send: (message: ToAgent) => void,
@@ -60,17 +60,18 @@ export class Stage {
 
   private async upload(source: string, content: Content): Promise<void> {
     const remote = `${this.root}/store/${content.sha256}`;
-    const there = await this.files.stat(remote);
+    const files = await this.files();
+    const there = await files.stat(remote);
     if (there?.kind !== "file" || there.size !== content.size) {
-      await this.checkSpace(content.size);
-      await this.files.upload(source, remote, content.mode);
+      await this.checkSpace(files, content.size);
+      await files.upload(source, remote, content.mode);
     }
     this.staged.add(content.sha256);
   }
 
-  private async checkSpace(size: number): Promise<void> {
+  private async checkSpace(files: Files, size: number): Promise<void> {
     if (size < 1 << 20) return;
-    const free = await this.files.free(this.root);
+    const free = await files.free(this.root);
     if (free === undefined || free >= size + RESERVE) return;
     throw new MusterError(
       "NO_SPACE",

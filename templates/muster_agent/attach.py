@@ -11,15 +11,24 @@ from .trouble import explain
 
 def main(words):
     """The exit status of a command line."""
-    if len(words) != 2 or words[0] != "attach" or not os.path.isabs(words[1]):
-        sys.stderr.write("usage: agent.py attach ROOT   (ROOT: the run's folder, absolute)\n")
+    root = os.path.expanduser(words[1]) if len(words) == 2 else ""
+    if words[:1] != ["attach"] or not os.path.isabs(root):
+        sys.stderr.write("usage: attach ROOT   (ROOT: the run's folder, absolute or in ~)\n")
         return 64
     try:
-        attach(os.path.normpath(words[1]))
+        make_folders(root)
+        attach(os.path.normpath(root))
     except OSError as error:
         sys.stderr.write(explain(error, "muster agent") + "\n")
         return 1
     return 0
+
+
+def make_folders(root):
+    """The run's folder and those above it, for nobody else's eyes where they are new."""
+    usual = os.umask(0o077)
+    os.makedirs(os.path.join(root, "store"), exist_ok=True)
+    os.umask(usual)
 
 
 def attach(root):

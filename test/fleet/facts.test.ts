@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import t from "tap";
 import { type Facts, parseFacts } from "../../fleet/facts.js";
-import { agentFile, factsSource } from "../../templates/templates.js";
+import { factsSource, projectRoot } from "../../templates/templates.js";
 
-const templates = dirname(agentFile());
+const templates = join(projectRoot(), "templates");
 const RX6600 = "Navi 23 [Radeon RX 6600/6600 XT/6600M]";
 
 /** Evaluates an expression over facts.py with `given` as its argument. */

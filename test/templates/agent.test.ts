@@ -468,10 +468,13 @@ t.test("a full disk fails the chunk and says so; the agent lives on", { skip: ca
   await attachment.stop();
 });
 
-t.test("answers on a command line that is wrong", async (t) => {
+t.test("says why the run's folder cannot be made", async (t) => {
   const folder = new Folder();
   folder.remove();
+  const inTheWay = join(folder.root, "../..");
+  writeFileSync(inTheWay, "");
+  t.teardown(() => rmSync(inTheWay));
   const attachment = new Attachment(folder);
   t.equal(await attachment.ended(), 1);
-  t.match(attachment.stderr, /^muster agent: No such file or directory \(.*runs\/r1\)\n$/);
+  t.match(attachment.stderr, /^muster agent: Not a directory \(.*runs.*\)\n$/);
 });

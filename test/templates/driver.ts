@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Done, FromAgent, SlotSetup, Spec, ToAgent } from "../../executor/run/protocol.js";
-import { agentFile } from "../../templates/templates.js";
+import { agentProgram } from "../../templates/templates.js";
 
 type Hello = Extract<FromAgent, { ev: "hello" }>;
 type Open = Extract<ToAgent, { op: "open" }>;
@@ -55,12 +55,15 @@ export class Attachment {
   private readonly taken = new Set<FromAgent>();
   stderr = "";
 
-  /** `env` adds to the environment of the agent, should this attachment start it. */
+  /** `env` adds to the environment of the agent, should this attachment start it; python's own variables count only here. */
   constructor(
     readonly folder: Folder,
     env: NodeJS.ProcessEnv = {},
   ) {
-    this.process = spawn("python3", [agentFile(), "attach", folder.root], { env: { ...process.env, ...env } });
+    const program = agentProgram();
+    const words = program.words.map((word) => (word === "-IS" ? "-S" : word));
+    this.process = spawn("python3", [...words, folder.root], { env: { ...process.env, ...env } });
+    this.process.stdin.write(program.stdin);
     this.process.stderr.on("data", (data) => {
       this.stderr += data;
     });

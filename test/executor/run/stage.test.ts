@@ -62,7 +62,7 @@ async function stage(files: StagedFile[]) {
   const contents = await hashFiles(jobOf(files));
   const sent: ToAgent[] = [];
   const send = (message: ToAgent) => void sent.push(message);
-  return { node, contents, sent, stage: new Stage(node as unknown as Files, "/run", contents, send) };
+  return { node, contents, sent, stage: new Stage(async () => node as unknown as Files, "/run", contents, send) };
 }
 
 t.test("hashes: by content, size, and whether it can be executed; each source once", async (t) => {
