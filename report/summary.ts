@@ -1,7 +1,8 @@
 import { relative } from "node:path";
+import { LOG_LIMIT } from "../executor/run/logs.js";
 import type { NodeSummary, Summary } from "../executor/run/summary.js";
 import type { Failure } from "../executor/schedule/events.js";
-import { count, duration, plural, printable } from "./format.js";
+import { bytes, count, duration, plural, printable } from "./format.js";
 
 /** States in which a coordinator leaves nodes to go on with what they have. */
 const KEEPS_NODES: Summary["state"][] = ["interrupted", "stranded", "broken"];
@@ -19,6 +20,10 @@ export function summaryText(summary: Summary, already: boolean, aggregate: strin
     );
     if (summary.next !== undefined) lines.push(`    ${summary.next}`);
     lines.push(...summary.nodes.map(nodeLine));
+    if (summary.cutLogs > 0)
+      lines.push(
+        `  what ${plural(summary.cutLogs, "attempt")} printed was cut to ${bytes(LOG_LIMIT)} a log; in logs/ it says where`,
+      );
     lines.push(...summary.failures.flatMap(failureLines));
     if (chunks.failed > summary.failures.length)
       lines.push(`and ${count(chunks.failed - summary.failures.length)} more: see journal.ndjson`);

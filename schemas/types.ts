@@ -416,6 +416,15 @@ export interface JobFile {
    */
   timeout?: string | number;
   /**
+   * What a chunk may leave behind.
+   */
+  limits?: {
+    /**
+     * Largest size of one output, e.g. `500MiB`; a larger one fails its attempt and is never fetched. Default: `4GiB`.
+     */
+    output?: string | number;
+  };
+  /**
    * What happens to a chunk that fails.
    */
   retry?: {

@@ -18,6 +18,7 @@ export function jobOf(units: bigint, sizing: Job["sizing"]): Job {
     needs: { playbooks: [] },
     params: {},
     retry: { attempts: 3, backoff: 1 },
+    limits: { output: 2 ** 32 },
     priority: 0,
     collect: "files",
     identity: "{}",

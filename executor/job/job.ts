@@ -79,6 +79,8 @@ export interface Job {
   needs: Needs;
   params: Record<string, string | number | bigint | boolean>;
   retry: { attempts: number; backoff: number };
+  /** Bytes of one output at most. */
+  limits: { output: number };
   priority: number;
   aggregate?: { from: string; as: "array" | "lines" | "concat"; to: string };
   collect: "files" | "lines";

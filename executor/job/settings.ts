@@ -11,8 +11,11 @@ export interface Fleet {
   nodes: Node[];
 }
 
+/** Bytes that an output may have where the job says nothing: what is larger is a runaway, most likely. */
+const OUTPUT_LIMIT = 4 * 2 ** 30;
+
 /** The keys that every kind of job has, with their defaults. */
-export type Settings = Pick<Job, "needs" | "params" | "retry" | "priority" | "aggregate" | "collect">;
+export type Settings = Pick<Job, "needs" | "params" | "retry" | "limits" | "priority" | "aggregate" | "collect">;
 
 /** `fleet`: where the job may run; undefined = not known yet, so `needs.nodes` is not looked up. */
 export function readSettings(reader: Reader, fleet: Fleet | undefined): Settings {
@@ -23,6 +26,7 @@ export function readSettings(reader: Reader, fleet: Fleet | undefined): Settings
       attempts: reader.number(["retry", "attempts"]) ?? 3,
       backoff: seconds(reader, ["retry", "backoff"]) ?? 1,
     },
+    limits: { output: bytes(reader, ["limits", "output"]) ?? OUTPUT_LIMIT },
     priority: reader.number(["priority"]) ?? 0,
     aggregate: readAggregate(reader),
     collect: reader.text(["collect"]) === "lines" ? "lines" : "files",

@@ -167,6 +167,7 @@ export class Coordinator implements Hub {
     if (origin === undefined) return this.event({ type: "unpulled", attempt: attempt.id });
     try {
       const { outputs, json } = await this.intake.outputs(attempt, done, origin);
+      this.tally.logged(done);
       this.committer.add({ attempt, seconds: done.seconds, outputs, fingerprint: member.fingerprint, json });
     } catch (error) {
       if (isLost(error)) this.uncollected(member, attempt, done, origin, textOf(error));
@@ -187,6 +188,7 @@ export class Coordinator implements Hub {
     if (origin === undefined) return;
     try {
       await this.intake.keepLogs(attempt, done, origin);
+      this.tally.logged(done);
     } catch (error) {
       if (isOurs(error)) return this.end({ state: "broken", error });
       if (isLost(error)) return this.uncollected(member, attempt, done, origin, textOf(error));

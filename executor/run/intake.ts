@@ -39,11 +39,12 @@ export class Intake {
 
   /** The outputs of an attempt that succeeded, verified, and the text of the first where it is JSON. Rejects as pullOutputs does. */
   async outputs(attempt: Attempt, done: Done, origin: Origin): Promise<{ outputs: Verified[]; json?: string }> {
-    const outputs = await this.pulls.pass(() => pullOutputs(attempt, done, origin, this.room));
+    const lines = this.job.collect === "lines";
+    const limit = lines ? Math.min(LINE_LIMIT, this.job.limits.output) : this.job.limits.output;
+    const outputs = await this.pulls.pass(() => pullOutputs(attempt, done, origin, this.room, limit));
     killPoint("pulled");
     try {
       await this.keepLogs(attempt, done, origin);
-      const lines = this.job.collect === "lines";
       const json = asJson(outputs[0], lines ? LINE_LIMIT : undefined);
       if (lines && json === undefined) throw new MusterError("NOT_JSON", 3, `output ${outputs[0]?.path} is not JSON`);
       return { outputs, json };

@@ -60,7 +60,8 @@ function isFileReport(value: unknown): value is FileReport {
 }
 
 function isLogReport(value: unknown): value is LogReport {
-  return isRecord(value) && isNumber(value.size) && isData(value.data);
+  const { size, cut = 0, data } = isRecord(value) ? value : {};
+  return isNumber(size) && isNumber(cut) && isData(data);
 }
 
 function isHeld(value: unknown): boolean {

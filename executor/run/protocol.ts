@@ -18,6 +18,8 @@ export interface Spec {
   files: [path: string, sha256: string, mode: number][];
   outputs: string[];
   timeout?: number;
+  /** Bytes of one output at most. */
+  limit: number;
 }
 
 export type ToAgent =
@@ -54,9 +56,10 @@ export interface FileReport {
   data?: string;
 }
 
-/** A log: its full size on the node, and its content in base64 where it is small. */
+/** A log: its size on the node, and its content in base64 where it is small. `cut`: bytes that were dropped, for it grew too long. */
 export interface LogReport {
   size: number;
+  cut?: number;
   data?: string;
 }
 

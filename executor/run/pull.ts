@@ -20,14 +20,22 @@ export interface Origin {
 }
 
 /**
- * The outputs of an attempt, verified by size and SHA-256 against what the node wrote down: small ones have come along with
+ * The outputs of an attempt, none larger than `limit` bytes, verified by size and SHA-256 against what the node wrote down: small ones have come along with
  * that, others are pulled into files where there is room. Rejects with CORRUPT (bytes differ, again and again), with the
  * ConnectionError of the pull, or with a DiskError of this machine. Names are made from declared outputs and attempt ids, never from what the node says.
  */
-export async function pullOutputs(attempt: Attempt, done: Done, origin: Origin, room: Room): Promise<Verified[]> {
+export async function pullOutputs(
+  attempt: Attempt,
+  done: Done,
+  origin: Origin,
+  room: Room,
+  limit: number,
+): Promise<Verified[]> {
   const pulls = attempt.chunk.work.outputs.map(async (path, index) => {
     const report = done.outputs.find((one) => one.path === path);
     if (report === undefined) throw corrupt(attempt, path, "the node does not report it");
+    if (report.size > limit)
+      throw corrupt(attempt, path, `it has ${report.size} bytes, more than the ${limit} allowed`);
     if (report.data !== undefined) return inline(attempt, report, Buffer.from(report.data, "base64"));
     const remote = `${origin.root}/a/${attempt.id}/work/${path}`;
     const local = join(room.folder, `${attempt.id}.${index}`);

@@ -115,8 +115,8 @@ export class Session implements Origin {
    * then called by name.
    */
   specFor(job: Job, work: Work): string | Spec {
-    if (job.kind === "tasks") return this.spec(work);
-    if (!this.told) this.send({ op: "spec", id: "job", spec: this.spec(work) });
+    if (job.kind === "tasks") return this.spec(job, work);
+    if (!this.told) this.send({ op: "spec", id: "job", spec: this.spec(job, work) });
     this.told = true;
     return "job";
   }
@@ -141,7 +141,7 @@ export class Session implements Origin {
     await this.connection.close();
   }
 
-  private spec(work: Work): Spec {
+  private spec(job: Job, work: Work): Spec {
     const { contents } = this.run;
     return {
       argv: this.argv(work),
@@ -149,6 +149,7 @@ export class Session implements Origin {
       files: filesOf(work).map(({ path, source }) => [path, contents.get(source)!.sha256, contents.get(source)!.mode]),
       outputs: work.outputs,
       timeout: work.timeout,
+      limit: job.limits.output,
     };
   }
 

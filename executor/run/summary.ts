@@ -16,6 +16,8 @@ export interface Summary {
   units: { done: string; total: string };
   /** Of this session alone. */
   session: { chunks: number; attempts: number; seconds: number };
+  /** Attempts of this session whose logs grew too long and were cut. */
+  cutLogs: number;
   nodes: NodeSummary[];
   /** The first hundred chunks that failed. */
   failures: Failure[];
@@ -54,6 +56,7 @@ export function summarize(
     chunks: { done: tally.chunks, failed: tally.failed },
     units: { done: `${tally.units}`, total: `${tally.job.units}` },
     session: { chunks: tally.fresh, attempts: tally.attempts, seconds: Number(tally.seconds.toFixed(3)) },
+    cutLogs: tally.cutLogs,
     nodes: [
       ...members.map((member) => ofMember(member, tally)),
       ...leftOut.map(({ node, reason }) => ({ ...none(node), state: "left out" as const, reason })),

@@ -1,6 +1,7 @@
 import type { Job } from "../job/job.js";
 import type { Attempt, Failure } from "../schedule/events.js";
 import type { Past } from "./past.js";
+import type { Done } from "./protocol.js";
 
 /** Failed chunks that are named in the summary; the journal has all of them. */
 const NAMED = 100;
@@ -22,6 +23,8 @@ export class Tally {
   failed = 0;
   /** Results of superseded attempts that were not taken. */
   dropped = 0;
+  /** Attempts whose logs grew too long and were cut. */
+  cutLogs = 0;
   readonly failures: Failure[] = [];
   readonly nodes = new Map<string, NodeTally>();
   readonly began = performance.now();
@@ -51,6 +54,11 @@ export class Tally {
     const node = this.of(attempt.node);
     node.chunks++;
     node.units += units;
+  }
+
+  /** What an attempt printed is here. */
+  logged({ stdout, stderr }: Done): void {
+    if ((stdout.cut ?? 0) + (stderr.cut ?? 0) > 0) this.cutLogs++;
   }
 
   failedAttempt(attempt: Attempt): void {

@@ -7,7 +7,7 @@ class Attempt:
 
     __slots__ = (
         "id", "chunk", "slot", "spec", "args", "phase", "pid", "process", "out", "err", "began", "seconds", "alarm",
-        "timeout", "canceled", "status", "rss", "outputs", "missing", "line",
+        "timeout", "canceled", "status", "rss", "outputs", "missing", "cut", "line",
     )  # fmt: skip
 
     def __init__(self, id, chunk, slot, spec, args):
@@ -17,6 +17,7 @@ class Attempt:
         self.began = self.seconds = 0.0
         self.timeout = self.canceled = False
         self.rss = 0
+        self.cut = {"stdout": 0, "stderr": 0}  # bytes of its logs that were dropped
         self.outputs, self.missing = [], []
 
     @property

@@ -17,8 +17,8 @@ class Logs:
 
     def cap(self, attempt):
         try:
-            cap_log(attempt.out, self.settings.log)
-            cap_log(attempt.err, self.settings.log)
+            attempt.cut["stdout"] += cap_log(attempt.out, self.settings.log)
+            attempt.cut["stderr"] += cap_log(attempt.err, self.settings.log)
         except OSError as error:
             message = explain(error, "the logs of {} could not be capped".format(attempt.id))
             self.link.send({"ev": "problem", "message": message})
@@ -29,6 +29,8 @@ class Logs:
             size = os.fstat(fd).st_size
             if size:
                 message[name] = {"size": size}
+                if attempt.cut[name]:
+                    message[name]["cut"] = attempt.cut[name]
                 if size <= self.settings.inline:
                     message[name]["data"] = base64.b64encode(os.pread(fd, size, 0)).decode()
                 if fd == attempt.err:
@@ -48,12 +50,15 @@ def close_logs(attempt):
 
 
 def cap_log(fd, limit):
-    """Keeps the head and the tail of a log that grew past `limit`, and says so in between. O_APPEND makes this safe."""
+    """Keeps the head and the tail of a log that grew past `limit`, and says so in between. O_APPEND makes this safe.
+    Answers how many bytes were dropped."""
     size = os.fstat(fd).st_size
     if size <= limit:
-        return
+        return 0
     quarter = limit // 4
+    head = max(0, limit - quarter - 100)
     tail = os.pread(fd, quarter, size - quarter)
-    os.ftruncate(fd, max(0, limit - quarter - 100))
+    os.ftruncate(fd, head)
     note = "\n[muster: this log grew past {} bytes; what stood here was dropped]\n".format(limit)
     os.write(fd, raw(note) + tail)
+    return size - head - quarter

@@ -1,30 +1,43 @@
 """Declared outputs of an attempt that has ended."""
 import base64
+import errno
 import hashlib
 import os
 import stat
 
 BIG_FILE = 1 << 20  # larger ones are hashed in the helper thread
+TOO_LARGE = "it has {} bytes, more than the {} that the job allows (limits.output)"
 
 
 def collect(attempt, inline):
-    """Notes outputs and what is missing; returns (path, open descriptor) of those too big to be hashed here."""
+    """Notes outputs and what is missing; returns (path, open descriptor) of those too big to be hashed here. OSError where one
+    cannot be read or is larger than the job allows: nothing is made of the others then."""
     big = []
-    for path, name in attempt.spec.outputs:
-        fd = open_output(attempt.folder + "/work", name)
-        if fd is None:
-            attempt.missing.append(path)
-            continue
-        if os.fstat(fd).st_size > BIG_FILE:
+    try:
+        for path, name in attempt.spec.outputs:
+            fd = open_output(attempt.folder + "/work", name)
+            if fd is None:
+                attempt.missing.append(path)
+                continue
             big.append((path, fd))
-            continue
-        data = os.read(fd, 2 * BIG_FILE)
-        os.close(fd)
-        entry = {"path": path, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        if len(data) <= inline:
-            entry["data"] = base64.b64encode(data).decode()
-        attempt.outputs.append(entry)
+            size = os.fstat(fd).st_size
+            if size > attempt.spec.limit:
+                raise OSError(errno.EFBIG, TOO_LARGE.format(size, attempt.spec.limit), path)
+            if size <= BIG_FILE:
+                attempt.outputs.append(describe(path, os.read(fd, 2 * BIG_FILE), inline))
+                os.close(big.pop()[1])
+    except OSError:
+        for _, fd in big:
+            os.close(fd)
+        raise
     return big
+
+
+def describe(path, data, inline):
+    entry = {"path": path, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    if len(data) <= inline:
+        entry["data"] = base64.b64encode(data).decode()
+    return entry
 
 
 def open_output(work, name):

@@ -17,7 +17,7 @@ class Results:
             try:
                 big = collect(attempt, self.settings.inline)
             except OSError as error:
-                self.report(attempt, explain(error, "the outputs could not be read"))
+                self.report(attempt, explain(error, "an output cannot be taken"))
                 continue
             if big:
                 self.hash_aside(attempt, big)

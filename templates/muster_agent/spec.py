@@ -15,6 +15,7 @@ class Spec:
         owned = {name for _, name in self.outputs}
         self.files = [(relative(path), sha, mode, relative(path) in owned) for path, sha, mode in data["files"]]
         self.timeout = data.get("timeout")
+        self.limit = data["limit"]
         self.folders = self._folders()
         self.environments = {}
 

@@ -54,6 +54,15 @@ export interface Launched {
   said(): string;
 }
 
+/** Listens to a muster that has just been started. */
+export function launched(child: ChildProcess): Launched {
+  let said = "";
+  child.stderr?.on("data", (bytes) => {
+    said += bytes;
+  });
+  return { child, ended: ended(child), said: () => said };
+}
+
 /** A job of which every result is known before it runs, and every execution is counted. */
 export class KnownJob {
   /** The job file and the run directory. */
@@ -83,12 +92,7 @@ export class KnownJob {
 
   /** Starts `muster run` of it. */
   start(words: string[], env: Record<string, string> = {}): Launched {
-    const child = startMuster(["run", this.file, ...words], { env });
-    let said = "";
-    child.stderr?.on("data", (bytes) => {
-      said += bytes;
-    });
-    return { child, ended: ended(child), said: () => said };
+    return launched(startMuster(["run", this.file, ...words], { env }));
   }
 
   /** Runs `muster run` of it to its end. */

@@ -90,7 +90,7 @@ export class Attachment {
   }
 
   start(id: string, spec: Partial<Spec>, args: string[] = [], slot = 0): void {
-    const whole = { argv: ["sh", "-c"], env: {}, files: [], outputs: [], ...spec };
+    const whole = { argv: ["sh", "-c"], env: {}, files: [], outputs: [], limit: 2 ** 32, ...spec };
     this.send({ op: "start", id, chunk: `chunk-${id}`, slot, spec: whole, args });
   }
 

@@ -30,7 +30,8 @@ function done(...paths: string[]): Done {
 /** A node that sends these bytes, one after the other, whatever is asked for. */
 function sends(...answers: Buffer[]) {
   const asked: string[] = [];
-  const download: Files["download"] = async (remote, local) => {
+  const download: Files["download"] = async (remote, local, limit) => {
+    t.equal(limit, right.length, "no more than the node has announced");
     const bytes = answers[asked.push(remote) - 1] ?? answers.at(-1)!;
     writeFileSync(local, bytes, { flag: "wx" });
     return { size: bytes.length, sha256: sha256(bytes) };
@@ -41,7 +42,7 @@ function sends(...answers: Buffer[]) {
 t.test("the right size and wrong bytes: pulled again", async (t) => {
   const wrong = Buffer.alloc(right.length, "wrong");
   const { asked, origin } = sends(wrong, right);
-  const [output] = await pullOutputs(attempt(["r"]), done("r"), origin, new Room(folder));
+  const [output] = await pullOutputs(attempt(["r"]), done("r"), origin, new Room(folder), 2 ** 53);
   t.same(asked, ["/w/runs/r/a/1-0/work/r", "/w/runs/r/a/1-0/work/r"]);
   t.match(output, { path: "r", size: right.length, sha256: sha256(right) });
   t.same(readFileSync(join(folder, "1-0.0")), right);
@@ -49,7 +50,7 @@ t.test("the right size and wrong bytes: pulled again", async (t) => {
 
 t.test("wrong again and again: refused, naming output, chunk and node; nothing is left here", async (t) => {
   const { asked, origin } = sends(Buffer.alloc(right.length, "wrong"));
-  await t.rejects(pullOutputs(attempt(["r"]), done("r"), origin, new Room(folder)), {
+  await t.rejects(pullOutputs(attempt(["r"]), done("r"), origin, new Room(folder), 2 ** 53), {
     code: "CORRUPT",
     message: "output r of chunk n=1 from node1: its bytes differ from those that the node hashed",
   });
@@ -59,7 +60,7 @@ t.test("wrong again and again: refused, naming output, chunk and node; nothing i
 
 t.test("one output of several cannot be had: the others are waited for and deleted", async (t) => {
   const { origin } = sends(right);
-  await t.rejects(pullOutputs(attempt(["a", "lost", "b"]), done("a", "b"), origin, new Room(folder)), {
+  await t.rejects(pullOutputs(attempt(["a", "lost", "b"]), done("a", "b"), origin, new Room(folder), 2 ** 53), {
     code: "CORRUPT",
     message: /output lost .* the node does not report it/,
   });
@@ -68,7 +69,7 @@ t.test("one output of several cannot be had: the others are waited for and delet
 
 t.test("names that a node makes up are not looked at", async (t) => {
   const { asked, origin } = sends(right);
-  await pullOutputs(attempt(["r"]), done("../../x", "r", "/etc/passwd"), origin, new Room(folder));
+  await pullOutputs(attempt(["r"]), done("../../x", "r", "/etc/passwd"), origin, new Room(folder), 2 ** 53);
   t.equal(asked.length, 1);
   t.equal(existsSync(join(folder, "../../x")), false);
 });
@@ -76,10 +77,19 @@ t.test("names that a node makes up are not looked at", async (t) => {
 t.test("more than there is room for is not begun", async (t) => {
   const { asked, origin } = sends(right);
   const huge = { outputs: [{ path: "r", size: 2 ** 52, sha256: "" }] } as unknown as Done;
-  await t.rejects(pullOutputs(attempt(["r"]), huge, origin, new Room(folder)), {
+  await t.rejects(pullOutputs(attempt(["r"]), huge, origin, new Room(folder), 2 ** 53), {
     code: "DISK",
     exit: 3,
     message: /a result of 4503599627370496 bytes does not fit: \d+ bytes are free in/,
+  });
+  t.same(asked, []);
+});
+
+t.test("more than the job allows is not begun, whatever room there is", async (t) => {
+  const { asked, origin } = sends(right);
+  await t.rejects(pullOutputs(attempt(["r"]), done("r"), origin, new Room(folder), right.length - 1), {
+    code: "CORRUPT",
+    message: /it has 20000 bytes, more than the 19999 allowed/,
   });
   t.same(asked, []);
 });

@@ -25,6 +25,7 @@ function rangeJob(units: bigint, change: Partial<Job> = {}): Job {
     needs: { playbooks: [] },
     params: {},
     retry: { attempts: 3, backoff: 1 },
+    limits: { output: 2 ** 32 },
     priority: 0,
     collect: "files",
     identity: "{}",

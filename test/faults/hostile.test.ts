@@ -1,0 +1,195 @@
+import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { type Ran, startMuster, Workshop } from "../cli/muster.js";
+import { type Lab, startLab, wholeMachines } from "../lab/lab.js";
+import { labAvailable } from "../lab/requirements.js";
+import { checkNodes, checkResults, reached, repeated } from "./kit.js";
+import { KnownJob, launched } from "./known.js";
+
+const available = labAvailable();
+const skip = available.ok ? (wholeMachines("looking into nodes") ?? false) : available.missing;
+const shop = new Workshop();
+let lab: Lab;
+let inventory: string;
+
+t.before(async () => {
+  if (skip) return;
+  lab = await startLab({ nodes: 2, gpus: 4 });
+  inventory = lab.inventory();
+});
+t.teardown(async () => {
+  shop.remove();
+  if (!skip) await lab.stop();
+});
+
+/** Runs muster and notes the most memory that it ever had, in bytes. */
+async function measured(words: string[]): Promise<Ran & { memory: number }> {
+  const { child, ended } = launched(startMuster(words));
+  let memory = 0;
+  const timer = setInterval(() => {
+    const status = `/proc/${child.pid}/status`;
+    const peak = existsSync(status) ? /VmHWM:\s+(\d+)/.exec(readFileSync(status, "utf8")) : null;
+    memory = Math.max(memory, Number(peak?.[1] ?? 0) * 1024);
+  }, 10);
+  const ran = await ended;
+  clearInterval(timer);
+  return { ...ran, memory };
+}
+
+/** What chunk n does; what r.json is in the end. */
+const TRICKS = `import json, os, sys
+n = sys.argv[1]
+def good():
+    json.dump(n, open("r.json", "w"))
+def link(): os.symlink("/etc/passwd", "r.json")
+def linkedfolder():
+    os.rename("sub", "elsewhere"); os.symlink("elsewhere", "sub"); good()
+def fifo(): os.mkfifo("r.json")
+def folder(): os.makedirs("r.json/r.json")
+def socket():
+    import socket
+    socket.socket(socket.AF_UNIX).bind("r.json")
+def sparse(): os.truncate(os.open("r.json", os.O_CREAT | os.O_WRONLY), 10 << 30)
+def outside():
+    good()
+    for path in ("../escaped", "../../escaped", "../../../escaped"): open(path, "w").write("x")
+def names():
+    good()
+    for name in ("a\\nb", "\\x1b[31mred", "..x", "-rf", "'", '"', "\\udcff", "x" * 255): open(name, "w").write("x")
+def deep():
+    good()
+    for _ in range(300):
+        os.mkdir("d" * 100); os.chdir("d" * 100)
+def locked():
+    good()
+    os.makedirs("locked/inner"); os.chmod("locked/inner", 0); os.chmod("locked", 0)
+json.dump(n, open("sub/s.json", "w"))
+globals()[n]()
+`;
+const GOOD = ["deep", "good", "locked", "names", "outside"];
+const BAD: Record<string, RegExp> = {
+  link: /exit code 0, but no output r\.json/,
+  linkedfolder: /exit code 0, but no output sub\/s\.json/,
+  fifo: /exit code 0, but no output r\.json/,
+  folder: /exit code 0, but no output r\.json/,
+  socket: /exit code 0, but no output r\.json/,
+  sparse:
+    /an output cannot be taken: it has 10737418240 bytes, more than the 4294967296 that the job allows \(limits\.output\)/,
+};
+
+t.test(
+  "results that are no results: links, pipes, folders, 10 GB of nothing, files beside the work",
+  { skip },
+  async (t) => {
+    shop.write("tricks/worker.py", TRICKS);
+    const job = shop.write("tricks/job.yaml", {
+      name: "tricks",
+      kind: "matrix",
+      matrix: { trick: [...GOOD, ...Object.keys(BAD)] },
+      script: "worker.py",
+      args: ["{trick}"],
+      outputs: ["r.json", "sub/s.json"],
+      retry: { attempts: 1 },
+    });
+    const ran = await measured(["run", job, "-i", inventory, "--json"]);
+    t.equal(ran.code, 3, ran.err);
+    const run = join(shop.folder, "tricks/runs/tricks");
+    const { failures } = JSON.parse(ran.out) as { failures: { chunk: string; reason: string }[] };
+    const reasons = new Map(failures.map(({ chunk, reason }) => [chunk.slice("trick=".length), reason]));
+    t.same([...reasons.keys()].sort(), Object.keys(BAD).sort());
+    for (const [trick, reason] of Object.entries(BAD)) t.match(reasons.get(trick), reason, trick);
+    t.same(
+      readdirSync(join(run, "results")).sort(),
+      GOOD.map((trick) => `trick=${trick}`),
+    );
+    for (const trick of GOOD) {
+      t.same(readdirSync(join(run, "results", `trick=${trick}`)).sort(), ["r.json", "sub"]);
+      t.equal(lstatSync(join(run, "results", `trick=${trick}`, "r.json")).isFile(), true);
+      t.equal(readFileSync(join(run, "results", `trick=${trick}`, "r.json"), "utf8"), `"${trick}"`);
+    }
+    t.equal(existsSync(join(run, "escaped")), false);
+    t.ok(ran.memory < 400 << 20, `${ran.memory >> 20} MiB of memory`);
+    await checkNodes(t, lab.nodes);
+  },
+);
+
+t.test("limits.output: what is larger fails its attempt, what is not does not", { skip }, async (t) => {
+  const fits = new KnownJob(shop, "fits", { chunks: 2, size: 30_000, job: { limits: { output: "30000" } } });
+  t.equal((await fits.muster(["-i", inventory])).code, 0);
+  checkResults(t, fits);
+  const tooLarge = new KnownJob(shop, "toolarge", {
+    chunks: 2,
+    size: 30_001,
+    job: { limits: { output: "30000" }, retry: { attempts: 1 } },
+  });
+  const ran = await tooLarge.muster(["-i", inventory]);
+  t.equal(ran.code, 3, ran.err);
+  t.match(
+    ran.out,
+    /failed: chunk n=0 .*: an output cannot be taken: it has 30001 bytes, more than the 30000 that the job allows/,
+  );
+  t.same(readdirSync(join(tooLarge.run, "results")), []);
+  await checkNodes(t, lab.nodes);
+});
+
+t.test("chunks that print without end: their logs are cut, it is said, and memory stays small", { skip }, async (t) => {
+  shop.write(
+    "chatter/w.py",
+    "import os, time\nfor _ in range(30):\n    os.write(1, b'spam and eggs\\n' * 300_000)\n    time.sleep(0.05)\nos.write(1, b'the last line\\n')\nos.write(2, b'no trouble\\n')\nopen('r.json', 'w').write('1')\n",
+  );
+  const job = shop.write("chatter/job.yaml", {
+    name: "chatter",
+    kind: "matrix",
+    matrix: { n: [0, 4] },
+    script: "w.py",
+    args: [],
+    outputs: ["r.json"],
+  });
+  const ran = await measured(["run", job, "-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  t.match(ran.out, /what 4 attempts printed was cut to 16\.0 MiB a log; in logs\/ it says where/);
+  const run = join(shop.folder, "chatter/runs/chatter");
+  t.match(JSON.parse(readFileSync(join(run, "summary.json"), "utf8")), { cutLogs: 4 });
+  const log = readFileSync(join(run, "logs/n=0.out"), "utf8");
+  t.ok(log.length <= 16 << 20, `${log.length} bytes are kept of 126,000,014`);
+  t.ok(log.startsWith("spam and eggs\n"));
+  t.match(log, /\n\[muster: this log grew past 16777216 bytes; what stood here was dropped\]\n/);
+  t.ok(log.endsWith("spam and eggs\nthe last line\n"));
+  t.equal(readFileSync(join(run, "logs/n=0.err"), "utf8"), "no trouble\n");
+  t.ok(ran.memory < 400 << 20, `${ran.memory >> 20} MiB of memory`);
+  await checkNodes(t, lab.nodes);
+});
+
+t.test(
+  "a result that is altered on its node after it was hashed: never published, computed again",
+  { skip },
+  async (t) => {
+    const job = new KnownJob(shop, "altered", {
+      chunks: 1,
+      size: 50_000,
+      gate: true,
+      job: { retry: { backoff: "50ms" } },
+    });
+    const { child, ended, said } = job.start(["-i", inventory, "-v"]);
+    await reached("it runs", () => job.executions(lab.nodes).length === 1);
+    child.kill("SIGSTOP");
+    job.open(lab.nodes);
+    const node = lab.nodes.find((one) => job.executions([one]).length === 1)!;
+    const runs = join(node.root, "root/.muster/runs");
+    const root = join(runs, readdirSync(runs)[0]!);
+    await reached("its result is hashed", () => readFileSync(join(root, "done.ndjson"), "utf8").includes('"sha256"'));
+    const output = join(root, "a", readdirSync(join(root, "a"))[0]!, "work/r.json");
+    writeFileSync(output, job.expected("n=0").replace(/.{5}"$/, 'XXXXX"'));
+    child.kill("SIGCONT");
+    const ran = await ended;
+    t.equal(ran.code, 0, ran.err);
+    t.match(
+      said(),
+      /chunk n=0: try 1 failed on \S+ slot \d: output r\.json of chunk n=0 from \S+: its bytes differ from those that the node hashed/,
+    );
+    checkResults(t, job);
+    t.same(repeated(job, lab.nodes), { "n=0": 2 });
+    await checkNodes(t, lab.nodes);
+  },
+);
