@@ -149,7 +149,11 @@ process.on("uncaughtException", (error) => {
 });
 // A log that has gone must not end a run.
 process.stderr.on("error", () => {});
-// A reader that has gone (`muster ... | head`) is no error of ours.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+// A reader that has gone (`muster ... | head`) is no error of ours, and changes nothing about what has been done.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") return;
+  writers.err(`muster: cannot write to stdout: ${error.message}`);
+  process.exit(3);
+});
 const code = await main(process.argv);
 process.stdout.write("", () => process.exit(code));

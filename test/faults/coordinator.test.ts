@@ -1,0 +1,194 @@
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import t from "tap";
+import { ended, Workshop } from "../cli/muster.js";
+import { type Lab, startLab, wholeMachines } from "../lab/lab.js";
+import { projectRoot } from "../lab/project.js";
+import { labAvailable } from "../lab/requirements.js";
+import { checkNodes, checkResults, committed, journalOf, reached, repeated } from "./kit.js";
+import { KnownJob, launched } from "./known.js";
+
+const available = labAvailable();
+const skip = available.ok ? (wholeMachines("looking into nodes") ?? false) : available.missing;
+const shop = new Workshop();
+let lab: Lab;
+let inventory: string;
+
+t.before(async () => {
+  if (skip) return;
+  lab = await startLab({ nodes: 2, gpus: 2 });
+  inventory = lab.inventory();
+});
+t.teardown(async () => {
+  shop.remove();
+  if (!skip) await lab.stop();
+});
+
+t.test(
+  "stopped past its lease (SIGSTOP), then going on: nodes have cleaned up, and it starts what it must again",
+  { skip },
+  async (t) => {
+    const short = lab.inventory({ file: "short.yaml", defaults: { lease: "2s", grace: "1s" } });
+    const job = new KnownJob(shop, "asleep", { chunks: 40, seconds: 0.2 });
+    const { child, ended, said } = job.start(["-i", short]);
+    await reached("some are committed", () => committed(job.run).length >= 8);
+    child.kill("SIGSTOP");
+    const before = new Set(committed(job.run));
+    await reached("the agents' lease is over", () =>
+      lab.nodes.every((node) => !existsSync(join(node.root, "root/.muster"))),
+    );
+    const begun = job.executions(lab.nodes).length;
+    child.kill("SIGCONT");
+    const ran = await ended;
+    t.equal(ran.code, 0, `${ran.err}${said()}`);
+    checkResults(t, job);
+    const again = repeated(job, lab.nodes);
+    t.same(
+      Object.keys(again).filter((chunk) => before.has(chunk)),
+      [],
+      "nothing that was committed was executed again",
+    );
+    t.ok(
+      Object.values(again).every((times) => times === 2),
+      "and the rest not more often than that once more",
+    );
+    t.ok(
+      Object.keys(again).length <= begun - before.size,
+      `${Object.keys(again).length} chunks were lost with the lease`,
+    );
+    await checkNodes(t, lab.nodes);
+  },
+);
+
+t.test("a second coordinator is refused and named its holder, and disturbs nothing", { skip }, async (t) => {
+  const job = new KnownJob(shop, "second", { chunks: 4, gate: true });
+  const first = job.start(["-i", inventory]);
+  await reached("all chunks run", () => job.executions(lab.nodes).length === 4);
+  const journal = readFileSync(join(job.run, "journal.ndjson"));
+  const second = await job.muster(["-i", inventory]);
+  t.equal(second.code, 75);
+  t.match(second.err, new RegExp(`runs/second is held by muster process ${first.child.pid} on \\S+, since \\d{4}-`));
+  t.same(readFileSync(join(job.run, "journal.ndjson")), journal);
+  job.open(lab.nodes);
+  t.equal((await first.ended).code, 0);
+  checkResults(t, job);
+  t.same(repeated(job, lab.nodes), {});
+  await checkNodes(t, lab.nodes);
+});
+
+t.test(
+  "nobody reads its stdout and stderr any more (EPIPE): the run ends well, and says so by its exit code",
+  { skip },
+  async (t) => {
+    const job = new KnownJob(shop, "unread", { chunks: 12, seconds: 0.05 });
+    const { child, ended } = job.start(["-i", inventory]);
+    child.stdout!.destroy();
+    child.stderr!.destroy();
+    t.equal((await ended).code, 0);
+    checkResults(t, job);
+    const failing = new KnownJob(shop, "unreadfailing", {
+      chunks: 2,
+      job: { outputs: ["never"], retry: { attempts: 1 } },
+    });
+    const second = failing.start(["-i", inventory, "--json"]);
+    second.child.stdout!.destroy();
+    t.equal((await second.ended).code, 3, "not 0 where chunks failed");
+    t.match(journalOf(failing.run).at(-1), { e: "close", state: "partial" });
+    await checkNodes(t, lab.nodes);
+  },
+);
+
+t.test("no environment, no terminal, no stdin, no session: as under cron, and less", { skip }, async (t) => {
+  const job = new KnownJob(shop, "bare", { chunks: 12 });
+  const words = [join(projectRoot(), "dist/cli/main.js"), "run", job.file, "-i", inventory];
+  const bare = spawn("setsid", ["--wait", process.execPath, ...words], {
+    env: {},
+    cwd: "/",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ran = await launched(bare).ended;
+  t.equal(ran.code, 0, ran.err);
+  t.notOk((ran.out + ran.err).includes("\u001b"), "nothing is redrawn or coloured");
+  const closed = spawn("sh", ["-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", process.execPath, ...words, "--fresh"], {
+    env: {},
+    stdio: "ignore",
+  });
+  t.equal((await ended(closed)).code, 0, "nor does it need any descriptor");
+  checkResults(t, job);
+  t.match(JSON.parse(readFileSync(join(`${job.run}-2`, "summary.json"), "utf8")), {
+    state: "complete",
+    chunks: { done: 12 },
+  });
+  await checkNodes(t, lab.nodes);
+});
+
+/** The wall clock is a day ahead, and falls two days back in mid-run. What a file system says of time stays as it is. */
+const WRONG_CLOCK = `const { now } = Date;
+const day = 86_400_000;
+const shift = () => (performance.now() < 1000 ? day : -day);
+globalThis.Date = class extends Date {
+  constructor(...words) {
+    if (words.length === 0) super(now() + shift());
+    else super(...words);
+  }
+  static now() {
+    return now() + shift();
+  }
+};
+`;
+
+t.test("our clock a day off, and jumping in mid-run: nothing but what is displayed goes by it", { skip }, async (t) => {
+  const preload = shop.write("clock.mjs", WRONG_CLOCK);
+  const job = new KnownJob(shop, "clock", {
+    chunks: 40,
+    seconds: 0.2,
+    job: { timeout: "1h", retry: { backoff: "50ms" } },
+  });
+  const ran = await job.muster(["-i", inventory, "--json"], { NODE_OPTIONS: `--import=file://${preload}` });
+  t.equal(ran.code, 0, ran.err);
+  const { session } = JSON.parse(ran.out);
+  const opened = journalOf(job.run).find((entry) => entry.e === "open") as { at: string };
+  t.ok(Date.parse(opened.at) > Date.now() + 80_000_000, "the clock was wrong indeed");
+  t.ok(session.seconds > 1 && session.seconds < 600, `it took ${session.seconds} s`);
+  checkResults(t, job);
+  t.same(repeated(job, lab.nodes), {});
+  await checkNodes(t, lab.nodes);
+});
+
+t.test(
+  "another script, other arguments, another input: refused with what differs, and nothing is touched",
+  { skip },
+  async (t) => {
+    const job = new KnownJob(shop, "changed", { chunks: 4, job: { inputs: ["data.txt"] } });
+    const folder = dirname(job.file);
+    writeFileSync(join(folder, "data.txt"), "one");
+    t.equal((await job.muster(["-i", inventory])).code, 0);
+    const before = readFileSync(join(job.run, "journal.ndjson"));
+    const worker = readFileSync(join(folder, "worker.py"));
+    const whole = readFileSync(job.file, "utf8");
+    const refused = async (what: RegExp) => {
+      const ran = await job.muster(["-i", inventory]);
+      t.equal(ran.code, 65);
+      t.match(ran.err, what);
+      t.match(ran.err, /--fresh/);
+    };
+    writeFileSync(join(folder, "data.txt"), "two");
+    await refused(
+      /runs\/changed holds a run of another job or of other inputs:\n\s+data\.txt: its content has changed/,
+    );
+    writeFileSync(join(folder, "data.txt"), "one");
+    writeFileSync(join(folder, "worker.py"), `${worker}\n`);
+    await refused(/worker\.py: its content has changed/);
+    writeFileSync(join(folder, "worker.py"), worker);
+    writeFileSync(job.file, whole.replace('"n": [', '"n": [1, ').replace(/(\[1, \s*)0,/, "$1"));
+    await refused(/matrix: was .*, is now/);
+    writeFileSync(job.file, whole.replace('"66"', '"67"'));
+    await refused(/args: was .*, is now/);
+    writeFileSync(job.file, whole);
+    t.same(readFileSync(join(job.run, "journal.ndjson")), before);
+    t.match(await job.muster(["-i", inventory]), { code: 0, out: /already complete/ });
+    t.same(repeated(job, lab.nodes), {});
+    await checkNodes(t, lab.nodes);
+  },
+);
