@@ -41,6 +41,7 @@ export class World {
   private readonly away = new Set<string>();
   private readonly course: Course = { makespan: 0, attempts: 0, units: 0n, events: 0 };
   private ended = false;
+  private wake: number | undefined;
 
   constructor(
     private readonly physics: Physics,
@@ -92,16 +93,28 @@ export class World {
       case "start":
         return this.start(instruction.attempt);
       case "wake":
-        return void this.agenda.at(instruction.at, () => this.tell({ type: "time" }));
+        return this.wakeAt(instruction.at);
       case "drop":
         return this.drop(instruction.id);
       case "end":
         this.ended = true;
         this.course.makespan = this.agenda.now;
         return;
+      case "distrust":
+      case "trust":
+        return;
       default:
         throw new Error(`nothing in this world leads to ${instruction.do}`);
     }
+  }
+
+  private wakeAt(time: number): void {
+    if (this.wake !== undefined && this.wake <= time) return;
+    this.wake = time;
+    this.agenda.at(time, () => {
+      if (this.wake === time) this.wake = undefined;
+      this.tell({ type: "time" });
+    });
   }
 
   private start(attempt: Attempt): void {
@@ -116,6 +129,7 @@ export class World {
     const [attempt] = place.queue;
     if (attempt === undefined) return;
     const began = this.agenda.now;
+    this.agenda.at(began, () => this.tell({ type: "started", attempt: attempt.id }));
     const end = endOf(place.truth, began + this.physics.overhead, this.physics.cost(attempt));
     place.stop = this.agenda.at(end, () => {
       place.queue.shift();

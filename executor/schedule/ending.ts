@@ -1,6 +1,7 @@
 import type { Chunk } from "../job/job.js";
 import type { Failure, Instruction } from "./events.js";
 import type { Pool } from "./pool.js";
+import { isUsable } from "./slot.js";
 import type { Source } from "./source.js";
 import type { Waiting } from "./waiting.js";
 
@@ -19,7 +20,7 @@ export class Ending {
     const out: Instruction[] = this.isStuck()
       ? this.waiting
           .drain()
-          .map(({ chunk, number }) => ({ do: "give-up", failure: unplaceable(chunk, number) }) as const)
+          .map(({ chunk, history }) => ({ do: "give-up", failure: unplaceable(chunk, history.length + 1) }) as const)
       : [];
     if (this.source.left > 0n || this.waiting.size > 0 || this.ended) return out;
     this.ended = true;
@@ -29,7 +30,7 @@ export class Ending {
 
   private isStuck(): boolean {
     if (this.waiting.size === 0 || this.waiting.next() !== undefined || this.pool.usableSlots === 0) return false;
-    return [...this.pool.nodes.values()].every((node) => node.live && node.slots.every((slot) => slot.usable));
+    return [...this.pool.nodes.values()].every((node) => node.live && node.slots.every(isUsable));
   }
 }
 

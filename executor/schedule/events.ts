@@ -23,6 +23,7 @@ export interface Held {
   id: string;
   chunk: string;
   slot: number;
+  state?: "queued" | "running" | "done";
 }
 
 /** Why an attempt failed. */
@@ -46,6 +47,8 @@ export type Event =
   | { type: "gone"; node: string }
   /** A slot that cannot be used now (held by another run, or broken), and again when it can. */
   | { type: "slot"; node: string; slot: number; usable: boolean }
+  /** The program of an attempt runs; before that, it was queued on its slot. */
+  | { type: "started"; attempt: string }
   /** An attempt ended well; its slot is free, its result is still on the node. */
   | { type: "ran"; attempt: string; seconds: number }
   | { type: "committed"; attempt: string }
@@ -64,6 +67,12 @@ export type Instruction =
   | { do: "start"; attempt: Attempt }
   /** An attempt of a chunk that somebody else has or had: its result will not be taken. */
   | { do: "drop"; node: string; id: string }
+  /** Attempts that should leave their slot unless they run already; each that does comes back as `lost`. */
+  | { do: "withdraw"; node: string; ids: string[] }
+  /** A slot that gets no work for so many seconds, and then one chunk, to see whether it is well. */
+  | { do: "distrust"; node: string; slot: number; reason: string; seconds: number }
+  /** It was well. */
+  | { do: "trust"; node: string; slot: number }
   | { do: "give-up"; failure: Failure }
   | { do: "wake"; at: number }
   /** Nothing is left to do and nothing is under way. */

@@ -1,14 +1,14 @@
 import type { Chunk, Job } from "../job/job.js";
+import { avoids, type History } from "./blame.js";
 import type { Pool } from "./pool.js";
-import type { Retry } from "./retry.js";
 import type { SlotState } from "./slot.js";
 import type { Source } from "./source.js";
 import type { Waiting } from "./waiting.js";
 
-/** A chunk and the slot that it goes to; `number` counts its tries. */
+/** A chunk, what it has been through, and the slot that it goes to. */
 export interface Placed {
   chunk: Chunk;
-  number: number;
+  history: History;
   slot: SlotState;
 }
 
@@ -30,18 +30,13 @@ export class Placement {
     for (const pin of this.waiting.pins()) {
       if (this.pool.openings.best(pin, any) === undefined) continue;
       for (const retry of this.waiting.dueFor(pin)) {
-        const slot = this.pool.openings.best(pin, (one) => !this.avoids(retry, one));
+        const slot = this.pool.openings.best(pin, (one) => !avoids(retry.history, retry.chunk, one, this.pool));
         if (slot === undefined) continue;
         this.waiting.take(retry);
-        return { chunk: retry.chunk, number: retry.number, slot };
+        return { chunk: retry.chunk, history: retry.history, slot };
       }
     }
     return undefined;
-  }
-
-  /** It failed on this very slot, and another could take it. */
-  private avoids({ avoid, chunk }: Retry, slot: SlotState): boolean {
-    return avoid === slot.key && this.pool.hasOther(slot, chunk.gpu);
   }
 
   /** The next chunk that nobody has had, sized for the slot. Those pinned to a GPU that has no room are put aside. */
@@ -53,8 +48,8 @@ export class Placement {
       if (units === undefined) return undefined;
       const chunk = this.job.chunk(...units);
       const slot = chunk.gpu === undefined ? first : this.pool.openings.best(chunk.gpu, any);
-      if (slot !== undefined) return { chunk, number: 1, slot };
-      this.waiting.add({ chunk, number: 1, at: Number.NEGATIVE_INFINITY });
+      if (slot !== undefined) return { chunk, history: [], slot };
+      this.waiting.add({ chunk, history: [], at: Number.NEGATIVE_INFINITY });
     }
   }
 }

@@ -1,3 +1,4 @@
+import type { Health } from "./blame.js";
 import type { Slot } from "./events.js";
 import { Heap } from "./heap.js";
 import { Openings } from "./openings.js";
@@ -14,6 +15,7 @@ const COLLECTING_LIMIT = 256;
 export class Pool {
   readonly nodes = new Map<string, NodeState>();
   readonly openings = new Openings();
+  private readonly healths = new Map<string, Health>();
   /** Chunks that a slot may hold, the running one included. */
   private depth = 1;
   private readonly known = new Heap<SlotState>((a, b) => a.speed.rate! < b.speed.rate!);
@@ -76,9 +78,20 @@ export class Pool {
     if (wasFull !== this.isFull(node)) for (const slot of node.slots) this.place(slot);
   }
 
-  /** To be called when something was learned of how fast a slot is. */
-  rated(slot: SlotState): void {
-    this.place(slot);
+  /** To be called when something was learned of how fast a slot is, or how well. */
+  changed(node: string, number: number): void {
+    const slot = this.slot(node, number);
+    if (slot !== undefined) this.place(slot);
+  }
+
+  health(node: string, slot: number): Health {
+    const key = slotKey(node, slot);
+    let health = this.healths.get(key);
+    if (health === undefined) {
+      health = { node, slot, strikes: [], probing: false, rests: 0 };
+      this.healths.set(key, health);
+    }
+    return health;
   }
 
   setDepth(depth: number): void {
@@ -104,18 +117,44 @@ export class Pool {
 
   /** Whether there is a usable slot other than `slot` for a chunk with that pin. */
   hasOther(slot: SlotState, pin: number | undefined): boolean {
-    if (pin === undefined) return this.total > (isUsable(slot) ? 1 : 0);
-    return [pin, undefined].some((gpu) => {
-      const group = this.usable.get(gpu);
-      return group !== undefined && group.size > (group.has(slot) ? 1 : 0);
-    });
+    return this.usableFor(pin) > (isUsable(slot) && fits(pin, slot) ? 1 : 0);
+  }
+
+  /** Whether there is a usable slot for that pin that is none of `slots` (keys). */
+  hasBesides(slots: Set<string>, pin: number | undefined): boolean {
+    return this.hasBut(
+      pin,
+      [...slots].flatMap((key) => this.byKey(key) ?? []),
+    );
+  }
+
+  /** Whether there is a usable slot for that pin on none of `nodes`. */
+  hasBeyond(nodes: Set<string>, pin: number | undefined): boolean {
+    return this.hasBut(
+      pin,
+      [...nodes].flatMap((node) => this.nodes.get(node)?.slots ?? []),
+    );
+  }
+
+  private hasBut(pin: number | undefined, but: SlotState[]): boolean {
+    return this.usableFor(pin) > but.filter((slot) => isUsable(slot) && fits(pin, slot)).length;
+  }
+
+  private usableFor(pin: number | undefined): number {
+    if (pin === undefined) return this.total;
+    return (this.usable.get(pin)?.size ?? 0) + (this.usable.get(undefined)?.size ?? 0);
+  }
+
+  private byKey(key: string): SlotState | undefined {
+    const at = key.lastIndexOf("/");
+    return this.slot(key.slice(0, at), Number(key.slice(at + 1)));
   }
 
   private newSlot(home: NodeState, slot: Slot): SlotState {
     const key = slotKey(slot.node, slot.slot);
     const speed = this.rates.at(key);
     speed.rate ??= slot.rate;
-    return { ...slot, key, home, usable: true, load: 0, speed, share: 0 };
+    return { ...slot, key, home, usable: true, health: this.health(slot.node, slot.slot), load: 0, speed, share: 0 };
   }
 
   /** A node that holds all that it may at this depth, or whose results wait to be taken in. */
@@ -132,7 +171,8 @@ export class Pool {
   private place(slot: SlotState): void {
     const usable = isUsable(slot);
     this.count(slot, usable);
-    if (usable && slot.load < this.depth && !this.isFull(slot.home)) this.openings.put(slot);
+    const depth = slot.health.probing ? 1 : this.depth;
+    if (usable && slot.load < depth && !this.isFull(slot.home)) this.openings.put(slot);
     else this.openings.delete(slot);
     const share = usable ? (slot.speed.rate ?? 0) : 0;
     this.rateSum += share - slot.share;
@@ -157,4 +197,9 @@ export class Pool {
     slot.usable = false;
     this.place(slot);
   }
+}
+
+/** A chunk pinned to a GPU runs on the GPU of that index of any node; a CPU slot takes any. */
+function fits(pin: number | undefined, slot: Slot): boolean {
+  return pin === undefined || slot.gpu === undefined || slot.gpu === pin;
 }

@@ -1,11 +1,11 @@
 import type { Chunk } from "../job/job.js";
+import type { History } from "./blame.js";
 
-/** A chunk that waits to be tried again, from time `at` (seconds) on, on another slot than `avoid` where there is one. */
+/** A chunk that waits to be tried (again), from time `at` (seconds) on. */
 export interface Retry {
   chunk: Chunk;
-  number: number;
+  history: History;
   at: number;
-  avoid?: string;
 }
 
 /** Seconds before try `number` + 1: backoff, twice that, four times that, ... */

@@ -1,4 +1,5 @@
 import type { Job } from "../job/job.js";
+import { Blame, tries } from "./blame.js";
 import { queueDepth } from "./depth.js";
 import { Ending } from "./ending.js";
 import type { Attempt, Event, Failure, Held, Instruction, Slot } from "./events.js";
@@ -9,7 +10,7 @@ import { backoff } from "./retry.js";
 import { chunkSize } from "./size.js";
 import { type SlotState, slotKey } from "./slot.js";
 import { Source } from "./source.js";
-import { Attempts } from "./underway.js";
+import { Attempts, type Underway } from "./underway.js";
 import { Waiting } from "./waiting.js";
 
 /**
@@ -24,6 +25,7 @@ export class Scheduler {
   private readonly attempts = new Attempts(this.pool);
   private readonly placement: Placement;
   private readonly ending: Ending;
+  private readonly blame: Blame;
   private open = false;
   private settled = false;
   private count = 0;
@@ -45,6 +47,7 @@ export class Scheduler {
     this.source = new Source(job.first, job.first + job.units);
     for (const [start, end] of done) this.source.remove(start, end);
     this.placement = new Placement(job, this.pool, this.source, this.waiting, (slot) => this.sizeFor(slot));
+    this.blame = new Blame(this.pool, job.retry.attempts);
     this.ending = new Ending(this.pool, this.source, this.waiting);
   }
 
@@ -61,7 +64,8 @@ export class Scheduler {
 
   /** True while `id` runs or waits on its node, so that its end would be news. */
   isRunning(id: string): boolean {
-    return this.attempts.get(id)?.phase === "running";
+    const phase = this.attempts.get(id)?.phase;
+    return phase === "running" || phase === "queued";
   }
 
   /** Units that nobody has been given yet. */
@@ -79,14 +83,16 @@ export class Scheduler {
       case "gone":
         this.expected.delete(event.node);
         this.pool.setLive(event.node, false);
-        for (const attempt of this.attempts.running(event.node)) this.lost(attempt.id, now);
+        for (const { attempt } of this.attempts.on(event.node)) this.lost(attempt.id, now);
         return [];
       case "slot":
         this.setUsable(event.node, event.slot, event.usable);
         return [];
-      case "ran":
-        this.ran(event.attempt, event.seconds);
+      case "started":
+        this.attempts.started(event.attempt);
         return [];
+      case "ran":
+        return this.ran(event.attempt, event.seconds);
       case "committed":
         this.attempts.release(event.attempt);
         return [];
@@ -113,11 +119,13 @@ export class Scheduler {
     this.pool.join(name, slots, limit);
     this.expected.delete(name);
     const holds = new Set(held.map((one) => one.id));
-    for (const attempt of this.attempts.running(name)) {
+    for (const underway of this.attempts.on(name)) {
+      const { attempt } = underway;
+      underway.leaving = false;
       if (holds.has(attempt.id)) this.attempts.reload(attempt);
       else {
         this.attempts.forget(attempt.id);
-        this.requeue(attempt, now);
+        this.requeue(underway, now);
       }
     }
     const unknown = held.filter((one) => this.attempts.get(one.id) === undefined);
@@ -129,38 +137,48 @@ export class Scheduler {
     const units = this.job.unitsOf(held.chunk);
     if (units === undefined || this.pool.slot(node, held.slot) === undefined) return false;
     if (!this.source.remove(...units)) return false;
-    this.attempts.add({ id: held.id, number: 1, chunk: this.job.chunk(...units), node, slot: held.slot });
+    const attempt = { id: held.id, number: 1, chunk: this.job.chunk(...units), node, slot: held.slot };
+    this.attempts.add(attempt, [], held.state === "queued" ? "queued" : "running");
     return true;
   }
 
-  private ran(id: string, seconds: number): void {
-    if (!this.attempts.collect(id)) return;
+  private ran(id: string, seconds: number): Instruction[] {
+    if (!this.attempts.collect(id)) return [];
     const { chunk, node, slot } = this.attempts.get(id)!.attempt;
     this.rates.learn(this.rates.at(slotKey(node, slot)), Number(chunk.end - chunk.start), seconds);
-    const state = this.pool.slot(node, slot);
-    if (state !== undefined) this.pool.rated(state);
+    this.pool.changed(node, slot);
+    return this.blame.succeeded(node, slot);
   }
 
   private failed(id: string, failure: Failure, now: number): Instruction[] {
-    const attempt = this.attempts.release(id);
-    if (attempt === undefined) return [];
-    if (attempt.number >= this.job.retry.attempts) return [{ do: "give-up", failure }];
-    this.waiting.add({
-      chunk: attempt.chunk,
-      number: attempt.number + 1,
-      at: now + backoff(this.job.retry.backoff, attempt.number),
-      avoid: slotKey(attempt.node, attempt.slot),
-    });
-    return [];
+    const underway = this.attempts.release(id);
+    if (underway === undefined) return [];
+    const { attempt, history } = underway;
+    const { chunk, node, slot } = attempt;
+    const out = this.blame.failed(node, slot, chunk, history, failure.reason, now);
+    if (this.blame.isOver(history)) return [...out, { do: "give-up", failure }];
+    const at = now + backoff(this.job.retry.backoff, Math.max(1, tries(history)));
+    this.waiting.add({ chunk, history, at });
+    return [...out, ...this.withdrawFrom(node, slot)];
+  }
+
+  /** Has what is queued on a slot that was taken out come back. */
+  private withdrawFrom(node: string, slot: number): Instruction[] {
+    if (this.pool.health(node, slot).quarantine === undefined) return [];
+    const queued = this.attempts
+      .on(node)
+      .filter(({ attempt, phase, leaving }) => attempt.slot === slot && phase === "queued" && !leaving);
+    for (const underway of queued) underway.leaving = true;
+    return queued.length === 0 ? [] : [{ do: "withdraw", node, ids: queued.map(({ attempt }) => attempt.id) }];
   }
 
   private lost(id: string, now: number): void {
-    const attempt = this.attempts.release(id);
-    if (attempt !== undefined) this.requeue(attempt, now);
+    const underway = this.attempts.release(id);
+    if (underway !== undefined) this.requeue(underway, now);
   }
 
-  private requeue(attempt: Attempt, now: number): void {
-    this.waiting.add({ chunk: attempt.chunk, number: attempt.number, at: now });
+  private requeue({ attempt, history }: Underway, now: number): void {
+    this.waiting.add({ chunk: attempt.chunk, history, at: now });
   }
 
   private setUsable(node: string, slot: number, usable: boolean): void {
@@ -171,20 +189,21 @@ export class Scheduler {
   /** Gives out work until no slot has room or no chunk is left for those that have. */
   private assign(now: number, out: Instruction[]): void {
     this.waiting.wake(now);
+    this.blame.wake(now);
     for (;;) {
       this.pool.setDepth(queueDepth(this.rates.seconds, this.chunksLeft(), this.pool.usableSlots));
       const placed = this.placement.next();
       if (placed === undefined) break;
-      const { chunk, number, slot } = placed;
+      const { chunk, history, slot } = placed;
       const id = `${this.session}-${(this.count++).toString(36)}`;
-      const attempt = { id, number, chunk, node: slot.node, slot: slot.slot };
-      this.attempts.add(attempt);
+      const attempt = { id, number: history.length + 1, chunk, node: slot.node, slot: slot.slot };
+      this.attempts.add(attempt, history, "queued");
       out.push({ do: "start", attempt });
       this.waiting.wake(now);
     }
     if (this.settled && this.attempts.size === 0) out.push(...this.ending.conclude());
-    const at = this.waiting.next();
-    if (at !== undefined) out.push({ do: "wake", at });
+    const at = Math.min(this.waiting.next() ?? Infinity, this.blame.next() ?? Infinity);
+    if (at < Infinity) out.push({ do: "wake", at });
   }
 
   private sizeFor(slot: SlotState): bigint {

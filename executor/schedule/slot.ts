@@ -1,3 +1,4 @@
+import type { Health } from "./blame.js";
 import type { Slot } from "./events.js";
 import type { Speed } from "./rates.js";
 
@@ -5,7 +6,9 @@ import type { Speed } from "./rates.js";
 export interface SlotState extends Slot {
   key: string;
   home: NodeState;
+  /** False while it is held by another run, or broken. */
   usable: boolean;
+  health: Health;
   /** Attempts given to it that have not ended. */
   load: number;
   speed: Speed;
@@ -33,5 +36,5 @@ export function slotKey(node: string, slot: number): string {
 
 /** Whether the slot may be given work, now or after what it has. */
 export function isUsable(slot: SlotState): boolean {
-  return slot.usable && slot.home.live;
+  return slot.usable && slot.health.quarantine === undefined && slot.home.live;
 }

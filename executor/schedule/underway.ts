@@ -1,10 +1,14 @@
+import type { History } from "./blame.js";
 import type { Attempt } from "./events.js";
 import type { Pool } from "./pool.js";
 
 /** An attempt between its start and the commit of its result: on its node, or with its result on the way here. */
 export interface Underway {
   attempt: Attempt;
-  phase: "running" | "collecting";
+  history: History;
+  phase: "queued" | "running" | "collecting";
+  /** It was asked to leave its slot if it does not run yet. */
+  leaving: boolean;
 }
 
 /** The attempts that are this coordinator's concern, counted where they are. */
@@ -22,16 +26,19 @@ export class Attempts {
   }
 
   /** Those on a node that have not ended. */
-  running(node: string): Attempt[] {
-    const all: Attempt[] = [];
-    for (const { attempt, phase } of this.byId.values())
-      if (attempt.node === node && phase === "running") all.push(attempt);
-    return all;
+  on(node: string): Underway[] {
+    return [...this.byId.values()].filter(({ attempt, phase }) => attempt.node === node && phase !== "collecting");
   }
 
-  add(attempt: Attempt): void {
-    this.byId.set(attempt.id, { attempt, phase: "running" });
+  add(attempt: Attempt, history: History, phase: "queued" | "running"): void {
+    this.byId.set(attempt.id, { attempt, history, phase, leaving: false });
     this.load(attempt, 1);
+  }
+
+  /** Its program runs. */
+  started(id: string): void {
+    const underway = this.byId.get(id);
+    if (underway?.phase === "queued") underway.phase = "running";
   }
 
   /** Its slot is new, for its node has joined again. */
@@ -42,7 +49,7 @@ export class Attempts {
   /** It ended well, and its result is to be taken in; false where that is no news. */
   collect(id: string): boolean {
     const underway = this.byId.get(id);
-    if (underway?.phase !== "running") return false;
+    if (underway === undefined || underway.phase === "collecting") return false;
     this.load(underway.attempt, -1);
     underway.phase = "collecting";
     this.pool.collect(underway.attempt.node, 1);
@@ -59,13 +66,13 @@ export class Attempts {
   }
 
   /** Lets go of it, whatever it was at. */
-  release(id: string): Attempt | undefined {
+  release(id: string): Underway | undefined {
     const underway = this.byId.get(id);
     if (underway === undefined) return undefined;
     this.byId.delete(id);
-    if (underway.phase === "running") this.load(underway.attempt, -1);
-    else this.pool.collect(underway.attempt.node, -1);
-    return underway.attempt;
+    if (underway.phase === "collecting") this.pool.collect(underway.attempt.node, -1);
+    else this.load(underway.attempt, -1);
+    return underway;
   }
 
   /** Lets go of it where its node has joined again without it. */

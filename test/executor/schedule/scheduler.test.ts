@@ -1,63 +1,11 @@
 import fc from "fast-check";
 import t from "tap";
-import type { Chunk, Job, Work } from "../../../executor/job/job.js";
-import type { Attempt, Failure, Instruction, Slot } from "../../../executor/schedule/events.js";
+import type { Chunk, Work } from "../../../executor/job/job.js";
+import type { Attempt, Instruction } from "../../../executor/schedule/events.js";
 import { Scheduler } from "../../../executor/schedule/scheduler.js";
+import { failureOf, open, rangeJob, slots, started } from "./fixture.js";
 
 const work: Work = { program: { kind: "command", command: ["true"] }, args: [], inputs: [], outputs: [], env: {} };
-
-function rangeJob(units: bigint, change: Partial<Job> = {}): Job {
-  const chunk = (start: bigint, end: bigint): Chunk => ({ id: `${start}-${end}`, start, end, work });
-  return {
-    name: "j",
-    file: "/j.yaml",
-    folder: "/",
-    kind: "range",
-    first: 0n,
-    units,
-    sizing: { by: "rate", base: 10, min: 5, max: 50 },
-    chunk,
-    unitsOf: (id) => {
-      const parts = /^(\d+)-(\d+)$/.exec(id);
-      return parts === null ? undefined : [BigInt(parts[1]!), BigInt(parts[2]!)];
-    },
-    stagedFiles: () => [],
-    needs: { playbooks: [] },
-    params: {},
-    retry: { attempts: 3, backoff: 1 },
-    limits: { output: 2 ** 32 },
-    priority: 0,
-    collect: "files",
-    identity: "{}",
-    ...change,
-  };
-}
-
-function slots(node: string, count: number, rate?: number): Slot[] {
-  return Array.from({ length: count }, (_, slot) => ({ node, slot, gpu: slot, rate }));
-}
-
-const started = (out: Instruction[]) => out.flatMap((one) => (one.do === "start" ? [one.attempt] : []));
-const failureOf = (attempt: Attempt): Failure => ({
-  chunk: attempt.chunk.id,
-  node: attempt.node,
-  slot: attempt.slot,
-  attempt: attempt.number,
-  exit: 1,
-  signal: null,
-  reason: "exit code 1",
-  stderr: "",
-});
-
-function open(scheduler: Scheduler, nodes: [string, number, number?][], now = 0): Attempt[] {
-  const out = scheduler.handle({ type: "open" }, now);
-  for (const [node, count, rate] of nodes)
-    out.push(
-      ...scheduler.handle({ type: "joined", node, slots: slots(node, count, rate), limit: count, held: [] }, now),
-    );
-  out.push(...scheduler.handle({ type: "settled" }, now));
-  return started(out);
-}
 
 t.test("a slot six times as fast gets chunks six times as large, within the bounds", async (t) => {
   const expected = new Map(Object.entries({ fast: 29000, slow: 5000 }));
