@@ -19,7 +19,7 @@ export function summaryText(summary: Summary, already: boolean, aggregate: strin
       `${name}: ${stateText(summary)}: ${plural(chunks.done, "chunk")} done${failed}, ${duration(session.seconds)}`,
     );
     if (summary.next !== undefined) lines.push(`    ${summary.next}`);
-    lines.push(...summary.nodes.map(nodeLine));
+    lines.push(...summary.nodes.flatMap((node) => [nodeLine(node), ...takenOutLines(node)]));
     if (summary.cutLogs > 0)
       lines.push(
         `  what ${plural(summary.cutLogs, "attempt")} printed was cut to ${bytes(LOG_LIMIT)} a log; in logs/ it says where`,
@@ -49,6 +49,13 @@ function nodeLine(node: NodeSummary): string {
     node.state === "live" ? "" : ` (${node.state}${node.reason === undefined ? "" : `: ${printable(node.reason)}`})`;
   const failed = node.failedAttempts === 0 ? "" : `, ${plural(node.failedAttempts, "failed attempt")}`;
   return `  ${node.node}: ${plural(node.chunks, "chunk")}${failed}${state}`;
+}
+
+function takenOutLines({ takenOut }: NodeSummary): string[] {
+  return (takenOut ?? []).map(({ slot, reason, back }) => {
+    const now = back ? "was out for a while" : "is out";
+    return `    slot ${slot} ${now}: ${printable(reason)}`;
+  });
 }
 
 function stateText(summary: Summary): string {

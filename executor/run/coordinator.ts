@@ -5,6 +5,7 @@ import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js
 import { expectedRates } from "../schedule/expected.js";
 import type { Learned } from "../schedule/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
+import { Alarm, clock } from "./alarm.js";
 import { Committer } from "./commit.js";
 import { DiskError } from "./disk.js";
 import { failure, failureOf } from "./failure.js";
@@ -36,7 +37,7 @@ export class Coordinator implements Hub {
   private readonly byName = new Map<string, Member>();
   private readonly intake: Intake;
   private readonly landing = new Set<Promise<void>>();
-  private wake: { at: number; timer: NodeJS.Timeout } | undefined;
+  private readonly alarm = new Alarm(() => this.event({ type: "time" }));
   private ended: Ended | undefined;
   private joining = true;
   private finish: (ended: Ended) => void = () => {};
@@ -87,7 +88,7 @@ export class Coordinator implements Hub {
     });
     const outcome = await ended;
     stop.removeEventListener("abort", interrupt);
-    clearTimeout(this.wake?.timer);
+    this.alarm.stop();
     await Promise.all(this.landing);
     await this.committer.settle();
     await Promise.all(this.members.map((member) => (this.keepsNodes(outcome) ? member.leave() : member.stop())));
@@ -102,7 +103,7 @@ export class Coordinator implements Hub {
   }
 
   event(event: Event): void {
-    this.perform(this.scheduler.handle(event, now()));
+    this.perform(this.scheduler.handle(event, clock()));
   }
 
   changed(member: Member): void {
@@ -118,7 +119,8 @@ export class Coordinator implements Hub {
         killPoint("done");
         return this.done(member, message);
       case "started":
-        return killPoint("started");
+        killPoint("started");
+        return this.event({ type: "started", attempt: message.id });
       case "slot":
         this.observer.slot(member, message.slot, message.holder);
         return this.event({
@@ -129,6 +131,7 @@ export class Coordinator implements Hub {
         });
       case "broken":
         this.observer.problem(member, `slot ${message.slot} is out: ${message.reason}`);
+        this.tally.tookOut(member.node.name, message.slot, message.reason);
         return this.event({ type: "slot", node: member.node.name, slot: message.slot, usable: false });
     }
   }
@@ -229,11 +232,21 @@ export class Coordinator implements Hub {
           this.tally.dropped++;
           this.byName.get(instruction.node)?.send({ op: "cancel", ids: [instruction.id] });
           break;
+        case "withdraw":
+          this.byName.get(instruction.node)?.send({ op: "withdraw", ids: instruction.ids });
+          break;
+        case "distrust":
+          this.distrust(instruction);
+          break;
+        case "trust":
+          this.tally.tookBack(instruction.node, instruction.slot);
+          this.observer.problem(this.byName.get(instruction.node)!, `slot ${instruction.slot} is well again`);
+          break;
         case "give-up":
           this.giveUp(instruction.failure);
           break;
         case "wake":
-          this.wakeAt(instruction.at);
+          this.alarm.at(instruction.at);
           break;
         case "end":
           this.end({ state: this.tally.failed === 0 ? "complete" : "partial" });
@@ -241,23 +254,15 @@ export class Coordinator implements Hub {
     }
   }
 
+  private distrust({ node, slot, reason, seconds }: Extract<Instruction, { do: "distrust" }>): void {
+    this.tally.tookOut(node, slot, reason);
+    this.observer.problem(this.byName.get(node)!, `slot ${slot} gets no work for ${seconds} s: ${reason}`);
+  }
+
   private giveUp(failed: Failure): void {
     this.directory.journal.add({ e: "failed", failure: failed });
     this.tally.gaveUp(failed);
     this.observer.gaveUp(failed);
-  }
-
-  private wakeAt(at: number): void {
-    if (this.wake !== undefined && this.wake.at <= at) return;
-    clearTimeout(this.wake?.timer);
-    const timer = setTimeout(
-      () => {
-        this.wake = undefined;
-        this.event({ type: "time" });
-      },
-      Math.max(1, (at - now()) * 1000),
-    );
-    this.wake = { at, timer };
   }
 
   /** Nobody is left, and nobody is expected back within the time that a silent node is waited for. */
@@ -276,11 +281,6 @@ export class Coordinator implements Hub {
   private keepsNodes(ended: Ended): boolean {
     return ended.state === "interrupted" || ended.state === "broken" || ended.state === "stranded";
   }
-}
-
-/** Seconds, from any origin. */
-function now(): number {
-  return performance.now() / 1000;
 }
 
 function isLost(error: unknown): boolean {

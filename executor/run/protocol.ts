@@ -45,6 +45,8 @@ export type ToAgent =
   | { op: "cancel"; ids: string[] }
   /** Are you there? Answered by `pong`; and the agent's lease begins anew, as with every line. */
   | { op: "ping" }
+  /** Queued: dropped, and a `done` with canceled: true follows. Running: it stays. */
+  | { op: "withdraw"; ids: string[] }
   /** Everything killed, the run's folder on the node deleted, the agent gone; answered by `bye`. */
   | { op: "stop" };
 

@@ -34,6 +34,8 @@ export interface NodeSummary {
   units: string;
   failedAttempts: number;
   reason?: string;
+  /** Slots that were taken out in this session, and why; `back`: they turned out to be well. */
+  takenOut?: { slot: number; reason: string; back: boolean }[];
 }
 
 /** A node that gets no work of this job, and why. */
@@ -86,9 +88,11 @@ function errorOf(error: unknown): { error: string; next?: string } {
 }
 
 function ofMember(member: Member, tally: Tally): NodeSummary {
-  const { chunks, units, failedAttempts } = tally.of(member.node.name);
+  const { chunks, units, failedAttempts, out } = tally.of(member.node.name);
   const { state, reason, slots } = member;
-  return { node: member.node.name, state, slots: slots.length, chunks, units: `${units}`, failedAttempts, reason };
+  const takenOut = out.size === 0 ? undefined : [...out].map(([slot, how]) => ({ slot, ...how }));
+  const done = { chunks, units: `${units}`, failedAttempts };
+  return { node: member.node.name, state, slots: slots.length, ...done, reason, takenOut };
 }
 
 function none(node: string): Omit<NodeSummary, "state"> {

@@ -10,6 +10,8 @@ export interface NodeTally {
   chunks: number;
   units: bigint;
   failedAttempts: number;
+  /** Slots that were taken out, why, and whether they are back. */
+  out: Map<number, { reason: string; back: boolean }>;
 }
 
 /** Counts of a run, so far. Their size does not grow with its length. */
@@ -65,6 +67,15 @@ export class Tally {
     this.of(attempt.node).failedAttempts++;
   }
 
+  tookOut(node: string, slot: number, reason: string): void {
+    this.of(node).out.set(slot, { reason, back: false });
+  }
+
+  tookBack(node: string, slot: number): void {
+    const out = this.of(node).out.get(slot);
+    if (out !== undefined) out.back = true;
+  }
+
   gaveUp(failure: Failure): void {
     this.failed++;
     if (this.failures.length < NAMED) this.failures.push(failure);
@@ -73,7 +84,7 @@ export class Tally {
   of(node: string): NodeTally {
     let tally = this.nodes.get(node);
     if (tally === undefined) {
-      tally = { chunks: 0, units: 0n, failedAttempts: 0 };
+      tally = { chunks: 0, units: 0n, failedAttempts: 0, out: new Map() };
       this.nodes.set(node, tally);
     }
     return tally;

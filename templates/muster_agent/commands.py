@@ -69,6 +69,7 @@ class Commands:
         if spec is None:
             self.ledger.fail(attempt, "the agent was never told the spec " + repr(given))
         elif refusal is not None:
+            attempt.canceled = attempt.slot in self.slots.by_number  # broken: no fault of the chunk
             self.ledger.fail(attempt, refusal)
         else:
             self.slots.enqueue(attempt)
@@ -87,6 +88,12 @@ class Commands:
 
     def do_ping(self, _):
         self.link.send({"ev": "pong"})
+
+    def do_withdraw(self, message):
+        for id in message["ids"]:
+            attempt = self.ledger.attempts.get(id)
+            if attempt and attempt.phase == "queued":
+                self.ending.cancel(attempt)
 
     def do_stop(self, _):
         self.shutdown.by_order()

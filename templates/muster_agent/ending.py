@@ -54,4 +54,5 @@ class Ending:
         close_logs(attempt)
         self.ledger.fail(attempt, reason)
         for queued in stranded:
+            queued.canceled = True  # no fault of theirs
             self.ledger.fail(queued, self.slots.refusal(queued.slot))
