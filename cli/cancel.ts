@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { anyStanding } from "../executor/pipeline/standing.js";
 import { type Stopped, stopOn } from "../executor/run/cancel.js";
 import type { Past } from "../executor/run/past.js";
-import { findRuns, standingOf } from "../executor/run/standing.js";
+import { findRuns } from "../executor/run/standing.js";
 import { markCancelled } from "../executor/run/summary.js";
 import { takeOver } from "../executor/run/takeover.js";
 import { findInventory, type Inventory, matches } from "../fleet/inventory.js";
@@ -48,7 +49,7 @@ export async function cancel(word: string | undefined, options: CommonOptions, w
 /** Without a word: this folder where it is a run directory, else the one run under it that has not come to its end. */
 function onlyRun(): string {
   const paths = findRuns(process.cwd());
-  const open = paths.filter((path) => standingOf(path, Date.now()).state !== "complete");
+  const open = paths.filter((path) => anyStanding(path, Date.now()).state !== "complete");
   if (open.length === 1) return open[0]!;
   const which = open.length === 0 ? "no run that has not come to its end" : `${plural(open.length, "unfinished run")}`;
   throw new UsageError(

@@ -1,11 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { printable } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { suggest } from "../schemas/nearest.js";
 import type { CommonOptions } from "./common.js";
-import { runDirectory } from "./directory.js";
 
 export interface LogsOptions extends CommonOptions {
   out?: boolean;
@@ -13,14 +12,15 @@ export interface LogsOptions extends CommonOptions {
 }
 
 /**
- * `muster logs RUN CHUNK`: what a chunk printed, stdout before stderr, or one of them with --out or --err. On a terminal
+ * `muster logs RUN CHUNK`: what a chunk (or `command`, of a step of a pipeline, RUN/STEP) printed, stdout before stderr, or one of them with --out or --err. On a terminal
  * control characters are made visible; elsewhere every byte is as the chunk wrote it. Answers 0.
  */
 export async function logs(run: string, chunk: string, options: LogsOptions, writers: Writers): Promise<number> {
-  const path = runDirectory(run);
-  if (path === undefined) throw new UsageError(`${run}: is neither a run directory nor the name of one in ./runs`);
-  const folder = join(path, "logs");
-  const all = existsSync(folder) ? readdirSync(folder) : [];
+  const folder = [resolve(run), resolve("runs", run)]
+    .map((path) => join(path, "logs"))
+    .find((path) => existsSync(path));
+  if (folder === undefined) throw new UsageError(`${run}: is neither a run directory nor the name of one in ./runs`);
+  const all = readdirSync(folder);
   const parts = partsOf(options).filter((part) => all.includes(`${chunk}.${part}`));
   if (!partsOf({}).some((part) => all.includes(`${chunk}.${part}`))) throw unknown(run, chunk, all);
   const read = (part: string) => readFileSync(join(folder, `${chunk}.${part}`));

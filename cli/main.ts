@@ -34,10 +34,10 @@ function program(done: (verb: Promise<number>) => void): Command {
       "after",
       "\nExamples:\n  muster run -i local examples/sieve/job.yaml  a job on this machine's own cores\n  muster run job.yaml -i inventory.yaml   the same on the nodes of an inventory\n  muster nodes                            what each node has\n  muster verify --diff                    how nodes differ from what they must be\n  muster provision                        bring them into state\n  muster validate inventory.yaml job.yaml what is wrong with a file, and where",
     );
-  common(muster.command("run").argument("<file>", "a job file (see docs/reference.md)"))
-    .summary("run a job, or go on with it")
+  common(muster.command("run").argument("<file>", "a job or a pipeline (see docs/reference.md)"))
+    .summary("run a job or a pipeline, or go on with it")
     .description(
-      "Runs a job on the nodes of the inventory and collects every result, once. The same command again goes on where it stopped.",
+      "Runs a job, or the steps of a pipeline, on the nodes of the inventory and collects every result, once. The same command again goes on where it stopped.",
     )
     .option("--out <dir>", "the run directory (else runs/NAME beside the job file)")
     .option("--fresh", "start anew beside an earlier run, never over it")
@@ -45,6 +45,8 @@ function program(done: (verb: Promise<number>) => void): Command {
     .option("--plan", "say what would run where, and run nothing")
     .option("--set <key=value>", "change a parameter of the job (params.key), or another of its keys", collect)
     .option("--range <start:end>", "another range, half-open")
+    .option("--from <step>", "of a pipeline: this step and those that come after it")
+    .option("--only <step>", "of a pipeline: this step alone")
     .addHelpText(
       "after",
       "\nExamples:\n  muster run sieve.yaml --range 0:4294967296\n  muster run scoring_jobs.json --out scoring_results --limit rigs\n  muster run trials.yaml --set sample_size=350 --fresh\n\nExit: 0 done, 3 some chunks failed, 64/65 wrong usage/file, 69 no usable node, 75 held by another run, 130 interrupted",
@@ -106,14 +108,17 @@ function program(done: (verb: Promise<number>) => void): Command {
     .description("Prints what a chunk wrote to its stdout and stderr.")
     .option("--out", "only stdout")
     .option("--err", "only stderr")
-    .addHelpText("after", "\nExamples:\n  muster logs sieve 0-10000\n  muster logs runs/trials trial=3 --err")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  muster logs sieve 0-10000\n  muster logs runs/trials trial=3 --err\n  muster logs analysis/predict command    of a step of a pipeline",
+    )
     .action((run, chunk, options) => done(import("./logs.js").then(({ logs }) => logs(run, chunk, options, writers))));
   common(muster.command("nodes"))
     .summary("what each node has: GPUs, memory, python, host key")
     .description("Connects to every node and shows what is there. Nothing is changed or left on a node.")
     .addHelpText("after", "\nExamples:\n  muster nodes\n  muster nodes --limit rigs --json")
     .action((options) => done(import("./nodes.js").then(({ nodes }) => nodes(options, writers))));
-  common(muster.command("validate").argument("<files...>", "inventories, jobs, jobs files"))
+  common(muster.command("validate").argument("<files...>", "inventories, jobs, jobs files, pipelines"))
     .summary("check files without connecting to anything")
     .description("Checks files and says what is wrong, with file, line and column.")
     .addHelpText("after", "\nExamples:\n  muster validate inventory.yaml\n  muster validate jobs/*.yaml --json")

@@ -5,15 +5,20 @@ import { ratesFile } from "../executor/run/ratesfile.js";
 import { runJob } from "../executor/run/run.js";
 import type { Summary } from "../executor/run/summary.js";
 import { planJob } from "../executor/schedule/plan.js";
-import { findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
-import { plural } from "../report/format.js";
+import { findInventory, matches, selectNodes } from "../fleet/inventory.js";
 import { planText } from "../report/plan.js";
 import { PlainProgress, silent } from "../report/run.js";
 import { summaryText } from "../report/summary.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
+import { kindOf } from "../schemas/kind.js";
+import { readText } from "../schemas/text.js";
+import { parseSource } from "../schemas/yaml.js";
 import type { CommonOptions } from "./common.js";
 import { inspectionFor } from "./inspection.js";
+import { settings } from "./settings.js";
+import { stopSignals } from "./stop.js";
+import { whence } from "./whence.js";
 
 export interface RunVerbOptions extends CommonOptions {
   out?: string;
@@ -22,10 +27,19 @@ export interface RunVerbOptions extends CommonOptions {
   set?: string[];
   range?: string;
   provision?: boolean;
+  /** Of a pipeline: this step and what comes after it, or this step alone. */
+  from?: string;
+  only?: string;
 }
 
 /** `muster run FILE`: loads and checks everything, then runs the job and prints what became of it. Answers the exit code. */
 export async function run(file: string, options: RunVerbOptions, writers: Writers): Promise<number> {
+  if (isPipeline(file)) {
+    const { runPipelineFile } = await import("./pipeline.js");
+    return runPipelineFile(resolve(file), options, writers);
+  }
+  if (options.from !== undefined || options.only !== undefined)
+    throw new UsageError("--from and --only are for pipelines");
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const nodes = selectNodes(inventory, options.limit);
   const job = await loadJob(resolve(file), { set: settings(options.set), range: rangeOf(options.range), inventory });
@@ -62,19 +76,17 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
   }
 }
 
+/** A file without the word is none: a large one is not parsed twice for that. */
+function isPipeline(file: string): boolean {
+  const text = readText(file);
+  return /\bsteps\b/.test(text) && kindOf(parseSource(file, text)) === "pipeline";
+}
+
 async function observerFor(options: RunVerbOptions, writers: Writers) {
   if (options.quiet || (options.json && !process.stderr.isTTY)) return silent;
   if (!process.stderr.isTTY || options.color === false) return new PlainProgress(writers);
   const { LiveProgress } = await import("../report/live.js");
   return new LiveProgress(writers);
-}
-
-function whence(inventory: Inventory, asked: boolean): string {
-  if (inventory.file !== undefined) return `inventory: ${inventory.file}`;
-  const machine = inventory.nodes.map((node) => `${node.name}, ${plural(node.slots ?? 0, "CPU slot")}`).join();
-  return asked
-    ? `on this machine alone: ${machine}`
-    : `no inventory found (-i FILE), so on this machine alone: ${machine}`;
 }
 
 function print(job: Job, summary: Summary, already: boolean, options: RunVerbOptions, writers: Writers): void {
@@ -98,40 +110,10 @@ function exitCode(summary: Summary, signal: number | undefined): number {
   }
 }
 
-function settings(pairs: string[] | undefined): Record<string, string> {
-  return Object.fromEntries(
-    (pairs ?? []).map((pair) => {
-      const at = pair.indexOf("=");
-      if (at < 1) throw new UsageError(`--set ${pair}: it must be key=value`);
-      return [pair.slice(0, at), pair.slice(at + 1)];
-    }),
-  );
-}
-
 function rangeOf(text: string | undefined): [bigint, bigint] | undefined {
   if (text === undefined) return undefined;
   const parts = /^(-?\d+):(-?\d+)$/.exec(text);
   if (parts === null)
     throw new UsageError(`--range ${text}: it must be START:END, two integers`, "For example --range 0:1000000.");
   return [BigInt(parts[1]!), BigInt(parts[2]!)];
-}
-
-/** Turns the first Ctrl-C or TERM into an orderly stop; the second one ends the program at once. */
-function stopSignals(writers: Writers) {
-  const controller = new AbortController();
-  let code: number | undefined;
-  const on = (status: number) => () => {
-    if (code !== undefined) process.exit(status);
-    code = status;
-    writers.err(
-      "stopping: no new chunks; what runs on the nodes goes on, and the same command collects it (again to leave at once)",
-    );
-    controller.abort();
-  };
-  const handlers = { SIGINT: on(130), SIGTERM: on(143), SIGHUP: on(129) };
-  for (const [name, handler] of Object.entries(handlers)) process.on(name, handler);
-  const release = () => {
-    for (const [name, handler] of Object.entries(handlers)) process.off(name, handler);
-  };
-  return { signal: controller.signal, code: () => code, release };
 }

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { findRuns, standingOf } from "../executor/run/standing.js";
+import { anyStanding } from "../executor/pipeline/standing.js";
+import { findRuns } from "../executor/run/standing.js";
 import { runsDocument, runsText, runText } from "../report/runs.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
@@ -15,7 +16,7 @@ export async function status(place: string | undefined, options: CommonOptions, 
   const folder = place === undefined ? process.cwd() : placeOf(place);
   const paths = findRuns(folder);
   const now = Date.now();
-  const runs = paths.map((path) => standingOf(path, now));
+  const runs = paths.map((path) => anyStanding(path, now));
   const isOne = paths.length === 1 && paths[0] === resolve(folder);
   if (options.json) writers.out(JSON.stringify(isOne ? runs[0] : runsDocument(runs), null, 2));
   else writers.out(isOne ? runText(runs[0]!, now) : runsText(runs, now));

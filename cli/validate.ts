@@ -1,12 +1,13 @@
 import { resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
 import { loadJob } from "../executor/job/load.js";
-import { findInventory, type Inventory, loadInventory } from "../fleet/inventory.js";
+import { embeddedInventory, findInventory, type Inventory, loadInventory } from "../fleet/inventory.js";
 import type { Writers } from "../report/writers.js";
 import { describe, InvalidFile, type Problem } from "../schemas/errors.js";
 import { kindOf } from "../schemas/kind.js";
 import { readSource } from "../schemas/yaml.js";
 import type { CommonOptions } from "./common.js";
+import { checkedPipeline } from "./pipeline.js";
 
 /** What came of one file. */
 type Verdict =
@@ -18,13 +19,13 @@ type Verdict =
  * Answers 0, or 65 when a file is invalid.
  */
 export async function validate(files: string[], options: CommonOptions, writers: Writers): Promise<number> {
-  const verdicts = files.map((file) => judge(file, () => inventoryFor(files, options)));
+  const verdicts = await Promise.all(files.map((file) => judge(file, () => inventoryFor(files, options))));
   if (options.json) writers.out(JSON.stringify(verdicts, null, 2));
   else for (const verdict of verdicts) print(verdict, options, writers);
   return verdicts.every(({ ok }) => ok) ? 0 : 65;
 }
 
-function judge(file: string, inventory: () => Inventory | undefined): Verdict {
+async function judge(file: string, inventory: () => Inventory | undefined): Promise<Verdict> {
   try {
     const source = readSource(file);
     const kind = kindOf(source);
@@ -36,12 +37,14 @@ function judge(file: string, inventory: () => Inventory | undefined): Verdict {
         const job = loadJob(file, { inventory: inventory() });
         return { file, ok: true, kind, detail: detailOf(job, kind) };
       }
-      case "pipeline":
-        return refused(file, "is a pipeline, which this version does not run yet", "name inventories and jobs");
+      case "pipeline": {
+        const { steps } = await checkedPipeline(file, inventory() ?? embeddedInventory());
+        return { file, ok: true, kind, detail: `pipeline, ${count(steps.length, "step")}` };
+      }
       default:
         return refused(
           file,
-          "is neither an inventory (nodes), a job (kind) nor a jobs file (jobs)",
+          "is neither an inventory (nodes), a job (kind), a jobs file (jobs) nor a pipeline (steps)",
           "docs/reference.md has every key of each",
         );
     }

@@ -1,4 +1,5 @@
 import { basename, relative } from "node:path";
+import type { AnyStanding, StepStanding } from "../executor/pipeline/standing.js";
 import type { Standing } from "../executor/run/standing.js";
 import { count, duration, plural, printable, shortened } from "./format.js";
 
@@ -30,10 +31,11 @@ export function runsText(runs: Standing[], now: number): string {
 }
 
 /** One run, in lines of its own. `now`: milliseconds. */
-export function runText(run: Standing, now: number): string {
+export function runText(run: AnyStanding, now: number): string {
   const { state, chunks, nodes, started, seconds, coordinator } = run;
   const failed = chunks.failed === 0 ? "" : `, ${count(chunks.failed)} failed`;
-  const lines = [`${run.name}: ${state}: ${share(run)}, ${plural(chunks.done, "chunk")} done${failed}`];
+  const what = run.steps === undefined ? "chunk" : "step";
+  const lines = [`${run.name}: ${state}: ${share(run)}, ${plural(chunks.done, what)} done${failed}`];
   if (run.reason !== undefined) lines.push(`  ${printable(run.reason)}`);
   if (started !== undefined && seconds !== undefined)
     lines.push(
@@ -41,6 +43,7 @@ export function runText(run: Standing, now: number): string {
     );
   if (coordinator !== undefined) lines.push(`  process ${coordinator.pid} on ${printable(coordinator.host)}`);
   if (nodes.length > 0) lines.push(`  nodes: ${nodes.map(printable).join(", ")}`);
+  lines.push(...(run.steps ?? []).map(stepLine));
   lines.push(`  in ${relative(process.cwd(), run.path) || "."}`);
   return lines.join("\n");
 }
@@ -48,6 +51,17 @@ export function runText(run: Standing, now: number): string {
 /** The same as one JSON document. */
 export function runsDocument(runs: Standing[]) {
   return { runs: inOrder(runs) };
+}
+
+function stepLine({ step, state, seconds, run, reason }: StepStanding): string {
+  const parts = [
+    state,
+    ...(run === undefined ? [] : [share(run), plural(run.chunks.done, "chunk")]),
+    ...(run !== undefined && run.chunks.failed > 0 ? [`${count(run.chunks.failed)} failed`] : []),
+    ...(seconds === undefined ? [] : [duration(seconds)]),
+    ...(reason === undefined ? [] : [printable(reason).split("\n")[0]!]),
+  ];
+  return shortened(`  ${step}: ${parts.filter((part) => part !== "").join(", ")}`, WIDTH);
 }
 
 function inOrder(runs: Standing[]): Standing[] {

@@ -7,7 +7,7 @@ import { explain, inFileOrder, isWhole } from "./explain.js";
 import { parseDuration, parseSize } from "./quantity.js";
 import type { Source } from "./source.js";
 
-export type SchemaName = "inventory" | "job" | "jobs-file";
+export type SchemaName = "inventory" | "job" | "jobs-file" | "pipeline";
 
 /** What each of this project's own keywords demands; ajv sees only whether it holds. */
 const KEYWORDS: Record<string, (wanted: unknown, data: unknown) => boolean> = {

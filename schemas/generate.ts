@@ -6,7 +6,7 @@ import { projectRoot } from "../templates/templates.js";
 import { readSchema, type SchemaName } from "./ajv.js";
 import { reference } from "./reference.js";
 
-const NAMES: SchemaName[] = ["inventory", "job", "jobs-file"];
+const NAMES: SchemaName[] = ["inventory", "job", "jobs-file", "pipeline"];
 const BANNER = "// Generated from schemas/*.json by `npm run generate`; changes belong there.\n";
 
 /** What is generated: path from the project's folder -> content. */

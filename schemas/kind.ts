@@ -6,6 +6,7 @@ export type FileKind = "inventory" | "job" | "jobs-file" | "pipeline";
 export function kindOf(source: Source): FileKind | undefined {
   if (source.get(["jobs"]) !== undefined && source.get(["kind"]) === undefined) return "jobs-file";
   if (source.get(["nodes"]) !== undefined) return "inventory";
+  if (source.get(["kind"]) === "pipeline") return "pipeline";
   if (source.get(["steps"]) !== undefined && source.get(["kind"]) === undefined) return "pipeline";
   const marks = ["kind", "range", "tasks", "matrix", "script", "command"];
   return marks.some((key) => source.get([key]) !== undefined) ? "job" : undefined;

@@ -31,7 +31,12 @@ ${lines.join("\n")}
 }
 
 function titleOf(id: string): string {
-  const titles: Record<string, string> = { inventory: "The inventory", job: "A job", "jobs-file": "A jobs file" };
+  const titles: Record<string, string> = {
+    inventory: "The inventory",
+    job: "A job",
+    "jobs-file": "A jobs file",
+    pipeline: "A pipeline",
+  };
   return titles[id] ?? id;
 }
 

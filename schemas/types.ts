@@ -617,3 +617,150 @@ export interface Entry {
   analysis_type?: string | null;
   [k: string]: unknown;
 }
+
+/**
+ * When cron starts it: five fields like `0 2 * * *`, or `@reboot`, `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`. `muster schedule install` puts it into the crontab.
+ */
+export type Schedule = string;
+/**
+ * Who is told, with the run's summary as JSON.
+ *
+ * @minItems 1
+ */
+export type Notices = Notice[];
+
+/**
+ * A pipeline: steps that need one another. Steps that do not run side by side; each has a folder of the pipeline's run directory.
+ */
+export interface PipelineFile {
+  /**
+   * `pipeline`; may be left out.
+   */
+  kind?: "pipeline";
+  /**
+   * The pipeline's name, also of its run directory. Default: the file's name without its ending.
+   */
+  name?: string;
+  /**
+   * The steps, by name.
+   */
+  steps: {
+    [k: string]: Step;
+  };
+  schedule?: Schedule;
+  /**
+   * What a scheduled start does while an earlier one still runs: `skip` it, `wait` for it, or `fail` (exit 75). Default: `skip`.
+   */
+  overlap?: "skip" | "wait" | "fail";
+  /**
+   * How many finished scheduled runs are kept, or for how long, e.g. `30d`. Unfinished ones always are. Default: all.
+   */
+  keep?: number | string;
+  on_failure?: Notices;
+  on_success?: Notices;
+  on_drift?: Notices;
+}
+/**
+ * One step: a `job`, a `provision`, a `verify`, or a `command`.
+ */
+export interface Step {
+  /**
+   * Steps that must be complete before it. Those that `inputs` name are needed anyway.
+   */
+  needs?: string[];
+  /**
+   * A job file or jobs file, relative to the pipeline's; it runs as it is.
+   */
+  job?: string;
+  /**
+   * Of a job: what `--set` would change.
+   */
+  set?: {
+    [k: string]: string | number | bigint | boolean;
+  };
+  /**
+   * Of a job: what `--range` would change, `[start, end]`.
+   *
+   * @minItems 2
+   * @maxItems 2
+   */
+  range?: [number | bigint, number | bigint];
+  /**
+   * What it takes from other steps: path -> `STEP/FILE`. FILE is the step's aggregate, `results.ndjson`, or an output (`CHUNK/OUTPUT` of a matrix); `STEP` alone is all of its results. In a job the path is one of the job's `inputs`; a command finds it under `{in}`.
+   */
+  inputs?: {
+    [k: string]: string;
+  };
+  /**
+   * Playbooks that nodes are brought to.
+   *
+   * @minItems 1
+   */
+  provision?: string[];
+  /**
+   * Playbooks that nodes are checked against; drift fails the step.
+   *
+   * @minItems 1
+   */
+  verify?: string[];
+  /**
+   * Of `provision` and `verify`: only these (names, tags, globs).
+   *
+   * @minItems 1
+   */
+  nodes?: string[];
+  /**
+   * A program that runs here, in the pipeline file's folder, with its arguments: no shell. `{in}` and `{out}` are folders with its inputs and for its outputs; `{{` and `}}` are braces.
+   *
+   * @minItems 1
+   */
+  command?: (string | number | bigint | boolean)[];
+  /**
+   * Of a command: files that it writes under `{out}`. It is complete when it exits 0 and all of them exist.
+   */
+  outputs?: string[];
+  /**
+   * Of a command: the longest it may run; then its whole process group is killed. Default: no limit.
+   */
+  timeout?: string | number;
+  /**
+   * `changed`: its results are taken over from the last run in which it was complete, where job, inputs and parameters were the same. Default: `always`.
+   */
+  when?: "always" | "changed";
+  schedule?: Schedule;
+}
+/**
+ * A command, or a webhook.
+ */
+export interface Notice {
+  /**
+   * A program, with its arguments, that gets the summary on stdin; it runs in the pipeline file's folder.
+   *
+   * @minItems 1
+   */
+  command?: (string | number | bigint | boolean)[];
+  /**
+   * An http or https address that gets the summary by POST; tried three times. Where it holds a secret, use `webhook_env` or `webhook_file`.
+   */
+  webhook?: string;
+  /**
+   * The environment variable that holds the address.
+   */
+  webhook_env?: string;
+  /**
+   * The file that holds the address, relative to the pipeline's, or under `~/`.
+   */
+  webhook_file?: string;
+  /**
+   * Of a webhook: the environment variable with a token, sent as `Authorization: Bearer`.
+   */
+  token_env?: string;
+  /**
+   * Of a webhook: the file that holds the token, relative to the pipeline's, or under `~/`.
+   */
+  token_file?: string;
+  /**
+   * The longest one try may take. Default: `10s`.
+   */
+  timeout?: string | number;
+}

@@ -8,6 +8,7 @@ const FLOORS = [
   "cli",
   "report",
   "playbooks",
+  "executor/pipeline",
   "executor/run",
   "executor/schedule",
   "executor/job",

@@ -51,6 +51,14 @@ function find(folder: string, path: string): Location {
     : { ok: false, message: "is neither a file nor a folder" };
 }
 
+/** The files of the folder `source` (absolute), found under `path` by whoever takes them. */
+export function filesBelow(source: string, path: string): Found {
+  const files: StagedFile[] = [];
+  const fault = collect(source, "", [], files);
+  if (fault !== undefined) return { ok: false, message: fault };
+  return { ok: true, files: files.map((file) => ({ source: file.source, path: `${path}/${file.path}` })) };
+}
+
 /** Adds the files below `path`; links are followed, but not into a folder that is being read already. */
 function collect(root: string, path: string, above: string[], files: StagedFile[]): string | undefined {
   const real = realpathSync(join(root, path));

@@ -82,6 +82,8 @@ class Files {
   }
 
   #find(name: string): StagedFile | "outside" | undefined {
+    const fed = this.#reader.feeds.find(name);
+    if (fed?.ok && fed.files.length === 1) return fed.files[0];
     if (this.#known.has(name)) return this.#known.get(name);
     const found = this.#look(name);
     this.#known.set(name, found);

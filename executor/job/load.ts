@@ -7,6 +7,7 @@ import { kindOf } from "../../schemas/kind.js";
 import { suggest } from "../../schemas/nearest.js";
 import type { Source } from "../../schemas/source.js";
 import { readSource } from "../../schemas/yaml.js";
+import type { Feeds } from "./feeds.js";
 import type { Job } from "./job.js";
 import { jobsFileSpace } from "./jobsfile.js";
 import { matrixSpace } from "./matrix.js";
@@ -29,6 +30,8 @@ export interface LoadOptions {
   name?: string;
   /** Where the job may run, and its routes. Absent: what depends on it is not checked. */
   inventory?: Inventory;
+  /** Content that stands in for inputs. */
+  feeds?: Feeds;
 }
 
 /**
@@ -47,7 +50,7 @@ export function loadJob(file: string, options: LoadOptions = {}): Job {
   const added = applySettings(source, options.set ?? {}, keys);
   if (options.range !== undefined) applyRange(source, options.range);
 
-  const reader = new Reader(source, dirname(path));
+  const reader = new Reader(source, dirname(path), options.feeds);
   for (const problem of check(source, schema)) reader.problems.push(problem);
   if (reader.keys([]).length === 0) throw invalid(reader.problems);
   const settings = readSettings(reader, options.inventory);

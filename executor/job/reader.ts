@@ -1,5 +1,6 @@
 import type { Place, Problem } from "../../schemas/errors.js";
 import type { Path, Source } from "../../schemas/source.js";
+import { Feeds } from "./feeds.js";
 
 export type { Path } from "../../schemas/source.js";
 
@@ -18,10 +19,13 @@ export class Reader {
   readonly source: Source;
   /** The folder that relative paths are relative to; absolute. */
   readonly folder: string;
+  /** What stands in for inputs. */
+  readonly feeds: Feeds;
 
-  constructor(source: Source, folder: string) {
+  constructor(source: Source, folder: string, feeds: Feeds = new Feeds()) {
     this.source = source;
     this.folder = folder;
+    this.feeds = feeds;
   }
 
   has(path: Path): boolean {

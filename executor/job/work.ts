@@ -117,7 +117,8 @@ export function readInputs(
   folder = reader.folder,
 ): StagedFile[] {
   return written.flatMap(({ text, place }, index) => {
-    const found = once(memory.inputs, `${folder}\0${text}`, () => findInput(folder, text));
+    const find = () => (folder === reader.folder ? reader.feeds.find(text) : undefined) ?? findInput(folder, text);
+    const found = once(memory.inputs, `${folder}\0${text}`, find);
     if (found.ok) return found.files;
     reader.note(place, `${what}[${index}]: "${text}" ${found.message}`, found.hint);
     return [];

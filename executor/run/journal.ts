@@ -28,7 +28,7 @@ const BLOCK = 1 << 20;
  * An append-only file of records, one a line: a sequence number, the entry, and a CRC-32 over both. The cost of a record does
  * not depend on how many there are. A torn last record is cut off when the file is opened; damage before it is refused.
  */
-export class Journal {
+export class Journal<E extends object = Entry> {
   private pending: string[] = [];
   private failure: { error: unknown } | undefined;
 
@@ -44,14 +44,19 @@ export class Journal {
    * Goes on with the journal in the open file `fd` (which is ours alone: see lock.ts): reads it, calling `visit` with every
    * entry in order, and cuts off a torn last record. Throws a MusterError (JOURNAL_DAMAGED, exit 65) that names the record.
    */
-  static resume(fd: number, file: string, visit: (entry: Entry) => void, sync = fsyncFile): Journal {
+  static resume<E extends object = Entry>(
+    fd: number,
+    file: string,
+    visit: (entry: E) => void,
+    sync = fsyncFile,
+  ): Journal<E> {
     const { records, length } = readEntries(fd, file, visit);
     if (length < fstatSync(fd).size) ftruncateSync(fd, length);
-    return new Journal(fd, records, length, sync);
+    return new Journal<E>(fd, records, length, sync);
   }
 
   /** Adds a record to what the next `flush` writes. */
-  add(entry: Entry): void {
+  add(entry: E): void {
     this.pending.push(encode(++this.sequence, entry));
   }
 
@@ -90,14 +95,14 @@ export class Journal {
 }
 
 /** Reads a journal without changing it; memory does not grow with its length. Answers how much of it is whole. */
-export function readEntries(
+export function readEntries<E extends object = Entry>(
   fd: number,
   file: string,
-  visit: (entry: Entry) => void,
+  visit: (entry: E) => void,
 ): { records: number; length: number } {
   let records = 0;
   const length = eachLine(fd, (line, offset, last) => {
-    const entry = decode(line);
+    const entry = decode<E>(line);
     if (entry?.n !== records + 1) {
       if (last) return false;
       throw damaged(file, records + 1, offset);
@@ -113,16 +118,16 @@ export function writeAll(fd: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
-function encode(sequence: number, entry: Entry): string {
+function encode(sequence: number, entry: object): string {
   const body = `{"n":${sequence},${JSON.stringify(entry).slice(1, -1)}`;
   return `${body},"crc":"${checksum(body)}"}\n`;
 }
 
 /** The record in a line, with its number `n`; undefined where the line is not whole. */
-export function decode(line: string): (Entry & { n: number }) | undefined {
+export function decode<E extends object = Entry>(line: string): (E & { n: number }) | undefined {
   const at = line.lastIndexOf(',"crc":"');
   if (at < 0 || line.slice(at) !== `,"crc":"${checksum(line.slice(0, at))}"}`) return undefined;
-  return JSON.parse(line) as Entry & { n: number };
+  return JSON.parse(line) as E & { n: number };
 }
 
 function checksum(text: string): string {

@@ -172,7 +172,10 @@ function lastEntry(fd: number): Entry | undefined {
 
 /** When the first session began; undefined where that is not within what is looked at. */
 function firstSession(fd: number): string | undefined {
-  const entries = textOf(fd, 0, TAIL).split("\n").slice(0, -1).map(decode);
+  const entries = textOf(fd, 0, TAIL)
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => decode(line));
   return entries.find((entry) => entry?.e === "open")?.at;
 }
 

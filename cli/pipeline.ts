@@ -1,0 +1,135 @@
+import { resolve } from "node:path";
+import { pipelinePath } from "../executor/pipeline/directory.js";
+import { loadPipeline } from "../executor/pipeline/load.js";
+import type { Means } from "../executor/pipeline/perform.js";
+import type { Pipeline } from "../executor/pipeline/pipeline.js";
+import { runPipeline, type Selection } from "../executor/pipeline/run.js";
+import { isGood } from "../executor/pipeline/states.js";
+import type { PipelineSummary } from "../executor/pipeline/summary.js";
+import { planJob } from "../executor/schedule/plan.js";
+import { findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
+import type { Node } from "../fleet/node.js";
+import { loadPlaybooks } from "../playbooks/engine/load.js";
+import { pipelinePlanText, pipelineText, stepText } from "../report/pipeline.js";
+import { PlainProgress, silent } from "../report/run.js";
+import type { Writers } from "../report/writers.js";
+import { InvalidFile, MusterError, UsageError } from "../schemas/errors.js";
+import { suggest } from "../schemas/nearest.js";
+import { inspectionFor } from "./inspection.js";
+import { playbookStep } from "./playbooksteps.js";
+import type { RunVerbOptions } from "./run.js";
+import { settings } from "./settings.js";
+import { stopSignals } from "./stop.js";
+import { whence } from "./whence.js";
+
+/** `muster run PIPELINE`: checks everything, runs the steps, and prints what became of them. Answers the exit code. */
+export async function runPipelineFile(file: string, options: RunVerbOptions, writers: Writers): Promise<number> {
+  if (options.range !== undefined)
+    throw new UsageError("--range is for jobs", "In a pipeline a step has its own `range`.");
+  const inventory = findInventory(options.inventory, process.env, process.cwd());
+  const nodes = selectNodes(inventory, options.limit);
+  const pipeline = await checkedPipeline(file, inventory, settings(options.set));
+  const selection = selectionOf(options, pipeline);
+  if (options.plan) return plan(pipeline, nodes, options, writers);
+  if (!options.quiet && !options.json) writers.err(whence(inventory, options.inventory !== undefined));
+  const stop = stopSignals(writers);
+  try {
+    const path = pipelinePath(
+      pipeline,
+      options.out === undefined ? undefined : resolve(options.out),
+      options.fresh === true,
+    );
+    const say = options.quiet || options.json ? () => {} : (line: string) => writers.err(line);
+    const means = meansFor(inventory, nodes, options, stop.signal, say);
+    const { summary, already } = await runPipeline(pipeline, path, selection, means, {
+      begin: (where) => say(`run directory: ${where}`),
+      step: (step) => say(stepText(step)),
+    });
+    if (options.json) writers.out(JSON.stringify({ ...summary, already }, null, 2));
+    else if (!options.quiet || summary.state !== "complete") writers.out(pipelineText(summary, already));
+    return exitOfPipeline(summary, stop.code());
+  } finally {
+    stop.release();
+  }
+}
+
+/** A pipeline with everything that it names: job files, and the playbooks of every step and job. Rejects with InvalidFile. */
+export async function checkedPipeline(
+  file: string,
+  inventory: Inventory,
+  set: Record<string, string> = {},
+): Promise<Pipeline> {
+  const pipeline = loadPipeline(file, { set, inventory });
+  for (const { work, place, name } of pipeline.steps) {
+    const wanted =
+      work.kind === "job"
+        ? { names: work.job.needs.playbooks, place }
+        : work.kind === "command"
+          ? { names: [], place }
+          : { names: work.playbooks, place: work.place };
+    try {
+      if (wanted.names.length > 0) await loadPlaybooks(wanted.names, inventory);
+    } catch (error) {
+      if (!(error instanceof MusterError)) throw error;
+      throw new InvalidFile([{ ...wanted.place, message: `steps.${name}: ${error.message}`, hint: error.next }]);
+    }
+  }
+  return pipeline;
+}
+
+function selectionOf({ from, only }: RunVerbOptions, pipeline: Pipeline): Selection {
+  if (from !== undefined && only !== undefined) throw new UsageError("--from and --only do not go together");
+  const step = from ?? only;
+  if (step === undefined) return { kind: "all" };
+  const names = pipeline.steps.map(({ name }) => name);
+  if (!names.includes(step)) throw new UsageError(`the pipeline has no step "${step}"`, suggest(step, names));
+  return { kind: from === undefined ? "only" : "from", step };
+}
+
+function meansFor(
+  inventory: Inventory,
+  nodes: Node[],
+  options: RunVerbOptions,
+  stop: AbortSignal,
+  say: (line: string) => void,
+): Means {
+  const waiting = (node: string) => say(`${node}: another provision is at work there; waiting for it`);
+  const under = (step: string): Writers => ({ out: say, err: (text) => say(`[${step}] ${text}`) });
+  return {
+    inventory,
+    nodes,
+    selected: matches,
+    stop,
+    observer: (step) => (options.quiet || options.json ? silent : new PlainProgress(under(step))),
+    inspection: (job) => inspectionFor(job, inventory, options.provision === true, waiting),
+    playbooks: (kind, names, meant, step) => playbookStep(kind, names, meant, inventory, under(step).err),
+  };
+}
+
+function plan(pipeline: Pipeline, nodes: Node[], options: RunVerbOptions, writers: Writers): number {
+  const plans = new Map(
+    pipeline.steps.flatMap(({ name, work }) =>
+      work.kind === "job" ? [[name, planJob(work.job, nodes, matches)] as const] : [],
+    ),
+  );
+  const steps = pipeline.steps.map(({ name, needs, work }) => ({
+    step: name,
+    kind: work.kind,
+    needs,
+    plan: plans.get(name),
+  }));
+  writers.out(
+    options.json ? JSON.stringify({ pipeline: pipeline.name, steps }, null, 2) : pipelinePlanText(pipeline, plans),
+  );
+  return 0;
+}
+
+/** What a pipeline's failed steps would have ended with by themselves, where that is one thing and nothing else was done; else 3. */
+function exitOfPipeline({ state, steps }: PipelineSummary, signal: number | undefined): number {
+  if (state === "complete") return 0;
+  if (state === "interrupted") return signal ?? 130;
+  const codes = new Set(steps.flatMap(({ exit }) => (exit === undefined ? [] : [exit])));
+  const [code] = codes;
+  const worked = steps.some((step) => isGood(step.state) && (step.kind === "job" || step.kind === "command"));
+  return codes.size === 1 && code !== undefined && (code === 2 || !worked) ? code : 3;
+}

@@ -1,0 +1,95 @@
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
+import { join } from "node:path";
+import { readEntries } from "../run/journal.js";
+import { type PipelineEntry, PipelinePast } from "./record.js";
+import { isGood } from "./states.js";
+
+/** A step that is complete in an earlier run: the folder of the step there. */
+export interface Earlier {
+  folder: string;
+  fingerprint: string | undefined;
+  at: string;
+}
+
+/** What a run of a pipeline has written down; undefined where `path` is no such run directory, or cannot be read. */
+export function pastOf(path: string): PipelinePast | undefined {
+  const file = join(path, "journal.ndjson");
+  if (!existsSync(file)) return undefined;
+  const fd = openSync(file, "r");
+  try {
+    const past = new PipelinePast();
+    readEntries<PipelineEntry>(fd, file, (entry) => past.see(entry));
+    return past.pipeline === undefined ? undefined : past;
+  } catch {
+    return undefined;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The last completion of a step of the pipeline `name` in a run directory beside `path`, with this fingerprint where one is given. */
+export function lastComplete(
+  folder: string,
+  except: string,
+  name: string,
+  step: string,
+  fingerprint?: string,
+): Earlier | undefined {
+  let last: Earlier | undefined;
+  for (const entry of existsSync(folder) ? readdirSync(folder) : []) {
+    const path = join(folder, entry);
+    const past = path === except ? undefined : pastOf(path);
+    const end = past?.pipeline?.name === name ? past.ended.get(step) : undefined;
+    if (end === undefined || !isGood(end.state) || !existsSync(join(path, step))) continue;
+    if (fingerprint !== undefined && end.fingerprint !== fingerprint) continue;
+    if (last === undefined || last.at < end.at)
+      last = { folder: join(path, step), fingerprint: end.fingerprint, at: end.at };
+  }
+  return last;
+}
+
+/** What of a step's folder is taken over: results are never written again under their names, so a second name for them is enough. */
+const LINKED = "results";
+
+/** Puts the results of an earlier step into the folder `to`, in one step. That earlier run can then be removed. */
+export function takeOver(from: string, to: string): void {
+  const partial = `${to}.partial`;
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial, { recursive: true });
+  for (const name of readdirSync(from)) {
+    if (name === "journal.ndjson" || name.endsWith(".partial") || name.startsWith(".")) continue;
+    if (name === LINKED) linkTree(join(from, name), join(partial, name));
+    else cpSync(join(from, name), join(partial, name), { recursive: true });
+  }
+  rmSync(to, { recursive: true, force: true });
+  renameSync(partial, to);
+}
+
+function linkTree(from: string, to: string): void {
+  mkdirSync(to);
+  for (const name of readdirSync(from)) {
+    const source = join(from, name);
+    if (lstatSync(source).isDirectory()) linkTree(source, join(to, name));
+    else link(source, join(to, name));
+  }
+}
+
+/** A second name, or a copy where the file system gives none. */
+function link(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch {
+    cpSync(from, to);
+  }
+}

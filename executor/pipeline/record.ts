@@ -1,0 +1,57 @@
+import type { StepState } from "./states.js";
+
+/** What is written down of a run of a pipeline, in the order in which it became true. */
+export type PipelineEntry =
+  /** First record. `identity`: step -> text that is equal where the step is the same; `steps`: in the order of the file. */
+  | { e: "pipeline"; id: string; name: string; file: string; steps: string[]; identity: Record<string, string> }
+  /** A coordinator begins. */
+  | { e: "open"; session: number; pid: number; host: string; at: string }
+  | { e: "begin"; step: string; at: string }
+  /** `fingerprint`: of the step with its inputs; `seconds`: that it took; `reason`: why it is not complete, or whence it was taken over. */
+  | { e: "end"; step: string; state: StepState; fingerprint?: string; seconds?: number; reason?: string; at: string }
+  | { e: "close"; state: PipelineState; at: string };
+
+/** How a run of a pipeline ended: `complete`, or with steps that are not (`partial`), or before its end. */
+export type PipelineState = "complete" | "partial" | "interrupted" | "broken";
+
+type End = Extract<PipelineEntry, { e: "end" }>;
+
+/** What a journal says of a pipeline's run, gathered record by record. */
+export class PipelinePast {
+  pipeline: Extract<PipelineEntry, { e: "pipeline" }> | undefined;
+  holder: Extract<PipelineEntry, { e: "open" }> | undefined;
+  started: string | undefined;
+  /** Steps under way, and since when. */
+  readonly begun = new Map<string, string>();
+  /** The last that is known of every step that has ended. */
+  readonly ended = new Map<string, End>();
+  closed: PipelineState | undefined;
+
+  see(entry: PipelineEntry): void {
+    switch (entry.e) {
+      case "pipeline":
+        this.pipeline = entry;
+        break;
+      case "open":
+        this.holder = entry;
+        this.started ??= entry.at;
+        this.closed = undefined;
+        this.begun.clear();
+        break;
+      case "begin":
+        this.begun.set(entry.step, entry.at);
+        break;
+      case "end":
+        this.begun.delete(entry.step);
+        this.ended.set(entry.step, entry);
+        break;
+      case "close":
+        this.closed = entry.state;
+    }
+  }
+
+  /** The session number of the coordinator that comes now. */
+  get session(): number {
+    return (this.holder?.session ?? 0) + 1;
+  }
+}

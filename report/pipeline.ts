@@ -1,0 +1,58 @@
+import { relative } from "node:path";
+import { inOrder } from "../executor/pipeline/graph.js";
+import type { Pipeline, Step } from "../executor/pipeline/pipeline.js";
+import { isGood } from "../executor/pipeline/states.js";
+import type { PipelineSummary, StepSummary } from "../executor/pipeline/summary.js";
+import type { Plan } from "../executor/schedule/plan.js";
+import { duration, plural, printable } from "./format.js";
+import { planText } from "./plan.js";
+
+/** What became of a pipeline, for people. */
+export function pipelineText(summary: PipelineSummary, already: boolean): string {
+  const { name, steps, seconds } = summary;
+  const widest = Math.max(...steps.map(({ step }) => step.length));
+  const good = steps.filter(({ state }) => isGood(state)).length;
+  const head = already
+    ? `${name}: already complete, ${plural(steps.length, "step")}`
+    : `${name}: ${stateText(summary)}: ${good} of ${plural(steps.length, "step")} done, ${duration(seconds)}`;
+  const where = relative(process.cwd(), summary.directory) || ".";
+  return [head, ...steps.flatMap((step) => stepLines(step, widest)), `in ${where}`].join("\n");
+}
+
+/** A step as it begins or ends, in one line and those of its reason. */
+export function stepText(step: StepSummary): string {
+  return step.state === "running" ? `${step.step}: begins` : stepLines(step, 0).join("\n").trimStart();
+}
+
+/** What would run, in which order. `plans`: of the steps that are jobs. */
+export function pipelinePlanText(pipeline: Pipeline, plans: Map<string, Plan>): string {
+  const order = inOrder(new Map(pipeline.steps.map((step) => [step.name, step.needs])));
+  const lines = order.flatMap((name) => {
+    const step = pipeline.steps.find((one) => one.name === name)!;
+    const after = step.needs.length === 0 ? "" : `, after ${step.needs.join(" and ")}`;
+    const plan = plans.get(name);
+    const detail = plan === undefined ? [] : planText(plan).split("\n").slice(0, -1);
+    return [`${name}: ${whatText(step)}${after}`, ...detail.map((line) => `    ${line}`)];
+  });
+  return [`${pipeline.name}: ${plural(pipeline.steps.length, "step")}`, ...lines, "nothing was run"].join("\n");
+}
+
+function whatText({ work }: Step): string {
+  if (work.kind === "job") return `job ${relative(process.cwd(), work.file)}`;
+  if (work.kind !== "command") return `${work.kind} ${work.playbooks.join(", ")}`;
+  const words = work.words.map((word) => word.map((piece) => (typeof piece === "string" ? piece : `{${piece.name}}`)));
+  return `command ${words.map((word) => word.join("")).join(" ")}`;
+}
+
+function stepLines({ step, state, seconds, reason, run }: StepSummary, widest: number): string[] {
+  const time = seconds === undefined ? "" : `, ${duration(seconds)}`;
+  const chunks = run === undefined ? "" : `, ${plural(run.chunks.done, "chunk")}`;
+  const [first = "", ...rest] = printable(reason ?? "").split("\n");
+  const why = first === "" ? "" : `: ${first}`;
+  return [`  ${`${step}:`.padEnd(widest + 1)} ${state}${chunks}${time}${why}`, ...rest.map((line) => `      ${line}`)];
+}
+
+function stateText({ state }: PipelineSummary): string {
+  if (state === "interrupted") return "interrupted; the same command goes on from here";
+  return state === "partial" ? "partly done; the same command goes on from here" : state;
+}
