@@ -83,7 +83,9 @@ function missing(node: string): Stopped {
 
 /** What an agent is told of the run that it belongs to; it gets no work. */
 function contextOf({ run, session }: Past) {
-  return { id: run!.id, name: run!.name, session, contents: new Map(), agent: agentProgram(), inspection: undefined };
+  const needs = { playbooks: [] };
+  const agent = agentProgram();
+  return { id: run!.id, name: run!.name, session, contents: new Map(), agent, needs, inspection: undefined };
 }
 
 function textOf({ node, state, reason }: Stopped): string {

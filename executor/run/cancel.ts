@@ -1,8 +1,9 @@
 import { connect } from "../../fleet/connect.js";
 import type { Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
+import type { RunContext } from "./context.js";
 import type { FromAgent } from "./protocol.js";
-import { type RunContext, runRoot, Session } from "./session.js";
+import { runRoot, Session } from "./session.js";
 
 /** What was done about a run on one node. */
 export interface Stopped {

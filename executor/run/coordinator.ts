@@ -7,6 +7,7 @@ import type { Learned } from "../schedule/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
 import { Alarm, clock } from "./alarm.js";
 import { Committer } from "./commit.js";
+import type { RunContext } from "./context.js";
 import { DiskError } from "./disk.js";
 import { failure, failureOf } from "./failure.js";
 import { Intake } from "./intake.js";
@@ -16,7 +17,6 @@ import type { Observer } from "./observer.js";
 import type { Done, FromAgent } from "./protocol.js";
 import type { Origin } from "./pull.js";
 import type { RunDirectory } from "./rundir.js";
-import type { RunContext } from "./session.js";
 import { Tally } from "./tally.js";
 
 /** How a run's work ended. */

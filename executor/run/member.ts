@@ -7,10 +7,11 @@ import type { Job } from "../job/job.js";
 import { render } from "../job/template.js";
 import type { Attempt, Event, Slot } from "../schedule/events.js";
 import { slotsOf } from "../schedule/slots.js";
+import type { RunContext } from "./context.js";
 import { killPoint } from "./killpoint.js";
 import type { FromAgent, ToAgent } from "./protocol.js";
 import type { Origin } from "./pull.js";
-import { type RunContext, Session } from "./session.js";
+import { Session } from "./session.js";
 
 /** Longest pause between two tries to reach a node, seconds. */
 const REDIAL_LIMIT = 60;
@@ -146,9 +147,10 @@ export class Member {
     this.hub.event({ type: "joined", node: this.node.name, slots: this.slots, limit, held: session.hello.held });
   }
 
-  private makeSlots(facts: Facts): Slot[] {
-    const gpus = facts.gpus.filter((gpu) => gpu.vendor === this.node.profile.vendor).length;
-    const slots = slotsOf(this.node, { cores: facts.cores, gpus, memory: facts.memory.total }, this.job.needs);
+  private makeSlots(facts: Facts | undefined): Slot[] {
+    const gpus = facts?.gpus.filter((gpu) => gpu.vendor === this.node.profile.vendor).length ?? 0;
+    const machine = { cores: facts?.cores ?? 0, gpus, memory: facts?.memory.total };
+    const slots = slotsOf(this.node, machine, this.job.needs);
     if (typeof slots === "string") throw new MusterError("NO_SLOTS", 69, slots);
     this.slots = slots;
     return slots;

@@ -1,4 +1,4 @@
-import { closeSync, fsync, linkSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, fsync, mkdirSync, openSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { writeAll } from "./journal.js";
@@ -42,7 +42,8 @@ export async function publish(results: string, partial: string, batch: Publicati
   batch.forEach(({ target }, index) => {
     const final = join(results, target);
     makeFolders(results, dirname(target), folders);
-    giveName(written[index]!, final);
+    // What is there was never committed. It may look right and not be on disk, so it is replaced whatever it holds.
+    renameSync(written[index]!, final);
   });
   await syncAll([...folders].map((folder) => openSync(folder, "r")));
 }
@@ -55,21 +56,6 @@ function makeFolders(root: string, path: string, changed: Set<string>): void {
     changed.add(at);
     if (at === root) break;
   }
-}
-
-/**
- * link + unlink instead of rename, because rename would replace what is there without saying so. What is there may look right and
- * not be on disk (an fsync that failed is why its chunk was not committed), so it is replaced whatever it holds.
- */
-function giveName(written: string, final: string): void {
-  try {
-    linkSync(written, final);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    renameSync(written, final);
-    return;
-  }
-  rmSync(written);
 }
 
 async function syncAll(descriptors: number[]): Promise<void> {

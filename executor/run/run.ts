@@ -64,6 +64,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       session: directory.session,
       contents,
       agent: agentProgram(),
+      needs: job.needs,
       inspection: options.inspection,
     };
     const memory = new RatesFile(options.rates, job.name, (message) => options.observer.note(message));

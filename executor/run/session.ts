@@ -1,35 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "../../fleet/connect.js";
-import type { Channel, Connection, Files } from "../../fleet/connection.js";
-import { type Facts, gatherFacts, type Scope } from "../../fleet/facts.js";
+import type { Connection, Files } from "../../fleet/connection.js";
+import { type Facts, gatherFacts } from "../../fleet/facts.js";
 import type { Node } from "../../fleet/node.js";
-import { MusterError } from "../../schemas/errors.js";
-import type { Program } from "../../templates/templates.js";
 import type { Job, Work } from "../job/job.js";
 import type { Slot } from "../schedule/events.js";
-import { bindEnv } from "../schedule/slots.js";
-import { AgentChannel } from "./agent.js";
-import type { Content } from "./hashes.js";
-import type { Inspection } from "./inspection.js";
-import { LOG_LIMIT } from "./logs.js";
+import { unknownOf } from "../schedule/slots.js";
+import type { AgentChannel } from "./agent.js";
+import type { RunContext } from "./context.js";
+import { type Hello, startAgent } from "./greeting.js";
 import type { FromAgent, Spec, ToAgent } from "./protocol.js";
 import type { Origin } from "./pull.js";
-import { Pulse } from "./pulse.js";
 import { filesOf, Stage } from "./stage.js";
-
-/** Outputs and logs up to this many bytes ride on the agent channel beside their manifest. */
-const INLINE = 16 << 10;
-
-/** What every node of a run is told alike. */
-export interface RunContext {
-  id: string;
-  name: string;
-  session: number;
-  contents: Map<string, Content>;
-  agent: Program;
-  /** Set where the job needs playbooks. */
-  inspection: Inspection | undefined;
-}
 
 /**
  * One attachment to one node's agent: from the connection to the agent's `hello`, then messages both ways until one side
@@ -52,7 +34,7 @@ export class Session implements Origin {
   ) {}
 
   /**
-   * Connects, asks the node for its facts, sends the agent there and attaches to it (starting it where it does not run).
+   * Connects, asks the node for its facts where they are needed, sends the agent there and attaches to it (starting it where it does not run).
    * `before`: the boot id at the attachment before this one; a node that has rebooted since is brought into state again.
    * `slots` makes slots of the facts, or says why there are none. Rejects with a MusterError that names the step.
    * `receive` gets what the agent says after its hello.
@@ -61,17 +43,15 @@ export class Session implements Origin {
     node: Node,
     run: RunContext,
     before: string | undefined,
-    slots: (facts: Facts) => Slot[],
+    slots: (facts: Facts | undefined) => Slot[],
     receive: (message: FromAgent) => void,
   ): Promise<Session> {
     const connection = await connect(node);
     try {
-      const facts = await gatherFacts(connection, scopeFor(node, run));
+      const facts = await factsFor(connection, run);
       const setup = slots(facts);
-      const fingerprint = await run.inspection?.(connection, facts, before !== undefined && before !== facts.boot);
-      const channel = await connection.open([node.python, ...run.agent.words, `${node.workdir}/runs/${run.id}`]);
-      channel.stdin.write(run.agent.stdin);
-      const { agent, hello, gone } = await greet(channel, opening(node, run, setup), receive);
+      const fingerprint = facts && (await run.inspection?.(connection, facts, (before ?? facts.boot) !== facts.boot));
+      const { agent, hello, gone } = await startAgent(connection, run, setup, receive);
       return new Session(
         node,
         run,
@@ -160,82 +140,14 @@ export class Session implements Origin {
   }
 }
 
-/** GPUs are looked for only where their number, or a playbook, depends on what is found. */
-function scopeFor(node: Node, run: RunContext): Scope {
-  const known = node.gpus !== undefined || node.profile.vendor === "none";
-  return known && run.inspection === undefined ? "without-gpus" : "with-gpus";
+/** A look costs a round trip and a process, one at GPUs seconds: there is none where nothing depends on what is found. */
+async function factsFor(connection: Connection, run: RunContext): Promise<Facts | undefined> {
+  const unknown = run.inspection === undefined ? unknownOf(connection.node, run.needs) : "gpus";
+  return unknown && gatherFacts(connection, unknown === "gpus" ? "with-gpus" : "without-gpus");
 }
 
 /** The run's folder on the node. */
 export async function runRoot(node: Node, run: Pick<RunContext, "id">, files: Files): Promise<string> {
   const workdir = node.workdir.startsWith("~") ? `${await files.home()}${node.workdir.slice(1)}` : node.workdir;
   return `${workdir}/runs/${run.id}`;
-}
-
-function opening(node: Node, run: RunContext, slots: Slot[]): Open {
-  return {
-    op: "open",
-    run: run.name,
-    session: run.session,
-    lease: node.lease,
-    max: node.maxConcurrent,
-    env: node.env,
-    slots: slots.map((slot) => ({
-      slot: slot.slot,
-      env: bindEnv(node.profile.vendor, slot),
-      lock: slot.gpu === undefined ? undefined : `${slot.gpu}`,
-    })),
-    inline: INLINE,
-    log: LOG_LIMIT,
-  };
-}
-
-type Hello = Extract<FromAgent, { ev: "hello" }>;
-type Open = Extract<ToAgent, { op: "open" }>;
-
-interface Greeting {
-  agent: AgentChannel;
-  hello: Hello;
-  gone: Promise<string>;
-}
-
-/** Seconds that an agent has to say hello. */
-const HELLO = 30;
-
-/** Sends `open` and waits for the hello; `gone` resolves with the reason when the agent's channel has ended. */
-async function greet(channel: Channel, open: Open, receive: (message: FromAgent) => void): Promise<Greeting> {
-  let answer: (hello: Hello) => void = () => {};
-  let go: (reason: string) => void = () => {};
-  const answered = new Promise<Hello>((resolve) => {
-    answer = resolve;
-  });
-  const gone = new Promise<string>((resolve) => {
-    go = resolve;
-  });
-  const pulse = new Pulse(
-    open.lease,
-    () => agent.send({ op: "ping" }),
-    (reason) => {
-      go(reason);
-      channel.destroy();
-    },
-  );
-  const agent = new AgentChannel(
-    channel,
-    (message) => {
-      pulse.heard();
-      if (message.ev === "hello") answer(message);
-      else receive(message);
-    },
-    (reason) => {
-      pulse.stop();
-      go(reason);
-    },
-  );
-  agent.send(open);
-  const timer = setTimeout(() => channel.destroy(), HELLO * 1000);
-  const hello = await Promise.race([answered, gone]);
-  clearTimeout(timer);
-  if (typeof hello === "string") throw new MusterError("NO_AGENT", 69, `the agent did not start: ${hello}`);
-  return { agent, hello, gone };
 }

@@ -28,6 +28,14 @@ export function refusal(
   return undefined;
 }
 
+/** What has to be looked at on a node before its slots are known, beyond what the inventory says of it. */
+export function unknownOf(node: Node, needs: Needs): "gpus" | "machine" | undefined {
+  const cpuOnly = node.profile.vendor === "none";
+  if (node.gpus === undefined && !cpuOnly) return "gpus";
+  const cores = node.slots === undefined && (node.gpus ?? 0) === 0;
+  return cores || needs.memory !== undefined ? "machine" : undefined;
+}
+
 /** The slots of a node for a job: its GPUs first, then its CPU slots; or why there are none. */
 export function slotsOf(node: Node, machine: Machine, needs: Needs): Slot[] | string {
   if (needs.memory !== undefined && machine.memory !== undefined && machine.memory < needs.memory)

@@ -1,0 +1,16 @@
+import type { Program } from "../../templates/templates.js";
+import type { Needs } from "../job/job.js";
+import type { Content } from "./hashes.js";
+import type { Inspection } from "./inspection.js";
+
+/** What every node of a run is told alike. */
+export interface RunContext {
+  id: string;
+  name: string;
+  session: number;
+  contents: Map<string, Content>;
+  agent: Program;
+  needs: Needs;
+  /** Set where the job needs playbooks. */
+  inspection: Inspection | undefined;
+}

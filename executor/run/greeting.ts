@@ -1,0 +1,101 @@
+import type { Channel, Connection } from "../../fleet/connection.js";
+import { gatherFacts } from "../../fleet/facts.js";
+import type { Node } from "../../fleet/node.js";
+import { MusterError } from "../../schemas/errors.js";
+import type { Slot } from "../schedule/events.js";
+import { bindEnv } from "../schedule/slots.js";
+import { AgentChannel } from "./agent.js";
+import type { RunContext } from "./context.js";
+import { LOG_LIMIT } from "./logs.js";
+import type { FromAgent, ToAgent } from "./protocol.js";
+import { Pulse } from "./pulse.js";
+
+/** Outputs and logs up to this many bytes ride on the agent channel beside their manifest. */
+const INLINE = 16 << 10;
+
+function opening(node: Node, run: RunContext, slots: Slot[]): Open {
+  return {
+    op: "open",
+    run: run.name,
+    session: run.session,
+    lease: node.lease,
+    max: node.maxConcurrent,
+    env: node.env,
+    slots: slots.map((slot) => ({
+      slot: slot.slot,
+      env: bindEnv(node.profile.vendor, slot),
+      lock: slot.gpu === undefined ? undefined : `${slot.gpu}`,
+    })),
+    inline: INLINE,
+    log: LOG_LIMIT,
+  };
+}
+
+export type Hello = Extract<FromAgent, { ev: "hello" }>;
+type Open = Extract<ToAgent, { op: "open" }>;
+
+/** An agent that has said hello; `gone` resolves with the reason when its channel has ended. */
+export interface Greeting {
+  agent: AgentChannel;
+  hello: Hello;
+  gone: Promise<string>;
+}
+
+/** Seconds that an agent has to say hello. */
+const HELLO = 30;
+
+/**
+ * Sends the agent through a new channel and greets it: it attaches to the run's agent on the node, or becomes that.
+ * Rejects with NO_AGENT where it does not start, or, where python is the reason, with what a look at the node says of it.
+ */
+export async function startAgent(
+  connection: Connection,
+  run: RunContext,
+  slots: Slot[],
+  receive: (message: FromAgent) => void,
+): Promise<Greeting> {
+  const { node } = connection;
+  const channel = await connection.open([node.python, ...run.agent.words, `${node.workdir}/runs/${run.id}`]);
+  channel.stdin.write(run.agent.stdin);
+  const greeting = await greet(channel, opening(node, run, slots), receive);
+  if (typeof greeting !== "string") return greeting;
+  await gatherFacts(connection, "without-gpus");
+  throw new MusterError("NO_AGENT", 69, `the agent did not start: ${greeting}`);
+}
+
+/** Sends `open` and waits for the hello, or answers with why there is none. */
+async function greet(channel: Channel, open: Open, receive: (message: FromAgent) => void): Promise<Greeting | string> {
+  let answer: (hello: Hello) => void = () => {};
+  let go: (reason: string) => void = () => {};
+  const answered = new Promise<Hello>((resolve) => {
+    answer = resolve;
+  });
+  const gone = new Promise<string>((resolve) => {
+    go = resolve;
+  });
+  const pulse = new Pulse(
+    open.lease,
+    () => agent.send({ op: "ping" }),
+    (reason) => {
+      go(reason);
+      channel.destroy();
+    },
+  );
+  const agent = new AgentChannel(
+    channel,
+    (message) => {
+      pulse.heard();
+      if (message.ev === "hello") answer(message);
+      else receive(message);
+    },
+    (reason) => {
+      pulse.stop();
+      go(reason);
+    },
+  );
+  agent.send(open);
+  const timer = setTimeout(() => channel.destroy(), HELLO * 1000);
+  const hello = await Promise.race([answered, gone]);
+  clearTimeout(timer);
+  return typeof hello === "string" ? hello : { agent, hello, gone };
+}
