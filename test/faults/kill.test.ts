@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { Workshop } from "../cli/muster.js";
+import { startMuster, Workshop } from "../cli/muster.js";
 import { type Lab, startLab, wholeMachines } from "../lab/lab.js";
 import { labAvailable } from "../lab/requirements.js";
 import { checkNodes, checkResults, committed, reached, repeated } from "./kit.js";
-import { KnownJob } from "./known.js";
+import { KnownJob, launched } from "./known.js";
 
 const available = labAvailable();
 const skip = available.ok ? (wholeMachines("looking into nodes") ?? false) : available.missing;
@@ -90,6 +90,48 @@ t.test("killed while its chunks run and left alone: it finds them done when it c
   t.equal(JSON.parse(ran.out).session.attempts, 0, "nothing was started again");
   checkResults(t, job);
   t.same(repeated(job, lab.nodes), {});
+  await checkNodes(t, lab.nodes);
+});
+
+/** Notes each seed that it is given, and answers with the square of each. */
+const SEEDS = `#!/usr/bin/python3 -IS
+import json, sys, time
+start, end = int(sys.argv[1]), int(sys.argv[2])
+with open("/var/tmp/seeds", "a") as file:
+    file.write("".join("%d\\n" % seed for seed in range(start, end)))
+time.sleep(0.1)
+json.dump([seed * seed for seed in range(start, end)], open("r.json", "w"))
+`;
+
+t.test("a range, whose chunks are cut differently each time: every seed once, and its square", { skip }, async (t) => {
+  shop.write("squares/seeds.py", SEEDS, 0o755);
+  const job = shop.write("squares/job.yaml", {
+    name: "squares",
+    kind: "range",
+    range: [0, 3000],
+    chunk: { base: 10, min: 5, max: 40 },
+    script: "seeds.py",
+    args: ["{start}", "{end}"],
+    outputs: ["r.json"],
+    collect: "lines",
+    aggregate: { from: "r.json", as: "array", to: "squares.json" },
+  });
+  const run = join(shop.folder, "squares/runs/squares");
+  for (const step of ["journaled:3", "sent-start:9", "recorded:5", "sent-ack:4", "lined:2", "done:20"]) {
+    const killed = launched(startMuster(["run", job, "-i", inventory], { env: { MUSTER_KILL_AT: step } }));
+    await killed.ended;
+    if (killed.child.signalCode !== "SIGKILL") t.fail(`not killed at ${step}: ${killed.said()}`);
+  }
+  const ran = await launched(startMuster(["run", job, "-i", inventory])).ended;
+  t.equal(ran.code, 0, ran.err);
+  const squares = JSON.parse(readFileSync(join(run, "squares.json"), "utf8"));
+  t.same(
+    squares,
+    Array.from({ length: 3000 }, (_, seed) => seed * seed),
+  );
+  const noted = lab.nodes.flatMap((node) => readFileSync(join(node.root, "var/tmp/seeds"), "utf8").trim().split("\n"));
+  t.equal(noted.length, 3000, "every seed was computed once");
+  t.equal(new Set(noted).size, 3000);
   await checkNodes(t, lab.nodes);
 });
 
