@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Lab } from "../test/lab/lab.js";
 import { findProgram } from "../test/lab/requirements.js";
@@ -62,7 +62,6 @@ export async function runParallel(lab: Lab, chunks: number, feed: Feed, multiple
   const right = numbers.filter((n) => isRight(join(place, `out/${n}`), n)).length;
   for (const node of multiplexed ? lab.nodes : [])
     execFileSync("ssh", ["-F", config, "-O", "exit", node.name], { stdio: "ignore" });
-  rmSync(place, { recursive: true, force: true });
   const note = ran.code === 0 ? "" : `exit ${ran.code}: ${ran.stderr.trim().split("\n").at(-1) ?? ""}`;
   return { name: `GNU parallel, ${how} (number as ${feed})`, chunks, right, seconds: ran.seconds, note };
 }

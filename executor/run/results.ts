@@ -29,7 +29,7 @@ export interface ResultLine {
 }
 
 /** Bytes of lines that are sorted in memory at once. */
-const PIECE = 8 << 20;
+const PIECE = 1 << 20;
 
 /** The line's text. The output goes in as the node wrote it (integers of any size stay exact), on one line. */
 export function resultText(line: ResultLine): string {
@@ -49,7 +49,7 @@ export function openResults(file: string, length: number): number {
 }
 
 /**
- * Puts the lines of `file` into chunk order, by an external merge sort: memory stays at a few pieces of 8 MiB however long it
+ * Puts the lines of `file` into chunk order, by an external merge sort: memory stays at a few MiB however long it
  * is. The file is replaced at the end, in one step.
  */
 export async function sortResults(file: string, job: Job): Promise<void> {
