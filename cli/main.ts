@@ -47,6 +47,9 @@ function program(done: (verb: Promise<number>) => void): Command {
     .option("--range <start:end>", "another range, half-open")
     .option("--from <step>", "of a pipeline: this step and those that come after it")
     .option("--only <step>", "of a pipeline: this step alone")
+    .option("--cron", "of a pipeline: silent on success, a run directory with the time in its name, one at a time")
+    .option("--overlap <what>", "with --cron, while another run of it goes on: skip | wait | fail")
+    .option("--lock-wait <time>", "with --overlap wait: the longest it waits, e.g. 10m")
     .addHelpText(
       "after",
       "\nExamples:\n  muster run sieve.yaml --range 0:4294967296\n  muster run scoring_jobs.json --out scoring_results --limit rigs\n  muster run trials.yaml --set sample_size=350 --fresh\n\nExit: 0 done, 3 some chunks failed, 64/65 wrong usage/file, 69 no usable node, 75 held by another run, 130 interrupted",
@@ -113,6 +116,23 @@ function program(done: (verb: Promise<number>) => void): Command {
       "\nExamples:\n  muster logs sieve 0-10000\n  muster logs runs/trials trial=3 --err\n  muster logs analysis/predict command    of a step of a pipeline",
     )
     .action((run, chunk, options) => done(import("./logs.js").then(({ logs }) => logs(run, chunk, options, writers))));
+  common(
+    muster
+      .command("schedule")
+      .argument("<what>", "show, install or remove")
+      .argument("<pipelines...>", "pipelines with a `schedule`"),
+  )
+    .summary("let cron start pipelines: show, install or remove their crontab entries")
+    .description(
+      "Shows when cron starts a pipeline or its steps, puts that into your crontab, or takes it out. Other lines stay as they are.",
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  muster schedule show nightly.yaml\n  muster schedule install nightly.yaml -i inventory.yaml\n  muster schedule remove nightly.yaml",
+    )
+    .action((what, files, options) =>
+      done(import("./schedule.js").then(({ schedule }) => schedule(what, files, options, writers))),
+    );
   common(muster.command("nodes"))
     .summary("what each node has: GPUs, memory, python, host key")
     .description("Connects to every node and shows what is there. Nothing is changed or left on a node.")

@@ -1,23 +1,19 @@
 import { resolve } from "node:path";
 import { pipelinePath } from "../executor/pipeline/directory.js";
 import { loadPipeline } from "../executor/pipeline/load.js";
-import type { Means } from "../executor/pipeline/perform.js";
 import type { Pipeline } from "../executor/pipeline/pipeline.js";
 import { runPipeline, type Selection } from "../executor/pipeline/run.js";
-import { isGood } from "../executor/pipeline/states.js";
-import type { PipelineSummary } from "../executor/pipeline/summary.js";
 import { planJob } from "../executor/schedule/plan.js";
 import { findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
 import { loadPlaybooks } from "../playbooks/engine/load.js";
 import { pipelinePlanText, pipelineText, stepText } from "../report/pipeline.js";
-import { PlainProgress, silent } from "../report/run.js";
 import type { Writers } from "../report/writers.js";
 import { InvalidFile, MusterError, UsageError } from "../schemas/errors.js";
 import { suggest } from "../schemas/nearest.js";
-import { inspectionFor } from "./inspection.js";
-import { playbookStep } from "./playbooksteps.js";
+import { exitOfPipeline, meansFor } from "./means.js";
 import type { RunVerbOptions } from "./run.js";
+import { runScheduled } from "./scheduled.js";
 import { settings } from "./settings.js";
 import { stopSignals } from "./stop.js";
 import { whence } from "./whence.js";
@@ -31,7 +27,10 @@ export async function runPipelineFile(file: string, options: RunVerbOptions, wri
   const pipeline = await checkedPipeline(file, inventory, settings(options.set));
   const selection = selectionOf(options, pipeline);
   if (options.plan) return plan(pipeline, nodes, options, writers);
-  if (!options.quiet && !options.json) writers.err(whence(inventory, options.inventory !== undefined));
+  if (!options.quiet && !options.json && !options.cron) writers.err(whence(inventory, options.inventory !== undefined));
+  if (options.cron) return runScheduled(pipeline, selection, inventory, nodes, options, writers);
+  if (options.overlap !== undefined || options.lockWait !== undefined)
+    throw new UsageError("--overlap and --lock-wait go with --cron");
   const stop = stopSignals(writers);
   try {
     const path = pipelinePath(
@@ -86,26 +85,6 @@ function selectionOf({ from, only }: RunVerbOptions, pipeline: Pipeline): Select
   return { kind: from === undefined ? "only" : "from", step };
 }
 
-function meansFor(
-  inventory: Inventory,
-  nodes: Node[],
-  options: RunVerbOptions,
-  stop: AbortSignal,
-  say: (line: string) => void,
-): Means {
-  const waiting = (node: string) => say(`${node}: another provision is at work there; waiting for it`);
-  const under = (step: string): Writers => ({ out: say, err: (text) => say(`[${step}] ${text}`) });
-  return {
-    inventory,
-    nodes,
-    selected: matches,
-    stop,
-    observer: (step) => (options.quiet || options.json ? silent : new PlainProgress(under(step))),
-    inspection: (job) => inspectionFor(job, inventory, options.provision === true, waiting),
-    playbooks: (kind, names, meant, step) => playbookStep(kind, names, meant, inventory, under(step).err),
-  };
-}
-
 function plan(pipeline: Pipeline, nodes: Node[], options: RunVerbOptions, writers: Writers): number {
   const plans = new Map(
     pipeline.steps.flatMap(({ name, work }) =>
@@ -122,14 +101,4 @@ function plan(pipeline: Pipeline, nodes: Node[], options: RunVerbOptions, writer
     options.json ? JSON.stringify({ pipeline: pipeline.name, steps }, null, 2) : pipelinePlanText(pipeline, plans),
   );
   return 0;
-}
-
-/** What a pipeline's failed steps would have ended with by themselves, where that is one thing and nothing else was done; else 3. */
-function exitOfPipeline({ state, steps }: PipelineSummary, signal: number | undefined): number {
-  if (state === "complete") return 0;
-  if (state === "interrupted") return signal ?? 130;
-  const codes = new Set(steps.flatMap(({ exit }) => (exit === undefined ? [] : [exit])));
-  const [code] = codes;
-  const worked = steps.some((step) => isGood(step.state) && (step.kind === "job" || step.kind === "command"));
-  return codes.size === 1 && code !== undefined && (code === 2 || !worked) ? code : 3;
 }

@@ -30,6 +30,10 @@ export interface RunVerbOptions extends CommonOptions {
   /** Of a pipeline: this step and what comes after it, or this step alone. */
   from?: string;
   only?: string;
+  /** Of a pipeline: as cron starts it. */
+  cron?: boolean;
+  overlap?: string;
+  lockWait?: string;
 }
 
 /** `muster run FILE`: loads and checks everything, then runs the job and prints what became of it. Answers the exit code. */
@@ -38,8 +42,8 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
     const { runPipelineFile } = await import("./pipeline.js");
     return runPipelineFile(resolve(file), options, writers);
   }
-  if (options.from !== undefined || options.only !== undefined)
-    throw new UsageError("--from and --only are for pipelines");
+  if (options.from !== undefined || options.only !== undefined || options.cron)
+    throw new UsageError("--from, --only and --cron are for pipelines");
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const nodes = selectNodes(inventory, options.limit);
   const job = await loadJob(resolve(file), { set: settings(options.set), range: rangeOf(options.range), inventory });

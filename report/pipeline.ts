@@ -19,6 +19,17 @@ export function pipelineText(summary: PipelineSummary, already: boolean): string
   return [head, ...steps.flatMap((step) => stepLines(step, widest)), `in ${where}`].join("\n");
 }
 
+/** The same where something is wrong, in a few lines: for a mail. */
+export function pipelineTrouble(summary: PipelineSummary): string {
+  const wrong = summary.steps.filter(({ state }) => !isGood(state) && state !== "left out");
+  const how = summary.state === "partial" ? "partly done" : stateText(summary);
+  return [
+    `muster: ${summary.name}: ${how}`,
+    ...wrong.flatMap((step) => stepLines(step, 0)),
+    `see: muster status ${summary.directory}`,
+  ].join("\n");
+}
+
 /** A step as it begins or ends, in one line and those of its reason. */
 export function stepText(step: StepSummary): string {
   return step.state === "running" ? `${step.step}: begins` : stepLines(step, 0).join("\n").trimStart();

@@ -34,10 +34,17 @@ export async function openPipelineDirectory(path: string, pipeline: Pipeline): P
   try {
     if (!takeLock(fd)) throw held(path, fd, file);
     const past = new PipelinePast();
-    const journal = Journal.resume<PipelineEntry>(fd, file, (entry) => past.see(entry));
+    let records = 0;
+    const journal = Journal.resume<PipelineEntry>(fd, file, (entry) => {
+      records++;
+      past.see(entry);
+    });
     const identity = identityOf(pipeline);
-    if (past.pipeline !== undefined) refuseOther(path, past.pipeline, identity);
-    else {
+    if (past.pipeline !== undefined) {
+      const changed = changes(past.pipeline.identity, identity).map((line) => `\n    ${line}`);
+      if (changed.length > 0) throw otherRun(path, `a run of another pipeline:${changed.join("")}`);
+    } else {
+      if (records > 0) throw otherRun(path, "a run of a job");
       copyFileSync(pipeline.file, join(path, "pipeline.yaml"));
       const id = `${pipeline.name}-${randomBytes(6).toString("hex")}`;
       const steps = pipeline.steps.map((step) => step.name);
@@ -62,6 +69,11 @@ export async function begin({ journal, past }: PipelineDirectory): Promise<void>
   await journal.flush();
 }
 
+/** Whether a run is one of the same steps. */
+export function isSame(run: NonNullable<PipelinePast["pipeline"]>, pipeline: Pipeline): boolean {
+  return changes(run.identity, identityOf(pipeline)).length === 0;
+}
+
 /** What of each step decides over what it does; the content of a job is its own run directory's business. */
 function identityOf({ steps }: Pipeline): Record<string, string> {
   return Object.fromEntries(
@@ -78,28 +90,19 @@ function identityOf({ steps }: Pipeline): Record<string, string> {
   );
 }
 
-function refuseOther(
-  path: string,
-  { identity }: NonNullable<PipelinePast["pipeline"]>,
-  now: Record<string, string>,
-): void {
+function changes(identity: Record<string, string>, now: Record<string, string>): string[] {
   const names = [...new Set([...Object.keys(identity), ...Object.keys(now)])];
-  const changed = names.flatMap((name) => {
+  return names.flatMap((name) => {
     if (identity[name] === now[name]) return [];
-    return [
-      `step ${name} ${identity[name] === undefined ? "is new" : now[name] === undefined ? "is gone" : "has changed"}`,
-    ];
+    const how = identity[name] === undefined ? "is new" : now[name] === undefined ? "is gone" : "has changed";
+    return [`step ${name} ${how}`];
   });
-  // A run directory of a job has no record of this kind, and so no steps.
-  if (changed.length === 0) return;
-  throw new MusterError(
-    "OTHER_PIPELINE",
-    65,
-    `${path} holds a run of another pipeline:\n    ${changed.join("\n    ")}`,
-    {
-      next: "Start anew beside it with --fresh, or choose another folder with --out.",
-    },
-  );
+}
+
+function otherRun(path: string, what: string): MusterError {
+  return new MusterError("OTHER_PIPELINE", 65, `${path} holds ${what}`, {
+    next: "Start anew beside it with --fresh, or choose another folder with --out.",
+  });
 }
 
 function held(path: string, fd: number, file: string): MusterError {

@@ -11,6 +11,7 @@ import { Reader } from "../job/reader.js";
 import { circle } from "./graph.js";
 import { offerOf } from "./offers.js";
 import type { Feed, Pipeline, Step } from "./pipeline.js";
+import { readSchedule, readScheduling } from "./scheduling.js";
 import { readWork } from "./stepwork.js";
 
 export interface PipelineOptions {
@@ -39,11 +40,14 @@ export function loadPipeline(file: string, options: PipelineOptions = {}): Pipel
     const at = ["steps", step];
     const work = readWork(reader, step, { name, feeds, set: settings.get(step) ?? {}, inventory: options.inventory });
     const when = reader.text([...at, "when"]) === "changed" ? "changed" : "always";
-    return work === undefined ? [] : [{ name: step, needs, feeds, work, when, place: source.atKey(at) }];
+    return work === undefined
+      ? []
+      : [{ name: step, needs, feeds, work, when, schedule: readSchedule(reader, at), place: source.atKey(at) }];
   });
+  const settingsOfRuns = readScheduling(reader);
   for (const step of steps) findFeeds(reader, step, steps);
   if (reader.problems.length > 0) throw invalid(reader.problems);
-  return { name, file: path, folder: dirname(path), steps };
+  return { name, file: path, folder: dirname(path), steps, ...settingsOfRuns };
 }
 
 /** What a step needs and takes, before anything is known of what it runs. */

@@ -1,4 +1,5 @@
 import type { Place } from "../../schemas/errors.js";
+import type { Schedule } from "../cron/expression.js";
 import type { Job, Template } from "../job/job.js";
 
 /** Steps that need one another, loaded and checked. */
@@ -9,7 +10,17 @@ export interface Pipeline {
   folder: string;
   /** In the order of the file. */
   steps: Step[];
+  schedule?: Schedule;
+  /** Of scheduled runs. */
+  overlap: Overlap;
+  keep?: Keep;
 }
+
+/** What a scheduled start does while an earlier one still runs. */
+export type Overlap = "skip" | "wait" | "fail";
+
+/** How many finished scheduled runs are kept, or for how long, in seconds. */
+export type Keep = { runs: number } | { seconds: number };
 
 export interface Step {
   name: string;
@@ -19,6 +30,7 @@ export interface Step {
   feeds: Feed[];
   work: StepWork;
   when: "always" | "changed";
+  schedule?: Schedule;
   /** Where it stands in the file. */
   place: Place;
 }

@@ -49,7 +49,7 @@ export async function findCredentials(hop: Hop, where: Where): Promise<Credentia
     } else unusable.push(`${file.path} ${file.problem}`);
   }
   if (!hop.onlyKeyFiles) offerHeld(held.filter((key) => !ofFiles.includes(key)));
-  if (credentials.offered.length === 0) throw nothingToOffer(files, unusable, where);
+  if (credentials.offered.length === 0) throw nothingToOffer(files, unusable, where, hop);
   return credentials;
 }
 
@@ -63,12 +63,20 @@ async function heldKeys(hop: Hop, unusable: string[]): Promise<ParsedKey[]> {
   }
 }
 
-function nothingToOffer(files: KeyFile[], unusable: string[], where: Where): ConnectionError {
-  const next = files.flatMap((file) => ("problem" in file ? [file.next] : [])).at(0);
-  if (next !== undefined)
-    return new ConnectionError("UNSUPPORTED_KEY", where, `no usable key: ${unusable.join("; ")}`, { next });
+/** What is added to a reason where an agent that is not there might have had the key: cron has none. */
+export function agentless({ agent }: Pick<Hop, "agent">): string {
+  return agent === undefined ? "; there is no ssh agent to ask (SSH_AUTH_SOCK is not set, as under cron)" : "";
+}
+
+function nothingToOffer(files: KeyFile[], unusable: string[], where: Where, hop: Hop): ConnectionError {
+  const usual = files.flatMap((file) => ("problem" in file ? [file.next] : [])).at(0);
+  const lone = agentless(hop);
+  const alone = "under cron, name a key without a passphrase with identity_file, or set SSH_AUTH_SOCK in the crontab";
+  if (usual !== undefined) {
+    const next = lone === "" ? usual : `${usual}; ${alone}`;
+    return new ConnectionError("UNSUPPORTED_KEY", where, `no usable key: ${unusable.join("; ")}${lone}`, { next });
+  }
   const reason = ["there is no key to log in with: no key file, no agent that holds one", ...unusable].join("; ");
-  return new ConnectionError("AUTH", where, reason, {
-    next: "make one with ssh-keygen, or name one with identity_file",
-  });
+  const next = "make one with ssh-keygen, or name one with identity_file";
+  return new ConnectionError("AUTH", where, `${reason}${lone}`, { next: lone === "" ? next : `${next}; ${alone}` });
 }

@@ -1,5 +1,5 @@
 import { ConnectionError, type Where } from "../errors.js";
-import type { Credentials } from "./auth.js";
+import { agentless, type Credentials } from "./auth.js";
 import type { Hop } from "./config.js";
 
 /** An error as ssh2 emits it: `level` says which layer it comes from, `code` is the system's. */
@@ -18,7 +18,7 @@ export function explain(
   const cause = error;
   if (error.level === "client-authentication") {
     const left = unusable.length === 0 ? "" : `; not usable: ${unusable.join("; ")}`;
-    const reason = `${hop.user} may not log in with ${offered.join(", ")}${left}`;
+    const reason = `${hop.user} may not log in with ${offered.join(", ")}${left}${agentless(hop)}`;
     return new ConnectionError("AUTH", where, reason, { cause });
   }
   if (error.level === "client-timeout" || error.code === "ETIMEDOUT" || /timed out/i.test(error.message)) {

@@ -1,0 +1,100 @@
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { blockOf, withBlock, withoutBlock } from "../executor/cron/block.js";
+import { readCrontab, writeCrontab } from "../executor/cron/crontab.js";
+import type { Schedule } from "../executor/cron/expression.js";
+import { cronLine } from "../executor/cron/line.js";
+import type { Pipeline } from "../executor/pipeline/pipeline.js";
+import { findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
+import { type ScheduledEntry, scheduleText } from "../report/schedule.js";
+import type { Writers } from "../report/writers.js";
+import { MusterError, UsageError } from "../schemas/errors.js";
+import { suggest } from "../schemas/nearest.js";
+import type { CommonOptions } from "./common.js";
+import { checkedPipeline } from "./pipeline.js";
+
+const WHATS = ["show", "install", "remove"];
+/** Times that are shown. */
+const NEXT = 3;
+
+/** `muster schedule show|install|remove PIPELINE...`: crontab entries of this user. Answers the exit code. */
+export async function schedule(
+  what: string,
+  files: string[],
+  options: CommonOptions,
+  writers: Writers,
+): Promise<number> {
+  if (!WHATS.includes(what))
+    throw new UsageError(`schedule ${what}: it must be show, install or remove`, suggest(what, WHATS));
+  const say = (text: string) => {
+    if (!options.quiet && !options.json) writers.out(text);
+  };
+  if (what === "remove") return remove(files, say);
+  const inventory = findInventory(options.inventory, process.env, process.cwd());
+  selectNodes(inventory, options.limit);
+  const before = readCrontab();
+  let crontab = before;
+  const shown: ScheduledEntry[] = [];
+  for (const file of files) {
+    const pipeline = await checkedPipeline(resolve(file), inventory);
+    const entries = entriesOf(pipeline, inventory, options.limit);
+    const lines = [
+      `# ${pipeline.name}: put here by \`muster schedule install\`; \`muster schedule remove\` takes it out`,
+      ...entries.map(({ line }) => line),
+    ];
+    const there = blockOf(before, pipeline.file);
+    const installed: ScheduledEntry["installed"] =
+      there === undefined ? "no" : there.join("\n") === lines.join("\n") ? "yes" : "differs";
+    crontab = withBlock(crontab, { key: pipeline.file, lines });
+    shown.push(...entries.map((entry) => ({ ...entry, installed: what === "install" ? "yes" : installed })));
+    if (what === "install") say(`${pipeline.name}: ${installed === "yes" ? "already installed" : "installed"}`);
+  }
+  if (what === "install" && crontab !== before) writeCrontab(crontab);
+  if (options.json) writers.out(JSON.stringify({ entries: shown }, null, 2));
+  else say(scheduleText(shown));
+  return 0;
+}
+
+/** A pipeline that is not there any more can be taken out all the same. */
+function remove(files: string[], say: (text: string) => void): number {
+  const before = readCrontab();
+  let crontab = before;
+  for (const file of files) {
+    const key = resolve(file);
+    say(`${file}: ${blockOf(crontab, key) === undefined ? "was not installed" : "removed"}`);
+    crontab = withoutBlock(crontab, key);
+  }
+  if (crontab !== before) writeCrontab(crontab);
+  return 0;
+}
+
+/** What cron starts of a pipeline: itself, and its steps that have a schedule of their own. */
+function entriesOf(
+  pipeline: Pipeline,
+  inventory: Inventory,
+  limit: string | undefined,
+): Omit<ScheduledEntry, "installed">[] {
+  const main = fileURLToPath(new URL("./main.js", import.meta.url));
+  const nodes = ["-i", inventory.file ?? "local", ...(limit === undefined ? [] : ["--limit", limit])];
+  const entry = (what: string, schedule: Schedule, words: string[]) => ({
+    what,
+    schedule: schedule.text,
+    next: schedule.next(new Date(), NEXT).map((date) => date.toISOString()),
+    line: cronLine(schedule, [process.execPath, main, "run", "--cron", ...words, ...nodes, pipeline.file]),
+  });
+  const entries = [
+    ...(pipeline.schedule === undefined ? [] : [entry(pipeline.name, pipeline.schedule, [])]),
+    ...pipeline.steps.flatMap(({ name, schedule }) =>
+      schedule === undefined ? [] : [entry(`${pipeline.name}, step ${name}`, schedule, ["--only", name])],
+    ),
+  ];
+  if (entries.length > 0) return entries;
+  throw new MusterError(
+    "NO_SCHEDULE",
+    65,
+    `${pipeline.file}: neither the pipeline nor a step of it has a \`schedule\``,
+    {
+      next: 'For example `schedule: "0 2 * * *"`, beside `steps` or in one of them.',
+    },
+  );
+}

@@ -1,0 +1,133 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { ended, muster, startMuster, Workshop } from "./muster.js";
+
+const shop = new Workshop();
+t.teardown(() => shop.remove());
+// A crontab program that keeps its table in a file; test/cron/ has the real one.
+shop.write(
+  "bin/crontab",
+  '#!/bin/sh\nF="$(dirname "$0")/table"\ncase $1 in\n-l) [ -e "$F" ] && cat "$F" || { echo "no crontab for me" >&2; exit 1; };;\n-) cat > "$F"; echo x >> "$F.writes";;\nesac\n',
+  0o755,
+);
+const env = { PATH: `${join(shop.folder, "bin")}:${process.env.PATH}` };
+const schedule = (...words: string[]) => muster(["schedule", ...words], { env, cwd: shop.folder });
+const until = async (holds: () => boolean) => {
+  while (!holds()) await new Promise((r) => setTimeout(r, 20));
+};
+const runsIn = (folder: string) =>
+  readdirSync(join(shop.folder, folder, "runs")).filter((name) => /\d{8}T\d{6}Z/.test(name));
+
+t.test("show, install, install again, remove", async (t) => {
+  const file = shop.write("a b%'/night.yaml", {
+    name: "night",
+    schedule: "0 2 * * *",
+    steps: { one: { command: ["true"], schedule: "@reboot" } },
+  });
+  const shown = await schedule("show", file, "-i", "local");
+  t.equal(shown.code, 0, shown.err);
+  t.match(
+    shown.out,
+    /night: 0 2 \* \* \*, not in the crontab\n +next: \d{4}-\d\d-\d\d 02:00, \S+ 02:00, \S+ 02:00\n +0 2 /,
+  );
+  t.match(shown.out, /night, step one: @reboot, not in the crontab\n +next: when this machine starts/);
+  const mine = "# mine\n5 5 * * * backup % x\nMAILTO=me";
+  shop.write("bin/table", mine);
+  t.equal((await schedule("install", file, "-i", "local")).code, 0);
+  const table = shop.read("bin/table");
+  t.ok(table.startsWith(`${mine}\n# BEGIN muster ${file}\n`));
+  t.match((await schedule("install", file, "-i", "local")).out, /night: already installed/);
+  t.equal(shop.read("bin/table"), table);
+  t.equal(shop.read("bin/table.writes"), "x\n", "and is not even written again");
+  t.match((await schedule("show", file, "-i", "local", "--json")).out, /"installed": "yes"/);
+  shop.write("a b%'/night.yaml", { name: "night", schedule: "0 3 * * *", steps: { one: { command: ["true"] } } });
+  t.match((await schedule("show", file, "-i", "local")).out, /another one is in the crontab/);
+  t.equal((await schedule("install", file, "-i", "local")).code, 0);
+  t.equal(shop.read("bin/table").match(/BEGIN/g)!.length, 1);
+  const line = shop
+    .read("bin/table")
+    .split("\n")
+    .find((one) => one.startsWith("0 3"))!;
+  const command = line.slice("0 3 * * * ".length).replaceAll("\\%", "%");
+  const ran = spawnSync("/bin/sh", ["-c", command], { env: {}, cwd: "/", encoding: "utf8" });
+  t.match(ran, { status: 0, stdout: "", stderr: "" }, "it runs with nothing in its environment, and is silent");
+  t.equal(runsIn("a b%'").length, 1);
+  t.match((await schedule("remove", file)).out, /removed/);
+  t.equal(shop.read("bin/table"), `${mine}\n`);
+  t.match((await schedule("remove", file)).out, /was not installed/);
+});
+
+t.test("refused with its place: an expression that cron could not read, and a pipeline without one", async (t) => {
+  const bad = shop.write("bad.yaml", 'steps: {a: {command: ["true"]}}\nschedule: "0 25 * * *"\n');
+  const refused = await schedule("install", bad, "-i", "local");
+  t.match(refused, { code: 65, err: /bad\.yaml:2:11: schedule: .*hour: 25/ });
+  t.match(await muster(["run", bad, "-i", "local"]), { code: 65 });
+  const none = shop.write("none.yaml", 'steps: {a: {command: ["true"]}}\n');
+  t.match(await schedule("show", none, "-i", "local"), {
+    code: 65,
+    err: /neither the pipeline nor a step of it has a `schedule`/,
+  });
+  t.equal((await schedule("instal", none)).code, 64);
+});
+
+t.test("one at a time: skip, fail, wait", async (t) => {
+  const file = shop.write("lap/p.yaml", {
+    steps: { a: { command: ["sh", "-c", "touch began; until [ -e go ]; do sleep 0.1; done"] } },
+  });
+  const cron = (...words: string[]) => muster(["run", "--cron", file, "-i", "local", ...words]);
+  const first = startMuster(["run", "--cron", file, "-i", "local"]);
+  const firstEnded = ended(first);
+  await until(() => existsSync(join(shop.folder, "lap/began")));
+  t.match(await cron(), { code: 0, out: "", err: "" }, "skipped in silence");
+  t.match(shop.read("lap/runs/p.log"), new RegExp(`skipped: process ${first.pid} on .* still runs it`));
+  t.match(await cron("--overlap", "fail"), {
+    code: 75,
+    err: new RegExp(`p: process ${first.pid} on .* still runs it`),
+  });
+  t.match(await cron("--lock-wait", "1s"), { code: 75 }, "waited in vain");
+  const waiting = ended(startMuster(["run", "--cron", file, "-i", "local", "--overlap", "wait"]));
+  writeFileSync(join(shop.folder, "lap/go"), "");
+  t.match(await firstEnded, { code: 0, out: "", err: "" });
+  t.match(await waiting, { code: 0, out: "", err: "" });
+  t.equal(runsIn("lap").length, 2);
+  for (const words of [
+    ["--overlap", "never"],
+    ["--overlap", "skip", "--lock-wait", "1s"],
+    ["--out", "x"],
+  ])
+    t.equal((await cron(...words)).code, 64);
+});
+
+t.test("one that was killed is gone on with; finished ones are pruned, others never", async (t) => {
+  const steps = {
+    a: { command: ["sh", "-c", "test ! -e bad || (echo no luck >&2; exit 4)"] },
+    b: { command: ["true"], needs: ["a"] },
+  };
+  const file = shop.write("keep/p.yaml", { keep: 1, steps });
+  const cron = (env: Record<string, string> = {}) => muster(["run", "--cron", file, "-i", "local"], { env });
+  t.equal((await cron({ MUSTER_KILL_AT: "step-ended:1" })).code, null);
+  const [killed] = runsIn("keep");
+  t.equal((await cron()).code, 0);
+  t.same(runsIn("keep"), [killed], "the same run went on");
+  shop.write("keep/runs/p-20200101T000000Z/notes.txt", "not a run of muster's");
+  shop.write(`keep/runs/${killed}/notes.txt`, "mine");
+  shop.write("keep/bad", "");
+  const failed = await cron();
+  t.equal(failed.code, 3);
+  t.equal(failed.out, "");
+  t.match(
+    failed.err,
+    /^muster: p: partly done\n {2}a: failed, .*: exit code 4\n {6}no luck\n {2}b: blocked: it needs a\nsee: muster status \S+\n$/,
+  );
+  t.ok(runsIn("keep").includes(killed!), "what somebody else put there is not deleted");
+  t.match(shop.read("keep/runs/p.log"), /not removed, for it holds what muster has not put there/);
+  const { code } = await cron({ MUSTER_KILL_AT: "step-begun:1" });
+  t.equal(code, null);
+  shop.write("keep/p.yaml", { keep: 1, steps: { ...steps, c: { command: ["true"] } } });
+  await cron();
+  const left = runsIn("keep");
+  t.same(left.slice(0, 2), ["p-20200101T000000Z", killed]);
+  t.equal(left.length, 4, `the unfinished one, and the last: ${left}`);
+});
