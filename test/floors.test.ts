@@ -61,6 +61,18 @@ t.test("one place knows each package", async (t) => {
   t.pass("packages");
 });
 
+t.test("what is built where only muster runs imports none of what only its development needs", async (t) => {
+  const read = (name: string) => JSON.parse(readFileSync(join(root, name), "utf8"));
+  const { dependencies } = read("package.json") as { dependencies: Record<string, string> };
+  const { exclude } = read("tsconfig.build.json") as { exclude: string[] };
+  for (const { path, text } of files.filter((one) => !exclude.includes(one.path)))
+    for (const name of imports(text).filter((one) => /^(?!node:|muster$)[@a-z][\w@./-]*$/.test(one))) {
+      const owner = name.startsWith("@") ? name.split("/").slice(0, 2).join("/") : name.split("/")[0]!;
+      if (dependencies[owner] === undefined) t.fail(`${path} imports ${name}`);
+    }
+  t.pass("imports");
+});
+
 t.test("only cli/ prints and exits, and deciding has no clock and no chance in it", async (t) => {
   for (const { floor, path, text } of files) {
     if (floor !== "cli" && /\bconsole\.|process\.exit\b|process\.stdout/.test(text)) t.fail(`${path} prints or exits`);
