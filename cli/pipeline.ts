@@ -11,6 +11,7 @@ import { pipelinePlanText, pipelineText, stepText } from "../report/pipeline.js"
 import type { Writers } from "../report/writers.js";
 import { InvalidFile, MusterError, UsageError } from "../schemas/errors.js";
 import { suggest } from "../schemas/nearest.js";
+import { announce, announceError } from "./announce.js";
 import { exitOfPipeline, meansFor } from "./means.js";
 import type { RunVerbOptions } from "./run.js";
 import { runScheduled } from "./scheduled.js";
@@ -46,7 +47,12 @@ export async function runPipelineFile(file: string, options: RunVerbOptions, wri
     });
     if (options.json) writers.out(JSON.stringify({ ...summary, already }, null, 2));
     else if (!options.quiet || summary.state !== "complete") writers.out(pipelineText(summary, already));
-    return exitOfPipeline(summary, stop.code());
+    const exit = exitOfPipeline(summary, stop.code());
+    if (!already) for (const line of await announce(pipeline, summary, exit)) writers.err(line);
+    return exit;
+  } catch (error) {
+    for (const line of await announceError(pipeline, error)) writers.err(line);
+    throw error;
   } finally {
     stop.release();
   }

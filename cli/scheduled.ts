@@ -9,6 +9,7 @@ import { pipelineTrouble } from "../report/pipeline.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
 import { parseDuration } from "../schemas/quantity.js";
+import { announce, announceError } from "./announce.js";
 import { exitOfPipeline, meansFor } from "./means.js";
 import type { RunVerbOptions } from "./run.js";
 import { stopSignals } from "./stop.js";
@@ -38,9 +39,11 @@ export async function runScheduled(
     const exit = exitOfPipeline(summary, stop.code());
     turn.log(`${summary.state} after ${summary.seconds} s, exit ${exit}: ${turn.path}`);
     if (summary.state !== "complete") writers.err(pipelineTrouble(summary));
+    for (const line of await announce(pipeline, summary, exit)) writers.err(line);
     return exit;
   } catch (error) {
     if (error instanceof MusterError) turn.log(`stopped, exit ${error.exit}: ${error.message}`);
+    for (const line of await announceError(pipeline, error)) writers.err(line);
     throw error;
   } finally {
     pruneOld(pipeline, turn.log);

@@ -9,6 +9,7 @@ import { readSource } from "../../schemas/yaml.js";
 import { plainPath } from "../job/inputs.js";
 import { Reader } from "../job/reader.js";
 import { circle } from "./graph.js";
+import { readNotices } from "./notices.js";
 import { offerOf } from "./offers.js";
 import type { Feed, Pipeline, Step } from "./pipeline.js";
 import { readSchedule, readScheduling } from "./scheduling.js";
@@ -44,7 +45,7 @@ export function loadPipeline(file: string, options: PipelineOptions = {}): Pipel
       ? []
       : [{ name: step, needs, feeds, work, when, schedule: readSchedule(reader, at), place: source.atKey(at) }];
   });
-  const settingsOfRuns = readScheduling(reader);
+  const settingsOfRuns = { ...readScheduling(reader), notices: readNotices(reader) };
   for (const step of steps) findFeeds(reader, step, steps);
   if (reader.problems.length > 0) throw invalid(reader.problems);
   return { name, file: path, folder: dirname(path), steps, ...settingsOfRuns };

@@ -1,6 +1,7 @@
 import type { Place } from "../../schemas/errors.js";
 import type { Schedule } from "../cron/expression.js";
 import type { Job, Template } from "../job/job.js";
+import type { Notice, Occasion } from "./notices.js";
 
 /** Steps that need one another, loaded and checked. */
 export interface Pipeline {
@@ -13,6 +14,8 @@ export interface Pipeline {
   schedule?: Schedule;
   /** Of scheduled runs. */
   overlap: Overlap;
+  /** Who is told of what. */
+  notices: Record<Occasion, Notice[]>;
   keep?: Keep;
 }
 

@@ -1,0 +1,30 @@
+import { hostname } from "node:os";
+import { notify, occasionsOf } from "../executor/pipeline/notify.js";
+import type { Pipeline } from "../executor/pipeline/pipeline.js";
+import type { PipelineSummary } from "../executor/pipeline/summary.js";
+import { MusterError } from "../schemas/errors.js";
+
+/** Tells whoever wants to know what a pipeline's run came to. Resolves with what did not get through, a line each. */
+export async function announce(pipeline: Pipeline, summary: PipelineSummary, exit: number): Promise<string[]> {
+  const lines = await Promise.all(
+    occasionsOf(summary).map((occasion) =>
+      notify(pipeline.notices[occasion], { occasion, exit, host: hostname(), ...summary }, pipeline.folder),
+    ),
+  );
+  return lines.flat();
+}
+
+/** The same of one that could not be run, or not to its end; another run that holds it is no failure of this one. */
+export async function announceError(pipeline: Pipeline, error: unknown): Promise<string[]> {
+  if (!(error instanceof MusterError) || error.exit === 75) return [];
+  const { name, notices, folder } = pipeline;
+  const document = {
+    occasion: "on_failure",
+    exit: error.exit,
+    host: hostname(),
+    name,
+    state: "refused",
+    error: error.message,
+  };
+  return notify(notices.on_failure, document, folder);
+}
