@@ -32,7 +32,7 @@ function program(done: (verb: Promise<number>) => void): Command {
     .exitOverride()
     .addHelpText(
       "after",
-      "\nExamples:\n  muster run -i local examples/sieve/job.yaml  a job on this machine's own cores\n  muster run job.yaml -i inventory.yaml   the same on the nodes of an inventory\n  muster nodes                            what each node has\n  muster verify --diff                    how nodes differ from what they must be\n  muster provision                        bring them into state\n  muster validate inventory.yaml job.yaml what is wrong with a file, and where",
+      "\nExamples:\n  muster run -i local examples/sieve/job.yaml  a job on this machine's own cores\n  muster run job.yaml -i inventory.yaml   the same on the nodes of an inventory\n  muster nodes                            what each node has\n  muster doctor                           what keeps a node from working\n  muster verify --diff                    how nodes differ from what they must be\n  muster provision                        bring them into state\n  muster validate inventory.yaml job.yaml what is wrong with a file, and where",
     );
   common(muster.command("run").argument("<file>", "a job or a pipeline (see docs/reference.md)"))
     .summary("run a job or a pipeline, or go on with it")
@@ -133,6 +133,16 @@ function program(done: (verb: Promise<number>) => void): Command {
     .action((what, files, options) =>
       done(import("./schedule.js").then(({ schedule }) => schedule(what, files, options, writers))),
     );
+  common(muster.command("doctor").argument("[nodes...]", "NAME, TAG or GLOB (else all)"))
+    .summary("what keeps this machine or a node from working, and what to do")
+    .description(
+      "Looks at this machine and at every node for what keeps jobs from running: programs, host keys, python, work folder, clock, log-in settings, GPUs. Nothing is changed.",
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  muster doctor\n  muster doctor rig-6600 zeus\n  muster doctor rigs --json\n\nExit: 0 all is well, 2 something is to be mended, 3 some nodes could not be looked at, 64/65 wrong usage/file, 69 no usable node",
+    )
+    .action((names, options) => done(import("./doctor.js").then(({ doctor }) => doctor(names, options, writers))));
   common(muster.command("nodes"))
     .summary("what each node has: GPUs, memory, python, host key")
     .description("Connects to every node and shows what is there. Nothing is changed or left on a node.")

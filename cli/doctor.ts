@@ -1,0 +1,42 @@
+import { findInventory, selectNodes } from "../fleet/inventory.js";
+import { isHere, programsFor } from "../fleet/local/programs.js";
+import { onEvery } from "../playbooks/engine/fleet.js";
+import { verifyNode } from "../playbooks/engine/inspect.js";
+import { loadPlaybooks } from "../playbooks/engine/load.js";
+import { driftDocument } from "../report/drift.js";
+import type { Writers } from "../report/writers.js";
+import type { CommonOptions } from "./common.js";
+import { progress, show, verdictCode } from "./verify.js";
+import { whence } from "./whence.js";
+
+/** Playbooks that look and never change: what any job needs of a node, whatever the inventory names. */
+const LOOKED_AT = ["host", "python", "session", "gpu"];
+
+/**
+ * `muster doctor [NODE...]`: says what keeps this machine or a node from working, and what to do about it. Nothing is changed
+ * anywhere. Answers 0 when all is well, 2 where something is to be mended, 3 or 69 where nodes cannot be looked at.
+ */
+export async function doctor(names: string[], options: CommonOptions, writers: Writers): Promise<number> {
+  const inventory = findInventory(options.inventory, process.env, process.cwd());
+  const nodes = selectNodes(inventory, names.length > 0 ? names.join(",") : options.limit);
+  const missing = programsFor(nodes).filter(({ program }) => !isHere(program, process.env.PATH ?? ""));
+  const playbooks = await loadPlaybooks(LOOKED_AT, inventory);
+  if (!options.quiet && !options.json) {
+    writers.err(whence(inventory, options.inventory !== undefined));
+    writers.err(
+      `here: node ${process.versions.node}${missing.length === 0 ? ", and every program that is needed" : ""}`,
+    );
+  }
+  const look = (connection: Parameters<typeof verifyNode>[0]) =>
+    verifyNode(connection, undefined, playbooks, inventory);
+  const reports = await onEvery(nodes, look, progress(options, writers));
+  if (options.json) {
+    const here = { node: process.versions.node, missing: missing.map(({ program }) => program) };
+    writers.out(JSON.stringify({ here, ...driftDocument(reports) }, null, 2));
+  } else {
+    for (const { program, what, pack } of missing)
+      writers.err(`here: there is no ${program} (${what})\n    next: apt-get install ${pack}`);
+    show(reports, options, writers);
+  }
+  return Math.max(verdictCode(reports, 2), missing.length > 0 ? 2 : 0);
+}

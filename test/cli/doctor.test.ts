@@ -1,0 +1,51 @@
+import t from "tap";
+import { type Lab, startLab } from "../lab/lab.js";
+import { labAvailable, wholeMachines } from "../lab/requirements.js";
+import { muster } from "./muster.js";
+
+const available = labAvailable();
+const skip = available.ok ? (wholeMachines("spoiling nodes") ?? false) : `no lab here: ${available.missing}`;
+let lab: Lab;
+
+t.before(async () => {
+  if (!skip) lab = await startLab({ nodes: 3, gpus: 2, vendor: "amd" });
+});
+t.teardown(async () => {
+  if (!skip) await lab.stop();
+});
+
+interface Answer {
+  here: { missing: string[] };
+  nodes: { node: string; state: string; resources: { resource: string; state: string; notes: string[] }[] }[];
+}
+
+t.test("all is well: 0", { skip }, async (t) => {
+  const ran = await muster(["doctor", "-i", lab.inventory(), "--json"]);
+  t.equal(ran.code, 0, ran.out + ran.err);
+  const { here, nodes } = JSON.parse(ran.out) as Answer;
+  t.same(here.missing, []);
+  t.equal(nodes.length, 3);
+});
+
+t.test("a workdir that cannot be used, a run that is left, a node that is off: each is said", { skip }, async (t) => {
+  const [first, second, third] = lab.nodes as [Lab["nodes"][0], Lab["nodes"][0], Lab["nodes"][0]];
+  await first.exec(["mount", "-t", "tmpfs", "-o", "noexec,size=8m", "tmpfs", "/mnt"]);
+  await second.exec(["mkdir", "-p", "/root/.muster/runs/sieve-0123456789ab"]);
+  const inventory = lab.inventory({ nodes: { [first.name]: { workdir: "/mnt/work" } } });
+  const two = await muster(["doctor", first.name, second.name, "-i", inventory]);
+  t.equal(two.code, 2, two.err);
+  t.match(two.out, /noexec/);
+  t.match(two.out, /8 MiB free|[67] MiB free/);
+  t.match(two.out, /holds\s+sieve-0123456789ab/);
+  await third.powerOff();
+  const all = await muster(["doctor", "-i", inventory, "--json"]);
+  t.equal(all.code, 3, all.err);
+  const states = (JSON.parse(all.out) as Answer).nodes.map(({ state }) => state);
+  t.same(states, ["differs", "in sync", "unreachable"]);
+});
+
+t.test("programs that are missing here are named, with their packages", { skip }, async (t) => {
+  const ran = await muster(["doctor", "-i", "local"], { env: { PATH: "/nowhere" } });
+  t.not(ran.code, 0);
+  t.match(ran.err, /there is no flock .*\n\s+next: apt-get install util-linux/);
+});
