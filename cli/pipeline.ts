@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import type { Job } from "../executor/job/job.js";
 import { pipelinePath } from "../executor/pipeline/directory.js";
 import { loadPipeline } from "../executor/pipeline/load.js";
 import type { Pipeline } from "../executor/pipeline/pipeline.js";
@@ -12,6 +13,7 @@ import type { Writers } from "../report/writers.js";
 import { InvalidFile, MusterError, UsageError } from "../schemas/errors.js";
 import { suggest } from "../schemas/nearest.js";
 import { announce, announceError } from "./announce.js";
+import { limitNotes } from "./limits.js";
 import { exitOfPipeline, meansFor } from "./means.js";
 import type { RunVerbOptions } from "./run.js";
 import { runScheduled } from "./scheduled.js";
@@ -27,7 +29,9 @@ export async function runPipelineFile(file: string, options: RunVerbOptions, wri
   const nodes = selectNodes(inventory, options.limit);
   const pipeline = await checkedPipeline(file, inventory, settings(options.set));
   const selection = selectionOf(options, pipeline);
-  if (options.plan) return plan(pipeline, nodes, options, writers);
+  const notes = limitNotes(jobsOf(pipeline), nodes);
+  if (!options.quiet && !options.cron) for (const note of notes) writers.err(note);
+  if (options.plan) return plan(pipeline, nodes, notes, options, writers);
   if (!options.quiet && !options.json && !options.cron) writers.err(whence(inventory, options.inventory !== undefined));
   if (options.cron) return runScheduled(pipeline, selection, inventory, nodes, options, writers);
   if (options.overlap !== undefined || options.lockWait !== undefined)
@@ -45,7 +49,7 @@ export async function runPipelineFile(file: string, options: RunVerbOptions, wri
       begin: (where) => say(`run directory: ${where}`),
       step: (step) => say(stepText(step)),
     });
-    if (options.json) writers.out(JSON.stringify({ ...summary, already }, null, 2));
+    if (options.json) writers.out(JSON.stringify({ ...summary, already, notes }, null, 2));
     else if (!options.quiet || summary.state !== "complete") writers.out(pipelineText(summary, already));
     const exit = exitOfPipeline(summary, stop.code());
     if (!already) for (const line of await announce(pipeline, summary, exit)) writers.err(line);
@@ -91,7 +95,12 @@ function selectionOf({ from, only }: RunVerbOptions, pipeline: Pipeline): Select
   return { kind: from === undefined ? "only" : "from", step };
 }
 
-function plan(pipeline: Pipeline, nodes: Node[], options: RunVerbOptions, writers: Writers): number {
+/** The jobs of its steps. */
+export function jobsOf(pipeline: Pipeline): Job[] {
+  return pipeline.steps.flatMap(({ work }) => (work.kind === "job" ? [work.job] : []));
+}
+
+function plan(pipeline: Pipeline, nodes: Node[], notes: string[], options: RunVerbOptions, writers: Writers): number {
   const plans = new Map(
     pipeline.steps.flatMap(({ name, work }) =>
       work.kind === "job" ? [[name, planJob(work.job, nodes, matches)] as const] : [],
@@ -104,7 +113,9 @@ function plan(pipeline: Pipeline, nodes: Node[], options: RunVerbOptions, writer
     plan: plans.get(name),
   }));
   writers.out(
-    options.json ? JSON.stringify({ pipeline: pipeline.name, steps }, null, 2) : pipelinePlanText(pipeline, plans),
+    options.json
+      ? JSON.stringify({ pipeline: pipeline.name, steps, notes }, null, 2)
+      : pipelinePlanText(pipeline, plans),
   );
   return 0;
 }

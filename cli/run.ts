@@ -16,6 +16,7 @@ import { readText } from "../schemas/text.js";
 import { parseSource } from "../schemas/yaml.js";
 import type { CommonOptions } from "./common.js";
 import { inspectionFor } from "./inspection.js";
+import { limitNotes } from "./limits.js";
 import { settings } from "./settings.js";
 import { stopSignals } from "./stop.js";
 import { whence } from "./whence.js";
@@ -47,9 +48,11 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const nodes = selectNodes(inventory, options.limit);
   const job = await loadJob(resolve(file), { set: settings(options.set), range: rangeOf(options.range), inventory });
+  const notes = limitNotes([job], nodes);
+  if (!options.quiet) for (const note of notes) writers.err(note);
   if (options.plan) {
     const plan = planJob(job, nodes, matches);
-    writers.out(options.json ? JSON.stringify(plan, null, 2) : planText(plan));
+    writers.out(options.json ? JSON.stringify({ ...plan, notes }, null, 2) : planText(plan));
     return 0;
   }
   if (!options.quiet && !options.json) writers.err(whence(inventory, options.inventory !== undefined));
@@ -70,7 +73,7 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
       inspection,
     });
     progress.end();
-    print(job, summary, already, options, writers);
+    print(job, summary, already, notes, options, writers);
     return exitCode(summary, stop.code());
   } catch (error) {
     progress.end();
@@ -93,8 +96,15 @@ async function observerFor(options: RunVerbOptions, writers: Writers) {
   return new LiveProgress(writers);
 }
 
-function print(job: Job, summary: Summary, already: boolean, options: RunVerbOptions, writers: Writers): void {
-  if (options.json) writers.out(JSON.stringify({ ...summary, already }, null, 2));
+function print(
+  job: Job,
+  summary: Summary,
+  already: boolean,
+  notes: string[],
+  options: RunVerbOptions,
+  writers: Writers,
+): void {
+  if (options.json) writers.out(JSON.stringify({ ...summary, already, notes }, null, 2));
   else if (!options.quiet || summary.state !== "complete")
     writers.out(summaryText(summary, already, job.aggregate?.to));
 }

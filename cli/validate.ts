@@ -7,11 +7,12 @@ import { describe, InvalidFile, type Problem } from "../schemas/errors.js";
 import { kindOf } from "../schemas/kind.js";
 import { readSource } from "../schemas/yaml.js";
 import type { CommonOptions } from "./common.js";
-import { checkedPipeline } from "./pipeline.js";
+import { limitNotes } from "./limits.js";
+import { checkedPipeline, jobsOf } from "./pipeline.js";
 
 /** What came of one file. */
 type Verdict =
-  | { file: string; ok: true; kind: string; detail: string }
+  | { file: string; ok: true; kind: string; detail: string; notes: string[] }
   | { file: string; ok: false; problems: Problem[] };
 
 /**
@@ -31,15 +32,24 @@ async function judge(file: string, inventory: () => Inventory | undefined): Prom
     const kind = kindOf(source);
     switch (kind) {
       case "inventory":
-        return { file, ok: true, kind, detail: `inventory, ${count(loadInventory(file).nodes.length, "node")}` };
+        return {
+          file,
+          ok: true,
+          kind,
+          detail: `inventory, ${count(loadInventory(file).nodes.length, "node")}`,
+          notes: [],
+        };
       case "job":
       case "jobs-file": {
-        const job = loadJob(file, { inventory: inventory() });
-        return { file, ok: true, kind, detail: detailOf(job, kind) };
+        const fleet = inventory();
+        const job = loadJob(file, { inventory: fleet });
+        return { file, ok: true, kind, detail: detailOf(job, kind), notes: limitNotes([job], fleet?.nodes ?? []) };
       }
       case "pipeline": {
-        const { steps } = await checkedPipeline(file, inventory() ?? embeddedInventory());
-        return { file, ok: true, kind, detail: `pipeline, ${count(steps.length, "step")}` };
+        const fleet = inventory() ?? embeddedInventory();
+        const pipeline = await checkedPipeline(file, fleet);
+        const notes = limitNotes(jobsOf(pipeline), fleet.nodes);
+        return { file, ok: true, kind, detail: `pipeline, ${count(pipeline.steps.length, "step")}`, notes };
       }
       default:
         return refused(
@@ -83,7 +93,8 @@ function detailOf(job: Job, kind: "job" | "jobs-file"): string {
 
 function print(verdict: Verdict, options: CommonOptions, writers: Writers): void {
   if (!verdict.ok) for (const problem of verdict.problems) writers.err(describe(problem));
-  else if (!options.quiet) writers.out(`${verdict.file}: ok (${verdict.detail})`);
+  else if (!options.quiet)
+    writers.out([`${verdict.file}: ok (${verdict.detail})`, ...verdict.notes.map((note) => `    ${note}`)].join("\n"));
 }
 
 function refused(file: string, message: string, hint: string): Verdict {

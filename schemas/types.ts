@@ -242,7 +242,7 @@ export interface Kernel {
   [k: string]: string | number | bigint | boolean;
 }
 /**
- * Bounds on a job's `params`, by name.
+ * Bounds on a job's values, by name: of its `params` or `matrix`, or after `--NAME` in its `args`.
  */
 export interface Limits {
   /**
@@ -250,11 +250,11 @@ export interface Limits {
    */
   [k: string]: {
     /**
-     * The value that measured best.
+     * The value that measured best: a larger one is noted.
      */
     best?: number;
     /**
-     * The largest value that is safe.
+     * The largest value that is safe: a larger one is refused before anything runs.
      */
     max?: number;
   };
@@ -400,7 +400,7 @@ export interface JobFile {
     playbooks?: string[];
   };
   /**
-   * Values that `args` may use by name; `--set` changes them, the profile's `limits` bound them.
+   * Values that `args` may use by name; `--set` changes them, the profile's `limits` bound them: what is above `max` on any node that may run the job is refused, what is above `best` is noted.
    */
   params?: {
     [k: string]: string | number | bigint | boolean;

@@ -17,6 +17,7 @@ export function jobOf(units: bigint, sizing: Job["sizing"]): Job {
     stagedFiles: () => [],
     needs: { playbooks: [] },
     params: {},
+    bounded: [],
     retry: { attempts: 3, backoff: 1 },
     limits: { output: 2 ** 32 },
     priority: 0,

@@ -1,3 +1,5 @@
+import type { Bounded } from "./bounded.js";
+
 /** A file that is staged to nodes: where it lies here (absolute) and its path in the working directory of an attempt. */
 export interface StagedFile {
   source: string;
@@ -78,6 +80,8 @@ export interface Job {
   stagedFiles(): Iterable<StagedFile>;
   needs: Needs;
   params: Record<string, string | number | bigint | boolean>;
+  /** Its values that the `limits` of a node bound. */
+  bounded: Bounded[];
   retry: { attempts: number; backoff: number };
   /** Bytes of one output at most. */
   limits: { output: number };

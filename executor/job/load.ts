@@ -7,6 +7,7 @@ import { kindOf } from "../../schemas/kind.js";
 import { suggest } from "../../schemas/nearest.js";
 import type { Source } from "../../schemas/source.js";
 import { readSource } from "../../schemas/yaml.js";
+import { boundedIn } from "./bounded.js";
 import type { Feeds } from "./feeds.js";
 import type { Job } from "./job.js";
 import { jobsFileSpace } from "./jobsfile.js";
@@ -66,8 +67,14 @@ export function loadJob(file: string, options: LoadOptions = {}): Job {
     kind: schema === "job" ? (source.get(["kind"]) as Job["kind"]) : "tasks",
     ...units,
     ...settings,
+    bounded: boundedIn(reader, boundedNames(options.inventory)),
     identity: identityText(source, settings, identity),
   };
+}
+
+/** What the inventory's nodes have limits for. */
+function boundedNames(inventory: Inventory | undefined): Set<string> {
+  return new Set(inventory?.nodes.flatMap((node) => Object.keys(node.profile.limits)));
 }
 
 function readSpace(reader: Reader): Space | undefined {

@@ -37,8 +37,8 @@ t.test("muster validate says what each file is, or what is wrong with it", async
   t.same(bad.err, [
     `${file("bad.yaml")}:4:17: needs.nodes[0]: the inventory has no node or tag "rog"\n    did you mean "rig"?`,
     `${file("bad.yaml")}:5:1: unknown key "timout"\n    did you mean "timeout"?`,
-    `${file("pipeline.yaml")}: is a pipeline, which this version does not run yet\n    name inventories and jobs`,
-    `${file("other.yaml")}: is neither an inventory (nodes), a job (kind) nor a jobs file (jobs)\n    docs/reference.md has every key of each`,
+    `${file("pipeline.yaml")}:1:8: steps must be a mapping, not a list of 0`,
+    `${file("other.yaml")}: is neither an inventory (nodes), a job (kind), a jobs file (jobs) nor a pipeline (steps)\n    docs/reference.md has every key of each`,
   ]);
   const json = await run([file("bad.yaml"), file("i.yaml")], { json: true });
   t.match(JSON.parse(json.out[0]!), [

@@ -22,6 +22,7 @@ export function rangeJob(units: bigint, change: Partial<Job> = {}): Job {
     stagedFiles: () => [],
     needs: { playbooks: [] },
     params: {},
+    bounded: [],
     retry: { attempts: 3, backoff: 1 },
     limits: { output: 2 ** 32 },
     priority: 0,
