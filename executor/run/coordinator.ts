@@ -184,6 +184,7 @@ export class Coordinator implements Hub {
     this.event({ type: "unpulled", attempt: attempt.id });
     member.suspect(origin, reason);
     if (member.origin !== undefined) this.done(member, done);
+    else if (member.state !== "silent") this.event({ type: "lost", attempt: attempt.id });
   }
 
   private async collectFailed(member: Member, attempt: Attempt, done: Done, failed: Failure): Promise<void> {

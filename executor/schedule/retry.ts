@@ -6,6 +6,8 @@ export interface Retry {
   chunk: Chunk;
   history: History;
   at: number;
+  /** The attempt that a silent node has of it: until it is given to another, that one may still be taken. */
+  left?: string;
 }
 
 /** Seconds before try `number` + 1: backoff, twice that, four times that, ... */

@@ -83,7 +83,7 @@ export class Scheduler {
       case "gone":
         this.expected.delete(event.node);
         this.pool.setLive(event.node, false);
-        for (const { attempt } of this.attempts.on(event.node)) this.lost(attempt.id, now);
+        for (const { attempt } of this.attempts.on(event.node)) this.leave(attempt.id, now);
         return [];
       case "slot":
         this.setUsable(event.node, event.slot, event.usable);
@@ -132,13 +132,16 @@ export class Scheduler {
     return unknown.flatMap((one) => (this.adopt(name, one) ? [] : [{ do: "drop", node: name, id: one.id }]));
   }
 
-  /** Takes over what an earlier coordinator started, unless its units are somebody's already. */
+  /** Takes over what an earlier coordinator started, or was left there, unless its units are somebody's already. */
   private adopt(node: string, held: Held): boolean {
     const units = this.job.unitsOf(held.chunk);
     if (units === undefined || this.pool.slot(node, held.slot) === undefined) return false;
-    if (!this.source.remove(...units)) return false;
-    const attempt = { id: held.id, number: 1, chunk: this.job.chunk(...units), node, slot: held.slot };
-    this.attempts.add(attempt, [], held.state === "queued" ? "queued" : "running");
+    const reclaimed = this.source.remove(...units) ? { history: [] } : this.waiting.reclaim(held.id);
+    if (reclaimed === undefined) return false;
+    const { history } = reclaimed;
+    const number = history.length + 1;
+    const attempt = { id: held.id, number, chunk: this.job.chunk(...units), node, slot: held.slot };
+    this.attempts.add(attempt, history, held.state === "queued" ? "queued" : "running");
     return true;
   }
 
@@ -175,6 +178,14 @@ export class Scheduler {
   private lost(id: string, now: number): void {
     const underway = this.attempts.release(id);
     if (underway !== undefined) this.requeue(underway, now);
+  }
+
+  /** It stays where it is, out of reach: its chunk is for whoever is free first, and that may be its node come back. */
+  private leave(id: string, now: number): void {
+    const underway = this.attempts.release(id);
+    if (underway === undefined) return;
+    const { attempt, history } = underway;
+    this.waiting.add({ chunk: attempt.chunk, history, at: now, left: id });
   }
 
   private requeue({ attempt, history }: Underway, now: number): void {

@@ -48,6 +48,23 @@ export class Waiting {
     if (queue.size === 0) this.due.delete(gpu);
   }
 
+  /** Takes out the chunk whose attempt was left on a silent node as `left`, now that the node is back. */
+  reclaim(left: string): Retry | undefined {
+    for (const retry of this.later.values())
+      if (retry.left === left) {
+        this.later.delete(retry);
+        this.count--;
+        return retry;
+      }
+    for (const queue of this.due.values())
+      for (const retry of queue)
+        if (retry.left === left) {
+          this.take(retry);
+          return retry;
+        }
+    return undefined;
+  }
+
   /** When the next chunk that is not due yet becomes so. */
   next(): number | undefined {
     return this.later.peek()?.at;

@@ -56,6 +56,31 @@ t.test(
   },
 );
 
+t.test("a node that is back before its chunk was given to another keeps it; else it stops it", async (t) => {
+  const scheduler = new Scheduler(rangeJob(10n, { sizing: { by: "rate", base: 5, min: 5, max: 5 } }), [], 1);
+  const [first, second] = open(scheduler, [
+    ["a", 1],
+    ["b", 1],
+  ]) as [Attempt, Attempt];
+  const held = ({ id, chunk, slot }: Attempt) => ({ id, chunk: chunk.id, slot });
+  const back = (attempt: Attempt, now: number) => {
+    const node = attempt.node;
+    return scheduler.handle({ type: "joined", node, slots: slots(node, 1), limit: 1, held: [held(attempt)] }, now);
+  };
+  for (const { node } of [first, second]) scheduler.handle({ type: "gone", node }, 1);
+  t.same(back(first, 2), [], "nothing is stopped, and nothing started");
+  t.ok(scheduler.isRunning(first.id), "its own goes on");
+  const other = scheduler.handle({ type: "joined", node: "c", slots: slots("c", 1), limit: 1, held: [] }, 2);
+  t.equal(started(other)[0]?.chunk.id, second.chunk.id);
+  t.same(
+    back(second, 3).filter((one) => one.do === "drop"),
+    [{ do: "drop", node: second.node, id: second.id }],
+    "the other was given away meanwhile",
+  );
+  t.notOk(scheduler.isRunning(second.id));
+  t.end();
+});
+
 t.test("a node that is gone gives its chunks back without using up a try", async (t) => {
   const scheduler = new Scheduler(rangeJob(10n), [], 1);
   const [attempt] = open(scheduler, [["a", 1]]);
