@@ -24,6 +24,8 @@ export function summaryText(summary: Summary, already: boolean, aggregate: strin
       lines.push(
         `  what ${plural(summary.cutLogs, "attempt")} printed was cut to ${bytes(LOG_LIMIT)} a log; in logs/ it says where`,
       );
+    if (session.dropped > 0)
+      lines.push(`  ${plural(session.dropped, "superseded attempt")} stopped or not taken: another has their chunk`);
     lines.push(...summary.failures.flatMap(failureLines));
     if (chunks.failed > summary.failures.length)
       lines.push(`and ${count(chunks.failed - summary.failures.length)} more: see journal.ndjson`);

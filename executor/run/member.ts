@@ -16,6 +16,11 @@ import { Session } from "./session.js";
 /** Longest pause between two tries to reach a node, seconds. */
 const REDIAL_LIMIT = 60;
 
+/** How long a node that is away is given to come back at the end of the run, seconds. */
+const LAST_TRY = 10;
+/** What is said of one that did not. */
+const LEFT = "it could not be reached at the end: what is there goes when the agent's lease ends";
+
 /** Codes of errors that the network, or a node that is starting, may be the reason of. */
 const MAY_PASS = ["UNREACHABLE", "LOST", "TIMEOUT", "DROPPED"];
 
@@ -87,14 +92,17 @@ export class Member {
   }
 
   /**
-   * Ends the agent and removes what is on the node. A node that has fallen silent is waited for as long as for its chunks;
-   * with one that is away, all that is left to the agent's lease.
+   * Ends the agent and removes what is on the node. A node that has fallen silent is waited for as long as for its chunks, one
+   * that is away is tried once more; then all that is left to the agent's lease, and said.
    */
   async stop(): Promise<void> {
-    while (this.state === "silent") await once(this.changes, "change");
+    if (this.boot !== undefined && this.session === undefined) await this.back();
     this.over.abort();
     const { session } = this;
-    if (session === undefined) return;
+    if (session === undefined) {
+      if (this.boot !== undefined) this.hub.message(this, { ev: "problem", message: LEFT });
+      return;
+    }
     session.send({ op: "stop" });
     await session.bye(this.node.grace);
     this.session = undefined;
@@ -105,6 +113,15 @@ export class Member {
     this.over.abort();
     await this.session?.detach();
     this.session = undefined;
+  }
+
+  /** Resolves when it is back, or not to be waited for any longer. */
+  private async back(): Promise<void> {
+    this.changes.emit("hurry");
+    while (this.state === "silent") await once(this.changes, "change");
+    if (this.state !== "away") return;
+    const signal = AbortSignal.timeout(LAST_TRY * 1000);
+    await once(this.changes, "change", { signal }).catch(() => {});
   }
 
   private sendStart(session: Session, attempt: Attempt): void {
@@ -188,13 +205,24 @@ export class Member {
     const patience = setTimeout(() => this.giveAway(), this.node.grace * 1000);
     try {
       for (let pause = 0.5; !signal.aborted; pause = Math.min(pause * 2, REDIAL_LIMIT)) {
-        await sleep(pause * 1000, undefined, { signal });
+        await this.pause(pause);
         if ((await this.attach()) || this.state === "refused") return;
       }
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
       clearTimeout(patience);
+    }
+  }
+
+  /** Resolves after `seconds`, or when there is a hurry; rejects when the run is over. */
+  private async pause(seconds: number): Promise<void> {
+    const hurried = new AbortController();
+    const signal = AbortSignal.any([this.over.signal, hurried.signal]);
+    try {
+      await Promise.race([sleep(seconds * 1000, undefined, { signal }), once(this.changes, "hurry", { signal })]);
+    } finally {
+      hurried.abort();
     }
   }
 

@@ -14,8 +14,8 @@ export interface Summary {
   directory: string;
   chunks: { done: number; failed: number };
   units: { done: string; total: string };
-  /** Of this session alone. */
-  session: { chunks: number; attempts: number; seconds: number };
+  /** Of this session alone. `dropped`: attempts whose chunk another has or had, so that their results were not taken. */
+  session: { chunks: number; attempts: number; dropped: number; seconds: number };
   /** Attempts of this session whose logs grew too long and were cut. */
   cutLogs: number;
   nodes: NodeSummary[];
@@ -57,7 +57,12 @@ export function summarize(
     directory,
     chunks: { done: tally.chunks, failed: tally.failed },
     units: { done: `${tally.units}`, total: `${tally.job.units}` },
-    session: { chunks: tally.fresh, attempts: tally.attempts, seconds: Number(tally.seconds.toFixed(3)) },
+    session: {
+      chunks: tally.fresh,
+      attempts: tally.attempts,
+      dropped: tally.dropped,
+      seconds: Number(tally.seconds.toFixed(3)),
+    },
     cutLogs: tally.cutLogs,
     nodes: [
       ...members.map((member) => ofMember(member, tally)),

@@ -35,12 +35,16 @@ export function committed(run: string): string[] {
   return journalOf(run).flatMap((entry) => (entry.e === "done" ? [entry.chunk] : []));
 }
 
+/** The lines of results.ndjson. */
+export function resultsOf(job: KnownJob): { chunk: string; node: string; sha256: string }[] {
+  const lines = readFileSync(join(job.run, "results.ndjson"), "utf8").trimEnd().split("\n");
+  return lines.map((line) => JSON.parse(line));
+}
+
 /** Every expected result is there once with the right bytes, in every place where it must be, and nothing else is. */
 export function checkResults(t: Test, job: KnownJob): void {
-  const lines = readFileSync(join(job.run, "results.ndjson"), "utf8").trimEnd().split("\n");
-  const records = lines.map((line) => JSON.parse(line) as { chunk: string; sha256: string });
   const wanted = job.chunks.map((chunk) => ({ chunk, sha256: sha256(job.expected(chunk)) }));
-  const named = records.map(({ chunk, sha256 }) => ({ chunk, sha256 }));
+  const named = resultsOf(job).map(({ chunk, sha256 }) => ({ chunk, sha256 }));
   t.same(named, wanted, "results.ndjson: every chunk once, in order, with the right hash");
   t.same(committed(job.run).sort(), [...job.chunks].sort(), "the journal has every chunk once");
   const found = filesUnder(join(job.run, "results"));

@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ended, type Ran, startMuster, type Workshop } from "../cli/muster.js";
 import type { LabNode } from "../lab/lab.js";
@@ -110,6 +110,11 @@ export class KnownJob {
   /** Lets the chunks that wait on these nodes go on. */
   open(nodes: LabNode[]): void {
     for (const node of nodes) writeFileSync(join(node.root, this.gate), "");
+  }
+
+  /** Lets chunks that begin on these nodes from now on wait again. */
+  close(nodes: LabNode[]): void {
+    for (const node of nodes) rmSync(join(node.root, this.gate));
   }
 
   /** Every time that a chunk was begun on these nodes. */

@@ -1,0 +1,211 @@
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
+import t, { type Test } from "tap";
+import { Workshop } from "../cli/muster.js";
+import { type Lab, type LabNode, startLab, wholeMachines } from "../lab/lab.js";
+import { DelayingProxy } from "../lab/proxy.js";
+import { labAvailable } from "../lab/requirements.js";
+import { checkNodes, checkResults, reached, repeated, resultsOf } from "./kit.js";
+import { KnownJob, type Launched, type Shape } from "./known.js";
+
+const available = labAvailable();
+const skip = available.ok ? (wholeMachines("cutting nodes off") ?? false) : available.missing;
+const shop = new Workshop();
+let lab: Lab;
+let nodes: LabNode[];
+
+// It takes 40 s until a silent node is noticed, in which nothing happens: these tests wait side by side.
+t.jobs = 8;
+t.setTimeout(180_000);
+t.before(async () => {
+  if (skip) return;
+  lab = await startLab({ nodes: 14, gpus: 0, sshd: { Subsystem: "sftp /usr/lib/openssh/sftp-server" } });
+  nodes = [...lab.nodes];
+});
+t.teardown(async () => {
+  shop.remove();
+  if (!skip) await lab.stop();
+});
+
+/** A run of a job on two nodes of its own. */
+class Scene {
+  readonly nodes: [LabNode, LabNode];
+  readonly job: KnownJob;
+  err = "";
+
+  constructor(
+    readonly t: Test,
+    name: string,
+    shape: Shape,
+  ) {
+    this.nodes = [nodes.pop()!, nodes.pop()!];
+    this.job = new KnownJob(shop, name, shape);
+    t.teardown(() => {
+      if (!t.passing()) t.comment(this.err);
+    });
+  }
+
+  /** `slots` of the two nodes; the first of them is the one that trouble comes to. */
+  start(slots: [number, number], node: Record<string, unknown> = {}, first: Record<string, unknown> = {}): Launched {
+    const [a, b] = this.nodes;
+    const inventory = lab.inventory({
+      file: `${this.job.name}.yaml`,
+      node,
+      nodes: { [a.name]: { slots: slots[0], ...first }, [b.name]: { slots: slots[1] } },
+    });
+    const launched = this.job.start(["-i", inventory, "--limit", `${a.name},${b.name}`]);
+    launched.child.stderr?.on("data", (bytes) => {
+      this.err += bytes;
+    });
+    return launched;
+  }
+
+  /** What the first node is said to be. */
+  async says(state: string): Promise<void> {
+    await reached(`it is said that it is ${state}`, () => this.err.includes(`${this.nodes[0].name}: ${state}`));
+  }
+
+  /** The first node has come back. */
+  async back(): Promise<void> {
+    const { name } = this.nodes[0];
+    await reached(
+      `${name} is back`,
+      () => this.err.lastIndexOf(`${name}: 2 slots`) > this.err.lastIndexOf(`${name}: away`),
+    );
+  }
+
+  running(node: LabNode): number {
+    return this.job.executions([node]).filter((one) => !one.ended).length;
+  }
+
+  /** The end of the run, and what must be true then. */
+  async end({ ended }: Launched, again: Record<string, number> = {}): Promise<Record<string, unknown>> {
+    const ran = await ended;
+    this.t.equal(ran.code, 0, ran.err);
+    checkResults(this.t, this.job);
+    this.t.same(repeated(this.job, this.nodes), again, "executions beyond one each");
+    await checkNodes(this.t, this.nodes);
+    return shop.json(join(this.job.name, "runs", this.job.name, "summary.json"));
+  }
+}
+
+function agentOf(node: LabNode): number {
+  // The daemon has let go of the connection: its parent is the node's init.
+  return node.processes().find(({ argv, parent }) => argv.join(" ").includes("agent.py attach") && parent === node.pid)!
+    .pid;
+}
+
+for (const what of ["still run", "are done"] as const)
+  t.test(
+    `a node cut off past its grace, then back: its chunks went to others, and ${what} there`,
+    { skip },
+    async (t) => {
+      const scene = new Scene(t, `zombie-${what.split(" ")[1]}`, { chunks: 80, gate: true });
+      const { job } = scene;
+      const [gone, other] = scene.nodes;
+      const run = scene.start([2, 12], { grace: "5s" });
+      await reached("both are at work", () => scene.running(gone) === 2 && scene.running(other) === 4);
+      const left = job.executions([gone]).map((one) => one.chunk);
+      await gone.cutOff();
+      const cut = performance.now();
+      job.open([other]);
+      await scene.says("silent");
+      t.comment(`noticed after ${Math.round((performance.now() - cut) / 1000)} s`);
+      job.close([other]);
+      await scene.says("away");
+      const begun = () => job.executions([other]).map((one) => one.chunk);
+      await reached("its chunks run elsewhere", () => left.every((chunk) => begun().includes(chunk)));
+      if (what === "are done") {
+        job.open([gone]);
+        await reached("all that it had is done there", () => !gone.processes().some(isWorker));
+      }
+      const twice = job.executions([gone]).map((one) => [one.chunk, 2] as const);
+      await gone.heal();
+      await scene.back();
+      await reached("what was superseded there is stopped", () => !gone.processes().some(isWorker));
+      job.open([gone, other]);
+      const summary = await scene.end(run, Object.fromEntries(twice));
+      t.ok((summary.session as { dropped: number }).dropped >= twice.length, "dropped and counted");
+      const taken = resultsOf(job).filter((line) => line.node === gone.name && left.includes(line.chunk));
+      t.same(taken, [], "no result of it was taken");
+    },
+  );
+
+t.test(
+  "a node cut off past its grace, with nobody free for its chunks: it is back, and they go on",
+  { skip },
+  async (t) => {
+    const scene = new Scene(t, "patient", { chunks: 40, gate: true });
+    const { job } = scene;
+    const [gone, other] = scene.nodes;
+    const run = scene.start([2, 4], { grace: "1s" });
+    await reached("both are at work", () => scene.running(gone) === 2 && scene.running(other) === 4);
+    await gone.cutOff();
+    await scene.says("away");
+    await gone.heal();
+    await scene.back();
+    job.open([gone, other]);
+    const summary = await scene.end(run);
+    t.match(summary, { session: { dropped: 0 } });
+  },
+);
+
+t.test("the whole fleet away for less than its grace: the run goes on by itself", { skip }, async (t) => {
+  const scene = new Scene(t, "fleet", { chunks: 40, gate: true });
+  const { job } = scene;
+  const run = scene.start([2, 2], { grace: "10m" });
+  await reached("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
+  for (const node of scene.nodes) await node.cutOff();
+  job.open(scene.nodes);
+  await scene.says("silent");
+  for (const node of scene.nodes) await node.heal();
+  await scene.end(run);
+});
+
+t.test("an agent that hangs: found by asking it, redialled, and nothing run twice", { skip }, async (t) => {
+  const scene = new Scene(t, "hang", { chunks: 40, gate: true });
+  const { job } = scene;
+  const run = scene.start([2, 2]);
+  await reached("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
+  const agent = agentOf(scene.nodes[0]);
+  process.kill(agent, "SIGSTOP");
+  job.open(scene.nodes);
+  await scene.says("silent: the agent has not answered for 30 s");
+  process.kill(agent, "SIGCONT");
+  await scene.end(run);
+});
+
+t.test("a file server that hangs in mid-run: another way is found, and nothing run twice", { skip }, async (t) => {
+  const scene = new Scene(t, "sftp", { chunks: 40, size: 3_000_000, gate: true });
+  const { job } = scene;
+  const [node] = scene.nodes;
+  const run = scene.start([2, 2]);
+  await reached("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
+  const server = node.processes().find(({ argv }) => argv[0]!.includes("sftp-server"))!.pid;
+  process.kill(server, "SIGSTOP");
+  job.open(scene.nodes);
+  await scene.says("silent");
+  t.match(scene.err, /read .*r\.json: no answer within 30 s/);
+  process.kill(server, "SIGCONT");
+  await scene.end(run);
+});
+
+t.test("a connection that lets nothing through any more, without a word", { skip }, async (t) => {
+  const scene = new Scene(t, "stall", { chunks: 40, gate: true });
+  const { job } = scene;
+  const [node] = scene.nodes;
+  const proxy = await DelayingProxy.start(node, 0);
+  t.teardown(() => proxy.stop());
+  appendFileSync(lab.knownHosts, `[${proxy.host}]:${proxy.port} ${node.hostKey}\n`);
+  const run = scene.start([2, 2], {}, { host: proxy.host, port: proxy.port });
+  await reached("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
+  proxy.stall();
+  job.open(scene.nodes);
+  await scene.says("silent");
+  proxy.resume();
+  await scene.end(run);
+});
+
+function isWorker({ argv }: { argv: string[] }): boolean {
+  return argv.some((word) => word.endsWith("worker.py"));
+}
