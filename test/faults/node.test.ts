@@ -1,0 +1,174 @@
+import { appendFileSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t, { type Test } from "tap";
+import { Workshop } from "../cli/muster.js";
+import { type Lab, type LabNode, type LabOptions, startLab, wholeMachines } from "../lab/lab.js";
+import { DelayingProxy } from "../lab/proxy.js";
+import { labAvailable } from "../lab/requirements.js";
+import { checkNodes, checkResults, committed, reached, repeated } from "./kit.js";
+import { KnownJob, type Launched } from "./known.js";
+
+const available = labAvailable();
+const skip = available.ok ? (wholeMachines("looking into nodes") ?? false) : available.missing;
+const shop = new Workshop();
+let lab: Lab;
+let inventory: string;
+
+t.before(async () => {
+  if (skip) return;
+  lab = await startLab({ nodes: 2, gpus: 0 });
+  inventory = lab.inventory();
+});
+t.teardown(async () => {
+  shop.remove();
+  if (!skip) await lab.stop();
+});
+
+/** The end of a run, and what must be true then. `again`: executions beyond one each. */
+async function checkEnd(t: Test, job: KnownJob, { ended }: Launched, again: string[] = [], nodes = lab.nodes) {
+  const ran = await ended;
+  t.equal(ran.code, 0, ran.err);
+  checkResults(t, job);
+  t.same(Object.keys(repeated(job, nodes)).sort(), again.sort(), "what was executed more than once");
+  await checkNodes(t, nodes);
+  return ran;
+}
+
+function agentOf(node: LabNode): number {
+  // The daemon has let go of the connection: its parent is the node's init.
+  const agents = node.processes().filter(({ argv }) => argv.join(" ").includes("agent.py attach"));
+  return agents.find(({ parent }) => parent === node.pid)!.pid;
+}
+
+function running(job: KnownJob, node: LabNode): string[] {
+  return job.executions([node]).flatMap((one) => (one.ended ? [] : [one.chunk]));
+}
+
+t.test("the agent killed with chunks running: they are killed first, then run once more", { skip }, async (t) => {
+  const job = new KnownJob(shop, "killed", { chunks: 20, gate: true });
+  const [node, other] = lab.nodes as [LabNode, LabNode];
+  const run = job.start(["-i", inventory]);
+  await reached("both are at work", () => lab.nodes.every((one) => running(job, one).length === 2));
+  const lost = running(job, node);
+  const workers = () => node.processes().filter(({ argv }) => argv.some((word) => word.endsWith("worker.py")));
+  const before = workers().map(({ pid }) => pid);
+  process.kill(agentOf(node), "SIGKILL");
+  await reached("its chunks are killed", () => !workers().some(({ pid }) => before.includes(pid)));
+  job.open([node, other]);
+  await checkEnd(t, job, run, lost);
+});
+
+t.test("the agent killed while its results wait for a coordinator: none is executed again", { skip }, async (t) => {
+  const job = new KnownJob(shop, "waiting", { chunks: 8, size: 40_000, gate: true });
+  const first = job.start(["-i", inventory]);
+  await reached("both are at work", () => lab.nodes.every((one) => running(job, one).length === 2));
+  first.child.kill("SIGKILL");
+  await first.ended;
+  job.open(lab.nodes);
+  await reached("all that they have is done", () =>
+    lab.nodes.every((node) => !node.processes().some(({ argv }) => argv.some((word) => word.endsWith("worker.py")))),
+  );
+  for (const node of lab.nodes) process.kill(agentOf(node), "SIGKILL");
+  await checkEnd(t, job, job.start(["-i", inventory]));
+});
+
+t.test("every process of the user killed at logout, again and again", { skip }, async (t) => {
+  const job = new KnownJob(shop, "logout", { chunks: 24, seconds: 0.3 });
+  const run = job.start(["-i", inventory]);
+  const [node] = lab.nodes as [LabNode];
+  const lost: string[] = [];
+  for (const count of [2, 8]) {
+    await reached("some are done", () => committed(job.run).length >= count && running(job, node).length > 0);
+    const began = running(job, node);
+    for (const { pid } of node.processes()) kill(pid);
+    lost.push(...began);
+  }
+  const ran = await run.ended;
+  t.equal(ran.code, 0, ran.err);
+  checkResults(t, job);
+  for (const chunk of Object.keys(repeated(job, lab.nodes))) t.ok(lost.includes(chunk), `${chunk} was at work`);
+  await checkNodes(t, lab.nodes);
+});
+
+t.test("sshd restarted and connections dropped, three times: nothing is executed twice", { skip }, async (t) => {
+  const job = new KnownJob(shop, "sshd", { chunks: 30, seconds: 0.2 });
+  const run = job.start(["-i", inventory]);
+  const [node] = lab.nodes as [LabNode];
+  for (const count of [2, 8, 16]) {
+    await reached("some are done", () => committed(job.run).length >= count);
+    await node.restartSshd();
+    await node.dropConnections();
+  }
+  await checkEnd(t, job, run);
+});
+
+t.test("a reset while a large result is pulled: it is pulled again from its beginning", { skip }, async (t) => {
+  const size = 48_000_000;
+  const job = new KnownJob(shop, "reset", { chunks: 2, size });
+  const [node] = lab.nodes as [LabNode];
+  const proxy = await DelayingProxy.start(node, 0);
+  t.teardown(() => proxy.stop());
+  appendFileSync(lab.knownHosts, `[${proxy.host}]:${proxy.port} ${node.hostKey}\n`);
+  const file = "reset.yaml";
+  const through = lab.inventory({ file, nodes: { [node.name]: { host: proxy.host, port: proxy.port } } });
+  const run = job.start(["-i", through, "--limit", node.name]);
+  const partial = join(job.run, ".partial");
+  const pulling = () =>
+    existsSync(partial) &&
+    readdirSync(partial).some((name) => {
+      const have = statSync(join(partial, name), { throwIfNoEntry: false })?.size ?? 0;
+      return have > 0 && have < size;
+    });
+  for (let count = 0; count < 2; count++) {
+    await reached("a pull is under way", pulling);
+    proxy.reset();
+    await reached("it is noticed", () => !pulling());
+  }
+  await checkEnd(t, job, run, [], [node]);
+});
+
+t.test("a node power-cycled with chunks running: they are run again at once", { skip }, async (t) => {
+  const job = new KnownJob(shop, "power", { chunks: 20, gate: true });
+  const [node] = lab.nodes as [LabNode];
+  const patient = lab.inventory({ file: "patient.yaml", defaults: { grace: "1h" } });
+  const run = job.start(["-i", patient]);
+  await reached("both are at work", () => lab.nodes.every((one) => running(job, one).length === 2));
+  const lost = running(job, node);
+  await node.powerCycle();
+  job.open(lab.nodes);
+  await checkEnd(t, job, run, lost);
+});
+
+const hard: [string, LabOptions, Record<string, unknown>][] = [
+  [
+    "one session on a connection, and a busy listener",
+    { nodes: 1, sshd: { MaxSessions: 1, MaxStartups: "1:100:1" } },
+    {},
+  ],
+  ["keys exchanged anew every megabyte, both ways", { nodes: 1, sshd: { RekeyLimit: "1M" } }, { inputs: ["big.bin"] }],
+  [
+    "csh as login shell, with a banner",
+    { nodes: 1, loginShell: "/bin/csh", banner: '{"ev":"hello"} $HOME `id` \'"' },
+    {},
+  ],
+];
+for (const [index, [what, options, keys]] of hard.entries())
+  t.test(
+    what,
+    { skip: skip || (options.loginShell !== undefined && !existsSync("/bin/csh") && "no csh here") },
+    async (t) => {
+      const own = await startLab({ gpus: 0, ...options });
+      t.teardown(() => own.stop());
+      const job = new KnownJob(shop, `hard${index}`, { chunks: 6, size: 3_000_000, job: keys });
+      writeFileSync(join(shop.folder, `hard${index}`, "big.bin"), Buffer.alloc(24_000_000, "rekey"));
+      await checkEnd(t, job, job.start(["-i", own.inventory()]), [], own.nodes);
+    },
+  );
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended meanwhile.
+  }
+}
