@@ -97,4 +97,6 @@ def passed(ancillary):
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+    for fd in fds:
+        os.set_inheritable(fd, False)  # a chunk that had the connection's pipes would keep it open when we are gone
     return fds

@@ -36,7 +36,7 @@ async function checkEnd(t: Test, job: KnownJob, { ended }: Launched, again: stri
 
 function agentOf(node: LabNode): number {
   // The daemon has let go of the connection: its parent is the node's init.
-  const agents = node.processes().filter(({ argv }) => argv.join(" ").includes("agent.py attach"));
+  const agents = node.processes().filter(({ argv }) => argv.includes("attach"));
   return agents.find(({ parent }) => parent === node.pid)!.pid;
 }
 

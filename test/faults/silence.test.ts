@@ -91,8 +91,7 @@ class Scene {
 
 function agentOf(node: LabNode): number {
   // The daemon has let go of the connection: its parent is the node's init.
-  return node.processes().find(({ argv, parent }) => argv.join(" ").includes("agent.py attach") && parent === node.pid)!
-    .pid;
+  return node.processes().find(({ argv, parent }) => argv.includes("attach") && parent === node.pid)!.pid;
 }
 
 for (const what of ["still run", "are done"] as const)
@@ -176,17 +175,16 @@ t.test("an agent that hangs: found by asking it, redialled, and nothing run twic
 });
 
 t.test("a file server that hangs in mid-run: another way is found, and nothing run twice", { skip }, async (t) => {
-  const scene = new Scene(t, "sftp", { chunks: 40, size: 3_000_000, gate: true });
-  const { job } = scene;
+  const scene = new Scene(t, "sftp", { chunks: 16, size: 3_000_000, seconds: 0.5 });
   const [node] = scene.nodes;
   const run = scene.start([2, 2]);
-  await reached("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
-  const server = node.processes().find(({ argv }) => argv[0]!.includes("sftp-server"))!.pid;
-  process.kill(server, "SIGSTOP");
-  job.open(scene.nodes);
+  const server = () => node.processes().find(({ argv }) => argv[0]!.includes("sftp-server"))?.pid;
+  await reached("results are pulled", () => server() !== undefined);
+  const stopped = server()!;
+  process.kill(stopped, "SIGSTOP");
   await scene.says("silent");
-  t.match(scene.err, /read .*r\.json: no answer within 30 s/);
-  process.kill(server, "SIGCONT");
+  t.match(scene.err, /node\d+: .*: no answer within 30 s|no progress/);
+  process.kill(stopped, "SIGCONT");
   await scene.end(run);
 });
 
