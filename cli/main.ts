@@ -94,7 +94,7 @@ function program(done: (verb: Promise<number>) => void): Command {
   )
     .summary("end a run everywhere, leaving nothing on its nodes")
     .description(
-      "Ends a run: its coordinator, where it lives, and what it has on its nodes. What is done is kept; `muster run` goes on from there.",
+      "Ends a run of a job or a pipeline: its coordinator, where it lives, and what it has on its nodes. What is done is kept; `muster run` goes on from there.",
     )
     .addHelpText(
       "after",

@@ -56,6 +56,18 @@ export async function runCommand(work: Command, setting: Setting): Promise<Fault
   }
 }
 
+/** Ends what is left of a command in a step's folder, where there was one. */
+export async function endCommand(folder: string): Promise<void> {
+  const file = join(folder, "command.lock");
+  if (!existsSync(file)) return;
+  const lock = openSync(file, "a+");
+  try {
+    await endEarlier(lock, new AbortController().signal);
+  } finally {
+    closeSync(lock);
+  }
+}
+
 /** `lock`: held by every process of the command, for as long as one of them lives. */
 async function tryOnce(work: Command, setting: Setting, lock: number): Promise<Fault> {
   const { folder, inputs } = setting;

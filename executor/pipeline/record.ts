@@ -12,7 +12,7 @@ export type PipelineEntry =
   | { e: "close"; state: PipelineState; at: string };
 
 /** How a run of a pipeline ended: `complete`, or with steps that are not (`partial`), or before its end. */
-export type PipelineState = "complete" | "partial" | "interrupted" | "broken";
+export type PipelineState = "complete" | "partial" | "interrupted" | "broken" | "cancelled";
 
 type End = Extract<PipelineEntry, { e: "end" }>;
 

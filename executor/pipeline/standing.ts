@@ -29,12 +29,22 @@ const MARK = '{"n":1,"e":"pipeline"';
  * a step that did not end well counts as failed. `now`: milliseconds.
  */
 export function anyStanding(path: string, now: number): AnyStanding {
+  if (!isPipeline(path)) return standingOf(path, now);
   const file = join(path, "journal.ndjson");
   const fd = openSync(file, "r");
   try {
-    const bytes = Buffer.alloc(MARK.length);
-    if (bytes.toString("latin1", 0, readSync(fd, bytes, 0, MARK.length, 0)) !== MARK) return standingOf(path, now);
     return ofPipeline(path, fd, file, now);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Whether a run directory is that of a pipeline. */
+export function isPipeline(path: string): boolean {
+  const fd = openSync(join(path, "journal.ndjson"), "r");
+  try {
+    const bytes = Buffer.alloc(MARK.length);
+    return bytes.toString("latin1", 0, readSync(fd, bytes, 0, MARK.length, 0)) === MARK;
   } finally {
     closeSync(fd);
   }

@@ -1,9 +1,72 @@
 import { connect } from "../../fleet/connect.js";
 import type { Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
+import { agentProgram } from "../../templates/templates.js";
 import type { RunContext } from "./context.js";
+import type { Entry } from "./journal.js";
+import { Past } from "./past.js";
 import type { FromAgent } from "./protocol.js";
 import { runRoot, Session } from "./session.js";
+import { markCancelled } from "./summary.js";
+import { takeOver } from "./takeover.js";
+
+/** What became of a run that was to be ended; one that was complete stays so. */
+export interface Cancelled {
+  name: string;
+  directory: string;
+  state: "cancelled" | "complete";
+  /** Chunks that are done, and kept. */
+  chunks: number;
+  nodes: Stopped[];
+}
+
+/** Where nodes are found again, and who is told. */
+export interface CancelMeans {
+  /** The nodes called `names` of what `-i` takes; those that are meant, `node` undefined where there is none of that name. */
+  nodesOf(inventory: string, names: Iterable<string>): { name: string; node: Node | undefined }[];
+  /** A coordinator is told to end. */
+  ending(pid: number): void;
+  stopped(one: Stopped): void;
+}
+
+/**
+ * Ends the run in the directory `path`: its coordinator, where it lives, then all that it has on its nodes; and closes its
+ * journal. Rejects as takeOver does.
+ */
+export async function cancelRun(path: string, means: CancelMeans): Promise<Cancelled> {
+  const taken = await takeOver<Entry, Past>(path, () => new Past(), means.ending);
+  try {
+    const { past, journal } = taken;
+    const found = [...past.nodes].flatMap(([inventory, names]) => means.nodesOf(inventory, names));
+    const nodes = await Promise.all(
+      found.map(async ({ name, node }) => {
+        const one = node === undefined ? missing(name) : await stopOn(node, contextOf(past));
+        means.stopped(one);
+        return one;
+      }),
+    );
+    if (!past.complete) {
+      markCancelled(path);
+      journal.add({ e: "close", state: "cancelled" });
+      await journal.flush();
+    }
+    const { run, chunks, complete } = past;
+    return { name: run?.name ?? path, directory: path, state: complete ? "complete" : "cancelled", chunks, nodes };
+  } finally {
+    taken.close();
+  }
+}
+
+function missing(node: string): Stopped {
+  return { node, state: "failed", reason: "it is not in the inventory any more; name another one with -i FILE" };
+}
+
+/** What an agent is told of the run that it belongs to; it gets no work. */
+function contextOf({ run, session }: Past): RunContext {
+  const needs = { playbooks: [] };
+  const agent = agentProgram();
+  return { id: run!.id, name: run!.name, session, contents: new Map(), agent, needs, inspection: undefined };
+}
 
 /** What was done about a run on one node. */
 export interface Stopped {
@@ -18,7 +81,7 @@ export interface Stopped {
  * Ends what a run has on a node: its processes are killed, its folder is deleted. An agent that is not there any more is
  * started once more for that: it knows how to find what it left. Never rejects for what nodes do.
  */
-export async function stopOn(node: Node, run: RunContext): Promise<Stopped> {
+async function stopOn(node: Node, run: RunContext): Promise<Stopped> {
   try {
     return { node: node.name, state: (await stop(node, run)) ? "stopped" : "nothing" };
   } catch (error) {

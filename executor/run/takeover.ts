@@ -5,30 +5,43 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { MusterError } from "../../schemas/errors.js";
 import { Journal, readEntries } from "./journal.js";
 import { takeLock } from "./lock.js";
-import { Past } from "./past.js";
 
 /** Seconds that a coordinator has to end, once it has been told to. */
 const PATIENCE = 60;
 
+/** What a journal says of the sessions before: gathered record by record, the last coordinator among it. */
+interface Gathered<E> {
+  see(entry: E): void;
+  holder: { pid: number; host: string; at: string } | undefined;
+}
+
 /** A run directory that is ours alone now, with what its sessions have left. */
-export interface TakenOver {
-  journal: Journal;
-  past: Past;
+export interface TakenOver<E extends object, P extends Gathered<E>> {
+  journal: Journal<E>;
+  past: P;
   close(): void;
 }
 
 /**
  * Takes over the run directory `path`: from nobody, or from the coordinator that holds it, which is told to end as by TERM (its
- * journal is closed, nodes keep what they have). `ending` is called with its process id then. Rejects with HELD (75) where it
- * is on another machine or does not end, and with JOURNAL_DAMAGED.
+ * journal is closed, nodes keep what they have). `nothing`: makes what the journal is gathered in. `ending` is called with its
+ * process id then. Rejects with HELD (75) where it is on another machine or does not end, and with JOURNAL_DAMAGED.
  */
-export async function takeOver(path: string, ending: (pid: number) => void): Promise<TakenOver> {
+export async function takeOver<E extends object, P extends Gathered<E>>(
+  path: string,
+  nothing: () => P,
+  ending: (pid: number) => void,
+): Promise<TakenOver<E, P>> {
   const file = join(path, "journal.ndjson");
   const fd = openSync(file, "a+");
   try {
-    if (!takeLock(fd)) await evict(path, file, fd, ending);
-    const past = new Past();
-    const journal = Journal.resume(fd, file, (entry) => past.see(entry));
+    if (!takeLock(fd)) {
+      const past = nothing();
+      readEntries<E>(fd, file, (entry) => past.see(entry));
+      await evict(path, file, fd, past.holder, ending);
+    }
+    const past = nothing();
+    const journal = Journal.resume<E>(fd, file, (entry) => past.see(entry));
     return { journal, past, close: () => journal.close() };
   } catch (error) {
     closeSync(fd);
@@ -36,10 +49,13 @@ export async function takeOver(path: string, ending: (pid: number) => void): Pro
   }
 }
 
-async function evict(path: string, file: string, fd: number, ending: (pid: number) => void): Promise<void> {
-  const past = new Past();
-  readEntries(fd, file, (entry) => past.see(entry));
-  const { holder } = past;
+async function evict(
+  path: string,
+  file: string,
+  fd: number,
+  holder: Gathered<never>["holder"],
+  ending: (pid: number) => void,
+): Promise<void> {
   if (holder === undefined) throw held(path, "another muster, which is only starting", "Try again.");
   const who = `muster process ${holder.pid} on ${holder.host}, since ${holder.at}`;
   if (holder.host !== hostname() || !hasOpen(holder.pid, file))

@@ -1,11 +1,11 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { muster, Workshop } from "../cli/muster.js";
+import { muster, startMuster, Workshop } from "../cli/muster.js";
 import { type Lab, startLab, wholeMachines } from "../lab/lab.js";
 import { labAvailable } from "../lab/requirements.js";
 import { checkNodes, checkResults, committed, journalOf, reached, repeated } from "./kit.js";
-import { KnownJob } from "./known.js";
+import { KnownJob, launched } from "./known.js";
 
 const available = labAvailable();
 const skip = available.ok ? (wholeMachines("looking into nodes") ?? false) : available.missing;
@@ -174,6 +174,54 @@ t.test("Ctrl-C once: orderly, and said how to stop the rest; twice: at once", { 
   t.same(repeated(job, lab.nodes), {});
   await checkNodes(t, lab.nodes);
 });
+
+/** Processes of this machine that have `word` in their command line. */
+const processesWith = (word: string) =>
+  readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && readOr(`/proc/${pid}/cmdline`).includes(word));
+
+function readOr(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return ""; // it has ended meanwhile
+  }
+}
+
+for (const dead of [false, true])
+  t.test(
+    `cancel of a pipeline whose coordinator ${dead ? "was killed" : "lives"}: jobs and commands`,
+    { skip },
+    async (t) => {
+      const name = `pipeline-${dead ? "dead" : "alive"}`;
+      const job = new KnownJob(shop, name, { chunks: 4, gate: true });
+      const nap = `3600.${dead ? 1 : 2}7`;
+      const file = shop.write(`${name}/pipeline.yaml`, {
+        kind: "pipeline",
+        name,
+        steps: { compute: { job: "job.yaml" }, nap: { command: ["sleep", nap] } },
+      });
+      const run = join(shop.folder, name, "out");
+      const first = launched(startMuster(["run", file, "-i", inventory, "--out", run]));
+      await reached("four chunks and the command run", () => running(job) === 4 && processesWith(nap).length > 0);
+      if (dead) {
+        first.child.kill("SIGKILL");
+        await first.ended;
+        t.ok(processesWith(nap).length > 0, "the command lives on");
+      }
+      const cancelled = await muster(["cancel", run, "--json"]);
+      t.equal(cancelled.code, 0, cancelled.err);
+      const told = JSON.parse(cancelled.out);
+      t.match(told, { name, state: "cancelled", steps: [{ step: "compute", state: "cancelled", chunks: 0 }] });
+      t.same(
+        told.steps[0].nodes.map((one: { state: string }) => one.state),
+        ["stopped", "stopped"],
+      );
+      if (!dead) t.equal((await first.ended).code, 143);
+      t.same(processesWith(nap), [], "no command is left");
+      await checkNodes(t, lab.nodes);
+      t.match(await muster(["status", run]), { code: 0, out: /cancelled/ });
+    },
+  );
 
 t.test("cancel without a word where there is nothing, or more than one run", { skip }, async (t) => {
   const none = await muster(["cancel"], { cwd: shop.write("empty/x", "").slice(0, -2) });
