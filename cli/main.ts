@@ -47,6 +47,7 @@ function program(done: (verb: Promise<number>) => void): Command {
     .option("--range <start:end>", "another range, half-open")
     .option("--from <step>", "of a pipeline: this step and those that come after it")
     .option("--only <step>", "of a pipeline: this step alone")
+    .option("--metrics <file>", "write figures for Prometheus (node_exporter's textfile collector) when it is over")
     .option("--cron", "of a pipeline: silent on success, a run directory with the time in its name, one at a time")
     .option("--overlap <what>", "with --cron, while another run of it goes on: skip | wait | fail")
     .option("--lock-wait <time>", "with --overlap wait: the longest it waits, e.g. 10m")
@@ -74,6 +75,7 @@ function program(done: (verb: Promise<number>) => void): Command {
     .summary("say how nodes differ from what their playbooks describe")
     .description("Looks at every node and says what differs. Nothing is changed or left on a node.")
     .option("--diff", "show how files differ")
+    .option("--metrics <file>", "write figures for Prometheus (node_exporter's textfile collector)")
     .addHelpText(
       "after",
       "\nExamples:\n  muster verify\n  muster verify ramdisk --limit rigs --diff\n  muster verify --json\n\nExit: 0 in sync, 2 drift, 3 some nodes or resources could not be looked at, 64/65 wrong usage/file, 69 no usable node",

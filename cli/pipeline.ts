@@ -8,6 +8,7 @@ import { planJob } from "../executor/schedule/plan.js";
 import { findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
 import { loadPlaybooks } from "../playbooks/engine/load.js";
+import { pipelineFamilies } from "../report/metrics.js";
 import { pipelinePlanText, pipelineText, stepText } from "../report/pipeline.js";
 import type { Writers } from "../report/writers.js";
 import { InvalidFile, MusterError, UsageError } from "../schemas/errors.js";
@@ -15,6 +16,7 @@ import { suggest } from "../schemas/nearest.js";
 import { announce, announceError } from "./announce.js";
 import { limitNotes } from "./limits.js";
 import { exitOfPipeline, meansFor } from "./means.js";
+import { writeMetrics } from "./metrics.js";
 import type { RunVerbOptions } from "./run.js";
 import { runScheduled } from "./scheduled.js";
 import { settings } from "./settings.js";
@@ -53,6 +55,8 @@ export async function runPipelineFile(file: string, options: RunVerbOptions, wri
     else if (!options.quiet || summary.state !== "complete") writers.out(pipelineText(summary, already));
     const exit = exitOfPipeline(summary, stop.code());
     if (!already) for (const line of await announce(pipeline, summary, exit)) writers.err(line);
+    const metrics = options.metrics ?? pipeline.metrics;
+    if (metrics !== undefined) writeMetrics(metrics, pipelineFamilies(summary, exit, Date.now() / 1000));
     return exit;
   } catch (error) {
     for (const line of await announceError(pipeline, error)) writers.err(line);

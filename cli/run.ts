@@ -6,6 +6,7 @@ import { runJob } from "../executor/run/run.js";
 import type { Summary } from "../executor/run/summary.js";
 import { planJob } from "../executor/schedule/plan.js";
 import { findInventory, matches, selectNodes } from "../fleet/inventory.js";
+import { runFamilies } from "../report/metrics.js";
 import { planText } from "../report/plan.js";
 import { PlainProgress, silent } from "../report/run.js";
 import { summaryText } from "../report/summary.js";
@@ -17,6 +18,7 @@ import { parseSource } from "../schemas/yaml.js";
 import type { CommonOptions } from "./common.js";
 import { inspectionFor } from "./inspection.js";
 import { limitNotes } from "./limits.js";
+import { writeMetrics } from "./metrics.js";
 import { settings } from "./settings.js";
 import { stopSignals } from "./stop.js";
 import { whence } from "./whence.js";
@@ -35,6 +37,8 @@ export interface RunVerbOptions extends CommonOptions {
   cron?: boolean;
   overlap?: string;
   lockWait?: string;
+  /** A file for node_exporter's textfile collector. */
+  metrics?: string;
 }
 
 /** `muster run FILE`: loads and checks everything, then runs the job and prints what became of it. Answers the exit code. */
@@ -74,7 +78,9 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
     });
     progress.end();
     print(job, summary, already, notes, options, writers);
-    return exitCode(summary, stop.code());
+    const exit = exitCode(summary, stop.code());
+    if (options.metrics !== undefined) writeMetrics(options.metrics, runFamilies(summary, exit, Date.now() / 1000));
+    return exit;
   } catch (error) {
     progress.end();
     throw error;

@@ -5,12 +5,14 @@ import { runPipeline, type Selection } from "../executor/pipeline/run.js";
 import { runsOf, takeTurn } from "../executor/pipeline/scheduled.js";
 import type { Inventory } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
+import { pipelineFamilies } from "../report/metrics.js";
 import { pipelineTrouble } from "../report/pipeline.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
 import { parseDuration } from "../schemas/quantity.js";
 import { announce, announceError } from "./announce.js";
 import { exitOfPipeline, meansFor } from "./means.js";
+import { writeMetrics } from "./metrics.js";
 import type { RunVerbOptions } from "./run.js";
 import { stopSignals } from "./stop.js";
 
@@ -40,6 +42,8 @@ export async function runScheduled(
     turn.log(`${summary.state} after ${summary.seconds} s, exit ${exit}: ${turn.path}`);
     if (summary.state !== "complete") writers.err(pipelineTrouble(summary));
     for (const line of await announce(pipeline, summary, exit)) writers.err(line);
+    const metrics = options.metrics ?? pipeline.metrics;
+    if (metrics !== undefined) writeMetrics(metrics, pipelineFamilies(summary, exit, Date.now() / 1000));
     return exit;
   } catch (error) {
     if (error instanceof MusterError) turn.log(`stopped, exit ${error.exit}: ${error.message}`);

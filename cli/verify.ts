@@ -1,15 +1,21 @@
+import type { Connection } from "../fleet/connection.js";
+import { type Facts, gatherFacts } from "../fleet/facts.js";
 import { findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
 import { type NodeReport, onEvery } from "../playbooks/engine/fleet.js";
 import { verifyNode } from "../playbooks/engine/inspect.js";
 import { loadPlaybooks } from "../playbooks/engine/load.js";
 import type { NamedPlaybook } from "../playbooks/engine/plan.js";
 import { driftDocument, driftText, nodeLine } from "../report/drift.js";
+import { verifyFamilies } from "../report/metrics.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import type { CommonOptions } from "./common.js";
+import { writeMetrics } from "./metrics.js";
 
 export interface VerifyOptions extends CommonOptions {
   diff?: boolean;
+  /** A file for node_exporter's textfile collector. */
+  metrics?: string;
 }
 
 /** `muster verify [PLAYBOOK...]`: says how every node differs from what its playbooks want, and changes nothing. Answers the exit code. */
@@ -17,13 +23,18 @@ export async function verify(names: string[], options: VerifyOptions, writers: W
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const playbooks = await wanted(names, inventory);
   const nodes = selectNodes(inventory, options.limit);
-  const reports = await onEvery(
-    nodes,
-    (connection) => verifyNode(connection, undefined, playbooks, inventory),
-    progress(options, writers),
-  );
+  const known = new Map<string, Facts>();
+  const look = async (connection: Connection) => {
+    const facts = options.metrics === undefined ? undefined : await gatherFacts(connection);
+    if (facts !== undefined) known.set(connection.node.name, facts);
+    return verifyNode(connection, facts, playbooks, inventory);
+  };
+  const reports = await onEvery(nodes, look, progress(options, writers));
   show(reports, options, writers);
-  return verdictCode(reports, 2);
+  const exit = verdictCode(reports, 2);
+  if (options.metrics !== undefined)
+    writeMetrics(options.metrics, verifyFamilies(reports, known, exit, Date.now() / 1000));
+  return exit;
 }
 
 /** The playbooks of these names, else those that the inventory names. */

@@ -7,6 +7,9 @@ const WIDTH = 80;
 /** "needs reboot" is the longest. */
 const STATE = 12;
 
+/** In the order in which they are counted. */
+export const STATES: State[] = ["ok", "changed", "drift", "needs reboot", "failed", "blocked"];
+
 /** How much of each resource is shown: everything, or only what is not as it should be (`trouble`). */
 export interface DriftView {
   rows: "all" | "trouble";
@@ -27,8 +30,7 @@ export function totalText(reports: NodeReport[]): string {
   const add = (word: string) => counts.set(word, (counts.get(word) ?? 0) + 1);
   for (const report of reports)
     if ("inspection" in report) for (const { state } of report.inspection.verdicts) add(state);
-  const order: State[] = ["ok", "changed", "drift", "needs reboot", "failed", "blocked"];
-  const parts = order.flatMap((state) => (counts.has(state) ? [`${counts.get(state)} ${state}`] : []));
+  const parts = STATES.flatMap((state) => (counts.has(state) ? [`${counts.get(state)} ${state}`] : []));
   const lost = reports.filter((report) => "error" in report).length;
   const skipped = reports.filter((report) => "skipped" in report).length;
   if (skipped > 0) parts.push(`${plural(skipped, "node")} not rebooted`);

@@ -656,6 +656,10 @@ export interface PipelineFile {
    * How many finished scheduled runs are kept, or for how long, e.g. `30d`. Unfinished ones always are. Default: all.
    */
   keep?: number | string;
+  /**
+   * A file, relative to the pipeline's, that gets figures of each run when it is over, for node_exporter's textfile collector (`--metrics`).
+   */
+  metrics?: string;
   on_failure?: Notices;
   on_success?: Notices;
   on_drift?: Notices;

@@ -17,6 +17,8 @@ export interface Pipeline {
   /** Who is told of what. */
   notices: Record<Occasion, Notice[]>;
   keep?: Keep;
+  /** The file that gets figures when a run is over; absolute. */
+  metrics?: string;
 }
 
 /** What a scheduled start does while an earlier one still runs. */

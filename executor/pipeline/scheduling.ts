@@ -1,11 +1,14 @@
+import { resolve } from "node:path";
 import { parseDuration } from "../../schemas/quantity.js";
 import { parseSchedule, type Schedule } from "../cron/expression.js";
 import type { Path, Reader } from "../job/reader.js";
 import type { Keep, Overlap, Pipeline } from "./pipeline.js";
 
 /** How a pipeline's scheduled runs are started and kept. Problems are noted. */
-export function readScheduling(reader: Reader): Pick<Pipeline, "schedule" | "overlap" | "keep"> {
+export function readScheduling(reader: Reader): Pick<Pipeline, "schedule" | "overlap" | "keep" | "metrics"> {
+  const metrics = reader.text(["metrics"]);
   return {
+    metrics: metrics === undefined ? undefined : resolve(reader.folder, metrics),
     schedule: readSchedule(reader, []),
     overlap: (reader.text(["overlap"]) as Overlap | undefined) ?? "skip",
     keep: readKeep(reader),

@@ -1,0 +1,24 @@
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { type Family, metricsText } from "../report/metrics.js";
+import { UsageError } from "../schemas/errors.js";
+
+/**
+ * Replaces `file` in one step, readable for everybody: whoever reads it finds the old figures or the new ones, and never half.
+ * Throws a UsageError where it cannot be written.
+ */
+export function writeMetrics(file: string, families: Family[]): void {
+  const path = resolve(file);
+  // The collector reads what ends in .prom, which this does not.
+  const partial = join(dirname(path), `.${basename(path)}.${process.pid}.partial`);
+  try {
+    writeFileSync(partial, metricsText(families), { mode: 0o644 });
+    renameSync(partial, path);
+  } catch (error) {
+    rmSync(partial, { force: true });
+    throw new UsageError(
+      `--metrics ${file}: it cannot be written (${(error as NodeJS.ErrnoException).code})`,
+      "Name a file in a folder that you may write to.",
+    );
+  }
+}

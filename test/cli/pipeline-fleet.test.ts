@@ -1,0 +1,159 @@
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import parsePrometheus from "parse-prometheus-text-format";
+import t from "tap";
+import { type Lab, startLab } from "../lab/lab.js";
+import { wholeMachines } from "../lab/requirements.js";
+import { muster, Workshop } from "./muster.js";
+
+const skip = wholeMachines("nodes that drift") ?? false;
+const shop = new Workshop();
+let lab: Lab;
+let inventory: string;
+
+t.before(async () => {
+  if (skip) return;
+  lab = await startLab({ nodes: 2, gpus: 2, vendor: "amd" });
+  inventory = lab.inventory();
+});
+t.teardown(async () => {
+  shop.remove();
+  if (!skip) await lab.stop();
+});
+
+type Samples = { labels?: Record<string, string>; value: string }[];
+/** The figures in a file, by name, as a parser that is not muster's own reads them. */
+function figures(file: string): (name: string, labels?: Record<string, string>) => number | undefined {
+  const families = parsePrometheus(readFileSync(file, "utf8")) as { name: string; type: string; metrics: Samples }[];
+  for (const { name, type } of families) if (type !== "GAUGE" || !/^muster_[a-z_]+$/.test(name)) throw new Error(name);
+  return (name, labels = {}) => {
+    const samples = families.find((one) => one.name === name)?.metrics ?? [];
+    const found = samples.find((one) => Object.entries(labels).every(([key, value]) => one.labels?.[key] === value));
+    return found === undefined ? undefined : Number(found.value);
+  };
+}
+
+const job = (name: string, count: number) => ({
+  name,
+  kind: "matrix",
+  matrix: { n: [0, count] },
+  script: "w.sh",
+  args: ["{n}", "{gpu}"],
+  outputs: ["r.json"],
+  inputs: name === "third" ? ["both.json"] : [],
+  aggregate: { from: "r.json", as: "array", to: "all.json" },
+  needs: { playbooks: ["rocm-env"] },
+});
+
+t.test(
+  "provision, two jobs side by side on the fleet, one that takes what they made; then drift",
+  { skip },
+  async (t) => {
+    shop.write("w.sh", '#!/bin/sh\nsleep 0.5\necho "{\\"n\\": $1, \\"gpu\\": $2}" > r.json\n', 0o755);
+    for (const [name, count] of [
+      ["first", 8],
+      ["second", 8],
+      ["third", 2],
+    ] as const)
+      shop.write(`${name}.yaml`, job(name, count));
+    shop.write("both.json", "[]");
+    shop.write(
+      "join.py",
+      "import json, sys\njson.dump(sum((json.load(open(p)) for p in sys.argv[1:3]), []), open(sys.argv[3], 'w'))\n",
+    );
+    shop.write("tell.sh", '#!/bin/sh\ncat > "$1"\n', 0o755);
+    const file = shop.write("fleet.yaml", {
+      on_drift: [{ command: ["./tell.sh", "drift.json"] }],
+      on_failure: [{ command: ["./tell.sh", "failure.json"] }],
+      metrics: "fleet.prom",
+      steps: {
+        ready: { provision: ["rocm-env"] },
+        first: { job: "first.yaml", needs: ["ready"] },
+        second: { job: "second.yaml", needs: ["ready"] },
+        both: {
+          command: ["python3", "join.py", "{in}/1", "{in}/2", "{out}/both.json"],
+          inputs: { 1: "first/all.json", 2: "second/all.json" },
+          outputs: ["both.json"],
+        },
+        third: { job: "third.yaml", inputs: { "both.json": "both/both.json" } },
+        still: { verify: ["rocm-env"], nodes: ["node*"], needs: ["third"] },
+      },
+    });
+    const ran = await muster(["run", file, "-i", inventory, "--json"]);
+    t.equal(ran.code, 0, ran.err);
+    const at = "runs/fleet";
+    t.equal(shop.json<[]>(`${at}/both/results/both.json`).length, 16);
+    const entries = shop
+      .read(`${at}/journal.ndjson`)
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const time = (e: string, step: string) => entries.find((one) => one.e === e && one.step === step).at;
+    t.ok(
+      time("begin", "first") < time("end", "second") && time("begin", "second") < time("end", "first"),
+      "side by side",
+    );
+    t.ok(time("end", "ready") <= time("begin", "first") && time("end", "both") <= time("begin", "third"));
+    t.equal(
+      new Set([...shop.results(`${at}/first`), ...shop.results(`${at}/second`)].map((one) => `${one.node}/${one.slot}`))
+        .size,
+      4,
+    );
+    const figure = figures(join(shop.folder, "fleet.prom"));
+    t.equal(figure("muster_run_exit_code", { run: "fleet" }), 0);
+    t.equal(figure("muster_step_chunks", { step: "first", result: "done" }), 8);
+    t.equal(figure("muster_step_state", { step: "still", state: "complete" }), 1);
+
+    rmSync(join(lab.nodes[0]!.root, "etc/profile.d"), { recursive: true });
+    const drifted = await muster(["run", file, "-i", inventory, "--only", "still", "--fresh"]);
+    t.equal(drifted.code, 2, drifted.err);
+    t.match(drifted.out, /still: +drift/);
+    const told = shop.json<{ steps: { step: string; drift: { nodes: object[] } }[] }>("drift.json");
+    t.match(told, { occasion: "on_drift", exit: 2 });
+    t.match(told.steps.find(({ step }) => step === "still")!.drift.nodes, [
+      { node: "node1", state: "differs" },
+      { node: "node2", state: "in sync" },
+    ]);
+    t.throws(() => shop.read("failure.json"), "drift alone is not told as a failure");
+    t.equal(figures(join(shop.folder, "fleet.prom"))("muster_run_exit_code"), 2);
+  },
+);
+
+t.test("figures of a verification: nodes, drift, GPUs; and of a run", { skip }, async (t) => {
+  await lab.nodes[1]!.powerOff();
+  const file = join(shop.folder, "metrics/verify.prom");
+  shop.write("metrics/other.prom", "");
+  const ran = await muster(["verify", "rocm-env", "-i", inventory, "--metrics", file, "--json"]);
+  t.equal(ran.code, 3, ran.err);
+  const figure = figures(file);
+  t.equal(figure("muster_verify_exit_code"), 3);
+  t.ok(Math.abs(figure("muster_verify_time_seconds")! - Date.now() / 1000) < 600);
+  t.equal(figure("muster_node_reachable", { node: "node1" }), 1);
+  t.equal(figure("muster_node_reachable", { node: "node2" }), 0);
+  t.equal(figure("muster_node_in_sync", { node: "node1" }), 0);
+  t.equal(figure("muster_node_in_sync", { node: "node2" }), undefined, "nobody knows");
+  t.ok(figure("muster_node_resources", { node: "node1", playbook: "rocm-env", state: "drift" })! > 0);
+  t.equal(figure("muster_node_gpus", { node: "node1" }), 2);
+  t.equal(figure("muster_node_gpus_expected", { node: "node2" }), 2);
+  t.ok(figure("muster_gpu_memory_bytes", { node: "node1", vendor: "amd" })! > 2 ** 30);
+  t.ok(figure("muster_node_memory_available_bytes", { node: "node1" })! > 2 ** 20);
+  t.equal(statSync(file).mode & 0o777, 0o644, "the collector may read it");
+  t.same(readdirSync(join(shop.folder, "metrics")).sort(), ["other.prom", "verify.prom"], "nothing else is left there");
+  const one = shop.write("one.yaml", {
+    kind: "matrix",
+    matrix: { n: [0, 3] },
+    command: ["sh", "-c", "[ $0 != 2 ]"],
+    args: ["{n}"],
+    retry: { attempts: 1 },
+  });
+  t.equal((await muster(["run", one, "-i", "local", "--metrics", file])).code, 3);
+  const after = figures(file);
+  t.equal(after("muster_run_chunks", { run: "one", result: "done" }), 2);
+  t.equal(after("muster_run_chunks", { run: "one", result: "failed" }), 1);
+  t.equal(after("muster_run_state", { run: "one", state: "partial" }), 1);
+  t.equal(after("muster_verify_exit_code"), undefined, "the file is replaced");
+  t.match(await muster(["verify", "rocm-env", "-i", inventory, "--metrics", "/nowhere/x.prom"]), {
+    code: 64,
+    err: /ENOENT/,
+  });
+});
