@@ -1,5 +1,4 @@
 import type { Node } from "../../fleet/node.js";
-import { MusterError } from "../../schemas/errors.js";
 import type { Job } from "../job/job.js";
 import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js";
 import { expectedRates } from "../schedule/expected.js";
@@ -8,8 +7,7 @@ import { Scheduler } from "../schedule/scheduler.js";
 import { Alarm, clock } from "./alarm.js";
 import { Committer } from "./commit.js";
 import type { RunContext } from "./context.js";
-import { DiskError } from "./disk.js";
-import { failure, failureOf } from "./failure.js";
+import { failure, failureOf, isLost, isOurs } from "./failure.js";
 import { Intake } from "./intake.js";
 import { killPoint } from "./killpoint.js";
 import { type Hub, Member } from "./member.js";
@@ -18,6 +16,9 @@ import type { Done, FromAgent } from "./protocol.js";
 import type { Origin } from "./pull.js";
 import type { RunDirectory } from "./rundir.js";
 import { Tally } from "./tally.js";
+
+/** Seconds that results on their way here are waited for when the nodes keep them anyway. */
+const LANDING = 3;
 
 /** How a run's work ended. */
 export type Ended =
@@ -89,7 +90,11 @@ export class Coordinator implements Hub {
     const outcome = await ended;
     stop.removeEventListener("abort", interrupt);
     this.alarm.stop();
+    // A node that hangs keeps nobody from leaving: what is not here yet is told again by its agent.
+    const leave = () => this.members.map((member) => member.leave());
+    const patience = this.keepsNodes(outcome) ? setTimeout(leave, LANDING * 1000) : undefined;
     await Promise.all(this.landing);
+    clearTimeout(patience);
     await this.committer.settle();
     await Promise.all(this.members.map((member) => (this.keepsNodes(outcome) ? member.leave() : member.stop())));
     this.committer.close();
@@ -282,15 +287,6 @@ export class Coordinator implements Hub {
   private keepsNodes(ended: Ended): boolean {
     return ended.state === "interrupted" || ended.state === "broken" || ended.state === "stranded";
   }
-}
-
-function isLost(error: unknown): boolean {
-  return error instanceof MusterError && (error.code === "LOST" || error.code === "TIMEOUT");
-}
-
-/** Of this machine and not of a node: its disk, or a bug. */
-function isOurs(error: unknown): boolean {
-  return error instanceof DiskError || !(error instanceof MusterError);
 }
 
 function textOf(error: unknown): string {

@@ -1,4 +1,6 @@
+import { MusterError } from "../../schemas/errors.js";
 import type { Attempt, Failure } from "../schedule/events.js";
+import { DiskError } from "./disk.js";
 import type { Done } from "./protocol.js";
 
 /** Why an attempt that has ended is not a success; undefined where it is one. */
@@ -28,4 +30,14 @@ function reasonOf(done: Done, timeout: number | undefined): string | undefined {
   if (done.exit !== 0) return `exit code ${done.exit}`;
   if (done.missing.length > 0) return `exit code 0, but no output ${done.missing.join(", ")}`;
   return undefined;
+}
+
+/** Whether an error means that a node could not be heard, and not that something is wrong with what was asked. */
+export function isLost(error: unknown): boolean {
+  return error instanceof MusterError && (error.code === "LOST" || error.code === "TIMEOUT");
+}
+
+/** Of this machine and not of a node: its disk, or a bug. */
+export function isOurs(error: unknown): boolean {
+  return error instanceof DiskError || !(error instanceof MusterError);
 }

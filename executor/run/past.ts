@@ -1,4 +1,5 @@
 import type { Job } from "../job/job.js";
+import { Coverage } from "../schedule/coverage.js";
 import type { Entry } from "./journal.js";
 
 type RunEntry = Extract<Entry, { e: "run" }>;
@@ -10,8 +11,8 @@ export class Past {
   run: RunEntry | undefined;
   /** The last coordinator that opened it. */
   holder: OpenEntry | undefined;
-  /** Committed units, as intervals. */
-  readonly done: [start: bigint, end: bigint][] = [];
+  /** Committed units: as many stretches as there are gaps between them, however many chunks there were. */
+  readonly done = new Coverage();
   chunks = 0;
   /** Bytes of results.ndjson that are committed. */
   length = 0;
@@ -31,7 +32,8 @@ export class Past {
         this.nodes.set(entry.inventory, new Set([...(this.nodes.get(entry.inventory) ?? []), ...entry.nodes]));
         break;
       case "done":
-        this.commit(BigInt(entry.start), BigInt(entry.end));
+        this.chunks++;
+        this.done.add(BigInt(entry.start), BigInt(entry.end));
         this.length = entry.length;
         break;
       case "close":
@@ -45,13 +47,6 @@ export class Past {
   /** The session number of the coordinator that comes now. */
   get session(): number {
     return (this.holder?.session ?? 0) + 1;
-  }
-
-  private commit(start: bigint, end: bigint): void {
-    this.chunks++;
-    const last = this.done.at(-1);
-    if (last !== undefined && last[1] === start) last[1] = end;
-    else this.done.push([start, end]);
   }
 }
 

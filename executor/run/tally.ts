@@ -36,7 +36,7 @@ export class Tally {
     past: Past,
   ) {
     this.chunks = past.chunks;
-    this.units = past.done.reduce((sum, [start, end]) => sum + end - start, 0n);
+    this.units = past.done.size();
   }
 
   /** Seconds since this session began. */

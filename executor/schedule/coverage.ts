@@ -3,6 +3,11 @@ export class Coverage {
   private readonly starts: bigint[] = [];
   private readonly ends: bigint[] = [];
 
+  /** Its stretches, in order. */
+  *[Symbol.iterator](): Generator<[start: bigint, end: bigint]> {
+    for (const [index, start] of this.starts.entries()) yield [start, this.ends[index]!];
+  }
+
   /** Adds [start, end); overlaps with what is there are merged. */
   add(start: bigint, end: bigint): void {
     if (start >= end) return;

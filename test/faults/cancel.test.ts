@@ -4,7 +4,7 @@ import t from "tap";
 import { muster, startMuster, Workshop } from "../cli/muster.js";
 import { type Lab, startLab, wholeMachines } from "../lab/lab.js";
 import { labAvailable } from "../lab/requirements.js";
-import { checkNodes, checkResults, committed, journalOf, reached, repeated } from "./kit.js";
+import { checkNodes, checkResults, committed, journalOf, reached } from "./kit.js";
 import { KnownJob, launched } from "./known.js";
 
 const available = labAvailable();
@@ -143,35 +143,6 @@ t.test("an inventory that has moved: said, and -i names it", { skip }, async (t)
   });
   const found = await muster(["cancel", job.run, "-i", inventory]);
   t.equal(found.code, 0, found.err);
-  await checkNodes(t, lab.nodes);
-});
-
-t.test("Ctrl-C once: orderly, and said how to stop the rest; twice: at once", { skip }, async (t) => {
-  const job = new KnownJob(shop, "twice", { chunks: 40, gate: true });
-  const once = job.start(["-i", inventory]);
-  await reached("four chunks run", () => running(job) === 4);
-  once.child.kill("SIGINT");
-  const { code, err, out } = await once.ended;
-  t.equal(code, 130);
-  t.match(err, /stopping: no new chunks; what runs on the nodes goes on/);
-  t.match(out, /to stop it: muster cancel \S*runs\/twice/);
-  t.match(journalOf(job.run).at(-1), { e: "close", state: "interrupted" });
-  t.equal(running(job), 4, "what ran goes on");
-
-  // A node that has fallen silent keeps the orderly end waiting; the second Ctrl-C does not.
-  const twice = job.start(["-i", inventory]);
-  await reached("it is attached", () => /node1: 2 slots/.test(twice.said()) && /node2: 2 slots/.test(twice.said()));
-  for (const node of lab.nodes) await node.cutOff();
-  twice.child.kill("SIGINT");
-  await reached("it is stopping", () => twice.said().includes("stopping"));
-  twice.child.kill("SIGINT");
-  t.match(await twice.ended, { code: 130, out: "" }, "no summary, no waiting");
-  for (const node of lab.nodes) await node.heal();
-  job.open(lab.nodes);
-  const ran = await job.muster(["-i", inventory]);
-  t.equal(ran.code, 0, ran.err);
-  checkResults(t, job);
-  t.same(repeated(job, lab.nodes), {});
   await checkNodes(t, lab.nodes);
 });
 

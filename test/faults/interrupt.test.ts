@@ -1,0 +1,80 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { Workshop } from "../cli/muster.js";
+import { type Lab, startLab, wholeMachines } from "../lab/lab.js";
+import { labAvailable } from "../lab/requirements.js";
+import { checkNodes, checkResults, committed, journalOf, reached, repeated } from "./kit.js";
+import { KnownJob } from "./known.js";
+
+const available = labAvailable();
+const skip = available.ok ? (wholeMachines("looking into nodes") ?? false) : available.missing;
+const shop = new Workshop();
+let lab: Lab;
+let inventory: string;
+
+t.before(async () => {
+  if (skip) return;
+  lab = await startLab({ nodes: 2, gpus: 2 });
+  inventory = lab.inventory();
+});
+t.teardown(async () => {
+  shop.remove();
+  if (!skip) await lab.stop();
+});
+
+/** Chunks that are begun and neither ended nor committed. */
+const running = (job: KnownJob) => job.executions(lab.nodes).filter((one) => !one.ended).length;
+
+t.test("Ctrl-C once: orderly, and said how to stop the rest; twice: at once", { skip }, async (t) => {
+  const job = new KnownJob(shop, "twice", { chunks: 40, gate: true });
+  const once = job.start(["-i", inventory]);
+  await reached("four chunks run", () => running(job) === 4);
+  once.child.kill("SIGINT");
+  const { code, err, out } = await once.ended;
+  t.equal(code, 130);
+  t.match(err, /stopping: no new chunks; what runs on the nodes goes on/);
+  t.match(out, /to stop it: muster cancel \S*runs\/twice/);
+  t.match(journalOf(job.run).at(-1), { e: "close", state: "interrupted" });
+  t.equal(running(job), 4, "what ran goes on");
+
+  // A node that has fallen silent keeps the orderly end waiting; the second Ctrl-C does not.
+  const twice = job.start(["-i", inventory]);
+  await reached("it is attached", () => /node1: 2 slots/.test(twice.said()) && /node2: 2 slots/.test(twice.said()));
+  for (const node of lab.nodes) await node.cutOff();
+  twice.child.kill("SIGINT");
+  await reached("it is stopping", () => twice.said().includes("stopping"));
+  twice.child.kill("SIGINT");
+  t.match(await twice.ended, { code: 130, out: "" }, "no summary, no waiting");
+  for (const node of lab.nodes) await node.heal();
+  job.open(lab.nodes);
+  const ran = await job.muster(["-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  checkResults(t, job);
+  t.same(repeated(job, lab.nodes), {});
+  await checkNodes(t, lab.nodes);
+});
+
+t.test(
+  "Ctrl-C while a result is on its way from a node that has fallen silent: not waited for, and not lost",
+  { skip },
+  async (t) => {
+    const job = new KnownJob(shop, "midway", { chunks: 1, size: 60_000_000 });
+    const { child, ended } = job.start(["-i", inventory]);
+    const partial = join(job.run, ".partial");
+    await reached("the pull has begun", () => existsSync(partial) && readdirSync(partial).length > 0);
+    for (const node of lab.nodes) await node.cutOff();
+    const stopped = performance.now();
+    child.kill("SIGINT");
+    t.equal((await ended).code, 130);
+    const seconds = (performance.now() - stopped) / 1000;
+    t.ok(seconds < 20, `${seconds.toFixed(1)} s, well before the silence would be noticed`);
+    t.same(committed(job.run), [], "it was on its way indeed");
+    for (const node of lab.nodes) await node.heal();
+    const ran = await job.muster(["-i", inventory]);
+    t.equal(ran.code, 0, ran.err);
+    checkResults(t, job);
+    t.same(repeated(job, lab.nodes), {});
+    await checkNodes(t, lab.nodes);
+  },
+);
