@@ -6,14 +6,14 @@ class Attempt:
     """`phase`: queued, running, terminating, killed (signals sent), sweeping (leader gone), ended, done."""
 
     __slots__ = (
-        "id", "chunk", "slot", "spec", "args", "phase", "pid", "process", "out", "err", "began", "seconds", "alarm",
+        "id", "chunk", "slot", "spec", "args", "phase", "pid", "process", "printed", "out", "err", "began", "seconds", "alarm",
         "timeout", "canceled", "status", "rss", "outputs", "missing", "cut", "line",
     )  # fmt: skip
 
     def __init__(self, id, chunk, slot, spec, args):
         self.id, self.chunk, self.slot, self.spec, self.args = id, chunk, slot, spec, args
         self.phase = "queued"
-        self.pid = self.process = self.out = self.err = self.alarm = self.status = self.line = None
+        self.pid = self.process = self.printed = self.out = self.err = self.alarm = self.status = self.line = None
         self.began = self.seconds = 0.0
         self.timeout = self.canceled = False
         self.rss = 0

@@ -10,7 +10,7 @@ from .ending import Ending
 from .helper import Helper
 from .ledger import Ledger
 from .link import Link
-from .logs import Logs, close_logs
+from .logs import SOON, Logs, close_logs
 from .processes import Processes
 from .reap import Reaper
 from .recover import recover
@@ -30,7 +30,7 @@ class Agent:
     def __init__(self, root, listener):
         with open("/proc/sys/kernel/random/boot_id") as file:
             boot = file.read().strip()
-        self.next_second = 0.0
+        self.next_look = 0.0
         self.selector = selectors.PollSelector()
         self.wakeup = Wakeup(self.selector)
         self.settings = Settings(root)
@@ -77,7 +77,7 @@ class Agent:
         active = self.slots.active
         due = [attempt.alarm for attempt in active.values() if attempt.alarm is not None]
         if active:
-            due.append(self.next_second)
+            due.append(self.next_look)
         if self.reaper.sweeping:
             due.append(now() + 0.05)
         due.append(self.link.expiry(self.settings.lease))
@@ -87,10 +87,8 @@ class Agent:
     def watch_time(self):
         time_now = now()
         self.ending.sound_alarms(time_now)
-        if time_now >= self.next_second:
-            self.next_second = time_now + 1
-            for attempt in self.slots.active.values():
-                self.logs.cap(attempt)
+        if time_now >= self.next_look:
+            self.next_look = time_now + self.logs.watch(self.slots.active.values())
         if time_now >= self.link.expiry(self.settings.lease):
             self.shutdown.by_lease()
 
@@ -101,6 +99,7 @@ class Agent:
             close_logs(attempt)
             return self.ledger.fail(attempt, explain(error, self.spawner.doing))
         attempt.began = now()
+        self.next_look = min(self.next_look, attempt.began + SOON)
         attempt.phase = "running"
         attempt.process = self.processes.identify(attempt.pid)
         if attempt.spec.timeout is not None:

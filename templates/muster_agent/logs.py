@@ -7,6 +7,7 @@ from .wire import raw
 
 FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 TAIL = 2048  # bytes of stderr that are always told
+SOON, LATER = 0.1, 1.0  # seconds until they are looked at again
 
 
 class Logs:
@@ -14,6 +15,18 @@ class Logs:
 
     def __init__(self, settings, link):
         self.settings, self.link = settings, link
+
+    def watch(self, attempts):
+        """Caps them, and answers in how many seconds that is due again: soon where one has only begun, or prints much."""
+        pause = LATER
+        for attempt in attempts:
+            before, dropped = attempt.printed, sum(attempt.cut.values())
+            self.cap(attempt)
+            attempt.printed = os.fstat(attempt.out).st_size + os.fstat(attempt.err).st_size
+            grown = attempt.printed - (before or 0) + sum(attempt.cut.values()) - dropped
+            if before is None or grown > self.settings.log // 16:
+                pause = SOON
+        return pause
 
     def cap(self, attempt):
         try:
@@ -58,7 +71,8 @@ def cap_log(fd, limit):
     quarter = limit // 4
     head = max(0, limit - quarter - 100)
     tail = os.pread(fd, quarter, size - quarter)
+    tail += os.pread(fd, quarter, size)  # what came meanwhile: the last words may be in it
     os.ftruncate(fd, head)
     note = "\n[muster: this log grew past {} bytes; what stood here was dropped]\n".format(limit)
-    os.write(fd, raw(note) + tail)
+    os.write(fd, raw(note) + tail[-quarter:])
     return size - head - quarter

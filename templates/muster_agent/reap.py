@@ -83,7 +83,7 @@ class Reaper:
         self.by_pid.pop(attempt.pid, None)
 
     def kill_everything(self):
-        """KILLs all attempts and waits (at most DEATH_SECONDS) until no process of them is left."""
+        """KILLs all attempts and waits (at most DEATH_SECONDS) until no process of them is left; answers with those that are."""
         deadline = now() + DEATH_SECONDS
         while now() < deadline:
             for pid in self.by_pid:
@@ -97,5 +97,6 @@ class Reaper:
                     pid = os.waitpid(-1, os.WNOHANG)[0]
             except ChildProcessError:
                 if not self.processes.children():
-                    return
+                    return []
             time.sleep(0.005)
+        return self.processes.children()

@@ -17,7 +17,10 @@ class Shutdown:
         self.done = False
 
     def by_order(self):
-        self.reaper.kill_everything()
+        undead = self.reaper.kill_everything()
+        if undead:
+            message = "processes that do not die stay on the node: " + ", ".join(map(str, undead))
+            self.link.send({"ev": "problem", "message": message})
         trouble = delete_root(self.root)
         if trouble is not None:
             message = explain(trouble, "the run's folder {} could not be removed from the node".format(self.root))
