@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import type { Overlap, Pipeline } from "../executor/pipeline/pipeline.js";
 import { prune } from "../executor/pipeline/prune.js";
-import { runPipeline, type Selection } from "../executor/pipeline/run.js";
+import { runPipeline } from "../executor/pipeline/run.js";
 import { runsOf, takeTurn } from "../executor/pipeline/scheduled.js";
+import type { Selection } from "../executor/pipeline/selection.js";
 import type { Inventory } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
 import { pipelineFamilies } from "../report/metrics.js";
@@ -32,7 +33,7 @@ export async function runScheduled(
 ): Promise<number> {
   const { overlap, wait } = readPatience(pipeline, options);
   const stop = stopSignals({ out: () => {}, err: () => {} });
-  const turn = await takeTurn(pipeline, { overlap, wait, stop: stop.signal });
+  const turn = await takeTurn(pipeline, selection, { overlap, wait, stop: stop.signal });
   if (turn === undefined) return 0;
   try {
     turn.log(`began: ${turn.path}`);

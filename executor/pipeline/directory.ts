@@ -57,14 +57,15 @@ export async function openPipelineDirectory(path: string, pipeline: Pipeline): P
   }
 }
 
-/** Writes down that this coordinator begins. */
-export async function begin({ journal, past }: PipelineDirectory): Promise<void> {
+/** Writes down that this coordinator begins, and with which steps. */
+export async function begin({ journal, past }: PipelineDirectory, meant: string[]): Promise<void> {
   journal.add({
     e: "open",
     session: past.session,
     pid: process.pid,
     host: hostname(),
     at: new Date().toISOString(),
+    meant,
   });
   await journal.flush();
 }

@@ -4,8 +4,8 @@ import type { StepState } from "./states.js";
 export type PipelineEntry =
   /** First record. `identity`: step -> text that is equal where the step is the same; `steps`: in the order of the file. */
   | { e: "pipeline"; id: string; name: string; file: string; steps: string[]; identity: Record<string, string> }
-  /** A coordinator begins. */
-  | { e: "open"; session: number; pid: number; host: string; at: string }
+  /** A coordinator begins; `meant`: the steps that it was asked for. */
+  | { e: "open"; session: number; pid: number; host: string; at: string; meant: string[] }
   | { e: "begin"; step: string; at: string }
   /** `fingerprint`: of the step with its inputs; `seconds`: that it took; `reason`: why it is not complete, or whence it was taken over. */
   | { e: "end"; step: string; state: StepState; fingerprint?: string; seconds?: number; reason?: string; at: string }

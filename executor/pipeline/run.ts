@@ -3,16 +3,14 @@ import { dirname, join } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
 import { killPoint } from "../run/killpoint.js";
 import { begin, openPipelineDirectory, type PipelineDirectory } from "./directory.js";
-import { onwards } from "./graph.js";
+import { type Needs, onwards } from "./graph.js";
 import { lastComplete, takeOver } from "./past.js";
 import { type Means, type Outcome, prepare } from "./perform.js";
 import type { Pipeline, Step } from "./pipeline.js";
 import type { PipelineState } from "./record.js";
+import { meantBy, needsOf, type Selection } from "./selection.js";
 import { isGood, ready, type StepState, stuck } from "./states.js";
 import { type PipelineSummary, type StepSummary, writePipelineSummary } from "./summary.js";
-
-/** Which steps are meant: all, one and what comes after it, or one alone. */
-export type Selection = { kind: "all" } | { kind: "from" | "only"; step: string };
 
 /** Whoever watches; called as things happen. */
 export interface PipelineObserver {
@@ -45,7 +43,7 @@ export async function runPipeline(
 }
 
 class PipelineRun {
-  private readonly needs: Map<string, string[]>;
+  private readonly needs: Needs;
   private readonly states = new Map<string, StepState>();
   private readonly told = new Map<string, Told>();
   private readonly underway = new Map<string, Promise<void>>();
@@ -57,7 +55,7 @@ class PipelineRun {
     private readonly means: Means,
     private readonly observer: PipelineObserver,
   ) {
-    this.needs = new Map(pipeline.steps.map((step) => [step.name, step.needs]));
+    this.needs = needsOf(pipeline);
   }
 
   async work(selection: Selection): Promise<{ summary: PipelineSummary; already: boolean }> {
@@ -66,7 +64,7 @@ class PipelineRun {
     await this.takeUp(meant);
     if ([...meant].every((step) => isGood(this.states.get(step)!)))
       return { summary: this.summary("complete"), already: true };
-    await begin(this.directory);
+    await begin(this.directory, [...meant]);
     this.observer.begin(this.directory.path);
     await this.provide(meant);
     await this.performAll();
@@ -227,11 +225,6 @@ class PipelineRun {
       steps: this.pipeline.steps.map(({ name }) => this.summaryOf(name)),
     };
   }
-}
-
-function meantBy(selection: Selection, needs: Map<string, string[]>): Set<string> {
-  if (selection.kind === "all") return new Set(needs.keys());
-  return selection.kind === "only" ? new Set([selection.step]) : onwards(selection.step, needs);
 }
 
 function now(): string {

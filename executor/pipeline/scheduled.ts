@@ -16,6 +16,7 @@ import { takeLock } from "../run/lock.js";
 import { isSame } from "./directory.js";
 import { pastOf } from "./past.js";
 import type { Overlap, Pipeline } from "./pipeline.js";
+import { meantBy, needsOf, type Selection } from "./selection.js";
 
 /** Milliseconds between two tries to get the lock. */
 const AGAIN = 1000;
@@ -53,7 +54,11 @@ export function datedRuns(pipeline: Pipeline): string[] {
  * Takes the pipeline's turn; undefined where another run has it and this start is skipped, which its log says. Rejects with a
  * MusterError (HELD, 75) where that is not wanted. Times are in UTC, so an hour that comes twice or never changes nothing.
  */
-export async function takeTurn(pipeline: Pipeline, patience: Patience): Promise<Turn | undefined> {
+export async function takeTurn(
+  pipeline: Pipeline,
+  selection: Selection,
+  patience: Patience,
+): Promise<Turn | undefined> {
   const folder = runsOf(pipeline);
   mkdirSync(folder, { recursive: true });
   const log = (line: string) =>
@@ -73,7 +78,11 @@ export async function takeTurn(pipeline: Pipeline, patience: Patience): Promise<
       });
     }
     writeFileSync(file, `process ${process.pid} on ${hostname()}, since ${new Date().toISOString()}\n`);
-    return { path: join(folder, unfinished(pipeline) ?? freeName(pipeline)), log, release: () => closeSync(lock) };
+    return {
+      path: join(folder, unfinished(pipeline, selection) ?? freeName(pipeline)),
+      log,
+      release: () => closeSync(lock),
+    };
   } catch (error) {
     closeSync(lock);
     throw error;
@@ -90,11 +99,13 @@ async function take(lock: number, { overlap, wait, stop }: Patience): Promise<bo
   return true;
 }
 
-/** The last scheduled run, where it was interrupted or killed and is one of the same steps. */
-function unfinished(pipeline: Pipeline): string | undefined {
+/** The last scheduled run, where it was interrupted or killed, is one of the same steps, and was asked for the same ones. */
+function unfinished(pipeline: Pipeline, selection: Selection): string | undefined {
   const last = datedRuns(pipeline).at(-1);
   const past = last === undefined ? undefined : pastOf(join(runsOf(pipeline), last));
   if (past?.pipeline === undefined || !isSame(past.pipeline, pipeline)) return undefined;
+  const meant = [...meantBy(selection, needsOf(pipeline))];
+  if (past.holder !== undefined && past.holder.meant.join() !== meant.join()) return undefined;
   return past.closed === undefined || past.closed === "interrupted" ? last : undefined;
 }
 

@@ -131,3 +131,18 @@ t.test("one that was killed is gone on with; finished ones are pruned, others ne
   t.same(left.slice(0, 2), ["p-20200101T000000Z", killed]);
   t.equal(left.length, 4, `the unfinished one, and the last: ${left}`);
 });
+
+t.test("a start of one step is not the end of a whole run", async (t) => {
+  const file = shop.write("only/p.yaml", {
+    steps: { a: { command: ["true"] }, b: { command: ["true"], needs: ["a"] } },
+  });
+  const cron = (words: string[], env: Record<string, string> = {}) =>
+    muster(["run", "--cron", file, "-i", "local", ...words], { env });
+  t.equal((await cron([], { MUSTER_KILL_AT: "step-ended:1" })).code, null);
+  t.equal((await cron(["--only", "a"])).code, 0);
+  const [whole, part] = runsIn("only");
+  const status = async (name: string) =>
+    JSON.parse((await muster(["status", join(shop.folder, "only/runs", name), "--json"])).out);
+  t.match(await status(whole!), { state: "interrupted" });
+  t.match(await status(part!), { state: "complete", chunks: { done: 1 } });
+});

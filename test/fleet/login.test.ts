@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import t from "tap";
 import { connect } from "../../fleet/connect.js";
 import { connectAll } from "../../fleet/dials.js";
+import type { ConnectionError } from "../../fleet/errors.js";
 import type { Node } from "../../fleet/node.js";
 import { labAvailable, startLab, wholeMachines } from "../lab/lab.js";
 import { findProgram } from "../lab/requirements.js";
@@ -117,6 +118,20 @@ t.test("keys", { skip }, async (t) => {
     process.env.MUSTER_SSH_CONFIG = config;
     t.teardown(() => delete process.env.MUSTER_SSH_CONFIG);
     t.ok(await fine(nodeOf(machine, { identityFile: undefined })), "IdentitiesOnly leaves the others out");
+  });
+
+  t.test("no agent at all, as under cron: it is said where one might have had the key", async (t) => {
+    const sealed = join(folder, "sealed");
+    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "a passphrase", "-f", sealed]);
+    const before = process.env.SSH_AUTH_SOCK;
+    delete process.env.SSH_AUTH_SOCK;
+    t.teardown(() => {
+      if (before !== undefined) process.env.SSH_AUTH_SOCK = before;
+    });
+    const error = (await connect(nodeOf(machine, { identityFile: sealed })).catch((one) => one)) as ConnectionError;
+    t.equal(error.code, "UNSUPPORTED_KEY");
+    t.match(error.message, /sealed .*; there is no ssh agent to ask \(SSH_AUTH_SOCK is not set, as under cron\)$/);
+    t.match(error.next, /under cron, name a key without a passphrase with identity_file/);
   });
 
   t.test("an agent that is not there is no hindrance", async (t) => {
