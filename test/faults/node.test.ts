@@ -139,6 +139,69 @@ t.test("a node power-cycled with chunks running: they are run again at once", { 
   await checkEnd(t, job, run, lost);
 });
 
+t.test(
+  "a coordinator gone for longer than the lease: nothing stays on the node, nothing committed is lost",
+  { skip },
+  async (t) => {
+    const job = new KnownJob(shop, "lease", { chunks: 12, gate: true });
+    const brief = lab.inventory({ file: "brief.yaml", defaults: { lease: "2s" } });
+    const first = job.start(["-i", brief]);
+    await reached("both are at work", () => lab.nodes.every((one) => running(job, one).length === 2));
+    job.open(lab.nodes.slice(0, 1));
+    await reached("the first node has done its own", () => committed(job.run).length >= 2);
+    first.child.kill("SIGKILL");
+    await first.ended;
+    const kept = committed(job.run);
+    await checkNodes(t, lab.nodes);
+    const lost = job.executions(lab.nodes).flatMap(({ chunk }) => (kept.includes(chunk) ? [] : [chunk]));
+    job.open(lab.nodes);
+    await checkEnd(t, job, job.start(["-i", brief]), lost);
+  },
+);
+
+t.test("a coordinator that is there for longer than the lease, with nothing to say", { skip }, async (t) => {
+  const job = new KnownJob(shop, "renewed", { chunks: 2, seconds: 5 });
+  const brief = lab.inventory({ file: "brief.yaml", defaults: { lease: "1s" } });
+  await checkEnd(t, job, job.start(["-i", brief]));
+});
+
+/** A python whose clock jumps by a day at every look. */
+const WRONG_CLOCK = `#!/bin/sh
+[ "$2" = -c ] || exec /usr/bin/python3 "$@"
+first=$1 code=$3
+shift 3
+exec /usr/bin/python3 "$first" -c "import time
+days = iter(range(10**9))
+time.time = lambda real=time.time: real() + (next(days) % 3 - 1) * 86400.0
+time.time_ns = lambda: int(time.time() * 1e9)
+$code" "$@"
+`;
+
+t.test(
+  "a node whose clock is a day off, and jumps: time limits, leases and results do not heed it",
+  { skip },
+  async (t) => {
+    for (const node of lab.nodes) writeFileSync(join(node.root, "usr/local/bin/wrong"), WRONG_CLOCK, { mode: 0o755 });
+    const wrong = lab.inventory({ file: "wrong.yaml", defaults: { python: "/usr/local/bin/wrong", lease: "2s" } });
+    const job = new KnownJob(shop, "clock", { chunks: 12, seconds: 0.2, job: { timeout: "30s" } });
+    const [node] = lab.nodes as [LabNode];
+    const run = job.start(["-i", wrong]);
+    await reached("some are done", () => committed(job.run).length >= 2);
+    await node.dropConnections();
+    await checkEnd(t, job, run);
+    const late = new KnownJob(shop, "late", { chunks: 1, gate: true, job: { timeout: "1s", retry: { attempts: 1 } } });
+    const ran = await late.muster(["-i", wrong]);
+    t.equal(ran.code, 3, ran.err);
+    t.match(ran.out, /still running after its timeout of 1 s/);
+    const gone = new KnownJob(shop, "gone", { chunks: 4, gate: true });
+    const left = gone.start(["-i", wrong]);
+    await reached("both are at work", () => lab.nodes.every((one) => running(gone, one).length > 0));
+    left.child.kill("SIGKILL");
+    await left.ended;
+    await checkNodes(t, lab.nodes);
+  },
+);
+
 const hard: [string, LabOptions, Record<string, unknown>][] = [
   [
     "one session on a connection, and a busy listener",

@@ -19,7 +19,7 @@ t.jobs = 8;
 t.setTimeout(180_000);
 t.before(async () => {
   if (skip) return;
-  lab = await startLab({ nodes: 14, gpus: 0, sshd: { Subsystem: "sftp /usr/lib/openssh/sftp-server" } });
+  lab = await startLab({ nodes: 16, gpus: 0, sshd: { Subsystem: "sftp /usr/lib/openssh/sftp-server" } });
   nodes = [...lab.nodes];
 });
 t.teardown(async () => {
@@ -203,6 +203,27 @@ t.test("a connection that lets nothing through any more, without a word", { skip
   proxy.resume();
   await scene.end(run);
 });
+
+t.test(
+  "the only node away for longer than its grace: the run ends and says so; the same command goes on",
+  { skip },
+  async (t) => {
+    const scene = new Scene(t, "only", { chunks: 6, gate: true });
+    const { job } = scene;
+    const [node] = scene.nodes;
+    const words = ["-i", lab.inventory({ file: "only.yaml", node: { grace: "1s", slots: 2 } }), "--limit", node.name];
+    const first = job.start(words);
+    await reached("it is at work", () => scene.running(node) === 2);
+    await node.cutOff();
+    const ran = await first.ended;
+    t.equal(ran.code, 69, ran.err);
+    t.match(ran.out, /no usable node is left; the same command goes on from here/);
+    job.open([node]);
+    await reached("all that it had is done there", () => !node.processes().some(isWorker));
+    await node.heal();
+    await scene.end(job.start(words));
+  },
+);
 
 function isWorker({ argv }: { argv: string[] }): boolean {
   return argv.some((word) => word.endsWith("worker.py"));
