@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, fsync, readFileSync, rmSync } from "node:fs";
+import { closeSync, fsync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -7,7 +7,7 @@ import type { Attempt } from "../schedule/events.js";
 import { type Journal, writeAll } from "./journal.js";
 import { killPoint } from "./killpoint.js";
 import { type Publication, publish, type Verified } from "./publish.js";
-import { openResults, resultText } from "./results.js";
+import { resultText } from "./results.js";
 
 const sync = promisify(fsync);
 
@@ -47,8 +47,8 @@ export class Committer {
     private readonly committed: (attempts: Attempt[]) => void,
     private readonly broken: (error: unknown) => void,
   ) {
-    this.lines = openResults(join(run.path, "results.ndjson"), run.length);
-    this.length = fstatSync(this.lines).size;
+    this.lines = openSync(join(run.path, "results.ndjson"), "a");
+    this.length = run.length;
   }
 
   /** What is added after the disk has failed stays on its node. */

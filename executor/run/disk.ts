@@ -21,6 +21,10 @@ const REASONS: Record<string, [reason: string, next: string]> = {
   EACCES: ["permission denied", "Choose another folder with --out, or change its owner or mode."],
   EPERM: ["permission denied", "Choose another folder with --out, or change its owner or mode."],
   ENOTDIR: ["a part of its path is a file and no folder", "Choose another folder with --out."],
+  ENOENT: [
+    "it is not there any more",
+    "Nothing but muster should change a run directory; start anew beside it with --fresh.",
+  ],
   EIO: ["the disk fails (input/output error)", "Look at the kernel's log; what the nodes have done is still there."],
   EMFILE: ["too many open files", "Raise the limit (ulimit -n)."],
 };

@@ -1,13 +1,4 @@
-import {
-  createReadStream,
-  createWriteStream,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
+import { createReadStream, createWriteStream, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
@@ -41,13 +32,6 @@ export function resultText(line: ResultLine): string {
   return text.replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
 }
 
-/** Opens results.ndjson for appending, cut to the `length` bytes that the journal vouches for. */
-export function openResults(file: string, length: number): number {
-  const fd = openSync(file, "a");
-  if (fstatSync(fd).size > length) ftruncateSync(fd, length);
-  return fd;
-}
-
 /**
  * Puts the lines of `file` into chunk order, by an external merge sort: memory stays at a few MiB however long it
  * is. The file is replaced at the end, in one step.
@@ -57,17 +41,17 @@ export async function sortResults(file: string, job: Job): Promise<void> {
   let lines: Keyed[] = [];
   let bytes = 0;
   let sorted = true;
-  let last = -1n;
+  let last: Keyed | undefined;
   const flush = async () => {
-    lines.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    lines.sort((a, b) => (isBefore(a, b) ? -1 : isBefore(b, a) ? 1 : 0));
     pieces.push(`${file}.piece-${pieces.length}`);
     await writeLines(pieces.at(-1)!, lines);
     lines = [];
     bytes = 0;
   };
   for await (const line of keyedLines(file, job)) {
-    sorted &&= last < line.key;
-    last = line.key;
+    sorted &&= last === undefined || isBefore(last, line);
+    last = line;
     lines.push(line);
     bytes += line.text.length;
     if (bytes >= PIECE) await flush();
@@ -83,36 +67,46 @@ export async function sortResults(file: string, job: Job): Promise<void> {
   }
 }
 
+function isBefore(one: Keyed, other: Keyed): boolean {
+  return (one.key ?? 0n) < (other.key ?? 0n);
+}
+
 /** Those of a sort that was killed, too. */
 function removePieces(file: string): void {
   const folder = dirname(file);
   for (const name of readdirSync(folder)) if (name.startsWith(`${basename(file)}.piece-`)) rmSync(join(folder, name));
 }
 
-interface Keyed {
-  key: bigint;
+/** A line with the first unit of its chunk; undefined where it is torn. */
+export interface Keyed {
+  key: bigint | undefined;
   text: string;
 }
 
-/** Lines of a results file with the first unit of their chunk. */
-async function* keyedLines(file: string, job: Job): AsyncGenerator<Keyed> {
-  for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY }))
-    yield { key: job.unitsOf(chunkOf(text))?.[0] ?? 0n, text };
+/** The lines of a results file, from its byte `start` on. */
+export async function* keyedLines(file: string, job: Job, start = 0): AsyncGenerator<Keyed> {
+  for await (const text of createInterface({
+    input: createReadStream(file, { start }),
+    crlfDelay: Number.POSITIVE_INFINITY,
+  })) {
+    const chunk = chunkOf(text);
+    yield { key: chunk === undefined ? undefined : job.unitsOf(chunk)?.[0], text };
+  }
 }
 
 /** The chunk's id: the first value of a line, so the rest need not be parsed. */
-function chunkOf(line: string): string {
+function chunkOf(line: string): string | undefined {
   const end = line.indexOf('","node":');
-  return JSON.parse(line.slice('{"chunk":'.length, end + 1)) as string;
+  return end < 0 ? undefined : (JSON.parse(line.slice('{"chunk":'.length, end + 1)) as string);
 }
 
-async function writeLines(file: string, lines: Iterable<Keyed> | AsyncIterable<Keyed>): Promise<void> {
+/** Writes lines to a new file, which is on disk when it resolves. */
+export async function writeLines(file: string, lines: Iterable<Keyed> | AsyncIterable<Keyed>): Promise<void> {
   const texts = Readable.from(
     (async function* () {
       for await (const { text } of lines) yield `${text}\n`;
     })(),
   );
-  // On disk before it takes the place of what it was made from.
   await pipeline(texts, createWriteStream(file, { flags: "w", flush: true }));
 }
 
@@ -121,7 +115,7 @@ async function* merge(sources: AsyncGenerator<Keyed>[]): AsyncGenerator<Keyed> {
   for (;;) {
     let least: (typeof heads)[number] | undefined;
     for (const one of heads)
-      if (one.head !== undefined && (least === undefined || one.head.key < least.head!.key)) least = one;
+      if (one.head !== undefined && (least === undefined || isBefore(one.head, least.head!))) least = one;
     if (least === undefined) return;
     yield least.head as Keyed;
     least.head = (await least.source.next()).value;

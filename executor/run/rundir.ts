@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, copyFileSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, copyFileSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
 import type { Job } from "../job/job.js";
 import { explainDisk } from "./disk.js";
 import { Journal, readEntries } from "./journal.js";
+import { keepCommitted } from "./kept.js";
 import { takeLock } from "./lock.js";
 import { differences, Past } from "./past.js";
 
@@ -63,11 +64,20 @@ async function open(
     journal.add({ e: "run", id, name: job.name, identity: job.identity, inputs, units: `${job.units}` });
   }
   mkdirSync(join(path, "results"), { recursive: true });
+  if (!past.complete) await keepCommitted(join(path, "results.ndjson"), past, job);
   mkdirSync(join(path, "logs"), { recursive: true });
   if (!past.complete)
     journal.add({ e: "open", session, pid: process.pid, host: hostname(), at: new Date().toISOString() });
   await journal.flush();
+  if (past.run === undefined) for (const folder of [path, dirname(path)]) syncFolder(folder);
   return { path, id, journal, past, session, close: () => journal.close() };
+}
+
+/** The names in a folder are on disk after that. */
+function syncFolder(folder: string): void {
+  const fd = openSync(folder, "r");
+  fsyncSync(fd);
+  closeSync(fd);
 }
 
 function refuseOther(path: string, differs: string[]): void {

@@ -76,6 +76,27 @@ t.test("a flipped bit in its middle is refused, naming the record, and nothing i
   await checkNodes(t, lab.nodes);
 });
 
+t.test("results.ndjson shorter than the journal says: refused, not passed over", { skip }, async (t) => {
+  const job = new KnownJob(shop, "shorter", { chunks: 6 });
+  t.equal((await job.muster(["-i", inventory])).code, 0);
+  const [journal, results] = ["journal.ndjson", "results.ndjson"].map((name) => join(job.run, name)) as [
+    string,
+    string,
+  ];
+  const lines = readFileSync(results);
+  writeFileSync(journal, readFileSync(journal).subarray(0, -7));
+  writeFileSync(results, lines.subarray(0, -20));
+  const ran = await job.muster(["-i", inventory]);
+  t.match(ran, {
+    code: 65,
+    err: `results.ndjson: ${lines.length - 20} bytes of what is committed are there; the journal says that there were ${lines.length}`,
+  });
+  writeFileSync(results, lines);
+  t.equal((await job.muster(["-i", inventory])).code, 0);
+  checkResults(t, job);
+  t.same(repeated(job, lab.nodes), {});
+});
+
 /** Makes one fsync of the journal fail, as a dying disk does. */
 const FAILING = `import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
