@@ -6,7 +6,7 @@ import type { Pipeline } from "../executor/pipeline/pipeline.js";
 import { runPipeline } from "../executor/pipeline/run.js";
 import type { Selection } from "../executor/pipeline/selection.js";
 import { planJob } from "../executor/schedule/plan.js";
-import { findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
+import { embeddedInventory, findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
 import { loadPlaybooks } from "../playbooks/engine/load.js";
 import { pipelineFamilies } from "../report/metrics.js";
@@ -67,10 +67,13 @@ export async function runPipelineFile(file: string, options: RunVerbOptions, wri
   }
 }
 
-/** A pipeline with everything that it names: job files, and the playbooks of every step and job. Rejects with InvalidFile. */
+/**
+ * A pipeline with everything that it names: job files, and the playbooks of every step and job. Without an inventory what depends
+ * on it is not checked. Rejects with InvalidFile.
+ */
 export async function checkedPipeline(
   file: string,
-  inventory: Inventory,
+  inventory: Inventory | undefined,
   set: Record<string, string> = {},
 ): Promise<Pipeline> {
   const pipeline = loadPipeline(file, { set, inventory });
@@ -82,7 +85,7 @@ export async function checkedPipeline(
           ? { names: [], place }
           : { names: work.playbooks, place: work.place };
     try {
-      if (wanted.names.length > 0) await loadPlaybooks(wanted.names, inventory);
+      if (wanted.names.length > 0) await loadPlaybooks(wanted.names, inventory ?? embeddedInventory());
     } catch (error) {
       if (!(error instanceof MusterError)) throw error;
       throw new InvalidFile([{ ...wanted.place, message: `steps.${name}: ${error.message}`, hint: error.next }]);

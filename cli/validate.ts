@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
 import { loadJob } from "../executor/job/load.js";
-import { embeddedInventory, findInventory, type Inventory, loadInventory } from "../fleet/inventory.js";
+import { findInventory, type Inventory, loadInventory } from "../fleet/inventory.js";
 import type { Writers } from "../report/writers.js";
 import { describe, InvalidFile, type Problem } from "../schemas/errors.js";
 import { kindOf } from "../schemas/kind.js";
@@ -46,9 +46,9 @@ async function judge(file: string, inventory: () => Inventory | undefined): Prom
         return { file, ok: true, kind, detail: detailOf(job, kind), notes: limitNotes([job], fleet?.nodes ?? []) };
       }
       case "pipeline": {
-        const fleet = inventory() ?? embeddedInventory();
+        const fleet = inventory();
         const pipeline = await checkedPipeline(file, fleet);
-        const notes = limitNotes(jobsOf(pipeline), fleet.nodes);
+        const notes = limitNotes(jobsOf(pipeline), fleet?.nodes ?? []);
         return { file, ok: true, kind, detail: `pipeline, ${count(pipeline.steps.length, "step")}`, notes };
       }
       default:

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { filesBelow } from "../job/inputs.js";
 import type { Job } from "../job/job.js";
-import { fingerprints, hashFiles } from "../run/hashes.js";
+import { fingerprints, hashFile, hashFiles } from "../run/hashes.js";
 import { inputsOf } from "./command.js";
 import type { Pipeline, Step, StepWork } from "./pipeline.js";
 
@@ -16,21 +16,20 @@ export async function jobFingerprint(job: Job): Promise<string> {
  * A name for what a command would do: its words, the content of the files beside the pipeline that they name, and of what it
  * takes from other steps, as that lies in the run directory `path`.
  */
-export function commandFingerprint(
+export async function commandFingerprint(
   pipeline: Pipeline,
   step: Step,
   work: Extract<StepWork, { kind: "command" }>,
   path: string,
-): string {
+): Promise<string> {
   const literal = work.words.flatMap((word) => (word.length === 1 && typeof word[0] === "string" ? [word[0]] : []));
-  const named = literal.filter((word) => isFile(resolve(pipeline.folder, word)));
+  const named = literal
+    .map((word) => ({ path: word, source: resolve(pipeline.folder, word) }))
+    .filter(({ source }) => isFile(source));
   const taken = inputsOf(step.feeds, path).flatMap(({ path: name, source }) => filesOf(source, name));
-  return digest({
-    words: work.words,
-    outputs: work.outputs,
-    files: named.map((word) => [word, hashOf(resolve(pipeline.folder, word))]),
-    inputs: taken.map((file) => [file.path, hashOf(file.source)]),
-  });
+  const contents: [string, string][] = [];
+  for (const { path: name, source } of [...named, ...taken]) contents.push([name, (await hashFile(source)).sha256]);
+  return digest({ words: work.words, outputs: work.outputs, files: contents });
 }
 
 function filesOf(source: string, path: string): { path: string; source: string }[] {
@@ -41,10 +40,6 @@ function filesOf(source: string, path: string): { path: string; source: string }
 
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
-}
-
-function hashOf(path: string): string {
-  return createHash("sha256").update(readFileSync(path)).digest("hex");
 }
 
 function digest(value: unknown): string {

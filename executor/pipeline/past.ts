@@ -59,8 +59,10 @@ export function lastComplete(
   return last;
 }
 
-/** What of a step's folder is taken over: results are never written again under their names, so a second name for them is enough. */
+/** Of what is taken over, results are never written again under their names: a second name for them is enough. */
 const LINKED = "results";
+/** What belongs to the run of a step, and is not taken over with its results. */
+const OWN = ["journal.ndjson", "command.lock", "in"];
 
 /** Puts the results of an earlier step into the folder `to`, in one step. That earlier run can then be removed. */
 export function takeOver(from: string, to: string): void {
@@ -68,7 +70,7 @@ export function takeOver(from: string, to: string): void {
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });
   for (const name of readdirSync(from)) {
-    if (name === "journal.ndjson" || name.endsWith(".partial") || name.startsWith(".")) continue;
+    if (OWN.includes(name) || name.endsWith(".partial") || name.startsWith(".")) continue;
     if (name === LINKED) linkTree(join(from, name), join(partial, name));
     else cpSync(join(from, name), join(partial, name), { recursive: true });
   }

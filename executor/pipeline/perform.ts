@@ -49,7 +49,7 @@ export async function prepare(pipeline: Pipeline, step: Step, path: string, mean
       return { fingerprint, perform: () => performJob(job, join(path, step.name), step.name, means) };
     }
     case "command": {
-      const fingerprint = commandFingerprint(pipeline, step, work, path);
+      const fingerprint = step.when === "changed" ? await commandFingerprint(pipeline, step, work, path) : undefined;
       return { fingerprint, perform: () => performCommand(pipeline, step, work, path, means.stop) };
     }
     default: {

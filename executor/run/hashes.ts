@@ -41,7 +41,8 @@ export function fingerprints(job: Job, contents: Map<string, Content>): Record<s
   return inputs;
 }
 
-async function hashFile(path: string): Promise<Content> {
+/** The content of one file, of any size. */
+export async function hashFile(path: string): Promise<Content> {
   const hash = createHash("sha256");
   for await (const bytes of createReadStream(path)) hash.update(bytes as Buffer);
   const { size, mode } = await stat(path);

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { ended, muster, startMuster, Workshop } from "./muster.js";
@@ -130,6 +130,20 @@ t.test("one that was killed is gone on with; finished ones are pruned, others ne
   const left = runsIn("keep");
   t.same(left.slice(0, 2), ["p-20200101T000000Z", killed]);
   t.equal(left.length, 4, `the unfinished one, and the last: ${left}`);
+});
+
+t.test("finished runs are kept for a time", async (t) => {
+  const file = shop.write("age/p.yaml", { keep: "30d", steps: { a: { command: ["true"] } } });
+  const cron = () => muster(["run", "--cron", file, "-i", "local"]);
+  for (const _ of [1, 2]) t.equal((await cron()).code, 0);
+  const [old, young] = runsIn("age");
+  const ago = (days: number) => new Date(Date.now() - days * 86_400_000);
+  utimesSync(join(shop.folder, "age/runs", old!, "journal.ndjson"), ago(31), ago(31));
+  utimesSync(join(shop.folder, "age/runs", young!, "journal.ndjson"), ago(29), ago(29));
+  t.equal((await cron()).code, 0);
+  const left = runsIn("age");
+  t.equal(left.length, 2);
+  t.equal(left[0], young);
 });
 
 t.test("a start of one step is not the end of a whole run", async (t) => {
