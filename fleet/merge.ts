@@ -15,6 +15,7 @@ export const NO_PROFILE = "none";
 const WORKDIR = "~/.muster";
 const GRACE = 60;
 const LEASE = 40 * 60;
+const GPU_CHECK = 60;
 
 /** The node called `name` with defaults, profile and its own keys merged, in that order of precedence from weak to strong. */
 export function mergeNode(source: Source, folder: string, name: string): Node | Problem {
@@ -58,6 +59,7 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
     env: mergeTexts(source, layers, "env"),
     grace: seconds(pick("grace")) ?? GRACE,
     lease: seconds(pick("lease")) ?? LEASE,
+    gpuCheck: seconds(pick("gpu_check")) ?? GPU_CHECK,
   };
 }
 
@@ -75,6 +77,7 @@ export function plainNode(name: string): Node {
     env: {},
     grace: GRACE,
     lease: LEASE,
+    gpuCheck: GPU_CHECK,
   };
 }
 

@@ -46,4 +46,6 @@ export interface Node {
   grace: number;
   /** Seconds that an agent lives without a coordinator. */
   lease: number;
+  /** Seconds between two looks at its GPUs while a run uses them; 0 = none. */
+  gpuCheck: number;
 }

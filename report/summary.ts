@@ -54,9 +54,9 @@ function nodeLine(node: NodeSummary): string {
 }
 
 function takenOutLines({ takenOut }: NodeSummary): string[] {
-  return (takenOut ?? []).map(({ slot, reason, back }) => {
+  return (takenOut ?? []).map(({ slot, reason, back, reboot }) => {
     const now = back ? "was out for a while" : "is out";
-    return `    slot ${slot} ${now}: ${printable(reason)}`;
+    return `    slot ${slot} ${now}: ${printable(reason)}${reboot && !back ? "; reboot the node" : ""}`;
   });
 }
 

@@ -41,6 +41,10 @@ export type Grace = string | number;
  */
 export type Lease = string | number;
 /**
+ * Pause between two looks at a node's GPUs while a run uses them (`rocm-smi`, `amd-smi`, `nvidia-smi`): a sick one gets no work until it is well. `0s`: none. Default: `60s`.
+ */
+export type GpuCheck = string | number;
+/**
  * The most chunks that run on the node at one time. Default: one a slot.
  */
 export type MaxConcurrent = number;
@@ -102,6 +106,7 @@ export type Node = {
   python_modules?: PythonModules;
   grace?: Grace;
   lease?: Lease;
+  gpu_check?: GpuCheck;
   max_concurrent?: MaxConcurrent;
   gpus?: Gpus;
   slots?: Slots;
@@ -132,6 +137,7 @@ export interface InventoryFile {
     python_modules?: PythonModules;
     grace?: Grace;
     lease?: Lease;
+    gpu_check?: GpuCheck;
     max_concurrent?: MaxConcurrent;
     rate?: Rate;
     env?: Env;
@@ -168,6 +174,7 @@ export interface InventoryFile {
       python_modules?: PythonModules;
       grace?: Grace;
       lease?: Lease;
+      gpu_check?: GpuCheck;
       max_concurrent?: MaxConcurrent;
       gpus?: Gpus;
       slots?: Slots;

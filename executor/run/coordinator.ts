@@ -15,6 +15,7 @@ import type { Observer } from "./observer.js";
 import type { Done, FromAgent } from "./protocol.js";
 import type { Origin } from "./pull.js";
 import type { RunDirectory } from "./rundir.js";
+import { SlotNews } from "./slotnews.js";
 import { Tally } from "./tally.js";
 
 /** Seconds that results on their way here are waited for when the nodes keep them anyway. */
@@ -37,6 +38,7 @@ export class Coordinator implements Hub {
   private readonly committer: Committer;
   private readonly byName = new Map<string, Member>();
   private readonly intake: Intake;
+  private readonly slots: SlotNews;
   private readonly landing = new Set<Promise<void>>();
   private readonly alarm = new Alarm(() => this.event({ type: "time" }));
   private ended: Ended | undefined;
@@ -53,6 +55,7 @@ export class Coordinator implements Hub {
   ) {
     this.intake = new Intake(directory.path, job);
     this.tally = new Tally(job, directory.past);
+    this.slots = new SlotNews(observer, this.tally, (event) => this.news(event));
     const expected = expectedRates(nodes, learned);
     this.scheduler = new Scheduler(job, directory.past.done, directory.session, expected, learned);
     this.members = nodes.map((node) => new Member(node, job, run, this));
@@ -90,6 +93,7 @@ export class Coordinator implements Hub {
     const outcome = await ended;
     stop.removeEventListener("abort", interrupt);
     this.alarm.stop();
+    this.slots.stop();
     // A node that hangs keeps nobody from leaving: what is not here yet is told again by its agent.
     const leave = () => this.members.map((member) => member.leave());
     const patience = this.keepsNodes(outcome) ? setTimeout(leave, LANDING * 1000) : undefined;
@@ -111,8 +115,15 @@ export class Coordinator implements Hub {
     this.perform(this.scheduler.handle(event, clock()));
   }
 
+  private news(event: Event): void {
+    if (this.ended !== undefined) return;
+    this.event(event);
+    this.checkStranded();
+  }
+
   changed(member: Member): void {
     this.observer.node(member);
+    if (member.state === "live") this.slots.attached(member);
     if (member.state !== "live") this.checkStranded();
   }
 
@@ -127,17 +138,9 @@ export class Coordinator implements Hub {
         killPoint("started");
         return this.event({ type: "started", attempt: message.id });
       case "slot":
-        this.observer.slot(member, message.slot, message.holder);
-        return this.event({
-          type: "slot",
-          node: member.node.name,
-          slot: message.slot,
-          usable: message.holder === undefined,
-        });
       case "broken":
-        this.observer.problem(member, `slot ${message.slot} is out: ${message.reason}`);
-        this.tally.tookOut(member.node.name, message.slot, message.reason);
-        return this.event({ type: "slot", node: member.node.name, slot: message.slot, usable: false });
+      case "looked":
+        return this.slots.heard(member, message);
     }
   }
 
@@ -210,6 +213,7 @@ export class Coordinator implements Hub {
     if (this.scheduler.attempt(attempt.id) === undefined) return;
     this.byName.get(attempt.node)?.send({ op: "ack", ids: [attempt.id] });
     this.tally.failedAttempt(attempt);
+    this.slots.failed(this.byName.get(attempt.node));
     this.observer.failedAttempt(failed);
     this.event({ type: "failed", attempt: attempt.id, failure: failed });
   }
@@ -241,12 +245,12 @@ export class Coordinator implements Hub {
         case "withdraw":
           this.byName.get(instruction.node)?.send({ op: "withdraw", ids: instruction.ids });
           break;
-        case "distrust":
-          this.distrust(instruction);
+        case "evict":
+          this.byName.get(instruction.node)?.send({ op: "cancel", ids: instruction.ids });
           break;
+        case "distrust":
         case "trust":
-          this.tally.tookBack(instruction.node, instruction.slot);
-          this.observer.problem(this.byName.get(instruction.node)!, `slot ${instruction.slot} is well again`);
+          this.slots.judged(this.byName.get(instruction.node)!, instruction);
           break;
         case "give-up":
           this.giveUp(instruction.failure);
@@ -260,11 +264,6 @@ export class Coordinator implements Hub {
     }
   }
 
-  private distrust({ node, slot, reason, seconds }: Extract<Instruction, { do: "distrust" }>): void {
-    this.tally.tookOut(node, slot, reason);
-    this.observer.problem(this.byName.get(node)!, `slot ${slot} gets no work for ${seconds} s: ${reason}`);
-  }
-
   private giveUp(failed: Failure): void {
     this.directory.journal.add({ e: "failed", failure: failed });
     this.tally.gaveUp(failed);
@@ -273,7 +272,10 @@ export class Coordinator implements Hub {
 
   /** Nobody is left, and nobody is expected back within the time that a silent node is waited for. */
   private checkStranded(): void {
-    const hopeless = (member: Member) => member.state === "away" || member.state === "refused";
+    const hopeless = (member: Member) =>
+      member.state === "away" ||
+      member.state === "refused" ||
+      (member.state === "live" && this.slots.isHopeless(member));
     if (!this.joining && this.members.every(hopeless)) this.end({ state: "stranded" });
   }
 

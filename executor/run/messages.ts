@@ -26,6 +26,8 @@ function isMessage(value: Record<string, unknown>): boolean {
       return isNumber(value.slot) && (value.holder === undefined || isText(value.holder));
     case "broken":
       return isNumber(value.slot) && isText(value.reason);
+    case "looked":
+      return Array.isArray(value.answers) && value.answers.every(isAnswer);
     case "problem":
       return isText(value.message);
     case "bye":
@@ -62,6 +64,11 @@ function isFileReport(value: unknown): value is FileReport {
 function isLogReport(value: unknown): value is LogReport {
   const { size, cut = 0, data } = isRecord(value) ? value : {};
   return isNumber(size) && isNumber(cut) && isData(data);
+}
+
+function isAnswer(value: unknown): boolean {
+  if (!isRecord(value) || !isText(value.stdout) || !isText(value.stderr)) return false;
+  return isNumberOrNull(value.exit) && (value.error === undefined || isText(value.error));
 }
 
 function isHeld(value: unknown): boolean {

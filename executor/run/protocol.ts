@@ -47,6 +47,8 @@ export type ToAgent =
   | { op: "ping" }
   /** Queued: dropped, and a `done` with canceled: true follows. Running: it stays. */
   | { op: "withdraw"; ids: string[] }
+  /** Runs these shell scripts side by side, each killed after so many seconds; answered by `looked`. None while one is under way. */
+  | { op: "look"; scripts: string[]; seconds: number }
   /** Everything killed, the run's folder on the node deleted, the agent gone; answered by `bye`. */
   | { op: "stop" };
 
@@ -90,6 +92,13 @@ export interface Done {
   error?: string;
 }
 
+export interface Answer {
+  exit: number | null;
+  stdout: string;
+  stderr: string;
+  error?: string;
+}
+
 export type FromAgent =
   /** First line. `root`: absolute folder of the run on the node. `held`: attempts not yet acknowledged, finished or not. */
   | {
@@ -107,6 +116,8 @@ export type FromAgent =
   | { ev: "slot"; slot: number; holder?: string }
   /** A slot that cannot be used any more, e.g. a process that does not die. */
   | { ev: "broken"; slot: number; reason: string }
+  /** What the scripts of a `look` printed; `error`: why one has no exit code. */
+  | { ev: "looked"; answers: Answer[] }
   | { ev: "bye" }
   | { ev: "pong" }
   | { ev: "problem"; message: string };

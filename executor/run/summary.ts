@@ -34,8 +34,8 @@ export interface NodeSummary {
   units: string;
   failedAttempts: number;
   reason?: string;
-  /** Slots that were taken out in this session, and why; `back`: they turned out to be well. */
-  takenOut?: { slot: number; reason: string; back: boolean }[];
+  /** Slots that were taken out in this session, and why; `back`: they turned out to be well; `reboot`: they stayed sick. */
+  takenOut?: { slot: number; reason: string; back: boolean; reboot?: true }[];
 }
 
 /** A node that gets no work of this job, and why. */

@@ -11,7 +11,7 @@ export interface NodeTally {
   units: bigint;
   failedAttempts: number;
   /** Slots that were taken out, why, and whether they are back. */
-  out: Map<number, { reason: string; back: boolean }>;
+  out: Map<number, { reason: string; back: boolean; reboot?: true }>;
 }
 
 /** Counts of a run, so far. Their size does not grow with its length. */
@@ -74,6 +74,14 @@ export class Tally {
   tookBack(node: string, slot: number): void {
     const out = this.of(node).out.get(slot);
     if (out !== undefined) out.back = true;
+  }
+
+  /** Notes that a slot stays sick; false where that is noted already. */
+  needsReboot(node: string, slot: number): boolean {
+    const out = this.of(node).out.get(slot);
+    if (out === undefined || out.reboot) return false;
+    out.reboot = true;
+    return true;
   }
 
   gaveUp(failure: Failure): void {

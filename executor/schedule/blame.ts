@@ -38,6 +38,8 @@ export interface Health {
   strikes: Strike[];
   /** Why it is out of use, and until when; undefined = it is not. */
   quarantine?: { reason: string; until: number };
+  /** Why its GPU should get no work; `lasting`: nobody should wait for it. */
+  sick?: { reason: string; lasting: boolean };
   /** Whether it is back for one chunk, to see whether it is well. */
   probing: boolean;
   /** Times in a row that it was taken out. */
@@ -76,7 +78,7 @@ export class Blame {
     const health = this.pool.health(node, slot);
     const again = health.strikes.some((strike) => strike.history === history);
     history.push(setback);
-    if (health.quarantine !== undefined) {
+    if (health.quarantine !== undefined || health.sick !== undefined) {
       setback.forgiven = true;
       return [];
     }

@@ -1,7 +1,7 @@
 import type { Chunk } from "../job/job.js";
 import type { Failure, Instruction } from "./events.js";
 import type { Pool } from "./pool.js";
-import { isUsable } from "./slot.js";
+import { isUsable, type SlotState } from "./slot.js";
 import type { Source } from "./source.js";
 import type { Waiting } from "./waiting.js";
 
@@ -30,8 +30,13 @@ export class Ending {
 
   private isStuck(): boolean {
     if (this.waiting.size === 0 || this.waiting.next() !== undefined || this.pool.usableSlots === 0) return false;
-    return [...this.pool.nodes.values()].every((node) => node.live && node.slots.every(isUsable));
+    return [...this.pool.nodes.values()].every((node) => node.live && node.slots.every(isSettled));
   }
+}
+
+/** Whether there is nothing to wait for: it can be used, or it stays sick. */
+function isSettled(slot: SlotState): boolean {
+  return isUsable(slot) || slot.health.sick?.lasting === true;
 }
 
 function unplaceable(chunk: Chunk, attempt: number): Failure {

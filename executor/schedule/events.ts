@@ -47,6 +47,9 @@ export type Event =
   | { type: "gone"; node: string }
   /** A slot that cannot be used now (held by another run, or broken), and again when it can. */
   | { type: "slot"; node: string; slot: number; usable: boolean }
+  /** A slot whose GPU is sick: no work for it until it is `well`. `evict`: what runs there hangs; `lasting`: nobody should wait. */
+  | { type: "sick"; node: string; slot: number; reason: string; evict: boolean; lasting: boolean }
+  | { type: "well"; node: string; slot: number }
   /** The program of an attempt runs; before that, it was queued on its slot. */
   | { type: "started"; attempt: string }
   /** An attempt ended well; its slot is free, its result is still on the node. */
@@ -69,6 +72,8 @@ export type Instruction =
   | { do: "drop"; node: string; id: string }
   /** Attempts that should leave their slot unless they run already; each that does comes back as `lost`. */
   | { do: "withdraw"; node: string; ids: string[] }
+  /** Attempts that run where nothing gets on: each is ended, and comes back as `lost`. */
+  | { do: "evict"; node: string; ids: string[] }
   /** A slot that gets no work for so many seconds, and then one chunk, to see whether it is well. */
   | { do: "distrust"; node: string; slot: number; reason: string; seconds: number }
   /** It was well. */

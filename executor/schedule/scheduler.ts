@@ -88,6 +88,12 @@ export class Scheduler {
       case "slot":
         this.setUsable(event.node, event.slot, event.usable);
         return [];
+      case "sick":
+        return this.sick(event);
+      case "well":
+        this.pool.health(event.node, event.slot).sick = undefined;
+        this.pool.changed(event.node, event.slot);
+        return [];
       case "started":
         this.attempts.started(event.attempt);
         return [];
@@ -165,12 +171,19 @@ export class Scheduler {
     return [...out, ...this.withdrawFrom(node, slot)];
   }
 
+  private sick({ node, slot, reason, lasting, evict }: Extract<Event, { type: "sick" }>): Instruction[] {
+    this.pool.health(node, slot).sick = { reason, lasting };
+    this.pool.changed(node, slot);
+    const out = this.withdrawFrom(node, slot);
+    const running = evict ? this.attempts.onSlot(node, slot, "running") : [];
+    return running.length === 0 ? out : [...out, { do: "evict", node, ids: running.map(({ attempt }) => attempt.id) }];
+  }
+
   /** Has what is queued on a slot that was taken out come back. */
   private withdrawFrom(node: string, slot: number): Instruction[] {
-    if (this.pool.health(node, slot).quarantine === undefined) return [];
-    const queued = this.attempts
-      .on(node)
-      .filter(({ attempt, phase, leaving }) => attempt.slot === slot && phase === "queued" && !leaving);
+    const { quarantine, sick } = this.pool.health(node, slot);
+    if (quarantine === undefined && sick === undefined) return [];
+    const queued = this.attempts.onSlot(node, slot, "queued").filter(({ leaving }) => !leaving);
     for (const underway of queued) underway.leaving = true;
     return queued.length === 0 ? [] : [{ do: "withdraw", node, ids: queued.map(({ attempt }) => attempt.id) }];
   }

@@ -36,5 +36,5 @@ export function slotKey(node: string, slot: number): string {
 
 /** Whether the slot may be given work, now or after what it has. */
 export function isUsable(slot: SlotState): boolean {
-  return slot.usable && slot.health.quarantine === undefined && slot.home.live;
+  return slot.usable && slot.health.quarantine === undefined && slot.health.sick === undefined && slot.home.live;
 }

@@ -30,6 +30,10 @@ export class Attempts {
     return [...this.byId.values()].filter(({ attempt, phase }) => attempt.node === node && phase !== "collecting");
   }
 
+  onSlot(node: string, slot: number, phase: Underway["phase"]): Underway[] {
+    return this.on(node).filter((one) => one.attempt.slot === slot && one.phase === phase);
+  }
+
   add(attempt: Attempt, history: History, phase: "queued" | "running"): void {
     this.byId.set(attempt.id, { attempt, history, phase, leaving: false });
     this.load(attempt, 1);

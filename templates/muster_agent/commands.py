@@ -14,9 +14,9 @@ SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
 class Commands:
     """A method for each `op`. Specs that have a name are kept here."""
 
-    def __init__(self, boot, settings, store, link, slots, ledger, ending, trash, shutdown):
+    def __init__(self, boot, settings, store, link, slots, ledger, ending, trash, shutdown, look):
         self.boot, self.settings, self.store, self.link, self.slots = boot, settings, store, link, slots
-        self.ledger, self.ending, self.trash, self.shutdown = ledger, ending, trash, shutdown
+        self.ledger, self.ending, self.trash, self.shutdown, self.look = ledger, ending, trash, shutdown, look
         self.specs = {}
 
     def greet(self):
@@ -94,6 +94,9 @@ class Commands:
             attempt = self.ledger.attempts.get(id)
             if attempt and attempt.phase == "queued":
                 self.ending.cancel(attempt)
+
+    def do_look(self, message):
+        self.look.begin(message["scripts"], message["seconds"])
 
     def do_stop(self, _):
         self.shutdown.by_order()

@@ -11,6 +11,7 @@ from .helper import Helper
 from .ledger import Ledger
 from .link import Link
 from .logs import SOON, Logs, close_logs
+from .look import Look
 from .processes import Processes
 from .reap import Reaper
 from .recover import recover
@@ -42,6 +43,7 @@ class Agent:
         self.logs = Logs(self.settings, self.link)
         self.processes = processes = Processes(root, boot)
         self.reaper = Reaper(processes, self.slots)
+        self.look = Look(self.reaper, self.link)
         self.shutdown = Shutdown(root, self.reaper, self.link)
         signal.signal(signal.SIGTERM, self.shutdown.by_signal)
         self.ledger = Ledger(root, self.link)
@@ -50,7 +52,8 @@ class Agent:
         self.trash = Trash(root, self.helper, self.link)
         recover(self.ledger, processes)
         commands = Commands(
-            boot, self.settings, store, self.link, self.slots, self.ledger, self.ending, self.trash, self.shutdown
+            boot, self.settings, store, self.link, self.slots, self.ledger, self.ending, self.trash, self.shutdown,
+            self.look,
         )
         self.link.listen(listener, commands.greet, commands.hear)
 
@@ -80,6 +83,8 @@ class Agent:
             due.append(self.next_look)
         if self.reaper.sweeping:
             due.append(now() + 0.05)
+        if self.look.deadline is not None:
+            due.append(self.look.deadline)
         due.append(self.link.expiry(self.settings.lease))
         due.extend(self.slots.retries())
         return max(0.0, min(due) - now())
@@ -87,6 +92,8 @@ class Agent:
     def watch_time(self):
         time_now = now()
         self.ending.sound_alarms(time_now)
+        if self.look.deadline is not None and time_now >= self.look.deadline:
+            self.look.give_up()
         if time_now >= self.next_look:
             self.next_look = time_now + self.logs.watch(self.slots.active.values())
         if time_now >= self.link.expiry(self.settings.lease):

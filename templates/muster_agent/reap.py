@@ -9,11 +9,11 @@ from .processes import DEATH_SECONDS, kill
 
 class Reaper:
     """`by_pid`: living leaders. `strays`: processes that cleared their environment, with the attempts they can belong to.
-    `undead`: processes that do not die."""
+    `undead`: processes that do not die. `tools`: children that are no attempts, and what to call with their status."""
 
     def __init__(self, processes, slots):
         self.processes, self.slots = processes, slots
-        self.by_pid, self.strays, self.undead = {}, {}, set()
+        self.by_pid, self.strays, self.undead, self.tools = {}, {}, set(), {}
         self.sweeping = []
 
     def watch(self, attempt):
@@ -29,10 +29,13 @@ class Reaper:
             if info is None:
                 return
             attempt = self.by_pid.pop(info.si_pid, None)
-            if attempt:
+            ended = self.tools.pop(info.si_pid, None)
+            if attempt or ended:
                 kill(info.si_pid, signal.SIGKILL, group=True)
             _, status, usage = os.wait4(info.si_pid, 0)
             self.undead.discard(info.si_pid)
+            if ended:
+                ended(status)
             if attempt:
                 attempt.seconds = now() - attempt.began
                 attempt.status, attempt.rss = status, usage.ru_maxrss * 1024
@@ -61,12 +64,12 @@ class Reaper:
         """Processes of an attempt whose leader is gone: by their environment; those that cleared it belong to the last
         attempt that was active when they were first seen."""
         pids = self.processes.children()
-        if len(pids) == len(self.by_pid):
+        if len(pids) == len(self.by_pid) + len(self.tools):
             self.strays.clear()
             return []
         active = self.slots.active
         found = []
-        for pid in set(pids) - self.by_pid.keys() - self.undead:
+        for pid in set(pids) - self.by_pid.keys() - self.tools.keys() - self.undead:
             owner = self.processes.attempt_of(pid)
             if owner in active:
                 witnesses = {owner}

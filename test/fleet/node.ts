@@ -14,6 +14,7 @@ export function someNode(change: Partial<Node> = {}): Node {
     env: {},
     grace: 60,
     lease: 2400,
+    gpuCheck: 60,
     ...change,
   };
 }

@@ -4,6 +4,8 @@ export interface Shown {
   clocks: Record<string, string | null>;
   perf: string | null;
   driver: string | null;
+  /** Memory errors that could not be corrected, since the driver was loaded; 0 where nothing is told. */
+  errors: number;
 }
 
 type Fields = Record<string, unknown>;
@@ -19,7 +21,7 @@ export function parseRocm(output: string): Shown[] | undefined {
     const pci = address(card["pci bus"]);
     if (pci === undefined) return [];
     const clocks = { sclk: text(card["sclk clock speed:"]), mclk: text(card["mclk clock speed:"]) };
-    return [{ pci, clocks, perf: text(card["performance level"]), driver }];
+    return [{ pci, clocks, perf: text(card["performance level"]), driver, errors: 0 }];
   });
   return shown.length > 0 ? shown : undefined;
 }
@@ -36,20 +38,22 @@ export function parseAmd(list: string, metric: string): Shown[] | undefined {
       text(level)
         ?.replace(/^AMDSMI_DEV_PERF_LEVEL_/, "")
         .toLowerCase() ?? null;
-    return [{ pci, clocks, perf, driver: null }];
+    return [{ pci, clocks, perf, driver: null, errors: 0 }];
   });
   return shown.length > 0 ? shown : undefined;
 }
 
-export const NVIDIA_FIELDS = ["pci.bus_id", "driver_version", "clocks.sm", "clocks.mem", "pstate"];
+const ECC = "ecc.errors.uncorrected.volatile.total";
+export const NVIDIA_FIELDS = ["pci.bus_id", "driver_version", "clocks.sm", "clocks.mem", "pstate", ECC];
 
 /** GPUs of `nvidia-smi --query-gpu=NVIDIA_FIELDS --format=csv,noheader,nounits`. NVIDIA has no `auto`: a state is enough. */
 export function parseNvidia(output: string): Shown[] | undefined {
   const shown = output.split("\n").flatMap((line): Shown[] => {
-    const [bus, driver, sm, memory, state] = line.split(",").map((cell) => cell.trim());
+    const [bus, driver, sm, memory, state, errors] = line.split(",").map((cell) => cell.trim());
     const pci = address(bus);
     if (pci === undefined) return [];
-    return [{ pci, clocks: { sm: text(sm), mem: text(memory) }, perf: text(state) && "auto", driver: text(driver) }];
+    const clocks = { sm: text(sm), mem: text(memory) };
+    return [{ pci, clocks, perf: text(state) && "auto", driver: text(driver), errors: Number(text(errors) ?? 0) || 0 }];
   });
   return shown.length > 0 ? shown : undefined;
 }

@@ -1,0 +1,67 @@
+import { onBus, type Report, reportOf, type Said, sicknessOf, type Vendor } from "./look.js";
+
+/** What is expected of a node's GPUs. */
+export interface Expected {
+  vendor: Vendor;
+  count: number | undefined;
+  /** PCI addresses; empty = any. */
+  addresses: string[];
+}
+
+/** What a look came to. */
+export interface Judgement {
+  /** Addresses by GPU index, as far as they have ever been seen. */
+  cards: string[];
+  /** Why a GPU should get no work, by its index. */
+  sick: Map<number, string>;
+  /** Why the tool says nothing; what it cannot say holds nobody up. */
+  trouble?: string;
+  /** There is nothing to ask on this node. */
+  blind: boolean;
+}
+
+/** Xids of NVIDIA's driver that are the card's fault: memory, NVLink, fallen off the bus, GSP; not those of programs. */
+const FATAL_XIDS = [48, 62, 64, 74, 79, 95, 119, 120, 140];
+
+/**
+ * Judges the answers to `lookScripts`. `known`: the cards of the look before, by index; a card keeps its index when another is
+ * lost. Pure.
+ */
+export function judge(want: Expected, known: string[], answers: Said[]): Judgement {
+  const [bus, ...tools] = answers;
+  if (bus === undefined) return { cards: known, sick: new Map(), blind: false, trouble: "no answer" };
+  const report = reportOf(want.vendor, tools);
+  const there = new Set(onBus(want.vendor, bus));
+  const seen = [...new Set([...there, ...(report.shown ?? []).map(({ pci }) => pci)])].sort();
+  const cards = want.addresses.length > 0 ? want.addresses : seen.length > known.length ? seen : known;
+  const reasons = new Map<string, string>();
+  for (const [pci, code] of fatalXids(tools[1])) reasons.set(pci, `the driver reported Xid ${code}`);
+  for (const shown of report.shown ?? []) {
+    const sickness = sicknessOf(shown);
+    if (sickness !== undefined) reasons.set(shown.pci, sickness);
+  }
+  for (const pci of cards) {
+    const lack = lackOf(pci, there, report);
+    if (lack !== undefined) reasons.set(pci, lack);
+  }
+  const sick = new Map(
+    cards.flatMap((pci, index) => (reasons.has(pci) ? [[index, `GPU ${pci}: ${reasons.get(pci)}`] as const] : [])),
+  );
+  for (let index = cards.length; report.shown !== undefined && index < (want.count ?? 0); index++)
+    sick.set(index, `GPU ${index} is not there: ${cards.length} of ${want.count} were found`);
+  const trouble = report.shown === undefined && !report.missing ? `${report.tool}: ${report.problem}` : undefined;
+  return { cards, sick, trouble, blind: report.missing };
+}
+
+function lackOf(pci: string, there: Set<string>, { shown, tool }: Report): string | undefined {
+  const isShown = shown?.some((one) => one.pci === pci);
+  if (isShown || (there.has(pci) && shown === undefined)) return undefined;
+  return there.has(pci) ? `on the PCI bus, but ${tool} does not show it` : "not on the PCI bus any more";
+}
+
+function fatalXids(log: Said | undefined): [pci: string, code: number][] {
+  const found = (log?.stdout ?? "").matchAll(/NVRM: Xid \(PCI:([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2})[^)]*\): (\d+)/gi);
+  return [...found].flatMap(([, pci = "", code]): [string, number][] =>
+    FATAL_XIDS.includes(Number(code)) ? [[`${pci.toLowerCase()}.0`, Number(code)]] : [],
+  );
+}
