@@ -35,7 +35,8 @@ export function runText(run: AnyStanding, now: number): string {
   const { state, chunks, nodes, started, seconds, coordinator } = run;
   const failed = chunks.failed === 0 ? "" : `, ${count(chunks.failed)} failed`;
   const what = run.steps === undefined ? "chunk" : "step";
-  const lines = [`${run.name}: ${state}: ${share(run)}, ${plural(chunks.done, what)} done${failed}`];
+  const progress = [share(run), `${plural(chunks.done, what)} done${failed}`].filter((part) => part !== "");
+  const lines = [`${run.name}: ${state}: ${progress.join(", ")}`];
   if (run.reason !== undefined) lines.push(`  ${printable(run.reason)}`);
   if (started !== undefined && seconds !== undefined)
     lines.push(

@@ -15,6 +15,9 @@ import { commandFingerprint, jobFingerprint } from "./fingerprint.js";
 import { jobName, type Pipeline, type Step, type StepWork } from "./pipeline.js";
 import type { StepState } from "./states.js";
 
+/** Nodes that a reason names. */
+const NAMED = 5;
+
 /** What came of a step. `exit`: what the same would have ended with by itself. */
 export interface Outcome {
   state: StepState;
@@ -109,10 +112,17 @@ function outcomeOf(summary: Summary): Outcome {
     case "cancelled":
       return { state: "failed", run, exit: 3, reason: "it was cancelled" };
     case "stranded":
-      return { state: "failed", run, exit: chunks.done > 0 ? 3 : 69, reason: "no usable node is left" };
+      return { state: "failed", run, exit: chunks.done > 0 ? 3 : 69, reason: strandedReason(nodes) };
     default:
       return { state: "failed", run, exit: 3, reason: summary.error ?? state };
   }
+}
+
+/** Why there is no node left: of each, or of the first of many. */
+function strandedReason(nodes: Summary["nodes"]): string {
+  const lines = nodes.map(({ node, state, reason }) => `${node}: ${state}${reason === undefined ? "" : `: ${reason}`}`);
+  const more = lines.length > NAMED ? [`and ${lines.length - NAMED} more`] : [];
+  return ["no usable node is left", ...lines.slice(0, NAMED), ...more].join("\n");
 }
 
 async function performCommand(

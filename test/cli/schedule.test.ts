@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
@@ -130,6 +130,21 @@ t.test("one that was killed is gone on with; finished ones are pruned, others ne
   const left = runsIn("keep");
   t.same(left.slice(0, 2), ["p-20200101T000000Z", killed]);
   t.equal(left.length, 4, `the unfinished one, and the last: ${left}`);
+});
+
+t.test("under cron there is no agent: the few lines say so where only one could have logged in", async (t) => {
+  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "a passphrase", "-f", join(shop.folder, "sealed")]);
+  const node = { host: "127.0.0.1", port: 1, user: "x", identity_file: join(shop.folder, "sealed"), slots: 1 };
+  const inventory = shop.write("agent/inventory.yaml", { nodes: { far: node } });
+  shop.write("agent/job.yaml", { kind: "matrix", matrix: { n: [0, 2] }, command: ["true"], args: [] });
+  const file = shop.write("agent/p.yaml", { steps: { a: { job: "job.yaml" } } });
+  const ran = await muster(["run", "--cron", file, "-i", inventory], { env: { SSH_AUTH_SOCK: "" } });
+  t.equal(ran.code, 69);
+  t.equal(ran.out, "");
+  t.match(
+    ran.err,
+    /a: failed, .*: no usable node is left\n +far: refused: .*sealed is encrypted, .*; there is no ssh agent to ask/,
+  );
 });
 
 t.test("finished runs are kept for a time", async (t) => {

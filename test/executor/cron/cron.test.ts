@@ -27,6 +27,22 @@ t.test("the next times, as cron counts them", async (t) => {
   t.equal(scheduleOf("@reboot").text, "@reboot");
 });
 
+t.test("where an hour is missing or comes twice there is one time a day all the same", async (t) => {
+  const before = process.env.TZ;
+  process.env.TZ = "Europe/Berlin";
+  t.teardown(() => {
+    if (before === undefined) delete process.env.TZ;
+    else process.env.TZ = before;
+  });
+  for (const start of [new Date(2026, 2, 27, 12), new Date(2026, 9, 23, 12)]) {
+    const times = scheduleOf("30 2 * * *").next(start, 4);
+    t.same(
+      times.map((date) => date.getDate()),
+      [1, 2, 3, 4].map((days) => start.getDate() + days),
+    );
+  }
+});
+
 t.test("what cron could not read, or what never comes", async (t) => {
   for (const text of [
     "61 * * * *",
