@@ -42,6 +42,8 @@ export interface Contestant {
   name: string;
   enter: (job: Job) => Decider;
   sizing?: Sizing;
+  /** Whether its workers can give a part of their chunk away. */
+  divisible?: boolean;
 }
 
 const time: Sizing = { by: "time", min: 1 };
@@ -50,6 +52,7 @@ const self = (sizes: () => Sizes) => (job: Job) => new SelfScheduling(job, sizes
 
 export const contestants: Contestant[] = [
   { name: "muster", enter: (job) => new Scheduler(job, [], 1), sizing: time },
+  { name: "muster, divisible chunks", enter: (job) => new Scheduler(job, [], 1), sizing: time, divisible: true },
   { name: "muster, base 10,000 and its cap", enter: (job) => new Scheduler(job, [], 1), sizing: today },
   { name: "fixed factors (coordinator.py)", enter: self(() => fixedFactors(10_000, 5_000)) },
   { name: "guided self-scheduling", enter: self(() => guided(SLOTS, 10_000)) },
@@ -102,7 +105,7 @@ function race(contestant: Contestant, setting: Setting, seed: number): Course {
   const cost = ({ chunk }: Attempt) => Number(chunk.end - chunk.start) * noise();
   const job = jobOf(UNITS, contestant.sizing ?? time);
   const course = new World(
-    { cluster: setting.make(), overhead: OVERHEAD, cost, grace: GRACE },
+    { cluster: setting.make(), overhead: OVERHEAD, cost, grace: GRACE, divisible: contestant.divisible === true },
     contestant.enter(job),
   ).play();
   if (course.units !== UNITS) throw new Error(`${contestant.name}: ${course.units} of ${UNITS} units done`);

@@ -13,6 +13,8 @@ export interface Physics {
   overhead: number;
   /** What the units of an attempt cost, in units of a slot's rate: noise, or tasks that differ. */
   cost: (attempt: Attempt) => number;
+  /** Whether workers give a part of their chunk away when they are asked to. */
+  divisible: boolean;
   /** Seconds of silence before a node's chunks are given to others. */
   grace: number;
 }
@@ -30,8 +32,8 @@ export interface Course {
 interface Place {
   truth: TrueSlot;
   queue: Attempt[];
-  /** Takes the end of the running attempt off the agenda. */
-  stop?: () => void;
+  /** The running attempt: when it began and will end, and what takes its end off the agenda. */
+  run?: { began: number; end: number; stop: () => void };
 }
 
 /** Plays a run: slots that work at their true rates, nodes that go and come back, and somebody who decides. */
@@ -76,8 +78,8 @@ export class World {
     this.away.add(node);
     for (const place of this.places.values())
       if (place.truth.node === node) {
-        place.stop?.();
-        place.stop = undefined;
+        place.run?.stop();
+        place.run = undefined;
         place.queue = [];
       }
     this.tell({ type: "silent", node });
@@ -96,6 +98,11 @@ export class World {
         return this.wakeAt(instruction.at);
       case "drop":
         return this.drop(instruction.id);
+      case "withdraw":
+        for (const id of instruction.ids) this.withdraw(id);
+        return;
+      case "split":
+        return this.split(instruction.id, instruction.share);
       case "end":
         this.ended = true;
         this.course.makespan = this.agenda.now;
@@ -130,26 +137,59 @@ export class World {
     if (attempt === undefined) return;
     const began = this.agenda.now;
     this.agenda.at(began, () => this.tell({ type: "started", attempt: attempt.id }));
-    const end = endOf(place.truth, began + this.physics.overhead, this.physics.cost(attempt));
-    place.stop = this.agenda.at(end, () => {
+    this.endAt(place, attempt, began, endOf(place.truth, began + this.physics.overhead, this.physics.cost(attempt)));
+  }
+
+  private endAt(place: Place, attempt: Attempt, began: number, end: number): void {
+    const stop = this.agenda.at(end, () => {
       place.queue.shift();
-      place.stop = undefined;
+      place.run = undefined;
       this.begin(place);
       this.course.units += attempt.chunk.end - attempt.chunk.start;
       this.tell({ type: "ran", attempt: attempt.id, seconds: end - began });
       this.tell({ type: "committed", attempt: attempt.id });
     });
+    place.run = { began, end, stop };
+  }
+
+  private withdraw(id: string): void {
+    const place = this.placeOf(id);
+    const index = place?.queue.findIndex((attempt) => attempt.id === id) ?? 0;
+    if (index === 0) return;
+    place!.queue.splice(index, 1);
+    this.agenda.at(this.agenda.now, () => this.tell({ type: "lost", attempt: id }));
+  }
+
+  /** The worker has done its units evenly so far, and keeps its share of those that are left. */
+  private split(id: string, share: number): void {
+    const place = this.placeOf(id);
+    const { run, queue } = place!;
+    const [attempt] = queue;
+    const told = (end: bigint | undefined) =>
+      this.agenda.at(this.agenda.now, () => this.tell({ type: "split", attempt: id, end }));
+    if (!this.physics.divisible || run === undefined || attempt?.id !== id) return void told(undefined);
+    const now = this.agenda.now;
+    const units = Number(attempt.chunk.end - attempt.chunk.start);
+    const done = Math.max(0, (now - run.began - this.physics.overhead) / (run.end - run.began - this.physics.overhead));
+    const away = Math.floor(units * (1 - done) * share);
+    if (away < 1) return void told(attempt.chunk.end);
+    run.stop();
+    told(attempt.chunk.end - BigInt(away));
+    this.endAt(place!, attempt, run.began, now + (run.end - now) * (1 - share));
+  }
+
+  private placeOf(id: string): Place | undefined {
+    return [...this.places.values()].find((place) => place.queue.some((attempt) => attempt.id === id));
   }
 
   private drop(id: string): void {
-    for (const place of this.places.values()) {
-      const index = place.queue.findIndex((attempt) => attempt.id === id);
-      if (index < 0) continue;
-      place.queue.splice(index, 1);
-      if (index > 0) return;
-      place.stop?.();
-      place.stop = undefined;
-      return this.begin(place);
-    }
+    const place = this.placeOf(id);
+    if (place === undefined) return;
+    const index = place.queue.findIndex((attempt) => attempt.id === id);
+    place.queue.splice(index, 1);
+    if (index > 0) return;
+    place.run?.stop();
+    place.run = undefined;
+    this.begin(place);
   }
 }

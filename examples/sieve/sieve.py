@@ -5,10 +5,14 @@ Writes a JSON list of hits, each with the draws that follow the observed ones.
 """
 
 import argparse
+import fcntl
 import json
+import os
 import random
+import tempfile
 
 MODULUS = 1000
+BLOCK = 1000
 
 
 def mt19937(seed):
@@ -28,6 +32,28 @@ def java(seed):
             yield value
 
 
+def blocks(start, end):
+    """The seeds from start to end in blocks; to fewer, if muster lowers the end to give the rest to an idle slot.
+
+    $MUSTER_RANGE names a file that holds "next end". A block is taken by writing where the next one begins, under its lock.
+    """
+    path = os.environ.get("MUSTER_RANGE")
+    with open(path, "a+") if path else tempfile.TemporaryFile("a+") as file:
+        while True:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            end = int((file.read().split() or [start, end])[1])
+            stop = min(start + BLOCK, end)
+            file.truncate(0)
+            file.write(f"{stop} {end}\n")
+            file.flush()
+            fcntl.flock(file, fcntl.LOCK_UN)
+            if start >= end:
+                return
+            yield range(start, stop)
+            start = stop
+
+
 def matches(draws, observed):
     return all(next(draws) == value for value in observed)
 
@@ -44,10 +70,11 @@ def main():
         case = json.load(file)
     generator = {"mt19937": mt19937, "java": java}[case["generator"]]
     hits = []
-    for seed in range(options.seed_start, options.seed_end):
-        draws = generator(seed)
-        if matches(draws, case["draws"]):
-            hits.append({"seed": seed, "next": [next(draws) for _ in range(3)]})
+    for seeds in blocks(options.seed_start, options.seed_end):
+        for seed in seeds:
+            draws = generator(seed)
+            if matches(draws, case["draws"]):
+                hits.append({"seed": seed, "next": [next(draws) for _ in range(3)]})
     with open(options.output, "w") as file:
         json.dump(hits, file)
 

@@ -12,7 +12,8 @@ import { Intake } from "./intake.js";
 import { killPoint } from "./killpoint.js";
 import { type Hub, Member } from "./member.js";
 import type { Observer } from "./observer.js";
-import type { Done, FromAgent } from "./protocol.js";
+import { orderOf } from "./orders.js";
+import { type Done, type FromAgent, splitOf, unit } from "./protocol.js";
 import type { Origin } from "./pull.js";
 import type { RunDirectory } from "./rundir.js";
 import { SlotNews } from "./slotnews.js";
@@ -130,6 +131,7 @@ export class Coordinator implements Hub {
   message(member: Member, message: FromAgent): void {
     if (message.ev === "problem") return this.observer.problem(member, message.message);
     if (this.ended !== undefined) return;
+    const node = member.node.name;
     switch (message.ev) {
       case "done":
         killPoint("done");
@@ -141,6 +143,8 @@ export class Coordinator implements Hub {
       case "broken":
       case "looked":
         return this.slots.heard(member, message);
+      case "split":
+        if (this.scheduler.attempt(message.id)?.node === node) this.event({ type: "split", ...splitOf(message) });
     }
   }
 
@@ -162,7 +166,7 @@ export class Coordinator implements Hub {
     }
     const failed = failureOf(attempt, done, attempt.chunk.work.timeout);
     if (failed === undefined) {
-      this.event({ type: "ran", attempt: attempt.id, seconds: done.seconds });
+      this.event({ type: "ran", attempt: attempt.id, seconds: done.seconds, end: unit(done.end) });
       this.land(this.collect(member, attempt, done));
     } else this.land(this.collectFailed(member, attempt, done, failed));
   }
@@ -243,10 +247,9 @@ export class Coordinator implements Hub {
           this.byName.get(instruction.node)?.send({ op: "cancel", ids: [instruction.id] });
           break;
         case "withdraw":
-          this.byName.get(instruction.node)?.send({ op: "withdraw", ids: instruction.ids });
-          break;
         case "evict":
-          this.byName.get(instruction.node)?.send({ op: "cancel", ids: instruction.ids });
+        case "split":
+          this.byName.get(instruction.node)?.send(orderOf(instruction));
           break;
         case "distrust":
         case "trust":

@@ -5,11 +5,11 @@ import type { Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
 import type { Job } from "../job/job.js";
 import { render } from "../job/template.js";
-import type { Attempt, Event, Slot } from "../schedule/events.js";
+import type { Attempt, Event, Held, Slot } from "../schedule/events.js";
 import { slotsOf } from "../schedule/slots.js";
 import type { RunContext } from "./context.js";
 import { killPoint } from "./killpoint.js";
-import type { FromAgent, ToAgent } from "./protocol.js";
+import { type FromAgent, type ToAgent, unit } from "./protocol.js";
 import type { Origin } from "./pull.js";
 import { Session } from "./session.js";
 
@@ -161,7 +161,13 @@ export class Member {
     this.fingerprint = session.fingerprint;
     this.become("live", undefined);
     const limit = this.node.maxConcurrent ?? this.slots.length;
-    this.hub.event({ type: "joined", node: this.node.name, slots: this.slots, limit, held: session.hello.held });
+    this.hub.event({
+      type: "joined",
+      node: this.node.name,
+      slots: this.slots,
+      limit,
+      held: session.hello.held.map(heldOf),
+    });
   }
 
   private makeSlots(facts: Facts | undefined): Slot[] {
@@ -240,4 +246,8 @@ export class Member {
     this.hub.changed(this);
     this.changes.emit("change");
   }
+}
+
+function heldOf({ end, ...held }: Extract<FromAgent, { ev: "hello" }>["held"][number]): Held {
+  return { ...held, end: unit(end) };
 }

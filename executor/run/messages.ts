@@ -3,6 +3,8 @@ import type { Done, FileReport, FromAgent, LogReport } from "./protocol.js";
 /** Ids that a coordinator gives out: session, then a count. Files here are named after them, so nothing else is one. */
 const ATTEMPT_ID = /^\d{1,9}-[0-9a-z]{1,12}$/;
 
+const UNIT = /^\d{1,100}$/;
+
 /** What an agent sent, if it is a message of the protocol in every part; a node may send anything. */
 export function parseMessage(text: string): FromAgent | undefined {
   let value: unknown;
@@ -22,6 +24,8 @@ function isMessage(value: Record<string, unknown>): boolean {
       return isDone(value as Partial<Done>);
     case "started":
       return isAttemptId(value.id);
+    case "split":
+      return isAttemptId(value.id) && isUnit(value.end);
     case "slot":
       return isNumber(value.slot) && (value.holder === undefined || isText(value.holder));
     case "broken":
@@ -46,6 +50,7 @@ function isDone(done: Partial<Done>): boolean {
     typeof done.timeout === "boolean" &&
     typeof done.canceled === "boolean" &&
     isNumber(done.seconds) &&
+    isUnit(done.end) &&
     Array.isArray(done.outputs) &&
     done.outputs.every(isFileReport) &&
     Array.isArray(done.missing) &&
@@ -72,11 +77,16 @@ function isAnswer(value: unknown): boolean {
 }
 
 function isHeld(value: unknown): boolean {
-  return isRecord(value) && isAttemptId(value.id) && isText(value.chunk) && isNumber(value.slot);
+  return isRecord(value) && isAttemptId(value.id) && isText(value.chunk) && isNumber(value.slot) && isUnit(value.end);
 }
 
 function isAttemptId(value: unknown): boolean {
   return isText(value) && ATTEMPT_ID.test(value);
+}
+
+/** A unit of a range in decimal, where there is one. */
+function isUnit(value: unknown): boolean {
+  return value === undefined || value === null || (isText(value) && UNIT.test(value));
 }
 
 function isData(value: unknown): boolean {

@@ -49,6 +49,8 @@ export type ToAgent =
   | { op: "withdraw"; ids: string[] }
   /** Runs these shell scripts side by side, each killed after so many seconds; answered by `looked`. None while one is under way. */
   | { op: "look"; scripts: string[]; seconds: number }
+  /** A running attempt should leave this share of the units that it has not begun to others; answered by `split`. */
+  | { op: "split"; id: string; share: number }
   /** Everything killed, the run's folder on the node deleted, the agent gone; answered by `bye`. */
   | { op: "stop" };
 
@@ -79,6 +81,8 @@ export interface Done {
   /** It went for no fault of its own: the agent was killed under it. */
   lost?: boolean;
   seconds: number;
+  /** Where its range ended, if it gave a part away. */
+  end?: string;
   /** Peak resident bytes of the largest process. */
   rss: number;
   outputs: FileReport[];
@@ -108,10 +112,12 @@ export type FromAgent =
       pid: number;
       started: number;
       root: string;
-      held: { id: string; chunk: string; slot: number; state: "queued" | "running" | "done" }[];
+      held: { id: string; chunk: string; slot: number; state: "queued" | "running" | "done"; end?: string | null }[];
     }
   | Done
   | { ev: "started"; id: string }
+  /** Where an attempt's range ends now; without `end` its program takes no part in this, or is `busy` with its file. */
+  | { ev: "split"; id: string; end?: string; busy?: boolean }
   /** A slot whose GPU another run holds, and again (`holder` absent) when it is free. */
   | { ev: "slot"; slot: number; holder?: string }
   /** A slot that cannot be used any more, e.g. a process that does not die. */
@@ -121,3 +127,13 @@ export type FromAgent =
   | { ev: "bye" }
   | { ev: "pong" }
   | { ev: "problem"; message: string };
+
+/** A unit of a range as the protocol writes it. */
+export function unit(text: string | null | undefined): bigint | undefined {
+  return text == null ? undefined : BigInt(text);
+}
+
+/** The answer to a `split`, as the scheduler takes it. */
+export function splitOf({ id, end, busy = false }: Extract<FromAgent, { ev: "split" }>) {
+  return { attempt: id, end: unit(end), busy };
+}

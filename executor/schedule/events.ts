@@ -24,6 +24,8 @@ export interface Held {
   chunk: string;
   slot: number;
   state?: "queued" | "running" | "done";
+  /** Where its chunk now ends, if it gave a part away. */
+  end?: bigint;
 }
 
 /** Why an attempt failed. */
@@ -52,8 +54,10 @@ export type Event =
   | { type: "well"; node: string; slot: number }
   /** The program of an attempt runs; before that, it was queued on its slot. */
   | { type: "started"; attempt: string }
-  /** An attempt ended well; its slot is free, its result is still on the node. */
-  | { type: "ran"; attempt: string; seconds: number }
+  /** An attempt ended well; its slot is free, its result is still on the node. `end`: where its chunk ends, if it gave a part away. */
+  | { type: "ran"; attempt: string; seconds: number; end?: bigint }
+  /** The answer to `split`: where its chunk ends now; undefined = its script cannot be divided, or is just too `busy`. */
+  | { type: "split"; attempt: string; end: bigint | undefined; busy?: boolean }
   | { type: "committed"; attempt: string }
   /** Its result could not be pulled because its node went silent: the node still has it. */
   | { type: "unpulled"; attempt: string }
@@ -74,6 +78,8 @@ export type Instruction =
   | { do: "withdraw"; node: string; ids: string[] }
   /** Attempts that run where nothing gets on: each is ended, and comes back as `lost`. */
   | { do: "evict"; node: string; ids: string[] }
+  /** An attempt that should give this share of what it has not begun to others. */
+  | { do: "split"; node: string; id: string; share: number }
   /** A slot that gets no work for so many seconds, and then one chunk, to see whether it is well. */
   | { do: "distrust"; node: string; slot: number; reason: string; seconds: number }
   /** It was well. */

@@ -31,6 +31,27 @@ export class Openings {
     }
     return best;
   }
+
+  /** Up to `most` slots that hold nothing and are not on trial, the fastest first. */
+  idle(most: number): SlotState[] {
+    const passed: SlotState[] = [];
+    const found: SlotState[] = [];
+    for (
+      let slot = this.best(undefined, any);
+      slot?.load === 0 && found.length < most;
+      slot = this.best(undefined, any)
+    ) {
+      this.delete(slot);
+      passed.push(slot);
+      if (!slot.health.probing) found.push(slot);
+    }
+    for (const slot of passed) this.put(slot);
+    return found;
+  }
+}
+
+function any(): boolean {
+  return true;
 }
 
 function firstThat(group: Heap<SlotState>, suits: (slot: SlotState) => boolean): SlotState | undefined {

@@ -34,7 +34,6 @@ export class Pool {
       live: true,
       limit,
       slots: [],
-      load: 0,
       collecting: before?.collecting ?? 0,
     };
     node.slots = slots.map((slot) => this.newSlot(node, slot));
@@ -65,7 +64,6 @@ export class Pool {
     const node = slot.home;
     const wasFull = this.isFull(node);
     slot.load += by;
-    node.load += by;
     this.refresh(slot, wasFull);
   }
 
@@ -159,7 +157,10 @@ export class Pool {
 
   /** A node that holds all that it may at this depth, or whose results wait to be taken in. */
   private isFull(node: NodeState): boolean {
-    return node.load >= node.limit * this.depth || node.collecting >= COLLECTING_LIMIT;
+    if (node.collecting >= COLLECTING_LIMIT) return true;
+    if (node.limit >= node.slots.length) return false;
+    const load = node.slots.reduce((sum, slot) => sum + Math.min(slot.load, this.depth), 0);
+    return load >= node.limit * this.depth;
   }
 
   private refresh(slot: SlotState, wasFull: boolean): void {

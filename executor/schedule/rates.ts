@@ -4,8 +4,8 @@ import { Overhead } from "./overhead.js";
 const WEIGHT = 0.3;
 /** A measurement that is off by more than this factor is believed only this far, until a second one says the same. */
 const ODD = 2;
-/** Of a chunk's time, at least this share was spent on its units. */
-const NET = 0.1;
+/** Of a chunk's time, at least this share is taken to be of its units: where overhead rules, what is left of it is mostly noise. */
+const NET = 0.5;
 
 /** How fast a slot is at one kind of work. One object a slot for the whole run, however often its node comes and goes. */
 export interface Speed {

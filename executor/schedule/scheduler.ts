@@ -1,15 +1,16 @@
-import type { Job } from "../job/job.js";
-import { Blame, tries } from "./blame.js";
+import type { Chunk, Job } from "../job/job.js";
+import { Blame, type History } from "./blame.js";
 import { queueDepth } from "./depth.js";
 import { Ending } from "./ending.js";
-import type { Attempt, Event, Failure, Held, Instruction, Slot } from "./events.js";
-import { Placement } from "./placement.js";
+import type { Attempt, Event, Held, Instruction, Slot } from "./events.js";
+import { type Placed, Placement } from "./placement.js";
 import { Pool } from "./pool.js";
 import { type Learned, Rates } from "./rates.js";
-import { backoff } from "./retry.js";
+import { Returns } from "./returns.js";
 import { chunkSize } from "./size.js";
 import { type SlotState, slotKey } from "./slot.js";
 import { Source } from "./source.js";
+import { mayDivide, Tail } from "./tail.js";
 import { Attempts, type Underway } from "./underway.js";
 import { Waiting } from "./waiting.js";
 
@@ -26,6 +27,8 @@ export class Scheduler {
   private readonly placement: Placement;
   private readonly ending: Ending;
   private readonly blame: Blame;
+  private readonly tail: Tail;
+  private readonly returns: Returns;
   private open = false;
   private settled = false;
   private count = 0;
@@ -48,6 +51,8 @@ export class Scheduler {
     for (const [start, end] of done) this.source.remove(start, end);
     this.placement = new Placement(job, this.pool, this.source, this.waiting, (slot) => this.sizeFor(slot));
     this.blame = new Blame(this.pool, job.retry.attempts);
+    this.returns = new Returns(job, this.pool, this.attempts, this.waiting, this.blame);
+    this.tail = new Tail(job, this.pool, this.attempts, this.rates);
     this.ending = new Ending(this.pool, this.source, this.waiting);
   }
 
@@ -83,7 +88,7 @@ export class Scheduler {
       case "gone":
         this.expected.delete(event.node);
         this.pool.setLive(event.node, false);
-        for (const { attempt } of this.attempts.on(event.node)) this.leave(attempt.id, now);
+        for (const { attempt } of this.attempts.on(event.node)) this.returns.leave(attempt.id, now);
         return [];
       case "slot":
         this.setUsable(event.node, event.slot, event.usable);
@@ -95,10 +100,12 @@ export class Scheduler {
         this.pool.changed(event.node, event.slot);
         return [];
       case "started":
-        this.attempts.started(event.attempt);
+        this.attempts.started(event.attempt, now);
         return [];
       case "ran":
-        return this.ran(event.attempt, event.seconds);
+        return this.ran(event.attempt, event.seconds, event.end, now);
+      case "split":
+        return this.split(event.attempt, event.end, now, event.busy);
       case "committed":
         this.attempts.release(event.attempt);
         return [];
@@ -106,9 +113,9 @@ export class Scheduler {
         this.attempts.uncollect(event.attempt);
         return [];
       case "failed":
-        return this.failed(event.attempt, event.failure, now);
+        return this.returns.failed(event.attempt, event.failure, now);
       case "lost":
-        this.lost(event.attempt, now);
+        this.returns.lost(event.attempt, now);
         return [];
       case "open":
         this.open = true;
@@ -128,81 +135,76 @@ export class Scheduler {
     for (const underway of this.attempts.on(name)) {
       const { attempt } = underway;
       underway.leaving = false;
+      underway.asked = false;
       if (holds.has(attempt.id)) this.attempts.reload(attempt);
       else {
         this.attempts.forget(attempt.id);
-        this.requeue(underway, now);
+        this.returns.requeue(underway, now);
       }
     }
+    const out = held.flatMap((one) => this.split(one.id, one.end, now));
     const unknown = held.filter((one) => this.attempts.get(one.id) === undefined);
-    return unknown.flatMap((one) => (this.adopt(name, one) ? [] : [{ do: "drop", node: name, id: one.id }]));
+    for (const { id } of unknown.filter((one) => !this.adopt(name, one, now))) out.push({ do: "drop", node: name, id });
+    return out;
   }
 
   /** Takes over what an earlier coordinator started, or was left there, unless its units are somebody's already. */
-  private adopt(node: string, held: Held): boolean {
-    const units = this.job.unitsOf(held.chunk);
-    if (units === undefined || this.pool.slot(node, held.slot) === undefined) return false;
-    const reclaimed = this.source.remove(...units) ? { history: [] } : this.waiting.reclaim(held.id);
-    if (reclaimed === undefined) return false;
-    const { history } = reclaimed;
-    const number = history.length + 1;
-    const attempt = { id: held.id, number, chunk: this.job.chunk(...units), node, slot: held.slot };
-    this.attempts.add(attempt, history, held.state === "queued" ? "queued" : "running");
+  private adopt(node: string, held: Held, now: number): boolean {
+    if (this.pool.slot(node, held.slot) === undefined) return false;
+    const found = this.fromBefore(held) ?? this.waiting.reclaim(held.id);
+    if (found === undefined) return false;
+    const { chunk, history } = found;
+    const attempt = { id: held.id, number: history.length + 1, chunk, node, slot: held.slot };
+    this.attempts.add(attempt, history, held.state === "queued" ? "queued" : "running", now);
+    this.split(held.id, held.end, now);
     return true;
   }
 
-  private ran(id: string, seconds: number): Instruction[] {
-    if (!this.attempts.collect(id)) return [];
-    const { chunk, node, slot } = this.attempts.get(id)!.attempt;
-    this.rates.learn(this.rates.at(slotKey(node, slot)), Number(chunk.end - chunk.start), seconds);
-    this.pool.changed(node, slot);
-    return this.blame.succeeded(node, slot);
+  /** The chunk of an attempt of an earlier coordinator, if nobody has had its units since. */
+  private fromBefore({ chunk, end }: Held): { chunk: Chunk; history: History } | undefined {
+    const [start, before] = this.job.unitsOf(chunk) ?? [0n, 0n];
+    const units: [bigint, bigint] = [start, end ?? before];
+    if (units[0] >= units[1] || units[1] > before || !this.source.remove(...units)) return undefined;
+    return { chunk: this.job.chunk(...units), history: [] };
   }
 
-  private failed(id: string, failure: Failure, now: number): Instruction[] {
-    const underway = this.attempts.release(id);
-    if (underway === undefined) return [];
-    const { attempt, history } = underway;
+  private ran(id: string, seconds: number, end: bigint | undefined, now: number): Instruction[] {
+    const out = this.split(id, end, now);
+    if (!this.attempts.collect(id)) return out;
+    const { attempt, twin } = this.attempts.get(id)!;
     const { chunk, node, slot } = attempt;
-    const out = this.blame.failed(node, slot, chunk, history, failure.reason, now);
-    if (this.blame.isOver(history)) return [...out, { do: "give-up", failure }];
-    const at = now + backoff(this.job.retry.backoff, Math.max(1, tries(history)));
-    this.waiting.add({ chunk, history, at });
-    return [...out, ...this.withdrawFrom(node, slot)];
+    this.rates.learn(this.rates.at(slotKey(node, slot)), Number(chunk.end - chunk.start), seconds);
+    this.pool.changed(node, slot);
+    if (twin !== undefined) out.push(...this.supersede(twin));
+    return [...out, ...this.blame.succeeded(node, slot)];
+  }
+
+  /** The first result of a chunk is there: the other attempt of it is not needed any more. */
+  private supersede({ attempt }: Underway): Instruction[] {
+    this.attempts.release(attempt.id);
+    return [{ do: "drop", node: attempt.node, id: attempt.id }];
   }
 
   private sick({ node, slot, reason, lasting, evict }: Extract<Event, { type: "sick" }>): Instruction[] {
     this.pool.health(node, slot).sick = { reason, lasting };
     this.pool.changed(node, slot);
-    const out = this.withdrawFrom(node, slot);
+    const out = this.returns.withdrawFrom(node, slot);
     const running = evict ? this.attempts.onSlot(node, slot, "running") : [];
     return running.length === 0 ? out : [...out, { do: "evict", node, ids: running.map(({ attempt }) => attempt.id) }];
   }
 
-  /** Has what is queued on a slot that was taken out come back. */
-  private withdrawFrom(node: string, slot: number): Instruction[] {
-    const { quarantine, sick } = this.pool.health(node, slot);
-    if (quarantine === undefined && sick === undefined) return [];
-    const queued = this.attempts.onSlot(node, slot, "queued").filter(({ leaving }) => !leaving);
-    for (const underway of queued) underway.leaving = true;
-    return queued.length === 0 ? [] : [{ do: "withdraw", node, ids: queued.map(({ attempt }) => attempt.id) }];
-  }
-
-  private lost(id: string, now: number): void {
-    const underway = this.attempts.release(id);
-    if (underway !== undefined) this.requeue(underway, now);
-  }
-
-  /** It stays where it is, out of reach: its chunk is for whoever is free first, and that may be its node come back. */
-  private leave(id: string, now: number): void {
-    const underway = this.attempts.release(id);
-    if (underway === undefined) return;
-    const { attempt, history } = underway;
-    this.waiting.add({ chunk: attempt.chunk, history, at: now, left: id });
-  }
-
-  private requeue({ attempt, history }: Underway, now: number): void {
-    this.waiting.add({ chunk: attempt.chunk, history, at: now });
+  /** An attempt's chunk ends earlier than it was meant to: the rest of it is for others. */
+  private split(id: string, end: bigint | undefined, now: number, busy = false): Instruction[] {
+    const underway = this.attempts.get(id);
+    if (underway === undefined || underway.phase === "collecting") return [];
+    const { attempt, twin } = underway;
+    const { start, end: before } = attempt.chunk;
+    if (underway.asked && !busy) underway.divisible = mayDivide(underway, end, now);
+    underway.asked = false;
+    if (end === undefined || end <= start || end >= before) return [];
+    attempt.chunk = this.job.chunk(start, end);
+    this.waiting.add({ chunk: this.job.chunk(end, before), history: [], at: now });
+    return twin === undefined ? [] : this.supersede(twin);
   }
 
   private setUsable(node: string, slot: number, usable: boolean): void {
@@ -218,16 +220,29 @@ export class Scheduler {
       this.pool.setDepth(queueDepth(this.rates.seconds, this.chunksLeft(), this.pool.usableSlots));
       const placed = this.placement.next();
       if (placed === undefined) break;
-      const { chunk, history, slot } = placed;
-      const id = `${this.session}-${(this.count++).toString(36)}`;
-      const attempt = { id, number: history.length + 1, chunk, node: slot.node, slot: slot.slot };
-      this.attempts.add(attempt, history, "queued");
-      out.push({ do: "start", attempt });
+      this.start(placed, now, out);
       this.waiting.wake(now);
     }
+    if (this.source.left === 0n && this.waiting.size === 0 && this.attempts.size > 0) this.relieve(now, out);
     if (this.settled && this.attempts.size === 0) out.push(...this.ending.conclude());
     const at = Math.min(this.waiting.next() ?? Infinity, this.blame.next() ?? Infinity);
     if (at < Infinity) out.push({ do: "wake", at });
+  }
+
+  private start({ chunk, history, slot }: Placed, now: number, out: Instruction[]): Underway {
+    const id = `${this.session}-${(this.count++).toString(36)}`;
+    const attempt = { id, number: history.length + 1, chunk, node: slot.node, slot: slot.slot };
+    out.push({ do: "start", attempt });
+    return this.attempts.add(attempt, history, "queued", now);
+  }
+
+  private relieve(now: number, out: Instruction[]): void {
+    const { instructions, doubles } = this.tail.relieve(now);
+    out.push(...instructions);
+    for (const { of, slot } of doubles) {
+      of.twin = this.start({ chunk: of.attempt.chunk, history: of.history, slot }, now, out);
+      of.twin.twin = of;
+    }
   }
 
   private sizeFor(slot: SlotState): bigint {

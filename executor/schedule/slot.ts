@@ -24,8 +24,6 @@ export interface NodeState {
   /** Chunks at once on the whole node. */
   limit: number;
   slots: SlotState[];
-  /** Attempts given to all of its slots that have not ended. */
-  load: number;
   /** Results of it that are on their way here. */
   collecting: number;
 }

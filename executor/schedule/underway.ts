@@ -9,6 +9,14 @@ export interface Underway {
   phase: "queued" | "running" | "collecting";
   /** It was asked to leave its slot if it does not run yet. */
   leaving: boolean;
+  /** When it was given out, or (once it runs) began to run. */
+  since: number;
+  /** Another attempt of the same chunk: the first result is taken. */
+  twin?: Underway;
+  /** It was asked to give a part of its chunk away, and has not answered. */
+  asked: boolean;
+  /** Whether its script may be able to give a part away. */
+  divisible: boolean;
 }
 
 /** The attempts that are this coordinator's concern, counted where they are. */
@@ -34,15 +42,24 @@ export class Attempts {
     return this.on(node).filter((one) => one.attempt.slot === slot && one.phase === phase);
   }
 
-  add(attempt: Attempt, history: History, phase: "queued" | "running"): void {
-    this.byId.set(attempt.id, { attempt, history, phase, leaving: false });
+  values(): Iterable<Underway> {
+    return this.byId.values();
+  }
+
+  add(attempt: Attempt, history: History, phase: "queued" | "running", since: number): Underway {
+    const underway = { attempt, history, phase, since, leaving: false, asked: false, divisible: true };
+    this.byId.set(attempt.id, underway);
     this.load(attempt, 1);
+    return underway;
   }
 
   /** Its program runs. */
-  started(id: string): void {
+  started(id: string, now: number): void {
     const underway = this.byId.get(id);
-    if (underway?.phase === "queued") underway.phase = "running";
+    if (underway?.phase !== "queued") return;
+    underway.phase = "running";
+    underway.since = now;
+    underway.leaving = false;
   }
 
   /** Its slot is new, for its node has joined again. */
@@ -69,11 +86,11 @@ export class Attempts {
     this.load(underway.attempt, 1);
   }
 
-  /** Lets go of it, whatever it was at. */
+  /** Lets go of it, whatever it was at. What it answers still says whether there is a `twin`, which goes on alone. */
   release(id: string): Underway | undefined {
     const underway = this.byId.get(id);
     if (underway === undefined) return undefined;
-    this.byId.delete(id);
+    this.forget(id);
     if (underway.phase === "collecting") this.pool.collect(underway.attempt.node, -1);
     else this.load(underway.attempt, -1);
     return underway;
@@ -81,6 +98,8 @@ export class Attempts {
 
   /** Lets go of it where its node has joined again without it. */
   forget(id: string): void {
+    const twin = this.byId.get(id)?.twin;
+    if (twin !== undefined) twin.twin = undefined;
     this.byId.delete(id);
   }
 

@@ -7,13 +7,14 @@ class Attempt:
 
     __slots__ = (
         "id", "chunk", "slot", "spec", "args", "phase", "pid", "process", "printed", "out", "err", "began", "seconds", "alarm",
-        "timeout", "canceled", "status", "rss", "outputs", "missing", "cut", "line",
+        "timeout", "canceled", "status", "rss", "outputs", "missing", "cut", "line", "end",
     )  # fmt: skip
 
     def __init__(self, id, chunk, slot, spec, args):
         self.id, self.chunk, self.slot, self.spec, self.args = id, chunk, slot, spec, args
         self.phase = "queued"
         self.pid = self.process = self.printed = self.out = self.err = self.alarm = self.status = self.line = None
+        self.end = None  # where its range ends, if it gave a part away
         self.began = self.seconds = 0.0
         self.timeout = self.canceled = False
         self.rss = 0
@@ -38,6 +39,8 @@ class Attempt:
             "seconds": round(self.seconds, 6), "rss": self.rss, "outputs": self.outputs, "missing": self.missing,
             "stdout": {"size": 0, "data": ""}, "stderr": {"size": 0, "data": ""}, "tail": "",
         }  # fmt: skip
+        if self.end is not None:
+            message["end"] = str(self.end)
         if error is not None:
             message["error"] = error
         return message

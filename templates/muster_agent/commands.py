@@ -3,6 +3,7 @@ import json
 import os
 import re
 
+from . import ranges
 from .attempt import Attempt
 from .processes import stat_fields
 from .spec import Spec
@@ -97,6 +98,19 @@ class Commands:
 
     def do_look(self, message):
         self.look.begin(message["scripts"], message["seconds"])
+
+    def do_split(self, message):
+        attempt = self.ledger.attempts.get(message["id"])
+        if attempt is None:
+            return
+        answer = {"ev": "split", "id": attempt.id}
+        try:
+            end = ranges.give_away(attempt, message["share"]) if attempt.phase == "running" else None
+            if end is not None:
+                answer["end"] = str(end)
+        except BlockingIOError:
+            answer["busy"] = True
+        self.link.send(answer)
 
     def do_stop(self, _):
         self.shutdown.by_order()

@@ -55,7 +55,10 @@ class Ledger:
     def held(self):
         """What a coordinator is told at its hello."""
         return [
-            {"id": a.id, "chunk": a.chunk, "slot": a.slot, "state": {"queued": "queued", "done": "done"}.get(a.phase, "running")}
+            {
+                "id": a.id, "chunk": a.chunk, "slot": a.slot, "end": None if a.end is None else str(a.end),
+                "state": {"queued": "queued", "done": "done"}.get(a.phase, "running"),
+            }
             for a in self.attempts.values()
         ]  # fmt: skip
 

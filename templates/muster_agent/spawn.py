@@ -4,6 +4,7 @@ import os
 import signal
 
 from .logs import open_logs
+from .ranges import file_of
 from .wire import raw
 
 RESET_SIGNALS = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGCHLD]
@@ -54,6 +55,7 @@ class Spawner:
         env = base.copy()
         env[b"MUSTER_ATTEMPT"] = raw(attempt.id)
         env[b"MUSTER_CHUNK"] = raw(attempt.chunk)
+        env[b"MUSTER_RANGE"] = os.fsencode(file_of(self.settings.root + "/" + attempt.folder))
         return env
 
     def program(self, name, env):
