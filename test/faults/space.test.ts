@@ -170,25 +170,3 @@ t.test("a chunk that prints gigabytes is capped while it runs, and says so", { s
   t.ok(log.endsWith("end\n"));
   t.same(await unmount(), []);
 });
-
-t.test(
-  "a process that does not die takes its slot out; the others go on, and it is said at the end",
-  { skip },
-  async (t) => {
-    // A process of another real user cannot be killed by the agent: what a hung driver does, without one.
-    await root("cp /usr/bin/python3 /usr/local/bin/undead; chmod 4755 /usr/local/bin/undead");
-    await lab.nodes[1]!.exec(["cp", "/usr/bin/python3", "/usr/local/bin/undead"]);
-    const undead = 'undead -IS -c "import os, time; os.setresuid(0, 0, 0); time.sleep(1000)"';
-    const job = messy("undead", `[ "$n" = 0 ] && [ -u /usr/local/bin/undead ] && exec ${undead}\ntrue`, {
-      timeout: "1s",
-      retry: { attempts: 3, backoff: "50ms" },
-    });
-    const ran = await runMessy(job);
-    t.equal(ran.code, 0, ran.err);
-    checkEach(t, job.run);
-    t.match(ran.err, /slot \d is out: processes of attempt \S+ do not die 10 s after KILL/);
-    t.match(ran.err, /processes that do not die stay on the node: \d+/);
-    for (const { pid, argv } of node.processes()) if (argv[0] === "undead") process.kill(pid, "SIGKILL");
-    await checkNodes(t, lab.nodes);
-  },
-);
