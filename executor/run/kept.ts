@@ -1,8 +1,8 @@
-import { closeSync, openSync, readSync, renameSync, statSync, truncateSync } from "node:fs";
+import { closeSync, openSync, readSync, statSync, truncateSync } from "node:fs";
 import { MusterError } from "../../schemas/errors.js";
 import type { Job } from "../job/job.js";
 import type { Past } from "./past.js";
-import { type Keyed, keyedLines, writeLines } from "./results.js";
+import { type Keyed, keyedLines, takePlace, writeLines } from "./results.js";
 
 /**
  * Makes `file` (results.ndjson) hold exactly what the journal vouches for: lines that were appended and not journaled go. Rejects
@@ -32,7 +32,7 @@ async function isBehind(file: string, past: Past, job: Job): Promise<boolean> {
 /** It need not: a run that was complete has had its lines put into order before it lost the end of its journal. */
 async function rewrite(file: string, past: Past, job: Job): Promise<void> {
   await writeLines(`${file}.kept`, committedLines(file, past, job));
-  renameSync(`${file}.kept`, file);
+  takePlace(`${file}.kept`, file);
 }
 
 async function* committedLines(file: string, past: Past, job: Job): AsyncGenerator<Keyed> {

@@ -1,4 +1,13 @@
-import { createReadStream, createWriteStream, readdirSync, renameSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
@@ -19,8 +28,11 @@ export interface ResultLine {
   output: string | undefined;
 }
 
-/** Bytes of lines that are sorted in memory at once. */
+/** Bytes of lines that are sorted in memory at once, and files that are merged at once. */
 const PIECE = 1 << 20;
+const WAYS = 32;
+/** Characters that are written at once. */
+const BLOCK = 1 << 16;
 
 /** The line's text. The output goes in as the node wrote it (integers of any size stay exact), on one line. */
 export function resultText(line: ResultLine): string {
@@ -36,16 +48,20 @@ export function resultText(line: ResultLine): string {
  * Puts the lines of `file` into chunk order, by an external merge sort: memory stays at a few MiB however long it
  * is. The file is replaced at the end, in one step.
  */
-export async function sortResults(file: string, job: Job): Promise<void> {
-  const pieces: string[] = [];
+export async function sortResults(file: string, job: Job, piece = PIECE): Promise<void> {
+  let pieces: string[] = [];
+  let made = 0;
   let lines: Keyed[] = [];
   let bytes = 0;
   let sorted = true;
   let last: Keyed | undefined;
+  const write = async (sorted: Keyed[] | AsyncGenerator<Keyed>) => {
+    const name = `${file}.piece-${made++}`;
+    await writeLines(name, sorted);
+    return name;
+  };
   const flush = async () => {
-    lines.sort((a, b) => (isBefore(a, b) ? -1 : isBefore(b, a) ? 1 : 0));
-    pieces.push(`${file}.piece-${pieces.length}`);
-    await writeLines(pieces.at(-1)!, lines);
+    pieces.push(await write(lines.sort((a, b) => (isBefore(a, b) ? -1 : isBefore(b, a) ? 1 : 0))));
     lines = [];
     bytes = 0;
   };
@@ -54,14 +70,19 @@ export async function sortResults(file: string, job: Job): Promise<void> {
     last = line;
     lines.push(line);
     bytes += line.text.length;
-    if (bytes >= PIECE) await flush();
+    if (bytes >= piece) await flush();
   }
   try {
     if (sorted) return;
     await flush();
-    await writeLines(`${file}.sorted`, merge(pieces.map((piece) => keyedLines(piece, job))));
+    while (pieces.length > WAYS) {
+      const some = pieces.slice(0, WAYS);
+      pieces = [...pieces.slice(WAYS), await write(merge(some, job))];
+      for (const name of some) rmSync(name);
+    }
+    await writeLines(`${file}.sorted`, merge(pieces, job));
     killPoint("sorted");
-    renameSync(`${file}.sorted`, file);
+    takePlace(`${file}.sorted`, file);
   } finally {
     removePieces(file);
   }
@@ -100,17 +121,33 @@ function chunkOf(line: string): string | undefined {
   return end < 0 ? undefined : (JSON.parse(line.slice('{"chunk":'.length, end + 1)) as string);
 }
 
-/** Writes lines to a new file, which is on disk when it resolves. */
+/** Writes lines to a new file. */
 export async function writeLines(file: string, lines: Iterable<Keyed> | AsyncIterable<Keyed>): Promise<void> {
-  const texts = Readable.from(
-    (async function* () {
-      for await (const { text } of lines) yield `${text}\n`;
-    })(),
-  );
-  await pipeline(texts, createWriteStream(file, { flags: "w", flush: true }));
+  await pipeline(Readable.from(blocks(lines)), createWriteStream(file, { flags: "w" }));
 }
 
-async function* merge(sources: AsyncGenerator<Keyed>[]): AsyncGenerator<Keyed> {
+/** Lines as texts of some size each: a stream's cost is by piece. */
+async function* blocks(lines: Iterable<Keyed> | AsyncIterable<Keyed>): AsyncGenerator<string> {
+  let block = "";
+  for await (const { text } of lines) {
+    block += `${text}\n`;
+    if (block.length < BLOCK) continue;
+    yield block;
+    block = "";
+  }
+  yield block;
+}
+
+/** Gives `file` the content of `by`, which is on disk before that. */
+export function takePlace(by: string, file: string): void {
+  const fd = openSync(by, "r");
+  fsyncSync(fd);
+  closeSync(fd);
+  renameSync(by, file);
+}
+
+async function* merge(pieces: string[], job: Job): AsyncGenerator<Keyed> {
+  const sources = pieces.map((piece) => keyedLines(piece, job));
   const heads = await Promise.all(sources.map(async (source) => ({ source, head: (await source.next()).value })));
   for (;;) {
     let least: (typeof heads)[number] | undefined;

@@ -40,6 +40,22 @@ t.test("lines are put into chunk order by number, whatever their size and the si
   t.same(readdirSync(folder), ["results.ndjson"], "nothing else is left");
 });
 
+t.test("more pieces than are merged at once, and more than that squared", async (t) => {
+  const file = join(folder, "results.ndjson");
+  const count = 2500;
+  writeFileSync(file, Array.from({ length: count }, (_, index) => line(`${(index * 1009) % count}-x`)).join(""));
+  await sortResults(file, job, 150);
+  const chunks = readFileSync(file, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((text) => Number.parseInt(JSON.parse(text).chunk, 10));
+  t.same(
+    chunks,
+    Array.from({ length: count }, (_, index) => index),
+  );
+  t.same(readdirSync(folder), ["results.ndjson"], "nothing else is left");
+});
+
 t.test("an empty file, and one in order, stay as they are", async (t) => {
   const file = join(folder, "results.ndjson");
   for (const text of ["", line("1-2") + line("5-6")]) {
