@@ -32,7 +32,7 @@ export async function schedule(
   if (what === "remove") return remove(files, say);
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   selectNodes(inventory, options.limit);
-  const before = readCrontab();
+  const before = what === "show" ? shownCrontab(writers) : readCrontab();
   let crontab = before;
   const shown: ScheduledEntry[] = [];
   for (const file of files) {
@@ -53,6 +53,17 @@ export async function schedule(
   if (options.json) writers.out(JSON.stringify({ entries: shown }, null, 2));
   else say(scheduleText(shown));
   return 0;
+}
+
+/** What is shown is worth something even where there is no cron. */
+function shownCrontab(writers: Writers): string {
+  try {
+    return readCrontab();
+  } catch (error) {
+    if (!(error instanceof MusterError)) throw error;
+    writers.err(`${error.message}${error.next === undefined ? "" : `\n    ${error.next}`}`);
+    return "";
+  }
 }
 
 /** A pipeline that is not there any more can be taken out all the same. */

@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import parsePrometheus from "parse-prometheus-text-format";
 import t from "tap";
 import { type Lab, startLab } from "../lab/lab.js";
 import { wholeMachines } from "../lab/requirements.js";
-import { muster, Workshop } from "./muster.js";
+import { ended, muster, startMuster, Workshop } from "./muster.js";
 
 const skip = wholeMachines("nodes that drift") ?? false;
 const shop = new Workshop();
@@ -119,11 +119,38 @@ t.test(
   },
 );
 
+t.test(
+  "a coordinator that is killed in the middle of a step: the nodes work on, and nothing is computed twice",
+  { skip },
+  async (t) => {
+    shop.write("kill/w.sh", '#!/bin/sh\necho x >> /root/ran\nsleep 0.4\necho "{}" > r.json\n', 0o755);
+    const steps = { a: { job: "a.yaml" }, b: { job: "b.yaml", inputs: { "all.json": "a/all.json" } } };
+    const common = { kind: "matrix", matrix: { n: [0, 16] }, script: "w.sh", outputs: ["r.json"], args: [] };
+    shop.write("kill/a.yaml", { ...common, aggregate: { from: "r.json", as: "array", to: "all.json" } });
+    shop.write("kill/all.json", "[]");
+    shop.write("kill/b.yaml", { ...common, inputs: ["all.json"] });
+    const file = shop.write("kill/p.yaml", { steps });
+    const journal = join(shop.folder, "kill/runs/p/a/journal.ndjson");
+    const first = startMuster(["run", file, "-i", inventory]);
+    const firstEnded = ended(first);
+    while (!existsSync(journal) || !readFileSync(journal, "utf8").includes('"e":"done"'))
+      await new Promise((r) => setTimeout(r, 20));
+    first.kill("SIGKILL");
+    await firstEnded;
+    const second = await muster(["run", file, "-i", inventory, "--json"]);
+    t.equal(second.code, 0, second.err);
+    for (const step of ["a", "b"])
+      t.equal(new Set(shop.results(`kill/runs/p/${step}`).map((one) => one.chunk)).size, 16);
+    const ran = lab.nodes.map((node) => readFileSync(join(node.root, "root/ran"), "utf8").split("\n").length - 1);
+    t.equal(ran[0]! + ran[1]!, 32, "every chunk of both steps ran once");
+  },
+);
+
 t.test("figures of a verification: nodes, drift, GPUs; and of a run", { skip }, async (t) => {
-  await lab.nodes[1]!.powerOff();
+  const away = lab.inventory({ file: "away.yaml", nodes: { node2: { port: 1 } } });
   const file = join(shop.folder, "metrics/verify.prom");
   shop.write("metrics/other.prom", "");
-  const ran = await muster(["verify", "rocm-env", "-i", inventory, "--metrics", file, "--json"]);
+  const ran = await muster(["verify", "rocm-env", "-i", away, "--metrics", file, "--json"]);
   t.equal(ran.code, 3, ran.err);
   const figure = figures(file);
   t.equal(figure("muster_verify_exit_code"), 3);

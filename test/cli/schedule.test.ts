@@ -33,6 +33,12 @@ t.test("show, install, install again, remove", async (t) => {
     /night: 0 2 \* \* \*, not in the crontab\n +next: \d{4}-\d\d-\d\d 02:00, \S+ 02:00, \S+ 02:00\n +0 2 /,
   );
   t.match(shown.out, /night, step one: @reboot, not in the crontab\n +next: when this machine starts/);
+  const nocron = await muster(["schedule", "show", file, "-i", "local"], {
+    env: { PATH: join(shop.folder, "nothing") },
+  });
+  t.equal(nocron.code, 0);
+  t.match(nocron.err, /there is no program crontab\n +Install cron/);
+  t.match(nocron.out, /night: 0 2/);
   const mine = "# mine\n5 5 * * * backup % x\nMAILTO=me";
   shop.write("bin/table", mine);
   t.equal((await schedule("install", file, "-i", "local")).code, 0);
