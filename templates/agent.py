@@ -6,7 +6,7 @@ speaks JSON lines over them (executor/run/protocol.ts) and outlives the connecti
 
     a/ID/work     working directory of attempt ID      a/ID/out    its stdout (and err)
     store/SHA256  staged files                         agent.sock  where attach knocks
-    agent.log     troubles of the daemon
+    agent.log     troubles of the daemon               life        how long all this may stay after a reboot
     done.ndjson   results that nobody has acknowledged yet, and what was started
 """
 import sys

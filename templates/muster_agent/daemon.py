@@ -9,6 +9,7 @@ from .commands import Commands
 from .ending import Ending
 from .helper import Helper
 from .ledger import Ledger
+from .life import Life
 from .link import Link
 from .logs import SOON, Logs, close_logs
 from .look import Look
@@ -34,7 +35,7 @@ class Agent:
         self.next_look = 0.0
         self.selector = selectors.PollSelector()
         self.wakeup = Wakeup(self.selector)
-        self.settings = Settings(root)
+        self.settings = Settings(root, Life(root, boot))
         self.helper = Helper(self.wakeup.wake)
         self.link = Link(self.selector)
         self.slots = Slots(self.selector, self.settings, boot, self.link)
@@ -55,6 +56,8 @@ class Agent:
             boot, self.settings, store, self.link, self.slots, self.ledger, self.ending, self.trash, self.shutdown,
             self.look,
         )
+        for folder in self.settings.life.abandoned():
+            self.helper.submit(lambda folder=folder: self.settings.life.remove(folder), lambda _: None)
         self.link.listen(listener, commands.greet, commands.hear)
 
     def loop(self):

@@ -165,6 +165,24 @@ t.test("a coordinator that is there for longer than the lease, with nothing to s
   await checkEnd(t, job, job.start(["-i", brief]));
 });
 
+t.test(
+  "a run that nobody goes on with, after a reboot: what it left goes with the next run there",
+  { skip },
+  async (t) => {
+    const brief = lab.inventory({ file: "short.yaml", defaults: { lease: "30s" } });
+    const dead = new KnownJob(shop, "dead", { chunks: 8, gate: true });
+    const first = dead.start(["-i", brief]);
+    await reached("both are at work", () => lab.nodes.every((one) => running(dead, one).length === 2));
+    first.child.kill("SIGKILL");
+    for (const node of lab.nodes) await node.powerCycle();
+    await first.ended;
+    for (const node of lab.nodes)
+      t.ok(existsSync(join(node.root, "root/.muster/runs")), "there is something to remove");
+    const job = new KnownJob(shop, "next", { chunks: 8, seconds: 0.1 });
+    await checkEnd(t, job, job.start(["-i", brief]));
+  },
+);
+
 /** A python whose clock jumps by a day at every look. */
 const WRONG_CLOCK = `#!/bin/sh
 [ "$2" = -c ] || exec /usr/bin/python3 "$@"

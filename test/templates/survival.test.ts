@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { appendFileSync, chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
@@ -110,6 +119,29 @@ t.test("answers a ping; a coordinator that seems to be there but says nothing do
   await until("the folder is gone", () => !existsSync(folder.root));
   await until("no process is left", () => processesWith(folder.root).length === 0);
   await attachment.ended();
+});
+
+t.test("folders of runs that a reboot left to nobody go with the next run, and no others", async (t) => {
+  const folder = new Folder();
+  t.teardown(() => end(folder));
+  const runs = join(folder.root, "..");
+  const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  const table: [string, string | undefined, boolean][] = [
+    ["over", JSON.stringify({ boot: "another", lease: 0.5 }), false],
+    ["waits", JSON.stringify({ boot: "another", lease: 1e9 }), true],
+    ["lives", JSON.stringify({ boot, lease: 0.5 }), true],
+    ["strange", "{", true],
+    ["unknown", undefined, true],
+  ];
+  for (const [name, life] of table) {
+    mkdirSync(join(runs, name, "a/1-0/work"), { recursive: true });
+    if (life !== undefined) writeFileSync(join(runs, name, "life"), life);
+  }
+  const attachment = new Attachment(folder);
+  await attachment.open();
+  await until("what nobody comes back to is gone", () => !existsSync(join(runs, "over")));
+  await attachment.stop();
+  for (const [name, , stays] of table) t.equal(existsSync(join(runs, name)), stays, name);
 });
 
 /** What the agent deletes folders with, called as a user who is not root. */
