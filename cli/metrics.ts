@@ -1,6 +1,7 @@
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type Family, metricsText } from "../report/metrics.js";
+import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 
 /**
@@ -20,5 +21,16 @@ export function writeMetrics(file: string, families: Family[]): void {
       `--metrics ${file}: it cannot be written (${(error as NodeJS.ErrnoException).code})`,
       "Name a file in a folder that you may write to.",
     );
+  }
+}
+
+/** The same after a run, which is what it is whether its figures can be written or not. */
+export function writeRunMetrics(file: string | undefined, families: Family[], writers: Writers): void {
+  if (file === undefined) return;
+  try {
+    writeMetrics(file, families);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    writers.err(`muster: ${error.message}`);
   }
 }

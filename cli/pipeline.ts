@@ -17,7 +17,7 @@ import { suggest } from "../schemas/nearest.js";
 import { announce, announceError } from "./announce.js";
 import { limitNotes } from "./limits.js";
 import { exitOfPipeline, meansFor } from "./means.js";
-import { writeMetrics } from "./metrics.js";
+import { writeRunMetrics } from "./metrics.js";
 import type { RunVerbOptions } from "./run.js";
 import { runScheduled } from "./scheduled.js";
 import { settings } from "./settings.js";
@@ -56,8 +56,7 @@ export async function runPipelineFile(file: string, options: RunVerbOptions, wri
     else if (!options.quiet || summary.state !== "complete") writers.out(pipelineText(summary, already));
     const exit = exitOfPipeline(summary, stop.code());
     if (!already) for (const line of await announce(pipeline, summary, exit)) writers.err(line);
-    const metrics = options.metrics ?? pipeline.metrics;
-    if (metrics !== undefined) writeMetrics(metrics, pipelineFamilies(summary, exit, Date.now() / 1000));
+    writeRunMetrics(options.metrics ?? pipeline.metrics, pipelineFamilies(summary, exit, Date.now() / 1000), writers);
     return exit;
   } catch (error) {
     for (const line of await announceError(pipeline, error)) writers.err(line);

@@ -18,7 +18,7 @@ import { parseSource } from "../schemas/yaml.js";
 import type { CommonOptions } from "./common.js";
 import { inspectionFor } from "./inspection.js";
 import { limitNotes } from "./limits.js";
-import { writeMetrics } from "./metrics.js";
+import { writeRunMetrics } from "./metrics.js";
 import { settings } from "./settings.js";
 import { stopSignals } from "./stop.js";
 import { whence } from "./whence.js";
@@ -79,7 +79,7 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
     progress.end();
     print(job, summary, already, notes, options, writers);
     const exit = exitCode(summary, stop.code());
-    if (options.metrics !== undefined) writeMetrics(options.metrics, runFamilies(summary, exit, Date.now() / 1000));
+    writeRunMetrics(options.metrics, runFamilies(summary, exit, Date.now() / 1000), writers);
     return exit;
   } catch (error) {
     progress.end();

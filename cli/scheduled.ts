@@ -13,7 +13,7 @@ import { MusterError, UsageError } from "../schemas/errors.js";
 import { parseDuration } from "../schemas/quantity.js";
 import { announce, announceError } from "./announce.js";
 import { exitOfPipeline, meansFor } from "./means.js";
-import { writeMetrics } from "./metrics.js";
+import { writeRunMetrics } from "./metrics.js";
 import type { RunVerbOptions } from "./run.js";
 import { stopSignals } from "./stop.js";
 
@@ -43,8 +43,7 @@ export async function runScheduled(
     turn.log(`${summary.state} after ${summary.seconds} s, exit ${exit}: ${turn.path}`);
     if (summary.state !== "complete") writers.err(pipelineTrouble(summary));
     for (const line of await announce(pipeline, summary, exit)) writers.err(line);
-    const metrics = options.metrics ?? pipeline.metrics;
-    if (metrics !== undefined) writeMetrics(metrics, pipelineFamilies(summary, exit, Date.now() / 1000));
+    writeRunMetrics(options.metrics ?? pipeline.metrics, pipelineFamilies(summary, exit, Date.now() / 1000), writers);
     return exit;
   } catch (error) {
     if (error instanceof MusterError) turn.log(`stopped, exit ${error.exit}: ${error.message}`);

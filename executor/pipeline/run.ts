@@ -48,14 +48,18 @@ class PipelineRun {
   private readonly told = new Map<string, Told>();
   private readonly underway = new Map<string, Promise<void>>();
   private readonly began = Date.now();
+  /** Fires when something that is no step's own fault has gone wrong: then all of them stop. */
+  private readonly broken = new AbortController();
+  private readonly means: Means;
 
   constructor(
     private readonly pipeline: Pipeline,
     private readonly directory: PipelineDirectory,
-    private readonly means: Means,
+    means: Means,
     private readonly observer: PipelineObserver,
   ) {
     this.needs = needsOf(pipeline);
+    this.means = { ...means, stop: AbortSignal.any([means.stop, this.broken.signal]) };
   }
 
   async work(selection: Selection): Promise<{ summary: PipelineSummary; already: boolean }> {
@@ -67,7 +71,13 @@ class PipelineRun {
     await begin(this.directory, [...meant]);
     this.observer.begin(this.directory.path);
     await this.provide(meant);
-    await this.performAll();
+    try {
+      await this.performAll();
+    } catch (error) {
+      this.broken.abort();
+      await Promise.allSettled(this.underway.values());
+      throw error;
+    }
     const summary = this.summary(this.outcome(meant));
     writePipelineSummary(summary);
     this.directory.journal.add({ e: "close", state: summary.state, at: now() });

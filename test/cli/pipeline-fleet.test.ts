@@ -174,6 +174,8 @@ t.test("figures of a verification: nodes, drift, GPUs; and of a run", { skip }, 
     retry: { attempts: 1 },
   });
   t.equal((await muster(["run", one, "-i", "local", "--metrics", file])).code, 3);
+  const complete = shop.write("two.yaml", { kind: "matrix", matrix: { n: [0, 2] }, command: ["true"], args: [] });
+  t.match(await muster(["run", complete, "-i", "local", "--metrics", "/nowhere/x.prom"]), { code: 0, err: /ENOENT/ });
   const after = figures(file);
   t.equal(after("muster_run_chunks", { run: "one", result: "done" }), 2);
   t.equal(after("muster_run_chunks", { run: "one", result: "failed" }), 1);
