@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { anyStanding } from "../executor/pipeline/standing.js";
-import { findRuns } from "../executor/run/standing.js";
+import { type AnyStanding, anyStanding } from "../executor/pipeline/standing.js";
+import { findRuns, nothing } from "../executor/run/standing.js";
 import { runsDocument, runsText, runText } from "../report/runs.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
@@ -16,11 +16,23 @@ export async function status(place: string | undefined, options: CommonOptions, 
   const folder = place === undefined ? process.cwd() : placeOf(place);
   const paths = findRuns(folder);
   const now = Date.now();
-  const runs = paths.map((path) => anyStanding(path, now));
+  const runs = paths.flatMap((path) => standing(path, now));
   const isOne = paths.length === 1 && paths[0] === resolve(folder);
   if (options.json) writers.out(JSON.stringify(isOne ? runs[0] : runsDocument(runs), null, 2));
   else writers.out(isOne ? runText(runs[0]!, now) : runsText(runs, now));
   return 0;
+}
+
+/** One run; none where it has been removed meanwhile. One that this user may not read does not hide the others. */
+function standing(path: string, now: number): AnyStanding[] {
+  try {
+    return [anyStanding(path, now)];
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return [];
+    if (code === undefined) throw error;
+    return [{ ...nothing(path), state: "damaged", reason: `it cannot be read (${code})` }];
+  }
 }
 
 /** A folder that has runs in it, or the name of a run. */

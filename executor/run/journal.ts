@@ -19,7 +19,7 @@ export type Entry =
   | { e: "done"; chunk: string; start: string; end: string; length: number }
   | { e: "failed"; failure: Failure }
   /** The coordinator ends, with everything of before this record safe on disk. */
-  | { e: "close"; state: "complete" | "partial" | "interrupted" | "cancelled" };
+  | { e: "close"; state: "complete" | "partial" | "interrupted" | "cancelled"; at?: string };
 
 /** Bytes read at a time when a journal is read back. */
 const BLOCK = 1 << 20;

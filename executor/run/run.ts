@@ -102,7 +102,8 @@ async function conclude(
   }
   writeSummary(summary);
   killPoint("closing");
-  directory.journal.add({ e: "close", state: ended.state === "stranded" ? "interrupted" : ended.state });
+  const state = ended.state === "stranded" ? "interrupted" : ended.state;
+  directory.journal.add({ e: "close", state, at: new Date().toISOString() });
   await directory.journal.flush();
   killPoint("closed");
 }

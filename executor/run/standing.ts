@@ -1,4 +1,15 @@
-import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
 import { decode, type Entry, readEntries } from "./journal.js";
@@ -35,7 +46,7 @@ export function findRuns(folder: string): string[] {
   const path = resolve(folder);
   if (isRun(path)) return [path];
   const inside = (parent: string) =>
-    existsSync(parent)
+    isReadable(parent)
       ? readdirSync(parent)
           .sort()
           .map((name) => join(parent, name))
@@ -55,17 +66,29 @@ export function standingOf(path: string, now: number): Standing {
   const fd = openSync(file, "r");
   try {
     const { mtimeMs } = fstatSync(fd);
-    const closed = lastEntry(fd)?.e === "close";
-    const held = !closed && isHeld(fd);
-    const summary = closed ? readSummary(path) : undefined;
+    const last = lastEntry(fd);
+    const end = last?.e === "close" ? last : undefined;
+    const held = end === undefined && isHeld(fd);
+    const summary = end === undefined ? undefined : readSummary(path);
     const standing = summary === undefined ? unended(path, countsOf(fd, file), held, mtimeMs) : ended(path, summary);
     const started = standing.started ?? firstSession(fd) ?? countsOf(fd, file).started;
-    return { ...standing, started, seconds: seconds(started, standing.state === "running" ? now : mtimeMs) };
+    // A copy of a run directory has new times of its files.
+    const until = standing.state === "running" ? now : end?.at === undefined ? mtimeMs : Date.parse(end.at);
+    return { ...standing, started, seconds: seconds(started, until) };
   } catch (error) {
     if (!(error instanceof MusterError)) throw error;
     return { ...nothing(path), state: "damaged", reason: error.message };
   } finally {
     closeSync(fd);
+  }
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -112,7 +135,8 @@ class Counts {
   }
 }
 
-function nothing(path: string): Standing {
+/** A run of which nothing is known. */
+export function nothing(path: string): Standing {
   return { name: basename(path), path, state: "new", chunks: { done: 0, failed: 0 }, units: { done: "0" }, nodes: [] };
 }
 
