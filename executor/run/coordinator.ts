@@ -150,7 +150,7 @@ export class Coordinator implements Hub {
 
   unstartable(attempt: Attempt, error: unknown, origin: Origin): void {
     if (isLost(error)) {
-      this.byName.get(attempt.node)?.suspect(origin, textOf(error));
+      this.byName.get(attempt.node)?.suspect(origin, error);
       return this.event({ type: "lost", attempt: attempt.id });
     }
     this.fail(attempt, failure(attempt, `its files could not be staged: ${textOf(error)}`));
@@ -185,16 +185,16 @@ export class Coordinator implements Hub {
       this.tally.logged(done);
       this.committer.add({ attempt, seconds: done.seconds, outputs, fingerprint: member.fingerprint, json });
     } catch (error) {
-      if (isLost(error)) this.uncollected(member, attempt, done, origin, textOf(error));
+      if (isLost(error)) this.uncollected(member, attempt, done, origin, error);
       else if (isOurs(error)) this.end({ state: "broken", error });
       else this.fail(attempt, failure(attempt, textOf(error), done));
     }
   }
 
   /** The node tells it again when it is back; where it is back already, it has told it while this was failing. */
-  private uncollected(member: Member, attempt: Attempt, done: Done, origin: Origin, reason: string): void {
+  private uncollected(member: Member, attempt: Attempt, done: Done, origin: Origin, error: Error): void {
     this.event({ type: "unpulled", attempt: attempt.id });
-    member.suspect(origin, reason);
+    member.suspect(origin, error);
     if (member.origin !== undefined) this.done(member, done);
     else if (member.state !== "silent") this.event({ type: "lost", attempt: attempt.id });
   }
@@ -207,7 +207,7 @@ export class Coordinator implements Hub {
       this.tally.logged(done);
     } catch (error) {
       if (isOurs(error)) return this.end({ state: "broken", error });
-      if (isLost(error)) return this.uncollected(member, attempt, done, origin, textOf(error));
+      if (isLost(error)) return this.uncollected(member, attempt, done, origin, error);
       this.observer.problem(member, `logs of chunk ${attempt.chunk.id} are lost: ${textOf(error)}`);
     }
     this.fail(attempt, failed);

@@ -33,7 +33,7 @@ function reasonOf(done: Done, timeout: number | undefined): string | undefined {
 }
 
 /** Whether an error means that a node could not be heard, and not that something is wrong with what was asked. */
-export function isLost(error: unknown): boolean {
+export function isLost(error: unknown): error is MusterError {
   return error instanceof MusterError && (error.code === "LOST" || error.code === "TIMEOUT");
 }
 

@@ -16,6 +16,9 @@ import { Session } from "./session.js";
 /** Longest pause between two tries to reach a node, seconds. */
 const REDIAL_LIMIT = 60;
 
+/** A node whose way hangs so often within so many seconds, though it can be reached, is as good as away. */
+const HANGS = 2;
+const HANGS_WITHIN = 300;
 /** How long a node that is away is given to come back at the end of the run, seconds. */
 const LAST_TRY = 10;
 /** What is said of one that did not. */
@@ -50,6 +53,8 @@ export class Member {
   private session: Session | undefined;
   private readonly over = new AbortController();
   private readonly changes = new EventEmitter();
+  /** When the way to it hung of late, in ms. */
+  private hangs: number[] = [];
 
   constructor(
     readonly node: Node,
@@ -85,10 +90,14 @@ export class Member {
   }
 
   /** The way `origin` to this node failed, though it may still stand (half-open, or a file server that hangs): find a new one. */
-  suspect(origin: Origin, reason: string): void {
+  suspect(origin: Origin, error: Error): void {
     const { session } = this;
     if (session === undefined || session !== origin) return;
-    this.lost(session, reason);
+    this.lost(session, error.message);
+    if (!(error instanceof MusterError) || error.code !== "TIMEOUT") return;
+    const now = performance.now();
+    this.hangs = [...this.hangs.filter((at) => now - at < HANGS_WITHIN * 1000), now];
+    if (this.hangs.length >= HANGS) this.giveAway(`${this.hangs.length} times in a row`);
   }
 
   /**
@@ -208,7 +217,7 @@ export class Member {
   /** Tries again with growing pauses until it is back, refused, or the run is over; gives its chunks away after `grace`. */
   private async redial(): Promise<void> {
     const { signal } = this.over;
-    const patience = setTimeout(() => this.giveAway(), this.node.grace * 1000);
+    const patience = setTimeout(() => this.giveAway(`silent for ${this.node.grace} s`), this.node.grace * 1000);
     try {
       for (let pause = 0.5; !signal.aborted; pause = Math.min(pause * 2, REDIAL_LIMIT)) {
         await this.pause(pause);
@@ -232,9 +241,9 @@ export class Member {
     }
   }
 
-  private giveAway(): void {
+  private giveAway(why: string): void {
     if (this.state !== "silent") return;
-    this.become("away", `${this.reason}; silent for ${this.node.grace} s, its chunks go to others`);
+    this.become("away", `${this.reason}; ${why}, its chunks go to others`);
     this.hub.event({ type: "gone", node: this.node.name });
   }
 

@@ -19,7 +19,7 @@ t.jobs = 8;
 t.setTimeout(180_000);
 t.before(async () => {
   if (skip) return;
-  lab = await startLab({ nodes: 16, gpus: 0, sshd: { Subsystem: "sftp /usr/lib/openssh/sftp-server" } });
+  lab = await startLab({ nodes: 18, gpus: 0, sshd: { Subsystem: "sftp /usr/lib/openssh/sftp-server" } });
   nodes = [...lab.nodes];
 });
 t.teardown(async () => {
@@ -186,6 +186,20 @@ t.test("a file server that hangs in mid-run: another way is found, and nothing r
   t.match(scene.err, /node\d+: .*: no answer within 30 s|no progress/);
   process.kill(stopped, "SIGCONT");
   await scene.end(run);
+});
+
+t.test("a file server that hangs whenever it is asked: what the node has is done elsewhere", { skip }, async (t) => {
+  const scene = new Scene(t, "hangs", { chunks: 8, size: 100_000, gate: true });
+  const { job } = scene;
+  const [node] = scene.nodes;
+  await node.restartSshd({ Subsystem: "sftp /bin/cat >/dev/null" });
+  const run = scene.start([2, 6]);
+  await reached("both are at work", () => scene.running(node) === 2);
+  const twice = job.executions([node]).map((one) => [one.chunk, 2] as const);
+  job.open(scene.nodes);
+  await scene.says("away");
+  t.match(scene.err, /2 times in a row, its chunks go to others/);
+  await scene.end(run, Object.fromEntries(twice));
 });
 
 t.test("a connection that lets nothing through any more, without a word", { skip }, async (t) => {
