@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Problem } from "../schemas/errors.js";
 import { suggest } from "../schemas/nearest.js";
-import { parseDuration, parseSize } from "../schemas/quantity.js";
+import { parseDuration, parsePause, parseSize } from "../schemas/quantity.js";
 import type { Path, Source } from "../schemas/source.js";
 import type { InventoryFile } from "../schemas/types.js";
 import type { Node, Profile } from "./node.js";
@@ -59,7 +59,7 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
     env: mergeTexts(source, layers, "env"),
     grace: seconds(pick("grace")) ?? GRACE,
     lease: seconds(pick("lease")) ?? LEASE,
-    gpuCheck: seconds(pick("gpu_check")) ?? GPU_CHECK,
+    gpuCheck: pause(pick("gpu_check")) ?? GPU_CHECK,
   };
 }
 
@@ -115,6 +115,11 @@ function localPath(folder: string, path: string | undefined): string | undefined
 
 function seconds(value: unknown): number | undefined {
   const parsed = value === undefined ? undefined : parseDuration(value);
+  return parsed?.ok ? parsed.value : undefined;
+}
+
+function pause(value: unknown): number | undefined {
+  const parsed = value === undefined ? undefined : parsePause(value);
   return parsed?.ok ? parsed.value : undefined;
 }
 

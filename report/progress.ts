@@ -14,10 +14,18 @@ export function progressLines(view: View, width: number): string[] {
       `${count(chunks)} done`,
       rate(Number(units) / view.tally.seconds),
     ];
+    if (member.short > 0) parts.push(memoryText(member.short));
     if (failedAttempts > 0) parts.push(`${count(failedAttempts)} failed`);
     return `${label}  ${parts.join(", ")}`;
   });
   return [...lines, totalLine(view)].map((line) => line.slice(0, width - 1));
+}
+
+/** So many slots of a node have work that its memory cannot hold now. */
+export function memoryText(short: number): string {
+  return short === 0
+    ? "no slot waits for memory any more"
+    : `${plural(short, "slot")} wait${short === 1 ? "s" : ""} for memory`;
 }
 
 /** All of a run in one line: "12 of 40 chunks"-like progress, rate, time left, failures. */

@@ -3,7 +3,7 @@ import type { Observer, View } from "../executor/run/observer.js";
 import type { LeftOut } from "../executor/run/summary.js";
 import type { Failure } from "../executor/schedule/events.js";
 import { plural, printable } from "./format.js";
-import { totalLine } from "./progress.js";
+import { memoryText, totalLine } from "./progress.js";
 import { failureLines } from "./summary.js";
 import type { Writers } from "./writers.js";
 
@@ -15,6 +15,7 @@ export const silent: Observer & { end(): void } = {
   begin() {},
   node() {},
   slot() {},
+  memory() {},
   problem() {},
   note() {},
   failedAttempt() {},
@@ -49,6 +50,10 @@ export class PlainProgress implements Observer {
   slot(member: Member, slot: number, holder: string | undefined): void {
     const what = holder === undefined ? "is free again" : `waits for run ${printable(holder)}`;
     this.say(`${member.node.name}: slot ${slot} ${what}`);
+  }
+
+  memory(member: Member): void {
+    this.say(`${member.node.name}: ${memoryText(member.short)}`);
   }
 
   problem(member: Member, message: string): void {

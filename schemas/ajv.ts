@@ -4,7 +4,7 @@ import { Ajv, type FuncKeywordDefinition, type ValidateFunction } from "ajv";
 import { projectRoot } from "../templates/templates.js";
 import type { Problem } from "./errors.js";
 import { explain, inFileOrder, isWhole } from "./explain.js";
-import { parseDuration, parseSize } from "./quantity.js";
+import { parseQuantity } from "./quantity.js";
 import type { Source } from "./source.js";
 
 export type SchemaName = "inventory" | "job" | "jobs-file" | "pipeline";
@@ -13,7 +13,7 @@ export type SchemaName = "inventory" | "job" | "jobs-file" | "pipeline";
 const KEYWORDS: Record<string, (wanted: unknown, data: unknown) => boolean> = {
   scalar: (_, data) => ["string", "number", "bigint", "boolean"].includes(typeof data),
   whole: (wanted, data) => isWhole(data) && data >= (wanted as { minimum: number }).minimum,
-  quantity: (wanted, data) => (wanted === "duration" ? parseDuration(data) : parseSize(data)).ok,
+  quantity: (wanted, data) => parseQuantity(wanted, data).ok,
 };
 
 /** Everything in `source` that the schema does not allow, in file order. Empty when it is sound. */

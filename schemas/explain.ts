@@ -1,6 +1,6 @@
 import { InvalidFile, type Problem } from "./errors.js";
 import { suggest } from "./nearest.js";
-import { parseDuration, parseSize } from "./quantity.js";
+import { parseQuantity } from "./quantity.js";
 import type { Path, Source } from "./source.js";
 
 /** What the validator says of one value; ajv's own error objects have this shape. */
@@ -82,7 +82,7 @@ export function explain(error: Violation, source: Source): Problem {
         digits(error.data),
       );
     case "quantity": {
-      const parsed = error.schema === "duration" ? parseDuration(error.data) : parseSize(error.data);
+      const parsed = parseQuantity(error.schema, error.data);
       return value(`${parsed.ok ? "" : parsed.message}${given}`);
     }
     case "minItems":

@@ -35,6 +35,17 @@ export function parseDuration(value: unknown): Parsed {
   return positive(seconds, "a span of time");
 }
 
+/** A span of time, or 0 for `never`. */
+export function parsePause(value: unknown): Parsed {
+  return value === "never" ? { ok: true, value: 0 } : parseDuration(value);
+}
+
+/** What the keyword `quantity` of a schema may ask for. */
+export function parseQuantity(wanted: unknown, value: unknown): Parsed {
+  if (wanted === "size") return parseSize(value);
+  return wanted === "pause" ? parsePause(value) : parseDuration(value);
+}
+
 /** A size in bytes: a number of bytes, or text like 512MiB, 8GiB, 1G (1024 each) or 10GB (1000 each). */
 export function parseSize(value: unknown): Parsed {
   if (typeof value === "number") return positive(value, "a size");

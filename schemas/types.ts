@@ -41,7 +41,7 @@ export type Grace = string | number;
  */
 export type Lease = string | number;
 /**
- * Pause between two looks at a node's GPUs while a run uses them (`rocm-smi`, `amd-smi`, `nvidia-smi`): a sick one gets no work until it is well. `0s`: none. Default: `60s`.
+ * Pause between two looks at a node's GPUs while a run uses them (`rocm-smi`, `amd-smi`, `nvidia-smi`): a sick one gets no work until it is well. `never`: none. Default: `60s`.
  */
 export type GpuCheck = string | number;
 /**

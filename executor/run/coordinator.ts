@@ -142,6 +142,7 @@ export class Coordinator implements Hub {
       case "slot":
       case "broken":
       case "looked":
+      case "memory":
         return this.slots.heard(member, message);
       case "split":
         if (this.scheduler.attempt(message.id)?.node === node) this.event({ type: "split", ...splitOf(message) });
@@ -166,6 +167,7 @@ export class Coordinator implements Hub {
     }
     const failed = failureOf(attempt, done, attempt.chunk.work.timeout);
     if (failed === undefined) {
+      this.slots.worked(member, attempt.slot);
       this.event({ type: "ran", attempt: attempt.id, seconds: done.seconds, end: unit(done.end) });
       this.land(this.collect(member, attempt, done));
     } else this.land(this.collectFailed(member, attempt, done, failed));

@@ -6,6 +6,8 @@ import type { Answer, ToAgent } from "./protocol.js";
 
 /** Seconds between two looks at a node that has a sick card, and after a chunk failed, at least. */
 const SOON = 10;
+/** Seconds that slots have to bring a first result, which shows better than any tool that their cards are well. */
+const FIRST = 1;
 /** Looks in a row at which a card was sick before the node should be rebooted. */
 const LASTING = 5;
 
@@ -18,9 +20,10 @@ export interface Patient {
 }
 
 /**
- * Looks at the GPUs of one node while a run uses them: when its agent is met, each `gpuCheck` seconds, sooner while a card is
- * sick and after a chunk failed. Chunks do not wait for the first look, for a tool may take seconds: what it finds on a sick
- * card is taken back at once. Where there is no tool, there is one look and no more.
+ * Looks at the GPUs of one node while a run uses them: a second after its agent was met, unless all slots have brought a
+ * result by then, each `gpuCheck` seconds, sooner while a card is sick and after a chunk failed. Chunks do not wait for the
+ * first look, for a tool may take seconds: what it finds on a sick card is taken back at once. Where there is no tool, there
+ * is one look and no more.
  */
 export class GpuWatch {
   private cards: string[] = [];
@@ -29,6 +32,8 @@ export class GpuWatch {
   private timer: NodeJS.Timeout | undefined;
   private looked = Number.NEGATIVE_INFINITY;
   private isFirst = true;
+  /** Slots of GPUs that have brought no result since the agent was met. */
+  private unproven = new Set<number>();
   private isBlind = false;
   private trouble: string | undefined;
 
@@ -42,7 +47,15 @@ export class GpuWatch {
   /** Its agent is there, for the first time or again. */
   attached(): void {
     this.isFirst = true;
-    this.look();
+    this.unproven = new Set(this.slots().flatMap(({ slot, gpu }) => (gpu === undefined ? [] : slot)));
+    if (this.unproven.size > 0) this.lookIn(FIRST * 1000);
+  }
+
+  /** A chunk ended well on this slot. */
+  worked(slot: number): void {
+    if (!this.unproven.delete(slot) || this.unproven.size > 0 || !this.isFirst) return;
+    this.isFirst = false;
+    this.lookIn(this.node.gpuCheck * 1000);
   }
 
   /** A chunk failed here: is its card the reason? */
@@ -67,6 +80,7 @@ export class GpuWatch {
         else if (trouble === undefined && this.counts.delete(gpu)) this.patient.well(slot);
       }
     this.isFirst = false;
+    this.unproven.clear();
     this.lookIn((this.counts.size > 0 ? soon(this.node) : this.node.gpuCheck) * 1000);
   }
 
@@ -87,14 +101,14 @@ export class GpuWatch {
   }
 
   private lookIn(milliseconds: number): void {
-    if (this.isBlind) return;
+    if (this.isBlind || this.node.gpuCheck === 0) return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.look(), milliseconds);
   }
 
   private look(): void {
     const { vendor } = this.node.profile;
-    if (vendor === "none" || this.node.gpuCheck === 0 || !this.slots().some(({ gpu }) => gpu !== undefined)) return;
+    if (vendor === "none") return;
     this.looked = performance.now();
     this.send({ op: "look", scripts: lookScripts(vendor), seconds: LOOK_SECONDS });
   }

@@ -47,6 +47,8 @@ export class Member {
   /** The error behind `reason`, of a node that could not be used. */
   error: MusterError | undefined;
   slots: Slot[] = [];
+  /** Slots whose next chunk waits for the node's memory. */
+  short = 0;
   /** Of the state that it was verified to be in; undefined where the job needs no playbooks. */
   fingerprint: string | undefined;
   private boot: string | undefined;

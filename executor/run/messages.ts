@@ -30,6 +30,8 @@ function isMessage(value: Record<string, unknown>): boolean {
       return isNumber(value.slot) && (value.holder === undefined || isText(value.holder));
     case "broken":
       return isNumber(value.slot) && isText(value.reason);
+    case "memory":
+      return isNumber(value.waiting);
     case "looked":
       return Array.isArray(value.answers) && value.answers.every(isAnswer);
     case "problem":

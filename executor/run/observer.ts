@@ -17,6 +17,8 @@ export interface Observer {
   node(member: Member): void;
   /** A slot's GPU is held by another run, or (`holder` absent) free again. */
   slot(member: Member, slot: number, holder: string | undefined): void;
+  /** How many of a node's slots wait for its memory has changed. */
+  memory(member: Member): void;
   /** Something that a person should know of. */
   problem(member: Member, message: string): void;
   /** Something of the run itself that a person may like to know. */

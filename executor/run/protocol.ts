@@ -20,6 +20,8 @@ export interface Spec {
   timeout?: number;
   /** Bytes of one output at most. */
   limit: number;
+  /** Bytes of host memory that a chunk needs; undefined = as much as its like was seen to use. */
+  memory?: number;
 }
 
 export type ToAgent =
@@ -122,6 +124,8 @@ export type FromAgent =
   | { ev: "slot"; slot: number; holder?: string }
   /** A slot that cannot be used any more, e.g. a process that does not die. */
   | { ev: "broken"; slot: number; reason: string }
+  /** So many slots have work that the node's memory cannot hold now. */
+  | { ev: "memory"; waiting: number }
   /** What the scripts of a `look` printed; `error`: why one has no exit code. */
   | { ev: "looked"; answers: Answer[] }
   | { ev: "bye" }

@@ -130,6 +130,7 @@ export class Session implements Origin {
       outputs: work.outputs,
       timeout: work.timeout,
       limit: job.limits.output,
+      memory: job.needs.memory,
     };
   }
 

@@ -6,7 +6,7 @@ import type { Observer } from "./observer.js";
 import type { FromAgent } from "./protocol.js";
 import type { Tally } from "./tally.js";
 
-type SlotMessage = Extract<FromAgent, { ev: "slot" | "broken" | "looked" }>;
+type SlotMessage = Extract<FromAgent, { ev: "slot" | "broken" | "looked" | "memory" }>;
 type Verdict = Extract<Instruction, { do: "distrust" | "trust" }>;
 
 /** What becomes known of slots, beside what their attempts come to: held by others, broken, sick, not to be trusted. */
@@ -29,6 +29,11 @@ export class SlotNews {
     watch.attached();
   }
 
+  /** An attempt ended well on a slot. */
+  worked(member: Member, slot: number): void {
+    this.watches.get(member)?.worked(slot);
+  }
+
   /** An attempt failed on it. */
   failed(member: Member | undefined): void {
     if (member !== undefined) this.watches.get(member)?.failed();
@@ -36,6 +41,10 @@ export class SlotNews {
 
   heard(member: Member, message: SlotMessage): void {
     if (message.ev === "looked") return this.watches.get(member)?.heard(message.answers);
+    if (message.ev === "memory") {
+      member.short = message.waiting;
+      return this.observer.memory(member);
+    }
     const { slot } = message;
     if (message.ev === "slot") this.observer.slot(member, slot, message.holder);
     else this.takenOut(member, slot, message.reason);

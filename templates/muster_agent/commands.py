@@ -15,9 +15,9 @@ SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
 class Commands:
     """A method for each `op`. Specs that have a name are kept here."""
 
-    def __init__(self, boot, settings, store, link, slots, ledger, ending, trash, shutdown, look):
+    def __init__(self, boot, settings, store, link, slots, ledger, ending, trash, shutdown, look, memory):
         self.boot, self.settings, self.store, self.link, self.slots = boot, settings, store, link, slots
-        self.ledger, self.ending, self.trash, self.shutdown, self.look = ledger, ending, trash, shutdown, look
+        self.ledger, self.ending, self.trash, self.shutdown, self.look, self.memory = ledger, ending, trash, shutdown, look, memory
         self.specs = {}
 
     def greet(self):
@@ -46,7 +46,7 @@ class Commands:
             spec.environments.clear()
 
     def do_spec(self, message):
-        self.specs[message["id"]] = Spec(message["spec"])
+        self.specs[message["id"]] = self.memory.sort(Spec(message["spec"]))
 
     def do_put(self, message):
         sha = message["sha256"]
@@ -63,7 +63,7 @@ class Commands:
             if known.line is not None:
                 self.link.relay([known.line])
             return
-        spec = self.specs.get(given) if isinstance(given, str) else Spec(given)
+        spec = self.specs.get(given) if isinstance(given, str) else self.memory.sort(Spec(given))
         attempt = Attempt(id, message["chunk"], message["slot"], spec, message["args"])
         self.ledger.attempts[id] = attempt
         refusal = self.slots.refusal(attempt.slot)

@@ -13,6 +13,7 @@ from .life import Life
 from .link import Link
 from .logs import SOON, Logs, close_logs
 from .look import Look
+from .memory import Memory
 from .processes import Processes
 from .reap import Reaper
 from .recover import recover
@@ -40,6 +41,7 @@ class Agent:
         self.link = Link(self.selector)
         self.slots = Slots(self.selector, self.settings, boot, self.link)
         store = Store(root)
+        self.memory = Memory(self.slots, self.link)
         self.spawner = Spawner(self.settings, store)
         self.logs = Logs(self.settings, self.link)
         self.processes = processes = Processes(root, boot)
@@ -54,7 +56,7 @@ class Agent:
         recover(self.ledger, processes)
         commands = Commands(
             boot, self.settings, store, self.link, self.slots, self.ledger, self.ending, self.trash, self.shutdown,
-            self.look,
+            self.look, self.memory,
         )
         for folder in self.settings.life.abandoned():
             self.helper.submit(lambda folder=folder: self.settings.life.remove(folder), lambda _: None)
@@ -70,7 +72,9 @@ class Agent:
                 self.reaper.reap()
             self.watch_time()
             ended = self.reaper.sweep() if self.reaper.sweeping else []
-            self.slots.start_ready(self.start)
+            self.slots.start_ready(self.start, self.memory.admits)
+            for attempt in ended:
+                self.memory.learn(attempt)
             self.results.conclude(ended)
             self.ledger.commit()
             self.link.flush()
@@ -88,6 +92,7 @@ class Agent:
             due.append(now() + 0.05)
         if self.look.deadline is not None:
             due.append(self.look.deadline)
+        due.append(self.memory.due())
         due.append(self.link.expiry(self.settings.lease))
         due.extend(self.slots.retries())
         return max(0.0, min(due) - now())
@@ -99,8 +104,18 @@ class Agent:
             self.look.give_up()
         if time_now >= self.next_look:
             self.next_look = time_now + self.logs.watch(self.slots.active.values())
+        if time_now >= self.memory.due():
+            self.relieve(time_now)
         if time_now >= self.link.expiry(self.settings.lease):
             self.shutdown.by_lease()
+
+    def relieve(self, time_now):
+        """Ends the youngest attempt before the kernel ends any."""
+        attempt = self.memory.watch(time_now)
+        if attempt:
+            message = "its memory runs out: chunk {} on slot {}, the youngest, goes back to the queue"
+            self.link.send({"ev": "problem", "message": message.format(attempt.chunk, attempt.slot)})
+            self.ending.evict(attempt)
 
     def start(self, slot, attempt):
         try:
@@ -115,6 +130,7 @@ class Agent:
         if attempt.spec.timeout is not None:
             attempt.alarm = attempt.began + attempt.spec.timeout
         self.slots.occupy(slot, attempt)
+        self.memory.started(attempt)
         self.reaper.watch(attempt)
         self.ledger.started(attempt)
 

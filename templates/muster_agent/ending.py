@@ -26,6 +26,11 @@ class Ending:
         elif attempt.timeout and attempt.phase != "done":
             attempt.canceled = True
 
+    def evict(self, attempt):
+        """At once: it is to be run again, for no fault of its own."""
+        attempt.canceled, attempt.phase, attempt.alarm = True, "killed", now() + DEATH_SECONDS
+        kill(attempt.pid, signal.SIGKILL, group=True)
+
     def sound_alarms(self, time_now):
         for attempt in list(self.slots.active.values()):
             if attempt.alarm is not None and attempt.alarm <= time_now:

@@ -93,13 +93,14 @@ class Slots:
         """When the slots that wait for a GPU should try again."""
         return [] if self.full() else [slot.lock.retry for slot in self.ready if slot.lock and not slot.lock.held]
 
-    def start_ready(self, start):
-        """Calls start(slot, attempt) for what can start now; it occupies the slot, or the next in its queue is tried."""
+    def start_ready(self, start, admits):
+        """Calls start(slot, attempt) for what can start now, as far as admits(slot, attempt) says; it occupies the slot, or the
+        next in its queue is tried."""
         for _ in range(len(self.ready)):
             if self.full():
                 return
             slot = self.ready.popleft()
-            if slot.queue and not slot.broken and not self.may_use(slot):
+            if slot.queue and not slot.broken and not (admits(slot, slot.queue[0]) and self.may_use(slot)):
                 self.ready.append(slot)
                 continue
             slot.waiting = False

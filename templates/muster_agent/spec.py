@@ -16,6 +16,7 @@ class Spec:
         self.files = [(relative(path), sha, mode, relative(path) in owned) for path, sha, mode in data["files"]]
         self.timeout = data.get("timeout")
         self.limit = data["limit"]
+        self.memory, self.kind = data.get("memory"), None
         self.folders = self._folders()
         self.environments = {}
 

@@ -1,0 +1,115 @@
+import t from "tap";
+import { type Lab, startLab } from "../lab/lab.js";
+import type { LabNode } from "../lab/node.js";
+import { labAvailable } from "../lab/requirements.js";
+import { ended, muster, startMuster, Workshop } from "./muster.js";
+
+const available = labAvailable();
+const skip = available.ok ? false : `no lab here: ${available.missing}`;
+const shop = new Workshop();
+let lab: Lab;
+let node: LabNode;
+
+t.before(async () => {
+  if (skip) return;
+  lab = await startLab({ nodes: 1, vendor: "none" });
+  node = lab.nodes[0]!;
+  await tell(4096, 4096);
+  await node.exec(["mount", "--bind", "/etc/lab-meminfo", "/proc/meminfo"]);
+});
+t.teardown(async () => {
+  shop.remove();
+  if (!skip) await lab.stop();
+});
+
+/** What the node's kernel says of its memory from now on, in MiB. */
+async function tell(total: number, free: number): Promise<void> {
+  const text = `MemTotal: ${total << 10} kB\nMemAvailable: ${free << 10} kB\n`;
+  await node.exec(["sh", "-c", 'printf "%s" "$1" > /etc/lab-meminfo', "sh", text]);
+}
+
+/** A worker that notes when it ran, holds `mebibytes` while it waits `seconds`, and then until the file `go` is there. */
+const WORKER = `import json, os, sys, time
+began, seconds, go = time.monotonic(), float(sys.argv[1]), sys.argv[3]
+held = bytearray(int(sys.argv[2]) << 20)
+time.sleep(seconds)
+while go != "-" and not os.path.exists(go): time.sleep(0.05)
+json.dump([began, time.monotonic()], open("r.json", "w"))
+`;
+
+function job(name: string, count: number, args: string[], more: object): string {
+  shop.write(`${name}/w.py`, WORKER);
+  const chunks = { kind: "matrix", matrix: { n: [0, count] }, script: "w.py", args, outputs: ["r.json"] };
+  return shop.write(`${name}/job.yaml`, { name, ...chunks, ...more });
+}
+
+/** The most chunks that ran at once, among those that began after so many others. */
+function mostAtOnce(name: string, after = 0): number {
+  const spans = shop.results(`${name}/runs/${name}`).map(({ output }) => output as [number, number]);
+  spans.sort(([a], [b]) => a - b);
+  return Math.max(...spans.slice(after).map(([at]) => spans.filter(([from, to]) => from <= at && at < to).length));
+}
+
+t.test("needs.memory is kept free for each chunk that runs; who waits is shown", { skip }, async (t) => {
+  await tell(4096, 2400);
+  const inventory = lab.inventory({ node: { slots: 4 } });
+  const ran = await muster([
+    "run",
+    job("promised", 6, ["0.5", "1", "-"], { needs: { memory: "1GiB" } }),
+    "-i",
+    inventory,
+  ]);
+  t.equal(ran.code, 0, ran.err);
+  t.equal(mostAtOnce("promised"), 2);
+  t.match(ran.err, new RegExp(`${node.name}: [23] slots wait for memory`));
+});
+
+t.test("more than the node has free: one at a time, and it ends", { skip }, async (t) => {
+  await tell(4096, 600);
+  const inventory = lab.inventory({ node: { slots: 2 } });
+  const ran = await muster(["run", job("alone", 4, ["0.1", "1", "-"], { needs: { memory: "1GiB" } }), "-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  t.equal(mostAtOnce("alone"), 1);
+});
+
+t.test("without needs.memory, by what such chunks were seen to use", { skip }, async (t) => {
+  await tell(4096, 520);
+  const inventory = lab.inventory({ node: { slots: 3 } });
+  const ran = await muster(["run", job("seen", 9, ["0.5", "160", "-"], {}), "-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  t.ok(mostAtOnce("seen", 3) <= 2, `${mostAtOnce("seen", 3)} at once`);
+});
+
+t.test("light chunks are never held back", { skip }, async (t) => {
+  await tell(4096, 500);
+  const inventory = lab.inventory({ node: { slots: 3 } });
+  const ran = await muster(["run", job("light", 9, ["0.5", "1", "-"], {}), "-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  t.notMatch(ran.err, /for memory/);
+  t.equal(mostAtOnce("light"), 3);
+});
+
+t.test("when memory runs out, the youngest chunk goes back to the queue and uses up no try", { skip }, async (t) => {
+  await tell(4096, 4000);
+  const inventory = lab.inventory({ node: { slots: 2 } });
+  const file = job("short", 2, ["0", "80", "/tmp/go"], { retry: { attempts: 1 } });
+  const child = startMuster(["run", file, "-i", inventory]);
+  const end = ended(child);
+  let text = "";
+  const gone = new Promise<void>((resolve, reject) => {
+    child.stderr?.on("data", (bytes) => {
+      text += bytes;
+      if (/its memory runs out.*goes back to the queue/.test(text)) resolve();
+    });
+    child.on("close", () => reject(new Error(text)));
+  });
+  await tell(4096, 20);
+  await gone;
+  await node.exec(["touch", "/tmp/go"]);
+  await tell(4096, 4000);
+  const ran = await end;
+  t.equal(ran.code, 0, ran.err);
+  t.equal(shop.results("short/runs/short").length, 2);
+  t.match(shop.json("short/runs/short/summary.json"), { session: { attempts: 3 }, nodes: [{ failedAttempts: 0 }] });
+  t.same(await node.quiet(20), []);
+});
