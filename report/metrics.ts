@@ -2,8 +2,8 @@ import type { PipelineSummary } from "../executor/pipeline/summary.js";
 import type { Summary } from "../executor/run/summary.js";
 import type { Facts } from "../fleet/facts.js";
 import type { NodeReport } from "../playbooks/engine/fleet.js";
-import type { State } from "../playbooks/engine/resource.js";
-import { STATES } from "./drift.js";
+import type { State, Verdict } from "../playbooks/engine/resource.js";
+import { driftDocument, STATES } from "./drift.js";
 
 /** One figure, with what it is of. */
 export interface Sample {
@@ -50,15 +50,7 @@ export function verifyFamilies(
       samples: [{ labels: {}, value: exit }],
     },
     { name: "muster_verify_time_seconds", help: "When that was, Unix time.", samples: [{ labels: {}, value: now }] },
-    of("Whether the node could be looked at.", "node_reachable", (report) => ("error" in report ? 0 : 1)),
-    of("Whether the node is as its playbooks want it.", "node_in_sync", (report) =>
-      "inspection" in report ? Number(report.inspection.verdicts.every(({ state }) => state === "ok")) : undefined,
-    ),
-    {
-      name: "muster_node_resources",
-      help: "Resources of the node, by playbook and state.",
-      samples: reports.flatMap(resources),
-    },
+    ...driftFamilies([{ labels: {}, document: driftDocument(reports) }]),
     of("GPUs that the inventory says the node has.", "node_gpus_expected", ({ node }) => node.gpus),
     factOf("GPUs that the node has.", "node_gpus", (fact) => fact.gpus.length),
     factOf(
@@ -107,6 +99,11 @@ export function pipelineFamilies(summary: PipelineSummary, exit: number, now: nu
   const run = summary.name;
   return [
     ...ofAnyRun(run, summary.state, summary.seconds, exit, now),
+    ...driftFamilies(
+      summary.steps.flatMap(({ step, drift }) =>
+        drift === undefined ? [] : [{ labels: { run, step }, document: drift as DriftDocument }],
+      ),
+    ),
     {
       name: "muster_step_state",
       help: "1 for the state that a step of the pipeline is in.",
@@ -146,14 +143,39 @@ function ofAnyRun(run: string, state: string, seconds: number, exit: number, now
   ];
 }
 
-function resources(report: NodeReport): Sample[] {
-  if (!("inspection" in report)) return [];
-  const { verdicts } = report.inspection;
+type DriftDocument = ReturnType<typeof driftDocument>;
+
+/** What was found of nodes; `labels`: where, so that two looks at one node are told apart. */
+function driftFamilies(looks: { labels: Record<string, string>; document: DriftDocument }[]): Family[] {
+  const nodes = looks.flatMap(({ labels, document }) =>
+    document.nodes.map((one) => ({ ...one, labels: { ...labels, node: one.node } })),
+  );
+  const synced = { "in sync": 1, differs: 0 } as Record<string, number>;
+  return [
+    {
+      name: "muster_node_reachable",
+      help: "Whether the node could be looked at.",
+      samples: nodes.map(({ labels, state }) => ({ labels, value: Number(state !== "unreachable") })),
+    },
+    {
+      name: "muster_node_in_sync",
+      help: "Whether the node is as its playbooks want it.",
+      samples: nodes.flatMap(({ labels, state }) => sample(labels, synced[state])),
+    },
+    {
+      name: "muster_node_resources",
+      help: "Resources of the node, by playbook and state.",
+      samples: nodes.flatMap(({ labels, resources }) => resourceSamples(labels, resources)),
+    },
+  ];
+}
+
+function resourceSamples(labels: Record<string, string>, verdicts: Verdict[]): Sample[] {
   const playbooks = [...new Set(verdicts.map(({ playbook }) => playbook))];
   const count = (playbook: string, state: State) =>
     verdicts.filter((one) => one.playbook === playbook && one.state === state).length;
   return playbooks.flatMap((playbook) =>
-    STATES.map((state) => ({ labels: { node: report.node.name, playbook, state }, value: count(playbook, state) })),
+    STATES.map((state) => ({ labels: { ...labels, playbook, state }, value: count(playbook, state) })),
   );
 }
 

@@ -26,6 +26,8 @@ export class PipelinePast {
   /** The last that is known of every step that has ended. */
   readonly ended = new Map<string, End>();
   closed: PipelineState | undefined;
+  /** When it was closed. */
+  until: string | undefined;
 
   see(entry: PipelineEntry): void {
     switch (entry.e) {
@@ -47,6 +49,7 @@ export class PipelinePast {
         break;
       case "close":
         this.closed = entry.state;
+        this.until = entry.at;
     }
   }
 

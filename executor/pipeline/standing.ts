@@ -63,7 +63,8 @@ function ofPipeline(path: string, fd: number, file: string, now: number): AnySta
     reason = error.message;
   }
   const { holder, started, closed } = past;
-  const until = held ? now : fstatSync(fd).mtimeMs;
+  const last = past.closed === undefined ? undefined : past.until;
+  const until = held ? now : last === undefined ? fstatSync(fd).mtimeMs : Date.parse(last);
   return {
     name: past.pipeline?.name ?? basename(path),
     path,

@@ -115,7 +115,10 @@ t.test(
       { node: "node2", state: "in sync" },
     ]);
     t.throws(() => shop.read("failure.json"), "drift alone is not told as a failure");
-    t.equal(figures(join(shop.folder, "fleet.prom"))("muster_run_exit_code"), 2);
+    const found = figures(join(shop.folder, "fleet.prom"));
+    t.equal(found("muster_run_exit_code"), 2);
+    t.equal(found("muster_node_in_sync", { step: "still", node: "node1" }), 0);
+    t.equal(found("muster_node_in_sync", { step: "still", node: "node2" }), 1);
   },
 );
 
