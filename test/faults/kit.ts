@@ -57,6 +57,12 @@ export function checkResults(t: Test, job: KnownJob): void {
   t.match(summary, { state: "complete", chunks: { done: job.chunks.length, failed: 0 } });
 }
 
+/** What the journal has is on disk under its final name with the right bytes, whatever has just happened. */
+export function checkCommitted(t: Test, job: KnownJob, when: string): void {
+  const wrong = committed(job.run).filter((chunk) => readResult(job, chunk) !== job.expected(chunk));
+  t.same(wrong, [], `${when}: what is journaled is there`);
+}
+
 /** No process and no file of muster is left on the nodes. */
 export async function checkNodes(t: Test, nodes: LabNode[]): Promise<void> {
   for (const node of nodes) {

@@ -1,0 +1,54 @@
+import t from "tap";
+import { Workshop } from "../cli/muster.js";
+import { type Lab, startLab, wholeMachines } from "../lab/lab.js";
+import { labAvailable } from "../lab/requirements.js";
+import { checkCommitted, checkNodes, checkResults, committed, repeated } from "./kit.js";
+import { KnownJob } from "./known.js";
+
+const available = labAvailable();
+const skip = available.ok ? (wholeMachines("looking into nodes") ?? false) : available.missing;
+const shop = new Workshop();
+let lab: Lab;
+let inventory: string;
+
+t.before(async () => {
+  if (skip) return;
+  lab = await startLab({ nodes: 2, gpus: 4 });
+  inventory = lab.inventory();
+});
+t.teardown(async () => {
+  shop.remove();
+  if (!skip) await lab.stop();
+});
+
+t.test("the coordinator killed at twenty random times", { skip }, async (t) => {
+  const seed = Number(process.env.MUSTER_TEST_SEED ?? Date.now() % 1_000_000);
+  t.comment(`MUSTER_TEST_SEED=${seed} repeats this`);
+  const random = mulberry(seed);
+  const job = new KnownJob(shop, "random", { chunks: 400, seconds: 0.3 });
+  for (let kill = 0; kill < 20; kill++) {
+    const { child, ended } = job.start(["-i", inventory]);
+    const delay = 200 + random() * 1000;
+    const timer = setTimeout(() => child.kill("SIGKILL"), delay);
+    await ended;
+    clearTimeout(timer);
+    checkCommitted(t, job, `kill ${kill} after ${Math.round(delay)} ms`);
+  }
+  t.comment(`${committed(job.run).length} of 400 chunks were committed by the killed`);
+  const ran = await job.muster(["-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  checkResults(t, job);
+  t.same(repeated(job, lab.nodes), {}, "every chunk was executed once");
+  await checkNodes(t, lab.nodes);
+});
+
+/** A small generator of random numbers in [0, 1) that a seed repeats. */
+function mulberry(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
