@@ -5,6 +5,7 @@ import { loadPipeline } from "../executor/pipeline/load.js";
 import type { Pipeline } from "../executor/pipeline/pipeline.js";
 import { runPipeline } from "../executor/pipeline/run.js";
 import type { Selection } from "../executor/pipeline/selection.js";
+import { recall } from "../executor/run/ratesfile.js";
 import { planJob } from "../executor/schedule/plan.js";
 import { embeddedInventory, findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
@@ -34,7 +35,7 @@ export async function runPipelineFile(file: string, options: RunVerbOptions, wri
   const selection = selectionOf(options, pipeline);
   const notes = limitNotes(jobsOf(pipeline), nodes);
   if (!options.quiet && !options.cron) for (const note of notes) writers.err(note);
-  if (options.plan) return plan(pipeline, nodes, notes, options, writers);
+  if (options.plan) return plan(pipeline, inventory, nodes, notes, options, writers);
   if (!options.quiet && !options.json && !options.cron) writers.err(whence(inventory, options.inventory !== undefined));
   if (options.cron) return runScheduled(pipeline, selection, inventory, nodes, options, writers);
   if (options.overlap !== undefined || options.lockWait !== undefined)
@@ -107,10 +108,19 @@ export function jobsOf(pipeline: Pipeline): Job[] {
   return pipeline.steps.flatMap(({ work }) => (work.kind === "job" ? [work.job] : []));
 }
 
-function plan(pipeline: Pipeline, nodes: Node[], notes: string[], options: RunVerbOptions, writers: Writers): number {
+function plan(
+  pipeline: Pipeline,
+  inventory: Inventory,
+  nodes: Node[],
+  notes: string[],
+  options: RunVerbOptions,
+  writers: Writers,
+): number {
   const plans = new Map(
     pipeline.steps.flatMap(({ name, work }) =>
-      work.kind === "job" ? [[name, planJob(work.job, nodes, matches)] as const] : [],
+      work.kind === "job"
+        ? [[name, planJob(work.job, nodes, matches, recall(inventory.file, work.job.name))] as const]
+        : [],
     ),
   );
   const steps = pipeline.steps.map(({ name, needs, work }) => ({

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
 import { loadJob } from "../executor/job/load.js";
-import { ratesFile } from "../executor/run/ratesfile.js";
+import { ratesFile, recall } from "../executor/run/ratesfile.js";
 import { runJob } from "../executor/run/run.js";
 import type { Summary } from "../executor/run/summary.js";
 import { planJob } from "../executor/schedule/plan.js";
@@ -55,7 +55,7 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
   const notes = limitNotes([job], nodes);
   if (!options.quiet) for (const note of notes) writers.err(note);
   if (options.plan) {
-    const plan = planJob(job, nodes, matches);
+    const plan = planJob(job, nodes, matches, recall(inventory.file, job.name));
     writers.out(options.json ? JSON.stringify({ ...plan, notes }, null, 2) : planText(plan));
     return 0;
   }

@@ -1,15 +1,29 @@
-import type { Plan } from "../executor/schedule/plan.js";
+import type { NodePlan, Plan } from "../executor/schedule/plan.js";
 import { count, duration, plural, rate } from "./format.js";
 
 /** A plan, for people. */
 export function planText(plan: Plan): string {
-  const lines = plan.nodes.map((node) => {
-    if (node.refused !== undefined) return `  ${node.node}: no work: ${node.refused}`;
-    const speed = node.rate === undefined ? "rate unknown" : rate(node.rate);
-    const share = node.units === undefined ? "" : `, about ${count(BigInt(node.units))} units`;
-    return `  ${node.node}: ${plural(node.slots, "slot")}, ${speed}, first chunks of ${plural(BigInt(node.chunkUnits), "unit")}${share}`;
-  });
+  const lines = plan.nodes.flatMap((node) => [nodeLine(node), ...slotLines(node)]);
   const time =
-    plan.seconds === undefined ? "time unknown until the first chunks have run" : `about ${duration(plan.seconds)}`;
+    plan.seconds === undefined
+      ? "time unknown until the first chunks have run"
+      : `about ${plural(plan.chunks ?? 0, "chunk")} and ${duration(plan.seconds)}`;
   return [`${plan.job}: ${plural(BigInt(plan.units), "unit")}, ${time}`, ...lines, "nothing was run"].join("\n");
+}
+
+function nodeLine(node: NodePlan): string {
+  if (node.refused !== undefined) return `  ${node.node}: no work: ${node.refused}`;
+  const speed = node.rate === undefined ? "rate unknown" : rate(node.rate);
+  const first = `first chunks of ${plural(BigInt(node.chunkUnits), "unit")}`;
+  return `  ${node.node}: ${plural(node.slots, "slot")}, ${speed}, ${first}${expectation(node)}`;
+}
+
+function slotLines({ perSlot }: NodePlan): string[] {
+  if (perSlot.length < 2 || perSlot.some((slot) => slot.seconds === undefined)) return [];
+  return perSlot.map((slot) => `    slot ${slot.slot}: ${rate(slot.rate!)}${expectation(slot)}`);
+}
+
+function expectation({ chunks, units, seconds }: { chunks?: number; units?: string; seconds?: number }): string {
+  if (chunks === undefined || units === undefined || seconds === undefined) return "";
+  return `, about ${plural(chunks, "chunk")} and ${count(BigInt(units))} units, done after ${duration(seconds)}`;
 }

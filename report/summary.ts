@@ -18,6 +18,7 @@ export function summaryText(summary: Summary, already: boolean, aggregate: strin
     lines.push(
       `${name}: ${stateText(summary)}: ${plural(chunks.done, "chunk")} done${failed}, ${duration(session.seconds)}`,
     );
+    if (summary.planned !== undefined && summary.state === "complete") lines.push(`  ${comparison(summary)}`);
     if (summary.next !== undefined) lines.push(`    ${summary.next}`);
     lines.push(...summary.nodes.flatMap((node) => [nodeLine(node), ...takenOutLines(node)]));
     if (summary.cutLogs > 0)
@@ -50,7 +51,20 @@ function nodeLine(node: NodeSummary): string {
   const state =
     node.state === "live" ? "" : ` (${node.state}${node.reason === undefined ? "" : `: ${printable(node.reason)}`})`;
   const failed = node.failedAttempts === 0 ? "" : `, ${plural(node.failedAttempts, "failed attempt")}`;
-  return `  ${node.node}: ${plural(node.chunks, "chunk")}${failed}${state}`;
+  const planned = node.planned === undefined ? "" : `, ${share(node.units)} (planned ${share(node.planned.units)})`;
+  return `  ${node.node}: ${plural(node.chunks, "chunk")}${planned}${failed}${state}`;
+}
+
+function share(units: string): string {
+  return plural(BigInt(units), "unit");
+}
+
+/** Plan and truth side by side. */
+function comparison({ planned, session }: Summary): string {
+  const { chunks, seconds } = planned!;
+  const off = Math.round((session.seconds / seconds - 1) * 100);
+  const how = off === 0 ? "as planned" : `${Math.abs(off)} % ${off > 0 ? "longer" : "shorter"}`;
+  return `planned: ${plural(chunks, "chunk")} in ${duration(seconds)}; it took ${plural(session.chunks, "chunk")} and ${duration(session.seconds)}, ${how}`;
 }
 
 function takenOutLines({ takenOut }: NodeSummary): string[] {

@@ -1,8 +1,13 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { muster, Workshop } from "./cli/muster.js";
 import { projectRoot } from "./lab/project.js";
+
+/** What runs have learned, as the file beside the inventory keeps it. */
+interface Kept {
+  kinds: Record<string, { slots: Record<string, { rate: number }> }>;
+}
 
 /** Every row of README.md's table "Coming from the Python coordinators" is run here, on this machine alone. */
 const ROWS: Record<string, (t: Test) => Promise<void>> = {
@@ -101,8 +106,21 @@ const ROWS: Record<string, (t: Test) => Promise<void>> = {
       t.ok(shop.json<string[]>(`types-run/results/results/${id}.json`).includes(`results/${id}.json`));
   },
   "gpu_optimizer.py": async (t) => {
-    const ran = await muster(["run", "sieve/job.yaml", "-i", inventory, "--plan", "--json"], at);
-    t.match(JSON.parse(ran.out).nodes[0], { node: "here", slots: 4, rate: 20000 });
+    const planned = async () => {
+      const { out } = await muster(["run", "sieve/job.yaml", "-i", inventory, "--plan", "--json"], at);
+      return JSON.parse(out).nodes[0] as { slots: number; rate: number };
+    };
+    rmSync(join(shop.folder, ".muster-rates.json"), { force: true });
+    t.match(await planned(), { node: "here", slots: 4, rate: 20000 }, "of the profile");
+    t.equal(
+      (await muster(["run", "sieve/job.yaml", "--range", "0:60000", "-i", inventory, "--out", "rates-run"], at)).code,
+      0,
+    );
+    const slots = shop.json<Kept>(".muster-rates.json").kinds.sieve!.slots;
+    const rates = Object.values(slots).map((slot) => slot.rate);
+    const { rate } = await planned();
+    t.equal(Math.round(rate), Math.round(rates.reduce((sum, one) => sum + one, 0)), "learned");
+    t.not(rate, 20000);
   },
   max_concurrent_script_jobs: async (t) => {
     const w =
@@ -139,7 +157,7 @@ const inventory = shop.write(
 t.teardown(() => shop.remove());
 
 const readme = readFileSync(join(projectRoot(), "README.md"), "utf8");
-const table = readme.slice(readme.indexOf("## Coming from"), readme.indexOf("## Exit codes"));
+const table = readme.slice(readme.indexOf("## Coming from")).split("\n## ")[0]!;
 const rows = table.split("\n").filter((line) => line.startsWith("| ") && !line.startsWith("| today"));
 
 t.test("the table has no row that is not run, and no test without a row", async (t) => {

@@ -18,6 +18,11 @@ export function ratesFile(inventory: string | undefined): string | undefined {
   return inventory === undefined ? undefined : join(dirname(inventory), ".muster-rates.json");
 }
 
+/** What runs of a kind of work have learned, by the file beside an inventory. */
+export function recall(inventory: string | undefined, kind: string): Learned {
+  return new RatesFile(ratesFile(inventory), kind, () => {}).read();
+}
+
 /**
  * What runs have learned of how fast slots are, by kind of work (a job's name), in a plain JSON file that may be deleted at
  * any time. It only makes the next run's first chunks fit: where it cannot be read or written, that is noted, and no more.

@@ -3,6 +3,7 @@ import type { Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
 import { agentProgram } from "../../templates/templates.js";
 import type { Job } from "../job/job.js";
+import { planJob } from "../schedule/plan.js";
 import { refusal } from "../schedule/slots.js";
 import { aggregate } from "./aggregate.js";
 import { Coordinator, type Ended } from "./coordinator.js";
@@ -11,6 +12,7 @@ import { fingerprints, hashFiles } from "./hashes.js";
 import type { Inspection } from "./inspection.js";
 import { killPoint } from "./killpoint.js";
 import type { Observer } from "./observer.js";
+import { withPlan } from "./planned.js";
 import { RatesFile } from "./ratesfile.js";
 import { sortResults } from "./results.js";
 import { openRunDirectory, type RunDirectory, runPath } from "./rundir.js";
@@ -68,12 +70,15 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       inspection: options.inspection,
     };
     const memory = new RatesFile(options.rates, job.name, (message) => options.observer.note(message));
-    const coordinator = new Coordinator(job, able, directory, run, options.observer, memory.read());
+    const learned = memory.read();
+    const plan = planJob(job, able, options.selected, learned, directory.past.done);
+    const coordinator = new Coordinator(job, able, directory, run, options.observer, learned);
     directory.journal.add({ e: "nodes", nodes: able.map((node) => node.name), inventory: options.inventory });
     await directory.journal.flush();
     options.observer.begin(coordinator, directory.path, leftOut);
     let ended = await memory.during(coordinator.work(options.stop), () => coordinator.learned());
-    const summaryOf = () => summarize(directory.path, coordinator.tally, coordinator.members, leftOut, ended);
+    const summaryOf = () =>
+      withPlan(summarize(directory.path, coordinator.tally, coordinator.members, leftOut, ended), plan);
     try {
       if (ended.state === "broken") throw ended.error;
       await conclude(job, directory, ended, summaryOf());

@@ -16,6 +16,8 @@ export interface Summary {
   units: { done: string; total: string };
   /** Of this session alone. `dropped`: attempts whose chunk another has or had, so that their results were not taken. */
   session: { chunks: number; attempts: number; dropped: number; seconds: number };
+  /** What was expected of this session before it, where all rates were known. */
+  planned?: { chunks: number; seconds: number };
   /** Attempts of this session whose logs grew too long and were cut. */
   cutLogs: number;
   nodes: NodeSummary[];
@@ -33,6 +35,8 @@ export interface NodeSummary {
   chunks: number;
   units: string;
   failedAttempts: number;
+  /** What was expected of it. */
+  planned?: { chunks: number; units: string };
   reason?: string;
   /** Slots that were taken out in this session, and why; `back`: they turned out to be well; `reboot`: they stayed sick. */
   takenOut?: { slot: number; reason: string; back: boolean; reboot?: true }[];

@@ -1,21 +1,38 @@
 import { cpus } from "node:os";
 import type { Node } from "../../fleet/node.js";
 import type { Job } from "../job/job.js";
+import { Coverage } from "./coverage.js";
+import type { Slot } from "./events.js";
+import { forecast } from "./forecast.js";
 import { Overhead } from "./overhead.js";
-import type { Speed } from "./rates.js";
+import type { Learned } from "./rates.js";
 import { chunkSize } from "./size.js";
+import { slotKey } from "./slot.js";
 import { refusal, slotsOf } from "./slots.js";
 
-/** What a node is expected to do of a job, from the inventory alone. */
+/** What a slot is expected to do; `seconds`: from the start of the run to the end of its last chunk. Units in decimal. */
+export interface SlotPlan {
+  slot: number;
+  /** Units a second: learned, else of the profile; undefined = unknown before the first chunk. */
+  rate?: number;
+  chunks?: number;
+  units?: string;
+  seconds?: number;
+}
+
+/** What a node is expected to do of a job, from the inventory and from what earlier runs have learned. */
 export interface NodePlan {
   node: string;
   slots: number;
   /** Units of the first chunk of each slot. */
   chunkUnits: string;
-  /** Units a second of the whole node; undefined = unknown before the first chunk. */
+  /** Units a second of the whole node. */
   rate?: number;
+  chunks?: number;
   /** Its share of the job, units. */
   units?: string;
+  seconds?: number;
+  perSlot: SlotPlan[];
   /** Why it gets no work. */
   refused?: string;
 }
@@ -23,53 +40,88 @@ export interface NodePlan {
 export interface Plan {
   job: string;
   units: string;
+  chunks?: number;
   nodes: NodePlan[];
   /** Seconds for the whole job; undefined where a rate is not known. */
   seconds?: number;
 }
 
-/** What would run where. Nothing is connected to: a node whose slots are only found on it is counted by what the inventory says. */
-export function planJob(job: Job, nodes: Node[], selected: (node: Node, patterns: string[]) => boolean): Plan {
-  const able = nodes.map((node) => ({
-    node,
-    slots: refusal(node, job.needs, selected) ?? slotsOf(node, machineOf(node), job.needs),
-  }));
-  const rates = able.flatMap(({ slots }) => (typeof slots === "string" ? [] : slots.flatMap(({ rate }) => rate ?? [])));
-  const slowest = rates.length === 0 ? undefined : Math.min(...rates);
-  const plans = able.map(({ node, slots }): NodePlan => {
-    if (typeof slots === "string") return { node: node.name, slots: 0, chunkUnits: "0", refused: slots };
-    const known = slots.map((slot) => slot.rate);
-    const rate =
-      job.kind === "range" && known.every((one) => one !== undefined)
-        ? known.reduce<number>((sum, one) => sum + one!, 0)
-        : undefined;
-    const speed: Speed = { rate: known[0], evidence: 0, odd: 0 };
-    const outlook = {
-      left: Number(job.units),
-      slots: slots.length,
-      rate: undefined,
-      slowest,
-      overhead: new Overhead(),
-    };
-    const size = job.sizing === undefined ? 1n : chunkSize(job.sizing, speed, outlook);
-    return { node: node.name, slots: slots.length, chunkUnits: `${size}`, rate };
+type Selected = (node: Node, patterns: string[]) => boolean;
+
+/** Nothing has been learned. */
+const NOTHING: Learned = { slots: new Map() };
+
+/**
+ * What would run where, and until when. Nothing is connected to: a node whose slots are only found on it is counted by what
+ * the inventory and earlier runs say. `done`: units that need not be done any more.
+ */
+export function planJob(job: Job, nodes: Node[], selected: Selected, learned = NOTHING, done = new Coverage()): Plan {
+  const able = nodes.map((node) => {
+    const slots = refusal(node, job.needs, selected) ?? slotsOf(node, machineOf(node, learned), job.needs);
+    return { node, slots: typeof slots === "string" ? slots : slots.map((slot) => rated(slot, job, learned)) };
   });
-  return { job: job.name, units: `${job.units}`, ...shares(job, plans) };
-}
-
-/** Shares by rate, where every rate is known. */
-function shares(job: Job, plans: NodePlan[]): { nodes: NodePlan[]; seconds?: number } {
+  const slots = able.flatMap((one) => (typeof one.slots === "string" ? [] : one.slots));
+  const known = slots.filter((slot): slot is Slot & { rate: number } => slot.rate !== undefined);
+  const shares =
+    slots.length > 0 && known.length === slots.length
+      ? forecast(job, known, limitsOf(nodes), learned, done)
+      : undefined;
+  const slowest = known.length === 0 ? undefined : Math.min(...known.map((slot) => slot.rate));
+  const plans = able.map(({ node, slots: there }): NodePlan => {
+    if (typeof there === "string") return { node: node.name, slots: 0, chunkUnits: "0", perSlot: [], refused: there };
+    const perSlot = there.map((slot): SlotPlan => {
+      const share = shares?.get(slotKey(slot.node, slot.slot));
+      return { slot: slot.slot, rate: slot.rate, ...share, units: share === undefined ? undefined : `${share.units}` };
+    });
+    const first = firstChunk(job, there[0]!, slots.length, slowest, learned);
+    return { node: node.name, slots: there.length, chunkUnits: `${first}`, ...total(perSlot), perSlot };
+  });
   const working = plans.filter((plan) => plan.refused === undefined);
-  const total = working.reduce((sum, plan) => sum + (plan.rate ?? Number.NaN), 0);
-  if (working.length === 0 || Number.isNaN(total)) return { nodes: plans };
-  const nodes = plans.map((plan) => ({ ...plan, units: share(job.units, plan.rate, total) }));
-  return { nodes, seconds: Number(job.units) / total };
+  const { chunks, seconds } = working.length === 0 ? {} : total(working);
+  return { job: job.name, units: `${job.units}`, chunks, nodes: plans, seconds };
 }
 
-function share(units: bigint, rate: number | undefined, total: number): string | undefined {
-  return rate === undefined ? undefined : `${(units * BigInt(Math.round((rate / total) * 1e6))) / 1_000_000n}`;
+/** A slot with the rate that it is expected to have. A profile's rate is in units of a range. */
+function rated(slot: Slot, job: Job, learned: Learned): Slot {
+  const rate = learned.slots.get(slotKey(slot.node, slot.slot))?.rate ?? (job.kind === "range" ? slot.rate : undefined);
+  return { ...slot, rate };
 }
 
-function machineOf(node: Node): { cores: number; gpus: number } {
-  return { cores: node.connection === "local" ? cpus().length : 1, gpus: 1 };
+/** All of several slots or nodes together; what is not known of each is not known of all. */
+function total(parts: Pick<SlotPlan, "rate" | "chunks" | "units" | "seconds">[]) {
+  const sum = (of: (part: (typeof parts)[number]) => number | undefined) =>
+    parts.reduce<number | undefined>((all, part) => {
+      const one = of(part);
+      return all === undefined || one === undefined ? undefined : all + one;
+    }, 0);
+  const units = parts.every((part) => part.units !== undefined)
+    ? `${parts.reduce((all, part) => all + BigInt(part.units!), 0n)}`
+    : undefined;
+  const ends = parts.flatMap((part) => part.seconds ?? []);
+  return {
+    rate: sum((part) => part.rate),
+    chunks: sum((part) => part.chunks),
+    units,
+    seconds: ends.length === parts.length ? Math.max(...ends) : undefined,
+  };
+}
+
+function firstChunk(job: Job, slot: Slot, slots: number, slowest: number | undefined, learned: Learned): bigint {
+  if (job.sizing === undefined) return 1n;
+  const overhead = new Overhead();
+  if (learned.overhead !== undefined) overhead.start(learned.overhead);
+  const evidence = learned.slots.get(slotKey(slot.node, slot.slot))?.evidence ?? 0;
+  const outlook = { left: Number(job.units), slots, rate: undefined, slowest, overhead };
+  return chunkSize(job.sizing, { rate: slot.rate, evidence, odd: 0 }, outlook);
+}
+
+function limitsOf(nodes: Node[]): Map<string, number> {
+  return new Map(
+    nodes.flatMap(({ name, maxConcurrent: limit }) => (limit === undefined ? [] : [[name, limit] as const])),
+  );
+}
+
+function machineOf(node: Node, learned: Learned): { cores: number; gpus: number } {
+  const seen = [...learned.slots.keys()].filter((key) => key.startsWith(`${node.name}/`)).length;
+  return { cores: node.connection === "local" ? cpus().length : Math.max(1, seen), gpus: Math.max(1, seen) };
 }

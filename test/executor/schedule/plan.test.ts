@@ -1,0 +1,51 @@
+import t from "tap";
+import { planJob } from "../../../executor/schedule/plan.js";
+import type { Learned } from "../../../executor/schedule/rates.js";
+import { plainNode } from "../../../fleet/merge.js";
+import type { Node } from "../../../fleet/node.js";
+import { rangeJob } from "./fixture.js";
+
+function rig(name: string, gpus: number, rate?: number): Node {
+  const node = plainNode(name);
+  return { ...node, connection: "ssh", gpus, profile: { ...node.profile, name: "p", vendor: "amd", rate } };
+}
+const all = () => true;
+const byTime = rangeJob(100_000_000n, { sizing: { by: "time", min: 1 } });
+
+t.test("a plan says chunks, units and seconds by slot, by node and in all", async (t) => {
+  const learned: Learned = { overhead: 3, slots: new Map() };
+  const plan = planJob(byTime, [rig("fast", 2, 29_000), rig("slow", 3, 5_000)], all, learned);
+  const bound = 1e8 / (2 * 29_000 + 3 * 5_000);
+  t.ok(plan.seconds! >= bound && plan.seconds! < 1.05 * bound, `${plan.seconds} s, ${bound} s without any overhead`);
+  t.equal(
+    plan.nodes.reduce((sum, node) => sum + BigInt(node.units!), 0n),
+    100_000_000n,
+  );
+  for (const node of plan.nodes) {
+    t.equal(
+      node.perSlot.reduce((sum, slot) => sum + slot.chunks!, 0),
+      node.chunks,
+    );
+    t.equal(Math.max(...node.perSlot.map((slot) => slot.seconds!)), node.seconds);
+  }
+  const [fast, slow] = plan.nodes.map((node) => Number(node.perSlot[0]!.units));
+  t.ok(Math.abs(fast! / slow! - 5.8) < 0.6, `${fast} and ${slow} units`);
+});
+
+t.test("what was learned goes before what the profile says, and what is unknown is said to be", async (t) => {
+  const slots = new Map([["a/0", { rate: 100, evidence: 1e4 }]]);
+  t.equal(planJob(byTime, [rig("a", 1, 5_000)], all, { slots }).nodes[0]!.rate, 100);
+  const unknown = planJob(byTime, [rig("a", 1, 5_000), rig("b", 1)], all);
+  t.match(unknown, { seconds: undefined, chunks: undefined });
+  t.match(unknown.nodes, [{ rate: 5_000 }, { rate: undefined }]);
+});
+
+t.test("more chunks than are played through are reckoned", async (t) => {
+  const plan = planJob(rangeJob(2n ** 64n), [rig("a", 4, 1000)], all);
+  t.ok(Math.abs(plan.seconds! / (2 ** 64 / 4000) - 1) < 0.01, `${plan.seconds}`);
+});
+
+t.test("a node that is refused says why", async (t) => {
+  const plan = planJob({ ...byTime, needs: { vendor: "nvidia", playbooks: [] } }, [rig("a", 1, 10)], all);
+  t.match(plan.nodes, [{ slots: 0, refused: "needs.vendor is nvidia, its profile p is amd" }]);
+});
