@@ -7,7 +7,7 @@ import { Scheduler } from "../schedule/scheduler.js";
 import { Alarm, clock } from "./alarm.js";
 import { Committer } from "./commit.js";
 import type { RunContext } from "./context.js";
-import { failure, failureOf, isLost, isOurs } from "./failure.js";
+import { failure, failureOf, isLost, isOurs, textOf } from "./failure.js";
 import { Intake } from "./intake.js";
 import { killPoint } from "./killpoint.js";
 import { type Hub, Member } from "./member.js";
@@ -294,8 +294,4 @@ export class Coordinator implements Hub {
   private keepsNodes(ended: Ended): boolean {
     return ended.state === "interrupted" || ended.state === "broken" || ended.state === "stranded";
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

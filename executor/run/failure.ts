@@ -41,3 +41,8 @@ export function isLost(error: unknown): error is MusterError {
 export function isOurs(error: unknown): boolean {
   return error instanceof DiskError || !(error instanceof MusterError);
 }
+
+/** What an error says. */
+export function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
