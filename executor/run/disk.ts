@@ -1,10 +1,14 @@
 import { statfs } from "node:fs/promises";
 import { MusterError } from "../../schemas/errors.js";
+import { Gate } from "./gate.js";
 
 /** Bytes that a pull leaves free on this machine's disk, for the journal and for what ends the run in order. */
 const RESERVE = 4 << 20;
 /** A result up to this size, bytes, is pulled without asking how much room there is. */
 const SMALL = 256 << 10;
+/** Results larger than this, bytes, are pulled so many at a time: each has up to 16 MiB on its way in memory. */
+const LARGE = 1 << 20;
+const LARGE_TOGETHER = 6;
 
 /** What this machine's disk (or its permissions) would not do: the run cannot go on, and everything is kept. */
 export class DiskError extends MusterError {
@@ -44,12 +48,17 @@ export function explainDisk(path: string, error: unknown): unknown {
 /** Files that are on their way here, and room for them: each is asked for before it is pulled. */
 export class Room {
   private promised = 0;
+  private readonly large = new Gate(LARGE_TOGETHER);
 
   constructor(readonly folder: string) {}
 
   /** Runs `pull`, which will write `size` bytes; rejects with a DiskError instead where they would not fit. */
   async take<T>(size: number, pull: () => Promise<T>): Promise<T> {
     if (size <= SMALL) return pull();
+    return size <= LARGE ? this.hold(size, pull) : this.large.pass(() => this.hold(size, pull));
+  }
+
+  private async hold<T>(size: number, pull: () => Promise<T>): Promise<T> {
     this.promised += size;
     try {
       const { bavail, bsize } = await statfs(this.folder);
