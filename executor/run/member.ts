@@ -21,7 +21,9 @@ const HANGS = 2;
 const HANGS_WITHIN = 300;
 /** How long a node that is away is given to come back at the end of the run, seconds. */
 const LAST_TRY = 10;
-/** What is said of one that did not. */
+/** What is said of one that is silent then. */
+const AWAITED = "it is silent at the end of the run, and waited for, so that nothing stays there";
+/** What is said of one that did not come back. */
 const LEFT = "it could not be reached at the end: what is there goes when the agent's lease ends";
 
 /** Codes of errors that the network, or a node that is starting, may be the reason of. */
@@ -128,6 +130,7 @@ export class Member {
 
   /** Resolves when it is back, or not to be waited for any longer. */
   private async back(): Promise<void> {
+    if (this.state === "silent") this.hub.message(this, { ev: "problem", message: AWAITED });
     this.changes.emit("hurry");
     while (this.state === "silent") await once(this.changes, "change");
     if (this.state !== "away") return;

@@ -19,7 +19,7 @@ t.jobs = 8;
 t.setTimeout(180_000);
 t.before(async () => {
   if (skip) return;
-  lab = await startLab({ nodes: 18, gpus: 0, sshd: { Subsystem: "sftp /usr/lib/openssh/sftp-server" } });
+  lab = await startLab({ nodes: 20, gpus: 0, sshd: { Subsystem: "sftp /usr/lib/openssh/sftp-server" } });
   nodes = [...lab.nodes];
 });
 t.teardown(async () => {
@@ -236,6 +236,34 @@ t.test(
     await reached("all that it had is done there", () => !node.processes().some(isWorker));
     await node.heal();
     await scene.end(job.start(words));
+  },
+);
+
+t.test(
+  "a node that is silent when the last chunk is done is waited for, so that nothing stays there",
+  { skip },
+  async (t) => {
+    const scene = new Scene(t, "last", { chunks: 20, gate: true });
+    const { job } = scene;
+    const [node, other] = scene.nodes;
+    const proxy = await DelayingProxy.start(node, 0);
+    t.teardown(() => proxy.stop());
+    appendFileSync(lab.knownHosts, `[${proxy.host}]:${proxy.port} ${node.hostKey}\n`);
+    const run = scene.start([2, 2], { grace: "10m" }, { host: proxy.host, port: proxy.port });
+    await reached("both are at work", () => scene.nodes.every((one) => scene.running(one) === 2));
+    job.open([node]);
+    let busy = performance.now();
+    await reached("it has nothing left to do", () => {
+      if (node.processes().some(isWorker)) busy = performance.now();
+      return performance.now() - busy > 1000;
+    });
+    proxy.stall();
+    proxy.reset();
+    await scene.says("silent");
+    job.open([other]);
+    await scene.says("it is silent at the end of the run, and waited for");
+    proxy.resume();
+    await scene.end(run);
   },
 );
 
