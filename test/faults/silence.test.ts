@@ -15,7 +15,7 @@ let lab: Lab;
 let nodes: LabNode[];
 
 // It takes 40 s until a silent node is noticed, in which nothing happens: these tests wait side by side.
-t.jobs = 8;
+t.jobs = 12;
 t.setTimeout(180_000);
 t.before(async () => {
   if (skip) return;
