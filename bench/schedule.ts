@@ -4,6 +4,7 @@
  */
 import { bestEqual, compete, contestants, type Score, settings } from "./schedule/contest.js";
 import { load } from "./schedule/scale.js";
+import { taskScores } from "./schedule/tasks.js";
 
 const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8];
 
@@ -18,6 +19,10 @@ for (const setting of settings) {
   for (const contestant of contestants) console.log(line(compete(contestant, setting, SEEDS)));
   console.log(line(bestEqual(setting, SEEDS)));
 }
+
+console.log("2,000 tasks with log-normal durations (sigma 1, a minute on an RX 6600 on average)");
+for (const { name, mean, worst } of taskScores(SEEDS))
+  console.log(`  ${name.padEnd(44)} ${mean.toFixed(3)}  worst ${worst.toFixed(3)}`);
 
 console.log("events a second of `handle` on one core");
 for (const [nodes, chunks] of [

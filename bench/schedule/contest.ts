@@ -47,12 +47,14 @@ export interface Contestant {
 }
 
 const time: Sizing = { by: "time", min: 1 };
+const capped: Sizing = { by: "time", min: 1, max: 500_000 };
 const today: Sizing = { by: "rate", base: 10_000, min: 500, max: 500_000 };
 const self = (sizes: () => Sizes) => (job: Job) => new SelfScheduling(job, sizes());
 
 export const contestants: Contestant[] = [
   { name: "muster", enter: (job) => new Scheduler(job, [], 1), sizing: time },
   { name: "muster, divisible chunks", enter: (job) => new Scheduler(job, [], 1), sizing: time, divisible: true },
+  { name: "muster, at most 500,000 seeds a chunk", enter: (job) => new Scheduler(job, [], 1), sizing: capped },
   { name: "muster, base 10,000 and its cap", enter: (job) => new Scheduler(job, [], 1), sizing: today },
   { name: "fixed factors (coordinator.py)", enter: self(() => fixedFactors(10_000, 5_000)) },
   { name: "guided self-scheduling", enter: self(() => guided(SLOTS, 10_000)) },

@@ -109,6 +109,7 @@ export class World {
         return;
       case "distrust":
       case "trust":
+      case "stuck":
         return;
       default:
         throw new Error(`nothing in this world leads to ${instruction.do}`);

@@ -7,6 +7,7 @@ import { Scheduler } from "../schedule/scheduler.js";
 import { Alarm, clock } from "./alarm.js";
 import { Committer } from "./commit.js";
 import type { RunContext } from "./context.js";
+import { type Ended, keepsNodes } from "./ended.js";
 import { failure, failureOf, isLost, isOurs, textOf } from "./failure.js";
 import { Intake } from "./intake.js";
 import { killPoint } from "./killpoint.js";
@@ -21,12 +22,6 @@ import { Tally } from "./tally.js";
 
 /** Seconds that results on their way here are waited for when the nodes keep them anyway. */
 const LANDING = 3;
-
-/** How a run's work ended. */
-export type Ended =
-  | { state: "complete" | "partial" | "interrupted" }
-  | { state: "stranded" }
-  | { state: "broken"; error: unknown };
 
 /**
  * Performs what the scheduler decides for one run: starts attempts, takes their results in, commits them, and tells it what
@@ -97,11 +92,11 @@ export class Coordinator implements Hub {
     this.slots.stop();
     // A node that hangs keeps nobody from leaving: what is not here yet is told again by its agent.
     const leave = () => this.members.map((member) => member.leave());
-    const patience = this.keepsNodes(outcome) ? setTimeout(leave, LANDING * 1000) : undefined;
+    const patience = keepsNodes(outcome) ? setTimeout(leave, LANDING * 1000) : undefined;
     await Promise.all(this.landing);
     clearTimeout(patience);
     await this.committer.settle();
-    await Promise.all(this.members.map((member) => (this.keepsNodes(outcome) ? member.leave() : member.stop())));
+    await Promise.all(this.members.map((member) => (keepsNodes(outcome) ? member.leave() : member.stop())));
     this.committer.close();
     this.intake.close();
     return outcome;
@@ -257,6 +252,9 @@ export class Coordinator implements Hub {
         case "trust":
           this.slots.judged(this.byName.get(instruction.node)!, instruction);
           break;
+        case "stuck":
+          this.observer.note(`nothing can run now:${instruction.reasons.map((reason) => `\n    ${reason}`).join("")}`);
+          break;
         case "give-up":
           this.giveUp(instruction.failure);
           break;
@@ -288,10 +286,5 @@ export class Coordinator implements Hub {
     if (this.ended !== undefined) return;
     this.ended = ended;
     this.finish(ended);
-  }
-
-  /** Whether nodes go on with what they have, for the next coordinator to collect. */
-  private keepsNodes(ended: Ended): boolean {
-    return ended.state === "interrupted" || ended.state === "broken" || ended.state === "stranded";
   }
 }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
 import type { Failure } from "../schedule/events.js";
-import type { Ended } from "./coordinator.js";
+import type { Ended } from "./ended.js";
 import { killPoint } from "./killpoint.js";
 import type { Member, MemberState } from "./member.js";
 import type { Tally } from "./tally.js";

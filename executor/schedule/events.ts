@@ -84,6 +84,8 @@ export type Instruction =
   | { do: "distrust"; node: string; slot: number; reason: string; seconds: number }
   /** It was well. */
   | { do: "trust"; node: string; slot: number }
+  /** Work is left, none is under way, and no slot can have any now: why, slot by slot. */
+  | { do: "stuck"; reasons: string[] }
   | { do: "give-up"; failure: Failure }
   | { do: "wake"; at: number }
   /** Nothing is left to do and nothing is under way. */

@@ -224,7 +224,7 @@ export class Scheduler {
       this.waiting.wake(now);
     }
     if (this.source.left === 0n && this.waiting.size === 0 && this.attempts.size > 0) this.relieve(now, out);
-    if (this.settled && this.attempts.size === 0) out.push(...this.ending.conclude());
+    if (this.settled && this.attempts.size === 0) out.push(...this.ending.conclude(), ...this.ending.stuck());
     const at = Math.min(this.waiting.next() ?? Infinity, this.blame.next() ?? Infinity);
     if (at < Infinity) out.push({ do: "wake", at });
   }

@@ -1,3 +1,4 @@
+import type { Chunk } from "../job/job.js";
 import { Heap } from "./heap.js";
 import type { Retry } from "./retry.js";
 
@@ -37,6 +38,12 @@ export class Waiting {
   /** Due chunks pinned to a GPU, first come first. */
   dueFor(pin: number | undefined): Iterable<Retry> {
     return this.due.get(pin) ?? [];
+  }
+
+  /** A chunk that is due, if there is one. */
+  first(): Chunk | undefined {
+    for (const queue of this.due.values()) for (const { chunk } of queue) return chunk;
+    return undefined;
   }
 
   /** Takes a due chunk out. */
