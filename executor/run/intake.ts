@@ -14,6 +14,8 @@ import { discard, type Origin, pullOutputs } from "./pull.js";
 
 /** Results pulled from all nodes at once; those that came along with their manifest need no pull. */
 const PULLS_TOGETHER = 32;
+/** And from one node, so that a few that hang do not keep all others waiting. */
+const PULLS_OF_NODE = 8;
 /** Output of a `collect: lines` chunk, bytes: it becomes one line. */
 const LINE_LIMIT = 64 << 20;
 
@@ -22,6 +24,7 @@ export class Intake {
   /** Where files lie that are here and have no final name yet; empty at first. */
   readonly partial: string;
   private readonly pulls = new Gate(PULLS_TOGETHER);
+  private readonly ofNode = new WeakMap<Origin, Gate>();
   private readonly room: Room;
   private readonly logs: string;
 
@@ -41,7 +44,8 @@ export class Intake {
   async outputs(attempt: Attempt, done: Done, origin: Origin): Promise<{ outputs: Verified[]; json?: string }> {
     const lines = this.job.collect === "lines";
     const limit = lines ? Math.min(LINE_LIMIT, this.job.limits.output) : this.job.limits.output;
-    const outputs = await this.pulls.pass(() => pullOutputs(attempt, done, origin, this.room, limit));
+    const pull = () => this.pulls.pass(() => pullOutputs(attempt, done, origin, this.room, limit));
+    const outputs = await this.gateOf(origin).pass(pull);
     killPoint("pulled");
     try {
       await this.keepLogs(attempt, done, origin);
@@ -57,6 +61,12 @@ export class Intake {
   /** What an attempt printed. */
   keepLogs(attempt: Attempt, done: Done, origin: Origin): Promise<void> {
     return keepLogs(attempt, done, origin, this.logs, this.room);
+  }
+
+  private gateOf(origin: Origin): Gate {
+    const gate = this.ofNode.get(origin) ?? new Gate(PULLS_OF_NODE);
+    this.ofNode.set(origin, gate);
+    return gate;
   }
 
   /** Nothing is on its way any more. */
