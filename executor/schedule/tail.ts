@@ -60,15 +60,14 @@ export class Tail {
       return relief;
     }
     this.looked = now;
+    if (this.job.kind === "range") relief.instructions.push({ do: "wake", at: now + LOOK_AGAIN });
     const slowest = this.expected(now).sort((a, b) => b.left - a.left);
-    if (slowest.length === 0) return relief;
     const idle = this.pool.openings.idle(slowest.length);
     for (const one of slowest) {
       const slot = idle[0];
       if (slot === undefined) break;
       if (this.help(one, slot, now, relief)) idle.shift();
     }
-    relief.instructions.push({ do: "wake", at: now + LOOK_AGAIN });
     return relief;
   }
 
