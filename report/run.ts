@@ -1,10 +1,11 @@
 import type { Member } from "../executor/run/member.js";
 import type { Observer, View } from "../executor/run/observer.js";
+import type { Differing } from "../executor/run/past.js";
 import type { LeftOut } from "../executor/run/summary.js";
 import type { Failure } from "../executor/schedule/events.js";
 import { plural, printable } from "./format.js";
 import { memoryText, totalLine } from "./progress.js";
-import { failureLines } from "./summary.js";
+import { differingText, failureLines } from "./summary.js";
 import type { Writers } from "./writers.js";
 
 /** Milliseconds between two lines. */
@@ -19,6 +20,7 @@ export const silent: Observer & { end(): void } = {
   problem() {},
   note() {},
   failedAttempt() {},
+  differs() {},
   gaveUp() {},
   progress() {},
   end() {},
@@ -67,6 +69,10 @@ export class PlainProgress implements Observer {
   failedAttempt(failure: Failure): void {
     const { chunk, node, slot, attempt, reason } = failure;
     this.say(`chunk ${chunk}: try ${attempt} failed on ${node} slot ${slot}: ${printable(reason)}`);
+  }
+
+  differs(differing: Differing): void {
+    this.say(differingText(differing));
   }
 
   gaveUp(failure: Failure): void {

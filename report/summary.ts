@@ -1,5 +1,6 @@
 import { relative } from "node:path";
 import { LOG_LIMIT } from "../executor/run/logs.js";
+import type { Differing } from "../executor/run/past.js";
 import type { NodeSummary, Summary } from "../executor/run/summary.js";
 import type { Failure } from "../executor/schedule/events.js";
 import { bytes, count, duration, plural, printable } from "./format.js";
@@ -27,6 +28,7 @@ export function summaryText(summary: Summary, already: boolean, aggregate: strin
       );
     if (session.dropped > 0)
       lines.push(`  ${plural(session.dropped, "superseded attempt")} stopped or not taken: another has their chunk`);
+    lines.push(...canaryLines(summary));
     lines.push(...summary.failures.flatMap(failureLines));
     if (chunks.failed > summary.failures.length)
       lines.push(`and ${count(chunks.failed - summary.failures.length)} more: see journal.ndjson`);
@@ -45,6 +47,26 @@ export function failureLines(failure: Failure): string[] {
   const place = slot < 0 ? "" : ` on ${node} slot ${slot}`;
   const head = `failed: chunk ${chunk}${place}, try ${attempt}: ${printable(reason)}`;
   return [head, ...tail.filter((line) => line !== "").map((line) => `    ${line}`)];
+}
+
+/** What came of computing chunks twice. */
+function canaryLines({ canary }: Summary): string[] {
+  if (canary === undefined) return [];
+  const { compared, unchecked, differing } = canary;
+  const failed = unchecked === 0 ? "" : `, ${plural(unchecked, "chunk")} could not be`;
+  const lines = differing.slice(0, 20).map(differingText);
+  const more = differing.length > 20 ? [`and ${count(differing.length - 20)} more: see summary.json`] : [];
+  return [
+    `  ${plural(compared, "chunk")} computed twice, ${count(differing.length)} with another result${failed}`,
+    ...lines,
+    ...more,
+  ];
+}
+
+/** Two results that differ. */
+export function differingText({ chunk, first, second, what }: Differing): string {
+  const [one, other] = [first, second].map(({ node, slot }) => `${node} slot ${slot}`);
+  return `differs: chunk ${chunk}, of ${one} (kept) and of ${other}: ${printable(what)}`;
 }
 
 function nodeLine(node: NodeSummary): string {

@@ -40,9 +40,18 @@ export function parsePause(value: unknown): Parsed {
   return value === "never" ? { ok: true, value: 0 } : parseDuration(value);
 }
 
+/** A share, from above 0 to 1: a number, or text like 1%. */
+export function parseShare(value: unknown): Parsed {
+  const percent = typeof value === "string" ? /^(\d+(?:\.\d+)?) ?%$/.exec(value) : null;
+  const share = percent === null ? value : Number(percent[1]) / 100;
+  if (typeof share === "number" && share > 0 && share <= 1) return { ok: true, value: share };
+  return { ok: false, message: "must be a share above 0 and up to 100%, like 1% (or 0.01)" };
+}
+
 /** What the keyword `quantity` of a schema may ask for. */
 export function parseQuantity(wanted: unknown, value: unknown): Parsed {
   if (wanted === "size") return parseSize(value);
+  if (wanted === "share") return parseShare(value);
   return wanted === "pause" ? parsePause(value) : parseDuration(value);
 }
 

@@ -432,6 +432,10 @@ export interface JobFile {
     output?: string | number;
   };
   /**
+   * A share of the chunks, e.g. `1%`, is computed again on a slot of another node (on another slot, where there is one node) and compared: every output must be the same, byte for byte. Results that differ fail the run (exit 3), and both slots are named; the first result stays. Every run of a job chooses the same chunks. As a mapping: `{share: 1%, tolerance: 1e-6}`.
+   */
+  canary?: string | number | {share: string | number; tolerance?: number};
+  /**
    * What happens to a chunk that fails.
    */
   retry?: {
@@ -571,6 +575,10 @@ export interface JobsFile {
    * The longest a chunk may run, e.g. `10m`; then its whole process group is killed. Default: no limit.
    */
   timeout?: string | number;
+  /**
+   * A share of the chunks, e.g. `1%`, is computed again on a slot of another node (on another slot, where there is one node) and compared: every output must be the same, byte for byte. Results that differ fail the run (exit 3), and both slots are named; the first result stays. Every run of a job chooses the same chunks. As a mapping: `{share: 1%, tolerance: 1e-6}`.
+   */
+  canary?: string | number | {share: string | number; tolerance?: number};
   /**
    * What happens to a chunk that fails.
    */

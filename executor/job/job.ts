@@ -33,6 +33,8 @@ export interface Chunk {
   /** A GPU index it is pinned to. */
   gpu?: number;
   work: Work;
+  /** It was computed before, there: its result is only compared with the first one. */
+  again?: { node: string; slot: number };
 }
 
 export interface Needs {
@@ -85,6 +87,8 @@ export interface Job {
   retry: { attempts: number; backoff: number };
   /** Bytes of one output at most. */
   limits: { output: number };
+  /** The share of its chunks (0 to 1) that are computed again elsewhere; `tolerance`: of numbers in JSON, else results must be equal. */
+  canary?: { share: number; tolerance?: number };
   priority: number;
   aggregate?: { from: string; as: "array" | "lines" | "concat"; to: string };
   collect: "files" | "lines";

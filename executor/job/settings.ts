@@ -1,7 +1,7 @@
 import type { Node } from "../../fleet/node.js";
 import { isMeant, words } from "../../fleet/select.js";
 import { suggest } from "../../schemas/nearest.js";
-import { parseDuration, parseSize } from "../../schemas/quantity.js";
+import { parseDuration, parseShare, parseSize } from "../../schemas/quantity.js";
 import type { Job, Needs } from "./job.js";
 import { aggregateFault } from "./outputs.js";
 import { isScalar, type Path, type Reader, type Written } from "./reader.js";
@@ -15,7 +15,10 @@ export interface Fleet {
 const OUTPUT_LIMIT = 4 * 2 ** 30;
 
 /** The keys that every kind of job has, with their defaults. */
-export type Settings = Pick<Job, "needs" | "params" | "retry" | "limits" | "priority" | "aggregate" | "collect">;
+export type Settings = Pick<
+  Job,
+  "needs" | "params" | "retry" | "limits" | "canary" | "priority" | "aggregate" | "collect"
+>;
 
 /** `fleet`: where the job may run; undefined = not known yet, so `needs.nodes` is not looked up. */
 export function readSettings(reader: Reader, fleet: Fleet | undefined): Settings {
@@ -27,6 +30,7 @@ export function readSettings(reader: Reader, fleet: Fleet | undefined): Settings
       backoff: seconds(reader, ["retry", "backoff"]) ?? 1,
     },
     limits: { output: bytes(reader, ["limits", "output"]) ?? OUTPUT_LIMIT },
+    canary: readCanary(reader),
     priority: reader.number(["priority"]) ?? 0,
     aggregate: readAggregate(reader),
     collect: reader.text(["collect"]) === "lines" ? "lines" : "files",
@@ -63,6 +67,16 @@ function checkNodes(reader: Reader, nodes: Written[], fleet: Fleet): void {
     const known = words(fleet.nodes);
     reader.note(place, `needs.nodes[${index}]: the inventory has no node or tag "${text}"`, suggest(text, known));
   }
+}
+
+function readCanary(reader: Reader): Job["canary"] {
+  const value = reader.source.get(["canary"]);
+  if (value === undefined) return undefined;
+  const isMapping = typeof value === "object";
+  const parsed = parseShare(isMapping ? reader.source.get(["canary", "share"]) : value);
+  if (parsed.ok) return { share: parsed.value, tolerance: reader.number(["canary", "tolerance"]) };
+  if (!isMapping) reader.fault(["canary"], `canary ${parsed.message}`, "or {share: 1%, tolerance: 1e-6}");
+  return undefined;
 }
 
 function readParams(reader: Reader): Job["params"] {

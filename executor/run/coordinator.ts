@@ -5,6 +5,7 @@ import { expectedRates } from "../schedule/expected.js";
 import type { Learned } from "../schedule/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
 import { Alarm, clock } from "./alarm.js";
+import type { Canary } from "./canary.js";
 import { Committer } from "./commit.js";
 import type { RunContext } from "./context.js";
 import { type Ended, keepsNodes } from "./ended.js";
@@ -15,6 +16,7 @@ import { type Hub, Member } from "./member.js";
 import type { Observer } from "./observer.js";
 import { orderOf } from "./orders.js";
 import { type Done, type FromAgent, splitOf, unit } from "./protocol.js";
+import type { Verified } from "./publish.js";
 import type { Origin } from "./pull.js";
 import type { RunDirectory } from "./rundir.js";
 import { SlotNews } from "./slotnews.js";
@@ -48,12 +50,13 @@ export class Coordinator implements Hub {
     run: RunContext,
     private readonly observer: Observer,
     learned: Learned,
+    private readonly canary: Canary,
   ) {
     this.intake = new Intake(directory.path, job);
     this.tally = new Tally(job, directory.past);
     this.slots = new SlotNews(observer, this.tally, (event) => this.news(event));
     const expected = expectedRates(nodes, learned);
-    this.scheduler = new Scheduler(job, directory.past.done, directory.session, expected, learned);
+    this.scheduler = new Scheduler(job, directory.past.done, directory.session, expected, learned, canary.waiting);
     this.members = nodes.map((node) => new Member(node, job, run, this));
     for (const member of this.members) this.byName.set(member.node.name, member);
     this.committer = new Committer(
@@ -180,12 +183,22 @@ export class Coordinator implements Hub {
     try {
       const { outputs, json } = await this.intake.outputs(attempt, done, origin);
       this.tally.logged(done);
-      this.committer.add({ attempt, seconds: done.seconds, outputs, fingerprint: member.fingerprint, json });
+      if (attempt.chunk.again !== undefined) return await this.compare(member, attempt, outputs);
+      const landed = { attempt, seconds: done.seconds, outputs, fingerprint: member.fingerprint, json };
+      this.canary.landed(landed);
+      this.committer.add(landed);
     } catch (error) {
       if (isLost(error)) this.uncollected(member, attempt, done, origin, error);
       else if (isOurs(error)) this.end({ state: "broken", error });
       else this.fail(attempt, failure(attempt, textOf(error), done));
     }
+  }
+
+  private async compare(member: Member, attempt: Attempt, outputs: Verified[]): Promise<void> {
+    const differing = await this.canary.compare(attempt, outputs, this.tally);
+    if (differing !== undefined) this.observer.differs(differing);
+    member.send({ op: "ack", ids: [attempt.id] });
+    if (this.ended === undefined) this.event({ type: "committed", attempt: attempt.id });
   }
 
   /** The node tells it again when it is back; where it is back already, it has told it while this was failing. */
@@ -258,11 +271,14 @@ export class Coordinator implements Hub {
         case "give-up":
           this.giveUp(instruction.failure);
           break;
+        case "unchecked":
+          this.canary.unchecked(instruction.failure, this.tally);
+          break;
         case "wake":
           this.alarm.at(instruction.at);
           break;
         case "end":
-          this.end({ state: this.tally.failed === 0 ? "complete" : "partial" });
+          this.end({ state: this.tally.isWhole ? "complete" : "partial" });
       }
     }
   }
@@ -275,11 +291,7 @@ export class Coordinator implements Hub {
 
   /** Nobody is left, and nobody is expected back within the time that a silent node is waited for. */
   private checkStranded(): void {
-    const hopeless = (member: Member) =>
-      member.state === "away" ||
-      member.state === "refused" ||
-      (member.state === "live" && this.slots.isHopeless(member));
-    if (!this.joining && this.members.every(hopeless)) this.end({ state: "stranded" });
+    if (!this.joining && this.members.every((member) => this.slots.isHopeless(member))) this.end({ state: "stranded" });
   }
 
   private end(ended: Ended): void {

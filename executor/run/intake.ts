@@ -58,8 +58,9 @@ export class Intake {
     }
   }
 
-  /** What an attempt printed. */
-  keepLogs(attempt: Attempt, done: Done, origin: Origin): Promise<void> {
+  /** What an attempt printed; of a chunk that is computed again, the first one counts. */
+  async keepLogs(attempt: Attempt, done: Done, origin: Origin): Promise<void> {
+    if (attempt.chunk.again !== undefined) return;
     return keepLogs(attempt, done, origin, this.logs, this.room);
   }
 

@@ -4,6 +4,7 @@ import { crc32 } from "node:zlib";
 import { MusterError } from "../../schemas/errors.js";
 import type { Failure } from "../schedule/events.js";
 import { killPoint } from "./killpoint.js";
+import type { Differing } from "./past.js";
 
 const fsyncFile = promisify(fsync);
 
@@ -18,6 +19,8 @@ export type Entry =
   /** A chunk is committed: units [start, end) in decimal; `length`: bytes of results.ndjson that count from now on. */
   | { e: "done"; chunk: string; start: string; end: string; length: number }
   | { e: "failed"; failure: Failure }
+  /** A chunk was computed again, or (as good as that) never can be; `differing`: what was found, where results differ. */
+  | { e: "canary"; chunk: string; differing?: Differing }
   /** The coordinator ends, with everything of before this record safe on disk. */
   | { e: "close"; state: "complete" | "partial" | "interrupted" | "cancelled"; at?: string };
 

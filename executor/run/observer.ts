@@ -1,5 +1,6 @@
 import type { Failure } from "../schedule/events.js";
 import type { Member } from "./member.js";
+import type { Differing } from "./past.js";
 import type { LeftOut } from "./summary.js";
 import type { Tally } from "./tally.js";
 
@@ -25,6 +26,8 @@ export interface Observer {
   note(message: string): void;
   /** An attempt failed; its chunk may be tried again. */
   failedAttempt(failure: Failure): void;
+  /** Two results of a chunk differ. */
+  differs(differing: Differing): void;
   /** A chunk will not be tried again. */
   gaveUp(failure: Failure): void;
   /** Something was committed. */

@@ -1,9 +1,18 @@
 import type { Job } from "../job/job.js";
+import type { Maker } from "../schedule/canary.js";
 import { Coverage } from "../schedule/coverage.js";
 import type { Entry } from "./journal.js";
 
 type RunEntry = Extract<Entry, { e: "run" }>;
 type OpenEntry = Extract<Entry, { e: "open" }>;
+
+/** A chunk of which two results differ, who made them, and where they do. */
+export interface Differing {
+  chunk: string;
+  first: Maker;
+  second: Maker;
+  what: string;
+}
 
 /** What the sessions before this one have left in a run directory, gathered from its journal. */
 export class Past {
@@ -17,6 +26,9 @@ export class Past {
   /** Bytes of results.ndjson that are committed. */
   length = 0;
   complete = false;
+  /** Chunks that were computed again, and those of them of which both results differ. */
+  readonly compared = new Set<string>();
+  readonly differing: Differing[] = [];
   /** The nodes that may hold something of it: what `-i` takes to find them -> their names. */
   readonly nodes = new Map<string, Set<string>>();
 
@@ -38,6 +50,10 @@ export class Past {
         break;
       case "close":
         this.complete = entry.state === "complete";
+        break;
+      case "canary":
+        this.compared.add(entry.chunk);
+        if (entry.differing !== undefined) this.differing.push(entry.differing);
         break;
       case "failed":
         break;

@@ -6,6 +6,7 @@ import type { Job } from "../job/job.js";
 import { planJob } from "../schedule/plan.js";
 import { refusal } from "../schedule/slots.js";
 import { aggregate } from "./aggregate.js";
+import { Canary } from "./canary.js";
 import { Coordinator } from "./coordinator.js";
 import { explainDisk } from "./disk.js";
 import type { Ended } from "./ended.js";
@@ -72,8 +73,9 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     };
     const memory = new RatesFile(options.rates, job.name, (message) => options.observer.note(message));
     const learned = memory.read();
+    const canary = await Canary.open(job, directory);
     const plan = planJob(job, able, options.selected, learned, directory.past.done);
-    const coordinator = new Coordinator(job, able, directory, run, options.observer, learned);
+    const coordinator = new Coordinator(job, able, directory, run, options.observer, learned, canary);
     directory.journal.add({ e: "nodes", nodes: able.map((node) => node.name), inventory: options.inventory });
     await directory.journal.flush();
     options.observer.begin(coordinator, directory.path, leftOut);

@@ -62,8 +62,13 @@ export class SlotNews {
     this.observer.problem(member, `slot ${slot} gets no work for ${verdict.seconds} s: ${verdict.reason}`);
   }
 
-  /** Whether no slot of it has been well for long. */
+  /** Whether nothing can be expected of it: it is not there, or none of its slots has been well for long. */
   isHopeless(member: Member): boolean {
+    if (member.state === "away" || member.state === "refused") return true;
+    return member.state === "live" && this.isSick(member);
+  }
+
+  private isSick(member: Member): boolean {
     return this.watches.get(member)?.isHopeless ?? false;
   }
 

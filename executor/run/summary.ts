@@ -5,6 +5,7 @@ import type { Failure } from "../schedule/events.js";
 import type { Ended } from "./ended.js";
 import { killPoint } from "./killpoint.js";
 import type { Member, MemberState } from "./member.js";
+import type { Differing } from "./past.js";
 import type { Tally } from "./tally.js";
 
 /** What became of a run: summary.json, and what `--json` prints. Seconds and units (in decimal, for they may be large). */
@@ -20,6 +21,8 @@ export interface Summary {
   planned?: { chunks: number; seconds: number };
   /** Attempts of this session whose logs grew too long and were cut. */
   cutLogs: number;
+  /** Chunks that were computed again and compared, where the job has `canary`; `unchecked` could not be, in this session. */
+  canary?: { compared: number; unchecked: number; differing: Differing[] };
   nodes: NodeSummary[];
   /** The first hundred chunks that failed. */
   failures: Failure[];
@@ -68,6 +71,7 @@ export function summarize(
       seconds: Number(tally.seconds.toFixed(3)),
     },
     cutLogs: tally.cutLogs,
+    ...(tally.job.canary === undefined ? {} : { canary: canaryOf(tally) }),
     nodes: [
       ...members.map((member) => ofMember(member, tally)),
       ...leftOut.map(({ node, reason }) => ({ ...none(node), state: "left out" as const, reason })),
@@ -89,6 +93,10 @@ export function writeSummary(summary: Summary): void {
 export function markCancelled(directory: string): void {
   const file = join(directory, "summary.json");
   if (existsSync(file)) writeSummary({ ...JSON.parse(readFileSync(file, "utf8")), directory, state: "cancelled" });
+}
+
+function canaryOf({ checked, unchecked, differing }: Tally): Summary["canary"] {
+  return { compared: checked, unchecked, differing };
 }
 
 function errorOf(error: unknown): { error: string; next?: string } {

@@ -1,6 +1,6 @@
 import type { Job } from "../job/job.js";
 import type { Attempt, Failure } from "../schedule/events.js";
-import type { Past } from "./past.js";
+import type { Differing, Past } from "./past.js";
 import type { Done } from "./protocol.js";
 
 /** Failed chunks that are named in the summary; the journal has all of them. */
@@ -27,6 +27,10 @@ export class Tally {
   dropped = 0;
   /** Attempts whose logs grew too long and were cut. */
   cutLogs = 0;
+  /** Chunks that were computed again, those that could not be, and those whose results differ; in all sessions but `unchecked`. */
+  checked: number;
+  unchecked = 0;
+  readonly differing: Differing[];
   readonly failures: Failure[] = [];
   readonly nodes = new Map<string, NodeTally>();
   readonly began = performance.now();
@@ -37,6 +41,8 @@ export class Tally {
   ) {
     this.chunks = past.chunks;
     this.units = past.done.size();
+    this.checked = past.compared.size;
+    this.differing = [...past.differing];
   }
 
   /** Seconds since this session began. */
@@ -82,6 +88,16 @@ export class Tally {
     if (out === undefined || out.reboot) return false;
     out.reboot = true;
     return true;
+  }
+
+  compared(differing: Differing | undefined): void {
+    this.checked++;
+    if (differing !== undefined) this.differing.push(differing);
+  }
+
+  /** Whether nothing failed and no two results differ. */
+  get isWhole(): boolean {
+    return this.failed === 0 && this.differing.length === 0;
   }
 
   gaveUp(failure: Failure): void {

@@ -25,7 +25,7 @@ export class Ending {
     const out: Instruction[] = this.isStuck()
       ? this.waiting.drain().map(({ chunk, history }) => {
           const failure = unplaceable(chunk, history.length + 1, refusals(chunk, this.pool));
-          return { do: "give-up", failure } as const;
+          return { do: chunk.again === undefined ? "give-up" : "unchecked", failure } as const;
         })
       : [];
     if (this.source.left > 0n || this.waiting.size > 0 || this.ended) return out;

@@ -87,6 +87,8 @@ export type Instruction =
   /** Work is left, none is under way, and no slot can have any now: why, slot by slot. */
   | { do: "stuck"; reasons: string[] }
   | { do: "give-up"; failure: Failure }
+  /** A chunk that has its result could not be computed again. */
+  | { do: "unchecked"; failure: Failure }
   | { do: "wake"; at: number }
   /** Nothing is left to do and nothing is under way. */
   | { do: "end" };

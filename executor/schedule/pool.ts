@@ -98,6 +98,13 @@ export class Pool {
     for (const node of this.nodes.values()) for (const slot of node.slots) this.place(slot);
   }
 
+  /** Slots that there are, usable or not. */
+  get slotCount(): number {
+    let count = 0;
+    for (const { slots } of this.nodes.values()) count += slots.length;
+    return count;
+  }
+
   /** Slots that may be given work now or after what they have. */
   get usableSlots(): number {
     return this.total;

@@ -25,7 +25,8 @@ export class Returns {
     const out = this.blame.failed(node, slot, chunk, history, failure.reason, now);
     out.push(...this.withdrawFrom(node, slot));
     if (twin !== undefined) return out;
-    if (this.blame.isOver(history)) return [...out, { do: "give-up", failure }];
+    if (this.blame.isOver(history))
+      return [...out, { do: chunk.again === undefined ? "give-up" : "unchecked", failure }];
     const at = now + backoff(this.job.retry.backoff, Math.max(1, tries(history)));
     this.waiting.add({ chunk, history, at });
     return out;

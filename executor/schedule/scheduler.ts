@@ -1,11 +1,13 @@
 import type { Chunk, Job } from "../job/job.js";
 import { Blame, type History } from "./blame.js";
+import { canaryOf, isCanary } from "./canary.js";
 import { queueDepth } from "./depth.js";
 import { Ending } from "./ending.js";
 import type { Attempt, Event, Held, Instruction, Slot } from "./events.js";
 import { type Placed, Placement } from "./placement.js";
 import { Pool } from "./pool.js";
 import { type Learned, Rates } from "./rates.js";
+import type { Retry } from "./retry.js";
 import { Returns } from "./returns.js";
 import { chunkSize } from "./size.js";
 import { type SlotState, slotKey } from "./slot.js";
@@ -37,7 +39,8 @@ export class Scheduler {
 
   /**
    * `done`: the units that earlier sessions committed. `session` makes attempt ids unique among them. `expected`: first-guess
-   * rates of the nodes that may join, so that the first to come is not taken for the slowest. `learned`: by earlier runs.
+   * rates of the nodes that may join, so that the first to come is not taken for the slowest. `learned`: by earlier runs. `canaries`:
+   * what earlier sessions committed and have not compared.
    */
   constructor(
     private readonly job: Job,
@@ -45,10 +48,12 @@ export class Scheduler {
     private readonly session: number,
     private readonly expected: Map<string, number> = new Map(),
     learned?: Learned,
+    canaries: Retry[] = [],
   ) {
     if (learned !== undefined) this.rates.recall(learned);
     this.source = new Source(job.first, job.first + job.units);
     for (const [start, end] of done) this.source.remove(start, end);
+    for (const canary of canaries) this.waiting.add(canary);
     this.placement = new Placement(job, this.pool, this.source, this.waiting, (slot) => this.sizeFor(slot));
     this.blame = new Blame(this.pool, job.retry.attempts);
     this.returns = new Returns(job, this.pool, this.attempts, this.waiting, this.blame);
@@ -107,7 +112,7 @@ export class Scheduler {
       case "split":
         return this.split(event.attempt, event.end, now, event.busy);
       case "committed":
-        this.attempts.release(event.attempt);
+        this.committed(event.attempt, now);
         return [];
       case "unpulled":
         this.attempts.uncollect(event.attempt);
@@ -185,6 +190,13 @@ export class Scheduler {
     return [{ do: "drop", node: attempt.node, id: attempt.id }];
   }
 
+  /** Its result is safe. Some chunks are then computed again, to see whether another slot makes the same of them. */
+  private committed(id: string, now: number): void {
+    const { attempt } = this.attempts.release(id) ?? {};
+    if (attempt === undefined || attempt.chunk.again !== undefined || !isCanary(this.job, attempt.chunk)) return;
+    if (this.pool.slotCount > 1) this.waiting.add(canaryOf(attempt.chunk, attempt, now));
+  }
+
   private sick({ node, slot, reason, lasting, evict }: Extract<Event, { type: "sick" }>): Instruction[] {
     this.pool.health(node, slot).sick = { reason, lasting };
     this.pool.changed(node, slot);
@@ -196,7 +208,7 @@ export class Scheduler {
   /** An attempt's chunk ends earlier than it was meant to: the rest of it is for others. */
   private split(id: string, end: bigint | undefined, now: number, busy = false): Instruction[] {
     const underway = this.attempts.get(id);
-    if (underway === undefined || underway.phase === "collecting") return [];
+    if (underway === undefined || underway.phase === "collecting" || underway.attempt.chunk.again) return [];
     const { attempt, twin } = underway;
     const { start, end: before } = attempt.chunk;
     if (underway.asked && !busy) underway.divisible = mayDivide(underway, end, now);

@@ -74,6 +74,7 @@ export class Tail {
   /** Decides what an idle slot does for a chunk; false: nothing. */
   private help({ underway, left }: Expected, slot: SlotState, now: number, relief: Relief): boolean {
     const { attempt } = underway;
+    if (attempt.chunk.again !== undefined) return false;
     if (slot.gpu !== undefined && attempt.chunk.gpu !== undefined && attempt.chunk.gpu !== slot.gpu) return false;
     if (underway.asked) return true;
     if (underway.twin !== undefined) return false;
