@@ -58,8 +58,8 @@ export class Canary {
       const differing =
         found === undefined ? undefined : { chunk: chunk.id, first: chunk.again!, second: { node, slot }, what: found };
       this.directory.journal.add({ e: "canary", chunk: chunk.id, differing });
-      await this.directory.journal.flush();
       tally.compared(differing);
+      await this.directory.journal.flush();
       this.lines.delete(chunk.id);
       return differing;
     } finally {

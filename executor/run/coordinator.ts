@@ -9,14 +9,14 @@ import type { Canary } from "./canary.js";
 import { Committer } from "./commit.js";
 import type { RunContext } from "./context.js";
 import { type Ended, keepsNodes } from "./ended.js";
-import { failure, failureOf, isLost, isOurs, textOf } from "./failure.js";
+import { failure, failureOf, isLost, textOf } from "./failure.js";
 import { Intake } from "./intake.js";
 import { killPoint } from "./killpoint.js";
+import { Landing, type Tower } from "./landing.js";
 import { type Hub, Member } from "./member.js";
 import type { Observer } from "./observer.js";
 import { orderOf } from "./orders.js";
 import { type Done, type FromAgent, splitOf, unit } from "./protocol.js";
-import type { Verified } from "./publish.js";
 import type { Origin } from "./pull.js";
 import type { RunDirectory } from "./rundir.js";
 import { SlotNews } from "./slotnews.js";
@@ -29,7 +29,7 @@ const LANDING = 3;
  * Performs what the scheduler decides for one run: starts attempts, takes their results in, commits them, and tells it what
  * happened. All that it keeps in memory are the chunks under way and counts.
  */
-export class Coordinator implements Hub {
+export class Coordinator implements Hub, Tower {
   readonly members: Member[];
   readonly tally: Tally;
   private readonly scheduler: Scheduler;
@@ -37,7 +37,7 @@ export class Coordinator implements Hub {
   private readonly byName = new Map<string, Member>();
   private readonly intake: Intake;
   private readonly slots: SlotNews;
-  private readonly landing = new Set<Promise<void>>();
+  private readonly landing: Landing;
   private readonly alarm = new Alarm(() => this.event({ type: "time" }));
   private ended: Ended | undefined;
   private joining = true;
@@ -59,17 +59,14 @@ export class Coordinator implements Hub {
     this.scheduler = new Scheduler(job, directory.past.done, directory.session, expected, learned, canary.waiting);
     this.members = nodes.map((node) => new Member(node, job, run, this));
     for (const member of this.members) this.byName.set(member.node.name, member);
+    const { path, journal, past } = directory;
     this.committer = new Committer(
-      {
-        path: directory.path,
-        partial: this.intake.partial,
-        journal: directory.journal,
-        job,
-        length: directory.past.length,
-      },
+      { path, partial: this.intake.partial, journal, job, length: past.length },
       (attempts) => this.committed(attempts),
       (error) => this.end({ state: "broken", error }),
     );
+    const { intake, committer, tally } = this;
+    this.landing = new Landing(this, { intake, canary, committer, tally, observer });
   }
 
   /** Runs the job to its end, or until `stop` fires; the journal and all results are on disk when it resolves. */
@@ -96,7 +93,7 @@ export class Coordinator implements Hub {
     // A node that hangs keeps nobody from leaving: what is not here yet is told again by its agent.
     const leave = () => this.members.map((member) => member.leave());
     const patience = keepsNodes(outcome) ? setTimeout(leave, LANDING * 1000) : undefined;
-    await Promise.all(this.landing);
+    await this.landing.settle();
     clearTimeout(patience);
     await this.committer.settle();
     await Promise.all(this.members.map((member) => (keepsNodes(outcome) ? member.leave() : member.stop())));
@@ -155,7 +152,7 @@ export class Coordinator implements Hub {
     this.fail(attempt, failure(attempt, `its files could not be staged: ${textOf(error)}`));
   }
 
-  private done(member: Member, done: Done): void {
+  done(member: Member, done: Done): void {
     const attempt = this.scheduler.attempt(done.id);
     if (attempt === undefined || attempt.node !== member.node.name) return member.send({ op: "ack", ids: [done.id] });
     if (!this.scheduler.isRunning(done.id)) return;
@@ -167,63 +164,11 @@ export class Coordinator implements Hub {
     if (failed === undefined) {
       this.slots.worked(member, attempt.slot);
       this.event({ type: "ran", attempt: attempt.id, seconds: done.seconds, end: unit(done.end) });
-      this.land(this.collect(member, attempt, done));
-    } else this.land(this.collectFailed(member, attempt, done, failed));
+      this.landing.succeeded(member, attempt, done);
+    } else this.landing.failed(member, attempt, done, failed);
   }
 
-  /** Remembers what is on its way here, so that the end of the run waits for it. */
-  private land(landing: Promise<void>): void {
-    this.landing.add(landing);
-    void landing.finally(() => this.landing.delete(landing));
-  }
-
-  private async collect(member: Member, attempt: Attempt, done: Done): Promise<void> {
-    const { origin } = member;
-    if (origin === undefined) return this.event({ type: "unpulled", attempt: attempt.id });
-    try {
-      const { outputs, json } = await this.intake.outputs(attempt, done, origin);
-      this.tally.logged(done);
-      if (attempt.chunk.again !== undefined) return await this.compare(member, attempt, outputs);
-      const landed = { attempt, seconds: done.seconds, outputs, fingerprint: member.fingerprint, json };
-      this.canary.landed(landed);
-      this.committer.add(landed);
-    } catch (error) {
-      if (isLost(error)) this.uncollected(member, attempt, done, origin, error);
-      else if (isOurs(error)) this.end({ state: "broken", error });
-      else this.fail(attempt, failure(attempt, textOf(error), done));
-    }
-  }
-
-  private async compare(member: Member, attempt: Attempt, outputs: Verified[]): Promise<void> {
-    const differing = await this.canary.compare(attempt, outputs, this.tally);
-    if (differing !== undefined) this.observer.differs(differing);
-    member.send({ op: "ack", ids: [attempt.id] });
-    if (this.ended === undefined) this.event({ type: "committed", attempt: attempt.id });
-  }
-
-  /** The node tells it again when it is back; where it is back already, it has told it while this was failing. */
-  private uncollected(member: Member, attempt: Attempt, done: Done, origin: Origin, error: Error): void {
-    this.event({ type: "unpulled", attempt: attempt.id });
-    member.suspect(origin, error);
-    if (member.origin !== undefined) this.done(member, done);
-    else if (member.state !== "silent") this.event({ type: "lost", attempt: attempt.id });
-  }
-
-  private async collectFailed(member: Member, attempt: Attempt, done: Done, failed: Failure): Promise<void> {
-    const { origin } = member;
-    if (origin === undefined) return;
-    try {
-      await this.intake.keepLogs(attempt, done, origin);
-      this.tally.logged(done);
-    } catch (error) {
-      if (isOurs(error)) return this.end({ state: "broken", error });
-      if (isLost(error)) return this.uncollected(member, attempt, done, origin, error);
-      this.observer.problem(member, `logs of chunk ${attempt.chunk.id} are lost: ${textOf(error)}`);
-    }
-    this.fail(attempt, failed);
-  }
-
-  private fail(attempt: Attempt, failed: Failure): void {
+  fail(attempt: Attempt, failed: Failure): void {
     if (this.scheduler.attempt(attempt.id) === undefined) return;
     this.byName.get(attempt.node)?.send({ op: "ack", ids: [attempt.id] });
     this.tally.failedAttempt(attempt);
@@ -294,7 +239,7 @@ export class Coordinator implements Hub {
     if (!this.joining && this.members.every((member) => this.slots.isHopeless(member))) this.end({ state: "stranded" });
   }
 
-  private end(ended: Ended): void {
+  end(ended: Ended): void {
     if (this.ended !== undefined) return;
     this.ended = ended;
     this.finish(ended);

@@ -43,9 +43,9 @@ open("r.txt", "w").write(sys.argv[1])
     t.equal(ran.code, 0, ran.err);
     t.match(
       ran.err,
-      new RegExp(`${sick}: slot 1 gets no work for 60 s: 3 chunks in a row failed here while others succeed`),
+      new RegExp(`${sick}: slot 1 gets no work for 60 s: \\d+ chunks in a row failed here while others succeed`),
     );
-    t.match(ran.out, /slot 1 is out: 3 chunks in a row failed here while others succeed/);
+    t.match(ran.out, /slot 1 is out: \d+ chunks in a row failed here while others succeed/);
     t.equal(shop.results("sick/runs/sick").length, 120);
     const { nodes } = shop.json<{ nodes: { node: string; failedAttempts: number; takenOut?: unknown }[] }>(
       "sick/runs/sick/summary.json",
