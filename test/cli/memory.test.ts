@@ -73,11 +73,12 @@ t.test("more than the node has free: one at a time, and it ends", { skip }, asyn
 });
 
 t.test("without needs.memory, by what such chunks were seen to use", { skip }, async (t) => {
-  await tell(4096, 520);
+  // What the node says stays the same while chunks run, so it is too little for a second one, held or promised.
+  await tell(4096, 360);
   const inventory = lab.inventory({ node: { slots: 3 } });
   const ran = await muster(["run", job("seen", 9, ["0.5", "160", "-"], {}), "-i", inventory]);
   t.equal(ran.code, 0, ran.err);
-  t.ok(mostAtOnce("seen", 3) <= 2, `${mostAtOnce("seen", 3)} at once`);
+  t.equal(mostAtOnce("seen", 3), 1, "once the first three have shown what they use");
 });
 
 t.test("light chunks are never held back", { skip }, async (t) => {
