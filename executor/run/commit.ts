@@ -38,14 +38,19 @@ export class Committer {
   private queue: Landed[] = [];
   private working: Promise<void> | undefined;
   private failed = false;
+  private gathered = new AbortController();
   private readonly lines: number;
   private length: number;
 
-  /** `committed` is called with each group that is safe; `broken` when the disk fails: nothing is committed after that. */
+  /**
+   * `committed` is called with each group that is safe; `broken` when the disk fails: nothing is committed after
+   * that. `underway`: attempts that are not committed yet, those that are here among them.
+   */
   constructor(
     private readonly run: { path: string; partial: string; journal: Journal; job: Job; length: number },
     private readonly committed: (attempts: Attempt[]) => void,
     private readonly broken: (error: unknown) => void,
+    private readonly underway: () => number,
   ) {
     this.lines = openSync(join(run.path, "results.ndjson"), "a");
     this.length = run.length;
@@ -55,6 +60,7 @@ export class Committer {
   add(landed: Landed): void {
     if (this.failed) return;
     this.queue.push(landed);
+    if (this.isAll()) this.gathered.abort();
     this.working ??= this.work();
   }
 
@@ -67,10 +73,21 @@ export class Committer {
     closeSync(this.lines);
   }
 
+  /** Waits for more to commit together, as long as more is under way. */
+  private async gather(milliseconds: number): Promise<void> {
+    if (this.isAll()) return;
+    this.gathered = new AbortController();
+    await sleep(milliseconds, undefined, { signal: this.gathered.signal }).catch(() => {});
+  }
+
+  private isAll(): boolean {
+    return this.queue.length >= Math.min(BATCH, this.underway());
+  }
+
   private async work(): Promise<void> {
     try {
       for (let last = 1; this.queue.length > 0; ) {
-        if (this.queue.length < BATCH) await sleep(Math.min(GATHER_LIMIT, last * GATHER));
+        await this.gather(Math.min(GATHER_LIMIT, last * GATHER));
         const group = this.queue.splice(0, BATCH);
         last = group.length;
         await this.commit(group);

@@ -64,6 +64,7 @@ export class Coordinator implements Hub, Tower {
       { path, partial: this.intake.partial, journal, job, length: past.length },
       (attempts) => this.committed(attempts),
       (error) => this.end({ state: "broken", error }),
+      () => this.scheduler.underway,
     );
     const { intake, committer, tally } = this;
     this.landing = new Landing(this, { intake, canary, committer, tally, observer });

@@ -78,6 +78,11 @@ export class Scheduler {
     return phase === "running" || phase === "queued";
   }
 
+  /** Attempts that have been given out and are not committed, failed or lost. */
+  get underway(): number {
+    return this.attempts.size;
+  }
+
   /** Units that nobody has been given yet. */
   get left(): bigint {
     return this.source.left;
