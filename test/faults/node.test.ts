@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { Workshop } from "../cli/muster.js";
@@ -58,6 +58,14 @@ t.test("the agent killed with chunks running: they are killed first, then run on
   await checkEnd(t, job, run, lost);
 });
 
+/** Whether the agent there has written down the result of everything that it started. */
+function hasRecorded(node: LabNode): boolean {
+  const runs = join(node.root, "root/.muster/runs");
+  const lines = readdirSync(runs).flatMap((run) => readFileSync(join(runs, run, "done.ndjson"), "utf8").split("\n"));
+  const count = (start: string) => lines.filter((line) => line.startsWith(start)).length;
+  return count('{"ev":"done"') >= 2 && count('{"ev":"done"') === count('{"start"');
+}
+
 t.test("the agent killed while its results wait for a coordinator: none is executed again", { skip }, async (t) => {
   const job = new KnownJob(shop, "waiting", { chunks: 8, size: 40_000, gate: true });
   const first = job.start(["-i", inventory]);
@@ -65,9 +73,7 @@ t.test("the agent killed while its results wait for a coordinator: none is execu
   first.child.kill("SIGKILL");
   await first.ended;
   job.open(lab.nodes);
-  await reached("all that they have is done", () =>
-    lab.nodes.every((node) => !node.processes().some(({ argv }) => argv.some((word) => word.endsWith("worker.py")))),
-  );
+  await reached("all that they have is done, and written down there", () => lab.nodes.every(hasRecorded));
   for (const node of lab.nodes) process.kill(agentOf(node), "SIGKILL");
   await checkEnd(t, job, job.start(["-i", inventory]));
 });
