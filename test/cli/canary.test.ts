@@ -1,20 +1,8 @@
 import t from "tap";
-import { type Lab, startLab } from "../lab/lab.js";
-import { labAvailable } from "../lab/requirements.js";
-import { ended, muster, startMuster, Workshop } from "./muster.js";
+import { shareLab } from "../lab/shared.js";
+import { ended, muster, startMuster } from "./muster.js";
 
-const available = labAvailable();
-const skip = available.ok ? false : `no lab here: ${available.missing}`;
-const shop = new Workshop();
-let lab: Lab;
-
-t.before(async () => {
-  if (!skip) lab = await startLab({ nodes: 2, vendor: "none" });
-});
-t.teardown(async () => {
-  shop.remove();
-  if (!skip) await lab.stop();
-});
+const { skip, shop, lab } = await shareLab(t, { nodes: 2, vendor: "none" });
 
 interface Told {
   state: string;

@@ -1,18 +1,9 @@
 import t from "tap";
-import { type Lab, startLab } from "../lab/lab.js";
-import { labAvailable, wholeMachines } from "../lab/requirements.js";
+import type { Lab } from "../lab/lab.js";
+import { shareLab } from "../lab/shared.js";
 import { muster } from "./muster.js";
 
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("spoiling nodes") ?? false) : `no lab here: ${available.missing}`;
-let lab: Lab;
-
-t.before(async () => {
-  if (!skip) lab = await startLab({ nodes: 3, gpus: 2, vendor: "amd" });
-});
-t.teardown(async () => {
-  if (!skip) await lab.stop();
-});
+const { skip, lab } = await shareLab(t, { nodes: 3, gpus: 2, vendor: "amd" }, "spoiling nodes");
 
 interface Answer {
   here: { missing: string[] };

@@ -2,25 +2,10 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { type Lab, startLab } from "../lab/lab.js";
-import { labAvailable } from "../lab/requirements.js";
-import { ended, muster, startMuster, Workshop } from "./muster.js";
+import { shareLab } from "../lab/shared.js";
+import { ended, muster, startMuster } from "./muster.js";
 
-const available = labAvailable();
-const skip = available.ok ? false : `no lab here: ${available.missing}`;
-const shop = new Workshop();
-let lab: Lab;
-let inventory: string;
-
-t.before(async () => {
-  if (skip) return;
-  lab = await startLab({ nodes: 3, gpus: 4, vendor: "amd" });
-  inventory = lab.inventory();
-});
-t.teardown(async () => {
-  shop.remove();
-  if (!skip) await lab.stop();
-});
+const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 3, gpus: 4, vendor: "amd" });
 
 const report = `import json, os, sys
 keys = ["HIP_VISIBLE_DEVICES", "HSA_OVERRIDE_GFX_VERSION", "HSA_ENABLE_SDMA", "ROCM_PATH"]

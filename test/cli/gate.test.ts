@@ -1,24 +1,10 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { type Lab, startLab } from "../lab/lab.js";
-import { wholeMachines } from "../lab/requirements.js";
-import { ended, muster, startMuster, Workshop } from "./muster.js";
+import { shareLab } from "../lab/shared.js";
+import { ended, muster, startMuster } from "./muster.js";
 
-const skip = wholeMachines("nodes that drift") ?? false;
-const shop = new Workshop();
-let lab: Lab;
-let inventory: string;
-
-t.before(async () => {
-  if (skip) return;
-  lab = await startLab({ nodes: 2, gpus: 2, vendor: "amd" });
-  inventory = lab.inventory();
-});
-t.teardown(async () => {
-  shop.remove();
-  if (!skip) await lab.stop();
-});
+const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2, vendor: "amd" }, "nodes that drift");
 
 const job = (name: string, count: number, seconds: number) => ({
   name,

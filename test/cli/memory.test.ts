@@ -1,25 +1,14 @@
 import t from "tap";
-import { type Lab, startLab } from "../lab/lab.js";
-import type { LabNode } from "../lab/node.js";
-import { labAvailable } from "../lab/requirements.js";
-import { ended, muster, startMuster, Workshop } from "./muster.js";
+import { shareLab } from "../lab/shared.js";
+import { ended, muster, startMuster } from "./muster.js";
 
-const available = labAvailable();
-const skip = available.ok ? false : `no lab here: ${available.missing}`;
-const shop = new Workshop();
-let lab: Lab;
-let node: LabNode;
+const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 1, vendor: "none" });
+const node = nodes[0]!;
 
 t.before(async () => {
   if (skip) return;
-  lab = await startLab({ nodes: 1, vendor: "none" });
-  node = lab.nodes[0]!;
   await tell(4096, 4096);
   await node.exec(["mount", "--bind", "/etc/lab-meminfo", "/proc/meminfo"]);
-});
-t.teardown(async () => {
-  shop.remove();
-  if (!skip) await lab.stop();
 });
 
 /** What the node's kernel says of its memory from now on, in MiB. */

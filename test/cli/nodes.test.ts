@@ -1,10 +1,9 @@
 import t from "tap";
 import { startLab } from "../lab/lab.js";
-import { labAvailable } from "../lab/requirements.js";
+import { lacking } from "../lab/requirements.js";
 import { muster } from "./muster.js";
 
-const available = labAvailable();
-const skip = available.ok ? false : `no lab here: ${available.missing}`;
+const skip = lacking();
 
 t.test("this machine alone", async (t) => {
   const ran = await muster(["nodes", "-i", "local", "--json"]);

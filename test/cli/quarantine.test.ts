@@ -1,20 +1,8 @@
 import t from "tap";
-import { type Lab, startLab } from "../lab/lab.js";
-import { labAvailable } from "../lab/requirements.js";
-import { muster, Workshop } from "./muster.js";
+import { shareLab } from "../lab/shared.js";
+import { muster } from "./muster.js";
 
-const available = labAvailable();
-const skip = available.ok ? false : `no lab here: ${available.missing}`;
-const shop = new Workshop();
-let lab: Lab;
-
-t.before(async () => {
-  if (!skip) lab = await startLab({ nodes: 2, gpus: 2, vendor: "amd" });
-});
-t.teardown(async () => {
-  shop.remove();
-  if (!skip) await lab.stop();
-});
+const { skip, shop, lab } = await shareLab(t, { nodes: 2, gpus: 2, vendor: "amd" });
 
 t.test(
   "a GPU on which everything fails is taken out, is named in the summary, and no chunk is lost to it",

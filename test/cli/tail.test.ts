@@ -1,23 +1,8 @@
 import t, { type Test } from "tap";
-import { type Lab, startLab } from "../lab/lab.js";
-import { labAvailable } from "../lab/requirements.js";
-import { muster, Workshop } from "./muster.js";
+import { shareLab } from "../lab/shared.js";
+import { muster } from "./muster.js";
 
-const available = labAvailable();
-const skip = available.ok ? false : `no lab here: ${available.missing}`;
-const shop = new Workshop();
-let lab: Lab;
-let inventory: string;
-
-t.before(async () => {
-  if (skip) return;
-  lab = await startLab({ nodes: 2, gpus: 2, vendor: "amd" });
-  inventory = lab.inventory({ nodes: { [lab.nodes[1]!.name]: { env: { PACE: "0.6" } } } });
-});
-t.teardown(async () => {
-  shop.remove();
-  if (!skip) await lab.stop();
-});
+const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 2, gpus: 2, vendor: "amd" });
 
 /** Seconds a unit on the slow node's first GPU; on all others a unit takes a thousandth of a second. */
 const pace = `import json, os, sys, time
@@ -51,6 +36,7 @@ function job(name: string, script: string): string {
 }
 
 async function complete(t: Test, name: string, script: string): Promise<Line[]> {
+  const inventory = lab.inventory({ nodes: { [nodes[1]!.name]: { env: { PACE: "0.6" } } } });
   const began = performance.now();
   const ran = await muster(["run", job(name, script), "-i", inventory]);
   t.equal(ran.code, 0, ran.err);

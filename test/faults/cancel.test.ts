@@ -1,30 +1,12 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { muster, startMuster, Workshop } from "../cli/muster.js";
-import { type Lab, startLab, wholeMachines } from "../lab/lab.js";
-import { labAvailable } from "../lab/requirements.js";
+import { muster, startMuster } from "../cli/muster.js";
+import { shareLab } from "../lab/shared.js";
 import { checkNodes, checkResults, committed, journalOf, reached } from "./kit.js";
 import { KnownJob, launched } from "./known.js";
 
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("looking into nodes") ?? false) : available.missing;
-const shop = new Workshop();
-let lab: Lab;
-let inventory: string;
-
-t.before(async () => {
-  if (skip) return;
-  lab = await startLab({ nodes: 2, gpus: 2 });
-  inventory = lab.inventory();
-});
-t.teardown(async () => {
-  shop.remove();
-  if (!skip) await lab.stop();
-});
-
-/** Chunks that are begun and neither ended nor committed. */
-const running = (job: KnownJob) => job.executions(lab.nodes).filter((one) => !one.ended).length;
+const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
 
 t.test(
   "cancel of a run whose coordinator lives: that ends, and nothing is left; the run goes on later",
@@ -32,7 +14,7 @@ t.test(
   async (t) => {
     const job = new KnownJob(shop, "alive", { chunks: 12, gate: true });
     const first = job.start(["-i", inventory]);
-    await reached("four chunks run", () => running(job) === 4);
+    await reached("four chunks run", () => job.running(lab.nodes).length === 4);
     const cancelled = await muster(["cancel", job.run]);
     t.equal(cancelled.code, 0, cancelled.err);
     t.match(cancelled.err, `muster process ${first.child.pid} is told to end`);
@@ -81,7 +63,7 @@ t.test("cancel of a run whose coordinator was killed, from its directory alone",
 t.test("cancel where the agents are dead too, and a chunk of theirs lives on", { skip }, async (t) => {
   const job = new KnownJob(shop, "orphans", { chunks: 4, gate: true });
   const first = job.start(["-i", inventory]);
-  await reached("four chunks run", () => running(job) === 4);
+  await reached("four chunks run", () => job.running(lab.nodes).length === 4);
   first.child.kill("SIGKILL");
   await first.ended;
   for (const node of lab.nodes)
@@ -98,7 +80,7 @@ t.test("cancel where the agents are dead too, and a chunk of theirs lives on", {
 t.test("cancel of a coordinator that was stopped (SIGSTOP)", { skip }, async (t) => {
   const job = new KnownJob(shop, "stopped", { chunks: 4, gate: true });
   const first = job.start(["-i", inventory]);
-  await reached("four chunks run", () => running(job) === 4);
+  await reached("four chunks run", () => job.running(lab.nodes).length === 4);
   first.child.kill("SIGSTOP");
   const cancelled = await muster(["cancel", job.run]);
   t.equal(cancelled.code, 0, cancelled.err);
@@ -113,7 +95,7 @@ t.test(
     const job = new KnownJob(shop, "apart", { chunks: 4, gate: true });
     const [here, away] = [lab.nodes[0]!, lab.nodes[1]!];
     const first = job.start(["-i", inventory]);
-    await reached("four chunks run", () => running(job) === 4);
+    await reached("four chunks run", () => job.running(lab.nodes).length === 4);
     first.child.kill("SIGKILL");
     await first.ended;
     await away.restartSshd({ AllowUsers: "nobody" });
@@ -132,7 +114,7 @@ t.test("an inventory that has moved: said, and -i names it", { skip }, async (t)
   const own = lab.inventory({ file: "own.yaml" });
   const job = new KnownJob(shop, "moved", { chunks: 2, gate: true });
   const first = job.start(["-i", own]);
-  await reached("two chunks run", () => running(job) === 2);
+  await reached("two chunks run", () => job.running(lab.nodes).length === 2);
   first.child.kill("SIGINT");
   t.equal((await first.ended).code, 130);
   rmSync(own);
@@ -173,7 +155,10 @@ for (const dead of [false, true])
       });
       const run = join(shop.folder, name, "out");
       const first = launched(startMuster(["run", file, "-i", inventory, "--out", run]));
-      await reached("four chunks and the command run", () => running(job) === 4 && processesWith(nap).length > 0);
+      await reached(
+        "four chunks and the command run",
+        () => job.running(lab.nodes).length === 4 && processesWith(nap).length > 0,
+      );
       if (dead) {
         first.child.kill("SIGKILL");
         await first.ended;

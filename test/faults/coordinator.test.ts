@@ -2,28 +2,13 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import t from "tap";
-import { ended, Workshop } from "../cli/muster.js";
-import { type Lab, startLab, wholeMachines } from "../lab/lab.js";
+import { ended } from "../cli/muster.js";
 import { projectRoot } from "../lab/project.js";
-import { labAvailable } from "../lab/requirements.js";
+import { shareLab } from "../lab/shared.js";
 import { checkNodes, checkResults, committed, journalOf, reached, repeated } from "./kit.js";
 import { KnownJob, launched } from "./known.js";
 
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("looking into nodes") ?? false) : available.missing;
-const shop = new Workshop();
-let lab: Lab;
-let inventory: string;
-
-t.before(async () => {
-  if (skip) return;
-  lab = await startLab({ nodes: 2, gpus: 2 });
-  inventory = lab.inventory();
-});
-t.teardown(async () => {
-  shop.remove();
-  if (!skip) await lab.stop();
-});
+const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
 
 t.test(
   "stopped past its lease (SIGSTOP), then going on: nodes have cleaned up, and it starts what it must again",

@@ -2,28 +2,15 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { Workshop } from "../cli/muster.js";
-import { type Lab, startLab, wholeMachines } from "../lab/lab.js";
-import { labAvailable } from "../lab/requirements.js";
+import { shareLab } from "../lab/shared.js";
 import { checkNodes, checkResults, committed, repeated } from "./kit.js";
 import { KnownJob, type Shape } from "./known.js";
 
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("small disks") ?? false) : available.missing;
-const shop = new Workshop();
-const mounted: string[] = [];
-let lab: Lab;
-let inventory: string;
+const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "small disks");
 
-t.before(async () => {
-  if (skip) return;
-  lab = await startLab({ nodes: 2, gpus: 2 });
-  inventory = lab.inventory();
-});
-t.teardown(async () => {
+const mounted: string[] = [];
+t.teardown(() => {
   for (const folder of mounted) execFileSync("umount", [folder]);
-  shop.remove();
-  if (!skip) await lab.stop();
 });
 
 /** A disk of its own at `folder`. */

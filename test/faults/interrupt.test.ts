@@ -1,42 +1,23 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { Workshop } from "../cli/muster.js";
-import { type Lab, startLab, wholeMachines } from "../lab/lab.js";
-import { labAvailable } from "../lab/requirements.js";
+import { shareLab } from "../lab/shared.js";
 import { checkNodes, checkResults, committed, journalOf, reached, repeated } from "./kit.js";
 import { KnownJob } from "./known.js";
 
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("looking into nodes") ?? false) : available.missing;
-const shop = new Workshop();
-let lab: Lab;
-let inventory: string;
-
-t.before(async () => {
-  if (skip) return;
-  lab = await startLab({ nodes: 2, gpus: 2 });
-  inventory = lab.inventory();
-});
-t.teardown(async () => {
-  shop.remove();
-  if (!skip) await lab.stop();
-});
-
-/** Chunks that are begun and neither ended nor committed. */
-const running = (job: KnownJob) => job.executions(lab.nodes).filter((one) => !one.ended).length;
+const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
 
 t.test("Ctrl-C once: orderly, and said how to stop the rest; twice: at once", { skip }, async (t) => {
   const job = new KnownJob(shop, "twice", { chunks: 40, gate: true });
   const once = job.start(["-i", inventory]);
-  await reached("four chunks run", () => running(job) === 4);
+  await reached("four chunks run", () => job.running(lab.nodes).length === 4);
   once.child.kill("SIGINT");
   const { code, err, out } = await once.ended;
   t.equal(code, 130);
   t.match(err, /stopping: no new chunks; what runs on the nodes goes on/);
   t.match(out, /to stop it: muster cancel \S*runs\/twice/);
   t.match(journalOf(job.run).at(-1), { e: "close", state: "interrupted" });
-  t.equal(running(job), 4, "what ran goes on");
+  t.equal(job.running(lab.nodes).length, 4, "what ran goes on");
 
   // A node that has fallen silent keeps the orderly end waiting; the second Ctrl-C does not.
   const twice = job.start(["-i", inventory]);

@@ -1,27 +1,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { Workshop } from "../cli/muster.js";
-import { type Lab, startLab, wholeMachines } from "../lab/lab.js";
-import { labAvailable } from "../lab/requirements.js";
+import { shareLab } from "../lab/shared.js";
 import { checkNodes, checkResults, committed, journalOf, repeated } from "./kit.js";
 import { KnownJob } from "./known.js";
 
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("looking into nodes") ?? false) : available.missing;
-const shop = new Workshop();
-let lab: Lab;
-let inventory: string;
-
-t.before(async () => {
-  if (skip) return;
-  lab = await startLab({ nodes: 2, gpus: 2 });
-  inventory = lab.inventory();
-});
-t.teardown(async () => {
-  shop.remove();
-  if (!skip) await lab.stop();
-});
+const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
 
 t.test("a journal cut in its last record: that chunk alone is computed again", { skip }, async (t) => {
   const job = new KnownJob(shop, "cut", { chunks: 6 });

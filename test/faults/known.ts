@@ -132,6 +132,11 @@ export class KnownJob {
     });
   }
 
+  /** Chunks that have begun on these nodes and not ended, as the workers note it: killed ones count, too. */
+  running(nodes: LabNode[]): string[] {
+    return this.executions(nodes).flatMap((one) => (one.ended ? [] : [one.chunk]));
+  }
+
   private get log(): string {
     return `/var/tmp/executions-${this.name}`;
   }

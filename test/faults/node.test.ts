@@ -1,28 +1,13 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { Workshop } from "../cli/muster.js";
-import { type Lab, type LabNode, type LabOptions, startLab, wholeMachines } from "../lab/lab.js";
+import { type LabNode, type LabOptions, startLab } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
-import { labAvailable } from "../lab/requirements.js";
+import { shareLab } from "../lab/shared.js";
 import { checkNodes, checkResults, committed, reached, repeated } from "./kit.js";
 import { KnownJob, type Launched } from "./known.js";
 
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("looking into nodes") ?? false) : available.missing;
-const shop = new Workshop();
-let lab: Lab;
-let inventory: string;
-
-t.before(async () => {
-  if (skip) return;
-  lab = await startLab({ nodes: 2, gpus: 0 });
-  inventory = lab.inventory();
-});
-t.teardown(async () => {
-  shop.remove();
-  if (!skip) await lab.stop();
-});
+const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 0 }, "looking into nodes");
 
 /** The end of a run, and what must be true then. `again`: executions beyond one each. */
 async function checkEnd(t: Test, job: KnownJob, { ended }: Launched, again: string[] = [], nodes = lab.nodes) {
@@ -40,16 +25,12 @@ function agentOf(node: LabNode): number {
   return agents.find(({ parent }) => parent === node.pid)!.pid;
 }
 
-function running(job: KnownJob, node: LabNode): string[] {
-  return job.executions([node]).flatMap((one) => (one.ended ? [] : [one.chunk]));
-}
-
 t.test("the agent killed with chunks running: they are killed first, then run once more", { skip }, async (t) => {
   const job = new KnownJob(shop, "killed", { chunks: 20, gate: true });
   const [node, other] = lab.nodes as [LabNode, LabNode];
   const run = job.start(["-i", inventory]);
-  await reached("both are at work", () => lab.nodes.every((one) => running(job, one).length === 2));
-  const lost = running(job, node);
+  await reached("both are at work", () => lab.nodes.every((one) => job.running([one]).length === 2));
+  const lost = job.running([node]);
   const workers = () => node.processes().filter(({ argv }) => argv.some((word) => word.endsWith("worker.py")));
   const before = workers().map(({ pid }) => pid);
   process.kill(agentOf(node), "SIGKILL");
@@ -69,7 +50,7 @@ function hasRecorded(node: LabNode): boolean {
 t.test("the agent killed while its results wait for a coordinator: none is executed again", { skip }, async (t) => {
   const job = new KnownJob(shop, "waiting", { chunks: 8, size: 40_000, gate: true });
   const first = job.start(["-i", inventory]);
-  await reached("both are at work", () => lab.nodes.every((one) => running(job, one).length === 2));
+  await reached("both are at work", () => lab.nodes.every((one) => job.running([one]).length === 2));
   first.child.kill("SIGKILL");
   await first.ended;
   job.open(lab.nodes);
@@ -84,7 +65,7 @@ t.test("every process of the user killed at logout, again and again", { skip }, 
   const [node] = lab.nodes as [LabNode];
   const lost: string[] = [];
   for (const count of [2, 8]) {
-    await reached("some are done", () => committed(job.run).length >= count && running(job, node).length > 0);
+    await reached("some are done", () => committed(job.run).length >= count && job.running([node]).length > 0);
     const safe = committed(job.run);
     for (const { pid } of node.processes()) kill(pid);
     lost.push(...job.executions([node]).flatMap(({ chunk }) => (safe.includes(chunk) ? [] : [chunk])));
@@ -139,8 +120,8 @@ t.test("a node power-cycled with chunks running: they are run again at once", { 
   const [node] = lab.nodes as [LabNode];
   const patient = lab.inventory({ file: "patient.yaml", defaults: { grace: "1h" } });
   const run = job.start(["-i", patient]);
-  await reached("both are at work", () => lab.nodes.every((one) => running(job, one).length === 2));
-  const lost = running(job, node);
+  await reached("both are at work", () => lab.nodes.every((one) => job.running([one]).length === 2));
+  const lost = job.running([node]);
   await node.powerCycle();
   job.open(lab.nodes);
   await checkEnd(t, job, run, lost);
@@ -153,7 +134,7 @@ t.test(
     const job = new KnownJob(shop, "lease", { chunks: 12, gate: true });
     const brief = lab.inventory({ file: "brief.yaml", defaults: { lease: "2s" } });
     const first = job.start(["-i", brief]);
-    await reached("both are at work", () => lab.nodes.every((one) => running(job, one).length === 2));
+    await reached("both are at work", () => lab.nodes.every((one) => job.running([one]).length === 2));
     job.open(lab.nodes.slice(0, 1));
     await reached("the first node has done its own", () => committed(job.run).length >= 2);
     first.child.kill("SIGKILL");
@@ -179,7 +160,7 @@ t.test(
     const brief = lab.inventory({ file: "short.yaml", defaults: { lease: "30s" } });
     const dead = new KnownJob(shop, "dead", { chunks: 8, gate: true });
     const first = dead.start(["-i", brief]);
-    await reached("both are at work", () => lab.nodes.every((one) => running(dead, one).length === 2));
+    await reached("both are at work", () => lab.nodes.every((one) => dead.running([one]).length === 2));
     first.child.kill("SIGKILL");
     for (const node of lab.nodes) await node.powerCycle();
     await first.ended;
@@ -220,7 +201,7 @@ t.test(
     t.match(ran.out, /still running after its timeout of 1 s/);
     const gone = new KnownJob(shop, "gone", { chunks: 4, gate: true });
     const left = gone.start(["-i", wrong]);
-    await reached("both are at work", () => lab.nodes.every((one) => running(gone, one).length > 0));
+    await reached("both are at work", () => lab.nodes.every((one) => gone.running([one]).length > 0));
     left.child.kill("SIGKILL");
     await left.ended;
     await checkNodes(t, lab.nodes);

@@ -1,27 +1,14 @@
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { muster, type Ran, Workshop } from "../cli/muster.js";
-import { type Lab, type LabNode, startLab, wholeMachines } from "../lab/lab.js";
-import { labAvailable } from "../lab/requirements.js";
+import { muster, type Ran } from "../cli/muster.js";
+import type { LabNode } from "../lab/lab.js";
+import { shareLab } from "../lab/shared.js";
 import { checkNodes, committed } from "./kit.js";
 
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("processes of nodes") ?? false) : available.missing;
-const shop = new Workshop();
-let lab: Lab;
-let nodes: LabNode[];
+const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 4, gpus: 0, user: "rig" }, "processes of nodes");
 
 // What does not heed a signal is given seconds: these tests wait side by side, each on nodes of its own.
 t.jobs = 3;
-t.before(async () => {
-  if (skip) return;
-  lab = await startLab({ nodes: 4, gpus: 0, user: "rig" });
-  nodes = [...lab.nodes];
-});
-t.teardown(async () => {
-  shop.remove();
-  if (!skip) await lab.stop();
-});
 
 /** A job whose chunks are a shell script with their number in $n; each should write r.txt. */
 class Script {

@@ -1,25 +1,9 @@
 import t from "tap";
-import { Workshop } from "../cli/muster.js";
-import { type Lab, startLab, wholeMachines } from "../lab/lab.js";
-import { labAvailable } from "../lab/requirements.js";
+import { shareLab } from "../lab/shared.js";
 import { checkCommitted, checkNodes, checkResults, committed, repeated } from "./kit.js";
 import { KnownJob } from "./known.js";
 
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("looking into nodes") ?? false) : available.missing;
-const shop = new Workshop();
-let lab: Lab;
-let inventory: string;
-
-t.before(async () => {
-  if (skip) return;
-  lab = await startLab({ nodes: 2, gpus: 4 });
-  inventory = lab.inventory();
-});
-t.teardown(async () => {
-  shop.remove();
-  if (!skip) await lab.stop();
-});
+const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 4 }, "looking into nodes");
 
 t.test("the coordinator killed at twenty random times", { skip }, async (t) => {
   const seed = Number(process.env.MUSTER_TEST_SEED ?? Date.now() % 1_000_000);

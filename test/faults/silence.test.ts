@@ -1,31 +1,21 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { Workshop } from "../cli/muster.js";
-import { type Lab, type LabNode, startLab, wholeMachines } from "../lab/lab.js";
+import type { LabNode } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
-import { labAvailable } from "../lab/requirements.js";
+import { shareLab } from "../lab/shared.js";
 import { checkNodes, checkResults, reached, repeated, resultsOf } from "./kit.js";
 import { KnownJob, type Launched, type Shape } from "./known.js";
 
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("cutting nodes off") ?? false) : available.missing;
-const shop = new Workshop();
-let lab: Lab;
-let nodes: LabNode[];
+const { skip, shop, lab, nodes } = await shareLab(
+  t,
+  { nodes: 20, gpus: 0, sshd: { Subsystem: "sftp /usr/lib/openssh/sftp-server" } },
+  "cutting nodes off",
+);
 
 // It takes 40 s until a silent node is noticed, in which nothing happens: these tests wait side by side.
 t.jobs = 12;
 t.setTimeout(180_000);
-t.before(async () => {
-  if (skip) return;
-  lab = await startLab({ nodes: 20, gpus: 0, sshd: { Subsystem: "sftp /usr/lib/openssh/sftp-server" } });
-  nodes = [...lab.nodes];
-});
-t.teardown(async () => {
-  shop.remove();
-  if (!skip) await lab.stop();
-});
 
 /** A run of a job on two nodes of its own. */
 class Scene {
@@ -75,7 +65,7 @@ class Scene {
   }
 
   running(node: LabNode): number {
-    return this.job.executions([node]).filter((one) => !one.ended).length;
+    return this.job.running([node]).length;
   }
 
   /** The end of the run, and what must be true then. */

@@ -1,28 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { muster, type Ran, Workshop } from "../cli/muster.js";
-import { type Lab, type LabNode, startLab, wholeMachines } from "../lab/lab.js";
-import { labAvailable } from "../lab/requirements.js";
+import { muster, type Ran } from "../cli/muster.js";
+import { shareLab } from "../lab/shared.js";
 import { checkNodes, checkResults, committed, repeated, resultsOf } from "./kit.js";
 import { KnownJob, type Shape } from "./known.js";
 
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("disks of nodes") ?? false) : available.missing;
-const shop = new Workshop();
-let lab: Lab;
-let node: LabNode;
-
-/** A user who is not root: permissions hold. */
-t.before(async () => {
-  if (skip) return;
-  lab = await startLab({ nodes: 2, gpus: 0, user: "rig" });
-  node = lab.nodes[0]!;
-});
-t.teardown(async () => {
-  shop.remove();
-  if (!skip) await lab.stop();
-});
+// A user who is not root: permissions hold.
+const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 2, gpus: 0, user: "rig" }, "disks of nodes");
+const node = nodes[0]!;
 
 const root = (script: string) => node.exec(["sh", "-c", `set -e; ${script}`]);
 

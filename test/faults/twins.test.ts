@@ -1,22 +1,9 @@
 import t from "tap";
-import { Workshop } from "../cli/muster.js";
-import { type Lab, startLab, wholeMachines } from "../lab/lab.js";
-import { labAvailable } from "../lab/requirements.js";
+import { shareLab } from "../lab/shared.js";
 import { checkNodes, checkResults, committed, reached, repeated } from "./kit.js";
 import { KnownJob } from "./known.js";
 
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("looking into nodes") ?? false) : available.missing;
-const shop = new Workshop();
-let lab: Lab;
-
-t.before(async () => {
-  if (!skip) lab = await startLab({ nodes: 2, gpus: 2 });
-});
-t.teardown(async () => {
-  shop.remove();
-  if (!skip) await lab.stop();
-});
+const { skip, shop, lab } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
 
 t.test(
   "two attempts of one chunk, both done, meet a new coordinator: one is taken, the other dropped",

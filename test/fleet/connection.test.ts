@@ -4,11 +4,11 @@ import { setTimeout as wait } from "node:timers/promises";
 import t, { type Test } from "tap";
 import { connect } from "../../fleet/connect.js";
 import type { Connection } from "../../fleet/connection.js";
-import { labAvailable, startLab } from "../lab/lab.js";
+import { lacking, startLab } from "../lab/lab.js";
 import { nodeOf, someNode } from "./node.js";
 
 const python = "/usr/bin/python3";
-const available = labAvailable();
+const skip = lacking();
 
 /** What both ways to a node promise alike. */
 function promises(t: Test, open: () => Promise<Connection>): void {
@@ -125,7 +125,7 @@ function promises(t: Test, open: () => Promise<Connection>): void {
 
 t.test("this machine", async (t) => promises(t, () => connect(someNode({ connection: "local" }))));
 
-t.test("over SSH", { skip: available.ok ? false : available.missing }, async (t) => {
+t.test("over SSH", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0 });
   t.teardown(() => lab.stop());
   promises(t, () => connect(nodeOf(lab.nodes[0]!)));

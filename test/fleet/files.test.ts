@@ -5,10 +5,10 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { connect } from "../../fleet/connect.js";
 import type { Connection, Files } from "../../fleet/connection.js";
-import { labAvailable, startLab } from "../lab/lab.js";
+import { lacking, startLab } from "../lab/lab.js";
 import { nodeOf, someNode } from "./node.js";
 
-const available = labAvailable();
+const skip = lacking();
 const MIB = 1024 * 1024;
 
 function sha256(data: Buffer): string {
@@ -164,7 +164,7 @@ t.test("this machine", async (t) => {
   promises(t, async (there) => ({ connection: await connect(someNode({ connection: "local" })), there }));
 });
 
-t.test("over SSH", { skip: available.ok ? false : available.missing }, async (t) => {
+t.test("over SSH", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0 });
   t.teardown(() => lab.stop());
   promises(t, async () => {
@@ -177,8 +177,7 @@ t.test("over SSH", { skip: available.ok ? false : available.missing }, async (t)
   });
 });
 
-t.test("files of another user", { skip: process.getuid?.() !== 0 && "needs root: another user" }, async (t) => {
-  if (!available.ok) return void t.pass(`skipped: ${available.missing}`);
+t.test("files of another user", { skip: lacking("another user") }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, user: "rig" });
   t.teardown(() => lab.stop());
   const connection = await connect(nodeOf(lab.nodes[0]!));

@@ -4,11 +4,10 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import type { Connection } from "../../fleet/connection.js";
 import { connectSsh } from "../../fleet/ssh/connect.js";
-import { labAvailable, startLab } from "../lab/lab.js";
+import { lacking, startLab } from "../lab/lab.js";
 import { nodeOf } from "./node.js";
 
-const available = labAvailable();
-const skip = !available.ok && available.missing;
+const skip = lacking();
 
 async function echo(t: Test, connection: Connection, word = "hello"): Promise<void> {
   t.match(await connection.exec(["echo", word], { timeout: 30 }), { kind: "exit", code: 0, stdout: `${word}\n` });

@@ -7,13 +7,12 @@ import { connect } from "../../fleet/connect.js";
 import { connectAll } from "../../fleet/dials.js";
 import type { ConnectionError } from "../../fleet/errors.js";
 import type { Node } from "../../fleet/node.js";
-import { labAvailable, startLab, wholeMachines } from "../lab/lab.js";
+import { lacking, startLab } from "../lab/lab.js";
 import { findProgram } from "../lab/requirements.js";
 import { nodeOf, someNode } from "./node.js";
 
 const run = promisify(execFile);
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("other keys on the nodes") ?? false) : available.missing;
+const skip = lacking("other keys on the nodes");
 
 async function fine(node: Node): Promise<boolean> {
   const connection = await connect(node);
@@ -143,33 +142,29 @@ t.test("keys", { skip }, async (t) => {
   });
 });
 
-t.test(
-  "every node has an outcome, in the order of the inventory",
-  { skip: !available.ok && available.missing },
-  async (t) => {
-    const lab = await startLab({ nodes: 2, gpus: 0 });
-    t.teardown(() => lab.stop());
-    const [first, second] = [nodeOf(lab.nodes[0]!), nodeOf(lab.nodes[1]!)];
-    const nodes = [
-      { ...first, name: "closed", port: 1 },
-      first,
-      { ...first, name: "unnamed", host: "no-such-host.invalid" },
-      someNode({ name: "here", connection: "local" }),
-      { ...second, name: "stranger", user: "nobody-here" },
-      second,
-    ];
-    const outcomes = await connectAll(nodes, 3);
-    t.same(
-      outcomes.map((outcome) => [outcome.node.name, "error" in outcome ? outcome.error.code : "fine"]),
-      [
-        ["closed", "UNREACHABLE"],
-        ["node1", "fine"],
-        ["unnamed", "UNREACHABLE"],
-        ["here", "fine"],
-        ["stranger", "AUTH"],
-        ["node2", "fine"],
-      ],
-    );
-    for (const outcome of outcomes) if ("connection" in outcome) await outcome.connection.close();
-  },
-);
+t.test("every node has an outcome, in the order of the inventory", { skip: lacking() }, async (t) => {
+  const lab = await startLab({ nodes: 2, gpus: 0 });
+  t.teardown(() => lab.stop());
+  const [first, second] = [nodeOf(lab.nodes[0]!), nodeOf(lab.nodes[1]!)];
+  const nodes = [
+    { ...first, name: "closed", port: 1 },
+    first,
+    { ...first, name: "unnamed", host: "no-such-host.invalid" },
+    someNode({ name: "here", connection: "local" }),
+    { ...second, name: "stranger", user: "nobody-here" },
+    second,
+  ];
+  const outcomes = await connectAll(nodes, 3);
+  t.same(
+    outcomes.map((outcome) => [outcome.node.name, "error" in outcome ? outcome.error.code : "fine"]),
+    [
+      ["closed", "UNREACHABLE"],
+      ["node1", "fine"],
+      ["unnamed", "UNREACHABLE"],
+      ["here", "fine"],
+      ["stranger", "AUTH"],
+      ["node2", "fine"],
+    ],
+  );
+  for (const outcome of outcomes) if ("connection" in outcome) await outcome.connection.close();
+});

@@ -4,12 +4,11 @@ import t, { type Test } from "tap";
 import type { Connection } from "../../fleet/connection.js";
 import { connectSsh } from "../../fleet/ssh/connect.js";
 import { usualPatience } from "../../fleet/ssh/patience.js";
-import { labAvailable, startLab, wholeMachines } from "../lab/lab.js";
+import { lacking, startLab } from "../lab/lab.js";
 import { nodeOf } from "./node.js";
 
-const available = labAvailable();
-const skip = !available.ok && available.missing;
-const machines = skip || (wholeMachines("cutting nodes off") ?? false);
+const skip = lacking();
+const machines = lacking("cutting nodes off");
 const short = { ...usualPatience, login: 3, keepalive: 0.3, stall: 1.5 };
 
 async function echo(t: Test, connection: Connection, word = "hello"): Promise<void> {

@@ -1,22 +1,19 @@
+import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import t from "tap";
 import { connectSsh } from "../../fleet/ssh/connect.js";
-import { labAvailable, startLab, wholeMachines } from "../lab/lab.js";
+import { lacking, startLab } from "../lab/lab.js";
 import { nodeOf } from "./node.js";
 
-const available = labAvailable();
-const skip = !available.ok && available.missing;
-const machines = skip || (wholeMachines("another login shell") ?? false);
+const skip = lacking("another login shell");
+
+function without(shell: string): string | false {
+  return existsSync(shell) ? false : `needs ${shell}: apt-get install ${basename(shell)}`;
+}
 
 for (const loginShell of ["/bin/bash", "/bin/dash", "/bin/csh", "/usr/bin/fish"]) {
-  t.test(`behind ${loginShell} with a start-up file that prints`, { skip: machines }, async (t) => {
-    const lab = await startLab({
-      nodes: 1,
-      gpus: 0,
-      user: "rig",
-      loginShell,
-      banner: "Welcome to $(hostname)! {",
-    }).catch((error) => error);
-    if (lab instanceof Error) return void t.pass(`skipped: ${lab.message}`);
+  t.test(`behind ${loginShell} with a start-up file that prints`, { skip: skip || without(loginShell) }, async (t) => {
+    const lab = await startLab({ nodes: 1, gpus: 0, user: "rig", loginShell, banner: "Welcome to $(hostname)! {" });
     t.teardown(() => lab.stop());
     const connection = await connectSsh(nodeOf(lab.nodes[0]!));
     t.teardown(() => connection.close());
@@ -34,7 +31,7 @@ for (const loginShell of ["/bin/bash", "/bin/dash", "/bin/csh", "/usr/bin/fish"]
   });
 }
 
-t.test("a login shell that lets nobody in", { skip: machines }, async (t) => {
+t.test("a login shell that lets nobody in", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, user: "rig", loginShell: "/usr/sbin/nologin" });
   t.teardown(() => lab.stop());
   const connection = await connectSsh(nodeOf(lab.nodes[0]!));

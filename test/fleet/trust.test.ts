@@ -3,11 +3,10 @@ import { join } from "node:path";
 import t from "tap";
 import { connect } from "../../fleet/connect.js";
 import { connectAll } from "../../fleet/dials.js";
-import { labAvailable, startLab } from "../lab/lab.js";
+import { lacking, startLab } from "../lab/lab.js";
 import { nodeOf } from "./node.js";
 
-const available = labAvailable();
-const skip = available.ok ? false : available.missing;
+const skip = lacking();
 
 t.test("host keys", { skip }, async (t) => {
   const lab = await startLab({ nodes: 2, gpus: 0 });

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import t, { type Test } from "tap";
-import { type Lab, type LabNode, labAvailable, startLab, wholeMachines } from "./lab.js";
+import { type Lab, type LabNode, lacking, startLab } from "./lab.js";
 import { DelayingProxy } from "./proxy.js";
 
 function ssh(lab: Lab, node: LabNode, command: string, more: string[] = []): string {
@@ -31,8 +31,8 @@ function mounts(): string[] {
     .filter((line) => line.includes("muster-lab"));
 }
 
-const available = labAvailable();
-if (!available.ok) t.pass("no lab", { skip: available.missing });
+const skip = lacking();
+if (skip) t.pass("no lab", { skip });
 else await tests();
 
 async function tests(): Promise<void> {
@@ -67,19 +67,11 @@ async function tests(): Promise<void> {
     t.equal(ssh(lab, node, "echo known"), "known");
   });
 
-  await t.test(
-    "each node is a machine of its own",
-    { skip: wholeMachines("machines of their own") ?? false },
-    ownMachines,
-  );
-  await t.test("power cycle", { skip: wholeMachines("power cycle") ?? false }, powerCycle);
-  await t.test("cut off and healed", { skip: wholeMachines("cutting nodes off") ?? false }, cutOff);
-  await t.test("log-in as somebody else, with a banner", { skip: wholeMachines("users") ?? false }, otherUser);
-  await t.test(
-    "sshd can be restarted and its connections dropped",
-    { skip: wholeMachines("processes") ?? false },
-    restarts,
-  );
+  await t.test("each node is a machine of its own", { skip: lacking("machines of their own") }, ownMachines);
+  await t.test("power cycle", { skip: lacking("power cycle") }, powerCycle);
+  await t.test("cut off and healed", { skip: lacking("cutting nodes off") }, cutOff);
+  await t.test("log-in as somebody else, with a banner", { skip: lacking("users") }, otherUser);
+  await t.test("sshd can be restarted and its connections dropped", { skip: lacking("processes") }, restarts);
 
   await t.test("stop leaves nothing", leavesNothing);
   await t.test("nor does the death of the test", deathLeavesNothing);

@@ -14,7 +14,7 @@ import { Supervisor } from "./supervise.js";
 export type { InventoryChange } from "./inventory.js";
 export type { LabNode } from "./node.js";
 export type { LabOptions } from "./options.js";
-export { LabCannot, labAvailable, labKind, wholeMachines } from "./requirements.js";
+export { LabCannot, labAvailable, labKind, lacking, wholeMachines } from "./requirements.js";
 
 /** Nodes on this machine, each with a real sshd. Everything of it is gone after `stop`, or when this process ends. */
 export class Lab {

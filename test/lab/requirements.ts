@@ -57,3 +57,10 @@ export function labAvailable(): { ok: true; kind: LabKind } | { ok: false; missi
 export function wholeMachines(what: string): string | undefined {
   return labKind() === "machines" ? undefined : `needs root: ${what}`;
 }
+
+/** Why tests that need a lab are skipped here (`machines`: and what only whole machines can do); false where they can run. */
+export function lacking(machines?: string): string | false {
+  const available = labAvailable();
+  if (!available.ok) return `no lab here: ${available.missing}`;
+  return (machines !== undefined && wholeMachines(machines)) || false;
+}

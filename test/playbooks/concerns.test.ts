@@ -2,11 +2,10 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import t from "tap";
 import { pciAddress } from "../lab/gpus.js";
-import { type Lab, type LabNode, labAvailable, startLab, wholeMachines } from "../lab/lab.js";
+import { type Lab, type LabNode, lacking, startLab } from "../lab/lab.js";
 import { type Answer, ask, states } from "./fixture.js";
 
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("a disk of its own") ?? false) : available.missing;
+const skip = lacking("a disk of its own");
 
 /** Differences of one resource as `what: have`. */
 function found(answer: Answer, resource: string): string[] {

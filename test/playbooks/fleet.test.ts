@@ -3,11 +3,10 @@ import { join } from "node:path";
 import t from "tap";
 import { ended, muster, startMuster } from "../cli/muster.js";
 import { startLab } from "../lab/lab.js";
-import { labAvailable, wholeMachines } from "../lab/requirements.js";
+import { lacking } from "../lab/requirements.js";
 import { ask, inventoryWith, states } from "./fixture.js";
 
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("power cycle") ?? false) : `no lab here: ${available.missing}`;
+const skip = lacking("power cycle");
 
 const RAM = "ramdisk /dev/shm/step3";
 

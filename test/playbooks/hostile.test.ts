@@ -4,11 +4,10 @@ import t from "tap";
 import { fileResource } from "../../playbooks/engine/file.js";
 import type { Playbook, Resource } from "../../playbooks/engine/resource.js";
 import { startLab } from "../lab/lab.js";
-import { labAvailable, wholeMachines } from "../lab/requirements.js";
+import { lacking } from "../lab/requirements.js";
 import { about, Bench, wrong } from "./node.js";
 
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("another login shell") ?? false) : `no lab here: ${available.missing}`;
+const skip = lacking("another login shell");
 
 const names = [
   "it's",

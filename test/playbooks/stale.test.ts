@@ -3,9 +3,9 @@ import { join } from "node:path";
 import t from "tap";
 import { muster, Workshop } from "../cli/muster.js";
 import { startLab } from "../lab/lab.js";
-import { wholeMachines } from "../lab/requirements.js";
+import { lacking } from "../lab/requirements.js";
 
-const skip = wholeMachines("files of nodes") ?? false;
+const skip = lacking("files of nodes");
 
 t.test("stale files are reported and left alone, and deleted only where that is asked for", { skip }, async (t) => {
   const shop = new Workshop();

@@ -2,11 +2,10 @@ import t from "tap";
 import { fileResource } from "../../playbooks/engine/file.js";
 import type { Playbook } from "../../playbooks/engine/resource.js";
 import { type LabNode, startLab } from "../lab/lab.js";
-import { findProgram, labAvailable, wholeMachines } from "../lab/requirements.js";
+import { findProgram, lacking } from "../lab/requirements.js";
 import { about, Bench, wrong } from "./node.js";
 
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("another user") ?? false) : `no lab here: ${available.missing}`;
+const skip = lacking("another user");
 
 const SYSTEM = "file /etc/private/conf";
 const OWN = "file ~/own";

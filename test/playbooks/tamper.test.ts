@@ -6,12 +6,11 @@ import type { Playbook } from "../../playbooks/engine/resource.js";
 import files from "../../playbooks/files.js";
 import ramdisk from "../../playbooks/ramdisk.js";
 import { startLab } from "../lab/lab.js";
-import { labAvailable, wholeMachines } from "../lab/requirements.js";
+import { lacking } from "../lab/requirements.js";
 import { inventoryWith } from "./fixture.js";
 import { about, Bench, wrong } from "./node.js";
 
-const available = labAvailable();
-const skip = available.ok ? (wholeMachines("files of others, mounts") ?? false) : `no lab here: ${available.missing}`;
+const skip = lacking("files of others, mounts");
 
 const RULES = "file /etc/muster-test.conf";
 const SMALL = "file /srv/small/file";
