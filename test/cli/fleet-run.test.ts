@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
+import { committed } from "../faults/kit.js";
+import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 import { ended, muster, startMuster } from "./muster.js";
 
@@ -134,9 +136,7 @@ t.test(
     });
     const first = startMuster(["run", job, "-i", inventory]);
     const firstEnded = ended(first);
-    const journal = join(shop.folder, "stop/runs/stop/journal.ndjson");
-    while (!existsSync(journal) || !readFileSync(journal, "utf8").includes('"e":"done"'))
-      await new Promise((r) => setTimeout(r, 20));
+    await reached("a chunk is done", () => committed(join(shop.folder, "stop/runs/stop")).length > 0);
     const held = await muster(["run", job, "-i", inventory]);
     t.equal(held.code, 75, "a second coordinator is refused");
     t.match(held.err, new RegExp(`held by muster process ${first.pid} `));

@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
+import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 import { ended, muster, startMuster } from "./muster.js";
 
@@ -41,8 +42,7 @@ t.test(
     const running = startMuster(["run", file, "-i", inventory, "--provision", "--json"]);
     const end = ended(running);
     const [, second] = lab.nodes;
-    while (!(await second!.processes()).some((one) => one.argv[0] === "sleep"))
-      await new Promise((r) => setTimeout(r, 50));
+    await reached("chunks run there", () => second!.processes().some((one) => one.argv[0] === "sleep"));
     await second!.powerOff();
     rmSync(join(second!.root, "etc/profile.d"), { recursive: true, force: true });
     await second!.powerOn();

@@ -1,7 +1,9 @@
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import parsePrometheus from "parse-prometheus-text-format";
 import t from "tap";
+import { committed } from "../faults/kit.js";
+import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 import { ended, muster, startMuster } from "./muster.js";
 
@@ -119,11 +121,9 @@ t.test(
     shop.write("kill/all.json", "[]");
     shop.write("kill/b.yaml", { ...common, inputs: ["all.json"] });
     const file = shop.write("kill/p.yaml", { steps });
-    const journal = join(shop.folder, "kill/runs/p/a/journal.ndjson");
     const first = startMuster(["run", file, "-i", inventory]);
     const firstEnded = ended(first);
-    while (!existsSync(journal) || !readFileSync(journal, "utf8").includes('"e":"done"'))
-      await new Promise((r) => setTimeout(r, 20));
+    await reached("a chunk is done", () => committed(join(shop.folder, "kill/runs/p/a")).length > 0);
     first.kill("SIGKILL");
     await firstEnded;
     const second = await muster(["run", file, "-i", inventory, "--json"]);

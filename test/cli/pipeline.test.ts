@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
+import { reached } from "../lab/reached.js";
 import { ended, muster, type Ran, startMuster, Workshop } from "./muster.js";
 
 const shop = new Workshop();
@@ -9,9 +10,6 @@ t.teardown(() => shop.remove());
 const run = (file: string, ...words: string[]) => muster(["run", file, "-i", "local", "--json", ...words]);
 const statesOf = (ran: Ran): Record<string, string> =>
   Object.fromEntries(JSON.parse(ran.out).steps.map((one: { step: string; state: string }) => [one.step, one.state]));
-const until = async (holds: () => boolean) => {
-  while (!holds()) await new Promise((r) => setTimeout(r, 20));
-};
 
 t.test("the example: from the sieve to the prediction, each kind of model in a process of its own", async (t) => {
   shop.example("pipeline");
@@ -182,7 +180,7 @@ t.test(
     within("10m");
     const killed = startMuster(["run", file, "-i", "local"]);
     const end = ended(killed);
-    await until(() => beats() > then);
+    await reached("it still beats", () => beats() > then);
     const held = await muster(["run", file, "-i", "local"]);
     t.match(held, { code: 75, err: /held by muster process/ });
     killed.kill("SIGKILL");
@@ -193,7 +191,7 @@ t.test(
     const again = await run(file);
     t.equal(again.code, 3);
     // Once it has ended, init has to hear of it.
-    await until(() => !existsSync(`/proc/${orphan}`));
+    await reached("it is ended", () => !existsSync(`/proc/${orphan}`));
   },
 );
 
@@ -206,7 +204,7 @@ t.test("Ctrl-C: interrupted, and the same command goes on", async (t) => {
   });
   const first = startMuster(["run", file, "-i", "local"]);
   const firstEnded = ended(first);
-  await until(() => existsSync(join(shop.folder, "stop/waits")));
+  await reached("the command runs", () => existsSync(join(shop.folder, "stop/waits")));
   first.kill("SIGINT");
   const interrupted = await firstEnded;
   t.equal(interrupted.code, 130, interrupted.err);

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
+import { reached } from "../lab/reached.js";
 import { ended, muster, startMuster, Workshop } from "./muster.js";
 
 const shop = new Workshop();
@@ -14,9 +15,6 @@ shop.write(
 );
 const env = { PATH: `${join(shop.folder, "bin")}:${process.env.PATH}` };
 const schedule = (...words: string[]) => muster(["schedule", ...words], { env, cwd: shop.folder });
-const until = async (holds: () => boolean) => {
-  while (!holds()) await new Promise((r) => setTimeout(r, 20));
-};
 const runsIn = (folder: string) =>
   readdirSync(join(shop.folder, folder, "runs")).filter((name) => /\d{8}T\d{6}Z/.test(name));
 
@@ -85,7 +83,7 @@ t.test("one at a time: skip, fail, wait", async (t) => {
   const cron = (...words: string[]) => muster(["run", "--cron", file, "-i", "local", ...words]);
   const first = startMuster(["run", "--cron", file, "-i", "local"]);
   const firstEnded = ended(first);
-  await until(() => existsSync(join(shop.folder, "lap/began")));
+  await reached("its first lap has begun", () => existsSync(join(shop.folder, "lap/began")));
   t.match(await cron(), { code: 0, out: "", err: "" }, "skipped in silence");
   t.match(shop.read("lap/runs/p.log"), new RegExp(`skipped: process ${first.pid} on .* still runs it`));
   t.match(await cron("--overlap", "fail"), {

@@ -1,14 +1,13 @@
-import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
+import { committed } from "../faults/kit.js";
+import { reached } from "../lab/reached.js";
 import { ended, muster, startMuster, Workshop } from "./muster.js";
 
 const shop = new Workshop();
 t.teardown(() => shop.remove());
 
-const until = async (holds: () => boolean) => {
-  while (!holds()) await new Promise((r) => setTimeout(r, 20));
-};
 const json = async (...words: string[]) =>
   JSON.parse((await muster(["status", ...words, "--json"], { cwd: shop.folder })).out);
 const stateOf = async (run: string) => (await json(run)).state;
@@ -66,7 +65,7 @@ t.test("running while its coordinator lives, interrupted when that was killed, c
   });
   const first = startMuster(["run", job, "-i", "local"]);
   const firstEnded = ended(first);
-  await until(() => existsSync(journal("wait")) && readFileSync(journal("wait"), "utf8").includes('"e":"done"'));
+  await reached("a chunk is done", () => committed(join(shop.folder, "runs/wait")).length > 0);
   t.match(await json("wait"), {
     state: "running",
     chunks: { done: 1 },

@@ -2,8 +2,9 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { muster, startMuster } from "../cli/muster.js";
+import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, committed, journalOf, reached } from "./kit.js";
+import { checkNodes, checkResults, committed, journalOf } from "./kit.js";
 import { KnownJob, launched } from "./known.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");

@@ -4,8 +4,9 @@ import { dirname, join } from "node:path";
 import t from "tap";
 import { ended } from "../cli/muster.js";
 import { projectRoot } from "../lab/project.js";
+import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, committed, journalOf, reached, repeated } from "./kit.js";
+import { checkNodes, checkResults, committed, journalOf, repeated } from "./kit.js";
 import { KnownJob, launched } from "./known.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");

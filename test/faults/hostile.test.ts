@@ -2,8 +2,9 @@ import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import t from "tap";
 import { type Ran, startMuster } from "../cli/muster.js";
+import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, reached, repeated } from "./kit.js";
+import { checkNodes, checkResults, repeated } from "./kit.js";
 import { KnownJob, launched } from "./known.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 4 }, "looking into nodes");

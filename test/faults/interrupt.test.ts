@@ -1,8 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
+import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, committed, journalOf, reached, repeated } from "./kit.js";
+import { checkNodes, checkResults, committed, journalOf, repeated } from "./kit.js";
 import { KnownJob } from "./known.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");

@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { startMuster } from "../cli/muster.js";
+import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkCommitted, checkNodes, checkResults, reached, repeated } from "./kit.js";
+import { checkCommitted, checkNodes, checkResults, repeated } from "./kit.js";
 import { KnownJob, launched } from "./known.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 4 }, "looking into nodes");

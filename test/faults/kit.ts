@@ -1,20 +1,10 @@
 import { createHash } from "node:crypto";
 import { closeSync, existsSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Test } from "tap";
 import { type Entry, readEntries } from "../../executor/run/journal.js";
 import type { LabNode } from "../lab/lab.js";
 import type { KnownJob } from "./known.js";
-
-/** Waits until `holds`; rejects, saying `what` was waited for, after `seconds`. */
-export async function reached(what: string, holds: () => boolean, seconds = 120): Promise<void> {
-  const deadline = performance.now() + seconds * 1000;
-  while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`waited ${seconds} s in vain: ${what}`);
-    await sleep(10);
-  }
-}
 
 /** The records of a run's journal; none where there is no journal yet. */
 export function journalOf(run: string): Entry[] {

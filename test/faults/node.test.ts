@@ -3,8 +3,9 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { type LabNode, type LabOptions, startLab } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
+import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, committed, reached, repeated } from "./kit.js";
+import { checkNodes, checkResults, committed, repeated } from "./kit.js";
 import { KnownJob, type Launched } from "./known.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 0 }, "looking into nodes");

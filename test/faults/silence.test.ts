@@ -3,8 +3,9 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import type { LabNode } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
+import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, reached, repeated, resultsOf } from "./kit.js";
+import { checkNodes, checkResults, repeated, resultsOf } from "./kit.js";
 import { KnownJob, type Launched, type Shape } from "./known.js";
 
 const { skip, shop, lab, nodes } = await shareLab(

@@ -1,6 +1,7 @@
 import t from "tap";
+import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, committed, reached, repeated } from "./kit.js";
+import { checkNodes, checkResults, committed, repeated } from "./kit.js";
 import { KnownJob } from "./known.js";
 
 const { skip, shop, lab } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");

@@ -6,6 +6,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import t, { type Test } from "tap";
 import { type Lab, type LabNode, lacking, startLab } from "./lab.js";
 import { DelayingProxy } from "./proxy.js";
+import { reached } from "./reached.js";
 
 function ssh(lab: Lab, node: LabNode, command: string, more: string[] = []): string {
   return execFileSync("ssh", [...more, ...lab.sshWords(node), command], { encoding: "utf8", stdio: "pipe" }).trim();
@@ -192,7 +193,7 @@ async function deathLeavesNothing(t: Test): Promise<void> {
     process.kill(process.pid, "SIGKILL");`;
   const dying = spawnSync(process.execPath, ["--input-type=module", "-e", lines], { encoding: "utf8" });
   const { folder, init } = JSON.parse(dying.stdout) as { folder: string; init: number };
-  await until(() => !existsSync(folder) && !existsSync(`/proc/${init}`));
+  await reached("all of it is gone", () => !existsSync(folder) && !existsSync(`/proc/${init}`));
   t.notOk(existsSync(folder), "the folder is gone");
   t.notOk(existsSync(`/proc/${init}`), "the node is gone");
 }
@@ -207,9 +208,9 @@ async function proxied(t: Test): Promise<void> {
   const far = await sshThrough(lab, node, proxy, "echo far");
   t.equal(far.out, "far\n", far.err);
   t.ok(performance.now() - started > 5 * 60, "several round trips of 60 ms went by");
-  await until(() => proxy.connections === 0);
+  await reached("the connection is dropped", () => proxy.connections === 0);
   const cut = sshThrough(lab, node, proxy, "sleep 1000");
-  await until(() => proxy.connections === 1);
+  await reached("there is one again", () => proxy.connections === 1);
   proxy.reset();
   t.match((await cut).err, /reset|closed/i);
   proxy.stall();
@@ -221,7 +222,7 @@ async function proxied(t: Test): Promise<void> {
   await wait(200);
   t.equal(heard, "", "a stalled proxy passes nothing on");
   proxy.resume();
-  await until(() => heard !== "");
+  await reached("the banner is heard", () => heard !== "");
   t.match(heard, /^SSH-2\.0-/);
   socket.destroy();
 }
@@ -237,10 +238,4 @@ function sshThrough(lab: Lab, node: LabNode, proxy: DelayingProxy, command: stri
   return new Promise<{ out: string; err: string }>((resolve) => {
     execFile("ssh", words, (_error, out, err) => resolve({ out, err }));
   });
-}
-
-/** Waits for a condition, at most 10 s; what follows then tells that it did not come. */
-async function until(holds: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!holds() && performance.now() < deadline) await wait(5);
 }

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
+import type { Test } from "tap";
 import type { Done, FromAgent, SlotSetup, Spec, ToAgent } from "../../executor/run/protocol.js";
 import { agentProgram } from "../../templates/templates.js";
 
@@ -138,13 +138,19 @@ export class Attachment {
   }
 }
 
-/** Waits for a condition; fails after `patience` seconds. */
-export async function until(what: string, holds: () => boolean, patience = 15): Promise<void> {
-  const deadline = Date.now() + patience * 1000;
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error(`never came true: ${what}`);
-    await sleep(20);
-  }
+/** A folder and an opened attachment; the agent and the folder are gone after the test, whatever happens in it. */
+export async function agent(test: Test, settings: Parameters<Attachment["open"]>[0] = {}) {
+  const folder = new Folder();
+  const attachment = new Attachment(folder);
+  test.teardown(() => end(folder));
+  const hello = await attachment.open(settings);
+  return { folder, attachment, hello };
+}
+
+/** Stops whatever agent still serves the folder and removes it. */
+export async function end(folder: Folder): Promise<void> {
+  if (existsSync(join(folder.root, "agent.sock"))) await new Attachment(folder).stop();
+  folder.remove();
 }
 
 /** Process ids whose environment or command line has `mark`, zombies not among them. */

@@ -11,24 +11,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import t, { type Test } from "tap";
+import t from "tap";
 import { projectRoot } from "../../templates/templates.js";
-import { Attachment, decode, Folder, processesWith, until } from "./driver.js";
+import { reached } from "../lab/reached.js";
+import { Attachment, agent, decode, end, Folder, processesWith } from "./driver.js";
 
 t.setTimeout(120_000);
-
-async function agent(test: Test, settings: Parameters<Attachment["open"]>[0] = {}) {
-  const folder = new Folder();
-  const attachment = new Attachment(folder);
-  test.teardown(() => end(folder));
-  const hello = await attachment.open(settings);
-  return { folder, attachment, hello };
-}
-
-async function end(folder: Folder): Promise<void> {
-  if (existsSync(join(folder.root, "agent.sock"))) await new Attachment(folder).stop();
-  folder.remove();
-}
 
 /** KILLs the daemon of a folder and attaches to the one that follows it. */
 async function successor(folder: Folder, attachment: Attachment, pid: number) {
@@ -70,11 +58,11 @@ t.test(
     const { folder, attachment, hello } = await agent(t);
     const pidFile = join(folder.root, "pid");
     attachment.start("cleared", {}, [`exec env -i sh -c 'echo $$ > ${pidFile}; sleep 1000 & sleep 1000'`]);
-    await until("it runs", () => existsSync(pidFile) && readFileSync(pidFile, "utf8") !== "");
+    await reached("it runs", () => existsSync(pidFile) && readFileSync(pidFile, "utf8") !== "");
     const leader = Number(readFileSync(pidFile, "utf8"));
     const inSession = () => execFileSync("ps", ["-eo", "sess=,stat="], { encoding: "utf8" }).split("\n");
     const left = () => inSession().filter((line) => Number.parseInt(line, 10) === leader && !line.includes("Z"));
-    await until("three processes", () => left().length === 3);
+    await reached("three processes", () => left().length === 3);
     const { next } = await successor(folder, attachment, hello.pid);
     t.match(await next.done("cleared"), { lost: true });
     t.same(left(), []);
@@ -86,7 +74,7 @@ t.test("a number that belongs to somebody else by now is not believed", async (t
   attachment.start("other", {}, ["sleep 1000"]);
   await attachment.next((one) => one.ev === "started");
   const journal = join(folder.root, "done.ndjson");
-  await until("it is written down", () => readFileSync(journal, "utf8").includes('"other"'));
+  await reached("it is written down", () => readFileSync(journal, "utf8").includes('"other"'));
   process.kill(hello.pid, "SIGKILL");
   await attachment.ended();
   const [boot] = JSON.parse(readFileSync(journal, "utf8")).process as [string, number, number];
@@ -116,8 +104,8 @@ t.test("answers a ping; a coordinator that seems to be there but says nothing do
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
   t.ok(existsSync(folder.root), `alive after ${Math.round(performance.now() - begin)} ms of pings`);
-  await until("the folder is gone", () => !existsSync(folder.root));
-  await until("no process is left", () => processesWith(folder.root).length === 0);
+  await reached("the folder is gone", () => !existsSync(folder.root));
+  await reached("no process is left", () => processesWith(folder.root).length === 0);
   await attachment.ended();
 });
 
@@ -139,7 +127,7 @@ t.test("folders of runs that a reboot left to nobody go with the next run, and n
   }
   const attachment = new Attachment(folder);
   await attachment.open();
-  await until("what nobody comes back to is gone", () => !existsSync(join(runs, "over")));
+  await reached("what nobody comes back to is gone", () => !existsSync(join(runs, "over")));
   await attachment.stop();
   for (const [name, , stays] of table) t.equal(existsSync(join(runs, name)), stays, name);
 });

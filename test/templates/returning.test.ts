@@ -1,0 +1,105 @@
+import { existsSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { reached } from "../lab/reached.js";
+import { Attachment, agent, decode, end, Folder, processesWith } from "./driver.js";
+
+t.setTimeout(120_000);
+
+t.test("a coordinator that goes away and comes back finds results, and what still runs", async (t) => {
+  const { folder, attachment } = await agent(t);
+  attachment.start("early", {}, ["echo early"]);
+  attachment.start("later", {}, ["while [ ! -e ../../../go ]; do sleep 0.02; done; echo later"]);
+  attachment.start("last", {}, ["echo last"]);
+  await attachment.done("early");
+  await attachment.next((one) => one.ev === "started" && one.id === "later");
+  await attachment.drop();
+  const second = new Attachment(folder);
+  const hello = await second.open({ session: 2 });
+  t.same(
+    hello.held.map(({ id, state }) => [id, state]),
+    [
+      ["early", "done"],
+      ["later", "running"],
+      ["last", "queued"],
+    ],
+  );
+  t.equal(decode((await second.done("early")).stdout), "early\n");
+  second.start("later", {}, ["echo twice"]);
+  await second.drop();
+  writeFileSync(join(folder.root, "go"), "");
+  await reached("the queue went on without a coordinator", () => existsSync(join(folder.root, "a/last/out")));
+  const third = new Attachment(folder);
+  await third.open({ session: 3 });
+  for (const id of ["early", "later", "last"]) t.equal(decode((await third.done(id)).stdout), `${id}\n`);
+  third.send({ op: "ack", ids: ["early", "later", "last"] });
+  await reached("everything is deleted", () => folder.attempts().length === 0);
+});
+
+t.test("a newer attachment replaces the older one; two at once start one agent", async (t) => {
+  const folder = new Folder();
+  t.teardown(() => end(folder));
+  const both = [new Attachment(folder), new Attachment(folder)];
+  const hellos = await Promise.all(both.map((one) => one.next((message) => message.ev === "hello")));
+  t.equal(new Set(hellos.map((one) => (one.ev === "hello" ? one.pid : 0))).size, 1);
+  const code = await Promise.race(both.map((one) => one.ended()));
+  t.equal(code, 0);
+  const told = both.filter((one) => one.messages.some((message) => message.ev === "problem"));
+  t.equal(told.length, 1, "the older one was told");
+});
+
+t.test("without a coordinator for longer than its lease, it kills everything and is gone", async (t) => {
+  const { folder, attachment } = await agent(t, { lease: 0.5 });
+  attachment.start("orphan", {}, ["setsid sleep 1000 & sleep 1000"]);
+  await attachment.next((one) => one.ev === "started");
+  await attachment.drop();
+  await reached("the folder is gone", () => !existsSync(folder.root));
+  await reached("no process is left", () => processesWith(folder.root).length === 0);
+});
+
+t.test("an agent that was killed leaves its results to the next one, and nothing running", async (t) => {
+  const { folder, attachment, hello } = await agent(t);
+  await attachment.run("kept", "echo kept");
+  await attachment.run("acked", "echo acked");
+  attachment.send({ op: "ack", ids: ["acked"] });
+  attachment.start("running", {}, ["setsid sleep 1000 & sleep 1000"]);
+  attachment.start("queued", {}, ["true"]);
+  await attachment.next((one) => one.ev === "started" && one.id === "running");
+  await reached("it is deleted", () => !folder.attempts().includes("acked"));
+  process.kill(hello.pid, "SIGKILL");
+  await attachment.ended();
+  const second = new Attachment(folder);
+  const again = await second.open({ session: 2 });
+  t.not(again.pid, hello.pid);
+  t.same(again.held.map(({ id, state, chunk, slot }) => [id, state, chunk, slot]).sort(), [
+    ["kept", "done", "chunk-kept", 0],
+    ["running", "done", "chunk-running", 0],
+  ]);
+  t.equal(decode((await second.done("kept")).stdout), "kept\n");
+  t.match(await second.done("running"), { error: /killed/, lost: true, exit: null });
+  t.same(processesWith("MUSTER_ATTEMPT=running"), []);
+  t.equal((await second.run("fresh", "true")).exit, 0);
+});
+
+t.test("the journal shrinks to what still counts, and nothing that counts is lost", async (t) => {
+  const slots = [0, 1].map((slot) => ({ slot, env: {} }));
+  const { folder, attachment, hello } = await agent(t, { inline: 1 << 20, slots });
+  const journal = join(folder.root, "done.ndjson");
+  await attachment.run("kept", "echo kept");
+  attachment.start("running", {}, ["sleep 1000"]);
+  await attachment.next((one) => one.ev === "started" && one.id === "running");
+  let largest = 0;
+  for (let index = 0; index < 9; index++) {
+    await attachment.run(`large${index}`, "head -c 700000 /dev/zero > zeros", { outputs: ["zeros"] }, 1);
+    attachment.send({ op: "ack", ids: [`large${index}`] });
+    largest = Math.max(largest, statSync(journal).size);
+  }
+  t.ok(largest > 3 << 20, `it had grown to ${largest} bytes`);
+  t.ok(statSync(journal).size < largest / 2, `${statSync(journal).size} bytes are left`);
+  process.kill(hello.pid, "SIGKILL");
+  await attachment.ended();
+  const second = new Attachment(folder);
+  await second.open({ session: 2 });
+  t.equal(decode((await second.done("kept")).stdout), "kept\n");
+  t.match(await second.done("running"), { lost: true });
+});
