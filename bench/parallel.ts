@@ -26,7 +26,7 @@ export function installPeers(): void {
   });
 }
 
-/** ssh_config of the lab's nodes under their names; `multiplexed`: one connection a node, which is opened here. */
+/** ssh_config of the lab's nodes under their names; `multiplexed`: one connection a node, to be opened beforehand. */
 function sshConfig(lab: Lab, place: string, multiplexed: boolean): string {
   const hosts = lab.nodes.map(
     (node) => `Host ${node.name}\n  HostName ${node.host}\n  Port ${node.port}\n  User ${node.user}\n`,
@@ -39,15 +39,27 @@ function sshConfig(lab: Lab, place: string, multiplexed: boolean): string {
   return path;
 }
 
+/**
+ * Writes parallel's `--sshloginfile` into a folder, `slots` of each node, and opens a connection to each where they are shared.
+ * What it answers closes them.
+ */
+export function openHosts(lab: Lab, place: string, slots: (node: string) => number, multiplexed: boolean): () => void {
+  const config = sshConfig(lab, place, multiplexed);
+  const shared = multiplexed ? lab.nodes.map((node) => node.name) : [];
+  for (const name of shared) execFileSync("ssh", ["-F", config, "-f", "-N", name], { stdio: "ignore" });
+  const lines = lab.nodes.map(({ name }) => `${slots(name)}/ssh -F ${config} ${name}\n`);
+  writeFileSync(join(place, "nodes"), lines.join(""));
+  return () => {
+    for (const name of shared) execFileSync("ssh", ["-F", config, "-O", "exit", name], { stdio: "ignore" });
+  };
+}
+
 /** Runs the chunks under GNU parallel, results brought back and cleaned up there. */
 export async function runParallel(lab: Lab, chunks: number, feed: Feed, multiplexed: boolean): Promise<Score> {
   const how = multiplexed ? "multiplexed" : "plain ssh";
   const place = join(lab.folder, `parallel-${feed}-${multiplexed}`);
   for (const folder of ["in", "out"]) mkdirSync(join(place, folder), { recursive: true });
-  const config = sshConfig(lab, place, multiplexed);
-  for (const node of multiplexed ? lab.nodes : [])
-    execFileSync("ssh", ["-F", config, "-f", "-N", node.name], { stdio: "ignore" });
-  writeFileSync(join(place, "nodes"), lab.nodes.map((node) => `${SLOTS}/ssh -F ${config} ${node.name}\n`).join(""));
+  const closeHosts = openHosts(lab, place, () => SLOTS, multiplexed);
   const numbers = Array.from({ length: chunks }, (_, n) => n);
   for (const n of feed === "file" ? numbers : []) writeFileSync(join(place, `in/${n}`), `${n}\n`);
   const transfer = feed === "file" ? ["--transferfile", "in/{}"] : [];
@@ -60,8 +72,7 @@ export async function runParallel(lab: Lab, chunks: number, feed: Feed, multiple
     env: { HOME: lab.folder },
   });
   const right = numbers.filter((n) => isRight(join(place, `out/${n}`), n)).length;
-  for (const node of multiplexed ? lab.nodes : [])
-    execFileSync("ssh", ["-F", config, "-O", "exit", node.name], { stdio: "ignore" });
+  closeHosts();
   const note = ran.code === 0 ? "" : `exit ${ran.code}: ${ran.stderr.trim().split("\n").at(-1) ?? ""}`;
   return { name: `GNU parallel, ${how} (number as ${feed})`, chunks, right, seconds: ran.seconds, note };
 }
