@@ -1,6 +1,6 @@
 import type { CancelledPipeline } from "../executor/pipeline/cancel.js";
 import type { Cancelled, Stopped } from "../executor/run/cancel.js";
-import { plural, printable } from "./format.js";
+import { count, plural, printable } from "./format.js";
 
 /** What was done on one node, in a line. */
 export function stoppedText({ node, state, reason }: Stopped): string {
@@ -15,12 +15,13 @@ export function stoppedText({ node, state, reason }: Stopped): string {
 }
 
 /** What became of a run that was cancelled. */
-export function cancelledText({ name, state, chunks, nodes }: Cancelled): string {
+export function cancelledText({ name, state, chunks, dropped, nodes }: Cancelled): string {
   const failed = nodes.filter((one) => one.state === "failed").map((one) => one.node);
   const how = state === "complete" ? "was complete" : "cancelled";
   if (failed.length > 0)
     return `${name}: ${how}, but not on ${failed.join(", ")}: agents there end by themselves after their lease, or cancel again`;
-  return `${name}: ${how}; ${plural(chunks, "chunk")} done and kept, nothing is left on ${plural(nodes.length, "node")}`;
+  const lost = dropped === 0 ? "" : `${count(dropped)} done but not collected yet, to be computed again; `;
+  return `${name}: ${how}; ${plural(chunks, "chunk")} done and kept, ${lost}nothing is left on ${plural(nodes.length, "node")}`;
 }
 
 /** The same of a pipeline, with its jobs. */

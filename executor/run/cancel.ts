@@ -1,9 +1,12 @@
+import { closeSync, openSync } from "node:fs";
+import { join } from "node:path";
 import { connect } from "../../fleet/connect.js";
 import type { Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
 import { agentProgram } from "../../templates/templates.js";
 import type { RunContext } from "./context.js";
-import type { Entry } from "./journal.js";
+import { isSuccess } from "./failure.js";
+import { type Entry, readEntries } from "./journal.js";
 import { Past } from "./past.js";
 import type { FromAgent } from "./protocol.js";
 import { runRoot, Session } from "./session.js";
@@ -17,6 +20,8 @@ export interface Cancelled {
   state: "cancelled" | "complete";
   /** Chunks that are done, and kept. */
   chunks: number;
+  /** Chunks that were done on a node and had not been collected: they are computed again when the run goes on. */
+  dropped: number;
   nodes: Stopped[];
 }
 
@@ -38,9 +43,10 @@ export async function cancelRun(path: string, means: CancelMeans): Promise<Cance
   try {
     const { past, journal } = taken;
     const found = [...past.nodes].flatMap(([inventory, names]) => means.nodesOf(inventory, names));
+    const finished = new Set<string>();
     const nodes = await Promise.all(
       found.map(async ({ name, node }) => {
-        const one = node === undefined ? missing(name) : await stopOn(node, contextOf(past));
+        const one = node === undefined ? missing(name) : await stopOn(node, contextOf(past), finished);
         means.stopped(one);
         return one;
       }),
@@ -51,10 +57,25 @@ export async function cancelRun(path: string, means: CancelMeans): Promise<Cance
       await journal.flush();
     }
     const { run, chunks, complete } = past;
-    return { name: run?.name ?? path, directory: path, state: complete ? "complete" : "cancelled", chunks, nodes };
+    const dropped = uncommitted(path, finished);
+    const state = complete ? "complete" : "cancelled";
+    return { name: run?.name ?? path, directory: path, state, chunks, dropped, nodes };
   } finally {
     taken.close();
   }
+}
+
+/** How many of these chunks the journal does not have: a node may still hold what it has not been told to be safe. */
+function uncommitted(path: string, chunks: Set<string>): number {
+  const left = new Set(chunks);
+  const file = join(path, "journal.ndjson");
+  const fd = openSync(file, "r");
+  try {
+    if (left.size > 0) readEntries(fd, file, (entry) => entry.e === "done" && left.delete(entry.chunk));
+  } finally {
+    closeSync(fd);
+  }
+  return left.size;
 }
 
 function missing(node: string): Stopped {
@@ -79,11 +100,12 @@ export interface Stopped {
 
 /**
  * Ends what a run has on a node: its processes are killed, its folder is deleted. An agent that is not there any more is
- * started once more for that: it knows how to find what it left. Never rejects for what nodes do.
+ * started once more for that: it knows how to find what it left. `finished`: the chunks that it has results of are added.
+ * Never rejects for what nodes do.
  */
-async function stopOn(node: Node, run: RunContext): Promise<Stopped> {
+async function stopOn(node: Node, run: RunContext, finished: Set<string>): Promise<Stopped> {
   try {
-    return { node: node.name, state: (await stop(node, run)) ? "stopped" : "nothing" };
+    return { node: node.name, state: (await stop(node, run, finished)) ? "stopped" : "nothing" };
   } catch (error) {
     if (!(error instanceof MusterError)) throw error;
     const prefix = `${node.name}: `;
@@ -93,7 +115,7 @@ async function stopOn(node: Node, run: RunContext): Promise<Stopped> {
 }
 
 /** Whether there was anything to stop. */
-async function stop(node: Node, run: RunContext): Promise<boolean> {
+async function stop(node: Node, run: RunContext, finished: Set<string>): Promise<boolean> {
   const connection = await connect(node);
   try {
     const files = await connection.files();
@@ -102,6 +124,7 @@ async function stop(node: Node, run: RunContext): Promise<boolean> {
     let trouble = "the agent was told to stop and has not";
     const hear = (message: FromAgent) => {
       if (message.ev === "problem") trouble = message.message;
+      if (message.ev === "done" && isSuccess(message)) finished.add(message.chunk);
     };
     const session = await Session.attach(node, run, undefined, () => [], hear);
     session.send({ op: "stop" });

@@ -23,6 +23,11 @@ export function failure(attempt: Attempt, reason: string, done?: Done): Failure 
   };
 }
 
+/** Whether an attempt has ended with all of its results. */
+export function isSuccess(done: Done): boolean {
+  return !done.canceled && !done.lost && reasonOf(done, undefined) === undefined;
+}
+
 function reasonOf(done: Done, timeout: number | undefined): string | undefined {
   if (done.error !== undefined && done.error !== null) return done.error;
   if (done.timeout) return `still running after its timeout of ${timeout} s`;

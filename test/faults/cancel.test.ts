@@ -4,7 +4,7 @@ import t from "tap";
 import { muster, startMuster } from "../cli/muster.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, committed, journalOf } from "./kit.js";
+import { checkNodes, checkResults, committed, hasRecorded, journalOf } from "./kit.js";
 import { KnownJob, launched } from "./known.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
@@ -76,6 +76,24 @@ t.test("cancel where the agents are dead too, and a chunk of theirs lives on", {
   const cancelled = await muster(["cancel", job.run]);
   t.equal(cancelled.code, 0, cancelled.err);
   await checkNodes(t, lab.nodes);
+});
+
+t.test("what is done on nodes and not collected is counted, and computed again later", { skip }, async (t) => {
+  const job = new KnownJob(shop, "uncollected", { chunks: 4, gate: true });
+  const first = job.start(["-i", inventory]);
+  await reached("four chunks run", () => job.running(lab.nodes).length === 4);
+  first.child.kill("SIGKILL");
+  await first.ended;
+  job.open(lab.nodes);
+  await reached("their results wait on the nodes", () => lab.nodes.every(hasRecorded));
+  const cancelled = await muster(["cancel", job.run]);
+  t.equal(cancelled.code, 0, cancelled.err);
+  t.match(cancelled.out, /0 chunks done and kept, 4 done but not collected yet, to be computed again; nothing is left/);
+  await checkNodes(t, lab.nodes);
+  const ran = await job.muster(["-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  checkResults(t, job);
+  t.equal(job.executions(lab.nodes).length, 8);
 });
 
 t.test("cancel of a coordinator that was stopped (SIGSTOP)", { skip }, async (t) => {

@@ -62,6 +62,14 @@ export async function checkNodes(t: Test, nodes: LabNode[]): Promise<void> {
   }
 }
 
+/** Whether the agent there has written down the result of everything that it started. */
+export function hasRecorded(node: LabNode): boolean {
+  const runs = join(node.root, WORKDIRS[0]!, "runs");
+  const lines = readdirSync(runs).flatMap((run) => readFileSync(join(runs, run, "done.ndjson"), "utf8").split("\n"));
+  const count = (start: string) => lines.filter((line) => line.startsWith(start)).length;
+  return count('{"ev":"done"') >= 2 && count('{"ev":"done"') === count('{"start"');
+}
+
 /** How often each chunk was begun, where that is not once. */
 export function repeated(job: KnownJob, nodes: LabNode[]): Record<string, number> {
   const counts: Record<string, number> = Object.fromEntries(job.chunks.map((chunk) => [chunk, 0]));

@@ -1,11 +1,11 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { type LabNode, type LabOptions, startLab } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, committed, repeated } from "./kit.js";
+import { checkNodes, checkResults, committed, hasRecorded, repeated } from "./kit.js";
 import { KnownJob, type Launched } from "./known.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 0 }, "looking into nodes");
@@ -39,14 +39,6 @@ t.test("the agent killed with chunks running: they are killed first, then run on
   job.open([node, other]);
   await checkEnd(t, job, run, lost);
 });
-
-/** Whether the agent there has written down the result of everything that it started. */
-function hasRecorded(node: LabNode): boolean {
-  const runs = join(node.root, "root/.muster/runs");
-  const lines = readdirSync(runs).flatMap((run) => readFileSync(join(runs, run, "done.ndjson"), "utf8").split("\n"));
-  const count = (start: string) => lines.filter((line) => line.startsWith(start)).length;
-  return count('{"ev":"done"') >= 2 && count('{"ev":"done"') === count('{"start"');
-}
 
 t.test("the agent killed while its results wait for a coordinator: none is executed again", { skip }, async (t) => {
   const job = new KnownJob(shop, "waiting", { chunks: 8, size: 40_000, gate: true });
