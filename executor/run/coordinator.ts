@@ -218,7 +218,7 @@ export class Coordinator implements Hub, Tower {
           this.giveUp(instruction.failure);
           break;
         case "unchecked":
-          this.canary.unchecked(instruction.failure, this.tally);
+          this.unchecked(instruction.failure);
           break;
         case "wake":
           this.alarm.at(instruction.at);
@@ -227,6 +227,13 @@ export class Coordinator implements Hub, Tower {
           this.end({ state: this.tally.isWhole ? "complete" : "partial" });
       }
     }
+  }
+
+  /** Said once: what keeps one chunk from being computed again mostly keeps all. */
+  private unchecked(failed: Failure): void {
+    this.canary.unchecked(failed, this.tally);
+    if (this.tally.unchecked === 1)
+      this.observer.note(`canary: chunk ${failed.chunk} is not computed again: ${failed.reason}`);
   }
 
   private giveUp(failed: Failure): void {

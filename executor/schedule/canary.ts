@@ -1,4 +1,5 @@
 import type { Chunk, Job } from "../job/job.js";
+import type { Attempt, Failure } from "./events.js";
 import type { Retry } from "./retry.js";
 import { slotKey } from "./slot.js";
 
@@ -21,6 +22,12 @@ export function isCanary(job: Job, chunk: Pick<Chunk, "id" | "start">): boolean 
 export function canaryOf(chunk: Chunk, { node, slot }: Maker, now: number): Retry {
   const first = { node, slot: slotKey(node, slot), forgiven: true };
   return { chunk: { ...chunk, again: { node, slot } }, history: [first], at: now };
+}
+
+/** Why a chunk is not computed again on the only slot that there is: it would be no second opinion. */
+export function alone({ chunk, node, slot, number: attempt }: Attempt): Failure {
+  const reason = "there is one slot only, and a second result must come from another";
+  return { chunk: chunk.id, node, slot, attempt, exit: null, signal: null, reason, stderr: "" };
 }
 
 /** A number from 0 to 1 that looks random: FNV-1a, its bits then mixed as MurmurHash3 does at its end. */

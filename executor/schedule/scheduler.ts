@@ -1,6 +1,6 @@
 import type { Chunk, Job } from "../job/job.js";
 import { Blame, type History } from "./blame.js";
-import { canaryOf, isCanary } from "./canary.js";
+import { alone, canaryOf, isCanary } from "./canary.js";
 import { queueDepth } from "./depth.js";
 import { Ending } from "./ending.js";
 import type { Attempt, Event, Held, Instruction, Slot } from "./events.js";
@@ -117,8 +117,7 @@ export class Scheduler {
       case "split":
         return this.split(event.attempt, event.end, now, event.busy);
       case "committed":
-        this.committed(event.attempt, now);
-        return [];
+        return this.committed(event.attempt, now);
       case "unpulled":
         this.attempts.uncollect(event.attempt);
         return [];
@@ -196,10 +195,12 @@ export class Scheduler {
   }
 
   /** Its result is safe. Some chunks are then computed again, to see whether another slot makes the same of them. */
-  private committed(id: string, now: number): void {
+  private committed(id: string, now: number): Instruction[] {
     const { attempt } = this.attempts.release(id) ?? {};
-    if (attempt === undefined || attempt.chunk.again !== undefined || !isCanary(this.job, attempt.chunk)) return;
-    if (this.pool.slotCount > 1) this.waiting.add(canaryOf(attempt.chunk, attempt, now));
+    if (attempt === undefined || attempt.chunk.again !== undefined || !isCanary(this.job, attempt.chunk)) return [];
+    if (this.pool.slotCount < 2) return [{ do: "unchecked", failure: alone(attempt) }];
+    this.waiting.add(canaryOf(attempt.chunk, attempt, now));
+    return [];
   }
 
   private sick({ node, slot, reason, lasting, evict }: Extract<Event, { type: "sick" }>): Instruction[] {

@@ -97,6 +97,15 @@ t.test("numbers within a tolerance are the same, others are not", { skip }, asyn
   await setOff(undefined);
 });
 
+t.test("where there is one slot, nothing is computed again, and that is said once", { skip }, async (t) => {
+  const [node] = lab.nodes;
+  const inventory = lab.inventory({ file: "one.yaml", node: { slots: 1 } });
+  const ran = await muster(["run", job("alone", { canary: "100%" }), "-i", inventory, "--limit", node!.name]);
+  t.equal(ran.code, 0, ran.err);
+  t.equal(ran.err.match(/canary: chunk n=\d+ is not computed again: there is one slot only/g)?.length, 1, ran.err);
+  t.match(ran.out, /0 chunks computed twice, 0 with another result, 20 chunks could not be/);
+});
+
 t.test("a coordinator that is killed: the next one compares what is left, and nothing twice", { skip }, async (t) => {
   const file = job("killed", { canary: "100%" }, 0.2);
   const child = startMuster(["run", file, "-i", lab.inventory()]);

@@ -45,7 +45,7 @@ t.test("it is computed again on another node, and then the run ends", async (t) 
 t.test("where there is one node, on another slot; where there is one slot, not at all", async (t) => {
   const { first, out } = afterCommit([["a", 2]]);
   t.match(started(out), [{ node: "a", slot: 1 - first.slot }]);
-  t.match(afterCommit([["a", 1]]).out, [{ do: "end" }]);
+  t.match(afterCommit([["a", 1]]).out, [{ do: "unchecked", failure: { reason: /one slot only/ } }, { do: "end" }]);
 });
 
 t.test("what fails again and again there is no failed chunk", async (t) => {
