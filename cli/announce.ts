@@ -1,8 +1,9 @@
 import { hostname } from "node:os";
+import { loadNotices } from "../executor/pipeline/load.js";
 import { notify, occasionsOf } from "../executor/pipeline/notify.js";
 import type { Pipeline } from "../executor/pipeline/pipeline.js";
 import type { PipelineSummary } from "../executor/pipeline/summary.js";
-import { MusterError } from "../schemas/errors.js";
+import { MusterError, UsageError } from "../schemas/errors.js";
 
 /** Tells whoever wants to know what a pipeline's run came to. Resolves with what did not get through, a line each. */
 export async function announce(pipeline: Pipeline, summary: PipelineSummary, exit: number): Promise<string[]> {
@@ -15,7 +16,10 @@ export async function announce(pipeline: Pipeline, summary: PipelineSummary, exi
 }
 
 /** The same of one that could not be run, or not to its end; another run that holds it is no failure of this one. */
-export async function announceError(pipeline: Pipeline, error: unknown): Promise<string[]> {
+export async function announceError(
+  pipeline: Pick<Pipeline, "name" | "folder" | "notices">,
+  error: unknown,
+): Promise<string[]> {
   if (!(error instanceof MusterError) || error.exit === 75) return [];
   const { name, notices, folder } = pipeline;
   const document = {
@@ -27,4 +31,10 @@ export async function announceError(pipeline: Pipeline, error: unknown): Promise
     error: error.message,
   };
   return notify(notices.on_failure, document, folder);
+}
+
+/** The same of a file that is refused, where it can be read at least whom to tell; wrong words on the command line are nobody else's matter. */
+export async function announceRefused(file: string, error: unknown): Promise<string[]> {
+  const pipeline = error instanceof UsageError ? undefined : loadNotices(file);
+  return pipeline === undefined ? [] : announceError(pipeline, error);
 }

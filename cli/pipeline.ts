@@ -15,7 +15,7 @@ import { pipelinePlanText, pipelineText, stepText } from "../report/pipeline.js"
 import type { Writers } from "../report/writers.js";
 import { InvalidFile, MusterError, UsageError } from "../schemas/errors.js";
 import { suggest } from "../schemas/nearest.js";
-import { announce, announceError } from "./announce.js";
+import { announce, announceError, announceRefused } from "./announce.js";
 import { limitNotes } from "./limits.js";
 import { exitOfPipeline, meansFor } from "./means.js";
 import { writeRunMetrics } from "./metrics.js";
@@ -29,10 +29,10 @@ import { whence } from "./whence.js";
 export async function runPipelineFile(file: string, options: RunVerbOptions, writers: Writers): Promise<number> {
   if (options.range !== undefined)
     throw new UsageError("--range is for jobs", "In a pipeline a step has its own `range`.");
-  const inventory = findInventory(options.inventory, process.env, process.cwd());
-  const nodes = selectNodes(inventory, options.limit);
-  const pipeline = await checkedPipeline(file, inventory, settings(options.set));
-  const selection = selectionOf(options, pipeline);
+  const { inventory, nodes, pipeline, selection } = await prepare(file, options).catch(async (error) => {
+    for (const line of options.plan ? [] : await announceRefused(file, error)) writers.err(line);
+    throw error;
+  });
   const notes = limitNotes(jobsOf(pipeline), nodes);
   if (!options.quiet && !options.cron) for (const note of notes) writers.err(note);
   if (options.plan) return plan(pipeline, inventory, nodes, notes, options, writers);
@@ -65,6 +65,14 @@ export async function runPipelineFile(file: string, options: RunVerbOptions, wri
   } finally {
     stop.release();
   }
+}
+
+/** Reads and checks all that a run needs, before anything happens. */
+async function prepare(file: string, options: RunVerbOptions) {
+  const inventory = findInventory(options.inventory, process.env, process.cwd());
+  const nodes = selectNodes(inventory, options.limit);
+  const pipeline = await checkedPipeline(file, inventory, settings(options.set));
+  return { inventory, nodes, pipeline, selection: selectionOf(options, pipeline) };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { basename, dirname, extname, resolve } from "node:path";
 import type { Inventory } from "../../fleet/inventory.js";
 import { check } from "../../schemas/ajv.js";
-import { InvalidFile, UsageError } from "../../schemas/errors.js";
+import { InvalidFile, MusterError, UsageError } from "../../schemas/errors.js";
 import { invalid } from "../../schemas/explain.js";
 import { kindOf } from "../../schemas/kind.js";
 import { suggest } from "../../schemas/nearest.js";
@@ -49,6 +49,23 @@ export function loadPipeline(file: string, options: PipelineOptions = {}): Pipel
   for (const step of steps) findFeeds(reader, step, steps);
   if (reader.problems.length > 0) throw invalid(reader.problems);
   return { name, file: path, folder: dirname(path), steps, ...settingsOfRuns };
+}
+
+/**
+ * Whom a pipeline's file wants to be told of failures, as far as that can be read though the rest of the file cannot be used;
+ * undefined where it cannot.
+ */
+export function loadNotices(file: string): Pick<Pipeline, "name" | "folder" | "notices"> | undefined {
+  try {
+    const source = readSource(file);
+    const reader = new Reader(source, dirname(resolve(file)));
+    const notices = readNotices(reader);
+    if (reader.problems.length > 0) return undefined;
+    return { name: reader.text(["name"]) ?? nameOfFile(resolve(file)), folder: reader.folder, notices };
+  } catch (error) {
+    if (error instanceof MusterError) return undefined;
+    throw error;
+  }
 }
 
 /** What a step needs and takes, before anything is known of what it runs. */

@@ -39,7 +39,8 @@ function nameOf(notice: Notice): string {
   if (notice.kind === "command") return notice.words[0] ?? "";
   const { address } = notice;
   if (address.in === "environment") return `to the webhook in $${address.name}`;
-  return address.in === "file" ? `to the webhook in ${address.path}` : `to ${new URL(address.text).host}`;
+  if (address.in === "file") return `to the webhook in ${address.path}`;
+  return URL.canParse(address.text) ? `to ${new URL(address.text).host}` : "to the webhook in the pipeline";
 }
 
 /** The text of a secret; an error that does not show it. */

@@ -111,6 +111,37 @@ t.test("what does not get through is said, without a secret, and changes nothing
   t.notMatch([refused, moved, unset, odd].map(({ err, out }) => err + out).join(), /s3cret/);
 });
 
+t.test("of a pipeline that is refused, where whom to tell can be read", async (t) => {
+  const tell = (to: string) => `on_failure: [{command: [sh, -c, "cat > ${to}.json"]}]\n`;
+  const runFile = (name: string, text: string, ...words: string[]) =>
+    muster(["run", shop.write(`${name}/p.yaml`, text), "-i", "local", ...words]);
+  const refused = await runFile("refused-file", `${tell("told")}steps: {a: {job: nowhere.yaml}}\n`, "--cron");
+  t.equal(refused.code, 65);
+  t.match(refused.err, /p\.yaml:2:\d+: .*nowhere\.yaml/);
+  t.match(shop.json("refused-file/told.json"), {
+    occasion: "on_failure",
+    exit: 65,
+    name: "p",
+    state: "refused",
+    error: /nowhere\.yaml/,
+  });
+  const planned = await runFile("planned", `${tell("told")}steps: {a: {job: nowhere.yaml}}\n`, "--plan");
+  t.equal(planned.code, 65);
+  t.throws(() => shop.read("planned/told.json"), "a look ahead tells nobody");
+  const typed = await runFile("typed", `${tell("told")}steps: {a: {command: [w]}}\n`, "--only", "b");
+  t.equal(typed.code, 64);
+  t.throws(() => shop.read("typed/told.json"), "nor do wrong words");
+  const odd = await runFile("odd-hook", "on_failure: [{webhook: nowhere}]\nsteps: {a: {command: [w]}}\n");
+  t.equal(odd.code, 65);
+  t.match(
+    odd.err,
+    /notice to the webhook in the pipeline did not get through: its address is not one of http or https/,
+  );
+  const torn = await runFile("torn", `${tell("told")}steps: {a: [\n`);
+  t.match(torn, { code: 65, err: /p\.yaml:\d+:\d+/ });
+  t.throws(() => shop.read("torn/told.json"));
+});
+
 t.test("refused with its place", async (t) => {
   const file = shop.write(
     "bad.yaml",
