@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { printable } from "../report/format.js";
+import { plural, printable } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { suggest } from "../schemas/nearest.js";
@@ -42,6 +42,10 @@ function partsOf({ out, err }: LogsOptions): ("out" | "err")[] {
 
 function unknown(run: string, chunk: string, files: string[]): UsageError {
   const known = [...new Set(files.filter((name) => /\.(out|err)$/.test(name)).map((name) => name.slice(0, -4)))];
-  const hint = suggest(chunk, known) ?? "No chunk of it has printed anything.";
-  return new UsageError(`${run}: no chunk called "${chunk}" has printed anything`, hint);
+  if (known.length === 0) return new UsageError(`${run}: no chunk of it has printed anything`, `muster status ${run}`);
+  const others = `${plural(known.length, "chunk")} of it printed something, for example ${printable(known[0]!)}.`;
+  return new UsageError(
+    `${run}: chunk "${chunk}" has printed nothing, or there is none`,
+    suggest(chunk, known) ?? others,
+  );
 }

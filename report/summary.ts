@@ -33,11 +33,16 @@ export function summaryText(summary: Summary, already: boolean, aggregate: strin
     if (chunks.failed > summary.failures.length)
       lines.push(`and ${count(chunks.failed - summary.failures.length)} more: see journal.ndjson`);
   }
-  if (!already && KEEPS_NODES.includes(summary.state))
+  if (!already && KEEPS_NODES.includes(summary.state) && mayGoOn(summary))
     lines.push(`what runs on the nodes goes on; to stop it: muster cancel ${where}`);
   if (chunks.done > 0)
     lines.push(`results: ${where}/results.ndjson${aggregate === undefined ? "" : `, ${where}/${aggregate}`}`);
   return lines.join("\n");
+}
+
+/** Whether a node may have work: one has joined, or an earlier session may have left some. */
+function mayGoOn({ session, nodes }: Summary): boolean {
+  return session.number > 1 || nodes.some((node) => node.slots > 0);
 }
 
 /** A chunk that failed: which, where, how, and the last that it said. */

@@ -21,6 +21,8 @@ const NICKNAMES: Record<string, string> = {
 /** A year that has every day. */
 const LEAP = new Date(2028, 0, 1);
 const FIELDS = ["minute", "hour", "day of the month", "month", "day of the week"];
+/** What each of them may be. */
+const VALUES = ["0-59", "0-23", "1-31", "1-12 or jan-dec", "0-7 (0 and 7: Sunday) or sun-sat"];
 const MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec";
 const DAYS = "sun|mon|tue|wed|thu|fri|sat";
 
@@ -43,15 +45,24 @@ export function parseSchedule(written: string): ParsedSchedule {
       hint: `${FIELDS.join(", ")}: e.g. 0 2 * * *`,
     };
   const odd = fields.findIndex((field, index) => !isKnown(field, index));
-  if (odd >= 0) return { ok: false, message: `the ${FIELDS[odd]} "${fields[odd]}" is not one that cron reads` };
+  if (odd >= 0)
+    return {
+      ok: false,
+      message: `the ${FIELDS[odd]} "${fields[odd]}" is not one that cron reads`,
+      hint: `it takes ${VALUES[odd]}: one, a list (1,5), a range (1-5), all (*), or steps (*/5)`,
+    };
   try {
     // Like cron: where both days are given, either will do; a day that begins with a star is not given.
     const domAndDow = fields[2]!.startsWith("*") || fields[4]!.startsWith("*");
     const cron = new Cron(pattern, { paused: true, mode: "5-part", domAndDow });
-    if (cron.nextRuns(1, LEAP).length === 0) return { ok: false, message: "there is no such day" };
+    if (cron.nextRuns(1, LEAP).length === 0) {
+      const hint = `day of the month ${fields[2]} and month ${fields[3]} never meet: change one of them`;
+      return { ok: false, message: "there is no such day", hint };
+    }
     return { ok: true, schedule: { text, next: (from, count) => cron.nextRuns(count, from) } };
   } catch (error) {
-    return { ok: false, message: (error as Error).message.replace(/^CronPattern: /, "") };
+    const hint = FIELDS.map((field, index) => `${field} ${VALUES[index]}`).join(", ");
+    return { ok: false, message: (error as Error).message.replace(/^CronPattern: /, ""), hint };
   }
 }
 

@@ -15,8 +15,8 @@ export interface Summary {
   directory: string;
   chunks: { done: number; failed: number };
   units: { done: string; total: string };
-  /** Of this session alone. `dropped`: attempts whose chunk another has or had, so that their results were not taken. */
-  session: { chunks: number; attempts: number; dropped: number; seconds: number };
+  /** Of this session alone, the `number`th. `dropped`: attempts whose chunk another has or had, so that their results were not taken. */
+  session: { number: number; chunks: number; attempts: number; dropped: number; seconds: number };
   /** What was expected of this session before it, where all rates were known. */
   planned?: { chunks: number; seconds: number };
   /** Attempts of this session whose logs grew too long and were cut. */
@@ -65,6 +65,7 @@ export function summarize(
     chunks: { done: tally.chunks, failed: tally.failed },
     units: { done: `${tally.units}`, total: `${tally.job.units}` },
     session: {
+      number: tally.session,
       chunks: tally.fresh,
       attempts: tally.attempts,
       dropped: tally.dropped,

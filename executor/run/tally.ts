@@ -34,11 +34,14 @@ export class Tally {
   readonly failures: Failure[] = [];
   readonly nodes = new Map<string, NodeTally>();
   readonly began = performance.now();
+  /** Which coordinator of the run this is, from 1. */
+  readonly session: number;
 
   constructor(
     readonly job: Job,
     past: Past,
   ) {
+    this.session = past.session;
     this.chunks = past.chunks;
     this.units = past.done.size();
     this.checked = past.compared.size;

@@ -50,6 +50,8 @@ t.test("what a chunk printed", async (t) => {
   const typo = await muster(["logs", "some", "n=7"], { cwd: shop.folder });
   t.equal(typo.code, 64);
   t.match(typo.err, /did you mean "n=\d"\?/);
+  const unknown = await muster(["logs", "some", "chunk-9"], { cwd: shop.folder });
+  t.match(unknown.err, /some: chunk "chunk-9" has printed nothing, or there is none\n.*known here: n=0, n=1/);
   t.equal((await muster(["logs", "some", "../journal"], { cwd: shop.folder })).code, 64, "only logs");
   t.equal((await muster(["logs", "nothing", "n=1"], { cwd: shop.folder })).code, 64);
 });
