@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
-import { pipelinePath } from "../executor/pipeline/directory.js";
 import { loadPipeline } from "../executor/pipeline/load.js";
 import type { Pipeline } from "../executor/pipeline/pipeline.js";
 import { runPipeline } from "../executor/pipeline/run.js";
 import type { Selection } from "../executor/pipeline/selection.js";
+import { runPath } from "../executor/run/claim.js";
 import { recall } from "../executor/run/ratesfile.js";
 import { planJob } from "../executor/schedule/plan.js";
 import { embeddedInventory, findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
@@ -42,7 +42,7 @@ export async function runPipelineFile(file: string, options: RunVerbOptions, wri
     throw new UsageError("--overlap and --lock-wait go with --cron");
   const stop = stopSignals(writers);
   try {
-    const path = pipelinePath(
+    const path = runPath(
       pipeline,
       options.out === undefined ? undefined : resolve(options.out),
       options.fresh === true,

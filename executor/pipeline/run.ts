@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
+import { explainDisk } from "../run/disk.js";
 import { killPoint } from "../run/killpoint.js";
 import { begin, openPipelineDirectory, type PipelineDirectory } from "./directory.js";
 import { type Needs, onwards } from "./graph.js";
@@ -24,7 +25,7 @@ type Told = Omit<StepSummary, "step" | "kind">;
 /**
  * Runs a pipeline in the run directory `path`, on from where an earlier run of it stopped: steps that do not need one another
  * side by side, one that fails stops only those that need it. Everything is in the journal before what depends on it begins.
- * Rejects with a MusterError where that is refused (OTHER_PIPELINE, CHANGED, HELD, NO_RESULTS).
+ * Rejects with a MusterError where that is refused (OTHER_RUN, CHANGED, HELD, NO_RESULTS), and where its run directory cannot be written (DISK).
  */
 export async function runPipeline(
   pipeline: Pipeline,
@@ -33,10 +34,12 @@ export async function runPipeline(
   means: Means,
   observer: PipelineObserver,
 ): Promise<{ summary: PipelineSummary; already: boolean }> {
-  const directory = await openPipelineDirectory(path, pipeline);
+  const directory = openPipelineDirectory(path, pipeline);
   try {
     const run = new PipelineRun(pipeline, directory, means, observer);
     return await run.work(selection);
+  } catch (error) {
+    throw explainDisk(path, error);
   } finally {
     directory.close();
   }

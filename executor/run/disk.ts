@@ -25,6 +25,7 @@ const REASONS: Record<string, [reason: string, next: string]> = {
   EACCES: ["permission denied", "Choose another folder with --out, or change its owner or mode."],
   EPERM: ["permission denied", "Choose another folder with --out, or change its owner or mode."],
   ENOTDIR: ["a part of its path is a file and no folder", "Choose another folder with --out."],
+  EEXIST: ["it is a file and no folder", "Choose another folder with --out."],
   ENOENT: [
     "it is not there any more",
     "Nothing but muster should change a run directory; start anew beside it with --fresh.",

@@ -7,6 +7,7 @@ import { planJob } from "../schedule/plan.js";
 import { refusal } from "../schedule/slots.js";
 import { aggregate } from "./aggregate.js";
 import { Canary } from "./canary.js";
+import { runPath } from "./claim.js";
 import { Coordinator } from "./coordinator.js";
 import { explainDisk } from "./disk.js";
 import type { Ended } from "./ended.js";
@@ -17,7 +18,7 @@ import type { Observer } from "./observer.js";
 import { withPlan } from "./planned.js";
 import { RatesFile } from "./ratesfile.js";
 import { sortResults } from "./results.js";
-import { openRunDirectory, type RunDirectory, runPath } from "./rundir.js";
+import { openRunDirectory, type RunDirectory } from "./rundir.js";
 import { type LeftOut, type Summary, summarize, writeSummary } from "./summary.js";
 import { Tally } from "./tally.js";
 
@@ -45,7 +46,7 @@ export interface Outcome {
 
 /**
  * Runs a job on nodes, in its run directory, on from where an earlier run of it stopped. Rejects with a MusterError where
- * that is refused (OTHER_JOB, HELD, JOURNAL_DAMAGED) or where no node may work on it (NO_NODE).
+ * that is refused (OTHER_RUN, HELD, JOURNAL_DAMAGED) or where no node may work on it (NO_NODE).
  */
 export async function runJob(job: Job, nodes: Node[], options: RunOptions): Promise<Outcome> {
   const leftOut: LeftOut[] = [];

@@ -1,13 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, copyFileSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, copyFileSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
-import { MusterError } from "../../schemas/errors.js";
 import type { Job } from "../job/job.js";
+import { type Claim, claim, otherRun } from "./claim.js";
 import { explainDisk } from "./disk.js";
-import { Journal, readEntries } from "./journal.js";
+import { Journal } from "./journal.js";
 import { keepCommitted } from "./kept.js";
-import { takeLock } from "./lock.js";
 import { differences, Past } from "./past.js";
 
 /** The folder of one run: held by this process alone until `close`. */
@@ -21,40 +20,34 @@ export interface RunDirectory {
   close(): void;
 }
 
-/** Where a job's run directory is: `out`, else runs/NAME beside the job file. With `fresh`, the next free name beside it. */
-export function runPath(job: Job, out: string | undefined, fresh: boolean): string {
-  const path = out ?? join(job.folder, "runs", job.name);
-  if (!fresh || !existsSync(path)) return path;
-  for (let n = 2; ; n++) if (!existsSync(`${path}-${n}`)) return `${path}-${n}`;
-}
-
 /**
  * Opens the run directory of a job, making it where there is none. Refuses (65) one that is for another job or other inputs,
  * saying what differs, one that another process holds (75), naming it, and (3) one that cannot be written. `inputs`: staged path -> SHA-256.
  */
 export async function openRunDirectory(path: string, job: Job, inputs: Record<string, string>): Promise<RunDirectory> {
-  let fd: number | undefined;
+  let claimed: Claim | undefined;
   try {
-    const file = join(path, "journal.ndjson");
-    mkdirSync(path, { recursive: true });
-    fd = openSync(file, "a+", 0o644);
-    if (!takeLock(fd)) throw held(path, fd, file);
-    return await open(path, fd, file, job, inputs);
+    claimed = claim(path);
+    return await open(path, claimed, job, inputs);
   } catch (error) {
-    if (fd !== undefined) closeSync(fd);
+    if (claimed !== undefined) closeSync(claimed.fd);
     throw explainDisk(path, error);
   }
 }
 
 async function open(
   path: string,
-  fd: number,
-  file: string,
+  { fd, file }: Claim,
   job: Job,
   inputs: Record<string, string>,
 ): Promise<RunDirectory> {
   const past = new Past();
-  const journal = Journal.resume(fd, file, (entry) => past.see(entry));
+  let records = 0;
+  const journal = Journal.resume(fd, file, (entry) => {
+    records++;
+    past.see(entry);
+  });
+  if (past.run === undefined && records > 0) throw otherRun(path, "a run of a pipeline");
   const session = past.session;
   let id = past.run?.id;
   if (past.run !== undefined) refuseOther(path, differences(past.run, job, inputs));
@@ -84,24 +77,5 @@ function refuseOther(path: string, differs: string[]): void {
   if (differs.length === 0) return;
   const shown = differs.slice(0, 10).map((line) => `\n    ${line}`);
   const more = differs.length > 10 ? `\n    and ${differs.length - 10} more` : "";
-  throw new MusterError(
-    "OTHER_JOB",
-    65,
-    `${path} holds a run of another job or of other inputs:${shown.join("")}${more}`,
-    {
-      next: "Start anew beside it with --fresh, or choose another folder with --out.",
-    },
-  );
-}
-
-function held(path: string, fd: number, file: string): MusterError {
-  const past = new Past();
-  readEntries(fd, file, (entry) => past.see(entry));
-  const by =
-    past.holder === undefined
-      ? "another muster"
-      : `muster process ${past.holder.pid} on ${past.holder.host}, since ${past.holder.at}`;
-  return new MusterError("HELD", 75, `${path} is held by ${by}`, {
-    next: "Wait for it to end, or stop it; two coordinators never share a run directory.",
-  });
+  throw otherRun(path, `a run of another job or of other inputs:${shown.join("")}${more}`);
 }

@@ -213,3 +213,17 @@ t.test("Ctrl-C: interrupted, and the same command goes on", async (t) => {
   t.equal((await run(file)).code, 0);
   t.equal(shop.read("stop/ran"), "x\n");
 });
+
+t.test("a run directory that is a file, or the other kind's: said, and nothing is touched", async (t) => {
+  const pipeline = shop.write("kinds/p.yaml", { steps: { a: { command: ["true"] } } });
+  const job = shop.write("kinds/j.yaml", { kind: "matrix", matrix: { n: [0, 1] }, command: ["true"], args: [] });
+  for (const file of [pipeline, job])
+    t.match(await run(file, "--out", pipeline), {
+      code: 3,
+      err: /cannot write to the run directory \S+: it is a file and no folder\n\s+Choose another folder with --out/,
+    });
+  const outs = { [pipeline]: join(shop.folder, "kinds/of-pipeline"), [job]: join(shop.folder, "kinds/of-job") };
+  for (const [file, out] of Object.entries(outs)) t.equal((await run(file, "--out", out)).code, 0);
+  t.match(await run(pipeline, "--out", outs[job]!), { code: 65, err: /of-job holds a run of a job\n/ });
+  t.match(await run(job, "--out", outs[pipeline]!), { code: 65, err: /of-pipeline holds a run of a pipeline\n/ });
+});

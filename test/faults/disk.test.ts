@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
+import { muster } from "../cli/muster.js";
 import { shareLab } from "../lab/shared.js";
 import { checkNodes, checkResults, committed, repeated } from "./kit.js";
 import { KnownJob, type Shape } from "./known.js";
@@ -103,6 +104,19 @@ t.test(
     for (const { out, err } of [full, readOnly, inTheWay]) t.notMatch(out + err, /bug in muster|\bat .*\.js:\d+/);
   },
 );
+
+t.test("a pipeline whose disk fills up stops in order, and goes on with more room", { skip }, async (t) => {
+  const folder = join(shop.folder, "pipeline");
+  mount(folder, "size=1m");
+  const filler = ["sh", "-c", `cat /dev/zero >${folder}/filler 2>&1; true`];
+  const file = shop.write("p.yaml", { steps: { a: { command: filler }, b: { command: ["true"], needs: ["a"] } } });
+  const words = ["run", file, "-i", "local", "--out", join(folder, "run")];
+  const full = await muster(words);
+  t.match(full, { code: 3, err: /cannot write to the run directory \S+: no space is left there\n\s+Make room there/ });
+  t.notMatch(full.err, /bug in muster/);
+  remount(folder, "size=4m");
+  t.match(await muster(words), { code: 0 });
+});
 
 t.test("the disk fills up while the results are put into order: nothing is lost", { skip }, async (t) => {
   // Sorting needs room for a second copy of results.ndjson.
