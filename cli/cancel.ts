@@ -9,7 +9,7 @@ import { plural } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
 import type { CommonOptions } from "./common.js";
-import { runDirectory } from "./directory.js";
+import { wantedRun } from "./directory.js";
 
 type Found = ReturnType<CancelMeans["nodesOf"]>[number];
 
@@ -18,8 +18,7 @@ type Found = ReturnType<CancelMeans["nodesOf"]>[number];
  * that ran it goes on from there. Answers 0, or 3 where a node could not be reached.
  */
 export async function cancel(word: string | undefined, options: CommonOptions, writers: Writers): Promise<number> {
-  const path = word === undefined ? onlyRun() : runDirectory(word);
-  if (path === undefined) throw new UsageError(`${word}: is neither a run directory nor the name of one in ./runs`);
+  const path = word === undefined ? onlyRun() : wantedRun(word);
   const say = (text: string) => {
     if (!options.quiet && !options.json) writers.err(text);
   };

@@ -92,6 +92,19 @@ function program(done: (verb: Promise<number>) => void): Command {
     )
     .action((place, options) => done(import("./status.js").then(({ status }) => status(place, options, writers))));
   common(
+    muster.command("report").argument("[run]", "a run directory, or the name of one in ./runs (else the only one)"),
+  )
+    .summary("what a run did: nodes and slots, rates, failures, a timeline")
+    .description(
+      "Says what a run did, from its run directory alone: chunks, units, busy share, rate and failures of each node and slot, the slowest chunks, what was lost and when, and plan against truth.",
+    )
+    .option("--html <file>", "write one page with a timeline, to be opened from disk")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  muster report runs/sieve\n  muster report sieve --html sieve.html\n  muster report runs/sieve --json\n  muster report analysis/trials            of a step of a pipeline",
+    )
+    .action((run, options) => done(import("./report.js").then(({ report }) => report(run, options, writers))));
+  common(
     muster.command("cancel").argument("[run]", "a run directory, or the name of one in ./runs (else the only one)"),
   )
     .summary("end a run everywhere, leaving nothing on its nodes")

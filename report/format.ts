@@ -15,15 +15,23 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
 }
 
-/** Units a second, with three digits and a unit prefix: "512/s", "29.0k/s", "1.25M/s". */
+/** Units a second: "512/s", "29.0k/s", "1.25M/s". */
 export function rate(perSecond: number): string {
+  return `${rough(perSecond)}/s`;
+}
+
+/** With three digits and a unit prefix: "512", "29.0k", "1.25M". */
+export function rough(value: number): string {
   for (const [size, prefix] of [
+    [1e18, "E"],
+    [1e15, "P"],
+    [1e12, "T"],
     [1e9, "G"],
     [1e6, "M"],
     [1e3, "k"],
   ] as const)
-    if (perSecond >= size) return `${(perSecond / size).toPrecision(3)}${prefix}/s`;
-  return `${perSecond.toPrecision(perSecond >= 100 ? 3 : 2)}/s`;
+    if (value >= size) return `${(value / size).toPrecision(3)}${prefix}`;
+  return value.toPrecision(value >= 100 ? 3 : 2);
 }
 
 /** What a node sent, made safe for a terminal: control characters become visible. */

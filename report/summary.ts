@@ -87,7 +87,7 @@ function share(units: string): string {
 }
 
 /** Plan and truth side by side. */
-function comparison({ planned, session }: Summary): string {
+export function comparison({ planned, session }: Summary): string {
   const { chunks, seconds } = planned!;
   const off = Math.round((session.seconds / seconds - 1) * 100);
   const how = off === 0 ? "as planned" : `${Math.abs(off)} % ${off > 0 ? "longer" : "shorter"}`;

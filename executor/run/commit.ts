@@ -47,7 +47,14 @@ export class Committer {
    * that. `underway`: attempts that are not committed yet, those that are here among them.
    */
   constructor(
-    private readonly run: { path: string; partial: string; journal: Journal; job: Job; length: number },
+    private readonly run: {
+      path: string;
+      partial: string;
+      journal: Journal;
+      job: Job;
+      length: number;
+      elapsed: () => number;
+    },
     private readonly committed: (attempts: Attempt[]) => void,
     private readonly broken: (error: unknown) => void,
     private readonly underway: () => number,
@@ -115,10 +122,18 @@ export class Committer {
     writeAll(this.lines, Buffer.concat(lines));
     await sync(this.lines);
     killPoint("lined");
+    const at = this.run.elapsed();
     group.forEach(({ attempt }, index) => {
       const { id, start, end } = attempt.chunk;
       this.length += lines[index]!.length;
-      journal.add({ e: "done", chunk: id, start: `${start}`, end: `${end}`, length: this.length });
+      journal.add({
+        e: "done",
+        chunk: id,
+        start: `${start}`,
+        end: `${end}`,
+        length: this.length,
+        at: index === 0 ? at : undefined,
+      });
     });
     await journal.flush();
     killPoint("journaled");

@@ -6,6 +6,7 @@ import type { Learned } from "../schedule/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
 import { Alarm, clock } from "./alarm.js";
 import type { Canary } from "./canary.js";
+import { Chronicle } from "./chronicle.js";
 import { Committer } from "./commit.js";
 import type { RunContext } from "./context.js";
 import { type Ended, keepsNodes } from "./ended.js";
@@ -32,6 +33,7 @@ const LANDING = 3;
 export class Coordinator implements Hub, Tower {
   readonly members: Member[];
   readonly tally: Tally;
+  private readonly chronicle: Chronicle;
   private readonly scheduler: Scheduler;
   private readonly committer: Committer;
   private readonly byName = new Map<string, Member>();
@@ -53,15 +55,16 @@ export class Coordinator implements Hub, Tower {
     private readonly canary: Canary,
   ) {
     this.intake = new Intake(directory.path, job);
-    this.tally = new Tally(job, directory.past);
+    this.chronicle = new Chronicle(directory);
+    this.tally = new Tally(job, directory.past, (node, slot, out) => this.chronicle.slot(node, slot, out));
     this.slots = new SlotNews(observer, this.tally, (event) => this.news(event));
     const expected = expectedRates(nodes, learned);
     this.scheduler = new Scheduler(job, directory.past.done, directory.session, expected, learned, canary.waiting);
     this.members = nodes.map((node) => new Member(node, job, run, this));
     for (const member of this.members) this.byName.set(member.node.name, member);
-    const { path, journal, past } = directory;
+    const { path, journal, past, elapsed } = directory;
     this.committer = new Committer(
-      { path, partial: this.intake.partial, journal, job, length: past.length },
+      { path, partial: this.intake.partial, journal, job, length: past.length, elapsed },
       (attempts) => this.committed(attempts),
       (error) => this.end({ state: "broken", error }),
       () => this.scheduler.underway,
@@ -119,6 +122,7 @@ export class Coordinator implements Hub, Tower {
   }
 
   changed(member: Member): void {
+    this.chronicle.node(member);
     this.observer.node(member);
     if (member.state === "live") this.slots.attached(member);
     if (member.state !== "live") this.checkStranded();
@@ -174,6 +178,7 @@ export class Coordinator implements Hub, Tower {
     this.byName.get(attempt.node)?.send({ op: "ack", ids: [attempt.id] });
     this.tally.failedAttempt(attempt);
     this.slots.failed(this.byName.get(attempt.node));
+    this.chronicle.tried(failed);
     this.observer.failedAttempt(failed);
     this.event({ type: "failed", attempt: attempt.id, failure: failed });
   }

@@ -4,6 +4,7 @@ import { crc32 } from "node:zlib";
 import { MusterError } from "../../schemas/errors.js";
 import type { Failure } from "../schedule/events.js";
 import { killPoint } from "./killpoint.js";
+import type { MemberState } from "./member.js";
 import type { Differing } from "./past.js";
 
 const fsyncFile = promisify(fsync);
@@ -16,11 +17,20 @@ export type Entry =
   | { e: "open"; session: number; pid: number; host: string; at: string }
   /** The nodes that may work on it in this session, and what `-i` takes to find them. */
   | { e: "nodes"; nodes: string[]; inventory: string }
-  /** A chunk is committed: units [start, end) in decimal; `length`: bytes of results.ndjson that count from now on. */
-  | { e: "done"; chunk: string; start: string; end: string; length: number }
+  /**
+   * A chunk is committed: units [start, end) in decimal; `length`: bytes of results.ndjson that count from now on. `at`: seconds
+   * since the session began, in the first record of those that were committed together.
+   */
+  | { e: "done"; chunk: string; start: string; end: string; length: number; at?: number }
   | { e: "failed"; failure: Failure }
   /** A chunk was computed again, or (as good as that) never can be; `differing`: what was found, where results differ. */
   | { e: "canary"; chunk: string; differing?: Differing }
+  /** What else happened, `at` so many seconds of the session, for reports: no run goes on from these three. */
+  | { e: "node"; at: number; node: string; state: MemberState; slots?: number[]; reason?: string }
+  /** A slot gets no work for a reason; without `out` it gets some again. */
+  | { e: "slot"; at: number; node: string; slot: number; out?: string }
+  /** An attempt failed. */
+  | { e: "tried"; at: number; chunk: string; node: string; slot: number; attempt: number; reason: string }
   /** The coordinator ends, with everything of before this record safe on disk. */
   | { e: "close"; state: "complete" | "partial" | "interrupted" | "cancelled"; at?: string };
 

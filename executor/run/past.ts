@@ -55,8 +55,6 @@ export class Past {
         this.compared.add(entry.chunk);
         if (entry.differing !== undefined) this.differing.push(entry.differing);
         break;
-      case "failed":
-        break;
     }
   }
 

@@ -17,6 +17,8 @@ export interface RunDirectory {
   journal: Journal;
   past: Past;
   session: number;
+  /** Seconds since the session began. */
+  elapsed(): number;
   close(): void;
 }
 
@@ -49,6 +51,8 @@ async function open(
   });
   if (past.run === undefined && records > 0) throw otherRun(path, "a run of a pipeline");
   const session = past.session;
+  const began = performance.now();
+  const elapsed = () => Math.round(performance.now() - began) / 1000;
   let id = past.run?.id;
   if (past.run !== undefined) refuseOther(path, differences(past.run, job, inputs));
   if (id === undefined) {
@@ -63,7 +67,7 @@ async function open(
     journal.add({ e: "open", session, pid: process.pid, host: hostname(), at: new Date().toISOString() });
   await journal.flush();
   if (past.run === undefined) for (const folder of [path, dirname(path)]) syncFolder(folder);
-  return { path, id, journal, past, session, close: () => journal.close() };
+  return { path, id, journal, past, session, elapsed, close: () => journal.close() };
 }
 
 /** The names in a folder are on disk after that. */

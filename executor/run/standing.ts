@@ -6,7 +6,6 @@ import {
   fstatSync,
   openSync,
   readdirSync,
-  readFileSync,
   readSync,
   statSync,
 } from "node:fs";
@@ -14,7 +13,7 @@ import { basename, join, resolve } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
 import { decode, type Entry, readEntries } from "./journal.js";
 import { isHeld } from "./lock.js";
-import type { Summary } from "./summary.js";
+import { readSummary, type Summary } from "./summary.js";
 
 /** How a run stands, as its directory alone says. */
 export interface Standing {
@@ -174,15 +173,6 @@ function brokenSince(path: string, changed: number): string | undefined {
   if (written === undefined || written.mtimeMs < changed) return undefined;
   const summary = readSummary(path);
   return summary?.state === "broken" ? (summary.error ?? "unknown") : undefined;
-}
-
-function readSummary(path: string): Summary | undefined {
-  try {
-    const summary = JSON.parse(readFileSync(join(path, "summary.json"), "utf8")) as Summary;
-    return typeof summary.state === "string" && Array.isArray(summary.nodes) ? summary : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The last record of a journal; undefined where there is none, it is torn, or it is longer than what is looked at. */

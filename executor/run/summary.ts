@@ -90,6 +90,16 @@ export function writeSummary(summary: Summary): void {
   renameSync(`${file}.partial`, file);
 }
 
+/** The summary in a run directory; undefined where there is none, or what is there is something else. */
+export function readSummary(path: string): Summary | undefined {
+  try {
+    const summary = JSON.parse(readFileSync(join(path, "summary.json"), "utf8")) as Summary;
+    return typeof summary.state === "string" && Array.isArray(summary.nodes) ? summary : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Says in the summary of a run that has not come to its end that it will not go on by itself. */
 export function markCancelled(directory: string): void {
   const file = join(directory, "summary.json");

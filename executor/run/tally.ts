@@ -40,6 +40,8 @@ export class Tally {
   constructor(
     readonly job: Job,
     past: Past,
+    /** Hears of slots that get no work, `out` being why, and of those that get some again. */
+    private readonly slot: (node: string, slot: number, out: string | undefined) => void = () => {},
   ) {
     this.session = past.session;
     this.chunks = past.chunks;
@@ -78,11 +80,14 @@ export class Tally {
 
   tookOut(node: string, slot: number, reason: string): void {
     this.of(node).out.set(slot, { reason, back: false });
+    this.slot(node, slot, reason);
   }
 
   tookBack(node: string, slot: number): void {
     const out = this.of(node).out.get(slot);
-    if (out !== undefined) out.back = true;
+    if (out === undefined) return;
+    out.back = true;
+    this.slot(node, slot, undefined);
   }
 
   /** Notes that a slot stays sick; false where that is noted already. */

@@ -1,0 +1,65 @@
+import { writeFileSync } from "node:fs";
+import { relative } from "node:path";
+import { type AnyStanding, anyStanding, isPipeline } from "../executor/pipeline/standing.js";
+import { readHistory } from "../executor/run/history.js";
+import { findRuns } from "../executor/run/standing.js";
+import { decimal, historyDocument, historyText } from "../report/history.js";
+import { historyPage } from "../report/page.js";
+import { runText } from "../report/runs.js";
+import type { Writers } from "../report/writers.js";
+import { MusterError, UsageError } from "../schemas/errors.js";
+import type { CommonOptions } from "./common.js";
+import { wantedRun } from "./directory.js";
+
+export interface ReportOptions extends CommonOptions {
+  /** Write a page there instead. */
+  html?: string;
+}
+
+/**
+ * `muster report [RUN_DIR]`: what a run did, node by node and slot by slot, from its run directory alone. Answers 0. Throws a
+ * MusterError where there is no such run, its journal is damaged, or the page cannot be written.
+ */
+export async function report(word: string | undefined, options: ReportOptions, writers: Writers): Promise<number> {
+  const path = word === undefined ? onlyRun() : wantedRun(word);
+  if (isPipeline(path)) return reportPipeline(anyStanding(path, Date.now()), options, writers);
+  const history = await readHistory(path, Date.now());
+  if (options.html !== undefined) write(options.html, historyPage(history));
+  if (options.json) writers.out(JSON.stringify(historyDocument(history), decimal, 2));
+  else if (options.html === undefined) writers.out(historyText(history, options.verbose === true));
+  else if (!options.quiet) writers.err(`written: ${options.html}`);
+  return 0;
+}
+
+/** A pipeline's figures are those of its jobs: says how its steps stand, and where these are. */
+function reportPipeline(standing: AnyStanding, { html, json }: ReportOptions, writers: Writers): number {
+  const jobs = (standing.steps ?? []).flatMap(({ run }) => (run === undefined ? [] : [run.path]));
+  const commands = jobs.map((path) => `muster report ${relative(process.cwd(), path) || "."}`);
+  if (html !== undefined)
+    throw new UsageError(
+      "--html is for the run of a job; this is that of a pipeline",
+      commands[0]?.concat(` --html ${html}`),
+    );
+  if (json) writers.out(JSON.stringify(standing, null, 2));
+  else writers.out([runText(standing, Date.now()), ...commands.map((one) => `  ${one}`)].join("\n"));
+  return 0;
+}
+
+/** Without a word: this folder where it is a run directory, else the one run under it. */
+function onlyRun(): string {
+  const paths = findRuns(process.cwd());
+  if (paths.length === 1) return paths[0]!;
+  const some = paths.length === 0 ? "there is no run here" : `there are ${paths.length} runs here`;
+  throw new UsageError(`report: ${some}; name one`, paths.length === 0 ? undefined : `muster report ${paths.at(-1)}`);
+}
+
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code;
+    throw new MusterError("NOT_WRITTEN", 3, `${file} cannot be written (${why})`, {
+      next: "Name another file with --html.",
+    });
+  }
+}

@@ -1,0 +1,101 @@
+import type { Execution, History } from "../../executor/run/history.js";
+
+/** A stretch of time in which a slot ran chunks, or got no work. Seconds at work. */
+export interface Span {
+  from: number;
+  to: number;
+  what: "ran" | "retried" | "out" | "away";
+  title: string;
+}
+
+/** What is drawn of one slot; `failed`: when attempts failed there, and how. */
+export interface Lane {
+  node: string;
+  slot: number;
+  spans: Span[];
+  failed: { at: number; title: string }[];
+}
+
+/** Spans of one slot that are drawn one by one; of more, neighbours are drawn as one. */
+const MOST = 400;
+
+/** What is drawn of each slot, node by node. Pure. */
+export function lanesOf(history: History): Lane[] {
+  const lanes = new Map<string, Lane>();
+  const of = (node: string, slot: number): Lane => {
+    const key = `${node}/${slot}`;
+    const lane = lanes.get(key) ?? { node, slot, spans: [], failed: [] };
+    lanes.set(key, lane);
+    return lane;
+  };
+  for (const { node, slots = [] } of history.nodes) for (const slot of slots) of(node, slot);
+  const bySlot = new Map<Lane, Execution[]>();
+  for (const one of history.executions) {
+    const lane = of(one.node, one.slot);
+    const before = bySlot.get(lane);
+    if (before === undefined) bySlot.set(lane, [one]);
+    else before.push(one);
+  }
+  for (const { node, slot, at, chunk, attempt, reason } of history.tried)
+    of(node, slot).failed.push({ at, title: `chunk ${chunk}, try ${attempt}: ${reason}` });
+  for (const [lane, executions] of bySlot) lane.spans.push(...ranOf(executions, history.seconds));
+  for (const lane of lanes.values()) lane.spans.unshift(...awayOf(lane.node, history), ...outOf(lane, history));
+  const order = [...new Set([...lanes.values()].map(({ node }) => node))];
+  return [...lanes.values()].sort((a, b) => order.indexOf(a.node) - order.indexOf(b.node) || a.slot - b.slot);
+}
+
+/** One span a chunk, never two at a time; or one for several. */
+function ranOf(executions: Execution[], seconds: number): Span[] {
+  let free = 0;
+  const all = [...executions]
+    .sort((a, b) => a.end - b.end)
+    .map((one) => {
+      const from = Math.min(one.end, Math.max(free, one.end - one.seconds));
+      free = one.end;
+      return { one, from, to: one.end };
+    });
+  if (all.length <= MOST)
+    return all.map(({ one, from, to }) => {
+      const { chunk, attempt, units } = one;
+      const again = attempt === 1 ? "" : `, try ${attempt}`;
+      const what = attempt === 1 ? "ran" : "retried";
+      return { from, to, what, title: `chunk ${chunk}: ${units} units, ${one.seconds} s${again}` };
+    });
+  const merged: (Span & { chunks: number })[] = [];
+  for (const { one, from, to } of all) {
+    const last = merged.at(-1);
+    const what = one.attempt === 1 ? "ran" : "retried";
+    if (last?.what === what && from - last.to < seconds / MOST / 4 && to - last.from < seconds / MOST) {
+      last.to = to;
+      last.chunks++;
+    } else merged.push({ from, to, what, chunks: 1, title: "" });
+  }
+  return merged.map(({ chunks, ...span }) => ({ ...span, title: `${chunks} chunks` }));
+}
+
+/** When a node was not there, from its first state that says so to the next one that does not. */
+function awayOf(node: string, { nodes, seconds }: History): Span[] {
+  const spans: Span[] = [];
+  let since: { at: number; title: string } | undefined;
+  const close = (to: number) => {
+    if (since !== undefined) spans.push({ from: since.at, to, what: "away", title: since.title });
+    since = undefined;
+  };
+  for (const { at, state, reason } of nodes.filter((one) => one.node === node)) {
+    close(at);
+    if (state !== "live") since = { at, title: `${node} ${state}: ${reason ?? ""}` };
+  }
+  close(seconds);
+  return spans;
+}
+
+function outOf({ node, slot }: Lane, { slots, seconds }: History): Span[] {
+  const spans: Span[] = [];
+  for (const one of slots.filter((other) => other.node === node && other.slot === slot)) {
+    const last = spans.at(-1);
+    if (last !== undefined && last.to === seconds) last.to = one.at;
+    if (one.out !== undefined)
+      spans.push({ from: one.at, to: seconds, what: "out", title: `gets no work: ${one.out}` });
+  }
+  return spans;
+}

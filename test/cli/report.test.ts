@@ -1,0 +1,85 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { reached } from "../lab/reached.js";
+import { ended, muster, startMuster, Workshop } from "./muster.js";
+
+const shop = new Workshop();
+t.teardown(() => shop.remove());
+const report = (...words: string[]) => muster(["report", ...words], { cwd: shop.folder });
+
+shop.write("w.sh", '#!/bin/sh\n[ "$1" != 2 ] || { echo "no <two>" >&2; exit 7; }\necho "$1" >n\n', 0o755);
+const job = (name: string, more: object = {}) =>
+  shop.write(`${name}.yaml`, {
+    name,
+    kind: "matrix",
+    matrix: { n: [0, 6] },
+    script: "w.sh",
+    args: ["{n}"],
+    outputs: ["n"],
+    retry: { attempts: 2, backoff: "10ms" },
+    ...more,
+  });
+
+t.test("of a run that has ended: on the terminal, as JSON, as a page", async (t) => {
+  t.equal((await muster(["run", job("some"), "-i", "local"])).code, 3);
+  const text = await report("some");
+  t.equal(text.code, 0, text.err);
+  t.match(text.out, /^some: partial: 5 chunks done, 1 failed\n[\s\S]*2 attempts failed\n/);
+  t.match(text.out, /failed: chunk n=2 on .* try 2: exit code 7\n {4}no <two>\n/);
+  t.notMatch(text.out, /\nnote: /, "nothing is missing");
+  const document = JSON.parse((await report("runs/some", "--json")).out);
+  t.match(document, { name: "some", state: "partial", units: { done: "5", total: "6" }, missing: [] });
+  const [node] = document.nodes;
+  t.match(node, { chunks: 5, units: "5", failed: 2 });
+  t.equal(
+    node.slots.reduce((sum: number, slot: { chunks: number }) => sum + slot.chunks, 0),
+    5,
+  );
+  t.match(
+    document.tried.map(({ chunk, attempt }: { chunk: string; attempt: number }) => [chunk, attempt]),
+    [
+      ["n=2", 1],
+      ["n=2", 2],
+    ],
+  );
+  const page = await report("some", "--html", "some.html");
+  t.match(page, { code: 0, out: "", err: "written: some.html\n" });
+  const html = shop.read("some.html");
+  t.match(html, "no &lt;two&gt;");
+  t.equal(html.match(/<rect class="ran"/g)?.length, 5);
+});
+
+t.test("of one that runs, nothing of which is disturbed", async (t) => {
+  const gate = join(shop.folder, "gate");
+  shop.write("g.sh", `#!/bin/sh\nwhile [ "$1" = 5 ] && [ ! -e ${gate} ]; do sleep 0.05; done\necho "$1" >n\n`, 0o755);
+  const child = startMuster(["run", job("slow", { script: "g.sh" }), "-i", "local"]);
+  const end = ended(child);
+  const journal = join(shop.folder, "runs/slow/journal.ndjson");
+  const done = () => (existsSync(journal) ? readFileSync(journal, "utf8").split('"e":"done"').length - 1 : 0);
+  await reached("all but one are done", () => done() === 5);
+  const { out } = await report("slow", "--json");
+  t.match(JSON.parse(out), { state: "running", nodes: [{ chunks: 5 }] });
+  shop.write("gate", "");
+  t.equal((await end).code, 0);
+});
+
+t.test("of a pipeline: where its steps' are", async (t) => {
+  const steps = { first: { job: "some.yaml" }, after: { command: ["true"] } };
+  const file = shop.write("p.yaml", { kind: "pipeline", steps });
+  await muster(["run", file, "-i", "local"]);
+  const text = await report("p");
+  t.equal(text.code, 0, text.err);
+  t.match(text.out, /first: partial, .*\n[\s\S]*\n {2}muster report runs\/p\/first$/m);
+  t.equal((await report("p/first")).code, 0);
+  t.match(await report("p", "--html", "x.html"), {
+    code: 64,
+    err: /is that of a pipeline\n.*muster report runs\/p\/first/,
+  });
+});
+
+t.test("of nothing", async (t) => {
+  t.match(await report("nowhere"), { code: 64, err: /nowhere: is neither a run directory nor the name of one/ });
+  t.match(await report(), { code: 64, err: /there are 3 runs here; name one/ });
+  t.match(await report("some", "--html", "no/such/place.html"), { code: 3, err: /cannot be written \(ENOENT\)/ });
+});
