@@ -1,4 +1,4 @@
-import { AMD_ADVICE, LOOK_SECONDS, lookScripts, onBus, reportOf, sicknessOf, type Vendor } from "../fleet/gpus/look.js";
+import { advice, LOOK_SECONDS, lookScripts, onBus, reportOf, sicknessOf, type Vendor } from "../fleet/gpus/look.js";
 import type { Shown } from "../fleet/gpus/smi.js";
 import type { CommandState, Difference, FileState, Playbook, Probe, Resource } from "./engine/resource.js";
 
@@ -69,13 +69,12 @@ function sickness(shown: Shown): Difference[] {
   return have === undefined ? [] : [{ what: `GPU ${shown.pci}`, have, want: "clocks, and perf auto" }];
 }
 
-/** What to do about a sick card, in the order that helped; and the versions that matter for it. */
+/** The versions that matter for a sick card, and what to do about it, in the order that helped. */
 function gpuNotes(want: Expected, answers: Answers): string[] {
   if (gpuDifferences(want, answers).length === 0) return [];
   const [, version, ...tools] = answers;
   const rocm = version.content === undefined ? undefined : Buffer.from(version.content, "base64").toString().trim();
   const driver = reportOf(want.vendor, tools).shown?.[0]?.driver;
   const versions = [driver ? `driver ${driver}` : "", rocm ? `ROCm ${rocm}` : ""].filter((one) => one !== "");
-  const advice = want.vendor === "amd" ? [AMD_ADVICE] : [];
-  return [...(versions.length > 0 ? [versions.join(", ")] : []), ...advice];
+  return [...(versions.length > 0 ? [versions.join(", ")] : []), advice(want.vendor)];
 }

@@ -126,7 +126,7 @@ async function stop(node: Node, run: RunContext, finished: Set<string>): Promise
       if (message.ev === "problem") trouble = message.message;
       if (message.ev === "done" && isSuccess(message)) finished.add(message.chunk);
     };
-    const session = await Session.attach(node, run, undefined, () => [], hear);
+    const session = await Session.attach(node, run, { boot: undefined, cards: [] }, () => [], hear);
     session.send({ op: "stop" });
     await session.bye(node.grace);
     if ((await files.stat(root)) === undefined) return true;

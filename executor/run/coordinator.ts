@@ -142,6 +142,7 @@ export class Coordinator implements Hub, Tower {
       case "slot":
       case "broken":
       case "looked":
+      case "cards":
       case "memory":
         return this.slots.heard(member, message);
       case "split":
@@ -167,7 +168,6 @@ export class Coordinator implements Hub, Tower {
     }
     const failed = failureOf(attempt, done, attempt.chunk.work.timeout);
     if (failed === undefined) {
-      this.slots.worked(member, attempt.slot);
       this.event({ type: "ran", attempt: attempt.id, seconds: done.seconds, end: unit(done.end) });
       this.landing.succeeded(member, attempt, done);
     } else this.landing.failed(member, attempt, done, failed);

@@ -1,39 +1,38 @@
 import { type Expected, judge } from "../../fleet/gpus/judge.js";
-import { LOOK_SECONDS, lookScripts } from "../../fleet/gpus/look.js";
+import { GLANCE_SECONDS, glanceScripts, LOOK_SECONDS, lookScripts, type Vendor } from "../../fleet/gpus/look.js";
 import type { Node } from "../../fleet/node.js";
 import type { Slot } from "../schedule/events.js";
 import type { Answer, ToAgent } from "./protocol.js";
 
 /** Seconds between two looks at a node that has a sick card, and after a chunk failed, at least. */
 const SOON = 10;
-/** Seconds that slots have to bring a first result, which shows better than any tool that their cards are well. */
-const FIRST = 1;
+/** Seconds after which an agent waits for the first look no more: the glance, the tools, and the ways there and back. */
+export const EXAMINE = GLANCE_SECONDS + LOOK_SECONDS + 2;
 /** Looks in a row at which a card was sick before the node should be rebooted. */
 const LASTING = 5;
 
 /** What a watch tells of the slots of its node. */
 export interface Patient {
-  /** `looks`: how many in a row it was sick at. `evict`: what runs there hangs, most likely. */
-  sick(slot: number, reason: string, looks: number, evict: boolean): void;
+  /** At each look. `lasting`: it was sick at many in a row; `evict`: what runs there hangs, most likely. */
+  sick(complaint: { slot: number; reason: string; lasting: boolean }, evict: boolean): void;
   well(slot: number): void;
   trouble(message: string): void;
 }
 
 /**
- * Looks at the GPUs of one node while a run uses them: a second after its agent was met, unless all slots have brought a
- * result by then, each `gpuCheck` seconds, sooner while a card is sick and after a chunk failed. Chunks do not wait for the
- * first look, for a tool may take seconds: what it finds on a sick card is taken back at once. Where there is no tool, there
- * is one look and no more.
+ * Looks at the GPUs of one node while a run uses them: as soon as its agent is met, each `gpuCheck` seconds, sooner while a card
+ * is sick and after a chunk failed. Chunks wait on the node for the first look; so it is a glance at what the kernel tells, and
+ * only where that is not all well, or the kernel tells nothing, a tool is asked, which may take seconds. Where there is no tool,
+ * it is asked no more.
  */
 export class GpuWatch {
-  private cards: string[] = [];
+  /** Addresses by GPU index, as far as they have ever been seen. */
+  cards: string[];
   /** Looks in a row at which a GPU was sick, by index. */
   private readonly counts = new Map<number, number>();
   private timer: NodeJS.Timeout | undefined;
   private looked = Number.NEGATIVE_INFINITY;
   private isFirst = true;
-  /** Slots of GPUs that have brought no result since the agent was met. */
-  private unproven = new Set<number>();
   private isBlind = false;
   private trouble: string | undefined;
 
@@ -42,20 +41,18 @@ export class GpuWatch {
     private readonly slots: () => Slot[],
     private readonly send: (message: ToAgent) => void,
     private readonly patient: Patient,
-  ) {}
+  ) {
+    this.cards = node.pci ?? [];
+  }
 
   /** Its agent is there, for the first time or again. */
   attached(): void {
+    const vendor = examined(this.node, this.slots());
+    if (vendor === undefined) return;
     this.isFirst = true;
-    this.unproven = new Set(this.slots().flatMap(({ slot, gpu }) => (gpu === undefined ? [] : slot)));
-    if (this.unproven.size > 0) this.lookIn(FIRST * 1000);
-  }
-
-  /** A chunk ended well on this slot. */
-  worked(slot: number): void {
-    if (!this.unproven.delete(slot) || this.unproven.size > 0 || !this.isFirst) return;
-    this.isFirst = false;
-    this.lookIn(this.node.gpuCheck * 1000);
+    clearTimeout(this.timer);
+    if (this.isBlind) this.send({ op: "examined" });
+    else this.send({ op: "look", scripts: glanceScripts(vendor), seconds: GLANCE_SECONDS });
   }
 
   /** A chunk failed here: is its card the reason? */
@@ -68,7 +65,9 @@ export class GpuWatch {
     const { vendor } = this.node.profile;
     if (vendor === "none") return;
     const want: Expected = { vendor, count: this.node.gpus, addresses: this.node.pci ?? [] };
-    const { cards, sick, trouble, blind } = judge(want, this.cards, answers);
+    const judged = judge(want, this.cards, answers);
+    if (judged.isGlance && !judged.allWell) return this.look();
+    const { cards, sick, trouble, blind } = judged;
     this.cards = cards;
     this.isBlind = blind;
     if (trouble !== undefined && trouble !== this.trouble) this.patient.trouble(`cannot look at its GPUs: ${trouble}`);
@@ -79,8 +78,8 @@ export class GpuWatch {
         if (reason !== undefined) this.tellSick(slot, gpu, reason);
         else if (trouble === undefined && this.counts.delete(gpu)) this.patient.well(slot);
       }
+    if (this.isFirst) this.send({ op: "examined" });
     this.isFirst = false;
-    this.unproven.clear();
     this.lookIn((this.counts.size > 0 ? soon(this.node) : this.node.gpuCheck) * 1000);
   }
 
@@ -89,15 +88,10 @@ export class GpuWatch {
     this.isBlind = true;
   }
 
-  /** Whether every slot has been sick for long. */
-  get isHopeless(): boolean {
-    return this.slots().every(({ gpu }) => gpu !== undefined && (this.counts.get(gpu) ?? 0) >= LASTING);
-  }
-
   private tellSick(slot: number, gpu: number, reason: string): void {
     const looks = (this.counts.get(gpu) ?? 0) + 1;
     this.counts.set(gpu, looks);
-    this.patient.sick(slot, reason, looks, this.isFirst || looks > 1);
+    this.patient.sick({ slot, reason, lasting: looks >= LASTING }, this.isFirst || looks > 1);
   }
 
   private lookIn(milliseconds: number): void {
@@ -114,9 +108,11 @@ export class GpuWatch {
   }
 }
 
-/** Whether a card that is sick at so many looks in a row needs a reboot. */
-export function isLasting(looks: number): boolean {
-  return looks >= LASTING;
+/** Whose GPUs are looked at before these slots get a chunk; undefined: nobody's. */
+export function examined(node: Node, slots: Slot[]): Vendor | undefined {
+  const { vendor } = node.profile;
+  if (vendor === "none" || node.gpuCheck === 0 || slots.every(({ gpu }) => gpu === undefined)) return undefined;
+  return vendor;
 }
 
 function soon({ gpuCheck }: Node): number {

@@ -6,6 +6,7 @@ import type { Slot } from "../schedule/events.js";
 import { bindEnv } from "../schedule/slots.js";
 import { AgentChannel } from "./agent.js";
 import type { RunContext } from "./context.js";
+import { EXAMINE, examined } from "./gpuwatch.js";
 import { LOG_LIMIT } from "./logs.js";
 import type { FromAgent, ToAgent } from "./protocol.js";
 import { Pulse } from "./pulse.js";
@@ -13,7 +14,7 @@ import { Pulse } from "./pulse.js";
 /** Outputs and logs up to this many bytes ride on the agent channel beside their manifest. */
 const INLINE = 16 << 10;
 
-function opening(node: Node, run: RunContext, slots: Slot[]): Open {
+function opening(node: Node, run: RunContext, slots: Slot[], cards: string[]): Open {
   return {
     op: "open",
     run: run.name,
@@ -24,11 +25,20 @@ function opening(node: Node, run: RunContext, slots: Slot[]): Open {
     slots: slots.map((slot) => ({
       slot: slot.slot,
       env: bindEnv(node.profile.vendor, slot),
+      gpu: slot.gpu,
       lock: slot.gpu === undefined ? undefined : `${slot.gpu}`,
     })),
+    ...cardsOf(node, slots, cards),
     inline: INLINE,
     log: LOG_LIMIT,
   };
+}
+
+function cardsOf(node: Node, slots: Slot[], cards: string[]): Pick<Open, "cards" | "examine"> {
+  const { vendor } = node.profile;
+  if (vendor === "none" || slots.every(({ gpu }) => gpu === undefined)) return {};
+  const pci = cards.length > 0 ? cards : (node.pci ?? []);
+  return { cards: { vendor, pci }, examine: examined(node, slots) && EXAMINE };
 }
 
 export type Hello = Extract<FromAgent, { ev: "hello" }>;
@@ -52,12 +62,13 @@ export async function startAgent(
   connection: Connection,
   run: RunContext,
   slots: Slot[],
+  cards: string[],
   receive: (message: FromAgent) => void,
 ): Promise<Greeting> {
   const { node } = connection;
   const channel = await connection.open([node.python, ...run.agent.words, `${node.workdir}/runs/${run.id}`]);
   channel.stdin.write(run.agent.stdin);
-  const greeting = await greet(channel, opening(node, run, slots), receive);
+  const greeting = await greet(channel, opening(node, run, slots, cards), receive);
   if (typeof greeting !== "string") return greeting;
   await gatherFacts(connection, "without-gpus");
   throw new MusterError("NO_AGENT", 69, `the agent did not start: ${greeting}`);

@@ -53,6 +53,8 @@ export class Member {
   short = 0;
   /** Of the state that it was verified to be in; undefined where the job needs no playbooks. */
   fingerprint: string | undefined;
+  /** PCI addresses of its GPUs by index, once a look has told them. */
+  cards: string[] = [];
   private boot: string | undefined;
   private session: Session | undefined;
   private readonly over = new AbortController();
@@ -152,7 +154,8 @@ export class Member {
       const early: FromAgent[] = [];
       let joined = false;
       const receive = (message: FromAgent) => (joined ? this.hub.message(this, message) : early.push(message));
-      const session = await Session.attach(this.node, this.run, this.boot, (facts) => this.makeSlots(facts), receive);
+      const known = { boot: this.boot, cards: this.cards };
+      const session = await Session.attach(this.node, this.run, known, (facts) => this.makeSlots(facts), receive);
       if (this.over.signal.aborted) {
         await session.detach();
         return true;

@@ -30,6 +30,8 @@ function isMessage(value: Record<string, unknown>): boolean {
       return isNumber(value.slot) && (value.holder === undefined || isText(value.holder));
     case "broken":
       return isNumber(value.slot) && isText(value.reason);
+    case "cards":
+      return Array.isArray(value.sick) && value.sick.every(isSick);
     case "memory":
       return isNumber(value.waiting);
     case "looked":
@@ -76,6 +78,10 @@ function isLogReport(value: unknown): value is LogReport {
 function isAnswer(value: unknown): boolean {
   if (!isRecord(value) || !isText(value.stdout) || !isText(value.stderr)) return false;
   return isNumberOrNull(value.exit) && (value.error === undefined || isText(value.error));
+}
+
+function isSick(value: unknown): boolean {
+  return isRecord(value) && isNumber(value.slot) && isText(value.reason) && typeof value.lasting === "boolean";
 }
 
 function isHeld(value: unknown): boolean {

@@ -3,10 +3,14 @@
  * templates/agent.py is the other side. Times are seconds, sizes bytes.
  */
 
-/** A slot of the node as the agent sees it; `env` binds the GPU, `lock` names it for the kernel lock (none for CPU slots). */
+/**
+ * A slot of the node as the agent sees it; `env` binds the GPU, `lock` names it for the kernel lock (none for CPU slots), `gpu` is
+ * its index among the cards.
+ */
 export interface SlotSetup {
   slot: number;
   env: Record<string, string>;
+  gpu?: number;
   lock?: string;
 }
 
@@ -25,7 +29,11 @@ export interface Spec {
 }
 
 export type ToAgent =
-  /** First line. `inline`: files up to this size ride on the channel; `log`: bytes kept of each of stdout and stderr. */
+  /**
+   * First line. `inline`: files up to this size ride on the channel; `log`: bytes kept of each of stdout and stderr. `cards`:
+   * whose GPUs the slots have, and their PCI addresses by index, where they are known. `examine`: seconds that GPUs wait for
+   * `examined` at most.
+   */
   | {
       op: "open";
       run: string;
@@ -34,6 +42,8 @@ export type ToAgent =
       max?: number;
       env: Record<string, string>;
       slots: SlotSetup[];
+      cards?: { vendor: "amd" | "nvidia"; pci: string[] };
+      examine?: number;
       inline: number;
       log: number;
     }
@@ -51,6 +61,8 @@ export type ToAgent =
   | { op: "withdraw"; ids: string[] }
   /** Runs these shell scripts side by side, each killed after so many seconds; answered by `looked`. None while one is under way. */
   | { op: "look"; scripts: string[]; seconds: number }
+  /** The GPUs have been looked at for the first time, and what was found has been said: the others may begin. */
+  | { op: "examined" }
   /** A running attempt should leave this share of the units that it has not begun to others; answered by `split`. */
   | { op: "split"; id: string; share: number }
   /** Everything killed, the run's folder on the node deleted, the agent gone; answered by `bye`. */
@@ -124,6 +136,8 @@ export type FromAgent =
   | { ev: "slot"; slot: number; holder?: string }
   /** A slot that cannot be used any more, e.g. a process that does not die. */
   | { ev: "broken"; slot: number; reason: string }
+  /** All slots whose card the agent keeps from chunks, and why: it is lost, or memory of it is not back. `lasting`: for long. */
+  | { ev: "cards"; sick: { slot: number; reason: string; lasting: boolean }[] }
   /** So many slots have work that the node's memory cannot hold now. */
   | { ev: "memory"; waiting: number }
   /** What the scripts of a `look` printed; `error`: why one has no exit code. */

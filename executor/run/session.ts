@@ -13,6 +13,12 @@ import type { FromAgent, Spec, ToAgent } from "./protocol.js";
 import type { Origin } from "./pull.js";
 import { filesOf, Stage } from "./stage.js";
 
+/** What is known of a node before it is attached to: its boot id then, and PCI addresses of its GPUs by index. */
+export interface Known {
+  boot: string | undefined;
+  cards: string[];
+}
+
 /**
  * One attachment to one node's agent: from the connection to the agent's `hello`, then messages both ways until one side
  * goes. A node that comes back gets a new one; the agent and what it runs are the same.
@@ -35,14 +41,14 @@ export class Session implements Origin {
 
   /**
    * Connects, asks the node for its facts where they are needed, sends the agent there and attaches to it (starting it where it does not run).
-   * `before`: the boot id at the attachment before this one; a node that has rebooted since is brought into state again.
+   * `known`: of the attachment before this one; a node that has rebooted since is brought into state again.
    * `slots` makes slots of the facts, or says why there are none. Rejects with a MusterError that names the step.
    * `receive` gets what the agent says after its hello.
    */
   static async attach(
     node: Node,
     run: RunContext,
-    before: string | undefined,
+    known: Known,
     slots: (facts: Facts | undefined) => Slot[],
     receive: (message: FromAgent) => void,
   ): Promise<Session> {
@@ -50,8 +56,9 @@ export class Session implements Origin {
     try {
       const facts = await factsFor(connection, run);
       const setup = slots(facts);
-      const fingerprint = facts && (await run.inspection?.(connection, facts, (before ?? facts.boot) !== facts.boot));
-      const { agent, hello, gone } = await startAgent(connection, run, setup, receive);
+      const fingerprint =
+        facts && (await run.inspection?.(connection, facts, (known.boot ?? facts.boot) !== facts.boot));
+      const { agent, hello, gone } = await startAgent(connection, run, setup, known.cards, receive);
       return new Session(
         node,
         run,

@@ -1,17 +1,23 @@
-import { AMD_ADVICE } from "../../fleet/gpus/look.js";
 import type { Event, Instruction } from "../schedule/events.js";
-import { GpuWatch, isLasting } from "./gpuwatch.js";
+import { GpuWatch } from "./gpuwatch.js";
 import type { Member } from "./member.js";
 import type { Observer } from "./observer.js";
 import type { FromAgent } from "./protocol.js";
+import { SickSlots } from "./sickslots.js";
 import type { Tally } from "./tally.js";
 
-type SlotMessage = Extract<FromAgent, { ev: "slot" | "broken" | "looked" | "memory" }>;
+type SlotMessage = Extract<FromAgent, { ev: "slot" | "broken" | "looked" | "memory" | "cards" }>;
 type Verdict = Extract<Instruction, { do: "distrust" | "trust" }>;
+
+/** What is known of the cards of a node. */
+interface Ward {
+  watch: GpuWatch;
+  sick: SickSlots;
+}
 
 /** What becomes known of slots, beside what their attempts come to: held by others, broken, sick, not to be trusted. */
 export class SlotNews {
-  private readonly watches = new Map<Member, GpuWatch>();
+  private readonly wards = new Map<Member, Ward>();
 
   constructor(
     private readonly observer: Observer,
@@ -21,35 +27,33 @@ export class SlotNews {
 
   /** Its agent has been met. */
   attached(member: Member): void {
-    let watch = this.watches.get(member);
-    if (watch === undefined) {
-      watch = this.watchOf(member);
-      this.watches.set(member, watch);
-    }
-    watch.attached();
-  }
-
-  /** An attempt ended well on a slot. */
-  worked(member: Member, slot: number): void {
-    this.watches.get(member)?.worked(slot);
+    this.ward(member).watch.attached();
   }
 
   /** An attempt failed on it. */
   failed(member: Member | undefined): void {
-    if (member !== undefined) this.watches.get(member)?.failed();
+    if (member !== undefined) this.ward(member).watch.failed();
   }
 
   heard(member: Member, message: SlotMessage): void {
-    if (message.ev === "looked") return this.watches.get(member)?.heard(message.answers);
-    if (message.ev === "memory") {
-      member.short = message.waiting;
-      return this.observer.memory(member);
+    const { watch, sick } = this.ward(member);
+    switch (message.ev) {
+      case "looked":
+        watch.heard(message.answers);
+        member.cards = watch.cards;
+        return;
+      case "cards":
+        return sick.told(message.sick);
+      case "memory":
+        member.short = message.waiting;
+        return this.observer.memory(member);
+      case "slot":
+        this.observer.slot(member, message.slot, message.holder);
+        return this.use(member, message.slot, message.holder === undefined);
+      case "broken":
+        sick.takenOut(message.slot, message.reason);
+        return this.use(member, message.slot, false);
     }
-    const { slot } = message;
-    if (message.ev === "slot") this.observer.slot(member, slot, message.holder);
-    else this.takenOut(member, slot, message.reason);
-    const usable = message.ev === "slot" && message.holder === undefined;
-    this.event({ type: "slot", node: member.node.name, slot, usable });
   }
 
   judged(member: Member, verdict: Verdict): void {
@@ -65,44 +69,32 @@ export class SlotNews {
   /** Whether nothing can be expected of it: it is not there, or none of its slots has been well for long. */
   isHopeless(member: Member): boolean {
     if (member.state === "away" || member.state === "refused") return true;
-    return member.state === "live" && this.isSick(member);
-  }
-
-  private isSick(member: Member): boolean {
-    return this.watches.get(member)?.isHopeless ?? false;
+    return member.state === "live" && this.ward(member).sick.isHopeless;
   }
 
   stop(): void {
-    for (const watch of this.watches.values()) watch.stop();
+    for (const { watch } of this.wards.values()) watch.stop();
   }
 
-  private watchOf(member: Member): GpuWatch {
-    const node = member.node.name;
-    return new GpuWatch(
+  private use(member: Member, slot: number, usable: boolean): void {
+    this.event({ type: "slot", node: member.node.name, slot, usable });
+  }
+
+  private ward(member: Member): Ward {
+    const known = this.wards.get(member);
+    if (known !== undefined) return known;
+    const sick = new SickSlots(member, this.observer, this.tally, this.event);
+    const watch = new GpuWatch(
       member.node,
       () => member.slots,
       (message) => member.send(message),
       {
         trouble: (message) => this.observer.problem(member, message),
-        sick: (slot, reason, looks, evict) => {
-          if (looks === 1) this.takenOut(member, slot, reason);
-          const lasting = isLasting(looks);
-          if (lasting && this.tally.needsReboot(node, slot))
-            this.observer.problem(member, `slot ${slot} stays sick: reboot ${node}`);
-          this.event({ type: "sick", node, slot, reason, evict, lasting });
-        },
-        well: (slot) => {
-          this.tally.tookBack(node, slot);
-          this.observer.problem(member, `slot ${slot} is well again`);
-          this.event({ type: "well", node, slot });
-        },
+        sick: (complaint, evict) => sick.complain("looks", complaint, evict),
+        well: (slot) => sick.withdraw("looks", slot),
       },
     );
-  }
-
-  private takenOut(member: Member, slot: number, reason: string): void {
-    this.tally.tookOut(member.node.name, slot, reason);
-    const advice = member.node.profile.vendor === "amd" && reason.startsWith("GPU ") ? `\n    ${AMD_ADVICE}` : "";
-    this.observer.problem(member, `slot ${slot} is out: ${reason}${advice}`);
+    this.wards.set(member, { watch, sick });
+    return { watch, sick };
   }
 }

@@ -1,4 +1,4 @@
-import { onBus, type Report, reportOf, type Said, sicknessOf, type Vendor } from "./look.js";
+import { lostIn, onBus, type Report, reportOf, type Said, sicknessOf, type Vendor } from "./look.js";
 
 /** What is expected of a node's GPUs. */
 export interface Expected {
@@ -18,23 +18,28 @@ export interface Judgement {
   trouble?: string;
   /** There is nothing to ask on this node. */
   blind: boolean;
+  /** By what the kernel tells alone. */
+  isGlance: boolean;
+  /** Every card was shown, and is well. */
+  allWell: boolean;
 }
 
 /** Xids of NVIDIA's driver that are the card's fault: memory, NVLink, fallen off the bus, GSP; not those of programs. */
 const FATAL_XIDS = [48, 62, 64, 74, 79, 95, 119, 120, 140];
 
 /**
- * Judges the answers to `lookScripts`. `known`: the cards of the look before, by index; a card keeps its index when another is
+ * Judges the answers to `lookScripts` or `glanceScripts`. `known`: the cards of the look before, by index; a card keeps its index when another is
  * lost. Pure.
  */
 export function judge(want: Expected, known: string[], answers: Said[]): Judgement {
   const [bus, ...tools] = answers;
-  if (bus === undefined) return { cards: known, sick: new Map(), blind: false, trouble: "no answer" };
+  if (bus === undefined)
+    return { cards: known, sick: new Map(), blind: false, isGlance: false, allWell: false, trouble: "no answer" };
   const report = reportOf(want.vendor, tools);
   const there = new Set(onBus(want.vendor, bus));
   const seen = [...new Set([...there, ...(report.shown ?? []).map(({ pci }) => pci)])].sort();
   const cards = want.addresses.length > 0 ? want.addresses : seen.length > known.length ? seen : known;
-  const reasons = new Map<string, string>();
+  const reasons = new Map(lostIn(tools[0]).map((pci) => [pci, "the driver has lost it"]));
   for (const [pci, code] of fatalXids(tools[1])) reasons.set(pci, `the driver reported Xid ${code}`);
   for (const shown of report.shown ?? []) {
     const sickness = sicknessOf(shown);
@@ -42,7 +47,7 @@ export function judge(want: Expected, known: string[], answers: Said[]): Judgeme
   }
   for (const pci of cards) {
     const lack = lackOf(pci, there, report);
-    if (lack !== undefined) reasons.set(pci, lack);
+    if (lack !== undefined && !reasons.has(pci)) reasons.set(pci, lack);
   }
   const sick = new Map(
     cards.flatMap((pci, index) => (reasons.has(pci) ? [[index, `GPU ${pci}: ${reasons.get(pci)}`] as const] : [])),
@@ -50,7 +55,8 @@ export function judge(want: Expected, known: string[], answers: Said[]): Judgeme
   for (let index = cards.length; report.shown !== undefined && index < (want.count ?? 0); index++)
     sick.set(index, `GPU ${index} is not there: ${cards.length} of ${want.count} were found`);
   const trouble = report.shown === undefined && !report.missing ? `${report.tool}: ${report.problem}` : undefined;
-  return { cards, sick, trouble, blind: report.missing };
+  const allWell = report.shown !== undefined && sick.size === 0;
+  return { cards, sick, trouble, blind: report.missing, isGlance: report.tool === "sysfs", allWell };
 }
 
 function lackOf(pci: string, there: Set<string>, { shown, tool }: Report): string | undefined {

@@ -1,7 +1,9 @@
 import { NVIDIA_FIELDS, parseAmd, parseNvidia, parseRocm, type Shown } from "./smi.js";
+import { parseSysfs, SYSFS, SYSFS_MARK } from "./sysfs.js";
 
-/** Seconds that a tool has: a sick card makes it hang. */
+/** Seconds that a tool has, and that the kernel has for what needs no tool: a sick card makes both hang. */
 export const LOOK_SECONDS = 10;
+export const GLANCE_SECONDS = 3;
 
 const TOOLS = "PATH=$PATH:/opt/rocm/bin:/usr/local/bin:/usr/sbin:/sbin";
 const VENDORS = { amd: "0x1002", nvidia: "0x10de" } as const;
@@ -21,6 +23,14 @@ export interface Said {
   stdout: string;
   stderr: string;
   error?: string;
+}
+
+/**
+ * Shell scripts that look at all GPUs of a node in a moment: its PCI bus, then what the kernel tells of their clocks. Only AMD's
+ * does; what it does not tell, or what is not well by it, is for `lookScripts` to find out.
+ */
+export function glanceScripts(vendor: Vendor): string[] {
+  return vendor === "amd" ? [PCI_BUS, SYSFS] : lookScripts(vendor);
 }
 
 /** Shell scripts that look at all GPUs of a node: its PCI bus first, then the tools of the vendor. */
@@ -47,6 +57,7 @@ export interface Report {
 /** The report in the answers to `lookScripts`, without the first. */
 export function reportOf(vendor: Vendor, tools: (Said | undefined)[]): Report {
   const [first, second, third] = tools;
+  if (first?.stdout.startsWith(SYSFS_MARK)) return judged("sysfs", [first], parseSysfs(first.stdout));
   if (vendor === "nvidia") return judged("nvidia-smi", [first], parseNvidia(first?.stdout ?? ""));
   const isRocm = first?.error !== undefined || first?.exit !== 0 || first.stdout.trim() !== "";
   if (isRocm) return judged("rocm-smi", [first], parseRocm(first?.stdout ?? ""));
@@ -77,6 +88,17 @@ export function sicknessOf({ clocks, perf, errors }: Shown): string | undefined 
   return [...values, `perf ${perf ?? "unknown"}`].join(", ");
 }
 
-/** What to do about a sick AMD card, in the order that helped. */
-export const AMD_ADVICE =
-  "in this order: reduce sample_size, not the number of GPUs; check kernel-params (the feature mask); check the clean-up between jobs; reboot it";
+/** Cards that NVIDIA's tool has lost, by its complaints: they are on the bus and do not answer. */
+export function lostIn(tool: Said | undefined): string[] {
+  const said = `${tool?.stdout ?? ""}\n${tool?.stderr ?? ""}`;
+  const found = said.matchAll(
+    /Unable to determine the device handle for GPU\s?\d*:? ?(?:0000)?([0-9a-f:]{10}\.[0-7])/gi,
+  );
+  return [...found].map(([, pci = ""]) => pci.toLowerCase());
+}
+
+/** What to do about a sick card, in the order that helped. */
+export function advice(vendor: Vendor): string {
+  const mask = vendor === "amd" ? " check kernel-params (the feature mask);" : "";
+  return `in this order: reduce sample_size, not the number of GPUs;${mask} check the clean-up between jobs; reboot it`;
+}

@@ -15,9 +15,10 @@ SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
 class Commands:
     """A method for each `op`. Specs that have a name are kept here."""
 
-    def __init__(self, boot, settings, store, link, slots, ledger, ending, trash, shutdown, look, memory):
+    def __init__(self, boot, settings, store, link, slots, ledger, ending, trash, shutdown, look, memory, cards, cardwatch):
         self.boot, self.settings, self.store, self.link, self.slots = boot, settings, store, link, slots
         self.ledger, self.ending, self.trash, self.shutdown, self.look, self.memory = ledger, ending, trash, shutdown, look, memory
+        self.cards, self.cardwatch = cards, cardwatch
         self.specs = {}
 
     def greet(self):
@@ -41,7 +42,10 @@ class Commands:
 
     def do_open(self, message):
         self.settings.open(message)
-        self.slots.set_up(message["slots"])
+        self.slots.set_up(message["slots"], message.get("examine", 0))
+        if "cards" in message:
+            self.cards.set_up(message["cards"]["vendor"], message["cards"]["pci"])
+            self.cardwatch.set_up()
         for spec in self.specs.values():
             spec.environments.clear()
 
@@ -98,6 +102,9 @@ class Commands:
 
     def do_look(self, message):
         self.look.begin(message["scripts"], message["seconds"])
+
+    def do_examined(self, _):
+        self.slots.examined_at = 0.0
 
     def do_split(self, message):
         attempt = self.ledger.attempts.get(message["id"])

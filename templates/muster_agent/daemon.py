@@ -5,6 +5,8 @@ import signal
 import socket
 from time import monotonic as now
 
+from .cards import Cards
+from .cardwatch import CardWatch
 from .commands import Commands
 from .ending import Ending
 from .helper import Helper
@@ -12,12 +14,12 @@ from .ledger import Ledger
 from .life import Life
 from .link import Link
 from .logs import SOON, Logs, close_logs
-from .look import Look
 from .memory import Memory
 from .processes import Processes
 from .reap import Reaper
 from .recover import recover
 from .results import Results
+from .scripts import GENTLE, Calls, Scripts
 from .settings import Settings
 from .shutdown import Shutdown
 from .slots import Slots
@@ -42,11 +44,14 @@ class Agent:
         self.slots = Slots(self.selector, self.settings, boot, self.link)
         store = Store(root)
         self.memory = Memory(self.slots, self.link)
-        self.spawner = Spawner(self.settings, store)
+        cards = Cards()
+        self.spawner = Spawner(self.settings, store, cards)
         self.logs = Logs(self.settings, self.link)
         self.processes = processes = Processes(root, boot)
         self.reaper = Reaper(processes, self.slots)
-        self.look = Look(self.reaper, self.link)
+        self.calls = Calls(self.reaper)
+        look = Scripts(self.calls, GENTLE, lambda answers: self.link.send({"ev": "looked", "answers": answers}))
+        self.cardwatch = CardWatch(cards, self.slots, self.calls, self.link)
         self.shutdown = Shutdown(root, self.reaper, self.link)
         signal.signal(signal.SIGTERM, self.shutdown.by_signal)
         self.ledger = Ledger(root, self.link)
@@ -56,7 +61,7 @@ class Agent:
         recover(self.ledger, processes)
         commands = Commands(
             boot, self.settings, store, self.link, self.slots, self.ledger, self.ending, self.trash, self.shutdown,
-            self.look, self.memory,
+            look, self.memory, cards, self.cardwatch,
         )
         for folder in self.settings.life.abandoned():
             self.helper.submit(lambda folder=folder: self.settings.life.remove(folder), lambda _: None)
@@ -72,7 +77,9 @@ class Agent:
                 self.reaper.reap()
             self.watch_time()
             ended = self.reaper.sweep() if self.reaper.sweeping else []
-            self.slots.start_ready(self.start, self.memory.admits)
+            for attempt in ended:
+                self.cardwatch.used(attempt)
+            self.slots.start_ready(self.start, self.memory.admits, self.cardwatch.admits)
             for attempt in ended:
                 self.memory.learn(attempt)
             self.results.conclude(ended)
@@ -90,9 +97,7 @@ class Agent:
             due.append(self.next_look)
         if self.reaper.sweeping:
             due.append(now() + 0.05)
-        if self.look.deadline is not None:
-            due.append(self.look.deadline)
-        due.append(self.memory.due())
+        due.extend((self.calls.due(), self.cardwatch.due(), self.memory.due()))
         due.append(self.link.expiry(self.settings.lease))
         due.extend(self.slots.retries())
         return max(0.0, min(due) - now())
@@ -100,8 +105,8 @@ class Agent:
     def watch_time(self):
         time_now = now()
         self.ending.sound_alarms(time_now)
-        if self.look.deadline is not None and time_now >= self.look.deadline:
-            self.look.give_up()
+        self.calls.watch(time_now)
+        self.cardwatch.watch(time_now)
         if time_now >= self.next_look:
             self.next_look = time_now + self.logs.watch(self.slots.active.values())
         if time_now >= self.memory.due():

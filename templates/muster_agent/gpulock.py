@@ -18,6 +18,7 @@ class GpuLock:
         self.address = "\0muster/{}/gpu/{}".format(boot, name).encode()
         self.held = None
         self.since = self.retry = 0.0
+        self.away = 0.0  # when another run may have had it last
         self.wanted = False
         self.question = None
         self.blocked = False
@@ -33,7 +34,8 @@ class GpuLock:
             held.bind(self.address)
         except OSError:
             held.close()
-            self.retry = now() + RETRY
+            self.away = now()
+            self.retry = self.away + RETRY
             return False
         held.listen(16)
         held.setblocking(False)
@@ -87,4 +89,5 @@ class GpuLock:
             self.selector.unregister(self.held)
             self.held.close()
             self.held = None
-            self.retry = now() + pause
+            self.away = now()
+            self.retry = self.away + pause

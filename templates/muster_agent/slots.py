@@ -12,7 +12,7 @@ class Slot:
     def __init__(self, number):
         self.number = number
         self.env = {}
-        self.lock = None
+        self.gpu = self.lock = None
         self.queue = deque()
         self.current = None
         self.broken = None
@@ -27,12 +27,15 @@ class Slots:
         self.by_number = {}
         self.active = {}
         self.ready = deque()
+        self.examined_at = 0.0  # until then GPUs wait for the coordinator's first look at them
 
-    def set_up(self, setups):
-        """Takes the slots of an `open`."""
+    def set_up(self, setups, examine):
+        """Takes the slots of an `open`. `examine`: seconds that the coordinator may take for its first look."""
+        if not self.by_number:
+            self.examined_at = now() + examine
         for setup in setups:
             slot = self.by_number.setdefault(setup["slot"], Slot(setup["slot"]))
-            slot.env = raw_env(setup["env"])
+            slot.env, slot.gpu = raw_env(setup["env"]), setup.get("gpu")
             if slot.lock is None and setup.get("lock"):
                 slot.lock = GpuLock(self.selector, self.settings, self.boot, setup["lock"])
 
@@ -91,16 +94,18 @@ class Slots:
 
     def retries(self):
         """When the slots that wait for a GPU should try again."""
-        return [] if self.full() else [slot.lock.retry for slot in self.ready if slot.lock and not slot.lock.held]
+        if self.full():
+            return []
+        return [max(self.examined_at, slot.lock.retry) for slot in self.ready if slot.lock and not slot.lock.held]
 
-    def start_ready(self, start, admits):
-        """Calls start(slot, attempt) for what can start now, as far as admits(slot, attempt) says; it occupies the slot, or the
-        next in its queue is tried."""
+    def start_ready(self, start, admits, is_fit):
+        """Calls start(slot, attempt) for what can start now, as far as admits(slot, attempt), and is_fit(slot) once its GPU is
+        ours, say; it occupies the slot, or the next in its queue is tried."""
         for _ in range(len(self.ready)):
             if self.full():
                 return
             slot = self.ready.popleft()
-            if slot.queue and not slot.broken and not (admits(slot, slot.queue[0]) and self.may_use(slot)):
+            if slot.queue and not slot.broken and not (admits(slot, slot.queue[0]) and self.may_use(slot) and is_fit(slot)):
                 self.ready.append(slot)
                 continue
             slot.waiting = False
@@ -114,7 +119,7 @@ class Slots:
         lock = slot.lock
         if lock is None or lock.held:
             return True
-        if now() < lock.retry:
+        if now() < max(self.examined_at, lock.retry):
             return False
         if lock.acquire():
             if lock.blocked:

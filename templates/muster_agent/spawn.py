@@ -13,8 +13,8 @@ RESET_SIGNALS = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, s
 class Spawner:
     """Lays out working directories and starts programs in them. `doing`: what it was about, for the sake of an error."""
 
-    def __init__(self, settings, store):
-        self.settings, self.store = settings, store
+    def __init__(self, settings, store, cards):
+        self.settings, self.store, self.cards = settings, store, cards
         self.root_fd = os.open(settings.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.programs = {}
         self.doing = ""
@@ -53,6 +53,7 @@ class Spawner:
             base[b"MUSTER_SLOT"] = b"%d" % slot.number
             attempt.spec.environments[slot.number] = base
         env = base.copy()
+        env.update(self.cards.binding(slot.gpu))
         env[b"MUSTER_ATTEMPT"] = raw(attempt.id)
         env[b"MUSTER_CHUNK"] = raw(attempt.chunk)
         env[b"MUSTER_RANGE"] = os.fsencode(file_of(self.settings.root + "/" + attempt.folder))

@@ -9,6 +9,16 @@ export interface GpuSetup {
   release: SmiRelease;
   /** Cards that show `N/A` clocks and Perf `unknown`. */
   sick?: number[];
+  /** Cards that are not on the bus any more. */
+  absent?: number[];
+  /** Cards that are on the bus, and that NVIDIA's driver has lost. */
+  lost?: number[];
+  /** Memory errors of a card that could not be corrected (NVIDIA). */
+  errors?: Record<number, number>;
+  /** MiB of a card's memory that are taken. */
+  used?: Record<number, number>;
+  /** A process that holds memory of a card. */
+  holders?: Record<number, number>;
   /** The tools never answer, or print what is no report. */
   tools?: "hang" | "garbage" | "fail";
 }
@@ -29,4 +39,28 @@ export function sysfsCards(gpus: GpuSetup | undefined): string {
   const amd = gpus.vendor === "amd";
   const ids = amd ? `0x1002 ${RX_6600.device} ${gpus.vram}` : `0x10de ${RTX_3080_TI.device} 0`;
   return Array.from({ length: gpus.count }, (_, index) => `${pciAddress(index)} ${ids}`).join("\n");
+}
+
+/** Files of sysfs that say how AMD's cards are, and which are on the bus (without `to` it is not), as paths on the node. */
+export function sysfsState(gpus: GpuSetup): {
+  files: [path: string, text: string][];
+  links: [path: string, to?: string][];
+} {
+  const indexes = Array.from({ length: gpus.count }, (_, index) => index);
+  const links = indexes.map((index): [string, string?] => {
+    const to = gpus.absent?.includes(index) ? undefined : `../../../devices/pci0000:00/${pciAddress(index)}`;
+    return [`sys/bus/pci/devices/${pciAddress(index)}`, to];
+  });
+  const files = indexes.flatMap((index): [string, string][] => {
+    const sick = gpus.sick?.includes(index) ?? false;
+    const used = ((gpus.used?.[index] ?? 6) * 1024 ** 2).toString();
+    const texts = {
+      pp_dpm_sclk: sick ? "" : "0: 500Mhz\n1: 700Mhz *\n2: 2750Mhz\n",
+      pp_dpm_mclk: sick ? "" : "0: 96Mhz *\n1: 875Mhz\n",
+      power_dpm_force_performance_level: sick ? "unknown\n" : "auto\n",
+      mem_info_vram_used: `${used}\n`,
+    };
+    return Object.entries(texts).map(([name, text]) => [`sys/devices/pci0000:00/${pciAddress(index)}/${name}`, text]);
+  });
+  return { files: gpus.vendor === "amd" ? files : [], links };
 }

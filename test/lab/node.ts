@@ -1,11 +1,11 @@
 import { type ExecFileOptions, execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
-import { type GpuSetup, sysfsCards } from "./gpus.js";
+import { type GpuSetup, sysfsCards, sysfsState } from "./gpus.js";
 import { markedProcesses, type Process, processesBeside } from "./processes.js";
 import { LabCannot, type LabKind } from "./requirements.js";
 import { knownHostsLine, makeKey, type SshdOptions } from "./sshd.js";
@@ -92,6 +92,7 @@ export class LabNode {
     const { argv, env } = this.place.start(this.bootId, sysfsCards(this.gpus));
     this.pid = await this.place.supervisor.startNode({ name: this.name, argv, env });
     if (this.place.table !== undefined) await this.heal();
+    this.writeGpus();
   }
 
   /** Pulls the plug: every process gone at once, and from then on silence at the address, no refusal. */
@@ -163,7 +164,7 @@ export class LabNode {
     return this.processes();
   }
 
-  /** Changes the cards that the fake tools report: `setGpus({ sick: [2] })`. */
+  /** Changes the cards that the fake tools and sysfs report: `setGpus({ sick: [2] })`. */
   setGpus(change: Partial<GpuSetup>): void {
     if (this.gpus === undefined) throw new Error(`${this.name} has no cards`);
     this.gpus = { ...this.gpus, ...change };
@@ -173,7 +174,20 @@ export class LabNode {
   private writeGpus(): void {
     const file =
       this.place.kind === "machines" ? join(this.root, "etc/lab-gpus.json") : `${this.place.folder}/gpus.json`;
-    if (this.gpus !== undefined) writeFileSync(file, JSON.stringify(this.gpus));
+    if (this.gpus === undefined) return;
+    writeFileSync(file, JSON.stringify(this.gpus));
+    if (this.place.kind === "machines" && this.pid !== undefined) this.writeSysfs(this.gpus);
+  }
+
+  private writeSysfs(gpus: GpuSetup): void {
+    const { files, links } = sysfsState(gpus);
+    for (const [path, text] of files) writeFileSync(join(this.root, path), text);
+    for (const [path, to] of links) {
+      const link = join(this.root, path);
+      const isThere = lstatSync(link, { throwIfNoEntry: false }) !== undefined;
+      if (to === undefined) rmSync(link, { force: true });
+      else if (!isThere) symlinkSync(to, link);
+    }
   }
 
   private everything(): Process[] {

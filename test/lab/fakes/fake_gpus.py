@@ -24,10 +24,11 @@ def load():
 
 
 def cards(setup):
-    """One dict a card: index, address (as the kernel spells it), sick."""
+    """One dict a card that is on the bus: index, address (as the kernel spells it), sick."""
     return [
         {"index": index, "address": "0000:%02x:00.0" % (3 + 3 * index), "sick": index in setup.get("sick", [])}
         for index in range(setup["count"])
+        if index not in setup.get("absent", [])
     ]
 
 

@@ -1,32 +1,51 @@
 """Questions to tools of the node that may hang: each in a process group of its own, killed when its time is up."""
 import os
 import signal
+from math import inf
 from time import monotonic as now
 
 from .processes import kill
 from .spawn import RESET_SIGNALS
 
 CAP = 1 << 20  # bytes of an answer
-GENTLE = 19  # niceness: chunks come first
+GENTLE = 19  # niceness of what nobody waits for: chunks come first
 
 
-class Look:
-    """One at a time. `deadline`: when what is still under way is killed, or None."""
+class Calls:
+    """All that is under way."""
 
-    def __init__(self, reaper, link):
-        self.reaper, self.link = reaper, link
+    def __init__(self, reaper):
+        self.reaper = reaper
+        self.under_way = set()
+
+    def due(self):
+        """When `watch` should be called."""
+        return min((scripts.deadline for scripts in self.under_way), default=inf)
+
+    def watch(self, time_now):
+        for scripts in [one for one in self.under_way if one.deadline <= time_now]:
+            scripts.give_up()
+
+
+class Scripts:
+    """One set at a time, side by side; then(answers) when all have ended. `deadline`: when what has not is killed, or None."""
+
+    def __init__(self, calls, niceness, then):
+        self.calls, self.niceness, self.then = calls, niceness, then
         self.deadline = None
         self.seconds = 0.0
         self.answers = []
-        self.under_way = {}  # pid -> answer
+        self.open = {}  # pid -> answer
+        self.alive = set()  # with those that were killed and do not die
 
     def begin(self, scripts, seconds):
-        """Starts the scripts; when all have ended, their answers are sent."""
+        """Starts them, unless others of this set are under way."""
         if self.deadline is not None:
             return
         self.seconds, self.deadline = seconds, now() + seconds
+        self.calls.under_way.add(self)
         self.answers = [{"exit": None, "stdout": "", "stderr": ""} for _ in scripts]
-        hung = bool(self.reaper.tools)
+        hung = bool(self.alive)
         for script, answer in zip(scripts, self.answers):
             try:
                 if hung:
@@ -44,12 +63,15 @@ class Look:
             os.close(out)
             os.close(err)
             raise
-        self.under_way[pid] = answer
-        self.reaper.tools[pid] = lambda status: self.ended(pid, out, err, status)
-        os.setpriority(os.PRIO_PROCESS, pid, GENTLE)
+        self.open[pid] = answer
+        self.alive.add(pid)
+        self.calls.reaper.tools[pid] = lambda status: self.ended(pid, out, err, status)
+        if self.niceness:
+            os.setpriority(os.PRIO_PROCESS, pid, self.niceness)
 
     def ended(self, pid, out, err, status):
-        answer = self.under_way.pop(pid, None)
+        self.alive.discard(pid)
+        answer = self.open.pop(pid, None)
         if answer is not None:
             answer["exit"] = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
             answer["stdout"], answer["stderr"] = content(out), content(err)
@@ -59,16 +81,17 @@ class Look:
 
     def give_up(self):
         """Kills what has not ended, and waits for it no more."""
-        for pid, answer in self.under_way.items():
+        for pid, answer in self.open.items():
             kill(pid, signal.SIGKILL, group=True)
             answer["error"] = "no answer within {:g} s; killed".format(self.seconds)
-        self.under_way.clear()
+        self.open.clear()
         self.tell_if_done()
 
     def tell_if_done(self):
-        if self.deadline is not None and not self.under_way:
+        if self.deadline is not None and not self.open:
             self.deadline = None
-            self.link.send({"ev": "looked", "answers": self.answers})
+            self.calls.under_way.discard(self)
+            self.then(self.answers)
 
 
 def launch(script, out, err):

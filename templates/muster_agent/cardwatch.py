@@ -1,0 +1,158 @@
+"""Whether a slot's card can have the next chunk: it is there, and what the last one took of its memory is back."""
+import os
+from math import inf
+from time import monotonic as now
+
+from .meter import SECONDS, Meter
+from .scripts import Scripts
+from .vram import FILE, holders_script, taken, taken_script
+
+MARGIN = 256  # MiB over what was taken before the first chunk
+LOOK = 1.0  # seconds between two looks at a card that has to wait,
+RARELY = 10.0  # and once it is told
+PATIENCE = 30.0  # seconds until it is told that memory is not back
+LASTING = 60.0  # and from then on until nobody should wait for it
+
+
+class Card:
+    """A slot's card. `since`: when it was found not to be fit, or None; `told`: 1 once that was told, 2 once it lasts."""
+
+    def __init__(self, slot, pci, meter):
+        self.slot, self.pci, self.meter = slot, pci, meter
+        self.baseline = None
+        self.looked = -inf  # when the last look began that found it fit
+        self.ended, self.chunk = 0.0, None
+        self.since, self.reason, self.told = None, "", 0
+        self.tell_at = self.next_look = inf
+
+
+class CardWatch:
+    """`unfit`: cards that get no chunk now. The coordinator is told of those that others should not wait for."""
+
+    def __init__(self, cards, slots, calls, link):
+        self.cards, self.slots, self.calls, self.link = cards, slots, calls, link
+        self.by_slot = {}
+        self.unfit = []
+        self.holders = Scripts(calls, 0, self.heard_holders)
+        self.in_question = None  # the card whose holders are asked for
+
+    def set_up(self):
+        """Takes the cards of the slots, once they are known."""
+        common = None
+        for slot in self.slots.by_number.values():
+            pci = self.cards.address(slot.gpu)
+            if pci is None or slot.number in self.by_slot:
+                continue
+            script = taken_script(self.cards.vendor, pci)
+            if self.cards.vendor == "nvidia":
+                meter = common = common or Meter(self.calls, script, self.heard)
+            else:
+                meter = Meter(self.calls, script, self.heard) if os.path.exists(FILE.format(pci)) else None
+            self.by_slot[slot.number] = Card(slot, pci, meter)
+            if meter:
+                meter.ask()
+        self.tell()
+
+    def used(self, attempt):
+        """It has ended, and its card may be free."""
+        card = self.by_slot.get(attempt.slot)
+        if card:
+            card.ended, card.chunk = now(), attempt.chunk
+
+    def admits(self, slot):
+        """Whether its card is fit. A look holds for a while, so that short chunks do not wait for one each."""
+        card = self.by_slot.get(slot.number)
+        if card is None:
+            return True
+        if card.since is not None:
+            return False
+        if not self.cards.is_there(card.pci):
+            self.find(card, "not on the PCI bus any more", now())
+            return False
+        others = slot.lock.away
+        if card.meter is None or card.looked > max(others, card.ended) or others < card.looked > now() - card.meter.pause:
+            return True
+        card.meter.ask()
+        return False
+
+    def heard(self, meter, asked, answer):
+        found = taken(answer["stdout"])
+        if self.cards.vendor == "nvidia" and found:
+            self.cards.lost = set(self.cards.pci) - found.keys()
+            self.cards.uuids.update((pci, uuid) for pci, (_, uuid) in found.items() if uuid)
+        for card in self.by_slot.values():
+            if card.meter is meter and card.slot.current is None and card.ended <= asked and self.cards.is_there(card.pci):
+                self.judge(card, asked, found.get(card.pci, (None,))[0], answer.get("error"))
+
+    def judge(self, card, asked, used, error):
+        """What its own file does not answer is the card's fault; what a tool does not say of all cards is nobody's."""
+        if error and self.cards.vendor == "amd":
+            return self.find(card, "how much of its memory is taken cannot be read: " + error, now())
+        if used is not None:
+            card.baseline = used if card.baseline is None else min(used, card.baseline)
+        if used is None or used <= card.baseline + MARGIN:
+            return self.clear(card, asked)
+        what = "{:.1f} GiB of GPU memory are still taken {:.0f} s after {}"
+        after = "this run came" if card.chunk is None else "chunk {} ended".format(card.chunk)
+        since = (card.since or now()) if card.chunk is None else card.ended
+        self.find(card, what.format((used - card.baseline) / 1024, PATIENCE, after), since + PATIENCE)
+
+    def find(self, card, reason, tell_at):
+        """It is not fit now; that is told at `tell_at`, if it still holds then."""
+        if card.since is None:
+            card.since, card.next_look = now(), now() + LOOK
+            self.unfit.append(card)
+        if card.told == 0:
+            card.reason, card.tell_at = reason, tell_at
+
+    def clear(self, card, looked):
+        card.looked = looked
+        if card.since is None:
+            return
+        self.unfit.remove(card)
+        card.since, told, card.told = None, card.told, 0
+        if told:
+            self.tell()
+
+    def due(self):
+        """When `watch` should be called."""
+        return min((min(card.next_look, card.tell_at) for card in self.unfit), default=inf)
+
+    def watch(self, time_now):
+        for card in list(self.unfit):
+            if time_now >= card.next_look:
+                card.next_look = time_now + (RARELY if card.told else LOOK)
+                self.look(card)
+            if card.since is not None and time_now >= card.tell_at:
+                self.tell_of(card)
+
+    def look(self, card):
+        if not self.cards.is_there(card.pci):
+            return
+        if card.meter:
+            card.meter.ask()
+        else:
+            self.clear(card, now())
+
+    def tell_of(self, card):
+        card.told += 1
+        card.tell_at = now() + LASTING if card.told == 1 else inf
+        if card.told > 1 or self.holders.deadline is not None or not self.cards.is_there(card.pci):
+            return self.tell()
+        self.in_question = card
+        self.holders.begin([holders_script(self.cards.vendor, card.pci)], SECONDS)
+
+    def heard_holders(self, answers):
+        names = ", ".join(answers[0]["stdout"].split("\n")[:4]).strip(", ")
+        if names:
+            self.in_question.reason += "; held by " + names
+        self.tell()
+
+    def tell(self):
+        """Tells all that there is to tell of cards, so that a coordinator that has just come knows as much as one of before."""
+        sick = [
+            {"slot": card.slot.number, "reason": "GPU {}: {}".format(card.pci, card.reason), "lasting": card.told > 1}
+            for card in self.unfit
+            if card.told
+        ]
+        self.link.send({"ev": "cards", "sick": sick})
