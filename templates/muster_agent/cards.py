@@ -34,6 +34,13 @@ class Cards:
             self.absent = {one for one in self.pci if not os.path.exists(BUS + one)}
         return pci not in self.absent
 
+    def learn(self, found, lost):
+        """`found`: what NVIDIA's tool told of the cards that it shows, by address."""
+        if self.vendor != "nvidia" or not (found or lost):
+            return
+        self.lost = lost or set(self.pci) - found.keys()
+        self.uuids.update((pci, uuid) for pci, (_, uuid) in found.items() if uuid)
+
     def binding(self, gpu):
         """Environment that still binds this card while others are lost; empty while all are there, and its index holds."""
         pci = self.address(gpu)

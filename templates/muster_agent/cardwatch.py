@@ -5,7 +5,7 @@ from time import monotonic as now
 
 from .meter import SECONDS, Meter
 from .scripts import Scripts
-from .vram import FILE, holders_script, taken, taken_script
+from .vram import FILE, holders_script, lost, taken, taken_script
 
 MARGIN = 256  # MiB over what was taken before the first chunk
 LOOK = 1.0  # seconds between two looks at a card that has to wait,
@@ -77,9 +77,7 @@ class CardWatch:
 
     def heard(self, meter, asked, answer):
         found = taken(answer["stdout"])
-        if self.cards.vendor == "nvidia" and found:
-            self.cards.lost = set(self.cards.pci) - found.keys()
-            self.cards.uuids.update((pci, uuid) for pci, (_, uuid) in found.items() if uuid)
+        self.cards.learn(found, lost(answer["stdout"] + answer["stderr"]))
         for card in self.by_slot.values():
             if card.meter is meter and card.slot.current is None and card.ended <= asked and self.cards.is_there(card.pci):
                 self.judge(card, asked, found.get(card.pci, (None,))[0], answer.get("error"))

@@ -21,6 +21,7 @@ NVIDIA_HOLDERS = (
     " while IFS=', ' read -r _ pid; do " + NAMED + "; done"
 )
 LINE = re.compile(r"(?:[0-9a-f]{4})?([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]), *([0-9]+)(?:, *(GPU-[0-9a-f-]+))?", re.I)
+LOST = re.compile(r"determine the device handle for GPU ?[0-9]*:? ?(?:[0-9a-f]{4})?([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])", re.I)
 
 
 def taken_script(vendor, pci):
@@ -31,6 +32,11 @@ def taken_script(vendor, pci):
 def taken(output):
     """address -> (MiB taken, UUID or None)"""
     return {pci.lower(): (int(used), uuid or None) for pci, used, uuid in LINE.findall(output)}
+
+
+def lost(output):
+    """Addresses of cards that NVIDIA's driver has lost; its tool tells nothing of the others then."""
+    return {pci.lower() for pci in LOST.findall(output)}
 
 
 def holders_script(vendor, pci):

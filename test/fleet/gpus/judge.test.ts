@@ -64,6 +64,37 @@ const TABLE: [what: string, want: Expected, known: string[], answers: Said[], si
   ["a program's own Xid", nvidia, [A], [nvidiaBus, csv("210", "0"), xid(31)], []],
 ];
 
+const SYSFS =
+  "pp_dpm_sclk 0: 500Mhz\npp_dpm_sclk 1: 700Mhz *\npp_dpm_mclk 0: 96Mhz *\npower_dpm_force_performance_level auto";
+const kernel = (...texts: [pci: string, text: string][]) =>
+  said(["sysfs", ...texts.flatMap(([pci, text]) => text.split("\n").map((line) => `${pci} ${line}`))].join("\n"));
+
+t.test("a glance is enough where the kernel tells that every card is well, and nowhere else", async (t) => {
+  const enough = (...answers: Said[]) => {
+    const { isGlance, allWell } = judge(amd, [A, B], answers);
+    t.ok(isGlance);
+    return allWell;
+  };
+  t.ok(enough(bus(A, B), kernel([A, SYSFS], [B, SYSFS])));
+  t.notOk(enough(bus(A, B), kernel([A, SYSFS])), "one is silent");
+  t.notOk(enough(bus(A), kernel([A, SYSFS])), "one is off the bus");
+  t.notOk(enough(bus(A, B), kernel()), "an old kernel");
+  t.notOk(enough(bus(A, B), kernel([A, SYSFS], [B, SYSFS.replaceAll("*", "")])), "no clock");
+  t.notOk(enough(bus(A, B), kernel([A, SYSFS], [B, SYSFS.replace("auto", "manual")])), "not auto");
+  t.notOk(enough(bus(A, B), { ...kernel([A, SYSFS], [B, SYSFS]), exit: null, error: "no answer within 3 s; killed" }));
+  t.notOk(judge(amd, [A, B], [bus(A, B), rocm(card(A), card(B))]).isGlance);
+});
+
+t.test("a card that NVIDIA's driver has lost is sick; what its tool says of the others holds nobody up", async (t) => {
+  const two: Expected = { ...nvidia, count: 2 };
+  for (const name of ["GPU 00000000:06:00.0: GPU is lost.", "GPU1: 0000:06:00.0: Unknown Error"]) {
+    const answers = [said(`${A} 0x10de\n${B} 0x10de`), said(`Unable to determine the device handle for ${name}\n`, 15)];
+    const { sick, trouble } = judge(two, [A, B], answers);
+    t.same([...sick], [[1, `GPU ${B}: the driver has lost it`]]);
+    t.match(trouble, "nvidia-smi: exit 15");
+  }
+});
+
 for (const [what, want, known, answers, sick] of TABLE)
   t.test(what, async (t) => {
     const judged = judge(want, known, answers);

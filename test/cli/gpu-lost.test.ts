@@ -1,0 +1,49 @@
+import t from "tap";
+import { launched } from "../faults/known.js";
+import { pciAddress } from "../lab/gpus.js";
+import { reached } from "../lab/reached.js";
+import { shareLab } from "../lab/shared.js";
+import { CardJob } from "./cards.js";
+import { startMuster } from "./muster.js";
+
+const SLOTS = [0, 1, 2, 3];
+
+for (const vendor of ["amd", "nvidia"] as const)
+  t.test(`${vendor}: a card goes from the bus, and the slots of the others keep their cards`, async (t) => {
+    const { skip, shop, lab, inventory } = await shareLab(t, { nodes: [vendor], gpus: SLOTS.length, vendor }, "a bus");
+    if (skip) return void t.pass(`skipped: ${skip}`);
+    const node = lab.nodes[0]!;
+    const job = new CardJob(shop, "lost", 40, 0.2);
+    job.hold(node);
+    const run = launched(startMuster(["run", job.file, "-i", inventory]));
+    await reached("all slots work", () => job.begun(node).length === SLOTS.length);
+    node.setGpus({ absent: [1] });
+    job.release(node);
+    await reached("slot 1 is out", () =>
+      run.said().includes(`slot 1 is out: GPU ${pciAddress(1)}: not on the PCI bus any more`),
+    );
+    const { code, err } = await run.ended;
+    t.equal(code, 0, err);
+    const results = job.results();
+    t.equal(results.length, 40);
+    const [first, later] = [results.filter(isFirst), results.filter((one) => !isFirst(one))];
+    t.same(first.map(({ slot, output }) => `${slot} ${output.bound}`).sort(), ["0 0", "1 1", "2 2", "3 3"]);
+    t.notOk(
+      later.some(({ slot }) => slot === 1),
+      "slot 1 gets nothing any more",
+    );
+    const wrong = later.filter(({ slot, output }) => !isOf(slot, output));
+    t.same(wrong, [], "every other slot has the card that it had");
+    t.match(job.takenOut(node), [{ slot: 1, back: false }]);
+
+    /** The chunk that a slot had when all cards were there. */
+    function isFirst(result: { slot: number; output: { card: string | null; bound: string } }): boolean {
+      return result === results.find(({ slot }) => slot === result.slot) && /^\d$/.test(result.output.bound);
+    }
+  });
+
+/** Whether it is bound to the card of this slot: by what the lab's nvidia-smi calls it, or by its place among the others. */
+function isOf(slot: number, { bound, card }: { bound: string; card: string | null }): boolean {
+  const uuid = `GPU-${(0xa0b1c2d0 + slot).toString(16)}-1111-2222-3333-444444444444`;
+  return bound === uuid || card === pciAddress(slot);
+}

@@ -1,0 +1,73 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { launched } from "../faults/known.js";
+import { pciAddress } from "../lab/gpus.js";
+import type { LabNode } from "../lab/node.js";
+import { reached } from "../lab/reached.js";
+import { shareLab } from "../lab/shared.js";
+import { CardJob } from "./cards.js";
+import { startMuster } from "./muster.js";
+
+const names = { amd: "rig", nvidia: "zeus" };
+const GIB = 1024;
+
+for (const vendor of ["amd", "nvidia"] as const)
+  t.test(vendor, async (t) => {
+    const { skip, shop, lab, inventory } = await shareLab(t, { nodes: [names[vendor]], gpus: 2, vendor }, vendor);
+    const node = lab.nodes[0]!;
+    const begin = (job: CardJob) => launched(startMuster(["run", job.file, "-i", inventory]));
+
+    t.test("a slot waits while memory of its card is not back, and nothing is said", { skip }, async (t) => {
+      const job = new CardJob(shop, "waits", 60, 0.3);
+      const run = begin(job);
+      await reached("slot 1 works", () => job.begun(node).includes(1));
+      node.setGpus({ used: { 1: 6 * GIB } });
+      await reached("slot 1 waits", () => job.isIdle(node, 1, 5));
+      const before = job.begun(node).length;
+      node.setGpus({ used: {} });
+      await reached("slot 1 works again", () => job.begun(node).slice(before).includes(1));
+      const { code, err } = await run.ended;
+      t.equal(code, 0, err);
+      t.equal(job.results().length, 60);
+      t.notMatch(err, /is out/);
+    });
+
+    t.test(
+      "memory that does not come back: the slot is out, with who holds it, until it is back",
+      { skip },
+      async (t) => {
+        const job = new CardJob(shop, "stays", 400, 0.3);
+        holdBy(node, 1, 1);
+        const run = begin(job);
+        await reached("slot 1 works", () => job.begun(node).includes(1));
+        node.setGpus({ used: { 1: 5325 + 6 }, holders: { 1: 1 } });
+        const reason = new RegExp(
+          `slot 1 is out: GPU ${pciAddress(1)}: 5.2 GiB of GPU memory are still taken 30 s after chunk n=\\d+ ended; held by pid 1 \\(\\w+\\)`,
+        );
+        await reached("slot 1 is out", () => reason.test(run.said()));
+        t.ok(job.isIdle(node, 1, 5), "the other slot has gone on alone");
+        node.setGpus({ used: {}, holders: {} });
+        await reached("slot 1 is back", () => run.said().includes("slot 1 is well again"));
+        const before = job.begun(node).length;
+        await reached("slot 1 works again", () => job.begun(node).slice(before).includes(1));
+        job.hurry(node);
+        const { code, err } = await run.ended;
+        t.equal(code, 0, err);
+        t.match(err, "check the clean-up between jobs");
+        t.equal(job.results().length, 400);
+        t.match(job.takenOut(node), [{ slot: 1, back: true, reason: /5.2 GiB of GPU memory are still taken/ }]);
+        t.same(await node.quiet(20), [], "no tool is left");
+      },
+    );
+  });
+
+/** Makes the kernel of an AMD node say that this process has memory of this card. */
+function holdBy(node: LabNode, card: number, pid: number): void {
+  const kfd = join(node.root, "sys/class/kfd/kfd");
+  const bus = Number.parseInt(pciAddress(card).slice(5, 7), 16);
+  for (const folder of ["topology/nodes/1", `proc/${pid}`]) mkdirSync(join(kfd, folder), { recursive: true });
+  writeFileSync(join(kfd, "topology/nodes/1/properties"), `simd_count 56\nlocation_id ${bus << 8}\ndomain 0\n`);
+  writeFileSync(join(kfd, "topology/nodes/1/gpu_id"), "4711\n");
+  writeFileSync(join(kfd, `proc/${pid}/vram_4711`), `${5325 * 1024 ** 2}\n`);
+}

@@ -1,0 +1,55 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { launched } from "../faults/known.js";
+import { pciAddress } from "../lab/gpus.js";
+import { reached } from "../lab/reached.js";
+import { shareLab } from "../lab/shared.js";
+import { CardJob } from "./cards.js";
+import { startMuster } from "./muster.js";
+
+const { skip, shop, lab, nodes } = await shareLab(t, { nodes: ["zeus"], gpus: 2, vendor: "nvidia" }, "a kernel's log");
+const node = nodes[0]!;
+
+/** What the kernel has logged. */
+function log(...lines: string[]): void {
+  const file = join(node.root, "usr/bin/dmesg");
+  writeFileSync(file, `#!/bin/sh\ncat <<'END'\n${lines.join("\n")}\nEND\n`, { mode: 0o755 });
+}
+
+const XID = "[ 71.3] NVRM: Xid (PCI:0000:06:00): 79, pid=1234, name=python3, GPU has fallen off the bus.";
+
+const FAULTS: [what: string, break_: () => void, mend: () => void, reason: string][] = [
+  [
+    "ECC errors",
+    () => node.setGpus({ errors: { 1: 3 } }),
+    () => node.setGpus({ errors: {} }),
+    "3 uncorrected memory errors (ECC)",
+  ],
+  ["lost by the driver", () => node.setGpus({ lost: [1] }), () => node.setGpus({ lost: [] }), "the driver has lost it"],
+  ["a fatal Xid", () => log(XID), () => log(), "the driver reported Xid 79"],
+];
+
+for (const [what, breaks, mend, reason] of FAULTS) {
+  t.test(`${what} before the run: the card gets no chunk until it is well`, { skip }, async (t) => {
+    const job = new CardJob(shop, `before-${reason.length}`, 120, 0.2);
+    breaks();
+    const run = launched(startMuster(["run", job.file, "-i", lab.inventory({ defaults: { gpu_check: "500ms" } })]));
+    await reached("slot 1 is out", () => run.said().includes(`slot 1 is out: GPU ${pciAddress(1)}: ${reason}`));
+    await reached("slot 0 works", () => job.begun(node).length > 2);
+    t.notOk(job.begun(node).includes(1), "not one chunk");
+    await reached("it stays sick", () => run.said().includes("slot 1 stays sick: reboot zeus"));
+    mend();
+    await reached("slot 1 works", () => job.begun(node).includes(1));
+    job.hurry(node);
+    const { code, err, out } = await run.ended;
+    t.equal(code, 0, err);
+    t.match(
+      err,
+      "in this order: reduce sample_size, not the number of GPUs; check the clean-up between jobs; reboot it",
+    );
+    t.equal(job.results().length, 120);
+    t.match(job.takenOut(node), [{ slot: 1, back: true, reboot: true }]);
+    t.match(out, "slot 1 was out for a while");
+  });
+}
