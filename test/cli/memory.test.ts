@@ -1,4 +1,8 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import t from "tap";
+import { launched } from "../faults/known.js";
+import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 import { ended, muster, startMuster } from "./muster.js";
 
@@ -9,7 +13,18 @@ t.before(async () => {
   if (skip) return;
   await tell(4096, 4096);
   await node.exec(["mount", "--bind", "/etc/lab-meminfo", "/proc/meminfo"]);
+  if (!existsSync(join(node.root, PRESSURE))) return;
+  stall(0);
+  await node.exec(["mount", "--bind", "/etc/lab-pressure", `/${PRESSURE}`]);
 });
+
+const PRESSURE = "proc/pressure/memory";
+
+/** Percent of the last ten seconds in which, as the node's kernel says from now on, nothing got on for want of memory. */
+function stall(percent: number): void {
+  const line = `avg10=${percent}.00 avg60=0.00 avg300=0.00 total=0\n`;
+  writeFileSync(join(node.root, "etc/lab-pressure"), `some ${line}full ${line}`);
+}
 
 /** What the node's kernel says of its memory from now on, in MiB. */
 async function tell(total: number, free: number): Promise<void> {
@@ -103,3 +118,38 @@ t.test("when memory runs out, the youngest chunk goes back to the queue and uses
   t.match(shop.json("short/runs/short/summary.json"), { session: { attempts: 3 }, nodes: [{ failedAttempts: 0 }] });
   t.same(await node.quiet(20), []);
 });
+
+t.test(
+  "under memory pressure the youngest chunk goes back before the kernel takes one, and waits",
+  { skip },
+  async (t) => {
+    if (!existsSync(join(node.root, PRESSURE))) return void t.pass("this kernel does not tell of pressure");
+    await tell(8192, 800);
+    const inventory = lab.inventory({ node: { slots: 3 } });
+    const file = job("pressed", 3, ["0", "1", "/tmp/go-pressed"], {
+      needs: { memory: "100MiB" },
+      retry: { attempts: 1 },
+    });
+    const run = launched(startMuster(["run", file, "-i", inventory]));
+    const journal = join(shop.folder, "pressed/runs/pressed/journal.ndjson");
+    const running = () => node.processes().filter(({ argv }) => argv.includes("/tmp/go-pressed")).length;
+    await reached("all three run", () => existsSync(journal) && running() === 3);
+    stall(30);
+    await reached("the youngest goes back", () =>
+      /its memory runs out: chunk n=\d.*goes back to the queue/.test(run.said()),
+    );
+    await reached("its slot waits", () => run.said().includes(`${node.name}: 1 slot waits for memory`));
+    t.ok(running() < 3);
+    stall(0);
+    await node.exec(["touch", "/tmp/go-pressed"]);
+    const { code, err } = await run.ended;
+    t.equal(code, 0, err);
+    t.same(
+      shop.results("pressed/runs/pressed").map(({ chunk }) => chunk),
+      ["n=0", "n=1", "n=2"],
+      "every chunk once",
+    );
+    t.match(shop.json("pressed/runs/pressed/summary.json"), { nodes: [{ failedAttempts: 0 }] });
+    t.same(await node.quiet(20), []);
+  },
+);
