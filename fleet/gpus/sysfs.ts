@@ -3,12 +3,13 @@ import type { Shown } from "./smi.js";
 /** First word of the answer to `SYSFS`. */
 export const SYSFS_MARK = "sysfs";
 
-/** A shell script that prints what amdgpu tells of each card, all cards at once, for one that hangs must not hide the others. */
+/** A shell script that prints what amdgpu tells of each card, without starting any process. */
 export const SYSFS = `echo ${SYSFS_MARK}
-tell() { for file in pp_dpm_sclk pp_dpm_mclk power_dpm_force_performance_level; do
-  while read -r line; do echo "$1 $file $line"; done <"/sys/bus/pci/devices/$1/$file"
-done; }
-for device in /sys/bus/pci/devices/*; do [ -r "$device/pp_dpm_sclk" ] && tell "\${device##*/}" & done; wait`;
+for device in /sys/bus/pci/devices/*; do [ -r "$device/pp_dpm_sclk" ] || continue
+  for file in pp_dpm_sclk pp_dpm_mclk power_dpm_force_performance_level; do
+    while read -r line; do echo "\${device##*/} $file $line"; done <"$device/$file"
+  done
+done`;
 
 /** Cards in the answer to `SYSFS`: a clock is the line with an asterisk. undefined: none is told of. */
 export function parseSysfs(output: string): Shown[] | undefined {

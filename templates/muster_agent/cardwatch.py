@@ -37,21 +37,23 @@ class CardWatch:
         self.in_question = None  # the card whose holders are asked for
 
     def set_up(self):
-        """Takes the cards of the slots, once they are known."""
-        common = None
-        for slot in self.slots.by_number.values():
-            pci = self.cards.address(slot.gpu)
-            if pci is None or slot.number in self.by_slot:
-                continue
-            script = taken_script(self.cards.vendor, pci)
-            if self.cards.vendor == "nvidia":
-                meter = common = common or Meter(self.calls, script, self.heard)
-            else:
-                meter = Meter(self.calls, script, self.heard) if os.path.exists(FILE.format(pci)) else None
-            self.by_slot[slot.number] = Card(slot, pci, meter)
-            if meter:
-                meter.ask()
+        """Takes the cards of the slots, once they are known, and asks once for all of them. Later each of AMD's is asked for alone,
+        so that one that hangs hides no other."""
+        slots = [slot for slot in self.slots.by_number.values() if slot.number not in self.by_slot]
+        cards = [(slot, self.cards.address(slot.gpu)) for slot in slots]
+        scripts = {pci: taken_script(self.cards.vendor, pci) for _, pci in cards if pci and self.is_told(pci)}
+        common = Meter(self.calls, "\n".join(sorted(set(scripts.values()))), self.heard)
+        for slot, pci in cards:
+            own = Meter(self.calls, scripts[pci], self.heard) if pci in scripts and self.cards.vendor == "amd" else None
+            if pci:
+                self.by_slot[slot.number] = Card(slot, pci, own or (common if pci in scripts else None))
+        if scripts:
+            common.ask()
         self.tell()
+
+    def is_told(self, pci):
+        """Whether anything tells how much of a card's memory is taken: NVIDIA's tool, as far as is known before it is asked."""
+        return self.cards.vendor == "nvidia" or os.path.exists(FILE.format(pci))
 
     def used(self, attempt):
         """It has ended, and its card may be free."""
@@ -79,8 +81,9 @@ class CardWatch:
         found = taken(answer["stdout"])
         self.cards.learn(found, lost(answer["stdout"] + answer["stderr"]))
         for card in self.by_slot.values():
-            if card.meter is meter and card.slot.current is None and card.ended <= asked and self.cards.is_there(card.pci):
-                self.judge(card, asked, found.get(card.pci, (None,))[0], answer.get("error"))
+            if card.slot.current is None and card.ended <= asked and self.cards.is_there(card.pci):
+                if card.meter is meter or card.pci in found:
+                    self.judge(card, asked, found.get(card.pci, (None,))[0], answer.get("error"))
 
     def judge(self, card, asked, used, error):
         """What its own file does not answer is the card's fault; what a tool does not say of all cards is nobody's."""
