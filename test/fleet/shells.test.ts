@@ -8,7 +8,9 @@ import { nodeOf } from "./node.js";
 const skip = lacking("another login shell");
 
 function without(shell: string): string | false {
-  return existsSync(shell) ? false : `needs ${shell}: apt-get install ${basename(shell)}`;
+  return existsSync(shell)
+    ? false
+    : `needs ${shell}: apt-get install ${shell === "/bin/csh" ? "tcsh" : basename(shell)}`;
 }
 
 for (const loginShell of ["/bin/bash", "/bin/dash", "/bin/csh", "/usr/bin/fish"]) {

@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import type { Case, FileEnd, Tally } from "./tally.js";
+import type { Case, FileTally, Tally } from "./tally.js";
 
 /** dist/test/fleet/x.test.js -> test/fleet/x.test.ts, which is what one would open. */
 function source(file: string): string {
@@ -7,11 +7,11 @@ function source(file: string): string {
 }
 
 /** One line for a file that has ended, and what failed in it. */
-export function fileLines(end: FileEnd): string[] {
-  const seconds = `${(end.milliseconds / 1000).toFixed(1)} s`;
-  const counts = end.ok ? `${end.passed} passed` : `${end.passed} passed, ${end.failed.length} failed`;
-  const head = `${end.ok ? "ok  " : "FAIL"}  ${source(end.file)}  ${counts}, ${seconds}`;
-  return [head, ...end.failed.flatMap(failureLines)];
+export function fileLines({ file, passed, failed }: FileTally, milliseconds: number): string[] {
+  const counts = failed.length === 0 ? `${passed} passed` : `${passed} passed, ${failed.length} failed`;
+  const mark = failed.length === 0 ? "ok  " : "FAIL";
+  const head = `${mark}  ${source(file)}  ${counts}, ${(milliseconds / 1000).toFixed(1)} s`;
+  return [head, ...failed.flatMap(failureLines)];
 }
 
 function failureLines(failed: Case): string[] {
