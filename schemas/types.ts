@@ -449,6 +449,10 @@ export interface JobFile {
     backoff?: string | number;
   };
   /**
+   * How long a task or a combination takes on the slowest kind of slot, more or less, e.g. `90s`. Tasks that take long begin first, and on the fastest slots: what counts is what they say of one another. Default: what earlier runs have learned of the script.
+   */
+  expect?: string | number;
+  /**
    * Larger goes first. Default: 0.
    */
   priority?: number;
@@ -504,6 +508,14 @@ export interface Task {
    * Files that the program writes under `{out}`. A chunk is done when it exits 0 and all of them exist.
    */
   outputs?: string[];
+  /**
+   * Replaces the job's `expect`.
+   */
+  expect?: string | number;
+  /**
+   * Replaces the job's `priority`: tasks with a larger one begin first, however long they take.
+   */
+  priority?: number;
   /**
    * The index of the GPU it must run on.
    */
@@ -593,6 +605,10 @@ export interface JobsFile {
     backoff?: string | number;
   };
   /**
+   * How long a job takes on the slowest kind of slot, more or less, e.g. `90s`: the longest begin first, and on the fastest slots. Default: what earlier runs have learned of the script.
+   */
+  expect?: string | number;
+  /**
    * Larger goes first. Default: 0.
    */
   priority?: number;
@@ -618,6 +634,14 @@ export interface Entry {
    * The index of the GPU it must run on.
    */
   gpu_id?: number | null;
+  /**
+   * Replaces the file's `expect`, where it is a duration.
+   */
+  expect?: unknown;
+  /**
+   * Replaces the file's `priority`, where it is a whole number.
+   */
+  priority?: unknown;
   /**
    * The type, for `routes` of the inventory; `script` is one that names its own script. Default: `defaults.route`.
    */

@@ -21,8 +21,9 @@ export class Feeds {
     if (!this.#sources.has(key)) return undefined;
     const source = this.#sources.get(key) ?? "";
     this.#used.add(key);
-    if (source !== "" && statSync(source, { throwIfNoEntry: false })?.isDirectory()) return filesBelow(source, key);
-    return { ok: true, files: [{ source, path: key }] };
+    const stat = source === "" ? undefined : statSync(source, { throwIfNoEntry: false });
+    if (stat?.isDirectory()) return filesBelow(source, key);
+    return { ok: true, files: [{ source, path: key, bytes: stat?.size }] };
   }
 
   /** The paths that are no inputs of the job. */

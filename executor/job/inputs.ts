@@ -26,7 +26,8 @@ export function findScript(folder: string, path: string): Found {
 export function findInput(folder: string, path: string): Found {
   const found = find(folder, path);
   if (!found.ok) return found;
-  if (found.kind === "file") return { ok: true, files: [{ source: join(folder, found.path), path: found.path }] };
+  if (found.kind === "file")
+    return { ok: true, files: [{ source: join(folder, found.path), path: found.path, bytes: found.bytes }] };
   const files: StagedFile[] = [];
   const fault = collect(
     folder,
@@ -38,16 +39,19 @@ export function findInput(folder: string, path: string): Found {
   return files.length === 0 ? { ok: false, message: "is a folder without files" } : { ok: true, files };
 }
 
-type Location = { ok: true; kind: "file" | "folder"; path: string } | { ok: false; message: string; hint?: string };
+type Location =
+  | { ok: true; kind: "file" | "folder"; path: string; bytes: number }
+  | { ok: false; message: string; hint?: string };
 
 function find(folder: string, path: string): Location {
   const plain = plainPath(path);
   if (!plain.ok) return { ...plain, hint: `it must lie in or below ${folder}` };
   const stat = statSync(join(folder, plain.path), { throwIfNoEntry: false });
   if (stat === undefined) return { ok: false, message: "does not exist", hint: near(folder, plain.path) };
-  if (stat.isDirectory()) return { ok: true, kind: "folder", path: plain.path };
+  const place = { path: plain.path, bytes: stat.size };
+  if (stat.isDirectory()) return { ok: true, kind: "folder", ...place };
   return stat.isFile()
-    ? { ok: true, kind: "file", path: plain.path }
+    ? { ok: true, kind: "file", ...place }
     : { ok: false, message: "is neither a file nor a folder" };
 }
 
@@ -56,7 +60,7 @@ export function filesBelow(source: string, path: string): Found {
   const files: StagedFile[] = [];
   const fault = collect(source, "", [], files);
   if (fault !== undefined) return { ok: false, message: fault };
-  return { ok: true, files: files.map((file) => ({ source: file.source, path: `${path}/${file.path}` })) };
+  return { ok: true, files: files.map((file) => ({ ...file, path: `${path}/${file.path}` })) };
 }
 
 /** Adds the files below `path`; links are followed, but not into a folder that is being read already. */
@@ -67,7 +71,7 @@ function collect(root: string, path: string, above: string[], files: StagedFile[
     const inner = path === "" ? name : `${path}/${name}`;
     const stat = statSync(join(root, inner), { throwIfNoEntry: false });
     if (stat === undefined) return `holds a link to nothing (${inner})`;
-    if (stat.isFile()) files.push({ source: join(root, inner), path: inner });
+    if (stat.isFile()) files.push({ source: join(root, inner), path: inner, bytes: stat.size });
     else if (!stat.isDirectory()) return `holds something that is neither file nor folder (${inner})`;
     const fault = stat.isDirectory() ? collect(root, inner, [...above, real], files) : undefined;
     if (fault !== undefined) return fault;

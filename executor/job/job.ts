@@ -4,6 +4,8 @@ import type { Bounded } from "./bounded.js";
 export interface StagedFile {
   source: string;
   path: string;
+  /** Its size when the job was loaded; undefined = unknown. */
+  bytes?: number;
 }
 
 /** How a program starts. `script`: `prefix` (interpreter words; "{python}" stands for the node's python) + script path. */
@@ -32,6 +34,10 @@ export interface Chunk {
   end: bigint;
   /** A GPU index it is pinned to. */
   gpu?: number;
+  /** Seconds that it is said to take. */
+  expect?: number;
+  /** Larger goes first; undefined = the job's. */
+  priority?: number;
   work: Work;
   /** It was computed before, there: its result is only compared with the first one. */
   again?: { node: string; slot: number };

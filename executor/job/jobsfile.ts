@@ -8,7 +8,7 @@ import type { Path, Reader, Written } from "./reader.js";
 import { type Recipe, readRoute } from "./route.js";
 import { seconds } from "./settings.js";
 import type { Space } from "./space.js";
-import { Ids, listSpace, type Task } from "./tasks.js";
+import { Ids, listSpace, readRank, type Task } from "./tasks.js";
 import { checkArgument, checkOverlap, distinct, Memory, readEnv, readScript } from "./work.js";
 
 /** A jobs file of the Python coordinators, as it is: nothing in it is a placeholder. */
@@ -25,7 +25,7 @@ export function jobsFileSpace(reader: Reader, inventory: Inventory): Space {
     if (recipe === undefined) return [];
     const work = { ...workOf(reader, path, recipe, files), ...shared };
     claims.claim(reader, id, work.outputs, () => reader.source.at([...path, "args"]));
-    return [{ id, work, gpu: reader.number([...path, "gpu_id"]) }];
+    return [{ id, work, gpu: reader.number([...path, "gpu_id"]), ...readRank(reader, path) }];
   });
   return listSpace(tasks);
 }
@@ -94,17 +94,20 @@ class Files {
     // An absolute path is one of the node: it is passed on as it is.
     if (name === "" || name.startsWith("/") || name.length > 4000 || name.includes("\0")) return undefined;
     const source = join(this.#reader.folder, name);
-    if (!isFile(source)) return undefined;
+    const bytes = sizeOf(source);
+    if (bytes === undefined) return undefined;
     const path = normalize(name);
-    return path.startsWith("../") ? "outside" : { source, path };
+    return path.startsWith("../") ? "outside" : { source, path, bytes };
   }
 }
 
-function isFile(path: string): boolean {
+/** Of a file; undefined where there is none. */
+function sizeOf(path: string): number | undefined {
   try {
-    return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return stat?.isFile() ? stat.size : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -2,6 +2,7 @@ import { encode, shorten, shortenedUnit } from "./ids.js";
 import type { Chunk, Work } from "./job.js";
 import type { Reader } from "./reader.js";
 import { identityOf, stagedOf, withValues } from "./recipe.js";
+import { seconds } from "./settings.js";
 import type { Space } from "./space.js";
 
 /** One key of a matrix: how many values, and each of them as text. Integer ranges are never listed. */
@@ -17,6 +18,7 @@ interface Axis {
 /** Every combination of the values of the keys, the last key changing fastest. */
 export function matrixSpace(reader: Reader, work: Work): Space {
   const axes = reader.keys(["matrix"]).flatMap((key) => axisOf(reader, key) ?? []);
+  const expect = seconds(reader, ["expect"]);
   const units = axes.reduce((product, { size }) => product * size, 1n);
   const idOf = (unit: bigint) => {
     const digits = digitsOf(axes, unit);
@@ -27,7 +29,7 @@ export function matrixSpace(reader: Reader, work: Work): Space {
     units,
     outputs: [work.outputs],
     identity: { matrix: axes.map(({ key, identity }) => [key, identity]), ...identityOf(work) },
-    chunk: (start) => chunkOf(axes, work, start, idOf(start)),
+    chunk: (start) => ({ ...chunkOf(axes, work, start, idOf(start)), expect }),
     unitsOf(id) {
       const unit = shortenedUnit(id) ?? unitOf(axes, id);
       return unit === undefined || unit >= units || idOf(unit) !== id ? undefined : [unit, unit + 1n];

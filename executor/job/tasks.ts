@@ -3,6 +3,7 @@ import type { Chunk, Work } from "./job.js";
 import { Claims } from "./outputs.js";
 import type { Path, Reader } from "./reader.js";
 import { identityOf, stagedOf, withValues } from "./recipe.js";
+import { seconds } from "./settings.js";
 import type { Space } from "./space.js";
 import { type Draft, finish, type Memory, type Names, readDraft } from "./work.js";
 
@@ -11,6 +12,9 @@ export interface Task {
   id: string;
   work: Work;
   gpu?: number;
+  /** Seconds that it is said to take. */
+  expect?: number;
+  priority?: number;
 }
 
 /** A list of tasks in file order; what one leaves out it takes from the job. */
@@ -23,9 +27,16 @@ export function tasksSpace(reader: Reader, base: Draft, names: Names, memory: Me
     const work = finish(reader, path, readDraft(reader, path, names, memory, base));
     if (work === undefined || id === undefined) return [];
     claims.claim(reader, id, work.outputs, () => reader.source.at([...path, "outputs"]));
-    return [{ id, work: withValues(work, new Map([["chunk", id]])), gpu: reader.number([...path, "gpu"]) }];
+    const gpu = reader.number([...path, "gpu"]);
+    return [{ id, work: withValues(work, new Map([["chunk", id]])), gpu, ...readRank(reader, path) }];
   });
   return listSpace(tasks);
+}
+
+/** What a task says of when it should begin; the job's own word where it says nothing. */
+export function readRank(reader: Reader, path: Path): Pick<Task, "expect" | "priority"> {
+  const expect = seconds(reader, [...path, "expect"]) ?? seconds(reader, ["expect"]);
+  return { expect, priority: reader.number([...path, "priority"]) };
 }
 
 /** The space of tasks that are there already. */
@@ -39,7 +50,7 @@ export function listSpace(tasks: Task[]): Space {
     chunk(start): Chunk {
       const task = tasks[Number(start)];
       if (task === undefined) throw new RangeError(`there is no task ${start}`);
-      return { id: task.id, start, end: start + 1n, gpu: task.gpu, work: task.work };
+      return { ...task, start, end: start + 1n };
     },
     unitsOf(id) {
       const at = index.get(id);

@@ -29,6 +29,7 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     ['3:9 script: "v.py" does not exist'],
     'did you mean "w.py"?',
   ],
+  ["an expectation of a range", `${RANGE}expect: 5s\n`, ['4:1 "expect" does not belong to kind: range']],
   ["no script at all", "kind: range\nrange: [0, 10]\n", ["1:1 the job has neither script nor command"]],
   ["script and command", `${RANGE}command: [x]\n`, ["4:1 command: there is a script too"]],
   [

@@ -60,6 +60,13 @@ t.test("a jobs file of today runs as it is", async (t) => {
   t.same(job.unitsOf("b%2F2"), [1n, 2n]);
 });
 
+t.test("a job says how long it takes and how urgent it is, where these keys say that and nothing else", async (t) => {
+  const entry = (more: object) => ({ script: "full_scoring_worker.py", args: ["--output", Math.random()], ...more });
+  const job = load(t, [entry({ expect: "1m", priority: 3 }), entry({ expect: { score: 1 }, priority: "high" })]);
+  t.match(job.chunk(0n, 1n), { expect: 60, priority: 3 });
+  t.match(job.chunk(1n, 2n), { expect: undefined, priority: undefined });
+});
+
 t.test("job types go where the inventory routes them", async (t) => {
   const job = load(t, [
     { job_id: "s1", job_type: "sieve", seed_start: 0, seed_end: 4294967296, args: ["--verbose", "{x}"], gpu_id: null },

@@ -193,6 +193,29 @@ outputs: [r.json]
   }
 });
 
+t.test(
+  "when tasks should begin: what each says goes before what the job says, and changes nothing about results",
+  async (t) => {
+    const load = jobs(t);
+    const text = (rank: string) => `
+kind: tasks
+script: w.py
+priority: 2
+expect: 2m
+tasks:
+  - {id: a, inputs: [data]}
+  - {id: b${rank}}
+`;
+    const job = load(text(", expect: 90, priority: -1"));
+    const [a, b] = [job.chunk(0n, 1n), job.chunk(1n, 2n)];
+    t.match(a, { expect: 120, priority: undefined, work: { inputs: [{ bytes: 1 }, { bytes: 1 }] } });
+    t.match(b, { expect: 90, priority: -1 });
+    t.equal(job.priority, 2);
+    t.equal(job.identity, load(text("")).identity);
+    t.equal(load("kind: matrix\nscript: w.py\nexpect: 5s\nmatrix: {a: [1, 2]}\n").chunk(1n, 2n).expect, 5);
+  },
+);
+
 t.test("ids of any matrix are safe, different and lead back", async (t) => {
   const load = jobs(t);
   const values = fc.uniqueArray(fc.string({ unit: "grapheme", maxLength: 90 }), { minLength: 1, maxLength: 4 });
