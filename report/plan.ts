@@ -13,14 +13,19 @@ export function planText(plan: Plan): string {
 
 function nodeLine(node: NodePlan): string {
   if (node.refused !== undefined) return `  ${node.node}: no work: ${node.refused}`;
-  const speed = node.rate === undefined ? "rate unknown" : rate(node.rate);
   const first = `first chunks of ${plural(BigInt(node.chunkUnits), "unit")}`;
-  return `  ${node.node}: ${plural(node.slots, "slot")}, ${speed}, ${first}${expectation(node)}`;
+  return `  ${node.node}: ${plural(node.slots, "slot")}${speed(node)}, ${first}${expectation(node)}`;
 }
 
 function slotLines({ perSlot }: NodePlan): string[] {
   if (perSlot.length < 2 || perSlot.some((slot) => slot.seconds === undefined)) return [];
-  return perSlot.map((slot) => `    slot ${slot.slot}: ${rate(slot.rate!)}${expectation(slot)}`);
+  return perSlot.map((slot) => `    slot ${slot.slot}${speed(slot)}${expectation(slot)}`);
+}
+
+/** Tasks have no rate in units, though it may be known how long they take. */
+function speed(part: { rate?: number; seconds?: number }): string {
+  if (part.rate !== undefined) return `, ${rate(part.rate)}`;
+  return part.seconds === undefined ? ", rate unknown" : "";
 }
 
 function expectation({ chunks, units, seconds }: { chunks?: number; units?: string; seconds?: number }): string {

@@ -1,6 +1,6 @@
-import { Heap } from "../../executor/schedule/heap.js";
+import { Heap, type Ranked } from "../../executor/schedule/heap.js";
 
-interface Entry {
+interface Entry extends Ranked {
   at: number;
   order: number;
   act: () => void;

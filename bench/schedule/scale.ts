@@ -1,6 +1,6 @@
 import type { Sizing } from "../../executor/job/job.js";
 import type { Attempt, Event, Slot } from "../../executor/schedule/events.js";
-import { Heap } from "../../executor/schedule/heap.js";
+import { Heap, type Ranked } from "../../executor/schedule/heap.js";
 import { Scheduler } from "../../executor/schedule/scheduler.js";
 import { jobOf } from "./job.js";
 import { Random } from "./random.js";
@@ -18,7 +18,7 @@ export interface Load {
   resident: number;
 }
 
-interface End {
+interface End extends Ranked {
   at: number;
   attempt: Attempt;
 }

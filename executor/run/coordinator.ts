@@ -58,7 +58,7 @@ export class Coordinator implements Hub, Tower {
     this.chronicle = new Chronicle(directory);
     this.tally = new Tally(job, directory.past, (node, slot, out) => this.chronicle.slot(node, slot, out));
     this.slots = new SlotNews(observer, this.tally, (event) => this.news(event));
-    const expected = expectedRates(nodes, learned);
+    const expected = expectedRates(job, nodes, learned);
     this.scheduler = new Scheduler(job, directory.past.done, directory.session, expected, learned, canary.waiting);
     this.members = nodes.map((node) => new Member(node, job, run, this));
     for (const member of this.members) this.byName.set(member.node.name, member);
@@ -108,7 +108,7 @@ export class Coordinator implements Hub, Tower {
 
   /** What is known now of how fast slots are at this kind of work. */
   learned(): Learned {
-    return this.scheduler.rates.learned();
+    return this.scheduler.learned();
   }
 
   event(event: Event): void {

@@ -11,6 +11,7 @@ interface Kind {
   at: string;
   overhead?: number;
   slots: Record<string, { rate: number; evidence: number }>;
+  programs?: Record<string, { seconds: number; count: number }>;
 }
 
 /** The file of learned rates beside an inventory; undefined where there is no inventory file. */
@@ -52,11 +53,16 @@ export class RatesFile {
     }
   }
 
-  private save({ overhead, slots }: Learned): void {
+  private save({ overhead, slots, programs = new Map() }: Learned): void {
     if (this.file === undefined || slots.size === 0) return;
     const { [this.kind]: before, ...others } = this.kinds();
     const kept = Object.entries(others).sort(([, a], [, b]) => (a.at < b.at ? 1 : -1));
-    const kind = { at: new Date().toISOString(), overhead, slots: { ...before?.slots, ...Object.fromEntries(slots) } };
+    const kind = {
+      at: new Date().toISOString(),
+      overhead,
+      slots: { ...before?.slots, ...Object.fromEntries(slots) },
+      programs: { ...before?.programs, ...Object.fromEntries(programs) },
+    };
     const kinds = Object.fromEntries([[this.kind, kind], ...kept.slice(0, KINDS - 1)]);
     const partial = `${this.file}.${process.pid}`;
     try {
@@ -86,9 +92,10 @@ export class RatesFile {
   }
 }
 
-function learnedOf({ overhead, slots }: Kind): Learned {
+function learnedOf({ overhead, slots, programs = {} }: Kind): Learned {
   const known = Object.entries(slots).filter(([, one]) => isAmount(one?.rate) && isAmount(one.evidence));
-  return { overhead: isAmount(overhead) ? overhead : undefined, slots: new Map(known) };
+  const timed = Object.entries(programs).filter(([, one]) => isAmount(one?.seconds) && isAmount(one.count));
+  return { overhead: isAmount(overhead) ? overhead : undefined, slots: new Map(known), programs: new Map(timed) };
 }
 
 function isKind(value: unknown): value is Kind {

@@ -1,6 +1,6 @@
 import type { Chunk } from "../job/job.js";
 import type { Instruction } from "./events.js";
-import { Heap } from "./heap.js";
+import { Heap, type Ranked } from "./heap.js";
 import type { Pool } from "./pool.js";
 import { type SlotState, slotKey } from "./slot.js";
 
@@ -31,7 +31,7 @@ interface Strike {
 }
 
 /** How a slot does. One object a slot for the whole run, however often its node comes and goes. */
-export interface Health {
+export interface Health extends Ranked {
   node: string;
   slot: number;
   /** The chunks that failed here since one succeeded. */

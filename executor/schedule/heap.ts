@@ -1,17 +1,18 @@
+/** What can be in a heap, in one at a time. */
+export interface Ranked {
+  /** Where it is in its heap; undefined: in none. */
+  place?: number;
+}
+
 /** A queue by rank from which members can be taken out, and in which they can move: each in O(log n). */
-export class Heap<T> {
+export class Heap<T extends Ranked> {
   private readonly items: T[] = [];
-  private readonly places = new Map<T, number>();
 
   /** `before`: whether `a` ranks before `b`; after what it looks at has changed, `put` brings the member to its new place. */
   constructor(private readonly before: (a: T, b: T) => boolean) {}
 
   get size(): number {
     return this.items.length;
-  }
-
-  has(item: T): boolean {
-    return this.places.has(item);
   }
 
   /** The first, which stays. */
@@ -21,22 +22,17 @@ export class Heap<T> {
 
   /** Adds a member, or moves it to the place that it now has. */
   put(item: T): void {
-    let place = this.places.get(item);
-    if (place === undefined) {
-      place = this.items.length;
-      this.items.push(item);
-      this.places.set(item, place);
-    }
-    this.sink(this.rise(place));
+    this.sink(this.rise(item.place ?? this.items.push(item) - 1));
   }
 
+  /** False where it is not in the heap. */
   delete(item: T): boolean {
-    const place = this.places.get(item);
+    const { place } = item;
     if (place === undefined) return false;
+    item.place = undefined;
     const last = this.items.pop()!;
-    this.places.delete(item);
     if (last !== item) {
-      this.set(place, last);
+      this.items[place] = last;
       this.sink(this.rise(place));
     }
     return true;
@@ -76,6 +72,6 @@ export class Heap<T> {
 
   private set(place: number, item: T): void {
     this.items[place] = item;
-    this.places.set(item, place);
+    item.place = place;
   }
 }

@@ -19,7 +19,6 @@ export class Placement {
     private readonly pool: Pool,
     private readonly source: Source,
     private readonly waiting: Waiting,
-    private readonly sizeFor: (slot: SlotState) => bigint,
   ) {}
 
   next(): Placed | undefined {
@@ -44,7 +43,7 @@ export class Placement {
     for (;;) {
       const first = this.pool.openings.best(undefined, any);
       if (first === undefined) return undefined;
-      const units = this.source.take(this.sizeFor(first));
+      const units = this.source.take(first);
       if (units === undefined) return undefined;
       const chunk = this.job.chunk(...units);
       const slot = chunk.gpu === undefined ? first : this.pool.openings.best(chunk.gpu, any);

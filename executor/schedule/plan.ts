@@ -3,6 +3,7 @@ import type { Node } from "../../fleet/node.js";
 import type { Job } from "../job/job.js";
 import { Coverage } from "./coverage.js";
 import type { Slot } from "./events.js";
+import { expectedRates } from "./expected.js";
 import { forecast } from "./forecast.js";
 import { Overhead } from "./overhead.js";
 import type { Learned } from "./rates.js";
@@ -13,7 +14,7 @@ import { refusal, slotsOf } from "./slots.js";
 /** What a slot is expected to do; `seconds`: from the start of the run to the end of its last chunk. Units in decimal. */
 export interface SlotPlan {
   slot: number;
-  /** Units a second: learned, else of the profile; undefined = unknown before the first chunk. */
+  /** Units of a range a second: learned, else of the profile; undefined = unknown before the first chunk. */
   rate?: number;
   chunks?: number;
   units?: string;
@@ -61,17 +62,21 @@ export function planJob(job: Job, nodes: Node[], selected: Selected, learned = N
     return { node, slots: typeof slots === "string" ? slots : slots.map((slot) => rated(slot, job, learned)) };
   });
   const slots = able.flatMap((one) => (typeof one.slots === "string" ? [] : one.slots));
-  const known = slots.filter((slot): slot is Slot & { rate: number } => slot.rate !== undefined);
+  const expected = expectedRates(job, nodes, learned);
   const shares =
-    slots.length > 0 && known.length === slots.length
-      ? forecast(job, known, limitsOf(nodes), learned, done)
-      : undefined;
-  const slowest = known.length === 0 ? undefined : Math.min(...known.map((slot) => slot.rate));
+    slots.length === 0 ? undefined : forecast(job, slots, { limits: limitsOf(nodes), expected, learned }, done);
+  const rates = slots.flatMap(({ rate }) => rate ?? []);
+  const slowest = rates.length === 0 ? undefined : Math.min(...rates);
   const plans = able.map(({ node, slots: there }): NodePlan => {
     if (typeof there === "string") return { node: node.name, slots: 0, chunkUnits: "0", perSlot: [], refused: there };
     const perSlot = there.map((slot): SlotPlan => {
       const share = shares?.get(slotKey(slot.node, slot.slot));
-      return { slot: slot.slot, rate: slot.rate, ...share, units: share === undefined ? undefined : `${share.units}` };
+      return {
+        slot: slot.slot,
+        rate: job.kind === "range" ? slot.rate : undefined,
+        ...share,
+        units: share === undefined ? undefined : `${share.units}`,
+      };
     });
     const first = firstChunk(job, there[0]!, slots.length, slowest, learned);
     return { node: node.name, slots: there.length, chunkUnits: `${first}`, ...total(perSlot), perSlot };
@@ -81,10 +86,10 @@ export function planJob(job: Job, nodes: Node[], selected: Selected, learned = N
   return { job: job.name, units: `${job.units}`, chunks, nodes: plans, seconds };
 }
 
-/** A slot with the rate that it is expected to have. A profile's rate is in units of a range. */
+/** A slot with the rate that it is expected to have. */
 function rated(slot: Slot, job: Job, learned: Learned): Slot {
-  const rate = learned.slots.get(slotKey(slot.node, slot.slot))?.rate ?? (job.kind === "range" ? slot.rate : undefined);
-  return { ...slot, rate };
+  const known = job.kind === "range" ? learned.slots.get(slotKey(slot.node, slot.slot)) : undefined;
+  return { ...slot, rate: known?.rate ?? slot.rate };
 }
 
 /** All of several slots or nodes together; what is not known of each is not known of all. */

@@ -1,9 +1,9 @@
 import type { Health } from "./blame.js";
 import type { Slot } from "./events.js";
-import { Heap } from "./heap.js";
 import { Openings } from "./openings.js";
 import type { Rates } from "./rates.js";
 import { isUsable, type NodeState, type SlotState, slotKey } from "./slot.js";
+import { Speeds } from "./speeds.js";
 
 /** Results under way from one node before it is given no more, so that memory stays bounded when the disk here is slow. */
 const COLLECTING_LIMIT = 256;
@@ -15,15 +15,20 @@ const COLLECTING_LIMIT = 256;
 export class Pool {
   readonly nodes = new Map<string, NodeState>();
   readonly openings = new Openings();
+  /** How fast the usable slots are. */
+  readonly speeds = new Speeds();
   private readonly healths = new Map<string, Health>();
   /** Chunks that a slot may hold, the running one included. */
   private depth = 1;
-  private readonly known = new Heap<SlotState>((a, b) => a.speed.rate! < b.speed.rate!);
-  private readonly usable = new Map<number | undefined, Set<SlotState>>();
+  /** Usable slots by the GPU that they are. */
+  private readonly usable = new Map<number | undefined, number>();
   private total = 0;
-  private rateSum = 0;
 
-  constructor(private readonly rates: Rates) {}
+  /** `guess`: a slot's rate before anything is known of it but what its profile says. */
+  constructor(
+    private readonly rates: Rates,
+    private readonly guess: (rate: number | undefined) => number | undefined,
+  ) {}
 
   join(name: string, slots: Slot[], limit: number): NodeState {
     const before = this.nodes.get(name);
@@ -83,6 +88,8 @@ export class Pool {
   }
 
   health(node: string, slot: number): Health {
+    const state = this.slot(node, slot);
+    if (state !== undefined) return state.health;
     const key = slotKey(node, slot);
     let health = this.healths.get(key);
     if (health === undefined) {
@@ -110,14 +117,10 @@ export class Pool {
     return this.total;
   }
 
-  /** The least rate of a usable slot that anything is known of. */
-  get slowest(): number | undefined {
-    return this.known.peek()?.speed.rate;
-  }
-
   /** Units a second of all usable slots; those that nothing is known of count as the average of the others. */
   get rate(): number | undefined {
-    return this.known.size === 0 ? undefined : (this.rateSum * this.total) / this.known.size;
+    const { count, total } = this.speeds;
+    return count === 0 ? undefined : (total * this.total) / count;
   }
 
   /** Whether there is a usable slot other than `slot` for a chunk with that pin. */
@@ -147,7 +150,7 @@ export class Pool {
 
   private usableFor(pin: number | undefined): number {
     if (pin === undefined) return this.total;
-    return (this.usable.get(pin)?.size ?? 0) + (this.usable.get(undefined)?.size ?? 0);
+    return (this.usable.get(pin) ?? 0) + (this.usable.get(undefined) ?? 0);
   }
 
   private byKey(key: string): SlotState | undefined {
@@ -158,8 +161,9 @@ export class Pool {
   private newSlot(home: NodeState, slot: Slot): SlotState {
     const key = slotKey(slot.node, slot.slot);
     const speed = this.rates.at(key);
-    speed.rate ??= slot.rate;
-    return { ...slot, key, home, usable: true, health: this.health(slot.node, slot.slot), load: 0, speed, share: 0 };
+    speed.rate ??= this.guess(slot.rate);
+    const health = this.health(slot.node, slot.slot);
+    return { ...slot, key, home, usable: true, health, load: 0, speed, counted: false, share: 0, place: undefined };
   }
 
   /** A node that holds all that it may at this depth, or whose results wait to be taken in. */
@@ -178,27 +182,20 @@ export class Pool {
   /** Brings a slot to where it belongs after any change of it or of its node. */
   private place(slot: SlotState): void {
     const usable = isUsable(slot);
-    this.count(slot, usable);
+    if (usable !== slot.counted) this.count(slot, usable);
     const depth = slot.health.probing ? 1 : this.depth;
     if (usable && slot.load < depth && !this.isFull(slot.home)) this.openings.put(slot);
     else this.openings.delete(slot);
     const share = usable ? (slot.speed.rate ?? 0) : 0;
-    this.rateSum += share - slot.share;
+    this.speeds.change(slot.share, share);
     slot.share = share;
-    if (share > 0) this.known.put(slot);
-    else this.known.delete(slot);
   }
 
   private count(slot: SlotState, usable: boolean): void {
-    let group = this.usable.get(slot.gpu);
-    if (group === undefined) {
-      group = new Set();
-      this.usable.set(slot.gpu, group);
-    }
-    this.total -= group.size;
-    if (usable) group.add(slot);
-    else group.delete(slot);
-    this.total += group.size;
+    const by = usable ? 1 : -1;
+    slot.counted = usable;
+    this.total += by;
+    this.usable.set(slot.gpu, (this.usable.get(slot.gpu) ?? 0) + by);
   }
 
   private forget(slot: SlotState): void {

@@ -23,6 +23,8 @@ export interface Speed {
 export interface Learned {
   overhead?: number;
   slots: Map<string, { rate: number; evidence: number }>;
+  /** Of tasks, by program: seconds that one takes on a slot of rate 1, and of how many that is the mean. */
+  programs?: Map<string, { seconds: number; count: number }>;
 }
 
 /** What is known of how fast slots are (units a second) and how long a chunk takes (seconds). */
@@ -42,7 +44,7 @@ export class Rates {
 
   /** A chunk of `units` took `seconds`, overhead and all. */
   learn(speed: Speed, units: number, seconds: number): void {
-    this.typical = this.typical === undefined ? seconds : WEIGHT * seconds + (1 - WEIGHT) * this.typical;
+    this.took(seconds);
     const last = speed.last;
     speed.last = { units, seconds };
     if (seconds <= 0) return;
@@ -52,6 +54,11 @@ export class Rates {
     speed.evidence = units + (1 - WEIGHT) * speed.evidence;
     const measured = weight > WEIGHT ? units / net : believable(speed, units / net);
     speed.rate = speed.rate === undefined ? measured : weight * measured + (1 - weight) * speed.rate;
+  }
+
+  /** A chunk took so many seconds, somewhere. */
+  took(seconds: number): void {
+    this.typical = this.typical === undefined ? seconds : WEIGHT * seconds + (1 - WEIGHT) * this.typical;
   }
 
   /** Seconds that a chunk takes here, on average; undefined before the first has ended. */

@@ -1,8 +1,9 @@
 import type { Chunk } from "../job/job.js";
 import type { History } from "./blame.js";
+import type { Ranked } from "./heap.js";
 
 /** A chunk that waits to be tried (again), from time `at` (seconds) on. */
-export interface Retry {
+export interface Retry extends Ranked {
   chunk: Chunk;
   history: History;
   at: number;

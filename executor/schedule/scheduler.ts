@@ -4,15 +4,18 @@ import { alone, canaryOf, isCanary } from "./canary.js";
 import { queueDepth } from "./depth.js";
 import { Ending } from "./ending.js";
 import type { Attempt, Event, Held, Instruction, Slot } from "./events.js";
+import { UnitLengths } from "./lengths.js";
 import { type Placed, Placement } from "./placement.js";
 import { Pool } from "./pool.js";
 import { type Learned, Rates } from "./rates.js";
 import type { Retry } from "./retry.js";
 import { Returns } from "./returns.js";
-import { chunkSize } from "./size.js";
-import { type SlotState, slotKey } from "./slot.js";
-import { Source } from "./source.js";
+import { Sizes } from "./sizes.js";
+import { slotKey } from "./slot.js";
+import type { Source } from "./source.js";
+import { rangeSource, taskSource } from "./sources.js";
 import { mayDivide, Tail } from "./tail.js";
+import { TaskLengths } from "./tasklengths.js";
 import { Attempts, type Underway } from "./underway.js";
 import { Waiting } from "./waiting.js";
 
@@ -21,11 +24,13 @@ import { Waiting } from "./waiting.js";
  * and the time (seconds, any origin) and answers with instructions. Every unit of the job ends committed or given up, once.
  */
 export class Scheduler {
-  readonly rates = new Rates();
-  private readonly pool = new Pool(this.rates);
+  private readonly rates = new Rates();
+  private readonly lengths: UnitLengths | TaskLengths;
+  private readonly pool: Pool;
+  private readonly sizes: Sizes;
   private readonly source: Source;
   private readonly waiting = new Waiting();
-  private readonly attempts = new Attempts(this.pool);
+  private readonly attempts: Attempts;
   private readonly placement: Placement;
   private readonly ending: Ending;
   private readonly blame: Blame;
@@ -34,30 +39,38 @@ export class Scheduler {
   private open = false;
   private settled = false;
   private count = 0;
-  /** Units of the chunk that was cut last. */
-  private lastSize = 1;
 
   /**
    * `done`: the units that earlier sessions committed. `session` makes attempt ids unique among them. `expected`: first-guess
-   * rates of the nodes that may join, so that the first to come is not taken for the slowest. `learned`: by earlier runs. `canaries`:
-   * what earlier sessions committed and have not compared.
+   * rates of the nodes that may join. `learned`: by earlier runs. `canaries`: what earlier sessions committed and have not compared.
    */
   constructor(
     private readonly job: Job,
     done: Iterable<[start: bigint, end: bigint]>,
     private readonly session: number,
-    private readonly expected: Map<string, number> = new Map(),
+    expected: Map<string, number> = new Map(),
     learned?: Learned,
     canaries: Retry[] = [],
   ) {
     if (learned !== undefined) this.rates.recall(learned);
-    this.source = new Source(job.first, job.first + job.units);
+    const reference = expected.size === 0 ? undefined : Math.min(...expected.values());
+    this.lengths =
+      job.kind === "range"
+        ? new UnitLengths(this.rates)
+        : new TaskLengths(this.rates, learned?.programs ?? new Map(), reference);
+    this.pool = new Pool(this.rates, (rate) => this.lengths.guess(rate));
+    this.attempts = new Attempts(this.pool);
+    this.sizes = new Sizes(this.pool, this.rates, new Map(expected));
+    this.source =
+      this.lengths instanceof TaskLengths
+        ? taskSource(job, this.pool, this.lengths, () => this.attempts.size > 0)
+        : rangeSource(job, this.sizes);
     for (const [start, end] of done) this.source.remove(start, end);
     for (const canary of canaries) this.waiting.add(canary);
-    this.placement = new Placement(job, this.pool, this.source, this.waiting, (slot) => this.sizeFor(slot));
+    this.placement = new Placement(job, this.pool, this.source, this.waiting);
     this.blame = new Blame(this.pool, job.retry.attempts);
     this.returns = new Returns(job, this.pool, this.attempts, this.waiting, this.blame);
-    this.tail = new Tail(job, this.pool, this.attempts, this.rates);
+    this.tail = new Tail(job, this.pool, this.attempts, this.rates, this.lengths);
     this.ending = new Ending(this.pool, this.source, this.waiting);
   }
 
@@ -83,6 +96,22 @@ export class Scheduler {
     return this.attempts.size;
   }
 
+  /** How much there is to do in a chunk, as its slots' rates count it; undefined = unknown. */
+  lengthOf(chunk: Chunk): number | undefined {
+    return this.lengths.of(chunk);
+  }
+
+  /** What a slot is expected to do in a second; undefined = unknown. */
+  rateOf(node: string, slot: number): number | undefined {
+    return this.pool.slot(node, slot)?.speed.rate;
+  }
+
+  /** What is known now of how fast slots are at this kind of work, and how long it takes. */
+  learned(): Learned {
+    const programs = this.lengths instanceof TaskLengths ? this.lengths.learned() : undefined;
+    return { ...this.rates.learned(), programs };
+  }
+
   /** Units that nobody has been given yet. */
   get left(): bigint {
     return this.source.left;
@@ -96,7 +125,7 @@ export class Scheduler {
         this.pool.setLive(event.node, false);
         return [];
       case "gone":
-        this.expected.delete(event.node);
+        this.sizes.met(event.node);
         this.pool.setLive(event.node, false);
         for (const { attempt } of this.attempts.on(event.node)) this.returns.leave(attempt.id, now);
         return [];
@@ -139,7 +168,7 @@ export class Scheduler {
 
   private join(name: string, slots: Slot[], limit: number, held: Held[], now: number): Instruction[] {
     this.pool.join(name, slots, limit);
-    this.expected.delete(name);
+    this.sizes.met(name);
     const holds = new Set(held.map((one) => one.id));
     for (const underway of this.attempts.on(name)) {
       const { attempt } = underway;
@@ -182,7 +211,8 @@ export class Scheduler {
     if (!this.attempts.collect(id)) return out;
     const { attempt, twin } = this.attempts.get(id)!;
     const { chunk, node, slot } = attempt;
-    this.rates.learn(this.rates.at(slotKey(node, slot)), Number(chunk.end - chunk.start), seconds);
+    const speed = this.pool.slot(node, slot)?.speed ?? this.rates.at(slotKey(node, slot));
+    this.lengths.learn(speed, chunk, seconds);
     this.pool.changed(node, slot);
     if (twin !== undefined) out.push(...this.supersede(twin));
     return [...out, ...this.blame.succeeded(node, slot)];
@@ -263,27 +293,7 @@ export class Scheduler {
     }
   }
 
-  private sizeFor(slot: SlotState): bigint {
-    const { sizing } = this.job;
-    if (sizing === undefined) return 1n;
-    const size = chunkSize(sizing, slot.speed, {
-      left: Number(this.source.left),
-      slots: this.pool.usableSlots,
-      rate: this.pool.rate,
-      slowest: this.slowest(),
-      overhead: this.rates.overhead,
-    });
-    this.lastSize = Number(size);
-    return size;
-  }
-
-  /** Of the slots that there are, and of those that are still expected. */
-  private slowest(): number | undefined {
-    const known = [...this.expected.values(), ...(this.pool.slowest === undefined ? [] : [this.pool.slowest])];
-    return known.length === 0 ? undefined : Math.min(...known);
-  }
-
   private chunksLeft(): number {
-    return Number(this.source.left) / this.lastSize + this.waiting.size;
+    return Number(this.source.left) / this.sizes.last + this.waiting.size;
   }
 }

@@ -1,9 +1,10 @@
 import type { Health } from "./blame.js";
 import type { Slot } from "./events.js";
+import type { Ranked } from "./heap.js";
 import type { Speed } from "./rates.js";
 
 /** A slot as the scheduler sees it. */
-export interface SlotState extends Slot {
+export interface SlotState extends Slot, Ranked {
   key: string;
   home: NodeState;
   /** False while it is held by another run, or broken. */
@@ -12,7 +13,8 @@ export interface SlotState extends Slot {
   /** Attempts given to it that have not ended. */
   load: number;
   speed: Speed;
-  /** What it adds to the rate of all usable slots. */
+  /** What the pool counts it as: whether it can be used, and at what rate (0: unknown). */
+  counted: boolean;
   share: number;
 }
 

@@ -1,12 +1,13 @@
 import type { Job } from "../job/job.js";
 import type { Instruction } from "./events.js";
+import type { Lengths } from "./lengths.js";
 import type { Pool } from "./pool.js";
 import type { Rates } from "./rates.js";
 import type { SlotState } from "./slot.js";
 import type { Attempts, Underway } from "./underway.js";
 
 /** A second attempt must be expected to end in this share of the time that the first one still needs, at the most. */
-const CLEARLY = 2 / 3;
+const CLEARLY = 4 / 5;
 /** A chunk is divided only if it still needs this long (seconds), and so many times its overhead; tried twice, this long. */
 const WORTHWHILE = 2;
 const TIMES_OVERHEAD = 3;
@@ -40,7 +41,7 @@ interface Expected {
 /**
  * What idle slots can do when nothing waits: take what is queued behind another slot's chunk, take over a part of the slowest
  * chunk where its script lets itself be divided, or try it a second time where that is clearly sooner there. Never without
- * knowing how long chunks take, so not for tasks and combinations; and what a silent node has is left to it for as long as it is waited for.
+ * knowing how long chunks take; and what a silent node has is left to it for as long as it is waited for.
  */
 export class Tail {
   private looked = Number.NEGATIVE_INFINITY;
@@ -50,6 +51,7 @@ export class Tail {
     private readonly pool: Pool,
     private readonly attempts: Attempts,
     private readonly rates: Rates,
+    private readonly lengths: Lengths,
   ) {}
 
   relieve(now: number): Relief {
@@ -60,7 +62,7 @@ export class Tail {
       return relief;
     }
     this.looked = now;
-    if (this.job.kind === "range") relief.instructions.push({ do: "wake", at: now + LOOK_AGAIN });
+    relief.instructions.push({ do: "wake", at: now + LOOK_AGAIN });
     const slowest = this.expected(now).sort((a, b) => b.left - a.left);
     const idle = this.pool.openings.idle(slowest.length);
     for (const one of slowest) {
@@ -94,7 +96,7 @@ export class Tail {
       });
       return true;
     }
-    const there = this.needs(underway, slot);
+    const there = this.needs(underway, slot, now);
     if (left < WORTH_TWICE || there === undefined || there > left * CLEARLY) return false;
     relief.doubles.push({ of: underway, slot });
     return true;
@@ -127,9 +129,8 @@ export class Tail {
   private leftOf(underway: Underway, now: number): number | undefined {
     const { node, slot } = underway.attempt;
     const elapsed = now - underway.since;
-    if (this.job.kind !== "range") return undefined;
     const state = this.pool.slot(node, slot);
-    const total = state === undefined ? undefined : this.needs(underway, state);
+    const total = state === undefined ? undefined : this.needs(underway, state, now);
     if (total !== undefined) return Math.max(total, 2 * elapsed - total) - elapsed;
     const usual = this.usual(underway);
     return usual !== undefined && elapsed > OVERDUE * usual ? elapsed : undefined;
@@ -138,14 +139,22 @@ export class Tail {
   /** Seconds that the chunk of an attempt would take on an average slot; undefined before any chunk has ended. */
   private usual({ attempt }: Underway): number | undefined {
     const { rate, usableSlots } = this.pool;
-    if (rate === undefined || this.rates.seconds === undefined) return undefined;
-    return this.rates.overhead.seconds + Number(attempt.chunk.end - attempt.chunk.start) / (rate / usableSlots);
+    const length = this.lengths.of(attempt.chunk);
+    if (rate === undefined || length === undefined || this.rates.seconds === undefined) return undefined;
+    return this.rates.overhead.seconds + length / (rate / usableSlots);
   }
 
-  /** Seconds that the chunk of an attempt takes on a slot; undefined where nothing was measured. */
-  private needs({ attempt }: Underway, { speed }: SlotState): number | undefined {
-    if (this.job.kind !== "range" || speed.rate === undefined || speed.evidence === 0) return undefined;
-    return this.rates.overhead.seconds + Number(attempt.chunk.end - attempt.chunk.start) / speed.rate;
+  /** Seconds that the chunk of a running attempt takes on a slot, from its beginning; undefined where nothing was measured. */
+  private needs(underway: Underway, { speed }: SlotState, now: number): number | undefined {
+    if (speed.rate === undefined || speed.evidence === 0) return undefined;
+    const length = this.lengths.after(underway.attempt.chunk, this.past(underway, now));
+    return length === undefined ? undefined : this.rates.overhead.seconds + length / speed.rate;
+  }
+
+  /** How much a running attempt has behind it, if it does as much as its slot does. */
+  private past({ attempt, since }: Underway, now: number): number {
+    const rate = this.pool.slot(attempt.node, attempt.slot)?.speed.rate ?? 0;
+    return Math.max(0, now - since - this.rates.overhead.seconds) * rate;
   }
 
   private isLive(node: string): boolean {

@@ -32,6 +32,19 @@ export function rangeJob(units: bigint, change: Partial<Job> = {}): Job {
   };
 }
 
+/** A job of tasks, called t0, t1, ...; each is what is said of it. */
+export function taskJob(tasks: Partial<Chunk>[], change: Partial<Job> = {}): Job {
+  const chunk = (start: bigint, end: bigint): Chunk => ({ id: `t${start}`, start, end, work, ...tasks[Number(start)] });
+  const unitsOf = (id: string): [bigint, bigint] => [BigInt(id.slice(1)), BigInt(id.slice(1)) + 1n];
+  return rangeJob(BigInt(tasks.length), { kind: "tasks", sizing: undefined, chunk, unitsOf, ...change });
+}
+
+/** The work of a task that runs this program, with an input of so many bytes. */
+export function runs(program: string, bytes?: number): Pick<Chunk, "work"> {
+  const inputs = bytes === undefined ? [] : [{ source: "/in", path: "in", bytes }];
+  return { work: { ...work, program: { kind: "command", command: [program] }, inputs } };
+}
+
 /** Chunks of one unit. */
 export const single = { sizing: { by: "rate", base: 1, min: 1, max: 1 } } as const;
 

@@ -3,7 +3,7 @@ import { planJob } from "../../../executor/schedule/plan.js";
 import type { Learned } from "../../../executor/schedule/rates.js";
 import { plainNode } from "../../../fleet/merge.js";
 import type { Node } from "../../../fleet/node.js";
-import { rangeJob } from "./fixture.js";
+import { rangeJob, taskJob } from "./fixture.js";
 
 function rig(name: string, gpus: number, rate?: number): Node {
   const node = plainNode(name);
@@ -43,6 +43,17 @@ t.test("what was learned goes before what the profile says, and what is unknown 
 t.test("more chunks than are played through are reckoned", async (t) => {
   const plan = planJob(rangeJob(2n ** 64n), [rig("a", 4, 1000)], all);
   t.ok(Math.abs(plan.seconds! / (2 ** 64 / 4000) - 1) < 0.01, `${plan.seconds}`);
+});
+
+t.test("the time of tasks is known where they say it, or where their script has run before", async (t) => {
+  const nodes = [rig("fast", 1, 6_000), rig("slow", 2, 1_000)];
+  const said = planJob(taskJob(Array.from({ length: 80 }, () => ({ expect: 60 }))), nodes, all);
+  t.ok(said.seconds! >= 600 && said.seconds! < 700, `${said.seconds} s of 80 minutes of a slow slot`);
+  t.match(said.nodes, [{ slots: 1 }, { slots: 2 }]);
+  const silent = taskJob(Array.from({ length: 80 }, () => ({})));
+  t.match(planJob(silent, nodes, all), { chunks: undefined, seconds: undefined });
+  const programs = new Map([["true", { seconds: 60, count: 9 }]]);
+  t.equal(planJob(silent, nodes, all, { slots: new Map(), programs }).seconds, said.seconds);
 });
 
 t.test("a node that is refused says why", async (t) => {
