@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
 import { Command, CommanderError } from "commander";
 import type { Writers } from "../report/writers.js";
 import { errorText, exitOf } from "./errors.js";
@@ -205,5 +206,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   writers.err(`muster: cannot write to stdout: ${error.message}`);
   process.exit(3);
 });
+// Code is optimized late: the optimizer's work for a run of seconds would take longer than it saves. Newer engines do not know the flag.
+if (process.versions.v8.startsWith("11.")) setFlagsFromString("--interrupt-budget=300000");
 const code = await main(process.argv);
 process.stdout.write("", () => process.exit(code));
