@@ -5,6 +5,7 @@ import SftpClient from "ssh2-sftp-client";
 import type { ConnectionError, Where } from "../errors.js";
 import { findCredentials } from "./auth.js";
 import type { Hop } from "./config.js";
+import { gatherWrites } from "./gather.js";
 import { fingerprint, keyType, preferAlgorithms, recordedTypes } from "./hostkeys.js";
 import { readKnownHosts, refuseHostKey } from "./knownhosts.js";
 import { Link } from "./link.js";
@@ -40,7 +41,7 @@ async function login(hop: Hop, where: Where, patience: Patience, through: Duplex
   const client = newClient(where.node);
   let refusal: ConnectionError | undefined;
   // Nagle would add 40 ms to every small answer.
-  const sock = through ?? connect({ host: hop.host, port: hop.port, noDelay: true });
+  const sock = gatherWrites(through ?? connect({ host: hop.host, port: hop.port, noDelay: true }));
   const link = new Link(where.node, client, sock);
   const config: ConnectConfig = {
     sock: sock as ClientChannel,
