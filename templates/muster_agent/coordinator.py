@@ -4,6 +4,7 @@ import os
 
 MAX_LINE = 64 << 20
 MAX_UNSENT = 64 << 20
+PIPE = 1 << 16  # bytes that a pipe holds
 
 
 class Coordinator:
@@ -20,7 +21,7 @@ class Coordinator:
     def receive(self):
         """Whole lines that have come, or None at the end."""
         try:
-            data = os.read(self.reader, 1 << 18)
+            data = os.read(self.reader, PIPE)
         except BlockingIOError:
             return []
         except OSError:

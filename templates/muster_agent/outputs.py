@@ -24,7 +24,7 @@ def collect(attempt, inline):
             if size > attempt.spec.limit:
                 raise OSError(errno.EFBIG, TOO_LARGE.format(size, attempt.spec.limit), path)
             if size <= BIG_FILE:
-                attempt.outputs.append(describe(path, os.read(fd, 2 * BIG_FILE), inline))
+                attempt.outputs.append(describe(path, os.read(fd, size), inline))
                 os.close(big.pop()[1])
     except OSError:
         for _, fd in big:

@@ -81,8 +81,11 @@ def every_pid():
 
 def stat_fields(pid):
     """Fields of /proc/PID/stat from the third on (state, ppid, ...)."""
-    with open("/proc/{}/stat".format(pid), "rb") as file:
-        return file.read().rpartition(b")")[2].split()
+    fd = os.open("/proc/{}/stat".format(pid), os.O_RDONLY | os.O_CLOEXEC)  # by descriptor: a file object costs twice as much
+    try:
+        return os.read(fd, 4096).rpartition(b")")[2].split()
+    finally:
+        os.close(fd)
 
 
 def parent_of(pid):

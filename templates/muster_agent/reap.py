@@ -45,10 +45,11 @@ class Reaper:
     def sweep(self):
         """Lets go of attempts of which no process is left, and answers with them."""
         remaining, ended = [], []
+        strangers = self.strangers()
         for attempt in self.sweeping:
             if attempt.phase != "sweeping":
                 continue
-            rest = self.leftovers(attempt)
+            rest = self.leftovers(attempt, strangers)
             for pid in rest:
                 kill(pid, signal.SIGKILL)
             if kill(attempt.pid, signal.SIGKILL, group=True) or rest:
@@ -60,16 +61,20 @@ class Reaper:
         self.sweeping = remaining
         return ended
 
-    def leftovers(self, attempt):
-        """Processes of an attempt whose leader is gone: by their environment; those that cleared it belong to the last
-        attempt that was active when they were first seen."""
+    def strangers(self):
+        """Children that are neither leaders nor tools: what attempts have left behind."""
         pids = self.processes.children()
         if len(pids) == len(self.by_pid) + len(self.tools):
             self.strays.clear()
-            return []
+            return set()
+        return set(pids) - self.by_pid.keys() - self.tools.keys() - self.undead
+
+    def leftovers(self, attempt, strangers):
+        """Processes of an attempt whose leader is gone: by their environment; those that cleared it belong to the last
+        attempt that was active when they were first seen."""
         active = self.slots.active
         found = []
-        for pid in set(pids) - self.by_pid.keys() - self.tools.keys() - self.undead:
+        for pid in strangers:
             owner = self.processes.attempt_of(pid)
             if owner in active:
                 witnesses = {owner}
@@ -82,7 +87,7 @@ class Reaper:
 
     def give_up(self, attempt):
         """Expects no end of it any more."""
-        self.undead.update(self.leftovers(attempt), [attempt.pid])
+        self.undead.update(self.leftovers(attempt, self.strangers()), [attempt.pid])
         self.by_pid.pop(attempt.pid, None)
 
     def kill_everything(self):
