@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import type { Files } from "../../fleet/connection.js";
 import { MusterError } from "../../schemas/errors.js";
 import type { StagedFile, Work } from "../job/job.js";
@@ -38,21 +38,20 @@ export class Stage {
     await Promise.all(filesOf(work).map((file) => this.bringFile(file.source)));
   }
 
-  private bringFile(source: string): Promise<void> {
+  private async bringFile(source: string): Promise<void> {
     const content = this.contents.get(source)!;
-    if (this.staged.has(content.sha256)) return Promise.resolve();
+    if (this.staged.has(content.sha256)) return;
+    if (content.size <= SMALL) return this.hand(source, content);
     let underway = this.underway.get(content.sha256);
     if (underway === undefined) {
-      const way =
-        content.size <= SMALL ? this.hand(source, content) : this.gate.pass(() => this.upload(source, content));
-      underway = way.finally(() => this.underway.delete(content.sha256));
+      underway = this.gate.pass(() => this.upload(source, content)).finally(() => this.underway.delete(content.sha256));
       this.underway.set(content.sha256, underway);
     }
     return underway;
   }
 
-  private async hand(source: string, content: Content): Promise<void> {
-    const bytes = await readFile(source);
+  private hand(source: string, content: Content): void {
+    const bytes = readFileSync(source);
     if (createHash("sha256").update(bytes).digest("hex") !== content.sha256) throw changed(source);
     this.send({ op: "put", sha256: content.sha256, data: bytes.toString("base64") });
     this.staged.add(content.sha256);
