@@ -83,7 +83,7 @@ class Agent:
             for attempt in ended:
                 self.memory.learn(attempt)
             self.results.conclude(ended)
-            self.ledger.commit()
+            self.ledger.commit(hurry=not self.slots.all_at_work())
             self.link.flush()
             self.trash.empty()
 
@@ -97,7 +97,7 @@ class Agent:
             due.append(self.next_look)
         if self.reaper.sweeping:
             due.append(now() + 0.05)
-        due.extend((self.calls.due(), self.cardwatch.due(), self.memory.due()))
+        due.extend((self.calls.due(), self.cardwatch.due(), self.memory.due(), self.ledger.due()))
         due.append(self.link.expiry(self.settings.lease))
         due.extend(self.slots.retries())
         return max(0.0, min(due) - now())

@@ -43,6 +43,8 @@ class Journal:
 
     def commit(self):
         """Writes what has gathered. After an OSError nothing of it is in the file."""
+        if not self.lines:
+            return
         data, durable = b"".join(self.lines), self.durable
         self.lines, self.durable = [], False
         try:

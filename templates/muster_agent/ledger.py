@@ -1,18 +1,24 @@
 """Every attempt that nobody has acknowledged."""
+from math import inf
+from time import monotonic as now
 
 from .attempt import Attempt
 from .journal import Journal
 from .trouble import explain
 from .wire import to_line
 
+GATHER = 0.02  # seconds that news waits for more to be told with it: each telling wakes a sshd and a coordinator
+
 
 class Ledger:
-    """`attempts` by id, with or without a result. Results are durable here before they are told."""
+    """`attempts` by id, with or without a result. Results are durable here before they are told. `begun`, `ended`: attempts of
+    which that has not been told, since `since`."""
 
     def __init__(self, root, link):
         self.root, self.link = root, link
         self.attempts = {}
         self.journal = Journal()
+        self.begun, self.ended, self.since = [], [], 0.0
 
     def adopt(self, record, id):
         """Takes over an attempt from a journal record of an agent before us."""
@@ -23,7 +29,7 @@ class Ledger:
 
     def started(self, attempt):
         self.journal.started(attempt)
-        self.link.send({"ev": "started", "id": attempt.id})
+        self.gather(self.begun, attempt)
 
     def fail(self, attempt, error):
         """The end of an attempt that never ran (or that cannot be ended)."""
@@ -32,20 +38,35 @@ class Ledger:
     def keep(self, attempt, message):
         attempt.phase, attempt.alarm = "done", None
         attempt.line = to_line(message)
-        self.journal.ended(attempt)
+        self.gather(self.ended, attempt)
 
-    def commit(self):
-        """Makes results durable, then tells them."""
-        if not self.journal.lines:
-            return
-        lines = [line for line in self.journal.lines if line.startswith(b'{"ev"')]
+    def gather(self, news, attempt):
+        if not self.begun and not self.ended:
+            self.since = now()
+        news.append(attempt)
+
+    def due(self):
+        """When news should be told at the latest."""
+        return self.since + GATHER if self.begun or self.ended else inf
+
+    def commit(self, hurry=True):
+        """Writes down what has begun. News that is due, or all of it in a `hurry`, is made durable, then told."""
+        told = hurry or now() >= self.due()
+        begun, ended = (self.begun, self.ended) if told else ([], [])
+        for attempt in ended:
+            self.journal.ended(attempt)
         try:
             self.journal.commit()
             self.journal.compact(self.attempts.values())
         except OSError as error:
             message = explain(error, "results could not be saved in " + self.root)
             self.link.send({"ev": "problem", "message": message})
-        self.link.relay(lines)
+        if told:
+            self.begun, self.ended = [], []
+        for attempt in begun:
+            if attempt.line is None:  # else its result says it
+                self.link.send({"ev": "started", "id": attempt.id})
+        self.link.relay([attempt.line for attempt in ended])
 
     def acknowledge(self, id):
         """The attempt, which is no longer ours to keep; None when it has no result or is not known."""
@@ -64,4 +85,5 @@ class Ledger:
 
     def tell_again(self):
         """Sends every result that has not been acknowledged."""
+        self.commit()
         self.link.relay([attempt.line for attempt in self.attempts.values() if attempt.line is not None])

@@ -92,6 +92,10 @@ class Slots:
     def full(self):
         return self.settings.max is not None and len(self.active) >= self.settings.max
 
+    def all_at_work(self):
+        """Whether there is no slot that more news to the coordinator could bring work for."""
+        return self.full() or len(self.active) == len(self.by_number)
+
     def retries(self):
         """When the slots that wait for a GPU should try again."""
         if self.full():
