@@ -65,6 +65,7 @@ function program(done: (verb: Promise<number>) => void): Command {
     .option("--check", "only say what would be changed (the same as verify)")
     .option("--diff", "show how files differ")
     .option("--if-rebooted", "only nodes that have booted since their last provision that succeeded")
+    .option("--lock-wait <time>", "the longest it waits for another provision on a node (60s)")
     .addHelpText(
       "after",
       "\nExamples:\n  muster provision --check --diff\n  muster provision ramdisk --limit rigs --if-rebooted\n  muster provision rocm-env kernel-params\n\nExit: 0 in state, 2 drift (--check), 3 some nodes or resources failed or need a reboot, 64/65 wrong usage/file, 69 no usable node, 75 held by another provision",

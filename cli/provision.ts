@@ -4,11 +4,13 @@ import { onEvery, type Told } from "../playbooks/engine/fleet.js";
 import { provisionedSinceBoot, provisionNode, WAIT } from "../playbooks/engine/inspect.js";
 import type { NamedPlaybook } from "../playbooks/engine/plan.js";
 import type { Writers } from "../report/writers.js";
+import { durationOption } from "./duration.js";
 import { progress, show, type VerifyOptions, verdictCode, verify, wanted } from "./verify.js";
 
 export interface ProvisionOptions extends VerifyOptions {
   check?: boolean;
   ifRebooted?: boolean;
+  lockWait?: string;
 }
 
 /** `muster provision [PLAYBOOK...]`: brings every node into the state that its playbooks want. Answers the exit code. */
@@ -17,7 +19,8 @@ export async function provision(names: string[], options: ProvisionOptions, writ
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const playbooks = await wanted(names, inventory);
   const nodes = selectNodes(inventory, options.limit);
-  const bring = (connection: Connection) => bringNode(connection, playbooks, inventory, options, writers);
+  const seconds = options.lockWait === undefined ? WAIT : durationOption("--lock-wait", options.lockWait);
+  const bring = (connection: Connection) => bringNode(connection, playbooks, inventory, options, seconds, writers);
   const reports = await onEvery(nodes, bring, progress(options, writers));
   show(reports, options, writers);
   return verdictCode(reports, 3);
@@ -28,13 +31,14 @@ async function bringNode(
   playbooks: NamedPlaybook[],
   inventory: Inventory,
   options: ProvisionOptions,
+  seconds: number,
   writers: Writers,
 ): Promise<Told> {
   const { name } = connection.node;
   const waiting = () => {
-    if (!options.quiet) writers.err(`${name}: another provision runs there; waiting for it, ${WAIT} s at most`);
+    if (!options.quiet) writers.err(`${name}: another provision runs there; waiting for it, ${seconds} s at most`);
   };
-  if (options.ifRebooted && (await provisionedSinceBoot(connection, playbooks, waiting)))
+  if (options.ifRebooted && (await provisionedSinceBoot(connection, playbooks, waiting, seconds)))
     return { skipped: "not rebooted since the last provision that succeeded" };
-  return provisionNode(connection, undefined, playbooks, inventory, waiting);
+  return provisionNode(connection, undefined, playbooks, inventory, waiting, seconds);
 }

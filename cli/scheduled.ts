@@ -10,8 +10,8 @@ import { pipelineFamilies } from "../report/metrics.js";
 import { pipelineTrouble } from "../report/pipeline.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
-import { parseDuration } from "../schemas/quantity.js";
 import { announce, announceError } from "./announce.js";
+import { durationOption } from "./duration.js";
 import { exitOfPipeline, meansFor } from "./means.js";
 import { writeRunMetrics } from "./metrics.js";
 import type { RunVerbOptions } from "./run.js";
@@ -63,9 +63,7 @@ function readPatience(pipeline: Pipeline, options: RunVerbOptions): { overlap: O
   if (!OVERLAPS.includes(overlap)) throw new UsageError(`--overlap ${overlap}: it must be skip, wait or fail`);
   if (options.lockWait === undefined) return { overlap: overlap as Overlap, wait: undefined };
   if (overlap !== "wait") throw new UsageError("--lock-wait goes with --overlap wait");
-  const wait = parseDuration(options.lockWait);
-  if (!wait.ok) throw new UsageError(`--lock-wait ${options.lockWait}: it ${wait.message}`);
-  return { overlap, wait: wait.value };
+  return { overlap, wait: durationOption("--lock-wait", options.lockWait) };
 }
 
 function pruneOld(pipeline: Pipeline, log: (line: string) => void): void {

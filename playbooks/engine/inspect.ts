@@ -17,7 +17,7 @@ export interface Inspection {
   fingerprint: string;
 }
 
-/** Seconds that a provision waits for another one on the same node. */
+/** Seconds that a provision waits for another one on the same node, unless it is told otherwise. */
 export const WAIT = 60;
 
 /**
@@ -36,7 +36,7 @@ export async function verifyNode(
 
 /**
  * Brings a node into the state that the playbooks want, alone there (see `hold`). Rejects with a MusterError where it does not
- * answer, or (HELD, exit 75) where another provision holds it for longer than WAIT.
+ * answer, or (HELD, exit 75) where another provision holds it for longer than `seconds`.
  */
 export async function provisionNode(
   connection: Connection,
@@ -44,8 +44,9 @@ export async function provisionNode(
   playbooks: NamedPlaybook[],
   inventory: Inventory,
   waiting: () => void,
+  seconds = WAIT,
 ): Promise<Inspection> {
-  const held = await hold(connection, WAIT, waiting);
+  const held = await hold(connection, seconds, waiting);
   try {
     const plan = await planFor(subjectOf(connection, inventory, facts), playbooks);
     const judged = await settle(connection, plan, handsOn(connection));
@@ -62,8 +63,9 @@ export async function provisionedSinceBoot(
   connection: Connection,
   playbooks: NamedPlaybook[],
   waiting: () => void,
+  seconds = WAIT,
 ): Promise<boolean> {
-  const held = await hold(connection, WAIT, waiting);
+  const held = await hold(connection, seconds, waiting);
   await held.release();
   return playbooks.every(({ name }) => held.succeeded.includes(name));
 }

@@ -80,6 +80,15 @@ t.test("a fleet: nodes that are off, reboots, two at once", { skip }, async (t) 
     const second = startMuster(["provision", "slow", "-i", inventory, "--limit", "node1"]);
     const secondEnd = ended(second);
     await new Promise<void>((resolve) => second.stderr!.once("data", () => resolve()));
+    t.match(await muster(["provision", "slow", "-i", inventory, "--limit", "node1", "--lock-wait", "500ms"]), {
+      code: 75,
+      err: /waiting for it, 0.5 s at most/,
+      out: /^node1 +busy\n +another provision still runs there, after 0.5 s of waiting[\s\S]*Wait for it to end/m,
+    });
+    t.match(await muster(["provision", "slow", "-i", inventory, "--lock-wait", "soon"]), {
+      code: 64,
+      err: /--lock-wait soon: it must be/,
+    });
     await one!.exec(["touch", "/srv/go"]);
     const [ran, waited] = await Promise.all([firstEnd, secondEnd]);
     t.match(ran, { code: 0, out: /file \/srv\/slow +changed/ }, ran.err);

@@ -51,6 +51,7 @@ await Promise.all(Array.from({ length: JOBS }, work));
 const tally = sum(tallies);
 for (const what of orphanedRules()) tally.failed.push({ file: "test/run", name: `left behind: ${what}`, failures: [] });
 if (values.note) print([`failed: ${values.note}`]);
+if (signalled) print(["interrupted"]);
 print(endLines(tally));
 // Nothing passed is no success either.
 process.exitCode = signalled || (tally.failed.length === 0 && tally.passed > 0 && !values.note ? 0 : 1);
