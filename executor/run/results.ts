@@ -9,7 +9,6 @@ import {
   rmSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Job } from "../job/job.js";
@@ -61,7 +60,7 @@ export async function sortResults(file: string, job: Job, piece = PIECE): Promis
     return name;
   };
   const flush = async () => {
-    pieces.push(await write(lines.sort((a, b) => (isBefore(a, b) ? -1 : isBefore(b, a) ? 1 : 0))));
+    pieces.push(await write(inOrder(lines)));
     lines = [];
     bytes = 0;
   };
@@ -74,18 +73,22 @@ export async function sortResults(file: string, job: Job, piece = PIECE): Promis
   }
   try {
     if (sorted) return;
-    await flush();
+    if (pieces.length > 0) await flush();
     while (pieces.length > WAYS) {
       const some = pieces.slice(0, WAYS);
       pieces = [...pieces.slice(WAYS), await write(merge(some, job))];
       for (const name of some) rmSync(name);
     }
-    await writeLines(`${file}.sorted`, merge(pieces, job));
+    await writeLines(`${file}.sorted`, pieces.length > 0 ? merge(pieces, job) : inOrder(lines));
     killPoint("sorted");
     takePlace(`${file}.sorted`, file);
   } finally {
     removePieces(file);
   }
+}
+
+function inOrder(lines: Keyed[]): Keyed[] {
+  return lines.sort((a, b) => (isBefore(a, b) ? -1 : isBefore(b, a) ? 1 : 0));
 }
 
 function isBefore(one: Keyed, other: Keyed): boolean {
@@ -106,13 +109,22 @@ export interface Keyed {
 
 /** The lines of a results file, from its byte `start` on. */
 export async function* keyedLines(file: string, job: Job, start = 0): AsyncGenerator<Keyed> {
-  for await (const text of createInterface({
-    input: createReadStream(file, { start }),
-    crlfDelay: Number.POSITIVE_INFINITY,
-  })) {
+  for await (const text of linesOf(file, start)) {
     const chunk = chunkOf(text);
     yield { key: chunk === undefined ? undefined : job.unitsOf(chunk)?.[0], text };
   }
+}
+
+/** The lines of a file, from its byte `start` on. node:readline takes three times as long. */
+async function* linesOf(file: string, start: number): AsyncGenerator<string> {
+  let rest = "";
+  for await (const block of createReadStream(file, { start, encoding: "utf8" })) {
+    const lines = (block as string).split("\n");
+    lines[0] = rest + lines[0];
+    rest = lines.pop()!;
+    yield* lines;
+  }
+  if (rest !== "") yield rest;
 }
 
 /** The chunk's id: the first value of a line, so the rest need not be parsed. */
