@@ -41,10 +41,11 @@ function onlyRun(): string {
   const paths = findRuns(process.cwd());
   const open = paths.filter((path) => anyStanding(path, Date.now()).state !== "complete");
   if (open.length === 1) return open[0]!;
-  const which = open.length === 0 ? "no run that has not come to its end" : `${plural(open.length, "unfinished run")}`;
+  if (open.length === 0)
+    throw new UsageError("cancel: no run here has yet to come to its end", "Name one: muster cancel RUN.");
   throw new UsageError(
-    `cancel: there is ${which} here; name one`,
-    open.length === 0 ? undefined : `muster cancel ${open[0]}`,
+    `cancel: there are ${plural(open.length, "unfinished run")} here; name one`,
+    `For example muster cancel ${open[0]}.`,
   );
 }
 

@@ -32,3 +32,8 @@ export async function inspectionFor(
     });
   };
 }
+
+/** What is said while another provision holds a node. */
+export function waitingText(node: string): string {
+  return `${node}: another provision is at work there; waiting for it`;
+}

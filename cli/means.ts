@@ -5,7 +5,7 @@ import { type Inventory, matches } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
 import { PlainProgress, silent } from "../report/run.js";
 import type { Writers } from "../report/writers.js";
-import { inspectionFor } from "./inspection.js";
+import { inspectionFor, waitingText } from "./inspection.js";
 import { playbookStep } from "./playbooksteps.js";
 import type { RunVerbOptions } from "./run.js";
 
@@ -17,7 +17,7 @@ export function meansFor(
   stop: AbortSignal,
   say: (line: string) => void,
 ): Means {
-  const waiting = (node: string) => say(`${node}: another provision is at work there; waiting for it`);
+  const waiting = (node: string) => say(waitingText(node));
   const under = (step: string): Writers => ({ out: say, err: (text) => say(`[${step}] ${text}`) });
   return {
     inventory,

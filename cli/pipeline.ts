@@ -19,7 +19,7 @@ import { announce, announceError, announceRefused } from "./announce.js";
 import { limitNotes } from "./limits.js";
 import { exitOfPipeline, meansFor } from "./means.js";
 import { writeRunMetrics } from "./metrics.js";
-import type { RunVerbOptions } from "./run.js";
+import { type RunVerbOptions, refusePatience } from "./run.js";
 import { runScheduled } from "./scheduled.js";
 import { settings } from "./settings.js";
 import { stopSignals } from "./stop.js";
@@ -38,8 +38,7 @@ export async function runPipelineFile(file: string, options: RunVerbOptions, wri
   if (options.plan) return plan(pipeline, inventory, nodes, notes, options, writers);
   if (!options.quiet && !options.json && !options.cron) writers.err(whence(inventory, options.inventory !== undefined));
   if (options.cron) return runScheduled(pipeline, selection, inventory, nodes, options, writers);
-  if (options.overlap !== undefined || options.lockWait !== undefined)
-    throw new UsageError("--overlap and --lock-wait go with --cron");
+  refusePatience(options);
   const stop = stopSignals(writers);
   try {
     const path = runPath(

@@ -6,6 +6,7 @@ import { onEvery } from "../playbooks/engine/fleet.js";
 import { provisionNode, verifyNode } from "../playbooks/engine/inspect.js";
 import { loadPlaybooks } from "../playbooks/engine/load.js";
 import { driftDocument, nodeLine, totalText } from "../report/drift.js";
+import { waitingText } from "./inspection.js";
 import { verdictCode } from "./verify.js";
 
 /** A step of a pipeline that provisions or verifies nodes. `say`: a line for each node as it is done. */
@@ -17,7 +18,7 @@ export async function playbookStep(
   say: (line: string) => void,
 ): Promise<Outcome> {
   const playbooks = await loadPlaybooks(names, inventory);
-  const waiting = (node: string) => say(`${node}: another provision is at work there; waiting for it`);
+  const waiting = (node: string) => say(waitingText(node));
   const work = (connection: Connection) =>
     kind === "verify"
       ? verifyNode(connection, undefined, playbooks, inventory)

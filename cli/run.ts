@@ -16,7 +16,7 @@ import { kindOf } from "../schemas/kind.js";
 import { readText } from "../schemas/text.js";
 import { parseSource } from "../schemas/yaml.js";
 import type { CommonOptions } from "./common.js";
-import { inspectionFor } from "./inspection.js";
+import { inspectionFor, waitingText } from "./inspection.js";
 import { limitNotes } from "./limits.js";
 import { writeRunMetrics } from "./metrics.js";
 import { settings } from "./settings.js";
@@ -48,7 +48,8 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
     return runPipelineFile(resolve(file), options, writers);
   }
   if (options.from !== undefined || options.only !== undefined || options.cron)
-    throw new UsageError("--from, --only and --cron are for pipelines");
+    throw new UsageError("--from, --only and --cron are for pipelines", `${file} is a job.`);
+  refusePatience(options);
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const nodes = selectNodes(inventory, options.limit);
   const job = await loadJob(resolve(file), { set: settings(options.set), range: rangeOf(options.range), inventory });
@@ -60,9 +61,10 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
     return 0;
   }
   if (!options.quiet && !options.json) writers.err(whence(inventory, options.inventory !== undefined));
-  const inspection = await inspectionFor(job, inventory, options.provision === true, (node) =>
-    writers.err(`${node}: another provision is at work there; waiting for it`),
-  );
+  const waiting = (node: string) => {
+    if (!options.quiet) writers.err(waitingText(node));
+  };
+  const inspection = await inspectionFor(job, inventory, options.provision === true, waiting);
   const progress = await observerFor(options, writers);
   const stop = stopSignals(writers);
   try {
@@ -87,6 +89,15 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
   } finally {
     stop.release();
   }
+}
+
+/** What says how long to wait for another run goes with cron's starts alone. */
+export function refusePatience(options: RunVerbOptions): void {
+  if (options.overlap === undefined && options.lockWait === undefined) return;
+  throw new UsageError(
+    "--overlap and --lock-wait go with --cron",
+    "Leave them away: a run that is held is refused at once.",
+  );
 }
 
 /** A file without the word is none: a large one is not parsed twice for that. */

@@ -80,8 +80,10 @@ function inventoryFor(files: string[], options: CommonOptions): Inventory | unde
 function isInventory(file: string): boolean {
   try {
     return kindOf(readSource(file)) === "inventory";
-  } catch {
-    return false;
+  } catch (error) {
+    // What is wrong with it is its own verdict.
+    if (error instanceof InvalidFile) return false;
+    throw error;
   }
 }
 

@@ -31,9 +31,12 @@ export function totalText(reports: NodeReport[]): string {
   for (const report of reports)
     if ("inspection" in report) for (const { state } of report.inspection.verdicts) add(state);
   const parts = STATES.flatMap((state) => (counts.has(state) ? [`${counts.get(state)} ${state}`] : []));
-  const lost = reports.filter((report) => "error" in report).length;
+  const errors = reports.flatMap((report) => ("error" in report ? [errorState(report.error.exit)] : []));
+  const busy = errors.filter((state) => state === "busy").length;
+  const lost = errors.length - busy;
   const skipped = reports.filter((report) => "skipped" in report).length;
   if (skipped > 0) parts.push(`${plural(skipped, "node")} not rebooted`);
+  if (busy > 0) parts.push(`${plural(busy, "node")} busy`);
   if (lost > 0) parts.push(`${plural(lost, "node")} not reached`);
   return `${plural(reports.length, "node")}: ${parts.join(", ") || "nothing to look at"}`;
 }

@@ -38,7 +38,7 @@ export class PlainProgress implements Observer {
   begin(view: View, path: string, leftOut: LeftOut[]): void {
     this.view = view;
     this.say(`run directory: ${path}`);
-    for (const { node, reason } of leftOut) this.say(`${node}: left out: ${reason}`);
+    for (const { node, reason } of leftOut) this.say(`${node}: left out: ${printable(reason)}`);
     this.timer = setInterval(() => this.show(view), this.interval);
   }
 
@@ -46,7 +46,11 @@ export class PlainProgress implements Observer {
     const { name } = member.node;
     if (member.state === "live") this.say(`${name}: ${plural(member.slots.length, "slot")}`);
     else
-      this.say(`${name}: ${member.state}: ${member.reason}${member.error?.next ? `\n    ${member.error.next}` : ""}`);
+      this.say(
+        printable(
+          `${name}: ${member.state}: ${member.reason}${member.error?.next ? `\n    ${member.error.next}` : ""}`,
+        ),
+      );
   }
 
   slot(member: Member, slot: number, holder: string | undefined): void {

@@ -12,6 +12,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MusterError } from "../../schemas/errors.js";
+import { explainDisk } from "../run/disk.js";
 import { takeLock } from "../run/lock.js";
 import { isSame } from "./directory.js";
 import { pastOf } from "./past.js";
@@ -52,7 +53,7 @@ export function datedRuns(pipeline: Pipeline): string[] {
 
 /**
  * Takes the pipeline's turn; undefined where another run has it and this start is skipped, which its log says. Rejects with a
- * MusterError (HELD, 75) where that is not wanted. Times are in UTC, so an hour that comes twice or never changes nothing.
+ * MusterError (HELD, 75) where that is not wanted, or (DISK, 3) where nothing can be written there. Times are in UTC, so an hour that comes twice or never changes nothing.
  */
 export async function takeTurn(
   pipeline: Pipeline,
@@ -60,11 +61,9 @@ export async function takeTurn(
   patience: Patience,
 ): Promise<Turn | undefined> {
   const folder = runsOf(pipeline);
-  mkdirSync(folder, { recursive: true });
+  const { file, lock } = openLock(folder, pipeline.name);
   const log = (line: string) =>
     appendFileSync(join(folder, `${pipeline.name}.log`), `${new Date().toISOString()} ${process.pid} ${line}\n`);
-  const file = join(folder, `${pipeline.name}.lock`);
-  const lock = openSync(file, "a+");
   try {
     if (!(await take(lock, patience))) {
       const holder = readFileSync(file, "utf8").trim() || "another muster";
@@ -86,6 +85,16 @@ export async function takeTurn(
   } catch (error) {
     closeSync(lock);
     throw error;
+  }
+}
+
+function openLock(folder: string, name: string): { file: string; lock: number } {
+  const file = join(folder, `${name}.lock`);
+  try {
+    mkdirSync(folder, { recursive: true });
+    return { file, lock: openSync(file, "a+") };
+  } catch (error) {
+    throw explainDisk(folder, error);
   }
 }
 

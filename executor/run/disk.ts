@@ -21,11 +21,11 @@ const FULL = "Make room there; the same command then goes on, and computes nothi
 const REASONS: Record<string, [reason: string, next: string]> = {
   ENOSPC: ["no space is left there", FULL],
   EDQUOT: ["the quota is used up", FULL],
-  EROFS: ["the file system there is read-only", "Choose another folder with --out, or make it writable."],
+  EROFS: ["the file system there is read-only", "Make it writable, or choose another folder with --out."],
   EACCES: ["permission denied", "Choose another folder with --out, or change its owner or mode."],
   EPERM: ["permission denied", "Choose another folder with --out, or change its owner or mode."],
   ENOTDIR: ["a part of its path is a file and no folder", "Choose another folder with --out."],
-  EEXIST: ["it is a file and no folder", "Choose another folder with --out."],
+  EEXIST: ["it is a file and no folder", "Move the file away, or choose another folder with --out."],
   ENOENT: [
     "it is not there any more",
     "Nothing but muster should change a run directory; start anew beside it with --fresh.",

@@ -102,6 +102,18 @@ t.test("one at a time: skip, fail, wait", async (t) => {
     ["--out", "x"],
   ])
     t.equal((await cron(...words)).code, 64);
+  const job = shop.write("lap/j.yaml", { kind: "matrix", matrix: { n: [0, 1] }, command: ["true"], args: [] });
+  for (const other of [job, file])
+    t.match(await muster(["run", other, "-i", "local", "--lock-wait", "1s"]), { code: 64, err: /go with --cron/ });
+});
+
+t.test("where cron's start can write nothing, that is said", async (t) => {
+  const file = shop.write("unwritable/p.yaml", { steps: { a: { command: ["true"] } } });
+  shop.write("unwritable/runs", "");
+  t.match(await muster(["run", "--cron", file, "-i", "local"]), {
+    code: 3,
+    err: /cannot write to the run directory \S+\/runs: it is a file and no folder\n\s+Move the file away/,
+  });
 });
 
 t.test("one that was killed is gone on with; finished ones are pruned, others never", async (t) => {

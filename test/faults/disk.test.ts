@@ -96,7 +96,7 @@ t.test(
     const readOnly = await job.muster(["-i", inventory]);
     t.match(readOnly, {
       code: 3,
-      err: /run directory \S+: the file system there is read-only\n\s+Choose another folder with --out/,
+      err: /run directory \S+: the file system there is read-only\n\s+Make it writable/,
     });
     const inTheWay = await job.muster(["-i", inventory, "--out", join(job.file, "run")]);
     t.match(inTheWay, { code: 3, err: /a part of its path is a file and no folder/ });

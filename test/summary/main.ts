@@ -10,7 +10,17 @@ import { endLines, fileLines } from "./lines.js";
 import { sum, type Tally } from "./tally.js";
 
 /** Files that mostly wait: for cron's next minute, for a node's silence to be noticed. They begin first, in this order. */
-const LONG = ["cli/cron", "faults/silence", "cli/tail", "faults/processes", "faults/node", "faults/", "cli/"];
+const LONG = [
+  "cli/cron",
+  "faults/silence",
+  "cli/pipeline",
+  "cli/schedule",
+  "cli/tail",
+  "faults/processes",
+  "faults/node",
+  "faults/",
+  "cli/",
+];
 /** So many files at a time: most wait for nodes more than they compute. */
 const JOBS = availableParallelism() + 2;
 
