@@ -453,7 +453,7 @@ export interface JobFile {
    */
   expect?: string | number;
   /**
-   * Larger goes first. Default: 0.
+   * Of runs that share a GPU the one with the larger goes first, between chunks; equal ones take turns. Default: 0.
    */
   priority?: number;
   /**

@@ -86,7 +86,16 @@ function missing(node: string): Stopped {
 function contextOf({ run, session }: Past): RunContext {
   const needs = { playbooks: [] };
   const agent = agentProgram();
-  return { id: run!.id, name: run!.name, session, contents: new Map(), agent, needs, inspection: undefined };
+  return {
+    id: run!.id,
+    name: run!.name,
+    session,
+    priority: 0,
+    contents: new Map(),
+    agent,
+    needs,
+    inspection: undefined,
+  };
 }
 
 /** What was done about a run on one node. */

@@ -8,6 +8,8 @@ export interface RunContext {
   id: string;
   name: string;
   session: number;
+  /** Of runs that want a GPU, the one with the larger goes first. */
+  priority: number;
   contents: Map<string, Content>;
   agent: Program;
   needs: Needs;

@@ -51,8 +51,10 @@ export class GpuWatch {
     if (vendor === undefined) return;
     this.isFirst = true;
     clearTimeout(this.timer);
+    const glance = glanceScripts(vendor);
     if (this.isBlind) this.send({ op: "examined" });
-    else this.send({ op: "look", scripts: glanceScripts(vendor), seconds: GLANCE_SECONDS });
+    else if (glance === undefined) this.look();
+    else this.send({ op: "look", scripts: glance, seconds: GLANCE_SECONDS });
   }
 
   /** A chunk failed here: is its card the reason? */

@@ -21,6 +21,7 @@ function opening(node: Node, run: RunContext, slots: Slot[], cards: string[]): O
     session: run.session,
     lease: node.lease,
     max: node.maxConcurrent,
+    priority: run.priority,
     env: node.env,
     slots: slots.map((slot) => ({
       slot: slot.slot,

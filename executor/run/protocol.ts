@@ -40,6 +40,7 @@ export type ToAgent =
       session: number;
       lease: number;
       max?: number;
+      priority: number;
       env: Record<string, string>;
       slots: SlotSetup[];
       cards?: { vendor: "amd" | "nvidia"; pci: string[] };

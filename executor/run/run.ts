@@ -67,6 +67,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       id: directory.id,
       name: job.name,
       session: directory.session,
+      priority: job.priority,
       contents,
       agent: agentProgram(),
       needs: job.needs,

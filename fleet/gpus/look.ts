@@ -27,10 +27,10 @@ export interface Said {
 
 /**
  * Shell scripts that look at all GPUs of a node in a moment: its PCI bus, then what the kernel tells of their clocks. Only AMD's
- * does; what it does not tell, or what is not well by it, is for `lookScripts` to find out.
+ * does (else undefined); what it does not tell, or what is not well by it, is for `lookScripts` to find out.
  */
-export function glanceScripts(vendor: Vendor): string[] {
-  return vendor === "amd" ? [PCI_BUS, SYSFS] : lookScripts(vendor);
+export function glanceScripts(vendor: Vendor): string[] | undefined {
+  return vendor === "amd" ? [PCI_BUS, SYSFS] : undefined;
 }
 
 /** Shell scripts that look at all GPUs of a node: its PCI bus first, then the tools of the vendor. */

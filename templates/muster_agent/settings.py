@@ -13,7 +13,7 @@ class Settings:
         self.root, self.life = root, life
         self.run = os.path.basename(root)
         self.lease, self.inline, self.log = UNOPENED_LEASE, 4096, 1 << 26
-        self.max = None
+        self.max, self.priority = None, 0
         self.base_env = {}
         self.life.write(self.lease)
 
@@ -21,7 +21,7 @@ class Settings:
         self.run = str(message["run"])
         self.lease, self.inline, self.log = message["lease"], message["inline"], message["log"]
         self.life.write(self.lease)
-        self.max = message.get("max")
+        self.max, self.priority = message.get("max"), message.get("priority", 0)
         self.base_env = {name: value for name, value in os.environb.items() if not name.startswith(b"SSH_")}
         self.base_env.update(raw_env(message["env"]))
         self.base_env[b"MUSTER_ROOT"] = os.fsencode(self.root)

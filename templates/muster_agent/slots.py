@@ -133,7 +133,7 @@ class Slots:
         holder = lock.holder()
         if holder is not None and not lock.blocked:
             lock.blocked = True
-            self.link.send({"ev": "slot", "slot": slot.number, "holder": holder or "a program that does not answer"})
+            self.link.send({"ev": "slot", "slot": slot.number, "holder": holder})
         return False
 
     def leave(self, slot):

@@ -53,3 +53,20 @@ for (const [what, breaks, mend, reason] of FAULTS) {
     t.match(out, "slot 1 was out for a while");
   });
 }
+
+t.test(
+  "a tool that hangs holds the first chunks up for as long as it may take, and nobody after that",
+  { skip },
+  async (t) => {
+    const job = new CardJob(shop, "hangs", 12, 0.1);
+    node.setGpus({ tools: "hang" });
+    const run = launched(startMuster(["run", job.file, "-i", lab.inventory()]));
+    const { code, err } = await run.ended;
+    node.setGpus({ tools: undefined });
+    t.equal(code, 0, err);
+    t.match(err, "cannot look at its GPUs: nvidia-smi: no answer within 10 s; killed");
+    t.notMatch(err, /is out/);
+    t.equal(job.results().length, 12);
+    t.same(await node.quiet(20), [], "no tool is left");
+  },
+);

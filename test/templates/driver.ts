@@ -84,7 +84,16 @@ export class Attachment {
 
   /** `open` with defaults for what a test does not care about. Answers with the hello. */
   async open(settings: Partial<Open> & { slots?: SlotSetup[] } = {}): Promise<Hello> {
-    const base = { op: "open", run: "r1", session: 1, lease: 30, env: {}, inline: 4096, log: 1 << 20 } as const;
+    const base = {
+      op: "open",
+      run: "r1",
+      session: 1,
+      lease: 30,
+      priority: 0,
+      env: {},
+      inline: 4096,
+      log: 1 << 20,
+    } as const;
     this.send({ ...base, slots: [{ slot: 0, env: {} }], ...settings });
     return (await this.next((one) => one.ev === "hello")) as Hello;
   }

@@ -1,5 +1,7 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import t from "tap";
-import { agent } from "./driver.js";
+import { agent, decode } from "./driver.js";
 
 t.setTimeout(120_000);
 
@@ -25,3 +27,33 @@ t.test("two runs share a GPU: one at a time, in turn, each told who holds it", a
     "it had its turn while the other run still had work",
   );
 });
+
+t.test(
+  "a run of higher priority goes before those that wait, and before the one that has the GPU, between chunks",
+  async (t) => {
+    const slots = [{ slot: 0, env: {}, lock: `priority-${process.pid}` }];
+    const [low, equal, high] = await Promise.all([
+      agent(t, { run: "low", slots }),
+      agent(t, { run: "equal", slots }),
+      agent(t, { run: "high", slots, priority: 5 }),
+    ]);
+    const go = join(low.folder.root, "go");
+    for (let index = 0; index < 12; index++)
+      low.attachment.start(`low${index}`, {}, [`until [ -e ${go} ]; do sleep 0.05; done; sleep 0.4`]);
+    await low.attachment.next((one) => one.ev === "started");
+    equal.attachment.start("equal", {}, ["date +%s%N"]);
+    await equal.attachment.next((one) => one.ev === "slot" && one.holder === "low");
+    for (let index = 0; index < 4; index++) high.attachment.start(`high${index}`, {}, ["sleep 0.4; date +%s%N"]);
+    t.match(await high.attachment.next((one) => one.ev === "slot"), { holder: "low" });
+    writeFileSync(go, "");
+    t.match(await low.attachment.next((one) => one.ev === "slot"), { holder: "high" });
+    const last = decode((await high.attachment.done("high3")).stdout);
+    const waited = decode((await equal.attachment.done("equal")).stdout);
+    t.ok(BigInt(last) < BigInt(waited), "it was done before the other that waited began");
+    const ends = await Promise.all(Array.from({ length: 12 }, (_, index) => low.attachment.done(`low${index}`)));
+    t.ok(
+      ends.every(({ exit }) => exit === 0),
+      "no chunk was stopped for it",
+    );
+  },
+);
