@@ -13,6 +13,7 @@ type Layer = { path: Path; keys: ProfileKeys & NodeKeys };
 
 export const NO_PROFILE = "none";
 const WORKDIR = "~/.muster";
+const SILENCE = 40;
 const GRACE = 60;
 const LEASE = 40 * 60;
 const GPU_CHECK = 60;
@@ -57,6 +58,7 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
     python: pick("python") ?? "python3",
     pythonModules: pick("python_modules"),
     env: mergeTexts(source, layers, "env"),
+    silence: seconds(pick("silence")) ?? SILENCE,
     grace: seconds(pick("grace")) ?? GRACE,
     lease: seconds(pick("lease")) ?? LEASE,
     gpuCheck: pause(pick("gpu_check")) ?? GPU_CHECK,
@@ -75,6 +77,7 @@ export function plainNode(name: string): Node {
     workdir: WORKDIR,
     python: "python3",
     env: {},
+    silence: SILENCE,
     grace: GRACE,
     lease: LEASE,
     gpuCheck: GPU_CHECK,

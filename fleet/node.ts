@@ -42,6 +42,8 @@ export interface Node {
   pythonModules?: string[];
   /** Environment of every chunk there: the profile's, then the node's own. */
   env: Record<string, string>;
+  /** Seconds without an answer after which it counts as silent. */
+  silence: number;
   /** Seconds of silence before its chunks are requeued. */
   grace: number;
   /** Seconds that an agent lives without a coordinator. */

@@ -33,6 +33,10 @@ export type Python = string;
  */
 export type PythonModules = string[];
 /**
+ * How long a node may leave us without an answer, on its connection, by its agent or by its file server, before it counts as silent: then its `grace` begins, and it is dialled again. Default: `40s`.
+ */
+export type Silence = string | number;
+/**
  * Silence of a node before its chunks are given to others. Default: `60s`.
  */
 export type Grace = string | number;
@@ -104,6 +108,7 @@ export type Node = {
   workdir?: Workdir;
   python?: Python;
   python_modules?: PythonModules;
+  silence?: Silence;
   grace?: Grace;
   lease?: Lease;
   gpu_check?: GpuCheck;
@@ -135,6 +140,7 @@ export interface InventoryFile {
     workdir?: Workdir;
     python?: Python;
     python_modules?: PythonModules;
+    silence?: Silence;
     grace?: Grace;
     lease?: Lease;
     gpu_check?: GpuCheck;
@@ -172,6 +178,7 @@ export interface InventoryFile {
       workdir?: Workdir;
       python?: Python;
       python_modules?: PythonModules;
+      silence?: Silence;
       grace?: Grace;
       lease?: Lease;
       gpu_check?: GpuCheck;

@@ -69,14 +69,19 @@ export async function startAgent(
   const { node } = connection;
   const channel = await connection.open([node.python, ...run.agent.words, `${node.workdir}/runs/${run.id}`]);
   channel.stdin.write(run.agent.stdin);
-  const greeting = await greet(channel, opening(node, run, slots, cards), receive);
+  const greeting = await greet(channel, opening(node, run, slots, cards), node.silence, receive);
   if (typeof greeting !== "string") return greeting;
   await gatherFacts(connection, "without-gpus");
   throw new MusterError("NO_AGENT", 69, `the agent did not start: ${greeting}`);
 }
 
 /** Sends `open` and waits for the hello, or answers with why there is none. */
-async function greet(channel: Channel, open: Open, receive: (message: FromAgent) => void): Promise<Greeting | string> {
+async function greet(
+  channel: Channel,
+  open: Open,
+  silence: number,
+  receive: (message: FromAgent) => void,
+): Promise<Greeting | string> {
   let answer: (hello: Hello) => void = () => {};
   let go: (reason: string) => void = () => {};
   const answered = new Promise<Hello>((resolve) => {
@@ -86,7 +91,7 @@ async function greet(channel: Channel, open: Open, receive: (message: FromAgent)
     go = resolve;
   });
   const pulse = new Pulse(
-    open.lease,
+    Math.min(silence, open.lease) / 4,
     () => agent.send({ op: "ping" }),
     (reason) => {
       go(reason);

@@ -1,5 +1,3 @@
-/** Seconds between two questions to an agent that says nothing by itself, at most. */
-const EVERY = 10;
 /** Questions that may go unanswered. */
 const MISSES = 3;
 
@@ -12,9 +10,8 @@ export class Pulse {
   private quiet = 0;
   private readonly timer: NodeJS.Timeout;
 
-  /** `lease`: seconds that the agent lives without hearing from us. `silent` is called once, with the reason. */
-  constructor(lease: number, ask: () => void, silent: (reason: string) => void) {
-    const every = Math.min(EVERY, lease / 4);
+  /** `every`: seconds between two questions to an agent that says nothing by itself. `silent` is called once, with the reason. */
+  constructor(every: number, ask: () => void, silent: (reason: string) => void) {
     this.timer = setInterval(() => {
       if (this.quiet === MISSES) {
         this.stop();

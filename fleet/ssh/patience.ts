@@ -1,3 +1,5 @@
+import type { Node } from "../node.js";
+
 /** How long the way to a node may be silent, in seconds. */
 export interface Patience {
   /** From the first packet to being logged in, for each machine on the way. */
@@ -10,5 +12,7 @@ export interface Patience {
   stall: number;
 }
 
-/** Rigs at full load are slow to answer, so nothing here is short. */
-export const usualPatience: Patience = { login: 20, keepalive: 10, answer: 30, stall: 30 };
+/** Patience with a node that counts as silent after `silence` seconds. Rigs at full load are slow to let one in, so that is not short. */
+export function patienceOf({ silence }: Pick<Node, "silence">): Patience {
+  return { login: 20, keepalive: silence / 4, answer: (silence * 3) / 4, stall: (silence * 3) / 4 };
+}

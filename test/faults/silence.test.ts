@@ -128,9 +128,12 @@ t.test(
     const scene = new Scene(t, "patient", { chunks: 40, gate: true });
     const { job } = scene;
     const [gone, other] = scene.nodes;
-    const run = scene.start([2, 4], { grace: "1s" });
+    const run = scene.start([2, 4], { silence: "4s", grace: "1s" });
     await reached("both are at work", () => scene.running(gone) === 2 && scene.running(other) === 4);
     await gone.cutOff();
+    const cut = performance.now();
+    await scene.says("silent");
+    t.ok(performance.now() - cut < 30_000, "noticed before it would be without `silence`");
     await scene.says("away");
     await gone.heal();
     await scene.back();

@@ -21,7 +21,7 @@ profiles:
     limits: {sample_size: {best: 450, max: 1000}}
 nodes:
   zeus:     {connection: local}
-  rig:      {host: 192.0.2.1, profile: rx6600, gpus: 8, max_concurrent: 6, tags: [rigs], env: {D: "3"}, rate: 7, limits: {x: {max: 1}}, grace: 1m30s}
+  rig:      {host: 192.0.2.1, profile: rx6600, gpus: 8, max_concurrent: 6, tags: [rigs], env: {D: "3"}, rate: 7, limits: {x: {max: 1}}, silence: 20s, grace: 1m30s}
   build:    {host: build.test, port: 2222, user: ci, identity_file: ~/.ssh/key, known_hosts: hosts, slots: 4, host_keys: accept-new}
   alias:
 playbooks: [rocm-env]
@@ -39,7 +39,13 @@ t.test("defaults, profile and node are merged, from weak to strong", async (t) =
     "in the order of the file",
   );
   const [zeus, rig, build, alias] = nodes;
-  t.match(zeus, { connection: "local", host: "localhost", profile: { name: "none", vendor: "none" }, grace: 60 });
+  t.match(zeus, {
+    connection: "local",
+    host: "localhost",
+    profile: { name: "none", vendor: "none" },
+    silence: 40,
+    grace: 60,
+  });
   t.match(rig, {
     host: "192.0.2.1",
     user: "michael",
@@ -47,6 +53,7 @@ t.test("defaults, profile and node are merged, from weak to strong", async (t) =
     gpus: 8,
     maxConcurrent: 6,
     tags: ["rigs"],
+    silence: 20,
     grace: 90,
     lease: 2400,
     env: { A: "1", B: "2", C: "0.10", D: "3" },

@@ -3,13 +3,13 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import type { Connection } from "../../fleet/connection.js";
 import { connectSsh } from "../../fleet/ssh/connect.js";
-import { usualPatience } from "../../fleet/ssh/patience.js";
+import { patienceOf } from "../../fleet/ssh/patience.js";
 import { lacking, startLab } from "../lab/lab.js";
 import { nodeOf } from "./node.js";
 
 const skip = lacking();
 const machines = lacking("cutting nodes off");
-const short = { ...usualPatience, login: 3, keepalive: 0.3, stall: 1.5 };
+const short = { ...patienceOf({ silence: 40 }), login: 3, keepalive: 0.3, stall: 1.5 };
 
 async function echo(t: Test, connection: Connection, word = "hello"): Promise<void> {
   t.match(await connection.exec(["echo", word], { timeout: 30 }), { kind: "exit", code: 0, stdout: `${word}\n` });

@@ -12,6 +12,7 @@ export function someNode(change: Partial<Node> = {}): Node {
     workdir: "~/.muster",
     python: "python3",
     env: {},
+    silence: 40,
     grace: 60,
     lease: 2400,
     gpuCheck: 60,
