@@ -1,6 +1,5 @@
 import type { Sizing } from "../../executor/job/job.js";
 import type { Attempt, Event, Slot } from "../../executor/schedule/events.js";
-import { Heap, type Ranked } from "../../executor/schedule/heap.js";
 import { Scheduler } from "../../executor/schedule/scheduler.js";
 import { jobOf } from "./job.js";
 import { Random } from "./random.js";
@@ -12,15 +11,42 @@ export interface Load {
   slots: number;
   chunks: number;
   events: number;
-  /** Seconds of processor time for all of them, what plays the slots included: others at work here do not count. */
+  /** Seconds of processor time for all of them once all nodes have joined, what plays the slots included: others at work here do not count. */
   seconds: number;
   /** Resident memory at the end, bytes. */
   resident: number;
 }
 
-interface End extends Ranked {
-  at: number;
-  attempt: Attempt;
+/** No chunk takes longer, seconds. */
+const LONGEST = 2;
+
+/** Attempts by the moment at which they end, in a ring of moments: what one costs does not depend on how many there are. */
+class Ends {
+  private readonly ring: Attempt[][];
+  private moment = 0;
+  private count = 0;
+
+  /** `fineness`: moments of a second. */
+  constructor(private readonly fineness: number) {
+    this.ring = Array.from({ length: (LONGEST + 1) * fineness }, () => []);
+  }
+
+  get now(): number {
+    return this.moment / this.fineness;
+  }
+
+  put(attempt: Attempt, at: number): void {
+    this.ring[Math.ceil(at * this.fineness) % this.ring.length]!.push(attempt);
+    this.count++;
+  }
+
+  /** The next that ends; it is `now` then. */
+  take(): Attempt | undefined {
+    if (this.count === 0) return undefined;
+    while (this.ring[this.moment % this.ring.length]!.length === 0) this.moment++;
+    this.count--;
+    return this.ring[this.moment % this.ring.length]!.pop();
+  }
 }
 
 /** Drives a scheduler as fast as it goes: `nodes` of 8 GPUs whose rates vary, `chunks` chunks, and the time it takes. */
@@ -28,15 +54,14 @@ export function load(nodes: number, chunks: number, seed: number): Load {
   const chance = new Random(seed);
   const sizing: Sizing = { by: "rate", base: SIZE, min: SIZE, max: SIZE };
   const scheduler = new Scheduler(jobOf(BigInt(chunks) * BigInt(SIZE), sizing), [], 1);
-  const ends = new Heap<End>((a, b) => a.at < b.at);
-  const began = process.cpuUsage();
+  const ends = new Ends(nodes * 8);
   let events = 0;
-  let [now, ended] = [0, false];
+  let ended = false;
   const tell = (event: Event) => {
-    const out = scheduler.handle(event, now);
+    const out = scheduler.handle(event, ends.now);
     events++;
     for (const one of out) {
-      if (one.do === "start") ends.put({ at: now + 1 + chance.next(), attempt: one.attempt });
+      if (one.do === "start") ends.put(one.attempt, ends.now + (LONGEST * (1 + chance.next())) / 2);
       if (one.do === "end") ended = true;
     }
   };
@@ -44,11 +69,11 @@ export function load(nodes: number, chunks: number, seed: number): Load {
   for (let node = 0; node < nodes; node++)
     tell({ type: "joined", node: `n${node}`, slots: gpus(`n${node}`), limit: 8, held: [] });
   tell({ type: "settled" });
-  for (let end = ends.peek(); end !== undefined && !ended; end = ends.peek()) {
-    ends.delete(end);
-    now = Math.max(now, end.at);
-    tell({ type: "ran", attempt: end.attempt.id, seconds: 1 + chance.next() });
-    tell({ type: "committed", attempt: end.attempt.id });
+  const began = process.cpuUsage();
+  events = 0;
+  for (let attempt = ends.take(); attempt !== undefined && !ended; attempt = ends.take()) {
+    tell({ type: "ran", attempt: attempt.id, seconds: 1 + chance.next() });
+    tell({ type: "committed", attempt: attempt.id });
   }
   if (!ended) throw new Error("the run did not end");
   const { user, system } = process.cpuUsage(began);

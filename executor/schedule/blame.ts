@@ -61,14 +61,14 @@ export class Blame {
   ) {}
 
   /** A chunk ended well on a slot. */
-  succeeded(node: string, slot: number): Instruction[] {
+  succeeded(state: SlotState): Instruction[] {
+    const { node, slot, health } = state;
     this.successes++;
-    const health = this.pool.health(node, slot);
     if (health.strikes.length > 0) health.strikes = [];
     if (!health.probing) return [];
     health.probing = false;
     health.rests = 0;
-    this.pool.changed(node, slot);
+    this.pool.changed(state);
     return [{ do: "trust", node, slot }];
   }
 
@@ -100,7 +100,7 @@ export class Blame {
       this.resting.delete(next);
       next.quarantine = undefined;
       next.probing = true;
-      this.pool.changed(next.node, next.slot);
+      this.pool.changed(this.pool.slot(next.node, next.slot));
     }
   }
 
@@ -141,7 +141,7 @@ export class Blame {
     health.probing = false;
     health.quarantine = { reason, until: now + rest };
     this.resting.put(health);
-    this.pool.changed(node, slot);
+    this.pool.changed(this.pool.slot(node, slot));
     return [{ do: "distrust", node, slot, reason, seconds: rest }];
   }
 }

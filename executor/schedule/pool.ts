@@ -18,6 +18,8 @@ export class Pool {
   /** How fast the usable slots are. */
   readonly speeds = new Speeds();
   private readonly healths = new Map<string, Health>();
+  /** Every slot that has ever been there, by its key. */
+  private readonly slots = new Map<string, SlotState>();
   /** Chunks that a slot may hold, the running one included. */
   private depth = 1;
   /** Usable slots by the GPU that they are. */
@@ -31,18 +33,10 @@ export class Pool {
   ) {}
 
   join(name: string, slots: Slot[], limit: number): NodeState {
-    const before = this.nodes.get(name);
-    for (const slot of before?.slots ?? []) this.forget(slot);
-    const node: NodeState = {
-      name,
-      order: before?.order ?? this.nodes.size,
-      live: true,
-      limit,
-      slots: [],
-      collecting: before?.collecting ?? 0,
-    };
-    node.slots = slots.map((slot) => this.newSlot(node, slot));
+    const node = this.nodes.get(name) ?? { name, order: this.nodes.size, live: true, limit, slots: [], collecting: 0 };
     this.nodes.set(name, node);
+    for (const slot of node.slots) this.setUsable(slot, false);
+    Object.assign(node, { live: true, limit, slots: slots.map((slot) => this.slotOf(node, slot)) });
     for (const slot of node.slots) this.place(slot);
     return node;
   }
@@ -66,24 +60,21 @@ export class Pool {
 
   /** Counts an attempt that was given to a slot, or (`by` = -1) that has left it. */
   load(slot: SlotState, by: 1 | -1): void {
-    const node = slot.home;
-    const wasFull = this.isFull(node);
+    const wasFull = this.isFull(slot.home);
     slot.load += by;
-    this.refresh(slot, wasFull);
+    if (wasFull === this.isFull(slot.home)) this.lineUp(slot);
+    else for (const one of slot.home.slots) this.lineUp(one);
   }
 
   /** Counts a result that is on its way here, or (`by` = -1) that has come. */
-  collect(name: string, by: 1 | -1): void {
-    const node = this.nodes.get(name);
-    if (node === undefined) return;
+  collect(node: NodeState, by: 1 | -1): void {
     const wasFull = this.isFull(node);
     node.collecting += by;
-    if (wasFull !== this.isFull(node)) for (const slot of node.slots) this.place(slot);
+    if (wasFull !== this.isFull(node)) for (const slot of node.slots) this.lineUp(slot);
   }
 
   /** To be called when something was learned of how fast a slot is, or how well. */
-  changed(node: string, number: number): void {
-    const slot = this.slot(node, number);
+  changed(slot: SlotState | undefined): void {
     if (slot !== undefined) this.place(slot);
   }
 
@@ -102,7 +93,7 @@ export class Pool {
   setDepth(depth: number): void {
     if (depth === this.depth) return;
     this.depth = depth;
-    for (const node of this.nodes.values()) for (const slot of node.slots) this.place(slot);
+    for (const node of this.nodes.values()) for (const slot of node.slots) this.lineUp(slot);
   }
 
   /** Slots that there are, usable or not. */
@@ -158,8 +149,15 @@ export class Pool {
     return this.slot(key.slice(0, at), Number(key.slice(at + 1)));
   }
 
-  private newSlot(home: NodeState, slot: Slot): SlotState {
+  /** One object a slot for the whole run, however often its node comes and goes. */
+  private slotOf(home: NodeState, slot: Slot): SlotState {
     const key = slotKey(slot.node, slot.slot);
+    const known = this.slots.get(key) ?? this.newSlot(key, home, slot);
+    this.slots.set(key, known);
+    return Object.assign(known, slot, { usable: true, load: 0 });
+  }
+
+  private newSlot(key: string, home: NodeState, slot: Slot): SlotState {
     const speed = this.rates.at(key);
     speed.rate ??= this.guess(slot.rate);
     const health = this.health(slot.node, slot.slot);
@@ -174,21 +172,24 @@ export class Pool {
     return load >= node.limit * this.depth;
   }
 
-  private refresh(slot: SlotState, wasFull: boolean): void {
-    if (wasFull === this.isFull(slot.home)) this.place(slot);
-    else for (const one of slot.home.slots) this.place(one);
-  }
-
   /** Brings a slot to where it belongs after any change of it or of its node. */
   private place(slot: SlotState): void {
     const usable = isUsable(slot);
     if (usable !== slot.counted) this.count(slot, usable);
-    const depth = slot.health.probing ? 1 : this.depth;
-    if (usable && slot.load < depth && !this.isFull(slot.home)) this.openings.put(slot);
-    else this.openings.delete(slot);
     const share = usable ? (slot.speed.rate ?? 0) : 0;
     this.speeds.change(slot.share, share);
     slot.share = share;
+    this.lineUp(slot);
+  }
+
+  /** Puts a slot among those that have room, or takes it away from there. */
+  private lineUp(slot: SlotState): void {
+    if (slot.counted && this.hasRoom(slot)) this.openings.put(slot);
+    else this.openings.delete(slot);
+  }
+
+  private hasRoom(slot: SlotState): boolean {
+    return slot.load < this.depth && !(slot.health.probing && slot.load > 0) && !this.isFull(slot.home);
   }
 
   private count(slot: SlotState, usable: boolean): void {
@@ -196,11 +197,6 @@ export class Pool {
     slot.counted = usable;
     this.total += by;
     this.usable.set(slot.gpu, (this.usable.get(slot.gpu) ?? 0) + by);
-  }
-
-  private forget(slot: SlotState): void {
-    slot.usable = false;
-    this.place(slot);
   }
 }
 

@@ -45,10 +45,14 @@ export class Rates {
   /** A chunk of `units` took `seconds`, overhead and all. */
   learn(speed: Speed, units: number, seconds: number): void {
     this.took(seconds);
-    const last = speed.last;
-    speed.last = { units, seconds };
+    const { last } = speed;
+    if (last === undefined) speed.last = { units, seconds };
+    else {
+      if (seconds > 0) this.overhead.learn(last, { units, seconds });
+      last.units = units;
+      last.seconds = seconds;
+    }
     if (seconds <= 0) return;
-    if (last !== undefined) this.overhead.learn(last, speed.last);
     const net = Math.max(seconds - this.overhead.seconds, NET * seconds);
     const weight = Math.max(WEIGHT, units / (units + speed.evidence));
     speed.evidence = units + (1 - WEIGHT) * speed.evidence;

@@ -11,7 +11,6 @@ import { type Learned, Rates } from "./rates.js";
 import type { Retry } from "./retry.js";
 import { Returns } from "./returns.js";
 import { Sizes } from "./sizes.js";
-import { slotKey } from "./slot.js";
 import type { Source } from "./source.js";
 import { rangeSource, taskSource } from "./sources.js";
 import { mayDivide, Tail } from "./tail.js";
@@ -136,7 +135,7 @@ export class Scheduler {
         return this.sick(event);
       case "well":
         this.pool.health(event.node, event.slot).sick = undefined;
-        this.pool.changed(event.node, event.slot);
+        this.pool.changed(this.pool.slot(event.node, event.slot));
         return [];
       case "started":
         this.attempts.started(event.attempt, now);
@@ -167,14 +166,15 @@ export class Scheduler {
   }
 
   private join(name: string, slots: Slot[], limit: number, held: Held[], now: number): Instruction[] {
+    const known = this.attempts.on(name);
     this.pool.join(name, slots, limit);
     this.sizes.met(name);
     const holds = new Set(held.map((one) => one.id));
-    for (const underway of this.attempts.on(name)) {
+    for (const underway of known) {
       const { attempt } = underway;
       underway.leaving = false;
       underway.asked = false;
-      if (holds.has(attempt.id)) this.attempts.reload(attempt);
+      if (holds.has(attempt.id)) this.attempts.reload(underway);
       else {
         this.attempts.forget(attempt.id);
         this.returns.requeue(underway, now);
@@ -188,12 +188,13 @@ export class Scheduler {
 
   /** Takes over what an earlier coordinator started, or was left there, unless its units are somebody's already. */
   private adopt(node: string, held: Held, now: number): boolean {
-    if (this.pool.slot(node, held.slot) === undefined) return false;
+    const slot = this.pool.slot(node, held.slot);
+    if (slot === undefined) return false;
     const found = this.fromBefore(held) ?? this.waiting.reclaim(held.id);
     if (found === undefined) return false;
     const { chunk, history } = found;
     const attempt = { id: held.id, number: history.length + 1, chunk, node, slot: held.slot };
-    this.attempts.add(attempt, history, held.state === "queued" ? "queued" : "running", now);
+    this.attempts.add(attempt, slot, history, held.state === "queued" ? "queued" : "running", now);
     this.split(held.id, held.end, now);
     return true;
   }
@@ -209,13 +210,12 @@ export class Scheduler {
   private ran(id: string, seconds: number, end: bigint | undefined, now: number): Instruction[] {
     const out = this.split(id, end, now);
     if (!this.attempts.collect(id)) return out;
-    const { attempt, twin } = this.attempts.get(id)!;
-    const { chunk, node, slot } = attempt;
-    const speed = this.pool.slot(node, slot)?.speed ?? this.rates.at(slotKey(node, slot));
-    this.lengths.learn(speed, chunk, seconds);
-    this.pool.changed(node, slot);
+    const { attempt, slot, twin } = this.attempts.get(id)!;
+    this.lengths.learn(slot.speed, attempt.chunk, seconds);
+    this.pool.changed(slot);
     if (twin !== undefined) out.push(...this.supersede(twin));
-    return [...out, ...this.blame.succeeded(node, slot)];
+    out.push(...this.blame.succeeded(slot));
+    return out;
   }
 
   /** The first result of a chunk is there: the other attempt of it is not needed any more. */
@@ -235,7 +235,7 @@ export class Scheduler {
 
   private sick({ node, slot, reason, lasting, evict }: Extract<Event, { type: "sick" }>): Instruction[] {
     this.pool.health(node, slot).sick = { reason, lasting };
-    this.pool.changed(node, slot);
+    this.pool.changed(this.pool.slot(node, slot));
     const out = this.returns.withdrawFrom(node, slot);
     const running = evict ? this.attempts.onSlot(node, slot, "running") : [];
     return running.length === 0 ? out : [...out, { do: "evict", node, ids: running.map(({ attempt }) => attempt.id) }];
@@ -281,7 +281,7 @@ export class Scheduler {
     const id = `${this.session}-${(this.count++).toString(36)}`;
     const attempt = { id, number: history.length + 1, chunk, node: slot.node, slot: slot.slot };
     out.push({ do: "start", attempt });
-    return this.attempts.add(attempt, history, "queued", now);
+    return this.attempts.add(attempt, slot, history, "queued", now);
   }
 
   private relieve(now: number, out: Instruction[]): void {

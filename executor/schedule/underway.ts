@@ -1,10 +1,12 @@
 import type { History } from "./blame.js";
 import type { Attempt } from "./events.js";
 import type { Pool } from "./pool.js";
+import type { SlotState } from "./slot.js";
 
 /** An attempt between its start and the commit of its result: on its node, or with its result on the way here. */
 export interface Underway {
   attempt: Attempt;
+  slot: SlotState;
   history: History;
   phase: "queued" | "running" | "collecting";
   /** It was asked to leave its slot if it does not run yet. */
@@ -35,6 +37,7 @@ export class Attempts {
 
   /** Those on a node that have not ended. */
   on(node: string): Underway[] {
+    if (!this.pool.nodes.has(node)) return [];
     return [...this.byId.values()].filter(({ attempt, phase }) => attempt.node === node && phase !== "collecting");
   }
 
@@ -46,10 +49,10 @@ export class Attempts {
     return this.byId.values();
   }
 
-  add(attempt: Attempt, history: History, phase: "queued" | "running", since: number): Underway {
-    const underway = { attempt, history, phase, since, leaving: false, asked: false, divisible: true };
+  add(attempt: Attempt, slot: SlotState, history: History, phase: "queued" | "running", since: number): Underway {
+    const underway = { attempt, slot, history, phase, since, leaving: false, asked: false, divisible: true };
     this.byId.set(attempt.id, underway);
-    this.load(attempt, 1);
+    this.pool.load(slot, 1);
     return underway;
   }
 
@@ -62,18 +65,18 @@ export class Attempts {
     underway.leaving = false;
   }
 
-  /** Its slot is new, for its node has joined again. */
-  reload(attempt: Attempt): void {
-    this.load(attempt, 1);
+  /** Its node has joined again, and still has it. */
+  reload({ slot }: Underway): void {
+    this.pool.load(slot, 1);
   }
 
   /** It ended well, and its result is to be taken in; false where that is no news. */
   collect(id: string): boolean {
     const underway = this.byId.get(id);
     if (underway === undefined || underway.phase === "collecting") return false;
-    this.load(underway.attempt, -1);
+    this.pool.load(underway.slot, -1);
     underway.phase = "collecting";
-    this.pool.collect(underway.attempt.node, 1);
+    this.pool.collect(underway.slot.home, 1);
     return true;
   }
 
@@ -81,9 +84,9 @@ export class Attempts {
   uncollect(id: string): void {
     const underway = this.byId.get(id);
     if (underway?.phase !== "collecting") return;
-    this.pool.collect(underway.attempt.node, -1);
+    this.pool.collect(underway.slot.home, -1);
     underway.phase = "running";
-    this.load(underway.attempt, 1);
+    this.pool.load(underway.slot, 1);
   }
 
   /** Lets go of it, whatever it was at. What it answers still says whether there is a `twin`, which goes on alone. */
@@ -91,8 +94,8 @@ export class Attempts {
     const underway = this.byId.get(id);
     if (underway === undefined) return undefined;
     this.forget(id);
-    if (underway.phase === "collecting") this.pool.collect(underway.attempt.node, -1);
-    else this.load(underway.attempt, -1);
+    if (underway.phase === "collecting") this.pool.collect(underway.slot.home, -1);
+    else this.pool.load(underway.slot, -1);
     return underway;
   }
 
@@ -101,10 +104,5 @@ export class Attempts {
     const twin = this.byId.get(id)?.twin;
     if (twin !== undefined) twin.twin = undefined;
     this.byId.delete(id);
-  }
-
-  private load(attempt: Attempt, by: 1 | -1): void {
-    const slot = this.pool.slot(attempt.node, attempt.slot);
-    if (slot !== undefined) this.pool.load(slot, by);
   }
 }
