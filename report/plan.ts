@@ -1,18 +1,29 @@
+import { slotsText } from "../executor/schedule/fold.js";
 import type { NodePlan, Plan } from "../executor/schedule/plan.js";
+import type { Unplaceable } from "../executor/schedule/planrefusals.js";
 import { count, duration, plural, rate } from "./format.js";
+
+/** Tasks that are named one by one. */
+const NAMED = 8;
 
 /** A plan, for people. */
 export function planText(plan: Plan): string {
-  const lines = plan.nodes.flatMap((node) => [nodeLine(node), ...slotLines(node)]);
+  const lines = plan.nodes.flatMap((node) => [nodeLine(node), ...slotLines(node), ...refusalLines(node)]);
   const time =
     plan.seconds === undefined
       ? "time unknown until the first chunks have run"
       : `about ${plural(plan.chunks ?? 0, "chunk")} and ${duration(plan.seconds)}`;
-  return [`${plan.job}: ${plural(BigInt(plan.units), "unit")}, ${time}`, ...lines, "nothing was run"].join("\n");
+  return [
+    `${plan.job}: ${plural(BigInt(plan.units), "unit")}, ${time}`,
+    ...lines,
+    ...plan.unplaceable.flatMap(pinLines),
+    "nothing was run",
+  ].join("\n");
 }
 
 function nodeLine(node: NodePlan): string {
-  if (node.refused !== undefined) return `  ${node.node}: no work: ${node.refused}`;
+  if (node.refused !== undefined)
+    return `  ${node.node}: no work${node.refusals.length === 0 ? `: ${node.refused}` : ""}`;
   const first = `first chunks of ${plural(BigInt(node.chunkUnits), "unit")}`;
   return `  ${node.node}: ${plural(node.slots, "slot")}${speed(node)}, ${first}${expectation(node)}`;
 }
@@ -20,6 +31,17 @@ function nodeLine(node: NodePlan): string {
 function slotLines({ perSlot }: NodePlan): string[] {
   if (perSlot.length < 2 || perSlot.some((slot) => slot.seconds === undefined)) return [];
   return perSlot.map((slot) => `    slot ${slot.slot}${speed(slot)}${expectation(slot)}`);
+}
+
+function refusalLines({ refusals }: NodePlan): string[] {
+  return refusals.map(({ slots, reason }) => `    ${slotsText(slots)}: no work: ${reason}`);
+}
+
+function pinLines({ gpu, chunks, reasons }: Unplaceable): string[] {
+  const named = chunks.slice(0, NAMED).join(", ");
+  const more = chunks.length > NAMED ? ` and ${chunks.length - NAMED} more` : "";
+  const who = `${chunks.length === 1 ? "task" : "tasks"} ${named}${more}`;
+  return [`  ${who}: pinned to gpu ${gpu}, which no slot is:`, ...reasons.map((reason) => `    ${reason}`)];
 }
 
 /** Tasks have no rate in units, though it may be known how long they take. */

@@ -14,8 +14,9 @@ interface Complaint {
   lasting: boolean;
 }
 
-/** The slots of one node whose cards are sick. A slot is well when nobody complains of it any more. */
+/** The slots of one node that are broken, or whose cards are sick. A card is well when nobody complains of it any more. */
 export class SickSlots {
+  private readonly broken = new Set<number>();
   private readonly complaints: Record<Source, Map<number, Complaint>> = { looks: new Map(), agent: new Map() };
 
   constructor(
@@ -45,6 +46,18 @@ export class SickSlots {
     this.event({ type: "well", node, slot });
   }
 
+  /** Its agent is there, and will say which slots are broken. */
+  attached(): void {
+    this.broken.clear();
+  }
+
+  /** A slot is of no use any more. */
+  broke(slot: number, reason: string): void {
+    this.broken.add(slot);
+    this.takenOut(slot, reason);
+    this.event({ type: "broken", node: this.member.node.name, slot, reason });
+  }
+
   /** All that the agent complains of now. */
   told(sick: Complaint[]): void {
     const { agent } = this.complaints;
@@ -59,7 +72,9 @@ export class SickSlots {
   /** Whether no slot of the node should be waited for. */
   get isHopeless(): boolean {
     const { looks, agent } = this.complaints;
-    return this.member.slots.every(({ slot }) => looks.get(slot)?.lasting || agent.get(slot)?.lasting);
+    return this.member.slots.every(
+      ({ slot }) => this.broken.has(slot) || looks.get(slot)?.lasting || agent.get(slot)?.lasting,
+    );
   }
 
   private isSick(slot: number): boolean {

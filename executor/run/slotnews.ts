@@ -27,7 +27,9 @@ export class SlotNews {
 
   /** Its agent has been met. */
   attached(member: Member): void {
-    this.ward(member).watch.attached();
+    const { watch, sick } = this.ward(member);
+    sick.attached();
+    watch.attached();
   }
 
   /** An attempt failed on it. */
@@ -49,10 +51,9 @@ export class SlotNews {
         return this.observer.memory(member);
       case "slot":
         this.observer.slot(member, message.slot, message.holder);
-        return this.use(member, message.slot, message.holder === undefined);
+        return this.event({ type: "held", node: member.node.name, slot: message.slot, holder: message.holder });
       case "broken":
-        sick.takenOut(message.slot, message.reason);
-        return this.use(member, message.slot, false);
+        return sick.broke(message.slot, message.reason);
     }
   }
 
@@ -66,7 +67,7 @@ export class SlotNews {
     this.observer.problem(member, `slot ${slot} gets no work for ${verdict.seconds} s: ${verdict.reason}`);
   }
 
-  /** Whether nothing can be expected of it: it is not there, or none of its slots has been well for long. */
+  /** Whether nothing can be expected of it: it is not there, or none of its slots is sound, or has been well for long. */
   isHopeless(member: Member): boolean {
     if (member.state === "away" || member.state === "refused") return true;
     return member.state === "live" && this.ward(member).sick.isHopeless;
@@ -74,10 +75,6 @@ export class SlotNews {
 
   stop(): void {
     for (const { watch } of this.wards.values()) watch.stop();
-  }
-
-  private use(member: Member, slot: number, usable: boolean): void {
-    this.event({ type: "slot", node: member.node.name, slot, usable });
   }
 
   private ward(member: Member): Ward {

@@ -1,8 +1,8 @@
 import type { Chunk } from "../job/job.js";
 import type { Failure, Instruction } from "./events.js";
 import type { Pool } from "./pool.js";
-import { refusals } from "./refusals.js";
-import { isUsable, type SlotState } from "./slot.js";
+import { isHopeless, refusals } from "./refusals.js";
+import type { Retry } from "./retry.js";
 import type { Source } from "./source.js";
 import type { Waiting } from "./waiting.js";
 
@@ -22,12 +22,10 @@ export class Ending {
 
   /** Nothing is under way: either all is done, or what waits fits no slot that there is. */
   conclude(): Instruction[] {
-    const out: Instruction[] = this.isStuck()
-      ? this.waiting.drain().map(({ chunk, history }) => {
-          const failure = unplaceable(chunk, history.length + 1, refusals(chunk, this.pool));
-          return { do: chunk.again === undefined ? "give-up" : "unchecked", failure } as const;
-        })
-      : [];
+    const out = this.hopeless().map(({ chunk, history }): Instruction => {
+      const failure = unplaceable(chunk, history.length + 1, refusals(chunk, this.pool));
+      return { do: chunk.again === undefined ? "give-up" : "unchecked", failure };
+    });
     if (this.source.left > 0n || this.waiting.size > 0 || this.ended) return out;
     this.ended = true;
     out.push({ do: "end" });
@@ -45,15 +43,11 @@ export class Ending {
     return reasons.length === 0 ? [] : [{ do: "stuck", reasons }];
   }
 
-  private isStuck(): boolean {
-    if (this.waiting.size === 0 || this.waiting.next() !== undefined || this.pool.usableSlots === 0) return false;
-    return [...this.pool.nodes.values()].every((node) => node.live && node.slots.every(isSettled));
+  /** Takes out what will never run, while other slots could do something. Where none can, it is the run that cannot go on. */
+  private hopeless(): Retry[] {
+    if (this.waiting.size === 0 || this.pool.usableSlots === 0) return [];
+    return this.waiting.drain(({ chunk }) => isHopeless(chunk, this.pool));
   }
-}
-
-/** Whether there is nothing to wait for: it can be used, or it stays sick. */
-function isSettled(slot: SlotState): boolean {
-  return isUsable(slot) || slot.health.sick?.lasting === true;
 }
 
 function unplaceable(chunk: Chunk, attempt: number, why: string[]): Failure {

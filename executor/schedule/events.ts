@@ -47,8 +47,10 @@ export type Event =
   | { type: "silent"; node: string }
   /** Its work is lost or given up: everything it held is queued again. */
   | { type: "gone"; node: string }
-  /** A slot that cannot be used now (held by another run, or broken), and again when it can. */
-  | { type: "slot"; node: string; slot: number; usable: boolean }
+  /** A slot whose GPU another run holds, and again (`holder` absent) when it is free. */
+  | { type: "held"; node: string; slot: number; holder?: string }
+  /** A slot that cannot be used any more, as long as its node does not join again. */
+  | { type: "broken"; node: string; slot: number; reason: string }
   /** A slot whose GPU is sick: no work for it until it is `well`. `evict`: what runs there hangs; `lasting`: nobody should wait. */
   | { type: "sick"; node: string; slot: number; reason: string; evict: boolean; lasting: boolean }
   | { type: "well"; node: string; slot: number }

@@ -6,6 +6,7 @@ import type { Slot } from "./events.js";
 import { expectedRates } from "./expected.js";
 import { forecast } from "./forecast.js";
 import { Overhead } from "./overhead.js";
+import { type SlotRefusal, slotRefusals, type Unplaceable, unplaceable } from "./planrefusals.js";
 import type { Learned } from "./rates.js";
 import { chunkSize } from "./size.js";
 import { slotKey } from "./slot.js";
@@ -36,6 +37,8 @@ export interface NodePlan {
   perSlot: SlotPlan[];
   /** Why it gets no work. */
   refused?: string;
+  /** Its slots that get no work, by the reason. */
+  refusals: SlotRefusal[];
 }
 
 export interface Plan {
@@ -43,6 +46,7 @@ export interface Plan {
   units: string;
   chunks?: number;
   nodes: NodePlan[];
+  unplaceable: Unplaceable[];
   /** Seconds for the whole job; undefined where a rate is not known. */
   seconds?: number;
 }
@@ -58,17 +62,20 @@ const NOTHING: Learned = { slots: new Map() };
  */
 export function planJob(job: Job, nodes: Node[], selected: Selected, learned = NOTHING, done = new Coverage()): Plan {
   const able = nodes.map((node) => {
-    const slots = refusal(node, job.needs, selected) ?? slotsOf(node, machineOf(node, learned), job.needs);
-    return { node, slots: typeof slots === "string" ? slots : slots.map((slot) => rated(slot, job, learned)) };
+    const machine = machineOf(node, learned);
+    const found = refusal(node, job.needs, selected) ?? slotsOf(node, machine, job.needs);
+    const refused = typeof found === "string" ? found : undefined;
+    const slots = typeof found === "string" ? [] : found.map((slot) => rated(slot, job, learned));
+    return { node, refused, slots, refusals: slotRefusals(node, machine, job, refused) };
   });
-  const slots = able.flatMap((one) => (typeof one.slots === "string" ? [] : one.slots));
+  const slots = able.flatMap((one) => one.slots);
   const expected = expectedRates(job, nodes, learned);
   const shares =
     slots.length === 0 ? undefined : forecast(job, slots, { limits: limitsOf(nodes), expected, learned }, done);
   const rates = slots.flatMap(({ rate }) => rate ?? []);
   const slowest = rates.length === 0 ? undefined : Math.min(...rates);
-  const plans = able.map(({ node, slots: there }): NodePlan => {
-    if (typeof there === "string") return { node: node.name, slots: 0, chunkUnits: "0", perSlot: [], refused: there };
+  const plans = able.map(({ node, refused, refusals, slots: there }): NodePlan => {
+    if (refused !== undefined) return { node: node.name, slots: 0, chunkUnits: "0", perSlot: [], refused, refusals };
     const perSlot = there.map((slot): SlotPlan => {
       const share = shares?.get(slotKey(slot.node, slot.slot));
       return {
@@ -79,11 +86,11 @@ export function planJob(job: Job, nodes: Node[], selected: Selected, learned = N
       };
     });
     const first = firstChunk(job, there[0]!, slots.length, slowest, learned);
-    return { node: node.name, slots: there.length, chunkUnits: `${first}`, ...total(perSlot), perSlot };
+    return { node: node.name, slots: there.length, chunkUnits: `${first}`, ...total(perSlot), perSlot, refusals };
   });
   const working = plans.filter((plan) => plan.refused === undefined);
   const { chunks, seconds } = working.length === 0 ? {} : total(working);
-  return { job: job.name, units: `${job.units}`, chunks, nodes: plans, seconds };
+  return { job: job.name, units: `${job.units}`, chunks, nodes: plans, unplaceable: unplaceable(job, slots), seconds };
 }
 
 /** A slot with the rate that it is expected to have. */

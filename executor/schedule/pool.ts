@@ -35,7 +35,7 @@ export class Pool {
   join(name: string, slots: Slot[], limit: number): NodeState {
     const node = this.nodes.get(name) ?? { name, order: this.nodes.size, live: true, limit, slots: [], collecting: 0 };
     this.nodes.set(name, node);
-    for (const slot of node.slots) this.setUsable(slot, false);
+    for (const slot of node.slots) this.break(slot, "its node has come back without it");
     Object.assign(node, { live: true, limit, slots: slots.map((slot) => this.slotOf(node, slot)) });
     for (const slot of node.slots) this.place(slot);
     return node;
@@ -53,8 +53,15 @@ export class Pool {
     for (const slot of node.slots) this.place(slot);
   }
 
-  setUsable(slot: SlotState, usable: boolean): void {
-    slot.usable = usable;
+  /** `holder`: the other run that has it; undefined = none. */
+  hold(slot: SlotState, holder: string | undefined): void {
+    slot.holder = holder;
+    this.place(slot);
+  }
+
+  /** It is of no use any more, unless its node joins again with it. */
+  break(slot: SlotState, reason: string): void {
+    slot.broken = reason;
     this.place(slot);
   }
 
@@ -154,14 +161,14 @@ export class Pool {
     const key = slotKey(slot.node, slot.slot);
     const known = this.slots.get(key) ?? this.newSlot(key, home, slot);
     this.slots.set(key, known);
-    return Object.assign(known, slot, { usable: true, load: 0 });
+    return Object.assign(known, slot, { holder: undefined, broken: undefined, load: 0 });
   }
 
   private newSlot(key: string, home: NodeState, slot: Slot): SlotState {
     const speed = this.rates.at(key);
     speed.rate ??= this.guess(slot.rate);
     const health = this.health(slot.node, slot.slot);
-    return { ...slot, key, home, usable: true, health, load: 0, speed, counted: false, share: 0, place: undefined };
+    return { ...slot, key, home, health, load: 0, speed, counted: false, share: 0, place: undefined };
   }
 
   /** A node that holds all that it may at this depth, or whose results wait to be taken in. */

@@ -1,33 +1,58 @@
 import type { Chunk } from "../job/job.js";
+import { folded, slotsText } from "./fold.js";
 import type { Pool } from "./pool.js";
 import type { SlotState } from "./slot.js";
+import { pinRefusal } from "./slots.js";
 
-/** Slots that are named one by one. */
-const NAMED = 32;
+/** Lines that are told. */
+const TOLD = 32;
 
-/** Why a slot cannot have a chunk now, or undefined: one small rule each. */
-type Rule = (chunk: Pick<Chunk, "gpu">, slot: SlotState) => string | undefined;
+type Pinned = Pick<Chunk, "gpu">;
 
-const live: Rule = (_, { home }) => (home.live ? undefined : "its node does not answer");
-const free: Rule = (_, { usable }) => (usable ? undefined : "another run holds it, or it is broken");
-const well: Rule = (_, { health }) => (health.sick === undefined ? undefined : `it is sick: ${health.sick.reason}`);
-const trusted: Rule = (_, { health }) =>
-  health.quarantine === undefined ? undefined : `it was taken out: ${health.quarantine.reason}`;
-const pinned: Rule = ({ gpu }, slot) =>
-  gpu === undefined || slot.gpu === undefined || slot.gpu === gpu
-    ? undefined
-    : `it is GPU ${slot.gpu}, and the chunk is pinned to gpu ${gpu}`;
+/** Why a slot cannot have a chunk. `lasting`: nobody should wait for that to change. */
+interface Refusal {
+  reason: string;
+  lasting: boolean;
+}
 
-const RULES = [pinned, live, free, well, trusted];
+/** One small rule each; undefined = it has nothing against that. */
+type Rule = (chunk: Pinned, slot: SlotState) => Refusal | undefined;
 
-/** Slot by slot, why none of them can have a chunk now; a line each, and none for slots that could. */
-export function refusals(chunk: Pick<Chunk, "gpu">, pool: Pool): string[] {
-  const lines = [...pool.nodes.values()]
-    .flatMap((node) => node.slots)
-    .flatMap((slot) => {
-      const reason = RULES.map((rule) => rule(chunk, slot)).find((one) => one !== undefined);
-      return reason === undefined ? [] : [`${slot.node} slot ${slot.slot}: ${reason}`];
-    });
-  if (lines.length === 0 && pool.nodes.size === 0) return ["no node has joined"];
-  return lines.length <= NAMED ? lines : [...lines.slice(0, NAMED), `and ${lines.length - NAMED} slots more`];
+const pinned: Rule = (chunk, slot) => refuse(pinRefusal(chunk, slot), true);
+const live: Rule = (_, { home }) => refuse(home.live ? undefined : "its node does not answer", false);
+const sound: Rule = (_, { broken }) => refuse(broken && `it is out of use: ${broken}`, true);
+const free: Rule = (_, { holder }) => refuse(holder && `${holder} holds it`, false);
+const well: Rule = (_, { health: { sick } }) => refuse(sick && `it is sick: ${sick.reason}`, sick?.lasting === true);
+const trusted: Rule = (_, { health: { quarantine } }) =>
+  refuse(quarantine && `it was taken out: ${quarantine.reason}`, false);
+
+const RULES = [pinned, live, sound, free, well, trusted];
+
+function refuse(reason: string | undefined, lasting: boolean): Refusal | undefined {
+  return reason === undefined ? undefined : { reason, lasting };
+}
+
+/** Why none of the slots can have a chunk now, by node, slots of one reason together; a line each, and none for slots that could. */
+export function refusals(chunk: Pinned, pool: Pool): string[] {
+  if (pool.nodes.size === 0) return ["no node has joined"];
+  const refused = slotsIn(pool).flatMap((slot) => {
+    const refusal = refusalOf(chunk, slot);
+    return refusal === undefined ? [] : [{ node: slot.node, slot: slot.slot, reason: refusal.reason }];
+  });
+  const lines = folded(refused).map(({ node, slots, reason }) => `${node} ${slotsText(slots)}: ${reason}`);
+  return lines.length <= TOLD ? lines : [...lines.slice(0, TOLD), `and ${lines.length - TOLD} reasons more`];
+}
+
+/** Whether no slot can have a chunk, and nothing is to be expected of waiting. */
+export function isHopeless(chunk: Pinned, pool: Pool): boolean {
+  return slotsIn(pool).every((slot) => refusalOf(chunk, slot)?.lasting === true);
+}
+
+function refusalOf(chunk: Pinned, slot: SlotState): Refusal | undefined {
+  const all = RULES.flatMap((rule) => rule(chunk, slot) ?? []);
+  return all.find(({ lasting }) => lasting) ?? all[0];
+}
+
+function slotsIn(pool: Pool): SlotState[] {
+  return [...pool.nodes.values()].flatMap((node) => node.slots);
 }

@@ -11,6 +11,7 @@ import { type Learned, Rates } from "./rates.js";
 import type { Retry } from "./retry.js";
 import { Returns } from "./returns.js";
 import { Sizes } from "./sizes.js";
+import type { SlotState } from "./slot.js";
 import type { Source } from "./source.js";
 import { rangeSource, taskSource } from "./sources.js";
 import { mayDivide, Tail } from "./tail.js";
@@ -128,8 +129,11 @@ export class Scheduler {
         this.pool.setLive(event.node, false);
         for (const { attempt } of this.attempts.on(event.node)) this.returns.leave(attempt.id, now);
         return [];
-      case "slot":
-        this.setUsable(event.node, event.slot, event.usable);
+      case "held":
+        this.withSlot(event, (slot) => this.pool.hold(slot, event.holder));
+        return [];
+      case "broken":
+        this.withSlot(event, (slot) => this.pool.break(slot, event.reason));
         return [];
       case "sick":
         return this.sick(event);
@@ -255,9 +259,9 @@ export class Scheduler {
     return twin === undefined ? [] : this.supersede(twin);
   }
 
-  private setUsable(node: string, slot: number, usable: boolean): void {
+  private withSlot({ node, slot }: { node: string; slot: number }, change: (state: SlotState) => void): void {
     const state = this.pool.slot(node, slot);
-    if (state !== undefined) this.pool.setUsable(state, usable);
+    if (state !== undefined) change(state);
   }
 
   /** Gives out work until no slot has room or no chunk is left for those that have. */

@@ -7,8 +7,10 @@ import type { Speed } from "./rates.js";
 export interface SlotState extends Slot, Ranked {
   key: string;
   home: NodeState;
-  /** False while it is held by another run, or broken. */
-  usable: boolean;
+  /** The other run that holds it now. */
+  holder?: string;
+  /** Why it cannot be used any more. */
+  broken?: string;
   health: Health;
   /** Attempts given to it that have not ended. */
   load: number;
@@ -36,5 +38,6 @@ export function slotKey(node: string, slot: number): string {
 
 /** Whether the slot may be given work, now or after what it has. */
 export function isUsable(slot: SlotState): boolean {
-  return slot.usable && slot.health.quarantine === undefined && slot.health.sick === undefined && slot.home.live;
+  if (slot.holder !== undefined || slot.broken !== undefined) return false;
+  return slot.health.quarantine === undefined && slot.health.sick === undefined && slot.home.live;
 }

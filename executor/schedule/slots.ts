@@ -1,5 +1,5 @@
 import type { Node } from "../../fleet/node.js";
-import type { Needs } from "../job/job.js";
+import type { Chunk, Needs } from "../job/job.js";
 import type { Slot } from "./events.js";
 
 /** What has to be known of a node to make slots of it. */
@@ -40,12 +40,16 @@ export function unknownOf(node: Node, needs: Needs): "gpus" | "machine" | undefi
 export function slotsOf(node: Node, machine: Machine, needs: Needs): Slot[] | string {
   if (needs.memory !== undefined && machine.memory !== undefined && machine.memory < needs.memory)
     return `needs.memory is ${needs.memory} bytes, it has ${machine.memory}`;
+  const wanted = allSlots(node, machine).filter((slot) => kindRefusal(needs, slot) === undefined);
+  return wanted.length > 0 ? wanted : `it has no ${needs.vendor === "none" ? "CPU" : "GPU"} slot`;
+}
+
+/** Every slot of a node, whatever a job needs: its GPUs first, then its CPU slots. */
+export function allSlots(node: Node, machine: Machine): Slot[] {
   const cpuOnly = node.profile.vendor === "none";
   const gpus = node.gpus ?? (cpuOnly ? 0 : machine.gpus);
   const cpus = node.slots ?? (cpuOnly && gpus === 0 ? machine.cores : 0);
-  const all = Array.from({ length: gpus + cpus }, (_, slot) => slotAt(node, slot, gpus));
-  const wanted = all.filter((slot) => wants(needs, slot));
-  return wanted.length > 0 ? wanted : `it has no ${needs.vendor === "none" ? "CPU" : "GPU"} slot`;
+  return Array.from({ length: gpus + cpus }, (_, slot) => slotAt(node, slot, gpus));
 }
 
 function slotAt(node: Node, slot: number, gpus: number): Slot {
@@ -55,9 +59,17 @@ function slotAt(node: Node, slot: number, gpus: number): Slot {
     : { node: node.name, slot, rate: gpus > 0 ? undefined : rate };
 }
 
-function wants(needs: Needs, slot: Slot): boolean {
-  if (needs.vendor === undefined) return true;
-  return needs.vendor === "none" ? slot.gpu === undefined : slot.gpu !== undefined;
+/** Why a slot is of the wrong kind for a job; undefined = it is not. */
+export function kindRefusal(needs: Needs, slot: Slot): string | undefined {
+  const isGpu = slot.gpu !== undefined;
+  if (needs.vendor === undefined || isGpu === (needs.vendor !== "none")) return undefined;
+  return `needs.vendor is ${needs.vendor}, and this is a ${isGpu ? "GPU" : "CPU"} slot`;
+}
+
+/** Why a slot cannot have a chunk that is pinned to a GPU; undefined = it can. A CPU slot takes any. */
+export function pinRefusal({ gpu }: Pick<Chunk, "gpu">, slot: Slot): string | undefined {
+  if (gpu === undefined || slot.gpu === undefined || slot.gpu === gpu) return undefined;
+  return `it is not gpu ${gpu}, to which the chunk is pinned`;
 }
 
 /** Environment that shows a chunk one GPU alone, as device 0. CUDA's own order is by speed, hence the second variable. */

@@ -120,8 +120,8 @@ export class Tail {
   }
 
   /** Seconds that a queued attempt waits for what came before it; undefined where that is no reason to leave. */
-  private wait({ attempt }: Underway, before: number | undefined): number | undefined {
-    if (this.pool.slot(attempt.node, attempt.slot)?.usable === false) return Number.POSITIVE_INFINITY;
+  private wait({ slot }: Underway, before: number | undefined): number | undefined {
+    if (slot.holder !== undefined) return Number.POSITIVE_INFINITY;
     return before !== undefined && before >= WORTHWHILE ? before : undefined;
   }
 

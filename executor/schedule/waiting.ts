@@ -77,9 +77,9 @@ export class Waiting {
     return this.later.peek()?.at;
   }
 
-  /** Takes everything out that is due. */
-  drain(): Retry[] {
-    const all = [...this.due.values()].flatMap((queue) => [...queue]);
+  /** Takes everything out that is due and `is` so. */
+  drain(is: (retry: Retry) => boolean): Retry[] {
+    const all = [...this.due.values()].flatMap((queue) => [...queue]).filter(is);
     for (const retry of all) this.take(retry);
     return all;
   }

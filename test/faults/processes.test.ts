@@ -5,7 +5,7 @@ import type { LabNode } from "../lab/lab.js";
 import { shareLab } from "../lab/shared.js";
 import { checkNodes, committed } from "./kit.js";
 
-const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 4, gpus: 0, user: "rig" }, "processes of nodes");
+const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 5, gpus: 0, user: "rig" }, "processes of nodes");
 
 // What does not heed a signal is given seconds: these tests wait side by side, each on nodes of its own.
 t.jobs = 3;
@@ -101,3 +101,17 @@ t.test(
     await checkNodes(t, [...on]);
   },
 );
+
+t.test("a run whose last slot is out of use ends, and says why", { skip }, async (t) => {
+  const node = nodes.pop()!;
+  await node.exec(["sh", "-c", "cp /usr/bin/python3 /usr/local/bin/undead; chmod 4755 /usr/local/bin/undead"]);
+  const script = 'exec undead -IS -c "import os, time; os.setresuid(0, 0, 0); time.sleep(1000)"';
+  const job = new Script("last", 3, script, { timeout: "1s", retry: { attempts: 3, backoff: "50ms" } });
+  const ran = await job.muster([node], 1);
+  t.equal(ran.code, 69, ran.err);
+  t.match(ran.out, /no usable node is left/);
+  t.match(ran.out, /slot 0 is out: processes of attempt \S+ do not die 10 s after KILL/);
+  for (const { pid, argv } of node.processes()) if (argv[0] === "undead") process.kill(pid, "SIGKILL");
+  t.equal((await muster(["cancel", job.run])).code, 0);
+  await checkNodes(t, [node]);
+});

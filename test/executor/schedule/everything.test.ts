@@ -52,14 +52,15 @@ class Turmoil {
     else if (choice < 75 && landed !== undefined) this.unpull(landed);
     else if (choice < 83 && attempt !== undefined) this.fail(attempt);
     else if (choice < 86 && attempt !== undefined) this.tell({ type: "started", attempt: attempt.id });
-    else if (choice < 88) this.tell({ type: "slot", node: "a", slot: choice % 3, usable: choice % 2 === 0 });
+    else if (choice < 88)
+      this.tell({ type: "held", node: "a", slot: choice % 3, holder: choice % 2 === 0 ? undefined : "other" });
     else if (choice < 92) this.rejoin(choice % 2 === 0 ? "a" : "b", choice < 90);
     else this.tell({ type: "time" });
   }
 
   /** Lets everything come to its end. */
   calm(): void {
-    for (let slot = 0; slot < 3; slot++) this.tell({ type: "slot", node: "a", slot, usable: true });
+    for (let slot = 0; slot < 3; slot++) this.tell({ type: "held", node: "a", slot });
     for (let turn = 0; !this.ended && turn < 20_000; turn++) {
       this.now += this.running.length + this.collecting.length === 0 ? 60 : 1;
       if (this.collecting[0] !== undefined) this.commit(this.collecting[0]);

@@ -3,6 +3,7 @@ import { planJob } from "../../../executor/schedule/plan.js";
 import type { Learned } from "../../../executor/schedule/rates.js";
 import { plainNode } from "../../../fleet/merge.js";
 import type { Node } from "../../../fleet/node.js";
+import { planText } from "../../../report/plan.js";
 import { rangeJob, taskJob } from "./fixture.js";
 
 function rig(name: string, gpus: number, rate?: number): Node {
@@ -56,7 +57,17 @@ t.test("the time of tasks is known where they say it, or where their script has 
   t.equal(planJob(silent, nodes, all, { slots: new Map(), programs }).seconds, said.seconds);
 });
 
-t.test("a node that is refused says why", async (t) => {
-  const plan = planJob({ ...byTime, needs: { vendor: "nvidia", playbooks: [] } }, [rig("a", 1, 10)], all);
-  t.match(plan.nodes, [{ slots: 0, refused: "needs.vendor is nvidia, its profile p is amd" }]);
+t.test("slots that get no work say why, those of one reason together; so do tasks that no slot can have", async (t) => {
+  const mixed = { ...rig("mixed", 2, 10), slots: 3 };
+  const plan = planJob({ ...byTime, needs: { vendor: "amd", playbooks: [] } }, [mixed], all);
+  const cpu = "needs.vendor is amd, and this is a CPU slot";
+  t.match(plan.nodes, [{ slots: 2, refused: undefined, refusals: [{ slots: [2, 3, 4], reason: cpu }] }]);
+  const other = planJob({ ...byTime, needs: { vendor: "nvidia", playbooks: [] } }, [rig("a", 8, 10)], all);
+  const reason = "needs.vendor is nvidia, its profile p is amd";
+  t.match(other.nodes, [{ slots: 0, refused: reason, refusals: [{ slots: [0, 1, 2, 3, 4, 5, 6, 7], reason }] }]);
+  t.match(planText(other), `\n  a: no work\n    slots 0-7: no work: ${reason}\n`);
+  const pinned = planJob(taskJob([{}, { gpu: 9 }, { gpu: 1 }]), [rig("a", 2), rig("b", 1)], all);
+  const not = "it is not gpu 9, to which the chunk is pinned";
+  t.same(pinned.unplaceable, [{ gpu: 9, chunks: ["t1"], reasons: [`a slots 0-1: ${not}`, `b slot 0: ${not}`] }]);
+  t.match(planText(pinned), `\n  task t1: pinned to gpu 9, which no slot is:\n    a slots 0-1: ${not}\n`);
 });

@@ -117,16 +117,17 @@ t.test("a coordinator that comes back takes over what nodes still hold", async (
 t.test("a run that cannot go on says why, slot by slot, and says it once", async (t) => {
   const scheduler = new Scheduler(rangeJob(10n), [], 1);
   const [attempt] = open(scheduler, [["a", 2]]);
-  const out = [0, 1].flatMap((slot) => scheduler.handle({ type: "slot", node: "a", slot, usable: false }, 1));
+  const out = [0, 1].flatMap((slot) => scheduler.handle({ type: "held", node: "a", slot, holder: "run b" }, 1));
   t.notOk(
     out.some((one) => one.do === "stuck"),
     "one is under way still",
   );
   const stuck = scheduler.handle({ type: "lost", attempt: attempt!.id }, 2).filter((one) => one.do === "stuck");
-  const why = "another run holds it, or it is broken";
-  t.same(stuck, [{ do: "stuck", reasons: [`a slot 0: ${why}`, `a slot 1: ${why}`] }]);
+  t.same(stuck, [{ do: "stuck", reasons: ["a slots 0-1: run b holds it"] }]);
+  const broken = scheduler.handle({ type: "broken", node: "a", slot: 0, reason: "a process does not die" }, 2);
+  t.match(broken, [{ reasons: ["a slot 0: it is out of use: a process does not die", "a slot 1: run b holds it"] }]);
   t.notOk(scheduler.handle({ type: "time" }, 3).some((one) => one.do === "stuck"));
-  t.equal(started(scheduler.handle({ type: "slot", node: "a", slot: 1, usable: true }, 4)).length, 1);
+  t.equal(started(scheduler.handle({ type: "held", node: "a", slot: 1 }, 4)).length, 1);
 });
 
 t.test("a chunk pinned to a GPU that nobody has is given up, with the reason", async (t) => {
