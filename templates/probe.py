@@ -1,7 +1,7 @@
 """Answers questions about a node, all of them at once, as one JSON line on stdout. Python 3.8+, standard library only.
 
-Sent on stdin by a loader that sets SOURCE (this text) and QUESTIONS (JSON, see playbooks/engine/resource.ts); nothing is stored
-on the node and nothing is changed. Questions that need root are answered by one `sudo -n` child where the user is not root.
+Sent on stdin by a loader that sets SOURCE (this text), MODULES (modules.py) and QUESTIONS (JSON, see playbooks/engine/resource.ts);
+nothing is stored on the node and nothing is changed. Questions that need root are answered by one `sudo -n` child where the user is not root.
 """
 import base64
 import grp
@@ -21,40 +21,6 @@ MOST_ENTRIES = 100000
 TREE_CONTENT = 16 << 20  # bytes of content of one tree
 ROOT_SECONDS = 60
 MODULES_SECONDS = 60
-
-# Imports nothing: a module that initialises a GPU when it is imported must not do so because somebody asked for it.
-MODULES = r"""
-import importlib.util, json, sys
-try:
-    from importlib import metadata
-except ImportError:
-    metadata = None
-# Reading what every package brings takes long, so only where a module is not called as its package.
-owners = None
-
-def version_of(name):
-    global owners
-    try:
-        return metadata.version(name)
-    except Exception:
-        if metadata is None or name.split(".")[0] in getattr(sys, "stdlib_module_names", ()):
-            return None
-    try:
-        if owners is None:
-            owners = metadata.packages_distributions()
-        return metadata.version(owners[name.split(".")[0]][0])
-    except Exception:
-        return None
-
-found = {}
-for name in sys.argv[1:]:
-    try:
-        spec = importlib.util.find_spec(name)
-    except Exception:
-        spec = None
-    found[name] = {"found": spec is not None, "version": None if spec is None else version_of(name)}
-print("\nmuster-modules " + json.dumps({"python": "%d.%d.%d" % sys.version_info[:3], "modules": found}))
-"""
 
 
 def home():
@@ -193,7 +159,7 @@ def text(state):
 
 
 def modules_state(python, modules):
-    state = text(run([expand(python), "-c", MODULES] + modules, MODULES_SECONDS))
+    state = text(run([expand(python), "-c", MODULES.decode()] + modules, MODULES_SECONDS))
     for line in reversed(state["stdout"].splitlines()):
         if line.startswith("muster-modules "):
             return json.loads(line.split(" ", 1)[1])
@@ -255,8 +221,9 @@ def answer_all(questions):
 
 
 def loader(questions):
-    packed = [base64.b64encode(part).decode() for part in (SOURCE, json.dumps(questions).encode())]
-    return LOADER.replace("@SOURCE", packed[0]).replace("@QUESTIONS", packed[1]).encode()
+    """This program again, with other questions."""
+    texts = {"SOURCE": SOURCE, "MODULES": MODULES, "QUESTIONS": json.dumps(questions).encode()}
+    return LOADER.format({name: base64.b64encode(text).decode() for name, text in texts.items()}).encode()
 
 
 def as_root(questions):
@@ -295,7 +262,8 @@ def main():
 
 
 LOADER = """import base64
-names = {"__name__": "muster", "SOURCE": base64.b64decode("@SOURCE"), "QUESTIONS": base64.b64decode("@QUESTIONS")}
+names = {{name: base64.b64decode(text) for name, text in {}.items()}}
+names["__name__"] = "muster"
 exec(compile(names["SOURCE"], "probe.py", "exec"), names)
 names["main"]()
 """

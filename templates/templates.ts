@@ -52,11 +52,15 @@ export function factsSource(): string {
 
 /** The program that answers these questions about a node, for python's stdin; it is never stored there. */
 export function probeProgram(questions: unknown[]): string {
-  const source = readFileSync(join(projectRoot(), "templates", "probe.py"));
-  const packed = [source, Buffer.from(JSON.stringify(questions))].map((part) => part.toString("base64"));
+  const [source, modules] = ["probe.py", "modules.py"].map((name) =>
+    readFileSync(join(projectRoot(), "templates", name)),
+  );
+  const texts = { SOURCE: source!, MODULES: modules!, QUESTIONS: Buffer.from(JSON.stringify(questions)) };
+  const packed = Object.entries(texts).map(([name, text]) => [name, text.toString("base64")]);
   return [
     "import base64",
-    `names = {"__name__": "muster", "SOURCE": base64.b64decode("${packed[0]}"), "QUESTIONS": base64.b64decode("${packed[1]}")}`,
+    `names = {name: base64.b64decode(text) for name, text in ${JSON.stringify(Object.fromEntries(packed))}.items()}`,
+    `names["__name__"] = "muster"`,
     `exec(compile(names["SOURCE"], "probe.py", "exec"), names)`,
     `names["main"]()`,
     "",
