@@ -43,7 +43,7 @@ const SLOWEST = 5;
 
 /** What became of a run, by node and slot. Pure. */
 export function accountOf(history: History): Account {
-  const slots = new Map<string, Map<number, SlotAccount>>();
+  const slots = new Map<string, Map<number, SlotAccount>>(workers(history).map((node) => [node, new Map()]));
   const of = (node: string, slot: number): SlotAccount => {
     const there = slots.get(node) ?? new Map<number, SlotAccount>();
     slots.set(node, there);
@@ -60,11 +60,18 @@ export function accountOf(history: History): Account {
     if (attempt > 1) account.retried++;
   }
   for (const { node, slot } of history.tried) of(node, slot).failed++;
-  const nodes = [...slots].map(([node, there]) => {
-    const planned = plannedOf(history, node);
-    return { ...nodeAccount(node, [...there.values()], history.seconds), ...(planned && { planned }) };
-  });
+  const nodes = [...slots]
+    .filter(([, there]) => there.size > 0)
+    .map(([node, there]) => {
+      const planned = plannedOf(history, node);
+      return { ...nodeAccount(node, [...there.values()], history.seconds), ...(planned && { planned }) };
+    });
   return { nodes, slowest: slowestOf(history.executions), happenings: happeningsOf(history) };
+}
+
+/** The nodes of a run, in the order of the inventory where that is known. */
+export function workers({ standing, nodes, executions }: History): string[] {
+  return [...new Set([...standing.nodes, ...nodes.map(({ node }) => node), ...executions.map(({ node }) => node)])];
 }
 
 function nothing(slot: number): SlotAccount {

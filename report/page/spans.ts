@@ -1,5 +1,7 @@
 import type { Execution, History } from "../../executor/run/history.js";
 
+import { workers } from "../account.js";
+
 /** A stretch of time in which a slot ran chunks, or got no work. Seconds at work. */
 export interface Span {
   from: number;
@@ -40,7 +42,7 @@ export function lanesOf(history: History): Lane[] {
     of(node, slot).failed.push({ at, title: `chunk ${chunk}, try ${attempt}: ${reason}` });
   for (const [lane, executions] of bySlot) lane.spans.push(...ranOf(executions, history.seconds));
   for (const lane of lanes.values()) lane.spans.unshift(...awayOf(lane.node, history), ...outOf(lane, history));
-  const order = [...new Set([...lanes.values()].map(({ node }) => node))];
+  const order = workers(history);
   return [...lanes.values()].sort((a, b) => order.indexOf(a.node) - order.indexOf(b.node) || a.slot - b.slot);
 }
 

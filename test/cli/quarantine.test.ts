@@ -41,5 +41,8 @@ open("r.txt", "w").write(sys.argv[1])
     const node = nodes.find((one) => one.node === sick)!;
     t.match(node.takenOut, [{ slot: 1, back: false }]);
     t.ok(node.failedAttempts < 10, `${node.failedAttempts} failed attempts`);
+    const report = JSON.parse((await muster(["report", `${shop.folder}/sick/runs/sick`, "--json"])).out);
+    t.match(report.happenings, [{ node: sick, slot: 1, what: /^gets no work: \d+ chunks in a row/ }]);
+    t.equal(report.tried.length, node.failedAttempts, "every attempt that failed is in the report");
   },
 );

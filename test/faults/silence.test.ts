@@ -1,6 +1,8 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
+import { readHistory } from "../../executor/run/history.js";
+import { accountOf } from "../../report/account.js";
 import type { LabNode } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
 import { reached } from "../lab/reached.js";
@@ -140,6 +142,12 @@ t.test(
     job.open([gone, other]);
     const summary = await scene.end(run);
     t.match(summary, { session: { dropped: 0 } });
+    const { happenings } = accountOf(await readHistory(job.run, Date.now()));
+    t.match(
+      happenings.filter(({ node }) => node === gone.name).map(({ what }) => what),
+      [/^silent: /, /^away: /, "is there again"],
+      "a report says when it was lost",
+    );
   },
 );
 
