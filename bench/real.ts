@@ -20,7 +20,7 @@ if (!(seconds >= 10 && seconds <= 3600)) {
 const RIGHT: Terms["guess"] = { fast: 29_000, slow: 5_000 };
 const OFF: Terms["guess"] = { fast: 29_000 / 3, slow: 5_000 * 3 };
 /** GNU parallel's chunks, in seconds that they take on a slow card. */
-const SIZES = [3, 6, 12, 24];
+const SIZES = [6, 12, 24, 48];
 
 interface Contestant {
   name: string;

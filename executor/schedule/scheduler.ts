@@ -269,7 +269,7 @@ export class Scheduler {
     this.waiting.wake(now);
     this.blame.wake(now);
     for (;;) {
-      this.pool.setDepth(queueDepth(this.rates.seconds, this.chunksLeft(), this.pool.usableSlots));
+      this.pool.setDepth(queueDepth(this.rates.seconds, this.chunksLeft(), this.pool.usableSlots, this.job.kind));
       const placed = this.placement.next();
       if (placed === undefined) break;
       this.start(placed, now, out);
