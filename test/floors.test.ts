@@ -22,7 +22,7 @@ const KNOWN_BY: Record<string, string> = {
   yaml: "schemas/yaml",
   "jsonc-parser": "playbooks/manifest/json.ts",
   ajv: "schemas/ajv.ts",
-  commander: "cli/main.ts",
+  commander: "cli/",
   croner: "executor/cron/expression.ts",
   "log-update": "report/live.ts",
   ssh2: "fleet/ssh/",
