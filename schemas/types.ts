@@ -17,7 +17,7 @@ export type IdentityFile = string;
  */
 export type KnownHosts = string;
 /**
- * What an unknown host key gets: `strict` refuses it, `accept-new` records it once. A changed key is always refused. Default: `strict`.
+ * What an unknown host key gets: `strict` refuses it, `accept-new` records it once. A changed key is always refused. Default: what `StrictHostKeyChecking` of `~/.ssh/config` says, `strict` where that is silent.
  */
 export type HostKeys = "strict" | "accept-new";
 /**

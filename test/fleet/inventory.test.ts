@@ -75,7 +75,7 @@ t.test("defaults, profile and node are merged, from weak to strong", async (t) =
     slots: 4,
     hostKeys: "accept-new",
   });
-  t.match(alias, { host: "alias", connection: "ssh", hostKeys: "strict" });
+  t.match(alias, { host: "alias", connection: "ssh", hostKeys: undefined }, "~/.ssh/config decides");
   t.match(rest, {
     playbooks: ["rocm-env"],
     ramdisk: { "/dev/shm/prng/step3": ["/cluster/data/a.json"] },

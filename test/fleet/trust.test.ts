@@ -3,6 +3,8 @@ import { join } from "node:path";
 import t from "tap";
 import { connect } from "../../fleet/connect.js";
 import { connectAll } from "../../fleet/dials.js";
+import { loadInventory } from "../../fleet/inventory.js";
+import type { Node } from "../../fleet/node.js";
 import { lacking, startLab } from "../lab/lab.js";
 import { nodeOf } from "./node.js";
 
@@ -42,6 +44,26 @@ t.test("host keys", { skip }, async (t) => {
     t.equal(statSync(folder).mode & 0o777, 0o700);
     const strict = await connect(nodeOf(first, { knownHosts, hostKeys: "strict" }));
     await strict.close();
+  });
+
+  t.test("where the inventory says nothing, StrictHostKeyChecking of ~/.ssh/config holds", async (t) => {
+    const knownHosts = emptyFile(lab.folder);
+    const said = (defaults = {}) => {
+      const file = lab.inventory({ file: "silent.yaml", defaults: { known_hosts: knownHosts, ...defaults } });
+      return loadInventory(file).nodes.slice(0, 1);
+    };
+    const state = async (nodes: Node[]) => {
+      const [outcome] = await connectAll(nodes);
+      if ("error" in outcome!) return outcome.error.code;
+      await outcome!.connection.close();
+      return "connected";
+    };
+    t.equal(await state(said()), "HOST_KEY_UNKNOWN", "strict where both say nothing");
+    const folder = t.testdir({ config: "StrictHostKeyChecking accept-new\n" });
+    process.env.MUSTER_SSH_CONFIG = join(folder, "config");
+    t.equal(await state(said({ host_keys: "strict" })), "HOST_KEY_UNKNOWN", "the inventory comes first");
+    t.equal(await state(said()), "connected");
+    t.equal(readFileSync(knownHosts, "utf8"), `${first.knownHostsLine}\n`);
   });
 
   t.test("it is added below a line without an end, and hashed where ssh would hash it", async (t) => {
