@@ -8,12 +8,14 @@ export function progressLines(view: View, width: number): string[] {
     const label = member.node.name.padEnd(name);
     if (member.state !== "live")
       return `${label}  ${member.state}${member.reason === undefined ? "" : `: ${member.reason}`}`;
-    const { chunks, units, failedAttempts } = view.tally.of(member.node.name);
+    const { chunks, units, failedAttempts, out } = view.tally.of(member.node.name);
+    const gone = [...out.values()].filter(({ back }) => !back).length;
     const parts = [
       plural(member.slots.length, "slot"),
       `${count(chunks)} done`,
       rate(Number(units) / view.tally.seconds),
     ];
+    if (gone > 0) parts.push(`${plural(gone, "slot")} out`);
     if (member.short > 0) parts.push(memoryText(member.short));
     if (failedAttempts > 0) parts.push(`${count(failedAttempts)} failed`);
     return `${label}  ${parts.join(", ")}`;

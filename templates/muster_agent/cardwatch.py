@@ -87,7 +87,7 @@ class CardWatch:
 
     def judge(self, card, asked, used, error):
         """What its own file does not answer is the card's fault; what a tool does not say of all cards is nobody's."""
-        if error and self.cards.vendor == "amd":
+        if used is None and error and self.cards.vendor == "amd":
             return self.find(card, "how much of its memory is taken cannot be read: " + error, now())
         if used is not None:
             card.baseline = used if card.baseline is None else min(used, card.baseline)

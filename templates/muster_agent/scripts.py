@@ -35,7 +35,7 @@ class Scripts:
         self.deadline = None
         self.seconds = 0.0
         self.answers = []
-        self.open = {}  # pid -> answer
+        self.open = {}  # pid -> answer, and what is printed
         self.alive = set()  # with those that were killed and do not die
 
     def begin(self, scripts, seconds):
@@ -63,7 +63,7 @@ class Scripts:
             os.close(out)
             os.close(err)
             raise
-        self.open[pid] = answer
+        self.open[pid] = answer, out, err
         self.alive.add(pid)
         self.calls.reaper.tools[pid] = lambda status: self.ended(pid, out, err, status)
         if self.niceness:
@@ -71,7 +71,7 @@ class Scripts:
 
     def ended(self, pid, out, err, status):
         self.alive.discard(pid)
-        answer = self.open.pop(pid, None)
+        answer = self.open.pop(pid, (None,))[0]
         if answer is not None:
             answer["exit"] = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
             answer["stdout"], answer["stderr"] = content(out), content(err)
@@ -80,9 +80,10 @@ class Scripts:
         self.tell_if_done()
 
     def give_up(self):
-        """Kills what has not ended, and waits for it no more."""
-        for pid, answer in self.open.items():
+        """Kills what has not ended, and waits for it no more: what it printed by now is its answer."""
+        for pid, (answer, out, err) in self.open.items():
             kill(pid, signal.SIGKILL, group=True)
+            answer["stdout"], answer["stderr"] = content(out), content(err)
             answer["error"] = "no answer within {:g} s; killed".format(self.seconds)
         self.open.clear()
         self.tell_if_done()

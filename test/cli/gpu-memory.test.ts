@@ -60,6 +60,29 @@ for (const vendor of ["amd", "nvidia"] as const)
         t.same(await node.quiet(20), [], "no tool is left");
       },
     );
+
+    if (vendor === "amd")
+      t.test("a card whose files hang is out until they answer, and holds up nobody else", { skip }, async (t) => {
+        const job = new CardJob(shop, "hangs", 60, 0.3);
+        const files = ["mem_info_vram_used", "pp_dpm_sclk"].map(
+          (name) => `/sys/devices/pci0000:00/${pciAddress(1)}/${name}`,
+        );
+        for (const file of files) await node.exec(["sh", "-c", 'rm "$0"; mkfifo "$0"', file]);
+        const run = begin(job);
+        const reason = `slot 1 is out: GPU ${pciAddress(1)}: how much of its memory is taken cannot be read: no answer within 5 s; killed`;
+        await reached("slot 1 is out", () => run.said().includes(reason));
+        await reached("slot 0 works", () => job.begun(node).length > 2);
+        t.notOk(job.begun(node).includes(1));
+        await node.exec(["rm", ...files]);
+        node.setGpus({});
+        await reached("slot 1 works", () => job.begun(node).includes(1));
+        const { code, err } = await run.ended;
+        t.equal(code, 0, err);
+        t.equal(job.results().length, 60);
+        t.match(job.takenOut(node), [{ slot: 1, back: true }]);
+        t.notMatch(err, /cannot look at its GPUs/, "the tools were asked instead");
+        t.same(await node.quiet(20), [], "no tool is left");
+      });
   });
 
 /** Makes the kernel of an AMD node say that this process has memory of this card. */
