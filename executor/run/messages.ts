@@ -33,7 +33,7 @@ function isMessage(value: Record<string, unknown>): boolean {
     case "cards":
       return Array.isArray(value.sick) && value.sick.every(isSick);
     case "memory":
-      return isNumber(value.waiting);
+      return Array.isArray(value.waiting) && value.waiting.every(isNumber);
     case "looked":
       return Array.isArray(value.answers) && value.answers.every(isAnswer);
     case "problem":

@@ -139,8 +139,8 @@ export type FromAgent =
   | { ev: "broken"; slot: number; reason: string }
   /** All slots whose card the agent keeps from chunks, and why: it is lost, or memory of it is not back. `lasting`: for long. */
   | { ev: "cards"; sick: { slot: number; reason: string; lasting: boolean }[] }
-  /** So many slots have work that the node's memory cannot hold now. */
-  | { ev: "memory"; waiting: number }
+  /** The slots that have work which the node's memory cannot hold now. */
+  | { ev: "memory"; waiting: number[] }
   /** What the scripts of a `look` printed; `error`: why one has no exit code. */
   | { ev: "looked"; answers: Answer[] }
   | { ev: "bye" }

@@ -47,8 +47,9 @@ export class SlotNews {
       case "cards":
         return sick.told(message.sick);
       case "memory":
-        member.short = message.waiting;
-        return this.observer.memory(member);
+        member.short = message.waiting.length;
+        this.observer.memory(member);
+        return this.event({ type: "short", node: member.node.name, slots: message.waiting });
       case "slot":
         this.observer.slot(member, message.slot, message.holder);
         return this.event({ type: "held", node: member.node.name, slot: message.slot, holder: message.holder });

@@ -51,6 +51,8 @@ export type Event =
   | { type: "held"; node: string; slot: number; holder?: string }
   /** A slot that cannot be used any more, as long as its node does not join again. */
   | { type: "broken"; node: string; slot: number; reason: string }
+  /** The slots of a node whose next chunk waits for its memory; none of the others does. */
+  | { type: "short"; node: string; slots: number[] }
   /** A slot whose GPU is sick: no work for it until it is `well`. `evict`: what runs there hangs; `lasting`: nobody should wait. */
   | { type: "sick"; node: string; slot: number; reason: string; evict: boolean; lasting: boolean }
   | { type: "well"; node: string; slot: number }

@@ -1,7 +1,8 @@
 import type { Chunk, Job } from "../job/job.js";
 import { avoids, type History } from "./blame.js";
 import type { Pool } from "./pool.js";
-import type { SlotState } from "./slot.js";
+import type { Retry } from "./retry.js";
+import { isShort, type SlotState } from "./slot.js";
 import type { Source } from "./source.js";
 import type { Waiting } from "./waiting.js";
 
@@ -29,13 +30,17 @@ export class Placement {
     for (const pin of this.waiting.pins()) {
       if (this.pool.openings.best(pin, any) === undefined) continue;
       for (const retry of this.waiting.dueFor(pin)) {
-        const slot = this.pool.openings.best(pin, (one) => !avoids(retry.history, retry.chunk, one, this.pool));
+        const slot = this.pool.openings.best(pin, (one) => this.suits(retry, one));
         if (slot === undefined) continue;
         this.waiting.take(retry);
         return { chunk: retry.chunk, history: retry.history, slot };
       }
     }
     return undefined;
+  }
+
+  private suits({ chunk, history, heavy }: Retry, slot: SlotState): boolean {
+    return !avoids(history, chunk, slot, this.pool) && !(heavy === slot.node && isShort(slot.home));
   }
 
   /** The next chunk that nobody has had, sized for the slot. Those pinned to a GPU that has no room are put aside. */

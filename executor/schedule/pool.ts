@@ -161,14 +161,14 @@ export class Pool {
     const key = slotKey(slot.node, slot.slot);
     const known = this.slots.get(key) ?? this.newSlot(key, home, slot);
     this.slots.set(key, known);
-    return Object.assign(known, slot, { holder: undefined, broken: undefined, load: 0 });
+    return Object.assign(known, slot, { holder: undefined, broken: undefined, short: false, load: 0 });
   }
 
   private newSlot(key: string, home: NodeState, slot: Slot): SlotState {
     const speed = this.rates.at(key);
     speed.rate ??= this.guess(slot.rate);
     const health = this.health(slot.node, slot.slot);
-    return { ...slot, key, home, health, load: 0, speed, counted: false, share: 0, place: undefined };
+    return { ...slot, key, home, short: false, health, load: 0, speed, counted: false, share: 0, place: undefined };
   }
 
   /** A node that holds all that it may at this depth, or whose results wait to be taken in. */

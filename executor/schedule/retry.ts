@@ -9,6 +9,8 @@ export interface Retry extends Ranked {
   at: number;
   /** The attempt that a silent node has of it: until it is given to another, that one may still be taken. */
   left?: string;
+  /** The node whose memory could not hold it: it is not given back there as long as that is short. */
+  heavy?: string;
 }
 
 /** Seconds before try `number` + 1: backoff, twice that, four times that, ... */

@@ -55,7 +55,8 @@ export class Returns {
     this.waiting.add({ chunk: attempt.chunk, history, at: now, left: id });
   }
 
-  requeue({ attempt, history, twin }: Underway, now: number): void {
-    if (twin === undefined) this.waiting.add({ chunk: attempt.chunk, history, at: now });
+  requeue({ attempt, slot, history, twin }: Underway, now: number): void {
+    if (twin !== undefined) return;
+    this.waiting.add({ chunk: attempt.chunk, history, at: now, heavy: slot.short ? slot.node : undefined });
   }
 }

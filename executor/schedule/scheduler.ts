@@ -135,6 +135,9 @@ export class Scheduler {
       case "broken":
         this.withSlot(event, (slot) => this.pool.break(slot, event.reason));
         return [];
+      case "short":
+        for (const slot of this.pool.nodes.get(event.node)?.slots ?? []) slot.short = event.slots.includes(slot.slot);
+        return [];
       case "sick":
         return this.sick(event);
       case "well":

@@ -11,6 +11,8 @@ export interface SlotState extends Slot, Ranked {
   holder?: string;
   /** Why it cannot be used any more. */
   broken?: string;
+  /** Whether its next chunk waits for the node's memory. */
+  short: boolean;
   health: Health;
   /** Attempts given to it that have not ended. */
   load: number;
@@ -30,6 +32,11 @@ export interface NodeState {
   slots: SlotState[];
   /** Results of it that are on their way here. */
   collecting: number;
+}
+
+/** Whether a node's memory cannot hold all that it was given. */
+export function isShort(node: NodeState): boolean {
+  return node.slots.some((slot) => slot.short);
 }
 
 export function slotKey(node: string, slot: number): string {

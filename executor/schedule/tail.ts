@@ -3,7 +3,8 @@ import type { Instruction } from "./events.js";
 import type { Lengths } from "./lengths.js";
 import type { Pool } from "./pool.js";
 import type { Rates } from "./rates.js";
-import type { SlotState } from "./slot.js";
+import { isShort, type SlotState } from "./slot.js";
+import { pinRefusal } from "./slots.js";
 import type { Attempts, Underway } from "./underway.js";
 
 /** A second attempt must be expected to end in this share of the time that the first one still needs, at the most. */
@@ -66,9 +67,9 @@ export class Tail {
     const slowest = this.expected(now).sort((a, b) => b.left - a.left);
     const idle = this.pool.openings.idle(slowest.length);
     for (const one of slowest) {
-      const slot = idle[0];
-      if (slot === undefined) break;
-      if (this.help(one, slot, now, relief)) idle.shift();
+      const at = idle.findIndex((slot) => canHave(one.underway, slot));
+      if (at >= 0 && this.help(one, idle[at]!, now, relief)) idle.splice(at, 1);
+      if (idle.length === 0) break;
     }
     return relief;
   }
@@ -77,7 +78,6 @@ export class Tail {
   private help({ underway, left }: Expected, slot: SlotState, now: number, relief: Relief): boolean {
     const { attempt } = underway;
     if (attempt.chunk.again !== undefined) return false;
-    if (slot.gpu !== undefined && attempt.chunk.gpu !== undefined && attempt.chunk.gpu !== slot.gpu) return false;
     if (underway.asked) return true;
     if (underway.twin !== undefined) return false;
     if (underway.phase === "queued") {
@@ -104,33 +104,23 @@ export class Tail {
 
   /** Attempts that have not ended and of which it is known how long they will take, and those that could leave their slot. */
   private expected(now: number): Expected[] {
-    const before = new Map<string, number | undefined>();
+    const before = new Map<SlotState, number>();
     const all: Expected[] = [];
     for (const underway of this.attempts.values()) {
       if (underway.phase === "collecting") continue;
-      const { node, slot } = underway.attempt;
-      const key = `${node}/${slot}`;
-      const queued = underway.phase === "queued";
-      const left = queued ? this.wait(underway, before.get(key)) : this.leftOf(underway, now);
-      before.set(key, before.get(key) ?? left ?? 0);
-      if (left === undefined || underway.leaving || !this.isLive(node)) continue;
+      const { slot, phase } = underway;
+      const left = phase === "queued" ? waitOf(underway, before.get(slot)) : this.leftOf(underway, now);
+      before.set(slot, before.get(slot) ?? left ?? 0);
+      if (left === undefined || underway.leaving || !slot.home.live) continue;
       all.push({ underway, left });
     }
     return all;
   }
 
-  /** Seconds that a queued attempt waits for what came before it; undefined where that is no reason to leave. */
-  private wait({ slot }: Underway, before: number | undefined): number | undefined {
-    if (slot.holder !== undefined) return Number.POSITIVE_INFINITY;
-    return before !== undefined && before >= WORTHWHILE ? before : undefined;
-  }
-
   /** Seconds that a running attempt still needs: one that is overdue is expected to need as long again as it is late. */
   private leftOf(underway: Underway, now: number): number | undefined {
-    const { node, slot } = underway.attempt;
     const elapsed = now - underway.since;
-    const state = this.pool.slot(node, slot);
-    const total = state === undefined ? undefined : this.needs(underway, state, now);
+    const total = this.needs(underway, underway.slot, now);
     if (total !== undefined) return Math.max(total, 2 * elapsed - total) - elapsed;
     const usual = this.usual(underway);
     return usual !== undefined && elapsed > OVERDUE * usual ? elapsed : undefined;
@@ -152,14 +142,21 @@ export class Tail {
   }
 
   /** How much a running attempt has behind it, if it does as much as its slot does. */
-  private past({ attempt, since }: Underway, now: number): number {
-    const rate = this.pool.slot(attempt.node, attempt.slot)?.speed.rate ?? 0;
-    return Math.max(0, now - since - this.rates.overhead.seconds) * rate;
+  private past({ slot, since }: Underway, now: number): number {
+    return Math.max(0, now - since - this.rates.overhead.seconds) * (slot.speed.rate ?? 0);
   }
+}
 
-  private isLive(node: string): boolean {
-    return this.pool.nodes.get(node)?.live === true;
-  }
+/** Seconds that a queued attempt waits for what came before it; undefined where that is no reason to leave. */
+function waitOf({ slot }: Underway, before: number | undefined): number | undefined {
+  if (slot.holder !== undefined || slot.short) return Number.POSITIVE_INFINITY;
+  return before !== undefined && before >= WORTHWHILE ? before : undefined;
+}
+
+/** Whether an idle slot may take (a part of) it: what its own node's memory cannot hold needs another one's. */
+function canHave({ attempt, slot: own }: Underway, slot: SlotState): boolean {
+  if (pinRefusal(attempt.chunk, slot) !== undefined) return false;
+  return !own.short || !isShort(slot.home);
 }
 
 /** The part of what is left that a slot takes over from a running attempt: both then end together. */

@@ -33,7 +33,7 @@ class Memory:
         self.total = self.available = None
         self.stalled = 0.0  # percent of the last seconds in which nothing got on for want of memory
         self.loading = None  # the heavy attempt that started last
-        self.waiting, self.told = set(), 0
+        self.waiting, self.told = set(), set()
 
     def sort(self, spec):
         """Puts a spec with its kind."""
@@ -88,7 +88,7 @@ class Memory:
         look = max(self.next_look, min(one.began for one in active.values()) + LOOK) if active else inf
         if self.waiting and self.is_loading():
             look = min(look, self.loaded(self.loading))
-        return look if len(self.waiting) == self.told else min(look, self.next_word)
+        return look if self.waiting == self.told else min(look, self.next_word)
 
     def watch(self, time_now):
         """Looks, and tells who waits. Answers with the attempt that must go before the kernel takes one, or None."""
@@ -125,6 +125,6 @@ class Memory:
     def tell(self, time_now):
         slots = self.slots.by_number
         self.waiting = {number for number in self.waiting if slots[number].queue and slots[number].current is None}
-        if len(self.waiting) != self.told and time_now >= self.next_word:
-            self.told, self.next_word = len(self.waiting), time_now + LOOK
-            self.link.send({"ev": "memory", "waiting": self.told})
+        if self.waiting != self.told and time_now >= self.next_word:
+            self.told, self.next_word = set(self.waiting), time_now + LOOK
+            self.link.send({"ev": "memory", "waiting": sorted(self.told)})

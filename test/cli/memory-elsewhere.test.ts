@@ -1,0 +1,50 @@
+import t from "tap";
+import { launched } from "../faults/known.js";
+import { reached } from "../lab/reached.js";
+import { shareLab } from "../lab/shared.js";
+import { startMuster } from "./muster.js";
+
+const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 2, vendor: "none" });
+const [small, large] = nodes as [(typeof nodes)[number], (typeof nodes)[number]];
+
+/** MiB that a node says are free, of 8 GiB. */
+async function free(node: typeof small, mebibytes: number): Promise<void> {
+  const text = `MemTotal: ${8 << 20} kB\nMemAvailable: ${mebibytes << 10} kB\n`;
+  await node.exec(["sh", "-c", 'printf "%s" "$1" > /etc/lab-meminfo', "sh", text]);
+  await node.exec(["mount", "--bind", "/etc/lab-meminfo", "/proc/meminfo"]);
+}
+
+t.test("a chunk that waits for memory is given to a node that has some", { skip }, async (t) => {
+  await free(small, 1500);
+  await free(large, 6000);
+  await large.exec(["touch", "/tmp/go-elsewhere"]);
+  shop.write(
+    "elsewhere/w.sh",
+    "#!/bin/sh\nuntil [ -e /tmp/go-elsewhere ]; do sleep 0.1; done\nsleep 1\necho 1 > r\n",
+    0o755,
+  );
+  const file = shop.write("elsewhere/job.yaml", {
+    name: "elsewhere",
+    kind: "matrix",
+    matrix: { n: [0, 4] },
+    script: "w.sh",
+    outputs: ["r"],
+    needs: { memory: "1GiB" },
+  });
+  const run = launched(startMuster(["run", file, "-i", lab.inventory({ node: { slots: 2 } })]));
+  const lines = () => shop.read("elsewhere/runs/elsewhere/results.ndjson").trim().split("\n").filter(Boolean);
+  await reached("three of four have run on the node with memory", () => {
+    try {
+      return lines().length === 3 && lines().every((line) => JSON.parse(line).node === large.name);
+    } catch {
+      return false;
+    }
+  });
+  await small.exec(["touch", "/tmp/go-elsewhere"]);
+  const { code, err } = await run.ended;
+  t.equal(code, 0, err);
+  t.match(err, `${small.name}: 1 slot waits for memory`);
+  t.equal(shop.results("elsewhere/runs/elsewhere").length, 4);
+  t.match(shop.json("elsewhere/runs/elsewhere/summary.json"), { session: { attempts: 5 } });
+  for (const node of nodes) t.same(await node.quiet(20), []);
+});

@@ -1,0 +1,52 @@
+import t from "tap";
+import type { Attempt } from "../../../executor/schedule/events.js";
+import { Scheduler } from "../../../executor/schedule/scheduler.js";
+import { open, started, taskJob } from "./fixture.js";
+
+/** Four tasks on two nodes of two GPUs; on each node the first runs, and the second of `a` waits for its memory. */
+function waiting(): { scheduler: Scheduler; waits: Attempt; others: Attempt[] } {
+  const scheduler = new Scheduler(taskJob([{}, {}, {}, {}]), [], 1);
+  const first = open(scheduler, [
+    ["a", 2],
+    ["b", 2],
+  ]);
+  const waits = first.find(({ node, slot }) => node === "a" && slot === 1)!;
+  const others = first.filter(({ node }) => node === "b");
+  for (const one of first) if (one !== waits) scheduler.handle({ type: "started", attempt: one.id }, 0);
+  scheduler.handle({ type: "short", node: "a", slots: [1] }, 1);
+  return { scheduler, waits, others };
+}
+
+t.test("a chunk that waits for its node's memory goes to an idle slot of another node, and not back", async (t) => {
+  const { scheduler, waits, others } = waiting();
+  const out = scheduler.handle({ type: "ran", attempt: others[0]!.id, seconds: 2 }, 2);
+  t.match(
+    out.filter((one) => one.do !== "wake"),
+    [{ do: "withdraw", node: "a", ids: [waits.id] }],
+  );
+  const again = started(scheduler.handle({ type: "lost", attempt: waits.id }, 2));
+  t.match(again, [{ node: "b", slot: others[0]!.slot, chunk: { id: waits.chunk.id } }]);
+});
+
+t.test("it stays while nobody else is idle, or where another node is short of memory, too", async (t) => {
+  const { scheduler, waits, others } = waiting();
+  scheduler.handle({ type: "short", node: "b", slots: [others[1]!.slot] }, 2);
+  const out = scheduler.handle({ type: "ran", attempt: others[0]!.id, seconds: 2 }, 3);
+  t.notOk(out.some((one) => one.do === "withdraw" && one.ids.includes(waits.id)));
+});
+
+t.test("one that came back waits for memory rather than go where there is none", async (t) => {
+  const { scheduler, waits, others } = waiting();
+  scheduler.handle({ type: "ran", attempt: others[0]!.id, seconds: 2 }, 2);
+  scheduler.handle({ type: "gone", node: "b" }, 2);
+  const late = started(scheduler.handle({ type: "lost", attempt: waits.id }, 2));
+  t.notOk(
+    late.some(({ chunk }) => chunk.id === waits.chunk.id),
+    "slot 1 of a is free, and its node short",
+  );
+  const then = started([
+    ...scheduler.handle({ type: "short", node: "a", slots: [] }, 3),
+    ...scheduler.handle({ type: "time" }, 3),
+  ]);
+  t.match([...late, ...then].map(({ node }) => node).at(-1), "a");
+});
