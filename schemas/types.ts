@@ -45,7 +45,7 @@ export type Grace = string | number;
  */
 export type Lease = string | number;
 /**
- * Pause between two looks at a node's GPUs while a run uses them (`rocm-smi`, `amd-smi`, `nvidia-smi`): a sick one gets no work until it is well. `never`: none. Default: `60s`.
+ * GPUs are looked at before a run's first chunk on them, and again after each such pause while it uses them (`rocm-smi`, `amd-smi`, `nvidia-smi`): a sick one gets no work until it is well. `never`: no looks. Default: `60s`.
  */
 export type GpuCheck = string | number;
 /**
