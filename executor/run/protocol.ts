@@ -130,6 +130,7 @@ export type FromAgent =
       held: { id: string; chunk: string; slot: number; state: "queued" | "running" | "done"; end?: string | null }[];
     }
   | Done
+  /** Its program runs. Of one that has ended by the time that this would be told only the end is. */
   | { ev: "started"; id: string }
   /** Where an attempt's range ends now; without `end` its program takes no part in this, or is `busy` with its file. */
   | { ev: "split"; id: string; end?: string; busy?: boolean }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import pRetry from "p-retry";
@@ -56,7 +56,7 @@ export function discard(outputs: Verified[]): void {
 }
 
 function inline(attempt: Attempt, report: FileReport, bytes: Buffer): Verified {
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const sha256 = hash("sha256", bytes, "hex");
   if (bytes.length !== report.size || sha256 !== report.sha256) throw corrupt(attempt, report.path, "its bytes differ");
   return { path: report.path, sha256, size: bytes.length, content: { bytes } };
 }

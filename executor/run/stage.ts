@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Files } from "../../fleet/connection.js";
 import { MusterError } from "../../schemas/errors.js";
@@ -52,7 +52,7 @@ export class Stage {
 
   private hand(source: string, content: Content): void {
     const bytes = readFileSync(source);
-    if (createHash("sha256").update(bytes).digest("hex") !== content.sha256) throw changed(source);
+    if (hash("sha256", bytes, "hex") !== content.sha256) throw changed(source);
     this.send({ op: "put", sha256: content.sha256, data: bytes.toString("base64") });
     this.staged.add(content.sha256);
   }
