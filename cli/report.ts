@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { type AnyStanding, anyStanding, isPipeline } from "../executor/pipeline/standing.js";
-import { readHistory } from "../executor/run/history.js";
+import { type History, readHistory } from "../executor/run/history.js";
 import { findRuns } from "../executor/run/standing.js";
 import { decimal, historyDocument, historyText } from "../report/history.js";
 import { historyPage } from "../report/page.js";
@@ -22,8 +22,15 @@ export interface ReportOptions extends CommonOptions {
  */
 export async function report(word: string | undefined, options: ReportOptions, writers: Writers): Promise<number> {
   const path = word === undefined ? onlyRun() : wantedRun(word);
-  if (isPipeline(path)) return reportPipeline(anyStanding(path, Date.now()), options, writers);
-  const history = await readHistory(path, Date.now());
+  try {
+    if (isPipeline(path)) return reportPipeline(anyStanding(path, Date.now()), options, writers);
+    return reportRun(await readHistory(path, Date.now()), options, writers);
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
+function reportRun(history: History, options: ReportOptions, writers: Writers): number {
   if (options.html !== undefined) write(options.html, historyPage(history));
   if (options.json) writers.out(JSON.stringify(historyDocument(history), decimal, 2));
   else if (options.html === undefined) writers.out(historyText(history, options.verbose === true));
@@ -62,4 +69,13 @@ function write(file: string, text: string): void {
       next: "Name another file with --html.",
     });
   }
+}
+
+/** What the system says of a file that this user may not read, or that is gone, as an error that a person can act on. */
+function unreadable(error: unknown): unknown {
+  const { code, syscall, path } = error as NodeJS.ErrnoException;
+  if (error instanceof MusterError || code === undefined || syscall === undefined) return error;
+  return new MusterError("NOT_READ", 3, `${path ?? "the run directory"} cannot be read (${code})`, {
+    next: "Look at its owner and mode, or run muster as the user that ran the job.",
+  });
 }

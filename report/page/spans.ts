@@ -10,7 +10,7 @@ export interface Span {
   title: string;
 }
 
-/** What is drawn of one slot; `failed`: when attempts failed there, and how. */
+/** What is drawn of one slot; `failed`: when attempts failed there, and how; of several at nearly one time, the first. */
 export interface Lane {
   node: string;
   slot: number;
@@ -18,8 +18,9 @@ export interface Lane {
   failed: { at: number; title: string }[];
 }
 
-/** Spans of one slot that are drawn one by one; of more, neighbours are drawn as one. */
+/** Spans of one slot that are drawn, and of all together, about: where there are more, neighbours are drawn as one. */
 const MOST = 400;
+const MOST_OF_ALL = 40_000;
 
 /** What is drawn of each slot, node by node. Pure. */
 export function lanesOf(history: History): Lane[] {
@@ -38,16 +39,20 @@ export function lanesOf(history: History): Lane[] {
     if (before === undefined) bySlot.set(lane, [one]);
     else before.push(one);
   }
-  for (const { node, slot, at, chunk, attempt, reason } of history.tried)
-    of(node, slot).failed.push({ at, title: `chunk ${chunk}, try ${attempt}: ${reason}` });
-  for (const [lane, executions] of bySlot) lane.spans.push(...ranOf(executions, history.seconds));
+  const most = Math.min(MOST, Math.max(20, Math.floor(MOST_OF_ALL / Math.max(1, lanes.size))));
+  for (const { node, slot, at, chunk, attempt, reason } of history.tried) {
+    const { failed } = of(node, slot);
+    const isApart = failed.length === 0 || at - failed.at(-1)!.at > history.seconds / most;
+    if (isApart) failed.push({ at, title: `chunk ${chunk}, try ${attempt}: ${reason}` });
+  }
+  for (const [lane, executions] of bySlot) lane.spans.push(...ranOf(executions, history.seconds, most));
   for (const lane of lanes.values()) lane.spans.unshift(...awayOf(lane.node, history), ...outOf(lane, history));
   const order = workers(history);
   return [...lanes.values()].sort((a, b) => order.indexOf(a.node) - order.indexOf(b.node) || a.slot - b.slot);
 }
 
 /** One span a chunk, never two at a time; or one for several. */
-function ranOf(executions: Execution[], seconds: number): Span[] {
+function ranOf(executions: Execution[], seconds: number, most: number): Span[] {
   let free = 0;
   const all = [...executions]
     .sort((a, b) => a.end - b.end)
@@ -56,7 +61,7 @@ function ranOf(executions: Execution[], seconds: number): Span[] {
       free = one.end;
       return { one, from, to: one.end };
     });
-  if (all.length <= MOST)
+  if (all.length <= most)
     return all.map(({ one, from, to }) => {
       const { chunk, attempt, units } = one;
       const again = attempt === 1 ? "" : `, try ${attempt}`;
@@ -67,7 +72,7 @@ function ranOf(executions: Execution[], seconds: number): Span[] {
   for (const { one, from, to } of all) {
     const last = merged.at(-1);
     const what = one.attempt === 1 ? "ran" : "retried";
-    if (last?.what === what && from - last.to < seconds / MOST / 4 && to - last.from < seconds / MOST) {
+    if (last?.what === what && from - last.to < seconds / most / 4 && to - last.from < seconds / most) {
       last.to = to;
       last.chunks++;
     } else merged.push({ from, to, what, chunks: 1, title: "" });
