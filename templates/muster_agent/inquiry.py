@@ -1,9 +1,11 @@
 """The question who holds a GPU, from a run that waits for it."""
 import os
 import socket
+from time import monotonic as now
 
 LEAST = -(1 << 31)  # below every priority
 CAP = 4096  # bytes of answers
+PATIENCE = 3.0  # seconds that a holder has to say who it is
 SILENT = "a program that does not answer"
 
 
@@ -13,10 +15,11 @@ class Inquiry:
     def __init__(self, address):
         self.address = address
         self.line, self.name, self.highest = None, None, LEAST
+        self.asked = 0.0
 
     def ask(self, priority):
         """False when nobody holds the GPU. The priority is in our name, so that the holder knows it at once."""
-        self.name = None
+        self.name, self.asked = None, now()
         self.line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.line.setblocking(False)
         try:
@@ -35,7 +38,8 @@ class Inquiry:
             try:
                 said = self.line.recv(CAP)
             except BlockingIOError:
-                self.name = self.name or SILENT
+                if self.name is None and now() >= self.asked + PATIENCE:
+                    self.name = SILENT
                 return True
             except OSError:
                 said = b""

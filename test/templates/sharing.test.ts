@@ -1,4 +1,6 @@
-import { writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { agent, decode } from "./driver.js";
@@ -57,3 +59,25 @@ t.test(
     );
   },
 );
+
+/** Holds the abstract name that it is given, and answers nobody. */
+const HOLDER = `import socket, sys, time
+held = socket.socket(socket.AF_UNIX)
+held.bind("\\0" + sys.argv[1])
+held.listen()
+print("held", flush=True)
+time.sleep(600)
+`;
+
+t.test("a GPU that something else holds, which says nothing, is waited for, and that is said", async (t) => {
+  const name = `silent-${process.pid}`;
+  const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  const holder = spawn("python3", ["-c", HOLDER, `muster/${boot}/gpu/${name}`]);
+  t.teardown(() => holder.kill());
+  await once(holder.stdout, "data");
+  const { attachment } = await agent(t, { slots: [{ slot: 0, env: {}, lock: name }] });
+  attachment.start("waiting", {}, ["true"]);
+  t.match(await attachment.next((one) => one.ev === "slot"), { slot: 0, holder: "a program that does not answer" });
+  holder.kill();
+  await attachment.done("waiting");
+});
