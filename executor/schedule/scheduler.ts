@@ -1,9 +1,11 @@
 import type { Chunk, Job } from "../job/job.js";
-import { Blame, type History } from "./blame.js";
+import { Blame } from "./blame.js";
 import { alone, canaryOf, isCanary } from "./canary.js";
 import { queueDepth } from "./depth.js";
+import { Divisions } from "./divisions.js";
 import { Ending } from "./ending.js";
-import type { Attempt, Event, Held, Instruction, Slot } from "./events.js";
+import type { Attempt, Event, Instruction } from "./events.js";
+import { Joins } from "./joins.js";
 import { UnitLengths } from "./lengths.js";
 import { type Placed, Placement } from "./placement.js";
 import { Pool } from "./pool.js";
@@ -14,7 +16,7 @@ import { Sizes } from "./sizes.js";
 import type { SlotState } from "./slot.js";
 import type { Source } from "./source.js";
 import { rangeSource, taskSource } from "./sources.js";
-import { mayDivide, Tail } from "./tail.js";
+import { Tail } from "./tail.js";
 import { TaskLengths } from "./tasklengths.js";
 import { Attempts, type Underway } from "./underway.js";
 import { Waiting } from "./waiting.js";
@@ -36,6 +38,8 @@ export class Scheduler {
   private readonly blame: Blame;
   private readonly tail: Tail;
   private readonly returns: Returns;
+  private readonly divisions: Divisions;
+  private readonly joins: Joins;
   private open = false;
   private settled = false;
   private count = 0;
@@ -70,6 +74,8 @@ export class Scheduler {
     this.placement = new Placement(job, this.pool, this.source, this.waiting);
     this.blame = new Blame(this.pool, job.retry.attempts);
     this.returns = new Returns(job, this.pool, this.attempts, this.waiting, this.blame);
+    this.divisions = new Divisions(job, this.attempts, this.waiting);
+    this.joins = new Joins(job, this.pool, this.source, this.attempts, this.waiting, this.returns, this.divisions);
     this.tail = new Tail(job, this.pool, this.attempts, this.rates, this.lengths);
     this.ending = new Ending(this.pool, this.source, this.waiting);
   }
@@ -120,7 +126,8 @@ export class Scheduler {
   private react(event: Event, now: number): Instruction[] {
     switch (event.type) {
       case "joined":
-        return this.join(event.node, event.slots, event.limit, event.held, now);
+        this.sizes.met(event.node);
+        return this.joins.join(event, now);
       case "silent":
         this.pool.setLive(event.node, false);
         return [];
@@ -150,7 +157,7 @@ export class Scheduler {
       case "ran":
         return this.ran(event.attempt, event.seconds, event.end, now);
       case "split":
-        return this.split(event.attempt, event.end, now, event.busy);
+        return this.divisions.split(event.attempt, event.end, now, event.busy);
       case "committed":
         return this.committed(event.attempt, now);
       case "unpulled":
@@ -172,63 +179,15 @@ export class Scheduler {
     }
   }
 
-  private join(name: string, slots: Slot[], limit: number, held: Held[], now: number): Instruction[] {
-    const known = this.attempts.on(name);
-    this.pool.join(name, slots, limit);
-    this.sizes.met(name);
-    const holds = new Set(held.map((one) => one.id));
-    for (const underway of known) {
-      const { attempt } = underway;
-      underway.leaving = false;
-      underway.asked = false;
-      if (holds.has(attempt.id)) this.attempts.reload(underway);
-      else {
-        this.attempts.forget(attempt.id);
-        this.returns.requeue(underway, now);
-      }
-    }
-    const out = held.flatMap((one) => this.split(one.id, one.end, now));
-    const unknown = held.filter((one) => this.attempts.get(one.id) === undefined);
-    for (const { id } of unknown.filter((one) => !this.adopt(name, one, now))) out.push({ do: "drop", node: name, id });
-    return out;
-  }
-
-  /** Takes over what an earlier coordinator started, or was left there, unless its units are somebody's already. */
-  private adopt(node: string, held: Held, now: number): boolean {
-    const slot = this.pool.slot(node, held.slot);
-    if (slot === undefined) return false;
-    const found = this.fromBefore(held) ?? this.waiting.reclaim(held.id);
-    if (found === undefined) return false;
-    const { chunk, history } = found;
-    const attempt = { id: held.id, number: history.length + 1, chunk, node, slot: held.slot };
-    this.attempts.add(attempt, slot, history, held.state === "queued" ? "queued" : "running", now);
-    this.split(held.id, held.end, now);
-    return true;
-  }
-
-  /** The chunk of an attempt of an earlier coordinator, if nobody has had its units since. */
-  private fromBefore({ chunk, end }: Held): { chunk: Chunk; history: History } | undefined {
-    const [start, before] = this.job.unitsOf(chunk) ?? [0n, 0n];
-    const units: [bigint, bigint] = [start, end ?? before];
-    if (units[0] >= units[1] || units[1] > before || !this.source.remove(...units)) return undefined;
-    return { chunk: this.job.chunk(...units), history: [] };
-  }
-
   private ran(id: string, seconds: number, end: bigint | undefined, now: number): Instruction[] {
-    const out = this.split(id, end, now);
+    const out = this.divisions.split(id, end, now);
     if (!this.attempts.collect(id)) return out;
     const { attempt, slot, twin } = this.attempts.get(id)!;
     this.lengths.learn(slot.speed, attempt.chunk, seconds);
     this.pool.changed(slot);
-    if (twin !== undefined) out.push(...this.supersede(twin));
+    if (twin !== undefined) out.push(...this.divisions.supersede(twin));
     out.push(...this.blame.succeeded(slot));
     return out;
-  }
-
-  /** The first result of a chunk is there: the other attempt of it is not needed any more. */
-  private supersede({ attempt }: Underway): Instruction[] {
-    this.attempts.release(attempt.id);
-    return [{ do: "drop", node: attempt.node, id: attempt.id }];
   }
 
   /** Its result is safe. Some chunks are then computed again, to see whether another slot makes the same of them. */
@@ -246,20 +205,6 @@ export class Scheduler {
     const out = this.returns.withdrawFrom(node, slot);
     const running = evict ? this.attempts.onSlot(node, slot, "running") : [];
     return running.length === 0 ? out : [...out, { do: "evict", node, ids: running.map(({ attempt }) => attempt.id) }];
-  }
-
-  /** An attempt's chunk ends earlier than it was meant to: the rest of it is for others. */
-  private split(id: string, end: bigint | undefined, now: number, busy = false): Instruction[] {
-    const underway = this.attempts.get(id);
-    if (underway === undefined || underway.phase === "collecting" || underway.attempt.chunk.again) return [];
-    const { attempt, twin } = underway;
-    const { start, end: before } = attempt.chunk;
-    if (underway.asked && !busy) underway.divisible = mayDivide(underway, end, now);
-    underway.asked = false;
-    if (end === undefined || end <= start || end >= before) return [];
-    attempt.chunk = this.job.chunk(start, end);
-    this.waiting.add({ chunk: this.job.chunk(end, before), history: [], at: now });
-    return twin === undefined ? [] : this.supersede(twin);
   }
 
   private withSlot({ node, slot }: { node: string; slot: number }, change: (state: SlotState) => void): void {
