@@ -245,7 +245,7 @@ t.test(
   "a node that is silent when the last chunk is done is waited for, so that nothing stays there",
   { skip },
   async (t) => {
-    const scene = new Scene(t, "last", { chunks: 20, gate: true });
+    const scene = new Scene(t, "last", { chunks: 6, gate: true });
     const { job } = scene;
     const [node, other] = scene.nodes;
     const proxy = await DelayingProxy.start(node, 0);
