@@ -27,7 +27,9 @@ export async function importModule(file: string): Promise<unknown> {
   } catch (error) {
     if (error instanceof MusterError) throw error;
     const said = error instanceof Error ? error.message : String(error);
-    throw new MusterError("PLAYBOOK", 65, `${file}: cannot be loaded: ${said.replaceAll(`${folder}/`, "")}`);
+    throw new MusterError("PLAYBOOK", 65, `${file}: cannot be loaded: ${said.replaceAll(`${folder}/`, "")}`, {
+      next: "Mend it there; `muster verify` with its name loads it and changes nothing.",
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -91,7 +93,10 @@ class Transpiler {
     const path = resolve(dirname(file), specifier);
     const candidates = [path, path.replace(/\.js$/, ".ts"), path.replace(/\.mjs$/, ".mts"), `${path}.ts`, `${path}.js`];
     const found = candidates.find((one) => existsSync(one));
-    if (found === undefined) throw new MusterError("PLAYBOOK", 65, `${file}: there is no module ${specifier}`);
+    if (found === undefined)
+      throw new MusterError("PLAYBOOK", 65, `${file}: there is no module ${specifier}`, {
+        next: `A relative path is taken from ${dirname(file)}; by name there are ${Object.keys(PACKAGES).join(", ")} and Node's own.`,
+      });
     return pathToFileURL(this.add(found)).href;
   }
 

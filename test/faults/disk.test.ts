@@ -50,35 +50,20 @@ async function fillUp(t: Test, name: string, size: string, shape: Shape, reason:
   await checkNodes(t, lab.nodes);
 }
 
-t.test("our disk fills up with small results, which come on the agent's channel", { skip }, (t) =>
-  fillUp(
-    t,
-    "small",
-    "512k",
-    { chunks: 120, size: 8_000 },
-    /stopped: cannot write to the run directory \S+: no space is left there/,
-  ),
-);
-
-t.test("our disk fills up with results that are pulled", { skip }, (t) =>
-  fillUp(
-    t,
-    "pulled",
-    "2m",
-    { chunks: 40, size: 100_000 },
-    /stopped: cannot write to the run directory \S+: no space is left there/,
-  ),
-);
-
-t.test("large results are not begun where there is no room for them", { skip }, (t) =>
-  fillUp(
-    t,
+const NO_SPACE = /stopped: cannot write to the run directory \S+: no space is left there/;
+const NO_ROOM = /stopped: a result of 1000000 bytes does not fit: \d+ bytes are free in \S+/;
+for (const [what, name, size, shape, reason] of [
+  ["small results, which come on the agent's channel", "small", "512k", { chunks: 120, size: 8_000 }, NO_SPACE],
+  ["results that are pulled", "pulled", "2m", { chunks: 40, size: 100_000 }, NO_SPACE],
+  [
+    "large results, which are not begun where there is no room",
     "large",
     "8m",
     { chunks: 10, size: 1_000_000 },
-    /stopped: a result of 1000000 bytes does not fit: \d+ bytes are free in \S+/,
-  ),
-);
+    NO_ROOM,
+  ],
+] as const)
+  t.test(`our disk fills up with ${what}`, { skip }, (t) => fillUp(t, name, size, shape, reason));
 
 t.test(
   "a disk that is full from the beginning, or read-only, or no folder: said, and nothing is started",
