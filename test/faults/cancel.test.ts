@@ -200,7 +200,7 @@ for (const dead of [false, true])
 
 t.test("cancel without a word where there is nothing, or more than one run", { skip }, async (t) => {
   const none = await muster(["cancel"], { cwd: shop.write("empty/x", "").slice(0, -2) });
-  t.match(none, { code: 64, err: /there is no run that has not come to its end here/ });
+  t.match(none, { code: 64, err: /no run here has yet to come to its end/ });
   const wrong = await muster(["cancel", "nowhere"], { cwd: shop.folder });
   t.match(wrong, { code: 64, err: /nowhere: is neither a run directory nor the name of one/ });
   t.equal(existsSync(join(shop.folder, "nowhere")), false);
