@@ -25,7 +25,8 @@ function failureLines(failed: Case): string[] {
         .map((line) => `    ${line}`),
     ];
   });
-  return [`  ${title(failed)}`, ...details.map((line) => `  ${line}`)];
+  const said = failed.comments.flatMap((comment) => comment.split("\n"));
+  return [`  ${title(failed)}`, ...[...details, ...said.map((line) => `  ${line}`)].map((line) => `  ${line}`)];
 }
 
 function title(item: { file: string; name: string }): string {

@@ -59,7 +59,8 @@ async function work(): Promise<void> {
 
 await Promise.all(Array.from({ length: JOBS }, work));
 const tally = sum(tallies);
-for (const what of orphanedRules()) tally.failed.push({ file: "test/run", name: `left behind: ${what}`, failures: [] });
+for (const what of orphanedRules())
+  tally.failed.push({ file: "test/run", name: `left behind: ${what}`, failures: [], comments: [] });
 if (values.note) print([`failed: ${values.note}`]);
 if (signalled) print(["interrupted"]);
 print(endLines(tally));

@@ -38,6 +38,7 @@ ok 1 - good
         +3
       ...
     not ok 2 - is three
+    # what it said
     1..2
 not ok 2 - bad
 # Subtest: needs more
@@ -69,7 +70,7 @@ t.test("a failed test is named once, with all that failed in it; skips come with
     "1 passed, 1 failed, 2 skipped",
   ]);
   t.match(text, /FAIL {2}test\/b\.test\.ts {2}1 passed, 1 failed/);
-  t.match(text, /not ok: is two[\s\S]*\+3[\s\S]*not ok: is three/);
+  t.match(text, /not ok: is two[\s\S]*\+3[\s\S]*not ok: is three\n +# what it said/);
 });
 
 t.test("a file that ends badly is a failed test, and what was wrong is said", async (t) => {

@@ -7,6 +7,8 @@ export interface Case {
   name: string;
   /** What failed in it. */
   failures: Pick<Result, "name" | "diag">[];
+  /** What it said beside that. */
+  comments: string[];
 }
 
 export interface Tally {
@@ -34,14 +36,17 @@ export class FileTally implements Tally {
     this.parser.end();
     if (this.passed + this.failed.length + this.skipped.length + wrong.length === 0) wrong = ["no test in it"];
     const failures = wrong.map((name) => ({ name, diag: null }));
-    if (wrong.length > 0) this.failed.push({ file: this.file, name: "", failures });
+    if (wrong.length > 0) this.failed.push({ file: this.file, name: "", failures, comments: [] });
   }
 
   private listen(parser: Parser, names: string[]): void {
-    const own: Case = { file: this.file, name: names.join(" > "), failures: [] };
+    const own: Case = { file: this.file, name: names.join(" > "), failures: [], comments: [] };
     const failedBefore = this.failed.length;
     let asserted = false;
     parser.on("child", (child: Parser) => this.listen(child, [...names, child.name]));
+    parser.on("comment", (comment: string) => {
+      if (!/^# (Subtest: |time=)/.test(comment)) own.comments.push(comment.trimEnd());
+    });
     parser.on("assert", (result: Result) => {
       if (!result.closingTestPoint) asserted = this.take(result, own) || asserted;
     });
