@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import t from "tap";
 import { committed } from "../faults/kit.js";
@@ -118,20 +120,41 @@ t.test("large outputs and logs are pulled and are the same bytes", { skip }, asy
   }
 });
 
+/** The first dozen chunks end at once, all others when the gate is open. */
+const gated = `import json, socket, sys, time
+if int(sys.argv[1]) >= 12:
+    try:
+        socket.create_connection(("127.0.0.1", int(sys.argv[2]))).recv(1)
+    except OSError:
+        pass
+json.dump(time.time(), open("r.json", "w"))
+`;
+
+/** A port of this machine at which nobody gets an answer until `open`. */
+async function closeGate(): Promise<{ port: number; open: () => void }> {
+  const waiting = new Set<Socket>();
+  const server = createServer((socket) => waiting.add(socket.on("error", () => {}))).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const open = () => {
+    server.close();
+    for (const socket of waiting) socket.destroy();
+  };
+  return { port: (server.address() as AddressInfo).port, open };
+}
+
 t.test(
   "Ctrl-C leaves the nodes at work; the same command collects that and computes nothing twice",
   { skip },
   async (t) => {
-    shop.write(
-      "stop/w.py",
-      "import time, json, sys\ntime.sleep(0.3)\njson.dump(time.time(), open('r.json', 'w'))\nprint('ran')\n",
-    );
+    const gate = await closeGate();
+    t.teardown(() => gate.open());
+    shop.write("stop/w.py", gated);
     const job = shop.write("stop/job.yaml", {
       name: "stop",
       kind: "matrix",
       matrix: { n: [0, 160] },
       script: "w.py",
-      args: [],
+      args: ["{n}", `${gate.port}`],
       outputs: ["r.json"],
     });
     const first = startMuster(["run", job, "-i", inventory]);
@@ -143,6 +166,7 @@ t.test(
     first.kill("SIGINT");
     const interrupted = await firstEnded;
     t.equal(interrupted.code, 130, interrupted.err);
+    gate.open();
     const second = await muster(["run", job, "-i", inventory, "--json"]);
     t.equal(second.code, 0, second.err);
     const lines = shop.results("stop/runs/stop");
