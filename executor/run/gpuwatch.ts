@@ -6,8 +6,8 @@ import type { Answer, ToAgent } from "./protocol.js";
 
 /** Seconds between two looks at a node that has a sick card, and after a chunk failed, at least. */
 const SOON = 10;
-/** Seconds after which an agent waits for the first look no more: the glance, the tools, and the ways there and back. */
-export const EXAMINE = GLANCE_SECONDS + LOOK_SECONDS + 2;
+/** Seconds after which an agent waits for the first look no more: the glance, the tools, their death, and the ways there and back. */
+export const EXAMINE = GLANCE_SECONDS + LOOK_SECONDS + 4;
 /** Looks in a row at which a card was sick before the node should be rebooted. */
 const LASTING = 5;
 

@@ -9,6 +9,7 @@ from .spawn import RESET_SIGNALS
 
 CAP = 1 << 20  # bytes of an answer
 GENTLE = 19  # niceness of what nobody waits for: chunks come first
+DEATH = 1.0  # seconds that what was killed is waited for: mostly it takes a moment, and then it is in nobody's way
 
 
 class Calls:
@@ -28,7 +29,8 @@ class Calls:
 
 
 class Scripts:
-    """One set at a time, side by side; then(answers) when all have ended. `deadline`: when what has not is killed, or None."""
+    """One set at a time, side by side; then(answers) when all have ended. `deadline`: when what has not is killed, or, after that,
+    waited for no more; None while there is none."""
 
     def __init__(self, calls, niceness, then):
         self.calls, self.niceness, self.then = calls, niceness, then
@@ -80,13 +82,17 @@ class Scripts:
         self.tell_if_done()
 
     def give_up(self):
-        """Kills what has not ended, and waits for it no more: what it printed by now is its answer."""
+        """Kills what has not ended; what it printed by then is its answer. What does not die is left alone."""
+        doomed = [answer for answer, _, _ in self.open.values() if "error" not in answer]
+        for answer in doomed:
+            answer["error"] = "no answer within {:g} s; killed".format(self.seconds)
         for pid, (answer, out, err) in self.open.items():
             kill(pid, signal.SIGKILL, group=True)
             answer["stdout"], answer["stderr"] = content(out), content(err)
-            answer["error"] = "no answer within {:g} s; killed".format(self.seconds)
-        self.open.clear()
-        self.tell_if_done()
+        self.deadline = now() + DEATH
+        if not doomed:
+            self.open.clear()
+            self.tell_if_done()
 
     def tell_if_done(self):
         if self.deadline is not None and not self.open:
