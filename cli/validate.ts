@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
 import { loadJob } from "../executor/job/load.js";
 import { findInventory, type Inventory, loadInventory } from "../fleet/inventory.js";
+import { plural } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
 import { describe, InvalidFile, type Problem } from "../schemas/errors.js";
 import { kindOf } from "../schemas/kind.js";
@@ -36,7 +37,7 @@ async function judge(file: string, inventory: () => Inventory | undefined): Prom
           file,
           ok: true,
           kind,
-          detail: `inventory, ${count(loadInventory(file).nodes.length, "node")}`,
+          detail: `inventory, ${plural(loadInventory(file).nodes.length, "node")}`,
           notes: [],
         };
       case "job":
@@ -49,7 +50,7 @@ async function judge(file: string, inventory: () => Inventory | undefined): Prom
         const fleet = inventory();
         const pipeline = await checkedPipeline(file, fleet);
         const notes = limitNotes(jobsOf(pipeline), fleet?.nodes ?? []);
-        return { file, ok: true, kind, detail: `pipeline, ${count(pipeline.steps.length, "step")}`, notes };
+        return { file, ok: true, kind, detail: `pipeline, ${plural(pipeline.steps.length, "step")}`, notes };
       }
       default:
         return refused(
@@ -90,7 +91,7 @@ function isInventory(file: string): boolean {
 function detailOf(job: Job, kind: "job" | "jobs-file"): string {
   const what = kind === "jobs-file" ? "jobs file" : `job, ${job.kind}`;
   const units = { range: "unit", tasks: kind === "jobs-file" ? "job" : "task", matrix: "combination" }[job.kind];
-  return `${what}, ${count(job.units, units)}`;
+  return `${what}, ${plural(job.units, units)}`;
 }
 
 function print(verdict: Verdict, options: CommonOptions, writers: Writers): void {
@@ -101,8 +102,4 @@ function print(verdict: Verdict, options: CommonOptions, writers: Writers): void
 
 function refused(file: string, message: string, hint: string): Verdict {
   return { file, ok: false, problems: [{ file, message, hint }] };
-}
-
-function count(number: number | bigint, what: string): string {
-  return `${number.toLocaleString("en-US")} ${what}${BigInt(number) === 1n ? "" : "s"}`;
 }

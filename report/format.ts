@@ -1,6 +1,6 @@
-/** 1234567 -> "1,234,567"; also beyond 2^53. */
+/** 1234567 -> "1,234,567"; also beyond 2^53. Whole numbers only. By hand, for the first use of a locale takes 15 ms. */
 export function count(value: number | bigint): string {
-  return value.toLocaleString("en-US");
+  return `${value}`.replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 /** Seconds as people say them: "0.42 s", "12 s", "3 min 20 s", "2 h 05 min", "3 d 4 h". */
