@@ -20,11 +20,11 @@ t.test("a timeout ends the whole group: TERM, then KILL", async (t) => {
 
 t.test("what escapes its process group is found and killed before the slot goes on", async (t) => {
   const { attachment, folder } = await agent(t);
-  const escaped =
-    "setsid sh -c 'setsid sleep 1000 & sleep 1000' & (setsid env -i /bin/sleep 1000 &) ; sleep 0.2; exit 0";
+  const seconds = `1000.${process.pid}`; // nobody else on this machine sleeps for as long
+  const escaped = `setsid sh -c 'setsid sleep ${seconds} & sleep ${seconds}' & (setsid env -i /bin/sleep ${seconds} &) ; sleep 0.2; exit 0`;
   await attachment.run("escape", escaped);
   t.same(processesWith("MUSTER_ATTEMPT=escape"), []);
-  const check = await attachment.run("check", "ps -eo ppid,args | grep '[s]leep 1000' || echo none");
+  const check = await attachment.run("check", `ps -eo ppid,args | grep '[s]leep ${seconds}' || echo none`);
   t.equal(decode(check.stdout), "none\n", "also the one that cleared its environment");
   t.ok(existsSync(folder.root));
 });
