@@ -8,7 +8,7 @@ import { forecast } from "./forecast.js";
 import { Overhead } from "./overhead.js";
 import { type SlotRefusal, slotRefusals, type Unplaceable, unplaceable } from "./planrefusals.js";
 import type { Learned } from "./rates.js";
-import { chunkSize } from "./size.js";
+import { chunkSize, type Outlook } from "./size.js";
 import { slotKey } from "./slot.js";
 import { refusal, slotsOf } from "./slots.js";
 
@@ -73,7 +73,11 @@ export function planJob(job: Job, nodes: Node[], selected: Selected, learned = N
   const shares =
     slots.length === 0 ? undefined : forecast(job, slots, { limits: limitsOf(nodes), expected, learned }, done);
   const rates = slots.flatMap(({ rate }) => rate ?? []);
-  const slowest = rates.length === 0 ? undefined : Math.min(...rates);
+  const known = {
+    slots: slots.length,
+    rate: rates.length === slots.length ? rates.reduce((sum, one) => sum + one, 0) : undefined,
+    slowest: rates.length === 0 ? undefined : Math.min(...rates),
+  };
   const plans = able.map(({ node, refused, refusals, slots: there }): NodePlan => {
     if (refused !== undefined) return { node: node.name, slots: 0, chunkUnits: "0", perSlot: [], refused, refusals };
     const perSlot = there.map((slot): SlotPlan => {
@@ -85,7 +89,7 @@ export function planJob(job: Job, nodes: Node[], selected: Selected, learned = N
         units: share === undefined ? undefined : `${share.units}`,
       };
     });
-    const first = firstChunk(job, there[0]!, slots.length, slowest, learned);
+    const first = firstChunk(job, there[0]!, known, learned);
     return { node: node.name, slots: there.length, chunkUnits: `${first}`, ...total(perSlot), perSlot, refusals };
   });
   const working = plans.filter((plan) => plan.refused === undefined);
@@ -118,12 +122,17 @@ function total(parts: Pick<SlotPlan, "rate" | "chunks" | "units" | "seconds">[])
   };
 }
 
-function firstChunk(job: Job, slot: Slot, slots: number, slowest: number | undefined, learned: Learned): bigint {
+function firstChunk(
+  job: Job,
+  slot: Slot,
+  known: Pick<Outlook, "slots" | "rate" | "slowest">,
+  learned: Learned,
+): bigint {
   if (job.sizing === undefined) return 1n;
   const overhead = new Overhead();
   if (learned.overhead !== undefined) overhead.start(learned.overhead);
   const evidence = learned.slots.get(slotKey(slot.node, slot.slot))?.evidence ?? 0;
-  const outlook = { left: Number(job.units), slots, rate: undefined, slowest, overhead };
+  const outlook = { ...known, left: Number(job.units), overhead };
   return chunkSize(job.sizing, { rate: slot.rate, evidence, odd: 0 }, outlook);
 }
 

@@ -33,6 +33,13 @@ t.test("a plan says chunks, units and seconds by slot, by node and in all", asyn
   t.ok(Math.abs(fast! / slow! - 5.8) < 0.6, `${fast} and ${slow} units`);
 });
 
+t.test("the first chunks of a short job are no larger than what a slot should have of it", async (t) => {
+  const short = rangeJob(1000n, { sizing: { by: "time", min: 1 } });
+  const [fast, slow] = planJob(short, [rig("fast", 2, 29_000), rig("slow", 8, 5_000)], all).nodes;
+  t.equal(fast!.chunkUnits, "148", "half of the time that is left");
+  t.equal(slow!.chunkUnits, "26");
+});
+
 t.test("what was learned goes before what the profile says, and what is unknown is said to be", async (t) => {
   const slots = new Map([["a/0", { rate: 100, evidence: 1e4 }]]);
   t.equal(planJob(byTime, [rig("a", 1, 5_000)], all, { slots }).nodes[0]!.rate, 100);
