@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
 import { dirname, resolve } from "node:path";
-import { check } from "../schemas/ajv.js";
+import { check } from "../schemas/check.js";
 import type { Place, Problem } from "../schemas/errors.js";
 import { invalid } from "../schemas/explain.js";
 import type { Path, Source } from "../schemas/source.js";

@@ -3,19 +3,18 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { compile } from "json-schema-to-typescript";
 import { projectRoot } from "../templates/templates.js";
-import { readSchema, type SchemaName } from "./ajv.js";
 import { reference } from "./reference.js";
+import { readSchema, SCHEMAS, type SchemaName } from "./schema.js";
 
-const NAMES: SchemaName[] = ["inventory", "job", "jobs-file", "pipeline"];
 const BANNER = "// Generated from schemas/*.json by `npm run generate`; changes belong there.\n";
 
 /** What is generated: path from the project's folder -> content. */
 export async function generated(): Promise<Record<string, string>> {
   const types: string[] = [];
-  for (const name of NAMES) types.push(await typesOf(name));
+  for (const name of SCHEMAS) types.push(await typesOf(name));
   return {
     "schemas/types.ts": `${BANNER}\n${types.join("\n")}`,
-    "docs/reference.md": reference(NAMES.map(readSchema)),
+    "docs/reference.md": reference(SCHEMAS.map(readSchema)),
   };
 }
 

@@ -21,7 +21,7 @@ const FLOORS = [
 const KNOWN_BY: Record<string, string> = {
   yaml: "schemas/yaml",
   "jsonc-parser": "playbooks/manifest/json.ts",
-  ajv: "schemas/ajv.ts",
+  ajv: "schemas/compile.ts",
   commander: "cli/",
   croner: "executor/cron/expression.ts",
   "log-update": "report/live.ts",

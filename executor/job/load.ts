@@ -1,10 +1,11 @@
 import { basename, dirname, extname, resolve } from "node:path";
 import { embeddedInventory, type Inventory } from "../../fleet/inventory.js";
-import { check, readSchema } from "../../schemas/ajv.js";
+import { check } from "../../schemas/check.js";
 import { InvalidFile, UsageError } from "../../schemas/errors.js";
 import { invalid } from "../../schemas/explain.js";
 import { kindOf } from "../../schemas/kind.js";
 import { suggest } from "../../schemas/nearest.js";
+import { readSchema } from "../../schemas/schema.js";
 import type { Source } from "../../schemas/source.js";
 import { readSource } from "../../schemas/yaml.js";
 import { boundedIn } from "./bounded.js";

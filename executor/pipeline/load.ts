@@ -1,6 +1,6 @@
 import { basename, dirname, extname, resolve } from "node:path";
 import type { Inventory } from "../../fleet/inventory.js";
-import { check } from "../../schemas/ajv.js";
+import { check } from "../../schemas/check.js";
 import { InvalidFile, MusterError, UsageError } from "../../schemas/errors.js";
 import { invalid } from "../../schemas/explain.js";
 import { kindOf } from "../../schemas/kind.js";

@@ -1,5 +1,6 @@
 import t from "tap";
-import { check, type SchemaName } from "../../schemas/ajv.js";
+import { check } from "../../schemas/check.js";
+import type { SchemaName } from "../../schemas/schema.js";
 import { parseSource } from "../../schemas/yaml.js";
 import { placed } from "./places.js";
 

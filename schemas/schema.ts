@@ -1,0 +1,11 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { projectRoot } from "../templates/templates.js";
+
+export const SCHEMAS = ["inventory", "job", "jobs-file", "pipeline"] as const;
+export type SchemaName = (typeof SCHEMAS)[number];
+
+/** The schema file as it is. */
+export function readSchema(schema: SchemaName): Record<string, unknown> {
+  return JSON.parse(readFileSync(join(projectRoot(), "schemas", `${schema}.json`), "utf8"));
+}
