@@ -3,6 +3,7 @@ import os
 from math import inf
 from time import monotonic as now
 
+from .gauge import Gauge
 from .meter import SECONDS, Meter
 from .scripts import Scripts
 from .vram import FILE, holders_script, lost, taken, taken_script
@@ -29,16 +30,17 @@ class Card:
 class CardWatch:
     """`unfit`: cards that get no chunk now. The coordinator is told of those that others should not wait for."""
 
-    def __init__(self, cards, slots, calls, link):
+    def __init__(self, selector, cards, slots, calls, link):
         self.cards, self.slots, self.calls, self.link = cards, slots, calls, link
+        self.gauge = Gauge(selector, calls.reaper, self.gauged, self.ask_alone)
         self.by_slot = {}
         self.unfit = []
         self.holders = Scripts(calls, 0, self.heard_holders)
         self.in_question = None  # the card whose holders are asked for
 
     def set_up(self):
-        """Takes the cards of the slots, once they are known, and asks once for all of them. Later each of AMD's is asked for alone,
-        so that one that hangs hides no other."""
+        """Takes the cards of the slots, once they are known, and asks once for all of them. Later AMD's are asked for one by one:
+        by the gauge while they are fit, and by meters of their own when they are not, so that one that hangs hides no other."""
         slots = [slot for slot in self.slots.by_number.values() if slot.number not in self.by_slot]
         cards = [(slot, self.cards.address(slot.gpu)) for slot in slots]
         scripts = {pci: taken_script(self.cards.vendor, pci) for _, pci in cards if pci and self.is_told(pci)}
@@ -74,16 +76,32 @@ class CardWatch:
         others = slot.lock.away
         if card.meter is None or card.looked > max(others, card.ended) or others < card.looked > now() - card.meter.pause:
             return True
-        card.meter.ask()
+        if self.cards.vendor == "amd":
+            self.gauge.ask(card.pci)
+        else:
+            card.meter.ask()
         return False
+
+    def gauged(self, pci, asked, used):
+        for card in self.by_slot.values():
+            if card.pci == pci and self.is_free(card, asked):
+                self.judge(card, asked, used, None)
+
+    def ask_alone(self, addresses):
+        for card in self.by_slot.values():
+            if card.pci in addresses:
+                card.meter.ask()
+
+    def is_free(self, card, asked):
+        """Whether an answer to what was asked then says anything about its fitness."""
+        return card.slot.current is None and card.ended <= asked and self.cards.is_there(card.pci)
 
     def heard(self, meter, asked, answer):
         found = taken(answer["stdout"])
         self.cards.learn(found, lost(answer["stdout"] + answer["stderr"]))
         for card in self.by_slot.values():
-            if card.slot.current is None and card.ended <= asked and self.cards.is_there(card.pci):
-                if card.meter is meter or card.pci in found:
-                    self.judge(card, asked, found.get(card.pci, (None,))[0], answer.get("error"))
+            if (card.meter is meter or card.pci in found) and self.is_free(card, asked):
+                self.judge(card, asked, found.get(card.pci, (None,))[0], answer.get("error"))
 
     def judge(self, card, asked, used, error):
         """What its own file does not answer is the card's fault; what a tool does not say of all cards is nobody's."""
@@ -117,9 +135,10 @@ class CardWatch:
 
     def due(self):
         """When `watch` should be called."""
-        return min((min(card.next_look, card.tell_at) for card in self.unfit), default=inf)
+        return min([self.gauge.due(), *(min(card.next_look, card.tell_at) for card in self.unfit)])
 
     def watch(self, time_now):
+        self.gauge.watch(time_now)
         for card in list(self.unfit):
             if time_now >= card.next_look:
                 card.next_look = time_now + (RARELY if card.told else LOOK)

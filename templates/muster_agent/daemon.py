@@ -51,7 +51,7 @@ class Agent:
         self.reaper = Reaper(processes, self.slots)
         self.calls = Calls(self.reaper)
         look = Scripts(self.calls, GENTLE, lambda answers: self.link.send({"ev": "looked", "answers": answers}))
-        self.cardwatch = CardWatch(cards, self.slots, self.calls, self.link)
+        self.cardwatch = CardWatch(self.selector, cards, self.slots, self.calls, self.link)
         self.shutdown = Shutdown(root, self.reaper, self.link)
         signal.signal(signal.SIGTERM, self.shutdown.by_signal)
         self.ledger = Ledger(root, self.link)

@@ -13,10 +13,11 @@ DEATH = 1.0  # seconds that what was killed is waited for: mostly it takes a mom
 
 
 class Calls:
-    """All that is under way."""
+    """All that is under way. `nothing`: what they read."""
 
     def __init__(self, reaper):
         self.reaper = reaper
+        self.nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self.under_way = set()
 
     def due(self):
@@ -60,7 +61,7 @@ class Scripts:
     def start(self, script, answer):
         out, err = os.memfd_create("out"), os.memfd_create("err")
         try:
-            pid = launch(script, out, err)
+            pid = launch(script, self.calls.nothing, out, err)
         except OSError:
             os.close(out)
             os.close(err)
@@ -101,9 +102,9 @@ class Scripts:
             self.then(self.answers)
 
 
-def launch(script, out, err):
-    """A shell that can fill no more than a few MiB of memory with what it prints."""
-    actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, out, 1), (os.POSIX_SPAWN_DUP2, err, 2)]
+def launch(script, source, out, err):
+    """A shell that can fill no more than a few MiB of memory with what it prints; the descriptors are its standard ones."""
+    actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((source, out, err))]
     argv = [b"/bin/sh", b"-c", b"ulimit -f 4096; " + os.fsencode(script)]
     how = {"file_actions": actions, "setsigmask": [], "setsigdef": RESET_SIGNALS}
     try:
