@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 
 const LONGEST = 200;
+/** What stands for itself in a file name. */
+const SAFE = /^[A-Za-z0-9._+-]*$/;
 
 /** Why `id` cannot name a chunk's files; undefined when it can. */
 export function idFault(id: string): string | undefined {
@@ -14,6 +16,7 @@ export function idFault(id: string): string | undefined {
 
 /** Any text as a part of a safe file name; different texts stay different. */
 export function encode(text: string): string {
+  if (SAFE.test(text)) return text;
   return [...Buffer.from(text, "utf8")].map(encodeByte).join("");
 }
 
@@ -50,5 +53,5 @@ export function rangeUnits(id: string): [start: bigint, end: bigint] | undefined
 
 function encodeByte(byte: number): string {
   const character = String.fromCharCode(byte);
-  return /[A-Za-z0-9._+-]/.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  return SAFE.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
 }

@@ -20,16 +20,13 @@ export function matrixSpace(reader: Reader, work: Work): Space {
   const axes = reader.keys(["matrix"]).flatMap((key) => axisOf(reader, key) ?? []);
   const expect = seconds(reader, ["expect"]);
   const units = axes.reduce((product, { size }) => product * size, 1n);
-  const idOf = (unit: bigint) => {
-    const digits = digitsOf(axes, unit);
-    return shorten(axes.map((axis, at) => `${axis.key}=${encode(axis.value(digits[at]!))}`).join(","), unit);
-  };
+  const idOf = (unit: bigint) => idFor(axes, valuesOf(axes, unit), unit);
   return {
     first: 0n,
     units,
     outputs: [work.outputs],
     identity: { matrix: axes.map(({ key, identity }) => [key, identity]), ...identityOf(work) },
-    chunk: (start) => ({ ...chunkOf(axes, work, start, idOf(start)), expect }),
+    chunk: (start) => ({ ...chunkOf(axes, work, start), expect }),
     unitsOf(id) {
       const unit = shortenedUnit(id) ?? unitOf(axes, id);
       return unit === undefined || unit >= units || idOf(unit) !== id ? undefined : [unit, unit + 1n];
@@ -38,22 +35,28 @@ export function matrixSpace(reader: Reader, work: Work): Space {
   };
 }
 
-function chunkOf(axes: Axis[], work: Work, unit: bigint, id: string): Chunk {
-  const digits = digitsOf(axes, unit);
-  const values = new Map(axes.map((axis, at) => [axis.key, axis.value(digits[at]!)]));
+function chunkOf(axes: Axis[], work: Work, unit: bigint): Chunk {
+  const texts = valuesOf(axes, unit);
+  const id = idFor(axes, texts, unit);
+  const values = new Map(axes.map(({ key }, at) => [key, texts[at]!]));
   values.set("chunk", id);
   return { id, start: unit, end: unit + 1n, work: withValues(work, values) };
 }
 
-/** The index of each axis at `unit`: its digits, each axis a place of its own base. */
-function digitsOf(axes: Axis[], unit: bigint): bigint[] {
-  const digits: bigint[] = [];
+function idFor(axes: Axis[], values: string[], unit: bigint): string {
+  return shorten(axes.map(({ key }, at) => `${key}=${encode(values[at]!)}`).join(","), unit);
+}
+
+/** The value of each axis at `unit`, of which their indices are the digits, each in a place of its own base. */
+function valuesOf(axes: Axis[], unit: bigint): string[] {
+  const values: string[] = [];
   let rest = unit;
-  for (const { size } of axes.toReversed()) {
-    digits.unshift(rest % size);
+  for (let at = axes.length - 1; at >= 0; at--) {
+    const { size, value } = axes[at]!;
+    values[at] = value(rest % size);
     rest /= size;
   }
-  return digits;
+  return values;
 }
 
 function unitOf(axes: Axis[], id: string): bigint | undefined {
