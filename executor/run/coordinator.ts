@@ -73,7 +73,7 @@ export class Coordinator implements Hub, Tower {
     this.landing = new Landing(this, { intake, canary, committer, tally, observer });
   }
 
-  /** Runs the job to its end, or until `stop` fires; the journal and all results are on disk when it resolves. */
+  /** Runs the job to its end, or until `stop` fires; the journal and all results are on disk when it resolves. Then `leave`. */
   async work(stop: AbortSignal): Promise<Ended> {
     const ended = new Promise<Ended>((resolve) => {
       this.finish = resolve;
@@ -100,10 +100,14 @@ export class Coordinator implements Hub, Tower {
     await this.landing.settle();
     clearTimeout(patience);
     await this.committer.settle();
-    await Promise.all(this.members.map((member) => (keepsNodes(outcome) ? member.leave() : member.stop())));
     this.committer.close();
     this.intake.close();
     return outcome;
+  }
+
+  /** Lets go of the nodes: they keep what they have for the next coordinator, or nothing of the run stays there. */
+  async leave(outcome: Ended): Promise<void> {
+    await Promise.all(this.members.map((member) => (keepsNodes(outcome) ? member.leave() : member.stop())));
   }
 
   /** What is known now of how fast slots are at this kind of work. */

@@ -1,25 +1,20 @@
-import { join } from "node:path";
 import type { Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
 import { agentProgram } from "../../templates/templates.js";
 import type { Job } from "../job/job.js";
 import { planJob } from "../schedule/plan.js";
 import { refusal } from "../schedule/slots.js";
-import { aggregate } from "./aggregate.js";
 import { Canary } from "./canary.js";
 import { runPath } from "./claim.js";
+import { conclude } from "./conclude.js";
 import { Coordinator } from "./coordinator.js";
 import { explainDisk } from "./disk.js";
-import type { Ended } from "./ended.js";
 import { fingerprints, hashFiles } from "./hashes.js";
 import type { Inspection } from "./inspection.js";
-import { killPoint } from "./killpoint.js";
 import type { Observer } from "./observer.js";
-import { withPlan } from "./planned.js";
 import { RatesFile } from "./ratesfile.js";
-import { sortResults } from "./results.js";
-import { openRunDirectory, type RunDirectory } from "./rundir.js";
-import { type LeftOut, type Summary, summarize, writeSummary } from "./summary.js";
+import { openRunDirectory } from "./rundir.js";
+import { type LeftOut, type Summary, summarize } from "./summary.js";
 import { Tally } from "./tally.js";
 
 export interface RunOptions {
@@ -76,61 +71,18 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     const memory = new RatesFile(options.rates, job.name, (message) => options.observer.note(message));
     const learned = memory.read();
     const canary = await Canary.open(job, directory);
-    const plan = planJob(job, able, options.selected, learned, directory.past.done);
     const coordinator = new Coordinator(job, able, directory, run, options.observer, learned, canary);
     directory.journal.add({ e: "nodes", nodes: able.map((node) => node.name), inventory: options.inventory });
     await directory.journal.flush();
     options.observer.begin(coordinator, directory.path, leftOut);
-    let ended = await memory.during(coordinator.work(options.stop), () => coordinator.learned());
-    const summaryOf = () =>
-      withPlan(summarize(directory.path, coordinator.tally, coordinator.members, leftOut, ended), plan);
-    try {
-      if (ended.state === "broken") throw ended.error;
-      await conclude(job, directory, ended, summaryOf());
-    } catch (error) {
-      ended = { state: "broken", error: diskErrorOf(directory.path, error) };
-      noteBroken(summaryOf());
-    }
-    return { summary: summaryOf(), already: false };
+    const worked = await memory.during(coordinator.work(options.stop), () => coordinator.learned());
+    const plan = () => planJob(job, able, options.selected, learned, directory.past.done);
+    const summary = await conclude({ job, directory, coordinator, leftOut, plan }, worked);
+    return { summary, already: false };
   } catch (error) {
     throw explainDisk(directory.path, error);
   } finally {
     directory.close();
-  }
-}
-
-/** Brings results and aggregate into chunk order, then writes down how it ended. */
-async function conclude(
-  job: Job,
-  directory: RunDirectory,
-  ended: Exclude<Ended, { state: "broken" }>,
-  summary: Summary,
-): Promise<void> {
-  if (ended.state === "complete" || ended.state === "partial") {
-    await sortResults(join(directory.path, "results.ndjson"), job);
-    if (job.aggregate !== undefined) await aggregate(directory.path, job, job.aggregate);
-  }
-  writeSummary(summary);
-  killPoint("closing");
-  const state = ended.state === "stranded" ? "interrupted" : ended.state;
-  directory.journal.add({ e: "close", state, at: new Date().toISOString() });
-  await directory.journal.flush();
-  killPoint("closed");
-}
-
-/** The error of our disk behind `error`. Anything else is a bug, and is thrown. */
-function diskErrorOf(path: string, error: unknown): MusterError {
-  const explained = explainDisk(path, error);
-  if (explained instanceof MusterError) return explained;
-  throw error;
-}
-
-/** Where the disk leaves room for that. What the journal has is true in any case. */
-function noteBroken(summary: Summary): void {
-  try {
-    writeSummary(summary);
-  } catch {
-    // The summary goes to the terminal all the same.
   }
 }
 

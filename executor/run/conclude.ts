@@ -1,0 +1,86 @@
+import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import { MusterError } from "../../schemas/errors.js";
+import type { Job } from "../job/job.js";
+import type { Plan } from "../schedule/plan.js";
+import { aggregate } from "./aggregate.js";
+import type { Coordinator } from "./coordinator.js";
+import { explainDisk } from "./disk.js";
+import type { Ended } from "./ended.js";
+import { killPoint } from "./killpoint.js";
+import { withPlan } from "./planned.js";
+import { sortResults } from "./results.js";
+import type { RunDirectory } from "./rundir.js";
+import { type LeftOut, type Summary, summarize, writeSummary } from "./summary.js";
+
+/** A run whose work is over. `plan` makes what was expected of it. */
+export interface Worked {
+  job: Job;
+  directory: RunDirectory;
+  coordinator: Coordinator;
+  leftOut: LeftOut[];
+  plan: () => Plan;
+}
+
+/**
+ * Ends a run: results and aggregate in chunk order, then the summary and how it ended. Nodes leave meanwhile, which takes as long, and
+ * the plan is made then, too: before the first chunk it would have been waited for. A disk that fails here is how it ended.
+ */
+export async function conclude(
+  { job, directory, coordinator, leftOut, plan }: Worked,
+  worked: Ended,
+): Promise<Summary> {
+  const [left, ordered, planned] = await Promise.allSettled([
+    coordinator.leave(worked),
+    putInOrder(job, directory, worked),
+    turn().then(plan),
+  ]);
+  if (left.status === "rejected") throw left.reason;
+  if (planned.status === "rejected") throw planned.reason;
+  const summaryOf = (ended: Ended) => {
+    const { tally, members } = coordinator;
+    return withPlan(summarize(directory.path, tally, members, leftOut, ended), planned.value);
+  };
+  try {
+    if (worked.state === "broken") throw worked.error;
+    if (ordered.status === "rejected") throw ordered.reason;
+    const summary = summaryOf(worked);
+    writeSummary(summary);
+    await close(directory, worked.state);
+    return summary;
+  } catch (error) {
+    const summary = summaryOf({ state: "broken", error: diskErrorOf(directory.path, error) });
+    noteBroken(summary);
+    return summary;
+  }
+}
+
+async function putInOrder(job: Job, { path }: RunDirectory, { state }: Ended): Promise<void> {
+  if (state !== "complete" && state !== "partial") return;
+  await sortResults(join(path, "results.ndjson"), job);
+  if (job.aggregate !== undefined) await aggregate(path, job, job.aggregate);
+}
+
+async function close({ journal }: RunDirectory, ended: Exclude<Ended["state"], "broken">): Promise<void> {
+  killPoint("closing");
+  const state = ended === "stranded" ? "interrupted" : ended;
+  journal.add({ e: "close", state, at: new Date().toISOString() });
+  await journal.flush();
+  killPoint("closed");
+}
+
+/** The error of our disk behind `error`. Anything else is a bug, and is thrown. */
+function diskErrorOf(path: string, error: unknown): MusterError {
+  const explained = explainDisk(path, error);
+  if (explained instanceof MusterError) return explained;
+  throw error;
+}
+
+/** Where the disk leaves room for that. What the journal has is true in any case. */
+function noteBroken(summary: Summary): void {
+  try {
+    writeSummary(summary);
+  } catch {
+    // The summary goes to the terminal all the same.
+  }
+}
