@@ -20,7 +20,7 @@ t.test("AMD's cards between chunks", async (t) => {
     await reached("slot 1 is out", () =>
       /slot 1 is out: .* cannot be read: no answer within 5 s; killed/.test(run.said()),
     );
-    t.ok(job.isIdle(node, 1, 10), "the other slot has gone on");
+    await reached("the other slot goes on", () => job.isIdle(node, 1, 10));
     await node.exec(["rm", file]);
     node.setGpus({});
     const before = job.begun(node).length;
