@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { cancelPipeline } from "../executor/pipeline/cancel.js";
 import { anyStanding, isPipeline } from "../executor/pipeline/standing.js";
 import { type CancelMeans, cancelRun } from "../executor/run/cancel.js";
-import { findRuns } from "../executor/run/standing.js";
+import { findRuns } from "../executor/run/record/standing.js";
 import { findInventory, type Inventory, matches } from "../fleet/inventory.js";
 import { cancelledPipelineText, cancelledText, stoppedText } from "../report/cancel.js";
 import { plural } from "../report/format.js";

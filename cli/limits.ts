@@ -1,5 +1,5 @@
 import type { Job } from "../executor/job/job.js";
-import { judgeLimits } from "../executor/schedule/limits.js";
+import { judgeLimits } from "../executor/schedule/plan/limits.js";
 import type { Node } from "../fleet/node.js";
 import { matches } from "../fleet/select.js";
 import { InvalidFile } from "../schemas/errors.js";

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { type AnyStanding, anyStanding, isPipeline } from "../executor/pipeline/standing.js";
-import { type History, readHistory } from "../executor/run/history.js";
-import { findRuns } from "../executor/run/standing.js";
+import { type History, readHistory } from "../executor/run/record/history.js";
+import { findRuns } from "../executor/run/record/standing.js";
 import { decimal, historyDocument, historyText } from "../report/history.js";
 import { historyPage } from "../report/page.js";
 import { runText } from "../report/runs.js";

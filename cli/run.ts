@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
 import { loadJob } from "../executor/job/load.js";
-import { ratesFile, recall } from "../executor/run/ratesfile.js";
+import { ratesFile, recall } from "../executor/run/record/ratesfile.js";
+import type { Summary } from "../executor/run/record/summary.js";
 import { runJob } from "../executor/run/run.js";
-import type { Summary } from "../executor/run/summary.js";
-import { planJob } from "../executor/schedule/plan.js";
+import { planJob } from "../executor/schedule/plan/plan.js";
 import { findInventory, matches, selectNodes } from "../fleet/inventory.js";
 import { runFamilies } from "../report/metrics.js";
 import { planText } from "../report/plan.js";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type AnyStanding, anyStanding } from "../executor/pipeline/standing.js";
-import { findRuns, nothing } from "../executor/run/standing.js";
+import { findRuns, nothing } from "../executor/run/record/standing.js";
 import { runsDocument, runsText, runText } from "../report/runs.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";

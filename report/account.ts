@@ -1,4 +1,4 @@
-import type { Execution, History } from "../executor/run/history.js";
+import type { Execution, History } from "../executor/run/record/history.js";
 
 /** What a slot did in a run. Seconds, units a second. */
 export interface SlotAccount {

@@ -1,5 +1,5 @@
 import { relative } from "node:path";
-import type { History } from "../executor/run/history.js";
+import type { History } from "../executor/run/record/history.js";
 import { type Account, accountOf, type Happening, type NodeAccount, type SlotAccount } from "./account.js";
 import { count, duration, plural, printable, rate, rough, shortened } from "./format.js";
 import { comparison, failureLines } from "./summary.js";

@@ -1,5 +1,5 @@
 import type { PipelineSummary } from "../executor/pipeline/summary.js";
-import type { Summary } from "../executor/run/summary.js";
+import type { Summary } from "../executor/run/record/summary.js";
 import type { Facts } from "../fleet/facts.js";
 import type { NodeReport } from "../playbooks/engine/fleet.js";
 import type { State, Verdict } from "../playbooks/engine/resource.js";

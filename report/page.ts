@@ -1,4 +1,4 @@
-import type { History } from "../executor/run/history.js";
+import type { History } from "../executor/run/record/history.js";
 import { type Account, accountOf } from "./account.js";
 import { count, duration, plural, rate } from "./format.js";
 import { cellsOf, HEADS } from "./history.js";

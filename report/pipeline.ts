@@ -3,7 +3,7 @@ import { inOrder } from "../executor/pipeline/graph.js";
 import type { Pipeline, Step } from "../executor/pipeline/pipeline.js";
 import { isGood } from "../executor/pipeline/states.js";
 import type { PipelineSummary, StepSummary } from "../executor/pipeline/summary.js";
-import type { Plan } from "../executor/schedule/plan.js";
+import type { Plan } from "../executor/schedule/plan/plan.js";
 import { duration, plural, printable } from "./format.js";
 import { planText } from "./plan.js";
 

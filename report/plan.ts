@@ -1,6 +1,6 @@
-import { slotsText } from "../executor/schedule/fold.js";
-import type { NodePlan, Plan } from "../executor/schedule/plan.js";
-import type { Unplaceable } from "../executor/schedule/planrefusals.js";
+import type { NodePlan, Plan } from "../executor/schedule/plan/plan.js";
+import type { Unplaceable } from "../executor/schedule/plan/planrefusals.js";
+import { slotsText } from "../executor/schedule/slots/fold.js";
 import { count, duration, plural, rate } from "./format.js";
 
 /** Tasks that are named one by one. */

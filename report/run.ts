@@ -1,7 +1,7 @@
-import type { Member } from "../executor/run/member.js";
+import type { Member } from "../executor/run/node/member.js";
 import type { Observer, View } from "../executor/run/observer.js";
-import type { Differing } from "../executor/run/past.js";
-import type { LeftOut } from "../executor/run/summary.js";
+import type { Differing } from "../executor/run/record/past.js";
+import type { LeftOut } from "../executor/run/record/summary.js";
 import type { Failure } from "../executor/schedule/events.js";
 import { plural, printable } from "./format.js";
 import { memoryText, totalLine } from "./progress.js";

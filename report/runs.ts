@@ -1,6 +1,6 @@
 import { basename, relative } from "node:path";
 import type { AnyStanding, StepStanding } from "../executor/pipeline/standing.js";
-import type { Standing } from "../executor/run/standing.js";
+import type { Standing } from "../executor/run/record/standing.js";
 import { count, duration, plural, printable, shortened } from "./format.js";
 
 /** Columns of a terminal that nobody widened, and those of everything but the name. */

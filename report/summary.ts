@@ -1,7 +1,7 @@
 import { relative } from "node:path";
-import { LOG_LIMIT } from "../executor/run/logs.js";
-import type { Differing } from "../executor/run/past.js";
-import type { NodeSummary, Summary } from "../executor/run/summary.js";
+import type { Differing } from "../executor/run/record/past.js";
+import type { NodeSummary, Summary } from "../executor/run/record/summary.js";
+import { LOG_LIMIT } from "../executor/run/results/logs.js";
 import type { Failure } from "../executor/schedule/events.js";
 import { bytes, count, duration, plural, printable } from "./format.js";
 

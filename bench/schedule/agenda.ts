@@ -1,4 +1,4 @@
-import { Heap, type Ranked } from "../../executor/schedule/heap.js";
+import { Heap, type Ranked } from "../../executor/schedule/slots/heap.js";
 
 interface Entry extends Ranked {
   at: number;

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Cancelled, type CancelMeans, cancelRun } from "../run/cancel.js";
-import { markCancelled } from "../run/summary.js";
-import { takeOver } from "../run/takeover.js";
+import { markCancelled } from "../run/record/summary.js";
+import { takeOver } from "../run/record/takeover.js";
 import { endCommand } from "./command.js";
 import { type PipelineEntry, PipelinePast } from "./record.js";
 

@@ -16,7 +16,7 @@ import {
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { render } from "../job/template.js";
-import { takeLock } from "../run/lock.js";
+import { takeLock } from "../run/record/lock.js";
 import type { Feed, StepWork } from "./pipeline.js";
 
 type Command = Extract<StepWork, { kind: "command" }>;

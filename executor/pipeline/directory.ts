@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { closeSync, copyFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { type Claim, claim, otherRun } from "../run/claim.js";
-import { explainDisk } from "../run/disk.js";
-import { Journal } from "../run/journal.js";
+import { type Claim, claim, otherRun } from "../run/record/claim.js";
+import { Journal } from "../run/record/journal.js";
+import { explainDisk } from "../run/results/disk.js";
 import type { Pipeline } from "./pipeline.js";
 import { type PipelineEntry, PipelinePast } from "./record.js";
 

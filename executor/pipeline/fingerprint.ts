@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { filesBelow } from "../job/inputs.js";
 import type { Job } from "../job/job.js";
-import { fingerprints, hashFile, hashFiles } from "../run/hashes.js";
+import { fingerprints, hashFile, hashFiles } from "../run/node/hashes.js";
 import { inputsOf } from "./command.js";
 import type { Pipeline, Step, StepWork } from "./pipeline.js";
 

@@ -11,7 +11,7 @@ import {
   rmSync,
 } from "node:fs";
 import { join } from "node:path";
-import { readEntries } from "../run/journal.js";
+import { readEntries } from "../run/record/journal.js";
 import { type PipelineEntry, PipelinePast } from "./record.js";
 import { isGood } from "./states.js";
 

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { isHeld } from "../run/lock.js";
+import { isHeld } from "../run/record/lock.js";
 import { pastOf } from "./past.js";
 import type { Keep, Pipeline } from "./pipeline.js";
 import { datedRuns, runsOf } from "./scheduled.js";

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
-import { explainDisk } from "../run/disk.js";
 import { killPoint } from "../run/killpoint.js";
+import { explainDisk } from "../run/results/disk.js";
 import { begin, openPipelineDirectory, type PipelineDirectory } from "./directory.js";
 import { type Needs, onwards } from "./graph.js";
 import { lastComplete, takeOver } from "./past.js";

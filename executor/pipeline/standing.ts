@@ -1,9 +1,9 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
-import { readEntries } from "../run/journal.js";
-import { isHeld } from "../run/lock.js";
-import { type Standing, standingOf } from "../run/standing.js";
+import { readEntries } from "../run/record/journal.js";
+import { isHeld } from "../run/record/lock.js";
+import { type Standing, standingOf } from "../run/record/standing.js";
 import { type PipelineEntry, PipelinePast } from "./record.js";
 import { isGood, isOpen, type StepState } from "./states.js";
 

@@ -1,6 +1,6 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Summary } from "../run/summary.js";
+import type { Summary } from "../run/record/summary.js";
 import type { PipelineState } from "./record.js";
 import type { StepState } from "./states.js";
 

@@ -4,14 +4,14 @@ import { connect } from "../../fleet/connect.js";
 import type { Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
 import { agentProgram } from "../../templates/templates.js";
+import type { FromAgent } from "./agent/protocol.js";
 import type { RunContext } from "./context.js";
-import { isSuccess } from "./failure.js";
-import { type Entry, readEntries } from "./journal.js";
-import { Past } from "./past.js";
-import type { FromAgent } from "./protocol.js";
-import { runRoot, Session } from "./session.js";
-import { markCancelled } from "./summary.js";
-import { takeOver } from "./takeover.js";
+import { isSuccess } from "./node/failure.js";
+import { runRoot, Session } from "./node/session.js";
+import { type Entry, readEntries } from "./record/journal.js";
+import { Past } from "./record/past.js";
+import { markCancelled } from "./record/summary.js";
+import { takeOver } from "./record/takeover.js";
 
 /** What became of a run that was to be ended; one that was complete stays so. */
 export interface Cancelled {

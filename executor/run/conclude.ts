@@ -2,16 +2,16 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { MusterError } from "../../schemas/errors.js";
 import type { Job } from "../job/job.js";
-import type { Plan } from "../schedule/plan.js";
-import { aggregate } from "./aggregate.js";
+import type { Plan } from "../schedule/plan/plan.js";
 import type { Coordinator } from "./coordinator.js";
-import { explainDisk } from "./disk.js";
 import type { Ended } from "./ended.js";
 import { killPoint } from "./killpoint.js";
-import { withPlan } from "./planned.js";
-import { sortResults } from "./results.js";
-import type { RunDirectory } from "./rundir.js";
-import { type LeftOut, type Summary, summarize, writeSummary } from "./summary.js";
+import { withPlan } from "./record/planned.js";
+import type { RunDirectory } from "./record/rundir.js";
+import { type LeftOut, type Summary, summarize, writeSummary } from "./record/summary.js";
+import { aggregate } from "./results/aggregate.js";
+import { explainDisk } from "./results/disk.js";
+import { sortResults } from "./results/results.js";
 
 /** A run whose work is over. `plan` makes what was expected of it. */
 export interface Worked {

@@ -1,7 +1,7 @@
 import type { Program } from "../../templates/templates.js";
 import type { Needs } from "../job/job.js";
-import type { Content } from "./hashes.js";
 import type { Inspection } from "./inspection.js";
+import type { Content } from "./node/hashes.js";
 
 /** What every node of a run is told alike. */
 export interface RunContext {

@@ -1,8 +1,8 @@
 import type { Failure } from "../schedule/events.js";
-import type { Member } from "./member.js";
-import type { Differing } from "./past.js";
-import type { LeftOut } from "./summary.js";
-import type { Tally } from "./tally.js";
+import type { Member } from "./node/member.js";
+import type { Differing } from "./record/past.js";
+import type { LeftOut } from "./record/summary.js";
+import type { Tally } from "./record/tally.js";
 
 /** What there is to see of a run, at any time. */
 export interface View {

@@ -1,10 +1,10 @@
 import type { Chunk, Job } from "../job/job.js";
-import { avoids, type History } from "./blame.js";
-import type { Pool } from "./pool.js";
-import type { Retry } from "./retry.js";
-import { isShort, type SlotState } from "./slot.js";
-import type { Source } from "./source.js";
-import type { Waiting } from "./waiting.js";
+import type { Retry } from "./queue/retry.js";
+import type { Source } from "./queue/source.js";
+import type { Waiting } from "./queue/waiting.js";
+import { avoids, type History } from "./slots/blame.js";
+import type { Pool } from "./slots/pool.js";
+import { isShort, type SlotState } from "./slots/slot.js";
 
 /** A chunk, what it has been through, and the slot that it goes to. */
 export interface Placed {

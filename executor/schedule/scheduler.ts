@@ -1,25 +1,25 @@
 import type { Chunk, Job } from "../job/job.js";
-import { Blame } from "./blame.js";
-import { alone, canaryOf, isCanary } from "./canary.js";
-import { queueDepth } from "./depth.js";
-import { Divisions } from "./divisions.js";
-import { Ending } from "./ending.js";
+import { alone, canaryOf, isCanary } from "./attempts/canary.js";
+import { Divisions } from "./attempts/divisions.js";
+import { Ending } from "./attempts/ending.js";
+import { Joins } from "./attempts/joins.js";
+import { Returns } from "./attempts/returns.js";
+import { Tail } from "./attempts/tail.js";
+import { Attempts, type Underway } from "./attempts/underway.js";
 import type { Attempt, Event, Instruction } from "./events.js";
-import { Joins } from "./joins.js";
-import { UnitLengths } from "./lengths.js";
 import { type Placed, Placement } from "./placement.js";
-import { Pool } from "./pool.js";
-import { type Learned, Rates } from "./rates.js";
-import type { Retry } from "./retry.js";
-import { Returns } from "./returns.js";
-import { Sizes } from "./sizes.js";
-import type { SlotState } from "./slot.js";
-import type { Source } from "./source.js";
-import { rangeSource, taskSource } from "./sources.js";
-import { Tail } from "./tail.js";
-import { TaskLengths } from "./tasklengths.js";
-import { Attempts, type Underway } from "./underway.js";
-import { Waiting } from "./waiting.js";
+import type { Retry } from "./queue/retry.js";
+import { Sizes } from "./queue/sizes.js";
+import type { Source } from "./queue/source.js";
+import { rangeSource, taskSource } from "./queue/sources.js";
+import { Waiting } from "./queue/waiting.js";
+import { queueDepth } from "./rates/depth.js";
+import { UnitLengths } from "./rates/lengths.js";
+import { type Learned, Rates } from "./rates/rates.js";
+import { TaskLengths } from "./rates/tasklengths.js";
+import { Blame } from "./slots/blame.js";
+import { Pool } from "./slots/pool.js";
+import type { SlotState } from "./slots/slot.js";
 
 /**
  * Decides which chunk runs where and when, and what becomes of one that failed. No clock, no I/O: `handle` takes an event

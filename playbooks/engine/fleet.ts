@@ -1,4 +1,4 @@
-import { Gate } from "../../executor/run/gate.js";
+import { Gate } from "../../executor/run/results/gate.js";
 import { connect } from "../../fleet/connect.js";
 import type { Connection } from "../../fleet/connection.js";
 import type { Node } from "../../fleet/node.js";

@@ -1,4 +1,4 @@
-import type { Execution, History } from "../../executor/run/history.js";
+import type { Execution, History } from "../../executor/run/record/history.js";
 
 import { workers } from "../account.js";
 

@@ -1,4 +1,4 @@
-"""What a coordinator can ask for (executor/run/protocol.ts)."""
+"""What a coordinator can ask for (executor/run/agent/protocol.ts)."""
 import json
 import os
 import re

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { closeSync, existsSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Test } from "tap";
-import { type Entry, readEntries } from "../../executor/run/journal.js";
+import { type Entry, readEntries } from "../../executor/run/record/journal.js";
 import type { LabNode } from "../lab/lab.js";
 import type { KnownJob } from "./known.js";
 

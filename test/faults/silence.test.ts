@@ -1,7 +1,7 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { readHistory } from "../../executor/run/history.js";
+import { readHistory } from "../../executor/run/record/history.js";
 import { accountOf } from "../../report/account.js";
 import type { LabNode } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";

@@ -1,5 +1,5 @@
 import t from "tap";
-import type { Execution, History } from "../../executor/run/history.js";
+import type { Execution, History } from "../../executor/run/record/history.js";
 import { accountOf } from "../../report/account.js";
 import { decimal, historyDocument, historyText } from "../../report/history.js";
 import { lanesOf } from "../../report/page/spans.js";

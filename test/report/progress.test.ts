@@ -1,5 +1,5 @@
 import t from "tap";
-import type { Member } from "../../executor/run/member.js";
+import type { Member } from "../../executor/run/node/member.js";
 import type { View } from "../../executor/run/observer.js";
 import { progressLines } from "../../report/progress.js";
 

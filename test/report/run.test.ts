@@ -1,5 +1,5 @@
 import t from "tap";
-import type { Member } from "../../executor/run/member.js";
+import type { Member } from "../../executor/run/node/member.js";
 import { PlainProgress } from "../../report/run.js";
 
 t.test("what a node sends cannot move the terminal's cursor", async (t) => {

@@ -1,5 +1,5 @@
 import t from "tap";
-import type { Summary } from "../../executor/run/summary.js";
+import type { Summary } from "../../executor/run/record/summary.js";
 import { summaryText } from "../../report/summary.js";
 
 /** A run that came to its end with no node left. `slots`: of its only node; `session`: how many coordinators it had. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import type { Done } from "../../executor/run/protocol.js";
+import type { Done } from "../../executor/run/agent/protocol.js";
 import { reached } from "../lab/reached.js";
 import { Attachment, agent, decode, Folder, processesWith } from "./driver.js";
 

@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Test } from "tap";
-import type { Done, FromAgent, SlotSetup, Spec, ToAgent } from "../../executor/run/protocol.js";
+import type { Done, FromAgent, SlotSetup, Spec, ToAgent } from "../../executor/run/agent/protocol.js";
 import { agentProgram } from "../../templates/templates.js";
 
 type Hello = Extract<FromAgent, { ev: "hello" }>;

@@ -1,0 +1,270 @@
+import { EventEmitter, once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Facts } from "../../../fleet/facts.js";
+import type { Node } from "../../../fleet/node.js";
+import { MusterError } from "../../../schemas/errors.js";
+import type { Job } from "../../job/job.js";
+import { render } from "../../job/template.js";
+import type { Attempt, Event, Held, Slot } from "../../schedule/events.js";
+import { slotsOf } from "../../schedule/slots/slots.js";
+import { type FromAgent, type ToAgent, unit } from "../agent/protocol.js";
+import type { RunContext } from "../context.js";
+import { killPoint } from "../killpoint.js";
+import type { Origin } from "../results/pull.js";
+import { Session } from "./session.js";
+
+/** Longest pause between two tries to reach a node, seconds. */
+const REDIAL_LIMIT = 60;
+
+/** A node whose way hangs so often within so many seconds, though it can be reached, is as good as away. */
+const HANGS = 2;
+const HANGS_WITHIN = 300;
+/** How long a node that is away is given to come back at the end of the run, seconds. */
+const LAST_TRY = 10;
+/** What is said of one that is silent then. */
+const AWAITED = "it is silent at the end of the run, and waited for, so that nothing stays there";
+/** What is said of one that did not come back. */
+const LEFT = "it could not be reached at the end: what is there goes when the agent's lease ends";
+
+/** Codes of errors that the network, or a node that is starting, may be the reason of. */
+const MAY_PASS = ["UNREACHABLE", "LOST", "TIMEOUT", "DROPPED"];
+
+export type MemberState = "connecting" | "live" | "silent" | "away" | "refused";
+
+/** What a member tells the coordinator. */
+export interface Hub {
+  event(event: Event): void;
+  message(member: Member, message: FromAgent): void;
+  /** Its state has changed. */
+  changed(member: Member): void;
+  /** `attempt` cannot be started on its node, to which `origin` was the way. */
+  unstartable(attempt: Attempt, error: unknown, origin: Origin): void;
+}
+
+/** A node in a run, through all its attachments: it joins, falls silent, comes back or is given up, and comes back still. */
+export class Member {
+  state: MemberState = "connecting";
+  /** Why it is not live. */
+  reason: string | undefined;
+  /** The error behind `reason`, of a node that could not be used. */
+  error: MusterError | undefined;
+  slots: Slot[] = [];
+  /** Slots whose next chunk waits for the node's memory. */
+  short = 0;
+  /** Of the state that it was verified to be in; undefined where the job needs no playbooks. */
+  fingerprint: string | undefined;
+  /** PCI addresses of its GPUs by index, once a look has told them. */
+  cards: string[] = [];
+  private boot: string | undefined;
+  private session: Session | undefined;
+  private readonly over = new AbortController();
+  private readonly changes = new EventEmitter();
+  /** When the way to it hung of late, in ms. */
+  private hangs: number[] = [];
+
+  constructor(
+    readonly node: Node,
+    private readonly job: Job,
+    private readonly run: RunContext,
+    private readonly hub: Hub,
+  ) {}
+
+  /** The first try; resolves when it has joined or failed. A node that may come back is tried again in the background. */
+  async join(): Promise<void> {
+    if (!(await this.attach()) && this.state === "away") void this.redial();
+  }
+
+  /** Starts an attempt here: at once where its files are staged already. */
+  start(attempt: Attempt): void {
+    const { session } = this;
+    if (session === undefined) return;
+    const staging = session.stageFor(attempt.chunk.work);
+    if (staging === undefined) return this.sendStart(session, attempt);
+    staging.then(
+      () => this.sendStart(session, attempt),
+      (error) => this.hub.unstartable(attempt, error, session),
+    );
+  }
+
+  send(message: ToAgent): void {
+    this.session?.send(message);
+  }
+
+  /** Where results lie; undefined while the node is silent. */
+  get origin(): Origin | undefined {
+    return this.session;
+  }
+
+  /** The way `origin` to this node failed, though it may still stand (half-open, or a file server that hangs): find a new one. */
+  suspect(origin: Origin, error: Error): void {
+    const { session } = this;
+    if (session === undefined || session !== origin) return;
+    this.lost(session, error.message);
+    if (!(error instanceof MusterError) || error.code !== "TIMEOUT") return;
+    const now = performance.now();
+    this.hangs = [...this.hangs.filter((at) => now - at < HANGS_WITHIN * 1000), now];
+    if (this.hangs.length >= HANGS) this.giveAway(`${this.hangs.length} times in a row`);
+  }
+
+  /**
+   * Ends the agent and removes what is on the node. A node that has fallen silent is waited for as long as for its chunks, one
+   * that is away is tried once more; then all that is left to the agent's lease, and said.
+   */
+  async stop(): Promise<void> {
+    if (this.boot !== undefined && this.session === undefined) await this.back();
+    this.over.abort();
+    const { session } = this;
+    if (session === undefined) {
+      if (this.boot !== undefined) this.hub.message(this, { ev: "problem", message: LEFT });
+      return;
+    }
+    session.send({ op: "stop" });
+    await session.bye(this.node.grace);
+    this.session = undefined;
+  }
+
+  /** Lets go of the node; what runs there goes on. */
+  async leave(): Promise<void> {
+    this.over.abort();
+    await this.session?.detach();
+    this.session = undefined;
+  }
+
+  /** Resolves when it is back, or not to be waited for any longer. */
+  private async back(): Promise<void> {
+    if (this.state === "silent") this.hub.message(this, { ev: "problem", message: AWAITED });
+    this.changes.emit("hurry");
+    while (this.state === "silent") await once(this.changes, "change");
+    if (this.state !== "away") return;
+    const signal = AbortSignal.timeout(LAST_TRY * 1000);
+    await once(this.changes, "change", { signal }).catch(() => {});
+  }
+
+  private sendStart(session: Session, attempt: Attempt): void {
+    const { id, chunk, slot } = attempt;
+    const place = this.slots.find((one) => one.slot === slot);
+    const values = { gpu: `${place?.gpu ?? slot}`, out: `${session.root}/a/${id}/work` };
+    const args = chunk.work.args.map((template) => render(template, values));
+    session.send({ op: "start", id, chunk: chunk.id, slot, spec: session.specFor(this.job, chunk.work), args });
+  }
+
+  private async attach(): Promise<boolean> {
+    try {
+      // What the agent sends again right after its hello must not be met before the scheduler knows what it holds.
+      const early: FromAgent[] = [];
+      let joined = false;
+      const receive = (message: FromAgent) => (joined ? this.hub.message(this, message) : early.push(message));
+      const known = { boot: this.boot, cards: this.cards };
+      const session = await Session.attach(this.node, this.run, known, (facts) => this.makeSlots(facts), receive);
+      if (this.over.signal.aborted) {
+        await session.detach();
+        return true;
+      }
+      this.joined(session);
+      joined = true;
+      for (const message of early) this.hub.message(this, message);
+      void session.gone.then((reason) => this.lost(session, reason));
+      return true;
+    } catch (error) {
+      this.failed(error);
+      return false;
+    }
+  }
+
+  private joined(session: Session): void {
+    killPoint("attached");
+    this.session = session;
+    this.boot = session.hello.boot;
+    this.fingerprint = session.fingerprint;
+    this.become("live", undefined);
+    const limit = this.node.maxConcurrent ?? this.slots.length;
+    this.hub.event({
+      type: "joined",
+      node: this.node.name,
+      slots: this.slots,
+      limit,
+      held: session.hello.held.map(heldOf),
+    });
+  }
+
+  private makeSlots(facts: Facts | undefined): Slot[] {
+    const gpus = facts?.gpus.filter((gpu) => gpu.vendor === this.node.profile.vendor).length ?? 0;
+    const machine = { cores: facts?.cores ?? 0, gpus, memory: facts?.memory.total };
+    const slots = slotsOf(this.node, machine, this.job.needs);
+    if (typeof slots === "string") throw new MusterError("NO_SLOTS", 69, slots);
+    this.slots = slots;
+    return slots;
+  }
+
+  private failed(error: unknown): void {
+    if (!(error instanceof MusterError)) throw error;
+    this.error = error;
+    const comesBack = this.comesBack(error.code);
+    const prefix = `${this.node.name}: `;
+    const reason = error.message.startsWith(prefix) ? error.message.slice(prefix.length) : error.message;
+    this.become(comesBack ? (this.state === "silent" ? "silent" : "away") : "refused", reason);
+    if (this.state === "refused") this.hub.event({ type: "gone", node: this.node.name });
+  }
+
+  /** Whether to try again: nobody who is refused is, and of others who was never here only where the network may be why. */
+  private comesBack(code: string): boolean {
+    if (code === "AUTH" || code === "DRIFT" || code.startsWith("HOST_KEY")) return false;
+    return this.slots.length > 0 || MAY_PASS.includes(code);
+  }
+
+  private lost(session: Session, reason: string): void {
+    if (this.session !== session) return;
+    this.session = undefined;
+    session.abandon();
+    if (this.over.signal.aborted) return;
+    this.become("silent", reason);
+    this.hub.event({ type: "silent", node: this.node.name });
+    void this.redial();
+  }
+
+  /** Tries again with growing pauses until it is back, refused, or the run is over; gives its chunks away after `grace`. */
+  private async redial(): Promise<void> {
+    const { signal } = this.over;
+    const patience = setTimeout(() => this.giveAway(`silent for ${this.node.grace} s`), this.node.grace * 1000);
+    try {
+      for (let pause = 0.5; !signal.aborted; pause = Math.min(pause * 2, REDIAL_LIMIT)) {
+        await this.pause(pause);
+        if ((await this.attach()) || this.state === "refused") return;
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      clearTimeout(patience);
+    }
+  }
+
+  /** Resolves after `seconds`, or when there is a hurry; rejects when the run is over. */
+  private async pause(seconds: number): Promise<void> {
+    const hurried = new AbortController();
+    const signal = AbortSignal.any([this.over.signal, hurried.signal]);
+    try {
+      await Promise.race([sleep(seconds * 1000, undefined, { signal }), once(this.changes, "hurry", { signal })]);
+    } finally {
+      hurried.abort();
+    }
+  }
+
+  private giveAway(why: string): void {
+    if (this.state !== "silent") return;
+    this.become("away", `${this.reason}; ${why}, its chunks go to others`);
+    this.hub.event({ type: "gone", node: this.node.name });
+  }
+
+  private become(state: MemberState, reason: string | undefined): void {
+    const news = state !== this.state;
+    this.state = state;
+    this.reason = reason;
+    if (!news) return;
+    this.hub.changed(this);
+    this.changes.emit("change");
+  }
+}
+
+function heldOf({ end, ...held }: Extract<FromAgent, { ev: "hello" }>["held"][number]): Held {
+  return { ...held, end: unit(end) };
+}

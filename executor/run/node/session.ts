@@ -1,0 +1,161 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect } from "../../../fleet/connect.js";
+import type { Connection, Files } from "../../../fleet/connection.js";
+import { type Facts, gatherFacts } from "../../../fleet/facts.js";
+import type { Node } from "../../../fleet/node.js";
+import type { Job, Work } from "../../job/job.js";
+import type { Slot } from "../../schedule/events.js";
+import { unknownOf } from "../../schedule/slots/slots.js";
+import type { AgentChannel } from "../agent/agent.js";
+import type { FromAgent, Spec, ToAgent } from "../agent/protocol.js";
+import type { RunContext } from "../context.js";
+import type { Origin } from "../results/pull.js";
+import { type Hello, startAgent } from "./greeting.js";
+import { filesOf, Stage } from "./stage.js";
+
+/** What is known of a node before it is attached to: its boot id then, and PCI addresses of its GPUs by index. */
+export interface Known {
+  boot: string | undefined;
+  cards: string[];
+}
+
+/**
+ * One attachment to one node's agent: from the connection to the agent's `hello`, then messages both ways until one side
+ * goes. A node that comes back gets a new one; the agent and what it runs are the same.
+ */
+export class Session implements Origin {
+  private told = false;
+
+  private constructor(
+    readonly node: Node,
+    private readonly run: RunContext,
+    private readonly connection: Connection,
+    private readonly agent: AgentChannel,
+    private readonly stage: Stage,
+    readonly hello: Hello,
+    /** Resolves with the reason when no more will come from the agent. */
+    readonly gone: Promise<string>,
+    /** Of the state that the node was verified to be in. */
+    readonly fingerprint: string | undefined,
+  ) {}
+
+  /**
+   * Connects, asks the node for its facts where they are needed, sends the agent there and attaches to it (starting it where it does not run).
+   * `known`: of the attachment before this one; a node that has rebooted since is brought into state again.
+   * `slots` makes slots of the facts, or says why there are none. Rejects with a MusterError that names the step.
+   * `receive` gets what the agent says after its hello.
+   */
+  static async attach(
+    node: Node,
+    run: RunContext,
+    known: Known,
+    slots: (facts: Facts | undefined) => Slot[],
+    receive: (message: FromAgent) => void,
+  ): Promise<Session> {
+    const connection = await connect(node);
+    try {
+      const facts = await factsFor(connection, run);
+      const setup = slots(facts);
+      const fingerprint =
+        facts && (await run.inspection?.(connection, facts, (known.boot ?? facts.boot) !== facts.boot));
+      const { agent, hello, gone } = await startAgent(connection, run, setup, known.cards, receive);
+      return new Session(
+        node,
+        run,
+        connection,
+        agent,
+        new Stage(
+          () => connection.files(),
+          hello.root,
+          run.contents,
+          (message) => agent.send(message),
+        ),
+        hello,
+        gone,
+        fingerprint,
+      );
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  }
+
+  get root(): string {
+    return this.hello.root;
+  }
+
+  files(): Promise<Files> {
+    return this.connection.files();
+  }
+
+  send(message: ToAgent): void {
+    this.agent.send(message);
+  }
+
+  /** Resolves when all that `work` needs is on the node; undefined when it is there already. */
+  stageFor(work: Work): Promise<void> | undefined {
+    return this.stage.has(work) ? undefined : this.stage.bring(work);
+  }
+
+  /**
+   * What the agent has to know to run `work`: for a job whose chunks differ in their arguments alone it is told once and
+   * then called by name.
+   */
+  specFor(job: Job, work: Work): string | Spec {
+    if (job.kind === "tasks") return this.spec(job, work);
+    if (!this.told) this.send({ op: "spec", id: "job", spec: this.spec(job, work) });
+    this.told = true;
+    return "job";
+  }
+
+  /** Resolves when the agent has gone, or after `patience` seconds; then the connection is closed. */
+  async bye(patience: number): Promise<void> {
+    const timer = new AbortController();
+    await Promise.race([this.gone, sleep(patience * 1000, undefined, { signal: timer.signal }).catch(() => {})]);
+    timer.abort();
+    await this.connection.close();
+  }
+
+  /** Lets go of a node that does not answer as it should: the agent there may live, this way to it is given up. */
+  abandon(): void {
+    this.agent.detach();
+    void this.connection.close();
+  }
+
+  /** Leaves the agent to itself: it keeps what it has and waits for a coordinator, for as long as its lease lasts. */
+  async detach(): Promise<void> {
+    this.agent.detach();
+    await this.connection.close();
+  }
+
+  private spec(job: Job, work: Work): Spec {
+    const { contents } = this.run;
+    return {
+      argv: this.argv(work),
+      env: work.env,
+      files: filesOf(work).map(({ path, source }) => [path, contents.get(source)!.sha256, contents.get(source)!.mode]),
+      outputs: work.outputs,
+      timeout: work.timeout,
+      limit: job.limits.output,
+      memory: job.needs.memory,
+    };
+  }
+
+  private argv(work: Work): string[] {
+    if (work.program.kind === "command") return work.program.command;
+    const prefix = work.program.prefix.map((word) => (word === "{python}" ? this.node.python : word));
+    return prefix.length > 0 ? [...prefix, work.program.script.path] : [`./${work.program.script.path}`];
+  }
+}
+
+/** A look costs a round trip and a process, one at GPUs seconds: there is none where nothing depends on what is found. */
+async function factsFor(connection: Connection, run: RunContext): Promise<Facts | undefined> {
+  const unknown = run.inspection === undefined ? unknownOf(connection.node, run.needs) : "gpus";
+  return unknown && gatherFacts(connection, unknown === "gpus" ? "with-gpus" : "without-gpus");
+}
+
+/** The run's folder on the node. */
+export async function runRoot(node: Node, run: Pick<RunContext, "id">, files: Files): Promise<string> {
+  const workdir = node.workdir.startsWith("~") ? `${await files.home()}${node.workdir.slice(1)}` : node.workdir;
+  return `${workdir}/runs/${run.id}`;
+}

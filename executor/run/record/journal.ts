@@ -1,0 +1,177 @@
+import { closeSync, fstatSync, fsync, ftruncateSync, readSync, writeSync } from "node:fs";
+import { promisify } from "node:util";
+import { crc32 } from "node:zlib";
+import { MusterError } from "../../../schemas/errors.js";
+import type { Failure } from "../../schedule/events.js";
+import { killPoint } from "../killpoint.js";
+import type { MemberState } from "../node/member.js";
+import type { Differing } from "./past.js";
+
+const fsyncFile = promisify(fsync);
+
+/** What is written down of a run, in the order in which it became true. */
+export type Entry =
+  /** First record: what this run directory is for. `inputs`: staged path -> SHA-256; `units`: all of the job's, in decimal. */
+  | { e: "run"; id: string; name: string; identity: string; inputs: Record<string, string>; units?: string }
+  /** A coordinator begins; its session number makes its attempt ids unique. */
+  | { e: "open"; session: number; pid: number; host: string; at: string }
+  /** The nodes that may work on it in this session, and what `-i` takes to find them. */
+  | { e: "nodes"; nodes: string[]; inventory: string }
+  /**
+   * A chunk is committed: units [start, end) in decimal; `length`: bytes of results.ndjson that count from now on. `at`: seconds
+   * since the session began, in the first record of those that were committed together.
+   */
+  | { e: "done"; chunk: string; start: string; end: string; length: number; at?: number }
+  | { e: "failed"; failure: Failure }
+  /** A chunk was computed again, or (as good as that) never can be; `differing`: what was found, where results differ. */
+  | { e: "canary"; chunk: string; differing?: Differing }
+  /** What else happened, `at` so many seconds of the session, for reports: no run goes on from these three. */
+  | { e: "node"; at: number; node: string; state: MemberState; slots?: number[]; reason?: string }
+  /** A slot gets no work for a reason; without `out` it gets some again. */
+  | { e: "slot"; at: number; node: string; slot: number; out?: string }
+  /** An attempt failed. */
+  | { e: "tried"; at: number; chunk: string; node: string; slot: number; attempt: number; reason: string }
+  /** The coordinator ends, with everything of before this record safe on disk. */
+  | { e: "close"; state: "complete" | "partial" | "interrupted" | "cancelled"; at?: string };
+
+/** Bytes read at a time when a journal is read back. */
+const BLOCK = 1 << 20;
+
+/**
+ * An append-only file of records, one a line: a sequence number, the entry, and a CRC-32 over both. The cost of a record does
+ * not depend on how many there are. A torn last record is cut off when the file is opened; damage before it is refused.
+ */
+export class Journal<E extends object = Entry> {
+  private pending: string[] = [];
+  private failure: { error: unknown } | undefined;
+
+  private constructor(
+    private readonly fd: number,
+    private sequence: number,
+    /** Bytes that are on disk. */
+    private length: number,
+    private readonly sync: (fd: number) => Promise<void>,
+  ) {}
+
+  /**
+   * Goes on with the journal in the open file `fd` (which is ours alone: see lock.ts): reads it, calling `visit` with every
+   * entry in order, and cuts off a torn last record. Throws a MusterError (JOURNAL_DAMAGED, exit 65) that names the record.
+   */
+  static resume<E extends object = Entry>(
+    fd: number,
+    file: string,
+    visit: (entry: E) => void,
+    sync = fsyncFile,
+  ): Journal<E> {
+    const { records, length } = readEntries(fd, file, visit);
+    if (length < fstatSync(fd).size) ftruncateSync(fd, length);
+    return new Journal<E>(fd, records, length, sync);
+  }
+
+  /** Adds a record to what the next `flush` writes. */
+  add(entry: E): void {
+    this.pending.push(encode(++this.sequence, entry));
+  }
+
+  /**
+   * Writes and fsyncs all that was added; when it resolves, that is on disk. Rejects when it is not, and from then on always:
+   * after a failed fsync nobody knows what is on disk, so nothing may follow, and nothing of it may be believed later.
+   */
+  async flush(): Promise<void> {
+    if (this.failure !== undefined) throw this.failure.error;
+    if (this.pending.length === 0) return;
+    const bytes = Buffer.from(this.pending.join(""));
+    this.pending = [];
+    try {
+      writeAll(this.fd, bytes);
+      killPoint("recorded");
+      await this.sync(this.fd);
+      this.length += bytes.length;
+    } catch (error) {
+      this.failure = { error };
+      this.takeBack();
+      throw error;
+    }
+  }
+
+  private takeBack(): void {
+    try {
+      ftruncateSync(this.fd, this.length);
+    } catch {
+      // A torn record is cut off when the journal is read; a whole one that may not be on disk says what is true all the same.
+    }
+  }
+
+  close(): void {
+    closeSync(this.fd);
+  }
+}
+
+/** Reads a journal without changing it; memory does not grow with its length. Answers how much of it is whole. */
+export function readEntries<E extends object = Entry>(
+  fd: number,
+  file: string,
+  visit: (entry: E) => void,
+): { records: number; length: number } {
+  let records = 0;
+  const length = eachLine(fd, (line, offset, last) => {
+    const entry = decode<E>(line);
+    if (entry?.n !== records + 1) {
+      if (last) return false;
+      throw damaged(file, records + 1, offset);
+    }
+    records++;
+    visit(entry);
+    return true;
+  });
+  return { records, length };
+}
+
+export function writeAll(fd: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+}
+
+function encode(sequence: number, entry: object): string {
+  const body = `{"n":${sequence},${JSON.stringify(entry).slice(1, -1)}`;
+  return `${body},"crc":"${checksum(body)}"}\n`;
+}
+
+/** The record in a line, with its number `n`; undefined where the line is not whole. */
+export function decode<E extends object = Entry>(line: string): (E & { n: number }) | undefined {
+  const at = line.lastIndexOf(',"crc":"');
+  if (at < 0 || line.slice(at) !== `,"crc":"${checksum(line.slice(0, at))}"}`) return undefined;
+  return JSON.parse(line) as E & { n: number };
+}
+
+function checksum(text: string): string {
+  return crc32(text).toString(16).padStart(8, "0");
+}
+
+/** Calls `use` for each line until it says false; answers how many bytes of the file the lines that it accepted take. */
+function eachLine(fd: number, use: (line: string, offset: number, last: boolean) => boolean): number {
+  const size = fstatSync(fd).size;
+  let carry: Buffer = Buffer.alloc(0);
+  let accepted = 0;
+  for (let position = 0; position < size; ) {
+    const block = Buffer.alloc(Math.min(BLOCK, size - position));
+    const read = readSync(fd, block, 0, block.length, position);
+    if (read === 0) break;
+    position += read;
+    const text = Buffer.concat([carry, block.subarray(0, read)]);
+    let from = 0;
+    for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10, from)) {
+      const last = accepted + (end + 1 - from) === size;
+      if (!use(text.toString("utf8", from, end), accepted, last)) return accepted;
+      accepted += end + 1 - from;
+      from = end + 1;
+    }
+    carry = text.subarray(from);
+  }
+  return accepted;
+}
+
+function damaged(file: string, record: number, offset: number): MusterError {
+  return new MusterError("JOURNAL_DAMAGED", 65, `${file}: record ${record} (at byte ${offset}) is damaged`, {
+    next: "Results before it are safe in results/; start anew beside this run directory with --fresh.",
+  });
+}

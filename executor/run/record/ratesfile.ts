@@ -1,0 +1,108 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Learned } from "../../schedule/rates/rates.js";
+
+/** Milliseconds between two savings while a run goes on. */
+const SAVE_EVERY = 60_000;
+/** Kinds of work that are remembered: those that ran last. */
+const KINDS = 200;
+
+interface Kind {
+  at: string;
+  overhead?: number;
+  slots: Record<string, { rate: number; evidence: number }>;
+  programs?: Record<string, { seconds: number; count: number }>;
+}
+
+/** The file of learned rates beside an inventory; undefined where there is no inventory file. */
+export function ratesFile(inventory: string | undefined): string | undefined {
+  return inventory === undefined ? undefined : join(dirname(inventory), ".muster-rates.json");
+}
+
+/** What runs of a kind of work have learned, by the file beside an inventory. */
+export function recall(inventory: string | undefined, kind: string): Learned {
+  return new RatesFile(ratesFile(inventory), kind, () => {}).read();
+}
+
+/**
+ * What runs have learned of how fast slots are, by kind of work (a job's name), in a plain JSON file that may be deleted at
+ * any time. It only makes the next run's first chunks fit: where it cannot be read or written, that is noted, and no more.
+ */
+export class RatesFile {
+  private told = false;
+
+  constructor(
+    private readonly file: string | undefined,
+    private readonly kind: string,
+    private readonly note: (message: string) => void,
+  ) {}
+
+  read(): Learned {
+    const kind = this.kinds()[this.kind];
+    return kind === undefined ? { slots: new Map() } : learnedOf(kind);
+  }
+
+  /** Saves now and then until `work` is over, and then once more. */
+  async during<T>(work: Promise<T>, learned: () => Learned): Promise<T> {
+    const timer = setInterval(() => this.save(learned()), SAVE_EVERY);
+    try {
+      return await work;
+    } finally {
+      clearInterval(timer);
+      this.save(learned());
+    }
+  }
+
+  private save({ overhead, slots, programs = new Map() }: Learned): void {
+    if (this.file === undefined || slots.size === 0) return;
+    const { [this.kind]: before, ...others } = this.kinds();
+    const kept = Object.entries(others).sort(([, a], [, b]) => (a.at < b.at ? 1 : -1));
+    const kind = {
+      at: new Date().toISOString(),
+      overhead,
+      slots: { ...before?.slots, ...Object.fromEntries(slots) },
+      programs: { ...before?.programs, ...Object.fromEntries(programs) },
+    };
+    const kinds = Object.fromEntries([[this.kind, kind], ...kept.slice(0, KINDS - 1)]);
+    const partial = `${this.file}.${process.pid}`;
+    try {
+      writeFileSync(partial, `${JSON.stringify({ muster: 1, kinds }, null, 1)}\n`);
+      renameSync(partial, this.file);
+    } catch (error) {
+      rmSync(partial, { force: true });
+      this.tell(`learned rates are not kept: ${(error as Error).message}`);
+    }
+  }
+
+  private kinds(): Record<string, Kind> {
+    if (this.file === undefined) return {};
+    try {
+      const { kinds } = JSON.parse(readFileSync(this.file, "utf8")) as { kinds: Record<string, unknown> };
+      return Object.fromEntries(Object.entries(kinds).filter((one): one is [string, Kind] => isKind(one[1])));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT")
+        this.tell(`${this.file}: ignored, for it cannot be read (${(error as Error).message})`);
+      return {};
+    }
+  }
+
+  private tell(message: string): void {
+    if (!this.told) this.note(message);
+    this.told = true;
+  }
+}
+
+function learnedOf({ overhead, slots, programs = {} }: Kind): Learned {
+  const known = Object.entries(slots).filter(([, one]) => isAmount(one?.rate) && isAmount(one.evidence));
+  const timed = Object.entries(programs).filter(([, one]) => isAmount(one?.seconds) && isAmount(one.count));
+  return { overhead: isAmount(overhead) ? overhead : undefined, slots: new Map(known), programs: new Map(timed) };
+}
+
+function isKind(value: unknown): value is Kind {
+  const kind = value as Partial<Kind> | null;
+  return typeof kind?.at === "string" && typeof kind.slots === "object" && kind.slots !== null;
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value > 0;
+}

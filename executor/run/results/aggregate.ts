@@ -1,0 +1,78 @@
+import { createReadStream, createWriteStream, readFileSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { pipeline } from "node:stream/promises";
+import type { Job } from "../../job/job.js";
+import { killPoint } from "../killpoint.js";
+
+/**
+ * Puts the output `from` of every chunk, in chunk order, into one file `to` of the run directory: `concat` byte after byte,
+ * `lines` a line each (JSON in one line), `array` one JSON array (of the elements, where the outputs are arrays). Values are
+ * copied as text, so integers of any size stay exact; memory holds one output at a time.
+ */
+export async function aggregate(path: string, job: Job, wanted: NonNullable<Job["aggregate"]>): Promise<void> {
+  const to = join(path, wanted.to);
+  const contents = outputs(path, job, wanted.from);
+  await pipeline(PIECES[wanted.as](contents), createWriteStream(`${to}.partial`));
+  killPoint("aggregated");
+  renameSync(`${to}.partial`, to);
+}
+
+/** What is written, piece after piece. */
+const PIECES = { concat: (contents: AsyncIterable<Buffer>) => contents, lines, array };
+
+async function* lines(contents: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  for await (const content of contents) yield asLines(content.toString("utf8"));
+}
+
+async function* array(contents: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  yield "[";
+  let first = true;
+  for await (const content of contents) {
+    const items = elements(content.toString("utf8"));
+    if (items === "") continue;
+    yield `${first ? "\n" : ",\n"}${items}`;
+    first = false;
+  }
+  yield first ? "]\n" : "\n]\n";
+}
+
+/** The output `from` of every chunk, in chunk order. */
+async function* outputs(path: string, job: Job, from: string): AsyncGenerator<Buffer> {
+  const lines = createInterface({
+    input: createReadStream(join(path, "results.ndjson")),
+    crlfDelay: Number.POSITIVE_INFINITY,
+  });
+  for await (const line of lines) {
+    if (job.collect === "lines") yield Buffer.from(line.slice(line.indexOf('"output":') + '"output":'.length, -1));
+    else {
+      const { chunk } = JSON.parse(line) as { chunk: string };
+      const units = job.unitsOf(chunk);
+      if (units !== undefined && !job.chunk(...units).work.outputs.includes(from)) continue;
+      yield readFileSync(join(path, "results", job.kind === "tasks" ? "" : chunk, from));
+    }
+  }
+}
+
+/** A JSON text in one line; other text as it is, ended by a line break. */
+function asLines(text: string): string {
+  if (text === "") return "";
+  if (isJson(text)) return `${text.trim().replace(/[\r\n]+\s*/g, " ")}\n`;
+  return text.endsWith("\n") ? text : `${text}\n`;
+}
+
+/** The text between the brackets of a JSON array; any other JSON value as it is. */
+function elements(text: string): string {
+  const value = text.trim();
+  if (!isJson(value)) return JSON.stringify(text);
+  return value.startsWith("[") ? value.slice(1, -1).trim() : value;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

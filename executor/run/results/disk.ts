@@ -1,0 +1,77 @@
+import { statfs } from "node:fs/promises";
+import { MusterError } from "../../../schemas/errors.js";
+import { Gate } from "./gate.js";
+
+/** Bytes that a pull leaves free on this machine's disk, for the journal and for what ends the run in order. */
+const RESERVE = 4 << 20;
+/** A result up to this size, bytes, is pulled without asking how much room there is. */
+const SMALL = 256 << 10;
+/** Results larger than this, bytes, are pulled so many at a time: each has up to 16 MiB on its way in memory. */
+const LARGE = 1 << 20;
+const LARGE_TOGETHER = 6;
+
+/** What this machine's disk (or its permissions) would not do: the run cannot go on, and everything is kept. */
+export class DiskError extends MusterError {
+  constructor(message: string, next: string, cause?: unknown) {
+    super("DISK", 3, message, { next, cause });
+  }
+}
+
+const FULL = "Make room there; the same command then goes on, and computes nothing again that a node has done.";
+const REASONS: Record<string, [reason: string, next: string]> = {
+  ENOSPC: ["no space is left there", FULL],
+  EDQUOT: ["the quota is used up", FULL],
+  EROFS: ["the file system there is read-only", "Make it writable, or choose another folder with --out."],
+  EACCES: ["permission denied", "Choose another folder with --out, or change its owner or mode."],
+  EPERM: ["permission denied", "Choose another folder with --out, or change its owner or mode."],
+  ENOTDIR: ["a part of its path is a file and no folder", "Choose another folder with --out."],
+  EEXIST: ["it is a file and no folder", "Move the file away, or choose another folder with --out."],
+  ENOENT: [
+    "it is not there any more",
+    "Nothing but muster should change a run directory; start anew beside it with --fresh.",
+  ],
+  EIO: ["the disk fails (input/output error)", "Look at the kernel's log; what the nodes have done is still there."],
+  EMFILE: ["too many open files", "Raise the limit (ulimit -n)."],
+};
+
+/**
+ * An error of the system, met at work on the run directory `path`, as one that a person can act on. Any other error (one of ours,
+ * or a bug) is answered as it is.
+ */
+export function explainDisk(path: string, error: unknown): unknown {
+  const { code, syscall, message, path: where } = error as NodeJS.ErrnoException;
+  if (error instanceof MusterError || code === undefined || syscall === undefined) return error;
+  if (where !== undefined && !where.startsWith(path)) return error;
+  const [reason, next] = REASONS[code] ?? [message, FULL];
+  return new DiskError(`cannot write to the run directory ${where ?? path}: ${reason}`, next, error);
+}
+
+/** Files that are on their way here, and room for them: each is asked for before it is pulled. */
+export class Room {
+  private promised = 0;
+  private readonly large = new Gate(LARGE_TOGETHER);
+
+  constructor(readonly folder: string) {}
+
+  /** Runs `pull`, which will write `size` bytes; rejects with a DiskError instead where they would not fit. */
+  async take<T>(size: number, pull: () => Promise<T>): Promise<T> {
+    if (size <= SMALL) return pull();
+    return size <= LARGE ? this.hold(size, pull) : this.large.pass(() => this.hold(size, pull));
+  }
+
+  private async hold<T>(size: number, pull: () => Promise<T>): Promise<T> {
+    this.promised += size;
+    try {
+      const { bavail, bsize } = await statfs(this.folder);
+      const free = bavail * bsize;
+      if (free < this.promised + RESERVE) throw this.tooSmall(size, free);
+      return await pull();
+    } finally {
+      this.promised -= size;
+    }
+  }
+
+  private tooSmall(size: number, free: number): DiskError {
+    return new DiskError(`a result of ${size} bytes does not fit: ${free} bytes are free in ${this.folder}`, FULL);
+  }
+}

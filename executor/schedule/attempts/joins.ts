@@ -1,0 +1,64 @@
+import type { Chunk, Job } from "../../job/job.js";
+import type { Event, Held, Instruction } from "../events.js";
+import type { Source } from "../queue/source.js";
+import type { Waiting } from "../queue/waiting.js";
+import type { History } from "../slots/blame.js";
+import type { Pool } from "../slots/pool.js";
+import type { Divisions } from "./divisions.js";
+import type { Returns } from "./returns.js";
+import type { Attempts } from "./underway.js";
+
+/** What becomes of attempts when their node joins: it has them still, or has lost them, or has some that nobody expects. */
+export class Joins {
+  constructor(
+    private readonly job: Job,
+    private readonly pool: Pool,
+    private readonly source: Source,
+    private readonly attempts: Attempts,
+    private readonly waiting: Waiting,
+    private readonly returns: Returns,
+    private readonly divisions: Divisions,
+  ) {}
+
+  /** A node is there, for the first time or again, and holds what it says. */
+  join({ node: name, slots, limit, held }: Extract<Event, { type: "joined" }>, now: number): Instruction[] {
+    const known = this.attempts.on(name);
+    this.pool.join(name, slots, limit);
+    const holds = new Set(held.map((one) => one.id));
+    for (const underway of known) {
+      const { attempt } = underway;
+      underway.leaving = false;
+      underway.asked = false;
+      if (holds.has(attempt.id)) this.attempts.reload(underway);
+      else {
+        this.attempts.forget(attempt.id);
+        this.returns.requeue(underway, now);
+      }
+    }
+    const out = held.flatMap((one) => this.divisions.split(one.id, one.end, now));
+    const unknown = held.filter((one) => this.attempts.get(one.id) === undefined);
+    for (const { id } of unknown.filter((one) => !this.adopt(name, one, now))) out.push({ do: "drop", node: name, id });
+    return out;
+  }
+
+  /** Takes over what an earlier coordinator started, or was left there, unless its units are somebody's already. */
+  private adopt(node: string, held: Held, now: number): boolean {
+    const slot = this.pool.slot(node, held.slot);
+    if (slot === undefined) return false;
+    const found = this.fromBefore(held) ?? this.waiting.reclaim(held.id);
+    if (found === undefined) return false;
+    const { chunk, history } = found;
+    const attempt = { id: held.id, number: history.length + 1, chunk, node, slot: held.slot };
+    this.attempts.add(attempt, slot, history, held.state === "queued" ? "queued" : "running", now);
+    this.divisions.split(held.id, held.end, now);
+    return true;
+  }
+
+  /** The chunk of an attempt of an earlier coordinator, if nobody has had its units since. */
+  private fromBefore({ chunk, end }: Held): { chunk: Chunk; history: History } | undefined {
+    const [start, before] = this.job.unitsOf(chunk) ?? [0n, 0n];
+    const units: [bigint, bigint] = [start, end ?? before];
+    if (units[0] >= units[1] || units[1] > before || !this.source.remove(...units)) return undefined;
+    return { chunk: this.job.chunk(...units), history: [] };
+  }
+}

@@ -1,0 +1,47 @@
+import type { Node } from "../../../fleet/node.js";
+import type { Job } from "../../job/job.js";
+import type { Slot } from "../events.js";
+import { folded, slotsText } from "../slots/fold.js";
+import { allSlots, kindRefusal, type Machine, pinRefusal } from "../slots/slots.js";
+
+/** Slots of a node that get no work of a job, and why. */
+export interface SlotRefusal {
+  slots: number[];
+  reason: string;
+}
+
+/** Tasks that are pinned to a GPU that no slot is: they will be given up. `reasons`: a line each. */
+export interface Unplaceable {
+  gpu: number;
+  chunks: string[];
+  reasons: string[];
+}
+
+/** The slots of a node that get no work: all of them where `refused` says why, else those of the wrong kind. */
+export function slotRefusals(node: Node, machine: Machine, job: Job, refused: string | undefined): SlotRefusal[] {
+  const each = allSlots(node, machine).flatMap((slot) => {
+    const reason = refused ?? kindRefusal(job.needs, slot);
+    return reason === undefined ? [] : [{ node: slot.node, slot: slot.slot, reason }];
+  });
+  return folded(each).map(({ slots, reason }) => ({ slots, reason }));
+}
+
+/** Tasks that none of `slots` can have. */
+export function unplaceable(job: Job, slots: Slot[]): Unplaceable[] {
+  if (job.kind !== "tasks") return [];
+  const byPin = new Map<number, string[]>();
+  for (let unit = job.first; unit < job.first + job.units; unit++) {
+    const { id, gpu } = job.chunk(unit, unit + 1n);
+    if (gpu === undefined) continue;
+    const others = byPin.get(gpu);
+    if (others === undefined) byPin.set(gpu, [id]);
+    else others.push(id);
+  }
+  return [...byPin].flatMap(([gpu, chunks]) => {
+    const each = slots.map((slot) => ({ node: slot.node, slot: slot.slot, reason: pinRefusal({ gpu }, slot) }));
+    const refused = each.flatMap((one) => (one.reason === undefined ? [] : [{ ...one, reason: one.reason }]));
+    if (refused.length < each.length) return [];
+    const reasons = folded(refused).map((fold) => `${fold.node} ${slotsText(fold.slots)}: ${fold.reason}`);
+    return [{ gpu, chunks, reasons }];
+  });
+}

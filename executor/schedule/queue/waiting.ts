@@ -1,0 +1,86 @@
+import type { Chunk } from "../../job/job.js";
+import { Heap } from "../slots/heap.js";
+import type { Retry } from "./retry.js";
+
+/** Chunks that were taken from the source but are with no slot: to be tried again, or pinned to a GPU that was busy. */
+export class Waiting {
+  /** Those that are due, by pinned GPU (undefined: any), each in the order of arrival. */
+  private readonly due = new Map<number | undefined, Set<Retry>>();
+  private readonly later = new Heap<Retry>((a, b) => a.at < b.at);
+  private count = 0;
+
+  get size(): number {
+    return this.count;
+  }
+
+  /** Adds a chunk; it is due once `wake` is told a time at or after its own. */
+  add(retry: Retry): void {
+    this.later.put(retry);
+    this.count++;
+  }
+
+  /** Lets those whose time has come be found. */
+  wake(now: number): void {
+    for (let first = this.later.peek(); first !== undefined && first.at <= now; first = this.later.peek()) {
+      this.later.delete(first);
+      const { gpu } = first.chunk;
+      const queue = this.due.get(gpu);
+      if (queue === undefined) this.due.set(gpu, new Set([first]));
+      else queue.add(first);
+    }
+  }
+
+  /** The GPUs that due chunks are pinned to; undefined among them for those that any slot may have. */
+  pins(): Iterable<number | undefined> {
+    return this.due.keys();
+  }
+
+  /** Due chunks pinned to a GPU, first come first. */
+  dueFor(pin: number | undefined): Iterable<Retry> {
+    return this.due.get(pin) ?? [];
+  }
+
+  /** A chunk that is due, if there is one. */
+  first(): Chunk | undefined {
+    for (const queue of this.due.values()) for (const { chunk } of queue) return chunk;
+    return undefined;
+  }
+
+  /** Takes a due chunk out. */
+  take(retry: Retry): void {
+    const { gpu } = retry.chunk;
+    const queue = this.due.get(gpu);
+    if (!queue?.delete(retry)) return;
+    this.count--;
+    if (queue.size === 0) this.due.delete(gpu);
+  }
+
+  /** Takes out the chunk whose attempt was left on a silent node as `left`, now that the node is back. */
+  reclaim(left: string): Retry | undefined {
+    for (const retry of this.later.values())
+      if (retry.left === left) {
+        this.later.delete(retry);
+        this.count--;
+        return retry;
+      }
+    for (const queue of this.due.values())
+      for (const retry of queue)
+        if (retry.left === left) {
+          this.take(retry);
+          return retry;
+        }
+    return undefined;
+  }
+
+  /** When the next chunk that is not due yet becomes so. */
+  next(): number | undefined {
+    return this.later.peek()?.at;
+  }
+
+  /** Takes everything out that is due and `is` so. */
+  drain(is: (retry: Retry) => boolean): Retry[] {
+    const all = [...this.due.values()].flatMap((queue) => [...queue]).filter(is);
+    for (const retry of all) this.take(retry);
+    return all;
+  }
+}

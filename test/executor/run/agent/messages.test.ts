@@ -1,0 +1,56 @@
+import t from "tap";
+import { parseMessage } from "../../../../executor/run/agent/messages.js";
+
+const log = { size: 0 };
+const done = {
+  ev: "done",
+  id: "1-0",
+  chunk: "0-1",
+  slot: 0,
+  exit: 0,
+  signal: null,
+  timeout: false,
+  canceled: false,
+  seconds: 0.1,
+  rss: 1,
+  outputs: [{ path: "r", size: 1, sha256: "ab", data: "eA==" }],
+  missing: [],
+  stdout: log,
+  stderr: log,
+  tail: "",
+};
+const hello = {
+  ev: "hello",
+  muster: 1,
+  boot: "b",
+  pid: 1,
+  started: 1,
+  root: "/r",
+  held: [{ id: "1-0", chunk: "c", slot: 0 }],
+};
+
+t.test("what an agent says is taken whole", async (t) => {
+  for (const message of [done, hello, { ev: "slot", slot: 1, holder: "x" }, { ev: "bye" }])
+    t.same(parseMessage(JSON.stringify(message)), message);
+});
+
+t.test("anything else is not a message, however close it comes", async (t) => {
+  const bad: unknown[] = [
+    "x",
+    [],
+    null,
+    { ev: "constructor" },
+    { ...done, id: "../../../etc/x" },
+    { ...done, id: "1-0/../../x" },
+    { ...done, outputs: {} },
+    { ...done, outputs: [{ path: "r", size: -1, sha256: "ab" }] },
+    { ...done, outputs: [{ path: 7, size: 1, sha256: "ab" }] },
+    { ...done, stdout: undefined },
+    { ...done, exit: "0" },
+    { ...done, seconds: null },
+    { ...hello, held: [{ id: "../x", chunk: "c", slot: 0 }] },
+    { ...hello, held: "none" },
+  ];
+  for (const value of bad) t.equal(parseMessage(JSON.stringify(value)), undefined, JSON.stringify(value));
+  t.equal(parseMessage('{"ev":"bye"'), undefined);
+});

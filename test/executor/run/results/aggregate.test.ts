@@ -1,0 +1,119 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import t, { type Test } from "tap";
+import type { Job } from "../../../../executor/job/job.js";
+import { aggregate } from "../../../../executor/run/results/aggregate.js";
+import { resultText } from "../../../../executor/run/results/results.js";
+
+type As = NonNullable<Job["aggregate"]>["as"];
+
+const line = (chunk: string, output?: string) =>
+  resultText({ chunk, node: "n", slot: 0, attempt: 1, seconds: 0, sha256: "", output });
+
+function folder(test: Test): string {
+  const path = mkdtempSync(join(tmpdir(), "muster-aggregate-"));
+  test.teardown(() => rmSync(path, { recursive: true }));
+  return path;
+}
+
+/** What comes of these outputs, one a chunk, when they are kept as files. */
+async function ofFiles(test: Test, as: As, outputs: string[]): Promise<string> {
+  const path = folder(test);
+  const ids = outputs.map((_, index) => `${index}-${index + 1}`);
+  for (const [index, text] of outputs.entries()) {
+    const file = join(path, "results", ids[index]!, "out/r.json");
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
+  writeFileSync(join(path, "results.ndjson"), ids.map((id) => line(id)).join(""));
+  const job = {
+    kind: "range",
+    collect: "files",
+    unitsOf: (id: string) => id.split("-").map(BigInt),
+    chunk: () => ({ work: { outputs: ["out/r.json"] } }),
+  } as unknown as Job;
+  await aggregate(path, job, { from: "out/r.json", as, to: "all" });
+  test.notOk(existsSync(join(path, "all.partial")), "nothing else is left");
+  return readFileSync(join(path, "all"), "utf8");
+}
+
+/** The same when they are kept as lines. */
+async function ofLines(test: Test, as: As, outputs: string[]): Promise<string> {
+  const path = folder(test);
+  writeFileSync(
+    join(path, "results.ndjson"),
+    outputs.map((text, index) => line(`${index}-${index + 1}`, text)).join(""),
+  );
+  await aggregate(path, { kind: "range", collect: "lines" } as unknown as Job, { from: "r.json", as, to: "all" });
+  return readFileSync(join(path, "all"), "utf8");
+}
+
+const BIG = "18446744073709551615";
+
+t.test("array: elements of arrays, other values whole; integers of any size stay exact", async (t) => {
+  const table: [outputs: string[], expected: string][] = [
+    [[], "[]\n"],
+    [["[]", " [ ] \n"], "[]\n"],
+    [["[1]", "[]", "[2, 3]"], "[\n1,\n2, 3\n]\n"],
+    [['{"a": 1}', "2", '"x"', "null"], '[\n{"a": 1},\n2,\n"x",\nnull\n]\n'],
+    [[`[${BIG}]`, `{"seed": ${BIG}.5e300}`], `[\n${BIG},\n{"seed": ${BIG}.5e300}\n]\n`],
+    [["[[1], [[]]]", "[[]]"], "[\n[1], [[]],\n[]\n]\n"],
+    [['["]", "[,"]', '"[1]"'], '[\n"]", "[,",\n"[1]"\n]\n'],
+  ];
+  for (const [outputs, expected] of table) {
+    t.equal(await ofFiles(t, "array", outputs), expected, `files: ${outputs.join(" ")}`);
+    t.equal(await ofLines(t, "array", outputs), expected, `lines: ${outputs.join(" ")}`);
+  }
+});
+
+t.test("array: what is not JSON comes as a string, so the whole stays JSON", async (t) => {
+  const text = await ofFiles(t, "array", ["plain\n", "[1, 2", "", '{"a": "\u2028"}', "\u00e9\u6f22"]);
+  t.same(JSON.parse(text), ["plain\n", "[1, 2", "", { a: "\u2028" }, "\u00e9\u6f22"]);
+});
+
+t.test("lines: a value a line, other text as it is", async (t) => {
+  const table: [outputs: string[], expected: string][] = [
+    [[], ""],
+    [['{"a": 1}', "[]", "2\n"], '{"a": 1}\n[]\n2\n'],
+    [
+      ['{\n  "seed": 18446744073709551615,\r\n\r\n  "b": [\n1,\n2]\n}\n'],
+      '{ "seed": 18446744073709551615, "b": [ 1, 2] }\n',
+    ],
+    [["one\ntwo", "three\n", "", "four"], "one\ntwo\nthree\nfour\n"],
+  ];
+  for (const [outputs, expected] of table) t.equal(await ofFiles(t, "lines", outputs), expected, outputs.join(" "));
+  t.equal(await ofLines(t, "lines", ['{\n"a": [1,\n2]}', "7"]), '{ "a": [1, 2]}\n7\n');
+});
+
+t.test("concat: byte after byte, whatever the bytes", async (t) => {
+  t.equal(await ofFiles(t, "concat", ["a", "", "b\n", "\u0000\u2028", "c"]), "ab\n\u0000\u2028c");
+  const large = "x".repeat(300_000);
+  t.equal((await ofFiles(t, "concat", Array(8).fill(large))).length, 8 * large.length);
+});
+
+t.test("tasks: their outputs lie side by side, and a task without the output is passed over", async (t) => {
+  const path = folder(t);
+  mkdirSync(join(path, "results"));
+  writeFileSync(join(path, "results/model.json"), "[1]");
+  writeFileSync(join(path, "results.ndjson"), line("train") + line("report"));
+  const job = {
+    kind: "tasks",
+    collect: "files",
+    unitsOf: (id: string) => (id === "train" ? [0n, 1n] : [1n, 2n]),
+    chunk: (start: bigint) => ({ work: { outputs: start === 0n ? ["model.json"] : [] } }),
+  } as unknown as Job;
+  await aggregate(path, job, { from: "model.json", as: "array", to: "all" });
+  t.equal(readFileSync(join(path, "all"), "utf8"), "[\n1\n]\n");
+});
+
+t.test("what was there before is replaced only by the whole; a missing output is an error", async (t) => {
+  const path = folder(t);
+  writeFileSync(join(path, "all"), "of before");
+  writeFileSync(join(path, "results.ndjson"), line("0-1"));
+  const job = { kind: "range", collect: "files", unitsOf: () => undefined } as unknown as Job;
+  await t.rejects(aggregate(path, job, { from: "r", as: "concat", to: "all" }), { code: "ENOENT" });
+  t.equal(readFileSync(join(path, "all"), "utf8"), "of before");
+  writeFileSync(join(path, "results.ndjson"), "");
+  await t.rejects(aggregate(path, job, { from: "r", as: "array", to: "no/such/folder" }), { code: "ENOENT" });
+});
