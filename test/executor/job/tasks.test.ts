@@ -1,0 +1,73 @@
+import t from "tap";
+import { args, jobs } from "./fixture.js";
+
+t.test("tasks", async (t) => {
+  const job = jobs(t)(`
+kind: tasks
+script: w.py
+args: [common, "{chunk}"]
+inputs: [data/a.json]
+env: {A: 1, B: 1}
+timeout: 60
+tasks:
+  - {id: one, outputs: [results/one.json]}
+  - {id: 2, args: ["{out}", 1.0], inputs: [data/deep/b.json], outputs: [results/two.json], gpu: 3, env: {B: 2}, timeout: 1m30s}
+  - {id: three, command: [echo, "-n", "{gpu}"], args: [x]}
+`);
+  t.match(job, { kind: "tasks", first: 0n, units: 3n, sizing: undefined });
+  const [one, two, three] = [0n, 1n, 2n].map((unit) => job.chunk(unit, unit + 1n));
+  t.same(
+    [one, two, three].map((chunk) => chunk?.id),
+    ["one", "2", "three"],
+  );
+  t.same(
+    [one, two, three].map((chunk) => args(chunk!)),
+    [
+      ["common", "one"],
+      ["/w", "1.0"],
+      ["-n", "3", "x"],
+    ],
+  );
+  t.match(one?.work, {
+    outputs: ["results/one.json"],
+    env: { A: "1", B: "1" },
+    timeout: 60,
+    inputs: [{ path: "data/a.json" }],
+  });
+  t.match(two, { gpu: 3, work: { env: { A: "1", B: "2" }, timeout: 90 } });
+  t.same(
+    two?.work.inputs.map(({ path }) => path),
+    ["data/a.json", "data/deep/b.json"],
+  );
+  t.match(three?.work, { program: { kind: "command", command: ["echo"] }, outputs: [], timeout: 60 });
+  t.same(job.unitsOf("2"), [1n, 2n]);
+  t.equal(job.unitsOf("four"), undefined);
+});
+
+t.test("a job may leave the program to its tasks and still share the rest", async (t) => {
+  const job = jobs(t)("kind: tasks\nenv: {A: 1}\ninputs: [data/a.json]\ntasks: [{id: a, script: w.py}]\n");
+  t.match(job.chunk(0n, 1n).work, { env: { A: "1" }, inputs: [{ path: "data/a.json" }] });
+});
+
+t.test(
+  "when tasks should begin: what each says goes before what the job says, and changes nothing about results",
+  async (t) => {
+    const load = jobs(t);
+    const text = (rank: string) => `
+kind: tasks
+script: w.py
+priority: 2
+expect: 2m
+tasks:
+  - {id: a, inputs: [data]}
+  - {id: b${rank}}
+`;
+    const job = load(text(", expect: 90, priority: -1"));
+    const [a, b] = [job.chunk(0n, 1n), job.chunk(1n, 2n)];
+    t.match(a, { expect: 120, priority: undefined, work: { inputs: [{ bytes: 1 }, { bytes: 1 }] } });
+    t.match(b, { expect: 90, priority: -1 });
+    t.equal(job.priority, 2);
+    t.equal(job.identity, load(text("")).identity);
+    t.equal(load("kind: matrix\nscript: w.py\nexpect: 5s\nmatrix: {a: [1, 2]}\n").chunk(1n, 2n).expect, 5);
+  },
+);
