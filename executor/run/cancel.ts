@@ -5,9 +5,9 @@ import type { Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
 import { agentProgram } from "../../templates/templates.js";
 import type { FromAgent } from "./agent/protocol.js";
-import type { RunContext } from "./context.js";
+import { type RunContext, rootOf } from "./context.js";
 import { isSuccess } from "./node/failure.js";
-import { runRoot, Session } from "./node/session.js";
+import { Session } from "./node/session.js";
 import { type Entry, readEntries } from "./record/journal.js";
 import { Past } from "./record/past.js";
 import { markCancelled } from "./record/summary.js";
@@ -128,7 +128,8 @@ async function stop(node: Node, run: RunContext, finished: Set<string>): Promise
   const connection = await connect(node);
   try {
     const files = await connection.files();
-    const root = await runRoot(node, run, files);
+    const home = await files.home();
+    const root = rootOf(run, node).replace(/^~/, () => home);
     if ((await files.stat(root)) === undefined) return false;
     let trouble = "the agent was told to stop and has not";
     const hear = (message: FromAgent) => {

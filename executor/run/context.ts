@@ -1,3 +1,4 @@
+import type { Node } from "../../fleet/node.js";
 import type { Program } from "../../templates/templates.js";
 import type { Needs } from "../job/job.js";
 import type { Inspection } from "./inspection.js";
@@ -15,4 +16,9 @@ export interface RunContext {
   needs: Needs;
   /** Set where the job needs playbooks. */
   inspection: Inspection | undefined;
+}
+
+/** The run's folder on a node, as the node's shell reads it. Two nodes of an inventory may be one machine: each has its own. */
+export function rootOf(run: Pick<RunContext, "id">, node: Node): string {
+  return `${node.workdir}/runs/${run.id}@${node.name}`;
 }

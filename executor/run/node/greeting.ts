@@ -7,7 +7,7 @@ import { bindEnv } from "../../schedule/slots/slots.js";
 import { AgentChannel } from "../agent/agent.js";
 import type { FromAgent, ToAgent } from "../agent/protocol.js";
 import { Pulse } from "../agent/pulse.js";
-import type { RunContext } from "../context.js";
+import { type RunContext, rootOf } from "../context.js";
 import { LOG_LIMIT } from "../results/logs.js";
 import { EXAMINE, examined } from "./gpuwatch.js";
 
@@ -67,7 +67,7 @@ export async function startAgent(
   receive: (message: FromAgent) => void,
 ): Promise<Greeting> {
   const { node } = connection;
-  const channel = await connection.open([node.python, ...run.agent.words, `${node.workdir}/runs/${run.id}`]);
+  const channel = await connection.open([node.python, ...run.agent.words, rootOf(run, node)]);
   channel.stdin.write(run.agent.stdin);
   const greeting = await greet(channel, opening(node, run, slots, cards), node.silence, receive);
   if (typeof greeting !== "string") return greeting;

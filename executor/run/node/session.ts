@@ -153,9 +153,3 @@ async function factsFor(connection: Connection, run: RunContext): Promise<Facts 
   const unknown = run.inspection === undefined ? unknownOf(connection.node, run.needs) : "gpus";
   return unknown && gatherFacts(connection, unknown === "gpus" ? "with-gpus" : "without-gpus");
 }
-
-/** The run's folder on the node. */
-export async function runRoot(node: Node, run: Pick<RunContext, "id">, files: Files): Promise<string> {
-  const workdir = node.workdir.startsWith("~") ? `${await files.home()}${node.workdir.slice(1)}` : node.workdir;
-  return `${workdir}/runs/${run.id}`;
-}

@@ -1,0 +1,41 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { muster, Workshop } from "./muster.js";
+
+const shop = new Workshop();
+t.teardown(() => shop.remove());
+
+t.test("two nodes that are one machine: each has slots and a folder of its own, and both are left clean", async (t) => {
+  const workdir = join(shop.folder, "work");
+  const inventory = shop.write("inventory.json", {
+    defaults: { workdir },
+    nodes: { one: { connection: "local", slots: 1 }, two: { connection: "local", slots: 1 } },
+  });
+  // Each of the two waits until the other one is there, too.
+  shop.write(
+    "meet.py",
+    `import os, sys, time
+mine, other = sys.argv[1:]
+open(os.path.join(${JSON.stringify(shop.folder)}, mine), "w").close()
+while not os.path.exists(os.path.join(${JSON.stringify(shop.folder)}, other)): time.sleep(0.05)
+open(mine, "w").write(os.environ["MUSTER_ROOT"])
+`,
+  );
+  const file = shop.write("job.json", {
+    name: "meet",
+    kind: "tasks",
+    script: "meet.py",
+    timeout: "60s",
+    retry: { attempts: 1 },
+    tasks: [
+      { id: "a", args: ["a", "b"], outputs: ["a"] },
+      { id: "b", args: ["b", "a"], outputs: ["b"] },
+    ],
+  });
+  const ran = await muster(["run", file, "-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  t.same(ran.err.match(/(silent|took over).*/g), null);
+  t.not(shop.read("runs/meet/results/a"), shop.read("runs/meet/results/b"));
+  t.notOk(existsSync(workdir), "nothing is left there");
+});
