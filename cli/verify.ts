@@ -8,7 +8,7 @@ import type { NamedPlaybook } from "../playbooks/engine/plan.js";
 import { driftDocument, driftText, nodeLine } from "../report/drift.js";
 import { verifyFamilies } from "../report/metrics.js";
 import type { Writers } from "../report/writers.js";
-import { UsageError } from "../schemas/errors.js";
+import { MusterError, UsageError } from "../schemas/errors.js";
 import type { CommonOptions } from "./common.js";
 import { writeMetrics } from "./metrics.js";
 
@@ -37,7 +37,7 @@ export async function verify(names: string[], options: VerifyOptions, writers: W
   return exit;
 }
 
-/** The playbooks of these names, else those that the inventory names. */
+/** The playbooks of these names, else those that the inventory names. A name on the command line that means none is wrong usage. */
 export async function wanted(names: string[], inventory: Inventory): Promise<NamedPlaybook[]> {
   const meant = names.length > 0 ? names : inventory.playbooks;
   if (meant.length === 0)
@@ -45,7 +45,12 @@ export async function wanted(names: string[], inventory: Inventory): Promise<Nam
       "no playbook is named, and the inventory has none",
       "Name some, or list them in the inventory: `playbooks: [rocm-env, ramdisk]`.",
     );
-  return loadPlaybooks(meant, inventory);
+  try {
+    return await loadPlaybooks(meant, inventory);
+  } catch (error) {
+    const isMisspelt = names.length > 0 && error instanceof MusterError && error.code === "NO_PLAYBOOK";
+    throw isMisspelt ? new UsageError(error.message, error.next) : error;
+  }
 }
 
 /** A line for each node as it is done; the table comes at the end. */

@@ -28,9 +28,7 @@ export function selectNodes(inventory: { nodes: Node[] }, limit: string | undefi
       );
     if (!inventory.nodes.some((node) => isMeant(node, pattern))) {
       const isGlob = /[*?[]/.test(pattern);
-      const message = isGlob
-        ? `--limit: no node matches "${pattern}"`
-        : `--limit: no node or tag is called "${pattern}"`;
+      const message = isGlob ? `no node matches "${pattern}"` : `no node or tag is called "${pattern}"`;
       throw new UsageError(message, suggest(pattern, words(inventory.nodes)));
     }
   }

@@ -155,9 +155,9 @@ t.test("--limit", async (t) => {
       String(limit),
     );
   const wrong: [string, string, string][] = [
-    ["zues", '--limit: no node or tag is called "zues"', 'did you mean "zeus"?'],
-    ["zeus,rg", '--limit: no node or tag is called "rg"', 'did you mean "rig"?'],
-    ["x*", '--limit: no node matches "x*"', "known here: zeus, rig, rigs, build, alias"],
+    ["zues", 'no node or tag is called "zues"', 'did you mean "zeus"?'],
+    ["zeus,rg", 'no node or tag is called "rg"', 'did you mean "rig"?'],
+    ["x*", 'no node matches "x*"', "known here: zeus, rig, rigs, build, alias"],
     ["zeus,", '--limit "zeus," names nothing', "give NAME, TAG or GLOB, divided by commas"],
   ];
   for (const [limit, message, next] of wrong) {

@@ -82,4 +82,8 @@ t.test("this machine is a node like the others", async (t) => {
   const quiet = await run("verify", "-q");
   t.match(quiet, { code: 0, out: "", err: "" });
   t.equal((await muster(["verify", "-i", file])).code, 64, "no playbook is named");
+  t.match(await muster(["verify", "locall", "-i", file]), {
+    code: 64,
+    err: /no playbook "locall"\n +did you mean "local"/,
+  });
 });
