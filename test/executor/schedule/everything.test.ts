@@ -33,6 +33,8 @@ class Turmoil {
   private readonly unitsOf: Job["unitsOf"];
   private readonly running: Attempt[] = [];
   private readonly collecting: Attempt[] = [];
+  /** Those that have ended on their node, and are told again because their results did not come through: no slot holds them. */
+  private readonly unpulled = new Set<Attempt>();
   private now = 0;
 
   /** `pace`: seconds that a short attempt is said to have taken on the slower node. */
@@ -105,6 +107,7 @@ class Turmoil {
   private unpull(attempt: Attempt): void {
     this.take(this.collecting, attempt);
     this.running.push(attempt);
+    this.unpulled.add(attempt);
     this.tell({ type: "unpulled", attempt: attempt.id });
   }
 
@@ -128,7 +131,8 @@ class Turmoil {
   private tell(event: Event): void {
     for (const one of this.scheduler.handle(event, this.now)) this.hear(one);
     const loads = new Map<string, number>();
-    for (const { node, slot } of this.running) loads.set(`${node}/${slot}`, (loads.get(`${node}/${slot}`) ?? 0) + 1);
+    for (const { node, slot } of this.running.filter((attempt) => !this.unpulled.has(attempt)))
+      loads.set(`${node}/${slot}`, (loads.get(`${node}/${slot}`) ?? 0) + 1);
     if (Math.max(0, ...loads.values()) > DEEPEST)
       throw new Error(`a slot holds too much: ${JSON.stringify([...loads])}`);
   }
