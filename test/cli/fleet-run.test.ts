@@ -6,6 +6,7 @@ import { join } from "node:path";
 import t from "tap";
 import { committed } from "../faults/kit.js";
 import { reached } from "../lab/reached.js";
+import { lacking } from "../lab/requirements.js";
 import { shareLab } from "../lab/shared.js";
 import { ended, muster, startMuster } from "./muster.js";
 
@@ -18,7 +19,7 @@ json.dump({"args": sys.argv[2:], "env": {k: os.environ.get(k) for k in keys}, "c
 
 t.test(
   "chunks land on every GPU of every node, each with its own GPU bound and the profile's environment",
-  { skip },
+  { skip: lacking("cards of their own") },
   async (t) => {
     shop.write("bind/report.py", report);
     const job = shop.write("bind/job.yaml", {

@@ -14,8 +14,9 @@ const GIB = 1024;
 
 for (const vendor of ["amd", "nvidia"] as const)
   t.test(vendor, async (t) => {
-    const { skip, shop, lab, inventory } = await shareLab(t, { nodes: [names[vendor]], gpus: 2, vendor }, vendor);
-    const node = lab.nodes[0]!;
+    const options = { nodes: [names[vendor]], gpus: 2, vendor };
+    const { skip, shop, nodes, inventory } = await shareLab(t, options, "looking into nodes");
+    const node = nodes[0]!;
     const begin = (job: CardJob) => launched(startMuster(["run", job.file, "-i", inventory]));
 
     t.test("a slot waits while memory of its card is not back, and nothing is said", { skip }, async (t) => {

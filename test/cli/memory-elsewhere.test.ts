@@ -4,7 +4,7 @@ import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 import { startMuster } from "./muster.js";
 
-const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 2, vendor: "none" });
+const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 2, vendor: "none" }, "looking into nodes");
 const [small, large] = nodes as [(typeof nodes)[number], (typeof nodes)[number]];
 
 /** MiB that a node says are free, of 8 GiB. */

@@ -6,7 +6,7 @@ import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 import { ended, muster, startMuster } from "./muster.js";
 
-const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 1, vendor: "none" });
+const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 1, vendor: "none" }, "looking into nodes");
 const node = nodes[0]!;
 
 t.before(async () => {

@@ -1,5 +1,5 @@
 import { chmodSync, chownSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { type GpuSetup, RTX_3080_TI, RX_6600 } from "./gpus.js";
 import type { LabPlan } from "./options.js";
 import { projectRoot } from "./project.js";
@@ -72,17 +72,20 @@ const tools: Record<GpuSetup["release"], [file: string, folder: string][]> = {
 };
 
 function placeTools(upper: string, release: GpuSetup["release"]): void {
-  for (const [file, folder] of tools[release]) {
-    const place = join(upper, folder, file);
-    cpSync(join(fakesFolder(), file), place);
-    chmodSync(place, 0o755);
-    cpSync(join(fakesFolder(), "fake_gpus.py"), join(dirname(place), "fake_gpus.py"));
-  }
+  for (const [file, folder] of tools[release]) placeTool(file, join(upper, folder));
 }
 
-/** The fakes as they lie in the project. */
-export function fakesFolder(): string {
-  return join(projectRoot(), "test/lab/fakes");
+/** The tools of this release in a new folder of their own. */
+export function collectTools(folder: string, release: GpuSetup["release"]): void {
+  mkdirSync(folder);
+  for (const [file] of tools[release]) placeTool(file, folder);
+}
+
+function placeTool(file: string, folder: string): void {
+  const fakes = join(projectRoot(), "test/lab/fakes");
+  cpSync(join(fakes, file), join(folder, file));
+  chmodSync(join(folder, file), 0o755);
+  cpSync(join(fakes, "fake_gpus.py"), join(folder, "fake_gpus.py"));
 }
 
 /** The start-up files by which each shell greets even those who do not want to talk. */

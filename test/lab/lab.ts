@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { fakesFolder, furnish, gpuSetup, hiddenFolders } from "./disk.js";
+import { collectTools, furnish, gpuSetup, hiddenFolders } from "./disk.js";
 import { type InventoryChange, writeInventory } from "./inventory.js";
 import { freePort } from "./listening.js";
 import { LabNode, type NodePlace } from "./node.js";
@@ -169,7 +169,8 @@ async function plain(spot: Spot): Promise<NodePlace> {
   const port = await freePort(spot.host);
   writeFileSync(join(folder, "authorized_keys"), `${spot.clientKey}\n`);
   writeFileSync(join(folder, "banner"), `${plan.banner ?? ""}\n`);
-  const path = `${plan.smi === "none" ? "" : `${fakesFolder()}:`}/usr/local/bin:/usr/bin:/bin`;
+  if (plan.smi !== "none") collectTools(join(folder, "bin"), plan.smi);
+  const path = `${folder}/bin:/usr/local/bin:/usr/bin:/bin`;
   const marks = `PATH=${path} LAB_GPUS=${folder}/gpus.json MUSTER_LAB_NODE=${folder}`;
   const always: SshdOptions = { SetEnv: marks, ...(plan.banner === undefined ? {} : { Banner: `${folder}/banner` }) };
   const config = (options: SshdOptions) => {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type GpuSetup, sysfsCards, sysfsState } from "./gpus.js";
-import { markedProcesses, type Process, processesBeside } from "./processes.js";
+import { descendantsOf, markedProcesses, type Process, processesBeside } from "./processes.js";
 import { LabCannot, type LabKind } from "./requirements.js";
 import { knownHostsLine, makeKey, type SshdOptions } from "./sshd.js";
 import type { Supervisor } from "./supervise.js";
@@ -193,7 +193,8 @@ export class LabNode {
   private everything(): Process[] {
     if (this.pid === undefined) return [];
     if (this.place.kind === "machines") return processesBeside(this.pid);
-    return markedProcesses(`MUSTER_LAB_NODE=${this.place.folder}`);
+    const found = [...markedProcesses(`MUSTER_LAB_NODE=${this.place.folder}`), ...descendantsOf(this.pid)];
+    return [...new Map(found.map((one) => [one.pid, one])).values()];
   }
 
   private async restartListener(): Promise<void> {

@@ -62,6 +62,14 @@ export function markedProcesses(mark: string): Process[] {
     .map(processOf);
 }
 
+/** Every process that descends from `root`, without it: sshd lets nobody but root read the environment of its own. */
+export function descendantsOf(root: number): Process[] {
+  const all = pids().map(processOf);
+  const found = [root];
+  for (const parent of found) found.push(...all.filter((one) => one.parent === parent).map(({ pid }) => pid));
+  return all.filter(({ pid }) => pid !== root && found.includes(pid));
+}
+
 /** Kills every process that carries `mark`; a few rounds, since they may be forking. */
 export function killMarked(mark: string): void {
   for (let round = 0; round < 10; round++) {

@@ -3,12 +3,14 @@ import { CardJob } from "../cli/cards.js";
 import { startMuster } from "../cli/muster.js";
 import { launched } from "../faults/known.js";
 import { pciAddress } from "../lab/gpus.js";
+import type { LabOptions } from "../lab/options.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 
 t.test("AMD's cards between chunks", async (t) => {
-  const { skip, shop, lab, inventory } = await shareLab(t, { nodes: ["rig"], gpus: 2, vendor: "amd" }, "amd");
-  const node = lab.nodes[0]!;
+  const options: LabOptions = { nodes: ["rig"], gpus: 2, vendor: "amd" };
+  const { skip, shop, nodes, inventory } = await shareLab(t, options, "looking into nodes");
+  const node = nodes[0]!;
 
   t.test("one whose file begins to hang is out until it answers, and holds up nobody else", { skip }, async (t) => {
     const job = new CardJob(shop, "begins", 400, 0.3);
