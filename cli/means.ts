@@ -24,6 +24,7 @@ export function meansFor(
     nodes,
     selected: matches,
     stop,
+    adopt: options.adopt === true,
     observer: (step) => (options.quiet || options.json ? silent : new PlainProgress(under(step))),
     inspection: (job) => inspectionFor(job, inventory, options.provision === true, waiting),
     playbooks: (kind, names, meant, step) => playbookStep(kind, names, meant, inventory, under(step).err),
@@ -37,5 +38,5 @@ export function exitOfPipeline({ state, steps }: PipelineSummary, signal: number
   const codes = new Set(steps.flatMap(({ exit }) => (exit === undefined ? [] : [exit])));
   const [code] = codes;
   const worked = steps.some((step) => isGood(step.state) && (step.kind === "job" || step.kind === "command"));
-  return codes.size === 1 && code !== undefined && (code === 2 || !worked) ? code : 3;
+  return codes.size === 1 && code !== undefined && (code === 2 || code === 75 || !worked) ? code : 3;
 }

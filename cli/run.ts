@@ -26,6 +26,7 @@ import { whence } from "./whence.js";
 export interface RunVerbOptions extends CommonOptions {
   out?: string;
   fresh?: boolean;
+  adopt?: boolean;
   plan?: boolean;
   set?: string[];
   range?: string;
@@ -71,6 +72,7 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
     const { summary, already } = await runJob(job, nodes, {
       out: options.out === undefined ? undefined : resolve(options.out),
       fresh: options.fresh === true,
+      adopt: options.adopt === true,
       inventory: inventory.file ?? "local",
       stop: stop.signal,
       selected: matches,
@@ -135,6 +137,8 @@ function exitCode(summary: Summary, signal: number | undefined): number {
       return signal ?? 130;
     case "stranded":
       return summary.session.chunks > 0 ? 3 : 69;
+    case "superseded":
+      return 75;
     case "partial":
     case "broken":
       return 3;

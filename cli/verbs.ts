@@ -32,6 +32,7 @@ function runVerb(muster: Command, done: Done): void {
     )
     .option("--out <dir>", "the run directory (else runs/NAME beside the job file)")
     .option("--fresh", "start anew beside an earlier run, never over it")
+    .option("--adopt", "stop what another copy of the run directory has on the nodes, and continue here")
     .option("--provision", "bring nodes into the state that the job's playbooks want, where they have drifted")
     .option("--plan", "say what would run where, and run nothing")
     .option("--set <key=value>", "change a parameter of the job (params.key), or another of its keys", collect)

@@ -6,7 +6,7 @@ import type { Failure } from "../executor/schedule/events.js";
 import { bytes, count, duration, plural, printable } from "./format.js";
 
 /** States in which a coordinator leaves nodes to go on with what they have. */
-const KEEPS_NODES: Summary["state"][] = ["interrupted", "stranded", "broken"];
+const KEEPS_NODES: Summary["state"][] = ["interrupted", "stranded", "superseded", "broken"];
 
 /** What became of a run, for people. */
 export function summaryText(summary: Summary, already: boolean, aggregate: string | undefined): string {
@@ -113,6 +113,7 @@ function stateText(summary: Summary): string {
       return "cancelled; the same command goes on from here";
     case "stranded":
       return "no usable node is left; the same command goes on from here";
+    case "superseded":
     case "broken":
       return `stopped: ${summary.error}`;
   }

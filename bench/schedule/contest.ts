@@ -1,4 +1,5 @@
 import type { Job, Sizing } from "../../executor/job/job.js";
+import { sequentialIds } from "../../executor/schedule/attempts/attemptids.js";
 import type { Attempt, Slot } from "../../executor/schedule/events.js";
 import { Scheduler } from "../../executor/schedule/scheduler.js";
 import { type Cluster, cluster, fluidBound } from "./cluster.js";
@@ -64,10 +65,19 @@ const today: Sizing = { by: "rate", base: 10_000, min: 500, max: 500_000 };
 const self = (sizes: () => Sizes) => (job: Job) => new SelfScheduling(job, sizes());
 
 export const contestants: Contestant[] = [
-  { name: "muster", enter: (job) => new Scheduler(job, [], 1), sizing: time },
-  { name: "muster, divisible chunks", enter: (job) => new Scheduler(job, [], 1), sizing: time, divisible: true },
-  { name: "muster, at most 500,000 seeds a chunk", enter: (job) => new Scheduler(job, [], 1), sizing: capped },
-  { name: "muster, base 10,000 and its cap", enter: (job) => new Scheduler(job, [], 1), sizing: today },
+  { name: "muster", enter: (job) => new Scheduler(job, [], sequentialIds()), sizing: time },
+  {
+    name: "muster, divisible chunks",
+    enter: (job) => new Scheduler(job, [], sequentialIds()),
+    sizing: time,
+    divisible: true,
+  },
+  {
+    name: "muster, at most 500,000 seeds a chunk",
+    enter: (job) => new Scheduler(job, [], sequentialIds()),
+    sizing: capped,
+  },
+  { name: "muster, base 10,000 and its cap", enter: (job) => new Scheduler(job, [], sequentialIds()), sizing: today },
   { name: "fixed factors (coordinator.py)", enter: self(() => fixedFactors(10_000, 5_000)) },
   { name: "guided self-scheduling", enter: self(() => guided(SLOTS, 10_000)) },
   { name: "factoring", enter: self(() => factoring(SLOTS, 10_000)) },

@@ -1,4 +1,5 @@
 import type { Sizing } from "../../executor/job/job.js";
+import { sequentialIds } from "../../executor/schedule/attempts/attemptids.js";
 import type { Attempt, Event, Slot } from "../../executor/schedule/events.js";
 import { Scheduler } from "../../executor/schedule/scheduler.js";
 import { jobOf } from "./job.js";
@@ -53,7 +54,7 @@ class Ends {
 export function load(nodes: number, chunks: number, seed: number): Load {
   const chance = new Random(seed);
   const sizing: Sizing = { by: "rate", base: SIZE, min: SIZE, max: SIZE };
-  const scheduler = new Scheduler(jobOf(BigInt(chunks) * BigInt(SIZE), sizing), [], 1);
+  const scheduler = new Scheduler(jobOf(BigInt(chunks) * BigInt(SIZE), sizing), [], sequentialIds());
   const ends = new Ends(nodes * 8);
   let events = 0;
   let ended = false;

@@ -1,4 +1,5 @@
 import type { Job } from "../../executor/job/job.js";
+import { sequentialIds } from "../../executor/schedule/attempts/attemptids.js";
 import { Scheduler } from "../../executor/schedule/scheduler.js";
 import { type Cluster, cluster, fluidBound } from "./cluster.js";
 import { equalChunks, factoring, guided, SelfScheduling, type Sizes } from "./contestants.js";
@@ -35,13 +36,13 @@ const contestants: [
   expectation: (cost: number, chance: Random) => number | undefined,
   (job: Job) => Decider,
 ][] = [
-  ["muster, expect exact", (cost) => cost / 5000, (job) => new Scheduler(job, [], 1)],
+  ["muster, expect exact", (cost) => cost / 5000, (job) => new Scheduler(job, [], sequentialIds())],
   [
     "muster, expect off by 0.5",
     (cost, chance) => (cost / 5000) * chance.logNormal(OFF),
-    (job) => new Scheduler(job, [], 1),
+    (job) => new Scheduler(job, [], sequentialIds()),
   ],
-  ["muster, nothing known", () => undefined, (job) => new Scheduler(job, [], 1)],
+  ["muster, nothing known", () => undefined, (job) => new Scheduler(job, [], sequentialIds())],
   ["one queue, a task at a time (parallel)", () => undefined, self(() => equalChunks(1))],
   ["guided self-scheduling", () => undefined, self(() => guided(SLOTS, 1))],
   ["factoring", () => undefined, self(() => factoring(SLOTS, 1))],

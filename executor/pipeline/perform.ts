@@ -34,6 +34,8 @@ export interface Means {
   nodes: Node[];
   selected: (node: Node, patterns: string[]) => boolean;
   stop: AbortSignal;
+  /** As in RunOptions. */
+  adopt: boolean;
   observer: (step: string) => Observer & { end(): void };
   inspection: (job: Job) => Promise<Inspection | undefined>;
   playbooks: (kind: "provision" | "verify", names: string[], nodes: Node[], step: string) => Promise<Outcome>;
@@ -83,6 +85,7 @@ async function performJob(job: Job, folder: string, step: string, means: Means):
     const { summary } = await runJob(job, means.nodes, {
       out: folder,
       fresh: false,
+      adopt: means.adopt,
       inventory: means.inventory.file ?? "local",
       stop: means.stop,
       selected: means.selected,
@@ -113,7 +116,9 @@ function outcomeOf(summary: Summary): Outcome {
       return { state: "failed", run, exit: 3, reason: "it was cancelled" };
     case "stranded":
       return { state: "failed", run, exit: chunks.done > 0 ? 3 : 69, reason: strandedReason(nodes) };
-    default:
+    case "superseded":
+      return { state: "failed", run, exit: 75, reason: [summary.error, summary.next].join("\n") };
+    case "broken":
       return { state: "failed", run, exit: 3, reason: summary.error ?? state };
   }
 }

@@ -8,6 +8,7 @@ import type { FromAgent } from "./agent/protocol.js";
 import { type RunContext, rootOf } from "./context.js";
 import { isSuccess } from "./node/failure.js";
 import { Session } from "./node/session.js";
+import { stopAgent } from "./node/stopagent.js";
 import { type Entry, readEntries } from "./record/journal.js";
 import { Past } from "./record/past.js";
 import { markCancelled } from "./record/summary.js";
@@ -82,18 +83,23 @@ function missing(node: string): Stopped {
   return { node, state: "failed", reason: "it is not in the inventory any more; name another one with -i FILE" };
 }
 
-/** What an agent is told of the run that it belongs to; it gets no work. */
-function contextOf({ run, session }: Past): RunContext {
-  const needs = { playbooks: [] };
-  const agent = agentProgram();
+/**
+ * What an agent is told of the run that it belongs to; it gets no work. The last coordinator's nonce is used again: nothing is
+ * issued under it, and where an agent cannot be stopped now it still belongs to this run directory.
+ */
+function contextOf(past: Past): RunContext {
+  const { run, ids, nonces } = past;
+  const nonce = nonces.at(-1) ?? "";
   return {
-    id: run!.id,
+    id: ids.at(-1)!,
+    formerIds: ids.slice(0, -1),
     name: run!.name,
-    session,
+    nonce,
+    nonces,
     priority: 0,
     contents: new Map(),
-    agent,
-    needs,
+    agent: agentProgram(),
+    needs: { playbooks: [] },
     inspection: undefined,
   };
 }
@@ -129,8 +135,10 @@ async function stop(node: Node, run: RunContext, finished: Set<string>): Promise
   try {
     const files = await connection.files();
     const home = await files.home();
-    const root = rootOf(run, node).replace(/^~/, () => home);
-    if ((await files.stat(root)) === undefined) return false;
+    let wasThere = false;
+    for (const id of run.formerIds) if (await stopAgent(connection, run.agent, rootOf(id, node))) wasThere = true;
+    const root = rootOf(run.id, node).replace(/^~/, () => home);
+    if ((await files.stat(root)) === undefined) return wasThere;
     let trouble = "the agent was told to stop and has not";
     const hear = (message: FromAgent) => {
       if (message.ev === "problem") trouble = message.message;

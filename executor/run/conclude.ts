@@ -12,6 +12,7 @@ import { type LeftOut, type Summary, summarize, writeSummary } from "./record/su
 import { aggregate } from "./results/aggregate.js";
 import { explainDisk } from "./results/disk.js";
 import { sortResults } from "./results/results.js";
+import type { UnitCensus } from "./results/unitcensus.js";
 
 /** A run whose work is over. `plan` makes what was expected of it. */
 export interface Worked {
@@ -44,6 +45,7 @@ export async function conclude(
   try {
     if (worked.state === "broken") throw worked.error;
     if (ordered.status === "rejected") throw ordered.reason;
+    if (worked.state === "complete") refuseIncomplete(directory.path, job, ordered.value);
     const summary = summaryOf(worked);
     writeSummary(summary);
     await close(directory, worked.state);
@@ -55,15 +57,27 @@ export async function conclude(
   }
 }
 
-async function putInOrder(job: Job, { path }: RunDirectory, { state }: Ended): Promise<void> {
-  if (state !== "complete" && state !== "partial") return;
-  await sortResults(join(path, "results.ndjson"), job);
+/** Returns the units that results.ndjson has, where the run has come to its end. */
+async function putInOrder(job: Job, { path }: RunDirectory, { state }: Ended): Promise<UnitCensus | undefined> {
+  if (state !== "complete" && state !== "partial") return undefined;
+  const census = await sortResults(join(path, "results.ndjson"), job);
   if (job.aggregate !== undefined) await aggregate(path, job, job.aggregate);
+  return census;
+}
+
+/** "Complete" is said only of results that were counted. */
+function refuseIncomplete(path: string, job: Job, census: UnitCensus | undefined): void {
+  const units = census?.units.size() ?? 0n;
+  if (units === job.units && census?.surplus === undefined) return;
+  const surplus = census?.surplus === undefined ? "" : `, and a line too many, of ${census.surplus}`;
+  throw new MusterError("RESULTS_DAMAGED", 3, `${path}/results.ndjson has ${units} of ${job.units} units${surplus}`, {
+    next: "Start a new run beside this one with --fresh, and report this as a bug of muster.",
+  });
 }
 
 async function close({ journal }: RunDirectory, ended: Exclude<Ended["state"], "broken">): Promise<void> {
   killPoint("closing");
-  const state = ended === "stranded" ? "interrupted" : ended;
+  const state = ended === "stranded" || ended === "superseded" ? "interrupted" : ended;
   journal.add({ e: "close", state, at: new Date().toISOString() });
   await journal.flush();
   killPoint("closed");

@@ -1,5 +1,6 @@
 import type { Node } from "../../fleet/node.js";
 import type { Job } from "../job/job.js";
+import type { IssueAttemptId } from "../schedule/attempts/attemptids.js";
 import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js";
 import { expectedRates } from "../schedule/rates/expected.js";
 import type { Learned } from "../schedule/rates/rates.js";
@@ -59,12 +60,13 @@ export class Coordinator implements Hub, Tower {
     this.tally = new Tally(job, directory.past, (node, slot, out) => this.chronicle.slot(node, slot, out));
     this.slots = new SlotNews(observer, this.tally, (event) => this.news(event));
     const expected = expectedRates(job, nodes, learned);
-    this.scheduler = new Scheduler(job, directory.past.done, directory.session, expected, learned, canary.waiting);
-    this.members = nodes.map((node) => new Member(node, job, run, this));
+    const issueId: IssueAttemptId = (node, chunk) => directory.ids.issue(node, chunk);
+    this.scheduler = new Scheduler(job, directory.past.done, issueId, expected, learned, canary.waiting);
+    this.members = nodes.map((node) => new Member(node, job, run, directory.ids, this));
     for (const member of this.members) this.byName.set(member.node.name, member);
     const { path, journal, past, elapsed } = directory;
     this.committer = new Committer(
-      { path, partial: this.intake.partial, journal, job, length: past.length, elapsed },
+      { path, partial: this.intake.partial, journal, job, past, elapsed },
       (attempts) => this.committed(attempts),
       (error) => this.end({ state: "broken", error }),
       () => this.scheduler.underway,
@@ -129,6 +131,7 @@ export class Coordinator implements Hub, Tower {
     this.chronicle.node(member);
     this.observer.node(member);
     if (member.state === "live") this.slots.attached(member);
+    if (member.error?.code === "SUPERSEDED") this.end({ state: "superseded", error: member.error });
     if (member.state !== "live") this.checkStranded();
   }
 

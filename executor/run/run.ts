@@ -20,6 +20,8 @@ import { explainDisk } from "./results/disk.js";
 export interface RunOptions {
   out: string | undefined;
   fresh: boolean;
+  /** Stops what another copy of the run directory has on the nodes, and continues under a new run id. */
+  adopt: boolean;
   /** What `-i` takes to find these nodes again: a file (absolute), or `local`. */
   inventory: string;
   /** Fires when the run should stop, leaving the nodes to go on with what they have. */
@@ -41,7 +43,7 @@ export interface Outcome {
 
 /**
  * Runs a job on nodes, in its run directory, on from where an earlier run of it stopped. Rejects with a MusterError where
- * that is refused (OTHER_RUN, HELD, JOURNAL_DAMAGED) or where no node may work on it (NO_NODE).
+ * that is refused (OTHER_RUN, HELD, JOURNAL_DAMAGED, RESULTS_DAMAGED) or where no node may work on it (NO_NODE).
  */
 export async function runJob(job: Job, nodes: Node[], options: RunOptions): Promise<Outcome> {
   const leftOut: LeftOut[] = [];
@@ -51,9 +53,13 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     return reason === undefined;
   });
   const contents = await hashFiles(job);
-  const directory = await openRunDirectory(runPath(job, options.out, options.fresh), job, fingerprints(job, contents));
+  const directory = await openRunDirectory(runPath(job, options.out, options.fresh), {
+    job,
+    inputs: fingerprints(job, contents),
+    adopt: options.adopt,
+  });
   try {
-    if (directory.past.complete) {
+    if (directory.isComplete) {
       const summary = summarize(directory.path, new Tally(job, directory.past), [], leftOut, { state: "complete" });
       return { summary, already: true };
     }
@@ -61,7 +67,9 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     const run = {
       id: directory.id,
       name: job.name,
-      session: directory.session,
+      formerIds: directory.formerIds,
+      nonce: directory.nonce,
+      nonces: directory.nonces,
       priority: job.priority,
       contents,
       agent: agentProgram(),

@@ -1,4 +1,5 @@
 import type { Chunk, Job } from "../job/job.js";
+import type { IssueAttemptId } from "./attempts/attemptids.js";
 import { alone, canaryOf, isCanary } from "./attempts/canary.js";
 import { Divisions } from "./attempts/divisions.js";
 import { Ending } from "./attempts/ending.js";
@@ -42,16 +43,15 @@ export class Scheduler {
   private readonly joins: Joins;
   private open = false;
   private settled = false;
-  private count = 0;
 
   /**
-   * `done`: the units that earlier sessions committed. `session` makes attempt ids unique among them. `expected`: first-guess
-   * rates of the nodes that may join. `learned`: by earlier runs. `canaries`: what earlier sessions committed and have not compared.
+   * `done`: the units that earlier sessions committed. `issueId` names attempts. `expected`: first-guess rates of the nodes
+   * that may join. `learned`: by earlier runs. `canaries`: what earlier sessions committed and have not compared.
    */
   constructor(
     private readonly job: Job,
     done: Iterable<[start: bigint, end: bigint]>,
-    private readonly session: number,
+    private readonly issueId: IssueAttemptId,
     expected: Map<string, number> = new Map(),
     learned?: Learned,
     canaries: Retry[] = [],
@@ -230,7 +230,7 @@ export class Scheduler {
   }
 
   private start({ chunk, history, slot }: Placed, now: number, out: Instruction[]): Underway {
-    const id = `${this.session}-${(this.count++).toString(36)}`;
+    const id = this.issueId(slot.node, chunk);
     const attempt = { id, number: history.length + 1, chunk, node: slot.node, slot: slot.slot };
     out.push({ do: "start", attempt });
     return this.attempts.add(attempt, slot, history, "queued", now);

@@ -8,6 +8,7 @@ from .attempt import Attempt
 from .processes import stat_fields
 from .spec import Spec
 
+PROTOCOL = 2  # executor/run/agent/protocol.ts
 SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
 
@@ -15,16 +16,23 @@ SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
 class Commands:
     """A method for each `op`. Specs that have a name are kept here."""
 
-    def __init__(self, boot, settings, store, link, slots, ledger, ending, trash, shutdown, look, memory, cards, cardwatch):
+    def __init__(self, boot, settings, store, link, slots, ledger, ending, trash, shutdown, look, memory, cards, cardwatch, owner):
         self.boot, self.settings, self.store, self.link, self.slots = boot, settings, store, link, slots
         self.ledger, self.ending, self.trash, self.shutdown, self.look, self.memory = ledger, ending, trash, shutdown, look, memory
-        self.cards, self.cardwatch = cards, cardwatch
+        self.cards, self.cardwatch, self.owner = cards, cardwatch, owner
         self.specs = {}
+
+    def refusal(self, message):
+        """What to answer to the first line of a coordinator that may not attach, or None. Whoever knows the socket may stop the
+        agent."""
+        if message["op"] == "stop" or (message["op"] == "open" and self.owner.accepts(message["nonces"])):
+            return None
+        return {"ev": "refused", "owner": self.owner.nonce}
 
     def greet(self):
         """The `hello` to a coordinator that has come, and what it may have missed."""
         self.link.send({
-            "ev": "hello", "muster": 1, "boot": self.boot, "pid": os.getpid(), "started": int(stat_fields("self")[19]),
+            "ev": "hello", "muster": PROTOCOL, "boot": self.boot, "pid": os.getpid(), "started": int(stat_fields("self")[19]),
             "root": self.settings.root, "held": self.ledger.held(),
         })  # fmt: skip
         self.ledger.tell_again()
@@ -41,6 +49,7 @@ class Commands:
             self.link.send({"ev": "problem", "message": "a line was not understood: {!r}: {!r}".format(error, line[:200])})
 
     def do_open(self, message):
+        self.owner.become(message["nonce"])
         self.settings.open(message)
         self.slots.set_up(message["slots"], message.get("examine", 0))
         if "cards" in message:

@@ -15,6 +15,7 @@ from .life import Life
 from .link import Link
 from .logs import SOON, Logs, close_logs
 from .memory import Memory
+from .owner import Owner
 from .processes import Processes
 from .reap import Reaper
 from .recover import recover
@@ -61,11 +62,11 @@ class Agent:
         recover(self.ledger, processes)
         commands = Commands(
             boot, self.settings, store, self.link, self.slots, self.ledger, self.ending, self.trash, self.shutdown,
-            look, self.memory, cards, self.cardwatch,
+            look, self.memory, cards, self.cardwatch, Owner(root, self.link),
         )
         for folder in self.settings.life.abandoned():
             self.helper.submit(lambda folder=folder: self.settings.life.remove(folder), lambda _: None)
-        self.link.listen(listener, commands.greet, commands.hear)
+        self.link.listen(listener, commands.refusal, commands.greet, commands.hear)
 
     def loop(self):
         while not self.shutdown.done:

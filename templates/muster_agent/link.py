@@ -1,5 +1,6 @@
 """The line to whichever coordinator is attached."""
 import array
+import json
 import os
 import selectors
 import socket
@@ -9,18 +10,23 @@ from .coordinator import Coordinator
 from .wire import to_line
 
 
+CANDIDATES = 8  # connections that have not said who they are
+
+
 class Link:
-    """At most one coordinator at a time: a newer one replaces the older. While there is none, what is said is lost; results are
-    not, since a coordinator that comes is told all that the ledger holds."""
+    """At most one coordinator at a time: a newer one replaces the older, if the run's folder is its own. While there is none,
+    what is said is lost; results are not, since a coordinator that comes is told all that the ledger holds."""
 
     def __init__(self, selector):
         self.selector = selector
         self.coordinator = None
+        self.candidates = []
         self.heard = now()
 
-    def listen(self, listener, greet, hear):
-        """From now on coordinators may come: greet() is called for each, then hear(line) for what it says."""
-        self.listener, self.greet, self.hear = listener, greet, hear
+    def listen(self, listener, refusal, greet, hear):
+        """From now on coordinators may come. refusal(message) says what to answer to the first line of one that may not attach,
+        or None; greet() is called for each that may, then hear(line) for what it says."""
+        self.listener, self.refusal, self.greet, self.hear = listener, refusal, greet, hear
         self.selector.register(listener, selectors.EVENT_READ, self.accept)
 
     def expiry(self, lease):
@@ -39,18 +45,56 @@ class Link:
             for fd in fds:
                 os.close(fd)
             return knocker.close()
+        candidate = Coordinator(knocker, *fds)
+        self.candidates.append(candidate)
+        self.selector.register(candidate.reader, selectors.EVENT_READ, lambda _: self.admit(candidate))
+        if len(self.candidates) > CANDIDATES:
+            self.dismiss(self.candidates[0])
+
+    def admit(self, candidate):
+        """The first line says who it is: it is attached in the place of whoever was, or refused and dismissed."""
+        lines = candidate.receive()
+        if lines == []:
+            return
+        refusal = self.refusal_of(lines[0]) if lines else {}
+        if refusal is not None:
+            if refusal:
+                candidate.fresh.append(to_line(refusal))
+            return self.dismiss(candidate)
+        self.candidates.remove(candidate)
+        self.selector.unregister(candidate.reader)
         if self.coordinator:
             self.send({"ev": "problem", "message": "another coordinator took over this run"})
             self.detach()
-        self.coordinator = Coordinator(knocker, *fds)
-        self.heard = now()
-        self.selector.register(self.coordinator.reader, selectors.EVENT_READ, self.receive)
+        self.coordinator = candidate
+        self.selector.register(candidate.reader, selectors.EVENT_READ, self.receive)
         self.greet()
+        self.take(lines)
+
+    def refusal_of(self, line):
+        """What to answer to a first line: nothing to one that makes no sense, None to a coordinator that may attach."""
+        try:
+            return self.refusal(json.loads(line))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return {}
+
+    def dismiss(self, candidate):
+        """Lets go of a connection that is not attached, having told it why."""
+        self.candidates.remove(candidate)
+        self.selector.unregister(candidate.reader)
+        try:
+            candidate.flush()
+        except OSError:
+            pass
+        candidate.close()
 
     def receive(self, _):
         lines = self.coordinator.receive()
         if lines is None:
             return self.detach()
+        self.take(lines)
+
+    def take(self, lines):
         self.heard = now()
         for line in lines:
             self.hear(line)

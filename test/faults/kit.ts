@@ -79,6 +79,7 @@ export function repeated(job: KnownJob, nodes: LabNode[]): Record<string, number
 
 const WORKDIRS = ["root/.muster", "home/rig/.muster"];
 const USUAL = new Set([
+  ".key",
   "job.yaml",
   "journal.ndjson",
   "results",

@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { ended, type Ran, startMuster, type Workshop } from "../cli/muster.js";
 import type { LabNode } from "../lab/lab.js";
 
@@ -67,7 +67,7 @@ export function launched(child: ChildProcess): Launched {
 export class KnownJob {
   /** The job file and the run directory. */
   readonly file: string;
-  readonly run: string;
+  run: string;
   readonly chunks: string[];
 
   constructor(
@@ -90,9 +90,16 @@ export class KnownJob {
     this.chunks = Array.from({ length: chunks }, (_, n) => `n=${n}`);
   }
 
+  /** A copy of its run directory as it is now, called `name` beside it: the same job, to be run there. */
+  copy(name: string): KnownJob {
+    const run = join(dirname(this.run), name);
+    cpSync(this.run, run, { recursive: true, preserveTimestamps: true });
+    return Object.assign(Object.create(KnownJob.prototype), this, { run });
+  }
+
   /** Starts `muster run` of it. */
   start(words: string[], env: Record<string, string> = {}): Launched {
-    return launched(startMuster(["run", this.file, ...words], { env }));
+    return launched(startMuster(["run", this.file, "--out", this.run, ...words], { env }));
   }
 
   /** Runs `muster run` of it to its end. */

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import type { Done } from "../../executor/run/agent/protocol.js";
+import { PROTOCOL } from "../../executor/run/agent/protocol.js";
 import { reached } from "../lab/reached.js";
 import { Attachment, agent, decode, Folder, processesWith } from "./driver.js";
 
@@ -9,7 +10,7 @@ t.setTimeout(120_000);
 
 t.test("says hello with what identifies the process, and leaves nothing behind at a stop", async (t) => {
   const { folder, attachment, hello } = await agent(t);
-  t.equal(hello.muster, 1);
+  t.equal(hello.muster, PROTOCOL);
   t.equal(hello.root, folder.root);
   t.equal(hello.boot, readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim());
   const fields = readFileSync(`/proc/${hello.pid}/stat`, "utf8").split(") ")[1]!.split(" ");

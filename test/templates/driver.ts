@@ -47,6 +47,12 @@ export class Folder {
   }
 }
 
+/** What the `number`th coordinator of a run directory says of itself. */
+export function coordinator(number: number): Pick<Open, "nonce" | "nonces"> {
+  const nonces = Array.from({ length: number }, (_, index) => `${index + 1}`.padStart(16, "0"));
+  return { nonce: nonces.at(-1)!, nonces };
+}
+
 /** One attachment to a real agent, over pipes as sshd would have them. Messages are kept; `next` waits for one. */
 export class Attachment {
   readonly messages: FromAgent[] = [];
@@ -83,11 +89,18 @@ export class Attachment {
   }
 
   /** `open` with defaults for what a test does not care about. Answers with the hello. */
-  async open(settings: Partial<Open> & { slots?: SlotSetup[] } = {}): Promise<Hello> {
+  async open(settings: Partial<Open> = {}): Promise<Hello> {
+    const reply = await this.ask(settings);
+    if (reply.ev !== "hello") throw new Error(`the agent answered ${JSON.stringify(reply)}`);
+    return reply;
+  }
+
+  /** Sends `open`, and answers with what the agent makes of it: hello or refused. */
+  async ask(settings: Partial<Open> & { slots?: SlotSetup[] } = {}): Promise<FromAgent> {
     const base = {
       op: "open",
       run: "r1",
-      session: 1,
+      ...coordinator(1),
       lease: 30,
       priority: 0,
       env: {},
@@ -95,7 +108,7 @@ export class Attachment {
       log: 1 << 20,
     } as const;
     this.send({ ...base, slots: [{ slot: 0, env: {} }], ...settings });
-    return (await this.next((one) => one.ev === "hello")) as Hello;
+    return this.next((one) => one.ev === "hello" || one.ev === "refused");
   }
 
   start(id: string, spec: Partial<Spec>, args: string[] = [], slot = 0): void {

@@ -2,7 +2,7 @@ import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { reached } from "../lab/reached.js";
-import { Attachment, agent, decode, end, Folder, processesWith } from "./driver.js";
+import { Attachment, agent, coordinator, decode, end, Folder, processesWith } from "./driver.js";
 
 t.setTimeout(120_000);
 
@@ -15,7 +15,7 @@ t.test("a coordinator that goes away and comes back finds results, and what stil
   await attachment.next((one) => one.ev === "started" && one.id === "later");
   await attachment.drop();
   const second = new Attachment(folder);
-  const hello = await second.open({ session: 2 });
+  const hello = await second.open(coordinator(2));
   t.same(
     hello.held.map(({ id, state }) => [id, state]),
     [
@@ -30,7 +30,7 @@ t.test("a coordinator that goes away and comes back finds results, and what stil
   writeFileSync(join(folder.root, "go"), "");
   await reached("the queue went on without a coordinator", () => existsSync(join(folder.root, "a/last/out")));
   const third = new Attachment(folder);
-  await third.open({ session: 3 });
+  await third.open(coordinator(3));
   for (const id of ["early", "later", "last"]) t.equal(decode((await third.done(id)).stdout), `${id}\n`);
   third.send({ op: "ack", ids: ["early", "later", "last"] });
   await reached("everything is deleted", () => folder.attempts().length === 0);
@@ -40,12 +40,46 @@ t.test("a newer attachment replaces the older one; two at once start one agent",
   const folder = new Folder();
   t.teardown(() => end(folder));
   const both = [new Attachment(folder), new Attachment(folder)];
-  const hellos = await Promise.all(both.map((one) => one.next((message) => message.ev === "hello")));
-  t.equal(new Set(hellos.map((one) => (one.ev === "hello" ? one.pid : 0))).size, 1);
+  const hellos = await Promise.all(both.map((one) => one.open()));
+  t.equal(new Set(hellos.map((one) => one.pid)).size, 1);
   const code = await Promise.race(both.map((one) => one.ended()));
   t.equal(code, 0);
   const told = both.filter((one) => one.messages.some((message) => message.ev === "problem"));
   t.equal(told.length, 1, "the older one was told");
+});
+
+t.test("a coordinator that does not know the owner's nonce is refused, and nothing changes", async (t) => {
+  const { folder, attachment, hello } = await agent(t, coordinator(2));
+  const copy = new Attachment(folder);
+  const stranger = { nonce: "c".repeat(16), nonces: [...coordinator(1).nonces, "c".repeat(16)] };
+  const refused = await copy.ask(stranger);
+  t.same(refused, { ev: "refused", owner: coordinator(2).nonce });
+  t.equal(await copy.ended(), 0, "its connection is closed");
+  t.equal((await attachment.run("after", "true")).exit, 0, "the owner is still attached");
+  process.kill(hello.pid, "SIGKILL");
+  await attachment.ended();
+  t.match(await new Attachment(folder).ask(stranger), { ev: "refused" }, "an agent started in its folder refuses, too");
+  const next = new Attachment(folder);
+  t.match((await next.open(coordinator(3))).held, [{ id: "after" }], "one that knows the nonce gets what was held");
+});
+
+t.test("a coordinator that says nothing, or nonsense, takes nobody's place", async (t) => {
+  const { folder, attachment } = await agent(t);
+  const silent = Array.from({ length: 9 }, () => new Attachment(folder));
+  for (const line of [
+    "nonsense",
+    "{}",
+    "[]",
+    '{"op":"cancel","ids":[]}',
+    '{"op":"open"}',
+    '{"op":"open","nonces":7}',
+  ]) {
+    const other = new Attachment(folder);
+    other.raw(`${line}\n`);
+    await other.ended();
+  }
+  t.equal((await attachment.run("a", "true")).exit, 0);
+  for (const one of silent) await one.drop();
 });
 
 t.test("without a coordinator for longer than its lease, it kills everything and is gone", async (t) => {
@@ -69,7 +103,7 @@ t.test("an agent that was killed leaves its results to the next one, and nothing
   process.kill(hello.pid, "SIGKILL");
   await attachment.ended();
   const second = new Attachment(folder);
-  const again = await second.open({ session: 2 });
+  const again = await second.open(coordinator(2));
   t.not(again.pid, hello.pid);
   t.same(again.held.map(({ id, state, chunk, slot }) => [id, state, chunk, slot]).sort(), [
     ["kept", "done", "chunk-kept", 0],
@@ -99,7 +133,7 @@ t.test("the journal shrinks to what still counts, and nothing that counts is los
   process.kill(hello.pid, "SIGKILL");
   await attachment.ended();
   const second = new Attachment(folder);
-  await second.open({ session: 2 });
+  await second.open(coordinator(2));
   t.equal(decode((await second.done("kept")).stdout), "kept\n");
   t.match(await second.done("running"), { lost: true });
 });

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import t from "tap";
 import { projectRoot } from "../../templates/templates.js";
 import { reached } from "../lab/reached.js";
-import { Attachment, agent, decode, end, Folder, processesWith } from "./driver.js";
+import { Attachment, agent, coordinator, decode, end, Folder, processesWith } from "./driver.js";
 
 t.setTimeout(120_000);
 
@@ -23,7 +23,7 @@ async function successor(folder: Folder, attachment: Attachment, pid: number) {
   process.kill(pid, "SIGKILL");
   await attachment.ended();
   const next = new Attachment(folder);
-  return { next, hello: await next.open({ session: 2 }) };
+  return { next, hello: await next.open(coordinator(2)) };
 }
 
 t.test("a torn last line of the journal is cut off, so that the next result is not lost with it", async (t) => {

@@ -6,9 +6,12 @@ import type { FromAgent, ToAgent } from "./protocol.js";
 /** Longest line that an agent may send, bytes: its inline results are capped, so a longer one is not from our agent. */
 const LINE_LIMIT = 32 << 20;
 
+/** The first line of an agent. */
+const REPLY = /^\{"ev": ?"(hello|refused)"/;
+
 /**
  * The coordinator's end of an agent channel: JSON lines both ways. What is sent within one turn of the event loop goes out
- * as one write. Lines before the agent's `hello` (a shell's start-up file may print) are passed over.
+ * as one write. Lines before the agent's `hello` or `refused` (a shell's start-up file may print) are passed over.
  */
 export class AgentChannel {
   private outgoing: ToAgent[] = [];
@@ -72,7 +75,7 @@ export class AgentChannel {
 
   private line(bytes: Buffer): void {
     const text = bytes.toString("utf8");
-    if (!this.greeted && !text.startsWith('{"ev":"hello"') && !text.startsWith('{"ev": "hello"')) return;
+    if (!this.greeted && !REPLY.test(text)) return;
     this.greeted = true;
     const message = parseMessage(text);
     if (message !== undefined) this.receive(message);

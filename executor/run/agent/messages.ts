@@ -1,7 +1,5 @@
-import type { Done, FileReport, FromAgent, LogReport } from "./protocol.js";
-
-/** Ids that a coordinator gives out: session, then a count. Files here are named after them, so nothing else is one. */
-const ATTEMPT_ID = /^\d{1,9}-[0-9a-z]{1,12}$/;
+import { type Done, type FileReport, type FromAgent, type LogReport, PROTOCOL } from "./protocol.js";
+import { isAttemptId } from "./signedids.js";
 
 const UNIT = /^\d{1,100}$/;
 
@@ -19,13 +17,15 @@ export function parseMessage(text: string): FromAgent | undefined {
 function isMessage(value: Record<string, unknown>): boolean {
   switch (value.ev) {
     case "hello":
-      return isText(value.boot) && isText(value.root) && Array.isArray(value.held) && value.held.every(isHeld);
+      return isHello(value);
+    case "refused":
+      return isText(value.owner);
     case "done":
       return isDone(value as Partial<Done>);
     case "started":
-      return isAttemptId(value.id);
+      return isId(value.id);
     case "split":
-      return isAttemptId(value.id) && isUnit(value.end);
+      return isId(value.id) && isUnit(value.end);
     case "slot":
       return isNumber(value.slot) && (value.holder === undefined || isText(value.holder));
     case "broken":
@@ -46,9 +46,15 @@ function isMessage(value: Record<string, unknown>): boolean {
   }
 }
 
+/** An agent of another version holds what this one cannot read; all that is done about it is that it is stopped. */
+function isHello({ muster, boot, root, held }: Record<string, unknown>): boolean {
+  if (!isNumber(muster) || !isText(boot) || !isText(root) || !Array.isArray(held)) return false;
+  return muster !== PROTOCOL || held.every(isHeld);
+}
+
 function isDone(done: Partial<Done>): boolean {
   return (
-    isAttemptId(done.id) &&
+    isId(done.id) &&
     isNumberOrNull(done.exit) &&
     isNumberOrNull(done.signal) &&
     typeof done.timeout === "boolean" &&
@@ -85,11 +91,11 @@ function isSick(value: unknown): boolean {
 }
 
 function isHeld(value: unknown): boolean {
-  return isRecord(value) && isAttemptId(value.id) && isText(value.chunk) && isNumber(value.slot) && isUnit(value.end);
+  return isRecord(value) && isId(value.id) && isText(value.chunk) && isNumber(value.slot) && isUnit(value.end);
 }
 
-function isAttemptId(value: unknown): boolean {
-  return isText(value) && ATTEMPT_ID.test(value);
+function isId(value: unknown): boolean {
+  return isText(value) && isAttemptId(value);
 }
 
 /** A unit of a range in decimal, where there is one. */

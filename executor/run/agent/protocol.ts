@@ -28,16 +28,21 @@ export interface Spec {
   memory?: number;
 }
 
+/** The version of these messages. `hello` and `stop` are the same in all of them, so that an agent of another version can be stopped. */
+export const PROTOCOL = 2;
+
 export type ToAgent =
   /**
-   * First line. `inline`: files up to this size ride on the channel; `log`: bytes kept of each of stdout and stderr. `cards`:
+   * First line, and answered by `hello` or `refused`. `nonce`: of this coordinator; `nonces`: of all that its journal knows: the
+   * agent accepts it only if the coordinator that it belongs to is one of them. `inline`: files up to this size ride on the channel; `log`: bytes kept of each of stdout and stderr. `cards`:
    * whose GPUs the slots have, and their PCI addresses by index, where they are known. `examine`: seconds that GPUs wait for
    * `examined` at most.
    */
   | {
       op: "open";
       run: string;
-      session: number;
+      nonce: string;
+      nonces: readonly string[];
       lease: number;
       max?: number;
       priority: number;
@@ -66,7 +71,7 @@ export type ToAgent =
   | { op: "examined" }
   /** A running attempt should leave this share of the units that it has not begun to others; answered by `split`. */
   | { op: "split"; id: string; share: number }
-  /** Everything killed, the run's folder on the node deleted, the agent gone; answered by `bye`. */
+  /** Everything killed, the run's folder on the node deleted, the agent gone; answered by `bye`. Obeyed as a first line, too. */
   | { op: "stop" };
 
 export interface FileReport {
@@ -119,16 +124,21 @@ export interface Answer {
 }
 
 export type FromAgent =
-  /** First line. `root`: absolute folder of the run on the node. `held`: attempts not yet acknowledged, finished or not. */
+  /**
+   * First line. `muster`: the protocol's version. `root`: absolute folder of the run on the node. `held`: attempts not yet
+   * acknowledged, finished or not.
+   */
   | {
       ev: "hello";
-      muster: 1;
+      muster: number;
       boot: string;
       pid: number;
       started: number;
       root: string;
       held: { id: string; chunk: string; slot: number; state: "queued" | "running" | "done"; end?: string | null }[];
     }
+  /** The agent belongs to the coordinator with the nonce `owner`, which is not one of those in `open`; nothing has changed. */
+  | { ev: "refused"; owner: string }
   | Done
   /** Its program runs. Of one that has ended by the time that this would be told only the end is. */
   | { ev: "started"; id: string }

@@ -8,9 +8,11 @@ import { render } from "../../job/template.js";
 import type { Attempt, Event, Held, Slot } from "../../schedule/events.js";
 import { slotsOf } from "../../schedule/slots/slots.js";
 import { type FromAgent, type ToAgent, unit } from "../agent/protocol.js";
+import type { SignedIds } from "../agent/signedids.js";
 import type { RunContext } from "../context.js";
 import { killPoint } from "../killpoint.js";
 import type { Origin } from "../results/pull.js";
+import type { Hello } from "./handshake.js";
 import { Session } from "./session.js";
 
 /** Longest pause between two tries to reach a node, seconds. */
@@ -66,6 +68,7 @@ export class Member {
     readonly node: Node,
     private readonly job: Job,
     private readonly run: RunContext,
+    private readonly ids: SignedIds,
     private readonly hub: Hub,
   ) {}
 
@@ -177,14 +180,18 @@ export class Member {
     this.boot = session.hello.boot;
     this.fingerprint = session.fingerprint;
     this.become("live", undefined);
-    const limit = this.node.maxConcurrent ?? this.slots.length;
-    this.hub.event({
-      type: "joined",
-      node: this.node.name,
-      slots: this.slots,
-      limit,
-      held: session.hello.held.map(heldOf),
-    });
+    const { node, slots } = this;
+    const limit = node.maxConcurrent ?? slots.length;
+    this.hub.event({ type: "joined", node: node.name, slots, limit, held: this.genuine(session).map(heldOf) });
+  }
+
+  /** The attempts of the agent that a coordinator of this run directory issued to this node. All others are stopped, and not taken. */
+  private genuine(session: Session): Hello["held"] {
+    const { held } = session.hello;
+    const genuine = held.filter(({ id, chunk }) => this.ids.isGenuine(id, this.node.name, chunk));
+    const others = held.filter((one) => !genuine.includes(one)).map(({ id }) => id);
+    if (others.length > 0) session.send({ op: "cancel", ids: others });
+    return genuine;
   }
 
   private makeSlots(facts: Facts | undefined): Slot[] {
@@ -208,7 +215,7 @@ export class Member {
 
   /** Whether to try again: nobody who is refused is, and of others who was never here only where the network may be why. */
   private comesBack(code: string): boolean {
-    if (code === "AUTH" || code === "DRIFT" || code.startsWith("HOST_KEY")) return false;
+    if (["AUTH", "DRIFT", "SUPERSEDED"].includes(code) || code.startsWith("HOST_KEY")) return false;
     return this.slots.length > 0 || MAY_PASS.includes(code);
   }
 
@@ -265,6 +272,6 @@ export class Member {
   }
 }
 
-function heldOf({ end, ...held }: Extract<FromAgent, { ev: "hello" }>["held"][number]): Held {
+function heldOf({ end, ...held }: Hello["held"][number]): Held {
   return { ...held, end: unit(end) };
 }

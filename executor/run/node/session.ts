@@ -8,10 +8,11 @@ import type { Slot } from "../../schedule/events.js";
 import { unknownOf } from "../../schedule/slots/slots.js";
 import type { AgentChannel } from "../agent/agent.js";
 import type { FromAgent, Spec, ToAgent } from "../agent/protocol.js";
-import type { RunContext } from "../context.js";
+import { type RunContext, rootOf } from "../context.js";
 import type { Origin } from "../results/pull.js";
-import { type Hello, startAgent } from "./greeting.js";
+import { type Hello, startAgent } from "./handshake.js";
 import { filesOf, Stage } from "./stage.js";
+import { stopAgent } from "./stopagent.js";
 
 /** What is known of a node before it is attached to: its boot id then, and PCI addresses of its GPUs by index. */
 export interface Known {
@@ -54,6 +55,7 @@ export class Session implements Origin {
   ): Promise<Session> {
     const connection = await connect(node);
     try {
+      for (const id of run.formerIds) await stopAgent(connection, run.agent, rootOf(id, node));
       const facts = await factsFor(connection, run);
       const setup = slots(facts);
       const fingerprint =

@@ -13,8 +13,10 @@ const fsyncFile = promisify(fsync);
 export type Entry =
   /** First record: what this run directory is for. `inputs`: staged path -> SHA-256; `units`: all of the job's, in decimal. */
   | { e: "run"; id: string; name: string; identity: string; inputs: Record<string, string>; units?: string }
-  /** A coordinator begins; its session number makes its attempt ids unique. */
-  | { e: "open"; session: number; pid: number; host: string; at: string }
+  /** A coordinator begins. Its `nonce` is in every attempt id that it issues; older journals have none. */
+  | { e: "open"; session: number; nonce?: string; pid: number; host: string; at: string }
+  /** The run is called `id` from now on: what carries an earlier id on a node belongs to another copy of this directory. */
+  | { e: "adopt"; id: string }
   /** The nodes that may work on it in this session, and what `-i` takes to find them. */
   | { e: "nodes"; nodes: string[]; inventory: string }
   /**

@@ -18,8 +18,12 @@ export interface Differing {
 export class Past {
   /** What the run directory is for; undefined while it is new. */
   run: RunEntry | undefined;
+  /** The run's ids, the current one last. */
+  readonly ids: string[] = [];
   /** The last coordinator that opened it. */
   holder: OpenEntry | undefined;
+  /** The nonces of all coordinators that opened it. */
+  readonly nonces: string[] = [];
   /** Committed units: as many stretches as there are gaps between them, however many chunks there were. */
   readonly done = new Coverage();
   chunks = 0;
@@ -36,9 +40,15 @@ export class Past {
     switch (entry.e) {
       case "run":
         this.run = entry;
+        this.ids.push(entry.id);
         break;
       case "open":
         this.holder = entry;
+        this.complete = false;
+        if (entry.nonce !== undefined) this.nonces.push(entry.nonce);
+        break;
+      case "adopt":
+        this.ids.push(entry.id);
         break;
       case "nodes":
         this.nodes.set(entry.inventory, new Set([...(this.nodes.get(entry.inventory) ?? []), ...entry.nodes]));

@@ -1,48 +1,64 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { closeSync, copyFileSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
+import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
+import { SignedIds } from "../agent/signedids.js";
+import { findDamage } from "../results/damage.js";
 import { explainDisk } from "../results/disk.js";
 import { type Claim, claim, otherRun } from "./claim.js";
 import { Journal } from "./journal.js";
 import { keepCommitted } from "./kept.js";
 import { differences, Past } from "./past.js";
+import { openRunKey } from "./runkey.js";
 
 /** The folder of one run: held by this process alone until `close`. */
 export interface RunDirectory {
   path: string;
   /** Names the run, on the nodes too. */
   id: string;
+  /** What it was called before it was adopted: agents that go by these names are not this run's any more. */
+  formerIds: readonly string[];
+  /** Drawn by this coordinator, and on disk before it attaches to any agent. */
+  nonce: string;
+  /** Of every coordinator that the journal knows, this one included. */
+  nonces: readonly string[];
+  ids: SignedIds;
   journal: Journal;
   past: Past;
   session: number;
+  /** Whether every unit of the job is committed. */
+  isComplete: boolean;
   /** Seconds since the session began. */
   elapsed(): number;
   close(): void;
 }
 
+/** What a run directory is opened for. `inputs`: staged path -> SHA-256. `adopt`: the run gets a new id. */
+export interface Purpose {
+  job: Job;
+  inputs: Record<string, string>;
+  adopt: boolean;
+}
+
 /**
  * Opens the run directory of a job, making it where there is none. Refuses (65) one that is for another job or other inputs,
- * saying what differs, one that another process holds (75), naming it, and (3) one that cannot be written. `inputs`: staged path -> SHA-256.
+ * saying what differs, and one whose results are not those of its journal; one that another process holds (75), naming it;
+ * and (3) one that cannot be written.
  */
-export async function openRunDirectory(path: string, job: Job, inputs: Record<string, string>): Promise<RunDirectory> {
+export async function openRunDirectory(path: string, purpose: Purpose): Promise<RunDirectory> {
   let claimed: Claim | undefined;
   try {
     claimed = claim(path);
-    return await open(path, claimed, job, inputs);
+    return await open(path, claimed, purpose);
   } catch (error) {
     if (claimed !== undefined) closeSync(claimed.fd);
     throw explainDisk(path, error);
   }
 }
 
-async function open(
-  path: string,
-  { fd, file }: Claim,
-  job: Job,
-  inputs: Record<string, string>,
-): Promise<RunDirectory> {
+async function open(path: string, { fd, file }: Claim, { job, inputs, adopt }: Purpose): Promise<RunDirectory> {
   const past = new Past();
   let records = 0;
   const journal = Journal.resume(fd, file, (entry) => {
@@ -50,24 +66,55 @@ async function open(
     past.see(entry);
   });
   if (past.run === undefined && records > 0) throw otherRun(path, "a run of a pipeline");
-  const session = past.session;
+  if (past.run !== undefined) refuseOther(path, differences(past.run, job, inputs));
+  const { session } = past;
   const began = performance.now();
   const elapsed = () => Math.round(performance.now() - began) / 1000;
-  let id = past.run?.id;
-  if (past.run !== undefined) refuseOther(path, differences(past.run, job, inputs));
-  if (id === undefined) {
-    id = `${job.name.replace(/[^A-Za-z0-9._-]/g, "_").slice(0, 64)}-${randomBytes(6).toString("hex")}`;
+  const key = openRunKey(path);
+  if (past.run === undefined) {
     copyFileSync(job.file, join(path, "job.yaml"));
-    journal.add({ e: "run", id, name: job.name, identity: job.identity, inputs, units: `${job.units}` });
+    const run = { id: newId(job), name: job.name, identity: job.identity, inputs, units: `${job.units}` };
+    journal.add({ e: "run", ...run });
+    past.ids.push(run.id);
+  } else if (adopt) {
+    const id = newId(job);
+    journal.add({ e: "adopt", id });
+    past.ids.push(id);
   }
   mkdirSync(join(path, "results"), { recursive: true });
-  if (!past.complete) await keepCommitted(join(path, "results.ndjson"), past, job);
   mkdirSync(join(path, "logs"), { recursive: true });
-  if (!past.complete)
-    journal.add({ e: "open", session, pid: process.pid, host: hostname(), at: new Date().toISOString() });
+  const isComplete = past.complete && past.done.size() === job.units;
+  if (!isComplete) await keepCommitted(join(path, "results.ndjson"), past, job);
+  if (past.run !== undefined) refuseDamaged(path, await findDamage(path, job, past.done));
+  const nonce = randomBytes(8).toString("hex");
+  if (!isComplete) {
+    const at = new Date().toISOString();
+    journal.add({ e: "open", session, nonce, pid: process.pid, host: hostname(), at });
+  }
   await journal.flush();
   if (past.run === undefined) for (const folder of [path, dirname(path)]) syncFolder(folder);
-  return { path, id, journal, past, session, elapsed, close: () => journal.close() };
+  const nonces = [...past.nonces, nonce];
+  const ids = new SignedIds({ job, nonce, nonces, key, spec: specHash(job, inputs) });
+  const [id, formerIds] = [past.ids.at(-1)!, past.ids.slice(0, -1)];
+  const close = () => journal.close();
+  return { path, id, formerIds, nonce, nonces, ids, journal, past, session, isComplete, elapsed, close };
+}
+
+function newId(job: Job): string {
+  return `${job.name.replace(/[^A-Za-z0-9._-]/g, "_").slice(0, 64)}-${randomBytes(6).toString("hex")}`;
+}
+
+/** What chunks are computed from. Two coordinators of one run directory have the same: another job or other inputs are refused. */
+function specHash(job: Job, inputs: Record<string, string>): string {
+  const text = JSON.stringify([job.identity, Object.entries(inputs).sort(([a], [b]) => (a < b ? -1 : 1))]);
+  return createHash("sha256").update(text).digest("hex");
+}
+
+function refuseDamaged(path: string, damage: string | undefined): void {
+  if (damage === undefined) return;
+  throw new MusterError("RESULTS_DAMAGED", 65, `${path}: ${damage}`, {
+    next: "Put back what was there, or start a new run beside this one with --fresh.",
+  });
 }
 
 /** The names in a folder are on disk after that. */

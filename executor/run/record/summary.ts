@@ -78,7 +78,7 @@ export function summarize(
       ...leftOut.map(({ node, reason }) => ({ ...none(node), state: "left out" as const, reason })),
     ],
     failures: tally.failures,
-    ...(ended.state === "broken" ? errorOf(ended.error) : {}),
+    ...(ended.state === "broken" || ended.state === "superseded" ? errorOf(ended.error) : {}),
   };
 }
 

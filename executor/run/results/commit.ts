@@ -4,8 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Job } from "../../job/job.js";
 import type { Attempt } from "../../schedule/events.js";
+import { Coverage } from "../../schedule/queue/coverage.js";
 import { killPoint } from "../killpoint.js";
 import { type Journal, writeAll } from "../record/journal.js";
+import type { Past } from "../record/past.js";
 import { type Publication, publish, type Verified } from "./publish.js";
 import { resultText } from "./results.js";
 
@@ -41,6 +43,8 @@ export class Committer {
   private gathered = new AbortController();
   private readonly lines: number;
   private length: number;
+  /** Units that are committed, or added to be. */
+  private readonly units: Coverage;
 
   /**
    * `committed` is called with each group that is safe; `broken` when the disk fails: nothing is committed after
@@ -52,7 +56,7 @@ export class Committer {
       partial: string;
       journal: Journal;
       job: Job;
-      length: number;
+      past: Pick<Past, "length" | "done">;
       elapsed: () => number;
     },
     private readonly committed: (attempts: Attempt[]) => void,
@@ -60,15 +64,24 @@ export class Committer {
     private readonly underway: () => number,
   ) {
     this.lines = openSync(join(run.path, "results.ndjson"), "a");
-    this.length = run.length;
+    this.length = run.past.length;
+    this.units = new Coverage();
+    for (const [start, end] of run.past.done) this.units.add(start, end);
   }
 
-  /** What is added after the disk has failed stays on its node. */
-  add(landed: Landed): void {
-    if (this.failed) return;
+  /**
+   * False, and nothing is done, where units of it are committed already. What is added after the disk has failed stays on its
+   * node.
+   */
+  add(landed: Landed): boolean {
+    const { start, end } = landed.attempt.chunk;
+    if (this.units.touches(start, end)) return false;
+    if (this.failed) return true;
+    this.units.add(start, end);
     this.queue.push(landed);
     if (this.isAll()) this.gathered.abort();
     this.working ??= this.work();
+    return true;
   }
 
   /** Resolves when everything added so far has been committed. */

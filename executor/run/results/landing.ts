@@ -9,7 +9,7 @@ import type { Canary } from "./canary.js";
 import type { Committer } from "./commit.js";
 import type { Intake } from "./intake.js";
 import type { Verified } from "./publish.js";
-import type { Origin } from "./pull.js";
+import { discard, type Origin } from "./pull.js";
 
 /** Whom a landing tells what came of it. */
 export interface Tower {
@@ -58,13 +58,21 @@ export class Landing {
       tally.logged(done);
       if (attempt.chunk.again !== undefined) return await this.compare(member, attempt, outputs);
       const landed = { attempt, seconds: done.seconds, outputs, fingerprint: member.fingerprint, json };
+      if (!committer.add(landed)) return this.drop(member, attempt, outputs);
       canary.landed(landed);
-      committer.add(landed);
     } catch (error) {
       if (isLost(error)) this.uncollected(member, attempt, done, origin, error);
       else if (isOurs(error)) this.tower.end({ state: "broken", error });
       else this.tower.fail(attempt, failure(attempt, textOf(error), done));
     }
+  }
+
+  /** A result of units that are committed already is not taken. */
+  private drop(member: Member, attempt: Attempt, outputs: Verified[]): void {
+    discard(outputs);
+    this.parts.tally.dropped++;
+    member.send({ op: "ack", ids: [attempt.id] });
+    this.tower.event({ type: "committed", attempt: attempt.id });
   }
 
   private async compare(member: Member, attempt: Attempt, outputs: Verified[]): Promise<void> {

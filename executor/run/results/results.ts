@@ -13,6 +13,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Job } from "../../job/job.js";
 import { killPoint } from "../killpoint.js";
+import { UnitCensus } from "./unitcensus.js";
 
 /** A line of results.ndjson: what became of one chunk. `output`: the text of its first output where that is JSON. */
 export interface ResultLine {
@@ -45,9 +46,10 @@ export function resultText(line: ResultLine): string {
 
 /**
  * Puts the lines of `file` into chunk order, by an external merge sort: memory stays at a few MiB however long it
- * is. The file is replaced at the end, in one step.
+ * is. The file is replaced at the end, in one step. Returns the units that the lines stand for.
  */
-export async function sortResults(file: string, job: Job, piece = PIECE): Promise<void> {
+export async function sortResults(file: string, job: Job, piece = PIECE): Promise<UnitCensus> {
+  const census = new UnitCensus(job);
   let pieces: string[] = [];
   let made = 0;
   let lines: Keyed[] = [];
@@ -65,6 +67,7 @@ export async function sortResults(file: string, job: Job, piece = PIECE): Promis
     bytes = 0;
   };
   for await (const line of keyedLines(file, job)) {
+    census.add(line.chunk);
     sorted &&= last === undefined || isBefore(last, line);
     last = line;
     lines.push(line);
@@ -72,7 +75,7 @@ export async function sortResults(file: string, job: Job, piece = PIECE): Promis
     if (bytes >= piece) await flush();
   }
   try {
-    if (sorted) return;
+    if (sorted) return census;
     if (pieces.length > 0) await flush();
     while (pieces.length > WAYS) {
       const some = pieces.slice(0, WAYS);
@@ -82,6 +85,7 @@ export async function sortResults(file: string, job: Job, piece = PIECE): Promis
     await writeLines(`${file}.sorted`, pieces.length > 0 ? merge(pieces, job) : inOrder(lines));
     killPoint("sorted");
     takePlace(`${file}.sorted`, file);
+    return census;
   } finally {
     removePieces(file);
   }
@@ -101,8 +105,9 @@ function removePieces(file: string): void {
   for (const name of readdirSync(folder)) if (name.startsWith(`${basename(file)}.piece-`)) rmSync(join(folder, name));
 }
 
-/** A line with the first unit of its chunk; undefined where it is torn. */
+/** A line with its chunk and the first unit of that; undefined where it is torn. */
 export interface Keyed {
+  chunk: string | undefined;
   key: bigint | undefined;
   text: string;
 }
@@ -111,7 +116,7 @@ export interface Keyed {
 export async function* keyedLines(file: string, job: Job, start = 0): AsyncGenerator<Keyed> {
   for await (const text of linesOf(file, start)) {
     const chunk = chunkOf(text);
-    yield { key: chunk === undefined ? undefined : job.unitsOf(chunk)?.[0], text };
+    yield { chunk, key: chunk === undefined ? undefined : job.unitsOf(chunk)?.[0], text };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Job } from "../../job/job.js";
+import { sequentialIds } from "../attempts/attemptids.js";
 import type { Attempt, Event, Slot } from "../events.js";
 import { Coverage } from "../queue/coverage.js";
 import type { Learned } from "../rates/rates.js";
@@ -60,7 +61,7 @@ class Play {
     private readonly known: Foreknown,
     done: Coverage,
   ) {
-    this.scheduler = new Scheduler(job, done, 1, known.expected, known.learned);
+    this.scheduler = new Scheduler(job, done, sequentialIds(), known.expected, known.learned);
     this.shares = new Map(slots.map((slot) => [slotKey(slot.node, slot.slot), { chunks: 0, units: 0n, seconds: 0 }]));
   }
 

@@ -40,6 +40,12 @@ export class Coverage {
     return [start, next !== undefined && next < end ? next : end];
   }
 
+  /** Whether both sets have the same units. */
+  equals(other: Coverage): boolean {
+    if (this.starts.length !== other.starts.length) return false;
+    return this.starts.every((start, index) => start === other.starts[index] && this.ends[index] === other.ends[index]);
+  }
+
   /** How many units are in the set. */
   size(): bigint {
     return this.starts.reduce((sum, start, index) => sum + this.ends[index]! - start, 0n);

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import t from "tap";
 import type { Job } from "../../../executor/job/job.js";
+import { sequentialIds } from "../../../executor/schedule/attempts/attemptids.js";
 import type { Attempt, Event, Instruction } from "../../../executor/schedule/events.js";
 import { Scheduler } from "../../../executor/schedule/scheduler.js";
 import { failureOf, rangeJob, runs, slots, taskJob } from "./fixture.js";
@@ -43,7 +44,7 @@ class Turmoil {
     private readonly pace: number,
   ) {
     this.unitsOf = job.unitsOf;
-    this.scheduler = new Scheduler(job, [], 1);
+    this.scheduler = new Scheduler(job, [], sequentialIds());
     this.tell({ type: "open" });
     this.tell({ type: "joined", node: "a", slots: slots("a", 3, 100), limit: 3, held: [] });
     this.tell({ type: "joined", node: "b", slots: slots("b", 3, 300), limit: 3, held: [] });

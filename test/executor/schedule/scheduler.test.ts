@@ -1,5 +1,6 @@
 import t from "tap";
 import type { Chunk, Work } from "../../../executor/job/job.js";
+import { sequentialIds } from "../../../executor/schedule/attempts/attemptids.js";
 import type { Attempt, Instruction } from "../../../executor/schedule/events.js";
 import { Scheduler } from "../../../executor/schedule/scheduler.js";
 import { failureOf, open, rangeJob, slots, started } from "./fixture.js";
@@ -11,7 +12,7 @@ t.test("a slot six times as fast gets chunks six times as large, within the boun
   const scheduler = new Scheduler(
     rangeJob(100_000n, { sizing: { by: "rate", base: 1000, min: 500, max: 5500 } }),
     [],
-    1,
+    sequentialIds(),
     expected,
   );
   const first = open(scheduler, [
@@ -30,7 +31,7 @@ t.test("a slot six times as fast gets chunks six times as large, within the boun
 t.test(
   "a failed chunk is tried again after 1, 2, ... s, on another slot where there is one, and then given up",
   async (t) => {
-    const scheduler = new Scheduler(rangeJob(10n), [], 1);
+    const scheduler = new Scheduler(rangeJob(10n), [], sequentialIds());
     let [attempt] = open(scheduler, [["n", 2]]);
     const seen: [number, number][] = [];
     let out: Instruction[] = [];
@@ -56,7 +57,11 @@ t.test(
 );
 
 t.test("a node that is back before its chunk was given to another keeps it; else it stops it", async (t) => {
-  const scheduler = new Scheduler(rangeJob(10n, { sizing: { by: "rate", base: 5, min: 5, max: 5 } }), [], 1);
+  const scheduler = new Scheduler(
+    rangeJob(10n, { sizing: { by: "rate", base: 5, min: 5, max: 5 } }),
+    [],
+    sequentialIds(),
+  );
   const [first, second] = open(scheduler, [
     ["a", 1],
     ["b", 1],
@@ -81,7 +86,7 @@ t.test("a node that is back before its chunk was given to another keeps it; else
 });
 
 t.test("a node that is gone gives its chunks back without using up a try", async (t) => {
-  const scheduler = new Scheduler(rangeJob(10n), [], 1);
+  const scheduler = new Scheduler(rangeJob(10n), [], sequentialIds());
   const [attempt] = open(scheduler, [["a", 1]]);
   t.same(started(scheduler.handle({ type: "silent", node: "a" }, 1)), [], "silent is not gone");
   scheduler.handle({ type: "joined", node: "b", slots: slots("b", 1), limit: 1, held: [] }, 1);
@@ -103,7 +108,7 @@ t.test("a node that is gone gives its chunks back without using up a try", async
 });
 
 t.test("a coordinator that comes back takes over what nodes still hold", async (t) => {
-  const scheduler = new Scheduler(rangeJob(30n), [[0n, 10n]], 2);
+  const scheduler = new Scheduler(rangeJob(30n), [[0n, 10n]], sequentialIds());
   const held = [{ id: "1-7", chunk: "10-20", slot: 0 }];
   scheduler.handle({ type: "joined", node: "a", slots: slots("a", 2), limit: 2, held }, 0);
   const out = [...scheduler.handle({ type: "open" }, 0), ...scheduler.handle({ type: "settled" }, 0)];
@@ -115,7 +120,7 @@ t.test("a coordinator that comes back takes over what nodes still hold", async (
 });
 
 t.test("a run that cannot go on says why, slot by slot, and says it once", async (t) => {
-  const scheduler = new Scheduler(rangeJob(10n), [], 1);
+  const scheduler = new Scheduler(rangeJob(10n), [], sequentialIds());
   const [attempt] = open(scheduler, [["a", 2]]);
   const out = [0, 1].flatMap((slot) => scheduler.handle({ type: "held", node: "a", slot, holder: "run b" }, 1));
   t.notOk(
@@ -132,7 +137,7 @@ t.test("a run that cannot go on says why, slot by slot, and says it once", async
 
 t.test("a chunk pinned to a GPU that nobody has is given up, with the reason", async (t) => {
   const chunk = (start: bigint): Chunk => ({ id: `t${start}`, start, end: start + 1n, gpu: Number(start) * 9, work });
-  const scheduler = new Scheduler(rangeJob(2n, { kind: "tasks", sizing: undefined, chunk }), [], 1);
+  const scheduler = new Scheduler(rangeJob(2n, { kind: "tasks", sizing: undefined, chunk }), [], sequentialIds());
   const [attempt] = open(scheduler, [["a", 2]]);
   t.equal(attempt?.slot, 0);
   scheduler.handle({ type: "ran", attempt: attempt!.id, seconds: 1 }, 1);
@@ -141,7 +146,11 @@ t.test("a chunk pinned to a GPU that nobody has is given up, with the reason", a
 });
 
 t.test("what is queued on one slot does not keep the others of its node from the last chunks", async (t) => {
-  const scheduler = new Scheduler(rangeJob(20n, { sizing: { by: "rate", base: 1, min: 1, max: 1 } }), [], 1);
+  const scheduler = new Scheduler(
+    rangeJob(20n, { sizing: { by: "rate", base: 1, min: 1, max: 1 } }),
+    [],
+    sequentialIds(),
+  );
   const running = open(scheduler, [["a", 3]]);
   for (let turn = 0; turn < 100; turn++) {
     const attempt = running.find((one) => one.slot !== 0);

@@ -1,11 +1,12 @@
 import t from "tap";
+import { sequentialIds } from "../../../executor/schedule/attempts/attemptids.js";
 import type { Attempt } from "../../../executor/schedule/events.js";
 import { Scheduler } from "../../../executor/schedule/scheduler.js";
 import { open, started, taskJob } from "./fixture.js";
 
 /** Four tasks on two nodes of two GPUs; on each node the first runs, and the second of `a` waits for its memory. */
 function waiting(): { scheduler: Scheduler; waits: Attempt; others: Attempt[] } {
-  const scheduler = new Scheduler(taskJob([{}, {}, {}, {}]), [], 1);
+  const scheduler = new Scheduler(taskJob([{}, {}, {}, {}]), [], sequentialIds());
   const first = open(scheduler, [
     ["a", 2],
     ["b", 2],

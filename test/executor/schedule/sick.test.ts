@@ -1,4 +1,5 @@
 import t from "tap";
+import { sequentialIds } from "../../../executor/schedule/attempts/attemptids.js";
 import { Scheduler } from "../../../executor/schedule/scheduler.js";
 import { open, rangeJob, single, started } from "./fixture.js";
 
@@ -6,7 +7,7 @@ const sick = (slot: number, more: { evict?: boolean; lasting?: boolean } = {}) =
   ({ type: "sick", node: "a", slot, reason: "perf unknown", evict: false, lasting: false, ...more }) as const;
 
 t.test("a sick slot gets nothing, what it has goes elsewhere, and it comes back when it is well", async (t) => {
-  const scheduler = new Scheduler(rangeJob(20n, single), [], 1);
+  const scheduler = new Scheduler(rangeJob(20n, single), [], sequentialIds());
   const first = open(scheduler, [["a", 2]]);
   const [one, two] = [first.find(({ slot }) => slot === 0)!, first.find(({ slot }) => slot === 1)!];
   for (const { id } of [one, two]) scheduler.handle({ type: "started", attempt: id }, 0);
@@ -30,7 +31,7 @@ t.test("a sick slot gets nothing, what it has goes elsewhere, and it comes back 
 });
 
 t.test("failures on a sick slot are forgiven", async (t) => {
-  const scheduler = new Scheduler(rangeJob(1n, { ...single, retry: { attempts: 1, backoff: 1 } }), [], 1);
+  const scheduler = new Scheduler(rangeJob(1n, { ...single, retry: { attempts: 1, backoff: 1 } }), [], sequentialIds());
   const [only] = open(scheduler, [["a", 1]]);
   scheduler.handle(sick(0), 1);
   const how = { exit: 1, signal: null, reason: "exit code 1", stderr: "" };

@@ -1,5 +1,6 @@
 import t from "tap";
 import type { Chunk } from "../../../executor/job/job.js";
+import { sequentialIds } from "../../../executor/schedule/attempts/attemptids.js";
 import type { Attempt, Instruction } from "../../../executor/schedule/events.js";
 import { Scheduler } from "../../../executor/schedule/scheduler.js";
 import { open, runs, started, taskJob } from "./fixture.js";
@@ -10,7 +11,7 @@ function orderOf(
   ...more: [] | [done: [bigint, bigint][], programs: Map<string, { seconds: number; count: number }>]
 ) {
   const [done = [], programs = new Map()] = more;
-  const scheduler = new Scheduler(taskJob(tasks), done, 1, new Map(), { slots: new Map(), programs });
+  const scheduler = new Scheduler(taskJob(tasks), done, sequentialIds(), new Map(), { slots: new Map(), programs });
   const begun: string[] = [];
   let running = open(scheduler, [["n", 1]]);
   for (let now = 100; running.length > 0; now += 100) {
@@ -51,7 +52,7 @@ t.test("what this run learns of scripts decides over those that are left", async
   const scheduler = new Scheduler(
     taskJob(Array.from({ length: 40 }, (_, at) => runs(at % 2 === 0 ? "short" : "long"))),
     [],
-    1,
+    sequentialIds(),
   );
   let [attempt] = open(scheduler, [["n", 1]]);
   const begun: string[] = [];
@@ -72,7 +73,7 @@ function sixToOne(tasks: Partial<Chunk>[]) {
   const slots = new Map(
     ["fast/0", "slow/0", "slow/1"].map((key) => [key, { rate: key === "fast/0" ? 6 : 1, evidence: 9 }]),
   );
-  const scheduler = new Scheduler(taskJob(tasks), [], 1, new Map(), { slots });
+  const scheduler = new Scheduler(taskJob(tasks), [], sequentialIds(), new Map(), { slots });
   const first = open(scheduler, [
     ["fast", 1],
     ["slow", 2],

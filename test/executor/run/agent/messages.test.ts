@@ -1,10 +1,12 @@
 import t from "tap";
 import { parseMessage } from "../../../../executor/run/agent/messages.js";
+import { PROTOCOL } from "../../../../executor/run/agent/protocol.js";
 
+const ID = "0123456789abcdef-0-fedcba9876543210";
 const log = { size: 0 };
 const done = {
   ev: "done",
-  id: "1-0",
+  id: ID,
   chunk: "0-1",
   slot: 0,
   exit: 0,
@@ -21,12 +23,12 @@ const done = {
 };
 const hello = {
   ev: "hello",
-  muster: 1,
+  muster: PROTOCOL,
   boot: "b",
   pid: 1,
   started: 1,
   root: "/r",
-  held: [{ id: "1-0", chunk: "c", slot: 0 }],
+  held: [{ id: ID, chunk: "c", slot: 0 }],
 };
 
 t.test("what an agent says is taken whole", async (t) => {
@@ -41,7 +43,8 @@ t.test("anything else is not a message, however close it comes", async (t) => {
     null,
     { ev: "constructor" },
     { ...done, id: "../../../etc/x" },
-    { ...done, id: "1-0/../../x" },
+    { ...done, id: "1-0" },
+    { ...done, id: `${ID}/../../x` },
     { ...done, outputs: {} },
     { ...done, outputs: [{ path: "r", size: -1, sha256: "ab" }] },
     { ...done, outputs: [{ path: 7, size: 1, sha256: "ab" }] },
@@ -53,4 +56,9 @@ t.test("anything else is not a message, however close it comes", async (t) => {
   ];
   for (const value of bad) t.equal(parseMessage(JSON.stringify(value)), undefined, JSON.stringify(value));
   t.equal(parseMessage('{"ev":"bye"'), undefined);
+});
+
+t.test("an agent of another version says hello, whatever it holds", async (t) => {
+  const older = { ...hello, muster: 1, held: [{ id: "1-0", chunk: "c", slot: 0 }] };
+  t.same(parseMessage(JSON.stringify(older)), older);
 });

@@ -1,4 +1,5 @@
 import t from "tap";
+import { sequentialIds } from "../../../../executor/schedule/attempts/attemptids.js";
 import { isCanary } from "../../../../executor/schedule/attempts/canary.js";
 import { Scheduler } from "../../../../executor/schedule/scheduler.js";
 import { failureOf, open, rangeJob, single, started } from "../fixture.js";
@@ -18,7 +19,7 @@ t.test("a share of the chunks, the same in every run, and always the first", asy
 /** Runs a job of one chunk on nodes of so many slots, up to its commit; answers with what is started then. */
 function afterCommit(nodes: [string, number][], attempts = 3) {
   const job = rangeJob(1n, { ...single, canary: { share: 1 }, retry: { attempts, backoff: 0 } });
-  const scheduler = new Scheduler(job, [], 1);
+  const scheduler = new Scheduler(job, [], sequentialIds());
   const [first] = open(scheduler, nodes);
   scheduler.handle({ type: "ran", attempt: first!.id, seconds: 1 }, 1);
   const out = scheduler.handle({ type: "committed", attempt: first!.id }, 1);
@@ -65,7 +66,7 @@ t.test("what earlier sessions have not compared is computed again", async (t) =>
   const job = rangeJob(1n, { ...single, canary: { share: 1 } });
   const chunk = { ...job.chunk(0n, 1n), again: { node: "a", slot: 0 } };
   const waiting = [{ chunk, history: [{ node: "a", slot: "a/0", forgiven: true }], at: Number.NEGATIVE_INFINITY }];
-  const scheduler = new Scheduler(job, [[0n, 1n]], 2, new Map(), undefined, waiting);
+  const scheduler = new Scheduler(job, [[0n, 1n]], sequentialIds(), new Map(), undefined, waiting);
   scheduler.handle({ type: "joined", node: "a", slots: [{ node: "a", slot: 0 }], limit: 1, held: [] }, 0);
   scheduler.handle({ type: "joined", node: "b", slots: [{ node: "b", slot: 0 }], limit: 1, held: [] }, 0);
   t.match(started(scheduler.handle({ type: "open" }, 0)), [{ node: "b", chunk: { again: { node: "a" } } }]);

@@ -1,4 +1,5 @@
 import t from "tap";
+import { sequentialIds } from "../../../../executor/schedule/attempts/attemptids.js";
 import type { Event, Instruction } from "../../../../executor/schedule/events.js";
 import { Scheduler } from "../../../../executor/schedule/scheduler.js";
 import { slots, started, taskJob } from "../fixture.js";
@@ -8,7 +9,7 @@ const sick = { type: "sick", ...place, reason: "no clocks", evict: false, lastin
 
 /** What becomes of a task that is pinned to the second of two GPUs, after this has happened to that one. */
 function pinned(...events: Event[]): { out: Instruction[]; scheduler: Scheduler } {
-  const scheduler = new Scheduler(taskJob([{ gpu: 1 }]), [], 1);
+  const scheduler = new Scheduler(taskJob([{ gpu: 1 }]), [], sequentialIds());
   scheduler.handle({ type: "joined", node: "a", slots: slots("a", 2), limit: 2, held: [] }, 0);
   for (const event of events) scheduler.handle(event, 0);
   scheduler.handle({ type: "open" }, 1);

@@ -1,4 +1,5 @@
 import t from "tap";
+import { sequentialIds } from "../../../../executor/schedule/attempts/attemptids.js";
 import type { Attempt, Instruction } from "../../../../executor/schedule/events.js";
 import { Scheduler } from "../../../../executor/schedule/scheduler.js";
 import { open, rangeJob, started, taskJob } from "../fixture.js";
@@ -7,7 +8,7 @@ const sizing = { by: "rate", base: 10, min: 10, max: 10 } as const;
 
 /** A run of chunks that take a second each, but for the one on slot 0 of `slow`, which is left alone under way. */
 function leftAlone(nodes: [string, number][], change = {}): { scheduler: Scheduler; last: Attempt; now: number } {
-  const scheduler = new Scheduler(rangeJob(60n, { sizing, ...change }), [], 1);
+  const scheduler = new Scheduler(rangeJob(60n, { sizing, ...change }), [], sequentialIds());
   const running = open(scheduler, nodes);
   const last = running.find((one) => one.node === "slow")!;
   let now = 0;
@@ -80,7 +81,7 @@ t.test(
 );
 
 t.test("nothing is tried twice whose time nobody knows", async (t) => {
-  const scheduler = new Scheduler(taskJob([{}, {}]), [], 1);
+  const scheduler = new Scheduler(taskJob([{}, {}]), [], sequentialIds());
   for (const { id } of open(scheduler, [["a", 3]])) scheduler.handle({ type: "started", attempt: id }, 0);
   for (const later of [10, 100, 1000, 10_000])
     t.same(started(scheduler.handle({ type: "time" }, later)), [], `after ${later} s`);

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import t from "tap";
+import { sequentialIds } from "../../../../executor/schedule/attempts/attemptids.js";
 import type { Attempt, Instruction } from "../../../../executor/schedule/events.js";
 import { Scheduler } from "../../../../executor/schedule/scheduler.js";
 import { failureOf, open, rangeJob, single, started } from "../fixture.js";
@@ -58,7 +59,7 @@ const isOn = (node: string, slot: number) => (attempt: Attempt) => attempt.node 
 t.test(
   "a slot on which different chunks fail while others succeed is taken out, and no chunk pays for it",
   async (t) => {
-    const scheduler = new Scheduler(rangeJob(300n, single), [], 1);
+    const scheduler = new Scheduler(rangeJob(300n, single), [], sequentialIds());
     const sick = isOn("a", 1);
     const first = open(scheduler, [
       ["a", 2],
@@ -73,7 +74,7 @@ t.test(
 );
 
 t.test("it is tried again by one chunk, later each time, and trusted when that is well", async (t) => {
-  const scheduler = new Scheduler(rangeJob(20_000n, single), [], 1);
+  const scheduler = new Scheduler(rangeJob(20_000n, single), [], sequentialIds());
   const sick = isOn("a", 1);
   let probes = 0;
   const first = open(scheduler, [["a", 3]]);
@@ -98,7 +99,7 @@ t.test("it is tried again by one chunk, later each time, and trusted when that i
 t.test(
   "a chunk that fails on two nodes is at fault itself: it is given up after its tries, and no slot suffers",
   async (t) => {
-    const scheduler = new Scheduler(rangeJob(50n, single), [], 1);
+    const scheduler = new Scheduler(rangeJob(50n, single), [], sequentialIds());
     const poison = new Set(["3-4", "20-21", "41-42"]);
     const first = open(scheduler, [
       ["a", 2],
@@ -115,7 +116,7 @@ t.test(
 );
 
 t.test("what is queued on a slot that is taken out is called back, and goes elsewhere", async (t) => {
-  const scheduler = new Scheduler(rangeJob(200n, single), [], 1);
+  const scheduler = new Scheduler(rangeJob(200n, single), [], sequentialIds());
   const running: Attempt[] = open(scheduler, [["a", 2]]);
   const said: Instruction[] = [];
   const hear = (out: Instruction[]) => {
@@ -172,7 +173,7 @@ t.test(
         const all = nodes * perNode;
         const ill = sick.filter((slot) => slot < all);
         if (ill.length >= all - 1) return true;
-        const scheduler = new Scheduler(rangeJob(60n, single), [], 1);
+        const scheduler = new Scheduler(rangeJob(60n, single), [], sequentialIds());
         const first = open(
           scheduler,
           Array.from({ length: nodes }, (_, n) => [`n${n}`, perNode]),

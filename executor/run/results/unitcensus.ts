@@ -1,0 +1,18 @@
+import type { Job } from "../../job/job.js";
+import { Coverage } from "../../schedule/queue/coverage.js";
+
+/** The units that the lines of results.ndjson stand for, counted line by line. */
+export class UnitCensus {
+  readonly units = new Coverage();
+  /** The first line that stands for a unit of another line, or for none of the job. */
+  surplus: string | undefined;
+
+  constructor(private readonly job: Pick<Job, "unitsOf">) {}
+
+  /** Counts a line of the chunk called `chunk`; undefined: a line that is torn. */
+  add(chunk: string | undefined): void {
+    const units = chunk === undefined ? undefined : this.job.unitsOf(chunk);
+    if (units === undefined || this.units.touches(...units)) this.surplus ??= chunk ?? "no chunk";
+    else this.units.add(...units);
+  }
+}
