@@ -136,9 +136,10 @@ export class Coordinator implements Hub, Tower {
   }
 
   message(member: Member, message: FromAgent): void {
+    const fault = this.faultIn(member, message);
+    if (fault !== undefined) return member.misbehaved(fault);
     if (message.ev === "problem") return this.observer.problem(member, message.message);
     if (this.ended !== undefined) return;
-    const node = member.node.name;
     switch (message.ev) {
       case "done":
         killPoint("done");
@@ -153,8 +154,28 @@ export class Coordinator implements Hub, Tower {
       case "memory":
         return this.slots.heard(member, message);
       case "split":
-        if (this.scheduler.attempt(message.id)?.node === node) this.event({ type: "split", ...splitOf(message) });
+        return this.event({ type: "split", ...splitOf(message) });
+      case "hello":
+      case "held":
+      case "refused":
+      case "bye":
+      case "pong":
+        return;
     }
+  }
+
+  /** What is wrong with a message that is well formed: it speaks of what is not its node's, or there are too many of its kind. */
+  private faultIn(member: Member, message: FromAgent): string | undefined {
+    const node = member.node.name;
+    const attempt = "id" in message ? this.scheduler.attempt(message.id) : undefined;
+    if (attempt === undefined)
+      return member.budget.spend(clock()) ? undefined : "it sends too many messages that nobody asked for";
+    if (attempt.node !== node) return `it speaks of attempt ${attempt.id} of another node`;
+    if (message.ev !== "done") return undefined;
+    const isRight = message.slot === attempt.slot && this.directory.ids.isGenuine(message.id, node, message.chunk);
+    return isRight
+      ? undefined
+      : `it says that attempt ${attempt.id} was chunk ${message.chunk} on slot ${message.slot}`;
   }
 
   unstartable(attempt: Attempt, error: unknown, origin: Origin): void {
@@ -167,7 +188,7 @@ export class Coordinator implements Hub, Tower {
 
   done(member: Member, done: Done): void {
     const attempt = this.scheduler.attempt(done.id);
-    if (attempt === undefined || attempt.node !== member.node.name) return member.send({ op: "ack", ids: [done.id] });
+    if (attempt === undefined) return member.send({ op: "ack", ids: [done.id] });
     if (!this.scheduler.isRunning(done.id)) return;
     if (done.canceled || done.lost) {
       member.send({ op: "ack", ids: [done.id] });

@@ -1,6 +1,8 @@
 """One execution of a chunk."""
 import os
 
+from .wire import prose
+
 
 class Attempt:
     """`phase`: queued, running, terminating, killed (signals sent), sweeping (leader gone), ended, done."""
@@ -43,5 +45,5 @@ class Attempt:
         if self.end is not None:
             message["end"] = str(self.end)
         if error is not None:
-            message["error"] = error
+            message["error"] = prose(error)
         return message

@@ -7,6 +7,7 @@ from .gauge import Gauge
 from .meter import SECONDS, Meter
 from .scripts import Scripts
 from .vram import FILE, holders_script, lost, taken, taken_script
+from .wire import prose
 
 MARGIN = 256  # MiB over what was taken before the first chunk
 LOOK = 1.0  # seconds between two looks at a card that has to wait,
@@ -171,7 +172,7 @@ class CardWatch:
     def tell(self):
         """Tells all that there is to tell of cards, so that a coordinator that has just come knows as much as one of before."""
         sick = [
-            {"slot": card.slot.number, "reason": "GPU {}: {}".format(card.pci, card.reason), "lasting": card.told > 1}
+            {"slot": card.slot.number, "reason": prose("GPU {}: {}".format(card.pci, card.reason)), "lasting": card.told > 1}
             for card in self.unfit
             if card.told
         ]

@@ -8,6 +8,7 @@ from .attempt import Attempt
 from .processes import stat_fields
 from .spec import Spec
 
+PAGE = 100  # held attempts in one message
 PROTOCOL = 2  # executor/run/agent/protocol.ts
 SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
@@ -31,10 +32,13 @@ class Commands:
 
     def greet(self):
         """The `hello` to a coordinator that has come, and what it may have missed."""
+        held = self.ledger.held()
         self.link.send({
             "ev": "hello", "muster": PROTOCOL, "boot": self.boot, "pid": os.getpid(), "started": int(stat_fields("self")[19]),
-            "root": self.settings.root, "held": self.ledger.held(),
+            "root": self.settings.root, "held": held[:PAGE], "more": len(held) > PAGE,
         })  # fmt: skip
+        for at in range(PAGE, len(held), PAGE):
+            self.link.send({"ev": "held", "attempts": held[at : at + PAGE], "more": len(held) > at + PAGE})
         self.ledger.tell_again()
         self.slots.announce()
 
@@ -46,7 +50,7 @@ class Commands:
             message = json.loads(line)
             getattr(self, "do_" + message["op"])(message)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            self.link.send({"ev": "problem", "message": "a line was not understood: {!r}: {!r}".format(error, line[:200])})
+            self.link.problem("a line was not understood: {!r}: {!r}".format(error, line[:200]))
 
     def do_open(self, message):
         self.owner.become(message["nonce"])

@@ -120,7 +120,7 @@ class Agent:
         attempt = self.memory.watch(time_now)
         if attempt:
             message = "its memory runs out: chunk {} on slot {}, the youngest, goes back to the queue"
-            self.link.send({"ev": "problem", "message": message.format(attempt.chunk, attempt.slot)})
+            self.link.problem(message.format(attempt.chunk, attempt.slot))
             self.ending.evict(attempt)
 
     def start(self, slot, attempt):

@@ -60,7 +60,7 @@ class Ledger:
             self.journal.compact(self.attempts.values())
         except OSError as error:
             message = explain(error, "results could not be saved in " + self.root)
-            self.link.send({"ev": "problem", "message": message})
+            self.link.problem(message)
         if told:
             self.begun, self.ended = [], []
         for attempt in begun:

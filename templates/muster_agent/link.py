@@ -7,7 +7,7 @@ import socket
 from time import monotonic as now
 
 from .coordinator import Coordinator
-from .wire import to_line
+from .wire import prose, to_line
 
 
 CANDIDATES = 8  # connections that have not said who they are
@@ -64,7 +64,7 @@ class Link:
         self.candidates.remove(candidate)
         self.selector.unregister(candidate.reader)
         if self.coordinator:
-            self.send({"ev": "problem", "message": "another coordinator took over this run"})
+            self.problem("another coordinator took over this run")
             self.detach()
         self.coordinator = candidate
         self.selector.register(candidate.reader, selectors.EVENT_READ, self.receive)
@@ -102,6 +102,10 @@ class Link:
     def send(self, message):
         if self.coordinator:
             self.coordinator.fresh.append(to_line(message))
+
+    def problem(self, text):
+        """Tells people what has gone wrong here."""
+        self.send({"ev": "problem", "message": prose(text)})
 
     def relay(self, lines):
         """Sends messages that are lines already."""

@@ -49,7 +49,7 @@ class Logs:
             attempt.cut["stderr"] += cap_log(attempt.err, self.settings.log)
         except OSError as error:
             message = explain(error, "the logs of {} could not be capped".format(attempt.id))
-            self.link.send({"ev": "problem", "message": message})
+            self.link.problem(message)
 
     def report(self, attempt, message):
         """Completes a `done` message; OSError where a log cannot be read."""

@@ -27,7 +27,7 @@ class Owner:
         try:
             write(self.root, nonce)
         except OSError as error:
-            self.link.send({"ev": "problem", "message": explain(error, "the owner of the run's folder could not be saved")})
+            self.link.problem(explain(error, "the owner of the run's folder could not be saved"))
 
 
 def read(root):

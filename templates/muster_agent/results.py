@@ -4,6 +4,7 @@ import os
 from .logs import close_logs
 from .outputs import collect, hash_file
 from .trouble import explain
+from .wire import prose
 
 
 class Results:
@@ -41,6 +42,6 @@ class Results:
         try:
             self.logs.report(attempt, message)
         except OSError as problem:
-            message.setdefault("error", explain(problem, "the logs could not be read"))
+            message.setdefault("error", prose(explain(problem, "the logs could not be read")))
         close_logs(attempt)
         self.ledger.keep(attempt, message)

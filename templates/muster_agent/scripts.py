@@ -6,8 +6,9 @@ from time import monotonic as now
 
 from .processes import kill
 from .spawn import RESET_SIGNALS
+from .wire import prose
 
-CAP = 1 << 20  # bytes of an answer
+CAP = 256 << 10  # bytes of each stream of an answer
 GENTLE = 19  # niceness of what nobody waits for: chunks come first
 DEATH = 1.0  # seconds that what was killed is waited for: mostly it takes a moment, and then it is in nobody's way
 
@@ -55,7 +56,7 @@ class Scripts:
                     raise OSError("an earlier call still hangs, though it was killed")
                 self.start(script, answer)
             except OSError as error:
-                answer["error"] = str(error)
+                answer["error"] = prose(str(error))
         self.tell_if_done()
 
     def start(self, script, answer):

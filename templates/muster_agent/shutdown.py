@@ -20,11 +20,11 @@ class Shutdown:
         undead = self.reaper.kill_everything()
         if undead:
             message = "processes that do not die stay on the node: " + ", ".join(map(str, undead))
-            self.link.send({"ev": "problem", "message": message})
+            self.link.problem(message)
         trouble = delete_root(self.root)
         if trouble is not None:
             message = explain(trouble, "the run's folder {} could not be removed from the node".format(self.root))
-            self.link.send({"ev": "problem", "message": message})
+            self.link.problem(message)
         self.link.send({"ev": "bye"})
         deadline = now() + BYE_SECONDS
         while self.link.coordinator and now() < deadline:

@@ -24,7 +24,7 @@ class Trash:
 
     def tell(self, trouble):
         if trouble is not None:
-            self.link.send({"ev": "problem", "message": explain(trouble, "the folder of an attempt could not be removed")})
+            self.link.problem(explain(trouble, "the folder of an attempt could not be removed"))
 
 
 def discard(attempt):

@@ -1,6 +1,8 @@
 """Words of the protocol, as the bytes that the system wants."""
 import json
 
+TEXT = 2048  # characters of a text for people
+
 to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -11,6 +13,11 @@ def raw(text):
 
 def raw_env(env):
     return {raw(name): raw(value) for name, value in env.items()}
+
+
+def prose(text):
+    """A text for people, as long as the protocol allows."""
+    return text if len(text) <= TEXT else text[: TEXT - 3] + "..."
 
 
 def to_line(message):

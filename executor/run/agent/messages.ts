@@ -1,123 +1,164 @@
-import { type Done, type FileReport, type FromAgent, type LogReport, PROTOCOL } from "./protocol.js";
+import { type FromAgent, PROTOCOL } from "./protocol.js";
 import { isAttemptId } from "./signedids.js";
 
+/** Characters of a text for people: a reason, an error, the last lines of stderr. */
+const PROSE_LENGTH = 2048;
+/** Characters of a path, and of a name: a chunk's, a node's boot id, a hash. */
+const PATH_LENGTH = 4096;
+const NAME_LENGTH = 255;
+/** Brackets within brackets: the deepest honest message has four. */
+const DEEPEST_NESTING = 8;
+
 const UNIT = /^\d{1,100}$/;
+const SHA256 = /^[0-9a-f]{64}$/;
+
+type Check = (value: unknown) => boolean;
+type Fields = Record<string, Check>;
+
+const HELD: Fields = {
+  id: isId,
+  chunk: text(NAME_LENGTH),
+  slot: isCount,
+  state: optional((value) => value === "queued" || value === "running" || value === "done"),
+  end: optional(isUnit),
+};
+const LOG: Fields = { size: isAmount, cut: optional(isAmount), data: optional(isText) };
+const OUTPUT: Fields = { path: text(PATH_LENGTH), size: isAmount, sha256: matching(SHA256), data: optional(isText) };
+const ANSWER: Fields = { exit: isExit, stdout: isText, stderr: isText, error: optional(text(PROSE_LENGTH)) };
+const SICK: Fields = { slot: isCount, reason: text(PROSE_LENGTH), lasting: isBoolean };
+
+const HELLO: Fields = {
+  muster: isCount,
+  boot: text(NAME_LENGTH),
+  pid: isCount,
+  started: isAmount,
+  root: text(PATH_LENGTH),
+  held: Array.isArray,
+};
+
+/** The fields of every message, by its `ev`. Lengths of what was asked for (results, answers) are limited by LineLimits. */
+const MESSAGES: Record<FromAgent["ev"], Fields> = {
+  hello: { ...HELLO, held: listOf(HELD), more: optional(isBoolean) },
+  held: { attempts: listOf(HELD), more: isBoolean },
+  refused: { owner: text(NAME_LENGTH) },
+  done: {
+    id: isId,
+    chunk: text(NAME_LENGTH),
+    slot: isCount,
+    exit: isExit,
+    signal: isExit,
+    timeout: isBoolean,
+    canceled: isBoolean,
+    lost: optional(isBoolean),
+    seconds: isAmount,
+    end: optional(isUnit),
+    rss: isAmount,
+    outputs: listOf(OUTPUT),
+    missing: (value) => Array.isArray(value) && value.every(text(PATH_LENGTH)),
+    stdout: object(LOG),
+    stderr: object(LOG),
+    tail: text(PROSE_LENGTH),
+    error: optional(text(PROSE_LENGTH)),
+  },
+  started: { id: isId },
+  split: { id: isId, end: optional(isUnit), busy: optional(isBoolean) },
+  slot: { slot: isCount, holder: optional(text(PROSE_LENGTH)) },
+  broken: { slot: isCount, reason: text(PROSE_LENGTH) },
+  cards: { sick: listOf(SICK) },
+  memory: { waiting: (value) => Array.isArray(value) && value.every(isCount) },
+  looked: { answers: listOf(ANSWER) },
+  problem: { message: text(PROSE_LENGTH) },
+  bye: {},
+  pong: {},
+};
 
 /** What an agent sent, if it is a message of the protocol in every part; a node may send anything. */
 export function parseMessage(text: string): FromAgent | undefined {
+  if (nestingOf(text) > DEEPEST_NESTING) return undefined;
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return undefined;
   }
-  return isRecord(value) && isMessage(value) ? (value as unknown as FromAgent) : undefined;
-}
-
-function isMessage(value: Record<string, unknown>): boolean {
-  switch (value.ev) {
-    case "hello":
-      return isHello(value);
-    case "refused":
-      return isText(value.owner);
-    case "done":
-      return isDone(value as Partial<Done>);
-    case "started":
-      return isId(value.id);
-    case "split":
-      return isId(value.id) && isUnit(value.end);
-    case "slot":
-      return isNumber(value.slot) && (value.holder === undefined || isText(value.holder));
-    case "broken":
-      return isNumber(value.slot) && isText(value.reason);
-    case "cards":
-      return Array.isArray(value.sick) && value.sick.every(isSick);
-    case "memory":
-      return Array.isArray(value.waiting) && value.waiting.every(isNumber);
-    case "looked":
-      return Array.isArray(value.answers) && value.answers.every(isAnswer);
-    case "problem":
-      return isText(value.message);
-    case "bye":
-    case "pong":
-      return true;
-    default:
-      return false;
-  }
+  if (!isRecord(value) || typeof value.ev !== "string" || !Object.hasOwn(MESSAGES, value.ev)) return undefined;
+  return fits(value, fieldsOf(value)) ? (value as unknown as FromAgent) : undefined;
 }
 
 /** An agent of another version holds what this one cannot read; all that is done about it is that it is stopped. */
-function isHello({ muster, boot, root, held }: Record<string, unknown>): boolean {
-  if (!isNumber(muster) || !isText(boot) || !isText(root) || !Array.isArray(held)) return false;
-  return muster !== PROTOCOL || held.every(isHeld);
+function fieldsOf({ ev, muster }: Record<string, unknown>): Fields {
+  return ev === "hello" && muster !== PROTOCOL ? HELLO : MESSAGES[ev as FromAgent["ev"]];
 }
 
-function isDone(done: Partial<Done>): boolean {
-  return (
-    isId(done.id) &&
-    isNumberOrNull(done.exit) &&
-    isNumberOrNull(done.signal) &&
-    typeof done.timeout === "boolean" &&
-    typeof done.canceled === "boolean" &&
-    isNumber(done.seconds) &&
-    isUnit(done.end) &&
-    Array.isArray(done.outputs) &&
-    done.outputs.every(isFileReport) &&
-    Array.isArray(done.missing) &&
-    done.missing.every(isText) &&
-    isLogReport(done.stdout) &&
-    isLogReport(done.stderr) &&
-    isText(done.tail) &&
-    (done.error === undefined || done.error === null || isText(done.error))
-  );
+function fits(value: Record<string, unknown>, fields: Fields): boolean {
+  for (const name in fields) if (!fields[name]!(value[name])) return false;
+  return true;
 }
 
-function isFileReport(value: unknown): value is FileReport {
-  return isRecord(value) && isText(value.path) && isNumber(value.size) && isText(value.sha256) && isData(value.data);
+/** How many brackets are open at once in a JSON text, at most; brackets in strings do not count. */
+function nestingOf(text: string): number {
+  let [open, deepest, inString] = [0, 0, false];
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 0x22) inString = !inString;
+    else if (code === 0x5c) at++;
+    else if (inString) continue;
+    else if (code === 0x5b || code === 0x7b) deepest = Math.max(deepest, ++open);
+    else if (code === 0x5d || code === 0x7d) open--;
+  }
+  return deepest;
 }
 
-function isLogReport(value: unknown): value is LogReport {
-  const { size, cut = 0, data } = isRecord(value) ? value : {};
-  return isNumber(size) && isNumber(cut) && isData(data);
+function optional(check: Check): Check {
+  return (value) => value === undefined || value === null || check(value);
 }
 
-function isAnswer(value: unknown): boolean {
-  if (!isRecord(value) || !isText(value.stdout) || !isText(value.stderr)) return false;
-  return isNumberOrNull(value.exit) && (value.error === undefined || isText(value.error));
+function object(fields: Fields): Check {
+  return (value) => isRecord(value) && fits(value, fields);
 }
 
-function isSick(value: unknown): boolean {
-  return isRecord(value) && isNumber(value.slot) && isText(value.reason) && typeof value.lasting === "boolean";
+function listOf(fields: Fields): Check {
+  return (value) => Array.isArray(value) && value.every((one) => isRecord(one) && fits(one, fields));
 }
 
-function isHeld(value: unknown): boolean {
-  return isRecord(value) && isId(value.id) && isText(value.chunk) && isNumber(value.slot) && isUnit(value.end);
+function text(length: number): Check {
+  return (value) => typeof value === "string" && value.length <= length;
+}
+
+function matching(pattern: RegExp): Check {
+  return (value) => typeof value === "string" && pattern.test(value);
 }
 
 function isId(value: unknown): boolean {
-  return isText(value) && isAttemptId(value);
+  return typeof value === "string" && isAttemptId(value);
 }
 
-/** A unit of a range in decimal, where there is one. */
+/** A unit of a range in decimal. */
 function isUnit(value: unknown): boolean {
-  return value === undefined || value === null || (isText(value) && UNIT.test(value));
+  return typeof value === "string" && UNIT.test(value);
 }
 
-function isData(value: unknown): boolean {
-  return value === undefined || isText(value);
-}
-
-function isText(value: unknown): value is string {
+function isText(value: unknown): boolean {
   return typeof value === "string";
 }
 
-/** Sizes, seconds and slots: none is negative. */
-function isNumber(value: unknown): boolean {
+function isBoolean(value: unknown): boolean {
+  return typeof value === "boolean";
+}
+
+/** Bytes and seconds: none is negative. */
+function isAmount(value: unknown): boolean {
   return typeof value === "number" && value >= 0;
 }
 
-function isNumberOrNull(value: unknown): boolean {
-  return value === null || typeof value === "number";
+/** A slot, a process id, a version. */
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** An exit code or a signal, or null where there is none. */
+function isExit(value: unknown): boolean {
+  return value === null || Number.isSafeInteger(value);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -110,7 +110,7 @@ export interface Done {
   missing: string[];
   stdout: LogReport;
   stderr: LogReport;
-  /** Last lines of stderr, at most 2 KiB. */
+  /** Last lines of stderr, at most 2 KiB, as every text for people. */
   tail: string;
   /** Why it could not be run at all (no space, no such program, ...). */
   error?: string;
@@ -123,10 +123,19 @@ export interface Answer {
   error?: string;
 }
 
+/** An attempt that an agent has and nobody has acknowledged. `end`: where its range ends now, if it gave a part away. */
+export interface HeldAttempt {
+  id: string;
+  chunk: string;
+  slot: number;
+  state: "queued" | "running" | "done";
+  end?: string | null;
+}
+
 export type FromAgent =
   /**
-   * First line. `muster`: the protocol's version. `root`: absolute folder of the run on the node. `held`: attempts not yet
-   * acknowledged, finished or not.
+   * First line. `muster`: the protocol's version. `root`: absolute folder of the run on the node. `held`: the first of the attempts
+   * that are not yet acknowledged, finished or not; with `more`, messages `held` with the others follow.
    */
   | {
       ev: "hello";
@@ -135,8 +144,10 @@ export type FromAgent =
       pid: number;
       started: number;
       root: string;
-      held: { id: string; chunk: string; slot: number; state: "queued" | "running" | "done"; end?: string | null }[];
+      held: HeldAttempt[];
+      more?: boolean;
     }
+  | { ev: "held"; attempts: HeldAttempt[]; more: boolean }
   /** The agent belongs to the coordinator with the nonce `owner`, which is not one of those in `open`; nothing has changed. */
   | { ev: "refused"; owner: string }
   | Done

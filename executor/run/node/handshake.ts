@@ -4,7 +4,7 @@ import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Slot } from "../../schedule/events.js";
 import { bindEnv } from "../../schedule/slots/slots.js";
-import { AgentChannel } from "../agent/agent.js";
+import { AgentChannel, type AgentEnd } from "../agent/agent.js";
 import { type FromAgent, PROTOCOL, type ToAgent } from "../agent/protocol.js";
 import { Pulse } from "../agent/pulse.js";
 import { type RunContext, rootOf } from "../context.js";
@@ -47,24 +47,28 @@ function cardsOf(node: Node, slots: Slot[], cards: string[]): Pick<Open, "cards"
 export type Hello = Extract<FromAgent, { ev: "hello" }>;
 type Open = Extract<ToAgent, { op: "open" }>;
 
-/** An agent that has accepted this coordinator; `gone` resolves with the reason when its channel has ended. */
+/** An agent that has accepted this coordinator; `gone` resolves with the reason when no more will come from it. */
 export interface Handshake {
   agent: AgentChannel;
   hello: Hello;
-  gone: Promise<string>;
+  gone: Promise<AgentEnd>;
 }
 
 /** How an agent answers `open`: or it does not, and the channel ends. */
-type Reply = Hello | Extract<FromAgent, { ev: "refused" }> | { ev: "gone"; reason: string };
+type Reply = Hello | Extract<FromAgent, { ev: "refused" }> | { ev: "gone"; end: AgentEnd };
 
 const HELLO_TIMEOUT_MS = 30_000;
+/** Attempts that an agent may hold: a few for each slot, and results that could not be collected yet. */
+const HELD_PER_SLOT = 64;
+const HELD_RESULTS = 4096;
 
 const OTHER_VERSION = "an agent of another version of muster was at work; it was stopped, and what it ran is run again";
 
 /**
  * Sends the agent through a new channel: it attaches to the run's agent on the node, or becomes that. An agent of another
- * version is stopped first. Rejects with SUPERSEDED where the agent belongs to another copy of the run directory, and with
- * NO_AGENT where it does not start, or, where python is the reason, with what a look at the node says of it.
+ * version is stopped first. Rejects with SUPERSEDED where the agent belongs to another copy of the run directory, with PROTOCOL
+ * where what answers is no agent, and with NO_AGENT where none starts, or, where python is the reason, with what a look at the
+ * node says of it.
  */
 export async function startAgent(
   connection: Connection,
@@ -88,10 +92,16 @@ export async function startAgent(
     await stopAgent(connection, run.agent, root);
     ({ reply, agent, gone } = await attach());
   }
-  if (reply.ev === "hello") return { agent, hello: reply, gone };
-  if (reply.ev === "refused") throw superseded(node);
-  await gatherFacts(connection, "without-gpus");
-  throw new MusterError("NO_AGENT", 69, `the agent did not start: ${reply.reason}`);
+  switch (reply.ev) {
+    case "hello":
+      return { agent, hello: reply, gone };
+    case "refused":
+      throw superseded(node);
+    case "gone":
+      if (reply.end.kind === "violation") throw protocolError(node, reply.end.reason);
+      await gatherFacts(connection, "without-gpus");
+      throw new MusterError("NO_AGENT", 69, `the agent did not start: ${reply.end.reason}`);
+  }
 }
 
 /** Sends `open`, and waits for the reply. */
@@ -100,36 +110,40 @@ async function shakeHands(
   open: Open,
   silence: number,
   receive: (message: FromAgent) => void,
-): Promise<{ reply: Reply; agent: AgentChannel; gone: Promise<string> }> {
+): Promise<{ reply: Reply; agent: AgentChannel; gone: Promise<AgentEnd> }> {
   let answer: (reply: Reply) => void = () => {};
-  let go: (reason: string) => void = () => {};
+  let go: (end: AgentEnd) => void = () => {};
   const answered = new Promise<Reply>((resolve) => {
     answer = resolve;
   });
-  const gone = new Promise<string>((resolve) => {
-    go = (reason) => {
-      resolve(reason);
-      answer({ ev: "gone", reason });
+  const gone = new Promise<AgentEnd>((resolve) => {
+    go = (end) => {
+      resolve(end);
+      answer({ ev: "gone", end });
     };
   });
   const pulse = new Pulse(
     Math.min(silence, open.lease) / 4,
     () => agent.send({ op: "ping" }),
     (reason) => {
-      go(reason);
+      go({ kind: "lost", reason });
       channel.destroy();
     },
   );
+  const pages = new HelloPages(open.slots.length * HELD_PER_SLOT + HELD_RESULTS);
   const agent = new AgentChannel(
     channel,
     (message) => {
       pulse.heard();
-      if (message.ev === "hello" || message.ev === "refused") answer(message);
-      else receive(message);
+      if (message.ev === "refused") return answer(message);
+      if (message.ev !== "hello" && message.ev !== "held") return receive(message);
+      const hello = pages.add(message);
+      if (typeof hello === "string") agent.violate(hello);
+      else if (hello !== undefined) answer(hello);
     },
-    (reason) => {
+    (end) => {
       pulse.stop();
-      go(reason);
+      go(end);
     },
   );
   agent.send(open);
@@ -139,9 +153,36 @@ async function shakeHands(
   return { reply, agent, gone };
 }
 
+/** A hello whose list of held attempts comes in pages. */
+class HelloPages {
+  private hello: Hello | undefined;
+  private isWhole = false;
+
+  constructor(private readonly mostHeld: number) {}
+
+  /** The whole hello with its last page, nothing before that; or what the agent did wrong. */
+  add(message: Hello | Extract<FromAgent, { ev: "held" }>): Hello | string | undefined {
+    if (this.isWhole || (message.ev === "hello") !== (this.hello === undefined)) return "it said hello out of turn";
+    if (message.ev === "hello") this.hello = message;
+    else this.hello!.held.push(...message.attempts);
+    const { held } = this.hello!;
+    if (held.length > this.mostHeld)
+      return `it claims to hold ${held.length} attempts, more than it can have been given`;
+    this.isWhole = message.more !== true;
+    return this.isWhole ? this.hello : undefined;
+  }
+}
+
 function superseded(node: Node): MusterError {
   const message = `${node.name}: another copy of this run directory has continued since`;
   return new MusterError("SUPERSEDED", 75, message, {
     next: "Continue that copy, or run this one with --adopt: what the other one has on the nodes is stopped and computed again here.",
+  });
+}
+
+/** What answers for the agent breaks the protocol: the node is not used any more. */
+export function protocolError(node: Node, reason: string): MusterError {
+  return new MusterError("PROTOCOL", 69, `${node.name}: refused, because its agent broke the protocol: ${reason}`, {
+    next: `Check what runs as ${node.python} on that node, and that nobody else controls it.`,
   });
 }

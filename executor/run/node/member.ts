@@ -7,12 +7,13 @@ import type { Job } from "../../job/job.js";
 import { render } from "../../job/template.js";
 import type { Attempt, Event, Held, Slot } from "../../schedule/events.js";
 import { slotsOf } from "../../schedule/slots/slots.js";
+import { MessageBudget } from "../agent/messagebudget.js";
 import { type FromAgent, type ToAgent, unit } from "../agent/protocol.js";
 import type { SignedIds } from "../agent/signedids.js";
 import type { RunContext } from "../context.js";
 import { killPoint } from "../killpoint.js";
 import type { Origin } from "../results/pull.js";
-import type { Hello } from "./handshake.js";
+import { type Hello, protocolError } from "./handshake.js";
 import { Session } from "./session.js";
 
 /** Longest pause between two tries to reach a node, seconds. */
@@ -57,6 +58,8 @@ export class Member {
   fingerprint: string | undefined;
   /** PCI addresses of its GPUs by index, once a look has told them. */
   cards: string[] = [];
+  /** For what it says unasked, through all its attachments. */
+  readonly budget = new MessageBudget();
   private boot: string | undefined;
   private session: Session | undefined;
   private readonly over = new AbortController();
@@ -166,7 +169,9 @@ export class Member {
       this.joined(session);
       joined = true;
       for (const message of early) this.hub.message(this, message);
-      void session.gone.then((reason) => this.lost(session, reason));
+      void session.gone.then(({ kind, reason }) =>
+        kind === "violation" ? this.refuse(session, reason) : this.lost(session, reason),
+      );
       return true;
     } catch (error) {
       this.failed(error);
@@ -187,11 +192,11 @@ export class Member {
 
   /** The attempts of the agent that a coordinator of this run directory issued to this node. All others are stopped, and not taken. */
   private genuine(session: Session): Hello["held"] {
-    const { held } = session.hello;
-    const genuine = held.filter(({ id, chunk }) => this.ids.isGenuine(id, this.node.name, chunk));
-    const others = held.filter((one) => !genuine.includes(one)).map(({ id }) => id);
-    if (others.length > 0) session.send({ op: "cancel", ids: others });
-    return genuine;
+    const held = new Map(session.hello.held.map((one) => [one.id, one]));
+    const strangers = [...held.values()].filter(({ id, chunk }) => !this.ids.isGenuine(id, this.node.name, chunk));
+    if (strangers.length > 0) session.send({ op: "cancel", ids: strangers.map(({ id }) => id) });
+    for (const { id } of strangers) held.delete(id);
+    return [...held.values()];
   }
 
   private makeSlots(facts: Facts | undefined): Slot[] {
@@ -215,7 +220,7 @@ export class Member {
 
   /** Whether to try again: nobody who is refused is, and of others who was never here only where the network may be why. */
   private comesBack(code: string): boolean {
-    if (["AUTH", "DRIFT", "SUPERSEDED"].includes(code) || code.startsWith("HOST_KEY")) return false;
+    if (["AUTH", "DRIFT", "SUPERSEDED", "PROTOCOL"].includes(code) || code.startsWith("HOST_KEY")) return false;
     return this.slots.length > 0 || MAY_PASS.includes(code);
   }
 
@@ -227,6 +232,18 @@ export class Member {
     this.become("silent", reason);
     this.hub.event({ type: "silent", node: this.node.name });
     void this.redial();
+  }
+
+  /** What the node says cannot be relied on: it gets no more work, and what it holds goes to others. */
+  misbehaved(reason: string): void {
+    if (this.session !== undefined) this.refuse(this.session, reason);
+  }
+
+  private refuse(session: Session, reason: string): void {
+    if (this.session !== session) return;
+    this.session = undefined;
+    session.abandon();
+    if (!this.over.signal.aborted) this.failed(protocolError(this.node, reason));
   }
 
   /** Tries again with growing pauses until it is back, refused, or the run is over; gives its chunks away after `grace`. */

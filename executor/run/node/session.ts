@@ -6,7 +6,7 @@ import type { Node } from "../../../fleet/node.js";
 import type { Job, Work } from "../../job/job.js";
 import type { Slot } from "../../schedule/events.js";
 import { unknownOf } from "../../schedule/slots/slots.js";
-import type { AgentChannel } from "../agent/agent.js";
+import type { AgentChannel, AgentEnd } from "../agent/agent.js";
 import type { FromAgent, Spec, ToAgent } from "../agent/protocol.js";
 import { type RunContext, rootOf } from "../context.js";
 import type { Origin } from "../results/pull.js";
@@ -35,7 +35,7 @@ export class Session implements Origin {
     private readonly stage: Stage,
     readonly hello: Hello,
     /** Resolves with the reason when no more will come from the agent. */
-    readonly gone: Promise<string>,
+    readonly gone: Promise<AgentEnd>,
     /** Of the state that the node was verified to be in. */
     readonly fingerprint: string | undefined,
   ) {}

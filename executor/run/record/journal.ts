@@ -152,22 +152,24 @@ function checksum(text: string): string {
 /** Calls `use` for each line until it says false; answers how many bytes of the file the lines that it accepted take. */
 function eachLine(fd: number, use: (line: string, offset: number, last: boolean) => boolean): number {
   const size = fstatSync(fd).size;
-  let carry: Buffer = Buffer.alloc(0);
+  /** Of the line that has begun. */
+  let parts: Buffer[] = [];
   let accepted = 0;
   for (let position = 0; position < size; ) {
     const block = Buffer.alloc(Math.min(BLOCK, size - position));
-    const read = readSync(fd, block, 0, block.length, position);
-    if (read === 0) break;
-    position += read;
-    const text = Buffer.concat([carry, block.subarray(0, read)]);
+    const text = block.subarray(0, readSync(fd, block, 0, block.length, position));
+    if (text.length === 0) break;
     let from = 0;
     for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10, from)) {
-      const last = accepted + (end + 1 - from) === size;
-      if (!use(text.toString("utf8", from, end), accepted, last)) return accepted;
-      accepted += end + 1 - from;
+      const line = parts.length === 0 ? text.subarray(from, end) : Buffer.concat([...parts, text.subarray(from, end)]);
+      const next = accepted + line.length + 1;
+      if (!use(line.toString("utf8"), accepted, next === size)) return accepted;
+      accepted = next;
+      parts = [];
       from = end + 1;
     }
-    carry = text.subarray(from);
+    if (from < text.length) parts.push(text.subarray(from));
+    position += text.length;
   }
   return accepted;
 }

@@ -3,6 +3,7 @@ import { parseMessage } from "../../../../executor/run/agent/messages.js";
 import { PROTOCOL } from "../../../../executor/run/agent/protocol.js";
 
 const ID = "0123456789abcdef-0-fedcba9876543210";
+const SHA256 = "ab".repeat(32);
 const log = { size: 0 };
 const done = {
   ev: "done",
@@ -15,7 +16,7 @@ const done = {
   canceled: false,
   seconds: 0.1,
   rss: 1,
-  outputs: [{ path: "r", size: 1, sha256: "ab", data: "eA==" }],
+  outputs: [{ path: "r", size: 1, sha256: SHA256, data: "eA==" }],
   missing: [],
   stdout: log,
   stderr: log,
@@ -46,10 +47,23 @@ t.test("anything else is not a message, however close it comes", async (t) => {
     { ...done, id: "1-0" },
     { ...done, id: `${ID}/../../x` },
     { ...done, outputs: {} },
-    { ...done, outputs: [{ path: "r", size: -1, sha256: "ab" }] },
-    { ...done, outputs: [{ path: 7, size: 1, sha256: "ab" }] },
+    { ...done, outputs: [{ path: "r", size: -1, sha256: SHA256 }] },
+    { ...done, outputs: [{ path: 7, size: 1, sha256: SHA256 }] },
     { ...done, stdout: undefined },
     { ...done, exit: "0" },
+    { ...done, exit: 0.5 },
+    { ...done, outputs: [{ path: "r", size: 1, sha256: "ab" }] },
+    { ...done, tail: "x".repeat(2049) },
+    { ...done, error: "x".repeat(2049) },
+    { ...done, chunk: "c".repeat(256) },
+    { ...done, missing: ["p".repeat(4097)] },
+    { ...done, rss: undefined },
+    { ev: "problem", message: "x".repeat(2049) },
+    { ev: "broken", slot: 0, reason: "x".repeat(2049) },
+    { ev: "slot", slot: 1.5 },
+    { ev: "memory", waiting: [[[[[[[[0]]]]]]]] },
+    { ev: "held", attempts: [hello], more: false },
+    { ev: "__proto__" },
     { ...done, seconds: null },
     { ...hello, held: [{ id: "../x", chunk: "c", slot: 0 }] },
     { ...hello, held: "none" },
