@@ -94,8 +94,13 @@ export async function startAgent(
   }
   switch (reply.ev) {
     case "hello":
-      return { agent, hello: reply, gone };
+      if (reply.muster === PROTOCOL) return { agent, hello: reply, gone };
+      agent.detach();
+      throw protocolError(node, `it is of version ${reply.muster} though it was started as version ${PROTOCOL}`);
     case "refused":
+      // Nobody else can have continued what has only begun.
+      if (run.nonces.length === 1 || run.nonces.includes(reply.owner))
+        throw protocolError(node, "it refuses the only coordinator that it can belong to");
       throw superseded(node);
     case "gone":
       if (reply.end.kind === "violation") throw protocolError(node, reply.end.reason);
