@@ -57,7 +57,8 @@ const HELLO = 30;
 
 /**
  * Sends the agent through a new channel and greets it: it attaches to the run's agent on the node, or becomes that.
- * Rejects with NO_AGENT where it does not start, or, where python is the reason, with what a look at the node says of it.
+ * Rejects with NO_AGENT where it does not start, or, where python is the reason, with what a look at the node says of it; with
+ * WORKDIR where other users of the node could interfere with the run's folder.
  */
 export async function startAgent(
   connection: Connection,
@@ -71,8 +72,20 @@ export async function startAgent(
   channel.stdin.write(run.agent.stdin);
   const greeting = await greet(channel, opening(node, run, slots, cards), node.silence, receive);
   if (typeof greeting !== "string") return greeting;
+  const refused = parseRefusal(greeting);
+  if (refused !== undefined) throw refused;
   await gatherFacts(connection, "without-gpus");
   throw new MusterError("NO_AGENT", 69, `the agent did not start: ${greeting}`);
+}
+
+/** The error that templates/muster_agent/attach.py printed as its last words, if these are such an error. */
+function parseRefusal(ending: string): MusterError | undefined {
+  const line = /^.*\bmuster-refused (\{.*\})$/m.exec(ending)?.[1];
+  try {
+    const { reason, next } = JSON.parse(line ?? "") as Record<string, unknown>;
+    if (typeof reason === "string" && typeof next === "string") return new MusterError("WORKDIR", 69, reason, { next });
+  } catch {}
+  return undefined;
 }
 
 /** Sends `open` and waits for the hello, or answers with why there is none. */

@@ -208,7 +208,7 @@ export class Member {
 
   /** Whether to try again: nobody who is refused is, and of others who was never here only where the network may be why. */
   private comesBack(code: string): boolean {
-    if (code === "AUTH" || code === "DRIFT" || code.startsWith("HOST_KEY")) return false;
+    if (code === "AUTH" || code === "DRIFT" || code === "WORKDIR" || code.startsWith("HOST_KEY")) return false;
     return this.slots.length > 0 || MAY_PASS.includes(code);
   }
 
