@@ -27,7 +27,7 @@ function isMessage(value: Record<string, unknown>): boolean {
     case "split":
       return isAttemptId(value.id) && isUnit(value.end);
     case "slot":
-      return isNumber(value.slot) && (value.holder === undefined || isText(value.holder));
+      return isNumber(value.slot) && isHolder(value.holder, value.foreign);
     case "broken":
       return isNumber(value.slot) && isText(value.reason);
     case "cards":
@@ -73,6 +73,10 @@ function isFileReport(value: unknown): value is FileReport {
 function isLogReport(value: unknown): value is LogReport {
   const { size, cut = 0, data } = isRecord(value) ? value : {};
   return isNumber(size) && isNumber(cut) && isData(data);
+}
+
+function isHolder(holder: unknown, foreign: unknown): boolean {
+  return (holder === undefined || isText(holder)) && (foreign === undefined || typeof foreign === "boolean");
 }
 
 function isAnswer(value: unknown): boolean {
