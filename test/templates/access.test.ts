@@ -136,6 +136,27 @@ t.test("a link on the way is followed, and may not be another user's", { skip: n
   t.match((await refusal(beyond))?.reason, /link belongs to uid 4242/);
 });
 
+/** Binds a socket as this user and listens as another one: the kernel tells clients who listens. */
+const SERVE = `import os, socket, sys, time
+listener = socket.socket(socket.AF_UNIX)
+os.umask(0o177)
+listener.bind("agent.sock")
+os.setuid(int(sys.argv[1]))
+listener.listen()
+print("listens", flush=True)
+time.sleep(600)
+`;
+
+t.test("a daemon of another user is refused", { skip: needsRoot }, async (t) => {
+  const { folder } = folderIn(t);
+  const server = spawn("python3", ["-c", SERVE, `${OTHER}`], { cwd: folder.root });
+  await once(server.stdout, "data");
+  t.match((await refusal(folder))?.reason, `agent.sock is served by uid 4242, pid ${server.pid}`);
+  server.kill();
+  await once(server, "close");
+  rmSync(join(folder.root, "agent.sock"));
+});
+
 /** Attaches as `attach` does, without any check, and prints what comes back; an empty line where the daemon hangs up. */
 const KNOCK = `import array, os, socket, sys
 line = socket.socket(socket.AF_UNIX)
