@@ -178,4 +178,5 @@ def serve(root, told):
     except BaseException:
         agent.reaper.kill_everything()
         raise
+    agent.slots.release_all()
     os._exit(0)

@@ -109,6 +109,12 @@ class Slots:
             return []
         return [max(self.examined_at, slot.lock.retry) for slot in self.ready if slot.lock and not slot.lock.held]
 
+    def release_all(self):
+        """At the end, so that no lock file is left."""
+        for slot in self.by_number.values():
+            if slot.lock:
+                slot.lock.release()
+
     def start_ready(self, start, admits, is_fit):
         """Calls start(slot, attempt) for what can start now, as far as admits(slot, attempt), and is_fit(slot) once its GPU is
         ours, say; it occupies the slot, or the next in its queue is tried."""

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
+import { reached } from "../lab/reached.js";
 import { findProgram } from "../lab/requirements.js";
 import { Attachment, agent, decode, end, Folder } from "./driver.js";
 
@@ -74,6 +75,17 @@ t.test("lock files go with the chunk, and with an agent that is killed", async (
   second.attachment.send({ op: "ping" });
   await second.attachment.next((one) => one.ev === "pong");
   t.same(filesOf(gpu), [], "the next holder has removed what the killed one left");
+});
+
+t.test("an agent that is stopped in the middle of a chunk leaves no lock file", async (t) => {
+  const gpu = `stopped-${process.pid}`;
+  const { attachment, hello } = await agent(t, { slots: slotsOf(gpu) });
+  attachment.start("long", {}, ["sleep 600"]);
+  await attachment.next((one) => one.ev === "started");
+  t.same(filesOf(gpu), ["lock", "sock"]);
+  await attachment.stop();
+  await reached("the agent is gone", () => !existsSync(`/proc/${hello.pid}`));
+  t.same(filesOf(gpu), []);
 });
 
 t.test("an agent from before there were lock files keeps a GPU to itself", async (t) => {
