@@ -1,4 +1,5 @@
-import type { CommandState, Difference, Playbook, Probe, Resource } from "./engine/resource.js";
+import { accessDifferences } from "./engine/access.js";
+import type { AccessState, CommandState, Difference, Playbook, Probe, Resource } from "./engine/resource.js";
 
 /** A clock that is off by more than this, seconds, makes times in logs and records useless. */
 const CLOCK = 60;
@@ -24,13 +25,14 @@ const host: Playbook = ({ node }) => [workplace(node.workdir, () => Date.now() /
 export default host;
 
 /** `now`: Unix time here. */
-function workplace(workdir: string, now: () => number): Resource<CommandState> {
-  const probe: Probe = { ask: "command", argv: ["/bin/sh", "-c", LOOK, "look", workdir], timeout: PATIENCE };
+function workplace(workdir: string, now: () => number): Resource<[CommandState, AccessState]> {
+  const look: Probe = { ask: "command", argv: ["/bin/sh", "-c", LOOK, "look", workdir], timeout: PATIENCE };
+  const runs = `${workdir}/runs`;
   return {
     name: "workdir and clock",
-    probe,
-    diff: ({ stdout }) => hostDifferences(workdir, stdout, now()),
-    notes: ({ stdout }) => runsLeft(workdir, stdout),
+    probe: { ask: "all", of: [look, { ask: "access", path: runs }] },
+    diff: ([{ stdout }, access]) => [...hostDifferences(workdir, stdout, now()), ...accessDifferences(runs, access)],
+    notes: ([{ stdout }]) => runsLeft(workdir, stdout),
   };
 }
 

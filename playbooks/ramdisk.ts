@@ -1,8 +1,19 @@
 import { basename, posix } from "node:path";
 import { MusterError } from "../schemas/errors.js";
+import { accessDifferences } from "./engine/access.js";
 import { localFile } from "./engine/local.js";
-import type { CommandState, Hands, MemoryState, Resource, Subject, TreeState } from "./engine/resource.js";
+import type {
+  AccessState,
+  CommandState,
+  Hands,
+  MemoryState,
+  Probe,
+  Resource,
+  Subject,
+  TreeState,
+} from "./engine/resource.js";
 import { mendTree, treeDifferences, type WantedTree, wrongPaths } from "./engine/tree.js";
+import { ownerDifferences, takeFromOthers } from "./ramdisk/ownership.js";
 
 /** Bytes of memory that filling a ramdisk must leave. */
 const SPARE = 64 * 1024 * 1024;
@@ -15,7 +26,10 @@ const LOGIND = [
   'loginctl show-user "$(id -u)" --property=Linger',
 ].join("; ");
 
-type Have = [TreeState, MemoryState, CommandState];
+/** Folders that are everybody's by their nature: files may lie right in them. */
+const SHARED = ["/dev/shm", "/run/shm", "/tmp"];
+
+type Have = [TreeState, AccessState, MemoryState, CommandState];
 
 /** Files in the nodes' memory: the inventory's `ramdisk`. They are gone after a reboot; `provision --if-rebooted` puts them back. */
 export default async function* ramdisk({ inventory }: Subject): AsyncGenerator<Resource> {
@@ -37,24 +51,39 @@ async function wantedIn(folder: string, files: string[]): Promise<WantedTree> {
 }
 
 function resourceOf(folder: string, want: WantedTree): Resource<Have> {
+  const access: Probe = { ask: "access", path: folder, exclusive: !SHARED.includes(folder) };
   return {
     name: `ramdisk ${folder}`,
     probe: {
       ask: "all",
       of: [
         { ask: "tree", path: folder },
+        access,
         { ask: "space", path: folder },
         { ask: "command", argv: ["/bin/sh", "-c", LOGIND], timeout: 10 },
       ],
     },
-    diff: ([tree]) => treeDifferences(tree, want),
-    change: async (have, hands) => fill(folder, want, have, hands),
-    notes: ([, , logind]) => (folder === "/dev/shm" || folder.startsWith("/dev/shm/") ? removalNotes(logind) : []),
+    diff: ([tree, state]) => [
+      ...treeDifferences(tree, want),
+      ...accessDifferences(folder, state),
+      ...ownerDifferences(tree, state, want),
+    ],
+    change: async ([tree, state, space], hands) => {
+      const own = await takeFromOthers(folder, want, { tree, access: state, probe: access }, hands);
+      await fill(folder, want, own, space, hands);
+    },
+    notes: ([, , , logind]) => (folder === "/dev/shm" || folder.startsWith("/dev/shm/") ? removalNotes(logind) : []),
   };
 }
 
 /** A node that runs out of memory may kill anything, so nothing is written where not all of it fits. */
-async function fill(folder: string, want: WantedTree, [tree, space]: Have, hands: Hands): Promise<void> {
+async function fill(
+  folder: string,
+  want: WantedTree,
+  tree: TreeState,
+  space: MemoryState,
+  hands: Hands,
+): Promise<void> {
   const wrong = wrongPaths(tree, want);
   const needed = wrong.reduce((sum, [, entry]) => sum + (entry.kind === "file" ? entry.size : 0), 0);
   const problem = spaceProblem(needed, space);

@@ -54,7 +54,7 @@ export class PlainProgress implements Observer {
   }
 
   slot(member: Member, slot: number, holder: string | undefined): void {
-    const what = holder === undefined ? "is free again" : `waits for run ${printable(holder)}`;
+    const what = holder === undefined ? "is free again" : `waits for ${printable(holder)}`;
     this.say(`${member.node.name}: slot ${slot} ${what}`);
   }
 

@@ -1,6 +1,7 @@
 """Answers questions about a node, all of them at once, as one JSON line on stdout. Python 3.8+, standard library only.
 
-Sent on stdin by a loader that sets SOURCE (this text), MODULES (modules.py) and QUESTIONS (JSON, see playbooks/engine/resource.ts);
+Sent on stdin by a loader that sets SOURCE (this text), MODULES (modules.py), ACCESS (muster_agent/access.py) and QUESTIONS (JSON,
+see playbooks/engine/resource.ts);
 nothing is stored on the node and nothing is changed. Questions that need root are answered by one `sudo -n` child where the user is not root.
 """
 import base64
@@ -59,6 +60,7 @@ def file_state(path, cap):
     state = {
         "kind": kind_of(status.st_mode),
         "mode": stat.S_IMODE(status.st_mode),
+        "uid": status.st_uid,
         "owner": name_of(pwd.getpwuid, status.st_uid),
         "group": name_of(grp.getgrgid, status.st_gid),
         "size": status.st_size,
@@ -184,8 +186,22 @@ def space_state(path):
     return {"free": status.f_bavail * status.f_frsize, "available": available}
 
 
+def access_state(path, exclusive):
+    """Who else could replace or change what lies at a path, from the view of whoever asks."""
+    access = {}
+    exec(compile(ACCESS, "access.py", "exec"), access)
+    state = {"uid": os.geteuid(), "problems": []}
+    try:
+        state["problems"] = access["find_problems"](path, os.geteuid(), exclusive)
+    except OSError as error:
+        state["error"] = reason(error)
+    return state
+
+
 def answer(question):
     ask = question["ask"]
+    if ask == "access":
+        return access_state(expand(question["path"]), question.get("exclusive", False))
     if ask == "file":
         return file_state(expand(question["path"]), question["cap"])
     if ask == "tree":
@@ -222,7 +238,7 @@ def answer_all(questions):
 
 def loader(questions):
     """This program again, with other questions."""
-    texts = {"SOURCE": SOURCE, "MODULES": MODULES, "QUESTIONS": json.dumps(questions).encode()}
+    texts = {"SOURCE": SOURCE, "MODULES": MODULES, "ACCESS": ACCESS, "QUESTIONS": json.dumps(questions).encode()}
     return LOADER.format({name: base64.b64encode(text).decode() for name, text in texts.items()}).encode()
 
 

@@ -52,10 +52,13 @@ export function factsSource(): string {
 
 /** The program that answers these questions about a node, for python's stdin; it is never stored there. */
 export function probeProgram(questions: unknown[]): string {
-  const [source, modules] = ["probe.py", "modules.py"].map((name) =>
-    readFileSync(join(projectRoot(), "templates", name)),
-  );
-  const texts = { SOURCE: source!, MODULES: modules!, QUESTIONS: Buffer.from(JSON.stringify(questions)) };
+  const read = (name: string) => readFileSync(join(projectRoot(), "templates", name));
+  const texts = {
+    SOURCE: read("probe.py"),
+    MODULES: read("modules.py"),
+    ACCESS: read(join(PARTS, "access.py")),
+    QUESTIONS: Buffer.from(JSON.stringify(questions)),
+  };
   const packed = Object.entries(texts).map(([name, text]) => [name, text.toString("base64")]);
   return [
     "import base64",

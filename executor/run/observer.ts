@@ -16,7 +16,7 @@ export interface Observer {
   begin(view: View, path: string, leftOut: LeftOut[]): void;
   /** A node's state has changed. */
   node(member: Member): void;
-  /** A slot's GPU is held by another run, or (`holder` absent) free again. */
+  /** A slot's GPU is held by `holder` ("run sieve"), or (absent) free again. */
   slot(member: Member, slot: number, holder: string | undefined): void;
   /** How many of a node's slots wait for its memory has changed. */
   memory(member: Member): void;

@@ -2,6 +2,7 @@
 export { copiedFile, fileResource, type WantedFile } from "./file.js";
 export { folderResource, type WantedFolder } from "./folder.js";
 export type {
+  AccessState,
   CommandState,
   Difference,
   FileState,

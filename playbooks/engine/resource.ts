@@ -19,12 +19,15 @@ export type Probe =
   | { ask: "modules"; python: string; modules: string[] }
   /** -> MemoryState: bytes free in the file system of `path`, and MemAvailable. */
   | { ask: "space"; path: string }
+  /** -> AccessState: who else could replace or change what lies at a path. `exclusive`: a folder there may not be shared at all. */
+  | { ask: "access"; path: string; exclusive?: boolean }
   /** -> the answer to each, in this order: what can only be judged side by side (one value in two files). Not nested. */
   | { ask: "all"; of: Probe[] };
 
 export interface FileState {
   kind: "missing" | "file" | "folder" | "link" | "other";
   mode?: number;
+  uid?: number;
   owner?: string;
   group?: string;
   size?: number;
@@ -58,6 +61,19 @@ export interface ModulesState {
 export interface MemoryState {
   free: number;
   available: number;
+  error?: string;
+}
+
+/** How other users could interfere with a path: templates/muster_agent/access.py. */
+export interface AccessState {
+  /** Who asks. */
+  uid: number;
+  /**
+   * `path`: the folder, link or file at fault; `fault`: "belongs to rig (uid 1001)"; `fix`: what would mend it; `final`: it is
+   * the path itself and not what leads there.
+   */
+  problems: { path: string; fault: string; fix: string; final: boolean }[];
+  /** Why it cannot be examined ("Permission denied"). */
   error?: string;
 }
 

@@ -2,11 +2,15 @@
 import array
 import errno
 import fcntl
+import json
 import os
 import socket
 import sys
 
+from .guard import AccessError, check_run_folder, check_server, check_socket
 from .trouble import explain
+
+NO_PERMISSION = 77  # EX_NOPERM of sysexits.h
 
 
 def main(words):
@@ -15,9 +19,16 @@ def main(words):
     if words[:1] != ["attach"] or not os.path.isabs(root):
         sys.stderr.write("usage: attach ROOT   (ROOT: the run's folder, absolute or in ~)\n")
         return 64
+    root = os.path.normpath(root)
     try:
+        check_run_folder(root)
         make_folders(root)
-        attach(os.path.normpath(root))
+        check_run_folder(root)
+        attach(root)
+    except AccessError as error:
+        # One line that startAgent() of executor/run/node/handshake.ts reads.
+        sys.stderr.write("muster-refused " + json.dumps({"reason": str(error), "next": error.next}) + "\n")
+        return NO_PERMISSION
     except OSError as error:
         sys.stderr.write(explain(error, "muster agent") + "\n")
         return 1
@@ -51,14 +62,16 @@ def attach(root):
 
 
 def knock():
-    """A connection to the daemon of this folder, or None."""
+    """A connection to the daemon of this folder, or None. AccessError where it is not this user's daemon."""
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
+        check_socket("agent.sock")
         link.connect("agent.sock")
-        return link
     except (FileNotFoundError, ConnectionRefusedError):
         link.close()
         return None
+    check_server(link, "agent.sock")
+    return link
 
 
 def start_daemon(root):

@@ -166,7 +166,9 @@ def serve(root, told):
     if os.path.lexists("agent.sock"):
         os.unlink("agent.sock")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    usual = os.umask(0o177)  # the socket's mode; there are no other threads yet
     listener.bind("agent.sock")
+    os.umask(usual)
     agent = Agent(root, listener)
     listener.listen(8)
     listener.setblocking(False)
@@ -177,4 +179,5 @@ def serve(root, told):
     except BaseException:
         agent.reaper.kill_everything()
         raise
+    agent.slots.release_all()
     os._exit(0)

@@ -1,10 +1,12 @@
 """A GPU of the node, held for one run at a time."""
+import os
 import selectors
 import socket
 from time import monotonic as now
 
-from .inquiry import LEAST, Inquiry, priority_of
-from .wire import raw
+from .inquiry import PATIENCE, SILENT, Inquiry
+from .lockfile import SystemLock, UserLock, lock_owner
+from .waiters import Waiters
 
 RETRY = 0.5  # seconds between tries
 TURN = 5.0  # how long a GPU is kept at least while another run of the same priority waits for it
@@ -13,17 +15,24 @@ PRECEDENCE = 3.0  # how long a GPU that is free is left to a run that goes first
 
 
 class GpuLock:
-    """A kernel object that goes with its process: an abstract socket's name. Who waits for it stays connected, and is told who
-    holds it and the highest priority that waits; what is told is there before the GPU is free."""
+    """A GPU is ours once every lock of it is: the user's lock file, root's where there is one, and an abstract socket's name. All
+    go with their process. The name is what muster took before there were lock files, and an agent of that time may still run; it
+    serves users among whom root has made no folder, too. The files also work between network namespaces, where the name does not.
 
-    def __init__(self, selector, settings, boot, name):
+    Who waits stays connected to the holder, and is told who holds the GPU and the highest priority that waits; what is told is
+    there before the GPU is free."""
+
+    def __init__(self, selector, settings, boot, name, report):
         self.selector, self.settings = selector, settings
+        self.user_lock = UserLock(name, report)
+        self.files = [self.user_lock, SystemLock(name, report)]
         self.address = "\0muster/{}/gpu/{}".format(boot, name).encode()
-        self.held = None
+        self.held = None  # the sockets at which waiters knock
         self.since = self.retry = 0.0
         self.away = 0.0  # when another run may have had it last
-        self.waiters = []  # (priority, connection)
-        self.inquiry = Inquiry(self.address)
+        self.waiters = Waiters(settings)
+        self.inquiry = Inquiry(self.address, self.user_lock.socket_path)
+        self.obstacle = None  # the lock file that another process has, and since when
         self.blocked = False
 
     def acquire(self):
@@ -34,85 +43,102 @@ class GpuLock:
         if time_now < self.retry:
             return False
         if not self.inquiry.is_open() and (self.inquiry.highest <= self.settings.priority or time_now >= self.away + PRECEDENCE):
-            self.held = self.bind()
+            self.held = self.take(time_now)
         if self.held is None:
             self.wait(time_now)
             return False
-        self.since = time_now
+        self.since, self.obstacle = time_now, None
         self.inquiry.close()
-        self.selector.register(self.held, selectors.EVENT_READ, self.answer)
+        for listener in self.held:
+            self.selector.register(listener, selectors.EVENT_READ, lambda _, listener=listener: self.waiters.accept(listener))
         return True
 
-    def bind(self):
-        held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            held.bind(self.address)
-        except OSError:
-            held.close()
-            return None
-        held.listen(16)
-        held.setblocking(False)
-        return held
+    def take(self, time_now):
+        """The sockets at which waiters knock, once every lock is ours; None, and no lock, while another process has one."""
+        for file in self.files:
+            if not file.acquire():
+                self.obstacle = (file.path, self.obstacle[1] if self.obstacle else time_now)
+                return self.let_go()
+        name = listen(self.address)
+        if name is None:
+            return self.let_go()
+        return [name] + self.listen_privately()
+
+    def listen_privately(self):
+        """For one's own runs, also those in another network namespace. Nobody else has the lock of this name."""
+        if self.user_lock.fd is None:
+            return []
+        remove(self.user_lock.socket_path)
+        private = listen(self.user_lock.socket_path)
+        return [private] if private else []
+
+    def let_go(self):
+        for file in self.files:
+            file.release()
 
     def wait(self, time_now):
         """Stands in line for it, if somebody has it."""
         self.retry = time_now + RETRY
         if self.inquiry.is_open() or self.inquiry.ask(self.settings.priority):
-            self.away = time_now
+            self.away, self.obstacle = time_now, None
 
     def holder(self):
-        """Who holds it, as far as the answer tells; None where there has been no time for one."""
-        return self.inquiry.name
-
-    def answer(self, _):
-        """Lets another run wait, and tells all that do how they stand."""
-        try:
-            waiter, address = self.held.accept()
-        except OSError:
-            return
-        waiter.setblocking(False)
-        self.waiters.append((priority_of(address), waiter))
-        line = b"%d %s\n" % (self.highest(), raw(self.settings.run)[:200])
-        for _, one in self.waiters:
-            try:
-                one.send(line)
-            except OSError:
-                pass
-
-    def highest(self):
-        """The highest priority of those that wait."""
-        self.waiters = [(priority, one) for priority, one in self.waiters if still_waits(one)]
-        return max((priority for priority, _ in self.waiters), default=LEAST)
+        """Who holds it, as keys of a `slot` message (executor/run/agent/protocol.ts); None where it is not known yet."""
+        name, owner = self.inquiry.name, self.inquiry.owner
+        if name is not None and name != SILENT and owner[0] == os.geteuid():
+            return {"holder": name}
+        if name is not None:
+            return {"holder": owner_text(owner, name if name == SILENT else "run " + name), "foreign": True}
+        if self.obstacle and now() >= self.obstacle[1] + PATIENCE:
+            path = self.obstacle[0]
+            return {"holder": owner_text(lock_owner(path), "it has locked " + path), "foreign": True}
+        return None
 
     def turn_over(self):
         """Whether it should be given away before the next chunk: at once to a run that goes first, in turn to its like."""
-        if not self.waiters:
+        if not self.waiters.connections:
             return False
-        highest, own = self.highest(), self.settings.priority
+        highest, own = self.waiters.highest(), self.settings.priority
         return highest > own or (highest == own and now() - self.since >= TURN)
 
     def release(self, pause=0.0):
         self.inquiry.close()
         if self.held:
-            self.selector.unregister(self.held)
-            self.held.close()
+            for listener in self.held:
+                self.selector.unregister(listener)
+                listener.close()
             self.held = None
-            self.inquiry.highest = self.highest()
-            for _, waiter in self.waiters:
-                waiter.close()
-            self.waiters = []
+            if self.user_lock.fd is not None:
+                remove(self.user_lock.socket_path)
+            self.let_go()
+            self.inquiry.highest = self.waiters.close()
             self.away = now()
             self.retry = self.away + pause
 
 
-def still_waits(waiter):
-    """Closes the connection of one that does not."""
+def listen(address):
+    """A socket that listens there; None where another does, or it cannot."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        if waiter.recv(1):
-            return True
-    except BlockingIOError:
-        return True
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        return None
+    listener.listen(16)
+    listener.setblocking(False)
+    return listener
+
+
+def remove(path):
+    try:
+        os.unlink(path)
     except OSError:
         pass
-    waiter.close()
-    return False
+
+
+def owner_text(owner, what):
+    """`owner`: uid and pid, as far as the kernel tells them."""
+    if owner is None:
+        return what
+    uid, pid = owner
+    return "uid {}{} ({})".format(uid, ", pid {}".format(pid) if pid else "", what)

@@ -3,6 +3,8 @@ import os
 import socket
 from time import monotonic as now
 
+from .guard import peer_of
+
 LEAST = -(1 << 31)  # below every priority
 CAP = 4096  # bytes of answers
 PATIENCE = 3.0  # seconds that a holder has to say who it is
@@ -10,21 +12,32 @@ SILENT = "a program that does not answer"
 
 
 class Inquiry:
-    """A connection to the holder. `name`: whose it is, None while it has not said. `highest`: the highest priority that waits."""
+    """A connection to the holder. `name`: whose it is, None while it has not said. `owner`: its uid and pid, from the kernel, None
+    where it has not accepted the connection. `highest`: the highest priority that waits. `name` and `highest` are not to be
+    trusted where the owner is another user."""
 
-    def __init__(self, address):
-        self.address = address
-        self.line, self.name, self.highest = None, None, LEAST
+    def __init__(self, address, private_path):
+        """Runs of the same user listen at both, others' at the abstract address alone."""
+        self.address, self.private_path = address, private_path
+        self.line, self.name, self.owner, self.highest = None, None, None, LEAST
         self.asked = 0.0
 
     def ask(self, priority):
-        """False when nobody holds the GPU. The priority is in our name, so that the holder knows it at once."""
-        self.name, self.asked = None, now()
+        """False when nobody listens. The priority is in our name, so that the holder knows it at once."""
+        if self.connect(self.private_path, priority):
+            if self.owner is None or self.owner[0] == os.geteuid():
+                return True
+            self.close()
+        return self.connect(self.address, priority)
+
+    def connect(self, address, priority):
+        self.name, self.owner, self.asked = None, None, now()
         self.line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.line.setblocking(False)
         try:
             self.line.bind(self.address + "/{}/{}".format(priority, os.urandom(8).hex()).encode())
-            self.line.connect(self.address)
+            self.line.connect(address)
+            self.owner = peer_of(self.line)
         except BlockingIOError:
             self.name = SILENT
         except OSError:
@@ -53,7 +66,7 @@ class Inquiry:
     def close(self):
         if self.line:
             self.line.close()
-        self.line = self.name = None
+        self.line = self.name = self.owner = None
 
 
 def priority_of(address):

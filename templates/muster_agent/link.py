@@ -7,6 +7,7 @@ import socket
 from time import monotonic as now
 
 from .coordinator import Coordinator
+from .guard import may_attach
 from .wire import prose, to_line
 
 
@@ -36,6 +37,8 @@ class Link:
     def accept(self, _):
         try:
             knocker, _address = self.listener.accept()
+            if not may_attach(knocker):
+                return knocker.close()
             knocker.settimeout(5)
             _, ancillary, _, _ = knocker.recvmsg(16, socket.CMSG_SPACE(8))
         except OSError:

@@ -27,6 +27,7 @@ class Slots:
         self.by_number = {}
         self.active = {}
         self.ready = deque()
+        self.reported = set()  # what has been said of lock files
         self.examined_at = 0.0  # until then GPUs wait for the coordinator's first look at them
 
     def set_up(self, setups, examine):
@@ -37,7 +38,13 @@ class Slots:
             slot = self.by_number.setdefault(setup["slot"], Slot(setup["slot"]))
             slot.env, slot.gpu = raw_env(setup["env"]), setup.get("gpu")
             if slot.lock is None and setup.get("lock"):
-                slot.lock = GpuLock(self.selector, self.settings, self.boot, setup["lock"])
+                slot.lock = GpuLock(self.selector, self.settings, self.boot, setup["lock"], self.report_once)
+
+    def report_once(self, message):
+        """What holds for all slots, and again at each try."""
+        if message not in self.reported:
+            self.reported.add(message)
+            self.link.send({"ev": "problem", "message": message})
 
     def announce(self):
         """Tells a new coordinator what it must know of the slots; who is in the way, it is told as if for the first time."""
@@ -102,6 +109,12 @@ class Slots:
             return []
         return [max(self.examined_at, slot.lock.retry) for slot in self.ready if slot.lock and not slot.lock.held]
 
+    def release_all(self):
+        """At the end, so that no lock file is left."""
+        for slot in self.by_number.values():
+            if slot.lock:
+                slot.lock.release()
+
     def start_ready(self, start, admits, is_fit):
         """Calls start(slot, attempt) for what can start now, as far as admits(slot, attempt), and is_fit(slot) once its GPU is
         ours, say; it occupies the slot, or the next in its queue is tried."""
@@ -133,7 +146,7 @@ class Slots:
         holder = lock.holder()
         if holder is not None and not lock.blocked:
             lock.blocked = True
-            self.link.send({"ev": "slot", "slot": slot.number, "holder": holder})
+            self.link.send(dict(holder, ev="slot", slot=slot.number))
         return False
 
     def leave(self, slot):

@@ -11,6 +11,12 @@ read -r pid _ </proc/self/stat
 
 root=$NODE_DISK/root
 mkdir -p "$NODE_DISK"/{upper,work,root,home}
+
+# The coordinator's /var/tmp has lock files of its own runs, which come and go.
+if [[ ! -d $NODE_DISK/upper/var/tmp ]]; then
+  mkdir -p -m 1777 "$NODE_DISK/upper/var/tmp"
+  python3 -ISc 'import os, sys; os.setxattr(sys.argv[1], "trusted.overlay.opaque", b"y")' "$NODE_DISK/upper/var/tmp"
+fi
 mount -t overlay overlay -o "lowerdir=/,upperdir=$NODE_DISK/upper,workdir=$NODE_DISK/work" "$root"
 
 covered() { mount -t tmpfs -o "mode=$2" tmpfs "$root$1"; }

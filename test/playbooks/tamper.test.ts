@@ -4,6 +4,7 @@ import t from "tap";
 import { fileResource } from "../../playbooks/engine/file.js";
 import type { Playbook } from "../../playbooks/engine/resource.js";
 import files from "../../playbooks/files.js";
+import gpuLocks from "../../playbooks/gpu-locks.js";
 import ramdisk from "../../playbooks/ramdisk.js";
 import { startLab } from "../lab/lab.js";
 import { lacking } from "../lab/requirements.js";
@@ -15,6 +16,7 @@ const skip = lacking("files of others, mounts");
 const RULES = "file /etc/muster-test.conf";
 const SMALL = "file /srv/small/file";
 const BOOK = "files /srv/conf/";
+const LOCKS = "gpu locks";
 const RAM = "ramdisk /dev/shm/step3";
 
 /** A way to spoil a node: what root does there, which resource then says what. `kept`: it cannot be mended, and this undoes it. */
@@ -98,6 +100,64 @@ const spoils: Spoil[] = [
     says: /mode: 0644 \/ 0600/,
   },
   {
+    name: "ramdisk: writable by all",
+    script: "chmod 777 /dev/shm/step3",
+    resource: RAM,
+    says: /^\/dev\/shm\/step3: is writable by everyone \/ safe from others \(run `chmod o-w /,
+  },
+  {
+    name: "ramdisk: writable by all, with the sticky bit",
+    script: "chmod 1777 /dev/shm/step3",
+    resource: RAM,
+    says: /^\/dev\/shm\/step3: is writable by everyone/,
+  },
+  {
+    name: "ramdisk: another user's folder, and file",
+    script: "chown -R 4242 /dev/shm/step3",
+    resource: RAM,
+    says: /^\/dev\/shm\/step3: belongs to rig \(uid 4242\)/,
+  },
+  {
+    name: "ramdisk: another user's file",
+    script: "chown 4242 /dev/shm/step3/train.json",
+    resource: RAM,
+    says: /^train.json: owner: rig \(uid 4242\)/,
+  },
+  {
+    name: "ramdisk: another user's link",
+    script: "mv /dev/shm/step3 /dev/shm/away; ln -s away /dev/shm/step3; chown -h 4242 /dev/shm/step3",
+    resource: RAM,
+    says: /^folder: a link to away/,
+    kept: {
+      reason: /\/dev\/shm\/step3 belongs to rig \(uid 4242\): others could change the files/,
+      undo: "rm /dev/shm/step3; mv /dev/shm/away /dev/shm/step3",
+    },
+  },
+  {
+    name: "gpu locks: a file gone",
+    script: "rm /var/lib/muster/gpu-locks/gpu-1.lock",
+    resource: LOCKS,
+    says: /^gpu-1.lock: missing \/ a file/,
+  },
+  {
+    name: "gpu locks: a link in the place of a file",
+    script: "ln -sf /etc/hostname /var/lib/muster/gpu-locks/gpu-0.lock",
+    resource: LOCKS,
+    says: /^gpu-0.lock: a link to \/etc\/hostname/,
+  },
+  {
+    name: "gpu locks: another user's folder",
+    script: "chown 4242 /var/lib/muster",
+    resource: LOCKS,
+    says: /^\/var\/lib\/muster: owner: rig:root \/ root:root/,
+  },
+  {
+    name: "gpu locks: anyone may make files there",
+    script: "chmod 1777 /var/lib/muster/gpu-locks",
+    resource: LOCKS,
+    says: /^\/var\/lib\/muster\/gpu-locks: mode: 01777 \/ 0755/,
+  },
+  {
     name: "ramdisk: no room for it",
     script: "rm -r /dev/shm/step3; mkdir /dev/shm/step3; mount -t tmpfs -o size=16k tmpfs /dev/shm/step3",
     resource: RAM,
@@ -118,10 +178,11 @@ const all: Playbook = async function* (subject) {
   yield* rules(subject);
   yield* files(subject);
   yield* ramdisk(subject);
+  yield* gpuLocks(subject);
 };
 
 t.test("what is spoilt is found, mended, and then found right", { skip }, async (t) => {
-  const lab = await startLab({ nodes: 1, gpus: 0 });
+  const lab = await startLab({ nodes: 1, gpus: 2 });
   t.teardown(() => lab.stop());
   mkdirSync(join(lab.folder, "conf/deep"), { recursive: true });
   const inventory = inventoryWith(
@@ -135,7 +196,7 @@ t.test("what is spoilt is found, mended, and then found right", { skip }, async 
   const first = await bench.provision();
   t.same(
     first.verdicts.map(({ state }) => state),
-    ["changed", "changed", "changed", "changed"],
+    ["changed", "changed", "changed", "changed", "changed"],
   );
   const clean = await bench.provision();
   t.same(wrong(clean), [], "a second provision changes nothing");

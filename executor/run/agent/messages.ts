@@ -62,7 +62,7 @@ const MESSAGES: Record<FromAgent["ev"], Fields> = {
   },
   started: { id: isId },
   split: { id: isId, end: optional(isUnit), busy: optional(isBoolean) },
-  slot: { slot: isCount, holder: optional(text(PROSE_LENGTH)) },
+  slot: { slot: isCount, holder: optional(text(PROSE_LENGTH)), foreign: optional(isBoolean) },
   broken: { slot: isCount, reason: text(PROSE_LENGTH) },
   cards: { sick: listOf(SICK) },
   memory: { waiting: (value) => Array.isArray(value) && value.every(isCount) },

@@ -155,8 +155,11 @@ export type FromAgent =
   | { ev: "started"; id: string }
   /** Where an attempt's range ends now; without `end` its program takes no part in this, or is `busy` with its file. */
   | { ev: "split"; id: string; end?: string; busy?: boolean }
-  /** A slot whose GPU another run holds, and again (`holder` absent) when it is free. */
-  | { ev: "slot"; slot: number; holder?: string }
+  /**
+   * A slot whose GPU another run holds, and again (`holder` absent) when it is free. `holder` is the run's name or, where it is
+   * `foreign` (not a run of the same user), what is known of the process: its uid and pid.
+   */
+  | { ev: "slot"; slot: number; holder?: string; foreign?: boolean }
   /** A slot that cannot be used any more, e.g. a process that does not die. */
   | { ev: "broken"; slot: number; reason: string }
   /** All slots whose card the agent keeps from chunks, and why: it is lost, or memory of it is not back. `lasting`: for long. */

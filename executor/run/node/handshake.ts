@@ -67,7 +67,8 @@ const OTHER_VERSION = "an agent of another version of muster was at work; it was
 /**
  * Sends the agent through a new channel: it attaches to the run's agent on the node, or becomes that. An agent of another
  * version is stopped first. Rejects with SUPERSEDED where the agent belongs to another copy of the run directory, with PROTOCOL
- * where what answers is no agent, and with NO_AGENT where none starts, or, where python is the reason, with what a look at the
+ * where what answers is no agent, with WORKDIR where other users of the node could interfere with the run's folder, and with
+ * NO_AGENT where none starts, or, where python is the reason, with what a look at the
  * node says of it.
  */
 export async function startAgent(
@@ -104,9 +105,24 @@ export async function startAgent(
       throw superseded(node);
     case "gone":
       if (reply.end.kind === "violation") throw protocolError(node, reply.end.reason);
-      await gatherFacts(connection, "without-gpus");
-      throw new MusterError("NO_AGENT", 69, `the agent did not start: ${reply.end.reason}`);
+      throw parseRefusal(reply.end.reason) ?? (await explainNoAgent(connection, reply.end.reason));
   }
+}
+
+/** Rejects with what a look at the node says where python is the reason. */
+async function explainNoAgent(connection: Connection, reason: string): Promise<MusterError> {
+  await gatherFacts(connection, "without-gpus");
+  return new MusterError("NO_AGENT", 69, `the agent did not start: ${reason}`);
+}
+
+/** The error that templates/muster_agent/attach.py printed as its last words, if these are such an error. */
+function parseRefusal(ending: string): MusterError | undefined {
+  const line = /^.*\bmuster-refused (\{.*\})$/m.exec(ending)?.[1];
+  try {
+    const { reason, next } = JSON.parse(line ?? "") as Record<string, unknown>;
+    if (typeof reason === "string" && typeof next === "string") return new MusterError("WORKDIR", 69, reason, { next });
+  } catch {}
+  return undefined;
 }
 
 /** Sends `open`, and waits for the reply. */

@@ -220,7 +220,8 @@ export class Member {
 
   /** Whether to try again: nobody who is refused is, and of others who was never here only where the network may be why. */
   private comesBack(code: string): boolean {
-    if (["AUTH", "DRIFT", "SUPERSEDED", "PROTOCOL"].includes(code) || code.startsWith("HOST_KEY")) return false;
+    if (["AUTH", "DRIFT", "SUPERSEDED", "PROTOCOL", "WORKDIR"].includes(code) || code.startsWith("HOST_KEY"))
+      return false;
     return this.slots.length > 0 || MAY_PASS.includes(code);
   }
 

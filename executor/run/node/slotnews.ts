@@ -50,9 +50,11 @@ export class SlotNews {
         member.short = message.waiting.length;
         this.observer.memory(member);
         return this.event({ type: "short", node: member.node.name, slots: message.waiting });
-      case "slot":
-        this.observer.slot(member, message.slot, message.holder);
-        return this.event({ type: "held", node: member.node.name, slot: message.slot, holder: message.holder });
+      case "slot": {
+        const holder = describeHolder(message);
+        this.observer.slot(member, message.slot, holder);
+        return this.event({ type: "held", node: member.node.name, slot: message.slot, holder });
+      }
       case "broken":
         return sick.broke(message.slot, message.reason);
     }
@@ -95,4 +97,9 @@ export class SlotNews {
     this.wards.set(member, { watch, sick });
     return { watch, sick };
   }
+}
+
+/** "run sieve", or "uid 1001, pid 4711 (run sieve)" of another user; undefined where the GPU is free again. */
+function describeHolder({ holder, foreign }: Extract<FromAgent, { ev: "slot" }>): string | undefined {
+  return holder === undefined || foreign === true ? holder : `run ${holder}`;
 }

@@ -1,0 +1,235 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import t, { type Test } from "tap";
+import { projectRoot } from "../lab/project.js";
+import { Attachment, agent, end, Folder } from "./driver.js";
+
+t.setTimeout(120_000);
+
+const OTHER = 4242;
+const needsRoot = process.getuid?.() !== 0 && "needs root: files of another user";
+
+/** A run's folder below a new folder `place`; gone after the test, with the agent that may have started there. */
+function folderIn(t: Test): { place: string; folder: Folder } {
+  const base = mkdtempSync(join(realpathSync(tmpdir()), "access-"));
+  const folder = new Folder(join(base, "place", "work"));
+  t.teardown(async () => {
+    chmodSync(join(base, "place"), 0o755);
+    await end(folder);
+    rmSync(base, { recursive: true, force: true });
+  });
+  return { place: join(base, "place"), folder };
+}
+
+/** What attach says where it refuses; undefined where it attaches. */
+async function refusal(folder: Folder): Promise<{ reason: string; next: string } | undefined> {
+  const attachment = new Attachment(folder);
+  attachment.send({ op: "ping" });
+  const hello = attachment
+    .next((one) => one.ev === "hello")
+    .then(
+      () => undefined,
+      () => undefined,
+    );
+  const code = await Promise.race([hello, attachment.ended()]);
+  if (code === undefined) {
+    await attachment.drop();
+    return undefined;
+  }
+  if (code !== 77) throw new Error(`exit ${code}: ${attachment.stderr}`);
+  return JSON.parse(attachment.stderr.slice("muster-refused ".length));
+}
+
+const places: [name: string, change: (place: string, folder: Folder) => void, reason: RegExp | undefined][] = [
+  ["as it usually is", () => {}, undefined],
+  ["writable by everyone", (place) => chmodSync(place, 0o777), /place is writable by everyone and has no sticky bit/],
+  ["writable by everyone, with the sticky bit", (place) => chmodSync(place, 0o1777), undefined],
+  [
+    "a run's folder that is writable by everyone, with the sticky bit",
+    (_, { root }) => chmodSync(root, 0o1777),
+    /r1 is writable by everyone: others could replace/,
+  ],
+];
+
+t.test("a run's folder that others could replace is refused, with who and what to do", async (t) => {
+  for (const [name, change, reason] of places)
+    await t.test(name, async (t) => {
+      const { place, folder } = folderIn(t);
+      change(place, folder);
+      const refused = await refusal(folder);
+      if (reason === undefined) return t.equal(refused, undefined);
+      t.match(refused?.reason, reason);
+      t.match(refused?.next, /run `chmod o-w .*(place|r1)`; or set another `workdir`/);
+      t.notOk(existsSync(join(folder.root, "agent.log")), "no agent was started");
+    });
+});
+
+const foreign: [name: string, change: (place: string, folder: Folder) => void, reason: RegExp][] = [
+  [
+    "a folder above belongs to another user",
+    (place) => chownSync(place, OTHER, OTHER),
+    /place belongs to uid 4242: others could replace/,
+  ],
+  [
+    "a folder above is writable by a group of others",
+    (place) => {
+      chownSync(place, 0, 1);
+      chmodSync(place, 0o775);
+    },
+    /place is writable by group \w+ and has no sticky bit/,
+  ],
+  [
+    "a run's folder that another user made",
+    (_, { root }) => chownSync(root, OTHER, OTHER),
+    /r1 belongs to uid 4242: others could replace/,
+  ],
+  [
+    "a socket that another user made",
+    (_, { root }) => {
+      execFileSync("python3", ["-c", "import socket, sys; socket.socket(socket.AF_UNIX).bind('agent.sock')"], {
+        cwd: root,
+      });
+      chownSync(join(root, "agent.sock"), OTHER, OTHER);
+    },
+    /the agent's socket .*agent\.sock belongs to uid 4242/,
+  ],
+  [
+    "a socket that others may write to",
+    (_, { root }) =>
+      execFileSync(
+        "python3",
+        ["-c", "import os, socket; os.umask(0); socket.socket(socket.AF_UNIX).bind('agent.sock')"],
+        {
+          cwd: root,
+        },
+      ),
+    /the agent's socket .*agent\.sock is writable by everyone/,
+  ],
+];
+
+t.test("what belongs to another user is refused", { skip: needsRoot }, async (t) => {
+  for (const [name, change, reason] of foreign)
+    await t.test(name, async (t) => {
+      const { place, folder } = folderIn(t);
+      t.teardown(() => rmSync(join(folder.root, "agent.sock"), { force: true }));
+      change(place, folder);
+      t.match((await refusal(folder))?.reason, reason);
+      rmSync(join(folder.root, "agent.sock"), { force: true });
+    });
+});
+
+t.test("a link on the way is followed, and may not be another user's", { skip: needsRoot }, async (t) => {
+  const { place, folder } = folderIn(t);
+  const link = join(dirname(place), "link");
+  symlinkSync("place/work", link);
+  const beyond = Object.assign(Object.create(Folder.prototype), { root: join(link, "runs", "r1") }) as Folder;
+  t.equal(await refusal(beyond), undefined);
+  await end(folder);
+  mkdirSync(folder.root, { recursive: true });
+  chmodSync(place, 0o777);
+  t.match((await refusal(beyond))?.reason, /place is writable by everyone/);
+  chmodSync(place, 0o755);
+  execFileSync("chown", ["-h", `${OTHER}`, link]);
+  t.match((await refusal(beyond))?.reason, /link belongs to uid 4242/);
+});
+
+/** Binds a socket as this user and listens as another one: the kernel tells clients who listens. */
+const SERVE = `import os, socket, sys, time
+listener = socket.socket(socket.AF_UNIX)
+os.umask(0o177)
+listener.bind("agent.sock")
+os.setuid(int(sys.argv[1]))
+listener.listen()
+print("listens", flush=True)
+time.sleep(600)
+`;
+
+t.test("a daemon of another user is refused", { skip: needsRoot }, async (t) => {
+  const { folder } = folderIn(t);
+  const server = spawn("python3", ["-c", SERVE, `${OTHER}`], { cwd: folder.root });
+  await once(server.stdout, "data");
+  t.match((await refusal(folder))?.reason, `agent.sock is served by uid 4242, pid ${server.pid}`);
+  server.kill();
+  await once(server, "close");
+  rmSync(join(folder.root, "agent.sock"));
+});
+
+/** Attaches as `attach` does, without any check, and prints what comes back; an empty line where the daemon hangs up. */
+const KNOCK = `import array, os, socket, sys
+line = socket.socket(socket.AF_UNIX)
+line.connect(sys.argv[1])
+(theirs, _), (mine, said) = os.pipe(), os.pipe()
+line.sendmsg([b"attach"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs, said]))])
+os.close(said)
+print(os.read(mine, 4096).decode().partition("\\n")[0], flush=True)
+`;
+
+async function knock(socket: string, uid: number): Promise<string> {
+  const child: ChildProcess = spawn("python3", ["-c", KNOCK, socket], {
+    uid,
+    gid: uid,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let said = "";
+  child.stdout!.on("data", (bytes) => {
+    said += bytes;
+  });
+  await once(child, "close");
+  return said.trim();
+}
+
+t.test("the agent hangs up on other users", { skip: needsRoot }, async (t) => {
+  const { folder, attachment } = await agent(t);
+  const socket = join(folder.root, "agent.sock");
+  t.equal(execFileSync("stat", ["-c", "%a", socket], { encoding: "utf8" }), "600\n");
+  // As if every other check had failed.
+  for (const path of [join(folder.root, "..", ".."), socket]) chmodSync(path, 0o777);
+  t.equal(await knock(socket, OTHER), "");
+  attachment.send({ op: "ping" });
+  await attachment.next((one) => one.ev === "pong");
+  t.match(await knock(socket, 0), /^\{"ev":"hello"/, "the same user is let in");
+  chmodSync(join(folder.root, "..", ".."), 0o700);
+  chmodSync(socket, 0o600);
+});
+
+/** Asks is_private_group() of made-up users and groups. */
+const GROUPS = `import sys, types
+users = {1000: "ann", 1001: "bob", 0: "root"}
+primary = {"ann": 1000, "bob": 1001, "root": 0}
+groups = {1000: ("ann", []), 1001: ("bob", ["ann"]), 2000: ("team", ["ann"]), 2001: ("pair", ["ann", "bob"]), 100: ("users", []),
+    2002: ("shared", ["root", "ann"])}
+user = lambda name: types.SimpleNamespace(pw_name=name, pw_gid=primary[name])
+group = lambda name, members: types.SimpleNamespace(gr_name=name, gr_mem=members)
+sys.modules["pwd"] = types.SimpleNamespace(getpwuid=lambda uid: user(users[uid]), getpwall=lambda: [user(name) for name in primary])
+sys.modules["grp"] = types.SimpleNamespace(getgrgid=lambda gid: group(*groups[gid]))
+import access
+print([access.is_private_group(gid, uid) for gid, uid in eval(sys.argv[1])])
+`;
+
+t.test("a group that only the user is in does not count as others", (t) => {
+  const table: [gid: number, uid: number, isPrivate: boolean, why: string][] = [
+    [1000, 1000, true, "the user's private group, as Debian makes it"],
+    [1001, 1001, false, "another user's private group in which there is somebody else"],
+    [1001, 1000, false, "another user has it as the primary group"],
+    [2000, 1000, true, "the user alone is listed"],
+    [2001, 1000, false, "two are listed"],
+    [2002, 1000, true, "root is not others"],
+    [100, 1000, false, "it looks empty, but a directory service need not list who has it as the primary group"],
+    [0, 1000, true, "root's group"],
+    [7777, 7777, true, "neither the user nor the group has a name"],
+    [7777, 1000, false, "a group without a name"],
+  ];
+  const pairs = JSON.stringify(table.map(([gid, uid]) => [gid, uid]));
+  const env = {
+    ...process.env,
+    PYTHONPATH: join(projectRoot(), "templates/muster_agent"),
+    PYTHONDONTWRITEBYTECODE: "1",
+  };
+  const said = execFileSync("python3", ["-c", GROUPS, pairs], { encoding: "utf8", env });
+  const answers = said.match(/True|False/g)!.map((word) => word === "True");
+  for (const [index, [, , isPrivate, why]] of table.entries()) t.equal(answers[index], isPrivate, why);
+  t.end();
+});
