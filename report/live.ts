@@ -21,8 +21,8 @@ export class LiveProgress extends PlainProgress {
     this.draw(progressLines(view, process.stderr.columns ?? 80).join("\n"));
   }
 
-  protected override say(text: string): void {
+  protected override say(...lines: string[]): void {
     this.draw.clear();
-    super.say(text);
+    super.say(...lines);
   }
 }
