@@ -7,7 +7,7 @@ import { errorText } from "../../cli/errors.js";
 import { InvalidFile, MusterError } from "../../schemas/errors.js";
 import { jsonText, printable } from "../../schemas/printable.js";
 import { projectRoot } from "../lab/project.js";
-import { HTML, METRICS, type Shown, TEXTS, UNSHOWN } from "./samples.js";
+import { HTML, METRICS, type Shown, TEXTS, UNSHOWN } from "./shown.js";
 import { HOSTILE, replacedTexts, UNSAFE, unsafe } from "./strings.js";
 
 /** Calls `show` with each text of its input replaced in turn. Inputs that it refuses to read (numbers, times) are passed over, and counted. */
