@@ -38,7 +38,7 @@ class Commands:
             message = json.loads(line)
             getattr(self, "do_" + message["op"])(message)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            self.link.send({"ev": "problem", "message": "a line was not understood: {!r}: {!r}".format(error, line[:200])})
+            self.link.send({"ev": "problem", "message": "a line was not understood: {}: {}".format(type(error).__name__, error)})
 
     def do_open(self, message):
         self.settings.open(message)

@@ -1,13 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, copyFileSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import type { Job } from "../../job/job.js";
 import { explainDisk } from "../results/disk.js";
 import { type Claim, claim, otherRun } from "./claim.js";
+import { differences, drawSalt, storedIdentity } from "./identity.js";
 import { Journal } from "./journal.js";
 import { keepCommitted } from "./kept.js";
-import { differences, Past } from "./past.js";
+import { copyFileWithMode, modeLike } from "./mode.js";
+import { Past } from "./past.js";
 
 /** The folder of one run: held by this process alone until `close`. */
 export interface RunDirectory {
@@ -29,7 +31,7 @@ export interface RunDirectory {
 export async function openRunDirectory(path: string, job: Job, inputs: Record<string, string>): Promise<RunDirectory> {
   let claimed: Claim | undefined;
   try {
-    claimed = claim(path);
+    claimed = claim(path, modeLike([job.file, ...(job.envFile === undefined ? [] : [job.envFile])]));
     return await open(path, claimed, job, inputs);
   } catch (error) {
     if (claimed !== undefined) closeSync(claimed.fd);
@@ -57,8 +59,10 @@ async function open(
   if (past.run !== undefined) refuseOther(path, differences(past.run, job, inputs));
   if (id === undefined) {
     id = `${job.name.replace(/[^A-Za-z0-9._-]/g, "_").slice(0, 64)}-${randomBytes(6).toString("hex")}`;
-    copyFileSync(job.file, join(path, "job.yaml"));
-    journal.add({ e: "run", id, name: job.name, identity: job.identity, inputs, units: `${job.units}` });
+    copyFileWithMode(job.file, join(path, "job.yaml"));
+    const salt = drawSalt();
+    const identity = storedIdentity(job.identity, salt);
+    journal.add({ e: "run", id, name: job.name, salt, identity, inputs, units: `${job.units}` });
   }
   mkdirSync(join(path, "results"), { recursive: true });
   if (!past.complete) await keepCommitted(join(path, "results.ndjson"), past, job);
