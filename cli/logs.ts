@@ -15,7 +15,7 @@ export interface LogsOptions extends CommonOptions {
 
 /**
  * `muster logs RUN CHUNK`: what a chunk (or `command`, of a step of a pipeline, RUN/STEP) printed, stdout before stderr, or one of them with --out or --err. On a terminal
- * it is shown as text (no escape sequence acts, carriage returns at the ends of lines are left out); elsewhere every byte is as the chunk wrote it. Answers 0.
+ * it is shown as text (no escape sequence acts); elsewhere every byte is as the chunk wrote it. Answers 0.
  */
 export async function logs(run: string, chunk: string, options: LogsOptions, writers: Writers): Promise<number> {
   const folder = [resolve(run), resolve("runs", run)]

@@ -10,7 +10,7 @@ export const terminal: Writers = {
 /** Prints on stdout what a program printed: byte for byte, but on a terminal as text on which nothing in it can act. */
 export function printBytes(bytes: Buffer): void {
   const { stdout } = process;
-  stdout.write(stdout.isTTY ? printable(bytes.toString("utf8").replaceAll("\r\n", "\n")) : bytes);
+  stdout.write(stdout.isTTY ? printable(bytes.toString("utf8")) : bytes);
 }
 
 /** Resolves when stdout has taken everything that was written to it. */

@@ -18,7 +18,7 @@ export class LiveProgress extends PlainProgress {
   }
 
   protected override show(view: View): void {
-    this.draw(progressLines(view, process.stderr.columns ?? 80).join("\n"));
+    this.draw(progressLines(view, process.stderr.columns || 80).join("\n"));
   }
 
   protected override say(...lines: string[]): void {

@@ -6,10 +6,10 @@ const UNSAFE = /(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /**
  * Text from a node, a program or a file, made safe to show: every character of UNSAFE becomes `\xNN` or `\u{NNNN}`. Line breaks and
- * tabs stay. Applying it twice changes nothing more.
+ * tabs stay, and CR LF is a line break. Applying it twice changes nothing more.
  */
 export function printable(text: string): string {
-  return text.replace(UNSAFE, (character) => {
+  return text.replaceAll("\r\n", "\n").replace(UNSAFE, (character) => {
     const code = character.codePointAt(0)!.toString(16);
     return code.length <= 2 ? `\\x${code.padStart(2, "0")}` : `\\u{${code}}`;
   });
