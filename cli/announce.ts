@@ -3,6 +3,7 @@ import { loadNotices } from "../executor/pipeline/load.js";
 import { notify, occasionsOf } from "../executor/pipeline/notify.js";
 import type { Pipeline } from "../executor/pipeline/pipeline.js";
 import type { PipelineSummary } from "../executor/pipeline/summary.js";
+import { textOf } from "../report/format.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
 
 /** Tells whoever wants to know what a pipeline's run came to. Resolves with what did not get through, a line each. */
@@ -12,7 +13,7 @@ export async function announce(pipeline: Pipeline, summary: PipelineSummary, exi
       notify(pipeline.notices[occasion], { occasion, exit, host: hostname(), ...summary }, pipeline.folder),
     ),
   );
-  return lines.flat();
+  return lines.flat().map((line) => textOf([line]));
 }
 
 /** The same of one that could not be run, or not to its end; another run that holds it is no failure of this one. */
@@ -30,7 +31,7 @@ export async function announceError(
     state: "refused",
     error: error.message,
   };
-  return notify(notices.on_failure, document, folder);
+  return (await notify(notices.on_failure, document, folder)).map((line) => textOf([line]));
 }
 
 /** The same of a file that is refused, where it can be read at least whom to tell; wrong words on the command line are nobody else's matter. */

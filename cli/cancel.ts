@@ -8,6 +8,7 @@ import { cancelledPipelineText, cancelledText, stoppedText } from "../report/can
 import { plural } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
+import { jsonText } from "../schemas/printable.js";
 import type { CommonOptions } from "./common.js";
 import { wantedRun } from "./directory.js";
 
@@ -30,7 +31,7 @@ export async function cancel(word: string | undefined, options: CommonOptions, w
   const cancelled = isPipeline(path) ? await cancelPipeline(path, means) : await cancelRun(path, means);
   const nodes = "steps" in cancelled ? cancelled.steps.flatMap((step) => step.nodes) : cancelled.nodes;
   const failed = nodes.some((one) => one.state === "failed");
-  if (options.json) writers.out(JSON.stringify(cancelled, null, 2));
+  if (options.json) writers.out(jsonText(cancelled, 2));
   else if (!options.quiet || failed)
     writers.out("steps" in cancelled ? cancelledPipelineText(cancelled) : cancelledText(cancelled));
   return failed ? 3 : 0;

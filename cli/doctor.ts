@@ -5,6 +5,7 @@ import { verifyNode } from "../playbooks/engine/inspect.js";
 import { loadPlaybooks } from "../playbooks/engine/load.js";
 import { driftDocument } from "../report/drift.js";
 import type { Writers } from "../report/writers.js";
+import { jsonText } from "../schemas/printable.js";
 import type { CommonOptions } from "./common.js";
 import { progress, show, verdictCode } from "./verify.js";
 import { whence } from "./whence.js";
@@ -32,7 +33,7 @@ export async function doctor(names: string[], options: CommonOptions, writers: W
   const reports = await onEvery(nodes, look, progress(options, writers));
   if (options.json) {
     const here = { node: process.versions.node, missing: missing.map(({ program }) => program) };
-    writers.out(JSON.stringify({ here, ...driftDocument(reports) }, null, 2));
+    writers.out(jsonText({ here, ...driftDocument(reports) }, 2));
   } else {
     for (const { program, what, pack } of missing)
       writers.err(`here: there is no ${program} (${what})\n    next: apt-get install ${pack}`);

@@ -1,12 +1,13 @@
-import { InvalidFile, MusterError } from "../schemas/errors.js";
+import { textOf } from "../report/format.js";
+import { describe, InvalidFile, MusterError } from "../schemas/errors.js";
 
 /** An error as a person should see it; a stack trace only for what is a bug of ours. */
 export function errorText(error: unknown): string {
-  if (error instanceof InvalidFile) return error.message;
+  if (error instanceof InvalidFile) return textOf(error.problems.map(describe));
   if (error instanceof MusterError)
-    return `muster: ${error.message}${error.next === undefined ? "" : `\n    ${error.next}`}`;
+    return textOf([`muster: ${error.message}${error.next === undefined ? "" : `\n${error.next}`}`]);
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return `muster: this is a bug in muster, please report it:\n${stack}`;
+  return textOf(["muster: this is a bug in muster, please report it:", stack]);
 }
 
 /** The exit status for an error. */

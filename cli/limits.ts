@@ -4,10 +4,10 @@ import type { Node } from "../fleet/node.js";
 import { matches } from "../fleet/select.js";
 import { InvalidFile } from "../schemas/errors.js";
 
-/** What the limits of nodes say to jobs, as notes. Throws InvalidFile where one of them forbids a value. */
+/** What jobs and the limits of nodes want to be known, as notes. Throws InvalidFile where one of them forbids a value. */
 export function limitNotes(jobs: Job[], nodes: Node[]): string[] {
   const findings = jobs.map((job) => judgeLimits(job, nodes, matches));
   const problems = findings.flatMap((one) => one.problems);
   if (problems.length > 0) throw new InvalidFile(problems);
-  return findings.flatMap((one) => one.notes);
+  return [...jobs.flatMap((job) => job.notes ?? []), ...findings.flatMap((one) => one.notes)];
 }

@@ -1,10 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { plural, printable } from "../report/format.js";
+import { plural } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { suggest } from "../schemas/nearest.js";
+import { jsonText } from "../schemas/printable.js";
 import type { CommonOptions } from "./common.js";
+import { printBytes } from "./terminal.js";
 
 export interface LogsOptions extends CommonOptions {
   out?: boolean;
@@ -13,7 +15,7 @@ export interface LogsOptions extends CommonOptions {
 
 /**
  * `muster logs RUN CHUNK`: what a chunk (or `command`, of a step of a pipeline, RUN/STEP) printed, stdout before stderr, or one of them with --out or --err. On a terminal
- * control characters are made visible; elsewhere every byte is as the chunk wrote it. Answers 0.
+ * it is shown as text (no escape sequence acts); elsewhere every byte is as the chunk wrote it. Answers 0.
  */
 export async function logs(run: string, chunk: string, options: LogsOptions, writers: Writers): Promise<number> {
   const folder = [resolve(run), resolve("runs", run)]
@@ -26,12 +28,12 @@ export async function logs(run: string, chunk: string, options: LogsOptions, wri
   const read = (part: string) => readFileSync(join(folder, `${chunk}.${part}`));
   if (options.json) {
     const text = (part: "out" | "err") => (parts.includes(part) ? read(part).toString("utf8") : "");
-    writers.out(JSON.stringify({ chunk, stdout: text("out"), stderr: text("err") }, null, 2));
+    writers.out(jsonText({ chunk, stdout: text("out"), stderr: text("err") }, 2));
     return 0;
   }
   for (const part of parts) {
     if (parts.length > 1) writers.err(`== ${part === "out" ? "stdout" : "stderr"} of ${chunk}`);
-    process.stdout.write(process.stdout.isTTY ? printable(read(part).toString("utf8")) : read(part));
+    printBytes(read(part));
   }
   return 0;
 }
@@ -43,7 +45,7 @@ function partsOf({ out, err }: LogsOptions): ("out" | "err")[] {
 function unknown(run: string, chunk: string, files: string[]): UsageError {
   const known = [...new Set(files.filter((name) => /\.(out|err)$/.test(name)).map((name) => name.slice(0, -4)))];
   if (known.length === 0) return new UsageError(`${run}: no chunk of it has printed anything`, `muster status ${run}`);
-  const others = `${plural(known.length, "chunk")} of it printed something, for example ${printable(known[0]!)}.`;
+  const others = `${plural(known.length, "chunk")} of it printed something, for example ${known[0]}.`;
   return new UsageError(
     `${run}: chunk "${chunk}" has printed nothing, or there is none`,
     suggest(chunk, known) ?? others,

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { Command, CommanderError } from "commander";
 import { errorText, exitOf } from "./errors.js";
-import { addVerbs, writers } from "./verbs.js";
+import { terminal, written } from "./terminal.js";
+import { addVerbs } from "./verbs.js";
 
 /** The whole command line; `done` gets what the verb that is asked for will answer. */
 function program(done: (verb: Promise<number>) => void): Command {
@@ -11,6 +12,10 @@ function program(done: (verb: Promise<number>) => void): Command {
     .version(version(), "-V, --version")
     .showHelpAfterError("(muster --help, or muster VERB --help, shows how)")
     .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+    })
     .addHelpText(
       "after",
       "\nExamples:\n  muster run -i local examples/sieve/job.yaml  a job on this machine's own cores\n  muster run job.yaml -i inventory.yaml   the same on the nodes of an inventory\n  muster nodes                            what each node has\n  muster doctor                           what keeps a node from working\n  muster verify --diff                    how nodes differ from what they must be\n  muster provision                        bring them into state\n  muster validate inventory.yaml job.yaml what is wrong with a file, and where",
@@ -34,13 +39,13 @@ async function main(words: string[]): Promise<number> {
   } catch (error) {
     // Commander has said what was wrong, or has shown the help that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 64;
-    writers.err(errorText(error));
+    terminal.err(errorText(error));
     return exitOf(error);
   }
 }
 
 process.on("uncaughtException", (error) => {
-  writers.err(errorText(error));
+  terminal.err(errorText(error));
   process.exit(exitOf(error));
 });
 // A log that has gone must not end a run.
@@ -48,10 +53,11 @@ process.stderr.on("error", () => {});
 // A reader that has gone (`muster ... | head`) is no error of ours, and changes nothing about what has been done.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") return;
-  writers.err(`muster: cannot write to stdout: ${error.message}`);
+  terminal.err(`muster: cannot write to stdout: ${error.message}`);
   process.exit(3);
 });
 // Code is optimized late: the optimizer's work for a run of seconds would take longer than it saves. Newer engines do not know the flag.
 if (process.versions.v8.startsWith("11.")) setFlagsFromString("--interrupt-budget=300000");
 const code = await main(process.argv);
-process.stdout.write("", () => process.exit(code));
+await written();
+process.exit(code);

@@ -15,6 +15,7 @@ import { pipelinePlanText, pipelineText, stepText } from "../report/pipeline.js"
 import type { Writers } from "../report/writers.js";
 import { InvalidFile, MusterError, UsageError } from "../schemas/errors.js";
 import { suggest } from "../schemas/nearest.js";
+import { jsonText } from "../schemas/printable.js";
 import { announce, announceError, announceRefused } from "./announce.js";
 import { limitNotes } from "./limits.js";
 import { exitOfPipeline, meansFor } from "./means.js";
@@ -52,7 +53,7 @@ export async function runPipelineFile(file: string, options: RunVerbOptions, wri
       begin: (where) => say(`run directory: ${where}`),
       step: (step) => say(stepText(step)),
     });
-    if (options.json) writers.out(JSON.stringify({ ...summary, already, notes }, null, 2));
+    if (options.json) writers.out(jsonText({ ...summary, already, notes }, 2));
     else if (!options.quiet || summary.state !== "complete") writers.out(pipelineText(summary, already));
     const exit = exitOfPipeline(summary, stop.code());
     if (!already) for (const line of await announce(pipeline, summary, exit)) writers.err(line);
@@ -136,10 +137,7 @@ function plan(
     needs,
     plan: plans.get(name),
   }));
-  writers.out(
-    options.json
-      ? JSON.stringify({ pipeline: pipeline.name, steps, notes }, null, 2)
-      : pipelinePlanText(pipeline, plans),
-  );
+  if (options.json) writers.out(jsonText({ pipeline: pipeline.name, steps, notes }, 2));
+  else writers.out(pipelinePlanText(pipeline, plans));
   return 0;
 }

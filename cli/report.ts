@@ -8,6 +8,7 @@ import { historyPage } from "../report/page.js";
 import { runText } from "../report/runs.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
+import { jsonText } from "../schemas/printable.js";
 import type { CommonOptions } from "./common.js";
 import { wantedRun } from "./directory.js";
 
@@ -32,7 +33,7 @@ export async function report(word: string | undefined, options: ReportOptions, w
 
 function reportRun(history: History, options: ReportOptions, writers: Writers): number {
   if (options.html !== undefined) write(options.html, historyPage(history));
-  if (options.json) writers.out(JSON.stringify(historyDocument(history), decimal, 2));
+  if (options.json) writers.out(jsonText(historyDocument(history), 2, decimal));
   else if (options.html === undefined) writers.out(historyText(history, options.verbose === true));
   else if (!options.quiet) writers.err(`written: ${options.html}`);
   return 0;
@@ -47,7 +48,7 @@ function reportPipeline(standing: AnyStanding, { html, json }: ReportOptions, wr
       "--html is for the run of a job; this is that of a pipeline",
       commands[0]?.concat(` --html ${html}`),
     );
-  if (json) writers.out(JSON.stringify(standing, null, 2));
+  if (json) writers.out(jsonText(standing, 2));
   else writers.out([runText(standing, Date.now()), ...commands.map((one) => `  ${one}`)].join("\n"));
   return 0;
 }

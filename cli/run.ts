@@ -13,6 +13,7 @@ import { summaryText } from "../report/summary.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { kindOf } from "../schemas/kind.js";
+import { jsonText } from "../schemas/printable.js";
 import { readText } from "../schemas/text.js";
 import { parseSource } from "../schemas/yaml.js";
 import type { CommonOptions } from "./common.js";
@@ -58,7 +59,8 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
   if (!options.quiet) for (const note of notes) writers.err(note);
   if (options.plan) {
     const plan = planJob(job, nodes, matches, recall(inventory.file, job.name));
-    writers.out(options.json ? JSON.stringify({ ...plan, notes }, null, 2) : planText(plan));
+    if (options.json) writers.out(jsonText({ ...plan, notes }, 2));
+    else writers.out(planText(plan));
     return 0;
   }
   if (!options.quiet && !options.json) writers.err(whence(inventory, options.inventory !== undefined));
@@ -123,7 +125,7 @@ function print(
   options: RunVerbOptions,
   writers: Writers,
 ): void {
-  if (options.json) writers.out(JSON.stringify({ ...summary, already, notes }, null, 2));
+  if (options.json) writers.out(jsonText({ ...summary, already, notes }, 2));
   else if (!options.quiet || summary.state !== "complete")
     writers.out(summaryText(summary, already, job.aggregate?.to));
 }

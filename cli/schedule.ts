@@ -6,10 +6,12 @@ import type { Schedule } from "../executor/cron/expression.js";
 import { cronLine } from "../executor/cron/line.js";
 import type { Pipeline } from "../executor/pipeline/pipeline.js";
 import { findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
+import { textOf } from "../report/format.js";
 import { type ScheduledEntry, scheduleText } from "../report/schedule.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
 import { suggest } from "../schemas/nearest.js";
+import { jsonText } from "../schemas/printable.js";
 import type { CommonOptions } from "./common.js";
 import { checkedPipeline } from "./pipeline.js";
 
@@ -50,7 +52,7 @@ export async function schedule(
     if (what === "install") say(`${pipeline.name}: ${installed === "yes" ? "already installed" : "installed"}`);
   }
   if (what === "install" && crontab !== before) writeCrontab(crontab);
-  if (options.json) writers.out(JSON.stringify({ entries: shown }, null, 2));
+  if (options.json) writers.out(jsonText({ entries: shown }, 2));
   else say(scheduleText(shown));
   return 0;
 }
@@ -61,7 +63,7 @@ function shownCrontab(writers: Writers): string {
     return readCrontab();
   } catch (error) {
     if (!(error instanceof MusterError)) throw error;
-    writers.err(`${error.message}${error.next === undefined ? "" : `\n    ${error.next}`}`);
+    writers.err(textOf([`${error.message}${error.next === undefined ? "" : `\n${error.next}`}`]));
     return "";
   }
 }

@@ -5,6 +5,7 @@ import { findRuns, nothing } from "../executor/run/record/standing.js";
 import { runsDocument, runsText, runText } from "../report/runs.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
+import { jsonText } from "../schemas/printable.js";
 import type { CommonOptions } from "./common.js";
 import { runDirectory } from "./directory.js";
 
@@ -18,7 +19,7 @@ export async function status(place: string | undefined, options: CommonOptions, 
   const now = Date.now();
   const runs = paths.flatMap((path) => standing(path, now));
   const isOne = paths.length === 1 && paths[0] === resolve(folder);
-  if (options.json) writers.out(JSON.stringify(isOne ? runs[0] : runsDocument(runs), null, 2));
+  if (options.json) writers.out(jsonText(isOne ? runs[0] : runsDocument(runs), 2));
   else writers.out(isOne ? runText(runs[0]!, now) : runsText(runs, now));
   return 0;
 }

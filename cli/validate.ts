@@ -6,6 +6,7 @@ import { plural } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
 import { describe, InvalidFile, type Problem } from "../schemas/errors.js";
 import { kindOf } from "../schemas/kind.js";
+import { jsonText } from "../schemas/printable.js";
 import { readSource } from "../schemas/yaml.js";
 import type { CommonOptions } from "./common.js";
 import { limitNotes } from "./limits.js";
@@ -22,7 +23,7 @@ type Verdict =
  */
 export async function validate(files: string[], options: CommonOptions, writers: Writers): Promise<number> {
   const verdicts = await Promise.all(files.map((file) => judge(file, () => inventoryFor(files, options))));
-  if (options.json) writers.out(JSON.stringify(verdicts, null, 2));
+  if (options.json) writers.out(jsonText(verdicts, 2));
   else for (const verdict of verdicts) print(verdict, options, writers);
   return verdicts.every(({ ok }) => ok) ? 0 : 65;
 }

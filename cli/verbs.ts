@@ -1,13 +1,8 @@
 import type { Command } from "commander";
-import type { Writers } from "../report/writers.js";
+import { terminal as writers } from "./terminal.js";
 
 /** Takes what a verb will answer: the exit code. */
 type Done = (verb: Promise<number>) => void;
-
-export const writers: Writers = {
-  out: (text) => void process.stdout.write(`${text}\n`),
-  err: (text) => void process.stderr.write(`${text}\n`),
-};
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
 

@@ -9,6 +9,7 @@ import { driftDocument, driftText, nodeLine } from "../report/drift.js";
 import { verifyFamilies } from "../report/metrics.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
+import { jsonText } from "../schemas/printable.js";
 import type { CommonOptions } from "./common.js";
 import { writeMetrics } from "./metrics.js";
 
@@ -62,7 +63,7 @@ export function progress(options: CommonOptions, writers: Writers): (report: Nod
 
 /** Prints what came of every node. */
 export function show(reports: NodeReport[], options: VerifyOptions, writers: Writers): void {
-  if (options.json) return writers.out(JSON.stringify(driftDocument(reports), null, 2));
+  if (options.json) return writers.out(jsonText(driftDocument(reports), 2));
   const text = driftText(reports, { rows: options.quiet ? "trouble" : "all", diffs: options.diff === true });
   if (text !== "") writers.out(text);
 }

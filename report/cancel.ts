@@ -1,16 +1,16 @@
 import type { CancelledPipeline } from "../executor/pipeline/cancel.js";
 import type { Cancelled, Stopped } from "../executor/run/cancel.js";
-import { count, plural, printable } from "./format.js";
+import { count, plural, textOf } from "./format.js";
 
 /** What was done on one node, in a line. */
 export function stoppedText({ node, state, reason }: Stopped): string {
   switch (state) {
     case "stopped":
-      return `${node}: stopped, nothing is left`;
+      return textOf([`${node}: stopped, nothing is left`]);
     case "nothing":
-      return `${node}: nothing of it is there`;
+      return textOf([`${node}: nothing of it is there`]);
     case "failed":
-      return `${node}: not stopped: ${printable(reason ?? "")}`;
+      return textOf([`${node}: not stopped: ${reason ?? ""}`]);
   }
 }
 
@@ -19,13 +19,17 @@ export function cancelledText({ name, state, chunks, dropped, nodes }: Cancelled
   const failed = nodes.filter((one) => one.state === "failed").map((one) => one.node);
   const how = state === "complete" ? "was complete" : "cancelled";
   if (failed.length > 0)
-    return `${name}: ${how}, but not on ${failed.join(", ")}: agents there end by themselves after their lease, or cancel again`;
+    return textOf([
+      `${name}: ${how}, but not on ${failed.join(", ")}: agents there end by themselves after their lease, or cancel again`,
+    ]);
   const lost = dropped === 0 ? "" : `${count(dropped)} done but not collected yet, to be computed again; `;
-  return `${name}: ${how}; ${plural(chunks, "chunk")} done and kept, ${lost}nothing is left on ${plural(nodes.length, "node")}`;
+  return textOf([
+    `${name}: ${how}; ${plural(chunks, "chunk")} done and kept, ${lost}nothing is left on ${plural(nodes.length, "node")}`,
+  ]);
 }
 
 /** The same of a pipeline, with its jobs. */
 export function cancelledPipelineText({ name, state, steps }: CancelledPipeline): string {
   const head = `${name}: ${state === "complete" ? "was complete" : "cancelled"}`;
-  return [head, ...steps.map((one) => `  ${one.step}: ${cancelledText(one)}`)].join("\n");
+  return textOf([head, ...steps.map((one) => `  ${one.step}: ${cancelledText(one)}`)]);
 }

@@ -1,6 +1,7 @@
 import type { NodeReport } from "../playbooks/engine/fleet.js";
 import type { Difference, State, Verdict } from "../playbooks/engine/resource.js";
-import { plural, printable, shortened } from "./format.js";
+import { oneLine, plural, shortened, textOf, wrapped } from "./format.js";
+import { columnsOf, padEndColumns } from "./width.js";
 
 /** Columns of a terminal that nobody widened. */
 const WIDTH = 80;
@@ -18,10 +19,10 @@ export interface DriftView {
 
 /** The table of every node and resource, in inventory order, with what differs below each. */
 export function driftText(reports: NodeReport[], view: DriftView): string {
-  const widest = Math.min(24, Math.max(4, ...reports.map(({ node }) => node.name.length)));
+  const widest = Math.min(24, Math.max(4, ...reports.map(({ node }) => columnsOf(oneLine(node.name)))));
   const rows = reports.flatMap((report) => nodeRows(report, widest, view));
   if (rows.length === 0) return "";
-  return [row(widest, "node", "resource", "state"), ...rows, "", ...wrapped(totalText(reports), "")].join("\n");
+  return textOf([row(widest, "node", "resource", "state"), ...rows, "", ...wrapped(totalText(reports), "", WIDTH)]);
 }
 
 /** The last line: how many resources are in which state. */
@@ -44,8 +45,8 @@ export function totalText(reports: NodeReport[]): string {
 /** One node in one line, for progress. */
 export function nodeLine(report: NodeReport): string {
   const { name } = report.node;
-  if ("error" in report) return `${name}: ${withoutName(report.error.message, name)}`;
-  return `${name}: ${"skipped" in report ? report.skipped : totalText([report]).replace(/^1 node: /, "")}`;
+  if ("error" in report) return textOf([`${name}: ${withoutName(report.error.message, name)}`]);
+  return textOf([`${name}: ${"skipped" in report ? report.skipped : totalText([report]).replace(/^1 node: /, "")}`]);
 }
 
 /** The same as one JSON document. */
@@ -101,7 +102,12 @@ function verdictLines({ differences, reason, next, notes }: Verdict, diffs: bool
 function differenceLines({ what, have, want, diff }: Difference, diffs: boolean): string[] {
   const line = indented(`${what}: ${have}; wanted: ${want}`);
   if (!diffs || diff === undefined) return line;
-  return [...line, ...printable(diff).trimEnd().split("\n")];
+  return [...line, ...diff.trimEnd().split("\n").map(diffLine)];
+}
+
+/** A line of a unified diff begins with one of these characters; nothing else of a node does. */
+function diffLine(line: string): string {
+  return /^[-+@ \\]/.test(line) ? line : `    ${line}`;
 }
 
 /** A node held by another provision is reached, and busy. */
@@ -111,27 +117,15 @@ function errorState(exit: number): string {
 
 function row(widest: number, node: string, resource: string, state: string): string {
   const room = WIDTH - widest - 2 - STATE - 2;
-  return `${shortened(node, widest).padEnd(widest + 2)}${shortened(resource, room).padEnd(room + 2)}${state}`.trimEnd();
+  const [name, what] = [shortened(node, widest), shortened(resource, room)];
+  return `${padEndColumns(name, widest + 2)}${padEndColumns(what, room + 2)}${state}`.trimEnd();
 }
 
 function withoutName(message: string, name: string): string {
-  return printable(message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message);
+  return message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
 }
 
 /** Text below a row. */
 function indented(text: string): string[] {
-  return wrapped(text, "    ");
-}
-
-/** Text broken at spaces so that it fits the terminal; further lines go in by two more. */
-function wrapped(text: string, indent: string): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of printable(text).split(/\s+/)) {
-    if (line !== "" && indent.length + line.length + 1 + word.length > WIDTH) {
-      lines.push(line);
-      line = `  ${word}`;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line].map((one) => indent + one);
+  return wrapped(text, "    ", WIDTH);
 }

@@ -1,3 +1,8 @@
+import { printable } from "../schemas/printable.js";
+import { columnsOf, firstColumns, lastColumns } from "./width.js";
+
+export { printable };
+
 /** 1234567 -> "1,234,567"; also beyond 2^53. Whole numbers only. By hand, for the first use of a locale takes 15 ms. */
 export function count(value: number | bigint): string {
   return `${value}`.replace(/\B(?=(\d{3})+$)/g, ",");
@@ -34,11 +39,6 @@ export function rough(value: number): string {
   return value.toPrecision(value >= 100 ? 3 : 2);
 }
 
-/** What a node sent, made safe for a terminal: control characters become visible. */
-export function printable(text: string): string {
-  return text.replace(/(?![\n\t])\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
-}
-
 /** "1 chunk", "2 chunks". */
 export function plural(value: number | bigint, word: string): string {
   return `${count(value)} ${word}${value === 1 || value === 1n ? "" : "s"}`;
@@ -50,10 +50,58 @@ export function bytes(value: number): string {
   return steps === 0 ? `${value} B` : `${(value / 1024 ** steps).toFixed(1)} ${"KMGT"[steps - 1]}iB`;
 }
 
+/** Characters of one line that are shown. Nothing that muster says itself is as long. */
+const LONGEST_LINE = 4000;
+
+/**
+ * Lines as one printable text. What a line itself breaks into is indented, so that text from a node can never begin a line that
+ * looks like one of muster's own. Every text of report/ is put together here.
+ */
+export function textOf(lines: string[]): string {
+  return lines
+    .map((line) =>
+      printable(line.replace(/\n(?! {4})/g, "\n    "))
+        .split("\n")
+        .map(limited)
+        .join("\n"),
+    )
+    .join("\n");
+}
+
+function limited(line: string): string {
+  if (line.length <= LONGEST_LINE) return line;
+  const shown = firstColumns(line, LONGEST_LINE);
+  return `${shown}… (${count(line.length - shown.length)} more characters)`;
+}
+
+/** Printable text in one line. */
+export function oneLine(text: string): string {
+  return printable(text.replace(/[\n\t]/g, " "));
+}
+
 /** A name in one line, cut in the middle where it is too long for its column: paths differ at their ends. */
-export function shortened(text: string, room: number): string {
-  const name = printable(text).replace(/[\n\t]/g, " ");
-  if (name.length <= room) return name;
-  const head = Math.floor((room - 1) / 3);
-  return `${name.slice(0, head)}…${name.slice(name.length - (room - 1 - head))}`;
+export function shortened(text: string, width: number): string {
+  const name = oneLine(text);
+  if (columnsOf(name) <= width) return name;
+  const head = Math.floor((width - 1) / 3);
+  return `${firstColumns(name, head)}…${lastColumns(name, width - 1 - head)}`;
+}
+
+/** A line that is cut at its end where it is too long. */
+export function fitted(text: string, width: number): string {
+  const line = oneLine(text);
+  return columnsOf(line) <= width ? line : `${firstColumns(line, width - 1)}…`;
+}
+
+/** Printable text broken at spaces, so that it fits a terminal of `width` columns; further lines go in by two more. A longer word stays whole. */
+export function wrapped(text: string, indent: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of printable(text).split(/\s+/)) {
+    if (line !== "" && columnsOf(`${indent}${line} ${word}`) > width) {
+      lines.push(line);
+      line = `  ${word}`;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line].map((one) => indent + one);
 }

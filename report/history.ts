@@ -1,8 +1,9 @@
 import { relative } from "node:path";
 import type { History } from "../executor/run/record/history.js";
 import { type Account, accountOf, type Happening, type NodeAccount, type SlotAccount } from "./account.js";
-import { count, duration, plural, printable, rate, rough, shortened } from "./format.js";
+import { count, duration, fitted, plural, rate, rough, shortened, textOf } from "./format.js";
 import { comparison, failureLines } from "./summary.js";
+import { columnsOf, padEndColumns } from "./width.js";
 
 /** Columns of a terminal that nobody widened, and those of everything but the name. */
 const WIDTH = 80;
@@ -19,21 +20,25 @@ export function historyText(history: History, verbose: boolean): string {
   const slots = account.nodes.reduce((sum, node) => sum + node.slots.length, 0);
   const folded = slots > SLOTS && !verbose;
   const most = verbose ? Number.POSITIVE_INFINITY : LINES;
-  return [
+  return textOf([
     ...headLines(history),
     row("node, slot", HEADS),
     ...account.nodes.flatMap((node) => nodeLines(node, folded)),
     ...(folded ? [`${plural(slots, "slot")}: -v shows each`] : []),
     ...slowestLines(account),
-    ...some("what happened:", account.happenings.map(happeningLine), most),
+    ...some(
+      "what happened:",
+      account.happenings.map((one) => [happeningLine(one)]),
+      most,
+    ),
     ...some(
       "chunks that failed:",
-      history.failures.map((one) => failureLines(one).join("\n")),
+      history.failures.map((one) => failureLines(one)),
       most,
     ),
     ...history.missing.map((one) => `note: ${one}`),
     `in ${relative(process.cwd(), history.standing.path) || "."}`,
-  ].join("\n");
+  ]);
 }
 
 /** The same as one JSON document; units in decimal, for they may be large. */
@@ -85,24 +90,24 @@ function amount(units: bigint): string {
 function slowestLines({ slowest }: Account): string[] {
   const lines = slowest.map(({ chunk, node, slot, attempt, seconds }) => {
     const where = `: ${duration(seconds)} on ${node} slot ${slot}${attempt === 1 ? "" : `, try ${attempt}`}`;
-    return `  ${shortened(chunk, Math.max(16, WIDTH - 2 - where.length))}${where}`;
+    return [`  ${shortened(chunk, Math.max(16, WIDTH - 2 - columnsOf(where)))}${where}`];
   });
   return some("slowest chunks:", lines, LINES);
 }
 
 function happeningLine({ at, node, slot, what }: Happening): string {
   const where = node === "" ? "" : `${node}${slot === undefined ? "" : ` slot ${slot}`}: `;
-  const line = `  ${`after ${duration(at)}`.padEnd(16)} ${where}${printable(what).split("\n")[0]}`;
-  return line.length > WIDTH ? `${line.slice(0, WIDTH - 1)}…` : line;
+  return fitted(`  ${`after ${duration(at)}`.padEnd(16)} ${where}${what.split("\n")[0]}`, WIDTH);
 }
 
-function some(head: string, lines: string[], most: number): string[] {
-  if (lines.length === 0) return [];
-  const more = lines.length > most ? [`  and ${count(lines.length - most)} more: -v shows all`] : [];
-  return [head, ...lines.slice(0, most), ...more];
+/** The first `most` of several entries of one or more lines each, under a head. */
+function some(head: string, entries: string[][], most: number): string[] {
+  if (entries.length === 0) return [];
+  const more = entries.length > most ? [`  and ${count(entries.length - most)} more: -v shows all`] : [];
+  return [head, ...entries.slice(0, most).flat(), ...more];
 }
 
 function row(name: string, cells: string[]): string {
   const rest = cells.map((cell, index) => cell.padStart(CELLS[index]!));
-  return `${shortened(name, NAME).padEnd(NAME)} ${rest.join(" ")}`.trimEnd();
+  return `${padEndColumns(shortened(name, NAME), NAME)} ${rest.join(" ")}`.trimEnd();
 }

@@ -18,11 +18,11 @@ export class LiveProgress extends PlainProgress {
   }
 
   protected override show(view: View): void {
-    this.draw(progressLines(view, process.stderr.columns ?? 80).join("\n"));
+    this.draw(progressLines(view, process.stderr.columns || 80).join("\n"));
   }
 
-  protected override say(text: string): void {
+  protected override say(...lines: string[]): void {
     this.draw.clear();
-    super.say(text);
+    super.say(...lines);
   }
 }

@@ -4,6 +4,7 @@ import type { Facts } from "../fleet/facts.js";
 import type { NodeReport } from "../playbooks/engine/fleet.js";
 import type { State, Verdict } from "../playbooks/engine/resource.js";
 import { driftDocument, STATES } from "./drift.js";
+import { printable } from "./format.js";
 
 /** One figure, with what it is of. */
 export interface Sample {
@@ -194,7 +195,7 @@ function labelsText(labels: Record<string, string>): string {
 }
 
 function escaped(text: string): string {
-  return text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+  return printable(text).replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
 }
 
 function numberText(value: number): string {

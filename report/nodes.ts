@@ -1,7 +1,8 @@
 import type { Facts, Gpu } from "../fleet/facts.js";
 import type { Look } from "../fleet/look.js";
 import type { MusterError } from "../schemas/errors.js";
-import { bytes, duration, plural, printable } from "./format.js";
+import { bytes, duration, oneLine, plural, textOf, wrapped } from "./format.js";
+import { columnsOf, padEndColumns } from "./width.js";
 
 /** Columns of a terminal that nobody widened. */
 const WIDTH = 80;
@@ -10,16 +11,16 @@ const CLOCK = 60;
 
 /** What `muster nodes` shows: a row a node with lines of detail below it. `now`: Unix time here. */
 export function nodesText(looks: Look[], detail: "usual" | "all", now: number): string {
-  const widest = Math.max(4, ...looks.map(({ node }) => node.name.length));
+  const widest = Math.max(4, ...looks.map(({ node }) => columnsOf(oneLine(node.name))));
   const head = row(widest, ["node", "gpus", "memory", "disk free", "python", "up"]);
-  return [head, ...looks.flatMap((look) => block(look, widest, detail, now)), "", total(looks)].join("\n");
+  return textOf([head, ...looks.flatMap((look) => block(look, widest, detail, now)), "", total(looks)]);
 }
 
 /** The nodes that cannot be used, each with its reason and what to do; "" where there is none. */
 export function troubleText(looks: Look[]): string {
-  return looks
-    .flatMap((look) => ("error" in look ? [look.node.name, ...trouble(look.error, look.node.name)] : []))
-    .join("\n");
+  return textOf(
+    looks.flatMap((look) => ("error" in look ? [look.node.name, ...trouble(look.error, look.node.name)] : [])),
+  );
 }
 
 /** The same as one JSON document. */
@@ -104,20 +105,13 @@ function total(looks: Look[]): string {
 
 function row(widest: number, [name = "", ...cells]: string[]): string {
   const widths = [6, 11, 11, 9, 0];
-  return [name.padEnd(widest + 2), ...cells.map((cell, index) => cell.padEnd(widths[index]!))].join("").trimEnd();
+  const parts = cells.map((cell, index) => padEndColumns(oneLine(cell), widths[index]!));
+  return [padEndColumns(oneLine(name), widest + 2), ...parts].join("").trimEnd();
 }
 
 /** Text four columns in, broken at spaces so that it fits the terminal. */
 function indented(text: string): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of printable(text).split(/\s+/)) {
-    if (line !== "" && 4 + line.length + 1 + word.length > WIDTH) {
-      lines.push(line);
-      line = `  ${word}`;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line].map((one) => `    ${one}`);
+  return wrapped(text, "    ", WIDTH);
 }
 
 /** Minutes are enough: "2026-11-24 16:55 UTC". */

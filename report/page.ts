@@ -2,12 +2,12 @@ import type { History } from "../executor/run/record/history.js";
 import { type Account, accountOf } from "./account.js";
 import { count, duration, plural, rate } from "./format.js";
 import { cellsOf, HEADS } from "./history.js";
-import { escaped, table } from "./page/html.js";
+import { type Html, html, table } from "./page/html.js";
 import { lanesOf } from "./page/spans.js";
 import { timeline } from "./page/timeline.js";
 import { comparison } from "./summary.js";
 
-const STYLE = `
+const STYLE = html`
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --line: #ddd; --ran: #4878a8; --retried: #e0a030; --failed: #c02020; --out: #f2c4c4; --away: #c8c8c8; --lane: #f4f4f4; }
 @media (prefers-color-scheme: dark) { :root { --ink: #ddd; --paper: #181818; --line: #444; --out: #5a2a2a; --away: #555; --lane: #242424; } }
 body { font: 14px/1.4 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1240px; margin: 1.5em auto; padding: 0 1em; }
@@ -31,28 +31,28 @@ export function historyPage(history: History): string {
   const begun = standing.started === undefined ? [] : [`began on ${standing.started}`];
   const facts = [`${duration(seconds)} at work`, ...begun, ...planned, ...missing];
   const title = `${standing.name}: ${standing.state}: ${plural(standing.chunks.done, "chunk")} done${failed}`;
-  return `<!doctype html>
+  return html`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width">
-<title>${escaped(title)}</title>
+<title>${title}</title>
 <style>${STYLE}</style>
-<h1>${escaped(title)}</h1>
-${facts.map((fact) => `<p>${escaped(fact)}</p>`).join("\n")}
+<h1>${title}</h1>
+${facts.map((fact) => html`<p>${fact}</p>`)}
 <h2>Slots over time</h2>
 <p class="key">${KEY}</p>
 ${timeline(lanesOf(history), seconds)}
 <h2>Rates of the nodes</h2>
 ${bars(account)}
 <h2>Nodes and slots</h2>
-${table(["", ...HEADS], rowsOf(account))}
-${failures.length === 0 ? "" : `<h2>Chunks that failed</h2>\n${words(failedTable(history))}`}
-${account.happenings.length === 0 ? "" : `<h2>What happened</h2>\n${words(happeningsTable(account))}`}
+${table("figures", ["", ...HEADS], rowsOf(account))}
+${failures.length === 0 ? "" : html`<h2>Chunks that failed</h2>${failedTable(history)}`}
+${account.happenings.length === 0 ? "" : html`<h2>What happened</h2>${happeningsTable(account)}`}
 <h2>Slowest chunks</h2>
-${words(slowestTable(account))}
+${slowestTable(account)}
 </html>
-`;
+`.text;
 }
 
 const KEY = Object.entries({
@@ -61,17 +61,17 @@ const KEY = Object.entries({
   failed: "an attempt failed",
   out: "slot taken out",
   away: "node not there",
-})
-  .map(([what, name]) => `<span style="background: var(--${what})"></span>${name}`)
-  .join("");
+}).map(([what, name]) => html`<span style="background: var(--${what})"></span>${name}`);
 
-function bars({ nodes }: Account): string {
+function bars({ nodes }: Account): Html {
   const most = Math.max(...nodes.map((node) => node.rate ?? 0), Number.MIN_VALUE);
   const lines = nodes.map(({ node, rate: speed = 0 }) => {
     const width = ((100 * speed) / most).toFixed(1);
-    return `<div>${escaped(node)}<i style="width: ${width}%"></i>${escaped(rate(speed))}</div>`;
+    return html`<div>${node}<i style="width: ${width}%"></i>${rate(speed)}</div>`;
   });
-  return `<div class="bars">\n${lines.join("\n")}\n</div>`;
+  return html`<div class="bars">
+${lines}
+</div>`;
 }
 
 function rowsOf({ nodes }: Account): string[][] {
@@ -81,34 +81,29 @@ function rowsOf({ nodes }: Account): string[][] {
   ]);
 }
 
-function failedTable({ failures }: History): string {
+function failedTable({ failures }: History): Html {
   const rows = failures.map(({ chunk, node, slot, attempt, reason, stderr }) => {
     const where = slot < 0 ? "" : `${node} slot ${slot}`;
     return [chunk, where, `${attempt}`, reason, stderr.trimEnd().split("\n").slice(-5).join("\n")];
   });
-  return table(["chunk", "where", "try", "why", "the last it said"], rows);
+  return table("words", ["chunk", "where", "try", "why", "the last it said"], rows);
 }
 
-function happeningsTable({ happenings }: Account): string {
+function happeningsTable({ happenings }: Account): Html {
   const rows = happenings.map(({ at, node, slot, what }) => [
     duration(at),
     `${node}${slot === undefined ? "" : ` slot ${slot}`}`,
     what,
   ]);
-  return table(["after", "where", "what"], rows);
+  return table("words", ["after", "where", "what"], rows);
 }
 
-function slowestTable({ slowest }: Account): string {
+function slowestTable({ slowest }: Account): Html {
   const rows = slowest.map(({ chunk, node, slot, attempt, seconds }) => [
     chunk,
     `${node} slot ${slot}`,
     `${attempt}`,
     duration(seconds),
   ]);
-  return table(["chunk", "where", "try", "took"], rows);
-}
-
-/** A table that is read rather than added up. */
-function words(html: string): string {
-  return html.replace("<table>", '<table class="words">');
+  return table("words", ["chunk", "where", "try", "took"], rows);
 }

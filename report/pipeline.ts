@@ -4,7 +4,7 @@ import type { Pipeline, Step } from "../executor/pipeline/pipeline.js";
 import { isGood } from "../executor/pipeline/states.js";
 import type { PipelineSummary, StepSummary } from "../executor/pipeline/summary.js";
 import type { Plan } from "../executor/schedule/plan/plan.js";
-import { duration, plural, printable } from "./format.js";
+import { duration, plural, textOf } from "./format.js";
 import { planText } from "./plan.js";
 
 /** What became of a pipeline, for people. */
@@ -16,23 +16,23 @@ export function pipelineText(summary: PipelineSummary, already: boolean): string
     ? `${name}: already complete, ${plural(steps.length, "step")}`
     : `${name}: ${stateText(summary)}: ${good} of ${plural(steps.length, "step")} done, ${duration(seconds)}`;
   const where = relative(process.cwd(), summary.directory) || ".";
-  return [head, ...steps.flatMap((step) => stepLines(step, widest)), `in ${where}`].join("\n");
+  return textOf([head, ...steps.flatMap((step) => stepLines(step, widest)), `in ${where}`]);
 }
 
 /** The same where something is wrong, in a few lines: for a mail. */
 export function pipelineTrouble(summary: PipelineSummary): string {
   const wrong = summary.steps.filter(({ state }) => !isGood(state) && state !== "left out");
   const how = summary.state === "partial" ? "partly done" : stateText(summary);
-  return [
+  return textOf([
     `muster: ${summary.name}: ${how}`,
     ...wrong.flatMap((step) => stepLines(step, 0)),
     `see: muster status ${summary.directory}`,
-  ].join("\n");
+  ]);
 }
 
 /** A step as it begins or ends, in one line and those of its reason. */
 export function stepText(step: StepSummary): string {
-  return step.state === "running" ? `${step.step}: begins` : stepLines(step, 0).join("\n").trimStart();
+  return textOf(step.state === "running" ? [`${step.step}: begins`] : stepLines(step, 0)).trimStart();
 }
 
 /** What would run, in which order. `plans`: of the steps that are jobs. */
@@ -45,7 +45,7 @@ export function pipelinePlanText(pipeline: Pipeline, plans: Map<string, Plan>): 
     const detail = plan === undefined ? [] : planText(plan).split("\n").slice(0, -1);
     return [`${name}: ${whatText(step)}${after}`, ...detail.map((line) => `    ${line}`)];
   });
-  return [`${pipeline.name}: ${plural(pipeline.steps.length, "step")}`, ...lines, "nothing was run"].join("\n");
+  return textOf([`${pipeline.name}: ${plural(pipeline.steps.length, "step")}`, ...lines, "nothing was run"]);
 }
 
 function whatText({ work }: Step): string {
@@ -58,7 +58,7 @@ function whatText({ work }: Step): string {
 function stepLines({ step, state, seconds, reason, run }: StepSummary, widest: number): string[] {
   const time = seconds === undefined ? "" : `, ${duration(seconds)}`;
   const chunks = run === undefined ? "" : `, ${plural(run.chunks.done, "chunk")}`;
-  const [first = "", ...rest] = printable(reason ?? "").split("\n");
+  const [first = "", ...rest] = (reason ?? "").split("\n");
   const why = first === "" ? "" : `: ${first}`;
   return [`  ${`${step}:`.padEnd(widest + 1)} ${state}${chunks}${time}${why}`, ...rest.map((line) => `      ${line}`)];
 }

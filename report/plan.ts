@@ -1,7 +1,7 @@
 import type { NodePlan, Plan } from "../executor/schedule/plan/plan.js";
 import type { Unplaceable } from "../executor/schedule/plan/planrefusals.js";
 import { slotsText } from "../executor/schedule/slots/fold.js";
-import { count, duration, plural, rate } from "./format.js";
+import { count, duration, plural, rate, textOf } from "./format.js";
 
 /** Tasks that are named one by one. */
 const NAMED = 8;
@@ -13,12 +13,12 @@ export function planText(plan: Plan): string {
     plan.seconds === undefined
       ? "time unknown until the first chunks have run"
       : `about ${plural(plan.chunks ?? 0, "chunk")} and ${duration(plan.seconds)}`;
-  return [
+  return textOf([
     `${plan.job}: ${plural(BigInt(plan.units), "unit")}, ${time}`,
     ...lines,
     ...plan.unplaceable.flatMap(pinLines),
     "nothing was run",
-  ].join("\n");
+  ]);
 }
 
 function nodeLine(node: NodePlan): string {

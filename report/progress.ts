@@ -1,11 +1,12 @@
 import type { View } from "../executor/run/observer.js";
-import { count, duration, plural, rate } from "./format.js";
+import { count, duration, oneLine, plural, rate, textOf } from "./format.js";
+import { columnsOf, firstColumns, padEndColumns } from "./width.js";
 
 /** One line a node and one for all, as a run stands now; at most `width` columns. */
 export function progressLines(view: View, width: number): string[] {
-  const name = Math.max(4, ...view.members.map((member) => member.node.name.length));
+  const name = Math.max(4, ...view.members.map((member) => columnsOf(oneLine(member.node.name))));
   const lines = view.members.map((member) => {
-    const label = member.node.name.padEnd(name);
+    const label = padEndColumns(oneLine(member.node.name), name);
     if (member.state !== "live")
       return `${label}  ${member.state}${member.reason === undefined ? "" : `: ${member.reason}`}`;
     const { chunks, units, failedAttempts, out } = view.tally.of(member.node.name);
@@ -20,7 +21,7 @@ export function progressLines(view: View, width: number): string[] {
     if (failedAttempts > 0) parts.push(`${count(failedAttempts)} failed`);
     return `${label}  ${parts.join(", ")}`;
   });
-  return [...lines, totalLine(view)].map((line) => line.slice(0, width - 1));
+  return [...lines, totalLine(view)].map((line) => firstColumns(oneLine(line), width - 1));
 }
 
 /** So many slots of a node have work that its memory cannot hold now. */
@@ -39,5 +40,5 @@ export function totalLine(view: View): string {
   const here = [...tally.nodes.values()].reduce((sum, node) => sum + Number(node.units), 0) / tally.seconds;
   const left = here > 0 ? `, ${duration(Number(total - tally.units) / here)} left` : "";
   const failed = tally.failed === 0 ? "" : `, ${plural(tally.failed, "chunk")} failed`;
-  return `${tally.job.name}: ${share} %, ${done}, ${rate(here)}${left}${failed}`;
+  return textOf([`${tally.job.name}: ${share} %, ${done}, ${rate(here)}${left}${failed}`]);
 }

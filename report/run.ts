@@ -3,7 +3,7 @@ import type { Observer, View } from "../executor/run/observer.js";
 import type { Differing } from "../executor/run/record/past.js";
 import type { LeftOut } from "../executor/run/record/summary.js";
 import type { Failure } from "../executor/schedule/events.js";
-import { plural, printable } from "./format.js";
+import { plural, textOf } from "./format.js";
 import { memoryText, totalLine } from "./progress.js";
 import { differingText, failureLines } from "./summary.js";
 import type { Writers } from "./writers.js";
@@ -38,7 +38,7 @@ export class PlainProgress implements Observer {
   begin(view: View, path: string, leftOut: LeftOut[]): void {
     this.view = view;
     this.say(`run directory: ${path}`);
-    for (const { node, reason } of leftOut) this.say(`${node}: left out: ${printable(reason)}`);
+    for (const { node, reason } of leftOut) this.say(`${node}: left out: ${reason}`);
     this.timer = setInterval(() => this.show(view), this.interval);
   }
 
@@ -46,15 +46,11 @@ export class PlainProgress implements Observer {
     const { name } = member.node;
     if (member.state === "live") this.say(`${name}: ${plural(member.slots.length, "slot")}`);
     else
-      this.say(
-        printable(
-          `${name}: ${member.state}: ${member.reason}${member.error?.next ? `\n    ${member.error.next}` : ""}`,
-        ),
-      );
+      this.say(`${name}: ${member.state}: ${member.reason}${member.error?.next ? `\n    ${member.error.next}` : ""}`);
   }
 
   slot(member: Member, slot: number, holder: string | undefined): void {
-    const what = holder === undefined ? "is free again" : `waits for ${printable(holder)}`;
+    const what = holder === undefined ? "is free again" : `waits for ${holder}`;
     this.say(`${member.node.name}: slot ${slot} ${what}`);
   }
 
@@ -63,16 +59,16 @@ export class PlainProgress implements Observer {
   }
 
   problem(member: Member, message: string): void {
-    this.say(`${member.node.name}: ${printable(message)}`);
+    this.say(`${member.node.name}: ${message}`);
   }
 
   note(message: string): void {
-    this.say(printable(message));
+    this.say(message);
   }
 
   failedAttempt(failure: Failure): void {
     const { chunk, node, slot, attempt, reason } = failure;
-    this.say(`chunk ${chunk}: try ${attempt} failed on ${node} slot ${slot}: ${printable(reason)}`);
+    this.say(`chunk ${chunk}: try ${attempt} failed on ${node} slot ${slot}: ${reason}`);
   }
 
   differs(differing: Differing): void {
@@ -80,7 +76,7 @@ export class PlainProgress implements Observer {
   }
 
   gaveUp(failure: Failure): void {
-    this.say(failureLines(failure).join("\n"));
+    this.say(...failureLines(failure));
   }
 
   progress(): void {}
@@ -94,7 +90,7 @@ export class PlainProgress implements Observer {
     this.say(totalLine(view));
   }
 
-  protected say(text: string): void {
-    this.writers.err(text);
+  protected say(...lines: string[]): void {
+    this.writers.err(textOf(lines));
   }
 }

@@ -1,7 +1,8 @@
 import { basename, relative } from "node:path";
 import type { AnyStanding, StepStanding } from "../executor/pipeline/standing.js";
 import type { Standing } from "../executor/run/record/standing.js";
-import { count, duration, plural, printable, shortened } from "./format.js";
+import { count, duration, oneLine, plural, shortened, textOf } from "./format.js";
+import { columnsOf, padEndColumns } from "./width.js";
 
 /** Columns of a terminal that nobody widened, and those of everything but the name. */
 const WIDTH = 80;
@@ -13,7 +14,7 @@ const OLD = 180;
 /** The table of runs, oldest first, by the names of their run directories. `now`: milliseconds. */
 export function runsText(runs: Standing[], now: number): string {
   if (runs.length === 0) return "no runs";
-  const widest = Math.min(NAME, Math.max(4, ...runs.map((run) => basename(run.path).length)));
+  const widest = Math.min(NAME, Math.max(4, ...runs.map((run) => columnsOf(oneLine(basename(run.path))))));
   const head = row(widest, ["run", "state", "done", "failed", "nodes", "started", "took"]);
   const rows = inOrder(runs).flatMap((run) => [
     row(widest, [
@@ -25,9 +26,9 @@ export function runsText(runs: Standing[], now: number): string {
       run.started === undefined ? "" : day(new Date(run.started), now),
       run.seconds === undefined ? "" : duration(run.seconds),
     ]),
-    ...(run.reason === undefined ? [] : [`    ${shortened(printable(run.reason), WIDTH - 4)}`]),
+    ...(run.reason === undefined ? [] : [`    ${shortened(run.reason, WIDTH - 4)}`]),
   ]);
-  return [head, ...rows].join("\n");
+  return textOf([head, ...rows]);
 }
 
 /** One run, in lines of its own. `now`: milliseconds. */
@@ -37,16 +38,16 @@ export function runText(run: AnyStanding, now: number): string {
   const what = run.steps === undefined ? "chunk" : "step";
   const progress = [share(run), `${plural(chunks.done, what)} done${failed}`].filter((part) => part !== "");
   const lines = [`${run.name}: ${state}: ${progress.join(", ")}`];
-  if (run.reason !== undefined) lines.push(`  ${printable(run.reason)}`);
+  if (run.reason !== undefined) lines.push(`  ${run.reason}`);
   if (started !== undefined && seconds !== undefined)
     lines.push(
       `  started ${day(new Date(started), now)}, took ${duration(seconds)}${state === "running" ? " so far" : ""}`,
     );
-  if (coordinator !== undefined) lines.push(`  process ${coordinator.pid} on ${printable(coordinator.host)}`);
-  if (nodes.length > 0) lines.push(`  nodes: ${nodes.map(printable).join(", ")}`);
+  if (coordinator !== undefined) lines.push(`  process ${coordinator.pid} on ${coordinator.host}`);
+  if (nodes.length > 0) lines.push(`  nodes: ${nodes.join(", ")}`);
   lines.push(...(run.steps ?? []).map(stepLine));
   lines.push(`  in ${relative(process.cwd(), run.path) || "."}`);
-  return lines.join("\n");
+  return textOf(lines);
 }
 
 /** The same as one JSON document. */
@@ -60,7 +61,7 @@ function stepLine({ step, state, seconds, run, reason }: StepStanding): string {
     ...(run === undefined ? [] : [share(run), plural(run.chunks.done, "chunk")]),
     ...(run !== undefined && run.chunks.failed > 0 ? [`${count(run.chunks.failed)} failed`] : []),
     ...(seconds === undefined ? [] : [duration(seconds)]),
-    ...(reason === undefined ? [] : [printable(reason).split("\n")[0]!]),
+    ...(reason === undefined ? [] : [reason.split("\n")[0]!]),
   ];
   return shortened(`  ${step}: ${parts.filter((part) => part !== "").join(", ")}`, WIDTH);
 }
@@ -80,7 +81,7 @@ function share({ units: { done, total } }: Standing): string {
 
 function row(widest: number, [name = "", ...cells]: string[]): string {
   const rest = cells.map((cell, index) => cell.padEnd(CELLS[index]!));
-  return [shortened(name, widest).padEnd(widest), ...rest].join("  ").trimEnd();
+  return [padEndColumns(shortened(name, widest), widest), ...rest].join("  ").trimEnd();
 }
 
 /** As `ls` has it: "11-24 16:55", or "2025-11-24" where that is long ago. */

@@ -1,3 +1,5 @@
+import { textOf } from "./format.js";
+
 /** One thing that cron starts. `next`: ISO 8601; none for `@reboot`. */
 export interface ScheduledEntry {
   what: string;
@@ -15,13 +17,13 @@ export function scheduleText(entries: ScheduledEntry[]): string {
     no: "not in the crontab",
     differs: "another one is in the crontab: install it again",
   };
-  return entries
-    .flatMap(({ what, schedule, next, line, installed }) => [
+  return textOf(
+    entries.flatMap(({ what, schedule, next, line, installed }) => [
       `${what}: ${schedule}, ${states[installed]}`,
       `    next: ${next.length === 0 ? "when this machine starts" : next.map(local).join(", ")}`,
       `    ${line}`,
-    ])
-    .join("\n");
+    ]),
+  );
 }
 
 function local(text: string): string {

@@ -3,7 +3,7 @@ import type { Differing } from "../executor/run/record/past.js";
 import type { NodeSummary, Summary } from "../executor/run/record/summary.js";
 import { LOG_LIMIT } from "../executor/run/results/logs.js";
 import type { Failure } from "../executor/schedule/events.js";
-import { bytes, count, duration, plural, printable } from "./format.js";
+import { bytes, count, duration, plural, textOf } from "./format.js";
 
 /** States in which a coordinator leaves nodes to go on with what they have. */
 const KEEPS_NODES: Summary["state"][] = ["interrupted", "stranded", "superseded", "broken"];
@@ -37,7 +37,7 @@ export function summaryText(summary: Summary, already: boolean, aggregate: strin
     lines.push(`what runs on the nodes goes on; to stop it: muster cancel ${where}`);
   if (chunks.done > 0)
     lines.push(`results: ${where}/results.ndjson${aggregate === undefined ? "" : `, ${where}/${aggregate}`}`);
-  return lines.join("\n");
+  return textOf(lines);
 }
 
 /** Whether a node may have work: one has joined, or an earlier session may have left some. */
@@ -48,9 +48,9 @@ function mayGoOn({ session, nodes }: Summary): boolean {
 /** A chunk that failed: which, where, how, and the last that it said. */
 export function failureLines(failure: Failure): string[] {
   const { chunk, node, slot, attempt, reason, stderr } = failure;
-  const tail = printable(stderr).trimEnd().split("\n").slice(-5);
+  const tail = stderr.trimEnd().split("\n").slice(-5);
   const place = slot < 0 ? "" : ` on ${node} slot ${slot}`;
-  const head = `failed: chunk ${chunk}${place}, try ${attempt}: ${printable(reason)}`;
+  const head = `failed: chunk ${chunk}${place}, try ${attempt}: ${reason}`;
   return [head, ...tail.filter((line) => line !== "").map((line) => `    ${line}`)];
 }
 
@@ -71,12 +71,11 @@ function canaryLines({ canary }: Summary): string[] {
 /** Two results that differ. */
 export function differingText({ chunk, first, second, what }: Differing): string {
   const [one, other] = [first, second].map(({ node, slot }) => `${node} slot ${slot}`);
-  return `differs: chunk ${chunk}, of ${one} (kept) and of ${other}: ${printable(what)}`;
+  return `differs: chunk ${chunk}, of ${one} (kept) and of ${other}: ${what}`;
 }
 
 function nodeLine(node: NodeSummary): string {
-  const state =
-    node.state === "live" ? "" : ` (${node.state}${node.reason === undefined ? "" : `: ${printable(node.reason)}`})`;
+  const state = node.state === "live" ? "" : ` (${node.state}${node.reason === undefined ? "" : `: ${node.reason}`})`;
   const failed = node.failedAttempts === 0 ? "" : `, ${plural(node.failedAttempts, "failed attempt")}`;
   const planned = node.planned === undefined ? "" : `, ${share(node.units)} (planned ${share(node.planned.units)})`;
   return `  ${node.node}: ${plural(node.chunks, "chunk")}${planned}${failed}${state}`;
@@ -97,7 +96,7 @@ export function comparison({ planned, session }: Summary): string {
 function takenOutLines({ takenOut }: NodeSummary): string[] {
   return (takenOut ?? []).map(({ slot, reason, back, reboot }) => {
     const now = back ? "was out for a while" : "is out";
-    return `    slot ${slot} ${now}: ${printable(reason)}${reboot && !back ? "; reboot the node" : ""}`;
+    return `    slot ${slot} ${now}: ${reason}${reboot && !back ? "; reboot the node" : ""}`;
   });
 }
 

@@ -426,6 +426,10 @@ export interface JobFile {
     [k: string]: string | number | bigint | boolean;
   };
   /**
+   * A file of further environment, relative to the job file; `~` is the home folder. A line `KEY=VALUE` for each variable, comments begin with `#`; quotes around a whole value are left out. `env` wins over it. Its values go to the chunks alone: into no log, journal or command line.
+   */
+  env_file?: string;
+  /**
    * The longest a chunk may run, e.g. `10m`; then its whole process group is killed. Default: no limit.
    */
   timeout?: string | number;
@@ -590,6 +594,10 @@ export interface JobsFile {
   env?: {
     [k: string]: string | number | bigint | boolean;
   };
+  /**
+   * A file of further environment, relative to the job file; `~` is the home folder. A line `KEY=VALUE` for each variable, comments begin with `#`; quotes around a whole value are left out. `env` wins over it. Its values go to the chunks alone: into no log, journal or command line.
+   */
+  env_file?: string;
   /**
    * The longest a chunk may run, e.g. `10m`; then its whole process group is killed. Default: no limit.
    */

@@ -29,6 +29,7 @@ const KNOWN_BY: Record<string, string> = {
   commander: "cli/",
   croner: "executor/cron/expression.ts",
   "log-update": "report/live.ts",
+  "get-east-asian-width": "report/width.ts",
   ssh2: "fleet/ssh/",
   "ssh2-sftp-client": "fleet/ssh/",
   diff: "playbooks/engine/unified.ts",

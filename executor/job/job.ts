@@ -98,6 +98,13 @@ export interface Job {
   priority: number;
   aggregate?: { from: string; as: "array" | "lines" | "concat"; to: string };
   collect: "files" | "lines";
-  /** Text that is equal for two jobs that would compute the same; what differs is told from it when a run directory is met again. */
+  /**
+   * Text that is equal for two jobs that would compute the same. It holds values of `env`, so it is never stored as it is: a run
+   * directory keeps `storedIdentity` of it, and tells from that what differs.
+   */
   identity: string;
+  /** The file that `env_file` names; absolute. */
+  envFile?: string;
+  /** What whoever runs it should know, a sentence each. */
+  notes?: string[];
 }

@@ -11,13 +11,13 @@ import type { Space } from "./space.js";
 import { Ids, listSpace, readRank, type Task } from "./tasks.js";
 import { checkArgument, checkOverlap, distinct, Memory, readEnv, readScript } from "./work.js";
 
-/** A jobs file of the Python coordinators, as it is: nothing in it is a placeholder. */
-export function jobsFileSpace(reader: Reader, inventory: Inventory): Space {
+/** A jobs file of the Python coordinators, as it is: nothing in it is a placeholder. `env`: what its own `env` is added to. */
+export function jobsFileSpace(reader: Reader, inventory: Inventory, env: Record<string, string>): Space {
   const memory = new Memory();
   const ids = new Ids(reader);
   const claims = new Claims();
   const files = new Files(reader);
-  const shared = { env: readEnv(reader, ["env"]), timeout: seconds(reader, ["timeout"]) };
+  const shared = { env: { ...env, ...readEnv(reader, ["env"]) }, timeout: seconds(reader, ["timeout"]) };
   const tasks = reader.items(["jobs"]).flatMap((path, index): Task[] => {
     const id = readId(reader, path, index);
     ids.add(id, reader.has([...path, "job_id"]) ? [...path, "job_id"] : path);

@@ -9,6 +9,7 @@ import { readSchema } from "../../schemas/schema.js";
 import type { Source } from "../../schemas/source.js";
 import { readSource } from "../../schemas/yaml.js";
 import { boundedIn } from "./bounded.js";
+import { readEnvFile } from "./envfile.js";
 import type { Feeds } from "./feeds.js";
 import type { Job } from "./job.js";
 import { jobsFileSpace } from "./jobsfile.js";
@@ -56,7 +57,10 @@ export function loadJob(file: string, options: LoadOptions = {}): Job {
   for (const problem of check(source, schema)) reader.problems.push(problem);
   if (reader.keys([]).length === 0) throw invalid(reader.problems);
   const settings = readSettings(reader, options.inventory);
-  const space = schema === "job" ? readSpace(reader) : jobsFileSpace(reader, options.inventory ?? embeddedInventory());
+  const envFile = readEnvFile(reader);
+  const env = envFile?.env ?? {};
+  const space =
+    schema === "job" ? readSpace(reader, env) : jobsFileSpace(reader, options.inventory ?? embeddedInventory(), env);
   checkAdded(reader, added, keys);
   if (space !== undefined) checkGathering(reader, space, settings);
   if (reader.problems.length > 0 || space === undefined) throw invalid(reader.problems);
@@ -70,6 +74,8 @@ export function loadJob(file: string, options: LoadOptions = {}): Job {
     ...settings,
     bounded: boundedIn(reader, boundedNames(options.inventory)),
     identity: identityText(source, settings, identity),
+    envFile: envFile?.path,
+    notes: envFile?.note === undefined ? [] : [envFile.note],
   };
 }
 
@@ -78,11 +84,12 @@ function boundedNames(inventory: Inventory | undefined): Set<string> {
   return new Set(inventory?.nodes.flatMap((node) => Object.keys(node.profile.limits)));
 }
 
-function readSpace(reader: Reader): Space | undefined {
+/** `env`: what the job's own `env` is added to. */
+function readSpace(reader: Reader, env: Record<string, string>): Space | undefined {
   const kind = reader.text(["kind"]);
   const names = namesOf(reader, kind);
   const memory = new Memory();
-  const base = readDraft(reader, [], names, memory);
+  const base = readDraft(reader, [], names, memory, { args: [], inputs: [], outputs: [], env });
   if (kind === "tasks") return tasksSpace(reader, base, names, memory);
   // The space is checked even where nothing can run, so that its problems come out with the others.
   const work = finish(reader, [], base) ?? { ...base, program: { kind: "command", command: [] } };

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, copyFileSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { type Claim, claim, otherRun } from "../run/record/claim.js";
 import { Journal } from "../run/record/journal.js";
+import { copyFileWithMode, modeLike } from "../run/record/mode.js";
 import { explainDisk } from "../run/results/disk.js";
 import type { Pipeline } from "./pipeline.js";
 import { type PipelineEntry, PipelinePast } from "./record.js";
@@ -23,7 +24,7 @@ export interface PipelineDirectory {
 export function openPipelineDirectory(path: string, pipeline: Pipeline): PipelineDirectory {
   let claimed: Claim | undefined;
   try {
-    claimed = claim(path);
+    claimed = claim(path, modeLike(filesOf(pipeline)));
     return open(path, claimed, pipeline);
   } catch (error) {
     if (claimed !== undefined) closeSync(claimed.fd);
@@ -44,12 +45,20 @@ function open(path: string, { fd, file }: Claim, pipeline: Pipeline): PipelineDi
     if (changed.length > 0) throw otherRun(path, `a run of another pipeline:${changed.join("")}`);
   } else {
     if (records > 0) throw otherRun(path, "a run of a job");
-    copyFileSync(pipeline.file, join(path, "pipeline.yaml"));
+    copyFileWithMode(pipeline.file, join(path, "pipeline.yaml"));
     const id = `${pipeline.name}-${randomBytes(6).toString("hex")}`;
     const steps = pipeline.steps.map((step) => step.name);
     journal.add({ e: "pipeline", id, name: pipeline.name, file: pipeline.file, steps, identity });
   }
   return { path, journal, past, close: () => journal.close() };
+}
+
+/** The files that a pipeline was read from. */
+function filesOf({ file, steps }: Pipeline): string[] {
+  const jobs = steps.flatMap(({ work }) =>
+    work.kind === "job" ? [work.job.file, work.job.envFile ?? work.job.file] : [],
+  );
+  return [file, ...jobs];
 }
 
 /** Writes down that this coordinator begins, and with which steps. */

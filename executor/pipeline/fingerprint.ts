@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, createHmac, randomBytes } from "node:crypto";
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { filesBelow } from "../job/inputs.js";
@@ -7,13 +7,42 @@ import { fingerprints, hashFile, hashFiles } from "../run/node/hashes.js";
 import { inputsOf } from "./command.js";
 import type { Pipeline, Step, StepWork } from "./pipeline.js";
 
-/** A name for what a job would compute: its file, parameters, script, and the content of its inputs. */
-export async function jobFingerprint(job: Job): Promise<string> {
-  return digest({ identity: job.identity, inputs: fingerprints(job, await hashFiles(job)) });
+/** What a step would do, to be compared with what it did in earlier runs. */
+export class Fingerprint {
+  private readonly text: string;
+
+  /** `content` may hold secrets: values of `env`. */
+  constructor(content: object) {
+    this.text = JSON.stringify(content);
+  }
+
+  /** What a journal keeps of it: SALT:HASH, so that no secret can be guessed by hashing what it might be, once for all runs. */
+  stored(): string {
+    const salt = randomBytes(16).toString("hex");
+    return `${salt}:${this.hashWith(salt)}`;
+  }
+
+  /** Whether a journal keeps one of the same content. Older journals keep a hash without a salt. */
+  matches(stored: string | undefined): boolean {
+    if (stored === undefined) return false;
+    const [salt = "", hash] = stored.split(":");
+    return hash === undefined
+      ? stored === createHash("sha256").update(this.text).digest("hex")
+      : hash === this.hashWith(salt);
+  }
+
+  private hashWith(salt: string): string {
+    return createHmac("sha256", salt).update(this.text).digest("hex");
+  }
+}
+
+/** Of what a job would compute: its file, parameters, script, and the content of its inputs. */
+export async function jobFingerprint(job: Job): Promise<Fingerprint> {
+  return new Fingerprint({ identity: job.identity, inputs: fingerprints(job, await hashFiles(job)) });
 }
 
 /**
- * A name for what a command would do: its words, the content of the files beside the pipeline that they name, and of what it
+ * Of what a command would do: its words, the content of the files beside the pipeline that they name, and of what it
  * takes from other steps, as that lies in the run directory `path`.
  */
 export async function commandFingerprint(
@@ -21,7 +50,7 @@ export async function commandFingerprint(
   step: Step,
   work: Extract<StepWork, { kind: "command" }>,
   path: string,
-): Promise<string> {
+): Promise<Fingerprint> {
   const literal = work.words.flatMap((word) => (word.length === 1 && typeof word[0] === "string" ? [word[0]] : []));
   const named = literal
     .map((word) => ({ path: word, source: resolve(pipeline.folder, word) }))
@@ -29,7 +58,7 @@ export async function commandFingerprint(
   const taken = inputsOf(step.feeds, path).flatMap(({ path: name, source }) => filesOf(source, name));
   const contents: [string, string][] = [];
   for (const { path: name, source } of [...named, ...taken]) contents.push([name, (await hashFile(source)).sha256]);
-  return digest({ words: work.words, outputs: work.outputs, files: contents });
+  return new Fingerprint({ words: work.words, outputs: work.outputs, files: contents });
 }
 
 function filesOf(source: string, path: string): { path: string; source: string }[] {
@@ -40,8 +69,4 @@ function filesOf(source: string, path: string): { path: string; source: string }
 
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
-}
-
-function digest(value: unknown): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
 }

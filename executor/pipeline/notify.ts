@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import pRetry, { AbortError } from "p-retry";
 import { MusterError } from "../../schemas/errors.js";
+import { jsonText } from "../../schemas/printable.js";
 import type { Notice, Occasion, Secret } from "./notices.js";
 import { isGood } from "./states.js";
 import type { PipelineSummary } from "./summary.js";
@@ -25,7 +26,7 @@ export function occasionsOf({ state, steps }: PipelineSummary): Occasion[] {
  * get through changes nothing about the run. `folder`: where commands run.
  */
 export async function notify(notices: Notice[], document: object, folder: string): Promise<string[]> {
-  const text = `${JSON.stringify(document)}\n`;
+  const text = `${jsonText(document)}\n`;
   const told = await Promise.allSettled(
     notices.map((notice) => (notice.kind === "command" ? tell(notice, text, folder) : post(notice, text))),
   );

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { readEntries } from "../run/record/journal.js";
+import type { Fingerprint } from "./fingerprint.js";
 import { type PipelineEntry, PipelinePast } from "./record.js";
 import { isGood } from "./states.js";
 
@@ -44,7 +45,7 @@ export function lastComplete(
   except: string,
   name: string,
   step: string,
-  fingerprint?: string,
+  fingerprint?: Fingerprint,
 ): Earlier | undefined {
   let last: Earlier | undefined;
   for (const entry of existsSync(folder) ? readdirSync(folder) : []) {
@@ -52,7 +53,7 @@ export function lastComplete(
     const past = path === except ? undefined : pastOf(path);
     const end = past?.pipeline?.name === name ? past.ended.get(step) : undefined;
     if (end === undefined || !isGood(end.state) || !existsSync(join(path, step))) continue;
-    if (fingerprint !== undefined && end.fingerprint !== fingerprint) continue;
+    if (fingerprint !== undefined && !fingerprint.matches(end.fingerprint)) continue;
     if (last === undefined || last.at < end.at)
       last = { folder: join(path, step), fingerprint: end.fingerprint, at: end.at };
   }

@@ -11,7 +11,7 @@ import { ratesFile } from "../run/record/ratesfile.js";
 import type { Summary } from "../run/record/summary.js";
 import { runJob } from "../run/run.js";
 import { inputsOf, runCommand } from "./command.js";
-import { commandFingerprint, jobFingerprint } from "./fingerprint.js";
+import { commandFingerprint, type Fingerprint, jobFingerprint } from "./fingerprint.js";
 import { jobName, type Pipeline, type Step, type StepWork } from "./pipeline.js";
 import type { StepState } from "./states.js";
 
@@ -42,7 +42,7 @@ export interface Means {
 }
 
 /** A step that is about to be performed: its inputs lie where they will stay. */
-export type Prepared = { fingerprint: string | undefined; perform(): Promise<Outcome> };
+export type Prepared = { fingerprint: Fingerprint | undefined; perform(): Promise<Outcome> };
 
 /** Looks at what a step would do now, in the run directory `path`. Rejects with a MusterError where it cannot be done. */
 export async function prepare(pipeline: Pipeline, step: Step, path: string, means: Means): Promise<Prepared> {

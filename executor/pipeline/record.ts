@@ -7,7 +7,7 @@ export type PipelineEntry =
   /** A coordinator begins; `meant`: the steps that it was asked for. */
   | { e: "open"; session: number; pid: number; host: string; at: string; meant: string[] }
   | { e: "begin"; step: string; at: string }
-  /** `fingerprint`: of the step with its inputs; `seconds`: that it took; `reason`: why it is not complete, or whence it was taken over. */
+  /** `fingerprint`: of the step with its inputs, as fingerprint.ts stores it; `seconds`: that it took; `reason`: why it is not complete, or whence it was taken over. */
   | { e: "end"; step: string; state: StepState; fingerprint?: string; seconds?: number; reason?: string; at: string }
   | { e: "close"; state: PipelineState; at: string };
 

@@ -4,6 +4,7 @@ import { MusterError } from "../../schemas/errors.js";
 import { killPoint } from "../run/killpoint.js";
 import { explainDisk } from "../run/results/disk.js";
 import { begin, openPipelineDirectory, type PipelineDirectory } from "./directory.js";
+import type { Fingerprint } from "./fingerprint.js";
 import { type Needs, onwards } from "./graph.js";
 import { lastComplete, takeOver } from "./past.js";
 import { type Means, type Outcome, prepare } from "./perform.js";
@@ -108,7 +109,7 @@ class PipelineRun {
   private async refuseChanged(step: Step, fingerprint: string | undefined): Promise<void> {
     if (fingerprint === undefined || step.work.kind !== "job") return;
     const prepared = await prepare(this.pipeline, step, this.directory.path, this.means);
-    if (prepared.fingerprint === fingerprint) return;
+    if (prepared.fingerprint?.matches(fingerprint)) return;
     throw new MusterError(
       "CHANGED",
       65,
@@ -174,7 +175,7 @@ class PipelineRun {
     killPoint("step-begun");
     this.observer.step({ step: step.name, kind: step.work.kind, state: "running" });
     const began = performance.now();
-    let fingerprint: string | undefined;
+    let fingerprint: Fingerprint | undefined;
     const outcome = await this.attempt(async () => {
       const prepared = await prepare(this.pipeline, step, path, this.means);
       fingerprint = prepared.fingerprint;
@@ -182,7 +183,7 @@ class PipelineRun {
     });
     killPoint("step-done");
     const seconds = Math.round(performance.now() - began) / 1000;
-    await this.end(step.name, { seconds, ...outcome }, fingerprint);
+    await this.end(step.name, { seconds, ...outcome }, fingerprint?.stored());
     killPoint("step-ended");
   }
 
@@ -198,7 +199,7 @@ class PipelineRun {
   }
 
   /** Takes the results of the last complete run over, where a step asks for that and nothing has changed. */
-  private unchanged(step: Step, fingerprint: string | undefined): Outcome | undefined {
+  private unchanged(step: Step, fingerprint: Fingerprint | undefined): Outcome | undefined {
     const { path } = this.directory;
     const folder = join(path, step.name);
     if (step.when !== "changed" || fingerprint === undefined || existsSync(join(folder, "journal.ndjson")))

@@ -12,6 +12,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MusterError } from "../../schemas/errors.js";
+import { printable } from "../../schemas/printable.js";
 import { takeLock } from "../run/record/lock.js";
 import { explainDisk } from "../run/results/disk.js";
 import { isSame } from "./directory.js";
@@ -63,7 +64,10 @@ export async function takeTurn(
   const folder = runsOf(pipeline);
   const { file, lock } = openLock(folder, pipeline.name);
   const log = (line: string) =>
-    appendFileSync(join(folder, `${pipeline.name}.log`), `${new Date().toISOString()} ${process.pid} ${line}\n`);
+    appendFileSync(
+      join(folder, `${pipeline.name}.log`),
+      `${new Date().toISOString()} ${process.pid} ${logged(line)}\n`,
+    );
   try {
     if (!(await take(lock, patience))) {
       const holder = readFileSync(file, "utf8").trim() || "another muster";
@@ -86,6 +90,11 @@ export async function takeTurn(
     closeSync(lock);
     throw error;
   }
+}
+
+/** A message as the log holds it: whoever looks at the log looks at it in a terminal. */
+function logged(message: string): string {
+  return printable(message).replaceAll("\n", "\n    ");
 }
 
 function openLock(folder: string, name: string): { file: string; lock: number } {

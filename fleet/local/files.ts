@@ -89,7 +89,7 @@ export class LocalFiles implements Files {
     if (stats.size > limit) {
       throw this.failure("FILE", "read", remote, `it has ${stats.size} bytes, more than the ${limit} allowed`);
     }
-    const target = await open(local, "wx", 0o600);
+    const target = await open(local, "wx", 0o644);
     const hash = createHash("sha256");
     const block = Buffer.allocUnsafe(Math.min(BLOCK, stats.size));
     try {

@@ -38,7 +38,7 @@ interface Source {
 }
 
 async function receive(requests: Requests, source: Source, local: string, stall: number) {
-  const file = await open(local, "wx", 0o600);
+  const file = await open(local, "wx", 0o644);
   try {
     const sha256 = await copyIn(requests, source, file, stall);
     await file.sync();

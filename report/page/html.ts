@@ -1,14 +1,34 @@
 import { printable } from "../format.js";
 
-/** Text as it stands in a page, in an element or in an attribute's quotes: whatever it says, it stays text. */
-export function escaped(text: string): string {
-  const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
-  return printable(text).replace(/[&<>"']/g, (character) => entities[character]!);
+/** A piece of a page. Only `html` makes one, so whatever came from a node or a file has been escaped in it. */
+export class Html {
+  private constructor(readonly text: string) {}
+
+  /** A template of a page: every value in it is shown as text, in an element or in an attribute's quotes, unless it is a piece itself. */
+  static template(this: void, strings: TemplateStringsArray, ...values: Value[]): Html {
+    return new Html(strings.map((text, at) => text + (at < values.length ? pieceOf(values[at]!) : "")).join(""));
+  }
 }
 
-/** A table; the cells of a row in the order of the heads, all of them plain text. */
-export function table(heads: string[], rows: string[][]): string {
-  const line = (tag: string, cells: string[]) =>
-    `<tr>${cells.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join("")}</tr>`;
-  return `<table>\n${[line("th", heads), ...rows.map((cells) => line("td", cells))].join("\n")}\n</table>`;
+/** What a template takes: text, a piece, or pieces that stand in lines of their own. */
+type Value = string | number | Html | Html[];
+
+/** The one function that pages are made with. */
+export const html = Html.template;
+
+/** A table of `figures` or of `words`; the cells of a row in the order of the heads. */
+export function table(kind: "figures" | "words", heads: string[], rows: string[][]): Html {
+  const lines = rows.map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`);
+  return html`<table class="${kind}">
+<tr>${heads.map((head) => html`<th>${head}</th>`)}</tr>
+${lines}
+</table>`;
 }
+
+function pieceOf(value: Value): string {
+  if (value instanceof Html) return value.text;
+  if (Array.isArray(value)) return value.map((one) => one.text).join("\n");
+  return printable(`${value}`).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+}
+
+const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };

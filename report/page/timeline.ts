@@ -1,5 +1,5 @@
 import { duration, shortened } from "../format.js";
-import { escaped } from "./html.js";
+import { type Html, html } from "./html.js";
 import type { Lane, Span } from "./spans.js";
 
 /** Pixels: of the names at the left, of the lanes, of one lane, between two nodes, of the axis. */
@@ -12,34 +12,36 @@ const AXIS = 18;
 const MOST = 512;
 
 /** Lanes over time as SVG; `seconds`: of the whole run. Pure. */
-export function timeline(lanes: Lane[], seconds: number): string {
+export function timeline(lanes: Lane[], seconds: number): Html {
   const drawn = lanes.slice(0, MOST);
   const scale = WIDTH / Math.max(seconds, 0.001);
   const x = (at: number) => (NAMES + Math.min(at, seconds) * scale).toFixed(1);
-  const parts: string[] = [];
+  const parts: Html[] = [];
   let y = AXIS;
   for (const [index, lane] of drawn.entries()) {
     if (index > 0 && lane.node !== drawn[index - 1]!.node) y += GAP;
     const name = `${shortened(lane.node, 18)} ${lane.slot}`;
-    parts.push(`<text x="${NAMES - 6}" y="${y + LANE - 3}" text-anchor="end">${escaped(name)}</text>`);
-    parts.push(`<rect class="lane" x="${NAMES}" y="${y}" width="${WIDTH}" height="${LANE - 2}"/>`);
+    parts.push(html`<text x="${NAMES - 6}" y="${y + LANE - 3}" text-anchor="end">${name}</text>`);
+    parts.push(html`<rect class="lane" x="${NAMES}" y="${y}" width="${WIDTH}" height="${LANE - 2}"/>`);
     for (const span of lane.spans) parts.push(bar(span, x(span.from), Number(x(span.to)), y));
     for (const { at, title } of lane.failed)
-      parts.push(`<path class="failed" d="M${x(at)} ${y}v${LANE - 2}"><title>${escaped(title)}</title></path>`);
+      parts.push(html`<path class="failed" d="M${x(at)} ${y}v${LANE - 2}"><title>${title}</title></path>`);
     y += LANE;
   }
   const ticks = ticksOf(seconds).map(
     (at) =>
-      `<path class="tick" d="M${x(at)} ${AXIS - 4}V${y}"/><text x="${x(at)}" y="${AXIS - 7}" text-anchor="middle">${at === 0 ? "0" : duration(at)}</text>`,
+      html`<path class="tick" d="M${x(at)} ${AXIS - 4}V${y}"/><text x="${x(at)}" y="${AXIS - 7}" text-anchor="middle">${at === 0 ? "0" : duration(at)}</text>`,
   );
-  const more = lanes.length > MOST ? `<p>and ${lanes.length - MOST} more slots</p>` : "";
+  const more = lanes.length > MOST ? html`<p>and ${lanes.length - MOST} more slots</p>` : "";
   const box = `0 0 ${NAMES + WIDTH + 30} ${y + 4}`;
-  return `<svg viewBox="${box}" role="img" aria-label="slots over time">\n${[...ticks, ...parts].join("\n")}\n</svg>${more}`;
+  return html`<svg viewBox="${box}" role="img" aria-label="slots over time">
+${[...ticks, ...parts]}
+</svg>${more}`;
 }
 
-function bar({ what, title }: Span, left: string, right: number, y: number): string {
+function bar({ what, title }: Span, left: string, right: number, y: number): Html {
   const width = Math.max(0.5, right - Number(left)).toFixed(1);
-  return `<rect class="${what}" x="${left}" y="${y}" width="${width}" height="${LANE - 2}"><title>${escaped(title)}</title></rect>`;
+  return html`<rect class="${what}" x="${left}" y="${y}" width="${width}" height="${LANE - 2}"><title>${title}</title></rect>`;
 }
 
 /** Five to ten round times. */

@@ -50,7 +50,7 @@ class Commands:
             message = json.loads(line)
             getattr(self, "do_" + message["op"])(message)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            self.link.problem("a line was not understood: {!r}: {!r}".format(error, line[:200]))
+            self.link.problem("a line was not understood: {}: {}".format(type(error).__name__, error))
 
     def do_open(self, message):
         self.owner.become(message["nonce"])

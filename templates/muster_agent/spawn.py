@@ -7,6 +7,7 @@ from .logs import open_logs
 from .ranges import file_of
 from .wire import raw
 
+DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
 RESET_SIGNALS = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGCHLD]
 
 
@@ -63,7 +64,7 @@ class Spawner:
         """Where a program lies: by the PATH that the chunk will have, or, with a slash, from its working directory."""
         if b"/" in name:
             return name
-        path = env.get(b"PATH", b"/usr/local/bin:/usr/bin:/bin")
+        path = env.get(b"PATH", DEFAULT_PATH)
         found = self.programs.get((name, path))
         if found is None:
             for folder in path.split(b":"):
@@ -71,7 +72,9 @@ class Spawner:
                 if os.path.isfile(found) and os.access(found, os.X_OK):
                     break
             else:
-                raise FileNotFoundError(errno.ENOENT, "no such program in PATH=" + path.decode("utf-8", "replace"))
+                own = path == os.environb.get(b"PATH", DEFAULT_PATH)  # values of `env` are shown nowhere
+                shown = path.decode("utf-8", "replace") if own else "(as env sets it)"
+                raise FileNotFoundError(errno.ENOENT, "no such program in PATH=" + shown)
             if found.startswith(b"/"):
                 self.programs[(name, path)] = found
         return found

@@ -2,6 +2,7 @@ import t from "tap";
 import type { Member } from "../../executor/run/node/member.js";
 import type { View } from "../../executor/run/observer.js";
 import { progressLines } from "../../report/progress.js";
+import { columnsOf } from "../../report/width.js";
 
 const slots = [0, 1, 2].map((slot) => ({ node: "rig", slot }));
 const node = { chunks: 4, units: 4n, failedAttempts: 0 };
@@ -30,3 +31,12 @@ for (const [what, seen, line] of TABLE)
     t.match(first, line);
     t.match(total, "sieve: 40 %, 4 of 10 chunks");
   });
+
+t.test("a line of the live display fits its terminal, whatever a node says", async (t) => {
+  const hostile = [`${"日本".repeat(60)}`, "\u001b[2J\u202e\ud800".repeat(40), "a\nb\tc", "\u{1f600}".repeat(60)];
+  for (const reason of hostile)
+    for (const line of progressLines(view({ state: "away", reason }, []), 80)) {
+      t.ok(columnsOf(line) <= 79, line);
+      t.notMatch(line, /[\n\t\p{Cc}\p{Cf}\p{Cs}]/u);
+    }
+});

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import { readEntries } from "./journal.js";
 import { takeLock } from "./lock.js";
+import { restrictMode } from "./mode.js";
 
 /** Where the run directory of a job or a pipeline is: `out`, else runs/NAME beside its file. With `fresh`, the next free name beside it. */
 export function runPath(of: { folder: string; name: string }, out: string | undefined, fresh: boolean): string {
@@ -18,13 +19,15 @@ export interface Claim {
 }
 
 /**
- * Opens the journal of a run directory, making both where they are not there, for this process alone: until `fd` is closed. Refuses
+ * Opens the journal of a run directory, making both where they are not there, for this process alone: until `fd` is closed. The
+ * journal gives no permissions beyond `mode`. Refuses
  * (75) one that another process has, naming it; throws as the system does where it cannot be written.
  */
-export function claim(path: string): Claim {
+export function claim(path: string, mode: number): Claim {
   const file = join(path, "journal.ndjson");
   mkdirSync(path, { recursive: true });
-  const fd = openSync(file, "a+", 0o644);
+  const fd = openSync(file, "a+", mode);
+  restrictMode(fd, mode);
   if (takeLock(fd)) return { fd, file };
   const holder = holderOf(fd, file);
   closeSync(fd);

@@ -11,8 +11,19 @@ const fsyncFile = promisify(fsync);
 
 /** What is written down of a run, in the order in which it became true. */
 export type Entry =
-  /** First record: what this run directory is for. `inputs`: staged path -> SHA-256; `units`: all of the job's, in decimal. */
-  | { e: "run"; id: string; name: string; identity: string; inputs: Record<string, string>; units?: string }
+  /**
+   * First record: what this run directory is for. `identity`: with values of `env` as hashes under `salt`; without a salt (in older
+   * journals) with the values themselves. `inputs`: staged path -> SHA-256; `units`: all of the job's, in decimal.
+   */
+  | {
+      e: "run";
+      id: string;
+      name: string;
+      salt?: string;
+      identity: string;
+      inputs: Record<string, string>;
+      units?: string;
+    }
   /** A coordinator begins. Its `nonce` is in every attempt id that it issues; older journals have none. */
   | { e: "open"; session: number; nonce?: string; pid: number; host: string; at: string }
   /** The run is called `id` from now on: what carries an earlier id on a node belongs to another copy of this directory. */

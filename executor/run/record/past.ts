@@ -1,4 +1,3 @@
-import type { Job } from "../../job/job.js";
 import type { Maker } from "../../schedule/attempts/canary.js";
 import { Coverage } from "../../schedule/queue/coverage.js";
 import type { Entry } from "./journal.js";
@@ -72,31 +71,4 @@ export class Past {
   get session(): number {
     return (this.holder?.session ?? 0) + 1;
   }
-}
-
-/** What differs between the job that a run directory is for and the one that is to be run in it: a line each. */
-export function differences(run: RunEntry, job: Job, inputs: Record<string, string>): string[] {
-  return [...changedKeys(JSON.parse(run.identity), JSON.parse(job.identity)), ...changedInputs(run.inputs, inputs)];
-}
-
-function changedKeys(before: Record<string, unknown>, now: Record<string, unknown>): string[] {
-  const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])];
-  return keys
-    .map((key) => ({ key, was: short(before[key]), is: short(now[key]), same: text(before[key]) === text(now[key]) }))
-    .filter((one) => !one.same)
-    .map(({ key, was, is }) => (was === is ? `${key} differs` : `${key}: was ${was}, is now ${is}`));
-}
-
-function changedInputs(before: Record<string, string>, now: Record<string, string>): string[] {
-  const paths = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort();
-  return paths.filter((path) => before[path] !== now[path]).map((path) => `${path}: its content has changed`);
-}
-
-function text(value: unknown): string {
-  return value === undefined ? "nothing" : JSON.stringify(value);
-}
-
-function short(value: unknown): string {
-  const whole = text(value);
-  return whole.length > 80 ? `${whole.slice(0, 77)}...` : whole;
 }

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { closeSync, copyFileSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
@@ -8,9 +8,11 @@ import { SignedIds } from "../agent/signedids.js";
 import { findDamage } from "../results/damage.js";
 import { explainDisk } from "../results/disk.js";
 import { type Claim, claim, otherRun } from "./claim.js";
+import { differences, drawSalt, storedIdentity } from "./identity.js";
 import { Journal } from "./journal.js";
 import { keepCommitted } from "./kept.js";
-import { differences, Past } from "./past.js";
+import { copyFileWithMode, modeLike } from "./mode.js";
+import { Past } from "./past.js";
 import { openRunKey } from "./runkey.js";
 
 /** The folder of one run: held by this process alone until `close`. */
@@ -50,7 +52,8 @@ export interface Purpose {
 export async function openRunDirectory(path: string, purpose: Purpose): Promise<RunDirectory> {
   let claimed: Claim | undefined;
   try {
-    claimed = claim(path);
+    const { file, envFile } = purpose.job;
+    claimed = claim(path, modeLike([file, ...(envFile === undefined ? [] : [envFile])]));
     return await open(path, claimed, purpose);
   } catch (error) {
     if (claimed !== undefined) closeSync(claimed.fd);
@@ -72,10 +75,11 @@ async function open(path: string, { fd, file }: Claim, { job, inputs, adopt }: P
   const elapsed = () => Math.round(performance.now() - began) / 1000;
   const key = openRunKey(path);
   if (past.run === undefined) {
-    copyFileSync(job.file, join(path, "job.yaml"));
-    const run = { id: newId(job), name: job.name, identity: job.identity, inputs, units: `${job.units}` };
-    journal.add({ e: "run", ...run });
-    past.ids.push(run.id);
+    copyFileWithMode(job.file, join(path, "job.yaml"));
+    const [id, salt] = [newId(job), drawSalt()];
+    const identity = storedIdentity(job.identity, salt);
+    journal.add({ e: "run", id, name: job.name, salt, identity, inputs, units: `${job.units}` });
+    past.ids.push(id);
   } else if (adopt) {
     const id = newId(job);
     journal.add({ e: "adopt", id });

@@ -1,0 +1,98 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import parsePrometheus from "parse-prometheus-text-format";
+import t from "tap";
+import { errorText } from "../../cli/errors.js";
+import { InvalidFile, MusterError } from "../../schemas/errors.js";
+import { jsonText, printable } from "../../schemas/printable.js";
+import { projectRoot } from "../lab/project.js";
+import { HTML, METRICS, type Shown, TEXTS, UNSHOWN } from "./shown.js";
+import { HOSTILE, replacedTexts, UNSAFE, unsafe } from "./strings.js";
+
+/** Calls `show` with each text of its input replaced in turn. Inputs that it refuses to read (numbers, times) are passed over, and counted. */
+function everyField(shown: Shown, check: (text: string, path: string) => void): number {
+  let checked = 0;
+  for (const [path, input] of replacedTexts(shown.input, HOSTILE, shown.exact)) {
+    check(shown.show(input), path);
+    checked++;
+  }
+  return checked;
+}
+
+for (const [name, shown] of Object.entries(TEXTS))
+  t.test(`${name} shows no field raw`, async (t) => {
+    t.ok(shown.show(shown.input).length > 0);
+    const wrong: string[] = [];
+    const checked = everyField(shown, (text, path) => {
+      const why = unsafe(text);
+      if (why !== undefined) wrong.push(`${path}: ${why}`);
+    });
+    t.same(wrong, [], `${checked} fields`);
+    t.ok(checked > 0 || shown.isNumbers, "it has texts");
+  });
+
+t.test("the page shows every field as text", async (t) => {
+  const wrong: string[] = [];
+  everyField(HTML, (page, path) => {
+    if (UNSAFE.test(page)) wrong.push(`${path}: ${UNSAFE.exec(page)![0].codePointAt(0)!.toString(16)}`);
+    if (page.includes("<script")) wrong.push(`${path}: markup`);
+  });
+  t.same(wrong, []);
+});
+
+t.test("figures stay figures", async (t) => {
+  for (const shown of METRICS)
+    everyField(shown, (text, path) => {
+      const odd = text.split("\n").filter((line) => line !== "" && !/^(# (HELP|TYPE) )?muster_/.test(line));
+      t.same([odd, UNSAFE.test(text)], [[], false], path);
+      t.ok((parsePrometheus(text) as unknown[]).length > 0);
+    });
+});
+
+t.test("an error shows no field raw", async (t) => {
+  const errors = [
+    new MusterError("LOST", 69, `rig: ${HOSTILE}`, { next: HOSTILE }),
+    new InvalidFile([{ file: HOSTILE, message: HOSTILE, hint: HOSTILE }]),
+    new Error(HOSTILE),
+    HOSTILE,
+  ];
+  for (const error of errors) t.equal(unsafe(errorText(error)), undefined);
+});
+
+t.test("JSON is exact, and safe to show", async (t) => {
+  const document = { [HOSTILE]: [HOSTILE, 1, null, { a: "é\t\n" }] };
+  const text = jsonText(document, 2);
+  t.same(JSON.parse(text), document);
+  t.notMatch(text, UNSAFE);
+  t.equal(printable(text), text, "the terminal changes nothing in it");
+});
+
+t.test("every function of report/ that makes a text is in this test", async (t) => {
+  const folder = join(projectRoot(), "dist/report");
+  const files = readdirSync(folder).filter((name) => name.endsWith(".js"));
+  const known = new Set([...Object.keys(TEXTS), ...UNSHOWN, "historyPage", "metricsText"]);
+  for (const file of files) {
+    const exported = (await import(pathToFileURL(join(folder, file)).href)) as Record<string, unknown>;
+    for (const [name, value] of Object.entries(exported))
+      if (typeof value === "function" && !known.has(name)) t.fail(`${file}: ${name} is not tested with hostile text`);
+  }
+  t.ok(files.length > 10);
+});
+
+t.test("one place writes to the standard streams, and texts of report/ are put together in one way", async (t) => {
+  for (const folder of ["cli", "report", "playbooks", "executor", "fleet", "schemas"])
+    for (const name of readdirSync(join(projectRoot(), folder), { recursive: true, encoding: "utf8" })) {
+      if (!name.endsWith(".ts")) continue;
+      const path = join(folder, name);
+      const text = readFileSync(join(projectRoot(), path), "utf8");
+      if (path !== "cli/terminal.ts" && /process\.std(out|err)\.write|\bconsole\./.test(text)) t.fail(`${path} writes`);
+      if (folder === "cli" && text.includes("JSON.stringify")) t.fail(`${path}: JSON for people comes from jsonText`);
+      if (folder === "report" && !TEXT_FREE.has(name) && /\.join\("\\n"\)/.test(text))
+        t.fail(`${path}: lines are put together by textOf`);
+    }
+  t.pass("sources");
+});
+
+/** format.ts has textOf; a page is made of pieces; live.ts draws lines that progressLines made; the last lines of stderr go into a cell. */
+const TEXT_FREE = new Set(["format.ts", "live.ts", "page.ts", "page/html.ts"]);

@@ -1,0 +1,169 @@
+import type { Pipeline } from "../../executor/pipeline/pipeline.js";
+import type { PipelineSummary } from "../../executor/pipeline/summary.js";
+import type { Cancelled } from "../../executor/run/cancel.js";
+import type { History } from "../../executor/run/record/history.js";
+import type { Differing } from "../../executor/run/record/past.js";
+import type { Standing } from "../../executor/run/record/standing.js";
+import type { Summary } from "../../executor/run/record/summary.js";
+import type { Failure } from "../../executor/schedule/events.js";
+import type { Plan } from "../../executor/schedule/plan/plan.js";
+import type { Facts } from "../../fleet/facts.js";
+import type { Look } from "../../fleet/look.js";
+import type { NodeReport } from "../../playbooks/engine/fleet.js";
+import type { Verdict } from "../../playbooks/engine/resource.js";
+import { MusterError } from "../../schemas/errors.js";
+import { someNode } from "../fleet/node.js";
+
+export const failure: Failure = {
+  chunk: "7",
+  node: "rig",
+  slot: 1,
+  attempt: 2,
+  exit: 1,
+  signal: null,
+  reason: "exit code 1",
+  stderr: "Traceback\nValueError\n",
+};
+export const differing: Differing = {
+  chunk: "8",
+  first: { node: "rig", slot: 0, fingerprint: undefined } as Differing["first"],
+  second: { node: "zeus", slot: 0, fingerprint: undefined } as Differing["second"],
+  what: "r.json: byte 3",
+};
+export const summary: Summary = {
+  name: "sieve",
+  state: "broken",
+  directory: "/runs/sieve",
+  chunks: { done: 4, failed: 2 },
+  units: { done: "40", total: "100" },
+  session: { number: 2, chunks: 4, attempts: 7, dropped: 1, seconds: 12 },
+  planned: { chunks: 4, seconds: 10 },
+  cutLogs: 1,
+  canary: { compared: 2, unchecked: 1, differing: [differing] },
+  nodes: [
+    {
+      node: "rig",
+      state: "away",
+      slots: 2,
+      chunks: 4,
+      units: "40",
+      failedAttempts: 2,
+      planned: { chunks: 4, units: "40" },
+      reason: "no route",
+      takenOut: [{ slot: 1, reason: "ECC errors", back: false, reboot: true }],
+    },
+  ],
+  failures: [failure],
+  error: "the disk is full",
+  next: "Make room.",
+};
+export const standing: Standing = {
+  name: "sieve",
+  path: "/runs/sieve",
+  state: "running",
+  started: "2026-11-25T20:00:00.000Z",
+  seconds: 10,
+  chunks: { done: 4, failed: 1 },
+  units: { done: "40", total: "50" },
+  nodes: ["rig"],
+  coordinator: { pid: 7, host: "desk", since: "2026-11-25T20:00:00.000Z" },
+  reason: "damaged",
+};
+export const history: History = {
+  standing,
+  seconds: 100,
+  sessions: [
+    { number: 1, began: "2026-11-25T20:00:00.000Z", from: 0, seconds: 80 },
+    { number: 2, began: "2026-11-26T08:00:00.000Z", from: 80, seconds: 20 },
+  ],
+  executions: [{ chunk: "7", node: "rig", slot: 0, attempt: 2, units: 10n, seconds: 50, end: 50 }],
+  tried: [{ e: "tried", at: 12, chunk: "7", node: "rig", slot: 1, attempt: 1, reason: "exit code 1" }],
+  nodes: [
+    { e: "node", at: 1, node: "rig", state: "live", slots: [0, 1] },
+    { e: "node", at: 30, node: "rig", state: "silent", reason: "no answer" },
+  ],
+  slots: [{ e: "slot", at: 12, node: "rig", slot: 1, out: "ECC errors" }],
+  failures: [failure],
+  summary: { ...summary, state: "complete" },
+  missing: ["an older muster wrote this"],
+};
+export const plan: Plan = {
+  job: "sieve",
+  units: "100",
+  nodes: [
+    {
+      node: "rig",
+      slots: 2,
+      chunkUnits: "10",
+      perSlot: [],
+      refusals: [{ slots: [1], reason: "is a model of its own" }],
+    },
+    { node: "zeus", slots: 0, chunkUnits: "0", perSlot: [], refused: "has no GPU", refusals: [] },
+  ],
+  unplaceable: [{ gpu: 3, chunks: ["a"], reasons: ["rig has two"] }],
+};
+export const pipelineSummary = {
+  name: "nightly",
+  state: "partial",
+  directory: "/runs/nightly",
+  seconds: 10,
+  steps: [
+    { step: "sieve", kind: "job", state: "failed", seconds: 3, reason: "first\nsecond", run: summary },
+    { step: "check", kind: "verify", state: "drift", seconds: 3, reason: "drift" },
+  ],
+} as unknown as PipelineSummary;
+export const pipeline = {
+  name: "nightly",
+  steps: [
+    { name: "sieve", needs: [], feeds: [], when: "always", work: { kind: "job", file: "/jobs/sieve.yaml" } },
+    { name: "next", needs: [], feeds: [], work: { kind: "command", words: [["run"], [{ name: "out" }]] } },
+    { name: "ready", needs: [], feeds: [], work: { kind: "provision", playbooks: ["ramdisk"] } },
+  ],
+} as unknown as Pipeline;
+
+export const facts: Facts = {
+  hostname: "rig",
+  boot: "b",
+  booted: 1_800_000_000,
+  uptime: 3600,
+  python: "3.10.12",
+  cores: 6,
+  memory: { total: 2 ** 33, available: 2 ** 32 },
+  disk: { path: "/home/ci", free: 2 ** 34, total: 2 ** 35 },
+  kernel: "6.8.0",
+  home: "/home/ci",
+  gpus: [{ vendor: "amd", model: "RX 6600", pci: "0000:03:00.0", vram: 2 ** 33, driver: "6.12" }],
+  tools: { "rocm-smi": "no answer" },
+};
+export const error = new MusterError("LOST", 69, "rig: gone", { next: "Look." });
+export const looks: Look[] = [
+  { node: someNode({ name: "rig", gpus: 2 }), facts, hostKey: "ssh-ed25519 SHA256:x" },
+  { node: someNode({ name: "zeus" }), error },
+];
+export const verdict: Verdict = {
+  playbook: "p",
+  resource: "files /etc",
+  state: "drift",
+  differences: [{ what: "x", have: "1", want: "2", diff: "-1\n+2\n" }],
+  reason: "r",
+  next: "n",
+  notes: ["soon"],
+};
+export const reports: NodeReport[] = [
+  { node: someNode({ name: "rig" }), inspection: { fingerprint: "f", verdicts: [verdict] } },
+  { node: someNode({ name: "b" }), skipped: "not rebooted" },
+  { node: someNode({ name: "c" }), error },
+];
+export const cancelled: Cancelled = {
+  name: "sieve",
+  directory: "/runs/sieve",
+  state: "cancelled",
+  chunks: 3,
+  dropped: 1,
+  nodes: [
+    { node: "rig", state: "failed", reason: "no route" },
+    { node: "zeus", state: "stopped" },
+    { node: "hera", state: "nothing" },
+  ],
+};
+export const stopped = { ...cancelled, nodes: cancelled.nodes.slice(1) };
