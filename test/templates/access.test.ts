@@ -27,13 +27,10 @@ function folderIn(t: Test): { place: string; folder: Folder } {
 /** What attach says where it refuses; undefined where it attaches. */
 async function refusal(folder: Folder): Promise<{ reason: string; next: string } | undefined> {
   const attachment = new Attachment(folder);
-  attachment.send({ op: "ping" });
-  const hello = attachment
-    .next((one) => one.ev === "hello")
-    .then(
-      () => undefined,
-      () => undefined,
-    );
+  const hello = attachment.open().then(
+    () => undefined,
+    () => undefined,
+  );
   const code = await Promise.race([hello, attachment.ended()]);
   if (code === undefined) {
     await attachment.drop();
@@ -157,11 +154,12 @@ t.test("a daemon of another user is refused", { skip: needsRoot }, async (t) => 
   rmSync(join(folder.root, "agent.sock"));
 });
 
-/** Attaches as `attach` does, without any check, and prints what comes back; an empty line where the daemon hangs up. */
+/** Attaches as `attach` does, without any check, as a coordinator that does not own the agent, and prints what comes back; an empty line where the daemon hangs up. */
 const KNOCK = `import array, os, socket, sys
 line = socket.socket(socket.AF_UNIX)
 line.connect(sys.argv[1])
-(theirs, _), (mine, said) = os.pipe(), os.pipe()
+(theirs, ours), (mine, said) = os.pipe(), os.pipe()
+os.write(ours, b'{"op":"open","nonces":[]}\\n')
 line.sendmsg([b"attach"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs, said]))])
 os.close(said)
 print(os.read(mine, 4096).decode().partition("\\n")[0], flush=True)
@@ -190,7 +188,7 @@ t.test("the agent hangs up on other users", { skip: needsRoot }, async (t) => {
   t.equal(await knock(socket, OTHER), "");
   attachment.send({ op: "ping" });
   await attachment.next((one) => one.ev === "pong");
-  t.match(await knock(socket, 0), /^\{"ev":"hello"/, "the same user is let in");
+  t.match(await knock(socket, 0), /^\{"ev":"refused"/, "the same user is answered");
   chmodSync(join(folder.root, "..", ".."), 0o700);
   chmodSync(socket, 0o600);
 });

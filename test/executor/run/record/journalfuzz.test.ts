@@ -80,15 +80,21 @@ t.test("fuzz: 100,000 altered journals are refused, or read as a beginning of wh
   t.ok(slowestMs < 1000, `the slowest took ${slowestMs.toFixed(1)} ms`);
 });
 
-t.test("a journal that a power failure left with 200 MiB of zeros at its end is read at once", async (t) => {
-  const whole = await journalOf([]);
-  const fd = openSync(join(folder, "zeros"), "w+");
-  t.teardown(() => closeSync(fd));
-  writeSync(fd, whole);
-  ftruncateSync(fd, whole.length + (200 << 20));
-  const began = performance.now();
-  const entries: Entry[] = [];
-  readEntries(fd, "journal", (entry) => entries.push(entry));
-  t.equal(entries.length, ENTRIES.length);
-  t.ok(performance.now() - began < 1000, `${(performance.now() - began).toFixed(0)} ms`);
-});
+t.test(
+  "a journal that a power failure left with 200 MiB of zeros at its end is read in the time that reading takes",
+  async (t) => {
+    const whole = await journalOf([]);
+    const fd = openSync(join(folder, "zeros"), "w+");
+    t.teardown(() => closeSync(fd));
+    writeSync(fd, whole);
+    ftruncateSync(fd, whole.length + (200 << 20));
+    const plain = performance.now();
+    readFileSync(join(folder, "zeros")).indexOf(10, whole.length);
+    const began = performance.now();
+    const entries: Entry[] = [];
+    readEntries(fd, "journal", (entry) => entries.push(entry));
+    const ratio = (performance.now() - began) / (began - plain);
+    t.equal(entries.length, ENTRIES.length);
+    t.ok(ratio < 5, `${ratio.toFixed(1)} times a plain read of the file`);
+  },
+);
