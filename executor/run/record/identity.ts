@@ -12,6 +12,8 @@ export function drawSalt(): string {
 
 /** A job's identity as a run directory keeps it: each value of `env`, of the job or of a task, is a salted hash (HMAC-SHA256). */
 export function storedIdentity(identity: string, salt: string): string {
+  // With many tasks and no environment the text is large, and there is nothing to hide in it.
+  if (!identity.includes('"env":{"')) return identity;
   const hashes = new Map<string, string>();
   const hash = (name: string, value: string) => {
     const key = JSON.stringify([name, value]);
@@ -31,7 +33,8 @@ export function storedIdentity(identity: string, salt: string): string {
 export function differences(run: RunEntry, job: Job, inputs: Record<string, string>): string[] {
   // Older journals have no salt, and hold the values themselves.
   const now = run.salt === undefined ? job.identity : storedIdentity(job.identity, run.salt);
-  return [...changedFields(JSON.parse(run.identity), JSON.parse(now)), ...changedInputs(run.inputs, inputs)];
+  const changed = run.identity === now ? [] : changedFields(JSON.parse(run.identity), JSON.parse(now));
+  return [...changed, ...changedInputs(run.inputs, inputs)];
 }
 
 function changedFields(before: Fields, now: Fields): string[] {
