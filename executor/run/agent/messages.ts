@@ -85,7 +85,8 @@ function isSick(value: unknown): boolean {
 }
 
 function isHeld(value: unknown): boolean {
-  return isRecord(value) && isAttemptId(value.id) && isText(value.chunk) && isNumber(value.slot) && isUnit(value.end);
+  if (!isRecord(value) || !isAttemptId(value.id) || !isText(value.chunk) || !isNumber(value.slot)) return false;
+  return isUnit(value.end) && (value.agentDied === undefined || typeof value.agentDied === "boolean");
 }
 
 function isAttemptId(value: unknown): boolean {

@@ -93,8 +93,10 @@ export interface Done {
   signal: number | null;
   timeout: boolean;
   canceled: boolean;
-  /** It went for no fault of its own: the agent was killed under it. */
+  /** Its agent died while it ran. */
   lost?: boolean;
+  /** With `lost`: the node has not rebooted since it began. */
+  agentDied?: boolean;
   seconds: number;
   /** Where its range ended, if it gave a part away. */
   end?: string;
@@ -127,7 +129,14 @@ export type FromAgent =
       pid: number;
       started: number;
       root: string;
-      held: { id: string; chunk: string; slot: number; state: "queued" | "running" | "done"; end?: string | null }[];
+      held: {
+        id: string;
+        chunk: string;
+        slot: number;
+        state: "queued" | "running" | "done";
+        end?: string | null;
+        agentDied?: boolean;
+      }[];
     }
   | Done
   /** Its program runs. Of one that has ended by the time that this would be told only the end is. */
@@ -151,6 +160,11 @@ export type FromAgent =
 /** A unit of a range as the protocol writes it. */
 export function unit(text: string | null | undefined): bigint | undefined {
   return text == null ? undefined : BigInt(text);
+}
+
+/** An attempt of a hello, as the scheduler takes it. */
+export function heldOf({ end, ...held }: Extract<FromAgent, { ev: "hello" }>["held"][number]) {
+  return { ...held, end: unit(end) };
 }
 
 /** The answer to a `split`, as the scheduler takes it. */
