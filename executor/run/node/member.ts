@@ -5,22 +5,24 @@ import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import { render } from "../../job/template.js";
-import type { Attempt, Event, Held, Slot } from "../../schedule/events.js";
+import type { Attempt, Event, Slot } from "../../schedule/events.js";
 import { slotsOf } from "../../schedule/slots/slots.js";
-import { type FromAgent, type ToAgent, unit } from "../agent/protocol.js";
+import { type FromAgent, heldOf, type ToAgent } from "../agent/protocol.js";
+import { clock } from "../alarm.js";
 import type { RunContext } from "../context.js";
 import { killPoint } from "../killpoint.js";
 import type { Origin } from "../results/pull.js";
+import { AgentTracker, changeText } from "./agenttracker.js";
+import { ReconnectBackoff } from "./reconnect.js";
 import { Session } from "./session.js";
 
 /** Longest pause between two tries to reach a node, seconds. */
 const REDIAL_LIMIT = 60;
 
-/** A node whose way hangs so often within so many seconds, though it can be reached, is as good as away. */
-const HANGS = 2;
-const HANGS_WITHIN = 300;
 /** How long a node that is away is given to come back at the end of the run, seconds. */
 const LAST_TRY = 10;
+/** So many request timeouts of late mark a node that can be reached as lost. */
+const TIMEOUTS = 2;
 /** What is said of one that is silent then. */
 const AWAITED = "it is silent at the end of the run, and waited for, so that nothing stays there";
 /** What is said of one that did not come back. */
@@ -28,6 +30,9 @@ const LEFT = "it could not be reached at the end: what is there goes when the ag
 
 /** Codes of errors that the network, or a node that is starting, may be the reason of. */
 const MAY_PASS = ["UNREACHABLE", "LOST", "TIMEOUT", "DROPPED"];
+
+/** What is said of one whose grace period ends though it was back in between. */
+const UNSTABLE = "its connection keeps failing, its chunks go to others";
 
 export type MemberState = "connecting" | "live" | "silent" | "away" | "refused";
 
@@ -55,19 +60,21 @@ export class Member {
   fingerprint: string | undefined;
   /** PCI addresses of its GPUs by index, once a look has told them. */
   cards: string[] = [];
-  private boot: string | undefined;
+  private readonly agent: AgentTracker;
   private session: Session | undefined;
   private readonly over = new AbortController();
   private readonly changes = new EventEmitter();
-  /** When the way to it hung of late, in ms. */
-  private hangs: number[] = [];
+  private readonly backoff: ReconnectBackoff;
 
   constructor(
     readonly node: Node,
     private readonly job: Job,
     private readonly run: RunContext,
     private readonly hub: Hub,
-  ) {}
+  ) {
+    this.agent = new AgentTracker(node.lease);
+    this.backoff = new ReconnectBackoff(node.grace);
+  }
 
   /** The first try; resolves when it has joined or failed. A node that may come back is tried again in the background. */
   async join(): Promise<void> {
@@ -101,9 +108,8 @@ export class Member {
     if (session === undefined || session !== origin) return;
     this.lost(session, error.message);
     if (!(error instanceof MusterError) || error.code !== "TIMEOUT") return;
-    const now = performance.now();
-    this.hangs = [...this.hangs.filter((at) => now - at < HANGS_WITHIN * 1000), now];
-    if (this.hangs.length >= HANGS) this.giveAway(`${this.hangs.length} times in a row`);
+    const timeouts = this.backoff.timedOut(clock());
+    if (timeouts >= TIMEOUTS) this.giveAway(`${timeouts} times in a row`);
   }
 
   /**
@@ -111,11 +117,11 @@ export class Member {
    * that is away is tried once more; then all that is left to the agent's lease, and said.
    */
   async stop(): Promise<void> {
-    if (this.boot !== undefined && this.session === undefined) await this.back();
+    if (this.agent.hello !== undefined && this.session === undefined) await this.back();
     this.over.abort();
     const { session } = this;
     if (session === undefined) {
-      if (this.boot !== undefined) this.hub.message(this, { ev: "problem", message: LEFT });
+      if (this.agent.hello !== undefined) this.hub.message(this, { ev: "problem", message: LEFT });
       return;
     }
     session.send({ op: "stop" });
@@ -153,8 +159,8 @@ export class Member {
       // What the agent sends again right after its hello must not be met before the scheduler knows what it holds.
       const early: FromAgent[] = [];
       let joined = false;
-      const receive = (message: FromAgent) => (joined ? this.hub.message(this, message) : early.push(message));
-      const known = { boot: this.boot, cards: this.cards };
+      const receive = (message: FromAgent) => (joined ? this.receive(message) : early.push(message));
+      const known = { boot: this.agent.hello?.boot, cards: this.cards };
       const session = await Session.attach(this.node, this.run, known, (facts) => this.makeSlots(facts), receive);
       if (this.over.signal.aborted) {
         await session.detach();
@@ -171,19 +177,28 @@ export class Member {
     }
   }
 
+  private receive(message: FromAgent): void {
+    this.agent.heard();
+    this.hub.message(this, message);
+  }
+
   private joined(session: Session): void {
     killPoint("attached");
+    const { hello } = session;
+    const change = this.agent.attached(hello);
+    this.backoff.attached(clock(), change !== undefined);
     this.session = session;
-    this.boot = session.hello.boot;
     this.fingerprint = session.fingerprint;
     this.become("live", undefined);
+    if (change !== undefined) this.hub.message(this, { ev: "problem", message: changeText(change) });
     const limit = this.node.maxConcurrent ?? this.slots.length;
     this.hub.event({
       type: "joined",
       node: this.node.name,
       slots: this.slots,
       limit,
-      held: session.hello.held.map(heldOf),
+      held: hello.held.map(heldOf),
+      agentDied: change === "died",
     });
   }
 
@@ -217,7 +232,8 @@ export class Member {
     this.session = undefined;
     session.abandon();
     if (this.over.signal.aborted) return;
-    this.become("silent", reason);
+    this.backoff.lost(clock());
+    this.become("silent", [reason, this.backoff.reason].filter((text) => text !== undefined).join("; "));
     this.hub.event({ type: "silent", node: this.node.name });
     void this.redial();
   }
@@ -225,16 +241,19 @@ export class Member {
   /** Tries again with growing pauses until it is back, refused, or the run is over; gives its chunks away after `grace`. */
   private async redial(): Promise<void> {
     const { signal } = this.over;
-    const patience = setTimeout(() => this.giveAway(`silent for ${this.node.grace} s`), this.node.grace * 1000);
+    const { grace } = this.node;
+    const { pauseSeconds, graceLeftSeconds = grace } = this.backoff;
+    const timers = [setTimeout(() => this.giveAway(`silent for ${grace} s`), grace * 1000)];
+    if (graceLeftSeconds < grace) timers.push(setTimeout(() => this.giveChunksAway(), graceLeftSeconds * 1000));
     try {
-      for (let pause = 0.5; !signal.aborted; pause = Math.min(pause * 2, REDIAL_LIMIT)) {
+      for (let pause = pauseSeconds; !signal.aborted; pause = Math.min(pause * 2, REDIAL_LIMIT)) {
         await this.pause(pause);
         if ((await this.attach()) || this.state === "refused") return;
       }
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
-      clearTimeout(patience);
+      for (const timer of timers) clearTimeout(timer);
     }
   }
 
@@ -255,6 +274,13 @@ export class Member {
     this.hub.event({ type: "gone", node: this.node.name });
   }
 
+  /** It was back for moments only since its grace period began: its chunks do not wait for it any longer, but the run does. */
+  private giveChunksAway(): void {
+    if (this.state !== "silent") return;
+    this.hub.message(this, { ev: "problem", message: UNSTABLE });
+    this.hub.event({ type: "gone", node: this.node.name });
+  }
+
   private become(state: MemberState, reason: string | undefined): void {
     const news = state !== this.state;
     this.state = state;
@@ -263,8 +289,4 @@ export class Member {
     this.hub.changed(this);
     this.changes.emit("change");
   }
-}
-
-function heldOf({ end, ...held }: Extract<FromAgent, { ev: "hello" }>["held"][number]): Held {
-  return { ...held, end: unit(end) };
 }
