@@ -204,11 +204,15 @@ export class Coordinator implements Hub, Tower {
   fail(attempt: Attempt, failed: Failure): void {
     if (this.scheduler.attempt(attempt.id) === undefined) return;
     this.byName.get(attempt.node)?.send({ op: "ack", ids: [attempt.id] });
-    this.tally.failedAttempt(attempt);
     this.slots.failed(this.byName.get(attempt.node));
+    this.reportFailed(failed);
+    this.event({ type: "failed", attempt: attempt.id, failure: failed });
+  }
+
+  private reportFailed(failed: Failure): void {
+    this.tally.failedAttempt(failed);
     this.chronicle.tried(failed);
     this.observer.failedAttempt(failed);
-    this.event({ type: "failed", attempt: attempt.id, failure: failed });
   }
 
   private committed(attempts: Attempt[]): void {
@@ -246,6 +250,9 @@ export class Coordinator implements Hub, Tower {
           break;
         case "stuck":
           this.observer.note(`nothing can run now:${instruction.reasons.map((reason) => `\n    ${reason}`).join("")}`);
+          break;
+        case "report-loss":
+          this.reportFailed(instruction.failure);
           break;
         case "give-up":
           this.giveUp(instruction.failure);

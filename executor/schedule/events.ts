@@ -26,6 +26,8 @@ export interface Held {
   state?: "queued" | "running" | "done";
   /** Where its chunk now ends, if it gave a part away. */
   end?: bigint;
+  /** It ended because the agent that ran it died, and its node has not rebooted since. */
+  agentDied?: boolean;
 }
 
 /** Why an attempt failed. */
@@ -42,7 +44,8 @@ export interface Failure {
 }
 
 export type Event =
-  | { type: "joined"; node: string; slots: Slot[]; limit: number; held: Held[] }
+  /** `agentDied`: the agent that was there before has died, and the node has not rebooted since. */
+  | { type: "joined"; node: string; slots: Slot[]; limit: number; held: Held[]; agentDied?: boolean }
   /** Its connection went: no new chunks, but nothing is given to others yet. */
   | { type: "silent"; node: string }
   /** Its work is lost or given up: everything it held is queued again. */
@@ -66,7 +69,7 @@ export type Event =
   /** Its result could not be pulled because its node went silent: the node still has it. */
   | { type: "unpulled"; attempt: string }
   | { type: "failed"; attempt: string; failure: Failure }
-  /** An attempt that went for no fault of its chunk (cancelled, its agent killed): queued again, no try used up. */
+  /** An attempt that went for no fault of its chunk (cancelled, its node rebooted): queued again, no try used up. */
   | { type: "lost"; attempt: string }
   /** From now on work may be given out. */
   | { type: "open" }
@@ -90,6 +93,8 @@ export type Instruction =
   | { do: "trust"; node: string; slot: number }
   /** Work is left, none is under way, and no slot can have any now: why, slot by slot. */
   | { do: "stuck"; reasons: string[] }
+  /** An attempt that is lost because its agent died; it counts as a try of its chunk. */
+  | { do: "report-loss"; failure: Failure }
   | { do: "give-up"; failure: Failure }
   /** A chunk that has its result could not be computed again. */
   | { do: "unchecked"; failure: Failure }

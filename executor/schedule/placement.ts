@@ -1,4 +1,5 @@
 import type { Chunk, Job } from "../job/job.js";
+import type { Reservations } from "./attempts/reservations.js";
 import type { Retry } from "./queue/retry.js";
 import type { Source } from "./queue/source.js";
 import type { Waiting } from "./queue/waiting.js";
@@ -11,6 +12,8 @@ export interface Placed {
   chunk: Chunk;
   history: History;
   slot: SlotState;
+  /** Whether nothing else may run on that node meanwhile. */
+  alone: boolean;
 }
 
 /** Which chunk goes next, and where: those that wait before new ones, each to the first slot that has room and suits it. */
@@ -20,10 +23,18 @@ export class Placement {
     private readonly pool: Pool,
     private readonly source: Source,
     private readonly waiting: Waiting,
+    private readonly reservations: Reservations,
   ) {}
 
   next(): Placed | undefined {
-    return this.again() ?? this.fresh();
+    return this.alone() ?? this.again() ?? this.fresh();
+  }
+
+  private alone(): Placed | undefined {
+    const ready = this.reservations.ready();
+    if (ready === undefined) return undefined;
+    this.waiting.take(ready.retry);
+    return { chunk: ready.retry.chunk, history: ready.retry.history, slot: ready.slot, alone: true };
   }
 
   private again(): Placed | undefined {
@@ -33,7 +44,7 @@ export class Placement {
         const slot = this.pool.openings.best(pin, (one) => this.suits(retry, one));
         if (slot === undefined) continue;
         this.waiting.take(retry);
-        return { chunk: retry.chunk, history: retry.history, slot };
+        return { chunk: retry.chunk, history: retry.history, slot, alone: false };
       }
     }
     return undefined;
@@ -52,7 +63,7 @@ export class Placement {
       if (units === undefined) return undefined;
       const chunk = this.job.chunk(...units);
       const slot = chunk.gpu === undefined ? first : this.pool.openings.best(chunk.gpu, any);
-      if (slot !== undefined) return { chunk, history: [], slot };
+      if (slot !== undefined) return { chunk, history: [], slot, alone: false };
       this.waiting.add({ chunk, history: [], at: Number.NEGATIVE_INFINITY });
     }
   }

@@ -1,9 +1,10 @@
 import type { Chunk, Job } from "../job/job.js";
 import type { IssueAttemptId } from "./attempts/attemptids.js";
-import { alone, canaryOf, isCanary } from "./attempts/canary.js";
+import { canaryOf, isCanary, alone as onlySlot } from "./attempts/canary.js";
 import { Divisions } from "./attempts/divisions.js";
 import { Ending } from "./attempts/ending.js";
 import { Joins } from "./attempts/joins.js";
+import { Reservations } from "./attempts/reservations.js";
 import { Returns } from "./attempts/returns.js";
 import { Tail } from "./attempts/tail.js";
 import { Attempts, type Underway } from "./attempts/underway.js";
@@ -32,8 +33,9 @@ export class Scheduler {
   private readonly pool: Pool;
   private readonly sizes: Sizes;
   private readonly source: Source;
-  private readonly waiting = new Waiting();
+  private readonly waiting: Waiting;
   private readonly attempts: Attempts;
+  private readonly reservations: Reservations;
   private readonly placement: Placement;
   private readonly ending: Ending;
   private readonly blame: Blame;
@@ -70,8 +72,10 @@ export class Scheduler {
         ? taskSource(job, this.pool, this.lengths, () => this.attempts.size > 0)
         : rangeSource(job, this.sizes);
     for (const [start, end] of done) this.source.remove(start, end);
+    this.waiting = new Waiting(job.retry.attempts);
     for (const canary of canaries) this.waiting.add(canary);
-    this.placement = new Placement(job, this.pool, this.source, this.waiting);
+    this.reservations = new Reservations(this.pool, this.source, this.waiting, this.attempts);
+    this.placement = new Placement(job, this.pool, this.source, this.waiting, this.reservations);
     this.blame = new Blame(this.pool, job.retry.attempts);
     this.returns = new Returns(job, this.pool, this.attempts, this.waiting, this.blame);
     this.divisions = new Divisions(job, this.attempts, this.waiting);
@@ -194,7 +198,7 @@ export class Scheduler {
   private committed(id: string, now: number): Instruction[] {
     const { attempt } = this.attempts.release(id) ?? {};
     if (attempt === undefined || attempt.chunk.again !== undefined || !isCanary(this.job, attempt.chunk)) return [];
-    if (this.pool.slotCount < 2) return [{ do: "unchecked", failure: alone(attempt) }];
+    if (this.pool.slotCount < 2) return [{ do: "unchecked", failure: onlySlot(attempt) }];
     this.waiting.add(canaryOf(attempt.chunk, attempt, now));
     return [];
   }
@@ -216,6 +220,7 @@ export class Scheduler {
   private assign(now: number, out: Instruction[]): void {
     this.waiting.wake(now);
     this.blame.wake(now);
+    out.push(...this.reservations.update());
     for (;;) {
       this.pool.setDepth(queueDepth(this.rates.seconds, this.chunksLeft(), this.pool.usableSlots, this.job.kind));
       const placed = this.placement.next();
@@ -223,24 +228,25 @@ export class Scheduler {
       this.start(placed, now, out);
       this.waiting.wake(now);
     }
-    if (this.source.left === 0n && this.waiting.size === 0 && this.attempts.size > 0) this.relieve(now, out);
+    const allGiven = this.source.left === 0n && this.waiting.size === this.waiting.alone.size;
+    if (allGiven && this.attempts.size > 0) this.relieve(now, out);
     if (this.settled && this.attempts.size === 0) out.push(...this.ending.conclude(), ...this.ending.stuck());
     const at = Math.min(this.waiting.next() ?? Infinity, this.blame.next() ?? Infinity);
     if (at < Infinity) out.push({ do: "wake", at });
   }
 
-  private start({ chunk, history, slot }: Placed, now: number, out: Instruction[]): Underway {
+  private start({ chunk, history, slot, alone }: Placed, now: number, out: Instruction[]): Underway {
     const id = this.issueId(slot.node, chunk);
     const attempt = { id, number: history.length + 1, chunk, node: slot.node, slot: slot.slot };
     out.push({ do: "start", attempt });
-    return this.attempts.add(attempt, slot, history, "queued", now);
+    return this.attempts.add({ attempt, slot, history, phase: "queued", since: now, alone });
   }
 
   private relieve(now: number, out: Instruction[]): void {
     const { instructions, doubles } = this.tail.relieve(now);
     out.push(...instructions);
     for (const { of, slot } of doubles) {
-      of.twin = this.start({ chunk: of.attempt.chunk, history: of.history, slot }, now, out);
+      of.twin = this.start({ chunk: of.attempt.chunk, history: of.history, slot, alone: false }, now, out);
       of.twin.twin = of;
     }
   }

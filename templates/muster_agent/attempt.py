@@ -10,6 +10,7 @@ class Attempt:
     __slots__ = (
         "id", "chunk", "slot", "spec", "args", "phase", "pid", "process", "printed", "out", "err", "began", "seconds", "alarm",
         "timeout", "canceled", "status", "rss", "outputs", "missing", "cut", "line", "end", "held", "peak", "grows",
+        "agent_died",
     )  # fmt: skip
 
     def __init__(self, id, chunk, slot, spec, args):
@@ -19,6 +20,7 @@ class Attempt:
         self.end = None  # where its range ends, if it gave a part away
         self.began = self.seconds = 0.0
         self.timeout = self.canceled = False
+        self.agent_died = False  # while it ran, and the node has not rebooted since it began
         self.rss = self.held = self.peak = 0  # bytes: of its largest process, now, at most
         self.grows = False
         self.cut = {"stdout": 0, "stderr": 0}  # bytes of its logs that were dropped

@@ -124,6 +124,8 @@ class Agent:
             self.ending.evict(attempt)
 
     def start(self, slot, attempt):
+        attempt.process = self.processes.not_started()
+        self.ledger.starting(attempt)
         try:
             self.spawner.spawn(slot, attempt)
         except (OSError, ValueError, UnicodeError) as error:

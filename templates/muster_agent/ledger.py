@@ -27,6 +27,14 @@ class Ledger:
         self.attempts[id] = attempt
         return attempt
 
+    def starting(self, attempt):
+        """Records that its process is about to be started: should that process kill us at once, the next agent knows who ran."""
+        self.journal.started(attempt)
+        try:
+            self.journal.commit()
+        except OSError:
+            pass  # the commit that follows reports the same
+
     def started(self, attempt):
         self.journal.started(attempt)
         self.gather(self.begun, attempt)
@@ -75,15 +83,21 @@ class Ledger:
 
     def held(self):
         """What a coordinator is told at its hello."""
-        return [
-            {
-                "id": a.id, "chunk": a.chunk, "slot": a.slot, "end": None if a.end is None else str(a.end),
-                "state": {"queued": "queued", "done": "done"}.get(a.phase, "running"),
-            }
-            for a in self.attempts.values()
-        ]  # fmt: skip
+        return [held(attempt) for attempt in self.attempts.values()]
 
     def tell_again(self):
         """Sends every result that has not been acknowledged."""
         self.commit()
         self.link.relay([attempt.line for attempt in self.attempts.values() if attempt.line is not None])
+
+
+def held(attempt):
+    """An attempt as the hello has it."""
+    entry = {
+        "id": attempt.id, "chunk": attempt.chunk, "slot": attempt.slot,
+        "end": None if attempt.end is None else str(attempt.end),
+        "state": {"queued": "queued", "done": "done"}.get(attempt.phase, "running"),
+    }  # fmt: skip
+    if attempt.agent_died:
+        entry["agentDied"] = True
+    return entry

@@ -44,6 +44,14 @@ class Processes:
         """What a process is known by: a number alone may be somebody else's by the time that it is looked at."""
         return [self.boot, pid, int(stat_fields(pid)[19])]
 
+    def not_started(self):
+        """Stands for a process that is about to be started: it says under which boot, and never lives."""
+        return [self.boot, 0, 0]
+
+    def is_of_this_boot(self, process):
+        """Whether a record of `identify` was made since the node's last reboot; a journal may hold anything."""
+        return isinstance(process, list) and process[:1] == [self.boot]
+
     def kill_attempts(self, ids, leaders):
         """KILLs what runs for these attempts, by its environment or by its session's leader (as `identify` had it), whoever
         started it, and waits (at most DEATH_SECONDS) until it is gone."""

@@ -69,6 +69,38 @@ t.test(
   },
 );
 
+t.test("a program that kills its agent at once is known to have run, until somebody has heard that", async (t) => {
+  const { folder, attachment } = await agent(t);
+  const slots = Array.from({ length: 32 }, (_, slot) => ({ slot, env: {} }));
+  await attachment.drop();
+  const again = new Attachment(folder);
+  await again.open({ slots });
+  again.start("canceled", {}, ["sleep 1000"], 31);
+  await again.next((one) => one.ev === "started");
+  again.send({ op: "cancel", ids: ["canceled"] });
+  await again.done("canceled");
+  // The others keep the agent busy, so that it dies before the end of the turn in which it began all of them.
+  again.start("killer", {}, ["kill -9 $PPID; sleep 1000"], 0);
+  again.start("queued", {}, ["sleep 1000"], 0);
+  for (const { slot } of slots.slice(1)) again.start(`calm${slot}`, {}, ["sleep 1000"], slot);
+  await again.ended();
+  for (let count = 0; count < 2; count++) {
+    const next = new Attachment(folder);
+    const { held, pid } = await next.open({ slots });
+    const died = held.filter(({ agentDied }) => agentDied).map(({ id }) => id);
+    t.ok(died.includes("killer"), "it ran");
+    t.ok(!died.includes("queued") && !died.includes("canceled"), "what was queued or cancelled did not");
+    t.match(await next.done("killer"), { lost: true, agentDied: true });
+    t.same(processesWith(`MUSTER_ROOT=${folder.root}`), [], "nothing runs on");
+    process.kill(pid, "SIGKILL");
+    await next.ended();
+  }
+  const last = new Attachment(folder);
+  const { held } = await last.open({ slots });
+  last.send({ op: "ack", ids: held.map(({ id }) => id) });
+  await reached("their folders are gone", () => folder.attempts().length === 0);
+});
+
 t.test("a number that belongs to somebody else by now is not believed", async (t) => {
   const { folder, attachment, hello } = await agent(t);
   attachment.start("other", {}, ["sleep 1000"]);
@@ -77,7 +109,8 @@ t.test("a number that belongs to somebody else by now is not believed", async (t
   await reached("it is written down", () => readFileSync(journal, "utf8").includes('"other"'));
   process.kill(hello.pid, "SIGKILL");
   await attachment.ended();
-  const [boot] = JSON.parse(readFileSync(journal, "utf8")).process as [string, number, number];
+  const [first] = readFileSync(journal, "utf8").split("\n");
+  const [boot] = JSON.parse(first!).process as [string, number, number];
   t.equal(boot, hello.boot);
   // Records whose number is this very test's, of another start and of another boot.
   const mine = Number(readFileSync("/proc/self/stat", "utf8").split(") ")[1]!.split(" ")[19]);
@@ -89,8 +122,15 @@ t.test("a number that belongs to somebody else by now is not believed", async (t
     appendFileSync(journal, `${JSON.stringify({ start: id, chunk: "c", slot: 0, process: process_ })}\n`);
   }
   const next = new Attachment(folder);
-  await next.open();
-  for (const id of ["other", "start", "boot"]) t.match(await next.done(id), { lost: true });
+  const { held } = await next.open();
+  for (const id of ["other", "start", "boot"]) {
+    t.match(await next.done(id), { lost: true, agentDied: id !== "boot" });
+    t.equal(
+      held.find((one) => one.id === id)?.agentDied ?? false,
+      id !== "boot",
+      `${id}: whether the node has rebooted`,
+    );
+  }
   t.same(processesWith("MUSTER_ATTEMPT=other"), [], "the one that is what it was is gone; this test lives");
 });
 

@@ -21,6 +21,7 @@ const HELD: Fields = {
   slot: isCount,
   state: optional((value) => value === "queued" || value === "running" || value === "done"),
   end: optional(isUnit),
+  agentDied: optional(isBoolean),
 };
 const LOG: Fields = { size: isAmount, cut: optional(isAmount), data: optional(isText) };
 const OUTPUT: Fields = { path: text(PATH_LENGTH), size: isAmount, sha256: matching(SHA256), data: optional(isText) };
@@ -50,6 +51,7 @@ const MESSAGES: Record<FromAgent["ev"], Fields> = {
     timeout: isBoolean,
     canceled: isBoolean,
     lost: optional(isBoolean),
+    agentDied: optional(isBoolean),
     seconds: isAmount,
     end: optional(isUnit),
     rss: isAmount,

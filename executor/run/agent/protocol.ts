@@ -98,8 +98,10 @@ export interface Done {
   signal: number | null;
   timeout: boolean;
   canceled: boolean;
-  /** It went for no fault of its own: the agent was killed under it. */
+  /** Its agent died while it ran. */
   lost?: boolean;
+  /** With `lost`: the node has not rebooted since it began. */
+  agentDied?: boolean;
   seconds: number;
   /** Where its range ended, if it gave a part away. */
   end?: string;
@@ -130,6 +132,7 @@ export interface HeldAttempt {
   slot: number;
   state: "queued" | "running" | "done";
   end?: string | null;
+  agentDied?: boolean;
 }
 
 export type FromAgent =
@@ -175,6 +178,11 @@ export type FromAgent =
 /** A unit of a range as the protocol writes it. */
 export function unit(text: string | null | undefined): bigint | undefined {
   return text == null ? undefined : BigInt(text);
+}
+
+/** An attempt of a hello, as the scheduler takes it. */
+export function heldOf({ end, ...held }: HeldAttempt) {
+  return { ...held, end: unit(end) };
 }
 
 /** The answer to a `split`, as the scheduler takes it. */

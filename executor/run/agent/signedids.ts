@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import type { Chunk, Job } from "../../job/job.js";
+import type { HeldAttempt } from "./protocol.js";
 
 /** NONCE-COUNT-MAC. Folders on nodes and files here are named after ids, so nothing else is accepted as one. */
 const ID = /^([0-9a-f]{16})-[0-9a-z]{1,12}-[0-9a-f]{16}$/;
@@ -44,6 +45,14 @@ export class SignedIds {
     if (nonce === undefined || units === undefined || !this.nonces.has(nonce)) return false;
     const at = id.lastIndexOf("-");
     return id.slice(at + 1) === this.mac(id.slice(0, at), node, chunk, ...units);
+  }
+
+  /** Which of the attempts that an agent of `node` holds a coordinator in this journal issued, each once; and the others. */
+  separate(held: readonly HeldAttempt[], node: string): { genuine: HeldAttempt[]; strangers: HeldAttempt[] } {
+    const [genuine, strangers]: [HeldAttempt[], HeldAttempt[]] = [[], []];
+    for (const one of new Map(held.map((attempt) => [attempt.id, attempt])).values())
+      (this.isGenuine(one.id, node, one.chunk) ? genuine : strangers).push(one);
+    return { genuine, strangers };
   }
 
   private mac(prefix: string, node: string, chunk: string, start: bigint, end: bigint): string {

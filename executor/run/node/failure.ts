@@ -37,6 +37,17 @@ function reasonOf(done: Done, timeout: number | undefined): string | undefined {
   return undefined;
 }
 
+/** Codes of errors that the network, or a node that is starting, may be the reason of. */
+const MAY_PASS = ["UNREACHABLE", "LOST", "TIMEOUT", "DROPPED"];
+/** Codes of refusals: trying again changes nothing. */
+const REFUSALS = ["AUTH", "DRIFT", "SUPERSEDED", "PROTOCOL", "WORKDIR"];
+
+/** Whether to try a node again that failed with this code. `wasHere`: it has joined before, so that only the network can be why. */
+export function mayComeBack(code: string, wasHere: boolean): boolean {
+  if (REFUSALS.includes(code) || code.startsWith("HOST_KEY")) return false;
+  return wasHere || MAY_PASS.includes(code);
+}
+
 /** Whether an error means that a node could not be heard, and not that something is wrong with what was asked. */
 export function isLost(error: unknown): error is MusterError {
   return error instanceof MusterError && (error.code === "LOST" || error.code === "TIMEOUT");

@@ -5,32 +5,35 @@ import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import { render } from "../../job/template.js";
-import type { Attempt, Event, Held, Slot } from "../../schedule/events.js";
+import type { Attempt, Event, Slot } from "../../schedule/events.js";
 import { slotsOf } from "../../schedule/slots/slots.js";
 import { MessageBudget } from "../agent/messagebudget.js";
-import { type FromAgent, type ToAgent, unit } from "../agent/protocol.js";
+import { type FromAgent, heldOf, type ToAgent } from "../agent/protocol.js";
 import type { SignedIds } from "../agent/signedids.js";
+import { clock } from "../alarm.js";
 import type { RunContext } from "../context.js";
 import { killPoint } from "../killpoint.js";
 import type { Origin } from "../results/pull.js";
-import { type Hello, protocolError } from "./handshake.js";
+import { AgentTracker, changeText } from "./agenttracker.js";
+import { mayComeBack } from "./failure.js";
+import { protocolError } from "./handshake.js";
+import { ReconnectBackoff } from "./reconnect.js";
 import { Session } from "./session.js";
 
 /** Longest pause between two tries to reach a node, seconds. */
 const REDIAL_LIMIT = 60;
 
-/** A node whose way hangs so often within so many seconds, though it can be reached, is as good as away. */
-const HANGS = 2;
-const HANGS_WITHIN = 300;
 /** How long a node that is away is given to come back at the end of the run, seconds. */
 const LAST_TRY = 10;
+/** So many request timeouts of late mark a node that can be reached as lost. */
+const TIMEOUTS = 2;
 /** What is said of one that is silent then. */
 const AWAITED = "it is silent at the end of the run, and waited for, so that nothing stays there";
 /** What is said of one that did not come back. */
 const LEFT = "it could not be reached at the end: what is there goes when the agent's lease ends";
 
-/** Codes of errors that the network, or a node that is starting, may be the reason of. */
-const MAY_PASS = ["UNREACHABLE", "LOST", "TIMEOUT", "DROPPED"];
+/** What is said of one whose grace period ends though it was back in between. */
+const UNSTABLE = "its connection keeps failing, its chunks go to others";
 
 export type MemberState = "connecting" | "live" | "silent" | "away" | "refused";
 
@@ -60,12 +63,11 @@ export class Member {
   cards: string[] = [];
   /** For what it says unasked, through all its attachments. */
   readonly budget = new MessageBudget();
-  private boot: string | undefined;
+  private readonly agent: AgentTracker;
   private session: Session | undefined;
   private readonly over = new AbortController();
   private readonly changes = new EventEmitter();
-  /** When the way to it hung of late, in ms. */
-  private hangs: number[] = [];
+  private readonly backoff: ReconnectBackoff;
 
   constructor(
     readonly node: Node,
@@ -73,7 +75,10 @@ export class Member {
     private readonly run: RunContext,
     private readonly ids: SignedIds,
     private readonly hub: Hub,
-  ) {}
+  ) {
+    this.agent = new AgentTracker(node.lease);
+    this.backoff = new ReconnectBackoff(node.grace);
+  }
 
   /** The first try; resolves when it has joined or failed. A node that may come back is tried again in the background. */
   async join(): Promise<void> {
@@ -107,9 +112,8 @@ export class Member {
     if (session === undefined || session !== origin) return;
     this.lost(session, error.message);
     if (!(error instanceof MusterError) || error.code !== "TIMEOUT") return;
-    const now = performance.now();
-    this.hangs = [...this.hangs.filter((at) => now - at < HANGS_WITHIN * 1000), now];
-    if (this.hangs.length >= HANGS) this.giveAway(`${this.hangs.length} times in a row`);
+    const timeouts = this.backoff.timedOut(clock());
+    if (timeouts >= TIMEOUTS) this.giveAway(`${timeouts} times in a row`);
   }
 
   /**
@@ -117,11 +121,11 @@ export class Member {
    * that is away is tried once more; then all that is left to the agent's lease, and said.
    */
   async stop(): Promise<void> {
-    if (this.boot !== undefined && this.session === undefined) await this.back();
+    if (this.agent.hello !== undefined && this.session === undefined) await this.back();
     this.over.abort();
     const { session } = this;
     if (session === undefined) {
-      if (this.boot !== undefined) this.hub.message(this, { ev: "problem", message: LEFT });
+      if (this.agent.hello !== undefined) this.hub.message(this, { ev: "problem", message: LEFT });
       return;
     }
     session.send({ op: "stop" });
@@ -159,8 +163,8 @@ export class Member {
       // What the agent sends again right after its hello must not be met before the scheduler knows what it holds.
       const early: FromAgent[] = [];
       let joined = false;
-      const receive = (message: FromAgent) => (joined ? this.hub.message(this, message) : early.push(message));
-      const known = { boot: this.boot, cards: this.cards };
+      const receive = (message: FromAgent) => (joined ? this.receive(message) : early.push(message));
+      const known = { boot: this.agent.hello?.boot, cards: this.cards };
       const session = await Session.attach(this.node, this.run, known, (facts) => this.makeSlots(facts), receive);
       if (this.over.signal.aborted) {
         await session.detach();
@@ -179,24 +183,26 @@ export class Member {
     }
   }
 
-  private joined(session: Session): void {
-    killPoint("attached");
-    this.session = session;
-    this.boot = session.hello.boot;
-    this.fingerprint = session.fingerprint;
-    this.become("live", undefined);
-    const { node, slots } = this;
-    const limit = node.maxConcurrent ?? slots.length;
-    this.hub.event({ type: "joined", node: node.name, slots, limit, held: this.genuine(session).map(heldOf) });
+  private receive(message: FromAgent): void {
+    this.agent.heard();
+    this.hub.message(this, message);
   }
 
-  /** The attempts of the agent that a coordinator of this run directory issued to this node. All others are stopped, and not taken. */
-  private genuine(session: Session): Hello["held"] {
-    const held = new Map(session.hello.held.map((one) => [one.id, one]));
-    const strangers = [...held.values()].filter(({ id, chunk }) => !this.ids.isGenuine(id, this.node.name, chunk));
+  private joined(session: Session): void {
+    killPoint("attached");
+    const { hello } = session;
+    const change = this.agent.attached(hello);
+    this.backoff.attached(clock(), change !== undefined);
+    this.session = session;
+    this.fingerprint = session.fingerprint;
+    this.become("live", undefined);
+    if (change !== undefined) this.hub.message(this, { ev: "problem", message: changeText(change) });
+    const { node, slots } = this;
+    const limit = node.maxConcurrent ?? slots.length;
+    const { genuine, strangers } = this.ids.separate(hello.held, node.name);
     if (strangers.length > 0) session.send({ op: "cancel", ids: strangers.map(({ id }) => id) });
-    for (const { id } of strangers) held.delete(id);
-    return [...held.values()];
+    const held = genuine.map(heldOf);
+    this.hub.event({ type: "joined", node: node.name, slots, limit, held, agentDied: change === "died" });
   }
 
   private makeSlots(facts: Facts | undefined): Slot[] {
@@ -211,18 +217,11 @@ export class Member {
   private failed(error: unknown): void {
     if (!(error instanceof MusterError)) throw error;
     this.error = error;
-    const comesBack = this.comesBack(error.code);
+    const comesBack = mayComeBack(error.code, this.slots.length > 0);
     const prefix = `${this.node.name}: `;
     const reason = error.message.startsWith(prefix) ? error.message.slice(prefix.length) : error.message;
     this.become(comesBack ? (this.state === "silent" ? "silent" : "away") : "refused", reason);
     if (this.state === "refused") this.hub.event({ type: "gone", node: this.node.name });
-  }
-
-  /** Whether to try again: nobody who is refused is, and of others who was never here only where the network may be why. */
-  private comesBack(code: string): boolean {
-    if (["AUTH", "DRIFT", "SUPERSEDED", "PROTOCOL", "WORKDIR"].includes(code) || code.startsWith("HOST_KEY"))
-      return false;
-    return this.slots.length > 0 || MAY_PASS.includes(code);
   }
 
   private lost(session: Session, reason: string): void {
@@ -230,7 +229,8 @@ export class Member {
     this.session = undefined;
     session.abandon();
     if (this.over.signal.aborted) return;
-    this.become("silent", reason);
+    this.backoff.lost(clock());
+    this.become("silent", [reason, this.backoff.reason].filter((text) => text !== undefined).join("; "));
     this.hub.event({ type: "silent", node: this.node.name });
     void this.redial();
   }
@@ -250,16 +250,19 @@ export class Member {
   /** Tries again with growing pauses until it is back, refused, or the run is over; gives its chunks away after `grace`. */
   private async redial(): Promise<void> {
     const { signal } = this.over;
-    const patience = setTimeout(() => this.giveAway(`silent for ${this.node.grace} s`), this.node.grace * 1000);
+    const { grace } = this.node;
+    const { pauseSeconds, graceLeftSeconds = grace } = this.backoff;
+    const timers = [setTimeout(() => this.giveAway(`silent for ${grace} s`), grace * 1000)];
+    if (graceLeftSeconds < grace) timers.push(setTimeout(() => this.giveChunksAway(), graceLeftSeconds * 1000));
     try {
-      for (let pause = 0.5; !signal.aborted; pause = Math.min(pause * 2, REDIAL_LIMIT)) {
+      for (let pause = pauseSeconds; !signal.aborted; pause = Math.min(pause * 2, REDIAL_LIMIT)) {
         await this.pause(pause);
         if ((await this.attach()) || this.state === "refused") return;
       }
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
-      clearTimeout(patience);
+      for (const timer of timers) clearTimeout(timer);
     }
   }
 
@@ -280,6 +283,13 @@ export class Member {
     this.hub.event({ type: "gone", node: this.node.name });
   }
 
+  /** It was back for moments only since its grace period began: its chunks do not wait for it any longer, but the run does. */
+  private giveChunksAway(): void {
+    if (this.state !== "silent") return;
+    this.hub.message(this, { ev: "problem", message: UNSTABLE });
+    this.hub.event({ type: "gone", node: this.node.name });
+  }
+
   private become(state: MemberState, reason: string | undefined): void {
     const news = state !== this.state;
     this.state = state;
@@ -288,8 +298,4 @@ export class Member {
     this.hub.changed(this);
     this.changes.emit("change");
   }
-}
-
-function heldOf({ end, ...held }: Hello["held"][number]): Held {
-  return { ...held, end: unit(end) };
 }

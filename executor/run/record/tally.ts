@@ -74,8 +74,8 @@ export class Tally {
     if ((stdout.cut ?? 0) + (stderr.cut ?? 0) > 0) this.cutLogs++;
   }
 
-  failedAttempt(attempt: Attempt): void {
-    this.of(attempt.node).failedAttempts++;
+  failedAttempt({ node }: Pick<Attempt, "node">): void {
+    this.of(node).failedAttempts++;
   }
 
   tookOut(node: string, slot: number, reason: string): void {

@@ -6,7 +6,7 @@ import type { History } from "../slots/blame.js";
 import type { Pool } from "../slots/pool.js";
 import type { Divisions } from "./divisions.js";
 import type { Returns } from "./returns.js";
-import type { Attempts } from "./underway.js";
+import type { Attempts, Underway } from "./underway.js";
 
 /** What becomes of attempts when their node joins: it has them still, or has lost them, or has some that nobody expects. */
 export class Joins {
@@ -21,10 +21,15 @@ export class Joins {
   ) {}
 
   /** A node is there, for the first time or again, and holds what it says. */
-  join({ node: name, slots, limit, held }: Extract<Event, { type: "joined" }>, now: number): Instruction[] {
+  join(event: Extract<Event, { type: "joined" }>, now: number): Instruction[] {
+    const { node: name, slots, limit, held } = event;
     const known = this.attempts.on(name);
+    const left = this.attempts.takeLeft(name);
     this.pool.join(name, slots, limit);
     const holds = new Set(held.map((one) => one.id));
+    const out: Instruction[] = [];
+    const isLost = ({ attempt, phase }: Underway) =>
+      event.agentDied === true && phase === "running" && !holds.has(attempt.id);
     for (const underway of known) {
       const { attempt } = underway;
       underway.leaving = false;
@@ -32,24 +37,38 @@ export class Joins {
       if (holds.has(attempt.id)) this.attempts.reload(underway);
       else {
         this.attempts.forget(attempt.id);
-        this.returns.requeue(underway, now);
+        if (isLost(underway)) out.push(...this.returns.agentDied(underway, now));
+        else this.returns.requeue(underway, now);
       }
     }
-    const out = held.flatMap((one) => this.divisions.split(one.id, one.end, now));
-    const unknown = held.filter((one) => this.attempts.get(one.id) === undefined);
-    for (const { id } of unknown.filter((one) => !this.adopt(name, one, now))) out.push({ do: "drop", node: name, id });
+    out.push(...held.flatMap((one) => this.divisions.split(one.id, one.end, now)));
+    for (const one of held) {
+      const before = left.get(one.id);
+      const isOurs = this.attempts.get(one.id) !== undefined || this.adopt(name, one, before, now);
+      if (!isOurs) out.push({ do: "drop", node: name, id: one.id });
+      if (one.agentDied) out.push(...this.lose(one.id, before, now));
+    }
+    for (const before of left.values()) if (isLost(before)) out.push(this.returns.countLoss(before));
     return out;
   }
 
+  /** An attempt died with its agent: whether it is still this chunk's only one, or was `left` and its chunk is elsewhere. */
+  private lose(id: string, left: Underway | undefined, now: number): Instruction[] {
+    const underway = this.attempts.release(id);
+    if (underway !== undefined) return this.returns.agentDied(underway, now);
+    return left === undefined ? [] : [this.returns.countLoss(left)];
+  }
+
   /** Takes over what an earlier coordinator started, or was left there, unless its units are somebody's already. */
-  private adopt(node: string, held: Held, now: number): boolean {
+  private adopt(node: string, held: Held, left: Underway | undefined, now: number): boolean {
     const slot = this.pool.slot(node, held.slot);
     if (slot === undefined) return false;
     const found = this.fromBefore(held) ?? this.waiting.reclaim(held.id);
     if (found === undefined) return false;
     const { chunk, history } = found;
     const attempt = { id: held.id, number: history.length + 1, chunk, node, slot: held.slot };
-    this.attempts.add(attempt, slot, history, held.state === "queued" ? "queued" : "running", now);
+    const phase = held.state === "queued" ? "queued" : "running";
+    this.attempts.add({ attempt, slot, history, phase, since: now, alone: left?.alone ?? false });
     this.divisions.split(held.id, held.end, now);
     return true;
   }

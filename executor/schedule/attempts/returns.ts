@@ -1,8 +1,9 @@
 import type { Job } from "../../job/job.js";
-import type { Failure, Instruction } from "../events.js";
+import type { Attempt, Failure, Instruction } from "../events.js";
 import { backoff } from "../queue/retry.js";
 import type { Waiting } from "../queue/waiting.js";
 import { type Blame, tries } from "../slots/blame.js";
+import { isGivenUp, lossReason } from "../slots/losses.js";
 import type { Pool } from "../slots/pool.js";
 import type { Attempts, Underway } from "./underway.js";
 
@@ -27,9 +28,32 @@ export class Returns {
     if (twin !== undefined) return out;
     if (this.blame.isOver(history))
       return [...out, { do: chunk.again === undefined ? "give-up" : "unchecked", failure }];
-    const at = now + backoff(this.job.retry.backoff, Math.max(1, tries(history)));
-    this.waiting.add({ chunk, history, at });
+    this.retryLater(underway, now);
     return out;
+  }
+
+  /** The agent died while an attempt ran, and the node stayed up: the chunk may have caused that, or only have been there. */
+  agentDied(underway: Underway, now: number): Instruction[] {
+    const { attempt, history, twin, alone } = underway;
+    const out = [this.countLoss(underway)];
+    if (twin !== undefined) return out;
+    if (!isGivenUp(history, this.job.retry.attempts, alone)) {
+      this.retryLater(underway, now);
+      return out;
+    }
+    const failure = lossOf(attempt, lossReason(history));
+    return [...out, { do: attempt.chunk.again === undefined ? "give-up" : "unchecked", failure }];
+  }
+
+  /** Adds a loss to what a chunk has been through, whoever has the chunk by now. */
+  countLoss({ attempt, slot, history }: Underway): Instruction {
+    history.push({ node: attempt.node, slot: slot.key, forgiven: false, agentDied: true });
+    return { do: "report-loss", failure: lossOf(attempt, "its node's agent died while it ran") };
+  }
+
+  private retryLater({ attempt, history }: Underway, now: number): void {
+    const at = now + backoff(this.job.retry.backoff, Math.max(1, tries(history)));
+    this.waiting.add({ chunk: attempt.chunk, history, at });
   }
 
   /** Has what is queued on a slot that was taken out come back. */
@@ -49,7 +73,7 @@ export class Returns {
 
   /** It stays where it is, out of reach: its chunk is for whoever is free first, and that may be its node come back. */
   leave(id: string, now: number): void {
-    const underway = this.attempts.release(id);
+    const underway = this.attempts.leave(id);
     if (underway === undefined || underway.twin !== undefined) return;
     const { attempt, history } = underway;
     this.waiting.add({ chunk: attempt.chunk, history, at: now, left: id });
@@ -59,4 +83,8 @@ export class Returns {
     if (twin !== undefined) return;
     this.waiting.add({ chunk: attempt.chunk, history, at: now, heavy: slot.short ? slot.node : undefined });
   }
+}
+
+function lossOf({ chunk, node, slot, number: attempt }: Attempt, reason: string): Failure {
+  return { chunk: chunk.id, node, slot, attempt, exit: null, signal: null, reason, stderr: "" };
 }

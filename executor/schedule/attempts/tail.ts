@@ -2,6 +2,7 @@ import type { Job } from "../../job/job.js";
 import type { Instruction } from "../events.js";
 import type { Lengths } from "../rates/lengths.js";
 import type { Rates } from "../rates/rates.js";
+import { losses } from "../slots/losses.js";
 import type { Pool } from "../slots/pool.js";
 import { isShort, type SlotState } from "../slots/slot.js";
 import { pinRefusal } from "../slots/slots.js";
@@ -85,6 +86,7 @@ export class Tail {
       relief.instructions.push({ do: "withdraw", node: attempt.node, ids: [attempt.id] });
       return true;
     }
+    if (losses(underway.history) > 0) return false;
     if (left < Math.max(WORTHWHILE, TIMES_OVERHEAD * this.rates.overhead.seconds)) return false;
     if (this.job.kind === "range" && underway.divisible) {
       underway.asked = true;

@@ -19,11 +19,20 @@ export interface Underway {
   asked: boolean;
   /** Whether its script may be able to give a part away. */
   divisible: boolean;
+  /** It has its node to itself, until it has ended. */
+  alone: boolean;
 }
+
+/** What an attempt is known by when it begins to count. */
+export type Begun = Pick<Underway, "attempt" | "slot" | "history" | "since" | "alone"> & {
+  phase: "queued" | "running";
+};
 
 /** The attempts that are this coordinator's concern, counted where they are. */
 export class Attempts {
   private readonly byId = new Map<string, Underway>();
+  /** Those that were given up while their nodes were silent, until these join again. */
+  private readonly left = new Map<string, Underway>();
 
   constructor(private readonly pool: Pool) {}
 
@@ -49,10 +58,11 @@ export class Attempts {
     return this.byId.values();
   }
 
-  add(attempt: Attempt, slot: SlotState, history: History, phase: "queued" | "running", since: number): Underway {
-    const underway = { attempt, slot, history, phase, since, leaving: false, asked: false, divisible: true };
-    this.byId.set(attempt.id, underway);
-    this.pool.load(slot, 1);
+  add(begun: Begun): Underway {
+    const underway = { ...begun, leaving: false, asked: false, divisible: true };
+    this.byId.set(begun.attempt.id, underway);
+    this.pool.load(begun.slot, 1);
+    if (begun.alone) this.pool.reserve(begun.slot.home, true);
     return underway;
   }
 
@@ -75,6 +85,8 @@ export class Attempts {
     const underway = this.byId.get(id);
     if (underway === undefined || underway.phase === "collecting") return false;
     this.pool.load(underway.slot, -1);
+    this.freeNode(underway);
+    underway.alone = false;
     underway.phase = "collecting";
     this.pool.collect(underway.slot.home, 1);
     return true;
@@ -101,8 +113,29 @@ export class Attempts {
 
   /** Lets go of it where its node has joined again without it. */
   forget(id: string): void {
-    const twin = this.byId.get(id)?.twin;
-    if (twin !== undefined) twin.twin = undefined;
+    const underway = this.byId.get(id);
+    if (underway === undefined) return;
+    if (underway.twin !== undefined) underway.twin.twin = undefined;
+    this.freeNode(underway);
     this.byId.delete(id);
+  }
+
+  /** Lets go of it while its node is silent, and remembers it: the node may yet say what came of it. */
+  leave(id: string): Underway | undefined {
+    const underway = this.release(id);
+    if (underway !== undefined) this.left.set(id, underway);
+    return underway;
+  }
+
+  /** Takes out what was left on a node that joins again, by attempt id. */
+  takeLeft(node: string): Map<string, Underway> {
+    const there = [...this.left].filter(([, { attempt }]) => attempt.node === node);
+    for (const [id] of there) this.left.delete(id);
+    return new Map(there);
+  }
+
+  /** Where it ran alone, others may have its node now. */
+  private freeNode({ alone, slot }: Underway): void {
+    if (alone) this.pool.reserve(slot.home, false);
   }
 }

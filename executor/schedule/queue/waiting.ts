@@ -1,13 +1,19 @@
 import type { Chunk } from "../../job/job.js";
 import { Heap } from "../slots/heap.js";
+import { runsAlone } from "../slots/losses.js";
 import type { Retry } from "./retry.js";
 
 /** Chunks that were taken from the source but are with no slot: to be tried again, or pinned to a GPU that was busy. */
 export class Waiting {
   /** Those that are due, by pinned GPU (undefined: any), each in the order of arrival. */
   private readonly due = new Map<number | undefined, Set<Retry>>();
+  /** Those that are due and need a node to themselves, in the order of arrival. */
+  readonly alone = new Set<Retry>();
   private readonly later = new Heap<Retry>((a, b) => a.at < b.at);
   private count = 0;
+
+  /** `attempts`: tries that a chunk has. */
+  constructor(private readonly attempts: number) {}
 
   get size(): number {
     return this.count;
@@ -23,11 +29,16 @@ export class Waiting {
   wake(now: number): void {
     for (let first = this.later.peek(); first !== undefined && first.at <= now; first = this.later.peek()) {
       this.later.delete(first);
-      const { gpu } = first.chunk;
-      const queue = this.due.get(gpu);
-      if (queue === undefined) this.due.set(gpu, new Set([first]));
-      else queue.add(first);
+      if (runsAlone(first.history, this.attempts)) this.alone.add(first);
+      else this.queue(first);
     }
+  }
+
+  private queue(retry: Retry): void {
+    const { gpu } = retry.chunk;
+    const queue = this.due.get(gpu);
+    if (queue === undefined) this.due.set(gpu, new Set([retry]));
+    else queue.add(retry);
   }
 
   /** The GPUs that due chunks are pinned to; undefined among them for those that any slot may have. */
@@ -42,7 +53,7 @@ export class Waiting {
 
   /** A chunk that is due, if there is one. */
   first(): Chunk | undefined {
-    for (const queue of this.due.values()) for (const { chunk } of queue) return chunk;
+    for (const queue of this.dueQueues()) for (const { chunk } of queue) return chunk;
     return undefined;
   }
 
@@ -50,9 +61,9 @@ export class Waiting {
   take(retry: Retry): void {
     const { gpu } = retry.chunk;
     const queue = this.due.get(gpu);
-    if (!queue?.delete(retry)) return;
+    if (!this.alone.delete(retry) && !queue?.delete(retry)) return;
     this.count--;
-    if (queue.size === 0) this.due.delete(gpu);
+    if (queue?.size === 0) this.due.delete(gpu);
   }
 
   /** Takes out the chunk whose attempt was left on a silent node as `left`, now that the node is back. */
@@ -63,7 +74,7 @@ export class Waiting {
         this.count--;
         return retry;
       }
-    for (const queue of this.due.values())
+    for (const queue of this.dueQueues())
       for (const retry of queue)
         if (retry.left === left) {
           this.take(retry);
@@ -79,8 +90,14 @@ export class Waiting {
 
   /** Takes everything out that is due and `is` so. */
   drain(is: (retry: Retry) => boolean): Retry[] {
-    const all = [...this.due.values()].flatMap((queue) => [...queue]).filter(is);
+    const all = this.dueQueues()
+      .flatMap((queue) => [...queue])
+      .filter(is);
     for (const retry of all) this.take(retry);
     return all;
+  }
+
+  private dueQueues(): Set<Retry>[] {
+    return [...this.due.values(), this.alone];
   }
 }

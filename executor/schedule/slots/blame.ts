@@ -17,6 +17,8 @@ export interface Setback {
   node: string;
   slot: string;
   forgiven: boolean;
+  /** It was no failure of the program: the agent that ran it died. It uses up a try and counts against no slot. */
+  agentDied?: true;
 }
 
 /** What a chunk has been through, from try to try. */
@@ -110,7 +112,7 @@ export class Blame {
   }
 
   private isAtFault(history: History): boolean {
-    const counted = history.filter((setback) => !setback.forgiven);
+    const counted = history.filter((setback) => !setback.forgiven && !setback.agentDied);
     const places = this.pool.nodes.size > 1 ? counted.map((one) => one.node) : counted.map((one) => one.slot);
     return new Set(places).size > 1;
   }

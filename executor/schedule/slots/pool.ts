@@ -33,7 +33,7 @@ export class Pool {
   ) {}
 
   join(name: string, slots: Slot[], limit: number): NodeState {
-    const node = this.nodes.get(name) ?? { name, order: this.nodes.size, live: true, limit, slots: [], collecting: 0 };
+    const node = this.nodes.get(name) ?? this.newNode(name, limit);
     this.nodes.set(name, node);
     for (const slot of node.slots) this.break(slot, "its node has come back without it");
     Object.assign(node, { live: true, limit, slots: slots.map((slot) => this.slotOf(node, slot)) });
@@ -51,6 +51,12 @@ export class Pool {
     if (node === undefined) return;
     node.live = live;
     for (const slot of node.slots) this.place(slot);
+  }
+
+  /** Keeps a node for one chunk that runs alone, or lets it have other work again. */
+  reserve(node: NodeState, reserved: boolean): void {
+    node.reserved = reserved;
+    for (const slot of node.slots) this.lineUp(slot);
   }
 
   /** `holder`: the other run that has it; undefined = none. */
@@ -156,6 +162,10 @@ export class Pool {
     return this.slot(key.slice(0, at), Number(key.slice(at + 1)));
   }
 
+  private newNode(name: string, limit: number): NodeState {
+    return { name, order: this.nodes.size, live: true, limit, slots: [], reserved: false, collecting: 0 };
+  }
+
   /** One object a slot for the whole run, however often its node comes and goes. */
   private slotOf(home: NodeState, slot: Slot): SlotState {
     const key = slotKey(slot.node, slot.slot);
@@ -196,6 +206,7 @@ export class Pool {
   }
 
   private hasRoom(slot: SlotState): boolean {
+    if (slot.home.reserved) return false;
     return slot.load < this.depth && !(slot.health.probing && slot.load > 0) && !this.isFull(slot.home);
   }
 

@@ -30,6 +30,8 @@ export interface NodeState {
   /** Chunks at once on the whole node. */
   limit: number;
   slots: SlotState[];
+  /** It is kept, or in use, for a chunk that runs alone: it gets no other work. */
+  reserved: boolean;
   /** Results of it that are on their way here. */
   collecting: number;
 }

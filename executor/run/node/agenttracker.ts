@@ -1,0 +1,72 @@
+import type { Hello } from "./handshake.js";
+
+/** `ended`: nobody can tell whether the agent died, since its lease may have run out. */
+export type AgentChange = "rebooted" | "died" | "ended";
+
+/** What tells one agent of a run from another. */
+type Identity = Pick<Hello, "boot" | "pid" | "started">;
+
+/** Tells at each attachment whether a node's agent is the one that was there before, and if not, why. */
+export class AgentTracker {
+  /** Of the latest attachment. */
+  hello: Identity | undefined;
+  private readonly silence = new SilenceClock();
+
+  /** `leaseSeconds`: how long an agent lives without a coordinator. */
+  constructor(private readonly leaseSeconds: number) {}
+
+  /** A message has come from the agent. */
+  heard(): void {
+    this.silence.heard();
+  }
+
+  /** An agent has said hello. Returns what has become of the one before it; undefined where that is the same, or there was none. */
+  attached(hello: Identity): AgentChange | undefined {
+    const change = this.changeTo(hello);
+    this.hello = hello;
+    this.silence.restart();
+    return change;
+  }
+
+  private changeTo({ boot, pid, started }: Identity): AgentChange | undefined {
+    const before = this.hello;
+    if (before === undefined) return undefined;
+    if (before.boot !== boot) return "rebooted";
+    if (before.pid === pid && before.started === started) return undefined;
+    // Agents are asked for a sign of life four times in a lease, so a shorter silence cannot have ended it.
+    return this.silence.longestSeconds < this.leaseSeconds / 2 ? "died" : "ended";
+  }
+}
+
+/** What a person is told of a change. */
+export function changeText(change: AgentChange): string {
+  if (change === "rebooted") return "it has rebooted";
+  return `its agent has ${change}, and another one was started`;
+}
+
+/**
+ * Measures the longest time in which nothing was heard. By two clocks: the monotonic one stands still while this machine is
+ * suspended, the other can be set back.
+ */
+class SilenceClock {
+  private longest = 0;
+  private monotonicMs = performance.now();
+  private wallMs = Date.now();
+
+  heard(): void {
+    this.longest = this.longestSeconds;
+    this.monotonicMs = performance.now();
+    this.wallMs = Date.now();
+  }
+
+  restart(): void {
+    this.heard();
+    this.longest = 0;
+  }
+
+  /** Since the last restart, up to now. */
+  get longestSeconds(): number {
+    const now = Math.max(performance.now() - this.monotonicMs, Date.now() - this.wallMs);
+    return Math.max(this.longest, now / 1000);
+  }
+}

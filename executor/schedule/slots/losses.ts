@@ -1,0 +1,33 @@
+import { type History, tries } from "./blame.js";
+
+/** After so many losses a chunk no longer shares its node. */
+const SHARED_LOSSES = 2;
+/** With so few tries in all, a loss uses the last one up even where other chunks may have caused it. */
+const FEW_TRIES = 2;
+
+/** Times that a chunk was lost because the agent that ran it died, while its node stayed up. */
+export function losses(history: History): number {
+  return history.filter(({ agentDied }) => agentDied === true).length;
+}
+
+/**
+ * Whether a chunk must have its node to itself: after two losses, or when one more loss would be its last. Whatever kills the
+ * agent then is the chunk itself, and not one that runs beside it. `attempts`: its tries in all.
+ */
+export function runsAlone(history: History, attempts: number): boolean {
+  const lost = losses(history);
+  return lost >= SHARED_LOSSES || (lost > 0 && tries(history) >= attempts - 1);
+}
+
+/** Whether a chunk that has just been lost is given up. One that did not run alone is not, unless its tries are too few for that. */
+export function isGivenUp(history: History, attempts: number, ranAlone: boolean): boolean {
+  return tries(history) >= attempts && (ranAlone || attempts <= FEW_TRIES);
+}
+
+/** Why a chunk that is given up after a loss has failed. */
+export function lossReason(history: History): string {
+  const nodes = history.filter(({ agentDied }) => agentDied === true).map(({ node }) => node);
+  const others = tries(history) - nodes.length;
+  const when = others === 0 ? "each time it ran" : `in ${nodes.length} of ${tries(history)} tries`;
+  return `its node's agent died ${when} (on ${nodes.join(", ")})`;
+}

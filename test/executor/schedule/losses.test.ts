@@ -1,0 +1,358 @@
+import t from "tap";
+import { sequentialIds } from "../../../executor/schedule/attempts/attemptids.js";
+import type { Attempt, Event, Held, Instruction } from "../../../executor/schedule/events.js";
+import { Scheduler } from "../../../executor/schedule/scheduler.js";
+import type { History } from "../../../executor/schedule/slots/blame.js";
+import { isGivenUp, lossReason, runsAlone } from "../../../executor/schedule/slots/losses.js";
+import { failureOf, open, rangeJob, single, slots, started, taskJob } from "./fixture.js";
+
+const failure = { node: "a", slot: "a/0", forgiven: false };
+const forgiven = { ...failure, forgiven: true };
+const loss = { ...failure, agentDied: true } as const;
+
+t.test("when a chunk runs alone, and when it is given up", (t) => {
+  // What it has been through, tries in all; runs alone, given up after a loss among others, after one alone.
+  const table: [History, number, boolean, boolean, boolean][] = [
+    [[], 3, false, false, false],
+    [[failure, failure], 3, false, false, false],
+    [[loss], 3, false, false, false],
+    [[loss, loss], 3, true, false, false],
+    [[failure, loss], 3, true, false, false],
+    [[forgiven, loss], 3, false, false, false],
+    [[loss, loss, loss], 3, true, false, true],
+    [[failure, failure, loss], 3, true, false, true],
+    [[loss, loss, loss], 5, true, false, false],
+    [[loss], 2, true, false, false],
+    [[loss, loss], 2, true, true, true],
+    [[loss], 1, true, true, true],
+  ];
+  for (const [history, attempts, alone, among, afterAlone] of table) {
+    const what = `${history.map((one) => (one.agentDied ? "loss" : one.forgiven ? "forgiven" : "failure"))} of ${attempts}`;
+    t.equal(runsAlone(history, attempts), alone, `${what}: alone`);
+    t.equal(isGivenUp(history, attempts, false), among, `${what}: given up among others`);
+    t.equal(isGivenUp(history, attempts, true), afterAlone, `${what}: given up after it ran alone`);
+  }
+  t.equal(lossReason([loss, { ...loss, node: "b" }]), "its node's agent died each time it ran (on a, b)");
+  t.equal(lossReason([failure, loss, forgiven]), "its node's agent died in 1 of 2 tries (on a)");
+  t.end();
+});
+
+/** Nodes whose agents die when told, and all that runs and waits on them. */
+class Fleet {
+  readonly said: Instruction[] = [];
+  /** On its node: queued or running. */
+  readonly there: Attempt[] = [];
+  private now = 0;
+
+  constructor(
+    readonly scheduler: Scheduler,
+    private readonly sizes: Record<string, number>,
+  ) {
+    this.there.push(...open(scheduler, Object.entries(sizes)));
+  }
+
+  tell(event: Event): void {
+    this.now += 0.1;
+    const out = this.scheduler.handle(event, this.now);
+    this.said.push(...out);
+    this.there.push(...started(out));
+    for (const one of out) if (one.do === "withdraw") for (const id of one.ids) this.giveBack(id);
+  }
+
+  /** Time passes, enough for every backoff. */
+  wait(): void {
+    this.now += 100;
+    this.tell({ type: "time" });
+  }
+
+  start(attempt: Attempt): void {
+    this.tell({ type: "started", attempt: attempt.id });
+  }
+
+  end(attempt: Attempt): void {
+    this.take(attempt.id);
+    this.tell({ type: "ran", attempt: attempt.id, seconds: 1 });
+    this.tell({ type: "committed", attempt: attempt.id });
+  }
+
+  /** The first attempt of each slot of a node. */
+  firstOn(node: string): Attempt[] {
+    return this.there.filter(
+      (one, index) =>
+        one.node === node && this.there.findIndex(({ slot, node: on }) => on === node && slot === one.slot) === index,
+    );
+  }
+
+  /** Its agent dies with `ran` running, and another one says so. */
+  die(node: string, ran = this.firstOn(node), change: Partial<Held> = { agentDied: true }): void {
+    for (const one of ran) this.start(one);
+    const held = ran.map(({ id, chunk, slot }): Held => ({ id, chunk: chunk.id, slot, state: "done", ...change }));
+    this.tell({ type: "silent", node });
+    this.join(node, held);
+  }
+
+  join(node: string, held: Held[], agentDied = false): void {
+    const holds = held.filter(({ state }) => state === "running").map(({ id }) => id);
+    for (const { id } of this.there.filter((one) => one.node === node && !holds.includes(one.id))) this.take(id);
+    const count = this.sizes[node]!;
+    this.tell({ type: "joined", node, slots: slots(node, count), limit: count, held, agentDied });
+  }
+
+  of(chunk: string): Attempt | undefined {
+    return this.there.find((one) => one.chunk.id === chunk);
+  }
+
+  all<D extends Instruction["do"]>(what: D) {
+    return this.said.filter((one): one is Extract<Instruction, { do: D }> => one.do === what);
+  }
+
+  private giveBack(id: string): void {
+    this.take(id);
+    this.tell({ type: "lost", attempt: id });
+  }
+
+  private take(id: string): void {
+    const index = this.there.findIndex((one) => one.id === id);
+    if (index >= 0) this.there.splice(index, 1);
+  }
+}
+
+const job = (count: number, attempts = 3) =>
+  taskJob(
+    Array.from({ length: count }, () => ({})),
+    { retry: { attempts, backoff: 1 } },
+  );
+
+/** Lets the agent of whichever node has the chunk die until the chunk is given up; answers with where it ran. */
+function killer(fleet: Fleet, chunk: string): string[] {
+  const ran: string[] = [];
+  for (let turn = 0; fleet.all("give-up").length === 0 && turn < 100; turn++) {
+    fleet.wait();
+    const attempt = fleet.of(chunk);
+    if (attempt !== undefined && fleet.firstOn(attempt.node).includes(attempt)) {
+      ran.push(attempt.node);
+      fleet.die(attempt.node);
+    } else for (const one of fleet.there.slice(0, 1)) fleet.end(one);
+  }
+  return ran;
+}
+
+for (const [what, sizes] of [
+  ["one node", { a: 3 }],
+  ["one slot", { a: 1 }],
+  ["two nodes", { a: 2, b: 2 }],
+  ["three nodes", { a: 2, b: 3, c: 1 }],
+] as const)
+  t.test(
+    `a chunk that always kills its agent runs as often as it may, on ${what}, and nothing else is given up`,
+    async (t) => {
+      for (const attempts of [1, 2, 3, 5]) {
+        const fleet = new Fleet(new Scheduler(job(40, attempts), [], sequentialIds()), sizes);
+        const ran = killer(fleet, "t0");
+        t.equal(ran.length, attempts, `${ran} of ${attempts}`);
+        const [gaveUp, ...others] = fleet.all("give-up").map((one) => one.failure);
+        t.match(gaveUp, { chunk: "t0", reason: `its node's agent died each time it ran (on ${ran.join(", ")})` });
+        if (attempts > 1) t.same(others, [], "no bystander");
+        if (attempts > 2 && Object.keys(sizes).length > 1) t.not(ran[0], ran[1], "elsewhere, where that is possible");
+        for (let turn = 0; fleet.all("end").length === 0 && turn < 1000; turn++) {
+          if (fleet.there[0] !== undefined) fleet.end(fleet.there[0]);
+          else fleet.wait();
+        }
+        t.equal(fleet.all("end").length, 1, "the run ends");
+      }
+    },
+  );
+
+t.test("what was only queued, cancelled or ended by a reboot pays nothing", async (t) => {
+  const fleet = new Fleet(new Scheduler(job(12), [], sequentialIds()), { a: 2 });
+  const ran = fleet.firstOn("a");
+  fleet.die("a", ran.slice(0, 1));
+  t.same(
+    fleet.all("report-loss").map(({ failure }) => failure.chunk),
+    [ran[0]!.chunk.id],
+    "only what ran is lost",
+  );
+  fleet.wait();
+  for (let count = 0; count < 10; count++) {
+    const running = fleet.firstOn("a");
+    fleet.die("a", running, {});
+    for (const { id } of running) fleet.tell({ type: "lost", attempt: id });
+    fleet.wait();
+  }
+  t.equal(fleet.all("report-loss").length, 1, "reboots are not counted");
+  t.same(fleet.all("give-up"), []);
+});
+
+t.test("what ran and is not there any more counts, where the agent died, and not otherwise", async (t) => {
+  for (const agentDied of [true, false]) {
+    const fleet = new Fleet(new Scheduler(job(12), [], sequentialIds()), { a: 2 });
+    const [runs, waits] = fleet.firstOn("a") as [Attempt, Attempt];
+    fleet.start(runs);
+    fleet.tell({ type: "silent", node: "a" });
+    fleet.join("a", [], agentDied);
+    const lost = fleet.all("report-loss").map(({ failure }) => failure.chunk);
+    t.same(lost, agentDied ? [runs.chunk.id] : [], `not ${waits.chunk.id}`);
+  }
+});
+
+t.test("a loss that is heard of when the chunk is elsewhere already counts, and a held result does not", async (t) => {
+  const fleet = new Fleet(new Scheduler(job(4), [], sequentialIds()), { a: 1, b: 1 });
+  const [first] = fleet.firstOn("a") as [Attempt];
+  fleet.start(first);
+  for (const node of ["a", "b"])
+    for (const one of fleet.there.filter((one) => one.node === node && one !== first)) fleet.end(one);
+  fleet.tell({ type: "silent", node: "a" });
+  fleet.tell({ type: "gone", node: "a" });
+  fleet.wait();
+  const second = fleet.there.find((one) => one.chunk.id === first.chunk.id && one.node === "b");
+  t.ok(second, "it runs on b");
+  const held = { id: first.id, chunk: first.chunk.id, slot: 0, state: "done" as const, agentDied: true };
+  fleet.join("a", [held]);
+  fleet.join("a", [held]);
+  t.equal(fleet.all("report-loss").length, 1, "once, though it is told twice");
+  fleet.die("b", [second!]);
+  fleet.wait();
+  t.equal(fleet.of(first.chunk.id)?.number, 3);
+  fleet.die(fleet.of(first.chunk.id)!.node);
+  t.match(fleet.all("give-up"), [{ failure: { reason: /each time it ran \(on a, b, [ab]\)/ } }]);
+});
+
+t.test("an earlier coordinator's attempt whose agent died is tried again, with one try used up", async (t) => {
+  const scheduler = new Scheduler(job(1), [], sequentialIds());
+  const held: Held = { id: "1-0", chunk: "t0", slot: 0, state: "done", agentDied: true };
+  const out = scheduler.handle({ type: "joined", node: "a", slots: slots("a", 1), limit: 1, held: [held] }, 0);
+  t.match(out, [{ do: "report-loss", failure: { chunk: "t0", attempt: 1 } }]);
+  const again = ["open", "settled", "time"].flatMap((type, now) => scheduler.handle({ type } as Event, 10 * now));
+  t.match(
+    started(again).find(({ chunk }) => chunk.id === "t0"),
+    { number: 2 },
+  );
+});
+
+/** A fleet in which chunk t0 has been lost twice, on a and on b, and waits for a node of its own. */
+function suspect(sizes: Record<string, number>): Fleet {
+  const fleet = new Fleet(new Scheduler(job(60), [], sequentialIds()), sizes);
+  for (let count = 0; count < 2; ) {
+    fleet.wait();
+    const attempt = fleet.of("t0");
+    if (attempt !== undefined && fleet.firstOn(attempt.node).includes(attempt)) {
+      fleet.die(attempt.node, [attempt]);
+      count++;
+    } else fleet.end(fleet.firstOn(attempt?.node ?? fleet.there[0]!.node)[0]!);
+  }
+  return fleet;
+}
+
+t.test(
+  "a chunk that was lost twice waits until its node is empty, and has it to itself until it has ended",
+  async (t) => {
+    const fleet = suspect({ a: 2, b: 2 });
+    const before = new Set(fleet.there);
+    for (const one of before) fleet.start(one);
+    fleet.wait();
+    t.equal(fleet.of("t0"), undefined, "nodes are busy");
+    const kept = () =>
+      ["a", "b"].filter((node) => [...before].every((one) => one.node !== node || !fleet.there.includes(one)));
+    for (const one of before) {
+      if (fleet.of("t0") !== undefined) break;
+      fleet.end(one);
+    }
+    const { node } = fleet.of("t0")!;
+    t.same(kept(), [node], "that node is empty first");
+    t.same(
+      fleet.there.filter((one) => one.node === node).map(({ chunk }) => chunk.id),
+      ["t0"],
+      "nothing came after",
+    );
+    fleet.start(fleet.of("t0")!);
+    for (let count = 0; count < 8; count++) fleet.end(fleet.there.find((one) => one.node !== node)!);
+    t.same(
+      fleet.there.filter((one) => one.node === node).map(({ chunk }) => chunk.id),
+      ["t0"],
+      "and nothing comes beside it",
+    );
+    fleet.end(fleet.of("t0")!);
+    t.equal(fleet.firstOn(node).length, 2, "then others have it again");
+    t.same(fleet.all("give-up"), []);
+  },
+);
+
+t.test(
+  "a reserved node that goes lets the chunk go elsewhere; one that comes back with it running keeps it",
+  async (t) => {
+    const fleet = suspect({ a: 1, b: 1, c: 1 });
+    for (const one of [...fleet.there]) fleet.start(one);
+    fleet.wait();
+    const reserved = fleet.there.find(({ node }) => !["a", "b"].includes(node))!;
+    t.ok(reserved, "c, where it has not died, is drained");
+    fleet.tell({ type: "silent", node: "c" });
+    for (let count = 0; fleet.of("t0") === undefined && count < 4; count++)
+      fleet.end(fleet.there.find(({ node }) => node !== "c")!);
+    const attempt = fleet.of("t0")!;
+    t.not(attempt.node, "c");
+    fleet.start(attempt);
+    const held: Held = { id: attempt.id, chunk: "t0", slot: 0, state: "running" };
+    for (const away of [false, true]) {
+      fleet.tell({ type: "silent", node: attempt.node });
+      if (away) fleet.tell({ type: "gone", node: attempt.node });
+      fleet.join(attempt.node, [held]);
+      fleet.wait();
+      t.same(
+        fleet.there.filter(({ node }) => node === attempt.node).map(({ chunk }) => chunk.id),
+        ["t0"],
+        "alone",
+      );
+    }
+    fleet.die(attempt.node, [attempt]);
+    t.match(fleet.all("give-up"), [{ failure: { chunk: "t0" } }], "the third loss is its own");
+  },
+);
+
+t.test("a chunk that has been lost is neither divided nor tried a second time beside itself", async (t) => {
+  const scheduler = new Scheduler(
+    rangeJob(40n, { sizing: { by: "rate", base: 20, min: 20, max: 20 } }),
+    [],
+    sequentialIds(),
+  );
+  const fleet = new Fleet(scheduler, { a: 1, b: 1 });
+  const [bad, good] = [fleet.firstOn("a")[0]!, fleet.firstOn("b")[0]!];
+  fleet.die("a", [bad]);
+  fleet.wait();
+  fleet.start(good);
+  fleet.end(good);
+  fleet.wait();
+  const again = fleet.of(bad.chunk.id)!;
+  fleet.start(again);
+  for (let count = 0; count < 10; count++) fleet.wait();
+  t.same([...fleet.all("split"), ...fleet.all("withdraw")], []);
+  t.equal(fleet.there.length, 1, "though a slot is idle");
+});
+
+t.test("an ordinary failure after two losses is the last one", async (t) => {
+  const fleet = suspect({ a: 1 });
+  fleet.wait();
+  while (fleet.of("t0") === undefined) fleet.end(fleet.there[0]!);
+  const attempt = fleet.of("t0")!;
+  fleet.tell({ type: "failed", attempt: attempt.id, failure: failureOf(attempt) });
+  t.match(fleet.all("give-up"), [{ failure: { chunk: "t0", reason: "exit code 1" } }]);
+  t.same(fleet.all("distrust"), [], "and no slot is to blame");
+});
+
+t.test("property of many suspects: while other work waits, half of the nodes go on with that", async (t) => {
+  const fleet = new Fleet(new Scheduler(rangeJob(400n, single), [], sequentialIds()), { a: 2, b: 2, c: 2, d: 2 });
+  for (let count = 0; count < 2; count++) {
+    for (const node of ["a", "b", "c", "d"]) fleet.die(node);
+    fleet.wait();
+  }
+  let fewest = Number.POSITIVE_INFINITY;
+  for (let turn = 0; fleet.all("end").length === 0 && turn < 2000; turn++) {
+    const shared = ["a", "b", "c", "d"].filter((node) => fleet.there.filter((one) => one.node === node).length > 1);
+    if (turn > 10 && turn < 150) fewest = Math.min(fewest, shared.length);
+    const next = fleet.there[turn % (fleet.there.length || 1)];
+    if (next === undefined) fleet.wait();
+    else fleet.end(next);
+  }
+  t.equal(fleet.all("end").length, 1);
+  t.same(fleet.all("give-up"), []);
+  t.ok(fewest >= 1, `${fewest} nodes at least`);
+});
