@@ -47,6 +47,12 @@ function cardsOf(node: Node, slots: Slot[], cards: string[]): Pick<Open, "cards"
 export type Hello = Extract<FromAgent, { ev: "hello" }>;
 type Open = Extract<ToAgent, { op: "open" }>;
 
+/** What is known of a node before it is attached to: its boot id then, and PCI addresses of its GPUs by index. */
+export interface Known {
+  boot: string | undefined;
+  cards: string[];
+}
+
 /** An agent that has accepted this coordinator; `gone` resolves with the reason when no more will come from it. */
 export interface Handshake {
   agent: AgentChannel;
@@ -75,12 +81,12 @@ export async function startAgent(
   connection: Connection,
   run: RunContext,
   slots: Slot[],
-  cards: string[],
+  known: Known,
   receive: (message: FromAgent) => void,
 ): Promise<Handshake> {
   const { node } = connection;
   const root = rootOf(run.id, node);
-  const open = opening(node, run, slots, cards);
+  const open = opening(node, run, slots, known.cards);
   const attach = async () => {
     const channel = await connection.open([node.python, ...run.agent.words, root]);
     channel.stdin.write(run.agent.stdin);
@@ -99,8 +105,8 @@ export async function startAgent(
       agent.detach();
       throw protocolError(node, `it is of version ${reply.muster} though it was started as version ${PROTOCOL}`);
     case "refused":
-      // Nobody else can have continued what has only begun.
-      if (run.nonces.length === 1 || run.nonces.includes(reply.owner))
+      // Nobody can have continued elsewhere what has only begun, and was never here.
+      if ((run.nonces.length === 1 && known.boot === undefined) || run.nonces.includes(reply.owner))
         throw protocolError(node, "it refuses the only coordinator that it can belong to");
       throw superseded(node);
     case "gone":

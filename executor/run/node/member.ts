@@ -27,9 +27,8 @@ const REDIAL_LIMIT = 60;
 const LAST_TRY = 10;
 /** So many request timeouts of late mark a node that can be reached as lost. */
 const TIMEOUTS = 2;
-/** What is said of one that is silent then. */
+/** What is said of one that is silent then, and of one that did not come back. */
 const AWAITED = "it is silent at the end of the run, and waited for, so that nothing stays there";
-/** What is said of one that did not come back. */
 const LEFT = "it could not be reached at the end: what is there goes when the agent's lease ends";
 
 /** What is said of one whose grace period ends though it was back in between. */

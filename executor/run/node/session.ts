@@ -10,15 +10,9 @@ import type { AgentChannel, AgentEnd } from "../agent/agent.js";
 import type { FromAgent, Spec, ToAgent } from "../agent/protocol.js";
 import { type RunContext, rootOf } from "../context.js";
 import type { Origin } from "../results/pull.js";
-import { type Hello, startAgent } from "./handshake.js";
+import { type Hello, type Known, startAgent } from "./handshake.js";
 import { filesOf, Stage } from "./stage.js";
 import { stopAgent } from "./stopagent.js";
-
-/** What is known of a node before it is attached to: its boot id then, and PCI addresses of its GPUs by index. */
-export interface Known {
-  boot: string | undefined;
-  cards: string[];
-}
 
 /**
  * One attachment to one node's agent: from the connection to the agent's `hello`, then messages both ways until one side
@@ -60,7 +54,7 @@ export class Session implements Origin {
       const setup = slots(facts);
       const fingerprint =
         facts && (await run.inspection?.(connection, facts, (known.boot ?? facts.boot) !== facts.boot));
-      const { agent, hello, gone } = await startAgent(connection, run, setup, known.cards, receive);
+      const { agent, hello, gone } = await startAgent(connection, run, setup, known, receive);
       return new Session(
         node,
         run,
