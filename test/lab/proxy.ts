@@ -5,6 +5,9 @@ import { Delay } from "./delay.js";
 export class DelayingProxy {
   private readonly pairs = new Set<[Socket, Socket]>();
   private stalled = false;
+  private lifetimeMs: number | undefined;
+  /** Connections that it has taken. */
+  accepted = 0;
 
   private constructor(
     private readonly server: Server,
@@ -39,6 +42,11 @@ export class DelayingProxy {
     this.latency = milliseconds;
   }
 
+  /** Resets each connection that is taken from now on after so long; undefined: none. */
+  setLifetime(milliseconds: number | undefined): void {
+    this.lifetimeMs = milliseconds;
+  }
+
   /** Cuts every connection in mid-stream with a reset. New ones are taken. */
   reset(): void {
     for (const pair of [...this.pairs]) for (const socket of pair) cut(socket);
@@ -71,6 +79,11 @@ export class DelayingProxy {
     }
     this.carry(near, far);
     this.carry(far, near);
+    this.accepted++;
+    if (this.lifetimeMs !== undefined) {
+      const timer = setTimeout(() => pair.forEach(cut), this.lifetimeMs);
+      near.on("close", () => clearTimeout(timer));
+    }
     if (this.stalled) this.stall();
   }
 

@@ -25,8 +25,7 @@ const REDIAL_LIMIT = 60;
 
 /** How long a node that is away is given to come back at the end of the run, seconds. */
 const LAST_TRY = 10;
-/** So many request timeouts of late mark a node that can be reached as lost. */
-const TIMEOUTS = 2;
+const TIMEOUTS = 2; // so many of late mark a node that can be reached as lost
 /** What is said of one that is silent then, and of one that did not come back. */
 const AWAITED = "it is silent at the end of the run, and waited for, so that nothing stays there";
 const LEFT = "it could not be reached at the end: what is there goes when the agent's lease ends";

@@ -1,0 +1,83 @@
+import type { Attempt, Event, Held, Instruction } from "../../../executor/schedule/events.js";
+import type { Scheduler } from "../../../executor/schedule/scheduler.js";
+import { open, slots, started } from "./fixture.js";
+
+/** Nodes whose agents die when told, and all that runs and waits on them. */
+export class Fleet {
+  readonly said: Instruction[] = [];
+  /** On its node: queued or running. */
+  readonly there: Attempt[] = [];
+  private now = 0;
+
+  constructor(
+    readonly scheduler: Scheduler,
+    private readonly sizes: Record<string, number>,
+  ) {
+    this.there.push(...open(scheduler, Object.entries(sizes)));
+  }
+
+  tell(event: Event): void {
+    this.now += 0.1;
+    const out = this.scheduler.handle(event, this.now);
+    this.said.push(...out);
+    this.there.push(...started(out));
+    for (const one of out) if (one.do === "withdraw") for (const id of one.ids) this.giveBack(id);
+  }
+
+  /** Time passes, enough for every backoff. */
+  wait(): void {
+    this.now += 100;
+    this.tell({ type: "time" });
+  }
+
+  start(attempt: Attempt): void {
+    this.tell({ type: "started", attempt: attempt.id });
+  }
+
+  end(attempt: Attempt): void {
+    this.take(attempt.id);
+    this.tell({ type: "ran", attempt: attempt.id, seconds: 1 });
+    this.tell({ type: "committed", attempt: attempt.id });
+  }
+
+  /** The first attempt of each slot of a node. */
+  firstOn(node: string): Attempt[] {
+    return this.there.filter(
+      (one, index) =>
+        one.node === node && this.there.findIndex(({ slot, node: on }) => on === node && slot === one.slot) === index,
+    );
+  }
+
+  /** Its agent dies with `ran` running, and another one says so. */
+  die(node: string, ran = this.firstOn(node), change: Partial<Held> = { agentDied: true }): void {
+    for (const one of ran) this.start(one);
+    const held = ran.map(({ id, chunk, slot }): Held => ({ id, chunk: chunk.id, slot, state: "done", ...change }));
+    this.tell({ type: "silent", node });
+    this.join(node, held);
+  }
+
+  join(node: string, held: Held[], agentDied = false): void {
+    const holds = held.filter(({ state }) => state === "running").map(({ id }) => id);
+    for (const { id } of this.there.filter((one) => one.node === node && !holds.includes(one.id))) this.take(id);
+    const count = this.sizes[node]!;
+    this.tell({ type: "joined", node, slots: slots(node, count), limit: count, held, agentDied });
+  }
+
+  of(chunk: string): Attempt | undefined {
+    return this.there.find((one) => one.chunk.id === chunk);
+  }
+
+  all<D extends Instruction["do"]>(what: D) {
+    return this.said.filter((one): one is Extract<Instruction, { do: D }> => one.do === what);
+  }
+
+  private giveBack(id: string): void {
+    this.take(id);
+    this.tell({ type: "lost", attempt: id });
+  }
+
+  private take(id: string): void {
+    const index = this.there.findIndex((one) => one.id === id);
+    if (index >= 0) this.there.splice(index, 1);
+  }
+}
