@@ -38,11 +38,20 @@ function allowMisdeeds({ workload, nodes, allowance }: Scene): void {
   }
 }
 
-/** Which chunks are computed again follows from their ids: it may be any. */
-function allowRechecks({ workload, allowance }: Scene): void {
-  for (const placed of workload.jobs)
-    if (placed.job.plan.recheck !== undefined)
-      allowance.add(itemsIn({ first: 0, end: placed.job.plan.items }).map((item) => keyOf(placed, item)));
+/**
+ * A chunk that is computed again is executed once more by every coordinator that ends in the middle of that: its first result is
+ * committed, so the second one belongs to no chunk that the next coordinator misses. The same holds of a node that is lost then.
+ */
+function allowRechecks({ workload, allowance, places, plan }: Scene): void {
+  for (const place of places)
+    for (const placed of workload.jobs) {
+      const again = place.recheckedOf(placed).flatMap(itemsIn);
+      const times = place.sessionsOf(placed) + plan.faults.filter((fault) => "node" in fault).length;
+      allowance.add(
+        again.map((item) => keyOf(placed, item)),
+        times,
+      );
+    }
 }
 
 /** What a node had when it was given up is executed elsewhere. */

@@ -6,30 +6,37 @@ import { workdirOf } from "./testbed.js";
 /** Seconds in which connections and processes of a run are gone. */
 const QUIET_WITHIN = 20;
 
-/** What of muster is left on the nodes, a sentence each. */
-export async function nodesProblems(scene: Scene): Promise<string[]> {
-  const found = await Promise.all(scene.nodes.map((node, index) => nodeProblems(scene, node, index, QUIET_WITHIN)));
+/** What of muster is left on these nodes, a sentence each. */
+export async function nodesProblems(scene: Scene, nodes: LabNode[], seconds = QUIET_WITHIN): Promise<string[]> {
+  const found = await Promise.all(nodes.map((node) => nodeProblems(scene, node, seconds)));
   return found.flat();
 }
 
 /**
- * The same at the end of a run. A node that could not be reached when it ended may hold something: then `muster cancel` must find
- * and remove that.
+ * The same of all nodes at the end of a run. One that could not be reached when it ended may hold something: then `muster cancel`
+ * must find and remove that.
  */
 export async function endProblems(scene: Scene): Promise<string[]> {
-  const unreached = new Set(scene.places.flatMap((place) => place.unreachedNodes()));
-  const found = await Promise.all(
-    scene.nodes.map((node, index) => nodeProblems(scene, node, index, unreached.has(node.name) ? 1 : QUIET_WITHIN)),
+  const { nodes, places } = scene;
+  const unreached = new Set(places.flatMap((place) => place.unreachedNodes()));
+  const problems = await nodesProblems(
+    scene,
+    nodes.filter(({ name }) => !unreached.has(name)),
   );
-  const problems = found.filter((_, index) => !unreached.has(scene.nodes[index]!.name)).flat();
-  if (found.every((some) => some.length === 0)) return [];
-  for (const place of scene.places) await scene.command(["cancel", place.path]);
-  return [...problems, ...(await nodesProblems(scene)).map((problem) => `after muster cancel at the end: ${problem}`)];
+  const held = await nodesProblems(
+    scene,
+    nodes.filter(({ name }) => unreached.has(name)),
+    1,
+  );
+  if (problems.length + held.length === 0) return [];
+  for (const place of places) await scene.command(["cancel", place.path]);
+  const left = await nodesProblems(scene, nodes);
+  return [...problems, ...left.map((problem) => `after muster cancel at the end: ${problem}`)];
 }
 
-async function nodeProblems(scene: Scene, node: LabNode, index: number, seconds: number): Promise<string[]> {
+async function nodeProblems({ plan, nodes }: Scene, node: LabNode, seconds: number): Promise<string[]> {
   const processes = await node.quiet(seconds);
-  const workdir = workdirOf(scene.plan, node, index);
+  const workdir = workdirOf(plan, node, nodes.indexOf(node));
   return [
     ...processes.slice(0, 3).map(({ argv }) => `${node.name}: process left: ${argv.join(" ").slice(0, 120)}`),
     ...(existsSync(workdir) ? [`${node.name}: its work folder is left`] : []),

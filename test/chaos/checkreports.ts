@@ -1,4 +1,3 @@
-import { journalOf } from "../faults/kit.js";
 import type { Place } from "./place.js";
 import type { Scene } from "./scene.js";
 import type { PlacedJob } from "./workload.js";
@@ -24,8 +23,11 @@ interface Report extends Told {
 export async function inspectPlace(scene: Scene, place: Place): Promise<void> {
   if (!place.hasJournal) return;
   for (const verb of ["status", "report"]) {
+    const wasAtWork = place.life?.isAtWork;
     const told = await ask<Told>(scene, [verb, place.path]);
-    if (told !== undefined && place.isRunning && told.state !== "running")
+    // It may have written down its end, and not have ended yet.
+    const states = ["running", "complete", "partial"];
+    if (told !== undefined && wasAtWork && place.isRunning && !states.includes(told.state))
       scene.problems.push(`muster ${verb}: says "${told.state}" of a run whose coordinator lives`);
   }
 }
@@ -89,7 +91,7 @@ async function checkJob(scene: Scene, place: Place, placed: PlacedJob): Promise<
       ...facts,
       nodesDone: committed.length,
       nodesUnits: items,
-      sessions: journalOf(folder).filter(({ e }) => e === "open").length,
+      sessions: place.sessionsOf(placed),
       failures: failed,
       missing: "",
     },

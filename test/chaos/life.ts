@@ -46,6 +46,17 @@ export class Life {
     return this.launched.said();
   }
 
+  /** Whether it has its run directory: from then on it counts as running. */
+  get isAtWork(): boolean {
+    return !this.isOver && this.said.includes("run directory: ");
+  }
+
+  /** Whether a node is attached, as it has said last. */
+  isAttached(node: string): boolean {
+    const lines = this.said.split("\n").filter((line) => line.replace(/^\[\w+\] /, "").startsWith(`${node}: `));
+    return /: \d+ slots?$/.test(lines.at(-1) ?? "");
+  }
+
   /** Sends a signal. Fine where it has ended. */
   signal(name: NodeJS.Signals): void {
     this.launched.child.kill(name);

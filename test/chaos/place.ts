@@ -48,6 +48,19 @@ export class Place {
     });
   }
 
+  /** The chunks of a job that were computed again and compared. */
+  recheckedOf(placed: PlacedJob): Committed[] {
+    const again = new Set(
+      journalOf(this.folderOf(placed)).flatMap((entry) => (entry.e === "canary" ? [entry.chunk] : [])),
+    );
+    return this.committedOf(placed).filter(({ chunk }) => again.has(chunk));
+  }
+
+  /** How many coordinators have worked on a job. */
+  sessionsOf(placed: PlacedJob): number {
+    return journalOf(this.folderOf(placed)).filter(({ e }) => e === "open").length;
+  }
+
   /** The nodes whose chunks of a job were given to others, as often as that happened. */
   lostNodes(placed: PlacedJob): string[] {
     return journalOf(this.folderOf(placed)).flatMap((entry) =>

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { agentOf } from "../faults/kit.js";
 import { nodesProblems } from "./checknodes.js";
 import { inspectPlace } from "./checkreports.js";
 import type { Ending, ProcessFault } from "./fault.js";
@@ -68,15 +69,15 @@ async function killAtPoint(scene: Scene, at: string): Promise<boolean> {
   return life.exit === "killed";
 }
 
-/** A second one is refused, as long as the first one lives. */
+/** Of two that start on one run directory exactly one is refused: mostly the second one. */
 async function startSecond(scene: Scene): Promise<boolean> {
-  const { original } = scene;
-  const second = scene.start(original, "beside the first");
-  second.allow(75);
+  const first = scene.original.life!;
+  const second = scene.start(scene.original, "beside another");
+  for (const life of [first, second]) life.allow(75);
   await scene.end(second, ENDS_WITHIN);
-  const isAlone = original.life!.isOver;
-  if (!isAlone && second.exit !== 75)
-    scene.problems.push(`${second.label}: ended with ${second.exit} beside the first`);
+  const isBusy = !first.isOver;
+  if (isBusy && second.exit !== 75) scene.problems.push(`${second.label}: ended with ${second.exit} beside another`);
+  if (first.exit === 75 && second.exit === 75) scene.problems.push(`${second.label}: both were refused`);
   return second.exit === 75;
 }
 
@@ -84,24 +85,27 @@ async function cancel(scene: Scene): Promise<boolean> {
   const { original, nodes, allowance } = scene;
   if (scene.workload.executions(nodes).length === 0) return false;
   const life = original.life!;
-  life.allow(143);
+  // One that is only starting may find that its run directory is held by the command.
+  life.allow(143, 75);
   const safe = original.committed();
   const isReachable = !scene.isDisturbed;
   const ran = await scene.command(["cancel", original.path], isReachable ? [0] : [0, 3]);
   await scene.end(life, ENDS_WITHIN);
   for (const node of nodes) allowance.expose(node, safe, 0);
   if (ran.code === 0 && isReachable)
-    scene.problems.push(...(await nodesProblems(scene)).map((problem) => `after muster cancel: ${problem}`));
+    scene.problems.push(...(await nodesProblems(scene, nodes)).map((problem) => `after muster cancel: ${problem}`));
   return true;
 }
 
 /** Agents that nobody comes back to end by themselves, and leave nothing. */
 async function leaveAlone(scene: Scene, forMs: number): Promise<boolean> {
+  const { nodes, problems } = scene;
+  const life = scene.original.life!;
+  // One that was killed, or not told its lease yet, removes nothing so soon.
+  const opened = nodes.filter((node) => agentOf(node) !== undefined && life.isAttached(node.name));
   await endCoordinator(scene, "SIGKILL");
-  const safe = scene.original.committed();
   await sleep(forMs);
-  for (const node of scene.nodes) scene.allowance.expose(node, safe, 0);
   if (!scene.isDisturbed)
-    scene.problems.push(...(await nodesProblems(scene)).map((problem) => `after the lease: ${problem}`));
+    problems.push(...(await nodesProblems(scene, opened)).map((problem) => `after the lease: ${problem}`));
   return true;
 }

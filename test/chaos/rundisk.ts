@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, statfsSync } from "node:fs";
 
 const ROOMY = "size=128m";
-/** Bytes that are left on a disk that is as good as full. */
-const LEFT = 8 << 10;
+/** Bytes that are left on a disk that is as good as full; more where others write meanwhile. */
+const LEFT = [8 << 10, 64 << 10, 512 << 10, 4 << 20];
 
 /** A file system of its own for a run directory, which can be filled up. */
 export class RunDisk {
@@ -17,8 +17,14 @@ export class RunDisk {
 
   /** Leaves no room but for a few bytes. */
   shrink(): void {
-    const { blocks, bfree, bsize } = statfsSync(this.path);
-    this.remount(`size=${(blocks - bfree) * bsize + LEFT}`);
+    for (const left of LEFT) {
+      const { blocks, bfree, bsize } = statfsSync(this.path);
+      try {
+        return this.remount(`size=${(blocks - bfree) * bsize + left}`);
+      } catch (error) {
+        if (left === LEFT.at(-1)) throw error;
+      }
+    }
   }
 
   enlarge(): void {
@@ -30,6 +36,6 @@ export class RunDisk {
   }
 
   private remount(options: string): void {
-    execFileSync("mount", ["-o", `remount,${options}`, this.path]);
+    execFileSync("mount", ["-o", `remount,${options}`, this.path], { stdio: "pipe" });
   }
 }

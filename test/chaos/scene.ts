@@ -148,6 +148,9 @@ export class Scene {
     if (known !== undefined) return known;
     const watching = life.ended.then(() => {
       this.records.push({ label: life.label, exit: life.exit, ran: life.ran! });
+      // The lease of such a plan is so short that it may be over before the next coordinator is there.
+      if (this.plan.leaseSeconds !== undefined)
+        for (const node of this.nodes) this.allowance.expose(node, life.place.committed(), 0);
       const wrong = committedProblems(life.place, this.workload).map((problem) => `${life.label}: ${problem}`);
       this.problems.push(...life.problems(), ...wrong);
     });
