@@ -103,17 +103,17 @@ export class ChaosJob {
   private executionsOn(node: LabNode): Execution[] {
     const file = join(node.root, this.log);
     const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(0, -1) : [];
-    const executions = new Map<string, Execution>();
+    const executions: Execution[] = [];
     for (const line of lines) {
       const [start, end, attempt, what] = line.split(" ") as [string, string, string, string];
       const [first, last] = this.itemsOf(start, end);
-      const known = executions.get(attempt);
+      const known = executions.findLast((one) => one.attempt === attempt && one.first === first);
       if (what === "began" || known === undefined)
-        executions.set(attempt, { node, first, end: last, attempt, ended: false, misdeed: false, beside: [] });
+        executions.push({ node, first, end: last, attempt, ended: false, misdeed: false, beside: [] });
       else if (what === "ended") known.ended = true;
-      else Object.assign(known, { misdeed: true, beside: recent([...executions.values()]) });
+      else Object.assign(known, { misdeed: true, beside: recent(executions) });
     }
-    return [...executions.values()];
+    return executions;
   }
 
   private value(item: number): string {

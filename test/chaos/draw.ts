@@ -64,10 +64,9 @@ function drawFault(random: Random, kind: Exclude<Kind, MisdeedKind>, nodes: numb
       ];
     case "restore": {
       const earlier = { share: random.real(0, when.share), delayMs: Math.round(random.real(0, 200)) };
-      return [
-        { ...earlier, kind: "backup" },
-        { ...when, kind, end },
-      ];
+      // A coordinator that knows nothing of the one between begins where that began.
+      const between = { share: random.real(earlier.share, when.share), delayMs: 0, kind: "kill" as const };
+      return [{ ...earlier, kind: "backup" }, ...(random.chance(0.7) ? [between] : []), { ...when, kind, end }];
     }
     case "move":
       return [{ ...when, kind, end }];

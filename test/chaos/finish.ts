@@ -7,8 +7,9 @@ import type { Scene } from "./scene.js";
 const ENDS_WITHIN = 75;
 /** How often the command is given at the most until a run is at its end. */
 const MOST_RUNS = 6;
-/** How long the copy runs before it is killed, where both run in turns. */
-const TURN_MS = 1200;
+/** The share of all items that the copy commits before it is killed, where both run in turns, and how long that is waited for. */
+const TURN_SHARE = 0.2;
+const TURN_MS = 15_000;
 
 /** Gives the command in every run directory until that is at its end, or refused; `adopt`: the words that take refused ones over. */
 export async function finish(scene: Scene, order: CopyOrder | undefined, adopt: string[] | undefined): Promise<void> {
@@ -38,12 +39,18 @@ async function continueBoth(scene: Scene, original: Place, copy: Place, order: C
   if (order === "alternate") {
     const life = scene.launch(copy, "for a while");
     life.allow("killed");
-    await Promise.race([sleep(TURN_MS), life.ended]);
+    await haveTurn(scene, copy);
     life.signal("SIGKILL");
     await scene.end(life, ENDS_WITHIN);
     scene.allowance.addAllBut(new Set());
   }
   for (const place of order === "copy-first" ? [copy, original] : [original, copy]) await continueToEnd(scene, place);
+}
+
+async function haveTurn({ workload }: Scene, copy: Place): Promise<void> {
+  const enough = copy.committed().size + TURN_SHARE * workload.items;
+  const deadline = performance.now() + TURN_MS;
+  while (copy.isRunning && copy.committed().size < enough && performance.now() < deadline) await sleep(20);
 }
 
 async function continueToEnd(scene: Scene, place: Place, words: string[] = []): Promise<void> {

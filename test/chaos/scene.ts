@@ -12,6 +12,9 @@ import { RunDisk } from "./rundisk.js";
 import type { Testbed } from "./testbed.js";
 import { Workload } from "./workload.js";
 
+/** Executions that agents of a node may still begin of themselves, once their coordinator has gone. */
+const QUEUED = 16;
+
 /** What a muster said, for whoever looks into a failure. */
 export interface Record {
   label: string;
@@ -150,7 +153,7 @@ export class Scene {
       this.records.push({ label: life.label, exit: life.exit, ran: life.ran! });
       // The lease of such a plan is so short that it may be over before the next coordinator is there.
       if (this.plan.leaseSeconds !== undefined)
-        for (const node of this.nodes) this.allowance.expose(node, life.place.committed(), 0);
+        for (const node of this.nodes) this.allowance.expose(node, life.place.committed(), QUEUED);
       const wrong = committedProblems(life.place, this.workload).map((problem) => `${life.label}: ${problem}`);
       this.problems.push(...life.problems(), ...wrong);
     });
