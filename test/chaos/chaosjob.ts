@@ -6,6 +6,9 @@ import type { LabNode } from "../lab/lab.js";
 import type { JobPlan } from "./jobplan.js";
 import { WORKER, type WorkerSettings } from "./worker.js";
 
+/** Slots of a node at the most: see plan.ts. */
+const MOST_SLOTS = 4;
+
 /** A time that a chunk was executed, as the worker itself noted it: its items, and what happened. */
 export interface Execution {
   node: LabNode;
@@ -14,7 +17,7 @@ export interface Execution {
   attempt: string;
   ended: boolean;
   misdeed: boolean;
-  /** Items of executions that were under way, or had just ended, on the node when it did wrong. */
+  /** Items of executions that were under way, had just ended, or were about to begin on the node when it did wrong. */
   beside: number[];
 }
 
@@ -112,6 +115,11 @@ export class ChaosJob {
         executions.push({ node, first, end: last, attempt, ended: false, misdeed: false, beside: [] });
       else if (what === "ended") known.ended = true;
       else Object.assign(known, { misdeed: true, beside: recent(executions) });
+    }
+    for (const one of executions.filter(({ misdeed }) => misdeed)) {
+      // They had been started, and had not come to note it.
+      const next = executions.indexOf(one) + 1;
+      one.beside.push(...executions.slice(next, next + MOST_SLOTS).flatMap(itemsIn));
     }
     return executions;
   }

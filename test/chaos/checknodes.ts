@@ -38,7 +38,9 @@ async function nodeProblems({ plan, nodes }: Scene, node: LabNode, seconds: numb
   const processes = await node.quiet(seconds);
   const workdir = workdirOf(plan, node, nodes.indexOf(node));
   return [
-    ...processes.slice(0, 3).map(({ argv }) => `${node.name}: process left: ${argv.join(" ").slice(0, 120)}`),
+    ...processes
+      .slice(0, 3)
+      .map(({ argv }) => `${node.name}: process left: ${argv.join(" ").replace(/\s+/g, " ").slice(0, 120)}`),
     ...(existsSync(workdir) ? [`${node.name}: its work folder is left`] : []),
   ];
 }

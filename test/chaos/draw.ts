@@ -45,8 +45,11 @@ function drawFault(random: Random, kind: Exclude<Kind, MisdeedKind>, nodes: numb
     case "drop-connections":
     case "kill-agent":
     case "kill-processes":
-    case "delete-workdir":
       return [{ ...when, kind, node }];
+    case "delete-workdir": {
+      const cancel = { ...when, delayMs: 0, kind: "cancel" as const };
+      return [{ ...when, kind, node }, ...(random.chance(0.4) ? [cancel] : [])];
+    }
     case "cut-off":
     case "pause-agent":
     case "disk-full-node":

@@ -74,7 +74,7 @@ export async function injectNodeFault(scene: Scene, fault: NodeFault): Promise<b
       return true;
     case "delete-workdir":
       await remove(workdirOf(scene.plan, node, fault.node));
-      scene.during(NOTICED_MS, FAILING, () => {});
+      scene.during(NOTICED_MS, ["partial", "stranded"], () => {});
       expose(attemptsOf(scene), Number.POSITIVE_INFINITY);
       return true;
   }

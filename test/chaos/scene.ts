@@ -69,9 +69,9 @@ export class Scene {
     return this.original.committed().size / this.workload.items;
   }
 
-  /** Whether something that was done to nodes or disks has not been undone yet. */
+  /** Whether something that keeps nodes from answering has not been undone yet. */
   get isDisturbed(): boolean {
-    return this.ongoing.size > 0;
+    return [...this.ongoing].some((explains) => explains.includes(69));
   }
 
   /** Starts `muster run` in a place, beside whatever runs there. */

@@ -21,7 +21,7 @@ export class Tally {
     this.executions += executions;
     const isFailed = problems.length > 0;
     if (isFailed) this.failedSeeds.push(plan.seed);
-    for (const kind of new Set(plan.kinds)) {
+    for (const kind of new Set<string>([...plan.kinds, ...injected])) {
       const counts = this.kinds.get(kind) ?? { runs: 0, failed: 0, injected: 0 };
       counts.runs++;
       if (isFailed) counts.failed++;
