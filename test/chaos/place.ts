@@ -5,6 +5,9 @@ import { itemsIn } from "./chaosjob.js";
 import type { Life } from "./life.js";
 import type { PlacedJob, Workload } from "./workload.js";
 
+/** What is said of a node on which something may be left. */
+const LEFT = /^(?:\[\w+\] )?(\w+): .*(?:could not be reached at the end|may still hold)/gm;
+
 /** A chunk that a journal has as committed; its items. */
 export interface Committed {
   chunk: string;
@@ -76,12 +79,14 @@ export class Place {
     return new Set(keys);
   }
 
-  /** Nodes that were not attached when the last coordinator ended, as the summaries say. */
+  /** Nodes that may hold something still, as summaries say, or the last coordinator said at its end. */
   unreachedNodes(): string[] {
-    return this.workload.jobs.flatMap((placed) => {
+    const told = [...(this.life?.said.matchAll(LEFT) ?? [])].map((match) => match[1]!);
+    const listed = this.workload.jobs.flatMap((placed) => {
       const nodes = summaryIn(this.folderOf(placed))?.nodes ?? [];
       return nodes.flatMap(({ node, state }) => (state === "live" ? [] : [node]));
     });
+    return [...told, ...listed];
   }
 
   /** Which state of the run the exit code 3 stands for, as far as a summary tells. */
