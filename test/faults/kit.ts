@@ -77,6 +77,25 @@ export function repeated(job: KnownJob, nodes: LabNode[]): Record<string, number
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 1));
 }
 
+/** The agent's process on a node, outside its pid namespace; undefined where none runs. */
+export function agentOf(node: LabNode): number | undefined {
+  // The daemon has let go of the connection: its parent is the node's init.
+  return node.processes().find(({ argv, parent }) => argv.includes("attach") && parent === node.pid)?.pid;
+}
+
+/** Paths of the regular files, links and other entries below a folder that are no folders, relative to it, sorted. */
+export function filesUnder(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort();
+}
+
+/** The SHA-256 of a text, in hexadecimal. */
+export function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
 const WORKDIRS = ["root/.muster", "home/rig/.muster"];
 const USUAL = new Set([
   ".key",
@@ -92,15 +111,4 @@ const USUAL = new Set([
 function readResult(job: KnownJob, chunk: string): string | undefined {
   const file = join(job.run, "results", chunk, "r.json");
   return existsSync(file) ? readFileSync(file, "utf8") : undefined;
-}
-
-function filesUnder(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
-    .sort();
-}
-
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }

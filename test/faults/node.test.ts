@@ -5,7 +5,7 @@ import { type LabNode, type LabOptions, startLab } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, committed, hasRecorded, repeated } from "./kit.js";
+import { agentOf, checkNodes, checkResults, committed, hasRecorded, repeated } from "./kit.js";
 import { KnownJob, type Launched } from "./known.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 0 }, "looking into nodes");
@@ -20,12 +20,6 @@ async function checkEnd(t: Test, job: KnownJob, { ended }: Launched, again: stri
   return ran;
 }
 
-function agentOf(node: LabNode): number {
-  // The daemon has let go of the connection: its parent is the node's init.
-  const agents = node.processes().filter(({ argv }) => argv.includes("attach"));
-  return agents.find(({ parent }) => parent === node.pid)!.pid;
-}
-
 t.test("the agent killed with chunks running: they are killed first, then run once more", { skip }, async (t) => {
   const job = new KnownJob(shop, "killed", { chunks: 20, gate: true });
   const [node, other] = lab.nodes as [LabNode, LabNode];
@@ -34,7 +28,7 @@ t.test("the agent killed with chunks running: they are killed first, then run on
   const lost = job.running([node]);
   const workers = () => node.processes().filter(({ argv }) => argv.some((word) => word.endsWith("worker.py")));
   const before = workers().map(({ pid }) => pid);
-  process.kill(agentOf(node), "SIGKILL");
+  process.kill(agentOf(node)!, "SIGKILL");
   await reached("its chunks are killed", () => !workers().some(({ pid }) => before.includes(pid)));
   job.open([node, other]);
   await checkEnd(t, job, run, lost);
@@ -48,7 +42,7 @@ t.test("the agent killed while its results wait for a coordinator: none is execu
   await first.ended;
   job.open(lab.nodes);
   await reached("all that they have is done, and written down there", () => lab.nodes.every(hasRecorded));
-  for (const node of lab.nodes) process.kill(agentOf(node), "SIGKILL");
+  for (const node of lab.nodes) process.kill(agentOf(node)!, "SIGKILL");
   await checkEnd(t, job, job.start(["-i", inventory]));
 });
 

@@ -2,6 +2,7 @@ import t from "tap";
 import { shareLab } from "../lab/shared.js";
 import { checkCommitted, checkNodes, checkResults, committed, repeated } from "./kit.js";
 import { KnownJob } from "./known.js";
+import { mulberry } from "./mulberry.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 4 }, "looking into nodes");
 
@@ -25,14 +26,3 @@ t.test("the coordinator killed at twenty random times", { skip }, async (t) => {
   t.same(repeated(job, lab.nodes), {}, "every chunk was executed once");
   await checkNodes(t, lab.nodes);
 });
-
-/** A small generator of random numbers in [0, 1) that a seed repeats. */
-function mulberry(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}

@@ -7,7 +7,7 @@ import type { LabNode } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, repeated, resultsOf } from "./kit.js";
+import { agentOf, checkNodes, checkResults, repeated, resultsOf } from "./kit.js";
 import { KnownJob, type Launched, type Shape } from "./known.js";
 
 const { skip, shop, lab, nodes } = await shareLab(
@@ -80,11 +80,6 @@ class Scene {
     await checkNodes(this.t, this.nodes);
     return shop.json(join(this.job.name, "runs", this.job.name, "summary.json"));
   }
-}
-
-function agentOf(node: LabNode): number {
-  // The daemon has let go of the connection: its parent is the node's init.
-  return node.processes().find(({ argv, parent }) => argv.includes("attach") && parent === node.pid)!.pid;
 }
 
 for (const what of ["still run", "are done"] as const)
@@ -168,7 +163,7 @@ t.test("an agent that hangs: found by asking it, redialled, and nothing run twic
   const { job } = scene;
   const run = scene.start([2, 2]);
   await reached("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
-  const agent = agentOf(scene.nodes[0]);
+  const agent = agentOf(scene.nodes[0])!;
   process.kill(agent, "SIGSTOP");
   job.open(scene.nodes);
   await scene.says("silent: the agent has not answered for 30 s");

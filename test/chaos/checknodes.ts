@@ -1,0 +1,46 @@
+import { existsSync } from "node:fs";
+import type { LabNode } from "../lab/lab.js";
+import type { Scene } from "./scene.js";
+import { workdirOf } from "./testbed.js";
+
+/** Seconds in which connections and processes of a run are gone. */
+const QUIET_WITHIN = 20;
+
+/** What of muster is left on these nodes, a sentence each. */
+export async function nodesProblems(scene: Scene, nodes: LabNode[], seconds = QUIET_WITHIN): Promise<string[]> {
+  const found = await Promise.all(nodes.map((node) => nodeProblems(scene, node, seconds)));
+  return found.flat();
+}
+
+/**
+ * The same of all nodes at the end of a run. One that could not be reached when it ended may hold something: then `muster cancel`
+ * must find and remove that.
+ */
+export async function endProblems(scene: Scene): Promise<string[]> {
+  const { nodes, places } = scene;
+  const unreached = new Set(places.flatMap((place) => place.unreachedNodes()));
+  const problems = await nodesProblems(
+    scene,
+    nodes.filter(({ name }) => !unreached.has(name)),
+  );
+  const held = await nodesProblems(
+    scene,
+    nodes.filter(({ name }) => unreached.has(name)),
+    1,
+  );
+  if (problems.length + held.length === 0) return [];
+  for (const place of places) await scene.command(["cancel", place.path]);
+  const left = await nodesProblems(scene, nodes);
+  return [...problems, ...left.map((problem) => `after muster cancel at the end: ${problem}`)];
+}
+
+async function nodeProblems({ plan, nodes }: Scene, node: LabNode, seconds: number): Promise<string[]> {
+  const processes = await node.quiet(seconds);
+  const workdir = workdirOf(plan, node, nodes.indexOf(node));
+  return [
+    ...processes
+      .slice(0, 3)
+      .map(({ argv }) => `${node.name}: process left: ${argv.join(" ").replace(/\s+/g, " ").slice(0, 120)}`),
+    ...(existsSync(workdir) ? [`${node.name}: its work folder is left`] : []),
+  ];
+}

@@ -1,0 +1,118 @@
+import type { Place } from "./place.js";
+import type { Scene } from "./scene.js";
+import type { PlacedJob } from "./workload.js";
+
+/** What `muster status --json` and `muster report --json` have in common. */
+interface Told {
+  name: string;
+  state: string;
+  chunks: { done: number; failed: number };
+  units: { done: string; total?: string };
+  steps?: { step: string; state: string }[];
+}
+
+/** What `muster report --json` has of a job beside that. */
+interface Report extends Told {
+  nodes: { chunks: number; units: string }[];
+  sessions: unknown[];
+  failures: unknown[];
+  missing: string[];
+}
+
+/** Asks a place, while a coordinator works on it, how it stands. */
+export async function inspectPlace(scene: Scene, place: Place): Promise<void> {
+  if (!place.hasJournal) return;
+  for (const verb of ["status", "report"]) {
+    const wasAtWork = place.life?.isAtWork;
+    const told = await ask<Told>(scene, [verb, place.path]);
+    // It may have written down its end, and not have ended yet.
+    const states = ["running", "complete", "partial"];
+    if (told !== undefined && wasAtWork && place.isRunning && !states.includes(told.state))
+      scene.problems.push(`muster ${verb}: says "${told.state}" of a run whose coordinator lives`);
+  }
+}
+
+/** Asks a place that has come to its end how it stands and what it did; that must agree with its journal. */
+export async function checkReports(scene: Scene, place: Place): Promise<void> {
+  const { isPipeline, jobs } = scene.workload;
+  if (isPipeline) {
+    for (const verb of ["status", "report"]) {
+      const told = await ask<Told>(scene, [verb, place.path]);
+      if (told === undefined) continue;
+      const steps = [...new Set(told.steps?.map(({ state }) => state))].join(", ");
+      compare(
+        scene,
+        `muster ${verb} of the pipeline`,
+        { state: told.state, steps },
+        { state: place.state, steps: place.state },
+      );
+    }
+  }
+  for (const placed of jobs) await checkJob(scene, place, placed);
+}
+
+async function checkJob(scene: Scene, place: Place, placed: PlacedJob): Promise<void> {
+  const folder = place.folderOf(placed);
+  const committed = place.committedOf(placed);
+  const items = committed.reduce((sum, { first, end }) => sum + end - first, 0);
+  const failed = place.state === "partial" && placed.job.plan.misdeed?.times === "always" ? 1 : 0;
+  const facts = {
+    state: place.state,
+    done: committed.length,
+    failed,
+    units: `${items}`,
+    total: `${placed.job.plan.items}`,
+  };
+  const factsOf = ({ state, chunks, units }: Told) => ({
+    state,
+    done: chunks.done,
+    failed: chunks.failed,
+    units: units.done,
+    total: units.total,
+  });
+  const status = await ask<Told>(scene, ["status", folder]);
+  if (status !== undefined) compare(scene, `muster status of ${placed.job.name}`, factsOf(status), facts);
+  const report = await ask<Report>(scene, ["report", folder]);
+  if (report === undefined) return;
+  const sum = (value: (node: Report["nodes"][number]) => number) =>
+    report.nodes.reduce((all, node) => all + value(node), 0);
+  compare(
+    scene,
+    `muster report of ${placed.job.name}`,
+    {
+      ...factsOf(report),
+      nodesDone: sum((node) => node.chunks),
+      nodesUnits: sum((node) => Number(node.units)),
+      sessions: report.sessions.length,
+      failures: report.failures.length,
+      missing: report.missing.join("; "),
+    },
+    {
+      ...facts,
+      nodesDone: committed.length,
+      nodesUnits: items,
+      sessions: place.sessionsOf(placed),
+      failures: failed,
+      missing: "",
+    },
+  );
+}
+
+/** Runs a command with --json; undefined, and noted, where it fails or prints something else. */
+async function ask<T>(scene: Scene, words: string[]): Promise<T | undefined> {
+  const { out, code } = await scene.command([...words, "--json"]);
+  if (code !== 0) return undefined;
+  try {
+    return JSON.parse(out) as T;
+  } catch (error) {
+    scene.problems.push(`muster ${words[0]} --json: ${error}`);
+    return undefined;
+  }
+}
+
+type Facts = Record<string, unknown>;
+
+function compare(scene: Scene, what: string, told: Facts, facts: Facts): void {
+  for (const [key, fact] of Object.entries(facts))
+    if (told[key] !== fact) scene.problems.push(`${what}: ${key} is ${told[key]}, must be ${fact}`);
+}

@@ -1,0 +1,65 @@
+import { execFile } from "node:child_process";
+import { existsSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { DirectoryFault } from "./fault.js";
+import { Place } from "./place.js";
+import { endCoordinator } from "./processfaults.js";
+import type { Scene } from "./scene.js";
+
+const execute = promisify(execFile);
+
+/** Injects a fault of the run directory; false where there was no occasion for it. */
+export async function injectDirectoryFault(scene: Scene, fault: DirectoryFault): Promise<boolean> {
+  const { original, shop, allowance } = scene;
+  if (!original.hasJournal) return false;
+  switch (fault.kind) {
+    case "copy": {
+      await endCoordinator(scene, fault.end);
+      const copy = new Place(join(shop.folder, "copy"), "its copy", scene.workload);
+      await execute("cp", ["-a", original.path, copy.path]);
+      scene.places.push(copy);
+      // Each of the two may compute what was not safe then, and what the other one made it drop.
+      allowance.addAllBut(copy.committed(), 2);
+      scene.hasConflict = true;
+      return true;
+    }
+    case "backup":
+      await backUp(scene);
+      return true;
+    case "restore": {
+      if (scene.backup === undefined) return false;
+      await endCoordinator(scene, fault.end);
+      rmSync(original.path, { recursive: true });
+      await execute("cp", ["-a", scene.backup, original.path]);
+      original.life = undefined;
+      allowance.addAllBut(original.committed(), 2);
+      scene.hasConflict = true;
+      return true;
+    }
+    case "move": {
+      await endCoordinator(scene, fault.end);
+      const target = `${original.path}-moved`;
+      renameSync(original.path, target);
+      original.path = target;
+      return true;
+    }
+    case "disk-full-here": {
+      const disk = scene.disk!;
+      disk.shrink();
+      scene.during(fault.forMs, ["broken"], () => disk.enlarge());
+      return true;
+    }
+  }
+}
+
+/** As a snapshot of the file system has it: the coordinator stands still meanwhile. */
+async function backUp(scene: Scene): Promise<void> {
+  const { original, shop } = scene;
+  const target = join(shop.folder, "backup");
+  if (existsSync(target)) rmSync(target, { recursive: true });
+  original.life?.signal("SIGSTOP");
+  await execute("cp", ["-a", original.path, target]);
+  original.life?.signal("SIGCONT");
+  scene.backup = target;
+}

@@ -1,0 +1,109 @@
+/**
+ * Runs seeded plans of jobs and faults, several side by side, and checks what came of each: see README.md beside this file. Prints a
+ * line a run and a table at the end; exits 1 where a run failed.
+ */
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { muster } from "../cli/muster.js";
+import { lacking } from "../lab/requirements.js";
+import { runPlan, type Verdict } from "./chaosrun.js";
+import { describePlan, summarizePlan } from "./describe.js";
+import { keepEvidence } from "./evidence.js";
+import { KINDS, type Kind } from "./fault.js";
+import { type Plan, planOf, type Selection } from "./plan.js";
+import { Scene } from "./scene.js";
+import { Tally } from "./tally.js";
+import { Testbed } from "./testbed.js";
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string", default: "1" },
+    runs: { type: "string", default: "10" },
+    jobs: { type: "string", default: "3" },
+    only: { type: "string", default: "" },
+    except: { type: "string", default: "" },
+    keep: { type: "string", default: join(tmpdir(), "muster-chaos") },
+    plan: { type: "boolean", default: false },
+  },
+});
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function kindsOf(list: string): Kind[] {
+  const names = list.split(",").filter((name) => name !== "");
+  for (const name of names)
+    if (!(KINDS as readonly string[]).includes(name))
+      throw new Error(`${name} is no kind of fault: ${KINDS.join(", ")}`);
+  return names as Kind[];
+}
+
+const selection: Selection = { only: kindsOf(values.only), except: kindsOf(values.except) };
+const first = Number(values.seed);
+const seeds = Array.from({ length: Number(values.runs) }, (_, index) => first + index);
+const scenes = new Set<Scene>();
+const tally = new Tally();
+let stopped = false;
+
+/** A testbed that runs one plan after the other. */
+async function work(adopt: string[] | undefined): Promise<void> {
+  const testbed = await Testbed.start();
+  try {
+    for (let seed = seeds.shift(); seed !== undefined && !stopped; seed = seeds.shift()) {
+      await runSeed(planOf(seed, selection), testbed, adopt);
+      await testbed.restore();
+    }
+  } finally {
+    await testbed.stop();
+  }
+}
+
+async function runSeed(plan: Plan, testbed: Testbed, adopt: string[] | undefined): Promise<void> {
+  const began = performance.now();
+  const scene = await Scene.open(plan, testbed);
+  scenes.add(scene);
+  try {
+    const verdict = await runPlan(scene, adopt);
+    if (stopped) return;
+    tally.add(plan, verdict);
+    report(plan, verdict, (performance.now() - began) / 1000);
+    if (verdict.problems.length > 0) keepEvidence(join(values.keep, `seed-${plan.seed}`), scene, verdict);
+  } finally {
+    await scene.close();
+    scenes.delete(scene);
+  }
+}
+
+function report(plan: Plan, { problems, missed }: Verdict, seconds: number): void {
+  const state = problems.length === 0 ? "ok    " : "FAILED";
+  const left = missed.length === 0 ? "" : ` (no occasion: ${missed.join(", ")})`;
+  print(`${state} seed ${plan.seed} ${seconds.toFixed(1).padStart(5)} s  ${summarizePlan(plan)}${left}`);
+  for (const problem of problems) print(`         ${problem.split("\n").join("\n         ")}`);
+  if (problems.length > 0) print(`         kept in ${join(values.keep, `seed-${plan.seed}`)}`);
+}
+
+async function main(): Promise<void> {
+  if (values.plan) {
+    for (const seed of seeds) print(describePlan(planOf(seed, selection)));
+    return;
+  }
+  const reason = lacking("chaos");
+  if (reason) throw new Error(reason);
+  const { out } = await muster(["run", "--help"]);
+  const adopt = out.includes("--adopt") ? ["--adopt"] : undefined;
+  const began = performance.now();
+  await Promise.all(Array.from({ length: Math.min(Number(values.jobs), seeds.length) }, () => work(adopt)));
+  for (const line of tally.lines()) print(line);
+  print(`${Math.round((performance.now() - began) / 1000)} s; failed seeds: ${tally.failedSeeds.join(" ") || "none"}`);
+  process.exitCode = tally.failedSeeds.length > 0 || stopped ? 1 : 0;
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => {
+    stopped = true;
+    for (const scene of scenes) void scene.close();
+  });
+
+await main();

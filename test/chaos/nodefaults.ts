@@ -1,0 +1,112 @@
+import { rmSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { agentOf } from "../faults/kit.js";
+import type { LabNode } from "../lab/lab.js";
+import type { NodeFault } from "./fault.js";
+import type { Exit } from "./life.js";
+import type { Scene } from "./scene.js";
+import { fillSmall, freeSmall, workdirOf } from "./testbed.js";
+
+/** How a run without this node may end. */
+const WITHOUT_NODE: Exit[] = [69, "stranded"];
+/** How a run may end while chunks fail on this node. */
+const FAILING: Exit[] = [...WITHOUT_NODE, "partial"];
+/** How long chunks may go on failing in a folder that is gone. */
+const NOTICED_MS = 3000;
+
+/** Injects a fault of a node; false where there was no occasion for it. */
+export async function injectNodeFault(scene: Scene, fault: NodeFault): Promise<boolean> {
+  const node = scene.nodes[fault.node]!;
+  if (node.pid === undefined) return false;
+  const safe = scene.original.committed();
+  /** Executions that a node may have begun and that its workers have not noted. */
+  const margin = scene.plan.slots[fault.node]! * 2;
+  const expose = (times = 1, more = margin) => scene.allowance.expose(node, safe, more, times);
+  switch (fault.kind) {
+    case "restart-sshd":
+      scene.during(0, WITHOUT_NODE, () => {});
+      await node.restartSshd();
+      await node.dropConnections();
+      return true;
+    case "drop-connections":
+      scene.during(0, WITHOUT_NODE, () => {});
+      await node.dropConnections();
+      return true;
+    case "kill-agent": {
+      const agent = agentOf(node);
+      if (agent === undefined) return false;
+      kill(agent, "SIGKILL");
+      expose();
+      return true;
+    }
+    case "kill-processes": {
+      const found = node.processes();
+      for (const { pid } of found) kill(pid, "SIGKILL");
+      scene.during(0, WITHOUT_NODE, () => {});
+      expose();
+      return found.length > 0;
+    }
+    case "cut-off":
+      await node.cutOff();
+      scene.during(fault.forMs, WITHOUT_NODE, async () => {
+        await node.heal();
+        expose();
+      });
+      return true;
+    case "power-cycle":
+      return cyclePower(scene, node, fault.forMs, expose);
+    case "pause-agent": {
+      const agent = agentOf(node);
+      if (agent === undefined) return false;
+      kill(agent, "SIGSTOP");
+      scene.during(fault.forMs, WITHOUT_NODE, () => {
+        kill(agent, "SIGCONT");
+        expose();
+      });
+      return true;
+    }
+    case "disk-full-node":
+      await fillSmall(node);
+      scene.during(fault.forMs, FAILING, async () => {
+        await freeSmall(node);
+        expose(attemptsOf(scene));
+      });
+      return true;
+    case "delete-workdir":
+      await remove(workdirOf(scene.plan, node, fault.node));
+      scene.during(NOTICED_MS, ["partial", "stranded"], () => {});
+      expose(attemptsOf(scene), Number.POSITIVE_INFINITY);
+      return true;
+  }
+}
+
+async function cyclePower(scene: Scene, node: LabNode, offMs: number, expose: () => void): Promise<boolean> {
+  await node.powerOff();
+  expose();
+  if (offMs === 0) await node.powerOn();
+  scene.during(offMs, WITHOUT_NODE, () => node.powerOn());
+  return true;
+}
+
+/** An agent may write there while it goes. */
+async function remove(folder: string): Promise<void> {
+  for (let tries = 0; ; tries++)
+    try {
+      return rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+      if (tries === 20) throw error;
+      await sleep(5);
+    }
+}
+
+function attemptsOf({ workload }: Scene): number {
+  return Math.max(...workload.jobs.map(({ job }) => job.plan.attempts));
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}

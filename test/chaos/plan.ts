@@ -1,0 +1,91 @@
+import { drawFaults, isMisdeed } from "./draw.js";
+import { COSTLY, type Fault, KINDS, type Kind, SILENCING } from "./fault.js";
+import { drawJob, type JobNeeds, type JobPlan, type Misdeed } from "./jobplan.js";
+import { Random } from "./random.js";
+
+/**
+ * What is run: one job, or a pipeline. `chain`: a, then b with what a made. `chain-command`: a, then a command, then b with what that
+ * made. `parallel`: a and b side by side, then a command with what both made.
+ */
+export type Work =
+  | { shape: "job"; jobs: [JobPlan] }
+  | { shape: "chain" | "chain-command" | "parallel"; jobs: [JobPlan, JobPlan] };
+
+/** Everything of one run, derived from its seed. */
+export interface Plan {
+  seed: number;
+  kinds: Kind[];
+  /** Slots of each node. */
+  slots: number[];
+  /** How soon a silent node is noticed, and how long its chunks are left to it; undefined = the defaults (40 s, 60 s). */
+  patience: { silenceSeconds: number; graceSeconds: number } | undefined;
+  /** How long an agent waits for a coordinator; undefined = the default (40 min). */
+  leaseSeconds: number | undefined;
+  work: Work;
+  faults: Fault[];
+  /** The command is given once more after the end. */
+  runsAgain: boolean;
+}
+
+/** Kinds of faults to draw from. */
+export interface Selection {
+  only: readonly Kind[];
+  except: readonly Kind[];
+}
+
+/** The plan of a seed. Pure. */
+export function planOf(seed: number, { only, except }: Selection): Plan {
+  const random = new Random(seed);
+  const available = (only.length > 0 ? only : KINDS).filter((kind) => !except.includes(kind));
+  const isPipeline = random.chance(0.2);
+  const kinds = compatible(
+    Array.from({ length: random.pick([1, 2, 2, 3, 3, 4, 5]) }, () => random.pick(available)),
+    isPipeline,
+  );
+  const slots = Array.from({ length: random.integer(1, 3) }, () => random.integer(1, 4));
+  const faults = drawFaults(random, kinds, slots.length);
+  return {
+    seed,
+    kinds,
+    slots,
+    patience: kinds.some((kind) => SILENCING.includes(kind)) ? { silenceSeconds: 5, graceSeconds: 4 } : undefined,
+    leaseSeconds: kinds.includes("absence") ? 3 : undefined,
+    work: drawWork(random, isPipeline, needsOf(kinds, slots)),
+    faults,
+    runsAgain: random.chance(0.25),
+  };
+}
+
+/** Leaves out what does not go together: a run directory is a disk of its own, or copied; one chunk at most does wrong. */
+function compatible(kinds: Kind[], isPipeline: boolean): Kind[] {
+  const kept: Kind[] = [];
+  const has = (...some: Kind[]) => some.some((kind) => kept.includes(kind));
+  for (const kind of kinds) {
+    if (isMisdeed(kind) && kept.some(isMisdeed)) continue;
+    if (isPipeline && ["disk-full-here", "chunk-kills-agent-always", "chunk-fails-always"].includes(kind)) continue;
+    if (kind === "disk-full-here" && has("copy", "restore", "move", "disk-full-here")) continue;
+    if (["copy", "restore", "move"].includes(kind) && has("copy", "restore", "disk-full-here")) continue;
+    // A machine that reboots loses the file system that is made for it, and an agent that waits but briefly ends when it is cut off.
+    if (kind === "power-cycle" && has("disk-full-node")) continue;
+    if (kind === "disk-full-node" && has("power-cycle")) continue;
+    kept.push(kind);
+  }
+  return kept;
+}
+
+function needsOf(kinds: Kind[], slots: number[]): Omit<JobNeeds, "isFed"> {
+  const [, what, times] = /^chunk-(kills-agent|fails)-(once|always)$/.exec(kinds.find(isMisdeed) ?? "") ?? [];
+  const costly = kinds.filter((kind) => COSTLY.includes(kind)).length;
+  return {
+    slots: slots.reduce((sum, count) => sum + count, 0),
+    attempts: 3 + costly + (times === "once" ? slots.length : 0),
+    misdeed: what === undefined ? undefined : ({ what, times } as Omit<Misdeed, "item">),
+  };
+}
+
+function drawWork(random: Random, isPipeline: boolean, needs: Omit<JobNeeds, "isFed">): Work {
+  if (!isPipeline) return { shape: "job", jobs: [drawJob(random, { ...needs, isFed: false })] };
+  const shape = random.pick(["chain", "chain-command", "parallel"] as const);
+  const half = { ...needs, slots: needs.slots / 2, isFed: true };
+  return { shape, jobs: [drawJob(random, half), drawJob(random, { ...half, misdeed: undefined })] };
+}

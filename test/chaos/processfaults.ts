@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { agentOf } from "../faults/kit.js";
+import { nodesProblems } from "./checknodes.js";
+import { inspectPlace } from "./checkreports.js";
+import type { Ending, ProcessFault } from "./fault.js";
+import type { Exit } from "./life.js";
+import type { Scene } from "./scene.js";
+
+/** Seconds in which a coordinator ends that was told to. */
+const ENDS_WITHIN = 30;
+/** How long a kill point is waited for. */
+const KILL_POINT_MS = 10_000;
+
+/** Ends the coordinator, where one runs. */
+export async function endCoordinator(scene: Scene, how: Ending | "SIGTERM"): Promise<void> {
+  const { life } = scene.original;
+  if (life === undefined || life.isOver) return;
+  const exits: { [signal: string]: Exit } = { SIGKILL: "killed", SIGINT: 130, SIGTERM: 143 };
+  life.allow(exits[how]!);
+  life.signal("SIGCONT");
+  life.signal(how);
+  await scene.end(life, ENDS_WITHIN);
+}
+
+/** Injects a fault of the coordinator; false where there was no occasion for it. */
+export async function injectProcessFault(scene: Scene, fault: ProcessFault): Promise<boolean> {
+  const { original } = scene;
+  if (fault.kind === "kill-point") return killAtPoint(scene, fault.at);
+  if (!original.isRunning) return false;
+  const life = original.life!;
+  switch (fault.kind) {
+    case "kill":
+      await endCoordinator(scene, "SIGKILL");
+      return true;
+    case "interrupt":
+      await endCoordinator(scene, "SIGINT");
+      return true;
+    case "terminate":
+      await endCoordinator(scene, "SIGTERM");
+      return true;
+    case "interrupt-twice":
+      life.allow(130);
+      life.signal("SIGCONT");
+      life.signal("SIGINT");
+      await sleep(30);
+      await endCoordinator(scene, "SIGINT");
+      return true;
+    case "pause":
+      life.signal("SIGSTOP");
+      scene.during(fault.forMs, [], () => life.signal("SIGCONT"));
+      return true;
+    case "second-coordinator":
+      return startSecond(scene);
+    case "cancel":
+      return cancel(scene);
+    case "inspect":
+      await inspectPlace(scene, original);
+      return true;
+    case "absence":
+      return leaveAlone(scene, fault.forMs);
+  }
+}
+
+async function killAtPoint(scene: Scene, at: string): Promise<boolean> {
+  await endCoordinator(scene, "SIGKILL");
+  const life = scene.launch(scene.original, `to be killed at ${at}`, { MUSTER_KILL_AT: at });
+  life.allow("killed");
+  await Promise.race([life.ended, sleep(KILL_POINT_MS)]);
+  return life.exit === "killed";
+}
+
+/** Of two that start on one run directory exactly one is refused: mostly the second one. */
+async function startSecond(scene: Scene): Promise<boolean> {
+  const first = scene.original.life!;
+  const second = scene.start(scene.original, "beside another");
+  for (const life of [first, second]) life.allow(75);
+  await scene.end(second, ENDS_WITHIN);
+  const isBusy = !first.isOver;
+  if (isBusy && second.exit !== 75) scene.problems.push(`${second.label}: ended with ${second.exit} beside another`);
+  if (first.exit === 75 && second.exit === 75) scene.problems.push(`${second.label}: both were refused`);
+  return second.exit === 75;
+}
+
+async function cancel(scene: Scene): Promise<boolean> {
+  const { original, nodes, allowance } = scene;
+  if (scene.workload.executions(nodes).length === 0) return false;
+  const life = original.life!;
+  // One that is only starting may find that its run directory is held by the command.
+  life.allow(143, 75);
+  const safe = original.committed();
+  const isReachable = !scene.isDisturbed;
+  const ran = await scene.command(["cancel", original.path], isReachable ? [0] : [0, 3]);
+  await scene.end(life, ENDS_WITHIN);
+  for (const node of nodes) allowance.expose(node, safe, 0);
+  if (ran.code === 0 && isReachable)
+    scene.problems.push(...(await nodesProblems(scene, nodes)).map((problem) => `after muster cancel: ${problem}`));
+  return true;
+}
+
+/** Agents that nobody comes back to end by themselves, and leave nothing. */
+async function leaveAlone(scene: Scene, forMs: number): Promise<boolean> {
+  const { nodes, problems } = scene;
+  const life = scene.original.life!;
+  // One that was killed, or not told its lease yet, removes nothing so soon.
+  const opened = nodes.filter((node) => agentOf(node) !== undefined && life.isAttached(node.name));
+  await endCoordinator(scene, "SIGKILL");
+  await sleep(forMs);
+  if (!scene.isDisturbed)
+    problems.push(...(await nodesProblems(scene, opened)).map((problem) => `after the lease: ${problem}`));
+  return true;
+}

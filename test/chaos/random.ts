@@ -1,0 +1,33 @@
+import { mulberry } from "../faults/mulberry.js";
+
+/** Random choices that a seed repeats. */
+export class Random {
+  private readonly next: () => number;
+
+  constructor(seed: number) {
+    this.next = mulberry(seed);
+  }
+
+  /** A number in [from, to). */
+  real(from: number, to: number): number {
+    return from + this.next() * (to - from);
+  }
+
+  /** A number in [from, to), of which each order of magnitude is as likely as the others. */
+  magnitude(from: number, to: number): number {
+    return Math.exp(this.real(Math.log(from), Math.log(to)));
+  }
+
+  /** An integer in [from, to]. */
+  integer(from: number, to: number): number {
+    return Math.floor(this.real(from, to + 1));
+  }
+
+  chance(probability: number): boolean {
+    return this.next() < probability;
+  }
+
+  pick<T>(list: readonly T[]): T {
+    return list[this.integer(0, list.length - 1)]!;
+  }
+}

@@ -1,0 +1,78 @@
+/** What settings.json tells the worker of a job. Its results follow from that alone. */
+export interface WorkerSettings {
+  /** Goes into every result, so that no job's are another's. */
+  salt: string;
+  secondsPerItem: number;
+  sizeBytes: number;
+  /** Whether a chunk is several items, and its result a list. */
+  isList: boolean;
+  /** Where each execution is noted, outside of the run's own folders. */
+  log: string;
+  /** An input whose content goes into every result; null for none. */
+  feed: string | null;
+  /** `unit`: the one that does wrong. */
+  misdeed: { unit: string; what: "kills-agent" | "fails"; times: "once" | "always" } | null;
+}
+
+/**
+ * A worker whose results are known beforehand: `worker.py FIRST END --output PATH settings.json`, where END may be +COUNT. It notes
+ * when it begins, ends and does wrong.
+ */
+export const WORKER = `#!/usr/bin/python3 -IS
+import hashlib, json, os, signal, sys, time
+
+def note(what):
+    with open(settings["log"], "a") as file:
+        file.write("%d %d %s %s\\n" % (first, end, os.environ["MUSTER_ATTEMPT"], what))
+
+def digest():
+    if settings["feed"] is None:
+        return ""
+    with open(settings["feed"]) as file:
+        return hashlib.sha256("".join(file.read().split()).encode()).hexdigest()
+
+def value(unit):
+    block = hashlib.sha256(("%s:%d:%s" % (settings["salt"], unit, fed)).encode()).hexdigest()
+    size = settings["sizeBytes"]
+    return '"' + (block * (size // 64 + 1))[: size - 2] + '"'
+
+def do_wrong(misdeed):
+    mark = settings["log"] + ".misdeed"
+    if not first <= int(misdeed["unit"]) < end or (misdeed["times"] == "once" and os.path.exists(mark)):
+        return
+    with open(mark, "w"):
+        pass
+    note("misdeed")
+    if misdeed["what"] == "fails":
+        sys.exit("this chunk is to fail")
+    os.kill(os.getppid(), signal.SIGKILL)
+
+def work():
+    note("began")
+    if settings["misdeed"] is not None:
+        do_wrong(settings["misdeed"])
+    time.sleep(settings["secondsPerItem"] * (end - first))
+    values = [value(unit) for unit in range(first, end)]
+    os.makedirs(os.path.dirname(output) or ".", exist_ok=True)
+    with open(output, "w") as file:
+        file.write("[" + ",".join(values) + "]" if settings["isList"] else values[0])
+    note("ended")
+
+try:
+    with open(sys.argv[5]) as file:
+        settings = json.load(file)
+    first, output = int(sys.argv[1]), sys.argv[4]
+    end = first + int(sys.argv[2]) if sys.argv[2].startswith("+") else int(sys.argv[2])
+    fed = digest()
+    work()
+except OSError as error:
+    sys.exit("worker: %s" % error)
+`;
+
+/** The pipeline's command: writes the hash of all its inputs, as the worker would hash one of them. */
+export const JOIN = `import hashlib, sys, time
+time.sleep(0.3)
+content = "".join("".join(open(path).read().split()) for path in sys.argv[1:-1])
+with open(sys.argv[-1], "w") as file:
+    file.write('"' + hashlib.sha256(content.encode()).hexdigest() + '"')
+`;
