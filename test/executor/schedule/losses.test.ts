@@ -230,7 +230,11 @@ t.test(
 );
 
 t.test("a chunk that has been lost is neither divided nor tried a second time beside itself", async (t) => {
-  const scheduler = new Scheduler(rangeJob(40n, { sizing: { by: "rate", base: 20, min: 20, max: 20 } }), [], sequentialIds());
+  const scheduler = new Scheduler(
+    rangeJob(40n, { sizing: { by: "rate", base: 20, min: 20, max: 20 } }),
+    [],
+    sequentialIds(),
+  );
   const fleet = new Fleet(scheduler, { a: 1, b: 1 });
   const [bad, good] = [fleet.firstOn("a")[0]!, fleet.firstOn("b")[0]!];
   fleet.die("a", [bad]);
