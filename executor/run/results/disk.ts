@@ -6,7 +6,7 @@ import { Gate } from "./gate.js";
 const RESERVE = 4 << 20;
 /** A result up to this size, bytes, is pulled without asking how much room there is. */
 const SMALL = 256 << 10;
-/** Results larger than this, bytes, are pulled so many at a time: each has up to 16 MiB on its way in memory. */
+/** Results larger than this, bytes, are pulled so many at a time: each has up to 4 MiB on its way in memory. */
 const LARGE = 1 << 20;
 const LARGE_TOGETHER = 6;
 
