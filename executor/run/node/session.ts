@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect } from "../../../fleet/connect.js";
 import type { Connection, Files } from "../../../fleet/connection.js";
 import { type Facts, gatherFacts } from "../../../fleet/facts.js";
 import type { Node } from "../../../fleet/node.js";
@@ -52,7 +51,7 @@ export class Session implements Origin {
     slots: (facts: Facts | undefined) => Slot[],
     receive: (message: FromAgent) => void,
   ): Promise<Session> {
-    const connection = await connect(node);
+    const connection = await run.dialer.connect(node);
     try {
       const facts = await factsFor(connection, run);
       const setup = slots(facts);

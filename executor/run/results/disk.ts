@@ -1,6 +1,6 @@
 import { statfs } from "node:fs/promises";
+import { Gate } from "../../../fleet/gate.js";
 import { MusterError } from "../../../schemas/errors.js";
-import { Gate } from "./gate.js";
 
 /** Bytes that a pull leaves free on this machine's disk, for the journal and for what ends the run in order. */
 const RESERVE = 4 << 20;
