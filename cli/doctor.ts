@@ -1,13 +1,12 @@
 import { findInventory, selectNodes } from "../fleet/inventory.js";
 import { isHere, programsFor } from "../fleet/local/programs.js";
-import { onEvery } from "../playbooks/engine/fleet.js";
 import { verifyNode } from "../playbooks/engine/inspect.js";
 import { loadPlaybooks } from "../playbooks/engine/load.js";
 import { driftDocument } from "../report/drift.js";
 import type { Writers } from "../report/writers.js";
 import { jsonText } from "../schemas/printable.js";
 import type { CommonOptions } from "./common.js";
-import { progress, show, verdictCode } from "./verify.js";
+import { onEachReported, show, verdictCode } from "./verify.js";
 import { whence } from "./whence.js";
 
 /** Playbooks that look and never change: what any job needs of a node, whatever the inventory names. */
@@ -30,7 +29,7 @@ export async function doctor(names: string[], options: CommonOptions, writers: W
   }
   const look = (connection: Parameters<typeof verifyNode>[0]) =>
     verifyNode(connection, undefined, playbooks, inventory);
-  const reports = await onEvery(nodes, look, progress(options, writers));
+  const reports = await onEachReported(nodes, look, options, writers);
   if (options.json) {
     const here = { node: process.versions.node, missing: missing.map(({ program }) => program) };
     writers.out(jsonText({ here, ...driftDocument(reports) }, 2));

@@ -1,11 +1,11 @@
 import type { Connection } from "../fleet/connection.js";
 import { findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
-import { onEvery, type Told } from "../playbooks/engine/fleet.js";
+import type { Told } from "../playbooks/engine/fleet.js";
 import { provisionedSinceBoot, provisionNode, WAIT } from "../playbooks/engine/inspect.js";
 import type { NamedPlaybook } from "../playbooks/engine/plan.js";
 import type { Writers } from "../report/writers.js";
 import { durationOption } from "./duration.js";
-import { progress, show, type VerifyOptions, verdictCode, verify, wanted } from "./verify.js";
+import { onEachReported, show, type VerifyOptions, verdictCode, verify, wanted } from "./verify.js";
 
 export interface ProvisionOptions extends VerifyOptions {
   check?: boolean;
@@ -21,7 +21,7 @@ export async function provision(names: string[], options: ProvisionOptions, writ
   const nodes = selectNodes(inventory, options.limit);
   const seconds = options.lockWait === undefined ? WAIT : durationOption("--lock-wait", options.lockWait);
   const bring = (connection: Connection) => bringNode(connection, playbooks, inventory, options, seconds, writers);
-  const reports = await onEvery(nodes, bring, progress(options, writers));
+  const reports = await onEachReported(nodes, bring, options, writers);
   show(reports, options, writers);
   return verdictCode(reports, 3);
 }

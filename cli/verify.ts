@@ -1,7 +1,8 @@
 import type { Connection } from "../fleet/connection.js";
 import { type Facts, gatherFacts } from "../fleet/facts.js";
 import { findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
-import { type NodeReport, onEvery } from "../playbooks/engine/fleet.js";
+import type { Node } from "../fleet/node.js";
+import { type NodeReport, onEvery, type Told } from "../playbooks/engine/fleet.js";
 import { verifyNode } from "../playbooks/engine/inspect.js";
 import { loadPlaybooks } from "../playbooks/engine/load.js";
 import type { NamedPlaybook } from "../playbooks/engine/plan.js";
@@ -12,6 +13,7 @@ import { MusterError, UsageError } from "../schemas/errors.js";
 import { jsonText } from "../schemas/printable.js";
 import type { CommonOptions } from "./common.js";
 import { writeMetrics } from "./metrics.js";
+import { withProgress } from "./progress.js";
 
 export interface VerifyOptions extends CommonOptions {
   diff?: boolean;
@@ -30,7 +32,7 @@ export async function verify(names: string[], options: VerifyOptions, writers: W
     if (facts !== undefined) known.set(connection.node.name, facts);
     return verifyNode(connection, facts, playbooks, inventory);
   };
-  const reports = await onEvery(nodes, look, progress(options, writers));
+  const reports = await onEachReported(nodes, look, options, writers);
   show(reports, options, writers);
   const exit = verdictCode(reports, 2);
   if (options.metrics !== undefined)
@@ -54,11 +56,16 @@ export async function wanted(names: string[], inventory: Inventory): Promise<Nam
   }
 }
 
-/** A line for each node as it is done; the table comes at the end. */
-export function progress(options: CommonOptions, writers: Writers): (report: NodeReport) => void {
-  return (report) => {
-    if (!options.quiet && !options.json) writers.err(nodeLine(report));
-  };
+/** Does `work` on every node, with progress on stderr: see onEvery. */
+export function onEachReported(
+  nodes: Node[],
+  work: (connection: Connection) => Promise<Told>,
+  options: CommonOptions,
+  writers: Writers,
+): Promise<NodeReport[]> {
+  return withProgress(nodes, options, writers, (done) =>
+    onEvery(nodes, work, (report) => done(report.node, nodeLine(report))),
+  );
 }
 
 /** Prints what came of every node. */

@@ -23,6 +23,14 @@ export function troubleText(looks: Look[]): string {
   );
 }
 
+/** One node in one line, for progress. */
+export function lookLine(look: Look): string {
+  const { name } = look.node;
+  if ("error" in look) return textOf([`${name}: ${withoutName(look.error, name)}`]);
+  const { gpus, memory } = look.facts;
+  return textOf([`${name}: ${plural(gpus.length, "GPU")}, ${bytes(memory.total)} memory`]);
+}
+
 /** The same as one JSON document. */
 export function nodesDocument(looks: Look[]) {
   const nodes = looks.map((look) => {
@@ -92,9 +100,11 @@ function everything(facts: Facts): string[] {
 }
 
 function trouble(error: MusterError, name: string): string[] {
-  const prefix = `${name}: `;
-  const reason = error.message.startsWith(prefix) ? error.message.slice(prefix.length) : error.message;
-  return [reason, ...(error.next === undefined ? [] : [`next: ${error.next}`])].flatMap(indented);
+  return [withoutName(error, name), ...(error.next === undefined ? [] : [`next: ${error.next}`])].flatMap(indented);
+}
+
+function withoutName({ message }: MusterError, name: string): string {
+  return message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
 }
 
 function total(looks: Look[]): string {

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { connect } from "../../fleet/connect.js";
+import { Dialer } from "../../fleet/connect.js";
 import type { Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
 import { agentProgram } from "../../templates/templates.js";
@@ -45,9 +45,10 @@ export async function cancelRun(path: string, means: CancelMeans): Promise<Cance
     const { past, journal } = taken;
     const found = [...past.nodes].flatMap(([inventory, names]) => means.nodesOf(inventory, names));
     const finished = new Set<string>();
+    const dialer = new Dialer();
     const nodes = await Promise.all(
       found.map(async ({ name, node }) => {
-        const one = node === undefined ? missing(name) : await stopOn(node, contextOf(past), finished);
+        const one = node === undefined ? missing(name) : await stopOn(node, contextOf(past, dialer), finished);
         means.stopped(one);
         return one;
       }),
@@ -87,7 +88,7 @@ function missing(node: string): Stopped {
  * What an agent is told of the run that it belongs to; it gets no work. The last coordinator's nonce is used again: nothing is
  * issued under it, and where an agent cannot be stopped now it still belongs to this run directory.
  */
-function contextOf(past: Past): RunContext {
+function contextOf(past: Past, dialer: Dialer): RunContext {
   const { run, ids, nonces } = past;
   const nonce = nonces.at(-1) ?? "";
   return {
@@ -101,6 +102,7 @@ function contextOf(past: Past): RunContext {
     agent: agentProgram(),
     needs: { playbooks: [] },
     inspection: undefined,
+    dialer,
   };
 }
 
@@ -131,7 +133,7 @@ async function stopOn(node: Node, run: RunContext, finished: Set<string>): Promi
 
 /** Whether there was anything to stop. */
 async function stop(node: Node, run: RunContext, finished: Set<string>): Promise<boolean> {
-  const connection = await connect(node);
+  const connection = await run.dialer.connect(node);
   try {
     const files = await connection.files();
     const home = await files.home();

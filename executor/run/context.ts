@@ -1,3 +1,4 @@
+import type { Dialer } from "../../fleet/connect.js";
 import type { Node } from "../../fleet/node.js";
 import type { Program } from "../../templates/templates.js";
 import type { Needs } from "../job/job.js";
@@ -20,6 +21,7 @@ export interface RunContext {
   needs: Needs;
   /** Set where the job needs playbooks. */
   inspection: Inspection | undefined;
+  dialer: Dialer;
 }
 
 /** The folder of the run called `id` on a node, as the node's shell reads it. Two nodes of an inventory may be one machine: each has its own. */

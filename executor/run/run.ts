@@ -1,3 +1,4 @@
+import { Dialer } from "../../fleet/connect.js";
 import type { Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
 import { agentProgram } from "../../templates/templates.js";
@@ -75,6 +76,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       agent: agentProgram(),
       needs: job.needs,
       inspection: options.inspection,
+      dialer: new Dialer(),
     };
     const memory = new RatesFile(options.rates, job.name, (message) => options.observer.note(message));
     const learned = memory.read();

@@ -56,13 +56,16 @@ export class Channels {
 
   /** Resolves when a channel has closed, or after `ms`. */
   private async room(ms: number): Promise<void> {
-    const controller = new AbortController();
-    const freed = new Promise<void>((resolve) => {
-      for (const link of this.links) link.freed.push(resolve);
+    const links = [...this.links];
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        for (const link of links) link.freed.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, Math.max(ms, 0));
+      for (const link of links) link.freed.add(done);
     });
-    const late = wait(Math.max(ms, 0), undefined, { signal: controller.signal }).catch(() => {});
-    await Promise.race([freed, late]);
-    controller.abort();
   }
 }
 

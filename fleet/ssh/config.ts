@@ -1,11 +1,9 @@
-import { execFile } from "node:child_process";
 import { homedir, hostname, userInfo } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { ConnectionError, type Where } from "../errors.js";
 import type { Node } from "../node.js";
-
-const run = promisify(execFile);
+import type { Settings, SshSettings } from "./settings.js";
+import type { HostName } from "./sshg.js";
 
 /** One machine on the way to a node, with everything that inventory and ~/.ssh/config say about reaching it. */
 export interface Hop {
@@ -34,21 +32,21 @@ const DEEPEST = 8;
 
 /**
  * The machines from here to the node, the node last, as `ssh -G` resolves them and the inventory overrules them.
- * `file`: a configuration instead of ~/.ssh/config. Rejects with a ConnectionError (CONFIG).
+ * Rejects with a ConnectionError (CONFIG).
  */
-export async function resolveHops(node: Node, file = process.env.MUSTER_SSH_CONFIG): Promise<Hop[]> {
+export async function resolveHops(node: Node, configured: SshSettings): Promise<Hop[]> {
   const { host: alias, port, user } = node;
   const where = { node: node.name, step: "ssh configuration" };
-  const settings = await sshSettings({ alias, port, user }, file, where);
+  const settings = await configured.of({ alias, port, user }, where);
   const hop = hopOf({ alias, port, user }, settings);
   if (node.identityFile !== undefined)
     Object.assign(hop, { keyFiles: [expandHome(node.identityFile)], keyNamed: true });
   if (node.knownHosts !== undefined) hop.userKnownHosts = [expandHome(node.knownHosts)];
   if (node.hostKeys !== undefined) hop.acceptNew = node.hostKeys === "accept-new";
-  return [...(await jumpsBefore(settings, file, where, 0)), hop];
+  return [...(await jumpsBefore(settings, configured, where, 0)), hop];
 }
 
-async function jumpsBefore(settings: Settings, file: string | undefined, where: Where, depth: number): Promise<Hop[]> {
+async function jumpsBefore(settings: Settings, configured: SshSettings, where: Where, depth: number): Promise<Hop[]> {
   const proxy = first(settings, "proxycommand");
   if (proxy !== undefined) {
     const next = "use ProxyJump, which muster goes through itself";
@@ -58,58 +56,20 @@ async function jumpsBefore(settings: Settings, file: string | undefined, where: 
   if (jumps.length === 0) return [];
   if (depth === DEEPEST) throw new ConnectionError("CONFIG", where, "ProxyJump leads in a circle");
   const names = jumps.map(parseJump);
-  const all = await Promise.all(names.map((name) => sshSettings(name, file, where)));
+  const all = await Promise.all(names.map((name) => configured.of(name, where)));
   // Only the first one is reached from here, so only its own jumps count.
-  const before = await jumpsBefore(all[0]!, file, where, depth + 1);
+  const before = await jumpsBefore(all[0]!, configured, where, depth + 1);
   return [...before, ...all.map((settings, index) => hopOf(names[index]!, settings))];
 }
 
-interface Name {
-  alias: string;
-  port?: number;
-  user?: string;
-}
-
 /** `[user@]host[:port]` or the same as an ssh:// URL; IPv6 addresses in brackets. */
-export function parseJump(text: string): Name {
+export function parseJump(text: string): HostName {
   const [, user, bracketed, bare, port] =
     /^(?:ssh:\/\/)?(?:(.+)@)?(?:\[([^\]]+)\]|([^:]+|.*:.*:.*?))(?::(\d+))?\/?$/.exec(text.trim()) ?? [];
   return { alias: bracketed ?? bare ?? text, port: port === undefined ? undefined : Number(port), user };
 }
 
-type Settings = Map<string, string[]>;
-
-/** What `ssh -G` says; empty where there is no ssh here. */
-async function sshSettings(name: Name, file: string | undefined, where: Where): Promise<Settings> {
-  const words = file === undefined ? [] : ["-F", file];
-  if (name.port !== undefined) words.push("-p", String(name.port));
-  if (name.user !== undefined) words.push("-l", name.user);
-  try {
-    const { stdout } = await run("ssh", ["-G", ...words, "--", name.alias], { timeout: 15_000, encoding: "utf8" });
-    return parseSettings(stdout);
-  } catch (cause) {
-    const { code, stderr } = cause as { code?: unknown; stderr?: string };
-    if (code === "ENOENT") return new Map();
-    const reason = stderr?.trim() || (cause as Error).message;
-    throw new ConnectionError("CONFIG", where, `ssh cannot make sense of it: ${reason}`, {
-      next: `try: ssh -G ${name.alias}`,
-      cause,
-    });
-  }
-}
-
-/** The lines of `ssh -G`: a lower-case key, a space, the value; some keys come several times. */
-export function parseSettings(text: string): Settings {
-  const settings: Settings = new Map();
-  for (const line of text.split("\n")) {
-    const [, key, value] = /^(\S+) (.+)$/.exec(line) ?? [];
-    if (key === undefined || value === undefined) continue;
-    settings.set(key, [...(settings.get(key) ?? []), value]);
-  }
-  return settings;
-}
-
-function hopOf(name: Name, settings: Settings): Hop {
+function hopOf(name: HostName, settings: Settings): Hop {
   const host = first(settings, "hostname") ?? name.alias;
   const user = name.user ?? first(settings, "user") ?? userInfo().username;
   const port = name.port ?? Number(first(settings, "port") ?? 22);
@@ -151,16 +111,25 @@ function expandHome(path: string): string {
 }
 
 function expandTokens(path: string, hop: { host: string; user: string; port: number; alias: string }): string {
-  const tokens: Record<string, string> = {
-    "%%": "%",
-    "%d": homedir(),
-    "%h": hop.host,
-    "%k": hop.alias,
-    "%l": hostname(),
-    "%n": hop.alias,
-    "%p": String(hop.port),
-    "%r": hop.user,
-    "%u": userInfo().username,
-  };
-  return expandHome(path).replace(/%[%dhklnpru]/g, (token) => tokens[token] ?? token);
+  return expandHome(path).replace(/%[%dhklnpru]/g, (token) => {
+    switch (token) {
+      case "%d":
+        return homedir();
+      case "%h":
+        return hop.host;
+      case "%k":
+      case "%n":
+        return hop.alias;
+      case "%l":
+        return hostname();
+      case "%p":
+        return String(hop.port);
+      case "%r":
+        return hop.user;
+      case "%u":
+        return userInfo().username;
+      default:
+        return "%";
+    }
+  });
 }

@@ -1,30 +1,30 @@
-import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Client, ClientChannel, ConnectConfig } from "ssh2";
 import SftpClient from "ssh2-sftp-client";
 import type { ConnectionError, Where } from "../errors.js";
-import { findCredentials } from "./auth.js";
+import { type Credentials, findCredentials } from "./auth.js";
 import type { Hop } from "./config.js";
 import { gatherWrites } from "./gather.js";
 import { fingerprint, keyType, preferAlgorithms, recordedTypes } from "./hostkeys.js";
 import { readKnownHosts, refuseHostKey } from "./knownhosts.js";
+import type { DialLimits } from "./limits.js";
 import { Link } from "./link.js";
 import type { Patience } from "./patience.js";
+import { openSocket } from "./socket.js";
 import { explain } from "./trouble.js";
 
 /**
  * Logs in at the last of `hops`, through the ones before it. One try.
  * Rejects with a ConnectionError; whatever was opened on the way is closed then.
  */
-export async function dial(node: string, hops: Hop[], patience: Patience): Promise<Link> {
+export async function dial(node: string, hops: Hop[], patience: Patience, limits: DialLimits): Promise<Link> {
   const links: Link[] = [];
   try {
     for (const [index, hop] of hops.entries()) {
       const last = index === hops.length - 1;
       const where = { node, step: last ? `connect to ${place(hop)}` : `connect to jump host ${place(hop)}` };
       const through = links.at(-1);
-      const sock = through && (await through.forward(hop, where, patience.login));
-      const link = await login(hop, where, patience, sock);
+      const link = await limits.at(hop).pass(() => reach(hop, where, patience, limits, through));
       if (through !== undefined) void link.closed.then(() => through.close());
       links.push(link);
     }
@@ -35,13 +35,31 @@ export async function dial(node: string, hops: Hop[], patience: Patience): Promi
   }
 }
 
-/** A logged-in connection to one machine. */
-async function login(hop: Hop, where: Where, patience: Patience, through: Duplex | undefined): Promise<Link> {
+/** A logged-in connection to one machine, `through` another one where that is given. */
+async function reach(
+  hop: Hop,
+  where: Where,
+  patience: Patience,
+  limits: DialLimits,
+  through: Link | undefined,
+): Promise<Link> {
   const credentials = await findCredentials(hop, where);
+  const sock = await (through?.forward(hop, where, patience.login) ?? openSocket(hop, where, patience.login));
+  return limits.handshakes.pass(() => login(hop, where, patience, credentials, sock));
+}
+
+async function login(
+  hop: Hop,
+  where: Where,
+  patience: Patience,
+  credentials: Credentials,
+  stream: Duplex,
+): Promise<Link> {
+  // It went while its turn was waited for.
+  if (stream.destroyed) throw explain(stream.errored ?? new Error("connection closed"), hop, where, credentials);
   const client = newClient(where.node);
   let refusal: ConnectionError | undefined;
-  // Nagle would add 40 ms to every small answer.
-  const sock = gatherWrites(through ?? connect({ host: hop.host, port: hop.port, noDelay: true }));
+  const sock = gatherWrites(stream);
   const link = new Link(where.node, client, sock);
   const config: ConnectConfig = {
     sock: sock as ClientChannel,

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import type { Stats } from "ssh2";
-import { blocks, pipeline, Stalled } from "./pipeline.js";
+import { BlockPool, blocks } from "./blocks.js";
+import { pipeline, Stalled } from "./pipeline.js";
 import type { Requests } from "./request.js";
 
 /** Copies a regular file of the node into a new local file; see Files.download. Nothing is left here when it fails. */
@@ -52,18 +53,20 @@ async function receive(requests: Requests, source: Source, local: string, stall:
 }
 
 async function copyIn(requests: Requests, source: Source, file: FileHandle, stall: number): Promise<string> {
-  const { remote, handle, size } = source;
+  const { size } = source;
+  const pool = new BlockPool();
   const hash = createHash("sha256");
   const unchanged = sameFile(requests, source);
   unchanged.catch(() => {});
   const reads = function* () {
-    for (const [offset, length] of blocks(size)) yield () => readBlock(requests, remote, handle, offset, length);
+    for (const [offset, length] of blocks(size)) yield () => readBlock(requests, source, offset, pool.take(length));
   };
   await pipeline(
     reads(),
     async (block) => {
       hash.update(block);
       await file.writeFile(block); // all of it: a plain write may stop short where the disk is nearly full
+      pool.release(block);
     },
     stall,
   );
@@ -78,9 +81,9 @@ async function sameFile(requests: Requests, { remote, handle, size }: Source): P
   throw requests.failure("FILE", "read", remote, "it changed while it was being read");
 }
 
-/** Exactly `length` bytes; servers may send fewer at a time. The pipeline watches the time. */
-async function readBlock(requests: Requests, remote: string, handle: Buffer, offset: number, length: number) {
-  const block = Buffer.allocUnsafe(length);
+/** Fills `block` with what the file has at `offset`; servers may send fewer bytes at a time. The pipeline watches the time. */
+async function readBlock(requests: Requests, { remote, handle }: Source, offset: number, block: Buffer) {
+  const { length } = block;
   for (let have = 0; have < length; ) {
     const got = await new Promise<number>((resolve, reject) => {
       requests.sftp.read(handle, block, have, length - have, offset + have, (error, bytes) => {

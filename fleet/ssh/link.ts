@@ -24,8 +24,8 @@ export class Link {
   used = false;
   /** How many of them the server turned out to allow. */
   most = Number.POSITIVE_INFINITY;
-  /** Called once each when a channel has closed. */
-  readonly freed: (() => void)[] = [];
+  /** Called when a channel has closed; who is called removes itself. */
+  readonly freed = new Set<() => void>();
   private reason: string | undefined;
   private readonly waiting = new Set<(reason: string) => void>();
 
@@ -156,6 +156,6 @@ export class Link {
 
   private free(): void {
     this.sessions -= 1;
-    for (const tell of this.freed.splice(0)) tell();
+    for (const tell of [...this.freed]) tell();
   }
 }

@@ -1,8 +1,10 @@
-/** What one SFTP request carries: the most that OpenSSH takes in one. */
-export const BLOCK = 255 * 1024;
+import { abortable } from "../abortable.js";
 
-/** Requests of one file under way at once. */
-const DEPTH = 64;
+/**
+ * Requests of one file under way at once: its request window. It is twice the window of an SSH channel (2 MiB in OpenSSH and in ssh2),
+ * so a larger one would only wait in memory, whatever the round-trip time.
+ */
+const DEPTH = 16;
 
 /** No block of a transfer came or went for too long. */
 export class Stalled extends Error {
@@ -12,7 +14,7 @@ export class Stalled extends Error {
 }
 
 /**
- * Keeps up to 64 of `starts` under way and hands their values to `take` in order, one at a time. Rejects with the first error,
+ * Keeps up to 16 of `starts` under way and hands their values to `take` in order, one at a time. Rejects with the first error,
  * or with Stalled after `seconds` without one more value.
  */
 export async function pipeline<T>(
@@ -23,7 +25,7 @@ export async function pipeline<T>(
   const stall = new Stall(seconds);
   const pending: Promise<T>[] = [];
   const next = async () => {
-    const value = await Promise.race([pending.shift()!, stall.late]);
+    const value = await abortable(pending.shift()!, stall.signal);
     // However long this side takes with it, the node is not to blame.
     stall.pause();
     await take(value);
@@ -43,19 +45,23 @@ export async function pipeline<T>(
   }
 }
 
+/** Aborts its signal with Stalled after `seconds` without progress. */
 class Stall {
-  readonly late: Promise<never>;
+  private readonly controller = new AbortController();
   private readonly timer: NodeJS.Timeout;
   private last = performance.now();
 
   constructor(seconds: number) {
-    let giveUp: (error: Error) => void = () => {};
-    this.late = new Promise((_, reject) => {
-      giveUp = reject;
-    });
-    this.late.catch(() => {});
-    const check = () => performance.now() - this.last >= seconds * 1000 && giveUp(new Stalled(seconds));
-    this.timer = setInterval(check, (seconds * 1000) / 10);
+    this.timer = setInterval(
+      () => {
+        if (performance.now() - this.last >= seconds * 1000) this.controller.abort(new Stalled(seconds));
+      },
+      (seconds * 1000) / 10,
+    );
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
   }
 
   progress(): void {
@@ -69,9 +75,4 @@ class Stall {
   stop(): void {
     clearInterval(this.timer);
   }
-}
-
-/** `[offset, length]` of the blocks of `size` bytes. */
-export function* blocks(size: number): Generator<[offset: number, length: number]> {
-  for (let offset = 0; offset < size; offset += BLOCK) yield [offset, Math.min(BLOCK, size - offset)];
 }

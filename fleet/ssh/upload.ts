@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { ConnectionError } from "../errors.js";
-import { blocks, pipeline, Stalled } from "./pipeline.js";
+import { BlockPool, blocks } from "./blocks.js";
+import { pipeline, Stalled } from "./pipeline.js";
 import type { Requests } from "./request.js";
 import { freeBytes } from "./space.js";
 
@@ -59,14 +60,16 @@ async function copyOut(
   stall: number,
 ): Promise<void> {
   const { size } = await file.stat();
+  const pool = new BlockPool();
   const writes = function* () {
     for (const [offset, length] of blocks(size)) {
       yield async () => {
-        const block = Buffer.allocUnsafe(length);
+        const block = pool.take(length);
         const { bytesRead } = await file.read(block, 0, length, offset);
         if (bytesRead < length)
           throw requests.failure("FILE", DOING, remote, "the local file became shorter meanwhile");
         await writeBlock(requests, remote, handle, block, offset);
+        pool.release(block);
       };
     }
   };

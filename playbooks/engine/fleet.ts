@@ -1,8 +1,7 @@
-import { Gate } from "../../executor/run/results/gate.js";
-import { connect } from "../../fleet/connect.js";
 import type { Connection } from "../../fleet/connection.js";
+import { type NodeOutcome, onEachNode } from "../../fleet/eachnode.js";
 import type { Node } from "../../fleet/node.js";
-import { MusterError } from "../../schemas/errors.js";
+import type { MusterError } from "../../schemas/errors.js";
 import type { Inspection } from "./inspect.js";
 
 /** What came of one node. `skipped`: why there was nothing to do. */
@@ -13,9 +12,6 @@ export type NodeReport =
 
 export type Told = Inspection | { skipped: string };
 
-/** Nodes at work at once: each is a connection and a python there, and a few milliseconds here. */
-const AT_ONCE = 32;
-
 /**
  * Does `work` on every node, each as soon as it is connected, and tells of each as it is done. Resolves with a report for each, in
  * the order of `nodes`; a node that cannot be reached is told in its own report.
@@ -25,28 +21,12 @@ export async function onEvery(
   work: (connection: Connection) => Promise<Told>,
   done: (report: NodeReport) => void,
 ): Promise<NodeReport[]> {
-  const gate = new Gate(AT_ONCE);
-  return Promise.all(
-    nodes.map((node) =>
-      gate.pass(async () => {
-        const report = await workOn(node, work);
-        done(report);
-        return report;
-      }),
-    ),
-  );
+  const outcomes = await onEachNode(nodes, work, (outcome) => done(reportOf(outcome)));
+  return outcomes.map(reportOf);
 }
 
-async function workOn(node: Node, work: (connection: Connection) => Promise<Told>): Promise<NodeReport> {
-  let connection: Connection | undefined;
-  try {
-    connection = await connect(node);
-    const told = await work(connection);
-    return "skipped" in told ? { node, ...told } : { node, inspection: told };
-  } catch (error) {
-    if (error instanceof MusterError) return { node, error };
-    throw error;
-  } finally {
-    await connection?.close();
-  }
+function reportOf(outcome: NodeOutcome<Told>): NodeReport {
+  if ("error" in outcome) return outcome;
+  const { node, value } = outcome;
+  return "skipped" in value ? { node, ...value } : { node, inspection: value };
 }

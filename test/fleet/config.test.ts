@@ -1,7 +1,8 @@
 import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import { parseJump, parseSettings, resolveHops } from "../../fleet/ssh/config.js";
+import { parseJump, resolveHops } from "../../fleet/ssh/config.js";
+import { parseSettings, SshSettings } from "../../fleet/ssh/settings.js";
 import { findProgram } from "../lab/requirements.js";
 import { someNode } from "./node.js";
 
@@ -46,7 +47,7 @@ Host quiet
 
 t.test("what ~/.ssh/config says holds where the inventory is silent", { skip }, async (t) => {
   const file = join(t.testdir({ config: text }), "config");
-  const [hop, ...rest] = await resolveHops(someNode({ host: "rig" }), file);
+  const [hop, ...rest] = await resolveHops(someNode({ host: "rig" }), new SshSettings(file));
   t.same(rest, []);
   t.match(hop, {
     alias: "rig",
@@ -68,16 +69,16 @@ t.test("what ~/.ssh/config says holds where the inventory is silent", { skip }, 
 t.test("the inventory's own keys win", { skip }, async (t) => {
   const file = join(t.testdir({ config: text }), "config");
   const own = { user: "ci", port: 22, identityFile: "~/k", knownHosts: "~/h", hostKeys: "strict" } as const;
-  const [hop] = await resolveHops(someNode({ host: "rig", ...own }), file);
+  const [hop] = await resolveHops(someNode({ host: "rig", ...own }), new SshSettings(file));
   t.match(hop, { host: "10.1.2.3", user: "ci", port: 22, keyFiles: [join(homedir(), "k")], keyNamed: true });
   t.match(hop, { userKnownHosts: [join(homedir(), "h")], acceptNew: false });
-  const [special] = await resolveHops(someNode({ host: "elsewhere", user: "special" }), file);
+  const [special] = await resolveHops(someNode({ host: "elsewhere", user: "special" }), new SshSettings(file));
   t.equal(special?.port, 2299, "and are what Match sees");
 });
 
 t.test("jump hosts, in the order they are passed", { skip }, async (t) => {
   const file = join(t.testdir({ config: text }), "config");
-  const hops = await resolveHops(someNode({ host: "far" }), file);
+  const hops = await resolveHops(someNode({ host: "far" }), new SshSettings(file));
   t.same(
     hops.map(({ user, host, port }) => [user, host, port]),
     [
@@ -93,11 +94,22 @@ t.test("jump hosts, in the order they are passed", { skip }, async (t) => {
 
 t.test("what cannot be followed is said", { skip }, async (t) => {
   const file = join(t.testdir({ config: text, broken: "Host x\n  Nonsense 1\n" }), "config");
-  await t.rejects(resolveHops(someNode({ host: "circle" }), file), { code: "CONFIG", message: /circle/ });
-  await t.rejects(resolveHops(someNode({ host: "command" }), file), { code: "CONFIG", next: /ProxyJump/ });
+  await t.rejects(resolveHops(someNode({ host: "circle" }), new SshSettings(file)), {
+    code: "CONFIG",
+    message: /circle/,
+  });
+  await t.rejects(resolveHops(someNode({ host: "command" }), new SshSettings(file)), {
+    code: "CONFIG",
+    next: /ProxyJump/,
+  });
   const broken = join(file, "../broken");
-  await t.rejects(resolveHops(someNode({ host: "x" }), broken), { code: "CONFIG", message: /nonsense/i });
-  const [hop] = await resolveHops(someNode({ host: "-oProxyCommand=touch /tmp/never" }), file).catch(() => []);
+  await t.rejects(resolveHops(someNode({ host: "x" }), new SshSettings(broken)), {
+    code: "CONFIG",
+    message: /nonsense/i,
+  });
+  const [hop] = await resolveHops(someNode({ host: "-oProxyCommand=touch /tmp/never" }), new SshSettings(file)).catch(
+    () => [],
+  );
   t.notOk(hop?.host.startsWith("-") && hop.port !== 22, "a host that looks like an option is none");
 });
 
@@ -109,8 +121,8 @@ t.test("an agent that is switched off, and one that is not", { skip }, async (t)
     if (before === undefined) delete process.env.SSH_AUTH_SOCK;
     else process.env.SSH_AUTH_SOCK = before;
   });
-  t.equal((await resolveHops(someNode({ host: "quiet" }), file))[0]?.agent, undefined);
-  t.equal((await resolveHops(someNode({ host: "plain" }), file))[0]?.agent, "/run/mine");
+  t.equal((await resolveHops(someNode({ host: "quiet" }), new SshSettings(file)))[0]?.agent, undefined);
+  t.equal((await resolveHops(someNode({ host: "plain" }), new SshSettings(file)))[0]?.agent, "/run/mine");
 });
 
 t.test("without an ssh client there are defaults", async (t) => {
@@ -119,7 +131,7 @@ t.test("without an ssh client there are defaults", async (t) => {
   t.teardown(() => {
     process.env.PATH = before;
   });
-  const [hop] = await resolveHops(someNode({ host: "rig", port: 2200 }));
+  const [hop] = await resolveHops(someNode({ host: "rig", port: 2200 }), new SshSettings());
   t.match(hop, { host: "rig", port: 2200, user: userInfo().username, acceptNew: false });
   t.match(hop?.userKnownHosts, [join(homedir(), ".ssh/known_hosts")]);
   t.match(hop?.keyFiles[0], /\.ssh\/id_ed25519$/);

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import type { Connection } from "../../fleet/connection.js";
-import { connectSsh } from "../../fleet/ssh/connect.js";
+import { SshDialer } from "../../fleet/ssh/connect.js";
 import { lacking, startLab } from "../lab/lab.js";
 import { nodeOf } from "./node.js";
 
@@ -16,7 +16,7 @@ async function echo(t: Test, connection: Connection, word = "hello"): Promise<vo
 t.test("a server that allows one session on a connection", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, sshd: { MaxSessions: 1 } });
   t.teardown(() => lab.stop());
-  const connection = await connectSsh(nodeOf(lab.nodes[0]!));
+  const connection = await new SshDialer().connect(nodeOf(lab.nodes[0]!));
   t.teardown(() => connection.close());
   const agent = await connection.open(["cat"]);
   agent.stderr.resume();
@@ -40,7 +40,7 @@ t.test("a server that allows one session on a connection", { skip }, async (t) =
 t.test("more programs at once than a connection has channels", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0 });
   t.teardown(() => lab.stop());
-  const connection = await connectSsh(nodeOf(lab.nodes[0]!));
+  const connection = await new SshDialer().connect(nodeOf(lab.nodes[0]!));
   t.teardown(() => connection.close());
   await connection.files();
   const outcomes = await Promise.all(
@@ -58,7 +58,7 @@ t.test("a busy server that drops dials before log-in", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, sshd: { MaxStartups: "1:100:1" } });
   t.teardown(() => lab.stop());
   const node = nodeOf(lab.nodes[0]!);
-  const dials = await Promise.allSettled(Array.from({ length: 6 }, () => connectSsh(node)));
+  const dials = await Promise.allSettled(Array.from({ length: 6 }, () => new SshDialer().connect(node)));
   t.same(
     dials.map((dial) => (dial.status === "rejected" ? dial.reason : "fine")),
     dials.map(() => "fine"),
@@ -69,7 +69,7 @@ t.test("a busy server that drops dials before log-in", { skip }, async (t) => {
 t.test("keys that are exchanged anew in the middle of a file", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, sshd: { RekeyLimit: "4M" } });
   t.teardown(() => lab.stop());
-  const connection = await connectSsh(nodeOf(lab.nodes[0]!));
+  const connection = await new SshDialer().connect(nodeOf(lab.nodes[0]!));
   t.teardown(() => connection.close());
   const files = await connection.files();
   const remote = `${await files.home()}/muster-rekey-test`;
@@ -84,7 +84,7 @@ t.test("keys that are exchanged anew in the middle of a file", { skip }, async (
 t.test("a server without SFTP", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, sshd: { Subsystem: "sftp /bin/false" } });
   t.teardown(() => lab.stop());
-  const connection = await connectSsh(nodeOf(lab.nodes[0]!));
+  const connection = await new SshDialer().connect(nodeOf(lab.nodes[0]!));
   t.teardown(() => connection.close());
   await t.rejects(connection.files(), { code: "SHELL", step: "open SFTP", next: /Subsystem sftp/ });
   await echo(t, connection);
@@ -105,7 +105,7 @@ t.test("through jump hosts", { skip }, async (t) => {
   t.teardown(() => delete process.env.MUSTER_SSH_CONFIG);
 
   jumpConfig("config");
-  const connection = await connectSsh(target!);
+  const connection = await new SshDialer().connect(target!);
   const seen = await connection.exec(["sh", "-c", "echo $SSH_CONNECTION"], { timeout: 30 });
   t.match(seen, { code: 0 });
   if (lab.kind === "machines")
@@ -121,14 +121,14 @@ t.test("through jump hosts", { skip }, async (t) => {
   await connection.close();
   if (lab.kind === "machines") t.same(await lab.nodes[1]!.quiet(10), [], "nothing of it is left on the way");
 
-  await t.rejects(connectSsh({ ...target!, port: 1 }), {
+  await t.rejects(new SshDialer().connect({ ...target!, port: 1 }), {
     code: "UNREACHABLE",
     message: /connect to .*:1: the jump host/,
   });
   jumpConfig("strange", "Host *\nUserKnownHostsFile none\n");
   writeFileSync(join(lab.folder, "none"), "");
   await t.rejects(
-    connectSsh({ ...target!, knownHosts: join(lab.folder, "none") }),
+    new SshDialer().connect({ ...target!, knownHosts: join(lab.folder, "none") }),
     { code: "HOST_KEY_UNKNOWN" },
     "the last hop",
   );
@@ -136,5 +136,9 @@ t.test("through jump hosts", { skip }, async (t) => {
     process.env.MUSTER_SSH_CONFIG!,
     `Host gate0\nHostName ${gates[0]!.host}\nPort ${gates[0]!.port}\nUserKnownHostsFile ${lab.folder}/none\nIdentityFile ${target!.identityFile}\nHost ${target!.host}\nProxyJump gate0\n`,
   );
-  await t.rejects(connectSsh(target!), { code: "HOST_KEY_UNKNOWN", message: /jump host/ }, "every hop is verified");
+  await t.rejects(
+    new SshDialer().connect(target!),
+    { code: "HOST_KEY_UNKNOWN", message: /jump host/ },
+    "every hop is verified",
+  );
 });

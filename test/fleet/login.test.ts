@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import t from "tap";
 import { connect } from "../../fleet/connect.js";
-import { connectAll } from "../../fleet/dials.js";
+import { onEachNode } from "../../fleet/eachnode.js";
 import type { ConnectionError } from "../../fleet/errors.js";
 import type { Node } from "../../fleet/node.js";
 import { lacking, startLab } from "../lab/lab.js";
@@ -154,17 +154,22 @@ t.test("every node has an outcome, in the order of the inventory", { skip: lacki
     { ...second, name: "stranger", user: "nobody-here" },
     second,
   ];
-  const outcomes = await connectAll(nodes, 3);
+  const ended: string[] = [];
+  const outcomes = await onEachNode(
+    nodes,
+    async (connection) => (await connection.exec(["echo", connection.node.name], { timeout: 20 })).stdout.trim(),
+    ({ node }) => ended.push(node.name),
+  );
   t.same(
-    outcomes.map((outcome) => [outcome.node.name, "error" in outcome ? outcome.error.code : "fine"]),
+    outcomes.map((outcome) => [outcome.node.name, "error" in outcome ? outcome.error.code : outcome.value]),
     [
       ["closed", "UNREACHABLE"],
-      ["node1", "fine"],
+      ["node1", "node1"],
       ["unnamed", "UNREACHABLE"],
-      ["here", "fine"],
+      ["here", "here"],
       ["stranger", "AUTH"],
-      ["node2", "fine"],
+      ["node2", "node2"],
     ],
   );
-  for (const outcome of outcomes) if ("connection" in outcome) await outcome.connection.close();
+  t.same(ended.sort(), nodes.map(({ name }) => name).sort(), "each is told of once");
 });

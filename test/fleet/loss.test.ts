@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import type { Connection } from "../../fleet/connection.js";
-import { connectSsh } from "../../fleet/ssh/connect.js";
+import { SshDialer } from "../../fleet/ssh/connect.js";
 import { patienceOf } from "../../fleet/ssh/patience.js";
 import { lacking, startLab } from "../lab/lab.js";
 import { nodeOf } from "./node.js";
@@ -18,7 +18,7 @@ async function echo(t: Test, connection: Connection, word = "hello"): Promise<vo
 t.test("a connection that drops", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0 });
   t.teardown(() => lab.stop());
-  const connection = await connectSsh(nodeOf(lab.nodes[0]!));
+  const connection = await new SshDialer().connect(nodeOf(lab.nodes[0]!));
   const files = await connection.files();
   const agent = await connection.open(["sh", "-c", "echo up; sleep 600"]);
   agent.stderr.resume();
@@ -41,7 +41,7 @@ t.test("a node that falls silent", { skip: machines }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0 });
   t.teardown(() => lab.stop());
   const [machine] = lab.nodes;
-  const connection = await connectSsh(nodeOf(machine!), short);
+  const connection = await new SshDialer().connect(nodeOf(machine!), short);
   const files = await connection.files();
   writeFileSync(join(lab.folder, "big"), Buffer.alloc(200_000_000));
   const pending = [
@@ -60,11 +60,11 @@ t.test("a node that falls silent", { skip: machines }, async (t) => {
   for (const error of late) t.match(await error, { code: "LOST" });
   t.ok(performance.now() - begin < 8000);
   const again = performance.now();
-  await t.rejects(connectSsh(nodeOf(machine!), short), { code: "TIMEOUT", message: /no answer/ });
+  await t.rejects(new SshDialer().connect(nodeOf(machine!), short), { code: "TIMEOUT", message: /no answer/ });
   t.ok(performance.now() - again < 6000);
   await connection.close();
   await machine!.heal();
-  const back = await connectSsh(nodeOf(machine!), short);
+  const back = await new SshDialer().connect(nodeOf(machine!), short);
   await echo(t, back);
   await back.close();
 });

@@ -8,7 +8,7 @@ import { cancelledPipelineText, cancelledText, stoppedText } from "../../report/
 import { driftDocument, driftText, nodeLine, totalText } from "../../report/drift.js";
 import { historyText } from "../../report/history.js";
 import { metricsText, pipelineFamilies, runFamilies, verifyFamilies } from "../../report/metrics.js";
-import { nodesText, troubleText } from "../../report/nodes.js";
+import { lookLine, nodesText, troubleText } from "../../report/nodes.js";
 import { historyPage } from "../../report/page.js";
 import { pipelinePlanText, pipelineText, pipelineTrouble, stepText } from "../../report/pipeline.js";
 import { planText } from "../../report/plan.js";
@@ -113,6 +113,7 @@ export const TEXTS: Record<string, Shown> = {
   historyText: shown(history, (one) => historyText(one, true)),
   nodesText: shown(looks, (all) => nodesText(all, "all", 1_800_000_000)),
   troubleText: shown(looks, troubleText),
+  lookLine: shown(looks, (all) => all.map(lookLine).join("\n")),
   pipelineText: shown(pipelineSummary, (one) => pipelineText(one, false)),
   pipelineTrouble: shown(pipelineSummary, pipelineTrouble),
   stepText: shown(pipelineSummary.steps, (all) => all.map(stepText).join("\n")),

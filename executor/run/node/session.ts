@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect } from "../../../fleet/connect.js";
 import type { Connection, Files } from "../../../fleet/connection.js";
 import { type Facts, gatherFacts } from "../../../fleet/facts.js";
 import type { Node } from "../../../fleet/node.js";
@@ -47,7 +46,7 @@ export class Session implements Origin {
     slots: (facts: Facts | undefined) => Slot[],
     receive: (message: FromAgent) => void,
   ): Promise<Session> {
-    const connection = await connect(node);
+    const connection = await run.dialer.connect(node);
     try {
       for (const id of run.formerIds) await stopAgent(connection, run.agent, rootOf(id, node));
       const facts = await factsFor(connection, run);

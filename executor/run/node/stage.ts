@@ -1,10 +1,10 @@
 import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Files } from "../../../fleet/connection.js";
+import { Gate } from "../../../fleet/gate.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { StagedFile, Work } from "../../job/job.js";
 import type { ToAgent } from "../agent/protocol.js";
-import { Gate } from "../results/gate.js";
 import type { Content } from "./hashes.js";
 
 /** Files up to this size (bytes) go to the agent over its channel: a round trip to the file server each would cost more. */

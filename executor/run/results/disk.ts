@@ -1,12 +1,12 @@
 import { statfs } from "node:fs/promises";
+import { Gate } from "../../../fleet/gate.js";
 import { MusterError } from "../../../schemas/errors.js";
-import { Gate } from "./gate.js";
 
 /** Bytes that a pull leaves free on this machine's disk, for the journal and for what ends the run in order. */
 const RESERVE = 4 << 20;
 /** A result up to this size, bytes, is pulled without asking how much room there is. */
 const SMALL = 256 << 10;
-/** Results larger than this, bytes, are pulled so many at a time: each has up to 16 MiB on its way in memory. */
+/** Results larger than this, bytes, are pulled so many at a time: each has up to 4 MiB on its way in memory. */
 const LARGE = 1 << 20;
 const LARGE_TOGETHER = 6;
 

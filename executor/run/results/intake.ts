@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { Gate } from "../../../fleet/gate.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import type { Attempt } from "../../schedule/events.js";
@@ -7,7 +8,6 @@ import type { Done } from "../agent/protocol.js";
 import { killPoint } from "../killpoint.js";
 import { asJson } from "./commit.js";
 import { Room } from "./disk.js";
-import { Gate } from "./gate.js";
 import { keepLogs } from "./logs.js";
 import type { Verified } from "./publish.js";
 import { discard, type Origin, pullOutputs } from "./pull.js";

@@ -1,0 +1,25 @@
+import { getEventListeners } from "node:events";
+import t from "tap";
+import { abortable } from "../../fleet/abortable.js";
+
+t.test("settles as the promise does, and leaves no listener on the signal", async (t) => {
+  const { signal } = new AbortController();
+  t.equal(await abortable(Promise.resolve(7), signal), 7);
+  const failure = new Error("failed");
+  await t.rejects(abortable(Promise.reject(failure), signal), failure);
+  t.same(getEventListeners(signal, "abort"), []);
+});
+
+t.test("rejects with the reason of the signal", async (t) => {
+  const controller = new AbortController();
+  const waiting = abortable(new Promise(() => {}), controller.signal);
+  const reason = new Error("stalled");
+  controller.abort(reason);
+  await t.rejects(waiting, reason);
+  await t.rejects(abortable(Promise.resolve(7), controller.signal), reason, "one that has aborted already counts, too");
+  await t.rejects(
+    abortable(Promise.reject(new Error("unheard")), controller.signal),
+    reason,
+    "and no rejection is left",
+  );
+});
