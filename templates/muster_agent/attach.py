@@ -1,4 +1,4 @@
-"""The process in the connection: finds the run's daemon, or starts it, and gives it stdin and stdout."""
+"""The process in the connection: finds the run's daemon, or starts it, and gives it stdin and stdout; or ends what is left of both."""
 import array
 import errno
 import fcntl
@@ -6,18 +6,22 @@ import os
 import socket
 import sys
 
+from .clean import clean
 from .trouble import explain
 
 
 def main(words):
     """The exit status of a command line."""
     root = os.path.expanduser(words[1]) if len(words) == 2 else ""
-    if words[:1] != ["attach"] or not os.path.isabs(root):
-        sys.stderr.write("usage: attach ROOT   (ROOT: the run's folder, absolute or in ~)\n")
+    if words[:1] not in (["attach"], ["clean"]) or not os.path.isabs(root):
+        sys.stderr.write("usage: attach|clean ROOT   (ROOT: the run's folder, absolute or in ~)\n")
         return 64
     try:
-        make_folders(root)
-        attach(os.path.normpath(root))
+        if words[0] == "clean":
+            clean(root)
+        else:
+            make_folders(root)
+            attach(os.path.normpath(root))
     except OSError as error:
         sys.stderr.write(explain(error, "muster agent") + "\n")
         return 1
