@@ -61,7 +61,7 @@ export interface Connection {
    * Runs a program to its end; arguments arrive byte for byte, whatever the login shell is. No pty.
    * `timeout` in seconds; `stdin` is sent and closed; each output stream keeps its first `cap` bytes (default 1 MiB).
    */
-  exec(argv: string[], options: { stdin?: string; timeout: number; cap?: number }): Promise<Outcome>;
+  exec(argv: string[], options: { stdin?: string | Buffer; timeout: number; cap?: number }): Promise<Outcome>;
   /** Starts a program and hands over its streams. Rejects with a ConnectionError when it cannot be started. */
   open(argv: string[]): Promise<Channel>;
   /** The one file channel of this connection, opened at the first call. */
