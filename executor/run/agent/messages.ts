@@ -39,6 +39,7 @@ function isMessage(value: Record<string, unknown>): boolean {
     case "problem":
       return isText(value.message);
     case "bye":
+      return value.left === undefined || isText(value.left);
     case "pong":
       return true;
     default:
