@@ -35,7 +35,10 @@ export interface FileStat {
 export interface Files {
   /** The absolute folder that `~` stands for. */
   home(): Promise<string>;
-  /** lstat; undefined where nothing is. */
+  /**
+   * lstat; undefined where nothing is. Rejects where nobody can tell (no permission, an error of the disk); only a loop of links
+   * reads as nothing over SFTP, for OpenSSH answers the same.
+   */
   stat(path: string): Promise<FileStat | undefined>;
   /** Makes the folder and its parents (mode for the ones made); fine where it exists. */
   makeFolder(path: string, mode: number): Promise<void>;
