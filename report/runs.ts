@@ -1,7 +1,9 @@
 import { basename, relative } from "node:path";
 import type { AnyStanding, StepStanding } from "../executor/pipeline/standing.js";
+import type { Leftover } from "../executor/run/record/leftovers.js";
 import type { Standing } from "../executor/run/record/standing.js";
 import { count, duration, plural, printable, shortened } from "./format.js";
+import { nodeNames } from "./leftovers.js";
 
 /** Columns of a terminal that nobody widened, and those of everything but the name. */
 const WIDTH = 80;
@@ -26,13 +28,14 @@ export function runsText(runs: Standing[], now: number): string {
       run.seconds === undefined ? "" : duration(run.seconds),
     ]),
     ...(run.reason === undefined ? [] : [`    ${shortened(printable(run.reason), WIDTH - 4)}`]),
+    ...(run.leftovers === undefined ? [] : [`    ${shortened(leftoversText(run.leftovers), WIDTH - 4)}`]),
   ]);
   return [head, ...rows].join("\n");
 }
 
 /** One run, in lines of its own. `now`: milliseconds. */
 export function runText(run: AnyStanding, now: number): string {
-  const { state, chunks, nodes, started, seconds, coordinator } = run;
+  const { state, chunks, nodes, leftovers, started, seconds, coordinator } = run;
   const failed = chunks.failed === 0 ? "" : `, ${count(chunks.failed)} failed`;
   const what = run.steps === undefined ? "chunk" : "step";
   const progress = [share(run), `${plural(chunks.done, what)} done${failed}`].filter((part) => part !== "");
@@ -44,9 +47,15 @@ export function runText(run: AnyStanding, now: number): string {
     );
   if (coordinator !== undefined) lines.push(`  process ${coordinator.pid} on ${printable(coordinator.host)}`);
   if (nodes.length > 0) lines.push(`  nodes: ${nodes.map(printable).join(", ")}`);
+  const where = relative(process.cwd(), run.path) || ".";
+  if (leftovers !== undefined) lines.push(`  ${leftoversText(leftovers)}; to clean up: muster cancel ${where}`);
   lines.push(...(run.steps ?? []).map(stepLine));
-  lines.push(`  in ${relative(process.cwd(), run.path) || "."}`);
+  lines.push(`  in ${where}`);
   return lines.join("\n");
+}
+
+function leftoversText(leftovers: Leftover[]): string {
+  return `may still hold work of it: ${nodeNames(leftovers.map(({ node }) => node))}`;
 }
 
 /** The same as one JSON document. */

@@ -12,7 +12,10 @@ import type { SignedIds } from "../agent/signedids.js";
 import type { RunContext } from "../context.js";
 import { killPoint } from "../killpoint.js";
 import type { Origin } from "../results/pull.js";
+import { reasonOf } from "./failure.js";
 import type { Hello } from "./handshake.js";
+import { isBarred, isTransient } from "./refusal.js";
+import { Remains } from "./remains.js";
 import { Session } from "./session.js";
 
 /** Longest pause between two tries to reach a node, seconds. */
@@ -27,9 +30,6 @@ const LAST_TRY = 10;
 const AWAITED = "it is silent at the end of the run, and waited for, so that nothing stays there";
 /** What is said of one that did not come back. */
 const LEFT = "it could not be reached at the end: what is there goes when the agent's lease ends";
-
-/** Codes of errors that the network, or a node that is starting, may be the reason of. */
-const MAY_PASS = ["UNREACHABLE", "LOST", "TIMEOUT", "DROPPED"];
 
 export type MemberState = "connecting" | "live" | "silent" | "away" | "refused";
 
@@ -57,6 +57,7 @@ export class Member {
   fingerprint: string | undefined;
   /** PCI addresses of its GPUs by index, once a look has told them. */
   cards: string[] = [];
+  readonly remains = new Remains();
   private boot: string | undefined;
   private session: Session | undefined;
   private readonly over = new AbortController();
@@ -93,6 +94,11 @@ export class Member {
     this.session?.send(message);
   }
 
+  /** Whether the node can be reached, though it gets no work. */
+  get isReachable(): boolean {
+    return this.state === "refused" && !isBarred(this.error?.code ?? "");
+  }
+
   /** Where results lie; undefined while the node is silent. */
   get origin(): Origin | undefined {
     return this.session;
@@ -114,13 +120,15 @@ export class Member {
    * that is away is tried once more; then all that is left to the agent's lease, and said.
    */
   async stop(): Promise<void> {
-    if (this.boot !== undefined && this.session === undefined) await this.back();
+    if (this.remains.areLikely && this.session === undefined) await this.back();
     this.over.abort();
     const { session } = this;
     if (session === undefined) {
+      this.remains.stay(this.reason);
       if (this.boot !== undefined) this.hub.message(this, { ev: "problem", message: LEFT });
       return;
     }
+    this.remains.agentIsToStop();
     session.send({ op: "stop" });
     await session.bye(this.node.grace);
     this.session = undefined;
@@ -138,7 +146,7 @@ export class Member {
     if (this.state === "silent") this.hub.message(this, { ev: "problem", message: AWAITED });
     this.changes.emit("hurry");
     while (this.state === "silent") await once(this.changes, "change");
-    if (this.state !== "away") return;
+    if (this.state !== "away" && this.state !== "connecting") return;
     const signal = AbortSignal.timeout(LAST_TRY * 1000);
     await once(this.changes, "change", { signal }).catch(() => {});
   }
@@ -156,22 +164,32 @@ export class Member {
       // What the agent sends again right after its hello must not be met before the scheduler knows what it holds.
       const early: FromAgent[] = [];
       let joined = false;
-      const receive = (message: FromAgent) => (joined ? this.hub.message(this, message) : early.push(message));
+      const receive = (message: FromAgent) => (joined ? this.hear(message) : early.push(message));
       const known = { boot: this.boot, cards: this.cards };
-      const session = await Session.attach(this.node, this.run, known, (facts) => this.makeSlots(facts), receive);
+      const starting = () => {
+        if (this.over.signal.aborted) throw new MusterError("LOST", 69, "the run is over");
+        this.remains.agentStarts();
+      };
+      const slots = (facts: Facts | undefined) => this.makeSlots(facts);
+      const session = await Session.attach(this.node, this.run, known, slots, starting, receive);
       if (this.over.signal.aborted) {
         await session.detach();
         return true;
       }
       this.joined(session);
       joined = true;
-      for (const message of early) this.hub.message(this, message);
+      for (const message of early) this.hear(message);
       void session.gone.then((reason) => this.lost(session, reason));
       return true;
     } catch (error) {
       this.failed(error);
       return false;
     }
+  }
+
+  private hear(message: FromAgent): void {
+    if (message.ev === "bye") this.remains.agentSays(message);
+    this.hub.message(this, message);
   }
 
   private joined(session: Session): void {
@@ -207,16 +225,14 @@ export class Member {
     if (!(error instanceof MusterError)) throw error;
     this.error = error;
     const comesBack = this.comesBack(error.code);
-    const prefix = `${this.node.name}: `;
-    const reason = error.message.startsWith(prefix) ? error.message.slice(prefix.length) : error.message;
-    this.become(comesBack ? (this.state === "silent" ? "silent" : "away") : "refused", reason);
+    this.become(comesBack ? (this.state === "silent" ? "silent" : "away") : "refused", reasonOf(this.node, error));
     if (this.state === "refused") this.hub.event({ type: "gone", node: this.node.name });
   }
 
   /** Whether to try again: nobody who is refused is, and of others who was never here only where the network may be why. */
   private comesBack(code: string): boolean {
-    if (["AUTH", "DRIFT", "SUPERSEDED"].includes(code) || code.startsWith("HOST_KEY")) return false;
-    return this.slots.length > 0 || MAY_PASS.includes(code);
+    if (code === "DRIFT" || isBarred(code)) return false;
+    return this.slots.length > 0 || isTransient(code);
   }
 
   private lost(session: Session, reason: string): void {
