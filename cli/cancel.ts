@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { cancelPipeline } from "../executor/pipeline/cancel.js";
-import { anyStanding, isPipeline } from "../executor/pipeline/standing.js";
+import { type AnyStanding, anyStanding, isPipeline } from "../executor/pipeline/standing.js";
 import { type CancelMeans, cancelRun } from "../executor/run/cancel.js";
 import { findRuns } from "../executor/run/record/standing.js";
 import { findInventory, type Inventory, matches } from "../fleet/inventory.js";
@@ -37,10 +37,11 @@ export async function cancel(word: string | undefined, options: CommonOptions, w
   return failed ? 3 : 0;
 }
 
-/** Without a word: this folder where it is a run directory, else the one run under it that has not come to its end. */
+/** Without a word: this folder where it is a run directory, else the one run under it that is not over, or left something on a node. */
 function onlyRun(): string {
   const paths = findRuns(process.cwd());
-  const open = paths.filter((path) => anyStanding(path, Date.now()).state !== "complete");
+  const isOpen = ({ state, leftovers }: AnyStanding) => state !== "complete" || leftovers !== undefined;
+  const open = paths.filter((path) => isOpen(anyStanding(path, Date.now())));
   if (open.length === 1) return open[0]!;
   if (open.length === 0)
     throw new UsageError("cancel: no run here has yet to come to its end", "Name one: muster cancel RUN.");

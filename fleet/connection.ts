@@ -35,7 +35,10 @@ export interface FileStat {
 export interface Files {
   /** The absolute folder that `~` stands for. */
   home(): Promise<string>;
-  /** lstat; undefined where nothing is. */
+  /**
+   * lstat; undefined where nothing is. Rejects where nobody can tell (no permission, an error of the disk); only a loop of links
+   * reads as nothing over SFTP, for OpenSSH answers the same.
+   */
   stat(path: string): Promise<FileStat | undefined>;
   /** Makes the folder and its parents (mode for the ones made); fine where it exists. */
   makeFolder(path: string, mode: number): Promise<void>;
@@ -61,7 +64,7 @@ export interface Connection {
    * Runs a program to its end; arguments arrive byte for byte, whatever the login shell is. No pty.
    * `timeout` in seconds; `stdin` is sent and closed; each output stream keeps its first `cap` bytes (default 1 MiB).
    */
-  exec(argv: string[], options: { stdin?: string; timeout: number; cap?: number }): Promise<Outcome>;
+  exec(argv: string[], options: { stdin?: string | Buffer; timeout: number; cap?: number }): Promise<Outcome>;
   /** Starts a program and hands over its streams. Rejects with a ConnectionError when it cannot be started. */
   open(argv: string[]): Promise<Channel>;
   /** The one file channel of this connection, opened at the first call. */

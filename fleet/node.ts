@@ -51,3 +51,8 @@ export interface Node {
   /** Seconds between two looks at its GPUs while a run uses them; 0 = none. */
   gpuCheck: number;
 }
+
+/** Where a node's files are, as its inventory has it: two nodes with the same address share a workdir. */
+export function addressOf({ connection, user, host, port, workdir }: Node): string {
+  return connection === "local" ? `local:${workdir}` : `${user ?? ""}@${host}:${port ?? ""}:${workdir}`;
+}

@@ -1,12 +1,16 @@
 import type { CancelledPipeline } from "../executor/pipeline/cancel.js";
-import type { Cancelled, Stopped } from "../executor/run/cancel.js";
+import type { Cancelled } from "../executor/run/cancel.js";
+import type { Stopped } from "../executor/run/node/cleannode.js";
 import { count, plural, textOf } from "./format.js";
 
 /** What was done on one node, in a line. */
-export function stoppedText({ node, state, reason }: Stopped): string {
+export function stoppedText({ node, state, strays, reason }: Stopped): string {
   switch (state) {
     case "stopped":
-      return textOf([`${node}: stopped, nothing is left`]);
+      if (strays === undefined) return textOf([`${node}: stopped, nothing is left`]);
+      return textOf([
+        `${node}: stopped, nothing is left; its folder was gone, and ${count(strays)} of its processes still ran`,
+      ]);
     case "nothing":
       return textOf([`${node}: nothing of it is there`]);
     case "failed":
@@ -20,7 +24,7 @@ export function cancelledText({ name, state, chunks, dropped, nodes }: Cancelled
   const how = state === "complete" ? "was complete" : "cancelled";
   if (failed.length > 0)
     return textOf([
-      `${name}: ${how}, but not on ${failed.join(", ")}: agents there end by themselves after their lease, or cancel again`,
+      `${name}: ${how}, but not on ${failed.join(", ")}: agents there end by themselves after their lease; cancel again when they can be reached`,
     ]);
   const lost = dropped === 0 ? "" : `${count(dropped)} done but not collected yet, to be computed again; `;
   return textOf([

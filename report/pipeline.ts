@@ -1,10 +1,12 @@
-import { relative } from "node:path";
+import { join, relative } from "node:path";
 import { inOrder } from "../executor/pipeline/graph.js";
 import type { Pipeline, Step } from "../executor/pipeline/pipeline.js";
 import { isGood } from "../executor/pipeline/states.js";
 import type { PipelineSummary, StepSummary } from "../executor/pipeline/summary.js";
+import type { Leftover } from "../executor/run/record/leftovers.js";
 import type { Plan } from "../executor/schedule/plan/plan.js";
 import { duration, plural, textOf } from "./format.js";
+import { leftoverLines } from "./leftovers.js";
 import { planText } from "./plan.js";
 
 /** What became of a pipeline, for people. */
@@ -16,7 +18,14 @@ export function pipelineText(summary: PipelineSummary, already: boolean): string
     ? `${name}: already complete, ${plural(steps.length, "step")}`
     : `${name}: ${stateText(summary)}: ${good} of ${plural(steps.length, "step")} done, ${duration(seconds)}`;
   const where = relative(process.cwd(), summary.directory) || ".";
-  return textOf([head, ...steps.flatMap((step) => stepLines(step, widest)), `in ${where}`]);
+  const left = steps.flatMap((step) => leftoverLines(unwanted(step), join(where, step.step)));
+  return textOf([head, ...steps.flatMap((step) => stepLines(step, widest)), ...left, `in ${where}`]);
+}
+
+/** Of the nodes that may hold something of a step, those that do not keep it for the next session. */
+function unwanted({ state, run }: StepSummary): Leftover[] {
+  const leftovers = run?.leftovers ?? [];
+  return state === "complete" ? leftovers : leftovers.filter(({ reason }) => reason !== undefined);
 }
 
 /** The same where something is wrong, in a few lines: for a mail. */

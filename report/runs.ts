@@ -1,7 +1,9 @@
 import { basename, relative } from "node:path";
 import type { AnyStanding, StepStanding } from "../executor/pipeline/standing.js";
+import type { Leftover } from "../executor/run/record/leftovers.js";
 import type { Standing } from "../executor/run/record/standing.js";
 import { count, duration, oneLine, plural, shortened, textOf } from "./format.js";
+import { nodeNames } from "./leftovers.js";
 import { columnsOf, padEndColumns } from "./width.js";
 
 /** Columns of a terminal that nobody widened, and those of everything but the name. */
@@ -27,13 +29,14 @@ export function runsText(runs: Standing[], now: number): string {
       run.seconds === undefined ? "" : duration(run.seconds),
     ]),
     ...(run.reason === undefined ? [] : [`    ${shortened(run.reason, WIDTH - 4)}`]),
+    ...(run.leftovers === undefined ? [] : [`    ${shortened(leftoversText(run.leftovers), WIDTH - 4)}`]),
   ]);
   return textOf([head, ...rows]);
 }
 
 /** One run, in lines of its own. `now`: milliseconds. */
 export function runText(run: AnyStanding, now: number): string {
-  const { state, chunks, nodes, started, seconds, coordinator } = run;
+  const { state, chunks, nodes, leftovers, started, seconds, coordinator } = run;
   const failed = chunks.failed === 0 ? "" : `, ${count(chunks.failed)} failed`;
   const what = run.steps === undefined ? "chunk" : "step";
   const progress = [share(run), `${plural(chunks.done, what)} done${failed}`].filter((part) => part !== "");
@@ -45,9 +48,15 @@ export function runText(run: AnyStanding, now: number): string {
     );
   if (coordinator !== undefined) lines.push(`  process ${coordinator.pid} on ${coordinator.host}`);
   if (nodes.length > 0) lines.push(`  nodes: ${nodes.join(", ")}`);
+  const where = relative(process.cwd(), run.path) || ".";
+  if (leftovers !== undefined) lines.push(`  ${leftoversText(leftovers)}; to clean up: muster cancel ${where}`);
   lines.push(...(run.steps ?? []).map(stepLine));
-  lines.push(`  in ${relative(process.cwd(), run.path) || "."}`);
+  lines.push(`  in ${where}`);
   return textOf(lines);
+}
+
+function leftoversText(leftovers: Leftover[]): string {
+  return `may still hold work of it: ${nodeNames(leftovers.map(({ node }) => node))}`;
 }
 
 /** The same as one JSON document. */

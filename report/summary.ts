@@ -1,9 +1,11 @@
 import { relative } from "node:path";
+import type { Leftover } from "../executor/run/record/leftovers.js";
 import type { Differing } from "../executor/run/record/past.js";
 import type { NodeSummary, Summary } from "../executor/run/record/summary.js";
 import { LOG_LIMIT } from "../executor/run/results/logs.js";
 import type { Failure } from "../executor/schedule/events.js";
 import { bytes, count, duration, plural, textOf } from "./format.js";
+import { leftoverLines } from "./leftovers.js";
 
 /** States in which a coordinator leaves nodes to go on with what they have. */
 const KEEPS_NODES: Summary["state"][] = ["interrupted", "stranded", "superseded", "broken"];
@@ -33,11 +35,17 @@ export function summaryText(summary: Summary, already: boolean, aggregate: strin
     if (chunks.failed > summary.failures.length)
       lines.push(`and ${count(chunks.failed - summary.failures.length)} more: see journal.ndjson`);
   }
+  lines.push(...leftoverLines(unwanted(summary), where));
   if (!already && KEEPS_NODES.includes(summary.state) && mayGoOn(summary))
     lines.push(`what runs on the nodes goes on; to stop it: muster cancel ${where}`);
   if (chunks.done > 0)
     lines.push(`results: ${where}/results.ndjson${aggregate === undefined ? "" : `, ${where}/${aggregate}`}`);
   return textOf(lines);
+}
+
+/** Of the nodes that may hold something, those that do not keep it for the next session. */
+function unwanted({ state, leftovers = [] }: Summary): Leftover[] {
+  return KEEPS_NODES.includes(state) ? leftovers.filter(({ reason }) => reason !== undefined) : leftovers;
 }
 
 /** Whether a node may have work: one has joined, or an earlier session may have left some. */

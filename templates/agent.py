@@ -2,7 +2,8 @@
 
 It comes over the channel that it then speaks on (templates.ts) and is never stored; PARTS holds the sources of muster_agent/
 by module name. `attach ROOT` hands its stdin and stdout to the run's daemon (started if there is none) and waits; the daemon
-speaks JSON lines over them (executor/run/agent/protocol.ts) and outlives the connection. ROOT is the run's folder on the node:
+speaks JSON lines over them (executor/run/agent/protocol.ts) and outlives the connection. `clean ROOT` ends what is left of a run
+without its daemon. ROOT is the run's folder on the node:
 
     a/ID/work     working directory of attempt ID      a/ID/out    its stdout (and err)
     store/SHA256  staged files                         agent.sock  where attach knocks

@@ -41,6 +41,11 @@ export function agentProgram(): Program {
   return { words: ["-IS", "-c", LOADER.replace("SIZE", `${stdin.length}`), "attach"], stdin };
 }
 
+/** The same program, told to end the processes of a run that its agent cannot end any more (executor/run/node/strays.ts). */
+export function cleanProgram({ words, stdin }: Program): Program {
+  return { words: [...words.slice(0, -1), "clean"], stdin };
+}
+
 function moduleName(file: string): string {
   return file === "__init__.py" ? PARTS : `${PARTS}.${file.slice(0, -".py".length)}`;
 }

@@ -23,7 +23,7 @@ export interface Outcome {
   state: StepState;
   reason?: string;
   exit?: number;
-  run?: Pick<Summary, "chunks" | "nodes">;
+  run?: Pick<Summary, "chunks" | "nodes" | "leftovers">;
   /** Of a verify or provision: every node and resource. */
   drift?: unknown;
 }
@@ -100,8 +100,8 @@ async function performJob(job: Job, folder: string, step: string, means: Means):
 }
 
 function outcomeOf(summary: Summary): Outcome {
-  const { chunks, nodes, state, failures } = summary;
-  const run = { chunks, nodes };
+  const { chunks, nodes, leftovers, state, failures } = summary;
+  const run = { chunks, nodes, leftovers };
   switch (state) {
     case "complete":
       return { state, run };

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
 import { killPoint } from "../run/killpoint.js";
+import { readSummary } from "../run/record/summary.js";
 import { explainDisk } from "../run/results/disk.js";
 import { begin, openPipelineDirectory, type PipelineDirectory } from "./directory.js";
 import type { Fingerprint } from "./fingerprint.js";
@@ -100,7 +101,10 @@ class PipelineRun {
       if (end !== undefined && good(step.name) && !(stale && meant.has(step.name))) {
         this.states.set(step.name, end.state);
         this.told.set(step.name, { state: end.state, seconds: end.seconds, reason: end.reason });
-        if (end.state === "complete") await this.refuseChanged(step, end.fingerprint);
+        if (end.state === "complete") {
+          await this.refuseChanged(step, end.fingerprint);
+          await this.cleanUp(step);
+        }
       } else if (meant.has(step.name)) this.states.set(step.name, "waiting");
     }
   }
@@ -118,6 +122,16 @@ class PipelineRun {
         next: "Start anew beside it with --fresh; with `when: changed` steps that are the same as before are not run again.",
       },
     );
+  }
+
+  /** A complete job that left something on a node that could not be reached is run again, which cleans the node and no more. */
+  private async cleanUp(step: Step): Promise<void> {
+    const folder = join(this.directory.path, step.name);
+    if (step.work.kind !== "job" || !existsSync(join(folder, "journal.ndjson"))) return;
+    if ((readSummary(folder)?.leftovers ?? []).length === 0) return;
+    const prepared = await prepare(this.pipeline, step, this.directory.path, this.means);
+    const { run } = await prepared.perform();
+    this.told.set(step.name, { ...this.told.get(step.name)!, run });
   }
 
   /** Steps that are not meant, but needed by one that is: their results come from the last run in which they were complete. */

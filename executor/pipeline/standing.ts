@@ -77,6 +77,7 @@ function ofPipeline(path: string, fd: number, file: string, now: number): AnySta
     },
     units: { done: `${count(steps, isGood)}`, total: `${steps.length}` },
     nodes: [...new Set(steps.flatMap(({ run }) => run?.nodes ?? []))],
+    ...(held ? {} : leftoversOf(steps)),
     coordinator: held && holder !== undefined ? { pid: holder.pid, host: holder.host, since: holder.at } : undefined,
     reason,
     steps,
@@ -89,6 +90,12 @@ function ofStep(path: string, step: string, past: PipelinePast, held: boolean, n
   if (past.begun.has(step)) return { step, state: held ? "running" : "interrupted", run };
   const end = past.ended.get(step);
   return { step, state: end?.state ?? "waiting", seconds: end?.seconds, reason: end?.reason, run };
+}
+
+function leftoversOf(steps: StepStanding[]): Pick<Standing, "leftovers"> {
+  const leftovers = steps.flatMap(({ run }) => run?.leftovers ?? []);
+  const byPlace = new Map(leftovers.map((one) => [JSON.stringify([one.inventory, one.node]), one]));
+  return byPlace.size === 0 ? {} : { leftovers: [...byPlace.values()] };
 }
 
 function count(steps: StepStanding[], holds: (state: StepState) => boolean): number {

@@ -3,9 +3,11 @@ import { setImmediate as turn } from "node:timers/promises";
 import { MusterError } from "../../schemas/errors.js";
 import type { Job } from "../job/job.js";
 import type { Plan } from "../schedule/plan/plan.js";
+import { type Cleaning, cleanAfter } from "./cleaning.js";
 import type { Coordinator } from "./coordinator.js";
 import type { Ended } from "./ended.js";
 import { killPoint } from "./killpoint.js";
+import type { Leftover } from "./record/leftovers.js";
 import { withPlan } from "./record/planned.js";
 import type { RunDirectory } from "./record/rundir.js";
 import { type LeftOut, type Summary, summarize, writeSummary } from "./record/summary.js";
@@ -20,6 +22,7 @@ export interface Worked {
   directory: RunDirectory;
   coordinator: Coordinator;
   leftOut: LeftOut[];
+  cleaning: Cleaning;
   plan: () => Plan;
 }
 
@@ -28,19 +31,20 @@ export interface Worked {
  * the plan is made then, too: before the first chunk it would have been waited for. A disk that fails here is how it ended.
  */
 export async function conclude(
-  { job, directory, coordinator, leftOut, plan }: Worked,
+  { job, directory, coordinator, leftOut, cleaning, plan }: Worked,
   worked: Ended,
 ): Promise<Summary> {
   const [left, ordered, planned] = await Promise.allSettled([
-    coordinator.leave(worked),
+    coordinator.leave(worked).then(() => cleanAfter(coordinator.members, worked, cleaning)),
     putInOrder(job, directory, worked),
     turn().then(plan),
   ]);
   if (left.status === "rejected") throw left.reason;
   if (planned.status === "rejected") throw planned.reason;
+  const leftovers = left.value;
   const summaryOf = (ended: Ended) => {
     const { tally, members } = coordinator;
-    return withPlan(summarize(directory.path, tally, members, leftOut, ended), planned.value);
+    return { ...withPlan(summarize(directory.path, tally, members, leftOut, ended), planned.value), leftovers };
   };
   try {
     if (worked.state === "broken") throw worked.error;
@@ -48,7 +52,7 @@ export async function conclude(
     if (worked.state === "complete") refuseIncomplete(directory.path, job, ordered.value);
     const summary = summaryOf(worked);
     writeSummary(summary);
-    await close(directory, worked.state);
+    await close(directory, worked.state, leftovers);
     return summary;
   } catch (error) {
     const summary = summaryOf({ state: "broken", error: diskErrorOf(directory.path, error) });
@@ -75,10 +79,14 @@ function refuseIncomplete(path: string, job: Job, census: UnitCensus | undefined
   });
 }
 
-async function close({ journal }: RunDirectory, ended: Exclude<Ended["state"], "broken">): Promise<void> {
+async function close(
+  { journal }: RunDirectory,
+  ended: Exclude<Ended["state"], "broken">,
+  leftovers: Leftover[],
+): Promise<void> {
   killPoint("closing");
   const state = ended === "stranded" || ended === "superseded" ? "interrupted" : ended;
-  journal.add({ e: "close", state, at: new Date().toISOString() });
+  journal.add({ e: "close", state, at: new Date().toISOString(), leftovers });
   await journal.flush();
   killPoint("closed");
 }

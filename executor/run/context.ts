@@ -1,6 +1,6 @@
-import type { Dialer } from "../../fleet/connect.js";
+import { Dialer } from "../../fleet/connect.js";
 import type { Node } from "../../fleet/node.js";
-import type { Program } from "../../templates/templates.js";
+import { agentProgram, type Program } from "../../templates/templates.js";
 import type { Needs } from "../job/job.js";
 import type { Inspection } from "./inspection.js";
 import type { Content } from "./node/hashes.js";
@@ -22,6 +22,27 @@ export interface RunContext {
   /** Set where the job needs playbooks. */
   inspection: Inspection | undefined;
   dialer: Dialer;
+}
+
+/**
+ * What an agent is told of the run that it belongs to, to be stopped; it gets no work. The last coordinator's nonce is used again:
+ * nothing is issued under it, and where an agent cannot be stopped now it still belongs to this run directory. `ids`: the run's,
+ * the current one last; `nonces`: those that the journal has.
+ */
+export function stoppingContext(name: string, ids: readonly string[], nonces: readonly string[]): RunContext {
+  return {
+    id: ids.at(-1)!,
+    formerIds: ids.slice(0, -1),
+    name,
+    nonce: nonces.at(-1) ?? "",
+    nonces,
+    priority: 0,
+    contents: new Map(),
+    agent: agentProgram(),
+    needs: { playbooks: [] },
+    inspection: undefined,
+    dialer: new Dialer(),
+  };
 }
 
 /** The folder of the run called `id` on a node, as the node's shell reads it. Two nodes of an inventory may be one machine: each has its own. */

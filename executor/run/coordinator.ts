@@ -8,6 +8,7 @@ import { Scheduler } from "../schedule/scheduler.js";
 import { orderOf } from "./agent/orders.js";
 import { type Done, type FromAgent, splitOf, unit } from "./agent/protocol.js";
 import { Alarm, clock } from "./alarm.js";
+import { recallLeftovers } from "./cleaning.js";
 import type { RunContext } from "./context.js";
 import { type Ended, keepsNodes } from "./ended.js";
 import { killPoint } from "./killpoint.js";
@@ -64,6 +65,7 @@ export class Coordinator implements Hub, Tower {
     this.scheduler = new Scheduler(job, directory.past.done, issueId, expected, learned, canary.waiting);
     this.members = nodes.map((node) => new Member(node, job, run, directory.ids, this));
     for (const member of this.members) this.byName.set(member.node.name, member);
+    recallLeftovers(this.members, directory.past.leftovers.list);
     const { path, journal, past, elapsed } = directory;
     this.committer = new Committer(
       { path, partial: this.intake.partial, journal, job, past, elapsed },

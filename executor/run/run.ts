@@ -1,10 +1,11 @@
 import { Dialer } from "../../fleet/connect.js";
-import type { Node } from "../../fleet/node.js";
+import { addressOf, type Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
 import { agentProgram } from "../../templates/templates.js";
 import type { Job } from "../job/job.js";
 import { planJob } from "../schedule/plan/plan.js";
 import { refusal } from "../schedule/slots/slots.js";
+import { cleanComplete, cleaningOf } from "./cleaning.js";
 import { conclude } from "./conclude.js";
 import { Coordinator } from "./coordinator.js";
 import type { Inspection } from "./inspection.js";
@@ -60,9 +61,11 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     adopt: options.adopt,
   });
   try {
+    const cleaning = cleaningOf(job, directory, nodes, options);
     if (directory.isComplete) {
+      const leftovers = await cleanComplete(directory, cleaning);
       const summary = summarize(directory.path, new Tally(job, directory.past), [], leftOut, { state: "complete" });
-      return { summary, already: true };
+      return { summary: { ...summary, leftovers }, already: true };
     }
     if (able.length === 0) throw noNode(leftOut);
     const run = {
@@ -82,12 +85,13 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     const learned = memory.read();
     const canary = await Canary.open(job, directory);
     const coordinator = new Coordinator(job, able, directory, run, options.observer, learned, canary);
-    directory.journal.add({ e: "nodes", nodes: able.map((node) => node.name), inventory: options.inventory });
+    const [names, addresses] = [able.map((node) => node.name), able.map(addressOf)];
+    directory.journal.add({ e: "nodes", nodes: names, inventory: options.inventory, addresses });
     await directory.journal.flush();
     options.observer.begin(coordinator, directory.path, leftOut);
     const worked = await memory.during(coordinator.work(options.stop), () => coordinator.learned());
     const plan = () => planJob(job, able, options.selected, learned, directory.past.done);
-    const summary = await conclude({ job, directory, coordinator, leftOut, plan }, worked);
+    const summary = await conclude({ job, directory, coordinator, leftOut, cleaning, plan }, worked);
     return { summary, already: false };
   } catch (error) {
     throw explainDisk(directory.path, error);

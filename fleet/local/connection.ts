@@ -31,7 +31,7 @@ class LocalConnection implements Connection {
     return this.channelOf(child);
   }
 
-  async exec(argv: string[], options: { stdin?: string; timeout: number; cap?: number }): Promise<Outcome> {
+  async exec(argv: string[], options: { stdin?: string | Buffer; timeout: number; cap?: number }): Promise<Outcome> {
     let child: Child;
     try {
       child = await this.start(argv);

@@ -35,7 +35,7 @@ export class SshConnection implements Connection {
     return (await this.start(argv, this.patience.answer)).channel;
   }
 
-  async exec(argv: string[], options: { stdin?: string; timeout: number; cap?: number }): Promise<Outcome> {
+  async exec(argv: string[], options: { stdin?: string | Buffer; timeout: number; cap?: number }): Promise<Outcome> {
     const { timeout, cap = USUAL_CAP } = options;
     const begin = performance.now();
     let started: Started;

@@ -1,4 +1,4 @@
-"""The process in the connection: finds the run's daemon, or starts it, and gives it stdin and stdout."""
+"""The process in the connection: finds the run's daemon, or starts it, and gives it stdin and stdout; or ends what is left of both."""
 import array
 import errno
 import fcntl
@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 
+from .clean import clean
 from .guard import AccessError, check_run_folder, check_server, check_socket
 from .trouble import explain
 
@@ -16,15 +17,18 @@ NO_PERMISSION = 77  # EX_NOPERM of sysexits.h
 def main(words):
     """The exit status of a command line."""
     root = os.path.expanduser(words[1]) if len(words) == 2 else ""
-    if words[:1] != ["attach"] or not os.path.isabs(root):
-        sys.stderr.write("usage: attach ROOT   (ROOT: the run's folder, absolute or in ~)\n")
+    if words[:1] not in (["attach"], ["clean"]) or not os.path.isabs(root):
+        sys.stderr.write("usage: attach|clean ROOT   (ROOT: the run's folder, absolute or in ~)\n")
         return 64
     root = os.path.normpath(root)
     try:
-        check_run_folder(root)
-        make_folders(root)
-        check_run_folder(root)
-        attach(root)
+        if words[0] == "clean":
+            clean(root)
+        else:
+            check_run_folder(root)
+            make_folders(root)
+            check_run_folder(root)
+            attach(root)
     except AccessError as error:
         # One line that startAgent() of executor/run/node/handshake.ts reads.
         sys.stderr.write("muster-refused " + json.dumps({"reason": str(error), "next": error.next}) + "\n")

@@ -20,12 +20,14 @@ from .processes import Processes
 from .reap import Reaper
 from .recover import recover
 from .results import Results
+from .rootwatch import RootWatch
 from .scripts import GENTLE, Calls, Scripts
 from .settings import Settings
 from .shutdown import Shutdown
 from .slots import Slots
 from .spawn import Spawner
 from .store import Store
+from .strays import end_predecessors
 from .trash import Trash
 from .trouble import explain
 
@@ -53,12 +55,14 @@ class Agent:
         self.calls = Calls(self.reaper)
         look = Scripts(self.calls, GENTLE, lambda answers: self.link.send({"ev": "looked", "answers": answers}))
         self.cardwatch = CardWatch(self.selector, cards, self.slots, self.calls, self.link)
-        self.shutdown = Shutdown(root, self.reaper, self.link)
+        self.rootwatch = RootWatch(root, self.spawner.root_fd)
+        self.shutdown = Shutdown(root, self.rootwatch, self.reaper, self.link)
         signal.signal(signal.SIGTERM, self.shutdown.by_signal)
         self.ledger = Ledger(root, self.link)
         self.ending = Ending(self.slots, self.reaper, self.ledger)
         self.results = Results(self.settings, self.ledger, self.logs, self.helper)
         self.trash = Trash(root, self.helper, self.link)
+        end_predecessors(root)
         recover(self.ledger, processes)
         commands = Commands(
             boot, self.settings, store, self.link, self.slots, self.ledger, self.ending, self.trash, self.shutdown,
@@ -78,15 +82,26 @@ class Agent:
                 self.reaper.reap()
             self.watch_time()
             ended = self.reaper.sweep() if self.reaper.sweeping else []
+            if self.is_over(ended):
+                break
             for attempt in ended:
                 self.cardwatch.used(attempt)
             self.slots.start_ready(self.start, self.memory.admits, self.cardwatch.admits)
             for attempt in ended:
                 self.memory.learn(attempt)
             self.results.conclude(ended)
-            self.ledger.commit(hurry=not self.slots.all_at_work())
+            if not self.ledger.commit(hurry=not self.slots.all_at_work()):
+                self.rootwatch.hurry()
             self.link.flush()
             self.trash.empty()
+
+    def is_over(self, ended):
+        """Whether the agent has to end. Before attempts that have `ended` are reported: with the run's folder their outputs went,
+        and that is no failure of theirs."""
+        lost = self.rootwatch.check() if ended else self.rootwatch.watch()
+        if lost and not self.shutdown.done:
+            self.shutdown.by_lost_root()
+        return self.shutdown.done
 
     def patience(self):
         """Seconds until something is due."""
@@ -98,7 +113,7 @@ class Agent:
             due.append(self.next_look)
         if self.reaper.sweeping:
             due.append(now() + 0.05)
-        due.extend((self.calls.due(), self.cardwatch.due(), self.memory.due(), self.ledger.due()))
+        due.extend((self.calls.due(), self.cardwatch.due(), self.memory.due(), self.ledger.due(), self.rootwatch.due()))
         due.append(self.link.expiry(self.settings.lease))
         due.extend(self.slots.retries())
         return max(0.0, min(due) - now())
@@ -130,6 +145,8 @@ class Agent:
             self.spawner.spawn(slot, attempt)
         except (OSError, ValueError, UnicodeError) as error:
             close_logs(attempt)
+            if self.rootwatch.check():
+                return self.rootwatch.hurry()  # no fault of the chunk
             return self.ledger.fail(attempt, explain(error, self.spawner.doing))
         attempt.began = now()
         self.next_look = min(self.next_look, attempt.began + SOON)

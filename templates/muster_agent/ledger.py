@@ -58,7 +58,9 @@ class Ledger:
         return self.since + GATHER if self.begun or self.ended else inf
 
     def commit(self, hurry=True):
-        """Writes down what has begun. News that is due, or all of it in a `hurry`, is made durable, then told."""
+        """Writes down what has begun. News that is due, or all of it in a `hurry`, is made durable, then told. False when that
+        could not be saved."""
+        saved = True
         told = hurry or now() >= self.due()
         begun, ended = (self.begun, self.ended) if told else ([], [])
         for attempt in ended:
@@ -69,12 +71,14 @@ class Ledger:
         except OSError as error:
             message = explain(error, "results could not be saved in " + self.root)
             self.link.problem(message)
+            saved = False
         if told:
             self.begun, self.ended = [], []
         for attempt in begun:
             if attempt.line is None:  # else its result says it
                 self.link.send({"ev": "started", "id": attempt.id})
         self.link.relay([attempt.line for attempt in ended])
+        return saved
 
     def acknowledge(self, id):
         """The attempt, which is no longer ours to keep; None when it has no result or is not known."""

@@ -15,9 +15,13 @@ class Removal:
         self.trouble = None
         self.moved = 0
         self.pending = [path]
-        if os.path.islink(path):
-            self.attempt(os.unlink, path)
-        elif os.path.isdir(path):
+        self.attempt(self.begin, path)
+
+    def begin(self, path):
+        mode = os.lstat(path).st_mode
+        if stat.S_ISLNK(mode):
+            os.unlink(path)
+        elif stat.S_ISDIR(mode):
             self.run()
 
     def run(self):
@@ -66,7 +70,7 @@ class Removal:
     def attempt(self, function, path):
         try:
             function(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             pass
         except OSError as error:
             self.trouble = self.trouble or error

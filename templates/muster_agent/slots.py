@@ -44,7 +44,7 @@ class Slots:
         """What holds for all slots, and again at each try."""
         if message not in self.reported:
             self.reported.add(message)
-            self.link.send({"ev": "problem", "message": message})
+            self.link.problem(message)
 
     def announce(self):
         """Tells a new coordinator what it must know of the slots; who is in the way, it is told as if for the first time."""

@@ -113,6 +113,8 @@ function promises(t: Test, open: (local: string) => Promise<{ connection: Connec
     t.match(await files.stat(`${there}/look`), { kind: "folder" });
     t.equal(await files.stat(`${there}/look/absent`), undefined);
     t.equal(await files.stat(`${there}/look/file/below`), undefined);
+    const long = files.stat(`${there}/look/${"x".repeat(300)}`);
+    await t.rejects(long, { code: "FILE" }, "what cannot be looked at is not missing");
     t.ok(((await files.free(there)) ?? 0) > MIB);
     t.match(await files.home(), /^\//);
   });
@@ -186,6 +188,7 @@ t.test("files of another user", { skip: lacking("another user") }, async (t) => 
   const here = t.testdir({ file: "x" });
   await t.rejects(files.upload(join(here, "file"), "/etc/never", 0o600), { code: "DENIED", next: /workdir/ });
   await t.rejects(files.makeFolder("/etc/never", 0o700), { code: "DENIED" });
+  await t.rejects(files.stat("/root/absent"), { code: "DENIED" }, "nobody can tell whether it is there");
   await t.rejects(files.download("/etc/shadow", join(here, "shadow"), 1e6), { code: "DENIED" });
   await t.rejects(stat(join(here, "shadow")));
 });

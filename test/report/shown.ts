@@ -6,7 +6,9 @@ import type { LeftOut } from "../../executor/run/record/summary.js";
 import type { Failure } from "../../executor/schedule/events.js";
 import { cancelledPipelineText, cancelledText, stoppedText } from "../../report/cancel.js";
 import { driftDocument, driftText, nodeLine, totalText } from "../../report/drift.js";
+import { textOf } from "../../report/format.js";
 import { historyText } from "../../report/history.js";
+import { leftoverLines, nodeNames } from "../../report/leftovers.js";
 import { metricsText, pipelineFamilies, runFamilies, verifyFamilies } from "../../report/metrics.js";
 import { lookLine, nodesText, troubleText } from "../../report/nodes.js";
 import { historyPage } from "../../report/page.js";
@@ -113,6 +115,8 @@ export const TEXTS: Record<string, Shown> = {
   historyText: shown(history, (one) => historyText(one, true)),
   nodesText: shown(looks, (all) => nodesText(all, "all", 1_800_000_000)),
   troubleText: shown(looks, troubleText),
+  leftoverLines: shown([{ node: "a", reason: "it was not reached" }], (all) => textOf(leftoverLines(all, "runs/x"))),
+  nodeNames: shown(["a", "b"], (all) => textOf([nodeNames(all)])),
   lookLine: shown(looks, (all) => all.map(lookLine).join("\n")),
   pipelineText: shown(pipelineSummary, (one) => pipelineText(one, false)),
   pipelineTrouble: shown(pipelineSummary, pipelineTrouble),
@@ -163,6 +167,7 @@ export const METRICS: Shown[] = [
 
 /** Functions of report/ that make no text for people by themselves: parts that the ones above put together, documents, and values. */
 export const UNSHOWN = [
+  "NodeProgress",
   "accountOf",
   "workers",
   "driftDocument",

@@ -70,7 +70,7 @@ const MESSAGES: Record<FromAgent["ev"], Fields> = {
   memory: { waiting: (value) => Array.isArray(value) && value.every(isCount) },
   looked: { answers: listOf(ANSWER) },
   problem: { message: text(PROSE_LENGTH) },
-  bye: {},
+  bye: { left: optional(text(PROSE_LENGTH)) },
   pong: {},
 };
 

@@ -171,7 +171,8 @@ export type FromAgent =
   | { ev: "memory"; waiting: number[] }
   /** What the scripts of a `look` printed; `error`: why one has no exit code. */
   | { ev: "looked"; answers: Answer[] }
-  | { ev: "bye" }
+  /** `left`: what of the run is still on the node, and why; absent where nothing is. */
+  | { ev: "bye"; left?: string }
   | { ev: "pong" }
   | { ev: "problem"; message: string };
 

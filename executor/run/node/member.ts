@@ -1,5 +1,4 @@
 import { EventEmitter, once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Facts } from "../../../fleet/facts.js";
 import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
@@ -15,22 +14,23 @@ import type { RunContext } from "../context.js";
 import { killPoint } from "../killpoint.js";
 import type { Origin } from "../results/pull.js";
 import { AgentTracker, changeText } from "./agenttracker.js";
-import { mayComeBack } from "./failure.js";
+import { reasonOf } from "./failure.js";
 import { protocolError } from "./handshake.js";
+import { pause } from "./pause.js";
 import { ReconnectBackoff } from "./reconnect.js";
+import { isBarred, mayComeBack } from "./refusal.js";
+import { Remains } from "./remains.js";
 import { Session } from "./session.js";
 
 /** Longest pause between two tries to reach a node, seconds. */
 const REDIAL_LIMIT = 60;
-
 /** How long a node that is away is given to come back at the end of the run, seconds. */
 const LAST_TRY = 10;
 const TIMEOUTS = 2; // so many of late mark a node that can be reached as lost
 /** What is said of one that is silent then, and of one that did not come back. */
 const AWAITED = "it is silent at the end of the run, and waited for, so that nothing stays there";
 const LEFT = "it could not be reached at the end: what is there goes when the agent's lease ends";
-
-/** What is said of one whose grace period ends though it was back in between. */
+/** And of one whose grace period ends though it was back in between. */
 const UNSTABLE = "its connection keeps failing, its chunks go to others";
 
 export type MemberState = "connecting" | "live" | "silent" | "away" | "refused";
@@ -61,6 +61,7 @@ export class Member {
   cards: string[] = [];
   /** For what it says unasked, through all its attachments. */
   readonly budget = new MessageBudget();
+  readonly remains = new Remains();
   private readonly agent: AgentTracker;
   private session: Session | undefined;
   private readonly over = new AbortController();
@@ -99,6 +100,11 @@ export class Member {
     this.session?.send(message);
   }
 
+  /** Whether the node can be reached, though it gets no work. */
+  get isReachable(): boolean {
+    return this.state === "refused" && !isBarred(this.error?.code ?? "");
+  }
+
   /** Where results lie; undefined while the node is silent. */
   get origin(): Origin | undefined {
     return this.session;
@@ -119,13 +125,15 @@ export class Member {
    * that is away is tried once more; then all that is left to the agent's lease, and said.
    */
   async stop(): Promise<void> {
-    if (this.agent.hello !== undefined && this.session === undefined) await this.back();
+    if (this.remains.areLikely && this.session === undefined) await this.back();
     this.over.abort();
     const { session } = this;
     if (session === undefined) {
+      this.remains.stay(this.reason);
       if (this.agent.hello !== undefined) this.hub.message(this, { ev: "problem", message: LEFT });
       return;
     }
+    this.remains.agentIsToStop();
     session.send({ op: "stop" });
     await session.bye(this.node.grace);
     this.session = undefined;
@@ -143,7 +151,7 @@ export class Member {
     if (this.state === "silent") this.hub.message(this, { ev: "problem", message: AWAITED });
     this.changes.emit("hurry");
     while (this.state === "silent") await once(this.changes, "change");
-    if (this.state !== "away") return;
+    if (this.state !== "away" && this.state !== "connecting") return;
     const signal = AbortSignal.timeout(LAST_TRY * 1000);
     await once(this.changes, "change", { signal }).catch(() => {});
   }
@@ -163,14 +171,19 @@ export class Member {
       let joined = false;
       const receive = (message: FromAgent) => (joined ? this.receive(message) : early.push(message));
       const known = { boot: this.agent.hello?.boot, cards: this.cards };
-      const session = await Session.attach(this.node, this.run, known, (facts) => this.makeSlots(facts), receive);
+      const starting = () => {
+        if (this.over.signal.aborted) throw new MusterError("LOST", 69, "the run is over");
+        this.remains.agentStarts();
+      };
+      const slots = (facts: Facts | undefined) => this.makeSlots(facts);
+      const session = await Session.attach(this.node, this.run, known, slots, starting, receive);
       if (this.over.signal.aborted) {
         await session.detach();
         return true;
       }
       this.joined(session);
       joined = true;
-      for (const message of early) this.hub.message(this, message);
+      for (const message of early) this.receive(message);
       void session.gone.then(({ kind, reason }) =>
         kind === "violation" ? this.refuse(session, reason) : this.lost(session, reason),
       );
@@ -183,6 +196,7 @@ export class Member {
 
   private receive(message: FromAgent): void {
     this.agent.heard();
+    if (message.ev === "bye") this.remains.agentSays(message);
     this.hub.message(this, message);
   }
 
@@ -216,9 +230,7 @@ export class Member {
     if (!(error instanceof MusterError)) throw error;
     this.error = error;
     const comesBack = mayComeBack(error.code, this.slots.length > 0);
-    const prefix = `${this.node.name}: `;
-    const reason = error.message.startsWith(prefix) ? error.message.slice(prefix.length) : error.message;
-    this.become(comesBack ? (this.state === "silent" ? "silent" : "away") : "refused", reason);
+    this.become(comesBack ? (this.state === "silent" ? "silent" : "away") : "refused", reasonOf(this.node, error));
     if (this.state === "refused") this.hub.event({ type: "gone", node: this.node.name });
   }
 
@@ -253,25 +265,14 @@ export class Member {
     const timers = [setTimeout(() => this.giveAway(`silent for ${grace} s`), grace * 1000)];
     if (graceLeftSeconds < grace) timers.push(setTimeout(() => this.giveChunksAway(), graceLeftSeconds * 1000));
     try {
-      for (let pause = pauseSeconds; !signal.aborted; pause = Math.min(pause * 2, REDIAL_LIMIT)) {
-        await this.pause(pause);
+      for (let seconds = pauseSeconds; !signal.aborted; seconds = Math.min(seconds * 2, REDIAL_LIMIT)) {
+        await pause(seconds, this.changes, signal);
         if ((await this.attach()) || this.state === "refused") return;
       }
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
       for (const timer of timers) clearTimeout(timer);
-    }
-  }
-
-  /** Resolves after `seconds`, or when there is a hurry; rejects when the run is over. */
-  private async pause(seconds: number): Promise<void> {
-    const hurried = new AbortController();
-    const signal = AbortSignal.any([this.over.signal, hurried.signal]);
-    try {
-      await Promise.race([sleep(seconds * 1000, undefined, { signal }), once(this.changes, "hurry", { signal })]);
-    } finally {
-      hurried.abort();
     }
   }
 

@@ -37,13 +37,14 @@ export class Session implements Origin {
    * Connects, asks the node for its facts where they are needed, sends the agent there and attaches to it (starting it where it does not run).
    * `known`: of the attachment before this one; a node that has rebooted since is brought into state again.
    * `slots` makes slots of the facts, or says why there are none. Rejects with a MusterError that names the step.
-   * `receive` gets what the agent says after its hello.
+   * `starting` is called right before the agent may be started; `receive` gets what the agent says after its hello.
    */
   static async attach(
     node: Node,
     run: RunContext,
     known: Known,
     slots: (facts: Facts | undefined) => Slot[],
+    starting: () => void,
     receive: (message: FromAgent) => void,
   ): Promise<Session> {
     const connection = await run.dialer.connect(node);
@@ -53,6 +54,7 @@ export class Session implements Origin {
       const setup = slots(facts);
       const fingerprint =
         facts && (await run.inspection?.(connection, facts, (known.boot ?? facts.boot) !== facts.boot));
+      starting();
       const { agent, hello, gone } = await startAgent(connection, run, setup, known, receive);
       return new Session(
         node,

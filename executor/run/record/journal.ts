@@ -5,6 +5,7 @@ import { MusterError } from "../../../schemas/errors.js";
 import type { Failure } from "../../schedule/events.js";
 import { killPoint } from "../killpoint.js";
 import type { MemberState } from "../node/member.js";
+import type { Leftover } from "./leftovers.js";
 import type { Differing } from "./past.js";
 
 const fsyncFile = promisify(fsync);
@@ -28,8 +29,8 @@ export type Entry =
   | { e: "open"; session: number; nonce?: string; pid: number; host: string; at: string }
   /** The run is called `id` from now on: what carries an earlier id on a node belongs to another copy of this directory. */
   | { e: "adopt"; id: string }
-  /** The nodes that may work on it in this session, and what `-i` takes to find them. */
-  | { e: "nodes"; nodes: string[]; inventory: string }
+  /** The nodes that may work on it in this session, where they are, and what `-i` takes to find them. */
+  | { e: "nodes"; nodes: string[]; inventory: string; addresses?: string[] }
   /**
    * A chunk is committed: units [start, end) in decimal; `length`: bytes of results.ndjson that count from now on. `at`: seconds
    * since the session began, in the first record of those that were committed together.
@@ -44,8 +45,16 @@ export type Entry =
   | { e: "slot"; at: number; node: string; slot: number; out?: string }
   /** An attempt failed. */
   | { e: "tried"; at: number; chunk: string; node: string; slot: number; attempt: number; reason: string }
-  /** The coordinator ends, with everything of before this record safe on disk. */
-  | { e: "close"; state: "complete" | "partial" | "interrupted" | "cancelled"; at?: string };
+  /**
+   * The coordinator ends, with everything of before this record safe on disk. `leftovers`: all nodes that may hold something of
+   * the run then. A second one follows, with the same `at`, where a node is cleaned later.
+   */
+  | {
+      e: "close";
+      state: "complete" | "partial" | "interrupted" | "cancelled";
+      at?: string;
+      leftovers?: Leftover[];
+    };
 
 /** Bytes read at a time when a journal is read back. */
 const BLOCK = 1 << 20;

@@ -1,9 +1,11 @@
 import type { Maker } from "../../schedule/attempts/canary.js";
 import { Coverage } from "../../schedule/queue/coverage.js";
 import type { Entry } from "./journal.js";
+import { Leftovers } from "./leftovers.js";
 
 type RunEntry = Extract<Entry, { e: "run" }>;
 type OpenEntry = Extract<Entry, { e: "open" }>;
+export type CloseEntry = Extract<Entry, { e: "close" }>;
 
 /** A chunk of which two results differ, who made them, and where they do. */
 export interface Differing {
@@ -28,14 +30,18 @@ export class Past {
   chunks = 0;
   /** Bytes of results.ndjson that are committed. */
   length = 0;
-  complete = false;
+  /** How the last session ended; undefined where it did not end in order. */
+  closed: CloseEntry | undefined;
   /** Chunks that were computed again, and those of them of which both results differ. */
   readonly compared = new Set<string>();
   readonly differing: Differing[] = [];
-  /** The nodes that may hold something of it: what `-i` takes to find them -> their names. */
+  /** All nodes that could ever be given work: what `-i` takes to find them -> their names. */
   readonly nodes = new Map<string, Set<string>>();
+  /** The nodes that may hold something of it. */
+  readonly leftovers = new Leftovers();
 
   see(entry: Entry): void {
+    this.leftovers.see(entry);
     switch (entry.e) {
       case "run":
         this.run = entry;
@@ -43,7 +49,7 @@ export class Past {
         break;
       case "open":
         this.holder = entry;
-        this.complete = false;
+        this.closed = undefined;
         if (entry.nonce !== undefined) this.nonces.push(entry.nonce);
         break;
       case "adopt":
@@ -58,13 +64,17 @@ export class Past {
         this.length = entry.length;
         break;
       case "close":
-        this.complete = entry.state === "complete";
+        this.closed = entry;
         break;
       case "canary":
         this.compared.add(entry.chunk);
         if (entry.differing !== undefined) this.differing.push(entry.differing);
         break;
     }
+  }
+
+  get complete(): boolean {
+    return this.closed?.state === "complete";
   }
 
   /** The session number of the coordinator that comes now. */

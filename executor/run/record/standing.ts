@@ -12,7 +12,9 @@ import {
 import { basename, join, resolve } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import { decode, type Entry, readEntries } from "./journal.js";
+import { type Leftover, Leftovers } from "./leftovers.js";
 import { isHeld } from "./lock.js";
+import type { CloseEntry } from "./past.js";
 import { readSummary, type Summary } from "./summary.js";
 
 /** How a run stands, as its directory alone says. */
@@ -31,6 +33,8 @@ export interface Standing {
   units: { done: string; total?: string };
   /** The nodes that may work, or have worked, on it. */
   nodes: string[];
+  /** Those that may still hold processes or files of it, while nobody works on it; absent where there are none. */
+  leftovers?: Leftover[];
   /** Who works on it now. */
   coordinator?: { pid: number; host: string; since: string };
   /** What is wrong with it. */
@@ -69,7 +73,10 @@ export function standingOf(path: string, now: number): Standing {
     const end = last?.e === "close" ? last : undefined;
     const held = end === undefined && isHeld(fd);
     const summary = end === undefined ? undefined : readSummary(path);
-    const standing = summary === undefined ? unended(path, countsOf(fd, file), held, mtimeMs) : ended(path, summary);
+    const standing =
+      end === undefined || summary === undefined
+        ? unended(path, countsOf(fd, file), held, mtimeMs)
+        : ended(path, summary, end);
     const started = standing.started ?? firstSession(fd) ?? countsOf(fd, file).started;
     // A copy of a run directory has new times of its files.
     const until = standing.state === "running" ? now : end?.at === undefined ? mtimeMs : Date.parse(end.at);
@@ -106,8 +113,10 @@ class Counts {
   /** Of the last session: a chunk that failed in an earlier one has been tried again. */
   failed = 0;
   closed: string | undefined;
+  readonly leftovers = new Leftovers();
 
   see(entry: Entry): void {
+    this.leftovers.see(entry);
     switch (entry.e) {
       case "run":
         this.run = entry;
@@ -139,10 +148,10 @@ export function nothing(path: string): Standing {
   return { name: basename(path), path, state: "new", chunks: { done: 0, failed: 0 }, units: { done: "0" }, nodes: [] };
 }
 
-function ended(path: string, summary: Summary): Standing {
+function ended(path: string, summary: Summary, end: CloseEntry): Standing {
   const { name, state, chunks, units, error } = summary;
   const nodes = summary.nodes.filter((node) => node.state !== "left out").map((node) => node.node);
-  return { name, path, state, chunks, units, nodes, reason: error };
+  return { name, path, state, chunks, units, nodes, ...named(end.leftovers ?? []), reason: error };
 }
 
 function unended(path: string, counts: Counts, held: boolean, changed: number): Standing {
@@ -162,9 +171,14 @@ function unended(path: string, counts: Counts, held: boolean, changed: number): 
       coordinator: holder && { pid: holder.pid, host: holder.host, since: holder.at },
     };
   if (holder === undefined) return standing;
+  const left = { ...standing, ...named(counts.leftovers.list) };
   const broken = counts.closed === undefined ? brokenSince(path, changed) : undefined;
-  if (broken !== undefined) return { ...standing, state: "broken", reason: broken };
-  return { ...standing, state: (counts.closed as Standing["state"]) ?? "interrupted" };
+  if (broken !== undefined) return { ...left, state: "broken", reason: broken };
+  return { ...left, state: (counts.closed as Standing["state"]) ?? "interrupted" };
+}
+
+function named(leftovers: Leftover[]): Pick<Standing, "leftovers"> {
+  return leftovers.length === 0 ? {} : { leftovers };
 }
 
 /** Why the last session broke off: that is told by a summary that is not older than the journal. */

@@ -5,6 +5,7 @@ import type { Failure } from "../../schedule/events.js";
 import type { Ended } from "../ended.js";
 import { killPoint } from "../killpoint.js";
 import type { Member, MemberState } from "../node/member.js";
+import type { Leftover } from "./leftovers.js";
 import type { Differing } from "./past.js";
 import type { Tally } from "./tally.js";
 
@@ -26,6 +27,8 @@ export interface Summary {
   nodes: NodeSummary[];
   /** The first hundred chunks that failed. */
   failures: Failure[];
+  /** The nodes that may still hold processes or files of the run; older summaries do not say. */
+  leftovers?: Leftover[];
   error?: string;
   /** What to do about it. */
   next?: string;
@@ -102,8 +105,13 @@ export function readSummary(path: string): Summary | undefined {
 
 /** Says in the summary of a run that has not come to its end that it will not go on by itself. */
 export function markCancelled(directory: string): void {
+  amendSummary(directory, { state: "cancelled" });
+}
+
+/** Replaces some of what the summary in a run directory says, where there is one. */
+export function amendSummary(directory: string, change: Partial<Pick<Summary, "state" | "leftovers">>): void {
   const file = join(directory, "summary.json");
-  if (existsSync(file)) writeSummary({ ...JSON.parse(readFileSync(file, "utf8")), directory, state: "cancelled" });
+  if (existsSync(file)) writeSummary({ ...JSON.parse(readFileSync(file, "utf8")), directory, ...change });
 }
 
 function canaryOf({ checked, unchecked, differing }: Tally): Summary["canary"] {

@@ -33,7 +33,7 @@ const hello = {
 };
 
 t.test("what an agent says is taken whole", async (t) => {
-  for (const message of [done, hello, { ev: "slot", slot: 1, holder: "x" }, { ev: "bye" }])
+  for (const message of [done, hello, { ev: "slot", slot: 1, holder: "x" }, { ev: "bye" }, { ev: "bye", left: "x" }])
     t.same(parseMessage(JSON.stringify(message)), message);
 });
 
@@ -67,6 +67,7 @@ t.test("anything else is not a message, however close it comes", async (t) => {
     { ...done, seconds: null },
     { ...hello, held: [{ id: "../x", chunk: "c", slot: 0 }] },
     { ...hello, held: "none" },
+    { ev: "bye", left: 7 },
   ];
   for (const value of bad) t.equal(parseMessage(JSON.stringify(value)), undefined, JSON.stringify(value));
   t.equal(parseMessage('{"ev":"bye"'), undefined);

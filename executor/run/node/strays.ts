@@ -1,0 +1,59 @@
+import type { Connection } from "../../../fleet/connection.js";
+import { MusterError } from "../../../schemas/errors.js";
+import { cleanProgram, type Program } from "../../../templates/templates.js";
+
+/** For the node to end what it finds: TERM, then KILL, each with its own time. */
+const CLEAN_TIMEOUT_SECONDS = 30;
+
+/** What the node reports; templates/muster_agent/clean.py is the other side. */
+interface Report {
+  ended: number;
+  alive: number[];
+  root: string | null;
+}
+
+/**
+ * Ends every process of the run folder `root` that can be found on the node without an agent, by what marks it: agents by their
+ * command line, chunks by their environment. Resolves with the number of processes ended, once none is left and nothing is at
+ * `root`. Rejects with NOT_STOPPED (exit 3) where something is left or cannot be looked at, and with LOST or TIMEOUT.
+ */
+export async function endStrays(connection: Connection, agent: Program, root: string): Promise<number> {
+  const { node } = connection;
+  const { words, stdin } = cleanProgram(agent);
+  const argv = [node.python, ...words, root];
+  const outcome = await connection.exec(argv, { stdin, timeout: CLEAN_TIMEOUT_SECONDS });
+  if (outcome.kind === "lost") throw new MusterError("LOST", 69, `${node.name}: ${outcome.reason}`);
+  if (outcome.kind === "timeout") {
+    const message = `${node.name}: the processes of the run were not ended within ${outcome.seconds} s`;
+    throw new MusterError("TIMEOUT", 69, message);
+  }
+  const report = parseReport(outcome.stdout);
+  if (report === undefined) {
+    const said = outcome.stderr.trim().split("\n").at(-1) ?? "";
+    throw new MusterError("NOT_STOPPED", 3, `${node.name}: processes of the run could not be looked for: ${said}`);
+  }
+  const left = [
+    ...(report.alive.length === 0 ? [] : [`processes that do not die: ${report.alive.join(", ")}`]),
+    ...(report.root === null ? [] : [`${root}: ${report.root}`]),
+  ];
+  if (left.length === 0) return report.ended;
+  const ended = report.ended === 0 ? "" : ` (${report.ended} processes of the run were ended)`;
+  throw new MusterError("NOT_STOPPED", 3, `${node.name}: ${left.join("; ")}${ended}`);
+}
+
+/** The report in a node's output, which a shell's start-up file may print around; undefined where there is none. */
+function parseReport(output: string): Report | undefined {
+  const line = output.split("\n").findLast((one) => one.startsWith('{"muster_clean": '));
+  if (line === undefined) return undefined;
+  try {
+    const { ended, alive, root } = JSON.parse(line).muster_clean;
+    const isReport =
+      Number.isSafeInteger(ended) &&
+      Array.isArray(alive) &&
+      alive.every(Number.isSafeInteger) &&
+      (root === null || typeof root === "string");
+    return isReport ? { ended, alive, root } : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,25 @@
+import type { Leftover } from "../executor/run/record/leftovers.js";
+
+/** Nodes that one line names. */
+const NAMED = 5;
+
+/** The nodes that may still hold something of a run though they should not, a line for each reason. `run`: what `muster cancel` takes. */
+export function leftoverLines(leftovers: Leftover[], run: string): string[] {
+  const byReason = new Map<string, string[]>();
+  for (const { node, reason = "it was not cleaned" } of leftovers)
+    byReason.set(reason, [...(byReason.get(reason) ?? []), node]);
+  return [...byReason].map(([reason, nodes]) => {
+    const [why = "", ...more] = reason.split("\n");
+    const it = nodes.length === 1 ? "it is cleaned the next time it is" : "they are cleaned the next time they are";
+    return [
+      `${nodeNames(nodes)} may still hold work of this run: ${why}; ${it} reached, or: muster cancel ${run}`,
+      ...more.map((line) => `    ${line.trimStart()}`),
+    ].join("\n");
+  });
+}
+
+/** The nodes' names, or how many there are beside the first of them. */
+export function nodeNames(nodes: string[]): string {
+  const shown = nodes.slice(0, NAMED).join(", ");
+  return nodes.length > NAMED ? `${shown} and ${nodes.length - NAMED} more` : shown;
+}
