@@ -115,7 +115,9 @@ export const TEXTS: Record<string, Shown> = {
   historyText: shown(history, (one) => historyText(one, true)),
   nodesText: shown(looks, (all) => nodesText(all, "all", 1_800_000_000)),
   troubleText: shown(looks, troubleText),
-  leftoverLines: shown([{ node: "a", reason: "it was not reached" }], (all) => textOf(leftoverLines(all, "runs/x"))),
+  leftoverLines: shown([{ node: "a", inventory: "local", reason: "it was not reached" }], (all) =>
+    textOf(leftoverLines(all, "runs/x")),
+  ),
   nodeNames: shown(["a", "b"], (all) => textOf([nodeNames(all)])),
   lookLine: shown(looks, (all) => all.map(lookLine).join("\n")),
   pipelineText: shown(pipelineSummary, (one) => pipelineText(one, false)),
