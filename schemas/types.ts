@@ -37,7 +37,7 @@ export type PythonModules = string[];
  */
 export type Silence = string | number;
 /**
- * Silence of a node before its chunks are given to others. Default: `60s`.
+ * Silence of a node before its chunks are given to others. Reconnections that last less than 10 s do not end it. Default: `60s`.
  */
 export type Grace = string | number;
 /**
@@ -451,7 +451,7 @@ export interface JobFile {
    */
   retry?: {
     /**
-     * Tries in all. Default: 3.
+     * Tries in all. A try counts, too, where the agent of the node died while the chunk ran and the node did not reboot; after two such tries the chunk runs alone on a node. Default: 3.
      */
     attempts?: number;
     /**
@@ -611,7 +611,7 @@ export interface JobsFile {
    */
   retry?: {
     /**
-     * Tries in all. Default: 3.
+     * Tries in all. A try counts, too, where the agent of the node died while the chunk ran and the node did not reboot; after two such tries the chunk runs alone on a node. Default: 3.
      */
     attempts?: number;
     /**

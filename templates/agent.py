@@ -9,6 +9,7 @@ without its daemon. ROOT is the run's folder on the node:
     store/SHA256  staged files                         agent.sock  where attach knocks
     agent.log     troubles of the daemon               life        how long all this may stay after a reboot
     done.ndjson   results that nobody has acknowledged yet, and what was started
+    launching.ndjson  what is about to be started
 """
 import sys
 from importlib.machinery import ModuleSpec

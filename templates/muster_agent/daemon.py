@@ -140,7 +140,7 @@ class Agent:
 
     def start(self, slot, attempt):
         attempt.process = self.processes.not_started()
-        self.ledger.starting(attempt)
+        self.ledger.launching.add(attempt)
         try:
             self.spawner.spawn(slot, attempt)
         except (OSError, ValueError, UnicodeError) as error:

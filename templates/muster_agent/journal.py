@@ -33,7 +33,7 @@ class Journal:
         return end
 
     def started(self, attempt):
-        """`process`: what the attempt's leader is (or is about to be) known by, should the agent not live to see its end."""
+        """`process`: what the attempt's leader is known by, should the agent not live to see its end."""
         record = {"start": attempt.id, "chunk": attempt.chunk, "slot": attempt.slot, "process": attempt.process}
         self.lines.append(to_line(record))
 

@@ -4,6 +4,7 @@ from time import monotonic as now
 
 from .attempt import Attempt
 from .journal import Journal
+from .launching import Launching
 from .trouble import explain
 from .wire import to_line
 
@@ -18,6 +19,7 @@ class Ledger:
         self.root, self.link = root, link
         self.attempts = {}
         self.journal = Journal()
+        self.launching = Launching()
         self.begun, self.ended, self.since = [], [], 0.0
 
     def adopt(self, record, id):
@@ -26,14 +28,6 @@ class Ledger:
         attempt.phase = "done"
         self.attempts[id] = attempt
         return attempt
-
-    def starting(self, attempt):
-        """Records that its process is about to be started: should that process kill us at once, the next agent knows who ran."""
-        self.journal.started(attempt)
-        try:
-            self.journal.commit()
-        except OSError:
-            pass  # the commit that follows reports the same
 
     def started(self, attempt):
         self.journal.started(attempt)
@@ -67,6 +61,7 @@ class Ledger:
             self.journal.ended(attempt)
         try:
             self.journal.commit()
+            self.launching.clear()
             self.journal.compact(self.attempts.values())
         except OSError as error:
             message = explain(error, "results could not be saved in " + self.root)

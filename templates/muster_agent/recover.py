@@ -9,6 +9,8 @@ def recover(ledger, processes):
     os.makedirs("a", 0o700, exist_ok=True)
     left = set(os.listdir("a"))
     results, starts = ledger.journal.read()
+    launching = ledger.launching.read()
+    starts.update((id, launching[id]) for id in launching.keys() - starts.keys() - results.keys())
     unfinished = left - results.keys()
     if unfinished:
         processes.kill_attempts(unfinished, [start.get("process") for start in starts.values()])

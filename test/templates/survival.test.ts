@@ -109,8 +109,7 @@ t.test("a number that belongs to somebody else by now is not believed", async (t
   await reached("it is written down", () => readFileSync(journal, "utf8").includes('"other"'));
   process.kill(hello.pid, "SIGKILL");
   await attachment.ended();
-  const [first] = readFileSync(journal, "utf8").split("\n");
-  const [boot] = JSON.parse(first!).process as [string, number, number];
+  const [boot] = JSON.parse(readFileSync(journal, "utf8")).process as [string, number, number];
   t.equal(boot, hello.boot);
   // Records whose number is this very test's, of another start and of another boot.
   const mine = Number(readFileSync("/proc/self/stat", "utf8").split(") ")[1]!.split(" ")[19]);

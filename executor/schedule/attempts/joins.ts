@@ -47,6 +47,7 @@ export class Joins {
       const isOurs = this.attempts.get(one.id) !== undefined || this.adopt(name, one, before, now);
       if (!isOurs) out.push({ do: "drop", node: name, id: one.id });
       if (one.agentDied) out.push(...this.lose(one.id, before, now));
+      left.delete(one.id);
     }
     for (const before of left.values()) if (isLost(before)) out.push(this.returns.countLoss(before));
     return out;
@@ -54,6 +55,8 @@ export class Joins {
 
   /** An attempt died with its agent: whether it is still this chunk's only one, or was `left` and its chunk is elsewhere. */
   private lose(id: string, left: Underway | undefined, now: number): Instruction[] {
+    // A result that is on its way here was reported before the agent died: what is taken from it decides.
+    if (this.attempts.get(id)?.phase === "collecting") return [];
     const underway = this.attempts.release(id);
     if (underway !== undefined) return this.returns.agentDied(underway, now);
     return left === undefined ? [] : [this.returns.countLoss(left)];

@@ -138,6 +138,18 @@ t.test("a loss that is heard of when the chunk is elsewhere already counts, and 
   t.match(fleet.all("give-up"), [{ failure: { reason: /each time it ran \(on a, b, [ab]\)/ } }]);
 });
 
+t.test("a result that is on its way when the agent dies is not lost", async (t) => {
+  const fleet = new Fleet(new Scheduler(job(1), [], 1), { a: 1 });
+  const [only] = fleet.firstOn("a") as [Attempt];
+  fleet.tell({ type: "ran", attempt: only.id, seconds: 1 });
+  fleet.die("a", [only]);
+  fleet.wait();
+  t.same(fleet.all("report-loss"), []);
+  t.equal(fleet.all("start").length + fleet.there.length, 0, "it is not started again");
+  fleet.tell({ type: "committed", attempt: only.id });
+  t.equal(fleet.all("end").length, 1);
+});
+
 t.test("an earlier coordinator's attempt whose agent died is tried again, with one try used up", async (t) => {
   const scheduler = new Scheduler(job(1), [], sequentialIds());
   const held: Held = { id: "1-0", chunk: "t0", slot: 0, state: "done", agentDied: true };
