@@ -8,13 +8,13 @@ export function leftoverLines(leftovers: Leftover[], run: string): string[] {
   const byReason = new Map<string, string[]>();
   for (const { node, reason = "it was not cleaned" } of leftovers)
     byReason.set(reason, [...(byReason.get(reason) ?? []), node]);
-  return [...byReason].map(([reason, nodes]) => {
+  return [...byReason].flatMap(([reason, nodes]) => {
     const [why = "", ...more] = reason.split("\n");
     const it = nodes.length === 1 ? "it is cleaned the next time it is" : "they are cleaned the next time they are";
     return [
       `${nodeNames(nodes)} may still hold work of this run: ${why}; ${it} reached, or: muster cancel ${run}`,
       ...more.map((line) => `    ${line.trimStart()}`),
-    ].join("\n");
+    ];
   });
 }
 

@@ -22,8 +22,7 @@ import { isBarred, mayComeBack } from "./refusal.js";
 import { Remains } from "./remains.js";
 import { Session } from "./session.js";
 
-/** Longest pause between two tries to reach a node, seconds. */
-const REDIAL_LIMIT = 60;
+const REDIAL_LIMIT = 60; // longest pause between two tries to reach a node, seconds
 /** How long a node that is away is given to come back at the end of the run, seconds. */
 const LAST_TRY = 10;
 const TIMEOUTS = 2; // so many of late mark a node that can be reached as lost

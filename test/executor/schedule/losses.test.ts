@@ -139,7 +139,7 @@ t.test("a loss that is heard of when the chunk is elsewhere already counts, and 
 });
 
 t.test("a result that is on its way when the agent dies is not lost", async (t) => {
-  const fleet = new Fleet(new Scheduler(job(1), [], 1), { a: 1 });
+  const fleet = new Fleet(new Scheduler(job(1), [], sequentialIds()), { a: 1 });
   const [only] = fleet.firstOn("a") as [Attempt];
   fleet.tell({ type: "ran", attempt: only.id, seconds: 1 });
   fleet.die("a", [only]);
