@@ -21,7 +21,7 @@ import { Reader } from "./reader.js";
 import { readSettings, type Settings } from "./settings.js";
 import type { Space } from "./space.js";
 import { tasksSpace } from "./tasks.js";
-import { finish, Memory, readDraft } from "./work.js";
+import { finish, Memory, readDraft, toWork } from "./work.js";
 
 export interface LoadOptions {
   /** `--set key=value`. */
@@ -85,7 +85,7 @@ function readSpace(reader: Reader): Space | undefined {
   const base = readDraft(reader, [], names, memory);
   if (kind === "tasks") return tasksSpace(reader, base, names, memory);
   // The space is checked even where nothing can run, so that its problems come out with the others.
-  const work = finish(reader, [], base) ?? { ...base, program: { kind: "command", command: [] } };
+  const work = finish(reader, [], base) ?? toWork(base, { kind: "command", command: [] });
   new Claims().claim(reader, "a chunk", work.outputs, () => reader.source.at(["outputs"]));
   if (kind === "range") return rangeSpace(reader, work);
   return kind === "matrix" ? matrixSpace(reader, work) : undefined;

@@ -18,12 +18,16 @@ export class Memory {
   readonly inputs = new Map<string, Found>();
 }
 
-/** A work as far as it could be read: a job whose tasks each name their script has none of its own. */
-export type Draft = Omit<Work, "program"> & { program?: Program };
+/**
+ * A work as far as it could be read: a job whose tasks each name their script has none of its own. `words`: what a `command`
+ * has after its program; `args` come after them, and whoever replaces `args` keeps them.
+ */
+export type Draft = Omit<Work, "program"> & { program?: Program; words: Template[] };
 
 /**
  * Reads what runs (script or command, args, inputs, outputs, env, timeout) at `path`: the job itself, or one of its tasks, which
- * takes what it leaves out from `base`. Problems are noted.
+ * takes what it leaves out from `base`. A program brings its own words and args, so a task that names one takes no args from the
+ * job (as `command` and `args` of Kubernetes); `inputs` and `env` are added to the job's. Problems are noted.
  */
 export function readDraft(reader: Reader, path: Path, names: Names, memory: Memory, base?: Draft): Draft {
   const what = path.length === 0 ? "" : `${path[0]}[${path[1]}].`;
@@ -33,12 +37,14 @@ export function readDraft(reader: Reader, path: Path, names: Names, memory: Memo
   const inputs = readInputs(reader, own, memory, `${what}inputs`);
   const written = reader.list([...path, "outputs"]);
   const outputs = written === undefined ? (base?.outputs ?? []) : plainOutputs(reader, written, `${what}outputs`);
+  const inherited = start === undefined ? base : undefined;
   const program = start === undefined ? base?.program : start.program;
   const staged = distinct([...(base?.inputs ?? []), ...inputs], program);
   checkOverlap(reader, [...path, "outputs"], what.slice(0, -1) || "the job", { program, inputs: staged, outputs });
   return {
     program,
-    args: [...(start?.words ?? []), ...(args ?? (start === undefined ? base?.args : undefined) ?? [])],
+    words: start?.words ?? inherited?.words ?? [],
+    args: args ?? inherited?.args ?? [],
     inputs: staged,
     outputs,
     env: { ...base?.env, ...readEnv(reader, [...path, "env"]) },
@@ -48,7 +54,7 @@ export function readDraft(reader: Reader, path: Path, names: Names, memory: Memo
 
 /** The work of a draft; undefined, and noted, where nothing says what runs. */
 export function finish(reader: Reader, path: Path, draft: Draft): Work | undefined {
-  if (draft.program !== undefined) return draft as Work;
+  if (draft.program !== undefined) return toWork(draft, draft.program);
   if (
     !reader.has([...path, "script"]) ||
     (reader.has([...path, "command"]) && !reader.has(["script"]) && !reader.has(["command"]))
@@ -57,6 +63,11 @@ export function finish(reader: Reader, path: Path, draft: Draft): Work | undefin
     reader.fault(path, `${what} has neither script nor command`, "name the script that it runs");
   }
   return undefined;
+}
+
+/** The work of a draft whose program is known: the words of its command first, then its args. */
+export function toWork({ words, ...draft }: Draft, program: Program): Work {
+  return { ...draft, program, args: words.length === 0 ? draft.args : [...words, ...draft.args] };
 }
 
 /** Notes an output that is staged as well: it would be there before anything has run. */
