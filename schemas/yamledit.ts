@@ -1,5 +1,5 @@
 import { isAlias, isMap, isScalar, isSeq, type ParsedNode } from "yaml";
-import { compose } from "./yaml.js";
+import { compose } from "./yamlpieces.js";
 
 /** A scalar of a YAML text and its offsets, quotes included. */
 export interface YamlScalar {
