@@ -2,9 +2,10 @@ import { isScalar } from "yaml";
 import { InvalidFile, type Problem } from "./errors.js";
 import { invalid } from "./explain.js";
 import { type JsonFault, readJson } from "./json.js";
+import { Positions } from "./positions.js";
 import { exact, Source } from "./source.js";
 import { readText } from "./text.js";
-import { compose, composePieces, DEEPEST } from "./yamlpieces.js";
+import { compose, composePieces, DEEPEST, type Fault } from "./yamlpieces.js";
 import { Plain } from "./yamlplain.js";
 
 /** The yaml package takes a second for each MiB. */
@@ -27,10 +28,10 @@ export function parseSource(file: string, text: string): Source {
 
 /** One scalar in YAML's notation, e.g. the value of `--set key=value`; undefined when it is not a scalar. */
 export function parseScalar(text: string): { value: string | number | bigint | boolean; text: string } | undefined {
-  const document = compose(text);
-  if (!("contents" in document)) return undefined;
-  const node = document.contents;
-  if (document.errors.length > 0 || document.warnings.length > 0 || !isScalar(node)) return undefined;
+  const composed = compose(text);
+  if ("tooDeep" in composed || composed.faults.length > 0) return undefined;
+  const node = composed.document.contents;
+  if (!isScalar(node)) return undefined;
   const value = typeof node.value === "bigint" ? exact(node.value) : node.value;
   if (typeof value === "string") return { value, text: value };
   if (typeof value !== "number" && typeof value !== "bigint" && typeof value !== "boolean") return undefined;
@@ -43,7 +44,7 @@ function jsonProblem(file: string, text: string, fault: JsonFault): Problem {
 }
 
 function emptySource(file: string, text: string): Source {
-  return new Source(file, text, { value: undefined, spots: new Map(), texts: new Map() });
+  return new Source(file, text, { value: undefined, positions: new Positions(), block: 0, texts: new Map() });
 }
 
 function parseYaml(file: string, text: string): Source {
@@ -60,8 +61,8 @@ function parseYaml(file: string, text: string): Source {
   const faults: Fault[] = [];
   for (const piece of composePieces(text)) {
     if ("tooDeep" in piece) return refuse(piece.tooDeep, `nested deeper than ${DEEPEST} levels`);
-    const { document, isOpen, from } = piece;
-    addFaults(faults, [...document.errors, ...document.warnings], from);
+    const { document, isOpen } = piece;
+    for (const fault of piece.faults) faults.push(fault);
     if (faults.length === 0) plain.add(piece);
     if (isOpen) continue;
     if (faults.length > 0)
@@ -74,20 +75,7 @@ function parseYaml(file: string, text: string): Source {
       return refuse(0, "is empty");
   }
   if (plain.problems.length > 0) throw invalid(plain.problems);
-  return new Source(file, text, { value: plain.value, spots: plain.spots, texts: plain.texts });
-}
-
-/** Something that the yaml package refuses, or warns of. */
-interface Fault {
-  code: string;
-  message: string;
-  pos: [number, number];
-}
-
-/** Adds the faults of a piece. What stands before it has been composed with an earlier piece, and is told once. */
-function addFaults(faults: Fault[], ofPiece: Fault[], from: number): void {
-  const isKnown = (fault: Fault) => fault.pos[0] < from && faults.some(({ message }) => message === fault.message);
-  faults.push(...ofPiece.filter((fault) => !isKnown(fault)));
+  return new Source(file, text, plain.reading());
 }
 
 function plainMessage(fault: { code: string; message: string }): string {

@@ -1,9 +1,9 @@
-import { Composer, type CST, type Document, Lexer, Parser, YAMLParseError } from "yaml";
+import { Composer, type CST, type Document, Lexer, Parser, YAMLParseError, type YAMLWarning } from "yaml";
 
 /** Levels of nesting that a file may have. */
 export const DEEPEST = 100;
-/** Items of a list that are composed at one time. */
-const ITEMS_AT_ONCE = 256;
+/** Items of a list that are composed at one time: more would outlive the young generation, fewer cost more than they hold. */
+const ITEMS_AT_ONCE = 16;
 const OPTIONS = {
   version: "1.2",
   schema: "core",
@@ -22,9 +22,11 @@ const OPTIONS = {
 export interface Piece {
   document: Document.Parsed;
   isOpen: boolean;
-  /** Where what this piece adds to the pieces before it begins. */
-  from: number;
+  /** What the package refuses or warns of, without what it has said of an earlier piece. */
+  faults: Fault[];
 }
+
+export type Fault = YAMLParseError | YAMLWarning;
 
 /** Nesting went too deep, at this offset. */
 export interface TooDeep {
@@ -32,8 +34,8 @@ export interface TooDeep {
 }
 
 /** Composes the first document of a text as a whole, and notes a second one. */
-export function compose(text: string): Document.Parsed | TooDeep {
-  for (const piece of composePieces(text, Number.POSITIVE_INFINITY)) return "tooDeep" in piece ? piece : piece.document;
+export function compose(text: string): Piece | TooDeep {
+  for (const piece of composePieces(text, Number.POSITIVE_INFINITY)) return piece;
   throw new Error("the yaml package composed no document");
 }
 
@@ -47,12 +49,14 @@ export function* composePieces(text: string, itemsAtOnce = ITEMS_AT_ONCE): Gener
   const composer = new Composer(OPTIONS);
   const directives: CST.Token[] = [];
   const documents: Document.Parsed[] = [];
+  const cutter = new Cutter(itemsAtOnce);
   let isFirst = true;
-  let from = 0;
+  const told = new Told();
   const take = (token: CST.Token) => {
     if (token.type === "directive") directives.push(token);
+    const whole = isFirst && token.type === "document" ? cutter.rest(token) : token;
     if (token.type === "document") isFirst = false;
-    documents.push(...(composer.next(token) as Iterable<Document.Parsed>));
+    documents.push(...(composer.next(whole) as Iterable<Document.Parsed>));
   };
   for (const lexeme of new Lexer().lex(text)) {
     for (const token of parser.next(lexeme)) take(token);
@@ -61,11 +65,10 @@ export function* composePieces(text: string, itemsAtOnce = ITEMS_AT_ONCE): Gener
       yield { tooDeep: parser.offset };
       return;
     }
-    const part = isFirst ? cut(parser.stack, itemsAtOnce) : undefined;
+    const part = isFirst ? cutter.cut(parser.stack) : undefined;
     if (part === undefined) continue;
-    const [document] = new Composer(OPTIONS).compose([...directives, part.token]);
-    yield { document: document as Document.Parsed, isOpen: true, from };
-    from = part.end;
+    const [document] = new Composer(OPTIONS).compose([...directives, part.token]) as Iterable<Document.Parsed>;
+    yield { document: document!, isOpen: true, faults: told.faultsOf(document!, part.end) };
   }
   for (const token of parser.end()) take(token);
   documents.push(...(composer.end(true, text.length) as Iterable<Document.Parsed>));
@@ -74,35 +77,89 @@ export function* composePieces(text: string, itemsAtOnce = ITEMS_AT_ONCE): Gener
     const message = "a second document begins here: a file holds one";
     first.errors.push(new YAMLParseError([second.range[0], second.range[1]], "MULTIPLE_DOCS", message));
   }
-  yield { document: first, isOpen: false, from };
+  yield { document: first, isOpen: false, faults: told.faultsOf(first, text.length) };
+}
+
+/** Faults that were told. What stands before a piece is composed with each, and may be placed elsewhere then. */
+class Told {
+  readonly #messages = new Set<string>();
+  #from = 0;
+
+  /** `end`: where the piece ends. */
+  faultsOf({ errors, warnings }: Document.Parsed, end: number): Fault[] {
+    const faults = [...errors, ...warnings].filter(
+      ({ pos, message }) => pos[0] > this.#from || !this.#messages.has(message),
+    );
+    for (const { message } of faults) this.#messages.add(message);
+    this.#from = end;
+    return faults;
+  }
 }
 
 type Mapping = CST.BlockMap | CST.FlowCollection;
 type List = CST.BlockSequence | CST.FlowCollection;
 
-/**
- * Takes the complete pairs and items out of a parser's stack, where a mapping holds a list of at least `count` items that is
- * still being read: the token of a document that has them alone, and where they end. The parser looks back at the last two items.
- */
-function cut(stack: CST.Token[], count: number): { token: CST.Token; end: number } | undefined {
-  const [document, root, list] = stack;
-  if (list === undefined || !isList(list) || list.items.length < count + 2) return undefined;
-  if (document?.type !== "document" || !isMapping(root!)) return undefined;
-  const open = root.items.at(-1);
-  if (open?.sep === undefined || open.value !== undefined) return undefined;
-  if (!isBorder(list, list.items.length - 2)) return undefined;
-  if (root.items.length > 1 && !isBorder(root, root.items.length - 1)) return undefined;
-  const parts = [document, { ...root }, { ...list }] as [CST.Document, Mapping, List];
-  parts[1].items = root.items.splice(0, root.items.length - 1);
-  parts[1].items.push({ ...open });
-  parts[2].items = list.items.splice(0, list.items.length - 2) as CST.BlockSequence["items"];
-  if (parts[1].items.length > 1) resume(root);
-  return { token: close(parts), end: resume(list) };
+/** Takes complete parts out of the syntax tree of a document while it is being read. */
+class Cutter {
+  readonly #count: number;
+  /** Where collections that have lost their first items go on. */
+  readonly #starts = new Map<CST.Token | undefined, number>();
+
+  /** `count`: items that a list must have, before those that are complete are taken out. */
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  /**
+   * Takes the complete pairs and items out of a parser's stack, where a mapping holds a long list that is still being read: the
+   * token of a document that has them alone, and where they end. The parser looks back at the last two items.
+   */
+  cut(stack: CST.Token[]): { token: CST.Token; end: number } | undefined {
+    const [document, root, list] = stack;
+    if (list === undefined || !isList(list) || list.items.length < this.#count + 2) return undefined;
+    if (document?.type !== "document" || !isMapping(root!)) return undefined;
+    const open = root.items.at(-1);
+    if (open?.sep === undefined || open.value !== undefined) return undefined;
+    if (!isBorder(list, list.items.length - 2)) return undefined;
+    if (root.items.length > 1 && !isBorder(root, root.items.length - 1)) return undefined;
+    const head = { ...root, items: [...root.items.slice(0, -1), { ...open }] } as Mapping;
+    const items = { ...list, items: list.items.slice(0, -2) } as List;
+    const token = close({ ...document }, this.#project(root, head), this.#project(list, items));
+    if (root.items.length > 1) this.#shorten(root, 1);
+    this.#shorten(list, 2);
+    return { token, end: this.#starts.get(list)! };
+  }
+
+  /** A document at its end, without what was taken out of it. */
+  rest(document: CST.Document): CST.Document {
+    const { value } = document;
+    if (this.#starts.size === 0 || value === undefined || !isMapping(value)) return document;
+    return { ...document, value: this.#project(value, { ...value }) };
+  }
+
+  /** A copy of a collection that begins where what was taken out of it ends, and so do the lists in it. */
+  #project<T extends Mapping | List>(token: CST.Token, copy: T): T {
+    copy.offset = this.#starts.get(token) ?? copy.offset;
+    copy.items = copy.items.map((item) => {
+      const { value } = item;
+      return this.#starts.has(value) ? { ...item, value: { ...value, offset: this.#starts.get(value) } } : item;
+    }) as T["items"];
+    return copy;
+  }
+
+  /** Leaves a collection its last items. A comma before the first of them parted it from those that are gone. */
+  #shorten(collection: Mapping | List, count: number): void {
+    collection.items.splice(0, collection.items.length - count);
+    const [first] = collection.items as CST.CollectionItem[];
+    const token = first!.start[0] ?? first!.key ?? first!.sep?.[0];
+    if (collection.type === "flow-collection") first!.start = first!.start.slice(1);
+    if (token !== undefined) this.#starts.set(collection, token.offset);
+  }
 }
 
 /** Whether the item at `index` can begin a piece, so that it means there what it means after the one before it. */
 function isBorder(collection: Mapping | List, index: number): boolean {
-  const { start } = collection.items[index]!;
+  const { start, key, value } = collection.items[index] as CST.CollectionItem;
   switch (collection.type) {
     case "block-map":
       return true;
@@ -110,23 +167,16 @@ function isBorder(collection: Mapping | List, index: number): boolean {
       return start.some(({ type }) => type === "seq-item-ind");
     case "flow-collection": {
       const before: CST.CollectionItem = collection.items[index - 1]!;
-      const isEmpty = before.key === undefined && before.sep === undefined && before.value === undefined;
-      return start[0]?.type === "comma" && !isEmpty;
+      if (before.key === undefined && before.sep === undefined && before.value === undefined) return false;
+      // An empty key has its place from the comma.
+      const hasBeginning = key !== null && (key !== undefined || value !== undefined);
+      return hasBeginning && start.findLastIndex(({ type }) => type === "comma") === 0;
     }
   }
 }
 
-/** Lets a collection begin with what is now its first item, and answers where that is. A comma there parted it from what is gone. */
-function resume(collection: Mapping | List): number {
-  const [first] = collection.items as CST.CollectionItem[];
-  const token = first!.start[0] ?? first!.key ?? first!.sep?.[0];
-  if (collection.type === "flow-collection") first!.start = first!.start.slice(1);
-  if (token !== undefined) collection.offset = token.offset;
-  return collection.offset;
-}
-
 /** The document of these tokens, each in the one before it, ended as the package's parser ends them. */
-function close([document, root, list]: [CST.Document, Mapping, List]): CST.Token {
+function close(document: CST.Document, root: Mapping, list: List): CST.Token {
   const parser = new Parser();
   for (const part of [root, list]) {
     if (part.type !== "flow-collection") continue;
@@ -134,7 +184,7 @@ function close([document, root, list]: [CST.Document, Mapping, List]): CST.Token
       part.start.source === "{" ? (["flow-map-end", "}"] as const) : (["flow-seq-end", "]"] as const);
     part.end = [{ type, source, offset: part.offset, indent: part.indent }];
   }
-  parser.stack = [{ ...document }, root, list];
+  parser.stack = [document, root, list];
   const [token] = parser.end();
   return token!;
 }

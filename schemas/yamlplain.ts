@@ -10,7 +10,8 @@ import {
   type YAMLSeq,
 } from "yaml";
 import type { Problem } from "./errors.js";
-import { exact, isForbiddenKey, type Reading, remember, type Spots } from "./source.js";
+import { Positions } from "./positions.js";
+import { exact, isForbiddenKey, type Reading } from "./source.js";
 import { DEEPEST, type Piece } from "./yamlpieces.js";
 
 /** How many values aliases may add to a file before it counts as an attack. */
@@ -22,6 +23,8 @@ type Pairs = YAMLMap.Parsed["items"];
 interface Anchored {
   isOpen: boolean;
   value: unknown;
+  /** Where its parts stand. */
+  block: number;
   /** How many values it is made of. */
   size: number;
   /** As it is written, where it is a scalar. */
@@ -31,6 +34,10 @@ interface Anchored {
 /** A list that goes on in the next piece. */
 interface OpenList {
   list: unknown[];
+  /** Where it begins. */
+  start: number;
+  /** What `Positions.open` answered. */
+  opened: number;
   anchored: Anchored | undefined;
   /** How many values came before it. */
   before: number;
@@ -39,16 +46,18 @@ interface OpenList {
 /** Turns the pieces of a document into one plain value, and notes where its parts stood. */
 export class Plain {
   readonly problems: Problem[] = [];
-  readonly spots: Reading["spots"] = new Map();
-  readonly texts: Reading["texts"] = new Map();
-  /** The document, as far as it has been added. */
-  value: unknown;
   readonly #problem: (offset: number, message: string) => Problem;
+  readonly #positions = new Positions();
+  readonly #texts: Reading["texts"] = new Map();
   readonly #anchors = new Map<string, Anchored>();
+  /** The document, as far as it has been added. */
+  #value: unknown;
   #isBegun = false;
-  /** The node of the piece that goes on in the next one. */
+  /** The node of this piece that goes on in the next one, and what it has come to (undefined where it was refused). */
   #openNode: unknown;
   #open: OpenList | undefined;
+  /** Of the value that was converted last, in `#positions`. */
+  #block = 0;
   #size = 0;
   #depth = 0;
   #aliased = 0;
@@ -60,29 +69,41 @@ export class Plain {
   /** Adds the next piece, which must be without faults. */
   add({ document: { contents }, isOpen }: Piece): void {
     this.#openNode = isOpen && isMap(contents) ? contents.items.at(-1)?.value : undefined;
-    if (this.#isBegun) this.#continue((contents as YAMLMap.Parsed).items);
-    else this.value = this.#convert(contents, {}, "");
+    if (this.#isBegun) this.#continue((contents as YAMLMap.Parsed).items, this.#value as Record<string, unknown>);
+    else this.#value = this.#convert(contents);
     this.#isBegun = true;
   }
 
-  /** Adds further items to the list that is open, then the pairs after it to the top mapping. */
-  #continue([pair, ...pairs]: Pairs): void {
-    const open = this.#open;
-    const node = pair?.value as YAMLSeq.Parsed;
-    this.#depth += 2;
-    if (open !== undefined) this.#addItems(node, open.list);
-    this.#depth--;
-    if (node !== this.#openNode) {
-      if (open?.anchored !== undefined) this.#settle(open.anchored, open.list, open.before);
-      this.#open = undefined;
-    }
-    this.#addPairs(pairs, this.value as Record<string, unknown>);
-    this.#depth--;
+  /** What all pieces have come to. */
+  reading(): Reading {
+    return { value: this.#value, positions: this.#positions, block: this.#block, texts: this.#texts };
   }
 
-  #convert(node: ParsedNode | null, parent: object, key: string | number): unknown {
+  /** Adds further items to the list that is open, then the pairs after it to the top mapping. */
+  #continue([pair, ...pairs]: Pairs, object: Record<string, unknown>): void {
+    const { key, value } = pair!;
+    this.#depth = 2;
+    if (this.#open !== undefined)
+      for (const item of (value as YAMLSeq.Parsed).items) this.#open.list.push(this.#item(item as ParsedNode));
+    this.#depth = 1;
+    if (value !== this.#openNode && this.#open !== undefined) this.#end(this.#open, key as Scalar.Parsed);
+    this.#addPairs(pairs, object);
+    this.#depth = 0;
+    if (this.#openNode === undefined) this.#block = this.#positions.close(0, object);
+  }
+
+  /** Ends a list that was open, under its key in the top mapping. */
+  #end({ list, start, opened, anchored, before }: OpenList, key: Scalar.Parsed): void {
+    const block = this.#positions.close(opened, list);
+    this.#positions.add(key.value as string, key.range[0], start, block);
+    if (anchored !== undefined) this.#settle(anchored, { value: list, block, before });
+    this.#open = undefined;
+  }
+
+  #convert(node: ParsedNode | null): unknown {
+    this.#block = 0;
     if (node === null) return null;
-    if (isAlias(node)) return this.#alias(node as Alias.Parsed, parent, key);
+    if (isAlias(node)) return this.#alias(node as Alias.Parsed);
     const anchored = this.#anchor(node);
     const before = this.#size++;
     if (++this.#depth > DEEPEST) {
@@ -91,24 +112,25 @@ export class Plain {
     }
     let value: unknown;
     if (isMap(node)) value = this.#map(node as YAMLMap.Parsed);
-    else if (isSeq(node)) value = this.#list(node as YAMLSeq.Parsed);
-    else value = this.#scalar(node as Scalar.Parsed, parent, key);
+    else if (isSeq(node)) value = this.#list(node as YAMLSeq.Parsed, anchored, before);
+    else value = this.#scalar(node as Scalar.Parsed);
     this.#depth--;
-    if (node === this.#openNode) this.#open = { list: value as unknown[], anchored, before };
-    // What is around everything else never ends before an alias.
-    else if (anchored !== undefined && this.#depth > 0) this.#settle(anchored, value, before);
+    // What is around everything else does not end before an alias.
+    if (anchored !== undefined && this.#depth > 0 && node !== this.#openNode)
+      this.#settle(anchored, { value, block: this.#block, before });
     return value;
   }
 
   #map(map: YAMLMap.Parsed): Record<string, unknown> {
     const object: Record<string, unknown> = {};
-    this.spots.set(object, []);
+    const opened = this.#positions.open();
     this.#addPairs(map.items, object);
+    const isOpen = this.#openNode !== undefined && map.items.at(-1)?.value === this.#openNode;
+    if (!isOpen) this.#block = this.#positions.close(opened, object);
     return object;
   }
 
   #addPairs(pairs: Pairs, object: Record<string, unknown>): void {
-    const spots = this.spots.get(object) as Spots;
     for (const pair of pairs) {
       const start = pair.key.range[0];
       const key = isScalar(pair.key) ? pair.key.value : undefined;
@@ -117,33 +139,33 @@ export class Plain {
       else if (isForbiddenKey(key)) this.#refuse(start, `the key "${key}" is not allowed`);
       else if (Object.hasOwn(object, key)) this.#refuse(start, `the key "${key}" is there twice`);
       else {
-        spots.push(key, start, pair.value?.range[0] ?? start);
-        object[key] = this.#convert(pair.value, object, key);
+        const valueStart = pair.value?.range[0] ?? start;
+        object[key] = this.#convert(pair.value);
+        if (pair.value === null || pair.value !== this.#openNode)
+          this.#positions.add(key, start, valueStart, this.#block);
       }
     }
   }
 
-  #list(list: YAMLSeq.Parsed): unknown[] {
-    const array: unknown[] = [];
-    this.spots.set(array, []);
-    this.#addItems(list, array);
+  #list(list: YAMLSeq.Parsed, anchored: Anchored | undefined, before: number): unknown[] {
+    const opened = this.#positions.open();
+    const array = list.items.map((item) => this.#item(item as ParsedNode));
+    if (list === this.#openNode) this.#open = { list: array, start: list.range[0], opened, anchored, before };
+    else this.#block = this.#positions.close(opened, array);
     return array;
   }
 
-  #addItems({ items }: YAMLSeq.Parsed, array: unknown[]): void {
-    const spots = this.spots.get(array) as Spots;
-    for (const item of items as ParsedNode[]) {
-      const start = item.range[0];
-      spots.push(array.length, start, start);
-      array.push(this.#convert(item, array, array.length));
-    }
+  #item(item: ParsedNode): unknown {
+    const start = item.range[0];
+    const value = this.#convert(item);
+    this.#positions.add(0, start, start, this.#block);
+    return value;
   }
 
-  #scalar(node: Scalar.Parsed, parent: object, key: string | number): unknown {
+  #scalar(node: Scalar.Parsed): unknown {
     const value = typeof node.value === "bigint" ? exact(node.value) : node.value;
-    if (typeof value !== "string" && node.source !== undefined && node.source !== String(value)) {
-      remember(this.texts, parent, key, node.source);
-    }
+    if (typeof value !== "string" && node.source !== undefined && node.source !== String(value))
+      this.#texts.set(node.range[0], node.source);
     return value;
   }
 
@@ -151,16 +173,16 @@ export class Plain {
   #anchor(node: ParsedNode): Anchored | undefined {
     if (isAlias(node) || node.anchor === undefined) return undefined;
     const source = isScalar(node) ? node.source : undefined;
-    const anchored: Anchored = { isOpen: true, value: undefined, size: 0, source };
+    const anchored: Anchored = { isOpen: true, value: undefined, block: 0, size: 0, source };
     this.#anchors.set(node.anchor, anchored);
     return anchored;
   }
 
-  #settle(anchored: Anchored, value: unknown, before: number): void {
-    Object.assign(anchored, { isOpen: false, value, size: this.#size - before });
+  #settle(anchored: Anchored, { value, block, before }: { value: unknown; block: number; before: number }): void {
+    Object.assign(anchored, { isOpen: false, value, block, size: this.#size - before });
   }
 
-  #alias({ source, range: [start] }: Alias.Parsed, parent: object, key: string | number): unknown {
+  #alias({ source, range: [start] }: Alias.Parsed): unknown {
     const known = this.#anchors.get(source);
     if (known === undefined) return this.#refuse(start, `nothing above is called &${source}`);
     if (known.isOpen) return this.#refuse(start, "an alias may not stand inside what it names");
@@ -171,9 +193,8 @@ export class Plain {
       const message = `aliases make this file too large (more than ${MOST_ALIASED} values)`;
       return before > MOST_ALIASED ? undefined : this.#refuse(start, message);
     }
-    if (known.source !== undefined && typeof known.value !== "string") {
-      remember(this.texts, parent, key, known.source);
-    }
+    if (known.source !== undefined && typeof known.value !== "string") this.#texts.set(start, known.source);
+    this.#block = known.block;
     return known.value;
   }
 

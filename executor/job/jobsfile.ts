@@ -8,7 +8,8 @@ import type { Path, Reader, Written } from "./reader.js";
 import { type Recipe, readRoute } from "./route.js";
 import { seconds } from "./settings.js";
 import type { Space } from "./space.js";
-import { Ids, listSpace, readRank, type Task } from "./tasks.js";
+import { TaskList } from "./tasklist.js";
+import { Ids, readRank } from "./tasks.js";
 import { checkArgument, checkOverlap, distinct, Memory, readEnv, readScript } from "./work.js";
 
 /** A jobs file of the Python coordinators, as it is: nothing in it is a placeholder. */
@@ -18,16 +19,17 @@ export function jobsFileSpace(reader: Reader, inventory: Inventory): Space {
   const claims = new Claims();
   const files = new Files(reader);
   const shared = { env: readEnv(reader, ["env"]), timeout: seconds(reader, ["timeout"]) };
-  const tasks = reader.items(["jobs"]).flatMap((path, index): Task[] => {
+  const tasks = new TaskList();
+  for (const [index, path] of reader.items(["jobs"]).entries()) {
     const id = readId(reader, path, index);
     ids.add(id, reader.has([...path, "job_id"]) ? [...path, "job_id"] : path);
     const recipe = readRecipe(reader, path, id, inventory, memory);
-    if (recipe === undefined) return [];
+    if (recipe === undefined) continue;
     const work = { ...workOf(reader, path, recipe, files), ...shared };
     claims.claim(reader, id, work.outputs, () => reader.source.at([...path, "args"]));
-    return [{ id, work, gpu: reader.number([...path, "gpu_id"]), ...readRank(reader, path) }];
-  });
-  return listSpace(tasks);
+    tasks.add({ id, work, gpu: reader.number([...path, "gpu_id"]), ...readRank(reader, path) });
+  }
+  return tasks.space();
 }
 
 /** The job's own script where it names one, else what the inventory routes its type to. */

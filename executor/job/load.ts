@@ -37,12 +37,13 @@ export interface LoadOptions {
 }
 
 /**
- * Reads and checks a job file of any kind, or a jobs file of the Python coordinators. Nothing is contacted.
- * Throws InvalidFile with every problem in it, or UsageError for options that do not go with it.
+ * Reads and checks a job file of any kind, or a jobs file of the Python coordinators. `file`: its path, or what has been read of it;
+ * options are put into that. Nothing is contacted. Throws InvalidFile with every problem in it, or UsageError for options that do
+ * not go with it.
  */
-export function loadJob(file: string, options: LoadOptions = {}): Job {
-  const path = resolve(file);
-  const source = readSource(file);
+export function loadJob(file: string | Source, options: LoadOptions = {}): Job {
+  const source = typeof file === "string" ? readSource(file) : file;
+  const path = resolve(source.file);
   const kind = kindOf(source);
   if (kind === "inventory" || kind === "pipeline") {
     throw new InvalidFile([{ ...source.at([]), message: `is ${article(kind)}, not a job`, hint: "name a job file" }]);
@@ -93,7 +94,7 @@ function readSpace(reader: Reader): Space | undefined {
 
 /** A parameter that only `--set` has must be one that the job's args ask for: else it is a typing error. */
 function checkAdded(reader: Reader, added: string[], keys: string[]): void {
-  const used = usedNames(reader);
+  const used = added.length === 0 ? new Set<string>() : usedNames(reader);
   for (const name of added) {
     if (used.has(name)) continue;
     const near = suggest(name, [...reader.keys(["params"]).filter((key) => !added.includes(key)), ...used, ...keys]);

@@ -39,7 +39,10 @@ export function readDraft(reader: Reader, path: Path, names: Names, memory: Memo
   const outputs = written === undefined ? (base?.outputs ?? []) : plainOutputs(reader, written, `${what}outputs`);
   const inherited = start === undefined ? base : undefined;
   const program = start === undefined ? base?.program : start.program;
-  const staged = distinct([...(base?.inputs ?? []), ...inputs], program);
+  const staged =
+    inputs.length === 0 && inherited !== undefined
+      ? inherited.inputs
+      : distinct([...(base?.inputs ?? []), ...inputs], program);
   checkOverlap(reader, [...path, "outputs"], what.slice(0, -1) || "the job", { program, inputs: staged, outputs });
   return {
     program,
@@ -47,7 +50,10 @@ export function readDraft(reader: Reader, path: Path, names: Names, memory: Memo
     args: args ?? inherited?.args ?? [],
     inputs: staged,
     outputs,
-    env: { ...base?.env, ...readEnv(reader, [...path, "env"]) },
+    env:
+      base !== undefined && !reader.has([...path, "env"])
+        ? base.env
+        : { ...base?.env, ...readEnv(reader, [...path, "env"]) },
     timeout: seconds(reader, [...path, "timeout"]) ?? base?.timeout,
   };
 }
@@ -154,8 +160,11 @@ export function readScript(
   return program;
 }
 
+const NO_FILES: StagedFile[] = [];
+
 /** Inputs once each, without the script itself. */
 export function distinct(inputs: StagedFile[], program: Program | undefined): StagedFile[] {
+  if (inputs.length === 0) return NO_FILES;
   const byPath = new Map(inputs.map((input) => [input.path, input]));
   if (program?.kind === "script") byPath.delete(program.script.path);
   return [...byPath.values()];
