@@ -98,6 +98,9 @@ export interface Job {
   priority: number;
   aggregate?: { from: string; as: "array" | "lines" | "concat"; to: string };
   collect: "files" | "lines";
-  /** Text that is equal for two jobs that would compute the same; what differs is told from it when a run directory is met again. */
-  identity: string;
+  /**
+   * Text that is equal for two jobs that would compute the same; what differs is told from it when a run directory is met again.
+   * Made anew each time: with many tasks it is large.
+   */
+  readonly identity: string;
 }

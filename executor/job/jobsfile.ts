@@ -4,7 +4,7 @@ import type { Inventory } from "../../fleet/inventory.js";
 import { encodeName, shorten } from "./ids.js";
 import type { StagedFile, Work } from "./job.js";
 import { Claims, plainOutputs } from "./outputs.js";
-import type { Path, Reader, Written } from "./reader.js";
+import { type Path, type Reader, standingAt, type Written } from "./reader.js";
 import { type Recipe, readRoute } from "./route.js";
 import { seconds } from "./settings.js";
 import type { Space } from "./space.js";
@@ -57,7 +57,7 @@ function workOf(reader: Reader, path: Path, recipe: Recipe, files: Files): Omit<
 /** What follows `--output`, or stands after it and a `=`. */
 export function outputsOf(args: Written[]): Written[] {
   return args.flatMap((arg, index) => {
-    if (arg.text.startsWith("--output=")) return { text: arg.text.slice("--output=".length), place: arg.place };
+    if (arg.text.startsWith("--output=")) return standingAt(arg, arg.text.slice("--output=".length));
     return index > 0 && args[index - 1]!.text === "--output" ? arg : [];
   });
 }

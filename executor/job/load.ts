@@ -62,6 +62,7 @@ export function loadJob(file: string | Source, options: LoadOptions = {}): Job {
   if (space !== undefined) checkGathering(reader, space, settings);
   if (reader.problems.length > 0 || space === undefined) throw invalid(reader.problems);
   const { identity, outputs: _, ...units } = space;
+  const deciding = identityOf(source, identity, settings);
   return {
     name: options.name ?? reader.text(["name"]) ?? nameOfFile(path),
     file: path,
@@ -70,7 +71,9 @@ export function loadJob(file: string | Source, options: LoadOptions = {}): Job {
     ...units,
     ...settings,
     bounded: boundedIn(reader, boundedNames(options.inventory)),
-    identity: identityText(source, settings, identity),
+    get identity() {
+      return JSON.stringify(deciding);
+    },
   };
 }
 
@@ -122,10 +125,10 @@ function checkGathering(reader: Reader, space: Space, { aggregate, collect }: Se
   }
 }
 
-function identityText(source: Source, settings: Settings, identity: Record<string, unknown>): string {
-  const params = Object.keys(settings.params).map((key) => [key, source.text(["params", key])]);
-  const { aggregate, collect } = settings;
-  return JSON.stringify({ kind: source.get(["kind"]) ?? "jobs", ...identity, params, aggregate, collect });
+/** Everything that decides over a job's results. */
+function identityOf(source: Source, ofSpace: Space["identity"], { params, aggregate, collect }: Settings) {
+  const texts = Object.keys(params).map((key) => [key, source.text(["params", key])]);
+  return { kind: source.get(["kind"]) ?? "jobs", ...ofSpace, params: texts, aggregate, collect };
 }
 
 function nameOfFile(path: string): string {

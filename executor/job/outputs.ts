@@ -7,14 +7,20 @@ const OWN = ["job.yaml", "job.json", "journal.ndjson", "results", "logs", "resul
 /** Declared outputs in their plain form; what cannot be one is noted. */
 export function plainOutputs(reader: Reader, written: Written[], what: string): string[] {
   const plain: string[] = [];
-  for (const { text, place } of written) {
+  for (const one of written) {
+    const { text } = one;
     const path = plainPath(text);
     const fault = path.ok ? nameFault(path.path) : path.message;
     const inside = /^\{out\}\//.test(text);
-    if (inside) reader.note(place, `${what}: "${text}" is under {out} anyway`, `write ${text.slice("{out}/".length)}`);
+    if (inside)
+      reader.note(one.place, `${what}: "${text}" is under {out} anyway`, `write ${text.slice("{out}/".length)}`);
     else if (fault !== undefined) {
-      reader.note(place, `${what}: "${text}" ${fault}`, "outputs are files below the working directory of the chunk");
-    } else if (path.ok && plain.includes(path.path)) reader.note(place, `${what}: "${text}" is there twice`);
+      reader.note(
+        one.place,
+        `${what}: "${text}" ${fault}`,
+        "outputs are files below the working directory of the chunk",
+      );
+    } else if (path.ok && plain.includes(path.path)) reader.note(one.place, `${what}: "${text}" is there twice`);
     else if (path.ok) plain.push(path.path);
   }
   // A list that has grown keeps room for more, and each of a hundred thousand tasks has one.

@@ -111,9 +111,9 @@ export function readArgs(
 }
 
 /** Notes text that cannot be passed to a program byte for byte. */
-export function checkArgument(reader: Reader, { text, place }: Written, what: string): void {
-  if (text.includes("\0")) reader.note(place, `${what} holds a NUL character, which no argument can`);
-  else if (/\p{Surrogate}/u.test(text)) reader.note(place, `${what} holds half a character (a lone surrogate)`);
+export function checkArgument(reader: Reader, one: Written, what: string): void {
+  if (one.text.includes("\0")) reader.note(one.place, `${what} holds a NUL character, which no argument can`);
+  else if (/\p{Surrogate}/u.test(one.text)) reader.note(one.place, `${what} holds half a character (a lone surrogate)`);
 }
 
 /** Environment as the file writes it. */
@@ -133,11 +133,12 @@ export function readInputs(
   what: string,
   folder = reader.folder,
 ): StagedFile[] {
-  return written.flatMap(({ text, place }, index) => {
+  return written.flatMap((one, index) => {
+    const { text } = one;
     const find = () => (folder === reader.folder ? reader.feeds.find(text) : undefined) ?? findInput(folder, text);
     const found = once(memory.inputs, `${folder}\0${text}`, find);
     if (found.ok) return found.files;
-    reader.note(place, `${what}[${index}]: "${text}" ${found.message}`, found.hint);
+    reader.note(one.place, `${what}[${index}]: "${text}" ${found.message}`, found.hint);
     return [];
   });
 }

@@ -66,7 +66,9 @@ export class Past {
 
 /** What differs between the job that a run directory is for and the one that is to be run in it: a line each. */
 export function differences(run: RunEntry, job: Job, inputs: Record<string, string>): string[] {
-  return [...changedKeys(JSON.parse(run.identity), JSON.parse(job.identity)), ...changedInputs(run.inputs, inputs)];
+  const { identity } = job;
+  const changed = run.identity === identity ? [] : changedKeys(JSON.parse(run.identity), JSON.parse(identity));
+  return [...changed, ...changedInputs(run.inputs, inputs)];
 }
 
 function changedKeys(before: Record<string, unknown>, now: Record<string, unknown>): string[] {
