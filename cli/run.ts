@@ -5,7 +5,8 @@ import { ratesFile, recall } from "../executor/run/record/ratesfile.js";
 import type { Summary } from "../executor/run/record/summary.js";
 import { runJob } from "../executor/run/run.js";
 import { planJob } from "../executor/schedule/plan/plan.js";
-import { findInventory, matches, selectNodes } from "../fleet/inventory.js";
+import { findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
+import type { Node } from "../fleet/node.js";
 import { runFamilies } from "../report/metrics.js";
 import { planText } from "../report/plan.js";
 import { PlainProgress, silent } from "../report/run.js";
@@ -14,8 +15,7 @@ import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { kindOf } from "../schemas/kind.js";
 import { jsonText } from "../schemas/printable.js";
-import { readText } from "../schemas/text.js";
-import { parseSource } from "../schemas/yaml.js";
+import { readSource } from "../schemas/yaml.js";
 import type { CommonOptions } from "./common.js";
 import { inspectionFor, waitingText } from "./inspection.js";
 import { limitNotes } from "./limits.js";
@@ -45,16 +45,12 @@ export interface RunVerbOptions extends CommonOptions {
 
 /** `muster run FILE`: loads and checks everything, then runs the job and prints what became of it. Answers the exit code. */
 export async function run(file: string, options: RunVerbOptions, writers: Writers): Promise<number> {
-  if (isPipeline(file)) {
+  const loaded = load(file, options);
+  if (loaded === "pipeline") {
     const { runPipelineFile } = await import("./pipeline.js");
     return runPipelineFile(resolve(file), options, writers);
   }
-  if (options.from !== undefined || options.only !== undefined || options.cron)
-    throw new UsageError("--from, --only and --cron are for pipelines", `${file} is a job.`);
-  refusePatience(options);
-  const inventory = findInventory(options.inventory, process.env, process.cwd());
-  const nodes = selectNodes(inventory, options.limit);
-  const job = await loadJob(resolve(file), { set: settings(options.set), range: rangeOf(options.range), inventory });
+  const { inventory, nodes, job } = loaded;
   const notes = limitNotes([job], nodes);
   if (!options.quiet) for (const note of notes) writers.err(note);
   if (options.plan) {
@@ -104,10 +100,17 @@ export function refusePatience(options: RunVerbOptions): void {
   );
 }
 
-/** A file without the word is none: a large one is not parsed twice for that. */
-function isPipeline(file: string): boolean {
-  const text = readText(file);
-  return /\bsteps\b/.test(text) && kindOf(parseSource(file, text)) === "pipeline";
+/** The job of a file, and where it may run. The file is read once: a large one takes seconds. */
+function load(file: string, options: RunVerbOptions): { inventory: Inventory; nodes: Node[]; job: Job } | "pipeline" {
+  const source = readSource(resolve(file));
+  if (kindOf(source) === "pipeline") return "pipeline";
+  if (options.from !== undefined || options.only !== undefined || options.cron)
+    throw new UsageError("--from, --only and --cron are for pipelines", `${file} is a job.`);
+  refusePatience(options);
+  const inventory = findInventory(options.inventory, process.env, process.cwd());
+  const nodes = selectNodes(inventory, options.limit);
+  const job = loadJob(source, { set: settings(options.set), range: rangeOf(options.range), inventory });
+  return { inventory, nodes, job };
 }
 
 async function observerFor(options: RunVerbOptions, writers: Writers) {

@@ -22,7 +22,17 @@ type Verdict =
  * Answers 0, or 65 when a file is invalid.
  */
 export async function validate(files: string[], options: CommonOptions, writers: Writers): Promise<number> {
-  const verdicts = await Promise.all(files.map((file) => judge(file, () => inventoryFor(files, options))));
+  let found: { inventory: Inventory | undefined } | undefined;
+  const verdicts = await Promise.all(
+    files.map((file) =>
+      judge(file, () => {
+        // The file that asks is none.
+        const others = files.filter((other) => other !== file);
+        found ??= { inventory: inventoryFor(others, options) };
+        return found.inventory;
+      }),
+    ),
+  );
   if (options.json) writers.out(jsonText(verdicts, 2));
   else for (const verdict of verdicts) print(verdict, options, writers);
   return verdicts.every(({ ok }) => ok) ? 0 : 65;
@@ -44,7 +54,7 @@ async function judge(file: string, inventory: () => Inventory | undefined): Prom
       case "job":
       case "jobs-file": {
         const fleet = inventory();
-        const job = loadJob(file, { inventory: fleet });
+        const job = loadJob(source, { inventory: fleet });
         return { file, ok: true, kind, detail: detailOf(job, kind), notes: limitNotes([job], fleet?.nodes ?? []) };
       }
       case "pipeline": {

@@ -1,4 +1,5 @@
-import { exact, isForbiddenKey, type Reading, remember, type Spots } from "./source.js";
+import { Positions } from "./positions.js";
+import { exact, isForbiddenKey, type Reading } from "./source.js";
 
 /** Something in a JSON text that is refused, at an offset. `syntax`: it is not JSON at all. */
 export interface JsonFault {
@@ -49,10 +50,14 @@ class Fault extends Error {
 
 class JsonReader {
   readonly #text: string;
-  readonly #spots: Reading["spots"] = new Map();
+  readonly #positions = new Positions();
   readonly #texts: Reading["texts"] = new Map();
+  /** Items of the lists that are not at their end: a list that grows would keep room for more. */
+  readonly #items: unknown[] = [];
   #at = 0;
   #depth = 0;
+  /** Of the value read last. */
+  #block = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -60,35 +65,36 @@ class JsonReader {
 
   read(): Reading {
     this.#space();
-    const value = this.#value({}, "");
+    const value = this.#value();
+    const block = this.#block;
     this.#space();
     if (this.#at < this.#text.length) this.#fail("nothing may follow the value");
-    return { value, spots: this.#spots, texts: this.#texts };
+    return { value, positions: this.#positions, block, texts: this.#texts };
   }
 
-  #value(parent: object, key: string | number): unknown {
+  #value(): unknown {
     const character = this.#text[this.#at];
+    if (character === "{" || character === "[") return this.#nested(character);
+    this.#block = 0;
     if (character === '"') return this.#string();
-    if (character === "{") return this.#nested(() => this.#object());
-    if (character === "[") return this.#nested(() => this.#array());
     if (this.#word("true")) return true;
     if (this.#word("false")) return false;
     if (this.#word("null")) return null;
-    return this.#number(parent, key);
+    return this.#number();
   }
 
-  #nested<T>(read: () => T): T {
+  #nested(character: "{" | "["): object {
     if (++this.#depth > DEEPEST) throw new Fault(this.#at, `nested deeper than ${DEEPEST} levels`, false);
     this.#at++;
-    const value = read();
+    const opened = this.#positions.open();
+    const value = character === "{" ? this.#object() : this.#array();
+    this.#block = this.#positions.close(opened, value);
     this.#depth--;
     return value;
   }
 
   #object(): Record<string, unknown> {
     const object: Record<string, unknown> = {};
-    const spots: Spots = [];
-    this.#spots.set(object, spots);
     if (this.#take("}")) return object;
     do {
       this.#space();
@@ -99,36 +105,39 @@ class JsonReader {
       if (Object.hasOwn(object, key)) throw new Fault(start, `the key "${key}" is there twice`, false);
       if (!this.#take(":")) this.#fail('a ":" is expected here');
       this.#space();
-      spots.push(key, start, this.#at);
-      object[key] = this.#value(object, key);
+      const valueStart = this.#at;
+      object[key] = this.#value();
+      this.#positions.add(key, start, valueStart, this.#block);
     } while (this.#take(","));
     if (!this.#take("}")) this.#fail('a "," or "}" is expected here');
     return object;
   }
 
   #array(): unknown[] {
-    const array: unknown[] = [];
-    const spots: Spots = [];
-    this.#spots.set(array, spots);
-    if (this.#take("]")) return array;
+    if (this.#take("]")) return [];
+    const from = this.#items.length;
     do {
       this.#space();
-      spots.push(array.length, this.#at, this.#at);
-      array.push(this.#value(array, array.length));
+      const start = this.#at;
+      this.#items.push(this.#value());
+      this.#positions.add(0, start, start, this.#block);
     } while (this.#take(","));
     if (!this.#take("]")) this.#fail('a "," or "]" is expected here');
+    const array = this.#items.slice(from);
+    this.#items.length = from;
     return array;
   }
 
-  #number(parent: object, key: string | number): number | bigint {
+  #number(): number | bigint {
     NUMBER.lastIndex = this.#at;
     const found = NUMBER.exec(this.#text);
     if (found === null) this.#fail("a value is expected here");
     const [text, fraction, exponent] = found as unknown as [string, string | undefined, string | undefined];
+    const start = this.#at;
     this.#at += text.length;
     const isInteger = fraction === undefined && exponent === undefined;
     const value = isInteger && text.length > 15 ? exact(BigInt(text)) : Number(text);
-    if (String(value) !== text) remember(this.#texts, parent, key, text);
+    if (String(value) !== text) this.#texts.set(start, text);
     return Object.is(value, -0) ? 0 : value;
   }
 

@@ -1,17 +1,24 @@
 import type { Place } from "./errors.js";
+import type { Entry, Positions } from "./positions.js";
 
 /** The way to a value from the top of a file: keys and indexes. */
 export type Path = readonly (string | number)[];
 
-/** Where the entries of one mapping or list begin, as offsets: key, offset of the key, offset of the value, and so on. */
-export type Spots = (string | number)[];
-
 /** What a reader hands over: the value, and what the plain value has lost (places, and numbers as they were written). */
 export interface Reading {
   value: unknown;
-  spots: Map<object, Spots>;
-  /** Container -> key -> text, only where String(value) would say something else (0.10, True, 0x1F). */
-  texts: Map<object, Map<string | number, string>>;
+  positions: Positions;
+  /** Of the value, in `positions`. */
+  block: number;
+  /** Offset of a scalar -> its text, only where String(value) would say something else (0.10, True, 0x1F). */
+  texts: Map<number, string>;
+}
+
+/** A value that is not the file's: what it is called in messages, and its text. */
+interface Override {
+  path: Path;
+  label: string;
+  text: string;
 }
 
 /** A file that has been read: a plain value that can still say where each part of it stands. */
@@ -20,7 +27,8 @@ export class Source {
   readonly value: unknown;
   readonly #reading: Reading;
   readonly #text: string;
-  readonly #overrides = new Map<string, string>();
+  /** By path as JSON. */
+  readonly #overrides = new Map<string, Override>();
   #lines: number[] | undefined;
 
   constructor(file: string, text: string, reading: Reading) {
@@ -32,12 +40,12 @@ export class Source {
 
   /** The place of the value at `path`, or of the nearest thing around it that the file has. */
   at(path: Path): Place {
-    return this.#place(path, 2);
+    return this.#place(path, "value");
   }
 
   /** The place of the key that names the value at `path`. */
   atKey(path: Path): Place {
-    return this.#place(path, 1);
+    return this.#place(path, "key");
   }
 
   /** The value at `path`; undefined where nothing is. */
@@ -52,11 +60,12 @@ export class Source {
 
   /** A scalar as the file writes it: 0.10 stays "0.10", strings are their content. */
   text(path: Path): string {
-    const key = path.at(-1);
-    const parent = this.get(path.slice(0, -1));
-    const written =
-      key !== undefined && typeof parent === "object" && parent !== null ? this.#reading.texts.get(parent) : undefined;
-    return (key === undefined ? undefined : written?.get(key)) ?? String(this.get(path));
+    const value = this.get(path);
+    if (typeof value === "string") return value;
+    const override = this.#overrideOf(path);
+    if (override !== undefined) return override.path.length === path.length ? override.text : String(value);
+    const entry = this.#reading.texts.size === 0 ? undefined : this.#entry(path);
+    return (entry === undefined ? undefined : this.#reading.texts.get(entry.value)) ?? String(value);
   }
 
   /**
@@ -70,10 +79,9 @@ export class Source {
       const mapping = parent as Record<string, unknown>;
       if (depth === path.length - 1) mapping[key] = value;
       else if (!Object.hasOwn(mapping, key)) mapping[key] = {};
-      if (depth === path.length - 1) remember(this.#reading.texts, parent, key, text);
       parent = mapping[key];
     }
-    this.#overrides.set(JSON.stringify(path), label);
+    this.#overrides.set(JSON.stringify(path), { path, label, text });
     return true;
   }
 
@@ -84,32 +92,39 @@ export class Source {
     return { file: this.file, line: line + 1, column: offset - this.#lines[line]! + 1 };
   }
 
-  #place(path: Path, part: 1 | 2): Place {
+  #place(path: Path, part: "key" | "value"): Place {
+    const override = this.#overrideOf(path);
+    if (override !== undefined) return { file: override.label };
     for (let length = path.length; length > 0; length--) {
-      const label = this.#overrides.get(JSON.stringify(path.slice(0, length)));
-      if (label !== undefined) return { file: label };
-      const offset = this.#offset(path.slice(0, length), length === path.length ? part : 2);
-      if (offset !== undefined) return this.position(offset);
+      const entry = this.#entry(path.slice(0, length));
+      if (entry !== undefined) return this.position(entry[length === path.length ? part : "value"]);
     }
-    const top = typeof this.value === "object" && this.value !== null ? this.#reading.spots.get(this.value) : undefined;
-    return this.position(typeof top?.[1] === "number" ? top[1] : 0);
+    return this.position(this.#reading.positions.entry(this.#reading.block, 0)?.key ?? 0);
   }
 
-  #offset(path: Path, part: 1 | 2): number | undefined {
-    const parent = this.get(path.slice(0, -1));
-    if (typeof parent !== "object" || parent === null) return undefined;
-    const spots = this.#reading.spots.get(parent) ?? [];
-    const wanted = String(path.at(-1));
-    for (let i = 0; i < spots.length; i += 3) if (String(spots[i]) === wanted) return spots[i + part] as number;
+  /** What has put the value at `path`, or something around it, where it is. */
+  #overrideOf(path: Path): Override | undefined {
+    for (let length = this.#overrides.size === 0 ? 0 : path.length; length > 0; length--) {
+      const override = this.#overrides.get(JSON.stringify(path.slice(0, length)));
+      if (override !== undefined) return override;
+    }
     return undefined;
   }
-}
 
-/** Keeps the text of a scalar whose value alone would not give it back. */
-export function remember(texts: Reading["texts"], parent: object, key: string | number, text: string): void {
-  const known = texts.get(parent);
-  if (known === undefined) texts.set(parent, new Map([[key, text]]));
-  else known.set(key, text);
+  #entry(path: Path): Entry | undefined {
+    const { positions } = this.#reading;
+    let { value, block } = this.#reading;
+    let entry: Entry | undefined;
+    for (const key of path) {
+      if (typeof value !== "object" || value === null) return undefined;
+      const index = Array.isArray(value) ? Number(key) : Object.keys(value).indexOf(String(key));
+      entry = positions.entry(block, index);
+      if (entry === undefined) return undefined;
+      value = (value as Record<string | number, unknown>)[key];
+      block = entry.block;
+    }
+    return entry;
+  }
 }
 
 /** Keys that would reach into a JavaScript object's machinery. */

@@ -365,21 +365,21 @@ export interface JobFile {
    */
   script?: string;
   /**
-   * A program that is on the nodes already, and its first arguments; replaces `script`.
+   * A program that is on the nodes already, and its first arguments; instead of `script`. `args` come after them.
    *
    * @minItems 1
    */
   command?: (string | number | bigint | boolean)[];
   /**
-   * Arguments, passed byte for byte. They may use `{chunk}` `{out}` `{gpu}`, of a range `{start}` `{end}`, of a matrix its keys, and `params`; `{{` and `}}` are braces.
+   * Arguments, passed byte for byte. They may use `{chunk}` `{out}` `{gpu}`, of a range `{start}` `{end}`, of a matrix its keys, and `params`; `{{` and `}}` are braces. Of tasks: for every task that has neither `args` nor a program of its own.
    */
   args?: (string | number | bigint | boolean)[];
   /**
-   * Files or folders, relative to the job file; staged, and found by the same relative path from the working directory.
+   * Files or folders, relative to the job file; staged, and found by the same relative path from the working directory. Of tasks: for every task.
    */
   inputs?: string[];
   /**
-   * Files that the program writes under `{out}`. A chunk is done when it exits 0 and all of them exist.
+   * Files that the program writes under `{out}`. A chunk is done when it exits 0 and all of them exist. Of tasks: for every task that has no `outputs` of its own.
    */
   outputs?: string[];
   /**
@@ -490,7 +490,7 @@ export interface JobFile {
   collect?: "files" | "lines";
 }
 /**
- * One task. What it leaves out, it takes from the job.
+ * One task. What it leaves out, it takes from the job; `args` only together with the job's program. `inputs` and `env` are added to the job's.
  */
 export interface Task {
   /**
@@ -498,25 +498,25 @@ export interface Task {
    */
   id: string | number | bigint | boolean;
   /**
-   * The program, relative to the job file; staged once a node. Runs by its own first line when it is executable, `*.py` under the node's python otherwise.
+   * Replaces the job's `script` or `command`, and the `args` that go with it. The program, relative to the job file; staged once a node. Runs by its own first line when it is executable, `*.py` under the node's python otherwise.
    */
   script?: string;
   /**
-   * A program that is on the nodes already, and its first arguments; replaces `script`.
+   * Replaces the job's `script` or `command`, and the `args` that go with it. A program that is on the nodes already, and its first arguments; `args` come after them.
    *
    * @minItems 1
    */
   command?: (string | number | bigint | boolean)[];
   /**
-   * Arguments, passed byte for byte. They may use `{chunk}` `{out}` `{gpu}`, of a range `{start}` `{end}`, of a matrix its keys, and `params`; `{{` and `}}` are braces.
+   * Replaces the job's `args`, never the words of its `command`. Passed byte for byte. They may use `{chunk}` `{out}` `{gpu}` and `params`; `{{` and `}}` are braces.
    */
   args?: (string | number | bigint | boolean)[];
   /**
-   * Files or folders, relative to the job file; staged, and found by the same relative path from the working directory.
+   * Added to the job's `inputs`. Files or folders, relative to the job file; staged, and found by the same relative path from the working directory.
    */
   inputs?: string[];
   /**
-   * Files that the program writes under `{out}`. A chunk is done when it exits 0 and all of them exist.
+   * Replaces the job's `outputs`. Files that the program writes under `{out}`. The task is done when it exits 0 and all of them exist.
    */
   outputs?: string[];
   /**
@@ -532,13 +532,13 @@ export interface Task {
    */
   gpu?: number;
   /**
-   * Added to the job's environment.
+   * Added to the job's `env`; wins over it.
    */
   env?: {
     [k: string]: string | number | bigint | boolean;
   };
   /**
-   * Replaces the job's timeout.
+   * Replaces the job's `timeout`.
    */
   timeout?: string | number;
 }

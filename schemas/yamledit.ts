@@ -1,5 +1,5 @@
 import { isAlias, isMap, isScalar, isSeq, type ParsedNode } from "yaml";
-import { compose } from "./yaml.js";
+import { compose } from "./yamlpieces.js";
 
 /** A scalar of a YAML text and its offsets, quotes included. */
 export interface YamlScalar {
@@ -53,10 +53,10 @@ function isText(text: string): boolean {
 }
 
 function parsed(text: string): { node: ParsedNode | null } | { problem: string } {
-  const document = compose(text);
-  if (!("contents" in document)) return { problem: "is nested too deeply" };
-  const [fault] = [...document.errors, ...document.warnings];
-  if (fault === undefined) return { node: document.contents };
+  const composed = compose(text);
+  if ("tooDeep" in composed) return { problem: "is nested too deeply" };
+  const [fault] = composed.faults;
+  if (fault === undefined) return { node: composed.document.contents };
   const line = text.slice(0, fault.pos[0]).split("\n").length;
   return { problem: `is not YAML that can be changed: ${fault.message.split("\n")[0]} (line ${line})` };
 }

@@ -56,7 +56,7 @@ function* ofAxis(reader: Reader, name: string): Generator<Mention> {
   const [first, end] = [reader.whole([...path, 0]), reader.whole([...path, 1])];
   if (values.length === 2 && first !== undefined && end !== undefined)
     yield { name, text: `${end - 1n}`, what, at: () => reader.source.at([...path, 1]) };
-  else for (const { text, place } of values) yield { name, text, what, at: () => place };
+  else for (const one of values) yield { name, text: one.text, what, at: () => one.place };
 }
 
 function* inWords(words: Written[], wanted: Set<string>): Generator<Mention> {
@@ -66,7 +66,8 @@ function* inWords(words: Written[], wanted: Set<string>): Generator<Mention> {
     const [, spelt = "", own] = option;
     const name = spelt.replaceAll("-", "_");
     if (!wanted.has(name)) continue;
-    const value = own === undefined ? words[index + 1] : { text: own, place: word.place };
-    if (value !== undefined) yield { name, text: value.text, what: word.text.split("=")[0]!, at: () => value.place };
+    const holder = own === undefined ? words[index + 1] : word;
+    if (holder === undefined) continue;
+    yield { name, text: own ?? holder.text, what: word.text.split("=")[0]!, at: () => holder.place };
   }
 }

@@ -12,7 +12,8 @@ export function plainPath(path: string): { ok: true; path: string } | { ok: fals
   if (path.includes("\0")) return { ok: false, message: "holds a NUL character" };
   if (path.startsWith("/")) return { ok: false, message: "is absolute" };
   if (path.split("/").includes("..")) return { ok: false, message: 'holds ".."' };
-  return { ok: true, path: posix.normalize(path) };
+  // Most paths have nothing to normalize, and there may be a hundred thousand.
+  return { ok: true, path: /(?:^|\/)\.?(?:\/|$)/.test(path) ? posix.normalize(path) : path };
 }
 
 /** The script at `path`, relative to `folder`. */

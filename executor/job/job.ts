@@ -100,9 +100,9 @@ export interface Job {
   collect: "files" | "lines";
   /**
    * Text that is equal for two jobs that would compute the same. It holds values of `env`, so it is never stored as it is: a run
-   * directory keeps `storedIdentity` of it, and tells from that what differs.
+   * directory keeps `storedIdentity` of it, and tells from that what differs. Made anew each time: with many tasks it is large.
    */
-  identity: string;
+  readonly identity: string;
   /** The file that `env_file` names; absolute. */
   envFile?: string;
   /** What whoever runs it should know, a sentence each. */

@@ -4,11 +4,12 @@ import type { Inventory } from "../../fleet/inventory.js";
 import { encodeName, shorten } from "./ids.js";
 import type { StagedFile, Work } from "./job.js";
 import { Claims, plainOutputs } from "./outputs.js";
-import type { Path, Reader, Written } from "./reader.js";
+import { type Path, type Reader, standingAt, type Written } from "./reader.js";
 import { type Recipe, readRoute } from "./route.js";
 import { seconds } from "./settings.js";
 import type { Space } from "./space.js";
-import { Ids, listSpace, readRank, type Task } from "./tasks.js";
+import { TaskList } from "./tasklist.js";
+import { Ids, readRank } from "./tasks.js";
 import { checkArgument, checkOverlap, distinct, Memory, readEnv, readScript } from "./work.js";
 
 /** A jobs file of the Python coordinators, as it is: nothing in it is a placeholder. `env`: what its own `env` is added to. */
@@ -18,16 +19,17 @@ export function jobsFileSpace(reader: Reader, inventory: Inventory, env: Record<
   const claims = new Claims();
   const files = new Files(reader);
   const shared = { env: { ...env, ...readEnv(reader, ["env"]) }, timeout: seconds(reader, ["timeout"]) };
-  const tasks = reader.items(["jobs"]).flatMap((path, index): Task[] => {
+  const tasks = new TaskList();
+  for (const [index, path] of reader.items(["jobs"]).entries()) {
     const id = readId(reader, path, index);
     ids.add(id, reader.has([...path, "job_id"]) ? [...path, "job_id"] : path);
     const recipe = readRecipe(reader, path, id, inventory, memory);
-    if (recipe === undefined) return [];
+    if (recipe === undefined) continue;
     const work = { ...workOf(reader, path, recipe, files), ...shared };
     claims.claim(reader, id, work.outputs, () => reader.source.at([...path, "args"]));
-    return [{ id, work, gpu: reader.number([...path, "gpu_id"]), ...readRank(reader, path) }];
-  });
-  return listSpace(tasks);
+    tasks.add({ id, work, gpu: reader.number([...path, "gpu_id"]), ...readRank(reader, path) });
+  }
+  return tasks.space();
 }
 
 /** The job's own script where it names one, else what the inventory routes its type to. */
@@ -55,7 +57,7 @@ function workOf(reader: Reader, path: Path, recipe: Recipe, files: Files): Omit<
 /** What follows `--output`, or stands after it and a `=`. */
 export function outputsOf(args: Written[]): Written[] {
   return args.flatMap((arg, index) => {
-    if (arg.text.startsWith("--output=")) return { text: arg.text.slice("--output=".length), place: arg.place };
+    if (arg.text.startsWith("--output=")) return standingAt(arg, arg.text.slice("--output=".length));
     return index > 0 && args[index - 1]!.text === "--output" ? arg : [];
   });
 }

@@ -22,7 +22,7 @@ import { Reader } from "./reader.js";
 import { readSettings, type Settings } from "./settings.js";
 import type { Space } from "./space.js";
 import { tasksSpace } from "./tasks.js";
-import { finish, Memory, readDraft } from "./work.js";
+import { finish, Memory, readDraft, toWork } from "./work.js";
 
 export interface LoadOptions {
   /** `--set key=value`. */
@@ -38,12 +38,13 @@ export interface LoadOptions {
 }
 
 /**
- * Reads and checks a job file of any kind, or a jobs file of the Python coordinators. Nothing is contacted.
- * Throws InvalidFile with every problem in it, or UsageError for options that do not go with it.
+ * Reads and checks a job file of any kind, or a jobs file of the Python coordinators. `file`: its path, or what has been read of it;
+ * options are put into that. Nothing is contacted. Throws InvalidFile with every problem in it, or UsageError for options that do
+ * not go with it.
  */
-export function loadJob(file: string, options: LoadOptions = {}): Job {
-  const path = resolve(file);
-  const source = readSource(file);
+export function loadJob(file: string | Source, options: LoadOptions = {}): Job {
+  const source = typeof file === "string" ? readSource(file) : file;
+  const path = resolve(source.file);
   const kind = kindOf(source);
   if (kind === "inventory" || kind === "pipeline") {
     throw new InvalidFile([{ ...source.at([]), message: `is ${article(kind)}, not a job`, hint: "name a job file" }]);
@@ -65,6 +66,7 @@ export function loadJob(file: string, options: LoadOptions = {}): Job {
   if (space !== undefined) checkGathering(reader, space, settings);
   if (reader.problems.length > 0 || space === undefined) throw invalid(reader.problems);
   const { identity, outputs: _, ...units } = space;
+  const deciding = identityOf(source, identity, settings);
   return {
     name: options.name ?? reader.text(["name"]) ?? nameOfFile(path),
     file: path,
@@ -73,7 +75,9 @@ export function loadJob(file: string, options: LoadOptions = {}): Job {
     ...units,
     ...settings,
     bounded: boundedIn(reader, boundedNames(options.inventory)),
-    identity: identityText(source, settings, identity),
+    get identity() {
+      return JSON.stringify(deciding);
+    },
     envFile: envFile?.path,
     notes: envFile?.note === undefined ? [] : [envFile.note],
   };
@@ -89,10 +93,10 @@ function readSpace(reader: Reader, env: Record<string, string>): Space | undefin
   const kind = reader.text(["kind"]);
   const names = namesOf(reader, kind);
   const memory = new Memory();
-  const base = readDraft(reader, [], names, memory, { args: [], inputs: [], outputs: [], env });
+  const base = readDraft(reader, [], names, memory, { words: [], args: [], inputs: [], outputs: [], env });
   if (kind === "tasks") return tasksSpace(reader, base, names, memory);
   // The space is checked even where nothing can run, so that its problems come out with the others.
-  const work = finish(reader, [], base) ?? { ...base, program: { kind: "command", command: [] } };
+  const work = finish(reader, [], base) ?? toWork(base, { kind: "command", command: [] });
   new Claims().claim(reader, "a chunk", work.outputs, () => reader.source.at(["outputs"]));
   if (kind === "range") return rangeSpace(reader, work);
   return kind === "matrix" ? matrixSpace(reader, work) : undefined;
@@ -100,7 +104,7 @@ function readSpace(reader: Reader, env: Record<string, string>): Space | undefin
 
 /** A parameter that only `--set` has must be one that the job's args ask for: else it is a typing error. */
 function checkAdded(reader: Reader, added: string[], keys: string[]): void {
-  const used = usedNames(reader);
+  const used = added.length === 0 ? new Set<string>() : usedNames(reader);
   for (const name of added) {
     if (used.has(name)) continue;
     const near = suggest(name, [...reader.keys(["params"]).filter((key) => !added.includes(key)), ...used, ...keys]);
@@ -128,10 +132,10 @@ function checkGathering(reader: Reader, space: Space, { aggregate, collect }: Se
   }
 }
 
-function identityText(source: Source, settings: Settings, identity: Record<string, unknown>): string {
-  const params = Object.keys(settings.params).map((key) => [key, source.text(["params", key])]);
-  const { aggregate, collect } = settings;
-  return JSON.stringify({ kind: source.get(["kind"]) ?? "jobs", ...identity, params, aggregate, collect });
+/** Everything that decides over a job's results. */
+function identityOf(source: Source, ofSpace: Space["identity"], { params, aggregate, collect }: Settings) {
+  const texts = Object.keys(params).map((key) => [key, source.text(["params", key])]);
+  return { kind: source.get(["kind"]) ?? "jobs", ...ofSpace, params: texts, aggregate, collect };
 }
 
 function nameOfFile(path: string): string {

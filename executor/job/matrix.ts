@@ -80,9 +80,9 @@ function axisOf(reader: Reader, key: string): Axis | undefined {
   if (values.length === 2 && first !== undefined && end !== undefined) return rangeAxis(reader, key, first, end);
   const texts = values.map(({ text }) => text);
   const seen = new Set<string>();
-  for (const { text, place } of values) {
-    const isAgain = seen.size === seen.add(text).size;
-    if (isAgain) reader.note(place, `matrix.${key}: the value ${text} is there twice`);
+  for (const one of values) {
+    const isAgain = seen.size === seen.add(one.text).size;
+    if (isAgain) reader.note(one.place, `matrix.${key}: the value ${one.text} is there twice`);
   }
   const index = new Map(texts.map((text, at) => [encode(text), BigInt(at)]));
   return {

@@ -7,17 +7,24 @@ const OWN = ["job.yaml", "job.json", "journal.ndjson", "results", "logs", "resul
 /** Declared outputs in their plain form; what cannot be one is noted. */
 export function plainOutputs(reader: Reader, written: Written[], what: string): string[] {
   const plain: string[] = [];
-  for (const { text, place } of written) {
+  for (const one of written) {
+    const { text } = one;
     const path = plainPath(text);
     const fault = path.ok ? nameFault(path.path) : path.message;
     const inside = /^\{out\}\//.test(text);
-    if (inside) reader.note(place, `${what}: "${text}" is under {out} anyway`, `write ${text.slice("{out}/".length)}`);
+    if (inside)
+      reader.note(one.place, `${what}: "${text}" is under {out} anyway`, `write ${text.slice("{out}/".length)}`);
     else if (fault !== undefined) {
-      reader.note(place, `${what}: "${text}" ${fault}`, "outputs are files below the working directory of the chunk");
-    } else if (path.ok && plain.includes(path.path)) reader.note(place, `${what}: "${text}" is there twice`);
+      reader.note(
+        one.place,
+        `${what}: "${text}" ${fault}`,
+        "outputs are files below the working directory of the chunk",
+      );
+    } else if (path.ok && plain.includes(path.path)) reader.note(one.place, `${what}: "${text}" is there twice`);
     else if (path.ok) plain.push(path.path);
   }
-  return plain;
+  // A list that has grown keeps room for more, and each of a hundred thousand tasks has one.
+  return plain.slice();
 }
 
 /** The outputs of a job, and who writes each: no two may be one file, and none may be a folder around another. */
@@ -30,7 +37,8 @@ export class Claims {
     for (const output of outputs) {
       const other = this.#writers.get(output);
       const inside = this.#folders.get(output);
-      const around = foldersOf(output).find((folder) => this.#writers.has(folder));
+      const folders = foldersOf(output);
+      const around = folders.find((folder) => this.#writers.has(folder));
       if (other !== undefined) {
         reader.note(place(), `${writer} and ${other} both write "${output}"`, "give each an output of its own");
       } else if (inside !== undefined) {
@@ -42,7 +50,7 @@ export class Claims {
         );
       }
       this.#writers.set(output, writer);
-      for (const folder of foldersOf(output)) this.#folders.set(folder, writer);
+      for (const folder of folders) this.#folders.set(folder, writer);
     }
   }
 }
@@ -56,8 +64,9 @@ export function aggregateFault(name: string): string | undefined {
 }
 
 function foldersOf(path: string): string[] {
-  const parts = path.split("/");
-  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
+  const folders: string[] = [];
+  for (let end = path.indexOf("/"); end >= 0; end = path.indexOf("/", end + 1)) folders.push(path.slice(0, end));
+  return folders;
 }
 
 function nameFault(path: string): string | undefined {

@@ -34,7 +34,9 @@ export class Reader {
 
   /** A scalar as the file writes it. */
   text(path: Path): string | undefined {
-    return isScalar(this.source.get(path)) ? this.source.text(path) : undefined;
+    const value = this.source.get(path);
+    if (typeof value === "string") return value;
+    return isScalar(value) ? this.source.text(path) : undefined;
   }
 
   /** A scalar and its place. */
@@ -51,8 +53,14 @@ export class Reader {
 
   /** The scalars of a list; undefined where there is no list. */
   list(path: Path): Written[] | undefined {
-    if (!Array.isArray(this.source.get(path))) return undefined;
-    return this.items(path).flatMap((item) => this.written(item) ?? []);
+    const value = this.source.get(path);
+    if (!Array.isArray(value)) return undefined;
+    const list: Written[] = [];
+    for (const [index, item] of value.entries()) {
+      const text = typeof item === "string" ? item : this.text([...path, index]);
+      if (text !== undefined) list.push(new Lazy(text, this.source, path, index));
+    }
+    return list;
   }
 
   keys(path: Path): string[] {
@@ -96,19 +104,32 @@ export function isScalar(value: unknown): value is string | number | bigint | bo
   return ["string", "number", "bigint", "boolean"].includes(typeof value);
 }
 
+/** A text that stands where another does, e.g. a part of it. */
+export function standingAt(other: Written, text: string): Written {
+  return {
+    text,
+    get place() {
+      return other.place;
+    },
+  };
+}
+
 /** Works out its place only when somebody asks: a jobs file has a hundred thousand texts and hardly ever a problem. */
 class Lazy implements Written {
   readonly text: string;
   readonly #source: Source;
   readonly #path: Path;
+  readonly #index: number | undefined;
 
-  constructor(text: string, source: Source, path: Path) {
+  /** `index`: of the text in the list at `path`; undefined where the text itself is there. */
+  constructor(text: string, source: Source, path: Path, index?: number) {
     this.text = text;
     this.#source = source;
     this.#path = path;
+    this.#index = index;
   }
 
   get place(): Place {
-    return this.#source.at(this.#path);
+    return this.#source.at(this.#index === undefined ? this.#path : [...this.#path, this.#index]);
   }
 }

@@ -7,7 +7,7 @@ export function withValues(work: Work, values: ReadonlyMap<string, string>): Wor
 }
 
 /** Every file that some of these works stage, once each. */
-export function* stagedOf(works: Iterable<Work>): Generator<StagedFile> {
+export function* stagedOf(works: Iterable<Pick<Work, "program" | "inputs">>): Generator<StagedFile> {
   const seen = new Set<string>();
   for (const { program, inputs } of works) {
     for (const file of program.kind === "script" ? [program.script, ...inputs] : inputs) {

@@ -1,7 +1,7 @@
 import type { Inventory } from "../../fleet/inventory.js";
 import { suggest } from "../../schemas/nearest.js";
 import type { Program, StagedFile, Template } from "./job.js";
-import type { Path, Reader, Written } from "./reader.js";
+import { type Path, type Reader, standingAt, type Written } from "./reader.js";
 import { fill, parseTemplate } from "./template.js";
 import { type Memory, readInputs, readScript } from "./work.js";
 
@@ -60,5 +60,5 @@ function expandText(reader: Reader, path: Path, what: string, one: Written, valu
   const filled = fill(template, values);
   const text = filled.map((piece) => (typeof piece === "string" ? piece : `{${piece.name}}`)).join("");
   // {out} is the working directory itself, so a path below it is a relative one.
-  return { template: filled, written: { text: text.replace(/^((?:--output=)?)\{out\}\//, "$1"), place: one.place } };
+  return { template: filled, written: standingAt(one, text.replace(/^((?:--output=)?)\{out\}\//, "$1")) };
 }

@@ -1,63 +1,31 @@
 import { idFault } from "./ids.js";
-import type { Chunk, Work } from "./job.js";
 import { Claims } from "./outputs.js";
 import type { Path, Reader } from "./reader.js";
-import { identityOf, stagedOf, withValues } from "./recipe.js";
 import { seconds } from "./settings.js";
 import type { Space } from "./space.js";
+import { type Task, TaskList } from "./tasklist.js";
 import { type Draft, finish, type Memory, type Names, readDraft } from "./work.js";
-
-/** One task, ready to be a chunk. */
-export interface Task {
-  id: string;
-  work: Work;
-  gpu?: number;
-  /** Seconds that it is said to take. */
-  expect?: number;
-  priority?: number;
-}
 
 /** A list of tasks in file order; what one leaves out it takes from the job. */
 export function tasksSpace(reader: Reader, base: Draft, names: Names, memory: Memory): Space {
   const ids = new Ids(reader);
   const claims = new Claims();
-  const tasks = reader.items(["tasks"]).flatMap((path) => {
+  const tasks = new TaskList();
+  for (const path of reader.items(["tasks"])) {
     const id = readId(reader, [...path, "id"]);
     if (id !== undefined) ids.add(id, [...path, "id"]);
     const work = finish(reader, path, readDraft(reader, path, names, memory, base));
-    if (work === undefined || id === undefined) return [];
+    if (work === undefined || id === undefined) continue;
     claims.claim(reader, id, work.outputs, () => reader.source.at([...path, "outputs"]));
-    const gpu = reader.number([...path, "gpu"]);
-    return [{ id, work: withValues(work, new Map([["chunk", id]])), gpu, ...readRank(reader, path) }];
-  });
-  return listSpace(tasks);
+    tasks.add({ id, work, gpu: reader.number([...path, "gpu"]), ...readRank(reader, path) });
+  }
+  return tasks.space();
 }
 
 /** What a task says of when it should begin; the job's own word where it says nothing. */
 export function readRank(reader: Reader, path: Path): Pick<Task, "expect" | "priority"> {
   const expect = seconds(reader, [...path, "expect"]) ?? seconds(reader, ["expect"]);
   return { expect, priority: reader.number([...path, "priority"]) };
-}
-
-/** The space of tasks that are there already. */
-export function listSpace(tasks: Task[]): Space {
-  const index = new Map(tasks.map(({ id }, at) => [id, BigInt(at)]));
-  return {
-    first: 0n,
-    units: BigInt(tasks.length),
-    outputs: tasks.map(({ work }) => work.outputs),
-    identity: { tasks: tasks.map(({ id, work, gpu }) => ({ id, gpu, ...identityOf(work) })) },
-    chunk(start): Chunk {
-      const task = tasks[Number(start)];
-      if (task === undefined) throw new RangeError(`there is no task ${start}`);
-      return { ...task, start, end: start + 1n };
-    },
-    unitsOf(id) {
-      const at = index.get(id);
-      return at === undefined ? undefined : [at, at + 1n];
-    },
-    stagedFiles: () => stagedOf(tasks.map(({ work }) => work)),
-  };
 }
 
 /** The ids met so far; a second one of the same name is noted. */

@@ -17,6 +17,7 @@ export function parseTemplate(
   text: string,
   known: ReadonlySet<string>,
 ): { template: Template; faults: TemplateFault[] } {
+  if (!/[{}]/.test(text)) return { template: text === "" ? [] : [text], faults: [] };
   const template: Template = [];
   const faults: TemplateFault[] = [];
   let literal = "";

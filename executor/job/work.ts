@@ -18,12 +18,16 @@ export class Memory {
   readonly inputs = new Map<string, Found>();
 }
 
-/** A work as far as it could be read: a job whose tasks each name their script has none of its own. */
-export type Draft = Omit<Work, "program"> & { program?: Program };
+/**
+ * A work as far as it could be read: a job whose tasks each name their script has none of its own. `words`: what a `command`
+ * has after its program; `args` come after them, and whoever replaces `args` keeps them.
+ */
+export type Draft = Omit<Work, "program"> & { program?: Program; words: Template[] };
 
 /**
  * Reads what runs (script or command, args, inputs, outputs, env, timeout) at `path`: the job itself, or one of its tasks, which
- * takes what it leaves out from `base`. Problems are noted.
+ * takes what it leaves out from `base`. A program brings its own words and args, so a task that names one takes no args from the
+ * job (as `command` and `args` of Kubernetes); `inputs` and `env` are added to the job's. Problems are noted.
  */
 export function readDraft(reader: Reader, path: Path, names: Names, memory: Memory, base?: Draft): Draft {
   const what = path.length === 0 ? "" : `${path[0]}[${path[1]}].`;
@@ -33,22 +37,30 @@ export function readDraft(reader: Reader, path: Path, names: Names, memory: Memo
   const inputs = readInputs(reader, own, memory, `${what}inputs`);
   const written = reader.list([...path, "outputs"]);
   const outputs = written === undefined ? (base?.outputs ?? []) : plainOutputs(reader, written, `${what}outputs`);
+  const inherited = start === undefined ? base : undefined;
   const program = start === undefined ? base?.program : start.program;
-  const staged = distinct([...(base?.inputs ?? []), ...inputs], program);
+  const staged =
+    inputs.length === 0 && inherited !== undefined
+      ? inherited.inputs
+      : distinct([...(base?.inputs ?? []), ...inputs], program);
   checkOverlap(reader, [...path, "outputs"], what.slice(0, -1) || "the job", { program, inputs: staged, outputs });
   return {
     program,
-    args: [...(start?.words ?? []), ...(args ?? (start === undefined ? base?.args : undefined) ?? [])],
+    words: start?.words ?? inherited?.words ?? [],
+    args: args ?? inherited?.args ?? [],
     inputs: staged,
     outputs,
-    env: { ...base?.env, ...readEnv(reader, [...path, "env"]) },
+    env:
+      base !== undefined && !reader.has([...path, "env"])
+        ? base.env
+        : { ...base?.env, ...readEnv(reader, [...path, "env"]) },
     timeout: seconds(reader, [...path, "timeout"]) ?? base?.timeout,
   };
 }
 
 /** The work of a draft; undefined, and noted, where nothing says what runs. */
 export function finish(reader: Reader, path: Path, draft: Draft): Work | undefined {
-  if (draft.program !== undefined) return draft as Work;
+  if (draft.program !== undefined) return toWork(draft, draft.program);
   if (
     !reader.has([...path, "script"]) ||
     (reader.has([...path, "command"]) && !reader.has(["script"]) && !reader.has(["command"]))
@@ -57,6 +69,11 @@ export function finish(reader: Reader, path: Path, draft: Draft): Work | undefin
     reader.fault(path, `${what} has neither script nor command`, "name the script that it runs");
   }
   return undefined;
+}
+
+/** The work of a draft whose program is known: the words of its command first, then its args. */
+export function toWork({ words, ...draft }: Draft, program: Program): Work {
+  return { ...draft, program, args: words.length === 0 ? draft.args : [...words, ...draft.args] };
 }
 
 /** Notes an output that is staged as well: it would be there before anything has run. */
@@ -94,9 +111,9 @@ export function readArgs(
 }
 
 /** Notes text that cannot be passed to a program byte for byte. */
-export function checkArgument(reader: Reader, { text, place }: Written, what: string): void {
-  if (text.includes("\0")) reader.note(place, `${what} holds a NUL character, which no argument can`);
-  else if (/\p{Surrogate}/u.test(text)) reader.note(place, `${what} holds half a character (a lone surrogate)`);
+export function checkArgument(reader: Reader, one: Written, what: string): void {
+  if (one.text.includes("\0")) reader.note(one.place, `${what} holds a NUL character, which no argument can`);
+  else if (/\p{Surrogate}/u.test(one.text)) reader.note(one.place, `${what} holds half a character (a lone surrogate)`);
 }
 
 /** Environment as the file writes it. */
@@ -116,11 +133,12 @@ export function readInputs(
   what: string,
   folder = reader.folder,
 ): StagedFile[] {
-  return written.flatMap(({ text, place }, index) => {
+  return written.flatMap((one, index) => {
+    const { text } = one;
     const find = () => (folder === reader.folder ? reader.feeds.find(text) : undefined) ?? findInput(folder, text);
     const found = once(memory.inputs, `${folder}\0${text}`, find);
     if (found.ok) return found.files;
-    reader.note(place, `${what}[${index}]: "${text}" ${found.message}`, found.hint);
+    reader.note(one.place, `${what}[${index}]: "${text}" ${found.message}`, found.hint);
     return [];
   });
 }
@@ -143,8 +161,11 @@ export function readScript(
   return program;
 }
 
+const NO_FILES: StagedFile[] = [];
+
 /** Inputs once each, without the script itself. */
 export function distinct(inputs: StagedFile[], program: Program | undefined): StagedFile[] {
+  if (inputs.length === 0) return NO_FILES;
   const byPath = new Map(inputs.map((input) => [input.path, input]));
   if (program?.kind === "script") byPath.delete(program.script.path);
   return [...byPath.values()];

@@ -10,6 +10,7 @@ const VALUES = { gpu: "3", out: "/w" };
 export function jobs(t: Test): (text: string, options?: LoadOptions) => Job {
   const folder = t.testdir({
     "w.py": "",
+    "v.py": "",
     "notes.txt": "",
     data: { "a.json": "1", deep: { "b.json": "2" } },
     empty: {},
