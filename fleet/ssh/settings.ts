@@ -6,6 +6,8 @@ export type Settings = Map<string, string[]>;
 
 /** How long an answer is used: nodes that are away are dialled again and again. */
 const REUSE_MS = 300_000;
+/** How long ssh may take for one name: a `Match exec` of the configuration may start anything. */
+const TIMEOUT_MS = 15_000;
 /** Shells that ask side by side, and names that one of them asks for. */
 const SHELLS = 4;
 const LEAST_NAMES = 8;
@@ -28,7 +30,10 @@ export class SshSettings {
   private questions: Question[] = [];
 
   /** `file`: a configuration instead of ~/.ssh/config. */
-  constructor(private readonly file = process.env.MUSTER_SSH_CONFIG) {}
+  constructor(
+    private readonly file = process.env.MUSTER_SSH_CONFIG,
+    private readonly timeoutMs = TIMEOUT_MS,
+  ) {}
 
   /** The settings of one name; none where there is no ssh here. Rejects with a ConnectionError (CONFIG). */
   async of(name: HostName, where: Where): Promise<Settings> {
@@ -63,7 +68,7 @@ export class SshSettings {
   private async ask(questions: Question[]): Promise<void> {
     let answered = 0;
     const names = questions.map(({ name }) => name);
-    for await (const answer of askSsh(this.file, names)) questions[answered++]!.answer(foundIn(answer));
+    for await (const answer of askSsh(this.file, names, this.timeoutMs)) questions[answered++]!.answer(foundIn(answer));
     if (answered < questions.length) await this.ask(questions.slice(answered));
   }
 }

@@ -14,9 +14,6 @@ export interface SshAnswer {
   stderr: string;
 }
 
-/** How long one name may take: a `Match exec` of the configuration may start anything. */
-const TIMEOUT_MS = 15_000;
-
 /** Prints for each three arguments (name, port, user) what ssh says, then \037, exit code, \037, errors, \036. */
 const SCRIPT = `file=$1
 shift
@@ -29,20 +26,24 @@ done`;
 /**
  * Asks `ssh -G` for the settings of many names in one process of ours: to start a process for each would block this one for
  * milliseconds each, and much longer on a busy machine. Yields the answers in the order of `names` as they come; after one without
- * an exit code no others follow. `file`: a configuration instead of ~/.ssh/config.
+ * an exit code, which has taken longer than `timeoutMs`, no others follow. `file`: a configuration instead of ~/.ssh/config.
  */
-export async function* askSsh(file: string | undefined, names: HostName[]): AsyncGenerator<SshAnswer> {
+export async function* askSsh(
+  file: string | undefined,
+  names: HostName[],
+  timeoutMs: number,
+): AsyncGenerator<SshAnswer> {
   const words = names.flatMap(({ alias, port, user }) => [alias, `${port ?? ""}`, user ?? ""]);
   const child = spawn("/bin/sh", ["-c", SCRIPT, "sh", file ?? "", ...words], {
     stdio: ["ignore", "pipe", "ignore"],
     detached: true,
   });
-  let failure = `no answer within ${TIMEOUT_MS / 1000} s`;
+  let failure = `no answer within ${timeoutMs / 1000} s`;
   child.once("error", (error) => {
     failure = error.message;
     child.stdout.destroy();
   });
-  const timer = setTimeout(() => killGroup(child.pid), TIMEOUT_MS);
+  const timer = setTimeout(() => killGroup(child.pid), timeoutMs);
   let [text, left] = ["", names.length];
   try {
     for await (const part of child.stdout.setEncoding("utf8")) {

@@ -20,12 +20,12 @@ export class DelayingProxy {
 
   readonly host = "127.0.0.1";
 
-  /** Starts one before `target`. `latency` is one way, in milliseconds. */
-  static async start(target: { host: string; port: number }, latency: number): Promise<DelayingProxy> {
+  /** Starts one before `target`. `latency` is one way, in milliseconds; `port`: where it listens, 0 for a free port. */
+  static async start(target: { host: string; port: number }, latency: number, port = 0): Promise<DelayingProxy> {
     const server = createServer();
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ host: "127.0.0.1", port: 0 }, resolve);
+      server.listen({ host: "127.0.0.1", port }, resolve);
     });
     const bound = server.address();
     if (bound === null || typeof bound === "string") throw new Error("the proxy has no port");
