@@ -90,7 +90,8 @@ async function cancel(scene: Scene): Promise<boolean> {
   life.allow(143, 75);
   const safe = original.committed();
   const isReachable = !scene.isDisturbed;
-  const ran = await scene.command(["cancel", original.path], isReachable ? [0] : [0, 3]);
+  const refused: Exit[] = scene.hasConflict ? [3, 75] : [];
+  const ran = await scene.command(["cancel", original.path], [0, ...(isReachable ? [] : [3 as const]), ...refused]);
   await scene.end(life, ENDS_WITHIN);
   for (const node of nodes) allowance.expose(node, safe, 0);
   if (ran.code === 0 && isReachable)

@@ -79,7 +79,7 @@ function smallNodes({ faults }: Plan): Set<number> {
 }
 
 async function mountSmall(node: LabNode): Promise<void> {
-  await node.exec(["sh", "-c", `mkdir -p /${SMALL} && mount -t tmpfs -o size=64m,mode=1777 tmpfs /${SMALL}`]);
+  await node.exec(["sh", "-c", `mkdir -p /${SMALL} && mount -t tmpfs -o size=192m,mode=1777 tmpfs /${SMALL}`]);
 }
 
 async function unmountSmall(node: LabNode): Promise<void> {
