@@ -8,6 +8,7 @@ import { type Claim, claim, otherRun } from "./claim.js";
 import { Journal } from "./journal.js";
 import { keepCommitted } from "./kept.js";
 import { differences, Past } from "./past.js";
+import { removeUncommitted } from "./uncommitted.js";
 
 /** The folder of one run: held by this process alone until `close`. */
 export interface RunDirectory {
@@ -61,7 +62,10 @@ async function open(
     journal.add({ e: "run", id, name: job.name, identity: job.identity, inputs, units: `${job.units}` });
   }
   mkdirSync(join(path, "results"), { recursive: true });
-  if (!past.complete) await keepCommitted(join(path, "results.ndjson"), past, job);
+  if (!past.complete) {
+    await keepCommitted(join(path, "results.ndjson"), past, job);
+    if (records > 0) removeUncommitted(join(path, "results"), past, job);
+  }
   mkdirSync(join(path, "logs"), { recursive: true });
   if (!past.complete)
     journal.add({ e: "open", session, pid: process.pid, host: hostname(), at: new Date().toISOString() });
