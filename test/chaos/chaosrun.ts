@@ -3,7 +3,7 @@ import { endProblems } from "./checknodes.js";
 import { checkReports } from "./checkreports.js";
 import { resultsProblems } from "./checkresults.js";
 import { injectDirectoryFault } from "./directoryfaults.js";
-import type { DirectoryFault, Fault, NodeFault } from "./fault.js";
+import type { DirectoryFault, Fault, When } from "./fault.js";
 import { finish } from "./finish.js";
 import { reachMoment } from "./moment.js";
 import { injectNodeFault } from "./nodefaults.js";
@@ -23,6 +23,10 @@ export interface Verdict {
 }
 
 const OF_DIRECTORY: Fault["kind"][] = ["copy", "backup", "restore", "move", "disk-full-here"];
+
+function isOfDirectory(fault: Fault): fault is When & DirectoryFault {
+  return OF_DIRECTORY.includes(fault.kind);
+}
 
 /** Runs a plan in its scene: faults, the way to the end, and all checks. `adopt`: see finish. */
 export async function runPlan(scene: Scene, adopt: string[] | undefined): Promise<Verdict> {
@@ -44,9 +48,9 @@ export async function runPlan(scene: Scene, adopt: string[] | undefined): Promis
 }
 
 function inject(scene: Scene, fault: Fault): Promise<boolean> {
-  if ("node" in fault) return injectNodeFault(scene, fault as NodeFault);
-  if (OF_DIRECTORY.includes(fault.kind)) return injectDirectoryFault(scene, fault as DirectoryFault);
-  return injectProcessFault(scene, fault as Parameters<typeof injectProcessFault>[1]);
+  if ("node" in fault) return injectNodeFault(scene, fault);
+  if (isOfDirectory(fault)) return injectDirectoryFault(scene, fault);
+  return injectProcessFault(scene, fault);
 }
 
 async function check(scene: Scene): Promise<void> {

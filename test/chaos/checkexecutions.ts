@@ -8,6 +8,8 @@ export function executionProblems(scene: Scene): string[] {
   allowMisdeeds(scene);
   allowRechecks(scene);
   allowLostNodes(scene);
+  // What keeps a coordinator or its node still for a while may last longer than such a lease.
+  if (scene.plan.leaseSeconds !== undefined) scene.allowance.addAllBut(new Set());
   const limit = scene.allowance.limits();
   const often = [...counts].filter(([key, count]) => count > limit(key));
   const never = [...new Set(scene.places.flatMap((place) => [...place.committed()]))].filter((key) => !counts.has(key));
@@ -33,7 +35,7 @@ export function countExecutions({ workload, nodes }: Scene): Map<string, number>
 function allowMisdeeds({ workload, nodes, allowance }: Scene): void {
   for (const { placed, misdeed, beside, ...one } of workload.executions(nodes)) {
     if (!misdeed) continue;
-    const lost = placed.job.plan.misdeed!.what === "kills-agent" ? beside : [];
+    const lost = placed.job.plan.misdeed!.what === "fails" ? [] : beside;
     allowance.add([...itemsIn(one), ...lost].map((item) => keyOf(placed, item)));
   }
 }

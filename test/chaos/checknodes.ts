@@ -29,7 +29,7 @@ export async function endProblems(scene: Scene): Promise<string[]> {
     1,
   );
   if (problems.length + held.length === 0) return [];
-  for (const place of places) await scene.command(["cancel", place.path]);
+  for (const place of places) await scene.command(["cancel", place.path], scene.hasConflict ? [0, 3, 75] : [0]);
   const left = await nodesProblems(scene, nodes);
   return [...problems, ...left.map((problem) => `after muster cancel at the end: ${problem}`)];
 }

@@ -3,7 +3,8 @@ import type { Random } from "./random.js";
 /** What one item of a job does wrong: each time (`always`), or the first time on each node (`once`). */
 export interface Misdeed {
   item: number;
-  what: "kills-agent" | "fails";
+  /** `kills-python`: everything on its node that is named python3, other chunks and the agent among it. */
+  what: "kills-agent" | "kills-python" | "fails";
   times: "once" | "always";
 }
 

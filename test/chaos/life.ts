@@ -33,7 +33,7 @@ export class Life {
     this.ended = launched.ended.then((ran) => {
       const { exitCode, signalCode } = launched.child;
       this.ran = ran;
-      this.exit = exitCode === 3 ? place.stateBehind3() : (exitCode ?? SIGNALS[signalCode ?? ""] ?? 255);
+      this.exit = exitCode === 3 ? stateBehind3(ran.out) : (exitCode ?? SIGNALS[signalCode ?? ""] ?? 255);
     });
   }
 
@@ -76,6 +76,12 @@ export class Life {
       ...tracesIn(label, ran!),
     ];
   }
+}
+
+/** Which state the exit code 3 stands for: of a job, or of a step of a pipeline. */
+function stateBehind3(out: string): Exit {
+  if (out.includes("no usable node is left")) return "stranded";
+  return /^job: partly done|^ {2}\w+: +partial\b/m.test(out) ? "partial" : "broken";
 }
 
 /** Says whether a muster reported a bug or printed a stack trace. */

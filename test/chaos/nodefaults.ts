@@ -14,14 +14,18 @@ const FAILING: Exit[] = [...WITHOUT_NODE, "partial"];
 /** How long chunks may go on failing in a folder that is gone. */
 const NOTICED_MS = 3000;
 
+/** What a fault has to do with executions: `expose` notes those that it may have lost on its node, `times` over. */
+type Expose = (times?: number, margin?: number) => void;
+
 /** Injects a fault of a node; false where there was no occasion for it. */
 export async function injectNodeFault(scene: Scene, fault: NodeFault): Promise<boolean> {
   const node = scene.nodes[fault.node]!;
   if (node.pid === undefined) return false;
   const safe = scene.original.committed();
-  /** Executions that a node may have begun and that its workers have not noted. */
-  const margin = scene.plan.slots[fault.node]! * 2;
-  const expose = (times = 1, more = margin) => scene.allowance.expose(node, safe, more, times);
+  // A node may have begun executions that its workers have not noted yet.
+  const unnoted = scene.plan.slots[fault.node]! * 2;
+  const expose: Expose = (times = 1, margin = unnoted) => scene.allowance.expose(node, safe, margin, times);
+  if ("forMs" in fault) return injectLasting(scene, node, fault, expose);
   switch (fault.kind) {
     case "restart-sshd":
       scene.during(0, WITHOUT_NODE, () => {});
@@ -46,6 +50,22 @@ export async function injectNodeFault(scene: Scene, fault: NodeFault): Promise<b
       expose();
       return found.length > 0;
     }
+    case "delete-workdir":
+      await remove(workdirOf(scene.plan, node, fault.node));
+      scene.during(NOTICED_MS, ["partial", "stranded"], () => {});
+      expose(attemptsOf(scene), Number.POSITIVE_INFINITY);
+      return true;
+  }
+}
+
+/** The same of a fault that lasts for a while. */
+async function injectLasting(
+  scene: Scene,
+  node: LabNode,
+  fault: Extract<NodeFault, { forMs: number }>,
+  expose: Expose,
+): Promise<boolean> {
+  switch (fault.kind) {
     case "cut-off":
       await node.cutOff();
       scene.during(fault.forMs, WITHOUT_NODE, async () => {
@@ -72,15 +92,10 @@ export async function injectNodeFault(scene: Scene, fault: NodeFault): Promise<b
         expose(attemptsOf(scene));
       });
       return true;
-    case "delete-workdir":
-      await remove(workdirOf(scene.plan, node, fault.node));
-      scene.during(NOTICED_MS, ["partial", "stranded"], () => {});
-      expose(attemptsOf(scene), Number.POSITIVE_INFINITY);
-      return true;
   }
 }
 
-async function cyclePower(scene: Scene, node: LabNode, offMs: number, expose: () => void): Promise<boolean> {
+async function cyclePower(scene: Scene, node: LabNode, offMs: number, expose: Expose): Promise<boolean> {
   await node.powerOff();
   expose();
   if (offMs === 0) await node.powerOn();

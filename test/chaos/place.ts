@@ -88,17 +88,6 @@ export class Place {
     });
     return [...told, ...listed];
   }
-
-  /** Which state of the run the exit code 3 stands for, as far as a summary tells. */
-  stateBehind3(): "partial" | "stranded" | "broken" {
-    const summary = summaryIn(this.path);
-    if (summary === undefined) return "broken";
-    const { state, steps = [] } = summary;
-    const states = steps.map((step) => (/no usable node/.test(step.reason ?? "") ? "stranded" : step.state));
-    for (const known of ["stranded", "partial"] as const)
-      if (steps.length === 0 ? state === known : states.includes(known)) return known;
-    return "broken";
-  }
 }
 
 /** Names an item among those of all jobs. */
@@ -107,9 +96,7 @@ export function keyOf({ job }: PlacedJob, item: number): string {
 }
 
 interface SummaryFile {
-  state: string;
   nodes?: { node: string; state: string }[];
-  steps?: { state: string; reason?: string }[];
 }
 
 function summaryIn(folder: string): SummaryFile | undefined {

@@ -38,10 +38,7 @@ export function planOf(seed: number, { only, except }: Selection): Plan {
   const random = new Random(seed);
   const available = (only.length > 0 ? only : KINDS).filter((kind) => !except.includes(kind));
   const isPipeline = random.chance(0.2);
-  const kinds = compatible(
-    Array.from({ length: random.pick([1, 2, 2, 3, 3, 4, 5]) }, () => random.pick(available)),
-    isPipeline,
-  );
+  const kinds = drawKinds(random, available, isPipeline);
   const slots = Array.from({ length: random.integer(1, 3) }, () => random.integer(1, 4));
   const faults = drawFaults(random, kinds, slots.length);
   return {
@@ -50,10 +47,21 @@ export function planOf(seed: number, { only, except }: Selection): Plan {
     slots,
     patience: kinds.some((kind) => SILENCING.includes(kind)) ? { silenceSeconds: 5, graceSeconds: 4 } : undefined,
     leaseSeconds: kinds.includes("absence") ? 3 : undefined,
-    work: drawWork(random, isPipeline, needsOf(kinds, slots)),
+    work: drawWork(random, isPipeline, needsOf(random, kinds, slots)),
     faults,
     runsAgain: random.chance(0.25),
   };
+}
+
+/** Some kinds that go together; none where no available kind goes with this work. */
+function drawKinds(random: Random, available: Kind[], isPipeline: boolean): Kind[] {
+  const drawn = Array.from({ length: random.pick([1, 2, 2, 3, 3, 4, 5]) }, () => random.pick(available));
+  const kinds = compatible(drawn, isPipeline);
+  if (kinds.length > 0) return kinds;
+  return compatible([...available.slice(random.integer(0, available.length - 1)), ...available], isPipeline).slice(
+    0,
+    1,
+  );
 }
 
 /** Leaves out what does not go together: a run directory is a disk of its own, or copied; one chunk at most does wrong. */
@@ -65,7 +73,7 @@ function compatible(kinds: Kind[], isPipeline: boolean): Kind[] {
     if (isPipeline && ["disk-full-here", "chunk-kills-agent-always", "chunk-fails-always"].includes(kind)) continue;
     if (kind === "disk-full-here" && has("copy", "restore", "move", "disk-full-here")) continue;
     if (["copy", "restore", "move"].includes(kind) && has("copy", "restore", "disk-full-here")) continue;
-    // A machine that reboots loses the file system that is made for it, and an agent that waits but briefly ends when it is cut off.
+    // A machine that reboots loses the file system that is made for it.
     if (kind === "power-cycle" && has("disk-full-node")) continue;
     if (kind === "disk-full-node" && has("power-cycle")) continue;
     kept.push(kind);
@@ -73,13 +81,14 @@ function compatible(kinds: Kind[], isPipeline: boolean): Kind[] {
   return kept;
 }
 
-function needsOf(kinds: Kind[], slots: number[]): Omit<JobNeeds, "isFed"> {
+function needsOf(random: Random, kinds: Kind[], slots: number[]): Omit<JobNeeds, "isFed"> {
   const [, what, times] = /^chunk-(kills-agent|fails)-(once|always)$/.exec(kinds.find(isMisdeed) ?? "") ?? [];
+  const crueler = what === "kills-agent" && random.chance(0.3) ? "kills-python" : what;
   const costly = kinds.filter((kind) => COSTLY.includes(kind)).length;
   return {
     slots: slots.reduce((sum, count) => sum + count, 0),
     attempts: 3 + costly + (times === "once" ? slots.length : 0),
-    misdeed: what === undefined ? undefined : ({ what, times } as Omit<Misdeed, "item">),
+    misdeed: what === undefined ? undefined : ({ what: crueler, times } as Omit<Misdeed, "item">),
   };
 }
 

@@ -75,7 +75,8 @@ async function startSecond(scene: Scene): Promise<boolean> {
   const second = scene.start(scene.original, "beside another");
   for (const life of [first, second]) life.allow(75);
   await scene.end(second, ENDS_WITHIN);
-  const isBusy = !first.isOver;
+  // Of one that has written down its end the process may live for a moment.
+  const isBusy = !first.isOver && !/already complete/.test(second.ran!.out);
   if (isBusy && second.exit !== 75) scene.problems.push(`${second.label}: ended with ${second.exit} beside another`);
   if (first.exit === 75 && second.exit === 75) scene.problems.push(`${second.label}: both were refused`);
   return second.exit === 75;
@@ -89,7 +90,8 @@ async function cancel(scene: Scene): Promise<boolean> {
   life.allow(143, 75);
   const safe = original.committed();
   const isReachable = !scene.isDisturbed;
-  const ran = await scene.command(["cancel", original.path], isReachable ? [0] : [0, 3]);
+  const refused: Exit[] = scene.hasConflict ? [3, 75] : [];
+  const ran = await scene.command(["cancel", original.path], [0, ...(isReachable ? [] : [3 as const]), ...refused]);
   await scene.end(life, ENDS_WITHIN);
   for (const node of nodes) allowance.expose(node, safe, 0);
   if (ran.code === 0 && isReachable)

@@ -16,7 +16,7 @@ import { Workload } from "./workload.js";
 const QUEUED = 16;
 
 /** What a muster said, for whoever looks into a failure. */
-export interface Record {
+export interface Said {
   label: string;
   exit: Exit | undefined;
   ran: Ran;
@@ -25,7 +25,7 @@ export interface Record {
 /** One run under test: its files, its run directories, its nodes, what was done to it, and what is wrong with it. */
 export class Scene {
   readonly problems: string[] = [];
-  readonly records: Record[] = [];
+  readonly records: Said[] = [];
   readonly original: Place;
   readonly places: Place[];
   readonly allowance: Allowance;
@@ -36,6 +36,7 @@ export class Scene {
   hasConflict = false;
   private readonly ongoing = new Set<Exit[]>();
   private readonly undone: Promise<void>[] = [];
+  private closing: Promise<void> | undefined;
   private count = 0;
 
   private constructor(
@@ -76,6 +77,7 @@ export class Scene {
 
   /** Starts `muster run` in a place, beside whatever runs there. */
   start(place: Place, what: string, env: { [name: string]: string } = {}, words: string[] = []): Life {
+    if (this.closing !== undefined) throw new Error("the scene is closed");
     const allowed: Exit[] = [0, ...[...this.ongoing].flat()];
     if (this.isDoomed) allowed.push("partial");
     if (this.hasConflict) allowed.push(75);
@@ -135,8 +137,13 @@ export class Scene {
     await Promise.all(this.undone);
   }
 
-  /** Ends what still runs here and removes the files. */
-  async close(): Promise<void> {
+  /** Ends what still runs here and removes the files; nothing can be started from then on. */
+  close(): Promise<void> {
+    this.closing ??= this.takeDown();
+    return this.closing;
+  }
+
+  private async takeDown(): Promise<void> {
     for (const { life } of this.places) life?.signal("SIGKILL");
     await Promise.all(this.places.map(({ life }) => life?.ended));
     await this.settle();

@@ -41,8 +41,9 @@ export class Testbed {
     return ["-i", inventory, "--limit", nodes.map(({ name }) => name).join(",")];
   }
 
-  /** Every node is on, in reach and empty again, whatever a run has left. */
+  /** Every node is on, in reach and empty again, whatever a run has left; and nothing is known of how fast its jobs were. */
   async restore(): Promise<void> {
+    rmSync(join(this.lab.folder, ".muster-rates.json"), { force: true });
     for (const node of this.lab.nodes) {
       if (node.pid === undefined) await node.powerOn();
       await node.heal();
@@ -79,7 +80,7 @@ function smallNodes({ faults }: Plan): Set<number> {
 }
 
 async function mountSmall(node: LabNode): Promise<void> {
-  await node.exec(["sh", "-c", `mkdir -p /${SMALL} && mount -t tmpfs -o size=64m,mode=1777 tmpfs /${SMALL}`]);
+  await node.exec(["sh", "-c", `mkdir -p /${SMALL} && mount -t tmpfs -o size=192m,mode=1777 tmpfs /${SMALL}`]);
 }
 
 async function unmountSmall(node: LabNode): Promise<void> {

@@ -1,3 +1,5 @@
+import type { Misdeed } from "./jobplan.js";
+
 /** What settings.json tells the worker of a job. Its results follow from that alone. */
 export interface WorkerSettings {
   /** Goes into every result, so that no job's are another's. */
@@ -11,7 +13,7 @@ export interface WorkerSettings {
   /** An input whose content goes into every result; null for none. */
   feed: string | null;
   /** `unit`: the one that does wrong. */
-  misdeed: { unit: string; what: "kills-agent" | "fails"; times: "once" | "always" } | null;
+  misdeed: (Omit<Misdeed, "item"> & { unit: string }) | null;
 }
 
 /**
@@ -45,7 +47,18 @@ def do_wrong(misdeed):
     note("misdeed")
     if misdeed["what"] == "fails":
         sys.exit("this chunk is to fail")
-    os.kill(os.getppid(), signal.SIGKILL)
+    for pid in [os.getppid()] if misdeed["what"] == "kills-agent" else others():
+        os.kill(pid, signal.SIGKILL)
+
+def others():
+    for name in os.listdir("/proc"):
+        try:
+            if name.isdigit() and int(name) != os.getpid():
+                with open("/proc/%s/comm" % name) as file:
+                    if file.read().startswith("python3"):
+                        yield int(name)
+        except OSError:
+            pass
 
 def work():
     note("began")

@@ -14,6 +14,7 @@ import { keepCommitted } from "./kept.js";
 import { copyFileWithMode, modeLike } from "./mode.js";
 import { Past } from "./past.js";
 import { openRunKey } from "./runkey.js";
+import { removeUncommitted } from "./uncommitted.js";
 
 /** The folder of one run: held by this process alone until `close`. */
 export interface RunDirectory {
@@ -88,7 +89,10 @@ async function open(path: string, { fd, file }: Claim, { job, inputs, adopt }: P
   mkdirSync(join(path, "results"), { recursive: true });
   mkdirSync(join(path, "logs"), { recursive: true });
   const isComplete = past.complete && past.done.size() === job.units;
-  if (!isComplete) await keepCommitted(join(path, "results.ndjson"), past, job);
+  if (!isComplete) {
+    await keepCommitted(join(path, "results.ndjson"), past, job);
+    if (past.run !== undefined) removeUncommitted(join(path, "results"), past, job);
+  }
   if (past.run !== undefined) refuseDamaged(path, await findDamage(path, job, past.done));
   const nonce = randomBytes(8).toString("hex");
   if (!isComplete) {

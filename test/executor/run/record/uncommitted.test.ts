@@ -1,0 +1,47 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import t from "tap";
+import { rangeUnits } from "../../../../executor/job/ids.js";
+import type { Job } from "../../../../executor/job/job.js";
+import { Past } from "../../../../executor/run/record/past.js";
+import { removeUncommitted } from "../../../../executor/run/record/uncommitted.js";
+import { filesUnder } from "../../../faults/kit.js";
+
+const folder = mkdtempSync(join(tmpdir(), "muster-uncommitted-"));
+t.teardown(() => rmSync(folder, { recursive: true }));
+
+function results(name: string, files: string[]): string {
+  for (const file of files) {
+    mkdirSync(dirname(join(folder, name, file)), { recursive: true });
+    writeFileSync(join(folder, name, file), "");
+  }
+  return join(folder, name);
+}
+
+function pastOf(...committed: [number, number][]): Past {
+  const past = new Past();
+  for (const [start, end] of committed) past.done.add(BigInt(start), BigInt(end));
+  return past;
+}
+
+t.test("of a range: chunks without a record go, also beside those that have one", async (t) => {
+  const job = { kind: "range", collect: "files", unitsOf: rangeUnits } as unknown as Job;
+  const path = results("range", ["0-10/r.json", "10-20/r.json", "20-30/a/b", "25-40/r.json", "40-50/r.json", "mine/x"]);
+  removeUncommitted(path, pastOf([0, 10], [40, 50]), job);
+  t.same(filesUnder(path), ["0-10/r.json", "40-50/r.json", "mine/x"]);
+});
+
+t.test("of tasks: outputs of tasks without a record go, and nothing else", async (t) => {
+  const outputs = [["out/a"], ["out/b", "c"], ["out/d"]];
+  const chunk = (start: bigint) => ({ work: { outputs: outputs[Number(start)]! } });
+  const job = { kind: "tasks", collect: "files", first: 0n, units: 3n, chunk } as unknown as Job;
+  const path = results("tasks", ["out/a", "out/b", "c", "out/mine"]);
+  removeUncommitted(path, pastOf([0, 1]), job);
+  t.same(filesUnder(path), ["out/a", "out/mine"]);
+});
+
+t.test("a folder that is not there yet", async (t) => {
+  const job = { kind: "range", collect: "files", unitsOf: rangeUnits } as unknown as Job;
+  t.doesNotThrow(() => removeUncommitted(join(folder, "nowhere"), pastOf(), job));
+});
