@@ -39,7 +39,9 @@ const REASONS: Record<string, [reason: string, next: string]> = {
  * or a bug) is answered as it is.
  */
 export function explainDisk(path: string, error: unknown): unknown {
-  const { code, syscall, message, path: where } = error as NodeJS.ErrnoException;
+  const { code, syscall, message, path: source, dest } = error as NodeJS.ErrnoException & { dest?: string };
+  // A copy names both files, and it is the new one that the disk refuses.
+  const where = dest ?? source;
   if (error instanceof MusterError || code === undefined || syscall === undefined) return error;
   if (where !== undefined && !where.startsWith(path)) return error;
   const [reason, next] = REASONS[code] ?? [message, FULL];
