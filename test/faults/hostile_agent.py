@@ -47,8 +47,11 @@ def done(id, chunk, slot, **changes):
 
 
 def starts(lines):
+    """Leaves at a stop: one that does not is waited for, as long as a silent node is."""
     for line in lines:
         message = json.loads(line)
+        if message["op"] == "stop":
+            sys.exit()
         if message["op"] == "start":
             yield message
 
