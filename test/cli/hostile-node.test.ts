@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
+import { PROTOCOL } from "../../executor/run/agent/protocol.js";
 import { launched } from "../faults/known.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
@@ -31,7 +32,7 @@ if sys.argv[1] == "-" or "hello" not in open("/etc/agent").read():
 evil = open("/etc/evil", encoding="utf-8", newline="").read()
 boot = open("/proc/sys/kernel/random/boot_id").read().strip()
 def say(**message): print(json.dumps(message), flush=True)
-say(ev="hello", muster=1, boot=boot, pid=os.getpid(), started=1, root="/root/.muster/runs/x", held=[])
+say(ev="hello", muster=${PROTOCOL}, boot=boot, pid=os.getpid(), started=1, root="/root/.muster/runs/x", held=[])
 say(ev="problem", message="problem " + evil)
 sys.stderr.write("stderr " + evil)
 sys.exit(5)
