@@ -65,6 +65,7 @@ async function runSeed(plan: Plan, testbed: Testbed, adopt: string[] | undefined
   const scene = await Scene.open(plan, testbed);
   scenes.add(scene);
   try {
+    if (stopped) return;
     const verdict = await runPlan(scene, adopt);
     if (stopped) return;
     tally.add(plan, verdict);

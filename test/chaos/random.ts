@@ -5,7 +5,8 @@ export class Random {
   private readonly next: () => number;
 
   constructor(seed: number) {
-    this.next = mulberry(seed);
+    // Seeds in a row are spread first, so that a few of them differ in more than their last draws.
+    this.next = mulberry(Math.imul(seed ^ (seed >>> 16), 0x9e3779b1));
   }
 
   /** A number in [from, to). */

@@ -77,7 +77,7 @@ export class Scene {
 
   /** Starts `muster run` in a place, beside whatever runs there. */
   start(place: Place, what: string, env: { [name: string]: string } = {}, words: string[] = []): Life {
-    if (this.closing !== undefined) throw new Error("the scene is closed");
+    this.refuseClosed();
     const allowed: Exit[] = [0, ...[...this.ongoing].flat()];
     if (this.isDoomed) allowed.push("partial");
     if (this.hasConflict) allowed.push(75);
@@ -104,6 +104,7 @@ export class Scene {
       life.signal("SIGKILL");
     }
     await this.watch(life);
+    this.refuseClosed();
     return !isLate;
   }
 
@@ -141,6 +142,10 @@ export class Scene {
   close(): Promise<void> {
     this.closing ??= this.takeDown();
     return this.closing;
+  }
+
+  private refuseClosed(): void {
+    if (this.closing !== undefined) throw new Error("the scene is closed");
   }
 
   private async takeDown(): Promise<void> {
