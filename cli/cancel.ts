@@ -16,7 +16,7 @@ type Found = ReturnType<CancelMeans["nodesOf"]>[number];
 
 /**
  * `muster cancel [RUN]`: ends a run everywhere, whether its coordinator lives or not. What it has done is kept, and the command
- * that ran it goes on from there. Answers 0, or 3 where a node could not be reached.
+ * that ran it goes on from there. Answers 0, or 3 where a node could not be reached or cleaned.
  */
 export async function cancel(word: string | undefined, options: CommonOptions, writers: Writers): Promise<number> {
   const path = word === undefined ? onlyRun() : wantedRun(word);

@@ -116,7 +116,7 @@ function cancelVerb(muster: Command, done: Done): void {
     )
     .addHelpText(
       "after",
-      "\nExamples:\n  muster cancel\n  muster cancel runs/sieve\n  muster cancel sieve -i inventory.yaml --limit rig-6600\n\nThe nodes are those that the run was given; -i is needed only where its inventory has moved.\n\nExit: 0 nothing is left, 3 some nodes could not be reached, 64/65 wrong usage/file, 75 its coordinator is on another machine",
+      "\nExamples:\n  muster cancel\n  muster cancel runs/sieve\n  muster cancel sieve -i inventory.yaml --limit rig-6600\n\nThe nodes are those that the run was given; -i is needed only where its inventory has moved.\n\nExit: 0 nothing is left, 3 some nodes could not be reached or cleaned, 64/65 wrong usage/file, 75 its coordinator is on another machine",
     )
     .action((run, options) => done(import("./cancel.js").then(({ cancel }) => cancel(run, options, writers))));
 }
