@@ -143,6 +143,11 @@ t.test("a long list comes in many pieces, in block and in flow style", async (t)
       `{env: &e {A: 1}, tasks: [\n${numbers.map((n) => `  {id: ${n}, env: *e},\n`).join("")}], name: x}`,
       (n) => n + 2,
     ],
+    [
+      "a long head",
+      `about: ${"x".repeat(2000)}\ntasks:\n${numbers.map((n) => `- ${n}\n`).join("")}name: x\n`,
+      (n) => n + 3,
+    ],
     ["a list of lists", `tasks:\n${numbers.map((n) => `- - ${n}\n  - b\n`).join("")}name: x\n`, (n) => 2 * n + 2],
   ];
   for (const [what, text, line] of table) {
@@ -171,4 +176,13 @@ t.test("what is wrong in a late item is found there, once", async (t) => {
     t.equal(first, problem, what);
     t.same(piecewise(text), whole(text), what);
   }
+  const tagged = items.map((item, index) => (index % 400 === 100 ? `  - !x ${index}\n` : item));
+  const all = placed(problemsOf(() => parseSource("x.yaml", `tasks: !y\n${tagged.join("")}`)));
+  const tags = [1, 102, 502, 902].map(
+    (line) => `${line}:${line === 1 ? 8 : 5} unknown tag: !${line === 1 ? "y" : "x"}`,
+  );
+  t.same(
+    all,
+    tags.map((tag) => `${tag}: tags are not read here`),
+  );
 });
