@@ -10,7 +10,6 @@ import { jsonText } from "../schemas/printable.js";
 import { readSource } from "../schemas/yaml.js";
 import type { CommonOptions } from "./common.js";
 import { limitNotes } from "./limits.js";
-import { checkedPipeline, jobsOf } from "./pipeline.js";
 
 /** What came of one file. */
 type Verdict =
@@ -58,6 +57,7 @@ async function judge(file: string, inventory: () => Inventory | undefined): Prom
         return { file, ok: true, kind, detail: detailOf(job, kind), notes: limitNotes([job], fleet?.nodes ?? []) };
       }
       case "pipeline": {
+        const { checkedPipeline, jobsOf } = await import("./pipeline.js");
         const fleet = inventory();
         const pipeline = await checkedPipeline(file, fleet);
         const notes = limitNotes(jobsOf(pipeline), fleet?.nodes ?? []);

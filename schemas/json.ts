@@ -11,6 +11,7 @@ export interface JsonFault {
 const DEEPEST = 100;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?/y;
 const SPACE = /[ \t\r\n]*/y;
+const LINE_END = /[ \t\r]*(?:\n|$)/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON strings may not hold these
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const ESCAPES: Record<string, string> = {
@@ -29,9 +30,20 @@ const ESCAPES: Record<string, string> = {
  * them but takes seconds for a jobs file of some megabytes.
  */
 export function readJson(text: string): Reading | JsonFault {
-  const reader = new JsonReader(text);
+  return faultOr(() => new JsonReader(text).read());
+}
+
+/**
+ * Reads JSON lines as the file that they stand for. Where the first line has a `kind` it is a job, and the others are its tasks;
+ * where it has an `id` all are tasks of a job that says nothing else; else they are the entries of a jobs file.
+ */
+export function readJsonLines(text: string): Reading | JsonFault {
+  return faultOr(() => new JsonReader(text).readLines());
+}
+
+function faultOr(read: () => Reading): Reading | JsonFault {
   try {
-    return reader.read();
+    return read();
   } catch (error) {
     if (error instanceof Fault) return { offset: error.offset, message: error.message, syntax: error.syntax };
     throw error;
@@ -70,6 +82,44 @@ class JsonReader {
     this.#space();
     if (this.#at < this.#text.length) this.#fail("nothing may follow the value");
     return { value, positions: this.#positions, block, texts: this.#texts };
+  }
+
+  readLines(): Reading {
+    const openedTop = this.#positions.open();
+    this.#space();
+    const start = this.#at;
+    const first = this.#line();
+    const isJob = Object.hasOwn(first, "kind");
+    const list = isJob || Object.hasOwn(first, "id") ? "tasks" : "jobs";
+    const top: Record<string, unknown> = isJob ? first : list === "tasks" ? { kind: "tasks" } : {};
+    if (Object.hasOwn(top, list))
+      throw new Fault(start, `${list} are the lines below: this one may not have any`, false);
+    if (isJob) this.#positions.addAll(first, this.#block);
+    else if (list === "tasks") this.#positions.add("kind", start, start, 0);
+    const openedList = this.#positions.open();
+    const items: unknown[] = isJob ? [] : [first];
+    if (!isJob) this.#positions.add(0, start, start, this.#block);
+    for (this.#space(); this.#at < this.#text.length; this.#space()) {
+      const itemStart = this.#at;
+      items.push(this.#line());
+      this.#positions.add(0, itemStart, itemStart, this.#block);
+    }
+    this.#block = this.#positions.close(openedList, items);
+    if (items.length > 0 || top.kind === "tasks") {
+      top[list] = items;
+      this.#positions.add(list, start, start, this.#block);
+    }
+    const block = this.#positions.close(openedTop, top);
+    return { value: top, positions: this.#positions, block, texts: this.#texts };
+  }
+
+  /** A mapping, and nothing else in its line. */
+  #line(): Record<string, unknown> {
+    if (this.#text[this.#at] !== "{") this.#fail('a line is a mapping: a "{" is expected here');
+    const value = this.#value() as Record<string, unknown>;
+    LINE_END.lastIndex = this.#at;
+    if (!LINE_END.test(this.#text)) this.#fail("nothing may follow the value in its line");
+    return value;
   }
 
   #value(): unknown {

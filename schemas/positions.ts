@@ -29,6 +29,14 @@ export class Positions {
     this.#pending.push(key, keyOffset, valueOffset, block);
   }
 
+  /** Adds the entries of a mapping that has ended. */
+  addAll(mapping: object, block: number): void {
+    for (const [index, name] of Object.keys(mapping).entries()) {
+      const { key, value, block: inner } = this.entry(block, index)!;
+      this.add(name, key, value, inner);
+    }
+  }
+
   /** Ends the container begun last; answers its block. */
   close(opened: number, container: object): number {
     const pending = this.#pending;

@@ -344,7 +344,7 @@ export interface JobFile {
    */
   chunk?: number | {base?: number; target?: string | number; min?: number; max?: number};
   /**
-   * Of tasks: what runs, one entry a chunk.
+   * Of tasks: what runs, one entry a chunk. In a file that ends in `.ndjson` or `.jsonl` each line is a task, and the first line may be the job itself, without `tasks`.
    *
    * @minItems 1
    */
@@ -544,7 +544,7 @@ export interface Task {
 }
 
 /**
- * A jobs file of the Python coordinators: `{"jobs": [...]}`. Runs as it is; nothing in it is a placeholder. Inputs are the args that name existing files, outputs what follows `--output`. Keys that are not listed here are free, for `routes`.
+ * A jobs file of the Python coordinators: `{"jobs": [...]}`. Runs as it is; nothing in it is a placeholder. Inputs are the args that name existing files, outputs what follows `--output`. Keys that are not listed here are free, for `routes`. In a file that ends in `.ndjson` or `.jsonl` each line is one of `jobs`.
  */
 export interface JobsFile {
   /**

@@ -1,7 +1,7 @@
 import { isScalar } from "yaml";
 import { InvalidFile, type Problem } from "./errors.js";
 import { invalid } from "./explain.js";
-import { type JsonFault, readJson } from "./json.js";
+import { type JsonFault, readJson, readJsonLines } from "./json.js";
 import { Positions } from "./positions.js";
 import { exact, Source } from "./source.js";
 import { readText } from "./text.js";
@@ -11,13 +11,14 @@ import { Plain } from "./yamlplain.js";
 /** The yaml package takes a second for each MiB. */
 const LARGEST_YAML = 16 * 1024 * 1024;
 
-/** Reads a YAML or JSON file of at most 64 MiB. Throws InvalidFile with every problem of its syntax. */
+/** Reads a YAML or JSON file, or JSON lines, of at most 64 MiB. Throws InvalidFile with every problem of its syntax. */
 export function readSource(file: string): Source {
   return parseSource(file, readText(file));
 }
 
-/** Reads text that `file` holds: strict JSON where it is that, else YAML 1.2. Throws InvalidFile. */
+/** Reads text that `file` holds: JSON lines by its name, strict JSON where it is that, else YAML 1.2. Throws InvalidFile. */
 export function parseSource(file: string, text: string): Source {
+  if (/\.(ndjson|jsonl)$/.test(file)) return parseLines(file, text);
   if (!/^\s*[[{]/.test(text)) return parseYaml(file, text);
   const json = readJson(text);
   if ("value" in json) return new Source(file, text, json);
@@ -36,6 +37,13 @@ export function parseScalar(text: string): { value: string | number | bigint | b
   if (typeof value === "string") return { value, text: value };
   if (typeof value !== "number" && typeof value !== "bigint" && typeof value !== "boolean") return undefined;
   return { value, text: node.source ?? text };
+}
+
+function parseLines(file: string, text: string): Source {
+  if (text.trim() === "") throw new InvalidFile([{ ...emptySource(file, text).position(0), message: "is empty" }]);
+  const lines = readJsonLines(text);
+  if ("value" in lines) return new Source(file, text, lines);
+  throw new InvalidFile([jsonProblem(file, text, lines)]);
 }
 
 function jsonProblem(file: string, text: string, fault: JsonFault): Problem {

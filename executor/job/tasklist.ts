@@ -54,16 +54,16 @@ export class TaskList {
   #templates: Template[] = [];
   #packed: Packed = [];
 
-  add({ id, work: { args, outputs, ...rest }, ...others }: Task): void {
-    const common = { ...rest, ...others };
-    const last = this.#tasks.at(-1)?.common;
-    const isSame = last !== undefined && KEYS.every((key) => last[key] === common[key]);
-    if (args !== this.#templates) {
-      this.#templates = args;
-      this.#packed = args.map(pack);
+  add(task: Task): void {
+    const { id, work } = task;
+    if (work.args !== this.#templates) {
+      this.#templates = work.args;
+      this.#packed = work.args.map(pack);
     }
+    const last = this.#tasks.at(-1)?.common;
+    const common = last !== undefined && isCommon(last, task) ? last : commonOf(task);
     this.#index.set(id, this.#tasks.length);
-    this.#tasks.push(new Kept(id, this.#packed, outputs, isSame ? last : common));
+    this.#tasks.push(new Kept(id, this.#packed, work.outputs, common));
   }
 
   space(): Space {
@@ -93,7 +93,16 @@ export class TaskList {
   }
 }
 
-const KEYS = ["program", "inputs", "env", "timeout", "gpu", "expect", "priority"] as const;
+function commonOf({ work: { program, inputs, env, timeout }, gpu, expect, priority }: Task): Common {
+  return { program, inputs, env, timeout, gpu, expect, priority };
+}
+
+function isCommon(known: Common, { work, gpu, expect, priority }: Task): boolean {
+  const { program, inputs, env, timeout } = work;
+  const isSameWork = known.program === program && known.inputs === inputs && known.env === env;
+  const isSameRank = known.expect === expect && known.priority === priority;
+  return isSameWork && isSameRank && known.timeout === timeout && known.gpu === gpu;
+}
 
 function pack(template: Template): string | Template {
   const [only] = template;

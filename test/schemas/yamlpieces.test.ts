@@ -3,8 +3,10 @@ import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import t from "tap";
 import { type Path, Source } from "../../schemas/source.js";
+import { parseSource } from "../../schemas/yaml.js";
 import { compose, composePieces, type Piece, type TooDeep } from "../../schemas/yamlpieces.js";
 import { Plain } from "../../schemas/yamlplain.js";
+import { placed, problemsOf } from "./places.js";
 
 interface Reading {
   /** Offset and message. */
@@ -74,7 +76,7 @@ const blockList = fc
   .array(fc.tuple(item, between), { maxLength: 8 })
   .map((items) => `\n${items.map(([one, after]) => `  - ${one}\n${after}`).join("")}`);
 const flowList = fc
-  .array(fc.tuple(flow, fc.constantFrom(", ", ",\n  ", ",", " ,", "\n  , ", ", # c\n  ", " # c\n , ")), {
+  .array(fc.tuple(flow, fc.constantFrom(", ", ",\n  ", ",", " ,", "\n  , ", ", # c\n  ", " # c\n , ", ", , ")), {
     maxLength: 8,
   })
   .map((items) => `[${items.map(([one, after]) => one + after).join("")}]\n`);
@@ -127,4 +129,61 @@ t.test("a document that is composed piece by piece reads as it does in one piece
     { numRuns: 1000 },
   );
   t.pass("1,000 documents");
+});
+
+t.test("a long list comes in many pieces, in block and in flow style", async (t) => {
+  const numbers = Array.from({ length: 1000 }, (_, index) => index);
+  const table: [what: string, text: string, line: (index: number) => number][] = [
+    [
+      "block",
+      `env: &e {A: 1}\ntasks:\n${numbers.map((n) => `  - {id: ${n}, env: *e}\n`).join("")}name: x\n`,
+      (n) => n + 3,
+    ],
+    [
+      "flow",
+      `{env: &e {A: 1}, tasks: [\n${numbers.map((n) => `  {id: ${n}, env: *e},\n`).join("")}], name: x}`,
+      (n) => n + 2,
+    ],
+    [
+      "a long head",
+      `about: ${"x".repeat(2000)}\ntasks:\n${numbers.map((n) => `- ${n}\n`).join("")}name: x\n`,
+      (n) => n + 3,
+    ],
+    ["a list of lists", `tasks:\n${numbers.map((n) => `- - ${n}\n  - b\n`).join("")}name: x\n`, (n) => 2 * n + 2],
+  ];
+  for (const [what, text, line] of table) {
+    const pieces = [...composePieces(text)];
+    t.ok(pieces.length > 50, `${what}: ${pieces.length} pieces`);
+    t.same(piecewise(text), whole(text), what);
+    const source = parseSource("x.yaml", text);
+    t.equal(source.get(["name"]), "x");
+    t.equal(source.at(["tasks", 987]).line, line(987), what);
+  }
+});
+
+t.test("what is wrong in a late item is found there, once", async (t) => {
+  const items = Array.from({ length: 1000 }, (_, index) => `  - {id: ${index}}\n`);
+  const table: [what: string, line: string, problem: string][] = [
+    ["syntax", "  - {id: 5\n", "903:3 flow map in block collection must be sufficiently indented and end with a }"],
+    ["a key twice", "  - {id: 5, id: 6}\n", '902:13 the key "id" is there twice'],
+    ["__proto__", "  - {__proto__: 5}\n", '902:6 the key "__proto__" is not allowed'],
+    ["a tag", "  - {id: !x 5}\n", "902:10 unknown tag: !x: tags are not read here"],
+    ["an alias of nothing", "  - {id: *x}\n", "902:10 nothing above is called &x"],
+    ["a tab", "  -\n\t  a: 5\n", "903:1 a tab cannot indent YAML: use spaces"],
+  ];
+  for (const [what, line, problem] of table) {
+    const text = `&k tasks: # these\n${items.with(900, line).join("")}name: x\n`;
+    const [first] = placed(problemsOf(() => parseSource("x.yaml", text)));
+    t.equal(first, problem, what);
+    t.same(piecewise(text), whole(text), what);
+  }
+  const tagged = items.map((item, index) => (index % 400 === 100 ? `  - !x ${index}\n` : item));
+  const all = placed(problemsOf(() => parseSource("x.yaml", `tasks: !y\n${tagged.join("")}`)));
+  const tags = [1, 102, 502, 902].map(
+    (line) => `${line}:${line === 1 ? 8 : 5} unknown tag: !${line === 1 ? "y" : "x"}`,
+  );
+  t.same(
+    all,
+    tags.map((tag) => `${tag}: tags are not read here`),
+  );
 });

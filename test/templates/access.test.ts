@@ -160,7 +160,10 @@ line = socket.socket(socket.AF_UNIX)
 line.connect(sys.argv[1])
 (theirs, ours), (mine, said) = os.pipe(), os.pipe()
 os.write(ours, b'{"op":"open","nonces":[]}\\n')
-line.sendmsg([b"attach"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs, said]))])
+try:
+    line.sendmsg([b"attach"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs, said]))])
+except BrokenPipeError:
+    pass  # the agent has hung up already
 os.close(said)
 print(os.read(mine, 4096).decode().partition("\\n")[0], flush=True)
 `;

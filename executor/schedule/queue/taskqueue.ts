@@ -77,10 +77,16 @@ export class TaskQueue implements Source {
   }
 
   private sorted(): Order {
-    const tasks = Array.from({ length: this.count }, (_, index) => this.task(index));
-    const known = tasks.flatMap((task) => this.lengths.of(task) ?? []);
-    const usual = known.length === 0 ? 1 : known.reduce((sum, one) => sum + one, 0) / known.length;
-    const ranks = tasks.map((task): Rank => {
+    let [sum, known] = [0, 0];
+    for (let index = 0; index < this.count; index++) {
+      const length = this.lengths.of(this.task(index));
+      if (length === undefined) continue;
+      sum += length;
+      known++;
+    }
+    const usual = known === 0 ? 1 : sum / known;
+    const ranks = Array.from({ length: this.count }, (_, index): Rank => {
+      const task = this.task(index);
       const length = Math.max(1, Math.round((this.lengths.of(task) ?? usual) / GRAIN));
       return { priority: task.priority ?? this.job.priority, length, bytes: bytesOf(task) };
     });
