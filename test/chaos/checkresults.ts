@@ -9,7 +9,7 @@ import type { PlacedJob, Workload } from "./workload.js";
 const NAMED = 3;
 
 /** What belongs into the run directory of a job, beside its aggregate. */
-const USUAL = ["job.yaml", "journal.ndjson", "results", "logs", "results.ndjson", "summary.json"];
+const USUAL = ["job.yaml", "journal.ndjson", ".key", "results", "logs", "results.ndjson", "summary.json"];
 
 /** What is wrong with the results that the journals of a place have as committed, whatever has just happened. */
 export function committedProblems(place: Place, { jobs }: Workload): string[] {
