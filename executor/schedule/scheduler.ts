@@ -138,8 +138,7 @@ export class Scheduler {
       case "gone":
         this.sizes.met(event.node);
         this.pool.setLive(event.node, false);
-        for (const { attempt } of this.attempts.on(event.node)) this.returns.leave(attempt.id, now);
-        return [];
+        return this.attempts.on(event.node).flatMap(({ attempt }) => this.returns.leave(attempt.id, now));
       case "held":
         this.withSlot(event, (slot) => this.pool.hold(slot, event.holder));
         return [];

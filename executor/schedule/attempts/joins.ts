@@ -49,7 +49,7 @@ export class Joins {
       if (one.agentDied) out.push(...this.lose(one.id, before, now));
       left.delete(one.id);
     }
-    for (const before of left.values()) if (isLost(before)) out.push(this.returns.countLoss(before));
+    for (const before of left.values()) if (isLost(before)) out.push(...this.returns.leftAgentDied(before));
     return out;
   }
 
@@ -59,7 +59,7 @@ export class Joins {
     if (this.attempts.get(id)?.phase === "collecting") return [];
     const underway = this.attempts.release(id);
     if (underway !== undefined) return this.returns.agentDied(underway, now);
-    return left === undefined ? [] : [this.returns.countLoss(left)];
+    return left === undefined ? [] : this.returns.leftAgentDied(left);
   }
 
   /** Takes over what an earlier coordinator started, or was left there, unless its units are somebody's already. */

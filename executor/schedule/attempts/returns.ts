@@ -34,20 +34,23 @@ export class Returns {
 
   /** The agent died while an attempt ran, and the node stayed up: the chunk may have caused that, or only have been there. */
   agentDied(underway: Underway, now: number): Instruction[] {
-    const { attempt, history, twin, alone } = underway;
     const out = [this.countLoss(underway)];
-    if (twin !== undefined) return out;
-    if (!isGivenUp(history, this.job.retry.attempts, alone)) {
-      this.retryLater(underway, now);
-      return out;
-    }
-    const failure = lossOf(attempt, lossReason(history));
-    return [...out, { do: attempt.chunk.again === undefined ? "give-up" : "unchecked", failure }];
+    if (underway.twin !== undefined) return out;
+    if (isGivenUp(underway.history, this.job.retry.attempts)) return [...out, giveUp(underway)];
+    this.retryLater(underway, now);
+    return out;
   }
 
-  /** Adds a loss to what a chunk has been through, whoever has the chunk by now. */
-  countLoss({ attempt, slot, history }: Underway): Instruction {
-    history.push({ node: attempt.node, slot: slot.key, forgiven: false, agentDied: true });
+  /** The same for an attempt that was left on its node: its chunk waits meanwhile, or runs elsewhere, and then may end there. */
+  leftAgentDied(left: Underway): Instruction[] {
+    const out = [this.countLoss(left)];
+    if (!isGivenUp(left.history, this.job.retry.attempts)) return out;
+    return this.waiting.withdraw(left.history) ? [...out, giveUp(left)] : out;
+  }
+
+  /** Adds a loss to what a chunk has been through. */
+  private countLoss({ attempt, slot, history, alone }: Underway): Instruction {
+    history.push({ node: attempt.node, slot: slot.key, forgiven: false, agentDied: true, alone });
     return { do: "report-loss", failure: lossOf(attempt, "its node's agent died while it ran") };
   }
 
@@ -71,18 +74,28 @@ export class Returns {
     if (underway !== undefined) this.requeue(underway, now);
   }
 
-  /** It stays where it is, out of reach: its chunk is for whoever is free first, and that may be its node come back. */
-  leave(id: string, now: number): void {
+  /**
+   * It stays where it is, out of reach: its chunk is for whoever is free first, and that may be its node come back. A chunk
+   * that used up its tries while this attempt ran is given up.
+   */
+  leave(id: string, now: number): Instruction[] {
     const underway = this.attempts.leave(id);
-    if (underway === undefined || underway.twin !== undefined) return;
+    if (underway === undefined || underway.twin !== undefined) return [];
     const { attempt, history } = underway;
+    if (isGivenUp(history, this.job.retry.attempts)) return [giveUp(underway)];
     this.waiting.add({ chunk: attempt.chunk, history, at: now, left: id });
+    return [];
   }
 
   requeue({ attempt, slot, history, twin }: Underway, now: number): void {
     if (twin !== undefined) return;
     this.waiting.add({ chunk: attempt.chunk, history, at: now, heavy: slot.short ? slot.node : undefined });
   }
+}
+
+function giveUp({ attempt, history }: Underway): Instruction {
+  const failure = lossOf(attempt, lossReason(history));
+  return { do: attempt.chunk.again === undefined ? "give-up" : "unchecked", failure };
 }
 
 function lossOf({ chunk, node, slot, number: attempt }: Attempt, reason: string): Failure {

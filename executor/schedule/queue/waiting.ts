@@ -1,4 +1,5 @@
 import type { Chunk } from "../../job/job.js";
+import type { History } from "../slots/blame.js";
 import { Heap } from "../slots/heap.js";
 import { runsAlone } from "../slots/losses.js";
 import type { Retry } from "./retry.js";
@@ -81,6 +82,17 @@ export class Waiting {
           return retry;
         }
     return undefined;
+  }
+
+  /** Takes out the chunk that has been through this, if it waits. */
+  withdraw(history: History): boolean {
+    for (const retry of this.later.values())
+      if (retry.history === history) {
+        this.later.delete(retry);
+        this.count--;
+        return true;
+      }
+    return this.drain((retry) => retry.history === history).length > 0;
   }
 
   /** When the next chunk that is not due yet becomes so. */

@@ -19,6 +19,8 @@ export interface Setback {
   forgiven: boolean;
   /** It was no failure of the program: the agent that ran it died. It uses up a try and counts against no slot. */
   agentDied?: true;
+  /** Whether it ran alone on its node then. */
+  alone?: boolean;
 }
 
 /** What a chunk has been through, from try to try. */

@@ -19,9 +19,10 @@ export function runsAlone(history: History, attempts: number): boolean {
   return lost >= SHARED_LOSSES || (lost > 0 && tries(history) >= attempts - 1);
 }
 
-/** Whether a chunk that has just been lost is given up. One that did not run alone is not, unless its tries are too few for that. */
-export function isGivenUp(history: History, attempts: number, ranAlone: boolean): boolean {
-  return tries(history) >= attempts && (ranAlone || attempts <= FEW_TRIES);
+/** Whether a chunk has no try left after its losses. One that never ran alone has, unless its tries are too few for that. */
+export function isGivenUp(history: History, attempts: number): boolean {
+  const ranAlone = history.some((setback) => setback.agentDied === true && setback.alone === true);
+  return tries(history) >= attempts && (ranAlone || (attempts <= FEW_TRIES && losses(history) > 0));
 }
 
 /** Why a chunk that is given up after a loss has failed. */

@@ -10,6 +10,7 @@ import { Fleet } from "./simulatedfleet.js";
 const failure = { node: "a", slot: "a/0", forgiven: false };
 const forgiven = { ...failure, forgiven: true };
 const loss = { ...failure, agentDied: true } as const;
+const lossAlone = { ...loss, alone: true };
 
 t.test("when a chunk runs alone, and when it is given up", (t) => {
   // What it has been through, tries in all; runs alone, given up after a loss among others, after one alone.
@@ -30,8 +31,9 @@ t.test("when a chunk runs alone, and when it is given up", (t) => {
   for (const [history, attempts, alone, among, afterAlone] of table) {
     const what = `${history.map((one) => (one.agentDied ? "loss" : one.forgiven ? "forgiven" : "failure"))} of ${attempts}`;
     t.equal(runsAlone(history, attempts), alone, `${what}: alone`);
-    t.equal(isGivenUp(history, attempts, false), among, `${what}: given up among others`);
-    t.equal(isGivenUp(history, attempts, true), afterAlone, `${what}: given up after it ran alone`);
+    t.equal(isGivenUp(history, attempts), among, `${what}: given up among others`);
+    const last = history.map((one, index) => (one.agentDied && index === history.length - 1 ? lossAlone : one));
+    t.equal(isGivenUp(last, attempts), afterAlone, `${what}: given up after it ran alone`);
   }
   t.equal(lossReason([loss, { ...loss, node: "b" }]), "its node's agent died each time it ran (on a, b)");
   t.equal(lossReason([failure, loss, forgiven]), "its node's agent died in 1 of 2 tries (on a)");

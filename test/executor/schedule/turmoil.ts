@@ -75,10 +75,14 @@ export class Turmoil {
     else this.tell({ type: "time" });
   }
 
+  /** Whether nodes whose agents die stay away until their chunks are given to others. */
+  deathsAreFoundLate = false;
+
   /** Its agent dies with the first attempt of each slot running; another one comes and says so. */
   die(node: string): void {
     const there = this.takeFrom(node);
     this.tell({ type: "silent", node });
+    if (this.deathsAreFoundLate) this.tell({ type: "gone", node });
     this.joinWithout(node, firstOfSlots(there));
   }
 
