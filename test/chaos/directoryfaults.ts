@@ -28,7 +28,7 @@ export async function injectDirectoryFault(scene: Scene, fault: DirectoryFault):
       await backUp(scene);
       return true;
     case "restore": {
-      if (scene.backup === undefined) return false;
+      if (scene.backup === undefined || hasForgottenRuns(scene)) return false;
       await endCoordinator(scene, fault.end);
       rmSync(original.path, { recursive: true });
       await execute("cp", ["-a", scene.backup, original.path]);
@@ -51,6 +51,14 @@ export async function injectDirectoryFault(scene: Scene, fault: DirectoryFault):
       return true;
     }
   }
+}
+
+/** Whether a step began after the backup: its run is unknown there, so nothing but their lease ends its agents. */
+function hasForgottenRuns({ backup, original, workload }: Scene): boolean {
+  return workload.jobs.some(
+    ({ step }) =>
+      existsSync(join(original.path, step, "journal.ndjson")) && !existsSync(join(backup!, step, "journal.ndjson")),
+  );
 }
 
 /** As a snapshot of the file system has it: the coordinator stands still meanwhile. */

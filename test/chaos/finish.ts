@@ -59,7 +59,7 @@ async function continueToEnd(scene: Scene, place: Place, words: string[] = []): 
     const life = place.isRunning ? place.life! : scene.launch(place, ["on", ...words].join(" "), {}, words);
     if (!(await scene.end(life, ENDS_WITHIN))) break;
     if (life.exit === 0) place.state = "complete";
-    if (life.exit === "partial" && scene.isDoomed) place.state = "partial";
+    if (life.exit === "partial" && place.hasFailedAsPlanned()) place.state = "partial";
     if (life.exit === 75) place.state = "refused";
     if (place.state !== "open") return;
     if (!life.allowed.has(life.exit!)) break;

@@ -59,6 +59,15 @@ export class Place {
     return this.committedOf(placed).filter(({ chunk }) => again.has(chunk));
   }
 
+  /** Whether no chunk failed but those that always do. Others may have failed on a full disk, and are tried again by the next run. */
+  hasFailedAsPlanned(): boolean {
+    return this.workload.jobs.every((placed) => {
+      const file = join(this.folderOf(placed), "summary.json");
+      const failed = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).chunks.failed : 0;
+      return failed === (placed.job.plan.misdeed?.times === "always" ? 1 : 0);
+    });
+  }
+
   /** How many coordinators have worked on a job. */
   sessionsOf(placed: PlacedJob): number {
     return journalOf(this.folderOf(placed)).filter(({ e }) => e === "open").length;
