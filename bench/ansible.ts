@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import type { Lab } from "../test/lab/lab.js";
 import { findProgram } from "../test/lab/requirements.js";
-import { type Timed, timed } from "./timed.js";
+import { runTimed, type TimedRun } from "./timedrun.js";
 
 /** Installs Ansible where it is missing and this may. */
 export function installAnsible(): void {
@@ -69,9 +69,9 @@ export function writePlay(lab: Lab, files: Record<string, string>): string {
 }
 
 /** One pass over all nodes. */
-export function runPlay(lab: Lab, folder: string): Promise<Timed> {
+export function runPlay(lab: Lab, folder: string): Promise<TimedRun> {
   const env = { HOME: lab.folder, ANSIBLE_CONFIG: join(folder, "ansible.cfg"), LC_ALL: "C.UTF-8" };
-  return timed(["ansible-playbook", "--check", "--diff", "play.yml"], { cwd: folder, limit: 600, env });
+  return runTimed(["ansible-playbook", "--check", "--diff", "play.yml"], { cwd: folder, limit: 600, env });
 }
 
 /** Ends the shared connections. */

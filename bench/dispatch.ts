@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { startLab } from "../test/lab/lab.js";
 import { projectRoot } from "../test/lab/project.js";
-import { runMuster, type Score } from "./muster.js";
+import { type DispatchScore, runMuster } from "./mustercontestant.js";
 import { installPeers, runParallel } from "./parallel.js";
 
 const chunks = Number(process.argv[2] ?? 2000);
@@ -15,11 +15,11 @@ if (!Number.isInteger(chunks) || chunks < 1 || chunks > 1_000_000) {
   process.exit(64);
 }
 
-function rate(score: Score): number {
+function rate(score: DispatchScore): number {
   return score.chunks / score.seconds;
 }
 
-function line(score: Score): string {
+function line(score: DispatchScore): string {
   const wrong = score.right === score.chunks ? "all right" : `ONLY ${score.right} RIGHT`;
   const figures = `${rate(score).toFixed(1).padStart(8)} chunks/s  ${score.seconds.toFixed(2).padStart(7)} s`;
   return `${score.name.padEnd(48)} ${String(score.chunks).padStart(6)} chunks ${figures}  ${wrong}  ${score.note}`;
@@ -33,7 +33,7 @@ async function main(): Promise<void> {
   try {
     const inventory = lab.inventory();
     console.log(`${lab.nodes.length} nodes x 8 slots, real sshd on loopback; from the start of the program to its end`);
-    const contests: (() => Promise<Score>)[] = [
+    const contests: (() => Promise<DispatchScore>)[] = [
       () => runMuster(lab.folder, inventory, chunks, "argument"),
       () => runMuster(lab.folder, inventory, chunks, "file"),
       () => runParallel(lab, Math.min(chunks, 400), "argument", true),
@@ -41,7 +41,7 @@ async function main(): Promise<void> {
       () => runParallel(lab, Math.min(chunks, 100), "file", false),
     ];
     // Nothing is deleted in between: ext4 looks long for free inodes where files were deleted a moment ago.
-    const scores: Score[] = [];
+    const scores: DispatchScore[] = [];
     for (const contest of contests) {
       const score = await contest();
       scores.push(score);
@@ -53,7 +53,7 @@ async function main(): Promise<void> {
   }
 }
 
-function report(scores: Score[]): void {
+function report(scores: DispatchScore[]): void {
   const [argument, file, peerArgument, peerFile] = scores.map(rate) as [number, number, number, number];
   const times = (a: number, b: number) => `${(a / b).toFixed(0)} times`;
   console.log(

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { startLab } from "../test/lab/lab.js";
 import { projectRoot } from "../test/lab/project.js";
-import { musterRun } from "./muster.js";
+import { runMusterJob } from "./mustercontestant.js";
 
 /** Seconds that one run may take: 100 chunks a second, and a minute. */
 function limit(chunks: number): number {
@@ -39,7 +39,7 @@ async function measure(folder: string, inventory: string, chunks: number): Promi
     job,
     stringify({ ...what, script: "number.sh", args: ["{start}", "{out}/n.json"], outputs: ["n.json"] }),
   );
-  const ran = await musterRun(job, inventory, out, limit(chunks));
+  const ran = await runMusterJob(job, inventory, out, limit(chunks));
   const lines = ran.code === 0 ? countLines(join(out, "results.ndjson")) : 0;
   rmSync(out, { recursive: true, force: true });
   if (lines !== chunks) process.exitCode = 1;

@@ -9,7 +9,7 @@ import { stringify } from "yaml";
 import { type Lab, startLab } from "../test/lab/lab.js";
 import { projectRoot } from "../test/lab/project.js";
 import { withRefusing } from "../test/lab/refusing.js";
-import { type Timed, timed } from "./timed.js";
+import { runTimed, type TimedRun } from "./timedrun.js";
 
 const LIVE = 10;
 const REFUSING = 190;
@@ -48,7 +48,9 @@ function verbs(lab: Lab): [name: string, words: string[]][] {
 }
 
 async function measure(lab: Lab, words: string[], inventory: string): Promise<number> {
-  const ran: Timed = await timed([join(projectRoot(), "muster"), ...words, "-i", inventory, "--json"], { limit: 600 });
+  const ran: TimedRun = await runTimed([join(projectRoot(), "muster"), ...words, "-i", inventory, "--json"], {
+    limit: 600,
+  });
   rmSync(join(lab.folder, "run"), { recursive: true, force: true });
   if (ran.code !== 0 && ran.code !== 3) throw new Error(`exit ${ran.code}\n${ran.stdout.slice(-4000)}\n${ran.stderr}`);
   return ran.seconds;

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Lab } from "../test/lab/lab.js";
 import { findProgram } from "../test/lab/requirements.js";
-import type { Feed, Score } from "./muster.js";
-import { timed } from "./timed.js";
+import type { DispatchScore, NumberFeed } from "./mustercontestant.js";
+import { runTimed } from "./timedrun.js";
 
 const SLOTS = 8;
 
@@ -55,7 +55,12 @@ export function openHosts(lab: Lab, place: string, slots: (node: string) => numb
 }
 
 /** Runs the chunks under GNU parallel, results brought back and cleaned up there. */
-export async function runParallel(lab: Lab, chunks: number, feed: Feed, multiplexed: boolean): Promise<Score> {
+export async function runParallel(
+  lab: Lab,
+  chunks: number,
+  feed: NumberFeed,
+  multiplexed: boolean,
+): Promise<DispatchScore> {
   const how = multiplexed ? "multiplexed" : "plain ssh";
   const place = join(lab.folder, `parallel-${feed}-${multiplexed}`);
   for (const folder of ["in", "out"]) mkdirSync(join(place, folder), { recursive: true });
@@ -65,7 +70,7 @@ export async function runParallel(lab: Lab, chunks: number, feed: Feed, multiple
   const transfer = feed === "file" ? ["--transferfile", "in/{}"] : [];
   const command = feed === "file" ? "mkdir -p out; cat in/{} > out/{}" : "mkdir -p out; echo {} > out/{}";
   const files = ["--sshloginfile", "nodes", "--wd", "/tmp/parallel", ...transfer, "--return", "out/{}", "--cleanup"];
-  const ran = await timed(["parallel", "--will-cite", ...files, command], {
+  const ran = await runTimed(["parallel", "--will-cite", ...files, command], {
     cwd: place,
     limit: 600,
     stdin: `${numbers.join("\n")}\n`,

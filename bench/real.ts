@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { type Lab, startLab } from "../test/lab/lab.js";
 import { projectRoot } from "../test/lab/project.js";
 import { installPeers } from "./parallel.js";
-import { runMuster, runParallel, type Score, type Terms } from "./real/contestants.js";
-import { OVERHEAD, settings, type Work } from "./real/work.js";
+import { type MusterTerms, type RealScore, runMuster, runParallel } from "./real/realcontestants.js";
+import { createWorkloads, OVERHEAD, type RealWorkload } from "./real/realworkload.js";
 
 const seconds = Number(process.argv[2] ?? 75);
 if (!(seconds >= 10 && seconds <= 3600)) {
@@ -17,18 +17,18 @@ if (!(seconds >= 10 && seconds <= 3600)) {
   process.exit(64);
 }
 
-const RIGHT: Terms["guess"] = { fast: 29_000, slow: 5_000 };
-const OFF: Terms["guess"] = { fast: 29_000 / 3, slow: 5_000 * 3 };
+const RIGHT: MusterTerms["guess"] = { fast: 29_000, slow: 5_000 };
+const OFF: MusterTerms["guess"] = { fast: 29_000 / 3, slow: 5_000 * 3 };
 /** GNU parallel's chunks, in seconds that they take on a slow card. */
 const SIZES = [6, 12, 24, 48];
 
-interface Contestant {
+interface RealContestant {
   name: string;
   isMuster: boolean;
-  run(lab: Lab, place: string, work: Work): Promise<Score>;
+  run(lab: Lab, place: string, work: RealWorkload): Promise<RealScore>;
 }
 
-const musters: Contestant[] = (
+const musters: RealContestant[] = (
   [
     ["rates right, worker reports its progress", { guess: RIGHT, reports: true }],
     ["rates right, worker reports nothing", { guess: RIGHT, reports: false }],
@@ -41,7 +41,7 @@ const musters: Contestant[] = (
   run: (lab, place, work) => runMuster(lab, place, work, terms),
 }));
 
-const parallels: Contestant[] = SIZES.map((size) => ({
+const parallels: RealContestant[] = SIZES.map((size) => ({
   name: `GNU parallel, chunks of ${(size * RIGHT.slow).toLocaleString("en-US")} units`,
   isMuster: false,
   run: (lab, place, work) => runParallel(lab, place, work, size * RIGHT.slow),
@@ -50,7 +50,7 @@ const parallels: Contestant[] = SIZES.map((size) => ({
 /** One after another, in turns: what else the machine does then meets both. */
 const contestants = musters.flatMap((muster, index) => [muster, parallels[index]!]);
 
-async function contest(lab: Lab, number: number, work: Work): Promise<void> {
+async function contest(lab: Lab, number: number, work: RealWorkload): Promise<void> {
   console.log(`\n${work.name}: ${work.units.toLocaleString("en-US")} units, at least ${work.bound.toFixed(1)} s`);
   let best: { line: string; seconds: number } | undefined;
   for (const [index, { name, isMuster, run }] of contestants.entries()) {
@@ -65,7 +65,7 @@ async function contest(lab: Lab, number: number, work: Work): Promise<void> {
   console.log(`GNU parallel at its best:\n${best!.line}`);
 }
 
-function line(name: string, { seconds, chunks, wrong }: Score, { bound }: Work, busy: number): string {
+function line(name: string, { seconds, chunks, wrong }: RealScore, { bound }: RealWorkload, busy: number): string {
   const figures = `${(seconds / bound).toFixed(3)}  ${seconds.toFixed(1).padStart(6)} s  ${String(chunks).padStart(5)} chunks`;
   return `  ${name.padEnd(52)} ${figures}  busy ${Math.round(busy * 100)} %  ${wrong}`;
 }
@@ -96,7 +96,7 @@ async function main(): Promise<void> {
       `${OVERHEAD} s overhead a chunk; from the start of the program to its end; ${cpus().length} processors, asleep but for`,
     );
     console.log("what the programs themselves need; busy: the share of the processors that was, by whatever");
-    for (const [index, work] of settings(seconds).entries()) await contest(lab, index, work);
+    for (const [index, work] of createWorkloads(seconds).entries()) await contest(lab, index, work);
   } finally {
     await lab.stop();
   }

@@ -2,13 +2,13 @@
  * The scheduler of muster on a virtual clock, beside other ways to share the same work. See bench/README.md.
  *     npm run bench:schedule
  */
-import { bestEqual, compete, contestants, type Score, settings } from "./schedule/contest.js";
-import { load } from "./schedule/scale.js";
-import { taskScores } from "./schedule/tasks.js";
+import { type ContestScore, contestants, scoreBestEqualChunks, scoreContestant, settings } from "./schedule/contest.js";
+import { scoreTaskContestants } from "./schedule/taskcontest.js";
+import { measureThroughput } from "./schedule/throughput.js";
 
 const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8];
 
-function line(score: Score): string {
+function line(score: ContestScore): string {
   const { name, worst, mean, attempts } = score;
   return `  ${name.padEnd(44)} ${mean.toFixed(3)}  worst ${worst.toFixed(3)}  ${String(attempts).padStart(7)} chunks`;
 }
@@ -18,13 +18,13 @@ console.log(
 );
 for (const setting of settings) {
   console.log(setting.name);
-  for (const contestant of contestants) console.log(line(compete(contestant, setting, SEEDS)));
-  console.log(line(bestEqual(setting, SEEDS)));
+  for (const contestant of contestants) console.log(line(scoreContestant(contestant, setting, SEEDS)));
+  console.log(line(scoreBestEqualChunks(setting, SEEDS)));
 }
 
 console.log("2,000 tasks with log-normal durations (sigma 1, a minute on an RX 6600 on average)");
 console.log("  over the bound of whole tasks, and over the fluid bound");
-for (const { name, whole, fluid, attempts } of taskScores(SEEDS)) {
+for (const { name, whole, fluid, attempts } of scoreTaskContestants(SEEDS)) {
   const [one, other] = [whole, fluid].map(({ mean, worst }) => `${mean.toFixed(3)}  worst ${worst.toFixed(3)}`);
   console.log(`  ${name.padEnd(44)} ${one}    ${other}  ${attempts} attempts`);
 }
@@ -37,7 +37,7 @@ for (const [nodes, chunks] of [
   [1000, 300_000],
   [1000, 10_000_000],
 ] as const) {
-  const { slots, events, seconds, resident } = load(nodes, chunks, 1);
+  const { slots, events, seconds, resident } = measureThroughput(nodes, chunks, 1);
   const figures = `${(events / seconds / 1000).toFixed(0).padStart(5)}k events/s  ${((seconds / events) * 1e6).toFixed(2)} us an event`;
   console.log(
     `  ${String(slots).padStart(5)} slots ${String(chunks).padStart(9)} chunks  ${figures}  resident ${(resident / 1048576).toFixed(0)} MiB`,

@@ -8,12 +8,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { projectRoot } from "../test/lab/project.js";
-import { type Measured, measured } from "./measured.js";
+import { measureProcess, type ProcessUsage } from "./processusage.js";
 
 /** Best of so many: other work on the machine makes each slower. */
 const ROUNDS = 3;
 
-interface Task {
+interface BenchTask {
   id: string;
   args: (string | number)[];
   outputs: string[];
@@ -22,7 +22,7 @@ interface Task {
 const HEAD = { name: "many", kind: "tasks", command: ["/bin/sh", "-c", 'echo "$1" >"$2"', "sh"] };
 
 /** How each format writes a job of these tasks, by the ending of its file. */
-const FORMATS: Record<string, (tasks: Task[]) => string> = {
+const FORMATS: Record<string, (tasks: BenchTask[]) => string> = {
   "block.yaml": (tasks) => yaml(tasks.map(block)),
   "flow.yaml": (tasks) => yaml(tasks.map((task) => `  - ${flow(task)}`)),
   json: (tasks) => JSON.stringify({ ...HEAD, tasks }),
@@ -33,12 +33,12 @@ function yaml(items: string[]): string {
   return `name: many\nkind: tasks\ncommand: ${JSON.stringify(HEAD.command)}\ntasks:\n${items.join("\n")}\n`;
 }
 
-function block({ id, args, outputs }: Task): string {
+function block({ id, args, outputs }: BenchTask): string {
   const list = (items: (string | number)[]) => items.map((item) => `\n      - ${item}`).join("");
   return `  - id: ${id}\n    args:${list(args)}\n    outputs:${list(outputs)}`;
 }
 
-function flow({ id, args, outputs }: Task): string {
+function flow({ id, args, outputs }: BenchTask): string {
   return `{id: ${id}, args: [${args.join(", ")}], outputs: [${outputs.join(", ")}]}`;
 }
 
@@ -54,7 +54,7 @@ async function main(): Promise<void> {
 }
 
 async function measure(folder: string, count: number): Promise<void> {
-  const tasks = Array.from({ length: count }, (_, n): Task => {
+  const tasks = Array.from({ length: count }, (_, n): BenchTask => {
     const output = `results/${n}.txt`;
     return { id: `t${n}`, args: [n, output, "--rate", 0.1], outputs: [output] };
   });
@@ -74,18 +74,21 @@ async function measure(folder: string, count: number): Promise<void> {
 }
 
 async function print(what: string, argv: string[]): Promise<void> {
-  const rounds: Measured[] = [];
-  for (let round = 0; round < ROUNDS; round++) rounds.push(await measured(argv));
+  const rounds: ProcessUsage[] = [];
+  for (let round = 0; round < ROUNDS; round++) rounds.push(await measureProcess(argv));
   const failed = rounds.find(({ code }) => code !== 0);
   if (failed !== undefined) throw new Error(`${argv.join(" ")}: exit ${failed.code}`);
-  const least = (of: (one: Measured) => number) => Math.min(...rounds.map(of));
+  const least = (of: (one: ProcessUsage) => number) => Math.min(...rounds.map(of));
   const peak = Math.max(...rounds.map(({ peakBytes }) => peakBytes));
   show(what, { seconds: least((one) => one.seconds), processor: least((one) => one.processorSeconds), peak });
 }
 
 /** A run on this machine, as far as its first result. */
 async function printRun(muster: string, file: string, out: string): Promise<void> {
-  const ran = await measured([muster, "run", "-i", "local", "--out", out, "-q", file], join(out, "results.ndjson"));
+  const ran = await measureProcess(
+    [muster, "run", "-i", "local", "--out", out, "-q", file],
+    join(out, "results.ndjson"),
+  );
   execFileSync(muster, ["cancel", out, "-q"]);
   if (ran.untilSeconds === undefined) throw new Error(`run ${file}: no result (exit ${ran.code})`);
   show("run, to its first result", { seconds: ran.untilSeconds, processor: ran.processorSeconds, peak: ran.peakBytes });

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { type Lab, startLab } from "../test/lab/lab.js";
 import { projectRoot } from "../test/lab/project.js";
 import { cleanHosts, closePlay, installAnsible, runPlay, writePlay } from "./ansible.js";
-import { type Timed, timed } from "./timed.js";
+import { runTimed, type TimedRun } from "./timedrun.js";
 
 const PLAYBOOKS = ["rocm-env", "kernel-params", "ramdisk", "files", "manifest-sync", "python", "session", "gpu"];
 const PASSES = 5;
@@ -88,12 +88,12 @@ function prepare(lab: Lab): string {
   });
 }
 
-function muster(verb: string, inventory: string): Promise<Timed> {
-  return timed([join(projectRoot(), "muster"), verb, "--diff", "-i", inventory], { limit: 600 });
+function muster(verb: string, inventory: string): Promise<TimedRun> {
+  return runTimed([join(projectRoot(), "muster"), verb, "--diff", "-i", inventory], { limit: 600 });
 }
 
 /** The median of some passes after one that does not count. Throws where a pass does not find every node right. */
-async function median(pass: () => Promise<Timed>, isRight: (ran: Timed) => boolean): Promise<number> {
+async function median(pass: () => Promise<TimedRun>, isRight: (ran: TimedRun) => boolean): Promise<number> {
   const seconds: number[] = [];
   for (let n = 0; n <= PASSES; n++) {
     const ran = await pass();
@@ -107,8 +107,8 @@ async function median(pass: () => Promise<Timed>, isRight: (ran: Timed) => boole
 async function bothSee(
   lab: Lab,
   nodes: number,
-  ours: () => Promise<Timed>,
-  theirs: () => Promise<Timed>,
+  ours: () => Promise<TimedRun>,
+  theirs: () => Promise<TimedRun>,
 ): Promise<void> {
   appendFileSync(join(lab.nodes[0]!.root, "root/conf/manifest1.json"), "spoilt\n");
   const [muster, ansible] = [await ours(), await theirs()];

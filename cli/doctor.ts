@@ -2,15 +2,15 @@ import { findInventory, selectNodes } from "../fleet/inventory.js";
 import { isHere, programsFor } from "../fleet/local/programs.js";
 import { verifyNode } from "../playbooks/engine/inspect.js";
 import { loadPlaybooks } from "../playbooks/engine/load.js";
-import { driftDocument } from "../report/drift.js";
+import { buildDriftDocument } from "../report/drifttext.js";
 import type { Writers } from "../report/writers.js";
 import { jsonText } from "../schemas/printable.js";
-import type { CommonOptions } from "./common.js";
-import { onEachReported, show, verdictCode } from "./verify.js";
-import { whence } from "./whence.js";
+import { describeInventory } from "./describeinventory.js";
+import type { CommonOptions } from "./options.js";
+import { exitStatusOfReports, printReports, runOnNodes } from "./verify.js";
 
 /** Playbooks that look and never change: what any job needs of a node, whatever the inventory names. */
-const LOOKED_AT = ["host", "python", "session", "gpu"];
+const DIAGNOSTIC_PLAYBOOKS = ["host", "python", "session", "gpu"];
 
 /**
  * `muster doctor [NODE...]`: says what keeps this machine or a node from working, and what to do about it. Nothing is changed
@@ -20,23 +20,23 @@ export async function doctor(names: string[], options: CommonOptions, writers: W
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const nodes = selectNodes(inventory, names.length > 0 ? names.join(",") : options.limit);
   const missing = programsFor(nodes).filter(({ program }) => !isHere(program, process.env.PATH ?? ""));
-  const playbooks = await loadPlaybooks(LOOKED_AT, inventory);
+  const playbooks = await loadPlaybooks(DIAGNOSTIC_PLAYBOOKS, inventory);
   if (!options.quiet && !options.json) {
-    writers.err(whence(inventory, options.inventory !== undefined));
+    writers.err(describeInventory(inventory, options.inventory !== undefined));
     writers.err(
       `here: node ${process.versions.node}${missing.length === 0 ? ", and every program that is needed" : ""}`,
     );
   }
   const look = (connection: Parameters<typeof verifyNode>[0]) =>
     verifyNode(connection, undefined, playbooks, inventory);
-  const reports = await onEachReported(nodes, look, options, writers);
+  const reports = await runOnNodes(nodes, look, options, writers);
   if (options.json) {
     const here = { node: process.versions.node, missing: missing.map(({ program }) => program) };
-    writers.out(jsonText({ here, ...driftDocument(reports) }, 2));
+    writers.out(jsonText({ here, ...buildDriftDocument(reports) }, 2));
   } else {
     for (const { program, what, pack } of missing)
       writers.err(`here: there is no ${program} (${what})\n    next: apt-get install ${pack}`);
-    show(reports, options, writers);
+    printReports(reports, options, writers);
   }
-  return Math.max(verdictCode(reports, 2), missing.length > 0 ? 2 : 0);
+  return Math.max(exitStatusOfReports(reports, 2), missing.length > 0 ? 2 : 0);
 }

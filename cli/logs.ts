@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { plural } from "../report/format.js";
+import { pluralize } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { suggest } from "../schemas/nearest.js";
 import { jsonText } from "../schemas/printable.js";
-import type { CommonOptions } from "./common.js";
+import type { CommonOptions } from "./options.js";
 import { printBytes } from "./terminal.js";
 
 export interface LogsOptions extends CommonOptions {
@@ -23,8 +23,8 @@ export async function logs(run: string, chunk: string, options: LogsOptions, wri
     .find((path) => existsSync(path));
   if (folder === undefined) throw new UsageError(`${run}: is neither a run directory nor the name of one in ./runs`);
   const all = readdirSync(folder);
-  const parts = partsOf(options).filter((part) => all.includes(`${chunk}.${part}`));
-  if (!partsOf({}).some((part) => all.includes(`${chunk}.${part}`))) throw unknown(run, chunk, all);
+  const parts = selectStreams(options).filter((part) => all.includes(`${chunk}.${part}`));
+  if (!selectStreams({}).some((part) => all.includes(`${chunk}.${part}`))) throw unknownChunkError(run, chunk, all);
   const read = (part: string) => readFileSync(join(folder, `${chunk}.${part}`));
   if (options.json) {
     const text = (part: "out" | "err") => (parts.includes(part) ? read(part).toString("utf8") : "");
@@ -38,14 +38,14 @@ export async function logs(run: string, chunk: string, options: LogsOptions, wri
   return 0;
 }
 
-function partsOf({ out, err }: LogsOptions): ("out" | "err")[] {
+function selectStreams({ out, err }: LogsOptions): ("out" | "err")[] {
   return out === err ? ["out", "err"] : [out ? "out" : "err"];
 }
 
-function unknown(run: string, chunk: string, files: string[]): UsageError {
+function unknownChunkError(run: string, chunk: string, files: string[]): UsageError {
   const known = [...new Set(files.filter((name) => /\.(out|err)$/.test(name)).map((name) => name.slice(0, -4)))];
   if (known.length === 0) return new UsageError(`${run}: no chunk of it has printed anything`, `muster status ${run}`);
-  const others = `${plural(known.length, "chunk")} of it printed something, for example ${known[0]}.`;
+  const others = `${pluralize(known.length, "chunk")} of it printed something, for example ${known[0]}.`;
   return new UsageError(
     `${run}: chunk "${chunk}" has printed nothing, or there is none`,
     suggest(chunk, known) ?? others,

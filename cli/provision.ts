@@ -4,8 +4,15 @@ import type { Told } from "../playbooks/engine/fleet.js";
 import { provisionedSinceBoot, provisionNode, WAIT } from "../playbooks/engine/inspect.js";
 import type { NamedPlaybook } from "../playbooks/engine/plan.js";
 import type { Writers } from "../report/writers.js";
-import { durationOption } from "./duration.js";
-import { onEachReported, show, type VerifyOptions, verdictCode, verify, wanted } from "./verify.js";
+import { parseDurationOption } from "./duration.js";
+import {
+  exitStatusOfReports,
+  loadRequestedPlaybooks,
+  printReports,
+  runOnNodes,
+  type VerifyOptions,
+  verify,
+} from "./verify.js";
 
 export interface ProvisionOptions extends VerifyOptions {
   check?: boolean;
@@ -17,16 +24,16 @@ export interface ProvisionOptions extends VerifyOptions {
 export async function provision(names: string[], options: ProvisionOptions, writers: Writers): Promise<number> {
   if (options.check) return verify(names, options, writers);
   const inventory = findInventory(options.inventory, process.env, process.cwd());
-  const playbooks = await wanted(names, inventory);
+  const playbooks = await loadRequestedPlaybooks(names, inventory);
   const nodes = selectNodes(inventory, options.limit);
-  const seconds = options.lockWait === undefined ? WAIT : durationOption("--lock-wait", options.lockWait);
-  const bring = (connection: Connection) => bringNode(connection, playbooks, inventory, options, seconds, writers);
-  const reports = await onEachReported(nodes, bring, options, writers);
-  show(reports, options, writers);
-  return verdictCode(reports, 3);
+  const seconds = options.lockWait === undefined ? WAIT : parseDurationOption("--lock-wait", options.lockWait);
+  const bring = (connection: Connection) => provisionOne(connection, playbooks, inventory, options, seconds, writers);
+  const reports = await runOnNodes(nodes, bring, options, writers);
+  printReports(reports, options, writers);
+  return exitStatusOfReports(reports, 3);
 }
 
-async function bringNode(
+async function provisionOne(
   connection: Connection,
   playbooks: NamedPlaybook[],
   inventory: Inventory,

@@ -1,16 +1,16 @@
 import { writeFileSync } from "node:fs";
 import { relative } from "node:path";
-import { type AnyStanding, anyStanding, isPipeline } from "../executor/pipeline/standing.js";
+import { type AnyRunStatus, isPipelineRun, readAnyRunStatus } from "../executor/pipeline/anyrunstatus.js";
 import { type History, readHistory } from "../executor/run/record/history.js";
 import { findRuns } from "../executor/run/record/standing.js";
-import { decimal, historyDocument, historyText } from "../report/history.js";
-import { historyPage } from "../report/page.js";
-import { runText } from "../report/runs.js";
+import { renderHistoryPage } from "../report/historypage.js";
+import { bigintToDecimal, buildHistoryDocument, formatHistory } from "../report/historytext.js";
+import { formatRunStatus } from "../report/statustext.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
 import { jsonText } from "../schemas/printable.js";
-import type { CommonOptions } from "./common.js";
-import { wantedRun } from "./directory.js";
+import type { CommonOptions } from "./options.js";
+import { requireRunDirectory } from "./rundirectory.js";
 
 export interface ReportOptions extends CommonOptions {
   /** Write a page there instead. */
@@ -22,25 +22,25 @@ export interface ReportOptions extends CommonOptions {
  * MusterError where there is no such run, its journal is damaged, or the page cannot be written.
  */
 export async function report(word: string | undefined, options: ReportOptions, writers: Writers): Promise<number> {
-  const path = word === undefined ? onlyRun() : wantedRun(word);
+  const path = word === undefined ? findOnlyRun() : requireRunDirectory(word);
   try {
-    if (isPipeline(path)) return reportPipeline(anyStanding(path, Date.now()), options, writers);
+    if (isPipelineRun(path)) return reportPipeline(readAnyRunStatus(path, Date.now()), options, writers);
     return reportRun(await readHistory(path, Date.now()), options, writers);
   } catch (error) {
-    throw unreadable(error);
+    throw explainReadError(error);
   }
 }
 
 function reportRun(history: History, options: ReportOptions, writers: Writers): number {
-  if (options.html !== undefined) write(options.html, historyPage(history));
-  if (options.json) writers.out(jsonText(historyDocument(history), 2, decimal));
-  else if (options.html === undefined) writers.out(historyText(history, options.verbose === true));
+  if (options.html !== undefined) writePage(options.html, renderHistoryPage(history));
+  if (options.json) writers.out(jsonText(buildHistoryDocument(history), 2, bigintToDecimal));
+  else if (options.html === undefined) writers.out(formatHistory(history, options.verbose === true));
   else if (!options.quiet) writers.err(`written: ${options.html}`);
   return 0;
 }
 
 /** A pipeline's figures are those of its jobs: says how its steps stand, and where these are. */
-function reportPipeline(standing: AnyStanding, { html, json }: ReportOptions, writers: Writers): number {
+function reportPipeline(standing: AnyRunStatus, { html, json }: ReportOptions, writers: Writers): number {
   const jobs = (standing.steps ?? []).flatMap(({ run }) => (run === undefined ? [] : [run.path]));
   const commands = jobs.map((path) => `muster report ${relative(process.cwd(), path) || "."}`);
   if (html !== undefined)
@@ -49,19 +49,19 @@ function reportPipeline(standing: AnyStanding, { html, json }: ReportOptions, wr
       commands[0]?.concat(` --html ${html}`),
     );
   if (json) writers.out(jsonText(standing, 2));
-  else writers.out([runText(standing, Date.now()), ...commands.map((one) => `  ${one}`)].join("\n"));
+  else writers.out([formatRunStatus(standing, Date.now()), ...commands.map((one) => `  ${one}`)].join("\n"));
   return 0;
 }
 
 /** Without a word: this folder where it is a run directory, else the one run under it. */
-function onlyRun(): string {
+function findOnlyRun(): string {
   const paths = findRuns(process.cwd());
   if (paths.length === 1) return paths[0]!;
   const some = paths.length === 0 ? "there is no run here" : `there are ${paths.length} runs here`;
   throw new UsageError(`report: ${some}; name one`, paths.length === 0 ? undefined : `muster report ${paths.at(-1)}`);
 }
 
-function write(file: string, text: string): void {
+function writePage(file: string, text: string): void {
   try {
     writeFileSync(file, text);
   } catch (error) {
@@ -73,7 +73,7 @@ function write(file: string, text: string): void {
 }
 
 /** What the system says of a file that this user may not read, or that is gone, as an error that a person can act on. */
-function unreadable(error: unknown): unknown {
+function explainReadError(error: unknown): unknown {
   const { code, syscall, path } = error as NodeJS.ErrnoException;
   if (error instanceof MusterError || code === undefined || syscall === undefined) return error;
   return new MusterError("NOT_READ", 3, `${path ?? "the run directory"} cannot be read (${code})`, {

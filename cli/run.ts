@@ -1,30 +1,30 @@
 import { resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
-import { loadJob } from "../executor/job/load.js";
+import { loadJob } from "../executor/job/loadjob.js";
 import { ratesFile, recall } from "../executor/run/record/ratesfile.js";
 import type { Summary } from "../executor/run/record/summary.js";
 import { runJob } from "../executor/run/run.js";
-import { planJob } from "../executor/schedule/plan/plan.js";
+import { planJob } from "../executor/schedule/plan/planjob.js";
 import { findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
-import { runFamilies } from "../report/metrics.js";
-import { planText } from "../report/plan.js";
-import { PlainProgress, silent } from "../report/run.js";
-import { summaryText } from "../report/summary.js";
+import { formatPlan } from "../report/plantext.js";
+import { PlainProgress, silentProgress } from "../report/progressplain.js";
+import { buildRunMetrics } from "../report/prometheus.js";
+import { formatSummary } from "../report/summarytext.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { kindOf } from "../schemas/kind.js";
 import { jsonText } from "../schemas/printable.js";
 import { readSource } from "../schemas/yaml.js";
-import type { CommonOptions } from "./common.js";
-import { inspectionFor, waitingText } from "./inspection.js";
-import { limitNotes } from "./limits.js";
-import { writeRunMetrics } from "./metrics.js";
-import { settings } from "./settings.js";
-import { stopSignals } from "./stop.js";
-import { whence } from "./whence.js";
+import { createAdmissionCheck, formatLockWait } from "./admissioncheck.js";
+import { checkProfileLimits } from "./checkprofilelimits.js";
+import { describeInventory } from "./describeinventory.js";
+import { writeRunMetrics } from "./metricsfile.js";
+import type { CommonOptions } from "./options.js";
+import { parseSetOptions } from "./setoption.js";
+import { handleStopSignals } from "./signals.js";
 
-export interface RunVerbOptions extends CommonOptions {
+export interface RunCommandOptions extends CommonOptions {
   out?: string;
   fresh?: boolean;
   adopt?: boolean;
@@ -44,28 +44,28 @@ export interface RunVerbOptions extends CommonOptions {
 }
 
 /** `muster run FILE`: loads and checks everything, then runs the job and prints what became of it. Answers the exit code. */
-export async function run(file: string, options: RunVerbOptions, writers: Writers): Promise<number> {
-  const loaded = load(file, options);
+export async function run(file: string, options: RunCommandOptions, writers: Writers): Promise<number> {
+  const loaded = loadJobFile(file, options);
   if (loaded === "pipeline") {
-    const { runPipelineFile } = await import("./pipeline.js");
+    const { runPipelineFile } = await import("./runpipeline.js");
     return runPipelineFile(resolve(file), options, writers);
   }
   const { inventory, nodes, job } = loaded;
-  const notes = limitNotes([job], nodes);
+  const notes = checkProfileLimits([job], nodes);
   if (!options.quiet) for (const note of notes) writers.err(note);
   if (options.plan) {
     const plan = planJob(job, nodes, matches, recall(inventory.file, job.name));
     if (options.json) writers.out(jsonText({ ...plan, notes }, 2));
-    else writers.out(planText(plan));
+    else writers.out(formatPlan(plan));
     return 0;
   }
-  if (!options.quiet && !options.json) writers.err(whence(inventory, options.inventory !== undefined));
+  if (!options.quiet && !options.json) writers.err(describeInventory(inventory, options.inventory !== undefined));
   const waiting = (node: string) => {
-    if (!options.quiet) writers.err(waitingText(node));
+    if (!options.quiet) writers.err(formatLockWait(node));
   };
-  const inspection = await inspectionFor(job, inventory, options.provision === true, waiting);
-  const progress = await observerFor(options, writers);
-  const stop = stopSignals(writers);
+  const inspection = await createAdmissionCheck(job, inventory, options.provision === true, waiting);
+  const progress = await createProgress(options, writers);
+  const stop = handleStopSignals(writers);
   try {
     const { summary, already } = await runJob(job, nodes, {
       out: options.out === undefined ? undefined : resolve(options.out),
@@ -79,9 +79,9 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
       inspection,
     });
     progress.end();
-    print(job, summary, already, notes, options, writers);
-    const exit = exitCode(summary, stop.code());
-    writeRunMetrics(options.metrics, runFamilies(summary, exit, Date.now() / 1000), writers);
+    printSummary(job, summary, already, notes, options, writers);
+    const exit = exitStatusOfRun(summary, stop.code());
+    writeRunMetrics(options.metrics, buildRunMetrics(summary, exit, Date.now() / 1000), writers);
     return exit;
   } catch (error) {
     progress.end();
@@ -92,7 +92,7 @@ export async function run(file: string, options: RunVerbOptions, writers: Writer
 }
 
 /** What says how long to wait for another run goes with cron's starts alone. */
-export function refusePatience(options: RunVerbOptions): void {
+export function rejectCronOnlyOptions(options: RunCommandOptions): void {
   if (options.overlap === undefined && options.lockWait === undefined) return;
   throw new UsageError(
     "--overlap and --lock-wait go with --cron",
@@ -101,39 +101,42 @@ export function refusePatience(options: RunVerbOptions): void {
 }
 
 /** The job of a file, and where it may run. The file is read once: a large one takes seconds. */
-function load(file: string, options: RunVerbOptions): { inventory: Inventory; nodes: Node[]; job: Job } | "pipeline" {
+function loadJobFile(
+  file: string,
+  options: RunCommandOptions,
+): { inventory: Inventory; nodes: Node[]; job: Job } | "pipeline" {
   const source = readSource(resolve(file));
   if (kindOf(source) === "pipeline") return "pipeline";
   if (options.from !== undefined || options.only !== undefined || options.cron)
     throw new UsageError("--from, --only and --cron are for pipelines", `${file} is a job.`);
-  refusePatience(options);
+  rejectCronOnlyOptions(options);
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const nodes = selectNodes(inventory, options.limit);
-  const job = loadJob(source, { set: settings(options.set), range: rangeOf(options.range), inventory });
+  const job = loadJob(source, { set: parseSetOptions(options.set), range: parseRangeOption(options.range), inventory });
   return { inventory, nodes, job };
 }
 
-async function observerFor(options: RunVerbOptions, writers: Writers) {
-  if (options.quiet || (options.json && !process.stderr.isTTY)) return silent;
+async function createProgress(options: RunCommandOptions, writers: Writers) {
+  if (options.quiet || (options.json && !process.stderr.isTTY)) return silentProgress;
   if (!process.stderr.isTTY || options.color === false) return new PlainProgress(writers);
-  const { LiveProgress } = await import("../report/live.js");
+  const { TtyProgress: LiveProgress } = await import("../report/progresstty.js");
   return new LiveProgress(writers);
 }
 
-function print(
+function printSummary(
   job: Job,
   summary: Summary,
   already: boolean,
   notes: string[],
-  options: RunVerbOptions,
+  options: RunCommandOptions,
   writers: Writers,
 ): void {
   if (options.json) writers.out(jsonText({ ...summary, already, notes }, 2));
   else if (!options.quiet || summary.state !== "complete")
-    writers.out(summaryText(summary, already, job.aggregate?.to));
+    writers.out(formatSummary(summary, already, job.aggregate?.to));
 }
 
-function exitCode(summary: Summary, signal: number | undefined): number {
+function exitStatusOfRun(summary: Summary, signal: number | undefined): number {
   switch (summary.state) {
     case "complete":
       return 0;
@@ -150,7 +153,7 @@ function exitCode(summary: Summary, signal: number | undefined): number {
   }
 }
 
-function rangeOf(text: string | undefined): [bigint, bigint] | undefined {
+function parseRangeOption(text: string | undefined): [bigint, bigint] | undefined {
   if (text === undefined) return undefined;
   const parts = /^(-?\d+):(-?\d+)$/.exec(text);
   if (parts === null)

@@ -14,6 +14,6 @@ export function printBytes(bytes: Buffer): void {
 }
 
 /** Resolves when stdout has taken everything that was written to it. */
-export function written(): Promise<void> {
+export function flushStdout(): Promise<void> {
   return new Promise((resolve) => process.stdout.write("", () => resolve()));
 }

@@ -6,14 +6,14 @@ import { type NodeReport, onEvery, type Told } from "../playbooks/engine/fleet.j
 import { verifyNode } from "../playbooks/engine/inspect.js";
 import { loadPlaybooks } from "../playbooks/engine/load.js";
 import type { NamedPlaybook } from "../playbooks/engine/plan.js";
-import { driftDocument, driftText, nodeLine } from "../report/drift.js";
-import { verifyFamilies } from "../report/metrics.js";
+import { buildDriftDocument, formatDrift, formatNodeReport } from "../report/drifttext.js";
+import { buildVerifyMetrics } from "../report/prometheus.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
 import { jsonText } from "../schemas/printable.js";
-import type { CommonOptions } from "./common.js";
-import { writeMetrics } from "./metrics.js";
-import { withProgress } from "./progress.js";
+import { writeMetrics } from "./metricsfile.js";
+import type { CommonOptions } from "./options.js";
+import { withProgress } from "./withprogress.js";
 
 export interface VerifyOptions extends CommonOptions {
   diff?: boolean;
@@ -24,7 +24,7 @@ export interface VerifyOptions extends CommonOptions {
 /** `muster verify [PLAYBOOK...]`: says how every node differs from what its playbooks want, and changes nothing. Answers the exit code. */
 export async function verify(names: string[], options: VerifyOptions, writers: Writers): Promise<number> {
   const inventory = findInventory(options.inventory, process.env, process.cwd());
-  const playbooks = await wanted(names, inventory);
+  const playbooks = await loadRequestedPlaybooks(names, inventory);
   const nodes = selectNodes(inventory, options.limit);
   const known = new Map<string, Facts>();
   const look = async (connection: Connection) => {
@@ -32,16 +32,16 @@ export async function verify(names: string[], options: VerifyOptions, writers: W
     if (facts !== undefined) known.set(connection.node.name, facts);
     return verifyNode(connection, facts, playbooks, inventory);
   };
-  const reports = await onEachReported(nodes, look, options, writers);
-  show(reports, options, writers);
-  const exit = verdictCode(reports, 2);
+  const reports = await runOnNodes(nodes, look, options, writers);
+  printReports(reports, options, writers);
+  const exit = exitStatusOfReports(reports, 2);
   if (options.metrics !== undefined)
-    writeMetrics(options.metrics, verifyFamilies(reports, known, exit, Date.now() / 1000));
+    writeMetrics(options.metrics, buildVerifyMetrics(reports, known, exit, Date.now() / 1000));
   return exit;
 }
 
 /** The playbooks of these names, else those that the inventory names. A name on the command line that means none is wrong usage. */
-export async function wanted(names: string[], inventory: Inventory): Promise<NamedPlaybook[]> {
+export async function loadRequestedPlaybooks(names: string[], inventory: Inventory): Promise<NamedPlaybook[]> {
   const meant = names.length > 0 ? names : inventory.playbooks;
   if (meant.length === 0)
     throw new UsageError(
@@ -57,26 +57,26 @@ export async function wanted(names: string[], inventory: Inventory): Promise<Nam
 }
 
 /** Does `work` on every node, with progress on stderr: see onEvery. */
-export function onEachReported(
+export function runOnNodes(
   nodes: Node[],
   work: (connection: Connection) => Promise<Told>,
   options: CommonOptions,
   writers: Writers,
 ): Promise<NodeReport[]> {
   return withProgress(nodes, options, writers, (done) =>
-    onEvery(nodes, work, (report) => done(report.node, nodeLine(report))),
+    onEvery(nodes, work, (report) => done(report.node, formatNodeReport(report))),
   );
 }
 
 /** Prints what came of every node. */
-export function show(reports: NodeReport[], options: VerifyOptions, writers: Writers): void {
-  if (options.json) return writers.out(jsonText(driftDocument(reports), 2));
-  const text = driftText(reports, { rows: options.quiet ? "trouble" : "all", diffs: options.diff === true });
+export function printReports(reports: NodeReport[], options: VerifyOptions, writers: Writers): void {
+  if (options.json) return writers.out(jsonText(buildDriftDocument(reports), 2));
+  const text = formatDrift(reports, { rows: options.quiet ? "trouble" : "all", diffs: options.diff === true });
   if (text !== "") writers.out(text);
 }
 
 /** `differs`: the code where every node was looked at and something is not as it should be. */
-export function verdictCode(reports: NodeReport[], differs: 2 | 3): number {
+export function exitStatusOfReports(reports: NodeReport[], differs: 2 | 3): number {
   const errors = reports.flatMap((report) => ("error" in report ? [report.error.exit] : []));
   if (errors.length === reports.length && errors.length > 0) return errors.every((exit) => exit === 75) ? 75 : 69;
   const verdicts = reports.flatMap((report) => ("inspection" in report ? report.inspection.verdicts : []));

@@ -1,5 +1,5 @@
 import { MusterError } from "../schemas/errors.js";
-import { factsSource } from "../templates/templates.js";
+import { factsSource } from "../templates/nodeprograms.js";
 import type { Connection, Outcome } from "./connection.js";
 
 /** A GPU as its node shows it. `pci` is domain:bus:device.function; null: the node's tools do not know. */

@@ -1,15 +1,15 @@
 import { printable } from "../schemas/printable.js";
-import { columnsOf, firstColumns, lastColumns } from "./width.js";
+import { countColumns, takeColumns, takeLastColumns } from "./columns.js";
 
 export { printable };
 
 /** 1234567 -> "1,234,567"; also beyond 2^53. Whole numbers only. By hand, for the first use of a locale takes 15 ms. */
-export function count(value: number | bigint): string {
+export function formatCount(value: number | bigint): string {
   return `${value}`.replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 /** Seconds as people say them: "0.42 s", "12 s", "3 min 20 s", "2 h 05 min", "3 d 4 h". */
-export function duration(seconds: number): string {
+export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds)) return "unknown";
   if (seconds < 10) return `${seconds.toFixed(seconds < 1 ? 2 : 1)} s`;
   const whole = Math.round(seconds);
@@ -21,12 +21,12 @@ export function duration(seconds: number): string {
 }
 
 /** Units a second: "512/s", "29.0k/s", "1.25M/s". */
-export function rate(perSecond: number): string {
-  return `${rough(perSecond)}/s`;
+export function formatRate(perSecond: number): string {
+  return `${formatWithPrefix(perSecond)}/s`;
 }
 
 /** With three digits and a unit prefix: "512", "29.0k", "1.25M". */
-export function rough(value: number): string {
+export function formatWithPrefix(value: number): string {
   for (const [size, prefix] of [
     [1e18, "E"],
     [1e15, "P"],
@@ -40,65 +40,65 @@ export function rough(value: number): string {
 }
 
 /** "1 chunk", "2 chunks". */
-export function plural(value: number | bigint, word: string): string {
-  return `${count(value)} ${word}${value === 1 || value === 1n ? "" : "s"}`;
+export function pluralize(value: number | bigint, word: string): string {
+  return `${formatCount(value)} ${word}${value === 1 || value === 1n ? "" : "s"}`;
 }
 
 /** Bytes as people say them, with one digit: "512 B", "31.2 GiB". */
-export function bytes(value: number): string {
+export function formatBytes(value: number): string {
   const steps = Math.min(4, Math.floor(Math.log2(Math.max(1, value)) / 10));
   return steps === 0 ? `${value} B` : `${(value / 1024 ** steps).toFixed(1)} ${"KMGT"[steps - 1]}iB`;
 }
 
 /** Characters of one line that are shown. Nothing that muster says itself is as long. */
-const LONGEST_LINE = 4000;
+const MAX_LINE_COLUMNS = 4000;
 
 /**
  * Lines as one printable text. What a line itself breaks into is indented, so that text from a node can never begin a line that
  * looks like one of muster's own. Every text of report/ is put together here.
  */
-export function textOf(lines: string[]): string {
+export function toPrintableText(lines: string[]): string {
   return lines
     .map((line) =>
       printable(line.replace(/\n(?! {4})/g, "\n    "))
         .split("\n")
-        .map(limited)
+        .map(truncateLine)
         .join("\n"),
     )
     .join("\n");
 }
 
-function limited(line: string): string {
-  if (line.length <= LONGEST_LINE) return line;
-  const shown = firstColumns(line, LONGEST_LINE);
-  return `${shown}… (${count(line.length - shown.length)} more characters)`;
+function truncateLine(line: string): string {
+  if (line.length <= MAX_LINE_COLUMNS) return line;
+  const shown = takeColumns(line, MAX_LINE_COLUMNS);
+  return `${shown}… (${formatCount(line.length - shown.length)} more characters)`;
 }
 
 /** Printable text in one line. */
-export function oneLine(text: string): string {
+export function toOneLine(text: string): string {
   return printable(text.replace(/[\n\t]/g, " "));
 }
 
 /** A name in one line, cut in the middle where it is too long for its column: paths differ at their ends. */
-export function shortened(text: string, width: number): string {
-  const name = oneLine(text);
-  if (columnsOf(name) <= width) return name;
+export function shortenMiddle(text: string, width: number): string {
+  const name = toOneLine(text);
+  if (countColumns(name) <= width) return name;
   const head = Math.floor((width - 1) / 3);
-  return `${firstColumns(name, head)}…${lastColumns(name, width - 1 - head)}`;
+  return `${takeColumns(name, head)}…${takeLastColumns(name, width - 1 - head)}`;
 }
 
 /** A line that is cut at its end where it is too long. */
-export function fitted(text: string, width: number): string {
-  const line = oneLine(text);
-  return columnsOf(line) <= width ? line : `${firstColumns(line, width - 1)}…`;
+export function truncateEnd(text: string, width: number): string {
+  const line = toOneLine(text);
+  return countColumns(line) <= width ? line : `${takeColumns(line, width - 1)}…`;
 }
 
 /** Printable text broken at spaces, so that it fits a terminal of `width` columns; further lines go in by two more. A longer word stays whole. */
-export function wrapped(text: string, indent: string, width: number): string[] {
+export function wrapText(text: string, indent: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of printable(text).split(/\s+/)) {
-    if (line !== "" && columnsOf(`${indent}${line} ${word}`) > width) {
+    if (line !== "" && countColumns(`${indent}${line} ${word}`) > width) {
       lines.push(line);
       line = `  ${word}`;
     } else line = line === "" ? word : `${line} ${word}`;

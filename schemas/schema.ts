@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { projectRoot } from "../templates/templates.js";
+import { projectRoot } from "../templates/nodeprograms.js";
 
 export const SCHEMAS = ["inventory", "job", "jobs-file", "pipeline"] as const;
 export type SchemaName = (typeof SCHEMAS)[number];

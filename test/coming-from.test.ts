@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { muster, Workshop } from "./cli/muster.js";
+import { runMuster, TestFolder } from "./cli/startmuster.js";
 import { projectRoot } from "./lab/project.js";
 
 /** What runs have learned, as the file beside the inventory keeps it. */
@@ -22,7 +22,7 @@ const ROWS: Record<string, (t: Test) => Promise<void>> = {
     t.equal(shop.json<Record<string, number>>("b/results/results/chunk_0001.json")["271828"], 1);
   },
   "coordinator.py --config C": async (t) => {
-    const ran = await muster(["run", "sieve/job.yaml", "--range", "0:1000", "-i", inventory, "--out", "c"], at);
+    const ran = await runMuster(["run", "sieve/job.yaml", "--range", "0:1000", "-i", inventory, "--out", "c"], at);
     t.equal(ran.code, 0, ran.err);
     t.equal(shop.results("c")[0]?.node, "here");
   },
@@ -59,7 +59,7 @@ const ROWS: Record<string, (t: Test) => Promise<void>> = {
       gpu_id,
     }));
     const file = shop.write("pin/jobs.json", { jobs });
-    const ran = await muster(["run", file, "-i", inventory, "--out", "pin-run"], at);
+    const ran = await runMuster(["run", file, "-i", inventory, "--out", "pin-run"], at);
     t.equal(ran.code, 0, ran.err);
     t.equal(shop.read("pin-run/results/g3") + shop.read("pin-run/results/g1"), "31");
     t.same(
@@ -73,7 +73,7 @@ const ROWS: Record<string, (t: Test) => Promise<void>> = {
       "env/job.yaml",
       "name: env\nkind: tasks\ntasks: [{id: a, script: w.py, args: [], outputs: [e]}]\n",
     );
-    t.equal((await muster(["run", file, "-i", inventory, "--out", "env-run"], at)).code, 0);
+    t.equal((await runMuster(["run", file, "-i", inventory, "--out", "env-run"], at)).code, 0);
     t.equal(shop.read("env-run/results/e"), "10.3.0");
   },
   "job types": async (t) => {
@@ -92,7 +92,7 @@ const ROWS: Record<string, (t: Test) => Promise<void>> = {
         { job_id: "o", job_type: "script", script: "own.py", args: ["--output", "results/o.json"] },
       ],
     });
-    const ran = await muster(["run", file, "-i", inventory, "--out", "types-run"], at);
+    const ran = await runMuster(["run", file, "-i", inventory, "--out", "types-run"], at);
     t.equal(ran.code, 0, ran.err);
     t.same(shop.json("types-run/results/results/s.json"), [
       "--seed-start",
@@ -107,13 +107,14 @@ const ROWS: Record<string, (t: Test) => Promise<void>> = {
   },
   "gpu_optimizer.py": async (t) => {
     const planned = async () => {
-      const { out } = await muster(["run", "sieve/job.yaml", "-i", inventory, "--plan", "--json"], at);
+      const { out } = await runMuster(["run", "sieve/job.yaml", "-i", inventory, "--plan", "--json"], at);
       return JSON.parse(out).nodes[0] as { slots: number; rate: number };
     };
     rmSync(join(shop.folder, ".muster-rates.json"), { force: true });
     t.match(await planned(), { node: "here", slots: 4, rate: 20000 }, "of the profile");
     t.equal(
-      (await muster(["run", "sieve/job.yaml", "--range", "0:60000", "-i", inventory, "--out", "rates-run"], at)).code,
+      (await runMuster(["run", "sieve/job.yaml", "--range", "0:60000", "-i", inventory, "--out", "rates-run"], at))
+        .code,
       0,
     );
     const slots = shop.json<Kept>(".muster-rates.json").kinds.sieve!.slots;
@@ -134,7 +135,7 @@ const ROWS: Record<string, (t: Test) => Promise<void>> = {
       "one.yaml",
       "nodes: {here: {connection: local, profile: rx6600, gpus: 4, max_concurrent: 1}}\nprofiles: {rx6600: {vendor: amd}}\n",
     );
-    t.equal((await muster(["run", file, "-i", one, "--out", "max-run"], at)).code, 0);
+    t.equal((await runMuster(["run", file, "-i", one, "--out", "max-run"], at)).code, 0);
     const spans = shop
       .results("max-run")
       .map((line) => line.output as [number, number])
@@ -144,9 +145,9 @@ const ROWS: Record<string, (t: Test) => Promise<void>> = {
   },
 };
 
-const shop = new Workshop();
+const shop = new TestFolder();
 const at = { cwd: shop.folder };
-const run = (...words: string[]) => muster(["run", ...words, "-i", "local"], at);
+const run = (...words: string[]) => runMuster(["run", ...words, "-i", "local"], at);
 for (const name of ["sieve", "jobs-file"]) shop.example(name);
 const real = readFileSync(join(projectRoot(), "inventory.yaml"), "utf8");
 const routes = real.slice(real.indexOf("\nroutes:"));

@@ -20,7 +20,7 @@ export interface Cluster {
 }
 
 /** Nodes of CLUSTER.md: 2 x 29,000 and 3 x 8 x 5,000 seeds/s. `guess` says what the inventory claims of a true rate. */
-export function cluster(guess: (rate: number, gpu: number) => number | undefined): Cluster {
+export function createCluster(guess: (rate: number, gpu: number) => number | undefined): Cluster {
   const nodes: [string, number, number][] = [
     ["zeus", 2, 29_000],
     ["rig-6600", 8, 5_000],
@@ -44,7 +44,7 @@ export function rateAt(slot: TrueSlot, time: number): number {
 }
 
 /** When a slot that begins at `from` is through with `units`. */
-export function endOf(slot: TrueSlot, from: number, units: number): number {
+export function findEnd(slot: TrueSlot, from: number, units: number): number {
   let [time, left] = [from, units];
   for (;;) {
     const rate = rateAt(slot, time);

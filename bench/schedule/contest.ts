@@ -2,21 +2,28 @@ import type { Job, Sizing } from "../../executor/job/job.js";
 import { sequentialIds } from "../../executor/schedule/attempts/attemptids.js";
 import type { Attempt, Slot } from "../../executor/schedule/events.js";
 import { Scheduler } from "../../executor/schedule/scheduler.js";
-import { type Cluster, cluster, fluidBound } from "./cluster.js";
-import { equalChunks, factoring, fixedFactors, guided, SelfScheduling, type Sizes } from "./contestants.js";
-import { jobOf } from "./job.js";
-import { Random } from "./random.js";
-import { type Course, type Decider, World } from "./world.js";
+import { createBenchJob } from "./benchjob.js";
+import { type Cluster, createCluster, fluidBound } from "./cluster.js";
+import { SeededRandom } from "./prng.js";
+import {
+  equalSizes,
+  factoringSizes,
+  fixedFactorSizes,
+  guidedSizes,
+  SelfScheduling,
+  type SizePolicy,
+} from "./selfscheduling.js";
+import { type Decider, Simulation, type SimulationResult } from "./simulation.js";
 
 /** Of CLUSTER.md, and of the issue. */
-const LONG = { units: 1_000_000_000n, overhead: 3 };
+const LONG_RUN = { units: 1_000_000_000n, overhead: 3 };
 /** Of bench/real.ts, which takes 75 s at the least. */
-const SHORT = { units: 13_350_000n, overhead: 0.45 };
-const GRACE = 60;
+const SHORT_RUN = { units: 13_350_000n, overhead: 0.45 };
+const LOST_AFTER_SECONDS = 60;
 const SLOTS = 26;
 
 /** A setting: the cluster as it is and as the inventory describes it, and how much chunks vary. */
-export interface Setting {
+export interface ContestSetting {
   name: string;
   make: () => Cluster;
   noise: number;
@@ -25,70 +32,76 @@ export interface Setting {
   overhead: number;
 }
 
-export const settings: Setting[] = [
-  { name: "exact", make: () => cluster((rate) => rate), noise: 0, ...LONG },
-  { name: "hard", make: () => hard(3), noise: 0.2, ...LONG },
-  { name: "hard, guesses the other way", make: () => hard(1 / 3), noise: 0.2, ...LONG },
-  { name: "hard, no guesses", make: () => hard(undefined), noise: 0.2, ...LONG },
-  { name: "short", make: slowing, noise: 0.2, ...SHORT },
+export const settings: ContestSetting[] = [
+  { name: "exact", make: () => createCluster((rate) => rate), noise: 0, ...LONG_RUN },
+  { name: "hard", make: () => createHardCluster(3), noise: 0.2, ...LONG_RUN },
+  { name: "hard, guesses the other way", make: () => createHardCluster(1 / 3), noise: 0.2, ...LONG_RUN },
+  { name: "hard, no guesses", make: () => createHardCluster(undefined), noise: 0.2, ...LONG_RUN },
+  { name: "short", make: createSlowingCluster, noise: 0.2, ...SHORT_RUN },
 ];
 
 /**
  * Guesses that are off by `factor` for the rigs and by its inverse for zeus, one GPU throttled to half from 2000 s on, and one
  * rig away for ten minutes.
  */
-function hard(factor: number | undefined): Cluster {
-  const made = cluster((rate) => (factor === undefined ? undefined : rate > 10_000 ? rate / factor : rate * factor));
+function createHardCluster(factor: number | undefined): Cluster {
+  const made = createCluster((rate) =>
+    factor === undefined ? undefined : rate > 10_000 ? rate / factor : rate * factor,
+  );
   made.slots[1]!.rate.push([2000, 14_500]);
   made.outages.push({ node: "rig-6600b", from: 1500, to: 2100 });
   return made;
 }
 
 /** Guesses that are right, but for one fast GPU that runs at half its rate from 37 s on. */
-function slowing(): Cluster {
-  const made = cluster((rate) => rate);
+function createSlowingCluster(): Cluster {
+  const made = createCluster((rate) => rate);
   made.slots[0]!.rate.push([37, 14_500]);
   return made;
 }
 
-export interface Contestant {
+export interface ScheduleContestant {
   name: string;
-  enter: (job: Job) => Decider;
+  createDecider: (job: Job) => Decider;
   sizing?: Sizing;
   /** Whether its workers can give a part of their chunk away. */
-  divisible?: boolean;
+  isDivisible?: boolean;
 }
 
 const time: Sizing = { by: "time", min: 1 };
 const capped: Sizing = { by: "time", min: 1, max: 500_000 };
 const today: Sizing = { by: "rate", base: 10_000, min: 500, max: 500_000 };
-const self = (sizes: () => Sizes) => (job: Job) => new SelfScheduling(job, sizes());
+const self = (sizes: () => SizePolicy) => (job: Job) => new SelfScheduling(job, sizes());
 
-export const contestants: Contestant[] = [
-  { name: "muster", enter: (job) => new Scheduler(job, [], sequentialIds()), sizing: time },
+export const contestants: ScheduleContestant[] = [
+  { name: "muster", createDecider: (job) => new Scheduler(job, [], sequentialIds()), sizing: time },
   {
     name: "muster, divisible chunks",
-    enter: (job) => new Scheduler(job, [], sequentialIds()),
+    createDecider: (job) => new Scheduler(job, [], sequentialIds()),
     sizing: time,
-    divisible: true,
+    isDivisible: true,
   },
   {
     name: "muster, at most 500,000 seeds a chunk",
-    enter: (job) => new Scheduler(job, [], sequentialIds()),
+    createDecider: (job) => new Scheduler(job, [], sequentialIds()),
     sizing: capped,
   },
-  { name: "muster, base 10,000 and its cap", enter: (job) => new Scheduler(job, [], sequentialIds()), sizing: today },
-  { name: "fixed factors (coordinator.py)", enter: self(() => fixedFactors(10_000, 5_000)) },
-  { name: "guided self-scheduling", enter: self(() => guided(SLOTS, 10_000)) },
-  { name: "factoring", enter: self(() => factoring(SLOTS, 10_000)) },
-  { name: "factoring weighted by the guesses", enter: self(() => factoring(SLOTS, 10_000, weight)) },
+  {
+    name: "muster, base 10,000 and its cap",
+    createDecider: (job) => new Scheduler(job, [], sequentialIds()),
+    sizing: today,
+  },
+  { name: "fixed factors (coordinator.py)", createDecider: self(() => fixedFactorSizes(10_000, 5_000)) },
+  { name: "guided self-scheduling", createDecider: self(() => guidedSizes(SLOTS, 10_000)) },
+  { name: "factoring", createDecider: self(() => factoringSizes(SLOTS, 10_000)) },
+  { name: "factoring weighted by the guesses", createDecider: self(() => factoringSizes(SLOTS, 10_000, weight)) },
 ];
 
 function weight({ rate }: Slot): number {
   return rate === undefined ? 1 / SLOTS : rate / 178_000;
 }
 
-export interface Score {
+export interface ContestScore {
   name: string;
   setting: string;
   /** Makespan over the fluid bound: of the worst seed, and on average. */
@@ -97,8 +110,14 @@ export interface Score {
   attempts: number;
 }
 
-export function compete(contestant: Contestant, setting: Setting, seeds: number[]): Score {
-  const courses = (setting.noise === 0 ? seeds.slice(0, 1) : seeds).map((seed) => race(contestant, setting, seed));
+export function scoreContestant(
+  contestant: ScheduleContestant,
+  setting: ContestSetting,
+  seeds: number[],
+): ContestScore {
+  const courses = (setting.noise === 0 ? seeds.slice(0, 1) : seeds).map((seed) =>
+    simulateContestant(contestant, setting, seed),
+  );
   const bound = fluidBound(setting.make(), Number(setting.units));
   const ratios = courses.map((course) => course.makespan / bound);
   return {
@@ -111,11 +130,11 @@ export function compete(contestant: Contestant, setting: Setting, seeds: number[
 }
 
 /** GNU parallel with the one size for all that does best here, known only afterwards. */
-export function bestEqual(setting: Setting, seeds: number[]): Score {
+export function scoreBestEqualChunks(setting: ContestSetting, seeds: number[]): ContestScore {
   const sizes = [20, 50, 100, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000].map((thousand) => thousand * 1000);
   const scores = sizes.map((size) =>
-    compete(
-      { name: `equal chunks, the best: ${size / 1000}k (parallel)`, enter: self(() => equalChunks(size)) },
+    scoreContestant(
+      { name: `equal chunks, the best: ${size / 1000}k (parallel)`, createDecider: self(() => equalSizes(size)) },
       setting,
       seeds,
     ),
@@ -123,21 +142,21 @@ export function bestEqual(setting: Setting, seeds: number[]): Score {
   return scores.reduce((best, one) => (one.mean < best.mean ? one : best));
 }
 
-function race(contestant: Contestant, setting: Setting, seed: number): Course {
-  const chance = new Random(seed);
+function simulateContestant(contestant: ScheduleContestant, setting: ContestSetting, seed: number): SimulationResult {
+  const chance = new SeededRandom(seed);
   const noise = () => (setting.noise === 0 ? 1 : chance.logNormal(setting.noise));
   const cost = ({ chunk }: Attempt) => Number(chunk.end - chunk.start) * noise();
-  const job = jobOf(setting.units, contestant.sizing ?? time);
-  const course = new World(
+  const job = createBenchJob(setting.units, contestant.sizing ?? time);
+  const course = new Simulation(
     {
       cluster: setting.make(),
       overhead: setting.overhead,
       cost,
-      grace: GRACE,
-      divisible: contestant.divisible === true,
+      grace: LOST_AFTER_SECONDS,
+      divisible: contestant.isDivisible === true,
     },
-    contestant.enter(job),
-  ).play();
+    contestant.createDecider(job),
+  ).run();
   if (course.units !== setting.units)
     throw new Error(`${contestant.name}: ${course.units} of ${setting.units} units done`);
   return course;

@@ -6,16 +6,16 @@ export function readCrontab(): string {
   const { status, stdout, stderr, error } = spawnSync("crontab", ["-l"], { encoding: "utf8" });
   if (status === 0) return stdout;
   if (status === 1 && /^no crontab for/m.test(stderr)) return "";
-  throw failure("read", error?.message ?? stderr);
+  throw crontabError("read", error?.message ?? stderr);
 }
 
 /** Replaces this user's crontab; cron itself checks it first. */
 export function writeCrontab(text: string): void {
   const { status, stderr, error } = spawnSync("crontab", ["-"], { encoding: "utf8", input: text });
-  if (status !== 0) throw failure("written", error?.message ?? stderr);
+  if (status !== 0) throw crontabError("written", error?.message ?? stderr);
 }
 
-function failure(what: string, reason: string): MusterError {
+function crontabError(what: string, reason: string): MusterError {
   const isMissing = /ENOENT/.test(reason);
   return new MusterError(
     "CRONTAB",

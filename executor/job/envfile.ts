@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { InvalidFile } from "../../schemas/errors.js";
 import { readText } from "../../schemas/text.js";
-import type { Reader } from "./reader.js";
+import type { JobReader } from "./reader.js";
 
 /** The environment that the file of `env_file` holds. `path`: absolute. `note`: what its owner should know of it. */
 export interface EnvFile {
@@ -12,43 +12,44 @@ export interface EnvFile {
   note?: string;
 }
 
-const LARGEST = 1 << 20;
+const MAX_ENV_FILE_CHARS = 1 << 20;
 
 /**
  * Reads the file that a job names as `env_file`: a line `KEY=VALUE` for each variable, empty lines, and comments that begin with #.
  * Undefined where there is none, or it cannot be read. Problems are noted with file and line; no text of the file is in them, but
  * names of variables, for it holds secrets.
  */
-export function readEnvFile(reader: Reader): EnvFile | undefined {
+export function readEnvFile(reader: JobReader): EnvFile | undefined {
   const written = reader.text(["env_file"]);
   if (written === undefined || written === "") return undefined;
-  const path = localPath(reader.folder, written);
-  const text = textOf(reader, path, written);
+  const path = resolveLocalPath(reader.folder, written);
+  const text = readEnvText(reader, path, written);
   if (text === undefined) return undefined;
   const env: Record<string, string> = {};
   for (const [index, line] of text.split("\n").entries()) {
     const parsed = parseLine(line);
     if (parsed === undefined) continue;
-    const fault = "fault" in parsed ? parsed : Object.hasOwn(env, parsed.name) ? twice(parsed.name) : undefined;
-    if (fault !== undefined) reader.note({ file: path, line: index + 1 }, fault.fault, fault.hint);
+    const fault =
+      "fault" in parsed ? parsed : Object.hasOwn(env, parsed.name) ? duplicateFault(parsed.name) : undefined;
+    if (fault !== undefined) reader.report({ file: path, line: index + 1 }, fault.fault, fault.hint);
     else if ("name" in parsed) env[parsed.name] = parsed.value;
   }
-  return { path, env, note: noteOf(path, written) };
+  return { path, env, note: permissionNote(path, written) };
 }
 
 /** A path of this machine: `~` is the home folder, what is relative begins in `folder`. */
-function localPath(folder: string, path: string): string {
+function resolveLocalPath(folder: string, path: string): string {
   return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : resolve(folder, path);
 }
 
-function textOf(reader: Reader, path: string, written: string): string | undefined {
+function readEnvText(reader: JobReader, path: string, written: string): string | undefined {
   const refuse = (message: string, hint?: string): undefined => {
-    reader.fault(["env_file"], `env_file: "${written}" ${message}`, hint);
+    reader.reportAt(["env_file"], `env_file: "${written}" ${message}`, hint);
     return undefined;
   };
   try {
     const text = readText(path);
-    return text.length > LARGEST ? refuse("is larger than 1 MiB") : text;
+    return text.length > MAX_ENV_FILE_CHARS ? refuse("is larger than 1 MiB") : text;
   } catch (error) {
     if (!(error instanceof InvalidFile)) throw error;
     const [problem] = error.problems;
@@ -59,10 +60,10 @@ function textOf(reader: Reader, path: string, written: string): string | undefin
   }
 }
 
-type Line = { name: string; value: string } | { fault: string; hint: string } | undefined;
+type EnvLine = { name: string; value: string } | { fault: string; hint: string } | undefined;
 
 /** What a line says; undefined for one that says nothing. */
-function parseLine(line: string): Line {
+function parseLine(line: string): EnvLine {
   const text = line.trim();
   if (text === "" || text.startsWith("#")) return undefined;
   const at = text.indexOf("=");
@@ -81,11 +82,11 @@ function parseLine(line: string): Line {
   return { fault: `${name} begins with a quote that does not end`, hint: `end the line with ${quote}` };
 }
 
-function twice(name: string): { fault: string; hint: string } {
+function duplicateFault(name: string): { fault: string; hint: string } {
   return { fault: `${name} is there twice`, hint: "keep one of them" };
 }
 
-function noteOf(path: string, written: string): string | undefined {
+function permissionNote(path: string, written: string): string | undefined {
   const mode = statSync(path).mode & 0o777;
   if ((mode & 0o007) === 0) return undefined;
   return `env_file ${written} is open to every user of this machine (mode ${mode.toString(8).padStart(4, "0")}): chmod 600 ${path}`;

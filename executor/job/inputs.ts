@@ -4,10 +4,10 @@ import { suggest } from "../../schemas/nearest.js";
 import type { StagedFile } from "./job.js";
 
 /** The files that a path of a job stands for, or why it cannot be staged. */
-export type Found = { ok: true; files: StagedFile[] } | { ok: false; message: string; hint?: string };
+export type FoundFiles = { ok: true; files: StagedFile[] } | { ok: false; message: string; hint?: string };
 
 /** A relative path in its plain form (`./a//b` is `a/b`), or why it would leave the folder it is relative to. */
-export function plainPath(path: string): { ok: true; path: string } | { ok: false; message: string } {
+export function normalizePath(path: string): { ok: true; path: string } | { ok: false; message: string } {
   if (path === "") return { ok: false, message: "is empty" };
   if (path.includes("\0")) return { ok: false, message: "holds a NUL character" };
   if (path.startsWith("/")) return { ok: false, message: "is absolute" };
@@ -17,20 +17,20 @@ export function plainPath(path: string): { ok: true; path: string } | { ok: fals
 }
 
 /** The script at `path`, relative to `folder`. */
-export function findScript(folder: string, path: string): Found {
-  const found = find(folder, path);
+export function findScript(folder: string, path: string): FoundFiles {
+  const found = locate(folder, path);
   if (found.ok && found.kind === "folder") return { ok: false, message: "is a folder" };
   return found.ok ? { ok: true, files: [{ source: join(folder, found.path), path: found.path }] } : found;
 }
 
 /** The input at `path`, relative to `folder`: a file, or every file of a folder, in the order of their names. */
-export function findInput(folder: string, path: string): Found {
-  const found = find(folder, path);
+export function findInput(folder: string, path: string): FoundFiles {
+  const found = locate(folder, path);
   if (!found.ok) return found;
   if (found.kind === "file")
     return { ok: true, files: [{ source: join(folder, found.path), path: found.path, bytes: found.bytes }] };
   const files: StagedFile[] = [];
-  const fault = collect(
+  const fault = collectFiles(
     folder,
     found.path === "./" || found.path === "." ? "" : found.path.replace(/\/$/, ""),
     [],
@@ -40,15 +40,15 @@ export function findInput(folder: string, path: string): Found {
   return files.length === 0 ? { ok: false, message: "is a folder without files" } : { ok: true, files };
 }
 
-type Location =
+type FoundPath =
   | { ok: true; kind: "file" | "folder"; path: string; bytes: number }
   | { ok: false; message: string; hint?: string };
 
-function find(folder: string, path: string): Location {
-  const plain = plainPath(path);
+function locate(folder: string, path: string): FoundPath {
+  const plain = normalizePath(path);
   if (!plain.ok) return { ...plain, hint: `it must lie in or below ${folder}` };
   const stat = statSync(join(folder, plain.path), { throwIfNoEntry: false });
-  if (stat === undefined) return { ok: false, message: "does not exist", hint: near(folder, plain.path) };
+  if (stat === undefined) return { ok: false, message: "does not exist", hint: suggestPath(folder, plain.path) };
   const place = { path: plain.path, bytes: stat.size };
   if (stat.isDirectory()) return { ok: true, kind: "folder", ...place };
   return stat.isFile()
@@ -57,15 +57,15 @@ function find(folder: string, path: string): Location {
 }
 
 /** The files of the folder `source` (absolute), found under `path` by whoever takes them. */
-export function filesBelow(source: string, path: string): Found {
+export function listFilesBelow(source: string, path: string): FoundFiles {
   const files: StagedFile[] = [];
-  const fault = collect(source, "", [], files);
+  const fault = collectFiles(source, "", [], files);
   if (fault !== undefined) return { ok: false, message: fault };
   return { ok: true, files: files.map((file) => ({ ...file, path: `${path}/${file.path}` })) };
 }
 
 /** Adds the files below `path`; links are followed, but not into a folder that is being read already. */
-function collect(root: string, path: string, above: string[], files: StagedFile[]): string | undefined {
+function collectFiles(root: string, path: string, above: string[], files: StagedFile[]): string | undefined {
   const real = realpathSync(join(root, path));
   if (above.includes(real)) return `holds a link to a folder around it (${path})`;
   for (const name of readdirSync(join(root, path)).sort()) {
@@ -74,14 +74,14 @@ function collect(root: string, path: string, above: string[], files: StagedFile[
     if (stat === undefined) return `holds a link to nothing (${inner})`;
     if (stat.isFile()) files.push({ source: join(root, inner), path: inner, bytes: stat.size });
     else if (!stat.isDirectory()) return `holds something that is neither file nor folder (${inner})`;
-    const fault = stat.isDirectory() ? collect(root, inner, [...above, real], files) : undefined;
+    const fault = stat.isDirectory() ? collectFiles(root, inner, [...above, real], files) : undefined;
     if (fault !== undefined) return fault;
   }
   return undefined;
 }
 
 /** What there is instead: the nearest name in the folder where it should be. */
-function near(folder: string, path: string): string | undefined {
+function suggestPath(folder: string, path: string): string | undefined {
   const parent = posix.dirname(path);
   try {
     const hint = suggest(posix.basename(path), readdirSync(join(folder, parent)));

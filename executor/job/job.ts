@@ -1,4 +1,4 @@
-import type { Bounded } from "./bounded.js";
+import type { LimitedValue } from "./limitedvalues.js";
 
 /** A file that is staged to nodes: where it lies here (absolute) and its path in the working directory of an attempt. */
 export interface StagedFile {
@@ -12,7 +12,7 @@ export interface StagedFile {
 export type Program = { kind: "script"; script: StagedFile; prefix: string[] } | { kind: "command"; command: string[] };
 
 /** What one chunk runs, with everything resolved but `{gpu}` and `{out}`, which only a slot knows. */
-export interface Work {
+export interface ChunkSpec {
   program: Program;
   /** Pieces that `render(args, {gpu, out})` of executor/job/template.ts joins; literal text is never expanded again. */
   args: Template[];
@@ -35,15 +35,15 @@ export interface Chunk {
   /** A GPU index it is pinned to. */
   gpu?: number;
   /** Seconds that it is said to take. */
-  expect?: number;
+  expectedSeconds?: number;
   /** Larger goes first; undefined = the job's. */
   priority?: number;
-  work: Work;
+  spec: ChunkSpec;
   /** It was computed before, there: its result is only compared with the first one. */
-  again?: { node: string; slot: number };
+  firstResult?: { node: string; slot: number };
 }
 
-export interface Needs {
+export interface JobRequirements {
   vendor?: "amd" | "nvidia" | "none";
   model?: string;
   /** Bytes. */
@@ -86,15 +86,15 @@ export interface Job {
   unitsOf(id: string): [start: bigint, end: bigint] | undefined;
   /** Every file that any chunk stages, for the check that inputs have not changed between runs. */
   stagedFiles(): Iterable<StagedFile>;
-  needs: Needs;
+  needs: JobRequirements;
   params: Record<string, string | number | bigint | boolean>;
   /** Its values that the `limits` of a node bound. */
-  bounded: Bounded[];
+  limitedValues: LimitedValue[];
   retry: { attempts: number; backoff: number };
   /** Bytes of one output at most. */
   limits: { output: number };
   /** The share of its chunks (0 to 1) that are computed again elsewhere; `tolerance`: of numbers in JSON, else results must be equal. */
-  canary?: { share: number; tolerance?: number };
+  recheck?: { share: number; tolerance?: number };
   priority: number;
   aggregate?: { from: string; as: "array" | "lines" | "concat"; to: string };
   collect: "files" | "lines";

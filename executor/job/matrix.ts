@@ -1,12 +1,12 @@
-import { encode, shorten, shortenedUnit } from "./ids.js";
-import type { Chunk, Work } from "./job.js";
-import type { Reader } from "./reader.js";
-import { identityOf, stagedOf, withValues } from "./recipe.js";
-import { seconds } from "./settings.js";
-import type { Space } from "./space.js";
+import { encodeNamePart, parseShortenedId, shortenId } from "./chunkids.js";
+import { fillArguments, listStagedFiles, specIdentity } from "./chunkspec.js";
+import type { Chunk, ChunkSpec } from "./job.js";
+import { readSeconds } from "./jobsettings.js";
+import type { JobReader } from "./reader.js";
+import type { UnitSpace } from "./unitspace.js";
 
 /** One key of a matrix: how many values, and each of them as text. Integer ranges are never listed. */
-interface Axis {
+interface MatrixAxis {
   key: string;
   size: bigint;
   value(index: bigint): string;
@@ -16,39 +16,39 @@ interface Axis {
 }
 
 /** Every combination of the values of the keys, the last key changing fastest. */
-export function matrixSpace(reader: Reader, work: Work): Space {
-  const axes = reader.keys(["matrix"]).flatMap((key) => axisOf(reader, key) ?? []);
-  const expect = seconds(reader, ["expect"]);
+export function readMatrix(reader: JobReader, work: ChunkSpec): UnitSpace {
+  const axes = reader.keys(["matrix"]).flatMap((key) => readAxis(reader, key) ?? []);
+  const expect = readSeconds(reader, ["expect"]);
   const units = axes.reduce((product, { size }) => product * size, 1n);
-  const idOf = (unit: bigint) => idFor(axes, valuesOf(axes, unit), unit);
+  const idOf = (unit: bigint) => matrixId(axes, axisValues(axes, unit), unit);
   return {
     first: 0n,
     units,
     outputs: [work.outputs],
-    identity: { matrix: axes.map(({ key, identity }) => [key, identity]), ...identityOf(work) },
-    chunk: (start) => ({ ...chunkOf(axes, work, start), expect }),
+    identity: { matrix: axes.map(({ key, identity }) => [key, identity]), ...specIdentity(work) },
+    chunk: (start) => ({ ...matrixChunk(axes, work, start), expectedSeconds: expect }),
     unitsOf(id) {
-      const unit = shortenedUnit(id) ?? unitOf(axes, id);
+      const unit = parseShortenedId(id) ?? parseMatrixId(axes, id);
       return unit === undefined || unit >= units || idOf(unit) !== id ? undefined : [unit, unit + 1n];
     },
-    stagedFiles: () => stagedOf([work]),
+    stagedFiles: () => listStagedFiles([work]),
   };
 }
 
-function chunkOf(axes: Axis[], work: Work, unit: bigint): Chunk {
-  const texts = valuesOf(axes, unit);
-  const id = idFor(axes, texts, unit);
+function matrixChunk(axes: MatrixAxis[], work: ChunkSpec, unit: bigint): Chunk {
+  const texts = axisValues(axes, unit);
+  const id = matrixId(axes, texts, unit);
   const values = new Map(axes.map(({ key }, at) => [key, texts[at]!]));
   values.set("chunk", id);
-  return { id, start: unit, end: unit + 1n, work: withValues(work, values) };
+  return { id, start: unit, end: unit + 1n, spec: fillArguments(work, values) };
 }
 
-function idFor(axes: Axis[], values: string[], unit: bigint): string {
-  return shorten(axes.map(({ key }, at) => `${key}=${encode(values[at]!)}`).join(","), unit);
+function matrixId(axes: MatrixAxis[], values: string[], unit: bigint): string {
+  return shortenId(axes.map(({ key }, at) => `${key}=${encodeNamePart(values[at]!)}`).join(","), unit);
 }
 
 /** The value of each axis at `unit`, of which their indices are the digits, each in a place of its own base. */
-function valuesOf(axes: Axis[], unit: bigint): string[] {
+function axisValues(axes: MatrixAxis[], unit: bigint): string[] {
   const values: string[] = [];
   let rest = unit;
   for (let at = axes.length - 1; at >= 0; at--) {
@@ -59,7 +59,7 @@ function valuesOf(axes: Axis[], unit: bigint): string[] {
   return values;
 }
 
-function unitOf(axes: Axis[], id: string): bigint | undefined {
+function parseMatrixId(axes: MatrixAxis[], id: string): bigint | undefined {
   const parts = id.split(",");
   let unit = 0n;
   for (const [at, axis] of axes.entries()) {
@@ -71,20 +71,20 @@ function unitOf(axes: Axis[], id: string): bigint | undefined {
   return unit;
 }
 
-function axisOf(reader: Reader, key: string): Axis | undefined {
+function readAxis(reader: JobReader, key: string): MatrixAxis | undefined {
   const path = ["matrix", key];
   const values = reader.list(path);
   if (values === undefined || values.length === 0) return undefined;
-  const first = reader.whole([...path, 0]);
-  const end = reader.whole([...path, 1]);
-  if (values.length === 2 && first !== undefined && end !== undefined) return rangeAxis(reader, key, first, end);
+  const first = reader.integer([...path, 0]);
+  const end = reader.integer([...path, 1]);
+  if (values.length === 2 && first !== undefined && end !== undefined) return createRangeAxis(reader, key, first, end);
   const texts = values.map(({ text }) => text);
   const seen = new Set<string>();
   for (const one of values) {
     const isAgain = seen.size === seen.add(one.text).size;
-    if (isAgain) reader.note(one.place, `matrix.${key}: the value ${one.text} is there twice`);
+    if (isAgain) reader.report(one.place, `matrix.${key}: the value ${one.text} is there twice`);
   }
-  const index = new Map(texts.map((text, at) => [encode(text), BigInt(at)]));
+  const index = new Map(texts.map((text, at) => [encodeNamePart(text), BigInt(at)]));
   return {
     key,
     size: BigInt(texts.length),
@@ -94,10 +94,10 @@ function axisOf(reader: Reader, key: string): Axis | undefined {
   };
 }
 
-function rangeAxis(reader: Reader, key: string, first: bigint, end: bigint): Axis | undefined {
+function createRangeAxis(reader: JobReader, key: string, first: bigint, end: bigint): MatrixAxis | undefined {
   if (end <= first) {
     const message = `matrix.${key}: [${first}, ${end}] ${end === first ? "is empty" : "ends before it begins"}`;
-    reader.fault(
+    reader.reportAt(
       ["matrix", key],
       message,
       `a pair of integers is a half-open range; two values are ["${first}", "${end}"]`,

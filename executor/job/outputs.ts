@@ -1,26 +1,35 @@
-import { plainPath } from "./inputs.js";
-import type { Reader, Written } from "./reader.js";
+import { normalizePath } from "./inputs.js";
+import type { JobReader, SourceText } from "./reader.js";
 
 /** The names that muster itself uses in a run directory. */
-const OWN = ["job.yaml", "job.json", "journal.ndjson", "results", "logs", "results.ndjson", "summary.json", "lock"];
+const RESERVED_NAMES = [
+  "job.yaml",
+  "job.json",
+  "journal.ndjson",
+  "results",
+  "logs",
+  "results.ndjson",
+  "summary.json",
+  "lock",
+];
 
 /** Declared outputs in their plain form; what cannot be one is noted. */
-export function plainOutputs(reader: Reader, written: Written[], what: string): string[] {
+export function readOutputs(reader: JobReader, written: SourceText[], what: string): string[] {
   const plain: string[] = [];
   for (const one of written) {
     const { text } = one;
-    const path = plainPath(text);
-    const fault = path.ok ? nameFault(path.path) : path.message;
+    const path = normalizePath(text);
+    const fault = path.ok ? findOutputFault(path.path) : path.message;
     const inside = /^\{out\}\//.test(text);
     if (inside)
-      reader.note(one.place, `${what}: "${text}" is under {out} anyway`, `write ${text.slice("{out}/".length)}`);
+      reader.report(one.place, `${what}: "${text}" is under {out} anyway`, `write ${text.slice("{out}/".length)}`);
     else if (fault !== undefined) {
-      reader.note(
+      reader.report(
         one.place,
         `${what}: "${text}" ${fault}`,
         "outputs are files below the working directory of the chunk",
       );
-    } else if (path.ok && plain.includes(path.path)) reader.note(one.place, `${what}: "${text}" is there twice`);
+    } else if (path.ok && plain.includes(path.path)) reader.report(one.place, `${what}: "${text}" is there twice`);
     else if (path.ok) plain.push(path.path);
   }
   // A list that has grown keeps room for more, and each of a hundred thousand tasks has one.
@@ -28,23 +37,23 @@ export function plainOutputs(reader: Reader, written: Written[], what: string): 
 }
 
 /** The outputs of a job, and who writes each: no two may be one file, and none may be a folder around another. */
-export class Claims {
+export class OutputRegistry {
   readonly #writers = new Map<string, string>();
   readonly #folders = new Map<string, string>();
 
   /** Claims `outputs` for `writer`; noted at `place` when somebody has claimed the same. */
-  claim(reader: Reader, writer: string, outputs: string[], place: () => Written["place"]): void {
+  register(reader: JobReader, writer: string, outputs: string[], place: () => SourceText["place"]): void {
     for (const output of outputs) {
       const other = this.#writers.get(output);
       const inside = this.#folders.get(output);
-      const folders = foldersOf(output);
+      const folders = parentFolders(output);
       const around = folders.find((folder) => this.#writers.has(folder));
       if (other !== undefined) {
-        reader.note(place(), `${writer} and ${other} both write "${output}"`, "give each an output of its own");
+        reader.report(place(), `${writer} and ${other} both write "${output}"`, "give each an output of its own");
       } else if (inside !== undefined) {
-        reader.note(place(), `${writer} writes the file "${output}", where ${inside} needs a folder`);
+        reader.report(place(), `${writer} writes the file "${output}", where ${inside} needs a folder`);
       } else if (around !== undefined) {
-        reader.note(
+        reader.report(
           place(),
           `${writer} writes "${output}", but "${around}" is a file that ${this.#writers.get(around)} writes`,
         );
@@ -56,20 +65,20 @@ export class Claims {
 }
 
 /** Why `name` cannot be the aggregate's file in the run directory; undefined when it can. */
-export function aggregateFault(name: string): string | undefined {
-  if (OWN.includes(name)) return "is a name of muster's own";
+export function findAggregateFault(name: string): string | undefined {
+  if (RESERVED_NAMES.includes(name)) return "is a name of muster's own";
   if (name.includes("/")) return "must be a plain file name, without folders";
   if (!/^[A-Za-z0-9_][A-Za-z0-9._+=,@ -]*$/.test(name) || name.length > 200) return "is not a safe file name";
   return undefined;
 }
 
-function foldersOf(path: string): string[] {
+function parentFolders(path: string): string[] {
   const folders: string[] = [];
   for (let end = path.indexOf("/"); end >= 0; end = path.indexOf("/", end + 1)) folders.push(path.slice(0, end));
   return folders;
 }
 
-function nameFault(path: string): string | undefined {
+function findOutputFault(path: string): string | undefined {
   if (path === "." || path === "./") return "is the working directory itself";
   if (path.endsWith("/")) return "is a folder";
   if (path.split("/").some((part) => Buffer.byteLength(part) > 255)) return "has a name longer than 255 bytes";

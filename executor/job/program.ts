@@ -2,21 +2,21 @@ import { accessSync, closeSync, constants, openSync, readSync } from "node:fs";
 import type { Program, StagedFile } from "./job.js";
 
 /** How a script starts, or why it cannot. */
-export type Start = { ok: true; program: Program } | { ok: false; message: string; hint: string };
+export type ProgramStart = { ok: true; program: Program } | { ok: false; message: string; hint: string };
 
-const FIRST_LINE = 4096;
-const ELF = "\x7fELF";
+const FIRST_LINE_BYTES = 4096;
+const ELF_MAGIC = "\x7fELF";
 
 /**
  * Decides from the local file how a script starts on a node. An executable with `#!` gets the words of its own first line as
  * prefix, so that it runs where the working directory is mounted noexec; a binary runs as it is; other `*.py` under the node's python.
  */
-export function programOf(script: StagedFile): Start {
-  const beginning = beginningOf(script.source);
-  const started = (prefix: string[]): Start => ({ ok: true, program: { kind: "script", script, prefix } });
+export function detectProgram(script: StagedFile): ProgramStart {
+  const beginning = readBeginning(script.source);
+  const started = (prefix: string[]): ProgramStart => ({ ok: true, program: { kind: "script", script, prefix } });
   if (isExecutable(script.source)) {
-    if (beginning.startsWith("#!")) return fromFirstLine(script, beginning);
-    if (beginning.startsWith(ELF)) return started([]);
+    if (beginning.startsWith("#!")) return programFromFirstLine(script, beginning);
+    if (beginning.startsWith(ELF_MAGIC)) return started([]);
   }
   if (script.path.endsWith(".py")) return started(["{python}"]);
   if (isExecutable(script.source)) {
@@ -34,7 +34,7 @@ export function programOf(script: StagedFile): Start {
 }
 
 /** The words of a `#!` line as the kernel splits them: an interpreter and at most one argument. */
-export function interpreterOf(firstLine: string): string[] {
+export function parseInterpreter(firstLine: string): string[] {
   const line = firstLine
     .slice(2)
     .replace(/[ \t]+$/, "")
@@ -43,7 +43,7 @@ export function interpreterOf(firstLine: string): string[] {
   return [interpreter!, argument!].filter((word) => word !== "");
 }
 
-function fromFirstLine(script: StagedFile, beginning: string): Start {
+function programFromFirstLine(script: StagedFile, beginning: string): ProgramStart {
   const line = beginning.split("\n", 1)[0]!;
   if (line.endsWith("\r")) {
     return {
@@ -52,17 +52,17 @@ function fromFirstLine(script: StagedFile, beginning: string): Start {
       hint: `sed -i 's/\\r$//' ${script.path}`,
     };
   }
-  const prefix = interpreterOf(line);
+  const prefix = parseInterpreter(line);
   if (prefix.length === 0)
     return { ok: false, message: "has a #! line that names no interpreter", hint: "e.g. #!/bin/sh" };
   return { ok: true, program: { kind: "script", script, prefix } };
 }
 
-function beginningOf(file: string): string {
+function readBeginning(file: string): string {
   const descriptor = openSync(file, "r");
   try {
-    const buffer = Buffer.alloc(FIRST_LINE);
-    const size = readSync(descriptor, buffer, 0, FIRST_LINE, 0);
+    const buffer = Buffer.alloc(FIRST_LINE_BYTES);
+    const size = readSync(descriptor, buffer, 0, FIRST_LINE_BYTES, 0);
     return buffer.subarray(0, size).toString("latin1");
   } finally {
     closeSync(descriptor);

@@ -1,11 +1,11 @@
 import type { Place, Problem } from "../../schemas/errors.js";
 import type { Path, Source } from "../../schemas/source.js";
-import { Feeds } from "./feeds.js";
+import { InputOverrides } from "./inputoverrides.js";
 
 export type { Path } from "../../schemas/source.js";
 
 /** A text of a file, and where it stands. */
-export interface Written {
+export interface SourceText {
   text: string;
   place: Place;
 }
@@ -14,18 +14,18 @@ export interface Written {
  * A file being loaded: tolerant looks into it and the problems found so far. What has the wrong type reads as absent,
  * since the schema has complained of it already; so all problems of a file come out together.
  */
-export class Reader {
+export class JobReader {
   readonly problems: Problem[] = [];
   readonly source: Source;
   /** The folder that relative paths are relative to; absolute. */
   readonly folder: string;
   /** What stands in for inputs. */
-  readonly feeds: Feeds;
+  readonly inputOverrides: InputOverrides;
 
-  constructor(source: Source, folder: string, feeds: Feeds = new Feeds()) {
+  constructor(source: Source, folder: string, feeds: InputOverrides = new InputOverrides()) {
     this.source = source;
     this.folder = folder;
-    this.feeds = feeds;
+    this.inputOverrides = feeds;
   }
 
   has(path: Path): boolean {
@@ -40,9 +40,9 @@ export class Reader {
   }
 
   /** A scalar and its place. */
-  written(path: Path): Written | undefined {
+  sourceText(path: Path): SourceText | undefined {
     const text = this.text(path);
-    return text === undefined ? undefined : new Lazy(text, this.source, path);
+    return text === undefined ? undefined : new LazySourceText(text, this.source, path);
   }
 
   /** The paths of the entries of a list. */
@@ -52,13 +52,13 @@ export class Reader {
   }
 
   /** The scalars of a list; undefined where there is no list. */
-  list(path: Path): Written[] | undefined {
+  list(path: Path): SourceText[] | undefined {
     const value = this.source.get(path);
     if (!Array.isArray(value)) return undefined;
-    const list: Written[] = [];
+    const list: SourceText[] = [];
     for (const [index, item] of value.entries()) {
       const text = typeof item === "string" ? item : this.text([...path, index]);
-      if (text !== undefined) list.push(new Lazy(text, this.source, path, index));
+      if (text !== undefined) list.push(new LazySourceText(text, this.source, path, index));
     }
     return list;
   }
@@ -79,7 +79,7 @@ export class Reader {
   }
 
   /** An exact integer; undefined for anything else. */
-  whole(path: Path): bigint | undefined {
+  integer(path: Path): bigint | undefined {
     const value = this.source.get(path);
     if (typeof value === "bigint") return value;
     return typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : undefined;
@@ -91,11 +91,11 @@ export class Reader {
   }
 
   /** Notes a problem with the value at `path`. */
-  fault(path: Path, message: string, hint?: string): void {
-    this.note(this.source.at(path), message, hint);
+  reportAt(path: Path, message: string, hint?: string): void {
+    this.report(this.source.at(path), message, hint);
   }
 
-  note(place: Place, message: string, hint?: string): void {
+  report(place: Place, message: string, hint?: string): void {
     this.problems.push({ ...place, message, hint });
   }
 }
@@ -105,7 +105,7 @@ export function isScalar(value: unknown): value is string | number | bigint | bo
 }
 
 /** A text that stands where another does, e.g. a part of it. */
-export function standingAt(other: Written, text: string): Written {
+export function textInPlaceOf(other: SourceText, text: string): SourceText {
   return {
     text,
     get place() {
@@ -115,7 +115,7 @@ export function standingAt(other: Written, text: string): Written {
 }
 
 /** Works out its place only when somebody asks: a jobs file has a hundred thousand texts and hardly ever a problem. */
-class Lazy implements Written {
+class LazySourceText implements SourceText {
   readonly text: string;
   readonly #source: Source;
   readonly #path: Path;

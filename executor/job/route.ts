@@ -1,64 +1,70 @@
 import type { Inventory } from "../../fleet/inventory.js";
 import { suggest } from "../../schemas/nearest.js";
 import type { Program, StagedFile, Template } from "./job.js";
-import { type Path, type Reader, standingAt, type Written } from "./reader.js";
-import { fill, parseTemplate } from "./template.js";
-import { type Memory, readInputs, readScript } from "./work.js";
+import { type JobReader, type Path, type SourceText, textInPlaceOf } from "./reader.js";
+import { type LoadCache, readInputs, readScript } from "./specreader.js";
+import { fillTemplate, parseTemplate } from "./template.js";
 
 /** What one entry of a jobs file runs before its own args: nothing, or what its route says. */
-export interface Recipe {
+export interface EntryProgram {
   program: Program;
-  args: { template: Template; written: Written }[];
+  args: { template: Template; written: SourceText }[];
   inputs: StagedFile[];
   /** undefined: what follows `--output`. */
-  outputs?: Written[];
+  outputs?: SourceText[];
 }
 
 const TYPE_KEYS = ["job_type", "type", "analysis_type"];
 
 /** What the inventory runs for the type of the job at `path`. Problems are noted. */
 export function readRoute(
-  reader: Reader,
+  reader: JobReader,
   path: Path,
   id: string,
   inventory: Inventory,
-  memory: Memory,
-): Recipe | undefined {
+  memory: LoadCache,
+): EntryProgram | undefined {
   const key = TYPE_KEYS.find((one) => reader.text([...path, one]) !== undefined);
   const type = key === undefined ? inventory.defaultRoute : reader.text([...path, key])!;
   const route = Object.hasOwn(inventory.routes, type) ? inventory.routes[type] : undefined;
   if (route === undefined) {
-    noRoute(reader, path, key, type, inventory);
+    reportNoRoute(reader, path, key, type, inventory);
     return undefined;
   }
   const what = `jobs[${path[1]}] (route ${type})`;
   const program = readScript(reader, route.script, memory, `routes.${type}.script`, inventory.folder);
-  const expand = (one: Written) => expandText(reader, path, what, one, valuesOf(reader, path, id));
+  const expand = (one: SourceText) => expandText(reader, path, what, one, routeValues(reader, path, id));
   const args = route.args.map(expand);
   const inputs = readInputs(reader, route.inputs, memory, `routes.${type}.inputs`, inventory.folder);
   const outputs = route.outputs?.map((one) => expand(one).written);
   return program === undefined ? undefined : { program, args, inputs, outputs };
 }
 
-function noRoute(reader: Reader, path: Path, key: string | undefined, type: string, inventory: Inventory): void {
+function reportNoRoute(
+  reader: JobReader,
+  path: Path,
+  key: string | undefined,
+  type: string,
+  inventory: Inventory,
+): void {
   const known = Object.keys(inventory.routes);
   const given = key === undefined ? `names neither script nor type, and` : `has the type "${type}", but`;
   const message = `jobs[${path[1]}] ${given} the inventory has no route "${type}"`;
   const hint = suggest(type, known) ?? `name a script, or describe "${type}" under routes of an inventory (-i FILE)`;
-  reader.fault(key === undefined ? path : [...path, key], message, hint);
+  reader.reportAt(key === undefined ? path : [...path, key], message, hint);
 }
 
 /** The scalar keys of the job, and its id. */
-function valuesOf(reader: Reader, path: Path, id: string): Map<string, string> {
+function routeValues(reader: JobReader, path: Path, id: string): Map<string, string> {
   return new Map([...Object.entries(reader.texts(path)), ["chunk", id]]);
 }
 
-function expandText(reader: Reader, path: Path, what: string, one: Written, values: Map<string, string>) {
+function expandText(reader: JobReader, path: Path, what: string, one: SourceText, values: Map<string, string>) {
   for (const name of ["out", "gpu"]) values.delete(name);
   const { template, faults } = parseTemplate(one.text, new Set([...values.keys(), "out", "gpu"]));
-  for (const { message, hint } of faults) reader.fault(path, `${what}: ${message}`, hint);
-  const filled = fill(template, values);
+  for (const { message, hint } of faults) reader.reportAt(path, `${what}: ${message}`, hint);
+  const filled = fillTemplate(template, values);
   const text = filled.map((piece) => (typeof piece === "string" ? piece : `{${piece.name}}`)).join("");
   // {out} is the working directory itself, so a path below it is a relative one.
-  return { template: filled, written: standingAt(one, text.replace(/^((?:--output=)?)\{out\}\//, "$1")) };
+  return { template: filled, written: textInPlaceOf(one, text.replace(/^((?:--output=)?)\{out\}\//, "$1")) };
 }

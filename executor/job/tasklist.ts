@@ -1,20 +1,20 @@
-import type { Chunk, Program, StagedFile, Template, Work } from "./job.js";
-import { identityOf, stagedOf } from "./recipe.js";
-import type { Space } from "./space.js";
-import { fill } from "./template.js";
+import { listStagedFiles, specIdentity } from "./chunkspec.js";
+import type { Chunk, ChunkSpec, Program, StagedFile, Template } from "./job.js";
+import { fillTemplate } from "./template.js";
+import type { UnitSpace } from "./unitspace.js";
 
 /** One task, ready to be a chunk. Its args may still hold `{chunk}`. */
-export interface Task {
+export interface TaskEntry {
   id: string;
-  work: Work;
+  spec: ChunkSpec;
   gpu?: number;
   /** Seconds that it is said to take. */
-  expect?: number;
+  expectedSeconds?: number;
   priority?: number;
 }
 
 /** What tasks that stand beside one another mostly have in common. */
-interface Common extends Omit<Task, "id" | "work"> {
+interface SharedSpec extends Omit<TaskEntry, "id" | "spec"> {
   program: Program;
   inputs: StagedFile[];
   env: Record<string, string>;
@@ -22,51 +22,51 @@ interface Common extends Omit<Task, "id" | "work"> {
 }
 
 /** Args in less memory: a template that is plain text is a string. */
-type Packed = (string | Template)[];
+type PackedArgs = (string | Template)[];
 
 /** A task as it is kept: there may be a hundred thousand. */
-class Kept {
+class StoredTask {
   constructor(
     readonly id: string,
-    readonly args: Packed,
+    readonly args: PackedArgs,
     readonly outputs: string[],
-    readonly common: Common,
+    readonly shared: SharedSpec,
   ) {}
 
-  get work(): Work {
-    const { program, inputs, env, timeout } = this.common;
+  get spec(): ChunkSpec {
+    const { program, inputs, env, timeout } = this.shared;
     const values = new Map([["chunk", this.id]]);
-    const args = this.args.map((one) => (typeof one === "string" ? plain(one) : fill(one, values)));
+    const args = this.args.map((one) => (typeof one === "string" ? unpackText(one) : fillTemplate(one, values)));
     return { program, args, inputs, outputs: this.outputs, env, timeout };
   }
 
   /** What decides over its results. Made when the text is: all of them at one time would be large. */
   toJSON(): Record<string, unknown> {
-    return { id: this.id, gpu: this.common.gpu, ...identityOf(this.work) };
+    return { id: this.id, gpu: this.shared.gpu, ...specIdentity(this.spec) };
   }
 }
 
 /** Tasks in the order of their file. */
 export class TaskList {
-  readonly #tasks: Kept[] = [];
+  readonly #tasks: StoredTask[] = [];
   readonly #index = new Map<string, number>();
   /** Args that were packed last, and of what: tasks that take those of the job share them. */
   #templates: Template[] = [];
-  #packed: Packed = [];
+  #packed: PackedArgs = [];
 
-  add(task: Task): void {
-    const { id, work } = task;
+  add(task: TaskEntry): void {
+    const { id, spec: work } = task;
     if (work.args !== this.#templates) {
       this.#templates = work.args;
-      this.#packed = work.args.map(pack);
+      this.#packed = work.args.map(packTemplate);
     }
-    const last = this.#tasks.at(-1)?.common;
-    const common = last !== undefined && isCommon(last, task) ? last : commonOf(task);
+    const last = this.#tasks.at(-1)?.shared;
+    const common = last !== undefined && hasSameSpec(last, task) ? last : sharedSpec(task);
     this.#index.set(id, this.#tasks.length);
-    this.#tasks.push(new Kept(id, this.#packed, work.outputs, common));
+    this.#tasks.push(new StoredTask(id, this.#packed, work.outputs, common));
   }
 
-  space(): Space {
+  toUnitSpace(): UnitSpace {
     const tasks = this.#tasks;
     const index = this.#index;
     return {
@@ -81,35 +81,40 @@ export class TaskList {
       chunk(start): Chunk {
         const task = tasks[Number(start)];
         if (task === undefined) throw new RangeError(`there is no task ${start}`);
-        const { gpu, expect, priority } = task.common;
-        return { id: task.id, work: task.work, gpu, expect, priority, start, end: start + 1n };
+        const { gpu, expectedSeconds: expect, priority } = task.shared;
+        return { id: task.id, spec: task.spec, gpu, expectedSeconds: expect, priority, start, end: start + 1n };
       },
       unitsOf(id) {
         const at = index.get(id);
         return at === undefined ? undefined : [BigInt(at), BigInt(at) + 1n];
       },
-      stagedFiles: () => stagedOf(tasks.map(({ common }) => common)),
+      stagedFiles: () => listStagedFiles(tasks.map(({ shared: common }) => common)),
     };
   }
 }
 
-function commonOf({ work: { program, inputs, env, timeout }, gpu, expect, priority }: Task): Common {
-  return { program, inputs, env, timeout, gpu, expect, priority };
+function sharedSpec({
+  spec: { program, inputs, env, timeout },
+  gpu,
+  expectedSeconds: expect,
+  priority,
+}: TaskEntry): SharedSpec {
+  return { program, inputs, env, timeout, gpu, expectedSeconds: expect, priority };
 }
 
-function isCommon(known: Common, { work, gpu, expect, priority }: Task): boolean {
+function hasSameSpec(known: SharedSpec, { spec: work, gpu, expectedSeconds: expect, priority }: TaskEntry): boolean {
   const { program, inputs, env, timeout } = work;
   const isSameWork = known.program === program && known.inputs === inputs && known.env === env;
-  const isSameRank = known.expect === expect && known.priority === priority;
+  const isSameRank = known.expectedSeconds === expect && known.priority === priority;
   return isSameWork && isSameRank && known.timeout === timeout && known.gpu === gpu;
 }
 
-function pack(template: Template): string | Template {
+function packTemplate(template: Template): string | Template {
   const [only] = template;
   if (template.length === 0) return "";
   return template.length === 1 && typeof only === "string" ? only : template;
 }
 
-function plain(text: string): Template {
+function unpackText(text: string): Template {
   return text === "" ? [] : [text];
 }

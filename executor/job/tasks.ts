@@ -1,39 +1,39 @@
-import { idFault } from "./ids.js";
-import { Claims } from "./outputs.js";
-import type { Path, Reader } from "./reader.js";
-import { seconds } from "./settings.js";
-import type { Space } from "./space.js";
-import { type Task, TaskList } from "./tasklist.js";
-import { type Draft, finish, type Memory, type Names, readDraft } from "./work.js";
+import { findIdFault } from "./chunkids.js";
+import { readSeconds } from "./jobsettings.js";
+import { OutputRegistry } from "./outputs.js";
+import type { JobReader, Path } from "./reader.js";
+import { finishSpec, type LoadCache, type Placeholders, readSpecDraft, type SpecDraft } from "./specreader.js";
+import { type TaskEntry, TaskList } from "./tasklist.js";
+import type { UnitSpace } from "./unitspace.js";
 
 /** A list of tasks in file order; what one leaves out it takes from the job. */
-export function tasksSpace(reader: Reader, base: Draft, names: Names, memory: Memory): Space {
-  const ids = new Ids(reader);
-  const claims = new Claims();
+export function readTasks(reader: JobReader, base: SpecDraft, names: Placeholders, memory: LoadCache): UnitSpace {
+  const ids = new IdRegistry(reader);
+  const claims = new OutputRegistry();
   const tasks = new TaskList();
   for (const path of reader.items(["tasks"])) {
-    const id = readId(reader, [...path, "id"]);
+    const id = readTaskId(reader, [...path, "id"]);
     if (id !== undefined) ids.add(id, [...path, "id"]);
-    const work = finish(reader, path, readDraft(reader, path, names, memory, base));
+    const work = finishSpec(reader, path, readSpecDraft(reader, path, names, memory, base));
     if (work === undefined || id === undefined) continue;
-    claims.claim(reader, id, work.outputs, () => reader.source.at([...path, "outputs"]));
-    tasks.add({ id, work, gpu: reader.number([...path, "gpu"]), ...readRank(reader, path) });
+    claims.register(reader, id, work.outputs, () => reader.source.at([...path, "outputs"]));
+    tasks.add({ id, spec: work, gpu: reader.number([...path, "gpu"]), ...readTaskRank(reader, path) });
   }
-  return tasks.space();
+  return tasks.toUnitSpace();
 }
 
 /** What a task says of when it should begin; the job's own word where it says nothing. */
-export function readRank(reader: Reader, path: Path): Pick<Task, "expect" | "priority"> {
-  const expect = seconds(reader, [...path, "expect"]) ?? seconds(reader, ["expect"]);
-  return { expect, priority: reader.number([...path, "priority"]) };
+export function readTaskRank(reader: JobReader, path: Path): Pick<TaskEntry, "expectedSeconds" | "priority"> {
+  const expect = readSeconds(reader, [...path, "expect"]) ?? readSeconds(reader, ["expect"]);
+  return { expectedSeconds: expect, priority: reader.number([...path, "priority"]) };
 }
 
 /** The ids met so far; a second one of the same name is noted. */
-export class Ids {
-  readonly #reader: Reader;
+export class IdRegistry {
+  readonly #reader: JobReader;
   readonly #paths = new Map<string, Path>();
 
-  constructor(reader: Reader) {
+  constructor(reader: JobReader) {
     this.#reader = reader;
   }
 
@@ -42,14 +42,18 @@ export class Ids {
     if (other === undefined) this.#paths.set(id, path);
     else {
       const line = this.#reader.source.at(other).line;
-      this.#reader.fault(path, `the id "${id}" is there twice (first in line ${line})`, "give each an id of its own");
+      this.#reader.reportAt(
+        path,
+        `the id "${id}" is there twice (first in line ${line})`,
+        "give each an id of its own",
+      );
     }
   }
 }
 
-function readId(reader: Reader, path: Path): string | undefined {
+function readTaskId(reader: JobReader, path: Path): string | undefined {
   const id = reader.text(path);
-  const fault = id === undefined ? undefined : idFault(id);
-  if (fault !== undefined) reader.fault(path, `the id "${id}" ${fault}`, "it names the files of the task's logs");
+  const fault = id === undefined ? undefined : findIdFault(id);
+  if (fault !== undefined) reader.reportAt(path, `the id "${id}" ${fault}`, "it names the files of the task's logs");
   return id;
 }

@@ -7,7 +7,7 @@ export interface TemplateFault {
   hint?: string;
 }
 
-const NAME = /\{([^{}]*)\}/y;
+const PLACEHOLDER = /\{([^{}]*)\}/y;
 
 /**
  * Splits text into literal pieces and placeholders: `{name}` is one of `known`, `{{` and `}}` are braces. Anything else with a
@@ -31,13 +31,13 @@ export function parseTemplate(
       literal += character;
       at += 2;
     } else {
-      NAME.lastIndex = at;
-      const name = NAME.exec(text)?.[1];
+      PLACEHOLDER.lastIndex = at;
+      const name = PLACEHOLDER.exec(text)?.[1];
       if (name !== undefined && known.has(name)) {
         if (literal !== "") template.push(literal);
         template.push({ name });
         literal = "";
-      } else faults.push(faultOf(name, character, known));
+      } else faults.push(placeholderFault(name, character, known));
       at += name === undefined ? 1 : name.length + 2;
     }
   }
@@ -46,7 +46,7 @@ export function parseTemplate(
 }
 
 /** Puts values in the place of the placeholders they name; the others stay. What is put in is literal from then on. */
-export function fill(template: Template, values: ReadonlyMap<string, string>): Template {
+export function fillTemplate(template: Template, values: ReadonlyMap<string, string>): Template {
   const filled: Template = [];
   for (const piece of template) {
     const value = typeof piece === "string" ? piece : values.get(piece.name);
@@ -59,17 +59,17 @@ export function fill(template: Template, values: ReadonlyMap<string, string>): T
 }
 
 /** The text of a template, every placeholder replaced by its value. A placeholder without a value is a bug. */
-export function render(template: Template, values: Readonly<Record<string, string>>): string {
-  return template.map((piece) => (typeof piece === "string" ? piece : valueFor(piece.name, values))).join("");
+export function renderTemplate(template: Template, values: Readonly<Record<string, string>>): string {
+  return template.map((piece) => (typeof piece === "string" ? piece : placeholderValue(piece.name, values))).join("");
 }
 
-function valueFor(name: string, values: Readonly<Record<string, string>>): string {
+function placeholderValue(name: string, values: Readonly<Record<string, string>>): string {
   const value = Object.hasOwn(values, name) ? values[name] : undefined;
   if (value === undefined) throw new Error(`no value for the placeholder {${name}}`);
   return value;
 }
 
-function faultOf(name: string | undefined, brace: string, known: ReadonlySet<string>): TemplateFault {
+function placeholderFault(name: string | undefined, brace: string, known: ReadonlySet<string>): TemplateFault {
   const braces = "write {{ and }} where braces are meant";
   if (name === undefined) {
     return { message: brace === "{" ? 'a "{" that nothing closes' : 'a "}" that nothing opens', hint: braces };

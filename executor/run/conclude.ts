@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { MusterError } from "../../schemas/errors.js";
 import type { Job } from "../job/job.js";
-import type { Plan } from "../schedule/plan/plan.js";
+import type { RunPlan } from "../schedule/plan/planjob.js";
 import { type Cleaning, cleanAfter } from "./cleaning.js";
 import type { Coordinator } from "./coordinator.js";
 import type { Ended } from "./ended.js";
@@ -23,7 +23,7 @@ export interface Worked {
   coordinator: Coordinator;
   leftOut: LeftOut[];
   cleaning: Cleaning;
-  plan: () => Plan;
+  plan: () => RunPlan;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Dialer } from "../../fleet/connect.js";
 import type { Node } from "../../fleet/node.js";
-import { agentProgram, type Program } from "../../templates/templates.js";
-import type { Needs } from "../job/job.js";
+import { agentProgram, type NodeProgram } from "../../templates/nodeprograms.js";
+import type { JobRequirements } from "../job/job.js";
 import type { Inspection } from "./inspection.js";
 import type { Content } from "./node/hashes.js";
 
@@ -17,8 +17,8 @@ export interface RunContext {
   /** Of runs that want a GPU, the one with the larger goes first. */
   priority: number;
   contents: Map<string, Content>;
-  agent: Program;
-  needs: Needs;
+  agent: NodeProgram;
+  needs: JobRequirements;
   /** Set where the job needs playbooks. */
   inspection: Inspection | undefined;
   dialer: Dialer;

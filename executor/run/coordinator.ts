@@ -2,11 +2,11 @@ import type { Node } from "../../fleet/node.js";
 import type { Job } from "../job/job.js";
 import type { IssueAttemptId } from "../schedule/attempts/attemptids.js";
 import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js";
-import { expectedRates } from "../schedule/rates/expected.js";
-import type { Learned } from "../schedule/rates/rates.js";
+import { expectedRates } from "../schedule/rates/expectedrates.js";
+import type { LearnedRates } from "../schedule/rates/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
-import { orderOf } from "./agent/orders.js";
-import { type Done, type FromAgent, splitOf, unit } from "./agent/protocol.js";
+import { toCommand } from "./agent/commands.js";
+import { type AgentMessage, type DoneMessage, decodeSplit, decodeUnit } from "./agent/protocol.js";
 import { Alarm, clock } from "./alarm.js";
 import { recallLeftovers } from "./cleaning.js";
 import type { RunContext } from "./context.js";
@@ -42,7 +42,7 @@ export class Coordinator implements Hub, Tower {
   private readonly intake: Intake;
   private readonly slots: SlotNews;
   private readonly landing: Landing;
-  private readonly alarm = new Alarm(() => this.event({ type: "time" }));
+  private readonly alarm = new Alarm(() => this.event({ type: "tick" }));
   private ended: Ended | undefined;
   private joining = true;
   private finish: (ended: Ended) => void = () => {};
@@ -53,7 +53,7 @@ export class Coordinator implements Hub, Tower {
     private readonly directory: RunDirectory,
     run: RunContext,
     private readonly observer: Observer,
-    learned: Learned,
+    learned: LearnedRates,
     private readonly canary: Canary,
   ) {
     this.intake = new Intake(directory.path, job);
@@ -71,7 +71,7 @@ export class Coordinator implements Hub, Tower {
       { path, partial: this.intake.partial, journal, job, past, elapsed },
       (attempts) => this.committed(attempts),
       (error) => this.end({ state: "broken", error }),
-      () => this.scheduler.underway,
+      () => this.scheduler.inFlightCount,
     );
     const { intake, committer, tally } = this;
     this.landing = new Landing(this, { intake, canary, committer, tally, observer });
@@ -87,11 +87,11 @@ export class Coordinator implements Hub, Tower {
     if (stop.aborted) interrupt();
     // On a run that goes on, all nodes are heard first: one may hold what another would be given.
     const first = this.directory.session === 1;
-    if (first) this.event({ type: "open" });
+    if (first) this.event({ type: "dispatchOpened" });
     void Promise.all(this.members.map((member) => member.join())).then(() => {
       this.joining = false;
-      if (!first) this.event({ type: "open" });
-      this.event({ type: "settled" });
+      if (!first) this.event({ type: "dispatchOpened" });
+      this.event({ type: "allJoined" });
       this.checkStranded();
     });
     const outcome = await ended;
@@ -115,7 +115,7 @@ export class Coordinator implements Hub, Tower {
   }
 
   /** What is known now of how fast slots are at this kind of work. */
-  learned(): Learned {
+  learned(): LearnedRates {
     return this.scheduler.learned();
   }
 
@@ -137,7 +137,7 @@ export class Coordinator implements Hub, Tower {
     if (member.state !== "live") this.checkStranded();
   }
 
-  message(member: Member, message: FromAgent): void {
+  message(member: Member, message: AgentMessage): void {
     const fault = this.faultIn(member, message);
     if (fault !== undefined) return member.misbehaved(fault);
     if (message.ev === "problem") return this.observer.problem(member, message.message);
@@ -156,7 +156,7 @@ export class Coordinator implements Hub, Tower {
       case "memory":
         return this.slots.heard(member, message);
       case "split":
-        return this.event({ type: "split", ...splitOf(message) });
+        return this.event({ type: "split", ...decodeSplit(message) });
       case "hello":
       case "held":
       case "refused":
@@ -167,11 +167,11 @@ export class Coordinator implements Hub, Tower {
   }
 
   /** What is wrong with a message that is well formed: it speaks of what is not its node's, or there are too many of its kind. */
-  private faultIn(member: Member, message: FromAgent): string | undefined {
+  private faultIn(member: Member, message: AgentMessage): string | undefined {
     const node = member.node.name;
     const attempt = "id" in message ? this.scheduler.attempt(message.id) : undefined;
     if (attempt === undefined)
-      return member.budget.spend(clock()) ? undefined : "it sends too many messages that nobody asked for";
+      return member.budget.tryAcquire(clock()) ? undefined : "it sends too many messages that nobody asked for";
     if (attempt.node !== node) return `it speaks of attempt ${attempt.id} of another node`;
     if (message.ev !== "done") return undefined;
     const isRight = message.slot === attempt.slot && this.directory.ids.isGenuine(message.id, node, message.chunk);
@@ -183,22 +183,22 @@ export class Coordinator implements Hub, Tower {
   unstartable(attempt: Attempt, error: unknown, origin: Origin): void {
     if (isLost(error)) {
       this.byName.get(attempt.node)?.suspect(origin, error);
-      return this.event({ type: "lost", attempt: attempt.id });
+      return this.event({ type: "requeued", attempt: attempt.id });
     }
     this.fail(attempt, failure(attempt, `its files could not be staged: ${textOf(error)}`));
   }
 
-  done(member: Member, done: Done): void {
+  done(member: Member, done: DoneMessage): void {
     const attempt = this.scheduler.attempt(done.id);
     if (attempt === undefined) return member.send({ op: "ack", ids: [done.id] });
     if (!this.scheduler.isRunning(done.id)) return;
     if (done.canceled || done.lost) {
       member.send({ op: "ack", ids: [done.id] });
-      return this.event({ type: "lost", attempt: attempt.id });
+      return this.event({ type: "requeued", attempt: attempt.id });
     }
-    const failed = failureOf(attempt, done, attempt.chunk.work.timeout);
+    const failed = failureOf(attempt, done, attempt.chunk.spec.timeout);
     if (failed === undefined) {
-      this.event({ type: "ran", attempt: attempt.id, seconds: done.seconds, end: unit(done.end) });
+      this.event({ type: "finished", attempt: attempt.id, seconds: done.seconds, end: decodeUnit(done.end) });
       this.landing.succeeded(member, attempt, done);
     } else this.landing.failed(member, attempt, done, failed);
   }
@@ -244,10 +244,10 @@ export class Coordinator implements Hub, Tower {
         case "withdraw":
         case "evict":
         case "split":
-          this.byName.get(instruction.node)?.send(orderOf(instruction));
+          this.byName.get(instruction.node)?.send(toCommand(instruction));
           break;
-        case "distrust":
-        case "trust":
+        case "quarantine":
+        case "release":
           this.slots.judged(this.byName.get(instruction.node)!, instruction);
           break;
         case "stuck":
@@ -259,7 +259,7 @@ export class Coordinator implements Hub, Tower {
         case "give-up":
           this.giveUp(instruction.failure);
           break;
-        case "unchecked":
+        case "skip-recheck":
           this.unchecked(instruction.failure);
           break;
         case "wake":

@@ -1,10 +1,10 @@
 import { Dialer } from "../../fleet/connect.js";
 import { addressOf, type Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
-import { agentProgram } from "../../templates/templates.js";
+import { agentProgram } from "../../templates/nodeprograms.js";
 import type { Job } from "../job/job.js";
-import { planJob } from "../schedule/plan/plan.js";
-import { refusal } from "../schedule/slots/slots.js";
+import { planJob } from "../schedule/plan/planjob.js";
+import { findNodeRefusal } from "../schedule/slots/nodeslots.js";
 import { cleanComplete, cleaningOf } from "./cleaning.js";
 import { conclude } from "./conclude.js";
 import { Coordinator } from "./coordinator.js";
@@ -50,7 +50,7 @@ export interface Outcome {
 export async function runJob(job: Job, nodes: Node[], options: RunOptions): Promise<Outcome> {
   const leftOut: LeftOut[] = [];
   const able = nodes.filter((node) => {
-    const reason = refusal(node, job.needs, options.selected);
+    const reason = findNodeRefusal(node, job.needs, options.selected);
     if (reason !== undefined) leftOut.push({ node: node.name, reason });
     return reason === undefined;
   });

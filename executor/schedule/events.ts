@@ -19,7 +19,7 @@ export interface Attempt {
 }
 
 /** An attempt that an agent still holds when a coordinator (re)attaches; `start`/`end` are its chunk's units. */
-export interface Held {
+export interface RemoteAttempt {
   id: string;
   chunk: string;
   slot: number;
@@ -45,37 +45,37 @@ export interface Failure {
 
 export type Event =
   /** `agentDied`: the agent that was there before has died, and the node has not rebooted since. */
-  | { type: "joined"; node: string; slots: Slot[]; limit: number; held: Held[]; agentDied?: boolean }
+  | { type: "nodeJoined"; node: string; slots: Slot[]; limit: number; held: RemoteAttempt[]; agentDied?: boolean }
   /** Its connection went: no new chunks, but nothing is given to others yet. */
-  | { type: "silent"; node: string }
+  | { type: "nodeDisconnected"; node: string }
   /** Its work is lost or given up: everything it held is queued again. */
-  | { type: "gone"; node: string }
+  | { type: "nodeLost"; node: string }
   /** A slot whose GPU another run holds, and again (`holder` absent) when it is free. */
-  | { type: "held"; node: string; slot: number; holder?: string }
+  | { type: "slotHeld"; node: string; slot: number; holder?: string }
   /** A slot that cannot be used any more, as long as its node does not join again. */
-  | { type: "broken"; node: string; slot: number; reason: string }
+  | { type: "slotBroken"; node: string; slot: number; reason: string }
   /** The slots of a node whose next chunk waits for its memory; none of the others does. */
-  | { type: "short"; node: string; slots: number[] }
+  | { type: "memoryPressure"; node: string; slots: number[] }
   /** A slot whose GPU is sick: no work for it until it is `well`. `evict`: what runs there hangs; `lasting`: nobody should wait. */
-  | { type: "sick"; node: string; slot: number; reason: string; evict: boolean; lasting: boolean }
-  | { type: "well"; node: string; slot: number }
+  | { type: "slotSick"; node: string; slot: number; reason: string; evict: boolean; lasting: boolean }
+  | { type: "slotRecovered"; node: string; slot: number }
   /** The program of an attempt runs; before that, it was queued on its slot. */
   | { type: "started"; attempt: string }
   /** An attempt ended well; its slot is free, its result is still on the node. `end`: where its chunk ends, if it gave a part away. */
-  | { type: "ran"; attempt: string; seconds: number; end?: bigint }
+  | { type: "finished"; attempt: string; seconds: number; end?: bigint }
   /** The answer to `split`: where its chunk ends now; undefined = its script cannot be divided, or is just too `busy`. */
   | { type: "split"; attempt: string; end: bigint | undefined; busy?: boolean }
   | { type: "committed"; attempt: string }
   /** Its result could not be pulled because its node went silent: the node still has it. */
-  | { type: "unpulled"; attempt: string }
+  | { type: "collectFailed"; attempt: string }
   | { type: "failed"; attempt: string; failure: Failure }
   /** An attempt that went for no fault of its chunk (cancelled, its node rebooted): queued again, no try used up. */
-  | { type: "lost"; attempt: string }
+  | { type: "requeued"; attempt: string }
   /** From now on work may be given out. */
-  | { type: "open" }
+  | { type: "dispatchOpened" }
   /** All nodes have answered or have failed to: what fits none of them will not be waited for. */
-  | { type: "settled" }
-  | { type: "time" };
+  | { type: "allJoined" }
+  | { type: "tick" };
 
 export type Instruction =
   | { do: "start"; attempt: Attempt }
@@ -88,16 +88,16 @@ export type Instruction =
   /** An attempt that should give this share of what it has not begun to others. */
   | { do: "split"; node: string; id: string; share: number }
   /** A slot that gets no work for so many seconds, and then one chunk, to see whether it is well. */
-  | { do: "distrust"; node: string; slot: number; reason: string; seconds: number }
+  | { do: "quarantine"; node: string; slot: number; reason: string; seconds: number }
   /** It was well. */
-  | { do: "trust"; node: string; slot: number }
+  | { do: "release"; node: string; slot: number }
   /** Work is left, none is under way, and no slot can have any now: why, slot by slot. */
   | { do: "stuck"; reasons: string[] }
   /** An attempt that is lost because its agent died; it counts as a try of its chunk. */
   | { do: "report-loss"; failure: Failure }
   | { do: "give-up"; failure: Failure }
   /** A chunk that has its result could not be computed again. */
-  | { do: "unchecked"; failure: Failure }
+  | { do: "skip-recheck"; failure: Failure }
   | { do: "wake"; at: number }
   /** Nothing is left to do and nothing is under way. */
   | { do: "end" };

@@ -1,27 +1,27 @@
 import type { Chunk, Job } from "../job/job.js";
 import type { IssueAttemptId } from "./attempts/attemptids.js";
-import { canaryOf, isCanary, alone as onlySlot } from "./attempts/canary.js";
-import { Divisions } from "./attempts/divisions.js";
-import { Ending } from "./attempts/ending.js";
-import { Joins } from "./attempts/joins.js";
+import { Completion } from "./attempts/completion.js";
+import { type InFlightAttempt, InFlightAttempts } from "./attempts/inflight.js";
+import { Reattacher } from "./attempts/reattach.js";
+import { createRecheck, isSelectedForRecheck, onlySlotFailure as onlySlot } from "./attempts/recheckselection.js";
+import { Requeuer } from "./attempts/requeue.js";
 import { Reservations } from "./attempts/reservations.js";
-import { Returns } from "./attempts/returns.js";
-import { Tail } from "./attempts/tail.js";
-import { Attempts, type Underway } from "./attempts/underway.js";
+import { Splitter } from "./attempts/splitting.js";
+import { StragglerPolicy } from "./attempts/stragglers.js";
 import type { Attempt, Event, Instruction } from "./events.js";
-import { type Placed, Placement } from "./placement.js";
-import type { Retry } from "./queue/retry.js";
-import { Sizes } from "./queue/sizes.js";
-import type { Source } from "./queue/source.js";
-import { rangeSource, taskSource } from "./queue/sources.js";
-import { Waiting } from "./queue/waiting.js";
-import { queueDepth } from "./rates/depth.js";
-import { UnitLengths } from "./rates/lengths.js";
-import { type Learned, Rates } from "./rates/rates.js";
-import { TaskLengths } from "./rates/tasklengths.js";
-import { Blame } from "./slots/blame.js";
+import { type PlacedChunk, Placement } from "./placement.js";
+import { ChunkSizer } from "./queue/chunksizer.js";
+import type { ChunkSource } from "./queue/chunksource.js";
+import { createRangeSource, createTaskSource } from "./queue/createsource.js";
+import type { PendingChunk } from "./queue/pendingchunk.js";
+import { RetryQueue } from "./queue/retryqueue.js";
+import { UnitCosts } from "./rates/costmodel.js";
+import { queueDepth } from "./rates/queuedepth.js";
+import { type LearnedRates, Rates } from "./rates/rates.js";
+import { TaskCosts } from "./rates/taskcosts.js";
 import { Pool } from "./slots/pool.js";
-import type { SlotState } from "./slots/slot.js";
+import { QuarantineTracker } from "./slots/quarantine.js";
+import type { SlotState } from "./slots/slotstate.js";
 
 /**
  * Decides which chunk runs where and when, and what becomes of one that failed. No clock, no I/O: `handle` takes an event
@@ -29,22 +29,22 @@ import type { SlotState } from "./slots/slot.js";
  */
 export class Scheduler {
   private readonly rates = new Rates();
-  private readonly lengths: UnitLengths | TaskLengths;
+  private readonly costs: UnitCosts | TaskCosts;
   private readonly pool: Pool;
-  private readonly sizes: Sizes;
-  private readonly source: Source;
-  private readonly waiting: Waiting;
-  private readonly attempts: Attempts;
+  private readonly chunkSizer: ChunkSizer;
+  private readonly source: ChunkSource;
+  private readonly retryQueue: RetryQueue;
+  private readonly attempts: InFlightAttempts;
   private readonly reservations: Reservations;
   private readonly placement: Placement;
-  private readonly ending: Ending;
-  private readonly blame: Blame;
-  private readonly tail: Tail;
-  private readonly returns: Returns;
-  private readonly divisions: Divisions;
-  private readonly joins: Joins;
-  private open = false;
-  private settled = false;
+  private readonly completion: Completion;
+  private readonly quarantine: QuarantineTracker;
+  private readonly stragglers: StragglerPolicy;
+  private readonly requeuer: Requeuer;
+  private readonly splitter: Splitter;
+  private readonly reattacher: Reattacher;
+  private isOpen = false;
+  private haveAllJoined = false;
 
   /**
    * `done`: the units that earlier sessions committed. `issueId` names attempts. `expected`: first-guess rates of the nodes
@@ -55,38 +55,46 @@ export class Scheduler {
     done: Iterable<[start: bigint, end: bigint]>,
     private readonly issueId: IssueAttemptId,
     expected: Map<string, number> = new Map(),
-    learned?: Learned,
-    canaries: Retry[] = [],
+    learned?: LearnedRates,
+    canaries: PendingChunk[] = [],
   ) {
-    if (learned !== undefined) this.rates.recall(learned);
+    if (learned !== undefined) this.rates.restore(learned);
     const reference = expected.size === 0 ? undefined : Math.min(...expected.values());
-    this.lengths =
+    this.costs =
       job.kind === "range"
-        ? new UnitLengths(this.rates)
-        : new TaskLengths(this.rates, learned?.programs ?? new Map(), reference);
-    this.pool = new Pool(this.rates, (rate) => this.lengths.guess(rate));
-    this.attempts = new Attempts(this.pool);
-    this.sizes = new Sizes(this.pool, this.rates, new Map(expected));
+        ? new UnitCosts(this.rates)
+        : new TaskCosts(this.rates, learned?.programs ?? new Map(), reference);
+    this.pool = new Pool(this.rates, (rate) => this.costs.guessRate(rate));
+    this.attempts = new InFlightAttempts(this.pool);
+    this.chunkSizer = new ChunkSizer(this.pool, this.rates, new Map(expected));
     this.source =
-      this.lengths instanceof TaskLengths
-        ? taskSource(job, this.pool, this.lengths, () => this.attempts.size > 0)
-        : rangeSource(job, this.sizes);
+      this.costs instanceof TaskCosts
+        ? createTaskSource(job, this.pool, this.costs, () => this.attempts.size > 0)
+        : createRangeSource(job, this.chunkSizer);
     for (const [start, end] of done) this.source.remove(start, end);
-    this.waiting = new Waiting(job.retry.attempts);
-    for (const canary of canaries) this.waiting.add(canary);
-    this.reservations = new Reservations(this.pool, this.source, this.waiting, this.attempts);
-    this.placement = new Placement(job, this.pool, this.source, this.waiting, this.reservations);
-    this.blame = new Blame(this.pool, job.retry.attempts);
-    this.returns = new Returns(job, this.pool, this.attempts, this.waiting, this.blame);
-    this.divisions = new Divisions(job, this.attempts, this.waiting);
-    this.joins = new Joins(job, this.pool, this.source, this.attempts, this.waiting, this.returns, this.divisions);
-    this.tail = new Tail(job, this.pool, this.attempts, this.rates, this.lengths);
-    this.ending = new Ending(this.pool, this.source, this.waiting);
+    this.retryQueue = new RetryQueue(job.retry.attempts);
+    for (const canary of canaries) this.retryQueue.add(canary);
+    this.reservations = new Reservations(this.pool, this.source, this.retryQueue, this.attempts);
+    this.placement = new Placement(job, this.pool, this.source, this.retryQueue, this.reservations);
+    this.quarantine = new QuarantineTracker(this.pool, job.retry.attempts);
+    this.requeuer = new Requeuer(job, this.pool, this.attempts, this.retryQueue, this.quarantine);
+    this.splitter = new Splitter(job, this.attempts, this.retryQueue);
+    this.reattacher = new Reattacher(
+      job,
+      this.pool,
+      this.source,
+      this.attempts,
+      this.retryQueue,
+      this.requeuer,
+      this.splitter,
+    );
+    this.stragglers = new StragglerPolicy(job, this.pool, this.attempts, this.rates, this.costs);
+    this.completion = new Completion(this.pool, this.source, this.retryQueue);
   }
 
   handle(event: Event, now: number): Instruction[] {
-    const out = this.react(event, now);
-    if (this.open) this.assign(now, out);
+    const out = this.applyEvent(event, now);
+    if (this.isOpen) this.dispatch(now, out);
     return out;
   }
 
@@ -102,111 +110,119 @@ export class Scheduler {
   }
 
   /** Attempts that have been given out and are not committed, failed or lost. */
-  get underway(): number {
+  get inFlightCount(): number {
     return this.attempts.size;
   }
 
   /** How much there is to do in a chunk, as its slots' rates count it; undefined = unknown. */
-  lengthOf(chunk: Chunk): number | undefined {
-    return this.lengths.of(chunk);
+  costOf(chunk: Chunk): number | undefined {
+    return this.costs.estimate(chunk);
   }
 
   /** What a slot is expected to do in a second; undefined = unknown. */
   rateOf(node: string, slot: number): number | undefined {
-    return this.pool.slot(node, slot)?.speed.rate;
+    return this.pool.slot(node, slot)?.rateEstimate.rate;
   }
 
   /** What is known now of how fast slots are at this kind of work, and how long it takes. */
-  learned(): Learned {
-    const programs = this.lengths instanceof TaskLengths ? this.lengths.learned() : undefined;
+  learned(): LearnedRates {
+    const programs = this.costs instanceof TaskCosts ? this.costs.learned() : undefined;
     return { ...this.rates.learned(), programs };
   }
 
   /** Units that nobody has been given yet. */
-  get left(): bigint {
+  get unassignedUnits(): bigint {
     return this.source.left;
   }
 
-  private react(event: Event, now: number): Instruction[] {
+  private applyEvent(event: Event, now: number): Instruction[] {
     switch (event.type) {
-      case "joined":
-        this.sizes.met(event.node);
-        return this.joins.join(event, now);
-      case "silent":
-        this.pool.setLive(event.node, false);
+      case "nodeJoined":
+        this.chunkSizer.removeExpected(event.node);
+        return this.reattacher.handleJoin(event, now);
+      case "nodeDisconnected":
+        this.pool.setConnected(event.node, false);
         return [];
-      case "gone":
-        this.sizes.met(event.node);
-        this.pool.setLive(event.node, false);
-        return this.attempts.on(event.node).flatMap(({ attempt }) => this.returns.leave(attempt.id, now));
-      case "held":
-        this.withSlot(event, (slot) => this.pool.hold(slot, event.holder));
+      case "nodeLost":
+        this.chunkSizer.removeExpected(event.node);
+        this.pool.setConnected(event.node, false);
+        return this.attempts
+          .listOnNode(event.node)
+          .flatMap(({ attempt }) => this.requeuer.requeueLeaving(attempt.id, now));
+      case "slotHeld":
+        this.withSlot(event, (slot) => this.pool.setHolder(slot, event.holder));
         return [];
-      case "broken":
-        this.withSlot(event, (slot) => this.pool.break(slot, event.reason));
+      case "slotBroken":
+        this.withSlot(event, (slot) => this.pool.setBroken(slot, event.reason));
         return [];
-      case "short":
-        for (const slot of this.pool.nodes.get(event.node)?.slots ?? []) slot.short = event.slots.includes(slot.slot);
+      case "memoryPressure":
+        for (const slot of this.pool.nodes.get(event.node)?.slots ?? [])
+          slot.isMemoryShort = event.slots.includes(slot.slot);
         return [];
-      case "sick":
-        return this.sick(event);
-      case "well":
+      case "slotSick":
+        return this.markSick(event);
+      case "slotRecovered":
         this.pool.health(event.node, event.slot).sick = undefined;
         this.pool.changed(this.pool.slot(event.node, event.slot));
         return [];
       case "started":
-        this.attempts.started(event.attempt, now);
+        this.attempts.markStarted(event.attempt, now);
         return [];
-      case "ran":
-        return this.ran(event.attempt, event.seconds, event.end, now);
+      case "finished":
+        return this.finish(event.attempt, event.seconds, event.end, now);
       case "split":
-        return this.divisions.split(event.attempt, event.end, now, event.busy);
+        return this.splitter.split(event.attempt, event.end, now, event.busy);
       case "committed":
-        return this.committed(event.attempt, now);
-      case "unpulled":
-        this.attempts.uncollect(event.attempt);
+        return this.commit(event.attempt, now);
+      case "collectFailed":
+        this.attempts.undoCollecting(event.attempt);
         return [];
       case "failed":
-        return this.returns.failed(event.attempt, event.failure, now);
-      case "lost":
-        this.returns.lost(event.attempt, now);
+        return this.requeuer.handleFailure(event.attempt, event.failure, now);
+      case "requeued":
+        this.requeuer.requeueAttempt(event.attempt, now);
         return [];
-      case "open":
-        this.open = true;
+      case "dispatchOpened":
+        this.isOpen = true;
         return [];
-      case "settled":
-        this.settled = true;
+      case "allJoined":
+        this.haveAllJoined = true;
         return [];
-      case "time":
+      case "tick":
         return [];
     }
   }
 
-  private ran(id: string, seconds: number, end: bigint | undefined, now: number): Instruction[] {
-    const out = this.divisions.split(id, end, now);
-    if (!this.attempts.collect(id)) return out;
-    const { attempt, slot, twin } = this.attempts.get(id)!;
-    this.lengths.learn(slot.speed, attempt.chunk, seconds);
+  private finish(id: string, seconds: number, end: bigint | undefined, now: number): Instruction[] {
+    const out = this.splitter.split(id, end, now);
+    if (!this.attempts.startCollecting(id)) return out;
+    const { attempt, slot, speculativeCopy: twin } = this.attempts.get(id)!;
+    this.costs.learn(slot.rateEstimate, attempt.chunk, seconds);
     this.pool.changed(slot);
-    if (twin !== undefined) out.push(...this.divisions.supersede(twin));
-    out.push(...this.blame.succeeded(slot));
+    if (twin !== undefined) out.push(...this.splitter.supersede(twin));
+    out.push(...this.quarantine.recordSuccess(slot));
     return out;
   }
 
   /** Its result is safe. Some chunks are then computed again, to see whether another slot makes the same of them. */
-  private committed(id: string, now: number): Instruction[] {
+  private commit(id: string, now: number): Instruction[] {
     const { attempt } = this.attempts.release(id) ?? {};
-    if (attempt === undefined || attempt.chunk.again !== undefined || !isCanary(this.job, attempt.chunk)) return [];
-    if (this.pool.slotCount < 2) return [{ do: "unchecked", failure: onlySlot(attempt) }];
-    this.waiting.add(canaryOf(attempt.chunk, attempt, now));
+    if (
+      attempt === undefined ||
+      attempt.chunk.firstResult !== undefined ||
+      !isSelectedForRecheck(this.job, attempt.chunk)
+    )
+      return [];
+    if (this.pool.slotCount < 2) return [{ do: "skip-recheck", failure: onlySlot(attempt) }];
+    this.retryQueue.add(createRecheck(attempt.chunk, attempt, now));
     return [];
   }
 
-  private sick({ node, slot, reason, lasting, evict }: Extract<Event, { type: "sick" }>): Instruction[] {
+  private markSick({ node, slot, reason, lasting, evict }: Extract<Event, { type: "slotSick" }>): Instruction[] {
     this.pool.health(node, slot).sick = { reason, lasting };
     this.pool.changed(this.pool.slot(node, slot));
-    const out = this.returns.withdrawFrom(node, slot);
-    const running = evict ? this.attempts.onSlot(node, slot, "running") : [];
+    const out = this.requeuer.withdrawQueued(node, slot);
+    const running = evict ? this.attempts.listOnSlot(node, slot, "running") : [];
     return running.length === 0 ? out : [...out, { do: "evict", node, ids: running.map(({ attempt }) => attempt.id) }];
   }
 
@@ -216,41 +232,52 @@ export class Scheduler {
   }
 
   /** Gives out work until no slot has room or no chunk is left for those that have. */
-  private assign(now: number, out: Instruction[]): void {
-    this.waiting.wake(now);
-    this.blame.wake(now);
+  private dispatch(now: number, out: Instruction[]): void {
+    this.retryQueue.releaseDue(now);
+    this.quarantine.releaseDue(now);
     out.push(...this.reservations.update());
     for (;;) {
-      this.pool.setDepth(queueDepth(this.rates.seconds, this.chunksLeft(), this.pool.usableSlots, this.job.kind));
+      this.pool.setDepth(
+        queueDepth(this.rates.seconds, this.estimateChunksLeft(), this.pool.usableSlots, this.job.kind),
+      );
       const placed = this.placement.next();
       if (placed === undefined) break;
-      this.start(placed, now, out);
-      this.waiting.wake(now);
+      this.startAttempt(placed, now, out);
+      this.retryQueue.releaseDue(now);
     }
-    const allGiven = this.source.left === 0n && this.waiting.size === this.waiting.alone.size;
-    if (allGiven && this.attempts.size > 0) this.relieve(now, out);
-    if (this.settled && this.attempts.size === 0) out.push(...this.ending.conclude(), ...this.ending.stuck());
-    const at = Math.min(this.waiting.next() ?? Infinity, this.blame.next() ?? Infinity);
+    const allGiven = this.source.left === 0n && this.retryQueue.size === this.retryQueue.exclusive.size;
+    if (allGiven && this.attempts.size > 0) this.helpStragglers(now, out);
+    if (this.haveAllJoined && this.attempts.size === 0)
+      out.push(...this.completion.finishRun(), ...this.completion.reportStuck());
+    const at = Math.min(this.retryQueue.nextDueAt() ?? Infinity, this.quarantine.nextReleaseAt() ?? Infinity);
     if (at < Infinity) out.push({ do: "wake", at });
   }
 
-  private start({ chunk, history, slot, alone }: Placed, now: number, out: Instruction[]): Underway {
+  private startAttempt(
+    { chunk, history, slot, isExclusive: alone }: PlacedChunk,
+    now: number,
+    out: Instruction[],
+  ): InFlightAttempt {
     const id = this.issueId(slot.node, chunk);
     const attempt = { id, number: history.length + 1, chunk, node: slot.node, slot: slot.slot };
     out.push({ do: "start", attempt });
-    return this.attempts.add({ attempt, slot, history, phase: "queued", since: now, alone });
+    return this.attempts.add({ attempt, slot, history, phase: "queued", since: now, isExclusive: alone });
   }
 
-  private relieve(now: number, out: Instruction[]): void {
-    const { instructions, doubles } = this.tail.relieve(now);
+  private helpStragglers(now: number, out: Instruction[]): void {
+    const { instructions, copies: doubles } = this.stragglers.findWork(now);
     out.push(...instructions);
-    for (const { of, slot } of doubles) {
-      of.twin = this.start({ chunk: of.attempt.chunk, history: of.history, slot, alone: false }, now, out);
-      of.twin.twin = of;
+    for (const { original: of, slot } of doubles) {
+      of.speculativeCopy = this.startAttempt(
+        { chunk: of.attempt.chunk, history: of.history, slot, isExclusive: false },
+        now,
+        out,
+      );
+      of.speculativeCopy.speculativeCopy = of;
     }
   }
 
-  private chunksLeft(): number {
-    return Number(this.source.left) / this.sizes.last + this.waiting.size;
+  private estimateChunksLeft(): number {
+    return Number(this.source.left) / this.chunkSizer.lastSize + this.retryQueue.size;
   }
 }

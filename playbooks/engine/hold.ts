@@ -3,7 +3,7 @@ import { type Kept, keepFirst } from "../../fleet/collect.js";
 import type { Channel, Connection } from "../../fleet/connection.js";
 import { ConnectionError } from "../../fleet/errors.js";
 import { MusterError } from "../../schemas/errors.js";
-import { holdSource } from "../../templates/templates.js";
+import { nodeLockSource } from "../../templates/nodeprograms.js";
 
 /** Seconds beyond the wait for the lock. */
 const PATIENCE = 30;
@@ -23,7 +23,7 @@ export interface Hold {
  */
 export async function hold(connection: Connection, seconds: number, waiting: () => void): Promise<Hold> {
   const { name, python } = connection.node;
-  const channel = await connection.open([python, "-c", holdSource(), String(seconds)]);
+  const channel = await connection.open([python, "-c", nodeLockSource(), String(seconds)]);
   const talk = new Talk(channel, name);
   try {
     let said = await talk.next(seconds + PATIENCE);

@@ -4,7 +4,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Inventory } from "../../fleet/inventory.js";
 import { MusterError } from "../../schemas/errors.js";
 import { suggest } from "../../schemas/nearest.js";
-import { projectRoot } from "../../templates/templates.js";
+import { projectRoot } from "../../templates/nodeprograms.js";
 import { importModule } from "./module.js";
 import type { NamedPlaybook } from "./plan.js";
 import type { Playbook } from "./resource.js";

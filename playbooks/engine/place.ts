@@ -7,7 +7,7 @@ import { keepFirst } from "../../fleet/collect.js";
 import type { Connection } from "../../fleet/connection.js";
 import { ConnectionError } from "../../fleet/errors.js";
 import { MusterError } from "../../schemas/errors.js";
-import { placeSource } from "../../templates/templates.js";
+import { placeSource } from "../../templates/nodeprograms.js";
 import { asRoot, sudoRefused } from "./become.js";
 import type { FolderPlacing, Placing } from "./resource.js";
 

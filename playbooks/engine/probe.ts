@@ -1,6 +1,6 @@
 import type { Connection, Outcome } from "../../fleet/connection.js";
 import { MusterError } from "../../schemas/errors.js";
-import { probeProgram } from "../../templates/templates.js";
+import { probeProgram } from "../../templates/nodeprograms.js";
 import { sudoRefused } from "./become.js";
 import type { Probe } from "./resource.js";
 

@@ -5,19 +5,19 @@ export class Html {
   private constructor(readonly text: string) {}
 
   /** A template of a page: every value in it is shown as text, in an element or in an attribute's quotes, unless it is a piece itself. */
-  static template(this: void, strings: TemplateStringsArray, ...values: Value[]): Html {
-    return new Html(strings.map((text, at) => text + (at < values.length ? pieceOf(values[at]!) : "")).join(""));
+  static template(this: void, strings: TemplateStringsArray, ...values: TemplateValue[]): Html {
+    return new Html(strings.map((text, at) => text + (at < values.length ? escapeValue(values[at]!) : "")).join(""));
   }
 }
 
 /** What a template takes: text, a piece, or pieces that stand in lines of their own. */
-type Value = string | number | Html | Html[];
+type TemplateValue = string | number | Html | Html[];
 
 /** The one function that pages are made with. */
 export const html = Html.template;
 
 /** A table of `figures` or of `words`; the cells of a row in the order of the heads. */
-export function table(kind: "figures" | "words", heads: string[], rows: string[][]): Html {
+export function renderTable(kind: "figures" | "words", heads: string[], rows: string[][]): Html {
   const lines = rows.map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`);
   return html`<table class="${kind}">
 <tr>${heads.map((head) => html`<th>${head}</th>`)}</tr>
@@ -25,7 +25,7 @@ ${lines}
 </table>`;
 }
 
-function pieceOf(value: Value): string {
+function escapeValue(value: TemplateValue): string {
   if (value instanceof Html) return value.text;
   if (Array.isArray(value)) return value.map((one) => one.text).join("\n");
   return printable(`${value}`).replace(/[&<>"']/g, (character) => ENTITIES[character]!);

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Workshop } from "../cli/muster.js";
+import type { TestFolder } from "../cli/startmuster.js";
 import { sha256 } from "../faults/kit.js";
 import type { LabNode } from "../lab/lab.js";
 import type { JobPlan } from "./jobplan.js";
@@ -29,7 +29,7 @@ export class ChaosJob {
 
   /** `feed`: the content, without white space, of the file that another step gives it; undefined where it takes none. */
   constructor(
-    shop: Workshop,
+    shop: TestFolder,
     /** Names its files. */
     readonly name: string,
     /** Tells runs apart on the nodes. */

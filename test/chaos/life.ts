@@ -1,4 +1,4 @@
-import type { Ran } from "../cli/muster.js";
+import type { MusterResult } from "../cli/startmuster.js";
 import type { Launched } from "../faults/known.js";
 import type { Place } from "./place.js";
 
@@ -20,7 +20,7 @@ export class Life {
   exit: Exit | undefined;
   /** Resolves when it has ended. */
   readonly ended: Promise<void>;
-  ran: Ran | undefined;
+  ran: MusterResult | undefined;
 
   constructor(
     readonly place: Place,
@@ -85,7 +85,7 @@ function stateBehind3(out: string): Exit {
 }
 
 /** Says whether a muster reported a bug or printed a stack trace. */
-export function tracesIn(label: string, { out, err }: Ran): string[] {
+export function tracesIn(label: string, { out, err }: MusterResult): string[] {
   const found = TRACE.exec(`${out}\n${err}`);
   return found === null ? [] : [`${label}: a stack trace, or a bug reported: ${found[0].trim()}`];
 }

@@ -5,7 +5,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { muster } from "../cli/muster.js";
+import { runMuster } from "../cli/startmuster.js";
 import { lacking } from "../lab/requirements.js";
 import { runPlan, type Verdict } from "./chaosrun.js";
 import { describePlan, summarizePlan } from "./describe.js";
@@ -92,7 +92,7 @@ async function main(): Promise<void> {
   }
   const reason = lacking("chaos");
   if (reason) throw new Error(reason);
-  const { out } = await muster(["run", "--help"]);
+  const { out } = await runMuster(["run", "--help"]);
   const adopt = out.includes("--adopt") ? ["--adopt"] : undefined;
   const began = performance.now();
   await Promise.all(Array.from({ length: Math.min(Number(values.jobs), seeds.length) }, () => work(adopt)));

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { muster, type Ran, startMuster, Workshop } from "../cli/muster.js";
+import { type MusterResult, runMuster, startMuster, TestFolder } from "../cli/startmuster.js";
 import { launched } from "../faults/known.js";
 import type { LabNode } from "../lab/lab.js";
 import { Allowance } from "./allowance.js";
@@ -19,7 +19,7 @@ const QUEUED = 16;
 export interface Said {
   label: string;
   exit: Exit | undefined;
-  ran: Ran;
+  ran: MusterResult;
 }
 
 /** One run under test: its files, its run directories, its nodes, what was done to it, and what is wrong with it. */
@@ -41,7 +41,7 @@ export class Scene {
 
   private constructor(
     readonly plan: Plan,
-    readonly shop: Workshop,
+    readonly shop: TestFolder,
     readonly nodes: LabNode[],
     readonly workload: Workload,
     private readonly nodeWords: string[],
@@ -54,7 +54,7 @@ export class Scene {
 
   /** Sets up a plan on a testbed: nothing runs yet. */
   static async open(plan: Plan, testbed: Testbed): Promise<Scene> {
-    const shop = new Workshop();
+    const shop = new TestFolder();
     const mark = `${plan.seed}`;
     const words = await testbed.prepare(plan, mark);
     return new Scene(plan, shop, testbed.nodesOf(plan), new Workload(shop, mark, plan), words);
@@ -109,8 +109,8 @@ export class Scene {
   }
 
   /** Runs another command of muster on a place. */
-  async command(words: string[], allowed: Exit[] = [0]): Promise<Ran> {
-    const ran = await muster(words);
+  async command(words: string[], allowed: Exit[] = [0]): Promise<MusterResult> {
+    const ran = await runMuster(words);
     const label = `${++this.count}. muster ${words.join(" ")}`;
     this.records.push({ label, exit: ran.code ?? "killed", ran });
     if (!allowed.includes(ran.code ?? "killed")) this.problems.push(`${label}: ended with ${ran.code}`);

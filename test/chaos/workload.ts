@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Workshop } from "../cli/muster.js";
+import type { TestFolder } from "../cli/startmuster.js";
 import { sha256 } from "../faults/kit.js";
 import type { LabNode } from "../lab/lab.js";
 import { ChaosJob, type Execution } from "./chaosjob.js";
@@ -20,7 +20,7 @@ export class Workload {
   readonly command: { path: string; content: string } | undefined;
 
   /** `mark` tells this run's files on the nodes from others'. */
-  constructor(shop: Workshop, mark: string, { work }: Plan) {
+  constructor(shop: TestFolder, mark: string, { work }: Plan) {
     if (work.shape === "job") {
       const job = new ChaosJob(shop, "job", mark, work.jobs[0], undefined);
       this.jobs = [{ job, step: "" }];

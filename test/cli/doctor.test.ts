@@ -1,7 +1,7 @@
 import t from "tap";
 import type { Lab } from "../lab/lab.js";
 import { shareLab } from "../lab/shared.js";
-import { muster } from "./muster.js";
+import { runMuster } from "./startmuster.js";
 
 const { skip, lab } = await shareLab(t, { nodes: 3, gpus: 2, vendor: "amd" }, "spoiling nodes");
 
@@ -11,7 +11,7 @@ interface Answer {
 }
 
 t.test("all is well: 0", { skip }, async (t) => {
-  const ran = await muster(["doctor", "-i", lab.inventory(), "--json"]);
+  const ran = await runMuster(["doctor", "-i", lab.inventory(), "--json"]);
   t.equal(ran.code, 0, ran.out + ran.err);
   const { here, nodes } = JSON.parse(ran.out) as Answer;
   t.same(here.missing, []);
@@ -23,20 +23,20 @@ t.test("a workdir that cannot be used, a run that is left, a node that is off: e
   await first.exec(["mount", "-t", "tmpfs", "-o", "noexec,size=8m", "tmpfs", "/mnt"]);
   await second.exec(["mkdir", "-p", "/root/.muster/runs/sieve-0123456789ab"]);
   const inventory = lab.inventory({ nodes: { [first.name]: { workdir: "/mnt/work" } } });
-  const two = await muster(["doctor", first.name, second.name, "-i", inventory]);
+  const two = await runMuster(["doctor", first.name, second.name, "-i", inventory]);
   t.equal(two.code, 2, two.err);
   t.match(two.out, /noexec/);
   t.match(two.out, /8 MiB free|[67] MiB free/);
   t.match(two.out, /holds\s+sieve-0123456789ab/);
   await third.powerOff();
-  const all = await muster(["doctor", "-i", inventory, "--json"]);
+  const all = await runMuster(["doctor", "-i", inventory, "--json"]);
   t.equal(all.code, 3, all.err);
   const states = (JSON.parse(all.out) as Answer).nodes.map(({ state }) => state);
   t.same(states, ["differs", "in sync", "unreachable"]);
 });
 
 t.test("programs that are missing here are named, with their packages", { skip }, async (t) => {
-  const ran = await muster(["doctor", "-i", "local"], { env: { PATH: "/nowhere" } });
+  const ran = await runMuster(["doctor", "-i", "local"], { env: { PATH: "/nowhere" } });
   t.not(ran.code, 0);
   t.match(ran.err, /there is no flock .*\n\s+next: apt-get install util-linux/);
 });

@@ -1,12 +1,12 @@
 import t from "tap";
-import { muster, Workshop } from "./muster.js";
+import { runMuster, TestFolder } from "./startmuster.js";
 
-const shop = new Workshop();
+const shop = new TestFolder();
 t.teardown(() => shop.remove());
 
 t.test("the sieve finds the seed, says so, and is complete when it is run again", async (t) => {
   shop.example("sieve");
-  const ran = await muster(["run", "sieve/job.yaml", "-i", "local"], { cwd: shop.folder });
+  const ran = await runMuster(["run", "sieve/job.yaml", "-i", "local"], { cwd: shop.folder });
   t.equal(ran.code, 0, ran.err);
   t.same(shop.json("sieve/runs/sieve/hits.json"), [{ seed: 271828, next: [930, 100, 398] }]);
   const results = shop.results("sieve/runs/sieve");
@@ -17,11 +17,11 @@ t.test("the sieve finds the seed, says so, and is complete when it is run again"
     at = end!;
   }
   t.equal(at, 500_000, "every seed was covered, once, and the lines are in order");
-  const again = await muster(["run", "sieve/job.yaml", "-i", "local"], { cwd: shop.folder });
+  const again = await runMuster(["run", "sieve/job.yaml", "-i", "local"], { cwd: shop.folder });
   t.equal(again.code, 0);
   t.match(again.out, /already complete/);
   shop.write("sieve/observations.json", { generator: "java", draws: [1] });
-  const changed = await muster(["run", "sieve/job.yaml", "-i", "local"], { cwd: shop.folder });
+  const changed = await runMuster(["run", "sieve/job.yaml", "-i", "local"], { cwd: shop.folder });
   t.equal(changed.code, 65);
   t.match(changed.err, /observations\.json: its content has changed/);
 });
@@ -31,7 +31,7 @@ t.test("java.util.Random: the sieve's other generator agrees with the documented
   // new Random(42), asked six times for nextInt(1000), as the JDK answers: 130, 763, 248, 884, 970, 525.
   shop.write("sieve/observations.json", { generator: "java", draws: [130, 763, 248] });
   const words = ["run", "sieve/job.yaml", "-i", "local", "--range", "0:20000", "--out", "java-run", "--json"];
-  const ran = await muster(words, { cwd: shop.folder });
+  const ran = await runMuster(words, { cwd: shop.folder });
   t.equal(ran.code, 0, ran.err);
   t.equal(JSON.parse(ran.out).state, "complete");
   t.match(shop.json("java-run/hits.json"), [{ seed: 42, next: [884, 970, 525] }]);
@@ -39,7 +39,7 @@ t.test("java.util.Random: the sieve's other generator agrees with the documented
 
 t.test("tasks: each output keeps its path", async (t) => {
   shop.example("tasks");
-  const ran = await muster(["run", "tasks/job.yaml", "-i", "local", "-q"], { cwd: shop.folder });
+  const ran = await runMuster(["run", "tasks/job.yaml", "-i", "local", "-q"], { cwd: shop.folder });
   t.equal(ran.code, 0, ran.err);
   t.equal(ran.out + ran.err, "", "quiet on success");
   const path = "tasks/runs/constants/results/constants";
@@ -54,7 +54,7 @@ t.test("tasks: each output keeps its path", async (t) => {
 
 t.test("matrix: every combination once, each result one line and no file", async (t) => {
   shop.example("matrix");
-  const ran = await muster(["run", "matrix/job.yaml", "-i", "local"], { cwd: shop.folder });
+  const ran = await runMuster(["run", "matrix/job.yaml", "-i", "local"], { cwd: shop.folder });
   t.equal(ran.code, 0, ran.err);
   const lines = shop.results("matrix/runs/uniformity");
   t.equal(lines.length, 24);
@@ -65,7 +65,7 @@ t.test("matrix: every combination once, each result one line and no file", async
 
 t.test("a jobs file of today runs as it is", async (t) => {
   shop.example("jobs-file");
-  const ran = await muster(["run", "jobs-file/scoring_jobs.json", "-i", "local"], { cwd: shop.folder });
+  const ran = await runMuster(["run", "jobs-file/scoring_jobs.json", "-i", "local"], { cwd: shop.folder });
   t.equal(ran.code, 0, ran.err);
   const scores = shop.json<Record<string, number>>("jobs-file/runs/scoring_jobs/results/results/chunk_0001.json");
   t.equal(scores["271828"], 1, "the survivor predicts all that was held out");

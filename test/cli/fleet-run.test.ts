@@ -8,7 +8,7 @@ import { committed } from "../faults/kit.js";
 import { reached } from "../lab/reached.js";
 import { lacking } from "../lab/requirements.js";
 import { shareLab } from "../lab/shared.js";
-import { ended, muster, startMuster } from "./muster.js";
+import { runMuster, startMuster, waitForExit } from "./startmuster.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 3, gpus: 4, vendor: "amd" });
 
@@ -30,7 +30,7 @@ t.test(
       args: ["{out}/r.json", "{gpu}"],
       outputs: ["r.json"],
     });
-    const ran = await muster(["run", job, "-i", inventory, "--json"]);
+    const ran = await runMuster(["run", job, "-i", inventory, "--json"]);
     t.equal(ran.code, 0, ran.err);
     const lines = shop.results("bind/runs/bind") as {
       node: string;
@@ -70,7 +70,7 @@ t.test("arguments arrive byte for byte, and inputs by their relative path", { sk
       },
     ],
   });
-  const ran = await muster(["run", job, "-i", inventory]);
+  const ran = await runMuster(["run", job, "-i", inventory]);
   t.equal(ran.code, 0, ran.err);
   t.same(shop.json<{ args: string[] }>("args/runs/args/results/out/r.json").args, [...args, "the input"]);
 });
@@ -90,7 +90,7 @@ t.test("a failed chunk is tried again, named at the end with exit 3, and stops n
     outputs: ["r.txt"],
     retry: { attempts: 2, backoff: "50ms" },
   });
-  const ran = await muster(["run", job, "-i", inventory]);
+  const ran = await runMuster(["run", job, "-i", inventory]);
   t.equal(ran.code, 3, ran.err);
   t.match(ran.out, /failed: chunk n=3 on \S+ slot \d, try 2: exit code 7\n\s+no such survivor/);
   t.equal(shop.results("bad/runs/bad").length, 7);
@@ -112,7 +112,7 @@ t.test("large outputs and logs are pulled and are the same bytes", { skip }, asy
     args: [],
     outputs: ["big.bin", "s.txt"],
   });
-  const ran = await muster(["run", job, "-i", inventory]);
+  const ran = await runMuster(["run", job, "-i", inventory]);
   t.equal(ran.code, 0, ran.err);
   for (const n of [0, 1, 2]) {
     const bytes = readFileSync(join(shop.folder, `big/runs/big/results/n=${n}/big.bin`));
@@ -159,16 +159,16 @@ t.test(
       outputs: ["r.json"],
     });
     const first = startMuster(["run", job, "-i", inventory]);
-    const firstEnded = ended(first);
+    const firstEnded = waitForExit(first);
     await reached("a chunk is done", () => committed(join(shop.folder, "stop/runs/stop")).length > 0);
-    const held = await muster(["run", job, "-i", inventory]);
+    const held = await runMuster(["run", job, "-i", inventory]);
     t.equal(held.code, 75, "a second coordinator is refused");
     t.match(held.err, new RegExp(`held by muster process ${first.pid} `));
     first.kill("SIGINT");
     const interrupted = await firstEnded;
     t.equal(interrupted.code, 130, interrupted.err);
     gate.open();
-    const second = await muster(["run", job, "-i", inventory, "--json"]);
+    const second = await runMuster(["run", job, "-i", inventory, "--json"]);
     t.equal(second.code, 0, second.err);
     const lines = shop.results("stop/runs/stop");
     t.equal(new Set(lines.map((line) => line.chunk)).size, 160);
@@ -187,7 +187,7 @@ t.test("no usable node: 69, and the reason of each", { skip }, async (t) => {
     args: [],
     needs: { vendor: "nvidia" },
   });
-  const ran = await muster(["run", job, "-i", inventory]);
+  const ran = await runMuster(["run", job, "-i", inventory]);
   t.equal(ran.code, 69);
   t.match(ran.err, /needs\.vendor is nvidia/);
 });
@@ -201,7 +201,7 @@ t.test("a node with a changed host key is refused, loudly, and the others go on"
     command: ["/bin/true"],
     args: [],
   });
-  const ran = await muster(["run", job, "-i", inventory]);
+  const ran = await runMuster(["run", job, "-i", inventory]);
   t.equal(ran.code, 0, ran.err);
   t.match(ran.err, /host key/i);
   t.notOk(shop.results("key/runs/key").some((line) => line.node === lab.nodes[0]!.name));

@@ -1,7 +1,7 @@
 import t from "tap";
 import { lacking } from "../lab/requirements.js";
 import { shareLab } from "../lab/shared.js";
-import { ended, muster, startMuster } from "./muster.js";
+import { runMuster, startMuster, waitForExit } from "./startmuster.js";
 
 const { skip, shop, lab } = await shareLab(t, { nodes: 2, gpus: 2, vendor: "amd" });
 const machines = lacking("looking into nodes");
@@ -57,7 +57,7 @@ t.test(
     const [, node] = lab.nodes;
     node!.setGpus({ sick: [1] });
     await node!.exec(["sh", "-c", "echo 1 > /tmp/hung"]);
-    const ran = await muster(["run", job("sick", 60, 0.1), "-i", lab.inventory()]);
+    const ran = await runMuster(["run", job("sick", 60, 0.1), "-i", lab.inventory()]);
     t.equal(ran.code, 0, ran.err);
     t.match(ran.err, `${node!.name}: slot 1 is out: GPU 0000:06:00.0: sclk N/A, mclk N/A, perf unknown`);
     t.match(ran.err, "in this order: reduce sample_size, not the number of GPUs; check kernel-params");
@@ -76,7 +76,7 @@ t.test(
     await node!.exec(["rm", "-f", "/tmp/hung"]);
     const inventory = lab.inventory({ defaults: { gpu_check: "1s" } });
     const child = startMuster(["run", job("mended", 300, 0.15), "-i", inventory]);
-    const end = ended(child);
+    const end = waitForExit(child);
     await printed(child, new RegExp(`${node!.name}: slot 1 is out`));
     node!.setGpus({ sick: [] });
     await printed(child, new RegExp(`${node!.name}: slot 1 is well again`));
@@ -97,7 +97,7 @@ t.test(
 
 t.test("a tool that hangs holds nobody up", { skip }, async (t) => {
   for (const node of lab.nodes) node.setGpus({ tools: "hang" });
-  const ran = await muster(["run", job("hang", 40, 0.05), "-i", lab.inventory()]);
+  const ran = await runMuster(["run", job("hang", 40, 0.05), "-i", lab.inventory()]);
   for (const node of lab.nodes) node.setGpus({ tools: undefined });
   t.equal(ran.code, 0, ran.err);
   t.notMatch(ran.err, /is out/);
@@ -109,7 +109,7 @@ t.test("where all cards stay sick, the run ends and says which node to reboot", 
     node.setGpus({ sick: [0, 1] });
     await node.exec(["sh", "-c", "echo 0 1 > /tmp/hung"]);
   }
-  const ran = await muster(["run", job("dead", 4, 0), "-i", lab.inventory({ defaults: { gpu_check: "200ms" } })]);
+  const ran = await runMuster(["run", job("dead", 4, 0), "-i", lab.inventory({ defaults: { gpu_check: "200ms" } })]);
   t.equal(ran.code, 69, ran.err);
   for (const { name } of lab.nodes) t.match(ran.err, `${name}: slot 0 stays sick: reboot ${name}`);
   t.match(ofNode("dead", lab.nodes[0]!.name).takenOut?.[0], { slot: 0, back: false, reboot: true });

@@ -3,8 +3,8 @@ import { launched } from "../faults/known.js";
 import { pciAddress } from "../lab/gpus.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { CardJob } from "./cards.js";
-import { startMuster } from "./muster.js";
+import { GpuJob } from "./gpujob.js";
+import { startMuster } from "./startmuster.js";
 
 const SLOTS = [0, 1, 2, 3];
 
@@ -13,7 +13,7 @@ for (const vendor of ["amd", "nvidia"] as const)
     const { skip, shop, lab, inventory } = await shareLab(t, { nodes: [vendor], gpus: SLOTS.length, vendor }, "a bus");
     if (skip) return void t.pass(`skipped: ${skip}`);
     const node = lab.nodes[0]!;
-    const job = new CardJob(shop, "lost", 40, 0.2);
+    const job = new GpuJob(shop, "lost", 40, 0.2);
     job.hold(node);
     const run = launched(startMuster(["run", job.file, "-i", inventory]));
     await reached("all slots work", () => job.begun(node).length === SLOTS.length);

@@ -6,8 +6,8 @@ import { pciAddress } from "../lab/gpus.js";
 import type { LabNode } from "../lab/node.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { CardJob } from "./cards.js";
-import { startMuster } from "./muster.js";
+import { GpuJob } from "./gpujob.js";
+import { startMuster } from "./startmuster.js";
 
 const names = { amd: "rig", nvidia: "zeus" };
 const GIB = 1024;
@@ -17,10 +17,10 @@ for (const vendor of ["amd", "nvidia"] as const)
     const options = { nodes: [names[vendor]], gpus: 2, vendor };
     const { skip, shop, nodes, inventory } = await shareLab(t, options, "looking into nodes");
     const node = nodes[0]!;
-    const begin = (job: CardJob) => launched(startMuster(["run", job.file, "-i", inventory]));
+    const begin = (job: GpuJob) => launched(startMuster(["run", job.file, "-i", inventory]));
 
     t.test("a slot waits while memory of its card is not back, and nothing is said", { skip }, async (t) => {
-      const job = new CardJob(shop, "waits", 60, 0.3);
+      const job = new GpuJob(shop, "waits", 60, 0.3);
       const run = begin(job);
       await reached("slot 1 works", () => job.begun(node).includes(1));
       node.setGpus({ used: { 1: 6 * GIB } });
@@ -38,7 +38,7 @@ for (const vendor of ["amd", "nvidia"] as const)
       "memory that does not come back: the slot is out, with who holds it, until it is back",
       { skip },
       async (t) => {
-        const job = new CardJob(shop, "stays", 400, 0.3);
+        const job = new GpuJob(shop, "stays", 400, 0.3);
         holdBy(node, 1, 1);
         const run = begin(job);
         await reached("slot 1 works", () => job.begun(node).includes(1));
@@ -64,7 +64,7 @@ for (const vendor of ["amd", "nvidia"] as const)
 
     if (vendor === "amd")
       t.test("a card whose files hang is out until they answer, and holds up nobody else", { skip }, async (t) => {
-        const job = new CardJob(shop, "hangs", 60, 0.3);
+        const job = new GpuJob(shop, "hangs", 60, 0.3);
         const files = ["mem_info_vram_used", "pp_dpm_sclk"].map(
           (name) => `/sys/devices/pci0000:00/${pciAddress(1)}/${name}`,
         );

@@ -5,8 +5,8 @@ import { launched } from "../faults/known.js";
 import { pciAddress } from "../lab/gpus.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { CardJob } from "./cards.js";
-import { startMuster } from "./muster.js";
+import { GpuJob } from "./gpujob.js";
+import { startMuster } from "./startmuster.js";
 
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: ["zeus"], gpus: 2, vendor: "nvidia" }, "a kernel's log");
 const node = nodes[0]!;
@@ -32,7 +32,7 @@ const FAULTS: [what: string, break_: () => void, mend: () => void, reason: strin
 
 for (const [what, breaks, mend, reason] of FAULTS) {
   t.test(`${what} before the run: the card gets no chunk until it is well`, { skip }, async (t) => {
-    const job = new CardJob(shop, `before-${reason.length}`, 120, 0.2);
+    const job = new GpuJob(shop, `before-${reason.length}`, 120, 0.2);
     breaks();
     const run = launched(startMuster(["run", job.file, "-i", lab.inventory({ defaults: { gpu_check: "500ms" } })]));
     await reached("slot 1 is out", () => run.said().includes(`slot 1 is out: GPU ${pciAddress(1)}: ${reason}`));
@@ -58,7 +58,7 @@ t.test(
   "a tool that hangs holds the first chunks up for as long as it may take, and nobody after that",
   { skip },
   async (t) => {
-    const job = new CardJob(shop, "hangs", 12, 0.1);
+    const job = new GpuJob(shop, "hangs", 12, 0.1);
     node.setGpus({ tools: "hang" });
     const run = launched(startMuster(["run", job.file, "-i", lab.inventory()]));
     const { code, err } = await run.ended;

@@ -1,13 +1,13 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { PROTOCOL } from "../../executor/run/agent/protocol.js";
+import { PROTOCOL_VERSION } from "../../executor/run/agent/protocol.js";
 import { launched } from "../faults/known.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { UNSAFE } from "../report/strings.js";
-import { ended, muster } from "./muster.js";
-import { startInTerminal } from "./terminal.js";
+import { UNSAFE_CHARACTERS } from "../report/hostilestrings.js";
+import { startInTerminal } from "./pseudoterminal.js";
+import { runMuster, waitForExit } from "./startmuster.js";
 
 /** A title, colours, a link, reordered text, and a line that says what only muster says. Safe in a shell's double quotes. */
 const EVIL = [
@@ -32,7 +32,7 @@ if sys.argv[1] == "-" or "hello" not in open("/etc/agent").read():
 evil = open("/etc/evil", encoding="utf-8", newline="").read()
 boot = open("/proc/sys/kernel/random/boot_id").read().strip()
 def say(**message): print(json.dumps(message), flush=True)
-say(ev="hello", muster=${PROTOCOL}, boot=boot, pid=os.getpid(), started=1, root="/root/.muster/runs/x", held=[])
+say(ev="hello", muster=${PROTOCOL_VERSION}, boot=boot, pid=os.getpid(), started=1, root="/root/.muster/runs/x", held=[])
 say(ev="problem", message="problem " + evil)
 sys.stderr.write("stderr " + evil)
 sys.exit(5)
@@ -112,7 +112,7 @@ const COMMANDS: [words: () => string[], expected: RegExp][] = [
 
 t.test("every other command, in a terminal", { skip }, async (t) => {
   for (const [words, expected] of COMMANDS) {
-    const { out } = await ended(startInTerminal(words()));
+    const { out } = await waitForExit(startInTerminal(words()));
     t.match(out, expected, words().join(" "));
     // What a chunk printed is lines of its own there, and nothing else.
     const own = words()[0] === "logs" ? ['"\\nFORGED"'] : [];
@@ -126,22 +126,22 @@ t.test("and for programs: JSON and pages are exact and safe, logs are what the c
     ["status", run(), "--json"],
     ["nodes", "-i", inventory, "--json"],
   ]) {
-    const { out, err } = await muster(words);
-    t.notMatch(out + err, UNSAFE);
+    const { out, err } = await runMuster(words);
+    t.notMatch(out + err, UNSAFE_CHARACTERS);
     t.ok(JSON.parse(out));
   }
-  const report = JSON.parse((await muster(["report", run(), "--json"])).out);
+  const report = JSON.parse((await runMuster(["report", run(), "--json"])).out);
   t.match(report.failures[0].stderr, "\u001b]0;OWNED\u0007\u001b[31;7m", "its values are as the node sent them");
   const page = join(shop.folder, "page.html");
-  await muster(["report", run(), "--html", page]);
+  await runMuster(["report", run(), "--html", page]);
   t.match(readFileSync(page, "utf8"), /OWNED/);
-  t.notMatch(readFileSync(page, "utf8"), UNSAFE);
-  const { out } = await muster(["logs", run(), "bad", "--err"]);
+  t.notMatch(readFileSync(page, "utf8"), UNSAFE_CHARACTERS);
+  const { out } = await runMuster(["logs", run(), "bad", "--err"]);
   t.equal(out, `err ${EVIL}\n`, "byte for byte into a pipe");
   const figures = join(shop.folder, "evil.prom");
-  await muster(["verify", "gpu", "-i", inventory, "--metrics", figures]);
+  await runMuster(["verify", "gpu", "-i", inventory, "--metrics", figures]);
   t.ok(existsSync(figures));
-  t.notMatch(readFileSync(figures, "utf8"), UNSAFE);
+  t.notMatch(readFileSync(figures, "utf8"), UNSAFE_CHARACTERS);
 });
 
 t.test("what cli/ prints itself: names of files, words of the command line", async (t) => {
@@ -155,8 +155,8 @@ t.test("what cli/ prints itself: names of files, words of the command line", asy
     [`--${name}`],
     [name],
   ]) {
-    const { out, err } = await muster(words);
+    const { out, err } = await runMuster(words);
     t.match(out + err, "OWNED", words.join(" "));
-    t.notMatch(out + err, UNSAFE, words.join(" "));
+    t.notMatch(out + err, UNSAFE_CHARACTERS, words.join(" "));
   }
 });

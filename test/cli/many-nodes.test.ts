@@ -9,7 +9,7 @@ import { reached } from "../lab/reached.js";
 import { withRefusing } from "../lab/refusing.js";
 import { lacking } from "../lab/requirements.js";
 import { shareLab } from "../lab/shared.js";
-import { muster, startMuster } from "./muster.js";
+import { runMuster, startMuster } from "./startmuster.js";
 
 const REFUSING = 190;
 const { skip, shop, lab, nodes, inventory } = await shareLab(t, { nodes: 2, gpus: 0 });
@@ -33,7 +33,7 @@ async function compare(t: Test, work: (inventory: string) => Promise<unknown>) {
 
 t.test("nodes that refuse connections are reported at once, in the order of the inventory", { skip }, async (t) => {
   await compare(t, async (file) => {
-    const ran = await muster(["nodes", "-i", file, "--json"]);
+    const ran = await runMuster(["nodes", "-i", file, "--json"]);
     const found = JSON.parse(ran.out).nodes as { node: string; usable: boolean; code?: string }[];
     if (file === inventory) return t.equal(ran.code, 0, ran.err);
     t.equal(ran.code, 3, ran.err);
@@ -48,7 +48,7 @@ t.test("nodes that refuse connections are reported at once, in the order of the 
 
 t.test("verify looks at the nodes that answer, and names the others", { skip }, async (t) => {
   await compare(t, async (file) => {
-    const ran = await muster(["verify", "python", "-i", file]);
+    const ran = await runMuster(["verify", "python", "-i", file]);
     t.equal(ran.code, file === inventory ? 0 : 3, ran.err);
     if (file === inventory) return;
     t.match(ran.out, new RegExp(`${REFUSING + 2} nodes: .*${REFUSING} nodes not reached`));

@@ -2,7 +2,7 @@ import t from "tap";
 import { launched } from "../faults/known.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { startMuster } from "./muster.js";
+import { startMuster } from "./startmuster.js";
 
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 2, vendor: "none" }, "looking into nodes");
 const [small, large] = nodes as [(typeof nodes)[number], (typeof nodes)[number]];

@@ -4,7 +4,7 @@ import t from "tap";
 import { launched } from "../faults/known.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { ended, muster, startMuster } from "./muster.js";
+import { runMuster, startMuster, waitForExit } from "./startmuster.js";
 
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 1, vendor: "none" }, "looking into nodes");
 const node = nodes[0]!;
@@ -57,7 +57,7 @@ function mostAtOnce(name: string, after = 0): number {
 t.test("needs.memory is kept free for each chunk that runs; who waits is shown", { skip }, async (t) => {
   await tell(4096, 2400);
   const inventory = lab.inventory({ node: { slots: 4 } });
-  const ran = await muster([
+  const ran = await runMuster([
     "run",
     job("promised", 6, ["0.5", "1", "-"], { needs: { memory: "1GiB" } }),
     "-i",
@@ -71,7 +71,12 @@ t.test("needs.memory is kept free for each chunk that runs; who waits is shown",
 t.test("more than the node has free: one at a time, and it ends", { skip }, async (t) => {
   await tell(4096, 600);
   const inventory = lab.inventory({ node: { slots: 2 } });
-  const ran = await muster(["run", job("alone", 4, ["0.1", "1", "-"], { needs: { memory: "1GiB" } }), "-i", inventory]);
+  const ran = await runMuster([
+    "run",
+    job("alone", 4, ["0.1", "1", "-"], { needs: { memory: "1GiB" } }),
+    "-i",
+    inventory,
+  ]);
   t.equal(ran.code, 0, ran.err);
   t.equal(mostAtOnce("alone"), 1);
 });
@@ -80,7 +85,7 @@ t.test("without needs.memory, by what such chunks were seen to use", { skip }, a
   // What the node says stays the same while chunks run, so it is too little for a second one, held or promised.
   await tell(4096, 360);
   const inventory = lab.inventory({ node: { slots: 3 } });
-  const ran = await muster(["run", job("seen", 9, ["0.5", "160", "-"], {}), "-i", inventory]);
+  const ran = await runMuster(["run", job("seen", 9, ["0.5", "160", "-"], {}), "-i", inventory]);
   t.equal(ran.code, 0, ran.err);
   t.equal(mostAtOnce("seen", 3), 1, "once the first three have shown what they use");
 });
@@ -88,7 +93,7 @@ t.test("without needs.memory, by what such chunks were seen to use", { skip }, a
 t.test("light chunks are never held back", { skip }, async (t) => {
   await tell(4096, 500);
   const inventory = lab.inventory({ node: { slots: 3 } });
-  const ran = await muster(["run", job("light", 9, ["0.5", "1", "-"], {}), "-i", inventory]);
+  const ran = await runMuster(["run", job("light", 9, ["0.5", "1", "-"], {}), "-i", inventory]);
   t.equal(ran.code, 0, ran.err);
   t.notMatch(ran.err, /for memory/);
   t.equal(mostAtOnce("light"), 3);
@@ -99,7 +104,7 @@ t.test("when memory runs out, the youngest chunk goes back to the queue and uses
   const inventory = lab.inventory({ node: { slots: 2 } });
   const file = job("short", 2, ["0", "80", "/tmp/go"], { retry: { attempts: 1 } });
   const child = startMuster(["run", file, "-i", inventory]);
-  const end = ended(child);
+  const end = waitForExit(child);
   let text = "";
   const gone = new Promise<void>((resolve, reject) => {
     child.stderr?.on("data", (bytes) => {

@@ -1,12 +1,12 @@
 import t from "tap";
 import { startLab } from "../lab/lab.js";
 import { lacking } from "../lab/requirements.js";
-import { muster } from "./muster.js";
+import { runMuster } from "./startmuster.js";
 
 const skip = lacking();
 
 t.test("this machine alone", async (t) => {
-  const ran = await muster(["nodes", "-i", "local", "--json"]);
+  const ran = await runMuster(["nodes", "-i", "local", "--json"]);
   t.equal(ran.code, 0, ran.err);
   t.match(JSON.parse(ran.out), { usable: 1, nodes: [{ usable: true, connection: "local", hostKey: null }] });
 });
@@ -16,16 +16,16 @@ t.test("nodes over SSH: one fine, one with another host key, and none", { skip }
   t.teardown(() => lab.stop());
   await lab.nodes[1]!.rekey();
   const inventory = lab.inventory();
-  const ran = await muster(["nodes", "-i", inventory]);
+  const ran = await runMuster(["nodes", "-i", inventory]);
   t.equal(ran.code, 3, ran.err);
   t.match(ran.out, /\nnode1 +3 .*\n {4}3 x amd .*RX 6600.*: 0000:03:00\.0/);
   t.match(ran.out, /host key ok: ssh-ed25519 SHA256:/);
   t.match(ran.out, /\nnode2 +not usable\n[\s\S]*HOST KEY HAS CHANGED[\s\S]*next: /);
   for (const line of ran.out.split("\n")) t.ok(line.length <= 80, line);
-  const none = await muster(["nodes", "-i", inventory, "--limit", "node2", "--json"]);
+  const none = await runMuster(["nodes", "-i", inventory, "--limit", "node2", "--json"]);
   t.equal(none.code, 69);
   t.match(JSON.parse(none.out), { usable: 0, nodes: [{ node: "node2", code: "HOST_KEY_CHANGED" }] });
-  const quiet = await muster(["nodes", "-i", inventory, "-q"]);
+  const quiet = await runMuster(["nodes", "-i", inventory, "-q"]);
   t.equal(quiet.out, "");
   t.match(quiet.err, /^node2\n/);
 });

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { muster, Workshop } from "./muster.js";
+import { runMuster, TestFolder } from "./startmuster.js";
 
-const shop = new Workshop();
+const shop = new TestFolder();
 t.teardown(() => shop.remove());
 
 t.test("two nodes that are one machine: each has slots and a folder of its own, and both are left clean", async (t) => {
@@ -33,7 +33,7 @@ open(mine, "w").write(os.environ["MUSTER_ROOT"])
       { id: "b", args: ["b", "a"], outputs: ["b"] },
     ],
   });
-  const ran = await muster(["run", file, "-i", inventory]);
+  const ran = await runMuster(["run", file, "-i", inventory]);
   t.equal(ran.code, 0, ran.err);
   t.same(ran.err.match(/(silent|took over).*/g), null);
   t.not(shop.read("runs/meet/results/a"), shop.read("runs/meet/results/b"));

@@ -5,7 +5,7 @@ import t from "tap";
 import { committed } from "../faults/kit.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { ended, muster, startMuster } from "./muster.js";
+import { runMuster, startMuster, waitForExit } from "./startmuster.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2, vendor: "amd" }, "nodes that drift");
 
@@ -67,7 +67,7 @@ t.test(
         still: { verify: ["rocm-env"], nodes: ["node*"], needs: ["third"] },
       },
     });
-    const ran = await muster(["run", file, "-i", inventory, "--json"]);
+    const ran = await runMuster(["run", file, "-i", inventory, "--json"]);
     t.equal(ran.code, 0, ran.err);
     const at = "runs/fleet";
     t.equal(shop.json<[]>(`${at}/both/results/both.json`).length, 16);
@@ -93,7 +93,7 @@ t.test(
     t.equal(figure("muster_step_state", { step: "still", state: "complete" }), 1);
 
     rmSync(join(lab.nodes[0]!.root, "etc/profile.d"), { recursive: true });
-    const drifted = await muster(["run", file, "-i", inventory, "--only", "still", "--fresh"]);
+    const drifted = await runMuster(["run", file, "-i", inventory, "--only", "still", "--fresh"]);
     t.equal(drifted.code, 2, drifted.err);
     t.match(drifted.out, /still: +drift/);
     const told = shop.json<{ steps: { step: string; drift: { nodes: object[] } }[] }>("drift.json");
@@ -122,11 +122,11 @@ t.test(
     shop.write("kill/b.yaml", { ...common, inputs: ["all.json"] });
     const file = shop.write("kill/p.yaml", { steps });
     const first = startMuster(["run", file, "-i", inventory]);
-    const firstEnded = ended(first);
+    const firstEnded = waitForExit(first);
     await reached("a chunk is done", () => committed(join(shop.folder, "kill/runs/p/a")).length > 0);
     first.kill("SIGKILL");
     await firstEnded;
-    const second = await muster(["run", file, "-i", inventory, "--json"]);
+    const second = await runMuster(["run", file, "-i", inventory, "--json"]);
     t.equal(second.code, 0, second.err);
     for (const step of ["a", "b"])
       t.equal(new Set(shop.results(`kill/runs/p/${step}`).map((one) => one.chunk)).size, 16);
@@ -139,7 +139,7 @@ t.test("figures of a verification: nodes, drift, GPUs; and of a run", { skip }, 
   const away = lab.inventory({ file: "away.yaml", nodes: { node2: { port: 1 } } });
   const file = join(shop.folder, "metrics/verify.prom");
   shop.write("metrics/other.prom", "");
-  const ran = await muster(["verify", "rocm-env", "-i", away, "--metrics", file, "--json"]);
+  const ran = await runMuster(["verify", "rocm-env", "-i", away, "--metrics", file, "--json"]);
   t.equal(ran.code, 3, ran.err);
   const figure = figures(file);
   t.equal(figure("muster_verify_exit_code"), 3);
@@ -162,15 +162,18 @@ t.test("figures of a verification: nodes, drift, GPUs; and of a run", { skip }, 
     args: ["{n}"],
     retry: { attempts: 1 },
   });
-  t.equal((await muster(["run", one, "-i", "local", "--metrics", file])).code, 3);
+  t.equal((await runMuster(["run", one, "-i", "local", "--metrics", file])).code, 3);
   const complete = shop.write("two.yaml", { kind: "matrix", matrix: { n: [0, 2] }, command: ["true"], args: [] });
-  t.match(await muster(["run", complete, "-i", "local", "--metrics", "/nowhere/x.prom"]), { code: 0, err: /ENOENT/ });
+  t.match(await runMuster(["run", complete, "-i", "local", "--metrics", "/nowhere/x.prom"]), {
+    code: 0,
+    err: /ENOENT/,
+  });
   const after = figures(file);
   t.equal(after("muster_run_chunks", { run: "one", result: "done" }), 2);
   t.equal(after("muster_run_chunks", { run: "one", result: "failed" }), 1);
   t.equal(after("muster_run_state", { run: "one", state: "partial" }), 1);
   t.equal(after("muster_verify_exit_code"), undefined, "the file is replaced");
-  t.match(await muster(["verify", "rocm-env", "-i", inventory, "--metrics", "/nowhere/x.prom"]), {
+  t.match(await runMuster(["verify", "rocm-env", "-i", inventory, "--metrics", "/nowhere/x.prom"]), {
     code: 64,
     err: /ENOENT/,
   });

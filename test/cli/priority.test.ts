@@ -2,7 +2,7 @@ import t from "tap";
 import { launched } from "../faults/known.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { startMuster } from "./muster.js";
+import { startMuster } from "./startmuster.js";
 
 const { skip, shop, nodes, inventory } = await shareLab(t, { nodes: ["rig"], gpus: 2, vendor: "amd" }, "GPUs");
 const node = nodes[0]!;

@@ -1,6 +1,6 @@
 import t from "tap";
 import { shareLab } from "../lab/shared.js";
-import { muster } from "./muster.js";
+import { runMuster } from "./startmuster.js";
 
 const { skip, shop, lab } = await shareLab(t, { nodes: 2, gpus: 2, vendor: "amd" });
 
@@ -27,7 +27,7 @@ open("r.txt", "w").write(sys.argv[1])
       retry: { attempts: 2, backoff: "50ms" },
     });
     const inventory = lab.inventory({ nodes: { [sick]: { env: { SICK: "yes" } } } });
-    const ran = await muster(["run", job, "-i", inventory]);
+    const ran = await runMuster(["run", job, "-i", inventory]);
     t.equal(ran.code, 0, ran.err);
     t.match(
       ran.err,
@@ -41,7 +41,7 @@ open("r.txt", "w").write(sys.argv[1])
     const node = nodes.find((one) => one.node === sick)!;
     t.match(node.takenOut, [{ slot: 1, back: false }]);
     t.ok(node.failedAttempts < 10, `${node.failedAttempts} failed attempts`);
-    const report = JSON.parse((await muster(["report", `${shop.folder}/sick/runs/sick`, "--json"])).out);
+    const report = JSON.parse((await runMuster(["report", `${shop.folder}/sick/runs/sick`, "--json"])).out);
     t.match(report.happenings, [{ node: sick, slot: 1, what: /^gets no work: \d+ chunks in a row/ }]);
     t.equal(report.tried.length, node.failedAttempts, "every attempt that failed is in the report");
   },

@@ -2,11 +2,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { reached } from "../lab/reached.js";
-import { ended, muster, startMuster, Workshop } from "./muster.js";
+import { runMuster, startMuster, TestFolder, waitForExit } from "./startmuster.js";
 
-const shop = new Workshop();
+const shop = new TestFolder();
 t.teardown(() => shop.remove());
-const report = (...words: string[]) => muster(["report", ...words], { cwd: shop.folder });
+const report = (...words: string[]) => runMuster(["report", ...words], { cwd: shop.folder });
 
 shop.write("w.sh", '#!/bin/sh\n[ "$1" != 2 ] || { echo "no <two>" >&2; exit 7; }\necho "$1" >n\n', 0o755);
 const job = (name: string, more: object = {}) =>
@@ -22,7 +22,7 @@ const job = (name: string, more: object = {}) =>
   });
 
 t.test("of a run that has ended: on the terminal, as JSON, as a page", async (t) => {
-  t.equal((await muster(["run", job("some"), "-i", "local"])).code, 3);
+  t.equal((await runMuster(["run", job("some"), "-i", "local"])).code, 3);
   const text = await report("some");
   t.equal(text.code, 0, text.err);
   t.match(text.out, /^some: partial: 5 chunks done, 1 failed\n[\s\S]*2 attempts failed\n/);
@@ -54,7 +54,7 @@ t.test("of one that runs, nothing of which is disturbed", async (t) => {
   const gate = join(shop.folder, "gate");
   shop.write("g.sh", `#!/bin/sh\nwhile [ "$1" = 5 ] && [ ! -e ${gate} ]; do sleep 0.05; done\necho "$1" >n\n`, 0o755);
   const child = startMuster(["run", job("slow", { script: "g.sh" }), "-i", "local"]);
-  const end = ended(child);
+  const end = waitForExit(child);
   const journal = join(shop.folder, "runs/slow/journal.ndjson");
   const done = () => (existsSync(journal) ? readFileSync(journal, "utf8").split('"e":"done"').length - 1 : 0);
   await reached("all but one are done", () => done() === 5);
@@ -67,7 +67,7 @@ t.test("of one that runs, nothing of which is disturbed", async (t) => {
 t.test("of a pipeline: where its steps' are", async (t) => {
   const steps = { first: { job: "some.yaml" }, after: { command: ["true"] } };
   const file = shop.write("p.yaml", { kind: "pipeline", steps });
-  await muster(["run", file, "-i", "local"]);
+  await runMuster(["run", file, "-i", "local"]);
   const text = await report("p");
   t.equal(text.code, 0, text.err);
   t.match(text.out, /first: partial, .*\n[\s\S]*\n {2}muster report runs\/p\/first$/m);

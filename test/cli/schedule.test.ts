@@ -3,9 +3,9 @@ import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { reached } from "../lab/reached.js";
-import { ended, muster, startMuster, Workshop } from "./muster.js";
+import { runMuster, startMuster, TestFolder, waitForExit } from "./startmuster.js";
 
-const shop = new Workshop();
+const shop = new TestFolder();
 t.teardown(() => shop.remove());
 // A crontab program that keeps its table in a file; test/cron/ has the real one.
 shop.write(
@@ -14,7 +14,7 @@ shop.write(
   0o755,
 );
 const env = { PATH: `${join(shop.folder, "bin")}:${process.env.PATH}` };
-const schedule = (...words: string[]) => muster(["schedule", ...words], { env, cwd: shop.folder });
+const schedule = (...words: string[]) => runMuster(["schedule", ...words], { env, cwd: shop.folder });
 const runsIn = (folder: string) =>
   readdirSync(join(shop.folder, folder, "runs")).filter((name) => /\d{8}T\d{6}Z/.test(name));
 
@@ -31,7 +31,7 @@ t.test("show, install, install again, remove", async (t) => {
     /night: 0 2 \* \* \*, not in the crontab\n +next: \d{4}-\d\d-\d\d 02:00, \S+ 02:00, \S+ 02:00\n +0 2 /,
   );
   t.match(shown.out, /night, step one: @reboot, not in the crontab\n +next: when this machine starts/);
-  const nocron = await muster(["schedule", "show", file, "-i", "local"], {
+  const nocron = await runMuster(["schedule", "show", file, "-i", "local"], {
     env: { PATH: join(shop.folder, "nothing") },
   });
   t.equal(nocron.code, 0);
@@ -67,7 +67,7 @@ t.test("refused with its place: an expression that cron could not read, and a pi
   const bad = shop.write("bad.yaml", 'steps: {a: {command: ["true"]}}\nschedule: "0 25 * * *"\n');
   const refused = await schedule("install", bad, "-i", "local");
   t.match(refused, { code: 65, err: /bad\.yaml:2:11: schedule: .*hour: 25/ });
-  t.match(await muster(["run", bad, "-i", "local"]), { code: 65 });
+  t.match(await runMuster(["run", bad, "-i", "local"]), { code: 65 });
   const none = shop.write("none.yaml", 'steps: {a: {command: ["true"]}}\n');
   t.match(await schedule("show", none, "-i", "local"), {
     code: 65,
@@ -80,9 +80,9 @@ t.test("one at a time: skip, fail, wait", async (t) => {
   const file = shop.write("lap/p.yaml", {
     steps: { a: { command: ["sh", "-c", "touch began; until [ -e go ]; do sleep 0.1; done"] } },
   });
-  const cron = (...words: string[]) => muster(["run", "--cron", file, "-i", "local", ...words]);
+  const cron = (...words: string[]) => runMuster(["run", "--cron", file, "-i", "local", ...words]);
   const first = startMuster(["run", "--cron", file, "-i", "local"]);
-  const firstEnded = ended(first);
+  const firstEnded = waitForExit(first);
   await reached("its first lap has begun", () => existsSync(join(shop.folder, "lap/began")));
   t.match(await cron(), { code: 0, out: "", err: "" }, "skipped in silence");
   t.match(shop.read("lap/runs/p.log"), new RegExp(`skipped: process ${first.pid} on .* still runs it`));
@@ -91,7 +91,7 @@ t.test("one at a time: skip, fail, wait", async (t) => {
     err: new RegExp(`p: process ${first.pid} on .* still runs it`),
   });
   t.match(await cron("--lock-wait", "1s"), { code: 75 }, "waited in vain");
-  const waiting = ended(startMuster(["run", "--cron", file, "-i", "local", "--overlap", "wait"]));
+  const waiting = waitForExit(startMuster(["run", "--cron", file, "-i", "local", "--overlap", "wait"]));
   writeFileSync(join(shop.folder, "lap/go"), "");
   t.match(await firstEnded, { code: 0, out: "", err: "" });
   t.match(await waiting, { code: 0, out: "", err: "" });
@@ -104,13 +104,13 @@ t.test("one at a time: skip, fail, wait", async (t) => {
     t.equal((await cron(...words)).code, 64);
   const job = shop.write("lap/j.yaml", { kind: "matrix", matrix: { n: [0, 1] }, command: ["true"], args: [] });
   for (const other of [job, file])
-    t.match(await muster(["run", other, "-i", "local", "--lock-wait", "1s"]), { code: 64, err: /go with --cron/ });
+    t.match(await runMuster(["run", other, "-i", "local", "--lock-wait", "1s"]), { code: 64, err: /go with --cron/ });
 });
 
 t.test("where cron's start can write nothing, that is said", async (t) => {
   const file = shop.write("unwritable/p.yaml", { steps: { a: { command: ["true"] } } });
   shop.write("unwritable/runs", "");
-  t.match(await muster(["run", "--cron", file, "-i", "local"]), {
+  t.match(await runMuster(["run", "--cron", file, "-i", "local"]), {
     code: 3,
     err: /cannot write to the run directory \S+\/runs: it is a file and no folder\n\s+Move the file away/,
   });
@@ -122,7 +122,7 @@ t.test("one that was killed is gone on with; finished ones are pruned, others ne
     b: { command: ["true"], needs: ["a"] },
   };
   const file = shop.write("keep/p.yaml", { keep: 1, steps });
-  const cron = (env: Record<string, string> = {}) => muster(["run", "--cron", file, "-i", "local"], { env });
+  const cron = (env: Record<string, string> = {}) => runMuster(["run", "--cron", file, "-i", "local"], { env });
   t.equal((await cron({ MUSTER_KILL_AT: "step-ended:1" })).code, null);
   const [killed] = runsIn("keep");
   t.equal((await cron()).code, 0);
@@ -154,7 +154,7 @@ t.test("under cron there is no agent: the few lines say so where only one could 
   const inventory = shop.write("agent/inventory.yaml", { nodes: { far: node } });
   shop.write("agent/job.yaml", { kind: "matrix", matrix: { n: [0, 2] }, command: ["true"], args: [] });
   const file = shop.write("agent/p.yaml", { steps: { a: { job: "job.yaml" } } });
-  const ran = await muster(["run", "--cron", file, "-i", inventory], { env: { SSH_AUTH_SOCK: "" } });
+  const ran = await runMuster(["run", "--cron", file, "-i", inventory], { env: { SSH_AUTH_SOCK: "" } });
   t.equal(ran.code, 69);
   t.equal(ran.out, "");
   t.match(
@@ -165,7 +165,7 @@ t.test("under cron there is no agent: the few lines say so where only one could 
 
 t.test("finished runs are kept for a time", async (t) => {
   const file = shop.write("age/p.yaml", { keep: "30d", steps: { a: { command: ["true"] } } });
-  const cron = () => muster(["run", "--cron", file, "-i", "local"]);
+  const cron = () => runMuster(["run", "--cron", file, "-i", "local"]);
   for (const _ of [1, 2]) t.equal((await cron()).code, 0);
   const [old, young] = runsIn("age");
   const ago = (days: number) => new Date(Date.now() - days * 86_400_000);
@@ -182,12 +182,12 @@ t.test("a start of one step is not the end of a whole run", async (t) => {
     steps: { a: { command: ["true"] }, b: { command: ["true"], needs: ["a"] } },
   });
   const cron = (words: string[], env: Record<string, string> = {}) =>
-    muster(["run", "--cron", file, "-i", "local", ...words], { env });
+    runMuster(["run", "--cron", file, "-i", "local", ...words], { env });
   t.equal((await cron([], { MUSTER_KILL_AT: "step-ended:1" })).code, null);
   t.equal((await cron(["--only", "a"])).code, 0);
   const [whole, part] = runsIn("only");
   const status = async (name: string) =>
-    JSON.parse((await muster(["status", join(shop.folder, "only/runs", name), "--json"])).out);
+    JSON.parse((await runMuster(["status", join(shop.folder, "only/runs", name), "--json"])).out);
   t.match(await status(whole!), { state: "interrupted" });
   t.match(await status(part!), { state: "complete", chunks: { done: 1 } });
 });

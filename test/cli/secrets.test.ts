@@ -3,11 +3,11 @@ import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import t from "tap";
-import { loadJob } from "../../executor/job/load.js";
+import { loadJob } from "../../executor/job/loadjob.js";
 import { journalOf } from "../faults/kit.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { muster, type Ran, startMuster } from "./muster.js";
+import { type MusterResult, runMuster, startMuster } from "./startmuster.js";
 
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: ["rig"], gpus: 0 }, "looking into nodes");
 const node = nodes[0]!;
@@ -71,9 +71,9 @@ function filesUnder(folder: string): string[] {
 const mode = (path: string) => statSync(path).mode & 0o777;
 
 /** Runs muster with this umask, which its child inherits. */
-async function withUmask(umask: number, words: string[]): Promise<Ran> {
+async function withUmask(umask: number, words: string[]): Promise<MusterResult> {
   const before = process.umask(umask);
-  const ran = muster(words);
+  const ran = runMuster(words);
   process.umask(before);
   return ran;
 }
@@ -135,7 +135,7 @@ t.test("no command shows them", { skip }, async (t) => {
     ["validate", file, inventory, "--json"],
     ["cancel", run],
   ]) {
-    const { out, err } = await muster(words);
+    const { out, err } = await runMuster(words);
     t.same(leaked(out + err), [], words.join(" "));
   }
   t.same(leaked(readFileSync(page)), []);
@@ -172,7 +172,7 @@ t.test(
 );
 
 t.test("a changed value is refused by its name alone, also in an older run directory", { skip }, async (t) => {
-  const again = () => muster(["run", file, "-i", inventory]);
+  const again = () => runMuster(["run", file, "-i", inventory]);
   const ran = await again();
   t.equal(ran.code, 3, "the run goes on");
   const refused = async (line: RegExp) => {
@@ -221,7 +221,7 @@ t.test("a pipeline keeps none, and knows when one has changed", async (t) => {
     steps: { one: { job: "job.yaml", when: "changed" } },
   });
   const stateOf = async () => {
-    const { out, err } = await muster(["run", pipeline, "-i", "local", "--fresh", "--json"]);
+    const { out, err } = await runMuster(["run", pipeline, "-i", "local", "--fresh", "--json"]);
     t.same(leaked(out + err), []);
     return JSON.parse(out).steps[0].state as string;
   };

@@ -3,13 +3,13 @@ import { join } from "node:path";
 import t from "tap";
 import { committed } from "../faults/kit.js";
 import { reached } from "../lab/reached.js";
-import { ended, muster, startMuster, Workshop } from "./muster.js";
+import { runMuster, startMuster, TestFolder, waitForExit } from "./startmuster.js";
 
-const shop = new Workshop();
+const shop = new TestFolder();
 t.teardown(() => shop.remove());
 
 const json = async (...words: string[]) =>
-  JSON.parse((await muster(["status", ...words, "--json"], { cwd: shop.folder })).out);
+  JSON.parse((await runMuster(["status", ...words, "--json"], { cwd: shop.folder })).out);
 const stateOf = async (run: string) => (await json(run)).state;
 const journal = (run: string) => join(shop.folder, "runs", run, "journal.ndjson");
 
@@ -25,15 +25,15 @@ t.test("complete, partly done: from the run directories alone, in 80 columns", a
   });
   const all = shop.write("all.yaml", job("all", { n: [0, 2] }));
   const some = shop.write("some.yaml", job("some", { n: [0, 4] }));
-  t.equal((await muster(["run", all, "-i", "local"])).code, 0);
-  t.equal((await muster(["run", some, "-i", "local"])).code, 3);
+  t.equal((await runMuster(["run", all, "-i", "local"])).code, 0);
+  t.equal((await runMuster(["run", some, "-i", "local"])).code, 3);
   const { runs } = await json();
   t.match(runs, [
     { name: "all", state: "complete", chunks: { done: 2, failed: 0 }, units: { done: "2", total: "2" } },
     { name: "some", state: "partial", chunks: { done: 3, failed: 1 }, units: { done: "3", total: "4" } },
   ]);
   t.equal(runs[0].nodes.length, 1);
-  const table = await muster(["status"], { cwd: shop.folder });
+  const table = await runMuster(["status"], { cwd: shop.folder });
   t.match(
     table.out,
     /^run +state +done +failed +nodes +started +took\nall +complete +100 % .*\nsome +partial +75 % +1 /,
@@ -43,17 +43,17 @@ t.test("complete, partly done: from the run directories alone, in 80 columns", a
 });
 
 t.test("what a chunk printed", async (t) => {
-  const both = await muster(["logs", "some", "n=2"], { cwd: shop.folder });
+  const both = await runMuster(["logs", "some", "n=2"], { cwd: shop.folder });
   t.equal(both.code, 0, both.err);
   t.equal(both.out, "out 2\nerr 2\n");
-  t.equal((await muster(["logs", "runs/some", "n=3", "--err"], { cwd: shop.folder })).out, "err 3\n");
-  const typo = await muster(["logs", "some", "n=7"], { cwd: shop.folder });
+  t.equal((await runMuster(["logs", "runs/some", "n=3", "--err"], { cwd: shop.folder })).out, "err 3\n");
+  const typo = await runMuster(["logs", "some", "n=7"], { cwd: shop.folder });
   t.equal(typo.code, 64);
   t.match(typo.err, /did you mean "n=\d"\?/);
-  const unknown = await muster(["logs", "some", "chunk-9"], { cwd: shop.folder });
+  const unknown = await runMuster(["logs", "some", "chunk-9"], { cwd: shop.folder });
   t.match(unknown.err, /some: chunk "chunk-9" has printed nothing, or there is none\n.*known here: n=0, n=1/);
-  t.equal((await muster(["logs", "some", "../journal"], { cwd: shop.folder })).code, 64, "only logs");
-  t.equal((await muster(["logs", "nothing", "n=1"], { cwd: shop.folder })).code, 64);
+  t.equal((await runMuster(["logs", "some", "../journal"], { cwd: shop.folder })).code, 64, "only logs");
+  t.equal((await runMuster(["logs", "nothing", "n=1"], { cwd: shop.folder })).code, 64);
 });
 
 t.test("running while its coordinator lives, interrupted when that was killed, complete in the end", async (t) => {
@@ -66,7 +66,7 @@ t.test("running while its coordinator lives, interrupted when that was killed, c
     args: ["{n}"],
   });
   const first = startMuster(["run", job, "-i", "local"]);
-  const firstEnded = ended(first);
+  const firstEnded = waitForExit(first);
   await reached("a chunk is done", () => committed(join(shop.folder, "runs/wait")).length > 0);
   t.match(await json("wait"), {
     state: "running",
@@ -78,7 +78,7 @@ t.test("running while its coordinator lives, interrupted when that was killed, c
   await firstEnded;
   t.match(await json("wait"), { state: "interrupted", chunks: { done: 1 }, units: { done: "1" } });
   writeFileSync(go, "");
-  t.equal((await muster(["run", job, "-i", "local"])).code, 0);
+  t.equal((await runMuster(["run", job, "-i", "local"])).code, 0);
   t.match(await json("wait"), { state: "complete", chunks: { done: 3 } });
 });
 
@@ -89,8 +89,8 @@ t.test("a torn last record, a damaged one, and no run at all", async (t) => {
   t.equal(await stateOf("all"), "new", "no record is whole");
   writeFileSync(journal("all"), `{"n":1,"e":"run"}\n${readFileSync(journal("some"), "utf8")}{"n":`);
   t.match(await json("all"), { state: "damaged", reason: /record 1 \(at byte 0\) is damaged/ });
-  t.match((await muster(["status"], { cwd: shop.folder })).out, /all +damaged/, "and the others are still shown");
-  t.match(await muster(["status", "nowhere"], { cwd: shop.folder }), { code: 64 });
+  t.match((await runMuster(["status"], { cwd: shop.folder })).out, /all +damaged/, "and the others are still shown");
+  t.match(await runMuster(["status", "nowhere"], { cwd: shop.folder }), { code: 64 });
   shop.write("empty/file", "");
-  t.match((await muster(["status", "empty"], { cwd: shop.folder })).out, /^no runs/);
+  t.match((await runMuster(["status", "empty"], { cwd: shop.folder })).out, /^no runs/);
 });

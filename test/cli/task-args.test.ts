@@ -1,7 +1,7 @@
 import t from "tap";
-import { muster, Workshop } from "./muster.js";
+import { runMuster, TestFolder } from "./startmuster.js";
 
-const shop = new Workshop();
+const shop = new TestFolder();
 t.teardown(() => shop.remove());
 
 t.test("a command of the job runs with the args of each task after its own words", async (t) => {
@@ -13,7 +13,7 @@ t.test("a command of the job runs with the args of each task after its own words
     args: ["all"],
     tasks: tasks.map((task) => ({ ...task, outputs: [`${task.id}.txt`] })),
   });
-  const ran = await muster(["run", "job.json", "-i", "local", "-q"], { cwd: shop.folder });
+  const ran = await runMuster(["run", "job.json", "-i", "local", "-q"], { cwd: shop.folder });
   t.equal(ran.code, 0, ran.err);
   const said = tasks.map(({ id }) => shop.read(`runs/words/results/${id}.txt`));
   t.same(said, ["x|a b|$HOME|", "x|all|", "x|"]);

@@ -5,7 +5,7 @@ import { checkNodes, checkResults } from "../faults/kit.js";
 import { KnownJob } from "../faults/known.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { muster } from "./muster.js";
+import { runMuster } from "./startmuster.js";
 
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: ["rig"], gpus: 1, vendor: "amd" }, "two users on a node");
 const [node] = nodes;
@@ -63,7 +63,7 @@ t.test("two users on one node have its GPU in turn, and the other is named by ui
 
 t.test("root's lock files hold between network namespaces, too", { skip }, async (t) => {
   const playbooks = { playbooks: ["gpu-locks"] };
-  const provisioned = await muster(["provision", "-i", as("root", {}, playbooks)]);
+  const provisioned = await runMuster(["provision", "-i", as("root", {}, playbooks)]);
   t.equal(provisioned.code, 0, provisioned.err);
   await root(
     `printf '#!/bin/sh\\nexec unshare --net /usr/bin/python3 "$@"\\n' >/usr/local/bin/isolated; chmod 755 /usr/local/bin/isolated`,
@@ -91,7 +91,7 @@ t.test("a work folder that others could replace is refused with the reason, by d
   t.match(refused.err, /refused: \/srv\/shared is writable by everyone and has no sticky bit: others could replace/);
   t.match(refused.err, /run `chmod o-w \/srv\/shared`; or set another `workdir`/);
   t.notOk(existsSync(join(node!.root, "srv/shared/work")), "nothing was made there");
-  const doctor = await muster(["doctor", "-i", inventory, "--json"]);
+  const doctor = await runMuster(["doctor", "-i", inventory, "--json"]);
   t.equal(doctor.code, 2, doctor.err);
   t.match(doctor.out, /"have": "is writable by everyone and has no sticky bit"/);
   await root("chmod 1777 /srv/shared");

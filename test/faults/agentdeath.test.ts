@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { startMuster } from "../cli/muster.js";
+import { startMuster } from "../cli/startmuster.js";
 import type { LabNode } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
 import { reached } from "../lab/reached.js";

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { muster, startMuster } from "../cli/muster.js";
+import { runMuster, startMuster } from "../cli/startmuster.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 import { checkNodes, checkResults, committed, hasRecorded, journalOf } from "./kit.js";
@@ -16,7 +16,7 @@ t.test(
     const job = new KnownJob(shop, "alive", { chunks: 12, gate: true });
     const first = job.start(["-i", inventory]);
     await reached("four chunks run", () => job.running(lab.nodes).length === 4);
-    const cancelled = await muster(["cancel", job.run]);
+    const cancelled = await runMuster(["cancel", job.run]);
     t.equal(cancelled.code, 0, cancelled.err);
     t.match(cancelled.err, `muster process ${first.child.pid} is told to end`);
     t.match(cancelled.out, /^alive: cancelled; 0 chunks done and kept, nothing is left on 2 nodes\n$/);
@@ -26,7 +26,7 @@ t.test(
     await checkNodes(t, lab.nodes);
     t.match(journalOf(job.run).at(-1), { e: "close", state: "cancelled" });
     t.match(JSON.parse(readFileSync(join(job.run, "summary.json"), "utf8")), { state: "cancelled" });
-    const again = await muster(["cancel", job.run, "--json"]);
+    const again = await runMuster(["cancel", job.run, "--json"]);
     t.equal(again.code, 0, "cancelled again, it finds nothing");
     t.same(
       JSON.parse(again.out).nodes.map((one: { state: string }) => one.state),
@@ -38,7 +38,7 @@ t.test(
     checkResults(t, job);
     t.equal(job.executions(lab.nodes).length, 16, "the four that were killed, and twelve");
     await checkNodes(t, lab.nodes);
-    const after = await muster(["cancel", job.run]);
+    const after = await runMuster(["cancel", job.run]);
     t.match(after, { code: 0, out: /^alive: was complete; 12 chunks done/ });
     t.match(journalOf(job.run).at(-1), { e: "close", state: "complete" });
   },
@@ -51,7 +51,7 @@ t.test("cancel of a run whose coordinator was killed, from its directory alone",
   first.child.kill("SIGKILL");
   await first.ended;
   const done = committed(job.run).length;
-  const cancelled = await muster(["cancel", job.name], { cwd: join(shop.folder, job.name) });
+  const cancelled = await runMuster(["cancel", job.name], { cwd: join(shop.folder, job.name) });
   t.equal(cancelled.code, 0, cancelled.err);
   t.match(cancelled.out, `${done} chunks done and kept`);
   await checkNodes(t, lab.nodes);
@@ -73,7 +73,7 @@ t.test("cancel where the agents are dead too, and a chunk of theirs lives on", {
     lab.nodes.some((node) => node.processes().length > 0),
     "chunks live on",
   );
-  const cancelled = await muster(["cancel", job.run]);
+  const cancelled = await runMuster(["cancel", job.run]);
   t.equal(cancelled.code, 0, cancelled.err);
   await checkNodes(t, lab.nodes);
 });
@@ -86,7 +86,7 @@ t.test("what is done on nodes and not collected is counted, and computed again l
   await first.ended;
   job.open(lab.nodes);
   await reached("their results wait on the nodes", () => lab.nodes.every(hasRecorded));
-  const cancelled = await muster(["cancel", job.run]);
+  const cancelled = await runMuster(["cancel", job.run]);
   t.equal(cancelled.code, 0, cancelled.err);
   t.match(cancelled.out, /0 chunks done and kept, 4 done but not collected yet, to be computed again; nothing is left/);
   await checkNodes(t, lab.nodes);
@@ -101,7 +101,7 @@ t.test("cancel of a coordinator that was stopped (SIGSTOP)", { skip }, async (t)
   const first = job.start(["-i", inventory]);
   await reached("four chunks run", () => job.running(lab.nodes).length === 4);
   first.child.kill("SIGSTOP");
-  const cancelled = await muster(["cancel", job.run]);
+  const cancelled = await runMuster(["cancel", job.run]);
   t.equal(cancelled.code, 0, cancelled.err);
   t.equal((await first.ended).code, 143);
   await checkNodes(t, lab.nodes);
@@ -118,12 +118,12 @@ t.test(
     first.child.kill("SIGKILL");
     await first.ended;
     await away.restartSshd({ AllowUsers: "nobody" });
-    const half = await muster(["cancel", job.run]);
+    const half = await runMuster(["cancel", job.run]);
     t.equal(half.code, 3, half.err);
     t.match(half.out, /cancelled, but not on node2/);
     await checkNodes(t, [here]);
     await away.restartSshd();
-    const whole = await muster(["cancel", job.run]);
+    const whole = await runMuster(["cancel", job.run]);
     t.equal(whole.code, 0, whole.err);
     await checkNodes(t, lab.nodes);
   },
@@ -137,12 +137,12 @@ t.test("an inventory that has moved: said, and -i names it", { skip }, async (t)
   first.child.kill("SIGINT");
   t.equal((await first.ended).code, 130);
   rmSync(own);
-  const lost = await muster(["cancel", job.run]);
+  const lost = await runMuster(["cancel", job.run]);
   t.match(lost, {
     code: 65,
     err: /own\.yaml, the inventory of this run, is not there any more\n\s+Name another one with -i/,
   });
-  const found = await muster(["cancel", job.run, "-i", inventory]);
+  const found = await runMuster(["cancel", job.run, "-i", inventory]);
   t.equal(found.code, 0, found.err);
   await checkNodes(t, lab.nodes);
 });
@@ -183,7 +183,7 @@ for (const dead of [false, true])
         await first.ended;
         t.ok(processesWith(nap).length > 0, "the command lives on");
       }
-      const cancelled = await muster(["cancel", run, "--json"]);
+      const cancelled = await runMuster(["cancel", run, "--json"]);
       t.equal(cancelled.code, 0, cancelled.err);
       const told = JSON.parse(cancelled.out);
       t.match(told, { name, state: "cancelled", steps: [{ step: "compute", state: "cancelled", chunks: 0 }] });
@@ -194,14 +194,14 @@ for (const dead of [false, true])
       if (!dead) t.equal((await first.ended).code, 143);
       t.same(processesWith(nap), [], "no command is left");
       await checkNodes(t, lab.nodes);
-      t.match(await muster(["status", run]), { code: 0, out: /cancelled/ });
+      t.match(await runMuster(["status", run]), { code: 0, out: /cancelled/ });
     },
   );
 
 t.test("cancel without a word where there is nothing, or more than one run", { skip }, async (t) => {
-  const none = await muster(["cancel"], { cwd: shop.write("empty/x", "").slice(0, -2) });
+  const none = await runMuster(["cancel"], { cwd: shop.write("empty/x", "").slice(0, -2) });
   t.match(none, { code: 64, err: /no run here has yet to come to its end/ });
-  const wrong = await muster(["cancel", "nowhere"], { cwd: shop.folder });
+  const wrong = await runMuster(["cancel", "nowhere"], { cwd: shop.folder });
   t.match(wrong, { code: 64, err: /nowhere: is neither a run directory nor the name of one/ });
   t.equal(existsSync(join(shop.folder, "nowhere")), false);
 });

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { muster, type Ran } from "../cli/muster.js";
+import { type MusterResult, runMuster } from "../cli/startmuster.js";
 import { type LabNode, startLab } from "../lab/lab.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
@@ -38,7 +38,7 @@ function deleteFolder(node: LabNode, agents: "stopped" | "running"): void {
   rmSync(join(node.root, "root/.muster"), { recursive: true });
 }
 
-function checkComplete(t: Test, job: KnownJob, ran: Ran): void {
+function checkComplete(t: Test, job: KnownJob, ran: MusterResult): void {
   t.equal(ran.code, 0, ran.err);
   checkResults(t, job);
 }
@@ -46,7 +46,7 @@ function checkComplete(t: Test, job: KnownJob, ran: Ran): void {
 t.test("cancel where folders were deleted: agents and chunks are found by their marks", { skip }, async (t) => {
   const job = await killed(await atWork("deleted"));
   for (const node of lab.nodes) deleteFolder(node, "stopped");
-  const cancelled = await muster(["cancel", job.run]);
+  const cancelled = await runMuster(["cancel", job.run]);
   t.equal(cancelled.code, 0, cancelled.err);
   for (const { name } of lab.nodes)
     t.match(
@@ -55,7 +55,7 @@ t.test("cancel where folders were deleted: agents and chunks are found by their 
     );
   await checkNodes(t, lab.nodes);
   t.match(journalOf(job.run).at(-1), { e: "close", state: "cancelled", leftovers: [] });
-  const again = await muster(["cancel", job.run]);
+  const again = await runMuster(["cancel", job.run]);
   t.match(again, { code: 0, err: /node1: nothing of it is there/ });
 });
 
@@ -104,7 +104,7 @@ t.test("a folder that cannot be looked at is not gone: exit 3 with the reason", 
   await killed({ job, run });
   const runs = join(node.root, "home/rig/.muster/runs");
   chmodSync(runs, 0);
-  const cancelled = await muster(["cancel", job.run]);
+  const cancelled = await runMuster(["cancel", job.run]);
   t.equal(cancelled.code, 3, cancelled.out);
   t.match(cancelled.err, /node1: not stopped: .*it cannot be looked at: Permission denied/);
   t.same(await node.quiet(30), [], "its processes were ended all the same");
@@ -112,13 +112,13 @@ t.test("a folder that cannot be looked at is not gone: exit 3 with the reason", 
     state: "cancelled",
     leftovers: [{ node: "node1", reason: /Permission denied/ }],
   });
-  t.match(await muster(["status", job.run]), {
+  t.match(await runMuster(["status", job.run]), {
     code: 0,
     out: /may still hold work of it: node1; to clean up: muster cancel/,
   });
   chmodSync(runs, 0o700);
   t.equal(readdirSync(runs).length, 1, "and the folder is there");
-  const again = await muster(["cancel", job.run]);
+  const again = await runMuster(["cancel", job.run]);
   t.equal(again.code, 0, again.err);
   await checkNodes(t, own.nodes);
 });
@@ -160,7 +160,7 @@ t.test(
     t.notMatch(ran.out, /node1 may still/);
     t.ok(agentsOf(node2).length === 1 && existsSync(join(node2.root, "root/.muster")), "it does hold something");
     t.match(journalOf(job.run).at(-1), { e: "close", state: "complete", leftovers: [{ node: "node2", inventory }] });
-    const standing = JSON.parse((await muster(["status", job.run, "--json"])).out);
+    const standing = JSON.parse((await runMuster(["status", job.run, "--json"])).out);
     t.match(standing, { state: "complete", leftovers: [{ node: "node2" }] });
 
     await node2.cutOff();
@@ -181,7 +181,7 @@ t.test(
     await checkNodes(t, lab.nodes);
     checkResults(t, job);
     t.match(journalOf(job.run).at(-1), { e: "close", state: "complete", leftovers: [] });
-    t.notMatch(JSON.parse((await muster(["status", job.run, "--json"])).out), { leftovers: [{}] });
+    t.notMatch(JSON.parse((await runMuster(["status", job.run, "--json"])).out), { leftovers: [{}] });
     const after = await job.muster(words);
     t.equal(after.code, 0);
     t.notMatch(after.err, /node2/, "nobody is asked any more");
@@ -198,7 +198,7 @@ t.test("cancel cleans what a complete run left, and a node without work of it is
   checkComplete(t, fresh, ran);
   t.notMatch(ran.out, /may still hold/, "node2 was never given anything of it");
   await node2.restartSshd();
-  const cancelled = await muster(["cancel"], { cwd: join(shop.folder, "cancelled") });
+  const cancelled = await runMuster(["cancel"], { cwd: join(shop.folder, "cancelled") });
   t.match(cancelled, { code: 0, err: /node2: stopped, nothing is left/, out: /was complete/ });
   await checkNodes(t, lab.nodes);
   t.match(journalOf(job.run).at(-1), { e: "close", state: "complete", leftovers: [] });
@@ -225,7 +225,7 @@ t.test("a pipeline lists what its jobs left, and cleans it when it is run again"
   const file = shop.write(`${name}/pipeline.yaml`, { kind: "pipeline", name, steps: { compute: { job: "job.yaml" } } });
   job.run = join(shop.folder, name, "out", "compute");
   const out = ["--out", join(shop.folder, name, "out")];
-  const first = muster(["run", file, ...words, ...out]);
+  const first = runMuster(["run", file, ...words, ...out]);
   await reached("both are at work", () => lab.nodes.every((node) => job.running([node]).length === 2));
   await node2.restartSshd({ AllowUsers: "nobody" });
   await node2.dropConnections();
@@ -233,11 +233,11 @@ t.test("a pipeline lists what its jobs left, and cleans it when it is run again"
   const ran = await first;
   t.equal(ran.code, 0, ran.err);
   t.match(ran.out, NODE2_LEFT);
-  const listed = await muster(["run", file, ...words, ...out]);
+  const listed = await runMuster(["run", file, ...words, ...out]);
   t.match(listed, { code: 0, out: /already complete/ });
   t.match(listed.out, NODE2_LEFT);
   await node2.restartSshd();
-  const cleaned = await muster(["run", file, ...words, ...out]);
+  const cleaned = await runMuster(["run", file, ...words, ...out]);
   t.match(cleaned, { code: 0, out: /already complete/ });
   t.notMatch(cleaned.out, /may still hold/);
   await checkNodes(t, lab.nodes);

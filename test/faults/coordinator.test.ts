@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import t from "tap";
-import { ended } from "../cli/muster.js";
+import { waitForExit } from "../cli/startmuster.js";
 import { projectRoot } from "../lab/project.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
@@ -100,7 +100,7 @@ t.test("no environment, no terminal, no stdin, no session: as under cron, and le
     env: {},
     stdio: "ignore",
   });
-  t.equal((await ended(closed)).code, 0, "nor does it need any descriptor");
+  t.equal((await waitForExit(closed)).code, 0, "nor does it need any descriptor");
   checkResults(t, job);
   t.match(JSON.parse(readFileSync(join(`${job.run}-2`, "summary.json"), "utf8")), {
     state: "complete",

@@ -1,7 +1,7 @@
 import { cpSync, renameSync, rmSync, statSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import t, { type Test } from "tap";
-import { muster } from "../cli/muster.js";
+import { runMuster } from "../cli/startmuster.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 import { checkNodes, checkResults, committed } from "./kit.js";
@@ -88,7 +88,7 @@ t.test("a backup of a run directory, restored over it, is refused until its agen
   renameSync(backup, job.run);
   const refused = await job.muster(words);
   t.equal(refused.code, 75, refused.err);
-  const cancelled = await muster(["cancel", job.run, ...words]);
+  const cancelled = await runMuster(["cancel", job.run, ...words]);
   t.equal(cancelled.code, 3, cancelled.err);
   t.match(cancelled.out + cancelled.err, SUPERSEDED, "and cancel ends nothing that is not its own");
   await checkComplete(t, job, await job.muster([...words, "--adopt"]));

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { muster } from "../cli/muster.js";
+import { runMuster } from "../cli/startmuster.js";
 import { shareLab } from "../lab/shared.js";
 import { checkNodes, checkResults, committed, repeated } from "./kit.js";
 import { KnownJob, type Shape } from "./known.js";
@@ -97,11 +97,11 @@ t.test("a pipeline whose disk fills up stops in order, and goes on with more roo
   const filler = ["sh", "-c", `[ -e ${folder}/filler ] || cat /dev/zero >${folder}/filler 2>&1; true`];
   const file = shop.write("p.yaml", { steps: { a: { command: filler }, b: { command: ["true"], needs: ["a"] } } });
   const words = ["run", file, "-i", "local", "--out", join(folder, "run")];
-  const full = await muster(words);
+  const full = await runMuster(words);
   t.match(full, { code: 3, err: /cannot write to the run directory \S+: no space is left there\n\s+Make room there/ });
   t.notMatch(full.err, /bug in muster/);
   remount(folder, "size=4m");
-  t.match(await muster(words), { code: 0 });
+  t.match(await runMuster(words), { code: 0 });
 });
 
 t.test("the disk fills up while the results are put into order: nothing is lost", { skip }, async (t) => {

@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { type Ran, startMuster } from "../cli/muster.js";
+import { type MusterResult, startMuster } from "../cli/startmuster.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 import { checkNodes, checkResults, repeated } from "./kit.js";
@@ -10,7 +10,7 @@ import { KnownJob, launched } from "./known.js";
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 4 }, "looking into nodes");
 
 /** Runs muster and notes the most memory that it ever had, in bytes. */
-async function measured(words: string[]): Promise<Ran & { memory: number }> {
+async function measured(words: string[]): Promise<MusterResult & { memory: number }> {
   const { child, ended } = launched(startMuster(words));
   let memory = 0;
   const timer = setInterval(() => {

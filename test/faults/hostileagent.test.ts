@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import type { Ran } from "../cli/muster.js";
+import type { MusterResult } from "../cli/startmuster.js";
 import { projectRoot } from "../lab/project.js";
 import { shareLab } from "../lab/shared.js";
 import { checkNodes, checkResults } from "./kit.js";
@@ -28,7 +28,10 @@ const MODES: Record<string, RegExp | undefined> = {
 };
 
 /** Runs the job and notes the most memory that muster ever had, in bytes. */
-async function measure(job: KnownJob, words: string[]): Promise<Ran & { memoryBytes: number; seconds: number }> {
+async function measure(
+  job: KnownJob,
+  words: string[],
+): Promise<MusterResult & { memoryBytes: number; seconds: number }> {
   const began = performance.now();
   const { child, ended } = job.start(words);
   let memoryBytes = 0;

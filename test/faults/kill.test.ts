@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { startMuster } from "../cli/muster.js";
+import { startMuster } from "../cli/startmuster.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 import { checkCommitted, checkNodes, checkResults, filesUnder, repeated } from "./kit.js";

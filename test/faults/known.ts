@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ended, type Ran, startMuster, type Workshop } from "../cli/muster.js";
+import { type MusterResult, startMuster, type TestFolder, waitForExit } from "../cli/startmuster.js";
 import type { LabNode } from "../lab/lab.js";
 
 /**
@@ -49,7 +49,7 @@ export interface Execution {
 /** A muster at work. */
 export interface Launched {
   child: ChildProcess;
-  ended: Promise<Ran>;
+  ended: Promise<MusterResult>;
   /** Its stderr, so far. */
   said(): string;
 }
@@ -60,7 +60,7 @@ export function launched(child: ChildProcess): Launched {
   child.stderr?.on("data", (bytes) => {
     said += bytes;
   });
-  return { child, ended: ended(child), said: () => said };
+  return { child, ended: waitForExit(child), said: () => said };
 }
 
 /** A job of which every result is known before it runs, and every execution is counted. */
@@ -71,7 +71,7 @@ export class KnownJob {
   readonly chunks: string[];
 
   constructor(
-    shop: Workshop,
+    shop: TestFolder,
     readonly name: string,
     readonly shape: Shape,
   ) {
@@ -103,7 +103,7 @@ export class KnownJob {
   }
 
   /** Runs `muster run` of it to its end. */
-  muster(words: string[], env: Record<string, string> = {}): Promise<Ran> {
+  muster(words: string[], env: Record<string, string> = {}): Promise<MusterResult> {
     return this.start(words, env).ended;
   }
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { muster, type Ran } from "../cli/muster.js";
+import { type MusterResult, runMuster } from "../cli/startmuster.js";
 import type { LabNode } from "../lab/lab.js";
 import { shareLab } from "../lab/shared.js";
 import { checkNodes, committed } from "./kit.js";
@@ -28,9 +28,9 @@ class Script {
     this.run = join(shop.folder, name, "runs", name);
   }
 
-  muster(on: LabNode[], slots: number): Promise<Ran> {
+  muster(on: LabNode[], slots: number): Promise<MusterResult> {
     const inventory = lab.inventory({ file: `${this.name}.yaml`, node: { slots } });
-    return muster(["run", this.file, "-i", inventory, "--limit", on.map(({ name }) => name).join()]);
+    return runMuster(["run", this.file, "-i", inventory, "--limit", on.map(({ name }) => name).join()]);
   }
 
   check(t: Test, chunks: number[], text: (n: number) => string): void {
@@ -112,6 +112,6 @@ t.test("a run whose last slot is out of use ends, and says why", { skip }, async
   t.match(ran.out, /no usable node is left/);
   t.match(ran.out, /slot 0 is out: processes of attempt \S+ do not die 10 s after KILL/);
   for (const { pid, argv } of node.processes()) if (argv[0] === "undead") process.kill(pid, "SIGKILL");
-  t.equal((await muster(["cancel", job.run])).code, 0);
+  t.equal((await runMuster(["cancel", job.run])).code, 0);
   await checkNodes(t, [node]);
 });

@@ -2,7 +2,7 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { readHistory } from "../../executor/run/record/history.js";
-import { accountOf } from "../../report/account.js";
+import { breakDownRun } from "../../report/breakdown.js";
 import type { LabNode } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
 import { reached } from "../lab/reached.js";
@@ -137,7 +137,7 @@ t.test(
     job.open([gone, other]);
     const summary = await scene.end(run);
     t.match(summary, { session: { dropped: 0 } });
-    const { happenings } = accountOf(await readHistory(job.run, Date.now()));
+    const { happenings } = breakDownRun(await readHistory(job.run, Date.now()));
     t.match(
       happenings.filter(({ node }) => node === gone.name).map(({ what }) => what),
       [/^silent: /, /^away: /, "is there again"],

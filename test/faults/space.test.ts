@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { muster, type Ran } from "../cli/muster.js";
+import { type MusterResult, runMuster } from "../cli/startmuster.js";
 import { shareLab } from "../lab/shared.js";
 import { checkNodes, checkResults, committed, repeated, resultsOf } from "./kit.js";
 import { KnownJob, type Shape } from "./known.js";
@@ -87,8 +87,8 @@ function messy(
   return { file, run: join(shop.folder, name, "runs", name) };
 }
 
-async function runMessy(job: { file: string }): Promise<Ran> {
-  return muster(["run", job.file, "-i", lab.inventory()]);
+async function runMessy(job: { file: string }): Promise<MusterResult> {
+  return runMuster(["run", job.file, "-i", lab.inventory()]);
 }
 
 function checkEach(t: Test, run: string, count = 8): void {
@@ -147,7 +147,7 @@ function own(process_: string): void {
 t.test("a chunk that prints gigabytes is capped while it runs, and says so", { skip }, async (t) => {
   const inventory = await small("print", "size=500m,mode=1777");
   const job = messy("print", "head -c 4000000000 /dev/zero; echo end", {}, 1);
-  const ran = await muster(["run", job.file, "-i", inventory, "--limit", node.name]);
+  const ran = await runMuster(["run", job.file, "-i", inventory, "--limit", node.name]);
   t.equal(ran.code, 0, ran.err);
   t.match(ran.out, /was cut/);
   const log = shop.read(`print/runs/print/logs/n=0.out`);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import t from "tap";
 import { findInventory, inventoryOf, loadInventory, selectNodes } from "../../fleet/inventory.js";
 import { parseSource } from "../../schemas/yaml.js";
-import { projectRoot } from "../../templates/templates.js";
+import { projectRoot } from "../../templates/nodeprograms.js";
 import { placed, problemsOf, refusalOf } from "../schemas/places.js";
 
 const load = (text: string) => inventoryOf(parseSource("i.yaml", text), "/cluster/i.yaml");

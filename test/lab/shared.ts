@@ -1,5 +1,5 @@
 import type { Test } from "tap";
-import { Workshop } from "../cli/muster.js";
+import { TestFolder } from "../cli/startmuster.js";
 import { type Lab, type LabNode, type LabOptions, startLab } from "./lab.js";
 import { lacking } from "./requirements.js";
 
@@ -8,7 +8,7 @@ export interface Shared {
   /** Why no test that needs the lab can run here; false where they can. */
   skip: string | false;
   /** A folder for the tests' own files. */
-  shop: Workshop;
+  shop: TestFolder;
   /** There unless `skip` says why not. */
   lab: Lab;
   /** The lab's nodes; none where there is no lab. */
@@ -24,7 +24,7 @@ export interface Shared {
 export async function shareLab(t: Pick<Test, "teardown">, options: LabOptions, machines?: string): Promise<Shared> {
   const skip = lacking(machines);
   const lab = skip ? undefined : await startLab(options);
-  const shop = new Workshop();
+  const shop = new TestFolder();
   // Not earlier: from the first teardown on a root test ends as soon as it has nothing to do.
   t.teardown(async () => {
     shop.remove();

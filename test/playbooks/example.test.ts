@@ -1,16 +1,16 @@
 import { readFileSync, readlinkSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { muster, Workshop } from "../cli/muster.js";
+import { runMuster, TestFolder } from "../cli/startmuster.js";
 
-const shop = new Workshop();
+const shop = new TestFolder();
 t.teardown(() => shop.remove());
 
 t.test("the example's playbook makes what it says, once, and finds it spoilt", async (t) => {
   const inventory = join(shop.example("playbooks"), "inventory.yaml");
   const env = { HOME: t.testdir({}) };
   const there = (path: string) => join(env.HOME, "muster-example", path);
-  const run = (verb: string) => muster([verb, "-i", inventory, "--json"], { env });
+  const run = (verb: string) => runMuster([verb, "-i", inventory, "--json"], { env });
   const states = (out: string) =>
     (JSON.parse(out) as { nodes: { resources: { state: string }[] }[] }).nodes[0]!.resources.map(({ state }) => state);
   const before = await run("verify");

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { muster, type Ran } from "../cli/muster.js";
+import { type MusterResult, runMuster } from "../cli/startmuster.js";
 import type { InventoryChange, Lab } from "../lab/lab.js";
 
 /** One row of what verify and provision answer with --json. */
@@ -27,13 +27,13 @@ interface Diff {
   diff?: string;
 }
 
-export interface Answer extends Ran {
+export interface Answer extends MusterResult {
   nodes: Row[];
 }
 
 /** Runs a verb on a lab's nodes with --json and reads its answer. */
 export async function ask(inventory: string, words: string[]): Promise<Answer> {
-  const ran = await muster([...words, "-i", inventory, "--json"]);
+  const ran = await runMuster([...words, "-i", inventory, "--json"]);
   const nodes = ran.out === "" ? [] : (JSON.parse(ran.out) as { nodes: Row[] }).nodes;
   return { ...ran, nodes };
 }

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { ended, muster, startMuster } from "../cli/muster.js";
+import { runMuster, startMuster, waitForExit } from "../cli/startmuster.js";
 import { startLab } from "../lab/lab.js";
 import { lacking } from "../lab/requirements.js";
 import { ask, inventoryWith, states } from "./fixture.js";
@@ -45,7 +45,7 @@ t.test("a fleet: nodes that are off, reboots, two at once", { skip }, async (t) 
   });
 
   await t.test("a node that cannot be reached does not hide the others", async (t) => {
-    const ran = await muster(["provision", "-i", inventory]);
+    const ran = await runMuster(["provision", "-i", inventory]);
     t.equal(ran.code, 3, ran.err);
     t.match(ran.out, /^node1 +ramdisk .* changed$/m);
     t.match(ran.out, /^node2 +ramdisk .* changed$/m);
@@ -75,17 +75,17 @@ t.test("a fleet: nodes that are off, reboots, two at once", { skip }, async (t) 
 
   await t.test("two provisions at once on a node: the second waits, and says so", async (t) => {
     const first = startMuster(["provision", "slow", "-i", inventory, "--limit", "node1"]);
-    const firstEnd = ended(first);
+    const firstEnd = waitForExit(first);
     await one!.exec(["sh", "-c", "until test -e /srv/begun; do sleep 0.05; done"]);
     const second = startMuster(["provision", "slow", "-i", inventory, "--limit", "node1"]);
-    const secondEnd = ended(second);
+    const secondEnd = waitForExit(second);
     await new Promise<void>((resolve) => second.stderr!.once("data", () => resolve()));
-    t.match(await muster(["provision", "slow", "-i", inventory, "--limit", "node1", "--lock-wait", "500ms"]), {
+    t.match(await runMuster(["provision", "slow", "-i", inventory, "--limit", "node1", "--lock-wait", "500ms"]), {
       code: 75,
       err: /waiting for it, 0.5 s at most/,
       out: /^node1 +busy\n +another provision still runs there, after 0.5 s of waiting\n +next: Wait for it to end.*\n\n1 node: 1 node busy/m,
     });
-    t.match(await muster(["provision", "slow", "-i", inventory, "--lock-wait", "soon"]), {
+    t.match(await runMuster(["provision", "slow", "-i", inventory, "--lock-wait", "soon"]), {
       code: 64,
       err: /--lock-wait soon: it must be/,
     });
@@ -98,7 +98,7 @@ t.test("a fleet: nodes that are off, reboots, two at once", { skip }, async (t) 
   await t.test("killed in the middle: the old file stays, nothing keeps the lock, the next one finishes", async (t) => {
     await two!.exec(["sh", "-c", "echo old >/srv/slow"]);
     const first = startMuster(["provision", "slow", "-i", inventory, "--limit", "node2"]);
-    const end = ended(first);
+    const end = waitForExit(first);
     await two!.exec(["sh", "-c", "until test -e /srv/begun; do sleep 0.05; done"]);
     first.kill("SIGKILL");
     await end;

@@ -4,9 +4,9 @@ import { loadInventory } from "../../fleet/inventory.js";
 import { loadPlaybooks } from "../../playbooks/engine/load.js";
 import type { Resource, Subject } from "../../playbooks/engine/resource.js";
 import { InvalidFile, MusterError } from "../../schemas/errors.js";
-import { muster, Workshop } from "../cli/muster.js";
+import { runMuster, TestFolder } from "../cli/startmuster.js";
 
-const shop = new Workshop();
+const shop = new TestFolder();
 t.teardown(() => shop.remove());
 const file = shop.write("inventory.yaml", "nodes: {here: {connection: local}}\n");
 const inventory = loadInventory(file);
@@ -73,7 +73,7 @@ t.test("this machine is a node like the others", async (t) => {
     `import { fileResource } from "muster";
      export default () => [fileResource({ path: ${JSON.stringify(target)}, content: "a\\nb\\n", mode: 0o600 })];`,
   );
-  const run = (...words: string[]) => muster([...words, "local", "-i", file]);
+  const run = (...words: string[]) => runMuster([...words, "local", "-i", file]);
   const found = await run("verify", "--diff");
   t.equal(found.code, 2, found.err);
   t.match(found.out, /^--- .*have\n\+\+\+ .*want\n@@ -0,0 \+1,2 @@\n\+a\n\+b$/m);
@@ -81,8 +81,8 @@ t.test("this machine is a node like the others", async (t) => {
   t.equal(shop.read("it's $(here)"), "a\nb\n");
   const quiet = await run("verify", "-q");
   t.match(quiet, { code: 0, out: "", err: "" });
-  t.equal((await muster(["verify", "-i", file])).code, 64, "no playbook is named");
-  t.match(await muster(["verify", "locall", "-i", file]), {
+  t.equal((await runMuster(["verify", "-i", file])).code, 64, "no playbook is named");
+  t.match(await runMuster(["verify", "locall", "-i", file]), {
     code: 64,
     err: /no playbook "locall"\n +did you mean "local"/,
   });

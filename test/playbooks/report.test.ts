@@ -2,7 +2,7 @@ import t from "tap";
 import type { NodeReport } from "../../playbooks/engine/fleet.js";
 import { admission } from "../../playbooks/engine/gate.js";
 import type { Verdict } from "../../playbooks/engine/resource.js";
-import { driftDocument, driftText, totalText } from "../../report/drift.js";
+import { buildDriftDocument, formatDrift, formatDriftTotal } from "../../report/drifttext.js";
 import { MusterError } from "../../schemas/errors.js";
 import { someNode } from "../fleet/node.js";
 
@@ -38,7 +38,7 @@ const reports: NodeReport[] = [
 ];
 
 t.test("the table", async (t) => {
-  const text = driftText(reports, { rows: "all", diffs: false });
+  const text = formatDrift(reports, { rows: "all", diffs: false });
   for (const line of text.split("\n")) t.ok(line.length <= 80, line);
   t.match(text, /^a +r +ok$/m);
   t.match(text, /^a +files \/very.*….*\/end +drift\n {4}x\\x1b\[2J: 1; wanted: 2$/m);
@@ -48,22 +48,22 @@ t.test("the table", async (t) => {
   t.match(text, /^c +unreachable\n {4}gone\n {4}next: look$/m);
   t.match(text, /^d +busy$/m);
   t.equal(
-    totalText(reports),
+    formatDriftTotal(reports),
     "4 nodes: 1 ok, 1 drift, 1 needs reboot, 1 blocked, 1 node not rebooted, 1 node busy, 1 node not reached",
   );
-  t.match(driftText(reports, { rows: "all", diffs: true }), /wanted: 2\n-1\n\+2\n/);
+  t.match(formatDrift(reports, { rows: "all", diffs: true }), /wanted: 2\n-1\n\+2\n/);
 });
 
 t.test("quiet shows trouble only", async (t) => {
-  const text = driftText(reports, { rows: "trouble", diffs: false });
+  const text = formatDrift(reports, { rows: "trouble", diffs: false });
   t.notMatch(text, /^a +r |skipped/m);
   t.match(text, /unreachable/);
   const clean: NodeReport = { node: someNode(), inspection: { fingerprint: "f", verdicts: [verdict({})] } };
-  t.equal(driftText([clean], { rows: "trouble", diffs: false }), "");
+  t.equal(formatDrift([clean], { rows: "trouble", diffs: false }), "");
 });
 
 t.test("the document", async (t) => {
-  const { nodes } = driftDocument(reports);
+  const { nodes } = buildDriftDocument(reports);
   t.same(
     nodes.map(({ state }) => state),
     ["differs", "skipped", "unreachable", "busy"],

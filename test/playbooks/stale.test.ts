@@ -1,14 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { muster, Workshop } from "../cli/muster.js";
+import { runMuster, TestFolder } from "../cli/startmuster.js";
 import { startLab } from "../lab/lab.js";
 import { lacking } from "../lab/requirements.js";
 
 const skip = lacking("files of nodes");
 
 t.test("stale files are reported and left alone, and deleted only where that is asked for", { skip }, async (t) => {
-  const shop = new Workshop();
+  const shop = new TestFolder();
   const lab = await startLab({ nodes: 1 });
   t.teardown(async () => {
     shop.remove();
@@ -23,18 +23,18 @@ t.test("stale files are reported and left alone, and deleted only where that is 
   for (const name of ["-rf", "a b; $(touch x)", "old/deeper/y"]) writeFileSync(join(folder, name), "old");
   writeFileSync(join(folder, "../kept"), "");
 
-  const mended = await muster(["provision", "files", "-i", plain, "--json"]);
+  const mended = await runMuster(["provision", "files", "-i", plain, "--json"]);
   t.equal(mended.code, 0, mended.out + mended.err);
   t.match(mended.out, /stale, not in the source, left alone/);
   t.same(readdirSync(folder).sort(), ["-rf", "a b; $(touch x)", "full.json", "old"]);
 
-  const found = await muster(["verify", "files", "-i", asked, "--json"]);
+  const found = await runMuster(["verify", "files", "-i", asked, "--json"]);
   t.equal(found.code, 2, found.err);
   t.equal(readdirSync(folder).length, 4, "verify deletes nothing");
-  const deleted = await muster(["provision", "files", "-i", asked]);
+  const deleted = await runMuster(["provision", "files", "-i", asked]);
   t.equal(deleted.code, 0, deleted.out + deleted.err);
   t.same(readdirSync(folder), ["full.json"]);
   t.ok(existsSync(join(folder, "../kept")));
   t.notOk(existsSync(join(folder, "../x")));
-  t.equal((await muster(["verify", "files", "-i", asked])).code, 0);
+  t.equal((await runMuster(["verify", "files", "-i", asked])).code, 0);
 });

@@ -1,5 +1,5 @@
 import t from "tap";
-import { count, plural } from "../../report/format.js";
+import { formatCount, pluralize } from "../../report/format.js";
 
 t.test("whole numbers in groups of three, of any size", async (t) => {
   const cases: [number | bigint, string][] = [
@@ -10,7 +10,7 @@ t.test("whole numbers in groups of three, of any size", async (t) => {
     [-1000, "-1,000"],
     [2n ** 64n, "18,446,744,073,709,551,616"],
   ];
-  for (const [value, text] of cases) t.equal(count(value), text);
-  t.equal(plural(1n, "unit"), "1 unit");
-  t.equal(plural(2000, "chunk"), "2,000 chunks");
+  for (const [value, text] of cases) t.equal(formatCount(value), text);
+  t.equal(pluralize(1n, "unit"), "1 unit");
+  t.equal(pluralize(2000, "chunk"), "2,000 chunks");
 });

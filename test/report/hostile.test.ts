@@ -3,17 +3,17 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import parsePrometheus from "parse-prometheus-text-format";
 import t from "tap";
-import { errorText } from "../../cli/errors.js";
+import { formatError } from "../../cli/errortext.js";
 import { InvalidFile, MusterError } from "../../schemas/errors.js";
 import { jsonText, printable } from "../../schemas/printable.js";
 import { projectRoot } from "../lab/project.js";
-import { HTML, METRICS, type Shown, TEXTS, UNSHOWN } from "./shown.js";
-import { HOSTILE, replacedTexts, UNSAFE, unsafe } from "./strings.js";
+import { findUnsafe, HOSTILE, replaceEachText, UNSAFE_CHARACTERS } from "./hostilestrings.js";
+import { HTML, METRICS, NOT_RENDERED, type Rendering, TEXTS } from "./renderings.js";
 
 /** Calls `show` with each text of its input replaced in turn. Inputs that it refuses to read (numbers, times) are passed over, and counted. */
-function everyField(shown: Shown, check: (text: string, path: string) => void): number {
+function everyField(shown: Rendering, check: (text: string, path: string) => void): number {
   let checked = 0;
-  for (const [path, input] of replacedTexts(shown.input, HOSTILE, shown.exact)) {
+  for (const [path, input] of replaceEachText(shown.input, HOSTILE, shown.exact)) {
     check(shown.show(input), path);
     checked++;
   }
@@ -25,7 +25,7 @@ for (const [name, shown] of Object.entries(TEXTS))
     t.ok(shown.show(shown.input).length > 0);
     const wrong: string[] = [];
     const checked = everyField(shown, (text, path) => {
-      const why = unsafe(text);
+      const why = findUnsafe(text);
       if (why !== undefined) wrong.push(`${path}: ${why}`);
     });
     t.same(wrong, [], `${checked} fields`);
@@ -35,7 +35,8 @@ for (const [name, shown] of Object.entries(TEXTS))
 t.test("the page shows every field as text", async (t) => {
   const wrong: string[] = [];
   everyField(HTML, (page, path) => {
-    if (UNSAFE.test(page)) wrong.push(`${path}: ${UNSAFE.exec(page)![0].codePointAt(0)!.toString(16)}`);
+    if (UNSAFE_CHARACTERS.test(page))
+      wrong.push(`${path}: ${UNSAFE_CHARACTERS.exec(page)![0].codePointAt(0)!.toString(16)}`);
     if (page.includes("<script")) wrong.push(`${path}: markup`);
   });
   t.same(wrong, []);
@@ -45,7 +46,7 @@ t.test("figures stay figures", async (t) => {
   for (const shown of METRICS)
     everyField(shown, (text, path) => {
       const odd = text.split("\n").filter((line) => line !== "" && !/^(# (HELP|TYPE) )?muster_/.test(line));
-      t.same([odd, UNSAFE.test(text)], [[], false], path);
+      t.same([odd, UNSAFE_CHARACTERS.test(text)], [[], false], path);
       t.ok((parsePrometheus(text) as unknown[]).length > 0);
     });
 });
@@ -57,21 +58,21 @@ t.test("an error shows no field raw", async (t) => {
     new Error(HOSTILE),
     HOSTILE,
   ];
-  for (const error of errors) t.equal(unsafe(errorText(error)), undefined);
+  for (const error of errors) t.equal(findUnsafe(formatError(error)), undefined);
 });
 
 t.test("JSON is exact, and safe to show", async (t) => {
   const document = { [HOSTILE]: [HOSTILE, 1, null, { a: "é\t\n" }] };
   const text = jsonText(document, 2);
   t.same(JSON.parse(text), document);
-  t.notMatch(text, UNSAFE);
+  t.notMatch(text, UNSAFE_CHARACTERS);
   t.equal(printable(text), text, "the terminal changes nothing in it");
 });
 
 t.test("every function of report/ that makes a text is in this test", async (t) => {
   const folder = join(projectRoot(), "dist/report");
   const files = readdirSync(folder).filter((name) => name.endsWith(".js"));
-  const known = new Set([...Object.keys(TEXTS), ...UNSHOWN, "historyPage", "metricsText"]);
+  const known = new Set([...Object.keys(TEXTS), ...NOT_RENDERED, "renderHistoryPage", "formatMetrics"]);
   for (const file of files) {
     const exported = (await import(pathToFileURL(join(folder, file)).href)) as Record<string, unknown>;
     for (const [name, value] of Object.entries(exported))
@@ -94,5 +95,5 @@ t.test("one place writes to the standard streams, and texts of report/ are put t
   t.pass("sources");
 });
 
-/** format.ts has textOf; a page is made of pieces; live.ts draws lines that progressLines made; the last lines of stderr go into a cell. */
-const TEXT_FREE = new Set(["format.ts", "live.ts", "page.ts", "page/html.ts"]);
+/** format.ts has textOf; a page is made of pieces; progresstty.ts draws lines that formatProgress made; the last lines of stderr go into a cell. */
+const TEXT_FREE = new Set(["format.ts", "progresstty.ts", "historypage.ts", "page/html.ts"]);

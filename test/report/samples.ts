@@ -1,12 +1,12 @@
 import type { Pipeline } from "../../executor/pipeline/pipeline.js";
-import type { PipelineSummary } from "../../executor/pipeline/summary.js";
+import type { PipelineSummary } from "../../executor/pipeline/pipelinesummary.js";
 import type { Cancelled } from "../../executor/run/cancel.js";
 import type { History } from "../../executor/run/record/history.js";
 import type { Differing } from "../../executor/run/record/past.js";
 import type { Standing } from "../../executor/run/record/standing.js";
 import type { Summary } from "../../executor/run/record/summary.js";
 import type { Failure } from "../../executor/schedule/events.js";
-import type { Plan } from "../../executor/schedule/plan/plan.js";
+import type { RunPlan } from "../../executor/schedule/plan/planjob.js";
 import type { Facts } from "../../fleet/facts.js";
 import type { Look } from "../../fleet/look.js";
 import type { NodeReport } from "../../playbooks/engine/fleet.js";
@@ -87,7 +87,7 @@ export const history: History = {
   summary: { ...summary, state: "complete" },
   missing: ["an older muster wrote this"],
 };
-export const plan: Plan = {
+export const plan: RunPlan = {
   job: "sieve",
   units: "100",
   nodes: [
@@ -115,9 +115,9 @@ export const pipelineSummary = {
 export const pipeline = {
   name: "nightly",
   steps: [
-    { name: "sieve", needs: [], feeds: [], when: "always", work: { kind: "job", file: "/jobs/sieve.yaml" } },
-    { name: "next", needs: [], feeds: [], work: { kind: "command", words: [["run"], [{ name: "out" }]] } },
-    { name: "ready", needs: [], feeds: [], work: { kind: "provision", playbooks: ["ramdisk"] } },
+    { name: "sieve", needs: [], inputs: [], when: "always", action: { kind: "job", file: "/jobs/sieve.yaml" } },
+    { name: "next", needs: [], inputs: [], action: { kind: "command", argv: [["run"], [{ name: "out" }]] } },
+    { name: "ready", needs: [], inputs: [], action: { kind: "provision", playbooks: ["ramdisk"] } },
   ],
 } as unknown as Pipeline;
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { generated } from "../../schemas/generate.js";
-import { projectRoot } from "../../templates/templates.js";
+import { projectRoot } from "../../templates/nodeprograms.js";
 
 t.test("types and reference manual are what the schemas say (else: npm run generate)", async (t) => {
   for (const [path, content] of Object.entries(await generated())) {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import t, { type Test } from "tap";
 import { projectRoot } from "../lab/project.js";
-import { Attachment, agent, end, Folder } from "./driver.js";
+import { AgentAttachment, attachAgent, RunFolder, stopAgent } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
@@ -13,34 +13,34 @@ const OTHER = 4242;
 const needsRoot = process.getuid?.() !== 0 && "needs root: files of another user";
 
 /** A run's folder below a new folder `place`; gone after the test, with the agent that may have started there. */
-function folderIn(t: Test): { place: string; folder: Folder } {
+function folderIn(t: Test): { place: string; folder: RunFolder } {
   const base = mkdtempSync(join(realpathSync(tmpdir()), "access-"));
-  const folder = new Folder(join(base, "place", "work"));
+  const folder = new RunFolder(join(base, "place", "work"));
   t.teardown(async () => {
     chmodSync(join(base, "place"), 0o755);
-    await end(folder);
+    await stopAgent(folder);
     rmSync(base, { recursive: true, force: true });
   });
   return { place: join(base, "place"), folder };
 }
 
 /** What attach says where it refuses; undefined where it attaches. */
-async function refusal(folder: Folder): Promise<{ reason: string; next: string } | undefined> {
-  const attachment = new Attachment(folder);
+async function refusal(folder: RunFolder): Promise<{ reason: string; next: string } | undefined> {
+  const attachment = new AgentAttachment(folder);
   const hello = attachment.open().then(
     () => undefined,
     () => undefined,
   );
-  const code = await Promise.race([hello, attachment.ended()]);
+  const code = await Promise.race([hello, attachment.waitForExit()]);
   if (code === undefined) {
-    await attachment.drop();
+    await attachment.disconnect();
     return undefined;
   }
   if (code !== 77) throw new Error(`exit ${code}: ${attachment.stderr}`);
   return JSON.parse(attachment.stderr.slice("muster-refused ".length));
 }
 
-const places: [name: string, change: (place: string, folder: Folder) => void, reason: RegExp | undefined][] = [
+const places: [name: string, change: (place: string, folder: RunFolder) => void, reason: RegExp | undefined][] = [
   ["as it usually is", () => {}, undefined],
   ["writable by everyone", (place) => chmodSync(place, 0o777), /place is writable by everyone and has no sticky bit/],
   ["writable by everyone, with the sticky bit", (place) => chmodSync(place, 0o1777), undefined],
@@ -64,7 +64,7 @@ t.test("a run's folder that others could replace is refused, with who and what t
     });
 });
 
-const foreign: [name: string, change: (place: string, folder: Folder) => void, reason: RegExp][] = [
+const foreign: [name: string, change: (place: string, folder: RunFolder) => void, reason: RegExp][] = [
   [
     "a folder above belongs to another user",
     (place) => chownSync(place, OTHER, OTHER),
@@ -122,9 +122,9 @@ t.test("a link on the way is followed, and may not be another user's", { skip: n
   const { place, folder } = folderIn(t);
   const link = join(dirname(place), "link");
   symlinkSync("place/work", link);
-  const beyond = Object.assign(Object.create(Folder.prototype), { root: join(link, "runs", "r1") }) as Folder;
+  const beyond = Object.assign(Object.create(RunFolder.prototype), { root: join(link, "runs", "r1") }) as RunFolder;
   t.equal(await refusal(beyond), undefined);
-  await end(folder);
+  await stopAgent(folder);
   mkdirSync(folder.root, { recursive: true });
   chmodSync(place, 0o777);
   t.match((await refusal(beyond))?.reason, /place is writable by everyone/);
@@ -183,14 +183,14 @@ async function knock(socket: string, uid: number): Promise<string> {
 }
 
 t.test("the agent hangs up on other users", { skip: needsRoot }, async (t) => {
-  const { folder, attachment } = await agent(t);
+  const { folder, attachment } = await attachAgent(t);
   const socket = join(folder.root, "agent.sock");
   t.equal(execFileSync("stat", ["-c", "%a", socket], { encoding: "utf8" }), "600\n");
   // As if every other check had failed.
   for (const path of [join(folder.root, "..", ".."), socket]) chmodSync(path, 0o777);
   t.equal(await knock(socket, OTHER), "");
   attachment.send({ op: "ping" });
-  await attachment.next((one) => one.ev === "pong");
+  await attachment.waitFor((one) => one.ev === "pong");
   t.match(await knock(socket, 0), /^\{"ev":"refused"/, "the same user is answered");
   chmodSync(join(folder.root, "..", ".."), 0o700);
   chmodSync(socket, 0o600);

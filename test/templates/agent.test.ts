@@ -1,31 +1,31 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import type { Done } from "../../executor/run/agent/protocol.js";
-import { PROTOCOL } from "../../executor/run/agent/protocol.js";
+import type { DoneMessage } from "../../executor/run/agent/protocol.js";
+import { PROTOCOL_VERSION } from "../../executor/run/agent/protocol.js";
 import { reached } from "../lab/reached.js";
-import { Attachment, agent, decode, Folder, processesWith } from "./driver.js";
+import { AgentAttachment, attachAgent, decodeInline, findProcesses, RunFolder } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
 t.test("says hello with what identifies the process, and leaves nothing behind at a stop", async (t) => {
-  const { folder, attachment, hello } = await agent(t);
-  t.equal(hello.muster, PROTOCOL);
+  const { folder, attachment, hello } = await attachAgent(t);
+  t.equal(hello.muster, PROTOCOL_VERSION);
   t.equal(hello.root, folder.root);
   t.equal(hello.boot, readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim());
   const fields = readFileSync(`/proc/${hello.pid}/stat`, "utf8").split(") ")[1]!.split(" ");
   t.equal(hello.started, Number(fields[19]));
   t.same(hello.held, []);
   attachment.start("a1", {}, ["sleep 1000 & setsid sleep 1000 & sleep 1000"]);
-  await attachment.next((one) => one.ev === "started");
-  await reached("three sleeps run", () => processesWith(`MUSTER_ROOT=${folder.root}`).length >= 4);
+  await attachment.waitFor((one) => one.ev === "started");
+  await reached("three sleeps run", () => findProcesses(`MUSTER_ROOT=${folder.root}`).length >= 4);
   await attachment.stop();
-  t.same(processesWith(folder.root), [], "no process is left");
+  t.same(findProcesses(folder.root), [], "no process is left");
   t.notOk(existsSync(join(folder.root, "..")), "neither the folder nor the empty ones above it are left");
 });
 
 t.test("passes arguments byte for byte, and the environment in the order of spec, then slot", async (t) => {
-  const { attachment } = await agent(t, {
+  const { attachment } = await attachAgent(t, {
     env: { A: "node", B: "node", C: "node" },
     slots: [{ slot: 3, env: { C: "slot", GPU: "7" } }],
   });
@@ -49,22 +49,22 @@ t.test("passes arguments byte for byte, and the environment in the order of spec
     "\u0001",
   ];
   attachment.start("args", { argv: ["python3", "-c", "import sys,json;print(json.dumps(sys.argv[1:]))"] }, hostile, 3);
-  t.same(JSON.parse(decode((await attachment.done("args")).stdout)), hostile);
+  t.same(JSON.parse(decodeInline((await attachment.waitForDone("args")).stdout)), hostile);
   const env = await attachment.run(
     "env",
     'echo "$A $B $C $GPU $MUSTER_CHUNK $MUSTER_ATTEMPT $MUSTER_SLOT"',
     { env: { B: "spec", C: "spec" } },
     3,
   );
-  t.equal(decode(env.stdout), "node spec slot 7 chunk-env env 3\n");
+  t.equal(decodeInline(env.stdout), "node spec slot 7 chunk-env env 3\n");
   t.equal(env.slot, 3);
   const nul = await attachment.run("nul", "true", { env: { X: "a\0b" } }, 3);
   t.match(nul.error, /could not be started.*null byte/);
 });
 
 t.test("tells how programs end", async (t) => {
-  const { attachment, folder } = await agent(t);
-  const table: [string, string, Partial<Done>][] = [
+  const { attachment, folder } = await attachAgent(t);
+  const table: [string, string, Partial<DoneMessage>][] = [
     ["zero", "exit 0", { exit: 0, signal: null }],
     ["seven", "echo why >&2; exit 7", { exit: 7, signal: null, tail: "why\n" }],
     ["killed", "kill -9 $$", { exit: null, signal: 9 }],
@@ -78,19 +78,19 @@ t.test("tells how programs end", async (t) => {
     ["folder", ["/tmp"], /\/tmp could not be started: Permission denied/],
   ] as const) {
     attachment.start(id, { argv: [...argv] });
-    t.match(await attachment.done(id), { error: reason, exit: null, signal: null });
+    t.match(await attachment.waitForDone(id), { error: reason, exit: null, signal: null });
   }
   attachment.start("unstaged", { files: [["in.txt", "0".repeat(64), 0o644]] }, ["true"]);
-  t.match((await attachment.done("unstaged")).error, /staged file in.txt could not be put.*No such file/);
+  t.match((await attachment.waitForDone("unstaged")).error, /staged file in.txt could not be put.*No such file/);
   const alive = await attachment.run("memory", "head -c 50000000 /dev/zero | tail -c 1 >/dev/null; sleep 0.2");
   t.ok(alive.rss > 1 << 20);
   t.ok(alive.seconds >= 0.2 && alive.seconds < 10);
   attachment.start("where", {}, ["pwd"]);
-  t.equal(decode((await attachment.done("where")).stdout).trim(), join(folder.root, "a/where/work"));
+  t.equal(decodeInline((await attachment.waitForDone("where")).stdout).trim(), join(folder.root, "a/where/work"));
 });
 
 t.test("refuses what it cannot understand or must not do, and lives", async (t) => {
-  const { attachment } = await agent(t);
+  const { attachment } = await attachAgent(t);
   for (const line of [
     "{",
     "[]",
@@ -98,23 +98,23 @@ t.test("refuses what it cannot understand or must not do, and lives", async (t) 
     '{"op":"start","id":"../x","spec":"s","chunk":"c","slot":0,"args":[]}',
     '{"op":"ack"}',
   ]) {
-    attachment.raw(`${line}\n`);
-    t.match(await attachment.next((one) => one.ev === "problem"), { message: /not understood/ });
+    attachment.sendText(`${line}\n`);
+    t.match(await attachment.waitFor((one) => one.ev === "problem"), { message: /not understood/ });
   }
   attachment.start("up", { outputs: ["../up"] }, ["true"]);
-  await attachment.next((one) => one.ev === "problem");
+  await attachment.waitFor((one) => one.ev === "problem");
   attachment.send({ op: "start", id: "nospec", chunk: "c", slot: 0, spec: "never", args: [] });
-  t.match((await attachment.done("nospec")).error, /never told the spec/);
+  t.match((await attachment.waitForDone("nospec")).error, /never told the spec/);
   attachment.start("noslot", {}, ["true"], 9);
-  t.match((await attachment.done("noslot")).error, /no slot 9/);
+  t.match((await attachment.waitForDone("noslot")).error, /no slot 9/);
   t.equal((await attachment.run("fine", "true")).exit, 0);
 });
 
 t.test("keeps a queue a slot, and never more than `max` at once", async (t) => {
   const slots = [0, 1, 2].map((slot) => ({ slot, env: {} }));
-  const { attachment } = await agent(t, { slots, max: 2 });
+  const { attachment } = await attachAgent(t, { slots, max: 2 });
   for (let index = 0; index < 9; index++) attachment.start(`q${index}`, {}, ["sleep 0.05"], index % 3);
-  await Promise.all(Array.from({ length: 9 }, (_, index) => attachment.done(`q${index}`)));
+  await Promise.all(Array.from({ length: 9 }, (_, index) => attachment.waitForDone(`q${index}`)));
   let running = 0;
   let most = 0;
   for (const one of attachment.messages) {
@@ -131,21 +131,21 @@ t.test("keeps a queue a slot, and never more than `max` at once", async (t) => {
 });
 
 t.test("starts the next chunk of a slot before it looks at the outputs of the last", async (t) => {
-  const { attachment } = await agent(t);
+  const { attachment } = await attachAgent(t);
   attachment.start("first", { outputs: ["big"] }, ["head -c 200000000 /dev/zero > big"]);
   attachment.start("second", {}, ["sleep 5"]); // long enough for its start to be told by itself
-  await attachment.done("first");
+  await attachment.waitForDone("first");
   const events = attachment.messages.map((one) => ("id" in one ? `${one.ev} ${one.id}` : one.ev));
   t.ok(events.includes("started second"), "told before the first one's result");
 });
 
 t.test("says why the run's folder cannot be made", async (t) => {
-  const folder = new Folder();
+  const folder = new RunFolder();
   folder.remove();
   const inTheWay = join(folder.root, "../..");
   writeFileSync(inTheWay, "");
   t.teardown(() => rmSync(inTheWay));
-  const attachment = new Attachment(folder);
-  t.equal(await attachment.ended(), 1);
+  const attachment = new AgentAttachment(folder);
+  t.equal(await attachment.waitForExit(), 1);
   t.match(attachment.stderr, /^muster agent: Not a directory \(.*runs.*\)\n$/);
 });

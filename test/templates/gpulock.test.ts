@@ -15,7 +15,7 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { reached } from "../lab/reached.js";
 import { findProgram } from "../lab/requirements.js";
-import { Attachment, agent, decode, end, Folder } from "./driver.js";
+import { AgentAttachment, attachAgent, decodeInline, RunFolder, stopAgent } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
@@ -59,29 +59,29 @@ time.sleep(600)
 t.test("lock files go with the chunk, and with an agent that is killed", async (t) => {
   const gpu = `files-${process.pid}`;
   const [first, second] = [
-    await agent(t, { run: "alpha", slots: slotsOf(gpu) }),
-    await agent(t, { slots: slotsOf(gpu) }),
+    await attachAgent(t, { run: "alpha", slots: slotsOf(gpu) }),
+    await attachAgent(t, { slots: slotsOf(gpu) }),
   ];
   first.attachment.start("long", {}, ["sleep 600"]);
-  await first.attachment.next((one) => one.ev === "started");
+  await first.attachment.waitFor((one) => one.ev === "started");
   t.same(filesOf(gpu), ["lock", "sock"]);
   second.attachment.start("waiting", {}, [`ls ${LOCKS}`]);
-  t.match(await second.attachment.next((one) => one.ev === "slot"), { holder: "alpha", foreign: undefined });
+  t.match(await second.attachment.waitFor((one) => one.ev === "slot"), { holder: "alpha", foreign: undefined });
   process.kill(first.hello.pid, "SIGKILL");
-  t.equal((await second.attachment.done("waiting")).exit, 0);
-  await second.attachment.next((one) => one.ev === "slot" && one.holder === undefined);
+  t.equal((await second.attachment.waitForDone("waiting")).exit, 0);
+  await second.attachment.waitFor((one) => one.ev === "slot" && one.holder === undefined);
   second.attachment.start("last", {}, ["true"]);
-  await second.attachment.done("last");
+  await second.attachment.waitForDone("last");
   second.attachment.send({ op: "ping" });
-  await second.attachment.next((one) => one.ev === "pong");
+  await second.attachment.waitFor((one) => one.ev === "pong");
   t.same(filesOf(gpu), [], "the next holder has removed what the killed one left");
 });
 
 t.test("an agent that is stopped in the middle of a chunk leaves no lock file", async (t) => {
   const gpu = `stopped-${process.pid}`;
-  const { attachment, hello } = await agent(t, { slots: slotsOf(gpu) });
+  const { attachment, hello } = await attachAgent(t, { slots: slotsOf(gpu) });
   attachment.start("long", {}, ["sleep 600"]);
-  await attachment.next((one) => one.ev === "started");
+  await attachment.waitFor((one) => one.ev === "started");
   t.same(filesOf(gpu), ["lock", "sock"]);
   await attachment.stop();
   await reached("the agent is gone", () => !existsSync(`/proc/${hello.pid}`));
@@ -91,13 +91,13 @@ t.test("an agent that is stopped in the middle of a chunk leaves no lock file", 
 t.test("an agent from before there were lock files keeps a GPU to itself", async (t) => {
   const gpu = `old-${process.pid}`;
   const old = await hold(t, NAME, [`muster/${boot}/gpu/${gpu}`, "old"]);
-  const { attachment } = await agent(t, { slots: slotsOf(gpu) });
+  const { attachment } = await attachAgent(t, { slots: slotsOf(gpu) });
   attachment.start("waiting", {}, ["true"]);
-  t.match(await attachment.next((one) => one.ev === "slot"), { slot: 0, holder: "old", foreign: undefined });
+  t.match(await attachment.waitFor((one) => one.ev === "slot"), { slot: 0, holder: "old", foreign: undefined });
   t.notOk(attachment.messages.some((one) => one.ev === "started"));
   t.same(filesOf(gpu), [], "who waits holds nothing");
   old.kill();
-  await attachment.done("waiting");
+  await attachment.waitForDone("waiting");
 });
 
 t.test(
@@ -106,12 +106,12 @@ t.test(
   async (t) => {
     const gpu = `foreign-${process.pid}`;
     const other = await hold(t, NAME, [`muster/${boot}/gpu/${gpu}`, "alpha"], 4242);
-    const { attachment } = await agent(t, { slots: slotsOf(gpu) });
+    const { attachment } = await attachAgent(t, { slots: slotsOf(gpu) });
     attachment.start("waiting", {}, ["true"]);
     const holder = `uid 4242, pid ${other.pid} (run alpha)`;
-    t.match(await attachment.next((one) => one.ev === "slot"), { slot: 0, holder, foreign: true });
+    t.match(await attachment.waitFor((one) => one.ev === "slot"), { slot: 0, holder, foreign: true });
     other.kill();
-    await attachment.done("waiting");
+    await attachment.waitForDone("waiting");
   },
 );
 
@@ -119,13 +119,13 @@ t.test("a lock file decides, also where no socket answers", async (t) => {
   const gpu = `flock-${process.pid}`;
   const path = join(LOCKS, `gpu-${gpu}.lock`);
   const other = await hold(t, FILE, [path]);
-  const { attachment } = await agent(t, { slots: slotsOf(gpu) });
+  const { attachment } = await attachAgent(t, { slots: slotsOf(gpu) });
   attachment.start("waiting", {}, ["true"]);
   const holder = `uid ${me}, pid ${other.pid} (it has locked ${path})`;
-  t.match(await attachment.next((one) => one.ev === "slot"), { slot: 0, holder, foreign: true });
+  t.match(await attachment.waitFor((one) => one.ev === "slot"), { slot: 0, holder, foreign: true });
   t.notOk(attachment.messages.some((one) => one.ev === "started"));
   other.kill();
-  await attachment.done("waiting");
+  await attachment.waitForDone("waiting");
   t.same(filesOf(gpu), []);
 });
 
@@ -141,19 +141,19 @@ function isolated(t: Test): NodeJS.ProcessEnv {
 
 t.test("runs in two network namespaces take turns", { skip: !isRoot && "needs root" }, async (t) => {
   const gpu = `netns-${process.pid}`;
-  const { attachment: first } = await agent(t, { run: "alpha", slots: slotsOf(gpu) });
-  const folder = new Folder();
-  t.teardown(() => end(folder));
-  const second = new Attachment(folder, isolated(t));
+  const { attachment: first } = await attachAgent(t, { run: "alpha", slots: slotsOf(gpu) });
+  const folder = new RunFolder();
+  t.teardown(() => stopAgent(folder));
+  const second = new AgentAttachment(folder, isolated(t));
   await second.open({ run: "beta", slots: slotsOf(gpu), priority: 1 });
   const go = join(folder.root, "go");
   for (let index = 0; index < 20; index++)
     first.start(`low${index}`, {}, [`until [ -e ${go} ]; do sleep 0.05; done; sleep 0.3`]);
-  await first.next((one) => one.ev === "started");
+  await first.waitFor((one) => one.ev === "started");
   second.start("high", {}, ["readlink /proc/self/ns/net"]);
-  t.match(await second.next((one) => one.ev === "slot"), { holder: "alpha", foreign: undefined });
+  t.match(await second.waitFor((one) => one.ev === "slot"), { holder: "alpha", foreign: undefined });
   writeFileSync(go, "");
-  const namespace = decode((await second.done("high")).stdout).trim();
+  const namespace = decodeInline((await second.waitForDone("high")).stdout).trim();
   t.not(namespace, readlinkSync("/proc/self/ns/net"), "the first run's abstract name is out of reach there");
   t.notOk(
     first.messages.some((one) => one.ev === "done" && one.id === "low19"),
@@ -175,9 +175,9 @@ exec unshare --mount sh -c 'mount -t tmpfs tmpfs /var/tmp; mkdir ${LOCKS}; chown
     mkdirSync(join(bin, "bin"));
     writeFileSync(join(bin, "bin/python3"), script, { mode: 0o755 });
     chmodSync(bin, 0o755);
-    const folder = new Folder();
-    t.teardown(() => end(folder));
-    const attachment = new Attachment(folder, { PATH: `${join(bin, "bin")}:${process.env.PATH}` });
+    const folder = new RunFolder();
+    t.teardown(() => stopAgent(folder));
+    const attachment = new AgentAttachment(folder, { PATH: `${join(bin, "bin")}:${process.env.PATH}` });
     await attachment.open({ slots: slotsOf(gpu) });
     for (const id of ["one", "two"]) t.equal((await attachment.run(id, `ls ${LOCKS} | wc -l`)).exit, 0);
     const problems = attachment.messages.flatMap((one) => (one.ev === "problem" ? [one.message] : []));

@@ -1,4 +1,4 @@
-import { type FromAgent, PROTOCOL } from "./protocol.js";
+import { type AgentMessage, PROTOCOL_VERSION } from "./protocol.js";
 import { isAttemptId } from "./signedids.js";
 
 /** Characters of a text for people: a reason, an error, the last lines of stderr. */
@@ -38,7 +38,7 @@ const HELLO: Fields = {
 };
 
 /** The fields of every message, by its `ev`. Lengths of what was asked for (results, answers) are limited by LineLimits. */
-const MESSAGES: Record<FromAgent["ev"], Fields> = {
+const MESSAGES: Record<AgentMessage["ev"], Fields> = {
   hello: { ...HELLO, held: listOf(HELD), more: optional(isBoolean) },
   held: { attempts: listOf(HELD), more: isBoolean },
   refused: { owner: text(NAME_LENGTH) },
@@ -75,7 +75,7 @@ const MESSAGES: Record<FromAgent["ev"], Fields> = {
 };
 
 /** What an agent sent, if it is a message of the protocol in every part; a node may send anything. */
-export function parseMessage(text: string): FromAgent | undefined {
+export function parseMessage(text: string): AgentMessage | undefined {
   if (nestingOf(text) > DEEPEST_NESTING) return undefined;
   let value: unknown;
   try {
@@ -84,12 +84,12 @@ export function parseMessage(text: string): FromAgent | undefined {
     return undefined;
   }
   if (!isRecord(value) || typeof value.ev !== "string" || !Object.hasOwn(MESSAGES, value.ev)) return undefined;
-  return fits(value, fieldsOf(value)) ? (value as unknown as FromAgent) : undefined;
+  return fits(value, fieldsOf(value)) ? (value as unknown as AgentMessage) : undefined;
 }
 
 /** An agent of another version holds what this one cannot read; all that is done about it is that it is stopped. */
 function fieldsOf({ ev, muster }: Record<string, unknown>): Fields {
-  return ev === "hello" && muster !== PROTOCOL ? HELLO : MESSAGES[ev as FromAgent["ev"]];
+  return ev === "hello" && muster !== PROTOCOL_VERSION ? HELLO : MESSAGES[ev as AgentMessage["ev"]];
 }
 
 function fits(value: Record<string, unknown>, fields: Fields): boolean {

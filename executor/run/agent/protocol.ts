@@ -15,7 +15,7 @@ export interface SlotSetup {
 }
 
 /** What many attempts have in common. `files`: path in the working directory -> SHA-256 and mode of the staged copy. */
-export interface Spec {
+export interface AttemptSpec {
   /** Leading words of the command line; "{python}" has been replaced. A staged script stands here as its relative path. */
   argv: string[];
   env: Record<string, string>;
@@ -29,9 +29,9 @@ export interface Spec {
 }
 
 /** The version of these messages. `hello` and `stop` are the same in all of them, so that an agent of another version can be stopped. */
-export const PROTOCOL = 2;
+export const PROTOCOL_VERSION = 2;
 
-export type ToAgent =
+export type AgentCommand =
   /**
    * First line, and answered by `hello` or `refused`. `nonce`: of this coordinator; `nonces`: of all that its journal knows: the
    * agent accepts it only if the coordinator that it belongs to is one of them. `inline`: files up to this size ride on the channel; `log`: bytes kept of each of stdout and stderr. `cards`:
@@ -53,10 +53,10 @@ export type ToAgent =
       inline: number;
       log: number;
     }
-  | { op: "spec"; id: string; spec: Spec }
+  | { op: "spec"; id: string; spec: AttemptSpec }
   /** A small staged file, in base64: it comes along with the first chunk that needs it instead of by SFTP. */
   | { op: "put"; sha256: string; data: string }
-  | { op: "start"; id: string; chunk: string; slot: number; spec: string | Spec; args: string[] }
+  | { op: "start"; id: string; chunk: string; slot: number; spec: string | AttemptSpec; args: string[] }
   /** Results that are safe here: the agent deletes them. */
   | { op: "ack"; ids: string[] }
   /** Queued: dropped. Running: TERM, then KILL. A `done` with canceled: true follows for each that was known. */
@@ -74,7 +74,7 @@ export type ToAgent =
   /** Everything killed, the run's folder on the node deleted, the agent gone; answered by `bye`. Obeyed as a first line, too. */
   | { op: "stop" };
 
-export interface FileReport {
+export interface OutputReport {
   path: string;
   size: number;
   sha256: string;
@@ -89,7 +89,7 @@ export interface LogReport {
   data?: string;
 }
 
-export interface Done {
+export interface DoneMessage {
   ev: "done";
   id: string;
   chunk: string;
@@ -107,7 +107,7 @@ export interface Done {
   end?: string;
   /** Peak resident bytes of the largest process. */
   rss: number;
-  outputs: FileReport[];
+  outputs: OutputReport[];
   /** Declared outputs that are not there, or are not regular files of the attempt's own folder. */
   missing: string[];
   stdout: LogReport;
@@ -118,7 +118,7 @@ export interface Done {
   error?: string;
 }
 
-export interface Answer {
+export interface ScriptResult {
   exit: number | null;
   stdout: string;
   stderr: string;
@@ -135,7 +135,7 @@ export interface HeldAttempt {
   agentDied?: boolean;
 }
 
-export type FromAgent =
+export type AgentMessage =
   /**
    * First line. `muster`: the protocol's version. `root`: absolute folder of the run on the node. `held`: the first of the attempts
    * that are not yet acknowledged, finished or not; with `more`, messages `held` with the others follow.
@@ -153,7 +153,7 @@ export type FromAgent =
   | { ev: "held"; attempts: HeldAttempt[]; more: boolean }
   /** The agent belongs to the coordinator with the nonce `owner`, which is not one of those in `open`; nothing has changed. */
   | { ev: "refused"; owner: string }
-  | Done
+  | DoneMessage
   /** Its program runs. Of one that has ended by the time that this would be told only the end is. */
   | { ev: "started"; id: string }
   /** Where an attempt's range ends now; without `end` its program takes no part in this, or is `busy` with its file. */
@@ -170,23 +170,23 @@ export type FromAgent =
   /** The slots that have work which the node's memory cannot hold now. */
   | { ev: "memory"; waiting: number[] }
   /** What the scripts of a `look` printed; `error`: why one has no exit code. */
-  | { ev: "looked"; answers: Answer[] }
+  | { ev: "looked"; answers: ScriptResult[] }
   /** `left`: what of the run is still on the node, and why; absent where nothing is. */
   | { ev: "bye"; left?: string }
   | { ev: "pong" }
   | { ev: "problem"; message: string };
 
 /** A unit of a range as the protocol writes it. */
-export function unit(text: string | null | undefined): bigint | undefined {
+export function decodeUnit(text: string | null | undefined): bigint | undefined {
   return text == null ? undefined : BigInt(text);
 }
 
 /** An attempt of a hello, as the scheduler takes it. */
-export function heldOf({ end, ...held }: HeldAttempt) {
-  return { ...held, end: unit(end) };
+export function decodeHeldAttempt({ end, ...held }: HeldAttempt) {
+  return { ...held, end: decodeUnit(end) };
 }
 
 /** The answer to a `split`, as the scheduler takes it. */
-export function splitOf({ id, end, busy = false }: Extract<FromAgent, { ev: "split" }>) {
-  return { attempt: id, end: unit(end), busy };
+export function decodeSplit({ id, end, busy = false }: Extract<AgentMessage, { ev: "split" }>) {
+  return { attempt: id, end: decodeUnit(end), busy };
 }

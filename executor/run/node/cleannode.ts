@@ -1,7 +1,7 @@
 import type { Connection } from "../../../fleet/connection.js";
 import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
-import type { FromAgent } from "../agent/protocol.js";
+import type { AgentMessage } from "../agent/protocol.js";
 import { type RunContext, rootOf } from "../context.js";
 import { isLost, isSuccess, reasonOf } from "./failure.js";
 import { Session } from "./session.js";
@@ -90,7 +90,7 @@ async function hasFolder(connection: Connection, root: string): Promise<boolean>
 /** Rejects with SUPERSEDED where the agent belongs to another copy of the run directory, and with NOT_STOPPED. */
 async function stopOwnAgent(node: Node, run: RunContext, finished: Set<string>): Promise<void> {
   let left: string | undefined = "the agent was told to stop and has not";
-  const hear = (message: FromAgent) => {
+  const hear = (message: AgentMessage) => {
     if (message.ev === "bye") left = message.left;
     if (message.ev === "done" && isSuccess(message)) finished.add(message.chunk);
   };

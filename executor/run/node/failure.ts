@@ -1,17 +1,17 @@
 import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
-import type { Done } from "../agent/protocol.js";
+import type { DoneMessage } from "../agent/protocol.js";
 import { DiskError } from "../results/disk.js";
 
 /** Why an attempt that has ended is not a success; undefined where it is one. */
-export function failureOf(attempt: Attempt, done: Done, timeout: number | undefined): Failure | undefined {
+export function failureOf(attempt: Attempt, done: DoneMessage, timeout: number | undefined): Failure | undefined {
   const reason = failureReason(done, timeout);
   return reason === undefined ? undefined : failure(attempt, reason, done);
 }
 
 /** A failure of `attempt`; `done` where it ran at all. */
-export function failure(attempt: Attempt, reason: string, done?: Done): Failure {
+export function failure(attempt: Attempt, reason: string, done?: DoneMessage): Failure {
   return {
     chunk: attempt.chunk.id,
     node: attempt.node,
@@ -25,11 +25,11 @@ export function failure(attempt: Attempt, reason: string, done?: Done): Failure 
 }
 
 /** Whether an attempt has ended with all of its results. */
-export function isSuccess(done: Done): boolean {
+export function isSuccess(done: DoneMessage): boolean {
   return !done.canceled && !done.lost && failureReason(done, undefined) === undefined;
 }
 
-function failureReason(done: Done, timeout: number | undefined): string | undefined {
+function failureReason(done: DoneMessage, timeout: number | undefined): string | undefined {
   if (done.error !== undefined && done.error !== null) return done.error;
   if (done.timeout) return `still running after its timeout of ${timeout} s`;
   if (done.signal !== null) return `killed by signal ${done.signal}`;

@@ -2,7 +2,7 @@ import { type Expected, judge } from "../../../fleet/gpus/judge.js";
 import { GLANCE_SECONDS, glanceScripts, LOOK_SECONDS, lookScripts, type Vendor } from "../../../fleet/gpus/look.js";
 import type { Node } from "../../../fleet/node.js";
 import type { Slot } from "../../schedule/events.js";
-import type { Answer, ToAgent } from "../agent/protocol.js";
+import type { AgentCommand, ScriptResult } from "../agent/protocol.js";
 
 /** Seconds between two looks at a node that has a sick card, and after a chunk failed, at least. */
 const SOON = 10;
@@ -39,7 +39,7 @@ export class GpuWatch {
   constructor(
     private readonly node: Node,
     private readonly slots: () => Slot[],
-    private readonly send: (message: ToAgent) => void,
+    private readonly send: (message: AgentCommand) => void,
     private readonly patient: Patient,
   ) {
     this.cards = node.pci ?? [];
@@ -63,7 +63,7 @@ export class GpuWatch {
     this.lookIn(Math.max(0, wait));
   }
 
-  heard(answers: Answer[]): void {
+  heard(answers: ScriptResult[]): void {
     const { vendor } = this.node.profile;
     if (vendor === "none") return;
     const want: Expected = { vendor, count: this.node.gpus, addresses: this.node.pci ?? [] };

@@ -3,10 +3,10 @@ import { gatherFacts } from "../../../fleet/facts.js";
 import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Slot } from "../../schedule/events.js";
-import { bindEnv } from "../../schedule/slots/slots.js";
-import { AgentChannel, type AgentEnd } from "../agent/agent.js";
-import { type FromAgent, PROTOCOL, type ToAgent } from "../agent/protocol.js";
-import { Pulse } from "../agent/pulse.js";
+import { gpuEnvironment } from "../../schedule/slots/nodeslots.js";
+import { AgentChannel, type AgentEnd } from "../agent/agentchannel.js";
+import { Heartbeat } from "../agent/heartbeat.js";
+import { type AgentCommand, type AgentMessage, PROTOCOL_VERSION } from "../agent/protocol.js";
 import { type RunContext, rootOf } from "../context.js";
 import { LOG_LIMIT } from "../results/logs.js";
 import { EXAMINE, examined } from "./gpuwatch.js";
@@ -27,7 +27,7 @@ function opening(node: Node, run: RunContext, slots: Slot[], cards: string[]): O
     env: node.env,
     slots: slots.map((slot) => ({
       slot: slot.slot,
-      env: bindEnv(node.profile.vendor, slot),
+      env: gpuEnvironment(node.profile.vendor, slot),
       gpu: slot.gpu,
       lock: slot.gpu === undefined ? undefined : `${slot.gpu}`,
     })),
@@ -44,8 +44,8 @@ function cardsOf(node: Node, slots: Slot[], cards: string[]): Pick<Open, "cards"
   return { cards: { vendor, pci }, examine: examined(node, slots) && EXAMINE };
 }
 
-export type Hello = Extract<FromAgent, { ev: "hello" }>;
-type Open = Extract<ToAgent, { op: "open" }>;
+export type Hello = Extract<AgentMessage, { ev: "hello" }>;
+type Open = Extract<AgentCommand, { op: "open" }>;
 
 /** What is known of a node before it is attached to: its boot id then, and PCI addresses of its GPUs by index. */
 export interface Known {
@@ -61,7 +61,7 @@ export interface Handshake {
 }
 
 /** How an agent answers `open`: or it does not, and the channel ends. */
-type Reply = Hello | Extract<FromAgent, { ev: "refused" }> | { ev: "gone"; end: AgentEnd };
+type Reply = Hello | Extract<AgentMessage, { ev: "refused" }> | { ev: "gone"; end: AgentEnd };
 
 const HELLO_TIMEOUT_MS = 30_000;
 /** Attempts that an agent may hold: a few for each slot, and results that could not be collected yet. */
@@ -82,18 +82,18 @@ export async function startAgent(
   run: RunContext,
   slots: Slot[],
   known: Known,
-  receive: (message: FromAgent) => void,
+  receive: (message: AgentMessage) => void,
 ): Promise<Handshake> {
   const { node } = connection;
   const root = rootOf(run.id, node);
   const open = opening(node, run, slots, known.cards);
   const attach = async () => {
-    const channel = await connection.open([node.python, ...run.agent.words, root]);
+    const channel = await connection.open([node.python, ...run.agent.args, root]);
     channel.stdin.write(run.agent.stdin);
     return shakeHands(channel, open, node.silence, receive);
   };
   let { reply, agent, gone } = await attach();
-  if (reply.ev === "hello" && reply.muster !== PROTOCOL) {
+  if (reply.ev === "hello" && reply.muster !== PROTOCOL_VERSION) {
     receive({ ev: "problem", message: OTHER_VERSION });
     agent.detach();
     await stopAgent(connection, run.agent, root);
@@ -101,9 +101,12 @@ export async function startAgent(
   }
   switch (reply.ev) {
     case "hello":
-      if (reply.muster === PROTOCOL) return { agent, hello: reply, gone };
+      if (reply.muster === PROTOCOL_VERSION) return { agent, hello: reply, gone };
       agent.detach();
-      throw protocolError(node, `it is of version ${reply.muster} though it was started as version ${PROTOCOL}`);
+      throw protocolError(
+        node,
+        `it is of version ${reply.muster} though it was started as version ${PROTOCOL_VERSION}`,
+      );
     case "refused":
       // Nobody can have continued elsewhere what has only begun, and was never here.
       if ((run.nonces.length === 1 && known.boot === undefined) || run.nonces.includes(reply.owner))
@@ -136,7 +139,7 @@ async function shakeHands(
   channel: Channel,
   open: Open,
   silence: number,
-  receive: (message: FromAgent) => void,
+  receive: (message: AgentMessage) => void,
 ): Promise<{ reply: Reply; agent: AgentChannel; gone: Promise<AgentEnd> }> {
   let answer: (reply: Reply) => void = () => {};
   let go: (end: AgentEnd) => void = () => {};
@@ -149,7 +152,7 @@ async function shakeHands(
       answer({ ev: "gone", end });
     };
   });
-  const pulse = new Pulse(
+  const pulse = new Heartbeat(
     Math.min(silence, open.lease) / 4,
     () => agent.send({ op: "ping" }),
     (reason) => {
@@ -161,11 +164,11 @@ async function shakeHands(
   const agent = new AgentChannel(
     channel,
     (message) => {
-      pulse.heard();
+      pulse.recordMessage();
       if (message.ev === "refused") return answer(message);
       if (message.ev !== "hello" && message.ev !== "held") return receive(message);
       const hello = pages.add(message);
-      if (typeof hello === "string") agent.violate(hello);
+      if (typeof hello === "string") agent.closeForViolation(hello);
       else if (hello !== undefined) answer(hello);
     },
     (end) => {
@@ -188,7 +191,7 @@ class HelloPages {
   constructor(private readonly mostHeld: number) {}
 
   /** The whole hello with its last page, nothing before that; or what the agent did wrong. */
-  add(message: Hello | Extract<FromAgent, { ev: "held" }>): Hello | string | undefined {
+  add(message: Hello | Extract<AgentMessage, { ev: "held" }>): Hello | string | undefined {
     if (this.isWhole || (message.ev === "hello") !== (this.hello === undefined)) return "it said hello out of turn";
     if (message.ev === "hello") this.hello = message;
     else this.hello!.held.push(...message.attempts);

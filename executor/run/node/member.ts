@@ -3,12 +3,12 @@ import type { Facts } from "../../../fleet/facts.js";
 import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
-import { render } from "../../job/template.js";
+import { renderTemplate } from "../../job/template.js";
 import type { Attempt, Event, Slot } from "../../schedule/events.js";
-import { slotsOf } from "../../schedule/slots/slots.js";
-import { MessageBudget } from "../agent/messagebudget.js";
-import { type FromAgent, heldOf, type ToAgent } from "../agent/protocol.js";
-import type { SignedIds } from "../agent/signedids.js";
+import { selectSlots } from "../../schedule/slots/nodeslots.js";
+import { MessageRateLimiter } from "../agent/messageratelimiter.js";
+import { type AgentCommand, type AgentMessage, decodeHeldAttempt } from "../agent/protocol.js";
+import type { SignedAttemptIds } from "../agent/signedids.js";
 import { clock } from "../alarm.js";
 import type { RunContext } from "../context.js";
 import { killPoint } from "../killpoint.js";
@@ -37,7 +37,7 @@ export type MemberState = "connecting" | "live" | "silent" | "away" | "refused";
 /** What a member tells the coordinator. */
 export interface Hub {
   event(event: Event): void;
-  message(member: Member, message: FromAgent): void;
+  message(member: Member, message: AgentMessage): void;
   /** Its state has changed. */
   changed(member: Member): void;
   /** `attempt` cannot be started on its node, to which `origin` was the way. */
@@ -59,7 +59,7 @@ export class Member {
   /** PCI addresses of its GPUs by index, once a look has told them. */
   cards: string[] = [];
   /** For what it says unasked, through all its attachments. */
-  readonly budget = new MessageBudget();
+  readonly budget = new MessageRateLimiter();
   readonly remains = new Remains();
   private readonly agent: AgentTracker;
   private session: Session | undefined;
@@ -71,7 +71,7 @@ export class Member {
     readonly node: Node,
     private readonly job: Job,
     private readonly run: RunContext,
-    private readonly ids: SignedIds,
+    private readonly ids: SignedAttemptIds,
     private readonly hub: Hub,
   ) {
     this.agent = new AgentTracker(node.lease);
@@ -87,7 +87,7 @@ export class Member {
   start(attempt: Attempt): void {
     const { session } = this;
     if (session === undefined) return;
-    const staging = session.stageFor(attempt.chunk.work);
+    const staging = session.stageFor(attempt.chunk.spec);
     if (staging === undefined) return this.sendStart(session, attempt);
     staging.then(
       () => this.sendStart(session, attempt),
@@ -95,7 +95,7 @@ export class Member {
     );
   }
 
-  send(message: ToAgent): void {
+  send(message: AgentCommand): void {
     this.session?.send(message);
   }
 
@@ -159,16 +159,16 @@ export class Member {
     const { id, chunk, slot } = attempt;
     const place = this.slots.find((one) => one.slot === slot);
     const values = { gpu: `${place?.gpu ?? slot}`, out: `${session.root}/a/${id}/work` };
-    const args = chunk.work.args.map((template) => render(template, values));
-    session.send({ op: "start", id, chunk: chunk.id, slot, spec: session.specFor(this.job, chunk.work), args });
+    const args = chunk.spec.args.map((template) => renderTemplate(template, values));
+    session.send({ op: "start", id, chunk: chunk.id, slot, spec: session.specFor(this.job, chunk.spec), args });
   }
 
   private async attach(): Promise<boolean> {
     try {
       // What the agent sends again right after its hello must not be met before the scheduler knows what it holds.
-      const early: FromAgent[] = [];
+      const early: AgentMessage[] = [];
       let joined = false;
-      const receive = (message: FromAgent) => (joined ? this.receive(message) : early.push(message));
+      const receive = (message: AgentMessage) => (joined ? this.receive(message) : early.push(message));
       const known = { boot: this.agent.hello?.boot, cards: this.cards };
       const starting = () => {
         if (this.over.signal.aborted) throw new MusterError("LOST", 69, "the run is over");
@@ -193,7 +193,7 @@ export class Member {
     }
   }
 
-  private receive(message: FromAgent): void {
+  private receive(message: AgentMessage): void {
     this.agent.heard();
     if (message.ev === "bye") this.remains.agentSays(message);
     this.hub.message(this, message);
@@ -210,16 +210,16 @@ export class Member {
     if (change !== undefined) this.hub.message(this, { ev: "problem", message: changeText(change) });
     const { node, slots } = this;
     const limit = node.maxConcurrent ?? slots.length;
-    const { genuine, strangers } = this.ids.separate(hello.held, node.name);
+    const { genuine, strangers } = this.ids.partition(hello.held, node.name);
     if (strangers.length > 0) session.send({ op: "cancel", ids: strangers.map(({ id }) => id) });
-    const held = genuine.map(heldOf);
-    this.hub.event({ type: "joined", node: node.name, slots, limit, held, agentDied: change === "died" });
+    const held = genuine.map(decodeHeldAttempt);
+    this.hub.event({ type: "nodeJoined", node: node.name, slots, limit, held, agentDied: change === "died" });
   }
 
   private makeSlots(facts: Facts | undefined): Slot[] {
     const gpus = facts?.gpus.filter((gpu) => gpu.vendor === this.node.profile.vendor).length ?? 0;
     const machine = { cores: facts?.cores ?? 0, gpus, memory: facts?.memory.total };
-    const slots = slotsOf(this.node, machine, this.job.needs);
+    const slots = selectSlots(this.node, machine, this.job.needs);
     if (typeof slots === "string") throw new MusterError("NO_SLOTS", 69, slots);
     this.slots = slots;
     return slots;
@@ -230,7 +230,7 @@ export class Member {
     this.error = error;
     const comesBack = mayComeBack(error.code, this.slots.length > 0);
     this.become(comesBack ? (this.state === "silent" ? "silent" : "away") : "refused", reasonOf(this.node, error));
-    if (this.state === "refused") this.hub.event({ type: "gone", node: this.node.name });
+    if (this.state === "refused") this.hub.event({ type: "nodeLost", node: this.node.name });
   }
 
   private lost(session: Session, reason: string): void {
@@ -240,7 +240,7 @@ export class Member {
     if (this.over.signal.aborted) return;
     this.backoff.lost(clock());
     this.become("silent", [reason, this.backoff.reason].filter((text) => text !== undefined).join("; "));
-    this.hub.event({ type: "silent", node: this.node.name });
+    this.hub.event({ type: "nodeDisconnected", node: this.node.name });
     void this.redial();
   }
 
@@ -278,14 +278,14 @@ export class Member {
   private giveAway(why: string): void {
     if (this.state !== "silent") return;
     this.become("away", `${this.reason}; ${why}, its chunks go to others`);
-    this.hub.event({ type: "gone", node: this.node.name });
+    this.hub.event({ type: "nodeLost", node: this.node.name });
   }
 
   /** It was back for moments only since its grace period began: its chunks do not wait for it any longer, but the run does. */
   private giveChunksAway(): void {
     if (this.state !== "silent") return;
     this.hub.message(this, { ev: "problem", message: UNSTABLE });
-    this.hub.event({ type: "gone", node: this.node.name });
+    this.hub.event({ type: "nodeLost", node: this.node.name });
   }
 
   private become(state: MemberState, reason: string | undefined): void {

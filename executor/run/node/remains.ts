@@ -1,4 +1,4 @@
-import type { FromAgent } from "../agent/protocol.js";
+import type { AgentMessage } from "../agent/protocol.js";
 
 const NOT_REACHED = "it was not reached";
 const NOT_STOPPED = "its agent was told to stop and has not said that it did";
@@ -31,7 +31,7 @@ export class Remains {
     this.state = { reason: NOT_STOPPED };
   }
 
-  agentSays(bye: Extract<FromAgent, { ev: "bye" }>): void {
+  agentSays(bye: Extract<AgentMessage, { ev: "bye" }>): void {
     this.state = bye.left === undefined ? undefined : { reason: bye.left };
   }
 

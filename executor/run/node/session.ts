@@ -2,11 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, Files } from "../../../fleet/connection.js";
 import { type Facts, gatherFacts } from "../../../fleet/facts.js";
 import type { Node } from "../../../fleet/node.js";
-import type { Job, Work } from "../../job/job.js";
+import type { ChunkSpec, Job } from "../../job/job.js";
 import type { Slot } from "../../schedule/events.js";
-import { unknownOf } from "../../schedule/slots/slots.js";
-import type { AgentChannel, AgentEnd } from "../agent/agent.js";
-import type { FromAgent, Spec, ToAgent } from "../agent/protocol.js";
+import { findUnknown } from "../../schedule/slots/nodeslots.js";
+import type { AgentChannel, AgentEnd } from "../agent/agentchannel.js";
+import type { AgentCommand, AgentMessage, AttemptSpec } from "../agent/protocol.js";
 import { type RunContext, rootOf } from "../context.js";
 import type { Origin } from "../results/pull.js";
 import { type Hello, type Known, startAgent } from "./handshake.js";
@@ -45,7 +45,7 @@ export class Session implements Origin {
     known: Known,
     slots: (facts: Facts | undefined) => Slot[],
     starting: () => void,
-    receive: (message: FromAgent) => void,
+    receive: (message: AgentMessage) => void,
   ): Promise<Session> {
     const connection = await run.dialer.connect(node);
     try {
@@ -85,12 +85,12 @@ export class Session implements Origin {
     return this.connection.files();
   }
 
-  send(message: ToAgent): void {
+  send(message: AgentCommand): void {
     this.agent.send(message);
   }
 
   /** Resolves when all that `work` needs is on the node; undefined when it is there already. */
-  stageFor(work: Work): Promise<void> | undefined {
+  stageFor(work: ChunkSpec): Promise<void> | undefined {
     return this.stage.has(work) ? undefined : this.stage.bring(work);
   }
 
@@ -98,7 +98,7 @@ export class Session implements Origin {
    * What the agent has to know to run `work`: for a job whose chunks differ in their arguments alone it is told once and
    * then called by name.
    */
-  specFor(job: Job, work: Work): string | Spec {
+  specFor(job: Job, work: ChunkSpec): string | AttemptSpec {
     if (job.kind === "tasks") return this.spec(job, work);
     if (!this.told) this.send({ op: "spec", id: "job", spec: this.spec(job, work) });
     this.told = true;
@@ -125,7 +125,7 @@ export class Session implements Origin {
     await this.connection.close();
   }
 
-  private spec(job: Job, work: Work): Spec {
+  private spec(job: Job, work: ChunkSpec): AttemptSpec {
     const { contents } = this.run;
     return {
       argv: this.argv(work),
@@ -138,7 +138,7 @@ export class Session implements Origin {
     };
   }
 
-  private argv(work: Work): string[] {
+  private argv(work: ChunkSpec): string[] {
     if (work.program.kind === "command") return work.program.command;
     const prefix = work.program.prefix.map((word) => (word === "{python}" ? this.node.python : word));
     return prefix.length > 0 ? [...prefix, work.program.script.path] : [`./${work.program.script.path}`];
@@ -147,6 +147,6 @@ export class Session implements Origin {
 
 /** A look costs a round trip and a process, one at GPUs seconds: there is none where nothing depends on what is found. */
 async function factsFor(connection: Connection, run: RunContext): Promise<Facts | undefined> {
-  const unknown = run.inspection === undefined ? unknownOf(connection.node, run.needs) : "gpus";
+  const unknown = run.inspection === undefined ? findUnknown(connection.node, run.needs) : "gpus";
   return unknown && gatherFacts(connection, unknown === "gpus" ? "with-gpus" : "without-gpus");
 }

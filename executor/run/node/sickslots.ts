@@ -35,7 +35,7 @@ export class SickSlots {
     if (isNew) this.takenOut(slot, reason);
     if (lasting && this.tally.needsReboot(node, slot))
       this.observer.problem(this.member, `slot ${slot} stays sick: reboot ${node}`);
-    this.event({ type: "sick", node, slot, reason, evict, lasting });
+    this.event({ type: "slotSick", node, slot, reason, evict, lasting });
   }
 
   withdraw(source: Source, slot: number): void {
@@ -43,7 +43,7 @@ export class SickSlots {
     const node = this.member.node.name;
     this.tally.tookBack(node, slot);
     this.observer.problem(this.member, `slot ${slot} is well again`);
-    this.event({ type: "well", node, slot });
+    this.event({ type: "slotRecovered", node, slot });
   }
 
   /** Its agent is there, and will say which slots are broken. */
@@ -55,7 +55,7 @@ export class SickSlots {
   broke(slot: number, reason: string): void {
     this.broken.add(slot);
     this.takenOut(slot, reason);
-    this.event({ type: "broken", node: this.member.node.name, slot, reason });
+    this.event({ type: "slotBroken", node: this.member.node.name, slot, reason });
   }
 
   /** All that the agent complains of now. */

@@ -1,13 +1,13 @@
 import type { Event, Instruction } from "../../schedule/events.js";
-import type { FromAgent } from "../agent/protocol.js";
+import type { AgentMessage } from "../agent/protocol.js";
 import type { Observer } from "../observer.js";
 import type { Tally } from "../record/tally.js";
 import { GpuWatch } from "./gpuwatch.js";
 import type { Member } from "./member.js";
 import { SickSlots } from "./sickslots.js";
 
-type SlotMessage = Extract<FromAgent, { ev: "slot" | "broken" | "looked" | "memory" | "cards" }>;
-type Verdict = Extract<Instruction, { do: "distrust" | "trust" }>;
+type SlotMessage = Extract<AgentMessage, { ev: "slot" | "broken" | "looked" | "memory" | "cards" }>;
+type Verdict = Extract<Instruction, { do: "quarantine" | "release" }>;
 
 /** What is known of the cards of a node. */
 interface Ward {
@@ -49,11 +49,11 @@ export class SlotNews {
       case "memory":
         member.short = message.waiting.length;
         this.observer.memory(member);
-        return this.event({ type: "short", node: member.node.name, slots: message.waiting });
+        return this.event({ type: "memoryPressure", node: member.node.name, slots: message.waiting });
       case "slot": {
         const holder = describeHolder(message);
         this.observer.slot(member, message.slot, holder);
-        return this.event({ type: "held", node: member.node.name, slot: message.slot, holder });
+        return this.event({ type: "slotHeld", node: member.node.name, slot: message.slot, holder });
       }
       case "broken":
         return sick.broke(message.slot, message.reason);
@@ -62,7 +62,7 @@ export class SlotNews {
 
   judged(member: Member, verdict: Verdict): void {
     const { node, slot } = verdict;
-    if (verdict.do === "trust") {
+    if (verdict.do === "release") {
       this.tally.tookBack(node, slot);
       return this.observer.problem(member, `slot ${slot} is well again`);
     }
@@ -100,6 +100,6 @@ export class SlotNews {
 }
 
 /** "run sieve", or "uid 1001, pid 4711 (run sieve)" of another user; undefined where the GPU is free again. */
-function describeHolder({ holder, foreign }: Extract<FromAgent, { ev: "slot" }>): string | undefined {
+function describeHolder({ holder, foreign }: Extract<AgentMessage, { ev: "slot" }>): string | undefined {
   return holder === undefined || foreign === true ? holder : `run ${holder}`;
 }

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import type { Files } from "../../../fleet/connection.js";
 import { Gate } from "../../../fleet/gate.js";
 import { MusterError } from "../../../schemas/errors.js";
-import type { StagedFile, Work } from "../../job/job.js";
-import type { ToAgent } from "../agent/protocol.js";
+import type { ChunkSpec, StagedFile } from "../../job/job.js";
+import type { AgentCommand } from "../agent/protocol.js";
 import type { Content } from "./hashes.js";
 
 /** Files up to this size (bytes) go to the agent over its channel: a round trip to the file server each would cost more. */
@@ -25,16 +25,16 @@ export class Stage {
     private readonly files: () => Promise<Files>,
     private readonly root: string,
     private readonly contents: Map<string, Content>,
-    private readonly send: (message: ToAgent) => void,
+    private readonly send: (message: AgentCommand) => void,
   ) {}
 
   /** Whether all that `work` needs is there, so that it can start without a round trip. */
-  has(work: Work): boolean {
+  has(work: ChunkSpec): boolean {
     return filesOf(work).every((file) => this.staged.has(this.contents.get(file.source)!.sha256));
   }
 
   /** Brings what `work` needs; rejects with a ConnectionError or, where the node's disk is too full, NO_SPACE. */
-  async bring(work: Work): Promise<void> {
+  async bring(work: ChunkSpec): Promise<void> {
     await Promise.all(filesOf(work).map((file) => this.bringFile(file.source)));
   }
 
@@ -90,6 +90,6 @@ function changed(source: string): MusterError {
 }
 
 /** Everything that a chunk's working directory gets. */
-export function filesOf(work: Work): StagedFile[] {
+export function filesOf(work: ChunkSpec): StagedFile[] {
   return work.program.kind === "script" ? [work.program.script, ...work.inputs] : work.inputs;
 }

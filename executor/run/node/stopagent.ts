@@ -1,21 +1,21 @@
 import { once } from "node:events";
 import type { Connection } from "../../../fleet/connection.js";
 import { MusterError } from "../../../schemas/errors.js";
-import type { Program } from "../../../templates/templates.js";
-import { AgentChannel } from "../agent/agent.js";
+import type { NodeProgram } from "../../../templates/nodeprograms.js";
+import { AgentChannel } from "../agent/agentchannel.js";
 
 /**
  * Ends whatever agent works in the run folder `root` of a node, kills what it runs and deletes the folder, whoever the agent
  * belongs to. An agent that has gone is started once more for that: it knows how to find what it left. False where there is no
  * such folder. Rejects with NOT_STOPPED where the folder is still there after the node's grace, and with ConnectionErrors.
  */
-export async function stopAgent(connection: Connection, agent: Program, root: string): Promise<boolean> {
+export async function stopAgent(connection: Connection, agent: NodeProgram, root: string): Promise<boolean> {
   const { node } = connection;
   const files = await connection.files();
   const home = await files.home();
   const folder = root.replace(/^~/, () => home);
   if ((await files.stat(folder)) === undefined) return false;
-  const channel = await connection.open([node.python, ...agent.words, root]);
+  const channel = await connection.open([node.python, ...agent.args, root]);
   channel.stdin.write(agent.stdin);
   let problem = "the agent was told to stop and has not";
   const gone = new AbortController();

@@ -1,6 +1,6 @@
 import type { Connection } from "../../../fleet/connection.js";
 import { MusterError } from "../../../schemas/errors.js";
-import { cleanProgram, type Program } from "../../../templates/templates.js";
+import { cleanProgram, type NodeProgram } from "../../../templates/nodeprograms.js";
 
 /** For the node to end what it finds: TERM, then KILL, each with its own time. */
 const CLEAN_TIMEOUT_SECONDS = 30;
@@ -17,9 +17,9 @@ interface Report {
  * command line, chunks by their environment. Resolves with the number of processes ended, once none is left and nothing is at
  * `root`. Rejects with NOT_STOPPED (exit 3) where something is left or cannot be looked at, and with LOST or TIMEOUT.
  */
-export async function endStrays(connection: Connection, agent: Program, root: string): Promise<number> {
+export async function endStrays(connection: Connection, agent: NodeProgram, root: string): Promise<number> {
   const { node } = connection;
-  const { words, stdin } = cleanProgram(agent);
+  const { args: words, stdin } = cleanProgram(agent);
   const argv = [node.python, ...words, root];
   const outcome = await connection.exec(argv, { stdin, timeout: CLEAN_TIMEOUT_SECONDS });
   if (outcome.kind === "lost") throw new MusterError("LOST", 69, `${node.name}: ${outcome.reason}`);

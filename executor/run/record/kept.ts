@@ -40,7 +40,7 @@ async function* committedLines(file: string, past: Past, job: Job): AsyncGenerat
 }
 
 function isCommitted({ key }: Keyed, past: Past): boolean {
-  return key !== undefined && past.done.touches(key, key + 1n);
+  return key !== undefined && past.done.overlaps(key, key + 1n);
 }
 
 function byteAt(file: string, position: number): number {

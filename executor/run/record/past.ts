@@ -1,5 +1,5 @@
-import type { Maker } from "../../schedule/attempts/canary.js";
-import { Coverage } from "../../schedule/queue/coverage.js";
+import type { ResultOrigin } from "../../schedule/attempts/recheckselection.js";
+import { IntervalSet } from "../../schedule/queue/intervalset.js";
 import type { Entry } from "./journal.js";
 import { Leftovers } from "./leftovers.js";
 
@@ -10,8 +10,8 @@ export type CloseEntry = Extract<Entry, { e: "close" }>;
 /** A chunk of which two results differ, who made them, and where they do. */
 export interface Differing {
   chunk: string;
-  first: Maker;
-  second: Maker;
+  first: ResultOrigin;
+  second: ResultOrigin;
   what: string;
 }
 
@@ -26,7 +26,7 @@ export class Past {
   /** The nonces of all coordinators that opened it. */
   readonly nonces: string[] = [];
   /** Committed units: as many stretches as there are gaps between them, however many chunks there were. */
-  readonly done = new Coverage();
+  readonly done = new IntervalSet();
   chunks = 0;
   /** Bytes of results.ndjson that are committed. */
   length = 0;

@@ -1,8 +1,8 @@
-import type { Plan } from "../../schedule/plan/plan.js";
+import type { RunPlan } from "../../schedule/plan/planjob.js";
 import type { Summary } from "./summary.js";
 
 /** A summary with what was expected of the session before it, for everybody to compare; as it is where nothing was known. */
-export function withPlan(summary: Summary, plan: Plan): Summary {
+export function withPlan(summary: Summary, plan: RunPlan): Summary {
   const { chunks, seconds } = plan;
   if (chunks === undefined || seconds === undefined) return summary;
   const shares = new Map(plan.nodes.map((node) => [node.node, node]));

@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Learned } from "../../schedule/rates/rates.js";
+import type { LearnedRates } from "../../schedule/rates/rates.js";
 
 /** Milliseconds between two savings while a run goes on. */
 const SAVE_EVERY = 60_000;
@@ -20,7 +20,7 @@ export function ratesFile(inventory: string | undefined): string | undefined {
 }
 
 /** What runs of a kind of work have learned, by the file beside an inventory. */
-export function recall(inventory: string | undefined, kind: string): Learned {
+export function recall(inventory: string | undefined, kind: string): LearnedRates {
   return new RatesFile(ratesFile(inventory), kind, () => {}).read();
 }
 
@@ -37,13 +37,13 @@ export class RatesFile {
     private readonly note: (message: string) => void,
   ) {}
 
-  read(): Learned {
+  read(): LearnedRates {
     const kind = this.kinds()[this.kind];
     return kind === undefined ? { slots: new Map() } : learnedOf(kind);
   }
 
   /** Saves now and then until `work` is over, and then once more. */
-  async during<T>(work: Promise<T>, learned: () => Learned): Promise<T> {
+  async during<T>(work: Promise<T>, learned: () => LearnedRates): Promise<T> {
     const timer = setInterval(() => this.save(learned()), SAVE_EVERY);
     try {
       return await work;
@@ -53,7 +53,7 @@ export class RatesFile {
     }
   }
 
-  private save({ overhead, slots, programs = new Map() }: Learned): void {
+  private save({ overhead, slots, programs = new Map() }: LearnedRates): void {
     if (this.file === undefined || slots.size === 0) return;
     const { [this.kind]: before, ...others } = this.kinds();
     const kept = Object.entries(others).sort(([, a], [, b]) => (a.at < b.at ? 1 : -1));
@@ -92,7 +92,7 @@ export class RatesFile {
   }
 }
 
-function learnedOf({ overhead, slots, programs = {} }: Kind): Learned {
+function learnedOf({ overhead, slots, programs = {} }: Kind): LearnedRates {
   const known = Object.entries(slots).filter(([, one]) => isAmount(one?.rate) && isAmount(one.evidence));
   const timed = Object.entries(programs).filter(([, one]) => isAmount(one?.seconds) && isAmount(one.count));
   return { overhead: isAmount(overhead) ? overhead : undefined, slots: new Map(known), programs: new Map(timed) };

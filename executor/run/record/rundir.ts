@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
-import { SignedIds } from "../agent/signedids.js";
+import { SignedAttemptIds } from "../agent/signedids.js";
 import { findDamage } from "../results/damage.js";
 import { explainDisk } from "../results/disk.js";
 import { type Claim, claim, otherRun } from "./claim.js";
@@ -27,7 +27,7 @@ export interface RunDirectory {
   nonce: string;
   /** Of every coordinator that the journal knows, this one included. */
   nonces: readonly string[];
-  ids: SignedIds;
+  ids: SignedAttemptIds;
   journal: Journal;
   past: Past;
   session: number;
@@ -102,7 +102,7 @@ async function open(path: string, { fd, file }: Claim, { job, inputs, adopt }: P
   await journal.flush();
   if (past.run === undefined) for (const folder of [path, dirname(path)]) syncFolder(folder);
   const nonces = [...past.nonces, nonce];
-  const ids = new SignedIds({ job, nonce, nonces, key, spec: specHash(job, inputs) });
+  const ids = new SignedAttemptIds({ job, nonce, nonces, key, spec: specHash(job, inputs) });
   const [id, formerIds] = [past.ids.at(-1)!, past.ids.slice(0, -1)];
   const close = () => journal.close();
   return { path, id, formerIds, nonce, nonces, ids, journal, past, session, isComplete, elapsed, close };

@@ -75,7 +75,7 @@ export function summarize(
       seconds: Number(tally.seconds.toFixed(3)),
     },
     cutLogs: tally.cutLogs,
-    ...(tally.job.canary === undefined ? {} : { canary: canaryOf(tally) }),
+    ...(tally.job.recheck === undefined ? {} : { canary: canaryOf(tally) }),
     nodes: [
       ...members.map((member) => ofMember(member, tally)),
       ...leftOut.map(({ node, reason }) => ({ ...none(node), state: "left out" as const, reason })),

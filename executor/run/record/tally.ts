@@ -1,6 +1,6 @@
 import type { Job } from "../../job/job.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
-import type { Done } from "../agent/protocol.js";
+import type { DoneMessage } from "../agent/protocol.js";
 import type { Differing, Past } from "./past.js";
 
 /** Failed chunks that are named in the summary; the journal has all of them. */
@@ -70,7 +70,7 @@ export class Tally {
   }
 
   /** What an attempt printed is here. */
-  logged({ stdout, stderr }: Done): void {
+  logged({ stdout, stderr }: DoneMessage): void {
     if ((stdout.cut ?? 0) + (stderr.cut ?? 0) > 0) this.cutLogs++;
   }
 

@@ -16,15 +16,15 @@ export function removeUncommitted(results: string, past: Past, job: Job): void {
 
 function removeOutputs(results: string, past: Past, job: Job): void {
   for (let task = job.first; task < job.first + job.units; task++) {
-    if (past.done.touches(task, task + 1n)) continue;
-    for (const output of job.chunk(task, task + 1n).work.outputs) rmSync(join(results, output), { force: true });
+    if (past.done.overlaps(task, task + 1n)) continue;
+    for (const output of job.chunk(task, task + 1n).spec.outputs) rmSync(join(results, output), { force: true });
   }
 }
 
 function removeChunks(results: string, past: Past, job: Job): void {
   for (const name of readdirSync(results)) {
     const units = job.unitsOf(name);
-    if (units === undefined || past.done.touches(...units)) continue;
+    if (units === undefined || past.done.overlaps(...units)) continue;
     rmSync(join(results, name), { recursive: true, force: true });
   }
 }

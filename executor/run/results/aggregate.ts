@@ -48,7 +48,7 @@ async function* outputs(path: string, job: Job, from: string): AsyncGenerator<Bu
     else {
       const { chunk } = JSON.parse(line) as { chunk: string };
       const units = job.unitsOf(chunk);
-      if (units !== undefined && !job.chunk(...units).work.outputs.includes(from)) continue;
+      if (units !== undefined && !job.chunk(...units).spec.outputs.includes(from)) continue;
       yield readFileSync(join(path, "results", job.kind === "tasks" ? "" : chunk, from));
     }
   }

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Job } from "../../job/job.js";
-import { canaryOf, isCanary } from "../../schedule/attempts/canary.js";
+import { createRecheck, isSelectedForRecheck } from "../../schedule/attempts/recheckselection.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
-import type { Retry } from "../../schedule/queue/retry.js";
+import type { PendingChunk } from "../../schedule/queue/pendingchunk.js";
 import { hashFile } from "../node/hashes.js";
 import type { Differing } from "../record/past.js";
 import type { RunDirectory } from "../record/rundir.js";
@@ -32,13 +32,13 @@ export class Canary {
     private readonly job: Job,
     private readonly directory: RunDirectory,
     /** Of earlier sessions: committed, but not compared yet. */
-    readonly waiting: Retry[],
+    readonly waiting: PendingChunk[],
   ) {}
 
   static async open(job: Job, directory: RunDirectory): Promise<Canary> {
     const canary = new Canary(job, directory, []);
     const file = join(directory.path, "results.ndjson");
-    if (job.canary === undefined || directory.session === 1 || !existsSync(file)) return canary;
+    if (job.recheck === undefined || directory.session === 1 || !existsSync(file)) return canary;
     for await (const { text } of keyedLines(file, job)) canary.recall(text);
     return canary;
   }
@@ -46,7 +46,7 @@ export class Canary {
   /** Keeps what a comparison needs of a result that is committed now. */
   landed({ attempt, outputs, json }: Landed): void {
     const { chunk } = attempt;
-    if (this.job.collect !== "lines" || !isCanary(this.job, chunk)) return;
+    if (this.job.collect !== "lines" || !isSelectedForRecheck(this.job, chunk)) return;
     this.lines.set(chunk.id, { sha256: outputs[0]!.sha256, json: this.tolerance === undefined ? undefined : json });
   }
 
@@ -56,7 +56,9 @@ export class Canary {
     try {
       const found = await this.differenceIn(chunk.id, outputs);
       const differing =
-        found === undefined ? undefined : { chunk: chunk.id, first: chunk.again!, second: { node, slot }, what: found };
+        found === undefined
+          ? undefined
+          : { chunk: chunk.id, first: chunk.firstResult!, second: { node, slot }, what: found };
       this.directory.journal.add({ e: "canary", chunk: chunk.id, differing });
       tally.compared(differing);
       await this.directory.journal.flush();
@@ -75,7 +77,7 @@ export class Canary {
   }
 
   private get tolerance(): number | undefined {
-    return this.job.canary?.tolerance;
+    return this.job.recheck?.tolerance;
   }
 
   private recall(text: string): void {
@@ -83,10 +85,10 @@ export class Canary {
     const units = this.job.unitsOf(line.chunk);
     if (units === undefined || this.directory.past.compared.has(line.chunk)) return;
     const chunk = this.job.chunk(...units);
-    if (!isCanary(this.job, chunk)) return;
+    if (!isSelectedForRecheck(this.job, chunk)) return;
     const at = text.indexOf(',"output":') + ',"output":'.length;
     if (this.job.collect === "lines") this.lines.set(chunk.id, { sha256: line.sha256, json: text.slice(at, -1) });
-    this.waiting.push(canaryOf(chunk, line, Number.NEGATIVE_INFINITY));
+    this.waiting.push(createRecheck(chunk, line, Number.NEGATIVE_INFINITY));
   }
 
   private async differenceIn(chunk: string, outputs: Verified[]): Promise<string | undefined> {

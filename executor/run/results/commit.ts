@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Job } from "../../job/job.js";
 import type { Attempt } from "../../schedule/events.js";
-import { Coverage } from "../../schedule/queue/coverage.js";
+import { IntervalSet } from "../../schedule/queue/intervalset.js";
 import { killPoint } from "../killpoint.js";
 import { type Journal, writeAll } from "../record/journal.js";
 import type { Past } from "../record/past.js";
@@ -44,7 +44,7 @@ export class Committer {
   private readonly lines: number;
   private length: number;
   /** Units that are committed, or added to be. */
-  private readonly units: Coverage;
+  private readonly units: IntervalSet;
 
   /**
    * `committed` is called with each group that is safe; `broken` when the disk fails: nothing is committed after
@@ -65,7 +65,7 @@ export class Committer {
   ) {
     this.lines = openSync(join(run.path, "results.ndjson"), "a");
     this.length = run.past.length;
-    this.units = new Coverage();
+    this.units = new IntervalSet();
     for (const [start, end] of run.past.done) this.units.add(start, end);
   }
 
@@ -75,7 +75,7 @@ export class Committer {
    */
   add(landed: Landed): boolean {
     const { start, end } = landed.attempt.chunk;
-    if (this.units.touches(start, end)) return false;
+    if (this.units.overlaps(start, end)) return false;
     if (this.failed) return true;
     this.units.add(start, end);
     this.queue.push(landed);

@@ -1,7 +1,7 @@
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import type { Job } from "../../job/job.js";
-import type { Coverage } from "../../schedule/queue/coverage.js";
+import type { IntervalSet } from "../../schedule/queue/intervalset.js";
 import { keyedLines } from "./results.js";
 import { UnitCensus } from "./unitcensus.js";
 
@@ -9,7 +9,7 @@ import { UnitCensus } from "./unitcensus.js";
  * Why the results in the run directory `path` are not exactly those of the `committed` units: one line of results.ndjson for
  * each unit, and every output of its chunk in results/. Undefined where they are.
  */
-export async function findDamage(path: string, job: Job, committed: Coverage): Promise<string | undefined> {
+export async function findDamage(path: string, job: Job, committed: IntervalSet): Promise<string | undefined> {
   const census = new UnitCensus(job);
   let missing: string | undefined;
   for await (const line of keyedLines(join(path, "results.ndjson"), job)) {
@@ -29,6 +29,6 @@ function findMissing(path: string, job: Job, chunk: string): string | undefined 
   const folder = job.kind === "tasks" ? "" : chunk;
   return job
     .chunk(...units)
-    .work.outputs.map((output) => join(folder, output))
+    .spec.outputs.map((output) => join(folder, output))
     .find((output) => !lstatSync(join(path, "results", output), { throwIfNoEntry: false })?.isFile());
 }

@@ -4,7 +4,7 @@ import { Gate } from "../../../fleet/gate.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import type { Attempt } from "../../schedule/events.js";
-import type { Done } from "../agent/protocol.js";
+import type { DoneMessage } from "../agent/protocol.js";
 import { killPoint } from "../killpoint.js";
 import { asJson } from "./commit.js";
 import { Room } from "./disk.js";
@@ -41,7 +41,7 @@ export class Intake {
   }
 
   /** The outputs of an attempt that succeeded, verified, and the text of the first where it is JSON. Rejects as pullOutputs does. */
-  async outputs(attempt: Attempt, done: Done, origin: Origin): Promise<{ outputs: Verified[]; json?: string }> {
+  async outputs(attempt: Attempt, done: DoneMessage, origin: Origin): Promise<{ outputs: Verified[]; json?: string }> {
     const lines = this.job.collect === "lines";
     const limit = lines ? Math.min(LINE_LIMIT, this.job.limits.output) : this.job.limits.output;
     const pull = () => this.pulls.pass(() => pullOutputs(attempt, done, origin, this.room, limit));
@@ -59,8 +59,8 @@ export class Intake {
   }
 
   /** What an attempt printed; of a chunk that is computed again, the first one counts. */
-  async keepLogs(attempt: Attempt, done: Done, origin: Origin): Promise<void> {
-    if (attempt.chunk.again !== undefined) return;
+  async keepLogs(attempt: Attempt, done: DoneMessage, origin: Origin): Promise<void> {
+    if (attempt.chunk.firstResult !== undefined) return;
     return keepLogs(attempt, done, origin, this.logs, this.room);
   }
 

@@ -1,5 +1,5 @@
 import type { Attempt, Event, Failure } from "../../schedule/events.js";
-import type { Done } from "../agent/protocol.js";
+import type { DoneMessage } from "../agent/protocol.js";
 import type { Ended } from "../ended.js";
 import { failure, isLost, isOurs, textOf } from "../node/failure.js";
 import type { Member } from "../node/member.js";
@@ -15,7 +15,7 @@ import { discard, type Origin } from "./pull.js";
 export interface Tower {
   event(event: Event): void;
   /** Its node says (again) that an attempt has ended. */
-  done(member: Member, done: Done): void;
+  done(member: Member, done: DoneMessage): void;
   fail(attempt: Attempt, failed: Failure): void;
   end(ended: Ended): void;
 }
@@ -30,12 +30,12 @@ export class Landing {
   ) {}
 
   /** Takes in what a successful attempt has made. */
-  succeeded(member: Member, attempt: Attempt, done: Done): void {
+  succeeded(member: Member, attempt: Attempt, done: DoneMessage): void {
     this.remember(this.collect(member, attempt, done));
   }
 
   /** Takes in what a failed attempt has printed, and has it counted as failed then. */
-  failed(member: Member, attempt: Attempt, done: Done, failed: Failure): void {
+  failed(member: Member, attempt: Attempt, done: DoneMessage, failed: Failure): void {
     this.remember(this.collectFailed(member, attempt, done, failed));
   }
 
@@ -49,14 +49,14 @@ export class Landing {
     void landing.finally(() => this.underway.delete(landing));
   }
 
-  private async collect(member: Member, attempt: Attempt, done: Done): Promise<void> {
+  private async collect(member: Member, attempt: Attempt, done: DoneMessage): Promise<void> {
     const { intake, canary, committer, tally } = this.parts;
     const { origin } = member;
-    if (origin === undefined) return this.tower.event({ type: "unpulled", attempt: attempt.id });
+    if (origin === undefined) return this.tower.event({ type: "collectFailed", attempt: attempt.id });
     try {
       const { outputs, json } = await intake.outputs(attempt, done, origin);
       tally.logged(done);
-      if (attempt.chunk.again !== undefined) return await this.compare(member, attempt, outputs);
+      if (attempt.chunk.firstResult !== undefined) return await this.compare(member, attempt, outputs);
       const landed = { attempt, seconds: done.seconds, outputs, fingerprint: member.fingerprint, json };
       if (!committer.add(landed)) return this.drop(member, attempt, outputs);
       canary.landed(landed);
@@ -83,7 +83,7 @@ export class Landing {
     this.tower.event({ type: "committed", attempt: attempt.id });
   }
 
-  private async collectFailed(member: Member, attempt: Attempt, done: Done, failed: Failure): Promise<void> {
+  private async collectFailed(member: Member, attempt: Attempt, done: DoneMessage, failed: Failure): Promise<void> {
     const { origin } = member;
     if (origin === undefined) return;
     try {
@@ -98,10 +98,10 @@ export class Landing {
   }
 
   /** The node tells it again when it is back; where it is back already, it has told it while this was failing. */
-  private uncollected(member: Member, attempt: Attempt, done: Done, origin: Origin, error: Error): void {
-    this.tower.event({ type: "unpulled", attempt: attempt.id });
+  private uncollected(member: Member, attempt: Attempt, done: DoneMessage, origin: Origin, error: Error): void {
+    this.tower.event({ type: "collectFailed", attempt: attempt.id });
     member.suspect(origin, error);
     if (member.origin !== undefined) this.tower.done(member, done);
-    else if (member.state !== "silent") this.tower.event({ type: "lost", attempt: attempt.id });
+    else if (member.state !== "silent") this.tower.event({ type: "requeued", attempt: attempt.id });
   }
 }

@@ -1,7 +1,7 @@
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Attempt } from "../../schedule/events.js";
-import type { Done, LogReport } from "../agent/protocol.js";
+import type { DoneMessage, LogReport } from "../agent/protocol.js";
 import type { Room } from "./disk.js";
 import type { Origin } from "./pull.js";
 
@@ -9,7 +9,13 @@ import type { Origin } from "./pull.js";
 export const LOG_LIMIT = 16 << 20;
 
 /** Writes what a chunk printed to logs/CHUNK.out and logs/CHUNK.err; a later attempt's replaces it. Nothing printed: no file. */
-export async function keepLogs(attempt: Attempt, done: Done, origin: Origin, logs: string, room: Room): Promise<void> {
+export async function keepLogs(
+  attempt: Attempt,
+  done: DoneMessage,
+  origin: Origin,
+  logs: string,
+  room: Room,
+): Promise<void> {
   const { id } = attempt.chunk;
   await keepLog(done.stdout, join(logs, `${id}.out`), `${origin.root}/a/${attempt.id}/out`, origin, room);
   await keepLog(done.stderr, join(logs, `${id}.err`), `${origin.root}/a/${attempt.id}/err`, origin, room);

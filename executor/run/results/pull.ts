@@ -5,7 +5,7 @@ import pRetry from "p-retry";
 import type { Files } from "../../../fleet/connection.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Attempt } from "../../schedule/events.js";
-import type { Done, FileReport } from "../agent/protocol.js";
+import type { DoneMessage, OutputReport } from "../agent/protocol.js";
 import type { Room } from "./disk.js";
 import type { Verified } from "./publish.js";
 
@@ -26,12 +26,12 @@ export interface Origin {
  */
 export async function pullOutputs(
   attempt: Attempt,
-  done: Done,
+  done: DoneMessage,
   origin: Origin,
   room: Room,
   limit: number,
 ): Promise<Verified[]> {
-  const pulls = attempt.chunk.work.outputs.map(async (path, index) => {
+  const pulls = attempt.chunk.spec.outputs.map(async (path, index) => {
     const report = done.outputs.find((one) => one.path === path);
     if (report === undefined) throw corrupt(attempt, path, "the node does not report it");
     if (report.size > limit)
@@ -55,7 +55,7 @@ export function discard(outputs: Verified[]): void {
   for (const { content } of outputs) if ("pulled" in content) rmSync(content.pulled, { force: true });
 }
 
-function inline(attempt: Attempt, report: FileReport, bytes: Buffer): Verified {
+function inline(attempt: Attempt, report: OutputReport, bytes: Buffer): Verified {
   const sha256 = hash("sha256", bytes, "hex");
   if (bytes.length !== report.size || sha256 !== report.sha256) throw corrupt(attempt, report.path, "its bytes differ");
   return { path: report.path, sha256, size: bytes.length, content: { bytes } };
@@ -63,7 +63,7 @@ function inline(attempt: Attempt, report: FileReport, bytes: Buffer): Verified {
 
 async function pullFile(
   attempt: Attempt,
-  report: FileReport,
+  report: OutputReport,
   remote: string,
   local: string,
   origin: Origin,

@@ -1,9 +1,9 @@
 import type { Job } from "../../job/job.js";
-import { Coverage } from "../../schedule/queue/coverage.js";
+import { IntervalSet } from "../../schedule/queue/intervalset.js";
 
 /** The units that the lines of results.ndjson stand for, counted line by line. */
 export class UnitCensus {
-  readonly units = new Coverage();
+  readonly units = new IntervalSet();
   /** The first line that stands for a unit of another line, or for none of the job. */
   surplus: string | undefined;
 
@@ -12,7 +12,7 @@ export class UnitCensus {
   /** Counts a line of the chunk called `chunk`; undefined: a line that is torn. */
   add(chunk: string | undefined): void {
     const units = chunk === undefined ? undefined : this.job.unitsOf(chunk);
-    if (units === undefined || this.units.touches(...units)) this.surplus ??= chunk ?? "no chunk";
+    if (units === undefined || this.units.overlaps(...units)) this.surplus ??= chunk ?? "no chunk";
     else this.units.add(...units);
   }
 }

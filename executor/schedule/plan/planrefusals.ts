@@ -1,8 +1,8 @@
 import type { Node } from "../../../fleet/node.js";
 import type { Job } from "../../job/job.js";
 import type { Slot } from "../events.js";
-import { folded, slotsText } from "../slots/fold.js";
-import { allSlots, kindRefusal, type Machine, pinRefusal } from "../slots/slots.js";
+import { formatSlots, groupByReason } from "../slots/groupbyreason.js";
+import { findKindRefusal, findPinRefusal, listAllSlots, type MachineFacts } from "../slots/nodeslots.js";
 
 /** Slots of a node that get no work of a job, and why. */
 export interface SlotRefusal {
@@ -11,23 +11,28 @@ export interface SlotRefusal {
 }
 
 /** Tasks that are pinned to a GPU that no slot is: they will be given up. `reasons`: a line each. */
-export interface Unplaceable {
+export interface UnplaceableTasks {
   gpu: number;
   chunks: string[];
   reasons: string[];
 }
 
 /** The slots of a node that get no work: all of them where `refused` says why, else those of the wrong kind. */
-export function slotRefusals(node: Node, machine: Machine, job: Job, refused: string | undefined): SlotRefusal[] {
-  const each = allSlots(node, machine).flatMap((slot) => {
-    const reason = refused ?? kindRefusal(job.needs, slot);
+export function listSlotRefusals(
+  node: Node,
+  machine: MachineFacts,
+  job: Job,
+  refused: string | undefined,
+): SlotRefusal[] {
+  const each = listAllSlots(node, machine).flatMap((slot) => {
+    const reason = refused ?? findKindRefusal(job.needs, slot);
     return reason === undefined ? [] : [{ node: slot.node, slot: slot.slot, reason }];
   });
-  return folded(each).map(({ slots, reason }) => ({ slots, reason }));
+  return groupByReason(each).map(({ slots, reason }) => ({ slots, reason }));
 }
 
 /** Tasks that none of `slots` can have. */
-export function unplaceable(job: Job, slots: Slot[]): Unplaceable[] {
+export function findUnplaceable(job: Job, slots: Slot[]): UnplaceableTasks[] {
   if (job.kind !== "tasks") return [];
   const byPin = new Map<number, string[]>();
   for (let unit = job.first; unit < job.first + job.units; unit++) {
@@ -38,10 +43,10 @@ export function unplaceable(job: Job, slots: Slot[]): Unplaceable[] {
     else others.push(id);
   }
   return [...byPin].flatMap(([gpu, chunks]) => {
-    const each = slots.map((slot) => ({ node: slot.node, slot: slot.slot, reason: pinRefusal({ gpu }, slot) }));
+    const each = slots.map((slot) => ({ node: slot.node, slot: slot.slot, reason: findPinRefusal({ gpu }, slot) }));
     const refused = each.flatMap((one) => (one.reason === undefined ? [] : [{ ...one, reason: one.reason }]));
     if (refused.length < each.length) return [];
-    const reasons = folded(refused).map((fold) => `${fold.node} ${slotsText(fold.slots)}: ${fold.reason}`);
+    const reasons = groupByReason(refused).map((fold) => `${fold.node} ${formatSlots(fold.slots)}: ${fold.reason}`);
     return [{ gpu, chunks, reasons }];
   });
 }

@@ -1,15 +1,15 @@
 /** What can be in a heap, in one at a time. */
-export interface Ranked {
+export interface HeapItem {
   /** Where it is in its heap; undefined: in none. */
-  place?: number;
+  heapIndex?: number;
 }
 
 /** A queue by rank from which members can be taken out, and in which they can move: each in O(log n). */
-export class Heap<T extends Ranked> {
+export class Heap<T extends HeapItem> {
   private readonly items: T[] = [];
 
   /** `before`: whether `a` ranks before `b`; after what it looks at has changed, `put` brings the member to its new place. */
-  constructor(private readonly before: (a: T, b: T) => boolean) {}
+  constructor(private readonly comesBefore: (a: T, b: T) => boolean) {}
 
   get size(): number {
     return this.items.length;
@@ -22,18 +22,18 @@ export class Heap<T extends Ranked> {
 
   /** Adds a member, or moves it to the place that it now has. */
   put(item: T): void {
-    this.sink(this.rise(item.place ?? this.items.push(item) - 1));
+    this.siftDown(this.siftUp(item.heapIndex ?? this.items.push(item) - 1));
   }
 
   /** False where it is not in the heap. */
   delete(item: T): boolean {
-    const { place } = item;
+    const { heapIndex: place } = item;
     if (place === undefined) return false;
-    item.place = undefined;
+    item.heapIndex = undefined;
     const last = this.items.pop()!;
     if (last !== item) {
       this.items[place] = last;
-      this.sink(this.rise(place));
+      this.siftDown(this.siftUp(place));
     }
     return true;
   }
@@ -43,12 +43,12 @@ export class Heap<T extends Ranked> {
     return this.items.values();
   }
 
-  private rise(from: number): number {
+  private siftUp(from: number): number {
     const item = this.items[from]!;
     let place = from;
     while (place > 0) {
       const above = (place - 1) >>> 1;
-      if (!this.before(item, this.items[above]!)) break;
+      if (!this.comesBefore(item, this.items[above]!)) break;
       this.set(place, this.items[above]!);
       place = above;
     }
@@ -56,14 +56,14 @@ export class Heap<T extends Ranked> {
     return place;
   }
 
-  private sink(from: number): void {
+  private siftDown(from: number): void {
     const item = this.items[from]!;
     let place = from;
     for (;;) {
       let below = 2 * place + 1;
       if (below >= this.items.length) break;
-      if (below + 1 < this.items.length && this.before(this.items[below + 1]!, this.items[below]!)) below++;
-      if (!this.before(this.items[below]!, item)) break;
+      if (below + 1 < this.items.length && this.comesBefore(this.items[below + 1]!, this.items[below]!)) below++;
+      if (!this.comesBefore(this.items[below]!, item)) break;
       this.set(place, this.items[below]!);
       place = below;
     }
@@ -72,6 +72,6 @@ export class Heap<T extends Ranked> {
 
   private set(place: number, item: T): void {
     this.items[place] = item;
-    item.place = place;
+    item.heapIndex = place;
   }
 }

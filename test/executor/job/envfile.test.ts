@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { relative } from "node:path";
 import t, { type Test } from "tap";
-import { loadJob } from "../../../executor/job/load.js";
+import { loadJob } from "../../../executor/job/loadjob.js";
 import { InvalidFile } from "../../../schemas/errors.js";
 
 const RANGE = "kind: range\nrange: [0, 10]\nscript: w.py\n";
@@ -15,7 +15,7 @@ function load(t: Test, content: string | Buffer, text = RANGE, named = "secrets/
   return { folder, job: () => loadJob(`${folder}/job.yaml`) };
 }
 
-const envOf = (t: Test, content: string, text?: string) => load(t, content, text).job().chunk(0n, 1n).work.env;
+const envOf = (t: Test, content: string, text?: string) => load(t, content, text).job().chunk(0n, 1n).spec.env;
 
 t.test("a line is a variable", async (t) => {
   const table: [what: string, content: string, env: Record<string, string>][] = [
@@ -55,7 +55,7 @@ t.test("where it lies", async (t) => {
   );
   t.equal(again().envFile, `${other}/secrets/job.env`, "~ is the home folder");
   const { job: absolute } = load(t, "A=1\n", RANGE, `${folder}/secrets/job.env`);
-  t.same(absolute().chunk(0n, 1n).work.env, { A: "1" });
+  t.same(absolute().chunk(0n, 1n).spec.env, { A: "1" });
 });
 
 t.test("one that others can open is noted", async (t) => {

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import t, { type Test } from "tap";
-import { loadJob } from "../../../executor/job/load.js";
-import { render } from "../../../executor/job/template.js";
+import { loadJob } from "../../../executor/job/loadjob.js";
+import { renderTemplate } from "../../../executor/job/template.js";
 import { inventoryOf } from "../../../fleet/inventory.js";
 import { parseSource } from "../../../schemas/yaml.js";
 import { placed, problemsOf } from "../../schemas/places.js";
@@ -33,7 +33,7 @@ function load(t: Test, jobs: unknown[] | string, routes = ROUTES) {
 }
 
 const args = (job: ReturnType<typeof load>, unit: bigint) =>
-  job.chunk(unit, unit + 1n).work.args.map((template) => render(template, { gpu: "1", out: "/w" }));
+  job.chunk(unit, unit + 1n).spec.args.map((template) => renderTemplate(template, { gpu: "1", out: "/w" }));
 
 t.test("a jobs file of today runs as it is", async (t) => {
   const job = load(
@@ -44,10 +44,10 @@ t.test("a jobs file of today runs as it is", async (t) => {
   );
   t.match(job, { name: "scoring_jobs", kind: "tasks", units: 2n });
   const chunk = job.chunk(0n, 1n);
-  t.match(chunk, { id: "scoring_chunk_0001", gpu: 0, work: { outputs: ["results/chunk_0001.json"] } });
+  t.match(chunk, { id: "scoring_chunk_0001", gpu: 0, spec: { outputs: ["results/chunk_0001.json"] } });
   t.same(args(job, 0n).slice(4), ["{not} a {{placeholder}}", "0.10"]);
   t.same(
-    chunk.work.inputs.map(({ path }) => path),
+    chunk.spec.inputs.map(({ path }) => path),
     ["chunk_0001.json"],
     "its output is no input, though it lies there",
   );
@@ -55,7 +55,7 @@ t.test("a jobs file of today runs as it is", async (t) => {
   t.match(other, {
     id: "b%2F2",
     gpu: undefined,
-    work: { outputs: ["results/2.json"], inputs: [{ path: "chunk_0002.json" }] },
+    spec: { outputs: ["results/2.json"], inputs: [{ path: "chunk_0002.json" }] },
   });
   t.same(job.unitsOf("b%2F2"), [1n, 2n]);
 });
@@ -63,8 +63,8 @@ t.test("a jobs file of today runs as it is", async (t) => {
 t.test("a job says how long it takes and how urgent it is, where these keys say that and nothing else", async (t) => {
   const entry = (more: object) => ({ script: "full_scoring_worker.py", args: ["--output", Math.random()], ...more });
   const job = load(t, [entry({ expect: "1m", priority: 3 }), entry({ expect: { score: 1 }, priority: "high" })]);
-  t.match(job.chunk(0n, 1n), { expect: 60, priority: 3 });
-  t.match(job.chunk(1n, 2n), { expect: undefined, priority: undefined });
+  t.match(job.chunk(0n, 1n), { expectedSeconds: 60, priority: 3 });
+  t.match(job.chunk(1n, 2n), { expectedSeconds: undefined, priority: undefined });
 });
 
 t.test("job types go where the inventory routes them", async (t) => {
@@ -76,7 +76,7 @@ t.test("job types go where the inventory routes them", async (t) => {
   ]);
   const wanted = ["--from", "0", "--to", "4294967296", "--output", "/w/found/s1.json", "{", "--verbose", "{x}"];
   t.same(args(job, 0n), wanted);
-  t.match(job.chunk(0n, 1n).work, {
+  t.match(job.chunk(0n, 1n).spec, {
     program: { script: { path: "workers/sieve.py" } },
     inputs: [{ path: "workers/table.json" }],
     outputs: ["found/s1.json"],
@@ -84,9 +84,9 @@ t.test("job types go where the inventory routes them", async (t) => {
   t.same(args(job, 2n), ["a2", "1"]);
   t.match(job.chunk(2n, 3n), {
     gpu: 2,
-    work: { outputs: ["a2.txt"], program: { script: { path: "workers/analysis.py" } } },
+    spec: { outputs: ["a2.txt"], program: { script: { path: "workers/analysis.py" } } },
   });
-  t.match(job.chunk(3n, 4n).work.program, { script: { path: "full_scoring_worker.py" } });
+  t.match(job.chunk(3n, 4n).spec.program, { script: { path: "full_scoring_worker.py" } });
 });
 
 t.test("what a jobs file may not say", async (t) => {

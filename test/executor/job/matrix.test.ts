@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import t from "tap";
-import { args, jobs } from "./fixture.js";
+import { args, jobs } from "./jobfixture.js";
 
 t.test("a matrix", async (t) => {
   const job = jobs(t)(`

@@ -1,6 +1,6 @@
 import { chmodSync, copyFileSync } from "node:fs";
 import t from "tap";
-import { interpreterOf, programOf } from "../../../executor/job/program.js";
+import { detectProgram, parseInterpreter } from "../../../executor/job/program.js";
 
 t.test("how a script starts is decided from the local file", async (t) => {
   const table: [name: string, content: string, mode: number, wanted: string[] | string][] = [
@@ -18,7 +18,7 @@ t.test("how a script starts is decided from the local file", async (t) => {
   const folder = t.testdir(Object.fromEntries(table.map(([name, content]) => [name, content])));
   for (const [name, , mode, wanted] of table) {
     chmodSync(`${folder}/${name}`, mode);
-    const start = programOf({ source: `${folder}/${name}`, path: name });
+    const start = detectProgram({ source: `${folder}/${name}`, path: name });
     const got = start.ok ? start.program.kind === "script" && start.program.prefix : start.message;
     t.same(got, wanted, name);
   }
@@ -27,10 +27,10 @@ t.test("how a script starts is decided from the local file", async (t) => {
 t.test("a binary runs as it is", async (t) => {
   const folder = t.testdir({});
   copyFileSync("/bin/true", `${folder}/true`);
-  t.match(programOf({ source: `${folder}/true`, path: "true" }), { program: { prefix: [] } });
+  t.match(detectProgram({ source: `${folder}/true`, path: "true" }), { program: { prefix: [] } });
 });
 
 t.test("a first line is split as the kernel does", async (t) => {
-  t.same(interpreterOf("#!/usr/bin/env -S a b"), ["/usr/bin/env", "-S a b"]);
-  t.same(interpreterOf("#!\t/bin/sh\t"), ["/bin/sh"]);
+  t.same(parseInterpreter("#!/usr/bin/env -S a b"), ["/usr/bin/env", "-S a b"]);
+  t.same(parseInterpreter("#!\t/bin/sh\t"), ["/bin/sh"]);
 });

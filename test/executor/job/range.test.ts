@@ -2,7 +2,7 @@ import fc from "fast-check";
 import t from "tap";
 import type { Job } from "../../../executor/job/job.js";
 import { placed, problemsOf } from "../../schemas/places.js";
-import { args, jobs } from "./fixture.js";
+import { args, jobs } from "./jobfixture.js";
 
 t.test("a range", async (t) => {
   const job = jobs(t)(`
@@ -42,7 +42,7 @@ needs: {vendor: amd, memory: 1GiB}
     "{start}",
   ];
   t.same(args(chunk), [...wanted, "0.10", "18446744073709551615", "true", "{x}"]);
-  t.match(chunk.work, {
+  t.match(chunk.spec, {
     program: { kind: "script", script: { path: "w.py" }, prefix: ["{python}"] },
     inputs: [{ path: "data/a.json" }, { path: "data/deep/b.json" }],
     outputs: ["hits.json"],

@@ -1,5 +1,5 @@
 import t from "tap";
-import { args, jobs } from "./fixture.js";
+import { args, jobs } from "./jobfixture.js";
 
 t.test("tasks", async (t) => {
   const job = jobs(t)(`
@@ -28,25 +28,25 @@ tasks:
       ["-n", "3", "x"],
     ],
   );
-  t.match(one?.work, {
+  t.match(one?.spec, {
     outputs: ["results/one.json"],
     env: { A: "1", B: "1" },
     timeout: 60,
     inputs: [{ path: "data/a.json" }],
   });
-  t.match(two, { gpu: 3, work: { env: { A: "1", B: "2" }, timeout: 90 } });
+  t.match(two, { gpu: 3, spec: { env: { A: "1", B: "2" }, timeout: 90 } });
   t.same(
-    two?.work.inputs.map(({ path }) => path),
+    two?.spec.inputs.map(({ path }) => path),
     ["data/a.json", "data/deep/b.json"],
   );
-  t.match(three?.work, { program: { kind: "command", command: ["echo"] }, outputs: [], timeout: 60 });
+  t.match(three?.spec, { program: { kind: "command", command: ["echo"] }, outputs: [], timeout: 60 });
   t.same(job.unitsOf("2"), [1n, 2n]);
   t.equal(job.unitsOf("four"), undefined);
 });
 
 t.test("a job may leave the program to its tasks and still share the rest", async (t) => {
   const job = jobs(t)("kind: tasks\nenv: {A: 1}\ninputs: [data/a.json]\ntasks: [{id: a, script: w.py}]\n");
-  t.match(job.chunk(0n, 1n).work, { env: { A: "1" }, inputs: [{ path: "data/a.json" }] });
+  t.match(job.chunk(0n, 1n).spec, { env: { A: "1" }, inputs: [{ path: "data/a.json" }] });
 });
 
 t.test(
@@ -64,10 +64,10 @@ tasks:
 `;
     const job = load(text(", expect: 90, priority: -1"));
     const [a, b] = [job.chunk(0n, 1n), job.chunk(1n, 2n)];
-    t.match(a, { expect: 120, priority: undefined, work: { inputs: [{ bytes: 1 }, { bytes: 1 }] } });
-    t.match(b, { expect: 90, priority: -1 });
+    t.match(a, { expectedSeconds: 120, priority: undefined, spec: { inputs: [{ bytes: 1 }, { bytes: 1 }] } });
+    t.match(b, { expectedSeconds: 90, priority: -1 });
     t.equal(job.priority, 2);
     t.equal(job.identity, load(text("")).identity);
-    t.equal(load("kind: matrix\nscript: w.py\nexpect: 5s\nmatrix: {a: [1, 2]}\n").chunk(1n, 2n).expect, 5);
+    t.equal(load("kind: matrix\nscript: w.py\nexpect: 5s\nmatrix: {a: [1, 2]}\n").chunk(1n, 2n).expectedSeconds, 5);
   },
 );

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import t from "tap";
-import { fill, parseTemplate, render } from "../../../executor/job/template.js";
+import { fillTemplate, parseTemplate, renderTemplate } from "../../../executor/job/template.js";
 
 const KNOWN = new Set(["start", "end", "out", "gpu", "chunk", "n"]);
 
@@ -18,7 +18,7 @@ t.test("placeholders and braces", async (t) => {
   for (const [text, wanted] of table) {
     const { template, faults } = parseTemplate(text, KNOWN);
     t.same(faults, [], text);
-    t.equal(render(template, { start: "S", end: "E" }), wanted, text);
+    t.equal(renderTemplate(template, { start: "S", end: "E" }), wanted, text);
   }
 });
 
@@ -48,7 +48,7 @@ t.test("any text survives when its braces are doubled", async () => {
   fc.assert(
     fc.property(anything, (text) => {
       const { template, faults } = parseTemplate(text.replace(/[{}]/g, "$&$&"), KNOWN);
-      return faults.length === 0 && render(template, {}) === text;
+      return faults.length === 0 && renderTemplate(template, {}) === text;
     }),
   );
 });
@@ -57,11 +57,11 @@ t.test("values are never expanded again", async () => {
   fc.assert(
     fc.property(anything, anything, (value, out) => {
       const { template } = parseTemplate("<{n}|{out}>", KNOWN);
-      return render(fill(template, new Map([["n", value]])), { out }) === `<${value}|${out}>`;
+      return renderTemplate(fillTemplate(template, new Map([["n", value]])), { out }) === `<${value}|${out}>`;
     }),
   );
 });
 
 t.test("a placeholder without a value is a bug", async (t) => {
-  t.throws(() => render([{ name: "toString" }], {}), /no value for the placeholder/);
+  t.throws(() => renderTemplate([{ name: "toString" }], {}), /no value for the placeholder/);
 });

@@ -1,14 +1,14 @@
 import t from "tap";
-import { compete, contestants, settings } from "../../../bench/schedule/contest.js";
+import { contestants, scoreContestant, settings } from "../../../bench/schedule/contest.js";
 
-import { type TaskScore, taskScores } from "../../../bench/schedule/tasks.js";
+import { scoreTaskContestants, type TaskScore } from "../../../bench/schedule/taskcontest.js";
 
 const [muster] = contestants;
 
 t.test("the makespan stays near the fluid bound, seeds and faults of bench/schedule.ts", async (t) => {
   for (const setting of settings) {
     const limit = setting.noise === 0 ? 1.02 : setting.name === "short" ? 1.25 : 1.05;
-    const { worst } = compete(muster!, setting, [1, 2, 3, 4]);
+    const { worst } = scoreContestant(muster!, setting, [1, 2, 3, 4]);
     t.ok(worst <= limit, `${setting.name}: ${worst.toFixed(3)} of at most ${limit}`);
     t.ok(worst >= 1, "no run beats the bound");
   }
@@ -17,7 +17,12 @@ t.test("the makespan stays near the fluid bound, seeds and faults of bench/sched
 t.test(
   "tasks end near the bound of whole tasks, and sooner than from one queue though nothing is known of them",
   async (t) => {
-    const [exact, noisy, unknown, queue] = taskScores([1, 2, 3, 4]) as [TaskScore, TaskScore, TaskScore, TaskScore];
+    const [exact, noisy, unknown, queue] = scoreTaskContestants([1, 2, 3, 4]) as [
+      TaskScore,
+      TaskScore,
+      TaskScore,
+      TaskScore,
+    ];
     for (const [score, limit] of [
       [exact, 1.02],
       [noisy, 1.03],

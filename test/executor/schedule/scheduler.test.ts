@@ -1,11 +1,11 @@
 import t from "tap";
-import type { Chunk, Work } from "../../../executor/job/job.js";
+import type { Chunk, ChunkSpec } from "../../../executor/job/job.js";
 import { sequentialIds } from "../../../executor/schedule/attempts/attemptids.js";
 import type { Attempt, Instruction } from "../../../executor/schedule/events.js";
 import { Scheduler } from "../../../executor/schedule/scheduler.js";
-import { failureOf, open, rangeJob, slots, started } from "./fixture.js";
+import { failureOf, openRun, rangeJob, slots, startedAttempts } from "./schedulefixture.js";
 
-const work: Work = { program: { kind: "command", command: ["true"] }, args: [], inputs: [], outputs: [], env: {} };
+const work: ChunkSpec = { program: { kind: "command", command: ["true"] }, args: [], inputs: [], outputs: [], env: {} };
 
 t.test("a slot six times as fast gets chunks six times as large, within the bounds", async (t) => {
   const expected = new Map(Object.entries({ fast: 29000, slow: 5000 }));
@@ -15,7 +15,7 @@ t.test("a slot six times as fast gets chunks six times as large, within the boun
     sequentialIds(),
     expected,
   );
-  const first = open(scheduler, [
+  const first = openRun(scheduler, [
     ["fast", 1, 29000],
     ["slow", 1, 5000],
   ]);
@@ -32,7 +32,7 @@ t.test(
   "a failed chunk is tried again after 1, 2, ... s, on another slot where there is one, and then given up",
   async (t) => {
     const scheduler = new Scheduler(rangeJob(10n), [], sequentialIds());
-    let [attempt] = open(scheduler, [["n", 2]]);
+    let [attempt] = openRun(scheduler, [["n", 2]]);
     const seen: [number, number][] = [];
     let out: Instruction[] = [];
     for (let now = 0; ; ) {
@@ -40,9 +40,9 @@ t.test(
       out = scheduler.handle({ type: "failed", attempt: attempt!.id, failure: failureOf(attempt!) }, now);
       const wake = out.find((one) => one.do === "wake");
       if (wake === undefined) break;
-      t.same(started(scheduler.handle({ type: "time" }, wake.at - 0.01)), [], "not before its time");
+      t.same(startedAttempts(scheduler.handle({ type: "tick" }, wake.at - 0.01)), [], "not before its time");
       now = wake.at;
-      [attempt] = started(scheduler.handle({ type: "time" }, now));
+      [attempt] = startedAttempts(scheduler.handle({ type: "tick" }, now));
     }
     t.same(seen, [
       [1, 0],
@@ -62,20 +62,20 @@ t.test("a node that is back before its chunk was given to another keeps it; else
     [],
     sequentialIds(),
   );
-  const [first, second] = open(scheduler, [
+  const [first, second] = openRun(scheduler, [
     ["a", 1],
     ["b", 1],
   ]) as [Attempt, Attempt];
   const held = ({ id, chunk, slot }: Attempt) => ({ id, chunk: chunk.id, slot });
   const back = (attempt: Attempt, now: number) => {
     const node = attempt.node;
-    return scheduler.handle({ type: "joined", node, slots: slots(node, 1), limit: 1, held: [held(attempt)] }, now);
+    return scheduler.handle({ type: "nodeJoined", node, slots: slots(node, 1), limit: 1, held: [held(attempt)] }, now);
   };
-  for (const { node } of [first, second]) scheduler.handle({ type: "gone", node }, 1);
+  for (const { node } of [first, second]) scheduler.handle({ type: "nodeLost", node }, 1);
   t.same(back(first, 2), [], "nothing is stopped, and nothing started");
   t.ok(scheduler.isRunning(first.id), "its own goes on");
-  const other = scheduler.handle({ type: "joined", node: "c", slots: slots("c", 1), limit: 1, held: [] }, 2);
-  t.equal(started(other)[0]?.chunk.id, second.chunk.id);
+  const other = scheduler.handle({ type: "nodeJoined", node: "c", slots: slots("c", 1), limit: 1, held: [] }, 2);
+  t.equal(startedAttempts(other)[0]?.chunk.id, second.chunk.id);
   t.same(
     back(second, 3).filter((one) => one.do === "drop"),
     [{ do: "drop", node: second.node, id: second.id }],
@@ -87,16 +87,16 @@ t.test("a node that is back before its chunk was given to another keeps it; else
 
 t.test("a node that is gone gives its chunks back without using up a try", async (t) => {
   const scheduler = new Scheduler(rangeJob(10n), [], sequentialIds());
-  const [attempt] = open(scheduler, [["a", 1]]);
-  t.same(started(scheduler.handle({ type: "silent", node: "a" }, 1)), [], "silent is not gone");
-  scheduler.handle({ type: "joined", node: "b", slots: slots("b", 1), limit: 1, held: [] }, 1);
-  const [again] = started(scheduler.handle({ type: "gone", node: "a" }, 2));
+  const [attempt] = openRun(scheduler, [["a", 1]]);
+  t.same(startedAttempts(scheduler.handle({ type: "nodeDisconnected", node: "a" }, 1)), [], "silent is not gone");
+  scheduler.handle({ type: "nodeJoined", node: "b", slots: slots("b", 1), limit: 1, held: [] }, 1);
+  const [again] = startedAttempts(scheduler.handle({ type: "nodeLost", node: "a" }, 2));
   t.equal(again?.chunk.id, attempt?.chunk.id);
   t.equal(again?.node, "b");
   t.equal(again?.number, 1);
   const back = scheduler.handle(
     {
-      type: "joined",
+      type: "nodeJoined",
       node: "a",
       slots: slots("a", 1),
       limit: 1,
@@ -110,10 +110,10 @@ t.test("a node that is gone gives its chunks back without using up a try", async
 t.test("a coordinator that comes back takes over what nodes still hold", async (t) => {
   const scheduler = new Scheduler(rangeJob(30n), [[0n, 10n]], sequentialIds());
   const held = [{ id: "1-7", chunk: "10-20", slot: 0 }];
-  scheduler.handle({ type: "joined", node: "a", slots: slots("a", 2), limit: 2, held }, 0);
-  const out = [...scheduler.handle({ type: "open" }, 0), ...scheduler.handle({ type: "settled" }, 0)];
+  scheduler.handle({ type: "nodeJoined", node: "a", slots: slots("a", 2), limit: 2, held }, 0);
+  const out = [...scheduler.handle({ type: "dispatchOpened" }, 0), ...scheduler.handle({ type: "allJoined" }, 0)];
   t.same(
-    started(out).map((attempt) => attempt.chunk.id),
+    startedAttempts(out).map((attempt) => attempt.chunk.id),
     ["20-30"],
   );
   t.equal(scheduler.isRunning("1-7"), true);
@@ -121,26 +121,32 @@ t.test("a coordinator that comes back takes over what nodes still hold", async (
 
 t.test("a run that cannot go on says why, slot by slot, and says it once", async (t) => {
   const scheduler = new Scheduler(rangeJob(10n), [], sequentialIds());
-  const [attempt] = open(scheduler, [["a", 2]]);
-  const out = [0, 1].flatMap((slot) => scheduler.handle({ type: "held", node: "a", slot, holder: "run b" }, 1));
+  const [attempt] = openRun(scheduler, [["a", 2]]);
+  const out = [0, 1].flatMap((slot) => scheduler.handle({ type: "slotHeld", node: "a", slot, holder: "run b" }, 1));
   t.notOk(
     out.some((one) => one.do === "stuck"),
     "one is under way still",
   );
-  const stuck = scheduler.handle({ type: "lost", attempt: attempt!.id }, 2).filter((one) => one.do === "stuck");
+  const stuck = scheduler.handle({ type: "requeued", attempt: attempt!.id }, 2).filter((one) => one.do === "stuck");
   t.same(stuck, [{ do: "stuck", reasons: ["a slots 0-1: run b holds it"] }]);
-  const broken = scheduler.handle({ type: "broken", node: "a", slot: 0, reason: "a process does not die" }, 2);
+  const broken = scheduler.handle({ type: "slotBroken", node: "a", slot: 0, reason: "a process does not die" }, 2);
   t.match(broken, [{ reasons: ["a slot 0: it is out of use: a process does not die", "a slot 1: run b holds it"] }]);
-  t.notOk(scheduler.handle({ type: "time" }, 3).some((one) => one.do === "stuck"));
-  t.equal(started(scheduler.handle({ type: "held", node: "a", slot: 1 }, 4)).length, 1);
+  t.notOk(scheduler.handle({ type: "tick" }, 3).some((one) => one.do === "stuck"));
+  t.equal(startedAttempts(scheduler.handle({ type: "slotHeld", node: "a", slot: 1 }, 4)).length, 1);
 });
 
 t.test("a chunk pinned to a GPU that nobody has is given up, with the reason", async (t) => {
-  const chunk = (start: bigint): Chunk => ({ id: `t${start}`, start, end: start + 1n, gpu: Number(start) * 9, work });
+  const chunk = (start: bigint): Chunk => ({
+    id: `t${start}`,
+    start,
+    end: start + 1n,
+    gpu: Number(start) * 9,
+    spec: work,
+  });
   const scheduler = new Scheduler(rangeJob(2n, { kind: "tasks", sizing: undefined, chunk }), [], sequentialIds());
-  const [attempt] = open(scheduler, [["a", 2]]);
+  const [attempt] = openRun(scheduler, [["a", 2]]);
   t.equal(attempt?.slot, 0);
-  scheduler.handle({ type: "ran", attempt: attempt!.id, seconds: 1 }, 1);
+  scheduler.handle({ type: "finished", attempt: attempt!.id, seconds: 1 }, 1);
   const out = scheduler.handle({ type: "committed", attempt: attempt!.id }, 1);
   t.match(out, [{ do: "give-up", failure: { chunk: "t1", reason: /gpu 9/ } }, { do: "end" }]);
 });
@@ -151,12 +157,14 @@ t.test("what is queued on one slot does not keep the others of its node from the
     [],
     sequentialIds(),
   );
-  const running = open(scheduler, [["a", 3]]);
+  const running = openRun(scheduler, [["a", 3]]);
   for (let turn = 0; turn < 100; turn++) {
     const attempt = running.find((one) => one.slot !== 0);
     if (attempt === undefined) break;
     running.splice(running.indexOf(attempt), 1);
-    running.push(...started(scheduler.handle({ type: "ran", attempt: attempt.id, seconds: 0.1 }, turn / 10)));
+    running.push(
+      ...startedAttempts(scheduler.handle({ type: "finished", attempt: attempt.id, seconds: 0.1 }, turn / 10)),
+    );
   }
-  t.equal(scheduler.left, 0n);
+  t.equal(scheduler.unassignedUnits, 0n);
 });

@@ -1,9 +1,9 @@
-import type { Attempt, Event, Held, Instruction } from "../../../executor/schedule/events.js";
+import type { Attempt, Event, Instruction, RemoteAttempt } from "../../../executor/schedule/events.js";
 import type { Scheduler } from "../../../executor/schedule/scheduler.js";
-import { open, slots, started } from "./fixture.js";
+import { openRun, slots, startedAttempts } from "./schedulefixture.js";
 
 /** Nodes whose agents die when told, and all that runs and waits on them. */
-export class Fleet {
+export class SimulatedFleet {
   readonly said: Instruction[] = [];
   /** On its node: queued or running. */
   readonly there: Attempt[] = [];
@@ -13,21 +13,21 @@ export class Fleet {
     readonly scheduler: Scheduler,
     private readonly sizes: Record<string, number>,
   ) {
-    this.there.push(...open(scheduler, Object.entries(sizes)));
+    this.there.push(...openRun(scheduler, Object.entries(sizes)));
   }
 
   tell(event: Event): void {
     this.now += 0.1;
     const out = this.scheduler.handle(event, this.now);
     this.said.push(...out);
-    this.there.push(...started(out));
+    this.there.push(...startedAttempts(out));
     for (const one of out) if (one.do === "withdraw") for (const id of one.ids) this.giveBack(id);
   }
 
   /** Time passes, enough for every backoff. */
   wait(): void {
     this.now += 100;
-    this.tell({ type: "time" });
+    this.tell({ type: "tick" });
   }
 
   start(attempt: Attempt): void {
@@ -36,7 +36,7 @@ export class Fleet {
 
   end(attempt: Attempt): void {
     this.take(attempt.id);
-    this.tell({ type: "ran", attempt: attempt.id, seconds: 1 });
+    this.tell({ type: "finished", attempt: attempt.id, seconds: 1 });
     this.tell({ type: "committed", attempt: attempt.id });
   }
 
@@ -49,18 +49,20 @@ export class Fleet {
   }
 
   /** Its agent dies with `ran` running, and another one says so. */
-  die(node: string, ran = this.firstOn(node), change: Partial<Held> = { agentDied: true }): void {
+  die(node: string, ran = this.firstOn(node), change: Partial<RemoteAttempt> = { agentDied: true }): void {
     for (const one of ran) this.start(one);
-    const held = ran.map(({ id, chunk, slot }): Held => ({ id, chunk: chunk.id, slot, state: "done", ...change }));
-    this.tell({ type: "silent", node });
+    const held = ran.map(
+      ({ id, chunk, slot }): RemoteAttempt => ({ id, chunk: chunk.id, slot, state: "done", ...change }),
+    );
+    this.tell({ type: "nodeDisconnected", node });
     this.join(node, held);
   }
 
-  join(node: string, held: Held[], agentDied = false): void {
+  join(node: string, held: RemoteAttempt[], agentDied = false): void {
     const holds = held.filter(({ state }) => state === "running").map(({ id }) => id);
     for (const { id } of this.there.filter((one) => one.node === node && !holds.includes(one.id))) this.take(id);
     const count = this.sizes[node]!;
-    this.tell({ type: "joined", node, slots: slots(node, count), limit: count, held, agentDied });
+    this.tell({ type: "nodeJoined", node, slots: slots(node, count), limit: count, held, agentDied });
   }
 
   of(chunk: string): Attempt | undefined {
@@ -73,7 +75,7 @@ export class Fleet {
 
   private giveBack(id: string): void {
     this.take(id);
-    this.tell({ type: "lost", attempt: id });
+    this.tell({ type: "requeued", attempt: id });
   }
 
   private take(id: string): void {

@@ -1,6 +1,6 @@
 import t from "tap";
 import { parseMessage } from "../../../../executor/run/agent/messages.js";
-import { PROTOCOL } from "../../../../executor/run/agent/protocol.js";
+import { PROTOCOL_VERSION } from "../../../../executor/run/agent/protocol.js";
 
 const ID = "0123456789abcdef-0-fedcba9876543210";
 const SHA256 = "ab".repeat(32);
@@ -24,7 +24,7 @@ const done = {
 };
 const hello = {
   ev: "hello",
-  muster: PROTOCOL,
+  muster: PROTOCOL_VERSION,
   boot: "b",
   pid: 1,
   started: 1,

@@ -1,13 +1,13 @@
 import t from "tap";
-import { rangeUnits } from "../../../../executor/job/ids.js";
-import { isAttemptId, SignedIds } from "../../../../executor/run/agent/signedids.js";
+import { parseRangeId } from "../../../../executor/job/chunkids.js";
+import { isAttemptId, SignedAttemptIds } from "../../../../executor/run/agent/signedids.js";
 
 const [A, B, C] = ["a", "b", "c"].map((letter) => letter.repeat(16)) as [string, string, string];
-const context = { job: { unitsOf: rangeUnits }, nonce: B, nonces: [A, B], key: Buffer.alloc(32, 1), spec: "s" };
+const context = { job: { unitsOf: parseRangeId }, nonce: B, nonces: [A, B], key: Buffer.alloc(32, 1), spec: "s" };
 const chunk = { id: "0-10", start: 0n, end: 10n };
 
 t.test("an id is genuine for the node and the chunk that it was issued for, and for nothing else", async (t) => {
-  const ids = new SignedIds(context);
+  const ids = new SignedAttemptIds(context);
   const id = ids.issue("n", chunk);
   t.ok(isAttemptId(id));
   t.ok(ids.isGenuine(id, "n", "0-10"));
@@ -21,14 +21,18 @@ t.test("an id is genuine for the node and the chunk that it was issued for, and 
 });
 
 t.test("no id is issued twice, by one coordinator or by two of one run directory", async (t) => {
-  const both = [new SignedIds(context), new SignedIds({ ...context, nonce: C, nonces: [A, C] })];
+  const both = [new SignedAttemptIds(context), new SignedAttemptIds({ ...context, nonce: C, nonces: [A, C] })];
   const issued = Array.from({ length: 2000 }, (_, count) => both[count % 2]!.issue("n", chunk));
   t.equal(new Set(issued).size, issued.length);
 });
 
 t.test("ids of other coordinators, keys and jobs", async (t) => {
   const accepts = (other: Partial<typeof context>) =>
-    new SignedIds(context).isGenuine(new SignedIds({ ...context, ...other }).issue("n", chunk), "n", "0-10");
+    new SignedAttemptIds(context).isGenuine(
+      new SignedAttemptIds({ ...context, ...other }).issue("n", chunk),
+      "n",
+      "0-10",
+    );
   t.ok(accepts({ nonce: A }), "an earlier coordinator of this journal");
   t.notOk(accepts({ nonce: C }), "a coordinator that only another copy knows");
   t.notOk(accepts({ key: Buffer.alloc(32, 2) }), "another key");

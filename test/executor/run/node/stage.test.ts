@@ -3,8 +3,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import type { Job, StagedFile, Work } from "../../../../executor/job/job.js";
-import type { ToAgent } from "../../../../executor/run/agent/protocol.js";
+import type { ChunkSpec, Job, StagedFile } from "../../../../executor/job/job.js";
+import type { AgentCommand } from "../../../../executor/run/agent/protocol.js";
 import { fingerprints, hashFiles } from "../../../../executor/run/node/hashes.js";
 import { filesOf, Stage } from "../../../../executor/run/node/stage.js";
 import type { FileStat, Files } from "../../../../fleet/connection.js";
@@ -28,7 +28,7 @@ const workOf = (inputs: StagedFile[], script?: StagedFile) =>
   ({
     inputs,
     program: script ? { kind: "script", script, prefix: [] } : { kind: "command", command: ["x"] },
-  }) as unknown as Work;
+  }) as unknown as ChunkSpec;
 
 /** The files of a node that holds what was put there, and remembers what was asked. */
 class FakeFiles {
@@ -60,8 +60,8 @@ class FakeFiles {
 async function stage(files: StagedFile[]) {
   const node = new FakeFiles();
   const contents = await hashFiles(jobOf(files));
-  const sent: ToAgent[] = [];
-  const send = (message: ToAgent) => void sent.push(message);
+  const sent: AgentCommand[] = [];
+  const send = (message: AgentCommand) => void sent.push(message);
   return { node, contents, sent, stage: new Stage(async () => node as unknown as Files, "/run", contents, send) };
 }
 

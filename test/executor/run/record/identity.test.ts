@@ -1,5 +1,5 @@
 import t from "tap";
-import { loadJob } from "../../../../executor/job/load.js";
+import { loadJob } from "../../../../executor/job/loadjob.js";
 import { differences, drawSalt, storedIdentity } from "../../../../executor/run/record/identity.js";
 
 const SECRETS = ["hunter2", "s3cret", "7777777"];

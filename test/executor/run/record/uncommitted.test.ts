@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import t from "tap";
-import { rangeUnits } from "../../../../executor/job/ids.js";
+import { parseRangeId } from "../../../../executor/job/chunkids.js";
 import type { Job } from "../../../../executor/job/job.js";
 import { Past } from "../../../../executor/run/record/past.js";
 import { removeUncommitted } from "../../../../executor/run/record/uncommitted.js";
@@ -26,7 +26,7 @@ function pastOf(...committed: [number, number][]): Past {
 }
 
 t.test("of a range: chunks without a record go, also beside those that have one", async (t) => {
-  const job = { kind: "range", collect: "files", unitsOf: rangeUnits } as unknown as Job;
+  const job = { kind: "range", collect: "files", unitsOf: parseRangeId } as unknown as Job;
   const path = results("range", ["0-10/r.json", "10-20/r.json", "20-30/a/b", "25-40/r.json", "40-50/r.json", "mine/x"]);
   removeUncommitted(path, pastOf([0, 10], [40, 50]), job);
   t.same(filesUnder(path), ["0-10/r.json", "40-50/r.json", "mine/x"]);
@@ -34,7 +34,7 @@ t.test("of a range: chunks without a record go, also beside those that have one"
 
 t.test("of tasks: outputs of tasks without a record go, and nothing else", async (t) => {
   const outputs = [["out/a"], ["out/b", "c"], ["out/d"]];
-  const chunk = (start: bigint) => ({ work: { outputs: outputs[Number(start)]! } });
+  const chunk = (start: bigint) => ({ spec: { outputs: outputs[Number(start)]! } });
   const job = { kind: "tasks", collect: "files", first: 0n, units: 3n, chunk } as unknown as Job;
   const path = results("tasks", ["out/a", "out/b", "c", "out/mine"]);
   removeUncommitted(path, pastOf([0, 1]), job);
@@ -42,6 +42,6 @@ t.test("of tasks: outputs of tasks without a record go, and nothing else", async
 });
 
 t.test("a folder that is not there yet", async (t) => {
-  const job = { kind: "range", collect: "files", unitsOf: rangeUnits } as unknown as Job;
+  const job = { kind: "range", collect: "files", unitsOf: parseRangeId } as unknown as Job;
   t.doesNotThrow(() => removeUncommitted(join(folder, "nowhere"), pastOf(), job));
 });

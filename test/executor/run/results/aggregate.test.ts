@@ -31,7 +31,7 @@ async function ofFiles(test: Test, as: As, outputs: string[]): Promise<string> {
     kind: "range",
     collect: "files",
     unitsOf: (id: string) => id.split("-").map(BigInt),
-    chunk: () => ({ work: { outputs: ["out/r.json"] } }),
+    chunk: () => ({ spec: { outputs: ["out/r.json"] } }),
   } as unknown as Job;
   await aggregate(path, job, { from: "out/r.json", as, to: "all" });
   test.notOk(existsSync(join(path, "all.partial")), "nothing else is left");
@@ -101,7 +101,7 @@ t.test("tasks: their outputs lie side by side, and a task without the output is 
     kind: "tasks",
     collect: "files",
     unitsOf: (id: string) => (id === "train" ? [0n, 1n] : [1n, 2n]),
-    chunk: (start: bigint) => ({ work: { outputs: start === 0n ? ["model.json"] : [] } }),
+    chunk: (start: bigint) => ({ spec: { outputs: start === 0n ? ["model.json"] : [] } }),
   } as unknown as Job;
   await aggregate(path, job, { from: "model.json", as: "array", to: "all" });
   t.equal(readFileSync(join(path, "all"), "utf8"), "[\n1\n]\n");

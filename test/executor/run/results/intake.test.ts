@@ -4,20 +4,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import type { Job } from "../../../../executor/job/job.js";
-import type { Done, FileReport } from "../../../../executor/run/agent/protocol.js";
+import type { DoneMessage, OutputReport } from "../../../../executor/run/agent/protocol.js";
 import { Intake } from "../../../../executor/run/results/intake.js";
 import type { Attempt } from "../../../../executor/schedule/events.js";
 
 const sha256 = createHash("sha256").update("x").digest("hex");
 
 function attempt(id: string, node: string): Attempt {
-  return { id, number: 1, node, slot: 0, chunk: { id, start: 0n, end: 1n, work: { outputs: ["r"] } } } as Attempt;
+  return { id, number: 1, node, slot: 0, chunk: { id, start: 0n, end: 1n, spec: { outputs: ["r"] } } } as Attempt;
 }
 
-function done(id: string, report: Partial<FileReport>): Done {
+function done(id: string, report: Partial<OutputReport>): DoneMessage {
   const nothing = { size: 0, data: "" };
   const outputs = [{ path: "r", size: 1, sha256, ...report }];
-  return { ev: "done", id, outputs, stdout: nothing, stderr: nothing } as unknown as Done;
+  return { ev: "done", id, outputs, stdout: nothing, stderr: nothing } as unknown as DoneMessage;
 }
 
 t.test("nodes that hang do not keep the results of others from coming in", async (t) => {

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import type { Done } from "../../../../executor/run/agent/protocol.js";
+import type { DoneMessage } from "../../../../executor/run/agent/protocol.js";
 import { Room } from "../../../../executor/run/results/disk.js";
 import { pullOutputs } from "../../../../executor/run/results/pull.js";
 import type { Attempt } from "../../../../executor/schedule/events.js";
@@ -19,12 +19,14 @@ const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex
 const right = Buffer.alloc(20_000, "right");
 
 function attempt(outputs: string[]): Attempt {
-  const work = { outputs } as Attempt["chunk"]["work"];
-  return { id: "1-0", number: 1, chunk: { id: "n=1", start: 1n, end: 2n, work }, node: "node1", slot: 0 };
+  const work = { outputs } as Attempt["chunk"]["spec"];
+  return { id: "1-0", number: 1, chunk: { id: "n=1", start: 1n, end: 2n, spec: work }, node: "node1", slot: 0 };
 }
 
-function done(...paths: string[]): Done {
-  return { outputs: paths.map((path) => ({ path, size: right.length, sha256: sha256(right) })) } as unknown as Done;
+function done(...paths: string[]): DoneMessage {
+  return {
+    outputs: paths.map((path) => ({ path, size: right.length, sha256: sha256(right) })),
+  } as unknown as DoneMessage;
 }
 
 /** A node that sends these bytes, one after the other, whatever is asked for. */
@@ -76,7 +78,7 @@ t.test("names that a node makes up are not looked at", async (t) => {
 
 t.test("more than there is room for is not begun", async (t) => {
   const { asked, origin } = sends(right);
-  const huge = { outputs: [{ path: "r", size: 2 ** 52, sha256: "" }] } as unknown as Done;
+  const huge = { outputs: [{ path: "r", size: 2 ** 52, sha256: "" }] } as unknown as DoneMessage;
   await t.rejects(pullOutputs(attempt(["r"]), huge, origin, new Room(folder), 2 ** 53), {
     code: "DISK",
     exit: 3,

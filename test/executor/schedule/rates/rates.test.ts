@@ -1,14 +1,14 @@
 import t from "tap";
-import { Overhead } from "../../../../executor/schedule/rates/overhead.js";
+import { chooseChunkSize, type SizingContext } from "../../../../executor/schedule/rates/chunksize.js";
+import { OverheadEstimate } from "../../../../executor/schedule/rates/overhead.js";
 import { Rates } from "../../../../executor/schedule/rates/rates.js";
-import { chunkSize, type Outlook } from "../../../../executor/schedule/rates/size.js";
 
 function learned(...samples: [units: number, seconds: number][]): Rates {
   const rates = new Rates();
-  for (const [units, seconds] of samples) rates.learn(rates.at("n/0"), units, seconds);
+  for (const [units, seconds] of samples) rates.learn(rates.estimateFor("n/0"), units, seconds);
   return rates;
 }
-const rateOf = (rates: Rates) => rates.at("n/0").rate!;
+const rateOf = (rates: Rates) => rates.estimateFor("n/0").rate!;
 const steady = Array.from({ length: 10 }, (): [number, number] => [1000, 10]);
 
 t.test("a rate is an average in which a new measurement counts 0.3", async (t) => {
@@ -23,7 +23,7 @@ t.test("one odd measurement is believed by half only, a second one like it wholl
 
 t.test("the first measurement replaces a guess, and the first few count more", async (t) => {
   const rates = new Rates();
-  const speed = rates.at("n/0");
+  const speed = rates.estimateFor("n/0");
   speed.rate = 300;
   rates.learn(speed, 1000, 10);
   t.equal(speed.rate, 100);
@@ -37,9 +37,9 @@ t.test("overhead is learned from chunks of different sizes, and rates are free o
   t.ok(Math.abs(rateOf(rates) - 1000) < 20, `${rateOf(rates)}`);
 });
 
-function outlook(change: Partial<Outlook> = {}): Outlook {
-  const overhead = new Overhead();
-  overhead.start(3);
+function outlook(change: Partial<SizingContext> = {}): SizingContext {
+  const overhead = new OverheadEstimate();
+  overhead.restore(3);
   return { left: 1e12, slots: 2, rate: 2000, slowest: 1000, overhead, ...change };
 }
 
@@ -47,16 +47,16 @@ t.test(
   "sizes by time: small at first, then growing eightfold at most, the target, and shrinking at the end",
   async (t) => {
     const by = { by: "time", min: 1 } as const;
-    const size = (speed: Parameters<typeof chunkSize>[1], change: Partial<Outlook> = {}, sizing = {}) =>
-      Number(chunkSize({ ...by, ...sizing }, speed, outlook(change)));
-    const known = { rate: 1000, evidence: 1e6, odd: 0 } as const;
-    t.equal(size({ evidence: 0, odd: 0 }), 500, "nothing is known");
-    t.equal(size({ evidence: 0, odd: 0 }, { left: 160 }), 10, "nothing is known, and there is not much");
-    t.equal(size({ rate: 1000, evidence: 0, odd: 0 }), 37_500, "a guess");
+    const size = (speed: Parameters<typeof chooseChunkSize>[1], change: Partial<SizingContext> = {}, sizing = {}) =>
+      Number(chooseChunkSize({ ...by, ...sizing }, speed, outlook(change)));
+    const known = { rate: 1000, evidence: 1e6, outlierSide: 0 } as const;
+    t.equal(size({ evidence: 0, outlierSide: 0 }), 500, "nothing is known");
+    t.equal(size({ evidence: 0, outlierSide: 0 }, { left: 160 }), 10, "nothing is known, and there is not much");
+    t.equal(size({ rate: 1000, evidence: 0, outlierSide: 0 }), 37_500, "a guess");
     t.equal(size(known), 300_000, "100 times the overhead");
     t.equal(size(known, {}, { target: 60 }), 60_000);
     t.equal(size(known, {}, { target: 60, max: 7000 }), 7000);
-    t.equal(size({ ...known, last: { units: 1000, seconds: 4 } }), 8000, "growth");
+    t.equal(size({ ...known, lastChunk: { units: 1000, seconds: 4 } }), 8000, "growth");
     t.equal(size(known, { left: 100_000 }), 25_000, "half of the 50 s that are left");
     t.equal(size(known, { left: 4000 }), 6000, "not less than twice the overhead");
     t.equal(size(known, { left: 4000 }, { min: 9000 }), 9000);

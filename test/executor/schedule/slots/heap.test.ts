@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import t from "tap";
-import { Heap, type Ranked } from "../../../../executor/schedule/slots/heap.js";
+import { Heap, type HeapItem } from "../../../../executor/schedule/slots/heap.js";
 
-interface Member extends Ranked {
+interface Member extends HeapItem {
   rank: number;
 }
 
@@ -26,7 +26,7 @@ t.test("property: the first is the least, however members come, move and go", as
         }
         const least = Math.min(...[...naive].map((one) => one.rank));
         if (heap.size !== naive.size || (naive.size > 0 && heap.peek()!.rank !== least)) return false;
-        if (members.some((one) => (one.place !== undefined) !== naive.has(one))) return false;
+        if (members.some((one) => (one.heapIndex !== undefined) !== naive.has(one))) return false;
       }
       return true;
     }),

@@ -1,0 +1,49 @@
+import { spawn } from "node:child_process";
+import { statSync } from "node:fs";
+
+export interface ProcessUsage {
+  seconds: number;
+  /** Processor time, of all its threads. */
+  processorSeconds: number;
+  /** Peak resident memory of the largest process. */
+  peakBytes: number;
+  code: number;
+  /** Seconds until the file `until` had something in it. */
+  untilSeconds?: number;
+}
+
+/** Runs its arguments, and says what the kernel counted of them when they have ended. */
+const MEASURE = `
+import resource, signal, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+signal.signal(signal.SIGINT, lambda *_: child.send_signal(signal.SIGINT))
+code = child.wait()
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(code, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+`;
+
+/** Runs a program to its end, or until the file `until` has something in it: then it is interrupted. */
+export function measureProcess(argv: string[], until?: string): Promise<ProcessUsage> {
+  return new Promise((resolve, reject) => {
+    const started = performance.now();
+    const passed = () => (performance.now() - started) / 1000;
+    const child = spawn("python3", ["-c", MEASURE, ...argv], { stdio: ["ignore", "pipe", "inherit"] });
+    let untilSeconds: number | undefined;
+    let said = "";
+    const look = setInterval(() => {
+      if (until === undefined || untilSeconds !== undefined) return;
+      if ((statSync(until, { throwIfNoEntry: false })?.size ?? 0) === 0) return;
+      untilSeconds = passed();
+      child.kill("SIGINT");
+    }, 20);
+    child.stdout.on("data", (bytes) => {
+      said += bytes;
+    });
+    child.once("error", reject);
+    child.once("close", () => {
+      clearInterval(look);
+      const [code, processorSeconds, peakBytes] = said.split(" ").map(Number) as [number, number, number];
+      resolve({ seconds: passed(), processorSeconds, peakBytes, code, untilSeconds });
+    });
+  });
+}

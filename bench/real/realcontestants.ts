@@ -1,0 +1,96 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import type { Lab } from "../../test/lab/lab.js";
+import { runMusterJob } from "../mustercontestant.js";
+import { openHosts } from "../parallel.js";
+import { runTimed } from "../timedrun.js";
+import { isWhole, type RealWorkload, writeWorkload } from "./realworkload.js";
+
+/** How long a contestant took; `chunks` that it made, and what was wrong. */
+export interface RealScore {
+  seconds: number;
+  chunks: number;
+  wrong: string;
+}
+
+/** What muster is told of the cards before, and whether the worker says how far it is. `guess`: units a second. */
+export interface MusterTerms {
+  guess: { fast: number; slow: number };
+  reports: boolean;
+}
+
+interface UnitInterval {
+  start: number;
+  end: number;
+}
+
+/** A program is killed after so many times the least that it can take. */
+const MAX_TIMES_BOUND = 8;
+
+/** `./muster run`, from nothing to exit, with nothing learned before. */
+export async function runMuster(lab: Lab, place: string, work: RealWorkload, terms: MusterTerms): Promise<RealScore> {
+  writeWorkload(place, work);
+  writeFileSync(join(place, "job.yaml"), stringify(jobOf(work, terms.reports)));
+  const inventory = inventoryOf(lab, place, terms.guess);
+  const out = join(place, "run");
+  const ran = await runMusterJob(join(place, "job.yaml"), inventory, out, work.bound * MAX_TIMES_BOUND);
+  if (ran.code !== 0) return { seconds: ran.seconds, chunks: 0, wrong: `exit ${ran.code}: ${ran.stderr}` };
+  const lines = readFileSync(join(out, "results.ndjson"), "utf8").split("\n").filter(Boolean);
+  const parts = lines.map((line) => (JSON.parse(line) as { output: UnitInterval }).output);
+  return scoreOf(ran.seconds, parts, work);
+}
+
+function jobOf({ units }: RealWorkload, reports: boolean): unknown {
+  return {
+    name: "real",
+    kind: "range",
+    range: [0, units],
+    script: "worker.py",
+    args: [...(reports ? ["--report"] : []), "{start}", "{end}", "{out}/part.json"],
+    inputs: ["cluster.json"],
+    outputs: ["part.json"],
+  };
+}
+
+/** In a folder of its own, for what is learned is kept beside it. */
+function inventoryOf(lab: Lab, place: string, { fast, slow }: MusterTerms["guess"]): string {
+  const profiles = { fast: { vendor: "amd", rate: fast }, slow: { vendor: "amd", rate: slow } };
+  return lab.inventory({
+    file: join(place.slice(lab.folder.length + 1), "inventory.yaml"),
+    node: { profile: "slow", gpus: 8 },
+    nodes: { zeus: { profile: "fast", gpus: 2 } },
+    top: { profiles },
+  });
+}
+
+/** GNU parallel over one multiplexed connection a node, in chunks of `size` units; its results are brought back. */
+export async function runParallel(lab: Lab, place: string, work: RealWorkload, size: number): Promise<RealScore> {
+  writeWorkload(place, work);
+  const closeHosts = openHosts(lab, place, (node) => (node === "zeus" ? 2 : 8), true);
+  const count = Math.ceil(work.units / size);
+  const chunks = Array.from({ length: count }, (_, n) => [n * size, Math.min(work.units, (n + 1) * size)]);
+  const files = ["--basefile", "worker.py", "--basefile", "cluster.json", "--return", "part-{1}", "--cleanup"];
+  const ran = await runTimed(
+    [
+      ...["parallel", "--will-cite", "--colsep", " ", "--sshloginfile", "nodes", "--wd", "/tmp/parallel", ...files],
+      "python3 worker.py {1} {2} part-{1}",
+    ],
+    {
+      cwd: place,
+      limit: work.bound * MAX_TIMES_BOUND,
+      stdin: `${chunks.map((chunk) => chunk.join(" ")).join("\n")}\n`,
+      env: { HOME: lab.folder },
+    },
+  );
+  closeHosts();
+  const there = chunks.map(([start]) => join(place, `part-${start}`)).filter((file) => existsSync(file));
+  const parts = there.map((file) => JSON.parse(readFileSync(file, "utf8")) as UnitInterval);
+  return { ...scoreOf(ran.seconds, parts, work), chunks: count };
+}
+
+function scoreOf(seconds: number, parts: UnitInterval[], { units }: RealWorkload): RealScore {
+  const done = parts.reduce((sum, { start, end }) => sum + end - start, 0);
+  const wrong = isWhole(parts, units) ? "" : `${units - done} of ${units} units are missing`;
+  return { seconds, chunks: parts.length, wrong };
+}

@@ -1,0 +1,27 @@
+import type { Chunk, ChunkSpec, Job } from "../../executor/job/job.js";
+
+const work: ChunkSpec = { program: { kind: "command", command: ["true"] }, args: [], inputs: [], outputs: [], env: {} };
+
+/** A job over `units`, as the scheduler sees it. Without `sizing`, tasks that cannot be divided. */
+export function createBenchJob(units: bigint, sizing: Job["sizing"]): Job {
+  return {
+    name: "bench",
+    file: "/bench.yaml",
+    folder: "/",
+    kind: sizing === undefined ? "tasks" : "range",
+    first: 0n,
+    units,
+    sizing,
+    chunk: (start, end): Chunk => ({ id: `${start}-${end}`, start, end, spec: work }),
+    unitsOf: () => undefined,
+    stagedFiles: () => [],
+    needs: { playbooks: [] },
+    params: {},
+    limitedValues: [],
+    retry: { attempts: 3, backoff: 1 },
+    limits: { output: 2 ** 32 },
+    priority: 0,
+    collect: "files",
+    identity: "{}",
+  };
+}

@@ -1,0 +1,120 @@
+import type { Job } from "../../executor/job/job.js";
+import type { Attempt, Event, Instruction, Slot } from "../../executor/schedule/events.js";
+import type { Decider } from "./simulation.js";
+
+/** How many units a slot that asks is given; `left`: not given out yet. */
+export type SizePolicy = (left: number, slot: Slot) => number;
+
+/**
+ * One queue that idle slots take from, as GNU parallel and the self-scheduling loops of the literature do: a chunk whose node
+ * is lost goes back to the queue after the same silence.
+ */
+export class SelfScheduling implements Decider {
+  private next: bigint;
+  private readonly end: bigint;
+  private readonly returned: [bigint, bigint][] = [];
+  private readonly idle: Slot[] = [];
+  private readonly running = new Map<string, { attempt: Attempt; slot: Slot }>();
+  private readonly live = new Set<string>();
+  private count = 0;
+  private open = false;
+
+  constructor(
+    private readonly job: Job,
+    private readonly sizes: SizePolicy,
+  ) {
+    this.next = job.first;
+    this.end = job.first + job.units;
+  }
+
+  handle(event: Event): Instruction[] {
+    switch (event.type) {
+      case "nodeJoined":
+        this.leave(event.node);
+        this.live.add(event.node);
+        this.idle.push(...event.slots);
+        break;
+      case "nodeDisconnected":
+        this.live.delete(event.node);
+        break;
+      case "nodeLost":
+        this.leave(event.node);
+        break;
+      case "finished": {
+        const { slot } = this.running.get(event.attempt)!;
+        this.running.delete(event.attempt);
+        this.idle.push(slot);
+        break;
+      }
+      case "allJoined":
+        this.open = true;
+    }
+    return this.open ? this.give() : [];
+  }
+
+  private leave(node: string): void {
+    for (const { attempt, slot } of this.running.values())
+      if (slot.node === node) {
+        this.running.delete(attempt.id);
+        this.returned.push([attempt.chunk.start, attempt.chunk.end]);
+      }
+    for (let i = this.idle.length - 1; i >= 0; i--) if (this.idle[i]!.node === node) this.idle.splice(i, 1);
+  }
+
+  private give(): Instruction[] {
+    const out: Instruction[] = [];
+    for (let i = 0; i < this.idle.length; i++) {
+      const slot = this.idle[i]!;
+      if (!this.live.has(slot.node)) continue;
+      const units = this.take(slot);
+      if (units === undefined) break;
+      this.idle.splice(i--, 1);
+      const id = `1-${(this.count++).toString(36)}`;
+      const attempt = { id, number: 1, chunk: this.job.chunk(...units), node: slot.node, slot: slot.slot };
+      this.running.set(id, { attempt, slot });
+      out.push({ do: "start", attempt });
+    }
+    if (this.running.size === 0 && this.next >= this.end && this.returned.length === 0) out.push({ do: "end" });
+    return out;
+  }
+
+  private take(slot: Slot): [bigint, bigint] | undefined {
+    const again = this.returned.shift();
+    if (again !== undefined) return again;
+    if (this.next >= this.end) return undefined;
+    const left = this.end - this.next;
+    const wanted = BigInt(Math.max(1, Math.ceil(this.sizes(Number(left), slot))));
+    const start = this.next;
+    this.next += wanted < left ? wanted : left;
+    return [start, this.next];
+  }
+}
+
+/** Of coordinator.py: factor x base, where a factor is how much faster than the slowest a kind of GPU is said to be. */
+export function fixedFactorSizes(base: number, slowest: number): SizePolicy {
+  return (_, { rate }) => Math.min(50 * base, Math.max(500, base * ((rate ?? slowest) / slowest)));
+}
+
+export function equalSizes(units: number): SizePolicy {
+  return () => units;
+}
+
+/** Guided self-scheduling: an even share of what is left. */
+export function guidedSizes(slots: number, least: number): SizePolicy {
+  return (left) => Math.max(least, left / slots);
+}
+
+/** Factoring: batches of one chunk a slot, each batch half of what was left. `weight`: a slot's share of the whole. */
+export function factoringSizes(
+  slots: number,
+  least: number,
+  weight: (slot: Slot) => number = () => 1 / slots,
+): SizePolicy {
+  let batch = 0;
+  let given = 0;
+  return (left, slot) => {
+    if (given % slots === 0) batch = left / 2;
+    given++;
+    return Math.max(least, batch * weight(slot));
+  };
+}

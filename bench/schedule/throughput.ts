@@ -1,0 +1,86 @@
+import type { Sizing } from "../../executor/job/job.js";
+import { sequentialIds } from "../../executor/schedule/attempts/attemptids.js";
+import type { Attempt, Event, Slot } from "../../executor/schedule/events.js";
+import { Scheduler } from "../../executor/schedule/scheduler.js";
+import { createBenchJob } from "./benchjob.js";
+import { SeededRandom } from "./prng.js";
+
+/** Units of every chunk. */
+const CHUNK_UNITS = 1000;
+
+export interface Throughput {
+  slots: number;
+  chunks: number;
+  events: number;
+  /** Seconds of processor time for all of them once all nodes have joined, what plays the slots included: others at work here do not count. */
+  seconds: number;
+  /** Resident memory at the end, bytes. */
+  resident: number;
+}
+
+/** No chunk takes longer, seconds. */
+const MAX_CHUNK_SECONDS = 2;
+
+/** Attempts by the moment at which they end, in a ring of moments: what one costs does not depend on how many there are. */
+class TimerWheel {
+  private readonly ring: Attempt[][];
+  private moment = 0;
+  private count = 0;
+
+  /** `fineness`: moments of a second. */
+  constructor(private readonly fineness: number) {
+    this.ring = Array.from({ length: (MAX_CHUNK_SECONDS + 1) * fineness }, () => []);
+  }
+
+  get now(): number {
+    return this.moment / this.fineness;
+  }
+
+  put(attempt: Attempt, at: number): void {
+    this.ring[Math.ceil(at * this.fineness) % this.ring.length]!.push(attempt);
+    this.count++;
+  }
+
+  /** The next that ends; it is `now` then. */
+  take(): Attempt | undefined {
+    if (this.count === 0) return undefined;
+    while (this.ring[this.moment % this.ring.length]!.length === 0) this.moment++;
+    this.count--;
+    return this.ring[this.moment % this.ring.length]!.pop();
+  }
+}
+
+/** Drives a scheduler as fast as it goes: `nodes` of 8 GPUs whose rates vary, `chunks` chunks, and the time it takes. */
+export function measureThroughput(nodes: number, chunks: number, seed: number): Throughput {
+  const chance = new SeededRandom(seed);
+  const sizing: Sizing = { by: "rate", base: CHUNK_UNITS, min: CHUNK_UNITS, max: CHUNK_UNITS };
+  const scheduler = new Scheduler(createBenchJob(BigInt(chunks) * BigInt(CHUNK_UNITS), sizing), [], sequentialIds());
+  const ends = new TimerWheel(nodes * 8);
+  let events = 0;
+  let ended = false;
+  const tell = (event: Event) => {
+    const out = scheduler.handle(event, ends.now);
+    events++;
+    for (const one of out) {
+      if (one.do === "start") ends.put(one.attempt, ends.now + (MAX_CHUNK_SECONDS * (1 + chance.next())) / 2);
+      if (one.do === "end") ended = true;
+    }
+  };
+  tell({ type: "dispatchOpened" });
+  for (let node = 0; node < nodes; node++)
+    tell({ type: "nodeJoined", node: `n${node}`, slots: gpus(`n${node}`), limit: 8, held: [] });
+  tell({ type: "allJoined" });
+  const began = process.cpuUsage();
+  events = 0;
+  for (let attempt = ends.take(); attempt !== undefined && !ended; attempt = ends.take()) {
+    tell({ type: "finished", attempt: attempt.id, seconds: 1 + chance.next() });
+    tell({ type: "committed", attempt: attempt.id });
+  }
+  if (!ended) throw new Error("the run did not end");
+  const { user, system } = process.cpuUsage(began);
+  return { slots: nodes * 8, chunks, events, seconds: (user + system) / 1e6, resident: process.memoryUsage().rss };
+}
+
+function gpus(node: string): Slot[] {
+  return Array.from({ length: 8 }, (_, slot) => ({ node, slot, gpu: slot }));
+}

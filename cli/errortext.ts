@@ -1,0 +1,16 @@
+import { toPrintableText } from "../report/format.js";
+import { describe, InvalidFile, MusterError } from "../schemas/errors.js";
+
+/** An error as a person should see it; a stack trace only for what is a bug of ours. */
+export function formatError(error: unknown): string {
+  if (error instanceof InvalidFile) return toPrintableText(error.problems.map(describe));
+  if (error instanceof MusterError)
+    return toPrintableText([`muster: ${error.message}${error.next === undefined ? "" : `\n${error.next}`}`]);
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return toPrintableText(["muster: this is a bug in muster, please report it:", stack]);
+}
+
+/** The exit status for an error. */
+export function exitStatusOf(error: unknown): number {
+  return error instanceof MusterError ? error.exit : 1;
+}

@@ -1,0 +1,21 @@
+import type { Node } from "../fleet/node.js";
+import { NodeProgress } from "../report/nodeprogress.js";
+import type { Writers } from "../report/writers.js";
+import type { CommonOptions } from "./options.js";
+
+/** Does `work`, which calls its argument with a line for each node that is done; resolves with what it resolves with. */
+export async function withProgress<T>(
+  nodes: Node[],
+  options: CommonOptions,
+  writers: Writers,
+  work: (done: (node: Node, line: string) => void) => Promise<T>,
+): Promise<T> {
+  if (options.quiet || options.json) return work(() => {});
+  const names = nodes.map(({ name }) => name);
+  const progress = new NodeProgress(names, (text) => writers.err(text));
+  try {
+    return await work((node, line) => progress.done(node.name, line));
+  } finally {
+    progress.end();
+  }
+}

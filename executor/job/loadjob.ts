@@ -1,0 +1,151 @@
+import { basename, dirname, extname, resolve } from "node:path";
+import { embeddedInventory, type Inventory } from "../../fleet/inventory.js";
+import { check } from "../../schemas/check.js";
+import { InvalidFile, UsageError } from "../../schemas/errors.js";
+import { invalid } from "../../schemas/explain.js";
+import { kindOf } from "../../schemas/kind.js";
+import { suggest } from "../../schemas/nearest.js";
+import { readSchema } from "../../schemas/schema.js";
+import type { Source } from "../../schemas/source.js";
+import { readSource } from "../../schemas/yaml.js";
+import { readEnvFile } from "./envfile.js";
+import type { InputOverrides } from "./inputoverrides.js";
+import type { Job } from "./job.js";
+import { type JobSettings, readJobSettings } from "./jobsettings.js";
+import { readJobsFile } from "./jobsfile.js";
+import { findLimitedValues } from "./limitedvalues.js";
+import { readMatrix } from "./matrix.js";
+import { OutputRegistry } from "./outputs.js";
+import { findUsedPlaceholders, readPlaceholders } from "./placeholders.js";
+import { createRangeSpace } from "./range.js";
+import { JobReader } from "./reader.js";
+import { applyRange, applySetOptions } from "./setoptions.js";
+import { finishSpec, LoadCache, readSpecDraft, toChunkSpec } from "./specreader.js";
+import { readTasks } from "./tasks.js";
+import type { UnitSpace } from "./unitspace.js";
+
+export interface JobOptions {
+  /** `--set key=value`. */
+  set?: Record<string, string>;
+  /** `--range START:END`. */
+  range?: [bigint, bigint];
+  /** Instead of the file's own name. */
+  name?: string;
+  /** Where the job may run, and its routes. Absent: what depends on it is not checked. */
+  inventory?: Inventory;
+  /** Content that stands in for inputs. */
+  inputOverrides?: InputOverrides;
+}
+
+/**
+ * Reads and checks a job file of any kind, or a jobs file of the Python coordinators. `file`: its path, or what has been read of it;
+ * options are put into that. Nothing is contacted. Throws InvalidFile with every problem in it, or UsageError for options that do
+ * not go with it.
+ */
+export function loadJob(file: string | Source, options: JobOptions = {}): Job {
+  const source = typeof file === "string" ? readSource(file) : file;
+  const path = resolve(source.file);
+  const kind = kindOf(source);
+  if (kind === "inventory" || kind === "pipeline") {
+    throw new InvalidFile([{ ...source.at([]), message: `is ${article(kind)}, not a job`, hint: "name a job file" }]);
+  }
+  const schema = kind === "jobs-file" ? kind : "job";
+  const keys = Object.keys(readSchema(schema).properties as object).filter((key) => key !== "jobs");
+  const added = applySetOptions(source, options.set ?? {}, keys);
+  if (options.range !== undefined) applyRange(source, options.range);
+
+  const reader = new JobReader(source, dirname(path), options.inputOverrides);
+  for (const problem of check(source, schema)) reader.problems.push(problem);
+  if (reader.keys([]).length === 0) throw invalid(reader.problems);
+  const settings = readJobSettings(reader, options.inventory);
+  const envFile = readEnvFile(reader);
+  const env = envFile?.env ?? {};
+  const space =
+    schema === "job" ? readUnitSpace(reader, env) : readJobsFile(reader, options.inventory ?? embeddedInventory(), env);
+  checkAddedParams(reader, added, keys);
+  if (space !== undefined) checkResultKeys(reader, space, settings);
+  if (reader.problems.length > 0 || space === undefined) throw invalid(reader.problems);
+  const { identity, outputs: _, ...units } = space;
+  const deciding = jobIdentity(source, identity, settings);
+  return {
+    name: options.name ?? reader.text(["name"]) ?? nameFromFile(path),
+    file: path,
+    folder: dirname(path),
+    kind: schema === "job" ? (source.get(["kind"]) as Job["kind"]) : "tasks",
+    ...units,
+    ...settings,
+    limitedValues: findLimitedValues(reader, limitNames(options.inventory)),
+    get identity() {
+      return JSON.stringify(deciding);
+    },
+    envFile: envFile?.path,
+    notes: envFile?.note === undefined ? [] : [envFile.note],
+  };
+}
+
+/** What the inventory's nodes have limits for. */
+function limitNames(inventory: Inventory | undefined): Set<string> {
+  return new Set(inventory?.nodes.flatMap((node) => Object.keys(node.profile.limits)));
+}
+
+/** `env`: what the job's own `env` is added to. */
+function readUnitSpace(reader: JobReader, env: Record<string, string>): UnitSpace | undefined {
+  const kind = reader.text(["kind"]);
+  const names = readPlaceholders(reader, kind);
+  const memory = new LoadCache();
+  const base = readSpecDraft(reader, [], names, memory, { words: [], args: [], inputs: [], outputs: [], env });
+  if (kind === "tasks") return readTasks(reader, base, names, memory);
+  // The space is checked even where nothing can run, so that its problems come out with the others.
+  const work = finishSpec(reader, [], base) ?? toChunkSpec(base, { kind: "command", command: [] });
+  new OutputRegistry().register(reader, "a chunk", work.outputs, () => reader.source.at(["outputs"]));
+  if (kind === "range") return createRangeSpace(reader, work);
+  return kind === "matrix" ? readMatrix(reader, work) : undefined;
+}
+
+/** A parameter that only `--set` has must be one that the job's args ask for: else it is a typing error. */
+function checkAddedParams(reader: JobReader, added: string[], keys: string[]): void {
+  const used = added.length === 0 ? new Set<string>() : findUsedPlaceholders(reader);
+  for (const name of added) {
+    if (used.has(name)) continue;
+    const near = suggest(name, [...reader.keys(["params"]).filter((key) => !added.includes(key)), ...used, ...keys]);
+    throw new UsageError(`--set ${name}: the job has no parameter or key "${name}"`, near);
+  }
+}
+
+function checkResultKeys(reader: JobReader, space: UnitSpace, { aggregate, collect }: JobSettings): void {
+  const all = [...space.outputs];
+  if (aggregate !== undefined && !all.some((outputs) => outputs.includes(aggregate.from))) {
+    const known = [...new Set(all.flat())];
+    reader.reportAt(
+      ["aggregate", "from"],
+      `aggregate.from: "${aggregate.from}" is not one of outputs`,
+      suggest(aggregate.from, known),
+    );
+  }
+  const odd = collect === "lines" ? all.find((outputs) => outputs.length !== 1) : undefined;
+  if (odd !== undefined) {
+    reader.reportAt(
+      ["collect"],
+      `collect: lines needs exactly one output a chunk, not ${odd.length}`,
+      "name one in outputs",
+    );
+  }
+}
+
+/** Everything that decides over a job's results. */
+function jobIdentity(source: Source, ofSpace: UnitSpace["identity"], { params, aggregate, collect }: JobSettings) {
+  const texts = Object.keys(params).map((key) => [key, source.text(["params", key])]);
+  return { kind: source.get(["kind"]) ?? "jobs", ...ofSpace, params: texts, aggregate, collect };
+}
+
+function nameFromFile(path: string): string {
+  const name = basename(path, extname(path))
+    .replace(/[^A-Za-z0-9_.-]/g, "-")
+    .replace(/^[.-]+/, "")
+    .slice(0, 100);
+  return name === "" ? "job" : name;
+}
+
+function article(kind: string): string {
+  return kind === "inventory" ? "an inventory" : "a pipeline";
+}

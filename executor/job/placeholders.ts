@@ -1,0 +1,38 @@
+import type { JobReader } from "./reader.js";
+import type { Placeholders } from "./specreader.js";
+
+const COMMON_PLACEHOLDERS = ["chunk", "out", "gpu"];
+const RANGE_PLACEHOLDERS = ["start", "end"];
+
+/** What args of a job may name. A parameter or matrix key that would hide another name is noted. */
+export function readPlaceholders(reader: JobReader, kind: string | undefined): Placeholders {
+  const own = [...COMMON_PLACEHOLDERS, ...(kind === "range" ? RANGE_PLACEHOLDERS : [])];
+  const axes = reader.keys(["matrix"]);
+  const params = reader.texts(["params"]);
+  for (const [where, keys] of [
+    ["matrix", axes],
+    ["params", Object.keys(params)],
+  ] as const) {
+    for (const key of keys) {
+      const isTaken = [...COMMON_PLACEHOLDERS, ...RANGE_PLACEHOLDERS].includes(key);
+      const place = reader.source.atKey([where, key]);
+      if (isTaken)
+        reader.report(place, `${where}.${key}: {${key}} is a name of muster's own`, "call it something else");
+      else if (where === "params" && axes.includes(key)) {
+        reader.report(place, `params.${key}: the matrix has a key of that name`, "call it something else");
+      }
+    }
+  }
+  return { known: new Set([...own, ...axes, ...Object.keys(params)]), params: new Map(Object.entries(params)) };
+}
+
+/** Every name in braces in the args of the job or its tasks. */
+export function findUsedPlaceholders(reader: JobReader): Set<string> {
+  const lists = [[], ...reader.items(["tasks"])].flatMap((path) => [
+    ...(reader.list([...path, "args"]) ?? []),
+    ...(reader.list([...path, "command"]) ?? []),
+  ]);
+  return new Set(
+    lists.flatMap(({ text }) => [...text.matchAll(/\{([A-Za-z_][A-Za-z0-9_-]*)\}/g)].map((match) => match[1]!)),
+  );
+}

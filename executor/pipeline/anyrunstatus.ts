@@ -1,0 +1,105 @@
+import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
+import { basename, join } from "node:path";
+import { MusterError } from "../../schemas/errors.js";
+import { readEntries } from "../run/record/journal.js";
+import { isHeld } from "../run/record/lock.js";
+import { type Standing, standingOf } from "../run/record/standing.js";
+import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
+import { hasResults, isUnfinished, type StepState } from "./stepstate.js";
+
+/** How a step of a pipeline stands; `run`: the run of its job, where there is one. */
+export interface StepStatus {
+  step: string;
+  state: StepState;
+  seconds?: number;
+  reason?: string;
+  run?: Standing;
+}
+
+/** How a run stands, of a job or of a pipeline with its steps. */
+export interface AnyRunStatus extends Standing {
+  steps?: StepStatus[];
+}
+
+/** What a pipeline's journal begins with. */
+const PIPELINE_JOURNAL_PREFIX = '{"n":1,"e":"pipeline"';
+
+/**
+ * Reads how the run in the directory `path` stands, whatever it is a run of; see `standingOf`. Of a pipeline a unit is a step, and
+ * a step that did not end well counts as failed. `now`: milliseconds.
+ */
+export function readAnyRunStatus(path: string, now: number): AnyRunStatus {
+  if (!isPipelineRun(path)) return standingOf(path, now);
+  const file = join(path, "journal.ndjson");
+  const fd = openSync(file, "r");
+  try {
+    return readPipelineStatus(path, fd, file, now);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Whether a run directory is that of a pipeline. */
+export function isPipelineRun(path: string): boolean {
+  const fd = openSync(join(path, "journal.ndjson"), "r");
+  try {
+    const bytes = Buffer.alloc(PIPELINE_JOURNAL_PREFIX.length);
+    return (
+      bytes.toString("latin1", 0, readSync(fd, bytes, 0, PIPELINE_JOURNAL_PREFIX.length, 0)) === PIPELINE_JOURNAL_PREFIX
+    );
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readPipelineStatus(path: string, fd: number, file: string, now: number): AnyRunStatus {
+  const held = isHeld(fd);
+  const past = new PipelineReplay();
+  const steps: StepStatus[] = [];
+  let reason: string | undefined;
+  try {
+    readEntries<PipelineEntry>(fd, file, (entry) => past.see(entry));
+    for (const step of past.header?.steps ?? []) steps.push(readStepStatus(path, step, past, held, now));
+  } catch (error) {
+    if (!(error instanceof MusterError)) throw error;
+    reason = error.message;
+  }
+  const { holder, startedAt: started, finalState: closed } = past;
+  const last = past.finalState === undefined ? undefined : past.closedAt;
+  const until = held ? now : last === undefined ? fstatSync(fd).mtimeMs : Date.parse(last);
+  return {
+    name: past.header?.name ?? basename(path),
+    path,
+    state: reason !== undefined ? "damaged" : held ? "running" : (closed ?? "interrupted"),
+    started,
+    seconds: started === undefined ? undefined : Math.max(0, Math.round(until - Date.parse(started)) / 1000),
+    chunks: {
+      done: countSteps(steps, hasResults),
+      failed: countSteps(steps, (state) => !hasResults(state) && !isUnfinished(state) && state !== "left out"),
+    },
+    units: { done: `${countSteps(steps, hasResults)}`, total: `${steps.length}` },
+    nodes: [...new Set(steps.flatMap(({ run }) => run?.nodes ?? []))],
+    ...(held ? {} : collectLeftovers(steps)),
+    coordinator: held && holder !== undefined ? { pid: holder.pid, host: holder.host, since: holder.at } : undefined,
+    reason,
+    steps,
+  };
+}
+
+function readStepStatus(path: string, step: string, past: PipelineReplay, held: boolean, now: number): StepStatus {
+  const folder = join(path, step);
+  const run = existsSync(join(folder, "journal.ndjson")) ? standingOf(folder, now) : undefined;
+  if (past.runningSince.has(step)) return { step, state: held ? "running" : "interrupted", run };
+  const end = past.endedSteps.get(step);
+  return { step, state: end?.state ?? "waiting", seconds: end?.seconds, reason: end?.reason, run };
+}
+
+function collectLeftovers(steps: StepStatus[]): Pick<Standing, "leftovers"> {
+  const leftovers = steps.flatMap(({ run }) => run?.leftovers ?? []);
+  const byPlace = new Map(leftovers.map((one) => [JSON.stringify([one.inventory, one.node]), one]));
+  return byPlace.size === 0 ? {} : { leftovers: [...byPlace.values()] };
+}
+
+function countSteps(steps: StepStatus[], holds: (state: StepState) => boolean): number {
+  return steps.filter(({ state }) => holds(state)).length;
+}

@@ -1,0 +1,176 @@
+import { basename, dirname, extname, resolve } from "node:path";
+import type { Inventory } from "../../fleet/inventory.js";
+import { check } from "../../schemas/check.js";
+import { InvalidFile, MusterError, UsageError } from "../../schemas/errors.js";
+import { invalid } from "../../schemas/explain.js";
+import { kindOf } from "../../schemas/kind.js";
+import { suggest } from "../../schemas/nearest.js";
+import { readSource } from "../../schemas/yaml.js";
+import { normalizePath } from "../job/inputs.js";
+import { JobReader } from "../job/reader.js";
+import { findDependencyCycle } from "./dependencies.js";
+import { readNotifications } from "./notificationconfig.js";
+import type { Pipeline, PipelineStep, StepInput } from "./pipeline.js";
+import { readSchedule, readScheduleConfig } from "./scheduleconfig.js";
+import { readAction } from "./stepaction.js";
+import { resolveStepOutput } from "./stepoutputs.js";
+
+export interface PipelineLoadOptions {
+  /** `--set STEP.key=value`. */
+  set?: Record<string, string>;
+  /** Where jobs may run, and their routes. Absent: what depends on it is not checked. */
+  inventory?: Inventory;
+}
+
+/**
+ * Reads and checks a pipeline and the job file of every step. Nothing is contacted. Throws InvalidFile with every problem in
+ * all of these files, or UsageError for settings that do not go with them.
+ */
+export function loadPipeline(file: string, options: PipelineLoadOptions = {}): Pipeline {
+  const path = resolve(file);
+  const source = readSource(file);
+  if (kindOf(source) !== "pipeline")
+    throw new InvalidFile([{ ...source.at([]), message: "is not a pipeline", hint: "a pipeline has `steps`" }]);
+  const reader = new JobReader(source, dirname(path));
+  reader.problems.push(...check(source, "pipeline"));
+  const name = reader.text(["name"]) ?? deriveName(path);
+  const drafts = readDrafts(reader);
+  checkAcyclic(reader, drafts);
+  const settings = groupSettingsByStep(options.set ?? {}, [...drafts.keys()]);
+  const steps = [...drafts].flatMap(([step, { needs, inputs: feeds }]): PipelineStep[] => {
+    const at = ["steps", step];
+    const work = readAction(reader, step, {
+      pipelineName: name,
+      inputs: feeds,
+      set: settings.get(step) ?? {},
+      inventory: options.inventory,
+    });
+    const when = reader.text([...at, "when"]) === "changed" ? "changed" : "always";
+    return work === undefined
+      ? []
+      : [
+          {
+            name: step,
+            needs,
+            inputs: feeds,
+            action: work,
+            when,
+            schedule: readSchedule(reader, at),
+            place: source.atKey(at),
+          },
+        ];
+  });
+  const settingsOfRuns = { ...readScheduleConfig(reader), notifications: readNotifications(reader) };
+  for (const step of steps) resolveInputs(reader, step, steps);
+  if (reader.problems.length > 0) throw invalid(reader.problems);
+  return { name, file: path, folder: dirname(path), steps, ...settingsOfRuns };
+}
+
+/**
+ * Whom a pipeline's file wants to be told of failures, as far as that can be read though the rest of the file cannot be used;
+ * undefined where it cannot.
+ */
+export function loadNotifications(file: string): Pick<Pipeline, "name" | "folder" | "notifications"> | undefined {
+  try {
+    const source = readSource(file);
+    const reader = new JobReader(source, dirname(resolve(file)));
+    const notices = readNotifications(reader);
+    if (reader.problems.length > 0) return undefined;
+    return { name: reader.text(["name"]) ?? deriveName(resolve(file)), folder: reader.folder, notifications: notices };
+  } catch (error) {
+    if (error instanceof MusterError) return undefined;
+    throw error;
+  }
+}
+
+/** What a step needs and takes, before anything is known of what it runs. */
+interface StepDraft {
+  needs: string[];
+  inputs: StepInput[];
+}
+
+function readDrafts(reader: JobReader): Map<string, StepDraft> {
+  const names = reader.keys(["steps"]);
+  return new Map(
+    names.map((step) => {
+      const at = ["steps", step];
+      const written = reader.list([...at, "needs"]) ?? [];
+      for (const { text, place } of written)
+        if (!names.includes(text))
+          reader.report(place, `steps.${step}.needs: there is no step "${text}"`, suggest(text, names));
+      const feeds = reader.keys([...at, "inputs"]).flatMap((path) => readInput(reader, step, path, names));
+      const wanted = new Set([...written.map(({ text }) => text), ...feeds.map((feed) => feed.step)]);
+      return [step, { needs: names.filter((name) => wanted.has(name)), inputs: feeds }];
+    }),
+  );
+}
+
+function readInput(reader: JobReader, step: string, path: string, names: string[]): StepInput[] {
+  const at = ["steps", step, "inputs", path];
+  const text = reader.text(at);
+  if (text === undefined) return [];
+  const plain = normalizePath(path);
+  if (!plain.ok) reader.report(reader.source.atKey(at), `steps.${step}.inputs: the path "${path}" ${plain.message}`);
+  const [from = "", ...rest] = text.split("/");
+  if (!names.includes(from)) {
+    reader.reportAt(at, `steps.${step}.inputs: "${text}": there is no step "${from}"`, suggest(from, names));
+    return [];
+  }
+  return [{ path: plain.ok ? plain.path.replace(/\/$/, "") : path, step: from, from: rest.join("/") }];
+}
+
+function checkAcyclic(reader: JobReader, drafts: Map<string, StepDraft>): void {
+  const found = findDependencyCycle(new Map([...drafts].map(([step, { needs }]) => [step, needs])));
+  if (found === undefined) return;
+  const [step = "", needed = ""] = found;
+  const index = reader.list(["steps", step, "needs"])?.findIndex(({ text }) => text === needed) ?? -1;
+  const feed = reader
+    .keys(["steps", step, "inputs"])
+    .find((path) => reader.text(["steps", step, "inputs", path])?.split("/")[0] === needed);
+  const at = index >= 0 ? ["needs", index] : ["inputs", feed ?? ""];
+  const message =
+    found.length === 2 ? `step ${step} needs itself` : `these steps need one another: ${found.join(" -> ")}`;
+  reader.reportAt(["steps", step, ...at], message, "take one of these arrows away");
+}
+
+/** Turns what is written after a step's name into the place in its folder. */
+function resolveInputs(reader: JobReader, step: PipelineStep, steps: PipelineStep[]): void {
+  for (const feed of step.inputs) {
+    const maker = steps.find(({ name }) => name === feed.step);
+    if (maker === undefined) continue;
+    const offer = resolveStepOutput(maker.action, feed.from);
+    const at = reader.keys(["steps", step.name, "inputs"]).find((path) => isSameInput(path, feed));
+    if (offer.ok) feed.from = offer.from;
+    else reader.reportAt(["steps", step.name, "inputs", at ?? ""], `step ${feed.step} ${offer.message}`, offer.hint);
+  }
+}
+
+function isSameInput(path: string, feed: StepInput): boolean {
+  const plain = normalizePath(path);
+  return plain.ok && plain.path.replace(/\/$/, "") === feed.path;
+}
+
+/** `--set STEP.key=value` by step. */
+function groupSettingsByStep(set: Record<string, string>, steps: string[]): Map<string, Record<string, string>> {
+  const settings = new Map<string, Record<string, string>>();
+  for (const [key, value] of Object.entries(set)) {
+    const at = key.indexOf(".");
+    const step = at < 0 ? key : key.slice(0, at);
+    if (!steps.includes(step))
+      throw new UsageError(
+        `--set ${key}: there is no step "${step}"`,
+        suggest(step, steps) ?? "In a pipeline it is --set STEP.key=value.",
+      );
+    if (at < 0) throw new UsageError(`--set ${key}: in a pipeline it is --set STEP.key=value`);
+    settings.set(step, { ...settings.get(step), [key.slice(at + 1)]: value });
+  }
+  return settings;
+}
+
+function deriveName(path: string): string {
+  const name = basename(path, extname(path))
+    .replace(/[^A-Za-z0-9_.-]/g, "-")
+    .replace(/^[.-]+/, "")
+    .slice(0, 50);
+  return name === "" || /^\d+$/.test(name) ? "pipeline" : name;
+}

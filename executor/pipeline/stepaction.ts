@@ -1,0 +1,155 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Inventory } from "../../fleet/inventory.js";
+import { isMeant, words } from "../../fleet/select.js";
+import { InvalidFile, UsageError } from "../../schemas/errors.js";
+import { suggest } from "../../schemas/nearest.js";
+import { InputOverrides } from "../job/inputoverrides.js";
+import type { Job, Template } from "../job/job.js";
+import { readSeconds } from "../job/jobsettings.js";
+import { loadJob } from "../job/loadjob.js";
+import { readOutputs } from "../job/outputs.js";
+import type { JobReader, Path } from "../job/reader.js";
+import { parseTemplate } from "../job/template.js";
+import { nameStepJob, type StepAction, type StepInput } from "./pipeline.js";
+
+/** What is known of a step before what it runs is looked at. */
+export interface StepReadContext {
+  /** The pipeline's. */
+  pipelineName: string;
+  inputs: StepInput[];
+  /** From the command line. */
+  set: Record<string, string>;
+  inventory: Inventory | undefined;
+}
+
+const ACTION_KINDS = ["job", "provision", "verify", "command"] as const;
+type ActionKind = (typeof ACTION_KINDS)[number];
+
+/** Keys of a step that go with some kinds alone. */
+const KINDS_BY_KEY: Record<string, ActionKind[]> = {
+  set: ["job"],
+  range: ["job"],
+  inputs: ["job", "command"],
+  when: ["job", "command"],
+  nodes: ["provision", "verify"],
+  outputs: ["command"],
+  timeout: ["command"],
+};
+
+/** What a step runs; undefined, and noted, where that cannot be. */
+export function readAction(reader: JobReader, step: string, context: StepReadContext): StepAction | undefined {
+  const at = ["steps", step];
+  const kinds = ACTION_KINDS.filter((key) => reader.has([...at, key]));
+  const [kind] = kinds;
+  if (kind === undefined || kinds.length > 1) {
+    const what = kind === undefined ? "says nothing that runs" : `has ${kinds.join(" and ")}`;
+    reader.report(
+      reader.source.atKey(at),
+      `steps.${step} ${what}`,
+      "a step has one of job, provision, verify and command",
+    );
+    return undefined;
+  }
+  for (const [key, with_] of Object.entries(KINDS_BY_KEY))
+    if (reader.has([...at, key]) && !with_.includes(kind))
+      reader.report(
+        reader.source.atKey([...at, key]),
+        `steps.${step}.${key} does not go with ${kind}`,
+        `it goes with ${with_.join(" and ")}`,
+      );
+  if (Object.keys(context.set).length > 0 && kind !== "job")
+    throw new UsageError(`--set ${step}.${Object.keys(context.set)[0]}: step ${step} is no job`);
+  switch (kind) {
+    case "job":
+      return readJobAction(reader, step, context);
+    case "command":
+      return readCommandAction(reader, at, `steps.${step}`);
+    default:
+      return readPlaybookAction(reader, kind, at, step, context.inventory);
+  }
+}
+
+function readJobAction(reader: JobReader, step: string, context: StepReadContext): StepAction | undefined {
+  const at = ["steps", step];
+  const text = reader.text([...at, "job"]);
+  if (text === undefined) return undefined;
+  const file = resolve(reader.folder, text);
+  if (!existsSync(file)) {
+    reader.reportAt([...at, "job"], `steps.${step}.job: "${text}" does not exist`, `looked for ${file}`);
+    return undefined;
+  }
+  const set = { ...reader.texts([...at, "set"]), ...context.set };
+  const range = readRange(reader, [...at, "range"]);
+  const feeds = new InputOverrides(new Map(context.inputs.map(({ path }) => [path, undefined])));
+  const options = {
+    set,
+    range,
+    inputOverrides: feeds,
+    inventory: context.inventory,
+    name: nameStepJob(context.pipelineName, step),
+  };
+  const job = loadOrReport(reader, [...at, "set"], () => loadJob(file, options));
+  if (job === undefined) return undefined;
+  for (const path of feeds.listUnused())
+    reader.report(
+      reader.source.atKey([...at, "inputs", path]),
+      `steps.${step}.inputs: the job has no input "${path}"`,
+      suggestInput(path, job),
+    );
+  return { kind: "job", file, set, range, job };
+}
+
+/** The problems of the job's own file come out with the pipeline's. */
+function loadOrReport(reader: JobReader, at: Path, load: () => Job): Job | undefined {
+  try {
+    return load();
+  } catch (error) {
+    if (error instanceof InvalidFile) reader.problems.push(...error.problems);
+    else if (error instanceof UsageError) reader.reportAt(at, error.message, error.next);
+    else throw error;
+    return undefined;
+  }
+}
+
+function suggestInput(path: string, job: Job): string | undefined {
+  return (
+    suggest(path, [...new Set([...job.stagedFiles()].map((file) => file.path))].slice(0, 1000)) ??
+    "list it under inputs of the job"
+  );
+}
+
+function readRange(reader: JobReader, at: Path): [bigint, bigint] | undefined {
+  const [start, end] = [reader.integer([...at, 0]), reader.integer([...at, 1])];
+  return start === undefined || end === undefined ? undefined : [start, end];
+}
+
+function readCommandAction(reader: JobReader, at: Path, what: string): StepAction {
+  const known = new Set(["in", "out"]);
+  const words = (reader.list([...at, "command"]) ?? []).map(({ text, place }, index): Template => {
+    const { template, faults } = parseTemplate(text, known);
+    for (const { message, hint } of faults) reader.report(place, `${what}.command[${index}]: ${message}`, hint);
+    return template;
+  });
+  const outputs = readOutputs(reader, reader.list([...at, "outputs"]) ?? [], `${what}.outputs`);
+  return { kind: "command", argv: words, outputs, timeoutSeconds: readSeconds(reader, [...at, "timeout"]) };
+}
+
+function readPlaybookAction(
+  reader: JobReader,
+  kind: "provision" | "verify",
+  at: Path,
+  step: string,
+  inventory: Inventory | undefined,
+): StepAction {
+  const playbooks = (reader.list([...at, kind]) ?? []).map(({ text }) => text);
+  const nodes = reader.list([...at, "nodes"]);
+  for (const { text, place } of inventory === undefined ? [] : (nodes ?? []))
+    if (!inventory!.nodes.some((node) => isMeant(node, text)))
+      reader.report(
+        place,
+        `steps.${step}.nodes: the inventory has no node or tag "${text}"`,
+        suggest(text, words(inventory!.nodes)),
+      );
+  return { kind, playbooks, nodes: nodes?.map(({ text }) => text), place: reader.source.at([...at, kind]) };
+}

@@ -1,0 +1,58 @@
+import { normalizePath } from "../job/inputs.js";
+import type { Job } from "../job/job.js";
+import type { StepAction } from "./pipeline.js";
+
+/** Where something that a step makes lies in its folder, or why it makes no such thing. */
+export type StepOutput = { ok: true; from: string } | { ok: false; message: string; hint?: string };
+
+/** Tasks that are looked through for their outputs when a hint is made. */
+const MAX_HINTED_OUTPUTS = 20;
+
+/** What `file` of a step means: "" is all of its results. Pure. */
+export function resolveStepOutput(work: StepAction, file: string): StepOutput {
+  if (work.kind !== "job" && work.kind !== "command")
+    return { ok: false, message: `is a ${work.kind}, which makes no files` };
+  const plain = file === "" ? { ok: true as const, path: "" } : normalizePath(file);
+  if (!plain.ok) return plain;
+  if (plain.path === "") return { ok: true, from: "results" };
+  if (work.kind === "job") return resolveJobOutput(work.job, plain.path);
+  if (work.outputs.includes(plain.path)) return { ok: true, from: `results/${plain.path}` };
+  return { ok: false, message: `has no output "${file}"`, hint: formatOutputsHint(work.outputs) };
+}
+
+function resolveJobOutput(job: Job, file: string): StepOutput {
+  if (file === "results.ndjson" || file === job.aggregate?.to) return { ok: true, from: file };
+  if (isJobOutput(job, file)) return { ok: true, from: `results/${file}` };
+  const named = [
+    ...(job.aggregate === undefined ? [] : [job.aggregate.to]),
+    "results.ndjson",
+    ...listKnownOutputs(job),
+  ];
+  return { ok: false, message: `has no output "${file}"`, hint: formatOutputsHint(named) };
+}
+
+function isJobOutput(job: Job, file: string): boolean {
+  if (job.collect === "lines") return false;
+  if (job.kind === "tasks") {
+    for (let unit = job.first; unit < job.first + job.units; unit++)
+      if (job.chunk(unit, unit + 1n).spec.outputs.includes(file)) return true;
+    return false;
+  }
+  const [chunk = "", ...rest] = file.split("/");
+  const units = job.kind === "matrix" ? job.unitsOf(chunk) : undefined;
+  return units !== undefined && job.chunk(...units).spec.outputs.includes(rest.join("/"));
+}
+
+/** The first outputs of a job whose names are known before it runs. */
+function listKnownOutputs(job: Job): string[] {
+  if (job.kind === "range" || job.collect === "lines") return [];
+  const count = job.units < MAX_HINTED_OUTPUTS ? Number(job.units) : MAX_HINTED_OUTPUTS;
+  return Array.from({ length: count }, (_, index) => {
+    const chunk = job.chunk(job.first + BigInt(index), job.first + BigInt(index) + 1n);
+    return chunk.spec.outputs.map((output) => (job.kind === "tasks" ? output : `${chunk.id}/${output}`));
+  }).flat();
+}
+
+function formatOutputsHint(outputs: string[]): string {
+  return outputs.length === 0 ? "it declares none" : `it makes ${outputs.slice(0, MAX_HINTED_OUTPUTS).join(", ")}`;
+}

@@ -1,0 +1,86 @@
+import type { Chunk, Job } from "../../job/job.js";
+import type { Event, Instruction, RemoteAttempt } from "../events.js";
+import type { ChunkSource } from "../queue/chunksource.js";
+import type { RetryQueue } from "../queue/retryqueue.js";
+import type { Pool } from "../slots/pool.js";
+import type { AttemptHistory } from "../slots/quarantine.js";
+import type { InFlightAttempt, InFlightAttempts } from "./inflight.js";
+import type { Requeuer } from "./requeue.js";
+import type { Splitter } from "./splitting.js";
+
+/** What becomes of attempts when their node joins: it has them still, or has lost them, or has some that nobody expects. */
+export class Reattacher {
+  constructor(
+    private readonly job: Job,
+    private readonly pool: Pool,
+    private readonly source: ChunkSource,
+    private readonly attempts: InFlightAttempts,
+    private readonly retryQueue: RetryQueue,
+    private readonly requeuer: Requeuer,
+    private readonly splitter: Splitter,
+  ) {}
+
+  /** A node is there, for the first time or again, and holds what it says. */
+  handleJoin(event: Extract<Event, { type: "nodeJoined" }>, now: number): Instruction[] {
+    const { node: name, slots, limit, held } = event;
+    const known = this.attempts.listOnNode(name);
+    const left = this.attempts.takeLeftBehind(name);
+    this.pool.joinNode(name, slots, limit);
+    const holds = new Set(held.map((one) => one.id));
+    const out: Instruction[] = [];
+    const isLost = ({ attempt, phase }: InFlightAttempt) =>
+      event.agentDied === true && phase === "running" && !holds.has(attempt.id);
+    for (const underway of known) {
+      const { attempt } = underway;
+      underway.isWithdrawn = false;
+      underway.isSplitPending = false;
+      if (holds.has(attempt.id)) this.attempts.restoreLoad(underway);
+      else {
+        this.attempts.forget(attempt.id);
+        if (isLost(underway)) out.push(...this.requeuer.handleAgentDeath(underway, now));
+        else this.requeuer.requeue(underway, now);
+      }
+    }
+    out.push(...held.flatMap((one) => this.splitter.split(one.id, one.end, now)));
+    for (const one of held) {
+      const before = left.get(one.id);
+      const isOurs = this.attempts.get(one.id) !== undefined || this.adopt(name, one, before, now);
+      if (!isOurs) out.push({ do: "drop", node: name, id: one.id });
+      if (one.agentDied) out.push(...this.handleAgentDeath(one.id, before, now));
+      left.delete(one.id);
+    }
+    for (const before of left.values()) if (isLost(before)) out.push(...this.requeuer.handleLeftAgentDeath(before));
+    return out;
+  }
+
+  /** An attempt died with its agent: whether it is still this chunk's only one, or was `left` and its chunk is elsewhere. */
+  private handleAgentDeath(id: string, left: InFlightAttempt | undefined, now: number): Instruction[] {
+    // A result that is on its way here was reported before the agent died: what is taken from it decides.
+    if (this.attempts.get(id)?.phase === "collecting") return [];
+    const underway = this.attempts.release(id);
+    if (underway !== undefined) return this.requeuer.handleAgentDeath(underway, now);
+    return left === undefined ? [] : this.requeuer.handleLeftAgentDeath(left);
+  }
+
+  /** Takes over what an earlier coordinator started, or was left there, unless its units are somebody's already. */
+  private adopt(node: string, held: RemoteAttempt, left: InFlightAttempt | undefined, now: number): boolean {
+    const slot = this.pool.slot(node, held.slot);
+    if (slot === undefined) return false;
+    const found = this.findEarlierChunk(held) ?? this.retryQueue.reclaim(held.id);
+    if (found === undefined) return false;
+    const { chunk, history } = found;
+    const attempt = { id: held.id, number: history.length + 1, chunk, node, slot: held.slot };
+    const phase = held.state === "queued" ? "queued" : "running";
+    this.attempts.add({ attempt, slot, history, phase, since: now, isExclusive: left?.isExclusive ?? false });
+    this.splitter.split(held.id, held.end, now);
+    return true;
+  }
+
+  /** The chunk of an attempt of an earlier coordinator, if nobody has had its units since. */
+  private findEarlierChunk({ chunk, end }: RemoteAttempt): { chunk: Chunk; history: AttemptHistory } | undefined {
+    const [start, before] = this.job.unitsOf(chunk) ?? [0n, 0n];
+    const units: [bigint, bigint] = [start, end ?? before];
+    if (units[0] >= units[1] || units[1] > before || !this.source.remove(...units)) return undefined;
+    return { chunk: this.job.chunk(...units), history: [] };
+  }
+}

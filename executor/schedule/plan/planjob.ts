@@ -1,0 +1,163 @@
+import { cpus } from "node:os";
+import type { Node } from "../../../fleet/node.js";
+import type { Job } from "../../job/job.js";
+import type { Slot } from "../events.js";
+import { IntervalSet } from "../queue/intervalset.js";
+import { chooseChunkSize, type SizingContext } from "../rates/chunksize.js";
+import { expectedRates } from "../rates/expectedrates.js";
+import { OverheadEstimate } from "../rates/overhead.js";
+import type { LearnedRates } from "../rates/rates.js";
+import { findNodeRefusal, selectSlots } from "../slots/nodeslots.js";
+import { slotKey } from "../slots/slotstate.js";
+import { forecast } from "./forecast.js";
+import { findUnplaceable, listSlotRefusals, type SlotRefusal, type UnplaceableTasks } from "./planrefusals.js";
+
+/** What a slot is expected to do; `seconds`: from the start of the run to the end of its last chunk. Units in decimal. */
+export interface SlotPlan {
+  slot: number;
+  /** Units of a range a second: learned, else of the profile; undefined = unknown before the first chunk. */
+  rate?: number;
+  chunks?: number;
+  units?: string;
+  seconds?: number;
+}
+
+/** What a node is expected to do of a job, from the inventory and from what earlier runs have learned. */
+export interface NodePlan {
+  node: string;
+  slots: number;
+  /** Units of the first chunk of each slot. */
+  chunkUnits: string;
+  /** Units a second of the whole node. */
+  rate?: number;
+  chunks?: number;
+  /** Its share of the job, units. */
+  units?: string;
+  seconds?: number;
+  perSlot: SlotPlan[];
+  /** Why it gets no work. */
+  refused?: string;
+  /** Its slots that get no work, by the reason. */
+  refusals: SlotRefusal[];
+}
+
+export interface RunPlan {
+  job: string;
+  units: string;
+  chunks?: number;
+  nodes: NodePlan[];
+  unplaceable: UnplaceableTasks[];
+  /** Seconds for the whole job; undefined where a rate is not known. */
+  seconds?: number;
+}
+
+type NodeMatcher = (node: Node, patterns: string[]) => boolean;
+
+/** Nothing has been learned. */
+const NOTHING_LEARNED: LearnedRates = { slots: new Map() };
+
+/**
+ * What would run where, and until when. Nothing is connected to: a node whose slots are only found on it is counted by what
+ * the inventory and earlier runs say. `done`: units that need not be done any more.
+ */
+export function planJob(
+  job: Job,
+  nodes: Node[],
+  selected: NodeMatcher,
+  learned = NOTHING_LEARNED,
+  done = new IntervalSet(),
+): RunPlan {
+  const able = nodes.map((node) => {
+    const machine = guessMachine(node, learned);
+    const found = findNodeRefusal(node, job.needs, selected) ?? selectSlots(node, machine, job.needs);
+    const refused = typeof found === "string" ? found : undefined;
+    const slots = typeof found === "string" ? [] : found.map((slot) => withLearnedRate(slot, job, learned));
+    return { node, refused, slots, refusals: listSlotRefusals(node, machine, job, refused) };
+  });
+  const slots = able.flatMap((one) => one.slots);
+  const expected = expectedRates(job, nodes, learned);
+  const shares =
+    slots.length === 0
+      ? undefined
+      : forecast(job, slots, { limits: concurrencyLimits(nodes), expected, learned }, done);
+  const rates = slots.flatMap(({ rate }) => rate ?? []);
+  const known = {
+    slots: slots.length,
+    rate: rates.length === slots.length ? rates.reduce((sum, one) => sum + one, 0) : undefined,
+    slowest: rates.length === 0 ? undefined : Math.min(...rates),
+  };
+  const plans = able.map(({ node, refused, refusals, slots: there }): NodePlan => {
+    if (refused !== undefined) return { node: node.name, slots: 0, chunkUnits: "0", perSlot: [], refused, refusals };
+    const perSlot = there.map((slot): SlotPlan => {
+      const share = shares?.get(slotKey(slot.node, slot.slot));
+      return {
+        slot: slot.slot,
+        rate: job.kind === "range" ? slot.rate : undefined,
+        ...share,
+        units: share === undefined ? undefined : `${share.units}`,
+      };
+    });
+    const first = firstChunkSize(job, there[0]!, known, learned);
+    return { node: node.name, slots: there.length, chunkUnits: `${first}`, ...sumPlans(perSlot), perSlot, refusals };
+  });
+  const working = plans.filter((plan) => plan.refused === undefined);
+  const { chunks, seconds } = working.length === 0 ? {} : sumPlans(working);
+  return {
+    job: job.name,
+    units: `${job.units}`,
+    chunks,
+    nodes: plans,
+    unplaceable: findUnplaceable(job, slots),
+    seconds,
+  };
+}
+
+/** A slot with the rate that it is expected to have. */
+function withLearnedRate(slot: Slot, job: Job, learned: LearnedRates): Slot {
+  const known = job.kind === "range" ? learned.slots.get(slotKey(slot.node, slot.slot)) : undefined;
+  return { ...slot, rate: known?.rate ?? slot.rate };
+}
+
+/** All of several slots or nodes together; what is not known of each is not known of all. */
+function sumPlans(parts: Pick<SlotPlan, "rate" | "chunks" | "units" | "seconds">[]) {
+  const sum = (of: (part: (typeof parts)[number]) => number | undefined) =>
+    parts.reduce<number | undefined>((all, part) => {
+      const one = of(part);
+      return all === undefined || one === undefined ? undefined : all + one;
+    }, 0);
+  const units = parts.every((part) => part.units !== undefined)
+    ? `${parts.reduce((all, part) => all + BigInt(part.units!), 0n)}`
+    : undefined;
+  const ends = parts.flatMap((part) => part.seconds ?? []);
+  return {
+    rate: sum((part) => part.rate),
+    chunks: sum((part) => part.chunks),
+    units,
+    seconds: ends.length === parts.length ? Math.max(...ends) : undefined,
+  };
+}
+
+function firstChunkSize(
+  job: Job,
+  slot: Slot,
+  known: Pick<SizingContext, "slots" | "rate" | "slowest">,
+  learned: LearnedRates,
+): bigint {
+  if (job.sizing === undefined) return 1n;
+  const overhead = new OverheadEstimate();
+  if (learned.overhead !== undefined) overhead.restore(learned.overhead);
+  const evidence = learned.slots.get(slotKey(slot.node, slot.slot))?.evidence ?? 0;
+  const outlook = { ...known, left: Number(job.units), overhead };
+  return chooseChunkSize(job.sizing, { rate: slot.rate, evidence, outlierSide: 0 }, outlook);
+}
+
+function concurrencyLimits(nodes: Node[]): Map<string, number> {
+  return new Map(
+    nodes.flatMap(({ name, maxConcurrent: limit }) => (limit === undefined ? [] : [[name, limit] as const])),
+  );
+}
+
+function guessMachine(node: Node, learned: LearnedRates): { cores: number; gpus: number } {
+  const seen = [...learned.slots.keys()].filter((key) => key.startsWith(`${node.name}/`)).length;
+  return { cores: node.connection === "local" ? cpus().length : Math.max(1, seen), gpus: Math.max(1, seen) };
+}

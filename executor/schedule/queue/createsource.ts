@@ -1,0 +1,26 @@
+import type { Job } from "../../job/job.js";
+import type { TaskCosts } from "../rates/taskcosts.js";
+import { lengthCutoff } from "../slots/lengthcutoff.js";
+import type { Pool } from "../slots/pool.js";
+import type { ChunkSizer } from "./chunksizer.js";
+import type { ChunkSource } from "./chunksource.js";
+import { SequentialSource } from "./sequentialsource.js";
+import { TaskQueue } from "./taskqueue.js";
+
+/** A range, in its order. */
+export function createRangeSource(job: Job, sizes: ChunkSizer): ChunkSource {
+  return new SequentialSource(job.first, job.first + job.units, (slot, left) =>
+    sizes.sizeNext(job.sizing!, slot, left),
+  );
+}
+
+/** Tasks, the longest first; combinations of a matrix, which nobody can tell apart, in their order. `isBusy`: whether any slot is at work. */
+export function createTaskSource(job: Job, pool: Pool, lengths: TaskCosts, isBusy: () => boolean): ChunkSource {
+  if (job.kind === "tasks") return new TaskQueue(job, pool, lengths, isBusy);
+  const any = job.chunk(job.first, job.first + 1n);
+  return new SequentialSource(job.first, job.first + job.units, (slot, left) => {
+    const mean = lengths.estimate(any);
+    if (mean === undefined || !isBusy()) return 1n;
+    return mean <= lengthCutoff(slot, pool, { total: mean * Number(left), mean }) ? 1n : 0n;
+  });
+}

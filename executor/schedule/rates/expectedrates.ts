@@ -1,0 +1,20 @@
+import type { Node } from "../../../fleet/node.js";
+import type { Job } from "../../job/job.js";
+import type { LearnedRates } from "./rates.js";
+
+/**
+ * Units a second of the slowest slot of each node, as far as anything is known of it before it has joined. What was learned of tasks
+ * says nothing of units: then it is what the profile says.
+ */
+export function expectedRates(job: Job, nodes: Node[], learned: LearnedRates): Map<string, number> {
+  const rates = new Map<string, number>();
+  for (const [slot, { rate }] of job.kind === "range" ? learned.slots : []) {
+    const node = slot.slice(0, slot.lastIndexOf("/"));
+    rates.set(node, Math.min(rate, rates.get(node) ?? rate));
+  }
+  const known = nodes.flatMap(({ name, profile }) => {
+    const rate = rates.get(name) ?? profile.rate;
+    return rate === undefined ? [] : [[name, rate] as const];
+  });
+  return new Map(known);
+}

@@ -1,0 +1,73 @@
+import { Heap } from "./heap.js";
+import type { SlotState } from "./slotstate.js";
+
+/** Slots that have room for a chunk: idle ones first, the faster of two first. Kept by GPU, for chunks that are pinned to one. */
+export class FreeSlots {
+  private readonly byGpu = new Map<number | undefined, Heap<SlotState>>();
+
+  /** Adds a slot, or moves it to where its load and its rate now put it. */
+  put(slot: SlotState): void {
+    let group = this.byGpu.get(slot.gpu);
+    if (group === undefined) {
+      group = new Heap(ranksBefore);
+      this.byGpu.set(slot.gpu, group);
+    }
+    group.put(slot);
+  }
+
+  delete(slot: SlotState): void {
+    this.byGpu.get(slot.gpu)?.delete(slot);
+  }
+
+  /**
+   * The first slot for a chunk pinned to `pin` (undefined: to none) that `suits`. CPU slots take any chunk. Those that do
+   * not suit should be few: they are all looked at.
+   */
+  findBest(pin: number | undefined, suits: (slot: SlotState) => boolean): SlotState | undefined {
+    let best: SlotState | undefined;
+    for (const group of pin === undefined ? this.byGpu.values() : [this.byGpu.get(pin), this.byGpu.get(undefined)]) {
+      const slot = group === undefined ? undefined : findFirst(group, suits);
+      if (slot !== undefined && (best === undefined || ranksBefore(slot, best))) best = slot;
+    }
+    return best;
+  }
+
+  /** Up to `most` slots that hold nothing and are not on trial, the fastest first. */
+  findIdle(most: number): SlotState[] {
+    const passed: SlotState[] = [];
+    const found: SlotState[] = [];
+    for (
+      let slot = this.findBest(undefined, acceptAny);
+      slot?.load === 0 && found.length < most;
+      slot = this.findBest(undefined, acceptAny)
+    ) {
+      this.delete(slot);
+      passed.push(slot);
+      if (!slot.health.isHalfOpen) found.push(slot);
+    }
+    for (const slot of passed) this.put(slot);
+    return found;
+  }
+}
+
+function acceptAny(): boolean {
+  return true;
+}
+
+function findFirst(group: Heap<SlotState>, suits: (slot: SlotState) => boolean): SlotState | undefined {
+  const passed: SlotState[] = [];
+  let slot = group.peek();
+  for (; slot !== undefined && !suits(slot); slot = group.peek()) {
+    group.delete(slot);
+    passed.push(slot);
+  }
+  for (const one of passed) group.put(one);
+  return slot;
+}
+
+function ranksBefore(a: SlotState, b: SlotState): boolean {
+  if (a.load !== b.load) return a.load < b.load;
+  const [fast, other] = [a.rateEstimate.rate ?? 0, b.rateEstimate.rate ?? 0];
+  if (fast !== other) return fast > other;
+  return a.home.joinOrder !== b.home.joinOrder ? a.home.joinOrder < b.home.joinOrder : a.slot < b.slot;
+}

@@ -1,0 +1,81 @@
+import type { Node } from "../../../fleet/node.js";
+import type { Chunk, JobRequirements } from "../../job/job.js";
+import type { Slot } from "../events.js";
+
+/** What has to be known of a node to make slots of it. */
+export interface MachineFacts {
+  cores: number;
+  /** GPUs found, of the profile's vendor. */
+  gpus: number;
+  /** Bytes of host memory; undefined = unknown. */
+  memory?: number;
+}
+
+/** Why a node gets no work of a job, judged from the inventory alone; undefined = it may. */
+export function findNodeRefusal(
+  node: Node,
+  needs: JobRequirements,
+  selected: (node: Node, patterns: string[]) => boolean,
+): string | undefined {
+  const { profile } = node;
+  if (needs.nodes !== undefined && !selected(node, needs.nodes)) return `needs.nodes does not name it`;
+  if (needs.vendor !== undefined && needs.vendor !== "none" && profile.vendor !== needs.vendor)
+    return `needs.vendor is ${needs.vendor}, its profile ${profile.name} is ${profile.vendor}`;
+  if (needs.model !== undefined && profile.model !== needs.model)
+    return `needs.model is ${needs.model}, its profile ${profile.name} is ${profile.model ?? "of no model"}`;
+  if (needs.vram !== undefined && (profile.vram ?? 0) < needs.vram)
+    return `needs.vram is ${needs.vram} bytes, its profile ${profile.name} has ${profile.vram ?? 0}`;
+  return undefined;
+}
+
+/** What has to be looked at on a node before its slots are known, beyond what the inventory says of it. */
+export function findUnknown(node: Node, needs: JobRequirements): "gpus" | "machine" | undefined {
+  const cpuOnly = node.profile.vendor === "none";
+  if (node.gpus === undefined && !cpuOnly) return "gpus";
+  const cores = node.slots === undefined && (node.gpus ?? 0) === 0;
+  return cores || needs.memory !== undefined ? "machine" : undefined;
+}
+
+/** The slots of a node for a job: its GPUs first, then its CPU slots; or why there are none. */
+export function selectSlots(node: Node, machine: MachineFacts, needs: JobRequirements): Slot[] | string {
+  if (needs.memory !== undefined && machine.memory !== undefined && machine.memory < needs.memory)
+    return `needs.memory is ${needs.memory} bytes, it has ${machine.memory}`;
+  const wanted = listAllSlots(node, machine).filter((slot) => findKindRefusal(needs, slot) === undefined);
+  return wanted.length > 0 ? wanted : `it has no ${needs.vendor === "none" ? "CPU" : "GPU"} slot`;
+}
+
+/** Every slot of a node, whatever a job needs: its GPUs first, then its CPU slots. */
+export function listAllSlots(node: Node, machine: MachineFacts): Slot[] {
+  const cpuOnly = node.profile.vendor === "none";
+  const gpus = node.gpus ?? (cpuOnly ? 0 : machine.gpus);
+  const cpus = node.slots ?? (cpuOnly && gpus === 0 ? machine.cores : 0);
+  return Array.from({ length: gpus + cpus }, (_, slot) => createSlotAt(node, slot, gpus));
+}
+
+function createSlotAt(node: Node, slot: number, gpus: number): Slot {
+  const rate = node.profile.rate;
+  return slot < gpus
+    ? { node: node.name, slot, gpu: slot, rate }
+    : { node: node.name, slot, rate: gpus > 0 ? undefined : rate };
+}
+
+/** Why a slot is of the wrong kind for a job; undefined = it is not. */
+export function findKindRefusal(needs: JobRequirements, slot: Slot): string | undefined {
+  const isGpu = slot.gpu !== undefined;
+  if (needs.vendor === undefined || isGpu === (needs.vendor !== "none")) return undefined;
+  return `needs.vendor is ${needs.vendor}, and this is a ${isGpu ? "GPU" : "CPU"} slot`;
+}
+
+/** Why a slot cannot have a chunk that is pinned to a GPU; undefined = it can. A CPU slot takes any. */
+export function findPinRefusal({ gpu }: Pick<Chunk, "gpu">, slot: Slot): string | undefined {
+  if (gpu === undefined || slot.gpu === undefined || slot.gpu === gpu) return undefined;
+  return `it is not gpu ${gpu}, to which the chunk is pinned`;
+}
+
+/** Environment that shows a chunk one GPU alone, as device 0. CUDA's own order is by speed, hence the second variable. */
+export function gpuEnvironment(vendor: Node["profile"]["vendor"], slot: Slot): Record<string, string> {
+  if (slot.gpu === undefined) return {};
+  if (vendor === "amd") return { HIP_VISIBLE_DEVICES: `${slot.gpu}` };
+  if (vendor === "nvidia") return { CUDA_VISIBLE_DEVICES: `${slot.gpu}`, CUDA_DEVICE_ORDER: "PCI_BUS_ID" };
+  return {};
+}

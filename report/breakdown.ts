@@ -1,0 +1,140 @@
+import type { Execution, History } from "../executor/run/record/history.js";
+
+/** What a slot did in a run. Seconds, units a second. */
+export interface SlotBreakdown {
+  slot: number;
+  chunks: number;
+  units: bigint;
+  /** Seconds in which it ran chunks whose results were kept, and what share that is of the time at work. */
+  busy: number;
+  share: number;
+  /** Undefined where it has done nothing. */
+  rate: number | undefined;
+  /** Chunks that an earlier attempt had failed at, somewhere. */
+  retried: number;
+  /** Attempts that failed here. */
+  failed: number;
+}
+
+/** The same of a node: the sums of its slots, but for `share`, which is their mean. */
+export interface NodeBreakdown extends Omit<SlotBreakdown, "slot"> {
+  node: string;
+  slots: SlotBreakdown[];
+  /** Units that it was expected to do, in the last session, and did. */
+  planned?: { units: bigint; done: bigint };
+}
+
+/** Something that happened beside results, `at` so many seconds at work. */
+export interface RunEvent {
+  at: number;
+  node: string;
+  slot?: number;
+  what: string;
+}
+
+export interface RunBreakdown {
+  nodes: NodeBreakdown[];
+  /** The chunks that took longest, longest first. */
+  slowest: Execution[];
+  happenings: RunEvent[];
+}
+
+const MAX_SLOWEST_CHUNKS = 5;
+
+/** What became of a run, by node and slot. Pure. */
+export function breakDownRun(history: History): RunBreakdown {
+  const slots = new Map<string, Map<number, SlotBreakdown>>(listRunNodes(history).map((node) => [node, new Map()]));
+  const of = (node: string, slot: number): SlotBreakdown => {
+    const there = slots.get(node) ?? new Map<number, SlotBreakdown>();
+    slots.set(node, there);
+    const account = there.get(slot) ?? emptySlot(slot);
+    there.set(slot, account);
+    return account;
+  };
+  for (const { node, slots = [] } of history.nodes) for (const slot of slots) of(node, slot);
+  for (const { node, slot, units, seconds, attempt } of history.executions) {
+    const account = of(node, slot);
+    account.chunks++;
+    account.units += units;
+    account.busy += seconds;
+    if (attempt > 1) account.retried++;
+  }
+  for (const { node, slot } of history.tried) of(node, slot).failed++;
+  const nodes = [...slots]
+    .filter(([, there]) => there.size > 0)
+    .map(([node, there]) => {
+      const planned = readPlannedUnits(history, node);
+      return { ...sumSlots(node, [...there.values()], history.seconds), ...(planned && { planned }) };
+    });
+  return { nodes, slowest: findSlowest(history.executions), happenings: listRunEvents(history) };
+}
+
+/** The nodes of a run, in the order of the inventory where that is known. */
+export function listRunNodes({ standing, nodes, executions }: History): string[] {
+  return [...new Set([...standing.nodes, ...nodes.map(({ node }) => node), ...executions.map(({ node }) => node)])];
+}
+
+function emptySlot(slot: number): SlotBreakdown {
+  return { slot, chunks: 0, units: 0n, busy: 0, share: 0, rate: undefined, retried: 0, failed: 0 };
+}
+
+function sumSlots(node: string, unordered: SlotBreakdown[], seconds: number): NodeBreakdown {
+  const slots = unordered
+    .sort((a, b) => a.slot - b.slot)
+    .map((one) => ({
+      ...one,
+      share: seconds === 0 ? 0 : Math.min(1, one.busy / seconds),
+      rate: one.busy === 0 ? undefined : Number(one.units) / one.busy,
+    }));
+  const sum = (value: (slot: SlotBreakdown) => number) => slots.reduce((total, slot) => total + value(slot), 0);
+  return {
+    node,
+    slots,
+    chunks: sum((slot) => slot.chunks),
+    units: slots.reduce((total, slot) => total + slot.units, 0n),
+    busy: sum((slot) => slot.busy),
+    share: sum((slot) => slot.share) / slots.length,
+    rate: slots.every((slot) => slot.rate === undefined) ? undefined : sum((slot) => slot.rate ?? 0),
+    retried: sum((slot) => slot.retried),
+    failed: sum((slot) => slot.failed),
+  };
+}
+
+function readPlannedUnits({ summary }: History, node: string): NodeBreakdown["planned"] {
+  const found = summary?.nodes.find((one) => one.node === node);
+  return found?.planned && { units: BigInt(found.planned.units), done: BigInt(found.units) };
+}
+
+function findSlowest(executions: Execution[]): Execution[] {
+  let slowest: Execution[] = [];
+  for (const one of executions) {
+    if (slowest.length === MAX_SLOWEST_CHUNKS && one.seconds <= slowest.at(-1)!.seconds) continue;
+    slowest = [...slowest, one].sort((a, b) => b.seconds - a.seconds).slice(0, MAX_SLOWEST_CHUNKS);
+  }
+  return slowest;
+}
+
+/** Nodes and slots that were lost for a while or for good, and came back, in the order of that. */
+function listRunEvents({ nodes, slots, sessions }: History): RunEvent[] {
+  const states = new Map<string, string>();
+  const ofNodes = nodes.flatMap(({ at, node, state, reason }): RunEvent[] => {
+    const before = states.get(node) ?? "live";
+    states.set(node, state);
+    if (state === before) return [];
+    return [
+      { at, node, what: state === "live" ? "is there again" : `${state}${reason === undefined ? "" : `: ${reason}`}` },
+    ];
+  });
+  const ofSlots = slots.map(({ at, node, slot, out }) => ({
+    at,
+    node,
+    slot,
+    what: out === undefined ? "gets work again" : `gets no work: ${out}`,
+  }));
+  const later = sessions.slice(1).map(({ from, number, began }) => ({
+    at: from,
+    node: "",
+    what: `session ${number} began, on ${began}`,
+  }));
+  return [...ofNodes, ...ofSlots, ...later].sort((a, b) => a.at - b.at);
+}

@@ -1,0 +1,51 @@
+import { eastAsianWidth } from "get-east-asian-width";
+
+/** A character with the marks that combine with it, so that a cut never separates them. */
+const CLUSTER = /\P{M}\p{M}*|\p{M}+/gsu;
+/** It asks for the emoji form of the character before it, which is wide. */
+const EMOJI_VARIATION_SELECTOR = "\ufe0f";
+
+/** The columns that a printable text takes in a terminal: two for each wide character (CJK, emoji), none for a combining mark. */
+export function countColumns(text: string): number {
+  if (isAscii(text)) return text.length;
+  return splitClusters(text).reduce((sum, cluster) => sum + clusterColumns(cluster), 0);
+}
+
+/** The beginning of a printable text, in at most `width` columns. */
+export function takeColumns(text: string, width: number): string {
+  if (isAscii(text)) return text.slice(0, Math.max(0, width));
+  return takeClusters(splitClusters(text), width).join("");
+}
+
+/** The end of a printable text, in at most `width` columns. */
+export function takeLastColumns(text: string, width: number): string {
+  if (isAscii(text)) return text.slice(text.length - Math.min(text.length, Math.max(0, width)));
+  return takeClusters(splitClusters(text).reverse(), width).reverse().join("");
+}
+
+/** A printable text with spaces behind it, up to `width` columns. */
+export function padToColumns(text: string, width: number): string {
+  return text + " ".repeat(Math.max(0, width - countColumns(text)));
+}
+
+function isAscii(text: string): boolean {
+  return /^[\t\n -~]*$/.test(text);
+}
+
+function splitClusters(text: string): string[] {
+  return text.match(CLUSTER) ?? [];
+}
+
+function takeClusters(parts: string[], width: number): string[] {
+  let used = 0;
+  const end = parts.findIndex((part) => {
+    used += clusterColumns(part);
+    return used > width;
+  });
+  return end < 0 ? parts : parts.slice(0, end);
+}
+
+function clusterColumns(cluster: string): number {
+  if (/^\p{Mn}|^\p{Me}/u.test(cluster)) return 0;
+  return cluster.includes(EMOJI_VARIATION_SELECTOR) ? 2 : eastAsianWidth(cluster.codePointAt(0)!);
+}

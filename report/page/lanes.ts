@@ -1,0 +1,109 @@
+import type { Execution, History } from "../../executor/run/record/history.js";
+
+import { listRunNodes } from "../breakdown.js";
+
+/** A stretch of time in which a slot ran chunks, or got no work. Seconds at work. */
+export interface LaneSpan {
+  from: number;
+  to: number;
+  what: "ran" | "retried" | "out" | "away";
+  title: string;
+}
+
+/** What is drawn of one slot; `failed`: when attempts failed there, and how; of several at nearly one time, the first. */
+export interface SlotLane {
+  node: string;
+  slot: number;
+  spans: LaneSpan[];
+  failed: { at: number; title: string }[];
+}
+
+/** Spans of one slot that are drawn, and of all together, about: where there are more, neighbours are drawn as one. */
+const MAX_SPANS_PER_LANE = 400;
+const MAX_SPANS = 40_000;
+
+/** What is drawn of each slot, node by node. Pure. */
+export function buildLanes(history: History): SlotLane[] {
+  const lanes = new Map<string, SlotLane>();
+  const of = (node: string, slot: number): SlotLane => {
+    const key = `${node}/${slot}`;
+    const lane = lanes.get(key) ?? { node, slot, spans: [], failed: [] };
+    lanes.set(key, lane);
+    return lane;
+  };
+  for (const { node, slots = [] } of history.nodes) for (const slot of slots) of(node, slot);
+  const bySlot = new Map<SlotLane, Execution[]>();
+  for (const one of history.executions) {
+    const lane = of(one.node, one.slot);
+    const before = bySlot.get(lane);
+    if (before === undefined) bySlot.set(lane, [one]);
+    else before.push(one);
+  }
+  const most = Math.min(MAX_SPANS_PER_LANE, Math.max(20, Math.floor(MAX_SPANS / Math.max(1, lanes.size))));
+  for (const { node, slot, at, chunk, attempt, reason } of history.tried) {
+    const { failed } = of(node, slot);
+    const isApart = failed.length === 0 || at - failed.at(-1)!.at > history.seconds / most;
+    if (isApart) failed.push({ at, title: `chunk ${chunk}, try ${attempt}: ${reason}` });
+  }
+  for (const [lane, executions] of bySlot) lane.spans.push(...buildWorkSpans(executions, history.seconds, most));
+  for (const lane of lanes.values())
+    lane.spans.unshift(...buildAwaySpans(lane.node, history), ...buildDisabledSpans(lane, history));
+  const order = listRunNodes(history);
+  return [...lanes.values()].sort((a, b) => order.indexOf(a.node) - order.indexOf(b.node) || a.slot - b.slot);
+}
+
+/** One span a chunk, never two at a time; or one for several. */
+function buildWorkSpans(executions: Execution[], seconds: number, most: number): LaneSpan[] {
+  let free = 0;
+  const all = [...executions]
+    .sort((a, b) => a.end - b.end)
+    .map((one) => {
+      const from = Math.min(one.end, Math.max(free, one.end - one.seconds));
+      free = one.end;
+      return { one, from, to: one.end };
+    });
+  if (all.length <= most)
+    return all.map(({ one, from, to }) => {
+      const { chunk, attempt, units } = one;
+      const again = attempt === 1 ? "" : `, try ${attempt}`;
+      const what = attempt === 1 ? "ran" : "retried";
+      return { from, to, what, title: `chunk ${chunk}: ${units} units, ${one.seconds} s${again}` };
+    });
+  const merged: (LaneSpan & { chunks: number })[] = [];
+  for (const { one, from, to } of all) {
+    const last = merged.at(-1);
+    const what = one.attempt === 1 ? "ran" : "retried";
+    if (last?.what === what && from - last.to < seconds / most / 4 && to - last.from < seconds / most) {
+      last.to = to;
+      last.chunks++;
+    } else merged.push({ from, to, what, chunks: 1, title: "" });
+  }
+  return merged.map(({ chunks, ...span }) => ({ ...span, title: `${chunks} chunks` }));
+}
+
+/** When a node was not there, from its first state that says so to the next one that does not. */
+function buildAwaySpans(node: string, { nodes, seconds }: History): LaneSpan[] {
+  const spans: LaneSpan[] = [];
+  let since: { at: number; title: string } | undefined;
+  const close = (to: number) => {
+    if (since !== undefined) spans.push({ from: since.at, to, what: "away", title: since.title });
+    since = undefined;
+  };
+  for (const { at, state, reason } of nodes.filter((one) => one.node === node)) {
+    close(at);
+    if (state !== "live") since = { at, title: `${node} ${state}: ${reason ?? ""}` };
+  }
+  close(seconds);
+  return spans;
+}
+
+function buildDisabledSpans({ node, slot }: SlotLane, { slots, seconds }: History): LaneSpan[] {
+  const spans: LaneSpan[] = [];
+  for (const one of slots.filter((other) => other.node === node && other.slot === slot)) {
+    const last = spans.at(-1);
+    if (last !== undefined && last.to === seconds) last.to = one.at;
+    if (one.out !== undefined)
+      spans.push({ from: one.at, to: seconds, what: "out", title: `gets no work: ${one.out}` });
+  }
+  return spans;
+}

@@ -1,0 +1,56 @@
+import type { NodePlan, RunPlan } from "../executor/schedule/plan/planjob.js";
+import type { UnplaceableTasks } from "../executor/schedule/plan/planrefusals.js";
+import { formatSlots } from "../executor/schedule/slots/groupbyreason.js";
+import { formatCount, formatDuration, formatRate, pluralize, toPrintableText } from "./format.js";
+
+/** Tasks that are named one by one. */
+const MAX_NAMED_TASKS = 8;
+
+/** A plan, for people. */
+export function formatPlan(plan: RunPlan): string {
+  const lines = plan.nodes.flatMap((node) => [formatNodePlan(node), ...formatSlotPlans(node), ...formatRefusals(node)]);
+  const time =
+    plan.seconds === undefined
+      ? "time unknown until the first chunks have run"
+      : `about ${pluralize(plan.chunks ?? 0, "chunk")} and ${formatDuration(plan.seconds)}`;
+  return toPrintableText([
+    `${plan.job}: ${pluralize(BigInt(plan.units), "unit")}, ${time}`,
+    ...lines,
+    ...plan.unplaceable.flatMap(formatUnplaceable),
+    "nothing was run",
+  ]);
+}
+
+function formatNodePlan(node: NodePlan): string {
+  if (node.refused !== undefined)
+    return `  ${node.node}: no work${node.refusals.length === 0 ? `: ${node.refused}` : ""}`;
+  const first = `first chunks of ${pluralize(BigInt(node.chunkUnits), "unit")}`;
+  return `  ${node.node}: ${pluralize(node.slots, "slot")}${formatSpeed(node)}, ${first}${formatExpectation(node)}`;
+}
+
+function formatSlotPlans({ perSlot }: NodePlan): string[] {
+  if (perSlot.length < 2 || perSlot.some((slot) => slot.seconds === undefined)) return [];
+  return perSlot.map((slot) => `    slot ${slot.slot}${formatSpeed(slot)}${formatExpectation(slot)}`);
+}
+
+function formatRefusals({ refusals }: NodePlan): string[] {
+  return refusals.map(({ slots, reason }) => `    ${formatSlots(slots)}: no work: ${reason}`);
+}
+
+function formatUnplaceable({ gpu, chunks, reasons }: UnplaceableTasks): string[] {
+  const named = chunks.slice(0, MAX_NAMED_TASKS).join(", ");
+  const more = chunks.length > MAX_NAMED_TASKS ? ` and ${chunks.length - MAX_NAMED_TASKS} more` : "";
+  const who = `${chunks.length === 1 ? "task" : "tasks"} ${named}${more}`;
+  return [`  ${who}: pinned to gpu ${gpu}, which no slot is:`, ...reasons.map((reason) => `    ${reason}`)];
+}
+
+/** Tasks have no rate in units, though it may be known how long they take. */
+function formatSpeed(part: { rate?: number; seconds?: number }): string {
+  if (part.rate !== undefined) return `, ${formatRate(part.rate)}`;
+  return part.seconds === undefined ? ", rate unknown" : "";
+}
+
+function formatExpectation({ chunks, units, seconds }: { chunks?: number; units?: string; seconds?: number }): string {
+  if (chunks === undefined || units === undefined || seconds === undefined) return "";
+  return `, about ${pluralize(chunks, "chunk")} and ${formatCount(BigInt(units))} units, done after ${formatDuration(seconds)}`;
+}

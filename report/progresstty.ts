@@ -1,0 +1,28 @@
+import { createLogUpdate } from "log-update";
+import type { View } from "../executor/run/observer.js";
+import { PlainProgress } from "./progressplain.js";
+import { formatProgress } from "./progresstext.js";
+
+/** Milliseconds between two drawings. */
+const REDRAW_INTERVAL_MS = 200;
+
+/** Tells of a run with a line a node that is redrawn in place: for terminals. */
+export class TtyProgress extends PlainProgress {
+  protected override readonly intervalMs = REDRAW_INTERVAL_MS;
+  private readonly draw = createLogUpdate(process.stderr, { showCursor: true });
+
+  override end(): void {
+    clearInterval(this.timer);
+    this.draw.clear();
+    this.draw.done();
+  }
+
+  protected override show(view: View): void {
+    this.draw(formatProgress(view, process.stderr.columns || 80).join("\n"));
+  }
+
+  protected override print(...lines: string[]): void {
+    this.draw.clear();
+    super.print(...lines);
+  }
+}

@@ -1,0 +1,205 @@
+import type { PipelineSummary } from "../executor/pipeline/pipelinesummary.js";
+import type { Summary } from "../executor/run/record/summary.js";
+import type { Facts } from "../fleet/facts.js";
+import type { NodeReport } from "../playbooks/engine/fleet.js";
+import type { State, Verdict } from "../playbooks/engine/resource.js";
+import { buildDriftDocument, RESOURCE_STATES } from "./drifttext.js";
+import { printable } from "./format.js";
+
+/** One figure, with what it is of. */
+export interface MetricSample {
+  labels: Record<string, string>;
+  value: number;
+}
+
+/** Figures of one kind. `help`: what they are, with their unit. */
+export interface MetricFamily {
+  name: string;
+  help: string;
+  samples: MetricSample[];
+}
+
+/** The text format of Prometheus, as node_exporter's textfile collector reads it: gauges, each family once, and no empty one. */
+export function formatMetrics(families: MetricFamily[]): string {
+  return families
+    .filter(({ samples }) => samples.length > 0)
+    .map(({ name, help, samples }) => {
+      const lines = samples.map(({ labels, value }) => `${name}${formatLabels(labels)} ${formatNumber(value)}\n`);
+      return `# HELP ${name} ${escapeText(help)}\n# TYPE ${name} gauge\n${lines.join("")}`;
+    })
+    .join("");
+}
+
+/** Figures of a verification. `facts`: of the nodes that answered; `now`: Unix time. */
+export function buildVerifyMetrics(
+  reports: NodeReport[],
+  facts: ReadonlyMap<string, Facts>,
+  exit: number,
+  now: number,
+): MetricFamily[] {
+  const of = (help: string, name: string, read: (report: NodeReport) => number | undefined): MetricFamily => ({
+    name: `muster_${name}`,
+    help,
+    samples: reports.flatMap((report) => optionalSample({ node: report.node.name }, read(report))),
+  });
+  const factOf = (help: string, name: string, read: (facts: Facts) => number | undefined): MetricFamily =>
+    of(help, name, ({ node }) => (facts.has(node.name) ? read(facts.get(node.name)!) : undefined));
+  return [
+    {
+      name: "muster_verify_exit_code",
+      help: "What muster verify ended with: 0 in sync, 2 drift.",
+      samples: [{ labels: {}, value: exit }],
+    },
+    { name: "muster_verify_time_seconds", help: "When that was, Unix time.", samples: [{ labels: {}, value: now }] },
+    ...buildDriftMetrics([{ labels: {}, document: buildDriftDocument(reports) }]),
+    of("GPUs that the inventory says the node has.", "node_gpus_expected", ({ node }) => node.gpus),
+    factOf("GPUs that the node has.", "node_gpus", (fact) => fact.gpus.length),
+    factOf(
+      "Memory that is available on the node, bytes.",
+      "node_memory_available_bytes",
+      (fact) => fact.memory.available,
+    ),
+    factOf("Space that is free where the node works, bytes.", "node_disk_free_bytes", (fact) => fact.disk?.free),
+    factOf("Time since the node booted, seconds.", "node_uptime_seconds", (fact) => fact.uptime),
+    {
+      name: "muster_gpu_memory_bytes",
+      help: "Memory of a GPU, bytes; 0 where its tools do not know.",
+      samples: reports.flatMap(({ node }) =>
+        (facts.get(node.name)?.gpus ?? []).map((gpu, index) => gpuMemorySample(node.name, gpu, index)),
+      ),
+    },
+  ];
+}
+
+/** Figures of a run of a job. `now`: Unix time. */
+export function buildRunMetrics(summary: Summary, exit: number, now: number): MetricFamily[] {
+  const run = summary.name;
+  const perNode = (name: string, help: string, read: (node: Summary["nodes"][number]) => number): MetricFamily => ({
+    name: `muster_run_node_${name}`,
+    help,
+    samples: summary.nodes.map((node) => ({ labels: { run, node: node.node }, value: read(node) })),
+  });
+  return [
+    ...buildCommonRunMetrics(run, summary.state, summary.session.seconds, exit, now),
+    {
+      name: "muster_run_chunks",
+      help: "Chunks of the run so far, by what became of them.",
+      samples: [
+        { labels: { run, result: "done" }, value: summary.chunks.done },
+        { labels: { run, result: "failed" }, value: summary.chunks.failed },
+      ],
+    },
+    perNode("slots", "Slots of the node in the run: GPUs, or CPU slots.", (node) => node.slots),
+    perNode("chunks", "Chunks that the node has done in this session.", (node) => node.chunks),
+    perNode("failed_attempts", "Attempts that failed on the node in this session.", (node) => node.failedAttempts),
+  ];
+}
+
+/** Figures of a run of a pipeline. `now`: Unix time. */
+export function buildPipelineMetrics(summary: PipelineSummary, exit: number, now: number): MetricFamily[] {
+  const run = summary.name;
+  return [
+    ...buildCommonRunMetrics(run, summary.state, summary.seconds, exit, now),
+    ...buildDriftMetrics(
+      summary.steps.flatMap(({ step, drift }) =>
+        drift === undefined ? [] : [{ labels: { run, step }, document: drift as DriftDocument }],
+      ),
+    ),
+    {
+      name: "muster_step_state",
+      help: "1 for the state that a step of the pipeline is in.",
+      samples: summary.steps.map(({ step, state }) => ({ labels: { run, step, state }, value: 1 })),
+    },
+    {
+      name: "muster_step_seconds",
+      help: "Time that a step of the pipeline took, seconds.",
+      samples: summary.steps.flatMap(({ step, seconds }) => optionalSample({ run, step }, seconds)),
+    },
+    {
+      name: "muster_step_chunks",
+      help: "Chunks of a step's job, by what became of them.",
+      samples: summary.steps.flatMap(({ step, run: job }) =>
+        job === undefined
+          ? []
+          : (["done", "failed"] as const).map((result) => ({
+              labels: { run, step, result },
+              value: job.chunks[result],
+            })),
+      ),
+    },
+  ];
+}
+
+function buildCommonRunMetrics(run: string, state: string, seconds: number, exit: number, now: number): MetricFamily[] {
+  const one = (name: string, help: string, value: number, labels = {}): MetricFamily => ({
+    name: `muster_run_${name}`,
+    help,
+    samples: [{ labels: { run, ...labels }, value }],
+  });
+  return [
+    one("exit_code", "What the run ended with: 0 done, 3 partly.", exit),
+    one("state", "1 for the state that the run ended in.", 1, { state }),
+    one("seconds", "Time that the last session of the run took, seconds.", seconds),
+    one("end_time_seconds", "When that was over, Unix time.", now),
+  ];
+}
+
+type DriftDocument = ReturnType<typeof buildDriftDocument>;
+
+/** What was found of nodes; `labels`: where, so that two looks at one node are told apart. */
+function buildDriftMetrics(looks: { labels: Record<string, string>; document: DriftDocument }[]): MetricFamily[] {
+  const nodes = looks.flatMap(({ labels, document }) =>
+    document.nodes.map((one) => ({ ...one, labels: { ...labels, node: one.node } })),
+  );
+  const synced = { "in sync": 1, differs: 0 } as Record<string, number>;
+  return [
+    {
+      name: "muster_node_reachable",
+      help: "Whether the node could be looked at.",
+      samples: nodes.map(({ labels, state }) => ({ labels, value: Number(state !== "unreachable") })),
+    },
+    {
+      name: "muster_node_in_sync",
+      help: "Whether the node is as its playbooks want it.",
+      samples: nodes.flatMap(({ labels, state }) => optionalSample(labels, synced[state])),
+    },
+    {
+      name: "muster_node_resources",
+      help: "Resources of the node, by playbook and state.",
+      samples: nodes.flatMap(({ labels, resources }) => countResources(labels, resources)),
+    },
+  ];
+}
+
+function countResources(labels: Record<string, string>, verdicts: Verdict[]): MetricSample[] {
+  const playbooks = [...new Set(verdicts.map(({ playbook }) => playbook))];
+  const count = (playbook: string, state: State) =>
+    verdicts.filter((one) => one.playbook === playbook && one.state === state).length;
+  return playbooks.flatMap((playbook) =>
+    RESOURCE_STATES.map((state) => ({ labels: { ...labels, playbook, state }, value: count(playbook, state) })),
+  );
+}
+
+function gpuMemorySample(node: string, gpu: Facts["gpus"][number], index: number): MetricSample {
+  const { vendor, model, pci, vram } = gpu;
+  return { labels: { node, gpu: pci ?? `${index}`, vendor, model: model ?? "unknown" }, value: vram ?? 0 };
+}
+
+function optionalSample(labels: Record<string, string>, value: number | undefined): MetricSample[] {
+  return value === undefined ? [] : [{ labels, value }];
+}
+
+function formatLabels(labels: Record<string, string>): string {
+  const pairs = Object.entries(labels).map(([key, value]) => `${key}="${escapeText(value).replaceAll('"', '\\"')}"`);
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+}
+
+function escapeText(text: string): string {
+  return printable(text).replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+}
+
+function formatNumber(value: number): string {
+  if (Number.isNaN(value)) return "NaN";
+  if (Number.isFinite(value)) return String(value);
+  return value > 0 ? "+Inf" : "-Inf";
+}

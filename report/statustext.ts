@@ -1,0 +1,110 @@
+import { basename, relative } from "node:path";
+import type { AnyRunStatus, StepStatus } from "../executor/pipeline/anyrunstatus.js";
+import type { Leftover } from "../executor/run/record/leftovers.js";
+import type { Standing } from "../executor/run/record/standing.js";
+import { countColumns, padToColumns } from "./columns.js";
+import { formatCount, formatDuration, pluralize, shortenMiddle, toOneLine, toPrintableText } from "./format.js";
+import { formatNodeNames } from "./leftovertext.js";
+
+/** Columns of a terminal that nobody widened, and those of everything but the name. */
+const TERMINAL_COLUMNS = 80;
+const CELL_COLUMNS = [11, 7, 6, 5, 11, 0];
+const MAX_NAME_COLUMNS = 24;
+/** Days after which a year says more than the time of day. */
+const SHOW_YEAR_AFTER_DAYS = 180;
+
+/** The table of runs, oldest first, by the names of their run directories. `now`: milliseconds. */
+export function formatRunsTable(runs: Standing[], now: number): string {
+  if (runs.length === 0) return "no runs";
+  const widest = Math.min(
+    MAX_NAME_COLUMNS,
+    Math.max(4, ...runs.map((run) => countColumns(toOneLine(basename(run.path))))),
+  );
+  const head = formatRow(widest, ["run", "state", "done", "failed", "nodes", "started", "took"]);
+  const rows = sortByStart(runs).flatMap((run) => [
+    formatRow(widest, [
+      basename(run.path),
+      run.state,
+      formatShare(run),
+      run.chunks.failed === 0 ? "" : formatCount(run.chunks.failed),
+      run.nodes.length === 0 ? "" : formatCount(run.nodes.length),
+      run.started === undefined ? "" : formatDate(new Date(run.started), now),
+      run.seconds === undefined ? "" : formatDuration(run.seconds),
+    ]),
+    ...(run.reason === undefined ? [] : [`    ${shortenMiddle(run.reason, TERMINAL_COLUMNS - 4)}`]),
+    ...(run.leftovers === undefined
+      ? []
+      : [`    ${shortenMiddle(formatLeftoverNodes(run.leftovers), TERMINAL_COLUMNS - 4)}`]),
+  ]);
+  return toPrintableText([head, ...rows]);
+}
+
+/** One run, in lines of its own. `now`: milliseconds. */
+export function formatRunStatus(run: AnyRunStatus, now: number): string {
+  const { state, chunks, nodes, leftovers, started, seconds, coordinator } = run;
+  const failed = chunks.failed === 0 ? "" : `, ${formatCount(chunks.failed)} failed`;
+  const what = run.steps === undefined ? "chunk" : "step";
+  const progress = [formatShare(run), `${pluralize(chunks.done, what)} done${failed}`].filter((part) => part !== "");
+  const lines = [`${run.name}: ${state}: ${progress.join(", ")}`];
+  if (run.reason !== undefined) lines.push(`  ${run.reason}`);
+  if (started !== undefined && seconds !== undefined)
+    lines.push(
+      `  started ${formatDate(new Date(started), now)}, took ${formatDuration(seconds)}${state === "running" ? " so far" : ""}`,
+    );
+  if (coordinator !== undefined) lines.push(`  process ${coordinator.pid} on ${coordinator.host}`);
+  if (nodes.length > 0) lines.push(`  nodes: ${nodes.join(", ")}`);
+  const where = relative(process.cwd(), run.path) || ".";
+  if (leftovers !== undefined) lines.push(`  ${formatLeftoverNodes(leftovers)}; to clean up: muster cancel ${where}`);
+  lines.push(...(run.steps ?? []).map(formatStepStatus));
+  lines.push(`  in ${where}`);
+  return toPrintableText(lines);
+}
+
+function formatLeftoverNodes(leftovers: Leftover[]): string {
+  return `may still hold work of it: ${formatNodeNames(leftovers.map(({ node }) => node))}`;
+}
+
+/** The same as one JSON document. */
+export function buildRunsDocument(runs: Standing[]) {
+  return { runs: sortByStart(runs) };
+}
+
+function formatStepStatus({ step, state, seconds, run, reason }: StepStatus): string {
+  const parts = [
+    state,
+    ...(run === undefined ? [] : [formatShare(run), pluralize(run.chunks.done, "chunk")]),
+    ...(run !== undefined && run.chunks.failed > 0 ? [`${formatCount(run.chunks.failed)} failed`] : []),
+    ...(seconds === undefined ? [] : [formatDuration(seconds)]),
+    ...(reason === undefined ? [] : [reason.split("\n")[0]!]),
+  ];
+  return shortenMiddle(`  ${step}: ${parts.filter((part) => part !== "").join(", ")}`, TERMINAL_COLUMNS);
+}
+
+function sortByStart(runs: Standing[]): Standing[] {
+  return [...runs].sort(
+    (a, b) => Date.parse(a.started ?? "") - Date.parse(b.started ?? "") || (a.path < b.path ? -1 : 1),
+  );
+}
+
+/** How much is done: per cent, never 100 before the end. */
+function formatShare({ units: { done, total } }: Standing): string {
+  if (total === undefined || total === "0") return "";
+  const tenths = Number((BigInt(done) * 1000n) / BigInt(total));
+  return `${tenths % 10 === 0 ? tenths / 10 : (tenths / 10).toFixed(1)} %`;
+}
+
+function formatRow(widest: number, [name = "", ...cells]: string[]): string {
+  const rest = cells.map((cell, index) => cell.padEnd(CELL_COLUMNS[index]!));
+  return [padToColumns(shortenMiddle(name, widest), widest), ...rest].join("  ").trimEnd();
+}
+
+/** As `ls` has it: "11-24 16:55", or "2025-11-24" where that is long ago. */
+function formatDate(date: Date, now: number): string {
+  if (Number.isNaN(date.getTime())) return "?";
+  const two = (value: number) => String(value).padStart(2, "0");
+  const monthAndDay = `${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const isOld = Math.abs(now - date.getTime()) > SHOW_YEAR_AFTER_DAYS * 86_400_000;
+  return isOld
+    ? `${date.getFullYear()}-${monthAndDay}`
+    : `${monthAndDay} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}

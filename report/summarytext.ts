@@ -1,0 +1,128 @@
+import { relative } from "node:path";
+import type { Leftover } from "../executor/run/record/leftovers.js";
+import type { Differing } from "../executor/run/record/past.js";
+import type { NodeSummary, Summary } from "../executor/run/record/summary.js";
+import { LOG_LIMIT } from "../executor/run/results/logs.js";
+import type { Failure } from "../executor/schedule/events.js";
+import { formatBytes, formatCount, formatDuration, pluralize, toPrintableText } from "./format.js";
+import { formatLeftovers } from "./leftovertext.js";
+
+/** States in which a coordinator leaves nodes to go on with what they have. */
+const STATES_LEAVING_WORK: Summary["state"][] = ["interrupted", "stranded", "superseded", "broken"];
+
+/** What became of a run, for people. */
+export function formatSummary(summary: Summary, already: boolean, aggregate: string | undefined): string {
+  const { chunks, session, name } = summary;
+  const where = relative(process.cwd(), summary.directory) || ".";
+  const lines: string[] = [];
+  if (already) lines.push(`${name}: already complete, ${pluralize(chunks.done, "chunk")}`);
+  else {
+    const failed = chunks.failed === 0 ? "" : `, ${formatCount(chunks.failed)} failed`;
+    lines.push(
+      `${name}: ${formatState(summary)}: ${pluralize(chunks.done, "chunk")} done${failed}, ${formatDuration(session.seconds)}`,
+    );
+    if (summary.planned !== undefined && summary.state === "complete") lines.push(`  ${comparePlanAndActual(summary)}`);
+    if (summary.next !== undefined) lines.push(`    ${summary.next}`);
+    lines.push(...summary.nodes.flatMap((node) => [formatNodeSummary(node), ...formatDisabledSlots(node)]));
+    if (summary.cutLogs > 0)
+      lines.push(
+        `  what ${pluralize(summary.cutLogs, "attempt")} printed was cut to ${formatBytes(LOG_LIMIT)} a log; in logs/ it says where`,
+      );
+    if (session.dropped > 0)
+      lines.push(`  ${pluralize(session.dropped, "superseded attempt")} stopped or not taken: another has their chunk`);
+    lines.push(...formatRechecks(summary));
+    lines.push(...summary.failures.flatMap(formatFailure));
+    if (chunks.failed > summary.failures.length)
+      lines.push(`and ${formatCount(chunks.failed - summary.failures.length)} more: see journal.ndjson`);
+  }
+  lines.push(...formatLeftovers(selectUnintendedLeftovers(summary), where));
+  if (!already && STATES_LEAVING_WORK.includes(summary.state) && mayHaveWorkLeft(summary))
+    lines.push(`what runs on the nodes goes on; to stop it: muster cancel ${where}`);
+  if (chunks.done > 0)
+    lines.push(`results: ${where}/results.ndjson${aggregate === undefined ? "" : `, ${where}/${aggregate}`}`);
+  return toPrintableText(lines);
+}
+
+/** Of the nodes that may hold something, those that do not keep it for the next session. */
+function selectUnintendedLeftovers({ state, leftovers = [] }: Summary): Leftover[] {
+  return STATES_LEAVING_WORK.includes(state) ? leftovers.filter(({ reason }) => reason !== undefined) : leftovers;
+}
+
+/** Whether a node may have work: one has joined, or an earlier session may have left some. */
+function mayHaveWorkLeft({ session, nodes }: Summary): boolean {
+  return session.number > 1 || nodes.some((node) => node.slots > 0);
+}
+
+/** A chunk that failed: which, where, how, and the last that it said. */
+export function formatFailure(failure: Failure): string[] {
+  const { chunk, node, slot, attempt, reason, stderr } = failure;
+  const tail = stderr.trimEnd().split("\n").slice(-5);
+  const place = slot < 0 ? "" : ` on ${node} slot ${slot}`;
+  const head = `failed: chunk ${chunk}${place}, try ${attempt}: ${reason}`;
+  return [head, ...tail.filter((line) => line !== "").map((line) => `    ${line}`)];
+}
+
+/** What came of computing chunks twice. */
+function formatRechecks({ canary }: Summary): string[] {
+  if (canary === undefined) return [];
+  const { compared, unchecked, differing } = canary;
+  const failed = unchecked === 0 ? "" : `, ${pluralize(unchecked, "chunk")} could not be`;
+  const lines = differing.slice(0, 20).map(formatMismatch);
+  const more = differing.length > 20 ? [`and ${formatCount(differing.length - 20)} more: see summary.json`] : [];
+  return [
+    `  ${pluralize(compared, "chunk")} computed twice, ${formatCount(differing.length)} with another result${failed}`,
+    ...lines,
+    ...more,
+  ];
+}
+
+/** Two results that differ. */
+export function formatMismatch({ chunk, first, second, what }: Differing): string {
+  const [one, other] = [first, second].map(({ node, slot }) => `${node} slot ${slot}`);
+  return `differs: chunk ${chunk}, of ${one} (kept) and of ${other}: ${what}`;
+}
+
+function formatNodeSummary(node: NodeSummary): string {
+  const state = node.state === "live" ? "" : ` (${node.state}${node.reason === undefined ? "" : `: ${node.reason}`})`;
+  const failed = node.failedAttempts === 0 ? "" : `, ${pluralize(node.failedAttempts, "failed attempt")}`;
+  const planned =
+    node.planned === undefined ? "" : `, ${formatUnits(node.units)} (planned ${formatUnits(node.planned.units)})`;
+  return `  ${node.node}: ${pluralize(node.chunks, "chunk")}${planned}${failed}${state}`;
+}
+
+function formatUnits(units: string): string {
+  return pluralize(BigInt(units), "unit");
+}
+
+/** Plan and truth side by side. */
+export function comparePlanAndActual({ planned, session }: Summary): string {
+  const { chunks, seconds } = planned!;
+  const off = Math.round((session.seconds / seconds - 1) * 100);
+  const how = off === 0 ? "as planned" : `${Math.abs(off)} % ${off > 0 ? "longer" : "shorter"}`;
+  return `planned: ${pluralize(chunks, "chunk")} in ${formatDuration(seconds)}; it took ${pluralize(session.chunks, "chunk")} and ${formatDuration(session.seconds)}, ${how}`;
+}
+
+function formatDisabledSlots({ takenOut }: NodeSummary): string[] {
+  return (takenOut ?? []).map(({ slot, reason, back, reboot }) => {
+    const now = back ? "was out for a while" : "is out";
+    return `    slot ${slot} ${now}: ${reason}${reboot && !back ? "; reboot the node" : ""}`;
+  });
+}
+
+function formatState(summary: Summary): string {
+  switch (summary.state) {
+    case "complete":
+      return "complete";
+    case "partial":
+      return "partly done";
+    case "interrupted":
+      return "interrupted; the same command goes on from here";
+    case "cancelled":
+      return "cancelled; the same command goes on from here";
+    case "stranded":
+      return "no usable node is left; the same command goes on from here";
+    case "superseded":
+    case "broken":
+      return `stopped: ${summary.error}`;
+  }
+}

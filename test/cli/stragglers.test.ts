@@ -1,0 +1,87 @@
+import t, { type Test } from "tap";
+import { shareLab } from "../lab/shared.js";
+import { runMuster } from "./startmuster.js";
+
+const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 2, gpus: 2, vendor: "amd" });
+
+/** Seconds a unit on the slow node's first GPU; on all others a unit takes a thousandth of a second. */
+const pace = `import json, os, sys, time
+slow = float(os.environ.get("PACE", 0)) if os.environ["MUSTER_SLOT"] == "0" else 0
+start, end = int(sys.argv[1]), int(sys.argv[2])
+def work(units):
+    time.sleep((slow or 0.001) * len(units))
+    return list(units)
+`;
+
+/** What a chunk of 100 units takes on the slow slot, seconds. */
+const ALONE = 60;
+
+interface Line {
+  chunk: string;
+  node: string;
+  output: number[];
+}
+
+function job(name: string, script: string): string {
+  shop.write(`${name}/w.py`, pace + script);
+  return shop.write(`${name}/job.yaml`, {
+    name,
+    kind: "range",
+    range: [0, 2000],
+    chunk: 100,
+    script: "w.py",
+    args: ["{start}", "{end}"],
+    outputs: ["units.json"],
+  });
+}
+
+async function complete(t: Test, name: string, script: string): Promise<Line[]> {
+  const inventory = lab.inventory({ nodes: { [nodes[1]!.name]: { env: { PACE: "0.6" } } } });
+  const began = performance.now();
+  const ran = await runMuster(["run", job(name, script), "-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  t.ok(performance.now() - began < ALONE * 1000, "it did not wait for the slow slot");
+  const lines = shop.results(`${name}/runs/${name}`) as unknown as Line[];
+  const units = lines.flatMap((line) => line.output).sort((a, b) => a - b);
+  t.same(
+    units,
+    Array.from({ length: 2000 }, (_, unit) => unit),
+    "every unit once",
+  );
+  for (const { chunk, output } of lines)
+    t.equal(chunk, `${output[0]}-${output.at(-1)! + 1}`, "a chunk is called after the units that it did");
+  for (const node of lab.nodes) t.same(await node.processes(), [], "no process is left on a node");
+  return lines;
+}
+
+t.test("a script that reports its progress gives what it has not begun to idle slots", { skip }, async (t) => {
+  const lines = await complete(
+    t,
+    "split",
+    `import fcntl
+done = []
+with open(os.environ["MUSTER_RANGE"], "a+") as file:
+    while True:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        end = int((file.read().split() or [start, end])[1])
+        file.truncate(0)
+        file.write("%d %d\\n" % (min(start + 1, end), end))
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_UN)
+        if start >= end: break
+        done += work([start])
+        start += 1
+json.dump(done, open("units.json", "w"))
+`,
+  );
+  t.ok(lines.length > 20, `${lines.length} chunks of 20 that were cut first`);
+  t.ok(lines.some(({ node, output }) => node === lab.nodes[1]!.name && output.length < 100));
+});
+
+t.test("one that does not is tried a second time elsewhere, and the first result is taken", { skip }, async (t) => {
+  const lines = await complete(t, "twice", 'json.dump(work(range(start, end)), open("units.json", "w"))\n');
+  t.equal(lines.length, 20);
+  const { session } = shop.json<{ session: { chunks: number; attempts: number } }>("twice/runs/twice/summary.json");
+  t.ok(session.chunks === 20 && session.attempts > 20, `${session.attempts} attempts`);
+});

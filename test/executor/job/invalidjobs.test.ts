@@ -1,0 +1,179 @@
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import t from "tap";
+import { loadJob } from "../../../executor/job/loadjob.js";
+import { inventoryOf } from "../../../fleet/inventory.js";
+import { parseSource } from "../../../schemas/yaml.js";
+import { placed, problemsOf } from "../../schemas/places.js";
+
+const RANGE = "kind: range\nrange: [0, 10]\nscript: w.py\n";
+const OUTSIDE = "outputs are files below the working directory of the chunk";
+
+const TABLE: [what: string, text: string, problems: string[], hint?: string][] = [
+  ["an unknown key", `${RANGE}timout: 3\n`, ['4:1 unknown key "timout"'], 'did you mean "timeout"?'],
+  ["a wrong type", `${RANGE}outputs: hits.json\n`, ['4:10 outputs must be a list, not "hits.json"']],
+  [
+    "a bad placeholder",
+    `${RANGE}args: [ok, "{strat}"]\n`,
+    ["4:12 args[1]: unknown placeholder {strat}"],
+    'did you mean "start"?',
+  ],
+  ["an open brace", `${RANGE}args: ["{start"]\n`, ['4:8 args[0]: a "{" that nothing closes']],
+  [
+    "a placeholder of another kind",
+    "kind: tasks\nscript: w.py\ntasks: [{id: a, args: ['{start}']}]\n",
+    ["3:24 tasks[0].args[0]: unknown placeholder {start}"],
+  ],
+  [
+    "a missing script",
+    "kind: range\nrange: [0, 10]\nscript: v.py\n",
+    ['3:9 script: "v.py" does not exist'],
+    'did you mean "w.py"?',
+  ],
+  ["an expectation of a range", `${RANGE}expect: 5s\n`, ['4:1 "expect" does not belong to kind: range']],
+  ["no script at all", "kind: range\nrange: [0, 10]\n", ["1:1 the job has neither script nor command"]],
+  ["script and command", `${RANGE}command: [x]\n`, ["4:1 command: there is a script too"]],
+  [
+    "a script that cannot start",
+    "kind: range\nrange: [0, 10]\nscript: notes.txt\n",
+    ['3:9 script: "notes.txt" is neither executable nor *.py, so nothing says how it starts'],
+  ],
+  ["a script elsewhere", "kind: range\nrange: [0, 10]\nscript: ../w.py\n", ['3:9 script: "../w.py" holds ".."']],
+  [
+    "a missing input",
+    `${RANGE}inputs: [data/a.json, data/c.json]\n`,
+    ['4:23 inputs[1]: "data/c.json" does not exist'],
+    'did you mean "a.json"?',
+  ],
+  ["an absolute input", `${RANGE}inputs: [/etc/passwd]\n`, ['4:10 inputs[0]: "/etc/passwd" is absolute']],
+  [
+    "a loop of folders",
+    `${RANGE}inputs: [loop]\n`,
+    ['4:10 inputs[0]: "loop" holds a link to a folder around it (loop/again)'],
+  ],
+  [
+    "two tasks with one output",
+    "kind: tasks\nscript: w.py\ntasks:\n  - {id: one, outputs: [r/x.json]}\n  - {id: two, outputs: [./r//x.json]}\n",
+    ['5:24 two and one both write "r/x.json"'],
+  ],
+  [
+    "an output inside another",
+    "kind: tasks\nscript: w.py\ntasks:\n  - {id: one, outputs: [r]}\n  - {id: two, outputs: [r/x]}\n  - {id: three, outputs: [q/x]}\n  - {id: four, outputs: [q]}\n",
+    [
+      '5:24 two writes "r/x", but "r" is a file that one writes',
+      '7:25 four writes the file "q", where three needs a folder',
+    ],
+  ],
+  [
+    "an output inside another of the same range",
+    `${RANGE}outputs: [r, r/x]\n`,
+    ['4:10 a chunk writes "r/x", but "r" is a file that a chunk writes'],
+  ],
+  ["an output with ..", `${RANGE}outputs: [a/../../b]\n`, ['4:11 outputs: "a/../../b" holds ".."'], OUTSIDE],
+  ["an absolute output", `${RANGE}outputs: [/tmp/x]\n`, ['4:11 outputs: "/tmp/x" is absolute'], OUTSIDE],
+  ["an empty output", `${RANGE}outputs: [""]\n`, ['4:11 outputs: "" is empty']],
+  ["the same output twice", `${RANGE}outputs: [x, ./x]\n`, ['4:14 outputs: "./x" is there twice']],
+  ["{out} in outputs", `${RANGE}outputs: ["{out}/x"]\n`, ['4:11 outputs: "{out}/x" is under {out} anyway'], "write x"],
+  [
+    "an output that is an input",
+    `${RANGE}inputs: [data]\noutputs: [data/a.json]\n`,
+    ['5:10 the job: "data/a.json" is both read and written'],
+  ],
+  ["an empty range", "kind: range\nrange: [7, 7]\nscript: w.py\n", ["2:8 range: [7, 7] is empty"]],
+  ["a reversed range", "kind: range\nrange: [8, 7]\nscript: w.py\n", ["2:8 range: [8, 7] ends before it begins"]],
+  [
+    "an empty range in a matrix",
+    "kind: matrix\nmatrix: {a: [3, 3]}\nscript: w.py\n",
+    ["2:13 matrix.a: [3, 3] is empty"],
+  ],
+  [
+    "a value twice in a matrix",
+    "kind: matrix\nmatrix: {a: [x, y, x]}\nscript: w.py\n",
+    ["2:20 matrix.a: the value x is there twice"],
+  ],
+  [
+    "a name of muster's own",
+    "kind: matrix\nmatrix: {out: [x]}\nscript: w.py\n",
+    ["2:10 matrix.out: {out} is a name of muster's own"],
+  ],
+  [
+    "a parameter like a matrix key",
+    "kind: matrix\nmatrix: {a: [x]}\nscript: w.py\nparams: {a: 1}\n",
+    ["4:10 params.a: the matrix has a key of that name"],
+  ],
+  [
+    "an id twice",
+    "kind: tasks\nscript: w.py\ntasks:\n  - {id: a}\n  - {id: a}\n",
+    ['5:10 the id "a" is there twice (first in line 4)'],
+  ],
+  [
+    "an unsafe id",
+    "kind: tasks\nscript: w.py\ntasks: [{id: ../a}]\n",
+    ['3:14 the id "../a" must begin with a letter or digit and hold only letters, digits and . _ - = , + @ % ~'],
+  ],
+  [
+    "aggregate of nothing",
+    `${RANGE}outputs: [hits.json]\naggregate: {from: hit.json, as: array, to: all.json}\n`,
+    ['5:19 aggregate.from: "hit.json" is not one of outputs'],
+    'did you mean "hits.json"?',
+  ],
+  [
+    "aggregate over muster's own",
+    `${RANGE}outputs: [x]\naggregate: {from: x, as: lines, to: results.ndjson}\n`,
+    ['5:37 aggregate.to: "results.ndjson" is a name of muster\'s own'],
+  ],
+  [
+    "aggregate elsewhere",
+    `${RANGE}outputs: [x]\naggregate: {from: x, as: lines, to: ../y}\n`,
+    ['5:37 aggregate.to: "../y" must be a plain file name, without folders'],
+  ],
+  [
+    "lines of two outputs",
+    `${RANGE}outputs: [x, y]\ncollect: lines\n`,
+    ["5:10 collect: lines needs exactly one output a chunk, not 2"],
+  ],
+  [
+    "an unknown node",
+    `${RANGE}needs: {nodes: [rigs, rgi]}\n`,
+    ['4:23 needs.nodes[1]: the inventory has no node or tag "rgi"'],
+    'did you mean "rig"?',
+  ],
+  ["a NUL in args", `${RANGE}args: ["a\\0b"]\n`, ["4:8 args[0] holds a NUL character, which no argument can"]],
+  [
+    "a placeholder for a program",
+    "kind: range\nrange: [0, 1]\ncommand: ['{gpu}']\n",
+    ["3:11 command[0] may not hold placeholders"],
+  ],
+  ["not a mapping", "[1]\n", ["1:2 the file must be a mapping, not a list of 1"]],
+  [
+    "too many digits",
+    `kind: range\nrange: [0, 1${"0".repeat(90)}]\nscript: w.py\n`,
+    ["2:8 range: its end has more than 90 digits"],
+  ],
+  ["an inventory", "nodes: {a: {}}\n", ["1:1 is an inventory, not a job"]],
+  [
+    "everything at once, in file order",
+    "kind: range\nrange: [5, 5]\nscript: v.py\nargs: ['{x}']\noutputs: [../y]\ntimeout: soon\ninputs: [gone]\nfoo: 1\n",
+    [
+      "2:8 range: [5, 5] is empty",
+      '3:9 script: "v.py" does not exist',
+      "4:8 args[0]: unknown placeholder {x}",
+      '5:11 outputs: "../y" holds ".."',
+      '6:10 timeout must be a span of time like 500ms, 60s, 10m or 1h30m (a plain number is seconds), not "soon"',
+      '7:10 inputs[0]: "gone" does not exist',
+      '8:1 unknown key "foo"',
+    ],
+  ],
+];
+
+t.test("bad input gets its place and its reason", async (t) => {
+  const folder = t.testdir({ "w.py": "", "notes.txt": "", data: { "a.json": "1" } });
+  mkdirSync(`${folder}/loop`);
+  symlinkSync(".", `${folder}/loop/again`);
+  const inventory = inventoryOf(parseSource("i.yaml", "nodes: {rig: {tags: [rigs]}}\n"), `${folder}/i.yaml`);
+  for (const [what, text, problems, hint] of TABLE) {
+    writeFileSync(`${folder}/job.yaml`, text);
+    const got = problemsOf(() => loadJob(`${folder}/job.yaml`, { inventory }));
+    t.same(placed(got), problems, what);
+    if (hint !== undefined) t.equal(got[0]?.hint, hint, `${what}: hint`);
+  }
+});

@@ -1,0 +1,30 @@
+import { readFileSync } from "node:fs";
+import t from "tap";
+import { acquireCronLock } from "../../../executor/pipeline/cronlock.js";
+import type { Pipeline } from "../../../executor/pipeline/pipeline.js";
+import { sendNotifications } from "../../../executor/pipeline/sendnotifications.js";
+import { findUnsafe, HOSTILE } from "../../report/hostilestrings.js";
+
+t.test("the log of scheduled runs shows what a node said as text, and each message begins one line", async (t) => {
+  const pipeline = { name: "nightly", folder: t.testdir({}), steps: [] } as unknown as Pipeline;
+  const stop = new AbortController().signal;
+  const turn = await acquireCronLock(pipeline, { kind: "all" }, { overlap: "fail", waitSeconds: undefined, stop });
+  turn!.log(`stopped, exit 69: ${HOSTILE}`);
+  turn!.log("began");
+  turn!.release();
+  const text = readFileSync(`${pipeline.folder}/runs/nightly.log`, "utf8");
+  t.equal(findUnsafe(text.replaceAll("x".repeat(5000), "")), undefined);
+  t.equal(text.split("\n").filter((line) => /^\d{4}-/.test(line)).length, 2);
+});
+
+t.test("a notice is JSON that means what was said, and shows it as text", async (t) => {
+  const folder = t.testdir({});
+  const words = ["sh", "-c", "cat > told.json"];
+  t.same(
+    await sendNotifications([{ kind: "command", argv: words, timeoutSeconds: 10 }], { error: HOSTILE }, folder),
+    [],
+  );
+  const told = readFileSync(`${folder}/told.json`, "utf8");
+  t.same(JSON.parse(told), { error: HOSTILE });
+  t.equal(findUnsafe(told.replaceAll("x".repeat(5000), "")), undefined);
+});

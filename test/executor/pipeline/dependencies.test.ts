@@ -1,0 +1,60 @@
+import fc from "fast-check";
+import t from "tap";
+import { findDependencyCycle, sortTopologically, withDependents } from "../../../executor/pipeline/dependencies.js";
+import {
+  findBlockedSteps,
+  findReadySteps,
+  hasResults,
+  isUnfinished,
+  type StepState,
+} from "../../../executor/pipeline/stepstate.js";
+
+const needs = (arrows: Record<string, string[]>) => new Map(Object.entries(arrows));
+
+t.test("a circle is found wherever it is, and named in its order", async (t) => {
+  t.equal(findDependencyCycle(needs({ a: [], b: ["a"], c: ["a", "b"] })), undefined);
+  t.same(findDependencyCycle(needs({ a: ["a"] })), ["a", "a"]);
+  t.same(findDependencyCycle(needs({ start: [], a: ["start", "c"], b: ["a"], c: ["b"] })), ["a", "c", "b", "a"]);
+});
+
+t.test("what comes after a step", async (t) => {
+  const arrows = needs({ d: ["c"], a: [], b: ["a"], c: ["b"], e: ["a"], f: [] });
+  t.same([...withDependents("b", arrows)].sort(), ["b", "c", "d"]);
+  t.same([...withDependents("f", arrows)], ["f"]);
+  t.same(sortTopologically(arrows), ["a", "b", "c", "d", "e", "f"]);
+});
+
+/** Any graph without circles: a step needs some of those before it. */
+const graph = fc
+  .array(fc.array(fc.nat(), { maxLength: 3 }), { minLength: 1, maxLength: 12 })
+  .map(
+    (rows) => new Map(rows.map((row, at) => [`s${at}`, at === 0 ? [] : [...new Set(row.map((n) => `s${n % at}`))]])),
+  );
+const ENDS: StepState[] = ["complete", "unchanged", "failed", "drift", "partial"];
+
+t.test(
+  "whatever ends how, and in whatever order: every step ends, after all that it needs, or is blocked by one that did not end well",
+  async (t) => {
+    fc.assert(
+      fc.property(graph, fc.infiniteStream(fc.nat()), (arrows, choices) => {
+        const choose = (n: number) => (choices.next().value as number) % n;
+        const states = new Map<string, StepState>([...arrows.keys()].map((step) => [step, "waiting"]));
+        for (;;) {
+          for (const step of findBlockedSteps(arrows, states)) {
+            if (arrows.get(step)!.every((one) => hasResults(states.get(one)!))) return false;
+            states.set(step, "blocked");
+          }
+          for (const step of findReadySteps(arrows, states)) {
+            if (!arrows.get(step)!.every((one) => hasResults(states.get(one)!))) return false;
+            states.set(step, "running");
+          }
+          const running = [...states].filter(([, state]) => state === "running").map(([step]) => step);
+          if (running.length === 0) break;
+          states.set(running[choose(running.length)]!, ENDS[choose(ENDS.length)]!);
+        }
+        return [...states.values()].every((state) => !isUnfinished(state));
+      }),
+    );
+    t.pass("no counterexample");
+  },
+);

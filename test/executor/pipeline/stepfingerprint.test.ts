@@ -1,0 +1,32 @@
+import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import t from "tap";
+import { loadJob } from "../../../executor/job/loadjob.js";
+import { fingerprintJob, StepFingerprint } from "../../../executor/pipeline/stepfingerprint.js";
+
+t.test("what is stored has a salt of its own, and matches the same content alone", async (t) => {
+  const content = { identity: "secret", inputs: {} };
+  const [one, other] = [new StepFingerprint(content), new StepFingerprint({ ...content, identity: "Secret" })];
+  const stored = [one.toStored(), one.toStored()];
+  t.not(stored[0], stored[1]);
+  for (const text of stored) {
+    t.match(text, /^[0-9a-f]{32}:[0-9a-f]{64}$/);
+    t.ok(one.matches(text));
+    t.notOk(other.matches(text));
+  }
+  t.notOk(one.matches(undefined));
+  t.notOk(one.matches(""));
+});
+
+t.test("those of older journals still match", async (t) => {
+  const folder = t.testdir({ "w.py": "" });
+  writeFileSync(`${folder}/job.yaml`, "kind: range\nrange: [0, 10]\nscript: w.py\nenv: {TOKEN: secret}\n");
+  const job = loadJob(`${folder}/job.yaml`);
+  const fingerprint = await fingerprintJob(job);
+  const inputs = { "w.py": createHash("sha256").update("").digest("hex") };
+  const older = createHash("sha256")
+    .update(JSON.stringify({ identity: job.identity, inputs }))
+    .digest("hex");
+  t.ok(fingerprint.matches(older));
+  t.notOk(new StepFingerprint({ identity: "", inputs }).matches(older));
+});

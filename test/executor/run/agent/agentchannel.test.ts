@@ -1,0 +1,180 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { PassThrough } from "node:stream";
+import { setImmediate as turn } from "node:timers/promises";
+import fc from "fast-check";
+import t from "tap";
+import { AgentChannel, type AgentEnd } from "../../../../executor/run/agent/agentchannel.js";
+import { parseMessage } from "../../../../executor/run/agent/messages.js";
+import { type AgentMessage, PROTOCOL_VERSION } from "../../../../executor/run/agent/protocol.js";
+
+const HELLO = `{"ev":"hello","muster":${PROTOCOL_VERSION},"boot":"b","pid":1,"started":1,"root":"/r","held":[]}\n`;
+const MIB = 1 << 20;
+
+/** A coordinator's end of a channel whose other end is this test. */
+function channel() {
+  const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
+  const received: AgentMessage[] = [];
+  const ends: AgentEnd[] = [];
+  const ended = new Promise<never>(() => {});
+  const agent = new AgentChannel(
+    { ...streams, ended, destroy: () => streams.stdout.destroy() },
+    (message) => received.push(message),
+    (end) => ends.push(end),
+  );
+  streams.stdin.resume();
+  const say = async (text: string | Buffer) => {
+    streams.stdout.write(text);
+    await turn();
+    await turn();
+  };
+  return { agent, received, ends, say };
+}
+
+t.test("a line that nothing was asked for may have 64 KiB, and is not waited for beyond that", async (t) => {
+  for (const line of [
+    '{"ev":"problem","message":"',
+    '{"ev":"looked","answers":[',
+    "[".repeat(100),
+    '{"ev":"held","attempts":[',
+  ]) {
+    const { ends, received, say } = channel();
+    await say(HELLO);
+    const began = performance.now();
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
+    for (let sent = 0; sent < 31 && ends.length === 0; sent++) await say(Buffer.alloc(MIB, line));
+    t.same(
+      received.map(({ ev }) => ev),
+      ["hello"],
+    );
+    t.match(ends, [{ kind: "violation", reason: /a line of more than 65536 bytes/ }], line);
+    t.ok(performance.now() - began < 1000, "it is over at once");
+    t.ok(delay.max < 1e9, "and holds nobody up");
+    delay.disable();
+  }
+});
+
+t.test("results and answers may be as long as what was asked for", async (t) => {
+  const { agent, ends, say } = channel();
+  await say(HELLO);
+  const spec = { argv: [], env: {}, files: [], outputs: ["a", "b"], limit: 1 };
+  agent.send({
+    op: "open",
+    run: "r",
+    nonce: "n",
+    nonces: [],
+    lease: 1,
+    priority: 0,
+    env: {},
+    slots: [],
+    inline: 15 << 10,
+    log: 1,
+  });
+  agent.send({ op: "start", id: "i", chunk: "c", slot: 0, spec, args: [] });
+  agent.send({ op: "look", scripts: ["x"], seconds: 1 });
+  await say(`{"ev":"done",${" ".repeat(150 << 10)}`);
+  t.same(ends, [], "150 KiB of a result with two outputs and two logs of 20 KiB each in base64 are waited for");
+  await say(" ".repeat(20 << 10));
+  t.match(ends, [{ kind: "violation" }], "170 KiB are not");
+});
+
+t.test("the answers of scripts are waited for once", async (t) => {
+  const { agent, ends, received, say } = channel();
+  await say(HELLO);
+  agent.send({ op: "look", scripts: ["x"], seconds: 1 });
+  const answers = `{"ev":"looked","answers":[{"exit":0,"stdout":"${"x".repeat(MIB)}","stderr":""}]}\n`;
+  await say(answers);
+  t.equal(received.at(-1)?.ev, "looked");
+  await say(answers);
+  t.match(ends, [{ kind: "violation" }]);
+});
+
+t.test("what a start-up file prints before the hello is passed over, up to 1 MiB", async (t) => {
+  const { ends, received, say } = channel();
+  await say(`Welcome\n${"x".repeat(100_000)}\n`);
+  await say(HELLO);
+  t.same(
+    received.map(({ ev }) => ev),
+    ["hello"],
+  );
+  const other = channel();
+  for (let sent = 0; sent < 40 && other.ends.length === 0; sent++) await other.say(`${"x".repeat(50_000)}\n`);
+  t.same(ends, []);
+  t.match(other.ends, [{ kind: "violation", reason: /start-up files/ }]);
+});
+
+t.test("what is no message ends the channel, and what follows it is not read", async (t) => {
+  const { ends, received, say } = channel();
+  await say(`${HELLO}{"ev":"pong"}\nnonsense\n{"ev":"bye"}\n`);
+  t.same(
+    received.map(({ ev }) => ev),
+    ["hello", "pong"],
+  );
+  t.match(ends, [{ kind: "violation", reason: /not a message: nonsense/ }]);
+});
+
+t.test("a channel that was let go of delivers nothing any more", async (t) => {
+  const { agent, received, say } = channel();
+  await say(HELLO);
+  agent.detach();
+  await say('{"ev":"pong"}\n');
+  t.same(
+    received.map(({ ev }) => ev),
+    ["hello"],
+  );
+});
+
+const ID = "0123456789abcdef-0-fedcba9876543210";
+/** Values that a hostile agent would put into a field. */
+const evil = fc.oneof(
+  fc.anything({ maxDepth: 3, withNullPrototype: true }),
+  fc.constantFrom<unknown>(
+    ID,
+    -1,
+    0,
+    2 ** 53,
+    1e308,
+    "9".repeat(101),
+    "../..",
+    "\u0000",
+    "x".repeat(5000),
+    [],
+    {},
+    null,
+  ),
+);
+const names = [
+  "ev",
+  "id",
+  "chunk",
+  "slot",
+  "held",
+  "attempts",
+  "more",
+  "muster",
+  "boot",
+  "pid",
+  "root",
+  "outputs",
+  "end",
+];
+const hostile = fc
+  .tuple(
+    fc.constantFrom("hello", "held", "done", "started", "split", "slot", "looked", "cards", "toString"),
+    fc.dictionary(fc.constantFrom(...names), evil),
+  )
+  .map(([ev, fields]) => JSON.stringify({ ev, ...fields }) ?? "");
+
+t.test("fuzz: 100,000 hostile lines are refused or are messages, and none is slow", async (t) => {
+  let slowestMs = 0;
+  fc.assert(
+    fc.property(fc.oneof(hostile, fc.string(), fc.json()), (line) => {
+      const began = performance.now();
+      const message = parseMessage(line);
+      slowestMs = Math.max(slowestMs, performance.now() - began);
+      return message === undefined || JSON.stringify(message) === JSON.stringify(JSON.parse(line));
+    }),
+    { numRuns: 100_000 },
+  );
+  t.ok(slowestMs < 1000, `the slowest took ${slowestMs.toFixed(1)} ms`);
+});

@@ -1,0 +1,48 @@
+import fc from "fast-check";
+import t from "tap";
+import type { Job } from "../../../executor/job/job.js";
+import { RandomRun } from "./randomrun.js";
+import { rangeJob, runs, taskJob } from "./schedulefixture.js";
+
+/** Plays so many jobs of this kind; every unit must be committed or given up exactly once. Answers how often what was decided. */
+function playAll(jobs: fc.Arbitrary<Job>, pace: number, numRuns: number): Map<string, number> {
+  const choices = fc.array(fc.integer({ min: 0, max: 99 }), { minLength: 50, maxLength: 400 });
+  const seen = new Map<string, number>();
+  fc.assert(
+    fc.property(jobs, choices, (job, list) => {
+      const turmoil = new RandomRun(job, pace);
+      for (const choice of list) if (!turmoil.ended) turmoil.step(choice);
+      turmoil.calm();
+      const { outcome } = turmoil;
+      for (const [what, count] of outcome.counts) seen.set(what, (seen.get(what) ?? 0) + count);
+      seen.set("twins", (seen.get("twins") ?? 0) + outcome.copies);
+      const once = [...outcome.covered.values()].every((times) => times === 1);
+      const sound = outcome.late === 0 && outcome.mute === 0;
+      return outcome.count("end") === 1 && once && sound && outcome.covered.size === Number(job.units);
+    }),
+    { numRuns },
+  );
+  return seen;
+}
+
+const ranges = fc.integer({ min: 1, max: 400 }).map((units) => rangeJob(BigInt(units)));
+const task = fc.record({
+  expectedSeconds: fc.option(fc.integer({ min: 1, max: 500 }), { nil: undefined }),
+  priority: fc.option(fc.integer({ min: -2, max: 2 }), { nil: undefined }),
+  gpu: fc.option(fc.integer({ min: 0, max: 3 }), { nil: undefined, freq: 6 }),
+  spec: fc.constantFrom("a", "b").map((program) => runs(program).spec),
+});
+const lists = fc.array(task, { minLength: 1, maxLength: 120 }).map((tasks) => taskJob(tasks));
+
+const KINDS: [what: string, jobs: fc.Arbitrary<Job>, pace: number, count: number, decided: string[]][] = [
+  ["a range", ranges, 1, 200, ["drop", "withdraw", "split", "twins"]],
+  ["tasks", lists, 60, 600, ["withdraw", "twins", "give-up"]],
+];
+for (const [what, jobs, pace, count, decided] of KINDS)
+  t.test(
+    `property: whatever happens to ${what}, every unit is committed or given up once, and the run ends`,
+    async (t) => {
+      const seen = playAll(jobs, pace, count);
+      for (const one of decided) t.ok((seen.get(one) ?? 0) > 0, `${one}: ${seen.get(one)} times in ${count} runs`);
+    },
+  );

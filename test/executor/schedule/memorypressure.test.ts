@@ -1,0 +1,53 @@
+import t from "tap";
+import { sequentialIds } from "../../../executor/schedule/attempts/attemptids.js";
+import type { Attempt } from "../../../executor/schedule/events.js";
+import { Scheduler } from "../../../executor/schedule/scheduler.js";
+import { openRun, startedAttempts, taskJob } from "./schedulefixture.js";
+
+/** Four tasks on two nodes of two GPUs; on each node the first runs, and the second of `a` waits for its memory. */
+function waiting(): { scheduler: Scheduler; waits: Attempt; others: Attempt[] } {
+  const scheduler = new Scheduler(taskJob([{}, {}, {}, {}]), [], sequentialIds());
+  const first = openRun(scheduler, [
+    ["a", 2],
+    ["b", 2],
+  ]);
+  const waits = first.find(({ node, slot }) => node === "a" && slot === 1)!;
+  const others = first.filter(({ node }) => node === "b");
+  for (const one of first) if (one !== waits) scheduler.handle({ type: "started", attempt: one.id }, 0);
+  scheduler.handle({ type: "memoryPressure", node: "a", slots: [1] }, 1);
+  return { scheduler, waits, others };
+}
+
+t.test("a chunk that waits for its node's memory goes to an idle slot of another node, and not back", async (t) => {
+  const { scheduler, waits, others } = waiting();
+  const out = scheduler.handle({ type: "finished", attempt: others[0]!.id, seconds: 2 }, 2);
+  t.match(
+    out.filter((one) => one.do !== "wake"),
+    [{ do: "withdraw", node: "a", ids: [waits.id] }],
+  );
+  const again = startedAttempts(scheduler.handle({ type: "requeued", attempt: waits.id }, 2));
+  t.match(again, [{ node: "b", slot: others[0]!.slot, chunk: { id: waits.chunk.id } }]);
+});
+
+t.test("it stays while nobody else is idle, or where another node is short of memory, too", async (t) => {
+  const { scheduler, waits, others } = waiting();
+  scheduler.handle({ type: "memoryPressure", node: "b", slots: [others[1]!.slot] }, 2);
+  const out = scheduler.handle({ type: "finished", attempt: others[0]!.id, seconds: 2 }, 3);
+  t.notOk(out.some((one) => one.do === "withdraw" && one.ids.includes(waits.id)));
+});
+
+t.test("one that came back waits for memory rather than go where there is none", async (t) => {
+  const { scheduler, waits, others } = waiting();
+  scheduler.handle({ type: "finished", attempt: others[0]!.id, seconds: 2 }, 2);
+  scheduler.handle({ type: "nodeLost", node: "b" }, 2);
+  const late = startedAttempts(scheduler.handle({ type: "requeued", attempt: waits.id }, 2));
+  t.notOk(
+    late.some(({ chunk }) => chunk.id === waits.chunk.id),
+    "slot 1 of a is free, and its node short",
+  );
+  const then = startedAttempts([
+    ...scheduler.handle({ type: "memoryPressure", node: "a", slots: [] }, 3),
+    ...scheduler.handle({ type: "tick" }, 3),
+  ]);
+  t.match([...late, ...then].map(({ node }) => node).at(-1), "a");
+});

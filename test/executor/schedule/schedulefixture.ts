@@ -1,0 +1,78 @@
+import type { Chunk, ChunkSpec, Job } from "../../../executor/job/job.js";
+import type { Attempt, Failure, Instruction, Slot } from "../../../executor/schedule/events.js";
+import type { Scheduler } from "../../../executor/schedule/scheduler.js";
+
+const work: ChunkSpec = { program: { kind: "command", command: ["true"] }, args: [], inputs: [], outputs: [], env: {} };
+
+export function rangeJob(units: bigint, change: Partial<Job> = {}): Job {
+  const chunk = (start: bigint, end: bigint): Chunk => ({ id: `${start}-${end}`, start, end, spec: work });
+  return {
+    name: "j",
+    file: "/j.yaml",
+    folder: "/",
+    kind: "range",
+    first: 0n,
+    units,
+    sizing: { by: "rate", base: 10, min: 5, max: 50 },
+    chunk,
+    unitsOf: (id) => {
+      const parts = /^(\d+)-(\d+)$/.exec(id);
+      return parts === null ? undefined : [BigInt(parts[1]!), BigInt(parts[2]!)];
+    },
+    stagedFiles: () => [],
+    needs: { playbooks: [] },
+    params: {},
+    limitedValues: [],
+    retry: { attempts: 3, backoff: 1 },
+    limits: { output: 2 ** 32 },
+    priority: 0,
+    collect: "files",
+    identity: "{}",
+    ...change,
+  };
+}
+
+/** A job of tasks, called t0, t1, ...; each is what is said of it. */
+export function taskJob(tasks: Partial<Chunk>[], change: Partial<Job> = {}): Job {
+  const chunk = (start: bigint, end: bigint): Chunk => ({
+    id: `t${start}`,
+    start,
+    end,
+    spec: work,
+    ...tasks[Number(start)],
+  });
+  const unitsOf = (id: string): [bigint, bigint] => [BigInt(id.slice(1)), BigInt(id.slice(1)) + 1n];
+  return rangeJob(BigInt(tasks.length), { kind: "tasks", sizing: undefined, chunk, unitsOf, ...change });
+}
+
+/** The work of a task that runs this program, with an input of so many bytes. */
+export function runs(program: string, bytes?: number): Pick<Chunk, "spec"> {
+  const inputs = bytes === undefined ? [] : [{ source: "/in", path: "in", bytes }];
+  return { spec: { ...work, program: { kind: "command", command: [program] }, inputs } };
+}
+
+/** Chunks of one unit. */
+export const singleUnits = { sizing: { by: "rate", base: 1, min: 1, max: 1 } } as const;
+
+export function slots(node: string, count: number, rate?: number): Slot[] {
+  return Array.from({ length: count }, (_, slot) => ({ node, slot, gpu: slot, rate }));
+}
+
+export const startedAttempts = (out: Instruction[]) => out.flatMap((one) => (one.do === "start" ? [one.attempt] : []));
+
+export function failureOf(attempt: Attempt): Failure {
+  const { chunk, node, slot, number } = attempt;
+  const how = { exit: 1, signal: null, reason: "exit code 1", stderr: "" };
+  return { chunk: chunk.id, node, slot, attempt: number, ...how };
+}
+
+/** Opens a run on nodes of so many GPUs, and answers with what is started. */
+export function openRun(scheduler: Scheduler, nodes: [string, number, number?][], now = 0): Attempt[] {
+  const out = scheduler.handle({ type: "dispatchOpened" }, now);
+  for (const [node, count, rate] of nodes) {
+    const place = { node, slots: slots(node, count, rate), limit: count, held: [] };
+    out.push(...scheduler.handle({ type: "nodeJoined", ...place }, now));
+  }
+  out.push(...scheduler.handle({ type: "allJoined" }, now));
+  return startedAttempts(out);
+}

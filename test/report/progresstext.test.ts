@@ -1,0 +1,42 @@
+import t from "tap";
+import type { Member } from "../../executor/run/node/member.js";
+import type { View } from "../../executor/run/observer.js";
+import { countColumns } from "../../report/columns.js";
+import { formatProgress } from "../../report/progresstext.js";
+
+const slots = [0, 1, 2].map((slot) => ({ node: "rig", slot }));
+const node = { chunks: 4, units: 4n, failedAttempts: 0 };
+
+/** A run of 10 chunks on one node, a second old. */
+function view(member: object, out: [slot: number, back: boolean][], failedAttempts = 0): View {
+  const of = { ...node, failedAttempts, out: new Map(out.map(([slot, back]) => [slot, { reason: "sick", back }])) };
+  const job = { name: "sieve", units: 10n, kind: "tasks" };
+  const tally = { job, units: 4n, chunks: 4, failed: 0, seconds: 1, nodes: new Map([["rig", of]]), of: () => of };
+  const members = [{ node: { name: "rig" }, state: "live", slots, short: 0, ...member } as unknown as Member];
+  return { members, tally } as unknown as View;
+}
+
+const TABLE: [what: string, view: View, line: RegExp][] = [
+  ["all well", view({}, []), /^rig {3}3 slots, 4 done, 4[^,]*$/],
+  ["a slot is out", view({}, [[1, false]]), /4[^,]*, 1 slot out$/],
+  ["a slot was out", view({}, [[1, true]]), /4[^,]*$/],
+  ["slots wait for memory", view({ short: 2 }, [[1, false]]), /1 slot out, 2 slots wait for memory$/],
+  ["attempts failed", view({}, [], 3), /, 3 failed$/],
+  ["away", view({ state: "away", reason: "no route" }, []), /^rig {3}away: no route$/],
+];
+
+for (const [what, seen, line] of TABLE)
+  t.test(what, async (t) => {
+    const [first, total] = formatProgress(seen, 200);
+    t.match(first, line);
+    t.match(total, "sieve: 40 %, 4 of 10 chunks");
+  });
+
+t.test("a line of the live display fits its terminal, whatever a node says", async (t) => {
+  const hostile = [`${"日本".repeat(60)}`, "\u001b[2J\u202e\ud800".repeat(40), "a\nb\tc", "\u{1f600}".repeat(60)];
+  for (const reason of hostile)
+    for (const line of formatProgress(view({ state: "away", reason }, []), 80)) {
+      t.ok(countColumns(line) <= 79, line);
+      t.notMatch(line, /[\n\t\p{Cc}\p{Cf}\p{Cs}]/u);
+    }
+});

@@ -1,0 +1,216 @@
+import type { Pipeline } from "../../executor/pipeline/pipeline.js";
+import type { Member } from "../../executor/run/node/member.js";
+import type { View } from "../../executor/run/observer.js";
+import type { Differing } from "../../executor/run/record/past.js";
+import type { LeftOut } from "../../executor/run/record/summary.js";
+import type { Failure } from "../../executor/schedule/events.js";
+import { formatCancelledPipeline, formatCancelledRun, formatStoppedNode } from "../../report/canceltext.js";
+import { buildDriftDocument, formatDrift, formatDriftTotal, formatNodeReport } from "../../report/drifttext.js";
+import { toPrintableText } from "../../report/format.js";
+import { renderHistoryPage } from "../../report/historypage.js";
+import { formatHistory } from "../../report/historytext.js";
+import { formatLeftovers, formatNodeNames } from "../../report/leftovertext.js";
+import { formatNodeLine, formatNodesTable, formatUnusableNodes } from "../../report/nodestable.js";
+import {
+  formatPipelineFailure,
+  formatPipelinePlan,
+  formatPipelineSummary,
+  formatStep,
+} from "../../report/pipelinetext.js";
+import { formatPlan } from "../../report/plantext.js";
+import { PlainProgress } from "../../report/progressplain.js";
+import { formatMemoryWait, formatProgress, formatTotalProgress } from "../../report/progresstext.js";
+import { buildPipelineMetrics, buildRunMetrics, buildVerifyMetrics, formatMetrics } from "../../report/prometheus.js";
+import { formatSchedule, type ScheduledEntry } from "../../report/scheduletext.js";
+import { formatRunStatus, formatRunsTable } from "../../report/statustext.js";
+import { formatSummary } from "../../report/summarytext.js";
+import {
+  cancelled,
+  differing,
+  facts,
+  failure,
+  history,
+  looks,
+  pipeline,
+  pipelineSummary,
+  plan,
+  reports,
+  standing,
+  stopped,
+  summary,
+} from "./samples.js";
+
+/** A function of report/ with an input that reaches all of it. */
+export interface Rendering {
+  input: unknown;
+  show(input: unknown): string;
+  /** Keys whose texts a reader of JSON or a schema has checked: numbers in decimal, times. */
+  exact: ReadonlySet<string>;
+  /** It has no text in it. */
+  isNumbers?: true;
+}
+
+const NUMBERS = new Set(["units", "chunkUnits"]);
+const KINDS = new Set([...NUMBERS, "kind"]);
+const shown = <T>(input: T, show: (input: T) => string, exact = NUMBERS): Rendering => ({
+  input,
+  show: show as (input: unknown) => string,
+  exact,
+});
+
+/** A run as its observers see it. */
+function viewOf(members: object[]): View {
+  const of = { chunks: 4, units: 4n, failedAttempts: 1, out: new Map([[1, { reason: "sick", back: false }]]) };
+  const tally = { units: 4n, chunks: 4, failed: 1, seconds: 1, nodes: new Map([["rig", of]]), of: () => of };
+  const job = { name: "sieve", units: 10n, kind: "tasks" };
+  return { members, tally: { ...tally, job } } as unknown as View;
+}
+const members = [
+  { node: { name: "rig" }, state: "live", slots: [{ slot: 0 }], short: 1 },
+  { node: { name: "zeus" }, state: "away", slots: [], short: 0, reason: "no route", error: { next: "Look." } },
+];
+
+interface Told {
+  leftOut: LeftOut[];
+  members: Member[];
+  texts: { holder: string; problem: string; note: string };
+  failure: Failure;
+  differing: Differing;
+}
+
+/** Everything that PlainProgress can be told. */
+function progressText({ leftOut, members: told, texts, failure: failed, differing: found }: Told): string {
+  const said: string[] = [];
+  const progress = new PlainProgress({ out: () => {}, err: (text) => said.push(text) });
+  progress.begin(viewOf(told), "/runs/sieve", leftOut);
+  for (const member of told) {
+    progress.node(member);
+    progress.slot(member, 0, texts.holder);
+    progress.slot(member, 0, undefined);
+    progress.memory(member);
+    progress.problem(member, texts.problem);
+  }
+  progress.note(texts.note);
+  progress.failedAttempt(failed);
+  progress.gaveUp(failed);
+  progress.differs(found);
+  progress.end();
+  return said.join("\n");
+}
+
+const entry: ScheduledEntry = {
+  what: "nightly",
+  schedule: "0 2 * * *",
+  next: ["2026-11-25T02:00:00.000Z"],
+  line: "0 2 * * * muster",
+  installed: "no",
+};
+
+/** Of every function that makes a text for people, by its name. */
+export const TEXTS: Record<string, Rendering> = {
+  formatStoppedNode: shown(cancelled.nodes, (all) => all.map(formatStoppedNode).join("\n")),
+  formatCancelledRun: shown([cancelled, stopped], (all) => all.map(formatCancelledRun).join("\n")),
+  formatCancelledPipeline: shown(
+    { name: "nightly", directory: "/runs/n", state: "cancelled" as const, steps: [{ ...cancelled, step: "sieve" }] },
+    formatCancelledPipeline,
+  ),
+  formatDrift: shown(reports, (all) => formatDrift(all, { rows: "all", diffs: true })),
+  formatDriftTotal: { ...shown(reports, formatDriftTotal), isNumbers: true },
+  formatNodeReport: shown(reports, (all) => all.map(formatNodeReport).join("\n")),
+  formatHistory: shown(history, (one) => formatHistory(one, true)),
+  formatNodesTable: shown(looks, (all) => formatNodesTable(all, "all", 1_800_000_000)),
+  formatUnusableNodes: shown(looks, formatUnusableNodes),
+  formatLeftovers: shown([{ node: "a", inventory: "local", reason: "it was not reached" }], (all) =>
+    toPrintableText(formatLeftovers(all, "runs/x")),
+  ),
+  formatNodeNames: shown(["a", "b"], (all) => toPrintableText([formatNodeNames(all)])),
+  formatNodeLine: shown(looks, (all) => all.map(formatNodeLine).join("\n")),
+  formatPipelineSummary: shown(pipelineSummary, (one) => formatPipelineSummary(one, false)),
+  formatPipelineFailure: shown(pipelineSummary, formatPipelineFailure),
+  formatStep: shown(pipelineSummary.steps, (all) => all.map(formatStep).join("\n")),
+  formatPipelinePlan: shown(
+    { pipeline, plan },
+    (one) => {
+      const [first, ...others] = one.pipeline.steps as [Pipeline["steps"][0], ...Pipeline["steps"]];
+      const steps = [first, ...others.map((step) => ({ ...step, needs: [first.name] }))];
+      return formatPipelinePlan({ ...one.pipeline, steps }, new Map([[first.name, one.plan]]));
+    },
+    KINDS,
+  ),
+  formatPlan: shown(plan, formatPlan),
+  formatProgress: shown(members, (all) => formatProgress(viewOf(all), 80).join("\n")),
+  formatTotalProgress: shown("sieve", (name) =>
+    formatTotalProgress({ ...viewOf([]), tally: { ...viewOf([]).tally, job: { name, units: 9n } } } as View),
+  ),
+  formatMemoryWait: { ...shown(2, formatMemoryWait), isNumbers: true },
+  PlainProgress: shown(
+    {
+      leftOut: [{ node: "hera", reason: "has no GPU" }],
+      members: members as unknown as Member[],
+      texts: { holder: "other", problem: "logs are lost", note: "rates are not kept" },
+      failure,
+      differing,
+    },
+    progressText,
+  ),
+  formatRunsTable: shown([standing], (all) => formatRunsTable(all, Date.now())),
+  formatRunStatus: shown(
+    { ...standing, steps: [{ step: "sieve", state: "failed" as const, seconds: 1, reason: "r", run: standing }] },
+    (one) => formatRunStatus(one, Date.now()),
+  ),
+  formatSchedule: shown([entry], formatSchedule),
+  formatSummary: shown(summary, (one) => formatSummary(one, false, "all.json")),
+};
+
+export const HTML = shown(history, renderHistoryPage);
+export const METRICS: Rendering[] = [
+  shown({ reports, facts }, (one) =>
+    formatMetrics(buildVerifyMetrics(one.reports, new Map([["rig", one.facts]]), 0, 1)),
+  ),
+  shown(summary, (one) => formatMetrics(buildRunMetrics(one, 0, 1))),
+  shown(
+    {
+      ...pipelineSummary,
+      steps: pipelineSummary.steps.map((step) => ({ ...step, drift: buildDriftDocument(reports) })),
+    },
+    (one) => formatMetrics(buildPipelineMetrics(one, 0, 1)),
+  ),
+];
+
+/** Functions of report/ that make no text for people by themselves: parts that the ones above put together, documents, and values. */
+export const NOT_RENDERED = [
+  "NodeProgress",
+  "breakDownRun",
+  "listRunNodes",
+  "buildDriftDocument",
+  "buildNodesDocument",
+  "buildHistoryDocument",
+  "buildRunsDocument",
+  "bigintToDecimal",
+  "formatCells",
+  "comparePlanAndActual",
+  "formatFailure",
+  "formatMismatch",
+  "buildVerifyMetrics",
+  "buildRunMetrics",
+  "buildPipelineMetrics",
+  // It draws what formatProgress makes, and says what PlainProgress says.
+  "TtyProgress",
+  // What the others are made with.
+  "formatCount",
+  "formatDuration",
+  "formatRate",
+  "formatWithPrefix",
+  "pluralize",
+  "formatBytes",
+  "printable",
+  "toPrintableText",
+  "toOneLine",
+  "shortenMiddle",
+  "truncateEnd",
+  "wrapText",
+  "countColumns",
+  "takeColumns",
+  "takeLastColumns",
+  "padToColumns",
+];

@@ -1,0 +1,25 @@
+import t from "tap";
+import type { Summary } from "../../executor/run/record/summary.js";
+import { formatSummary } from "../../report/summarytext.js";
+
+/** A run that came to its end with no node left. `slots`: of its only node; `session`: how many coordinators it had. */
+function stranded(slots: number, session: number): Summary {
+  return {
+    name: "sieve",
+    state: "stranded",
+    directory: "/runs/sieve",
+    chunks: { done: 0, failed: 0 },
+    units: { done: "0", total: "10" },
+    session: { number: session, chunks: 0, attempts: 0, dropped: 0, seconds: 1 },
+    cutLogs: 0,
+    nodes: [{ node: "a", state: "away", slots, chunks: 0, units: "0", failedAttempts: 0, reason: "no route" }],
+    failures: [],
+  };
+}
+
+t.test("work that goes on is spoken of only where a node may have some", async (t) => {
+  const text = (slots: number, session: number) => formatSummary(stranded(slots, session), false, undefined);
+  t.notMatch(text(0, 1), /goes on;/, "no node ever joined");
+  t.match(text(2, 1), /what runs on the nodes goes on; to stop it: muster cancel/);
+  t.match(text(0, 2), /what runs on the nodes goes on/, "an earlier coordinator may have left some");
+});

@@ -1,0 +1,203 @@
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { EventEmitter, once } from "node:events";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Test } from "tap";
+import type {
+  AgentCommand,
+  AgentMessage,
+  AttemptSpec,
+  DoneMessage,
+  SlotSetup,
+} from "../../executor/run/agent/protocol.js";
+import { agentProgram } from "../../templates/nodeprograms.js";
+
+type Hello = Extract<AgentMessage, { ev: "hello" }>;
+type Open = Extract<AgentCommand, { op: "open" }>;
+
+/** A run's folder on a "node" that is this machine. */
+export class RunFolder {
+  readonly root: string;
+
+  constructor(parent = mkdtempSync(join(realpathSync(tmpdir()), "agent-"))) {
+    this.root = join(parent, "runs", "r1");
+    mkdirSync(join(this.root, "store"), { recursive: true });
+  }
+
+  /** Puts a staged file there; answers with its SHA-256. */
+  stage(content: string | Buffer): string {
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    writeFileSync(join(this.root, "store", sha256), content);
+    return sha256;
+  }
+
+  /** What is left of attempts. */
+  listAttempts(): string[] {
+    return existsSync(join(this.root, "a")) ? readdirSync(join(this.root, "a")) : [];
+  }
+
+  remove(): void {
+    rmSync(join(this.root, "..", ".."), { recursive: true, force: true });
+  }
+}
+
+/** What the `number`th coordinator of a run directory says of itself. */
+export function coordinatorNonces(number: number): Pick<Open, "nonce" | "nonces"> {
+  const nonces = Array.from({ length: number }, (_, index) => `${index + 1}`.padStart(16, "0"));
+  return { nonce: nonces.at(-1)!, nonces };
+}
+
+/** One attachment to a real agent, over pipes as sshd would have them. Messages are kept; `next` waits for one. */
+export class AgentAttachment {
+  readonly messages: AgentMessage[] = [];
+  private readonly process: ChildProcessWithoutNullStreams;
+  private readonly arrivals = new EventEmitter().setMaxListeners(0);
+  private readonly taken = new Set<AgentMessage>();
+  stderr = "";
+
+  /** `env` adds to the environment of the agent, should this attachment start it; python's own variables count only here. */
+  constructor(
+    readonly folder: RunFolder,
+    env: NodeJS.ProcessEnv = {},
+  ) {
+    const program = agentProgram();
+    const words = program.args.map((word) => (word === "-IS" ? "-S" : word));
+    this.process = spawn("python3", [...words, folder.root], { env: { ...process.env, ...env } });
+    this.process.stdin.write(program.stdin);
+    this.process.stderr.on("data", (data) => {
+      this.stderr += data;
+    });
+    this.process.stdin.on("error", () => {});
+    createInterface({ input: this.process.stdout }).on("line", (line) => {
+      this.messages.push(JSON.parse(line));
+      this.arrivals.emit("message");
+    });
+  }
+
+  send(...messages: AgentCommand[]): void {
+    this.process.stdin.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(""));
+  }
+
+  sendText(text: string): void {
+    this.process.stdin.write(text);
+  }
+
+  /** `open` with defaults for what a test does not care about. Answers with the hello. */
+  async open(settings: Partial<Open> = {}): Promise<Hello> {
+    const reply = await this.sendOpen(settings);
+    if (reply.ev !== "hello") throw new Error(`the agent answered ${JSON.stringify(reply)}`);
+    return reply;
+  }
+
+  /** Sends `open`, and answers with what the agent makes of it: hello or refused. */
+  async sendOpen(settings: Partial<Open> & { slots?: SlotSetup[] } = {}): Promise<AgentMessage> {
+    const base = {
+      op: "open",
+      run: "r1",
+      ...coordinatorNonces(1),
+      lease: 30,
+      priority: 0,
+      env: {},
+      inline: 4096,
+      log: 1 << 20,
+    } as const;
+    this.send({ ...base, slots: [{ slot: 0, env: {} }], ...settings });
+    return this.waitFor((one) => one.ev === "hello" || one.ev === "refused");
+  }
+
+  start(id: string, spec: Partial<AttemptSpec>, args: string[] = [], slot = 0): void {
+    const whole = { argv: ["sh", "-c"], env: {}, files: [], outputs: [], limit: 2 ** 32, ...spec };
+    this.send({ op: "start", id, chunk: `chunk-${id}`, slot, spec: whole, args });
+  }
+
+  /** Runs a shell script as an attempt and waits for its end. */
+  async run(id: string, script: string, spec: Partial<AttemptSpec> = {}, slot = 0): Promise<DoneMessage> {
+    this.start(id, spec, [script], slot);
+    return this.waitForDone(id);
+  }
+
+  waitForDone(id: string): Promise<DoneMessage> {
+    return this.waitFor((one) => one.ev === "done" && one.id === id) as Promise<DoneMessage>;
+  }
+
+  /** The first message not yet taken that fits; fails after `patience` seconds with what came instead. */
+  async waitFor(fits: (message: AgentMessage) => boolean, patience = 20): Promise<AgentMessage> {
+    const signal = AbortSignal.timeout(patience * 1000);
+    for (;;) {
+      const found = this.messages.find((one) => !this.taken.has(one) && fits(one));
+      if (found !== undefined) {
+        this.taken.add(found);
+        return found;
+      }
+      await once(this.arrivals, "message", { signal }).catch(() => {
+        throw new Error(`nothing that fits: ${JSON.stringify(this.messages).slice(-1500)} ${this.stderr}`);
+      });
+    }
+  }
+
+  /** The coordinator goes away: the connection's pipes close. Resolves when attach has ended. */
+  async disconnect(): Promise<void> {
+    this.process.stdin.end();
+    await this.waitForExit();
+  }
+
+  /** Exit code of attach, once it is gone. */
+  async waitForExit(): Promise<number | null> {
+    if (this.process.exitCode === null && this.process.signalCode === null) await once(this.process, "exit");
+    return this.process.exitCode;
+  }
+
+  async stop(): Promise<void> {
+    this.send({ op: "stop" });
+    await this.waitFor((one) => one.ev === "bye");
+    await this.waitForExit();
+  }
+}
+
+/** A folder and an opened attachment; the agent and the folder are gone after the test, whatever happens in it. */
+export async function attachAgent(test: Test, settings: Parameters<AgentAttachment["open"]>[0] = {}) {
+  const folder = new RunFolder();
+  const attachment = new AgentAttachment(folder);
+  test.teardown(() => stopAgent(folder));
+  const hello = await attachment.open(settings);
+  return { folder, attachment, hello };
+}
+
+/** Stops whatever agent still serves the folder and removes it. */
+export async function stopAgent(folder: RunFolder): Promise<void> {
+  if (existsSync(join(folder.root, "agent.sock"))) await new AgentAttachment(folder).stop();
+  folder.remove();
+}
+
+/** Process ids whose environment or command line has `mark`, zombies not among them. */
+export function findProcesses(mark: string): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .filter((name) => [`/proc/${name}/environ`, `/proc/${name}/cmdline`].some((file) => textOf(file).includes(mark)))
+    .map(Number);
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, "latin1");
+  } catch {
+    return "";
+  }
+}
+
+/** The text of a log or output that came along inline. */
+export function decodeInline(report: { data?: string } | undefined): string {
+  return Buffer.from(report?.data ?? "", "base64").toString();
+}

@@ -1,0 +1,34 @@
+import t from "tap";
+import { attachAgent } from "./agentdriver.js";
+
+t.setTimeout(120_000);
+
+const slots = (name: string) => [
+  { slot: 0, env: {}, gpu: 0, lock: `${name}-${process.pid}` },
+  { slot: 1, env: {} },
+];
+
+t.test("a GPU waits for the first look at it, a CPU slot does not", async (t) => {
+  const { attachment } = await attachAgent(t, { slots: slots("examined"), examine: 60 });
+  attachment.start("gpu", {}, ["true"], 0);
+  attachment.start("cpu", {}, ["true"], 1);
+  await attachment.waitForDone("cpu");
+  attachment.start("later", {}, ["true"], 1);
+  await attachment.waitForDone("later");
+  t.notOk(attachment.messages.some((one) => one.ev === "started" && one.id === "gpu"));
+  attachment.send({ op: "examined" });
+  t.match(await attachment.waitForDone("gpu"), { exit: 0 });
+});
+
+t.test("a look that is never told of holds a GPU up no longer than it may take", async (t) => {
+  const { attachment } = await attachAgent(t, { slots: slots("unexamined"), examine: 0.5 });
+  t.match(await attachment.run("gpu", "true"), { exit: 0 });
+});
+
+t.test("what is withdrawn meanwhile never starts", async (t) => {
+  const { attachment } = await attachAgent(t, { slots: slots("sick"), examine: 60 });
+  attachment.start("gpu", {}, ["true"], 0);
+  attachment.send({ op: "withdraw", ids: ["gpu"] }, { op: "examined" });
+  t.match(await attachment.waitForDone("gpu"), { canceled: true, exit: null });
+  t.notOk(attachment.messages.some((one) => one.ev === "started"));
+});

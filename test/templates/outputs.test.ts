@@ -1,0 +1,127 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import t from "tap";
+import { reached } from "../lab/reached.js";
+import { AgentAttachment, attachAgent, decodeInline, RunFolder } from "./agentdriver.js";
+
+t.setTimeout(120_000);
+
+t.test("gives inputs by link, lets a chunk change only what it declared, and keeps modes apart", async (t) => {
+  const { attachment, folder } = await attachAgent(t);
+  const sha256 = folder.stage("#!/bin/sh\necho ran\n");
+  const files: [string, string, number][] = [
+    ["bin/tool", sha256, 0o755],
+    ["data/plain", sha256, 0o644],
+    ["data/own", sha256, 0o644],
+  ];
+  const script = "bin/tool; stat -c %a,%h bin/tool data/plain data/own; echo more >> data/own; ls deep/er -d";
+  const done = await attachment.run("links", script, { files, outputs: ["data/own", "deep/er/none"] });
+  const [ran, tool, plain, own, folderMade] = decodeInline(done.stdout).trim().split("\n");
+  t.same([ran, folderMade], ["ran", "deep/er"]);
+  t.match(tool, /^555,2$/);
+  t.match(plain, /^444,2$/);
+  t.match(own, /^644,1$/);
+  t.equal(
+    readFileSync(join(folder.root, "store", sha256), "utf8"),
+    "#!/bin/sh\necho ran\n",
+    "the staged copy is as it was",
+  );
+  t.same(done.missing, ["deep/er/none"]);
+});
+
+t.test("reports outputs: small ones inline, large ones hashed, links and folders refused", async (t) => {
+  const { attachment, folder } = await attachAgent(t);
+  const outputs = ["small", "middle", "big", "empty", "link", "via/file", "folder", "fifo", "none"];
+  const script = [
+    "rmdir via",
+    "printf hello > small; head -c 5000 /dev/zero > middle; head -c 3000000 /dev/zero > big; : > empty",
+    "ln -s small link; mkdir folder real; : > real/file; ln -s real via; mkfifo fifo",
+  ].join("; ");
+  const done = await attachment.run("outputs", script, { outputs });
+  t.equal(done.exit, 0, done.tail);
+  t.same(done.missing.sort(), ["fifo", "folder", "link", "none", "via/file"]);
+  const by = new Map(done.outputs.map((one) => [one.path, one]));
+  for (const [path, content] of [
+    ["small", Buffer.from("hello")],
+    ["middle", Buffer.alloc(5000)],
+    ["big", Buffer.alloc(3000000)],
+    ["empty", Buffer.alloc(0)],
+  ] as const) {
+    t.equal(by.get(path)?.size, content.length);
+    t.equal(by.get(path)?.sha256, createHash("sha256").update(content).digest("hex"));
+    t.equal(by.get(path)?.data, content.length <= 4096 ? content.toString("base64") : undefined);
+  }
+  t.ok(existsSync(join(folder.root, "a/outputs/work/big")), "it lies there until it is acknowledged");
+  attachment.send({ op: "ack", ids: ["outputs", "unknown"] });
+  await reached("the attempt is deleted", () => folder.listAttempts().length === 0);
+});
+
+t.test("deletes what a chunk left in unexpected places too", async (t) => {
+  const { attachment, folder } = await attachAgent(t);
+  await attachment.run("mess", "mkdir -p x/y; : > x/y/z; : > declared; chmod 0 x/y x", {
+    outputs: ["declared", "gone"],
+  });
+  attachment.send({ op: "ack", ids: ["mess"] });
+  await reached("the attempt is deleted", () => folder.listAttempts().length === 0);
+});
+
+t.test("a log that grows without end is capped while the chunk runs, and says so", async (t) => {
+  const { folder, attachment } = await attachAgent(t, { log: 10000 });
+  attachment.start("noisy", {}, [
+    "echo first; head -c 5000000 /dev/zero | tr '\\0' x; sleep 2.5; echo end; echo end >&2",
+  ]);
+  await reached("it is capped while it runs", () => {
+    const file = join(folder.root, "a/noisy/out");
+    const { size, blocks } = statSync(file, { throwIfNoEntry: false }) ?? { size: 0, blocks: 0 };
+    return size > 5_000_000 && blocks * 512 <= 32768;
+  });
+  const done = await attachment.waitForDone("noisy");
+  t.ok(done.stdout.size <= 10000, `${done.stdout.size}`);
+  const log = readFileSync(join(folder.root, "a/noisy/out"), "utf8");
+  t.ok(log.startsWith("first\n"));
+  t.match(log, /\[muster: this log grew past 10000 bytes/);
+  t.ok(log.endsWith("end\n"));
+  t.equal(decodeInline(done.stderr), "end\n");
+});
+
+/** Why no small file system can be mounted here, or undefined. */
+function cannotMount(): string | undefined {
+  return process.getuid?.() === 0 ? undefined : "a full disk needs root: it is a small tmpfs";
+}
+
+t.test("a full disk fails the chunk and says so; the agent lives on", { skip: cannotMount() ?? false }, async (t) => {
+  const place = mkdtempSync(join(tmpdir(), "full-"));
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k,nr_inodes=60", "tmpfs", place]);
+  t.teardown(() => {
+    execFileSync("umount", ["-l", place]);
+    rmSync(place, { recursive: true });
+  });
+  const folder = new RunFolder(place);
+  const attachment = new AgentAttachment(folder);
+  await attachment.open();
+  const nodes = await attachment.run("nodes", "for i in $(seq 100); do : > f$i || exit 9; done");
+  t.match(nodes, { exit: 2, tail: /No space left/ });
+  t.match(
+    (await attachment.run("next", "true")).error,
+    /folder .*\/a\/next could not be made: No space left on device/,
+  );
+  attachment.send({ op: "ack", ids: ["nodes", "next"] });
+  await reached("there is room again", () => folder.listAttempts().length === 0);
+  t.not(
+    (await attachment.run("bytes", "head -c 1000000 /dev/zero > out")).exit,
+    0,
+    "the chunk fails, its result is told",
+  );
+  for (let index = 0; index < 30; index++) await attachment.run(`small${index}`, "true");
+  t.match(await attachment.waitFor((one) => one.ev === "problem"), {
+    message: /results could not be saved in .*: No space left/,
+  });
+  attachment.send({ op: "ack", ids: Array.from({ length: 30 }, (_, index) => `small${index}`) });
+  attachment.send({ op: "ack", ids: ["bytes"] });
+  await reached("there is room again", () => folder.listAttempts().length === 0);
+  t.equal((await attachment.run("room", "true")).exit, 0);
+  await attachment.stop();
+});
