@@ -1,5 +1,5 @@
 import { addressOf, type Node } from "../../../fleet/node.js";
-import type { Entry } from "./journal.js";
+import type { JournalEntry } from "./journal.js";
 
 /** A node that may still hold processes or files of a run. */
 export interface Leftover {
@@ -16,7 +16,7 @@ export interface Leftover {
 export class Leftovers {
   private readonly byPlace = new Map<string, Leftover>();
 
-  see(entry: Entry): void {
+  apply(entry: JournalEntry): void {
     if (entry.e === "nodes") {
       const { nodes, inventory, addresses = [] } = entry;
       for (const [index, node] of nodes.entries()) this.add({ node, inventory, address: addresses[index] });
@@ -37,7 +37,7 @@ export class Leftovers {
 }
 
 /** Whether `node`, of any inventory, is where `leftover` was: an inventory may be moved, and another one may use the same name. */
-export function isPlaceOf(leftover: Leftover, node: Node): boolean {
+export function isSameNode(leftover: Leftover, node: Node): boolean {
   if (leftover.node !== node.name) return false;
   return leftover.address === undefined || leftover.address === addressOf(node);
 }
