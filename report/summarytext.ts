@@ -1,6 +1,6 @@
 import { relative } from "node:path";
+import type { RecheckDifference } from "../executor/run/record/journalentry.js";
 import type { Leftover } from "../executor/run/record/leftovers.js";
-import type { RecheckDifference } from "../executor/run/record/replay.js";
 import type { NodeSummary, RunSummary } from "../executor/run/record/runsummary.js";
 import { MAX_LOG_BYTES } from "../executor/run/results/chunklogs.js";
 import type { Failure } from "../executor/schedule/events.js";

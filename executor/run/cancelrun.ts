@@ -1,11 +1,9 @@
-import { closeSync, openSync } from "node:fs";
-import { join } from "node:path";
 import type { Node } from "../../fleet/node.js";
 import { recordRunEnd } from "./cleanleftovers.js";
 import { cleanNode, type NodeCleanResult } from "./node/cleannode.js";
-import { type JournalEntry, readEntries } from "./record/journal.js";
+import type { JournalEntry } from "./record/journalentry.js";
 import type { Leftover } from "./record/leftovers.js";
-import { RunReplay } from "./record/replay.js";
+import { RunReplay, replayRun } from "./record/replay.js";
 import { takeOverRunLock } from "./record/takeoverrunlock.js";
 import { createStopContext } from "./runcontext.js";
 
@@ -45,7 +43,7 @@ export async function cancelRun(path: string, means: CancelOptions): Promise<Can
     const { header: run, committedChunks: chunks, isComplete: complete } = past;
     const finished = new Set<string>();
     const stopped = await cleanAllNodes(past, means, finished);
-    const earlier = past.leftovers.list;
+    const earlier = past.leftovers;
     const end = complete ? past.closeEntry! : ({ state: "cancelled" } as const);
     if (!complete || earlier.length > 0) await recordRunEnd(path, journal, end, remainingLeftovers(earlier, stopped));
     const dropped = countUncommitted(path, finished);
@@ -83,17 +81,11 @@ function remainingLeftovers(earlier: Leftover[], stopped: CancelledNode[]): Left
   });
 }
 
-/** How many of these chunks the journal does not have: a node may still hold what it has not been told to be safe. */
+/** Counts those of `chunks` that the journal does not have as committed: a node keeps a result until its acknowledgement arrives. */
 function countUncommitted(path: string, chunks: Set<string>): number {
-  const left = new Set(chunks);
-  const file = join(path, "journal.ndjson");
-  const fd = openSync(file, "r");
-  try {
-    if (left.size > 0) readEntries(fd, file, (entry) => entry.e === "done" && left.delete(entry.chunk));
-  } finally {
-    closeSync(fd);
-  }
-  return left.size;
+  const uncommitted = new Set(chunks);
+  if (uncommitted.size > 0) replayRun(path, (entry) => entry.e === "done" && uncommitted.delete(entry.chunk));
+  return uncommitted.size;
 }
 
 function createMissingNodeResult(node: string): NodeCleanResult {

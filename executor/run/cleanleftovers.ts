@@ -4,8 +4,8 @@ import type { Job } from "../job/job.js";
 import { cleanNode } from "./node/cleannode.js";
 import type { NodeWorker } from "./node/nodeworker.js";
 import type { Journal } from "./record/journal.js";
+import type { CloseEntry } from "./record/journalentry.js";
 import { isSameNode, type Leftover } from "./record/leftovers.js";
-import type { CloseEntry } from "./record/replay.js";
 import type { RunDirectory } from "./record/rundir.js";
 import { amendSummary } from "./record/runsummary.js";
 import { createStopContext, type RunContext } from "./runcontext.js";
@@ -44,7 +44,7 @@ export function createCleanupContext(
 ): CleanupContext {
   const run = createStopContext(job.name, [...formerIds, id], isComplete ? past.nonces : nonces);
   return {
-    earlierLeftovers: past.leftovers.list,
+    earlierLeftovers: past.leftovers,
     nodes,
     inventory,
     run,

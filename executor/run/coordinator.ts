@@ -67,7 +67,7 @@ export class Coordinator implements NodeListener, CollectorListener {
     this.scheduler = new Scheduler(job, directory.replay.committedUnits, issueId, expected, learned, rechecks.pending);
     this.workers = nodes.map((node) => new NodeWorker(node, job, run, directory.ids, this));
     for (const member of this.workers) this.workersByName.set(member.node.name, member);
-    markEarlierLeftovers(this.workers, directory.replay.leftovers.list);
+    markEarlierLeftovers(this.workers, directory.replay.leftovers);
     const { path, journal, replay: past, elapsed } = directory;
     this.committer = new Committer(
       { path, partial: this.intake.partialFolder, journal, job, past, elapsed },

@@ -1,7 +1,7 @@
 import type { Failure } from "../schedule/events.js";
 import type { NodeWorker } from "./node/nodeworker.js";
 import type { RunCounters } from "./record/counters.js";
-import type { RecheckDifference } from "./record/replay.js";
+import type { RecheckDifference } from "./record/journalentry.js";
 import type { ExcludedNode } from "./record/runsummary.js";
 
 /** What there is to see of a run, at any time. */

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { closeSync, existsSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Test } from "tap";
-import { type JournalEntry, readEntries } from "../../executor/run/record/journal.js";
+import { readEntries } from "../../executor/run/record/journal.js";
+import type { JournalEntry } from "../../executor/run/record/journalentry.js";
 import type { LabNode } from "../lab/lab.js";
 import type { KnownJob } from "./knownjob.js";
 

@@ -1,6 +1,6 @@
 import type { Pipeline } from "../../executor/pipeline/pipeline.js";
 import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
-import type { RecheckDifference } from "../../executor/run/record/replay.js";
+import type { RecheckDifference } from "../../executor/run/record/journalentry.js";
 import type { ExcludedNode } from "../../executor/run/record/runsummary.js";
 import type { RunView } from "../../executor/run/runobserver.js";
 import type { Failure } from "../../executor/schedule/events.js";

@@ -1,7 +1,7 @@
 import type { Pipeline } from "../../executor/pipeline/pipeline.js";
 import type { PipelineSummary } from "../../executor/pipeline/pipelinesummary.js";
 import type { CancelledRun } from "../../executor/run/cancelrun.js";
-import type { RecheckDifference } from "../../executor/run/record/replay.js";
+import type { RecheckDifference } from "../../executor/run/record/journalentry.js";
 import type { RunHistory } from "../../executor/run/record/runhistory.js";
 import type { RunStatus } from "../../executor/run/record/runstatus.js";
 import type { RunSummary } from "../../executor/run/record/runsummary.js";

@@ -10,6 +10,7 @@ import { MessageRateLimiter } from "../agent/messageratelimiter.js";
 import { type AgentCommand, type AgentMessage, decodeHeldAttempt } from "../agent/protocol.js";
 import type { SignedAttemptIds } from "../agent/signedids.js";
 import { failpoint } from "../failpoint.js";
+import type { NodeConnectionState } from "../record/journalentry.js";
 import type { ResultSource } from "../results/pulloutputs.js";
 import type { RunContext } from "../runcontext.js";
 import { monotonicSeconds } from "../timer.js";
@@ -31,8 +32,6 @@ const WAITING_FOR_SILENT_NODE = "it is silent at the end of the run, and waited 
 const UNREACHED_AT_END = "it could not be reached at the end: what is there goes when the agent's lease ends";
 /** And of one whose grace period ends though it was back in between. */
 const UNSTABLE_CONNECTION = "its connection keeps failing, its chunks go to others";
-
-export type NodeConnectionState = "connecting" | "live" | "silent" | "away" | "refused";
 
 /** What a member tells the coordinator. */
 export interface NodeListener {

@@ -1,7 +1,8 @@
 import type { Job } from "../../job/job.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
-import type { RecheckDifference, RunReplay } from "./replay.js";
+import type { RecheckDifference } from "./journalentry.js";
+import type { RunReplay } from "./replay.js";
 
 /** Failed chunks that are named in the summary; the journal has all of them. */
 const MAX_LISTED_FAILURES = 100;

@@ -1,6 +1,6 @@
 import type { Failure } from "../../schedule/events.js";
 import type { NodeWorker } from "../node/nodeworker.js";
-import type { JournalEntry } from "./journal.js";
+import type { JournalEntry } from "./journalentry.js";
 import type { RunDirectory } from "./rundir.js";
 
 /** Bytes of records about one node and its slots: one that comes and goes without end fills no disk. */

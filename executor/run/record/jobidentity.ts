@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
 import type { Job } from "../../job/job.js";
-import type { JournalEntry } from "./journal.js";
+import type { JournalEntry } from "./journalentry.js";
 
 type IdentityEntry = Extract<JournalEntry, { e: "run" }>;
 type JsonFields = Record<string, unknown>;

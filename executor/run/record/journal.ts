@@ -2,59 +2,10 @@ import { closeSync, fstatSync, fsync, ftruncateSync, readSync, writeSync } from 
 import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
 import { MusterError } from "../../../schemas/errors.js";
-import type { Failure } from "../../schedule/events.js";
 import { failpoint } from "../failpoint.js";
-import type { NodeConnectionState } from "../node/nodeworker.js";
-import type { Leftover } from "./leftovers.js";
-import type { RecheckDifference } from "./replay.js";
+import type { JournalEntry } from "./journalentry.js";
 
 const fsyncFile = promisify(fsync);
-
-/** What is written down of a run, in the order in which it became true. */
-export type JournalEntry =
-  /**
-   * First record: what this run directory is for. `identity`: with values of `env` as hashes under `salt`; without a salt (in older
-   * journals) with the values themselves. `inputs`: staged path -> SHA-256; `units`: all of the job's, in decimal.
-   */
-  | {
-      e: "run";
-      id: string;
-      name: string;
-      salt?: string;
-      identity: string;
-      inputs: Record<string, string>;
-      units?: string;
-    }
-  /** A coordinator begins. Its `nonce` is in every attempt id that it issues; older journals have none. */
-  | { e: "open"; session: number; nonce?: string; pid: number; host: string; at: string }
-  /** The run is called `id` from now on: what carries an earlier id on a node belongs to another copy of this directory. */
-  | { e: "adopt"; id: string }
-  /** The nodes that may work on it in this session, where they are, and what `-i` takes to find them. */
-  | { e: "nodes"; nodes: string[]; inventory: string; addresses?: string[] }
-  /**
-   * A chunk is committed: units [start, end) in decimal; `length`: bytes of results.ndjson that count from now on. `at`: seconds
-   * since the session began, in the first record of those that were committed together.
-   */
-  | { e: "done"; chunk: string; start: string; end: string; length: number; at?: number }
-  | { e: "failed"; failure: Failure }
-  /** A chunk was computed again, or (as good as that) never can be; `differing`: what was found, where results differ. */
-  | { e: "canary"; chunk: string; differing?: RecheckDifference }
-  /** What else happened, `at` so many seconds of the session, for reports: no run goes on from these three. */
-  | { e: "node"; at: number; node: string; state: NodeConnectionState; slots?: number[]; reason?: string }
-  /** A slot gets no work for a reason; without `out` it gets some again. */
-  | { e: "slot"; at: number; node: string; slot: number; out?: string }
-  /** An attempt failed. */
-  | { e: "tried"; at: number; chunk: string; node: string; slot: number; attempt: number; reason: string }
-  /**
-   * The coordinator ends, with everything of before this record safe on disk. `leftovers`: all nodes that may hold something of
-   * the run then. A second one follows, with the same `at`, where a node is cleaned later.
-   */
-  | {
-      e: "close";
-      state: "complete" | "partial" | "interrupted" | "cancelled";
-      at?: string;
-      leftovers?: Leftover[];
-    };
 
 /** Bytes read at a time when a journal is read back. */
 const READ_BLOCK_BYTES = 1 << 20;

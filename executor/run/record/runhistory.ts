@@ -1,8 +1,9 @@
-import { closeSync, createReadStream, existsSync, openSync } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Failure } from "../../schedule/events.js";
-import { type JournalEntry, readEntries } from "./journal.js";
+import type { JournalEntry } from "./journalentry.js";
+import { type RunReplay, type RunSession, replayRun } from "./replay.js";
 import { type RunStatus, readRunStatus } from "./runstatus.js";
 import { type RunSummary, readSummary } from "./runsummary.js";
 
@@ -29,14 +30,6 @@ export interface RunHistory {
   missing: string[];
 }
 
-/** The work of one coordinator. `began`: ISO 8601. */
-export interface RunSession {
-  number: number;
-  began: string;
-  from: number;
-  seconds: number;
-}
-
 /** One execution of a chunk; `end`: when its result was safe. */
 export interface ChunkExecution {
   chunk: string;
@@ -54,121 +47,97 @@ const NO_COMMIT_TIMES =
 const NO_EVENT_LOG =
   "an older muster wrote this journal: failed attempts, and nodes and slots that were lost for a while, are not in it";
 
-/** Reads the history of the run (of a job) in the directory `path`; nothing is changed. `now`: milliseconds. Throws JOURNAL_DAMAGED. */
+/**
+ * Reads the history of the run (of a job) in the directory `path`; nothing is changed. `now` is milliseconds since the epoch. Throws
+ * JOURNAL_DAMAGED, or the error of the file system.
+ */
 export async function readRunHistory(path: string, now: number): Promise<RunHistory> {
-  const standing = readRunStatus(path, now);
-  const gathered = new HistoryReplay();
-  const file = join(path, "journal.ndjson");
-  const fd = openSync(file, "r");
-  try {
-    readEntries<JournalEntry>(fd, file, (entry) => gathered.see(entry));
-  } finally {
-    closeSync(fd);
-  }
-  if (standing.state === "running") gathered.goesOn(now);
-  const { sessions, tried, nodes, slots, failures, timed } = gathered;
-  const executions = await readExecutions(join(path, "results.ndjson"), gathered);
+  const status = readRunStatus(path, now);
+  const timeline = new RunTimeline();
+  const replay = replayRun(path, (entry, state) => timeline.add(entry, state));
+  if (status.state === "running") replay.extendSessionTo(now);
+  const { sessions, resultsBytes, closeEntry } = replay;
+  const { commits, failedAttempts, nodeEntries, slotEntries, failures, hasCommitTimes } = timeline;
+  const executions = await readExecutions(join(path, "results.ndjson"), commits, resultsBytes);
   const missing: string[] = [];
-  if (!timed && executions.length > 0) missing.push(NO_COMMIT_TIMES);
-  if (nodes.length === 0 && executions.length > 0) missing.push(NO_EVENT_LOG);
-  const lost = gathered.commits.size - executions.length;
+  if (!hasCommitTimes && executions.length > 0) missing.push(NO_COMMIT_TIMES);
+  if (nodeEntries.length === 0 && executions.length > 0) missing.push(NO_EVENT_LOG);
+  const lost = commits.size - executions.length;
   if (lost > 0) missing.push(`results.ndjson lacks ${lost} of the chunks that the journal has`);
   return {
-    status: standing,
+    status,
     seconds: sessions.reduce((sum, one) => sum + one.seconds, 0),
     sessions,
-    executions: timed ? executions : placeConsecutively(executions, sessions),
-    failedAttempts: tried,
-    nodeEntries: nodes,
-    slotEntries: slots,
+    executions: hasCommitTimes ? executions : placeConsecutively(executions, sessions),
+    failedAttempts,
+    nodeEntries,
+    slotEntries,
     failures,
-    summary: gathered.closed ? readSummary(path) : undefined,
+    summary: closeEntry === undefined ? undefined : readSummary(path),
     missing,
   };
 }
 
-/** When a chunk was committed, as the how manyth, and its units. */
+/** The commit of a chunk: its position among all commits, when it happened (seconds at work), and how many units it has. */
 interface CommitRecord {
   index: number;
   end: number;
   units: bigint;
 }
 
-/** What the journal has, record by record. */
-class HistoryReplay {
-  readonly sessions: RunSession[] = [];
+/** The records of a journal that a report shows one by one, with their times converted to seconds at work. */
+class RunTimeline {
   readonly commits = new Map<string, CommitRecord>();
-  readonly tried: RunHistory["failedAttempts"] = [];
-  readonly nodes: RunHistory["nodeEntries"] = [];
-  readonly slots: RunHistory["slotEntries"] = [];
+  readonly failedAttempts: RunHistory["failedAttempts"] = [];
+  readonly nodeEntries: RunHistory["nodeEntries"] = [];
+  readonly slotEntries: RunHistory["slotEntries"] = [];
+  /** Of the last session. */
   failures: Failure[] = [];
-  timed = false;
-  /** Whether the last session has come to its end. */
-  closed = false;
-  /** Bytes of results.ndjson that count. */
-  length = 0;
+  hasCommitTimes = false;
 
-  see(entry: JournalEntry): void {
+  /** Adds a record that `replay` has applied. */
+  add(entry: JournalEntry, replay: RunReplay): void {
     switch (entry.e) {
-      case "open": {
-        const last = this.sessions.at(-1);
-        const from = last === undefined ? 0 : last.from + last.seconds;
-        this.sessions.push({ number: entry.session, began: entry.at, from, seconds: 0 });
+      case "open":
         this.failures = [];
-        this.closed = false;
         break;
-      }
       case "done": {
-        if (entry.at !== undefined) this.timed = true;
-        const end = entry.at === undefined ? this.now : this.at(entry.at);
-        this.commits.set(entry.chunk, {
-          index: this.commits.size,
-          end,
-          units: BigInt(entry.end) - BigInt(entry.start),
-        });
-        this.length = entry.length;
+        if (entry.at !== undefined) this.hasCommitTimes = true;
+        const end = entry.at === undefined ? replay.secondsAtWork : replay.toSecondsAtWork(entry.at);
+        const units = BigInt(entry.end) - BigInt(entry.start);
+        this.commits.set(entry.chunk, { index: this.commits.size, end, units });
         break;
       }
       case "failed":
         this.failures.push(entry.failure);
         break;
       case "node":
-        this.nodes.push({ ...entry, at: this.at(entry.at) });
+        this.nodeEntries.push({ ...entry, at: replay.toSecondsAtWork(entry.at) });
         break;
       case "slot":
-        this.slots.push({ ...entry, at: this.at(entry.at) });
+        this.slotEntries.push({ ...entry, at: replay.toSecondsAtWork(entry.at) });
         break;
       case "tried":
-        this.tried.push({ ...entry, at: this.at(entry.at) });
+        this.failedAttempts.push({ ...entry, at: replay.toSecondsAtWork(entry.at) });
         break;
+      case "run":
+      case "adopt":
+      case "nodes":
+      case "canary":
       case "close":
-        this.closed = true;
-        if (entry.at !== undefined) this.goesOn(Date.parse(entry.at));
+        break;
+      default:
+        entry satisfies never;
     }
-  }
-
-  /** The session goes on, or went on, until `time` (milliseconds). */
-  goesOn(time: number): void {
-    const last = this.sessions.at(-1);
-    if (last !== undefined) last.seconds = Math.max(last.seconds, (time - Date.parse(last.began)) / 1000 || 0);
-  }
-
-  /** So many seconds of the session, as seconds at work. */
-  private at(seconds: number): number {
-    const last = this.sessions.at(-1);
-    if (last === undefined) return 0;
-    last.seconds = Math.max(last.seconds, seconds);
-    return last.from + seconds;
-  }
-
-  private get now(): number {
-    const last = this.sessions.at(-1);
-    return last === undefined ? 0 : last.from + last.seconds;
   }
 }
 
 /** The executions whose results are committed, in that order. */
-async function readExecutions(file: string, { commits, length }: HistoryReplay): Promise<ChunkExecution[]> {
+async function readExecutions(
+  file: string,
+  commits: Map<string, CommitRecord>,
+  length: number,
+): Promise<ChunkExecution[]> {
   if (length === 0 || !existsSync(file)) return [];
   const executions: ChunkExecution[] = [];
   const lines = createInterface({

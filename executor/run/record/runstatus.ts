@@ -12,9 +12,10 @@ import {
 import { basename, join, resolve } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import { isFileLocked } from "./filelock.js";
-import { decodeEntry, type JournalEntry, readEntries } from "./journal.js";
-import { type Leftover, Leftovers } from "./leftovers.js";
-import type { CloseEntry } from "./replay.js";
+import { decodeEntry } from "./journal.js";
+import type { CloseEntry, JournalEntry } from "./journalentry.js";
+import type { Leftover } from "./leftovers.js";
+import { type RunReplay, replayJournal } from "./replay.js";
 import { type RunSummary, readSummary } from "./runsummary.js";
 
 /** How a run stands, as its directory alone says. */
@@ -73,14 +74,14 @@ export function readRunStatus(path: string, now: number): RunStatus {
     const end = last?.e === "close" ? last : undefined;
     const held = end === undefined && isFileLocked(fd);
     const summary = end === undefined ? undefined : readSummary(path);
-    const standing =
+    const status =
       end === undefined || summary === undefined
-        ? statusFromJournal(path, replayStatus(fd, file), held, mtimeMs)
+        ? statusFromJournal(path, replayJournal(fd, file), held, mtimeMs)
         : statusFromSummary(path, summary, end);
-    const started = standing.started ?? readFirstSessionStart(fd) ?? replayStatus(fd, file).started;
+    const started = status.started ?? readFirstSessionStart(fd) ?? replayJournal(fd, file).startedAt;
     // A copy of a run directory has new times of its files.
-    const until = standing.state === "running" ? now : end?.at === undefined ? mtimeMs : Date.parse(end.at);
-    return { ...standing, started, seconds: elapsedSeconds(started, until) };
+    const until = status.state === "running" ? now : end?.at === undefined ? mtimeMs : Date.parse(end.at);
+    return { ...status, started, seconds: elapsedSeconds(started, until) };
   } catch (error) {
     if (!(error instanceof MusterError)) throw error;
     return { ...createEmptyStatus(path), state: "damaged", reason: error.message };
@@ -102,47 +103,6 @@ function isRunDirectory(path: string): boolean {
   return existsSync(join(path, "journal.ndjson"));
 }
 
-/** What a journal says of a run, gathered record by record. */
-class StatusReplay {
-  run: Extract<JournalEntry, { e: "run" }> | undefined;
-  started: string | undefined;
-  holder: Extract<JournalEntry, { e: "open" }> | undefined;
-  nodes: string[] = [];
-  done = 0;
-  units = 0n;
-  /** Of the last session: a chunk that failed in an earlier one has been tried again. */
-  failed = 0;
-  closed: string | undefined;
-  readonly leftovers = new Leftovers();
-
-  see(entry: JournalEntry): void {
-    this.leftovers.apply(entry);
-    switch (entry.e) {
-      case "run":
-        this.run = entry;
-        break;
-      case "open":
-        this.started ??= entry.at;
-        this.holder = entry;
-        this.failed = 0;
-        this.closed = undefined;
-        break;
-      case "nodes":
-        this.nodes = [...new Set([...this.nodes, ...entry.nodes])];
-        break;
-      case "done":
-        this.done++;
-        this.units += BigInt(entry.end) - BigInt(entry.start);
-        break;
-      case "failed":
-        this.failed++;
-        break;
-      case "close":
-        this.closed = entry.state;
-    }
-  }
-}
-
 /** A run of which nothing is known. */
 export function createEmptyStatus(path: string): RunStatus {
   return { name: basename(path), path, state: "new", chunks: { done: 0, failed: 0 }, units: { done: "0" }, nodes: [] };
@@ -154,27 +114,27 @@ function statusFromSummary(path: string, summary: RunSummary, end: CloseEntry): 
   return { name, path, state, chunks, units, nodes, ...leftoversField(end.leftovers ?? []), reason: error };
 }
 
-function statusFromJournal(path: string, counts: StatusReplay, held: boolean, changed: number): RunStatus {
-  const { run, started, holder, nodes, done, failed, units } = counts;
-  const standing: RunStatus = {
+function statusFromJournal(path: string, replay: RunReplay, held: boolean, changed: number): RunStatus {
+  const { header, startedAt, holder, closeEntry, leftovers } = replay;
+  const status: RunStatus = {
     ...createEmptyStatus(path),
-    name: run?.name ?? basename(path),
-    started,
-    chunks: { done, failed },
-    units: { done: `${units}`, total: run?.units },
-    nodes,
+    name: header?.name ?? basename(path),
+    started: startedAt,
+    chunks: { done: replay.committedChunks, failed: replay.failedChunks },
+    units: { done: `${replay.committedUnits.size()}`, total: header?.units },
+    nodes: [...new Set([...replay.nodes.values()].flatMap((names) => [...names]))],
   };
   if (held)
     return {
-      ...standing,
+      ...status,
       state: "running",
       coordinator: holder && { pid: holder.pid, host: holder.host, since: holder.at },
     };
-  if (holder === undefined) return standing;
-  const left = { ...standing, ...leftoversField(counts.leftovers.list) };
-  const broken = counts.closed === undefined ? readBrokenReason(path, changed) : undefined;
-  if (broken !== undefined) return { ...left, state: "broken", reason: broken };
-  return { ...left, state: (counts.closed as RunStatus["state"]) ?? "interrupted" };
+  if (holder === undefined) return status;
+  const ended = { ...status, ...leftoversField(leftovers) };
+  const broken = closeEntry === undefined ? readBrokenReason(path, changed) : undefined;
+  if (broken !== undefined) return { ...ended, state: "broken", reason: broken };
+  return { ...ended, state: closeEntry?.state ?? "interrupted" };
 }
 
 function leftoversField(leftovers: Leftover[]): Pick<RunStatus, "leftovers"> {
@@ -205,12 +165,6 @@ function readFirstSessionStart(fd: number): string | undefined {
     .slice(0, -1)
     .map((line) => decodeEntry(line));
   return entries.find((entry) => entry?.e === "open")?.at;
-}
-
-function replayStatus(fd: number, file: string): StatusReplay {
-  const counts = new StatusReplay();
-  readEntries(fd, file, (entry) => counts.see(entry));
-  return counts;
 }
 
 function readText(fd: number, from: number, length: number): string {

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Failure } from "../../schedule/events.js";
 import { failpoint } from "../failpoint.js";
-import type { NodeConnectionState, NodeWorker } from "../node/nodeworker.js";
+import type { NodeWorker } from "../node/nodeworker.js";
 import type { RunEnd } from "../runend.js";
 import type { RunCounters } from "./counters.js";
+import type { NodeConnectionState, RecheckDifference } from "./journalentry.js";
 import type { Leftover } from "./leftovers.js";
-import type { RecheckDifference } from "./replay.js";
 
 /** What became of a run: summary.json, and what `--json` prints. Seconds and units (in decimal, for they may be large). */
 export interface RunSummary {

@@ -6,7 +6,7 @@ import type { Attempt, Failure } from "../../schedule/events.js";
 import type { PendingChunk } from "../../schedule/queue/pendingchunk.js";
 import { hashFile } from "../node/filehashes.js";
 import type { RunCounters } from "../record/counters.js";
-import type { RecheckDifference } from "../record/replay.js";
+import type { RecheckDifference } from "../record/journalentry.js";
 import type { RunDirectory } from "../record/rundir.js";
 import type { CollectedResult } from "./committer.js";
 import { findJsonDifference } from "./jsondiff.js";

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { tryLockFile } from "../../../../executor/run/record/filelock.js";
-import { Journal, type JournalEntry } from "../../../../executor/run/record/journal.js";
+import { Journal } from "../../../../executor/run/record/journal.js";
+import type { JournalEntry } from "../../../../executor/run/record/journalentry.js";
 
 const folder = mkdtempSync(join(tmpdir(), "muster-journal-"));
 t.teardown(() => rmSync(folder, { recursive: true }));

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import t from "tap";
-import { Journal, type JournalEntry, readEntries } from "../../../../executor/run/record/journal.js";
+import { Journal, readEntries } from "../../../../executor/run/record/journal.js";
+import type { JournalEntry } from "../../../../executor/run/record/journalentry.js";
 import { MusterError } from "../../../../schemas/errors.js";
 
 t.setTimeout(120_000);

@@ -1,4 +1,5 @@
 import t from "tap";
+import type { JournalEntry } from "../../../../executor/run/record/journalentry.js";
 import { RunReplay } from "../../../../executor/run/record/replay.js";
 
 t.test("what is committed takes no more memory for being much, though it was not in order", async (t) => {
@@ -32,4 +33,34 @@ t.test("gaps stay gaps", async (t) => {
     ],
   );
   t.equal(past.committedUnits.size(), 35n);
+});
+
+const given = (nodes: string[], inventory = "/i.yaml"): JournalEntry => ({ e: "nodes", nodes, inventory });
+const closed = (state: Extract<JournalEntry, { e: "close" }>["state"], left?: string[]): JournalEntry => ({
+  e: "close",
+  state,
+  leftovers: left?.map((node) => ({ node, inventory: "/i.yaml" })),
+});
+
+const HISTORIES: [string, JournalEntry[], string[]][] = [
+  ["a coordinator that was killed says nothing of its nodes", [given(["a", "b"])], ["a", "b"]],
+  ["those that are clean at the end are not listed", [given(["a", "b"]), closed("complete", ["b"])], ["b"]],
+  ["nor those that an interrupted session did not reach", [given(["a", "b"]), closed("interrupted", ["a"])], ["a"]],
+  ["a next session adds to them", [given(["a"]), closed("interrupted", ["a"]), given(["b"])], ["a", "b"]],
+  ["they can be cleaned later", [given(["a"]), closed("complete", ["a"]), closed("complete", [])], []],
+  ["one name in two inventories is two nodes", [given(["a"]), given(["a"], "/other.yaml")], ["a", "a"]],
+  ["an older muster stopped all nodes at the end, as far as it says", [given(["a"]), closed("complete")], []],
+  ["and kept them where it was interrupted", [given(["a"]), closed("interrupted")], ["a"]],
+];
+
+t.test("which nodes may hold something of a run is in its journal", async (t) => {
+  for (const [what, entries, wanted] of HISTORIES) {
+    const replay = new RunReplay();
+    for (const entry of entries) replay.apply(entry);
+    t.same(
+      replay.leftovers.map(({ node }) => node),
+      wanted,
+      what,
+    );
+  }
 });

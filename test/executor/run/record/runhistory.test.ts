@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import { Journal, type JournalEntry } from "../../../../executor/run/record/journal.js";
+import { Journal } from "../../../../executor/run/record/journal.js";
+import type { JournalEntry } from "../../../../executor/run/record/journalentry.js";
 import { readRunHistory } from "../../../../executor/run/record/runhistory.js";
 
 const folder = mkdtempSync(join(tmpdir(), "muster-history-"));
