@@ -83,17 +83,18 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       verifyNode: options.verifyNode,
       dialer: new Dialer(),
     };
-    const memory = new RatesFile(options.ratesFile, job.name, (message) => options.observer.notice(message));
-    const learned = memory.read();
-    const canary = await Rechecks.open(job, directory);
-    const coordinator = new Coordinator(job, able, directory, run, options.observer, learned, canary);
+    const { observer } = options;
+    const ratesFile = new RatesFile(options.ratesFile, job.name, (message) => observer.notice(message));
+    const learnedRates = ratesFile.read();
+    const rechecks = await Rechecks.open(job, directory);
+    const coordinator = new Coordinator({ job, nodes: able, directory, run, observer, learnedRates, rechecks });
     const [names, addresses] = [able.map((node) => node.name), able.map(formatAddress)];
     directory.journal.add({ e: "nodes", nodes: names, inventory: options.inventory, addresses });
     await directory.journal.flush();
-    options.observer.runStarted(coordinator, directory.path, leftOut);
-    const worked = await memory.saveDuring(coordinator.work(options.stopSignal), () => coordinator.learnedRates());
-    const plan = () => planJob(job, able, options.isSelected, learned, directory.replay.committedUnits);
-    const summary = await finishRun({ job, directory, coordinator, leftOut, cleaning, plan }, worked);
+    observer.runStarted(coordinator, directory.path, leftOut);
+    const end = await ratesFile.saveDuring(coordinator.work(options.stopSignal), () => coordinator.learnedRates());
+    const plan = () => planJob(job, able, options.isSelected, learnedRates, directory.replay.committedUnits);
+    const summary = await finishRun({ job, directory, coordinator, leftOut, cleaning, plan }, end);
     return { summary, wasComplete: false };
   } catch (error) {
     throw explainDiskError(directory.path, error);

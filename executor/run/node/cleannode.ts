@@ -94,19 +94,14 @@ async function hasFolder(connection: Connection, root: string): Promise<boolean>
 /** Rejects with SUPERSEDED where the agent belongs to another copy of the run directory, and with NOT_STOPPED. */
 async function stopOwnAgent(node: Node, run: RunContext, finished: Set<string>): Promise<void> {
   let left: string | undefined = "the agent was told to stop and has not";
-  const hear = (message: AgentMessage) => {
+  const handleMessage = (message: AgentMessage) => {
     if (message.ev === "bye") left = message.left;
     if (message.ev === "done" && isSuccess(message)) finished.add(message.chunk);
   };
-  const session = await Attachment.attach(
-    node,
-    run,
-    { bootId: undefined, cards: [] },
-    () => [],
-    () => {},
-    hear,
-  );
-  session.send({ op: "stop" });
-  await session.waitForExit(node.graceSeconds);
+  const previous = { bootId: undefined, cards: [] };
+  const attachment = await Attachment.attach(node, run, { previous, makeSlots: () => [] });
+  attachment.deliverMessages(handleMessage);
+  attachment.send({ op: "stop" });
+  await attachment.waitForExit(node.graceSeconds);
   if (left !== undefined) throw new MusterError("NOT_STOPPED", 3, left);
 }

@@ -9,7 +9,7 @@ import { Heartbeat } from "../agent/heartbeat.js";
 import { type AgentCommand, type AgentMessage, PROTOCOL_VERSION } from "../agent/protocol.js";
 import { MAX_LOG_BYTES } from "../results/chunklogs.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
-import { FIRST_CHECK_TIMEOUT_SECONDS, vendorToCheck } from "./gpuhealth.js";
+import { FIRST_CHECK_TIMEOUT_SECONDS, vendorToCheck } from "./slotmonitor.js";
 import { stopAgent } from "./stopagent.js";
 
 /** Outputs and logs up to this many bytes ride on the agent channel beside their manifest. */
