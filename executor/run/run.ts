@@ -22,30 +22,30 @@ import type { VerifyNode } from "./verifynode.js";
 export interface RunOptions {
   out: string | undefined;
   fresh: boolean;
-  /** Stops what another copy of the run directory has on the nodes, and continues under a new run id. */
+  /** Stop the agents of another copy of the run directory, and continue under a new run id. */
   adopt: boolean;
-  /** What `-i` takes to find these nodes again: a file (absolute), or `local`. */
+  /** The value of `-i` that finds these nodes again: an absolute path, or "local". */
   inventory: string;
-  /** Fires when the run should stop, leaving the nodes to go on with what they have. */
+  /** Fires when the run should be interrupted; the agents keep running. */
   stopSignal: AbortSignal;
-  /** Whether a node is meant by names, tags and globs. */
+  /** Whether names, tags and globs select a node. */
   isSelected: (node: Node, patterns: string[]) => boolean;
   observer: RunObserver;
-  /** The file that keeps what was learned of how fast slots are; undefined = it is forgotten. */
+  /** The file that keeps learned rates for later runs; undefined = they are not kept. */
   ratesFile: string | undefined;
-  /** Looks at every node before its first chunk; undefined where the job needs no playbooks. */
+  /** Verifies every node before its first chunk; undefined where the job needs no playbooks. */
   verifyNode: VerifyNode | undefined;
 }
 
-/** What a run came to; `already`: there was nothing left to do. */
+/** The result of a run. `wasComplete`: it was complete before, so nothing was done. */
 export interface RunOutcome {
   summary: RunSummary;
   wasComplete: boolean;
 }
 
 /**
- * Runs a job on nodes, in its run directory, on from where an earlier run of it stopped. Rejects with a MusterError where
- * that is refused (OTHER_RUN, HELD, JOURNAL_DAMAGED, RESULTS_DAMAGED) or where no node may work on it (NO_NODE).
+ * Runs a job on nodes, or resumes it where its run directory exists. Rejects with a MusterError: OTHER_RUN, HELD, JOURNAL_DAMAGED
+ * or RESULTS_DAMAGED where the run directory cannot be used, NO_NODE where no node may work on the job, and disk errors.
  */
 export async function runJob(job: Job, nodes: Node[], options: RunOptions): Promise<RunOutcome> {
   const leftOut: ExcludedNode[] = [];
