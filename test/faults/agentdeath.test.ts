@@ -132,7 +132,7 @@ t.test("a node that reboots again and again: it rests, and its chunks do not pay
   job.openGate(on);
   await end(t, job, run, on);
   t.match(run.stderr(), /it has rebooted/);
-  t.match(run.stderr(), /this is failure 4 in a row, so it rests for 4 s/);
+  t.match(run.stderr(), /this is failure 4 in a row, so reconnecting waits 4 s/);
   t.same(
     job.chunks.map((chunk) => losses(job.run, chunk)),
     job.chunks.map(() => 0),
@@ -149,7 +149,9 @@ t.test(
     const proxy = await proxyOf(t, on[0]!);
     proxy.setLifetime(2000);
     const run = startOn(job, on, { [on[0]!.name]: { host: proxy.host, port: proxy.port } });
-    await waitUntil("it rests", () => /this is failure 5 in a row, so it rests for 8 s/.test(run.stderr()));
+    await waitUntil("reconnecting waits", () =>
+      /this is failure 5 in a row, so reconnecting waits 8 s/.test(run.stderr()),
+    );
     t.ok(proxy.accepted <= 5, `${proxy.accepted} connections`);
     proxy.setLifetime(undefined);
     await end(t, job, run, on);
