@@ -206,8 +206,8 @@ user = lambda name: types.SimpleNamespace(pw_name=name, pw_gid=primary[name])
 group = lambda name, members: types.SimpleNamespace(gr_name=name, gr_mem=members)
 sys.modules["pwd"] = types.SimpleNamespace(getpwuid=lambda uid: user(users[uid]), getpwall=lambda: [user(name) for name in primary])
 sys.modules["grp"] = types.SimpleNamespace(getgrgid=lambda gid: group(*groups[gid]))
-import access
-print([access.is_private_group(gid, uid) for gid, uid in eval(sys.argv[1])])
+import path_access
+print([path_access.is_private_group(gid, uid) for gid, uid in eval(sys.argv[1])])
 `;
 
 t.test("a group that only the user is in does not count as others", (t) => {
@@ -226,7 +226,7 @@ t.test("a group that only the user is in does not count as others", (t) => {
   const pairs = JSON.stringify(table.map(([gid, uid]) => [gid, uid]));
   const env = {
     ...process.env,
-    PYTHONPATH: join(projectRoot(), "templates/muster_agent"),
+    PYTHONPATH: join(projectRoot(), "templates/muster_agent/access"),
     PYTHONDONTWRITEBYTECODE: "1",
   };
   const said = execFileSync("python3", ["-c", GROUPS, pairs], { encoding: "utf8", env });
