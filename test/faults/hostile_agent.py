@@ -127,7 +127,9 @@ class Modes:
 
 
 def main():
-    size = int(re.search(r"left, parts = (\d+)", sys.argv[3]).group(1))
+    loader = re.search(r"left, parts = (\d+)", sys.argv[3])
+    assert loader is not None
+    size = int(loader.group(1))
     while size:
         size -= len(os.read(0, size))
     lines = iter(sys.stdin.buffer.readline, b"")
