@@ -8,7 +8,7 @@ import { AgentAttachment, attachAgent, decodeInline, findProcesses, RunFolder } 
 
 t.setTimeout(120_000);
 
-t.test("says hello with what identifies the process, and leaves nothing behind at a stop", async (t) => {
+t.test("hello identifies the process, and a stop leaves nothing behind", async (t) => {
   const { folder, attachment, hello } = await attachAgent(t);
   t.equal(hello.muster, PROTOCOL_VERSION);
   t.equal(hello.root, folder.root);
@@ -24,7 +24,7 @@ t.test("says hello with what identifies the process, and leaves nothing behind a
   t.notOk(existsSync(join(folder.root, "..")), "neither the folder nor the empty ones above it are left");
 });
 
-t.test("passes arguments byte for byte, and the environment in the order of spec, then slot", async (t) => {
+t.test("arguments arrive byte for byte; the environment of the slot overrides that of the spec", async (t) => {
   const { attachment } = await attachAgent(t, {
     env: { A: "node", B: "node", C: "node" },
     slots: [{ slot: 3, env: { C: "slot", GPU: "7" } }],
@@ -62,7 +62,7 @@ t.test("passes arguments byte for byte, and the environment in the order of spec
   t.match(nul.error, /could not be started.*null byte/);
 });
 
-t.test("tells how programs end", async (t) => {
+t.test("done says how a program ended", async (t) => {
   const { attachment, folder } = await attachAgent(t);
   const table: [string, string, Partial<DoneMessage>][] = [
     ["zero", "exit 0", { exit: 0, signal: null }],
@@ -89,7 +89,7 @@ t.test("tells how programs end", async (t) => {
   t.equal(decodeInline((await attachment.waitForDone("where")).stdout).trim(), join(folder.root, "a/where/work"));
 });
 
-t.test("refuses what it cannot understand or must not do, and lives", async (t) => {
+t.test("malformed and unsafe commands are reported, and the agent continues", async (t) => {
   const { attachment } = await attachAgent(t);
   for (const line of [
     "{",
@@ -110,7 +110,7 @@ t.test("refuses what it cannot understand or must not do, and lives", async (t) 
   t.equal((await attachment.run("fine", "true")).exit, 0);
 });
 
-t.test("keeps a queue a slot, and never more than `max` at once", async (t) => {
+t.test("each slot has a queue, and at most `max` attempts run at once", async (t) => {
   const slots = [0, 1, 2].map((slot) => ({ slot, env: {} }));
   const { attachment } = await attachAgent(t, { slots, max: 2 });
   for (let index = 0; index < 9; index++) attachment.start(`q${index}`, {}, ["sleep 0.05"], index % 3);
@@ -122,7 +122,7 @@ t.test("keeps a queue a slot, and never more than `max` at once", async (t) => {
     if (one.ev === "done") running--;
     most = Math.max(most, running);
   }
-  t.ok(most <= 2 + 2, `${most} started and not reported at once`); // a successor starts before the result is told
+  t.ok(most <= 2 + 2, `${most} started and not reported at once`); // the next attempt starts before the result is sent
   const order = attachment.messages.flatMap((one) => (one.ev === "started" ? [one.id] : []));
   for (const slot of [0, 1, 2]) {
     const mine = order.filter((id) => Number(id.slice(1)) % 3 === slot);
@@ -130,16 +130,16 @@ t.test("keeps a queue a slot, and never more than `max` at once", async (t) => {
   }
 });
 
-t.test("starts the next chunk of a slot before it looks at the outputs of the last", async (t) => {
+t.test("the next chunk of a slot starts before the outputs of the last are read", async (t) => {
   const { attachment } = await attachAgent(t);
   attachment.start("first", { outputs: ["big"] }, ["head -c 200000000 /dev/zero > big"]);
-  attachment.start("second", {}, ["sleep 5"]); // long enough for its start to be told by itself
+  attachment.start("second", {}, ["sleep 5"]); // long enough for its start to be sent separately
   await attachment.waitForDone("first");
   const events = attachment.messages.map((one) => ("id" in one ? `${one.ev} ${one.id}` : one.ev));
-  t.ok(events.includes("started second"), "told before the first one's result");
+  t.ok(events.includes("started second"), "sent before the first one's result");
 });
 
-t.test("says why the run's folder cannot be made", async (t) => {
+t.test("attach says why it cannot make the run's folder", async (t) => {
   const folder = new RunFolder();
   folder.remove();
   const inTheWay = join(folder.root, "../..");

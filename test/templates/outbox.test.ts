@@ -5,7 +5,7 @@ import { join } from "node:path";
 import t from "tap";
 import { projectRoot } from "../lab/project.js";
 
-/** Plays a day of a ledger on a clock of its own; prints what the coordinator has been told and what the file holds, step by step. */
+/** Drives an outbox with a fake clock; prints after each step what was sent and what the journal holds. */
 const SCENARIO = `
 import json, sys
 sys.path.insert(0, sys.argv[1])
@@ -40,7 +40,7 @@ box.keep(last, last.result_message())
 step(True)
 `;
 
-t.test("news is told together once it is due, or at once in a hurry; starts are on disk right away", (t) => {
+t.test("messages are sent in batches, or at once with `hurry`; starts are on disk at once", (t) => {
   const cwd = mkdtempSync(join(tmpdir(), "muster-ledger-"));
   t.teardown(() => execFileSync("rm", ["-r", cwd]));
   const printed = execFileSync("python3", ["-BIS", "-c", SCENARIO, join(projectRoot(), "templates")], {

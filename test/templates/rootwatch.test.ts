@@ -17,7 +17,7 @@ import { AgentAttachment, attachAgent, coordinatorNonces, findProcesses, RunFold
 
 t.setTimeout(120_000);
 
-/** An agent in a folder of its own with a chunk that runs in two sessions, one of them without its environment. */
+/** An agent with a chunk that runs in two sessions, one of them without its environment. */
 async function busy(t: Test, slots = 1) {
   const { folder, attachment, hello } = await attachAgent(t, {
     slots: Array.from({ length: slots }, (_, slot) => ({ slot, env: {} })),
@@ -29,7 +29,7 @@ async function busy(t: Test, slots = 1) {
 }
 
 const chunks = (nap: string) => findProcesses(`sleep\0${nap}\0`);
-/** A zombie has ended, though its parent has not noticed yet. */
+/** A zombie does not count. */
 const lives = (pid: number) => findProcesses("attach\0").includes(pid);
 const remove = (folder: RunFolder) => rmSync(dirname(folder.root), { recursive: true });
 
@@ -47,7 +47,7 @@ const LOST: [string, RegExp, (folder: RunFolder) => void][] = [
   ],
 ];
 for (const [what, reason, lose] of LOST)
-  t.test(`an agent whose folder is ${what} ends, with all that it runs, and says why`, async (t) => {
+  t.test(`an agent whose folder is ${what} ends with everything that it runs, and says why`, async (t) => {
     const { folder, attachment, hello, nap } = await busy(t);
     lose(folder);
     const problem = await attachment.waitFor((one) => one.ev === "problem");
@@ -55,16 +55,16 @@ for (const [what, reason, lose] of LOST)
     t.match(problem, { message: folder.root });
     t.equal(await attachment.waitForExit(), 0);
     await reached("it is gone", () => !lives(hello.pid));
-    t.same(chunks(nap), [], "no chunk is left");
+    t.same(chunks(nap), [], "no chunk runs on");
     t.notOk(
       attachment.messages.some((one) => one.ev === "done"),
-      "what it killed has not failed",
+      "what it killed did not fail",
     );
-    if (what === "replaced") t.same(readdirSync(folder.root), ["precious"], "what replaced it is not touched");
+    if (what === "replaced") t.same(readdirSync(folder.root), ["precious"], "the new folder is not touched");
     else t.notOk(existsSync(folder.root));
   });
 
-t.test("an agent that nobody is attached to and that has nothing to do notices, too", async (t) => {
+t.test("an idle agent without a coordinator notices, too", async (t) => {
   const { folder, attachment, hello } = await attachAgent(t);
   await attachment.disconnect();
   remove(folder);
@@ -84,7 +84,7 @@ t.test("a chunk that ends or begins after the folder was deleted is not reported
   t.notOk(attachment.messages.some((one) => one.ev === "done"));
 });
 
-t.test("a chunk that is given out after the folder was deleted is not reported as failed", async (t) => {
+t.test("a chunk that is sent after the folder was deleted is not reported as failed", async (t) => {
   const { folder, attachment } = await attachAgent(t);
   remove(folder);
   attachment.start("late", {}, ["true"]);
@@ -92,11 +92,11 @@ t.test("a chunk that is given out after the folder was deleted is not reported a
   await attachment.waitForExit();
 });
 
-t.test("a folder that cannot be looked at is not gone: its agent works on", async (t) => {
+t.test("a folder that cannot be examined is not gone: its agent continues", async (t) => {
   const { folder, attachment, hello, nap } = await busy(t, 2);
   const runs = dirname(folder.root);
   renameSync(runs, `${runs}.aside`);
-  symlinkSync("runs", runs); // a loop: the system answers ELOOP
+  symlinkSync("runs", runs); // a loop of links: ELOOP
   for (let count = 0; count < 3; count++) {
     attachment.send({ op: "ping" });
     await attachment.waitFor((one) => one.ev === "pong");
@@ -109,7 +109,7 @@ t.test("a folder that cannot be looked at is not gone: its agent works on", asyn
   t.match(await attachment.run("after", "echo works", {}, 1), { exit: 0 });
 });
 
-t.test("a new agent ends the one whose folder it took, also one that cannot notice anything", async (t) => {
+t.test("a new agent ends the one whose folder it took, even a stopped one", async (t) => {
   const { folder, attachment, hello, nap } = await busy(t);
   process.kill(hello.pid, "SIGSTOP");
   remove(folder);
@@ -122,13 +122,13 @@ t.test("a new agent ends the one whose folder it took, also one that cannot noti
   t.same((await next.open(coordinatorNonces(2))).held, []);
   t.notOk(lives(hello.pid), "the first one is gone before the second says hello");
   t.same(chunks(nap), [], "with what it ran");
-  t.ok(lives(besideHello.pid), "that of another run lives");
+  t.ok(lives(besideHello.pid), "the agent of another run continues");
   t.equal(chunks(`9${nap}`).length, 1);
   await attachment.waitForExit();
   await next.stop();
 });
 
-/** What the program that ends strays says of a folder. */
+/** The report of `clean` for a folder. */
 function clean(root: string): Record<string, unknown> {
   const { args: words, stdin } = cleanProgram(agentProgram());
   const { stdout, stderr, status } = spawnSync("python3", [...words, root], { input: stdin, encoding: "utf8" });
@@ -136,7 +136,7 @@ function clean(root: string): Record<string, unknown> {
   return JSON.parse(stdout).muster_clean;
 }
 
-t.test("clean ends an agent without a folder and its chunks, and says what is left", async (t) => {
+t.test("clean ends an agent without a folder and its chunks, and reports what is left", async (t) => {
   const { folder, attachment, hello, nap } = await busy(t);
   const other = new RunFolder(`${dirname(folder.root)}/other`);
   t.teardown(() => stopAgent(other));
@@ -150,11 +150,11 @@ t.test("clean ends an agent without a folder and its chunks, and says what is le
   t.notOk(lives(hello.pid));
   t.same(chunks(nap), []);
   await attachment.waitForExit();
-  t.match(clean(folder.root), { ended: 0, alive: [], root: null }, "again: there is nothing");
+  t.match(clean(folder.root), { ended: 0, alive: [], root: null }, "a second time there is nothing");
   t.match(await beside.run("works", "true"), { exit: 0 }, "another run's agent is not touched");
 });
 
-t.test("clean kills the chunks of an agent that was killed, and says that its folder is there", async (t) => {
+t.test("clean kills the chunks of a killed agent, and reports that its folder is there", async (t) => {
   const { folder, attachment, hello } = await attachAgent(t);
   const nap = `2${hello.pid}`;
   attachment.start("orphan", {}, [`exec sleep ${nap}`]);

@@ -32,12 +32,12 @@ const hello = {
   held: [{ id: ID, chunk: "c", slot: 0 }],
 };
 
-t.test("what an agent says is taken whole", async (t) => {
+t.test("messages are parsed completely", async (t) => {
   for (const message of [done, hello, { ev: "slot", slot: 1, holder: "x" }, { ev: "bye" }, { ev: "bye", left: "x" }])
     t.same(parseMessage(JSON.stringify(message)), message);
 });
 
-t.test("anything else is not a message, however close it comes", async (t) => {
+t.test("anything else is rejected, however close it comes", async (t) => {
   const bad: unknown[] = [
     "x",
     [],
@@ -73,7 +73,7 @@ t.test("anything else is not a message, however close it comes", async (t) => {
   t.equal(parseMessage('{"ev":"bye"'), undefined);
 });
 
-t.test("an agent of another version says hello, whatever it holds", async (t) => {
+t.test("a hello of another version is accepted, whatever it holds", async (t) => {
   const older = { ...hello, muster: 1, held: [{ id: "1-0", chunk: "c", slot: 0 }] };
   t.same(parseMessage(JSON.stringify(older)), older);
 });
