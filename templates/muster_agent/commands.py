@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .daemon import Agent
     from .wire import Message
 
-PROTOCOL_VERSION = 2  # schemas/protocol.json
+PROTOCOL_VERSION = 3  # schemas/protocol.json
 MAX_HELD_PER_MESSAGE = 100
 SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 
-PROTOCOL = 2
+PROTOCOL = 3
 MODE = open("/var/tmp/hostile").read().strip()
 
 
@@ -32,7 +32,7 @@ def forged(number):
 
 
 def held(numbers, chunk):
-    return [{"id": forged(n), "chunk": chunk(n), "slot": n % 2, "state": "done", "end": None} for n in numbers]
+    return [{"id": forged(n), "chunk": chunk(n), "slot": n % 2, "state": "done"} for n in numbers]
 
 
 def done(id, chunk, slot, **changes):
@@ -40,7 +40,7 @@ def done(id, chunk, slot, **changes):
     output = {"path": "r.json", "size": len(data), "sha256": hashlib.sha256(data).hexdigest(), "data": base64.b64encode(data).decode()}
     log = {"size": 0, "data": ""}
     base = dict(
-        ev="done", id=id, chunk=chunk, slot=slot, exit=0, signal=None, timeout=False, canceled=False, seconds=0.1, rss=1,
+        ev="done", id=id, chunk=chunk, slot=slot, exit=0, signal=None, timeout=False, canceled=False, seconds=0.1,
         outputs=[output], missing=[], stdout=log, stderr=log, tail="",
     )  # fmt: skip
     say(**dict(base, **changes))

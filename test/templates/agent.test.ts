@@ -83,7 +83,6 @@ t.test("done says how a program ended", async (t) => {
   attachment.start("unstaged", { files: [["in.txt", "0".repeat(64), 0o644]] }, ["true"]);
   t.match((await attachment.waitForDone("unstaged")).error, /staged file in.txt could not be put.*No such file/);
   const alive = await attachment.run("memory", "head -c 50000000 /dev/zero | tail -c 1 >/dev/null; sleep 0.2");
-  t.ok(alive.rss > 1 << 20);
   t.ok(alive.seconds >= 0.2 && alive.seconds < 10);
   attachment.start("where", {}, ["pwd"]);
   t.equal(decodeInline((await attachment.waitForDone("where")).stdout).trim(), join(folder.root, "a/where/work"));

@@ -20,12 +20,11 @@ import type {
   AgentMessage,
   AttemptSpec,
   DoneMessage,
-  SlotSetup,
+  HelloMessage,
+  OpenCommand,
 } from "../../executor/run/agent/protocol.js";
+import { isAgentCommand } from "../../schemas/protocolvalidators.js";
 import { agentProgram } from "../../templates/nodeprograms.js";
-
-type Hello = Extract<AgentMessage, { ev: "hello" }>;
-type Open = Extract<AgentCommand, { op: "open" }>;
 
 /** A run folder, on this machine as the node. */
 export class RunFolder {
@@ -54,7 +53,7 @@ export class RunFolder {
 }
 
 /** The nonces of the `number`th coordinator of a run directory. */
-export function coordinatorNonces(number: number): Pick<Open, "nonce" | "nonces"> {
+export function coordinatorNonces(number: number): Pick<OpenCommand, "nonce" | "nonces"> {
   const nonces = Array.from({ length: number }, (_, index) => `${index + 1}`.padStart(16, "0"));
   return { nonce: nonces.at(-1)!, nonces };
 }
@@ -86,23 +85,26 @@ export class AgentAttachment {
     });
   }
 
-  send(...messages: AgentCommand[]): void {
-    this.process.stdin.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(""));
+  send(...commands: AgentCommand[]): void {
+    for (const command of commands)
+      if (!isAgentCommand(command)) throw new Error(`not a command of the protocol: ${JSON.stringify(command)}`);
+    this.sendText(commands.map((command) => `${JSON.stringify(command)}\n`).join(""));
   }
 
+  /** Sends any text. */
   sendText(text: string): void {
     this.process.stdin.write(text);
   }
 
   /** Sends `open`, with defaults for what a test does not set. Returns the hello. */
-  async open(settings: Partial<Open> = {}): Promise<Hello> {
+  async open(settings: Partial<OpenCommand> = {}): Promise<HelloMessage> {
     const reply = await this.sendOpen(settings);
     if (reply.ev !== "hello") throw new Error(`the agent answered ${JSON.stringify(reply)}`);
     return reply;
   }
 
   /** Sends `open`, and returns the reply: hello or refused. */
-  async sendOpen(settings: Partial<Open> & { slots?: SlotSetup[] } = {}): Promise<AgentMessage> {
+  async sendOpen(settings: Partial<OpenCommand> = {}): Promise<AgentMessage> {
     const base = {
       op: "open",
       run: "r1",

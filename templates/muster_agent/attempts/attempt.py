@@ -66,7 +66,7 @@ class Attempt:
         message: Message = {
             "ev": "done", "id": self.id, "chunk": self.chunk, "slot": self.slot, "exit": exit_code,
             "signal": signal_number, "timeout": self.timeout, "canceled": self.canceled,
-            "seconds": round(self.seconds, 6), "rss": self.rss, "outputs": self.outputs, "missing": self.missing,
+            "seconds": round(self.seconds, 6), "outputs": self.outputs, "missing": self.missing,
             "stdout": {"size": 0, "data": ""}, "stderr": {"size": 0, "data": ""}, "tail": "",
         }  # fmt: skip
         if self.end is not None:

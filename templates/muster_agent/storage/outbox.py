@@ -104,9 +104,10 @@ class Outbox:
 def describe_held(attempt: Attempt) -> Message:
     entry: Message = {
         "id": attempt.id, "chunk": attempt.chunk, "slot": attempt.slot,
-        "end": None if attempt.end is None else str(attempt.end),
         "state": {"queued": "queued", "done": "done"}.get(attempt.phase, "running"),
     }  # fmt: skip
+    if attempt.end is not None:
+        entry["end"] = str(attempt.end)
     if attempt.agent_died:
         entry["agentDied"] = True
     return entry
