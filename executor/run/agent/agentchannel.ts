@@ -2,7 +2,7 @@ import type { Channel } from "../../../fleet/connection.js";
 import { killPoint } from "../killpoint.js";
 import { LineLimits, PREAMBLE_BYTES } from "./linelimits.js";
 import { parseMessage } from "./messages.js";
-import type { AgentCommand, AgentMessage } from "./protocol.js";
+import { type AgentCommand, type AgentMessage, PROTOCOL_VERSION } from "./protocol.js";
 
 /** The first line of an agent. */
 const FIRST_REPLY = /^\{"ev": ?"(hello|refused)"/;
@@ -23,12 +23,14 @@ export interface AgentEnd {
 /**
  * The coordinator's end of a channel to an agent: JSON lines both ways. Commands that are sent in one turn of the event loop are
  * written together. Lines before the agent's first reply are skipped, because a shell's start-up file may print some. A line that
- * is too long or malformed closes the channel.
+ * is too long or malformed closes the channel. From an agent of another version, lines that do not match the schema are skipped:
+ * it can be stopped, and its `bye` be read.
  */
 export class AgentChannel {
   private readonly limits = new LineLimits();
   private outgoing: AgentCommand[] = [];
   private hasReply = false;
+  private isOtherVersion = false;
   private isClosed = false;
   private isDetached = false;
   /** Of the line that is not complete yet. */
@@ -122,8 +124,10 @@ export class AgentChannel {
     if (!this.hasReply && !FIRST_REPLY.test(text)) return this.skipPreamble(text.length);
     this.hasReply = true;
     const message = parseMessage(text);
+    if (message === undefined && this.isOtherVersion) return;
     if (message === undefined)
       return this.closeForViolation(`it sent what is not a message: ${text.slice(0, MAX_QUOTED_CHARS)}`);
+    if (message.ev === "hello") this.isOtherVersion = message.muster !== PROTOCOL_VERSION;
     this.limits.recordReceived(message);
     this.onMessage(message);
   }

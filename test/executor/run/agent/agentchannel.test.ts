@@ -113,6 +113,17 @@ t.test("a malformed line closes the channel, and later lines are not read", asyn
   t.match(ends, [{ kind: "violation", reason: /not a message: nonsense/ }]);
 });
 
+t.test("of an agent of another version, lines that do not match are skipped", async (t) => {
+  const { ends, received, say } = channel();
+  const hello = HELLO.replace(`"muster":${PROTOCOL_VERSION}`, '"muster":1');
+  await say(`${hello}{"ev":"held","attempts":[{"id":1}],"more":false}\n{"ev":"renamed"}\n{"ev":"bye"}\n`);
+  t.same(
+    received.map(({ ev }) => ev),
+    ["hello", "bye"],
+  );
+  t.same(ends, []);
+});
+
 t.test("a detached channel delivers no messages", async (t) => {
   const { agent, received, say } = channel();
   await say(HELLO);
