@@ -57,7 +57,7 @@ class Commands:
             message = json.loads(line)
             getattr(self, "do_" + message["op"])(message)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            self.agent.server.report_problem("a line was not understood: {}: {}".format(type(error).__name__, error))
+            self.agent.server.report_problem("a command was not understood: {}: {}".format(type(error).__name__, error))
 
     def do_open(self, message: Message) -> None:
         agent = self.agent
@@ -93,7 +93,7 @@ class Commands:
         agent.outbox.attempts[id] = attempt
         refusal = agent.slots.refusal(attempt.slot)
         if spec is None:
-            agent.outbox.fail(attempt, "the agent was never told the spec " + repr(given))
+            agent.outbox.fail(attempt, "the agent does not know the spec " + repr(given))
         elif refusal is not None:
             attempt.canceled = attempt.slot in agent.slots.by_number  # the slot is broken, the chunk did not fail
             agent.outbox.fail(attempt, refusal)

@@ -145,7 +145,7 @@ class Agent:
         """Evicts the youngest attempt where memory is low, before the kernel kills any."""
         attempt = self.memory.run_checks(time_now)
         if attempt:
-            message = "its memory runs out: chunk {} on slot {}, the youngest, goes back to the queue"
+            message = "its memory runs out: chunk {} on slot {} started last, so it goes back to the queue"
             self.server.report_problem(message.format(attempt.chunk, attempt.slot))
             self.termination.evict(attempt)
 

@@ -43,7 +43,7 @@ class Shutdown:
 
     def by_lost_root(self) -> None:
         """The folder was deleted, moved or replaced, and the results in it are lost."""
-        message = "the run's folder {} is gone: {}. The agent ended; it killed what it ran, which runs again."
+        message = "the run's folder {} is gone: {}. The agent ended and killed its chunks, which run again."
         undead = describe_undead(self.reaper.kill_everything())
         self.server.report_problem(message.format(self.root, self.root_watch.lost))
         if undead:
@@ -84,4 +84,4 @@ class Shutdown:
 
 
 def describe_undead(pids: list[int]) -> str | None:
-    return "processes that do not die stay on the node: " + ", ".join(map(str, pids)) if pids else None
+    return "processes that survive SIGKILL stay on the node: " + ", ".join(map(str, pids)) if pids else None

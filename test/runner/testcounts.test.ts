@@ -3,10 +3,10 @@ import { FileTestCounts, mergeCounts } from "./testcounts.js";
 import { formatFile, formatSummary } from "./testreport.js";
 
 /** The report of a file whose process wrote `tap`. `problems`: of its end. */
-function summary(file: string, tap: string, wrong: string[] = []): { text: string; lines: string[] } {
+function summary(file: string, tap: string, problems: string[] = []): { text: string; lines: string[] } {
   const tally = new FileTestCounts(file);
   tally.parser.write(tap);
-  tally.close(wrong);
+  tally.close(problems);
   return { text: formatFile(tally, 1234).join("\n"), lines: formatSummary(mergeCounts([tally])) };
 }
 

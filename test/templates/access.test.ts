@@ -158,31 +158,31 @@ t.test("attach refuses a daemon of another user", { skip: needsRoot }, async (t)
  * Attaches as `attach` does, but without any check, as a coordinator that does not own the agent. Prints the reply; an empty line
  * where the daemon closes the connection.
  */
-const KNOCK = `import array, os, socket, sys
+const ATTACH_UNCHECKED = `import array, os, socket, sys
 line = socket.socket(socket.AF_UNIX)
 line.connect(sys.argv[1])
-(theirs, ours), (mine, said) = os.pipe(), os.pipe()
+(theirs, ours), (mine, output) = os.pipe(), os.pipe()
 os.write(ours, b'{"op":"open","nonces":[]}\\n')
 try:
-    line.sendmsg([b"attach"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs, said]))])
+    line.sendmsg([b"attach"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs, output]))])
 except BrokenPipeError:
     pass  # the agent has closed the connection already
-os.close(said)
+os.close(output)
 print(os.read(mine, 4096).decode().partition("\\n")[0], flush=True)
 `;
 
-async function knock(socket: string, uid: number): Promise<string> {
-  const child: ChildProcess = spawn("python3", ["-c", KNOCK, socket], {
+async function attachAs(socket: string, uid: number): Promise<string> {
+  const child: ChildProcess = spawn("python3", ["-c", ATTACH_UNCHECKED, socket], {
     uid,
     gid: uid,
     stdio: ["ignore", "pipe", "inherit"],
   });
-  let said = "";
+  let output = "";
   child.stdout!.on("data", (bytes) => {
-    said += bytes;
+    output += bytes;
   });
   await once(child, "close");
-  return said.trim();
+  return output.trim();
 }
 
 t.test("the agent closes connections of other users", { skip: needsRoot }, async (t) => {
@@ -191,10 +191,10 @@ t.test("the agent closes connections of other users", { skip: needsRoot }, async
   t.equal(execFileSync("stat", ["-c", "%a", socket], { encoding: "utf8" }), "600\n");
   // Disables every other protection.
   for (const path of [join(folder.root, "..", ".."), socket]) chmodSync(path, 0o777);
-  t.equal(await knock(socket, OTHER), "");
+  t.equal(await attachAs(socket, OTHER), "");
   attachment.send({ op: "ping" });
   await attachment.waitFor((one) => one.ev === "pong");
-  t.match(await knock(socket, 0), /^\{"ev":"refused"/, "the same user gets an answer");
+  t.match(await attachAs(socket, 0), /^\{"ev":"refused"/, "the same user gets an answer");
   chmodSync(join(folder.root, "..", ".."), 0o700);
   chmodSync(socket, 0o600);
 });
@@ -232,8 +232,8 @@ t.test("a group with only the user in it does not count as others", (t) => {
     PYTHONPATH: join(projectRoot(), "templates/muster_agent/access"),
     PYTHONDONTWRITEBYTECODE: "1",
   };
-  const said = execFileSync("python3", ["-c", GROUPS, pairs], { encoding: "utf8", env });
-  const answers = said.match(/True|False/g)!.map((word) => word === "True");
+  const output = execFileSync("python3", ["-c", GROUPS, pairs], { encoding: "utf8", env });
+  const answers = output.match(/True|False/g)!.map((word) => word === "True");
   for (const [index, [, , isPrivate, why]] of table.entries()) t.equal(answers[index], isPrivate, why);
   t.end();
 });

@@ -103,7 +103,7 @@ t.test("malformed and unsafe commands are reported, and the agent continues", as
   attachment.start("up", { outputs: ["../up"] }, ["true"]);
   await attachment.waitFor((one) => one.ev === "problem");
   attachment.send({ op: "start", id: "nospec", chunk: "c", slot: 0, spec: "never", args: [] });
-  t.match((await attachment.waitForDone("nospec")).error, /never told the spec/);
+  t.match((await attachment.waitForDone("nospec")).error, /does not know the spec/);
   attachment.start("noslot", {}, ["true"], 9);
   t.match((await attachment.waitForDone("noslot")).error, /no slot 9/);
   t.equal((await attachment.run("fine", "true")).exit, 0);

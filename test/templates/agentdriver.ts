@@ -63,7 +63,7 @@ export class AgentAttachment {
   readonly messages: AgentMessage[] = [];
   private readonly process: ChildProcessWithoutNullStreams;
   private readonly arrivals = new EventEmitter().setMaxListeners(0);
-  private readonly taken = new Set<AgentMessage>();
+  private readonly returned = new Set<AgentMessage>();
   stderr = "";
 
   /** `env` adds to the environment of the agent, if this attachment starts it; unlike over SSH, PYTHON* variables count. */
@@ -135,12 +135,12 @@ export class AgentAttachment {
   }
 
   /** The first message that matches and was not returned before. Rejects after `timeoutSeconds` with what came instead. */
-  async waitFor(fits: (message: AgentMessage) => boolean, patience = 20): Promise<AgentMessage> {
-    const signal = AbortSignal.timeout(patience * 1000);
+  async waitFor(matches: (message: AgentMessage) => boolean, timeoutSeconds = 20): Promise<AgentMessage> {
+    const signal = AbortSignal.timeout(timeoutSeconds * 1000);
     for (;;) {
-      const found = this.messages.find((one) => !this.taken.has(one) && fits(one));
+      const found = this.messages.find((one) => !this.returned.has(one) && matches(one));
       if (found !== undefined) {
-        this.taken.add(found);
+        this.returned.add(found);
         return found;
       }
       await once(this.arrivals, "message", { signal }).catch(() => {

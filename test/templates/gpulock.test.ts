@@ -28,7 +28,12 @@ const slotsOf = (gpu: string) => [{ slot: 0, env: {}, lock: gpu }];
 const filesOf = (gpu: string) => ["lock", "sock"].filter((end) => existsSync(join(LOCKS, `gpu-${gpu}.${end}`)));
 
 /** Runs Python that holds a lock until the test ends; resolves when it has printed a line. */
-async function hold(t: Test, program: string, words: string[], uid = me): Promise<ChildProcessWithoutNullStreams> {
+async function startHolder(
+  t: Test,
+  program: string,
+  words: string[],
+  uid = me,
+): Promise<ChildProcessWithoutNullStreams> {
   const child = spawn("python3", ["-c", program, ...words], { uid, gid: uid });
   t.teardown(() => child.kill("SIGKILL"));
   await once(child.stdout, "data");
@@ -36,7 +41,7 @@ async function hold(t: Test, program: string, words: string[], uid = me): Promis
 }
 
 /** Holds the abstract name, and tells waiters what an agent does: the highest priority, and its run. */
-const NAME = `import socket, sys
+const HOLD_NAME = `import socket, sys
 held = socket.socket(socket.AF_UNIX)
 held.bind("\\0" + sys.argv[1])
 held.listen()
@@ -48,7 +53,7 @@ while True:
 `;
 
 /** Holds a lock file, but no socket. */
-const FILE = `import fcntl, os, sys, time
+const HOLD_FILE = `import fcntl, os, sys, time
 os.makedirs(os.path.dirname(sys.argv[1]), 0o700, exist_ok=True)
 fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600)
 fcntl.flock(fd, fcntl.LOCK_EX)
@@ -90,7 +95,7 @@ t.test("an agent that is stopped during a chunk leaves no lock file", async (t) 
 
 t.test("an agent from before there were lock files excludes others", async (t) => {
   const gpu = `old-${process.pid}`;
-  const old = await hold(t, NAME, [`muster/${boot}/gpu/${gpu}`, "old"]);
+  const old = await startHolder(t, HOLD_NAME, [`muster/${boot}/gpu/${gpu}`, "old"]);
   const { attachment } = await attachAgent(t, { slots: slotsOf(gpu) });
   attachment.start("waiting", {}, ["true"]);
   t.match(await attachment.waitFor((one) => one.ev === "slot"), { slot: 0, holder: "old", foreign: undefined });
@@ -105,7 +110,7 @@ t.test(
   { skip: !isRoot && "needs root" },
   async (t) => {
     const gpu = `foreign-${process.pid}`;
-    const other = await hold(t, NAME, [`muster/${boot}/gpu/${gpu}`, "alpha"], 4242);
+    const other = await startHolder(t, HOLD_NAME, [`muster/${boot}/gpu/${gpu}`, "alpha"], 4242);
     const { attachment } = await attachAgent(t, { slots: slotsOf(gpu) });
     attachment.start("waiting", {}, ["true"]);
     const holder = `uid 4242, pid ${other.pid} (run alpha)`;
@@ -118,7 +123,7 @@ t.test(
 t.test("a locked file excludes others even where no socket answers", async (t) => {
   const gpu = `flock-${process.pid}`;
   const path = join(LOCKS, `gpu-${gpu}.lock`);
-  const other = await hold(t, FILE, [path]);
+  const other = await startHolder(t, HOLD_FILE, [path]);
   const { attachment } = await attachAgent(t, { slots: slotsOf(gpu) });
   attachment.start("waiting", {}, ["true"]);
   const holder = `uid ${me}, pid ${other.pid} (it has locked ${path})`;

@@ -5,7 +5,7 @@ import t from "tap";
 import { projectRoot } from "../lab/project.js";
 
 /** What Python 3.8 does not have, in syntax or by name: nodes may have no newer one. */
-const LOOK = `
+const FIND_NEWER = `
 import ast, sys
 NEWER = {"removeprefix", "removesuffix", "pidfd_open", "pidfd_send_signal", "randbytes", "bit_count", "file_digest", "pairwise",
     "batched", "waitstatus_to_exitcode", "is_relative_to", "zoneinfo", "tomllib"}
@@ -24,7 +24,7 @@ t.test("what runs on nodes is Python 3.8", async (t) => {
       .map((name) => join(projectRoot(), folder, name)),
   );
   t.ok(files.length > 30, `${files.length} files`);
-  t.equal(execFileSync("python3", ["-c", LOOK, ...files], { encoding: "utf8" }), "");
+  t.equal(execFileSync("python3", ["-c", FIND_NEWER, ...files], { encoding: "utf8" }), "");
 });
 
 /**

@@ -52,8 +52,8 @@ t.test("a newer attachment replaces the older one; two at once start one agent",
   t.equal(new Set(hellos.map((one) => one.pid)).size, 1);
   const code = await Promise.race(both.map((one) => one.waitForExit()));
   t.equal(code, 0);
-  const told = both.filter((one) => one.messages.some((message) => message.ev === "problem"));
-  t.equal(told.length, 1, "the older one was notified");
+  const notified = both.filter((one) => one.messages.some((message) => message.ev === "problem"));
+  t.equal(notified.length, 1, "the older one was notified");
 });
 
 t.test("a coordinator that does not know the owner's nonce is refused, without side effects", async (t) => {

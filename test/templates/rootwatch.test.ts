@@ -18,22 +18,22 @@ import { AgentAttachment, attachAgent, coordinatorNonces, findProcesses, RunFold
 t.setTimeout(120_000);
 
 /** An agent with a chunk that runs in two sessions, one of them without its environment. */
-async function busy(t: Test, slots = 1) {
+async function startBusyAgent(t: Test, slots = 1) {
   const { folder, attachment, hello } = await attachAgent(t, {
     slots: Array.from({ length: slots }, (_, slot) => ({ slot, env: {} })),
   });
   const nap = `1${hello.pid}`;
   attachment.start("long", {}, [`env -i setsid sleep ${nap} & exec sleep ${nap}`]);
-  await reached("it runs in two sessions", () => chunks(nap).length === 2);
+  await reached("it runs in two sessions", () => findSleeps(nap).length === 2);
   return { folder, attachment, hello, nap };
 }
 
-const chunks = (nap: string) => findProcesses(`sleep\0${nap}\0`);
+const findSleeps = (nap: string) => findProcesses(`sleep\0${nap}\0`);
 /** A zombie does not count. */
-const lives = (pid: number) => findProcesses("attach\0").includes(pid);
+const isAlive = (pid: number) => findProcesses("attach\0").includes(pid);
 const remove = (folder: RunFolder) => rmSync(dirname(folder.root), { recursive: true });
 
-const LOST: [string, RegExp, (folder: RunFolder) => void][] = [
+const LOSSES: [string, RegExp, (folder: RunFolder) => void][] = [
   ["deleted", /it was deleted or moved/, remove],
   ["moved", /it was deleted or moved/, ({ root }) => renameSync(dirname(root), join(dirname(root), "../elsewhere"))],
   [
@@ -46,16 +46,16 @@ const LOST: [string, RegExp, (folder: RunFolder) => void][] = [
     },
   ],
 ];
-for (const [what, reason, lose] of LOST)
+for (const [what, reason, lose] of LOSSES)
   t.test(`an agent whose folder is ${what} ends with everything that it runs, and says why`, async (t) => {
-    const { folder, attachment, hello, nap } = await busy(t);
+    const { folder, attachment, hello, nap } = await startBusyAgent(t);
     lose(folder);
     const problem = await attachment.waitFor((one) => one.ev === "problem");
     t.match(problem, { message: reason });
     t.match(problem, { message: folder.root });
     t.equal(await attachment.waitForExit(), 0);
-    await reached("it is gone", () => !lives(hello.pid));
-    t.same(chunks(nap), [], "no chunk runs on");
+    await reached("it is gone", () => !isAlive(hello.pid));
+    t.same(findSleeps(nap), [], "no chunk runs on");
     t.notOk(
       attachment.messages.some((one) => one.ev === "done"),
       "what it killed did not fail",
@@ -68,11 +68,11 @@ t.test("an idle agent without a coordinator notices, too", async (t) => {
   const { folder, attachment, hello } = await attachAgent(t);
   await attachment.disconnect();
   remove(folder);
-  await reached("it is gone", () => !lives(hello.pid), 15);
+  await reached("it is gone", () => !isAlive(hello.pid), 15);
 });
 
 t.test("a chunk that ends or begins after the folder was deleted is not reported as failed", async (t) => {
-  const { folder, attachment } = await busy(t, 2);
+  const { folder, attachment } = await startBusyAgent(t, 2);
   const gate = join(dirname(folder.root), "../gate");
   attachment.start("ends", { outputs: ["out"] }, [`: > out; until [ -e ${gate} ]; do sleep 0.01; done`], 1);
   attachment.start("begins", {}, ["true"], 1);
@@ -93,7 +93,7 @@ t.test("a chunk that is sent after the folder was deleted is not reported as fai
 });
 
 t.test("a folder that cannot be examined is not gone: its agent continues", async (t) => {
-  const { folder, attachment, hello, nap } = await busy(t, 2);
+  const { folder, attachment, hello, nap } = await startBusyAgent(t, 2);
   const runs = dirname(folder.root);
   renameSync(runs, `${runs}.aside`);
   symlinkSync("runs", runs); // a loop of links: ELOOP
@@ -102,15 +102,15 @@ t.test("a folder that cannot be examined is not gone: its agent continues", asyn
     await attachment.waitFor((one) => one.ev === "pong");
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
-  t.ok(lives(hello.pid));
-  t.equal(chunks(nap).length, 2);
+  t.ok(isAlive(hello.pid));
+  t.equal(findSleeps(nap).length, 2);
   unlinkSync(runs);
   renameSync(`${runs}.aside`, runs);
   t.match(await attachment.run("after", "echo works", {}, 1), { exit: 0 });
 });
 
 t.test("a new agent ends the one whose folder it took, even a stopped one", async (t) => {
-  const { folder, attachment, hello, nap } = await busy(t);
+  const { folder, attachment, hello, nap } = await startBusyAgent(t);
   process.kill(hello.pid, "SIGSTOP");
   remove(folder);
   const other = new RunFolder(`${dirname(folder.root)}/other`);
@@ -120,10 +120,10 @@ t.test("a new agent ends the one whose folder it took, even a stopped one", asyn
   beside.start("long", {}, [`exec sleep 9${nap}`]);
   const next = new AgentAttachment(folder);
   t.same((await next.open(coordinatorNonces(2))).held, []);
-  t.notOk(lives(hello.pid), "the first one is gone before the second says hello");
-  t.same(chunks(nap), [], "with what it ran");
-  t.ok(lives(besideHello.pid), "the agent of another run continues");
-  t.equal(chunks(`9${nap}`).length, 1);
+  t.notOk(isAlive(hello.pid), "the first one is gone before the second says hello");
+  t.same(findSleeps(nap), [], "with what it ran");
+  t.ok(isAlive(besideHello.pid), "the agent of another run continues");
+  t.equal(findSleeps(`9${nap}`).length, 1);
   await attachment.waitForExit();
   await next.stop();
 });
@@ -137,7 +137,7 @@ function clean(root: string): Record<string, unknown> {
 }
 
 t.test("clean ends an agent without a folder and its chunks, and reports what is left", async (t) => {
-  const { folder, attachment, hello, nap } = await busy(t);
+  const { folder, attachment, hello, nap } = await startBusyAgent(t);
   const other = new RunFolder(`${dirname(folder.root)}/other`);
   t.teardown(() => stopAgent(other));
   const beside = new AgentAttachment(other);
@@ -147,8 +147,8 @@ t.test("clean ends an agent without a folder and its chunks, and reports what is
   const report = clean(folder.root);
   t.match(report, { alive: [], root: null });
   t.ok((report.ended as number) >= 1);
-  t.notOk(lives(hello.pid));
-  t.same(chunks(nap), []);
+  t.notOk(isAlive(hello.pid));
+  t.same(findSleeps(nap), []);
   await attachment.waitForExit();
   t.match(clean(folder.root), { ended: 0, alive: [], root: null }, "a second time there is nothing");
   t.match(await beside.run("works", "true"), { exit: 0 }, "another run's agent is not touched");
@@ -161,9 +161,9 @@ t.test("clean kills the chunks of a killed agent, and reports that its folder is
   await attachment.waitFor((one) => one.ev === "started");
   process.kill(hello.pid, "SIGKILL");
   await attachment.waitForExit();
-  t.equal(chunks(nap).length, 1, "it lives on");
+  t.equal(findSleeps(nap).length, 1, "it lives on");
   t.match(clean(folder.root), { ended: 1, alive: [], root: "it is still there" });
-  t.same(chunks(nap), []);
+  t.same(findSleeps(nap), []);
   const runs = dirname(folder.root);
   renameSync(runs, `${runs}.aside`);
   symlinkSync("runs", runs);

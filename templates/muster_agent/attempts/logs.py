@@ -63,7 +63,7 @@ class Logs:
             attempt.cut["stdout"] += cut_log(attempt.out, self.settings.max_log_bytes)
             attempt.cut["stderr"] += cut_log(attempt.err, self.settings.max_log_bytes)
         except OSError as error:
-            message = describe_error(error, "the logs of {} could not be capped".format(attempt.id))
+            message = describe_error(error, "the logs of {} could not be cut".format(attempt.id))
             self.server.report_problem(message)
 
     def add_to(self, message: Message, attempt: Attempt) -> None:
@@ -135,6 +135,6 @@ def cut_log(fd: int | None, limit: int) -> int:
     head, quarter = kept_bytes(limit)
     tail = os.pread(fd, quarter, size - quarter)
     os.ftruncate(fd, head)
-    notice = "\n[muster: this log grew past {} bytes; what stood here was dropped]\n".format(limit)
+    notice = "\n[muster: this log grew past {} bytes; its middle was dropped]\n".format(limit)
     os.write(fd, to_bytes(notice) + tail)
     return size - head - quarter

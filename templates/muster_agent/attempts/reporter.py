@@ -30,7 +30,7 @@ class Reporter:
             try:
                 large = collect_outputs(attempt, self.settings.max_data_bytes)
             except OSError as error:
-                self.finish(attempt, describe_error(error, "an output cannot be taken"))
+                self.finish(attempt, describe_error(error, "an output cannot be collected"))
                 continue
             if large:
                 self.hash_in_thread(attempt, large)

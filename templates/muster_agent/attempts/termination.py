@@ -61,7 +61,7 @@ class Termination:
 
     def give_up(self, attempt: Attempt) -> None:
         """A process survives SIGKILL (most likely in a driver that hangs): nothing may run on this slot any more."""
-        reason = "processes of attempt {} do not die {:.0f} s after KILL".format(attempt.id, DEATH_SECONDS)
+        reason = "processes of attempt {} are still alive {:.0f} s after SIGKILL".format(attempt.id, DEATH_SECONDS)
         self.reaper.give_up(attempt)
         stranded = self.slots.retire(attempt, reason)
         close_logs(attempt)

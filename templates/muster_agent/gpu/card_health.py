@@ -133,12 +133,12 @@ class CardHealth:
         """Decides whether a card is fit. Where the file of an AMD card cannot be read, the card is to blame; where NVIDIA's tool,
         which queries all cards, does not answer, none is."""
         if used_mib is None and error and self.cards.vendor == "amd":
-            return self.mark_unfit(card, "how much of its memory is taken cannot be read: " + error, now())
+            return self.mark_unfit(card, "its used memory cannot be read: " + error, now())
         if used_mib is not None:
             card.baseline_mib = used_mib if card.baseline_mib is None else min(used_mib, card.baseline_mib)
         if used_mib is None or card.baseline_mib is None or used_mib <= card.baseline_mib + MARGIN_MIB:
             return self.mark_fit(card, asked_at)
-        text = "{:.1f} GiB of GPU memory are still taken {:.0f} s after {}"
+        text = "{:.1f} GiB of GPU memory are still in use {:.0f} s after {}"
         event = "this run came" if card.last_chunk is None else "chunk {} ended".format(card.last_chunk)
         since = (card.unfit_since or now()) if card.last_chunk is None else card.last_used
         reason = text.format((used_mib - card.baseline_mib) / 1024, REPORT_AFTER_SECONDS, event)

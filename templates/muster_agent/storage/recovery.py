@@ -31,7 +31,7 @@ def recover(outbox: Outbox, processes: ProcessTable) -> None:
             make_empty_folder("a/" + id)
             attempt = outbox.adopt(starts[id], id)
             attempt.agent_died = processes.is_from_this_boot(starts[id].get("process"))
-            message = attempt.result_message("the agent on the node was killed while this ran")
+            message = attempt.result_message("the agent was killed while this attempt ran")
             outbox.keep(attempt, dict(message, lost=True, agentDied=attempt.agent_died))
     outbox.commit()
 

@@ -22,12 +22,12 @@ function channel() {
     (end) => ends.push(end),
   );
   streams.stdin.resume();
-  const say = async (text: string | Buffer) => {
+  const emit = async (text: string | Buffer) => {
     streams.stdout.write(text);
     await turn();
     await turn();
   };
-  return { agent, received, ends, say };
+  return { agent, received, ends, emit };
 }
 
 t.test("a line that was not asked for may have 64 KiB; the channel does not wait for longer ones", async (t) => {
@@ -37,12 +37,12 @@ t.test("a line that was not asked for may have 64 KiB; the channel does not wait
     "[".repeat(100),
     '{"ev":"held","attempts":[',
   ]) {
-    const { ends, received, say } = channel();
-    await say(HELLO);
+    const { ends, received, emit } = channel();
+    await emit(HELLO);
     const began = performance.now();
     const delay = monitorEventLoopDelay({ resolution: 5 });
     delay.enable();
-    for (let sent = 0; sent < 31 && ends.length === 0; sent++) await say(Buffer.alloc(MIB, line));
+    for (let sent = 0; sent < 31 && ends.length === 0; sent++) await emit(Buffer.alloc(MIB, line));
     t.same(
       received.map(({ ev }) => ev),
       ["hello"],
@@ -55,8 +55,8 @@ t.test("a line that was not asked for may have 64 KiB; the channel does not wait
 });
 
 t.test("results and script results may be as long as what was asked for", async (t) => {
-  const { agent, ends, say } = channel();
-  await say(HELLO);
+  const { agent, ends, emit } = channel();
+  await emit(HELLO);
   const spec = { argv: [], env: {}, files: [], outputs: ["a", "b"], limit: 1 };
   agent.send({
     op: "open",
@@ -72,40 +72,40 @@ t.test("results and script results may be as long as what was asked for", async 
   });
   agent.send({ op: "start", id: "i", chunk: "c", slot: 0, spec, args: [] });
   agent.send({ op: "look", scripts: ["x"], seconds: 1 });
-  await say(`{"ev":"done",${" ".repeat(150 << 10)}`);
+  await emit(`{"ev":"done",${" ".repeat(150 << 10)}`);
   t.same(ends, [], "150 KiB are accepted: two outputs and two logs of 20 KiB each in base64");
-  await say(" ".repeat(20 << 10));
+  await emit(" ".repeat(20 << 10));
   t.match(ends, [{ kind: "violation" }], "170 KiB are not");
 });
 
 t.test("script results may be long once", async (t) => {
-  const { agent, ends, received, say } = channel();
-  await say(HELLO);
+  const { agent, ends, received, emit } = channel();
+  await emit(HELLO);
   agent.send({ op: "look", scripts: ["x"], seconds: 1 });
   const answers = `{"ev":"looked","answers":[{"exit":0,"stdout":"${"x".repeat(MIB)}","stderr":""}]}\n`;
-  await say(answers);
+  await emit(answers);
   t.equal(received.at(-1)?.ev, "looked");
-  await say(answers);
+  await emit(answers);
   t.match(ends, [{ kind: "violation" }]);
 });
 
 t.test("up to 1 MiB that a start-up file prints before the hello is skipped", async (t) => {
-  const { ends, received, say } = channel();
-  await say(`Welcome\n${"x".repeat(100_000)}\n`);
-  await say(HELLO);
+  const { ends, received, emit } = channel();
+  await emit(`Welcome\n${"x".repeat(100_000)}\n`);
+  await emit(HELLO);
   t.same(
     received.map(({ ev }) => ev),
     ["hello"],
   );
   const other = channel();
-  for (let sent = 0; sent < 40 && other.ends.length === 0; sent++) await other.say(`${"x".repeat(50_000)}\n`);
+  for (let sent = 0; sent < 40 && other.ends.length === 0; sent++) await other.emit(`${"x".repeat(50_000)}\n`);
   t.same(ends, []);
   t.match(other.ends, [{ kind: "violation", reason: /start-up files/ }]);
 });
 
 t.test("a malformed line closes the channel, and later lines are not read", async (t) => {
-  const { ends, received, say } = channel();
-  await say(`${HELLO}{"ev":"pong"}\nnonsense\n{"ev":"bye"}\n`);
+  const { ends, received, emit } = channel();
+  await emit(`${HELLO}{"ev":"pong"}\nnonsense\n{"ev":"bye"}\n`);
   t.same(
     received.map(({ ev }) => ev),
     ["hello", "pong"],
@@ -114,9 +114,9 @@ t.test("a malformed line closes the channel, and later lines are not read", asyn
 });
 
 t.test("of an agent of another version, lines that do not match are skipped", async (t) => {
-  const { ends, received, say } = channel();
+  const { ends, received, emit } = channel();
   const hello = HELLO.replace(`"muster":${PROTOCOL_VERSION}`, '"muster":1');
-  await say(`${hello}{"ev":"held","attempts":[{"id":1}],"more":false}\n{"ev":"renamed"}\n{"ev":"bye"}\n`);
+  await emit(`${hello}{"ev":"held","attempts":[{"id":1}],"more":false}\n{"ev":"renamed"}\n{"ev":"bye"}\n`);
   t.same(
     received.map(({ ev }) => ev),
     ["hello", "bye"],
@@ -125,10 +125,10 @@ t.test("of an agent of another version, lines that do not match are skipped", as
 });
 
 t.test("a detached channel delivers no messages", async (t) => {
-  const { agent, received, say } = channel();
-  await say(HELLO);
+  const { agent, received, emit } = channel();
+  await emit(HELLO);
   agent.detach();
-  await say('{"ev":"pong"}\n');
+  await emit('{"ev":"pong"}\n');
   t.same(
     received.map(({ ev }) => ev),
     ["hello"],
