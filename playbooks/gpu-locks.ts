@@ -2,7 +2,7 @@ import { asRoot } from "./engine/become.js";
 import { kindText, rightsDifferences } from "./engine/file.js";
 import type { Difference, FileState, Resource, Subject, TreeState } from "./engine/resource.js";
 
-/** templates/muster_agent/lockfile.py has the same path. */
+/** templates/muster_agent/gpu/lock_files.py has the same path. */
 const PARENT = "/var/lib/muster";
 const FOLDER = `${PARENT}/gpu-locks`;
 const RIGHTS = { folder: { mode: 0o755, owner: "root:root" }, file: { mode: 0o644, owner: "root:root" } };
