@@ -254,7 +254,7 @@ export interface DoneMessage {
   readonly stderr: LogReport;
   /** The last lines of stderr. */
   readonly tail: string;
-  /** Why it could not run at all. */
+  /** Why it could not run, or why its result is incomplete. */
   readonly error?: string;
 }
 
