@@ -1,5 +1,5 @@
 import type { Channel } from "../../../fleet/connection.js";
-import { killPoint } from "../killpoint.js";
+import { failpoint } from "../failpoint.js";
 import { LineLimits, PREAMBLE_BYTES } from "./linelimits.js";
 import { parseMessage } from "./messages.js";
 import { type AgentCommand, type AgentMessage, PROTOCOL_VERSION } from "./protocol.js";
@@ -84,7 +84,7 @@ export class AgentChannel {
     this.outgoing = [];
     if (this.channel.stdin.writable)
       this.channel.stdin.write(commands.map((command) => `${JSON.stringify(command)}\n`).join(""));
-    for (const { op } of commands) killPoint(`sent-${op}`);
+    for (const { op } of commands) failpoint(`sent-${op}`);
   }
 
   private receiveBytes(bytes: Buffer): void {
