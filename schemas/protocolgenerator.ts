@@ -1,6 +1,6 @@
 /** Makes TypeScript types and the reference docs/protocol.md of schemas/protocol.json. */
 
-interface Schema {
+interface ProtocolDefinition {
   title?: string;
   description?: string;
   $ref?: string;
@@ -11,20 +11,20 @@ interface Schema {
   maxLength?: number;
   minimum?: number;
   maximum?: number;
-  items?: Schema | Schema[];
-  oneOf?: Schema[];
-  anyOf?: Schema[];
-  properties?: Record<string, Schema>;
-  additionalProperties?: Schema;
+  items?: ProtocolDefinition | ProtocolDefinition[];
+  oneOf?: ProtocolDefinition[];
+  anyOf?: ProtocolDefinition[];
+  properties?: Record<string, ProtocolDefinition>;
+  additionalProperties?: ProtocolDefinition;
   required?: string[];
   frozen?: string[];
   tsType?: string;
 }
 
-export interface ProtocolSchema extends Schema {
+export interface ProtocolSchema extends ProtocolDefinition {
   version: number;
   examples: object[];
-  definitions: Record<string, Schema>;
+  definitions: Record<string, ProtocolDefinition>;
 }
 
 /** The definitions whose names begin with a capital become types; those of simple values are written out where they are used. */
@@ -41,7 +41,7 @@ export function protocolTypes({ version, definitions }: ProtocolSchema): string 
   ].join("\n");
 }
 
-function declaration(definitions: Record<string, Schema>, schema: Schema): string[] {
+function declaration(definitions: Record<string, ProtocolDefinition>, schema: ProtocolDefinition): string[] {
   if (schema.oneOf === undefined)
     return [`export interface ${schema.title} {`, ...members(definitions, schema, "  "), "}"];
   const names = schema.oneOf.map((one) => resolve(definitions, one).title);
@@ -50,7 +50,11 @@ function declaration(definitions: Record<string, Schema>, schema: Schema): strin
   );
 }
 
-function members(definitions: Record<string, Schema>, schema: Schema, indent: string): string[] {
+function members(
+  definitions: Record<string, ProtocolDefinition>,
+  schema: ProtocolDefinition,
+  indent: string,
+): string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
     const mark = schema.required?.includes(name) ? "" : "?";
     return [
@@ -60,11 +64,11 @@ function members(definitions: Record<string, Schema>, schema: Schema, indent: st
   });
 }
 
-function comment({ description }: Schema, indent: string): string[] {
+function comment({ description }: ProtocolDefinition, indent: string): string[] {
   return description === undefined ? [] : [`${indent}/** ${description} */`];
 }
 
-function typeOf(definitions: Record<string, Schema>, property: Schema, indent: string): string {
+function typeOf(definitions: Record<string, ProtocolDefinition>, property: ProtocolDefinition, indent: string): string {
   const schema = resolve(definitions, property);
   if (schema.title !== undefined) return schema.title;
   if (schema.tsType !== undefined) return schema.tsType;
@@ -90,7 +94,7 @@ export function protocolReference({ version, description, examples, definitions 
   const parts = Object.values(definitions).filter(
     (schema) => schema.title !== undefined && schema.oneOf === undefined && !commands.concat(messages).includes(schema),
   );
-  const nameOf = ({ properties }: Schema) => properties!.op?.const ?? properties!.ev!.const;
+  const nameOf = ({ properties }: ProtocolDefinition) => properties!.op?.const ?? properties!.ev!.const;
   return `# The protocol between coordinator and agent
 
 Generated from \`schemas/protocol.json\` by \`npm run generate\`; changes belong there. This is version ${version}.
@@ -114,7 +118,7 @@ ${messages.map((schema) => section(definitions, schema, `\`${nameOf(schema)}\``)
 ${parts.map((schema) => section(definitions, schema, schema.title!)).join("\n")}`;
 }
 
-function section(definitions: Record<string, Schema>, schema: Schema, heading: string): string {
+function section(definitions: Record<string, ProtocolDefinition>, schema: ProtocolDefinition, heading: string): string {
   const frozen =
     schema.frozen === undefined ? "" : ` **Frozen:** ${schema.frozen.map((name) => `\`${name}\``).join(", ")}.`;
   const rows = [...fieldRows(definitions, schema, "")];
@@ -122,7 +126,11 @@ function section(definitions: Record<string, Schema>, schema: Schema, heading: s
   return [`### ${heading}`, "", `${schema.description}${frozen}`, ...table, ""].join("\n");
 }
 
-function* fieldRows(definitions: Record<string, Schema>, schema: Schema, prefix: string): Generator<string> {
+function* fieldRows(
+  definitions: Record<string, ProtocolDefinition>,
+  schema: ProtocolDefinition,
+  prefix: string,
+): Generator<string> {
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     if (property.const !== undefined) continue;
     const field = `\`${prefix}${name}\``;
@@ -134,7 +142,7 @@ function* fieldRows(definitions: Record<string, Schema>, schema: Schema, prefix:
 }
 
 /** What a field may hold, in words. */
-function describeValue(definitions: Record<string, Schema>, property: Schema): string {
+function describeValue(definitions: Record<string, ProtocolDefinition>, property: ProtocolDefinition): string {
   const schema = resolve(definitions, property);
   if (schema.title !== undefined) return `[${schema.title}](#${schema.title.toLowerCase()})`;
   if (Array.isArray(schema.items)) return `[${schema.items.map((one) => describeValue(definitions, one)).join(", ")}]`;
@@ -156,6 +164,6 @@ function describeValue(definitions: Record<string, Schema>, property: Schema): s
   return type + limits.join("");
 }
 
-function resolve(definitions: Record<string, Schema>, schema: Schema): Schema {
+function resolve(definitions: Record<string, ProtocolDefinition>, schema: ProtocolDefinition): ProtocolDefinition {
   return schema.$ref === undefined ? schema : definitions[schema.$ref.slice("#/definitions/".length)]!;
 }

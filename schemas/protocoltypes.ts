@@ -173,7 +173,7 @@ export type AgentMessage =
   | StartedMessage
   | DoneMessage
   | SplitMessage
-  | SlotMessage
+  | SlotHolderMessage
   | BrokenMessage
   | CardsMessage
   | MemoryMessage
@@ -269,7 +269,7 @@ export interface SplitMessage {
 }
 
 /** Another run has the GPU of a slot that has work. Sent again, without `holder`, when this run has it. */
-export interface SlotMessage {
+export interface SlotHolderMessage {
   readonly ev: "slot";
   readonly slot: number;
   /** The name of the run; with `foreign`, what is known of the process: its uid and pid. */

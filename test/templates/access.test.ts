@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import t, { type Test } from "tap";
 import { projectRoot } from "../lab/project.js";
-import { AgentAttachment, attachAgent, RunFolder, stopAgent } from "./agentdriver.js";
+import { AgentAttachment, AgentFolder, attachAgent, stopAgent } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
@@ -13,9 +13,9 @@ const OTHER = 4242;
 const needsRoot = process.getuid?.() !== 0 && "needs root: files of another user";
 
 /** A run folder below a new folder `place`. Both are removed after the test, with an agent that may have started there. */
-function folderIn(t: Test): { place: string; folder: RunFolder } {
+function folderIn(t: Test): { place: string; folder: AgentFolder } {
   const base = mkdtempSync(join(realpathSync(tmpdir()), "access-"));
-  const folder = new RunFolder(join(base, "place", "work"));
+  const folder = new AgentFolder(join(base, "place", "work"));
   t.teardown(async () => {
     chmodSync(join(base, "place"), 0o755);
     await stopAgent(folder);
@@ -25,7 +25,7 @@ function folderIn(t: Test): { place: string; folder: RunFolder } {
 }
 
 /** The refusal of attach; undefined where it attaches. */
-async function refusal(folder: RunFolder): Promise<{ reason: string; next: string } | undefined> {
+async function refusal(folder: AgentFolder): Promise<{ reason: string; next: string } | undefined> {
   const attachment = new AgentAttachment(folder);
   const hello = attachment.open().then(
     () => undefined,
@@ -40,7 +40,7 @@ async function refusal(folder: RunFolder): Promise<{ reason: string; next: strin
   return JSON.parse(attachment.stderr.slice("muster-refused ".length));
 }
 
-const places: [name: string, change: (place: string, folder: RunFolder) => void, reason: RegExp | undefined][] = [
+const places: [name: string, change: (place: string, folder: AgentFolder) => void, reason: RegExp | undefined][] = [
   ["as usual", () => {}, undefined],
   ["writable by everyone", (place) => chmodSync(place, 0o777), /place is writable by everyone and has no sticky bit/],
   ["writable by everyone, with the sticky bit", (place) => chmodSync(place, 0o1777), undefined],
@@ -64,7 +64,7 @@ t.test("attach refuses a run folder that others could replace, and says who and 
     });
 });
 
-const foreign: [name: string, change: (place: string, folder: RunFolder) => void, reason: RegExp][] = [
+const foreign: [name: string, change: (place: string, folder: AgentFolder) => void, reason: RegExp][] = [
   [
     "a folder above belongs to another user",
     (place) => chownSync(place, OTHER, OTHER),
@@ -122,7 +122,7 @@ t.test("attach follows links in the path, unless they belong to another user", {
   const { place, folder } = folderIn(t);
   const link = join(dirname(place), "link");
   symlinkSync("place/work", link);
-  const beyond = Object.assign(Object.create(RunFolder.prototype), { root: join(link, "runs", "r1") }) as RunFolder;
+  const beyond = Object.assign(Object.create(AgentFolder.prototype), { root: join(link, "runs", "r1") }) as AgentFolder;
   t.equal(await refusal(beyond), undefined);
   await stopAgent(folder);
   mkdirSync(folder.root, { recursive: true });

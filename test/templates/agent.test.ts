@@ -4,7 +4,7 @@ import t from "tap";
 import type { DoneMessage } from "../../executor/run/agent/protocol.js";
 import { PROTOCOL_VERSION } from "../../executor/run/agent/protocol.js";
 import { reached } from "../lab/reached.js";
-import { AgentAttachment, attachAgent, decodeInline, findProcesses, RunFolder } from "./agentdriver.js";
+import { AgentAttachment, AgentFolder, attachAgent, decodeInline, findProcesses } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
@@ -139,7 +139,7 @@ t.test("the next chunk of a slot starts before the outputs of the last are read"
 });
 
 t.test("attach says why it cannot make the run's folder", async (t) => {
-  const folder = new RunFolder();
+  const folder = new AgentFolder();
   folder.remove();
   const inTheWay = join(folder.root, "../..");
   writeFileSync(inTheWay, "");

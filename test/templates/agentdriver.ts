@@ -27,7 +27,7 @@ import { isAgentCommand } from "../../schemas/protocolvalidators.js";
 import { agentProgram } from "../../templates/nodeprograms.js";
 
 /** A run folder, on this machine as the node. */
-export class RunFolder {
+export class AgentFolder {
   readonly root: string;
 
   constructor(parent = mkdtempSync(join(realpathSync(tmpdir()), "agent-"))) {
@@ -68,7 +68,7 @@ export class AgentAttachment {
 
   /** `env` adds to the environment of the agent, if this attachment starts it; unlike over SSH, PYTHON* variables count. */
   constructor(
-    readonly folder: RunFolder,
+    readonly folder: AgentFolder,
     env: NodeJS.ProcessEnv = {},
   ) {
     const program = agentProgram();
@@ -170,7 +170,7 @@ export class AgentAttachment {
 
 /** A folder and an opened attachment. The agent is stopped and the folder removed after the test, whatever happens in it. */
 export async function attachAgent(test: Test, settings: Parameters<AgentAttachment["open"]>[0] = {}) {
-  const folder = new RunFolder();
+  const folder = new AgentFolder();
   const attachment = new AgentAttachment(folder);
   test.teardown(() => stopAgent(folder));
   const hello = await attachment.open(settings);
@@ -178,7 +178,7 @@ export async function attachAgent(test: Test, settings: Parameters<AgentAttachme
 }
 
 /** Stops the agent of the folder, if there is one, and removes the folder. */
-export async function stopAgent(folder: RunFolder): Promise<void> {
+export async function stopAgent(folder: AgentFolder): Promise<void> {
   if (existsSync(join(folder.root, "agent.sock"))) await new AgentAttachment(folder).stop();
   folder.remove();
 }

@@ -16,18 +16,18 @@ import { projectRoot } from "../../templates/nodeprograms.js";
 import { reached } from "../lab/reached.js";
 import {
   AgentAttachment,
+  AgentFolder,
   attachAgent,
   coordinatorNonces,
   decodeInline,
   findProcesses,
-  RunFolder,
   stopAgent,
 } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
 /** Kills the daemon of a folder, and attaches to its successor. */
-async function successor(folder: RunFolder, attachment: AgentAttachment, pid: number) {
+async function successor(folder: AgentFolder, attachment: AgentAttachment, pid: number) {
   process.kill(pid, "SIGKILL");
   await attachment.waitForExit();
   const next = new AgentAttachment(folder);
@@ -154,7 +154,7 @@ t.test("pings are answered and renew the lease; a silent connection does not", a
 });
 
 t.test("the next run deletes folders that were abandoned at a reboot, and no others", async (t) => {
-  const folder = new RunFolder();
+  const folder = new AgentFolder();
   t.teardown(() => stopAgent(folder));
   const runs = join(folder.root, "..");
   const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { reached } from "../lab/reached.js";
 import { findProgram } from "../lab/requirements.js";
-import { AgentAttachment, attachAgent, decodeInline, RunFolder, stopAgent } from "./agentdriver.js";
+import { AgentAttachment, AgentFolder, attachAgent, decodeInline, stopAgent } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
@@ -147,7 +147,7 @@ function isolated(t: Test): NodeJS.ProcessEnv {
 t.test("runs in two network namespaces take turns", { skip: !isRoot && "needs root" }, async (t) => {
   const gpu = `netns-${process.pid}`;
   const { attachment: first } = await attachAgent(t, { run: "alpha", slots: slotsOf(gpu) });
-  const folder = new RunFolder();
+  const folder = new AgentFolder();
   t.teardown(() => stopAgent(folder));
   const second = new AgentAttachment(folder, isolated(t));
   await second.open({ run: "beta", slots: slotsOf(gpu), priority: 1 });
@@ -180,7 +180,7 @@ exec unshare --mount sh -c 'mount -t tmpfs tmpfs /var/tmp; mkdir ${LOCKS}; chown
     mkdirSync(join(bin, "bin"));
     writeFileSync(join(bin, "bin/python3"), script, { mode: 0o755 });
     chmodSync(bin, 0o755);
-    const folder = new RunFolder();
+    const folder = new AgentFolder();
     t.teardown(() => stopAgent(folder));
     const attachment = new AgentAttachment(folder, { PATH: `${join(bin, "bin")}:${process.env.PATH}` });
     await attachment.open({ slots: slotsOf(gpu) });

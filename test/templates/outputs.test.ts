@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { reached } from "../lab/reached.js";
-import { AgentAttachment, attachAgent, decodeInline, RunFolder } from "./agentdriver.js";
+import { AgentAttachment, AgentFolder, attachAgent, decodeInline } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
@@ -102,7 +102,7 @@ t.test(
       execFileSync("umount", ["-l", place]);
       rmSync(place, { recursive: true });
     });
-    const folder = new RunFolder(place);
+    const folder = new AgentFolder(place);
     const attachment = new AgentAttachment(folder);
     await attachment.open();
     const nodes = await attachment.run("nodes", "for i in $(seq 100); do : > f$i || exit 9; done");

@@ -4,11 +4,11 @@ import t from "tap";
 import { reached } from "../lab/reached.js";
 import {
   AgentAttachment,
+  AgentFolder,
   attachAgent,
   coordinatorNonces,
   decodeInline,
   findProcesses,
-  RunFolder,
   stopAgent,
 } from "./agentdriver.js";
 
@@ -45,7 +45,7 @@ t.test("a coordinator that reattaches gets results, and what still runs", async 
 });
 
 t.test("a newer attachment replaces the older one; two at once start one agent", async (t) => {
-  const folder = new RunFolder();
+  const folder = new AgentFolder();
   t.teardown(() => stopAgent(folder));
   const both = [new AgentAttachment(folder), new AgentAttachment(folder)];
   const hellos = await Promise.all(both.map((one) => one.open()));

@@ -13,7 +13,14 @@ import { dirname, join } from "node:path";
 import t, { type Test } from "tap";
 import { agentProgram, cleanProgram } from "../../templates/nodeprograms.js";
 import { reached } from "../lab/reached.js";
-import { AgentAttachment, attachAgent, coordinatorNonces, findProcesses, RunFolder, stopAgent } from "./agentdriver.js";
+import {
+  AgentAttachment,
+  AgentFolder,
+  attachAgent,
+  coordinatorNonces,
+  findProcesses,
+  stopAgent,
+} from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
@@ -31,9 +38,9 @@ async function startBusyAgent(t: Test, slots = 1) {
 const findSleeps = (nap: string) => findProcesses(`sleep\0${nap}\0`);
 /** A zombie does not count. */
 const isAlive = (pid: number) => findProcesses("attach\0").includes(pid);
-const remove = (folder: RunFolder) => rmSync(dirname(folder.root), { recursive: true });
+const remove = (folder: AgentFolder) => rmSync(dirname(folder.root), { recursive: true });
 
-const LOSSES: [string, RegExp, (folder: RunFolder) => void][] = [
+const LOSSES: [string, RegExp, (folder: AgentFolder) => void][] = [
   ["deleted", /it was deleted or moved/, remove],
   ["moved", /it was deleted or moved/, ({ root }) => renameSync(dirname(root), join(dirname(root), "../elsewhere"))],
   [
@@ -113,7 +120,7 @@ t.test("a new agent ends the one whose folder it took, even a stopped one", asyn
   const { folder, attachment, hello, nap } = await startBusyAgent(t);
   process.kill(hello.pid, "SIGSTOP");
   remove(folder);
-  const other = new RunFolder(`${dirname(folder.root)}/other`);
+  const other = new AgentFolder(`${dirname(folder.root)}/other`);
   t.teardown(() => stopAgent(other));
   const beside = new AgentAttachment(other);
   const besideHello = await beside.open();
@@ -138,7 +145,7 @@ function clean(root: string): Record<string, unknown> {
 
 t.test("clean ends an agent without a folder and its chunks, and reports what is left", async (t) => {
   const { folder, attachment, hello, nap } = await startBusyAgent(t);
-  const other = new RunFolder(`${dirname(folder.root)}/other`);
+  const other = new AgentFolder(`${dirname(folder.root)}/other`);
   t.teardown(() => stopAgent(other));
   const beside = new AgentAttachment(other);
   await beside.open();

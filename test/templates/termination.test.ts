@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { reached } from "../lab/reached.js";
-import { AgentAttachment, attachAgent, decodeInline, findProcesses, RunFolder, stopAgent } from "./agentdriver.js";
+import { AgentAttachment, AgentFolder, attachAgent, decodeInline, findProcesses, stopAgent } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
@@ -57,7 +57,7 @@ t.test("a cancel during a timeout shows up in the result together with the timeo
 });
 
 t.test("without ctypes the agent cannot adopt orphans, and finds them by their environment", async (t) => {
-  const folder = new RunFolder();
+  const folder = new AgentFolder();
   const python = mkdtempSync(join(tmpdir(), "python-"));
   t.teardown(() => rmSync(python, { recursive: true }));
   writeFileSync(join(python, "ctypes.py"), "raise ImportError('built without libffi')\n");
