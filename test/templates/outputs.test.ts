@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import { reached } from "../lab/reached.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, AgentFolder, attachAgent, decodeInline } from "./agentdriver.js";
 
 t.setTimeout(120_000);
@@ -56,7 +56,7 @@ t.test("small outputs are sent inline, large ones are hashed, links and folders 
   }
   t.ok(existsSync(join(folder.root, "a/outputs/work/big")), "it stays until it is acknowledged");
   attachment.send({ op: "ack", ids: ["outputs", "unknown"] });
-  await reached("the attempt is deleted", () => folder.listAttempts().length === 0);
+  await waitUntil("the attempt is deleted", () => folder.listAttempts().length === 0);
 });
 
 t.test("files that a chunk left in other places are deleted, too", async (t) => {
@@ -65,7 +65,7 @@ t.test("files that a chunk left in other places are deleted, too", async (t) => 
     outputs: ["declared", "gone"],
   });
   attachment.send({ op: "ack", ids: ["mess"] });
-  await reached("the attempt is deleted", () => folder.listAttempts().length === 0);
+  await waitUntil("the attempt is deleted", () => folder.listAttempts().length === 0);
 });
 
 t.test("a log that grows too long is cut while the chunk runs, and says so", async (t) => {
@@ -73,7 +73,7 @@ t.test("a log that grows too long is cut while the chunk runs, and says so", asy
   attachment.start("noisy", {}, [
     "echo first; head -c 5000000 /dev/zero | tr '\\0' x; sleep 2.5; echo end; echo end >&2",
   ]);
-  await reached("it is capped while it runs", () => {
+  await waitUntil("it is capped while it runs", () => {
     const file = join(folder.root, "a/noisy/out");
     const { size, blocks } = statSync(file, { throwIfNoEntry: false }) ?? { size: 0, blocks: 0 };
     return size > 5_000_000 && blocks * 512 <= 32768;
@@ -112,7 +112,7 @@ t.test(
       /folder .*\/a\/next could not be made: No space left on device/,
     );
     attachment.send({ op: "ack", ids: ["nodes", "next"] });
-    await reached("there is room again", () => folder.listAttempts().length === 0);
+    await waitUntil("there is room again", () => folder.listAttempts().length === 0);
     t.not(
       (await attachment.run("bytes", "head -c 1000000 /dev/zero > out")).exit,
       0,
@@ -124,7 +124,7 @@ t.test(
     });
     attachment.send({ op: "ack", ids: Array.from({ length: 30 }, (_, index) => `small${index}`) });
     attachment.send({ op: "ack", ids: ["bytes"] });
-    await reached("there is room again", () => folder.listAttempts().length === 0);
+    await waitUntil("there is room again", () => folder.listAttempts().length === 0);
     t.equal((await attachment.run("room", "true")).exit, 0);
     await attachment.stop();
   },

@@ -12,7 +12,7 @@ import {
 import { dirname, join } from "node:path";
 import t, { type Test } from "tap";
 import { agentProgram, cleanProgram } from "../../templates/nodeprograms.js";
-import { reached } from "../lab/reached.js";
+import { waitUntil } from "../lab/waituntil.js";
 import {
   AgentAttachment,
   AgentFolder,
@@ -31,7 +31,7 @@ async function startBusyAgent(t: Test, slots = 1) {
   });
   const nap = `1${hello.pid}`;
   attachment.start("long", {}, [`env -i setsid sleep ${nap} & exec sleep ${nap}`]);
-  await reached("it runs in two sessions", () => findSleeps(nap).length === 2);
+  await waitUntil("it runs in two sessions", () => findSleeps(nap).length === 2);
   return { folder, attachment, hello, nap };
 }
 
@@ -61,7 +61,7 @@ for (const [what, reason, lose] of LOSSES)
     t.match(problem, { message: reason });
     t.match(problem, { message: folder.root });
     t.equal(await attachment.waitForExit(), 0);
-    await reached("it is gone", () => !isAlive(hello.pid));
+    await waitUntil("it is gone", () => !isAlive(hello.pid));
     t.same(findSleeps(nap), [], "no chunk runs on");
     t.notOk(
       attachment.messages.some((one) => one.ev === "done"),
@@ -75,7 +75,7 @@ t.test("an idle agent without a coordinator notices, too", async (t) => {
   const { folder, attachment, hello } = await attachAgent(t);
   await attachment.disconnect();
   remove(folder);
-  await reached("it is gone", () => !isAlive(hello.pid), 15);
+  await waitUntil("it is gone", () => !isAlive(hello.pid), 15);
 });
 
 t.test("a chunk that ends or begins after the folder was deleted is not reported as failed", async (t) => {

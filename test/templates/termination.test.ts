@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import { reached } from "../lab/reached.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, AgentFolder, attachAgent, decodeInline, findProcesses, stopAgent } from "./agentdriver.js";
 
 t.setTimeout(120_000);
@@ -45,7 +45,7 @@ t.test("a cancel during a timeout shows up in the result together with the timeo
   const { attachment, folder } = await attachAgent(t);
   const script = 'trap "echo > ../../../heard" TERM; while [ ! -e ../../../go ]; do sleep 0.02; done';
   attachment.start("late", { timeout: 0.2 }, [script]);
-  await reached("the timeout has fired", () => existsSync(join(folder.root, "heard")));
+  await waitUntil("the timeout has fired", () => existsSync(join(folder.root, "heard")));
   attachment.send({ op: "cancel", ids: ["late"] }, { op: "cancel", ids: ["late"] });
   await attachment.run("behind", "true", {}, 1); // refused at once, so the cancel before it has been read
   writeFileSync(join(folder.root, "go"), "");
@@ -69,7 +69,7 @@ t.test("without ctypes the agent cannot adopt orphans, and finds them by their e
   t.same(findProcesses("MUSTER_ATTEMPT=escape"), [], "before the slot takes the next chunk");
   attachment.start("running", {}, ["setsid sh -c 'sleep 1000 & echo $! > ../../../orphan' & sleep 1000"]);
   const orphan = join(folder.root, "orphan");
-  await reached("it is an orphan", () => {
+  await waitUntil("it is an orphan", () => {
     const parent = existsSync(orphan) && parentOf(readFileSync(orphan, "utf8").trim());
     return parent !== false && !findProcesses("MUSTER_ATTEMPT=running").includes(parent);
   });
