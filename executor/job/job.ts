@@ -1,6 +1,6 @@
 import type { LimitedValue } from "./limitedvalues.js";
 
-/** A file that is staged to nodes: where it lies here (absolute) and its path in the working directory of an attempt. */
+/** A file that is staged to nodes: its local path (absolute) and its path in the working directory of an attempt. */
 export interface StagedFile {
   source: string;
   path: string;
@@ -8,23 +8,26 @@ export interface StagedFile {
   bytes?: number;
 }
 
-/** How a program starts. `script`: `prefix` (interpreter words; "{python}" stands for the node's python) + script path. */
+/**
+ * How a program starts. A script is run as `prefix` (the interpreter's words; "{python}" is the node's python) and its
+ * path.
+ */
 export type Program = { kind: "script"; script: StagedFile; prefix: string[] } | { kind: "command"; command: string[] };
 
-/** What one chunk runs, with everything resolved but `{gpu}` and `{out}`, which only a slot knows. */
+/** What one chunk runs. Everything is resolved but `{gpu}` and `{out}`, which depend on the slot. */
 export interface ChunkSpec {
   program: Program;
-  /** Pieces that `render(args, {gpu, out})` of executor/job/template.ts joins; literal text is never expanded again. */
+  /** Templates for `renderTemplate(args, {gpu, out})`; literal text is not expanded again. */
   args: Template[];
   inputs: StagedFile[];
-  /** Relative paths under the working directory of the attempt, which is also `{out}`. */
+  /** Paths relative to the working directory of the attempt, which is also `{out}`. */
   outputs: string[];
   env: Record<string, string>;
-  /** Seconds; undefined = none. */
+  /** Seconds; undefined = no timeout. */
   timeout?: number;
 }
 
-/** Text with the placeholders still to be filled, e.g. ["--seed=", {name: "gpu"}]. */
+/** Text with unfilled placeholders, e.g. ["--seed=", {name: "gpu"}]. */
 export type Template = (string | { name: string })[];
 
 /** The piece that is dispatched: units [start, end) of the job. Its id is a safe file name and unique in the job. */
@@ -32,14 +35,14 @@ export interface Chunk {
   id: string;
   start: bigint;
   end: bigint;
-  /** A GPU index it is pinned to. */
+  /** The GPU index that it is pinned to. */
   gpu?: number;
-  /** Seconds that it is said to take. */
+  /** The seconds that the job file expects it to take. */
   expectedSeconds?: number;
-  /** Larger goes first; undefined = the job's. */
+  /** Higher runs first; undefined = the job's priority. */
   priority?: number;
   spec: ChunkSpec;
-  /** It was computed before, there: its result is only compared with the first one. */
+  /** The slot that computed it first, if it is a recheck: the result is only compared with the first one. */
   firstResult?: { node: string; slot: number };
 }
 
@@ -48,7 +51,7 @@ export interface JobRequirements {
   model?: string;
   /** Bytes. */
   vram?: number;
-  /** Bytes of host memory of one chunk. */
+  /** Bytes of host memory for one chunk. */
   memory?: number;
   /** Names, tags or globs; undefined = any node. */
   nodes?: string[];
@@ -56,16 +59,17 @@ export interface JobRequirements {
 }
 
 /**
- * How a range is cut, in units. By rate: the slowest slot gets `base`, the others more in proportion. By time: chunks take
- * `target` seconds (undefined: what keeps their overhead small), and the `first` of a slot that nothing is known of is small.
+ * How a range is cut into chunks, in units. By rate: the slowest slot gets `base`, the others more in proportion. By time:
+ * chunks take `target` seconds (undefined: chosen to keep the overhead small), and the first chunk of a slot with an
+ * unknown rate has `first` units.
  */
 export type Sizing =
   | { by: "rate"; base: number; min: number; max: number }
   | { by: "time"; target?: number; first?: number; min: number; max?: number };
 
 /**
- * A job, loaded and checked. Whatever its kind, it is a space of `units` numbered from `first`: seeds of a range, tasks in
- * file order, combinations of a matrix. Chunks are made when they are needed, so a space of 2^64 costs nothing.
+ * A job that was loaded and checked. Jobs of every kind have `units` numbered from `first`: seeds of a range, tasks in file
+ * order, combinations of a matrix. Chunks are created on demand, so a job of 2^64 units costs nothing.
  */
 export interface Job {
   name: string;
@@ -75,36 +79,40 @@ export interface Job {
   kind: "range" | "tasks" | "matrix";
   first: bigint;
   units: bigint;
-  /** Units a chunk: undefined = always one (tasks, matrix). */
+  /** How units are grouped into chunks; undefined = one unit each (tasks, matrix). */
   sizing?: Sizing;
-  /** The chunk of the units [start, end). Pure. For tasks and matrix end = start + 1. */
+  /** Returns the chunk of the units [start, end). Pure. For tasks and matrix, end = start + 1. */
   chunk(start: bigint, end: bigint): Chunk;
   /**
-   * The inverse of ids: the units [start, end) of the chunk called `id`, for putting results in order and for taking over
-   * what a node still runs. Ids may come from a node: undefined for anything that is not an id of this job.
+   * Returns the units [start, end) of the chunk with this id, for sorting results and for adopting what a node still runs.
+   * Ids may come from a node: returns undefined for anything that is not an id of this job.
    */
   unitsOf(id: string): [start: bigint, end: bigint] | undefined;
-  /** Every file that any chunk stages, for the check that inputs have not changed between runs. */
+  /** Yields every file that any chunk stages, to check that inputs have not changed between runs. */
   stagedFiles(): Iterable<StagedFile>;
   needs: JobRequirements;
   params: Record<string, string | number | bigint | boolean>;
-  /** Its values that the `limits` of a node bound. */
+  /** The values that the `limits` of a node may restrict. */
   limitedValues: LimitedValue[];
   retry: { attempts: number; backoff: number };
-  /** Bytes of one output at most. */
+  /** The most bytes of one output. */
   limits: { output: number };
-  /** The share of its chunks (0 to 1) that are computed again elsewhere; `tolerance`: of numbers in JSON, else results must be equal. */
+  /**
+   * The share of chunks (0 to 1) that are computed again elsewhere. `tolerance`: of numbers in JSON; without it, results
+   * must be equal.
+   */
   recheck?: { share: number; tolerance?: number };
   priority: number;
   aggregate?: { from: string; as: "array" | "lines" | "concat"; to: string };
   collect: "files" | "lines";
   /**
-   * Text that is equal for two jobs that would compute the same. It holds values of `env`, so it is never stored as it is: a run
-   * directory keeps `storedIdentity` of it, and tells from that what differs. Made anew each time: with many tasks it is large.
+   * A text that is equal for jobs that would compute the same. It contains values of `env`, so it is never stored: a run
+   * directory keeps `storedIdentity` of it, which is enough to tell what differs. Created on each access, because it is
+   * large for many tasks.
    */
   readonly identity: string;
-  /** The file that `env_file` names; absolute. */
+  /** The absolute path of the file that `env_file` names. */
   envFile?: string;
-  /** What whoever runs it should know, a sentence each. */
+  /** Warnings for the user, one sentence each. */
   notes?: string[];
 }

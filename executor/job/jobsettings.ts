@@ -6,21 +6,24 @@ import type { Job, JobRequirements } from "./job.js";
 import { findAggregateFault } from "./outputs.js";
 import { isScalar, type JobReader, type Path, type SourceText } from "./reader.js";
 
-/** The fleet as far as loading a job looks at it. */
+/** The part of an inventory that loading a job needs. */
 export interface KnownNodes {
   nodes: Node[];
 }
 
-/** Bytes that an output may have where the job says nothing: what is larger is a runaway, most likely. */
+/** The most bytes of an output if the job sets no limit: a larger one is probably a runaway. */
 const DEFAULT_OUTPUT_BYTES = 4 * 2 ** 30;
 
-/** The keys that every kind of job has, with their defaults. */
+/** The keys that every kind of job has, with defaults applied. */
 export type JobSettings = Pick<
   Job,
   "needs" | "params" | "retry" | "limits" | "recheck" | "priority" | "aggregate" | "collect"
 >;
 
-/** `fleet`: where the job may run; undefined = not known yet, so `needs.nodes` is not looked up. */
+/**
+ * Reads the keys that every kind of job has. `fleet`: the nodes that may run the job; undefined = unknown, so `needs.nodes`
+ * is not checked.
+ */
 export function readJobSettings(reader: JobReader, fleet: KnownNodes | undefined): JobSettings {
   return {
     needs: readNeeds(reader, fleet),
@@ -37,7 +40,7 @@ export function readJobSettings(reader: JobReader, fleet: KnownNodes | undefined
   };
 }
 
-/** A span of time in seconds; undefined where there is none. */
+/** Returns a duration in seconds; undefined = there is none. */
 export function readSeconds(reader: JobReader, path: Path): number | undefined {
   const parsed = parseDuration(reader.source.get(path));
   return parsed.ok ? parsed.value : undefined;

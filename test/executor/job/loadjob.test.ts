@@ -52,7 +52,7 @@ t.test("--set and --range", async (t) => {
   );
 });
 
-t.test("identity: equal for what computes the same, different otherwise", async (t) => {
+t.test("identity: equal for jobs that compute the same, different otherwise", async (t) => {
   const load = jobs(t);
   const text = "kind: range\nrange: [0, 10]\nscript: w.py\nargs: [1]\n";
   const identity = load(text).identity;
