@@ -7,10 +7,10 @@ import { Scheduler } from "../scheduler.js";
 import { Heap, type HeapItem } from "../slots/heap.js";
 import { slotKey } from "../slots/slotstate.js";
 
-/** Chunks that are played through; what is left then is reckoned to go on as it went so far. */
+/** The most chunks that are simulated; the rest is extrapolated. */
 const MAX_SIMULATED_CHUNKS = 3000;
 
-/** What a slot, or all of them, are expected to do. `seconds`: from the start to the end of its last chunk. */
+/** What a slot is expected to do. `seconds`: from the start of the run to the end of the slot's last chunk. */
 export interface SlotForecast {
   chunks: number;
   units: bigint;
@@ -22,7 +22,7 @@ interface ForecastEnd extends HeapItem {
   attempt: Attempt;
 }
 
-/** What is known of slots before they have joined, by node: chunks at once, and the rate of the slowest. */
+/** What is known before nodes have joined: concurrent chunks and the slowest rate by node, and earlier runs. */
 export interface ForecastInputs {
   limits: Map<string, number>;
   expected: Map<string, number>;
@@ -30,8 +30,9 @@ export interface ForecastInputs {
 }
 
 /**
- * How a run of a job would go if every slot ran at the rate, and every chunk had the length, that is expected: the scheduler itself,
- * on a clock of its own. `done`: units that need not be done any more. Answers by slot; undefined where one of these is not known.
+ * Simulates a run in which every slot has its expected rate and every chunk its expected cost, with the real scheduler on a
+ * virtual clock. `done`: units that need no computing. Returns the forecast by slot key; undefined if a rate or a cost is
+ * unknown.
  */
 export function forecast(
   job: Job,
@@ -44,15 +45,15 @@ export function forecast(
   return play.isUnknown ? undefined : extrapolate(play.shares, job.units - done.size());
 }
 
-/** A run on a clock of its own. */
+/** A run on a virtual clock. */
 class ForecastRun {
   readonly shares: Map<string, SlotForecast>;
-  /** Nobody knows how long some chunk would take. */
+  /** Whether the duration of some chunk is unknown. */
   isUnknown = false;
   private readonly scheduler: Scheduler;
   private readonly rates = new Map<string, number | undefined>();
   private readonly ends = new Heap<ForecastEnd>((a, b) => a.at < b.at);
-  /** When a slot is through with all that it was given. */
+  /** When each slot will have finished all that it was given. */
   private readonly free = new Map<string, number>();
 
   constructor(
@@ -103,7 +104,7 @@ class ForecastRun {
     this.ends.put({ at, attempt });
   }
 
-  /** At the rate that the slot had at first: what is learned from a play is no news. */
+  /** Uses the slot's initial rate: what the scheduler learns from simulated durations is no information. */
   private secondsOf({ chunk, node, slot }: Attempt, key: string): number | undefined {
     if (!this.rates.has(key)) this.rates.set(key, this.scheduler.rateOf(node, slot));
     const [rate, length] = [this.rates.get(key), this.scheduler.costOf(chunk)];
@@ -112,7 +113,7 @@ class ForecastRun {
   }
 }
 
-/** All of the work, where only a part of it was played through. */
+/** Scales the simulated part to all of the work. */
 function extrapolate(shares: Map<string, SlotForecast>, units: bigint): Map<string, SlotForecast> {
   const played = [...shares.values()].reduce((sum, share) => sum + share.units, 0n);
   if (played >= units || played === 0n) return shares;

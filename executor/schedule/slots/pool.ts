@@ -5,28 +5,28 @@ import type { SlotHealth } from "./quarantine.js";
 import { RateHistogram } from "./ratehistogram.js";
 import { isUsable, type NodeState, type SlotState, slotKey } from "./slotstate.js";
 
-/** Results under way from one node before it is given no more, so that memory stays bounded when the disk here is slow. */
+/** A node with this many results to collect gets no more work, so that memory stays bounded if the local disk is slow. */
 const MAX_COLLECTING_PER_NODE = 256;
 
 /**
- * The nodes and slots that are known, and which of them should get the next chunk. What is asked for at every event is kept
- * up to date as slots change, one slot at a time, so that an event costs the same on 26 slots and on 8,000.
+ * All known nodes and slots, and the order in which slots get chunks. Aggregates are updated one slot at a time, so an
+ * event costs the same with 26 slots and with 8,000. Only this class changes the state of a slot.
  */
 export class Pool {
   readonly nodes = new Map<string, NodeState>();
   readonly freeSlots = new FreeSlots();
-  /** How fast the usable slots are. */
+  /** The rates of the usable slots. */
   readonly rateHistogram = new RateHistogram();
   private readonly healths = new Map<string, SlotHealth>();
-  /** Every slot that has ever been there, by its key. */
+  /** Every slot that has ever joined, by its key. */
   private readonly slots = new Map<string, SlotState>();
-  /** Chunks that a slot may hold, the running one included. */
+  /** How many chunks a slot may hold, the running one included. */
   private depth = 1;
-  /** Usable slots by the GPU that they are. */
+  /** The number of usable slots by GPU index. */
   private readonly usableByGpu = new Map<number | undefined, number>();
   private usableCount = 0;
 
-  /** `guess`: a slot's rate before anything is known of it but what its profile says. */
+  /** `guessRate`: the rate of a slot that has run nothing, from the rate of its profile. */
   constructor(
     private readonly rates: Rates,
     private readonly guessRate: (rate: number | undefined) => number | undefined,
@@ -35,7 +35,7 @@ export class Pool {
   joinNode(name: string, slots: Slot[], limit: number): NodeState {
     const node = this.nodes.get(name) ?? this.createNode(name, limit);
     this.nodes.set(name, node);
-    for (const slot of node.slots) this.setBroken(slot, "its node has come back without it");
+    for (const slot of node.slots) this.setBroken(slot, "its node rejoined without it");
     Object.assign(node, {
       isConnected: true,
       maxConcurrent: limit,
@@ -57,25 +57,25 @@ export class Pool {
     for (const slot of node.slots) this.refresh(slot);
   }
 
-  /** Keeps a node for one chunk that runs alone, or lets it have other work again. */
+  /** Reserves a node for one chunk that runs exclusively, or ends the reservation. */
   setReserved(node: NodeState, reserved: boolean): void {
     node.isReserved = reserved;
     for (const slot of node.slots) this.updateFreeSlots(slot);
   }
 
-  /** `holder`: the other run that has it; undefined = none. */
+  /** Notes which other run holds the slot's GPU; undefined = none. */
   setHolder(slot: SlotState, holder: string | undefined): void {
     slot.holder = holder;
     this.refresh(slot);
   }
 
-  /** It is of no use any more, unless its node joins again with it. */
+  /** Marks a slot as unusable until its node joins again with it. */
   setBroken(slot: SlotState, reason: string): void {
     slot.broken = reason;
     this.refresh(slot);
   }
 
-  /** Counts an attempt that was given to a slot, or (`by` = -1) that has left it. */
+  /** Counts an attempt that was started on a slot, or (`by` = -1) that has left it. */
   changeLoad(slot: SlotState, by: 1 | -1): void {
     const wasFull = this.isFull(slot.home);
     slot.load += by;
@@ -83,14 +83,13 @@ export class Pool {
     else for (const one of slot.home.slots) this.updateFreeSlots(one);
   }
 
-  /** Counts a result that is on its way here, or (`by` = -1) that has come. */
+  /** Counts a result that is being collected, or (`by` = -1) that no longer is. */
   changeCollecting(node: NodeState, by: 1 | -1): void {
     const wasFull = this.isFull(node);
     node.collectingCount += by;
     if (wasFull !== this.isFull(node)) for (const slot of node.slots) this.updateFreeSlots(slot);
   }
 
-  /** To be called when something was learned of how fast a slot is, or how well. */
   changed(slot: SlotState | undefined): void {
     if (slot !== undefined) this.refresh(slot);
   }
@@ -113,30 +112,33 @@ export class Pool {
     for (const node of this.nodes.values()) for (const slot of node.slots) this.updateFreeSlots(slot);
   }
 
-  /** Slots that there are, usable or not. */
+  /** The number of slots, usable or not. */
   get slotCount(): number {
     let count = 0;
     for (const { slots } of this.nodes.values()) count += slots.length;
     return count;
   }
 
-  /** Slots that may be given work now or after what they have. */
+  /** The number of slots that may be given work now or later. */
   get usableSlots(): number {
     return this.usableCount;
   }
 
-  /** Units a second of all usable slots; those that nothing is known of count as the average of the others. */
+  /**
+   * The rate of all usable slots together; a slot with an unknown rate counts as the average of the others. undefined = no
+   * rate is known.
+   */
   get rate(): number | undefined {
     const { count, total } = this.rateHistogram;
     return count === 0 ? undefined : (total * this.usableCount) / count;
   }
 
-  /** Whether there is a usable slot other than `slot` for a chunk with that pin. */
+  /** Whether another usable slot could run a chunk with that pin. */
   hasOtherSlot(slot: SlotState, pin: number | undefined): boolean {
     return this.countUsableFor(pin) > (isUsable(slot) && fitsPin(pin, slot) ? 1 : 0);
   }
 
-  /** Whether there is a usable slot for that pin that is none of `slots` (keys). */
+  /** Whether a usable slot outside `slots` (keys) could run a chunk with that pin. */
   hasSlotOutside(slots: Set<string>, pin: number | undefined): boolean {
     return this.hasUsableExcept(
       pin,
@@ -144,7 +146,7 @@ export class Pool {
     );
   }
 
-  /** Whether there is a usable slot for that pin on none of `nodes`. */
+  /** Whether a usable slot outside `nodes` could run a chunk with that pin. */
   hasNodeOutside(nodes: Set<string>, pin: number | undefined): boolean {
     return this.hasUsableExcept(
       pin,
@@ -178,7 +180,7 @@ export class Pool {
     };
   }
 
-  /** One object a slot for the whole run, however often its node comes and goes. */
+  /** Returns the state of a slot: one object for the whole run, however often its node leaves and joins. */
   private updateSlot(home: NodeState, slot: Slot): SlotState {
     const key = slotKey(slot.node, slot.slot);
     const known = this.slots.get(key) ?? this.createSlot(key, home, slot);
@@ -204,7 +206,7 @@ export class Pool {
     };
   }
 
-  /** A node that holds all that it may at this depth, or whose results wait to be taken in. */
+  /** Whether a node is at its limit of concurrent chunks for this depth, or has too many results to collect. */
   private isFull(node: NodeState): boolean {
     if (node.collectingCount >= MAX_COLLECTING_PER_NODE) return true;
     if (node.maxConcurrent >= node.slots.length) return false;
@@ -212,7 +214,7 @@ export class Pool {
     return load >= node.maxConcurrent * this.depth;
   }
 
-  /** Brings a slot to where it belongs after any change of it or of its node. */
+  /** Updates the aggregates after any change of a slot or of its node. */
   private refresh(slot: SlotState): void {
     const usable = isUsable(slot);
     if (usable !== slot.isCountedUsable) this.countUsable(slot, usable);
@@ -222,7 +224,7 @@ export class Pool {
     this.updateFreeSlots(slot);
   }
 
-  /** Puts a slot among those that have room, or takes it away from there. */
+  /** Adds a slot to the free slots, moves it there, or removes it. */
   private updateFreeSlots(slot: SlotState): void {
     if (slot.isCountedUsable && this.hasRoom(slot)) this.freeSlots.put(slot);
     else this.freeSlots.delete(slot);
@@ -241,7 +243,7 @@ export class Pool {
   }
 }
 
-/** A chunk pinned to a GPU runs on the GPU of that index of any node; a CPU slot takes any. */
+/** A pinned chunk runs on the GPU with that index on any node; a CPU slot takes any chunk. */
 function fitsPin(pin: number | undefined, slot: Slot): boolean {
   return pin === undefined || slot.gpu === undefined || slot.gpu === pin;
 }

@@ -3,40 +3,40 @@ import type { RateEstimate } from "../rates/rates.js";
 import type { HeapItem } from "./heap.js";
 import type { SlotHealth } from "./quarantine.js";
 
-/** A slot as the scheduler sees it. */
+/** The scheduler's state of a slot. Only the pool changes it. */
 export interface SlotState extends Slot, HeapItem {
   key: string;
   home: NodeState;
-  /** The other run that holds it now. */
+  /** The other run that holds its GPU now. */
   holder?: string;
-  /** Why it cannot be used any more. */
+  /** Why it cannot be used until its node joins again. */
   broken?: string;
-  /** Whether its next chunk waits for the node's memory. */
+  /** Whether its next chunk waits for host memory. */
   isMemoryShort: boolean;
   health: SlotHealth;
-  /** Attempts given to it that have not ended. */
+  /** The number of attempts on it that have not ended. */
   load: number;
   rateEstimate: RateEstimate;
-  /** What the pool counts it as: whether it can be used, and at what rate (0: unknown). */
+  /** How the pool has counted it: whether it is usable, and with which rate (0 = unknown). */
   isCountedUsable: boolean;
   countedRate: number;
 }
 
 export interface NodeState {
   name: string;
-  /** Its place among the nodes, in the order in which they first joined. */
+  /** Its position in the order in which nodes first joined. */
   joinOrder: number;
   isConnected: boolean;
-  /** Chunks at once on the whole node. */
+  /** The most chunks that run at once on the node. */
   maxConcurrent: number;
   slots: SlotState[];
-  /** It is kept, or in use, for a chunk that runs alone: it gets no other work. */
+  /** Whether it is reserved for, or runs, an exclusive chunk: it gets no other work. */
   isReserved: boolean;
-  /** Results of it that are on their way here. */
+  /** The number of its results that are being collected. */
   collectingCount: number;
 }
 
-/** Whether a node's memory cannot hold all that it was given. */
+/** Whether a chunk on the node waits for host memory. */
 export function isShortOfMemory(node: NodeState): boolean {
   return node.slots.some((slot) => slot.isMemoryShort);
 }
@@ -45,7 +45,7 @@ export function slotKey(node: string, slot: number): string {
   return `${node}/${slot}`;
 }
 
-/** Whether the slot may be given work, now or after what it has. */
+/** Whether the slot may be given work now, or after what it has. */
 export function isUsable(slot: SlotState): boolean {
   if (slot.holder !== undefined || slot.broken !== undefined) return false;
   return slot.health.quarantine === undefined && slot.health.sick === undefined && slot.home.isConnected;

@@ -4,18 +4,18 @@ import type { Attempt, Event, Instruction, RemoteAttempt } from "../../../execut
 import { Scheduler } from "../../../executor/schedule/scheduler.js";
 import { failureOf, slots } from "./schedulefixture.js";
 
-/** Attempts that one slot may hold, the running one included. */
+/** The most attempts on one slot, the running one included. */
 const MAX_SLOT_LOAD = 4;
 
-/** What came out of a run: how often each unit was committed or given up, and what was decided on the way. */
+/** The outcome of a run: how often each unit was committed or given up, and the instructions on the way. */
 export class RandomRunOutcome {
   readonly covered = new Map<bigint, number>();
   readonly counts = new Map<Instruction["do"], number>();
   copies = 0;
-  /** Attempts that still ran when a result of their chunk was committed, and refusals without a reason. */
+  /** Attempts that still ran when a result of their chunk was committed, and give-ups without a reason. */
   late = 0;
   mute = 0;
-  /** Deaths of agents under the chunk of each killer, and chunks without one that were given up for such deaths. */
+  /** Agent deaths by poison unit, and chunks without one that were given up for agent deaths. */
   readonly deaths = new Map<bigint, number>();
   bystanders = 0;
 
@@ -28,18 +28,18 @@ export class RandomRunOutcome {
   }
 }
 
-/** Two nodes on which anything may happen to anything, as a list of choices says. */
+/** Two nodes with random events, controlled by a list of choices. */
 export class RandomRun {
   readonly outcome = new RandomRunOutcome();
   private readonly scheduler: Scheduler;
   private readonly unitsOf: Job["unitsOf"];
   private readonly running: Attempt[] = [];
   private readonly collecting: Attempt[] = [];
-  /** Those that have ended on their node, and are told again because their results did not come through: no slot holds them. */
+  /** Attempts that ended on their node but whose results could not be collected: they occupy no slot. */
   private readonly unpulled = new Set<Attempt>();
   private now = 0;
 
-  /** `pace`: seconds that a short attempt is said to have taken on the slower node. `killers`: units that kill the agent. */
+  /** `pace`: the seconds of a short attempt on the slower node. `poison`: units that kill the agent. */
   constructor(
     job: Job,
     private readonly pace: number,
@@ -75,10 +75,10 @@ export class RandomRun {
     else this.tell({ type: "tick" });
   }
 
-  /** Whether nodes whose agents die stay away until their chunks are given to others. */
+  /** Whether nodes whose agents die stay away until they are lost. */
   deathsAreFoundLate = false;
 
-  /** Its agent dies with the first attempt of each slot running; another one comes and says so. */
+  /** Kills the agent of a node with the first attempt of each slot running; a new agent reports that. */
   die(node: string): void {
     const there = this.takeFrom(node);
     this.tell({ type: "nodeDisconnected", node });
@@ -86,7 +86,7 @@ export class RandomRun {
     this.joinWithout(node, firstOfSlots(there));
   }
 
-  /** It is away for so long that its chunks are given to others, and then back with all that it had, if no killer was among that. */
+  /** Loses a node and lets it return with all its attempts, unless one of them was poison. */
   leave(node: string): void {
     const ended = this.running.filter((one) => one.node === node && this.unpulled.has(one));
     for (const one of ended) this.take(this.running, one);
@@ -104,7 +104,7 @@ export class RandomRun {
     this.join(node, [...ended, ...there]);
   }
 
-  /** Lets everything come to its end. */
+  /** Lets every attempt end, without further faults. */
   calm(): void {
     for (let slot = 0; slot < 3; slot++) this.tell({ type: "slotHeld", node: "a", slot });
     for (let slot = 0; slot < 2; slot++) this.tell({ type: "slotRecovered", node: "b", slot });
@@ -117,7 +117,7 @@ export class RandomRun {
     }
   }
 
-  /** `choice` 7: it gave a part of its chunk away, and the answer that said so got lost. */
+  /** `choice` 7: the chunk was split, and the answer got lost. */
   private run(attempt: Attempt, choice: number): void {
     if (this.killersIn(attempt).length > 0 && !this.unpulled.has(attempt)) return this.kill(attempt);
     this.take(this.running, attempt);
@@ -149,7 +149,7 @@ export class RandomRun {
     this.tell({ type: "failed", attempt: attempt.id, failure: failureOf(attempt) });
   }
 
-  /** The node goes and comes back, with what it was at or without. */
+  /** Disconnects a node and lets it rejoin, with or without its attempts. */
   private rejoin(node: string, keeps: boolean): void {
     const there = this.running.filter((one) => one.node === node);
     this.tell({ type: "nodeDisconnected", node });
@@ -163,7 +163,7 @@ export class RandomRun {
   private join(node: string, there: Attempt[], lost: RemoteAttempt[] = []): void {
     const held = there.map((one): RemoteAttempt => ({ id: one.id, chunk: one.chunk.id, slot: one.slot }));
     this.tell({ type: "nodeJoined", node, slots: slots(node, 3, 100), limit: 3, held: [...held, ...lost] });
-    // What was taken over is another object to the scheduler by now: only that one hears of divisions.
+    // An adopted attempt is a new object in the scheduler, and only that one changes when it is split.
     for (const [index, one] of this.running.entries()) {
       const known = this.scheduler.attempt(one.id) ?? one;
       this.running[index] = known;
@@ -171,7 +171,7 @@ export class RandomRun {
     }
   }
 
-  /** The agent of a node was killed while `ran` were running; results that it had are still there. */
+  /** The agent of a node was killed while `ran` were running; its finished results are still there. */
   private joinWithout(node: string, ran: Attempt[]): void {
     for (const unit of ran.flatMap((one) => this.killersIn(one)))
       this.outcome.deaths.set(unit, (this.outcome.deaths.get(unit) ?? 0) + 1);
@@ -182,7 +182,7 @@ export class RandomRun {
     this.join(node, ended, lost);
   }
 
-  /** A killer runs, unless others run on its slot before it. */
+  /** Runs a poison chunk, unless it is queued behind another one. */
   private kill(attempt: Attempt): void {
     const there = this.running.filter((one) => one.node === attempt.node && !this.unpulled.has(one));
     if (firstOfSlots(there).includes(attempt)) this.die(attempt.node);
@@ -193,7 +193,7 @@ export class RandomRun {
     return [...this.killers].filter((unit) => unit >= chunk.start && unit < chunk.end);
   }
 
-  /** Takes out all that has not ended on a node. */
+  /** Removes and returns the attempts on a node that have not ended. */
   private takeFrom(node: string): Attempt[] {
     const there = this.running.filter((one) => one.node === node && !this.unpulled.has(one));
     for (const one of there) this.take(this.running, one);
@@ -271,7 +271,7 @@ export class RandomRun {
   }
 }
 
-/** The first attempt of each slot, in the order in which they were started. */
+/** Returns the first attempt of each slot, in the order in which they were started. */
 function firstOfSlots(attempts: Attempt[]): Attempt[] {
   return attempts.filter((one, index) => attempts.findIndex(({ slot }) => slot === one.slot) === index);
 }
@@ -280,7 +280,7 @@ function middleUnit({ chunk }: Attempt): bigint | undefined {
   return chunk.end - chunk.start < 2n ? undefined : (chunk.start + chunk.end) / 2n;
 }
 
-/** A card of node b. */
+/** A GPU of node b. */
 function sick(slot: number, lasting: boolean): Event {
   return { type: "slotSick", node: "b", slot, reason: "no clocks", evict: false, lasting };
 }

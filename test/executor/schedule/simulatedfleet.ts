@@ -2,10 +2,10 @@ import type { Attempt, Event, Instruction, RemoteAttempt } from "../../../execut
 import type { Scheduler } from "../../../executor/schedule/scheduler.js";
 import { openRun, slots, startedAttempts } from "./schedulefixture.js";
 
-/** Nodes whose agents die when told, and all that runs and waits on them. */
+/** Simulated nodes with their queued and running attempts; their agents die on request. */
 export class SimulatedFleet {
   readonly said: Instruction[] = [];
-  /** On its node: queued or running. */
+  /** The attempts on nodes, queued or running. */
   readonly there: Attempt[] = [];
   private now = 0;
 
@@ -24,7 +24,7 @@ export class SimulatedFleet {
     for (const one of out) if (one.do === "withdraw") for (const id of one.ids) this.giveBack(id);
   }
 
-  /** Time passes, enough for every backoff. */
+  /** Advances time beyond every backoff. */
   wait(): void {
     this.now += 100;
     this.tell({ type: "tick" });
@@ -40,7 +40,7 @@ export class SimulatedFleet {
     this.tell({ type: "committed", attempt: attempt.id });
   }
 
-  /** The first attempt of each slot of a node. */
+  /** Returns the first attempt of each slot of a node. */
   firstOn(node: string): Attempt[] {
     return this.there.filter(
       (one, index) =>
@@ -48,7 +48,7 @@ export class SimulatedFleet {
     );
   }
 
-  /** Its agent dies with `ran` running, and another one says so. */
+  /** Kills the agent of a node with `ran` running; a new agent reports that. */
   die(node: string, ran = this.firstOn(node), change: Partial<RemoteAttempt> = { agentDied: true }): void {
     for (const one of ran) this.start(one);
     const held = ran.map(

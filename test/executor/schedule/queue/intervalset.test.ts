@@ -4,14 +4,14 @@ import { IntervalSet } from "../../../../executor/schedule/queue/intervalset.js"
 import { SequentialSource } from "../../../../executor/schedule/queue/sequentialsource.js";
 import type { SlotState } from "../../../../executor/schedule/slots/slotstate.js";
 
-/** Nothing is asked of it where the size is fixed. */
+/** The source does not look at the slot if the size is fixed. */
 const slot = {} as SlotState;
 
 const intervals = fc.array(fc.tuple(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 12 })), {
   maxLength: 30,
 });
 
-t.test("a coverage is the set of units that were added, whatever the order", async (t) => {
+t.test("contains the units that were added, in any order", async (t) => {
   fc.assert(
     fc.property(intervals, (added) => {
       const coverage = new IntervalSet();
@@ -29,7 +29,7 @@ t.test("a coverage is the set of units that were added, whatever the order", asy
   t.pass("300 cases");
 });
 
-t.test("a source gives out every unit that is left exactly once, in order, in pieces of any size", async (t) => {
+t.test("a sequential source gives out every remaining unit once, in order, in pieces of any size", async (t) => {
   fc.assert(
     fc.property(
       intervals,
@@ -58,7 +58,7 @@ t.test("a source gives out every unit that is left exactly once, in order, in pi
   t.pass("every unit once");
 });
 
-t.test("2^64 units cost nothing and stay exact", async (t) => {
+t.test("2^64 units cost little and stay exact", async (t) => {
   const source = new SequentialSource(0n, 2n ** 64n, () => 10n);
   t.same(source.take(slot), [0n, 10n]);
   t.equal(source.remove(2n ** 64n - 1n, 2n ** 64n), true);

@@ -7,7 +7,7 @@ import { failureOf, openRun, rangeJob, singleUnits, startedAttempts } from "../s
 
 type AttemptVerdict = "ran" | "failed";
 
-/** Plays a run in which `verdict` says how each attempt ends; answers with all that was decided. Ends after `limit` attempts. */
+/** Runs all attempts; `verdict` decides how each one ends. Returns the instructions. Stops after `limit` attempts. */
 function play(
   scheduler: Scheduler,
   first: Attempt[],
@@ -57,7 +57,7 @@ const of = <D extends Instruction["do"]>(said: Instruction[], what: D) =>
 const isOn = (node: string, slot: number) => (attempt: Attempt) => attempt.node === node && attempt.slot === slot;
 
 t.test(
-  "a slot on which different chunks fail while others succeed is taken out, and no chunk pays for it",
+  "quarantines a slot on which different chunks fail while others succeed, and forgives the failures",
   async (t) => {
     const scheduler = new Scheduler(rangeJob(300n, singleUnits), [], sequentialIds());
     const sick = isOn("a", 1);
@@ -73,7 +73,7 @@ t.test(
   },
 );
 
-t.test("it is tried again by one chunk, later each time, and trusted when that is well", async (t) => {
+t.test("tests a quarantined slot with one chunk, later each time, and releases it on success", async (t) => {
   const scheduler = new Scheduler(rangeJob(20_000n, singleUnits), [], sequentialIds());
   const sick = isOn("a", 1);
   let probes = 0;
@@ -97,7 +97,7 @@ t.test("it is tried again by one chunk, later each time, and trusted when that i
 });
 
 t.test(
-  "a chunk that fails on two nodes is at fault itself: it is given up after its tries, and no slot suffers",
+  "a chunk that fails on two nodes is at fault: it is given up after its tries, and no slot is quarantined",
   async (t) => {
     const scheduler = new Scheduler(rangeJob(50n, singleUnits), [], sequentialIds());
     const poison = new Set(["3-4", "20-21", "41-42"]);
@@ -115,7 +115,7 @@ t.test(
   },
 );
 
-t.test("what is queued on a slot that is taken out is called back, and goes elsewhere", async (t) => {
+t.test("withdraws what is queued on a quarantined slot, and starts it elsewhere", async (t) => {
   const scheduler = new Scheduler(rangeJob(200n, singleUnits), [], sequentialIds());
   const running: Attempt[] = openRun(scheduler, [["a", 2]]);
   const said: Instruction[] = [];
@@ -188,7 +188,7 @@ t.test(
         });
         const lost = of(said, "give-up").map((one) => one.failure.chunk);
         const badIds = bad.map((n) => `${n}-${n + 1}`);
-        // A slot that is well may be suspected for a while where bad chunks come in a row, never for long.
+        // A healthy slot may be quarantined for a while if poison chunks come in a row, never for long.
         return (
           of(said, "end").length === 1 &&
           [...done.values()].every((times) => times === 1) &&

@@ -6,7 +6,7 @@ import { openRun, rangeJob, singleUnits, startedAttempts } from "../schedulefixt
 const sick = (slot: number, more: { evict?: boolean; lasting?: boolean } = {}) =>
   ({ type: "slotSick", node: "a", slot, reason: "perf unknown", evict: false, lasting: false, ...more }) as const;
 
-t.test("a sick slot gets nothing, what it has goes elsewhere, and it comes back when it is well", async (t) => {
+t.test("a sick slot gets no work, its chunks move elsewhere, and it is used again when it has recovered", async (t) => {
   const scheduler = new Scheduler(rangeJob(20n, singleUnits), [], sequentialIds());
   const first = openRun(scheduler, [["a", 2]]);
   const [one, two] = [first.find(({ slot }) => slot === 0)!, first.find(({ slot }) => slot === 1)!];
@@ -18,7 +18,7 @@ t.test("a sick slot gets nothing, what it has goes elsewhere, and it comes back 
   if (queued.length > 0) t.match(out, [{ do: "withdraw", node: "a", ids: queued }]);
   t.notOk(
     out.some((instruction) => instruction.do === "evict"),
-    "it may be at work still",
+    "it may still make progress",
   );
   t.match(scheduler.handle(sick(1, { evict: true }), 2), [{ do: "evict", node: "a", ids: [two.id] }]);
   for (const id of [...queued, two.id]) scheduler.handle({ type: "requeued", attempt: id }, 3);
