@@ -2,41 +2,41 @@ import type { Attempt, Event, Instruction, Slot } from "../../executor/schedule/
 import { type Cluster, findEnd, type TrueSlot } from "./cluster.js";
 import { VirtualClock } from "./virtualclock.js";
 
-/** Whoever decides: muster's own Scheduler, or a contestant. */
+/** Makes the decisions: muster's Scheduler, or another contestant. */
 export interface Decider {
   handle(event: Event, now: number): Instruction[];
 }
 
 export interface SimulationModel {
   cluster: Cluster;
-  /** Seconds that every chunk takes before its first unit. */
+  /** The seconds of every chunk before its first unit. */
   overhead: number;
-  /** What the units of an attempt cost, in units of a slot's rate: noise, or tasks that differ. */
+  /** Returns the cost of an attempt in units of a slot's rate, for noise or for tasks that differ. */
   cost: (attempt: Attempt) => number;
-  /** Whether workers give a part of their chunk away when they are asked to. */
+  /** Whether workers can split their chunk. */
   divisible: boolean;
-  /** Seconds of silence before a node's chunks are given to others. */
+  /** The seconds until a disconnected node is lost. */
   grace: number;
 }
 
 export interface SimulationResult {
-  /** Seconds until the last result was there. */
+  /** The seconds until the last result was committed. */
   makespan: number;
   attempts: number;
-  /** Units whose results were taken, each once if all is well. */
+  /** The number of committed units. */
   units: bigint;
-  /** Calls of `handle`. */
+  /** The number of calls of `handle`. */
   events: number;
 }
 
 interface SimulatedSlot {
   truth: TrueSlot;
   queue: Attempt[];
-  /** The running attempt: when it began and will end, and what takes its end off the agenda. */
+  /** The running attempt: when it began and will end, and a function that cancels its end. */
   run?: { began: number; end: number; stop: () => void };
 }
 
-/** Plays a run: slots that work at their true rates, nodes that go and come back, and somebody who decides. */
+/** Simulates a run: slots with true rates, nodes that leave and return, and a decider. */
 export class Simulation {
   private readonly agenda = new VirtualClock();
   private readonly places = new Map<string, SimulatedSlot>();
@@ -161,7 +161,7 @@ export class Simulation {
     this.agenda.schedule(this.agenda.now, () => this.tell({ type: "requeued", attempt: id }));
   }
 
-  /** The worker has done its units evenly so far, and keeps its share of those that are left. */
+  /** The worker has done its units at an even pace, and keeps its share of the remaining ones. */
   private split(id: string, share: number): void {
     const place = this.placeOf(id);
     const { run, queue } = place!;
