@@ -72,13 +72,21 @@ function checkNodes(reader: JobReader, nodes: SourceText[], fleet: KnownNodes): 
   }
 }
 
+/** Reads `recheck`, or `canary`, its earlier name. */
 function readRecheck(reader: JobReader): Job["recheck"] {
-  const value = reader.source.get(["recheck"]);
+  const key = reader.has(["recheck"]) ? "recheck" : "canary";
+  const value = reader.source.get([key]);
   if (value === undefined) return undefined;
+  if (key === "recheck" && reader.has(["canary"]))
+    reader.report(
+      reader.source.atKey(["canary"]),
+      "canary is the earlier name of recheck, which is given as well",
+      "keep recheck",
+    );
   const isMapping = typeof value === "object";
-  const parsed = parseShare(isMapping ? reader.source.get(["recheck", "share"]) : value);
-  if (parsed.ok) return { share: parsed.value, tolerance: reader.number(["recheck", "tolerance"]) };
-  if (!isMapping) reader.reportAt(["recheck"], `canary ${parsed.message}`, "or {share: 1%, tolerance: 1e-6}");
+  const parsed = parseShare(isMapping ? reader.source.get([key, "share"]) : value);
+  if (parsed.ok) return { share: parsed.value, tolerance: reader.number([key, "tolerance"]) };
+  if (!isMapping) reader.reportAt([key], `${key} ${parsed.message}`, "or {share: 1%, tolerance: 1e-6}");
   return undefined;
 }
 

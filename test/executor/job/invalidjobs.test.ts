@@ -30,6 +30,12 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     'did you mean "w.py"?',
   ],
   ["an expectation of a range", `${RANGE}expect: 5s\n`, ['4:1 "expect" does not belong to kind: range']],
+  [
+    "both names of one key",
+    `${RANGE}recheck: 1%\ncanary: 1%\n`,
+    ["5:1 canary is the earlier name of recheck, which is given as well"],
+    "keep recheck",
+  ],
   ["no script at all", "kind: range\nrange: [0, 10]\n", ["1:1 the job has neither script nor command"]],
   ["script and command", `${RANGE}command: [x]\n`, ["4:1 command: a script is given as well"]],
   [
@@ -124,7 +130,7 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
   [
     "aggregate over a file of muster",
     `${RANGE}outputs: [x]\naggregate: {from: x, as: lines, to: results.ndjson}\n`,
-    ['5:37 aggregate.to: "results.ndjson" is a name of muster\'s own'],
+    ['5:37 aggregate.to: "results.ndjson" is a file name that muster uses'],
   ],
   [
     "aggregate elsewhere",

@@ -76,3 +76,15 @@ t.test("identity: equal for jobs that compute the same, different otherwise", as
   ];
   t.equal(new Set([identity, ...others.map((other) => load(other).identity)]).size, 7);
 });
+
+t.test("recheck and canary, its earlier name, mean the same", async (t) => {
+  const load = jobs(t);
+  const text = "kind: range\nrange: [0, 10]\nscript: w.py\n";
+  for (const key of ["recheck", "canary"]) {
+    t.same(load(`${text}${key}: 5%\n`).recheck, { share: 0.05, tolerance: undefined }, key);
+    const mapping = load(`${text}${key}: {share: 0.5, tolerance: 1e-6}\n`);
+    t.same(mapping.recheck, { share: 0.5, tolerance: 1e-6 }, key);
+    t.same(mapping.identity, load(text).identity, "results do not depend on it");
+  }
+  t.equal(load(text).recheck, undefined);
+});

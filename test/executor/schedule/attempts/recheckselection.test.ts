@@ -36,7 +36,7 @@ t.test("a selected chunk is computed again on another node, and then the run end
   t.match(again!.chunk, { id: first.chunk.id, firstResult: { node: first.node, slot: first.slot } });
   scheduler.handle({ type: "finished", attempt: again!.id, seconds: 1 }, 2);
   const end = scheduler.handle({ type: "committed", attempt: again!.id }, 2);
-  t.same(startedAttempts(end), [], "no canary of a canary");
+  t.same(startedAttempts(end), [], "no recheck of a recheck");
   t.match(
     end.filter((one) => one.do === "end"),
     [{ do: "end" }],
