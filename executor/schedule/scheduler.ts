@@ -66,7 +66,7 @@ export class Scheduler {
       job.kind === "range"
         ? new UnitCosts(this.rates)
         : new TaskCosts(this.rates, learned?.programs ?? new Map(), reference);
-    this.pool = new Pool(this.rates, (rate) => this.costs.guessRate(rate));
+    this.pool = new Pool(this.rates, this.costs);
     this.attempts = new InFlightAttempts(this.pool);
     this.chunkSizer = new ChunkSizer(this.pool, this.rates, new Map(expected));
     this.source =
@@ -158,14 +158,12 @@ export class Scheduler {
         this.withSlot(event, (slot) => this.pool.setBroken(slot, event.reason));
         return [];
       case "memoryPressure":
-        for (const slot of this.pool.nodes.get(event.node)?.slots ?? [])
-          slot.isMemoryShort = event.slots.includes(slot.slot);
+        this.pool.setMemoryPressure(event.node, event.slots);
         return [];
       case "slotSick":
         return this.markSick(event);
       case "slotRecovered":
-        this.pool.health(event.node, event.slot).sick = undefined;
-        this.pool.changed(this.pool.slot(event.node, event.slot));
+        this.pool.setSick(event.node, event.slot, undefined);
         return [];
       case "started":
         this.attempts.markStarted(event.attempt, now);
@@ -192,6 +190,8 @@ export class Scheduler {
         return [];
       case "tick":
         return [];
+      default:
+        return event satisfies never;
     }
   }
 
@@ -199,8 +199,7 @@ export class Scheduler {
     const out = this.splitter.split(id, end, now);
     if (!this.attempts.startCollecting(id)) return out;
     const { attempt, slot, speculativeCopy } = this.attempts.get(id)!;
-    this.costs.learn(slot.rateEstimate, attempt.chunk, seconds);
-    this.pool.changed(slot);
+    this.pool.recordDuration(slot, attempt.chunk, seconds);
     if (speculativeCopy !== undefined) out.push(...this.splitter.supersede(speculativeCopy));
     out.push(...this.quarantine.recordSuccess(slot));
     return out;
@@ -221,8 +220,7 @@ export class Scheduler {
   }
 
   private markSick({ node, slot, reason, lasting, evict }: Extract<Event, { type: "slotSick" }>): Instruction[] {
-    this.pool.health(node, slot).sick = { reason, lasting };
-    this.pool.changed(this.pool.slot(node, slot));
+    this.pool.setSick(node, slot, { reason, lasting });
     const out = this.requeuer.withdrawQueued(node, slot);
     const running = evict ? this.attempts.listOnSlot(node, slot, "running") : [];
     return running.length === 0 ? out : [...out, { do: "evict", node, ids: running.map(({ attempt }) => attempt.id) }];

@@ -23,7 +23,7 @@ export class Requeuer {
     if (inFlight === undefined) return [];
     const { attempt, history, speculativeCopy } = inFlight;
     const { chunk, node, slot } = attempt;
-    const out = this.quarantine.recordFailure(node, slot, chunk, history, failure.reason, now);
+    const out = this.quarantine.recordFailure(attempt, history, failure.reason, now);
     out.push(...this.withdrawQueued(node, slot));
     if (speculativeCopy !== undefined) return out;
     if (this.quarantine.isExhausted(history))

@@ -1,48 +1,53 @@
+import type { Chunk } from "../../job/job.js";
 import type { Slot } from "../events.js";
+import type { CostModel } from "../rates/costmodel.js";
 import type { Rates } from "../rates/rates.js";
 import { FreeSlots } from "./freeslots.js";
-import type { SlotHealth } from "./quarantine.js";
 import { RateHistogram } from "./ratehistogram.js";
-import { isUsable, type NodeState, type SlotState, slotKey } from "./slotstate.js";
+import { isUsable, type NodeState, type SlotHealth, type SlotState, slotKey } from "./slotstate.js";
 
 /** A node with this many results to collect gets no more work, so that memory stays bounded if the local disk is slow. */
 const MAX_COLLECTING_PER_NODE = 256;
+
+/** Only the pool may write what everybody else may read. */
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
  * All known nodes and slots, and the order in which slots get chunks. Aggregates are updated one slot at a time, so an
  * event costs the same with 26 slots and with 8,000. Only this class changes the state of a slot.
  */
 export class Pool {
-  readonly nodes = new Map<string, NodeState>();
+  private readonly nodesByName = new Map<string, Mutable<NodeState>>();
   readonly freeSlots = new FreeSlots();
   /** The rates of the usable slots. */
   readonly rateHistogram = new RateHistogram();
-  private readonly healths = new Map<string, SlotHealth>();
+  private readonly healths = new Map<string, Mutable<SlotHealth>>();
   /** Every slot that has ever joined, by its key. */
-  private readonly slots = new Map<string, SlotState>();
+  private readonly slots = new Map<string, Mutable<SlotState>>();
   /** How many chunks a slot may hold, the running one included. */
   private depth = 1;
   /** The number of usable slots by GPU index. */
   private readonly usableByGpu = new Map<number | undefined, number>();
   private usableCount = 0;
 
-  /** `guessRate`: the rate of a slot that has run nothing, from the rate of its profile. */
   constructor(
     private readonly rates: Rates,
-    private readonly guessRate: (rate: number | undefined) => number | undefined,
+    private readonly costs: CostModel,
   ) {}
 
-  joinNode(name: string, slots: Slot[], limit: number): NodeState {
-    const node = this.nodes.get(name) ?? this.createNode(name, limit);
-    this.nodes.set(name, node);
+  get nodes(): ReadonlyMap<string, NodeState> {
+    return this.nodesByName;
+  }
+
+  /** Adds a node, or replaces the slots of one that joins again; slots that it no longer has stay unusable. */
+  joinNode(name: string, slots: readonly Slot[], limit: number): void {
+    const node = this.nodesByName.get(name) ?? this.createNode(name, limit);
+    this.nodesByName.set(name, node);
     for (const slot of node.slots) this.setBroken(slot, "its node rejoined without it");
-    Object.assign(node, {
-      isConnected: true,
-      maxConcurrent: limit,
-      slots: slots.map((slot) => this.updateSlot(node, slot)),
-    });
+    node.isConnected = true;
+    node.maxConcurrent = limit;
+    node.slots = slots.map((slot) => this.updateSlot(node, slot));
     for (const slot of node.slots) this.refresh(slot);
-    return node;
   }
 
   slot(node: string, slot: number): SlotState | undefined {
@@ -50,35 +55,61 @@ export class Pool {
     return slots?.[slot]?.slot === slot ? slots[slot] : slots?.find((state) => state.slot === slot);
   }
 
-  setConnected(name: string, live: boolean): void {
-    const node = this.nodes.get(name);
+  setConnected(name: string, isConnected: boolean): void {
+    const node = this.nodesByName.get(name);
     if (node === undefined) return;
-    node.isConnected = live;
+    node.isConnected = isConnected;
     for (const slot of node.slots) this.refresh(slot);
   }
 
   /** Reserves a node for one chunk that runs exclusively, or ends the reservation. */
-  setReserved(node: NodeState, reserved: boolean): void {
-    node.isReserved = reserved;
+  setReserved(node: NodeState, isReserved: boolean): void {
+    writable(node).isReserved = isReserved;
     for (const slot of node.slots) this.updateFreeSlots(slot);
   }
 
   /** Notes which other run holds the slot's GPU; undefined = none. */
   setHolder(slot: SlotState, holder: string | undefined): void {
-    slot.holder = holder;
+    writable(slot).holder = holder;
     this.refresh(slot);
   }
 
   /** Marks a slot as unusable until its node joins again with it. */
   setBroken(slot: SlotState, reason: string): void {
-    slot.broken = reason;
+    writable(slot).broken = reason;
+    this.refresh(slot);
+  }
+
+  /** Notes which slots of a node wait for host memory; no other slot of the node does. */
+  setMemoryPressure(name: string, slots: readonly number[]): void {
+    for (const slot of this.nodes.get(name)?.slots ?? []) writable(slot).isMemoryShort = slots.includes(slot.slot);
+  }
+
+  /** Notes that the GPU of a slot is sick; undefined = it has recovered. */
+  setSick(node: string, slot: number, sick: SlotHealth["sick"]): void {
+    this.setHealth(this.health(node, slot), { sick });
+  }
+
+  /** Opens the circuit breaker of a slot. */
+  setQuarantine(health: SlotHealth, quarantine: SlotHealth["quarantine"]): void {
+    this.setHealth(health, { quarantine, isHalfOpen: false });
+  }
+
+  /** Half-opens the circuit breaker of a slot for one chunk, or closes it. */
+  setHalfOpen(health: SlotHealth, isHalfOpen: boolean): void {
+    this.setHealth(health, { quarantine: undefined, isHalfOpen });
+  }
+
+  /** Learns from a chunk that took a slot `seconds`. */
+  recordDuration(slot: SlotState, chunk: Chunk, seconds: number): void {
+    this.costs.learn(slot.rateEstimate, chunk, seconds);
     this.refresh(slot);
   }
 
   /** Counts an attempt that was started on a slot, or (`by` = -1) that has left it. */
   changeLoad(slot: SlotState, by: 1 | -1): void {
     const wasFull = this.isFull(slot.home);
-    slot.load += by;
+    writable(slot).load += by;
     if (wasFull === this.isFull(slot.home)) this.updateFreeSlots(slot);
     else for (const one of slot.home.slots) this.updateFreeSlots(one);
   }
@@ -86,21 +117,18 @@ export class Pool {
   /** Counts a result that is being collected, or (`by` = -1) that no longer is. */
   changeCollecting(node: NodeState, by: 1 | -1): void {
     const wasFull = this.isFull(node);
-    node.collectingCount += by;
+    writable(node).collectingCount += by;
     if (wasFull !== this.isFull(node)) for (const slot of node.slots) this.updateFreeSlots(slot);
   }
 
-  changed(slot: SlotState | undefined): void {
-    if (slot !== undefined) this.refresh(slot);
-  }
-
+  /** Returns the health of a slot, which may have left with its node. */
   health(node: string, slot: number): SlotHealth {
     const state = this.slot(node, slot);
     if (state !== undefined) return state.health;
     const key = slotKey(node, slot);
     let health = this.healths.get(key);
     if (health === undefined) {
-      health = { node, slot, failures: [], isHalfOpen: false, trips: 0 };
+      health = { node, slot, isHalfOpen: false };
       this.healths.set(key, health);
     }
     return health;
@@ -154,8 +182,8 @@ export class Pool {
     );
   }
 
-  private hasUsableExcept(pin: number | undefined, but: SlotState[]): boolean {
-    return this.countUsableFor(pin) > but.filter((slot) => isUsable(slot) && fitsPin(pin, slot)).length;
+  private hasUsableExcept(pin: number | undefined, except: readonly SlotState[]): boolean {
+    return this.countUsableFor(pin) > except.filter((slot) => isUsable(slot) && fitsPin(pin, slot)).length;
   }
 
   private countUsableFor(pin: number | undefined): number {
@@ -168,7 +196,7 @@ export class Pool {
     return this.slot(key.slice(0, at), Number(key.slice(at + 1)));
   }
 
-  private createNode(name: string, limit: number): NodeState {
+  private createNode(name: string, limit: number): Mutable<NodeState> {
     return {
       name,
       joinOrder: this.nodes.size,
@@ -189,8 +217,8 @@ export class Pool {
   }
 
   private createSlot(key: string, home: NodeState, slot: Slot): SlotState {
-    const speed = this.rates.estimateFor(key);
-    speed.rate ??= this.guessRate(slot.rate);
+    const rateEstimate = this.rates.estimateFor(key);
+    rateEstimate.rate ??= this.costs.guessRate(slot.rate);
     const health = this.health(slot.node, slot.slot);
     return {
       ...slot,
@@ -199,7 +227,7 @@ export class Pool {
       isMemoryShort: false,
       health,
       load: 0,
-      rateEstimate: speed,
+      rateEstimate,
       isCountedUsable: false,
       countedRate: 0,
       heapIndex: undefined,
@@ -214,13 +242,19 @@ export class Pool {
     return load >= node.maxConcurrent * this.depth;
   }
 
+  private setHealth(health: SlotHealth, change: Partial<SlotHealth>): void {
+    Object.assign(health, change);
+    const slot = this.slot(health.node, health.slot);
+    if (slot !== undefined) this.refresh(slot);
+  }
+
   /** Updates the aggregates after any change of a slot or of its node. */
   private refresh(slot: SlotState): void {
     const usable = isUsable(slot);
     if (usable !== slot.isCountedUsable) this.countUsable(slot, usable);
-    const share = usable ? (slot.rateEstimate.rate ?? 0) : 0;
-    this.rateHistogram.replaceRate(slot.countedRate, share);
-    slot.countedRate = share;
+    const rate = usable ? (slot.rateEstimate.rate ?? 0) : 0;
+    this.rateHistogram.replaceRate(slot.countedRate, rate);
+    writable(slot).countedRate = rate;
     this.updateFreeSlots(slot);
   }
 
@@ -237,10 +271,14 @@ export class Pool {
 
   private countUsable(slot: SlotState, usable: boolean): void {
     const by = usable ? 1 : -1;
-    slot.isCountedUsable = usable;
+    writable(slot).isCountedUsable = usable;
     this.usableCount += by;
     this.usableByGpu.set(slot.gpu, (this.usableByGpu.get(slot.gpu) ?? 0) + by);
   }
+}
+
+function writable<T>(state: T): Mutable<T> {
+  return state;
 }
 
 /** A pinned chunk runs on the GPU with that index on any node; a CPU slot takes any chunk. */

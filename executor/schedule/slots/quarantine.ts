@@ -1,8 +1,8 @@
 import type { Chunk } from "../../job/job.js";
-import type { Instruction } from "../events.js";
+import type { Attempt, Instruction } from "../events.js";
 import { Heap, type HeapItem } from "./heap.js";
 import type { Pool } from "./pool.js";
-import { type SlotState, slotKey } from "./slotstate.js";
+import { type SlotHealth, type SlotState, slotKey } from "./slotstate.js";
 
 /**
  * The circuit breaker of a slot trips after this many consecutive failures of different chunks, if other slots succeed
@@ -37,19 +37,12 @@ interface ConsecutiveFailure {
   successes: number;
 }
 
-/** The state of a slot's circuit breaker. The object lives as long as the run, however often its node leaves and joins. */
-export interface SlotHealth extends HeapItem {
-  node: string;
-  slot: number;
-  /** The failures since the last success here. */
+/** The circuit breaker of a slot. It lives as long as the run, however often its node leaves and joins. */
+interface CircuitBreaker extends HeapItem {
+  readonly health: SlotHealth;
+  /** The failures since the last success on the slot. */
   failures: ConsecutiveFailure[];
-  /** Why the breaker is open, and until when (seconds); undefined = it is not open. */
-  quarantine?: { reason: string; until: number };
-  /** Why its GPU gets no work. `lasting`: do not wait for it to recover. */
-  sick?: { reason: string; lasting: boolean };
-  /** Whether the breaker is half-open: one chunk tests the slot. */
-  isHalfOpen: boolean;
-  /** How often in a row the breaker has tripped. */
+  /** How often in a row it has tripped. */
   trips: number;
 }
 
@@ -60,7 +53,8 @@ export interface SlotHealth extends HeapItem {
  * while one chunk tests the slot. The last slot that could run these chunks is never quarantined.
  */
 export class QuarantineTracker {
-  private readonly quarantined = new Heap<SlotHealth>((a, b) => a.quarantine!.until < b.quarantine!.until);
+  private readonly breakers = new Map<SlotHealth, CircuitBreaker>();
+  private readonly open = new Heap<CircuitBreaker>((a, b) => untilOf(a) < untilOf(b));
   private successes = 0;
 
   constructor(
@@ -69,38 +63,30 @@ export class QuarantineTracker {
   ) {}
 
   /** Records a success on a slot. Returns `release` if it was the test of a half-open breaker. */
-  recordSuccess(state: SlotState): Instruction[] {
-    const { node, slot, health } = state;
+  recordSuccess({ node, slot, health }: SlotState): Instruction[] {
     this.successes++;
-    if (health.failures.length > 0) health.failures = [];
+    const breaker = this.breakers.get(health);
+    if (breaker === undefined) return [];
+    if (breaker.failures.length > 0) breaker.failures = [];
     if (!health.isHalfOpen) return [];
-    health.isHalfOpen = false;
-    health.trips = 0;
-    this.pool.changed(state);
+    breaker.trips = 0;
+    this.pool.setHalfOpen(health, false);
     return [{ do: "release", node, slot }];
   }
 
   /** Records a failure on a slot and appends it to `history`. Returns `quarantine` if the breaker trips. */
-  recordFailure(
-    node: string,
-    slot: number,
-    chunk: Chunk,
-    history: AttemptHistory,
-    reason: string,
-    now: number,
-  ): Instruction[] {
-    const setback = { node, slot: slotKey(node, slot), forgiven: false };
-    const health = this.pool.health(node, slot);
-    const again = health.failures.some((strike) => strike.history === history);
-    history.push(setback);
-    if (health.quarantine !== undefined || health.sick !== undefined) {
-      setback.forgiven = true;
+  recordFailure({ node, slot, chunk }: Attempt, history: AttemptHistory, reason: string, now: number): Instruction[] {
+    const record = { node, slot: slotKey(node, slot), forgiven: false };
+    const breaker = this.breakerOf(this.pool.health(node, slot));
+    const isCounted = breaker.failures.some((failure) => failure.history === history);
+    history.push(record);
+    if (breaker.health.quarantine !== undefined || breaker.health.sick !== undefined) {
+      record.forgiven = true;
       return [];
     }
     if (this.isChunkAtFault(history)) this.clearFailures(history);
-    else if (!again) health.failures.push({ chunk, history, record: setback, successes: this.successes });
-    if (!this.shouldTrip(health)) return [];
-    return this.trip(health, reason, now);
+    else if (!isCounted) breaker.failures.push({ chunk, history, record, successes: this.successes });
+    return this.shouldTrip(breaker) ? this.trip(breaker, reason, now) : [];
   }
 
   /** Whether a chunk has used up its tries. */
@@ -110,67 +96,77 @@ export class QuarantineTracker {
 
   /** Lets each slot whose quarantine is over run one chunk; all quarantined slots if no other slot is usable. */
   releaseDue(now: number): void {
-    for (let next = this.quarantined.peek(); next !== undefined; next = this.quarantined.peek()) {
-      if (next.quarantine!.until > now && this.pool.usableSlots > 0) return;
-      this.quarantined.delete(next);
-      next.quarantine = undefined;
-      next.isHalfOpen = true;
-      this.pool.changed(this.pool.slot(next.node, next.slot));
+    for (let next = this.open.peek(); next !== undefined; next = this.open.peek()) {
+      if (untilOf(next) > now && this.pool.usableSlots > 0) return;
+      this.open.delete(next);
+      this.pool.setHalfOpen(next.health, true);
     }
   }
 
   /** When the next quarantine ends (seconds); undefined = no slot is quarantined. */
   nextReleaseAt(): number | undefined {
-    return this.quarantined.peek()?.quarantine?.until;
+    return this.open.peek()?.health.quarantine?.until;
+  }
+
+  private breakerOf(health: SlotHealth): CircuitBreaker {
+    let breaker = this.breakers.get(health);
+    if (breaker === undefined) {
+      breaker = { health, failures: [], trips: 0 };
+      this.breakers.set(health, breaker);
+    }
+    return breaker;
   }
 
   private isChunkAtFault(history: AttemptHistory): boolean {
-    const counted = history.filter((setback) => !setback.forgiven && !setback.agentDied);
+    const counted = history.filter((record) => !record.forgiven && !record.agentDied);
     const places = this.pool.nodes.size > 1 ? counted.map((one) => one.node) : counted.map((one) => one.slot);
     return new Set(places).size > 1;
   }
 
   private clearFailures(history: AttemptHistory): void {
     for (const { node, slot } of history) {
-      const health = this.pool.health(node, Number(slot.slice(slot.lastIndexOf("/") + 1)));
-      health.failures = health.failures.filter((strike) => strike.history !== history);
+      const breaker = this.breakerOf(this.pool.health(node, Number(slot.slice(slot.lastIndexOf("/") + 1))));
+      breaker.failures = breaker.failures.filter((failure) => failure.history !== history);
     }
   }
 
-  private shouldTrip({ node, slot, failures, isHalfOpen }: SlotHealth): boolean {
+  private shouldTrip({ health: { node, slot, isHalfOpen }, failures }: CircuitBreaker): boolean {
     const state = this.pool.slot(node, slot);
     if (state === undefined || failures.length < (isHalfOpen ? 1 : FAILURES_TO_TRIP)) return false;
     if (!isHalfOpen && failures[0]!.successes === this.successes) return false;
     return failures.every(({ chunk }) => this.pool.hasOtherSlot(state, chunk.gpu));
   }
 
-  private trip(health: SlotHealth, failure: string, now: number): Instruction[] {
-    const { node, slot, failures } = health;
+  private trip(breaker: CircuitBreaker, lastFailure: string, now: number): Instruction[] {
+    const { failures, health } = breaker;
+    const { node, slot } = health;
     for (const { record } of failures) record.forgiven = true;
-    const rest = Math.min(MAX_QUARANTINE_SECONDS, FIRST_QUARANTINE_SECONDS * 2 ** health.trips++);
+    const seconds = Math.min(MAX_QUARANTINE_SECONDS, FIRST_QUARANTINE_SECONDS * 2 ** breaker.trips++);
     const what = health.isHalfOpen
       ? "the test chunk failed"
       : `${failures.length} chunks in a row failed here while others succeed`;
-    const reason = `${what} (last failure: ${failure})`;
-    health.failures = [];
-    health.isHalfOpen = false;
-    health.quarantine = { reason, until: now + rest };
-    this.quarantined.put(health);
-    this.pool.changed(this.pool.slot(node, slot));
-    return [{ do: "quarantine", node, slot, reason, seconds: rest }];
+    const reason = `${what} (last failure: ${lastFailure})`;
+    breaker.failures = [];
+    this.pool.setQuarantine(health, { reason, until: now + seconds });
+    this.open.put(breaker);
+    return [{ do: "quarantine", node, slot, reason, seconds }];
   }
+}
+
+function untilOf({ health }: CircuitBreaker): number {
+  return health.quarantine!.until;
 }
 
 /** Returns how many tries a chunk has used up. */
 export function countTries(history: AttemptHistory): number {
-  return history.filter((setback) => !setback.forgiven).length;
+  return history.filter((record) => !record.forgiven).length;
 }
 
 /** Whether a chunk should not go to a slot: it failed on that node or slot, and another one could run it. */
 export function shouldAvoid(history: AttemptHistory, chunk: Chunk, slot: SlotState, pool: Pool): boolean {
   if (history.length === 0) return false;
-  const slots = new Set(history.map((setback) => setback.slot));
-  const nodes = new Set(history.map((setback) => setback.node));
+  const slots = new Set(history.map((record) => record.slot));
+  const nodes = new Set(history.map((record) => record.node));
   if (nodes.has(slot.node) && pool.hasNodeOutside(nodes, chunk.gpu)) return true;
   return slots.has(slot.key) && pool.hasSlotOutside(slots, chunk.gpu);
 }

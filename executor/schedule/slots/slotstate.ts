@@ -1,39 +1,50 @@
 import type { Slot } from "../events.js";
 import type { RateEstimate } from "../rates/rates.js";
 import type { HeapItem } from "./heap.js";
-import type { SlotHealth } from "./quarantine.js";
+
+/** The health of a slot. The object lives as long as the run, however often its node leaves and joins. Only the pool changes it. */
+export interface SlotHealth {
+  readonly node: string;
+  readonly slot: number;
+  /** Why its circuit breaker is open, and until when (seconds); undefined = it is not open. */
+  readonly quarantine?: { readonly reason: string; readonly until: number };
+  /** Whether its circuit breaker is half-open: one chunk tests the slot. */
+  readonly isHalfOpen: boolean;
+  /** Why its GPU gets no work. `lasting`: do not wait for it to recover. */
+  readonly sick?: { readonly reason: string; readonly lasting: boolean };
+}
 
 /** The scheduler's state of a slot. Only the pool changes it. */
 export interface SlotState extends Slot, HeapItem {
-  key: string;
-  home: NodeState;
+  readonly key: string;
+  readonly home: NodeState;
   /** The other run that holds its GPU now. */
-  holder?: string;
+  readonly holder?: string;
   /** Why it cannot be used until its node joins again. */
-  broken?: string;
+  readonly broken?: string;
   /** Whether its next chunk waits for host memory. */
-  isMemoryShort: boolean;
-  health: SlotHealth;
+  readonly isMemoryShort: boolean;
+  readonly health: SlotHealth;
   /** The number of attempts on it that have not ended. */
-  load: number;
-  rateEstimate: RateEstimate;
+  readonly load: number;
+  readonly rateEstimate: RateEstimate;
   /** How the pool has counted it: whether it is usable, and with which rate (0 = unknown). */
-  isCountedUsable: boolean;
-  countedRate: number;
+  readonly isCountedUsable: boolean;
+  readonly countedRate: number;
 }
 
 export interface NodeState {
-  name: string;
+  readonly name: string;
   /** Its position in the order in which nodes first joined. */
-  joinOrder: number;
-  isConnected: boolean;
+  readonly joinOrder: number;
+  readonly isConnected: boolean;
   /** The most chunks that run at once on the node. */
-  maxConcurrent: number;
-  slots: SlotState[];
+  readonly maxConcurrent: number;
+  readonly slots: readonly SlotState[];
   /** Whether it is reserved for, or runs, an exclusive chunk: it gets no other work. */
-  isReserved: boolean;
+  readonly isReserved: boolean;
   /** The number of its results that are being collected. */
-  collectingCount: number;
+  readonly collectingCount: number;
 }
 
 /** Whether a chunk on the node waits for host memory. */
