@@ -10,7 +10,7 @@ export function isMeant(node: Node, pattern: string): boolean {
 }
 
 /** Whether any of the patterns means this node. */
-export function matches(node: Node, patterns: string[]): boolean {
+export function matches(node: Node, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => isMeant(node, pattern));
 }
 

@@ -1,6 +1,7 @@
 import type { Job, Sizing } from "../../executor/job/job.js";
 import { sequentialIds } from "../../executor/schedule/attempts/attemptids.js";
 import type { Attempt, Slot } from "../../executor/schedule/events.js";
+import type { Decider } from "../../executor/schedule/plan/simulator.js";
 import { Scheduler } from "../../executor/schedule/scheduler.js";
 import { createBenchJob } from "./benchjob.js";
 import { type Cluster, createCluster, fluidBound } from "./cluster.js";
@@ -13,7 +14,7 @@ import {
   SelfScheduling,
   type SizePolicy,
 } from "./selfscheduling.js";
-import { type Decider, Simulation, type SimulationResult } from "./simulation.js";
+import { type SimulationResult, simulate } from "./simulation.js";
 
 /** The run of CLUSTER.md. */
 const LONG_RUN = { units: 1_000_000_000n, overhead: 3 };
@@ -147,7 +148,7 @@ function simulateContestant(contestant: ScheduleContestant, setting: ContestSett
   const noise = () => (setting.noise === 0 ? 1 : chance.logNormal(setting.noise));
   const cost = ({ chunk }: Attempt) => Number(chunk.end - chunk.start) * noise();
   const job = createBenchJob(setting.units, contestant.sizing ?? time);
-  const course = new Simulation(
+  const course = simulate(
     {
       cluster: setting.make(),
       overhead: setting.overhead,
@@ -156,7 +157,7 @@ function simulateContestant(contestant: ScheduleContestant, setting: ContestSett
       divisible: contestant.isDivisible === true,
     },
     contestant.createDecider(job),
-  ).run();
+  );
   if (course.units !== setting.units)
     throw new Error(`${contestant.name}: ${course.units} of ${setting.units} units done`);
   return course;

@@ -1,6 +1,6 @@
 import type { Job } from "../../executor/job/job.js";
 import type { Attempt, Event, Instruction, Slot } from "../../executor/schedule/events.js";
-import type { Decider } from "./simulation.js";
+import type { Decider } from "../../executor/schedule/plan/simulator.js";
 
 /** Returns the units for a slot that asks; `left`: the unassigned units. */
 export type SizePolicy = (left: number, slot: Slot) => number;

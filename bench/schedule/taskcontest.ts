@@ -1,11 +1,12 @@
 import type { Job } from "../../executor/job/job.js";
 import { sequentialIds } from "../../executor/schedule/attempts/attemptids.js";
+import type { Decider } from "../../executor/schedule/plan/simulator.js";
 import { Scheduler } from "../../executor/schedule/scheduler.js";
 import { createBenchJob } from "./benchjob.js";
 import { type Cluster, createCluster, fluidBound } from "./cluster.js";
 import { SeededRandom } from "./prng.js";
 import { equalSizes, factoringSizes, guidedSizes, SelfScheduling, type SizePolicy } from "./selfscheduling.js";
-import { type Decider, Simulation } from "./simulation.js";
+import { simulate } from "./simulation.js";
 
 const TASKS = 2000;
 const SLOTS = 26;
@@ -77,7 +78,7 @@ function simulateTasks(decider: Decider, { costs }: DrawnTasks): { fluid: number
   const made = createCluster((rate) => rate);
   const sum = (from: bigint, to: bigint) => costs.slice(Number(from), Number(to)).reduce((all, one) => all + one, 0);
   const physics = { cluster: made, overhead: OVERHEAD_SECONDS, grace: 60, divisible: false };
-  const course = new Simulation({ ...physics, cost: ({ chunk }) => sum(chunk.start, chunk.end) }, decider).run();
+  const course = simulate({ ...physics, cost: ({ chunk }) => sum(chunk.start, chunk.end) }, decider);
   const fluid = fluidBound(made, sum(0n, BigInt(TASKS)));
   return {
     fluid: course.makespan / fluid,

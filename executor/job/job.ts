@@ -2,60 +2,62 @@ import type { LimitedValue } from "./limitedvalues.js";
 
 /** A file that is staged to nodes: its local path (absolute) and its path in the working directory of an attempt. */
 export interface StagedFile {
-  source: string;
-  path: string;
+  readonly source: string;
+  readonly path: string;
   /** Its size when the job was loaded; undefined = unknown. */
-  bytes?: number;
+  readonly bytes?: number;
 }
 
 /**
  * How a program starts. A script is run as `prefix` (the interpreter's words; "{python}" is the node's python) and its
  * path.
  */
-export type Program = { kind: "script"; script: StagedFile; prefix: string[] } | { kind: "command"; command: string[] };
+export type Program =
+  | Readonly<{ kind: "script"; script: StagedFile; prefix: readonly string[] }>
+  | Readonly<{ kind: "command"; command: readonly string[] }>;
 
 /** What one chunk runs. Everything is resolved but `{gpu}` and `{out}`, which depend on the slot. */
 export interface ChunkSpec {
-  program: Program;
+  readonly program: Program;
   /** Templates for `renderTemplate(args, {gpu, out})`; literal text is not expanded again. */
-  args: Template[];
-  inputs: StagedFile[];
+  readonly args: readonly Template[];
+  readonly inputs: readonly StagedFile[];
   /** Paths relative to the working directory of the attempt, which is also `{out}`. */
-  outputs: string[];
-  env: Record<string, string>;
+  readonly outputs: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
   /** Seconds; undefined = no timeout. */
-  timeout?: number;
+  readonly timeout?: number;
 }
 
 /** Text with unfilled placeholders, e.g. ["--seed=", {name: "gpu"}]. */
-export type Template = (string | { name: string })[];
+export type Template = readonly (string | Readonly<{ name: string }>)[];
 
 /** The piece that is dispatched: units [start, end) of the job. Its id is a safe file name and unique in the job. */
 export interface Chunk {
-  id: string;
-  start: bigint;
-  end: bigint;
+  readonly id: string;
+  readonly start: bigint;
+  readonly end: bigint;
   /** The GPU index that it is pinned to. */
-  gpu?: number;
+  readonly gpu?: number;
   /** The seconds that the job file expects it to take. */
-  expectedSeconds?: number;
+  readonly expectedSeconds?: number;
   /** Higher runs first; undefined = the job's priority. */
-  priority?: number;
-  spec: ChunkSpec;
+  readonly priority?: number;
+  readonly spec: ChunkSpec;
   /** The slot that computed it first, if it is a recheck: the result is only compared with the first one. */
-  firstResult?: { node: string; slot: number };
+  readonly firstResult?: Readonly<{ node: string; slot: number }>;
 }
 
 export interface JobRequirements {
-  vendor?: "amd" | "nvidia" | "none";
-  model?: string;
+  readonly vendor?: "amd" | "nvidia" | "none";
+  readonly model?: string;
   /** Bytes. */
-  vram?: number;
+  readonly vram?: number;
   /** Bytes of host memory for one chunk. */
-  memory?: number;
+  readonly memory?: number;
   /** Names, tags or globs; undefined = any node. */
-  nodes?: string[];
-  playbooks: string[];
+  readonly nodes?: readonly string[];
+  readonly playbooks: readonly string[];
 }
 
 /**
@@ -64,23 +66,23 @@ export interface JobRequirements {
  * unknown rate has `first` units.
  */
 export type Sizing =
-  | { by: "rate"; base: number; min: number; max: number }
-  | { by: "time"; target?: number; first?: number; min: number; max?: number };
+  | Readonly<{ by: "rate"; base: number; min: number; max: number }>
+  | Readonly<{ by: "time"; target?: number; first?: number; min: number; max?: number }>;
 
 /**
  * A job that was loaded and checked. Jobs of every kind have `units` numbered from `first`: seeds of a range, tasks in file
  * order, combinations of a matrix. Chunks are created on demand, so a job of 2^64 units costs nothing.
  */
 export interface Job {
-  name: string;
+  readonly name: string;
   /** Absolute path of the job file, and its folder. */
-  file: string;
-  folder: string;
-  kind: "range" | "tasks" | "matrix";
-  first: bigint;
-  units: bigint;
+  readonly file: string;
+  readonly folder: string;
+  readonly kind: "range" | "tasks" | "matrix";
+  readonly first: bigint;
+  readonly units: bigint;
   /** How units are grouped into chunks; undefined = one unit each (tasks, matrix). */
-  sizing?: Sizing;
+  readonly sizing?: Sizing;
   /** Returns the chunk of the units [start, end). Pure. For tasks and matrix, end = start + 1. */
   chunk(start: bigint, end: bigint): Chunk;
   /**
@@ -90,21 +92,21 @@ export interface Job {
   unitsOf(id: string): [start: bigint, end: bigint] | undefined;
   /** Yields every file that any chunk stages, to check that inputs have not changed between runs. */
   stagedFiles(): Iterable<StagedFile>;
-  needs: JobRequirements;
-  params: Record<string, string | number | bigint | boolean>;
+  readonly needs: JobRequirements;
+  readonly params: Readonly<Record<string, string | number | bigint | boolean>>;
   /** The values that the `limits` of a node may restrict. */
-  limitedValues: LimitedValue[];
-  retry: { attempts: number; backoff: number };
+  readonly limitedValues: readonly LimitedValue[];
+  readonly retry: Readonly<{ attempts: number; backoff: number }>;
   /** The most bytes of one output. */
-  limits: { output: number };
+  readonly limits: Readonly<{ output: number }>;
   /**
    * The share of chunks (0 to 1) that are computed again elsewhere. `tolerance`: of numbers in JSON; without it, results
    * must be equal.
    */
-  recheck?: { share: number; tolerance?: number };
-  priority: number;
-  aggregate?: { from: string; as: "array" | "lines" | "concat"; to: string };
-  collect: "files" | "lines";
+  readonly recheck?: Readonly<{ share: number; tolerance?: number }>;
+  readonly priority: number;
+  readonly aggregate?: Readonly<{ from: string; as: "array" | "lines" | "concat"; to: string }>;
+  readonly collect: "files" | "lines";
   /**
    * A text that is equal for jobs that would compute the same. It contains values of `env`, so it is never stored: a run
    * directory keeps `storedIdentity` of it, which is enough to tell what differs. Created on each access, because it is
@@ -112,7 +114,7 @@ export interface Job {
    */
   readonly identity: string;
   /** The absolute path of the file that `env_file` names. */
-  envFile?: string;
+  readonly envFile?: string;
   /** Warnings for the user, one sentence each. */
-  notes?: string[];
+  readonly notes?: readonly string[];
 }

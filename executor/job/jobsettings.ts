@@ -91,7 +91,7 @@ function readRecheck(reader: JobReader): Job["recheck"] {
 }
 
 function readParams(reader: JobReader): Job["params"] {
-  const params: Job["params"] = {};
+  const params: Record<string, string | number | bigint | boolean> = {};
   for (const key of reader.keys(["params"])) {
     const value = reader.source.get(["params", key]);
     if (isScalar(value)) params[key] = value;

@@ -46,7 +46,7 @@ export class OutputRegistry {
   readonly #folders = new Map<string, string>();
 
   /** Registers the outputs of `writer` and reports conflicts at `place`. */
-  register(reader: JobReader, writer: string, outputs: string[], place: () => SourceText["place"]): void {
+  register(reader: JobReader, writer: string, outputs: readonly string[], place: () => SourceText["place"]): void {
     for (const output of outputs) {
       const other = this.#writers.get(output);
       const inside = this.#folders.get(output);

@@ -5,20 +5,20 @@ import type { UnitSpace } from "./unitspace.js";
 
 /** A task. Its args may still hold `{chunk}`. */
 export interface TaskEntry {
-  id: string;
-  spec: ChunkSpec;
-  gpu?: number;
+  readonly id: string;
+  readonly spec: ChunkSpec;
+  readonly gpu?: number;
   /** The seconds that the job file expects it to take. */
-  expectedSeconds?: number;
-  priority?: number;
+  readonly expectedSeconds?: number;
+  readonly priority?: number;
 }
 
 /** What consecutive tasks usually have in common. */
 interface SharedSpec extends Omit<TaskEntry, "id" | "spec"> {
-  program: Program;
-  inputs: StagedFile[];
-  env: Record<string, string>;
-  timeout?: number;
+  readonly program: Program;
+  readonly inputs: readonly StagedFile[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeout?: number;
 }
 
 /** Args in less memory: a template without placeholders is a string. */
@@ -29,7 +29,7 @@ class StoredTask {
   constructor(
     readonly id: string,
     readonly args: PackedArgs,
-    readonly outputs: string[],
+    readonly outputs: readonly string[],
     readonly shared: SharedSpec,
   ) {}
 
@@ -51,7 +51,7 @@ export class TaskList {
   readonly #tasks: StoredTask[] = [];
   readonly #index = new Map<string, number>();
   /** The args that were packed last, and their templates: tasks that inherit the job's args share them. */
-  #templates: Template[] = [];
+  #templates: readonly Template[] = [];
   #packed: PackedArgs = [];
 
   add(task: TaskEntry): void {

@@ -18,7 +18,7 @@ export function parseTemplate(
   known: ReadonlySet<string>,
 ): { template: Template; faults: TemplateFault[] } {
   if (!/[{}]/.test(text)) return { template: text === "" ? [] : [text], faults: [] };
-  const template: Template = [];
+  const template: Template[number][] = [];
   const faults: TemplateFault[] = [];
   let literal = "";
   let at = 0;
@@ -47,7 +47,7 @@ export function parseTemplate(
 
 /** Replaces the placeholders that have a value and keeps the others. The values are literal text from then on. */
 export function fillTemplate(template: Template, values: ReadonlyMap<string, string>): Template {
-  const filled: Template = [];
+  const filled: Template[number][] = [];
   for (const piece of template) {
     const value = typeof piece === "string" ? piece : values.get(piece.name);
     const last = filled.at(-1);

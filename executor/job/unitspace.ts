@@ -5,5 +5,5 @@ export interface UnitSpace extends Pick<Job, "first" | "units" | "sizing" | "chu
   /** The parts that determine results, as values that JSON.stringify accepts. */
   identity: Record<string, unknown>;
   /** The outputs of every chunk, to check `aggregate` and `collect`. */
-  outputs: Iterable<string[]>;
+  outputs: Iterable<readonly string[]>;
 }

@@ -29,7 +29,7 @@ export interface RunOptions {
   /** Fires when the run should stop, leaving the nodes to go on with what they have. */
   stop: AbortSignal;
   /** Whether a node is meant by names, tags and globs. */
-  selected: (node: Node, patterns: string[]) => boolean;
+  selected: (node: Node, patterns: readonly string[]) => boolean;
   observer: Observer;
   /** The file that keeps what was learned of how fast slots are; undefined = it is forgotten. */
   rates: string | undefined;

@@ -2,53 +2,60 @@ import type { Chunk } from "../job/job.js";
 
 /** Runs one chunk at a time: a GPU of a node (`gpu` is its index), or a CPU slot. */
 export interface Slot {
-  node: string;
-  slot: number;
-  gpu?: number;
+  readonly node: string;
+  readonly slot: number;
+  readonly gpu?: number;
   /** Units a second, from the profile: a first guess; undefined = unknown. */
-  rate?: number;
+  readonly rate?: number;
 }
 
 /** One execution of a chunk on a slot. `number` counts the attempts of the chunk from 1. */
 export interface Attempt {
-  id: string;
-  number: number;
-  chunk: Chunk;
-  node: string;
-  slot: number;
+  readonly id: string;
+  readonly number: number;
+  readonly chunk: Chunk;
+  readonly node: string;
+  readonly slot: number;
 }
 
 /** An attempt that an agent reports when a coordinator attaches to it. */
 export interface RemoteAttempt {
-  id: string;
-  chunk: string;
-  slot: number;
-  state?: "queued" | "running" | "done";
+  readonly id: string;
+  readonly chunk: string;
+  readonly slot: number;
+  readonly state?: "queued" | "running" | "done";
   /** Where its chunk now ends, if it was split. */
-  end?: bigint;
+  readonly end?: bigint;
   /** Whether it ended because the agent that ran it died, and the node has not rebooted since. */
-  agentDied?: boolean;
+  readonly agentDied?: boolean;
 }
 
 /** Why an attempt failed. */
 export interface Failure {
-  chunk: string;
-  node: string;
-  slot: number;
-  attempt: number;
-  exit: number | null;
-  signal: number | null;
-  reason: string;
+  readonly chunk: string;
+  readonly node: string;
+  readonly slot: number;
+  readonly attempt: number;
+  readonly exit: number | null;
+  readonly signal: number | null;
+  readonly reason: string;
   /** The last lines of stderr. */
-  stderr: string;
+  readonly stderr: string;
 }
 
-export type Event =
+export type Event = Readonly<
   /**
    * A node is attached, for the first time or again. `agentDied`: its previous agent died, and the node has not rebooted
    * since.
    */
-  | { type: "nodeJoined"; node: string; slots: Slot[]; limit: number; held: RemoteAttempt[]; agentDied?: boolean }
+  | {
+      type: "nodeJoined";
+      node: string;
+      slots: readonly Slot[];
+      limit: number;
+      held: readonly RemoteAttempt[];
+      agentDied?: boolean;
+    }
   /** The connection dropped: the node gets no new chunks, and keeps those that it has. */
   | { type: "nodeDisconnected"; node: string }
   /** The node did not come back in time: its chunks are queued again. */
@@ -58,7 +65,7 @@ export type Event =
   /** A slot cannot be used until its node joins again. */
   | { type: "slotBroken"; node: string; slot: number; reason: string }
   /** The slots of a node whose next chunk waits for host memory; no other slot of the node does. */
-  | { type: "memoryPressure"; node: string; slots: number[] }
+  | { type: "memoryPressure"; node: string; slots: readonly number[] }
   /**
    * The GPU of a slot is sick: the slot gets no work until `slotRecovered`. `evict`: what runs there hangs. `lasting`: do
    * not wait for it to recover.
@@ -90,16 +97,17 @@ export type Event =
   | { type: "dispatchOpened" }
   /** Every node has joined or failed to: a chunk that fits none of them is given up. */
   | { type: "allJoined" }
-  | { type: "tick" };
+  | { type: "tick" }
+>;
 
-export type Instruction =
+export type Instruction = Readonly<
   | { do: "start"; attempt: Attempt }
   /** Stop an attempt whose chunk another attempt has or had: its result will not be taken. */
   | { do: "drop"; node: string; id: string }
   /** Take attempts off their slot unless they run already; each one taken off comes back as `requeued`. */
-  | { do: "withdraw"; node: string; ids: string[] }
+  | { do: "withdraw"; node: string; ids: readonly string[] }
   /** End attempts that hang on a sick slot; each comes back as `requeued`. */
-  | { do: "evict"; node: string; ids: string[] }
+  | { do: "evict"; node: string; ids: readonly string[] }
   /** Ask a running attempt to give up this share (0 to 1) of the units that it has not begun. */
   | { do: "split"; node: string; id: string; share: number }
   /** Give a slot no work for `seconds`, then one chunk as a test. */
@@ -107,7 +115,7 @@ export type Instruction =
   /** The test chunk succeeded: the slot is used normally again. */
   | { do: "release"; node: string; slot: number }
   /** Work is left, none is in flight, and no slot can take any now; a reason for each group of slots. */
-  | { do: "stuck"; reasons: string[] }
+  | { do: "stuck"; reasons: readonly string[] }
   /** An attempt was lost because its agent died; it uses up a try of its chunk. */
   | { do: "report-loss"; failure: Failure }
   | { do: "give-up"; failure: Failure }
@@ -115,4 +123,5 @@ export type Instruction =
   | { do: "skip-recheck"; failure: Failure }
   | { do: "wake"; at: number }
   /** No work is left and none is in flight. */
-  | { do: "end" };
+  | { do: "end" }
+>;

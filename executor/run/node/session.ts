@@ -131,7 +131,7 @@ export class Session implements Origin {
       argv: this.argv(work),
       env: work.env,
       files: filesOf(work).map(({ path, source }) => [path, contents.get(source)!.sha256, contents.get(source)!.mode]),
-      outputs: work.outputs,
+      outputs: [...work.outputs],
       timeout: work.timeout,
       limit: job.limits.output,
       memory: job.needs.memory,
@@ -139,7 +139,7 @@ export class Session implements Origin {
   }
 
   private argv(work: ChunkSpec): string[] {
-    if (work.program.kind === "command") return work.program.command;
+    if (work.program.kind === "command") return [...work.program.command];
     const prefix = work.program.prefix.map((word) => (word === "{python}" ? this.node.python : word));
     return prefix.length > 0 ? [...prefix, work.program.script.path] : [`./${work.program.script.path}`];
   }

@@ -90,6 +90,6 @@ function changed(source: string): MusterError {
 }
 
 /** Everything that a chunk's working directory gets. */
-export function filesOf(work: ChunkSpec): StagedFile[] {
+export function filesOf(work: ChunkSpec): readonly StagedFile[] {
   return work.program.kind === "script" ? [work.program.script, ...work.inputs] : work.inputs;
 }

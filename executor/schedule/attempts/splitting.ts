@@ -18,7 +18,7 @@ export class Splitter {
     return [{ do: "drop", node: attempt.node, id: attempt.id }];
   }
 
-  /** Handles an attempt whose chunk now ends at `end`: the rest of its units is queued for other slots. */
+  /** Replaces the chunk of an attempt that now ends at `end`; the rest of its units is queued for other slots. */
   split(id: string, end: bigint | undefined, now: number, busy = false): Instruction[] {
     const inFlight = this.attempts.get(id);
     if (inFlight === undefined || inFlight.phase === "collecting" || inFlight.attempt.chunk.firstResult) return [];
@@ -27,7 +27,7 @@ export class Splitter {
     if (inFlight.isSplitPending && !busy) inFlight.isDivisible = canSplitAgain(inFlight, end, now);
     inFlight.isSplitPending = false;
     if (end === undefined || end <= start || end >= before) return [];
-    attempt.chunk = this.job.chunk(start, end);
+    inFlight.attempt = { ...attempt, chunk: this.job.chunk(start, end) };
     this.retryQueue.add({ chunk: this.job.chunk(end, before), history: [], dueAt: now });
     return speculativeCopy === undefined ? [] : this.supersede(speculativeCopy);
   }

@@ -54,7 +54,7 @@ export interface RunPlan {
   seconds?: number;
 }
 
-type NodeMatcher = (node: Node, patterns: string[]) => boolean;
+type NodeMatcher = (node: Node, patterns: readonly string[]) => boolean;
 
 const NOTHING_LEARNED: LearnedRates = { slots: new Map() };
 

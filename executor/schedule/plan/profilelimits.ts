@@ -27,7 +27,7 @@ interface SharedLimit {
 export function checkLimits(
   job: Job,
   nodes: Node[],
-  selected: (node: Node, patterns: string[]) => boolean,
+  selected: (node: Node, patterns: readonly string[]) => boolean,
 ): LimitFindings {
   const able = nodes.filter((node) => findNodeRefusal(node, job.needs, selected) === undefined);
   const findings: LimitFindings = { problems: [], notes: [] };

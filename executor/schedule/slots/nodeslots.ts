@@ -15,7 +15,7 @@ export interface MachineFacts {
 export function findNodeRefusal(
   node: Node,
   needs: JobRequirements,
-  selected: (node: Node, patterns: string[]) => boolean,
+  selected: (node: Node, patterns: readonly string[]) => boolean,
 ): string | undefined {
   const { profile } = node;
   if (needs.nodes !== undefined && !selected(node, needs.nodes)) return `needs.nodes does not name it`;

@@ -14,7 +14,7 @@ function playAll(jobs: fc.Arbitrary<Job>, pace: number, numRuns: number): Map<st
   fc.assert(
     fc.property(jobs, choices, (job, list) => {
       const run = new RandomRun(job, pace);
-      for (const choice of list) if (!run.ended) run.step(choice);
+      for (const choice of list) if (!run.hasEnded) run.step(choice);
       run.calm();
       const { outcome } = run;
       for (const [what, count] of outcome.counts) seen.set(what, (seen.get(what) ?? 0) + count);

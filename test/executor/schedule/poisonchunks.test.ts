@@ -32,7 +32,7 @@ function playAll(jobs: fc.Arbitrary<Job>, { outside, away }: ExtraFaults): numbe
       run.deathsAreFoundLate = away;
       for (const choice of list) {
         const node = choice % 2 === 0 ? "a" : "b";
-        if (run.ended) break;
+        if (run.hasEnded) break;
         if (choice < 100) run.step(choice);
         else if (choice < 105 && outside) run.die(node);
         else if (choice >= 105 && away) run.leave(node);

@@ -65,7 +65,7 @@ t.test("sorts the remaining tasks by what this run has learned about their scrip
   let [attempt] = openRun(scheduler, [["n", 1]]);
   const begun: string[] = [];
   for (let now = 100; attempt !== undefined; now += 100) {
-    const program = attempt.chunk.spec.program as { command: string[] };
+    const program = attempt.chunk.spec.program as { command: readonly string[] };
     begun.push(program.command[0]!);
     const seconds = program.command[0] === "long" ? 90 : 40;
     const out = scheduler.handle({ type: "finished", attempt: attempt.id, seconds }, now);

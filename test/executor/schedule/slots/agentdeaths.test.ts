@@ -8,7 +8,7 @@ import {
   needsExclusiveNode,
 } from "../../../../executor/schedule/slots/agentdeaths.js";
 import type { AttemptHistory } from "../../../../executor/schedule/slots/quarantine.js";
-import { failureOf, rangeJob, singleUnits, slots, startedAttempts, taskJob } from "../schedulefixture.js";
+import { rangeJob, singleUnits, slots, startedAttempts, taskJob } from "../schedulefixture.js";
 import { SimulatedFleet } from "../simulatedfleet.js";
 
 const failure = { node: "a", slot: "a/0", forgiven: false };
@@ -59,7 +59,7 @@ function killer(fleet: SimulatedFleet, chunk: string): string[] {
     if (attempt !== undefined && fleet.firstOn(attempt.node).includes(attempt)) {
       ran.push(attempt.node);
       fleet.die(attempt.node);
-    } else for (const one of fleet.there.slice(0, 1)) fleet.end(one);
+    } else for (const one of fleet.attempts.slice(0, 1)) fleet.end(one);
   }
   return ran;
 }
@@ -82,7 +82,7 @@ for (const [what, sizes] of [
         if (attempts > 1) t.same(others, [], "no bystander");
         if (attempts > 2 && Object.keys(sizes).length > 1) t.not(ran[0], ran[1], "elsewhere, where that is possible");
         for (let turn = 0; fleet.all("end").length === 0 && turn < 1000; turn++) {
-          if (fleet.there[0] !== undefined) fleet.end(fleet.there[0]);
+          if (fleet.attempts[0] !== undefined) fleet.end(fleet.attempts[0]);
           else fleet.wait();
         }
         t.equal(fleet.all("end").length, 1, "the run ends");
@@ -103,7 +103,7 @@ t.test("queued, cancelled and rebooted attempts do not count as agent deaths", a
   for (let count = 0; count < 10; count++) {
     const running = fleet.firstOn("a");
     fleet.die("a", running, {});
-    for (const { id } of running) fleet.tell({ type: "requeued", attempt: id });
+    for (const { id } of running) fleet.send({ type: "requeued", attempt: id });
     fleet.wait();
   }
   t.equal(fleet.all("report-loss").length, 1, "reboots are not counted");
@@ -115,7 +115,7 @@ t.test("an attempt that ran and is missing counts only if the agent died", async
     const fleet = new SimulatedFleet(new Scheduler(job(12), [], sequentialIds()), { a: 2 });
     const [runs, waits] = fleet.firstOn("a") as [Attempt, Attempt];
     fleet.start(runs);
-    fleet.tell({ type: "nodeDisconnected", node: "a" });
+    fleet.send({ type: "nodeDisconnected", node: "a" });
     fleet.join("a", [], agentDied);
     const lost = fleet.all("report-loss").map(({ failure }) => failure.chunk);
     t.same(lost, agentDied ? [runs.chunk.id] : [], `not ${waits.chunk.id}`);
@@ -127,11 +127,11 @@ t.test("an agent death reported after the chunk has moved counts, once", async (
   const [first] = fleet.firstOn("a") as [Attempt];
   fleet.start(first);
   for (const node of ["a", "b"])
-    for (const one of fleet.there.filter((one) => one.node === node && one !== first)) fleet.end(one);
-  fleet.tell({ type: "nodeDisconnected", node: "a" });
-  fleet.tell({ type: "nodeLost", node: "a" });
+    for (const one of fleet.attempts.filter((one) => one.node === node && one !== first)) fleet.end(one);
+  fleet.send({ type: "nodeDisconnected", node: "a" });
+  fleet.send({ type: "nodeLost", node: "a" });
   fleet.wait();
-  const second = fleet.there.find((one) => one.chunk.id === first.chunk.id && one.node === "b");
+  const second = fleet.attempts.find((one) => one.chunk.id === first.chunk.id && one.node === "b");
   t.ok(second, "it runs on b");
   const held = { id: first.id, chunk: first.chunk.id, slot: 0, state: "done" as const, agentDied: true };
   fleet.join("a", [held]);
@@ -147,12 +147,12 @@ t.test("an agent death reported after the chunk has moved counts, once", async (
 t.test("a result that is being collected when the agent dies is not lost", async (t) => {
   const fleet = new SimulatedFleet(new Scheduler(job(1), [], sequentialIds()), { a: 1 });
   const [only] = fleet.firstOn("a") as [Attempt];
-  fleet.tell({ type: "finished", attempt: only.id, seconds: 1 });
+  fleet.send({ type: "finished", attempt: only.id, seconds: 1 });
   fleet.die("a", [only]);
   fleet.wait();
   t.same(fleet.all("report-loss"), []);
-  t.equal(fleet.all("start").length + fleet.there.length, 0, "it is not started again");
-  fleet.tell({ type: "committed", attempt: only.id });
+  t.equal(fleet.all("start").length + fleet.attempts.length, 0, "it is not started again");
+  fleet.send({ type: "committed", attempt: only.id });
   t.equal(fleet.all("end").length, 1);
 });
 
@@ -176,19 +176,19 @@ function suspect(sizes: Record<string, number>): SimulatedFleet {
     if (attempt !== undefined && fleet.firstOn(attempt.node).includes(attempt)) {
       fleet.die(attempt.node, [attempt]);
       count++;
-    } else fleet.end(fleet.firstOn(attempt?.node ?? fleet.there[0]!.node)[0]!);
+    } else fleet.end(fleet.firstOn(attempt?.node ?? fleet.attempts[0]!.node)[0]!);
   }
   return fleet;
 }
 
 t.test("a chunk with two agent deaths waits for an empty node and has it to itself until it ends", async (t) => {
   const fleet = suspect({ a: 2, b: 2 });
-  const before = new Set(fleet.there);
+  const before = new Set(fleet.attempts);
   for (const one of before) fleet.start(one);
   fleet.wait();
   t.equal(fleet.of("t0"), undefined, "nodes are busy");
   const kept = () =>
-    ["a", "b"].filter((node) => [...before].every((one) => one.node !== node || !fleet.there.includes(one)));
+    ["a", "b"].filter((node) => [...before].every((one) => one.node !== node || !fleet.attempts.includes(one)));
   for (const one of before) {
     if (fleet.of("t0") !== undefined) break;
     fleet.end(one);
@@ -196,14 +196,14 @@ t.test("a chunk with two agent deaths waits for an empty node and has it to itse
   const { node } = fleet.of("t0")!;
   t.same(kept(), [node], "that node is empty first");
   t.same(
-    fleet.there.filter((one) => one.node === node).map(({ chunk }) => chunk.id),
+    fleet.attempts.filter((one) => one.node === node).map(({ chunk }) => chunk.id),
     ["t0"],
     "no other chunk came after it",
   );
   fleet.start(fleet.of("t0")!);
-  for (let count = 0; count < 8; count++) fleet.end(fleet.there.find((one) => one.node !== node)!);
+  for (let count = 0; count < 8; count++) fleet.end(fleet.attempts.find((one) => one.node !== node)!);
   t.same(
-    fleet.there.filter((one) => one.node === node).map(({ chunk }) => chunk.id),
+    fleet.attempts.filter((one) => one.node === node).map(({ chunk }) => chunk.id),
     ["t0"],
     "and no other chunk runs beside it",
   );
@@ -214,24 +214,24 @@ t.test("a chunk with two agent deaths waits for an empty node and has it to itse
 
 t.test("a chunk leaves a reserved node that disconnects, and stays on a node that rejoins with it", async (t) => {
   const fleet = suspect({ a: 1, b: 1, c: 1 });
-  for (const one of [...fleet.there]) fleet.start(one);
+  for (const one of [...fleet.attempts]) fleet.start(one);
   fleet.wait();
-  const reserved = fleet.there.find(({ node }) => !["a", "b"].includes(node))!;
+  const reserved = fleet.attempts.find(({ node }) => !["a", "b"].includes(node))!;
   t.ok(reserved, "c, where it has not died, is drained");
-  fleet.tell({ type: "nodeDisconnected", node: "c" });
+  fleet.send({ type: "nodeDisconnected", node: "c" });
   for (let count = 0; fleet.of("t0") === undefined && count < 4; count++)
-    fleet.end(fleet.there.find(({ node }) => node !== "c")!);
+    fleet.end(fleet.attempts.find(({ node }) => node !== "c")!);
   const attempt = fleet.of("t0")!;
   t.not(attempt.node, "c");
   fleet.start(attempt);
   const held: RemoteAttempt = { id: attempt.id, chunk: "t0", slot: 0, state: "running" };
   for (const away of [false, true]) {
-    fleet.tell({ type: "nodeDisconnected", node: attempt.node });
-    if (away) fleet.tell({ type: "nodeLost", node: attempt.node });
+    fleet.send({ type: "nodeDisconnected", node: attempt.node });
+    if (away) fleet.send({ type: "nodeLost", node: attempt.node });
     fleet.join(attempt.node, [held]);
     fleet.wait();
     t.same(
-      fleet.there.filter(({ node }) => node === attempt.node).map(({ chunk }) => chunk.id),
+      fleet.attempts.filter(({ node }) => node === attempt.node).map(({ chunk }) => chunk.id),
       ["t0"],
       "alone",
     );
@@ -257,15 +257,15 @@ t.test("a chunk with an agent death is neither split nor copied", async (t) => {
   fleet.start(again);
   for (let count = 0; count < 10; count++) fleet.wait();
   t.same([...fleet.all("split"), ...fleet.all("withdraw")], []);
-  t.equal(fleet.there.length, 1, "though a slot is idle");
+  t.equal(fleet.attempts.length, 1, "though a slot is idle");
 });
 
 t.test("a failure after two agent deaths uses up the last try", async (t) => {
   const fleet = suspect({ a: 1 });
   fleet.wait();
-  while (fleet.of("t0") === undefined) fleet.end(fleet.there[0]!);
+  while (fleet.of("t0") === undefined) fleet.end(fleet.attempts[0]!);
   const attempt = fleet.of("t0")!;
-  fleet.tell({ type: "failed", attempt: attempt.id, failure: failureOf(attempt) });
+  fleet.fail(attempt);
   t.match(fleet.all("give-up"), [{ failure: { chunk: "t0", reason: "exit code 1" } }]);
   t.same(fleet.all("quarantine"), [], "and no slot is quarantined");
 });
@@ -279,9 +279,9 @@ t.test("property of many exclusive chunks: while other work waits, half of the n
   }
   let fewest = Number.POSITIVE_INFINITY;
   for (let turn = 0; fleet.all("end").length === 0 && turn < 2000; turn++) {
-    const shared = ["a", "b", "c", "d"].filter((node) => fleet.there.filter((one) => one.node === node).length > 1);
+    const shared = ["a", "b", "c", "d"].filter((node) => fleet.attempts.filter((one) => one.node === node).length > 1);
     if (turn > 10 && turn < 150) fewest = Math.min(fewest, shared.length);
-    const next = fleet.there[turn % (fleet.there.length || 1)];
+    const next = fleet.attempts[turn % (fleet.attempts.length || 1)];
     if (next === undefined) fleet.wait();
     else fleet.end(next);
   }

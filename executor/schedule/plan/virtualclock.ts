@@ -1,4 +1,4 @@
-import { Heap, type HeapItem } from "../../executor/schedule/slots/heap.js";
+import { Heap, type HeapItem } from "../slots/heap.js";
 
 interface ClockEntry extends HeapItem {
   at: number;
@@ -11,6 +11,11 @@ export class VirtualClock {
   now = 0;
   private count = 0;
   private readonly entries = new Heap<ClockEntry>((a, b) => a.at < b.at || (a.at === b.at && a.order < b.order));
+
+  /** Advances time without running any action. */
+  advance(seconds: number): void {
+    this.now += seconds;
+  }
 
   /** Schedules an action. Returns a function that cancels it. */
   schedule(time: number, act: () => void): () => void {
