@@ -48,6 +48,23 @@ export class SelfScheduling implements Decider {
       }
       case "allJoined":
         this.open = true;
+        break;
+      case "dispatchOpened":
+      case "slotHeld":
+      case "slotBroken":
+      case "slotSick":
+      case "slotRecovered":
+      case "memoryPressure":
+      case "started":
+      case "split":
+      case "committed":
+      case "collectFailed":
+      case "failed":
+      case "requeued":
+      case "tick":
+        break;
+      default:
+        event satisfies never;
     }
     return this.open ? this.give() : [];
   }

@@ -1,4 +1,4 @@
-import type { LimitedValue } from "./limitedvalues.js";
+import type { Place } from "../../schemas/errors.js";
 
 /** A file that is staged to nodes: its local path (absolute) and its path in the working directory of an attempt. */
 export interface StagedFile {
@@ -46,6 +46,15 @@ export interface Chunk {
   readonly spec: ChunkSpec;
   /** The slot that computed it first, if it is a recheck: the result is only compared with the first one. */
   readonly firstResult?: Readonly<{ node: string; slot: number }>;
+}
+
+/** A number in a job that a profile's `limits` may restrict. */
+export interface LimitedValue {
+  readonly name: string;
+  readonly value: number;
+  readonly place: Place;
+  /** How the file names it, e.g. `params.sample_size`. */
+  readonly label: string;
 }
 
 export interface JobRequirements {

@@ -1,14 +1,6 @@
 import type { Place } from "../../schemas/errors.js";
+import type { LimitedValue } from "./job.js";
 import type { JobReader, Path, SourceText } from "./reader.js";
-
-/** A number in a job that a profile's `limits` may restrict. */
-export interface LimitedValue {
-  name: string;
-  value: number;
-  place: Place;
-  /** How the file names it, e.g. `params.sample_size`. */
-  label: string;
-}
 
 /**
  * Returns the largest number for each of `names` in the file: a parameter, a matrix key, or literal arguments

@@ -1,7 +1,7 @@
 import type { Node } from "../../../fleet/node.js";
 import type { Problem } from "../../../schemas/errors.js";
-import type { Job } from "../../job/job.js";
-import type { LimitedValue } from "../../job/limitedvalues.js";
+import type { Job, LimitedValue } from "../../job/job.js";
+
 import { findNodeRefusal } from "../slots/nodeslots.js";
 
 /** What the `limits` of the eligible nodes mean for a job's values: `problems` forbid the run, `notes` do not. */
