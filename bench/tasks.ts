@@ -65,7 +65,7 @@ async function measure(folder: string, count: number): Promise<void> {
     writeFileSync(file, text);
     console.log(`${count} tasks, ${format}, ${(text.length / 1048576).toFixed(1)} MiB`);
     // A program that only parses with the yaml package, with the default heap limit.
-    const parser = fileURLToPath(new URL("tasks-parse.js", import.meta.url));
+    const parser = fileURLToPath(new URL("parseyaml.js", import.meta.url));
     if (format.endsWith("yaml")) await print("the yaml package alone", [process.execPath, parser, file]);
     await print("validate", [muster, "validate", file]);
     await print("run --plan", [muster, "run", "--plan", "-i", "local", file]);

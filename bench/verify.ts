@@ -111,10 +111,10 @@ async function bothSee(
   ours: () => Promise<TimedRun>,
   theirs: () => Promise<TimedRun>,
 ): Promise<void> {
-  appendFileSync(join(lab.nodes[0]!.root, "root/conf/manifest1.json"), "spoilt\n");
+  appendFileSync(join(lab.nodes[0]!.root, "root/conf/manifest1.json"), "changed\n");
   const [muster, ansible] = [await ours(), await theirs()];
   if (muster.code !== 2 || cleanHosts(ansible.stdout) !== nodes - 1)
-    throw new Error("one of them did not see a spoilt file");
+    throw new Error("one of them did not see a changed file");
 }
 
 await main();

@@ -1,10 +1,10 @@
-"""Stands for a program on a GPU: loads, then works through the units from START to END at the speed of its card, asleep.
+"""Simulates a GPU program: loads, then works through the units from START to END at the rate of its GPU, asleep.
 
     worker.py [--report] START END FILE
 
-cluster.json beside it says how fast each card of each node is, from when on, and how long loading takes. With --report it says
-how far it is, so that idle slots may take over what it has not begun (see $MUSTER_RANGE in README.md). Whatever the program
-that started it thinks, a card has one worker at a time: it fails where another one has its card.
+cluster.json beside it has the rates of the GPUs of each node over time, and the loading time. With --report it reports its
+progress, so that the units that it has not begun can be split off (see $MUSTER_RANGE in README.md). A GPU runs one worker at
+a time, whatever started it: a worker fails if another one holds its GPU.
 """
 import contextlib
 import fcntl
@@ -13,33 +13,34 @@ import os
 import sys
 import time
 
-# Seconds of work between two looks at how far it may go.
-BLOCK = 0.25
+# The seconds of work between two reports.
+BLOCK_SECONDS = 0.25
 
 
-def card(count):
-    """Takes the card that it was given, or any that is free where nobody says."""
+def lock_gpu(count):
+    """Locks and returns the GPU in $MUSTER_SLOT, or any free one if that is not set."""
     given = os.environ.get("MUSTER_SLOT")
     for number in [int(given)] if given else range(count):
         lock = open("/tmp/card-%d" % number, "w")
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return number, lock
-    sys.exit("no card is free")
+    sys.exit("no GPU is free")
 
 
-def rate(card, seconds):
-    return [rate for since, rate in card["rate"] if since <= seconds][-1]
+def rate_at(gpu, seconds):
+    """Returns the units a second of a GPU at a time."""
+    return [rate for since, rate in gpu["rate"] if since <= seconds][-1]
 
 
 @contextlib.contextmanager
 def progress(path):
-    """Tells how far it is before it begins a block, and hears where its range ends now."""
+    """Yields a function that reports the end of the next block and returns where the range ends now."""
     if path is None:
         yield lambda stop, end: end
         return
     with open(path, "a+") as file:
-        def tell(stop, end):
+        def report(stop, end):
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             end = int((file.read().split() or [0, end])[1])
@@ -48,33 +49,33 @@ def progress(path):
             file.flush()
             fcntl.flock(file, fcntl.LOCK_UN)
             return end
-        yield tell
+        yield report
 
 
-def work(start, end, speed, tell):
-    """Sleeps through the range; where it ended."""
+def work(start, end, rate, report):
+    """Sleeps through the range. Returns where it ended."""
     at = time.time()
     while True:
-        block = max(1, int(speed(at) * BLOCK))
-        end = tell(start + block, end)
+        block = max(1, int(rate(at) * BLOCK_SECONDS))
+        end = report(start + block, end)
         if start >= end:
             return end
         block = min(block, end - start)
-        at += block / speed(at)
+        at += block / rate(at)
         time.sleep(max(0, at - time.time()))
         start += block
 
 
 def main(words):
-    report = words[0] == "--report"
+    reports = words[0] == "--report"
     start, end = (int(word) for word in words[-3:-1])
     with open(os.path.join(os.path.dirname(sys.argv[0]), "cluster.json")) as file:
         cluster = json.load(file)
-    cards = [slot for slot in cluster["slots"] if slot["node"] == os.uname().nodename]
-    number, _lock = card(len(cards))
+    gpus = [slot for slot in cluster["slots"] if slot["node"] == os.uname().nodename]
+    number, _lock = lock_gpu(len(gpus))
     time.sleep(cluster["overhead"])
-    with progress(os.environ["MUSTER_RANGE"] if report else None) as tell:
-        end = work(start, end, lambda at: rate(cards[number], at - cluster["began"]), tell)
+    with progress(os.environ["MUSTER_RANGE"] if reports else None) as report:
+        end = work(start, end, lambda at: rate_at(gpus[number], at - cluster["began"]), report)
     with open(words[-1], "w") as file:
         json.dump({"start": start, "end": end}, file)
 

@@ -19,7 +19,7 @@ import type { UnitSpace } from "./unitspace.js";
 export function readJobsFile(reader: JobReader, inventory: Inventory, env: Record<string, string>): UnitSpace {
   const cache = new LoadCache();
   const ids = new IdRegistry(reader);
-  const claims = new OutputRegistry();
+  const registry = new OutputRegistry();
   const files = new NamedFiles(reader);
   const shared = { env: { ...env, ...readEnv(reader, ["env"]) }, timeout: readSeconds(reader, ["timeout"]) };
   const tasks = new TaskList();
@@ -29,7 +29,7 @@ export function readJobsFile(reader: JobReader, inventory: Inventory, env: Recor
     const entry = readEntryProgram(reader, path, id, inventory, cache);
     if (entry === undefined) continue;
     const spec = { ...readEntrySpec(reader, path, entry, files), ...shared };
-    claims.register(reader, id, spec.outputs, () => reader.source.at([...path, "args"]));
+    registry.register(reader, id, spec.outputs, () => reader.source.at([...path, "args"]));
     tasks.add({ id, spec, gpu: reader.number([...path, "gpu_id"]), ...readTaskRank(reader, path) });
   }
   return tasks.toUnitSpace();

@@ -9,14 +9,14 @@ import type { UnitSpace } from "./unitspace.js";
 /** Reads a list of tasks; each inherits from the job what it leaves out. */
 export function readTasks(reader: JobReader, base: SpecDraft, placeholders: Placeholders, cache: LoadCache): UnitSpace {
   const ids = new IdRegistry(reader);
-  const claims = new OutputRegistry();
+  const registry = new OutputRegistry();
   const tasks = new TaskList();
   for (const path of reader.items(["tasks"])) {
     const id = readTaskId(reader, [...path, "id"]);
     if (id !== undefined) ids.add(id, [...path, "id"]);
     const spec = finishSpec(reader, path, readSpecDraft(reader, path, placeholders, cache, base));
     if (spec === undefined || id === undefined) continue;
-    claims.register(reader, id, spec.outputs, () => reader.source.at([...path, "outputs"]));
+    registry.register(reader, id, spec.outputs, () => reader.source.at([...path, "outputs"]));
     tasks.add({ id, spec, gpu: reader.number([...path, "gpu"]), ...readTaskRank(reader, path) });
   }
   return tasks.toUnitSpace();

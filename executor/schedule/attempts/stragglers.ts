@@ -60,22 +60,22 @@ export class StragglerPolicy {
   ) {}
 
   findWork(now: number): StragglerActions {
-    const relief: StragglerActions = { instructions: [], copies: [] };
-    if (this.pool.freeSlots.findIdle(1).length === 0) return relief;
+    const actions: StragglerActions = { instructions: [], copies: [] };
+    if (this.pool.freeSlots.findIdle(1).length === 0) return actions;
     if (now < this.lastCheck + MIN_CHECK_INTERVAL_SECONDS) {
-      relief.instructions.push({ do: "wake", at: this.lastCheck + MIN_CHECK_INTERVAL_SECONDS });
-      return relief;
+      actions.instructions.push({ do: "wake", at: this.lastCheck + MIN_CHECK_INTERVAL_SECONDS });
+      return actions;
     }
     this.lastCheck = now;
-    relief.instructions.push({ do: "wake", at: now + MAX_CHECK_INTERVAL_SECONDS });
+    actions.instructions.push({ do: "wake", at: now + MAX_CHECK_INTERVAL_SECONDS });
     const slowest = this.listStragglers(now).sort((a, b) => b.secondsLeft - a.secondsLeft);
     const idle = this.pool.freeSlots.findIdle(slowest.length);
     for (const one of slowest) {
       const at = idle.findIndex((slot) => canTake(one.attempt, slot));
-      if (at >= 0 && this.helpStraggler(one, idle[at]!, now, relief)) idle.splice(at, 1);
+      if (at >= 0 && this.helpStraggler(one, idle[at]!, now, actions)) idle.splice(at, 1);
       if (idle.length === 0) break;
     }
-    return relief;
+    return actions;
   }
 
   /** Chooses what an idle slot does for a straggler; false = nothing. */
@@ -83,7 +83,7 @@ export class StragglerPolicy {
     { attempt: inFlight, secondsLeft }: Straggler,
     slot: SlotState,
     now: number,
-    relief: StragglerActions,
+    actions: StragglerActions,
   ): boolean {
     const { attempt } = inFlight;
     if (attempt.chunk.firstResult !== undefined) return false;
@@ -91,14 +91,14 @@ export class StragglerPolicy {
     if (inFlight.speculativeCopy !== undefined) return false;
     if (inFlight.phase === "queued") {
       inFlight.isWithdrawn = true;
-      relief.instructions.push({ do: "withdraw", node: attempt.node, ids: [attempt.id] });
+      actions.instructions.push({ do: "withdraw", node: attempt.node, ids: [attempt.id] });
       return true;
     }
     if (countAgentDeaths(inFlight.history) > 0) return false;
     if (secondsLeft < Math.max(MIN_SPLIT_SECONDS, MIN_SPLIT_OVERHEADS * this.rates.overhead.seconds)) return false;
     if (this.job.kind === "range" && inFlight.isDivisible) {
       inFlight.isSplitPending = true;
-      relief.instructions.push({
+      actions.instructions.push({
         do: "split",
         node: attempt.node,
         id: attempt.id,
@@ -109,7 +109,7 @@ export class StragglerPolicy {
     const there = this.estimateSeconds(inFlight, slot, now);
     if (secondsLeft < MIN_COPY_SECONDS || there === undefined || there > secondsLeft * MAX_COPY_TIME_RATIO)
       return false;
-    relief.copies.push({ original: inFlight, slot });
+    actions.copies.push({ original: inFlight, slot });
     return true;
   }
 

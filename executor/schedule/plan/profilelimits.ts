@@ -29,13 +29,13 @@ export function checkLimits(
   nodes: Node[],
   selected: (node: Node, patterns: readonly string[]) => boolean,
 ): LimitFindings {
-  const able = nodes.filter((node) => findNodeRefusal(node, job.needs, selected) === undefined);
+  const eligible = nodes.filter((node) => findNodeRefusal(node, job.needs, selected) === undefined);
   const findings: LimitFindings = { problems: [], notes: [] };
-  for (const bounded of job.limitedValues)
-    for (const bound of groupLimits(bounded.name, able)) {
-      const { best, max } = bound.limit;
-      if (max !== undefined && bounded.value > max) findings.problems.push(aboveMaxProblem(bounded, bound, able));
-      else if (best !== undefined && bounded.value > best) findings.notes.push(aboveBestNote(bounded, bound));
+  for (const limited of job.limitedValues)
+    for (const shared of groupLimits(limited.name, eligible)) {
+      const { best, max } = shared.limit;
+      if (max !== undefined && limited.value > max) findings.problems.push(aboveMaxProblem(limited, shared, eligible));
+      else if (best !== undefined && limited.value > best) findings.notes.push(aboveBestNote(limited, shared));
     }
   return findings;
 }
@@ -53,12 +53,12 @@ function groupLimits(name: string, nodes: Node[]): SharedLimit[] {
   return [...bounds.values()];
 }
 
-function aboveMaxProblem(bounded: LimitedValue, { limit, profile, nodes }: SharedLimit, able: Node[]): Problem {
-  const { name, value, place, label } = bounded;
+function aboveMaxProblem(limited: LimitedValue, { limit, profile, nodes }: SharedLimit, eligible: Node[]): Problem {
+  const { name, value, place, label } = limited;
   const message = `${label}: ${value} exceeds the safe maximum of profile ${profile} (${limit.max}; ${joinNames(nodes)}): host memory runs out while data loads, and the node may freeze`;
   const better = limit.best ?? limit.max;
   const measured = limit.best === undefined ? "the safe maximum" : "the best measured value";
-  const others = able.filter((node) => value <= (node.profile.limits[name]?.max ?? Infinity));
+  const others = eligible.filter((node) => value <= (node.profile.limits[name]?.max ?? Infinity));
   const elsewhere =
     others.length === 0
       ? ""

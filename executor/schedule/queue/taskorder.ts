@@ -64,9 +64,9 @@ export class TaskOrder {
     const end = this.search(first, this.order.length, (rank) => rank.priority < priority);
     const sum = this.lengths.prefixSum(end);
     const start = this.order[this.lengths.findPrefix(Math.min(ahead * sum, sum - 1))]!;
-    const alike = this.search(first, end, (_, index) => this.compare(index, start) >= 0);
-    const short = this.search(first, end, (rank) => rank.length <= most);
-    const place = this.findPresent(Math.max(alike, short));
+    const position = this.search(first, end, (_, index) => this.compare(index, start) >= 0);
+    const cutoff = this.search(first, end, (rank) => rank.length <= most);
+    const place = this.findPresent(Math.max(position, cutoff));
     return place < end ? this.order[place] : undefined;
   }
 

@@ -35,8 +35,8 @@ export interface SizingContext {
 /** Returns the units of a slot's next chunk, at least 1. */
 export function chooseChunkSize(sizing: Sizing, estimate: RateEstimate, context: SizingContext): bigint {
   const wanted = sizing.by === "rate" ? sizeByRate(sizing, estimate, context) : sizeByTime(sizing, estimate, context);
-  const bounded = Math.max(sizing.min, Math.min(sizing.max ?? Number.POSITIVE_INFINITY, Math.round(wanted)));
-  return BigInt(Math.max(1, bounded));
+  const limited = Math.max(sizing.min, Math.min(sizing.max ?? Number.POSITIVE_INFINITY, Math.round(wanted)));
+  return BigInt(Math.max(1, limited));
 }
 
 /**
