@@ -13,8 +13,8 @@ const MIN_CHUNKS_PER_SLOT: Record<Job["kind"], number> = { range: 8, tasks: 1, m
 
 /**
  * Returns how many chunks a slot may hold, the running one included: 1 until the mean duration of a chunk is known
- * (`seconds`), 4 for short chunks, and 2 for longer ones while plenty of chunks are left. At the end it is 1, because a
- * chunk queued behind a slow slot would delay the run.
+ * (`seconds`) and for long chunks, 4 for short ones, and 2 for those in between while plenty of chunks are left. At the end
+ * it is 1, because a chunk queued behind a slow slot would delay the run.
  */
 export function queueDepth(seconds: number | undefined, chunksLeft: number, slots: number, kind: Job["kind"]): number {
   if (seconds === undefined || seconds > LONG_CHUNK_SECONDS || chunksLeft <= slots) return 1;
