@@ -4,8 +4,8 @@ import { loadPipeline } from "../executor/pipeline/loadpipeline.js";
 import type { Pipeline } from "../executor/pipeline/pipeline.js";
 import { runPipeline } from "../executor/pipeline/pipelinerun.js";
 import type { StepSelection } from "../executor/pipeline/stepselection.js";
-import { runPath } from "../executor/run/record/claim.js";
-import { recall } from "../executor/run/record/ratesfile.js";
+import { readLearnedRates } from "../executor/run/record/ratesfile.js";
+import { resolveRunPath } from "../executor/run/record/runlock.js";
 import { planJob } from "../executor/schedule/plan/planjob.js";
 import { embeddedInventory, findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
@@ -43,7 +43,7 @@ export async function runPipelineFile(file: string, options: RunCommandOptions, 
   rejectCronOnlyOptions(options);
   const stop = handleStopSignals(writers);
   try {
-    const path = runPath(
+    const path = resolveRunPath(
       pipeline,
       options.out === undefined ? undefined : resolve(options.out),
       options.fresh === true,
@@ -132,7 +132,7 @@ function printPlan(
   const plans = new Map(
     pipeline.steps.flatMap(({ name, action: work }) =>
       work.kind === "job"
-        ? [[name, planJob(work.job, nodes, matches, recall(inventory.file, work.job.name))] as const]
+        ? [[name, planJob(work.job, nodes, matches, readLearnedRates(inventory.file, work.job.name))] as const]
         : [],
     ),
   );

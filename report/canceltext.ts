@@ -1,10 +1,10 @@
 import type { CancelledPipeline } from "../executor/pipeline/cancelpipeline.js";
-import type { Cancelled } from "../executor/run/cancel.js";
-import type { Stopped } from "../executor/run/node/cleannode.js";
+import type { CancelledRun } from "../executor/run/cancelrun.js";
+import type { NodeCleanResult } from "../executor/run/node/cleannode.js";
 import { formatCount, pluralize, toPrintableText } from "./format.js";
 
 /** What was done on one node, in a line. */
-export function formatStoppedNode({ node, state, strays, reason }: Stopped): string {
+export function formatStoppedNode({ node, state, strays, reason }: NodeCleanResult): string {
   switch (state) {
     case "stopped":
       if (strays === undefined) return toPrintableText([`${node}: stopped, nothing is left`]);
@@ -19,7 +19,7 @@ export function formatStoppedNode({ node, state, strays, reason }: Stopped): str
 }
 
 /** What became of a run that was cancelled. */
-export function formatCancelledRun({ name, state, chunks, dropped, nodes }: Cancelled): string {
+export function formatCancelledRun({ name, state, chunks, dropped, nodes }: CancelledRun): string {
   const failed = nodes.filter((one) => one.state === "failed").map((one) => one.node);
   const how = state === "complete" ? "was complete" : "cancelled";
   if (failed.length > 0)

@@ -1,17 +1,17 @@
 import { relative } from "node:path";
+import type { RecheckDifference } from "../executor/run/record/journalentry.js";
 import type { Leftover } from "../executor/run/record/leftovers.js";
-import type { Differing } from "../executor/run/record/past.js";
-import type { NodeSummary, Summary } from "../executor/run/record/summary.js";
-import { LOG_LIMIT } from "../executor/run/results/logs.js";
+import type { NodeSummary, RunSummary } from "../executor/run/record/runsummary.js";
+import { MAX_LOG_BYTES } from "../executor/run/results/chunklogs.js";
 import type { Failure } from "../executor/schedule/events.js";
 import { formatBytes, formatCount, formatDuration, pluralize, toPrintableText } from "./format.js";
 import { formatLeftovers } from "./leftovertext.js";
 
 /** States in which a coordinator leaves nodes to go on with what they have. */
-const STATES_LEAVING_WORK: Summary["state"][] = ["interrupted", "stranded", "superseded", "broken"];
+const STATES_LEAVING_WORK: RunSummary["state"][] = ["interrupted", "stranded", "superseded", "broken"];
 
 /** What became of a run, for people. */
-export function formatSummary(summary: Summary, already: boolean, aggregate: string | undefined): string {
+export function formatSummary(summary: RunSummary, already: boolean, aggregate: string | undefined): string {
   const { chunks, session, name } = summary;
   const where = relative(process.cwd(), summary.directory) || ".";
   const lines: string[] = [];
@@ -27,7 +27,7 @@ export function formatSummary(summary: Summary, already: boolean, aggregate: str
     lines.push(...summary.nodes.flatMap((node) => [formatNodeSummary(node), ...formatDisabledSlots(node)]));
     if (summary.cutLogs > 0)
       lines.push(
-        `  what ${pluralize(summary.cutLogs, "attempt")} printed was cut to ${formatBytes(LOG_LIMIT)} a log; in logs/ it says where`,
+        `  what ${pluralize(summary.cutLogs, "attempt")} printed was cut to ${formatBytes(MAX_LOG_BYTES)} a log; in logs/ it says where`,
       );
     if (session.dropped > 0)
       lines.push(`  ${pluralize(session.dropped, "superseded attempt")} stopped or not taken: another has their chunk`);
@@ -45,12 +45,12 @@ export function formatSummary(summary: Summary, already: boolean, aggregate: str
 }
 
 /** Of the nodes that may hold something, those that do not keep it for the next session. */
-function selectUnintendedLeftovers({ state, leftovers = [] }: Summary): Leftover[] {
+function selectUnintendedLeftovers({ state, leftovers = [] }: RunSummary): Leftover[] {
   return STATES_LEAVING_WORK.includes(state) ? leftovers.filter(({ reason }) => reason !== undefined) : leftovers;
 }
 
 /** Whether a node may have work: one has joined, or an earlier session may have left some. */
-function mayHaveWorkLeft({ session, nodes }: Summary): boolean {
+function mayHaveWorkLeft({ session, nodes }: RunSummary): boolean {
   return session.number > 1 || nodes.some((node) => node.slots > 0);
 }
 
@@ -64,7 +64,7 @@ export function formatFailure(failure: Failure): string[] {
 }
 
 /** What came of computing chunks twice. */
-function formatRechecks({ canary }: Summary): string[] {
+function formatRechecks({ canary }: RunSummary): string[] {
   if (canary === undefined) return [];
   const { compared, unchecked, differing } = canary;
   const failed = unchecked === 0 ? "" : `, ${pluralize(unchecked, "chunk")} could not be`;
@@ -78,7 +78,7 @@ function formatRechecks({ canary }: Summary): string[] {
 }
 
 /** Two results that differ. */
-export function formatMismatch({ chunk, first, second, what }: Differing): string {
+export function formatMismatch({ chunk, first, second, what }: RecheckDifference): string {
   const [one, other] = [first, second].map(({ node, slot }) => `${node} slot ${slot}`);
   return `differs: chunk ${chunk}, of ${one} (kept) and of ${other}: ${what}`;
 }
@@ -96,7 +96,7 @@ function formatUnits(units: string): string {
 }
 
 /** Plan and truth side by side. */
-export function comparePlanAndActual({ planned, session }: Summary): string {
+export function comparePlanAndActual({ planned, session }: RunSummary): string {
   const { chunks, seconds } = planned!;
   const off = Math.round((session.seconds / seconds - 1) * 100);
   const how = off === 0 ? "as planned" : `${Math.abs(off)} % ${off > 0 ? "longer" : "shorter"}`;
@@ -110,7 +110,7 @@ function formatDisabledSlots({ takenOut }: NodeSummary): string[] {
   });
 }
 
-function formatState(summary: Summary): string {
+function formatState(summary: RunSummary): string {
   switch (summary.state) {
     case "complete":
       return "complete";

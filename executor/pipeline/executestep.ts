@@ -5,11 +5,11 @@ import type { Node } from "../../fleet/node.js";
 import { InputOverrides } from "../job/inputoverrides.js";
 import type { Job } from "../job/job.js";
 import { loadJob } from "../job/loadjob.js";
-import type { Inspection } from "../run/inspection.js";
-import type { Observer } from "../run/observer.js";
-import { ratesFile } from "../run/record/ratesfile.js";
-import type { Summary } from "../run/record/summary.js";
+import { ratesFilePath } from "../run/record/ratesfile.js";
+import type { RunSummary } from "../run/record/runsummary.js";
 import { runJob } from "../run/run.js";
+import type { RunObserver } from "../run/runobserver.js";
+import type { VerifyNode } from "../run/verifynode.js";
 import { locateInputs, runCommand } from "./commandstep.js";
 import { nameStepJob, type Pipeline, type PipelineStep, type StepAction } from "./pipeline.js";
 import { fingerprintCommand, fingerprintJob, type StepFingerprint } from "./stepfingerprint.js";
@@ -23,7 +23,7 @@ export interface StepOutcome {
   state: StepState;
   reason?: string;
   exit?: number;
-  run?: Pick<Summary, "chunks" | "nodes" | "leftovers">;
+  run?: Pick<RunSummary, "chunks" | "nodes" | "leftovers">;
   /** Of a verify or provision: every node and resource. */
   drift?: unknown;
 }
@@ -36,8 +36,8 @@ export interface PipelineContext {
   stop: AbortSignal;
   /** As in RunOptions. */
   adopt: boolean;
-  createObserver: (step: string) => Observer & { end(): void };
-  createInspection: (job: Job) => Promise<Inspection | undefined>;
+  createObserver: (step: string) => RunObserver & { end(): void };
+  createInspection: (job: Job) => Promise<VerifyNode | undefined>;
   runPlaybooks: (kind: "provision" | "verify", names: string[], nodes: Node[], step: string) => Promise<StepOutcome>;
 }
 
@@ -92,11 +92,11 @@ async function executeJob(job: Job, folder: string, step: string, means: Pipelin
       fresh: false,
       adopt: means.adopt,
       inventory: means.inventory.file ?? "local",
-      stop: means.stop,
-      selected: means.isSelected,
+      stopSignal: means.stop,
+      isSelected: means.isSelected,
       observer,
-      rates: ratesFile(means.inventory.file),
-      inspection: await means.createInspection(job),
+      ratesFile: ratesFilePath(means.inventory.file),
+      verifyNode: await means.createInspection(job),
     });
     return toStepOutcome(summary);
   } finally {
@@ -104,7 +104,7 @@ async function executeJob(job: Job, folder: string, step: string, means: Pipelin
   }
 }
 
-function toStepOutcome(summary: Summary): StepOutcome {
+function toStepOutcome(summary: RunSummary): StepOutcome {
   const { chunks, nodes, leftovers, state, failures } = summary;
   const run = { chunks, nodes, leftovers };
   switch (state) {
@@ -129,7 +129,7 @@ function toStepOutcome(summary: Summary): StepOutcome {
 }
 
 /** Why there is no node left: of each, or of the first of many. */
-function explainStranded(nodes: Summary["nodes"]): string {
+function explainStranded(nodes: RunSummary["nodes"]): string {
   const lines = nodes.map(({ node, state, reason }) => `${node}: ${state}${reason === undefined ? "" : `: ${reason}`}`);
   const more = lines.length > MAX_NAMED_NODES ? [`and ${lines.length - MAX_NAMED_NODES} more`] : [];
   return ["no usable node is left", ...lines.slice(0, MAX_NAMED_NODES), ...more].join("\n");

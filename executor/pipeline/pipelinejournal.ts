@@ -29,7 +29,7 @@ export class PipelineReplay {
   /** When it was closed. */
   closedAt: string | undefined;
 
-  see(entry: PipelineEntry): void {
+  apply(entry: PipelineEntry): void {
     switch (entry.e) {
       case "pipeline":
         this.header = entry;

@@ -30,7 +30,7 @@ export function replayPipeline(path: string): PipelineReplay | undefined {
   const fd = openSync(file, "r");
   try {
     const past = new PipelineReplay();
-    readEntries<PipelineEntry>(fd, file, (entry) => past.see(entry));
+    readEntries<PipelineEntry>(fd, file, (entry) => past.apply(entry));
     return past.header === undefined ? undefined : past;
   } catch {
     return undefined;

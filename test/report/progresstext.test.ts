@@ -1,6 +1,6 @@
 import t from "tap";
-import type { Member } from "../../executor/run/node/member.js";
-import type { View } from "../../executor/run/observer.js";
+import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
+import type { RunView } from "../../executor/run/runobserver.js";
 import { countColumns } from "../../report/columns.js";
 import { formatProgress } from "../../report/progresstext.js";
 
@@ -8,19 +8,25 @@ const slots = [0, 1, 2].map((slot) => ({ node: "rig", slot }));
 const node = { chunks: 4, units: 4n, failedAttempts: 0 };
 
 /** A run of 10 chunks on one node, a second old. */
-function view(member: object, out: [slot: number, back: boolean][], failedAttempts = 0): View {
-  const of = { ...node, failedAttempts, out: new Map(out.map(([slot, back]) => [slot, { reason: "sick", back }])) };
+function view(member: object, out: [slot: number, back: boolean][], failedAttempts = 0): RunView {
+  const of = {
+    ...node,
+    failedAttempts,
+    disabledSlots: new Map(out.map(([slot, back]) => [slot, { reason: "sick", back }])),
+  };
   const job = { name: "sieve", units: 10n, kind: "tasks" };
-  const tally = { job, units: 4n, chunks: 4, failed: 0, seconds: 1, nodes: new Map([["rig", of]]), of: () => of };
-  const members = [{ node: { name: "rig" }, state: "live", slots, short: 0, ...member } as unknown as Member];
-  return { members, tally } as unknown as View;
+  const tally = { job, units: 4n, chunks: 4, failed: 0, seconds: 1, nodes: new Map([["rig", of]]), forNode: () => of };
+  const members = [
+    { node: { name: "rig" }, state: "live", slots, memoryWaitingSlots: 0, ...member } as unknown as NodeWorker,
+  ];
+  return { workers: members, counters: tally } as unknown as RunView;
 }
 
-const TABLE: [what: string, view: View, line: RegExp][] = [
+const TABLE: [what: string, view: RunView, line: RegExp][] = [
   ["all well", view({}, []), /^rig {3}3 slots, 4 done, 4[^,]*$/],
   ["a slot is out", view({}, [[1, false]]), /4[^,]*, 1 slot out$/],
   ["a slot was out", view({}, [[1, true]]), /4[^,]*$/],
-  ["slots wait for memory", view({ short: 2 }, [[1, false]]), /1 slot out, 2 slots wait for memory$/],
+  ["slots wait for memory", view({ memoryWaitingSlots: 2 }, [[1, false]]), /1 slot out, 2 slots wait for memory$/],
   ["attempts failed", view({}, [], 3), /, 3 failed$/],
   ["away", view({ state: "away", reason: "no route" }, []), /^rig {3}away: no route$/],
 ];

@@ -1,9 +1,9 @@
 import t from "tap";
-import type { Summary } from "../../executor/run/record/summary.js";
+import type { RunSummary } from "../../executor/run/record/runsummary.js";
 import { formatSummary } from "../../report/summarytext.js";
 
 /** A run that came to its end with no node left. `slots`: of its only node; `session`: how many coordinators it had. */
-function stranded(slots: number, session: number): Summary {
+function stranded(slots: number, session: number): RunSummary {
   return {
     name: "sieve",
     state: "stranded",
