@@ -132,7 +132,7 @@ export class RandomRun {
 
   /** What the nodes hold, but for results that are being collected. */
   private get held(): Attempt[] {
-    return [...this.simulator.attempts, ...this.uncollected];
+    return [...this.simulator.attempts, ...this.uncollected.map((one) => this.scheduler.attempt(one.id) ?? one)];
   }
 
   /** `choice` 7: the chunk was split, and the answer got lost. */
