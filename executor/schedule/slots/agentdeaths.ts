@@ -24,7 +24,7 @@ export function needsExclusiveNode(history: AttemptHistory, attempts: number): b
  * has too few tries for that.
  */
 export function isGivenUpAfterDeath(history: AttemptHistory, attempts: number): boolean {
-  const ranAlone = history.some((record) => record.agentDied === true && record.wasExclusive === true);
+  const ranAlone = history.some(({ wasExclusive }) => wasExclusive === true);
   return countTries(history) >= attempts && (ranAlone || (attempts <= MAX_FEW_TRIES && countAgentDeaths(history) > 0));
 }
 

@@ -22,7 +22,7 @@ export interface FailureRecord {
   forgiven: boolean;
   /** The agent that ran the attempt died. It uses up a try of the chunk and does not count against the slot. */
   agentDied?: true;
-  /** Whether it had its node to itself. */
+  /** Whether it had its node to itself; recorded only if the agent died. */
   wasExclusive?: boolean;
 }
 

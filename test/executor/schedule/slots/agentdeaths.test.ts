@@ -28,6 +28,8 @@ t.test("when a chunk needs an exclusive node, and when it is given up", (t) => {
     [[loss, loss, loss], 3, true, false, true],
     [[failure, failure, loss], 3, true, false, true],
     [[loss, loss, loss], 5, true, false, false],
+    [[loss, loss], 5, true, false, false],
+    [[failure, failure], 2, false, false, false],
     [[loss], 2, true, false, false],
     [[loss, loss], 2, true, true, true],
     [[loss], 1, true, true, true],
