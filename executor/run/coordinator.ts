@@ -216,7 +216,8 @@ export class Coordinator implements CollectorListener {
     const failed = failureFromDone(attempt, done, attempt.chunk.spec.timeout);
     if (failed === undefined) {
       this.event({ type: "finished", attempt: attempt.id, seconds: done.seconds, end: decodeUnit(done.end) });
-      this.landing.succeeded(worker, attempt, done);
+      // The event may have replaced the attempt: a split shortens its chunk.
+      this.landing.succeeded(worker, this.scheduler.attempt(done.id) ?? attempt, done);
     } else this.landing.failed(worker, attempt, done, failed);
   }
 

@@ -263,7 +263,7 @@ t.test(
     proxy.reset();
     await scene.says("silent");
     job.openGate([other]);
-    await scene.says("it is silent at the end of the run, and waited for");
+    await scene.says("it is silent; the run waits for it");
     proxy.resume();
     await scene.end(run);
   },

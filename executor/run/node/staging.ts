@@ -90,6 +90,6 @@ function createInputChangedError(source: string): MusterError {
 }
 
 /** Returns the files that a chunk needs in its working directory. */
-export function stagedFilesOf(work: ChunkSpec): StagedFile[] {
+export function stagedFilesOf(work: ChunkSpec): readonly StagedFile[] {
   return work.program.kind === "script" ? [work.program.script, ...work.inputs] : work.inputs;
 }
