@@ -7,7 +7,7 @@ import type { Writers } from "../report/writers.js";
 import { jsonText } from "../schemas/printable.js";
 import { describeInventory } from "./describeinventory.js";
 import type { CommonOptions } from "./options.js";
-import { exitStatusOfReports, printReports, runOnNodes } from "./verify.js";
+import { exitStatusOfReports, printReports, runOnNodes } from "./playbooks.js";
 
 /** Playbooks that look and never change: what any job needs of a node, whatever the inventory names. */
 const DIAGNOSTIC_PLAYBOOKS = ["host", "python", "session", "gpu"];

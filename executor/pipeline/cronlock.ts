@@ -15,10 +15,10 @@ import { MusterError } from "../../schemas/errors.js";
 import { printable } from "../../schemas/printable.js";
 import { takeLock } from "../run/record/lock.js";
 import { explainDisk } from "../run/results/disk.js";
+import { dependenciesOf, type StepSelection, selectSteps } from "./dependencies.js";
 import type { OverlapPolicy, Pipeline } from "./pipeline.js";
 import { hasSameSteps } from "./pipelinedirectory.js";
 import { replayPipeline } from "./previousruns.js";
-import { dependenciesOf, type StepSelection, selectSteps } from "./stepselection.js";
 
 /** Milliseconds between two tries to get the lock. */
 const LOCK_RETRY_MS = 1000;

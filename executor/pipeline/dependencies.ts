@@ -1,3 +1,5 @@
+import type { Pipeline } from "./pipeline.js";
+
 /** Who needs whom: step -> the steps that must be complete before it. */
 export type StepDependencies = ReadonlyMap<string, readonly string[]>;
 
@@ -43,4 +45,17 @@ export function sortTopologically(needs: StepDependencies): string[] {
   };
   for (const step of needs.keys()) visit(step);
   return [...order];
+}
+
+/** Which steps are meant: all, one and what comes after it, or one alone. */
+export type StepSelection = { kind: "all" } | { kind: "from" | "only"; step: string };
+
+export function dependenciesOf({ steps }: Pipeline): StepDependencies {
+  return new Map(steps.map((step) => [step.name, step.needs]));
+}
+
+/** The steps that a selection means. */
+export function selectSteps(selection: StepSelection, needs: StepDependencies): Set<string> {
+  if (selection.kind === "all") return new Set(needs.keys());
+  return selection.kind === "only" ? new Set([selection.step]) : withDependents(selection.step, needs);
 }
