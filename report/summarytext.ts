@@ -21,7 +21,8 @@ export function formatSummary(summary: Summary, already: boolean, aggregate: str
     lines.push(
       `${name}: ${formatState(summary)}: ${pluralize(chunks.done, "chunk")} done${failed}, ${formatDuration(session.seconds)}`,
     );
-    if (summary.planned !== undefined && summary.state === "complete") lines.push(`  ${comparePlanAndActual(summary)}`);
+    if (summary.state === "complete" && (summary.planned?.seconds ?? 0) > 0)
+      lines.push(`  ${comparePlanAndActual(summary)}`);
     if (summary.next !== undefined) lines.push(`    ${summary.next}`);
     lines.push(...summary.nodes.flatMap((node) => [formatNodeSummary(node), ...formatDisabledSlots(node)]));
     if (summary.cutLogs > 0)

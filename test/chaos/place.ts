@@ -92,8 +92,8 @@ export class Place {
   unreachedNodes(): string[] {
     const told = [...(this.life?.said.matchAll(LEFT) ?? [])].map((match) => match[1]!);
     const listed = this.workload.jobs.flatMap((placed) => {
-      const nodes = summaryIn(this.folderOf(placed))?.nodes ?? [];
-      return nodes.flatMap(({ node, state }) => (state === "live" ? [] : [node]));
+      const { nodes = [], leftovers = [] } = summaryIn(this.folderOf(placed)) ?? {};
+      return [...nodes.filter(({ state }) => state !== "live"), ...leftovers].map(({ node }) => node);
     });
     return [...told, ...listed];
   }
@@ -106,6 +106,7 @@ export function keyOf({ job }: PlacedJob, item: number): string {
 
 interface SummaryFile {
   nodes?: { node: string; state: string }[];
+  leftovers?: { node: string }[];
 }
 
 function summaryIn(folder: string): SummaryFile | undefined {

@@ -72,13 +72,16 @@ async function killAtPoint(scene: Scene, at: string): Promise<boolean> {
 /** Of two that start on one run directory exactly one is refused: mostly the second one. */
 async function startSecond(scene: Scene): Promise<boolean> {
   const first = scene.original.life!;
+  const wasAtWork = first.isAtWork;
   const second = scene.start(scene.original, "beside another");
   for (const life of [first, second]) life.allow(75);
   await scene.end(second, ENDS_WITHIN);
   // Of one that has written down its end the process may live for a moment.
-  const isBusy = !first.isOver && !/already complete/.test(second.ran!.out);
+  const isBusy = wasAtWork && !first.isOver && !/already complete/.test(second.ran!.out);
   if (isBusy && second.exit !== 75) scene.problems.push(`${second.label}: ended with ${second.exit} beside another`);
-  if (first.exit === 75 && second.exit === 75) scene.problems.push(`${second.label}: both were refused`);
+  // The first one may have been refused by nodes that belong to another copy.
+  if (!scene.hasConflict && first.exit === 75 && second.exit === 75)
+    scene.problems.push(`${second.label}: both were refused`);
   return second.exit === 75;
 }
 
