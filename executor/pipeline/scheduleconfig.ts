@@ -29,11 +29,11 @@ export function readSchedule(reader: JobReader, path: Path): CronSchedule | unde
 }
 
 function readRetention(reader: JobReader): RetentionPolicy | undefined {
-  const value = reader.source.get(["retention"]);
+  const value = reader.source.get(["keep"]);
   if (value === undefined) return undefined;
   if (typeof value === "number" && value >= 1) return { runs: value };
   const span = typeof value === "string" && /[a-z]$/.test(value) ? parseDuration(value) : undefined;
   if (span?.ok) return { seconds: span.value };
-  reader.reportAt(["retention"], "keep must be a number of runs of at least 1, or a span of time like 30d");
+  reader.reportAt(["keep"], "keep must be a number of runs of at least 1, or a span of time like 30d");
   return undefined;
 }

@@ -104,7 +104,7 @@ t.test("one at a time: skip, fail, wait", async (t) => {
     t.equal((await cron(...words)).code, 64);
   const job = shop.write("lap/j.yaml", { kind: "matrix", matrix: { n: [0, 1] }, command: ["true"], args: [] });
   for (const other of [job, file])
-    t.match(await runMuster(["run", other, "-i", "local", "--lock-wait", "1s"]), { code: 64, err: /go with --cron/ });
+    t.match(await runMuster(["run", other, "-i", "local", "--lock-wait", "1s"]), { code: 64, err: /require --cron/ });
 });
 
 t.test("where cron's start can write nothing, that is said", async (t) => {
@@ -138,7 +138,7 @@ t.test("one that was killed is gone on with; finished ones are pruned, others ne
     /^muster: p: partly done\n {2}a: failed, .*: exit code 4\n {6}no luck\n {2}b: blocked: it needs a\nsee: muster status \S+\n$/,
   );
   t.ok(runsIn("keep").includes(killed!), "what somebody else put there is not deleted");
-  t.match(shop.read("keep/runs/p.log"), /not removed, for it holds what muster has not put there/);
+  t.match(shop.read("keep/runs/p.log"), /not removed, because it holds files that are not muster.s/);
   const { code } = await cron({ MUSTER_KILL_AT: "step-begun:1" });
   t.equal(code, null);
   shop.write("keep/p.yaml", { keep: 1, steps: { ...steps, c: { command: ["true"] } } });
