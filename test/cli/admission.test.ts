@@ -20,7 +20,7 @@ t.test("a node that has drifted gets no work, and it is said why", { skip }, asy
   const file = shop.write("a/job.yaml", job("gate", 12, 0.01));
   const none = await runMuster(["run", file, "-i", inventory]);
   t.equal(none.code, 69, none.err);
-  t.match(none.out, /node1: 0 chunks \(refused: it has drifted: file /);
+  t.match(none.out, /node1: 0 chunks \(refused: drift: file /);
   const [first] = lab.nodes;
   t.equal((await runMuster(["provision", "rocm-env", "-i", inventory, "--limit", first!.name])).code, 0);
   const some = await runMuster(["run", file, "-i", inventory]);

@@ -51,7 +51,7 @@ t.test("what a chunk printed", async (t) => {
   t.equal(typo.code, 64);
   t.match(typo.err, /did you mean "n=\d"\?/);
   const unknown = await runMuster(["logs", "some", "chunk-9"], { cwd: shop.folder });
-  t.match(unknown.err, /some: chunk "chunk-9" has printed nothing, or there is none\n.*known here: n=0, n=1/);
+  t.match(unknown.err, /some: chunk "chunk-9" does not exist or has printed nothing\n.*known here: n=0, n=1/);
   t.equal((await runMuster(["logs", "some", "../journal"], { cwd: shop.folder })).code, 64, "only logs");
   t.equal((await runMuster(["logs", "nothing", "n=1"], { cwd: shop.folder })).code, 64);
 });

@@ -15,7 +15,7 @@ t.test("Ctrl-C once: orderly, and said how to stop the rest; twice: at once", { 
   once.child.kill("SIGINT");
   const { code, err, out } = await once.ended;
   t.equal(code, 130);
-  t.match(err, /stopping: no new chunks; what runs on the nodes goes on/);
+  t.match(err, /stopping: no new chunks are started; running chunks continue on their nodes/);
   t.match(out, /to stop it: muster cancel \S*runs\/twice/);
   t.match(journalOf(job.run).at(-1), { e: "close", state: "interrupted" });
   t.equal(job.running(lab.nodes).length, 4, "what ran goes on");
