@@ -91,7 +91,7 @@ t.test(
     t.notMatch(out, /^(SSH_AUTH_SOCK|TERM|MUSTER_INVENTORY)=/m, "it has what cron gives, and nothing else");
 
     t.equal(count("slow", / began: /g), 1, "the slow one is not started over itself");
-    t.match(log("slow"), /skipped: process \d+ on \S+, since \S+ still runs it/);
+    t.match(log("slow"), /skipped: process \d+ on \S+, since \S+ is still running this pipeline/);
     writeFileSync(join(shop.folder, "home/slow/go"), "");
     await until(() => count("slow", / complete after /g) >= 1);
   },

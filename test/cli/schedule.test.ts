@@ -35,7 +35,7 @@ t.test("show, install, install again, remove", async (t) => {
     env: { PATH: join(shop.folder, "nothing") },
   });
   t.equal(nocron.code, 0);
-  t.match(nocron.err, /there is no program crontab\n +Install cron/);
+  t.match(nocron.err, /the program crontab is not installed\n +Install cron/);
   t.match(nocron.out, /night: 0 2/);
   const mine = "# mine\n5 5 * * * backup % x\nMAILTO=me";
   shop.write("bin/table", mine);
@@ -85,10 +85,13 @@ t.test("one at a time: skip, fail, wait", async (t) => {
   const firstEnded = waitForExit(first);
   await reached("its first lap has begun", () => existsSync(join(shop.folder, "lap/began")));
   t.match(await cron(), { code: 0, out: "", err: "" }, "skipped in silence");
-  t.match(shop.read("lap/runs/p.log"), new RegExp(`skipped: process ${first.pid} on .* still runs it`));
+  t.match(
+    shop.read("lap/runs/p.log"),
+    new RegExp(`skipped: process ${first.pid} on .* is still running this pipeline`),
+  );
   t.match(await cron("--overlap", "fail"), {
     code: 75,
-    err: new RegExp(`p: process ${first.pid} on .* still runs it`),
+    err: new RegExp(`p: process ${first.pid} on .* is still running it`),
   });
   t.match(await cron("--lock-wait", "1s"), { code: 75 }, "waited in vain");
   const waiting = waitForExit(startMuster(["run", "--cron", file, "-i", "local", "--overlap", "wait"]));

@@ -92,7 +92,11 @@ t.test("a fleet: nodes that are off, reboots, two at once", { skip }, async (t) 
     await one!.exec(["touch", "/srv/go"]);
     const [ran, waited] = await Promise.all([firstEnd, secondEnd]);
     t.match(ran, { code: 0, out: /file \/srv\/slow +changed/ }, ran.err);
-    t.match(waited, { code: 0, out: /file \/srv\/slow +ok/, err: /node1: another provision is running on this node; waiting/ });
+    t.match(waited, {
+      code: 0,
+      out: /file \/srv\/slow +ok/,
+      err: /node1: another provision is running on this node; waiting/,
+    });
   });
 
   await t.test("killed in the middle: the old file stays, nothing keeps the lock, the next one finishes", async (t) => {
