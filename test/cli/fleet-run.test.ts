@@ -92,7 +92,7 @@ t.test("a failed chunk is tried again, named at the end with exit 3, and stops n
   });
   const ran = await runMuster(["run", job, "-i", inventory]);
   t.equal(ran.code, 3, ran.err);
-  t.match(ran.out, /failed: chunk n=3 on \S+ slot \d, try 2: exit code 7\n\s+no such survivor/);
+  t.match(ran.out, /failed: chunk n=3 on \S+ slot \d, attempt 2: exit code 7\n\s+no such survivor/);
   t.equal(shop.results("bad/runs/bad").length, 7);
   t.equal(shop.read("bad/runs/bad/logs/n=3.err"), "no such survivor\n");
   t.equal(shop.read("bad/runs/bad/logs/n=2.out"), "trying 2\n");

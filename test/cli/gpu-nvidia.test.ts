@@ -50,7 +50,7 @@ for (const [what, breaks, mend, reason] of FAULTS) {
     );
     t.equal(job.results().length, 120);
     t.match(job.takenOut(node), [{ slot: 1, back: true, reboot: true }]);
-    t.match(out, "slot 1 was out for a while");
+    t.match(out, "slot 1 was disabled for a while");
   });
 }
 

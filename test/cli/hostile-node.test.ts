@@ -92,7 +92,7 @@ t.test("the live display and the end of a run", { skip }, async (t) => {
   rmSync(join(good.root, "var/tmp/gate"));
   const { code } = await run.ended;
   t.equal(code, 3);
-  t.match(shown, /failed: chunk bad on \w+ slot 0, try 1: exit code 1/);
+  t.match(shown, /failed: chunk bad on \w+ slot 0, attempt 1: exit code 1/);
   t.match(shown, /err first\r\n {4,}FORGED: complete\r\n {4,}\\x1b\]0;OWNED\\x07/, "it is shown as text");
   t.same(acting(shown), []);
 });

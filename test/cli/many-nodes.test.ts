@@ -51,7 +51,7 @@ t.test("verify looks at the nodes that answer, and names the others", { skip }, 
     const ran = await runMuster(["verify", "python", "-i", file]);
     t.equal(ran.code, file === inventory ? 0 : 3, ran.err);
     if (file === inventory) return;
-    t.match(ran.out, new RegExp(`${REFUSING + 2} nodes: .*${REFUSING} nodes not reached`));
+    t.match(ran.out, new RegExp(`${REFUSING + 2} nodes: .*${REFUSING} nodes unreachable`));
     t.match(ran.out, /\noff190 [\s\S]*\nnode1 .*\nnode2 /, "the order is that of the inventory");
   });
 });

@@ -33,7 +33,7 @@ open("r.txt", "w").write(sys.argv[1])
       ran.err,
       new RegExp(`${sick}: slot 1 gets no work for 60 s: \\d+ chunks in a row failed here while others succeed`),
     );
-    t.match(ran.out, /slot 1 is out: \d+ chunks in a row failed here while others succeed/);
+    t.match(ran.out, /slot 1 is disabled: \d+ chunks in a row failed here while others succeed/);
     t.equal(shop.results("sick/runs/sick").length, 120);
     const { nodes } = shop.json<{ nodes: { node: string; failedAttempts: number; takenOut?: unknown }[] }>(
       "sick/runs/sick/summary.json",
@@ -42,7 +42,7 @@ open("r.txt", "w").write(sys.argv[1])
     t.match(node.takenOut, [{ slot: 1, back: false }]);
     t.ok(node.failedAttempts < 10, `${node.failedAttempts} failed attempts`);
     const report = JSON.parse((await runMuster(["report", `${shop.folder}/sick/runs/sick`, "--json"])).out);
-    t.match(report.happenings, [{ node: sick, slot: 1, what: /^gets no work: \d+ chunks in a row/ }]);
+    t.match(report.happenings, [{ node: sick, slot: 1, what: /^disabled: \d+ chunks in a row/ }]);
     t.equal(report.tried.length, node.failedAttempts, "every attempt that failed is in the report");
   },
 );

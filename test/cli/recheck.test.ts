@@ -44,7 +44,7 @@ async function setOff(by: string | undefined): Promise<void> {
 t.test("all results are the same: each is computed twice, and there once", { skip }, async (t) => {
   const ran = await runMuster(["run", job("same", { canary: "100%" }), "-i", lab.inventory()]);
   t.equal(ran.code, 0, ran.err);
-  t.match(ran.out, /20 chunks computed twice, 0 with another result/);
+  t.match(ran.out, /20 chunks computed twice, 0 with a different result/);
   t.equal(shop.results("same/runs/same").length, 20);
   t.match(summary("same"), {
     state: "complete",
@@ -72,7 +72,9 @@ t.test(
       const { chunk, first, second } = canary.differing[0]!;
       t.match(
         ran.out,
-        new RegExp(`differs: chunk ${chunk}, of ${first.node} slot \\d \\(kept\\) and of ${second.node} slot \\d`),
+        new RegExp(
+          `results differ: chunk ${chunk} on ${first.node} slot \\d \\(kept\\) and on ${second.node} slot \\d`,
+        ),
       );
       t.equal(shop.results(`off-${collect}/runs/off-${collect}`).find((one) => one.chunk === chunk)?.node, first.node);
       const again = await runMuster(["run", file, "-i", lab.inventory()]);
@@ -110,7 +112,7 @@ t.test("where there is one slot, nothing is computed again, and that is said onc
   const ran = await runMuster(["run", job("alone", { canary: "100%" }), "-i", inventory, "--limit", node!.name]);
   t.equal(ran.code, 0, ran.err);
   t.equal(ran.err.match(/canary: chunk n=\d+ is not computed again: there is one slot only/g)?.length, 1, ran.err);
-  t.match(ran.out, /0 chunks computed twice, 0 with another result, 20 chunks could not be/);
+  t.match(ran.out, /0 chunks computed twice, 0 with a different result, 20 chunks could not be compared/);
 });
 
 t.test("a coordinator that is killed: the next one compares what is left, and nothing twice", { skip }, async (t) => {

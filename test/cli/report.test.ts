@@ -26,7 +26,7 @@ t.test("of a run that has ended: on the terminal, as JSON, as a page", async (t)
   const text = await report("some");
   t.equal(text.code, 0, text.err);
   t.match(text.out, /^some: partial: 5 chunks done, 1 failed\n[\s\S]*2 attempts failed\n/);
-  t.match(text.out, /failed: chunk n=2 on .* try 2: exit code 7\n {4}no <two>\n/);
+  t.match(text.out, /failed: chunk n=2 on .* attempt 2: exit code 7\n {4}no <two>\n/);
   t.notMatch(text.out, /\nnote: /, "nothing is missing");
   const document = JSON.parse((await report("runs/some", "--json")).out);
   t.match(document, { name: "some", state: "partial", units: { done: "5", total: "6" }, missing: [] });
@@ -74,7 +74,7 @@ t.test("of a pipeline: where its steps' are", async (t) => {
   t.equal((await report("p/first")).code, 0);
   t.match(await report("p", "--html", "x.html"), {
     code: 64,
-    err: /is that of a pipeline\n.*muster report runs\/p\/first/,
+    err: /is the run of a pipeline\n.*muster report runs\/p\/first/,
   });
 });
 

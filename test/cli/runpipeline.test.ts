@@ -143,7 +143,7 @@ t.test("a step that fails stops only those that need it; the same command goes o
   });
   const ran = await runMuster(["run", file, "-i", "local"]);
   t.equal(ran.code, 3);
-  t.match(ran.out, /p: partly done; the same command goes on from here: 1 of 5 steps done/);
+  t.match(ran.out, /p: partly done; run the same command again to resume: 1 of 5 steps done/);
   t.match(ran.out, /bad: +failed, .*: exit code 7\n +no such survivor/);
   t.match(ran.out, /missing: +failed, .*: it did not write \{out\}\/x/);
   t.match(ran.out, /after: +blocked: it needs bad\n +later: +blocked: it needs after/);

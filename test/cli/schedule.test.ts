@@ -47,7 +47,7 @@ t.test("show, install, install again, remove", async (t) => {
   t.equal(shop.read("bin/table.writes"), "x\n", "and is not even written again");
   t.match((await schedule("show", file, "-i", "local", "--json")).out, /"installed": "yes"/);
   shop.write("a b%'/night.yaml", { name: "night", schedule: "0 3 * * *", steps: { one: { command: ["true"] } } });
-  t.match((await schedule("show", file, "-i", "local")).out, /another one is in the crontab/);
+  t.match((await schedule("show", file, "-i", "local")).out, /the crontab has a different entry/);
   t.equal((await schedule("install", file, "-i", "local")).code, 0);
   t.equal(shop.read("bin/table").match(/BEGIN/g)!.length, 1);
   const line = shop

@@ -22,7 +22,7 @@ t.test(
     t.match(cancelled.out, /^alive: cancelled; 0 chunks done and kept, nothing is left on 2 nodes\n$/);
     const { code, out } = await first.ended;
     t.equal(code, 143, "its coordinator ended as by TERM");
-    t.match(out, /interrupted; .*\n.*\n.*\nwhat runs on the nodes goes on; to stop it: muster cancel/);
+    t.match(out, /interrupted; .*\n.*\n.*\nrunning chunks continue on their nodes; to stop them: muster cancel/);
     await checkNodes(t, lab.nodes);
     t.match(journalOf(job.run).at(-1), { e: "close", state: "cancelled" });
     t.match(JSON.parse(readFileSync(join(job.run, "summary.json"), "utf8")), { state: "cancelled" });

@@ -80,10 +80,10 @@ t.test("node by node and slot by slot", async (t) => {
     [50, 40, 20, 5],
   );
   t.match(happenings, [
-    { at: 12, node: "a", slot: 1, what: /^gets no work: / },
+    { at: 12, node: "a", slot: 1, what: /^disabled: / },
     { at: 30, node: "b", what: /^silent: / },
-    { at: 60, node: "b", what: "is there again" },
-    { at: 70, node: "a", slot: 1, what: "gets work again" },
+    { at: 60, node: "b", what: "is back" },
+    { at: 70, node: "a", slot: 1, what: "enabled again" },
     { at: 80, what: /^session 2 began/ },
   ]);
 });
@@ -92,10 +92,10 @@ t.test("on a terminal: 80 columns, nothing that a node said does anything there"
   const text = formatHistory(history, false);
   for (const line of text.split("\n")) t.ok(line.length <= 80, line);
   t.notMatch(text, "\u001b");
-  t.match(text, /^sieve: partial: 4 chunks done, 1 failed\n {2}1 min 40 s at work in 2 sessions, since 2026/);
+  t.match(text, /^sieve: partial: 4 chunks done, 1 failed\n {2}active for 1 min 40 s in 2 sessions, started 2026/);
   t.match(text, /\na +2 +20 +45 % +[\d.]+\/s +1\n {2}slot 0 +2 +20 +90 %/);
-  t.match(text, /\nwhat happened:\n {2}after 12 s +a slot 1: gets no work/);
-  t.match(text, /\nchunks that failed:\nfailed: chunk 7 on a slot 1, try 1: exit code 1\n/);
+  t.match(text, /\nevents:\n {2}after 12 s +a slot 1: disabled/);
+  t.match(text, /\nfailed chunks:\nfailed: chunk 7 on a slot 1, attempt 1: exit code 1\n/);
 });
 
 t.test("many slots and happenings are folded, where nobody asks for all", async (t) => {
@@ -105,7 +105,7 @@ t.test("many slots and happenings are folded, where nobody asks for all", async 
     nodes: [{ e: "node", at: 1, node: "a", state: "live", slots }],
     slots: slots.map((slot) => ({ e: "slot", at: slot, node: "a", slot, out: "sick" })),
   };
-  t.match(formatHistory(many, false), /\n101 slots: -v shows each\n[\s\S]*and 81 more: -v shows all/);
+  t.match(formatHistory(many, false), /\n101 slots: use -v to list them\n[\s\S]*and 81 more: use -v to list all/);
   t.match(formatHistory(many, true), /slot 99 /);
 });
 

@@ -54,8 +54,8 @@ t.test("a row a node in order, its details below, all in 80 columns", async (t) 
 t.test("says what is not as the inventory has it", async (t) => {
   const short: Look = { node: { ...ssh, gpus: 9 }, facts: { ...facts, booted: now - 90000 } };
   const text = formatNodesTable([short], "usual", now);
-  t.match(text, /! the inventory says 9 GPUs, 8 found/);
-  t.match(text, /! its clock is 1 d 0 h behind/);
+  t.match(text, /! the inventory lists 9 GPUs, but 8 were found/);
+  t.match(text, /! clock is 1 d 0 h behind/);
 });
 
 t.test("one document for programs, and the troubles alone for the quiet", async (t) => {

@@ -18,9 +18,9 @@ function view(member: object, out: [slot: number, back: boolean][], failedAttemp
 
 const TABLE: [what: string, view: View, line: RegExp][] = [
   ["all well", view({}, []), /^rig {3}3 slots, 4 done, 4[^,]*$/],
-  ["a slot is out", view({}, [[1, false]]), /4[^,]*, 1 slot out$/],
-  ["a slot was out", view({}, [[1, true]]), /4[^,]*$/],
-  ["slots wait for memory", view({ short: 2 }, [[1, false]]), /1 slot out, 2 slots wait for memory$/],
+  ["a slot is disabled", view({}, [[1, false]]), /4[^,]*, 1 slot disabled$/],
+  ["a slot was disabled", view({}, [[1, true]]), /4[^,]*$/],
+  ["slots wait for memory", view({ short: 2 }, [[1, false]]), /1 slot disabled, 2 slots wait for memory$/],
   ["attempts failed", view({}, [], 3), /, 3 failed$/],
   ["away", view({ state: "away", reason: "no route" }, []), /^rig {3}away: no route$/],
 ];

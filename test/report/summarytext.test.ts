@@ -19,7 +19,7 @@ function stranded(slots: number, session: number): Summary {
 
 t.test("work that goes on is spoken of only where a node may have some", async (t) => {
   const text = (slots: number, session: number) => formatSummary(stranded(slots, session), false, undefined);
-  t.notMatch(text(0, 1), /goes on;/, "no node ever joined");
-  t.match(text(2, 1), /what runs on the nodes goes on; to stop it: muster cancel/);
-  t.match(text(0, 2), /what runs on the nodes goes on/, "an earlier coordinator may have left some");
+  t.notMatch(text(0, 1), /continue on their nodes;/, "no node ever joined");
+  t.match(text(2, 1), /running chunks continue on their nodes; to stop them: muster cancel/);
+  t.match(text(0, 2), /running chunks continue on their nodes/, "an earlier coordinator may have left some");
 });
