@@ -7,7 +7,7 @@ import { runMuster, startMuster, TestFolder, waitForExit } from "./startmuster.j
 
 const shop = new TestFolder();
 t.teardown(() => shop.remove());
-// A crontab program that keeps its table in a file; test/cron/ has the real one.
+// A crontab program that stores its table in a file; crond.test.ts uses the real one.
 shop.write(
   "bin/crontab",
   '#!/bin/sh\nF="$(dirname "$0")/table"\ncase $1 in\n-l) [ -e "$F" ] && cat "$F" || { echo "no crontab for me" >&2; exit 1; };;\n-) cat > "$F"; echo x >> "$F.writes";;\nesac\n',
@@ -63,20 +63,23 @@ t.test("show, install, install again, remove", async (t) => {
   t.match((await schedule("remove", file)).out, /was not installed/);
 });
 
-t.test("refused with its place: an expression that cron could not read, and a pipeline without one", async (t) => {
-  const bad = shop.write("bad.yaml", 'steps: {a: {command: ["true"]}}\nschedule: "0 25 * * *"\n');
-  const refused = await schedule("install", bad, "-i", "local");
-  t.match(refused, { code: 65, err: /bad\.yaml:2:11: schedule: .*hour: 25/ });
-  t.match(await runMuster(["run", bad, "-i", "local"]), { code: 65 });
-  const none = shop.write("none.yaml", 'steps: {a: {command: ["true"]}}\n');
-  t.match(await schedule("show", none, "-i", "local"), {
-    code: 65,
-    err: /neither the pipeline nor a step of it has a `schedule`/,
-  });
-  t.equal((await schedule("instal", none)).code, 64);
-});
+t.test(
+  "rejected with the position: an expression that cron cannot read, and a pipeline without a schedule",
+  async (t) => {
+    const bad = shop.write("bad.yaml", 'steps: {a: {command: ["true"]}}\nschedule: "0 25 * * *"\n');
+    const refused = await schedule("install", bad, "-i", "local");
+    t.match(refused, { code: 65, err: /bad\.yaml:2:11: schedule: .*hour: 25/ });
+    t.match(await runMuster(["run", bad, "-i", "local"]), { code: 65 });
+    const none = shop.write("none.yaml", 'steps: {a: {command: ["true"]}}\n');
+    t.match(await schedule("show", none, "-i", "local"), {
+      code: 65,
+      err: /neither the pipeline nor a step of it has a `schedule`/,
+    });
+    t.equal((await schedule("instal", none)).code, 64);
+  },
+);
 
-t.test("one at a time: skip, fail, wait", async (t) => {
+t.test("scheduled runs of a pipeline run one at a time: skip, fail, wait", async (t) => {
   const file = shop.write("lap/p.yaml", {
     steps: { a: { command: ["sh", "-c", "touch began; until [ -e go ]; do sleep 0.1; done"] } },
   });
@@ -110,7 +113,7 @@ t.test("one at a time: skip, fail, wait", async (t) => {
     t.match(await runMuster(["run", other, "-i", "local", "--lock-wait", "1s"]), { code: 64, err: /require --cron/ });
 });
 
-t.test("where cron's start can write nothing, that is said", async (t) => {
+t.test("a scheduled run that cannot write reports it", async (t) => {
   const file = shop.write("unwritable/p.yaml", { steps: { a: { command: ["true"] } } });
   shop.write("unwritable/runs", "");
   t.match(await runMuster(["run", "--cron", file, "-i", "local"]), {
@@ -119,7 +122,7 @@ t.test("where cron's start can write nothing, that is said", async (t) => {
   });
 });
 
-t.test("one that was killed is gone on with; finished ones are pruned, others never", async (t) => {
+t.test("a killed scheduled run is resumed; only finished runs are pruned", async (t) => {
   const steps = {
     a: { command: ["sh", "-c", "test ! -e bad || (echo no luck >&2; exit 4)"] },
     b: { command: ["true"], needs: ["a"] },
@@ -151,7 +154,7 @@ t.test("one that was killed is gone on with; finished ones are pruned, others ne
   t.equal(left.length, 4, `the unfinished one, and the last: ${left}`);
 });
 
-t.test("under cron there is no agent: the few lines say so where only one could have logged in", async (t) => {
+t.test("under cron there is no ssh agent: the failure says so for an encrypted key", async (t) => {
   execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "a passphrase", "-f", join(shop.folder, "sealed")]);
   const node = { host: "127.0.0.1", port: 1, user: "x", identity_file: join(shop.folder, "sealed"), slots: 1 };
   const inventory = shop.write("agent/inventory.yaml", { nodes: { far: node } });
@@ -166,7 +169,7 @@ t.test("under cron there is no agent: the few lines say so where only one could 
   );
 });
 
-t.test("finished runs are kept for a time", async (t) => {
+t.test("finished runs are pruned by age", async (t) => {
   const file = shop.write("age/p.yaml", { keep: "30d", steps: { a: { command: ["true"] } } });
   const cron = () => runMuster(["run", "--cron", file, "-i", "local"]);
   for (const _ of [1, 2]) t.equal((await cron()).code, 0);
@@ -180,7 +183,7 @@ t.test("finished runs are kept for a time", async (t) => {
   t.equal(left[0], young);
 });
 
-t.test("a start of one step is not the end of a whole run", async (t) => {
+t.test("a scheduled run of one step does not count as the last run of the pipeline", async (t) => {
   const file = shop.write("only/p.yaml", {
     steps: { a: { command: ["true"] }, b: { command: ["true"], needs: ["a"] } },
   });

@@ -18,7 +18,7 @@ const ran = (node: string, slot: number, end: number, seconds: number, more: Par
   ...more,
 });
 
-/** A run of 100 s: node a has two slots, of which the second fails; b falls silent, and is back. */
+/** A run of 100 s: node a has two slots, of which the second fails; node b is lost and returns. */
 const history: History = {
   standing: {
     name: "sieve",
@@ -58,7 +58,7 @@ const history: History = {
   missing: [],
 };
 
-t.test("node by node and slot by slot", async (t) => {
+t.test("breaks a run down by node and slot", async (t) => {
   const { nodes, slowest, happenings } = breakDownRun(history);
   t.match(nodes, [
     {
@@ -88,7 +88,7 @@ t.test("node by node and slot by slot", async (t) => {
   ]);
 });
 
-t.test("on a terminal: 80 columns, nothing that a node said does anything there", async (t) => {
+t.test("on a terminal: 80 columns, and text from nodes is escaped", async (t) => {
   const text = formatHistory(history, false);
   for (const line of text.split("\n")) t.ok(line.length <= 80, line);
   t.notMatch(text, "\u001b");
@@ -98,7 +98,7 @@ t.test("on a terminal: 80 columns, nothing that a node said does anything there"
   t.match(text, /\nfailed chunks:\nfailed: chunk 7 on a slot 1, attempt 1: exit code 1\n/);
 });
 
-t.test("many slots and happenings are folded, where nobody asks for all", async (t) => {
+t.test("many slots and events are summarized unless all are requested", async (t) => {
   const slots = Array.from({ length: 100 }, (_, slot) => slot);
   const many: History = {
     ...history,
@@ -109,13 +109,13 @@ t.test("many slots and happenings are folded, where nobody asks for all", async 
   t.match(formatHistory(many, true), /slot 99 /);
 });
 
-t.test("as JSON: exact, however large", async (t) => {
+t.test("as JSON: exact numbers of any size", async (t) => {
   const document = JSON.parse(JSON.stringify(buildHistoryDocument(history), bigintToDecimal));
   t.match(document, { name: "sieve", seconds: 100, nodes: [{ node: "a" }, { node: "b" }], failures: [{ chunk: "7" }] });
   t.equal(document.nodes[1].units, `${2n ** 64n + 10n}`);
 });
 
-t.test("lanes: when a slot ran what, was out, or its node away; two chunks never overlap", async (t) => {
+t.test("lanes: when a slot ran chunks, was disabled, or its node unreachable; chunks never overlap", async (t) => {
   const [, second, third] = buildLanes({ ...history, executions: [ran("b", 0, 20, 20), ran("b", 0, 25, 10)] });
   t.match(second, { node: "a", slot: 1, spans: [{ from: 12, to: 70, what: "out" }], failed: [{ at: 12 }] });
   t.match(third?.spans, [
@@ -129,7 +129,7 @@ t.test("lanes: when a slot ran what, was out, or its node away; two chunks never
   t.match(lane!.spans.at(-1), { to: 100 });
 });
 
-t.test("a page: all of it in one file, and what nodes said is text there", async (t) => {
+t.test("the page is self-contained, and text from nodes is escaped", async (t) => {
   const page = renderHistoryPage(history);
   t.notMatch(page, /<script/);
   t.notOk(page.includes("\u001b"));

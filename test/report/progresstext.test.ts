@@ -7,7 +7,7 @@ import { formatProgress } from "../../report/progresstext.js";
 const slots = [0, 1, 2].map((slot) => ({ node: "rig", slot }));
 const node = { chunks: 4, units: 4n, failedAttempts: 0 };
 
-/** A run of 10 chunks on one node, a second old. */
+/** A run of 10 chunks on one node after one second. */
 function view(member: object, out: [slot: number, back: boolean][], failedAttempts = 0): View {
   const of = { ...node, failedAttempts, out: new Map(out.map(([slot, back]) => [slot, { reason: "sick", back }])) };
   const job = { name: "sieve", units: 10n, kind: "tasks" };
@@ -32,7 +32,7 @@ for (const [what, seen, line] of TABLE)
     t.match(total, "sieve: 40 %, 4 of 10 chunks");
   });
 
-t.test("a line of the live display fits its terminal, whatever a node says", async (t) => {
+t.test("lines of the live display fit the terminal for any text from a node", async (t) => {
   const hostile = [`${"日本".repeat(60)}`, "\u001b[2J\u202e\ud800".repeat(40), "a\nb\tc", "\u{1f600}".repeat(60)];
   for (const reason of hostile)
     for (const line of formatProgress(view({ state: "away", reason }, []), 80)) {

@@ -2,7 +2,7 @@ import t from "tap";
 import type { Summary } from "../../executor/run/record/summary.js";
 import { formatSummary } from "../../report/summarytext.js";
 
-/** A run that came to its end with no node left. `slots`: of its only node; `session`: how many coordinators it had. */
+/** A run that ended without a usable node. `slots`: of its only node; `session`: the number of sessions. */
 function stranded(slots: number, session: number): Summary {
   return {
     name: "sieve",
@@ -17,7 +17,7 @@ function stranded(slots: number, session: number): Summary {
   };
 }
 
-t.test("work that goes on is spoken of only where a node may have some", async (t) => {
+t.test("work that continues is mentioned only where a node may have some", async (t) => {
   const text = (slots: number, session: number) => formatSummary(stranded(slots, session), false, undefined);
   t.notMatch(text(0, 1), /continue on their nodes;/, "no node ever joined");
   t.match(text(2, 1), /running chunks continue on their nodes; to stop them: muster cancel/);

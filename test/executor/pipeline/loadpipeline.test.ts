@@ -14,7 +14,7 @@ shop.write(
 );
 shop.write("bad.yaml", "kind: matrix\nmatrix: {n: [0, 2]}\nscript: nothing.sh\n");
 
-/** The problems of a pipeline with these lines, as `line:column: message`; file names without their folder. */
+/** Returns the problems of a pipeline with these lines as `line:column: message`, with file names without folders. */
 function problems(lines: string[]): string[] {
   const file = shop.write("pipeline.yaml", `${lines.join("\n")}\n`);
   try {
@@ -30,7 +30,7 @@ function problems(lines: string[]): string[] {
   return [];
 }
 
-t.test("a sound one", async (t) => {
+t.test("a valid pipeline", async (t) => {
   const file = shop.write(
     "good.yaml",
     [
@@ -57,7 +57,7 @@ t.test("a sound one", async (t) => {
   t.equal(two!.action.kind === "job" && two!.action.job.name, "good.two");
 });
 
-t.test("each thing that is wrong with one, with its place", async (t) => {
+t.test("each problem is reported with its position", async (t) => {
   const cases: [string, string[], RegExp[]][] = [
     [
       "a circle",
@@ -140,7 +140,7 @@ t.test("each thing that is wrong with one, with its place", async (t) => {
   }
 });
 
-t.test("settings from the command line", async (t) => {
+t.test("--set for steps of a pipeline", async (t) => {
   const file = shop.write("set.yaml", "steps: {a: {job: job.yaml}, b: {command: [w]}}\n");
   t.throws(() => loadPipeline(file, { set: { "c.x": "1" } }), { message: '--set c.x: there is no step "c"' });
   t.throws(() => loadPipeline(file, { set: { "b.x": "1" } }), { message: "--set b.x: step b is not a job" });
