@@ -1,5 +1,5 @@
 import type { Job } from "../executor/job/job.js";
-import type { Inspection } from "../executor/run/inspection.js";
+import type { VerifyNode } from "../executor/run/verifynode.js";
 import type { Inventory } from "../fleet/inventory.js";
 import { MusterError } from "../schemas/errors.js";
 
@@ -13,7 +13,7 @@ export async function createAdmissionCheck(
   inventory: Inventory,
   provision: boolean,
   onWait: (node: string) => void,
-): Promise<Inspection | undefined> {
+): Promise<VerifyNode | undefined> {
   const names = job.needs.playbooks;
   if (names.length === 0) return undefined;
   const [{ admitProvisioned, admitVerified }, { loadPlaybooks }] = await Promise.all([

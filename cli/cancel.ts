@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { type AnyRunStatus, isPipelineRun, readAnyRunStatus } from "../executor/pipeline/anyrunstatus.js";
 import { cancelPipeline } from "../executor/pipeline/cancelpipeline.js";
-import { type CancelMeans, cancelRun } from "../executor/run/cancel.js";
-import { findRuns } from "../executor/run/record/standing.js";
+import { type CancelOptions, cancelRun } from "../executor/run/cancelrun.js";
+import { findRuns } from "../executor/run/record/runstatus.js";
 import { findInventory, type Inventory, matches } from "../fleet/inventory.js";
 import { formatCancelledPipeline, formatCancelledRun, formatStoppedNode } from "../report/canceltext.js";
 import { pluralize } from "../report/format.js";
@@ -12,7 +12,7 @@ import { jsonText } from "../schemas/printable.js";
 import type { CommonOptions } from "./options.js";
 import { requireRunDirectory } from "./rundirectory.js";
 
-type RecordedNode = ReturnType<CancelMeans["nodesOf"]>[number];
+type RecordedNode = ReturnType<CancelOptions["findNodes"]>[number];
 
 /**
  * `muster cancel [RUN]`: ends a run on all of its nodes, whether its coordinator is alive or not. Results are kept, and the same `run`
@@ -23,10 +23,10 @@ export async function cancel(word: string | undefined, options: CommonOptions, w
   const print = (text: string) => {
     if (!options.quiet && !options.json) writers.err(text);
   };
-  const means: CancelMeans = {
-    nodesOf: (inventory, names) => findRecordedNodes(inventory, names, options),
-    ending: (pid) => print(`stopping muster process ${pid}`),
-    stopped: (one) => print(formatStoppedNode(one)),
+  const means: CancelOptions = {
+    findNodes: (inventory, names) => findRecordedNodes(inventory, names, options),
+    onCoordinatorStopping: (pid) => print(`stopping muster process ${pid}`),
+    onNodeCleaned: (one) => print(formatStoppedNode(one)),
   };
   const cancelled = isPipelineRun(path) ? await cancelPipeline(path, means) : await cancelRun(path, means);
   const nodes = "steps" in cancelled ? cancelled.steps.flatMap((step) => step.nodes) : cancelled.nodes;

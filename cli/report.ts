@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { type AnyRunStatus, isPipelineRun, readAnyRunStatus } from "../executor/pipeline/anyrunstatus.js";
-import { type History, readHistory } from "../executor/run/record/history.js";
-import { findRuns } from "../executor/run/record/standing.js";
+import { type RunHistory, readRunHistory } from "../executor/run/record/runhistory.js";
+import { findRuns } from "../executor/run/record/runstatus.js";
 import { renderHistoryPage } from "../report/historypage.js";
 import { bigintToDecimal, buildHistoryDocument, formatHistory } from "../report/historytext.js";
 import { formatRunStatus } from "../report/statustext.js";
@@ -25,13 +25,13 @@ export async function report(word: string | undefined, options: ReportOptions, w
   const path = word === undefined ? findOnlyRun() : requireRunDirectory(word);
   try {
     if (isPipelineRun(path)) return reportPipeline(readAnyRunStatus(path, Date.now()), options, writers);
-    return reportRun(await readHistory(path, Date.now()), options, writers);
+    return reportRun(await readRunHistory(path, Date.now()), options, writers);
   } catch (error) {
     throw explainReadError(error);
   }
 }
 
-function reportRun(history: History, options: ReportOptions, writers: Writers): number {
+function reportRun(history: RunHistory, options: ReportOptions, writers: Writers): number {
   if (options.html !== undefined) writePage(options.html, renderHistoryPage(history));
   if (options.json) writers.out(jsonText(buildHistoryDocument(history), 2, bigintToDecimal));
   else if (options.html === undefined) writers.out(formatHistory(history, options.verbose === true));

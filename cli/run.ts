@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
 import { loadJob } from "../executor/job/loadjob.js";
-import { ratesFile, recall } from "../executor/run/record/ratesfile.js";
-import type { Summary } from "../executor/run/record/summary.js";
+import { ratesFilePath, readLearnedRates } from "../executor/run/record/ratesfile.js";
+import type { RunSummary } from "../executor/run/record/runsummary.js";
 import { runJob } from "../executor/run/run.js";
 import { planJob } from "../executor/schedule/plan/planjob.js";
 import { findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
@@ -34,7 +34,7 @@ export async function run(file: string, options: RunCommandOptions, writers: Wri
   const notes = checkProfileLimits([job], nodes);
   if (!options.quiet) for (const note of notes) writers.err(note);
   if (options.plan) {
-    const plan = planJob(job, nodes, matches, recall(inventory.file, job.name));
+    const plan = planJob(job, nodes, matches, readLearnedRates(inventory.file, job.name));
     if (options.json) writers.out(jsonText({ ...plan, notes }, 2));
     else writers.out(formatPlan(plan));
     return 0;
@@ -47,16 +47,16 @@ export async function run(file: string, options: RunCommandOptions, writers: Wri
   const progress = await createProgress(options, writers);
   const stop = handleStopSignals(writers);
   try {
-    const { summary, already } = await runJob(job, nodes, {
+    const { summary, wasComplete: already } = await runJob(job, nodes, {
       out: options.out === undefined ? undefined : resolve(options.out),
       fresh: options.fresh === true,
       adopt: options.adopt === true,
       inventory: inventory.file ?? "local",
-      stop: stop.signal,
-      selected: matches,
+      stopSignal: stop.signal,
+      isSelected: matches,
       observer: progress,
-      rates: ratesFile(inventory.file),
-      inspection,
+      ratesFile: ratesFilePath(inventory.file),
+      verifyNode: inspection,
     });
     progress.end();
     printSummary(job, summary, already, notes, options, writers);
@@ -96,7 +96,7 @@ async function createProgress(options: RunCommandOptions, writers: Writers) {
 
 function printSummary(
   job: Job,
-  summary: Summary,
+  summary: RunSummary,
   already: boolean,
   notes: string[],
   options: RunCommandOptions,
@@ -107,7 +107,7 @@ function printSummary(
     writers.out(formatSummary(summary, already, job.aggregate?.to));
 }
 
-function exitStatusOfRun({ state, session }: Summary, signal: number | undefined): number {
+function exitStatusOfRun({ state, session }: RunSummary, signal: number | undefined): number {
   switch (state) {
     case "complete":
       return 0;

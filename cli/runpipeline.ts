@@ -4,8 +4,8 @@ import type { StepSelection } from "../executor/pipeline/dependencies.js";
 import { loadPipeline } from "../executor/pipeline/loadpipeline.js";
 import type { Pipeline, PipelineStep } from "../executor/pipeline/pipeline.js";
 import { runPipeline } from "../executor/pipeline/pipelinerun.js";
-import { runPath } from "../executor/run/record/claim.js";
-import { recall } from "../executor/run/record/ratesfile.js";
+import { readLearnedRates } from "../executor/run/record/ratesfile.js";
+import { resolveRunPath } from "../executor/run/record/runlock.js";
 import { planJob } from "../executor/schedule/plan/planjob.js";
 import { embeddedInventory, findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
 import { loadPlaybooks } from "../playbooks/engine/load.js";
@@ -61,7 +61,7 @@ async function runNow(
   const stop = handleStopSignals(writers);
   try {
     const out = options.out === undefined ? undefined : resolve(options.out);
-    const path = runPath(pipeline, out, options.fresh === true);
+    const path = resolveRunPath(pipeline, out, options.fresh === true);
     const { summary, already } = await runPipeline(
       createPipelineContext(loaded, path, options, stop.signal),
       selection,
@@ -150,7 +150,7 @@ function printPlan(
   const plans = new Map(
     pipeline.steps.flatMap(({ name, action }) =>
       action.kind === "job"
-        ? [[name, planJob(action.job, nodes, matches, recall(inventory.file, action.job.name))] as const]
+        ? [[name, planJob(action.job, nodes, matches, readLearnedRates(inventory.file, action.job.name))] as const]
         : [],
     ),
   );

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type AnyRunStatus, readAnyRunStatus } from "../executor/pipeline/anyrunstatus.js";
-import { findRuns, nothing } from "../executor/run/record/standing.js";
+import { createEmptyStatus, findRuns } from "../executor/run/record/runstatus.js";
 import { buildRunsDocument, formatRunStatus, formatRunsTable } from "../report/statustext.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
@@ -36,7 +36,7 @@ function readStatusOrNothing(path: string, now: number): AnyRunStatus[] {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return [];
     if (code === undefined) throw error;
-    return [{ ...nothing(path), state: "damaged", reason: `cannot be read (${code})` }];
+    return [{ ...createEmptyStatus(path), state: "damaged", reason: `cannot be read (${code})` }];
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Execution, History } from "../executor/run/record/history.js";
+import type { ChunkExecution, RunHistory } from "../executor/run/record/runhistory.js";
 
 /** What a slot did in a run. Times are in seconds, rates in units per second. */
 export interface SlotBreakdown {
@@ -35,14 +35,14 @@ export interface RunEvent {
 export interface RunBreakdown {
   nodes: NodeBreakdown[];
   /** The chunks that took longest, in descending order. */
-  slowest: Execution[];
+  slowest: ChunkExecution[];
   happenings: RunEvent[];
 }
 
 const MAX_SLOWEST_CHUNKS = 5;
 
 /** Breaks a run down by node and slot. Pure. */
-export function breakDownRun(history: History): RunBreakdown {
+export function breakDownRun(history: RunHistory): RunBreakdown {
   const slots = new Map<string, Map<number, SlotBreakdown>>(listRunNodes(history).map((node) => [node, new Map()]));
   const of = (node: string, slot: number): SlotBreakdown => {
     const there = slots.get(node) ?? new Map<number, SlotBreakdown>();
@@ -51,7 +51,7 @@ export function breakDownRun(history: History): RunBreakdown {
     there.set(slot, account);
     return account;
   };
-  for (const { node, slots = [] } of history.nodes) for (const slot of slots) of(node, slot);
+  for (const { node, slots = [] } of history.nodeEntries) for (const slot of slots) of(node, slot);
   for (const { node, slot, units, seconds, attempt } of history.executions) {
     const account = of(node, slot);
     account.chunks++;
@@ -59,7 +59,7 @@ export function breakDownRun(history: History): RunBreakdown {
     account.busy += seconds;
     if (attempt > 1) account.retried++;
   }
-  for (const { node, slot } of history.tried) of(node, slot).failed++;
+  for (const { node, slot } of history.failedAttempts) of(node, slot).failed++;
   const nodes = [...slots]
     .filter(([, there]) => there.size > 0)
     .map(([node, there]) => {
@@ -70,7 +70,7 @@ export function breakDownRun(history: History): RunBreakdown {
 }
 
 /** Returns the nodes of a run, in the order of the inventory where it is known. */
-export function listRunNodes({ standing, nodes, executions }: History): string[] {
+export function listRunNodes({ status: standing, nodeEntries: nodes, executions }: RunHistory): string[] {
   return [...new Set([...standing.nodes, ...nodes.map(({ node }) => node), ...executions.map(({ node }) => node)])];
 }
 
@@ -100,13 +100,13 @@ function sumSlots(node: string, unordered: SlotBreakdown[], seconds: number): No
   };
 }
 
-function readPlannedUnits({ summary }: History, node: string): NodeBreakdown["planned"] {
+function readPlannedUnits({ summary }: RunHistory, node: string): NodeBreakdown["planned"] {
   const found = summary?.nodes.find((one) => one.node === node);
   return found?.planned && { units: BigInt(found.planned.units), done: BigInt(found.units) };
 }
 
-function findSlowest(executions: Execution[]): Execution[] {
-  let slowest: Execution[] = [];
+function findSlowest(executions: ChunkExecution[]): ChunkExecution[] {
+  let slowest: ChunkExecution[] = [];
   for (const one of executions) {
     if (slowest.length === MAX_SLOWEST_CHUNKS && one.seconds <= slowest.at(-1)!.seconds) continue;
     slowest = [...slowest, one].sort((a, b) => b.seconds - a.seconds).slice(0, MAX_SLOWEST_CHUNKS);
@@ -115,7 +115,7 @@ function findSlowest(executions: Execution[]): Execution[] {
 }
 
 /** Returns when nodes and slots were lost and returned, and when sessions began, in order of time. */
-function listRunEvents({ nodes, slots, sessions }: History): RunEvent[] {
+function listRunEvents({ nodeEntries: nodes, slotEntries: slots, sessions }: RunHistory): RunEvent[] {
   const states = new Map<string, string>();
   const ofNodes = nodes.flatMap(({ at, node, state, reason }): RunEvent[] => {
     const before = states.get(node) ?? "live";

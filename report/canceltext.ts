@@ -1,14 +1,14 @@
 import type { CancelledPipeline } from "../executor/pipeline/cancelpipeline.js";
-import type { Cancelled } from "../executor/run/cancel.js";
-import type { Stopped } from "../executor/run/node/cleannode.js";
+import type { CancelledRun } from "../executor/run/cancelrun.js";
+import type { NodeCleanResult } from "../executor/run/node/cleannode.js";
 import { formatCount, pluralize, toPrintableText } from "./format.js";
 
 /** Returns a line that says what was done on a node. */
-export function formatStoppedNode(stopped: Stopped): string {
+export function formatStoppedNode(stopped: NodeCleanResult): string {
   return toPrintableText([`${stopped.node}: ${describeStopped(stopped)}`]);
 }
 
-function describeStopped({ state, strays, reason }: Stopped): string {
+function describeStopped({ state, strays, reason }: NodeCleanResult): string {
   switch (state) {
     case "stopped":
       if (strays === undefined) return "stopped, nothing is left";
@@ -23,7 +23,7 @@ function describeStopped({ state, strays, reason }: Stopped): string {
 }
 
 /** Returns the result of cancelling the run of a job. */
-export function formatCancelledRun({ name, state, chunks, dropped, nodes }: Cancelled): string {
+export function formatCancelledRun({ name, state, chunks, dropped, nodes }: CancelledRun): string {
   const failed = nodes.filter((one) => one.state === "failed").map((one) => one.node);
   const how = state === "complete" ? "was complete" : "cancelled";
   if (failed.length > 0)

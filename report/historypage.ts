@@ -1,4 +1,4 @@
-import type { History } from "../executor/run/record/history.js";
+import type { RunHistory } from "../executor/run/record/runhistory.js";
 import { breakDownRun, type RunBreakdown } from "./breakdown.js";
 import { formatCount, formatDuration, formatRate, pluralize } from "./format.js";
 import { COLUMN_HEADS, formatCells } from "./historytext.js";
@@ -23,8 +23,8 @@ th:first-child, td:first-child, table.words td, table.words th { text-align: lef
 `;
 
 /** Renders the report of a run as a self-contained HTML page without scripts or external resources. Pure. */
-export function renderHistoryPage(history: History): string {
-  const { standing, seconds, summary, missing, failures } = history;
+export function renderHistoryPage(history: RunHistory): string {
+  const { status: standing, seconds, summary, missing, failures } = history;
   const account = breakDownRun(history);
   const failed = standing.chunks.failed === 0 ? "" : `, ${formatCount(standing.chunks.failed)} failed`;
   const planned = summary?.planned === undefined || summary.state !== "complete" ? [] : [comparePlanAndActual(summary)];
@@ -81,7 +81,7 @@ function buildRows({ nodes }: RunBreakdown): string[][] {
   ]);
 }
 
-function renderFailures({ failures }: History): Html {
+function renderFailures({ failures }: RunHistory): Html {
   const rows = failures.map(({ chunk, node, slot, attempt, reason, stderr }) => {
     const where = slot < 0 ? "" : `${node} slot ${slot}`;
     return [chunk, where, `${attempt}`, reason, stderr.trimEnd().split("\n").slice(-5).join("\n")];

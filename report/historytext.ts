@@ -1,5 +1,5 @@
 import { relative } from "node:path";
-import type { History } from "../executor/run/record/history.js";
+import type { RunHistory } from "../executor/run/record/runhistory.js";
 import { breakDownRun, type NodeBreakdown, type RunBreakdown, type RunEvent, type SlotBreakdown } from "./breakdown.js";
 import { countColumns, padToColumns } from "./columns.js";
 import {
@@ -23,7 +23,7 @@ const MAX_LISTED_SLOTS = 64;
 const MAX_LISTED_ENTRIES = 20;
 
 /** Formats the report of a run for a terminal. `verbose`: without limits on the number of lines. */
-export function formatHistory(history: History, verbose: boolean): string {
+export function formatHistory(history: RunHistory, verbose: boolean): string {
   const account = breakDownRun(history);
   const slots = account.nodes.reduce((sum, node) => sum + node.slots.length, 0);
   const isFolded = slots > MAX_LISTED_SLOTS && !verbose;
@@ -45,13 +45,13 @@ export function formatHistory(history: History, verbose: boolean): string {
       limit,
     ),
     ...history.missing.map((one) => `note: ${one}`),
-    `in ${relative(process.cwd(), history.standing.path) || "."}`,
+    `in ${relative(process.cwd(), history.status.path) || "."}`,
   ]);
 }
 
 /** Returns the report as a JSON document. Serialize it with `bigintToDecimal`. */
-export function buildHistoryDocument(history: History) {
-  const { standing, seconds, sessions, tried, failures, missing, summary } = history;
+export function buildHistoryDocument(history: RunHistory) {
+  const { status: standing, seconds, sessions, failedAttempts: tried, failures, missing, summary } = history;
   const { nodes, slowest, happenings } = breakDownRun(history);
   const { name, path: directory, state, chunks, units, started } = standing;
   const run = { name, directory, state, chunks, units, started, seconds, planned: summary?.planned };
@@ -63,7 +63,7 @@ export function bigintToDecimal(_: string, value: unknown): unknown {
   return typeof value === "bigint" ? `${value}` : value;
 }
 
-function formatHead({ standing, seconds, summary, tried, sessions }: History): string[] {
+function formatHead({ status: standing, seconds, summary, failedAttempts: tried, sessions }: RunHistory): string[] {
   const { name, state, chunks, started } = standing;
   const failed = chunks.failed === 0 ? "" : `, ${formatCount(chunks.failed)} failed`;
   const begun = started === undefined ? "" : `, started ${started}`;

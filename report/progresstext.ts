@@ -1,23 +1,23 @@
-import type { View } from "../executor/run/observer.js";
+import type { RunView } from "../executor/run/runobserver.js";
 import { countColumns, padToColumns, takeColumns } from "./columns.js";
 import { formatCount, formatDuration, formatRate, pluralize, toOneLine, toPrintableText } from "./format.js";
 
 /** Returns the current progress of a run: a line for each node and one for all, each of at most `width` columns. */
-export function formatProgress(view: View, width: number): string[] {
-  const name = Math.max(4, ...view.members.map((member) => countColumns(toOneLine(member.node.name))));
-  const lines = view.members.map((member) => {
+export function formatProgress(view: RunView, width: number): string[] {
+  const name = Math.max(4, ...view.workers.map((member) => countColumns(toOneLine(member.node.name))));
+  const lines = view.workers.map((member) => {
     const label = padToColumns(toOneLine(member.node.name), name);
     if (member.state !== "live")
       return `${label}  ${member.state}${member.reason === undefined ? "" : `: ${member.reason}`}`;
-    const { chunks, units, failedAttempts, out } = view.tally.of(member.node.name);
+    const { chunks, units, failedAttempts, disabledSlots: out } = view.counters.forNode(member.node.name);
     const disabled = [...out.values()].filter(({ back }) => !back).length;
     const parts = [
       pluralize(member.slots.length, "slot"),
       `${formatCount(chunks)} done`,
-      formatRate(Number(units) / view.tally.seconds),
+      formatRate(Number(units) / view.counters.seconds),
     ];
     if (disabled > 0) parts.push(`${pluralize(disabled, "slot")} disabled`);
-    if (member.short > 0) parts.push(formatMemoryWait(member.short));
+    if (member.memoryWaitingSlots > 0) parts.push(formatMemoryWait(member.memoryWaitingSlots));
     if (failedAttempts > 0) parts.push(`${formatCount(failedAttempts)} failed`);
     return `${label}  ${parts.join(", ")}`;
   });
@@ -32,8 +32,8 @@ export function formatMemoryWait(short: number): string {
 }
 
 /** Returns the progress of a run on one line: share, chunks, rate of this session, time left, failures. */
-export function formatTotalProgress(view: View): string {
-  const { tally } = view;
+export function formatTotalProgress(view: RunView): string {
+  const { counters: tally } = view;
   const { units: total, kind } = tally.job;
   const share = total === 0n ? 100 : Number((tally.units * 1000n) / total) / 10;
   const done =

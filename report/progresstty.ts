@@ -1,5 +1,5 @@
 import { createLogUpdate } from "log-update";
-import type { View } from "../executor/run/observer.js";
+import type { RunView } from "../executor/run/runobserver.js";
 import { PlainProgress } from "./progressplain.js";
 import { formatProgress } from "./progresstext.js";
 
@@ -16,7 +16,7 @@ export class TtyProgress extends PlainProgress {
     this.draw.done();
   }
 
-  protected override show(view: View): void {
+  protected override show(view: RunView): void {
     this.draw(formatProgress(view, process.stderr.columns || 80).join("\n"));
   }
 

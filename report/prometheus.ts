@@ -1,5 +1,5 @@
 import type { PipelineSummary } from "../executor/pipeline/pipelinesummary.js";
-import type { Summary } from "../executor/run/record/summary.js";
+import type { RunSummary } from "../executor/run/record/runsummary.js";
 import type { Facts } from "../fleet/facts.js";
 import type { NodeReport } from "../playbooks/engine/fleet.js";
 import type { State, Verdict } from "../playbooks/engine/resource.js";
@@ -76,9 +76,9 @@ export function buildVerifyMetrics(
 }
 
 /** Returns the metrics of a run of a job. `now` is Unix time in seconds. */
-export function buildRunMetrics(summary: Summary, exit: number, now: number): MetricFamily[] {
+export function buildRunMetrics(summary: RunSummary, exit: number, now: number): MetricFamily[] {
   const run = summary.name;
-  const perNode = (name: string, help: string, read: (node: Summary["nodes"][number]) => number): MetricFamily => ({
+  const perNode = (name: string, help: string, read: (node: RunSummary["nodes"][number]) => number): MetricFamily => ({
     name: `muster_run_node_${name}`,
     help,
     samples: summary.nodes.map((node) => ({ labels: { run, node: node.node }, value: read(node) })),

@@ -1,7 +1,7 @@
 import { basename, relative } from "node:path";
 import type { AnyRunStatus, StepStatus } from "../executor/pipeline/anyrunstatus.js";
 import type { Leftover } from "../executor/run/record/leftovers.js";
-import type { Standing } from "../executor/run/record/standing.js";
+import type { RunStatus } from "../executor/run/record/runstatus.js";
 import { countColumns, padToColumns } from "./columns.js";
 import { formatCount, formatDuration, pluralize, shortenMiddle, toOneLine, toPrintableText } from "./format.js";
 import { formatNodeNames } from "./leftovertext.js";
@@ -13,7 +13,7 @@ const MAX_NAME_COLUMNS = 24;
 const SHOW_YEAR_AFTER_DAYS = 180;
 
 /** Returns the table of runs, oldest first. `now` is Unix time in milliseconds. */
-export function formatRunsTable(runs: Standing[], now: number): string {
+export function formatRunsTable(runs: RunStatus[], now: number): string {
   if (runs.length === 0) return "no runs";
   const widest = Math.min(
     MAX_NAME_COLUMNS,
@@ -64,7 +64,7 @@ function formatLeftoverNodes(leftovers: Leftover[]): string {
 }
 
 /** Returns the runs as one JSON document, oldest first. */
-export function buildRunsDocument(runs: Standing[]) {
+export function buildRunsDocument(runs: RunStatus[]) {
   return { runs: sortByStart(runs) };
 }
 
@@ -79,14 +79,14 @@ function formatStepStatus({ step, state, seconds, run, reason }: StepStatus): st
   return shortenMiddle(`  ${step}: ${parts.filter((part) => part !== "").join(", ")}`, TERMINAL_COLUMNS);
 }
 
-function sortByStart(runs: Standing[]): Standing[] {
+function sortByStart(runs: RunStatus[]): RunStatus[] {
   return [...runs].sort(
     (a, b) => Date.parse(a.started ?? "") - Date.parse(b.started ?? "") || (a.path < b.path ? -1 : 1),
   );
 }
 
 /** Returns the completed share in per cent, rounded down, so it is never 100 too early. */
-function formatShare({ units: { done, total } }: Standing): string {
+function formatShare({ units: { done, total } }: RunStatus): string {
   if (total === undefined || total === "0") return "";
   const tenths = Number((BigInt(done) * 1000n) / BigInt(total));
   return `${tenths % 10 === 0 ? tenths / 10 : (tenths / 10).toFixed(1)} %`;

@@ -1,17 +1,17 @@
 import { relative } from "node:path";
+import type { RecheckDifference } from "../executor/run/record/journalentry.js";
 import type { Leftover } from "../executor/run/record/leftovers.js";
-import type { Differing } from "../executor/run/record/past.js";
-import type { NodeSummary, Summary } from "../executor/run/record/summary.js";
-import { LOG_LIMIT } from "../executor/run/results/logs.js";
+import type { NodeSummary, RunSummary } from "../executor/run/record/runsummary.js";
+import { MAX_LOG_BYTES } from "../executor/run/results/chunklogs.js";
 import type { Failure } from "../executor/schedule/events.js";
 import { formatBytes, formatCount, formatDuration, pluralize, toPrintableText } from "./format.js";
 import { formatLeftovers } from "./leftovertext.js";
 
 /** States in which the coordinator leaves running chunks on the nodes. */
-const STATES_LEAVING_WORK: Summary["state"][] = ["interrupted", "stranded", "superseded", "broken"];
+const STATES_LEAVING_WORK: RunSummary["state"][] = ["interrupted", "stranded", "superseded", "broken"];
 
 /** Formats the result of a run. `aggregate`: the file of aggregated results, if the job has one. */
-export function formatSummary(summary: Summary, already: boolean, aggregate: string | undefined): string {
+export function formatSummary(summary: RunSummary, already: boolean, aggregate: string | undefined): string {
   const { chunks, session, name } = summary;
   const where = relative(process.cwd(), summary.directory) || ".";
   const lines: string[] = [];
@@ -27,7 +27,7 @@ export function formatSummary(summary: Summary, already: boolean, aggregate: str
     lines.push(...summary.nodes.flatMap((node) => [formatNodeSummary(node), ...formatDisabledSlots(node)]));
     if (summary.cutLogs > 0)
       lines.push(
-        `  the output of ${pluralize(summary.cutLogs, "attempt")} was truncated to ${formatBytes(LOG_LIMIT)} per log; the files in logs/ say where`,
+        `  the output of ${pluralize(summary.cutLogs, "attempt")} was truncated to ${formatBytes(MAX_LOG_BYTES)} per log; the files in logs/ say where`,
       );
     if (session.dropped > 0)
       lines.push(
@@ -47,12 +47,12 @@ export function formatSummary(summary: Summary, already: boolean, aggregate: str
 }
 
 /** Returns the leftovers that are not kept on purpose for the next session. */
-function selectUnintendedLeftovers({ state, leftovers = [] }: Summary): Leftover[] {
+function selectUnintendedLeftovers({ state, leftovers = [] }: RunSummary): Leftover[] {
   return STATES_LEAVING_WORK.includes(state) ? leftovers.filter(({ reason }) => reason !== undefined) : leftovers;
 }
 
 /** Returns whether a node may have work: one has joined, or an earlier session may have left some. */
-function mayHaveWorkLeft({ session, nodes }: Summary): boolean {
+function mayHaveWorkLeft({ session, nodes }: RunSummary): boolean {
   return session.number > 1 || nodes.some((node) => node.slots > 0);
 }
 
@@ -66,7 +66,7 @@ export function formatFailure(failure: Failure): string[] {
 }
 
 /** Returns the lines about chunks that were computed a second time for comparison. */
-function formatRechecks({ canary }: Summary): string[] {
+function formatRechecks({ canary }: RunSummary): string[] {
   if (canary === undefined) return [];
   const { compared, unchecked, differing } = canary;
   const failed = unchecked === 0 ? "" : `, ${pluralize(unchecked, "chunk")} could not be compared`;
@@ -80,7 +80,7 @@ function formatRechecks({ canary }: Summary): string[] {
 }
 
 /** Returns a line about two results of one chunk that differ. */
-export function formatMismatch({ chunk, first, second, what }: Differing): string {
+export function formatMismatch({ chunk, first, second, what }: RecheckDifference): string {
   const [one, other] = [first, second].map(({ node, slot }) => `${node} slot ${slot}`);
   return `results differ: chunk ${chunk} on ${one} (kept) and on ${other}: ${what}`;
 }
@@ -98,7 +98,7 @@ function formatUnits(units: string): string {
 }
 
 /** Compares the planned duration with the actual one. */
-export function comparePlanAndActual({ planned, session }: Summary): string {
+export function comparePlanAndActual({ planned, session }: RunSummary): string {
   const { chunks, seconds } = planned!;
   const off = Math.round((session.seconds / seconds - 1) * 100);
   const comparison = off === 0 ? "as planned" : `${Math.abs(off)} % ${off > 0 ? "longer" : "shorter"}`;
@@ -112,7 +112,7 @@ function formatDisabledSlots({ takenOut }: NodeSummary): string[] {
   });
 }
 
-function formatState(summary: Summary): string {
+function formatState(summary: RunSummary): string {
   switch (summary.state) {
     case "complete":
       return "complete";

@@ -55,7 +55,6 @@ const files = LAYERS.flatMap(filesOf);
 const KNOWN_CYCLES = new Set<string>([
   "executor/job/inputoverrides.ts executor/job/inputs.ts executor/job/job.ts executor/job/limitedvalues.ts executor/job/reader.ts",
   "executor/schedule/slots/freeslots.ts executor/schedule/slots/pool.ts executor/schedule/slots/quarantine.ts executor/schedule/slots/slotstate.ts",
-  "executor/run/node/agenttracker.ts executor/run/node/handshake.ts executor/run/node/member.ts executor/run/node/session.ts executor/run/record/journal.ts executor/run/record/leftovers.ts executor/run/record/past.ts executor/run/results/logs.ts executor/run/results/publish.ts executor/run/results/pull.ts",
 ]);
 
 const imports = (text: string) => [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1]!);

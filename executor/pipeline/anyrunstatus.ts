@@ -1,9 +1,9 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
+import { isFileLocked } from "../run/record/filelock.js";
 import { readEntries } from "../run/record/journal.js";
-import { isHeld } from "../run/record/lock.js";
-import { type Standing, standingOf } from "../run/record/standing.js";
+import { type RunStatus, readRunStatus } from "../run/record/runstatus.js";
 import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
 import { hasResults, isUnfinished, type StepState } from "./stepstate.js";
 
@@ -13,11 +13,11 @@ export interface StepStatus {
   state: StepState;
   seconds?: number;
   reason?: string;
-  run?: Standing;
+  run?: RunStatus;
 }
 
 /** The status of a run of a job, or of a pipeline with its steps. */
-export interface AnyRunStatus extends Standing {
+export interface AnyRunStatus extends RunStatus {
   steps?: StepStatus[];
 }
 
@@ -29,7 +29,7 @@ const PIPELINE_JOURNAL_PREFIX = '{"n":1,"e":"pipeline"';
  * that ended without results counts as failed. `now` is Unix time in milliseconds. Throws the system's error where it cannot be read.
  */
 export function readAnyRunStatus(path: string, now: number): AnyRunStatus {
-  if (!isPipelineRun(path)) return standingOf(path, now);
+  if (!isPipelineRun(path)) return readRunStatus(path, now);
   const file = join(path, "journal.ndjson");
   const fd = openSync(file, "r");
   try {
@@ -53,12 +53,12 @@ export function isPipelineRun(path: string): boolean {
 }
 
 function readPipelineStatus(path: string, fd: number, file: string, now: number): AnyRunStatus {
-  const held = isHeld(fd);
+  const held = isFileLocked(fd);
   const past = new PipelineReplay();
   const steps: StepStatus[] = [];
   let reason: string | undefined;
   try {
-    readEntries<PipelineEntry>(fd, file, (entry) => past.see(entry));
+    readEntries<PipelineEntry>(fd, file, (entry) => past.apply(entry));
     for (const step of past.header?.steps ?? []) steps.push(readStepStatus(path, step, past, held, now));
   } catch (error) {
     if (!(error instanceof MusterError)) throw error;
@@ -88,13 +88,13 @@ function readPipelineStatus(path: string, fd: number, file: string, now: number)
 
 function readStepStatus(path: string, step: string, past: PipelineReplay, held: boolean, now: number): StepStatus {
   const folder = join(path, step);
-  const run = existsSync(join(folder, "journal.ndjson")) ? standingOf(folder, now) : undefined;
+  const run = existsSync(join(folder, "journal.ndjson")) ? readRunStatus(folder, now) : undefined;
   if (past.runningSince.has(step)) return { step, state: held ? "running" : "interrupted", run };
   const end = past.endedSteps.get(step);
   return { step, state: end?.state ?? "waiting", seconds: end?.seconds, reason: end?.reason, run };
 }
 
-function collectLeftovers(steps: StepStatus[]): Pick<Standing, "leftovers"> {
+function collectLeftovers(steps: StepStatus[]): Pick<RunStatus, "leftovers"> {
   const leftovers = steps.flatMap(({ run }) => run?.leftovers ?? []);
   const byPlace = new Map(leftovers.map((one) => [JSON.stringify([one.inventory, one.node]), one]));
   return byPlace.size === 0 ? {} : { leftovers: [...byPlace.values()] };

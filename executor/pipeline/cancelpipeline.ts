@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type Cancelled, type CancelMeans, cancelRun } from "../run/cancel.js";
-import { markCancelled } from "../run/record/summary.js";
-import { takeOver } from "../run/record/takeover.js";
+import { type CancelledRun, type CancelOptions, cancelRun } from "../run/cancelrun.js";
+import { markCancelled } from "../run/record/runsummary.js";
+import { takeOverRunLock } from "../run/record/takeoverrunlock.js";
 import { killLeftoverCommand } from "./commandstep.js";
 import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
 
@@ -11,17 +11,21 @@ export interface CancelledPipeline {
   name: string;
   directory: string;
   state: "cancelled" | "complete";
-  steps: (Cancelled & { step: string })[];
+  steps: (CancelledRun & { step: string })[];
 }
 
 /**
  * Cancels the pipeline in the run directory `path`: ends its coordinator, if it is alive, then the work of its jobs on nodes and the
  * processes of its commands on this machine. Rejects as `takeOver` does.
  */
-export async function cancelPipeline(path: string, means: CancelMeans): Promise<CancelledPipeline> {
-  const taken = await takeOver<PipelineEntry, PipelineReplay>(path, () => new PipelineReplay(), means.ending);
+export async function cancelPipeline(path: string, means: CancelOptions): Promise<CancelledPipeline> {
+  const taken = await takeOverRunLock<PipelineEntry, PipelineReplay>(
+    path,
+    () => new PipelineReplay(),
+    means.onCoordinatorStopping,
+  );
   try {
-    const { past, journal } = taken;
+    const { replay: past, journal } = taken;
     const steps: CancelledPipeline["steps"] = [];
     for (const step of past.header?.steps ?? []) {
       const folder = join(path, step);

@@ -16,7 +16,7 @@ import {
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { renderTemplate } from "../job/template.js";
-import { takeLock } from "../run/record/lock.js";
+import { tryLockFile } from "../run/record/filelock.js";
 import type { StepAction, StepInput } from "./pipeline.js";
 
 type CommandAction = Extract<StepAction, { kind: "command" }>;
@@ -142,7 +142,7 @@ async function spawnAndWait(
 
 /** Ends an attempt whose coordinator was killed, and takes the lock when it is gone. Returns false where `stop` fires first. */
 async function lockAfterEarlierAttempt(lock: number, stop: AbortSignal): Promise<boolean> {
-  for (let signal: NodeJS.Signals = "SIGTERM"; !takeLock(lock); signal = "SIGKILL") {
+  for (let signal: NodeJS.Signals = "SIGTERM"; !tryLockFile(lock); signal = "SIGKILL") {
     if (stop.aborted) return false;
     const bytes = Buffer.alloc(100);
     const [pid, start] = bytes.toString("utf8", 0, readSync(lock, bytes, 0, 100, 0)).split(" ");

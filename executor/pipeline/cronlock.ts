@@ -13,8 +13,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MusterError } from "../../schemas/errors.js";
 import { printable } from "../../schemas/printable.js";
-import { takeLock } from "../run/record/lock.js";
-import { explainDisk } from "../run/results/disk.js";
+import { tryLockFile } from "../run/record/filelock.js";
+import { explainDiskError } from "../run/results/diskspace.js";
 import { dependenciesOf, type StepSelection, selectSteps } from "./dependencies.js";
 import type { OverlapPolicy, Pipeline } from "./pipeline.js";
 import { hasSameSteps } from "./pipelinedirectory.js";
@@ -103,13 +103,13 @@ function openLockFile(folder: string, name: string): { file: string; lock: numbe
     mkdirSync(folder, { recursive: true });
     return { file, lock: openSync(file, "a+") };
   } catch (error) {
-    throw explainDisk(folder, error);
+    throw explainDiskError(folder, error);
   }
 }
 
 async function waitForLock(lock: number, { overlap, waitSeconds, stop }: OverlapOptions): Promise<boolean> {
   const startedAt = performance.now();
-  while (!takeLock(lock)) {
+  while (!tryLockFile(lock)) {
     const isOver = waitSeconds !== undefined && performance.now() - startedAt > waitSeconds * 1000;
     if (overlap !== "wait" || isOver || stop.aborted) return false;
     await sleep(LOCK_RETRY_MS);

@@ -4,8 +4,8 @@ import { matches } from "../../fleet/select.js";
 import { InputOverrides } from "../job/inputoverrides.js";
 import type { Job } from "../job/job.js";
 import { loadJob } from "../job/loadjob.js";
-import { ratesFile } from "../run/record/ratesfile.js";
-import type { Summary } from "../run/record/summary.js";
+import { ratesFilePath } from "../run/record/ratesfile.js";
+import type { RunSummary } from "../run/record/runsummary.js";
 import { runJob } from "../run/run.js";
 import { locateInputs, runCommand } from "./commandstep.js";
 import { nameStepJob, type PipelineStep, type StepAction } from "./pipeline.js";
@@ -75,11 +75,11 @@ async function executeJob(
       fresh: false,
       adopt,
       inventory: inventory.file ?? "local",
-      stop,
-      selected: matches,
+      stopSignal: stop,
+      isSelected: matches,
       observer,
-      rates: ratesFile(inventory.file),
-      inspection: await playbooks.createInspection(job),
+      ratesFile: ratesFilePath(inventory.file),
+      verifyNode: await playbooks.createInspection(job),
     });
     return toStepOutcome(summary);
   } finally {
@@ -87,7 +87,7 @@ async function executeJob(
   }
 }
 
-function toStepOutcome(summary: Summary): StepOutcome {
+function toStepOutcome(summary: RunSummary): StepOutcome {
   const { chunks, nodes, leftovers, state, failures } = summary;
   const run = { chunks, nodes, leftovers };
   switch (state) {
@@ -114,7 +114,7 @@ function toStepOutcome(summary: Summary): StepOutcome {
 }
 
 /** Explains why no usable node is left, with the state of each node or of the first of many. */
-function explainStranded(nodes: Summary["nodes"]): string {
+function explainStranded(nodes: RunSummary["nodes"]): string {
   const lines = nodes.map(({ node, state, reason }) => `${node}: ${state}${reason === undefined ? "" : `: ${reason}`}`);
   const more = lines.length > MAX_NAMED_NODES ? [`and ${lines.length - MAX_NAMED_NODES} more`] : [];
   return ["no usable node is left", ...lines.slice(0, MAX_NAMED_NODES), ...more].join("\n");

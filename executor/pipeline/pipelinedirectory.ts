@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import { closeSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { type Claim, claim, otherRun } from "../run/record/claim.js";
+import { copyFileWithMode, intersectModes } from "../run/record/filemode.js";
 import { Journal } from "../run/record/journal.js";
-import { copyFileWithMode, modeLike } from "../run/record/mode.js";
-import { explainDisk } from "../run/results/disk.js";
+import { acquireRunLock, createOtherRunError, type LockedJournal } from "../run/record/runlock.js";
+import { explainDiskError } from "../run/results/diskspace.js";
 import type { Pipeline, StepAction } from "./pipeline.js";
 import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
 
@@ -22,29 +22,29 @@ export interface PipelineDirectory {
  * (75) where another process has locked it, and DISK (3) where it cannot be written.
  */
 export function openPipelineDirectory(path: string, pipeline: Pipeline): PipelineDirectory {
-  let claimed: Claim | undefined;
+  let claimed: LockedJournal | undefined;
   try {
-    claimed = claim(path, modeLike(listSourceFiles(pipeline)));
+    claimed = acquireRunLock(path, intersectModes(listSourceFiles(pipeline)));
     return openClaimed(path, claimed, pipeline);
   } catch (error) {
     if (claimed !== undefined) closeSync(claimed.fd);
-    throw explainDisk(path, error);
+    throw explainDiskError(path, error);
   }
 }
 
-function openClaimed(path: string, { fd, file }: Claim, pipeline: Pipeline): PipelineDirectory {
+function openClaimed(path: string, { fd, file }: LockedJournal, pipeline: Pipeline): PipelineDirectory {
   const replay = new PipelineReplay();
   let records = 0;
   const journal = Journal.resume<PipelineEntry>(fd, file, (entry) => {
     records++;
-    replay.see(entry);
+    replay.apply(entry);
   });
   const identity = identifySteps(pipeline);
   if (replay.header !== undefined) {
     const changed = listChanges(replay.header.identity, identity).map((line) => `\n    ${line}`);
-    if (changed.length > 0) throw otherRun(path, `a run of another pipeline:${changed.join("")}`);
+    if (changed.length > 0) throw createOtherRunError(path, `a run of another pipeline:${changed.join("")}`);
   } else {
-    if (records > 0) throw otherRun(path, "a run of a job");
+    if (records > 0) throw createOtherRunError(path, "a run of a job");
     copyFileWithMode(pipeline.file, join(path, "pipeline.yaml"));
     const id = `${pipeline.name}-${randomBytes(6).toString("hex")}`;
     const steps = pipeline.steps.map((step) => step.name);

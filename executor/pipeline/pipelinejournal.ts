@@ -28,7 +28,7 @@ export class PipelineReplay {
   finalState: PipelineState | undefined;
   closedAt: string | undefined;
 
-  see(entry: PipelineEntry): void {
+  apply(entry: PipelineEntry): void {
     switch (entry.e) {
       case "pipeline":
         this.header = entry;

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
-import { killPoint } from "../run/killpoint.js";
-import { readSummary } from "../run/record/summary.js";
-import { explainDisk } from "../run/results/disk.js";
+import { failpoint } from "../run/failpoint.js";
+import { readSummary } from "../run/record/runsummary.js";
+import { explainDiskError } from "../run/results/diskspace.js";
 import {
   dependenciesOf,
   type StepDependencies,
@@ -42,7 +42,7 @@ export async function runPipeline(
     const run = new PipelineRun(context, directory, playbooks, observer);
     return await run.run(selection);
   } catch (error) {
-    throw explainDisk(path, error);
+    throw explainDiskError(path, error);
   } finally {
     directory.close();
   }
@@ -201,7 +201,7 @@ class PipelineRun {
     const { journal } = this.directory;
     journal.add({ e: "begin", step: step.name, at: now() });
     await journal.flush();
-    killPoint("step-begun");
+    failpoint("step-begun");
     this.observer.step({ step: step.name, kind: step.action.kind, state: "running" });
     const began = performance.now();
     let fingerprint: StepFingerprint | undefined;
@@ -210,10 +210,10 @@ class PipelineRun {
       fingerprint = prepared.fingerprint;
       return this.reuseIfUnchanged(step, fingerprint) ?? (await prepared.execute());
     });
-    killPoint("step-done");
+    failpoint("step-done");
     const seconds = Math.round(performance.now() - began) / 1000;
     await this.recordEnd(step.name, { seconds, ...outcome }, fingerprint?.toStored());
-    killPoint("step-ended");
+    failpoint("step-ended");
   }
 
   /** Turns a MusterError into the outcome of the step. Any other error is a bug and ends the whole run. */

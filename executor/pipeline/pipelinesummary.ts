@@ -1,6 +1,6 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Summary } from "../run/record/summary.js";
+import type { RunSummary } from "../run/record/runsummary.js";
 import type { PipelineState } from "./pipelinejournal.js";
 import type { StepState } from "./stepstate.js";
 
@@ -24,7 +24,7 @@ export interface StepSummary {
   /** For a step without results: the exit status that the same work would have had as a command of its own. */
   exit?: number;
   /** For a job that ran, or was found complete, in this session. */
-  run?: Pick<Summary, "chunks" | "nodes" | "leftovers">;
+  run?: Pick<RunSummary, "chunks" | "nodes" | "leftovers">;
   /** For a verify or provision: every node and resource, as in `verify --json`. */
   drift?: unknown;
 }

@@ -30,7 +30,7 @@ export function replayPipeline(path: string): PipelineReplay | undefined {
   const fd = openSync(file, "r");
   try {
     const replay = new PipelineReplay();
-    readEntries<PipelineEntry>(fd, file, (entry) => replay.see(entry));
+    readEntries<PipelineEntry>(fd, file, (entry) => replay.apply(entry));
     return replay.header === undefined ? undefined : replay;
   } catch {
     return undefined;

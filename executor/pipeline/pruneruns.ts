@@ -1,6 +1,6 @@
 import { closeSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { isHeld } from "../run/record/lock.js";
+import { isFileLocked } from "../run/record/filelock.js";
 import { listScheduledRuns, scheduledRunsFolder } from "./cronlock.js";
 import type { Pipeline, RetentionPolicy } from "./pipeline.js";
 import { replayPipeline } from "./previousruns.js";
@@ -38,7 +38,7 @@ function isFinished(path: string, pipeline: Pipeline): boolean {
     return false;
   const fd = openSync(join(path, "journal.ndjson"), "r");
   try {
-    return !isHeld(fd);
+    return !isFileLocked(fd);
   } finally {
     closeSync(fd);
   }

@@ -1,9 +1,9 @@
 import type { Inventory } from "../../fleet/inventory.js";
 import type { Node } from "../../fleet/node.js";
 import type { Job } from "../job/job.js";
-import type { Inspection } from "../run/inspection.js";
-import type { Observer } from "../run/observer.js";
-import type { Summary } from "../run/record/summary.js";
+import type { RunSummary } from "../run/record/runsummary.js";
+import type { RunObserver } from "../run/runobserver.js";
+import type { VerifyNode } from "../run/verifynode.js";
 import type { Pipeline } from "./pipeline.js";
 import type { StepSummary } from "./pipelinesummary.js";
 import type { StepState } from "./stepstate.js";
@@ -26,7 +26,7 @@ export interface StepOutcome {
   state: StepState;
   reason?: string;
   exit?: number;
-  run?: Pick<Summary, "chunks" | "nodes" | "leftovers">;
+  run?: Pick<RunSummary, "chunks" | "nodes" | "leftovers">;
   /** Of a verify or provision: every node and resource. */
   drift?: unknown;
 }
@@ -34,7 +34,7 @@ export interface StepOutcome {
 /** What steps need of playbooks. The playbooks are a layer above the executor, so `cli/` passes them in. */
 export interface PlaybookRunner {
   /** Returns the inspection of nodes that a job needs; undefined for a job that needs no playbooks. */
-  createInspection(job: Job): Promise<Inspection | undefined>;
+  createInspection(job: Job): Promise<VerifyNode | undefined>;
   /** Runs a step that provisions or verifies nodes. */
   run(kind: "provision" | "verify", names: string[], nodes: Node[], step: string): Promise<StepOutcome>;
 }
@@ -44,5 +44,5 @@ export interface PipelineObserver {
   begin(path: string): void;
   step(step: StepSummary): void;
   /** Returns the observer of the job of a step. */
-  job(step: string): Observer & { end(): void };
+  job(step: string): RunObserver & { end(): void };
 }

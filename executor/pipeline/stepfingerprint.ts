@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { listFilesBelow } from "../job/inputs.js";
 import type { Job } from "../job/job.js";
-import { fingerprints, hashFile, hashFiles } from "../run/node/hashes.js";
+import { hashFile, hashStagedFiles, inputHashes } from "../run/node/filehashes.js";
 import { locateInputs } from "./commandstep.js";
 import type { Pipeline, PipelineStep, StepAction } from "./pipeline.js";
 
@@ -38,7 +38,7 @@ export class StepFingerprint {
 
 /** Returns the fingerprint of a job: its file, parameters, script, and the content of its inputs. */
 export async function fingerprintJob(job: Job): Promise<StepFingerprint> {
-  return new StepFingerprint({ identity: job.identity, inputs: fingerprints(job, await hashFiles(job)) });
+  return new StepFingerprint({ identity: job.identity, inputs: inputHashes(job, await hashStagedFiles(job)) });
 }
 
 /**

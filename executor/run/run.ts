@@ -5,19 +5,19 @@ import { agentProgram } from "../../templates/nodeprograms.js";
 import type { Job } from "../job/job.js";
 import { planJob } from "../schedule/plan/planjob.js";
 import { findNodeRefusal } from "../schedule/slots/nodeslots.js";
-import { cleanComplete, cleaningOf } from "./cleaning.js";
-import { conclude } from "./conclude.js";
+import { cleanCompletedRun, createCleanupContext } from "./cleanleftovers.js";
 import { Coordinator } from "./coordinator.js";
-import type { Inspection } from "./inspection.js";
-import { fingerprints, hashFiles } from "./node/hashes.js";
-import type { Observer } from "./observer.js";
-import { runPath } from "./record/claim.js";
+import { finishRun } from "./finishrun.js";
+import { hashStagedFiles, inputHashes } from "./node/filehashes.js";
+import { RunCounters } from "./record/counters.js";
 import { RatesFile } from "./record/ratesfile.js";
 import { openRunDirectory } from "./record/rundir.js";
-import { type LeftOut, type Summary, summarize } from "./record/summary.js";
-import { Tally } from "./record/tally.js";
-import { Canary } from "./results/canary.js";
-import { explainDisk } from "./results/disk.js";
+import { resolveRunPath } from "./record/runlock.js";
+import { type ExcludedNode, type RunSummary, summarize } from "./record/runsummary.js";
+import { explainDiskError } from "./results/diskspace.js";
+import { Rechecks } from "./results/rechecks.js";
+import type { RunObserver } from "./runobserver.js";
+import type { VerifyNode } from "./verifynode.js";
 
 export interface RunOptions {
   out: string | undefined;
@@ -27,47 +27,49 @@ export interface RunOptions {
   /** What `-i` takes to find these nodes again: a file (absolute), or `local`. */
   inventory: string;
   /** Fires when the run should stop, leaving the nodes to go on with what they have. */
-  stop: AbortSignal;
+  stopSignal: AbortSignal;
   /** Whether a node is meant by names, tags and globs. */
-  selected: (node: Node, patterns: string[]) => boolean;
-  observer: Observer;
+  isSelected: (node: Node, patterns: string[]) => boolean;
+  observer: RunObserver;
   /** The file that keeps what was learned of how fast slots are; undefined = it is forgotten. */
-  rates: string | undefined;
+  ratesFile: string | undefined;
   /** Looks at every node before its first chunk; undefined where the job needs no playbooks. */
-  inspection: Inspection | undefined;
+  verifyNode: VerifyNode | undefined;
 }
 
 /** What a run came to; `already`: there was nothing left to do. */
-export interface Outcome {
-  summary: Summary;
-  already: boolean;
+export interface RunOutcome {
+  summary: RunSummary;
+  wasComplete: boolean;
 }
 
 /**
  * Runs a job on nodes, in its run directory, on from where an earlier run of it stopped. Rejects with a MusterError where
  * that is refused (OTHER_RUN, HELD, JOURNAL_DAMAGED, RESULTS_DAMAGED) or where no node may work on it (NO_NODE).
  */
-export async function runJob(job: Job, nodes: Node[], options: RunOptions): Promise<Outcome> {
-  const leftOut: LeftOut[] = [];
+export async function runJob(job: Job, nodes: Node[], options: RunOptions): Promise<RunOutcome> {
+  const leftOut: ExcludedNode[] = [];
   const able = nodes.filter((node) => {
-    const reason = findNodeRefusal(node, job.needs, options.selected);
+    const reason = findNodeRefusal(node, job.needs, options.isSelected);
     if (reason !== undefined) leftOut.push({ node: node.name, reason });
     return reason === undefined;
   });
-  const contents = await hashFiles(job);
-  const directory = await openRunDirectory(runPath(job, options.out, options.fresh), {
+  const contents = await hashStagedFiles(job);
+  const directory = await openRunDirectory(resolveRunPath(job, options.out, options.fresh), {
     job,
-    inputs: fingerprints(job, contents),
+    inputs: inputHashes(job, contents),
     adopt: options.adopt,
   });
   try {
-    const cleaning = cleaningOf(job, directory, nodes, options);
+    const cleaning = createCleanupContext(job, directory, nodes, options);
     if (directory.isComplete) {
-      const leftovers = await cleanComplete(directory, cleaning);
-      const summary = summarize(directory.path, new Tally(job, directory.past), [], leftOut, { state: "complete" });
-      return { summary: { ...summary, leftovers }, already: true };
+      const leftovers = await cleanCompletedRun(directory, cleaning);
+      const summary = summarize(directory.path, new RunCounters(job, directory.replay), [], leftOut, {
+        state: "complete",
+      });
+      return { summary: { ...summary, leftovers }, wasComplete: true };
     }
-    if (able.length === 0) throw noNode(leftOut);
+    if (able.length === 0) throw createNoNodeError(leftOut);
     const run = {
       id: directory.id,
       name: job.name,
@@ -78,29 +80,29 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       contents,
       agent: agentProgram(),
       needs: job.needs,
-      inspection: options.inspection,
+      verifyNode: options.verifyNode,
       dialer: new Dialer(),
     };
-    const memory = new RatesFile(options.rates, job.name, (message) => options.observer.note(message));
+    const memory = new RatesFile(options.ratesFile, job.name, (message) => options.observer.notice(message));
     const learned = memory.read();
-    const canary = await Canary.open(job, directory);
+    const canary = await Rechecks.open(job, directory);
     const coordinator = new Coordinator(job, able, directory, run, options.observer, learned, canary);
     const [names, addresses] = [able.map((node) => node.name), able.map(addressOf)];
     directory.journal.add({ e: "nodes", nodes: names, inventory: options.inventory, addresses });
     await directory.journal.flush();
-    options.observer.begin(coordinator, directory.path, leftOut);
-    const worked = await memory.during(coordinator.work(options.stop), () => coordinator.learned());
-    const plan = () => planJob(job, able, options.selected, learned, directory.past.done);
-    const summary = await conclude({ job, directory, coordinator, leftOut, cleaning, plan }, worked);
-    return { summary, already: false };
+    options.observer.runStarted(coordinator, directory.path, leftOut);
+    const worked = await memory.saveDuring(coordinator.work(options.stopSignal), () => coordinator.learnedRates());
+    const plan = () => planJob(job, able, options.isSelected, learned, directory.replay.committedUnits);
+    const summary = await finishRun({ job, directory, coordinator, leftOut, cleaning, plan }, worked);
+    return { summary, wasComplete: false };
   } catch (error) {
-    throw explainDisk(directory.path, error);
+    throw explainDiskError(directory.path, error);
   } finally {
     directory.close();
   }
 }
 
-function noNode(leftOut: LeftOut[]): MusterError {
+function createNoNodeError(leftOut: ExcludedNode[]): MusterError {
   const reasons = leftOut.map(({ node, reason }) => `\n    ${node}: ${reason}`).join("");
   return new MusterError("NO_NODE", 69, `no node of the inventory may run this job${reasons}`, {
     next: "Change the job's `needs`, --limit, or the inventory.",

@@ -1,4 +1,4 @@
-import type { Execution, History } from "../../executor/run/record/history.js";
+import type { ChunkExecution, RunHistory } from "../../executor/run/record/runhistory.js";
 
 import { listRunNodes } from "../breakdown.js";
 
@@ -23,7 +23,7 @@ const MAX_SPANS_PER_LANE = 400;
 const MAX_SPANS = 40_000;
 
 /** Returns the timelines of all slots, node by node. Pure. */
-export function buildLanes(history: History): SlotLane[] {
+export function buildLanes(history: RunHistory): SlotLane[] {
   const lanes = new Map<string, SlotLane>();
   const of = (node: string, slot: number): SlotLane => {
     const key = `${node}/${slot}`;
@@ -31,8 +31,8 @@ export function buildLanes(history: History): SlotLane[] {
     lanes.set(key, lane);
     return lane;
   };
-  for (const { node, slots = [] } of history.nodes) for (const slot of slots) of(node, slot);
-  const bySlot = new Map<SlotLane, Execution[]>();
+  for (const { node, slots = [] } of history.nodeEntries) for (const slot of slots) of(node, slot);
+  const bySlot = new Map<SlotLane, ChunkExecution[]>();
   for (const one of history.executions) {
     const lane = of(one.node, one.slot);
     const before = bySlot.get(lane);
@@ -40,7 +40,7 @@ export function buildLanes(history: History): SlotLane[] {
     else before.push(one);
   }
   const limit = Math.min(MAX_SPANS_PER_LANE, Math.max(20, Math.floor(MAX_SPANS / Math.max(1, lanes.size))));
-  for (const { node, slot, at, chunk, attempt, reason } of history.tried) {
+  for (const { node, slot, at, chunk, attempt, reason } of history.failedAttempts) {
     const { failed } = of(node, slot);
     const isApart = failed.length === 0 || at - failed.at(-1)!.at > history.seconds / limit;
     if (isApart) failed.push({ at, title: `chunk ${chunk}, attempt ${attempt}: ${reason}` });
@@ -53,7 +53,7 @@ export function buildLanes(history: History): SlotLane[] {
 }
 
 /** Returns one span for each chunk without overlaps, or merged spans where there are more than `limit`. */
-function buildWorkSpans(executions: Execution[], seconds: number, limit: number): LaneSpan[] {
+function buildWorkSpans(executions: ChunkExecution[], seconds: number, limit: number): LaneSpan[] {
   let free = 0;
   const all = [...executions]
     .sort((a, b) => a.end - b.end)
@@ -82,7 +82,7 @@ function buildWorkSpans(executions: Execution[], seconds: number, limit: number)
 }
 
 /** Returns the periods in which a node was not live. */
-function buildAwaySpans(node: string, { nodes, seconds }: History): LaneSpan[] {
+function buildAwaySpans(node: string, { nodeEntries: nodes, seconds }: RunHistory): LaneSpan[] {
   const spans: LaneSpan[] = [];
   let since: { at: number; title: string } | undefined;
   const close = (to: number) => {
@@ -97,7 +97,7 @@ function buildAwaySpans(node: string, { nodes, seconds }: History): LaneSpan[] {
   return spans;
 }
 
-function buildDisabledSpans({ node, slot }: SlotLane, { slots, seconds }: History): LaneSpan[] {
+function buildDisabledSpans({ node, slot }: SlotLane, { slotEntries: slots, seconds }: RunHistory): LaneSpan[] {
   const spans: LaneSpan[] = [];
   for (const one of slots.filter((other) => other.node === node && other.slot === slot)) {
     const last = spans.at(-1);

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { TestFolder } from "../cli/startmuster.js";
-import { sha256 } from "../faults/kit.js";
+import { sha256 } from "../faults/checks.js";
 import type { LabNode } from "../lab/lab.js";
 import type { JobPlan } from "./jobplan.js";
 import { WORKER, type WorkerSettings } from "./worker.js";
@@ -10,7 +10,7 @@ import { WORKER, type WorkerSettings } from "./worker.js";
 const MOST_SLOTS = 4;
 
 /** A time that a chunk was executed, as the worker itself noted it: its items, and what happened. */
-export interface Execution {
+export interface ChaosExecution {
   node: LabNode;
   first: number;
   end: number;
@@ -93,7 +93,7 @@ export class ChaosJob {
   }
 
   /** Every time that a chunk was begun on these nodes, in order on each of them. */
-  executions(nodes: LabNode[]): Execution[] {
+  executions(nodes: LabNode[]): ChaosExecution[] {
     return nodes.flatMap((node) => this.executionsOn(node));
   }
 
@@ -103,10 +103,10 @@ export class ChaosJob {
       for (const file of [this.log, `${this.log}.misdeed`]) rmSync(join(node.root, file), { force: true });
   }
 
-  private executionsOn(node: LabNode): Execution[] {
+  private executionsOn(node: LabNode): ChaosExecution[] {
     const file = join(node.root, this.log);
     const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(0, -1) : [];
-    const executions: Execution[] = [];
+    const executions: ChaosExecution[] = [];
     for (const line of lines) {
       const [start, end, attempt, what] = line.split(" ") as [string, string, string, string];
       const [first, last] = this.itemsOf(start, end);
@@ -184,7 +184,7 @@ export class ChaosJob {
 }
 
 /** Items of executions that are under way, and of the last ones that have ended: their agent may not have heard of that yet. */
-function recent(executions: Execution[]): number[] {
+function recent(executions: ChaosExecution[]): number[] {
   const just = executions.filter(({ ended }) => ended).slice(-8);
   return [...executions.filter(({ ended }) => !ended), ...just].flatMap(itemsIn);
 }

@@ -3,15 +3,15 @@ import { endProblems } from "./checknodes.js";
 import { checkReports } from "./checkreports.js";
 import { resultsProblems } from "./checkresults.js";
 import { injectDirectoryFault } from "./directoryfaults.js";
-import type { DirectoryFault, Fault, When } from "./fault.js";
-import { finish } from "./finish.js";
-import { reachMoment } from "./moment.js";
+import type { DirectoryFault, Fault, FaultMoment } from "./faultkinds.js";
+import { finishRuns } from "./finishruns.js";
 import { injectNodeFault } from "./nodefaults.js";
 import { injectProcessFault } from "./processfaults.js";
-import type { Scene } from "./scene.js";
+import { reachMoment } from "./reachmoment.js";
+import type { Scenario } from "./scenario.js";
 
 /** What came of one run. */
-export interface Verdict {
+export interface PlanResult {
   problems: string[];
   /** Kinds of faults that were injected. */
   injected: Fault["kind"][];
@@ -24,20 +24,20 @@ export interface Verdict {
 
 const OF_DIRECTORY: Fault["kind"][] = ["copy", "backup", "restore", "move", "disk-full-here"];
 
-function isOfDirectory(fault: Fault): fault is When & DirectoryFault {
+function isOfDirectory(fault: Fault): fault is FaultMoment & DirectoryFault {
   return OF_DIRECTORY.includes(fault.kind);
 }
 
 /** Runs a plan in its scene: faults, the way to the end, and all checks. `adopt`: see finish. */
-export async function runPlan(scene: Scene, adopt: string[] | undefined): Promise<Verdict> {
-  const verdict: Verdict = { problems: scene.problems, injected: [], missed: [], executions: 0, items: 0 };
+export async function runPlan(scene: Scenario, adopt: string[] | undefined): Promise<PlanResult> {
+  const verdict: PlanResult = { problems: scene.problems, injected: [], missed: [], executions: 0, items: 0 };
   try {
     for (const fault of scene.plan.faults) {
       await reachMoment(scene, fault);
       ((await inject(scene, fault)) ? verdict.injected : verdict.missed).push(fault.kind);
     }
     const copied = scene.places.length > 1 ? scene.plan.faults.find((fault) => fault.kind === "copy") : undefined;
-    await finish(scene, copied?.kind === "copy" ? copied.order : undefined, adopt);
+    await finishRuns(scene, copied?.kind === "copy" ? copied.order : undefined, adopt);
     await check(scene);
   } catch (error) {
     scene.problems.push(`the harness: ${error instanceof Error ? error.stack : error}`);
@@ -47,13 +47,13 @@ export async function runPlan(scene: Scene, adopt: string[] | undefined): Promis
   return verdict;
 }
 
-function inject(scene: Scene, fault: Fault): Promise<boolean> {
+function inject(scene: Scenario, fault: Fault): Promise<boolean> {
   if ("node" in fault) return injectNodeFault(scene, fault);
   if (isOfDirectory(fault)) return injectDirectoryFault(scene, fault);
   return injectProcessFault(scene, fault);
 }
 
-async function check(scene: Scene): Promise<void> {
+async function check(scene: Scenario): Promise<void> {
   const { places, problems, plan } = scene;
   problems.push(...(await endProblems(scene)), ...executionProblems(scene));
   for (const place of places) {

@@ -1,9 +1,9 @@
 import { itemsIn } from "./chaosjob.js";
-import { keyOf } from "./place.js";
-import type { Scene } from "./scene.js";
+import { keyOf } from "./runfolder.js";
+import type { Scenario } from "./scenario.js";
 
 /** Items that were executed more often than the faults force, or committed and never executed. */
-export function executionProblems(scene: Scene): string[] {
+export function executionProblems(scene: Scenario): string[] {
   const counts = countExecutions(scene);
   allowMisdeeds(scene);
   allowRechecks(scene);
@@ -21,7 +21,7 @@ export function executionProblems(scene: Scene): string[] {
 }
 
 /** How often each item was begun, by its key. */
-export function countExecutions({ workload, nodes }: Scene): Map<string, number> {
+export function countExecutions({ workload, nodes }: Scenario): Map<string, number> {
   const counts = new Map<string, number>();
   for (const one of workload.executions(nodes))
     for (const item of itemsIn(one)) {
@@ -32,7 +32,7 @@ export function countExecutions({ workload, nodes }: Scene): Map<string, number>
 }
 
 /** A chunk that failed is executed again, and so is what its agent had when a chunk killed that. */
-function allowMisdeeds({ workload, nodes, allowance }: Scene): void {
+function allowMisdeeds({ workload, nodes, allowance }: Scenario): void {
   for (const { placed, misdeed, beside, ...one } of workload.executions(nodes)) {
     if (!misdeed) continue;
     const lost = placed.job.plan.misdeed!.what === "fails" ? [] : beside;
@@ -44,7 +44,7 @@ function allowMisdeeds({ workload, nodes, allowance }: Scene): void {
  * A chunk that is computed again is executed once more by every coordinator that ends in the middle of that: its first result is
  * committed, so the second one belongs to no chunk that the next coordinator misses. The same holds of a node that is lost then.
  */
-function allowRechecks({ workload, allowance, places, plan }: Scene): void {
+function allowRechecks({ workload, allowance, places, plan }: Scenario): void {
   for (const place of places)
     for (const placed of workload.jobs) {
       const again = place.recheckedOf(placed).flatMap(itemsIn);
@@ -57,7 +57,7 @@ function allowRechecks({ workload, allowance, places, plan }: Scene): void {
 }
 
 /** What a node had when it was given up is executed elsewhere. */
-function allowLostNodes({ workload, places, nodes, allowance }: Scene): void {
+function allowLostNodes({ workload, places, nodes, allowance }: Scenario): void {
   for (const place of places)
     for (const placed of workload.jobs)
       for (const name of place.lostNodes(placed))

@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 import type { LabNode } from "../lab/lab.js";
-import type { Scene } from "./scene.js";
+import type { Scenario } from "./scenario.js";
 import { workdirOf } from "./testbed.js";
 
 /** Seconds in which connections and processes of a run are gone. */
 const QUIET_WITHIN = 20;
 
 /** What of muster is left on these nodes, a sentence each. */
-export async function nodesProblems(scene: Scene, nodes: LabNode[], seconds = QUIET_WITHIN): Promise<string[]> {
+export async function nodesProblems(scene: Scenario, nodes: LabNode[], seconds = QUIET_WITHIN): Promise<string[]> {
   const found = await Promise.all(nodes.map((node) => nodeProblems(scene, node, seconds)));
   return found.flat();
 }
@@ -16,7 +16,7 @@ export async function nodesProblems(scene: Scene, nodes: LabNode[], seconds = QU
  * The same of all nodes at the end of a run. One that could not be reached when it ended may hold something: then `muster cancel`
  * must find and remove that.
  */
-export async function endProblems(scene: Scene): Promise<string[]> {
+export async function endProblems(scene: Scenario): Promise<string[]> {
   const { nodes, places } = scene;
   const unreached = new Set(places.flatMap((place) => place.unreachedNodes()));
   const problems = await nodesProblems(
@@ -34,7 +34,7 @@ export async function endProblems(scene: Scene): Promise<string[]> {
   return [...problems, ...left.map((problem) => `after muster cancel at the end: ${problem}`)];
 }
 
-async function nodeProblems({ plan, nodes }: Scene, node: LabNode, seconds: number): Promise<string[]> {
+async function nodeProblems({ plan, nodes }: Scenario, node: LabNode, seconds: number): Promise<string[]> {
   const processes = await node.quiet(seconds);
   const workdir = workdirOf(plan, node, nodes.indexOf(node));
   return [

@@ -1,9 +1,9 @@
-import type { Place } from "./place.js";
-import type { Scene } from "./scene.js";
+import type { RunFolder } from "./runfolder.js";
+import type { Scenario } from "./scenario.js";
 import type { PlacedJob } from "./workload.js";
 
 /** What `muster status --json` and `muster report --json` have in common. */
-interface Told {
+interface StatusJson {
   name: string;
   state: string;
   chunks: { done: number; failed: number };
@@ -12,7 +12,7 @@ interface Told {
 }
 
 /** What `muster report --json` has of a job beside that. */
-interface Report extends Told {
+interface ReportJson extends StatusJson {
   nodes: { chunks: number; units: string }[];
   sessions: unknown[];
   failures: unknown[];
@@ -20,11 +20,11 @@ interface Report extends Told {
 }
 
 /** Asks a place, while a coordinator works on it, how it stands. */
-export async function inspectPlace(scene: Scene, place: Place): Promise<void> {
+export async function inspectPlace(scene: Scenario, place: RunFolder): Promise<void> {
   if (!place.hasJournal) return;
   for (const verb of ["status", "report"]) {
     const wasAtWork = place.life?.isAtWork;
-    const told = await ask<Told>(scene, [verb, place.path]);
+    const told = await ask<StatusJson>(scene, [verb, place.path]);
     // It may have written down its end, and not have ended yet.
     const states = ["running", "complete", "partial"];
     if (told !== undefined && wasAtWork && place.isRunning && !states.includes(told.state))
@@ -33,11 +33,11 @@ export async function inspectPlace(scene: Scene, place: Place): Promise<void> {
 }
 
 /** Asks a place that has come to its end how it stands and what it did; that must agree with its journal. */
-export async function checkReports(scene: Scene, place: Place): Promise<void> {
+export async function checkReports(scene: Scenario, place: RunFolder): Promise<void> {
   const { isPipeline, jobs } = scene.workload;
   if (isPipeline) {
     for (const verb of ["status", "report"]) {
-      const told = await ask<Told>(scene, [verb, place.path]);
+      const told = await ask<StatusJson>(scene, [verb, place.path]);
       if (told === undefined) continue;
       const steps = [...new Set(told.steps?.map(({ state }) => state))].join(", ");
       compare(
@@ -51,7 +51,7 @@ export async function checkReports(scene: Scene, place: Place): Promise<void> {
   for (const placed of jobs) await checkJob(scene, place, placed);
 }
 
-async function checkJob(scene: Scene, place: Place, placed: PlacedJob): Promise<void> {
+async function checkJob(scene: Scenario, place: RunFolder, placed: PlacedJob): Promise<void> {
   const folder = place.folderOf(placed);
   const committed = place.committedOf(placed);
   const items = committed.reduce((sum, { first, end }) => sum + end - first, 0);
@@ -63,18 +63,18 @@ async function checkJob(scene: Scene, place: Place, placed: PlacedJob): Promise<
     units: `${items}`,
     total: `${placed.job.plan.items}`,
   };
-  const factsOf = ({ state, chunks, units }: Told) => ({
+  const factsOf = ({ state, chunks, units }: StatusJson) => ({
     state,
     done: chunks.done,
     failed: chunks.failed,
     units: units.done,
     total: units.total,
   });
-  const status = await ask<Told>(scene, ["status", folder]);
+  const status = await ask<StatusJson>(scene, ["status", folder]);
   if (status !== undefined) compare(scene, `muster status of ${placed.job.name}`, factsOf(status), facts);
-  const report = await ask<Report>(scene, ["report", folder]);
+  const report = await ask<ReportJson>(scene, ["report", folder]);
   if (report === undefined) return;
-  const sum = (value: (node: Report["nodes"][number]) => number) =>
+  const sum = (value: (node: ReportJson["nodes"][number]) => number) =>
     report.nodes.reduce((all, node) => all + value(node), 0);
   compare(
     scene,
@@ -99,7 +99,7 @@ async function checkJob(scene: Scene, place: Place, placed: PlacedJob): Promise<
 }
 
 /** Runs a command with --json; undefined, and noted, where it fails or prints something else. */
-async function ask<T>(scene: Scene, words: string[]): Promise<T | undefined> {
+async function ask<T>(scene: Scenario, words: string[]): Promise<T | undefined> {
   const { out, code } = await scene.command([...words, "--json"]);
   if (code !== 0) return undefined;
   try {
@@ -110,9 +110,9 @@ async function ask<T>(scene: Scene, words: string[]): Promise<T | undefined> {
   }
 }
 
-type Facts = Record<string, unknown>;
+type ReportFields = Record<string, unknown>;
 
-function compare(scene: Scene, what: string, told: Facts, facts: Facts): void {
+function compare(scene: Scenario, what: string, told: ReportFields, facts: ReportFields): void {
   for (const [key, fact] of Object.entries(facts))
     if (told[key] !== fact) scene.problems.push(`${what}: ${key} is ${told[key]}, must be ${fact}`);
 }

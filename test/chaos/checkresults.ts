@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { filesUnder, sha256 } from "../faults/kit.js";
+import { filesUnder, sha256 } from "../faults/checks.js";
 import type { ChaosJob } from "./chaosjob.js";
-import type { Committed, Place } from "./place.js";
+import type { Committed, RunFolder } from "./runfolder.js";
 import type { PlacedJob, Workload } from "./workload.js";
 
 /** Problems that are named of one kind. */
@@ -12,7 +12,7 @@ const NAMED = 3;
 const USUAL = ["job.yaml", "journal.ndjson", ".key", "results", "logs", "results.ndjson", "summary.json"];
 
 /** What is wrong with the results that the journals of a place have as committed, whatever has just happened. */
-export function committedProblems(place: Place, { jobs }: Workload): string[] {
+export function committedProblems(place: RunFolder, { jobs }: Workload): string[] {
   return jobs.flatMap((placed) => {
     const found = place.committedOf(placed);
     const folder = place.folderOf(placed);
@@ -28,7 +28,7 @@ export function committedProblems(place: Place, { jobs }: Workload): string[] {
 }
 
 /** What is wrong with the results of a place that has come to its end. */
-export function resultsProblems(place: Place, workload: Workload): string[] {
+export function resultsProblems(place: RunFolder, workload: Workload): string[] {
   const problems = workload.jobs.flatMap((placed) => jobProblems(place, placed));
   const { command } = workload;
   if (command !== undefined && place.state === "complete" && textOf(join(place.path, command.path)) !== command.content)
@@ -36,7 +36,7 @@ export function resultsProblems(place: Place, workload: Workload): string[] {
   return [...committedProblems(place, workload), ...problems].map((problem) => `${place.name}: ${problem}`);
 }
 
-function jobProblems(place: Place, placed: PlacedJob): string[] {
+function jobProblems(place: RunFolder, placed: PlacedJob): string[] {
   const { job } = placed;
   const folder = place.folderOf(placed);
   const committed = place.committedOf(placed).sort((a, b) => a.first - b.first);
@@ -49,7 +49,7 @@ function jobProblems(place: Place, placed: PlacedJob): string[] {
 }
 
 /** Every item is committed once; of a job with a chunk that always fails, all but those of that chunk. */
-function coverageProblems(place: Place, job: ChaosJob, committed: Committed[]): string[] {
+function coverageProblems(place: RunFolder, job: ChaosJob, committed: Committed[]): string[] {
   const gaps: [number, number][] = [];
   const overlaps: string[] = [];
   let next = 0;

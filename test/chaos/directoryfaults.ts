@@ -2,21 +2,21 @@ import { execFile } from "node:child_process";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { DirectoryFault } from "./fault.js";
-import { Place } from "./place.js";
+import type { DirectoryFault } from "./faultkinds.js";
 import { endCoordinator } from "./processfaults.js";
-import type { Scene } from "./scene.js";
+import { RunFolder } from "./runfolder.js";
+import type { Scenario } from "./scenario.js";
 
 const execute = promisify(execFile);
 
 /** Injects a fault of the run directory; false where there was no occasion for it. */
-export async function injectDirectoryFault(scene: Scene, fault: DirectoryFault): Promise<boolean> {
+export async function injectDirectoryFault(scene: Scenario, fault: DirectoryFault): Promise<boolean> {
   const { original, shop, allowance } = scene;
   if (!original.hasJournal) return false;
   switch (fault.kind) {
     case "copy": {
       await endCoordinator(scene, fault.end);
-      const copy = new Place(join(shop.folder, "copy"), "its copy", scene.workload);
+      const copy = new RunFolder(join(shop.folder, "copy"), "its copy", scene.workload);
       await execute("cp", ["-a", original.path, copy.path]);
       scene.places.push(copy);
       // Each of the two may compute what was not safe then, and what the other one made it drop.
@@ -54,7 +54,7 @@ export async function injectDirectoryFault(scene: Scene, fault: DirectoryFault):
 }
 
 /** Whether a step began after the backup: its run is unknown there, so nothing but their lease ends its agents. */
-function hasForgottenRuns({ backup, original, workload }: Scene): boolean {
+function hasForgottenRuns({ backup, original, workload }: Scenario): boolean {
   return workload.jobs.some(
     ({ step }) =>
       existsSync(join(original.path, step, "journal.ndjson")) && !existsSync(join(backup!, step, "journal.ndjson")),
@@ -62,7 +62,7 @@ function hasForgottenRuns({ backup, original, workload }: Scene): boolean {
 }
 
 /** As a snapshot of the file system has it: the coordinator stands still meanwhile. */
-async function backUp(scene: Scene): Promise<void> {
+async function backUp(scene: Scenario): Promise<void> {
   const { original, shop } = scene;
   const target = join(shop.folder, "backup");
   if (existsSync(target)) rmSync(target, { recursive: true });

@@ -1,11 +1,11 @@
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Verdict } from "./chaosrun.js";
-import { describePlan } from "./describe.js";
-import type { Scene } from "./scene.js";
+import type { PlanResult } from "./chaosrun.js";
+import { describePlan } from "./describeplan.js";
+import type { Scenario } from "./scenario.js";
 
 /** Keeps all that can explain a failed run in `folder`: its plan, what was wrong, what every muster said, its files. */
-export function keepEvidence(folder: string, scene: Scene, { problems }: Verdict): void {
+export function keepEvidence(folder: string, scene: Scenario, { problems }: PlanResult): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "plan.txt"), `${describePlan(scene.plan)}\n`);
   writeFileSync(join(folder, "problems.txt"), `${problems.join("\n")}\n`);

@@ -7,13 +7,13 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runMuster } from "../cli/startmuster.js";
 import { lacking } from "../lab/requirements.js";
-import { runPlan, type Verdict } from "./chaosrun.js";
-import { describePlan, summarizePlan } from "./describe.js";
+import { type ChaosPlan, type KindSelection, planOf } from "./chaosplan.js";
+import { type PlanResult, runPlan } from "./chaosrun.js";
+import { describePlan, summarizePlan } from "./describeplan.js";
 import { keepEvidence } from "./evidence.js";
-import { KINDS, type Kind } from "./fault.js";
-import { type Plan, planOf, type Selection } from "./plan.js";
-import { Scene } from "./scene.js";
-import { Tally } from "./tally.js";
+import { type FaultKind, KINDS } from "./faultkinds.js";
+import { FaultTable } from "./faulttable.js";
+import { Scenario } from "./scenario.js";
 import { Testbed } from "./testbed.js";
 
 const { values } = parseArgs({
@@ -32,19 +32,19 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-function kindsOf(list: string): Kind[] {
+function kindsOf(list: string): FaultKind[] {
   const names = list.split(",").filter((name) => name !== "");
   for (const name of names)
     if (!(KINDS as readonly string[]).includes(name))
       throw new Error(`${name} is no kind of fault: ${KINDS.join(", ")}`);
-  return names as Kind[];
+  return names as FaultKind[];
 }
 
-const selection: Selection = { only: kindsOf(values.only), except: kindsOf(values.except) };
+const selection: KindSelection = { only: kindsOf(values.only), except: kindsOf(values.except) };
 const first = Number(values.seed);
 const seeds = Array.from({ length: Number(values.runs) }, (_, index) => first + index);
-const scenes = new Set<Scene>();
-const tally = new Tally();
+const scenes = new Set<Scenario>();
+const tally = new FaultTable();
 let stopped = false;
 
 /** A testbed that runs one plan after the other. */
@@ -60,9 +60,9 @@ async function work(adopt: string[] | undefined): Promise<void> {
   }
 }
 
-async function runSeed(plan: Plan, testbed: Testbed, adopt: string[] | undefined): Promise<void> {
+async function runSeed(plan: ChaosPlan, testbed: Testbed, adopt: string[] | undefined): Promise<void> {
   const began = performance.now();
-  const scene = await Scene.open(plan, testbed);
+  const scene = await Scenario.open(plan, testbed);
   scenes.add(scene);
   try {
     if (stopped) return;
@@ -77,7 +77,7 @@ async function runSeed(plan: Plan, testbed: Testbed, adopt: string[] | undefined
   }
 }
 
-function report(plan: Plan, { problems, missed }: Verdict, seconds: number): void {
+function report(plan: ChaosPlan, { problems, missed }: PlanResult, seconds: number): void {
   const state = problems.length === 0 ? "ok    " : "FAILED";
   const left = missed.length === 0 ? "" : ` (no occasion: ${missed.join(", ")})`;
   print(`${state} seed ${plan.seed} ${seconds.toFixed(1).padStart(5)} s  ${summarizePlan(plan)}${left}`);

@@ -1,16 +1,16 @@
 import { rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { agentOf } from "../faults/kit.js";
+import { findAgentPid } from "../faults/checks.js";
 import type { LabNode } from "../lab/lab.js";
-import type { NodeFault } from "./fault.js";
-import type { Exit } from "./life.js";
-import type { Scene } from "./scene.js";
+import type { NodeFault } from "./faultkinds.js";
+import type { ProcessExit } from "./musterprocess.js";
+import type { Scenario } from "./scenario.js";
 import { fillSmall, freeSmall, workdirOf } from "./testbed.js";
 
 /** How a run without this node may end. */
-const WITHOUT_NODE: Exit[] = [69, "stranded"];
+const WITHOUT_NODE: ProcessExit[] = [69, "stranded"];
 /** How a run may end while chunks fail on this node. */
-const FAILING: Exit[] = [...WITHOUT_NODE, "partial"];
+const FAILING: ProcessExit[] = [...WITHOUT_NODE, "partial"];
 /** Times that a chunk's attempts may be used up: failures on a slot that is taken out are not counted against their chunks. */
 const FORGIVEN = 2;
 /** How long chunks may go on failing in a folder that is gone. */
@@ -20,7 +20,7 @@ const NOTICED_MS = 3000;
 type Expose = (times?: number, margin?: number) => void;
 
 /** Injects a fault of a node; false where there was no occasion for it. */
-export async function injectNodeFault(scene: Scene, fault: NodeFault): Promise<boolean> {
+export async function injectNodeFault(scene: Scenario, fault: NodeFault): Promise<boolean> {
   const node = scene.nodes[fault.node]!;
   if (node.pid === undefined) return false;
   const safe = scene.original.committed();
@@ -39,7 +39,7 @@ export async function injectNodeFault(scene: Scene, fault: NodeFault): Promise<b
       await node.dropConnections();
       return true;
     case "kill-agent": {
-      const agent = agentOf(node);
+      const agent = findAgentPid(node);
       if (agent === undefined) return false;
       kill(agent, "SIGKILL");
       expose();
@@ -62,7 +62,7 @@ export async function injectNodeFault(scene: Scene, fault: NodeFault): Promise<b
 
 /** The same of a fault that lasts for a while. */
 async function injectLasting(
-  scene: Scene,
+  scene: Scenario,
   node: LabNode,
   fault: Extract<NodeFault, { forMs: number }>,
   expose: Expose,
@@ -78,7 +78,7 @@ async function injectLasting(
     case "power-cycle":
       return cyclePower(scene, node, fault.forMs, expose);
     case "pause-agent": {
-      const agent = agentOf(node);
+      const agent = findAgentPid(node);
       if (agent === undefined) return false;
       kill(agent, "SIGSTOP");
       scene.during(fault.forMs, WITHOUT_NODE, () => {
@@ -97,7 +97,7 @@ async function injectLasting(
   }
 }
 
-async function cyclePower(scene: Scene, node: LabNode, offMs: number, expose: Expose): Promise<boolean> {
+async function cyclePower(scene: Scenario, node: LabNode, offMs: number, expose: Expose): Promise<boolean> {
   await node.powerOff();
   expose();
   if (offMs === 0) await node.powerOn();
@@ -116,7 +116,7 @@ async function remove(folder: string): Promise<void> {
     }
 }
 
-function attemptsOf({ workload }: Scene): number {
+function attemptsOf({ workload }: Scenario): number {
   return Math.max(...workload.jobs.map(({ job }) => job.plan.attempts));
 }
 

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { agentOf } from "../faults/kit.js";
+import { findAgentPid } from "../faults/checks.js";
 import { nodesProblems } from "./checknodes.js";
 import { inspectPlace } from "./checkreports.js";
-import type { Ending, ProcessFault } from "./fault.js";
-import type { Exit } from "./life.js";
-import type { Scene } from "./scene.js";
+import type { Ending, ProcessFault } from "./faultkinds.js";
+import type { ProcessExit } from "./musterprocess.js";
+import type { Scenario } from "./scenario.js";
 
 /** Seconds in which a coordinator ends that was told to. */
 const ENDS_WITHIN = 30;
@@ -12,10 +12,10 @@ const ENDS_WITHIN = 30;
 const KILL_POINT_MS = 10_000;
 
 /** Ends the coordinator, where one runs. */
-export async function endCoordinator(scene: Scene, how: Ending | "SIGTERM"): Promise<void> {
+export async function endCoordinator(scene: Scenario, how: Ending | "SIGTERM"): Promise<void> {
   const { life } = scene.original;
   if (life === undefined || life.isOver) return;
-  const exits: { [signal: string]: Exit } = { SIGKILL: "killed", SIGINT: 130, SIGTERM: 143 };
+  const exits: { [signal: string]: ProcessExit } = { SIGKILL: "killed", SIGINT: 130, SIGTERM: 143 };
   life.allow(exits[how]!);
   life.signal("SIGCONT");
   life.signal(how);
@@ -23,7 +23,7 @@ export async function endCoordinator(scene: Scene, how: Ending | "SIGTERM"): Pro
 }
 
 /** Injects a fault of the coordinator; false where there was no occasion for it. */
-export async function injectProcessFault(scene: Scene, fault: ProcessFault): Promise<boolean> {
+export async function injectProcessFault(scene: Scenario, fault: ProcessFault): Promise<boolean> {
   const { original } = scene;
   if (fault.kind === "kill-point") return killAtPoint(scene, fault.at);
   if (!original.isRunning) return false;
@@ -61,7 +61,7 @@ export async function injectProcessFault(scene: Scene, fault: ProcessFault): Pro
   }
 }
 
-async function killAtPoint(scene: Scene, at: string): Promise<boolean> {
+async function killAtPoint(scene: Scenario, at: string): Promise<boolean> {
   await endCoordinator(scene, "SIGKILL");
   const life = scene.launch(scene.original, `to be killed at ${at}`, { MUSTER_KILL_AT: at });
   life.allow("killed");
@@ -70,7 +70,7 @@ async function killAtPoint(scene: Scene, at: string): Promise<boolean> {
 }
 
 /** Of two that start on one run directory exactly one is refused: mostly the second one. */
-async function startSecond(scene: Scene): Promise<boolean> {
+async function startSecond(scene: Scenario): Promise<boolean> {
   const first = scene.original.life!;
   const wasAtWork = first.isAtWork;
   const second = scene.start(scene.original, "beside another");
@@ -85,7 +85,7 @@ async function startSecond(scene: Scene): Promise<boolean> {
   return second.exit === 75;
 }
 
-async function cancel(scene: Scene): Promise<boolean> {
+async function cancel(scene: Scenario): Promise<boolean> {
   const { original, nodes, allowance } = scene;
   if (scene.workload.executions(nodes).length === 0) return false;
   const life = original.life!;
@@ -93,7 +93,7 @@ async function cancel(scene: Scene): Promise<boolean> {
   life.allow(143, 75);
   const safe = original.committed();
   const isReachable = !scene.isDisturbed;
-  const refused: Exit[] = scene.hasConflict ? [3, 75] : [];
+  const refused: ProcessExit[] = scene.hasConflict ? [3, 75] : [];
   const ran = await scene.command(["cancel", original.path], [0, ...(isReachable ? [] : [3 as const]), ...refused]);
   await scene.end(life, ENDS_WITHIN);
   for (const node of nodes) allowance.expose(node, safe, 0);
@@ -103,11 +103,11 @@ async function cancel(scene: Scene): Promise<boolean> {
 }
 
 /** Agents that nobody comes back to end by themselves, and leave nothing. */
-async function leaveAlone(scene: Scene, forMs: number): Promise<boolean> {
+async function leaveAlone(scene: Scenario, forMs: number): Promise<boolean> {
   const { nodes, problems } = scene;
   const life = scene.original.life!;
   // One that was killed, or not told its lease yet, removes nothing so soon.
-  const opened = nodes.filter((node) => agentOf(node) !== undefined && life.isAttached(node.name));
+  const opened = nodes.filter((node) => findAgentPid(node) !== undefined && life.isAttached(node.name));
   await endCoordinator(scene, "SIGKILL");
   await sleep(forMs);
   if (!scene.isDisturbed)

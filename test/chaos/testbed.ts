@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Lab, type LabNode, startLab } from "../lab/lab.js";
-import type { Plan } from "./plan.js";
+import type { ChaosPlan } from "./chaosplan.js";
 
 const NODES = 3;
 /** A small file system on a node, for plans that fill it up. */
@@ -15,16 +15,16 @@ export class Testbed {
     return new Testbed(await startLab({ nodes: NODES, gpus: 0 }));
   }
 
-  nodesOf({ slots }: Plan): LabNode[] {
+  nodesOf({ slots }: ChaosPlan): LabNode[] {
     return this.lab.nodes.slice(0, slots.length);
   }
 
   /** Makes what a plan needs on its nodes, and an inventory; returns the words by which a muster finds them. */
-  async prepare(plan: Plan, mark: string): Promise<string[]> {
+  async prepare(plan: ChaosPlan, mark: string): Promise<string[]> {
     const nodes = this.nodesOf(plan);
     const small = smallNodes(plan);
     for (const index of small) await mountSmall(nodes[index]!);
-    const { patience, leaseSeconds } = plan;
+    const { timeouts: patience, leaseSeconds } = plan;
     const inventory = this.lab.inventory({
       file: `${mark}.yaml`,
       defaults: {
@@ -61,7 +61,7 @@ export class Testbed {
 }
 
 /** Where muster works on a node of a plan, as seen from outside. */
-export function workdirOf(plan: Plan, node: LabNode, index: number): string {
+export function workdirOf(plan: ChaosPlan, node: LabNode, index: number): string {
   return join(node.root, smallNodes(plan).has(index) ? `${SMALL}/muster` : "root/.muster");
 }
 
@@ -75,7 +75,7 @@ export async function freeSmall(node: LabNode): Promise<void> {
 }
 
 /** The nodes, by index, that work on a small file system. */
-function smallNodes({ faults }: Plan): Set<number> {
+function smallNodes({ faults }: ChaosPlan): Set<number> {
   return new Set(faults.flatMap((fault) => (fault.kind === "disk-full-node" ? [fault.node] : [])));
 }
 

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import type { TestFolder } from "../cli/startmuster.js";
-import { sha256 } from "../faults/kit.js";
+import { sha256 } from "../faults/checks.js";
 import type { LabNode } from "../lab/lab.js";
-import { ChaosJob, type Execution } from "./chaosjob.js";
-import type { Plan } from "./plan.js";
+import { type ChaosExecution, ChaosJob } from "./chaosjob.js";
+import type { ChaosPlan } from "./chaosplan.js";
 import { JOIN } from "./worker.js";
 
 /** A job with the folder, below a run directory, that is its own run directory: "" where it is the only one. */
@@ -20,7 +20,7 @@ export class Workload {
   readonly command: { path: string; content: string } | undefined;
 
   /** `mark` tells this run's files on the nodes from others'. */
-  constructor(shop: TestFolder, mark: string, { work }: Plan) {
+  constructor(shop: TestFolder, mark: string, { work }: ChaosPlan) {
     if (work.shape === "job") {
       const job = new ChaosJob(shop, "job", mark, work.jobs[0], undefined);
       this.jobs = [{ job, step: "" }];
@@ -60,7 +60,7 @@ export class Workload {
   }
 
   /** Every execution on these nodes, with its job. */
-  executions(nodes: LabNode[]): (Execution & { placed: PlacedJob })[] {
+  executions(nodes: LabNode[]): (ChaosExecution & { placed: PlacedJob })[] {
     return this.jobs.flatMap((placed) => placed.job.executions(nodes).map((one) => ({ ...one, placed })));
   }
 }

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import t from "tap";
-import { committed } from "../faults/kit.js";
+import { committedChunks } from "../faults/checks.js";
 import { reached } from "../lab/reached.js";
 import { lacking } from "../lab/requirements.js";
 import { shareLab } from "../lab/shared.js";
@@ -160,7 +160,7 @@ t.test(
     });
     const first = startMuster(["run", job, "-i", inventory]);
     const firstEnded = waitForExit(first);
-    await reached("a chunk is done", () => committed(join(shop.folder, "stop/runs/stop")).length > 0);
+    await reached("a chunk is done", () => committedChunks(join(shop.folder, "stop/runs/stop")).length > 0);
     const held = await runMuster(["run", job, "-i", inventory]);
     t.equal(held.code, 75, "a second coordinator is refused");
     t.match(held.err, new RegExp(`held by muster process ${first.pid} `));

@@ -1,5 +1,5 @@
 import t from "tap";
-import { launched } from "../faults/known.js";
+import { watchMuster } from "../faults/knownjob.js";
 import { pciAddress } from "../lab/gpus.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
@@ -15,12 +15,12 @@ for (const vendor of ["amd", "nvidia"] as const)
     const node = lab.nodes[0]!;
     const job = new GpuJob(shop, "lost", 40, 0.2);
     job.hold(node);
-    const run = launched(startMuster(["run", job.file, "-i", inventory]));
+    const run = watchMuster(startMuster(["run", job.file, "-i", inventory]));
     await reached("all slots work", () => job.begun(node).length === SLOTS.length);
     node.setGpus({ absent: [1] });
     job.release(node);
     await reached("slot 1 is out", () =>
-      run.said().includes(`slot 1 is out: GPU ${pciAddress(1)}: not on the PCI bus any more`),
+      run.stderr().includes(`slot 1 is out: GPU ${pciAddress(1)}: not on the PCI bus any more`),
     );
     const { code, err } = await run.ended;
     t.equal(code, 0, err);

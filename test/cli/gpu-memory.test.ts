@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { launched } from "../faults/known.js";
+import { watchMuster } from "../faults/knownjob.js";
 import { pciAddress } from "../lab/gpus.js";
 import type { LabNode } from "../lab/node.js";
 import { reached } from "../lab/reached.js";
@@ -17,7 +17,7 @@ for (const vendor of ["amd", "nvidia"] as const)
     const options = { nodes: [names[vendor]], gpus: 2, vendor };
     const { skip, shop, nodes, inventory } = await shareLab(t, options, "looking into nodes");
     const node = nodes[0]!;
-    const begin = (job: GpuJob) => launched(startMuster(["run", job.file, "-i", inventory]));
+    const begin = (job: GpuJob) => watchMuster(startMuster(["run", job.file, "-i", inventory]));
 
     t.test("a slot waits while memory of its card is not back, and nothing is said", { skip }, async (t) => {
       const job = new GpuJob(shop, "waits", 60, 0.3);
@@ -46,10 +46,10 @@ for (const vendor of ["amd", "nvidia"] as const)
         const reason = new RegExp(
           `slot 1 is out: GPU ${pciAddress(1)}: 5.2 GiB of GPU memory are still taken 30 s after chunk n=\\d+ ended; held by pid 1 \\(\\w+\\)`,
         );
-        await reached("slot 1 is out", () => reason.test(run.said()));
+        await reached("slot 1 is out", () => reason.test(run.stderr()));
         t.ok(job.isIdle(node, 1, 5), "the other slot has gone on alone");
         node.setGpus({ used: {}, holders: {} });
-        await reached("slot 1 is back", () => run.said().includes("slot 1 is well again"));
+        await reached("slot 1 is back", () => run.stderr().includes("slot 1 is well again"));
         const before = job.begun(node).length;
         await reached("slot 1 works again", () => job.begun(node).slice(before).includes(1));
         job.hurry(node);
@@ -71,7 +71,7 @@ for (const vendor of ["amd", "nvidia"] as const)
         for (const file of files) await node.exec(["sh", "-c", 'rm "$0"; mkfifo "$0"', file]);
         const run = begin(job);
         const reason = `slot 1 is out: GPU ${pciAddress(1)}: how much of its memory is taken cannot be read: no answer within 5 s; killed`;
-        await reached("slot 1 is out", () => run.said().includes(reason));
+        await reached("slot 1 is out", () => run.stderr().includes(reason));
         await reached("slot 0 works", () => job.begun(node).length > 2);
         t.notOk(job.begun(node).includes(1));
         await node.exec(["rm", ...files]);

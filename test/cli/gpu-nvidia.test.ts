@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { launched } from "../faults/known.js";
+import { watchMuster } from "../faults/knownjob.js";
 import { pciAddress } from "../lab/gpus.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
@@ -34,11 +34,11 @@ for (const [what, breaks, mend, reason] of FAULTS) {
   t.test(`${what} before the run: the card gets no chunk until it is well`, { skip }, async (t) => {
     const job = new GpuJob(shop, `before-${reason.length}`, 120, 0.2);
     breaks();
-    const run = launched(startMuster(["run", job.file, "-i", lab.inventory({ defaults: { gpu_check: "500ms" } })]));
-    await reached("slot 1 is out", () => run.said().includes(`slot 1 is out: GPU ${pciAddress(1)}: ${reason}`));
+    const run = watchMuster(startMuster(["run", job.file, "-i", lab.inventory({ defaults: { gpu_check: "500ms" } })]));
+    await reached("slot 1 is out", () => run.stderr().includes(`slot 1 is out: GPU ${pciAddress(1)}: ${reason}`));
     await reached("slot 0 works", () => job.begun(node).length > 2);
     t.notOk(job.begun(node).includes(1), "not one chunk");
-    await reached("it stays sick", () => run.said().includes("slot 1 stays sick: reboot zeus"));
+    await reached("it stays sick", () => run.stderr().includes("slot 1 stays sick: reboot zeus"));
     mend();
     await reached("slot 1 works", () => job.begun(node).includes(1));
     job.hurry(node);
@@ -57,7 +57,7 @@ for (const [what, breaks, mend, reason] of FAULTS) {
 t.test("a GPU tool that hangs delays only the first chunks, until its timeout", { skip }, async (t) => {
   const job = new GpuJob(shop, "hangs", 12, 0.1);
   node.setGpus({ tools: "hang" });
-  const run = launched(startMuster(["run", job.file, "-i", lab.inventory()]));
+  const run = watchMuster(startMuster(["run", job.file, "-i", lab.inventory()]));
   const { code, err } = await run.ended;
   node.setGpus({ tools: undefined });
   t.equal(code, 0, err);

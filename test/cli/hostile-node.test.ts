@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { PROTOCOL_VERSION } from "../../executor/run/agent/protocol.js";
-import { launched } from "../faults/known.js";
+import { watchMuster } from "../faults/knownjob.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 import { UNSAFE_CHARACTERS } from "../report/hostilestrings.js";
@@ -83,7 +83,7 @@ function acting(text: string): string[] {
 
 t.test("hostile text in the live display and the summary of a run", { skip }, async (t) => {
   writeFileSync(join(good.root, "var/tmp/gate"), "");
-  const run = launched(startInTerminal(["run", job, "-i", inventory]));
+  const run = watchMuster(startInTerminal(["run", job, "-i", inventory]));
   let shown = "";
   run.child.stdout!.on("data", (bytes) => (shown += bytes));
   await reached("the nodes' words are there", () => /stderr .*LIVE/s.test(shown) && /problem .*LIVE/s.test(shown));

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { checkNodes, checkResults } from "../faults/kit.js";
-import { KnownJob, launched } from "../faults/known.js";
+import { checkNodes, checkResults } from "../faults/checks.js";
+import { KnownJob, watchMuster } from "../faults/knownjob.js";
 import { freePort } from "../lab/listening.js";
 import { DelayingProxy } from "../lab/proxy.js";
 import { reached } from "../lab/reached.js";
@@ -69,9 +69,9 @@ t.test("while a node does not answer, the results of the others are shown", { sk
   await nodes[0]!.cutOff();
   t.teardown(() => nodes[0]!.heal());
   for (const words of [["nodes"], ["verify", "python"]]) {
-    const verb = launched(startMuster([...words, "-i", inventory]));
-    await reached("node2 is shown", () => verb.said().includes("node2: "));
-    await reached("node1 is waited for", () => verb.said().includes("waiting for 1 node: node1\n"));
+    const verb = watchMuster(startMuster([...words, "-i", inventory]));
+    await reached("node2 is shown", () => verb.stderr().includes("node2: "));
+    await reached("node1 is waited for", () => verb.stderr().includes("waiting for 1 node: node1\n"));
     t.equal(verb.child.exitCode, null);
     const ran = await verb.ended;
     t.equal(ran.code, 3, ran.err);
@@ -89,7 +89,7 @@ t.test("a node that refuses connections while it boots gets work later in the ru
   const file = lab.inventory({ file: "booting.yaml", nodes: { node2: login } });
   const job = new KnownJob(shop, "booting", { chunks: 8, gate: true });
   const run = job.start(["-i", file]);
-  await reached("node2 refuses", () => run.said().includes("node2: away"));
+  await reached("node2 refuses", () => run.stderr().includes("node2: away"));
   await reached("node1 works", () => job.running([first]).length > 0);
   const sshd = await DelayingProxy.start(second, 0, port);
   t.teardown(() => sshd.stop());

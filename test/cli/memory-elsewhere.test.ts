@@ -1,5 +1,5 @@
 import t from "tap";
-import { launched } from "../faults/known.js";
+import { watchMuster } from "../faults/knownjob.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 import { startMuster } from "./startmuster.js";
@@ -31,7 +31,7 @@ t.test("a chunk that waits for memory moves to a node with free memory", { skip 
     outputs: ["r"],
     needs: { memory: "1GiB" },
   });
-  const run = launched(startMuster(["run", file, "-i", lab.inventory({ node: { slots: 2 } })]));
+  const run = watchMuster(startMuster(["run", file, "-i", lab.inventory({ node: { slots: 2 } })]));
   const lines = () => shop.read("elsewhere/runs/elsewhere/results.ndjson").trim().split("\n").filter(Boolean);
   await reached("three of four have run on the node with memory", () => {
     try {

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { launched } from "../faults/known.js";
+import { watchMuster } from "../faults/knownjob.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 import { runMuster, startMuster, waitForExit } from "./startmuster.js";
@@ -135,15 +135,15 @@ t.test(
       needs: { memory: "100MiB" },
       retry: { attempts: 1 },
     });
-    const run = launched(startMuster(["run", file, "-i", inventory]));
+    const run = watchMuster(startMuster(["run", file, "-i", inventory]));
     const journal = join(shop.folder, "pressed/runs/pressed/journal.ndjson");
     const running = () => node.processes().filter(({ argv }) => argv.includes("/tmp/go-pressed")).length;
     await reached("all three run", () => existsSync(journal) && running() === 3);
     stall(30);
     await reached("the youngest goes back", () =>
-      /its memory runs out: chunk n=\d.*goes back to the queue/.test(run.said()),
+      /its memory runs out: chunk n=\d.*goes back to the queue/.test(run.stderr()),
     );
-    await reached("its slot waits", () => run.said().includes(`${node.name}: 1 slot waits for memory`));
+    await reached("its slot waits", () => run.stderr().includes(`${node.name}: 1 slot waits for memory`));
     t.ok(running() < 3);
     stall(0);
     await node.exec(["touch", "/tmp/go-pressed"]);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import parsePrometheus from "parse-prometheus-text-format";
 import t from "tap";
-import { committed } from "../faults/kit.js";
+import { committedChunks } from "../faults/checks.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 import { runMuster, startMuster, waitForExit } from "./startmuster.js";
@@ -123,7 +123,7 @@ t.test(
     const file = shop.write("kill/p.yaml", { steps });
     const first = startMuster(["run", file, "-i", inventory]);
     const firstEnded = waitForExit(first);
-    await reached("a chunk is done", () => committed(join(shop.folder, "kill/runs/p/a")).length > 0);
+    await reached("a chunk is done", () => committedChunks(join(shop.folder, "kill/runs/p/a")).length > 0);
     first.kill("SIGKILL");
     await firstEnded;
     const second = await runMuster(["run", file, "-i", inventory, "--json"]);

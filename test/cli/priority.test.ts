@@ -1,5 +1,5 @@
 import t from "tap";
-import { launched } from "../faults/known.js";
+import { watchMuster } from "../faults/knownjob.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 import { startMuster } from "./startmuster.js";
@@ -20,7 +20,7 @@ function begin(name: string, chunks: number, seconds: number, priority: number) 
   shop.write(`${name}/w.py`, WORKER);
   const matrix = { kind: "matrix", matrix: { n: [0, chunks] }, script: "w.py", args: ["{n}", `${seconds}`, name] };
   const file = shop.write(`${name}/job.yaml`, { name, ...matrix, outputs: ["r.json"], priority });
-  return launched(startMuster(["run", file, "-i", inventory]));
+  return watchMuster(startMuster(["run", file, "-i", inventory]));
 }
 
 interface Span {
@@ -41,7 +41,7 @@ t.test("of two runs that share GPUs, the one with the higher priority gets the n
   const low = begin("low", 40, 0.4, 0);
   await reached("the first works", () => node.processes().filter(({ argv }) => argv.includes("w.py")).length === 2);
   const high = begin("high", 40, 0.4, 10);
-  await reached("the second waits for both cards", () => high.said().split("waits for run low").length === 3);
+  await reached("the second waits for both cards", () => high.stderr().split("waits for run low").length === 3);
   await node.exec(["touch", "/var/tmp/go"]);
   const [first, second] = [await high.ended, await low.ended];
   t.equal(first.code, 0, first.err);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import t from "tap";
 import { loadJob } from "../../executor/job/loadjob.js";
-import { journalOf } from "../faults/kit.js";
+import { journalOf } from "../faults/checks.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 import { type MusterResult, runMuster, startMuster } from "./startmuster.js";

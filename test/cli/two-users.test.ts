@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { checkNodes, checkResults } from "../faults/kit.js";
-import { KnownJob } from "../faults/known.js";
+import { checkNodes, checkResults } from "../faults/checks.js";
+import { KnownJob } from "../faults/knownjob.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
 import { runMuster } from "./startmuster.js";
@@ -34,7 +34,7 @@ async function share(
   const holding = before.start(["-i", first]);
   await reached("a chunk of the first runs", () => before.running(nodes).length > 0);
   const waiting = after.start(["-i", second]);
-  await reached("the second waits", () => /slot 0 waits for/.test(waiting.said()));
+  await reached("the second waits", () => /slot 0 waits for/.test(waiting.stderr()));
   const pid = await agentOf(uid);
   t.same(after.executions(nodes), [], "the second has begun nothing");
   before.open(nodes);
@@ -47,7 +47,7 @@ async function share(
     checkResults(t, job);
   }
   await checkNodes(t, nodes);
-  return { said: waiting.said(), pid };
+  return { said: waiting.stderr(), pid };
 }
 
 t.test("two users on one node use its GPU in turn, and the holder is named by uid and pid", { skip }, async (t) => {

@@ -6,8 +6,8 @@ import type { LabNode } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, committed, journalOf, repeated } from "./kit.js";
-import { KnownJob, type Launched, launched } from "./known.js";
+import { checkNodes, checkResults, committedChunks, countRepeatedChunks, journalOf } from "./checks.js";
+import { KnownJob, type RunningMuster, watchMuster } from "./knownjob.js";
 
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 16, gpus: 0, user: "rig" }, "processes of nodes");
 
@@ -43,10 +43,10 @@ class KillerJob {
     this.run = join(shop.folder, name, "runs", name);
   }
 
-  start(on: LabNode[], slots: number): Launched {
+  start(on: LabNode[], slots: number): RunningMuster {
     const inventory = lab.inventory({ file: `${this.name}.yaml`, node: { slots } });
     const limit = on.map(({ name }) => name).join();
-    return launched(startMuster(["run", this.file, "-i", inventory, "--limit", limit]));
+    return watchMuster(startMuster(["run", this.file, "-i", inventory, "--limit", limit]));
   }
 
   /** How often a chunk was begun on these nodes. */
@@ -95,7 +95,7 @@ for (const [index, [what, kill]] of KILLS.entries())
         t.match(ran.out, /its node's agent died each time it ran/);
         t.match(ran.err, /attempt 1 failed on node\d+ slot \d: its node's agent died while it ran/);
         const others = Array.from({ length: CHUNKS }, (_, n) => n).filter((n) => n !== KILLER);
-        t.same(committed(job.run).sort(), others.map((n) => `n=${n}`).sort(), "every other chunk is done, once");
+        t.same(committedChunks(job.run).sort(), others.map((n) => `n=${n}`).sort(), "every other chunk is done, once");
         t.equal(job.executions(on, KILLER), ATTEMPTS, "it ran as often as it may");
         for (const n of others)
           t.ok(job.executions(on, n) <= 1 + losses(job.run, `n=${n}`), `n=${n} ran no more often than it had to`);
@@ -108,11 +108,11 @@ t.test("an agent killed from outside now and then: no chunk fails", { skip }, as
   const job = new KnownJob(shop, "outside", { chunks: 40, seconds: 0.4 });
   const run = startOn(job, on, {});
   for (const count of [4, 14, 24]) {
-    await reached("some are done", () => committed(job.run).length >= count && agentOf(on[0]!) !== undefined);
+    await reached("some are done", () => committedChunks(job.run).length >= count && agentOf(on[0]!) !== undefined);
     process.kill(agentOf(on[0]!)!, "SIGKILL");
   }
   await end(t, job, run, on);
-  for (const [chunk, count] of Object.entries(repeated(job, on)))
+  for (const [chunk, count] of Object.entries(countRepeatedChunks(job, on)))
     t.ok(count <= 1 + losses(job.run, chunk), `${chunk} ran no more often than it had to`);
 });
 
@@ -121,7 +121,7 @@ t.test("a node that reboots again and again: it rests, and its chunks do not pay
   const job = new KnownJob(shop, "reboots", { chunks: 6, gate: true });
   const run = startOn(job, on, {});
   for (let count = 0; count < 5; count++) {
-    await reached("it is at work", () => run.said().split("node").length > 1 && agentOf(on[0]!) !== undefined);
+    await reached("it is at work", () => run.stderr().split("node").length > 1 && agentOf(on[0]!) !== undefined);
     const before = job.executions(on).length;
     await reached(
       "chunks run",
@@ -131,8 +131,8 @@ t.test("a node that reboots again and again: it rests, and its chunks do not pay
   }
   job.open(on);
   await end(t, job, run, on);
-  t.match(run.said(), /it has rebooted/);
-  t.match(run.said(), /this is failure 4 in a row, so it rests for 4 s/);
+  t.match(run.stderr(), /it has rebooted/);
+  t.match(run.stderr(), /this is failure 4 in a row, so it rests for 4 s/);
   t.same(
     job.chunks.map((chunk) => losses(job.run, chunk)),
     job.chunks.map(() => 0),
@@ -149,11 +149,11 @@ t.test(
     const proxy = await proxyOf(t, on[0]!);
     proxy.setLifetime(2000);
     const run = startOn(job, on, { [on[0]!.name]: { host: proxy.host, port: proxy.port } });
-    await reached("it rests", () => /this is failure 5 in a row, so it rests for 8 s/.test(run.said()));
+    await reached("it rests", () => /this is failure 5 in a row, so it rests for 8 s/.test(run.stderr()));
     t.ok(proxy.accepted <= 5, `${proxy.accepted} connections`);
     proxy.setLifetime(undefined);
     await end(t, job, run, on);
-    t.same(repeated(job, on), {}, "once each");
+    t.same(countRepeatedChunks(job, on), {}, "once each");
   },
 );
 
@@ -172,7 +172,7 @@ t.test(
     proxy.reset();
     const lost = performance.now();
     job.open([other]);
-    await reached("it is said", () => run.said().includes("its connection keeps failing, its chunks go to others"));
+    await reached("it is said", () => run.stderr().includes("its connection keeps failing, its chunks go to others"));
     const seconds = (performance.now() - lost) / 1000;
     t.ok(seconds > 4 && seconds < 15, `after ${seconds} s`);
     const begun = () => job.executions([other]).map(({ chunk }) => chunk);
@@ -183,7 +183,7 @@ t.test(
   },
 );
 
-function startOn(job: KnownJob, on: LabNode[], change: Record<string, Record<string, unknown>>): Launched {
+function startOn(job: KnownJob, on: LabNode[], change: Record<string, Record<string, unknown>>): RunningMuster {
   const inventory = lab.inventory({ file: `${job.name}.yaml`, node: { slots: 3 }, nodes: change });
   return job.start(["-i", inventory, "--limit", on.map(({ name }) => name).join()]);
 }
@@ -195,7 +195,7 @@ async function proxyOf(t: Test, node: LabNode): Promise<DelayingProxy> {
   return proxy;
 }
 
-async function end(t: Test, job: KnownJob, { ended }: Launched, on: LabNode[]): Promise<void> {
+async function end(t: Test, job: KnownJob, { ended }: RunningMuster, on: LabNode[]): Promise<void> {
   const ran = await ended;
   t.equal(ran.code, 0, ran.err);
   checkResults(t, job);

@@ -4,8 +4,8 @@ import t from "tap";
 import { runMuster, startMuster } from "../cli/startmuster.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, committed, hasRecorded, journalOf } from "./kit.js";
-import { KnownJob, launched } from "./known.js";
+import { checkNodes, checkResults, committedChunks, hasRecorded, journalOf } from "./checks.js";
+import { KnownJob, watchMuster } from "./knownjob.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
 
@@ -47,10 +47,10 @@ t.test(
 t.test("cancel of a run whose coordinator was killed, from its directory alone", { skip }, async (t) => {
   const job = new KnownJob(shop, "dead", { chunks: 60, seconds: 0.1 });
   const first = job.start(["-i", inventory]);
-  await reached("some are committed", () => committed(job.run).length > 8);
+  await reached("some are committed", () => committedChunks(job.run).length > 8);
   first.child.kill("SIGKILL");
   await first.ended;
-  const done = committed(job.run).length;
+  const done = committedChunks(job.run).length;
   const cancelled = await runMuster(["cancel", job.name], { cwd: join(shop.folder, job.name) });
   t.equal(cancelled.code, 0, cancelled.err);
   t.match(cancelled.out, `${done} chunks done and kept`);
@@ -173,7 +173,7 @@ for (const dead of [false, true])
         steps: { compute: { job: "job.yaml" }, nap: { command: ["sleep", nap] } },
       });
       const run = join(shop.folder, name, "out");
-      const first = launched(startMuster(["run", file, "-i", inventory, "--out", run]));
+      const first = watchMuster(startMuster(["run", file, "-i", inventory, "--out", run]));
       await reached(
         "four chunks and the command run",
         () => job.running(lab.nodes).length === 4 && processesWith(nap).length > 0,

@@ -5,8 +5,8 @@ import { type MusterResult, runMuster } from "../cli/startmuster.js";
 import { type LabNode, startLab } from "../lab/lab.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, journalOf, repeated } from "./kit.js";
-import { KnownJob, type Launched } from "./known.js";
+import { checkNodes, checkResults, countRepeatedChunks, journalOf } from "./checks.js";
+import { KnownJob, type RunningMuster } from "./knownjob.js";
 
 const { skip, shop, lab, nodes, inventory } = await shareLab(t, { nodes: 2, gpus: 0 }, "looking into nodes");
 const words = ["-i", inventory];
@@ -19,14 +19,14 @@ const agentsOf = (node: LabNode) =>
   node.processes().filter(({ argv, parent }) => argv.includes("attach") && parent === node.pid);
 
 /** A job with both nodes at work on it, and nothing done. */
-async function atWork(name: string): Promise<{ job: KnownJob; run: Launched }> {
+async function atWork(name: string): Promise<{ job: KnownJob; run: RunningMuster }> {
   const job = new KnownJob(shop, name, { chunks: 8, gate: true });
   const run = job.start(words);
   await reached("both are at work", () => lab.nodes.every((node) => job.running([node]).length === 2));
   return { job, run };
 }
 
-async function killed({ job, run }: { job: KnownJob; run: Launched }): Promise<KnownJob> {
+async function killed({ job, run }: { job: KnownJob; run: RunningMuster }): Promise<KnownJob> {
   run.child.kill("SIGKILL");
   await run.ended;
   return job;
@@ -63,11 +63,11 @@ t.test("a folder deleted in mid-run: said, and what ran there runs again", { ski
   const { job, run } = await atWork("survived");
   const lost = job.running([node1]);
   deleteFolder(node1, "running");
-  await reached("it is noticed", () => run.said().includes("it was deleted or moved"));
+  await reached("it is noticed", () => run.stderr().includes("it was deleted or moved"));
   await reached("there is one agent", () => agentsOf(node1).length === 1);
   job.open(lab.nodes);
   checkComplete(t, job, await run.ended);
-  t.same(repeated(job, lab.nodes), Object.fromEntries(lost.map((chunk) => [chunk, 2])));
+  t.same(countRepeatedChunks(job, lab.nodes), Object.fromEntries(lost.map((chunk) => [chunk, 2])));
   await checkNodes(t, lab.nodes);
 });
 

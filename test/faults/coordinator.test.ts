@@ -6,8 +6,8 @@ import { waitForExit } from "../cli/startmuster.js";
 import { projectRoot } from "../lab/project.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, committed, journalOf, repeated } from "./kit.js";
-import { KnownJob, launched } from "./known.js";
+import { checkNodes, checkResults, committedChunks, countRepeatedChunks, journalOf } from "./checks.js";
+import { KnownJob, watchMuster } from "./knownjob.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
 
@@ -17,10 +17,10 @@ t.test(
   async (t) => {
     const short = lab.inventory({ file: "short.yaml", defaults: { lease: "2s", grace: "30s" } });
     const job = new KnownJob(shop, "asleep", { chunks: 40, seconds: 0.2 });
-    const { child, ended, said } = job.start(["-i", short]);
-    await reached("some are committed", () => committed(job.run).length >= 8);
+    const { child, ended, stderr: said } = job.start(["-i", short]);
+    await reached("some are committed", () => committedChunks(job.run).length >= 8);
     child.kill("SIGSTOP");
-    const before = new Set(committed(job.run));
+    const before = new Set(committedChunks(job.run));
     await reached("the agents' lease is over", () =>
       lab.nodes.every((node) => !existsSync(join(node.root, "root/.muster"))),
     );
@@ -29,7 +29,7 @@ t.test(
     const ran = await ended;
     t.equal(ran.code, 0, `${ran.err}${said()}`);
     checkResults(t, job);
-    const again = repeated(job, lab.nodes);
+    const again = countRepeatedChunks(job, lab.nodes);
     t.same(
       Object.keys(again).filter((chunk) => before.has(chunk)),
       [],
@@ -59,7 +59,7 @@ t.test("a second coordinator is refused and named its holder, and disturbs nothi
   job.open(lab.nodes);
   t.equal((await first.ended).code, 0);
   checkResults(t, job);
-  t.same(repeated(job, lab.nodes), {});
+  t.same(countRepeatedChunks(job, lab.nodes), {});
   await checkNodes(t, lab.nodes);
 });
 
@@ -93,7 +93,7 @@ t.test("no environment, no terminal, no stdin, no session: as under cron, and le
     cwd: "/",
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const ran = await launched(bare).ended;
+  const ran = await watchMuster(bare).ended;
   t.equal(ran.code, 0, ran.err);
   t.notOk((ran.out + ran.err).includes("\u001b"), "nothing is redrawn or coloured");
   const closed = spawn("sh", ["-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", process.execPath, ...words, "--fresh"], {
@@ -147,7 +147,7 @@ t.test("our clock a day off, and jumping in mid-run: nothing but what is display
   t.ok(Date.parse(opened.at) > Date.now() + 80_000_000, "the clock was wrong indeed");
   t.ok(session.seconds > 1 && session.seconds < 600, `it took ${session.seconds} s`);
   checkResults(t, job);
-  t.same(repeated(job, lab.nodes), {});
+  t.same(countRepeatedChunks(job, lab.nodes), {});
   await checkNodes(t, lab.nodes);
 });
 
@@ -183,7 +183,7 @@ t.test(
     writeFileSync(job.file, whole);
     t.same(readFileSync(join(job.run, "journal.ndjson")), before);
     t.match(await job.muster(["-i", inventory]), { code: 0, out: /already complete/ });
-    t.same(repeated(job, lab.nodes), {});
+    t.same(countRepeatedChunks(job, lab.nodes), {});
     await checkNodes(t, lab.nodes);
   },
 );

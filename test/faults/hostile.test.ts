@@ -4,14 +4,14 @@ import t from "tap";
 import { type MusterResult, startMuster } from "../cli/startmuster.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, repeated } from "./kit.js";
-import { KnownJob, launched } from "./known.js";
+import { checkNodes, checkResults, countRepeatedChunks } from "./checks.js";
+import { KnownJob, watchMuster } from "./knownjob.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 4 }, "looking into nodes");
 
 /** Runs muster and notes the most memory that it ever had, in bytes. */
 async function measured(words: string[]): Promise<MusterResult & { memory: number }> {
-  const { child, ended } = launched(startMuster(words));
+  const { child, ended } = watchMuster(startMuster(words));
   let memory = 0;
   const timer = setInterval(() => {
     const status = `/proc/${child.pid}/status`;
@@ -157,7 +157,7 @@ t.test(
       gate: true,
       job: { retry: { backoff: "50ms" } },
     });
-    const { child, ended, said } = job.start(["-i", inventory, "-v"]);
+    const { child, ended, stderr: said } = job.start(["-i", inventory, "-v"]);
     await reached("it runs", () => job.executions(lab.nodes).length === 1);
     child.kill("SIGSTOP");
     job.open(lab.nodes);
@@ -175,7 +175,7 @@ t.test(
       /chunk n=0: attempt 1 failed on \S+ slot \d: output r\.json of chunk n=0 from \S+: its bytes differ from those that the node hashed/,
     );
     checkResults(t, job);
-    t.same(repeated(job, lab.nodes), { "n=0": 2 });
+    t.same(countRepeatedChunks(job, lab.nodes), { "n=0": 2 });
     await checkNodes(t, lab.nodes);
   },
 );

@@ -4,8 +4,8 @@ import t from "tap";
 import type { MusterResult } from "../cli/startmuster.js";
 import { projectRoot } from "../lab/project.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults } from "./kit.js";
-import { KnownJob } from "./known.js";
+import { checkNodes, checkResults } from "./checks.js";
+import { KnownJob } from "./knownjob.js";
 
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 2, gpus: 0 }, "looking into nodes");
 

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import t from "tap";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, committed, journalOf, repeated } from "./kit.js";
-import { KnownJob } from "./known.js";
+import { checkNodes, checkResults, committedChunks, countRepeatedChunks, journalOf } from "./checks.js";
+import { KnownJob } from "./knownjob.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
 
@@ -22,10 +22,10 @@ t.test("Ctrl-C once: orderly, and said how to stop the rest; twice: at once", { 
 
   // A node that has fallen silent keeps the orderly end waiting; the second Ctrl-C does not.
   const twice = job.start(["-i", inventory]);
-  await reached("it is attached", () => /node1: 2 slots/.test(twice.said()) && /node2: 2 slots/.test(twice.said()));
+  await reached("it is attached", () => /node1: 2 slots/.test(twice.stderr()) && /node2: 2 slots/.test(twice.stderr()));
   for (const node of lab.nodes) await node.cutOff();
   twice.child.kill("SIGINT");
-  await reached("it is stopping", () => twice.said().includes("stopping"));
+  await reached("it is stopping", () => twice.stderr().includes("stopping"));
   twice.child.kill("SIGINT");
   t.match(await twice.ended, { code: 130, out: "" }, "no summary, no waiting");
   for (const node of lab.nodes) await node.heal();
@@ -33,7 +33,7 @@ t.test("Ctrl-C once: orderly, and said how to stop the rest; twice: at once", { 
   const ran = await job.muster(["-i", inventory]);
   t.equal(ran.code, 0, ran.err);
   checkResults(t, job);
-  t.same(repeated(job, lab.nodes), {});
+  t.same(countRepeatedChunks(job, lab.nodes), {});
   await checkNodes(t, lab.nodes);
 });
 
@@ -51,12 +51,12 @@ t.test(
     t.equal((await ended).code, 130);
     const seconds = (performance.now() - stopped) / 1000;
     t.ok(seconds < 20, `${seconds.toFixed(1)} s, well before the silence would be noticed`);
-    t.same(committed(job.run), [], "it was on its way indeed");
+    t.same(committedChunks(job.run), [], "it was on its way indeed");
     for (const node of lab.nodes) await node.heal();
     const ran = await job.muster(["-i", inventory]);
     t.equal(ran.code, 0, ran.err);
     checkResults(t, job);
-    t.same(repeated(job, lab.nodes), {});
+    t.same(countRepeatedChunks(job, lab.nodes), {});
     await checkNodes(t, lab.nodes);
   },
 );

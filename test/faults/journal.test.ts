@@ -2,8 +2,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, checkResults, committed, journalOf, repeated } from "./kit.js";
-import { KnownJob } from "./known.js";
+import { checkNodes, checkResults, committedChunks, countRepeatedChunks, journalOf } from "./checks.js";
+import { KnownJob } from "./knownjob.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
 
@@ -17,7 +17,7 @@ t.test("a journal cut in its last record: that chunk alone is computed again", {
     const whole = readFileSync(file);
     const at = whole.lastIndexOf(',"e":"done"');
     const [from, end] = [whole.lastIndexOf(10, at) + 1, whole.indexOf(10, at) + 1];
-    const lost = committed(job.run).at(-1)!;
+    const lost = committedChunks(job.run).at(-1)!;
     times[lost] = (times[lost] ?? 1) + 1;
     writeFileSync(file, whole.subarray(0, part === 0 ? from + 1 : from + Math.floor((end - from - 1) * part)));
     const ran = await job.muster(["-i", inventory, "--json"]);
@@ -25,7 +25,7 @@ t.test("a journal cut in its last record: that chunk alone is computed again", {
     t.equal(JSON.parse(ran.out).session.attempts, 1, `${lost} was started again, and nothing else`);
     checkResults(t, job);
   }
-  t.same(repeated(job, lab.nodes), times);
+  t.same(countRepeatedChunks(job, lab.nodes), times);
   await checkNodes(t, lab.nodes);
 });
 
@@ -37,7 +37,7 @@ t.test("a journal cut in its last line of all (close): nothing is computed again
   const ran = await job.muster(["-i", inventory, "--json"]);
   t.match(JSON.parse(ran.out), { already: false, session: { attempts: 0 } });
   checkResults(t, job);
-  t.same(repeated(job, lab.nodes), {});
+  t.same(countRepeatedChunks(job, lab.nodes), {});
 });
 
 t.test("a flipped bit in its middle is refused, naming the record, and nothing is touched", { skip }, async (t) => {
@@ -78,7 +78,7 @@ t.test("results.ndjson shorter than the journal says: refused, not passed over",
   writeFileSync(results, lines);
   t.equal((await job.muster(["-i", inventory])).code, 0);
   checkResults(t, job);
-  t.same(repeated(job, lab.nodes), {});
+  t.same(countRepeatedChunks(job, lab.nodes), {});
 });
 
 /** Makes one fsync of the journal fail, as a dying disk does. */
@@ -99,12 +99,12 @@ t.test("an fsync that fails ends the run; what it was about is not believed, and
   const failed = await job.muster(["-i", inventory], { NODE_OPTIONS: `--import=file://${preload}` });
   t.equal(failed.code, 3, failed.err);
   t.match(failed.out, /stopped: cannot write to the run directory \S+: the disk fails \(input\/output error\)/);
-  const before = committed(job.run);
+  const before = committedChunks(job.run);
   t.ok(before.length > 0 && before.length < 40, `${before.length} chunks were committed before it`);
   t.notMatch(journalOf(job.run).at(-1), { e: "close" });
   const ran = await job.muster(["-i", inventory]);
   t.equal(ran.code, 0, ran.err);
   checkResults(t, job);
-  t.same(repeated(job, lab.nodes), {}, "every chunk was executed once");
+  t.same(countRepeatedChunks(job, lab.nodes), {}, "every chunk was executed once");
   await checkNodes(t, lab.nodes);
 });

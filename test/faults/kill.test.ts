@@ -4,8 +4,8 @@ import t from "tap";
 import { startMuster } from "../cli/startmuster.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { checkCommitted, checkNodes, checkResults, filesUnder, repeated } from "./kit.js";
-import { KnownJob, launched } from "./known.js";
+import { checkCommitted, checkNodes, checkResults, countRepeatedChunks, filesUnder } from "./checks.js";
+import { KnownJob, watchMuster } from "./knownjob.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 4 }, "looking into nodes");
 
@@ -29,7 +29,7 @@ t.test("the coordinator killed at every step of the commit protocol", { skip }, 
   t.equal(ran.code, 0, ran.err);
   checkResults(t, job);
   t.equal(readFileSync(join(job.run, "all.ndjson"), "utf8"), `${job.chunks.map((n) => job.expected(n)).join("\n")}\n`);
-  t.same(repeated(job, lab.nodes), {}, "every chunk was executed once");
+  t.same(countRepeatedChunks(job, lab.nodes), {}, "every chunk was executed once");
   await checkNodes(t, lab.nodes);
 });
 
@@ -45,7 +45,7 @@ t.test("killed while its chunks run and left alone: it finds them done when it c
   t.equal(ran.code, 0, ran.err);
   t.equal(JSON.parse(ran.out).session.attempts, 0, "nothing was started again");
   checkResults(t, job);
-  t.same(repeated(job, lab.nodes), {});
+  t.same(countRepeatedChunks(job, lab.nodes), {});
   await checkNodes(t, lab.nodes);
 });
 
@@ -74,11 +74,11 @@ t.test("a range, whose chunks are cut differently each time: every seed once, an
   });
   const run = join(shop.folder, "squares/runs/squares");
   for (const step of ["journaled:3", "sent-start:9", "recorded:5", "sent-ack:4", "lined:2", "done:5"]) {
-    const killed = launched(startMuster(["run", job, "-i", inventory], { env: { MUSTER_KILL_AT: step } }));
+    const killed = watchMuster(startMuster(["run", job, "-i", inventory], { env: { MUSTER_KILL_AT: step } }));
     await killed.ended;
-    if (killed.child.signalCode !== "SIGKILL") t.fail(`not killed at ${step}: ${killed.said()}`);
+    if (killed.child.signalCode !== "SIGKILL") t.fail(`not killed at ${step}: ${killed.stderr()}`);
   }
-  const ran = await launched(startMuster(["run", job, "-i", inventory])).ended;
+  const ran = await watchMuster(startMuster(["run", job, "-i", inventory])).ended;
   t.equal(ran.code, 0, ran.err);
   const squares = JSON.parse(readFileSync(join(run, "squares.json"), "utf8"));
   t.same(
@@ -106,14 +106,14 @@ t.test(
       outputs: ["r.json"],
     });
     const run = join(shop.folder, "stale/runs/stale");
-    const killed = launched(startMuster(["run", job, "-i", inventory], { env: { MUSTER_KILL_AT: "published:8" } }));
+    const killed = watchMuster(startMuster(["run", job, "-i", inventory], { env: { MUSTER_KILL_AT: "published:8" } }));
     await killed.ended;
     const published = filesUnder(join(run, "results")).length;
     for (const node of lab.nodes) {
       await node.powerCycle();
       rmSync(join(node.root, "root/.muster"), { recursive: true });
     }
-    const ran = await launched(startMuster(["run", job, "-i", inventory])).ended;
+    const ran = await watchMuster(startMuster(["run", job, "-i", inventory])).ended;
     t.equal(ran.code, 0, ran.err);
     const lines = readFileSync(join(run, "results.ndjson"), "utf8").trimEnd().split("\n");
     const wanted = lines.map((line) => `${JSON.parse(line).chunk}/r.json`);

@@ -5,17 +5,17 @@ import { type LabNode, type LabOptions, startLab } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { agentOf, checkNodes, checkResults, committed, hasRecorded, repeated } from "./kit.js";
-import { KnownJob, type Launched } from "./known.js";
+import { checkNodes, checkResults, committedChunks, countRepeatedChunks, findAgentPid, hasRecorded } from "./checks.js";
+import { KnownJob, type RunningMuster } from "./knownjob.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 0 }, "looking into nodes");
 
 /** The end of a run, and what must be true then. `again`: executions beyond one each. */
-async function checkEnd(t: Test, job: KnownJob, { ended }: Launched, again: string[] = [], nodes = lab.nodes) {
+async function checkEnd(t: Test, job: KnownJob, { ended }: RunningMuster, again: string[] = [], nodes = lab.nodes) {
   const ran = await ended;
   t.equal(ran.code, 0, ran.err);
   checkResults(t, job);
-  t.same(Object.keys(repeated(job, nodes)).sort(), again.sort(), "what was executed more than once");
+  t.same(Object.keys(countRepeatedChunks(job, nodes)).sort(), again.sort(), "what was executed more than once");
   await checkNodes(t, nodes);
   return ran;
 }
@@ -28,7 +28,7 @@ t.test("the agent killed with chunks running: they are killed first, then run on
   const lost = job.running([node]);
   const workers = () => node.processes().filter(({ argv }) => argv.some((word) => word.endsWith("worker.py")));
   const before = workers().map(({ pid }) => pid);
-  process.kill(agentOf(node)!, "SIGKILL");
+  process.kill(findAgentPid(node)!, "SIGKILL");
   await reached("its chunks are killed", () => !workers().some(({ pid }) => before.includes(pid)));
   job.open([node, other]);
   await checkEnd(t, job, run, lost);
@@ -42,7 +42,7 @@ t.test("the agent killed while its results wait for a coordinator: none is execu
   await first.ended;
   job.open(lab.nodes);
   await reached("all that they have is done, and written down there", () => lab.nodes.every(hasRecorded));
-  for (const node of lab.nodes) process.kill(agentOf(node)!, "SIGKILL");
+  for (const node of lab.nodes) process.kill(findAgentPid(node)!, "SIGKILL");
   await checkEnd(t, job, job.start(["-i", inventory]));
 });
 
@@ -52,15 +52,15 @@ t.test("every process of the user killed at logout, again and again", { skip }, 
   const [node] = lab.nodes as [LabNode];
   const lost: string[] = [];
   for (const count of [2, 8]) {
-    await reached("some are done", () => committed(job.run).length >= count && job.running([node]).length > 0);
-    const safe = committed(job.run);
+    await reached("some are done", () => committedChunks(job.run).length >= count && job.running([node]).length > 0);
+    const safe = committedChunks(job.run);
     for (const { pid } of node.processes()) kill(pid);
     lost.push(...job.executions([node]).flatMap(({ chunk }) => (safe.includes(chunk) ? [] : [chunk])));
   }
   const ran = await run.ended;
   t.equal(ran.code, 0, ran.err);
   checkResults(t, job);
-  for (const chunk of Object.keys(repeated(job, lab.nodes)))
+  for (const chunk of Object.keys(countRepeatedChunks(job, lab.nodes)))
     t.ok(lost.includes(chunk), `${chunk} had begun and was not safe`);
   await checkNodes(t, lab.nodes);
 });
@@ -70,7 +70,7 @@ t.test("sshd restarted and connections dropped, three times: nothing is executed
   const run = job.start(["-i", inventory]);
   const [node] = lab.nodes as [LabNode];
   for (const count of [2, 8, 16]) {
-    await reached("some are done", () => committed(job.run).length >= count);
+    await reached("some are done", () => committedChunks(job.run).length >= count);
     await node.restartSshd();
     await node.dropConnections();
   }
@@ -123,10 +123,10 @@ t.test(
     const first = job.start(["-i", brief]);
     await reached("both are at work", () => lab.nodes.every((one) => job.running([one]).length === 2));
     job.open(lab.nodes.slice(0, 1));
-    await reached("the first node has done its own", () => committed(job.run).length >= 2);
+    await reached("the first node has done its own", () => committedChunks(job.run).length >= 2);
     first.child.kill("SIGKILL");
     await first.ended;
-    const kept = committed(job.run);
+    const kept = committedChunks(job.run);
     await checkNodes(t, lab.nodes);
     const lost = job.executions(lab.nodes).flatMap(({ chunk }) => (kept.includes(chunk) ? [] : [chunk]));
     job.open(lab.nodes);
@@ -179,7 +179,7 @@ t.test(
     const job = new KnownJob(shop, "clock", { chunks: 12, seconds: 0.2, job: { timeout: "30s" } });
     const [node] = lab.nodes as [LabNode];
     const run = job.start(["-i", wrong]);
-    await reached("some are done", () => committed(job.run).length >= 2);
+    await reached("some are done", () => committedChunks(job.run).length >= 2);
     await node.dropConnections();
     await checkEnd(t, job, run);
     const late = new KnownJob(shop, "late", { chunks: 1, gate: true, job: { timeout: "1s", retry: { attempts: 1 } } });

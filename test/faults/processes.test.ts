@@ -3,7 +3,7 @@ import t, { type Test } from "tap";
 import { type MusterResult, runMuster } from "../cli/startmuster.js";
 import type { LabNode } from "../lab/lab.js";
 import { shareLab } from "../lab/shared.js";
-import { checkNodes, committed } from "./kit.js";
+import { checkNodes, committedChunks } from "./checks.js";
 
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 5, gpus: 0, user: "rig" }, "processes of nodes");
 
@@ -34,7 +34,7 @@ class Script {
   }
 
   check(t: Test, chunks: number[], text: (n: number) => string): void {
-    const all = committed(this.run);
+    const all = committedChunks(this.run);
     t.same(
       chunks.map((n) => all.filter((chunk) => chunk === `n=${n}`).length),
       chunks.map(() => 1),

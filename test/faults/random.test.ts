@@ -1,7 +1,7 @@
 import t from "tap";
 import { shareLab } from "../lab/shared.js";
-import { checkCommitted, checkNodes, checkResults, committed, repeated } from "./kit.js";
-import { KnownJob } from "./known.js";
+import { checkCommitted, checkNodes, checkResults, committedChunks, countRepeatedChunks } from "./checks.js";
+import { KnownJob } from "./knownjob.js";
 import { mulberry } from "./mulberry.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 4 }, "looking into nodes");
@@ -19,10 +19,10 @@ t.test("the coordinator killed at twenty random times", { skip }, async (t) => {
     clearTimeout(timer);
     checkCommitted(t, job, `kill ${kill} after ${Math.round(delay)} ms`);
   }
-  t.comment(`${committed(job.run).length} of 400 chunks were committed by the killed`);
+  t.comment(`${committedChunks(job.run).length} of 400 chunks were committed by the killed`);
   const ran = await job.muster(["-i", inventory]);
   t.equal(ran.code, 0, ran.err);
   checkResults(t, job);
-  t.same(repeated(job, lab.nodes), {}, "every chunk was executed once");
+  t.same(countRepeatedChunks(job, lab.nodes), {}, "every chunk was executed once");
   await checkNodes(t, lab.nodes);
 });

@@ -1,14 +1,14 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { readHistory } from "../../executor/run/record/history.js";
+import { readRunHistory } from "../../executor/run/record/runhistory.js";
 import { breakDownRun } from "../../report/breakdown.js";
 import type { LabNode } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
 import { reached } from "../lab/reached.js";
 import { shareLab } from "../lab/shared.js";
-import { agentOf, checkNodes, checkResults, repeated, resultsOf } from "./kit.js";
-import { KnownJob, type Launched, type Shape } from "./known.js";
+import { checkNodes, checkResults, countRepeatedChunks, findAgentPid, resultsOf } from "./checks.js";
+import { KnownJob, type KnownJobOptions, type RunningMuster } from "./knownjob.js";
 
 const { skip, shop, lab, nodes } = await shareLab(
   t,
@@ -21,7 +21,7 @@ t.jobs = 12;
 t.setTimeout(180_000);
 
 /** A run of a job on two nodes of its own. */
-class Scene {
+class SilenceTest {
   readonly nodes: [LabNode, LabNode];
   readonly job: KnownJob;
   err = "";
@@ -29,7 +29,7 @@ class Scene {
   constructor(
     readonly t: Test,
     name: string,
-    shape: Shape,
+    shape: KnownJobOptions,
   ) {
     this.nodes = [nodes.pop()!, nodes.pop()!];
     this.job = new KnownJob(shop, name, shape);
@@ -39,7 +39,11 @@ class Scene {
   }
 
   /** `slots` of the two nodes; the first of them is the one that trouble comes to. */
-  start(slots: [number, number], node: Record<string, unknown> = {}, first: Record<string, unknown> = {}): Launched {
+  start(
+    slots: [number, number],
+    node: Record<string, unknown> = {},
+    first: Record<string, unknown> = {},
+  ): RunningMuster {
     const [a, b] = this.nodes;
     const inventory = lab.inventory({
       file: `${this.job.name}.yaml`,
@@ -72,11 +76,11 @@ class Scene {
   }
 
   /** The end of the run, and what must be true then. */
-  async end({ ended }: Launched, again: Record<string, number> = {}): Promise<Record<string, unknown>> {
+  async end({ ended }: RunningMuster, again: Record<string, number> = {}): Promise<Record<string, unknown>> {
     const ran = await ended;
     this.t.equal(ran.code, 0, ran.err);
     checkResults(this.t, this.job);
-    this.t.same(repeated(this.job, this.nodes), again, "executions beyond one each");
+    this.t.same(countRepeatedChunks(this.job, this.nodes), again, "executions beyond one each");
     await checkNodes(this.t, this.nodes);
     return shop.json(join(this.job.name, "runs", this.job.name, "summary.json"));
   }
@@ -87,7 +91,7 @@ for (const what of ["still run", "are done"] as const)
     `a node cut off past its grace, then back: its chunks went to others, and ${what} there`,
     { skip },
     async (t) => {
-      const scene = new Scene(t, `zombie-${what.split(" ")[1]}`, { chunks: 40, gate: true });
+      const scene = new SilenceTest(t, `zombie-${what.split(" ")[1]}`, { chunks: 40, gate: true });
       const { job } = scene;
       const [gone, other] = scene.nodes;
       const run = scene.start([2, 12], { grace: "5s" });
@@ -122,7 +126,7 @@ t.test(
   "a node cut off past its grace, with nobody free for its chunks: it is back, and they go on",
   { skip },
   async (t) => {
-    const scene = new Scene(t, "patient", { chunks: 40, gate: true });
+    const scene = new SilenceTest(t, "patient", { chunks: 40, gate: true });
     const { job } = scene;
     const [gone, other] = scene.nodes;
     const run = scene.start([2, 4], { silence: "4s", grace: "1s" });
@@ -137,7 +141,7 @@ t.test(
     job.open([gone, other]);
     const summary = await scene.end(run);
     t.match(summary, { session: { dropped: 0 } });
-    const { happenings } = breakDownRun(await readHistory(job.run, Date.now()));
+    const { happenings } = breakDownRun(await readRunHistory(job.run, Date.now()));
     t.match(
       happenings.filter(({ node }) => node === gone.name).map(({ what }) => what),
       [/^silent: /, /^away: /, "is back"],
@@ -147,7 +151,7 @@ t.test(
 );
 
 t.test("the whole fleet away for less than its grace: the run goes on by itself", { skip }, async (t) => {
-  const scene = new Scene(t, "fleet", { chunks: 40, gate: true });
+  const scene = new SilenceTest(t, "fleet", { chunks: 40, gate: true });
   const { job } = scene;
   const run = scene.start([2, 2], { grace: "10m" });
   await reached("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
@@ -159,11 +163,11 @@ t.test("the whole fleet away for less than its grace: the run goes on by itself"
 });
 
 t.test("an agent that hangs: found by asking it, redialled, and nothing run twice", { skip }, async (t) => {
-  const scene = new Scene(t, "hang", { chunks: 40, gate: true });
+  const scene = new SilenceTest(t, "hang", { chunks: 40, gate: true });
   const { job } = scene;
   const run = scene.start([2, 2]);
   await reached("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
-  const agent = agentOf(scene.nodes[0])!;
+  const agent = findAgentPid(scene.nodes[0])!;
   process.kill(agent, "SIGSTOP");
   job.open(scene.nodes);
   await scene.says("silent: the agent has not answered for 30 s");
@@ -172,7 +176,7 @@ t.test("an agent that hangs: found by asking it, redialled, and nothing run twic
 });
 
 t.test("a file server that hangs in mid-run: another way is found, and nothing run twice", { skip }, async (t) => {
-  const scene = new Scene(t, "sftp", { chunks: 16, size: 3_000_000, seconds: 0.5 });
+  const scene = new SilenceTest(t, "sftp", { chunks: 16, size: 3_000_000, seconds: 0.5 });
   const [node] = scene.nodes;
   const run = scene.start([2, 2]);
   const server = () => node.processes().find(({ argv }) => argv[0]!.includes("sftp-server"))?.pid;
@@ -186,7 +190,7 @@ t.test("a file server that hangs in mid-run: another way is found, and nothing r
 });
 
 t.test("a file server that hangs whenever it is asked: what the node has is done elsewhere", { skip }, async (t) => {
-  const scene = new Scene(t, "hangs", { chunks: 8, size: 100_000, gate: true });
+  const scene = new SilenceTest(t, "hangs", { chunks: 8, size: 100_000, gate: true });
   const { job } = scene;
   const [node] = scene.nodes;
   await node.restartSshd({ Subsystem: "sftp /bin/cat >/dev/null" });
@@ -201,7 +205,7 @@ t.test("a file server that hangs whenever it is asked: what the node has is done
 });
 
 t.test("a connection that lets nothing through any more, without a word", { skip }, async (t) => {
-  const scene = new Scene(t, "stall", { chunks: 40, gate: true });
+  const scene = new SilenceTest(t, "stall", { chunks: 40, gate: true });
   const { job } = scene;
   const [node] = scene.nodes;
   const proxy = await DelayingProxy.start(node, 0);
@@ -220,7 +224,7 @@ t.test(
   "the only node away for longer than its grace: the run ends and says so; the same command goes on",
   { skip },
   async (t) => {
-    const scene = new Scene(t, "only", { chunks: 6, gate: true });
+    const scene = new SilenceTest(t, "only", { chunks: 6, gate: true });
     const { job } = scene;
     const [node] = scene.nodes;
     const words = ["-i", lab.inventory({ file: "only.yaml", node: { grace: "1s", slots: 2 } }), "--limit", node.name];
@@ -241,7 +245,7 @@ t.test(
   "a node that is silent when the last chunk is done is waited for, so that nothing stays there",
   { skip },
   async (t) => {
-    const scene = new Scene(t, "last", { chunks: 6, gate: true });
+    const scene = new SilenceTest(t, "last", { chunks: 6, gate: true });
     const { job } = scene;
     const [node, other] = scene.nodes;
     const proxy = await DelayingProxy.start(node, 0);

@@ -1,5 +1,5 @@
 import t from "tap";
-import type { Execution, History } from "../../executor/run/record/history.js";
+import type { ChunkExecution, RunHistory } from "../../executor/run/record/runhistory.js";
 import { breakDownRun } from "../../report/breakdown.js";
 import { renderHistoryPage } from "../../report/historypage.js";
 import { bigintToDecimal, buildHistoryDocument, formatHistory } from "../../report/historytext.js";
@@ -7,7 +7,13 @@ import { buildLanes } from "../../report/page/lanes.js";
 
 const HOSTILE = `</title><script>alert("x")</script>\u001b[31m&'`;
 
-const ran = (node: string, slot: number, end: number, seconds: number, more: Partial<Execution> = {}): Execution => ({
+const ran = (
+  node: string,
+  slot: number,
+  end: number,
+  seconds: number,
+  more: Partial<ChunkExecution> = {},
+): ChunkExecution => ({
   chunk: `${end}`,
   node,
   slot,
@@ -19,8 +25,8 @@ const ran = (node: string, slot: number, end: number, seconds: number, more: Par
 });
 
 /** A run of 100 s: node a has two slots, of which the second fails; node b is lost and returns. */
-const history: History = {
-  standing: {
+const history: RunHistory = {
+  status: {
     name: "sieve",
     path: "/runs/sieve",
     state: "partial",
@@ -40,14 +46,14 @@ const history: History = {
     ran("a", 0, 90, 40),
     ran("b", 0, 95, 5, { chunk: HOSTILE, units: 2n ** 64n }),
   ],
-  tried: [{ e: "tried", at: 12, chunk: "7", node: "a", slot: 1, attempt: 1, reason: HOSTILE }],
-  nodes: [
+  failedAttempts: [{ e: "tried", at: 12, chunk: "7", node: "a", slot: 1, attempt: 1, reason: HOSTILE }],
+  nodeEntries: [
     { e: "node", at: 1, node: "a", state: "live", slots: [0, 1] },
     { e: "node", at: 1, node: "b", state: "live", slots: [0] },
     { e: "node", at: 30, node: "b", state: "silent", reason: HOSTILE },
     { e: "node", at: 60, node: "b", state: "live", slots: [0] },
   ],
-  slots: [
+  slotEntries: [
     { e: "slot", at: 12, node: "a", slot: 1, out: HOSTILE },
     { e: "slot", at: 70, node: "a", slot: 1 },
   ],
@@ -100,10 +106,10 @@ t.test("on a terminal: 80 columns, and text from nodes is escaped", async (t) =>
 
 t.test("many slots and events are summarized unless all are requested", async (t) => {
   const slots = Array.from({ length: 100 }, (_, slot) => slot);
-  const many: History = {
+  const many: RunHistory = {
     ...history,
-    nodes: [{ e: "node", at: 1, node: "a", state: "live", slots }],
-    slots: slots.map((slot) => ({ e: "slot", at: slot, node: "a", slot, out: "sick" })),
+    nodeEntries: [{ e: "node", at: 1, node: "a", state: "live", slots }],
+    slotEntries: slots.map((slot) => ({ e: "slot", at: slot, node: "a", slot, out: "sick" })),
   };
   t.match(formatHistory(many, false), /\n101 slots: use -v to list them\n[\s\S]*and 81 more: use -v to list all/);
   t.match(formatHistory(many, true), /slot 99 /);

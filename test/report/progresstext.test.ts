@@ -1,6 +1,6 @@
 import t from "tap";
-import type { Member } from "../../executor/run/node/member.js";
-import type { View } from "../../executor/run/observer.js";
+import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
+import type { RunView } from "../../executor/run/runobserver.js";
 import { countColumns } from "../../report/columns.js";
 import { formatProgress } from "../../report/progresstext.js";
 
@@ -8,15 +8,15 @@ const slots = [0, 1, 2].map((slot) => ({ node: "rig", slot }));
 const node = { chunks: 4, units: 4n, failedAttempts: 0 };
 
 /** A run of 10 chunks on one node after one second. */
-function view(member: object, out: [slot: number, back: boolean][], failedAttempts = 0): View {
+function view(member: object, out: [slot: number, back: boolean][], failedAttempts = 0): RunView {
   const of = { ...node, failedAttempts, out: new Map(out.map(([slot, back]) => [slot, { reason: "sick", back }])) };
   const job = { name: "sieve", units: 10n, kind: "tasks" };
   const tally = { job, units: 4n, chunks: 4, failed: 0, seconds: 1, nodes: new Map([["rig", of]]), of: () => of };
-  const members = [{ node: { name: "rig" }, state: "live", slots, short: 0, ...member } as unknown as Member];
-  return { members, tally } as unknown as View;
+  const members = [{ node: { name: "rig" }, state: "live", slots, short: 0, ...member } as unknown as NodeWorker];
+  return { members, tally } as unknown as RunView;
 }
 
-const TABLE: [what: string, view: View, line: RegExp][] = [
+const TABLE: [what: string, view: RunView, line: RegExp][] = [
   ["all well", view({}, []), /^rig {3}3 slots, 4 done, 4[^,]*$/],
   ["a slot is disabled", view({}, [[1, false]]), /4[^,]*, 1 slot disabled$/],
   ["a slot was disabled", view({}, [[1, true]]), /4[^,]*$/],

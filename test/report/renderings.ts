@@ -1,8 +1,8 @@
 import type { Pipeline } from "../../executor/pipeline/pipeline.js";
-import type { Member } from "../../executor/run/node/member.js";
-import type { View } from "../../executor/run/observer.js";
-import type { Differing } from "../../executor/run/record/past.js";
-import type { LeftOut } from "../../executor/run/record/summary.js";
+import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
+import type { RecheckDifference } from "../../executor/run/record/journalentry.js";
+import type { ExcludedNode } from "../../executor/run/record/runsummary.js";
+import type { RunView } from "../../executor/run/runobserver.js";
 import type { Failure } from "../../executor/schedule/events.js";
 import { formatCancelledPipeline, formatCancelledRun, formatStoppedNode } from "../../report/canceltext.js";
 import { buildDriftDocument, formatDrift, formatDriftTotal, formatNodeReport } from "../../report/drifttext.js";
@@ -59,41 +59,48 @@ const shown = <T>(input: T, show: (input: T) => string, exact = NUMBERS): Render
 });
 
 /** Returns the view of a run that observers get. */
-function viewOf(members: object[]): View {
+function viewOf(members: object[]): RunView {
   const of = { chunks: 4, units: 4n, failedAttempts: 1, out: new Map([[1, { reason: "sick", back: false }]]) };
   const tally = { units: 4n, chunks: 4, failed: 1, seconds: 1, nodes: new Map([["rig", of]]), of: () => of };
   const job = { name: "sieve", units: 10n, kind: "tasks" };
-  return { members, tally: { ...tally, job } } as unknown as View;
+  return { members, tally: { ...tally, job } } as unknown as RunView;
 }
 const members = [
-  { node: { name: "rig" }, state: "live", slots: [{ slot: 0 }], short: 1 },
-  { node: { name: "zeus" }, state: "away", slots: [], short: 0, reason: "no route", error: { next: "Look." } },
+  { node: { name: "rig" }, state: "live", slots: [{ slot: 0 }], memoryWaitingSlots: 1 },
+  {
+    node: { name: "zeus" },
+    state: "away",
+    slots: [],
+    memoryWaitingSlots: 0,
+    reason: "no route",
+    error: { next: "Look." },
+  },
 ];
 
 interface Told {
-  leftOut: LeftOut[];
-  members: Member[];
+  leftOut: ExcludedNode[];
+  members: NodeWorker[];
   texts: { holder: string; problem: string; note: string };
   failure: Failure;
-  differing: Differing;
+  differing: RecheckDifference;
 }
 
 /** Calls every method of PlainProgress and returns its output. */
 function progressText({ leftOut, members: told, texts, failure: failed, differing: found }: Told): string {
   const said: string[] = [];
   const progress = new PlainProgress({ out: () => {}, err: (text) => said.push(text) });
-  progress.begin(viewOf(told), "/runs/sieve", leftOut);
+  progress.runStarted(viewOf(told), "/runs/sieve", leftOut);
   for (const member of told) {
-    progress.node(member);
-    progress.slot(member, 0, texts.holder);
-    progress.slot(member, 0, undefined);
-    progress.memory(member);
-    progress.problem(member, texts.problem);
+    progress.nodeChanged(member);
+    progress.slotHolderChanged(member, 0, texts.holder);
+    progress.slotHolderChanged(member, 0, undefined);
+    progress.memoryPressureChanged(member);
+    progress.nodeWarning(member, texts.problem);
   }
-  progress.note(texts.note);
-  progress.failedAttempt(failed);
-  progress.gaveUp(failed);
-  progress.differs(found);
+  progress.notice(texts.note);
+  progress.attemptFailed(failed);
+  progress.chunkFailed(failed);
+  progress.recheckDiffered(found);
   progress.end();
   return said.join("\n");
 }
@@ -140,13 +147,13 @@ export const TEXTS: Record<string, Rendering> = {
   formatPlan: shown(plan, formatPlan),
   formatProgress: shown(members, (all) => formatProgress(viewOf(all), 80).join("\n")),
   formatTotalProgress: shown("sieve", (name) =>
-    formatTotalProgress({ ...viewOf([]), tally: { ...viewOf([]).tally, job: { name, units: 9n } } } as View),
+    formatTotalProgress({ ...viewOf([]), counters: { ...viewOf([]).counters, job: { name, units: 9n } } } as RunView),
   ),
   formatMemoryWait: { ...shown(2, formatMemoryWait), isNumbers: true },
   PlainProgress: shown(
     {
       leftOut: [{ node: "hera", reason: "has no GPU" }],
-      members: members as unknown as Member[],
+      members: members as unknown as NodeWorker[],
       texts: { holder: "other", problem: "logs are lost", note: "rates are not kept" },
       failure,
       differing,

@@ -1,10 +1,10 @@
 import type { Pipeline } from "../../executor/pipeline/pipeline.js";
 import type { PipelineSummary } from "../../executor/pipeline/pipelinesummary.js";
-import type { Cancelled } from "../../executor/run/cancel.js";
-import type { History } from "../../executor/run/record/history.js";
-import type { Differing } from "../../executor/run/record/past.js";
-import type { Standing } from "../../executor/run/record/standing.js";
-import type { Summary } from "../../executor/run/record/summary.js";
+import type { CancelledRun } from "../../executor/run/cancelrun.js";
+import type { RecheckDifference } from "../../executor/run/record/journalentry.js";
+import type { RunHistory } from "../../executor/run/record/runhistory.js";
+import type { RunStatus } from "../../executor/run/record/runstatus.js";
+import type { RunSummary } from "../../executor/run/record/runsummary.js";
 import type { Failure } from "../../executor/schedule/events.js";
 import type { RunPlan } from "../../executor/schedule/plan/planjob.js";
 import type { Facts } from "../../fleet/facts.js";
@@ -24,13 +24,13 @@ export const failure: Failure = {
   reason: "exit code 1",
   stderr: "Traceback\nValueError\n",
 };
-export const differing: Differing = {
+export const differing: RecheckDifference = {
   chunk: "8",
-  first: { node: "rig", slot: 0, fingerprint: undefined } as Differing["first"],
-  second: { node: "zeus", slot: 0, fingerprint: undefined } as Differing["second"],
+  first: { node: "rig", slot: 0, fingerprint: undefined } as RecheckDifference["first"],
+  second: { node: "zeus", slot: 0, fingerprint: undefined } as RecheckDifference["second"],
   what: "r.json: byte 3",
 };
-export const summary: Summary = {
+export const summary: RunSummary = {
   name: "sieve",
   state: "broken",
   directory: "/runs/sieve",
@@ -57,7 +57,7 @@ export const summary: Summary = {
   error: "the disk is full",
   next: "Make room.",
 };
-export const standing: Standing = {
+export const standing: RunStatus = {
   name: "sieve",
   path: "/runs/sieve",
   state: "running",
@@ -69,20 +69,20 @@ export const standing: Standing = {
   coordinator: { pid: 7, host: "desk", since: "2026-11-25T20:00:00.000Z" },
   reason: "damaged",
 };
-export const history: History = {
-  standing,
+export const history: RunHistory = {
+  status: standing,
   seconds: 100,
   sessions: [
     { number: 1, began: "2026-11-25T20:00:00.000Z", from: 0, seconds: 80 },
     { number: 2, began: "2026-11-26T08:00:00.000Z", from: 80, seconds: 20 },
   ],
   executions: [{ chunk: "7", node: "rig", slot: 0, attempt: 2, units: 10n, seconds: 50, end: 50 }],
-  tried: [{ e: "tried", at: 12, chunk: "7", node: "rig", slot: 1, attempt: 1, reason: "exit code 1" }],
-  nodes: [
+  failedAttempts: [{ e: "tried", at: 12, chunk: "7", node: "rig", slot: 1, attempt: 1, reason: "exit code 1" }],
+  nodeEntries: [
     { e: "node", at: 1, node: "rig", state: "live", slots: [0, 1] },
     { e: "node", at: 30, node: "rig", state: "silent", reason: "no answer" },
   ],
-  slots: [{ e: "slot", at: 12, node: "rig", slot: 1, out: "ECC errors" }],
+  slotEntries: [{ e: "slot", at: 12, node: "rig", slot: 1, out: "ECC errors" }],
   failures: [failure],
   summary: { ...summary, state: "complete" },
   missing: ["an older muster wrote this"],
@@ -154,7 +154,7 @@ export const reports: NodeReport[] = [
   { node: someNode({ name: "b" }), skipped: "not rebooted" },
   { node: someNode({ name: "c" }), error },
 ];
-export const cancelled: Cancelled = {
+export const cancelled: CancelledRun = {
   name: "sieve",
   directory: "/runs/sieve",
   state: "cancelled",

@@ -1,9 +1,9 @@
 import t from "tap";
-import type { Summary } from "../../executor/run/record/summary.js";
+import type { RunSummary } from "../../executor/run/record/runsummary.js";
 import { formatSummary } from "../../report/summarytext.js";
 
 /** A run that ended without a usable node. `slots`: of its only node; `session`: the number of sessions. */
-function stranded(slots: number, session: number): Summary {
+function stranded(slots: number, session: number): RunSummary {
   return {
     name: "sieve",
     state: "stranded",

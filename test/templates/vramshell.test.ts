@@ -1,7 +1,7 @@
 import t from "tap";
 import { GpuJob } from "../cli/gpujob.js";
 import { startMuster } from "../cli/startmuster.js";
-import { launched } from "../faults/known.js";
+import { watchMuster } from "../faults/knownjob.js";
 import { pciAddress } from "../lab/gpus.js";
 import type { LabOptions } from "../lab/options.js";
 import { reached } from "../lab/reached.js";
@@ -14,13 +14,13 @@ t.test("AMD's cards between chunks", async (t) => {
 
   t.test("one whose file begins to hang is out until it answers, and holds up nobody else", { skip }, async (t) => {
     const job = new GpuJob(shop, "begins", 400, 0.3);
-    const run = launched(startMuster(["run", job.file, "-i", inventory]));
+    const run = watchMuster(startMuster(["run", job.file, "-i", inventory]));
     await reached("both cards have been asked for again", () => job.begun(node).length > 8);
     const file = `/sys/devices/pci0000:00/${pciAddress(1)}/mem_info_vram_used`;
     await node.exec(["sh", "-c", 'mkfifo "$0.new" && mv "$0.new" "$0"', file]);
     await reached("slot 1 waits", () => job.isIdle(node, 1, 3));
     await reached("slot 1 is out", () =>
-      /slot 1 is out: .* cannot be read: no answer within 5 s; killed/.test(run.said()),
+      /slot 1 is out: .* cannot be read: no answer within 5 s; killed/.test(run.stderr()),
     );
     await reached("the other slot goes on", () => job.isIdle(node, 1, 10));
     await node.exec(["rm", file]);

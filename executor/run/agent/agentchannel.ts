@@ -1,5 +1,5 @@
 import type { Channel } from "../../../fleet/connection.js";
-import { killPoint } from "../killpoint.js";
+import { failpoint } from "../failpoint.js";
 import { LineLimits, PREAMBLE_BYTES } from "./linelimits.js";
 import { parseMessage } from "./messages.js";
 import type { AgentCommand, AgentMessage } from "./protocol.js";
@@ -72,7 +72,7 @@ export class AgentChannel {
     this.outgoing = [];
     if (this.channel.stdin.writable)
       this.channel.stdin.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(""));
-    for (const { op } of messages) killPoint(`sent-${op}`);
+    for (const { op } of messages) failpoint(`sent-${op}`);
   }
 
   private receiveBytes(bytes: Buffer): void {

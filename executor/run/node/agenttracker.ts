@@ -1,35 +1,35 @@
-import type { Hello } from "./handshake.js";
+import type { HelloMessage } from "./handshake.js";
 
 /** `ended`: nobody can tell whether the agent died, since its lease may have run out. */
 export type AgentChange = "rebooted" | "died" | "ended";
 
 /** What tells one agent of a run from another. */
-type Identity = Pick<Hello, "boot" | "pid" | "started">;
+type AgentIdentity = Pick<HelloMessage, "boot" | "pid" | "started">;
 
 /** Tells at each attachment whether a node's agent is the one that was there before, and if not, why. */
 export class AgentTracker {
   /** Of the latest attachment. */
-  hello: Identity | undefined;
+  lastAgent: AgentIdentity | undefined;
   private readonly silence = new SilenceClock();
 
   /** `leaseSeconds`: how long an agent lives without a coordinator. */
   constructor(private readonly leaseSeconds: number) {}
 
   /** A message has come from the agent. */
-  heard(): void {
-    this.silence.heard();
+  recordMessage(): void {
+    this.silence.recordMessage();
   }
 
   /** An agent has said hello. Returns what has become of the one before it; undefined where that is the same, or there was none. */
-  attached(hello: Identity): AgentChange | undefined {
-    const change = this.changeTo(hello);
-    this.hello = hello;
+  recordAttachment(hello: AgentIdentity): AgentChange | undefined {
+    const change = this.compareWith(hello);
+    this.lastAgent = hello;
     this.silence.restart();
     return change;
   }
 
-  private changeTo({ boot, pid, started }: Identity): AgentChange | undefined {
-    const before = this.hello;
+  private compareWith({ boot, pid, started }: AgentIdentity): AgentChange | undefined {
+    const before = this.lastAgent;
     if (before === undefined) return undefined;
     if (before.boot !== boot) return "rebooted";
     if (before.pid === pid && before.started === started) return undefined;
@@ -39,7 +39,7 @@ export class AgentTracker {
 }
 
 /** What a person is told of a change. */
-export function changeText(change: AgentChange): string {
+export function describeAgentChange(change: AgentChange): string {
   if (change === "rebooted") return "it has rebooted";
   return `its agent has ${change}, and another one was started`;
 }
@@ -53,14 +53,14 @@ class SilenceClock {
   private monotonicMs = performance.now();
   private wallMs = Date.now();
 
-  heard(): void {
+  recordMessage(): void {
     this.longest = this.longestSeconds;
     this.monotonicMs = performance.now();
     this.wallMs = Date.now();
   }
 
   restart(): void {
-    this.heard();
+    this.recordMessage();
     this.longest = 0;
   }
 

@@ -2,14 +2,14 @@ import type { Connection } from "../../../fleet/connection.js";
 import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { AgentMessage } from "../agent/protocol.js";
-import { type RunContext, rootOf } from "../context.js";
-import { isLost, isSuccess, reasonOf } from "./failure.js";
-import { Session } from "./session.js";
+import { type RunContext, runFolderOn } from "../runcontext.js";
+import { Attachment } from "./attachment.js";
+import { isConnectionLost, isSuccess, withoutNodeName } from "./attemptfailure.js";
 import { stopAgent } from "./stopagent.js";
 import { endStrays } from "./strays.js";
 
 /** What was done about a run on one node. */
-export interface Stopped {
+export interface NodeCleanResult {
   node: string;
   /** `nothing`: nothing of the run was there. */
   state: "stopped" | "nothing" | "failed";
@@ -24,22 +24,26 @@ export interface Stopped {
  * started once more for that: it knows how to find what it left. What has no folder any more is found by its marks.
  * `finished`: the chunks that the agent has results of are added. Never rejects for what nodes do.
  */
-export async function cleanNode(node: Node, run: RunContext, finished: Set<string>): Promise<Stopped> {
+export async function cleanNode(node: Node, run: RunContext, finished: Set<string>): Promise<NodeCleanResult> {
   try {
-    return { node: node.name, ...(await clean(node, run, finished)) };
+    return { node: node.name, ...(await cleanRunFolders(node, run, finished)) };
   } catch (error) {
     if (!(error instanceof MusterError)) throw error;
-    return { node: node.name, state: "failed", reason: reasonOf(node, error) };
+    return { node: node.name, state: "failed", reason: withoutNodeName(node, error) };
   }
 }
 
-async function clean(node: Node, run: RunContext, finished: Set<string>): Promise<Omit<Stopped, "node">> {
+async function cleanRunFolders(
+  node: Node,
+  run: RunContext,
+  finished: Set<string>,
+): Promise<Omit<NodeCleanResult, "node">> {
   const connection = await run.dialer.connect(node);
   try {
     let [wasThere, strays] = [false, 0];
     for (const id of [...run.formerIds, run.id]) {
-      const root = rootOf(id, node);
-      const found = await cleanRoot(connection, run, root, () =>
+      const root = runFolderOn(id, node);
+      const found = await cleanRunFolder(connection, run, root, () =>
         id === run.id ? stopOwnAgent(node, run, finished) : stopAgent(connection, run.agent, root),
       );
       wasThere ||= found.wasThere;
@@ -53,7 +57,7 @@ async function clean(node: Node, run: RunContext, finished: Set<string>): Promis
 }
 
 /** Has the agent in the folder `root` stop in order, where there is a folder, then ends what is left; that alone decides. */
-async function cleanRoot(
+async function cleanRunFolder(
   connection: Connection,
   run: RunContext,
   root: string,
@@ -82,7 +86,7 @@ async function hasFolder(connection: Connection, root: string): Promise<boolean>
   try {
     return (await files.stat(root.replace(/^~/, () => home))) !== undefined;
   } catch (error) {
-    if (!(error instanceof MusterError) || isLost(error)) throw error;
+    if (!(error instanceof MusterError) || isConnectionLost(error)) throw error;
     return false;
   }
 }
@@ -94,15 +98,15 @@ async function stopOwnAgent(node: Node, run: RunContext, finished: Set<string>):
     if (message.ev === "bye") left = message.left;
     if (message.ev === "done" && isSuccess(message)) finished.add(message.chunk);
   };
-  const session = await Session.attach(
+  const session = await Attachment.attach(
     node,
     run,
-    { boot: undefined, cards: [] },
+    { bootId: undefined, cards: [] },
     () => [],
     () => {},
     hear,
   );
   session.send({ op: "stop" });
-  await session.bye(node.grace);
+  await session.waitForExit(node.grace);
   if (left !== undefined) throw new MusterError("NOT_STOPPED", 3, left);
 }

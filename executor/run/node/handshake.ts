@@ -7,15 +7,15 @@ import { gpuEnvironment } from "../../schedule/slots/nodeslots.js";
 import { AgentChannel, type AgentEnd } from "../agent/agentchannel.js";
 import { Heartbeat } from "../agent/heartbeat.js";
 import { type AgentCommand, type AgentMessage, PROTOCOL_VERSION } from "../agent/protocol.js";
-import { type RunContext, rootOf } from "../context.js";
-import { LOG_LIMIT } from "../results/logs.js";
-import { EXAMINE, examined } from "./gpuwatch.js";
+import { MAX_LOG_BYTES } from "../results/chunklogs.js";
+import { type RunContext, runFolderOn } from "../runcontext.js";
+import { FIRST_CHECK_TIMEOUT_SECONDS, vendorToCheck } from "./gpuhealth.js";
 import { stopAgent } from "./stopagent.js";
 
 /** Outputs and logs up to this many bytes ride on the agent channel beside their manifest. */
-const INLINE = 16 << 10;
+const MAX_INLINE_BYTES = 16 << 10;
 
-function opening(node: Node, run: RunContext, slots: Slot[], cards: string[]): Open {
+function buildOpenCommand(node: Node, run: RunContext, slots: Slot[], cards: string[]): OpenCommand {
   return {
     op: "open",
     run: run.name,
@@ -31,44 +31,45 @@ function opening(node: Node, run: RunContext, slots: Slot[], cards: string[]): O
       gpu: slot.gpu,
       lock: slot.gpu === undefined ? undefined : `${slot.gpu}`,
     })),
-    ...cardsOf(node, slots, cards),
-    inline: INLINE,
-    log: LOG_LIMIT,
+    ...describeCards(node, slots, cards),
+    inline: MAX_INLINE_BYTES,
+    log: MAX_LOG_BYTES,
   };
 }
 
-function cardsOf(node: Node, slots: Slot[], cards: string[]): Pick<Open, "cards" | "examine"> {
+function describeCards(node: Node, slots: Slot[], cards: string[]): Pick<OpenCommand, "cards" | "examine"> {
   const { vendor } = node.profile;
   if (vendor === "none" || slots.every(({ gpu }) => gpu === undefined)) return {};
   const pci = cards.length > 0 ? cards : (node.pci ?? []);
-  return { cards: { vendor, pci }, examine: examined(node, slots) && EXAMINE };
+  return { cards: { vendor, pci }, examine: vendorToCheck(node, slots) && FIRST_CHECK_TIMEOUT_SECONDS };
 }
 
-export type Hello = Extract<AgentMessage, { ev: "hello" }>;
-type Open = Extract<AgentCommand, { op: "open" }>;
+export type HelloMessage = Extract<AgentMessage, { ev: "hello" }>;
+type OpenCommand = Extract<AgentCommand, { op: "open" }>;
 
 /** What is known of a node before it is attached to: its boot id then, and PCI addresses of its GPUs by index. */
-export interface Known {
-  boot: string | undefined;
+export interface PreviousAttachment {
+  bootId: string | undefined;
   cards: string[];
 }
 
 /** An agent that has accepted this coordinator; `gone` resolves with the reason when no more will come from it. */
-export interface Handshake {
+export interface AcceptedAgent {
   agent: AgentChannel;
-  hello: Hello;
-  gone: Promise<AgentEnd>;
+  hello: HelloMessage;
+  ended: Promise<AgentEnd>;
 }
 
 /** How an agent answers `open`: or it does not, and the channel ends. */
-type Reply = Hello | Extract<AgentMessage, { ev: "refused" }> | { ev: "gone"; end: AgentEnd };
+type OpenReply = HelloMessage | Extract<AgentMessage, { ev: "refused" }> | { ev: "ended"; end: AgentEnd };
 
 const HELLO_TIMEOUT_MS = 30_000;
 /** Attempts that an agent may hold: a few for each slot, and results that could not be collected yet. */
-const HELD_PER_SLOT = 64;
-const HELD_RESULTS = 4096;
+const MAX_HELD_PER_SLOT = 64;
+const MAX_HELD_RESULTS = 4096;
 
-const OTHER_VERSION = "an agent of another version of muster was at work; it was stopped, and what it ran is run again";
+const OTHER_VERSION_WARNING =
+  "an agent of another version of muster was at work; it was stopped, and what it ran is run again";
 
 /**
  * Sends the agent through a new channel: it attaches to the run's agent on the node, or becomes that. An agent of another
@@ -81,45 +82,45 @@ export async function startAgent(
   connection: Connection,
   run: RunContext,
   slots: Slot[],
-  known: Known,
+  known: PreviousAttachment,
   receive: (message: AgentMessage) => void,
-): Promise<Handshake> {
+): Promise<AcceptedAgent> {
   const { node } = connection;
-  const root = rootOf(run.id, node);
-  const open = opening(node, run, slots, known.cards);
+  const root = runFolderOn(run.id, node);
+  const open = buildOpenCommand(node, run, slots, known.cards);
   const attach = async () => {
     const channel = await connection.open([node.python, ...run.agent.args, root]);
     channel.stdin.write(run.agent.stdin);
-    return shakeHands(channel, open, node.silence, receive);
+    return exchangeHello(channel, open, node.silence, receive);
   };
   let { reply, agent, gone } = await attach();
   if (reply.ev === "hello" && reply.muster !== PROTOCOL_VERSION) {
-    receive({ ev: "problem", message: OTHER_VERSION });
+    receive({ ev: "problem", message: OTHER_VERSION_WARNING });
     agent.detach();
     await stopAgent(connection, run.agent, root);
     ({ reply, agent, gone } = await attach());
   }
   switch (reply.ev) {
     case "hello":
-      if (reply.muster === PROTOCOL_VERSION) return { agent, hello: reply, gone };
+      if (reply.muster === PROTOCOL_VERSION) return { agent, hello: reply, ended: gone };
       agent.detach();
-      throw protocolError(
+      throw createProtocolError(
         node,
         `it is of version ${reply.muster} though it was started as version ${PROTOCOL_VERSION}`,
       );
     case "refused":
       // Nobody can have continued elsewhere what has only begun, and was never here.
-      if ((run.nonces.length === 1 && known.boot === undefined) || run.nonces.includes(reply.owner))
-        throw protocolError(node, "it refuses the only coordinator that it can belong to");
-      throw superseded(node);
-    case "gone":
-      if (reply.end.kind === "violation") throw protocolError(node, reply.end.reason);
-      throw parseRefusal(reply.end.reason) ?? (await explainNoAgent(connection, reply.end.reason));
+      if ((run.nonces.length === 1 && known.bootId === undefined) || run.nonces.includes(reply.owner))
+        throw createProtocolError(node, "it refuses the only coordinator that it can belong to");
+      throw createSupersededError(node);
+    case "ended":
+      if (reply.end.kind === "violation") throw createProtocolError(node, reply.end.reason);
+      throw parseRefusal(reply.end.reason) ?? (await diagnoseNoAgent(connection, reply.end.reason));
   }
 }
 
 /** Rejects with what a look at the node says where python is the reason. */
-async function explainNoAgent(connection: Connection, reason: string): Promise<MusterError> {
+async function diagnoseNoAgent(connection: Connection, reason: string): Promise<MusterError> {
   await gatherFacts(connection, "without-gpus");
   return new MusterError("NO_AGENT", 69, `the agent did not start: ${reason}`);
 }
@@ -135,21 +136,21 @@ function parseRefusal(ending: string): MusterError | undefined {
 }
 
 /** Sends `open`, and waits for the reply. */
-async function shakeHands(
+async function exchangeHello(
   channel: Channel,
-  open: Open,
+  open: OpenCommand,
   silence: number,
   receive: (message: AgentMessage) => void,
-): Promise<{ reply: Reply; agent: AgentChannel; gone: Promise<AgentEnd> }> {
-  let answer: (reply: Reply) => void = () => {};
+): Promise<{ reply: OpenReply; agent: AgentChannel; gone: Promise<AgentEnd> }> {
+  let answer: (reply: OpenReply) => void = () => {};
   let go: (end: AgentEnd) => void = () => {};
-  const answered = new Promise<Reply>((resolve) => {
+  const answered = new Promise<OpenReply>((resolve) => {
     answer = resolve;
   });
   const gone = new Promise<AgentEnd>((resolve) => {
     go = (end) => {
       resolve(end);
-      answer({ ev: "gone", end });
+      answer({ ev: "ended", end });
     };
   });
   const pulse = new Heartbeat(
@@ -160,7 +161,7 @@ async function shakeHands(
       channel.destroy();
     },
   );
-  const pages = new HelloPages(open.slots.length * HELD_PER_SLOT + HELD_RESULTS);
+  const pages = new HelloPages(open.slots.length * MAX_HELD_PER_SLOT + MAX_HELD_RESULTS);
   const agent = new AgentChannel(
     channel,
     (message) => {
@@ -185,25 +186,25 @@ async function shakeHands(
 
 /** A hello whose list of held attempts comes in pages. */
 class HelloPages {
-  private hello: Hello | undefined;
-  private isWhole = false;
+  private hello: HelloMessage | undefined;
+  private isComplete = false;
 
-  constructor(private readonly mostHeld: number) {}
+  constructor(private readonly maxHeld: number) {}
 
   /** The whole hello with its last page, nothing before that; or what the agent did wrong. */
-  add(message: Hello | Extract<AgentMessage, { ev: "held" }>): Hello | string | undefined {
-    if (this.isWhole || (message.ev === "hello") !== (this.hello === undefined)) return "it said hello out of turn";
+  add(message: HelloMessage | Extract<AgentMessage, { ev: "held" }>): HelloMessage | string | undefined {
+    if (this.isComplete || (message.ev === "hello") !== (this.hello === undefined)) return "it said hello out of turn";
     if (message.ev === "hello") this.hello = message;
     else this.hello!.held.push(...message.attempts);
     const { held } = this.hello!;
-    if (held.length > this.mostHeld)
+    if (held.length > this.maxHeld)
       return `it claims to hold ${held.length} attempts, more than it can have been given`;
-    this.isWhole = message.more !== true;
-    return this.isWhole ? this.hello : undefined;
+    this.isComplete = message.more !== true;
+    return this.isComplete ? this.hello : undefined;
   }
 }
 
-function superseded(node: Node): MusterError {
+function createSupersededError(node: Node): MusterError {
   const message = `${node.name}: another copy of this run directory has continued since`;
   return new MusterError("SUPERSEDED", 75, message, {
     next: "Continue that copy, or run this one with --adopt: what the other one has on the nodes is stopped and computed again here.",
@@ -211,7 +212,7 @@ function superseded(node: Node): MusterError {
 }
 
 /** What answers for the agent breaks the protocol: the node is not used any more. */
-export function protocolError(node: Node, reason: string): MusterError {
+export function createProtocolError(node: Node, reason: string): MusterError {
   return new MusterError("PROTOCOL", 69, `${node.name}: refused, because its agent broke the protocol: ${reason}`, {
     next: `Check what runs as ${node.python} on that node, and that nobody else controls it.`,
   });

@@ -3,10 +3,10 @@ import { MusterError } from "../../../schemas/errors.js";
 import { cleanProgram, type NodeProgram } from "../../../templates/nodeprograms.js";
 
 /** For the node to end what it finds: TERM, then KILL, each with its own time. */
-const CLEAN_TIMEOUT_SECONDS = 30;
+const END_STRAYS_TIMEOUT_SECONDS = 30;
 
 /** What the node reports; templates/muster_agent/clean.py is the other side. */
-interface Report {
+interface StrayReport {
   ended: number;
   alive: number[];
   root: string | null;
@@ -21,13 +21,13 @@ export async function endStrays(connection: Connection, agent: NodeProgram, root
   const { node } = connection;
   const { args: words, stdin } = cleanProgram(agent);
   const argv = [node.python, ...words, root];
-  const outcome = await connection.exec(argv, { stdin, timeout: CLEAN_TIMEOUT_SECONDS });
+  const outcome = await connection.exec(argv, { stdin, timeout: END_STRAYS_TIMEOUT_SECONDS });
   if (outcome.kind === "lost") throw new MusterError("LOST", 69, `${node.name}: ${outcome.reason}`);
   if (outcome.kind === "timeout") {
     const message = `${node.name}: the processes of the run were not ended within ${outcome.seconds} s`;
     throw new MusterError("TIMEOUT", 69, message);
   }
-  const report = parseReport(outcome.stdout);
+  const report = parseStrayReport(outcome.stdout);
   if (report === undefined) {
     const said = outcome.stderr.trim().split("\n").at(-1) ?? "";
     throw new MusterError("NOT_STOPPED", 3, `${node.name}: processes of the run could not be looked for: ${said}`);
@@ -42,7 +42,7 @@ export async function endStrays(connection: Connection, agent: NodeProgram, root
 }
 
 /** The report in a node's output, which a shell's start-up file may print around; undefined where there is none. */
-function parseReport(output: string): Report | undefined {
+function parseStrayReport(output: string): StrayReport | undefined {
   const line = output.split("\n").findLast((one) => one.startsWith('{"muster_clean": '));
   if (line === undefined) return undefined;
   try {

@@ -2,68 +2,19 @@ import { closeSync, fstatSync, fsync, ftruncateSync, readSync, writeSync } from 
 import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
 import { MusterError } from "../../../schemas/errors.js";
-import type { Failure } from "../../schedule/events.js";
-import { killPoint } from "../killpoint.js";
-import type { MemberState } from "../node/member.js";
-import type { Leftover } from "./leftovers.js";
-import type { Differing } from "./past.js";
+import { failpoint } from "../failpoint.js";
+import type { JournalEntry } from "./journalentry.js";
 
 const fsyncFile = promisify(fsync);
 
-/** What is written down of a run, in the order in which it became true. */
-export type Entry =
-  /**
-   * First record: what this run directory is for. `identity`: with values of `env` as hashes under `salt`; without a salt (in older
-   * journals) with the values themselves. `inputs`: staged path -> SHA-256; `units`: all of the job's, in decimal.
-   */
-  | {
-      e: "run";
-      id: string;
-      name: string;
-      salt?: string;
-      identity: string;
-      inputs: Record<string, string>;
-      units?: string;
-    }
-  /** A coordinator begins. Its `nonce` is in every attempt id that it issues; older journals have none. */
-  | { e: "open"; session: number; nonce?: string; pid: number; host: string; at: string }
-  /** The run is called `id` from now on: what carries an earlier id on a node belongs to another copy of this directory. */
-  | { e: "adopt"; id: string }
-  /** The nodes that may work on it in this session, where they are, and what `-i` takes to find them. */
-  | { e: "nodes"; nodes: string[]; inventory: string; addresses?: string[] }
-  /**
-   * A chunk is committed: units [start, end) in decimal; `length`: bytes of results.ndjson that count from now on. `at`: seconds
-   * since the session began, in the first record of those that were committed together.
-   */
-  | { e: "done"; chunk: string; start: string; end: string; length: number; at?: number }
-  | { e: "failed"; failure: Failure }
-  /** A chunk was computed again, or (as good as that) never can be; `differing`: what was found, where results differ. */
-  | { e: "canary"; chunk: string; differing?: Differing }
-  /** What else happened, `at` so many seconds of the session, for reports: no run goes on from these three. */
-  | { e: "node"; at: number; node: string; state: MemberState; slots?: number[]; reason?: string }
-  /** A slot gets no work for a reason; without `out` it gets some again. */
-  | { e: "slot"; at: number; node: string; slot: number; out?: string }
-  /** An attempt failed. */
-  | { e: "tried"; at: number; chunk: string; node: string; slot: number; attempt: number; reason: string }
-  /**
-   * The coordinator ends, with everything of before this record safe on disk. `leftovers`: all nodes that may hold something of
-   * the run then. A second one follows, with the same `at`, where a node is cleaned later.
-   */
-  | {
-      e: "close";
-      state: "complete" | "partial" | "interrupted" | "cancelled";
-      at?: string;
-      leftovers?: Leftover[];
-    };
-
 /** Bytes read at a time when a journal is read back. */
-const BLOCK = 1 << 20;
+const READ_BLOCK_BYTES = 1 << 20;
 
 /**
  * An append-only file of records, one a line: a sequence number, the entry, and a CRC-32 over both. The cost of a record does
  * not depend on how many there are. A torn last record is cut off when the file is opened; damage before it is refused.
  */
-export class Journal<E extends object = Entry> {
+export class Journal<E extends object = JournalEntry> {
   private pending: string[] = [];
   private failure: { error: unknown } | undefined;
 
@@ -71,7 +22,7 @@ export class Journal<E extends object = Entry> {
     private readonly fd: number,
     private sequence: number,
     /** Bytes that are on disk. */
-    private length: number,
+    private syncedBytes: number,
     private readonly sync: (fd: number) => Promise<void>,
   ) {}
 
@@ -79,7 +30,7 @@ export class Journal<E extends object = Entry> {
    * Goes on with the journal in the open file `fd` (which is ours alone: see lock.ts): reads it, calling `visit` with every
    * entry in order, and cuts off a torn last record. Throws a MusterError (JOURNAL_DAMAGED, exit 65) that names the record.
    */
-  static resume<E extends object = Entry>(
+  static resume<E extends object = JournalEntry>(
     fd: number,
     file: string,
     visit: (entry: E) => void,
@@ -92,7 +43,7 @@ export class Journal<E extends object = Entry> {
 
   /** Adds a record to what the next `flush` writes. */
   add(entry: E): void {
-    this.pending.push(encode(++this.sequence, entry));
+    this.pending.push(encodeEntry(++this.sequence, entry));
   }
 
   /**
@@ -106,19 +57,19 @@ export class Journal<E extends object = Entry> {
     this.pending = [];
     try {
       writeAll(this.fd, bytes);
-      killPoint("recorded");
+      failpoint("recorded");
       await this.sync(this.fd);
-      this.length += bytes.length;
+      this.syncedBytes += bytes.length;
     } catch (error) {
       this.failure = { error };
-      this.takeBack();
+      this.truncateUnsynced();
       throw error;
     }
   }
 
-  private takeBack(): void {
+  private truncateUnsynced(): void {
     try {
-      ftruncateSync(this.fd, this.length);
+      ftruncateSync(this.fd, this.syncedBytes);
     } catch {
       // A torn record is cut off when the journal is read; a whole one that may not be on disk says what is true all the same.
     }
@@ -130,17 +81,17 @@ export class Journal<E extends object = Entry> {
 }
 
 /** Reads a journal without changing it; memory does not grow with its length. Answers how much of it is whole. */
-export function readEntries<E extends object = Entry>(
+export function readEntries<E extends object = JournalEntry>(
   fd: number,
   file: string,
   visit: (entry: E) => void,
 ): { records: number; length: number } {
   let records = 0;
-  const length = eachLine(fd, (line, offset, last) => {
-    const entry = decode<E>(line);
+  const length = readLines(fd, (line, offset, last) => {
+    const entry = decodeEntry<E>(line);
     if (entry?.n !== records + 1) {
       if (last) return false;
-      throw damaged(file, records + 1, offset);
+      throw createDamagedError(file, records + 1, offset);
     }
     records++;
     visit(entry);
@@ -153,13 +104,13 @@ export function writeAll(fd: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
-function encode(sequence: number, entry: object): string {
+function encodeEntry(sequence: number, entry: object): string {
   const body = `{"n":${sequence},${JSON.stringify(entry).slice(1, -1)}`;
   return `${body},"crc":"${checksum(body)}"}\n`;
 }
 
 /** The record in a line, with its number `n`; undefined where the line is not whole. */
-export function decode<E extends object = Entry>(line: string): (E & { n: number }) | undefined {
+export function decodeEntry<E extends object = JournalEntry>(line: string): (E & { n: number }) | undefined {
   const at = line.lastIndexOf(',"crc":"');
   if (at < 0 || line.slice(at) !== `,"crc":"${checksum(line.slice(0, at))}"}`) return undefined;
   return JSON.parse(line) as E & { n: number };
@@ -170,13 +121,13 @@ function checksum(text: string): string {
 }
 
 /** Calls `use` for each line until it says false; answers how many bytes of the file the lines that it accepted take. */
-function eachLine(fd: number, use: (line: string, offset: number, last: boolean) => boolean): number {
+function readLines(fd: number, use: (line: string, offset: number, last: boolean) => boolean): number {
   const size = fstatSync(fd).size;
   /** Of the line that has begun. */
   let parts: Buffer[] = [];
   let accepted = 0;
   for (let position = 0; position < size; ) {
-    const block = Buffer.alloc(Math.min(BLOCK, size - position));
+    const block = Buffer.alloc(Math.min(READ_BLOCK_BYTES, size - position));
     const text = block.subarray(0, readSync(fd, block, 0, block.length, position));
     if (text.length === 0) break;
     let from = 0;
@@ -194,7 +145,7 @@ function eachLine(fd: number, use: (line: string, offset: number, last: boolean)
   return accepted;
 }
 
-function damaged(file: string, record: number, offset: number): MusterError {
+function createDamagedError(file: string, record: number, offset: number): MusterError {
   return new MusterError("JOURNAL_DAMAGED", 65, `${file}: record ${record} (at byte ${offset}) is damaged`, {
     next: "Results before it are safe in results/; start anew beside this run directory with --fresh.",
   });

@@ -3,11 +3,11 @@ import { dirname, join } from "node:path";
 import type { LearnedRates } from "../../schedule/rates/rates.js";
 
 /** Milliseconds between two savings while a run goes on. */
-const SAVE_EVERY = 60_000;
+const SAVE_INTERVAL_MS = 60_000;
 /** Kinds of work that are remembered: those that ran last. */
-const KINDS = 200;
+const MAX_KINDS = 200;
 
-interface Kind {
+interface LearnedKind {
   at: string;
   overhead?: number;
   slots: Record<string, { rate: number; evidence: number }>;
@@ -15,13 +15,13 @@ interface Kind {
 }
 
 /** The file of learned rates beside an inventory; undefined where there is no inventory file. */
-export function ratesFile(inventory: string | undefined): string | undefined {
+export function ratesFilePath(inventory: string | undefined): string | undefined {
   return inventory === undefined ? undefined : join(dirname(inventory), ".muster-rates.json");
 }
 
 /** What runs of a kind of work have learned, by the file beside an inventory. */
-export function recall(inventory: string | undefined, kind: string): LearnedRates {
-  return new RatesFile(ratesFile(inventory), kind, () => {}).read();
+export function readLearnedRates(inventory: string | undefined, kind: string): LearnedRates {
+  return new RatesFile(ratesFilePath(inventory), kind, () => {}).read();
 }
 
 /**
@@ -29,7 +29,7 @@ export function recall(inventory: string | undefined, kind: string): LearnedRate
  * any time. It only makes the next run's first chunks fit: where it cannot be read or written, that is noted, and no more.
  */
 export class RatesFile {
-  private told = false;
+  private isNoticed = false;
 
   constructor(
     private readonly file: string | undefined,
@@ -38,13 +38,13 @@ export class RatesFile {
   ) {}
 
   read(): LearnedRates {
-    const kind = this.kinds()[this.kind];
-    return kind === undefined ? { slots: new Map() } : learnedOf(kind);
+    const kind = this.readKinds()[this.kind];
+    return kind === undefined ? { slots: new Map() } : toLearnedRates(kind);
   }
 
   /** Saves now and then until `work` is over, and then once more. */
-  async during<T>(work: Promise<T>, learned: () => LearnedRates): Promise<T> {
-    const timer = setInterval(() => this.save(learned()), SAVE_EVERY);
+  async saveDuring<T>(work: Promise<T>, learned: () => LearnedRates): Promise<T> {
+    const timer = setInterval(() => this.save(learned()), SAVE_INTERVAL_MS);
     try {
       return await work;
     } finally {
@@ -55,7 +55,7 @@ export class RatesFile {
 
   private save({ overhead, slots, programs = new Map() }: LearnedRates): void {
     if (this.file === undefined || slots.size === 0) return;
-    const { [this.kind]: before, ...others } = this.kinds();
+    const { [this.kind]: before, ...others } = this.readKinds();
     const kept = Object.entries(others).sort(([, a], [, b]) => (a.at < b.at ? 1 : -1));
     const kind = {
       at: new Date().toISOString(),
@@ -63,43 +63,43 @@ export class RatesFile {
       slots: { ...before?.slots, ...Object.fromEntries(slots) },
       programs: { ...before?.programs, ...Object.fromEntries(programs) },
     };
-    const kinds = Object.fromEntries([[this.kind, kind], ...kept.slice(0, KINDS - 1)]);
+    const kinds = Object.fromEntries([[this.kind, kind], ...kept.slice(0, MAX_KINDS - 1)]);
     const partial = `${this.file}.${process.pid}`;
     try {
       writeFileSync(partial, `${JSON.stringify({ muster: 1, kinds }, null, 1)}\n`);
       renameSync(partial, this.file);
     } catch (error) {
       rmSync(partial, { force: true });
-      this.tell(`learned rates are not kept: ${(error as Error).message}`);
+      this.noticeOnce(`learned rates are not kept: ${(error as Error).message}`);
     }
   }
 
-  private kinds(): Record<string, Kind> {
+  private readKinds(): Record<string, LearnedKind> {
     if (this.file === undefined) return {};
     try {
       const { kinds } = JSON.parse(readFileSync(this.file, "utf8")) as { kinds: Record<string, unknown> };
-      return Object.fromEntries(Object.entries(kinds).filter((one): one is [string, Kind] => isKind(one[1])));
+      return Object.fromEntries(Object.entries(kinds).filter((one): one is [string, LearnedKind] => isKind(one[1])));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT")
-        this.tell(`${this.file}: ignored, for it cannot be read (${(error as Error).message})`);
+        this.noticeOnce(`${this.file}: ignored, for it cannot be read (${(error as Error).message})`);
       return {};
     }
   }
 
-  private tell(message: string): void {
-    if (!this.told) this.note(message);
-    this.told = true;
+  private noticeOnce(message: string): void {
+    if (!this.isNoticed) this.note(message);
+    this.isNoticed = true;
   }
 }
 
-function learnedOf({ overhead, slots, programs = {} }: Kind): LearnedRates {
+function toLearnedRates({ overhead, slots, programs = {} }: LearnedKind): LearnedRates {
   const known = Object.entries(slots).filter(([, one]) => isAmount(one?.rate) && isAmount(one.evidence));
   const timed = Object.entries(programs).filter(([, one]) => isAmount(one?.seconds) && isAmount(one.count));
   return { overhead: isAmount(overhead) ? overhead : undefined, slots: new Map(known), programs: new Map(timed) };
 }
 
-function isKind(value: unknown): value is Kind {
-  const kind = value as Partial<Kind> | null;
+function isKind(value: unknown): value is LearnedKind {
+  const kind = value as Partial<LearnedKind> | null;
   return typeof kind?.at === "string" && typeof kind.slots === "object" && kind.slots !== null;
 }
 

@@ -6,14 +6,14 @@ import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import { SignedAttemptIds } from "../agent/signedids.js";
 import { findDamage } from "../results/damage.js";
-import { explainDisk } from "../results/disk.js";
-import { type Claim, claim, otherRun } from "./claim.js";
-import { differences, drawSalt, storedIdentity } from "./identity.js";
+import { explainDiskError } from "../results/diskspace.js";
+import { copyFileWithMode, intersectModes } from "./filemode.js";
+import { findIdentityChanges, generateSalt, hashEnvValues } from "./jobidentity.js";
 import { Journal } from "./journal.js";
-import { keepCommitted } from "./kept.js";
-import { copyFileWithMode, modeLike } from "./mode.js";
-import { Past } from "./past.js";
+import { RunReplay } from "./replay.js";
+import { recoverResults } from "./resultsrecovery.js";
 import { openRunKey } from "./runkey.js";
+import { acquireRunLock, createOtherRunError, type LockedJournal } from "./runlock.js";
 import { removeUncommitted } from "./uncommitted.js";
 
 /** The folder of one run: held by this process alone until `close`. */
@@ -29,7 +29,7 @@ export interface RunDirectory {
   nonces: readonly string[];
   ids: SignedAttemptIds;
   journal: Journal;
-  past: Past;
+  replay: RunReplay;
   session: number;
   /** Whether every unit of the job is committed. */
   isComplete: boolean;
@@ -39,7 +39,7 @@ export interface RunDirectory {
 }
 
 /** What a run directory is opened for. `inputs`: staged path -> SHA-256. `adopt`: the run gets a new id. */
-export interface Purpose {
+export interface RunDirectoryOptions {
   job: Job;
   inputs: Record<string, string>;
   adopt: boolean;
@@ -50,75 +50,79 @@ export interface Purpose {
  * saying what differs, and one whose results are not those of its journal; one that another process holds (75), naming it;
  * and (3) one that cannot be written.
  */
-export async function openRunDirectory(path: string, purpose: Purpose): Promise<RunDirectory> {
-  let claimed: Claim | undefined;
+export async function openRunDirectory(path: string, purpose: RunDirectoryOptions): Promise<RunDirectory> {
+  let claimed: LockedJournal | undefined;
   try {
     const { file, envFile } = purpose.job;
-    claimed = claim(path, modeLike([file, ...(envFile === undefined ? [] : [envFile])]));
+    claimed = acquireRunLock(path, intersectModes([file, ...(envFile === undefined ? [] : [envFile])]));
     return await open(path, claimed, purpose);
   } catch (error) {
     if (claimed !== undefined) closeSync(claimed.fd);
-    throw explainDisk(path, error);
+    throw explainDiskError(path, error);
   }
 }
 
-async function open(path: string, { fd, file }: Claim, { job, inputs, adopt }: Purpose): Promise<RunDirectory> {
-  const past = new Past();
+async function open(
+  path: string,
+  { fd, file }: LockedJournal,
+  { job, inputs, adopt }: RunDirectoryOptions,
+): Promise<RunDirectory> {
+  const past = new RunReplay();
   let records = 0;
   const journal = Journal.resume(fd, file, (entry) => {
     records++;
-    past.see(entry);
+    past.apply(entry);
   });
-  if (past.run === undefined && records > 0) throw otherRun(path, "a run of a pipeline");
-  if (past.run !== undefined) refuseOther(path, differences(past.run, job, inputs));
-  const { session } = past;
+  if (past.header === undefined && records > 0) throw createOtherRunError(path, "a run of a pipeline");
+  if (past.header !== undefined) rejectOtherRun(path, findIdentityChanges(past.header, job, inputs));
+  const { nextSession: session } = past;
   const began = performance.now();
   const elapsed = () => Math.round(performance.now() - began) / 1000;
   const key = openRunKey(path);
-  if (past.run === undefined) {
+  if (past.header === undefined) {
     copyFileWithMode(job.file, join(path, "job.yaml"));
-    const [id, salt] = [newId(job), drawSalt()];
-    const identity = storedIdentity(job.identity, salt);
+    const [id, salt] = [generateRunId(job), generateSalt()];
+    const identity = hashEnvValues(job.identity, salt);
     journal.add({ e: "run", id, name: job.name, salt, identity, inputs, units: `${job.units}` });
     past.ids.push(id);
   } else if (adopt) {
-    const id = newId(job);
+    const id = generateRunId(job);
     journal.add({ e: "adopt", id });
     past.ids.push(id);
   }
   mkdirSync(join(path, "results"), { recursive: true });
   mkdirSync(join(path, "logs"), { recursive: true });
-  const isComplete = past.complete && past.done.size() === job.units;
+  const isComplete = past.isComplete && past.committedUnits.size() === job.units;
   if (!isComplete) {
-    await keepCommitted(join(path, "results.ndjson"), past, job);
-    if (past.run !== undefined) removeUncommitted(join(path, "results"), past, job);
+    await recoverResults(join(path, "results.ndjson"), past, job);
+    if (past.header !== undefined) removeUncommitted(join(path, "results"), past, job);
   }
-  if (past.run !== undefined) refuseDamaged(path, await findDamage(path, job, past.done));
+  if (past.header !== undefined) rejectDamaged(path, await findDamage(path, job, past.committedUnits));
   const nonce = randomBytes(8).toString("hex");
   if (!isComplete) {
     const at = new Date().toISOString();
     journal.add({ e: "open", session, nonce, pid: process.pid, host: hostname(), at });
   }
   await journal.flush();
-  if (past.run === undefined) for (const folder of [path, dirname(path)]) syncFolder(folder);
+  if (past.header === undefined) for (const folder of [path, dirname(path)]) syncFolder(folder);
   const nonces = [...past.nonces, nonce];
-  const ids = new SignedAttemptIds({ job, nonce, nonces, key, spec: specHash(job, inputs) });
+  const ids = new SignedAttemptIds({ job, nonce, nonces, key, spec: hashSpec(job, inputs) });
   const [id, formerIds] = [past.ids.at(-1)!, past.ids.slice(0, -1)];
   const close = () => journal.close();
-  return { path, id, formerIds, nonce, nonces, ids, journal, past, session, isComplete, elapsed, close };
+  return { path, id, formerIds, nonce, nonces, ids, journal, replay: past, session, isComplete, elapsed, close };
 }
 
-function newId(job: Job): string {
+function generateRunId(job: Job): string {
   return `${job.name.replace(/[^A-Za-z0-9._-]/g, "_").slice(0, 64)}-${randomBytes(6).toString("hex")}`;
 }
 
 /** What chunks are computed from. Two coordinators of one run directory have the same: another job or other inputs are refused. */
-function specHash(job: Job, inputs: Record<string, string>): string {
+function hashSpec(job: Job, inputs: Record<string, string>): string {
   const text = JSON.stringify([job.identity, Object.entries(inputs).sort(([a], [b]) => (a < b ? -1 : 1))]);
   return createHash("sha256").update(text).digest("hex");
 }
 
-function refuseDamaged(path: string, damage: string | undefined): void {
+function rejectDamaged(path: string, damage: string | undefined): void {
   if (damage === undefined) return;
   throw new MusterError("RESULTS_DAMAGED", 65, `${path}: ${damage}`, {
     next: "Put back what was there, or start a new run beside this one with --fresh.",
@@ -132,9 +136,9 @@ function syncFolder(folder: string): void {
   closeSync(fd);
 }
 
-function refuseOther(path: string, differs: string[]): void {
+function rejectOtherRun(path: string, differs: string[]): void {
   if (differs.length === 0) return;
   const shown = differs.slice(0, 10).map((line) => `\n    ${line}`);
   const more = differs.length > 10 ? `\n    and ${differs.length - 10} more` : "";
-  throw otherRun(path, `a run of another job or of other inputs:${shown.join("")}${more}`);
+  throw createOtherRunError(path, `a run of another job or of other inputs:${shown.join("")}${more}`);
 }

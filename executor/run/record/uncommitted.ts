@@ -1,30 +1,30 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Job } from "../../job/job.js";
-import type { Past } from "./past.js";
+import type { RunReplay } from "./replay.js";
 
 /**
  * Removes results that were published and never journaled from `results`, a folder of a run directory that is opened again. Their
  * chunks are computed or pulled again; but a range may be cut differently then, and a chunk may fail, so that nothing would ever
  * replace them. Files that are named like no chunk and no output of the job stay.
  */
-export function removeUncommitted(results: string, past: Past, job: Job): void {
+export function removeUncommitted(results: string, past: RunReplay, job: Job): void {
   if (job.collect === "lines" || !existsSync(results)) return;
   if (job.kind === "tasks") removeOutputs(results, past, job);
   else removeChunks(results, past, job);
 }
 
-function removeOutputs(results: string, past: Past, job: Job): void {
+function removeOutputs(results: string, past: RunReplay, job: Job): void {
   for (let task = job.first; task < job.first + job.units; task++) {
-    if (past.done.overlaps(task, task + 1n)) continue;
+    if (past.committedUnits.overlaps(task, task + 1n)) continue;
     for (const output of job.chunk(task, task + 1n).spec.outputs) rmSync(join(results, output), { force: true });
   }
 }
 
-function removeChunks(results: string, past: Past, job: Job): void {
+function removeChunks(results: string, past: RunReplay, job: Job): void {
   for (const name of readdirSync(results)) {
     const units = job.unitsOf(name);
-    if (units === undefined || past.done.overlaps(...units)) continue;
+    if (units === undefined || past.committedUnits.overlaps(...units)) continue;
     rmSync(join(results, name), { recursive: true, force: true });
   }
 }

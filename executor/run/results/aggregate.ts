@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
 import type { Job } from "../../job/job.js";
-import { killPoint } from "../killpoint.js";
+import { failpoint } from "../failpoint.js";
 
 /**
  * Puts the output `from` of every chunk, in chunk order, into one file `to` of the run directory: `concat` byte after byte,
@@ -12,24 +12,24 @@ import { killPoint } from "../killpoint.js";
  */
 export async function aggregate(path: string, job: Job, wanted: NonNullable<Job["aggregate"]>): Promise<void> {
   const to = join(path, wanted.to);
-  const contents = outputs(path, job, wanted.from);
-  await pipeline(PIECES[wanted.as](contents), createWriteStream(`${to}.partial`));
-  killPoint("aggregated");
+  const contents = readOutputs(path, job, wanted.from);
+  await pipeline(FORMATTERS[wanted.as](contents), createWriteStream(`${to}.partial`));
+  failpoint("aggregated");
   renameSync(`${to}.partial`, to);
 }
 
 /** What is written, piece after piece. */
-const PIECES = { concat: (contents: AsyncIterable<Buffer>) => contents, lines, array };
+const FORMATTERS = { concat: (contents: AsyncIterable<Buffer>) => contents, lines: formatLines, array: formatArray };
 
-async function* lines(contents: AsyncIterable<Buffer>): AsyncGenerator<string> {
+async function* formatLines(contents: AsyncIterable<Buffer>): AsyncGenerator<string> {
   for await (const content of contents) yield asLines(content.toString("utf8"));
 }
 
-async function* array(contents: AsyncIterable<Buffer>): AsyncGenerator<string> {
+async function* formatArray(contents: AsyncIterable<Buffer>): AsyncGenerator<string> {
   yield "[";
   let first = true;
   for await (const content of contents) {
-    const items = elements(content.toString("utf8"));
+    const items = arrayElements(content.toString("utf8"));
     if (items === "") continue;
     yield `${first ? "\n" : ",\n"}${items}`;
     first = false;
@@ -38,7 +38,7 @@ async function* array(contents: AsyncIterable<Buffer>): AsyncGenerator<string> {
 }
 
 /** The output `from` of every chunk, in chunk order. */
-async function* outputs(path: string, job: Job, from: string): AsyncGenerator<Buffer> {
+async function* readOutputs(path: string, job: Job, from: string): AsyncGenerator<Buffer> {
   const lines = createInterface({
     input: createReadStream(join(path, "results.ndjson")),
     crlfDelay: Number.POSITIVE_INFINITY,
@@ -62,7 +62,7 @@ function asLines(text: string): string {
 }
 
 /** The text between the brackets of a JSON array; any other JSON value as it is. */
-function elements(text: string): string {
+function arrayElements(text: string): string {
   const value = text.trim();
   if (!isJson(value)) return JSON.stringify(text);
   return value.startsWith("[") ? value.slice(1, -1).trim() : value;

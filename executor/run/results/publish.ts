@@ -1,13 +1,13 @@
 import { closeSync, fsync, mkdirSync, openSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { killPoint } from "../killpoint.js";
+import { failpoint } from "../failpoint.js";
 import { writeAll } from "../record/journal.js";
 
-const sync = promisify(fsync);
+const fsyncFile = promisify(fsync);
 
 /** A verified output on its way to its final name: its bytes, or the file (fsynced) that they were pulled into. */
-export interface Verified {
+export interface VerifiedOutput {
   path: string;
   sha256: string;
   size: number;
@@ -17,7 +17,7 @@ export interface Verified {
 /** An output with the name that it gets, relative to results/. */
 export interface Publication {
   target: string;
-  output: Verified;
+  output: VerifiedOutput;
 }
 
 /**
@@ -37,7 +37,7 @@ export async function publish(results: string, partial: string, batch: Publicati
     return temporary;
   });
   await syncAll(descriptors);
-  killPoint("written");
+  failpoint("written");
   const folders = new Set<string>();
   batch.forEach(({ target }, index) => {
     const final = join(results, target);
@@ -60,7 +60,7 @@ function makeFolders(root: string, path: string, changed: Set<string>): void {
 
 async function syncAll(descriptors: number[]): Promise<void> {
   try {
-    await Promise.all(descriptors.map((fd) => sync(fd)));
+    await Promise.all(descriptors.map((fd) => fsyncFile(fd)));
   } finally {
     for (const fd of descriptors) closeSync(fd);
   }

@@ -2,13 +2,14 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import { type Entry, Journal } from "../../../../executor/run/record/journal.js";
-import { takeLock } from "../../../../executor/run/record/lock.js";
+import { tryLockFile } from "../../../../executor/run/record/filelock.js";
+import { Journal } from "../../../../executor/run/record/journal.js";
+import type { JournalEntry } from "../../../../executor/run/record/journalentry.js";
 
 const folder = mkdtempSync(join(tmpdir(), "muster-journal-"));
 t.teardown(() => rmSync(folder, { recursive: true }));
 
-const done = (n: number): Entry => ({
+const done = (n: number): JournalEntry => ({
   e: "done",
   chunk: `${n}-${n + 1}`,
   start: `${n}`,
@@ -25,8 +26,8 @@ async function write(file: string, count: number): Promise<Buffer> {
   return readFileSync(file);
 }
 
-function read(file: string): Entry[] {
-  const entries: Entry[] = [];
+function read(file: string): JournalEntry[] {
+  const entries: JournalEntry[] = [];
   const fd = openSync(file, "a+");
   try {
     Journal.resume(fd, file, (entry) => entries.push(entry));
@@ -78,10 +79,10 @@ t.test("a record that is missing in the middle is damage too", async (t) => {
 t.test("the kernel's lock is one holder's, until the file is closed", async (t) => {
   const file = join(folder, "locked");
   const [a, b] = [openSync(file, "a+"), openSync(file, "a+")];
-  t.equal(takeLock(a), true);
-  t.equal(takeLock(b), false);
+  t.equal(tryLockFile(a), true);
+  t.equal(tryLockFile(b), false);
   closeSync(a);
-  t.equal(takeLock(b), true);
+  t.equal(tryLockFile(b), true);
   closeSync(b);
 });
 

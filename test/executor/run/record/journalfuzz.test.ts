@@ -3,19 +3,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import t from "tap";
-import { type Entry, Journal, readEntries } from "../../../../executor/run/record/journal.js";
+import { Journal, readEntries } from "../../../../executor/run/record/journal.js";
+import type { JournalEntry } from "../../../../executor/run/record/journalentry.js";
 import { MusterError } from "../../../../schemas/errors.js";
 
 t.setTimeout(120_000);
 const folder = mkdtempSync(join(tmpdir(), "muster-journal-fuzz-"));
 t.teardown(() => rmSync(folder, { recursive: true }));
 
-const ENTRIES = Array.from({ length: 6 }, (_, n): Entry => {
+const ENTRIES = Array.from({ length: 6 }, (_, n): JournalEntry => {
   return { e: "done", chunk: `${n}-${n + 1}`, start: `${n}`, end: `${n + 1}`, length: n * 100 };
 });
 
 /** The bytes of a journal with these entries. */
-async function journalOf(entries: Entry[]): Promise<Buffer> {
+async function journalOf(entries: JournalEntry[]): Promise<Buffer> {
   const file = join(folder, "journal");
   const fd = openSync(file, "a+");
   const journal = Journal.resume(fd, file, () => {});
@@ -27,10 +28,10 @@ async function journalOf(entries: Entry[]): Promise<Buffer> {
 }
 
 /** What is read of a file with these bytes: entries, or the code of the refusal. */
-function read(fd: number, bytes: Buffer): Entry[] | string {
+function read(fd: number, bytes: Buffer): JournalEntry[] | string {
   ftruncateSync(fd, 0);
   writeSync(fd, bytes, 0, bytes.length, 0);
-  const entries: Entry[] = [];
+  const entries: JournalEntry[] = [];
   try {
     readEntries(fd, "journal", (entry) => entries.push(entry));
     return entries;
@@ -41,8 +42,8 @@ function read(fd: number, bytes: Buffer): Entry[] | string {
 }
 
 /** The entry without the number that the journal gives it. */
-function bare(entry: Entry): object {
-  const { n: _, crc: __, ...rest } = entry as Entry & { n: number; crc: string };
+function bare(entry: JournalEntry): object {
+  const { n: _, crc: __, ...rest } = entry as JournalEntry & { n: number; crc: string };
   return rest;
 }
 
@@ -91,7 +92,7 @@ t.test(
     const plain = performance.now();
     readFileSync(join(folder, "zeros")).indexOf(10, whole.length);
     const began = performance.now();
-    const entries: Entry[] = [];
+    const entries: JournalEntry[] = [];
     readEntries(fd, "journal", (entry) => entries.push(entry));
     const ratio = (performance.now() - began) / (began - plain);
     t.equal(entries.length, ENTRIES.length);

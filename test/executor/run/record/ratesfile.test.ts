@@ -1,25 +1,25 @@
 import { writeFileSync } from "node:fs";
 import t from "tap";
-import { RatesFile, recall } from "../../../../executor/run/record/ratesfile.js";
+import { RatesFile, readLearnedRates } from "../../../../executor/run/record/ratesfile.js";
 
 t.test("what a run has learned of slots and scripts is there for the next one of its name", async (t) => {
   const folder = t.testdir();
   const file = new RatesFile(`${folder}/.muster-rates.json`, "score", (message) => t.fail(message));
   const programs = new Map(Object.entries({ "a.py": { seconds: 12, count: 3 }, "b.py": { seconds: 90, count: 1 } }));
   const slots = new Map([["zeus/0", { rate: 6, evidence: 4 }]]);
-  await file.during(Promise.resolve(), () => ({ slots, programs }));
-  t.match(recall(`${folder}/inventory.yaml`, "score"), { slots, programs });
+  await file.saveDuring(Promise.resolve(), () => ({ slots, programs }));
+  t.match(readLearnedRates(`${folder}/inventory.yaml`, "score"), { slots, programs });
   const more = new Map(Object.entries({ "b.py": { seconds: 80, count: 2 } }));
-  await file.during(Promise.resolve(), () => ({ slots, programs: more }));
-  const known = recall(`${folder}/inventory.yaml`, "score").programs!;
+  await file.saveDuring(Promise.resolve(), () => ({ slots, programs: more }));
+  const known = readLearnedRates(`${folder}/inventory.yaml`, "score").programs!;
   t.same([...known.keys()], ["a.py", "b.py"], "what was not run again is kept");
   t.equal(known.get("b.py")!.seconds, 80);
-  t.same(recall(`${folder}/inventory.yaml`, "other").slots.size, 0);
+  t.same(readLearnedRates(`${folder}/inventory.yaml`, "other").slots.size, 0);
 });
 
 t.test("what makes no sense in the file is left out", async (t) => {
   const folder = t.testdir();
   const programs = { a: { seconds: -1, count: 1 }, b: null, c: { seconds: 5, count: 2 } };
   writeFileSync(`${folder}/.muster-rates.json`, JSON.stringify({ kinds: { score: { at: "x", slots: {}, programs } } }));
-  t.same([...recall(`${folder}/inventory.yaml`, "score").programs!.keys()], ["c"]);
+  t.same([...readLearnedRates(`${folder}/inventory.yaml`, "score").programs!.keys()], ["c"]);
 });

@@ -4,9 +4,9 @@ import { dirname, join } from "node:path";
 import t from "tap";
 import { parseRangeId } from "../../../../executor/job/chunkids.js";
 import type { Job } from "../../../../executor/job/job.js";
-import { Past } from "../../../../executor/run/record/past.js";
+import { RunReplay } from "../../../../executor/run/record/replay.js";
 import { removeUncommitted } from "../../../../executor/run/record/uncommitted.js";
-import { filesUnder } from "../../../faults/kit.js";
+import { filesUnder } from "../../../faults/checks.js";
 
 const folder = mkdtempSync(join(tmpdir(), "muster-uncommitted-"));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -19,9 +19,9 @@ function results(name: string, files: string[]): string {
   return join(folder, name);
 }
 
-function pastOf(...committed: [number, number][]): Past {
-  const past = new Past();
-  for (const [start, end] of committed) past.done.add(BigInt(start), BigInt(end));
+function pastOf(...committed: [number, number][]): RunReplay {
+  const past = new RunReplay();
+  for (const [start, end] of committed) past.committedUnits.add(BigInt(start), BigInt(end));
   return past;
 }
 

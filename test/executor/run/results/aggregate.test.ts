@@ -4,12 +4,12 @@ import { dirname, join } from "node:path";
 import t, { type Test } from "tap";
 import type { Job } from "../../../../executor/job/job.js";
 import { aggregate } from "../../../../executor/run/results/aggregate.js";
-import { resultText } from "../../../../executor/run/results/results.js";
+import { formatResultLine } from "../../../../executor/run/results/resultlines.js";
 
 type As = NonNullable<Job["aggregate"]>["as"];
 
 const line = (chunk: string, output?: string) =>
-  resultText({ chunk, node: "n", slot: 0, attempt: 1, seconds: 0, sha256: "", output });
+  formatResultLine({ chunk, node: "n", slot: 0, attempt: 1, seconds: 0, sha256: "", output });
 
 function folder(test: Test): string {
   const path = mkdtempSync(join(tmpdir(), "muster-aggregate-"));

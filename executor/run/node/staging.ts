@@ -1,0 +1,95 @@
+import { hash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { Files } from "../../../fleet/connection.js";
+import { Gate } from "../../../fleet/gate.js";
+import { MusterError } from "../../../schemas/errors.js";
+import type { ChunkSpec, StagedFile } from "../../job/job.js";
+import type { AgentCommand } from "../agent/protocol.js";
+import type { FileContent } from "./filehashes.js";
+
+/** Files up to this size (bytes) go to the agent over its channel: a round trip to the file server each would cost more. */
+const MAX_INLINE_FILE_BYTES = 16 << 10;
+/** Files on their way to one node at once. */
+const MAX_CONCURRENT_UPLOADS = 16;
+/** Bytes that stay free on a node after staging, for results. */
+const RESERVED_NODE_BYTES = 64 << 20;
+
+/** Brings files to one node's run folder, each content once, however many chunks use it. */
+export class FileStager {
+  private readonly stagedHashes = new Set<string>();
+  private readonly uploads = new Map<string, Promise<void>>();
+  private readonly gate = new Gate(MAX_CONCURRENT_UPLOADS);
+
+  /** `root`: the run's folder on the node; `contents`: by path here. */
+  constructor(
+    private readonly files: () => Promise<Files>,
+    private readonly root: string,
+    private readonly contents: Map<string, FileContent>,
+    private readonly send: (message: AgentCommand) => void,
+  ) {}
+
+  /** Whether all that `work` needs is there, so that it can start without a round trip. */
+  isStaged(work: ChunkSpec): boolean {
+    return stagedFilesOf(work).every((file) => this.stagedHashes.has(this.contents.get(file.source)!.sha256));
+  }
+
+  /** Brings what `work` needs; rejects with a ConnectionError or, where the node's disk is too full, NO_SPACE. */
+  async stage(work: ChunkSpec): Promise<void> {
+    await Promise.all(stagedFilesOf(work).map((file) => this.stageFile(file.source)));
+  }
+
+  private async stageFile(source: string): Promise<void> {
+    const content = this.contents.get(source)!;
+    if (this.stagedHashes.has(content.sha256)) return;
+    if (content.sizeBytes <= MAX_INLINE_FILE_BYTES) return this.sendInline(source, content);
+    let underway = this.uploads.get(content.sha256);
+    if (underway === undefined) {
+      underway = this.gate.pass(() => this.upload(source, content)).finally(() => this.uploads.delete(content.sha256));
+      this.uploads.set(content.sha256, underway);
+    }
+    return underway;
+  }
+
+  private sendInline(source: string, content: FileContent): void {
+    const bytes = readFileSync(source);
+    if (hash("sha256", bytes, "hex") !== content.sha256) throw createInputChangedError(source);
+    this.send({ op: "put", sha256: content.sha256, data: bytes.toString("base64") });
+    this.stagedHashes.add(content.sha256);
+  }
+
+  private async upload(source: string, content: FileContent): Promise<void> {
+    const remote = `${this.root}/store/${content.sha256}`;
+    const files = await this.files();
+    const there = await files.stat(remote);
+    if (there?.kind !== "file" || there.size !== content.sizeBytes) {
+      await this.checkSpace(files, content.sizeBytes);
+      await files.upload(source, remote, content.mode);
+    }
+    this.stagedHashes.add(content.sha256);
+  }
+
+  private async checkSpace(files: Files, size: number): Promise<void> {
+    if (size < 1 << 20) return;
+    const free = await files.free(this.root);
+    if (free === undefined || free >= size + RESERVED_NODE_BYTES) return;
+    throw new MusterError(
+      "NO_SPACE",
+      69,
+      `only ${free} bytes are free in ${this.root}; staging needs ${size} and a reserve`,
+      {
+        next: "Make room there, or set another workdir for the node in the inventory.",
+      },
+    );
+  }
+}
+
+function createInputChangedError(source: string): MusterError {
+  return new MusterError("CHANGED", 65, `${source} has changed since the run began`, {
+    next: "Leave inputs alone while a run goes on; start anew with --fresh for the new content.",
+  });
+}
+
+/** Everything that a chunk's working directory gets. */
+export function stagedFilesOf(work: ChunkSpec): StagedFile[] {
+  return work.program.kind === "script" ? [work.program.script, ...work.inputs] : work.inputs;
+}

@@ -1,0 +1,65 @@
+import type { ResultOrigin } from "../../schedule/attempts/recheckselection.js";
+import type { Failure } from "../../schedule/events.js";
+import type { Leftover } from "./leftovers.js";
+
+/**
+ * How a run is connected to a node. `silent`: the connection is lost, the node keeps its chunks. `away`: its chunks went to other
+ * nodes. `refused`: it gets no work, and is not tried again.
+ */
+export type NodeConnectionState = "connecting" | "live" | "silent" | "away" | "refused";
+
+/** Two results of one chunk that differ: what differs, and where each result was computed. */
+export interface RecheckDifference {
+  chunk: string;
+  first: ResultOrigin;
+  second: ResultOrigin;
+  what: string;
+}
+
+/** A record in the journal of a run. Records stand in the order in which they became true. */
+export type JournalEntry =
+  /**
+   * The first record: the job of this run directory. In `identity`, values of `env` are hashes salted with `salt`; older journals
+   * have no salt and hold the values themselves. `inputs` maps staged paths to SHA-256. `units` counts the job's units, in decimal.
+   */
+  | {
+      e: "run";
+      id: string;
+      name: string;
+      salt?: string;
+      identity: string;
+      inputs: Record<string, string>;
+      units?: string;
+    }
+  /** A coordinator starts. Its `nonce` is part of every attempt id that it issues; older journals have none. */
+  | { e: "open"; session: number; nonce?: string; pid: number; host: string; at: string }
+  /** The run has the id `id` from now on. Agents with an earlier id belong to another copy of this directory. */
+  | { e: "adopt"; id: string }
+  /** The nodes that may get work in this session, their addresses, and the value of `-i` that finds them. */
+  | { e: "nodes"; nodes: string[]; inventory: string; addresses?: string[] }
+  /**
+   * A chunk is committed: units [start, end), in decimal. `length`: bytes of results.ndjson that are valid from now on. `at`: seconds
+   * since the session began; only the first record of a group commit has it.
+   */
+  | { e: "done"; chunk: string; start: string; end: string; length: number; at?: number }
+  | { e: "failed"; failure: Failure }
+  /** A chunk was rechecked, or its recheck was skipped for good. `differing` is set if the two results differ. */
+  | { e: "canary"; chunk: string; differing?: RecheckDifference }
+  /** A node's state changed. This record and the next two only serve reports. `at`: seconds since the session began. */
+  | { e: "node"; at: number; node: string; state: NodeConnectionState; slots?: number[]; reason?: string }
+  /** A slot is disabled, and `out` says why; without `out` it is enabled again. */
+  | { e: "slot"; at: number; node: string; slot: number; out?: string }
+  /** An attempt failed. */
+  | { e: "tried"; at: number; chunk: string; node: string; slot: number; attempt: number; reason: string }
+  /**
+   * The coordinator ends, and everything before this record is on disk. `leftovers`: the nodes that may still hold something of the
+   * run. If a node is cleaned later, another close record with the same `at` follows.
+   */
+  | {
+      e: "close";
+      state: "complete" | "partial" | "interrupted" | "cancelled";
+      at?: string;
+      leftovers?: Leftover[];
+    };
+
+export type CloseEntry = Extract<JournalEntry, { e: "close" }>;

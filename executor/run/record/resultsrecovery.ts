@@ -1,0 +1,55 @@
+import { closeSync, openSync, readSync, statSync, truncateSync } from "node:fs";
+import { MusterError } from "../../../schemas/errors.js";
+import type { Job } from "../../job/job.js";
+import { type KeyedLine, readKeyedLines, replaceFile, writeLines } from "../results/resultlines.js";
+import type { RunReplay } from "./replay.js";
+
+/**
+ * Makes `file` (results.ndjson) hold exactly what the journal vouches for: lines that were appended and not journaled go. Rejects
+ * with RESULTS_DAMAGED (65) where something is missing: somebody has changed it.
+ */
+export async function recoverResults(file: string, past: RunReplay, job: Job): Promise<void> {
+  closeSync(openSync(file, "a"));
+  if (statSync(file).size > past.resultsBytes) {
+    if (await isSurplusAtEnd(file, past, job)) truncateSync(file, past.resultsBytes);
+    else await rewriteCommitted(file, past, job);
+  }
+  const { size } = statSync(file);
+  if (size === past.resultsBytes) return;
+  const message = `${file}: ${size} bytes of what is committed are there; the journal says that there were ${past.resultsBytes}`;
+  throw new MusterError("RESULTS_DAMAGED", 65, message, {
+    next: "Put back what was there, or start anew beside this run directory with --fresh.",
+  });
+}
+
+/** Whether what is too much stands at the end, as after a crash: then all that is committed stands before it. */
+async function isSurplusAtEnd(file: string, past: RunReplay, job: Job): Promise<boolean> {
+  if (past.resultsBytes > 0 && byteAt(file, past.resultsBytes - 1) !== 10) return false;
+  for await (const line of readKeyedLines(file, job, past.resultsBytes)) if (isCommitted(line, past)) return false;
+  return true;
+}
+
+/** It need not: a run that was complete has had its lines put into order before it lost the end of its journal. */
+async function rewriteCommitted(file: string, past: RunReplay, job: Job): Promise<void> {
+  await writeLines(`${file}.kept`, committedLines(file, past, job));
+  replaceFile(`${file}.kept`, file);
+}
+
+async function* committedLines(file: string, past: RunReplay, job: Job): AsyncGenerator<KeyedLine> {
+  for await (const line of readKeyedLines(file, job)) if (isCommitted(line, past)) yield line;
+}
+
+function isCommitted({ key }: KeyedLine, past: RunReplay): boolean {
+  return key !== undefined && past.committedUnits.overlaps(key, key + 1n);
+}
+
+function byteAt(file: string, position: number): number {
+  const fd = openSync(file, "r");
+  try {
+    const byte = Buffer.alloc(1);
+    readSync(fd, byte, 0, 1, position);
+    return byte[0]!;
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,43 @@
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Attempt } from "../../schedule/events.js";
+import type { DoneMessage, LogReport } from "../agent/protocol.js";
+import type { DiskReservation } from "./diskspace.js";
+import type { ResultSource } from "./pulloutputs.js";
+
+/** Bytes kept of each of stdout and stderr of a chunk; the agent cuts what is longer. */
+export const MAX_LOG_BYTES = 16 << 20;
+
+/** Writes what a chunk printed to logs/CHUNK.out and logs/CHUNK.err; a later attempt's replaces it. Nothing printed: no file. */
+export async function saveLogs(
+  attempt: Attempt,
+  done: DoneMessage,
+  origin: ResultSource,
+  logs: string,
+  room: DiskReservation,
+): Promise<void> {
+  const { id } = attempt.chunk;
+  await saveLog(done.stdout, join(logs, `${id}.out`), `${origin.root}/a/${attempt.id}/out`, origin, room);
+  await saveLog(done.stderr, join(logs, `${id}.err`), `${origin.root}/a/${attempt.id}/err`, origin, room);
+}
+
+async function saveLog(
+  report: LogReport,
+  local: string,
+  remote: string,
+  origin: ResultSource,
+  room: DiskReservation,
+): Promise<void> {
+  if (report.size === 0) return;
+  if (report.data !== undefined) {
+    writeFileSync(local, Buffer.from(report.data, "base64"));
+    return;
+  }
+  const pulled = `${local}.pulled`;
+  rmSync(pulled, { force: true });
+  const files = await origin.files();
+  await room.withReservation(Math.min(report.size, MAX_LOG_BYTES * 2), () =>
+    files.download(remote, pulled, MAX_LOG_BYTES * 2),
+  );
+  renameSync(pulled, local);
+}

@@ -1,0 +1,90 @@
+import { hash } from "node:crypto";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import pRetry from "p-retry";
+import type { Files } from "../../../fleet/connection.js";
+import { MusterError } from "../../../schemas/errors.js";
+import type { Attempt } from "../../schedule/events.js";
+import type { DoneMessage, OutputReport } from "../agent/protocol.js";
+import type { DiskReservation } from "./diskspace.js";
+import type { VerifiedOutput } from "./publish.js";
+
+/** Times that a file is pulled again when its bytes are not those that the node hashed. */
+const MAX_PULL_ATTEMPTS = 3;
+
+/** Where one node keeps an attempt's files, and how to get at them. */
+export interface ResultSource {
+  files(): Promise<Files>;
+  /** The run's folder on the node. */
+  root: string;
+}
+
+/**
+ * The outputs of an attempt, none larger than `limit` bytes, verified by size and SHA-256 against what the node wrote down: small ones have come along with
+ * that, others are pulled into files where there is room. Rejects with CORRUPT (bytes differ, again and again), with the
+ * ConnectionError of the pull, or with a DiskError of this machine. Names are made from declared outputs and attempt ids, never from what the node says.
+ */
+export async function pullOutputs(
+  attempt: Attempt,
+  done: DoneMessage,
+  origin: ResultSource,
+  room: DiskReservation,
+  limit: number,
+): Promise<VerifiedOutput[]> {
+  const pulls = attempt.chunk.spec.outputs.map(async (path, index) => {
+    const report = done.outputs.find((one) => one.path === path);
+    if (report === undefined) throw createCorruptError(attempt, path, "the node does not report it");
+    if (report.size > limit)
+      throw createCorruptError(attempt, path, `it has ${report.size} bytes, more than the ${limit} allowed`);
+    if (report.data !== undefined) return decodeInline(attempt, report, Buffer.from(report.data, "base64"));
+    const remote = `${origin.root}/a/${attempt.id}/work/${path}`;
+    const local = join(room.folder, `${attempt.id}.${index}`);
+    return room.withReservation(report.size, () => pullFile(attempt, report, remote, local, origin));
+  });
+  // None may be on its way still when they are pulled again.
+  const ended = await Promise.allSettled(pulls);
+  const outputs = ended.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const failed = ended.find((one) => one.status === "rejected");
+  if (failed === undefined) return outputs;
+  deletePulled(outputs);
+  throw failed.reason;
+}
+
+/** Deletes what was pulled and is not needed. */
+export function deletePulled(outputs: VerifiedOutput[]): void {
+  for (const { content } of outputs) if ("pulled" in content) rmSync(content.pulled, { force: true });
+}
+
+function decodeInline(attempt: Attempt, report: OutputReport, bytes: Buffer): VerifiedOutput {
+  const sha256 = hash("sha256", bytes, "hex");
+  if (bytes.length !== report.size || sha256 !== report.sha256)
+    throw createCorruptError(attempt, report.path, "its bytes differ");
+  return { path: report.path, sha256, size: bytes.length, content: { bytes } };
+}
+
+async function pullFile(
+  attempt: Attempt,
+  report: OutputReport,
+  remote: string,
+  local: string,
+  origin: ResultSource,
+): Promise<VerifiedOutput> {
+  const once = async (): Promise<VerifiedOutput> => {
+    rmSync(local, { force: true });
+    const files = await origin.files();
+    const { size, sha256 } = await files.download(remote, local, report.size);
+    if (size === report.size && sha256 === report.sha256)
+      return { path: report.path, sha256, size, content: { pulled: local } };
+    rmSync(local, { force: true });
+    throw createCorruptError(attempt, report.path, "its bytes differ from those that the node hashed");
+  };
+  return pRetry(once, { retries: MAX_PULL_ATTEMPTS - 1, minTimeout: 0, shouldRetry: ({ error }) => isCorrupt(error) });
+}
+
+function isCorrupt(error: unknown): boolean {
+  return error instanceof MusterError && error.code === "CORRUPT";
+}
+
+function createCorruptError(attempt: Attempt, path: string, why: string): MusterError {
+  return new MusterError("CORRUPT", 3, `output ${path} of chunk ${attempt.chunk.id} from ${attempt.node}: ${why}`);
+}

@@ -1,0 +1,132 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Job } from "../../job/job.js";
+import { createRecheck, isSelectedForRecheck } from "../../schedule/attempts/recheckselection.js";
+import type { Attempt, Failure } from "../../schedule/events.js";
+import type { PendingChunk } from "../../schedule/queue/pendingchunk.js";
+import { hashFile } from "../node/filehashes.js";
+import type { RunCounters } from "../record/counters.js";
+import type { RecheckDifference } from "../record/journalentry.js";
+import type { RunDirectory } from "../record/rundir.js";
+import type { CollectedResult } from "./committer.js";
+import { findJsonDifference } from "./jsondiff.js";
+import type { VerifiedOutput } from "./publish.js";
+import { deletePulled } from "./pulloutputs.js";
+import { readKeyedLines } from "./resultlines.js";
+
+/** JSON larger than this is compared byte for byte only. */
+const MAX_JSON_BYTES = 64 << 20;
+
+/** What is kept of a first result that is not in a file of its own. */
+interface FirstResult {
+  sha256: string;
+  json: string | undefined;
+}
+
+/** Chunks that are computed a second time, and what is found when both results are compared. */
+export class Rechecks {
+  /** First results by chunk, where they are lines of results.ndjson. */
+  private readonly firstResults = new Map<string, FirstResult>();
+
+  private constructor(
+    private readonly job: Job,
+    private readonly directory: RunDirectory,
+    /** Of earlier sessions: committed, but not compared yet. */
+    readonly pending: PendingChunk[],
+  ) {}
+
+  static async open(job: Job, directory: RunDirectory): Promise<Rechecks> {
+    const canary = new Rechecks(job, directory, []);
+    const file = join(directory.path, "results.ndjson");
+    if (job.recheck === undefined || directory.session === 1 || !existsSync(file)) return canary;
+    for await (const { text } of readKeyedLines(file, job)) canary.restoreLine(text);
+    return canary;
+  }
+
+  /** Keeps what a comparison needs of a result that is committed now. */
+  recordFirst({ attempt, outputs, json }: CollectedResult): void {
+    const { chunk } = attempt;
+    if (this.job.collect !== "lines" || !isSelectedForRecheck(this.job, chunk)) return;
+    this.firstResults.set(chunk.id, {
+      sha256: outputs[0]!.sha256,
+      json: this.tolerance === undefined ? undefined : json,
+    });
+  }
+
+  /** Compares a second result with the first, writes down what was found, and lets the second go. */
+  async compare(
+    attempt: Attempt,
+    outputs: VerifiedOutput[],
+    tally: RunCounters,
+  ): Promise<RecheckDifference | undefined> {
+    const { chunk, node, slot } = attempt;
+    try {
+      const found = await this.findDifference(chunk.id, outputs);
+      const differing =
+        found === undefined
+          ? undefined
+          : { chunk: chunk.id, first: chunk.firstResult!, second: { node, slot }, what: found };
+      this.directory.journal.add({ e: "canary", chunk: chunk.id, differing });
+      tally.countRecheck(differing);
+      await this.directory.journal.flush();
+      this.firstResults.delete(chunk.id);
+      return differing;
+    } finally {
+      deletePulled(outputs);
+    }
+  }
+
+  /** A chunk that cannot be computed again. */
+  recordSkipped({ chunk }: Failure, tally: RunCounters): void {
+    this.directory.journal.add({ e: "canary", chunk });
+    this.firstResults.delete(chunk);
+    tally.skippedRechecks++;
+  }
+
+  private get tolerance(): number | undefined {
+    return this.job.recheck?.tolerance;
+  }
+
+  private restoreLine(text: string): void {
+    const line = JSON.parse(text) as { chunk: string; node: string; slot: number; sha256: string };
+    const units = this.job.unitsOf(line.chunk);
+    if (units === undefined || this.directory.replay.recheckedChunks.has(line.chunk)) return;
+    const chunk = this.job.chunk(...units);
+    if (!isSelectedForRecheck(this.job, chunk)) return;
+    const at = text.indexOf(',"output":') + ',"output":'.length;
+    if (this.job.collect === "lines")
+      this.firstResults.set(chunk.id, { sha256: line.sha256, json: text.slice(at, -1) });
+    this.pending.push(createRecheck(chunk, line, Number.NEGATIVE_INFINITY));
+  }
+
+  private async findDifference(chunk: string, outputs: VerifiedOutput[]): Promise<string | undefined> {
+    for (const output of outputs) {
+      const found = await this.findOutputDifference(chunk, output);
+      if (found !== undefined) return `${output.path}: ${found}`;
+    }
+    return undefined;
+  }
+
+  private async findOutputDifference(chunk: string, output: VerifiedOutput): Promise<string | undefined> {
+    const kept = this.firstResults.get(chunk);
+    const file = join(this.directory.path, "results", this.job.kind === "tasks" ? "" : chunk, output.path);
+    if (kept === undefined && !existsSync(file)) return "the first result is not there any more";
+    const first =
+      kept === undefined ? await hashFile(file) : { sha256: kept.sha256, sizeBytes: kept.json?.length ?? 0 };
+    if (first.sha256 === output.sha256) return undefined;
+    const bytes = `SHA-256 ${first.sha256.slice(0, 12)}... and ${output.sha256.slice(0, 12)}...`;
+    if (this.tolerance === undefined || Math.max(first.sizeBytes, output.size) > MAX_JSON_BYTES) return bytes;
+    try {
+      const [one, other] = [kept?.json ?? readFileSync(file, "utf8"), readOutput(output)].map((text) =>
+        JSON.parse(text),
+      );
+      return findJsonDifference(one, other, this.tolerance);
+    } catch {
+      return `${bytes}, and they are not both JSON`;
+    }
+  }
+}
+
+function readOutput({ content }: VerifiedOutput): string {
+  return "bytes" in content ? content.bytes.toString("utf8") : readFileSync(content.pulled, "utf8");
+}

@@ -1,0 +1,177 @@
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Job } from "../../job/job.js";
+import { failpoint } from "../failpoint.js";
+import { LineCoverage } from "./linecoverage.js";
+
+/** A line of results.ndjson: what became of one chunk. `output`: the text of its first output where that is JSON. */
+export interface ResultLine {
+  chunk: string;
+  node: string;
+  slot: number;
+  attempt: number;
+  seconds: number;
+  sha256: string;
+  /** Fingerprint of the state that the node was verified to be in, where the job needs playbooks. */
+  state?: string;
+  output: string | undefined;
+}
+
+/** Bytes of lines that are sorted in memory at once, and files that are merged at once. */
+const SORT_PIECE_BYTES = 1 << 20;
+const MERGE_WAYS = 32;
+/** Characters that are written at once. */
+const WRITE_BLOCK_CHARS = 1 << 16;
+
+/** The line's text. The output goes in as the node wrote it (integers of any size stay exact), on one line. */
+export function formatResultLine(line: ResultLine): string {
+  const { output, ...rest } = line;
+  // A raw line break can only stand between the tokens of a JSON text.
+  const value = output === undefined ? "null" : output.trim().replace(/[\r\n]+\s*/g, " ");
+  const text = `${JSON.stringify(rest).slice(0, -1)},"output":${value}}\n`;
+  // These can only stand in strings; newer versions of Node, like other readers, take them for the end of a line.
+  return text.replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
+}
+
+/**
+ * Puts the lines of `file` into chunk order, by an external merge sort: memory stays at a few MiB however long it
+ * is. The file is replaced at the end, in one step. Returns the units that the lines stand for.
+ */
+export async function sortResultLines(file: string, job: Job, piece = SORT_PIECE_BYTES): Promise<LineCoverage> {
+  const census = new LineCoverage(job);
+  let pieces: string[] = [];
+  let made = 0;
+  let lines: KeyedLine[] = [];
+  let bytes = 0;
+  let sorted = true;
+  let last: KeyedLine | undefined;
+  const write = async (sorted: KeyedLine[] | AsyncGenerator<KeyedLine>) => {
+    const name = `${file}.piece-${made++}`;
+    await writeLines(name, sorted);
+    return name;
+  };
+  const flush = async () => {
+    pieces.push(await write(sortByKey(lines)));
+    lines = [];
+    bytes = 0;
+  };
+  for await (const line of readKeyedLines(file, job)) {
+    census.add(line.chunk);
+    sorted &&= last === undefined || isBefore(last, line);
+    last = line;
+    lines.push(line);
+    bytes += line.text.length;
+    if (bytes >= piece) await flush();
+  }
+  try {
+    if (sorted) return census;
+    if (pieces.length > 0) await flush();
+    while (pieces.length > MERGE_WAYS) {
+      const some = pieces.slice(0, MERGE_WAYS);
+      pieces = [...pieces.slice(MERGE_WAYS), await write(mergePieces(some, job))];
+      for (const name of some) rmSync(name);
+    }
+    await writeLines(`${file}.sorted`, pieces.length > 0 ? mergePieces(pieces, job) : sortByKey(lines));
+    failpoint("sorted");
+    replaceFile(`${file}.sorted`, file);
+    return census;
+  } finally {
+    removePieces(file);
+  }
+}
+
+function sortByKey(lines: KeyedLine[]): KeyedLine[] {
+  return lines.sort((a, b) => (isBefore(a, b) ? -1 : isBefore(b, a) ? 1 : 0));
+}
+
+function isBefore(one: KeyedLine, other: KeyedLine): boolean {
+  return (one.key ?? 0n) < (other.key ?? 0n);
+}
+
+/** Those of a sort that was killed, too. */
+function removePieces(file: string): void {
+  const folder = dirname(file);
+  for (const name of readdirSync(folder)) if (name.startsWith(`${basename(file)}.piece-`)) rmSync(join(folder, name));
+}
+
+/** A line with its chunk and the first unit of that; undefined where it is torn. */
+export interface KeyedLine {
+  chunk: string | undefined;
+  key: bigint | undefined;
+  text: string;
+}
+
+/** The lines of a results file, from its byte `start` on. */
+export async function* readKeyedLines(file: string, job: Job, start = 0): AsyncGenerator<KeyedLine> {
+  for await (const text of readLines(file, start)) {
+    const chunk = parseChunkId(text);
+    yield { chunk, key: chunk === undefined ? undefined : job.unitsOf(chunk)?.[0], text };
+  }
+}
+
+/** The lines of a file, from its byte `start` on. node:readline takes three times as long. */
+async function* readLines(file: string, start: number): AsyncGenerator<string> {
+  let rest = "";
+  for await (const block of createReadStream(file, { start, encoding: "utf8" })) {
+    const lines = (block as string).split("\n");
+    lines[0] = rest + lines[0];
+    rest = lines.pop()!;
+    yield* lines;
+  }
+  if (rest !== "") yield rest;
+}
+
+/** The chunk's id: the first value of a line, so the rest need not be parsed. */
+function parseChunkId(line: string): string | undefined {
+  const end = line.indexOf('","node":');
+  return end < 0 ? undefined : (JSON.parse(line.slice('{"chunk":'.length, end + 1)) as string);
+}
+
+/** Writes lines to a new file. */
+export async function writeLines(file: string, lines: Iterable<KeyedLine> | AsyncIterable<KeyedLine>): Promise<void> {
+  await pipeline(Readable.from(joinIntoBlocks(lines)), createWriteStream(file, { flags: "w" }));
+}
+
+/** Lines as texts of some size each: a stream's cost is by piece. */
+async function* joinIntoBlocks(lines: Iterable<KeyedLine> | AsyncIterable<KeyedLine>): AsyncGenerator<string> {
+  let block = "";
+  for await (const { text } of lines) {
+    block += `${text}\n`;
+    if (block.length < WRITE_BLOCK_CHARS) continue;
+    yield block;
+    block = "";
+  }
+  yield block;
+}
+
+/** Gives `file` the content of `by`, which is on disk before that. */
+export function replaceFile(by: string, file: string): void {
+  const fd = openSync(by, "r");
+  fsyncSync(fd);
+  closeSync(fd);
+  renameSync(by, file);
+}
+
+async function* mergePieces(pieces: string[], job: Job): AsyncGenerator<KeyedLine> {
+  const sources = pieces.map((piece) => readKeyedLines(piece, job));
+  const heads = await Promise.all(sources.map(async (source) => ({ source, head: (await source.next()).value })));
+  for (;;) {
+    let least: (typeof heads)[number] | undefined;
+    for (const one of heads)
+      if (one.head !== undefined && (least === undefined || isBefore(one.head, least.head!))) least = one;
+    if (least === undefined) return;
+    yield least.head as KeyedLine;
+    least.head = (await least.source.next()).value;
+  }
+}

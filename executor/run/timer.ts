@@ -1,0 +1,29 @@
+/** Rings once at the earliest of the times that it was set to since it last rang; times in seconds of `clock`. */
+export class WakeUpTimer {
+  private pending: { wakeAt: number; timer: NodeJS.Timeout } | undefined;
+
+  constructor(private readonly onWakeUp: () => void) {}
+
+  wakeAt(time: number): void {
+    if (this.pending !== undefined && this.pending.wakeAt <= time) return;
+    this.stop();
+    const timer = setTimeout(
+      () => {
+        this.pending = undefined;
+        this.onWakeUp();
+      },
+      Math.max(1, (time - monotonicSeconds()) * 1000),
+    );
+    this.pending = { wakeAt: time, timer };
+  }
+
+  stop(): void {
+    clearTimeout(this.pending?.timer);
+    this.pending = undefined;
+  }
+}
+
+/** Seconds, from any origin. */
+export function monotonicSeconds(): number {
+  return performance.now() / 1000;
+}

@@ -1,0 +1,86 @@
+import { type Fault, type FaultKind, type FaultMoment, MISDEEDS, type MisdeedKind } from "./faultkinds.js";
+import type { Random } from "./random.js";
+
+const KILL_POINTS = ["attached", "sent-open", "sent-put", "sent-start", "started", "done", "pulled", "written"];
+KILL_POINTS.push("published", "lined", "recorded", "journaled", "sent-ack", "sent-stop", "sorted", "aggregated");
+KILL_POINTS.push("summarized", "closing", "closed", "step-begun", "step-done", "step-ended");
+/** Kill points that are passed more than once. */
+const REPEATED = [
+  "sent-start",
+  "started",
+  "done",
+  "written",
+  "published",
+  "lined",
+  "recorded",
+  "journaled",
+  "sent-ack",
+];
+
+export function isMisdeed(kind: FaultKind): kind is MisdeedKind {
+  return (MISDEEDS as readonly FaultKind[]).includes(kind);
+}
+
+/** Draws the faults of these kinds, in the order in which they are injected. */
+export function drawFaults(random: Random, kinds: FaultKind[], nodes: number): Fault[] {
+  const faults = kinds.filter((kind) => !isMisdeed(kind)).flatMap((kind) => drawFault(random, kind, nodes));
+  const order = (fault: Fault) => (fault.kind === "copy" ? 1 : fault.share);
+  return faults.sort((a, b) => order(a) - order(b));
+}
+
+function drawFault(random: Random, kind: Exclude<FaultKind, MisdeedKind>, nodes: number): Fault[] {
+  const when: FaultMoment = { share: random.real(0, 0.85), delayMs: Math.round(random.real(0, 300)) };
+  const node = random.integer(0, nodes - 1);
+  const end = random.pick(["SIGKILL", "SIGINT"] as const);
+  /** Mostly short; at times longer than the silence and grace of plan.ts. */
+  const forMs = Math.round(random.chance(0.25) ? random.real(9000, 12_000) : random.magnitude(200, 3000));
+  switch (kind) {
+    case "pause":
+      return [{ ...when, kind, forMs: Math.round(random.magnitude(100, 3000)) }];
+    case "absence":
+      return [{ ...when, kind, forMs: Math.round(random.real(4500, 6000)) }];
+    case "kill-point":
+      return [{ ...when, kind, at: drawKillPoint(random) }];
+    case "restart-sshd":
+    case "drop-connections":
+    case "kill-agent":
+    case "kill-processes":
+      return [{ ...when, kind, node }];
+    case "delete-workdir": {
+      const cancel = { ...when, delayMs: 0, kind: "cancel" as const };
+      return [{ ...when, kind, node }, ...(random.chance(0.4) ? [cancel] : [])];
+    }
+    case "cut-off":
+    case "pause-agent":
+    case "disk-full-node":
+      return [{ ...when, kind, node, forMs }];
+    case "power-cycle":
+      return [{ ...when, kind, node, forMs: random.chance(0.5) ? 0 : forMs }];
+    case "copy":
+      return [
+        {
+          ...when,
+          kind,
+          end,
+          order: random.pick(["original-first", "copy-first", "side-by-side", "alternate"] as const),
+        },
+      ];
+    case "restore": {
+      const earlier = { share: random.real(0, when.share), delayMs: Math.round(random.real(0, 200)) };
+      // A coordinator that knows nothing of the one between begins where that began.
+      const between = { share: random.real(earlier.share, when.share), delayMs: 0, kind: "kill" as const };
+      return [{ ...earlier, kind: "backup" }, ...(random.chance(0.7) ? [between] : []), { ...when, kind, end }];
+    }
+    case "move":
+      return [{ ...when, kind, end }];
+    case "disk-full-here":
+      return [{ ...when, kind, forMs: Math.round(random.magnitude(500, 3000)) }];
+    default:
+      return [{ ...when, kind }];
+  }
+}
+
+function drawKillPoint(random: Random): string {
+  const step = random.pick(KILL_POINTS);
+  return REPEATED.includes(step) && random.chance(0.6) ? `${step}:${random.integer(2, 12)}` : step;
+}

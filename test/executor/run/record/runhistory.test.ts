@@ -1,0 +1,91 @@
+import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import t from "tap";
+import { Journal } from "../../../../executor/run/record/journal.js";
+import type { JournalEntry } from "../../../../executor/run/record/journalentry.js";
+import { readRunHistory } from "../../../../executor/run/record/runhistory.js";
+
+const folder = mkdtempSync(join(tmpdir(), "muster-history-"));
+t.teardown(() => rmSync(folder, { recursive: true }));
+
+const began = "2026-11-25T20:00:00.000Z";
+const open = (session: number, at = began): JournalEntry => ({ e: "open", session, pid: 1, host: "h", at });
+const line = (chunk: string, slot: number, seconds: number, output: unknown = null) =>
+  `${JSON.stringify({ chunk, node: "a", slot, attempt: 1, seconds, sha256: "", output })}\n`;
+
+/** A run directory with this journal (a `done` for each line is made to fit) and these results. */
+async function runWith(
+  name: string,
+  lines: string[],
+  entries: (done: JournalEntry[]) => JournalEntry[],
+): Promise<string> {
+  const path = join(folder, name);
+  mkdirSync(path);
+  writeFileSync(join(path, "results.ndjson"), lines.join(""));
+  const done = lines.map((text, n): JournalEntry => {
+    return { e: "done", chunk: JSON.parse(text).chunk, start: `${n * 10}`, end: `${n * 10 + 10}`, length: text.length };
+  });
+  let length = 0;
+  const file = join(path, "journal.ndjson");
+  const journal = Journal.resume(openSync(file, "a+"), file, () => {});
+  journal.add({ e: "run", id: name, name, identity: "{}", inputs: {}, units: "100" });
+  for (const entry of entries(done)) {
+    if (entry.e === "done") length += entry.length;
+    journal.add(entry.e === "done" ? { ...entry, length } : entry);
+  }
+  await journal.flush();
+  journal.close();
+  return path;
+}
+
+t.test("times of groups, sessions one after another, results in any order", async (t) => {
+  const lines = [line("c", 0, 4), line("a", 1, 5, { node: '","output":' }), line("b", 0, 3)];
+  const path = await runWith("timed", lines, ([c, a, b]) => [
+    open(1),
+    { e: "node", at: 1, node: "a", state: "live", slots: [0, 1] },
+    { ...a!, at: 6 } as JournalEntry,
+    b!,
+    open(2, "2026-11-27T20:00:00.000Z"),
+    { ...c!, at: 4.5 } as JournalEntry,
+    { e: "close", state: "complete", at: "2026-11-27T20:00:05.000Z" },
+  ]);
+  const { executions, seconds, sessions, missing } = await readRunHistory(path, 0);
+  t.match(executions, [
+    { chunk: "a", slot: 1, seconds: 5, units: 10n, end: 6 },
+    { chunk: "b", slot: 0, end: 6 },
+    { chunk: "c", slot: 0, end: 10.5 },
+  ]);
+  t.match(sessions, [
+    { number: 1, from: 0, seconds: 6 },
+    { number: 2, from: 6, seconds: 5 },
+  ]);
+  t.equal(seconds, 11);
+  t.same(missing, []);
+});
+
+t.test("without times: one after another on each slot, and that is said", async (t) => {
+  const path = await runWith("old", [line("a", 0, 2), line("b", 0, 3), line("c", 1, 4)], (done) => [
+    open(1),
+    ...done,
+    { e: "close", state: "complete", at: "2026-11-25T20:00:09.000Z" },
+  ]);
+  const { executions, seconds, missing } = await readRunHistory(path, 0);
+  t.same(
+    executions.map(({ end }) => end),
+    [2, 5, 4],
+  );
+  t.equal(seconds, 9);
+  t.match(missing, [/was not written down/, /an older muster/]);
+});
+
+t.test("results that were not committed do not count; committed ones that are gone are missed", async (t) => {
+  const path = await runWith("odd", [line("a", 0, 2), line("b", 0, 3)], (done) => [open(1), ...done]);
+  writeFileSync(join(path, "results.ndjson"), `${line("a", 0, 2)}{"chunk": torn\n${" ".repeat(200)}${line("z", 0, 9)}`);
+  const { executions, missing } = await readRunHistory(path, 0);
+  t.same(
+    executions.map(({ chunk }) => chunk),
+    ["a"],
+  );
+  t.match(missing.at(-1), "results.ndjson lacks 1 of the chunks");
+});

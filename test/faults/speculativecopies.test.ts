@@ -1,0 +1,37 @@
+import t from "tap";
+import { reached } from "../lab/reached.js";
+import { shareLab } from "../lab/shared.js";
+import { checkNodes, checkResults, committedChunks, countRepeatedChunks } from "./checks.js";
+import { KnownJob } from "./knownjob.js";
+
+const { skip, shop, lab } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
+
+t.test(
+  "two attempts of one chunk, both done, meet a new coordinator: one is taken, the other dropped",
+  { skip },
+  async (t) => {
+    const [first, second] = [lab.nodes[0]!, lab.nodes[1]!];
+    const inventory = lab.inventory({ node: { max_concurrent: 1 } });
+    const job = new KnownJob(shop, "twins", { chunks: 2, seconds: 1, gate: true });
+    const { child, ended } = job.start(["-i", inventory]);
+    await reached("a chunk runs on each node", () => lab.nodes.every((node) => job.executions([node]).length === 1));
+    const { chunk } = job.executions([first])[0]!;
+    // The node lets nobody in any more, so its chunk goes to the other one at once.
+    await first.restartSshd({ AllowUsers: "nobody" });
+    await first.dropConnections();
+    job.open([second]);
+    await reached("its chunk runs there, too", () => job.executions([second]).some((one) => one.chunk === chunk));
+    child.kill("SIGKILL");
+    await ended;
+    job.open([first]);
+    await reached("both have ended", () => job.executions(lab.nodes).every((one) => one.ended));
+    t.notOk(committedChunks(job.run).includes(chunk), "neither is committed");
+    await first.restartSshd();
+    const ran = await job.muster(["-i", inventory, "--json"]);
+    t.equal(ran.code, 0, ran.err);
+    t.equal(JSON.parse(ran.out).session.attempts, 0, "nothing was started again");
+    checkResults(t, job);
+    t.same(countRepeatedChunks(job, lab.nodes), { [chunk]: 2 }, "the fault itself had it executed twice");
+    await checkNodes(t, lab.nodes);
+  },
+);
