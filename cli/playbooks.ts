@@ -2,14 +2,14 @@ import type { StepOutcome } from "../executor/pipeline/stepcontext.js";
 import type { Connection } from "../fleet/connection.js";
 import type { Inventory } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
-import { type NodeReport, onEvery, type Told } from "../playbooks/engine/fleet.js";
-import { provisionNode, verifyNode } from "../playbooks/engine/inspect.js";
-import { loadPlaybooks } from "../playbooks/engine/load.js";
-import type { NamedPlaybook } from "../playbooks/engine/plan.js";
+import { type InspectionResult, inspectEachNode, type NodeReport } from "../playbooks/engine/inspecteachnode.js";
+import { loadPlaybooks } from "../playbooks/engine/loadplaybooks.js";
+import type { NamedPlaybook } from "../playbooks/engine/planresources.js";
+import { provisionNode, verifyNode } from "../playbooks/engine/provisionnode.js";
 import { buildDriftDocument, formatDrift, formatDriftTotal, formatNodeReport } from "../report/drifttext.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
-import { jsonText } from "../schemas/printable.js";
+import { formatJson } from "../schemas/escape.js";
 import { formatLockWait } from "./admissioncheck.js";
 import type { CommonOptions } from "./options.js";
 import { withProgress } from "./withprogress.js";
@@ -41,25 +41,25 @@ export async function loadRequestedPlaybooks(names: string[], inventory: Invento
 /** Runs `work` on every node with progress on stderr, and returns the reports in the order of `nodes`. */
 export function runOnNodes(
   nodes: Node[],
-  work: (connection: Connection) => Promise<Told>,
+  work: (connection: Connection) => Promise<InspectionResult>,
   options: CommonOptions,
   writers: Writers,
 ): Promise<NodeReport[]> {
   return withProgress(nodes, options, writers, (done) =>
-    onEvery(nodes, work, (report) => done(report.node, formatNodeReport(report))),
+    inspectEachNode(nodes, work, (report) => done(report.node, formatNodeReport(report))),
   );
 }
 
 /** Prints the reports on stdout: as a table, or with `--json` as one document. */
 export function printReports(reports: NodeReport[], options: DriftReportOptions, writers: Writers): void {
-  if (options.json) return writers.out(jsonText(buildDriftDocument(reports), 2));
+  if (options.json) return writers.out(formatJson(buildDriftDocument(reports), 2));
   const text = formatDrift(reports, { rows: options.quiet ? "trouble" : "all", diffs: options.diff === true });
   if (text !== "") writers.out(text);
 }
 
 /** Returns the exit status. `drifted` is the status where every node was inspected and a resource differs. */
 export function exitStatusOfReports(reports: NodeReport[], drifted: 2 | 3): number {
-  const errors = reports.flatMap((report) => ("error" in report ? [report.error.exit] : []));
+  const errors = reports.flatMap((report) => ("error" in report ? [report.error.exitStatus] : []));
   if (errors.length === reports.length && errors.length > 0) return errors.every((exit) => exit === 75) ? 75 : 69;
   const verdicts = reports.flatMap((report) => ("inspection" in report ? report.inspection.verdicts : []));
   const hasFailure = errors.length > 0 || verdicts.some(({ state }) => state === "failed" || state === "blocked");
@@ -80,7 +80,7 @@ export async function runPlaybookStep(
     kind === "verify"
       ? verifyNode(connection, undefined, playbooks, inventory)
       : provisionNode(connection, undefined, playbooks, inventory, () => print(formatLockWait(connection.node.name)));
-  const reports = await onEvery(nodes, work, (report) => print(formatNodeReport(report)));
+  const reports = await inspectEachNode(nodes, work, (report) => print(formatNodeReport(report)));
   const exit = exitStatusOfReports(reports, kind === "verify" ? 2 : 3);
   const drift = buildDriftDocument(reports);
   if (exit === 0) return { state: "complete", drift };

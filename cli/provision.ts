@@ -1,8 +1,8 @@
 import type { Connection } from "../fleet/connection.js";
 import { findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
-import type { Told } from "../playbooks/engine/fleet.js";
-import { provisionedSinceBoot, provisionNode, WAIT } from "../playbooks/engine/inspect.js";
-import type { NamedPlaybook } from "../playbooks/engine/plan.js";
+import type { InspectionResult } from "../playbooks/engine/inspecteachnode.js";
+import type { NamedPlaybook } from "../playbooks/engine/planresources.js";
+import { LOCK_WAIT_SECONDS, provisionedSinceBoot, provisionNode } from "../playbooks/engine/provisionnode.js";
 import type { Writers } from "../report/writers.js";
 import { parseDurationOption } from "./options.js";
 import {
@@ -25,7 +25,8 @@ export async function provision(names: string[], options: ProvisionOptions, writ
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const playbooks = await loadRequestedPlaybooks(names, inventory);
   const nodes = selectNodes(inventory, options.limit);
-  const waitSeconds = options.lockWait === undefined ? WAIT : parseDurationOption("--lock-wait", options.lockWait);
+  const waitSeconds =
+    options.lockWait === undefined ? LOCK_WAIT_SECONDS : parseDurationOption("--lock-wait", options.lockWait);
   const work = (connection: Connection) =>
     provisionOne(connection, playbooks, inventory, options, waitSeconds, writers);
   const reports = await runOnNodes(nodes, work, options, writers);
@@ -40,7 +41,7 @@ async function provisionOne(
   options: ProvisionOptions,
   waitSeconds: number,
   writers: Writers,
-): Promise<Told> {
+): Promise<InspectionResult> {
   const { name } = connection.node;
   const onWait = () => {
     if (!options.quiet)

@@ -45,7 +45,7 @@ export async function runFromCron(
     await publishOutcome(pipeline, summary, exit, options, writers);
     return exit;
   } catch (error) {
-    if (error instanceof MusterError) lock.log(`stopped, exit ${error.exit}: ${error.message}`);
+    if (error instanceof MusterError) lock.log(`stopped, exit ${error.exitStatus}: ${error.message}`);
     for (const line of await notifyError(pipeline, error)) writers.err(line);
     throw error;
   } finally {

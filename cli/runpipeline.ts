@@ -7,13 +7,19 @@ import { runPipeline } from "../executor/pipeline/pipelinerun.js";
 import { readLearnedRates } from "../executor/run/record/ratesfile.js";
 import { resolveRunPath } from "../executor/run/record/runlock.js";
 import { planJob } from "../executor/schedule/plan/planjob.js";
-import { embeddedInventory, findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
-import { loadPlaybooks } from "../playbooks/engine/load.js";
+import {
+  embeddedInventory,
+  findInventory,
+  type Inventory,
+  matchesAnyPattern,
+  selectNodes,
+} from "../fleet/inventory.js";
+import { loadPlaybooks } from "../playbooks/engine/loadplaybooks.js";
 import { formatPipelinePlan, formatPipelineSummary } from "../report/pipelinetext.js";
 import type { Writers } from "../report/writers.js";
-import { InvalidFile, MusterError, type Place, UsageError } from "../schemas/errors.js";
-import { suggest } from "../schemas/nearest.js";
-import { jsonText } from "../schemas/printable.js";
+import { type FilePosition, InvalidFileError, MusterError, UsageError } from "../schemas/errors.js";
+import { formatJson } from "../schemas/escape.js";
+import { suggest } from "../schemas/suggest.js";
 import { checkProfileLimits } from "./checkprofilelimits.js";
 import { describeInventory } from "./describeinventory.js";
 import { notifyError, notifyRejectedFile } from "./notifications.js";
@@ -68,7 +74,7 @@ async function runNow(
       createPlaybookRunner(inventory, options, print),
       isSilent ? silentPipelineObserver : createPipelineObserver(print),
     );
-    if (options.json) writers.out(jsonText({ ...summary, already, notes }, 2));
+    if (options.json) writers.out(formatJson({ ...summary, already, notes }, 2));
     else if (!options.quiet || summary.state !== "complete") writers.out(formatPipelineSummary(summary, already));
     const exit = exitStatusOfPipeline(summary, stop.code());
     if (already) writePipelineMetrics(pipeline, summary, exit, options, writers);
@@ -106,14 +112,14 @@ export async function loadCheckedPipeline(
       if (names.length > 0) await loadPlaybooks(names, inventory ?? embeddedInventory());
     } catch (error) {
       if (!(error instanceof MusterError)) throw error;
-      throw new InvalidFile([{ ...place, message: `steps.${step.name}: ${error.message}`, hint: error.next }]);
+      throw new InvalidFileError([{ ...place, message: `steps.${step.name}: ${error.message}`, hint: error.next }]);
     }
   }
   return pipeline;
 }
 
 /** Returns the playbooks that a step names, directly or in its job, and where. */
-function namedPlaybooks({ action, place }: PipelineStep): { names: string[]; place: Place } {
+function namedPlaybooks({ action, place }: PipelineStep): { names: string[]; place: FilePosition } {
   switch (action.kind) {
     case "job":
       return { names: action.job.needs.playbooks, place };
@@ -150,7 +156,12 @@ function printPlan(
   const plans = new Map(
     pipeline.steps.flatMap(({ name, action }) =>
       action.kind === "job"
-        ? [[name, planJob(action.job, nodes, matches, readLearnedRates(inventory.file, action.job.name))] as const]
+        ? [
+            [
+              name,
+              planJob(action.job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, action.job.name)),
+            ] as const,
+          ]
         : [],
     ),
   );
@@ -160,7 +171,7 @@ function printPlan(
     needs,
     plan: plans.get(name),
   }));
-  if (options.json) writers.out(jsonText({ pipeline: pipeline.name, steps, notes }, 2));
+  if (options.json) writers.out(formatJson({ pipeline: pipeline.name, steps, notes }, 2));
   else writers.out(formatPipelinePlan(pipeline, plans));
   return 0;
 }

@@ -1,7 +1,7 @@
 import type { Connection } from "../fleet/connection.js";
 import { type Facts, gatherFacts } from "../fleet/facts.js";
 import { findInventory, selectNodes } from "../fleet/inventory.js";
-import { verifyNode } from "../playbooks/engine/inspect.js";
+import { verifyNode } from "../playbooks/engine/provisionnode.js";
 import { buildVerifyMetrics } from "../report/prometheus.js";
 import type { Writers } from "../report/writers.js";
 import { writeMetrics } from "./metricsfile.js";

@@ -39,8 +39,8 @@ const OWNERS: Record<string, string> = {
   "get-east-asian-width": "report/columns.ts",
   ssh2: "fleet/ssh/",
   "ssh2-sftp-client": "fleet/ssh/",
-  diff: "playbooks/engine/unified.ts",
-  typescript: "playbooks/engine/module.ts",
+  diff: "playbooks/engine/unifieddiff.ts",
+  typescript: "playbooks/engine/importmodule.ts",
 };
 const MAX_FILE_LINES = 300;
 

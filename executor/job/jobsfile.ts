@@ -5,7 +5,7 @@ import { encodeName, shortenId } from "./chunkids.js";
 import type { ChunkSpec, StagedFile } from "./job.js";
 import { readSeconds } from "./jobsettings.js";
 import { OutputRegistry, readOutputs } from "./outputs.js";
-import { type JobReader, type Path, type SourceText, textInPlaceOf } from "./reader.js";
+import { type JobReader, type KeyPath, type SourceText, textInPlaceOf } from "./reader.js";
 import { type EntryProgram, readRoute } from "./route.js";
 import { checkArgument, checkOverlap, LoadCache, readEnv, readScript, removeDuplicates } from "./specreader.js";
 import { TaskList } from "./tasklist.js";
@@ -26,7 +26,7 @@ export function readJobsFile(reader: JobReader, inventory: Inventory, env: Recor
     const recipe = readEntryProgram(reader, path, id, inventory, memory);
     if (recipe === undefined) continue;
     const work = { ...readEntrySpec(reader, path, recipe, files), ...shared };
-    claims.register(reader, id, work.outputs, () => reader.source.at([...path, "args"]));
+    claims.register(reader, id, work.outputs, () => reader.source.positionOf([...path, "args"]));
     tasks.add({ id, spec: work, gpu: reader.number([...path, "gpu_id"]), ...readTaskRank(reader, path) });
   }
   return tasks.toUnitSpace();
@@ -35,7 +35,7 @@ export function readJobsFile(reader: JobReader, inventory: Inventory, env: Recor
 /** The job's own script where it names one, else what the inventory routes its type to. */
 function readEntryProgram(
   reader: JobReader,
-  path: Path,
+  path: KeyPath,
   id: string,
   inventory: Inventory,
   memory: LoadCache,
@@ -46,7 +46,12 @@ function readEntryProgram(
   return program === undefined ? undefined : { program, args: [], inputs: [] };
 }
 
-function readEntrySpec(reader: JobReader, path: Path, recipe: EntryProgram, files: NamedFiles): Omit<ChunkSpec, "env"> {
+function readEntrySpec(
+  reader: JobReader,
+  path: KeyPath,
+  recipe: EntryProgram,
+  files: NamedFiles,
+): Omit<ChunkSpec, "env"> {
   const what = `jobs[${path[1]}].args`;
   const own = reader.list([...path, "args"]) ?? [];
   for (const [index, arg] of own.entries()) checkArgument(reader, arg, `${what}[${index}]`);
@@ -85,7 +90,7 @@ class NamedFiles {
       if (found !== "outside") return found ?? [];
       const message = `"${name}" is a file outside the folder of the jobs file, so it cannot be staged`;
       this.#reader.report(
-        arg.place,
+        arg.position,
         message,
         `move it, or the jobs file, so that it lies below ${this.#reader.folder}`,
       );
@@ -124,7 +129,7 @@ function fileSize(path: string): number | undefined {
 }
 
 /** `job_id` made safe for file names, or the number of the job. */
-function readJobId(reader: JobReader, path: Path, index: number): string {
+function readJobId(reader: JobReader, path: KeyPath, index: number): string {
   const given = reader.text([...path, "job_id"]) ?? "";
   return given === "" ? `job-${index + 1}` : shortenId(encodeName(given), BigInt(index));
 }

@@ -22,14 +22,14 @@ export function readOutputs(reader: JobReader, written: SourceText[], what: stri
     const fault = path.ok ? findOutputFault(path.path) : path.message;
     const inside = /^\{out\}\//.test(text);
     if (inside)
-      reader.report(one.place, `${what}: "${text}" is under {out} anyway`, `write ${text.slice("{out}/".length)}`);
+      reader.report(one.position, `${what}: "${text}" is under {out} anyway`, `write ${text.slice("{out}/".length)}`);
     else if (fault !== undefined) {
       reader.report(
-        one.place,
+        one.position,
         `${what}: "${text}" ${fault}`,
         "outputs are files below the working directory of the chunk",
       );
-    } else if (path.ok && plain.includes(path.path)) reader.report(one.place, `${what}: "${text}" is there twice`);
+    } else if (path.ok && plain.includes(path.path)) reader.report(one.position, `${what}: "${text}" is there twice`);
     else if (path.ok) plain.push(path.path);
   }
   // A list that has grown keeps room for more, and each of a hundred thousand tasks has one.
@@ -42,7 +42,7 @@ export class OutputRegistry {
   readonly #folders = new Map<string, string>();
 
   /** Claims `outputs` for `writer`; noted at `place` when somebody has claimed the same. */
-  register(reader: JobReader, writer: string, outputs: string[], place: () => SourceText["place"]): void {
+  register(reader: JobReader, writer: string, outputs: string[], place: () => SourceText["position"]): void {
     for (const output of outputs) {
       const other = this.#writers.get(output);
       const inside = this.#folders.get(output);

@@ -1,7 +1,7 @@
 import type { Inventory } from "../../fleet/inventory.js";
-import { suggest } from "../../schemas/nearest.js";
+import { suggest } from "../../schemas/suggest.js";
 import type { Program, StagedFile, Template } from "./job.js";
-import { type JobReader, type Path, type SourceText, textInPlaceOf } from "./reader.js";
+import { type JobReader, type KeyPath, type SourceText, textInPlaceOf } from "./reader.js";
 import { type LoadCache, readInputs, readScript } from "./specreader.js";
 import { fillTemplate, parseTemplate } from "./template.js";
 
@@ -19,7 +19,7 @@ const TYPE_KEYS = ["job_type", "type", "analysis_type"];
 /** What the inventory runs for the type of the job at `path`. Problems are noted. */
 export function readRoute(
   reader: JobReader,
-  path: Path,
+  path: KeyPath,
   id: string,
   inventory: Inventory,
   memory: LoadCache,
@@ -42,7 +42,7 @@ export function readRoute(
 
 function reportNoRoute(
   reader: JobReader,
-  path: Path,
+  path: KeyPath,
   key: string | undefined,
   type: string,
   inventory: Inventory,
@@ -55,11 +55,11 @@ function reportNoRoute(
 }
 
 /** The scalar keys of the job, and its id. */
-function routeValues(reader: JobReader, path: Path, id: string): Map<string, string> {
+function routeValues(reader: JobReader, path: KeyPath, id: string): Map<string, string> {
   return new Map([...Object.entries(reader.texts(path)), ["chunk", id]]);
 }
 
-function expandText(reader: JobReader, path: Path, what: string, one: SourceText, values: Map<string, string>) {
+function expandText(reader: JobReader, path: KeyPath, what: string, one: SourceText, values: Map<string, string>) {
   for (const name of ["out", "gpu"]) values.delete(name);
   const { template, faults } = parseTemplate(one.text, new Set([...values.keys(), "out", "gpu"]));
   for (const { message, hint } of faults) reader.reportAt(path, `${what}: ${message}`, hint);

@@ -1,4 +1,4 @@
-import { suggest } from "../../schemas/nearest.js";
+import { suggest } from "../../schemas/suggest.js";
 import type { Template } from "./job.js";
 
 /** What is wrong with a text that has placeholders. */

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { matches } from "../../fleet/select.js";
+import { matchesAnyPattern } from "../../fleet/selectnodes.js";
 import { InputOverrides } from "../job/inputoverrides.js";
 import type { Job } from "../job/job.js";
 import { loadJob } from "../job/loadjob.js";
@@ -40,7 +40,8 @@ export async function prepareStep(
     case "provision":
     case "verify": {
       const { kind, nodes: patterns } = action;
-      const nodes = patterns === undefined ? context.nodes : context.nodes.filter((node) => matches(node, patterns));
+      const nodes =
+        patterns === undefined ? context.nodes : context.nodes.filter((node) => matchesAnyPattern(node, patterns));
       return { fingerprint: undefined, execute: () => playbooks.run(kind, action.playbooks, nodes, step.name) };
     }
     default:
@@ -76,7 +77,7 @@ async function executeJob(
       adopt,
       inventory: inventory.file ?? "local",
       stopSignal: stop,
-      isSelected: matches,
+      isSelected: matchesAnyPattern,
       observer,
       ratesFile: ratesFilePath(inventory.file),
       verifyNode: await playbooks.createInspection(job),

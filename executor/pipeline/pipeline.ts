@@ -1,4 +1,4 @@
-import type { Place } from "../../schemas/errors.js";
+import type { FilePosition } from "../../schemas/errors.js";
 import type { CronSchedule } from "../cron/expression.js";
 import type { Job, Template } from "../job/job.js";
 import type { NotificationEvent, NotificationTarget } from "./notificationconfig.js";
@@ -35,7 +35,7 @@ export interface PipelineStep {
   when: "always" | "changed";
   schedule?: CronSchedule;
   /** Its position in the file. */
-  place: Place;
+  place: FilePosition;
 }
 
 /** An input that another step produces. */
@@ -50,7 +50,7 @@ export interface StepInput {
 export type StepAction =
   /** `job` was loaded for checking, while inputs from other steps did not exist yet. */
   | { kind: "job"; file: string; set: Record<string, string>; range?: [bigint, bigint]; job: Job }
-  | { kind: "provision" | "verify"; playbooks: string[]; nodes?: string[]; place: Place }
+  | { kind: "provision" | "verify"; playbooks: string[]; nodes?: string[]; place: FilePosition }
   /** A program that runs on this machine. */
   | { kind: "command"; argv: Template[]; outputs: string[]; timeoutSeconds?: number };
 

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { parseDuration } from "../../schemas/quantity.js";
 import { type CronSchedule, parseSchedule } from "../cron/expression.js";
-import type { JobReader, Path } from "../job/reader.js";
+import type { JobReader, KeyPath } from "../job/reader.js";
 import type { OverlapPolicy, Pipeline, RetentionPolicy } from "./pipeline.js";
 
 /** Reads how scheduled runs of a pipeline are started and retained. Problems are reported to `reader`. */
@@ -18,7 +18,7 @@ export function readScheduleConfig(
 }
 
 /** Reads the `schedule` at `path`. Returns undefined where there is none, or where it is invalid, which is reported to `reader`. */
-export function readSchedule(reader: JobReader, path: Path): CronSchedule | undefined {
+export function readSchedule(reader: JobReader, path: KeyPath): CronSchedule | undefined {
   const text = reader.text([...path, "schedule"]);
   if (text === undefined) return undefined;
   const parsed = parseSchedule(text);
