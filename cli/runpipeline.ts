@@ -119,7 +119,7 @@ export async function loadCheckedPipeline(
 }
 
 /** Returns the playbooks that a step names, directly or in its job, and where. */
-function namedPlaybooks({ action, place }: PipelineStep): { names: string[]; place: FilePosition } {
+function namedPlaybooks({ action, place }: PipelineStep): { names: readonly string[]; place: FilePosition } {
   switch (action.kind) {
     case "job":
       return { names: action.job.needs.playbooks, place };
