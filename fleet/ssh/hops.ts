@@ -40,7 +40,7 @@ export async function resolveHops(node: Node, configured: SshSettings): Promise<
   const settings = await configured.resolve({ alias, port, user }, where);
   const hop = createHop({ alias, port, user }, settings);
   if (node.identityFile !== undefined)
-    Object.assign(hop, { keyFiles: [expandHome(node.identityFile)], keyNamed: true });
+    Object.assign(hop, { keyFiles: [expandHome(node.identityFile)], isKeyNamed: true });
   if (node.knownHosts !== undefined) hop.userKnownHosts = [expandHome(node.knownHosts)];
   if (node.hostKeys !== undefined) hop.acceptsNewKeys = node.hostKeys === "accept-new";
   return [...(await resolveJumps(settings, configured, where, 0)), hop];
