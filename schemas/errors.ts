@@ -1,19 +1,19 @@
-/** Where something stands in a file; lines and columns count from 1. */
+/** A position in a file; lines and columns count from 1. */
 export interface FilePosition {
   file: string;
   line?: number;
   column?: number;
 }
 
-/** One thing wrong with a file: what, where, and what to do next. */
+/** One problem in a file: its position, what is wrong, and a hint what to do. */
 export interface Problem extends FilePosition {
   message: string;
   hint?: string;
 }
 
 /**
- * An error that a person can act on. `code` tells it apart, `exit` is the status the program ends with
- * (the table in README.md), `next` says what to do. One place, cli/main.ts, prints it.
+ * An error that a user can act on. `code` identifies it, `exitStatus` is the exit status of the command (see the table in README.md),
+ * and `next` is the next action. Only cli/main.ts prints it.
  */
 export class MusterError extends Error {
   readonly code: string;
@@ -29,14 +29,14 @@ export class MusterError extends Error {
   }
 }
 
-/** Wrong words on the command line (exit 64). */
+/** Wrong usage of the command line (exit 64). */
 export class UsageError extends MusterError {
   constructor(message: string, next?: string) {
     super("USAGE", 64, message, { next });
   }
 }
 
-/** A file or job that cannot be used (exit 65), with every problem found in it. */
+/** An invalid file or job (exit 65), with every problem found in it. */
 export class InvalidFileError extends MusterError {
   readonly problems: Problem[];
 
@@ -46,7 +46,7 @@ export class InvalidFileError extends MusterError {
   }
 }
 
-/** A problem as one line, `file:line:column: message`, and its hint on a second one. */
+/** Formats a problem as one line, `file:line:column: message`, with its hint on a second line. */
 export function formatProblem(problem: Problem): string {
   const place = [problem.file, problem.line, problem.column].filter((part) => part !== undefined).join(":");
   return `${place}: ${problem.message}${problem.hint === undefined ? "" : `\n    ${problem.hint}`}`;

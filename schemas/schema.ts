@@ -5,7 +5,7 @@ import { projectRoot } from "../templates/nodeprograms.js";
 export const SCHEMAS = ["inventory", "job", "jobs-file", "pipeline"] as const;
 export type SchemaName = (typeof SCHEMAS)[number];
 
-/** The schema file as it is. */
+/** Reads and parses the JSON file of a schema. */
 export function readSchema(schema: SchemaName): Record<string, unknown> {
   return JSON.parse(readFileSync(join(projectRoot(), "schemas", `${schema}.json`), "utf8"));
 }
