@@ -159,7 +159,7 @@ t.test("under cron there is no agent: the few lines say so where only one could 
   t.equal(ran.out, "");
   t.match(
     ran.err,
-    /a: failed, .*: no usable node is left\n +far: refused: .*sealed is encrypted, .*; there is no ssh agent to ask/,
+    /a: failed, .*: no usable node is left\n +far: refused: .*sealed is encrypted, .*; no ssh agent is available/,
   );
 });
 

@@ -112,18 +112,20 @@ t.test("what an inventory may not say", async (t) => {
     ],
     [
       "nodes: {a: {}}\nmanifests: {m: {value: 1, in: [{file: ~/x}]}}\n",
-      ["2:32 manifests.m.in[0] needs one of assignment, pointer, yaml and regex"],
+      ["2:32 manifests.m.in[0] needs exactly one of assignment, pointer, yaml and regex"],
     ],
     [
       "nodes: {a: {}}\nmanifests: {m: {value: 1, in: [{file: ~/x, regex: a, yaml: /b}, {file: ~/y, regex: (a)(b)}]}}\n",
       [
-        "2:32 manifests.m.in[0] needs one of assignment, pointer, yaml and regex",
+        "2:32 manifests.m.in[0] needs exactly one of assignment, pointer, yaml and regex",
         "2:65 manifests.m.in[1] needs a regex with one group, not 2",
       ],
     ],
     [
       "nodes: {a: {}}\nmanifests: {m: {value: 1, in: [{file: ~/x, regex: (a}]}}\n",
-      ["2:32 manifests.m.in[0] holds no regular expression: Invalid regular expression: /(a|/m: Unterminated group"],
+      [
+        "2:32 manifests.m.in[0] has an invalid regular expression: Invalid regular expression: /(a|/m: Unterminated group",
+      ],
     ],
     ["nodes: {a: {}}\nfiles: {rel: x}\n", ['2:9 "rel" must be an absolute path on the node, or begin with ~/']],
     [
@@ -158,7 +160,7 @@ t.test("--limit", async (t) => {
     ["zues", 'no node or tag is called "zues"', 'did you mean "zeus"?'],
     ["zeus,rg", 'no node or tag is called "rg"', 'did you mean "rig"?'],
     ["x*", 'no node matches "x*"', "known here: zeus, rig, rigs, build, alias"],
-    ["zeus,", '--limit "zeus," names nothing', "give NAME, TAG or GLOB, divided by commas"],
+    ["zeus,", '--limit "zeus," has an empty pattern', "give NAME, TAG or GLOB, separated by commas"],
   ];
   for (const [limit, message, next] of wrong) {
     t.same(
