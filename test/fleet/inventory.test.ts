@@ -43,8 +43,8 @@ t.test("defaults, profile and node are merged, from weak to strong", async (t) =
     connection: "local",
     host: "localhost",
     profile: { name: "none", vendor: "none" },
-    silence: 40,
-    grace: 60,
+    silenceSeconds: 40,
+    graceSeconds: 60,
   });
   t.match(rig, {
     host: "192.0.2.1",
@@ -53,9 +53,9 @@ t.test("defaults, profile and node are merged, from weak to strong", async (t) =
     gpus: 8,
     maxConcurrent: 6,
     tags: ["rigs"],
-    silence: 20,
-    grace: 90,
-    lease: 2400,
+    silenceSeconds: 20,
+    graceSeconds: 90,
+    leaseSeconds: 2400,
     env: { A: "1", B: "2", C: "0.10", D: "3" },
     profile: {
       name: "rx6600",
