@@ -58,7 +58,7 @@ function parseYamlNode(text: string): { node: ParsedNode | null } | { problem: s
   const [problem] = composed.problems;
   if (problem === undefined) return { node: composed.document.contents };
   const line = text.slice(0, problem.pos[0]).split("\n").length;
-  return { problem: `is not valid YAML: ${problem.message.split("\n")[0]} (line ${line})` };
+  return { problem: `cannot be parsed as YAML: ${problem.message.split("\n")[0]} (line ${line})` };
 }
 
 /** Finds all values of a key: it may occur twice, and then most parsers use the last one. */

@@ -1,4 +1,4 @@
-"""The cards of a lab node, for the fake smi tools beside this file. The set-up is what test/lab/gpus.ts describes."""
+"""The cards of a lab node, for the fake smi tools beside this file. The set-up is what test/lab/fakegpus.ts describes."""
 import json
 import os
 import sys
