@@ -30,28 +30,24 @@ export interface NodeStep {
   step: string;
 }
 
-/** A failed connection to a node, or a failed operation on its files. Its message is `node: step: reason`. */
+/** A failed connection to a node, or a failed operation on its files. Its message is `node: step: detail`. */
 export class ConnectionError extends MusterError {
   declare readonly code: ConnectionErrorCode;
-  readonly node: string;
+  declare readonly node: string;
   readonly step: string;
   /** The message without node and step. */
-  readonly reason: string;
+  readonly detail: string;
 
   constructor(
     code: ConnectionErrorCode,
-    where: NodeStep,
-    reason: string,
-    options: { next?: string; cause?: unknown } = {},
+    { node, step }: NodeStep,
+    detail: string,
+    { next = DEFAULT_NEXT[code], cause }: { next?: string; cause?: unknown } = {},
   ) {
-    super(code, 69, `${where.node}: ${where.step}: ${reason}`, {
-      next: options.next ?? DEFAULT_NEXT[code],
-      cause: options.cause,
-    });
+    super(code, 69, `${step}: ${detail}`, { next, cause, node });
     this.name = "ConnectionError";
-    this.node = where.node;
-    this.step = where.step;
-    this.reason = reason;
+    this.step = step;
+    this.detail = detail;
   }
 }
 

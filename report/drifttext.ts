@@ -50,7 +50,7 @@ export function formatDriftTotal(reports: NodeReport[]): string {
 /** One node in one line, for progress. */
 export function formatNodeReport(report: NodeReport): string {
   const { name } = report.node;
-  if ("error" in report) return toPrintableText([`${name}: ${removeNodePrefix(report.error.message, name)}`]);
+  if ("error" in report) return toPrintableText([`${name}: ${report.error.textFor(name)}`]);
   return toPrintableText([
     `${name}: ${"skipped" in report ? report.skipped : formatDriftTotal([report]).replace(/^1 node: /, "")}`,
   ]);
@@ -82,8 +82,8 @@ export function buildDriftDocument(reports: NodeReport[]) {
 function formatNodeRows(report: NodeReport, widest: number, view: DriftView): string[] {
   const { name } = report.node;
   if ("error" in report) {
-    const { message, next, exitStatus: exit } = report.error;
-    const why = [removeNodePrefix(message, name), ...(next === undefined ? [] : [`next: ${next}`])];
+    const { next, exitStatus: exit } = report.error;
+    const why = [report.error.textFor(name), ...(next === undefined ? [] : [`next: ${next}`])];
     return [formatRow(widest, name, "", stateOfError(exit)), ...why.flatMap(indentLines)];
   }
   if ("skipped" in report)
@@ -126,10 +126,6 @@ function formatRow(widest: number, node: string, resource: string, state: string
   const room = TERMINAL_COLUMNS - widest - 2 - STATE_COLUMNS - 2;
   const [name, what] = [shortenMiddle(node, widest), shortenMiddle(resource, room)];
   return `${padToColumns(name, widest + 2)}${padToColumns(what, room + 2)}${state}`.trimEnd();
-}
-
-function removeNodePrefix(message: string, name: string): string {
-  return message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
 }
 
 /** Text below a row. */

@@ -11,6 +11,13 @@ export interface Problem extends FilePosition {
   hint?: string;
 }
 
+/** `next`: the next action. `node`: the name of the node that the error concerns; it precedes the message. */
+interface ErrorDetails {
+  next?: string;
+  cause?: unknown;
+  node?: string;
+}
+
 /**
  * An error that a user can act on. `code` identifies it, `exitStatus` is the exit status of the command (see the table in README.md),
  * and `next` is the next action. Only cli/main.ts prints it.
@@ -19,13 +26,25 @@ export class MusterError extends Error {
   readonly code: string;
   readonly exitStatus: number;
   readonly next: string | undefined;
+  /** The name of the node that the error concerns. */
+  readonly node: string | undefined;
+  /** The message without the name of the node. */
+  readonly reason: string;
 
-  constructor(code: string, exit: number, message: string, options: { next?: string; cause?: unknown } = {}) {
-    super(message, { cause: options.cause });
+  /** The message is `node: reason` if the error concerns a node, else `reason`. */
+  constructor(code: string, exitStatus: number, reason: string, { next, cause, node }: ErrorDetails = {}) {
+    super(node === undefined ? reason : `${node}: ${reason}`, { cause });
     this.name = "MusterError";
     this.code = code;
-    this.exitStatus = exit;
-    this.next = options.next;
+    this.exitStatus = exitStatus;
+    this.next = next;
+    this.node = node;
+    this.reason = reason;
+  }
+
+  /** Returns the text for a row that already names the node: without its name if the error concerns that node. */
+  textFor(node: string): string {
+    return this.node === node ? this.reason : this.message;
   }
 }
 

@@ -41,8 +41,8 @@ class LocalConnection implements Connection {
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       // Exit code 127 is what a shell on a remote node reports for a program that cannot be started.
-      const reason: ExitReason = this.isClosed ? { kind: "lost", reason: error.reason } : { kind: "exit", code: 127 };
-      return { ...reason, stdout: "", stderr: `${error.reason}\n` };
+      const reason: ExitReason = this.isClosed ? { kind: "lost", reason: error.detail } : { kind: "exit", code: 127 };
+      return { ...reason, stdout: "", stderr: `${error.detail}\n` };
     }
     const channel = this.createChannel(child);
     const { cap = DEFAULT_CAP_BYTES, timeout } = options;

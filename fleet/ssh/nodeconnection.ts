@@ -48,7 +48,7 @@ export class SshNodeConnection implements Connection {
       if (!(error instanceof ConnectionError)) throw error;
       const late = error.code === "TIMEOUT" && performance.now() - begin >= timeout * 1000;
       return {
-        ...(late ? { kind: "timeout", seconds: timeout } : { kind: "lost", reason: error.reason }),
+        ...(late ? { kind: "timeout", seconds: timeout } : { kind: "lost", reason: error.detail }),
         stdout: "",
         stderr: "",
       };

@@ -65,22 +65,19 @@ function combineResults(parts: ProbeResult[]): ProbeResult {
   return failed ?? { have: parts.map((part) => ("have" in part ? part.have : undefined)) };
 }
 
-function createProbeError(name: string, python: string, outcome: CommandResult): MusterError {
+function createProbeError(node: string, python: string, outcome: CommandResult): MusterError {
   const message = outcome.stderr.trim().split("\n").at(-1)?.slice(0, 200) ?? "";
   if (outcome.kind === "lost")
-    return new MusterError("LOST", 69, `${name}: the connection was lost: ${outcome.reason}`);
+    return new MusterError("LOST", 69, `the connection was lost: ${outcome.reason}`, { node });
   if (outcome.kind === "timeout")
-    return new MusterError("TIMEOUT", 69, `${name}: the probes did not finish within ${outcome.seconds} s`, {
+    return new MusterError("TIMEOUT", 69, `the probes did not finish within ${outcome.seconds} s`, {
+      node,
       next: "Its disk may hang; check it with `uptime` and `dmesg`.",
     });
   const how = outcome.kind === "exit" ? `exit ${outcome.code}` : outcome.signal;
   const missing = outcome.kind === "exit" && (outcome.code === 127 || outcome.code === 126);
-  return new MusterError(
-    missing ? "NO_PYTHON" : "PROBE",
-    69,
-    `${name}: ${python} cannot run the probes (${how}): ${message}`,
-    {
-      next: `Install python3 (3.8 or later) there, or set its path as \`python:\` of ${name} in the inventory.`,
-    },
-  );
+  return new MusterError(missing ? "NO_PYTHON" : "PROBE", 69, `${python} cannot run the probes (${how}): ${message}`, {
+    node,
+    next: `Install python3 (3.8 or later) there, or set its path as \`python:\` of ${node} in the inventory.`,
+  });
 }
