@@ -1,3 +1,4 @@
+import { bindGpu } from "../../../fleet/gpus/gpubinding.js";
 import type { Node } from "../../../fleet/node.js";
 import type { Chunk, JobRequirements } from "../../job/job.js";
 import type { Slot } from "../events.js";
@@ -72,10 +73,7 @@ export function findPinRefusal({ gpu }: Pick<Chunk, "gpu">, slot: Slot): string 
   return `it is not gpu ${gpu}, to which the chunk is pinned`;
 }
 
-/** Environment that shows a chunk one GPU alone, as device 0. CUDA's own order is by speed, hence the second variable. */
+/** Returns the environment in which a chunk sees the GPU of its slot only, as device 0; empty for a CPU slot. */
 export function gpuEnvironment(vendor: Node["profile"]["vendor"], slot: Slot): Record<string, string> {
-  if (slot.gpu === undefined) return {};
-  if (vendor === "amd") return { HIP_VISIBLE_DEVICES: `${slot.gpu}` };
-  if (vendor === "nvidia") return { CUDA_VISIBLE_DEVICES: `${slot.gpu}`, CUDA_DEVICE_ORDER: "PCI_BUS_ID" };
-  return {};
+  return slot.gpu === undefined ? {} : bindGpu(vendor, slot.gpu);
 }
