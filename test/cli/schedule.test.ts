@@ -165,7 +165,7 @@ t.test("under cron there is no ssh agent: the failure says so for an encrypted k
   t.equal(ran.out, "");
   t.match(
     ran.err,
-    /a: failed, .*: no usable node is left\n +far: refused: .*sealed is encrypted, .*; there is no ssh agent to ask/,
+    /a: failed, .*: no usable node is left\n +far: refused: .*sealed is encrypted, .*; no ssh agent is available/,
   );
 });
 

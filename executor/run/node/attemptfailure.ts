@@ -53,8 +53,7 @@ export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What an error of a node says, without the node's name at its front. */
-export function withoutNodeName(node: Pick<Node, "name">, { message }: MusterError): string {
-  const prefix = `${node.name}: `;
-  return message.startsWith(prefix) ? message.slice(prefix.length) : message;
+/** What an error of a node says, without the name of the node. */
+export function withoutNodeName(node: Pick<Node, "name">, error: MusterError): string {
+  return error.textFor(node.name);
 }

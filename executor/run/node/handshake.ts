@@ -205,15 +205,16 @@ class HelloPages {
 }
 
 function createSupersededError(node: Node): MusterError {
-  const message = `${node.name}: another copy of this run directory has continued since`;
-  return new MusterError("SUPERSEDED", 75, message, {
+  return new MusterError("SUPERSEDED", 75, "another copy of this run directory has continued since", {
+    node: node.name,
     next: "Continue that copy, or run this one with --adopt: what the other one has on the nodes is stopped and computed again here.",
   });
 }
 
 /** What answers for the agent breaks the protocol: the node is not used any more. */
 export function createProtocolError(node: Node, reason: string): MusterError {
-  return new MusterError("PROTOCOL", 69, `${node.name}: refused, because its agent broke the protocol: ${reason}`, {
+  return new MusterError("PROTOCOL", 69, `refused, because its agent broke the protocol: ${reason}`, {
+    node: node.name,
     next: `Check what runs as ${node.python} on that node, and that nobody else controls it.`,
   });
 }

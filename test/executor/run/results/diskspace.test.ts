@@ -42,7 +42,7 @@ t.test("errors of the system on the run directory are for people; others stay wh
   const error = (code: string, path?: string) =>
     Object.assign(new Error(`${code}: what, write`), { code, path, syscall: "write" });
   t.match(explainDiskError("/run", error("ENOSPC")), {
-    exit: 3,
+    exitStatus: 3,
     message: "cannot write to the run directory /run: no space is left there",
   });
   t.match(explainDiskError("/run", error("EACCES", "/run/results/x")), {

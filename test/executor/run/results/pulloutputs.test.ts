@@ -84,7 +84,7 @@ t.test("more than there is room for is not begun", async (t) => {
   const huge = { outputs: [{ path: "r", size: 2 ** 52, sha256: "" }] } as unknown as DoneMessage;
   await t.rejects(pullOutputs(attempt(["r"]), huge, origin, new DiskReservation(folder), 2 ** 53), {
     code: "DISK",
-    exit: 3,
+    exitStatus: 3,
     message: /a result of 4503599627370496 bytes does not fit: \d+ bytes are free in/,
   });
   t.same(asked, []);
