@@ -85,7 +85,7 @@ t.test(
     });
     const inTheWay = await job.muster(["-i", inventory, "--out", join(job.file, "run")]);
     t.match(inTheWay, { code: 3, err: /a part of its path is a file and no folder/ });
-    t.equal(job.executions(lab.nodes).length, 0);
+    t.equal(job.listExecutions(lab.nodes).length, 0);
     for (const { out, err } of [full, readOnly, inTheWay]) t.notMatch(out + err, /bug in muster|\bat .*\.js:\d+/);
   },
 );
