@@ -123,7 +123,7 @@ function findUnfinishedRun(pipeline: Pipeline, selection: StepSelection): string
   const past = last === undefined ? undefined : replayPipeline(join(scheduledRunsFolder(pipeline), last));
   if (past?.header === undefined || !hasSameSteps(past.header, pipeline)) return undefined;
   const meant = [...selectSteps(selection, dependenciesOf(pipeline))];
-  if (past.holder !== undefined && past.holder.meant.join() !== meant.join()) return undefined;
+  if (past.lastOpen !== undefined && past.lastOpen.meant.join() !== meant.join()) return undefined;
   return past.finalState === undefined || past.finalState === "interrupted" ? last : undefined;
 }
 

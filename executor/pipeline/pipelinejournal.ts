@@ -19,7 +19,7 @@ type StepEndEntry = Extract<PipelineEntry, { e: "end" }>;
 /** What a journal says of a pipeline's run, gathered record by record. */
 export class PipelineReplay {
   header: Extract<PipelineEntry, { e: "pipeline" }> | undefined;
-  holder: Extract<PipelineEntry, { e: "open" }> | undefined;
+  lastOpen: Extract<PipelineEntry, { e: "open" }> | undefined;
   startedAt: string | undefined;
   /** Steps under way, and since when. */
   readonly runningSince = new Map<string, string>();
@@ -35,7 +35,7 @@ export class PipelineReplay {
         this.header = entry;
         break;
       case "open":
-        this.holder = entry;
+        this.lastOpen = entry;
         this.startedAt ??= entry.at;
         this.finalState = undefined;
         this.runningSince.clear();
@@ -55,6 +55,6 @@ export class PipelineReplay {
 
   /** The session number of the coordinator that comes now. */
   get nextSession(): number {
-    return (this.holder?.session ?? 0) + 1;
+    return (this.lastOpen?.session ?? 0) + 1;
   }
 }

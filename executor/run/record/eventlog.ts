@@ -15,12 +15,12 @@ const MAX_REASON_CHARS = 300;
 export class EventLog {
   private readonly bytesByNode = new Map<string, number>();
 
-  constructor(private readonly directory: Pick<RunDirectory, "journal" | "elapsed">) {}
+  constructor(private readonly directory: Pick<RunDirectory, "journal" | "elapsedSeconds">) {}
 
   /** A node's state has changed. */
   recordNodeState({ node, state, slots, reason }: Pick<NodeWorker, "node" | "state" | "slots" | "reason">): void {
     const there = state === "live" ? slots.map((one) => one.slot) : undefined;
-    const at = this.directory.elapsed();
+    const at = this.directory.elapsedSeconds();
     this.add(node.name, {
       e: "node",
       at,
@@ -33,7 +33,13 @@ export class EventLog {
 
   /** A slot gets no work, `out` being why; undefined: it gets some again. */
   recordSlotState(node: string, slot: number, out: string | undefined): void {
-    this.add(node, { e: "slot", at: this.directory.elapsed(), node, slot, out: out?.slice(0, MAX_REASON_CHARS) });
+    this.add(node, {
+      e: "slot",
+      at: this.directory.elapsedSeconds(),
+      node,
+      slot,
+      out: out?.slice(0, MAX_REASON_CHARS),
+    });
   }
 
   private add(node: string, entry: Extract<JournalEntry, { e: "node" | "slot" }>): void {
@@ -44,7 +50,7 @@ export class EventLog {
 
   /** An attempt failed; its chunk may be tried again. */
   recordFailedAttempt({ chunk, node, slot, attempt, reason }: Failure): void {
-    const { journal, elapsed } = this.directory;
+    const { journal, elapsedSeconds: elapsed } = this.directory;
     journal.add({ e: "tried", at: elapsed(), chunk, node, slot, attempt, reason: reason.slice(0, MAX_REASON_CHARS) });
   }
 }

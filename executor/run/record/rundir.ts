@@ -34,7 +34,7 @@ export interface RunDirectory {
   /** Whether every unit of the job is committed. */
   isComplete: boolean;
   /** Seconds since the session began. */
-  elapsed(): number;
+  elapsedSeconds(): number;
   close(): void;
 }
 
@@ -109,7 +109,20 @@ async function open(
   const ids = new SignedAttemptIds({ job, nonce, nonces, key, spec: hashSpec(job, inputs) });
   const [id, formerIds] = [past.ids.at(-1)!, past.ids.slice(0, -1)];
   const close = () => journal.close();
-  return { path, id, formerIds, nonce, nonces, ids, journal, replay: past, session, isComplete, elapsed, close };
+  return {
+    path,
+    id,
+    formerIds,
+    nonce,
+    nonces,
+    ids,
+    journal,
+    replay: past,
+    session,
+    isComplete,
+    elapsedSeconds: elapsed,
+    close,
+  };
 }
 
 function generateRunId(job: Job): string {

@@ -156,7 +156,7 @@ export class Committer {
 }
 
 /** The text of an output, where that is one JSON value; undefined for anything else, and for what is larger than `limit`. */
-export function readJson(output: VerifiedOutput | undefined, limit = MAX_LINE_OUTPUT_BYTES): string | undefined {
+export function readJsonText(output: VerifiedOutput | undefined, limit = MAX_LINE_OUTPUT_BYTES): string | undefined {
   if (output === undefined || output.size > limit) return undefined;
   const text = ("bytes" in output.content ? output.content.bytes : readFileSync(output.content.pulled)).toString(
     "utf8",

@@ -36,7 +36,7 @@ export async function pullOutputs(
     if (report === undefined) throw createCorruptError(attempt, path, "the node does not report it");
     if (report.size > limit)
       throw createCorruptError(attempt, path, `it has ${report.size} bytes, more than the ${limit} allowed`);
-    if (report.data !== undefined) return decodeInline(attempt, report, Buffer.from(report.data, "base64"));
+    if (report.data !== undefined) return verifyInline(attempt, report, Buffer.from(report.data, "base64"));
     const remote = `${origin.root}/a/${attempt.id}/work/${path}`;
     const local = join(room.folder, `${attempt.id}.${index}`);
     return room.withReservation(report.size, () => pullFile(attempt, report, remote, local, origin));
@@ -55,7 +55,7 @@ export function deletePulled(outputs: VerifiedOutput[]): void {
   for (const { content } of outputs) if ("pulled" in content) rmSync(content.pulled, { force: true });
 }
 
-function decodeInline(attempt: Attempt, report: OutputReport, bytes: Buffer): VerifiedOutput {
+function verifyInline(attempt: Attempt, report: OutputReport, bytes: Buffer): VerifiedOutput {
   const sha256 = hash("sha256", bytes, "hex");
   if (bytes.length !== report.size || sha256 !== report.sha256)
     throw createCorruptError(attempt, report.path, "its bytes differ");
