@@ -2,7 +2,7 @@ import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
-import { DiskError } from "../results/diskspace.js";
+import { DiskError } from "../record/diskerror.js";
 
 /** Why an attempt that has ended is not a success; undefined where it is one. */
 export function failureFromDone(attempt: Attempt, done: DoneMessage, timeout: number | undefined): Failure | undefined {

@@ -8,8 +8,8 @@ import { IntervalSet } from "../../schedule/queue/intervalset.js";
 import { failpoint } from "../failpoint.js";
 import { type Journal, writeAll } from "../record/journal.js";
 import type { RunReplay } from "../record/replay.js";
+import { formatResultLine } from "../record/resultlines.js";
 import { type Publication, publish, type VerifiedOutput } from "./publish.js";
-import { formatResultLine } from "./resultlines.js";
 
 const fsyncFile = promisify(fsync);
 

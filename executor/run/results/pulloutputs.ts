@@ -2,22 +2,15 @@ import { hash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import pRetry from "p-retry";
-import type { Files } from "../../../fleet/connection.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Attempt } from "../../schedule/events.js";
 import type { DoneMessage, OutputReport } from "../agent/protocol.js";
+import type { ResultSource } from "../node/attachment.js";
 import type { DiskReservation } from "./diskspace.js";
 import type { VerifiedOutput } from "./publish.js";
 
 /** Times that a file is pulled again when its bytes are not those that the node hashed. */
 const MAX_PULL_ATTEMPTS = 3;
-
-/** Where one node keeps an attempt's files, and how to get at them. */
-export interface ResultSource {
-  files(): Promise<Files>;
-  /** The run's folder on the node. */
-  root: string;
-}
 
 /**
  * The outputs of an attempt, none larger than `limit` bytes, verified by size and SHA-256 against what the node wrote down: small ones have come along with
