@@ -7,7 +7,7 @@ import { gpuEnvironment } from "../../schedule/slots/nodeslots.js";
 import { AgentChannel, type AgentEnd } from "../agent/agentchannel.js";
 import { Heartbeat } from "../agent/heartbeat.js";
 import { type AgentCommand, type AgentMessage, PROTOCOL_VERSION } from "../agent/protocol.js";
-import { MAX_LOG_BYTES } from "../results/chunklogs.js";
+import { MAX_LOG_BYTES } from "../record/rundir.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
 import { FIRST_CHECK_TIMEOUT_SECONDS, vendorToCheck } from "./slotmonitor.js";
 import { stopAgent } from "./stopagent.js";

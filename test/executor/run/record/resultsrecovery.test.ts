@@ -4,8 +4,8 @@ import { join } from "node:path";
 import t from "tap";
 import type { Job } from "../../../../executor/job/job.js";
 import { RunReplay } from "../../../../executor/run/record/replay.js";
+import { formatResultLine } from "../../../../executor/run/record/resultlines.js";
 import { recoverResults } from "../../../../executor/run/record/resultsrecovery.js";
-import { formatResultLine } from "../../../../executor/run/results/resultlines.js";
 
 const folder = mkdtempSync(join(tmpdir(), "muster-kept-"));
 t.teardown(() => rmSync(folder, { recursive: true }));
