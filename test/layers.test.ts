@@ -30,8 +30,8 @@ const SCHEDULER_LAYERS = [
 ].map((name) => `executor/schedule/${name}`);
 /** The only folder, or file, that may import each of these packages. */
 const OWNERS: Record<string, string> = {
-  yaml: "schemas/yaml",
-  "jsonc-parser": "playbooks/manifest/json.ts",
+  yaml: "schemas/",
+  "jsonc-parser": "playbooks/manifest/jsonpointer.ts",
   ajv: "schemas/compile.ts",
   commander: "cli/",
   croner: "executor/cron/expression.ts",
