@@ -119,7 +119,7 @@ export async function loadCheckedPipeline(
 }
 
 /** Returns the playbooks that a step names, directly or in its job, and where. */
-function namedPlaybooks({ action, position }: PipelineStep): { names: string[]; position: FilePosition } {
+function namedPlaybooks({ action, position }: PipelineStep): { names: readonly string[]; position: FilePosition } {
   switch (action.kind) {
     case "job":
       return { names: action.job.needs.playbooks, position };
