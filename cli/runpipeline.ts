@@ -107,27 +107,27 @@ export async function loadCheckedPipeline(
 ): Promise<Pipeline> {
   const pipeline = loadPipeline(file, { set, inventory });
   for (const step of pipeline.steps) {
-    const { names, place } = namedPlaybooks(step);
+    const { names, position } = namedPlaybooks(step);
     try {
       if (names.length > 0) await loadPlaybooks(names, inventory ?? embeddedInventory());
     } catch (error) {
       if (!(error instanceof MusterError)) throw error;
-      throw new InvalidFileError([{ ...place, message: `steps.${step.name}: ${error.message}`, hint: error.next }]);
+      throw new InvalidFileError([{ ...position, message: `steps.${step.name}: ${error.message}`, hint: error.next }]);
     }
   }
   return pipeline;
 }
 
 /** Returns the playbooks that a step names, directly or in its job, and where. */
-function namedPlaybooks({ action, place }: PipelineStep): { names: readonly string[]; place: FilePosition } {
+function namedPlaybooks({ action, position }: PipelineStep): { names: readonly string[]; position: FilePosition } {
   switch (action.kind) {
     case "job":
-      return { names: action.job.needs.playbooks, place };
+      return { names: action.job.needs.playbooks, position };
     case "command":
-      return { names: [], place };
+      return { names: [], position };
     case "provision":
     case "verify":
-      return { names: action.playbooks, place: action.place };
+      return { names: action.playbooks, position: action.position };
     default:
       return action satisfies never;
   }

@@ -58,7 +58,7 @@ export function loadPipeline(file: string, options: PipelineLoadOptions = {}): P
             action,
             when,
             schedule: readSchedule(reader, at),
-            place: source.positionOfKey(at),
+            position: source.positionOfKey(at),
           },
         ];
   });

@@ -35,7 +35,7 @@ export interface PipelineStep {
   when: "always" | "changed";
   schedule?: CronSchedule;
   /** Its position in the file. */
-  place: FilePosition;
+  position: FilePosition;
 }
 
 /** An input that another step produces. */
@@ -50,7 +50,7 @@ export interface StepInput {
 export type StepAction =
   /** `job` was loaded for checking, while inputs from other steps did not exist yet. */
   | { kind: "job"; file: string; set: Record<string, string>; range?: [bigint, bigint]; job: Job }
-  | { kind: "provision" | "verify"; playbooks: string[]; nodes?: string[]; place: FilePosition }
+  | { kind: "provision" | "verify"; playbooks: string[]; nodes?: string[]; position: FilePosition }
   /** A program that runs on this machine. */
   | { kind: "command"; argv: Template[]; outputs: string[]; timeoutSeconds?: number };
 

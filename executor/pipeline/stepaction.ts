@@ -152,5 +152,5 @@ function readPlaybookAction(
         `steps.${step}.nodes: the inventory has no node or tag "${text}"`,
         suggest(text, listNamesAndTags(inventory!.nodes)),
       );
-  return { kind, playbooks, nodes: nodes?.map(({ text }) => text), place: reader.source.positionOf([...at, kind]) };
+  return { kind, playbooks, nodes: nodes?.map(({ text }) => text), position: reader.source.positionOf([...at, kind]) };
 }

@@ -60,10 +60,15 @@ const shown = <T>(input: T, show: (input: T) => string, exact = NUMBERS): Render
 
 /** Returns the view of a run that observers get. */
 function viewOf(members: object[]): RunView {
-  const of = { chunks: 4, units: 4n, failedAttempts: 1, out: new Map([[1, { reason: "sick", back: false }]]) };
-  const tally = { units: 4n, chunks: 4, failed: 1, seconds: 1, nodes: new Map([["rig", of]]), of: () => of };
+  const of = {
+    chunks: 4,
+    units: 4n,
+    failedAttempts: 1,
+    disabledSlots: new Map([[1, { reason: "sick", back: false }]]),
+  };
+  const tally = { units: 4n, chunks: 4, failed: 1, seconds: 1, nodes: new Map([["rig", of]]), forNode: () => of };
   const job = { name: "sieve", units: 10n, kind: "tasks" };
-  return { members, tally: { ...tally, job } } as unknown as RunView;
+  return { workers: members, counters: { ...tally, job } } as unknown as RunView;
 }
 const members = [
   { node: { name: "rig" }, state: "live", slots: [{ slot: 0 }], memoryWaitingSlots: 1 },
@@ -210,7 +215,7 @@ export const NOT_RENDERED = [
   "formatWithPrefix",
   "pluralize",
   "formatBytes",
-  "printable",
+  "escapeUnsafe",
   "toPrintableText",
   "toOneLine",
   "shortenMiddle",
