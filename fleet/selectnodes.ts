@@ -10,7 +10,7 @@ export function matchesPattern(node: Node, pattern: string): boolean {
 }
 
 /** Whether any of the patterns means this node. */
-export function matchesAnyPattern(node: Node, patterns: string[]): boolean {
+export function matchesAnyPattern(node: Node, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => matchesPattern(node, pattern));
 }
 

@@ -28,7 +28,7 @@ def take_card(count: int) -> Tuple[int, IO[str]]:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return number, lock
-    sys.exit("no card is free")
+    sys.exit("no GPU is free")
 
 
 def rate(card: Dict[str, Any], seconds: float) -> float:
@@ -52,7 +52,7 @@ def progress(path: Optional[str]) -> Iterator[Tell]:
             file.flush()
             fcntl.flock(file, fcntl.LOCK_UN)
             return end
-        yield tell
+        yield report
 
 
 def work(start: int, end: int, speed: Callable[[float], float], tell: Tell) -> int:
@@ -64,7 +64,7 @@ def work(start: int, end: int, speed: Callable[[float], float], tell: Tell) -> i
         if start >= end:
             return end
         block = min(block, end - start)
-        at += block / speed(at)
+        at += block / rate(at)
         time.sleep(max(0, at - time.time()))
         start += block
 
@@ -77,8 +77,8 @@ def main(words: List[str]) -> None:
     cards = [slot for slot in cluster["slots"] if slot["node"] == os.uname().nodename]
     number, _lock = take_card(len(cards))
     time.sleep(cluster["overhead"])
-    with progress(os.environ["MUSTER_RANGE"] if report else None) as tell:
-        end = work(start, end, lambda at: rate(cards[number], at - cluster["began"]), tell)
+    with progress(os.environ["MUSTER_RANGE"] if reports else None) as report:
+        end = work(start, end, lambda at: rate_at(gpus[number], at - cluster["began"]), report)
     with open(words[-1], "w") as file:
         json.dump({"start": start, "end": end}, file)
 

@@ -32,7 +32,7 @@ export interface StepOutcome {
 export interface PipelineContext {
   inventory: Inventory;
   nodes: Node[];
-  isSelected: (node: Node, patterns: string[]) => boolean;
+  isSelected: (node: Node, patterns: readonly string[]) => boolean;
   stop: AbortSignal;
   /** As in RunOptions. */
   adopt: boolean;

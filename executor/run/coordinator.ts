@@ -203,7 +203,8 @@ export class Coordinator implements NodeListener, CollectorListener {
     const failed = failureFromDone(attempt, done, attempt.chunk.spec.timeout);
     if (failed === undefined) {
       this.event({ type: "finished", attempt: attempt.id, seconds: done.seconds, end: decodeUnit(done.end) });
-      this.landing.succeeded(member, attempt, done);
+      // The event may have replaced the attempt: a split shortens its chunk.
+      this.landing.succeeded(member, this.scheduler.attempt(done.id) ?? attempt, done);
     } else this.landing.failed(member, attempt, done, failed);
   }
 

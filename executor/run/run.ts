@@ -29,7 +29,7 @@ export interface RunOptions {
   /** Fires when the run should stop, leaving the nodes to go on with what they have. */
   stopSignal: AbortSignal;
   /** Whether a node is meant by names, tags and globs. */
-  isSelected: (node: Node, patterns: string[]) => boolean;
+  isSelected: (node: Node, patterns: readonly string[]) => boolean;
   observer: RunObserver;
   /** The file that keeps what was learned of how fast slots are; undefined = it is forgotten. */
   ratesFile: string | undefined;

@@ -17,7 +17,7 @@ const BUILT_IN_FOLDER = fileURLToPath(new URL("../", import.meta.url));
  * The playbooks of these names: `playbooks/NAME.ts` (or .mts, .mjs, .js) beside the inventory, which needs no build step, else the
  * built-in one. Rejects with a MusterError (exit 65) for a name that means none, or a module that is none.
  */
-export async function loadPlaybooks(names: string[], inventory: Inventory): Promise<NamedPlaybook[]> {
+export async function loadPlaybooks(names: readonly string[], inventory: Inventory): Promise<NamedPlaybook[]> {
   const unique = [...new Set(names)];
   const files = unique.map((name) => findPlaybookFile(name, inventory));
   return Promise.all(unique.map(async (name, index) => ({ name, playbook: await loadPlaybook(name, files[index]!) })));

@@ -5,9 +5,9 @@ import type { AgentCommand } from "./protocol.js";
 export function toCommand(instruction: Extract<Instruction, { do: "withdraw" | "evict" | "split" }>): AgentCommand {
   switch (instruction.do) {
     case "withdraw":
-      return { op: "withdraw", ids: instruction.ids };
+      return { op: "withdraw", ids: [...instruction.ids] };
     case "evict":
-      return { op: "cancel", ids: instruction.ids };
+      return { op: "cancel", ids: [...instruction.ids] };
     case "split":
       return { op: "split", id: instruction.id, share: instruction.share };
   }

@@ -135,7 +135,7 @@ export class Attachment implements ResultSource {
         contents.get(source)!.sha256,
         contents.get(source)!.mode,
       ]),
-      outputs: work.outputs,
+      outputs: [...work.outputs],
       timeout: work.timeout,
       limit: job.limits.output,
       memory: job.needs.memory,
@@ -143,7 +143,7 @@ export class Attachment implements ResultSource {
   }
 
   private buildArgv(work: ChunkSpec): string[] {
-    if (work.program.kind === "command") return work.program.command;
+    if (work.program.kind === "command") return [...work.program.command];
     const prefix = work.program.prefix.map((word) => (word === "{python}" ? this.node.python : word));
     return prefix.length > 0 ? [...prefix, work.program.script.path] : [`./${work.program.script.path}`];
   }

@@ -90,6 +90,6 @@ function createInputChangedError(source: string): MusterError {
 }
 
 /** Everything that a chunk's working directory gets. */
-export function stagedFilesOf(work: ChunkSpec): StagedFile[] {
+export function stagedFilesOf(work: ChunkSpec): readonly StagedFile[] {
   return work.program.kind === "script" ? [work.program.script, ...work.inputs] : work.inputs;
 }

@@ -1,4 +1,4 @@
-import { Heap, type HeapItem } from "../../executor/schedule/slots/heap.js";
+import { Heap, type HeapItem } from "../slots/heap.js";
 
 interface ClockEntry extends HeapItem {
   at: number;
@@ -6,20 +6,25 @@ interface ClockEntry extends HeapItem {
   act: () => void;
 }
 
-/** A virtual clock: what is to happen, done in the order of its time. */
+/** A virtual clock that runs scheduled actions in the order of their time. */
 export class VirtualClock {
   now = 0;
   private count = 0;
   private readonly entries = new Heap<ClockEntry>((a, b) => a.at < b.at || (a.at === b.at && a.order < b.order));
 
-  /** Answers with what takes it off again. */
+  /** Advances time without running any action. */
+  advance(seconds: number): void {
+    this.now += seconds;
+  }
+
+  /** Schedules an action. Returns a function that cancels it. */
   schedule(time: number, act: () => void): () => void {
     const entry = { at: time, order: this.count++, act };
     this.entries.put(entry);
     return () => void this.entries.delete(entry);
   }
 
-  /** Lets time pass until nothing is left to happen or `over`. */
+  /** Advances time until no action is left or `over` returns true. */
   run(over: () => boolean): void {
     for (let first = this.entries.peek(); first !== undefined && !over(); first = this.entries.peek()) {
       this.entries.delete(first);

@@ -1,4 +1,4 @@
-/** Parses the YAML file that it is given, by the yaml package alone: what bench/tasks.ts compares with. */
+/** Parses a YAML file with the yaml package alone: the baseline of bench/tasks.ts. */
 import { readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
 
