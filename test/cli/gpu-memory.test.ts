@@ -81,12 +81,12 @@ for (const vendor of ["amd", "nvidia"] as const)
         t.equal(code, 0, err);
         t.equal(job.results().length, 60);
         t.match(job.takenOut(node), [{ slot: 1, back: true }]);
-        t.notMatch(err, /cannot look at its GPUs/, "the tools were asked instead");
+        t.notMatch(err, /cannot check its GPUs/, "the tools were asked instead");
         t.same(await node.quiet(20), [], "no tool is left");
       });
   });
 
-/** Makes the kernel of an AMD node say that this process has memory of this card. */
+/** Makes the kernel of an AMD node report that this process holds memory of this GPU. */
 function holdBy(node: LabNode, card: number, pid: number): void {
   const kfd = join(node.root, "sys/class/kfd/kfd");
   const bus = Number.parseInt(pciAddress(card).slice(5, 7), 16);
