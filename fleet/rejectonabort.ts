@@ -15,3 +15,19 @@ export async function rejectOnAbort<T>(promise: Promise<T>, signal: AbortSignal)
     signal.removeEventListener("abort", abort);
   }
 }
+
+/** Settles as `promise` does, or resolves with undefined after `ms` milliseconds. */
+export async function resolveWithin<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(TIMED_OUT), ms);
+  try {
+    return await rejectOnAbort(promise, controller.signal);
+  } catch (error) {
+    if (error === TIMED_OUT) return undefined;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const TIMED_OUT = Symbol("timed out");

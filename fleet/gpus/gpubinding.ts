@@ -2,7 +2,7 @@ import type { Profile } from "../node.js";
 
 /**
  * The environment variables that restrict a program to certain GPUs, by vendor: the one that takes the GPUs, and those that make its
- * meaning unambiguous. CUDA orders GPUs by speed by default. Keep in sync with BINDINGS in templates/muster_agent/cards.py.
+ * meaning unambiguous. CUDA orders GPUs by speed by default. Keep in sync with BINDING_VARIABLES in templates/muster_agent/gpu/cards.py.
  */
 export const GPU_BINDINGS = {
   amd: { variable: "HIP_VISIBLE_DEVICES", constants: {} },

@@ -5,6 +5,7 @@ import { captureOutput, DEFAULT_CAP_BYTES } from "../cappedoutput.js";
 import type { Channel, CommandResult, Connection, ExitReason, Files } from "../connection.js";
 import { ConnectionError } from "../connectionerror.js";
 import type { Node } from "../node.js";
+import { resolveWithin } from "../rejectonabort.js";
 import { LocalFiles } from "./localfiles.js";
 
 type LocalProcess = ChildProcessByStdio<Writable, Readable, Readable>;
@@ -48,17 +49,8 @@ class LocalConnection implements Connection {
     const { cap = DEFAULT_CAP_BYTES, timeout } = options;
     const [stdout, stderr] = [captureOutput(channel.stdout, cap), captureOutput(channel.stderr, cap)];
     channel.stdin.end(options.stdin ?? "");
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<ExitReason>((resolve) => {
-      timer = setTimeout(() => {
-        killGroup(child);
-        channel.destroy();
-        resolve({ kind: "timeout", seconds: timeout });
-      }, timeout * 1000);
-    });
     const whole = channel.ended.then((reason) => stderr.ended.then(() => reason));
-    const reason = await Promise.race([whole, late]);
-    clearTimeout(timer);
+    const reason = (await resolveWithin(whole, timeout * 1000)) ?? killLate(child, channel, timeout);
     return { ...reason, stdout: stdout.text(), stderr: stderr.text() };
   }
 
@@ -123,10 +115,13 @@ class LocalConnection implements Connection {
   }
 }
 
-function killGroup(child: LocalProcess): void {
+/** Kills a program that has exceeded its timeout. */
+function killLate(child: LocalProcess, channel: Channel, timeoutSeconds: number): ExitReason {
   try {
     process.kill(-child.pid!, constants.signals.SIGKILL);
   } catch {
     // The group has already ended.
   }
+  channel.destroy();
+  return { kind: "timeout", seconds: timeoutSeconds };
 }

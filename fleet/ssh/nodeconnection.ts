@@ -3,6 +3,7 @@ import type { Channel, CommandResult, Connection, ExitReason, Files } from "../c
 import { ConnectionError } from "../connectionerror.js";
 import type { Node } from "../node.js";
 import { formatStartCommand, MAX_COMMAND_BYTES } from "../quote.js";
+import { resolveWithin } from "../rejectonabort.js";
 import { ChannelPool } from "./channelpool.js";
 import { awaitStart, type RemoteProgram } from "./remoteprogram.js";
 import { SftpFiles } from "./sftpfiles.js";
@@ -58,7 +59,7 @@ export class SshNodeConnection implements Connection {
     channel.stdin.end(options.stdin ?? "");
     const whole = channel.ended.then((ending) => stderr.ended.then(() => ending));
     const left = Math.max(timeout * 1000 - (performance.now() - begin), 0);
-    const ending = (await within(left, whole)) ?? (await this.killLate(started, timeout));
+    const ending = (await resolveWithin(whole, left)) ?? (await this.killLate(started, timeout));
     return { ...ending, stdout: stdout.text(), stderr: stderr.text() };
   }
 
@@ -95,7 +96,7 @@ export class SshNodeConnection implements Connection {
 
   /** Kills a program that has exceeded its timeout. */
   private async killLate({ channel, pid }: RemoteProgram, timeout: number): Promise<ExitReason> {
-    await within(KILL_TIMEOUT_MS, this.killGroup(pid));
+    await resolveWithin(this.killGroup(pid), KILL_TIMEOUT_MS);
     channel.destroy();
     return { kind: "timeout", seconds: timeout };
   }
@@ -123,15 +124,4 @@ export class SshNodeConnection implements Connection {
       return new SftpFiles(this.node.name, connection, sftp, this.timeouts);
     });
   }
-}
-
-/** Resolves as `promise` does, or with undefined after `ms` milliseconds. */
-async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, ms, undefined);
-  });
-  const first = await Promise.race([promise, late]);
-  clearTimeout(timer);
-  return first;
 }

@@ -2,11 +2,13 @@ import { createInterface } from "node:readline";
 import { type CappedOutput, captureOutput } from "../../fleet/cappedoutput.js";
 import type { Channel, Connection } from "../../fleet/connection.js";
 import { ConnectionError } from "../../fleet/connectionerror.js";
+import { resolveWithin } from "../../fleet/rejectonabort.js";
 import { MusterError } from "../../schemas/errors.js";
 import { nodeLockSource } from "../../templates/nodeprograms.js";
 
 /** How long the program on the node may take to answer, in addition to the wait for the lock. */
 const ANSWER_TIMEOUT_SECONDS = 30;
+const RELEASE_TIMEOUT_MS = 5000;
 
 /** A kernel lock on a node, so that only one provision at a time changes it. The lock ends with the connection. */
 export interface NodeLock {
@@ -71,17 +73,10 @@ class LockClient {
   }
 
   async next(seconds: number): Promise<LockMessage> {
+    const message = await resolveWithin(this.message(), seconds * 1000);
+    if (message !== undefined) return message;
     const where = { node: this.node, step: "acquire its lock" };
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const error = new ConnectionError("TIMEOUT", where, `no answer within ${seconds} s`);
-      timer = setTimeout(() => reject(error), seconds * 1000);
-    });
-    try {
-      return await Promise.race([this.message(), late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    throw new ConnectionError("TIMEOUT", where, `no answer within ${seconds} s`);
   }
 
   private async message(): Promise<LockMessage> {
@@ -93,17 +88,10 @@ class LockClient {
     return { state: "error", reason: this.errorOutput.text().trim().split("\n").at(-1) || "the program exited" };
   }
 
-  /** Closes the program's stdin, which makes it exit and release the lock. Waits up to 5 s for that. */
+  /** Closes the program's stdin, which makes it exit and release the lock. Waits for that, up to RELEASE_TIMEOUT_MS. */
   async end(): Promise<void> {
     this.channel.stdin.end();
-    let timer: NodeJS.Timeout | undefined;
-    await Promise.race([
-      this.channel.ended,
-      new Promise((resolve) => {
-        timer = setTimeout(resolve, 5000);
-      }),
-    ]);
-    clearTimeout(timer);
+    await resolveWithin(this.channel.ended, RELEASE_TIMEOUT_MS);
     this.channel.destroy();
   }
 }

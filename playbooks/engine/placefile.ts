@@ -6,6 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { captureOutput } from "../../fleet/cappedoutput.js";
 import type { Connection } from "../../fleet/connection.js";
 import { ConnectionError } from "../../fleet/connectionerror.js";
+import { resolveWithin } from "../../fleet/rejectonabort.js";
 import { MusterError } from "../../schemas/errors.js";
 import { placeSource } from "../../templates/nodeprograms.js";
 import type { FilePlacement, FolderPlacement } from "./resource.js";
@@ -50,15 +51,11 @@ async function send(
   const argv = [connection.node.python, "-c", placeSource()];
   const channel = await connection.open(target.become ? runAsRoot(argv) : argv);
   const [output, errorOutput] = [captureOutput(channel.stdout, 65536), captureOutput(channel.stderr, 65536)];
-  let timer: NodeJS.Timeout | undefined;
   try {
     channel.stdin.write(`${JSON.stringify(job)}\n`);
     // If the program rejects the file, it stops reading; its answer has the reason.
     await Promise.race([pipeline(bytes(), channel.stdin).catch(() => {}), channel.ended]);
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), PLACE_TIMEOUT_SECONDS * 1000);
-    });
-    const ending = await Promise.race([channel.ended, late]);
+    const ending = await resolveWithin(channel.ended, PLACE_TIMEOUT_SECONDS * 1000);
     const where = { node: connection.node.name, step: `write ${target.path}` };
     if (ending === undefined)
       throw new ConnectionError("TIMEOUT", where, `no answer within ${PLACE_TIMEOUT_SECONDS} s`);
@@ -66,7 +63,6 @@ async function send(
     await Promise.all([output.ended, errorOutput.ended]);
     throwPlaceError(target, output.text(), errorOutput.text());
   } finally {
-    clearTimeout(timer);
     channel.destroy();
   }
 }

@@ -11,8 +11,8 @@ t.test("a program sees one GPU", async (t) => {
 });
 
 t.test("the agent binds GPUs by the same variables", async (t) => {
-  const source = readFileSync(join(projectRoot(), "templates/muster_agent/cards.py"), "utf8");
-  const [, table = ""] = /^BINDINGS = \{(.*)\}$/m.exec(source) ?? [];
+  const source = readFileSync(join(projectRoot(), "templates/muster_agent/gpu/cards.py"), "utf8");
+  const [, table = ""] = /^BINDING_VARIABLES = \{(.*)\}$/m.exec(source) ?? [];
   const variables = Object.entries(GPU_BINDINGS).map(([vendor, { variable }]) => [vendor, variable]);
   t.same(
     [...table.matchAll(/"(\w+)": b"(\w+)"/g)].map(([, vendor, variable]) => [vendor, variable]),
