@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { type Lab, startLab } from "../test/lab/lab.js";
 import { projectRoot } from "../test/lab/project.js";
-import { withRefusing } from "../test/lab/refusing.js";
+import { addRefusingNodes } from "../test/lab/refusingnodes.js";
 import { runTimed, type TimedRun } from "./timedrun.js";
 
 const LIVE = 10;
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
   const lab = await startLab({ nodes: LIVE, gpus: 0 });
   try {
     const alone = lab.inventory();
-    const beside = withRefusing(alone, join(lab.folder, "beside.yaml"), REFUSING);
+    const beside = addRefusingNodes(alone, join(lab.folder, "beside.yaml"), REFUSING);
     for (const [name, words] of verbs(lab)) {
       const seconds: Record<string, number[]> = { [alone]: [], [beside]: [] };
       // Alternating, so that other load on the machine affects both.

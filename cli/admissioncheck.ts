@@ -17,8 +17,8 @@ export async function createAdmissionCheck(
   const names = job.needs.playbooks;
   if (names.length === 0) return undefined;
   const [{ admitProvisioned, admitVerified }, { loadPlaybooks }] = await Promise.all([
-    import("../playbooks/engine/gate.js"),
-    import("../playbooks/engine/load.js"),
+    import("../playbooks/engine/admission.js"),
+    import("../playbooks/engine/loadplaybooks.js"),
   ]);
   const playbooks = await loadPlaybooks(names, inventory);
   const verified = admitVerified(playbooks, inventory);

@@ -3,12 +3,12 @@ import { type AnyRunStatus, isPipelineRun, readAnyRunStatus } from "../executor/
 import { cancelPipeline } from "../executor/pipeline/cancelpipeline.js";
 import { type CancelOptions, cancelRun } from "../executor/run/cancelrun.js";
 import { findRuns } from "../executor/run/record/runstatus.js";
-import { findInventory, type Inventory, matches } from "../fleet/inventory.js";
+import { findInventory, type Inventory, matchesAnyPattern } from "../fleet/inventory.js";
 import { formatCancelledPipeline, formatCancelledRun, formatStoppedNode } from "../report/canceltext.js";
 import { pluralize } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
-import { jsonText } from "../schemas/printable.js";
+import { formatJson } from "../schemas/escape.js";
 import type { CommonOptions } from "./options.js";
 import { requireRunDirectory } from "./rundirectory.js";
 
@@ -31,7 +31,7 @@ export async function cancel(word: string | undefined, options: CommonOptions, w
   const cancelled = isPipelineRun(path) ? await cancelPipeline(path, means) : await cancelRun(path, means);
   const nodes = "steps" in cancelled ? cancelled.steps.flatMap((step) => step.nodes) : cancelled.nodes;
   const failed = nodes.some((one) => one.state === "failed");
-  if (options.json) writers.out(jsonText(cancelled, 2));
+  if (options.json) writers.out(formatJson(cancelled, 2));
   else if (!options.quiet || failed)
     writers.out("steps" in cancelled ? formatCancelledPipeline(cancelled) : formatCancelledRun(cancelled));
   return failed ? 3 : 0;
@@ -57,7 +57,7 @@ function findRecordedNodes(inventory: string, names: Iterable<string>, options: 
   const found = [...names].map((name) => ({ name, node: nodes.find((node) => node.name === name) }));
   const patterns = options.limit?.split(",").map((pattern) => pattern.trim());
   if (patterns === undefined) return found;
-  return found.filter(({ node }) => node !== undefined && matches(node, patterns));
+  return found.filter(({ node }) => node !== undefined && matchesAnyPattern(node, patterns));
 }
 
 function findRecordedInventory(recorded: string, options: CommonOptions): Inventory {

@@ -1,10 +1,10 @@
 import { findInventory, selectNodes } from "../fleet/inventory.js";
-import { isHere, programsFor } from "../fleet/local/programs.js";
-import { verifyNode } from "../playbooks/engine/inspect.js";
-import { loadPlaybooks } from "../playbooks/engine/load.js";
+import { isInstalled, listRequiredPrograms } from "../fleet/local/requiredprograms.js";
+import { loadPlaybooks } from "../playbooks/engine/loadplaybooks.js";
+import { verifyNode } from "../playbooks/engine/provisionnode.js";
 import { buildDriftDocument } from "../report/drifttext.js";
 import type { Writers } from "../report/writers.js";
-import { jsonText } from "../schemas/printable.js";
+import { formatJson } from "../schemas/escape.js";
 import { describeInventory } from "./describeinventory.js";
 import type { CommonOptions } from "./options.js";
 import { exitStatusOfReports, printReports, runOnNodes } from "./verify.js";
@@ -19,7 +19,7 @@ const DIAGNOSTIC_PLAYBOOKS = ["host", "python", "session", "gpu"];
 export async function doctor(names: string[], options: CommonOptions, writers: Writers): Promise<number> {
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const nodes = selectNodes(inventory, names.length > 0 ? names.join(",") : options.limit);
-  const missing = programsFor(nodes).filter(({ program }) => !isHere(program, process.env.PATH ?? ""));
+  const missing = listRequiredPrograms(nodes).filter(({ program }) => !isInstalled(program, process.env.PATH ?? ""));
   const playbooks = await loadPlaybooks(DIAGNOSTIC_PLAYBOOKS, inventory);
   if (!options.quiet && !options.json) {
     writers.err(describeInventory(inventory, options.inventory !== undefined));
@@ -32,7 +32,7 @@ export async function doctor(names: string[], options: CommonOptions, writers: W
   const reports = await runOnNodes(nodes, look, options, writers);
   if (options.json) {
     const here = { node: process.versions.node, missing: missing.map(({ program }) => program) };
-    writers.out(jsonText({ here, ...buildDriftDocument(reports) }, 2));
+    writers.out(formatJson({ here, ...buildDriftDocument(reports) }, 2));
   } else {
     for (const { program, what, pack } of missing)
       writers.err(`here: there is no ${program} (${what})\n    next: apt-get install ${pack}`);

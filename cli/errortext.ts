@@ -1,9 +1,9 @@
 import { toPrintableText } from "../report/format.js";
-import { describe, InvalidFile, MusterError } from "../schemas/errors.js";
+import { formatProblem, InvalidFileError, MusterError } from "../schemas/errors.js";
 
 /** An error as a person should see it; a stack trace only for what is a bug of ours. */
 export function formatError(error: unknown): string {
-  if (error instanceof InvalidFile) return toPrintableText(error.problems.map(describe));
+  if (error instanceof InvalidFileError) return toPrintableText(error.problems.map(formatProblem));
   if (error instanceof MusterError)
     return toPrintableText([`muster: ${error.message}${error.next === undefined ? "" : `\n${error.next}`}`]);
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -12,5 +12,5 @@ export function formatError(error: unknown): string {
 
 /** The exit status for an error. */
 export function exitStatusOf(error: unknown): number {
-  return error instanceof MusterError ? error.exit : 1;
+  return error instanceof MusterError ? error.exitStatus : 1;
 }

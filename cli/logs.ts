@@ -3,8 +3,8 @@ import { join, resolve } from "node:path";
 import { pluralize } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
-import { suggest } from "../schemas/nearest.js";
-import { jsonText } from "../schemas/printable.js";
+import { formatJson } from "../schemas/escape.js";
+import { suggest } from "../schemas/suggest.js";
 import type { CommonOptions } from "./options.js";
 import { printBytes } from "./terminal.js";
 
@@ -28,7 +28,7 @@ export async function logs(run: string, chunk: string, options: LogsOptions, wri
   const read = (part: string) => readFileSync(join(folder, `${chunk}.${part}`));
   if (options.json) {
     const text = (part: "out" | "err") => (parts.includes(part) ? read(part).toString("utf8") : "");
-    writers.out(jsonText({ chunk, stdout: text("out"), stderr: text("err") }, 2));
+    writers.out(formatJson({ chunk, stdout: text("out"), stderr: text("err") }, 2));
     return 0;
   }
   for (const part of parts) {

@@ -1,8 +1,8 @@
+import { gatherAllFacts, type NodeFacts } from "../fleet/allfacts.js";
 import { findInventory, selectNodes } from "../fleet/inventory.js";
-import { type Look, lookAt } from "../fleet/look.js";
 import { buildNodesDocument, formatNodeLine, formatNodesTable, formatUnusableNodes } from "../report/nodestable.js";
 import type { Writers } from "../report/writers.js";
-import { jsonText } from "../schemas/printable.js";
+import { formatJson } from "../schemas/escape.js";
 import type { CommonOptions } from "./options.js";
 import { withProgress } from "./withprogress.js";
 
@@ -11,9 +11,9 @@ export async function nodes(options: CommonOptions, writers: Writers): Promise<n
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const selected = selectNodes(inventory, options.limit);
   const looks = await withProgress(selected, options, writers, (done) =>
-    lookAt(selected, (look) => done(look.node, formatNodeLine(look))),
+    gatherAllFacts(selected, (look) => done(look.node, formatNodeLine(look))),
   );
-  if (options.json) writers.out(jsonText(buildNodesDocument(looks), 2));
+  if (options.json) writers.out(formatJson(buildNodesDocument(looks), 2));
   else if (options.quiet) printUnusable(formatUnusableNodes(looks), writers);
   else writers.out(formatNodesTable(looks, options.verbose ? "all" : "usual", Date.now() / 1000));
   return exitStatusOfNodes(looks);
@@ -23,7 +23,7 @@ function printUnusable(text: string, writers: Writers): void {
   if (text !== "") writers.err(text);
 }
 
-function exitStatusOfNodes(looks: Look[]): number {
+function exitStatusOfNodes(looks: NodeFacts[]): number {
   const lost = looks.filter((look) => "error" in look).length;
   if (lost === 0) return 0;
   return lost === looks.length ? 69 : 3;

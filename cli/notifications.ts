@@ -25,11 +25,11 @@ export async function notifyError(
   pipeline: Pick<Pipeline, "name" | "folder" | "notifications">,
   error: unknown,
 ): Promise<string[]> {
-  if (!(error instanceof MusterError) || error.exit === 75) return [];
+  if (!(error instanceof MusterError) || error.exitStatus === 75) return [];
   const { name, notifications: notices, folder } = pipeline;
   const document = {
     occasion: "on_failure",
-    exit: error.exit,
+    exit: error.exitStatus,
     host: hostname(),
     name,
     state: "refused",

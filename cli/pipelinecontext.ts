@@ -1,7 +1,7 @@
 import type { PipelineContext } from "../executor/pipeline/executestep.js";
 import type { PipelineSummary } from "../executor/pipeline/pipelinesummary.js";
 import { hasResults } from "../executor/pipeline/stepstate.js";
-import { type Inventory, matches } from "../fleet/inventory.js";
+import { type Inventory, matchesAnyPattern } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
 import { PlainProgress, silentProgress } from "../report/progressplain.js";
 import type { Writers } from "../report/writers.js";
@@ -22,7 +22,7 @@ export function createPipelineContext(
   return {
     inventory,
     nodes,
-    isSelected: matches,
+    isSelected: matchesAnyPattern,
     stop,
     adopt: options.adopt === true,
     createObserver: (step) => (options.quiet || options.json ? silentProgress : new PlainProgress(under(step))),

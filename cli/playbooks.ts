@@ -2,9 +2,9 @@ import type { StepOutcome } from "../executor/pipeline/executestep.js";
 import type { Connection } from "../fleet/connection.js";
 import type { Inventory } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
-import { onEvery } from "../playbooks/engine/fleet.js";
-import { provisionNode, verifyNode } from "../playbooks/engine/inspect.js";
-import { loadPlaybooks } from "../playbooks/engine/load.js";
+import { inspectEachNode } from "../playbooks/engine/inspecteachnode.js";
+import { loadPlaybooks } from "../playbooks/engine/loadplaybooks.js";
+import { provisionNode, verifyNode } from "../playbooks/engine/provisionnode.js";
 import { buildDriftDocument, formatDriftTotal, formatNodeReport } from "../report/drifttext.js";
 import { formatLockWait } from "./admissioncheck.js";
 import { exitStatusOfReports } from "./verify.js";
@@ -23,7 +23,7 @@ export async function runPlaybookStep(
     kind === "verify"
       ? verifyNode(connection, undefined, playbooks, inventory)
       : provisionNode(connection, undefined, playbooks, inventory, () => waiting(connection.node.name));
-  const reports = await onEvery(nodes, work, (report) => say(formatNodeReport(report)));
+  const reports = await inspectEachNode(nodes, work, (report) => say(formatNodeReport(report)));
   const exit = exitStatusOfReports(reports, kind === "verify" ? 2 : 3);
   const drift = buildDriftDocument(reports);
   if (exit === 0) return { state: "complete", drift };

@@ -1,8 +1,8 @@
 import type { Connection } from "../fleet/connection.js";
 import { findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
-import type { Told } from "../playbooks/engine/fleet.js";
-import { provisionedSinceBoot, provisionNode, WAIT } from "../playbooks/engine/inspect.js";
-import type { NamedPlaybook } from "../playbooks/engine/plan.js";
+import type { InspectionResult } from "../playbooks/engine/inspecteachnode.js";
+import type { NamedPlaybook } from "../playbooks/engine/planresources.js";
+import { LOCK_WAIT_SECONDS, provisionedSinceBoot, provisionNode } from "../playbooks/engine/provisionnode.js";
 import type { Writers } from "../report/writers.js";
 import { parseDurationOption } from "./duration.js";
 import {
@@ -26,7 +26,8 @@ export async function provision(names: string[], options: ProvisionOptions, writ
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const playbooks = await loadRequestedPlaybooks(names, inventory);
   const nodes = selectNodes(inventory, options.limit);
-  const seconds = options.lockWait === undefined ? WAIT : parseDurationOption("--lock-wait", options.lockWait);
+  const seconds =
+    options.lockWait === undefined ? LOCK_WAIT_SECONDS : parseDurationOption("--lock-wait", options.lockWait);
   const bring = (connection: Connection) => provisionOne(connection, playbooks, inventory, options, seconds, writers);
   const reports = await runOnNodes(nodes, bring, options, writers);
   printReports(reports, options, writers);
@@ -40,7 +41,7 @@ async function provisionOne(
   options: ProvisionOptions,
   seconds: number,
   writers: Writers,
-): Promise<Told> {
+): Promise<InspectionResult> {
   const { name } = connection.node;
   const waiting = () => {
     if (!options.quiet) writers.err(`${name}: another provision runs there; waiting for it, ${seconds} s at most`);

@@ -8,7 +8,7 @@ import { bigintToDecimal, buildHistoryDocument, formatHistory } from "../report/
 import { formatRunStatus } from "../report/statustext.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
-import { jsonText } from "../schemas/printable.js";
+import { formatJson } from "../schemas/escape.js";
 import type { CommonOptions } from "./options.js";
 import { requireRunDirectory } from "./rundirectory.js";
 
@@ -33,7 +33,7 @@ export async function report(word: string | undefined, options: ReportOptions, w
 
 function reportRun(history: RunHistory, options: ReportOptions, writers: Writers): number {
   if (options.html !== undefined) writePage(options.html, renderHistoryPage(history));
-  if (options.json) writers.out(jsonText(buildHistoryDocument(history), 2, bigintToDecimal));
+  if (options.json) writers.out(formatJson(buildHistoryDocument(history), 2, bigintToDecimal));
   else if (options.html === undefined) writers.out(formatHistory(history, options.verbose === true));
   else if (!options.quiet) writers.err(`written: ${options.html}`);
   return 0;
@@ -48,7 +48,7 @@ function reportPipeline(standing: AnyRunStatus, { html, json }: ReportOptions, w
       "--html is for the run of a job; this is that of a pipeline",
       commands[0]?.concat(` --html ${html}`),
     );
-  if (json) writers.out(jsonText(standing, 2));
+  if (json) writers.out(formatJson(standing, 2));
   else writers.out([formatRunStatus(standing, Date.now()), ...commands.map((one) => `  ${one}`)].join("\n"));
   return 0;
 }

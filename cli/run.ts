@@ -5,7 +5,7 @@ import { ratesFilePath, readLearnedRates } from "../executor/run/record/ratesfil
 import type { RunSummary } from "../executor/run/record/runsummary.js";
 import { runJob } from "../executor/run/run.js";
 import { planJob } from "../executor/schedule/plan/planjob.js";
-import { findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
+import { findInventory, type Inventory, matchesAnyPattern, selectNodes } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
 import { formatPlan } from "../report/plantext.js";
 import { PlainProgress, silentProgress } from "../report/progressplain.js";
@@ -13,9 +13,9 @@ import { buildRunMetrics } from "../report/prometheus.js";
 import { formatSummary } from "../report/summarytext.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
-import { kindOf } from "../schemas/kind.js";
-import { jsonText } from "../schemas/printable.js";
-import { readSource } from "../schemas/yaml.js";
+import { formatJson } from "../schemas/escape.js";
+import { detectFileKind } from "../schemas/filekind.js";
+import { readSource } from "../schemas/parsesource.js";
 import { createAdmissionCheck, formatLockWait } from "./admissioncheck.js";
 import { checkProfileLimits } from "./checkprofilelimits.js";
 import { describeInventory } from "./describeinventory.js";
@@ -54,8 +54,8 @@ export async function run(file: string, options: RunCommandOptions, writers: Wri
   const notes = checkProfileLimits([job], nodes);
   if (!options.quiet) for (const note of notes) writers.err(note);
   if (options.plan) {
-    const plan = planJob(job, nodes, matches, readLearnedRates(inventory.file, job.name));
-    if (options.json) writers.out(jsonText({ ...plan, notes }, 2));
+    const plan = planJob(job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, job.name));
+    if (options.json) writers.out(formatJson({ ...plan, notes }, 2));
     else writers.out(formatPlan(plan));
     return 0;
   }
@@ -73,7 +73,7 @@ export async function run(file: string, options: RunCommandOptions, writers: Wri
       adopt: options.adopt === true,
       inventory: inventory.file ?? "local",
       stopSignal: stop.signal,
-      isSelected: matches,
+      isSelected: matchesAnyPattern,
       observer: progress,
       ratesFile: ratesFilePath(inventory.file),
       verifyNode: inspection,
@@ -106,7 +106,7 @@ function loadJobFile(
   options: RunCommandOptions,
 ): { inventory: Inventory; nodes: Node[]; job: Job } | "pipeline" {
   const source = readSource(resolve(file));
-  if (kindOf(source) === "pipeline") return "pipeline";
+  if (detectFileKind(source) === "pipeline") return "pipeline";
   if (options.from !== undefined || options.only !== undefined || options.cron)
     throw new UsageError("--from, --only and --cron are for pipelines", `${file} is a job.`);
   rejectCronOnlyOptions(options);
@@ -131,7 +131,7 @@ function printSummary(
   options: RunCommandOptions,
   writers: Writers,
 ): void {
-  if (options.json) writers.out(jsonText({ ...summary, already, notes }, 2));
+  if (options.json) writers.out(formatJson({ ...summary, already, notes }, 2));
   else if (!options.quiet || summary.state !== "complete")
     writers.out(formatSummary(summary, already, job.aggregate?.to));
 }

@@ -50,7 +50,7 @@ export async function runFromCron(
     );
     return exit;
   } catch (error) {
-    if (error instanceof MusterError) turn.log(`stopped, exit ${error.exit}: ${error.message}`);
+    if (error instanceof MusterError) turn.log(`stopped, exit ${error.exitStatus}: ${error.message}`);
     for (const line of await notifyError(pipeline, error)) writers.err(line);
     throw error;
   } finally {

@@ -7,15 +7,21 @@ import type { StepSelection } from "../executor/pipeline/stepselection.js";
 import { readLearnedRates } from "../executor/run/record/ratesfile.js";
 import { resolveRunPath } from "../executor/run/record/runlock.js";
 import { planJob } from "../executor/schedule/plan/planjob.js";
-import { embeddedInventory, findInventory, type Inventory, matches, selectNodes } from "../fleet/inventory.js";
+import {
+  embeddedInventory,
+  findInventory,
+  type Inventory,
+  matchesAnyPattern,
+  selectNodes,
+} from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
-import { loadPlaybooks } from "../playbooks/engine/load.js";
+import { loadPlaybooks } from "../playbooks/engine/loadplaybooks.js";
 import { formatPipelinePlan, formatPipelineSummary, formatStep } from "../report/pipelinetext.js";
 import { buildPipelineMetrics } from "../report/prometheus.js";
 import type { Writers } from "../report/writers.js";
-import { InvalidFile, MusterError, UsageError } from "../schemas/errors.js";
-import { suggest } from "../schemas/nearest.js";
-import { jsonText } from "../schemas/printable.js";
+import { InvalidFileError, MusterError, UsageError } from "../schemas/errors.js";
+import { formatJson } from "../schemas/escape.js";
+import { suggest } from "../schemas/suggest.js";
 import { checkProfileLimits } from "./checkprofilelimits.js";
 import { describeInventory } from "./describeinventory.js";
 import { writeRunMetrics } from "./metricsfile.js";
@@ -54,7 +60,7 @@ export async function runPipelineFile(file: string, options: RunCommandOptions, 
       begin: (where) => say(`run directory: ${where}`),
       step: (step) => say(formatStep(step)),
     });
-    if (options.json) writers.out(jsonText({ ...summary, already, notes }, 2));
+    if (options.json) writers.out(formatJson({ ...summary, already, notes }, 2));
     else if (!options.quiet || summary.state !== "complete") writers.out(formatPipelineSummary(summary, already));
     const exit = exitStatusOfPipeline(summary, stop.code());
     if (!already) for (const line of await notifyFinished(pipeline, summary, exit)) writers.err(line);
@@ -101,7 +107,7 @@ export async function loadCheckedPipeline(
       if (wanted.names.length > 0) await loadPlaybooks(wanted.names, inventory ?? embeddedInventory());
     } catch (error) {
       if (!(error instanceof MusterError)) throw error;
-      throw new InvalidFile([{ ...wanted.place, message: `steps.${name}: ${error.message}`, hint: error.next }]);
+      throw new InvalidFileError([{ ...wanted.place, message: `steps.${name}: ${error.message}`, hint: error.next }]);
     }
   }
   return pipeline;
@@ -132,7 +138,12 @@ function printPlan(
   const plans = new Map(
     pipeline.steps.flatMap(({ name, action: work }) =>
       work.kind === "job"
-        ? [[name, planJob(work.job, nodes, matches, readLearnedRates(inventory.file, work.job.name))] as const]
+        ? [
+            [
+              name,
+              planJob(work.job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, work.job.name)),
+            ] as const,
+          ]
         : [],
     ),
   );
@@ -142,7 +153,7 @@ function printPlan(
     needs,
     plan: plans.get(name),
   }));
-  if (options.json) writers.out(jsonText({ pipeline: pipeline.name, steps, notes }, 2));
+  if (options.json) writers.out(formatJson({ pipeline: pipeline.name, steps, notes }, 2));
   else writers.out(formatPipelinePlan(pipeline, plans));
   return 0;
 }

@@ -10,8 +10,8 @@ import { toPrintableText } from "../report/format.js";
 import { formatSchedule, type ScheduledEntry } from "../report/scheduletext.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
-import { suggest } from "../schemas/nearest.js";
-import { jsonText } from "../schemas/printable.js";
+import { formatJson } from "../schemas/escape.js";
+import { suggest } from "../schemas/suggest.js";
 import type { CommonOptions } from "./options.js";
 import { loadCheckedPipeline } from "./runpipeline.js";
 
@@ -52,7 +52,7 @@ export async function schedule(
     if (what === "install") say(`${pipeline.name}: ${installed === "yes" ? "already installed" : "installed"}`);
   }
   if (what === "install" && crontab !== before) writeCrontab(crontab);
-  if (options.json) writers.out(jsonText({ entries: shown }, 2));
+  if (options.json) writers.out(formatJson({ entries: shown }, 2));
   else say(formatSchedule(shown));
   return 0;
 }

@@ -5,7 +5,7 @@ import { createEmptyStatus, findRuns } from "../executor/run/record/runstatus.js
 import { buildRunsDocument, formatRunStatus, formatRunsTable } from "../report/statustext.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
-import { jsonText } from "../schemas/printable.js";
+import { formatJson } from "../schemas/escape.js";
 import type { CommonOptions } from "./options.js";
 import { findRunDirectory } from "./rundirectory.js";
 
@@ -19,7 +19,7 @@ export async function status(place: string | undefined, options: CommonOptions, 
   const now = Date.now();
   const runs = paths.flatMap((path) => readStatusOrNothing(path, now));
   const isOne = paths.length === 1 && paths[0] === resolve(folder);
-  if (options.json) writers.out(jsonText(isOne ? runs[0] : buildRunsDocument(runs), 2));
+  if (options.json) writers.out(formatJson(isOne ? runs[0] : buildRunsDocument(runs), 2));
   else writers.out(isOne ? formatRunStatus(runs[0]!, now) : formatRunsTable(runs, now));
   return 0;
 }

@@ -4,10 +4,10 @@ import { loadJob } from "../executor/job/loadjob.js";
 import { findInventory, type Inventory, loadInventory } from "../fleet/inventory.js";
 import { pluralize } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
-import { describe, InvalidFile, type Problem } from "../schemas/errors.js";
-import { kindOf } from "../schemas/kind.js";
-import { jsonText } from "../schemas/printable.js";
-import { readSource } from "../schemas/yaml.js";
+import { formatProblem, InvalidFileError, type Problem } from "../schemas/errors.js";
+import { formatJson } from "../schemas/escape.js";
+import { detectFileKind } from "../schemas/filekind.js";
+import { readSource } from "../schemas/parsesource.js";
 import { checkProfileLimits } from "./checkprofilelimits.js";
 import type { CommonOptions } from "./options.js";
 
@@ -32,7 +32,7 @@ export async function validate(files: string[], options: CommonOptions, writers:
       }),
     ),
   );
-  if (options.json) writers.out(jsonText(verdicts, 2));
+  if (options.json) writers.out(formatJson(verdicts, 2));
   else for (const verdict of verdicts) printVerdict(verdict, options, writers);
   return verdicts.every(({ ok }) => ok) ? 0 : 65;
 }
@@ -40,7 +40,7 @@ export async function validate(files: string[], options: CommonOptions, writers:
 async function validateFile(file: string, inventory: () => Inventory | undefined): Promise<FileVerdict> {
   try {
     const source = readSource(file);
-    const kind = kindOf(source);
+    const kind = detectFileKind(source);
     switch (kind) {
       case "inventory":
         return {
@@ -77,7 +77,7 @@ async function validateFile(file: string, inventory: () => Inventory | undefined
         );
     }
   } catch (error) {
-    if (error instanceof InvalidFile) return { file, ok: false, problems: error.problems };
+    if (error instanceof InvalidFileError) return { file, ok: false, problems: error.problems };
     throw error;
   }
 }
@@ -90,17 +90,17 @@ function findInventoryFor(files: string[], options: CommonOptions): Inventory | 
     return found.origin === "embedded" && options.inventory === undefined ? undefined : found;
   } catch (error) {
     // An inventory among the files gets a verdict of its own.
-    if (error instanceof InvalidFile && options.inventory === undefined) return undefined;
+    if (error instanceof InvalidFileError && options.inventory === undefined) return undefined;
     throw error;
   }
 }
 
 function isInventoryFile(file: string): boolean {
   try {
-    return kindOf(readSource(file)) === "inventory";
+    return detectFileKind(readSource(file)) === "inventory";
   } catch (error) {
     // What is wrong with it is its own verdict.
-    if (error instanceof InvalidFile) return false;
+    if (error instanceof InvalidFileError) return false;
     throw error;
   }
 }
@@ -112,7 +112,7 @@ function describeJob(job: Job, kind: "job" | "jobs-file"): string {
 }
 
 function printVerdict(verdict: FileVerdict, options: CommonOptions, writers: Writers): void {
-  if (!verdict.ok) for (const problem of verdict.problems) writers.err(describe(problem));
+  if (!verdict.ok) for (const problem of verdict.problems) writers.err(formatProblem(problem));
   else if (!options.quiet)
     writers.out([`${verdict.file}: ok (${verdict.detail})`, ...verdict.notes.map((note) => `    ${note}`)].join("\n"));
 }

@@ -2,15 +2,15 @@ import type { Connection } from "../fleet/connection.js";
 import { type Facts, gatherFacts } from "../fleet/facts.js";
 import { findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
-import { type NodeReport, onEvery, type Told } from "../playbooks/engine/fleet.js";
-import { verifyNode } from "../playbooks/engine/inspect.js";
-import { loadPlaybooks } from "../playbooks/engine/load.js";
-import type { NamedPlaybook } from "../playbooks/engine/plan.js";
+import { type InspectionResult, inspectEachNode, type NodeReport } from "../playbooks/engine/inspecteachnode.js";
+import { loadPlaybooks } from "../playbooks/engine/loadplaybooks.js";
+import type { NamedPlaybook } from "../playbooks/engine/planresources.js";
+import { verifyNode } from "../playbooks/engine/provisionnode.js";
 import { buildDriftDocument, formatDrift, formatNodeReport } from "../report/drifttext.js";
 import { buildVerifyMetrics } from "../report/prometheus.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
-import { jsonText } from "../schemas/printable.js";
+import { formatJson } from "../schemas/escape.js";
 import { writeMetrics } from "./metricsfile.js";
 import type { CommonOptions } from "./options.js";
 import { withProgress } from "./withprogress.js";
@@ -59,25 +59,25 @@ export async function loadRequestedPlaybooks(names: string[], inventory: Invento
 /** Does `work` on every node, with progress on stderr: see onEvery. */
 export function runOnNodes(
   nodes: Node[],
-  work: (connection: Connection) => Promise<Told>,
+  work: (connection: Connection) => Promise<InspectionResult>,
   options: CommonOptions,
   writers: Writers,
 ): Promise<NodeReport[]> {
   return withProgress(nodes, options, writers, (done) =>
-    onEvery(nodes, work, (report) => done(report.node, formatNodeReport(report))),
+    inspectEachNode(nodes, work, (report) => done(report.node, formatNodeReport(report))),
   );
 }
 
 /** Prints what came of every node. */
 export function printReports(reports: NodeReport[], options: VerifyOptions, writers: Writers): void {
-  if (options.json) return writers.out(jsonText(buildDriftDocument(reports), 2));
+  if (options.json) return writers.out(formatJson(buildDriftDocument(reports), 2));
   const text = formatDrift(reports, { rows: options.quiet ? "trouble" : "all", diffs: options.diff === true });
   if (text !== "") writers.out(text);
 }
 
 /** `differs`: the code where every node was looked at and something is not as it should be. */
 export function exitStatusOfReports(reports: NodeReport[], differs: 2 | 3): number {
-  const errors = reports.flatMap((report) => ("error" in report ? [report.error.exit] : []));
+  const errors = reports.flatMap((report) => ("error" in report ? [report.error.exitStatus] : []));
   if (errors.length === reports.length && errors.length > 0) return errors.every((exit) => exit === 75) ? 75 : 69;
   const verdicts = reports.flatMap((report) => ("inspection" in report ? report.inspection.verdicts : []));
   const broken = errors.length > 0 || verdicts.some(({ state }) => state === "failed" || state === "blocked");

@@ -1,7 +1,7 @@
 import type { Connection } from "./connection.js";
-import { connectLocal } from "./local/connection.js";
+import { connectLocal } from "./local/localconnection.js";
 import type { Node } from "./node.js";
-import { SshDialer } from "./ssh/connect.js";
+import { SshDialer } from "./ssh/sshdialer.js";
 
 /** Connects to nodes. Connections to many nodes come from one dialer: it keeps them from asking too much of a machine at once. */
 export class Dialer {

@@ -2,21 +2,21 @@ import type { Readable, Writable } from "node:stream";
 import type { Node } from "./node.js";
 
 /** How a command on a node ended. Never thrown: what nodes do is a value. `lost`: the connection went, so nobody knows. */
-export type Ending =
+export type ExitReason =
   | { kind: "exit"; code: number }
   | { kind: "signal"; signal: string }
   | { kind: "timeout"; seconds: number }
   | { kind: "lost"; reason: string };
 
 /** What a finished command left behind. Output is capped (see `exec`). */
-export type Outcome = Ending & { stdout: string; stderr: string };
+export type CommandResult = ExitReason & { stdout: string; stderr: string };
 
 /** A running command with its streams. `ended` resolves once, after the streams have closed; it never rejects. */
 export interface Channel {
   stdin: Writable;
   stdout: Readable;
   stderr: Readable;
-  ended: Promise<Ending>;
+  ended: Promise<ExitReason>;
   /** Lets go of the channel; the process on the node may go on. */
   destroy(): void;
 }
@@ -64,7 +64,7 @@ export interface Connection {
    * Runs a program to its end; arguments arrive byte for byte, whatever the login shell is. No pty.
    * `timeout` in seconds; `stdin` is sent and closed; each output stream keeps its first `cap` bytes (default 1 MiB).
    */
-  exec(argv: string[], options: { stdin?: string | Buffer; timeout: number; cap?: number }): Promise<Outcome>;
+  exec(argv: string[], options: { stdin?: string | Buffer; timeout: number; cap?: number }): Promise<CommandResult>;
   /** Starts a program and hands over its streams. Rejects with a ConnectionError when it cannot be started. */
   open(argv: string[]): Promise<Channel>;
   /** The one file channel of this connection, opened at the first call. */

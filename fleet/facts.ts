@@ -1,6 +1,6 @@
 import { MusterError } from "../schemas/errors.js";
 import { factsSource } from "../templates/nodeprograms.js";
-import type { Connection, Outcome } from "./connection.js";
+import type { CommandResult, Connection } from "./connection.js";
 
 /** A GPU as its node shows it. `pci` is domain:bus:device.function; null: the node's tools do not know. */
 export interface Gpu {
@@ -34,35 +34,35 @@ export interface Facts {
 }
 
 /** Seconds for the whole look: a tool gets five of them, a slow rig's python the rest. */
-const PATIENCE = 20;
+const FACTS_TIMEOUT_SECONDS = 20;
 const MAX_GPUS = 64;
 
 /** Whether GPUs are looked for: their vendors' tools take most of the time of a look. */
-export type Scope = "with-gpus" | "without-gpus";
+export type FactsScope = "with-gpus" | "without-gpus";
 
 /**
  * Asks a node for its facts; nothing is stored there. Rejects with a MusterError that says which step failed: NO_PYTHON,
  * LOST, TIMEOUT, or FACTS when what it said cannot be used.
  */
-export async function gatherFacts(connection: Connection, scope: Scope = "with-gpus"): Promise<Facts> {
+export async function gatherFacts(connection: Connection, scope: FactsScope = "with-gpus"): Promise<Facts> {
   const { node } = connection;
   const argv = [node.python, "-", node.workdir, scope];
-  const outcome = await connection.exec(argv, { stdin: factsSource(), timeout: PATIENCE });
-  if (outcome.kind !== "exit" || outcome.code !== 0) throw failure(node.name, node.python, outcome);
+  const outcome = await connection.exec(argv, { stdin: factsSource(), timeout: FACTS_TIMEOUT_SECONDS });
+  if (outcome.kind !== "exit" || outcome.code !== 0) throw createFactsError(node.name, node.python, outcome);
   const facts = parseFacts(outcome.stdout);
   if (facts !== undefined) return facts;
   throw new MusterError(
     "FACTS",
     69,
-    `${node.name}: what it says of itself cannot be read: ${printable(outcome.stdout, 200)}`,
+    `${node.name}: what it says of itself cannot be read: ${shortenText(outcome.stdout, 200)}`,
     {
       next: `Run \`${node.python} --version\` there and look whether it is a Python 3.8 or later.`,
     },
   );
 }
 
-function failure(name: string, python: string, outcome: Outcome): MusterError {
-  const said = printable(outcome.stderr.trim().split("\n").at(-1) ?? "", 200);
+function createFactsError(name: string, python: string, outcome: CommandResult): MusterError {
+  const said = shortenText(outcome.stderr.trim().split("\n").at(-1) ?? "", 200);
   if (outcome.kind === "lost")
     return new MusterError("LOST", 69, `${name}: the connection was lost: ${outcome.reason}`);
   if (outcome.kind === "timeout") {
@@ -84,7 +84,7 @@ export function parseFacts(output: string): Facts | undefined {
   const line = output.split("\n").findLast((one) => one.startsWith('{"muster_facts": 1,'));
   if (line === undefined) return undefined;
   try {
-    return checked(JSON.parse(line));
+    return checkFacts(JSON.parse(line));
   } catch {
     return undefined;
   }
@@ -92,50 +92,52 @@ export function parseFacts(output: string): Facts | undefined {
 
 type Fields = Record<string, unknown>;
 
-function checked(value: unknown): Facts | undefined {
+function checkFacts(value: unknown): Facts | undefined {
   if (!isFields(value)) return undefined;
   const memory = isFields(value.memory) ? value.memory : {};
-  const cores = count(value.cores);
-  const total = count(memory.total);
-  const python = Array.isArray(value.python) && value.python.length === 3 ? value.python.map(count) : [null];
+  const cores = parseCount(value.cores);
+  const total = parseCount(memory.total);
+  const python = Array.isArray(value.python) && value.python.length === 3 ? value.python.map(parseCount) : [null];
   if (cores === null || cores === 0 || total === null || python.includes(null)) return undefined;
   return {
-    hostname: text(value.hostname) ?? "",
-    boot: text(value.boot) ?? "",
-    booted: count(value.booted),
+    hostname: parseText(value.hostname) ?? "",
+    boot: parseText(value.boot) ?? "",
+    booted: parseCount(value.booted),
     uptime: typeof value.uptime === "number" && Number.isFinite(value.uptime) ? value.uptime : 0,
     python: python.join("."),
     cores,
-    memory: { total, available: count(memory.available) ?? 0 },
-    disk: disk(value.disk),
-    kernel: text(value.kernel) ?? "",
-    home: text(value.home) ?? "",
-    gpus: Array.isArray(value.gpus) ? value.gpus.slice(0, MAX_GPUS).flatMap(gpu) : [],
-    tools: tools(value.tools),
+    memory: { total, available: parseCount(memory.available) ?? 0 },
+    disk: parseDisk(value.disk),
+    kernel: parseText(value.kernel) ?? "",
+    home: parseText(value.home) ?? "",
+    gpus: Array.isArray(value.gpus) ? value.gpus.slice(0, MAX_GPUS).flatMap(parseGpu) : [],
+    tools: parseTools(value.tools),
   };
 }
 
-function gpu(value: unknown): Gpu[] {
+function parseGpu(value: unknown): Gpu[] {
   if (!isFields(value)) return [];
   const { vendor } = value;
   if (vendor !== "amd" && vendor !== "nvidia") return [];
   const pci =
     typeof value.pci === "string" && /^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/.test(value.pci) ? value.pci : null;
-  return [{ vendor, model: text(value.model), pci, vram: count(value.vram), driver: text(value.driver) }];
+  return [
+    { vendor, model: parseText(value.model), pci, vram: parseCount(value.vram), driver: parseText(value.driver) },
+  ];
 }
 
-function disk(value: unknown): Facts["disk"] {
+function parseDisk(value: unknown): Facts["disk"] {
   if (!isFields(value)) return null;
-  const free = count(value.free);
-  const total = count(value.total);
-  return free === null || total === null ? null : { path: text(value.path) ?? "", free, total };
+  const free = parseCount(value.free);
+  const total = parseCount(value.total);
+  return free === null || total === null ? null : { path: parseText(value.path) ?? "", free, total };
 }
 
-function tools(value: unknown): Facts["tools"] {
+function parseTools(value: unknown): Facts["tools"] {
   const found: Facts["tools"] = {};
   if (!isFields(value)) return found;
   for (const name of ["amd-smi", "nvidia-smi", "rocm-smi"]) {
-    if (Object.hasOwn(value, name)) found[name] = text(value[name]);
+    if (Object.hasOwn(value, name)) found[name] = parseText(value[name]);
   }
   return found;
 }
@@ -144,15 +146,15 @@ function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function count(value: unknown): number | null {
+function parseCount(value: unknown): number | null {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;
 }
 
-function text(value: unknown): string | null {
-  return typeof value === "string" ? printable(value, 300) : null;
+function parseText(value: unknown): string | null {
+  return typeof value === "string" ? shortenText(value, 300) : null;
 }
 
 /** A node's text without anything that a terminal would obey. */
-function printable(value: string, limit: number): string {
+function shortenText(value: string, limit: number): string {
   return value.replace(/[\p{C}\u2028\u2029]/gu, " ").slice(0, limit);
 }

@@ -1,29 +1,29 @@
 import { existsSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
 import { dirname, resolve } from "node:path";
-import { check } from "../schemas/check.js";
-import type { Place, Problem } from "../schemas/errors.js";
-import { invalid } from "../schemas/explain.js";
-import type { Path, Source } from "../schemas/source.js";
+import { checkSchema } from "../schemas/checkschema.js";
+import type { FilePosition, Problem } from "../schemas/errors.js";
+import { readSource } from "../schemas/parsesource.js";
+import type { KeyPath, Source } from "../schemas/source.js";
 import type { InventoryFile } from "../schemas/types.js";
-import { readSource } from "../schemas/yaml.js";
-import { mergeNode, plainNode } from "./merge.js";
+import { createInvalidFileError } from "../schemas/violations.js";
+import { createDefaultNode, mergeNode } from "./mergenode.js";
 import type { Node } from "./node.js";
 
-export { isMeant, matches, selectNodes } from "./select.js";
+export { matchesAnyPattern, matchesPattern, selectNodes } from "./selectnodes.js";
 
 /** What a job type of a jobs file runs. Texts as written, with their places, so that problems in them can be shown. */
 export interface Route {
-  script: Written;
-  args: Written[];
-  inputs: Written[];
+  script: PositionedText;
+  args: PositionedText[];
+  inputs: PositionedText[];
   /** undefined: what follows `--output` in the arguments. */
-  outputs?: Written[];
+  outputs?: PositionedText[];
 }
 
-export interface Written {
+export interface PositionedText {
   text: string;
-  place: Place;
+  position: FilePosition;
 }
 
 /** One value that stands in several files of a node. `text`: the value as the inventory writes it. */
@@ -31,11 +31,11 @@ export interface Manifest {
   name: string;
   value: string | number | bigint | boolean;
   text: string;
-  in: Spot[];
+  in: ValueLocation[];
 }
 
 /** A file of the node (absolute or `~/...`), and where in it a value stands. */
-export type Spot = { file: string } & (
+export type ValueLocation = { file: string } & (
   | { assignment: string }
   | { pointer: string }
   | { yaml: string }
@@ -60,22 +60,22 @@ export interface Inventory {
   folder: string;
   /** Absolute; undefined for the embedded one. */
   file?: string;
-  origin: Origin;
+  origin: InventoryOrigin;
 }
 
 /** Where an inventory came from: `file` when it was named outright, else where `findInventory` found it. */
-export type Origin = "file" | "--inventory" | "$MUSTER_INVENTORY" | "./inventory.yaml" | "embedded";
+export type InventoryOrigin = "file" | "--inventory" | "$MUSTER_INVENTORY" | "./inventory.yaml" | "embedded";
 
 /** Reads and checks an inventory. Throws InvalidFile with every problem in it. */
 export function loadInventory(file: string): Inventory {
   const path = resolve(file);
-  return inventoryOf(readSource(file), path);
+  return parseInventory(readSource(file), path);
 }
 
 /** This machine alone: local, no GPUs, one slot a core. */
 export function embeddedInventory(folder = process.cwd()): Inventory {
   const name = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(hostname()) ? hostname() : "local";
-  const nodes = [{ ...plainNode(name), slots: availableParallelism() }];
+  const nodes = [{ ...createDefaultNode(name), slots: availableParallelism() }];
   return {
     nodes,
     playbooks: [],
@@ -91,7 +91,7 @@ export function embeddedInventory(folder = process.cwd()): Inventory {
 }
 
 /** What `-i` takes instead of a file to mean this machine alone, whatever inventory lies around. */
-const LOCAL = "local";
+const LOCAL_INVENTORY = "local";
 
 /** The inventory to use: `option` (-i), else $MUSTER_INVENTORY, else ./inventory.yaml of `cwd`, else the embedded one. */
 export function findInventory(
@@ -99,7 +99,7 @@ export function findInventory(
   env: Record<string, string | undefined>,
   cwd: string,
 ): Inventory {
-  if (option === LOCAL) return embeddedInventory(cwd);
+  if (option === LOCAL_INVENTORY) return embeddedInventory(cwd);
   if (option !== undefined) return { ...loadInventory(resolve(cwd, option)), origin: "--inventory" };
   const variable = env.MUSTER_INVENTORY;
   if (variable) return { ...loadInventory(resolve(cwd, variable)), origin: "$MUSTER_INVENTORY" };
@@ -109,15 +109,15 @@ export function findInventory(
 }
 
 /** The inventory that a source holds. Throws InvalidFile. */
-export function inventoryOf(source: Source, file: string): Inventory {
-  const problems = check(source, "inventory");
-  if (problems.length > 0) throw invalid(problems);
+export function parseInventory(source: Source, file: string): Inventory {
+  const problems = checkSchema(source, "inventory");
+  if (problems.length > 0) throw createInvalidFileError(problems);
   const folder = dirname(file);
   const value = source.value as InventoryFile;
   const merged = Object.keys(value.nodes).map((name) => mergeNode(source, folder, name));
   const faults = merged.filter((one): one is Problem => "message" in one);
-  const manifests = manifestsOf(source, value, faults);
-  if (faults.length > 0) throw invalid(faults);
+  const manifests = readManifests(source, value, faults);
+  if (faults.length > 0) throw createInvalidFileError(faults);
   return {
     nodes: merged as Node[],
     playbooks: value.playbooks ?? [],
@@ -125,7 +125,7 @@ export function inventoryOf(source: Source, file: string): Inventory {
     deleteStale: value.delete_stale ?? [],
     files: mapValues(value.files, (path) => `${resolve(folder, path)}${path.endsWith("/") ? "/" : ""}`),
     manifests,
-    routes: routesOf(source, value),
+    routes: readRoutes(source, value),
     defaultRoute: value.defaults?.route ?? "analysis",
     folder,
     file,
@@ -133,22 +133,22 @@ export function inventoryOf(source: Source, file: string): Inventory {
   };
 }
 
-function manifestsOf(source: Source, file: InventoryFile, faults: Problem[]): Manifest[] {
+function readManifests(source: Source, file: InventoryFile, faults: Problem[]): Manifest[] {
   return Object.entries(file.manifests ?? {}).map(([name, manifest]) => {
     for (const [index, spot] of manifest.in.entries()) {
-      const fault = spotFault(spot);
+      const fault = findLocationProblem(spot);
       const where = `manifests.${name}.in[${index}]`;
       if (fault !== undefined)
-        faults.push({ ...source.at(["manifests", name, "in", index]), message: `${where} ${fault}` });
+        faults.push({ ...source.positionOf(["manifests", name, "in", index]), message: `${where} ${fault}` });
     }
     const text = source.text(["manifests", name, "value"]);
-    return { name, value: manifest.value, text, in: manifest.in as Spot[] };
+    return { name, value: manifest.value, text, in: manifest.in as ValueLocation[] };
   });
 }
 
-type WrittenSpot = NonNullable<InventoryFile["manifests"]>[string]["in"][number];
+type LocationKeys = NonNullable<InventoryFile["manifests"]>[string]["in"][number];
 
-function spotFault(spot: WrittenSpot): string | undefined {
+function findLocationProblem(spot: LocationKeys): string | undefined {
   const forms = [spot.assignment, spot.pointer, spot.yaml, spot.regex].filter((form) => form !== undefined);
   if (forms.length !== 1) return "needs one of assignment, pointer, yaml and regex";
   if (spot.regex === undefined) return undefined;
@@ -160,8 +160,8 @@ function spotFault(spot: WrittenSpot): string | undefined {
   }
 }
 
-function routesOf(source: Source, file: InventoryFile): Record<string, Route> {
-  const written = (path: Path): Written => ({ text: source.text(path), place: source.at(path) });
+function readRoutes(source: Source, file: InventoryFile): Record<string, Route> {
+  const written = (path: KeyPath): PositionedText => ({ text: source.text(path), position: source.positionOf(path) });
   return Object.fromEntries(
     Object.entries(file.routes ?? {}).map(([name, route]) => {
       const list = (key: "args" | "inputs" | "outputs") =>

@@ -43,16 +43,16 @@ export interface Node {
   /** Environment of every chunk there: the profile's, then the node's own. */
   env: Record<string, string>;
   /** Seconds without an answer after which it counts as silent. */
-  silence: number;
+  silenceSeconds: number;
   /** Seconds of silence before its chunks are requeued. */
-  grace: number;
+  graceSeconds: number;
   /** Seconds that an agent lives without a coordinator. */
-  lease: number;
+  leaseSeconds: number;
   /** Seconds between two looks at its GPUs while a run uses them; 0 = none. */
-  gpuCheck: number;
+  gpuCheckSeconds: number;
 }
 
 /** Where a node's files are, as its inventory has it: two nodes with the same address share a workdir. */
-export function addressOf({ connection, user, host, port, workdir }: Node): string {
+export function formatAddress({ connection, user, host, port, workdir }: Node): string {
   return connection === "local" ? `local:${workdir}` : `${user ?? ""}@${host}:${port ?? ""}:${workdir}`;
 }

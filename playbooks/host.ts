@@ -1,14 +1,14 @@
-import { accessDifferences } from "./engine/access.js";
+import { diffAccess } from "./engine/diffaccess.js";
 import type { AccessState, CommandState, Difference, Playbook, Probe, Resource } from "./engine/resource.js";
 
 /** A clock that is off by more than this, seconds, makes times in logs and records useless. */
-const CLOCK = 60;
+const MAX_CLOCK_OFFSET_SECONDS = 60;
 /** Bytes that results and staged files want at least. */
-const ROOM = 1 << 30;
-const PATIENCE = 10;
+const MIN_FREE_BYTES = 1 << 30;
+const HOST_PROBE_TIMEOUT_SECONDS = 10;
 
 /** Facts about the workdir's file system and the clock, one `name=value` a line; nothing is made or changed. */
-const LOOK = `at=$1
+const HOST_SCRIPT = `at=$1
 case $at in "~"*) at=$HOME\${at#"~"};; esac
 runs=$at/runs
 while [ ! -e "$at" ] && [ "$at" != / ]; do at=$(dirname "$at"); done
@@ -21,24 +21,28 @@ for run in "$runs"/*/; do [ -d "$run" ] && echo "run=$(basename "$run")"; done
 exit 0`;
 
 /** What a node must be to run anything at all. It can only be reported. */
-const host: Playbook = ({ node }) => [workplace(node.workdir, () => Date.now() / 1000)];
+const host: Playbook = ({ node }) => [workdirResource(node.workdir, () => Date.now() / 1000)];
 export default host;
 
 /** `now`: Unix time here. */
-function workplace(workdir: string, now: () => number): Resource<[CommandState, AccessState]> {
-  const look: Probe = { ask: "command", argv: ["/bin/sh", "-c", LOOK, "look", workdir], timeout: PATIENCE };
+function workdirResource(workdir: string, now: () => number): Resource<[CommandState, AccessState]> {
+  const look: Probe = {
+    ask: "command",
+    argv: ["/bin/sh", "-c", HOST_SCRIPT, "look", workdir],
+    timeout: HOST_PROBE_TIMEOUT_SECONDS,
+  };
   const runs = `${workdir}/runs`;
   return {
     name: "workdir and clock",
     probe: { ask: "all", of: [look, { ask: "access", path: runs }] },
-    diff: ([{ stdout }, access]) => [...hostDifferences(workdir, stdout, now()), ...accessDifferences(runs, access)],
-    notes: ([{ stdout }]) => runsLeft(workdir, stdout),
+    diff: ([{ stdout }, access]) => [...diffHost(workdir, stdout, now()), ...diffAccess(runs, access)],
+    notes: ([{ stdout }]) => noteRunsLeft(workdir, stdout),
   };
 }
 
 /** Pure: what keeps chunks from running, or makes their times wrong, each with its remedy. */
-export function hostDifferences(workdir: string, answer: string, now: number): Difference[] {
-  const said = new Map(lines(answer));
+export function diffHost(workdir: string, answer: string, now: number): Difference[] {
+  const said = new Map(parseLines(answer));
   const found: Difference[] = [];
   const at = said.get("at") ?? workdir;
   if (!said.has("at")) return [{ what: workdir, have: "it cannot be looked at", want: "an answer from /bin/sh" }];
@@ -47,14 +51,14 @@ export function hostDifferences(workdir: string, answer: string, now: number): D
   if (said.get("noexec") === "yes")
     found.push({ what: workdir, have: `${at} is mounted noexec`, want: "a `workdir` where scripts can run" });
   const free = Number(said.get("free") ?? Number.POSITIVE_INFINITY);
-  if (free < ROOM)
+  if (free < MIN_FREE_BYTES)
     found.push({
       what: workdir,
       have: `${Math.floor(free / 2 ** 20)} MiB free`,
-      want: `${ROOM / 2 ** 20} MiB or more`,
+      want: `${MIN_FREE_BYTES / 2 ** 20} MiB or more`,
     });
   const off = Number(said.get("now") ?? now) - now;
-  if (Math.abs(off) > CLOCK)
+  if (Math.abs(off) > MAX_CLOCK_OFFSET_SECONDS)
     found.push({
       what: "clock",
       have: `${Math.round(Math.abs(off))} s ${off > 0 ? "ahead" : "behind"}`,
@@ -64,15 +68,15 @@ export function hostDifferences(workdir: string, answer: string, now: number): D
 }
 
 /** Pure: runs that have something there: agents at work, or waiting for a coordinator to come back. */
-export function runsLeft(workdir: string, answer: string): string[] {
-  const runs = lines(answer).filter(([name]) => name === "run");
+export function noteRunsLeft(workdir: string, answer: string): string[] {
+  const runs = parseLines(answer).filter(([name]) => name === "run");
   if (runs.length === 0) return [];
   const names = runs.slice(0, 5).map(([, run]) => run);
   const more = runs.length > names.length ? ` and ${runs.length - names.length} more` : "";
   return [`${workdir}/runs holds ${names.join(", ")}${more}: at work, or kept until the lease ends`];
 }
 
-function lines(answer: string): [name: string, value: string][] {
+function parseLines(answer: string): [name: string, value: string][] {
   return answer.split("\n").flatMap((line) => {
     const at = line.indexOf("=");
     return at < 1 ? [] : [[line.slice(0, at), line.slice(at + 1)] as [string, string]];

@@ -1,25 +1,25 @@
 import type { Manifest } from "../fleet/inventory.js";
 import { MusterError } from "../schemas/errors.js";
-import type { FileState, Hands, Playbook, Resource } from "./engine/resource.js";
-import { unifiedDiff } from "./engine/unified.js";
-import { LARGEST, manifestDifferences, mended } from "./manifest/sync.js";
+import type { ChangeContext, FileState, Playbook, Resource } from "./engine/resource.js";
+import { unifiedDiff } from "./engine/unifieddiff.js";
+import { diffManifest, MAX_MANIFEST_BYTES, replaceValues } from "./manifest/diffmanifest.js";
 
 /** One value in several files: the inventory's `manifests`. */
-const manifestSync: Playbook = ({ inventory }) => inventory.manifests.map(resourceOf);
+const manifestSync: Playbook = ({ inventory }) => inventory.manifests.map(manifestResource);
 export default manifestSync;
 
-function resourceOf(manifest: Manifest): Resource<FileState[]> {
-  const of = manifest.in.map(({ file }) => ({ ask: "file", path: file, cap: LARGEST }) as const);
+function manifestResource(manifest: Manifest): Resource<FileState[]> {
+  const of = manifest.in.map(({ file }) => ({ ask: "file", path: file, cap: MAX_MANIFEST_BYTES }) as const);
   return {
     name: `manifest ${manifest.name}`,
     probe: { ask: "all", of },
-    diff: (files) => withDiffs(manifest, files, manifestDifferences(manifest, files)),
-    change: (files, hands) => write(manifest, files, hands),
+    diff: (files) => addDiffs(manifest, files, diffManifest(manifest, files)),
+    change: (files, hands) => writeValues(manifest, files, hands),
   };
 }
 
 /** Each file that would change, as the unified diff of its first difference. */
-function withDiffs(manifest: Manifest, files: FileState[], found: ReturnType<typeof manifestDifferences>) {
+function addDiffs(manifest: Manifest, files: FileState[], found: ReturnType<typeof diffManifest>) {
   const told = new Set<string>();
   return found.map((difference) => {
     const index = manifest.in.findIndex(({ file }) => difference.what.startsWith(`${file}:`) && !told.has(file));
@@ -27,17 +27,17 @@ function withDiffs(manifest: Manifest, files: FileState[], found: ReturnType<typ
     const { file } = manifest.in[index]!;
     told.add(file);
     const before = Buffer.from(files[index]!.content ?? "", "base64");
-    const { text } = mended(manifest, file, files[index]!);
+    const { text } = replaceValues(manifest, file, files[index]!);
     return text === undefined ? difference : { ...difference, diff: unifiedDiff(file, before, Buffer.from(text)) };
   });
 }
 
 /** Writes what can be written; then says what cannot. */
-async function write(manifest: Manifest, files: FileState[], hands: Hands): Promise<void> {
+async function writeValues(manifest: Manifest, files: FileState[], hands: ChangeContext): Promise<void> {
   const problems: string[] = [];
   for (const file of new Set(manifest.in.map((spot) => spot.file))) {
     const state = files[manifest.in.findIndex((spot) => spot.file === file)]!;
-    const result = mended(manifest, file, state);
+    const result = replaceValues(manifest, file, state);
     problems.push(...result.problems);
     if (result.text === undefined) continue;
     const content = Buffer.from(result.text);

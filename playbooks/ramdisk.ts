@@ -1,57 +1,57 @@
 import { basename, posix } from "node:path";
 import { MusterError } from "../schemas/errors.js";
-import { accessDifferences } from "./engine/access.js";
-import { localFile } from "./engine/local.js";
+import { diffAccess } from "./engine/diffaccess.js";
+import { readLocalFile } from "./engine/localsource.js";
 import type {
   AccessState,
+  ChangeContext,
   CommandState,
-  Hands,
   MemoryState,
+  PlaybookContext,
   Probe,
   Resource,
-  Subject,
   TreeState,
 } from "./engine/resource.js";
-import { mendTree, treeDifferences, type WantedTree, wrongPaths } from "./engine/tree.js";
-import { ownerDifferences, takeFromOthers } from "./ramdisk/ownership.js";
+import { diffTree, findWrongPaths, repairTree, type WantedTree } from "./engine/tree.js";
+import { diffOwners, takeOwnership } from "./ramdisk/ownership.js";
 
 /** Bytes of memory that filling a ramdisk must leave. */
-const SPARE = 64 * 1024 * 1024;
-const PRIVATE = { file: 0o600, folder: 0o700 };
+const SPARE_MEMORY_BYTES = 64 * 1024 * 1024;
+const PRIVATE_MODES = { file: 0o600, folder: 0o700 };
 
 /** Prints the user's id, whether logind removes what a user leaves in /dev/shm, and whether it keeps this user's manager running. */
-const LOGIND = [
+const LOGIND_SCRIPT = [
   "id -u",
   "busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager RemoveIPC",
   'loginctl show-user "$(id -u)" --property=Linger',
 ].join("; ");
 
 /** Folders that are everybody's by their nature: files may lie right in them. */
-const SHARED = ["/dev/shm", "/run/shm", "/tmp"];
+const SHARED_FOLDERS = ["/dev/shm", "/run/shm", "/tmp"];
 
-type Have = [TreeState, AccessState, MemoryState, CommandState];
+type RamdiskState = [TreeState, AccessState, MemoryState, CommandState];
 
 /** Files in the nodes' memory: the inventory's `ramdisk`. They are gone after a reboot; `provision --if-rebooted` puts them back. */
-export default async function* ramdisk({ inventory }: Subject): AsyncGenerator<Resource> {
+export default async function* ramdisk({ inventory }: PlaybookContext): AsyncGenerator<Resource> {
   for (const [folder, files] of Object.entries(inventory.ramdisk)) {
     const path = posix.normalize(folder).replace(/(?<=.)\/$/, "");
-    yield resourceOf(path, await wantedIn(path, files)) as Resource;
+    yield ramdiskResource(path, await readWanted(path, files)) as Resource;
   }
 }
 
-async function wantedIn(folder: string, files: string[]): Promise<WantedTree> {
+async function readWanted(folder: string, files: string[]): Promise<WantedTree> {
   const want: WantedTree = new Map();
   for (const file of files) {
     const name = basename(file);
     if (want.has(name))
       throw new MusterError("SOURCE", 65, `ramdisk: ${folder}: two files are called ${name}`, { next: "Rename one." });
-    want.set(name, { ...(await localFile(file, `ramdisk: ${folder}`)), mode: PRIVATE.file });
+    want.set(name, { ...(await readLocalFile(file, `ramdisk: ${folder}`)), mode: PRIVATE_MODES.file });
   }
   return want;
 }
 
-function resourceOf(folder: string, want: WantedTree): Resource<Have> {
-  const access: Probe = { ask: "access", path: folder, exclusive: !SHARED.includes(folder) };
+function ramdiskResource(folder: string, want: WantedTree): Resource<RamdiskState> {
+  const access: Probe = { ask: "access", path: folder, exclusive: !SHARED_FOLDERS.includes(folder) };
   return {
     name: `ramdisk ${folder}`,
     probe: {
@@ -60,48 +60,44 @@ function resourceOf(folder: string, want: WantedTree): Resource<Have> {
         { ask: "tree", path: folder },
         access,
         { ask: "space", path: folder },
-        { ask: "command", argv: ["/bin/sh", "-c", LOGIND], timeout: 10 },
+        { ask: "command", argv: ["/bin/sh", "-c", LOGIND_SCRIPT], timeout: 10 },
       ],
     },
-    diff: ([tree, state]) => [
-      ...treeDifferences(tree, want),
-      ...accessDifferences(folder, state),
-      ...ownerDifferences(tree, state, want),
-    ],
+    diff: ([tree, state]) => [...diffTree(tree, want), ...diffAccess(folder, state), ...diffOwners(tree, state, want)],
     change: async ([tree, state, space], hands) => {
-      const own = await takeFromOthers(folder, want, { tree, access: state, probe: access }, hands);
-      await fill(folder, want, own, space, hands);
+      const own = await takeOwnership(folder, want, { tree, access: state, probe: access }, hands);
+      await fillRamdisk(folder, want, own, space, hands);
     },
-    notes: ([, , , logind]) => (folder === "/dev/shm" || folder.startsWith("/dev/shm/") ? removalNotes(logind) : []),
+    notes: ([, , , logind]) => (folder === "/dev/shm" || folder.startsWith("/dev/shm/") ? noteRemoval(logind) : []),
   };
 }
 
 /** A node that runs out of memory may kill anything, so nothing is written where not all of it fits. */
-async function fill(
+async function fillRamdisk(
   folder: string,
   want: WantedTree,
   tree: TreeState,
   space: MemoryState,
-  hands: Hands,
+  hands: ChangeContext,
 ): Promise<void> {
-  const wrong = wrongPaths(tree, want);
+  const wrong = findWrongPaths(tree, want);
   const needed = wrong.reduce((sum, [, entry]) => sum + (entry.kind === "file" ? entry.size : 0), 0);
-  const problem = spaceProblem(needed, space);
+  const problem = findSpaceProblem(needed, space);
   if (problem !== undefined)
     throw new MusterError("NO_SPACE", 69, `${folder}: ${problem}`, { next: "Free memory there, or put less into it." });
-  await mendTree(hands, folder, tree, want, { folders: PRIVATE.folder });
+  await repairTree(hands, folder, tree, want, { folders: PRIVATE_MODES.folder });
 }
 
 /** Pure: why `needed` bytes do not fit, if they do not. */
-export function spaceProblem(needed: number, { free, available }: MemoryState): string | undefined {
+export function findSpaceProblem(needed: number, { free, available }: MemoryState): string | undefined {
   if (needed > free) return `${needed} bytes are needed, and the file system has ${free} left`;
-  if (needed + SPARE > available)
-    return `${needed} bytes are needed beside ${SPARE} to spare, and ${available} of memory are available`;
+  if (needed + SPARE_MEMORY_BYTES > available)
+    return `${needed} bytes are needed beside ${SPARE_MEMORY_BYTES} to spare, and ${available} of memory are available`;
   return undefined;
 }
 
 /** Pure: what to set where logind would empty the ramdisk when the user logs out. Says nothing where it does not know. */
-export function removalNotes({ stdout }: CommandState): string[] {
+export function noteRemoval({ stdout }: CommandState): string[] {
   const uid = /^(\d+)$/m.exec(stdout)?.[1];
   const removes = /^b true$/m.test(stdout);
   const lingers = /^Linger=yes$/m.test(stdout);

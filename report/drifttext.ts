@@ -1,5 +1,5 @@
-import type { NodeReport } from "../playbooks/engine/fleet.js";
-import type { Difference, State, Verdict } from "../playbooks/engine/resource.js";
+import type { NodeReport } from "../playbooks/engine/inspecteachnode.js";
+import type { Difference, ResourceState, Verdict } from "../playbooks/engine/resource.js";
 import { countColumns, padToColumns } from "./columns.js";
 import { pluralize, shortenMiddle, toOneLine, toPrintableText, wrapText } from "./format.js";
 
@@ -9,7 +9,7 @@ const TERMINAL_COLUMNS = 80;
 const STATE_COLUMNS = 12;
 
 /** In the order in which they are counted. */
-export const RESOURCE_STATES: State[] = ["ok", "changed", "drift", "needs reboot", "failed", "blocked"];
+export const RESOURCE_STATES: ResourceState[] = ["ok", "changed", "drift", "needs reboot", "failed", "blocked"];
 
 /** How much of each resource is shown: everything, or only what is not as it should be (`trouble`). */
 export interface DriftView {
@@ -37,7 +37,7 @@ export function formatDriftTotal(reports: NodeReport[]): string {
   for (const report of reports)
     if ("inspection" in report) for (const { state } of report.inspection.verdicts) add(state);
   const parts = RESOURCE_STATES.flatMap((state) => (counts.has(state) ? [`${counts.get(state)} ${state}`] : []));
-  const errors = reports.flatMap((report) => ("error" in report ? [stateOfError(report.error.exit)] : []));
+  const errors = reports.flatMap((report) => ("error" in report ? [stateOfError(report.error.exitStatus)] : []));
   const busy = errors.filter((state) => state === "busy").length;
   const lost = errors.length - busy;
   const skipped = reports.filter((report) => "skipped" in report).length;
@@ -64,7 +64,7 @@ export function buildDriftDocument(reports: NodeReport[]) {
       const { code, message, next } = report.error;
       return {
         node: name,
-        state: stateOfError(report.error.exit),
+        state: stateOfError(report.error.exitStatus),
         code,
         reason: message,
         next: next ?? null,
@@ -82,7 +82,7 @@ export function buildDriftDocument(reports: NodeReport[]) {
 function formatNodeRows(report: NodeReport, widest: number, view: DriftView): string[] {
   const { name } = report.node;
   if ("error" in report) {
-    const { message, next, exit } = report.error;
+    const { message, next, exitStatus: exit } = report.error;
     const why = [removeNodePrefix(message, name), ...(next === undefined ? [] : [`next: ${next}`])];
     return [formatRow(widest, name, "", stateOfError(exit)), ...why.flatMap(indentLines)];
   }

@@ -1,7 +1,7 @@
-import { printable } from "../schemas/printable.js";
+import { escapeUnsafe } from "../schemas/escape.js";
 import { countColumns, takeColumns, takeLastColumns } from "./columns.js";
 
-export { printable };
+export { escapeUnsafe };
 
 /** 1234567 -> "1,234,567"; also beyond 2^53. Whole numbers only. By hand, for the first use of a locale takes 15 ms. */
 export function formatCount(value: number | bigint): string {
@@ -60,7 +60,7 @@ const MAX_LINE_COLUMNS = 4000;
 export function toPrintableText(lines: string[]): string {
   return lines
     .map((line) =>
-      printable(line.replace(/\n(?! {4})/g, "\n    "))
+      escapeUnsafe(line.replace(/\n(?! {4})/g, "\n    "))
         .split("\n")
         .map(truncateLine)
         .join("\n"),
@@ -76,7 +76,7 @@ function truncateLine(line: string): string {
 
 /** Printable text in one line. */
 export function toOneLine(text: string): string {
-  return printable(text.replace(/[\n\t]/g, " "));
+  return escapeUnsafe(text.replace(/[\n\t]/g, " "));
 }
 
 /** A name in one line, cut in the middle where it is too long for its column: paths differ at their ends. */
@@ -97,7 +97,7 @@ export function truncateEnd(text: string, width: number): string {
 export function wrapText(text: string, indent: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of printable(text).split(/\s+/)) {
+  for (const word of escapeUnsafe(text).split(/\s+/)) {
     if (line !== "" && countColumns(`${indent}${line} ${word}`) > width) {
       lines.push(line);
       line = `  ${word}`;

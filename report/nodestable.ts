@@ -1,5 +1,5 @@
+import type { NodeFacts } from "../fleet/allfacts.js";
 import type { Facts, Gpu } from "../fleet/facts.js";
-import type { Look } from "../fleet/look.js";
 import type { MusterError } from "../schemas/errors.js";
 import { countColumns, padToColumns } from "./columns.js";
 import { formatBytes, formatDuration, pluralize, toOneLine, toPrintableText, wrapText } from "./format.js";
@@ -10,7 +10,7 @@ const TERMINAL_COLUMNS = 80;
 const MAX_CLOCK_OFFSET_SECONDS = 60;
 
 /** What `muster nodes` shows: a row a node with lines of detail below it. `now`: Unix time here. */
-export function formatNodesTable(looks: Look[], detail: "usual" | "all", now: number): string {
+export function formatNodesTable(looks: NodeFacts[], detail: "usual" | "all", now: number): string {
   const widest = Math.max(4, ...looks.map(({ node }) => countColumns(toOneLine(node.name))));
   const head = formatRow(widest, ["node", "gpus", "memory", "disk free", "python", "up"]);
   return toPrintableText([
@@ -22,14 +22,14 @@ export function formatNodesTable(looks: Look[], detail: "usual" | "all", now: nu
 }
 
 /** The nodes that cannot be used, each with its reason and what to do; "" where there is none. */
-export function formatUnusableNodes(looks: Look[]): string {
+export function formatUnusableNodes(looks: NodeFacts[]): string {
   return toPrintableText(
     looks.flatMap((look) => ("error" in look ? [look.node.name, ...formatError(look.error, look.node.name)] : [])),
   );
 }
 
 /** One node in one line, for progress. */
-export function formatNodeLine(look: Look): string {
+export function formatNodeLine(look: NodeFacts): string {
   const { name } = look.node;
   if ("error" in look) return toPrintableText([`${name}: ${removeNodePrefix(look.error, name)}`]);
   const { gpus, memory } = look.facts;
@@ -37,7 +37,7 @@ export function formatNodeLine(look: Look): string {
 }
 
 /** The same as one JSON document. */
-export function buildNodesDocument(looks: Look[]) {
+export function buildNodesDocument(looks: NodeFacts[]) {
   const nodes = looks.map((look) => {
     const { name, host, connection, profile, tags } = look.node;
     const base = { node: name, host, connection, profile: profile.name, tags };
@@ -48,7 +48,7 @@ export function buildNodesDocument(looks: Look[]) {
   return { nodes, usable: nodes.filter((one) => one.usable).length };
 }
 
-function formatNodeBlock(look: Look, widest: number, detail: "usual" | "all", now: number): string[] {
+function formatNodeBlock(look: NodeFacts, widest: number, detail: "usual" | "all", now: number): string[] {
   const { node } = look;
   if ("error" in look) return [formatRow(widest, [node.name, "not usable"]), ...formatError(look.error, node.name)];
   const { facts } = look;
@@ -114,7 +114,7 @@ function removeNodePrefix({ message }: MusterError, name: string): string {
   return message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
 }
 
-function formatTotal(looks: Look[]): string {
+function formatTotal(looks: NodeFacts[]): string {
   const usable = looks.flatMap((look) => ("error" in look ? [] : [look.facts]));
   const gpus = usable.reduce((sum, facts) => sum + facts.gpus.length, 0);
   return `${usable.length} of ${pluralize(looks.length, "node")} usable, ${pluralize(gpus, "GPU")}`;

@@ -1,10 +1,10 @@
 import type { PipelineSummary } from "../executor/pipeline/pipelinesummary.js";
 import type { RunSummary } from "../executor/run/record/runsummary.js";
 import type { Facts } from "../fleet/facts.js";
-import type { NodeReport } from "../playbooks/engine/fleet.js";
-import type { State, Verdict } from "../playbooks/engine/resource.js";
+import type { NodeReport } from "../playbooks/engine/inspecteachnode.js";
+import type { ResourceState, Verdict } from "../playbooks/engine/resource.js";
 import { buildDriftDocument, RESOURCE_STATES } from "./drifttext.js";
-import { printable } from "./format.js";
+import { escapeUnsafe } from "./format.js";
 
 /** One figure, with what it is of. */
 export interface MetricSample {
@@ -173,7 +173,7 @@ function buildDriftMetrics(looks: { labels: Record<string, string>; document: Dr
 
 function countResources(labels: Record<string, string>, verdicts: Verdict[]): MetricSample[] {
   const playbooks = [...new Set(verdicts.map(({ playbook }) => playbook))];
-  const count = (playbook: string, state: State) =>
+  const count = (playbook: string, state: ResourceState) =>
     verdicts.filter((one) => one.playbook === playbook && one.state === state).length;
   return playbooks.flatMap((playbook) =>
     RESOURCE_STATES.map((state) => ({ labels: { ...labels, playbook, state }, value: count(playbook, state) })),
@@ -195,7 +195,7 @@ function formatLabels(labels: Record<string, string>): string {
 }
 
 function escapeText(text: string): string {
-  return printable(text).replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+  return escapeUnsafe(text).replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
 }
 
 function formatNumber(value: number): string {

@@ -1,12 +1,12 @@
 /** Where something stands in a file; lines and columns count from 1. */
-export interface Place {
+export interface FilePosition {
   file: string;
   line?: number;
   column?: number;
 }
 
 /** One thing wrong with a file: what, where, and what to do next. */
-export interface Problem extends Place {
+export interface Problem extends FilePosition {
   message: string;
   hint?: string;
 }
@@ -17,14 +17,14 @@ export interface Problem extends Place {
  */
 export class MusterError extends Error {
   readonly code: string;
-  readonly exit: number;
+  readonly exitStatus: number;
   readonly next: string | undefined;
 
   constructor(code: string, exit: number, message: string, options: { next?: string; cause?: unknown } = {}) {
     super(message, { cause: options.cause });
     this.name = "MusterError";
     this.code = code;
-    this.exit = exit;
+    this.exitStatus = exit;
     this.next = options.next;
   }
 }
@@ -37,17 +37,17 @@ export class UsageError extends MusterError {
 }
 
 /** A file or job that cannot be used (exit 65), with every problem found in it. */
-export class InvalidFile extends MusterError {
+export class InvalidFileError extends MusterError {
   readonly problems: Problem[];
 
   constructor(problems: Problem[]) {
-    super("INVALID_FILE", 65, problems.map(describe).join("\n"));
+    super("INVALID_FILE", 65, problems.map(formatProblem).join("\n"));
     this.problems = problems;
   }
 }
 
 /** A problem as one line, `file:line:column: message`, and its hint on a second one. */
-export function describe(problem: Problem): string {
+export function formatProblem(problem: Problem): string {
   const place = [problem.file, problem.line, problem.column].filter((part) => part !== undefined).join(":");
   return `${place}: ${problem.message}${problem.hint === undefined ? "" : `\n    ${problem.hint}`}`;
 }

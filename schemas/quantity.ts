@@ -1,8 +1,8 @@
 /** A number read from text, or what is wrong with it. */
-export type Parsed = { ok: true; value: number } | { ok: false; message: string };
+export type ParsedQuantity = { ok: true; value: number } | { ok: false; message: string };
 
-const SECONDS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400 };
-const BYTES: Record<string, number> = {
+const SECONDS_PER_UNIT: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400 };
+const BYTES_PER_UNIT: Record<string, number> = {
   "": 1,
   B: 1,
   K: 2 ** 10,
@@ -21,27 +21,28 @@ const BYTES: Record<string, number> = {
 };
 
 /** A span of time in seconds: a number of seconds, or text like 500ms, 60s, 10m, 1h30m, 2d. */
-export function parseDuration(value: unknown): Parsed {
-  if (typeof value === "number") return positive(value, "a span of time");
+export function parseDuration(value: unknown): ParsedQuantity {
+  if (typeof value === "number") return checkPositive(value, "a span of time");
   const bad = {
     ok: false,
     message: "must be a span of time like 500ms, 60s, 10m or 1h30m (a plain number is seconds)",
   } as const;
   if (typeof value !== "string") return bad;
-  if (/^\d+(\.\d+)?$/.test(value)) return positive(Number(value), "a span of time");
+  if (/^\d+(\.\d+)?$/.test(value)) return checkPositive(Number(value), "a span of time");
   if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(value)) return bad;
   let seconds = 0;
-  for (const [, number, unit] of value.matchAll(/([\d.]+)([a-z]+)/g)) seconds += Number(number) * SECONDS[unit!]!;
-  return positive(seconds, "a span of time");
+  for (const [, number, unit] of value.matchAll(/([\d.]+)([a-z]+)/g))
+    seconds += Number(number) * SECONDS_PER_UNIT[unit!]!;
+  return checkPositive(seconds, "a span of time");
 }
 
 /** A span of time, or 0 for `never`. */
-export function parsePause(value: unknown): Parsed {
+export function parseDurationOrNever(value: unknown): ParsedQuantity {
   return value === "never" ? { ok: true, value: 0 } : parseDuration(value);
 }
 
 /** A share, from above 0 to 1: a number, or text like 1%. */
-export function parseShare(value: unknown): Parsed {
+export function parseShare(value: unknown): ParsedQuantity {
   const percent = typeof value === "string" ? /^(\d+(?:\.\d+)?) ?%$/.exec(value) : null;
   const share = percent === null ? value : Number(percent[1]) / 100;
   if (typeof share === "number" && share > 0 && share <= 1) return { ok: true, value: share };
@@ -49,24 +50,24 @@ export function parseShare(value: unknown): Parsed {
 }
 
 /** What the keyword `quantity` of a schema may ask for. */
-export function parseQuantity(wanted: unknown, value: unknown): Parsed {
+export function parseQuantity(wanted: unknown, value: unknown): ParsedQuantity {
   if (wanted === "size") return parseSize(value);
   if (wanted === "share") return parseShare(value);
-  return wanted === "pause" ? parsePause(value) : parseDuration(value);
+  return wanted === "pause" ? parseDurationOrNever(value) : parseDuration(value);
 }
 
 /** A size in bytes: a number of bytes, or text like 512MiB, 8GiB, 1G (1024 each) or 10GB (1000 each). */
-export function parseSize(value: unknown): Parsed {
-  if (typeof value === "number") return positive(value, "a size");
+export function parseSize(value: unknown): ParsedQuantity {
+  if (typeof value === "number") return checkPositive(value, "a size");
   const match = typeof value === "string" ? /^(\d+(?:\.\d+)?) ?([A-Za-z]*)$/.exec(value) : null;
-  const factor = match === null || !Object.hasOwn(BYTES, match[2]!) ? undefined : BYTES[match[2]!];
+  const factor = match === null || !Object.hasOwn(BYTES_PER_UNIT, match[2]!) ? undefined : BYTES_PER_UNIT[match[2]!];
   if (match === null || factor === undefined) {
     return { ok: false, message: "must be a size like 512MiB, 8GiB or 1G (a plain number is bytes)" };
   }
-  return positive(Math.floor(Number(match[1]) * factor), "a size");
+  return checkPositive(Math.floor(Number(match[1]) * factor), "a size");
 }
 
-function positive(value: number, what: string): Parsed {
+function checkPositive(value: number, what: string): ParsedQuantity {
   if (value > 0 && value <= Number.MAX_SAFE_INTEGER) return { ok: true, value };
   return { ok: false, message: `must be ${what} above zero${value > 0 ? ", and not beyond 2^53" : ""}` };
 }

@@ -1,13 +1,13 @@
-import type { Place } from "./errors.js";
-import type { Entry, Positions } from "./positions.js";
+import type { FilePosition } from "./errors.js";
+import type { EntryOffsets, OffsetTable } from "./offsettable.js";
 
 /** The way to a value from the top of a file: keys and indexes. */
-export type Path = readonly (string | number)[];
+export type KeyPath = readonly (string | number)[];
 
 /** What a reader hands over: the value, and what the plain value has lost (places, and numbers as they were written). */
-export interface Reading {
+export interface ParsedText {
   value: unknown;
-  positions: Positions;
+  offsets: OffsetTable;
   /** Of the value, in `positions`. */
   block: number;
   /** Offset of a scalar -> its text, only where String(value) would say something else (0.10, True, 0x1F). */
@@ -15,8 +15,8 @@ export interface Reading {
 }
 
 /** A value that is not the file's: what it is called in messages, and its text. */
-interface Override {
-  path: Path;
+interface ValueOverride {
+  path: KeyPath;
   label: string;
   text: string;
 }
@@ -25,13 +25,13 @@ interface Override {
 export class Source {
   readonly file: string;
   readonly value: unknown;
-  readonly #reading: Reading;
+  readonly #reading: ParsedText;
   readonly #text: string;
   /** By path as JSON. */
-  readonly #overrides = new Map<string, Override>();
+  readonly #overrides = new Map<string, ValueOverride>();
   #lines: number[] | undefined;
 
-  constructor(file: string, text: string, reading: Reading) {
+  constructor(file: string, text: string, reading: ParsedText) {
     this.file = file;
     this.value = reading.value;
     this.#text = text;
@@ -39,17 +39,17 @@ export class Source {
   }
 
   /** The place of the value at `path`, or of the nearest thing around it that the file has. */
-  at(path: Path): Place {
+  positionOf(path: KeyPath): FilePosition {
     return this.#place(path, "value");
   }
 
   /** The place of the key that names the value at `path`. */
-  atKey(path: Path): Place {
+  positionOfKey(path: KeyPath): FilePosition {
     return this.#place(path, "key");
   }
 
   /** The value at `path`; undefined where nothing is. */
-  get(path: Path): unknown {
+  get(path: KeyPath): unknown {
     let value = this.value;
     for (const key of path) {
       if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
@@ -59,7 +59,7 @@ export class Source {
   }
 
   /** A scalar as the file writes it: 0.10 stays "0.10", strings are their content. */
-  text(path: Path): string {
+  text(path: KeyPath): string {
     const value = this.get(path);
     if (typeof value === "string") return value;
     const override = this.#overrideOf(path);
@@ -72,7 +72,7 @@ export class Source {
    * Puts `value`, written as `text`, at `path`, making the mappings on the way. Problems there are placed at `label`.
    * False when something on the way is not a mapping.
    */
-  override(path: Path, value: unknown, text: string, label: string): boolean {
+  override(path: KeyPath, value: unknown, text: string, label: string): boolean {
     let parent = this.value;
     for (const [depth, key] of path.entries()) {
       if (typeof parent !== "object" || parent === null || Array.isArray(parent)) return false;
@@ -86,24 +86,24 @@ export class Source {
   }
 
   /** Line and column of an offset. */
-  position(offset: number): Place {
-    this.#lines ??= lineStarts(this.#text);
-    const line = lastAtMost(this.#lines, offset);
+  positionAt(offset: number): FilePosition {
+    this.#lines ??= findLineStarts(this.#text);
+    const line = findLastAtMost(this.#lines, offset);
     return { file: this.file, line: line + 1, column: offset - this.#lines[line]! + 1 };
   }
 
-  #place(path: Path, part: "key" | "value"): Place {
+  #place(path: KeyPath, part: "key" | "value"): FilePosition {
     const override = this.#overrideOf(path);
     if (override !== undefined) return { file: override.label };
     for (let length = path.length; length > 0; length--) {
       const entry = this.#entry(path.slice(0, length));
-      if (entry !== undefined) return this.position(entry[length === path.length ? part : "value"]);
+      if (entry !== undefined) return this.positionAt(entry[length === path.length ? part : "value"]);
     }
-    return this.position(this.#reading.positions.entry(this.#reading.block, 0)?.key ?? 0);
+    return this.positionAt(this.#reading.offsets.entry(this.#reading.block, 0)?.key ?? 0);
   }
 
   /** What has put the value at `path`, or something around it, where it is. */
-  #overrideOf(path: Path): Override | undefined {
+  #overrideOf(path: KeyPath): ValueOverride | undefined {
     for (let length = this.#overrides.size === 0 ? 0 : path.length; length > 0; length--) {
       const override = this.#overrides.get(JSON.stringify(path.slice(0, length)));
       if (override !== undefined) return override;
@@ -111,10 +111,10 @@ export class Source {
     return undefined;
   }
 
-  #entry(path: Path): Entry | undefined {
-    const { positions } = this.#reading;
+  #entry(path: KeyPath): EntryOffsets | undefined {
+    const { offsets: positions } = this.#reading;
     let { value, block } = this.#reading;
-    let entry: Entry | undefined;
+    let entry: EntryOffsets | undefined;
     for (const key of path) {
       if (typeof value !== "object" || value === null) return undefined;
       const index = Array.isArray(value) ? Number(key) : Object.keys(value).indexOf(String(key));
@@ -133,18 +133,18 @@ export function isForbiddenKey(key: string): boolean {
 }
 
 /** An integer as a number while that is exact, else as a bigint. */
-export function exact(integer: bigint): number | bigint {
+export function toExactNumber(integer: bigint): number | bigint {
   const number = Number(integer);
   return Number.isSafeInteger(number) ? number : integer;
 }
 
-function lineStarts(text: string): number[] {
+function findLineStarts(text: string): number[] {
   const starts = [0];
   for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
   return starts;
 }
 
-function lastAtMost(sorted: number[], wanted: number): number {
+function findLastAtMost(sorted: number[], wanted: number): number {
   let low = 0;
   let high = sorted.length - 1;
   while (low < high) {

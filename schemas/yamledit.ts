@@ -10,23 +10,23 @@ export interface YamlScalar {
 }
 
 /** What `keys` lead to in a YAML text (`path`: their name in messages). The one scalar, or why there is none. */
-export function readYamlScalars(
+export function findYamlScalars(
   text: string,
   keys: string[],
   path: string,
 ): { found: YamlScalar[] } | { problem: string } {
-  const top = parsed(text);
+  const top = parseYamlNode(text);
   if ("problem" in top) return top;
   const start: (ParsedNode | null)[] = [top.node];
-  const nodes = keys.reduce((parents, key) => parents.flatMap((parent) => children(parent, key)), start);
+  const nodes = keys.reduce((parents, key) => parents.flatMap((parent) => findValues(parent, key)), start);
   if (nodes.length === 0) return { problem: `has nothing at ${path}` };
-  const found = nodes.map((node) => scalar(node, text, path));
+  const found = nodes.map((node) => toYamlScalar(node, text, path));
   const fault = found.find((one) => typeof one === "string");
   return fault === undefined ? { found: found as YamlScalar[] } : { problem: fault };
 }
 
 /** The scalar, or what else is there. */
-function scalar(node: ParsedNode | null, text: string, path: string): YamlScalar | string {
+function toYamlScalar(node: ParsedNode | null, text: string, path: string): YamlScalar | string {
   if (isAlias(node)) return `has the alias *${node.source} at ${path}; name the place of &${node.source}`;
   if (node !== null && !isScalar(node)) return `has a list or a mapping at ${path}, not a value`;
   if (node === null || node.range[0] === node.range[1]) return `has no value at ${path}`;
@@ -39,7 +39,7 @@ function scalar(node: ParsedNode | null, text: string, path: string): YamlScalar
 }
 
 /** A text in the style of `old`, the scalar as it is written now; a plain one gets quotes where it needs them. */
-export function spellYamlScalar(text: string, old: string): string {
+export function formatYamlScalar(text: string, old: string): string {
   const isPrintable = /^[\x20-\x7e\u00a0-\ud7ff\ue000-\ufffd]*$/.test(text);
   if (old.startsWith("'") && isPrintable) return `'${text.replaceAll("'", "''")}'`;
   if (/^[|>]/.test(old)) return `${JSON.stringify(text)}\n`;
@@ -48,21 +48,21 @@ export function spellYamlScalar(text: string, old: string): string {
 }
 
 function isText(text: string): boolean {
-  const top = parsed(text);
+  const top = parseYamlNode(text);
   return "node" in top && isScalar(top.node) && top.node.value === text;
 }
 
-function parsed(text: string): { node: ParsedNode | null } | { problem: string } {
+function parseYamlNode(text: string): { node: ParsedNode | null } | { problem: string } {
   const composed = compose(text);
   if ("tooDeep" in composed) return { problem: "is nested too deeply" };
-  const [fault] = composed.faults;
+  const [fault] = composed.problems;
   if (fault === undefined) return { node: composed.document.contents };
   const line = text.slice(0, fault.pos[0]).split("\n").length;
   return { problem: `is not YAML that can be changed: ${fault.message.split("\n")[0]} (line ${line})` };
 }
 
 /** All values of a key: it may be there twice, and then most readers take the last. */
-function children(node: ParsedNode | null, key: string): (ParsedNode | null)[] {
+function findValues(node: ParsedNode | null, key: string): (ParsedNode | null)[] {
   if (isSeq(node)) {
     const item = /^(0|[1-9]\d*)$/.test(key) ? (node.items[Number(key)] as ParsedNode | undefined) : undefined;
     return item === undefined ? [] : [item];

@@ -1,7 +1,7 @@
 import { Composer, type CST, type Document, Lexer, Parser, YAMLParseError, type YAMLWarning } from "yaml";
 
 /** Levels of nesting that a file may have. */
-export const DEEPEST = 100;
+export const MAX_YAML_DEPTH = 100;
 /** Items of a list that are composed at one time: more would outlive the young generation, fewer cost more than they hold. */
 const ITEMS_AT_ONCE = 16;
 const OPTIONS = {
@@ -19,14 +19,14 @@ const OPTIONS = {
  * A part of a document: a mapping with some of its pairs. Of an open piece the last value is a list, and the next piece begins
  * with the same pair and further items of that list. A text without a long list is one piece.
  */
-export interface Piece {
+export interface YamlPiece {
   document: Document.Parsed;
   isOpen: boolean;
   /** What the package refuses or warns of, without what it has said of an earlier piece. */
-  faults: Fault[];
+  problems: YamlProblem[];
 }
 
-export type Fault = YAMLParseError | YAMLWarning;
+export type YamlProblem = YAMLParseError | YAMLWarning;
 
 /** Nesting went too deep, at this offset. */
 export interface TooDeep {
@@ -34,7 +34,7 @@ export interface TooDeep {
 }
 
 /** Composes the first document of a text as a whole, and notes a second one. */
-export function compose(text: string): Piece | TooDeep {
+export function compose(text: string): YamlPiece | TooDeep {
   for (const piece of composePieces(text, Number.POSITIVE_INFINITY)) return piece;
   throw new Error("the yaml package composed no document");
 }
@@ -44,14 +44,14 @@ export function compose(text: string): Piece | TooDeep {
  * text takes a hundred times its size, so items of a long list leave it as soon as they are complete. The package composes by
  * recursion, and where the stack ends in the middle of it the whole process dies; so nesting is counted while the tokens come.
  */
-export function* composePieces(text: string, itemsAtOnce = ITEMS_AT_ONCE): Generator<Piece | TooDeep> {
+export function* composePieces(text: string, itemsAtOnce = ITEMS_AT_ONCE): Generator<YamlPiece | TooDeep> {
   const parser = new Parser();
   const composer = new Composer(OPTIONS);
   const directives: CST.Token[] = [];
   const documents: Document.Parsed[] = [];
-  const cutter = new Cutter(itemsAtOnce);
+  const cutter = new PieceCutter(itemsAtOnce);
   let isFirst = true;
-  const told = new Told();
+  const told = new ReportedProblems();
   const take = (token: CST.Token) => {
     if (token.type === "directive") directives.push(token);
     const whole = isFirst && token.type === "document" ? cutter.rest(token) : token;
@@ -61,14 +61,14 @@ export function* composePieces(text: string, itemsAtOnce = ITEMS_AT_ONCE): Gener
   for (const lexeme of new Lexer().lex(text)) {
     for (const token of parser.next(lexeme)) take(token);
     // A level takes one or two places of the stack.
-    if (parser.stack.length > 2 * DEEPEST + 10) {
+    if (parser.stack.length > 2 * MAX_YAML_DEPTH + 10) {
       yield { tooDeep: parser.offset };
       return;
     }
     const part = isFirst ? cutter.cut(parser.stack) : undefined;
     if (part === undefined) continue;
     const [document] = new Composer(OPTIONS).compose([...directives, part.token]) as Iterable<Document.Parsed>;
-    yield { document: document!, isOpen: true, faults: told.faultsOf(document!, part.end) };
+    yield { document: document!, isOpen: true, problems: told.faultsOf(document!, part.end) };
   }
   for (const token of parser.end()) take(token);
   documents.push(...(composer.end(true, text.length) as Iterable<Document.Parsed>));
@@ -77,16 +77,16 @@ export function* composePieces(text: string, itemsAtOnce = ITEMS_AT_ONCE): Gener
     const message = "a second document begins here: a file holds one";
     first.errors.push(new YAMLParseError([second.range[0], second.range[1]], "MULTIPLE_DOCS", message));
   }
-  yield { document: first, isOpen: false, faults: told.faultsOf(first, text.length) };
+  yield { document: first, isOpen: false, problems: told.faultsOf(first, text.length) };
 }
 
 /** Faults that were told. What stands before a piece is composed with each, and may be placed elsewhere then. */
-class Told {
+class ReportedProblems {
   readonly #messages = new Set<string>();
   #from = 0;
 
   /** `end`: where the piece ends. */
-  faultsOf({ errors, warnings }: Document.Parsed, end: number): Fault[] {
+  faultsOf({ errors, warnings }: Document.Parsed, end: number): YamlProblem[] {
     const faults = [...errors, ...warnings].filter(
       ({ pos, message }) => pos[0] > this.#from || !this.#messages.has(message),
     );
@@ -100,7 +100,7 @@ type Mapping = CST.BlockMap | CST.FlowCollection;
 type List = CST.BlockSequence | CST.FlowCollection;
 
 /** Takes complete parts out of the syntax tree of a document while it is being read. */
-class Cutter {
+class PieceCutter {
   readonly #count: number;
   /** Where collections that have lost their first items go on. */
   readonly #starts = new Map<CST.Token | undefined, number>();
@@ -120,11 +120,11 @@ class Cutter {
     if (document?.type !== "document" || !isMapping(root!)) return undefined;
     const open = root.items.at(-1);
     if (open?.sep === undefined || open.value !== undefined) return undefined;
-    if (!isBorder(list, list.items.length - 2)) return undefined;
-    if (root.items.length > 1 && !isBorder(root, root.items.length - 1)) return undefined;
+    if (!canBeginPiece(list, list.items.length - 2)) return undefined;
+    if (root.items.length > 1 && !canBeginPiece(root, root.items.length - 1)) return undefined;
     const head = { ...root, items: [...root.items.slice(0, -1), { ...open }] } as Mapping;
     const items = { ...list, items: list.items.slice(0, -2) } as List;
-    const token = close({ ...document }, this.#project(root, head), this.#project(list, items));
+    const token = closeDocument({ ...document }, this.#project(root, head), this.#project(list, items));
     if (root.items.length > 1) this.#shorten(root, 1);
     this.#shorten(list, 2);
     return { token, end: this.#starts.get(list)! };
@@ -158,7 +158,7 @@ class Cutter {
 }
 
 /** Whether the item at `index` can begin a piece, so that it means there what it means after the one before it. */
-function isBorder(collection: Mapping | List, index: number): boolean {
+function canBeginPiece(collection: Mapping | List, index: number): boolean {
   const { start, key, value } = collection.items[index] as CST.CollectionItem;
   switch (collection.type) {
     case "block-map":
@@ -176,7 +176,7 @@ function isBorder(collection: Mapping | List, index: number): boolean {
 }
 
 /** The document of these tokens, each in the one before it, ended as the package's parser ends them. */
-function close(document: CST.Document, root: Mapping, list: List): CST.Token {
+function closeDocument(document: CST.Document, root: Mapping, list: List): CST.Token {
   const parser = new Parser();
   for (const part of [root, list]) {
     if (part.type !== "flow-collection") continue;

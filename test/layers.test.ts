@@ -23,8 +23,8 @@ const DECIDING = ["plan/", "scheduler.", "placement.", "attempts/", "queue/", "s
 );
 /** The one folder, or file, that knows each of these packages. */
 const KNOWN_BY: Record<string, string> = {
-  yaml: "schemas/yaml",
-  "jsonc-parser": "playbooks/manifest/json.ts",
+  yaml: "schemas/",
+  "jsonc-parser": "playbooks/manifest/jsonpointer.ts",
   ajv: "schemas/compile.ts",
   commander: "cli/",
   croner: "executor/cron/expression.ts",
@@ -32,8 +32,8 @@ const KNOWN_BY: Record<string, string> = {
   "get-east-asian-width": "report/columns.ts",
   ssh2: "fleet/ssh/",
   "ssh2-sftp-client": "fleet/ssh/",
-  diff: "playbooks/engine/unified.ts",
-  typescript: "playbooks/engine/module.ts",
+  diff: "playbooks/engine/unifieddiff.ts",
+  typescript: "playbooks/engine/importmodule.ts",
 };
 /** Longest file, in lines. */
 const LONGEST = 300;

@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { InvalidFile } from "../../schemas/errors.js";
-import { readText } from "../../schemas/text.js";
+import { InvalidFileError } from "../../schemas/errors.js";
+import { readTextFile } from "../../schemas/textfile.js";
 import type { JobReader } from "./reader.js";
 
 /** The environment from the file that `env_file` names. `path`: absolute. `note`: a warning for the user. */
@@ -48,10 +48,10 @@ function readEnvText(reader: JobReader, path: string, written: string): string |
     return undefined;
   };
   try {
-    const text = readText(path);
+    const text = readTextFile(path);
     return text.length > MAX_ENV_FILE_CHARS ? refuse("is larger than 1 MiB") : text;
   } catch (error) {
-    if (!(error instanceof InvalidFile)) throw error;
+    if (!(error instanceof InvalidFileError)) throw error;
     const [problem] = error.problems;
     return refuse(
       problem!.message === "there is no such file" ? `does not exist (${path})` : problem!.message,

@@ -1,6 +1,6 @@
 import { readdirSync, realpathSync, statSync } from "node:fs";
 import { join, posix } from "node:path";
-import { suggest } from "../../schemas/nearest.js";
+import { suggest } from "../../schemas/suggest.js";
 import type { StagedFile } from "./job.js";
 
 /** The files at a path of a job, or why they cannot be staged. */

@@ -1,4 +1,4 @@
-import type { Place } from "../../schemas/errors.js";
+import type { FilePosition } from "../../schemas/errors.js";
 
 /** A file that is staged to nodes: its local path (absolute) and its path in the working directory of an attempt. */
 export interface StagedFile {
@@ -52,7 +52,7 @@ export interface Chunk {
 export interface LimitedValue {
   readonly name: string;
   readonly value: number;
-  readonly place: Place;
+  readonly place: FilePosition;
   /** How the file names it, e.g. `params.sample_size`. */
   readonly label: string;
 }

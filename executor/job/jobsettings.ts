@@ -1,10 +1,10 @@
 import type { Node } from "../../fleet/node.js";
-import { isMeant, words } from "../../fleet/select.js";
-import { suggest } from "../../schemas/nearest.js";
+import { listNamesAndTags, matchesPattern } from "../../fleet/selectnodes.js";
 import { parseDuration, parseShare, parseSize } from "../../schemas/quantity.js";
+import { suggest } from "../../schemas/suggest.js";
 import type { Job, JobRequirements } from "./job.js";
 import { findAggregateFault } from "./outputs.js";
-import { isScalar, type JobReader, type Path, type SourceText } from "./reader.js";
+import { isScalar, type JobReader, type KeyPath, type SourceText } from "./reader.js";
 
 /** The part of an inventory that loading a job needs. */
 export interface KnownNodes {
@@ -41,12 +41,12 @@ export function readJobSettings(reader: JobReader, fleet: KnownNodes | undefined
 }
 
 /** Returns a duration in seconds; undefined = there is none. */
-export function readSeconds(reader: JobReader, path: Path): number | undefined {
+export function readSeconds(reader: JobReader, path: KeyPath): number | undefined {
   const parsed = parseDuration(reader.source.get(path));
   return parsed.ok ? parsed.value : undefined;
 }
 
-function readByteCount(reader: JobReader, path: Path): number | undefined {
+function readByteCount(reader: JobReader, path: KeyPath): number | undefined {
   const parsed = parseSize(reader.source.get(path));
   return parsed.ok ? parsed.value : undefined;
 }
@@ -65,10 +65,10 @@ function readNeeds(reader: JobReader, fleet: KnownNodes | undefined): JobRequire
 }
 
 function checkNodes(reader: JobReader, nodes: SourceText[], fleet: KnownNodes): void {
-  for (const [index, { text, place }] of nodes.entries()) {
-    if (fleet.nodes.some((node) => isMeant(node, text))) continue;
-    const known = words(fleet.nodes);
-    reader.report(place, `needs.nodes[${index}]: the inventory has no node or tag "${text}"`, suggest(text, known));
+  for (const [index, { text, position }] of nodes.entries()) {
+    if (fleet.nodes.some((node) => matchesPattern(node, text))) continue;
+    const known = listNamesAndTags(fleet.nodes);
+    reader.report(position, `needs.nodes[${index}]: the inventory has no node or tag "${text}"`, suggest(text, known));
   }
 }
 
@@ -79,7 +79,7 @@ function readRecheck(reader: JobReader): Job["recheck"] {
   if (value === undefined) return undefined;
   if (key === "recheck" && reader.has(["canary"]))
     reader.report(
-      reader.source.atKey(["canary"]),
+      reader.source.positionOfKey(["canary"]),
       "canary is the earlier name of recheck, which is given as well",
       "keep recheck",
     );

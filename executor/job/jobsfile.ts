@@ -5,7 +5,7 @@ import { encodeName, shortenId } from "./chunkids.js";
 import type { ChunkSpec, StagedFile } from "./job.js";
 import { readSeconds } from "./jobsettings.js";
 import { OutputRegistry, readOutputs } from "./outputs.js";
-import { type JobReader, type Path, type SourceText, textInPlaceOf } from "./reader.js";
+import { type JobReader, type KeyPath, type SourceText, textInPlaceOf } from "./reader.js";
 import { type EntryProgram, readRoute } from "./route.js";
 import { checkArgument, checkOverlap, LoadCache, readEnv, readScript, removeDuplicates } from "./specreader.js";
 import { TaskList } from "./tasklist.js";
@@ -29,7 +29,7 @@ export function readJobsFile(reader: JobReader, inventory: Inventory, env: Recor
     const entry = readEntryProgram(reader, path, id, inventory, cache);
     if (entry === undefined) continue;
     const spec = { ...readEntrySpec(reader, path, entry, files), ...shared };
-    registry.register(reader, id, spec.outputs, () => reader.source.at([...path, "args"]));
+    registry.register(reader, id, spec.outputs, () => reader.source.positionOf([...path, "args"]));
     tasks.add({ id, spec, gpu: reader.number([...path, "gpu_id"]), ...readTaskRank(reader, path) });
   }
   return tasks.toUnitSpace();
@@ -38,7 +38,7 @@ export function readJobsFile(reader: JobReader, inventory: Inventory, env: Recor
 /** Returns the entry's own script if it names one, else what the inventory's route for its type runs. */
 function readEntryProgram(
   reader: JobReader,
-  path: Path,
+  path: KeyPath,
   id: string,
   inventory: Inventory,
   cache: LoadCache,
@@ -49,7 +49,12 @@ function readEntryProgram(
   return program === undefined ? undefined : { program, args: [], inputs: [] };
 }
 
-function readEntrySpec(reader: JobReader, path: Path, entry: EntryProgram, files: NamedFiles): Omit<ChunkSpec, "env"> {
+function readEntrySpec(
+  reader: JobReader,
+  path: KeyPath,
+  entry: EntryProgram,
+  files: NamedFiles,
+): Omit<ChunkSpec, "env"> {
   const what = `jobs[${path[1]}].args`;
   const own = reader.list([...path, "args"]) ?? [];
   for (const [index, arg] of own.entries()) checkArgument(reader, arg, `${what}[${index}]`);
@@ -87,7 +92,11 @@ class NamedFiles {
       const found = this.#find(name);
       if (found !== "outside") return found ?? [];
       const message = `"${name}" is a file outside the folder of the jobs file, so it cannot be staged`;
-      this.#reader.report(arg.place, message, `move it, or the jobs file, so that it is below ${this.#reader.folder}`);
+      this.#reader.report(
+        arg.position,
+        message,
+        `move it, or the jobs file, so that it is below ${this.#reader.folder}`,
+      );
       return [];
     });
   }
@@ -123,7 +132,7 @@ function fileSize(path: string): number | undefined {
 }
 
 /** Returns `job_id` as a safe file name, or the position of the job if it has none. */
-function readJobId(reader: JobReader, path: Path, index: number): string {
+function readJobId(reader: JobReader, path: KeyPath, index: number): string {
   const given = reader.text([...path, "job_id"]) ?? "";
   return given === "" ? `job-${index + 1}` : shortenId(encodeName(given), BigInt(index));
 }

@@ -1,6 +1,6 @@
-import type { Place } from "../../schemas/errors.js";
+import type { FilePosition } from "../../schemas/errors.js";
 import type { LimitedValue } from "./job.js";
-import type { JobReader, Path, SourceText } from "./reader.js";
+import type { JobReader, KeyPath, SourceText } from "./reader.js";
 
 /**
  * Returns the largest number for each of `names` in the file: a parameter, a matrix key, or literal arguments
@@ -23,16 +23,17 @@ interface ValueMention {
   text: string;
   what: string;
   /** Computed only on demand: a jobs file may have a hundred thousand values. */
-  at(): Place;
+  at(): FilePosition;
 }
 
 function* findMentions(reader: JobReader, wanted: Set<string>): Generator<ValueMention> {
   for (const name of wanted) {
     const text = reader.text(["params", name]);
-    if (text !== undefined) yield { name, text, what: `params.${name}`, at: () => reader.source.at(["params", name]) };
+    if (text !== undefined)
+      yield { name, text, what: `params.${name}`, at: () => reader.source.positionOf(["params", name]) };
     yield* findInMatrix(reader, name);
   }
-  const holders: Path[] = [[], ...reader.items(["tasks"]), ...reader.items(["jobs"])];
+  const holders: KeyPath[] = [[], ...reader.items(["tasks"]), ...reader.items(["jobs"])];
   for (const path of holders)
     for (const key of ["args", "command"]) {
       const words = reader.list([...path, key]);
@@ -47,8 +48,8 @@ function* findInMatrix(reader: JobReader, name: string): Generator<ValueMention>
   const what = `matrix.${name}`;
   const [first, end] = [reader.integer([...path, 0]), reader.integer([...path, 1])];
   if (values.length === 2 && first !== undefined && end !== undefined)
-    yield { name, text: `${end - 1n}`, what, at: () => reader.source.at([...path, 1]) };
-  else for (const one of values) yield { name, text: one.text, what, at: () => one.place };
+    yield { name, text: `${end - 1n}`, what, at: () => reader.source.positionOf([...path, 1]) };
+  else for (const one of values) yield { name, text: one.text, what, at: () => one.position };
 }
 
 function* findInArguments(words: SourceText[], wanted: Set<string>): Generator<ValueMention> {
@@ -60,6 +61,6 @@ function* findInArguments(words: SourceText[], wanted: Set<string>): Generator<V
     if (!wanted.has(name)) continue;
     const holder = own === undefined ? words[index + 1] : word;
     if (holder === undefined) continue;
-    yield { name, text: own ?? holder.text, what: word.text.split("=")[0]!, at: () => holder.place };
+    yield { name, text: own ?? holder.text, what: word.text.split("=")[0]!, at: () => holder.position };
   }
 }

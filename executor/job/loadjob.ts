@@ -1,13 +1,13 @@
 import { basename, dirname, extname, resolve } from "node:path";
 import { embeddedInventory, type Inventory } from "../../fleet/inventory.js";
-import { check } from "../../schemas/check.js";
-import { InvalidFile, UsageError } from "../../schemas/errors.js";
-import { invalid } from "../../schemas/explain.js";
-import { kindOf } from "../../schemas/kind.js";
-import { suggest } from "../../schemas/nearest.js";
+import { checkSchema } from "../../schemas/checkschema.js";
+import { InvalidFileError, UsageError } from "../../schemas/errors.js";
+import { detectFileKind } from "../../schemas/filekind.js";
+import { readSource } from "../../schemas/parsesource.js";
 import { readSchema } from "../../schemas/schema.js";
 import type { Source } from "../../schemas/source.js";
-import { readSource } from "../../schemas/yaml.js";
+import { suggest } from "../../schemas/suggest.js";
+import { createInvalidFileError } from "../../schemas/violations.js";
 import { readEnvFile } from "./envfile.js";
 import type { InputOverrides } from "./inputoverrides.js";
 import type { Job } from "./job.js";
@@ -39,15 +39,17 @@ export interface JobOptions {
 
 /**
  * Reads and checks a job file of any kind, or a jobs file of the Python coordinators, without contacting any node. `file`:
- * its path, or its parsed source, which options are written into. Throws InvalidFile with every problem of the file, or
+ * its path, or its parsed source, which options are written into. Throws InvalidFileError with every problem of the file, or
  * UsageError for options that do not fit it.
  */
 export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   const source = typeof file === "string" ? readSource(file) : file;
   const path = resolve(source.file);
-  const kind = kindOf(source);
+  const kind = detectFileKind(source);
   if (kind === "inventory" || kind === "pipeline") {
-    throw new InvalidFile([{ ...source.at([]), message: `is ${article(kind)}, not a job`, hint: "name a job file" }]);
+    throw new InvalidFileError([
+      { ...source.positionOf([]), message: `is ${article(kind)}, not a job`, hint: "name a job file" },
+    ]);
   }
   const schema = kind === "jobs-file" ? kind : "job";
   const keys = Object.keys(readSchema(schema).properties as object).filter((key) => key !== "jobs");
@@ -55,8 +57,8 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   if (options.range !== undefined) applyRange(source, options.range);
 
   const reader = new JobReader(source, dirname(path), options.inputOverrides);
-  for (const problem of check(source, schema)) reader.problems.push(problem);
-  if (reader.keys([]).length === 0) throw invalid(reader.problems);
+  for (const problem of checkSchema(source, schema)) reader.problems.push(problem);
+  if (reader.keys([]).length === 0) throw createInvalidFileError(reader.problems);
   const settings = readJobSettings(reader, options.inventory);
   const envFile = readEnvFile(reader);
   const env = envFile?.env ?? {};
@@ -64,7 +66,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
     schema === "job" ? readUnitSpace(reader, env) : readJobsFile(reader, options.inventory ?? embeddedInventory(), env);
   checkAddedParams(reader, added, keys);
   if (space !== undefined) checkResultKeys(reader, space, settings);
-  if (reader.problems.length > 0 || space === undefined) throw invalid(reader.problems);
+  if (reader.problems.length > 0 || space === undefined) throw createInvalidFileError(reader.problems);
   const { identity, outputs: _, ...units } = space;
   const deciding = jobIdentity(source, identity, settings);
   return {
@@ -97,7 +99,7 @@ function readUnitSpace(reader: JobReader, env: Record<string, string>): UnitSpac
   if (kind === "tasks") return readTasks(reader, base, placeholders, cache);
   // Units are checked even if there is no program, so that all problems are reported together.
   const spec = finishSpec(reader, [], base) ?? toChunkSpec(base, { kind: "command", command: [] });
-  new OutputRegistry().register(reader, "a chunk", spec.outputs, () => reader.source.at(["outputs"]));
+  new OutputRegistry().register(reader, "a chunk", spec.outputs, () => reader.source.positionOf(["outputs"]));
   if (kind === "range") return createRangeSpace(reader, spec);
   return kind === "matrix" ? readMatrix(reader, spec) : undefined;
 }

@@ -82,7 +82,7 @@ function readAxis(reader: JobReader, key: string): MatrixAxis | undefined {
   const seen = new Set<string>();
   for (const one of values) {
     const isAgain = seen.size === seen.add(one.text).size;
-    if (isAgain) reader.report(one.place, `matrix.${key}: the value ${one.text} appears twice`);
+    if (isAgain) reader.report(one.position, `matrix.${key}: the value ${one.text} appears twice`);
   }
   const index = new Map(texts.map((text, at) => [encodeNamePart(text), BigInt(at)]));
   return {

@@ -23,17 +23,17 @@ export function readOutputs(reader: JobReader, written: SourceText[], what: stri
     const inside = /^\{out\}\//.test(text);
     if (inside)
       reader.report(
-        one.place,
+        one.position,
         `${what}: "${text}" is relative to {out} already`,
         `write ${text.slice("{out}/".length)}`,
       );
     else if (fault !== undefined) {
       reader.report(
-        one.place,
+        one.position,
         `${what}: "${text}" ${fault}`,
         "outputs are files below the working directory of the chunk",
       );
-    } else if (path.ok && plain.includes(path.path)) reader.report(one.place, `${what}: "${text}" appears twice`);
+    } else if (path.ok && plain.includes(path.path)) reader.report(one.position, `${what}: "${text}" appears twice`);
     else if (path.ok) plain.push(path.path);
   }
   // A list that has grown has spare capacity, and each of a hundred thousand tasks has one.
@@ -46,7 +46,7 @@ export class OutputRegistry {
   readonly #folders = new Map<string, string>();
 
   /** Registers the outputs of `writer` and reports conflicts at `place`. */
-  register(reader: JobReader, writer: string, outputs: readonly string[], place: () => SourceText["place"]): void {
+  register(reader: JobReader, writer: string, outputs: readonly string[], place: () => SourceText["position"]): void {
     for (const output of outputs) {
       const other = this.#writers.get(output);
       const inside = this.#folders.get(output);

@@ -18,7 +18,7 @@ export function readPlaceholders(reader: JobReader, kind: string | undefined): P
   ] as const) {
     for (const key of keys) {
       const isTaken = [...COMMON_PLACEHOLDERS, ...RANGE_PLACEHOLDERS].includes(key);
-      const place = reader.source.atKey([where, key]);
+      const place = reader.source.positionOfKey([where, key]);
       if (isTaken) reader.report(place, `${where}.${key}: {${key}} is a placeholder of muster`, "choose another name");
       else if (where === "params" && axes.includes(key)) {
         reader.report(place, `params.${key}: the matrix has a key of that name`, "choose another name");

@@ -1,13 +1,13 @@
-import type { Place, Problem } from "../../schemas/errors.js";
-import type { Path, Source } from "../../schemas/source.js";
+import type { FilePosition, Problem } from "../../schemas/errors.js";
+import type { KeyPath, Source } from "../../schemas/source.js";
 import { InputOverrides } from "./inputoverrides.js";
 
-export type { Path } from "../../schemas/source.js";
+export type { KeyPath } from "../../schemas/source.js";
 
 /** A text of a file and its position. */
 export interface SourceText {
   text: string;
-  place: Place;
+  position: FilePosition;
 }
 
 /**
@@ -28,31 +28,31 @@ export class JobReader {
     this.inputOverrides = overrides;
   }
 
-  has(path: Path): boolean {
+  has(path: KeyPath): boolean {
     return this.source.get(path) !== undefined;
   }
 
   /** Returns a scalar as the file writes it. */
-  text(path: Path): string | undefined {
+  text(path: KeyPath): string | undefined {
     const value = this.source.get(path);
     if (typeof value === "string") return value;
     return isScalar(value) ? this.source.text(path) : undefined;
   }
 
   /** Returns a scalar with its position. */
-  sourceText(path: Path): SourceText | undefined {
+  sourceText(path: KeyPath): SourceText | undefined {
     const text = this.text(path);
     return text === undefined ? undefined : new LazySourceText(text, this.source, path);
   }
 
   /** Returns the paths of the items of a list. */
-  items(path: Path): Path[] {
+  items(path: KeyPath): KeyPath[] {
     const value = this.source.get(path);
     return Array.isArray(value) ? value.map((_, index) => [...path, index]) : [];
   }
 
   /** Returns the scalars of a list; undefined = there is no list. */
-  list(path: Path): SourceText[] | undefined {
+  list(path: KeyPath): SourceText[] | undefined {
     const value = this.source.get(path);
     if (!Array.isArray(value)) return undefined;
     const list: SourceText[] = [];
@@ -63,13 +63,13 @@ export class JobReader {
     return list;
   }
 
-  keys(path: Path): string[] {
+  keys(path: KeyPath): string[] {
     const value = this.source.get(path);
     return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.keys(value) : [];
   }
 
   /** Returns the scalars of a mapping as the file writes them. */
-  texts(path: Path): Record<string, string> {
+  texts(path: KeyPath): Record<string, string> {
     const texts: Record<string, string> = {};
     for (const key of this.keys(path)) {
       const text = this.text([...path, key]);
@@ -79,24 +79,24 @@ export class JobReader {
   }
 
   /** Returns an exact integer; undefined for anything else. */
-  integer(path: Path): bigint | undefined {
+  integer(path: KeyPath): bigint | undefined {
     const value = this.source.get(path);
     if (typeof value === "bigint") return value;
     return typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : undefined;
   }
 
-  number(path: Path): number | undefined {
+  number(path: KeyPath): number | undefined {
     const value = this.source.get(path);
     return typeof value === "number" ? value : undefined;
   }
 
   /** Reports a problem with the value at `path`. */
-  reportAt(path: Path, message: string, hint?: string): void {
-    this.report(this.source.at(path), message, hint);
+  reportAt(path: KeyPath, message: string, hint?: string): void {
+    this.report(this.source.positionOf(path), message, hint);
   }
 
-  report(place: Place, message: string, hint?: string): void {
-    this.problems.push({ ...place, message, hint });
+  report(position: FilePosition, message: string, hint?: string): void {
+    this.problems.push({ ...position, message, hint });
   }
 }
 
@@ -108,8 +108,8 @@ export function isScalar(value: unknown): value is string | number | bigint | bo
 export function textInPlaceOf(other: SourceText, text: string): SourceText {
   return {
     text,
-    get place() {
-      return other.place;
+    get position() {
+      return other.position;
     },
   };
 }
@@ -118,18 +118,18 @@ export function textInPlaceOf(other: SourceText, text: string): SourceText {
 class LazySourceText implements SourceText {
   readonly text: string;
   readonly #source: Source;
-  readonly #path: Path;
+  readonly #path: KeyPath;
   readonly #index: number | undefined;
 
   /** `index`: the index of the text in the list at `path`; undefined = the text itself is at `path`. */
-  constructor(text: string, source: Source, path: Path, index?: number) {
+  constructor(text: string, source: Source, path: KeyPath, index?: number) {
     this.text = text;
     this.#source = source;
     this.#path = path;
     this.#index = index;
   }
 
-  get place(): Place {
-    return this.#source.at(this.#index === undefined ? this.#path : [...this.#path, this.#index]);
+  get position(): FilePosition {
+    return this.#source.positionOf(this.#index === undefined ? this.#path : [...this.#path, this.#index]);
   }
 }

@@ -1,7 +1,7 @@
 import type { Inventory } from "../../fleet/inventory.js";
-import { suggest } from "../../schemas/nearest.js";
+import { suggest } from "../../schemas/suggest.js";
 import type { Program, StagedFile, Template } from "./job.js";
-import { type JobReader, type Path, type SourceText, textInPlaceOf } from "./reader.js";
+import { type JobReader, type KeyPath, type SourceText, textInPlaceOf } from "./reader.js";
 import { type LoadCache, readInputs, readScript } from "./specreader.js";
 import { fillTemplate, parseTemplate } from "./template.js";
 
@@ -22,7 +22,7 @@ const TYPE_KEYS = ["job_type", "type", "analysis_type"];
  */
 export function readRoute(
   reader: JobReader,
-  path: Path,
+  path: KeyPath,
   id: string,
   inventory: Inventory,
   cache: LoadCache,
@@ -45,7 +45,7 @@ export function readRoute(
 
 function reportNoRoute(
   reader: JobReader,
-  path: Path,
+  path: KeyPath,
   key: string | undefined,
   type: string,
   inventory: Inventory,
@@ -58,11 +58,11 @@ function reportNoRoute(
 }
 
 /** Returns the scalar keys of the entry, and its id. */
-function routeValues(reader: JobReader, path: Path, id: string): Map<string, string> {
+function routeValues(reader: JobReader, path: KeyPath, id: string): Map<string, string> {
   return new Map([...Object.entries(reader.texts(path)), ["chunk", id]]);
 }
 
-function expandText(reader: JobReader, path: Path, what: string, one: SourceText, values: Map<string, string>) {
+function expandText(reader: JobReader, path: KeyPath, what: string, one: SourceText, values: Map<string, string>) {
   for (const name of ["out", "gpu"]) values.delete(name);
   const { template, faults } = parseTemplate(one.text, new Set([...values.keys(), "out", "gpu"]));
   for (const { message, hint } of faults) reader.reportAt(path, `${what}: ${message}`, hint);

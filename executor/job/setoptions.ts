@@ -1,7 +1,7 @@
 import { UsageError } from "../../schemas/errors.js";
-import { suggest } from "../../schemas/nearest.js";
-import { exact, type Source } from "../../schemas/source.js";
-import { parseScalar } from "../../schemas/yaml.js";
+import { parseScalar } from "../../schemas/parsesource.js";
+import { type Source, toExactNumber } from "../../schemas/source.js";
+import { suggest } from "../../schemas/suggest.js";
 
 /**
  * Writes the values of `--set key=value` into the file before it is checked. A plain key is a parameter or a key of the
@@ -28,5 +28,5 @@ export function applySetOptions(source: Source, settings: Record<string, string>
 /** Replaces the range of the file by `--range START:END`. Throws UsageError for other kinds of job. */
 export function applyRange(source: Source, [start, end]: [bigint, bigint]): void {
   if (source.get(["kind"]) !== "range") throw new UsageError("--range is for jobs of kind: range", "leave it out");
-  source.override(["range"], [exact(start), exact(end)], `${start}:${end}`, "--range");
+  source.override(["range"], [toExactNumber(start), toExactNumber(end)], `${start}:${end}`, "--range");
 }

@@ -3,7 +3,7 @@ import type { ChunkSpec, Program, StagedFile, Template } from "./job.js";
 import { readSeconds } from "./jobsettings.js";
 import { readOutputs } from "./outputs.js";
 import { detectProgram } from "./program.js";
-import type { JobReader, Path, SourceText } from "./reader.js";
+import type { JobReader, KeyPath, SourceText } from "./reader.js";
 import { fillTemplate, parseTemplate } from "./template.js";
 
 /** The names of a job's placeholders, and the values of those that are known when it is loaded. */
@@ -31,7 +31,7 @@ export type SpecDraft = Omit<ChunkSpec, "program"> & { program?: Program; words:
  */
 export function readSpecDraft(
   reader: JobReader,
-  path: Path,
+  path: KeyPath,
   placeholders: Placeholders,
   cache: LoadCache,
   base?: SpecDraft,
@@ -65,7 +65,7 @@ export function readSpecDraft(
 }
 
 /** Returns the spec of a draft; undefined, with a problem reported, if it has no program. */
-export function finishSpec(reader: JobReader, path: Path, draft: SpecDraft): ChunkSpec | undefined {
+export function finishSpec(reader: JobReader, path: KeyPath, draft: SpecDraft): ChunkSpec | undefined {
   if (draft.program !== undefined) return toChunkSpec(draft, draft.program);
   if (
     !reader.has([...path, "script"]) ||
@@ -85,7 +85,7 @@ export function toChunkSpec({ words, ...draft }: SpecDraft, program: Program): C
 /** Reports an output that is also staged: it would exist before anything has run. */
 export function checkOverlap(
   reader: JobReader,
-  path: Path,
+  path: KeyPath,
   what: string,
   spec: Pick<SpecDraft, "program" | "inputs" | "outputs">,
 ): void {
@@ -111,7 +111,7 @@ export function readArgs(
   return written?.map((one, index) => {
     checkArgument(reader, one, `${what}[${index}]`);
     const { template, faults } = parseTemplate(one.text, placeholders.known);
-    for (const fault of faults) reader.report(one.place, `${what}[${index}]: ${fault.message}`, fault.hint);
+    for (const fault of faults) reader.report(one.position, `${what}[${index}]: ${fault.message}`, fault.hint);
     return fillTemplate(template, placeholders.params);
   });
 }
@@ -119,12 +119,12 @@ export function readArgs(
 /** Reports text that cannot be passed to a program byte for byte. */
 export function checkArgument(reader: JobReader, one: SourceText, what: string): void {
   if (one.text.includes("\0"))
-    reader.report(one.place, `${what} contains a NUL character, which an argument cannot hold`);
-  else if (/\p{Surrogate}/u.test(one.text)) reader.report(one.place, `${what} contains a lone surrogate`);
+    reader.report(one.position, `${what} contains a NUL character, which an argument cannot hold`);
+  else if (/\p{Surrogate}/u.test(one.text)) reader.report(one.position, `${what} contains a lone surrogate`);
 }
 
 /** Returns the environment as the file writes it. */
-export function readEnv(reader: JobReader, path: Path): Record<string, string> {
+export function readEnv(reader: JobReader, path: KeyPath): Record<string, string> {
   for (const key of reader.keys(path)) {
     const one = reader.sourceText([...path, key]);
     if (one !== undefined) checkArgument(reader, one, `env.${key}`);
@@ -146,7 +146,7 @@ export function readInputs(
       (folder === reader.folder ? reader.inputOverrides.find(text) : undefined) ?? findInput(folder, text);
     const found = getOrCreate(cache.inputs, `${folder}\0${text}`, find);
     if (found.ok) return found.files;
-    reader.report(one.place, `${what}[${index}]: "${text}" ${found.message}`, found.hint);
+    reader.report(one.position, `${what}[${index}]: "${text}" ${found.message}`, found.hint);
     return [];
   });
 }
@@ -164,7 +164,7 @@ export function readScript(
   const found = findScript(folder, script.text);
   const started = found.ok ? detectProgram(found.files[0]!) : found;
   const program = started.ok ? started.program : undefined;
-  if (!started.ok) reader.report(script.place, `${what}: "${script.text}" ${started.message}`, started.hint);
+  if (!started.ok) reader.report(script.position, `${what}: "${script.text}" ${started.message}`, started.hint);
   cache.programs.set(key, program);
   return program;
 }
@@ -187,7 +187,7 @@ interface CommandStart {
 
 function readProgram(
   reader: JobReader,
-  path: Path,
+  path: KeyPath,
   placeholders: Placeholders,
   cache: LoadCache,
   what: string,
@@ -196,7 +196,7 @@ function readProgram(
   const command = reader.list([...path, "command"]);
   if (script !== undefined && command !== undefined) {
     reader.report(
-      reader.source.atKey([...path, "command"]),
+      reader.source.positionOfKey([...path, "command"]),
       `${what}command: a script is given as well`,
       "keep one of them",
     );
@@ -207,7 +207,7 @@ function readProgram(
   const words = readArgs(reader, command, placeholders, `${what}command`) ?? [];
   const literal = words[0]!.every((piece) => typeof piece === "string");
   if (!literal)
-    reader.report(first.place, `${what}command[0] must not contain placeholders`, "name the program itself");
+    reader.report(first.position, `${what}command[0] must not contain placeholders`, "name the program itself");
   return { program: { kind: "command", command: [words[0]!.join("")] }, words: words.slice(1) };
 }
 

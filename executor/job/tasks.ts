@@ -1,7 +1,7 @@
 import { findIdFault } from "./chunkids.js";
 import { readSeconds } from "./jobsettings.js";
 import { OutputRegistry } from "./outputs.js";
-import type { JobReader, Path } from "./reader.js";
+import type { JobReader, KeyPath } from "./reader.js";
 import { finishSpec, type LoadCache, type Placeholders, readSpecDraft, type SpecDraft } from "./specreader.js";
 import { type TaskEntry, TaskList } from "./tasklist.js";
 import type { UnitSpace } from "./unitspace.js";
@@ -16,14 +16,14 @@ export function readTasks(reader: JobReader, base: SpecDraft, placeholders: Plac
     if (id !== undefined) ids.add(id, [...path, "id"]);
     const spec = finishSpec(reader, path, readSpecDraft(reader, path, placeholders, cache, base));
     if (spec === undefined || id === undefined) continue;
-    registry.register(reader, id, spec.outputs, () => reader.source.at([...path, "outputs"]));
+    registry.register(reader, id, spec.outputs, () => reader.source.positionOf([...path, "outputs"]));
     tasks.add({ id, spec, gpu: reader.number([...path, "gpu"]), ...readTaskRank(reader, path) });
   }
   return tasks.toUnitSpace();
 }
 
 /** Returns the expected seconds and the priority of a task; the job's own `expect` if the task has none. */
-export function readTaskRank(reader: JobReader, path: Path): Pick<TaskEntry, "expectedSeconds" | "priority"> {
+export function readTaskRank(reader: JobReader, path: KeyPath): Pick<TaskEntry, "expectedSeconds" | "priority"> {
   const expect = readSeconds(reader, [...path, "expect"]) ?? readSeconds(reader, ["expect"]);
   return { expectedSeconds: expect, priority: reader.number([...path, "priority"]) };
 }
@@ -31,23 +31,23 @@ export function readTaskRank(reader: JobReader, path: Path): Pick<TaskEntry, "ex
 /** The ids found so far; a duplicate is reported. */
 export class IdRegistry {
   readonly #reader: JobReader;
-  readonly #paths = new Map<string, Path>();
+  readonly #paths = new Map<string, KeyPath>();
 
   constructor(reader: JobReader) {
     this.#reader = reader;
   }
 
-  add(id: string, path: Path): void {
+  add(id: string, path: KeyPath): void {
     const other = this.#paths.get(id);
     if (other === undefined) this.#paths.set(id, path);
     else {
-      const line = this.#reader.source.at(other).line;
+      const line = this.#reader.source.positionOf(other).line;
       this.#reader.reportAt(path, `the id "${id}" appears twice (first in line ${line})`, "give each task its own id");
     }
   }
 }
 
-function readTaskId(reader: JobReader, path: Path): string | undefined {
+function readTaskId(reader: JobReader, path: KeyPath): string | undefined {
   const id = reader.text(path);
   const fault = id === undefined ? undefined : findIdFault(id);
   if (fault !== undefined) reader.reportAt(path, `the id "${id}" ${fault}`, "the task's log files are named after it");

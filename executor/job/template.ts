@@ -1,4 +1,4 @@
-import { suggest } from "../../schemas/nearest.js";
+import { suggest } from "../../schemas/suggest.js";
 import type { Template } from "./job.js";
 
 /** A problem of a text with placeholders. */

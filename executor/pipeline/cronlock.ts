@@ -12,7 +12,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MusterError } from "../../schemas/errors.js";
-import { printable } from "../../schemas/printable.js";
+import { escapeUnsafe } from "../../schemas/escape.js";
 import { tryLockFile } from "../run/record/filelock.js";
 import { explainDiskError } from "../run/results/diskspace.js";
 import type { OverlapPolicy, Pipeline } from "./pipeline.js";
@@ -94,7 +94,7 @@ export async function acquireCronLock(
 
 /** A message as the log holds it: whoever looks at the log looks at it in a terminal. */
 function toLogText(message: string): string {
-  return printable(message).replaceAll("\n", "\n    ");
+  return escapeUnsafe(message).replaceAll("\n", "\n    ");
 }
 
 function openLockFile(folder: string, name: string): { file: string; lock: number } {

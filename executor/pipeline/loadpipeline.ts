@@ -1,11 +1,11 @@
 import { basename, dirname, extname, resolve } from "node:path";
 import type { Inventory } from "../../fleet/inventory.js";
-import { check } from "../../schemas/check.js";
-import { InvalidFile, MusterError, UsageError } from "../../schemas/errors.js";
-import { invalid } from "../../schemas/explain.js";
-import { kindOf } from "../../schemas/kind.js";
-import { suggest } from "../../schemas/nearest.js";
-import { readSource } from "../../schemas/yaml.js";
+import { checkSchema } from "../../schemas/checkschema.js";
+import { InvalidFileError, MusterError, UsageError } from "../../schemas/errors.js";
+import { detectFileKind } from "../../schemas/filekind.js";
+import { readSource } from "../../schemas/parsesource.js";
+import { suggest } from "../../schemas/suggest.js";
+import { createInvalidFileError } from "../../schemas/violations.js";
 import { normalizePath } from "../job/inputs.js";
 import { JobReader } from "../job/reader.js";
 import { findDependencyCycle } from "./dependencies.js";
@@ -29,10 +29,12 @@ export interface PipelineLoadOptions {
 export function loadPipeline(file: string, options: PipelineLoadOptions = {}): Pipeline {
   const path = resolve(file);
   const source = readSource(file);
-  if (kindOf(source) !== "pipeline")
-    throw new InvalidFile([{ ...source.at([]), message: "is not a pipeline", hint: "a pipeline has `steps`" }]);
+  if (detectFileKind(source) !== "pipeline")
+    throw new InvalidFileError([
+      { ...source.positionOf([]), message: "is not a pipeline", hint: "a pipeline has `steps`" },
+    ]);
   const reader = new JobReader(source, dirname(path));
-  reader.problems.push(...check(source, "pipeline"));
+  reader.problems.push(...checkSchema(source, "pipeline"));
   const name = reader.text(["name"]) ?? deriveName(path);
   const drafts = readDrafts(reader);
   checkAcyclic(reader, drafts);
@@ -56,13 +58,13 @@ export function loadPipeline(file: string, options: PipelineLoadOptions = {}): P
             action: work,
             when,
             schedule: readSchedule(reader, at),
-            place: source.atKey(at),
+            place: source.positionOfKey(at),
           },
         ];
   });
   const settingsOfRuns = { ...readScheduleConfig(reader), notifications: readNotifications(reader) };
   for (const step of steps) resolveInputs(reader, step, steps);
-  if (reader.problems.length > 0) throw invalid(reader.problems);
+  if (reader.problems.length > 0) throw createInvalidFileError(reader.problems);
   return { name, file: path, folder: dirname(path), steps, ...settingsOfRuns };
 }
 
@@ -95,7 +97,7 @@ function readDrafts(reader: JobReader): Map<string, StepDraft> {
     names.map((step) => {
       const at = ["steps", step];
       const written = reader.list([...at, "needs"]) ?? [];
-      for (const { text, place } of written)
+      for (const { text, position: place } of written)
         if (!names.includes(text))
           reader.report(place, `steps.${step}.needs: there is no step "${text}"`, suggest(text, names));
       const feeds = reader.keys([...at, "inputs"]).flatMap((path) => readInput(reader, step, path, names));
@@ -110,7 +112,8 @@ function readInput(reader: JobReader, step: string, path: string, names: string[
   const text = reader.text(at);
   if (text === undefined) return [];
   const plain = normalizePath(path);
-  if (!plain.ok) reader.report(reader.source.atKey(at), `steps.${step}.inputs: the path "${path}" ${plain.message}`);
+  if (!plain.ok)
+    reader.report(reader.source.positionOfKey(at), `steps.${step}.inputs: the path "${path}" ${plain.message}`);
   const [from = "", ...rest] = text.split("/");
   if (!names.includes(from)) {
     reader.reportAt(at, `steps.${step}.inputs: "${text}": there is no step "${from}"`, suggest(from, names));

@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { readSeconds } from "../job/jobsettings.js";
-import type { JobReader, Path } from "../job/reader.js";
+import type { JobReader, KeyPath } from "../job/reader.js";
 
 /** What happened that somebody wants to be told of. */
 export type NotificationEvent = "on_failure" | "on_success" | "on_drift";
@@ -27,7 +27,7 @@ export function readNotifications(reader: JobReader): Record<NotificationEvent, 
   return { on_failure: read("on_failure"), on_success: read("on_success"), on_drift: read("on_drift") };
 }
 
-function readTarget(reader: JobReader, path: Path): NotificationTarget | undefined {
+function readTarget(reader: JobReader, path: KeyPath): NotificationTarget | undefined {
   const what = `${path[0]}[${path[1]}]`;
   const keys = ["command", "webhook", "webhook_env", "webhook_file"].filter((key) => reader.has([...path, key]));
   const tokens = ["token_env", "token_file"].filter((key) => reader.has([...path, key]));
@@ -51,7 +51,7 @@ function readTarget(reader: JobReader, path: Path): NotificationTarget | undefin
   );
 }
 
-function readSecretSource(reader: JobReader, path: Path, key: string): SecretSource | undefined {
+function readSecretSource(reader: JobReader, path: KeyPath, key: string): SecretSource | undefined {
   const [text, name, file] = [key, `${key}_env`, `${key}_file`].map((one) => reader.text([...path, one]));
   if (name !== undefined) return { in: "environment", name };
   if (file !== undefined)

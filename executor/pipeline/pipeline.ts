@@ -1,4 +1,4 @@
-import type { Place } from "../../schemas/errors.js";
+import type { FilePosition } from "../../schemas/errors.js";
 import type { CronSchedule } from "../cron/expression.js";
 import type { Job, Template } from "../job/job.js";
 import type { NotificationEvent, NotificationTarget } from "./notificationconfig.js";
@@ -37,7 +37,7 @@ export interface PipelineStep {
   when: "always" | "changed";
   schedule?: CronSchedule;
   /** Where it stands in the file. */
-  place: Place;
+  place: FilePosition;
 }
 
 /** One input that another step makes. */
@@ -52,7 +52,7 @@ export interface StepInput {
 export type StepAction =
   /** `job`: as it was checked, with inputs that were not there yet. */
   | { kind: "job"; file: string; set: Record<string, string>; range?: [bigint, bigint]; job: Job }
-  | { kind: "provision" | "verify"; playbooks: string[]; nodes?: string[]; place: Place }
+  | { kind: "provision" | "verify"; playbooks: string[]; nodes?: string[]; place: FilePosition }
   /** A program that runs here. `timeout`: seconds. */
   | { kind: "command"; argv: Template[]; outputs: string[]; timeoutSeconds?: number };
 

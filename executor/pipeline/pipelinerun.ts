@@ -212,7 +212,7 @@ class PipelineRun {
     } catch (error) {
       if (!(error instanceof MusterError)) throw error;
       const next = error.next === undefined ? "" : `\n${error.next}`;
-      return { state: "failed", reason: `${error.message}${next}`, exit: error.exit };
+      return { state: "failed", reason: `${error.message}${next}`, exit: error.exitStatus };
     }
   }
 

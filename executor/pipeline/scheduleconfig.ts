@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { parseDuration } from "../../schemas/quantity.js";
 import { type CronSchedule, parseSchedule } from "../cron/expression.js";
-import type { JobReader, Path } from "../job/reader.js";
+import type { JobReader, KeyPath } from "../job/reader.js";
 import type { OverlapPolicy, Pipeline, RetentionPolicy } from "./pipeline.js";
 
 /** How a pipeline's scheduled runs are started and kept. Problems are noted. */
@@ -18,7 +18,7 @@ export function readScheduleConfig(
 }
 
 /** The `schedule` at `path`; undefined, and noted where cron could not read it. */
-export function readSchedule(reader: JobReader, path: Path): CronSchedule | undefined {
+export function readSchedule(reader: JobReader, path: KeyPath): CronSchedule | undefined {
   const text = reader.text([...path, "schedule"]);
   if (text === undefined) return undefined;
   const parsed = parseSchedule(text);

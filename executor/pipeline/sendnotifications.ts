@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import pRetry, { AbortError } from "p-retry";
 import { MusterError } from "../../schemas/errors.js";
-import { jsonText } from "../../schemas/printable.js";
+import { formatJson } from "../../schemas/escape.js";
 import type { NotificationEvent, NotificationTarget, SecretSource } from "./notificationconfig.js";
 import type { PipelineSummary } from "./pipelinesummary.js";
 import { hasResults } from "./stepstate.js";
@@ -30,7 +30,7 @@ export async function sendNotifications(
   document: object,
   folder: string,
 ): Promise<string[]> {
-  const text = `${jsonText(document)}\n`;
+  const text = `${formatJson(document)}\n`;
   const told = await Promise.allSettled(
     notices.map((notice) =>
       notice.kind === "command" ? pipeToCommand(notice, text, folder) : postWithRetries(notice, text),

@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Inventory } from "../../fleet/inventory.js";
-import { isMeant, words } from "../../fleet/select.js";
-import { InvalidFile, UsageError } from "../../schemas/errors.js";
-import { suggest } from "../../schemas/nearest.js";
+import { listNamesAndTags, matchesPattern } from "../../fleet/selectnodes.js";
+import { InvalidFileError, UsageError } from "../../schemas/errors.js";
+import { suggest } from "../../schemas/suggest.js";
 import { InputOverrides } from "../job/inputoverrides.js";
 import type { Job, Template } from "../job/job.js";
 import { readSeconds } from "../job/jobsettings.js";
 import { loadJob } from "../job/loadjob.js";
 import { readOutputs } from "../job/outputs.js";
-import type { JobReader, Path } from "../job/reader.js";
+import type { JobReader, KeyPath } from "../job/reader.js";
 import { parseTemplate } from "../job/template.js";
 import { nameStepJob, type StepAction, type StepInput } from "./pipeline.js";
 
@@ -45,7 +45,7 @@ export function readAction(reader: JobReader, step: string, context: StepReadCon
   if (kind === undefined || kinds.length > 1) {
     const what = kind === undefined ? "says nothing that runs" : `has ${kinds.join(" and ")}`;
     reader.report(
-      reader.source.atKey(at),
+      reader.source.positionOfKey(at),
       `steps.${step} ${what}`,
       "a step has one of job, provision, verify and command",
     );
@@ -54,7 +54,7 @@ export function readAction(reader: JobReader, step: string, context: StepReadCon
   for (const [key, with_] of Object.entries(KINDS_BY_KEY))
     if (reader.has([...at, key]) && !with_.includes(kind))
       reader.report(
-        reader.source.atKey([...at, key]),
+        reader.source.positionOfKey([...at, key]),
         `steps.${step}.${key} does not go with ${kind}`,
         `it goes with ${with_.join(" and ")}`,
       );
@@ -93,7 +93,7 @@ function readJobAction(reader: JobReader, step: string, context: StepReadContext
   if (job === undefined) return undefined;
   for (const path of feeds.listUnused())
     reader.report(
-      reader.source.atKey([...at, "inputs", path]),
+      reader.source.positionOfKey([...at, "inputs", path]),
       `steps.${step}.inputs: the job has no input "${path}"`,
       suggestInput(path, job),
     );
@@ -101,11 +101,11 @@ function readJobAction(reader: JobReader, step: string, context: StepReadContext
 }
 
 /** The problems of the job's own file come out with the pipeline's. */
-function loadOrReport(reader: JobReader, at: Path, load: () => Job): Job | undefined {
+function loadOrReport(reader: JobReader, at: KeyPath, load: () => Job): Job | undefined {
   try {
     return load();
   } catch (error) {
-    if (error instanceof InvalidFile) reader.problems.push(...error.problems);
+    if (error instanceof InvalidFileError) reader.problems.push(...error.problems);
     else if (error instanceof UsageError) reader.reportAt(at, error.message, error.next);
     else throw error;
     return undefined;
@@ -119,14 +119,14 @@ function suggestInput(path: string, job: Job): string | undefined {
   );
 }
 
-function readRange(reader: JobReader, at: Path): [bigint, bigint] | undefined {
+function readRange(reader: JobReader, at: KeyPath): [bigint, bigint] | undefined {
   const [start, end] = [reader.integer([...at, 0]), reader.integer([...at, 1])];
   return start === undefined || end === undefined ? undefined : [start, end];
 }
 
-function readCommandAction(reader: JobReader, at: Path, what: string): StepAction {
+function readCommandAction(reader: JobReader, at: KeyPath, what: string): StepAction {
   const known = new Set(["in", "out"]);
-  const words = (reader.list([...at, "command"]) ?? []).map(({ text, place }, index): Template => {
+  const words = (reader.list([...at, "command"]) ?? []).map(({ text, position: place }, index): Template => {
     const { template, faults } = parseTemplate(text, known);
     for (const { message, hint } of faults) reader.report(place, `${what}.command[${index}]: ${message}`, hint);
     return template;
@@ -138,18 +138,18 @@ function readCommandAction(reader: JobReader, at: Path, what: string): StepActio
 function readPlaybookAction(
   reader: JobReader,
   kind: "provision" | "verify",
-  at: Path,
+  at: KeyPath,
   step: string,
   inventory: Inventory | undefined,
 ): StepAction {
   const playbooks = (reader.list([...at, kind]) ?? []).map(({ text }) => text);
   const nodes = reader.list([...at, "nodes"]);
-  for (const { text, place } of inventory === undefined ? [] : (nodes ?? []))
-    if (!inventory!.nodes.some((node) => isMeant(node, text)))
+  for (const { text, position: place } of inventory === undefined ? [] : (nodes ?? []))
+    if (!inventory!.nodes.some((node) => matchesPattern(node, text)))
       reader.report(
         place,
         `steps.${step}.nodes: the inventory has no node or tag "${text}"`,
-        suggest(text, words(inventory!.nodes)),
+        suggest(text, listNamesAndTags(inventory!.nodes)),
       );
-  return { kind, playbooks, nodes: nodes?.map(({ text }) => text), place: reader.source.at([...at, kind]) };
+  return { kind, playbooks, nodes: nodes?.map(({ text }) => text), place: reader.source.positionOf([...at, kind]) };
 }

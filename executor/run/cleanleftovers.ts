@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { addressOf, type Node } from "../../fleet/node.js";
+import { formatAddress, type Node } from "../../fleet/node.js";
 import type { Job } from "../job/job.js";
 import { cleanNode } from "./node/cleannode.js";
 import type { NodeWorker } from "./node/nodeworker.js";
@@ -123,7 +123,7 @@ function listLeftovers(members: NodeWorker[], { earlierLeftovers: earlier, inven
     ...earlier.filter((one) => members.every(({ node }) => !isSameNode(one, node))),
     ...members
       .filter(({ cleanup: remains }) => remains.mayHaveLeftovers)
-      .map(({ node, cleanup: { reason } }) => ({ node: node.name, inventory, address: addressOf(node), reason })),
+      .map(({ node, cleanup: { reason } }) => ({ node: node.name, inventory, address: formatAddress(node), reason })),
   ];
 }
 

@@ -1,5 +1,5 @@
 import { Dialer } from "../../fleet/connect.js";
-import { addressOf, type Node } from "../../fleet/node.js";
+import { formatAddress, type Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
 import { agentProgram } from "../../templates/nodeprograms.js";
 import type { Job } from "../job/job.js";
@@ -87,7 +87,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     const learned = memory.read();
     const canary = await Rechecks.open(job, directory);
     const coordinator = new Coordinator(job, able, directory, run, options.observer, learned, canary);
-    const [names, addresses] = [able.map((node) => node.name), able.map(addressOf)];
+    const [names, addresses] = [able.map((node) => node.name), able.map(formatAddress)];
     directory.journal.add({ e: "nodes", nodes: names, inventory: options.inventory, addresses });
     await directory.journal.flush();
     options.observer.runStarted(coordinator, directory.path, leftOut);

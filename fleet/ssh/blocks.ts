@@ -1,9 +1,9 @@
 /** What one SFTP request carries: the most that OpenSSH takes in one. */
-const BLOCK = 255 * 1024;
+const BLOCK_BYTES = 255 * 1024;
 
 /** `[offset, length]` of the blocks of `size` bytes. */
-export function* blocks(size: number): Generator<[offset: number, length: number]> {
-  for (let offset = 0; offset < size; offset += BLOCK) yield [offset, Math.min(BLOCK, size - offset)];
+export function* splitIntoBlocks(size: number): Generator<[offset: number, length: number]> {
+  for (let offset = 0; offset < size; offset += BLOCK_BYTES) yield [offset, Math.min(BLOCK_BYTES, size - offset)];
 }
 
 /**
@@ -14,11 +14,11 @@ export class BlockPool {
   private readonly free: Buffer[] = [];
 
   take(length: number): Buffer {
-    return length === BLOCK ? (this.free.pop() ?? Buffer.allocUnsafe(BLOCK)) : Buffer.allocUnsafe(length);
+    return length === BLOCK_BYTES ? (this.free.pop() ?? Buffer.allocUnsafe(BLOCK_BYTES)) : Buffer.allocUnsafe(length);
   }
 
   /** Takes a buffer back that nobody reads or writes any more. The short last block of a file is not worth keeping. */
   release(block: Buffer): void {
-    if (block.length === BLOCK) this.free.push(block);
+    if (block.length === BLOCK_BYTES) this.free.push(block);
   }
 }

@@ -1,30 +1,35 @@
 import type { Duplex } from "node:stream";
 import type { Client, ClientChannel, ConnectConfig } from "ssh2";
 import SftpClient from "ssh2-sftp-client";
-import type { ConnectionError, Where } from "../errors.js";
-import { type Credentials, findCredentials } from "./auth.js";
-import type { Hop } from "./config.js";
-import { gatherWrites } from "./gather.js";
-import { fingerprint, keyType, preferAlgorithms, recordedTypes } from "./hostkeys.js";
-import { readKnownHosts, refuseHostKey } from "./knownhosts.js";
-import type { DialLimits } from "./limits.js";
-import { Link } from "./link.js";
-import type { Patience } from "./patience.js";
+import type { ConnectionError, NodeStep } from "../connectionerror.js";
+import { coalesceWrites } from "./coalescewrites.js";
+import { type Credentials, findCredentials } from "./credentials.js";
+import type { DialLimits } from "./diallimits.js";
+import type { Hop } from "./hops.js";
+import { checkHostKey, readKnownHosts } from "./hostkeys.js";
+import { formatKeyFingerprint, listRecordedTypes, orderAlgorithms, readKeyType } from "./knownhosts.js";
+import { explainLoginError } from "./loginerrors.js";
 import { openSocket } from "./socket.js";
-import { explain } from "./trouble.js";
+import { SshConnection } from "./sshconnection.js";
+import type { SshTimeouts } from "./timeouts.js";
 
 /**
  * Logs in at the last of `hops`, through the ones before it. One try.
  * Rejects with a ConnectionError; whatever was opened on the way is closed then.
  */
-export async function dial(node: string, hops: Hop[], patience: Patience, limits: DialLimits): Promise<Link> {
-  const links: Link[] = [];
+export async function dial(
+  node: string,
+  hops: Hop[],
+  patience: SshTimeouts,
+  limits: DialLimits,
+): Promise<SshConnection> {
+  const links: SshConnection[] = [];
   try {
     for (const [index, hop] of hops.entries()) {
       const last = index === hops.length - 1;
-      const where = { node, step: last ? `connect to ${place(hop)}` : `connect to jump host ${place(hop)}` };
+      const where = { node, step: last ? `connect to ${formatHop(hop)}` : `connect to jump host ${formatHop(hop)}` };
       const through = links.at(-1);
-      const link = await limits.at(hop).pass(() => reach(hop, where, patience, limits, through));
+      const link = await limits.forAddress(hop).run(() => connectHop(hop, where, patience, limits, through));
       if (through !== undefined) void link.closed.then(() => through.close());
       links.push(link);
     }
@@ -36,44 +41,46 @@ export async function dial(node: string, hops: Hop[], patience: Patience, limits
 }
 
 /** A logged-in connection to one machine, `through` another one where that is given. */
-async function reach(
+async function connectHop(
   hop: Hop,
-  where: Where,
-  patience: Patience,
+  where: NodeStep,
+  patience: SshTimeouts,
   limits: DialLimits,
-  through: Link | undefined,
-): Promise<Link> {
+  through: SshConnection | undefined,
+): Promise<SshConnection> {
   const credentials = await findCredentials(hop, where);
-  const sock = await (through?.forward(hop, where, patience.login) ?? openSocket(hop, where, patience.login));
-  return limits.handshakes.pass(() => login(hop, where, patience, credentials, sock));
+  const sock = await (through?.openForward(hop, where, patience.loginSeconds) ??
+    openSocket(hop, where, patience.loginSeconds));
+  return limits.handshakes.run(() => logIn(hop, where, patience, credentials, sock));
 }
 
-async function login(
+async function logIn(
   hop: Hop,
-  where: Where,
-  patience: Patience,
+  where: NodeStep,
+  patience: SshTimeouts,
   credentials: Credentials,
   stream: Duplex,
-): Promise<Link> {
+): Promise<SshConnection> {
   // It went while its turn was waited for.
-  if (stream.destroyed) throw explain(stream.errored ?? new Error("connection closed"), hop, where, credentials);
+  if (stream.destroyed)
+    throw explainLoginError(stream.errored ?? new Error("connection closed"), hop, where, credentials);
   const client = newClient(where.node);
   let refusal: ConnectionError | undefined;
-  const sock = gatherWrites(stream);
-  const link = new Link(where.node, client, sock);
+  const sock = coalesceWrites(stream);
+  const link = new SshConnection(where.node, client, sock);
   const config: ConnectConfig = {
     sock: sock as ClientChannel,
     username: hop.user,
-    readyTimeout: patience.login * 1000,
-    keepaliveInterval: patience.keepalive * 1000,
+    readyTimeout: patience.loginSeconds * 1000,
+    keepaliveInterval: patience.keepaliveSeconds * 1000,
     keepaliveCountMax: 3,
     authHandler: credentials.methods,
     algorithms: {
-      serverHostKey: preferAlgorithms(recordedTypes(readKnownHosts(hop), hop.keyName ?? hop.host, hop.port)),
+      serverHostKey: orderAlgorithms(listRecordedTypes(readKnownHosts(hop), hop.hostKeyAlias ?? hop.host, hop.port)),
     },
     hostVerifier: (key: Buffer) => {
-      refusal = refuseHostKey(hop, where, key);
-      if (refusal === undefined) link.hostKey = `${keyType(key)} ${fingerprint(key)}`;
+      refusal = checkHostKey(hop, where, key);
+      if (refusal === undefined) link.hostKey = `${readKeyType(key)} ${formatKeyFingerprint(key)}`;
       return refusal === undefined;
     },
   };
@@ -81,7 +88,7 @@ async function login(
     await new Promise<void>((resolve, reject) => {
       client.once("ready", resolve);
       void link.closed.then((reason) =>
-        reject(refusal ?? explain(link.error ?? new Error(reason), hop, where, credentials)),
+        reject(refusal ?? explainLoginError(link.error ?? new Error(reason), hop, where, credentials)),
       );
       client.connect(config);
     });
@@ -98,6 +105,6 @@ function newClient(name: string): Client {
   return (new SftpClient(name, silent) as unknown as { client: Client }).client;
 }
 
-function place(hop: Hop): string {
+function formatHop(hop: Hop): string {
   return `${hop.user}@${hop.host}:${hop.port}`;
 }

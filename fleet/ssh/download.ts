@@ -1,67 +1,73 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import type { Stats } from "ssh2";
-import { BlockPool, blocks } from "./blocks.js";
-import { pipeline, Stalled } from "./pipeline.js";
-import type { Requests } from "./request.js";
+import { BlockPool, splitIntoBlocks } from "./blocks.js";
+import { runInWindow, StalledError } from "./requestwindow.js";
+import type { SftpRequests } from "./sftprequests.js";
 
 /** Copies a regular file of the node into a new local file; see Files.download. Nothing is left here when it fails. */
 export async function download(
-  requests: Requests,
+  requests: SftpRequests,
   remote: string,
   local: string,
   limit: number,
   stall: number,
 ): Promise<{ size: number; sha256: string }> {
-  const size = await regularSize(requests, remote, limit);
-  const handle = await requests.ask<Buffer>("read", remote, (sftp, done) => sftp.open(remote, "r", done));
+  const size = await statRegularFile(requests, remote, limit);
+  const handle = await requests.request<Buffer>("read", remote, (sftp, done) => sftp.open(remote, "r", done));
   try {
-    return await receive(requests, { remote, handle, size }, local, stall);
+    return await writeLocalFile(requests, { remote, handle, size }, local, stall);
   } finally {
     requests.sftp.close(handle, () => {});
   }
 }
 
 /** Looks before opening: a FIFO would never open, and a link may lead anywhere. */
-async function regularSize(requests: Requests, remote: string, limit: number): Promise<number> {
+async function statRegularFile(requests: SftpRequests, remote: string, limit: number): Promise<number> {
   const stats = await requests.lstat("read", remote);
-  if (!stats.isFile()) throw requests.failure("FILE", "read", remote, "not a regular file");
+  if (!stats.isFile()) throw requests.createError("FILE", "read", remote, "not a regular file");
   if (stats.size > limit) {
-    throw requests.failure("FILE", "read", remote, `it has ${stats.size} bytes, more than the ${limit} allowed`);
+    throw requests.createError("FILE", "read", remote, `it has ${stats.size} bytes, more than the ${limit} allowed`);
   }
   return stats.size;
 }
 
-interface Source {
+interface RemoteFile {
   remote: string;
   handle: Buffer;
   size: number;
 }
 
-async function receive(requests: Requests, source: Source, local: string, stall: number) {
+async function writeLocalFile(requests: SftpRequests, source: RemoteFile, local: string, stall: number) {
   const file = await open(local, "wx", 0o644);
   try {
-    const sha256 = await copyIn(requests, source, file, stall);
+    const sha256 = await copyBlocks(requests, source, file, stall);
     await file.sync();
     await file.close();
     return { size: source.size, sha256 };
   } catch (error) {
     await file.close().catch(() => {});
     await rm(local, { force: true });
-    throw error instanceof Stalled ? requests.failure("TIMEOUT", "read", source.remote, error.message) : error;
+    throw error instanceof StalledError ? requests.createError("TIMEOUT", "read", source.remote, error.message) : error;
   }
 }
 
-async function copyIn(requests: Requests, source: Source, file: FileHandle, stall: number): Promise<string> {
+async function copyBlocks(
+  requests: SftpRequests,
+  source: RemoteFile,
+  file: FileHandle,
+  stall: number,
+): Promise<string> {
   const { size } = source;
   const pool = new BlockPool();
   const hash = createHash("sha256");
-  const unchanged = sameFile(requests, source);
+  const unchanged = checkUnchanged(requests, source);
   unchanged.catch(() => {});
   const reads = function* () {
-    for (const [offset, length] of blocks(size)) yield () => readBlock(requests, source, offset, pool.take(length));
+    for (const [offset, length] of splitIntoBlocks(size))
+      yield () => readBlock(requests, source, offset, pool.take(length));
   };
-  await pipeline(
+  await runInWindow(
     reads(),
     async (block) => {
       hash.update(block);
@@ -75,23 +81,23 @@ async function copyIn(requests: Requests, source: Source, file: FileHandle, stal
 }
 
 /** What was opened may not be what was looked at. Asked together with the first blocks, to save a round trip. */
-async function sameFile(requests: Requests, { remote, handle, size }: Source): Promise<void> {
-  const stats = await requests.ask<Stats>("read", remote, (sftp, done) => sftp.fstat(handle, done));
+async function checkUnchanged(requests: SftpRequests, { remote, handle, size }: RemoteFile): Promise<void> {
+  const stats = await requests.request<Stats>("read", remote, (sftp, done) => sftp.fstat(handle, done));
   if (stats.isFile() && stats.size === size) return;
-  throw requests.failure("FILE", "read", remote, "it changed while it was being read");
+  throw requests.createError("FILE", "read", remote, "it changed while it was being read");
 }
 
 /** Fills `block` with what the file has at `offset`; servers may send fewer bytes at a time. The pipeline watches the time. */
-async function readBlock(requests: Requests, { remote, handle }: Source, offset: number, block: Buffer) {
+async function readBlock(requests: SftpRequests, { remote, handle }: RemoteFile, offset: number, block: Buffer) {
   const { length } = block;
   for (let have = 0; have < length; ) {
     const got = await new Promise<number>((resolve, reject) => {
       requests.sftp.read(handle, block, have, length - have, offset + have, (error, bytes) => {
-        if (error) reject(requests.explain("read", remote, error));
+        if (error) reject(requests.toConnectionError("read", remote, error));
         else resolve(bytes);
       });
     });
-    if (got === 0) throw requests.failure("FILE", "read", remote, "it became shorter while it was being read");
+    if (got === 0) throw requests.createError("FILE", "read", remote, "it became shorter while it was being read");
     have += got;
   }
   return block;

@@ -1,85 +1,118 @@
-import { randomBytes } from "node:crypto";
-import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
-import { dirname } from "node:path";
-import { ConnectionError, type Where } from "../errors.js";
-import type { Hop } from "./config.js";
-import { fingerprint, hashName, hostName, judge, type KnownHost, keyType, parseKnownHosts } from "./hostkeys.js";
+import { createHash, createHmac } from "node:crypto";
 
-/** What the hop's known_hosts files say now; files that are not there say nothing. */
-export function readKnownHosts(hop: Hop): KnownHost[] {
-  return [...hop.userKnownHosts, ...hop.globalKnownHosts].flatMap((file) => parseKnownHosts(contentOf(file), file));
+/** One usable line of a known_hosts file. */
+export interface KnownHost {
+  file: string;
+  line: number;
+  marker?: "@revoked" | "@cert-authority";
+  /** The comma list as it stands, or one hashed name. */
+  hosts: string;
+  type: string;
+  key: Buffer;
 }
 
 /**
- * Whether the key that answers at `hop` is the host's. Undefined: yes, or it was new and is recorded now. Otherwise the error
- * that refuses it. Synchronous from reading to recording, so that two connections cannot both record a key.
+ * What known_hosts says of a key that a server shows. `changed`: the host is known by other keys only; `place` names the line.
+ * `authority`: the host is known by an authority's signature, which muster cannot check.
  */
-export function refuseHostKey(hop: Hop, where: Where, key: Buffer): ConnectionError | undefined {
-  const name = hop.keyName ?? hop.host;
-  const shown = `${keyType(key)} ${fingerprint(key)}`;
-  const verdict = judge(readKnownHosts(hop), name, hop.port, key);
-  switch (verdict.kind) {
-    case "trusted":
-      return undefined;
-    case "revoked":
-      return new ConnectionError("HOST_KEY_REVOKED", where, `${place(verdict.place)} revokes the host key ${shown}`);
-    case "changed":
-      return new ConnectionError(
-        "HOST_KEY_CHANGED",
-        where,
-        `the HOST KEY HAS CHANGED: it shows ${shown}, but ${place(verdict.place)} has ` +
-          `${verdict.place.type} ${fingerprint(verdict.place.key)}. Someone may be listening in; nothing was sent`,
-        {
-          next:
-            `find out why. If the machine was reinstalled: ssh-keygen -f ${verdict.place.file} ` +
-            `-R '${hostName(name, hop.port)}', then connect once with ${sshCommand(hop)}`,
-        },
-      );
-    case "unknown":
-      return hop.acceptNew ? record(hop, name, key, where) : unknownKey(hop, where, shown, verdict.authority);
+export type HostKeyVerdict =
+  | { kind: "trusted" }
+  | { kind: "unknown"; authority: boolean }
+  | { kind: "changed"; place: KnownHost }
+  | { kind: "revoked"; place: KnownHost };
+
+/** The usable lines of a known_hosts file. Lines that cannot be read are left out, as ssh leaves them out. */
+export function parseKnownHosts(text: string, file: string): KnownHost[] {
+  return text.split("\n").flatMap((line, index) => {
+    const words = line.trim().split(/\s+/);
+    if (words[0] === "" || words[0]?.startsWith("#")) return [];
+    const marker = words[0]?.startsWith("@") ? words.shift() : undefined;
+    if (marker !== undefined && marker !== "@revoked" && marker !== "@cert-authority") return [];
+    const [hosts, type, encoded] = words;
+    if (hosts === undefined || type === undefined || encoded === undefined) return [];
+    const key = Buffer.from(encoded, "base64");
+    return readKeyType(key) === type ? [{ file, line: index + 1, marker, hosts, type, key }] : [];
+  });
+}
+
+/** How known_hosts calls a host: bare on port 22, `[host]:port` elsewhere. */
+export function formatHostName(host: string, port: number): string {
+  return port === 22 ? host.toLowerCase() : `[${host.toLowerCase()}]:${port}`;
+}
+
+/** Judges the key that `host` shows. A bare name vouches for other ports too, but a wrong key there proves nothing. */
+export function judgeHostKey(known: KnownHost[], host: string, port: number, key: Buffer): HostKeyVerdict {
+  const named = known.filter((entry) => matchesHostList(entry.hosts, formatHostName(host, port)));
+  const bare = port === 22 ? [] : known.filter((entry) => matchesHostList(entry.hosts, host.toLowerCase()));
+  const revoked = [...named, ...bare].find((entry) => entry.marker === "@revoked" && entry.key.equals(key));
+  if (revoked !== undefined) return { kind: "revoked", place: revoked };
+  const plain = named.filter((entry) => entry.marker === undefined);
+  if ([...plain, ...bare.filter((entry) => entry.marker === undefined)].some((entry) => entry.key.equals(key))) {
+    return { kind: "trusted" };
   }
+  const place = plain.find((entry) => entry.type === readKeyType(key)) ?? plain[0];
+  if (place !== undefined) return { kind: "changed", place };
+  return { kind: "unknown", authority: named.some((entry) => entry.marker === "@cert-authority") };
 }
 
-function unknownKey(hop: Hop, where: Where, shown: string, authority: boolean): ConnectionError {
-  const file = hop.userKnownHosts[0] ?? "~/.ssh/known_hosts";
-  const reason = authority
-    ? `the host key ${shown} is not in known_hosts; the @cert-authority line for it does not help, host certificates are not read`
-    : `the host key ${shown} is not in ${file}`;
-  const scan = `ssh-keyscan${hop.port === 22 ? "" : ` -p ${hop.port}`} ${hop.host} >> ${file}`;
-  const next = `compare that fingerprint on the machine, then ${sshCommand(hop)}, or ${scan}; or set host_keys: accept-new`;
-  return new ConnectionError("HOST_KEY_UNKNOWN", where, reason, { next });
+/** The types of the keys recorded for a host, in the file's order. */
+export function listRecordedTypes(known: KnownHost[], host: string, port: number): string[] {
+  const plain = known.filter((entry) => entry.marker === undefined);
+  const named = plain.filter((entry) => matchesHostList(entry.hosts, formatHostName(host, port)));
+  const bare = plain.filter((entry) => matchesHostList(entry.hosts, host.toLowerCase()));
+  return [...new Set((named.length > 0 ? named : bare).map((entry) => entry.type))];
 }
 
-function record(hop: Hop, name: string, key: Buffer, where: Where): ConnectionError | undefined {
-  const file = hop.userKnownHosts[0];
-  if (file === undefined) return undefined;
-  const plain = hostName(name, hop.port);
-  const host = hop.hashNames ? hashName(plain, randomBytes(20)) : plain;
-  const line = `${host} ${keyType(key)} ${key.toString("base64")}\n`;
-  try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    const text = contentOf(file);
-    // One write to a file opened for appending: other programs may be adding a line at the same time.
-    appendFileSync(file, text === "" || text.endsWith("\n") ? line : `\n${line}`, { mode: 0o600 });
-    return undefined;
-  } catch (cause) {
-    const reason = `the new host key could not be recorded in ${file}: ${(cause as Error).message}`;
-    return new ConnectionError("CONFIG", where, reason, { next: `make ${file} writable`, cause });
-  }
+/** Whether a host list of known_hosts means `name`, which is lower case. A matching negation outweighs the rest. */
+export function matchesHostList(hosts: string, name: string): boolean {
+  if (hosts.startsWith("|")) return matchesHash(hosts, name);
+  const patterns = hosts.toLowerCase().split(",");
+  const hit = (pattern: string) => compileWildcard(pattern).test(name);
+  if (patterns.some((pattern) => pattern.startsWith("!") && hit(pattern.slice(1)))) return false;
+  return patterns.some((pattern) => !pattern.startsWith("!") && hit(pattern));
 }
 
-function contentOf(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
-  }
+function matchesHash(hosts: string, name: string): boolean {
+  const [, version, salt, hash] = hosts.split("|");
+  if (version !== "1" || !salt || !hash) return false;
+  return createHmac("sha1", Buffer.from(salt, "base64")).update(name).digest().equals(Buffer.from(hash, "base64"));
 }
 
-function place(entry: KnownHost): string {
-  return `${entry.file}:${entry.line}`;
+/** `|1|salt|hash`, the name of a host that does not show it. */
+export function hashHostName(name: string, salt: Buffer): string {
+  return `|1|${salt.toString("base64")}|${createHmac("sha1", salt).update(name).digest("base64")}`;
 }
 
-function sshCommand(hop: Hop): string {
-  return `ssh${hop.port === 22 ? "" : ` -p ${hop.port}`} ${hop.user}@${hop.host}`;
+function compileWildcard(pattern: string): RegExp {
+  const parts = pattern.replace(/\*+/g, "*").split(/([*?])/);
+  const text = parts.map((part) => ({ "*": ".*", "?": "." })[part] ?? part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
+  return new RegExp(`^${text.join("")}$`, "s");
+}
+
+/** The type that a public key in wire format says it has. */
+export function readKeyType(key: Buffer): string | undefined {
+  const length = key.length < 4 ? 0 : key.readUInt32BE(0);
+  return length > 0 && length <= 64 && key.length > 4 + length ? key.toString("latin1", 4, 4 + length) : undefined;
+}
+
+/** `SHA256:...`, as ssh and ssh-keygen show it. */
+export function formatKeyFingerprint(key: Buffer): string {
+  return `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
+}
+
+const HOST_KEY_ALGORITHMS = [
+  "ssh-ed25519",
+  "ecdsa-sha2-nistp256",
+  "ecdsa-sha2-nistp384",
+  "ecdsa-sha2-nistp521",
+  "rsa-sha2-512",
+  "rsa-sha2-256",
+] as const;
+
+export type HostKeyAlgorithm = (typeof HOST_KEY_ALGORITHMS)[number];
+
+/** Host key algorithms to ask for, those of recorded keys first: servers show one key only, and it should be a known one. */
+export function orderAlgorithms(types: string[]): HostKeyAlgorithm[] {
+  const recorded = HOST_KEY_ALGORITHMS.filter((name) => types.includes(name.startsWith("rsa-") ? "ssh-rsa" : name));
+  return [...recorded, ...HOST_KEY_ALGORITHMS.filter((name) => !recorded.includes(name))];
 }

@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { ConnectionError, type Where } from "../errors.js";
-import type { Hop } from "./config.js";
-import { explain } from "./trouble.js";
+import { ConnectionError, type NodeStep } from "../connectionerror.js";
+import type { Hop } from "./hops.js";
+import { explainLoginError } from "./loginerrors.js";
 
 /** A TCP connection to a machine. Rejects with a ConnectionError: UNREACHABLE, or TIMEOUT after `seconds`. */
-export async function openSocket(hop: Hop, where: Where, seconds: number): Promise<Socket> {
+export async function openSocket(hop: Hop, where: NodeStep, seconds: number): Promise<Socket> {
   // Nagle would add 40 ms to every small answer.
   const socket = connect({ host: hop.host, port: hop.port, noDelay: true });
   const timeout = AbortSignal.timeout(seconds * 1000);
@@ -15,7 +15,7 @@ export async function openSocket(hop: Hop, where: Where, seconds: number): Promi
   } catch (error) {
     socket.destroy();
     if (timeout.aborted) throw new ConnectionError("TIMEOUT", where, "no answer", { cause: error });
-    throw explain(error as Error, hop, where, { offered: [], unusable: [] });
+    throw explainLoginError(error as Error, hop, where, { offered: [], unusable: [] });
   } finally {
     // It may fail before ssh2 listens: that is seen then.
     socket.on("error", () => {});

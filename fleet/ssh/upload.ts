@@ -1,17 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { ConnectionError } from "../errors.js";
-import { BlockPool, blocks } from "./blocks.js";
-import { pipeline, Stalled } from "./pipeline.js";
-import type { Requests } from "./request.js";
-import { freeBytes } from "./space.js";
+import { ConnectionError } from "../connectionerror.js";
+import { BlockPool, splitIntoBlocks } from "./blocks.js";
+import { readFreeBytes } from "./freespace.js";
+import { runInWindow, StalledError } from "./requestwindow.js";
+import type { SftpRequests } from "./sftprequests.js";
 
-const DOING = "write";
+const STEP = "write";
 
 /** Copies a local file to the node under a temporary name beside `remote`, then renames it; see Files.upload. */
 export async function upload(
-  requests: Requests,
+  requests: SftpRequests,
   local: string,
   remote: string,
   mode: number,
@@ -20,10 +20,10 @@ export async function upload(
   const file = await open(local, "r");
   const temporary = `${remote}.${randomBytes(6).toString("hex")}.part`;
   try {
-    await write(requests, file, { remote, temporary, mode, stall });
+    await writeTemporary(requests, file, { remote, temporary, mode, stall });
     await replace(requests, temporary, remote);
   } catch (error) {
-    const explained = await explain(requests, file, remote, error);
+    const explained = await explainUploadError(requests, file, remote, error);
     await cleanUp(requests, remote, error, (sftp, done) => sftp.unlink(temporary, done));
     throw explained;
   } finally {
@@ -31,29 +31,35 @@ export async function upload(
   }
 }
 
-interface Target {
+interface UploadTarget {
   remote: string;
   temporary: string;
   mode: number;
   stall: number;
 }
 
-async function write(requests: Requests, file: FileHandle, { remote, temporary, mode, stall }: Target): Promise<void> {
-  const handle = await requests.ask<Buffer>(DOING, remote, (sftp, done) => sftp.open(temporary, "wx", { mode }, done));
+async function writeTemporary(
+  requests: SftpRequests,
+  file: FileHandle,
+  { remote, temporary, mode, stall }: UploadTarget,
+): Promise<void> {
+  const handle = await requests.request<Buffer>(STEP, remote, (sftp, done) =>
+    sftp.open(temporary, "wx", { mode }, done),
+  );
   try {
-    await copyOut(requests, file, remote, handle, stall);
+    await sendBlocks(requests, file, remote, handle, stall);
     // The mode whatever the umask there; and content on the disk before the name says that it is there.
-    await requests.order(DOING, remote, (sftp, done) => sftp.fchmod(handle, mode, done));
-    await requests.extension<unknown>(DOING, remote, (sftp, done) => sftp.ext_openssh_fsync(handle, done));
+    await requests.run(STEP, remote, (sftp, done) => sftp.fchmod(handle, mode, done));
+    await requests.requestExtension<unknown>(STEP, remote, (sftp, done) => sftp.ext_openssh_fsync(handle, done));
   } catch (error) {
     await cleanUp(requests, remote, error, (sftp, done) => sftp.close(handle, done));
     throw error;
   }
-  await requests.order(DOING, remote, (sftp, done) => sftp.close(handle, done));
+  await requests.run(STEP, remote, (sftp, done) => sftp.close(handle, done));
 }
 
-async function copyOut(
-  requests: Requests,
+async function sendBlocks(
+  requests: SftpRequests,
   file: FileHandle,
   remote: string,
   handle: Buffer,
@@ -62,58 +68,69 @@ async function copyOut(
   const { size } = await file.stat();
   const pool = new BlockPool();
   const writes = function* () {
-    for (const [offset, length] of blocks(size)) {
+    for (const [offset, length] of splitIntoBlocks(size)) {
       yield async () => {
         const block = pool.take(length);
         const { bytesRead } = await file.read(block, 0, length, offset);
         if (bytesRead < length)
-          throw requests.failure("FILE", DOING, remote, "the local file became shorter meanwhile");
+          throw requests.createError("FILE", STEP, remote, "the local file became shorter meanwhile");
         await writeBlock(requests, remote, handle, block, offset);
         pool.release(block);
       };
     }
   };
-  await pipeline(writes(), () => {}, stall);
+  await runInWindow(writes(), () => {}, stall);
 }
 
 /** The pipeline watches the time. */
-function writeBlock(requests: Requests, remote: string, handle: Buffer, block: Buffer, offset: number): Promise<void> {
+function writeBlock(
+  requests: SftpRequests,
+  remote: string,
+  handle: Buffer,
+  block: Buffer,
+  offset: number,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     requests.sftp.write(handle, block, 0, block.length, offset, (error) => {
-      if (error) reject(requests.explain(DOING, remote, error));
+      if (error) reject(requests.toConnectionError(STEP, remote, error));
       else resolve();
     });
   });
 }
 
 /** Renames over what is there. Plain SFTP cannot: without the extension the old file goes first. */
-async function replace(requests: Requests, temporary: string, remote: string): Promise<void> {
-  const renamed = await requests.extension<void>(DOING, remote, (sftp, done) =>
+async function replace(requests: SftpRequests, temporary: string, remote: string): Promise<void> {
+  const renamed = await requests.requestExtension<void>(STEP, remote, (sftp, done) =>
     sftp.ext_openssh_rename(temporary, remote, (error) => done(error, undefined)),
   );
   if (renamed !== undefined) return;
-  await requests.order(DOING, remote, (sftp, done) => sftp.unlink(remote, done)).catch(() => {});
-  await requests.order(DOING, remote, (sftp, done) => sftp.rename(temporary, remote, done));
+  await requests.run(STEP, remote, (sftp, done) => sftp.unlink(remote, done)).catch(() => {});
+  await requests.run(STEP, remote, (sftp, done) => sftp.rename(temporary, remote, done));
 }
 
 /** After an error: asks for one more thing, and waits for it unless the node had stopped answering. */
 async function cleanUp(
-  requests: Requests,
+  requests: SftpRequests,
   remote: string,
   error: unknown,
-  request: Parameters<Requests["order"]>[2],
+  request: Parameters<SftpRequests["run"]>[2],
 ): Promise<void> {
-  const done = requests.order(DOING, remote, request).catch(() => {});
-  const silent = error instanceof Stalled || (error instanceof ConnectionError && error.code === "TIMEOUT");
+  const done = requests.run(STEP, remote, request).catch(() => {});
+  const silent = error instanceof StalledError || (error instanceof ConnectionError && error.code === "TIMEOUT");
   if (!silent) await done;
 }
 
 /** SFTP has no word for a full disk, so the free space tells. */
-async function explain(requests: Requests, file: FileHandle, remote: string, error: unknown): Promise<unknown> {
-  if (error instanceof Stalled) return requests.failure("TIMEOUT", DOING, remote, error.message);
+async function explainUploadError(
+  requests: SftpRequests,
+  file: FileHandle,
+  remote: string,
+  error: unknown,
+): Promise<unknown> {
+  if (error instanceof StalledError) return requests.createError("TIMEOUT", STEP, remote, error.message);
   if (!(error instanceof ConnectionError) || error.code !== "FILE") return error;
-  const free = await freeBytes(requests, dirname(remote)).catch(() => undefined);
+  const free = await readFreeBytes(requests, dirname(remote)).catch(() => undefined);
   const { size } = await file.stat();
   if (free === undefined || free >= size) return error;
-  return requests.failure("NO_SPACE", DOING, remote, `no space left: ${free} bytes free, ${size} to write`, error);
+  return requests.createError("NO_SPACE", STEP, remote, `no space left: ${free} bytes free, ${size} to write`, error);
 }

@@ -88,7 +88,7 @@ export interface Difference {
 }
 
 /** What a resource's change may use. `$` is zx's own, running on the node (or here, for a local one). */
-export interface Hands {
+export interface ChangeContext {
   $: Shell;
   /** The file channel of the connection. */
   files(): Promise<Files>;
@@ -96,13 +96,13 @@ export interface Hands {
   /** Asks the node again, in the middle of a change. */
   ask<Have>(probe: Probe): Promise<Have>;
   /** Puts a file in its place, byte for byte: tmp + fsync + rename. A folder there is refused, a link replaced and never followed. */
-  place(file: Placing): Promise<void>;
+  place(file: FilePlacement): Promise<void>;
   /** Makes a folder (and what is missing above it), or gives it this mode and owner. */
-  folder(folder: FolderPlacing): Promise<void>;
+  folder(folder: FolderPlacement): Promise<void>;
 }
 
 /** Mode and owner that are not given stay as they are; a new file gets 0644, a new folder 0755. */
-export interface FolderPlacing {
+export interface FolderPlacement {
   path: string;
   mode?: number;
   /** `user` or `user:group`. */
@@ -110,7 +110,7 @@ export interface FolderPlacing {
   become?: boolean;
 }
 
-export interface Placing extends FolderPlacing {
+export interface FilePlacement extends FolderPlacement {
   content: Uint8Array | { local: string };
   /** Mode of folders that have to be made above it. Default 0755. */
   folders?: number;
@@ -123,11 +123,11 @@ export interface Resource<Have = unknown> {
   /** Pure: what differs between `have` and what is wanted; empty = already right. */
   diff(have: Have): Difference[];
   /** Mends the differences; called right after another probe. Absent: can only be reported. */
-  change?(have: Have, hands: Hands): Promise<void>;
+  change?(have: Have, hands: ChangeContext): Promise<void>;
   /** Names of resources that must be right first; when one of them fails, this one is "blocked", naming it. */
   after?: string[];
   /** Run once after this resource has changed. (Not called `then`: what has a `then` is taken for a promise.) */
-  followUp?(hands: Hands): Promise<void>;
+  followUp?(hands: ChangeContext): Promise<void>;
   /** Advice about what is right now but may not stay so; no drift. */
   notes?(have: Have): string[];
   /** What is staged by `change` is true only after a reboot: reported as "needs reboot" until the probe says so. */
@@ -135,7 +135,7 @@ export interface Resource<Have = unknown> {
 }
 
 /** What a playbook is given about the node that it speaks of. */
-export interface Subject {
+export interface PlaybookContext {
   node: Node;
   inventory: Inventory;
   /** What the node says of itself. It is asked when a playbook first wants to know, which costs a round trip. */
@@ -143,12 +143,12 @@ export interface Subject {
 }
 
 /** What is true of one resource. `drift`: it differs and nothing was (or can be) done about it. */
-export type State = "ok" | "changed" | "drift" | "needs reboot" | "failed" | "blocked";
+export type ResourceState = "ok" | "changed" | "drift" | "needs reboot" | "failed" | "blocked";
 
 export interface Verdict {
   playbook: string;
   resource: string;
-  state: State;
+  state: ResourceState;
   /** What was found before anything was changed. Nothing secret is in it. */
   differences: Difference[];
   /** Why it failed or is blocked, and what to do. */
@@ -158,4 +158,4 @@ export interface Verdict {
 }
 
 /** A playbook module exports `default` one of these: what a node must be, for one concern. */
-export type Playbook = (subject: Subject) => Iterable<Resource> | AsyncIterable<Resource>;
+export type Playbook = (subject: PlaybookContext) => Iterable<Resource> | AsyncIterable<Resource>;

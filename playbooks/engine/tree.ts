@@ -1,6 +1,6 @@
 import { MusterError } from "../../schemas/errors.js";
-import { fileDifferences, kindText, rightsDifferences, sizeText } from "./file.js";
-import type { Difference, FileState, Hands, TreeState } from "./resource.js";
+import { describeKind, diffFile, diffRights, formatSizeAndHash } from "./fileresource.js";
+import type { ChangeContext, Difference, FileState, TreeState } from "./resource.js";
 
 /** What must be at one path of a folder. A file's content lies here at `local`. */
 export type WantedEntry =
@@ -11,32 +11,32 @@ export type WantedEntry =
 export type WantedTree = Map<string, WantedEntry>;
 
 /** Pure: how what is below a folder differs, path by path. `read`: the content of a file here, for diffs. */
-export function treeDifferences(have: TreeState, want: WantedTree, read?: (local: string) => Uint8Array): Difference[] {
+export function diffTree(have: TreeState, want: WantedTree, read?: (local: string) => Uint8Array): Difference[] {
   const root = have["."];
   if (root?.error !== undefined) return [{ what: "folder", have: `cannot be read: ${root.error}`, want: "a folder" }];
   if (root !== undefined && root.kind !== "folder" && root.kind !== "missing")
-    return [{ what: "folder", have: kindText(root), want: "a folder" }];
+    return [{ what: "folder", have: describeKind(root), want: "a folder" }];
   if (root?.kind === "missing" && want.size === 0) return [{ what: "folder", have: "missing", want: "a folder" }];
-  return [...want].flatMap(([path, entry]) => entryDifferences(path, stateAt(have, path), entry, read));
+  return [...want].flatMap(([path, entry]) => diffTreeEntry(path, readState(have, path), entry, read));
 }
 
 /** What lies there and nobody wants, outermost paths only. */
-export function stalePaths(have: TreeState, want: WantedTree): string[] {
+export function findStalePaths(have: TreeState, want: WantedTree): string[] {
   const stale = Object.keys(have).filter((path) => path !== "." && !want.has(path));
   return stale.filter((path) => !stale.some((other) => path.startsWith(`${other}/`))).sort();
 }
 
 /** Paths whose content or rights are not as wanted. */
-export function wrongPaths(have: TreeState, want: WantedTree): [string, WantedEntry][] {
-  return [...want].filter(([path, entry]) => entryDifferences(path, stateAt(have, path), entry).length > 0);
+export function findWrongPaths(have: TreeState, want: WantedTree): [string, WantedEntry][] {
+  return [...want].filter(([path, entry]) => diffTreeEntry(path, readState(have, path), entry).length > 0);
 }
 
 /**
  * Puts every path right that is not. What cannot be does not keep the others from it, but nothing is written below it, since that
  * would go to wherever a link points; then it rejects, naming them all.
  */
-export async function mendTree(
-  hands: Hands,
+export async function repairTree(
+  hands: ChangeContext,
   base: string,
   have: TreeState,
   want: WantedTree,
@@ -44,15 +44,15 @@ export async function mendTree(
 ): Promise<void> {
   const root = have["."];
   if (root !== undefined && root.kind !== "folder" && root.kind !== "missing")
-    throw new MusterError("REFUSED", 69, `${base}: ${kindText(root)} is where the folder should be`, {
+    throw new MusterError("REFUSED", 69, `${base}: ${describeKind(root)} is where the folder should be`, {
       next: "Move it away there, then run this again.",
     });
   if (root?.kind === "missing") await hands.folder({ path: base, mode: rights.folders, become: rights.become });
   const problems = new Map<string, MusterError>();
-  for (const [path, entry] of wrongPaths(have, want)) {
+  for (const [path, entry] of findWrongPaths(have, want)) {
     if ([...problems.keys()].some((failed) => path.startsWith(`${failed}/`))) continue;
     try {
-      await mendEntry(hands, `${base}/${path}`, entry, rights);
+      await repairEntry(hands, `${base}/${path}`, entry, rights);
     } catch (error) {
       if (!(error instanceof MusterError) || error.code === "LOST") throw error;
       problems.set(path, error);
@@ -64,8 +64,8 @@ export async function mendTree(
   throw new MusterError(first.code, 69, message, { next: first.next });
 }
 
-async function mendEntry(
-  hands: Hands,
+async function repairEntry(
+  hands: ChangeContext,
   path: string,
   entry: WantedEntry,
   { folders, become }: { folders: number; become?: boolean },
@@ -74,11 +74,11 @@ async function mendEntry(
   return hands.place({ path, mode: entry.mode, become, content: { local: entry.local }, folders });
 }
 
-function stateAt(have: TreeState, path: string): FileState {
+function readState(have: TreeState, path: string): FileState {
   return Object.hasOwn(have, path) ? have[path]! : { kind: "missing" };
 }
 
-function entryDifferences(
+function diffTreeEntry(
   path: string,
   have: FileState,
   want: WantedEntry,
@@ -89,13 +89,16 @@ function entryDifferences(
     return named([{ what: want.kind, have: `cannot be read: ${have.error}`, want: `a ${want.kind}` }]);
   if (want.kind === "folder")
     return have.kind === "folder"
-      ? named(rightsDifferences(have, want))
-      : named([{ what: "folder", have: kindText(have), want: "a folder" }]);
+      ? named(diffRights(have, want))
+      : named([{ what: "folder", have: describeKind(have), want: "a folder" }]);
   if (have.kind !== "file")
-    return named([{ what: "file", have: kindText(have), want: sizeText(want.size, want.sha256) }]);
-  if (have.sha256 === want.sha256) return named(rightsDifferences(have, want));
+    return named([{ what: "file", have: describeKind(have), want: formatSizeAndHash(want.size, want.sha256) }]);
+  if (have.sha256 === want.sha256) return named(diffRights(have, want));
   if (read !== undefined && have.content !== undefined)
-    return named(fileDifferences(have, { path, bytes: read(want.local), mode: want.mode }));
-  const sizes = { have: sizeText(have.size ?? 0, have.sha256 ?? "?"), want: sizeText(want.size, want.sha256) };
-  return named([{ what: "content", ...sizes }, ...rightsDifferences(have, want)]);
+    return named(diffFile(have, { path, bytes: read(want.local), mode: want.mode }));
+  const sizes = {
+    have: formatSizeAndHash(have.size ?? 0, have.sha256 ?? "?"),
+    want: formatSizeAndHash(want.size, want.sha256),
+  };
+  return named([{ what: "content", ...sizes }, ...diffRights(have, want)]);
 }

@@ -1,4 +1,4 @@
-import { printable } from "../format.js";
+import { escapeUnsafe } from "../format.js";
 
 /** A piece of a page. Only `html` makes one, so whatever came from a node or a file has been escaped in it. */
 export class Html {
@@ -28,7 +28,7 @@ ${lines}
 function escapeValue(value: TemplateValue): string {
   if (value instanceof Html) return value.text;
   if (Array.isArray(value)) return value.map((one) => one.text).join("\n");
-  return printable(`${value}`).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+  return escapeUnsafe(`${value}`).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 
 const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };

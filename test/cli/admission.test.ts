@@ -1,8 +1,8 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { runMuster, startMuster, waitForExit } from "./startmuster.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2, vendor: "amd" }, "nodes that drift");
@@ -42,7 +42,7 @@ t.test(
     const running = startMuster(["run", file, "-i", inventory, "--provision", "--json"]);
     const end = waitForExit(running);
     const [, second] = lab.nodes;
-    await reached("chunks run there", () => second!.processes().some((one) => one.argv[0] === "sleep"));
+    await waitUntil("chunks run there", () => second!.processes().some((one) => one.argv[0] === "sleep"));
     await second!.powerOff();
     rmSync(join(second!.root, "etc/profile.d"), { recursive: true, force: true });
     await second!.powerOn();

@@ -1,6 +1,6 @@
 import t from "tap";
 import type { Lab } from "../lab/lab.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
 import { runMuster } from "./startmuster.js";
 
 const { skip, lab } = await shareLab(t, { nodes: 3, gpus: 2, vendor: "amd" }, "spoiling nodes");

@@ -1,12 +1,12 @@
 import t from "tap";
 import { exitStatusOf, formatError } from "../../cli/errortext.js";
-import { InvalidFile, MusterError, UsageError } from "../../schemas/errors.js";
+import { InvalidFileError, MusterError, UsageError } from "../../schemas/errors.js";
 
 t.test("what is a person's to mend has no stack trace; anything else is a bug, and exit 1", async (t) => {
   const place = { file: "job.yaml", line: 3, column: 5 };
   const table: [error: unknown, exit: number, text: RegExp][] = [
     [new UsageError("no such verb", "Try --help."), 64, /^muster: no such verb\n {4}Try --help\.$/],
-    [new InvalidFile([{ ...place, message: "is wrong" }]), 65, /^job\.yaml:3:5: is wrong/],
+    [new InvalidFileError([{ ...place, message: "is wrong" }]), 65, /^job\.yaml:3:5: is wrong/],
     [new MusterError("HELD", 75, "it is held", {}), 75, /^muster: it is held$/],
     [
       new TypeError("x is undefined"),

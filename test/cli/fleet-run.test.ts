@@ -5,9 +5,9 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import t from "tap";
 import { committedChunks } from "../faults/checks.js";
-import { reached } from "../lab/reached.js";
 import { lacking } from "../lab/requirements.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { runMuster, startMuster, waitForExit } from "./startmuster.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 3, gpus: 4, vendor: "amd" });
@@ -160,7 +160,7 @@ t.test(
     });
     const first = startMuster(["run", job, "-i", inventory]);
     const firstEnded = waitForExit(first);
-    await reached("a chunk is done", () => committedChunks(join(shop.folder, "stop/runs/stop")).length > 0);
+    await waitUntil("a chunk is done", () => committedChunks(join(shop.folder, "stop/runs/stop")).length > 0);
     const held = await runMuster(["run", job, "-i", inventory]);
     t.equal(held.code, 75, "a second coordinator is refused");
     t.match(held.err, new RegExp(`held by muster process ${first.pid} `));

@@ -1,6 +1,6 @@
 import t from "tap";
 import { lacking } from "../lab/requirements.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
 import { runMuster, startMuster, waitForExit } from "./startmuster.js";
 
 const { skip, shop, lab } = await shareLab(t, { nodes: 2, gpus: 2, vendor: "amd" });

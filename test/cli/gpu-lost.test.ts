@@ -1,8 +1,8 @@
 import t from "tap";
 import { watchMuster } from "../faults/knownjob.js";
-import { pciAddress } from "../lab/gpus.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { pciAddress } from "../lab/fakegpus.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { GpuJob } from "./gpujob.js";
 import { startMuster } from "./startmuster.js";
 
@@ -16,10 +16,10 @@ for (const vendor of ["amd", "nvidia"] as const)
     const job = new GpuJob(shop, "lost", 40, 0.2);
     job.hold(node);
     const run = watchMuster(startMuster(["run", job.file, "-i", inventory]));
-    await reached("all slots work", () => job.begun(node).length === SLOTS.length);
+    await waitUntil("all slots work", () => job.begun(node).length === SLOTS.length);
     node.setGpus({ absent: [1] });
     job.release(node);
-    await reached("slot 1 is out", () =>
+    await waitUntil("slot 1 is out", () =>
       run.stderr().includes(`slot 1 is out: GPU ${pciAddress(1)}: not on the PCI bus any more`),
     );
     const { code, err } = await run.ended;

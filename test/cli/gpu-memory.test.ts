@@ -2,10 +2,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { watchMuster } from "../faults/knownjob.js";
-import { pciAddress } from "../lab/gpus.js";
-import type { LabNode } from "../lab/node.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { pciAddress } from "../lab/fakegpus.js";
+import type { LabNode } from "../lab/labnode.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { GpuJob } from "./gpujob.js";
 import { startMuster } from "./startmuster.js";
 
@@ -22,12 +22,12 @@ for (const vendor of ["amd", "nvidia"] as const)
     t.test("a slot waits while memory of its card is not back, and nothing is said", { skip }, async (t) => {
       const job = new GpuJob(shop, "waits", 60, 0.3);
       const run = begin(job);
-      await reached("slot 1 works", () => job.begun(node).includes(1));
+      await waitUntil("slot 1 works", () => job.begun(node).includes(1));
       node.setGpus({ used: { 1: 6 * GIB } });
-      await reached("slot 1 waits", () => job.isIdle(node, 1, 5));
+      await waitUntil("slot 1 waits", () => job.isIdle(node, 1, 5));
       const before = job.begun(node).length;
       node.setGpus({ used: {} });
-      await reached("slot 1 works again", () => job.begun(node).slice(before).includes(1));
+      await waitUntil("slot 1 works again", () => job.begun(node).slice(before).includes(1));
       const { code, err } = await run.ended;
       t.equal(code, 0, err);
       t.equal(job.results().length, 60);
@@ -41,17 +41,17 @@ for (const vendor of ["amd", "nvidia"] as const)
         const job = new GpuJob(shop, "stays", 400, 0.3);
         holdBy(node, 1, 1);
         const run = begin(job);
-        await reached("slot 1 works", () => job.begun(node).includes(1));
+        await waitUntil("slot 1 works", () => job.begun(node).includes(1));
         node.setGpus({ used: { 1: 5325 + 6 }, holders: { 1: 1 } });
         const reason = new RegExp(
           `slot 1 is out: GPU ${pciAddress(1)}: 5.2 GiB of GPU memory are still taken 30 s after chunk n=\\d+ ended; held by pid 1 \\(\\w+\\)`,
         );
-        await reached("slot 1 is out", () => reason.test(run.stderr()));
+        await waitUntil("slot 1 is out", () => reason.test(run.stderr()));
         t.ok(job.isIdle(node, 1, 5), "the other slot has gone on alone");
         node.setGpus({ used: {}, holders: {} });
-        await reached("slot 1 is back", () => run.stderr().includes("slot 1 is well again"));
+        await waitUntil("slot 1 is back", () => run.stderr().includes("slot 1 is well again"));
         const before = job.begun(node).length;
-        await reached("slot 1 works again", () => job.begun(node).slice(before).includes(1));
+        await waitUntil("slot 1 works again", () => job.begun(node).slice(before).includes(1));
         job.hurry(node);
         const { code, err } = await run.ended;
         t.equal(code, 0, err);
@@ -71,12 +71,12 @@ for (const vendor of ["amd", "nvidia"] as const)
         for (const file of files) await node.exec(["sh", "-c", 'rm "$0"; mkfifo "$0"', file]);
         const run = begin(job);
         const reason = `slot 1 is out: GPU ${pciAddress(1)}: how much of its memory is taken cannot be read: no answer within 5 s; killed`;
-        await reached("slot 1 is out", () => run.stderr().includes(reason));
-        await reached("slot 0 works", () => job.begun(node).length > 2);
+        await waitUntil("slot 1 is out", () => run.stderr().includes(reason));
+        await waitUntil("slot 0 works", () => job.begun(node).length > 2);
         t.notOk(job.begun(node).includes(1));
         await node.exec(["rm", ...files]);
         node.setGpus({});
-        await reached("slot 1 works", () => job.begun(node).includes(1));
+        await waitUntil("slot 1 works", () => job.begun(node).includes(1));
         const { code, err } = await run.ended;
         t.equal(code, 0, err);
         t.equal(job.results().length, 60);

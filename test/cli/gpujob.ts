@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { LabNode } from "../lab/node.js";
+import type { LabNode } from "../lab/labnode.js";
 import type { TestFolder } from "./startmuster.js";
 
 /**

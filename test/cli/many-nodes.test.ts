@@ -3,18 +3,18 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { checkNodes, checkResults } from "../faults/checks.js";
 import { KnownJob, watchMuster } from "../faults/knownjob.js";
-import { freePort } from "../lab/listening.js";
+import { findFreePort } from "../lab/ports.js";
 import { DelayingProxy } from "../lab/proxy.js";
-import { reached } from "../lab/reached.js";
-import { withRefusing } from "../lab/refusing.js";
+import { addRefusingNodes } from "../lab/refusingnodes.js";
 import { lacking } from "../lab/requirements.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { runMuster, startMuster } from "./startmuster.js";
 
 const REFUSING = 190;
 const { skip, shop, lab, nodes, inventory } = await shareLab(t, { nodes: 2, gpus: 0 });
 const machines = lacking("looking into nodes");
-const many = skip ? "" : withRefusing(inventory, join(lab.folder, "many.yaml"), REFUSING);
+const many = skip ? "" : addRefusingNodes(inventory, join(lab.folder, "many.yaml"), REFUSING);
 
 /**
  * How long `work` takes with the two nodes alone, and with those that refuse beside them. The bound is generous for busy machines; three
@@ -70,8 +70,8 @@ t.test("while a node says nothing, what is known of the others is shown", { skip
   t.teardown(() => nodes[0]!.heal());
   for (const words of [["nodes"], ["verify", "python"]]) {
     const verb = watchMuster(startMuster([...words, "-i", inventory]));
-    await reached("node2 is shown", () => verb.stderr().includes("node2: "));
-    await reached("node1 is waited for", () => verb.stderr().includes("waiting for 1 node: node1\n"));
+    await waitUntil("node2 is shown", () => verb.stderr().includes("node2: "));
+    await waitUntil("node1 is waited for", () => verb.stderr().includes("waiting for 1 node: node1\n"));
     t.equal(verb.child.exitCode, null);
     const ran = await verb.ended;
     t.equal(ran.code, 3, ran.err);
@@ -82,18 +82,18 @@ t.test("while a node says nothing, what is known of the others is shown", { skip
 
 t.test("a node that refuses because it is booting gets work later in the run", { skip: machines }, async (t) => {
   const [first, second] = [nodes[0]!, nodes[1]!];
-  const port = await freePort("127.0.0.1");
+  const port = await findFreePort("127.0.0.1");
   const known = join(lab.folder, "known_hosts_booting");
   writeFileSync(known, "");
   const login = { host: "127.0.0.1", port, known_hosts: known, host_keys: "accept-new" };
   const file = lab.inventory({ file: "booting.yaml", nodes: { node2: login } });
   const job = new KnownJob(shop, "booting", { chunks: 8, gate: true });
   const run = job.start(["-i", file]);
-  await reached("node2 refuses", () => run.stderr().includes("node2: away"));
-  await reached("node1 works", () => job.running([first]).length > 0);
+  await waitUntil("node2 refuses", () => run.stderr().includes("node2: away"));
+  await waitUntil("node1 works", () => job.running([first]).length > 0);
   const sshd = await DelayingProxy.start(second, 0, port);
   t.teardown(() => sshd.stop());
-  await reached("node2 works, too", () => job.running([second]).length > 0);
+  await waitUntil("node2 works, too", () => job.running([second]).length > 0);
   job.open([first, second]);
   const ran = await run.ended;
   t.equal(ran.code, 0, ran.err);

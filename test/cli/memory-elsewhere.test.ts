@@ -1,7 +1,7 @@
 import t from "tap";
 import { watchMuster } from "../faults/knownjob.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { startMuster } from "./startmuster.js";
 
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 2, vendor: "none" }, "looking into nodes");
@@ -33,7 +33,7 @@ t.test("a chunk that waits for memory is given to a node that has some", { skip 
   });
   const run = watchMuster(startMuster(["run", file, "-i", lab.inventory({ node: { slots: 2 } })]));
   const lines = () => shop.read("elsewhere/runs/elsewhere/results.ndjson").trim().split("\n").filter(Boolean);
-  await reached("three of four have run on the node with memory", () => {
+  await waitUntil("three of four have run on the node with memory", () => {
     try {
       return lines().length === 3 && lines().every((line) => JSON.parse(line).node === large.name);
     } catch {

@@ -2,8 +2,8 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { watchMuster } from "../faults/knownjob.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { runMuster, startMuster, waitForExit } from "./startmuster.js";
 
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 1, vendor: "none" }, "looking into nodes");
@@ -138,12 +138,12 @@ t.test(
     const run = watchMuster(startMuster(["run", file, "-i", inventory]));
     const journal = join(shop.folder, "pressed/runs/pressed/journal.ndjson");
     const running = () => node.processes().filter(({ argv }) => argv.includes("/tmp/go-pressed")).length;
-    await reached("all three run", () => existsSync(journal) && running() === 3);
+    await waitUntil("all three run", () => existsSync(journal) && running() === 3);
     stall(30);
-    await reached("the youngest goes back", () =>
+    await waitUntil("the youngest goes back", () =>
       /its memory runs out: chunk n=\d.*goes back to the queue/.test(run.stderr()),
     );
-    await reached("its slot waits", () => run.stderr().includes(`${node.name}: 1 slot waits for memory`));
+    await waitUntil("its slot waits", () => run.stderr().includes(`${node.name}: 1 slot waits for memory`));
     t.ok(running() < 3);
     stall(0);
     await node.exec(["touch", "/tmp/go-pressed"]);

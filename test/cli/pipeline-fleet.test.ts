@@ -3,8 +3,8 @@ import { join } from "node:path";
 import parsePrometheus from "parse-prometheus-text-format";
 import t from "tap";
 import { committedChunks } from "../faults/checks.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { runMuster, startMuster, waitForExit } from "./startmuster.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2, vendor: "amd" }, "nodes that drift");
@@ -123,7 +123,7 @@ t.test(
     const file = shop.write("kill/p.yaml", { steps });
     const first = startMuster(["run", file, "-i", inventory]);
     const firstEnded = waitForExit(first);
-    await reached("a chunk is done", () => committedChunks(join(shop.folder, "kill/runs/p/a")).length > 0);
+    await waitUntil("a chunk is done", () => committedChunks(join(shop.folder, "kill/runs/p/a")).length > 0);
     first.kill("SIGKILL");
     await firstEnded;
     const second = await runMuster(["run", file, "-i", inventory, "--json"]);

@@ -1,7 +1,7 @@
 import t from "tap";
 import { watchMuster } from "../faults/knownjob.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { startMuster } from "./startmuster.js";
 
 const { skip, shop, nodes, inventory } = await shareLab(t, { nodes: ["rig"], gpus: 2, vendor: "amd" }, "GPUs");
@@ -39,9 +39,9 @@ function spansOf(run: string): Span[] {
 t.test("of two runs that share GPUs the one of higher priority goes first, between chunks", { skip }, async (t) => {
   // In turns of five seconds the one that came first would also be the first to end.
   const low = begin("low", 40, 0.4, 0);
-  await reached("the first works", () => node.processes().filter(({ argv }) => argv.includes("w.py")).length === 2);
+  await waitUntil("the first works", () => node.processes().filter(({ argv }) => argv.includes("w.py")).length === 2);
   const high = begin("high", 40, 0.4, 10);
-  await reached("the second waits for both cards", () => high.stderr().split("waits for run low").length === 3);
+  await waitUntil("the second waits for both cards", () => high.stderr().split("waits for run low").length === 3);
   await node.exec(["touch", "/var/tmp/go"]);
   const [first, second] = [await high.ended, await low.ended];
   t.equal(first.code, 0, first.err);

@@ -1,5 +1,5 @@
 import t from "tap";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
 import { runMuster } from "./startmuster.js";
 
 const { skip, shop, lab } = await shareLab(t, { nodes: 2, gpus: 2, vendor: "amd" });

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { reached } from "../lab/reached.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { runMuster, startMuster, TestFolder, waitForExit } from "./startmuster.js";
 
 const shop = new TestFolder();
@@ -57,7 +57,7 @@ t.test("of one that runs, nothing of which is disturbed", async (t) => {
   const end = waitForExit(child);
   const journal = join(shop.folder, "runs/slow/journal.ndjson");
   const done = () => (existsSync(journal) ? readFileSync(journal, "utf8").split('"e":"done"').length - 1 : 0);
-  await reached("all but one are done", () => done() === 5);
+  await waitUntil("all but one are done", () => done() === 5);
   const { out } = await report("slow", "--json");
   t.match(JSON.parse(out), { state: "running", nodes: [{ chunks: 5 }] });
   shop.write("gate", "");

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { reached } from "../lab/reached.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { type MusterResult, runMuster, startMuster, TestFolder, waitForExit } from "./startmuster.js";
 
 const shop = new TestFolder();
@@ -180,7 +180,7 @@ t.test(
     within("10m");
     const killed = startMuster(["run", file, "-i", "local"]);
     const end = waitForExit(killed);
-    await reached("it still beats", () => beats() > then);
+    await waitUntil("it still beats", () => beats() > then);
     const held = await runMuster(["run", file, "-i", "local"]);
     t.match(held, { code: 75, err: /held by muster process/ });
     killed.kill("SIGKILL");
@@ -191,7 +191,7 @@ t.test(
     const again = await run(file);
     t.equal(again.code, 3);
     // Once it has ended, init has to hear of it.
-    await reached("it is ended", () => !existsSync(`/proc/${orphan}`));
+    await waitUntil("it is ended", () => !existsSync(`/proc/${orphan}`));
   },
 );
 
@@ -204,7 +204,7 @@ t.test("Ctrl-C: interrupted, and the same command goes on", async (t) => {
   });
   const first = startMuster(["run", file, "-i", "local"]);
   const firstEnded = waitForExit(first);
-  await reached("the command runs", () => existsSync(join(shop.folder, "stop/waits")));
+  await waitUntil("the command runs", () => existsSync(join(shop.folder, "stop/waits")));
   first.kill("SIGINT");
   const interrupted = await firstEnded;
   t.equal(interrupted.code, 130, interrupted.err);

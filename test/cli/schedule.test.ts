@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { reached } from "../lab/reached.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { runMuster, startMuster, TestFolder, waitForExit } from "./startmuster.js";
 
 const shop = new TestFolder();
@@ -83,7 +83,7 @@ t.test("one at a time: skip, fail, wait", async (t) => {
   const cron = (...words: string[]) => runMuster(["run", "--cron", file, "-i", "local", ...words]);
   const first = startMuster(["run", "--cron", file, "-i", "local"]);
   const firstEnded = waitForExit(first);
-  await reached("its first lap has begun", () => existsSync(join(shop.folder, "lap/began")));
+  await waitUntil("its first lap has begun", () => existsSync(join(shop.folder, "lap/began")));
   t.match(await cron(), { code: 0, out: "", err: "" }, "skipped in silence");
   t.match(shop.read("lap/runs/p.log"), new RegExp(`skipped: process ${first.pid} on .* still runs it`));
   t.match(await cron("--overlap", "fail"), {

@@ -5,8 +5,8 @@ import { crc32 } from "node:zlib";
 import t from "tap";
 import { loadJob } from "../../executor/job/loadjob.js";
 import { journalOf } from "../faults/checks.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { type MusterResult, runMuster, startMuster } from "./startmuster.js";
 
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: ["rig"], gpus: 0 }, "looking into nodes");
@@ -85,7 +85,7 @@ t.test("values of env reach the chunks, and nothing else", { skip }, async (t) =
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (bytes) => (told += bytes));
   const closed = new Promise<number | null>((resolve) => child.on("close", resolve));
   const isWorker = ({ argv }: { argv: string[] }) => argv.some((word) => word.endsWith("worker.py"));
-  await reached("a chunk waits", () => node.processes().some(isWorker));
+  await waitUntil("a chunk waits", () => node.processes().some(isWorker));
   t.same(leaked(JSON.stringify(node.processes())), [], "no command line of the node");
   const here = readFileSync(`/proc/${child.pid}/cmdline`);
   t.same(leaked(here), [], "none here");

@@ -2,7 +2,7 @@ import { appendFileSync, readFileSync, truncateSync, writeFileSync } from "node:
 import { join } from "node:path";
 import t from "tap";
 import { committedChunks } from "../faults/checks.js";
-import { reached } from "../lab/reached.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { runMuster, startMuster, TestFolder, waitForExit } from "./startmuster.js";
 
 const shop = new TestFolder();
@@ -67,7 +67,7 @@ t.test("running while its coordinator lives, interrupted when that was killed, c
   });
   const first = startMuster(["run", job, "-i", "local"]);
   const firstEnded = waitForExit(first);
-  await reached("a chunk is done", () => committedChunks(join(shop.folder, "runs/wait")).length > 0);
+  await waitUntil("a chunk is done", () => committedChunks(join(shop.folder, "runs/wait")).length > 0);
   t.match(await json("wait"), {
     state: "running",
     chunks: { done: 1 },

@@ -1,5 +1,5 @@
 import t, { type Test } from "tap";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
 import { runMuster } from "./startmuster.js";
 
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 2, gpus: 2, vendor: "amd" });

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { checkNodes, checkResults } from "../faults/checks.js";
 import { KnownJob } from "../faults/knownjob.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { runMuster } from "./startmuster.js";
 
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: ["rig"], gpus: 1, vendor: "amd" }, "two users on a node");
@@ -32,9 +32,9 @@ async function share(
   const before = new KnownJob(shop, `${name}-first`, { chunks: 3, gate: true });
   const after = new KnownJob(shop, `${name}-second`, { chunks: 3 });
   const holding = before.start(["-i", first]);
-  await reached("a chunk of the first runs", () => before.running(nodes).length > 0);
+  await waitUntil("a chunk of the first runs", () => before.running(nodes).length > 0);
   const waiting = after.start(["-i", second]);
-  await reached("the second waits", () => /slot 0 waits for/.test(waiting.stderr()));
+  await waitUntil("the second waits", () => /slot 0 waits for/.test(waiting.stderr()));
   const pid = await agentOf(uid);
   t.same(after.executions(nodes), [], "the second has begun nothing");
   before.open(nodes);

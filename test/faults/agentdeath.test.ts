@@ -4,8 +4,8 @@ import t, { type Test } from "tap";
 import { startMuster } from "../cli/startmuster.js";
 import type { LabNode } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { checkNodes, checkResults, committedChunks, countRepeatedChunks, journalOf } from "./checks.js";
 import { KnownJob, type RunningMuster, watchMuster } from "./knownjob.js";
 
@@ -108,7 +108,7 @@ t.test("an agent killed from outside now and then: no chunk fails", { skip }, as
   const job = new KnownJob(shop, "outside", { chunks: 40, seconds: 0.4 });
   const run = startOn(job, on, {});
   for (const count of [4, 14, 24]) {
-    await reached("some are done", () => committedChunks(job.run).length >= count && agentOf(on[0]!) !== undefined);
+    await waitUntil("some are done", () => committedChunks(job.run).length >= count && agentOf(on[0]!) !== undefined);
     process.kill(agentOf(on[0]!)!, "SIGKILL");
   }
   await end(t, job, run, on);
@@ -121,9 +121,9 @@ t.test("a node that reboots again and again: it rests, and its chunks do not pay
   const job = new KnownJob(shop, "reboots", { chunks: 6, gate: true });
   const run = startOn(job, on, {});
   for (let count = 0; count < 5; count++) {
-    await reached("it is at work", () => run.stderr().split("node").length > 1 && agentOf(on[0]!) !== undefined);
+    await waitUntil("it is at work", () => run.stderr().split("node").length > 1 && agentOf(on[0]!) !== undefined);
     const before = job.executions(on).length;
-    await reached(
+    await waitUntil(
       "chunks run",
       () => job.executions(on).length > before || job.executions(on).length >= 2 * (count + 1),
     );
@@ -149,7 +149,7 @@ t.test(
     const proxy = await proxyOf(t, on[0]!);
     proxy.setLifetime(2000);
     const run = startOn(job, on, { [on[0]!.name]: { host: proxy.host, port: proxy.port } });
-    await reached("it rests", () => /this is failure 5 in a row, so it rests for 8 s/.test(run.stderr()));
+    await waitUntil("it rests", () => /this is failure 5 in a row, so it rests for 8 s/.test(run.stderr()));
     t.ok(proxy.accepted <= 5, `${proxy.accepted} connections`);
     proxy.setLifetime(undefined);
     await end(t, job, run, on);
@@ -166,17 +166,17 @@ t.test(
     const job = new KnownJob(shop, "moments", { chunks: 16, gate: true });
     const proxy = await proxyOf(t, brief);
     const run = startOn(job, on, { [brief.name]: { host: proxy.host, port: proxy.port, grace: "6s" } });
-    await reached("both are at work", () => on.every((node) => job.running([node]).length === 3));
+    await waitUntil("both are at work", () => on.every((node) => job.running([node]).length === 3));
     const left = job.running([brief]);
     proxy.setLifetime(700);
     proxy.reset();
     const lost = performance.now();
     job.open([other]);
-    await reached("it is said", () => run.stderr().includes("its connection keeps failing, its chunks go to others"));
+    await waitUntil("it is said", () => run.stderr().includes("its connection keeps failing, its chunks go to others"));
     const seconds = (performance.now() - lost) / 1000;
     t.ok(seconds > 4 && seconds < 15, `after ${seconds} s`);
     const begun = () => job.executions([other]).map(({ chunk }) => chunk);
-    await reached("they run elsewhere", () => left.every((chunk) => begun().includes(chunk)));
+    await waitUntil("they run elsewhere", () => left.every((chunk) => begun().includes(chunk)));
     proxy.setLifetime(undefined);
     job.open(on);
     await end(t, job, run, on);

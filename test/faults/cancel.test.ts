@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { runMuster, startMuster } from "../cli/startmuster.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { checkNodes, checkResults, committedChunks, hasRecorded, journalOf } from "./checks.js";
 import { KnownJob, watchMuster } from "./knownjob.js";
 
@@ -15,7 +15,7 @@ t.test(
   async (t) => {
     const job = new KnownJob(shop, "alive", { chunks: 12, gate: true });
     const first = job.start(["-i", inventory]);
-    await reached("four chunks run", () => job.running(lab.nodes).length === 4);
+    await waitUntil("four chunks run", () => job.running(lab.nodes).length === 4);
     const cancelled = await runMuster(["cancel", job.run]);
     t.equal(cancelled.code, 0, cancelled.err);
     t.match(cancelled.err, `muster process ${first.child.pid} is told to end`);
@@ -47,7 +47,7 @@ t.test(
 t.test("cancel of a run whose coordinator was killed, from its directory alone", { skip }, async (t) => {
   const job = new KnownJob(shop, "dead", { chunks: 60, seconds: 0.1 });
   const first = job.start(["-i", inventory]);
-  await reached("some are committed", () => committedChunks(job.run).length > 8);
+  await waitUntil("some are committed", () => committedChunks(job.run).length > 8);
   first.child.kill("SIGKILL");
   await first.ended;
   const done = committedChunks(job.run).length;
@@ -64,7 +64,7 @@ t.test("cancel of a run whose coordinator was killed, from its directory alone",
 t.test("cancel where the agents are dead too, and a chunk of theirs lives on", { skip }, async (t) => {
   const job = new KnownJob(shop, "orphans", { chunks: 4, gate: true });
   const first = job.start(["-i", inventory]);
-  await reached("four chunks run", () => job.running(lab.nodes).length === 4);
+  await waitUntil("four chunks run", () => job.running(lab.nodes).length === 4);
   first.child.kill("SIGKILL");
   await first.ended;
   for (const node of lab.nodes)
@@ -81,11 +81,11 @@ t.test("cancel where the agents are dead too, and a chunk of theirs lives on", {
 t.test("what is done on nodes and not collected is counted, and computed again later", { skip }, async (t) => {
   const job = new KnownJob(shop, "uncollected", { chunks: 4, gate: true });
   const first = job.start(["-i", inventory]);
-  await reached("four chunks run", () => job.running(lab.nodes).length === 4);
+  await waitUntil("four chunks run", () => job.running(lab.nodes).length === 4);
   first.child.kill("SIGKILL");
   await first.ended;
   job.open(lab.nodes);
-  await reached("their results wait on the nodes", () => lab.nodes.every(hasRecorded));
+  await waitUntil("their results wait on the nodes", () => lab.nodes.every(hasRecorded));
   const cancelled = await runMuster(["cancel", job.run]);
   t.equal(cancelled.code, 0, cancelled.err);
   t.match(cancelled.out, /0 chunks done and kept, 4 done but not collected yet, to be computed again; nothing is left/);
@@ -99,7 +99,7 @@ t.test("what is done on nodes and not collected is counted, and computed again l
 t.test("cancel of a coordinator that was stopped (SIGSTOP)", { skip }, async (t) => {
   const job = new KnownJob(shop, "stopped", { chunks: 4, gate: true });
   const first = job.start(["-i", inventory]);
-  await reached("four chunks run", () => job.running(lab.nodes).length === 4);
+  await waitUntil("four chunks run", () => job.running(lab.nodes).length === 4);
   first.child.kill("SIGSTOP");
   const cancelled = await runMuster(["cancel", job.run]);
   t.equal(cancelled.code, 0, cancelled.err);
@@ -114,7 +114,7 @@ t.test(
     const job = new KnownJob(shop, "apart", { chunks: 4, gate: true });
     const [here, away] = [lab.nodes[0]!, lab.nodes[1]!];
     const first = job.start(["-i", inventory]);
-    await reached("four chunks run", () => job.running(lab.nodes).length === 4);
+    await waitUntil("four chunks run", () => job.running(lab.nodes).length === 4);
     first.child.kill("SIGKILL");
     await first.ended;
     await away.restartSshd({ AllowUsers: "nobody" });
@@ -133,7 +133,7 @@ t.test("an inventory that has moved: said, and -i names it", { skip }, async (t)
   const own = lab.inventory({ file: "own.yaml" });
   const job = new KnownJob(shop, "moved", { chunks: 2, gate: true });
   const first = job.start(["-i", own]);
-  await reached("two chunks run", () => job.running(lab.nodes).length === 2);
+  await waitUntil("two chunks run", () => job.running(lab.nodes).length === 2);
   first.child.kill("SIGINT");
   t.equal((await first.ended).code, 130);
   rmSync(own);
@@ -174,7 +174,7 @@ for (const dead of [false, true])
       });
       const run = join(shop.folder, name, "out");
       const first = watchMuster(startMuster(["run", file, "-i", inventory, "--out", run]));
-      await reached(
+      await waitUntil(
         "four chunks and the command run",
         () => job.running(lab.nodes).length === 4 && processesWith(nap).length > 0,
       );

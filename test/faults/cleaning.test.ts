@@ -3,8 +3,8 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { type MusterResult, runMuster } from "../cli/startmuster.js";
 import { type LabNode, startLab } from "../lab/lab.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { checkNodes, checkResults, countRepeatedChunks, journalOf } from "./checks.js";
 import { KnownJob, type RunningMuster } from "./knownjob.js";
 
@@ -22,7 +22,7 @@ const agentsOf = (node: LabNode) =>
 async function atWork(name: string): Promise<{ job: KnownJob; run: RunningMuster }> {
   const job = new KnownJob(shop, name, { chunks: 8, gate: true });
   const run = job.start(words);
-  await reached("both are at work", () => lab.nodes.every((node) => job.running([node]).length === 2));
+  await waitUntil("both are at work", () => lab.nodes.every((node) => job.running([node]).length === 2));
   return { job, run };
 }
 
@@ -63,8 +63,8 @@ t.test("a folder deleted in mid-run: said, and what ran there runs again", { ski
   const { job, run } = await atWork("survived");
   const lost = job.running([node1]);
   deleteFolder(node1, "running");
-  await reached("it is noticed", () => run.stderr().includes("it was deleted or moved"));
-  await reached("there is one agent", () => agentsOf(node1).length === 1);
+  await waitUntil("it is noticed", () => run.stderr().includes("it was deleted or moved"));
+  await waitUntil("there is one agent", () => agentsOf(node1).length === 1);
   job.open(lab.nodes);
   checkComplete(t, job, await run.ended);
   t.same(countRepeatedChunks(job, lab.nodes), Object.fromEntries(lost.map((chunk) => [chunk, 2])));
@@ -73,12 +73,12 @@ t.test("a folder deleted in mid-run: said, and what ran there runs again", { ski
 
 t.test("a rerun after folders were deleted starts no second agent beside the first", { skip }, async (t) => {
   const job = await killed(await atWork("second"));
-  await reached("its agents are alone", () => lab.nodes.flatMap(agentsOf).length === 2);
+  await waitUntil("its agents are alone", () => lab.nodes.flatMap(agentsOf).length === 2);
   const first = lab.nodes.flatMap(agentsOf).map(({ pid }) => pid);
   for (const node of lab.nodes) deleteFolder(node, "stopped");
   const run = job.start(words);
-  await reached("both are at work", () => job.running(lab.nodes).length === 8);
-  await reached("there is one agent a node", () => lab.nodes.every((node) => agentsOf(node).length === 1));
+  await waitUntil("both are at work", () => job.running(lab.nodes).length === 8);
+  await waitUntil("there is one agent a node", () => lab.nodes.every((node) => agentsOf(node).length === 1));
   const now = lab.nodes.flatMap(agentsOf).map(({ pid }) => pid);
   t.notOk(
     now.some((pid) => first.includes(pid)),
@@ -100,7 +100,7 @@ t.test("a folder that cannot be looked at is not gone: exit 3 with the reason", 
   const [node] = own.nodes as [LabNode];
   const job = new KnownJob(shop, "denied", { chunks: 2, gate: true });
   const run = job.start(["-i", own.inventory()]);
-  await reached("it is at work", () => job.running([node]).length === 2);
+  await waitUntil("it is at work", () => job.running([node]).length === 2);
   await killed({ job, run });
   const runs = join(node.root, "home/rig/.muster/runs");
   chmodSync(runs, 0);
@@ -129,7 +129,7 @@ t.test("a node that cannot be looked at when the run ends is listed", { skip }, 
   const [node] = own.nodes as [LabNode];
   const job = new KnownJob(shop, "listed", { chunks: 1, gate: true });
   const run = job.start(["-i", own.inventory()]);
-  await reached("it is at work", () => job.running([node]).length === 1);
+  await waitUntil("it is at work", () => job.running([node]).length === 1);
   const runs = join(node.root, "home/rig/.muster/runs");
   // With its folder beyond reach an agent still has its own descriptors: small results come along with its messages.
   chmodSync(runs, 0);
@@ -209,7 +209,7 @@ t.test("a node that has no part in the session that ends the run is cleaned all 
     lab.inventory({ file: "tagged.yaml", nodes: { node1: { tags: ["a"] }, node2: { tags } } });
   const job = new KnownJob(shop, "left-out", { chunks: 8, gate: true, job: { needs: { nodes: ["a"] } } });
   const run = job.start(["-i", tagged(["a"])]);
-  await reached("both are at work", () => job.running(lab.nodes).length === 4);
+  await waitUntil("both are at work", () => job.running(lab.nodes).length === 4);
   await killed({ job, run });
   job.open([node1]);
   const ran = await job.muster(["-i", tagged(["b"])]);
@@ -226,7 +226,7 @@ t.test("a pipeline lists what its jobs left, and cleans it when it is run again"
   job.run = join(shop.folder, name, "out", "compute");
   const out = ["--out", join(shop.folder, name, "out")];
   const first = runMuster(["run", file, ...words, ...out]);
-  await reached("both are at work", () => lab.nodes.every((node) => job.running([node]).length === 2));
+  await waitUntil("both are at work", () => lab.nodes.every((node) => job.running([node]).length === 2));
   await node2.restartSshd({ AllowUsers: "nobody" });
   await node2.dropConnections();
   job.open([node1]);

@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 import t from "tap";
 import { waitForExit } from "../cli/startmuster.js";
 import { projectRoot } from "../lab/project.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { checkNodes, checkResults, committedChunks, countRepeatedChunks, journalOf } from "./checks.js";
 import { KnownJob, watchMuster } from "./knownjob.js";
 
@@ -18,10 +18,10 @@ t.test(
     const short = lab.inventory({ file: "short.yaml", defaults: { lease: "2s", grace: "30s" } });
     const job = new KnownJob(shop, "asleep", { chunks: 40, seconds: 0.2 });
     const { child, ended, stderr: said } = job.start(["-i", short]);
-    await reached("some are committed", () => committedChunks(job.run).length >= 8);
+    await waitUntil("some are committed", () => committedChunks(job.run).length >= 8);
     child.kill("SIGSTOP");
     const before = new Set(committedChunks(job.run));
-    await reached("the agents' lease is over", () =>
+    await waitUntil("the agents' lease is over", () =>
       lab.nodes.every((node) => !existsSync(join(node.root, "root/.muster"))),
     );
     const begun = job.executions(lab.nodes).length;
@@ -50,7 +50,7 @@ t.test(
 t.test("a second coordinator is refused and named its holder, and disturbs nothing", { skip }, async (t) => {
   const job = new KnownJob(shop, "second", { chunks: 4, gate: true });
   const first = job.start(["-i", inventory]);
-  await reached("all chunks run", () => job.executions(lab.nodes).length === 4);
+  await waitUntil("all chunks run", () => job.executions(lab.nodes).length === 4);
   const journal = readFileSync(join(job.run, "journal.ndjson"));
   const second = await job.muster(["-i", inventory]);
   t.equal(second.code, 75);

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { runMuster } from "../cli/startmuster.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
 import { checkNodes, checkResults, committedChunks, countRepeatedChunks } from "./checks.js";
 import { KnownJob, type KnownJobOptions } from "./knownjob.js";
 

@@ -2,8 +2,8 @@ import { cpSync, renameSync, rmSync, statSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import t, { type Test } from "tap";
 import { runMuster } from "../cli/startmuster.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { checkNodes, checkResults, committedChunks } from "./checks.js";
 import { KnownJob } from "./knownjob.js";
 
@@ -15,7 +15,7 @@ const SUPERSEDED = /another copy of this run directory has continued since/;
 async function interrupted(name: string): Promise<KnownJob> {
   const job = new KnownJob(shop, name, { chunks: 24, seconds: 0.3 });
   const { child, ended } = job.start(words);
-  await reached("some chunks are done", () => committedChunks(job.run).length >= 4);
+  await waitUntil("some chunks are done", () => committedChunks(job.run).length >= 4);
   child.kill("SIGINT");
   await ended;
   return job;
@@ -49,7 +49,7 @@ t.test(
     const copy = job.copy("adopt-copy");
     const running = copy.start(words);
     const before = committedChunks(copy.run).length;
-    await reached("the copy has continued", () => committedChunks(copy.run).length > before);
+    await waitUntil("the copy has continued", () => committedChunks(copy.run).length > before);
     running.child.kill("SIGINT");
     await running.ended;
     const refused = await job.muster([...words, "--json"]);
@@ -65,7 +65,7 @@ t.test(
 t.test("a copy of a run directory at work takes its agents over, and the original stops", { skip }, async (t) => {
   const job = new KnownJob(shop, "live", { chunks: 24, seconds: 0.3 });
   const original = job.start(words);
-  await reached("some chunks are done", () => committedChunks(job.run).length >= 4);
+  await waitUntil("some chunks are done", () => committedChunks(job.run).length >= 4);
   const copy = job.copy("live-copy");
   const [stopped, completed] = await Promise.all([original.ended, copy.muster(words)]);
   t.equal(stopped.code, 75, stopped.err);
@@ -81,7 +81,7 @@ t.test("a backup of a run directory, restored over it, is refused until its agen
   cpSync(job.run, backup, { recursive: true });
   const again = job.start(words);
   const before = committedChunks(job.run).length;
-  await reached("it has continued", () => committedChunks(job.run).length > before);
+  await waitUntil("it has continued", () => committedChunks(job.run).length > before);
   again.child.kill("SIGINT");
   await again.ended;
   rmSync(job.run, { recursive: true });

@@ -2,8 +2,8 @@ import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import t from "tap";
 import { type MusterResult, startMuster } from "../cli/startmuster.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { checkNodes, checkResults, countRepeatedChunks } from "./checks.js";
 import { KnownJob, watchMuster } from "./knownjob.js";
 
@@ -158,13 +158,13 @@ t.test(
       job: { retry: { backoff: "50ms" } },
     });
     const { child, ended, stderr: said } = job.start(["-i", inventory, "-v"]);
-    await reached("it runs", () => job.executions(lab.nodes).length === 1);
+    await waitUntil("it runs", () => job.executions(lab.nodes).length === 1);
     child.kill("SIGSTOP");
     job.open(lab.nodes);
     const node = lab.nodes.find((one) => job.executions([one]).length === 1)!;
     const runs = join(node.root, "root/.muster/runs");
     const root = join(runs, readdirSync(runs)[0]!);
-    await reached("its result is hashed", () => readFileSync(join(root, "done.ndjson"), "utf8").includes('"sha256"'));
+    await waitUntil("its result is hashed", () => readFileSync(join(root, "done.ndjson"), "utf8").includes('"sha256"'));
     const output = join(root, "a", readdirSync(join(root, "a"))[0]!, "work/r.json");
     writeFileSync(output, job.expected("n=0").replace(/.{5}"$/, 'XXXXX"'));
     child.kill("SIGCONT");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import t from "tap";
 import type { MusterResult } from "../cli/startmuster.js";
 import { projectRoot } from "../lab/project.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
 import { checkNodes, checkResults } from "./checks.js";
 import { KnownJob } from "./knownjob.js";
 

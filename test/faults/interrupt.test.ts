@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { checkNodes, checkResults, committedChunks, countRepeatedChunks, journalOf } from "./checks.js";
 import { KnownJob } from "./knownjob.js";
 
@@ -11,7 +11,7 @@ const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, 
 t.test("Ctrl-C once: orderly, and said how to stop the rest; twice: at once", { skip }, async (t) => {
   const job = new KnownJob(shop, "twice", { chunks: 40, gate: true });
   const once = job.start(["-i", inventory]);
-  await reached("four chunks run", () => job.running(lab.nodes).length === 4);
+  await waitUntil("four chunks run", () => job.running(lab.nodes).length === 4);
   once.child.kill("SIGINT");
   const { code, err, out } = await once.ended;
   t.equal(code, 130);
@@ -22,10 +22,13 @@ t.test("Ctrl-C once: orderly, and said how to stop the rest; twice: at once", { 
 
   // A node that has fallen silent keeps the orderly end waiting; the second Ctrl-C does not.
   const twice = job.start(["-i", inventory]);
-  await reached("it is attached", () => /node1: 2 slots/.test(twice.stderr()) && /node2: 2 slots/.test(twice.stderr()));
+  await waitUntil(
+    "it is attached",
+    () => /node1: 2 slots/.test(twice.stderr()) && /node2: 2 slots/.test(twice.stderr()),
+  );
   for (const node of lab.nodes) await node.cutOff();
   twice.child.kill("SIGINT");
-  await reached("it is stopping", () => twice.stderr().includes("stopping"));
+  await waitUntil("it is stopping", () => twice.stderr().includes("stopping"));
   twice.child.kill("SIGINT");
   t.match(await twice.ended, { code: 130, out: "" }, "no summary, no waiting");
   for (const node of lab.nodes) await node.heal();
@@ -44,7 +47,7 @@ t.test(
     const job = new KnownJob(shop, "midway", { chunks: 1, size: 60_000_000 });
     const { child, ended } = job.start(["-i", inventory]);
     const partial = join(job.run, ".partial");
-    await reached("the pull has begun", () => existsSync(partial) && readdirSync(partial).length > 0);
+    await waitUntil("the pull has begun", () => existsSync(partial) && readdirSync(partial).length > 0);
     for (const node of lab.nodes) await node.cutOff();
     const stopped = performance.now();
     child.kill("SIGINT");

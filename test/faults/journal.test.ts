@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
 import { checkNodes, checkResults, committedChunks, countRepeatedChunks, journalOf } from "./checks.js";
 import { KnownJob } from "./knownjob.js";
 

@@ -2,8 +2,8 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { startMuster } from "../cli/startmuster.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { checkCommitted, checkNodes, checkResults, countRepeatedChunks, filesUnder } from "./checks.js";
 import { KnownJob, watchMuster } from "./knownjob.js";
 
@@ -36,11 +36,11 @@ t.test("the coordinator killed at every step of the commit protocol", { skip }, 
 t.test("killed while its chunks run and left alone: it finds them done when it comes back", { skip }, async (t) => {
   const job = new KnownJob(shop, "away", { chunks: 8, gate: true });
   const { child, ended } = job.start(["-i", inventory]);
-  await reached("all chunks run", () => job.executions(lab.nodes).length === 8);
+  await waitUntil("all chunks run", () => job.executions(lab.nodes).length === 8);
   child.kill("SIGKILL");
   await ended;
   job.open(lab.nodes);
-  await reached("all chunks have ended", () => job.executions(lab.nodes).every((one) => one.ended));
+  await waitUntil("all chunks have ended", () => job.executions(lab.nodes).every((one) => one.ended));
   const ran = await job.muster(["-i", inventory, "--json"]);
   t.equal(ran.code, 0, ran.err);
   t.equal(JSON.parse(ran.out).session.attempts, 0, "nothing was started again");

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { type LabNode, type LabOptions, startLab } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { checkNodes, checkResults, committedChunks, countRepeatedChunks, findAgentPid, hasRecorded } from "./checks.js";
 import { KnownJob, type RunningMuster } from "./knownjob.js";
 
@@ -24,12 +24,12 @@ t.test("the agent killed with chunks running: they are killed first, then run on
   const job = new KnownJob(shop, "killed", { chunks: 20, gate: true });
   const [node, other] = lab.nodes as [LabNode, LabNode];
   const run = job.start(["-i", inventory]);
-  await reached("both are at work", () => lab.nodes.every((one) => job.running([one]).length === 2));
+  await waitUntil("both are at work", () => lab.nodes.every((one) => job.running([one]).length === 2));
   const lost = job.running([node]);
   const workers = () => node.processes().filter(({ argv }) => argv.some((word) => word.endsWith("worker.py")));
   const before = workers().map(({ pid }) => pid);
   process.kill(findAgentPid(node)!, "SIGKILL");
-  await reached("its chunks are killed", () => !workers().some(({ pid }) => before.includes(pid)));
+  await waitUntil("its chunks are killed", () => !workers().some(({ pid }) => before.includes(pid)));
   job.open([node, other]);
   await checkEnd(t, job, run, lost);
 });
@@ -37,11 +37,11 @@ t.test("the agent killed with chunks running: they are killed first, then run on
 t.test("the agent killed while its results wait for a coordinator: none is executed again", { skip }, async (t) => {
   const job = new KnownJob(shop, "waiting", { chunks: 8, size: 40_000, gate: true });
   const first = job.start(["-i", inventory]);
-  await reached("both are at work", () => lab.nodes.every((one) => job.running([one]).length === 2));
+  await waitUntil("both are at work", () => lab.nodes.every((one) => job.running([one]).length === 2));
   first.child.kill("SIGKILL");
   await first.ended;
   job.open(lab.nodes);
-  await reached("all that they have is done, and written down there", () => lab.nodes.every(hasRecorded));
+  await waitUntil("all that they have is done, and written down there", () => lab.nodes.every(hasRecorded));
   for (const node of lab.nodes) process.kill(findAgentPid(node)!, "SIGKILL");
   await checkEnd(t, job, job.start(["-i", inventory]));
 });
@@ -52,7 +52,7 @@ t.test("every process of the user killed at logout, again and again", { skip }, 
   const [node] = lab.nodes as [LabNode];
   const lost: string[] = [];
   for (const count of [2, 8]) {
-    await reached("some are done", () => committedChunks(job.run).length >= count && job.running([node]).length > 0);
+    await waitUntil("some are done", () => committedChunks(job.run).length >= count && job.running([node]).length > 0);
     const safe = committedChunks(job.run);
     for (const { pid } of node.processes()) kill(pid);
     lost.push(...job.executions([node]).flatMap(({ chunk }) => (safe.includes(chunk) ? [] : [chunk])));
@@ -70,7 +70,7 @@ t.test("sshd restarted and connections dropped, three times: nothing is executed
   const run = job.start(["-i", inventory]);
   const [node] = lab.nodes as [LabNode];
   for (const count of [2, 8, 16]) {
-    await reached("some are done", () => committedChunks(job.run).length >= count);
+    await waitUntil("some are done", () => committedChunks(job.run).length >= count);
     await node.restartSshd();
     await node.dropConnections();
   }
@@ -95,9 +95,9 @@ t.test("a reset while a large result is pulled: it is pulled again from its begi
       return have > 0 && have < size;
     });
   for (let count = 0; count < 2; count++) {
-    await reached("a pull is under way", pulling);
+    await waitUntil("a pull is under way", pulling);
     proxy.reset();
-    await reached("it is noticed", () => !pulling());
+    await waitUntil("it is noticed", () => !pulling());
   }
   await checkEnd(t, job, run, [], [node]);
 });
@@ -107,7 +107,7 @@ t.test("a node power-cycled with chunks running: they are run again at once", { 
   const [node] = lab.nodes as [LabNode];
   const patient = lab.inventory({ file: "patient.yaml", defaults: { grace: "1h" } });
   const run = job.start(["-i", patient]);
-  await reached("both are at work", () => lab.nodes.every((one) => job.running([one]).length === 2));
+  await waitUntil("both are at work", () => lab.nodes.every((one) => job.running([one]).length === 2));
   const lost = job.running([node]);
   await node.powerCycle();
   job.open(lab.nodes);
@@ -121,9 +121,9 @@ t.test(
     const job = new KnownJob(shop, "lease", { chunks: 12, gate: true });
     const brief = lab.inventory({ file: "brief.yaml", defaults: { lease: "2s" } });
     const first = job.start(["-i", brief]);
-    await reached("both are at work", () => lab.nodes.every((one) => job.running([one]).length === 2));
+    await waitUntil("both are at work", () => lab.nodes.every((one) => job.running([one]).length === 2));
     job.open(lab.nodes.slice(0, 1));
-    await reached("the first node has done its own", () => committedChunks(job.run).length >= 2);
+    await waitUntil("the first node has done its own", () => committedChunks(job.run).length >= 2);
     first.child.kill("SIGKILL");
     await first.ended;
     const kept = committedChunks(job.run);
@@ -147,7 +147,7 @@ t.test(
     const brief = lab.inventory({ file: "short.yaml", defaults: { lease: "30s" } });
     const dead = new KnownJob(shop, "dead", { chunks: 8, gate: true });
     const first = dead.start(["-i", brief]);
-    await reached("both are at work", () => lab.nodes.every((one) => dead.running([one]).length === 2));
+    await waitUntil("both are at work", () => lab.nodes.every((one) => dead.running([one]).length === 2));
     first.child.kill("SIGKILL");
     for (const node of lab.nodes) await node.powerCycle();
     await first.ended;
@@ -179,7 +179,7 @@ t.test(
     const job = new KnownJob(shop, "clock", { chunks: 12, seconds: 0.2, job: { timeout: "30s" } });
     const [node] = lab.nodes as [LabNode];
     const run = job.start(["-i", wrong]);
-    await reached("some are done", () => committedChunks(job.run).length >= 2);
+    await waitUntil("some are done", () => committedChunks(job.run).length >= 2);
     await node.dropConnections();
     await checkEnd(t, job, run);
     const late = new KnownJob(shop, "late", { chunks: 1, gate: true, job: { timeout: "1s", retry: { attempts: 1 } } });
@@ -188,7 +188,7 @@ t.test(
     t.match(ran.out, /still running after its timeout of 1 s/);
     const gone = new KnownJob(shop, "gone", { chunks: 4, gate: true });
     const left = gone.start(["-i", wrong]);
-    await reached("both are at work", () => lab.nodes.every((one) => gone.running([one]).length > 0));
+    await waitUntil("both are at work", () => lab.nodes.every((one) => gone.running([one]).length > 0));
     left.child.kill("SIGKILL");
     await left.ended;
     await checkNodes(t, lab.nodes);

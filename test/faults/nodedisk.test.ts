@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "n
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { type MusterResult, runMuster } from "../cli/startmuster.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
 import { checkNodes, checkResults, committedChunks, countRepeatedChunks, resultsOf } from "./checks.js";
 import { KnownJob, type KnownJobOptions } from "./knownjob.js";
 

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { type MusterResult, runMuster } from "../cli/startmuster.js";
 import type { LabNode } from "../lab/lab.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
 import { checkNodes, committedChunks } from "./checks.js";
 
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 5, gpus: 0, user: "rig" }, "processes of nodes");

@@ -1,5 +1,5 @@
 import t from "tap";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
 import { checkCommitted, checkNodes, checkResults, committedChunks, countRepeatedChunks } from "./checks.js";
 import { KnownJob } from "./knownjob.js";
 import { mulberry } from "./mulberry.js";

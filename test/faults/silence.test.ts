@@ -5,8 +5,8 @@ import { readRunHistory } from "../../executor/run/record/runhistory.js";
 import { breakDownRun } from "../../report/breakdown.js";
 import type { LabNode } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { checkNodes, checkResults, countRepeatedChunks, findAgentPid, resultsOf } from "./checks.js";
 import { KnownJob, type KnownJobOptions, type RunningMuster } from "./knownjob.js";
 
@@ -59,13 +59,13 @@ class SilenceTest {
 
   /** What the first node is said to be. */
   async says(state: string): Promise<void> {
-    await reached(`it is said that it is ${state}`, () => this.err.includes(`${this.nodes[0].name}: ${state}`));
+    await waitUntil(`it is said that it is ${state}`, () => this.err.includes(`${this.nodes[0].name}: ${state}`));
   }
 
   /** The first node has come back. */
   async back(): Promise<void> {
     const { name } = this.nodes[0];
-    await reached(
+    await waitUntil(
       `${name} is back`,
       () => this.err.lastIndexOf(`${name}: 2 slots`) > this.err.lastIndexOf(`${name}: away`),
     );
@@ -95,7 +95,7 @@ for (const what of ["still run", "are done"] as const)
       const { job } = scene;
       const [gone, other] = scene.nodes;
       const run = scene.start([2, 12], { grace: "5s" });
-      await reached("both are at work", () => scene.running(gone) === 2 && scene.running(other) === 12);
+      await waitUntil("both are at work", () => scene.running(gone) === 2 && scene.running(other) === 12);
       const left = job.executions([gone]).map((one) => one.chunk);
       await gone.cutOff();
       const cut = performance.now();
@@ -105,15 +105,15 @@ for (const what of ["still run", "are done"] as const)
       job.close([other]);
       await scene.says("away");
       const begun = () => job.executions([other]).map((one) => one.chunk);
-      await reached("its chunks run elsewhere", () => left.every((chunk) => begun().includes(chunk)));
+      await waitUntil("its chunks run elsewhere", () => left.every((chunk) => begun().includes(chunk)));
       if (what === "are done") {
         job.open([gone]);
-        await reached("all that it had is done there", () => !gone.processes().some(isWorker));
+        await waitUntil("all that it had is done there", () => !gone.processes().some(isWorker));
       }
       const twice = job.executions([gone]).map((one) => [one.chunk, 2] as const);
       await gone.heal();
       await scene.back();
-      await reached("what was superseded there is stopped", () => !gone.processes().some(isWorker));
+      await waitUntil("what was superseded there is stopped", () => !gone.processes().some(isWorker));
       job.open([gone, other]);
       const summary = await scene.end(run, Object.fromEntries(twice));
       t.ok((summary.session as { dropped: number }).dropped >= twice.length, "dropped and counted");
@@ -130,7 +130,7 @@ t.test(
     const { job } = scene;
     const [gone, other] = scene.nodes;
     const run = scene.start([2, 4], { silence: "4s", grace: "1s" });
-    await reached("both are at work", () => scene.running(gone) === 2 && scene.running(other) === 4);
+    await waitUntil("both are at work", () => scene.running(gone) === 2 && scene.running(other) === 4);
     await gone.cutOff();
     const cut = performance.now();
     await scene.says("silent");
@@ -154,7 +154,7 @@ t.test("the whole fleet away for less than its grace: the run goes on by itself"
   const scene = new SilenceTest(t, "fleet", { chunks: 40, gate: true });
   const { job } = scene;
   const run = scene.start([2, 2], { grace: "10m" });
-  await reached("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
+  await waitUntil("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
   for (const node of scene.nodes) await node.cutOff();
   job.open(scene.nodes);
   await scene.says("silent");
@@ -166,7 +166,7 @@ t.test("an agent that hangs: found by asking it, redialled, and nothing run twic
   const scene = new SilenceTest(t, "hang", { chunks: 40, gate: true });
   const { job } = scene;
   const run = scene.start([2, 2]);
-  await reached("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
+  await waitUntil("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
   const agent = findAgentPid(scene.nodes[0])!;
   process.kill(agent, "SIGSTOP");
   job.open(scene.nodes);
@@ -180,7 +180,7 @@ t.test("a file server that hangs in mid-run: another way is found, and nothing r
   const [node] = scene.nodes;
   const run = scene.start([2, 2]);
   const server = () => node.processes().find(({ argv }) => argv[0]!.includes("sftp-server"))?.pid;
-  await reached("results are pulled", () => server() !== undefined);
+  await waitUntil("results are pulled", () => server() !== undefined);
   const stopped = server()!;
   process.kill(stopped, "SIGSTOP");
   await scene.says("silent");
@@ -195,7 +195,7 @@ t.test("a file server that hangs whenever it is asked: what the node has is done
   const [node] = scene.nodes;
   await node.restartSshd({ Subsystem: "sftp /bin/cat >/dev/null" });
   const run = scene.start([2, 6]);
-  await reached("both are at work", () => scene.running(node) === 2);
+  await waitUntil("both are at work", () => scene.running(node) === 2);
   job.open(scene.nodes);
   await scene.says("away");
   t.match(scene.err, /2 times in a row, its chunks go to others/);
@@ -212,7 +212,7 @@ t.test("a connection that lets nothing through any more, without a word", { skip
   t.teardown(() => proxy.stop());
   appendFileSync(lab.knownHosts, `[${proxy.host}]:${proxy.port} ${node.hostKey}\n`);
   const run = scene.start([2, 2], {}, { host: proxy.host, port: proxy.port });
-  await reached("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
+  await waitUntil("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
   proxy.stall();
   job.open(scene.nodes);
   await scene.says("silent");
@@ -229,13 +229,13 @@ t.test(
     const [node] = scene.nodes;
     const words = ["-i", lab.inventory({ file: "only.yaml", node: { grace: "1s", slots: 2 } }), "--limit", node.name];
     const first = job.start(words);
-    await reached("it is at work", () => scene.running(node) === 2);
+    await waitUntil("it is at work", () => scene.running(node) === 2);
     await node.cutOff();
     const ran = await first.ended;
     t.equal(ran.code, 69, ran.err);
     t.match(ran.out, /no usable node is left; the same command goes on from here/);
     job.open([node]);
-    await reached("all that it had is done there", () => !node.processes().some(isWorker));
+    await waitUntil("all that it had is done there", () => !node.processes().some(isWorker));
     await node.heal();
     await scene.end(job.start(words));
   },
@@ -252,10 +252,10 @@ t.test(
     t.teardown(() => proxy.stop());
     appendFileSync(lab.knownHosts, `[${proxy.host}]:${proxy.port} ${node.hostKey}\n`);
     const run = scene.start([2, 2], { grace: "10m" }, { host: proxy.host, port: proxy.port });
-    await reached("both are at work", () => scene.nodes.every((one) => scene.running(one) === 2));
+    await waitUntil("both are at work", () => scene.nodes.every((one) => scene.running(one) === 2));
     job.open([node]);
     let busy = performance.now();
-    await reached("it has nothing left to do", () => {
+    await waitUntil("it has nothing left to do", () => {
       if (node.processes().some(isWorker)) busy = performance.now();
       return performance.now() - busy > 5000;
     });

@@ -1,6 +1,6 @@
 import t from "tap";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { checkNodes, checkResults, committedChunks, countRepeatedChunks } from "./checks.js";
 import { KnownJob } from "./knownjob.js";
 
@@ -14,17 +14,17 @@ t.test(
     const inventory = lab.inventory({ node: { max_concurrent: 1 } });
     const job = new KnownJob(shop, "twins", { chunks: 2, seconds: 1, gate: true });
     const { child, ended } = job.start(["-i", inventory]);
-    await reached("a chunk runs on each node", () => lab.nodes.every((node) => job.executions([node]).length === 1));
+    await waitUntil("a chunk runs on each node", () => lab.nodes.every((node) => job.executions([node]).length === 1));
     const { chunk } = job.executions([first])[0]!;
     // The node lets nobody in any more, so its chunk goes to the other one at once.
     await first.restartSshd({ AllowUsers: "nobody" });
     await first.dropConnections();
     job.open([second]);
-    await reached("its chunk runs there, too", () => job.executions([second]).some((one) => one.chunk === chunk));
+    await waitUntil("its chunk runs there, too", () => job.executions([second]).some((one) => one.chunk === chunk));
     child.kill("SIGKILL");
     await ended;
     job.open([first]);
-    await reached("both have ended", () => job.executions(lab.nodes).every((one) => one.ended));
+    await waitUntil("both have ended", () => job.executions(lab.nodes).every((one) => one.ended));
     t.notOk(committedChunks(job.run).includes(chunk), "neither is committed");
     await first.restartSshd();
     const ran = await job.muster(["-i", inventory, "--json"]);

@@ -5,7 +5,7 @@ import t, { type Test } from "tap";
 import { connect } from "../../fleet/connect.js";
 import type { Connection } from "../../fleet/connection.js";
 import { lacking, startLab } from "../lab/lab.js";
-import { nodeOf, someNode } from "./node.js";
+import { createNode, toInventoryNode } from "./nodes.js";
 
 const python = "/usr/bin/python3";
 const skip = lacking();
@@ -123,16 +123,16 @@ function promises(t: Test, open: () => Promise<Connection>): void {
   });
 }
 
-t.test("this machine", async (t) => promises(t, () => connect(someNode({ connection: "local" }))));
+t.test("this machine", async (t) => promises(t, () => connect(createNode({ connection: "local" }))));
 
 t.test("over SSH", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0 });
   t.teardown(() => lab.stop());
-  promises(t, () => connect(nodeOf(lab.nodes[0]!)));
+  promises(t, () => connect(toInventoryNode(lab.nodes[0]!)));
 });
 
 t.test("after close nothing starts any more", async (t) => {
-  const connection = await connect(someNode({ connection: "local" }));
+  const connection = await connect(createNode({ connection: "local" }));
   const channel = await connection.open(["cat"]);
   channel.stdout.resume();
   channel.stderr.resume();

@@ -5,11 +5,11 @@ import { join } from "node:path";
 import t from "tap";
 import { connect } from "../../fleet/connect.js";
 import type { Connection } from "../../fleet/connection.js";
-import { onEachNode } from "../../fleet/eachnode.js";
-import { SshSettings } from "../../fleet/ssh/settings.js";
+import { forEachNode } from "../../fleet/eachnode.js";
+import { SshSettings } from "../../fleet/ssh/sshsettings.js";
 import { lacking, startLab } from "../lab/lab.js";
 import { makeKey } from "../lab/sshd.js";
-import { nodeOf, someNode } from "./node.js";
+import { createNode, toInventoryNode } from "./nodes.js";
 
 const where = { node: "n", step: "ssh configuration" };
 const echo = async (connection: Connection) => (await connection.exec(["echo", "hello"], { timeout: 60 })).stdout;
@@ -21,7 +21,7 @@ t.test("a refused port is dialled once, and reported", async (t) => {
   t.teardown(() => unsubscribe("net.client.socket", note));
   const identityFile = join(t.testdir(), "key");
   await makeKey(identityFile, "test");
-  await t.rejects(connect(someNode({ host: "127.1.0.1", port: 9, identityFile })), {
+  await t.rejects(connect(createNode({ host: "127.1.0.1", port: 9, identityFile })), {
     code: "UNREACHABLE",
     message: /the machine refuses connections at this port/,
   });
@@ -34,7 +34,7 @@ t.test(
   async (t) => {
     const lab = await startLab({ nodes: 2, gpus: 0 });
     t.teardown(() => lab.stop());
-    const [gate, target] = [nodeOf(lab.nodes[0]!), nodeOf(lab.nodes[1]!)];
+    const [gate, target] = [toInventoryNode(lab.nodes[0]!), toInventoryNode(lab.nodes[1]!)];
     const login = `IdentityFile ${gate.identityFile}\nUserKnownHostsFile ${lab.knownHosts}\n`;
     const jump = `Host gate\nHostName ${gate.host}\nPort ${gate.port}\nUser ${gate.user}\n${login}`;
     const folder = t.testdir({ config: `${jump}Host target*\nHostName ${target.host}\nProxyJump gate\n` });
@@ -45,7 +45,7 @@ t.test(
       name: `n${index}`,
       host: `target${index}`,
     }));
-    const outcomes = await onEachNode(behind, echo);
+    const outcomes = await forEachNode(behind, echo);
     t.same(
       outcomes.map((outcome) => ("error" in outcome ? outcome.error.message : outcome.value)),
       behind.map(() => "hello\n"),
@@ -61,11 +61,13 @@ t.test("nodes that say nothing keep no other one waiting", { skip: lacking("cutt
   const [silent, live] = lab.nodes;
   await silent!.cutOff();
   const nodes = [
-    ...Array.from({ length: 80 }, (_, index) => nodeOf(silent!, { name: `silent${index}`, port: 1000 + index })),
-    nodeOf(live!),
+    ...Array.from({ length: 80 }, (_, index) =>
+      toInventoryNode(silent!, { name: `silent${index}`, port: 1000 + index }),
+    ),
+    toInventoryNode(live!),
   ];
   const ended: string[] = [];
-  const outcomes = await onEachNode(nodes, echo, ({ node }) => ended.push(node.name));
+  const outcomes = await forEachNode(nodes, echo, ({ node }) => ended.push(node.name));
   t.equal(ended[0], live!.name, "it was worked on before any of them was given up");
   t.match(outcomes.at(-1), { value: "hello\n" });
   t.equal(outcomes.filter((one) => "error" in one && one.error.code === "TIMEOUT").length, 80);
@@ -98,7 +100,7 @@ echo "port 22"
     const settings = new SshSettings(undefined);
     const names = Array.from({ length: 100 }, (_, index) => `name${index}`);
     for (let round = 0; round < 3; round++) {
-      const found = await Promise.all([...names, ...names].map((alias) => settings.of({ alias }, where)));
+      const found = await Promise.all([...names, ...names].map((alias) => settings.resolve({ alias }, where)));
       t.same(
         found.map((one) => one.get("hostname")),
         [...names, ...names].map((name) => [`${name}.example`]),
@@ -112,7 +114,7 @@ echo "port 22"
     const settings = new SshSettings(undefined, 3000);
     const names = ["a", "hangs1", "b", "wrong", "hangs2", "c"];
     const answers = names.map((alias) =>
-      settings.of({ alias }, where).then(
+      settings.resolve({ alias }, where).then(
         (found) => found.get("hostname")?.[0],
         (error) => error,
       ),
@@ -126,8 +128,8 @@ echo "port 22"
       "c.example",
     ]);
     t.same(asked(), [...names].sort());
-    await t.rejects(settings.of({ alias: "wrong" }, where), { code: "CONFIG" });
-    await settings.of({ alias: "a" }, where);
+    await t.rejects(settings.resolve({ alias: "wrong" }, where), { code: "CONFIG" });
+    await settings.resolve({ alias: "a" }, where);
     t.same(asked(), [...names, "wrong"].sort());
   });
 });

@@ -6,7 +6,7 @@ import t, { type Test } from "tap";
 import { connect } from "../../fleet/connect.js";
 import type { Connection, Files } from "../../fleet/connection.js";
 import { lacking, startLab } from "../lab/lab.js";
-import { nodeOf, someNode } from "./node.js";
+import { createNode, toInventoryNode } from "./nodes.js";
 
 const skip = lacking();
 const MIB = 1024 * 1024;
@@ -163,14 +163,14 @@ function promises(t: Test, open: (local: string) => Promise<{ connection: Connec
 }
 
 t.test("this machine", async (t) => {
-  promises(t, async (there) => ({ connection: await connect(someNode({ connection: "local" })), there }));
+  promises(t, async (there) => ({ connection: await connect(createNode({ connection: "local" })), there }));
 });
 
 t.test("over SSH", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0 });
   t.teardown(() => lab.stop());
   promises(t, async () => {
-    const connection = await connect(nodeOf(lab.nodes[0]!));
+    const connection = await connect(toInventoryNode(lab.nodes[0]!));
     const files = await connection.files();
     const there = `${await files.home()}/muster-files-test-${process.pid}`;
     await files.makeFolder(there, 0o700);
@@ -182,7 +182,7 @@ t.test("over SSH", { skip }, async (t) => {
 t.test("files of another user", { skip: lacking("another user") }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, user: "rig" });
   t.teardown(() => lab.stop());
-  const connection = await connect(nodeOf(lab.nodes[0]!));
+  const connection = await connect(toInventoryNode(lab.nodes[0]!));
   t.teardown(() => connection.close());
   const files = await connection.files();
   const here = t.testdir({ file: "x" });

@@ -1,106 +1,125 @@
-import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { fingerprint, judge, parseKnownHosts, preferAlgorithms, recordedTypes } from "../../fleet/ssh/hostkeys.js";
+import { connect } from "../../fleet/connect.js";
+import type { Connection } from "../../fleet/connection.js";
+import { forEachNode } from "../../fleet/eachnode.js";
+import { loadInventory } from "../../fleet/inventory.js";
+import type { Node } from "../../fleet/node.js";
+import { lacking, startLab } from "../lab/lab.js";
+import { toInventoryNode } from "./nodes.js";
 
-/** A public key in wire format: enough for known_hosts, which never looks inside. */
-function key(type: string, seed: number): Buffer {
-  const field = (bytes: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, bytes.length]), bytes]);
-  return Buffer.concat([field(Buffer.from(type)), field(Buffer.alloc(32, seed))]);
+const skip = lacking();
+
+/** The key of the machine that a connection has led to, by asking it something. */
+async function whoAnswers(connection: Connection): Promise<string | undefined> {
+  const outcome = await connection.exec(["true"], { timeout: 20 });
+  return outcome.kind === "exit" && outcome.code === 0 ? connection.hostKey : undefined;
 }
 
-const ours = key("ssh-ed25519", 1);
-const other = key("ssh-ed25519", 2);
-const rsa = key("ssh-rsa", 3);
-const ED = `ssh-ed25519 ${ours.toString("base64")}`;
-const OTHER = `ssh-ed25519 ${other.toString("base64")}`;
-const RSA = `ssh-rsa ${rsa.toString("base64")}`;
+t.test("host keys", { skip }, async (t) => {
+  const lab = await startLab({ nodes: 2, gpus: 0 });
+  t.teardown(() => lab.stop());
+  const [first, second] = [lab.nodes[0]!, lab.nodes[1]!];
+  // Debian's own ssh_config hashes names.
+  t.beforeEach((t) => {
+    process.env.MUSTER_SSH_CONFIG = join(t.testdir({ config: "" }), "config");
+  });
+  t.afterEach(() => delete process.env.MUSTER_SSH_CONFIG);
 
-t.test("what known_hosts says of the key that answers", async (t) => {
-  const cases: [what: string, file: string, host: string, port: number, verdict: string][] = [
-    ["nothing", "", "rig", 22, "unknown"],
-    [
-      "comments and nonsense",
-      `# rig ${ED}\n\nrig\nrig ssh-ed25519\nrig 1024 35 123\n@nonsense rig ${ED}`,
-      "rig",
-      22,
-      "unknown",
-    ],
-    ["the key", `rig ${ED} a comment`, "rig", 22, "trusted"],
-    ["the key, indented and with tabs", `  rig\t${ED}\r`, "rig", 22, "trusted"],
-    ["letter case of the name", `RIG ${ED}`, "Rig", 22, "trusted"],
-    ["a comma list", `10.0.0.1,rig,10.0.0.2 ${ED}`, "10.0.0.2", 22, "trusted"],
-    ["a name that only begins alike", `rig ${ED}`, "rigs", 22, "unknown"],
-    ["another key", `rig ${OTHER}`, "rig", 22, "changed"],
-    ["another key, then the key", `rig ${OTHER}\nrig ${ED}`, "rig", 22, "trusted"],
-    ["a key of another type only", `rig ${RSA}`, "rig", 22, "changed"],
-    ["keys of both types", `rig ${RSA}\nrig ${ED}`, "rig", 22, "trusted"],
-    ["a type that the key is not", `rig ssh-rsa ${ours.toString("base64")}`, "rig", 22, "unknown"],
-    ["a star", `*.lan ${ED}`, "rig.lan", 22, "trusted"],
-    ["a star that is too narrow", `*.lan ${ED}`, "rig.wan", 22, "unknown"],
-    ["a dot is a dot", `r.g ${ED}`, "rig", 22, "unknown"],
-    ["a question mark", `rig-? ${ED}`, "rig-b", 22, "trusted"],
-    ["a question mark is one", `rig-? ${ED}`, "rig-10", 22, "unknown"],
-    ["a negation", `!rig-b,rig-* ${ED}`, "rig-b", 22, "unknown"],
-    ["a negation after the match", `rig-*,!rig-b ${ED}`, "rig-b", 22, "unknown"],
-    ["a negation of another", `rig-*,!rig-b ${ED}`, "rig-c", 22, "trusted"],
-    ["a port", `[rig]:2222 ${ED}`, "rig", 2222, "trusted"],
-    ["another port", `[rig]:2223 ${ED}`, "rig", 2222, "unknown"],
-    ["a port where 22 is asked", `[rig]:2222 ${ED}`, "rig", 22, "unknown"],
-    ["no port vouches for all", `rig ${ED}`, "rig", 2222, "trusted"],
-    ["another key at 22 proves nothing", `rig ${OTHER}`, "rig", 2222, "unknown"],
-    ["another key at the port", `rig ${ED}\n[rig]:2222 ${OTHER}`, "rig", 2222, "trusted"],
-    ["a port with a star", `[*.lan]:2222 ${ED}`, "rig.lan", 2222, "trusted"],
-    ["IPv6", `fe80::1 ${ED}`, "fe80::1", 22, "trusted"],
-    ["IPv6 with a port", `[fe80::1]:2222 ${ED}`, "fe80::1", 2222, "trusted"],
-    ["revoked", `@revoked rig ${ED}`, "rig", 22, "revoked"],
-    ["revoked, though listed", `rig ${ED}\n@revoked * ${ED}`, "rig", 22, "revoked"],
-    ["revoked at any port", `@revoked rig ${ED}\n[rig]:2222 ${ED}`, "rig", 2222, "revoked"],
-    ["another key revoked", `@revoked rig ${OTHER}\nrig ${ED}`, "rig", 22, "trusted"],
-    ["an authority", `@cert-authority * ${ED}`, "rig", 22, "unknown"],
-  ];
-  for (const [what, file, host, port, verdict] of cases) {
-    t.equal(judge(parseKnownHosts(file, "known_hosts"), host, port, ours).kind, verdict, what);
-  }
+  t.test("an unknown one is refused, with its fingerprint and what to do", async (t) => {
+    const knownHosts = emptyFile(lab.folder);
+    const error = await connect(toInventoryNode(first, { knownHosts })).catch((error) => error);
+    t.match(error, { name: "ConnectionError", code: "HOST_KEY_UNKNOWN", exit: 69, node: "node1" });
+    t.match(error.message, /SHA256:[\w+/]{43}/);
+    t.match(error.next, new RegExp(`ssh-keyscan .*${first.host} >> ${knownHosts}`));
+    t.equal(readFileSync(knownHosts, "utf8"), "");
+  });
+
+  t.test("a new one is recorded once where the inventory says so", async (t) => {
+    const folder = join(lab.folder, "made/for/it");
+    const knownHosts = join(folder, "known_hosts");
+    const twice = [
+      toInventoryNode(first, { knownHosts, hostKeys: "accept-new" }),
+      toInventoryNode(first, { knownHosts, hostKeys: "accept-new" }),
+    ];
+    for (const outcome of await forEachNode(twice, whoAnswers)) t.match(outcome, { value: /^ssh-ed25519 SHA256:/ });
+    t.equal(readFileSync(knownHosts, "utf8"), `${first.knownHostsLine}\n`);
+    t.equal(statSync(folder).mode & 0o777, 0o700);
+    const strict = await connect(toInventoryNode(first, { knownHosts, hostKeys: "strict" }));
+    await strict.close();
+  });
+
+  t.test("where the inventory says nothing, StrictHostKeyChecking of ~/.ssh/config holds", async (t) => {
+    const knownHosts = emptyFile(lab.folder);
+    const said = (defaults = {}) => {
+      const file = lab.inventory({ file: "silent.yaml", defaults: { known_hosts: knownHosts, ...defaults } });
+      return loadInventory(file).nodes.slice(0, 1);
+    };
+    const state = async (nodes: Node[]) => {
+      const [outcome] = await forEachNode(nodes, whoAnswers);
+      return "error" in outcome! ? outcome.error.code : "connected";
+    };
+    t.equal(await state(said()), "HOST_KEY_UNKNOWN", "strict where both say nothing");
+    const folder = t.testdir({ config: "StrictHostKeyChecking accept-new\n" });
+    process.env.MUSTER_SSH_CONFIG = join(folder, "config");
+    t.equal(await state(said({ host_keys: "strict" })), "HOST_KEY_UNKNOWN", "the inventory comes first");
+    t.equal(await state(said()), "connected");
+    t.equal(readFileSync(knownHosts, "utf8"), `${first.knownHostsLine}\n`);
+  });
+
+  t.test("it is added below a line without an end, and hashed where ssh would hash it", async (t) => {
+    const folder = t.testdir({ known_hosts: "# no end", config: "HashKnownHosts yes\n" });
+    process.env.MUSTER_SSH_CONFIG = join(folder, "config");
+    const knownHosts = join(folder, "known_hosts");
+    for (const hostKeys of ["accept-new", "strict"] as const) {
+      const connection = await connect(toInventoryNode(second, { knownHosts, hostKeys }));
+      await connection.close();
+    }
+    t.match(readFileSync(knownHosts, "utf8"), /^# no end\n\|1\|\S+ ssh-ed25519 \S+\n$/);
+  });
+
+  t.test("a changed one is always refused; the others go on", async (t) => {
+    const folder = t.testdir({ config: "StrictHostKeyChecking no\n" });
+    process.env.MUSTER_SSH_CONFIG = join(folder, "config");
+    await first.rekey();
+    for (const hostKeys of ["strict", "accept-new", undefined] as const) {
+      const before = readFileSync(lab.knownHosts, "utf8");
+      const nodes = [toInventoryNode(first, { hostKeys }), toInventoryNode(second, { hostKeys })];
+      const [changed, fine] = await forEachNode(nodes, whoAnswers);
+      t.match(changed, {
+        node: { name: "node1" },
+        error: { code: "HOST_KEY_CHANGED", message: /CHANGED/, next: /ssh-keygen/ },
+      });
+      t.match(fine, { value: /^ssh-ed25519 SHA256:/ });
+      t.equal(readFileSync(lab.knownHosts, "utf8"), before);
+    }
+  });
+
+  t.test("a revoked one is refused", async (t) => {
+    const knownHosts = emptyFile(lab.folder);
+    writeFileSync(knownHosts, `${second.knownHostsLine}\n@revoked * ${second.hostKey}\n`);
+    await t.rejects(connect(toInventoryNode(second, { knownHosts, hostKeys: "accept-new" })), {
+      code: "HOST_KEY_REVOKED",
+    });
+  });
+
+  t.test("what is known by another type of key only has changed", async (t) => {
+    const knownHosts = emptyFile(lab.folder);
+    const blob = Buffer.concat([Buffer.from([0, 0, 0, 7]), Buffer.from("ssh-rsa"), Buffer.alloc(40)]).toString(
+      "base64",
+    );
+    writeFileSync(knownHosts, `[${second.host}]:${second.port},${second.host} ssh-rsa ${blob}\n`);
+    await t.rejects(connect(toInventoryNode(second, { knownHosts, hostKeys: "accept-new" })), {
+      code: "HOST_KEY_CHANGED",
+    });
+  });
+
+  t.notOk(existsSync(join(lab.folder, ".ssh")));
 });
 
-t.test("a verdict names the line, and an authority that does not help", async (t) => {
-  const known = parseKnownHosts(`# first\nrig ${RSA}\nrig ${OTHER}\n@cert-authority * ${ED}`, "file");
-  t.match(judge(known, "rig", 22, ours), { kind: "changed", place: { file: "file", line: 3 } });
-  t.match(judge(known, "else", 22, ours), { kind: "unknown", authority: true });
-});
-
-t.test("hashed names, as ssh-keygen writes them", async (t) => {
-  const file = join(t.testdir(), "known_hosts");
-  writeFileSync(file, `rig ${ED}\n[rig]:2222 ${OTHER}\n`);
-  execFileSync("ssh-keygen", ["-q", "-H", "-f", file], { stdio: "ignore" });
-  const text = readFileSync(file, "utf8");
-  t.notMatch(text, /rig/);
-  const known = parseKnownHosts(text, file);
-  t.equal(judge(known, "rig", 22, ours).kind, "trusted");
-  t.equal(judge(known, "rig", 2222, other).kind, "trusted");
-  t.equal(judge(known, "rig", 22, other).kind, "changed");
-  t.equal(judge(known, "gir", 22, ours).kind, "unknown");
-  for (const broken of ["|1|", "|1||", "|2|AAAA|AAAA", "|"]) {
-    t.equal(judge(parseKnownHosts(`${broken} ${ED}`, file), "rig", 22, ours).kind, "unknown", broken);
-  }
-});
-
-t.test("the key is asked for in a type that is recorded", async (t) => {
-  const known = parseKnownHosts(`rig ${RSA}\n[rig]:2222 ${ED}\n@revoked rig ${ED}`, "file");
-  t.same(recordedTypes(known, "rig", 22), ["ssh-rsa"]);
-  t.same(recordedTypes(known, "rig", 2222), ["ssh-ed25519"]);
-  t.same(recordedTypes(known, "rig", 2223), ["ssh-rsa"], "as the bare name has it");
-  t.same(preferAlgorithms(["ssh-rsa"]).slice(0, 3), ["rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519"]);
-  t.equal(preferAlgorithms([])[0], "ssh-ed25519");
-  t.equal(preferAlgorithms([]).length, preferAlgorithms(["ssh-rsa"]).length);
-});
-
-t.test("fingerprints are those that ssh-keygen shows", async (t) => {
-  const folder = t.testdir();
-  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(folder, "key")]);
-  const shown = execFileSync("ssh-keygen", ["-l", "-f", join(folder, "key.pub")], { encoding: "utf8" });
-  const [, encoded] = readFileSync(join(folder, "key.pub"), "utf8").split(" ");
-  t.equal(fingerprint(Buffer.from(encoded!, "base64")), shown.split(" ")[1]);
-});
+function emptyFile(folder: string): string {
+  const file = join(mkdtempSync(join(folder, "empty-")), "known_hosts");
+  writeFileSync(file, "");
+  return file;
+}

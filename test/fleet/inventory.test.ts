@@ -1,12 +1,12 @@
 import { availableParallelism, homedir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import { findInventory, inventoryOf, loadInventory, selectNodes } from "../../fleet/inventory.js";
-import { parseSource } from "../../schemas/yaml.js";
+import { findInventory, loadInventory, parseInventory, selectNodes } from "../../fleet/inventory.js";
+import { parseSource } from "../../schemas/parsesource.js";
 import { projectRoot } from "../../templates/nodeprograms.js";
-import { placed, problemsOf, refusalOf } from "../schemas/places.js";
+import { catchError, catchProblems, formatProblems } from "../schemas/problems.js";
 
-const load = (text: string) => inventoryOf(parseSource("i.yaml", text), "/cluster/i.yaml");
+const load = (text: string) => parseInventory(parseSource("i.yaml", text), "/cluster/i.yaml");
 
 const FULL = `
 defaults: {user: michael, workdir: ~/.muster, python: python3, grace: 60s, lease: 40m, env: {A: "1", B: "1"}}
@@ -135,7 +135,7 @@ t.test("what an inventory may not say", async (t) => {
     ],
     ["nodes: {a: {env: {A-B: 1}}}\n", ['1:19 "A-B" must be letters, digits and _, not beginning with a digit']],
   ];
-  for (const [text, problems] of table) t.same(placed(problemsOf(() => load(text))), problems, text);
+  for (const [text, problems] of table) t.same(formatProblems(catchProblems(() => load(text))), problems, text);
 });
 
 t.test("--limit", async (t) => {
@@ -162,7 +162,7 @@ t.test("--limit", async (t) => {
   ];
   for (const [limit, message, next] of wrong) {
     t.same(
-      refusalOf(() => selectNodes(inventory, limit)),
+      catchError(() => selectNodes(inventory, limit)),
       { exit: 64, message, next },
       limit,
     );

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import t from "tap";
 import { connect } from "../../fleet/connect.js";
-import { onEachNode } from "../../fleet/eachnode.js";
-import type { ConnectionError } from "../../fleet/errors.js";
+import type { ConnectionError } from "../../fleet/connectionerror.js";
+import { forEachNode } from "../../fleet/eachnode.js";
 import type { Node } from "../../fleet/node.js";
 import { lacking, startLab } from "../lab/lab.js";
 import { findProgram } from "../lab/requirements.js";
-import { nodeOf, someNode } from "./node.js";
+import { createNode, toInventoryNode } from "./nodes.js";
 
 const run = promisify(execFile);
 const skip = lacking("other keys on the nodes");
@@ -47,7 +47,7 @@ t.test("keys", { skip }, async (t) => {
     ] as const) {
       const identityFile = keygen(name, ...words);
       allow(identityFile);
-      t.ok(await fine(nodeOf(machine, { identityFile })), name);
+      t.ok(await fine(toInventoryNode(machine, { identityFile })), name);
     }
   });
 
@@ -63,18 +63,18 @@ t.test("keys", { skip }, async (t) => {
       [machine.knownHosts, { code: "UNSUPPORTED_KEY" }],
     ] as const;
     for (const [identityFile, error] of cases)
-      await t.rejects(connect(nodeOf(machine, { identityFile })), error, identityFile);
+      await t.rejects(connect(toInventoryNode(machine, { identityFile })), error, identityFile);
   });
 
   t.test("a key that the node does not know, tried once", async (t) => {
     const identityFile = keygen("stranger", "-t", "ed25519");
     const before = machine.sshdLog().length;
-    await t.rejects(connect(nodeOf(machine, { identityFile })), {
+    await t.rejects(connect(toInventoryNode(machine, { identityFile })), {
       code: "AUTH",
       message: /stranger/,
       next: /authorized_keys/,
     });
-    await t.rejects(connect(nodeOf(machine, { user: "no-such-user" })), { code: "AUTH" });
+    await t.rejects(connect(toInventoryNode(machine, { user: "no-such-user" })), { code: "AUTH" });
     t.equal(
       machine
         .sshdLog()
@@ -101,7 +101,7 @@ t.test("keys", { skip }, async (t) => {
     await add(held);
     rmSync(held);
     t.ok(
-      await fine(nodeOf(machine, { identityFile: held })),
+      await fine(toInventoryNode(machine, { identityFile: held })),
       "the private half of a named key, of which only .pub is here",
     );
 
@@ -111,12 +111,12 @@ t.test("keys", { skip }, async (t) => {
     allow(locked);
     await add(locked);
     execFileSync("ssh-keygen", ["-q", "-p", "-P", "", "-N", "secret", "-f", locked]);
-    t.ok(await fine(nodeOf(machine, { identityFile: locked })), "a key that is encrypted here");
+    t.ok(await fine(toInventoryNode(machine, { identityFile: locked })), "a key that is encrypted here");
 
     const config = join(t.testdir({ config: `Host *\n  IdentitiesOnly yes\n  IdentityFile ${held}\n` }), "config");
     process.env.MUSTER_SSH_CONFIG = config;
     t.teardown(() => delete process.env.MUSTER_SSH_CONFIG);
-    t.ok(await fine(nodeOf(machine, { identityFile: undefined })), "IdentitiesOnly leaves the others out");
+    t.ok(await fine(toInventoryNode(machine, { identityFile: undefined })), "IdentitiesOnly leaves the others out");
   });
 
   t.test("no agent at all, as under cron: it is said where one might have had the key", async (t) => {
@@ -127,7 +127,9 @@ t.test("keys", { skip }, async (t) => {
     t.teardown(() => {
       if (before !== undefined) process.env.SSH_AUTH_SOCK = before;
     });
-    const error = (await connect(nodeOf(machine, { identityFile: sealed })).catch((one) => one)) as ConnectionError;
+    const error = (await connect(toInventoryNode(machine, { identityFile: sealed })).catch(
+      (one) => one,
+    )) as ConnectionError;
     t.equal(error.code, "UNSUPPORTED_KEY");
     t.match(error.message, /sealed .*; there is no ssh agent to ask \(SSH_AUTH_SOCK is not set, as under cron\)$/);
     t.match(error.next, /under cron, name a key without a passphrase with identity_file/);
@@ -136,26 +138,26 @@ t.test("keys", { skip }, async (t) => {
   t.test("an agent that is not there is no hindrance", async (t) => {
     process.env.SSH_AUTH_SOCK = join(folder, "no-agent");
     t.teardown(() => delete process.env.SSH_AUTH_SOCK);
-    t.ok(await fine(nodeOf(machine)));
+    t.ok(await fine(toInventoryNode(machine)));
     const identityFile = keygen("stranger2", "-t", "ed25519");
-    await t.rejects(connect(nodeOf(machine, { identityFile })), { code: "AUTH", message: /no-agent/ });
+    await t.rejects(connect(toInventoryNode(machine, { identityFile })), { code: "AUTH", message: /no-agent/ });
   });
 });
 
 t.test("every node has an outcome, in the order of the inventory", { skip: lacking() }, async (t) => {
   const lab = await startLab({ nodes: 2, gpus: 0 });
   t.teardown(() => lab.stop());
-  const [first, second] = [nodeOf(lab.nodes[0]!), nodeOf(lab.nodes[1]!)];
+  const [first, second] = [toInventoryNode(lab.nodes[0]!), toInventoryNode(lab.nodes[1]!)];
   const nodes = [
     { ...first, name: "closed", port: 1 },
     first,
     { ...first, name: "unnamed", host: "no-such-host.invalid" },
-    someNode({ name: "here", connection: "local" }),
+    createNode({ name: "here", connection: "local" }),
     { ...second, name: "stranger", user: "nobody-here" },
     second,
   ];
   const ended: string[] = [];
-  const outcomes = await onEachNode(
+  const outcomes = await forEachNode(
     nodes,
     async (connection) => (await connection.exec(["echo", connection.node.name], { timeout: 20 })).stdout.trim(),
     ({ node }) => ended.push(node.name),

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import fc from "fast-check";
 import t from "tap";
-import { findMark, quote, startLine } from "../../fleet/quote.js";
+import { formatStartCommand, parseStartMark, quote } from "../../fleet/quote.js";
 
 const nasty = [
   "",
@@ -48,11 +48,11 @@ for (const shell of [
 
   t.test(`arguments through ${shell}`, { skip }, async (t) => {
     const through = (args: string[]) => {
-      const line = startLine(["/usr/bin/python3", "-c", reader, ...args]);
+      const line = formatStartCommand(["/usr/bin/python3", "-c", reader, ...args]);
       const output = execFileSync(shell, ["-c", line], {
         env: { PATH: "/usr/bin:/bin", HOME: "/nonexistent", LC_ALL: "C" },
       });
-      const { rest, pid } = findMark(output)!;
+      const { rest, pid } = parseStartMark(output)!;
       t.ok(pid > 1);
       return rest.toString("utf8").split("\0");
     };
@@ -68,8 +68,8 @@ for (const shell of [
   });
 
   t.test(`the program takes the shell's place under ${shell}`, { skip }, async (t) => {
-    const output = execFileSync(shell, ["-c", startLine(["/bin/sh", "-c", "echo $$"])]);
-    const { pid, rest } = findMark(output)!;
+    const output = execFileSync(shell, ["-c", formatStartCommand(["/bin/sh", "-c", "echo $$"])]);
+    const { pid, rest } = parseStartMark(output)!;
     t.equal(Number(rest.toString()), pid);
   });
 }
@@ -80,11 +80,11 @@ t.test("sh reads back what quote writes", async (t) => {
 });
 
 t.test("the mark is found behind whatever a start-up file prints", async (t) => {
-  const mark = execFileSync("/bin/sh", ["-c", startLine(["/bin/echo", "hello"])]);
+  const mark = execFileSync("/bin/sh", ["-c", formatStartCommand(["/bin/echo", "hello"])]);
   const whole = Buffer.concat([Buffer.from("Welcome!\n\x1e muster\n"), mark]);
-  t.equal(findMark(whole)?.rest.toString(), "hello\n");
-  t.equal(findMark(whole)?.before.toString(), "Welcome!\n\x1e muster\n");
+  t.equal(parseStartMark(whole)?.rest.toString(), "hello\n");
+  t.equal(parseStartMark(whole)?.before.toString(), "Welcome!\n\x1e muster\n");
   // All but the byte that ends the mark, however many digits the pid has.
-  t.equal(findMark(whole.subarray(0, whole.indexOf("hello") - 1)), undefined);
-  t.equal(findMark(Buffer.alloc(0)), undefined);
+  t.equal(parseStartMark(whole.subarray(0, whole.indexOf("hello") - 1)), undefined);
+  t.equal(parseStartMark(Buffer.alloc(0)), undefined);
 });

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import t from "tap";
-import { SshDialer } from "../../fleet/ssh/connect.js";
+import { SshDialer } from "../../fleet/ssh/sshdialer.js";
 import { lacking, startLab } from "../lab/lab.js";
-import { nodeOf } from "./node.js";
+import { toInventoryNode } from "./nodes.js";
 
 const skip = lacking("another login shell");
 
@@ -17,7 +17,7 @@ for (const loginShell of ["/bin/bash", "/bin/dash", "/bin/csh", "/usr/bin/fish"]
   t.test(`behind ${loginShell} with a start-up file that prints`, { skip: skip || without(loginShell) }, async (t) => {
     const lab = await startLab({ nodes: 1, gpus: 0, user: "rig", loginShell, banner: "Welcome to $(hostname)! {" });
     t.teardown(() => lab.stop());
-    const connection = await new SshDialer().connect(nodeOf(lab.nodes[0]!));
+    const connection = await new SshDialer().connect(toInventoryNode(lab.nodes[0]!));
     t.teardown(() => connection.close());
     const words = ["a b\n!!", "$HOME 'x' \"y\" `id`", "é😀\\"];
     const reader = `import sys; sys.stdout.buffer.write("\\0".join(sys.argv[1:]).encode())`;
@@ -36,7 +36,7 @@ for (const loginShell of ["/bin/bash", "/bin/dash", "/bin/csh", "/usr/bin/fish"]
 t.test("a login shell that lets nobody in", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, user: "rig", loginShell: "/usr/sbin/nologin" });
   t.teardown(() => lab.stop());
-  const connection = await new SshDialer().connect(nodeOf(lab.nodes[0]!));
+  const connection = await new SshDialer().connect(toInventoryNode(lab.nodes[0]!));
   t.teardown(() => connection.close());
   await t.rejects(connection.open(["true"]), { code: "SHELL", message: /not available/, next: /login shell/ });
   t.match(await connection.exec(["true"], { timeout: 30 }), { kind: "lost", reason: /not available/ });

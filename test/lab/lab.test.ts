@@ -6,7 +6,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import t, { type Test } from "tap";
 import { type Lab, type LabNode, lacking, startLab } from "./lab.js";
 import { DelayingProxy } from "./proxy.js";
-import { reached } from "./reached.js";
+import { waitUntil } from "./waituntil.js";
 
 function ssh(lab: Lab, node: LabNode, command: string, more: string[] = []): string {
   return execFileSync("ssh", [...more, ...lab.sshWords(node), command], { encoding: "utf8", stdio: "pipe" }).trim();
@@ -193,7 +193,7 @@ async function deathLeavesNothing(t: Test): Promise<void> {
     process.kill(process.pid, "SIGKILL");`;
   const dying = spawnSync(process.execPath, ["--input-type=module", "-e", lines], { encoding: "utf8" });
   const { folder, init } = JSON.parse(dying.stdout) as { folder: string; init: number };
-  await reached("all of it is gone", () => !existsSync(folder) && !existsSync(`/proc/${init}`));
+  await waitUntil("all of it is gone", () => !existsSync(folder) && !existsSync(`/proc/${init}`));
   t.notOk(existsSync(folder), "the folder is gone");
   t.notOk(existsSync(`/proc/${init}`), "the node is gone");
 }
@@ -208,9 +208,9 @@ async function proxied(t: Test): Promise<void> {
   const far = await sshThrough(lab, node, proxy, "echo far");
   t.equal(far.out, "far\n", far.err);
   t.ok(performance.now() - started > 5 * 60, "several round trips of 60 ms went by");
-  await reached("the connection is dropped", () => proxy.connections === 0);
+  await waitUntil("the connection is dropped", () => proxy.connections === 0);
   const cut = sshThrough(lab, node, proxy, "sleep 1000");
-  await reached("there is one again", () => proxy.connections === 1);
+  await waitUntil("there is one again", () => proxy.connections === 1);
   proxy.reset();
   t.match((await cut).err, /reset|closed/i);
   proxy.stall();
@@ -222,7 +222,7 @@ async function proxied(t: Test): Promise<void> {
   await wait(200);
   t.equal(heard, "", "a stalled proxy passes nothing on");
   proxy.resume();
-  await reached("the banner is heard", () => heard !== "");
+  await waitUntil("the banner is heard", () => heard !== "");
   t.match(heard, /^SSH-2\.0-/);
   socket.destroy();
 }

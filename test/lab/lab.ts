@@ -1,20 +1,20 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { collectTools, furnish, gpuSetup, hiddenFolders } from "./disk.js";
-import { type InventoryChange, writeInventory } from "./inventory.js";
-import { freePort } from "./listening.js";
-import { LabNode, type NodePlace } from "./node.js";
-import { type LabOptions, type LabPlan, planLab } from "./options.js";
+import { type InventoryChange, writeInventory } from "./labinventory.js";
+import { LabNode, type NodePlace } from "./labnode.js";
+import { type LabOptions, type LabPlan, planLab } from "./labplan.js";
+import { collectTools, listHiddenFolders, planGpus, prepareDisk } from "./nodedisk.js";
+import { findFreePort } from "./ports.js";
 import { projectRoot } from "./project.js";
-import { findProgram, LabCannot, type LabKind, labAvailable } from "./requirements.js";
+import { findProgram, type LabKind, LabUnsupportedError, labAvailable } from "./requirements.js";
 import { makeKey, type SshdOptions, sshdConfig } from "./sshd.js";
-import { Supervisor } from "./supervise.js";
+import { SupervisorClient } from "./supervisorclient.js";
 
-export type { InventoryChange } from "./inventory.js";
-export type { LabNode } from "./node.js";
-export type { LabOptions } from "./options.js";
-export { LabCannot, labAvailable, labKind, lacking, wholeMachines } from "./requirements.js";
+export type { InventoryChange } from "./labinventory.js";
+export type { LabNode } from "./labnode.js";
+export type { LabOptions } from "./labplan.js";
+export { LabUnsupportedError, labAvailable, labKind, lacking, wholeMachines } from "./requirements.js";
 
 /** Nodes on this machine, each with a real sshd. Everything of it is gone after `stop`, or when this process ends. */
 export class Lab {
@@ -24,7 +24,7 @@ export class Lab {
     readonly kind: LabKind,
     readonly nodes: LabNode[],
     private readonly plan: LabPlan,
-    private readonly supervisor: Supervisor,
+    private readonly supervisor: SupervisorClient,
   ) {}
 
   get knownHosts(): string {
@@ -61,12 +61,12 @@ export class Lab {
  */
 export async function startLab(options: LabOptions): Promise<Lab> {
   const available = labAvailable();
-  if (!available.ok) throw new LabCannot("MISSING_PROGRAM", available.missing);
+  if (!available.ok) throw new LabUnsupportedError("MISSING_PROGRAM", available.missing);
   const plan = planLab(options, userInfo().username);
   if (available.kind === "plain") refuseWithoutRoot(options, plan);
   const folder = mkdtempSync(join(tmpdir(), "muster-lab-"));
   for (const part of ["disks", "ssh"]) mkdirSync(join(folder, part));
-  const supervisor = Supervisor.start(folder, available.kind);
+  const supervisor = SupervisorClient.start(folder, available.kind);
   try {
     const { block, table, port22 } = await supervisor.greeting;
     const clientKey = await makeKey(join(folder, "ssh/client"), "lab");
@@ -75,10 +75,12 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       plan.names.map((name, index) => {
         const where = { name, host: available.kind === "machines" ? `127.0.${block}.${index + 1}` : "127.0.0.1" };
         const common = { folder, plan, supervisor, table, clientKey, port22: port22 ?? false };
-        return available.kind === "machines" ? machine({ ...common, ...where }) : plain({ ...common, ...where });
+        return available.kind === "machines"
+          ? setUpMachine({ ...common, ...where })
+          : setUpPlainSshd({ ...common, ...where });
       }),
     );
-    const nodes = places.map((place) => new LabNode(place, gpuSetup(plan)));
+    const nodes = places.map((place) => new LabNode(place, planGpus(plan)));
     await Promise.all(nodes.map((node) => node.create()));
     return new Lab(folder, available.kind, nodes, plan, supervisor);
   } catch (error) {
@@ -88,24 +90,25 @@ export async function startLab(options: LabOptions): Promise<Lab> {
 }
 
 function refuseWithoutRoot(options: LabOptions, plan: LabPlan): void {
-  if (options.loginShell !== undefined) throw new LabCannot("NEEDS_ROOT", "needs root: another login shell");
-  if (plan.user !== userInfo().username) throw new LabCannot("NEEDS_ROOT", `needs root: logging in as ${plan.user}`);
+  if (options.loginShell !== undefined) throw new LabUnsupportedError("NEEDS_ROOT", "needs root: another login shell");
+  if (plan.user !== userInfo().username)
+    throw new LabUnsupportedError("NEEDS_ROOT", `needs root: logging in as ${plan.user}`);
 }
 
-interface Spot {
+interface NodeSetup {
   folder: string;
   name: string;
   host: string;
   plan: LabPlan;
-  supervisor: Supervisor;
+  supervisor: SupervisorClient;
   table: string | undefined;
   clientKey: string;
   port22: boolean;
 }
 
 /** What machines and plain sshds have in common. */
-function common(
-  spot: Spot,
+function commonPlace(
+  spot: NodeSetup,
 ): Pick<NodePlace, "name" | "host" | "user" | "identityFile" | "supervisor" | "table" | "knownHostsFile"> {
   const { name, host, supervisor, table, plan } = spot;
   const identityFile = join(spot.folder, "ssh/client");
@@ -120,14 +123,14 @@ function common(
   };
 }
 
-async function machine(spot: Spot): Promise<NodePlace> {
+async function setUpMachine(spot: NodeSetup): Promise<NodePlace> {
   const { plan } = spot;
   // The disk lies on a tmpfs that only the supervisor's mount namespace has.
   const inside = join(spot.folder, "disks", spot.name);
   const disk = `/proc/${spot.supervisor.pid}/root${inside}`;
-  const port = spot.port22 ? 22 : await freePort(spot.host);
+  const port = spot.port22 ? 22 : await findFreePort(spot.host);
   const sshFiles = join(disk, "upper/etc/ssh");
-  furnish(join(disk, "upper"), join(disk, "home"), plan);
+  prepareDisk(join(disk, "upper"), join(disk, "home"), plan);
   writeFileSync(join(sshFiles, "authorized_keys"), `${spot.clientKey}\n`);
   const banner: SshdOptions = plan.banner === undefined ? {} : { Banner: "/etc/ssh/banner" };
   const config = (options: SshdOptions) => {
@@ -141,7 +144,7 @@ async function machine(spot: Spot): Promise<NodePlace> {
       NODE_DISK: inside,
       NODE_NAME: spot.name,
       NODE_BOOT_ID: bootId,
-      NODE_HIDE: hiddenFolders().join("\n"),
+      NODE_HIDE: listHiddenFolders().join("\n"),
       NODE_KERNEL: Object.entries(plan.kernel)
         .map(([name, value]) => `${name.replace(".", "/")} ${value}`)
         .join("\n"),
@@ -149,7 +152,7 @@ async function machine(spot: Spot): Promise<NodePlace> {
     },
   });
   return {
-    ...common(spot),
+    ...commonPlace(spot),
     kind: "machines",
     port,
     disk,
@@ -162,11 +165,11 @@ async function machine(spot: Spot): Promise<NodePlace> {
 }
 
 /** A sshd that runs as the user: no system of its own, told apart by its port. */
-async function plain(spot: Spot): Promise<NodePlace> {
+async function setUpPlainSshd(spot: NodeSetup): Promise<NodePlace> {
   const { plan } = spot;
   const folder = join(spot.folder, spot.name);
   mkdirSync(join(folder, "work"), { recursive: true });
-  const port = await freePort(spot.host);
+  const port = await findFreePort(spot.host);
   writeFileSync(join(folder, "authorized_keys"), `${spot.clientKey}\n`);
   writeFileSync(join(folder, "banner"), `${plan.banner ?? ""}\n`);
   if (plan.smi !== "none") collectTools(join(folder, "bin"), plan.smi);
@@ -183,7 +186,7 @@ async function plain(spot: Spot): Promise<NodePlace> {
     env: { MUSTER_LAB_NODE: folder },
   });
   const workdir = join(folder, "work");
-  return { ...common(spot), kind: "plain", port, disk: folder, folder, sshFiles: folder, workdir, config, start };
+  return { ...commonPlace(spot), kind: "plain", port, disk: folder, folder, sshFiles: folder, workdir, config, start };
 }
 
 function bootProgram(): string {

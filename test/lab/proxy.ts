@@ -1,5 +1,5 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { Delay } from "./delay.js";
+import { DelayQueue } from "./delayqueue.js";
 
 /** A TCP proxy that stands in for distance: each piece arrives `latency` milliseconds later, in order, both ways. */
 export class DelayingProxy {
@@ -88,7 +88,7 @@ export class DelayingProxy {
   }
 
   private carry(from: Socket, to: Socket): void {
-    const delay = new Delay(() => this.latency);
+    const delay = new DelayQueue(() => this.latency);
     from.on("data", (piece) => {
       delay.later(() => {
         if (!to.destroyed && !to.write(piece)) from.pause();

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 
 /** Something that a lab on this machine cannot do. Tests skip with its message. */
-export class LabCannot extends Error {
+export class LabUnsupportedError extends Error {
   readonly code: "NEEDS_ROOT" | "MISSING_PROGRAM" | "NO_ADDRESS";
 
-  constructor(code: LabCannot["code"], message: string) {
+  constructor(code: LabUnsupportedError["code"], message: string) {
     super(message);
     this.name = "LabCannot";
     this.code = code;

@@ -7,9 +7,9 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { createInterface } from "node:readline";
-import { firstProgramLine, listening, portFree } from "./listening.js";
+import { awaitSshd, isPortFree, readFirstLine } from "./ports.js";
 import { killMarked } from "./processes.js";
-import type { FromSupervisor, StartNode, ToSupervisor } from "./protocol.js";
+import type { FromSupervisor, StartNode, ToSupervisor } from "./supervisorprotocol.js";
 
 const [folder, kind] = process.argv.slice(2) as [string, "machines" | "plain"];
 const children = new Map<string, ChildProcess>();
@@ -57,9 +57,9 @@ async function startNode(node: StartNode): Promise<number> {
   child.once("exit", () => {
     if (children.get(node.name) === child) children.delete(node.name);
   });
-  const pid = kind === "machines" ? Number((await firstProgramLine(child)).replace("up ", "")) : child.pid!;
+  const pid = kind === "machines" ? Number((await readFirstLine(child)).replace("up ", "")) : child.pid!;
   inits.set(child, pid);
-  await listening(pid, () => children.get(node.name) !== child);
+  await awaitSshd(pid, () => children.get(node.name) !== child);
   return pid;
 }
 
@@ -130,7 +130,7 @@ async function main(): Promise<void> {
   // A test that dies with an unread answer in its pipe resets it: an error, which readline hands on, and no end.
   lines.on("error", () => void takeDown());
   const address = `127.0.${block}.1`;
-  say({ id: 0, block, table, port22: kind === "machines" && (await portFree(address, 22)) });
+  say({ id: 0, block, table, port22: kind === "machines" && (await isPortFree(address, 22)) });
 }
 
 try {

@@ -1,14 +1,14 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import t from "tap";
-import { pciAddress } from "../lab/gpus.js";
+import { pciAddress } from "../lab/fakegpus.js";
 import { type Lab, type LabNode, lacking, startLab } from "../lab/lab.js";
-import { type Answer, ask, states } from "./fixture.js";
+import { listStates, runVerb, type VerbResult } from "./runverb.js";
 
 const skip = lacking("a disk of its own");
 
 /** Differences of one resource as `what: have`. */
-function found(answer: Answer, resource: string): string[] {
+function found(answer: VerbResult, resource: string): string[] {
   const one = answer.nodes[0]?.resources.find((row) => row.resource === resource);
   return (one?.differences ?? []).map(({ what, have }) => `${what}: ${have}`);
 }
@@ -48,10 +48,10 @@ t.test("on a real node", { skip }, async (t) => {
   for (const [name, text] of Object.entries(FILES)) put(`root/${name}`, text);
 
   await t.test("right is found right", async (t) => {
-    const answer = await ask(inventory, ["verify", "manifest-sync", "kernel-params", "gpu", "session"]);
+    const answer = await runVerb(inventory, ["verify", "manifest-sync", "kernel-params", "gpu", "session"]);
     t.equal(answer.code, 0, answer.err);
     const all = ["manifest chunk_size", "boot parameters", "kernel parameters", "gpus", "session"];
-    t.same(states(answer), Object.fromEntries(all.map((name) => [name, "ok"])));
+    t.same(listStates(answer), Object.fromEntries(all.map((name) => [name, "ok"])));
   });
 
   await t.test("one value in four files", async (t) => {
@@ -63,18 +63,20 @@ t.test("on a real node", { skip }, async (t) => {
     ];
     for (const [name, text, difference] of tampered) {
       put(`root/${name}`, text);
-      const answer = await ask(inventory, ["verify", "manifest-sync"]);
+      const answer = await runVerb(inventory, ["verify", "manifest-sync"]);
       t.equal(answer.code, 2);
       const [sideBySide, one, ...more] = found(answer, "manifest chunk_size");
       t.match(sideBySide, /^chunk_size disagrees with itself: .* \| .* \(wins at run time\)/);
       t.same([one, ...more], [difference]);
-      t.same(states(await ask(inventory, ["provision", "manifest-sync"])), { "manifest chunk_size": "changed" });
+      t.same(listStates(await runVerb(inventory, ["provision", "manifest-sync"])), {
+        "manifest chunk_size": "changed",
+      });
       const mended = name === "train.yaml" ? FILES[name].replace("1000", "1000 ") : FILES[name];
       t.equal(read(`root/${name}`), mended, "all else is as it was");
-      t.same(states(await ask(inventory, ["provision", "manifest-sync"])), { "manifest chunk_size": "ok" });
+      t.same(listStates(await runVerb(inventory, ["provision", "manifest-sync"])), { "manifest chunk_size": "ok" });
     }
     put("root/full.json", "{");
-    const failed = await ask(inventory, ["provision", "manifest-sync"]);
+    const failed = await runVerb(inventory, ["provision", "manifest-sync"]);
     t.equal(failed.code, 3);
     t.match(failed.nodes[0]?.resources[0]?.reason, /full\.json .*is not JSON/);
     t.equal(read("root/full.json"), "{");
@@ -90,37 +92,37 @@ t.test("on a real node", { skip }, async (t) => {
     );
     put("etc/default/grub.d/00-rig.cfg", "GRUB_TIMEOUT=0\n");
     put("sys/module/amdgpu/parameters/ppfeaturemask", "4294967295\n");
-    const drift = await ask(inventory, ["verify", "kernel-params"]);
+    const drift = await runVerb(inventory, ["verify", "kernel-params"]);
     t.equal(drift.code, 2);
-    t.same(states(drift), { "boot parameters": "drift", "kernel parameters": "drift" });
+    t.same(listStates(drift), { "boot parameters": "drift", "kernel parameters": "drift" });
     t.same(found(drift, "kernel parameters"), ["amdgpu.ppfeaturemask: 4294967295"]);
-    const staged = await ask(inventory, ["provision", "kernel-params"]);
-    t.same(states(staged), { "boot parameters": "changed", "kernel parameters": "needs reboot" });
+    const staged = await runVerb(inventory, ["provision", "kernel-params"]);
+    t.same(listStates(staged), { "boot parameters": "changed", "kernel parameters": "needs reboot" });
     t.match(read("boot/grub/grub.cfg"), /amdgpu\.ppfeaturemask=0xffff7fff/);
-    const again = await ask(inventory, ["provision", "kernel-params"]);
-    t.same(states(again), { "boot parameters": "ok", "kernel parameters": "needs reboot" });
+    const again = await runVerb(inventory, ["provision", "kernel-params"]);
+    t.same(listStates(again), { "boot parameters": "ok", "kernel parameters": "needs reboot" });
     put("sys/module/amdgpu/parameters/ppfeaturemask", "4294934527\n");
-    t.equal((await ask(inventory, ["verify", "kernel-params"])).code, 0);
+    t.equal((await runVerb(inventory, ["verify", "kernel-params"])).code, 0);
   });
 
   await t.test("cards that are missing, sick, or make their tool hang", async (t) => {
     node.setGpus({ sick: [2] });
-    const sick = await ask(inventory, ["verify", "gpu"]);
+    const sick = await runVerb(inventory, ["verify", "gpu"]);
     t.same(found(sick, "gpus"), [`GPU ${pciAddress(2)}: sclk N/A, mclk N/A, perf unknown`]);
     t.match(sick.nodes[0]?.resources[0]?.notes.at(-1), /reduce sample_size/);
     node.setGpus({ sick: [], count: 3 });
-    t.same(found(await ask(inventory, ["verify", "gpu"]), "gpus"), [
+    t.same(found(await runVerb(inventory, ["verify", "gpu"]), "gpus"), [
       `GPU ${pciAddress(3)}: on the PCI bus, but rocm-smi does not show it`,
     ]);
     node.setGpus({ count: 4, tools: "hang" });
-    t.same(found(await ask(inventory, ["verify", "gpu"]), "gpus"), ["rocm-smi: no answer within 10 s"]);
+    t.same(found(await runVerb(inventory, ["verify", "gpu"]), "gpus"), ["rocm-smi: no answer within 10 s"]);
     t.same(await node.quiet(10), [], "nothing of it goes on");
     node.setGpus({ tools: undefined });
-    t.equal((await ask(inventory, ["verify", "gpu"])).code, 0);
+    t.equal((await runVerb(inventory, ["verify", "gpu"])).code, 0);
   });
 
   await t.test("modules", async (t) => {
-    const [missing, ...others] = found(await ask(inventory, ["verify", "python"]), "python");
+    const [missing, ...others] = found(await runVerb(inventory, ["verify", "python"]), "python");
     t.match(missing, /^module no_such_module: not there for/);
     t.same(others, []);
   });
@@ -134,7 +136,7 @@ t.test("what a log-out ends", { skip }, async (t) => {
     writeFileSync(join(node.root, "usr/local/bin/loginctl"), `#!/bin/sh\ncat <<'END'\n${text}\nEND\n`, { mode: 0o755 });
   writeFileSync(join(lab.folder, "history.json"), "{}");
   const inventory = lab.inventory({ top: { ramdisk: { "/dev/shm/prng": ["history.json"] }, playbooks: ["session"] } });
-  const whats = async () => found(await ask(inventory, ["verify"]), "session").map((one) => one.split(":")[0]);
+  const whats = async () => found(await runVerb(inventory, ["verify"]), "session").map((one) => one.split(":")[0]);
   logind("KillUserProcesses=yes\nRemoveIPC=yes\nLinger=no");
   t.same(await whats(), ["KillUserProcesses", "RemoveIPC", "MaxSessions"]);
   logind("KillUserProcesses=no\nRemoveIPC=yes\nLinger=yes");

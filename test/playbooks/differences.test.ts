@@ -1,11 +1,11 @@
 import t from "tap";
-import { fileDifferences } from "../../playbooks/engine/file.js";
-import { folderDifferences } from "../../playbooks/engine/folder.js";
+import { diffFile } from "../../playbooks/engine/fileresource.js";
+import { diffFolder } from "../../playbooks/engine/folderresource.js";
 import type { FileState, TreeState } from "../../playbooks/engine/resource.js";
-import { stalePaths, treeDifferences, type WantedEntry, type WantedTree } from "../../playbooks/engine/tree.js";
-import { unifiedDiff } from "../../playbooks/engine/unified.js";
-import { removalNotes, spaceProblem } from "../../playbooks/ramdisk.js";
-import { sessionText, shellText } from "../../playbooks/rocm-env.js";
+import { diffTree, findStalePaths, type WantedEntry, type WantedTree } from "../../playbooks/engine/tree.js";
+import { unifiedDiff } from "../../playbooks/engine/unifieddiff.js";
+import { findSpaceProblem, noteRemoval } from "../../playbooks/ramdisk.js";
+import { formatEnvironment, formatProfile } from "../../playbooks/rocm-env.js";
 
 const A = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"; // of "a"
 const good: FileState = { kind: "file", mode: 0o644, owner: "root", group: "wheel", size: 1, sha256: A };
@@ -37,22 +37,18 @@ t.test("a file", async (t) => {
       [`content: 1 byte, sha256 ? -> ${wanted}`, "mode: ? -> 0644", "owner: undefined:wheel -> root:wheel"],
     ],
   ];
-  for (const [name, change, found] of table) t.same(texts(fileDifferences({ ...good, ...change }, want)), found, name);
+  for (const [name, change, found] of table) t.same(texts(diffFile({ ...good, ...change }, want)), found, name);
   const other = { ...good, sha256: "f", content: Buffer.from("b\n").toString("base64") };
-  t.match(fileDifferences(other, want)[0]?.diff, /^--- \/f\thave\n\+\+\+ \/f\twant\n@@ -1,1 \+1,1 @@\n-b\n\+a\n/);
-  t.equal(fileDifferences(other, { ...want, secret: true })[0]?.diff, undefined, "secret");
-  t.same(
-    fileDifferences({ ...good, mode: 0, owner: "x" }, { path: "/f", bytes: want.bytes }),
-    [],
-    "any mode and owner",
-  );
+  t.match(diffFile(other, want)[0]?.diff, /^--- \/f\thave\n\+\+\+ \/f\twant\n@@ -1,1 \+1,1 @@\n-b\n\+a\n/);
+  t.equal(diffFile(other, { ...want, secret: true })[0]?.diff, undefined, "secret");
+  t.same(diffFile({ ...good, mode: 0, owner: "x" }, { path: "/f", bytes: want.bytes }), [], "any mode and owner");
 });
 
 t.test("a folder", async (t) => {
   const have: FileState = { kind: "folder", mode: 0o755, owner: "root", group: "root" };
-  t.same(folderDifferences(have, { mode: 0o755, owner: "root" }), []);
-  t.same(texts(folderDifferences(have, { mode: 0o700, owner: "rig" })), ["mode: 0755 -> 0700", "owner: root -> rig"]);
-  t.same(texts(folderDifferences({ kind: "file" }, {})), ["folder: a file -> a folder"]);
+  t.same(diffFolder(have, { mode: 0o755, owner: "root" }), []);
+  t.same(texts(diffFolder(have, { mode: 0o700, owner: "rig" })), ["mode: 0755 -> 0700", "owner: root -> rig"]);
+  t.same(texts(diffFolder({ kind: "file" }, {})), ["folder: a file -> a folder"]);
 });
 
 t.test("a tree", async (t) => {
@@ -63,15 +59,13 @@ t.test("a tree", async (t) => {
     ["constructor", file(A)],
   ]);
   const right: TreeState = { ".": { kind: "folder" }, d: { kind: "folder" }, "d/a": good, constructor: good };
-  t.same(treeDifferences(right, want), []);
-  t.same(stalePaths(right, want), []);
-  t.same(stalePaths({ ...right, old: { kind: "folder" }, "old/x": good, "d/b": good }, want), ["d/b", "old"]);
-  t.same(texts(treeDifferences({ ".": { kind: "link", target: "/etc" } }, want)), [
-    "folder: a link to /etc -> a folder",
-  ]);
-  t.same(treeDifferences({ ".": { kind: "missing" } }, want).length, 3);
-  t.same(texts(treeDifferences({ ".": { kind: "missing" } }, new Map())), ["folder: missing -> a folder"]);
-  t.same(texts(treeDifferences({ ...right, "d/a": { ...good, sha256: "f", mode: 0o600 } }, want)), [
+  t.same(diffTree(right, want), []);
+  t.same(findStalePaths(right, want), []);
+  t.same(findStalePaths({ ...right, old: { kind: "folder" }, "old/x": good, "d/b": good }, want), ["d/b", "old"]);
+  t.same(texts(diffTree({ ".": { kind: "link", target: "/etc" } }, want)), ["folder: a link to /etc -> a folder"]);
+  t.same(diffTree({ ".": { kind: "missing" } }, want).length, 3);
+  t.same(texts(diffTree({ ".": { kind: "missing" } }, new Map())), ["folder: missing -> a folder"]);
+  t.same(texts(diffTree({ ...right, "d/a": { ...good, sha256: "f", mode: 0o600 } }, want)), [
     "d/a: content: 1 byte, sha256 f -> 1 byte, sha256 ca978112ca1b",
     "d/a: mode: 0600 -> 0644",
   ]);
@@ -85,13 +79,13 @@ t.test("diffs are of texts only", async (t) => {
 
 t.test("a ramdisk fits, or says why not", async (t) => {
   const room = { free: 1e9, available: 1e9 };
-  t.equal(spaceProblem(1000, room), undefined);
-  t.match(spaceProblem(1000, { ...room, free: 999 }), /the file system has 999 left/);
-  t.match(spaceProblem(1000, { ...room, available: 6e7 }), /60000000 of memory are available/);
+  t.equal(findSpaceProblem(1000, room), undefined);
+  t.match(findSpaceProblem(1000, { ...room, free: 999 }), /the file system has 999 left/);
+  t.match(findSpaceProblem(1000, { ...room, available: 6e7 }), /60000000 of memory are available/);
 });
 
 t.test("what logind would remove", async (t) => {
-  const said = (stdout: string) => removalNotes({ exit: 0, stdout, stderr: "" }).length;
+  const said = (stdout: string) => noteRemoval({ exit: 0, stdout, stderr: "" }).length;
   t.equal(said("1000\nb true\nLinger=no\n"), 1);
   t.equal(said("1000\nb true\n"), 1, "a user whom logind does not know lingers not");
   t.equal(said("1000\nb true\nLinger=yes\n"), 0);
@@ -102,6 +96,6 @@ t.test("what logind would remove", async (t) => {
 
 t.test("an environment as files for people", async (t) => {
   const hostile: [string, string][] = [["A", 'it\'s $(x) "q" \\']];
-  t.match(shellText(hostile), `export A='it'\\''s $(x) "q" \\'\n`);
-  t.match(sessionText(hostile), 'A="it\'s $$(x) \\"q\\" \\\\"\n');
+  t.match(formatProfile(hostile), `export A='it'\\''s $(x) "q" \\'\n`);
+  t.match(formatEnvironment(hostile), 'A="it\'s $$(x) \\"q\\" \\\\"\n');
 });

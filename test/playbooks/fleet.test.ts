@@ -4,7 +4,7 @@ import t from "tap";
 import { runMuster, startMuster, waitForExit } from "../cli/startmuster.js";
 import { startLab } from "../lab/lab.js";
 import { lacking } from "../lab/requirements.js";
-import { ask, inventoryWith, states } from "./fixture.js";
+import { inventoryWith, listStates, runVerb } from "./runverb.js";
 
 const skip = lacking("power cycle");
 
@@ -34,13 +34,13 @@ t.test("a fleet: nodes that are off, reboots, two at once", { skip }, async (t) 
 
   await t.test("drift is exit 2, and --check changes nothing", async (t) => {
     for (const words of [["verify"], ["provision", "--check"]]) {
-      const found = await ask(inventory, [...words, "--limit", "node1,node2"]);
+      const found = await runVerb(inventory, [...words, "--limit", "node1,node2"]);
       t.equal(found.code, 2, found.err);
       t.same(
         found.nodes.map(({ node }) => node),
         ["node1", "node2"],
       );
-      t.same(states(found), { [RAM]: "drift" });
+      t.same(listStates(found), { [RAM]: "drift" });
     }
   });
 
@@ -51,25 +51,25 @@ t.test("a fleet: nodes that are off, reboots, two at once", { skip }, async (t) 
     t.match(ran.out, /^node2 +ramdisk .* changed$/m);
     t.match(ran.out, /^node3 +unreachable\n {4}.*HOST KEY HAS CHANGED/m);
     for (const line of ran.out.split("\n")) t.ok(line.length <= 80, line);
-    t.equal((await ask(inventory, ["verify", "--limit", "node3"])).code, 69);
-    const again = await ask(inventory, ["provision", "--limit", "node1,node2"]);
+    t.equal((await runVerb(inventory, ["verify", "--limit", "node3"])).code, 69);
+    const again = await runVerb(inventory, ["provision", "--limit", "node1,node2"]);
     t.equal(again.code, 0);
-    t.same(states(again), { [RAM]: "ok" });
+    t.same(listStates(again), { [RAM]: "ok" });
   });
 
   await t.test("after a reboot the ramdisk is empty, and --if-rebooted fills it where it must", async (t) => {
     await one!.powerCycle();
-    t.same(states(await ask(inventory, ["verify", "--limit", "node1"])), { [RAM]: "drift" });
-    const filled = await ask(inventory, ["provision", "--if-rebooted", "--limit", "node1,node2"]);
+    t.same(listStates(await runVerb(inventory, ["verify", "--limit", "node1"])), { [RAM]: "drift" });
+    const filled = await runVerb(inventory, ["provision", "--if-rebooted", "--limit", "node1,node2"]);
     t.equal(filled.code, 0, filled.err);
-    t.same(states(filled), { [RAM]: "changed" });
+    t.same(listStates(filled), { [RAM]: "changed" });
     t.match(filled.nodes[1], { state: "skipped", reason: /not rebooted/ });
-    const again = await ask(inventory, ["provision", "--if-rebooted", "--limit", "node1,node2"]);
+    const again = await runVerb(inventory, ["provision", "--if-rebooted", "--limit", "node1,node2"]);
     t.same(
       again.nodes.map(({ state }) => state),
       ["skipped", "skipped"],
     );
-    const other = await ask(inventory, ["verify", "slow", "--limit", "node1"]);
+    const other = await runVerb(inventory, ["verify", "slow", "--limit", "node1"]);
     t.equal(other.code, 2, "another playbook has not succeeded since");
   });
 
@@ -104,7 +104,7 @@ t.test("a fleet: nodes that are off, reboots, two at once", { skip }, async (t) 
     await end;
     t.equal((await two!.exec(["cat", "/srv/slow"])).stdout, "old\n");
     await two!.exec(["touch", "/srv/go"]);
-    const next = await ask(inventory, ["provision", "slow", "--limit", "node2"]);
+    const next = await runVerb(inventory, ["provision", "slow", "--limit", "node2"]);
     t.equal(next.code, 0, next.err);
     t.equal((await two!.exec(["cat", "/srv/slow"])).stdout, "done");
     t.same(await two!.quiet(5), []);

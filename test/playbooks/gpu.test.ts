@@ -2,10 +2,10 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { NVIDIA_FIELDS, parseAmd, parseNvidia, parseRocm } from "../../fleet/gpus/smi.js";
+import { NVIDIA_FIELDS, parseAmdSmi, parseNvidiaSmi, parseRocmSmi } from "../../fleet/gpus/smi.js";
 import type { CommandState, Difference, FileState } from "../../playbooks/engine/resource.js";
-import { type Answers, type Expected, gpuDifferences } from "../../playbooks/gpu.js";
-import { type GpuSetup, pciAddress, RTX_3080_TI, RX_6600, type SmiRelease } from "../lab/gpus.js";
+import { diffGpus, type Expected, type GpuAnswers } from "../../playbooks/gpu.js";
+import { type GpuSetup, pciAddress, RTX_3080_TI, RX_6600, type SmiRelease } from "../lab/fakegpus.js";
 import { projectRoot } from "../lab/project.js";
 
 const ROCM = ["--showbus", "-c", "-p", "--showdriverversion", "--json"];
@@ -27,18 +27,18 @@ const SICK = { clocks: { sclk: null, mclk: null }, perf: null };
 t.test("every release's format, and a sick card in it", async (t) => {
   for (const release of ["rocm5", "rocm6", "rocm7"] as const) {
     const driver = release === "rocm5" ? "5.18.13" : "6.12.12";
-    const shown = parseRocm(fake(t, release, [1])("rocm-smi", ...ROCM));
+    const shown = parseRocmSmi(fake(t, release, [1])("rocm-smi", ...ROCM));
     t.match(shown?.[0], { ...healthy(0, driver), clocks: { sclk: "(700Mhz)", mclk: "(96Mhz)" } }, release);
     t.match(shown?.[1], { pci: pciAddress(1), ...SICK });
     t.equal(shown?.length, 3);
   }
   for (const release of ["rocm6", "rocm7"] as const) {
     const tool = fake(t, release, [2]);
-    const shown = parseAmd(tool("amd-smi", "list", "--json"), tool("amd-smi", "metric", "-c", "-l", "--json"));
+    const shown = parseAmdSmi(tool("amd-smi", "list", "--json"), tool("amd-smi", "metric", "-c", "-l", "--json"));
     t.match(shown?.[0], { ...healthy(0, null), clocks: { sclk: "700", mclk: "96" } }, release);
     t.match(shown?.[2], { pci: pciAddress(2), ...SICK });
   }
-  const shown = parseNvidia(fake(t, "nvidia", [1])("nvidia-smi", ...NVIDIA));
+  const shown = parseNvidiaSmi(fake(t, "nvidia", [1])("nvidia-smi", ...NVIDIA));
   t.match(shown?.[0], { ...healthy(0, "550.144.03"), clocks: { sm: "210", mem: "405" } });
   t.match(shown?.[1], { pci: pciAddress(1), clocks: { sm: null, mem: null }, perf: null });
 });
@@ -56,11 +56,13 @@ t.test("what is no report", async (t) => {
     "x,y,z",
   ];
   for (const text of table) {
-    t.equal(parseRocm(text), undefined, text.slice(0, 40));
-    t.equal(parseAmd(text, text), undefined);
-    t.equal(parseNvidia(text), undefined);
+    t.equal(parseRocmSmi(text), undefined, text.slice(0, 40));
+    t.equal(parseAmdSmi(text, text), undefined);
+    t.equal(parseNvidiaSmi(text), undefined);
   }
-  t.match(parseRocm('WARNING: [x]\n{"card0": {"PCI Bus": "0000:03:00.0"}}\nbye'), [{ pci: "0000:03:00.0", ...SICK }]);
+  t.match(parseRocmSmi('WARNING: [x]\n{"card0": {"PCI Bus": "0000:03:00.0"}}\nbye'), [
+    { pci: "0000:03:00.0", ...SICK },
+  ]);
 });
 
 const said = (stdout: string, more: Partial<CommandState> = {}): CommandState => ({
@@ -82,7 +84,7 @@ t.test("want + have -> differences", async (t) => {
   const [first, second, third] = [0, 1, 2].map(pciAddress);
   const listed: Expected = { ...three, addresses: [first!, third!, pciAddress(5)] };
   const amd = fake(t, "rocm7", [0]);
-  const table: [Expected, Answers, string[]][] = [
+  const table: [Expected, GpuAnswers, string[]][] = [
     [three, [bus(0, 1, 2), MISSING, well, none, none], []],
     [{ ...three, count: undefined }, [none, MISSING, well, none, none], []],
     [{ ...three, count: 4 }, [bus(0, 1, 2), MISSING, well], [`GPUs: 3 (${first}, ${second}, ${third}) -> 4`]],
@@ -135,5 +137,5 @@ t.test("want + have -> differences", async (t) => {
       ["nvidia-smi: is not installed -> a report", "GPUs: 0 (none) -> 3"],
     ],
   ];
-  for (const [want, answers, expected] of table) t.same(told(gpuDifferences(want, answers)), expected);
+  for (const [want, answers, expected] of table) t.same(told(diffGpus(want, answers)), expected);
 });

@@ -1,5 +1,5 @@
 import t from "tap";
-import { hostDifferences, runsLeft } from "../../playbooks/host.js";
+import { diffHost, noteRunsLeft } from "../../playbooks/host.js";
 
 const NOW = 1_800_000_000;
 const well = { at: "/root", writable: "yes", free: "5000000000", now: `${NOW + 3}` };
@@ -21,13 +21,13 @@ t.test("what keeps chunks from running, and clocks that are off", async (t) => {
     [{ at: "" }, ["it cannot be looked at"]],
   ];
   for (const [change, found] of table) {
-    const have = hostDifferences("~/.muster", answer(change), NOW).map((one) => one.have);
+    const have = diffHost("~/.muster", answer(change), NOW).map((one) => one.have);
     t.same(have, found, JSON.stringify(change));
   }
 });
 
 t.test("runs that have something on the node are named, not all of them", async (t) => {
-  t.same(runsLeft("~/.muster", answer({})), []);
+  t.same(noteRunsLeft("~/.muster", answer({})), []);
   const many = Array.from({ length: 8 }, (_, n) => `run=sieve-${n}\n`).join("");
-  t.match(runsLeft("~/.muster", many), [/^~\/\.muster\/runs holds sieve-0, .*sieve-4 and 3 more: /]);
+  t.match(noteRunsLeft("~/.muster", many), [/^~\/\.muster\/runs holds sieve-0, .*sieve-4 and 3 more: /]);
 });

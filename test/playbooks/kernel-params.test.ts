@@ -1,8 +1,8 @@
 import t from "tap";
-import type { Difference, FileState, Resource, Subject } from "../../playbooks/engine/resource.js";
-import { hasOption, withOption } from "../../playbooks/kernel/line.js";
-import { CMDLINE, DROP_IN, GRUB, type Loaders, stagingSteps } from "../../playbooks/kernel/loaders.js";
-import { isSameParameter } from "../../playbooks/kernel/value.js";
+import type { Difference, FileState, PlaybookContext, Resource } from "../../playbooks/engine/resource.js";
+import { type BootFiles, CMDLINE, DROP_IN, GRUB, planStaging } from "../../playbooks/kernel/bootloaders.js";
+import { hasOption, setOption } from "../../playbooks/kernel/kernelcmdline.js";
+import { isSameParameterValue } from "../../playbooks/kernel/parametervalue.js";
 import kernelParams from "../../playbooks/kernel-params.js";
 
 t.test("parameters are compared by value", async (t) => {
@@ -29,7 +29,8 @@ t.test("parameters are compared by value", async (t) => {
     ["1", "constructor", false],
     ["1", "9".repeat(100_000), false],
   ];
-  for (const [want, have, same] of table) t.equal(isSameParameter(want, have), same, `${want} = ${have.slice(0, 50)}`);
+  for (const [want, have, same] of table)
+    t.equal(isSameParameterValue(want, have), same, `${want} = ${have.slice(0, 50)}`);
 });
 
 t.test("options on a command line", async (t) => {
@@ -44,7 +45,7 @@ t.test("options on a command line", async (t) => {
     [`my${NAME}=0 ${NAME}`, `my${NAME}=0 ${NAME} ${NAME}=1`],
   ];
   for (const [line, changed] of table) {
-    t.equal(withOption(line, NAME, "1"), changed, line);
+    t.equal(setOption(line, NAME, "1"), changed, line);
     t.ok(hasOption(changed, NAME, "1"));
   }
   t.ok(hasOption("snd-hda.x=1", "snd_hda.x", "1"), "- and _ are the same to the kernel");
@@ -53,14 +54,14 @@ t.test("options on a command line", async (t) => {
 
 const WANT: [string, string][] = [["amdgpu.ppfeaturemask", "0xffff7fff"]];
 const OPTION = "amdgpu.ppfeaturemask=0xffff7fff";
-const DROPPED = stagingSteps({ hasGrubFolder: true }, WANT)?.map((step) => ("write" in step ? step.write : ""))[0];
+const DROPPED = planStaging({ hasGrubFolder: true }, WANT)?.map((step) => ("write" in step ? step.write : ""))[0];
 
 t.test("what has to be staged", async (t) => {
-  const grub = (text: string, written: string): [Loaders, unknown[]] => [
+  const grub = (text: string, written: string): [BootFiles, unknown[]] => [
     { grub: text, hasGrubFolder: false },
     text === written ? [] : [{ loader: "GRUB", file: GRUB, have: text, write: written }],
   ];
-  const table: [Loaders, unknown][] = [
+  const table: [BootFiles, unknown][] = [
     [{ hasGrubFolder: false }, undefined],
     [{ hasGrubFolder: true, grub: "x" }, [{ loader: "GRUB", file: DROP_IN, have: "", write: DROPPED }]],
     [{ hasGrubFolder: true, dropIn: "old\n" }, [{ loader: "GRUB", file: DROP_IN, have: "old\n", write: DROPPED }]],
@@ -101,13 +102,13 @@ t.test("what has to be staged", async (t) => {
     [{ hasGrubFolder: false, kernelstub: "null" }, [{ loader: "kernelstub", remove: [], add: [OPTION] }]],
   ];
   for (const [loaders, steps] of table) {
-    const found = stagingSteps(loaders, WANT);
+    const found = planStaging(loaders, WANT);
     t.same(found, steps, JSON.stringify(loaders));
     // What is written stages it: nothing is left to do afterwards.
     const written = found?.find((step) => "write" in step);
     if (written === undefined || !("write" in written)) continue;
     const key = { [GRUB]: "grub", [DROP_IN]: "dropIn", [CMDLINE]: "cmdline" }[written.file]!;
-    t.same(stagingSteps({ ...loaders, [key]: written.write }, WANT), []);
+    t.same(planStaging({ ...loaders, [key]: written.write }, WANT), []);
   }
 });
 
@@ -116,12 +117,17 @@ const FOLDER: FileState = { kind: "folder" };
 const MISSING: FileState = { kind: "missing" };
 
 t.test("the playbook", async (t) => {
-  const subject = { node: { profile: { kernel: { "amdgpu.ppfeaturemask": "0xffff7fff" } } } } as unknown as Subject;
+  const subject = {
+    node: { profile: { kernel: { "amdgpu.ppfeaturemask": "0xffff7fff" } } },
+  } as unknown as PlaybookContext;
   const [staged, running] = [...(kernelParams(subject) as Iterable<Resource<FileState[]>>)] as [
     Resource<FileState[]>,
     Resource<FileState[]>,
   ];
-  t.same([...(kernelParams({ node: { profile: { kernel: {} } } } as unknown as Subject) as Iterable<Resource>)], []);
+  t.same(
+    [...(kernelParams({ node: { profile: { kernel: {} } } } as unknown as PlaybookContext) as Iterable<Resource>)],
+    [],
+  );
   const told = (found: Difference[]) => found.map(({ what, have, want }) => `${what}: ${have} -> ${want}`);
   const table: [FileState, FileState, string[]][] = [
     [file("4294934527\n"), FOLDER, []],

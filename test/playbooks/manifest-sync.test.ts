@@ -1,6 +1,12 @@
 import t from "tap";
 import type { Manifest } from "../../fleet/inventory.js";
-import type { Difference, FileState, Hands, Placing, Subject } from "../../playbooks/engine/resource.js";
+import type {
+  ChangeContext,
+  Difference,
+  FilePlacement,
+  FileState,
+  PlaybookContext,
+} from "../../playbooks/engine/resource.js";
 import manifestSync from "../../playbooks/manifest-sync.js";
 
 const SCRIPT = "~/run.sh";
@@ -20,21 +26,21 @@ const script = (value: string) => file(`#!/bin/bash\nCHUNK_SIZE=${value}  # manu
 const json = (value: string) => file(`{"default_params": {"chunk_size": ${value}}}\n`);
 
 function resource(manifest = MANIFEST) {
-  const [one] = manifestSync({ inventory: { manifests: [manifest] } } as Subject) as Iterable<never>;
+  const [one] = manifestSync({ inventory: { manifests: [manifest] } } as PlaybookContext) as Iterable<never>;
   return one as unknown as {
     diff(files: FileState[]): Difference[];
-    change(files: FileState[], hands: Hands): Promise<void>;
+    change(files: FileState[], hands: ChangeContext): Promise<void>;
   };
 }
 
 /** What `change` writes, and what it then complains of. */
 async function change(files: FileState[], manifest = MANIFEST) {
   const written: Record<string, string> = {};
-  const place = async ({ path, content }: Placing) => {
+  const place = async ({ path, content }: FilePlacement) => {
     written[path] = Buffer.from(content as Uint8Array).toString();
   };
   const error = await resource(manifest)
-    .change(files, { place } as Hands)
+    .change(files, { place } as ChangeContext)
     .then(
       () => undefined,
       (thrown: Error) => thrown.message,

@@ -1,32 +1,37 @@
 import t, { type Test } from "tap";
-import { jsonPointer } from "../../playbooks/manifest/json.js";
-import { regex } from "../../playbooks/manifest/regex.js";
-import { assignment } from "../../playbooks/manifest/shell.js";
-import { type Form, isSame, type Scalar, scalarOf } from "../../playbooks/manifest/value.js";
-import { yamlPath } from "../../playbooks/manifest/yaml.js";
+import { createJsonEditor } from "../../playbooks/manifest/jsonpointer.js";
+import { createRegexEditor } from "../../playbooks/manifest/regexgroup.js";
+import { createShellEditor } from "../../playbooks/manifest/shellassignment.js";
+import {
+  isSameScalar,
+  type ScalarValue,
+  toScalarValue,
+  type ValueEditor,
+} from "../../playbooks/manifest/valueeditor.js";
+import { createYamlEditor } from "../../playbooks/manifest/yamlpath.js";
 
-const integer = (text: string): Scalar => ({ kind: "integer", text });
-const words = (text: string): Scalar => ({ kind: "text", text });
+const integer = (text: string): ScalarValue => ({ kind: "integer", text });
+const words = (text: string): ScalarValue => ({ kind: "text", text });
 const THOUSAND = integer("1000");
 
 /** What the form reads (texts, or the problem), and what it makes of the text. */
-type Row = [text: string, read: string[] | string, value: Scalar, written: string];
+type Row = [text: string, read: string[] | string, value: ScalarValue, written: string];
 
-function table(t: Test, form: Form, rows: Row[]): void {
+function table(t: Test, form: ValueEditor, rows: Row[]): void {
   for (const [text, read, value, written] of rows) {
-    const reading = form.read(text);
+    const reading = form.find(text);
     t.same("found" in reading ? reading.found.map((one) => one.text) : reading.problem, read, JSON.stringify(text));
-    const writing = form.write(text, value);
+    const writing = form.replace(text, value);
     t.equal("text" in writing ? writing.text : writing.problem, written);
     if (!("text" in writing)) continue;
-    const again = form.write(writing.text, value);
+    const again = form.replace(writing.text, value);
     t.same(again, writing, "a second time changes nothing");
   }
 }
 
 t.test("shell assignments", async (t) => {
   const SAME = 'computes CHUNK_SIZE when it runs ("\\"$2\\"")';
-  table(t, assignment("CHUNK_SIZE"), [
+  table(t, createShellEditor("CHUNK_SIZE"), [
     ["CHUNK_SIZE=500\n", ["500"], THOUSAND, "CHUNK_SIZE=1000\n"],
     ["CHUNK_SIZE=500", ["500"], THOUSAND, "CHUNK_SIZE=1000"],
     ["CHUNK_SIZE=500\r\nA=1\r\n", ["500"], THOUSAND, "CHUNK_SIZE=1000\r\nA=1\r\n"],
@@ -78,7 +83,7 @@ t.test("shell assignments", async (t) => {
 t.test("JSON pointers", async (t) => {
   const missing = "has nothing at /default_params/chunk_size";
   const json = (value: string) => `{\n    "default_params": { "chunk_size": ${value} , "b":2},\n}`;
-  table(t, jsonPointer("/default_params/chunk_size"), [
+  table(t, createJsonEditor("/default_params/chunk_size"), [
     [json("500"), ["500"], THOUSAND, json("1000")],
     [
       `\uFEFF// note\r\n${json("500 /* now */")}\r\n`,
@@ -109,8 +114,8 @@ t.test("JSON pointers", async (t) => {
     ["", "is not JSON: ValueExpected in line 1", THOUSAND, "is not JSON: ValueExpected in line 1"],
     ["[".repeat(200_000), "is nested too deeply", THOUSAND, "is nested too deeply"],
   ]);
-  table(t, jsonPointer("/a~1b/1/m~0n"), [['{"a/b":[0,{"m~n":1}]}', ["1"], THOUSAND, '{"a/b":[0,{"m~n":1000}]}']]);
-  table(t, jsonPointer("/__proto__/toString"), [
+  table(t, createJsonEditor("/a~1b/1/m~0n"), [['{"a/b":[0,{"m~n":1}]}', ["1"], THOUSAND, '{"a/b":[0,{"m~n":1000}]}']]);
+  table(t, createJsonEditor("/__proto__/toString"), [
     ["{}", "has nothing at /__proto__/toString", THOUSAND, "has nothing at /__proto__/toString"],
   ]);
 });
@@ -118,7 +123,7 @@ t.test("JSON pointers", async (t) => {
 t.test("YAML paths", async (t) => {
   const yaml = (value: string) => `# top\ntraining:   {a: 1}\nsteps:\n- chunk_size:   ${value}\n  other: x   # kept\n`;
   const refused = (text: string, problem: string): Row => [text, problem, THOUSAND, problem];
-  table(t, yamlPath("/steps/0/chunk_size"), [
+  table(t, createYamlEditor("/steps/0/chunk_size"), [
     [yaml("500   # why"), ["500"], THOUSAND, yaml("1000   # why")],
     [yaml("500").replaceAll("\n", "\r\n"), ["500"], THOUSAND, yaml("1000").replaceAll("\n", "\r\n")],
     ["steps: [{chunk_size: 500}]", ["500"], THOUSAND, "steps: [{chunk_size: 1000}]"],
@@ -149,14 +154,14 @@ t.test("YAML paths", async (t) => {
     refused("", "has nothing at /steps/0/chunk_size"),
     refused("[".repeat(100_000), "is nested too deeply"),
   ]);
-  t.match(yamlPath("/a").read("a: [\n"), { problem: /^is not YAML that can be changed: .* \(line \d\)$/ });
-  t.match(yamlPath("/a").read("a: !x 1\n"), { problem: /^is not YAML/ });
-  t.match(yamlPath("/a").read("a: 1\n---\na: 2\n"), { problem: /^is not YAML/ });
+  t.match(createYamlEditor("/a").find("a: [\n"), { problem: /^is not YAML that can be changed: .* \(line \d\)$/ });
+  t.match(createYamlEditor("/a").find("a: !x 1\n"), { problem: /^is not YAML/ });
+  t.match(createYamlEditor("/a").find("a: 1\n---\na: 2\n"), { problem: /^is not YAML/ });
 });
 
 t.test("regular expressions", async (t) => {
   const NONE = "has nothing that /^chunk *= *(\\d+)/ matches";
-  table(t, regex("^chunk *= *(\\d+)"), [
+  table(t, createRegexEditor("^chunk *= *(\\d+)"), [
     ["[a]\nchunk = 500 ; why\r\n", ["500"], THOUSAND, "[a]\nchunk = 1000 ; why\r\n"],
     ["chunk=1\nchunk=2", ["1", "2"], THOUSAND, "chunk=1000\nchunk=1000"],
     ["#chunk=1\n", NONE, THOUSAND, NONE],
@@ -164,16 +169,18 @@ t.test("regular expressions", async (t) => {
     ["chunk=1\n", ["1"], words("10\nchunk=3"), '"10\\nchunk=3" cannot be written there; change it by hand'],
     ["chunk=1\n", ["1"], words("$&"), '"$&" cannot be written there; change it by hand'],
   ]);
-  table(t, regex("a(x)?"), [["a", "has nothing that /a(x)?/ matches", THOUSAND, "has nothing that /a(x)?/ matches"]]);
-  t.match(regex("(x*)").write("", words("xx")), { problem: /cannot be written/ }, "an empty match moves");
+  table(t, createRegexEditor("a(x)?"), [
+    ["a", "has nothing that /a(x)?/ matches", THOUSAND, "has nothing that /a(x)?/ matches"],
+  ]);
+  t.match(createRegexEditor("(x*)").replace("", words("xx")), { problem: /cannot be written/ }, "an empty match moves");
 });
 
 t.test("what the inventory's value is", async (t) => {
-  t.same(scalarOf(1000, "0x3e8"), integer("0x3e8"));
-  t.same(scalarOf(0.1, "0.10"), { kind: "float", text: "0.10" });
-  t.same(scalarOf("1000", "1000"), words("1000"));
-  t.same(scalarOf(true, "True"), { kind: "boolean", text: "True" });
-  t.same(scalarOf(2n ** 64n - 1n, "18446744073709551615"), integer("18446744073709551615"));
-  t.ok(isSame({ kind: "float", text: "0.10" }, { kind: "float", text: "0.1" }));
-  t.notOk(isSame(THOUSAND, { kind: "float", text: "1000.0" }));
+  t.same(toScalarValue(1000, "0x3e8"), integer("0x3e8"));
+  t.same(toScalarValue(0.1, "0.10"), { kind: "float", text: "0.10" });
+  t.same(toScalarValue("1000", "1000"), words("1000"));
+  t.same(toScalarValue(true, "True"), { kind: "boolean", text: "True" });
+  t.same(toScalarValue(2n ** 64n - 1n, "18446744073709551615"), integer("18446744073709551615"));
+  t.ok(isSameScalar({ kind: "float", text: "0.10" }, { kind: "float", text: "0.1" }));
+  t.notOk(isSameScalar(THOUSAND, { kind: "float", text: "1000.0" }));
 });

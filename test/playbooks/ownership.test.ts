@@ -3,8 +3,8 @@ import gpuLocks from "../../playbooks/gpu-locks.js";
 import ramdisk from "../../playbooks/ramdisk.js";
 import { startLab } from "../lab/lab.js";
 import { lacking } from "../lab/requirements.js";
-import { inventoryWith } from "./fixture.js";
-import { about, Bench, wrong } from "./node.js";
+import { inventoryWith } from "./runverb.js";
+import { findVerdict, listWrong, TestNode } from "./testnode.js";
 
 const skip = lacking("another user");
 const RAM = "ramdisk /dev/shm/prng/step3";
@@ -13,11 +13,11 @@ t.test("a ramdisk of a user who is not root", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, user: "rig" });
   t.teardown(() => lab.stop());
   const change = { top: { ramdisk: { "/dev/shm/prng/step3": ["train.json"] } } };
-  const bench = await Bench.open(inventoryWith(lab, change, { "train.json": "[1]\n" }), ramdisk);
+  const bench = await TestNode.open(inventoryWith(lab, change, { "train.json": "[1]\n" }), ramdisk);
   t.teardown(() => bench.connection.close());
   const root = (script: string) => lab.nodes[0]!.exec(["sh", "-c", `set -e; cd /dev/shm/prng; ${script}`]);
-  t.match(about(await bench.provision(), RAM), { state: "changed" });
-  t.same(wrong(await bench.verify()), []);
+  t.match(findVerdict(await bench.provision(), RAM), { state: "changed" });
+  t.same(listWrong(await bench.verify()), []);
 
   for (const [name, script, have] of [
     ["writable by others", "chmod 770 step3; chgrp daemon step3", "is writable by group daemon"],
@@ -25,14 +25,14 @@ t.test("a ramdisk of a user who is not root", { skip }, async (t) => {
   ] as const)
     await t.test(`${name}: mended`, async (t) => {
       await root(script);
-      const { state, differences } = about(await bench.verify(), RAM);
+      const { state, differences } = findVerdict(await bench.verify(), RAM);
       t.equal(state, "drift");
       t.ok(
         differences.some((one) => one.have === have),
         JSON.stringify(differences),
       );
-      t.match(about(await bench.provision(), RAM), { state: "changed" });
-      t.same(wrong(await bench.verify()), []);
+      t.match(findVerdict(await bench.provision(), RAM), { state: "changed" });
+      t.same(listWrong(await bench.verify()), []);
       t.equal((await root("stat -c '%U %a' step3 step3/train.json")).stdout, "rig 700\nrig 600\n");
     });
 
@@ -53,33 +53,33 @@ t.test("a ramdisk of a user who is not root", { skip }, async (t) => {
   ] as const)
     await t.test(`${name}: refused`, async (t) => {
       await root(script);
-      t.equal(about(await bench.verify(), RAM).state, "drift");
-      t.match(about(await bench.provision(), RAM), {
+      t.equal(findVerdict(await bench.verify(), RAM).state, "drift");
+      t.match(findVerdict(await bench.provision(), RAM), {
         state: "failed",
         reason,
         next: /^On the node, (run `chmod|have root)/,
       });
       await root(undo);
       await bench.provision();
-      t.same(wrong(await bench.verify()), []);
+      t.same(listWrong(await bench.verify()), []);
     });
-  t.match(about(await bench.provision(), RAM), { state: "ok" });
+  t.match(findVerdict(await bench.provision(), RAM), { state: "ok" });
   await root("chown root step3; chmod 755 step3");
-  t.same(wrong(await bench.verify()), [], "root's folder is fine");
+  t.same(listWrong(await bench.verify()), [], "root's folder is fine");
 });
 
 t.test("lock files stay the files that they are while agents may hold them", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 2 });
   t.teardown(() => lab.stop());
-  const bench = await Bench.open(lab.inventory(), gpuLocks);
+  const bench = await TestNode.open(lab.inventory(), gpuLocks);
   t.teardown(() => bench.connection.close());
   const inodes = async () =>
     (await lab.nodes[0]!.exec(["sh", "-c", "cd /var/lib/muster/gpu-locks && stat -c '%i %U:%G %a' gpu-*"])).stdout;
-  t.match(about(await bench.provision(), "gpu locks"), { state: "changed" });
+  t.match(findVerdict(await bench.provision(), "gpu locks"), { state: "changed" });
   const made = await inodes();
   t.match(made, /^\d+ root:root 644\n\d+ root:root 644\n$/);
   await lab.nodes[0]!.exec(["chmod", "666", "/var/lib/muster/gpu-locks/gpu-0.lock"]);
-  t.match(about(await bench.provision(), "gpu locks"), { state: "changed" });
+  t.match(findVerdict(await bench.provision(), "gpu locks"), { state: "changed" });
   t.equal(await inodes(), made);
-  t.match(about(await bench.provision(), "gpu locks"), { state: "ok" });
+  t.match(findVerdict(await bench.provision(), "gpu locks"), { state: "ok" });
 });

@@ -1,8 +1,8 @@
 import t from "tap";
 import type { Difference, ModulesState } from "../../playbooks/engine/resource.js";
-import { pythonDifferences } from "../../playbooks/python.js";
-import { endsOf, maxSessions } from "../../playbooks/session/ends.js";
-import { sessionDifferences } from "../../playbooks/session.js";
+import { diffPython } from "../../playbooks/python.js";
+import { parseLogoutEffects, parseMaxSessions } from "../../playbooks/session/logind.js";
+import { diffSession } from "../../playbooks/session.js";
 
 t.test("what logind ends", async (t) => {
   const base = "uid=1000\nuser=ci\n";
@@ -20,8 +20,8 @@ t.test("what logind ends", async (t) => {
     ["uid=999\nuser=muster\nRemoveIPC=yes\n", false, false],
   ];
   for (const [text, killsProcesses, removesFiles] of table)
-    t.match(endsOf(text), { killsProcesses, removesFiles }, text);
-  t.equal(endsOf("user=\u001b[2Jx y\n").user, "??2Jx?y");
+    t.match(parseLogoutEffects(text), { killsProcesses, removesFiles }, text);
+  t.equal(parseLogoutEffects("user=\u001b[2Jx y\n").user, "??2Jx?y");
 });
 
 t.test("MaxSessions", async (t) => {
@@ -32,7 +32,7 @@ t.test("MaxSessions", async (t) => {
     ['MaxSessions "5"', 5],
     ["MaxSessions many", undefined],
   ];
-  for (const [text, most] of table) t.equal(maxSessions(text), most, text);
+  for (const [text, most] of table) t.equal(parseMaxSessions(text), most, text);
 });
 
 const whats = (found: Difference[]) => found.map(({ what }) => what);
@@ -40,10 +40,10 @@ const whats = (found: Difference[]) => found.map(({ what }) => what);
 t.test("each has its remedy", async (t) => {
   const ends = { user: "ci", killsProcesses: true, removesFiles: true };
   const shm = ["/dev/shm/prng/step3"];
-  t.same(whats(sessionDifferences(ends, 1, shm)), ["KillUserProcesses", "RemoveIPC", "MaxSessions"]);
-  t.match(sessionDifferences(ends, 10, shm)[1]?.want, /enable-linger ci/);
-  t.same(whats(sessionDifferences(ends, undefined, ["/mnt/memory"])), ["KillUserProcesses"]);
-  t.same(sessionDifferences({ user: "ci", killsProcesses: false, removesFiles: false }, 10, shm), []);
+  t.same(whats(diffSession(ends, 1, shm)), ["KillUserProcesses", "RemoveIPC", "MaxSessions"]);
+  t.match(diffSession(ends, 10, shm)[1]?.want, /enable-linger ci/);
+  t.same(whats(diffSession(ends, undefined, ["/mnt/memory"])), ["KillUserProcesses"]);
+  t.same(diffSession({ user: "ci", killsProcesses: false, removesFiles: false }, 10, shm), []);
 });
 
 t.test("python: want + have -> differences", async (t) => {
@@ -70,7 +70,7 @@ t.test("python: want + have -> differences", async (t) => {
     ],
   ];
   for (const [modules, state, expected] of table) {
-    const found = pythonDifferences("python3", modules, state);
+    const found = diffPython("python3", modules, state);
     t.same(
       found.map(({ what, have, want }) => `${what}: ${have} -> ${want}`),
       expected,

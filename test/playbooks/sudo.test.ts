@@ -1,9 +1,9 @@
 import t from "tap";
-import { fileResource } from "../../playbooks/engine/file.js";
+import { fileResource } from "../../playbooks/engine/fileresource.js";
 import type { Playbook } from "../../playbooks/engine/resource.js";
 import { type LabNode, startLab } from "../lab/lab.js";
 import { findProgram, lacking } from "../lab/requirements.js";
-import { about, Bench, wrong } from "./node.js";
+import { findVerdict, listWrong, TestNode } from "./testnode.js";
 
 const skip = lacking("another user");
 
@@ -37,26 +37,26 @@ t.test("who is not root", { skip }, async (t) => {
   const node = lab.nodes[0]!;
   const root = (script: string) => node.exec(["sh", "-c", `set -e; ${script}`]);
   await root("mkdir -p /etc/private && chmod 700 /etc/private; echo other >/srv/others; chmod 777 /srv");
-  const bench = await Bench.open(lab.inventory(), rules);
+  const bench = await TestNode.open(lab.inventory(), rules);
   t.teardown(() => bench.connection.close());
 
   for (const { name, says, reason } of refusals)
     await t.test(name, async (t) => {
       await fakeSudo(node, says);
       const found = await bench.verify();
-      t.match(about(found, SYSTEM), { state: "failed", reason, next: /root|sudo/ });
+      t.match(findVerdict(found, SYSTEM), { state: "failed", reason, next: /root|sudo/ });
       const done = await bench.provision();
-      t.match(about(done, SYSTEM), { state: "failed", reason });
-      t.ok(["changed", "ok"].includes(about(done, OWN).state), "the others are done");
-      t.match(about(done, OTHERS), { state: "failed", reason: /its owner cannot be kept or set without root/ });
+      t.match(findVerdict(done, SYSTEM), { state: "failed", reason });
+      t.ok(["changed", "ok"].includes(findVerdict(done, OWN).state), "the others are done");
+      t.match(findVerdict(done, OTHERS), { state: "failed", reason: /its owner cannot be kept or set without root/ });
     });
 
   const withSudo = findProgram("sudo") === undefined ? "sudo is not installed here" : false;
   await t.test("sudo without a password", { skip: withSudo }, async (t) => {
     await root("rm /usr/local/bin/sudo; echo 'rig ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/rig; rm /srv/others");
     const done = await bench.provision();
-    t.match(about(done, SYSTEM), { state: "changed", reason: undefined });
-    t.same(wrong(await bench.verify()), []);
+    t.match(findVerdict(done, SYSTEM), { state: "changed", reason: undefined });
+    t.same(listWrong(await bench.verify()), []);
     const { stdout } = await root("stat -c '%U %a' /etc/private/conf /home/rig/own; cat /etc/private/conf");
     t.equal(stdout, "root 600\nrig 644\n1\n");
   });

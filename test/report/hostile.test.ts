@@ -4,8 +4,8 @@ import { pathToFileURL } from "node:url";
 import parsePrometheus from "parse-prometheus-text-format";
 import t from "tap";
 import { formatError } from "../../cli/errortext.js";
-import { InvalidFile, MusterError } from "../../schemas/errors.js";
-import { jsonText, printable } from "../../schemas/printable.js";
+import { InvalidFileError, MusterError } from "../../schemas/errors.js";
+import { escapeUnsafe, formatJson } from "../../schemas/escape.js";
 import { projectRoot } from "../lab/project.js";
 import { findUnsafe, HOSTILE, replaceEachText, UNSAFE_CHARACTERS } from "./hostilestrings.js";
 import { HTML, METRICS, NOT_RENDERED, type Rendering, TEXTS } from "./renderings.js";
@@ -54,7 +54,7 @@ t.test("figures stay figures", async (t) => {
 t.test("an error shows no field raw", async (t) => {
   const errors = [
     new MusterError("LOST", 69, `rig: ${HOSTILE}`, { next: HOSTILE }),
-    new InvalidFile([{ file: HOSTILE, message: HOSTILE, hint: HOSTILE }]),
+    new InvalidFileError([{ file: HOSTILE, message: HOSTILE, hint: HOSTILE }]),
     new Error(HOSTILE),
     HOSTILE,
   ];
@@ -63,10 +63,10 @@ t.test("an error shows no field raw", async (t) => {
 
 t.test("JSON is exact, and safe to show", async (t) => {
   const document = { [HOSTILE]: [HOSTILE, 1, null, { a: "é\t\n" }] };
-  const text = jsonText(document, 2);
+  const text = formatJson(document, 2);
   t.same(JSON.parse(text), document);
   t.notMatch(text, UNSAFE_CHARACTERS);
-  t.equal(printable(text), text, "the terminal changes nothing in it");
+  t.equal(escapeUnsafe(text), text, "the terminal changes nothing in it");
 });
 
 t.test("every function of report/ that makes a text is in this test", async (t) => {

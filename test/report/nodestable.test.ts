@@ -1,7 +1,7 @@
 import t from "tap";
+import type { NodeFacts } from "../../fleet/allfacts.js";
 import type { Facts } from "../../fleet/facts.js";
-import type { Look } from "../../fleet/look.js";
-import { plainNode } from "../../fleet/merge.js";
+import { createDefaultNode } from "../../fleet/mergenode.js";
 import { buildNodesDocument, formatNodesTable, formatUnusableNodes } from "../../report/nodestable.js";
 import { MusterError } from "../../schemas/errors.js";
 
@@ -26,11 +26,11 @@ const facts: Facts = {
   })),
   tools: { "amd-smi": null, "rocm-smi": "no answer within 5 s; killed" },
 };
-const ssh = { ...plainNode("rig-6600"), connection: "ssh" as const, gpus: 8 };
-const fine: Look = { node: ssh, facts, hostKey: `ssh-ed25519 SHA256:${"x".repeat(43)}` };
+const ssh = { ...createDefaultNode("rig-6600"), connection: "ssh" as const, gpus: 8 };
+const fine: NodeFacts = { node: ssh, facts, hostKey: `ssh-ed25519 SHA256:${"x".repeat(43)}` };
 const reason = `zeus: connect to michael@zeus:22: the HOST KEY HAS CHANGED: it shows \u001b[31m${"key ".repeat(30)}`;
-const lost: Look = {
-  node: plainNode("zeus"),
+const lost: NodeFacts = {
+  node: createDefaultNode("zeus"),
   error: new MusterError("HOST_KEY_CHANGED", 69, reason, { next: "find out why" }),
 };
 
@@ -52,7 +52,7 @@ t.test("a row a node in order, its details below, all in 80 columns", async (t) 
 });
 
 t.test("says what is not as the inventory has it", async (t) => {
-  const short: Look = { node: { ...ssh, gpus: 9 }, facts: { ...facts, booted: now - 90000 } };
+  const short: NodeFacts = { node: { ...ssh, gpus: 9 }, facts: { ...facts, booted: now - 90000 } };
   const text = formatNodesTable([short], "usual", now);
   t.match(text, /! the inventory says 9 GPUs, 8 found/);
   t.match(text, /! its clock is 1 d 0 h behind/);

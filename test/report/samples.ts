@@ -7,12 +7,12 @@ import type { RunStatus } from "../../executor/run/record/runstatus.js";
 import type { RunSummary } from "../../executor/run/record/runsummary.js";
 import type { Failure } from "../../executor/schedule/events.js";
 import type { RunPlan } from "../../executor/schedule/plan/planjob.js";
+import type { NodeFacts } from "../../fleet/allfacts.js";
 import type { Facts } from "../../fleet/facts.js";
-import type { Look } from "../../fleet/look.js";
-import type { NodeReport } from "../../playbooks/engine/fleet.js";
+import type { NodeReport } from "../../playbooks/engine/inspecteachnode.js";
 import type { Verdict } from "../../playbooks/engine/resource.js";
 import { MusterError } from "../../schemas/errors.js";
-import { someNode } from "../fleet/node.js";
+import { createNode } from "../fleet/nodes.js";
 
 export const failure: Failure = {
   chunk: "7",
@@ -136,9 +136,9 @@ export const facts: Facts = {
   tools: { "rocm-smi": "no answer" },
 };
 export const error = new MusterError("LOST", 69, "rig: gone", { next: "Look." });
-export const looks: Look[] = [
-  { node: someNode({ name: "rig", gpus: 2 }), facts, hostKey: "ssh-ed25519 SHA256:x" },
-  { node: someNode({ name: "zeus" }), error },
+export const looks: NodeFacts[] = [
+  { node: createNode({ name: "rig", gpus: 2 }), facts, hostKey: "ssh-ed25519 SHA256:x" },
+  { node: createNode({ name: "zeus" }), error },
 ];
 export const verdict: Verdict = {
   playbook: "p",
@@ -150,9 +150,9 @@ export const verdict: Verdict = {
   notes: ["soon"],
 };
 export const reports: NodeReport[] = [
-  { node: someNode({ name: "rig" }), inspection: { fingerprint: "f", verdicts: [verdict] } },
-  { node: someNode({ name: "b" }), skipped: "not rebooted" },
-  { node: someNode({ name: "c" }), error },
+  { node: createNode({ name: "rig" }), inspection: { fingerprint: "f", verdicts: [verdict] } },
+  { node: createNode({ name: "b" }), skipped: "not rebooted" },
+  { node: createNode({ name: "c" }), error },
 ];
 export const cancelled: CancelledRun = {
   name: "sieve",

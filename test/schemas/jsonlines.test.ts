@@ -1,6 +1,6 @@
 import t from "tap";
-import { parseSource } from "../../schemas/yaml.js";
-import { placed, problemsOf } from "./places.js";
+import { parseSource } from "../../schemas/parsesource.js";
+import { catchProblems, formatProblems } from "./problems.js";
 
 const READ: [what: string, text: string, value: unknown][] = [
   [
@@ -27,10 +27,10 @@ t.test("places are those of the lines", async (t) => {
     "x.ndjson",
     '{"kind": "tasks", "2": 0, "1": 0}\n{"id": 1}\n\n {"id": 2, "args": [7, 8]}\n',
   );
-  t.match(source.atKey(["1"]), { line: 1, column: 27 });
-  t.match(source.at(["tasks", 0]), { line: 2, column: 1 });
-  t.match(source.atKey(["tasks", 1, "args"]), { line: 4, column: 12 });
-  t.match(source.at(["tasks", 1, "args", 1]), { line: 4, column: 24 });
+  t.match(source.positionOfKey(["1"]), { line: 1, column: 27 });
+  t.match(source.positionOf(["tasks", 0]), { line: 2, column: 1 });
+  t.match(source.positionOfKey(["tasks", 1, "args"]), { line: 4, column: 12 });
+  t.match(source.positionOf(["tasks", 1, "args", 1]), { line: 4, column: 24 });
 });
 
 t.test("what is no JSON lines file", async (t) => {
@@ -44,5 +44,5 @@ t.test("what is no JSON lines file", async (t) => {
     ["__proto__", '{"id": 1}\n{"__proto__": {}}\n', ['2:2 the key "__proto__" is not allowed']],
   ];
   for (const [what, text, problems] of table)
-    t.same(placed(problemsOf(() => parseSource("x.ndjson", text))), problems, what);
+    t.same(formatProblems(catchProblems(() => parseSource("x.ndjson", text))), problems, what);
 });

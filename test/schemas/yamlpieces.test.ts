@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import t from "tap";
-import { type Path, Source } from "../../schemas/source.js";
-import { parseSource } from "../../schemas/yaml.js";
-import { compose, composePieces, type Piece, type TooDeep } from "../../schemas/yamlpieces.js";
-import { Plain } from "../../schemas/yamlplain.js";
-import { placed, problemsOf } from "./places.js";
+import { parseSource } from "../../schemas/parsesource.js";
+import { type KeyPath, Source } from "../../schemas/source.js";
+import { compose, composePieces, type TooDeep, type YamlPiece } from "../../schemas/yamlpieces.js";
+import { YamlValueBuilder } from "../../schemas/yamlvalue.js";
+import { catchProblems, formatProblems } from "./problems.js";
 
 interface Reading {
   /** Offset and message. */
@@ -15,12 +15,12 @@ interface Reading {
   rest: unknown;
 }
 
-function read(text: string, pieces: Iterable<Piece | TooDeep>): Reading {
-  const plain = new Plain((offset, message) => ({ file: "x", column: offset, message }));
+function read(text: string, pieces: Iterable<YamlPiece | TooDeep>): Reading {
+  const plain = new YamlValueBuilder((offset, message) => ({ file: "x", column: offset, message }));
   const faults: Reading["faults"] = [];
   for (const piece of pieces) {
     if ("tooDeep" in piece) return { faults, rest: piece };
-    for (const { pos, message } of piece.faults) faults.push([pos[0], message]);
+    for (const { pos, message } of piece.problems) faults.push([pos[0], message]);
     if (faults.length === 0) plain.add(piece);
   }
   if (faults.length > 0) return { faults, rest: undefined };
@@ -29,9 +29,9 @@ function read(text: string, pieces: Iterable<Piece | TooDeep>): Reading {
   return { faults, rest: [source.value, parts(source, [])] };
 }
 
-function parts(source: Source, path: Path): unknown[] {
+function parts(source: Source, path: KeyPath): unknown[] {
   const value = source.get(path);
-  const place = [source.at(path), source.atKey(path)];
+  const place = [source.positionOf(path), source.positionOfKey(path)];
   if (typeof value !== "object" || value === null) return [path, place, source.text(path)];
   return [path, place, ...Object.keys(value).map((key) => parts(source, [...path, Array.isArray(value) ? +key : key]))];
 }
@@ -157,7 +157,7 @@ t.test("a long list comes in many pieces, in block and in flow style", async (t)
     t.same(piecewise(text), whole(text), what);
     const source = parseSource("x.yaml", text);
     t.equal(source.get(["name"]), "x");
-    t.equal(source.at(["tasks", 987]).line, line(987), what);
+    t.equal(source.positionOf(["tasks", 987]).line, line(987), what);
   }
 });
 
@@ -173,12 +173,12 @@ t.test("what is wrong in a late item is found there, once", async (t) => {
   ];
   for (const [what, line, problem] of table) {
     const text = `&k tasks: # these\n${items.with(900, line).join("")}name: x\n`;
-    const [first] = placed(problemsOf(() => parseSource("x.yaml", text)));
+    const [first] = formatProblems(catchProblems(() => parseSource("x.yaml", text)));
     t.equal(first, problem, what);
     t.same(piecewise(text), whole(text), what);
   }
   const tagged = items.map((item, index) => (index % 400 === 100 ? `  - !x ${index}\n` : item));
-  const all = placed(problemsOf(() => parseSource("x.yaml", `tasks: !y\n${tagged.join("")}`)));
+  const all = formatProblems(catchProblems(() => parseSource("x.yaml", `tasks: !y\n${tagged.join("")}`)));
   const tags = [1, 102, 502, 902].map(
     (line) => `${line}:${line === 1 ? 8 : 5} unknown tag: !${line === 1 ? "y" : "x"}`,
   );

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import t from "tap";
 import type { DoneMessage } from "../../executor/run/agent/protocol.js";
 import { PROTOCOL_VERSION } from "../../executor/run/agent/protocol.js";
-import { reached } from "../lab/reached.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, attachAgent, decodeInline, findProcesses, RunFolder } from "./agentdriver.js";
 
 t.setTimeout(120_000);
@@ -18,7 +18,7 @@ t.test("says hello with what identifies the process, and leaves nothing behind a
   t.same(hello.held, []);
   attachment.start("a1", {}, ["sleep 1000 & setsid sleep 1000 & sleep 1000"]);
   await attachment.waitFor((one) => one.ev === "started");
-  await reached("three sleeps run", () => findProcesses(`MUSTER_ROOT=${folder.root}`).length >= 4);
+  await waitUntil("three sleeps run", () => findProcesses(`MUSTER_ROOT=${folder.root}`).length >= 4);
   await attachment.stop();
   t.same(findProcesses(folder.root), [], "no process is left");
   t.notOk(existsSync(join(folder.root, "..")), "neither the folder nor the empty ones above it are left");

@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { projectRoot } from "../../templates/nodeprograms.js";
-import { reached } from "../lab/reached.js";
+import { waitUntil } from "../lab/waituntil.js";
 import {
   AgentAttachment,
   attachAgent,
@@ -66,11 +66,11 @@ t.test(
     const { folder, attachment, hello } = await attachAgent(t);
     const pidFile = join(folder.root, "pid");
     attachment.start("cleared", {}, [`exec env -i sh -c 'echo $$ > ${pidFile}; sleep 1000 & sleep 1000'`]);
-    await reached("it runs", () => existsSync(pidFile) && readFileSync(pidFile, "utf8") !== "");
+    await waitUntil("it runs", () => existsSync(pidFile) && readFileSync(pidFile, "utf8") !== "");
     const leader = Number(readFileSync(pidFile, "utf8"));
     const inSession = () => execFileSync("ps", ["-eo", "sess=,stat="], { encoding: "utf8" }).split("\n");
     const left = () => inSession().filter((line) => Number.parseInt(line, 10) === leader && !line.includes("Z"));
-    await reached("three processes", () => left().length === 3);
+    await waitUntil("three processes", () => left().length === 3);
     const { next } = await successor(folder, attachment, hello.pid);
     t.match(await next.waitForDone("cleared"), { lost: true });
     t.same(left(), []);
@@ -106,7 +106,7 @@ t.test("a program that kills its agent at once is known to have run, until someb
   const last = new AgentAttachment(folder);
   const { held } = await last.open({ slots });
   last.send({ op: "ack", ids: held.map(({ id }) => id) });
-  await reached("their folders are gone", () => folder.listAttempts().length === 0);
+  await waitUntil("their folders are gone", () => folder.listAttempts().length === 0);
 });
 
 t.test("a number that belongs to somebody else by now is not believed", async (t) => {
@@ -114,7 +114,7 @@ t.test("a number that belongs to somebody else by now is not believed", async (t
   attachment.start("other", {}, ["sleep 1000"]);
   await attachment.waitFor((one) => one.ev === "started");
   const journal = join(folder.root, "done.ndjson");
-  await reached("it is written down", () => readFileSync(journal, "utf8").includes('"other"'));
+  await waitUntil("it is written down", () => readFileSync(journal, "utf8").includes('"other"'));
   process.kill(hello.pid, "SIGKILL");
   await attachment.waitForExit();
   const [boot] = JSON.parse(readFileSync(journal, "utf8")).process as [string, number, number];
@@ -151,8 +151,8 @@ t.test("answers a ping; a coordinator that seems to be there but says nothing do
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
   t.ok(existsSync(folder.root), `alive after ${Math.round(performance.now() - begin)} ms of pings`);
-  await reached("the folder is gone", () => !existsSync(folder.root));
-  await reached("no process is left", () => findProcesses(folder.root).length === 0);
+  await waitUntil("the folder is gone", () => !existsSync(folder.root));
+  await waitUntil("no process is left", () => findProcesses(folder.root).length === 0);
   await attachment.waitForExit();
 });
 
@@ -174,7 +174,7 @@ t.test("folders of runs that a reboot left to nobody go with the next run, and n
   }
   const attachment = new AgentAttachment(folder);
   await attachment.open();
-  await reached("what nobody comes back to is gone", () => !existsSync(join(runs, "over")));
+  await waitUntil("what nobody comes back to is gone", () => !existsSync(join(runs, "over")));
   await attachment.stop();
   for (const [name, , stays] of table) t.equal(existsSync(join(runs, name)), stays, name);
 });

@@ -13,8 +13,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { reached } from "../lab/reached.js";
 import { findProgram } from "../lab/requirements.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, attachAgent, decodeInline, RunFolder, stopAgent } from "./agentdriver.js";
 
 t.setTimeout(120_000);
@@ -84,7 +84,7 @@ t.test("an agent that is stopped in the middle of a chunk leaves no lock file", 
   await attachment.waitFor((one) => one.ev === "started");
   t.same(filesOf(gpu), ["lock", "sock"]);
   await attachment.stop();
-  await reached("the agent is gone", () => !existsSync(`/proc/${hello.pid}`));
+  await waitUntil("the agent is gone", () => !existsSync(`/proc/${hello.pid}`));
   t.same(filesOf(gpu), []);
 });
 

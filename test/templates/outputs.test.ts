@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import { reached } from "../lab/reached.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, attachAgent, decodeInline, RunFolder } from "./agentdriver.js";
 
 t.setTimeout(120_000);
@@ -56,7 +56,7 @@ t.test("reports outputs: small ones inline, large ones hashed, links and folders
   }
   t.ok(existsSync(join(folder.root, "a/outputs/work/big")), "it lies there until it is acknowledged");
   attachment.send({ op: "ack", ids: ["outputs", "unknown"] });
-  await reached("the attempt is deleted", () => folder.listAttempts().length === 0);
+  await waitUntil("the attempt is deleted", () => folder.listAttempts().length === 0);
 });
 
 t.test("deletes what a chunk left in unexpected places too", async (t) => {
@@ -65,7 +65,7 @@ t.test("deletes what a chunk left in unexpected places too", async (t) => {
     outputs: ["declared", "gone"],
   });
   attachment.send({ op: "ack", ids: ["mess"] });
-  await reached("the attempt is deleted", () => folder.listAttempts().length === 0);
+  await waitUntil("the attempt is deleted", () => folder.listAttempts().length === 0);
 });
 
 t.test("a log that grows without end is capped while the chunk runs, and says so", async (t) => {
@@ -73,7 +73,7 @@ t.test("a log that grows without end is capped while the chunk runs, and says so
   attachment.start("noisy", {}, [
     "echo first; head -c 5000000 /dev/zero | tr '\\0' x; sleep 2.5; echo end; echo end >&2",
   ]);
-  await reached("it is capped while it runs", () => {
+  await waitUntil("it is capped while it runs", () => {
     const file = join(folder.root, "a/noisy/out");
     const { size, blocks } = statSync(file, { throwIfNoEntry: false }) ?? { size: 0, blocks: 0 };
     return size > 5_000_000 && blocks * 512 <= 32768;
@@ -109,7 +109,7 @@ t.test("a full disk fails the chunk and says so; the agent lives on", { skip: ca
     /folder .*\/a\/next could not be made: No space left on device/,
   );
   attachment.send({ op: "ack", ids: ["nodes", "next"] });
-  await reached("there is room again", () => folder.listAttempts().length === 0);
+  await waitUntil("there is room again", () => folder.listAttempts().length === 0);
   t.not(
     (await attachment.run("bytes", "head -c 1000000 /dev/zero > out")).exit,
     0,
@@ -121,7 +121,7 @@ t.test("a full disk fails the chunk and says so; the agent lives on", { skip: ca
   });
   attachment.send({ op: "ack", ids: Array.from({ length: 30 }, (_, index) => `small${index}`) });
   attachment.send({ op: "ack", ids: ["bytes"] });
-  await reached("there is room again", () => folder.listAttempts().length === 0);
+  await waitUntil("there is room again", () => folder.listAttempts().length === 0);
   t.equal((await attachment.run("room", "true")).exit, 0);
   await attachment.stop();
 });

@@ -1,7 +1,7 @@
 import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { reached } from "../lab/reached.js";
+import { waitUntil } from "../lab/waituntil.js";
 import {
   AgentAttachment,
   attachAgent,
@@ -36,12 +36,12 @@ t.test("a coordinator that goes away and comes back finds results, and what stil
   second.start("later", {}, ["echo twice"]);
   await second.disconnect();
   writeFileSync(join(folder.root, "go"), "");
-  await reached("the queue went on without a coordinator", () => existsSync(join(folder.root, "a/last/out")));
+  await waitUntil("the queue went on without a coordinator", () => existsSync(join(folder.root, "a/last/out")));
   const third = new AgentAttachment(folder);
   await third.open(coordinatorNonces(3));
   for (const id of ["early", "later", "last"]) t.equal(decodeInline((await third.waitForDone(id)).stdout), `${id}\n`);
   third.send({ op: "ack", ids: ["early", "later", "last"] });
-  await reached("everything is deleted", () => folder.listAttempts().length === 0);
+  await waitUntil("everything is deleted", () => folder.listAttempts().length === 0);
 });
 
 t.test("a newer attachment replaces the older one; two at once start one agent", async (t) => {
@@ -103,8 +103,8 @@ t.test("without a coordinator for longer than its lease, it kills everything and
   attachment.start("orphan", {}, ["setsid sleep 1000 & sleep 1000"]);
   await attachment.waitFor((one) => one.ev === "started");
   await attachment.disconnect();
-  await reached("the folder is gone", () => !existsSync(folder.root));
-  await reached("no process is left", () => findProcesses(folder.root).length === 0);
+  await waitUntil("the folder is gone", () => !existsSync(folder.root));
+  await waitUntil("no process is left", () => findProcesses(folder.root).length === 0);
 });
 
 t.test("an agent that was killed leaves its results to the next one, and nothing running", async (t) => {
@@ -115,7 +115,7 @@ t.test("an agent that was killed leaves its results to the next one, and nothing
   attachment.start("running", {}, ["setsid sleep 1000 & sleep 1000"]);
   attachment.start("queued", {}, ["true"]);
   await attachment.waitFor((one) => one.ev === "started" && one.id === "running");
-  await reached("it is deleted", () => !folder.listAttempts().includes("acked"));
+  await waitUntil("it is deleted", () => !folder.listAttempts().includes("acked"));
   process.kill(hello.pid, "SIGKILL");
   await attachment.waitForExit();
   const second = new AgentAttachment(folder);

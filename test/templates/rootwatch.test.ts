@@ -12,7 +12,7 @@ import {
 import { dirname, join } from "node:path";
 import t, { type Test } from "tap";
 import { agentProgram, cleanProgram } from "../../templates/nodeprograms.js";
-import { reached } from "../lab/reached.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, attachAgent, coordinatorNonces, findProcesses, RunFolder, stopAgent } from "./agentdriver.js";
 
 t.setTimeout(120_000);
@@ -24,7 +24,7 @@ async function busy(t: Test, slots = 1) {
   });
   const nap = `1${hello.pid}`;
   attachment.start("long", {}, [`env -i setsid sleep ${nap} & exec sleep ${nap}`]);
-  await reached("it runs in two sessions", () => chunks(nap).length === 2);
+  await waitUntil("it runs in two sessions", () => chunks(nap).length === 2);
   return { folder, attachment, hello, nap };
 }
 
@@ -54,7 +54,7 @@ for (const [what, reason, lose] of LOST)
     t.match(problem, { message: reason });
     t.match(problem, { message: folder.root });
     t.equal(await attachment.waitForExit(), 0);
-    await reached("it is gone", () => !lives(hello.pid));
+    await waitUntil("it is gone", () => !lives(hello.pid));
     t.same(chunks(nap), [], "no chunk is left");
     t.notOk(
       attachment.messages.some((one) => one.ev === "done"),
@@ -68,7 +68,7 @@ t.test("an agent that nobody is attached to and that has nothing to do notices, 
   const { folder, attachment, hello } = await attachAgent(t);
   await attachment.disconnect();
   remove(folder);
-  await reached("it is gone", () => !lives(hello.pid), 15);
+  await waitUntil("it is gone", () => !lives(hello.pid), 15);
 });
 
 t.test("a chunk that ends or begins after the folder was deleted is not reported as failed", async (t) => {

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import { reached } from "../lab/reached.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, attachAgent, decodeInline, findProcesses, RunFolder, stopAgent } from "./agentdriver.js";
 
 t.setTimeout(120_000);
@@ -45,7 +45,7 @@ t.test("a cancel that comes while a timeout is ending an attempt is told beside 
   const { attachment, folder } = await attachAgent(t);
   const script = 'trap "echo > ../../../heard" TERM; while [ ! -e ../../../go ]; do sleep 0.02; done';
   attachment.start("late", { timeout: 0.2 }, [script]);
-  await reached("the timeout has struck", () => existsSync(join(folder.root, "heard")));
+  await waitUntil("the timeout has struck", () => existsSync(join(folder.root, "heard")));
   attachment.send({ op: "cancel", ids: ["late"] }, { op: "cancel", ids: ["late"] });
   await attachment.run("behind", "true", {}, 1); // refused at once: the cancel before it has been heard
   writeFileSync(join(folder.root, "go"), "");
@@ -69,7 +69,7 @@ t.test("where orphans cannot be adopted (a Python without ctypes), they are foun
   t.same(findProcesses("MUSTER_ATTEMPT=escape"), [], "before the slot goes on");
   attachment.start("running", {}, ["setsid sh -c 'sleep 1000 & echo $! > ../../../orphan' & sleep 1000"]);
   const orphan = join(folder.root, "orphan");
-  await reached("it is an orphan", () => {
+  await waitUntil("it is an orphan", () => {
     const parent = existsSync(orphan) && parentOf(readFileSync(orphan, "utf8").trim());
     return parent !== false && !findProcesses("MUSTER_ATTEMPT=running").includes(parent);
   });

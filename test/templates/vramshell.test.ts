@@ -2,10 +2,10 @@ import t from "tap";
 import { GpuJob } from "../cli/gpujob.js";
 import { startMuster } from "../cli/startmuster.js";
 import { watchMuster } from "../faults/knownjob.js";
-import { pciAddress } from "../lab/gpus.js";
-import type { LabOptions } from "../lab/options.js";
-import { reached } from "../lab/reached.js";
-import { shareLab } from "../lab/shared.js";
+import { pciAddress } from "../lab/fakegpus.js";
+import type { LabOptions } from "../lab/labplan.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
 
 t.test("AMD's cards between chunks", async (t) => {
   const options: LabOptions = { nodes: ["rig"], gpus: 2, vendor: "amd" };
@@ -15,18 +15,18 @@ t.test("AMD's cards between chunks", async (t) => {
   t.test("one whose file begins to hang is out until it answers, and holds up nobody else", { skip }, async (t) => {
     const job = new GpuJob(shop, "begins", 400, 0.3);
     const run = watchMuster(startMuster(["run", job.file, "-i", inventory]));
-    await reached("both cards have been asked for again", () => job.begun(node).length > 8);
+    await waitUntil("both cards have been asked for again", () => job.begun(node).length > 8);
     const file = `/sys/devices/pci0000:00/${pciAddress(1)}/mem_info_vram_used`;
     await node.exec(["sh", "-c", 'mkfifo "$0.new" && mv "$0.new" "$0"', file]);
-    await reached("slot 1 waits", () => job.isIdle(node, 1, 3));
-    await reached("slot 1 is out", () =>
+    await waitUntil("slot 1 waits", () => job.isIdle(node, 1, 3));
+    await waitUntil("slot 1 is out", () =>
       /slot 1 is out: .* cannot be read: no answer within 5 s; killed/.test(run.stderr()),
     );
-    await reached("the other slot goes on", () => job.isIdle(node, 1, 10));
+    await waitUntil("the other slot goes on", () => job.isIdle(node, 1, 10));
     await node.exec(["rm", file]);
     node.setGpus({});
     const before = job.begun(node).length;
-    await reached("slot 1 works again", () => job.begun(node).slice(before).includes(1));
+    await waitUntil("slot 1 works again", () => job.begun(node).slice(before).includes(1));
     job.hurry(node);
     const { code, err } = await run.ended;
     t.equal(code, 0, err);

@@ -107,6 +107,6 @@ async function stopOwnAgent(node: Node, run: RunContext, finished: Set<string>):
     hear,
   );
   session.send({ op: "stop" });
-  await session.waitForExit(node.grace);
+  await session.waitForExit(node.graceSeconds);
   if (left !== undefined) throw new MusterError("NOT_STOPPED", 3, left);
 }

@@ -1,5 +1,11 @@
-import { type Expected, judge } from "../../../fleet/gpus/judge.js";
-import { GLANCE_SECONDS, glanceScripts, LOOK_SECONDS, lookScripts, type Vendor } from "../../../fleet/gpus/look.js";
+import { assessGpus, type ExpectedGpus } from "../../../fleet/gpus/gpuhealth.js";
+import {
+  fullProbeScripts,
+  GPU_PROBE_TIMEOUT_SECONDS,
+  type GpuVendor,
+  QUICK_GPU_PROBE_TIMEOUT_SECONDS,
+  quickProbeScripts,
+} from "../../../fleet/gpus/gpuprobe.js";
 import type { Node } from "../../../fleet/node.js";
 import type { Slot } from "../../schedule/events.js";
 import type { AgentCommand, ScriptResult } from "../agent/protocol.js";
@@ -7,7 +13,7 @@ import type { AgentCommand, ScriptResult } from "../agent/protocol.js";
 /** Seconds between two looks at a node that has a sick card, and after a chunk failed, at least. */
 const RECHECK_INTERVAL_SECONDS = 10;
 /** Seconds after which an agent waits for the first look no more: the glance, the tools, their death, and the ways there and back. */
-export const FIRST_CHECK_TIMEOUT_SECONDS = GLANCE_SECONDS + LOOK_SECONDS + 4;
+export const FIRST_CHECK_TIMEOUT_SECONDS = QUICK_GPU_PROBE_TIMEOUT_SECONDS + GPU_PROBE_TIMEOUT_SECONDS + 4;
 /** Looks in a row at which a card was sick before the node should be rebooted. */
 const LASTING_CHECK_COUNT = 5;
 
@@ -51,10 +57,10 @@ export class GpuHealth {
     if (vendor === undefined) return;
     this.isFirst = true;
     clearTimeout(this.timer);
-    const glance = glanceScripts(vendor);
+    const glance = quickProbeScripts(vendor);
     if (this.isBlind) this.send({ op: "examined" });
     else if (glance === undefined) this.look();
-    else this.send({ op: "look", scripts: glance, seconds: GLANCE_SECONDS });
+    else this.send({ op: "look", scripts: glance, seconds: QUICK_GPU_PROBE_TIMEOUT_SECONDS });
   }
 
   /** A chunk failed here: is its card the reason? */
@@ -66,10 +72,10 @@ export class GpuHealth {
   heard(answers: ScriptResult[]): void {
     const { vendor } = this.node.profile;
     if (vendor === "none") return;
-    const want: Expected = { vendor, count: this.node.gpus, addresses: this.node.pci ?? [] };
-    const judged = judge(want, this.cards, answers);
-    if (judged.isGlance && !judged.allWell) return this.look();
-    const { cards, sick, trouble, blind } = judged;
+    const want: ExpectedGpus = { vendor, count: this.node.gpus, addresses: this.node.pci ?? [] };
+    const judged = assessGpus(want, this.cards, answers);
+    if (judged.isQuick && !judged.areAllHealthy) return this.look();
+    const { cards, sick, toolError: trouble, isUnobservable: blind } = judged;
     this.cards = cards;
     this.isBlind = blind;
     if (trouble !== undefined && trouble !== this.trouble) this.patient.trouble(`cannot look at its GPUs: ${trouble}`);
@@ -82,7 +88,7 @@ export class GpuHealth {
       }
     if (this.isFirst) this.send({ op: "examined" });
     this.isFirst = false;
-    this.lookIn((this.counts.size > 0 ? recheckIntervalSeconds(this.node) : this.node.gpuCheck) * 1000);
+    this.lookIn((this.counts.size > 0 ? recheckIntervalSeconds(this.node) : this.node.gpuCheckSeconds) * 1000);
   }
 
   stop(): void {
@@ -97,7 +103,7 @@ export class GpuHealth {
   }
 
   private lookIn(milliseconds: number): void {
-    if (this.isBlind || this.node.gpuCheck === 0) return;
+    if (this.isBlind || this.node.gpuCheckSeconds === 0) return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.look(), milliseconds);
   }
@@ -106,17 +112,17 @@ export class GpuHealth {
     const { vendor } = this.node.profile;
     if (vendor === "none") return;
     this.looked = performance.now();
-    this.send({ op: "look", scripts: lookScripts(vendor), seconds: LOOK_SECONDS });
+    this.send({ op: "look", scripts: fullProbeScripts(vendor), seconds: GPU_PROBE_TIMEOUT_SECONDS });
   }
 }
 
 /** Whose GPUs are looked at before these slots get a chunk; undefined: nobody's. */
-export function vendorToCheck(node: Node, slots: Slot[]): Vendor | undefined {
+export function vendorToCheck(node: Node, slots: Slot[]): GpuVendor | undefined {
   const { vendor } = node.profile;
-  if (vendor === "none" || node.gpuCheck === 0 || slots.every(({ gpu }) => gpu === undefined)) return undefined;
+  if (vendor === "none" || node.gpuCheckSeconds === 0 || slots.every(({ gpu }) => gpu === undefined)) return undefined;
   return vendor;
 }
 
-function recheckIntervalSeconds({ gpuCheck }: Node): number {
+function recheckIntervalSeconds({ gpuCheckSeconds: gpuCheck }: Node): number {
   return Math.min(gpuCheck, RECHECK_INTERVAL_SECONDS);
 }

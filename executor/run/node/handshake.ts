@@ -21,7 +21,7 @@ function buildOpenCommand(node: Node, run: RunContext, slots: Slot[], cards: str
     run: run.name,
     nonce: run.nonce,
     nonces: run.nonces,
-    lease: node.lease,
+    lease: node.leaseSeconds,
     max: node.maxConcurrent,
     priority: run.priority,
     env: node.env,
@@ -91,7 +91,7 @@ export async function startAgent(
   const attach = async () => {
     const channel = await connection.open([node.python, ...run.agent.args, root]);
     channel.stdin.write(run.agent.stdin);
-    return exchangeHello(channel, open, node.silence, receive);
+    return exchangeHello(channel, open, node.silenceSeconds, receive);
   };
   let { reply, agent, gone } = await attach();
   if (reply.ev === "hello" && reply.muster !== PROTOCOL_VERSION) {

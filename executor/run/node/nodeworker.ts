@@ -73,8 +73,8 @@ export class NodeWorker {
     private readonly ids: SignedAttemptIds,
     private readonly listener: NodeListener,
   ) {
-    this.agentTracker = new AgentTracker(node.lease);
-    this.backoff = new ReconnectBackoff(node.grace);
+    this.agentTracker = new AgentTracker(node.leaseSeconds);
+    this.backoff = new ReconnectBackoff(node.graceSeconds);
   }
 
   /** The first try; resolves when it has joined or failed. A node that may come back is tried again in the background. */
@@ -134,7 +134,7 @@ export class NodeWorker {
     }
     this.cleanup.markStopRequested();
     session.send({ op: "stop" });
-    await session.waitForExit(this.node.grace);
+    await session.waitForExit(this.node.graceSeconds);
     this.attachment = undefined;
   }
 
@@ -262,7 +262,7 @@ export class NodeWorker {
   /** Tries again with growing pauses until it is back, refused, or the run is over; gives its chunks away after `grace`. */
   private async reconnect(): Promise<void> {
     const { signal } = this.runOver;
-    const { grace } = this.node;
+    const { graceSeconds: grace } = this.node;
     const { pauseSeconds, graceLeftSeconds = grace } = this.backoff;
     const timers = [setTimeout(() => this.declareLost(`silent for ${grace} s`), grace * 1000)];
     if (graceLeftSeconds < grace) timers.push(setTimeout(() => this.requeueChunks(), graceLeftSeconds * 1000));

@@ -1,4 +1,4 @@
-import { advice } from "../../../fleet/gpus/look.js";
+import { adviseOnSickGpu } from "../../../fleet/gpus/gpuprobe.js";
 import type { Event } from "../../schedule/events.js";
 import type { RunCounters } from "../record/counters.js";
 import type { RunObserver } from "../runobserver.js";
@@ -89,7 +89,7 @@ export class SlotHealth {
     const { name, profile } = this.member.node;
     const isCard = profile.vendor !== "none" && reason.startsWith("GPU ");
     this.tally.disableSlot(name, slot, reason);
-    const what = isCard ? `\n    ${advice(profile.vendor as "amd" | "nvidia")}` : "";
+    const what = isCard ? `\n    ${adviseOnSickGpu(profile.vendor as "amd" | "nvidia")}` : "";
     this.observer.nodeWarning(this.member, `slot ${slot} is out: ${reason}${what}`);
   }
 }

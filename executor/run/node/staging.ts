@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Files } from "../../../fleet/connection.js";
-import { Gate } from "../../../fleet/gate.js";
+import { Semaphore } from "../../../fleet/semaphore.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { ChunkSpec, StagedFile } from "../../job/job.js";
 import type { AgentCommand } from "../agent/protocol.js";
@@ -18,7 +18,7 @@ const RESERVED_NODE_BYTES = 64 << 20;
 export class FileStager {
   private readonly stagedHashes = new Set<string>();
   private readonly uploads = new Map<string, Promise<void>>();
-  private readonly gate = new Gate(MAX_CONCURRENT_UPLOADS);
+  private readonly gate = new Semaphore(MAX_CONCURRENT_UPLOADS);
 
   /** `root`: the run's folder on the node; `contents`: by path here. */
   constructor(
@@ -44,7 +44,7 @@ export class FileStager {
     if (content.sizeBytes <= MAX_INLINE_FILE_BYTES) return this.sendInline(source, content);
     let underway = this.uploads.get(content.sha256);
     if (underway === undefined) {
-      underway = this.gate.pass(() => this.upload(source, content)).finally(() => this.uploads.delete(content.sha256));
+      underway = this.gate.run(() => this.upload(source, content)).finally(() => this.uploads.delete(content.sha256));
       this.uploads.set(content.sha256, underway);
     }
     return underway;

@@ -27,7 +27,7 @@ export async function stopAgent(connection: Connection, agent: NodeProgram, root
     () => gone.abort(),
   );
   stopping.send({ op: "stop" });
-  const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(node.grace * 1000)]);
+  const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(node.graceSeconds * 1000)]);
   if (!signal.aborted) await once(signal, "abort");
   channel.destroy();
   if ((await files.stat(folder)) === undefined) return true;

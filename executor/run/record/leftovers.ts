@@ -1,4 +1,4 @@
-import { addressOf, type Node } from "../../../fleet/node.js";
+import { formatAddress, type Node } from "../../../fleet/node.js";
 
 /** A node that may still hold processes or files of a run. */
 export interface Leftover {
@@ -14,5 +14,5 @@ export interface Leftover {
 /** Whether `node` is the machine that `leftover` describes. Inventories may move, and two of them may use the same name. */
 export function isSameNode(leftover: Leftover, node: Node): boolean {
   if (leftover.node !== node.name) return false;
-  return leftover.address === undefined || leftover.address === addressOf(node);
+  return leftover.address === undefined || leftover.address === formatAddress(node);
 }

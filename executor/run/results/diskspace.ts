@@ -1,5 +1,5 @@
 import { statfs } from "node:fs/promises";
-import { Gate } from "../../../fleet/gate.js";
+import { Semaphore } from "../../../fleet/semaphore.js";
 import { MusterError } from "../../../schemas/errors.js";
 
 /** Bytes that a pull leaves free on this machine's disk, for the journal and for what ends the run in order. */
@@ -52,14 +52,14 @@ export function explainDiskError(path: string, error: unknown): unknown {
 /** Files that are on their way here, and room for them: each is asked for before it is pulled. */
 export class DiskReservation {
   private reservedBytes = 0;
-  private readonly large = new Gate(MAX_CONCURRENT_LARGE_PULLS);
+  private readonly large = new Semaphore(MAX_CONCURRENT_LARGE_PULLS);
 
   constructor(readonly folder: string) {}
 
   /** Runs `pull`, which will write `size` bytes; rejects with a DiskError instead where they would not fit. */
   async withReservation<T>(size: number, pull: () => Promise<T>): Promise<T> {
     if (size <= UNCHECKED_PULL_BYTES) return pull();
-    return size <= LARGE_PULL_BYTES ? this.reserve(size, pull) : this.large.pass(() => this.reserve(size, pull));
+    return size <= LARGE_PULL_BYTES ? this.reserve(size, pull) : this.large.run(() => this.reserve(size, pull));
   }
 
   private async reserve<T>(size: number, pull: () => Promise<T>): Promise<T> {

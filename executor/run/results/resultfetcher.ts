@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { Gate } from "../../../fleet/gate.js";
+import { Semaphore } from "../../../fleet/semaphore.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import type { Attempt } from "../../schedule/events.js";
@@ -23,8 +23,8 @@ const MAX_COLLECTED_LINE_BYTES = 64 << 20;
 export class ResultFetcher {
   /** Where files lie that are here and have no final name yet; empty at first. */
   readonly partialFolder: string;
-  private readonly pulls = new Gate(MAX_CONCURRENT_PULLS);
-  private readonly ofNode = new WeakMap<ResultSource, Gate>();
+  private readonly pulls = new Semaphore(MAX_CONCURRENT_PULLS);
+  private readonly ofNode = new WeakMap<ResultSource, Semaphore>();
   private readonly disk: DiskReservation;
   private readonly logsFolder: string;
 
@@ -48,8 +48,8 @@ export class ResultFetcher {
   ): Promise<{ fetchOutputs: VerifiedOutput[]; json?: string }> {
     const lines = this.job.collect === "lines";
     const limit = lines ? Math.min(MAX_COLLECTED_LINE_BYTES, this.job.limits.output) : this.job.limits.output;
-    const pull = () => this.pulls.pass(() => pullOutputs(attempt, done, origin, this.disk, limit));
-    const outputs = await this.gateOf(origin).pass(pull);
+    const pull = () => this.pulls.run(() => pullOutputs(attempt, done, origin, this.disk, limit));
+    const outputs = await this.gateOf(origin).run(pull);
     failpoint("pulled");
     try {
       await this.fetchLogs(attempt, done, origin);
@@ -68,8 +68,8 @@ export class ResultFetcher {
     return saveLogs(attempt, done, origin, this.logsFolder, this.disk);
   }
 
-  private gateOf(origin: ResultSource): Gate {
-    const gate = this.ofNode.get(origin) ?? new Gate(MAX_CONCURRENT_PULLS_PER_NODE);
+  private gateOf(origin: ResultSource): Semaphore {
+    const gate = this.ofNode.get(origin) ?? new Semaphore(MAX_CONCURRENT_PULLS_PER_NODE);
     this.ofNode.set(origin, gate);
     return gate;
   }

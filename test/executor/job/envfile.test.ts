@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { relative } from "node:path";
 import t, { type Test } from "tap";
 import { loadJob } from "../../../executor/job/loadjob.js";
-import { InvalidFile } from "../../../schemas/errors.js";
+import { InvalidFileError } from "../../../schemas/errors.js";
 
 const RANGE = "kind: range\nrange: [0, 10]\nscript: w.py\n";
 
@@ -115,11 +115,11 @@ t.test("reports problems with file and line, and without values", async (t) => {
   t.match(refusalOf(job).message, /env_file: "secrets\/none.env" is not a file/);
 });
 
-function refusalOf(load: () => unknown): InvalidFile {
+function refusalOf(load: () => unknown): InvalidFileError {
   try {
     load();
   } catch (error) {
-    if (error instanceof InvalidFile) return error;
+    if (error instanceof InvalidFileError) return error;
     throw error;
   }
   throw new Error("nothing was refused");

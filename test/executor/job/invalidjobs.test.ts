@@ -1,9 +1,9 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import t from "tap";
 import { loadJob } from "../../../executor/job/loadjob.js";
-import { inventoryOf } from "../../../fleet/inventory.js";
-import { parseSource } from "../../../schemas/yaml.js";
-import { placed, problemsOf } from "../../schemas/places.js";
+import { parseInventory } from "../../../fleet/inventory.js";
+import { parseSource } from "../../../schemas/parsesource.js";
+import { catchProblems, formatProblems } from "../../schemas/problems.js";
 
 const RANGE = "kind: range\nrange: [0, 10]\nscript: w.py\n";
 const OUTSIDE = "outputs are files below the working directory of the chunk";
@@ -184,11 +184,11 @@ t.test("reports invalid input with its position and the reason", async (t) => {
   const folder = t.testdir({ "w.py": "", "notes.txt": "", data: { "a.json": "1" } });
   mkdirSync(`${folder}/loop`);
   symlinkSync(".", `${folder}/loop/again`);
-  const inventory = inventoryOf(parseSource("i.yaml", "nodes: {rig: {tags: [rigs]}}\n"), `${folder}/i.yaml`);
+  const inventory = parseInventory(parseSource("i.yaml", "nodes: {rig: {tags: [rigs]}}\n"), `${folder}/i.yaml`);
   for (const [what, text, problems, hint] of TABLE) {
     writeFileSync(`${folder}/job.yaml`, text);
-    const got = problemsOf(() => loadJob(`${folder}/job.yaml`, { inventory }));
-    t.same(placed(got), problems, what);
+    const got = catchProblems(() => loadJob(`${folder}/job.yaml`, { inventory }));
+    t.same(formatProblems(got), problems, what);
     if (hint !== undefined) t.equal(got[0]?.hint, hint, `${what}: hint`);
   }
 });

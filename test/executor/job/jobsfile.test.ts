@@ -2,9 +2,9 @@ import { writeFileSync } from "node:fs";
 import t, { type Test } from "tap";
 import { loadJob } from "../../../executor/job/loadjob.js";
 import { renderTemplate } from "../../../executor/job/template.js";
-import { inventoryOf } from "../../../fleet/inventory.js";
-import { parseSource } from "../../../schemas/yaml.js";
-import { placed, problemsOf } from "../../schemas/places.js";
+import { parseInventory } from "../../../fleet/inventory.js";
+import { parseSource } from "../../../schemas/parsesource.js";
+import { catchProblems, formatProblems } from "../../schemas/problems.js";
 
 const ROUTES = `
 nodes: {a: {}}
@@ -28,7 +28,7 @@ function load(t: Test, jobs: unknown[] | string, routes = ROUTES) {
   });
   const file = `${folder}/scoring_jobs.json`;
   writeFileSync(file, typeof jobs === "string" ? jobs : JSON.stringify({ jobs }, null, "\t"));
-  const inventory = inventoryOf(parseSource("i.yaml", routes), `${folder}/cluster/i.yaml`);
+  const inventory = parseInventory(parseSource("i.yaml", routes), `${folder}/cluster/i.yaml`);
   return loadJob(file, { inventory });
 }
 
@@ -138,8 +138,8 @@ t.test("reports invalid jobs files", async (t) => {
     ],
   ];
   for (const [what, jobs, problems, hint] of table) {
-    const got = problemsOf(() => load(t, jobs));
-    t.same(placed(got), problems, what);
+    const got = catchProblems(() => load(t, jobs));
+    t.same(formatProblems(got), problems, what);
     if (hint !== undefined) t.equal(got[0]?.hint, hint, what);
   }
 });
@@ -149,7 +149,7 @@ t.test("a file outside the folder of the jobs file cannot be staged", async (t) 
     "outside.json": "",
     inner: { "w.py": "", "jobs.json": '{"jobs": [{"script": "w.py", "args": ["../outside.json"]}]}' },
   });
-  const problems = placed(problemsOf(() => loadJob(`${folder}/inner/jobs.json`)));
+  const problems = formatProblems(catchProblems(() => loadJob(`${folder}/inner/jobs.json`)));
   t.same(problems, ['1:39 "../outside.json" is a file outside the folder of the jobs file, so it cannot be staged']);
 });
 

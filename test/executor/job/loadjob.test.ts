@@ -1,6 +1,6 @@
 import t from "tap";
 import type { JobOptions } from "../../../executor/job/loadjob.js";
-import { placed, problemsOf, refusalOf } from "../../schemas/places.js";
+import { catchError, catchProblems, formatProblems } from "../../schemas/problems.js";
 import { args, jobs } from "./jobfixture.js";
 
 t.test("--set and --range", async (t) => {
@@ -33,21 +33,21 @@ t.test("--set and --range", async (t) => {
     [{ range: [5n, 1n] }, ["--range: range: [5, 1] ends before it begins"]],
     [{ range: [-5n, 1n] }, ["--range: range[0] must be a whole number of at least 0, not -5"]],
   ];
-  for (const [options, problems] of table) t.same(placed(problemsOf(() => load(text, options))), problems);
+  for (const [options, problems] of table) t.same(formatProblems(catchProblems(() => load(text, options))), problems);
   t.match(
-    refusalOf(() => load(text, { set: { timeot: "3" } })),
+    catchError(() => load(text, { set: { timeot: "3" } })),
     { exit: 64, next: 'did you mean "timeout"?' },
   );
   t.match(
-    refusalOf(() => load(text, { set: { "name.x": "3" } }).name),
+    catchError(() => load(text, { set: { "name.x": "3" } }).name),
     { exit: 65 },
   );
   t.match(
-    refusalOf(() => load(text, { set: { "params.__proto__": "3" } })),
+    catchError(() => load(text, { set: { "params.__proto__": "3" } })),
     { exit: 64 },
   );
   t.match(
-    refusalOf(() => load("kind: tasks\nscript: w.py\ntasks: [{id: a}]\n", { range: [0n, 1n] })),
+    catchError(() => load("kind: tasks\nscript: w.py\ntasks: [{id: a}]\n", { range: [0n, 1n] })),
     { exit: 64 },
   );
 });

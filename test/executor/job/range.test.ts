@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import t from "tap";
 import type { Job } from "../../../executor/job/job.js";
-import { placed, problemsOf } from "../../schemas/places.js";
+import { catchProblems, formatProblems } from "../../schemas/problems.js";
 import { args, jobs } from "./jobfixture.js";
 
 t.test("a range", async (t) => {
@@ -69,7 +69,7 @@ t.test("chunk sizes", async (t) => {
   ];
   for (const [chunk, wanted] of table) {
     const text = `kind: range\nrange: [0, 5]\nscript: w.py\nchunk: ${chunk}\n`;
-    if (typeof wanted === "string") t.same(placed(problemsOf(() => load(text))), [wanted], chunk);
+    if (typeof wanted === "string") t.same(formatProblems(catchProblems(() => load(text))), [wanted], chunk);
     else t.same(load(text).sizing, wanted, chunk);
   }
 });

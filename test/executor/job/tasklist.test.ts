@@ -4,7 +4,7 @@ import { join } from "node:path";
 import t from "tap";
 import { loadJob } from "../../../executor/job/loadjob.js";
 import { projectRoot } from "../../lab/project.js";
-import { placed, problemsOf } from "../../schemas/places.js";
+import { catchProblems, formatProblems } from "../../schemas/problems.js";
 
 /** Runs its arguments. Prints the peak memory of the program in MiB. */
 const MEASURE = `
@@ -71,7 +71,9 @@ t.test("reports the position of a problem in a late task", async (t) => {
     some[2800]!.outputs = ["r/7.txt"];
     some[2900]!.id = "t2899";
     writeFileSync(file, write(some));
-    const problems = placed(problemsOf(() => loadJob(file))).map((problem) => problem.replace(/:\d+ /, ": "));
+    const problems = formatProblems(catchProblems(() => loadJob(file))).map((problem) =>
+      problem.replace(/:\d+ /, ": "),
+    );
     t.same(
       problems,
       [

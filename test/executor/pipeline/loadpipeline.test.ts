@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import t from "tap";
 import { loadPipeline } from "../../../executor/pipeline/loadpipeline.js";
-import { InvalidFile } from "../../../schemas/errors.js";
+import { InvalidFileError } from "../../../schemas/errors.js";
 import { TestFolder } from "../../cli/startmuster.js";
 
 const shop = new TestFolder();
@@ -20,8 +20,8 @@ function problems(lines: string[]): string[] {
   try {
     loadPipeline(file);
   } catch (error) {
-    if (!(error instanceof InvalidFile)) throw error;
-    t.equal(error.exit, 65);
+    if (!(error instanceof InvalidFileError)) throw error;
+    t.equal(error.exitStatus, 65);
     return error.problems.map((one) => {
       const where = one.file === file ? "" : `${one.file.slice(shop.folder.length + 1)}:`;
       return `${where}${one.line}:${one.column}: ${one.message}${one.hint === undefined ? "" : ` (${one.hint})`}`;

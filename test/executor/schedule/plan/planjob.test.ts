@@ -1,13 +1,13 @@
 import t from "tap";
 import { planJob } from "../../../../executor/schedule/plan/planjob.js";
 import type { LearnedRates } from "../../../../executor/schedule/rates/rates.js";
-import { plainNode } from "../../../../fleet/merge.js";
+import { createDefaultNode } from "../../../../fleet/mergenode.js";
 import type { Node } from "../../../../fleet/node.js";
 import { formatPlan } from "../../../../report/plantext.js";
 import { rangeJob, taskJob } from "../schedulefixture.js";
 
 function rig(name: string, gpus: number, rate?: number): Node {
-  const node = plainNode(name);
+  const node = createDefaultNode(name);
   return { ...node, connection: "ssh", gpus, profile: { ...node.profile, name: "p", vendor: "amd", rate } };
 }
 const all = () => true;

@@ -3,8 +3,8 @@ import t, { type Test } from "tap";
 import { type JobOptions, loadJob } from "../../../../executor/job/loadjob.js";
 import { checkLimits, type LimitFindings } from "../../../../executor/schedule/plan/profilelimits.js";
 import { type Inventory, loadInventory } from "../../../../fleet/inventory.js";
-import { matches } from "../../../../fleet/select.js";
-import { placed } from "../../../schemas/places.js";
+import { matchesAnyPattern } from "../../../../fleet/selectnodes.js";
+import { formatProblems } from "../../../schemas/problems.js";
 
 const INVENTORY = `
 profiles:
@@ -21,7 +21,7 @@ function judge(t: Test, job: string, options: JobOptions = {}, file = "job.yaml"
   writeFileSync(`${folder}/${file}`, job);
   const inventory: Inventory = loadInventory(`${folder}/inventory.yaml`);
   const loaded = loadJob(`${folder}/${file}`, { inventory, ...options });
-  return checkLimits(loaded, inventory.nodes, matches);
+  return checkLimits(loaded, inventory.nodes, matchesAnyPattern);
 }
 
 const RANGE = "kind: range\nrange: [0, 9]\nscript: w.py\noutputs: [o]\n";
@@ -47,7 +47,10 @@ for (const [what, job, place] of TOO_LARGE)
   t.test(`above the safe maximum of a profile: ${what}`, async (t) => {
     const { problems } = judge(t, job);
     t.equal(problems.length, 1);
-    t.ok(placed(problems)[0]?.startsWith(`${place} exceeds the safe maximum of profile rx6600`), `${placed(problems)}`);
+    t.ok(
+      formatProblems(problems)[0]?.startsWith(`${place} exceeds the safe maximum of profile rx6600`),
+      `${formatProblems(problems)}`,
+    );
     t.match(problems[0]!.message, "rig, rigb");
     const best = place.includes("depth")
       ? "set depth to 8, the safe maximum"

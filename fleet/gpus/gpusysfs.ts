@@ -1,0 +1,26 @@
+import type { GpuStatus } from "./smi.js";
+
+/** First word of the answer to `SYSFS`. */
+export const SYSFS_MARK = "sysfs";
+
+/** A shell script that prints what amdgpu tells of each card, without starting any process. */
+export const SYSFS_SCRIPT = `echo ${SYSFS_MARK}
+for device in /sys/bus/pci/devices/*; do [ -r "$device/pp_dpm_sclk" ] || continue
+  for file in pp_dpm_sclk pp_dpm_mclk power_dpm_force_performance_level; do
+    while read -r line; do echo "\${device##*/} $file $line"; done <"$device/$file"
+  done
+done`;
+
+/** Cards in the answer to `SYSFS`: a clock is the line with an asterisk. undefined: none is told of. */
+export function parseSysfs(output: string): GpuStatus[] | undefined {
+  const cards = new Map<string, GpuStatus>();
+  for (const line of output.split("\n")) {
+    const [, pci, file, value = ""] = /^([0-9a-f:.]{12}) (\w+) (.*)$/.exec(line) ?? [];
+    if (pci === undefined) continue;
+    const card = cards.get(pci) ?? { pci, clocks: { sclk: null, mclk: null }, perf: null, driver: null, errors: 0 };
+    cards.set(pci, card);
+    if (file === "power_dpm_force_performance_level") card.perf = value;
+    else if (value.endsWith("*")) card.clocks[file === "pp_dpm_sclk" ? "sclk" : "mclk"] = value;
+  }
+  return cards.size > 0 ? [...cards.values()] : undefined;
+}

@@ -1,0 +1,150 @@
+import { createHash, randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { chmod, copyFile, type FileHandle, lstat, mkdir, open, rename, rm, statfs } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname } from "node:path";
+import type { FileStat, Files } from "../connection.js";
+import { ConnectionError, type ConnectionErrorCode } from "../connectionerror.js";
+
+const COPY_BLOCK_BYTES = 1024 * 1024;
+
+/** Files of this machine. */
+export class LocalFiles implements Files {
+  constructor(private readonly node: string) {}
+
+  async home(): Promise<string> {
+    return homedir();
+  }
+
+  stat(path: string): Promise<FileStat | undefined> {
+    return this.about("look at", path, async () => {
+      const stats = await lstat(path).catch((error) => {
+        if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
+        throw error;
+      });
+      if (stats === undefined) return undefined;
+      const kind = stats.isFile() ? "file" : stats.isDirectory() ? "folder" : stats.isSymbolicLink() ? "link" : "other";
+      return { kind, size: stats.size, mode: stats.mode & 0o7777 };
+    });
+  }
+
+  makeFolder(path: string, mode: number): Promise<void> {
+    return this.about("make folder", path, async () => {
+      const first = await mkdir(path, { recursive: true, mode });
+      // The umask may have taken bits away from each folder that was made.
+      for (let made = path; first !== undefined && made.length >= first.length; made = dirname(made))
+        await chmod(made, mode);
+    });
+  }
+
+  async upload(local: string, remote: string, mode: number): Promise<void> {
+    const source = await open(local, "r");
+    await source.close();
+    const temporary = `${remote}.${randomBytes(6).toString("hex")}.part`;
+    await this.about("write", remote, async () => {
+      try {
+        await copyFile(local, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+        const copy = await open(temporary, "r+").catch(() => open(temporary, "r"));
+        await copy
+          .chmod(mode)
+          .then(() => copy.sync())
+          .finally(() => copy.close());
+        await rename(temporary, remote);
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw error;
+      }
+    });
+  }
+
+  download(remote: string, local: string, limit: number): Promise<{ size: number; sha256: string }> {
+    const read = this.about("read", remote, async () => {
+      const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+      const source = await open(remote, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error) => {
+        throw error.code === "ELOOP" || error.code === "ENXIO"
+          ? this.failure("FILE", "read", remote, "not a regular file")
+          : error;
+      });
+      try {
+        return await this.copyIn(source, remote, local, limit);
+      } finally {
+        await source.close();
+      }
+    });
+    return read.catch((error: Error) => {
+      throw isLocalWriteError(local, error.cause) ? error.cause : error;
+    });
+  }
+
+  free(path: string): Promise<number | undefined> {
+    return this.about("look at", path, async () => {
+      const { bavail, bsize } = await statfs(path);
+      return bavail * bsize;
+    });
+  }
+
+  private async copyIn(source: FileHandle, remote: string, local: string, limit: number) {
+    const stats = await source.stat();
+    if (!stats.isFile()) throw this.failure("FILE", "read", remote, "not a regular file");
+    if (stats.size > limit) {
+      throw this.failure("FILE", "read", remote, `it has ${stats.size} bytes, more than the ${limit} allowed`);
+    }
+    const target = await open(local, "wx", 0o644);
+    const hash = createHash("sha256");
+    const block = Buffer.allocUnsafe(Math.min(COPY_BLOCK_BYTES, stats.size));
+    try {
+      for (let size = 0; size < stats.size; ) {
+        const { bytesRead } = await source.read(block, 0, Math.min(block.length, stats.size - size), size);
+        if (bytesRead === 0) throw this.failure("FILE", "read", remote, "it became shorter while it was being read");
+        size += bytesRead;
+        const part = block.subarray(0, bytesRead);
+        hash.update(part);
+        await target.writeFile(part); // all of it, as a plain write need not
+      }
+      await target.sync();
+      await target.close();
+      return { size: stats.size, sha256: hash.digest("hex") };
+    } catch (error) {
+      await target.close().catch(() => {});
+      await rm(local, { force: true });
+      throw error;
+    }
+  }
+
+  /** Errors of the system as errors about this node and path. */
+  private async about<T>(doing: string, path: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof ConnectionError) throw error;
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw this.failure(SYSTEM_ERROR_CODES[code ?? ""] ?? "FILE", doing, path, message, error);
+    }
+  }
+
+  private failure(
+    code: ConnectionErrorCode,
+    doing: string,
+    path: string,
+    reason: string,
+    cause?: unknown,
+  ): ConnectionError {
+    return new ConnectionError(code, { node: this.node, step: `${doing} ${path}` }, reason, { cause });
+  }
+}
+
+/** Whether an error is of the file `local` that is written, and not of what is read. */
+function isLocalWriteError(local: string, error: unknown): boolean {
+  const { syscall, path } = (error ?? {}) as NodeJS.ErrnoException;
+  return syscall === "write" || syscall === "fsync" || path === local;
+}
+
+const SYSTEM_ERROR_CODES: Record<string, ConnectionErrorCode> = {
+  ENOENT: "MISSING",
+  ENOTDIR: "MISSING",
+  EACCES: "DENIED",
+  EPERM: "DENIED",
+  EROFS: "DENIED",
+  ENOSPC: "NO_SPACE",
+  EDQUOT: "NO_SPACE",
+};

@@ -1,0 +1,38 @@
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import type { Node } from "../node.js";
+
+/** A program that muster calls on this machine, and what for. */
+export interface RequiredProgram {
+  program: string;
+  what: string;
+  /** The Debian package that has it. */
+  pack: string;
+}
+
+/** What work on these nodes needs here, beyond Node.js itself. */
+export function listRequiredPrograms(nodes: Node[]): RequiredProgram[] {
+  const wanted: RequiredProgram[] = [
+    { program: "flock", what: "one coordinator a run directory, by the kernel's lock", pack: "util-linux" },
+  ];
+  if (nodes.some(({ connection }) => connection === "ssh"))
+    wanted.push({ program: "ssh", what: "to resolve ~/.ssh/config as OpenSSH does", pack: "openssh-client" });
+  for (const node of nodes.filter(({ connection }) => connection === "local"))
+    wanted.push({ program: node.python, what: `chunks on ${node.name}`, pack: "python3" });
+  return wanted;
+}
+
+/** Whether a program can be started here, by this PATH. */
+export function isInstalled(program: string, path: string): boolean {
+  const places = program.includes("/")
+    ? [program]
+    : path.split(delimiter).map((folder) => join(folder || ".", program));
+  return places.some((place) => {
+    try {
+      accessSync(place, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}

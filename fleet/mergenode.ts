@@ -1,0 +1,131 @@
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Problem } from "../schemas/errors.js";
+import { parseDuration, parseDurationOrNever, parseSize } from "../schemas/quantity.js";
+import type { KeyPath, Source } from "../schemas/source.js";
+import { suggest } from "../schemas/suggest.js";
+import type { InventoryFile } from "../schemas/types.js";
+import type { Node, Profile } from "./node.js";
+
+type ProfileKeys = NonNullable<InventoryFile["profiles"]>[string];
+type NodeKeys = NonNullable<InventoryFile["nodes"][string]>;
+type InventoryLayer = { path: KeyPath; keys: ProfileKeys & NodeKeys };
+
+export const NO_PROFILE = "none";
+const DEFAULT_WORKDIR = "~/.muster";
+const DEFAULT_SILENCE_SECONDS = 40;
+const DEFAULT_GRACE_SECONDS = 60;
+const DEFAULT_LEASE_SECONDS = 40 * 60;
+const DEFAULT_GPU_CHECK_SECONDS = 60;
+
+/** The node called `name` with defaults, profile and its own keys merged, in that order of precedence from weak to strong. */
+export function mergeNode(source: Source, folder: string, name: string): Node | Problem {
+  const file = source.value as InventoryFile;
+  const own: NodeKeys = file.nodes[name] ?? {};
+  const profileName = own.profile ?? NO_PROFILE;
+  const profile = Object.hasOwn(file.profiles ?? {}, profileName) ? file.profiles?.[profileName] : undefined;
+  if (own.profile !== undefined && profile === undefined && own.profile !== NO_PROFILE) {
+    return {
+      ...source.positionOf(["nodes", name, "profile"]),
+      message: `nodes.${name}.profile: there is no profile "${own.profile}"`,
+      hint: suggest(own.profile, Object.keys(file.profiles ?? {})) ?? "describe it under profiles",
+    };
+  }
+  const layers: InventoryLayer[] = [
+    { path: ["defaults"], keys: (file.defaults ?? {}) as InventoryLayer["keys"] },
+    { path: ["profiles", profileName], keys: profile ?? {} },
+    { path: ["nodes", name], keys: own },
+  ];
+  const pick = <K extends keyof InventoryLayer["keys"]>(key: K) =>
+    layers.findLast(({ keys }) => keys[key] !== undefined)?.keys[key];
+  const connection = own.connection ?? "ssh";
+  return {
+    name,
+    connection,
+    host: own.host ?? (connection === "local" ? "localhost" : name),
+    port: pick("port"),
+    user: pick("user"),
+    identityFile: resolveLocalPath(folder, pick("identity_file")),
+    knownHosts: resolveLocalPath(folder, pick("known_hosts")),
+    hostKeys: pick("host_keys"),
+    profile: mergeProfile(source, layers, profileName, pick),
+    gpus: pick("gpus"),
+    pci: own.pci,
+    slots: pick("slots"),
+    maxConcurrent: pick("max_concurrent"),
+    tags: own.tags ?? [],
+    workdir: pick("workdir") ?? DEFAULT_WORKDIR,
+    python: pick("python") ?? "python3",
+    pythonModules: pick("python_modules"),
+    env: mergeTexts(source, layers, "env"),
+    silenceSeconds: toSeconds(pick("silence")) ?? DEFAULT_SILENCE_SECONDS,
+    graceSeconds: toSeconds(pick("grace")) ?? DEFAULT_GRACE_SECONDS,
+    leaseSeconds: toSeconds(pick("lease")) ?? DEFAULT_LEASE_SECONDS,
+    gpuCheckSeconds: toSecondsOrNever(pick("gpu_check")) ?? DEFAULT_GPU_CHECK_SECONDS,
+  };
+}
+
+/** A node with nothing said about it. */
+export function createDefaultNode(name: string): Node {
+  return {
+    name,
+    connection: "local",
+    host: "localhost",
+    profile: { name: NO_PROFILE, vendor: "none", env: {}, kernel: {}, limits: {} },
+    tags: [],
+    workdir: DEFAULT_WORKDIR,
+    python: "python3",
+    env: {},
+    silenceSeconds: DEFAULT_SILENCE_SECONDS,
+    graceSeconds: DEFAULT_GRACE_SECONDS,
+    leaseSeconds: DEFAULT_LEASE_SECONDS,
+    gpuCheckSeconds: DEFAULT_GPU_CHECK_SECONDS,
+  };
+}
+
+function mergeProfile(
+  source: Source,
+  layers: InventoryLayer[],
+  name: string,
+  pick: <K extends keyof InventoryLayer["keys"]>(key: K) => InventoryLayer["keys"][K] | undefined,
+): Profile {
+  return {
+    name,
+    vendor: pick("vendor") ?? "none",
+    model: pick("model"),
+    vram: toBytes(pick("vram")),
+    rate: pick("rate"),
+    env: mergeTexts(source, layers.slice(0, 2), "env"),
+    kernel: mergeTexts(source, layers, "kernel"),
+    limits: Object.assign({}, ...layers.map(({ keys }) => keys.limits ?? {})),
+  };
+}
+
+/** The mapping `key` of every layer, later ones over earlier ones, values as the file writes them. */
+function mergeTexts(source: Source, layers: InventoryLayer[], key: "env" | "kernel"): Record<string, string> {
+  const merged: Record<string, string> = {};
+  for (const { path, keys } of layers) {
+    for (const name of Object.keys(keys[key] ?? {})) merged[name] = source.text([...path, key, name]);
+  }
+  return merged;
+}
+
+function resolveLocalPath(folder: string, path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : resolve(folder, path);
+}
+
+function toSeconds(value: unknown): number | undefined {
+  const parsed = value === undefined ? undefined : parseDuration(value);
+  return parsed?.ok ? parsed.value : undefined;
+}
+
+function toSecondsOrNever(value: unknown): number | undefined {
+  const parsed = value === undefined ? undefined : parseDurationOrNever(value);
+  return parsed?.ok ? parsed.value : undefined;
+}
+
+function toBytes(value: unknown): number | undefined {
+  const parsed = value === undefined ? undefined : parseSize(value);
+  return parsed?.ok ? parsed.value : undefined;
+}

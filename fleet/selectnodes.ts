@@ -1,0 +1,60 @@
+import { UsageError } from "../schemas/errors.js";
+import { suggest } from "../schemas/suggest.js";
+import type { Node } from "./node.js";
+
+/** Whether a name, a tag or a glob (`*`, `?`, `[...]`) means this node. */
+export function matchesPattern(node: Node, pattern: string): boolean {
+  if (!/[*?[]/.test(pattern)) return node.name === pattern || node.tags.includes(pattern);
+  const glob = compileGlob(pattern);
+  return glob.test(node.name) || node.tags.some((tag) => glob.test(tag));
+}
+
+/** Whether any of the patterns means this node. */
+export function matchesAnyPattern(node: Node, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => matchesPattern(node, pattern));
+}
+
+/**
+ * The nodes that `--limit NAME|TAG|GLOB[,...]` means, in inventory order; all without one. Throws UsageError for a word that means none.
+ */
+export function selectNodes(inventory: { nodes: Node[] }, limit: string | undefined): Node[] {
+  if (limit === undefined) return inventory.nodes;
+  const patterns = limit.split(",").map((word) => word.trim());
+  for (const pattern of patterns) {
+    if (pattern === "")
+      throw new UsageError(
+        `--limit ${JSON.stringify(limit)} names nothing`,
+        "give NAME, TAG or GLOB, divided by commas",
+      );
+    if (!inventory.nodes.some((node) => matchesPattern(node, pattern))) {
+      const isGlob = /[*?[]/.test(pattern);
+      const message = isGlob ? `no node matches "${pattern}"` : `no node or tag is called "${pattern}"`;
+      throw new UsageError(message, suggest(pattern, listNamesAndTags(inventory.nodes)));
+    }
+  }
+  return inventory.nodes.filter((node) => matchesAnyPattern(node, patterns));
+}
+
+/** Every name and tag of the nodes. */
+export function listNamesAndTags(nodes: Node[]): string[] {
+  return [...new Set(nodes.flatMap((node) => [node.name, ...node.tags]))];
+}
+
+function compileGlob(pattern: string): RegExp {
+  const parts = pattern.match(/\*|\?|\[[^\]]+\]|./gs) ?? [];
+  const source = parts.map((part) => {
+    if (part === "*") return ".*";
+    if (part === "?") return ".";
+    if (part.length > 1)
+      return `[${part
+        .slice(1, -1)
+        .replace(/^!/, "^")
+        .replace(/[\\\]]/g, "\\$&")}]`;
+    return part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  });
+  try {
+    return new RegExp(`^${source.join("")}$`, "s");
+  } catch {
+    throw new UsageError(`"${pattern}" is not a pattern`, "ranges in [...] go from the lower to the higher character");
+  }
+}

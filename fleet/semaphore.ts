@@ -1,0 +1,20 @@
+/** Lets a bounded number of tasks run at once; the others wait in line. */
+export class Semaphore {
+  private readonly queue: (() => void)[] = [];
+  private active = 0;
+
+  constructor(private readonly limit: number) {}
+
+  /** Runs `task` when its turn comes; resolves and rejects as it does. */
+  async run<T>(task: () => Promise<T>): Promise<T> {
+    if (this.active >= this.limit) await new Promise<void>((resolve) => this.queue.push(resolve));
+    else this.active++;
+    try {
+      return await task();
+    } finally {
+      const next = this.queue.shift();
+      if (next === undefined) this.active--;
+      else next();
+    }
+  }
+}

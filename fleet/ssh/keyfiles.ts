@@ -1,0 +1,52 @@
+import { existsSync, readFileSync } from "node:fs";
+import ssh2, { type ParsedKey } from "ssh2";
+
+/** A key file as it can be used: a private key, or only its public half and why the private one cannot be read. */
+export type KeyFile =
+  | { path: string; private: ParsedKey }
+  | { path: string; public?: Buffer; problem: string; next: string };
+
+/** Reads a key file; undefined where there is none, though `path.pub` alone will do for a key that an agent holds. */
+export function readKeyFile(path: string): KeyFile | undefined {
+  if (!existsSync(path) && !existsSync(`${path}.pub`)) return undefined;
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    const problem = `cannot be read: ${(error as Error).message}`;
+    return { path, public: readPublicHalf(path), problem, next: "make it readable for you" };
+  }
+  const parsed = takeFirstKey(ssh2.utils.parseKey(text));
+  if (!(parsed instanceof Error))
+    return parsed.isPrivateKey() ? { path, private: parsed } : createPublicOnly(path, parsed);
+  return { path, public: readPublicHalf(path), ...explainUnusableKey(path, text, parsed) };
+}
+
+/** What keeps a key file from being used, and what to do about it. */
+function explainUnusableKey(path: string, text: string, error: Error): { problem: string; next: string } {
+  if (/ENCRYPTED|passphrase/i.test(error.message) || text.includes("ENCRYPTED")) {
+    return { problem: "is encrypted, and no agent here holds it", next: `load it into an agent: ssh-add ${path}` };
+  }
+  if (text.includes("BEGIN PRIVATE KEY")) {
+    return { problem: "is a PKCS#8 key, which cannot be used", next: `convert it in place: ssh-keygen -p -f ${path}` };
+  }
+  return { problem: `cannot be used: ${error.message}`, next: "use an ed25519, ECDSA or RSA key in OpenSSH's format" };
+}
+
+function createPublicOnly(path: string, key: ParsedKey): KeyFile {
+  const problem = "is a public key, and no agent here holds its private half";
+  return { path, public: key.getPublicSSH(), problem, next: "name the private key, the file without .pub" };
+}
+
+function readPublicHalf(path: string): Buffer | undefined {
+  try {
+    const key = takeFirstKey(ssh2.utils.parseKey(readFileSync(`${path}.pub`)));
+    return key instanceof Error ? undefined : key.getPublicSSH();
+  } catch {
+    return undefined;
+  }
+}
+
+function takeFirstKey(parsed: ParsedKey | ParsedKey[] | Error): ParsedKey | Error {
+  return Array.isArray(parsed) ? (parsed[0] ?? new Error("no key in it")) : parsed;
+}

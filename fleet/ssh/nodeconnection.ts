@@ -1,0 +1,137 @@
+import { captureOutput, DEFAULT_CAP_BYTES } from "../cappedoutput.js";
+import type { Channel, CommandResult, Connection, ExitReason, Files } from "../connection.js";
+import { ConnectionError } from "../connectionerror.js";
+import type { Node } from "../node.js";
+import { formatStartCommand, MAX_COMMAND_BYTES } from "../quote.js";
+import { ChannelPool } from "./channelpool.js";
+import { awaitStart, type RemoteProgram } from "./remoteprogram.js";
+import { SftpFiles } from "./sftpfiles.js";
+import type { SshConnection } from "./sshconnection.js";
+import type { SshTimeouts } from "./timeouts.js";
+
+/** How long a node may take to kill what has run out of time, in ms. */
+const KILL_TIMEOUT_MS = 5000;
+
+/** A pooled way to a node over SSH. */
+export class SshNodeConnection implements Connection {
+  readonly closed: Promise<string>;
+  readonly hostKey: string | undefined;
+  private readonly channels: ChannelPool;
+  private fileChannel: Promise<Files> | undefined;
+
+  constructor(
+    readonly node: Node,
+    first: SshConnection,
+    dialAgain: () => Promise<SshConnection>,
+    private readonly patience: SshTimeouts,
+  ) {
+    this.channels = new ChannelPool(first, dialAgain);
+    this.closed = first.closed;
+    this.hostKey = first.hostKey;
+    void this.closed.then(() => this.channels.close());
+  }
+
+  async open(argv: string[]): Promise<Channel> {
+    return (await this.start(argv, this.patience.requestSeconds)).channel;
+  }
+
+  async exec(
+    argv: string[],
+    options: { stdin?: string | Buffer; timeout: number; cap?: number },
+  ): Promise<CommandResult> {
+    const { timeout, cap = DEFAULT_CAP_BYTES } = options;
+    const begin = performance.now();
+    let started: RemoteProgram;
+    try {
+      started = await this.start(argv, Math.min(timeout, this.patience.requestSeconds));
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      const late = error.code === "TIMEOUT" && performance.now() - begin >= timeout * 1000;
+      return {
+        ...(late ? { kind: "timeout", seconds: timeout } : { kind: "lost", reason: error.reason }),
+        stdout: "",
+        stderr: "",
+      };
+    }
+    const { channel } = started;
+    const [stdout, stderr] = [captureOutput(channel.stdout, cap), captureOutput(channel.stderr, cap)];
+    channel.stdin.end(options.stdin ?? "");
+    const whole = channel.ended.then((ending) => stderr.ended.then(() => ending));
+    const left = Math.max(timeout * 1000 - (performance.now() - begin), 0);
+    const ending = (await within(left, whole)) ?? (await this.killLate(started, timeout));
+    return { ...ending, stdout: stdout.text(), stderr: stderr.text() };
+  }
+
+  files(): Promise<Files> {
+    this.fileChannel ??= this.openFiles().catch((error) => {
+      this.fileChannel = undefined;
+      throw error;
+    });
+    return this.fileChannel;
+  }
+
+  async close(): Promise<void> {
+    this.channels.close();
+    await this.closed;
+  }
+
+  private async start(argv: string[], seconds: number): Promise<RemoteProgram> {
+    const where = { node: this.node.name, step: `start ${argv[0]}` };
+    if (argv.some((word) => word.includes("\0"))) {
+      throw new ConnectionError("SHELL", where, "an argument holds a NUL byte, which no program can be given", {
+        next: "put it into a file, and the file into inputs",
+      });
+    }
+    const line = formatStartCommand(argv);
+    if (Buffer.byteLength(line) > MAX_COMMAND_BYTES) {
+      throw new ConnectionError("SHELL", where, "its arguments are longer than a command line may be (128 KiB)", {
+        next: "put them into a file, and the file into inputs",
+      });
+    }
+    return this.channels.openChannel(where, seconds, async (link) => {
+      return awaitStart(await link.startCommand(line, seconds), link, where, seconds);
+    });
+  }
+
+  /** Kills a program that has run out of time. */
+  private async killLate({ channel, pid }: RemoteProgram, timeout: number): Promise<ExitReason> {
+    await within(KILL_TIMEOUT_MS, this.killGroup(pid));
+    channel.destroy();
+    return { kind: "timeout", seconds: timeout };
+  }
+
+  /** sshd makes every program the leader of a process group. A signal over its channel would reach the leader alone. */
+  private async killGroup(pid: number): Promise<void> {
+    try {
+      const { stdout, stderr, ended } = await this.open(["/bin/sh", "-c", 'kill -s KILL -- "-$0"', String(pid)]);
+      stdout.resume();
+      stderr.resume();
+      await ended;
+    } catch {
+      // The connection went; what goes on there is found by the next one.
+    }
+  }
+
+  private async openFiles(): Promise<Files> {
+    const where = { node: this.node.name, step: "open SFTP" };
+    const { requestSeconds: answer } = this.patience;
+    return this.channels.openChannel(where, answer, async (link) => {
+      const sftp = await link.openSftp(answer);
+      sftp.once("close", () => {
+        this.fileChannel = undefined;
+      });
+      return new SftpFiles(this.node.name, link, sftp, this.patience);
+    });
+  }
+}
+
+/** What `promise` resolves with, or undefined after `ms`. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, ms, undefined);
+  });
+  const first = await Promise.race([promise, late]);
+  clearTimeout(timer);
+  return first;
+}

@@ -1,0 +1,80 @@
+import { dirname } from "node:path/posix";
+import type { SFTPWrapper, Stats } from "ssh2";
+import type { FileStat, Files } from "../connection.js";
+import { ConnectionError } from "../connectionerror.js";
+import { download } from "./download.js";
+import { readFreeBytes } from "./freespace.js";
+import { SftpRequests } from "./sftprequests.js";
+import type { SshConnection } from "./sshconnection.js";
+import type { SshTimeouts } from "./timeouts.js";
+import { upload } from "./upload.js";
+
+/** Files of a node over one SFTP channel. */
+export class SftpFiles implements Files {
+  private readonly requests: SftpRequests;
+  private readonly stall: number;
+
+  constructor(node: string, link: SshConnection, sftp: SFTPWrapper, patience: SshTimeouts) {
+    this.requests = new SftpRequests(node, link, sftp, patience.requestSeconds);
+    this.stall = patience.stallSeconds;
+  }
+
+  /** sshd starts its SFTP server there. */
+  home(): Promise<string> {
+    return this.requests.request("look at", "~", (sftp, done) => sftp.realpath(".", done));
+  }
+
+  async stat(path: string): Promise<FileStat | undefined> {
+    try {
+      return statOf(await this.requests.lstat("look at", path));
+    } catch (error) {
+      if (error instanceof ConnectionError && error.code === "MISSING") return undefined;
+      throw error;
+    }
+  }
+
+  async makeFolder(path: string, mode: number): Promise<void> {
+    try {
+      await this.makeOne(path, mode);
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      if (error.code === "MISSING" && dirname(path) !== path) {
+        await this.makeFolder(dirname(path), mode);
+        return this.makeFolder(path, mode);
+      }
+      if (error.code === "LOST" || error.code === "TIMEOUT" || !(await this.isFolder(path))) throw error;
+    }
+  }
+
+  upload(local: string, remote: string, mode: number): Promise<void> {
+    return upload(this.requests, local, remote, mode, this.stall);
+  }
+
+  download(remote: string, local: string, limit: number): Promise<{ size: number; sha256: string }> {
+    return download(this.requests, remote, local, limit, this.stall);
+  }
+
+  free(path: string): Promise<number | undefined> {
+    return readFreeBytes(this.requests, path);
+  }
+
+  private async makeOne(path: string, mode: number): Promise<void> {
+    await this.requests.run("make folder", path, (sftp, done) => sftp.mkdir(path, { mode }, done));
+    // The umask there may have taken bits away.
+    await this.requests.run("make folder", path, (sftp, done) => sftp.chmod(path, mode, done));
+  }
+
+  /** Links count where they lead to a folder. */
+  private async isFolder(path: string): Promise<boolean> {
+    const stats = this.requests.request<Stats>("look at", path, (sftp, done) => sftp.stat(path, done));
+    return stats.then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+  }
+}
+
+function statOf(stats: Stats): FileStat {
+  const kind = stats.isFile() ? "file" : stats.isDirectory() ? "folder" : stats.isSymbolicLink() ? "link" : "other";
+  return { kind, size: stats.size, mode: stats.mode & 0o7777 };
+}

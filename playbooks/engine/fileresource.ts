@@ -1,0 +1,108 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { ChangeContext, Difference, FileState, Resource } from "./resource.js";
+import { unifiedDiff } from "./unifieddiff.js";
+
+/** Bytes of content that come along for a diff. */
+const MAX_DIFF_BYTES = 256 * 1024;
+
+/** What a file of a node must be. Mode and owner (`user` or `user:group`) that are not given may be any. */
+export interface WantedFile {
+  path: string;
+  content: string | Uint8Array;
+  mode?: number;
+  owner?: string;
+  /** Writing it needs root. */
+  become?: boolean;
+  /** Its content is shown by its hash only. */
+  secret?: boolean;
+  /** The resource's name; else `file PATH`. */
+  name?: string;
+  after?: string[];
+  followUp?(hands: ChangeContext): Promise<void>;
+}
+
+/** A file of a node with exactly this content. A link in its place is replaced (its target stays); a folder is only reported. */
+export function fileResource(want: WantedFile): Resource<FileState> {
+  const bytes = typeof want.content === "string" ? Buffer.from(want.content) : want.content;
+  const { path, mode, owner, become, secret } = want;
+  return {
+    name: want.name ?? `file ${path}`,
+    probe: { ask: "file", path, cap: secret ? 0 : MAX_DIFF_BYTES, become },
+    diff: (have) => diffFile(have, { path, bytes, mode, owner, secret }),
+    change: async (_, hands) => hands.place({ path, content: bytes, mode, owner, become }),
+    after: want.after,
+    followUp: want.followUp,
+  };
+}
+
+/** The same, with the content of a file here, `source`. Throws where it cannot be read. */
+export function copiedFile(want: Omit<WantedFile, "content"> & { source: string }): Resource<FileState> {
+  return fileResource({ ...want, content: readFileSync(want.source) });
+}
+
+interface WantedContent {
+  path: string;
+  bytes: Uint8Array;
+  mode?: number;
+  owner?: string;
+  secret?: boolean;
+}
+
+/** Pure: how a file differs from what is wanted. */
+export function diffFile(have: FileState, want: WantedContent): Difference[] {
+  if (have.error !== undefined) return [{ what: "file", have: `cannot be read: ${have.error}`, want: "a file" }];
+  const sha256 = createHash("sha256").update(want.bytes).digest("hex");
+  if (have.kind !== "file") {
+    const shown = have.kind === "missing" ? { diff: diffContent({ ...have, content: "" }, want) } : {};
+    return [{ what: "file", have: describeKind(have), want: formatSizeAndHash(want.bytes.length, sha256), ...shown }];
+  }
+  const found: Difference[] = [];
+  if (have.sha256 !== sha256)
+    found.push({
+      what: "content",
+      have: formatSizeAndHash(have.size ?? 0, have.sha256 ?? "?"),
+      want: formatSizeAndHash(want.bytes.length, sha256),
+      diff: diffContent(have, want),
+    });
+  return [...found, ...diffRights(have, want)];
+}
+
+/** Pure: how mode and owner differ. */
+export function diffRights(have: FileState, want: { mode?: number; owner?: string }): Difference[] {
+  const found: Difference[] = [];
+  if (want.mode !== undefined && have.mode !== want.mode)
+    found.push({ what: "mode", have: formatMode(have.mode), want: formatMode(want.mode) });
+  const owner = want.owner?.includes(":") ? `${have.owner}:${have.group}` : have.owner;
+  if (want.owner !== undefined && owner !== want.owner)
+    found.push({ what: "owner", have: String(owner), want: want.owner });
+  return found;
+}
+
+/** "missing", "a folder", "a link to /elsewhere". */
+export function describeKind(have: FileState): string {
+  switch (have.kind) {
+    case "missing":
+      return "missing";
+    case "link":
+      return `a link to ${have.target ?? "?"}`;
+    case "other":
+      return "a device, pipe or socket";
+    default:
+      return `a ${have.kind}`;
+  }
+}
+
+/** "1000 bytes, sha256 0123456789ab". */
+export function formatSizeAndHash(size: number, sha256: string): string {
+  return `${size} ${size === 1 ? "byte" : "bytes"}, sha256 ${sha256.slice(0, 12)}`;
+}
+
+function formatMode(mode: number | undefined): string {
+  return mode === undefined ? "?" : `0${mode.toString(8)}`;
+}
+
+function diffContent(have: FileState, want: WantedContent): string | undefined {
+  if (want.secret || have.content === undefined) return undefined;
+  return unifiedDiff(want.path, Buffer.from(have.content, "base64"), want.bytes);
+}

@@ -1,0 +1,65 @@
+import { existsSync, readdirSync } from "node:fs";
+import { basename, extname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Inventory } from "../../fleet/inventory.js";
+import { MusterError } from "../../schemas/errors.js";
+import { suggest } from "../../schemas/suggest.js";
+import { projectRoot } from "../../templates/nodeprograms.js";
+import { importModule } from "./importmodule.js";
+import type { NamedPlaybook } from "./planresources.js";
+import type { Playbook } from "./resource.js";
+
+/** In this order. */
+const MODULE_EXTENSIONS = [".ts", ".mts", ".mjs", ".js"];
+const BUILT_IN_FOLDER = fileURLToPath(new URL("../", import.meta.url));
+
+/**
+ * The playbooks of these names: `playbooks/NAME.ts` (or .mts, .mjs, .js) beside the inventory, which needs no build step, else the
+ * built-in one. Rejects with a MusterError (exit 65) for a name that means none, or a module that is none.
+ */
+export async function loadPlaybooks(names: readonly string[], inventory: Inventory): Promise<NamedPlaybook[]> {
+  const unique = [...new Set(names)];
+  const files = unique.map((name) => findPlaybookFile(name, inventory));
+  return Promise.all(unique.map(async (name, index) => ({ name, playbook: await loadPlaybook(name, files[index]!) })));
+}
+
+/** Every name that means a playbook. */
+export function listPlaybookNames(inventory: Inventory): string[] {
+  const names = [...listNames(BUILT_IN_FOLDER, [".js"]), ...listNames(findUserFolder(inventory), MODULE_EXTENSIONS)];
+  return [...new Set(names)].sort();
+}
+
+function findPlaybookFile(name: string, inventory: Inventory): string {
+  const plain = /^[\w][\w.-]*$/.test(name);
+  const own = MODULE_EXTENSIONS.map((ending) => join(findUserFolder(inventory), name + ending)).filter((file) =>
+    existsSync(file),
+  );
+  const candidates = [...own, join(BUILT_IN_FOLDER, `${name}.js`)].filter((file) => existsSync(file));
+  if (plain && candidates[0] !== undefined) return candidates[0];
+  const names = listPlaybookNames(inventory);
+  throw new MusterError("NO_PLAYBOOK", 65, `there is no playbook "${name}"`, {
+    next: suggest(name, names) ?? `There are ${names.join(", ")}; others go into ${findUserFolder(inventory)}/NAME.ts.`,
+  });
+}
+
+/** In muster's own project the sources of the built-in ones lie beside its inventory; those are not a user's. */
+function findUserFolder(inventory: Inventory): string {
+  const folder = join(inventory.folder, "playbooks");
+  return folder === join(projectRoot(), "playbooks") ? join(folder, "user") : folder;
+}
+
+function listNames(folder: string, endings: string[]): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((file) => endings.includes(extname(file)))
+    .map((file) => basename(file, extname(file)));
+}
+
+async function loadPlaybook(name: string, file: string): Promise<Playbook> {
+  const module = file.startsWith(BUILT_IN_FOLDER) ? await import(pathToFileURL(file).href) : await importModule(file);
+  const playbook: unknown = (module as { default?: unknown }).default;
+  if (typeof playbook === "function") return playbook as Playbook;
+  throw new MusterError("PLAYBOOK", 65, `${file}: the playbook ${name} exports no function as its default`, {
+    next: "Write `export default function* ({ node }) { yield ...; }`; ARCHITECTURE.md shows one.",
+  });
+}

@@ -1,0 +1,55 @@
+import { isUtf8 } from "node:buffer";
+import { createHash } from "node:crypto";
+import { createReadStream, type Dirent } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { MusterError } from "../../schemas/errors.js";
+import type { WantedEntry, WantedTree } from "./tree.js";
+
+/** A regular file here, as a node must have it. Rejects with a MusterError (exit 65) where it cannot be read. `from`: who asks for it. */
+export async function readLocalFile(path: string, from: string): Promise<WantedEntry & { kind: "file" }> {
+  try {
+    const stats = await stat(path);
+    if (!stats.isFile()) throw createSourceError(path, from, "is no regular file");
+    const hash = createHash("sha256");
+    for await (const part of createReadStream(path)) hash.update(part as Buffer);
+    return { kind: "file", local: path, size: stats.size, sha256: hash.digest("hex"), mode: stats.mode & 0o777 };
+  } catch (error) {
+    throw error instanceof MusterError ? error : createSourceError(path, from, (error as Error).message);
+  }
+}
+
+/** Everything below a folder here, links to files followed. Rejects as `localFile` does. */
+export async function readLocalTree(folder: string, from: string): Promise<WantedTree> {
+  const tree: WantedTree = new Map();
+  const visit = async (relative: string) => {
+    for (const entry of await listEntries(join(folder, relative), from)) {
+      const path = join(relative, entry.name);
+      if (entry.isDirectory()) {
+        tree.set(path, { kind: "folder" });
+        await visit(path);
+      } else tree.set(path, await readLocalFile(join(folder, path), from));
+    }
+  };
+  await visit("");
+  return tree;
+}
+
+async function listEntries(folder: string, from: string): Promise<Dirent[]> {
+  try {
+    const names = await readdir(folder, { encoding: "buffer" });
+    const odd = names.find((name) => !isUtf8(name));
+    if (odd !== undefined)
+      throw createSourceError(folder, from, `holds a name that is not UTF-8: ${odd.toString("latin1")}`);
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  } catch (error) {
+    throw error instanceof MusterError ? error : createSourceError(folder, from, (error as Error).message);
+  }
+}
+
+function createSourceError(path: string, from: string, why: string): MusterError {
+  return new MusterError("SOURCE", 65, `${from}: ${path}: ${why}`, {
+    next: "It is read here and copied to the nodes; correct the path in the inventory, or make the file.",
+  });
+}

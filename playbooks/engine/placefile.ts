@@ -1,0 +1,96 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { captureOutput } from "../../fleet/cappedoutput.js";
+import type { Connection } from "../../fleet/connection.js";
+import { ConnectionError } from "../../fleet/connectionerror.js";
+import { MusterError } from "../../schemas/errors.js";
+import { placeSource } from "../../templates/nodeprograms.js";
+import type { FilePlacement, FolderPlacement } from "./resource.js";
+import { createSudoError, runAsRoot } from "./sudo.js";
+
+/** Seconds without an answer after the last byte was taken. */
+const PLACE_TIMEOUT_SECONDS = 120;
+
+/** See Hands.place. Rejects with a MusterError: NO_SPACE, DENIED, REFUSED, SUDO, LOST, TIMEOUT, FILE. */
+export async function placeFile(connection: Connection, file: FilePlacement): Promise<void> {
+  const { path, mode, owner, folders } = file;
+  const { size, sha256, bytes } = await hashContent(file.content);
+  await send(connection, file, { kind: "file", path, mode, owner, folders, size, sha256 }, bytes);
+}
+
+/** See Hands.folder. Rejects as `placeFile` does. */
+export async function placeFolder(connection: Connection, folder: FolderPlacement): Promise<void> {
+  const { path, mode, owner } = folder;
+  await send(connection, folder, { kind: "folder", path, mode, owner }, () => Readable.from([]));
+}
+
+async function hashContent(content: FilePlacement["content"]) {
+  if (content instanceof Uint8Array) {
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    return { size: content.length, sha256, bytes: () => Readable.from([content]) };
+  }
+  const { local } = content;
+  const hash = createHash("sha256");
+  for await (const part of createReadStream(local)) hash.update(part as Buffer);
+  return { size: (await stat(local)).size, sha256: hash.digest("hex"), bytes: () => createReadStream(local) };
+}
+
+async function send(
+  connection: Connection,
+  target: FolderPlacement,
+  job: object,
+  bytes: () => Readable,
+): Promise<void> {
+  const argv = [connection.node.python, "-c", placeSource()];
+  const channel = await connection.open(target.become ? runAsRoot(argv) : argv);
+  const [said, complaint] = [captureOutput(channel.stdout, 65536), captureOutput(channel.stderr, 65536)];
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    channel.stdin.write(`${JSON.stringify(job)}\n`);
+    // A program that refuses stops reading; its answer says why.
+    await Promise.race([pipeline(bytes(), channel.stdin).catch(() => {}), channel.ended]);
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), PLACE_TIMEOUT_SECONDS * 1000);
+    });
+    const ending = await Promise.race([channel.ended, late]);
+    const where = { node: connection.node.name, step: `write ${target.path}` };
+    if (ending === undefined)
+      throw new ConnectionError("TIMEOUT", where, `no answer within ${PLACE_TIMEOUT_SECONDS} s`);
+    if (ending.kind === "lost") throw new ConnectionError("LOST", where, ending.reason);
+    await Promise.all([said.ended, complaint.ended]);
+    throwPlaceError(target, said.text(), complaint.text());
+  } finally {
+    clearTimeout(timer);
+    channel.destroy();
+  }
+}
+
+function throwPlaceError(target: FolderPlacement, said: string, complaint: string): void {
+  const line = said.split("\n").findLast((one) => one.startsWith('{"muster_place": 1'));
+  if (line === undefined) {
+    const last = complaint.trim().split("\n").at(-1) ?? "";
+    if (target.become && /sudo/.test(complaint)) throw createSudoError(last);
+    throw new MusterError("FILE", 69, `${target.path}: cannot be written: ${last}`);
+  }
+  const { error, reason } = JSON.parse(line) as { error?: string; reason?: string };
+  if (error === undefined) return;
+  const code = PLACE_ERROR_CODES[error] ?? error;
+  throw new MusterError(code, 69, `${target.path}: ${reason}`, { next: PLACE_ERROR_NEXT[code] });
+}
+
+const PLACE_ERROR_CODES: Record<string, string> = {
+  EACCES: "DENIED",
+  EPERM: "DENIED",
+  EROFS: "READ_ONLY",
+  ENOSPC: "NO_SPACE",
+  EDQUOT: "NO_SPACE",
+};
+
+const PLACE_ERROR_NEXT: Record<string, string> = {
+  DENIED: "Give the user the right to write there, or log in as root.",
+  READ_ONLY: "Its file system is mounted read-only, often after a disk error: look at dmesg there.",
+  NO_SPACE: "Free some space there.",
+};

@@ -1,0 +1,14 @@
+import { createValueEditor, type ValueEditor } from "./valueeditor.js";
+
+/** What the one group of a regular expression captures, at every place that it matches; `^` and `$` mean lines. */
+export function createRegexEditor(pattern: string): ValueEditor {
+  const expression = new RegExp(pattern, "dgm");
+  return createValueEditor(
+    (text) => {
+      const spans = [...text.matchAll(expression)].flatMap((match) => (match.indices?.[1] ? [match.indices[1]] : []));
+      if (spans.length === 0) return { problem: `has nothing that /${pattern}/ matches` };
+      return { found: spans.map(([start, end]) => ({ kind: "untyped", text: text.slice(start, end), start, end })) };
+    },
+    (value) => value.text,
+  );
+}

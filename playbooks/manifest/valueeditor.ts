@@ -1,0 +1,94 @@
+/** `untyped`: the place knows only text (a shell script, a regular expression). */
+export type ScalarKind = "text" | "integer" | "float" | "boolean" | "null" | "untyped";
+
+/** A scalar. `text`: a text's content, or a number or boolean as it is written. */
+export interface ScalarValue {
+  kind: ScalarKind;
+  text: string;
+}
+
+/** A scalar that stands in a file, and where: offsets of what a new value replaces. */
+export interface FoundValue extends ScalarValue {
+  start: number;
+  end: number;
+}
+
+export type FindResult = { found: FoundValue[] } | { problem: string };
+export type ReplaceResult = { text: string } | { problem: string };
+
+/** One way in which a value stands in a file's text. Pure; never throws, whatever the text holds. */
+export interface ValueEditor {
+  /** Where the value stands, in the order of the text (the last one counts at run time); at least once, or a problem. */
+  find(text: string): FindResult;
+  /** The text with the value everywhere where another one stands, everything else byte for byte as it was; or why that cannot be done. */
+  replace(text: string, value: ScalarValue): ReplaceResult;
+}
+
+/**
+ * Makes a form of two halves: finding, and spelling a value the way its place is written (undefined: it cannot be written
+ * there). What was written is read again, so that a value which would come out as another one is never written.
+ */
+export function createValueEditor(
+  read: (text: string) => FindResult,
+  spell: (value: ScalarValue, place: FoundValue, text: string) => string | undefined,
+): ValueEditor {
+  const write = (text: string, value: ScalarValue): ReplaceResult => {
+    const before = read(text);
+    if ("problem" in before) return before;
+    let changed = text;
+    for (const place of [...before.found].sort((a, b) => b.start - a.start)) {
+      if (isSameScalar(value, place)) continue;
+      const spelled = spell(value, place, text);
+      if (spelled === undefined) return { problem: formatCannotWrite(value) };
+      changed = changed.slice(0, place.start) + spelled + changed.slice(place.end);
+    }
+    const after = read(changed);
+    const right =
+      "found" in after &&
+      after.found.length === before.found.length &&
+      after.found.every((place) => isSameScalar(value, place));
+    return right ? { text: changed } : { problem: formatCannotWrite(value) };
+  };
+  return { find: read, replace: write };
+}
+
+function formatCannotWrite(value: ScalarValue): string {
+  return `${JSON.stringify(value.text)} cannot be written there; change it by hand`;
+}
+
+/** Whether `have` says `want`: integers by value (0x3e8 = 1000, exact at any size), other kinds as they are written. */
+export function isSameScalar(want: ScalarValue, have: ScalarValue): boolean {
+  if (have.kind === "untyped" || want.kind === "untyped") return want.text === have.text;
+  if (want.kind !== have.kind) return false;
+  if (want.text === have.text) return true;
+  if (want.kind === "integer") return parseInteger(want.text) === parseInteger(have.text);
+  if (want.kind === "float") return Number(want.text) === Number(have.text);
+  return want.kind === "boolean" && want.text.toLowerCase() === have.text.toLowerCase();
+}
+
+/** A scalar that the inventory gives, `text` as it writes it. */
+export function toScalarValue(value: string | number | bigint | boolean, text: string): ScalarValue {
+  if (typeof value === "string") return { kind: "text", text: value };
+  if (typeof value === "boolean") return { kind: "boolean", text };
+  return { kind: typeof value === "bigint" || parseInteger(text) !== undefined ? "integer" : "float", text };
+}
+
+/** How JSON and YAML both write a number or a boolean; undefined for what JSON cannot (.inf). */
+export function formatPlainScalar(value: ScalarValue): string | undefined {
+  if (value.kind === "boolean") return value.text.toLowerCase();
+  if (value.kind === "integer") return parseInteger(value.text)?.toString();
+  if (/^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/.test(value.text)) return value.text;
+  const number = Number(value.text);
+  return Number.isFinite(number) ? String(number) : undefined;
+}
+
+function parseInteger(text: string): bigint | undefined {
+  const parts = /^([-+]?)(0x[0-9a-fA-F]+|0o[0-7]+|[0-9]+)$/.exec(text);
+  if (parts === null) return undefined;
+  return parts[1] === "-" ? -BigInt(parts[2]!) : BigInt(parts[2]!);
+}
+
+/** The line, from 1, of an offset. */
+export function lineNumberAt(text: string, offset: number): number {
+  return text.slice(0, offset).split("\n").length;
+}

@@ -1,0 +1,29 @@
+import { readFileSync, statSync } from "node:fs";
+import { InvalidFileError } from "./errors.js";
+
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
+
+/** The text of a file: UTF-8, at most 64 MiB. Throws InvalidFile. */
+export function readTextFile(file: string): string {
+  const fail = (message: string, hint?: string) => new InvalidFileError([{ file, message, hint }]);
+  const bytes = readBytes(file, fail);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw fail("is not UTF-8 text", "save it as UTF-8");
+  }
+}
+
+function readBytes(file: string, fail: (message: string, hint?: string) => InvalidFileError): Buffer {
+  try {
+    const stat = statSync(file);
+    if (!stat.isFile()) throw fail("is not a file");
+    if (stat.size > MAX_FILE_BYTES)
+      throw fail(`is larger than 64 MiB (${stat.size} bytes)`, "split it into several files");
+    return readFileSync(file);
+  } catch (error) {
+    if (error instanceof InvalidFileError) throw error;
+    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    throw fail(isMissing ? "there is no such file" : `cannot be read: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,170 @@
+import { InvalidFileError, type Problem } from "./errors.js";
+import { parseQuantity } from "./quantity.js";
+import type { KeyPath, Source } from "./source.js";
+import { suggest } from "./suggest.js";
+
+/** What the validator says of one value; ajv's own error objects have this shape. */
+export interface Violation {
+  keyword: string;
+  instancePath: string;
+  // biome-ignore lint/suspicious/noExplicitAny: each keyword has parameters of its own
+  params: Record<string, any>;
+  message?: string;
+  schema?: unknown;
+  parentSchema?: Record<string, unknown>;
+  propertyName?: string;
+  data?: unknown;
+}
+
+const MAX_PROBLEMS = 100;
+
+/** The error for a file with these problems: in file order, and no more of them than anybody would read. */
+export function createInvalidFileError(problems: Problem[]): InvalidFileError {
+  const ordered = sortProblems(problems);
+  const rest = ordered.length - MAX_PROBLEMS;
+  if (rest <= 0) return new InvalidFileError(ordered);
+  const more: Problem = { file: ordered[0]!.file, message: `and ${rest} more` };
+  return new InvalidFileError([...ordered.slice(0, MAX_PROBLEMS), more]);
+}
+
+/** Problems in the order of their places, one for each place and message. */
+export function sortProblems(problems: Problem[]): Problem[] {
+  const unique = new Map(problems.map((p) => [`${p.file}:${p.line}:${p.column}:${p.message}`, p]));
+  const byPlace = (a: Problem, b: Problem) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
+  return [...unique.values()].sort(byPlace);
+}
+
+/** A value as a person would recognize it in the file, cut at 60 characters. */
+export function formatValue(value: unknown): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === "object" && value !== null) return "a mapping";
+  const text = typeof value === "string" ? JSON.stringify(value) : value === null ? "nothing" : String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** What an error of the validator means to the person who wrote the file. */
+export function explainViolation(error: Violation, source: Source): Problem {
+  const path = parsePointer(error.instancePath);
+  const name = formatPath(path);
+  const given = `, not ${formatValue(error.data)}`;
+  const value = (message: string, hint?: string): Problem => ({
+    ...source.positionOf(path),
+    message: `${name} ${message}`,
+    hint,
+  });
+  switch (error.keyword) {
+    case "additionalProperties":
+      return explainUnknownKey(error, source, path);
+    case "false schema":
+      return {
+        ...source.positionOfKey(path),
+        message: `"${path.at(-1)}" does not belong to kind: ${source.get(["kind"])}`,
+        hint: "remove it, or change kind",
+      };
+    case "required":
+      return value(`has no key "${error.params.missingProperty}"`, describeKey(error));
+    case "pattern":
+    case "maxLength":
+      return error.propertyName === undefined
+        ? value(`${errorMessage(error) ?? `must match ${error.params.pattern}`}${given}`)
+        : {
+            ...source.positionOfKey([...path, error.propertyName]),
+            message: `"${error.propertyName}" ${errorMessage(error)}`,
+          };
+    case "enum": {
+      const allowed = error.params.allowedValues as string[];
+      return value(`must be ${allowed.join(" | ")}${given}`, suggestValue(error.data, allowed));
+    }
+    case "type":
+      return value(`must be ${formatTypes(error.params.type)}${given}`);
+    case "scalar":
+      return value(`must be text, a number, true or false${given}`);
+    case "whole":
+      return value(
+        `must be a whole number of at least ${(error.schema as { minimum: number }).minimum}${given}`,
+        adviseOnRounding(error.data),
+      );
+    case "quantity": {
+      const parsed = parseQuantity(error.schema, error.data);
+      return value(`${parsed.ok ? "" : parsed.message}${given}`);
+    }
+    case "minItems":
+    case "maxItems":
+    case "minProperties":
+      return value(
+        `must have ${error.keyword === "maxItems" ? "at most" : "at least"} ${error.params.limit} ${formatEntries(error.params.limit)}`,
+      );
+    case "minLength":
+      return value("must not be empty");
+    case "uniqueItems":
+      return {
+        ...source.positionOf([...path, error.params.i]),
+        message: `${name} names ${formatValue(source.get([...path, error.params.i]))} twice`,
+      };
+    default:
+      return value(`${error.message}${given}`);
+  }
+}
+
+function explainUnknownKey(error: Violation, source: Source, path: KeyPath): Problem {
+  const key = String(error.params.additionalProperty);
+  const known = Object.keys((error.parentSchema?.properties ?? {}) as object);
+  const where = path.length === 0 ? "" : ` in ${formatPath(path)}`;
+  const free = known.filter((candidate) => source.get([...path, candidate]) === undefined);
+  return { ...source.positionOfKey([...path, key]), message: `unknown key "${key}"${where}`, hint: suggest(key, free) };
+}
+
+function parsePointer(text: string): string[] {
+  return text
+    .split("/")
+    .slice(1)
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
+/** How a message calls the value at `path`: tasks[3].args[0]. */
+export function formatPath(path: KeyPath): string {
+  if (path.length === 0) return "the file";
+  const parts = path.map((part) => (/^\d+$/.test(String(part)) ? `[${part}]` : `.${part}`));
+  return parts.join("").replace(/^\./, "");
+}
+
+function errorMessage(error: Violation): string | undefined {
+  return (error.parentSchema as { errorMessage?: string } | undefined)?.errorMessage;
+}
+
+function describeKey(error: Violation): string | undefined {
+  const properties = error.parentSchema?.properties as Record<string, { description?: string }> | undefined;
+  return properties?.[error.params.missingProperty as string]?.description;
+}
+
+function suggestValue(value: unknown, allowed: string[]): string | undefined {
+  const hint = typeof value === "string" ? suggest(value, allowed) : undefined;
+  return hint?.startsWith("did you mean") ? hint : undefined;
+}
+
+function formatTypes(type: string | string[]): string {
+  const words: Record<string, string> = {
+    string: "text",
+    integer: "a whole number",
+    number: "a number",
+    array: "a list",
+    object: "a mapping",
+    null: "nothing",
+    boolean: "true or false",
+  };
+  return (Array.isArray(type) ? type : type.split(",")).map((one) => words[one] ?? one).join(" or ");
+}
+
+function adviseOnRounding(value: unknown): string | undefined {
+  const isRounded = typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value);
+  return isRounded ? "write all its digits: this notation is not exact" : undefined;
+}
+
+/** Whether a value is an integer that has lost nothing. */
+export function isExactInteger(value: unknown): value is number | bigint {
+  return typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value));
+}
+
+function formatEntries(count: number): string {
+  return count === 1 ? "entry" : "entries";
+}

@@ -1,0 +1,159 @@
+import { homedir, userInfo } from "node:os";
+import { join } from "node:path";
+import t from "tap";
+import { parseJumpHost, resolveHops } from "../../fleet/ssh/hops.js";
+import { parseSettings, SshSettings } from "../../fleet/ssh/sshsettings.js";
+import { findProgram } from "../lab/requirements.js";
+import { createNode } from "./nodes.js";
+
+const skip = findProgram("ssh") === undefined ? "needs ssh (openssh-client)" : false;
+
+const text = `
+Host rig
+  HostName 10.1.2.3
+  User michael
+  Port 2200
+  IdentityFile ~/.ssh/rig_%h
+  IdentitiesOnly yes
+  IdentityAgent /run/agent.%r
+  UserKnownHostsFile /a/known_hosts ~/b
+  GlobalKnownHostsFile none
+  StrictHostKeyChecking accept-new
+  HostKeyAlias the-rig
+  HashKnownHosts yes
+Host far
+  ProxyJump gate,ci@mid:2201
+Host gate
+  HostName gate.example
+  Port 2222
+  ProxyJump outer
+Host mid
+  HostName 10.9.9.9
+  User nobody-asks
+  ProxyJump never-used
+Host outer
+  StrictHostKeyChecking no
+Host circle
+  ProxyJump circle2
+Host circle2
+  ProxyJump circle
+Host command
+  ProxyCommand nc %h %p
+Match user special
+  Port 2299
+Host quiet
+  IdentityAgent none
+`;
+
+t.test("what ~/.ssh/config says holds where the inventory is silent", { skip }, async (t) => {
+  const file = join(t.testdir({ config: text }), "config");
+  const [hop, ...rest] = await resolveHops(createNode({ host: "rig" }), new SshSettings(file));
+  t.same(rest, []);
+  t.match(hop, {
+    alias: "rig",
+    host: "10.1.2.3",
+    user: "michael",
+    port: 2200,
+    keyFiles: [join(homedir(), ".ssh/rig_10.1.2.3")],
+    keyNamed: false,
+    onlyKeyFiles: true,
+    agent: "/run/agent.michael",
+    userKnownHosts: ["/a/known_hosts", join(homedir(), "b")],
+    globalKnownHosts: [],
+    keyName: "the-rig",
+    acceptNew: true,
+    hashNames: true,
+  });
+});
+
+t.test("the inventory's own keys win", { skip }, async (t) => {
+  const file = join(t.testdir({ config: text }), "config");
+  const own = { user: "ci", port: 22, identityFile: "~/k", knownHosts: "~/h", hostKeys: "strict" } as const;
+  const [hop] = await resolveHops(createNode({ host: "rig", ...own }), new SshSettings(file));
+  t.match(hop, { host: "10.1.2.3", user: "ci", port: 22, keyFiles: [join(homedir(), "k")], keyNamed: true });
+  t.match(hop, { userKnownHosts: [join(homedir(), "h")], acceptNew: false });
+  const [special] = await resolveHops(createNode({ host: "elsewhere", user: "special" }), new SshSettings(file));
+  t.equal(special?.port, 2299, "and are what Match sees");
+});
+
+t.test("jump hosts, in the order they are passed", { skip }, async (t) => {
+  const file = join(t.testdir({ config: text }), "config");
+  const hops = await resolveHops(createNode({ host: "far" }), new SshSettings(file));
+  t.same(
+    hops.map(({ user, host, port }) => [user, host, port]),
+    [
+      [userInfo().username, "outer", 22],
+      [userInfo().username, "gate.example", 2222],
+      ["ci", "10.9.9.9", 2201],
+      [userInfo().username, "far", 22],
+    ],
+  );
+  t.equal(hops[0]?.acceptsNewKeys, true);
+  t.equal(hops[3]?.acceptsNewKeys, false);
+});
+
+t.test("what cannot be followed is said", { skip }, async (t) => {
+  const file = join(t.testdir({ config: text, broken: "Host x\n  Nonsense 1\n" }), "config");
+  await t.rejects(resolveHops(createNode({ host: "circle" }), new SshSettings(file)), {
+    code: "CONFIG",
+    message: /circle/,
+  });
+  await t.rejects(resolveHops(createNode({ host: "command" }), new SshSettings(file)), {
+    code: "CONFIG",
+    next: /ProxyJump/,
+  });
+  const broken = join(file, "../broken");
+  await t.rejects(resolveHops(createNode({ host: "x" }), new SshSettings(broken)), {
+    code: "CONFIG",
+    message: /nonsense/i,
+  });
+  const [hop] = await resolveHops(createNode({ host: "-oProxyCommand=touch /tmp/never" }), new SshSettings(file)).catch(
+    () => [],
+  );
+  t.notOk(hop?.host.startsWith("-") && hop.port !== 22, "a host that looks like an option is none");
+});
+
+t.test("an agent that is switched off, and one that is not", { skip }, async (t) => {
+  const file = join(t.testdir({ config: text }), "config");
+  const before = process.env.SSH_AUTH_SOCK;
+  process.env.SSH_AUTH_SOCK = "/run/mine";
+  t.teardown(() => {
+    if (before === undefined) delete process.env.SSH_AUTH_SOCK;
+    else process.env.SSH_AUTH_SOCK = before;
+  });
+  t.equal((await resolveHops(createNode({ host: "quiet" }), new SshSettings(file)))[0]?.agentSocket, undefined);
+  t.equal((await resolveHops(createNode({ host: "plain" }), new SshSettings(file)))[0]?.agentSocket, "/run/mine");
+});
+
+t.test("without an ssh client there are defaults", async (t) => {
+  const before = process.env.PATH;
+  process.env.PATH = t.testdir();
+  t.teardown(() => {
+    process.env.PATH = before;
+  });
+  const [hop] = await resolveHops(createNode({ host: "rig", port: 2200 }), new SshSettings());
+  t.match(hop, { host: "rig", port: 2200, user: userInfo().username, acceptNew: false });
+  t.match(hop?.userKnownHosts, [join(homedir(), ".ssh/known_hosts")]);
+  t.match(hop?.keyFiles[0], /\.ssh\/id_ed25519$/);
+});
+
+t.test("ways to write a jump host", async (t) => {
+  const cases: [string, object][] = [
+    ["gate", { alias: "gate" }],
+    ["me@gate:2222", { user: "me", alias: "gate", port: 2222 }],
+    ["ssh://me@gate:2222", { user: "me", alias: "gate", port: 2222 }],
+    ["ssh://gate/", { alias: "gate" }],
+    ["[fe80::1]:22", { alias: "fe80::1", port: 22 }],
+    ["me@[fe80::1]", { user: "me", alias: "fe80::1" }],
+    ["me@realm@gate", { user: "me@realm", alias: "gate" }],
+    ["10.0.0.1:22", { alias: "10.0.0.1", port: 22 }],
+  ];
+  for (const [text, name] of cases) t.match(parseJumpHost(text), { user: undefined, port: undefined, ...name }, text);
+});
+
+t.test("settings that come several times", async (t) => {
+  const settings = parseSettings("identityfile ~/a b\nidentityfile ~/c\nport 22\n\nodd\n");
+  t.same(settings.get("identityfile"), ["~/a b", "~/c"]);
+  t.same(settings.get("port"), ["22"]);
+  t.equal(settings.get("odd"), undefined);
+});
