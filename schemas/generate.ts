@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { compile } from "json-schema-to-typescript";
 import { projectRoot } from "../templates/nodeprograms.js";
+import { type ProtocolSchema, protocolReference, protocolTypes } from "./protocolgenerator.js";
 import { reference } from "./reference.js";
-import { readSchema, SCHEMAS, type SchemaName } from "./schema.js";
+import { PROTOCOL_SCHEMA, readSchema, SCHEMAS, type SchemaName } from "./schema.js";
 
 const BANNER = "// Generated from schemas/*.json by `npm run generate`; changes belong there.\n";
 
@@ -12,9 +13,12 @@ const BANNER = "// Generated from schemas/*.json by `npm run generate`; changes 
 export async function generated(): Promise<Record<string, string>> {
   const types: string[] = [];
   for (const name of SCHEMAS) types.push(await typesOf(name));
+  const protocol = readSchema(PROTOCOL_SCHEMA) as unknown as ProtocolSchema;
   return {
     "schemas/types.ts": `${BANNER}\n${types.join("\n")}`,
+    "schemas/protocoltypes.ts": `${BANNER}\n${protocolTypes(protocol)}`,
     "docs/reference.md": reference(SCHEMAS.map(readSchema)),
+    "docs/protocol.md": protocolReference(protocol),
   };
 }
 

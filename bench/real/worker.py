@@ -1,10 +1,10 @@
-"""Simulates a GPU program: loads, then works through the units from START to END at the rate of its GPU, asleep.
+"""Simulates a program on a GPU: it loads, then works through the units from START to END at the speed of its card, by sleeping.
 
     worker.py [--report] START END FILE
 
-cluster.json beside it has the rates of the GPUs of each node over time, and the loading time. With --report it reports its
-progress, so that the units that it has not begun can be split off (see $MUSTER_RANGE in README.md). A GPU runs one worker at
-a time, whatever started it: a worker fails if another one holds its GPU.
+cluster.json beside it has the speed of each card of each node over time, and the time that loading takes. With --report it shares
+its progress, so that idle slots may take what it has not begun (see $MUSTER_RANGE in README.md). A card has one worker at a
+time: a worker fails where another one has its card.
 """
 import contextlib
 import fcntl
@@ -12,13 +12,16 @@ import json
 import os
 import sys
 import time
+from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple
 
-# The seconds of work between two reports.
+Tell = Callable[[int, int], int]
+
+# Between two looks at where the range ends.
 BLOCK_SECONDS = 0.25
 
 
-def lock_gpu(count):
-    """Locks and returns the GPU in $MUSTER_SLOT, or any free one if that is not set."""
+def take_card(count: int) -> Tuple[int, IO[str]]:
+    """Locks the card of $MUSTER_SLOT, or any free card where that is not set; its number, and the lock."""
     given = os.environ.get("MUSTER_SLOT")
     for number in [int(given)] if given else range(count):
         lock = open("/tmp/card-%d" % number, "w")
@@ -28,19 +31,19 @@ def lock_gpu(count):
     sys.exit("no GPU is free")
 
 
-def rate_at(gpu, seconds):
-    """Returns the units a second of a GPU at a time."""
-    return [rate for since, rate in gpu["rate"] if since <= seconds][-1]
+def rate(card: Dict[str, Any], seconds: float) -> float:
+    """Units per second at that time."""
+    return [rate for since, rate in card["rate"] if since <= seconds][-1]
 
 
 @contextlib.contextmanager
-def progress(path):
-    """Yields a function that reports the end of the next block and returns where the range ends now."""
+def progress(path: Optional[str]) -> Iterator[Tell]:
+    """Yields tell(stop, end): it reports that the units before `stop` are taken, and returns where the range ends now."""
     if path is None:
         yield lambda stop, end: end
         return
     with open(path, "a+") as file:
-        def report(stop, end):
+        def tell(stop: int, end: int) -> int:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             end = int((file.read().split() or [0, end])[1])
@@ -52,12 +55,12 @@ def progress(path):
         yield report
 
 
-def work(start, end, rate, report):
-    """Sleeps through the range. Returns where it ended."""
+def work(start: int, end: int, speed: Callable[[float], float], tell: Tell) -> int:
+    """Sleeps through the range; returns where it ended."""
     at = time.time()
     while True:
-        block = max(1, int(rate(at) * BLOCK_SECONDS))
-        end = report(start + block, end)
+        block = max(1, int(speed(at) * BLOCK_SECONDS))
+        end = tell(start + block, end)
         if start >= end:
             return end
         block = min(block, end - start)
@@ -66,13 +69,13 @@ def work(start, end, rate, report):
         start += block
 
 
-def main(words):
-    reports = words[0] == "--report"
+def main(words: List[str]) -> None:
+    report = words[0] == "--report"
     start, end = (int(word) for word in words[-3:-1])
     with open(os.path.join(os.path.dirname(sys.argv[0]), "cluster.json")) as file:
         cluster = json.load(file)
-    gpus = [slot for slot in cluster["slots"] if slot["node"] == os.uname().nodename]
-    number, _lock = lock_gpu(len(gpus))
+    cards = [slot for slot in cluster["slots"] if slot["node"] == os.uname().nodename]
+    number, _lock = take_card(len(cards))
     time.sleep(cluster["overhead"])
     with progress(os.environ["MUSTER_RANGE"] if reports else None) as report:
         end = work(start, end, lambda at: rate_at(gpus[number], at - cluster["began"]), report)

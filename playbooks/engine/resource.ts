@@ -64,7 +64,7 @@ export interface MemoryState {
   error?: string;
 }
 
-/** How other users could interfere with a path: templates/muster_agent/access.py. */
+/** How other users could interfere with a path: templates/muster_agent/access/path_access.py. */
 export interface AccessState {
   /** Who asks. */
   uid: number;

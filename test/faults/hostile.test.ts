@@ -61,7 +61,7 @@ const BAD: Record<string, RegExp> = {
   folder: /exit code 0, but no output r\.json/,
   socket: /exit code 0, but no output r\.json/,
   sparse:
-    /an output cannot be taken: it has 10737418240 bytes, more than the 4294967296 that the job allows \(limits\.output\)/,
+    /an output cannot be collected: it has 10737418240 bytes, more than the 4294967296 that the job allows \(limits\.output\)/,
 };
 
 t.test(
@@ -113,7 +113,7 @@ t.test("limits.output: what is larger fails its attempt, what is not does not", 
   t.equal(ran.code, 3, ran.err);
   t.match(
     ran.out,
-    /failed: chunk n=0 .*: an output cannot be taken: it has 30001 bytes, more than the 30000 that the job allows/,
+    /failed: chunk n=0 .*: an output cannot be collected: it has 30001 bytes, more than the 30000 that the job allows/,
   );
   t.same(readdirSync(join(tooLarge.run, "results")), []);
   await checkNodes(t, lab.nodes);
@@ -140,7 +140,7 @@ t.test("chunks that print without end: their logs are cut, it is said, and memor
   const log = readFileSync(join(run, "logs/n=0.out"), "utf8");
   t.ok(log.length <= 16 << 20, `${log.length} bytes are kept of 126,000,014`);
   t.ok(log.startsWith("spam and eggs\n"));
-  t.match(log, /\n\[muster: this log grew past 16777216 bytes; what stood here was dropped\]\n/);
+  t.match(log, /\n\[muster: this log grew past 16777216 bytes; its middle was dropped\]\n/);
   t.ok(log.endsWith("spam and eggs\nthe last line\n"));
   t.equal(readFileSync(join(run, "logs/n=0.err"), "utf8"), "no trouble\n");
   t.ok(ran.memory < 400 << 20, `${ran.memory >> 20} MiB of memory`);

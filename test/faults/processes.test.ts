@@ -95,8 +95,8 @@ t.test(
       Array.from({ length: 24 }, (_, n) => n),
       (n) => `${n}\n`,
     );
-    t.match(ran.err, /slot \d is out: processes of attempt \S+ do not die 10 s after KILL/);
-    t.match(ran.err, /processes that do not die stay on the node: \d+/);
+    t.match(ran.err, /slot \d is out: processes of attempt \S+ are still alive 10 s after SIGKILL/);
+    t.match(ran.err, /processes that survive SIGKILL stay on the node: \d+/);
     for (const { pid, argv } of on[0].processes()) if (argv[0] === "undead") process.kill(pid, "SIGKILL");
     await checkNodes(t, [...on]);
   },
@@ -110,7 +110,7 @@ t.test("a run whose last slot is out of use ends, and says why", { skip }, async
   const ran = await job.muster([node], 1);
   t.equal(ran.code, 69, ran.err);
   t.match(ran.out, /no usable node is left/);
-  t.match(ran.out, /slot 0 is out: processes of attempt \S+ do not die 10 s after KILL/);
+  t.match(ran.out, /slot 0 is out: processes of attempt \S+ are still alive 10 s after SIGKILL/);
   for (const { pid, argv } of node.processes()) if (argv[0] === "undead") process.kill(pid, "SIGKILL");
   t.equal((await runMuster(["cancel", job.run])).code, 0);
   await checkNodes(t, [node]);
