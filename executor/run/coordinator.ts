@@ -66,7 +66,7 @@ export class Coordinator implements CollectorListener {
   constructor({ job, nodes, directory, run, observer, learnedRates, rechecks }: CoordinatorOptions) {
     this.directory = directory;
     this.observer = observer;
-    const { path, journal, replay, elapsed, ids } = directory;
+    const { path, journal, replay, elapsedSeconds: elapsed, ids } = directory;
     this.intake = new ResultFetcher(path, job);
     const eventLog = new EventLog(directory);
     this.counters = new RunCounters(job, replay, (node, slot, out) => eventLog.recordSlotState(node, slot, out));

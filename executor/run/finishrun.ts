@@ -6,14 +6,14 @@ import type { RunPlan } from "../schedule/plan/planjob.js";
 import { type CleanupContext, cleanAfterRun } from "./cleanleftovers.js";
 import type { Coordinator } from "./coordinator.js";
 import { failpoint } from "./failpoint.js";
+import { explainDiskError } from "./record/diskerror.js";
 import type { Leftover } from "./record/leftovers.js";
+import type { LineCoverage } from "./record/linecoverage.js";
+import { sortResultLines } from "./record/resultlines.js";
 import type { RunDirectory } from "./record/rundir.js";
 import { type ExcludedNode, type RunSummary, summarize, writeSummary } from "./record/runsummary.js";
 import { addPlan } from "./record/summaryplan.js";
 import { aggregate } from "./results/aggregate.js";
-import { explainDiskError } from "./results/diskspace.js";
-import type { LineCoverage } from "./results/linecoverage.js";
-import { sortResultLines } from "./results/resultlines.js";
 import type { RunEnd } from "./runend.js";
 
 /** What is needed to finish a run. `plan` computes the forecast that the summary compares the run with. */

@@ -86,7 +86,7 @@ for (const vendor of ["amd", "nvidia"] as const)
       });
   });
 
-/** Makes the kernel of an AMD node say that this process has memory of this card. */
+/** Makes the kernel of an AMD node report that this process holds memory of this GPU. */
 function holdBy(node: LabNode, card: number, pid: number): void {
   const kfd = join(node.root, "sys/class/kfd/kfd");
   const bus = Number.parseInt(pciAddress(card).slice(5, 7), 16);

@@ -93,7 +93,7 @@ for (const [index, [what, kill]] of KILLS.entries())
         t.comment(`ended after ${Math.round((performance.now() - began) / 100) / 10} s`);
         t.equal(ran.code, 3, ran.err);
         t.match(ran.out, /its node's agent died each time it ran/);
-        t.match(ran.err, /try 1 failed on node\d+ slot \d: its node's agent died while it ran/);
+        t.match(ran.err, /attempt 1 failed on node\d+ slot \d: its node's agent died while it ran/);
         const others = Array.from({ length: CHUNKS }, (_, n) => n).filter((n) => n !== KILLER);
         t.same(committedChunks(job.run).sort(), others.map((n) => `n=${n}`).sort(), "every other chunk is done, once");
         t.equal(job.executions(on, KILLER), ATTEMPTS, "it ran as often as it may");

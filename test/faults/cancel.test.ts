@@ -18,11 +18,11 @@ t.test(
     await waitUntil("four chunks run", () => job.listRunning(lab.nodes).length === 4);
     const cancelled = await runMuster(["cancel", job.run]);
     t.equal(cancelled.code, 0, cancelled.err);
-    t.match(cancelled.err, `muster process ${first.child.pid} is told to end`);
+    t.match(cancelled.err, `stopping muster process ${first.child.pid}`);
     t.match(cancelled.out, /^alive: cancelled; 0 chunks done and kept, nothing is left on 2 nodes\n$/);
     const { code, out } = await first.ended;
     t.equal(code, 143, "its coordinator ended as by TERM");
-    t.match(out, /interrupted; .*\n.*\n.*\nwhat runs on the nodes goes on; to stop it: muster cancel/);
+    t.match(out, /interrupted; .*\n.*\n.*\nrunning chunks continue on their nodes; to stop them: muster cancel/);
     await checkNodes(t, lab.nodes);
     t.match(readJournal(job.run).at(-1), { e: "close", state: "cancelled" });
     t.match(JSON.parse(readFileSync(join(job.run, "summary.json"), "utf8")), { state: "cancelled" });
@@ -140,7 +140,7 @@ t.test("cancel reports an inventory that has moved, and -i names another", { ski
   const lost = await runMuster(["cancel", job.run]);
   t.match(lost, {
     code: 65,
-    err: /own\.yaml, the inventory of this run, is not there any more\n\s+Name another one with -i/,
+    err: /own\.yaml, the inventory of this run, does not exist any more\n\s+Name another inventory with -i/,
   });
   const found = await runMuster(["cancel", job.run, "-i", inventory]);
   t.equal(found.code, 0, found.err);
@@ -200,7 +200,7 @@ for (const dead of [false, true])
 
 t.test("cancel without a run where there is none, or more than one", { skip }, async (t) => {
   const none = await runMuster(["cancel"], { cwd: shop.write("empty/x", "").slice(0, -2) });
-  t.match(none, { code: 64, err: /no run here has yet to come to its end/ });
+  t.match(none, { code: 64, err: /there is no unfinished run here/ });
   const wrong = await runMuster(["cancel", "nowhere"], { cwd: shop.folder });
   t.match(wrong, { code: 64, err: /nowhere: is neither a run directory nor the name of one/ });
   t.equal(existsSync(join(shop.folder, "nowhere")), false);

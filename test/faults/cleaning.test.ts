@@ -12,7 +12,7 @@ const { skip, shop, lab, nodes, inventory } = await shareLab(t, { nodes: 2, gpus
 const words = ["-i", inventory];
 const [node1, node2] = nodes as [LabNode, LabNode];
 const NODE2_LEFT =
-  /node2 may still hold work of this run: .*; it is cleaned the next time it is reached, or: muster cancel/;
+  /node2 may still hold work of this run: .*; it is cleaned when it is next reached, or by: muster cancel/;
 
 /** The agents of a node: they have let go of the connection, so that their parent is the node's init. */
 const agentsOf = (node: LabNode) =>
@@ -56,7 +56,7 @@ t.test("cancel finds agents and chunks by their marks where their folders were d
   await checkNodes(t, lab.nodes);
   t.match(readJournal(job.run).at(-1), { e: "close", state: "cancelled", leftovers: [] });
   const again = await runMuster(["cancel", job.run]);
-  t.match(again, { code: 0, err: /node1: nothing of it is there/ });
+  t.match(again, { code: 0, err: /node1: holds nothing of this run/ });
 });
 
 t.test("a run folder that is deleted while it is used is reported, and its chunks run again", { skip }, async (t) => {
@@ -114,7 +114,7 @@ t.test("a folder that cannot be examined counts as existing: exit 3 with the rea
   });
   t.match(await runMuster(["status", job.run]), {
     code: 0,
-    out: /may still hold work of it: node1; to clean up: muster cancel/,
+    out: /may still hold work of this run: node1; to clean up: muster cancel/,
   });
   chmodSync(runs, 0o700);
   t.equal(readdirSync(runs).length, 1, "and the folder is there");

@@ -137,7 +137,7 @@ t.test(
     });
     const ran = await measured(["run", job, "-i", inventory]);
     t.equal(ran.code, 0, ran.err);
-    t.match(ran.out, /what 4 attempts printed was cut to 16\.0 MiB a log; in logs\/ it says where/);
+    t.match(ran.out, /the output of 4 attempts was truncated to 16\.0 MiB per log; the files in logs\/ say where/);
     const run = join(shop.folder, "chatter/runs/chatter");
     t.match(JSON.parse(readFileSync(join(run, "summary.json"), "utf8")), { cutLogs: 4 });
     const log = readFileSync(join(run, "logs/n=0.out"), "utf8");
@@ -176,7 +176,7 @@ t.test(
     t.equal(ran.code, 0, ran.err);
     t.match(
       said(),
-      /chunk n=0: try 1 failed on \S+ slot \d: output r\.json of chunk n=0 from \S+: its bytes differ from those that the node hashed/,
+      /chunk n=0: attempt 1 failed on \S+ slot \d: output r\.json of chunk n=0 from \S+: its bytes differ from those that the node hashed/,
     );
     checkResults(t, job);
     t.same(countRepeatedChunks(job, lab.nodes), { "n=0": 2 });

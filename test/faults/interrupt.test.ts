@@ -18,7 +18,7 @@ t.test(
     once.child.kill("SIGINT");
     const { code, err, out } = await once.ended;
     t.equal(code, 130);
-    t.match(err, /stopping: no new chunks; what runs on the nodes goes on/);
+    t.match(err, /stopping: no new chunks are started; running chunks continue on their nodes/);
     t.match(out, /to stop it: muster cancel \S*runs\/twice/);
     t.match(readJournal(job.run).at(-1), { e: "close", state: "interrupted" });
     t.equal(job.listRunning(lab.nodes).length, 4, "what ran goes on");

@@ -144,7 +144,7 @@ t.test(
     const { happenings } = breakDownRun(await readRunHistory(job.run, Date.now()));
     t.match(
       happenings.filter(({ node }) => node === gone.name).map(({ what }) => what),
-      [/^silent: /, /^away: /, "is there again"],
+      [/^silent: /, /^away: /, "is back"],
       "a report says when it was lost",
     );
   },
@@ -237,7 +237,7 @@ t.test(
     await node.cutOff();
     const ran = await first.ended;
     t.equal(ran.code, 69, ran.err);
-    t.match(ran.out, /no usable node is left; the same command goes on from here/);
+    t.match(ran.out, /no usable node is left; run the same command again to resume/);
     job.openGate([node]);
     await waitUntil("all that it had is done there", () => !node.processes().some(isWorker));
     await node.heal();

@@ -9,11 +9,17 @@ import type { Attempt, Slot } from "../../schedule/events.js";
 import { findUnknown, selectSlots } from "../../schedule/slots/nodeslots.js";
 import type { AgentEnd } from "../agent/agentchannel.js";
 import type { AgentCommand, AgentMessage, AttemptSpec } from "../agent/protocol.js";
-import type { ResultSource } from "../results/pulloutputs.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
 import { type AcceptedAgent, type HelloMessage, type PreviousAttachment, startAgent } from "./handshake.js";
 import { FileStager, stagedFilesOf } from "./staging.js";
 import { stopAgent } from "./stopagent.js";
+
+/** Where the files of attempts lie on a node, and how to reach them. */
+export interface ResultSource {
+  files(): Promise<Files>;
+  /** The folder of the run on the node. */
+  root: string;
+}
 
 /** What an attachment needs to know beside the node and the run. */
 export interface AttachOptions {

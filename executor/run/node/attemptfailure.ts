@@ -2,7 +2,7 @@ import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
-import { DiskError } from "../results/diskspace.js";
+import { DiskError } from "../record/diskerror.js";
 
 /** Returns why an attempt failed that has ended; undefined = it succeeded. `timeout`: the chunk's timeout in seconds. */
 export function failureFromDone(attempt: Attempt, done: DoneMessage, timeout: number | undefined): Failure | undefined {
@@ -54,7 +54,6 @@ export function errorText(error: unknown): string {
 }
 
 /** Returns the message of an error of a node, without the node's name at its beginning. */
-export function withoutNodeName(node: Pick<Node, "name">, { message }: MusterError): string {
-  const prefix = `${node.name}: `;
-  return message.startsWith(prefix) ? message.slice(prefix.length) : message;
+export function withoutNodeName(node: Pick<Node, "name">, error: MusterError): string {
+  return error.textFor(node.name);
 }

@@ -7,7 +7,7 @@ import { gpuEnvironment } from "../../schedule/slots/nodeslots.js";
 import { AgentChannel, type AgentEnd } from "../agent/agentchannel.js";
 import { Heartbeat } from "../agent/heartbeat.js";
 import { type AgentCommand, type AgentMessage, PROTOCOL_VERSION } from "../agent/protocol.js";
-import { MAX_LOG_BYTES } from "../results/chunklogs.js";
+import { MAX_LOG_BYTES } from "../record/rundir.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
 import { FIRST_CHECK_TIMEOUT_SECONDS, vendorToCheck } from "./slotmonitor.js";
 import { stopAgent } from "./stopagent.js";
@@ -212,15 +212,16 @@ class HelloPages {
 }
 
 function createSupersededError(node: Node): MusterError {
-  const message = `${node.name}: another copy of this run directory has continued since`;
-  return new MusterError("SUPERSEDED", 75, message, {
+  return new MusterError("SUPERSEDED", 75, "another copy of this run directory has continued since", {
+    node: node.name,
     next: "Continue that copy, or run this one with --adopt: what the other one has on the nodes is stopped and computed again here.",
   });
 }
 
 /** Creates the error for a node whose agent breaks the protocol; such a node is refused. */
 export function createProtocolError(node: Node, reason: string): MusterError {
-  return new MusterError("PROTOCOL", 69, `${node.name}: refused, because its agent broke the protocol: ${reason}`, {
+  return new MusterError("PROTOCOL", 69, `refused, because its agent broke the protocol: ${reason}`, {
+    node: node.name,
     next: `Check what runs as ${node.python} on that node, and that nobody else controls it.`,
   });
 }

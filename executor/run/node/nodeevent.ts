@@ -1,6 +1,6 @@
 import type { Attempt, Event } from "../../schedule/events.js";
 import type { AgentMessage } from "../agent/protocol.js";
-import type { ResultSource } from "../results/pulloutputs.js";
+import type { ResultSource } from "./attachment.js";
 import type { SlotEvent } from "./slotmonitor.js";
 
 /** A message of an agent about one attempt. */

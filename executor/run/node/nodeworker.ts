@@ -8,11 +8,10 @@ import { type AgentCommand, type AgentMessage, decodeHeldAttempt } from "../agen
 import type { SignedAttemptIds } from "../agent/signedids.js";
 import { failpoint } from "../failpoint.js";
 import type { NodeConnectionState } from "../record/journalentry.js";
-import type { ResultSource } from "../results/pulloutputs.js";
 import type { RunContext } from "../runcontext.js";
 import { monotonicSeconds } from "../timer.js";
 import { AgentTracker, describeAgentChange } from "./agenttracker.js";
-import { Attachment, selectNodeSlots } from "./attachment.js";
+import { Attachment, type ResultSource, selectNodeSlots } from "./attachment.js";
 import { withoutNodeName } from "./attemptfailure.js";
 import { CleanupState } from "./cleanupstate.js";
 import { createProtocolError } from "./handshake.js";
