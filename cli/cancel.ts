@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { type AnyRunStatus, isPipelineRun, readAnyRunStatus } from "../executor/pipeline/anyrunstatus.js";
 import { cancelPipeline } from "../executor/pipeline/cancelpipeline.js";
-import { type CancelOptions, cancelRun } from "../executor/run/cancelrun.js";
+import { type CancelEvent, type CancelOptions, cancelRun } from "../executor/run/cancelrun.js";
 import { findRuns } from "../executor/run/record/runstatus.js";
 import { findInventory, type Inventory, matchesAnyPattern } from "../fleet/inventory.js";
 import { formatCancelledPipeline, formatCancelledRun, formatStoppedNode } from "../report/canceltext.js";
@@ -23,18 +23,30 @@ export async function cancel(word: string | undefined, options: CommonOptions, w
   const print = (text: string) => {
     if (!options.quiet && !options.json) writers.err(text);
   };
-  const means: CancelOptions = {
+  const cancelOptions: CancelOptions = {
     findNodes: (inventory, names) => findRecordedNodes(inventory, names, options),
-    onCoordinatorStopping: (pid) => print(`stopping muster process ${pid}`),
-    onNodeCleaned: (one) => print(formatStoppedNode(one)),
+    onEvent: (event) => print(describeCancelEvent(event)),
   };
-  const cancelled = isPipelineRun(path) ? await cancelPipeline(path, means) : await cancelRun(path, means);
+  const cancelled = isPipelineRun(path)
+    ? await cancelPipeline(path, cancelOptions)
+    : await cancelRun(path, cancelOptions);
   const nodes = "steps" in cancelled ? cancelled.steps.flatMap((step) => step.nodes) : cancelled.nodes;
   const failed = nodes.some((one) => one.state === "failed");
   if (options.json) writers.out(formatJson(cancelled, 2));
   else if (!options.quiet || failed)
     writers.out("steps" in cancelled ? formatCancelledPipeline(cancelled) : formatCancelledRun(cancelled));
   return failed ? 3 : 0;
+}
+
+function describeCancelEvent(event: CancelEvent): string {
+  switch (event.type) {
+    case "coordinatorStopping":
+      return `stopping muster process ${event.pid}`;
+    case "nodeCleaned":
+      return formatStoppedNode(event.result);
+    default:
+      return event satisfies never;
+  }
 }
 
 /** Finds the run to cancel where none is named: this folder, or the only run below it that is unfinished or left data on a node. */

@@ -18,15 +18,15 @@ export interface CancelledPipeline {
  * Cancels the pipeline in the run directory `path`: ends its coordinator, if it is alive, then the work of its jobs on nodes and the
  * processes of its commands on this machine. Rejects as `takeOverRunLock` does.
  */
-export async function cancelPipeline(path: string, means: CancelOptions): Promise<CancelledPipeline> {
+export async function cancelPipeline(path: string, options: CancelOptions): Promise<CancelledPipeline> {
   const past = new PipelineReplay();
   const apply = (entry: PipelineEntry) => past.apply(entry);
-  const journal = await takeOverRunLock(path, apply, means.onCoordinatorStopping);
+  const journal = await takeOverRunLock(path, apply, (pid) => options.onEvent({ type: "coordinatorStopping", pid }));
   try {
     const steps: CancelledPipeline["steps"] = [];
     for (const step of past.header?.steps ?? []) {
       const folder = join(path, step);
-      if (existsSync(join(folder, "journal.ndjson"))) steps.push({ step, ...(await cancelRun(folder, means)) });
+      if (existsSync(join(folder, "journal.ndjson"))) steps.push({ step, ...(await cancelRun(folder, options)) });
       await killLeftoverCommand(folder);
     }
     const state = past.finalState === "complete" ? "complete" : "cancelled";

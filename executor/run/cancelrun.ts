@@ -7,39 +7,41 @@ import { RunReplay, replayRun } from "./record/replay.js";
 import { takeOverRunLock } from "./record/runlock.js";
 import { createStopContext } from "./runcontext.js";
 
-/** What became of a run that was to be ended; one that was complete stays so. */
+/** The result of cancelling a run; a complete run stays complete. */
 export interface CancelledRun {
   name: string;
   directory: string;
   state: "cancelled" | "complete";
-  /** Chunks that are done, and kept. */
+  /** Number of committed chunks; their results are kept. */
   chunks: number;
-  /** Chunks that were done on a node and had not been collected: they are computed again when the run goes on. */
+  /** Number of chunks that had finished on a node and were not collected; they are computed again when the run is resumed. */
   dropped: number;
   nodes: NodeCleanResult[];
 }
 
-/** Where nodes are found again, and who is told. */
+/** What happens while a run is cancelled. */
+export type CancelEvent =
+  /** The coordinator's process was told to end. */
+  { type: "coordinatorStopping"; pid: number } | { type: "nodeCleaned"; result: NodeCleanResult };
+
 export interface CancelOptions {
-  /** The nodes called `names` of what `-i` takes; those that are meant, `node` undefined where there is none of that name. */
+  /** Finds the selected ones of these nodes in an inventory (a value of `-i`). `node`: undefined where it has no node of that name. */
   findNodes(inventory: string, names: Iterable<string>): { name: string; node: Node | undefined }[];
-  /** A coordinator is told to end. */
-  onCoordinatorStopping(pid: number): void;
-  onNodeCleaned(one: NodeCleanResult): void;
+  onEvent(event: CancelEvent): void;
 }
 
 /**
- * Ends the run in the directory `path`: its coordinator, where it lives, then all that it has on its nodes; and closes its
+ * Cancels the run in the directory `path`: stops its coordinator where that is alive, removes the run from its nodes, and closes its
  * journal. Rejects as takeOverRunLock does.
  */
-export async function cancelRun(path: string, means: CancelOptions): Promise<CancelledRun> {
+export async function cancelRun(path: string, options: CancelOptions): Promise<CancelledRun> {
   const past = new RunReplay();
   const apply = (entry: JournalEntry) => past.apply(entry);
-  const journal = await takeOverRunLock(path, apply, means.onCoordinatorStopping);
+  const journal = await takeOverRunLock(path, apply, (pid) => options.onEvent({ type: "coordinatorStopping", pid }));
   try {
     const { header: run, committedChunks: chunks, isComplete: complete } = past;
     const finished = new Set<string>();
-    const stopped = await cleanAllNodes(past, means, finished);
+    const stopped = await cleanAllNodes(past, options, finished);
     const earlier = past.leftovers;
     const end = complete ? past.closeEntry! : ({ state: "cancelled" } as const);
     if (!complete || earlier.length > 0) await recordRunEnd(path, journal, end, remainingLeftovers(earlier, stopped));
@@ -52,24 +54,24 @@ export async function cancelRun(path: string, means: CancelOptions): Promise<Can
   }
 }
 
-/** A node that was to be stopped, and what `-i` takes to find it. */
+/** The result for one node, and the inventory that has the node. */
 type CancelledNode = NodeCleanResult & { inventory: string };
 
-/** Ends what the run has on all nodes that could ever be given work, side by side. */
-async function cleanAllNodes(past: RunReplay, means: CancelOptions, finished: Set<string>): Promise<CancelledNode[]> {
+/** Removes the run in parallel from all nodes that could ever get work of it. */
+async function cleanAllNodes(past: RunReplay, options: CancelOptions, finished: Set<string>): Promise<CancelledNode[]> {
   const context = createStopContext(past.header?.name ?? "", past.ids, past.nonces);
   const stop = async (inventory: string, name: string, node: Node | undefined) => {
-    const one = node === undefined ? createMissingNodeResult(name) : await cleanNode(node, context, finished);
-    means.onNodeCleaned(one);
-    return { ...one, inventory };
+    const result = node === undefined ? createMissingNodeResult(name) : await cleanNode(node, context, finished);
+    options.onEvent({ type: "nodeCleaned", result });
+    return { ...result, inventory };
   };
   const found = [...past.nodes].flatMap(([inventory, names]) =>
-    means.findNodes(inventory, names).map(({ name, node }) => stop(inventory, name, node)),
+    options.findNodes(inventory, names).map(({ name, node }) => stop(inventory, name, node)),
   );
   return Promise.all(found);
 }
 
-/** The nodes that may still hold something: those that were not stopped now, with the reason. */
+/** Returns the nodes that may still hold something of the run, with the reason. */
 function remainingLeftovers(earlier: Leftover[], stopped: CancelledNode[]): Leftover[] {
   return earlier.flatMap((leftover) => {
     const one = stopped.find(({ node, inventory }) => node === leftover.node && inventory === leftover.inventory);
