@@ -6,7 +6,7 @@ import type { Lab } from "../test/lab/lab.js";
 import { findProgram } from "../test/lab/requirements.js";
 import { runTimed, type TimedRun } from "./timedrun.js";
 
-/** Installs Ansible where it is missing and this may. */
+/** Installs Ansible if it is missing and this process may. Throws otherwise. */
 export function installAnsible(): void {
   if (findProgram("ansible-playbook") !== undefined) return;
   if (process.getuid?.() !== 0 || findProgram("apt-get") === undefined)
@@ -17,10 +17,10 @@ export function installAnsible(): void {
   });
 }
 
-/** Files of a node that the play compares with its own copies: they are read once from a node that muster provisioned. */
+/** Files that the play compares with local copies, which are read once from a provisioned node. */
 const COPIED = ["/etc/profile.d/muster-rocm.sh", "/etc/environment.d/90-muster-rocm.conf"];
 
-/** The same concerns as muster's playbooks, one task each; nothing is gathered beforehand. */
+/** The same concerns as muster's playbooks, one task each, without gathering facts. */
 const TASKS = [
   ...COPIED.map((dest) => ({ copy: { src: `node${dest}`, dest, owner: "root", group: "root", mode: "0644" } })),
   {
@@ -46,7 +46,10 @@ const TASKS = [
   },
 ];
 
-/** Writes play, inventory and settings (pipelining, one shared connection a node) for the lab's nodes; returns the folder. */
+/**
+ * Writes the play, the inventory and the configuration (pipelining, one shared connection a node) for the lab's nodes.
+ * Returns the folder.
+ */
 export function writePlay(lab: Lab, files: Record<string, string>): string {
   const folder = join(lab.folder, "ansible");
   const write = (path: string, text: string) => {
@@ -68,25 +71,25 @@ export function writePlay(lab: Lab, files: Record<string, string>): string {
   return folder;
 }
 
-/** One pass over all nodes. */
+/** Runs the play once on all nodes. */
 export function runPlay(lab: Lab, folder: string): Promise<TimedRun> {
   const env = { HOME: lab.folder, ANSIBLE_CONFIG: join(folder, "ansible.cfg"), LC_ALL: "C.UTF-8" };
   return runTimed(["ansible-playbook", "--check", "--diff", "play.yml"], { cwd: folder, limit: 600, env });
 }
 
-/** Ends the shared connections. */
+/** Closes the shared connections. */
 export function closePlay(lab: Lab): void {
   for (const node of lab.nodes) {
     const path = `${lab.folder}/cm-${node.host}-${node.port}`;
     try {
       execFileSync("ssh", ["-F", "none", "-o", `ControlPath=${path}`, "-O", "exit", node.host], { stdio: "ignore" });
     } catch {
-      // It had ended by itself.
+      // It was closed before.
     }
   }
 }
 
-/** Nodes of the last lines that were reached and found as they must be. */
+/** Returns the number of nodes in the recap that were reached and had no changes. */
 export function cleanHosts(output: string): number {
   return output.match(/: ok=\d+ +changed=0 +unreachable=0 +failed=0 /g)?.length ?? 0;
 }

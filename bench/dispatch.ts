@@ -1,5 +1,5 @@
 /**
- * Chunks a second of muster and of GNU parallel on the same nodes, in the same run. See bench/README.md.
+ * Measures the chunks a second of muster and of GNU parallel on the same nodes in the same run. See bench/README.md.
  *     npm run bench:dispatch [-- CHUNKS]
  */
 import { execFileSync } from "node:child_process";
@@ -28,7 +28,7 @@ function line(score: DispatchScore): string {
 async function main(): Promise<void> {
   installPeers();
   execFileSync(join(projectRoot(), "build"), { stdio: "inherit" });
-  // The sessions that multiplexing needs; muster gets along with the default.
+  // Multiplexing needs these limits; muster works with the defaults.
   const lab = await startLab({ nodes: 4, gpus: 8, vendor: "amd", sshd: { MaxSessions: 100, MaxStartups: 200 } });
   try {
     const inventory = lab.inventory();
@@ -40,7 +40,7 @@ async function main(): Promise<void> {
       () => runParallel(lab, chunks, "file", true),
       () => runParallel(lab, Math.min(chunks, 100), "file", false),
     ];
-    // Nothing is deleted in between: ext4 looks long for free inodes where files were deleted a moment ago.
+    // Nothing is deleted in between: ext4 is slow to find free inodes after deletions.
     const scores: DispatchScore[] = [];
     for (const contest of contests) {
       const score = await contest();

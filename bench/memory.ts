@@ -1,5 +1,5 @@
 /**
- * Peak memory of the coordinator for jobs of more and more chunks. See bench/README.md.
+ * Measures the peak memory of the coordinator for jobs with more and more chunks. See bench/README.md.
  *     npm run bench:memory [-- --million]
  */
 import { execFileSync } from "node:child_process";
@@ -10,7 +10,7 @@ import { startLab } from "../test/lab/lab.js";
 import { projectRoot } from "../test/lab/project.js";
 import { runMusterJob } from "./mustercontestant.js";
 
-/** Seconds that one run may take: 100 chunks a second, and a minute. */
+/** Returns the seconds that one run may take: 100 chunks a second, and a minute. */
 function limit(chunks: number): number {
   return 60 + chunks / 100;
 }

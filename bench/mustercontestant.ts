@@ -4,7 +4,7 @@ import { stringify } from "yaml";
 import { projectRoot } from "../test/lab/project.js";
 import { runTimed, type TimedRun } from "./timedrun.js";
 
-/** What a contestant did: how long it took for how many chunks, and how many results were there and right. */
+/** The result of a contestant: how long it took for how many chunks, and how many results were right. */
 export interface DispatchScore {
   name: string;
   chunks: number;
@@ -13,7 +13,7 @@ export interface DispatchScore {
   note: string;
 }
 
-/** How the chunks get their number: as an argument, or in a file of their own that has to be brought to the node. */
+/** How chunks get their number: as an argument, or in an input file of their own. */
 export type NumberFeed = "argument" | "file";
 
 /** Runs `./muster run` on a job of `chunks` chunks that each write their number into a file, which is collected. */
@@ -36,7 +36,7 @@ export async function runMuster(
   return { name: `muster (number as ${feed})`, chunks, right, seconds: ran.seconds, note };
 }
 
-/** `./muster run` from nothing to exit. */
+/** Runs `./muster run`, from the start of the program to its exit. */
 export function runMusterJob(job: string, inventory: string, out: string, limit: number): Promise<TimedRun> {
   const argv = [join(projectRoot(), "muster"), "run", job, "-i", inventory, "--out", out, "--json"];
   return runTimed(argv, { limit });
@@ -61,7 +61,7 @@ function fileJob(place: string, chunks: number): unknown {
   return { name: "dispatch", kind: "tasks", tasks };
 }
 
-/** How many of the numbers 0 to `chunks` - 1 lie, each once, in the files that the run's own list of results names. */
+/** Returns how many of the numbers 0 to `chunks` - 1 are in the files that `results.ndjson` names. */
 function countResults(out: string, chunks: number): number {
   const seen = new Set<number>();
   const lines = readFileSync(join(out, "results.ndjson"), "utf8").split("\n").filter(Boolean);

@@ -1,5 +1,5 @@
 /**
- * How much longer verbs take when most nodes of an inventory refuse connections. See bench/README.md.
+ * Measures how much longer commands take when most nodes of an inventory refuse connections. See bench/README.md.
  *     npm run bench:nodes
  */
 import { execFileSync } from "node:child_process";
@@ -23,7 +23,7 @@ async function main(): Promise<void> {
     const beside = addRefusingNodes(alone, join(lab.folder, "beside.yaml"), REFUSING);
     for (const [name, words] of verbs(lab)) {
       const seconds: Record<string, number[]> = { [alone]: [], [beside]: [] };
-      // In turns, so that what else the machine does is the same for both.
+      // Alternating, so that other load on the machine affects both.
       for (let pass = 0; pass < PASSES; pass++)
         for (const inventory of [alone, beside]) seconds[inventory]!.push(await measure(lab, words, inventory));
       const [a, b] = [median(seconds[alone]!), median(seconds[beside]!)];

@@ -8,7 +8,7 @@ import { runTimed } from "./timedrun.js";
 
 const SLOTS = 8;
 
-/** Installs GNU parallel and rsync, which it transfers with, where they are missing and this may. */
+/** Installs GNU parallel and rsync, which it transfers with, if they are missing and this process may. Throws otherwise. */
 export function installPeers(): void {
   const missing = [
     ["parallel", "parallel"],
@@ -26,7 +26,10 @@ export function installPeers(): void {
   });
 }
 
-/** ssh_config of the lab's nodes under their names; `multiplexed`: one connection a node, to be opened beforehand. */
+/**
+ * Writes an ssh_config with the lab's nodes under their names and returns its path. `multiplexed`: one shared connection a
+ * node, which must be opened beforehand.
+ */
 function sshConfig(lab: Lab, place: string, multiplexed: boolean): string {
   const hosts = lab.nodes.map(
     (node) => `Host ${node.name}\n  HostName ${node.host}\n  Port ${node.port}\n  User ${node.user}\n`,
@@ -40,8 +43,8 @@ function sshConfig(lab: Lab, place: string, multiplexed: boolean): string {
 }
 
 /**
- * Writes parallel's `--sshloginfile` into a folder, `slots` of each node, and opens a connection to each where they are shared.
- * What it answers closes them.
+ * Writes parallel's `--sshloginfile` with `slots` of each node into a folder and opens shared connections. Returns a
+ * function that closes them.
  */
 export function openHosts(lab: Lab, place: string, slots: (node: string) => number, multiplexed: boolean): () => void {
   const config = sshConfig(lab, place, multiplexed);
@@ -54,7 +57,7 @@ export function openHosts(lab: Lab, place: string, slots: (node: string) => numb
   };
 }
 
-/** Runs the chunks under GNU parallel, results brought back and cleaned up there. */
+/** Runs the chunks under GNU parallel, which returns the results and cleans up on the nodes. */
 export async function runParallel(
   lab: Lab,
   chunks: number,

@@ -3,16 +3,16 @@ import { statSync } from "node:fs";
 
 export interface ProcessUsage {
   seconds: number;
-  /** Processor time, of all its threads. */
+  /** CPU time of all its threads. */
   processorSeconds: number;
-  /** Peak resident memory of the largest process. */
+  /** The peak resident memory of its largest process. */
   peakBytes: number;
   code: number;
-  /** Seconds until the file `until` had something in it. */
+  /** Seconds until the file `until` was not empty. */
   untilSeconds?: number;
 }
 
-/** Runs its arguments, and says what the kernel counted of them when they have ended. */
+/** Runs its arguments and prints the resource usage that the kernel reports at the end. */
 const MEASURE = `
 import resource, signal, subprocess, sys
 child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -22,7 +22,7 @@ used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(code, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 `;
 
-/** Runs a program to its end, or until the file `until` has something in it: then it is interrupted. */
+/** Runs a program to its end, or interrupts it once the file `until` is not empty. */
 export function measureProcess(argv: string[], until?: string): Promise<ProcessUsage> {
   return new Promise((resolve, reject) => {
     const started = performance.now();

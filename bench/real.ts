@@ -1,5 +1,5 @@
 /**
- * muster and GNU parallel on cards of unequal speed over real SSH: how much longer than the fluid bound. See bench/README.md.
+ * Compares muster and GNU parallel on GPUs of unequal speed over real SSH with the fluid bound. See bench/README.md.
  *     npm run bench:real [-- SECONDS]
  */
 import { execFileSync } from "node:child_process";
@@ -19,7 +19,7 @@ if (!(seconds >= 10 && seconds <= 3600)) {
 
 const RIGHT: MusterTerms["guess"] = { fast: 29_000, slow: 5_000 };
 const OFF: MusterTerms["guess"] = { fast: 29_000 / 3, slow: 5_000 * 3 };
-/** GNU parallel's chunks, in seconds that they take on a slow card. */
+/** The sizes of GNU parallel's chunks, in seconds on a slow GPU. */
 const SIZES = [6, 12, 24, 48];
 
 interface RealContestant {
@@ -47,7 +47,7 @@ const parallels: RealContestant[] = SIZES.map((size) => ({
   run: (lab, place, work) => runParallel(lab, place, work, size * RIGHT.slow),
 }));
 
-/** One after another, in turns: what else the machine does then meets both. */
+/** Alternating, so that other load on the machine affects both. */
 const contestants = musters.flatMap((muster, index) => [muster, parallels[index]!]);
 
 async function contest(lab: Lab, number: number, work: RealWorkload): Promise<void> {
@@ -70,14 +70,14 @@ function line(name: string, { seconds, chunks, wrong }: RealScore, { bound }: Re
   return `  ${name.padEnd(52)} ${figures}  busy ${Math.round(busy * 100)} %  ${wrong}`;
 }
 
-/** Processor time of the whole machine so far: busy, and all of it. */
+/** Returns the CPU time of the whole machine so far: busy, and all of it. */
 function processorTimes(): { busy: number; all: number } {
   const times = cpus().map((cpu) => cpu.times);
   const all = times.reduce((sum, { user, nice, sys, irq, idle }) => sum + user + nice + sys + irq + idle, 0);
   return { busy: all - times.reduce((sum, { idle }) => sum + idle, 0), all };
 }
 
-/** The share of the machine's processors that was busy since then. */
+/** Returns the share of the machine's CPU time since `before` that was busy. */
 function busySince(before: { busy: number; all: number }): number {
   const now = processorTimes();
   return (now.busy - before.busy) / Math.max(1, now.all - before.all);

@@ -1,5 +1,5 @@
 /**
- * The scheduler of muster on a virtual clock, beside other ways to share the same work. See bench/README.md.
+ * Compares muster's scheduler with other ways to share the same work, on a virtual clock. See bench/README.md.
  *     npm run bench:schedule
  */
 import { type ContestScore, contestants, scoreBestEqualChunks, scoreContestant, settings } from "./schedule/contest.js";

@@ -1,5 +1,5 @@
 /**
- * Seconds and peak memory to read files of many tasks. See bench/README.md.
+ * Measures the time and the peak memory of reading files with many tasks. See bench/README.md.
  *     npm run bench:tasks [-- COUNT...]
  */
 import { execFileSync } from "node:child_process";
@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { projectRoot } from "../test/lab/project.js";
 import { measureProcess, type ProcessUsage } from "./processusage.js";
 
-/** Best of so many: other work on the machine makes each slower. */
+/** The best of this many rounds counts, because other load makes each slower. */
 const ROUNDS = 3;
 
 interface BenchTask {
@@ -21,7 +21,7 @@ interface BenchTask {
 
 const HEAD = { name: "many", kind: "tasks", command: ["/bin/sh", "-c", 'echo "$1" >"$2"', "sh"] };
 
-/** How each format writes a job of these tasks, by the ending of its file. */
+/** The formats of a job file, by extension. */
 const FORMATS: Record<string, (tasks: BenchTask[]) => string> = {
   "block.yaml": (tasks) => yaml(tasks.map(block)),
   "flow.yaml": (tasks) => yaml(tasks.map((task) => `  - ${flow(task)}`)),
@@ -64,8 +64,8 @@ async function measure(folder: string, count: number): Promise<void> {
     const text = write(tasks);
     writeFileSync(file, text);
     console.log(`${count} tasks, ${format}, ${(text.length / 1048576).toFixed(1)} MiB`);
-    // A program that only parses, as the package itself does it, with the engine's own choice of memory.
-    const parser = fileURLToPath(new URL("tasks-parse.js", import.meta.url));
+    // A program that only parses with the yaml package, with the default heap limit.
+    const parser = fileURLToPath(new URL("parseyaml.js", import.meta.url));
     if (format.endsWith("yaml")) await print("the yaml package alone", [process.execPath, parser, file]);
     await print("validate", [muster, "validate", file]);
     await print("run --plan", [muster, "run", "--plan", "-i", "local", file]);
@@ -83,7 +83,7 @@ async function print(what: string, argv: string[]): Promise<void> {
   show(what, { seconds: least((one) => one.seconds), processor: least((one) => one.processorSeconds), peak });
 }
 
-/** A run on this machine, as far as its first result. */
+/** Runs the job on this machine until its first result. */
 async function printRun(muster: string, file: string, out: string): Promise<void> {
   const ran = await measureProcess(
     [muster, "run", "-i", "local", "--out", out, "-q", file],

@@ -4,14 +4,17 @@ import { readFileSync } from "node:fs";
 export interface TimedRun {
   seconds: number;
   code: number | null;
-  /** Peak resident bytes of the process itself, not of its children; 0 where it ended before the first look. */
+  /** The peak resident bytes of the process itself, without its children; 0 if it ended before the first sample. */
   peak: number;
   stdout: string;
-  /** The last of stderr. */
+  /** The end of stderr. */
   stderr: string;
 }
 
-/** Runs a program to its end, killing its process group after `limit` seconds. Never rejects for what the program does. */
+/**
+ * Runs a program to its end and kills its process group after `limit` seconds. Rejects only if the program cannot be
+ * started.
+ */
 export function runTimed(
   argv: string[],
   options: { cwd?: string; limit: number; stdin?: string; env?: Record<string, string> },

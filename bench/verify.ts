@@ -1,5 +1,6 @@
 /**
- * Seconds that `muster verify` and an equivalent Ansible playbook take for the same nodes, in the same run. See bench/README.md.
+ * Measures the seconds of `muster verify` and of an equivalent Ansible playbook on the same nodes in the same run. See
+ * bench/README.md.
  *     npm run bench:verify [-- NODES...]
  */
 import { execFileSync } from "node:child_process";
@@ -40,7 +41,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** Both on a lab of so many nodes; the seconds of muster. */
+/** Runs both on a lab of `nodes` nodes. Returns the seconds of muster. */
 async function contest(nodes: number): Promise<number> {
   const lab = await startLab({ nodes, gpus: 8, vendor: "amd" });
   try {
@@ -92,7 +93,7 @@ function muster(verb: string, inventory: string): Promise<TimedRun> {
   return runTimed([join(projectRoot(), "muster"), verb, "--diff", "-i", inventory], { limit: 600 });
 }
 
-/** The median of some passes after one that does not count. Throws where a pass does not find every node right. */
+/** Returns the median of several passes after a warm-up. Throws if a pass does not find every node in sync. */
 async function median(pass: () => Promise<TimedRun>, isRight: (ran: TimedRun) => boolean): Promise<number> {
   const seconds: number[] = [];
   for (let n = 0; n <= PASSES; n++) {
@@ -103,17 +104,17 @@ async function median(pass: () => Promise<TimedRun>, isRight: (ran: TimedRun) =>
   return seconds.sort((a, b) => a - b)[PASSES >> 1]!;
 }
 
-/** Both really look: a file that is spoilt on one node is found by each of them. */
+/** Checks that both find a file that was changed on one node. */
 async function bothSee(
   lab: Lab,
   nodes: number,
   ours: () => Promise<TimedRun>,
   theirs: () => Promise<TimedRun>,
 ): Promise<void> {
-  appendFileSync(join(lab.nodes[0]!.root, "root/conf/manifest1.json"), "spoilt\n");
+  appendFileSync(join(lab.nodes[0]!.root, "root/conf/manifest1.json"), "changed\n");
   const [muster, ansible] = [await ours(), await theirs()];
   if (muster.code !== 2 || cleanHosts(ansible.stdout) !== nodes - 1)
-    throw new Error("one of them did not see a spoilt file");
+    throw new Error("one of them did not see a changed file");
 }
 
 await main();

@@ -4,15 +4,15 @@ import type { Inventory } from "../fleet/inventory.js";
 import { MusterError } from "../schemas/errors.js";
 
 /**
- * How a node is proven to be what the playbooks say that a job needs: verified, or, with `provision` and after a reboot in the
- * middle of the run, brought into that state first. Undefined for a job that needs none. `waiting`: another provision is at
- * work on a node.
+ * Returns the check that admits a node to a job: the node's playbooks are verified, or first applied with `provision` and after a
+ * reboot during the run. The check rejects with DRIFT (69). Undefined for a job that needs no playbooks. `onWait` is called while
+ * another provision holds a node.
  */
 export async function createAdmissionCheck(
   job: Job,
   inventory: Inventory,
   provision: boolean,
-  waiting: (node: string) => void,
+  onWait: (node: string) => void,
 ): Promise<VerifyNode | undefined> {
   const names = job.needs.playbooks;
   if (names.length === 0) return undefined;
@@ -21,19 +21,19 @@ export async function createAdmissionCheck(
     import("../playbooks/engine/loadplaybooks.js"),
   ]);
   const playbooks = await loadPlaybooks(names, inventory);
-  const verified = admitVerified(playbooks, inventory);
-  const mended = admitProvisioned(playbooks, inventory, waiting);
-  return async (connection, facts, mend) => {
-    const admission = await (provision || mend ? mended : verified)(connection, facts);
+  const admitAfterVerify = admitVerified(playbooks, inventory);
+  const admitAfterProvision = admitProvisioned(playbooks, inventory, onWait);
+  return async (connection, facts, hasRebooted) => {
+    const admission = await (provision || hasRebooted ? admitAfterProvision : admitAfterVerify)(connection, facts);
     if (admission.ok) return admission.fingerprint;
     const node = connection.node.name;
-    throw new MusterError("DRIFT", 69, `${node}: it has drifted: ${admission.reason}`, {
-      next: `See how with \`muster verify ${names.join(" ")} --diff --limit ${node}\`; mend it with \`muster provision\`, or run with --provision.`,
+    throw new MusterError("DRIFT", 69, `${node}: drift: ${admission.reason}`, {
+      next: `See \`muster verify ${names.join(" ")} --diff --limit ${node}\`. Repair it with \`muster provision\`, or run with --provision.`,
     });
   };
 }
 
-/** What is said while another provision holds a node. */
+/** Returns the line that is printed while another provision holds a node. */
 export function formatLockWait(node: string): string {
-  return `${node}: another provision is at work there; waiting for it`;
+  return `${node}: another provision is running on this node; waiting for it`;
 }

@@ -15,18 +15,18 @@ import { requireRunDirectory } from "./rundirectory.js";
 type RecordedNode = ReturnType<CancelOptions["findNodes"]>[number];
 
 /**
- * `muster cancel [RUN]`: ends a run everywhere, whether its coordinator lives or not. What it has done is kept, and the command
- * that ran it goes on from there. Answers 0, or 3 where a node could not be reached or cleaned.
+ * `muster cancel [RUN]`: ends a run on all of its nodes, whether its coordinator is alive or not. Results are kept, and the same `run`
+ * command resumes it. Returns 0, or 3 where a node could not be reached or cleaned.
  */
 export async function cancel(word: string | undefined, options: CommonOptions, writers: Writers): Promise<number> {
   const path = word === undefined ? findOnlyUnfinishedRun() : requireRunDirectory(word);
-  const say = (text: string) => {
+  const print = (text: string) => {
     if (!options.quiet && !options.json) writers.err(text);
   };
   const means: CancelOptions = {
     findNodes: (inventory, names) => findRecordedNodes(inventory, names, options),
-    onCoordinatorStopping: (pid) => say(`muster process ${pid} is told to end`),
-    onNodeCleaned: (one) => say(formatStoppedNode(one)),
+    onCoordinatorStopping: (pid) => print(`stopping muster process ${pid}`),
+    onNodeCleaned: (one) => print(formatStoppedNode(one)),
   };
   const cancelled = isPipelineRun(path) ? await cancelPipeline(path, means) : await cancelRun(path, means);
   const nodes = "steps" in cancelled ? cancelled.steps.flatMap((step) => step.nodes) : cancelled.nodes;
@@ -37,33 +37,33 @@ export async function cancel(word: string | undefined, options: CommonOptions, w
   return failed ? 3 : 0;
 }
 
-/** Without a word: this folder where it is a run directory, else the one run under it that is not over, or left something on a node. */
+/** Finds the run to cancel where none is named: this folder, or the only run below it that is unfinished or left data on a node. */
 function findOnlyUnfinishedRun(): string {
   const paths = findRuns(process.cwd());
-  const isOpen = ({ state, leftovers }: AnyRunStatus) => state !== "complete" || leftovers !== undefined;
-  const open = paths.filter((path) => isOpen(readAnyRunStatus(path, Date.now())));
-  if (open.length === 1) return open[0]!;
-  if (open.length === 0)
-    throw new UsageError("cancel: no run here has yet to come to its end", "Name one: muster cancel RUN.");
+  const isUnfinished = ({ state, leftovers }: AnyRunStatus) => state !== "complete" || leftovers !== undefined;
+  const unfinished = paths.filter((path) => isUnfinished(readAnyRunStatus(path, Date.now())));
+  if (unfinished.length === 1) return unfinished[0]!;
+  if (unfinished.length === 0)
+    throw new UsageError("cancel: there is no unfinished run here", "Name one: muster cancel RUN.");
   throw new UsageError(
-    `cancel: there are ${pluralize(open.length, "unfinished run")} here; name one`,
-    `For example muster cancel ${open[0]}.`,
+    `cancel: there are ${pluralize(unfinished.length, "unfinished run")} here; name one`,
+    `For example muster cancel ${unfinished[0]}.`,
   );
 }
 
-/** The nodes that have worked on the run, from the inventory that it was run with (or from that of `-i`), as far as --limit means them. */
+/** Returns the nodes of the run with these names that `--limit` selects, from the inventory of `-i` or else of the run. */
 function findRecordedNodes(inventory: string, names: Iterable<string>, options: CommonOptions): RecordedNode[] {
   const { nodes } = findRecordedInventory(inventory, options);
-  const found = [...names].map((name) => ({ name, node: nodes.find((node) => node.name === name) }));
+  const recorded = [...names].map((name) => ({ name, node: nodes.find((node) => node.name === name) }));
   const patterns = options.limit?.split(",").map((pattern) => pattern.trim());
-  if (patterns === undefined) return found;
-  return found.filter(({ node }) => node !== undefined && matchesAnyPattern(node, patterns));
+  if (patterns === undefined) return recorded;
+  return recorded.filter(({ node }) => node !== undefined && matchesAnyPattern(node, patterns));
 }
 
 function findRecordedInventory(recorded: string, options: CommonOptions): Inventory {
   if (options.inventory !== undefined) return findInventory(options.inventory, {}, process.cwd());
   if (recorded === "local" || existsSync(recorded)) return findInventory(recorded, {}, process.cwd());
-  throw new MusterError("NO_INVENTORY", 65, `${recorded}, the inventory of this run, is not there any more`, {
-    next: "Name another one with -i FILE.",
+  throw new MusterError("NO_INVENTORY", 65, `${recorded}, the inventory of this run, does not exist any more`, {
+    next: "Name another inventory with -i FILE.",
   });
 }

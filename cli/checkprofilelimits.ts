@@ -4,10 +4,10 @@ import type { Node } from "../fleet/node.js";
 import { matchesAnyPattern } from "../fleet/selectnodes.js";
 import { InvalidFileError } from "../schemas/errors.js";
 
-/** What jobs and the limits of nodes want to be known, as notes. Throws InvalidFile where one of them forbids a value. */
+/** Checks parameters of jobs against the limits of the nodes' profiles. Returns notes. Throws InvalidFile where a limit is exceeded. */
 export function checkProfileLimits(jobs: Job[], nodes: Node[]): string[] {
-  const findings = jobs.map((job) => checkLimits(job, nodes, matchesAnyPattern));
-  const problems = findings.flatMap((one) => one.problems);
+  const checks = jobs.map((job) => checkLimits(job, nodes, matchesAnyPattern));
+  const problems = checks.flatMap((check) => check.problems);
   if (problems.length > 0) throw new InvalidFileError(problems);
-  return [...jobs.flatMap((job) => job.notes ?? []), ...findings.flatMap((one) => one.notes)];
+  return [...jobs.flatMap((job) => job.notes ?? []), ...checks.flatMap((check) => check.notes)];
 }

@@ -7,14 +7,14 @@ import type { Writers } from "../report/writers.js";
 import { formatJson } from "../schemas/escape.js";
 import { describeInventory } from "./describeinventory.js";
 import type { CommonOptions } from "./options.js";
-import { exitStatusOfReports, printReports, runOnNodes } from "./verify.js";
+import { exitStatusOfReports, printReports, runOnNodes } from "./playbooks.js";
 
-/** Playbooks that look and never change: what any job needs of a node, whatever the inventory names. */
+/** Playbooks that only inspect: what every job needs of a node, whatever the inventory lists. */
 const DIAGNOSTIC_PLAYBOOKS = ["host", "python", "session", "gpu"];
 
 /**
- * `muster doctor [NODE...]`: says what keeps this machine or a node from working, and what to do about it. Nothing is changed
- * anywhere. Answers 0 when all is well, 2 where something is to be mended, 3 or 69 where nodes cannot be looked at.
+ * `muster doctor [NODE...]`: reports what keeps this machine or a node from running jobs, and how to repair it. It changes nothing.
+ * Returns 0 where everything is in order, 2 where something needs repair, and 3 or 69 where nodes cannot be inspected.
  */
 export async function doctor(names: string[], options: CommonOptions, writers: Writers): Promise<number> {
   const inventory = findInventory(options.inventory, process.env, process.cwd());
@@ -24,18 +24,18 @@ export async function doctor(names: string[], options: CommonOptions, writers: W
   if (!options.quiet && !options.json) {
     writers.err(describeInventory(inventory, options.inventory !== undefined));
     writers.err(
-      `here: node ${process.versions.node}${missing.length === 0 ? ", and every program that is needed" : ""}`,
+      `here: node ${process.versions.node}${missing.length === 0 ? ", all required programs are installed" : ""}`,
     );
   }
-  const look = (connection: Parameters<typeof verifyNode>[0]) =>
+  const inspect = (connection: Parameters<typeof verifyNode>[0]) =>
     verifyNode(connection, undefined, playbooks, inventory);
-  const reports = await runOnNodes(nodes, look, options, writers);
+  const reports = await runOnNodes(nodes, inspect, options, writers);
   if (options.json) {
     const here = { node: process.versions.node, missing: missing.map(({ program }) => program) };
     writers.out(formatJson({ here, ...buildDriftDocument(reports) }, 2));
   } else {
     for (const { program, what, pack } of missing)
-      writers.err(`here: there is no ${program} (${what})\n    next: apt-get install ${pack}`);
+      writers.err(`here: ${program} is not installed (${what})\n    next: apt-get install ${pack}`);
     printReports(reports, options, writers);
   }
   return Math.max(exitStatusOfReports(reports, 2), missing.length > 0 ? 2 : 0);

@@ -1,7 +1,7 @@
 import { toPrintableText } from "../report/format.js";
 import { formatProblem, InvalidFileError, MusterError } from "../schemas/errors.js";
 
-/** An error as a person should see it; a stack trace only for what is a bug of ours. */
+/** Returns an error as text for people. Only a bug in muster is shown with its stack trace. */
 export function formatError(error: unknown): string {
   if (error instanceof InvalidFileError) return toPrintableText(error.problems.map(formatProblem));
   if (error instanceof MusterError)
@@ -10,7 +10,7 @@ export function formatError(error: unknown): string {
   return toPrintableText(["muster: this is a bug in muster, please report it:", stack]);
 }
 
-/** The exit status for an error. */
+/** Returns the exit status for an error. */
 export function exitStatusOf(error: unknown): number {
   return error instanceof MusterError ? error.exitStatus : 1;
 }

@@ -14,26 +14,28 @@ export interface LogsOptions extends CommonOptions {
 }
 
 /**
- * `muster logs RUN CHUNK`: what a chunk (or `command`, of a step of a pipeline, RUN/STEP) printed, stdout before stderr, or one of them with --out or --err. On a terminal
- * it is shown as text (no escape sequence acts); elsewhere every byte is as the chunk wrote it. Answers 0.
+ * `muster logs RUN CHUNK`: prints the stdout and then the stderr of a chunk, or only one of them with `--out` or `--err`. The command of
+ * a pipeline step is the chunk `command` of RUN/STEP. On a terminal, escape sequences are shown as text; elsewhere every byte is printed
+ * as the chunk wrote it. Returns 0.
  */
 export async function logs(run: string, chunk: string, options: LogsOptions, writers: Writers): Promise<number> {
   const folder = [resolve(run), resolve("runs", run)]
     .map((path) => join(path, "logs"))
     .find((path) => existsSync(path));
   if (folder === undefined) throw new UsageError(`${run}: is neither a run directory nor the name of one in ./runs`);
-  const all = readdirSync(folder);
-  const parts = selectStreams(options).filter((part) => all.includes(`${chunk}.${part}`));
-  if (!selectStreams({}).some((part) => all.includes(`${chunk}.${part}`))) throw unknownChunkError(run, chunk, all);
-  const read = (part: string) => readFileSync(join(folder, `${chunk}.${part}`));
+  const files = readdirSync(folder);
+  const streams = selectStreams(options).filter((stream) => files.includes(`${chunk}.${stream}`));
+  if (!selectStreams({}).some((stream) => files.includes(`${chunk}.${stream}`)))
+    throw unknownChunkError(run, chunk, files);
+  const read = (stream: string) => readFileSync(join(folder, `${chunk}.${stream}`));
   if (options.json) {
-    const text = (part: "out" | "err") => (parts.includes(part) ? read(part).toString("utf8") : "");
+    const text = (stream: "out" | "err") => (streams.includes(stream) ? read(stream).toString("utf8") : "");
     writers.out(formatJson({ chunk, stdout: text("out"), stderr: text("err") }, 2));
     return 0;
   }
-  for (const part of parts) {
-    if (parts.length > 1) writers.err(`== ${part === "out" ? "stdout" : "stderr"} of ${chunk}`);
-    printBytes(read(part));
+  for (const stream of streams) {
+    if (streams.length > 1) writers.err(`== ${stream === "out" ? "stdout" : "stderr"} of ${chunk}`);
+    printBytes(read(stream));
   }
   return 0;
 }
@@ -44,10 +46,10 @@ function selectStreams({ out, err }: LogsOptions): ("out" | "err")[] {
 
 function unknownChunkError(run: string, chunk: string, files: string[]): UsageError {
   const known = [...new Set(files.filter((name) => /\.(out|err)$/.test(name)).map((name) => name.slice(0, -4)))];
-  if (known.length === 0) return new UsageError(`${run}: no chunk of it has printed anything`, `muster status ${run}`);
-  const others = `${pluralize(known.length, "chunk")} of it printed something, for example ${known[0]}.`;
+  if (known.length === 0) return new UsageError(`${run}: no chunk has printed anything`, `muster status ${run}`);
+  const others = `${pluralize(known.length, "chunk")} printed something, for example ${known[0]}.`;
   return new UsageError(
-    `${run}: chunk "${chunk}" has printed nothing, or there is none`,
+    `${run}: chunk "${chunk}" does not exist or has printed nothing`,
     suggest(chunk, known) ?? others,
   );
 }

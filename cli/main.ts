@@ -1,16 +1,16 @@
 import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { Command, CommanderError } from "commander";
-import { addCommands } from "./commands.js";
+import { addCommands, type SetResult } from "./commands.js";
 import { exitStatusOf, formatError } from "./errortext.js";
 import { flushStdout, terminal } from "./terminal.js";
 
-/** The whole command line; `done` gets what the verb that is asked for will answer. */
-function buildProgram(done: (verb: Promise<number>) => void): Command {
+/** Returns the parser of the command line. `setResult` receives the exit status that the chosen command resolves with. */
+function buildProgram(setResult: SetResult): Command {
   const muster = new Command("muster")
-    .description("Brings GPU rigs into the state they must be in, proves that they are, and runs jobs on them.")
+    .description("Brings GPU rigs into a defined state, verifies that state, and runs jobs on them.")
     .version(readVersion(), "-V, --version")
-    .showHelpAfterError("(muster --help, or muster VERB --help, shows how)")
+    .showHelpAfterError("(see muster --help, or muster COMMAND --help)")
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),
@@ -18,9 +18,9 @@ function buildProgram(done: (verb: Promise<number>) => void): Command {
     })
     .addHelpText(
       "after",
-      "\nExamples:\n  muster run -i local examples/sieve/job.yaml  a job on this machine's own cores\n  muster run job.yaml -i inventory.yaml   the same on the nodes of an inventory\n  muster nodes                            what each node has\n  muster doctor                           what keeps a node from working\n  muster verify --diff                    how nodes differ from what they must be\n  muster provision                        bring them into state\n  muster validate inventory.yaml job.yaml what is wrong with a file, and where",
+      "\nExamples:\n  muster run -i local examples/sieve/job.yaml  run a job on the cores of this machine\n  muster run job.yaml -i inventory.yaml   run a job on the nodes of an inventory\n  muster nodes                            show the hardware of each node\n  muster doctor                           find out why a node does not work\n  muster verify --diff                    show how nodes have drifted\n  muster provision                        bring nodes into their defined state\n  muster validate inventory.yaml job.yaml check files",
     );
-  addCommands(muster, done);
+  addCommands(muster, setResult);
   return muster;
 }
 
@@ -29,15 +29,15 @@ function readVersion(): string {
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }
 
-async function main(words: string[]): Promise<number> {
-  let verb: Promise<number> = Promise.resolve(0);
+async function main(argv: string[]): Promise<number> {
+  let result: Promise<number> = Promise.resolve(0);
   try {
     await buildProgram((promise) => {
-      verb = promise;
-    }).parseAsync(words);
-    return await verb;
+      result = promise;
+    }).parseAsync(argv);
+    return await result;
   } catch (error) {
-    // Commander has said what was wrong, or has shown the help that was asked for.
+    // Commander has already printed the error or the help.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 64;
     terminal.err(formatError(error));
     return exitStatusOf(error);
@@ -48,15 +48,15 @@ process.on("uncaughtException", (error) => {
   terminal.err(formatError(error));
   process.exit(exitStatusOf(error));
 });
-// A log that has gone must not end a run.
+// A closed stderr must not end a run.
 process.stderr.on("error", () => {});
-// A reader that has gone (`muster ... | head`) is no error of ours, and changes nothing about what has been done.
+// A reader that closes the pipe (`muster ... | head`) is not an error, and does not change the result.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") return;
   terminal.err(`muster: cannot write to stdout: ${error.message}`);
   process.exit(3);
 });
-// Code is optimized late: the optimizer's work for a run of seconds would take longer than it saves. Newer engines do not know the flag.
+// Delay optimized compilation: in a run of seconds it costs more time than it saves. Newer engines do not have this flag.
 if (process.versions.v8.startsWith("11.")) setFlagsFromString("--interrupt-budget=300000");
 const code = await main(process.argv);
 await flushStdout();

@@ -4,13 +4,10 @@ import { formatMetrics, type MetricFamily } from "../report/prometheus.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 
-/**
- * Replaces `file` in one step, readable for everybody: whoever reads it finds the old figures or the new ones, and never half.
- * Throws a UsageError where it cannot be written.
- */
+/** Replaces `file` atomically, readable by all users. Throws UsageError where it cannot be written. */
 export function writeMetrics(file: string, families: MetricFamily[]): void {
   const path = resolve(file);
-  // The collector reads what ends in .prom, which this does not.
+  // The collector reads only files that end in .prom.
   const partial = join(dirname(path), `.${basename(path)}.${process.pid}.partial`);
   try {
     writeFileSync(partial, formatMetrics(families), { mode: 0o644 });
@@ -18,13 +15,13 @@ export function writeMetrics(file: string, families: MetricFamily[]): void {
   } catch (error) {
     rmSync(partial, { force: true });
     throw new UsageError(
-      `--metrics ${file}: it cannot be written (${(error as NodeJS.ErrnoException).code})`,
-      "Name a file in a folder that you may write to.",
+      `--metrics ${file}: cannot write the file (${(error as NodeJS.ErrnoException).code})`,
+      "Name a file in a folder that you can write to.",
     );
   }
 }
 
-/** The same after a run, which is what it is whether its figures can be written or not. */
+/** Writes metrics after a run. A failure is only printed, because it does not change the outcome of the run. */
 export function writeRunMetrics(file: string | undefined, families: MetricFamily[], writers: Writers): void {
   if (file === undefined) return;
   try {

@@ -6,7 +6,7 @@ import { formatJson } from "../schemas/escape.js";
 import type { CommonOptions } from "./options.js";
 import { withProgress } from "./withprogress.js";
 
-/** `muster nodes`: looks at every node and says what is there; nothing is changed or left on a node. Answers the exit code. */
+/** `muster nodes`: shows the hardware and system of every node. Nothing is changed or left on a node. Returns the exit status. */
 export async function nodes(options: CommonOptions, writers: Writers): Promise<number> {
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const selected = selectNodes(inventory, options.limit);
@@ -24,7 +24,7 @@ function printUnusable(text: string, writers: Writers): void {
 }
 
 function exitStatusOfNodes(looks: NodeFacts[]): number {
-  const lost = looks.filter((look) => "error" in look).length;
-  if (lost === 0) return 0;
-  return lost === looks.length ? 69 : 3;
+  const unusable = looks.filter((look) => "error" in look).length;
+  if (unusable === 0) return 0;
+  return unusable === looks.length ? 69 : 3;
 }

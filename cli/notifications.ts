@@ -6,7 +6,7 @@ import { selectNotificationEvents, sendNotifications } from "../executor/pipelin
 import { toPrintableText } from "../report/format.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
 
-/** Tells whoever wants to know what a pipeline's run came to. Resolves with what did not get through, a line each. */
+/** Sends the notifications about a finished run of a pipeline. Resolves with a line for each that could not be delivered. */
 export async function notifyFinished(pipeline: Pipeline, summary: PipelineSummary, exit: number): Promise<string[]> {
   const lines = await Promise.all(
     selectNotificationEvents(summary).map((occasion) =>
@@ -20,7 +20,7 @@ export async function notifyFinished(pipeline: Pipeline, summary: PipelineSummar
   return lines.flat().map((line) => toPrintableText([line]));
 }
 
-/** The same of one that could not be run, or not to its end; another run that holds it is no failure of this one. */
+/** Sends the failure notifications of a run that ended with `error`. A run that another one locks out (75) sends none. */
 export async function notifyError(
   pipeline: Pick<Pipeline, "name" | "folder" | "notifications">,
   error: unknown,
@@ -38,7 +38,7 @@ export async function notifyError(
   return (await sendNotifications(notices.on_failure, document, folder)).map((line) => toPrintableText([line]));
 }
 
-/** The same of a file that is refused, where it can be read at least whom to tell; wrong words on the command line are nobody else's matter. */
+/** Sends the failure notifications of a rejected file, as far as they can be read from it. Usage errors send none. */
 export async function notifyRejectedFile(file: string, error: unknown): Promise<string[]> {
   const pipeline = error instanceof UsageError ? undefined : loadNotifications(file);
   return pipeline === undefined ? [] : notifyError(pipeline, error);

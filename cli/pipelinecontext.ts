@@ -1,42 +1,98 @@
-import type { PipelineContext } from "../executor/pipeline/executestep.js";
+import type { StepSelection } from "../executor/pipeline/dependencies.js";
+import type { Pipeline } from "../executor/pipeline/pipeline.js";
 import type { PipelineSummary } from "../executor/pipeline/pipelinesummary.js";
+import type { PipelineContext, PipelineObserver, PlaybookRunner } from "../executor/pipeline/stepcontext.js";
 import { hasResults } from "../executor/pipeline/stepstate.js";
-import { type Inventory, matchesAnyPattern } from "../fleet/inventory.js";
+import type { Inventory } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
+import { formatStep } from "../report/pipelinetext.js";
 import { PlainProgress, silentProgress } from "../report/progressplain.js";
+import { buildPipelineMetrics } from "../report/prometheus.js";
 import type { Writers } from "../report/writers.js";
 import { createAdmissionCheck, formatLockWait } from "./admissioncheck.js";
+import { writeRunMetrics } from "./metricsfile.js";
+import { notifyFinished } from "./notifications.js";
+import type { RunCommandOptions } from "./options.js";
 import { runPlaybookStep } from "./playbooks.js";
-import type { RunCommandOptions } from "./run.js";
 
-/** What the steps of a pipeline are performed with. `say`: what is told while they run. */
+/** A pipeline that has been loaded and checked, with the selected steps and nodes. */
+export interface LoadedPipeline {
+  pipeline: Pipeline;
+  selection: StepSelection;
+  inventory: Inventory;
+  nodes: Node[];
+}
+
+/** Returns the state that the steps share in the run directory `path`. */
 export function createPipelineContext(
-  inventory: Inventory,
-  nodes: Node[],
+  { pipeline, inventory, nodes }: LoadedPipeline,
+  path: string,
   options: RunCommandOptions,
   stop: AbortSignal,
-  say: (line: string) => void,
 ): PipelineContext {
-  const waiting = (node: string) => say(formatLockWait(node));
-  const under = (step: string): Writers => ({ out: say, err: (text) => say(`[${step}] ${text}`) });
+  return { pipeline, path, inventory, nodes, stop, adopt: options.adopt === true };
+}
+
+/** Returns what steps need of playbooks. With `--provision` it also provisions nodes that have drifted. */
+export function createPlaybookRunner(
+  inventory: Inventory,
+  options: RunCommandOptions,
+  print: (line: string) => void,
+): PlaybookRunner {
+  const onWait = (node: string) => print(formatLockWait(node));
   return {
-    inventory,
-    nodes,
-    isSelected: matchesAnyPattern,
-    stop,
-    adopt: options.adopt === true,
-    createObserver: (step) => (options.quiet || options.json ? silentProgress : new PlainProgress(under(step))),
-    createInspection: (job) => createAdmissionCheck(job, inventory, options.provision === true, waiting),
-    runPlaybooks: (kind, names, meant, step) => runPlaybookStep(kind, names, meant, inventory, under(step).err),
+    createInspection: (job) => createAdmissionCheck(job, inventory, options.provision === true, onWait),
+    run: (kind, names, nodes, step) =>
+      runPlaybookStep(kind, names, nodes, inventory, (line) => print(`[${step}] ${line}`)),
   };
 }
 
-/** What a pipeline's failed steps would have ended with by themselves, where that is one thing and nothing else was done; else 3. */
+/** Returns an observer that prints a line for each event; lines of a step's job begin with `[STEP]`. */
+export function createPipelineObserver(print: (line: string) => void): PipelineObserver {
+  return {
+    begin: (path) => print(`run directory: ${path}`),
+    step: (step) => print(formatStep(step)),
+    job: (step) => new PlainProgress({ out: print, err: (text) => print(`[${step}] ${text}`) }),
+  };
+}
+
+/** An observer that ignores every event. */
+export const silentPipelineObserver: PipelineObserver = { begin() {}, step() {}, job: () => silentProgress };
+
+/** Sends the notifications of a run that has finished and writes its metrics. Problems with either are only printed. */
+export async function publishOutcome(
+  pipeline: Pipeline,
+  summary: PipelineSummary,
+  exit: number,
+  options: RunCommandOptions,
+  writers: Writers,
+): Promise<void> {
+  for (const line of await notifyFinished(pipeline, summary, exit)) writers.err(line);
+  writePipelineMetrics(pipeline, summary, exit, options, writers);
+}
+
+/** Writes the metrics of a run to the file of `--metrics`, or else to the file that the pipeline names. */
+export function writePipelineMetrics(
+  pipeline: Pipeline,
+  summary: PipelineSummary,
+  exit: number,
+  options: RunCommandOptions,
+  writers: Writers,
+): void {
+  const families = buildPipelineMetrics(summary, exit, Date.now() / 1000);
+  writeRunMetrics(options.metrics ?? pipeline.metrics, families, writers);
+}
+
+/**
+ * Returns the exit status of a pipeline: that of its failed steps where all of them agree and either no job or command is done
+ * or the status is 2 or 75; else 3.
+ */
 export function exitStatusOfPipeline({ state, steps }: PipelineSummary, signal: number | undefined): number {
   if (state === "complete") return 0;
   if (state === "interrupted") return signal ?? 130;
-  const codes = new Set(steps.flatMap(({ exit }) => (exit === undefined ? [] : [exit])));
-  const [code] = codes;
-  const worked = steps.some((step) => hasResults(step.state) && (step.kind === "job" || step.kind === "command"));
-  return codes.size === 1 && code !== undefined && (code === 2 || code === 75 || !worked) ? code : 3;
+  const statuses = new Set(steps.flatMap(({ exit }) => (exit === undefined ? [] : [exit])));
+  const [status] = statuses;
+  const hasWork = steps.some((step) => hasResults(step.state) && (step.kind === "job" || step.kind === "command"));
+  const isAgreed = statuses.size === 1 && status !== undefined;
+  return isAgreed && (status === 2 || status === 75 || !hasWork) ? status : 3;
 }

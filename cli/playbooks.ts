@@ -1,29 +1,86 @@
-import type { StepOutcome } from "../executor/pipeline/executestep.js";
+import type { StepOutcome } from "../executor/pipeline/stepcontext.js";
 import type { Connection } from "../fleet/connection.js";
 import type { Inventory } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
-import { inspectEachNode } from "../playbooks/engine/inspecteachnode.js";
+import { type InspectionResult, inspectEachNode, type NodeReport } from "../playbooks/engine/inspecteachnode.js";
 import { loadPlaybooks } from "../playbooks/engine/loadplaybooks.js";
+import type { NamedPlaybook } from "../playbooks/engine/planresources.js";
 import { provisionNode, verifyNode } from "../playbooks/engine/provisionnode.js";
-import { buildDriftDocument, formatDriftTotal, formatNodeReport } from "../report/drifttext.js";
+import { buildDriftDocument, formatDrift, formatDriftTotal, formatNodeReport } from "../report/drifttext.js";
+import type { Writers } from "../report/writers.js";
+import { MusterError, UsageError } from "../schemas/errors.js";
+import { formatJson } from "../schemas/escape.js";
 import { formatLockWait } from "./admissioncheck.js";
-import { exitStatusOfReports } from "./verify.js";
+import type { CommonOptions } from "./options.js";
+import { withProgress } from "./withprogress.js";
 
-/** A step of a pipeline that provisions or verifies nodes. `say`: a line for each node as it is done. */
+/** Options that decide how reports are printed. */
+export interface DriftReportOptions extends CommonOptions {
+  diff?: boolean;
+}
+
+/**
+ * Loads the playbooks of these names, or those that the inventory lists where no name is given. Rejects with UsageError for a
+ * name on the command line that no playbook has, and where there is nothing to load.
+ */
+export async function loadRequestedPlaybooks(names: string[], inventory: Inventory): Promise<NamedPlaybook[]> {
+  const requested = names.length > 0 ? names : inventory.playbooks;
+  if (requested.length === 0)
+    throw new UsageError(
+      "no playbook given, and the inventory lists none",
+      "Name playbooks on the command line, or list them in the inventory: `playbooks: [rocm-env, ramdisk]`.",
+    );
+  try {
+    return await loadPlaybooks(requested, inventory);
+  } catch (error) {
+    const isMisspelt = names.length > 0 && error instanceof MusterError && error.code === "NO_PLAYBOOK";
+    throw isMisspelt ? new UsageError(error.message, error.next) : error;
+  }
+}
+
+/** Runs `work` on every node with progress on stderr, and returns the reports in the order of `nodes`. */
+export function runOnNodes(
+  nodes: Node[],
+  work: (connection: Connection) => Promise<InspectionResult>,
+  options: CommonOptions,
+  writers: Writers,
+): Promise<NodeReport[]> {
+  return withProgress(nodes, options, writers, (done) =>
+    inspectEachNode(nodes, work, (report) => done(report.node, formatNodeReport(report))),
+  );
+}
+
+/** Prints the reports on stdout: as a table, or with `--json` as one document. */
+export function printReports(reports: NodeReport[], options: DriftReportOptions, writers: Writers): void {
+  if (options.json) return writers.out(formatJson(buildDriftDocument(reports), 2));
+  const text = formatDrift(reports, { rows: options.quiet ? "trouble" : "all", diffs: options.diff === true });
+  if (text !== "") writers.out(text);
+}
+
+/** Returns the exit status. `drifted` is the status where every node was inspected and a resource differs. */
+export function exitStatusOfReports(reports: NodeReport[], drifted: 2 | 3): number {
+  const errors = reports.flatMap((report) => ("error" in report ? [report.error.exitStatus] : []));
+  if (errors.length === reports.length && errors.length > 0) return errors.every((exit) => exit === 75) ? 75 : 69;
+  const verdicts = reports.flatMap((report) => ("inspection" in report ? report.inspection.verdicts : []));
+  const hasFailure = errors.length > 0 || verdicts.some(({ state }) => state === "failed" || state === "blocked");
+  if (hasFailure) return 3;
+  return verdicts.every(({ state }) => state === "ok" || state === "changed") ? 0 : drifted;
+}
+
+/** Runs a pipeline step that provisions or verifies nodes. `print` gets a line for each node when it is done. */
 export async function runPlaybookStep(
   kind: "provision" | "verify",
   names: string[],
   nodes: Node[],
   inventory: Inventory,
-  say: (line: string) => void,
+  print: (line: string) => void,
 ): Promise<StepOutcome> {
   const playbooks = await loadPlaybooks(names, inventory);
-  const waiting = (node: string) => say(formatLockWait(node));
   const work = (connection: Connection) =>
     kind === "verify"
       ? verifyNode(connection, undefined, playbooks, inventory)
-      : provisionNode(connection, undefined, playbooks, inventory, () => waiting(connection.node.name));
-  const reports = await inspectEachNode(nodes, work, (report) => say(formatNodeReport(report)));
+      : provisionNode(connection, undefined, playbooks, inventory, () => print(formatLockWait(connection.node.name)));
+  const reports = await inspectEachNode(nodes, work, (report) => print(formatNodeReport(report)));
   const exit = exitStatusOfReports(reports, kind === "verify" ? 2 : 3);
   const drift = buildDriftDocument(reports);
   if (exit === 0) return { state: "complete", drift };

@@ -4,32 +4,32 @@ import type { InspectionResult } from "../playbooks/engine/inspecteachnode.js";
 import type { NamedPlaybook } from "../playbooks/engine/planresources.js";
 import { LOCK_WAIT_SECONDS, provisionedSinceBoot, provisionNode } from "../playbooks/engine/provisionnode.js";
 import type { Writers } from "../report/writers.js";
-import { parseDurationOption } from "./duration.js";
+import { parseDurationOption } from "./options.js";
 import {
+  type DriftReportOptions,
   exitStatusOfReports,
   loadRequestedPlaybooks,
   printReports,
   runOnNodes,
-  type VerifyOptions,
-  verify,
-} from "./verify.js";
+} from "./playbooks.js";
 
-export interface ProvisionOptions extends VerifyOptions {
+export interface ProvisionOptions extends DriftReportOptions {
   check?: boolean;
   ifRebooted?: boolean;
   lockWait?: string;
 }
 
-/** `muster provision [PLAYBOOK...]`: brings every node into the state that its playbooks want. Answers the exit code. */
+/** `muster provision [PLAYBOOK...]`: brings every node into the state that its playbooks describe. Returns the exit status. */
 export async function provision(names: string[], options: ProvisionOptions, writers: Writers): Promise<number> {
-  if (options.check) return verify(names, options, writers);
+  if (options.check) return (await import("./verify.js")).verify(names, options, writers);
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const playbooks = await loadRequestedPlaybooks(names, inventory);
   const nodes = selectNodes(inventory, options.limit);
-  const seconds =
+  const waitSeconds =
     options.lockWait === undefined ? LOCK_WAIT_SECONDS : parseDurationOption("--lock-wait", options.lockWait);
-  const bring = (connection: Connection) => provisionOne(connection, playbooks, inventory, options, seconds, writers);
-  const reports = await runOnNodes(nodes, bring, options, writers);
+  const work = (connection: Connection) =>
+    provisionOne(connection, playbooks, inventory, options, waitSeconds, writers);
+  const reports = await runOnNodes(nodes, work, options, writers);
   printReports(reports, options, writers);
   return exitStatusOfReports(reports, 3);
 }
@@ -39,14 +39,15 @@ async function provisionOne(
   playbooks: NamedPlaybook[],
   inventory: Inventory,
   options: ProvisionOptions,
-  seconds: number,
+  waitSeconds: number,
   writers: Writers,
 ): Promise<InspectionResult> {
   const { name } = connection.node;
-  const waiting = () => {
-    if (!options.quiet) writers.err(`${name}: another provision runs there; waiting for it, ${seconds} s at most`);
+  const onWait = () => {
+    if (!options.quiet)
+      writers.err(`${name}: another provision is running on this node; waiting for it for at most ${waitSeconds} s`);
   };
-  if (options.ifRebooted && (await provisionedSinceBoot(connection, playbooks, waiting, seconds)))
-    return { skipped: "not rebooted since the last provision that succeeded" };
-  return provisionNode(connection, undefined, playbooks, inventory, waiting, seconds);
+  if (options.ifRebooted && (await provisionedSinceBoot(connection, playbooks, onWait, waitSeconds)))
+    return { skipped: "not rebooted since the last successful provision" };
+  return provisionNode(connection, undefined, playbooks, inventory, onWait, waitSeconds);
 }

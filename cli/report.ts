@@ -13,13 +13,13 @@ import type { CommonOptions } from "./options.js";
 import { requireRunDirectory } from "./rundirectory.js";
 
 export interface ReportOptions extends CommonOptions {
-  /** Write a page there instead. */
+  /** Write an HTML page to this file instead of printing. */
   html?: string;
 }
 
 /**
- * `muster report [RUN_DIR]`: what a run did, node by node and slot by slot, from its run directory alone. Answers 0. Throws a
- * MusterError where there is no such run, its journal is damaged, or the page cannot be written.
+ * `muster report [RUN]`: shows what a run did on each node and slot, from its run directory alone. Returns 0. Rejects with UsageError
+ * where there is no such run, and with a MusterError where its journal is damaged or the page cannot be written.
  */
 export async function report(word: string | undefined, options: ReportOptions, writers: Writers): Promise<number> {
   const path = word === undefined ? findOnlyRun() : requireRunDirectory(word);
@@ -35,17 +35,17 @@ function reportRun(history: RunHistory, options: ReportOptions, writers: Writers
   if (options.html !== undefined) writePage(options.html, renderHistoryPage(history));
   if (options.json) writers.out(formatJson(buildHistoryDocument(history), 2, bigintToDecimal));
   else if (options.html === undefined) writers.out(formatHistory(history, options.verbose === true));
-  else if (!options.quiet) writers.err(`written: ${options.html}`);
+  else if (!options.quiet) writers.err(`wrote ${options.html}`);
   return 0;
 }
 
-/** A pipeline's figures are those of its jobs: says how its steps stand, and where these are. */
+/** Prints the status of the steps, and the commands that report on their jobs. */
 function reportPipeline(standing: AnyRunStatus, { html, json }: ReportOptions, writers: Writers): number {
   const jobs = (standing.steps ?? []).flatMap(({ run }) => (run === undefined ? [] : [run.path]));
   const commands = jobs.map((path) => `muster report ${relative(process.cwd(), path) || "."}`);
   if (html !== undefined)
     throw new UsageError(
-      "--html is for the run of a job; this is that of a pipeline",
+      "--html is for the run of a job, but this is the run of a pipeline",
       commands[0]?.concat(` --html ${html}`),
     );
   if (json) writers.out(formatJson(standing, 2));
@@ -53,30 +53,33 @@ function reportPipeline(standing: AnyRunStatus, { html, json }: ReportOptions, w
   return 0;
 }
 
-/** Without a word: this folder where it is a run directory, else the one run under it. */
+/** Finds the run to report on where none is named: this folder, or the only run below it. */
 function findOnlyRun(): string {
   const paths = findRuns(process.cwd());
   if (paths.length === 1) return paths[0]!;
-  const some = paths.length === 0 ? "there is no run here" : `there are ${paths.length} runs here`;
-  throw new UsageError(`report: ${some}; name one`, paths.length === 0 ? undefined : `muster report ${paths.at(-1)}`);
+  const problem = paths.length === 0 ? "there is no run here" : `there are ${paths.length} runs here`;
+  throw new UsageError(
+    `report: ${problem}; name one`,
+    paths.length === 0 ? undefined : `muster report ${paths.at(-1)}`,
+  );
 }
 
 function writePage(file: string, text: string): void {
   try {
     writeFileSync(file, text);
   } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code;
-    throw new MusterError("NOT_WRITTEN", 3, `${file} cannot be written (${why})`, {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new MusterError("NOT_WRITTEN", 3, `cannot write ${file} (${code})`, {
       next: "Name another file with --html.",
     });
   }
 }
 
-/** What the system says of a file that this user may not read, or that is gone, as an error that a person can act on. */
+/** Turns an error of a system call on the run directory into a MusterError. Returns any other error as it is. */
 function explainReadError(error: unknown): unknown {
   const { code, syscall, path } = error as NodeJS.ErrnoException;
   if (error instanceof MusterError || code === undefined || syscall === undefined) return error;
-  return new MusterError("NOT_READ", 3, `${path ?? "the run directory"} cannot be read (${code})`, {
-    next: "Look at its owner and mode, or run muster as the user that ran the job.",
+  return new MusterError("NOT_READ", 3, `cannot read ${path ?? "the run directory"} (${code})`, {
+    next: "Check its owner and mode, or run muster as the user that ran the job.",
   });
 }

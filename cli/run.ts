@@ -20,33 +20,13 @@ import { createAdmissionCheck, formatLockWait } from "./admissioncheck.js";
 import { checkProfileLimits } from "./checkprofilelimits.js";
 import { describeInventory } from "./describeinventory.js";
 import { writeRunMetrics } from "./metricsfile.js";
-import type { CommonOptions } from "./options.js";
-import { parseSetOptions } from "./setoption.js";
+import { parseRangeOption, parseSetOptions, type RunCommandOptions, rejectCronOnlyOptions } from "./options.js";
 import { handleStopSignals } from "./signals.js";
 
-export interface RunCommandOptions extends CommonOptions {
-  out?: string;
-  fresh?: boolean;
-  adopt?: boolean;
-  plan?: boolean;
-  set?: string[];
-  range?: string;
-  provision?: boolean;
-  /** Of a pipeline: this step and what comes after it, or this step alone. */
-  from?: string;
-  only?: string;
-  /** Of a pipeline: as cron starts it. */
-  cron?: boolean;
-  overlap?: string;
-  lockWait?: string;
-  /** A file for node_exporter's textfile collector. */
-  metrics?: string;
-}
-
-/** `muster run FILE`: loads and checks everything, then runs the job and prints what became of it. Answers the exit code. */
+/** `muster run FILE`: checks everything, runs the job or the pipeline, and prints the result. Returns the exit status. */
 export async function run(file: string, options: RunCommandOptions, writers: Writers): Promise<number> {
   const loaded = loadJobFile(file, options);
-  if (loaded === "pipeline") {
+  if (loaded.kind === "pipeline") {
     const { runPipelineFile } = await import("./runpipeline.js");
     return runPipelineFile(resolve(file), options, writers);
   }
@@ -60,10 +40,10 @@ export async function run(file: string, options: RunCommandOptions, writers: Wri
     return 0;
   }
   if (!options.quiet && !options.json) writers.err(describeInventory(inventory, options.inventory !== undefined));
-  const waiting = (node: string) => {
+  const onWait = (node: string) => {
     if (!options.quiet) writers.err(formatLockWait(node));
   };
-  const inspection = await createAdmissionCheck(job, inventory, options.provision === true, waiting);
+  const inspection = await createAdmissionCheck(job, inventory, options.provision === true, onWait);
   const progress = await createProgress(options, writers);
   const stop = handleStopSignals(writers);
   try {
@@ -91,36 +71,27 @@ export async function run(file: string, options: RunCommandOptions, writers: Wri
   }
 }
 
-/** What says how long to wait for another run goes with cron's starts alone. */
-export function rejectCronOnlyOptions(options: RunCommandOptions): void {
-  if (options.overlap === undefined && options.lockWait === undefined) return;
-  throw new UsageError(
-    "--overlap and --lock-wait go with --cron",
-    "Leave them away: a run that is held is refused at once.",
-  );
-}
+/** What FILE is: a pipeline, or a job with the nodes that it may run on. */
+type LoadedFile = { kind: "pipeline" } | { kind: "job"; inventory: Inventory; nodes: Node[]; job: Job };
 
-/** The job of a file, and where it may run. The file is read once: a large one takes seconds. */
-function loadJobFile(
-  file: string,
-  options: RunCommandOptions,
-): { inventory: Inventory; nodes: Node[]; job: Job } | "pipeline" {
+/** Loads a job. The file is read only once, because reading a large one takes seconds. */
+function loadJobFile(file: string, options: RunCommandOptions): LoadedFile {
   const source = readSource(resolve(file));
-  if (detectFileKind(source) === "pipeline") return "pipeline";
+  if (detectFileKind(source) === "pipeline") return { kind: "pipeline" };
   if (options.from !== undefined || options.only !== undefined || options.cron)
     throw new UsageError("--from, --only and --cron are for pipelines", `${file} is a job.`);
   rejectCronOnlyOptions(options);
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const nodes = selectNodes(inventory, options.limit);
   const job = loadJob(source, { set: parseSetOptions(options.set), range: parseRangeOption(options.range), inventory });
-  return { inventory, nodes, job };
+  return { kind: "job", inventory, nodes, job };
 }
 
 async function createProgress(options: RunCommandOptions, writers: Writers) {
   if (options.quiet || (options.json && !process.stderr.isTTY)) return silentProgress;
   if (!process.stderr.isTTY || options.color === false) return new PlainProgress(writers);
-  const { TtyProgress: LiveProgress } = await import("../report/progresstty.js");
-  return new LiveProgress(writers);
+  const { TtyProgress } = await import("../report/progresstty.js");
+  return new TtyProgress(writers);
 }
 
 function printSummary(
@@ -136,27 +107,21 @@ function printSummary(
     writers.out(formatSummary(summary, already, job.aggregate?.to));
 }
 
-function exitStatusOfRun(summary: RunSummary, signal: number | undefined): number {
-  switch (summary.state) {
+function exitStatusOfRun({ state, session }: RunSummary, signal: number | undefined): number {
+  switch (state) {
     case "complete":
       return 0;
     case "interrupted":
     case "cancelled":
       return signal ?? 130;
     case "stranded":
-      return summary.session.chunks > 0 ? 3 : 69;
+      return session.chunks > 0 ? 3 : 69;
     case "superseded":
       return 75;
     case "partial":
     case "broken":
       return 3;
+    default:
+      return state satisfies never;
   }
-}
-
-function parseRangeOption(text: string | undefined): [bigint, bigint] | undefined {
-  if (text === undefined) return undefined;
-  const parts = /^(-?\d+):(-?\d+)$/.exec(text);
-  if (parts === null)
-    throw new UsageError(`--range ${text}: it must be START:END, two integers`, "For example --range 0:1000000.");
-  return [BigInt(parts[1]!), BigInt(parts[2]!)];
 }

@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
+import type { StepSelection } from "../executor/pipeline/dependencies.js";
 import { loadPipeline } from "../executor/pipeline/loadpipeline.js";
-import type { Pipeline } from "../executor/pipeline/pipeline.js";
+import type { Pipeline, PipelineStep } from "../executor/pipeline/pipeline.js";
 import { runPipeline } from "../executor/pipeline/pipelinerun.js";
-import type { StepSelection } from "../executor/pipeline/stepselection.js";
 import { readLearnedRates } from "../executor/run/record/ratesfile.js";
 import { resolveRunPath } from "../executor/run/record/runlock.js";
 import { planJob } from "../executor/schedule/plan/planjob.js";
@@ -14,61 +14,71 @@ import {
   matchesAnyPattern,
   selectNodes,
 } from "../fleet/inventory.js";
-import type { Node } from "../fleet/node.js";
 import { loadPlaybooks } from "../playbooks/engine/loadplaybooks.js";
-import { formatPipelinePlan, formatPipelineSummary, formatStep } from "../report/pipelinetext.js";
-import { buildPipelineMetrics } from "../report/prometheus.js";
+import { formatPipelinePlan, formatPipelineSummary } from "../report/pipelinetext.js";
 import type { Writers } from "../report/writers.js";
-import { InvalidFileError, MusterError, UsageError } from "../schemas/errors.js";
+import { type FilePosition, InvalidFileError, MusterError, UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import { suggest } from "../schemas/suggest.js";
 import { checkProfileLimits } from "./checkprofilelimits.js";
 import { describeInventory } from "./describeinventory.js";
-import { writeRunMetrics } from "./metricsfile.js";
-import { notifyError, notifyFinished, notifyRejectedFile } from "./notifications.js";
-import { createPipelineContext, exitStatusOfPipeline } from "./pipelinecontext.js";
-import { type RunCommandOptions, rejectCronOnlyOptions } from "./run.js";
+import { notifyError, notifyRejectedFile } from "./notifications.js";
+import { parseSetOptions, type RunCommandOptions, rejectCronOnlyOptions } from "./options.js";
+import {
+  createPipelineContext,
+  createPipelineObserver,
+  createPlaybookRunner,
+  exitStatusOfPipeline,
+  type LoadedPipeline,
+  publishOutcome,
+  silentPipelineObserver,
+  writePipelineMetrics,
+} from "./pipelinecontext.js";
 import { runFromCron } from "./runfromcron.js";
-import { parseSetOptions } from "./setoption.js";
 import { handleStopSignals } from "./signals.js";
 
-/** `muster run PIPELINE`: checks everything, runs the steps, and prints what became of them. Answers the exit code. */
+/** `muster run PIPELINE`: checks everything, runs the steps and prints the result. Returns the exit status. */
 export async function runPipelineFile(file: string, options: RunCommandOptions, writers: Writers): Promise<number> {
   if (options.range !== undefined)
     throw new UsageError("--range is for jobs", "In a pipeline a step has its own `range`.");
-  const { inventory, nodes, pipeline, selection } = await loadEverything(file, options).catch(async (error) => {
+  const loaded = await loadEverything(file, options).catch(async (error) => {
     for (const line of options.plan ? [] : await notifyRejectedFile(file, error)) writers.err(line);
     throw error;
   });
+  const { pipeline, inventory, nodes } = loaded;
   const notes = checkProfileLimits(listJobs(pipeline), nodes);
   if (!options.quiet && !options.cron) for (const note of notes) writers.err(note);
-  if (options.plan) return printPlan(pipeline, inventory, nodes, notes, options, writers);
-  if (!options.quiet && !options.json && !options.cron)
-    writers.err(describeInventory(inventory, options.inventory !== undefined));
-  if (options.cron) return runFromCron(pipeline, selection, inventory, nodes, options, writers);
+  if (options.plan) return printPlan(loaded, notes, options, writers);
+  if (options.cron) return runFromCron(loaded, options, writers);
+  if (!options.quiet && !options.json) writers.err(describeInventory(inventory, options.inventory !== undefined));
   rejectCronOnlyOptions(options);
+  return runNow(loaded, notes, options, writers);
+}
+
+async function runNow(
+  loaded: LoadedPipeline,
+  notes: string[],
+  options: RunCommandOptions,
+  writers: Writers,
+): Promise<number> {
+  const { pipeline, selection, inventory } = loaded;
+  const isSilent = options.quiet || options.json;
+  const print = isSilent ? () => {} : (line: string) => writers.err(line);
   const stop = handleStopSignals(writers);
   try {
-    const path = resolveRunPath(
-      pipeline,
-      options.out === undefined ? undefined : resolve(options.out),
-      options.fresh === true,
+    const out = options.out === undefined ? undefined : resolve(options.out);
+    const path = resolveRunPath(pipeline, out, options.fresh === true);
+    const { summary, already } = await runPipeline(
+      createPipelineContext(loaded, path, options, stop.signal),
+      selection,
+      createPlaybookRunner(inventory, options, print),
+      isSilent ? silentPipelineObserver : createPipelineObserver(print),
     );
-    const say = options.quiet || options.json ? () => {} : (line: string) => writers.err(line);
-    const means = createPipelineContext(inventory, nodes, options, stop.signal, say);
-    const { summary, already } = await runPipeline(pipeline, path, selection, means, {
-      begin: (where) => say(`run directory: ${where}`),
-      step: (step) => say(formatStep(step)),
-    });
     if (options.json) writers.out(formatJson({ ...summary, already, notes }, 2));
     else if (!options.quiet || summary.state !== "complete") writers.out(formatPipelineSummary(summary, already));
     const exit = exitStatusOfPipeline(summary, stop.code());
-    if (!already) for (const line of await notifyFinished(pipeline, summary, exit)) writers.err(line);
-    writeRunMetrics(
-      options.metrics ?? pipeline.metrics,
-      buildPipelineMetrics(summary, exit, Date.now() / 1000),
-      writers,
-    );
+    if (already) writePipelineMetrics(pipeline, summary, exit, options, writers);
+    else await publishOutcome(pipeline, summary, exit, options, writers);
     return exit;
   } catch (error) {
     for (const line of await notifyError(pipeline, error)) writers.err(line);
@@ -78,8 +88,8 @@ export async function runPipelineFile(file: string, options: RunCommandOptions, 
   }
 }
 
-/** Reads and checks all that a run needs, before anything happens. */
-async function loadEverything(file: string, options: RunCommandOptions) {
+/** Reads and checks everything that a run needs before anything is started. */
+async function loadEverything(file: string, options: RunCommandOptions): Promise<LoadedPipeline> {
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const nodes = selectNodes(inventory, options.limit);
   const pipeline = await loadCheckedPipeline(file, inventory, parseSetOptions(options.set));
@@ -87,8 +97,8 @@ async function loadEverything(file: string, options: RunCommandOptions) {
 }
 
 /**
- * A pipeline with everything that it names: job files, and the playbooks of every step and job. Without an inventory what depends
- * on it is not checked. Rejects with InvalidFile.
+ * Loads a pipeline and everything that it names: job files, and the playbooks of every step and job. Checks that depend on the
+ * inventory are left out without one. Rejects with InvalidFile, or with UsageError for `set` that does not fit.
  */
 export async function loadCheckedPipeline(
   file: string,
@@ -96,25 +106,35 @@ export async function loadCheckedPipeline(
   set: Record<string, string> = {},
 ): Promise<Pipeline> {
   const pipeline = loadPipeline(file, { set, inventory });
-  for (const { action: work, place, name } of pipeline.steps) {
-    const wanted =
-      work.kind === "job"
-        ? { names: work.job.needs.playbooks, place }
-        : work.kind === "command"
-          ? { names: [], place }
-          : { names: work.playbooks, place: work.place };
+  for (const step of pipeline.steps) {
+    const { names, position } = namedPlaybooks(step);
     try {
-      if (wanted.names.length > 0) await loadPlaybooks(wanted.names, inventory ?? embeddedInventory());
+      if (names.length > 0) await loadPlaybooks(names, inventory ?? embeddedInventory());
     } catch (error) {
       if (!(error instanceof MusterError)) throw error;
-      throw new InvalidFileError([{ ...wanted.place, message: `steps.${name}: ${error.message}`, hint: error.next }]);
+      throw new InvalidFileError([{ ...position, message: `steps.${step.name}: ${error.message}`, hint: error.next }]);
     }
   }
   return pipeline;
 }
 
+/** Returns the playbooks that a step names, directly or in its job, and where. */
+function namedPlaybooks({ action, position }: PipelineStep): { names: readonly string[]; position: FilePosition } {
+  switch (action.kind) {
+    case "job":
+      return { names: action.job.needs.playbooks, position };
+    case "command":
+      return { names: [], position };
+    case "provision":
+    case "verify":
+      return { names: action.playbooks, position: action.position };
+    default:
+      return action satisfies never;
+  }
+}
+
 function parseSelection({ from, only }: RunCommandOptions, pipeline: Pipeline): StepSelection {
-  if (from !== undefined && only !== undefined) throw new UsageError("--from and --only do not go together");
+  if (from !== undefined && only !== undefined) throw new UsageError("--from and --only cannot be combined");
   const step = from ?? only;
   if (step === undefined) return { kind: "all" };
   const names = pipeline.steps.map(({ name }) => name);
@@ -122,34 +142,32 @@ function parseSelection({ from, only }: RunCommandOptions, pipeline: Pipeline): 
   return { kind: from === undefined ? "only" : "from", step };
 }
 
-/** The jobs of its steps. */
+/** Returns the jobs of the steps. */
 export function listJobs(pipeline: Pipeline): Job[] {
-  return pipeline.steps.flatMap(({ action: work }) => (work.kind === "job" ? [work.job] : []));
+  return pipeline.steps.flatMap(({ action }) => (action.kind === "job" ? [action.job] : []));
 }
 
 function printPlan(
-  pipeline: Pipeline,
-  inventory: Inventory,
-  nodes: Node[],
+  { pipeline, inventory, nodes }: LoadedPipeline,
   notes: string[],
   options: RunCommandOptions,
   writers: Writers,
 ): number {
   const plans = new Map(
-    pipeline.steps.flatMap(({ name, action: work }) =>
-      work.kind === "job"
+    pipeline.steps.flatMap(({ name, action }) =>
+      action.kind === "job"
         ? [
             [
               name,
-              planJob(work.job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, work.job.name)),
+              planJob(action.job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, action.job.name)),
             ] as const,
           ]
         : [],
     ),
   );
-  const steps = pipeline.steps.map(({ name, needs, action: work }) => ({
+  const steps = pipeline.steps.map(({ name, needs, action: { kind } }) => ({
     step: name,
-    kind: work.kind,
+    kind,
     needs,
     plan: plans.get(name),
   }));

@@ -16,48 +16,47 @@ import type { CommonOptions } from "./options.js";
 import { loadCheckedPipeline } from "./runpipeline.js";
 
 const ACTIONS = ["show", "install", "remove"];
-/** Times that are shown. */
 const NEXT_TIMES_SHOWN = 3;
 
-/** `muster schedule show|install|remove PIPELINE...`: crontab entries of this user. Answers the exit code. */
+/** `muster schedule show|install|remove PIPELINE...`: manages the crontab entries of this user. Returns the exit status. */
 export async function schedule(
-  what: string,
+  action: string,
   files: string[],
   options: CommonOptions,
   writers: Writers,
 ): Promise<number> {
-  if (!ACTIONS.includes(what))
-    throw new UsageError(`schedule ${what}: it must be show, install or remove`, suggest(what, ACTIONS));
-  const say = (text: string) => {
+  if (!ACTIONS.includes(action))
+    throw new UsageError(`schedule ${action}: it must be show, install or remove`, suggest(action, ACTIONS));
+  const print = (text: string) => {
     if (!options.quiet && !options.json) writers.out(text);
   };
-  if (what === "remove") return removeEntries(files, say);
+  if (action === "remove") return removeEntries(files, print);
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   selectNodes(inventory, options.limit);
-  const before = what === "show" ? readCrontabOrWarn(writers) : readCrontab();
+  const before = action === "show" ? readCrontabOrWarn(writers) : readCrontab();
   let crontab = before;
   const shown: ScheduledEntry[] = [];
   for (const file of files) {
     const pipeline = await loadCheckedPipeline(resolve(file), inventory);
     const entries = buildEntries(pipeline, inventory, options.limit);
     const lines = [
-      `# ${pipeline.name}: put here by \`muster schedule install\`; \`muster schedule remove\` takes it out`,
+      `# ${pipeline.name}: installed by \`muster schedule install\`; remove it with \`muster schedule remove\``,
       ...entries.map(({ line }) => line),
     ];
-    const there = findBlockLines(before, pipeline.file);
+    const current = findBlockLines(before, pipeline.file);
     const installed: ScheduledEntry["installed"] =
-      there === undefined ? "no" : there.join("\n") === lines.join("\n") ? "yes" : "differs";
+      current === undefined ? "no" : current.join("\n") === lines.join("\n") ? "yes" : "differs";
     crontab = putBlock(crontab, { key: pipeline.file, lines });
-    shown.push(...entries.map((entry) => ({ ...entry, installed: what === "install" ? "yes" : installed })));
-    if (what === "install") say(`${pipeline.name}: ${installed === "yes" ? "already installed" : "installed"}`);
+    shown.push(...entries.map((entry) => ({ ...entry, installed: action === "install" ? "yes" : installed })));
+    if (action === "install") print(`${pipeline.name}: ${installed === "yes" ? "already installed" : "installed"}`);
   }
-  if (what === "install" && crontab !== before) writeCrontab(crontab);
+  if (action === "install" && crontab !== before) writeCrontab(crontab);
   if (options.json) writers.out(formatJson({ entries: shown }, 2));
-  else say(formatSchedule(shown));
+  else print(formatSchedule(shown));
   return 0;
 }
 
-/** What is shown is worth something even where there is no cron. */
+/** Reads the crontab for `show`, which is useful even where cron is not installed: an error is only printed. */
 function readCrontabOrWarn(writers: Writers): string {
   try {
     return readCrontab();
@@ -68,20 +67,20 @@ function readCrontabOrWarn(writers: Writers): string {
   }
 }
 
-/** A pipeline that is not there any more can be taken out all the same. */
-function removeEntries(files: string[], say: (text: string) => void): number {
+/** Removes the entries of pipelines, including those whose file no longer exists. */
+function removeEntries(files: string[], print: (text: string) => void): number {
   const before = readCrontab();
   let crontab = before;
   for (const file of files) {
     const key = resolve(file);
-    say(`${file}: ${findBlockLines(crontab, key) === undefined ? "was not installed" : "removed"}`);
+    print(`${file}: ${findBlockLines(crontab, key) === undefined ? "was not installed" : "removed"}`);
     crontab = removeBlock(crontab, key);
   }
   if (crontab !== before) writeCrontab(crontab);
   return 0;
 }
 
-/** What cron starts of a pipeline: itself, and its steps that have a schedule of their own. */
+/** Returns an entry for the pipeline and for each step that has a schedule. Throws NO_SCHEDULE (65) where there is none. */
 function buildEntries(
   pipeline: Pipeline,
   inventory: Inventory,

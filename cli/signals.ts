@@ -1,6 +1,9 @@
 import type { Writers } from "../report/writers.js";
 
-/** Turns the first Ctrl-C or TERM into an orderly stop; the second one ends the program at once. */
+/**
+ * Turns the first SIGINT, SIGTERM or SIGHUP into an abort of `signal`; a second one exits at once. `code` returns the exit status for the
+ * signal that was received, and `release` removes the handlers.
+ */
 export function handleStopSignals(writers: Writers) {
   const controller = new AbortController();
   let code: number | undefined;
@@ -8,7 +11,7 @@ export function handleStopSignals(writers: Writers) {
     if (code !== undefined) process.exit(status);
     code = status;
     writers.err(
-      "stopping: no new chunks; what runs on the nodes goes on, and the same command collects it (again to leave at once)",
+      "stopping: no new chunks are started; running chunks continue on their nodes, and the same command collects them (repeat to exit now)",
     );
     controller.abort();
   };

@@ -10,11 +10,15 @@ import type { CommonOptions } from "./options.js";
 import { findRunDirectory } from "./rundirectory.js";
 
 /**
- * `muster status [DIR]`: how the runs under a folder stand (its own `runs`, or the folder itself), or one run. From the run
- * directories alone; nothing is contacted or changed. Answers 0.
+ * `muster status [DIR]`: shows the status of one run, or of all runs in a folder or in its `runs`. It reads only the run directories.
+ * Returns 0.
  */
-export async function status(place: string | undefined, options: CommonOptions, writers: Writers): Promise<number> {
-  const folder = place === undefined ? process.cwd() : findRunsFolder(place);
+export async function status(
+  folderOrRun: string | undefined,
+  options: CommonOptions,
+  writers: Writers,
+): Promise<number> {
+  const folder = folderOrRun === undefined ? process.cwd() : findRunsFolder(folderOrRun);
   const paths = findRuns(folder);
   const now = Date.now();
   const runs = paths.flatMap((path) => readStatusOrNothing(path, now));
@@ -24,7 +28,7 @@ export async function status(place: string | undefined, options: CommonOptions, 
   return 0;
 }
 
-/** One run; none where it has been removed meanwhile. One that this user may not read does not hide the others. */
+/** Reads the status of one run: none where it has been removed meanwhile, `damaged` where it cannot be read. */
 function readStatusOrNothing(path: string, now: number): AnyRunStatus[] {
   try {
     return [readAnyRunStatus(path, now)];
@@ -32,15 +36,15 @@ function readStatusOrNothing(path: string, now: number): AnyRunStatus[] {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return [];
     if (code === undefined) throw error;
-    return [{ ...createEmptyStatus(path), state: "damaged", reason: `it cannot be read (${code})` }];
+    return [{ ...createEmptyStatus(path), state: "damaged", reason: `cannot be read (${code})` }];
   }
 }
 
-/** A folder that has runs in it, or the name of a run. */
-function findRunsFolder(place: string): string {
-  if (findRuns(place).length > 0) return place;
-  const run = findRunDirectory(place);
+/** Returns the folder or run directory that the argument names. Throws UsageError where there is none. */
+function findRunsFolder(folderOrRun: string): string {
+  if (findRuns(folderOrRun).length > 0) return folderOrRun;
+  const run = findRunDirectory(folderOrRun);
   if (run !== undefined) return run;
-  if (existsSync(place)) return place;
-  throw new UsageError(`${place}: there is no such folder, and no run of that name in ./runs`);
+  if (existsSync(folderOrRun)) return folderOrRun;
+  throw new UsageError(`${folderOrRun}: there is no such folder, and no run of that name in ./runs`);
 }

@@ -11,21 +11,21 @@ import { readSource } from "../schemas/parsesource.js";
 import { checkProfileLimits } from "./checkprofilelimits.js";
 import type { CommonOptions } from "./options.js";
 
-/** What came of one file. */
+/** The result of checking one file. */
 type FileVerdict =
   | { file: string; ok: true; kind: string; detail: string; notes: string[] }
   | { file: string; ok: false; problems: Problem[] };
 
 /**
- * `muster validate FILE...`: says of each file what it is, or everything that is wrong with it. Connects to nothing.
- * Answers 0, or 65 when a file is invalid.
+ * `muster validate FILE...`: prints what each file is, or all of its problems. It opens no connection. Returns 0, or 65 where a file is
+ * invalid.
  */
 export async function validate(files: string[], options: CommonOptions, writers: Writers): Promise<number> {
   let found: { inventory: Inventory | undefined } | undefined;
   const verdicts = await Promise.all(
     files.map((file) =>
       validateFile(file, () => {
-        // The file that asks is none.
+        // The file itself is not an inventory for its own check.
         const others = files.filter((other) => other !== file);
         found ??= { inventory: findInventoryFor(others, options) };
         return found.inventory;
@@ -63,10 +63,10 @@ async function validateFile(file: string, inventory: () => Inventory | undefined
         };
       }
       case "pipeline": {
-        const { loadCheckedPipeline: checkedPipeline, listJobs: jobsOf } = await import("./runpipeline.js");
+        const { loadCheckedPipeline, listJobs } = await import("./runpipeline.js");
         const fleet = inventory();
-        const pipeline = await checkedPipeline(file, fleet);
-        const notes = checkProfileLimits(jobsOf(pipeline), fleet?.nodes ?? []);
+        const pipeline = await loadCheckedPipeline(file, fleet);
+        const notes = checkProfileLimits(listJobs(pipeline), fleet?.nodes ?? []);
         return { file, ok: true, kind, detail: `pipeline, ${pluralize(pipeline.steps.length, "step")}`, notes };
       }
       default:
@@ -82,14 +82,14 @@ async function validateFile(file: string, inventory: () => Inventory | undefined
   }
 }
 
-/** The inventory that jobs are checked against: the one asked for, else one among the files, else the usual one, if any. */
+/** Returns the inventory that jobs are checked against: that of `-i`, else one among the files, else the default one, if any. */
 function findInventoryFor(files: string[], options: CommonOptions): Inventory | undefined {
   const beside = options.inventory === undefined ? files.find(isInventoryFile) : undefined;
   try {
     const found = findInventory(options.inventory ?? (beside && resolve(beside)), process.env, process.cwd());
     return found.origin === "embedded" && options.inventory === undefined ? undefined : found;
   } catch (error) {
-    // An inventory among the files gets a verdict of its own.
+    // An invalid inventory among the files is reported as a file of its own.
     if (error instanceof InvalidFileError && options.inventory === undefined) return undefined;
     throw error;
   }
@@ -99,7 +99,7 @@ function isInventoryFile(file: string): boolean {
   try {
     return detectFileKind(readSource(file)) === "inventory";
   } catch (error) {
-    // What is wrong with it is its own verdict.
+    // Its problems are reported as those of a file of its own.
     if (error instanceof InvalidFileError) return false;
     throw error;
   }

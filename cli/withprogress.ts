@@ -3,7 +3,7 @@ import { NodeProgress } from "../report/nodeprogress.js";
 import type { Writers } from "../report/writers.js";
 import type { CommonOptions } from "./options.js";
 
-/** Does `work`, which calls its argument with a line for each node that is done; resolves with what it resolves with. */
+/** Runs `work` and prints the line that it reports for each node that is done. Returns the result of `work`. */
 export async function withProgress<T>(
   nodes: Node[],
   options: CommonOptions,

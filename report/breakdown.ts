@@ -1,30 +1,30 @@
 import type { ChunkExecution, RunHistory } from "../executor/run/record/runhistory.js";
 
-/** What a slot did in a run. Seconds, units a second. */
+/** What a slot did in a run. Times are in seconds, rates in units per second. */
 export interface SlotBreakdown {
   slot: number;
   chunks: number;
   units: bigint;
-  /** Seconds in which it ran chunks whose results were kept, and what share that is of the time at work. */
+  /** The time in which it ran chunks whose results were kept, and its share of the active time of the run. */
   busy: number;
   share: number;
-  /** Undefined where it has done nothing. */
+  /** Undefined for a slot without results. */
   rate: number | undefined;
-  /** Chunks that an earlier attempt had failed at, somewhere. */
+  /** Chunks that had failed in an earlier attempt on any slot. */
   retried: number;
-  /** Attempts that failed here. */
+  /** Attempts that failed on this slot. */
   failed: number;
 }
 
-/** The same of a node: the sums of its slots, but for `share`, which is their mean. */
+/** What a node did: the sums of its slots, except that `share` is their mean. */
 export interface NodeBreakdown extends Omit<SlotBreakdown, "slot"> {
   node: string;
   slots: SlotBreakdown[];
-  /** Units that it was expected to do, in the last session, and did. */
+  /** The units that were planned for it and done by it in the last session. */
   planned?: { units: bigint; done: bigint };
 }
 
-/** Something that happened beside results, `at` so many seconds at work. */
+/** An event other than a result. `at` is in seconds of the active time of the run. */
 export interface RunEvent {
   at: number;
   node: string;
@@ -34,14 +34,14 @@ export interface RunEvent {
 
 export interface RunBreakdown {
   nodes: NodeBreakdown[];
-  /** The chunks that took longest, longest first. */
+  /** The chunks that took longest, in descending order. */
   slowest: ChunkExecution[];
   happenings: RunEvent[];
 }
 
 const MAX_SLOWEST_CHUNKS = 5;
 
-/** What became of a run, by node and slot. Pure. */
+/** Breaks a run down by node and slot. Pure. */
 export function breakDownRun(history: RunHistory): RunBreakdown {
   const slots = new Map<string, Map<number, SlotBreakdown>>(listRunNodes(history).map((node) => [node, new Map()]));
   const of = (node: string, slot: number): SlotBreakdown => {
@@ -69,7 +69,7 @@ export function breakDownRun(history: RunHistory): RunBreakdown {
   return { nodes, slowest: findSlowest(history.executions), happenings: listRunEvents(history) };
 }
 
-/** The nodes of a run, in the order of the inventory where that is known. */
+/** Returns the nodes of a run, in the order of the inventory where it is known. */
 export function listRunNodes({ status: standing, nodeEntries: nodes, executions }: RunHistory): string[] {
   return [...new Set([...standing.nodes, ...nodes.map(({ node }) => node), ...executions.map(({ node }) => node)])];
 }
@@ -114,22 +114,20 @@ function findSlowest(executions: ChunkExecution[]): ChunkExecution[] {
   return slowest;
 }
 
-/** Nodes and slots that were lost for a while or for good, and came back, in the order of that. */
+/** Returns when nodes and slots were lost and returned, and when sessions began, in order of time. */
 function listRunEvents({ nodeEntries: nodes, slotEntries: slots, sessions }: RunHistory): RunEvent[] {
   const states = new Map<string, string>();
   const ofNodes = nodes.flatMap(({ at, node, state, reason }): RunEvent[] => {
     const before = states.get(node) ?? "live";
     states.set(node, state);
     if (state === before) return [];
-    return [
-      { at, node, what: state === "live" ? "is there again" : `${state}${reason === undefined ? "" : `: ${reason}`}` },
-    ];
+    return [{ at, node, what: state === "live" ? "is back" : `${state}${reason === undefined ? "" : `: ${reason}`}` }];
   });
   const ofSlots = slots.map(({ at, node, slot, out }) => ({
     at,
     node,
     slot,
-    what: out === undefined ? "gets work again" : `gets no work: ${out}`,
+    what: out === undefined ? "enabled again" : `disabled: ${out}`,
   }));
   const later = sessions.slice(1).map(({ from, number, began }) => ({
     at: from,

@@ -3,36 +3,40 @@ import type { CancelledRun } from "../executor/run/cancelrun.js";
 import type { NodeCleanResult } from "../executor/run/node/cleannode.js";
 import { formatCount, pluralize, toPrintableText } from "./format.js";
 
-/** What was done on one node, in a line. */
-export function formatStoppedNode({ node, state, strays, reason }: NodeCleanResult): string {
+/** Returns a line that says what was done on a node. */
+export function formatStoppedNode(stopped: NodeCleanResult): string {
+  return toPrintableText([`${stopped.node}: ${describeStopped(stopped)}`]);
+}
+
+function describeStopped({ state, strays, reason }: NodeCleanResult): string {
   switch (state) {
     case "stopped":
-      if (strays === undefined) return toPrintableText([`${node}: stopped, nothing is left`]);
-      return toPrintableText([
-        `${node}: stopped, nothing is left; its folder was gone, and ${formatCount(strays)} of its processes still ran`,
-      ]);
+      if (strays === undefined) return "stopped, nothing is left";
+      return `stopped, nothing is left; its folder was missing, but ${formatCount(strays)} of its processes were still running`;
     case "nothing":
-      return toPrintableText([`${node}: nothing of it is there`]);
+      return "holds nothing of this run";
     case "failed":
-      return toPrintableText([`${node}: not stopped: ${reason ?? ""}`]);
+      return `not stopped: ${reason ?? ""}`;
+    default:
+      return state satisfies never;
   }
 }
 
-/** What became of a run that was cancelled. */
+/** Returns the result of cancelling the run of a job. */
 export function formatCancelledRun({ name, state, chunks, dropped, nodes }: CancelledRun): string {
   const failed = nodes.filter((one) => one.state === "failed").map((one) => one.node);
   const how = state === "complete" ? "was complete" : "cancelled";
   if (failed.length > 0)
     return toPrintableText([
-      `${name}: ${how}, but not on ${failed.join(", ")}: agents there end by themselves after their lease; cancel again when they can be reached`,
+      `${name}: ${how}, but not on ${failed.join(", ")}: agents there exit when their lease expires; cancel again when the nodes can be reached`,
     ]);
-  const lost = dropped === 0 ? "" : `${formatCount(dropped)} done but not collected yet, to be computed again; `;
+  const lost = dropped === 0 ? "" : `${formatCount(dropped)} done but not collected, which will be computed again; `;
   return toPrintableText([
     `${name}: ${how}; ${pluralize(chunks, "chunk")} done and kept, ${lost}nothing is left on ${pluralize(nodes.length, "node")}`,
   ]);
 }
 
-/** The same of a pipeline, with its jobs. */
+/** Returns the result of cancelling a pipeline and its jobs. */
 export function formatCancelledPipeline({ name, state, steps }: CancelledPipeline): string {
   const head = `${name}: ${state === "complete" ? "was complete" : "cancelled"}`;
   return toPrintableText([head, ...steps.map((one) => `  ${one.step}: ${formatCancelledRun(one)}`)]);

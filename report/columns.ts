@@ -1,29 +1,29 @@
 import { eastAsianWidth } from "get-east-asian-width";
 
-/** A character with the marks that combine with it, so that a cut never separates them. */
+/** A character with its combining marks, which must not be separated. */
 const CLUSTER = /\P{M}\p{M}*|\p{M}+/gsu;
-/** It asks for the emoji form of the character before it, which is wide. */
+/** Selects the emoji form of the preceding character, which is wide. */
 const EMOJI_VARIATION_SELECTOR = "\ufe0f";
 
-/** The columns that a printable text takes in a terminal: two for each wide character (CJK, emoji), none for a combining mark. */
+/** Returns the terminal columns of a printable text: two for a wide character (CJK, emoji), none for a combining mark. */
 export function countColumns(text: string): number {
   if (isAscii(text)) return text.length;
   return splitClusters(text).reduce((sum, cluster) => sum + clusterColumns(cluster), 0);
 }
 
-/** The beginning of a printable text, in at most `width` columns. */
+/** Returns the beginning of a printable text that fits into `width` columns. */
 export function takeColumns(text: string, width: number): string {
   if (isAscii(text)) return text.slice(0, Math.max(0, width));
   return takeClusters(splitClusters(text), width).join("");
 }
 
-/** The end of a printable text, in at most `width` columns. */
+/** Returns the end of a printable text that fits into `width` columns. */
 export function takeLastColumns(text: string, width: number): string {
   if (isAscii(text)) return text.slice(text.length - Math.min(text.length, Math.max(0, width)));
   return takeClusters(splitClusters(text).reverse(), width).reverse().join("");
 }
 
-/** A printable text with spaces behind it, up to `width` columns. */
+/** Returns a printable text, padded with spaces at its end to `width` columns. */
 export function padToColumns(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - countColumns(text)));
 }

@@ -3,21 +3,20 @@ import type { Difference, ResourceState, Verdict } from "../playbooks/engine/res
 import { countColumns, padToColumns } from "./columns.js";
 import { pluralize, shortenMiddle, toOneLine, toPrintableText, wrapText } from "./format.js";
 
-/** Columns of a terminal that nobody widened. */
 const TERMINAL_COLUMNS = 80;
-/** "needs reboot" is the longest. */
+/** The length of the longest state, "needs reboot". */
 const STATE_COLUMNS = 12;
 
-/** In the order in which they are counted. */
+/** All states, in the order in which they are counted. */
 export const RESOURCE_STATES: ResourceState[] = ["ok", "changed", "drift", "needs reboot", "failed", "blocked"];
 
-/** How much of each resource is shown: everything, or only what is not as it should be (`trouble`). */
+/** What is shown: all resources, or only those that are not in sync or have notes (`trouble`). */
 export interface DriftView {
   rows: "all" | "trouble";
   diffs: boolean;
 }
 
-/** The table of every node and resource, in inventory order, with what differs below each. */
+/** Returns a table of all nodes and resources in inventory order, with differences below each row. */
 export function formatDrift(reports: NodeReport[], view: DriftView): string {
   const widest = Math.min(24, Math.max(4, ...reports.map(({ node }) => countColumns(toOneLine(node.name)))));
   const rows = reports.flatMap((report) => formatNodeRows(report, widest, view));
@@ -30,7 +29,7 @@ export function formatDrift(reports: NodeReport[], view: DriftView): string {
   ]);
 }
 
-/** The last line: how many resources are in which state. */
+/** Returns a line with the number of resources in each state. */
 export function formatDriftTotal(reports: NodeReport[]): string {
   const counts = new Map<string, number>();
   const add = (word: string) => counts.set(word, (counts.get(word) ?? 0) + 1);
@@ -39,24 +38,24 @@ export function formatDriftTotal(reports: NodeReport[]): string {
   const parts = RESOURCE_STATES.flatMap((state) => (counts.has(state) ? [`${counts.get(state)} ${state}`] : []));
   const errors = reports.flatMap((report) => ("error" in report ? [stateOfError(report.error.exitStatus)] : []));
   const busy = errors.filter((state) => state === "busy").length;
-  const lost = errors.length - busy;
+  const unreachable = errors.length - busy;
   const skipped = reports.filter((report) => "skipped" in report).length;
   if (skipped > 0) parts.push(`${pluralize(skipped, "node")} not rebooted`);
   if (busy > 0) parts.push(`${pluralize(busy, "node")} busy`);
-  if (lost > 0) parts.push(`${pluralize(lost, "node")} not reached`);
-  return `${pluralize(reports.length, "node")}: ${parts.join(", ") || "nothing to look at"}`;
+  if (unreachable > 0) parts.push(`${pluralize(unreachable, "node")} unreachable`);
+  return `${pluralize(reports.length, "node")}: ${parts.join(", ") || "nothing to check"}`;
 }
 
-/** One node in one line, for progress. */
+/** Returns a line about a node, for progress. */
 export function formatNodeReport(report: NodeReport): string {
   const { name } = report.node;
-  if ("error" in report) return toPrintableText([`${name}: ${removeNodePrefix(report.error.message, name)}`]);
+  if ("error" in report) return toPrintableText([`${name}: ${report.error.textFor(name)}`]);
   return toPrintableText([
     `${name}: ${"skipped" in report ? report.skipped : formatDriftTotal([report]).replace(/^1 node: /, "")}`,
   ]);
 }
 
-/** The same as one JSON document. */
+/** Returns the reports as one JSON document. */
 export function buildDriftDocument(reports: NodeReport[]) {
   const nodes = reports.map((report) => {
     const { name } = report.node;
@@ -82,8 +81,8 @@ export function buildDriftDocument(reports: NodeReport[]) {
 function formatNodeRows(report: NodeReport, widest: number, view: DriftView): string[] {
   const { name } = report.node;
   if ("error" in report) {
-    const { message, next, exitStatus: exit } = report.error;
-    const why = [removeNodePrefix(message, name), ...(next === undefined ? [] : [`next: ${next}`])];
+    const { next, exitStatus: exit } = report.error;
+    const why = [report.error.textFor(name), ...(next === undefined ? [] : [`next: ${next}`])];
     return [formatRow(widest, name, "", stateOfError(exit)), ...why.flatMap(indentLines)];
   }
   if ("skipped" in report)
@@ -112,12 +111,12 @@ function formatDifference({ what, have, want, diff }: Difference, diffs: boolean
   return [...line, ...diff.trimEnd().split("\n").map(indentUnlessDiff)];
 }
 
-/** A line of a unified diff begins with one of these characters; nothing else of a node does. */
+/** Returns a line of a unified diff as it is, and indents any other text from a node. */
 function indentUnlessDiff(line: string): string {
   return /^[-+@ \\]/.test(line) ? line : `    ${line}`;
 }
 
-/** A node held by another provision is reached, and busy. */
+/** A node that another provision has locked is busy; any other error makes it unreachable. */
 function stateOfError(exit: number): string {
   return exit === 75 ? "busy" : "unreachable";
 }
@@ -126,10 +125,6 @@ function formatRow(widest: number, node: string, resource: string, state: string
   const room = TERMINAL_COLUMNS - widest - 2 - STATE_COLUMNS - 2;
   const [name, what] = [shortenMiddle(node, widest), shortenMiddle(resource, room)];
   return `${padToColumns(name, widest + 2)}${padToColumns(what, room + 2)}${state}`.trimEnd();
-}
-
-function removeNodePrefix(message: string, name: string): string {
-  return message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
 }
 
 /** Text below a row. */

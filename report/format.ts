@@ -3,12 +3,12 @@ import { countColumns, takeColumns, takeLastColumns } from "./columns.js";
 
 export { escapeUnsafe };
 
-/** 1234567 -> "1,234,567"; also beyond 2^53. Whole numbers only. By hand, for the first use of a locale takes 15 ms. */
+/** Formats an integer of any size: "1,234,567". Avoids Intl, whose first use takes 15 ms. */
 export function formatCount(value: number | bigint): string {
   return `${value}`.replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-/** Seconds as people say them: "0.42 s", "12 s", "3 min 20 s", "2 h 05 min", "3 d 4 h". */
+/** Formats a duration: "0.42 s", "12 s", "3 min 20 s", "2 h 05 min", "3 d 4 h". */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds)) return "unknown";
   if (seconds < 10) return `${seconds.toFixed(seconds < 1 ? 2 : 1)} s`;
@@ -20,12 +20,12 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
 }
 
-/** Units a second: "512/s", "29.0k/s", "1.25M/s". */
+/** Formats a rate: "512/s", "29.0k/s", "1.25M/s". */
 export function formatRate(perSecond: number): string {
   return `${formatWithPrefix(perSecond)}/s`;
 }
 
-/** With three digits and a unit prefix: "512", "29.0k", "1.25M". */
+/** Formats a number with three digits and an SI prefix: "512", "29.0k", "1.25M". */
 export function formatWithPrefix(value: number): string {
   for (const [size, prefix] of [
     [1e18, "E"],
@@ -39,23 +39,23 @@ export function formatWithPrefix(value: number): string {
   return value.toPrecision(value >= 100 ? 3 : 2);
 }
 
-/** "1 chunk", "2 chunks". */
+/** Formats a count with its noun: "1 chunk", "2 chunks". */
 export function pluralize(value: number | bigint, word: string): string {
   return `${formatCount(value)} ${word}${value === 1 || value === 1n ? "" : "s"}`;
 }
 
-/** Bytes as people say them, with one digit: "512 B", "31.2 GiB". */
+/** Formats a size with one decimal: "512 B", "31.2 GiB". */
 export function formatBytes(value: number): string {
   const steps = Math.min(4, Math.floor(Math.log2(Math.max(1, value)) / 10));
   return steps === 0 ? `${value} B` : `${(value / 1024 ** steps).toFixed(1)} ${"KMGT"[steps - 1]}iB`;
 }
 
-/** Characters of one line that are shown. Nothing that muster says itself is as long. */
+/** Longer lines are truncated. No text of muster itself is that long. */
 const MAX_LINE_COLUMNS = 4000;
 
 /**
- * Lines as one printable text. What a line itself breaks into is indented, so that text from a node can never begin a line that
- * looks like one of muster's own. Every text of report/ is put together here.
+ * Joins lines into one printable text. Line breaks within a line are followed by an indent, so that text from a node cannot imitate a
+ * line of muster. All texts of report/ are joined by this function.
  */
 export function toPrintableText(lines: string[]): string {
   return lines
@@ -74,12 +74,12 @@ function truncateLine(line: string): string {
   return `${shown}… (${formatCount(line.length - shown.length)} more characters)`;
 }
 
-/** Printable text in one line. */
+/** Returns a printable text on one line. */
 export function toOneLine(text: string): string {
   return escapeUnsafe(text.replace(/[\n\t]/g, " "));
 }
 
-/** A name in one line, cut in the middle where it is too long for its column: paths differ at their ends. */
+/** Returns a text on one line, shortened in the middle to `width` columns. Paths differ mostly at their ends. */
 export function shortenMiddle(text: string, width: number): string {
   const name = toOneLine(text);
   if (countColumns(name) <= width) return name;
@@ -87,13 +87,13 @@ export function shortenMiddle(text: string, width: number): string {
   return `${takeColumns(name, head)}…${takeLastColumns(name, width - 1 - head)}`;
 }
 
-/** A line that is cut at its end where it is too long. */
+/** Returns a text on one line, truncated to `width` columns. */
 export function truncateEnd(text: string, width: number): string {
   const line = toOneLine(text);
   return countColumns(line) <= width ? line : `${takeColumns(line, width - 1)}…`;
 }
 
-/** Printable text broken at spaces, so that it fits a terminal of `width` columns; further lines go in by two more. A longer word stays whole. */
+/** Wraps a printable text at spaces to `width` columns. Further lines are indented by two more spaces. Long words are not broken. */
 export function wrapText(text: string, indent: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";

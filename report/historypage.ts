@@ -22,14 +22,14 @@ th:first-child, td:first-child, table.words td, table.words th { text-align: lef
 .key span { display: inline-block; width: 12px; height: 10px; margin: 0 4px 0 14px; }
 `;
 
-/** What a run did as one page that needs nothing else: no script, no font, no picture from anywhere. Pure. */
+/** Renders the report of a run as a self-contained HTML page without scripts or external resources. Pure. */
 export function renderHistoryPage(history: RunHistory): string {
   const { status: standing, seconds, summary, missing, failures } = history;
   const account = breakDownRun(history);
   const failed = standing.chunks.failed === 0 ? "" : `, ${formatCount(standing.chunks.failed)} failed`;
   const planned = summary?.planned === undefined || summary.state !== "complete" ? [] : [comparePlanAndActual(summary)];
-  const begun = standing.started === undefined ? [] : [`began on ${standing.started}`];
-  const facts = [`${formatDuration(seconds)} at work`, ...begun, ...planned, ...missing];
+  const begun = standing.started === undefined ? [] : [`started ${standing.started}`];
+  const facts = [`${formatDuration(seconds)} of active time`, ...begun, ...planned, ...missing];
   const title = `${standing.name}: ${standing.state}: ${pluralize(standing.chunks.done, "chunk")} done${failed}`;
   return html`<!doctype html>
 <html lang="en">
@@ -47,8 +47,8 @@ ${renderTimeline(buildLanes(history), seconds)}
 ${renderRateBars(account)}
 <h2>Nodes and slots</h2>
 ${renderTable("figures", ["", ...COLUMN_HEADS], buildRows(account))}
-${failures.length === 0 ? "" : html`<h2>Chunks that failed</h2>${renderFailures(history)}`}
-${account.happenings.length === 0 ? "" : html`<h2>What happened</h2>${renderRunEvents(account)}`}
+${failures.length === 0 ? "" : html`<h2>Failed chunks</h2>${renderFailures(history)}`}
+${account.happenings.length === 0 ? "" : html`<h2>Events</h2>${renderRunEvents(account)}`}
 <h2>Slowest chunks</h2>
 ${renderSlowest(account)}
 </html>
@@ -57,10 +57,10 @@ ${renderSlowest(account)}
 
 const LEGEND = Object.entries({
   ran: "ran a chunk",
-  retried: "ran one that had failed before",
+  retried: "ran a chunk that had failed before",
   failed: "an attempt failed",
-  out: "slot taken out",
-  away: "node not there",
+  out: "slot disabled",
+  away: "node unreachable",
 }).map(([what, name]) => html`<span style="background: var(--${what})"></span>${name}`);
 
 function renderRateBars({ nodes }: RunBreakdown): Html {
@@ -86,7 +86,7 @@ function renderFailures({ failures }: RunHistory): Html {
     const where = slot < 0 ? "" : `${node} slot ${slot}`;
     return [chunk, where, `${attempt}`, reason, stderr.trimEnd().split("\n").slice(-5).join("\n")];
   });
-  return renderTable("words", ["chunk", "where", "try", "why", "the last it said"], rows);
+  return renderTable("words", ["chunk", "where", "attempt", "reason", "last lines of stderr"], rows);
 }
 
 function renderRunEvents({ happenings }: RunBreakdown): Html {
@@ -95,7 +95,7 @@ function renderRunEvents({ happenings }: RunBreakdown): Html {
     `${node}${slot === undefined ? "" : ` slot ${slot}`}`,
     what,
   ]);
-  return renderTable("words", ["after", "where", "what"], rows);
+  return renderTable("words", ["after", "where", "event"], rows);
 }
 
 function renderSlowest({ slowest }: RunBreakdown): Html {
@@ -105,5 +105,5 @@ function renderSlowest({ slowest }: RunBreakdown): Html {
     `${attempt}`,
     formatDuration(seconds),
   ]);
-  return renderTable("words", ["chunk", "where", "try", "took"], rows);
+  return renderTable("words", ["chunk", "where", "attempt", "duration"], rows);
 }

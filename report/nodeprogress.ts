@@ -1,13 +1,12 @@
 import { pluralize, toPrintableText } from "./format.js";
 
-/** A command that takes longer than this shows what it knows so far. */
+/** A command that takes longer than this shows its progress. */
 const SHOW_AFTER_MS = 1000;
-/** Pause between two lines that say which nodes are still waited for. */
+/** The interval of the lines that list outstanding nodes. */
 const WAITING_INTERVAL_MS = 5000;
-/** Nodes that such a line names. */
 const MAX_NAMED_NODES = 5;
 
-/** Shows a line for each node as it is done, once a command takes longer than a second: before that, its result is as quick. */
+/** Prints a line for each node that is done, but nothing in the first second: a quick command prints its result instead. */
 export class NodeProgress {
   private readonly waiting: Set<string>;
   private heldLines: string[] | undefined = [];
@@ -23,14 +22,14 @@ export class NodeProgress {
     this.waitingTimer = setInterval(() => this.printWaiting(), WAITING_INTERVAL_MS);
   }
 
-  /** `line` says what came of the node `name`. */
+  /** Reports that a node is done, with the line about it. */
   done(name: string, line: string): void {
     this.waiting.delete(name);
     if (this.heldLines === undefined) this.print(line);
     else this.heldLines.push(line);
   }
 
-  /** What has not been shown by now is not shown: the result follows. */
+  /** Stops the timers and drops lines that have not been printed, because the result follows. */
   end(): void {
     clearTimeout(this.showTimer);
     clearInterval(this.waitingTimer);

@@ -4,12 +4,11 @@ import type { MusterError } from "../schemas/errors.js";
 import { countColumns, padToColumns } from "./columns.js";
 import { formatBytes, formatDuration, pluralize, toOneLine, toPrintableText, wrapText } from "./format.js";
 
-/** Columns of a terminal that nobody widened. */
 const TERMINAL_COLUMNS = 80;
-/** A clock that is off by more than this, seconds, is worth a word. */
+/** A larger offset of a node's clock causes a warning. */
 const MAX_CLOCK_OFFSET_SECONDS = 60;
 
-/** What `muster nodes` shows: a row a node with lines of detail below it. `now`: Unix time here. */
+/** Returns the table of `muster nodes`: a row for each node with details below it. `now` is Unix time in seconds. */
 export function formatNodesTable(looks: NodeFacts[], detail: "usual" | "all", now: number): string {
   const widest = Math.max(4, ...looks.map(({ node }) => countColumns(toOneLine(node.name))));
   const head = formatRow(widest, ["node", "gpus", "memory", "disk free", "python", "up"]);
@@ -21,22 +20,22 @@ export function formatNodesTable(looks: NodeFacts[], detail: "usual" | "all", no
   ]);
 }
 
-/** The nodes that cannot be used, each with its reason and what to do; "" where there is none. */
+/** Returns the unusable nodes with the reason and the next action; "" where there are none. */
 export function formatUnusableNodes(looks: NodeFacts[]): string {
   return toPrintableText(
     looks.flatMap((look) => ("error" in look ? [look.node.name, ...formatError(look.error, look.node.name)] : [])),
   );
 }
 
-/** One node in one line, for progress. */
+/** Returns a line about a node, for progress. */
 export function formatNodeLine(look: NodeFacts): string {
   const { name } = look.node;
-  if ("error" in look) return toPrintableText([`${name}: ${removeNodePrefix(look.error, name)}`]);
+  if ("error" in look) return toPrintableText([`${name}: ${look.error.textFor(name)}`]);
   const { gpus, memory } = look.facts;
   return toPrintableText([`${name}: ${pluralize(gpus.length, "GPU")}, ${formatBytes(memory.total)} memory`]);
 }
 
-/** The same as one JSON document. */
+/** Returns the result as one JSON document. */
 export function buildNodesDocument(looks: NodeFacts[]) {
   const nodes = looks.map((look) => {
     const { name, host, connection, profile, tags } = look.node;
@@ -67,7 +66,7 @@ function formatNodeBlock(look: NodeFacts, widest: number, detail: "usual" | "all
   return [formatRow(widest, cells), ...lines.flatMap(indentLines)];
 }
 
-/** A line for each kind of card, with the addresses of all of that kind. */
+/** Returns a line for each kind of GPU with the PCI addresses of all GPUs of that kind. */
 function formatGpus(gpus: Gpu[]): string[] {
   const kinds = new Map<string, string[]>();
   for (const { vendor, model, vram, pci } of gpus) {
@@ -77,18 +76,20 @@ function formatGpus(gpus: Gpu[]): string[] {
   return [...kinds].map(([kind, addresses]) => `${addresses.length} x ${kind}: ${addresses.join(" ")}`);
 }
 
-/** What is not as it should be. */
+/** Returns warnings about a node that can be used. */
 function listWarnings(expected: number | undefined, facts: Facts, now: number): string[] {
-  const found: string[] = [];
+  const warnings: string[] = [];
   if (expected !== undefined && expected !== facts.gpus.length)
-    found.push(
-      `! the inventory says ${pluralize(expected, "GPU")}, ${facts.gpus.length} found: look at its risers and dmesg`,
+    warnings.push(
+      `! the inventory lists ${pluralize(expected, "GPU")}, but ${facts.gpus.length} were found: check its risers and dmesg`,
     );
-  for (const [tool, why] of Object.entries(facts.tools)) if (why !== null) found.push(`! ${tool}: ${why}`);
-  const off = facts.booted === null ? 0 : facts.booted + facts.uptime - now;
-  if (Math.abs(off) > MAX_CLOCK_OFFSET_SECONDS)
-    found.push(`! its clock is ${formatDuration(Math.abs(off))} ${off > 0 ? "ahead" : "behind"}: set up NTP there`);
-  return found;
+  for (const [tool, why] of Object.entries(facts.tools)) if (why !== null) warnings.push(`! ${tool}: ${why}`);
+  const offset = facts.booted === null ? 0 : facts.booted + facts.uptime - now;
+  if (Math.abs(offset) > MAX_CLOCK_OFFSET_SECONDS)
+    warnings.push(
+      `! clock is ${formatDuration(Math.abs(offset))} ${offset > 0 ? "ahead" : "behind"}: set up NTP on this node`,
+    );
+  return warnings;
 }
 
 function formatDetails(facts: Facts): string[] {
@@ -105,13 +106,7 @@ function formatDetails(facts: Facts): string[] {
 }
 
 function formatError(error: MusterError, name: string): string[] {
-  return [removeNodePrefix(error, name), ...(error.next === undefined ? [] : [`next: ${error.next}`])].flatMap(
-    indentLines,
-  );
-}
-
-function removeNodePrefix({ message }: MusterError, name: string): string {
-  return message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
+  return [error.textFor(name), ...(error.next === undefined ? [] : [`next: ${error.next}`])].flatMap(indentLines);
 }
 
 function formatTotal(looks: NodeFacts[]): string {
@@ -126,15 +121,14 @@ function formatRow(widest: number, [name = "", ...cells]: string[]): string {
   return [padToColumns(toOneLine(name), widest + 2), ...parts].join("").trimEnd();
 }
 
-/** Text four columns in, broken at spaces so that it fits the terminal. */
 function indentLines(text: string): string[] {
   return wrapText(text, "    ", TERMINAL_COLUMNS);
 }
 
-/** Minutes are enough: "2026-11-24 16:55 UTC". */
+/** Formats Unix time to the minute: "2026-11-24 16:55 UTC". */
 function formatBootTime(seconds: number): string {
   const date = new Date(seconds * 1000);
   return Number.isNaN(date.getTime())
-    ? "at an impossible time"
+    ? "at an invalid time"
     : `${date.toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }

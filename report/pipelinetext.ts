@@ -9,7 +9,7 @@ import { formatDuration, pluralize, toPrintableText } from "./format.js";
 import { formatLeftovers } from "./leftovertext.js";
 import { formatPlan } from "./plantext.js";
 
-/** What became of a pipeline, for people. */
+/** Formats the result of a run of a pipeline. */
 export function formatPipelineSummary(summary: PipelineSummary, already: boolean): string {
   const { name, steps, seconds } = summary;
   const widest = Math.max(...steps.map(({ step }) => step.length));
@@ -22,29 +22,29 @@ export function formatPipelineSummary(summary: PipelineSummary, already: boolean
   return toPrintableText([head, ...steps.flatMap((step) => formatStepLines(step, widest)), ...left, `in ${where}`]);
 }
 
-/** Of the nodes that may hold something of a step, those that do not keep it for the next session. */
+/** Returns the leftovers that are not kept on purpose for the next session. */
 function selectUnintendedLeftovers({ state, run }: StepSummary): Leftover[] {
   const leftovers = run?.leftovers ?? [];
   return state === "complete" ? leftovers : leftovers.filter(({ reason }) => reason !== undefined);
 }
 
-/** The same where something is wrong, in a few lines: for a mail. */
+/** Formats a failure in a few lines, for a mail from cron. */
 export function formatPipelineFailure(summary: PipelineSummary): string {
-  const wrong = summary.steps.filter(({ state }) => !hasResults(state) && state !== "left out");
-  const how = summary.state === "partial" ? "partly done" : formatState(summary);
+  const failed = summary.steps.filter(({ state }) => !hasResults(state) && state !== "left out");
+  const state = summary.state === "partial" ? "partly done" : formatState(summary);
   return toPrintableText([
-    `muster: ${summary.name}: ${how}`,
-    ...wrong.flatMap((step) => formatStepLines(step, 0)),
+    `muster: ${summary.name}: ${state}`,
+    ...failed.flatMap((step) => formatStepLines(step, 0)),
     `see: muster status ${summary.directory}`,
   ]);
 }
 
-/** A step as it begins or ends, in one line and those of its reason. */
+/** Formats the start or the end of a step, with the lines of its reason. */
 export function formatStep(step: StepSummary): string {
-  return toPrintableText(step.state === "running" ? [`${step.step}: begins`] : formatStepLines(step, 0)).trimStart();
+  return toPrintableText(step.state === "running" ? [`${step.step}: started`] : formatStepLines(step, 0)).trimStart();
 }
 
-/** What would run, in which order. `plans`: of the steps that are jobs. */
+/** Formats what would run and in which order. `plans` has the plans of steps that are jobs. */
 export function formatPipelinePlan(pipeline: Pipeline, plans: Map<string, RunPlan>): string {
   const order = sortTopologically(new Map(pipeline.steps.map((step) => [step.name, step.needs])));
   const lines = order.flatMap((name) => {
@@ -77,6 +77,6 @@ function formatStepLines({ step, state, seconds, reason, run }: StepSummary, wid
 }
 
 function formatState({ state }: PipelineSummary): string {
-  if (state === "interrupted") return "interrupted; the same command goes on from here";
-  return state === "partial" ? "partly done; the same command goes on from here" : state;
+  if (state === "interrupted") return "interrupted; run the same command again to resume";
+  return state === "partial" ? "partly done; run the same command again to resume" : state;
 }

@@ -3,10 +3,9 @@ import type { UnplaceableTasks } from "../executor/schedule/plan/planrefusals.js
 import { formatSlots } from "../executor/schedule/slots/groupbyreason.js";
 import { formatCount, formatDuration, formatRate, pluralize, toPrintableText } from "./format.js";
 
-/** Tasks that are named one by one. */
 const MAX_NAMED_TASKS = 8;
 
-/** A plan, for people. */
+/** Formats the plan of a job. */
 export function formatPlan(plan: RunPlan): string {
   const lines = plan.nodes.flatMap((node) => [formatNodePlan(node), ...formatSlotPlans(node), ...formatRefusals(node)]);
   const time =
@@ -40,11 +39,11 @@ function formatRefusals({ refusals }: NodePlan): string[] {
 function formatUnplaceable({ gpu, chunks, reasons }: UnplaceableTasks): string[] {
   const named = chunks.slice(0, MAX_NAMED_TASKS).join(", ");
   const more = chunks.length > MAX_NAMED_TASKS ? ` and ${chunks.length - MAX_NAMED_TASKS} more` : "";
-  const who = `${chunks.length === 1 ? "task" : "tasks"} ${named}${more}`;
-  return [`  ${who}: pinned to gpu ${gpu}, which no slot is:`, ...reasons.map((reason) => `    ${reason}`)];
+  const subject = `${chunks.length === 1 ? "task" : "tasks"} ${named}${more}`;
+  return [`  ${subject}: pinned to GPU ${gpu}, which no slot has:`, ...reasons.map((reason) => `    ${reason}`)];
 }
 
-/** Tasks have no rate in units, though it may be known how long they take. */
+/** Tasks have no rate, but their duration may be known. */
 function formatSpeed(part: { rate?: number; seconds?: number }): string {
   if (part.rate !== undefined) return `, ${formatRate(part.rate)}`;
   return part.seconds === undefined ? ", rate unknown" : "";

@@ -8,10 +8,9 @@ import { formatMemoryWait, formatTotalProgress } from "./progresstext.js";
 import { formatFailure, formatMismatch } from "./summarytext.js";
 import type { Writers } from "./writers.js";
 
-/** Milliseconds between two lines. */
 const LINE_INTERVAL_MS = 10_000;
 
-/** Says nothing while a run goes on. */
+/** An observer that prints nothing. */
 export const silentProgress: RunObserver & { end(): void } = {
   runStarted() {},
   nodeChanged() {},
@@ -26,9 +25,8 @@ export const silentProgress: RunObserver & { end(): void } = {
   end() {},
 };
 
-/** Tells of a run in plain lines, as they happen: for pipes, files and cron. */
+/** Prints a line for each event of a run, and its progress at intervals: for pipes, files and cron. */
 export class PlainProgress implements RunObserver {
-  /** Milliseconds between two showings. */
   protected readonly intervalMs: number = LINE_INTERVAL_MS;
   protected timer: NodeJS.Timeout | undefined;
   private view: RunView | undefined;
@@ -38,7 +36,7 @@ export class PlainProgress implements RunObserver {
   runStarted(view: RunView, path: string, leftOut: ExcludedNode[]): void {
     this.view = view;
     this.print(`run directory: ${path}`);
-    for (const { node, reason } of leftOut) this.print(`${node}: left out: ${reason}`);
+    for (const { node, reason } of leftOut) this.print(`${node}: not used: ${reason}`);
     this.timer = setInterval(() => this.show(view), this.intervalMs);
   }
 
@@ -68,7 +66,7 @@ export class PlainProgress implements RunObserver {
 
   attemptFailed(failure: Failure): void {
     const { chunk, node, slot, attempt, reason } = failure;
-    this.print(`chunk ${chunk}: try ${attempt} failed on ${node} slot ${slot}: ${reason}`);
+    this.print(`chunk ${chunk}: attempt ${attempt} failed on ${node} slot ${slot}: ${reason}`);
   }
 
   recheckDiffered(differing: RecheckDifference): void {

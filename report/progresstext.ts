@@ -2,7 +2,7 @@ import type { RunView } from "../executor/run/runobserver.js";
 import { countColumns, padToColumns, takeColumns } from "./columns.js";
 import { formatCount, formatDuration, formatRate, pluralize, toOneLine, toPrintableText } from "./format.js";
 
-/** One line a node and one for all, as a run stands now; at most `width` columns. */
+/** Returns the current progress of a run: a line for each node and one for all, each of at most `width` columns. */
 export function formatProgress(view: RunView, width: number): string[] {
   const name = Math.max(4, ...view.workers.map((member) => countColumns(toOneLine(member.node.name))));
   const lines = view.workers.map((member) => {
@@ -10,13 +10,13 @@ export function formatProgress(view: RunView, width: number): string[] {
     if (member.state !== "live")
       return `${label}  ${member.state}${member.reason === undefined ? "" : `: ${member.reason}`}`;
     const { chunks, units, failedAttempts, disabledSlots: out } = view.counters.forNode(member.node.name);
-    const gone = [...out.values()].filter(({ back }) => !back).length;
+    const disabled = [...out.values()].filter(({ back }) => !back).length;
     const parts = [
       pluralize(member.slots.length, "slot"),
       `${formatCount(chunks)} done`,
       formatRate(Number(units) / view.counters.seconds),
     ];
-    if (gone > 0) parts.push(`${pluralize(gone, "slot")} out`);
+    if (disabled > 0) parts.push(`${pluralize(disabled, "slot")} disabled`);
     if (member.memoryWaitingSlots > 0) parts.push(formatMemoryWait(member.memoryWaitingSlots));
     if (failedAttempts > 0) parts.push(`${formatCount(failedAttempts)} failed`);
     return `${label}  ${parts.join(", ")}`;
@@ -24,14 +24,14 @@ export function formatProgress(view: RunView, width: number): string[] {
   return [...lines, formatTotalProgress(view)].map((line) => takeColumns(toOneLine(line), width - 1));
 }
 
-/** So many slots of a node have work that its memory cannot hold now. */
+/** Formats how many slots of a node wait until its memory suffices for their work. */
 export function formatMemoryWait(short: number): string {
   return short === 0
-    ? "no slot waits for memory any more"
+    ? "no slot waits for memory now"
     : `${pluralize(short, "slot")} wait${short === 1 ? "s" : ""} for memory`;
 }
 
-/** All of a run in one line: "12 of 40 chunks"-like progress, rate, time left, failures. */
+/** Returns the progress of a run on one line: share, chunks, rate of this session, time left, failures. */
 export function formatTotalProgress(view: RunView): string {
   const { counters: tally } = view;
   const { units: total, kind } = tally.job;
@@ -40,8 +40,8 @@ export function formatTotalProgress(view: RunView): string {
     kind === "range"
       ? pluralize(tally.chunks, "chunk")
       : `${formatCount(tally.chunks)} of ${pluralize(total, "chunk")}`;
-  const here = [...tally.nodes.values()].reduce((sum, node) => sum + Number(node.units), 0) / tally.seconds;
-  const left = here > 0 ? `, ${formatDuration(Number(total - tally.units) / here)} left` : "";
+  const rate = [...tally.nodes.values()].reduce((sum, node) => sum + Number(node.units), 0) / tally.seconds;
+  const left = rate > 0 ? `, ${formatDuration(Number(total - tally.units) / rate)} left` : "";
   const failed = tally.failed === 0 ? "" : `, ${pluralize(tally.failed, "chunk")} failed`;
-  return toPrintableText([`${tally.job.name}: ${share} %, ${done}, ${formatRate(here)}${left}${failed}`]);
+  return toPrintableText([`${tally.job.name}: ${share} %, ${done}, ${formatRate(rate)}${left}${failed}`]);
 }

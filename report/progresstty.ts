@@ -3,10 +3,9 @@ import type { RunView } from "../executor/run/runobserver.js";
 import { PlainProgress } from "./progressplain.js";
 import { formatProgress } from "./progresstext.js";
 
-/** Milliseconds between two drawings. */
 const REDRAW_INTERVAL_MS = 200;
 
-/** Tells of a run with a line a node that is redrawn in place: for terminals. */
+/** Shows the progress of a run on a terminal, with a line for each node that is redrawn in place. */
 export class TtyProgress extends PlainProgress {
   protected override readonly intervalMs = REDRAW_INTERVAL_MS;
   private readonly draw = createLogUpdate(process.stderr, { showCursor: true });

@@ -6,20 +6,20 @@ import type { ResourceState, Verdict } from "../playbooks/engine/resource.js";
 import { buildDriftDocument, RESOURCE_STATES } from "./drifttext.js";
 import { escapeUnsafe } from "./format.js";
 
-/** One figure, with what it is of. */
+/** One value with its labels. */
 export interface MetricSample {
   labels: Record<string, string>;
   value: number;
 }
 
-/** Figures of one kind. `help`: what they are, with their unit. */
+/** A metric family. `help` describes it with its unit. */
 export interface MetricFamily {
   name: string;
   help: string;
   samples: MetricSample[];
 }
 
-/** The text format of Prometheus, as node_exporter's textfile collector reads it: gauges, each family once, and no empty one. */
+/** Formats gauges in the Prometheus text format, as the textfile collector of node_exporter reads it. Empty families are left out. */
 export function formatMetrics(families: MetricFamily[]): string {
   return families
     .filter(({ samples }) => samples.length > 0)
@@ -30,40 +30,44 @@ export function formatMetrics(families: MetricFamily[]): string {
     .join("");
 }
 
-/** Figures of a verification. `facts`: of the nodes that answered; `now`: Unix time. */
+/** Returns the metrics of a verification. `facts`: of the nodes that answered. `now` is Unix time in seconds. */
 export function buildVerifyMetrics(
   reports: NodeReport[],
   facts: ReadonlyMap<string, Facts>,
   exit: number,
   now: number,
 ): MetricFamily[] {
-  const of = (help: string, name: string, read: (report: NodeReport) => number | undefined): MetricFamily => ({
+  const perNode = (help: string, name: string, read: (report: NodeReport) => number | undefined): MetricFamily => ({
     name: `muster_${name}`,
     help,
     samples: reports.flatMap((report) => optionalSample({ node: report.node.name }, read(report))),
   });
   const factOf = (help: string, name: string, read: (facts: Facts) => number | undefined): MetricFamily =>
-    of(help, name, ({ node }) => (facts.has(node.name) ? read(facts.get(node.name)!) : undefined));
+    perNode(help, name, ({ node }) => (facts.has(node.name) ? read(facts.get(node.name)!) : undefined));
   return [
     {
       name: "muster_verify_exit_code",
-      help: "What muster verify ended with: 0 in sync, 2 drift.",
+      help: "Exit status of muster verify: 0 in sync, 2 drift.",
       samples: [{ labels: {}, value: exit }],
     },
-    { name: "muster_verify_time_seconds", help: "When that was, Unix time.", samples: [{ labels: {}, value: now }] },
+    {
+      name: "muster_verify_time_seconds",
+      help: "Time of the verification, Unix time.",
+      samples: [{ labels: {}, value: now }],
+    },
     ...buildDriftMetrics([{ labels: {}, document: buildDriftDocument(reports) }]),
-    of("GPUs that the inventory says the node has.", "node_gpus_expected", ({ node }) => node.gpus),
+    perNode("GPUs that the inventory lists for the node.", "node_gpus_expected", ({ node }) => node.gpus),
     factOf("GPUs that the node has.", "node_gpus", (fact) => fact.gpus.length),
+    factOf("Available memory of the node, bytes.", "node_memory_available_bytes", (fact) => fact.memory.available),
     factOf(
-      "Memory that is available on the node, bytes.",
-      "node_memory_available_bytes",
-      (fact) => fact.memory.available,
+      "Free disk space in the work directory of the node, bytes.",
+      "node_disk_free_bytes",
+      (fact) => fact.disk?.free,
     ),
-    factOf("Space that is free where the node works, bytes.", "node_disk_free_bytes", (fact) => fact.disk?.free),
     factOf("Time since the node booted, seconds.", "node_uptime_seconds", (fact) => fact.uptime),
     {
       name: "muster_gpu_memory_bytes",
-      help: "Memory of a GPU, bytes; 0 where its tools do not know.",
+      help: "Memory of a GPU, bytes; 0 if unknown.",
       samples: reports.flatMap(({ node }) =>
         (facts.get(node.name)?.gpus ?? []).map((gpu, index) => gpuMemorySample(node.name, gpu, index)),
       ),
@@ -71,7 +75,7 @@ export function buildVerifyMetrics(
   ];
 }
 
-/** Figures of a run of a job. `now`: Unix time. */
+/** Returns the metrics of a run of a job. `now` is Unix time in seconds. */
 export function buildRunMetrics(summary: RunSummary, exit: number, now: number): MetricFamily[] {
   const run = summary.name;
   const perNode = (name: string, help: string, read: (node: RunSummary["nodes"][number]) => number): MetricFamily => ({
@@ -83,19 +87,19 @@ export function buildRunMetrics(summary: RunSummary, exit: number, now: number):
     ...buildCommonRunMetrics(run, summary.state, summary.session.seconds, exit, now),
     {
       name: "muster_run_chunks",
-      help: "Chunks of the run so far, by what became of them.",
+      help: "Chunks of the run so far, by result.",
       samples: [
         { labels: { run, result: "done" }, value: summary.chunks.done },
         { labels: { run, result: "failed" }, value: summary.chunks.failed },
       ],
     },
-    perNode("slots", "Slots of the node in the run: GPUs, or CPU slots.", (node) => node.slots),
-    perNode("chunks", "Chunks that the node has done in this session.", (node) => node.chunks),
+    perNode("slots", "Slots of the node in the run.", (node) => node.slots),
+    perNode("chunks", "Chunks completed by the node in this session.", (node) => node.chunks),
     perNode("failed_attempts", "Attempts that failed on the node in this session.", (node) => node.failedAttempts),
   ];
 }
 
-/** Figures of a run of a pipeline. `now`: Unix time. */
+/** Returns the metrics of a run of a pipeline. `now` is Unix time in seconds. */
 export function buildPipelineMetrics(summary: PipelineSummary, exit: number, now: number): MetricFamily[] {
   const run = summary.name;
   return [
@@ -107,17 +111,17 @@ export function buildPipelineMetrics(summary: PipelineSummary, exit: number, now
     ),
     {
       name: "muster_step_state",
-      help: "1 for the state that a step of the pipeline is in.",
+      help: "1 for the current state of a step of the pipeline.",
       samples: summary.steps.map(({ step, state }) => ({ labels: { run, step, state }, value: 1 })),
     },
     {
       name: "muster_step_seconds",
-      help: "Time that a step of the pipeline took, seconds.",
+      help: "Duration of a step of the pipeline, seconds.",
       samples: summary.steps.flatMap(({ step, seconds }) => optionalSample({ run, step }, seconds)),
     },
     {
       name: "muster_step_chunks",
-      help: "Chunks of a step's job, by what became of them.",
+      help: "Chunks of a step's job, by result.",
       samples: summary.steps.flatMap(({ step, run: job }) =>
         job === undefined
           ? []
@@ -131,36 +135,36 @@ export function buildPipelineMetrics(summary: PipelineSummary, exit: number, now
 }
 
 function buildCommonRunMetrics(run: string, state: string, seconds: number, exit: number, now: number): MetricFamily[] {
-  const one = (name: string, help: string, value: number, labels = {}): MetricFamily => ({
+  const family = (name: string, help: string, value: number, labels = {}): MetricFamily => ({
     name: `muster_run_${name}`,
     help,
     samples: [{ labels: { run, ...labels }, value }],
   });
   return [
-    one("exit_code", "What the run ended with: 0 done, 3 partly.", exit),
-    one("state", "1 for the state that the run ended in.", 1, { state }),
-    one("seconds", "Time that the last session of the run took, seconds.", seconds),
-    one("end_time_seconds", "When that was over, Unix time.", now),
+    family("exit_code", "Exit status of the run: 0 done, 3 partly.", exit),
+    family("state", "1 for the state that the run ended in.", 1, { state }),
+    family("seconds", "Duration of the last session of the run, seconds.", seconds),
+    family("end_time_seconds", "End time of the last session, Unix time.", now),
   ];
 }
 
 type DriftDocument = ReturnType<typeof buildDriftDocument>;
 
-/** What was found of nodes; `labels`: where, so that two looks at one node are told apart. */
-function buildDriftMetrics(looks: { labels: Record<string, string>; document: DriftDocument }[]): MetricFamily[] {
-  const nodes = looks.flatMap(({ labels, document }) =>
+/** Returns the metrics of inspected nodes. `labels` keep several inspections of one node apart. */
+function buildDriftMetrics(inspections: { labels: Record<string, string>; document: DriftDocument }[]): MetricFamily[] {
+  const nodes = inspections.flatMap(({ labels, document }) =>
     document.nodes.map((one) => ({ ...one, labels: { ...labels, node: one.node } })),
   );
   const synced = { "in sync": 1, differs: 0 } as Record<string, number>;
   return [
     {
       name: "muster_node_reachable",
-      help: "Whether the node could be looked at.",
+      help: "Whether the node could be inspected.",
       samples: nodes.map(({ labels, state }) => ({ labels, value: Number(state !== "unreachable") })),
     },
     {
       name: "muster_node_in_sync",
-      help: "Whether the node is as its playbooks want it.",
+      help: "Whether the node is in the state that its playbooks describe.",
       samples: nodes.flatMap(({ labels, state }) => optionalSample(labels, synced[state])),
     },
     {

@@ -1,21 +1,21 @@
 import { toPrintableText } from "./format.js";
 
-/** One thing that cron starts. `next`: ISO 8601; none for `@reboot`. */
+/** A crontab entry. `next`: times in ISO 8601, none for `@reboot`. */
 export interface ScheduledEntry {
   what: string;
   schedule: string;
   next: string[];
   line: string;
-  /** Whether the crontab has it; `differs`: another one of that pipeline. */
+  /** Whether the crontab has it. `differs`: it has another entry for that pipeline. */
   installed: "yes" | "no" | "differs";
 }
 
-/** What cron starts and when, for people; times are those of this machine. */
+/** Formats what cron starts and when, in the time zone of this machine. */
 export function formatSchedule(entries: ScheduledEntry[]): string {
   const states = {
     yes: "in the crontab",
     no: "not in the crontab",
-    differs: "another one is in the crontab: install it again",
+    differs: "the crontab has a different entry: install it again",
   };
   return toPrintableText(
     entries.flatMap(({ what, schedule, next, line, installed }) => [

@@ -6,14 +6,13 @@ import { countColumns, padToColumns } from "./columns.js";
 import { formatCount, formatDuration, pluralize, shortenMiddle, toOneLine, toPrintableText } from "./format.js";
 import { formatNodeNames } from "./leftovertext.js";
 
-/** Columns of a terminal that nobody widened, and those of everything but the name. */
 const TERMINAL_COLUMNS = 80;
 const CELL_COLUMNS = [11, 7, 6, 5, 11, 0];
 const MAX_NAME_COLUMNS = 24;
-/** Days after which a year says more than the time of day. */
+/** Older dates are shown with the year instead of the time. */
 const SHOW_YEAR_AFTER_DAYS = 180;
 
-/** The table of runs, oldest first, by the names of their run directories. `now`: milliseconds. */
+/** Returns the table of runs, oldest first. `now` is Unix time in milliseconds. */
 export function formatRunsTable(runs: RunStatus[], now: number): string {
   if (runs.length === 0) return "no runs";
   const widest = Math.min(
@@ -39,12 +38,12 @@ export function formatRunsTable(runs: RunStatus[], now: number): string {
   return toPrintableText([head, ...rows]);
 }
 
-/** One run, in lines of its own. `now`: milliseconds. */
+/** Returns the status of one run. `now` is Unix time in milliseconds. */
 export function formatRunStatus(run: AnyRunStatus, now: number): string {
   const { state, chunks, nodes, leftovers, started, seconds, coordinator } = run;
   const failed = chunks.failed === 0 ? "" : `, ${formatCount(chunks.failed)} failed`;
-  const what = run.steps === undefined ? "chunk" : "step";
-  const progress = [formatShare(run), `${pluralize(chunks.done, what)} done${failed}`].filter((part) => part !== "");
+  const noun = run.steps === undefined ? "chunk" : "step";
+  const progress = [formatShare(run), `${pluralize(chunks.done, noun)} done${failed}`].filter((part) => part !== "");
   const lines = [`${run.name}: ${state}: ${progress.join(", ")}`];
   if (run.reason !== undefined) lines.push(`  ${run.reason}`);
   if (started !== undefined && seconds !== undefined)
@@ -61,10 +60,10 @@ export function formatRunStatus(run: AnyRunStatus, now: number): string {
 }
 
 function formatLeftoverNodes(leftovers: Leftover[]): string {
-  return `may still hold work of it: ${formatNodeNames(leftovers.map(({ node }) => node))}`;
+  return `may still hold work of this run: ${formatNodeNames(leftovers.map(({ node }) => node))}`;
 }
 
-/** The same as one JSON document. */
+/** Returns the runs as one JSON document, oldest first. */
 export function buildRunsDocument(runs: RunStatus[]) {
   return { runs: sortByStart(runs) };
 }
@@ -86,7 +85,7 @@ function sortByStart(runs: RunStatus[]): RunStatus[] {
   );
 }
 
-/** How much is done: per cent, never 100 before the end. */
+/** Returns the completed share in per cent, rounded down, so it is never 100 too early. */
 function formatShare({ units: { done, total } }: RunStatus): string {
   if (total === undefined || total === "0") return "";
   const tenths = Number((BigInt(done) * 1000n) / BigInt(total));
@@ -98,7 +97,7 @@ function formatRow(widest: number, [name = "", ...cells]: string[]): string {
   return [padToColumns(shortenMiddle(name, widest), widest), ...rest].join("  ").trimEnd();
 }
 
-/** As `ls` has it: "11-24 16:55", or "2025-11-24" where that is long ago. */
+/** Formats a date as `ls` does: "11-24 16:55", or "2025-11-24" where it is long ago. */
 function formatDate(date: Date, now: number): string {
   if (Number.isNaN(date.getTime())) return "?";
   const two = (value: number) => String(value).padStart(2, "0");

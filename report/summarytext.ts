@@ -7,10 +7,10 @@ import type { Failure } from "../executor/schedule/events.js";
 import { formatBytes, formatCount, formatDuration, pluralize, toPrintableText } from "./format.js";
 import { formatLeftovers } from "./leftovertext.js";
 
-/** States in which a coordinator leaves nodes to go on with what they have. */
+/** States in which the coordinator leaves running chunks on the nodes. */
 const STATES_LEAVING_WORK: RunSummary["state"][] = ["interrupted", "stranded", "superseded", "broken"];
 
-/** What became of a run, for people. */
+/** Formats the result of a run. `aggregate`: the file of aggregated results, if the job has one. */
 export function formatSummary(summary: RunSummary, already: boolean, aggregate: string | undefined): string {
   const { chunks, session, name } = summary;
   const where = relative(process.cwd(), summary.directory) || ".";
@@ -27,10 +27,12 @@ export function formatSummary(summary: RunSummary, already: boolean, aggregate: 
     lines.push(...summary.nodes.flatMap((node) => [formatNodeSummary(node), ...formatDisabledSlots(node)]));
     if (summary.cutLogs > 0)
       lines.push(
-        `  what ${pluralize(summary.cutLogs, "attempt")} printed was cut to ${formatBytes(MAX_LOG_BYTES)} a log; in logs/ it says where`,
+        `  the output of ${pluralize(summary.cutLogs, "attempt")} was truncated to ${formatBytes(MAX_LOG_BYTES)} per log; the files in logs/ say where`,
       );
     if (session.dropped > 0)
-      lines.push(`  ${pluralize(session.dropped, "superseded attempt")} stopped or not taken: another has their chunk`);
+      lines.push(
+        `  ${pluralize(session.dropped, "superseded attempt")} stopped or discarded: another attempt has the chunk`,
+      );
     lines.push(...formatRechecks(summary));
     lines.push(...summary.failures.flatMap(formatFailure));
     if (chunks.failed > summary.failures.length)
@@ -38,49 +40,49 @@ export function formatSummary(summary: RunSummary, already: boolean, aggregate: 
   }
   lines.push(...formatLeftovers(selectUnintendedLeftovers(summary), where));
   if (!already && STATES_LEAVING_WORK.includes(summary.state) && mayHaveWorkLeft(summary))
-    lines.push(`what runs on the nodes goes on; to stop it: muster cancel ${where}`);
+    lines.push(`running chunks continue on their nodes; to stop them: muster cancel ${where}`);
   if (chunks.done > 0)
     lines.push(`results: ${where}/results.ndjson${aggregate === undefined ? "" : `, ${where}/${aggregate}`}`);
   return toPrintableText(lines);
 }
 
-/** Of the nodes that may hold something, those that do not keep it for the next session. */
+/** Returns the leftovers that are not kept on purpose for the next session. */
 function selectUnintendedLeftovers({ state, leftovers = [] }: RunSummary): Leftover[] {
   return STATES_LEAVING_WORK.includes(state) ? leftovers.filter(({ reason }) => reason !== undefined) : leftovers;
 }
 
-/** Whether a node may have work: one has joined, or an earlier session may have left some. */
+/** Returns whether a node may have work: one has joined, or an earlier session may have left some. */
 function mayHaveWorkLeft({ session, nodes }: RunSummary): boolean {
   return session.number > 1 || nodes.some((node) => node.slots > 0);
 }
 
-/** A chunk that failed: which, where, how, and the last that it said. */
+/** Returns the lines about a failed chunk: where, why, and the end of its stderr. */
 export function formatFailure(failure: Failure): string[] {
   const { chunk, node, slot, attempt, reason, stderr } = failure;
-  const tail = stderr.trimEnd().split("\n").slice(-5);
+  const lastLines = stderr.trimEnd().split("\n").slice(-5);
   const place = slot < 0 ? "" : ` on ${node} slot ${slot}`;
-  const head = `failed: chunk ${chunk}${place}, try ${attempt}: ${reason}`;
-  return [head, ...tail.filter((line) => line !== "").map((line) => `    ${line}`)];
+  const head = `failed: chunk ${chunk}${place}, attempt ${attempt}: ${reason}`;
+  return [head, ...lastLines.filter((line) => line !== "").map((line) => `    ${line}`)];
 }
 
-/** What came of computing chunks twice. */
+/** Returns the lines about chunks that were computed a second time for comparison. */
 function formatRechecks({ canary }: RunSummary): string[] {
   if (canary === undefined) return [];
   const { compared, unchecked, differing } = canary;
-  const failed = unchecked === 0 ? "" : `, ${pluralize(unchecked, "chunk")} could not be`;
+  const failed = unchecked === 0 ? "" : `, ${pluralize(unchecked, "chunk")} could not be compared`;
   const lines = differing.slice(0, 20).map(formatMismatch);
   const more = differing.length > 20 ? [`and ${formatCount(differing.length - 20)} more: see summary.json`] : [];
   return [
-    `  ${pluralize(compared, "chunk")} computed twice, ${formatCount(differing.length)} with another result${failed}`,
+    `  ${pluralize(compared, "chunk")} computed twice, ${formatCount(differing.length)} with a different result${failed}`,
     ...lines,
     ...more,
   ];
 }
 
-/** Two results that differ. */
+/** Returns a line about two results of one chunk that differ. */
 export function formatMismatch({ chunk, first, second, what }: RecheckDifference): string {
   const [one, other] = [first, second].map(({ node, slot }) => `${node} slot ${slot}`);
-  return `differs: chunk ${chunk}, of ${one} (kept) and of ${other}: ${what}`;
+  return `results differ: chunk ${chunk} on ${one} (kept) and on ${other}: ${what}`;
 }
 
 function formatNodeSummary(node: NodeSummary): string {
@@ -95,17 +97,17 @@ function formatUnits(units: string): string {
   return pluralize(BigInt(units), "unit");
 }
 
-/** Plan and truth side by side. */
+/** Compares the planned duration with the actual one. */
 export function comparePlanAndActual({ planned, session }: RunSummary): string {
   const { chunks, seconds } = planned!;
   const off = Math.round((session.seconds / seconds - 1) * 100);
-  const how = off === 0 ? "as planned" : `${Math.abs(off)} % ${off > 0 ? "longer" : "shorter"}`;
-  return `planned: ${pluralize(chunks, "chunk")} in ${formatDuration(seconds)}; it took ${pluralize(session.chunks, "chunk")} and ${formatDuration(session.seconds)}, ${how}`;
+  const comparison = off === 0 ? "as planned" : `${Math.abs(off)} % ${off > 0 ? "longer" : "shorter"}`;
+  return `planned: ${pluralize(chunks, "chunk")} in ${formatDuration(seconds)}; actual: ${pluralize(session.chunks, "chunk")} in ${formatDuration(session.seconds)}, ${comparison}`;
 }
 
 function formatDisabledSlots({ takenOut }: NodeSummary): string[] {
   return (takenOut ?? []).map(({ slot, reason, back, reboot }) => {
-    const now = back ? "was out for a while" : "is out";
+    const now = back ? "was disabled for a while" : "is disabled";
     return `    slot ${slot} ${now}: ${reason}${reboot && !back ? "; reboot the node" : ""}`;
   });
 }
@@ -117,13 +119,15 @@ function formatState(summary: RunSummary): string {
     case "partial":
       return "partly done";
     case "interrupted":
-      return "interrupted; the same command goes on from here";
+      return "interrupted; run the same command again to resume";
     case "cancelled":
-      return "cancelled; the same command goes on from here";
+      return "cancelled; run the same command again to resume";
     case "stranded":
-      return "no usable node is left; the same command goes on from here";
+      return "no usable node is left; run the same command again to resume";
     case "superseded":
     case "broken":
       return `stopped: ${summary.error}`;
+    default:
+      return summary.state satisfies never;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Where a verb prints: results on `out`, progress and errors on `err`. Each call is whole lines. An implementation makes the text
- * safe for a terminal (schemas/printable.ts), so no caller can forget to. JSON comes from `jsonText` there, which is safe already.
+ * Where a command prints: results to `out`, progress and errors to `err`. Each call passes whole lines. The implementation escapes
+ * the text for a terminal (schemas/printable.ts). JSON from `jsonText` is safe already.
  */
 export interface Writers {
   out(text: string): void;

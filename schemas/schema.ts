@@ -4,8 +4,10 @@ import { projectRoot } from "../templates/nodeprograms.js";
 
 export const SCHEMAS = ["inventory", "job", "jobs-file", "pipeline"] as const;
 export type SchemaName = (typeof SCHEMAS)[number];
+/** The schema of the messages between coordinator and agent; it describes no file. */
+export const PROTOCOL_SCHEMA = "protocol";
 
-/** The schema file as it is. */
-export function readSchema(schema: SchemaName): Record<string, unknown> {
+/** Reads and parses the JSON file of a schema. */
+export function readSchema(schema: SchemaName | typeof PROTOCOL_SCHEMA): Record<string, unknown> {
   return JSON.parse(readFileSync(join(projectRoot(), "schemas", `${schema}.json`), "utf8"));
 }

@@ -443,7 +443,11 @@ export interface JobFile {
     output?: string | number;
   };
   /**
-   * A share of the chunks, e.g. `1%`, is computed again on a slot of another node (on another slot, where there is one node) and compared: every output must be the same, byte for byte. Results that differ fail the run (exit 3), and both slots are named; the first result stays. Every run of a job chooses the same chunks. As a mapping: `{share: 1%, tolerance: 1e-6}`.
+   * Computes this share of the chunks, e.g. `1%`, a second time on a slot of another node (on another slot, if there is one node) and compares the outputs, which must be equal byte for byte. Results that differ fail the run (exit 3) and are reported with both slots; the first result stays. Every run of a job selects the same chunks. As a mapping: `{share: 1%, tolerance: 1e-6}`.
+   */
+  recheck?: string | number | {share: string | number; tolerance?: number};
+  /**
+   * The earlier name of `recheck`; it stays valid.
    */
   canary?: string | number | {share: string | number; tolerance?: number};
   /**
@@ -603,7 +607,11 @@ export interface JobsFile {
    */
   timeout?: string | number;
   /**
-   * A share of the chunks, e.g. `1%`, is computed again on a slot of another node (on another slot, where there is one node) and compared: every output must be the same, byte for byte. Results that differ fail the run (exit 3), and both slots are named; the first result stays. Every run of a job chooses the same chunks. As a mapping: `{share: 1%, tolerance: 1e-6}`.
+   * Computes this share of the chunks, e.g. `1%`, a second time on a slot of another node (on another slot, if there is one node) and compares the outputs, which must be equal byte for byte. Results that differ fail the run (exit 3) and are reported with both slots; the first result stays. Every run of a job selects the same chunks. As a mapping: `{share: 1%, tolerance: 1e-6}`.
+   */
+  recheck?: string | number | {share: string | number; tolerance?: number};
+  /**
+   * The earlier name of `recheck`; it stays valid.
    */
   canary?: string | number | {share: string | number; tolerance?: number};
   /**

@@ -1,38 +1,54 @@
 """muster's agent: runs the chunks of one run on one node. Python 3.8+, standard library only, Linux.
 
-It comes over the channel that it then speaks on (templates.ts) and is never stored; PARTS holds the sources of muster_agent/
-by module name. `attach ROOT` hands its stdin and stdout to the run's daemon (started if there is none) and waits; the daemon
-speaks JSON lines over them (executor/run/agent/protocol.ts) and outlives the connection. `clean ROOT` ends what is left of a run
-without its daemon. ROOT is the run's folder on the node:
+It arrives over the channel on which it then talks (templates/nodeprograms.ts), and is never stored. PARTS holds the sources of the
+package muster_agent by module name. `attach ROOT` passes its stdin and stdout to the run's daemon (which it starts where there is
+none) and waits; the daemon speaks JSON lines over them (docs/protocol.md) and outlives the connection. `clean ROOT` ends what is
+left of a run without its daemon. ROOT is the run's folder on the node:
 
-    a/ID/work     working directory of attempt ID      a/ID/out    its stdout (and err)
-    store/SHA256  staged files                         agent.sock  where attach knocks
-    agent.log     troubles of the daemon               life        how long all this may stay after a reboot
-    done.ndjson   results that nobody has acknowledged yet, and what was started
-    launching.ndjson  what is about to be started
+    a/ID/work         working directory of attempt ID
+    a/ID/out, err     its stdout and stderr
+    a/ID/range        what it has not begun of its range, where its program says so
+    store/SHA256      staged files
+    done.ndjson       results that nobody has acknowledged, and which attempts started
+    launching.ndjson  attempts that are about to start
+    owner             nonce of the coordinator that the folder belongs to
+    life              how long the folder may stay after a reboot
+    agent.lock        held while somebody looks for the daemon or starts it
+    agent.sock        where attach connects
+    agent.log         errors of the daemon
 """
 import sys
 from importlib.machinery import ModuleSpec
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any, Dict, Optional
 
-class Parts:
-    """Imports the agent's modules from memory."""
+    PARTS: Dict[str, str] = {}
+
+
+class PartsImporter:
+    """Imports modules from PARTS. A package is a name that other names begin with."""
 
     @staticmethod
-    def find_spec(name, path=None, target=None):
-        return ModuleSpec(name, Parts, is_package=name == "muster_agent") if name in PARTS else None  # noqa: F821
+    def find_spec(name: str, path: "Any" = None, target: "Any" = None) -> "Optional[ModuleSpec]":
+        if name not in PARTS:
+            return None
+        is_package = any(other.startswith(name + ".") for other in PARTS)
+        return ModuleSpec(name, PartsImporter, is_package=is_package)  # type: ignore[arg-type]
 
     @staticmethod
-    def create_module(spec):
+    def create_module(spec: ModuleSpec) -> None:
         return None
 
     @staticmethod
-    def exec_module(module):
+    def exec_module(module: "ModuleType") -> None:
         name = module.__name__
-        exec(compile(PARTS[name], name + ".py", "exec"), module.__dict__)  # noqa: F821
+        exec(compile(PARTS[name], name + ".py", "exec"), module.__dict__)
 
 
-sys.meta_path.insert(0, Parts)
+sys.meta_path.insert(0, PartsImporter)
 
 from muster_agent.attach import main  # noqa: E402
 

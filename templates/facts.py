@@ -1,9 +1,9 @@
-"""What muster wants to know of a node, as one JSON line on stdout. Python 3.6+, standard library only.
+"""Prints facts about a node as one JSON line: GPUs, memory, disk, versions. Python 3.6+, standard library only.
 
-    python3 - [WORKDIR]     with this text on stdin; nothing is stored on the node
+    python3 - [WORKDIR] [without-gpus]     with this text on stdin; nothing is stored on the node
 
-GPUs are asked from the vendors' tools, all at once, each killed with its whole process group after TOOL_SECONDS; where no tool
-answers, /sys/class/drm is read. `tools` says how each one fared.
+The vendors' tools list the GPUs. They run side by side, and each is killed with its process group after TOOL_SECONDS.
+GPUs that no tool lists are read from /sys/class/drm. `tools` has the error of each tool, or null.
 """
 import json
 import os
@@ -13,10 +13,13 @@ import signal
 import subprocess
 import sys
 import threading
+from typing import Any, Dict, List, Optional, Tuple
+
+Gpu = Dict[str, Any]
 
 TOOL_SECONDS = 5
 TOOL_PATH = ["/opt/rocm/bin", "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"]
-OUTPUT_CAP = 4 << 20
+MAX_OUTPUT_BYTES = 4 << 20
 TOOLS = [
     ("nvidia-smi", ["--query-gpu=name,pci.bus_id,memory.total,driver_version", "--format=csv,noheader,nounits"]),
     ("amd-smi", ["static", "--asic", "--bus", "--vram", "--driver", "--json"]),
@@ -24,36 +27,37 @@ TOOLS = [
 ]
 
 
-def text(value):
-    """A value of a tool as text; None for what the tools print when they do not know."""
+def text(value: Any) -> Optional[str]:
+    """A value that a tool printed, as text; None for what tools print where they have no value."""
     value = str(value).strip() if value is not None else ""
     return None if value.strip("[]").lower() in ("", "n/a", "none", "unknown", "not supported", "unknown error") else value
 
 
-def number(value, unit=1):
+def number(value: Any, unit: int = 1) -> Optional[int]:
     try:
-        return int(float(text(value)) * unit)
+        return int(float(text(value) or "") * unit)
     except (TypeError, ValueError, OverflowError):
         return None
 
 
-def pci(value):
-    """domain:bus:device.function in sysfs's spelling (nvidia-smi has eight digits of domain, rocm-smi upper case)."""
+def pci(value: Any) -> Optional[str]:
+    """domain:bus:device.function as sysfs spells it (nvidia-smi prints eight digits of domain, rocm-smi upper case)."""
     found = re.match(r"([0-9a-f]{4,8}):([0-9a-f]{2}:[0-9a-f]{2}\.[0-7])$", (text(value) or "").lower())
-    return found and found.group(1)[-4:] + ":" + found.group(2)
+    return found.group(1)[-4:] + ":" + found.group(2) if found else None
 
 
-def gpu(vendor, model, address, vram, driver):
+def gpu(vendor: str, model: Any, address: Any, vram: Optional[int], driver: Any) -> Gpu:
+    """`vram`: bytes."""
     return {"vendor": vendor, "model": text(model), "pci": pci(address), "vram": vram, "driver": text(driver)}
 
 
-def parse_nvidia(output):
+def parse_nvidia(output: str) -> List[Gpu]:
     rows = [[cell.strip() for cell in line.split(",")] for line in output.splitlines() if line.count(",") >= 3]
     return [gpu("nvidia", ",".join(row[:-3]), row[-3], number(row[-2], 1 << 20), row[-1]) for row in rows]
 
 
-def json_in(output):
-    """The JSON value of an output that may have warnings before it."""
+def find_json(output: str) -> Any:
+    """The JSON value of an output that may have warnings before it. ValueError where there is none."""
     starts = [output.find(mark) for mark in "{[" if mark in output]
     if not starts:
         raise ValueError("printed no JSON: " + output.strip()[:200])
@@ -68,7 +72,7 @@ def json_in(output):
 UNITS = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
 
 
-def amd_size(vram):
+def amd_vram_bytes(vram: Any) -> Optional[int]:
     """ROCm 6 and 7: {"size": {"value": 8176, "unit": "MB"}}; earlier "size": "8176 MB", "size_mb" or "vram_size_mb"."""
     if not isinstance(vram, dict):
         return None
@@ -81,73 +85,74 @@ def amd_size(vram):
     return number(vram.get("vram_size_mb", vram.get("size_mb")), 1 << 20)
 
 
-def part(card, name):
+def section(card: Dict[str, Any], name: str) -> Dict[str, Any]:
     value = card.get(name)
     return value if isinstance(value, dict) else {}
 
 
-def parse_amd(output):
-    """amd-smi: a list (ROCm 6), {"gpu_data": [...]} (ROCm 7)."""
-    data = json_in(output)
+def parse_amd(output: str) -> List[Gpu]:
+    """amd-smi prints a list (ROCm 6) or {"gpu_data": [...]} (ROCm 7)."""
+    data = find_json(output)
     if isinstance(data, dict):
         data = data.get("gpu_data", [data] if "gpu" in data else [])
     found = []
     for card in data if isinstance(data, list) else []:
         if not isinstance(card, dict) or "gpu" not in card:
             continue
-        driver = part(card, "driver")
+        driver = section(card, "driver")
         version = driver.get("version", driver.get("driver_version"))
-        address = part(card, "bus").get("bdf") or card.get("bdf")
-        found.append(gpu("amd", part(card, "asic").get("market_name"), address, amd_size(card.get("vram")), version))
+        address = section(card, "bus").get("bdf") or card.get("bdf")
+        found.append(gpu("amd", section(card, "asic").get("market_name"), address, amd_vram_bytes(card.get("vram")), version))
     return found
 
 
-def parse_rocm(output):
-    """rocm-smi: {"card0": {...}, "system": {...}}; names of keys changed their case from ROCm 5 to 6."""
-    data = json_in(output)
-    system = lower(data.get("system", {}))
+def parse_rocm(output: str) -> List[Gpu]:
+    """rocm-smi prints {"card0": {...}, "system": {...}}. The case of the keys differs between ROCm 5 and 6."""
+    data = find_json(output)
+    system = lower_keys(data.get("system", {}))
     found = []
     for name in sorted((name for name in data if re.match(r"card\d+$", name)), key=lambda name: int(name[4:])):
-        card = lower(data[name])
+        card = lower_keys(data[name])
         model = text(card.get("card series")) or text(card.get("device name")) or text(card.get("card model"))
         driver = card.get("driver version", system.get("driver version"))
         found.append(gpu("amd", model, card.get("pci bus"), number(card.get("vram total memory (b)")), driver))
     return found
 
 
-def lower(keys):
-    return {str(key).lower(): value for key, value in keys.items()} if isinstance(keys, dict) else {}
+def lower_keys(value: Any) -> Dict[str, Any]:
+    return {str(key).lower(): one for key, one in value.items()} if isinstance(value, dict) else {}
 
 
 PARSERS = {"nvidia-smi": parse_nvidia, "amd-smi": parse_amd, "rocm-smi": parse_rocm}
 
 
-def read(path, default=None):
+def read(path: str) -> str:
+    """The text of a file; empty where it cannot be read."""
     try:
         with open(path) as file:
             return file.read().strip()
     except (OSError, UnicodeDecodeError):
-        return default
+        return ""
 
 
-def sysfs_gpus(root="/sys"):
-    """GPUs as the kernel shows them; also those whose tools are missing or hang."""
-    found = {}
+def sysfs_gpus(root: str = "/sys") -> List[Gpu]:
+    """GPUs as the kernel shows them, also those whose tools are missing or hang."""
+    found = {}  # type: Dict[str, Gpu]
     folder = root + "/class/drm"
     for name in sorted(os.listdir(folder) if os.path.isdir(folder) else []):
         if not re.match(r"card\d+$", name):
             continue
         device = os.path.join(folder, name, "device")
         vendor = {"0x1002": "amd", "0x10de": "nvidia"}.get(read(device + "/vendor"))
-        slot = re.search(r"^PCI_SLOT_NAME=(\S+)$", read(device + "/uevent", ""), re.M)
+        slot = re.search(r"^PCI_SLOT_NAME=(\S+)$", read(device + "/uevent"), re.M)
         address = pci(slot.group(1)) if slot else pci(os.path.basename(os.path.realpath(device)))
         if vendor:
-            model = read(device + "/product_name") or "PCI device " + read(device + "/device", "?")
+            model = read(device + "/product_name") or "PCI device " + (read(device + "/device") or "?")
             found[address or name] = gpu(vendor, model, address, number(read(device + "/mem_info_vram_total")), None)
     return list(found.values())
 
 
-def locate(tool):
+def find_tool(tool: str) -> Optional[str]:
     for folder in os.environ.get("PATH", "").split(":") + TOOL_PATH:
         path = os.path.join(folder, tool)
         if folder and os.path.isfile(path) and os.access(path, os.X_OK):
@@ -155,9 +160,9 @@ def locate(tool):
     return None
 
 
-def ask(tool, words, answers):
-    """Runs one tool; answers[tool] becomes {"gpus": [...]} or {"error": why}. Missing tools leave no answer."""
-    path = locate(tool)
+def run_tool(tool: str, words: List[str], answers: Dict[str, Dict[str, Any]]) -> None:
+    """Sets answers[tool] to {"gpus": [...]} or {"error": reason}, unless the tool is missing."""
+    path = find_tool(tool)
     if path is None:
         return
     answers[tool] = {"error": "no answer within {} s; killed".format(TOOL_SECONDS)}
@@ -177,10 +182,10 @@ def ask(tool, words, answers):
             os.killpg(child.pid, signal.SIGKILL)
         except OSError:
             pass
-    answers[tool] = understand(tool, child.returncode, out[:OUTPUT_CAP].decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+    answers[tool] = understand(tool, child.returncode, out[:MAX_OUTPUT_BYTES].decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
 
-def understand(tool, code, out, err):
+def understand(tool: str, code: int, out: str, err: str) -> Dict[str, Any]:
     if code != 0:
         reason = (err.strip() or out.strip()).splitlines()
         return {"error": "exit {}{}".format(code, ": " + reason[-1][:200] if reason else "")}
@@ -191,23 +196,25 @@ def understand(tool, code, out, err):
     return {"gpus": gpus} if gpus else {"error": "names no GPU: " + " ".join(out.split())[:200]}
 
 
-def merge(reported, kernel):
-    """The tools' GPUs, completed and joined by PCI address with those that only the kernel shows."""
-    seen = {card["pci"]: card for card in kernel if card["pci"]}
+def merge(reported: List[Gpu], kernel: List[Gpu]) -> List[Gpu]:
+    """The GPUs that tools list, with what only the kernel knows of them, and the GPUs that only the kernel shows. They are matched
+    by PCI address; where a tool lists GPUs without addresses, the kernel's GPUs of that vendor are left out."""
+    by_pci = {card["pci"]: card for card in kernel if card["pci"]}
     for card in reported:
-        shown = seen.pop(card["pci"], None)
-        if shown and card["vram"] is None:
-            card["vram"] = shown["vram"]
-        if shown and card["model"] is None:
-            card["model"] = shown["model"]
-    told = {card["vendor"] for card in reported if card["pci"] is None}
-    rest = [card for card in kernel if (card["pci"] is None or card["pci"] in seen) and card["vendor"] not in told]
+        same = by_pci.pop(card["pci"], None)
+        if same and card["vram"] is None:
+            card["vram"] = same["vram"]
+        if same and card["model"] is None:
+            card["model"] = same["model"]
+    unmatched = {card["vendor"] for card in reported if card["pci"] is None}
+    rest = [card for card in kernel if (card["pci"] is None or card["pci"] in by_pci) and card["vendor"] not in unmatched]
     return sorted(reported + rest, key=lambda card: card["pci"] or "~")
 
 
-def find_gpus():
-    answers = {}
-    threads = [threading.Thread(target=ask, args=(tool, words, answers)) for tool, words in TOOLS]
+def find_gpus() -> Tuple[List[Gpu], Dict[str, Optional[str]]]:
+    """The GPUs, and by tool its error or None."""
+    answers = {}  # type: Dict[str, Dict[str, Any]]
+    threads = [threading.Thread(target=run_tool, args=(tool, words, answers)) for tool, words in TOOLS]
     for thread in threads:
         thread.daemon = True
         thread.start()
@@ -219,13 +226,14 @@ def find_gpus():
     return gpus, {tool: answer.get("error") for tool, answer in sorted(answers.items())}
 
 
-def memory():
-    fields = dict(re.findall(r"^(\w+):\s+(\d+) kB$", read("/proc/meminfo", ""), re.M))
+def memory() -> Dict[str, int]:
+    """Bytes."""
+    fields = dict(re.findall(r"^(\w+):\s+(\d+) kB$", read("/proc/meminfo"), re.M))
     return {"total": int(fields.get("MemTotal", 0)) << 10, "available": int(fields.get("MemAvailable", 0)) << 10}
 
 
-def disk(path):
-    """The file system that holds `path`, or its nearest folder that exists."""
+def disk(path: str) -> Optional[Dict[str, Any]]:
+    """Bytes of the file system of `path`, or of the nearest folder above it that exists."""
     path = os.path.abspath(os.path.expanduser(path))
     while not os.path.isdir(path) and path != "/":
         path = os.path.dirname(path)
@@ -236,19 +244,20 @@ def disk(path):
     return {"path": path, "free": status.f_bavail * status.f_frsize, "total": status.f_blocks * status.f_frsize}
 
 
-def boot_time():
-    found = re.search(r"^btime (\d+)$", read("/proc/stat", ""), re.M)
+def boot_time() -> Optional[int]:
+    """Seconds since the epoch."""
+    found = re.search(r"^btime (\d+)$", read("/proc/stat"), re.M)
     return int(found.group(1)) if found else None
 
 
-def main(words):
+def main(words: List[str]) -> None:
     gpus, tools = ([], {}) if "without-gpus" in words[1:] else find_gpus()
     facts = {
         "muster_facts": 1,
         "hostname": platform.node(),
-        "boot": read("/proc/sys/kernel/random/boot_id", ""),
+        "boot": read("/proc/sys/kernel/random/boot_id"),
         "booted": boot_time(),
-        "uptime": float(read("/proc/uptime", "0").split()[0]),
+        "uptime": float((read("/proc/uptime") or "0").split()[0]),
         "python": list(sys.version_info[:3]),
         "cores": len(os.sched_getaffinity(0)),
         "memory": memory(),
@@ -260,7 +269,7 @@ def main(words):
     }
     sys.stdout.write("\n" + json.dumps(facts) + "\n")
     sys.stdout.flush()
-    os._exit(0)  # a tool's reader thread may still hang
+    os._exit(0)  # a thread may still wait for a tool that hangs
 
 
 if __name__ == "__main__":

@@ -3,22 +3,22 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deflateSync } from "node:zlib";
 
-/** The folder of this module's package.json: what is not TypeScript lies there and not in dist/. */
+/** The folder of muster's package.json. Files that the compiler does not copy lie there, and not in dist/. */
 export function projectRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, "package.json"))) folder = dirname(folder);
   return folder;
 }
 
-/** A program that is sent to a node and run there without being stored. */
+/** A Python program that is sent to a node and runs there without being stored. */
 export interface NodeProgram {
-  /** What follows the name of the python. */
-  args: string[];
-  /** The first bytes of its stdin; what comes after them is for the program. */
-  stdin: Buffer;
+  /** The arguments after the name of the interpreter. */
+  readonly args: readonly string[];
+  /** The first bytes of its stdin. What follows them is for the program. */
+  readonly stdin: Buffer;
 }
 
-/** Reads the program off stdin, not a byte more, and runs it. */
+/** Reads a program of SIZE bytes from stdin, not a byte more, and runs it. */
 const LOADER = `import os, zlib
 left, parts = SIZE, []
 while left:
@@ -26,45 +26,45 @@ while left:
     left -= len(parts[-1])
 exec(zlib.decompress(b"".join(parts)))`;
 
-/** The folder of the agent's parts, beside its entry point. */
 const AGENT_PACKAGE = "muster_agent";
 
-/** The agent. Its last argument is the run's folder on the node; `~` at its front is the user's home there. */
+/** The agent, without its last argument: the run's folder on the node, absolute or in `~`, the user's home there. */
 export function agentProgram(): NodeProgram {
-  const folder = join(projectRoot(), "templates");
-  const modules = readdirSync(join(folder, AGENT_PACKAGE)).filter((name) => name.endsWith(".py"));
-  const parts = modules.map((name) => [moduleName(name), readFileSync(join(folder, AGENT_PACKAGE, name), "utf8")]);
-  const literal = JSON.stringify(JSON.stringify(Object.fromEntries(parts)));
-  const entry = readFileSync(join(folder, "agent.py"), "utf8");
-  const stdin = deflateSync(`import json\nPARTS = json.loads(${literal})\n${entry}`);
-  // Isolated, and without site: neither the node's settings for python nor its site-packages are any business of the agent.
+  const folder = join(projectRoot(), "templates", AGENT_PACKAGE);
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".py"));
+  const modules = files.sort().map((name) => [moduleName(name), readFileSync(join(folder, name), "utf8")]);
+  const literal = JSON.stringify(JSON.stringify(Object.fromEntries(modules)));
+  const stdin = deflateSync(`import json\nPARTS = json.loads(${literal})\n${readProgram("agent.py")}`);
+  // -I and -S: the node's PYTHON* variables and site-packages must not affect the agent.
   return { args: ["-IS", "-c", LOADER.replace("SIZE", `${stdin.length}`), "attach"], stdin };
 }
 
-/** The same program, told to end the processes of a run that its agent cannot end any more (executor/run/node/strays.ts). */
-export function cleanProgram({ args: words, stdin }: NodeProgram): NodeProgram {
-  return { args: [...words.slice(0, -1), "clean"], stdin };
+/** The same program, but it ends the processes of a run that its agent no longer can (executor/run/node/strays.ts). */
+export function cleanProgram({ args, stdin }: NodeProgram): NodeProgram {
+  return { args: [...args.slice(0, -1), "clean"], stdin };
 }
 
+/** attempts/slots.py -> muster_agent.attempts.slots */
 function moduleName(file: string): string {
-  return file === "__init__.py" ? AGENT_PACKAGE : `${AGENT_PACKAGE}.${file.slice(0, -".py".length)}`;
+  return join(AGENT_PACKAGE, file)
+    .replace(/(\/__init__)?\.py$/, "")
+    .replaceAll("/", ".");
 }
 
-/** The source text of the program that looks at a node; it is never stored there. */
+/** The source of the program that prints facts about a node. */
 export function factsSource(): string {
-  return readFileSync(join(projectRoot(), "templates", "facts.py"), "utf8");
+  return readProgram("facts.py");
 }
 
-/** The program that answers these questions about a node, for python's stdin; it is never stored there. */
+/** The stdin of a Python that answers these questions about a node (playbooks/engine/resource.ts). */
 export function probeProgram(questions: unknown[]): string {
-  const read = (name: string) => readFileSync(join(projectRoot(), "templates", name));
   const texts = {
-    SOURCE: read("probe.py"),
-    MODULES: read("modules.py"),
-    ACCESS: read(join(AGENT_PACKAGE, "access.py")),
-    QUESTIONS: Buffer.from(JSON.stringify(questions)),
+    SOURCE: readProgram("probe.py"),
+    MODULES: readProgram("python_modules.py"),
+    ACCESS: readProgram(join(AGENT_PACKAGE, "access/path_access.py")),
+    QUESTIONS: JSON.stringify(questions),
   };
-  const packed = Object.entries(texts).map(([name, text]) => [name, text.toString("base64")]);
+  const packed = Object.entries(texts).map(([name, text]) => [name, Buffer.from(text).toString("base64")]);
   return [
     "import base64",
     `names = {name: base64.b64decode(text) for name, text in ${JSON.stringify(Object.fromEntries(packed))}.items()}`,
@@ -75,12 +75,16 @@ export function probeProgram(questions: unknown[]): string {
   ].join("\n");
 }
 
-/** The source text of the program that puts a file or folder in its place on a node; it is never stored there. */
+/** The source of the program that writes a file, or makes a folder, on a node. */
 export function placeSource(): string {
-  return readFileSync(join(projectRoot(), "templates", "place.py"), "utf8");
+  return readProgram("place.py");
 }
 
-/** The source text of the program that holds the lock of a node; it is never stored there. */
+/** The source of the program that holds the lock of a node. */
 export function nodeLockSource(): string {
-  return readFileSync(join(projectRoot(), "templates", "hold.py"), "utf8");
+  return readProgram("node_lock.py");
+}
+
+function readProgram(name: string): string {
+  return readFileSync(join(projectRoot(), "templates", name), "utf8");
 }

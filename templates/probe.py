@@ -1,9 +1,11 @@
-"""Answers questions about a node, all of them at once, as one JSON line on stdout. Python 3.8+, standard library only.
+"""Answers questions about a node as one JSON line. Python 3.8+, standard library only.
 
-Sent on stdin by a loader that sets SOURCE (this text), MODULES (modules.py), ACCESS (muster_agent/access.py) and QUESTIONS (JSON,
-see playbooks/engine/resource.ts);
-nothing is stored on the node and nothing is changed. Questions that need root are answered by one `sudo -n` child where the user is not root.
+A loader on stdin sets SOURCE (this text), MODULES (python_modules.py), ACCESS (muster_agent/access/path_access.py) and QUESTIONS
+(JSON, see playbooks/engine/resource.ts). Nothing is stored on the node, and nothing is changed. Where the user is not root, one
+`sudo -n` child answers the questions that need root.
 """
+from __future__ import annotations
+
 import base64
 import grp
 import hashlib
@@ -16,15 +18,28 @@ import subprocess
 import sys
 import threading
 
-BLOCK = 1 << 20
-OUTPUT_CAP = 1 << 20
-MOST_ENTRIES = 100000
-TREE_CONTENT = 16 << 20  # bytes of content of one tree
-ROOT_SECONDS = 60
-MODULES_SECONDS = 60
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict
+
+    Question = Dict[str, Any]
+    Answer = Dict[str, Any]
+
+SOURCE: bytes
+MODULES: bytes
+ACCESS: bytes
+QUESTIONS: bytes
+
+BLOCK_BYTES = 1 << 20
+MAX_OUTPUT_BYTES = 1 << 20
+MAX_TREE_ENTRIES = 100000
+MAX_TREE_CONTENT_BYTES = 16 << 20  # in one answer
+ROOT_TIMEOUT_SECONDS = 60
+MODULES_TIMEOUT_SECONDS = 60
+JOIN_SECONDS = 5  # for a thread, beyond the timeout of its program
 
 
-def home():
+def home() -> str:
     """The home of the user who logged in, also where sudo made this root."""
     uid = os.environ.get("SUDO_UID")
     if uid and uid.isdigit() and os.geteuid() == 0:
@@ -35,29 +50,30 @@ def home():
     return os.path.expanduser("~")
 
 
-def expand(path):
+def expand(path: str) -> str:
     return home() + path[1:] if path == "~" or path.startswith("~/") else path
 
 
-def reason(error):
+def reason(error: Exception) -> str:
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
-def name_of(look_up, number):
+def name_of(find_entry: Callable[[int], Any], number: int) -> str:
     try:
-        return look_up(number)[0]
+        return find_entry(number)[0]
     except KeyError:
         return str(number)
 
 
-def file_state(path, cap):
+def file_state(path: str, max_content_bytes: int) -> Answer:
+    """What lies at `path`. It has the content of a file that is not larger than `max_content_bytes`."""
     try:
         status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return {"kind": "missing"}
     except (OSError, ValueError) as error:
         return {"kind": "missing", "error": reason(error)}
-    state = {
+    state: Answer = {
         "kind": kind_of(status.st_mode),
         "mode": stat.S_IMODE(status.st_mode),
         "uid": status.st_uid,
@@ -69,13 +85,13 @@ def file_state(path, cap):
         if state["kind"] == "link":
             state["target"] = os.readlink(path)
         elif state["kind"] == "file":
-            read_into(state, path, cap)
+            read_content(state, path, max_content_bytes)
     except OSError as error:
         state["error"] = reason(error)
     return state
 
 
-def kind_of(mode):
+def kind_of(mode: int) -> str:
     if stat.S_ISREG(mode):
         return "file"
     if stat.S_ISDIR(mode):
@@ -83,30 +99,31 @@ def kind_of(mode):
     return "link" if stat.S_ISLNK(mode) else "other"
 
 
-def read_into(state, path, cap):
-    """Files under /sys say another size than they have: what was read counts."""
-    digest, kept, size = hashlib.sha256(), [], 0
+def read_content(state: Answer, path: str, max_content_bytes: int) -> None:
+    """Sets size, hash and content. The size is what was read: stat() shows another one for files under /sys."""
+    digest, size = hashlib.sha256(), 0
+    kept: list[bytes] = []
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         while True:
-            part = os.read(descriptor, BLOCK)
+            part = os.read(descriptor, BLOCK_BYTES)
             if not part:
                 break
             digest.update(part)
             size += len(part)
-            if size <= cap:
+            if size <= max_content_bytes:
                 kept.append(part)
     finally:
         os.close(descriptor)
     state["size"] = size
     state["sha256"] = digest.hexdigest()
-    if size <= cap:
+    if size <= max_content_bytes:
         state["content"] = base64.b64encode(b"".join(kept)).decode()
 
 
-def tree_state(root, cap):
+def tree_state(root: str, max_content_bytes: int) -> Answer:
     """Everything below `root` by relative path, and `root` itself as "."; links are not followed."""
-    budget = TREE_CONTENT
+    budget_bytes = MAX_TREE_CONTENT_BYTES
     answer = {".": file_state(root, -1)}
     folders = [""] if answer["."]["kind"] == "folder" else []
     while folders:
@@ -118,50 +135,51 @@ def tree_state(root, cap):
             continue
         for name in names:
             path = os.path.join(folder, name)
-            if len(answer) > MOST_ENTRIES:
-                answer["."]["error"] = "more than {} entries".format(MOST_ENTRIES)
+            if len(answer) > MAX_TREE_ENTRIES:
+                answer["."]["error"] = "more than {} entries".format(MAX_TREE_ENTRIES)
                 return answer
-            answer[path] = file_state(os.path.join(root, path), min(cap, budget))
-            budget -= len(answer[path].get("content", ""))
+            answer[path] = file_state(os.path.join(root, path), min(max_content_bytes, budget_bytes))
+            budget_bytes -= len(answer[path].get("content", ""))
             if answer[path]["kind"] == "folder":
                 folders.append(path)
     return answer
 
 
-def run(argv, seconds, stdin=b""):
-    """A program in its own process group, which is gone afterwards. Never raises for what it does."""
+def run(argv: list[str], timeout_seconds: float, stdin: bytes = b"") -> Answer:
+    """Runs a program in a process group of its own, which is killed afterwards. stdout and stderr are bytes, or empty texts where
+    the program could not be started. Its failure is in the answer; nothing is raised."""
     try:
         child = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, cwd=home()
         )
     except (OSError, ValueError) as error:
         return {"exit": None, "stdout": "", "stderr": "", "error": "cannot be started: " + reason(error)}
-    late = False
+    is_late = False
     try:
-        out, err = child.communicate(stdin, timeout=seconds)
+        out, err = child.communicate(stdin, timeout=timeout_seconds)
     except subprocess.TimeoutExpired:
-        late, out, err = True, b"", b""
+        is_late, out, err = True, b"", b""
     finally:
         try:
             os.killpg(child.pid, signal.SIGKILL)
         except OSError:
             pass
-    state = {"exit": None if late else child.returncode, "stdout": out, "stderr": err}
-    if late:
-        state["error"] = "no answer within {} s".format(seconds)
+    state: Answer = {"exit": None if is_late else child.returncode, "stdout": out, "stderr": err}
+    if is_late:
+        state["error"] = "no answer within {} s".format(timeout_seconds)
     return state
 
 
-def text(state):
-    """The output of a program as text, capped."""
+def decode(state: Answer) -> Answer:
+    """Turns the output of a program into text, and cuts it to MAX_OUTPUT_BYTES."""
     for stream in ("stdout", "stderr"):
         if isinstance(state[stream], bytes):
-            state[stream] = state[stream][:OUTPUT_CAP].decode("utf-8", "replace")
+            state[stream] = state[stream][:MAX_OUTPUT_BYTES].decode("utf-8", "replace")
     return state
 
 
-def modules_state(python, modules):
-    state = text(run([expand(python), "-c", MODULES.decode()] + modules, MODULES_SECONDS))
+def modules_state(python: str, modules: list[str]) -> Answer:
+    state = decode(run([expand(python), "-c", MODULES.decode()] + modules, MODULES_TIMEOUT_SECONDS))
     for line in reversed(state["stdout"].splitlines()):
         if line.startswith("muster-modules "):
             return json.loads(line.split(" ", 1)[1])
@@ -169,8 +187,9 @@ def modules_state(python, modules):
     return {"python": None, "modules": {}, "error": state.get("error") or last[:300]}
 
 
-def space_state(path):
-    fields = {}
+def space_state(path: str) -> Answer:
+    """Bytes that are free in the file system of `path` or of the nearest folder above it, and MemAvailable."""
+    fields: dict[str, str] = {}
     try:
         with open("/proc/meminfo") as lines:
             fields = dict(line.split(":", 1) for line in lines if ":" in line)
@@ -186,11 +205,11 @@ def space_state(path):
     return {"free": status.f_bavail * status.f_frsize, "available": available}
 
 
-def access_state(path, exclusive):
-    """Who else could replace or change what lies at a path, from the view of whoever asks."""
-    access = {}
-    exec(compile(ACCESS, "access.py", "exec"), access)
-    state = {"uid": os.geteuid(), "problems": []}
+def access_state(path: str, exclusive: bool) -> Answer:
+    """Which other users could replace or change what lies at a path, as seen by the user of this process."""
+    access: dict[str, Any] = {}
+    exec(compile(ACCESS, "path_access.py", "exec"), access)
+    state: Answer = {"uid": os.geteuid(), "problems": []}
     try:
         state["problems"] = access["find_problems"](path, os.geteuid(), exclusive)
     except OSError as error:
@@ -198,7 +217,7 @@ def access_state(path, exclusive):
     return state
 
 
-def answer(question):
+def answer(question: Question) -> Answer:
     ask = question["ask"]
     if ask == "access":
         return access_state(expand(question["path"]), question.get("exclusive", False))
@@ -211,17 +230,17 @@ def answer(question):
     if ask == "modules":
         return modules_state(question["python"], question["modules"])
     argv = question["argv"]
-    return text(run([expand(argv[0])] + argv[1:], question["timeout"]))
+    return decode(run([expand(argv[0])] + argv[1:], question["timeout"]))
 
 
-def answer_all(questions):
-    """Programs run side by side, since one that hangs must not make the others late."""
-    answers = [None] * len(questions)
+def answer_all(questions: list[Question]) -> list[Answer]:
+    """Programs run side by side: one that hangs must not delay the others."""
+    answers: list[Answer | None] = [None] * len(questions)
 
-    def one(index):
+    def one(index: int) -> None:
         try:
             answers[index] = answer(questions[index])
-        except Exception as error:  # one question must not hide the others
+        except Exception as error:  # one question must not affect the others
             answers[index] = {"failed": "{}: {}".format(type(error).__name__, error)}
 
     slow = [index for index, question in enumerate(questions) if question["ask"] in ("command", "modules")]
@@ -232,49 +251,50 @@ def answer_all(questions):
         if index not in slow:
             one(index)
     for index, thread in zip(slow, threads):
-        thread.join(questions[index].get("timeout", MODULES_SECONDS) + 5)
+        thread.join(questions[index].get("timeout", MODULES_TIMEOUT_SECONDS) + JOIN_SECONDS)
     return [{"failed": "its program cannot be killed"} if one is None else one for one in answers]
 
 
-def loader(questions):
-    """This program again, with other questions."""
+def make_loader(questions: list[Question]) -> bytes:
+    """The stdin of a Python that runs this program with other questions."""
     texts = {"SOURCE": SOURCE, "MODULES": MODULES, "ACCESS": ACCESS, "QUESTIONS": json.dumps(questions).encode()}
     return LOADER.format({name: base64.b64encode(text).decode() for name, text in texts.items()}).encode()
 
 
-def as_root(questions):
-    seconds = ROOT_SECONDS + max(question.get("timeout", 0) for question in questions)
+def answer_as_root(questions: list[Question]) -> list[Answer]:
+    """The answers of a child that sudo starts. Where sudo refuses, each is {"sudo": reason}."""
+    timeout_seconds = ROOT_TIMEOUT_SECONDS + max(question.get("timeout", 0) for question in questions)
     plain = [dict(question, become=False) for question in questions]
-    state = run(["sudo", "-n", "--", sys.executable, "-"], seconds, loader(plain))
+    state = run(["sudo", "-n", "--", sys.executable, "-"], timeout_seconds, make_loader(plain))
     if isinstance(state["stdout"], bytes):
         for line in reversed(state["stdout"].decode("utf-8", "replace").splitlines()):
             if line.startswith('{"muster_probe": 1,'):
                 return json.loads(line)["answers"]
-    said = text(state)["stderr"].strip().splitlines()
-    why = state.get("error") or (said[-1] if said else "exit {}".format(state["exit"]))
-    return [{"sudo": why[:300]}] * len(questions)
+    lines = decode(state)["stderr"].strip().splitlines()
+    refusal = state.get("error") or (lines[-1] if lines else "exit {}".format(state["exit"]))
+    return [{"sudo": refusal[:300]}] * len(questions)
 
 
-def main():
-    questions = json.loads(QUESTIONS)
-    rooted = [i for i, question in enumerate(questions) if question.get("become") and os.geteuid() != 0]
-    own = [i for i in range(len(questions)) if i not in rooted]
-    answers = [None] * len(questions)
-    jobs = [(own, answer_all)] + ([(rooted, as_root)] if rooted else [])
-    threads = []
-    for indices, job in jobs:
+def main() -> None:
+    questions: list[Question] = json.loads(QUESTIONS)
+    need_root = [i for i, question in enumerate(questions) if question.get("become") and os.geteuid() != 0]
+    others = [i for i in range(len(questions)) if i not in need_root]
+    answers: list[Answer | None] = [None] * len(questions)
 
-        def work(indices=indices, job=job):
-            for index, one in zip(indices, job([questions[index] for index in indices])):
-                answers[index] = one
+    def work(indices: list[int], find_answers: Callable[[list[Question]], list[Answer]]) -> None:
+        for index, one in zip(indices, find_answers([questions[index] for index in indices])):
+            answers[index] = one
 
-        threads.append(threading.Thread(target=work))
-        threads[-1].start()
+    threads = [threading.Thread(target=work, args=(others, answer_all))]
+    if need_root:
+        threads.append(threading.Thread(target=work, args=(need_root, answer_as_root)))
+    for thread in threads:
+        thread.start()
     for thread in threads:
         thread.join()
     sys.stdout.write("\n" + json.dumps({"muster_probe": 1, "answers": answers}) + "\n")
     sys.stdout.flush()
-    os._exit(0)  # a program's reader thread may still hang
+    os._exit(0)  # a thread may still wait for a program that hangs
 
 
 LOADER = """import base64

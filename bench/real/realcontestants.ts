@@ -7,14 +7,14 @@ import { openHosts } from "../parallel.js";
 import { runTimed } from "../timedrun.js";
 import { isWhole, type RealWorkload, writeWorkload } from "./realworkload.js";
 
-/** How long a contestant took; `chunks` that it made, and what was wrong. */
+/** The result of a contestant: its time, the number of its chunks, and what was wrong. */
 export interface RealScore {
   seconds: number;
   chunks: number;
   wrong: string;
 }
 
-/** What muster is told of the cards before, and whether the worker says how far it is. `guess`: units a second. */
+/** What the inventory says of the GPUs, and whether the worker reports its progress. `guess`: units a second. */
 export interface MusterTerms {
   guess: { fast: number; slow: number };
   reports: boolean;
@@ -25,10 +25,10 @@ interface UnitInterval {
   end: number;
 }
 
-/** A program is killed after so many times the least that it can take. */
+/** A program is killed after this many times the fluid bound. */
 const MAX_TIMES_BOUND = 8;
 
-/** `./muster run`, from nothing to exit, with nothing learned before. */
+/** Runs `./muster run` from the start of the program to its exit, without learned rates. */
 export async function runMuster(lab: Lab, place: string, work: RealWorkload, terms: MusterTerms): Promise<RealScore> {
   writeWorkload(place, work);
   writeFileSync(join(place, "job.yaml"), stringify(jobOf(work, terms.reports)));
@@ -53,7 +53,7 @@ function jobOf({ units }: RealWorkload, reports: boolean): unknown {
   };
 }
 
-/** In a folder of its own, for what is learned is kept beside it. */
+/** Writes the inventory into its own folder, because learned rates are kept beside it. */
 function inventoryOf(lab: Lab, place: string, { fast, slow }: MusterTerms["guess"]): string {
   const profiles = { fast: { vendor: "amd", rate: fast }, slow: { vendor: "amd", rate: slow } };
   return lab.inventory({
@@ -64,7 +64,7 @@ function inventoryOf(lab: Lab, place: string, { fast, slow }: MusterTerms["guess
   });
 }
 
-/** GNU parallel over one multiplexed connection a node, in chunks of `size` units; its results are brought back. */
+/** Runs GNU parallel over one multiplexed connection a node, in chunks of `size` units; it returns the results. */
 export async function runParallel(lab: Lab, place: string, work: RealWorkload, size: number): Promise<RealScore> {
   writeWorkload(place, work);
   const closeHosts = openHosts(lab, place, (node) => (node === "zeus" ? 2 : 8), true);

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { projectRoot } from "../../test/lab/project.js";
 import { type Cluster, createCluster, fluidBound } from "../schedule/cluster.js";
 
-/** Seconds that a chunk takes before its first unit. */
+/** The seconds that a chunk takes before its first unit. */
 export const OVERHEAD = 0.3;
 
-/** What all contestants have to do: so many units on these cards, which take `bound` seconds at the very least. */
+/** The work of all contestants: `units` units on these GPUs, which take at least `bound` seconds. */
 export interface RealWorkload {
   name: string;
   units: number;
@@ -14,7 +14,10 @@ export interface RealWorkload {
   bound: number;
 }
 
-/** Two settings of about `seconds` at the least: cards that keep their speed, and one fast card that loses half of it in mid-run. */
+/**
+ * Returns two workloads with a bound of about `seconds`: GPUs with constant rates, and one fast GPU that drops to half its
+ * rate midway.
+ */
 export function createWorkloads(seconds: number): RealWorkload[] {
   const [steady, slower] = [createCluster(() => undefined), createCluster(() => undefined)];
   const units = Math.round(seconds * 178_000);
@@ -28,7 +31,7 @@ export function createWorkloads(seconds: number): RealWorkload[] {
   return [work("steady", steady), work("one fast card at half its rate from the middle on", slower)];
 }
 
-/** Lays the worker and what it has to know into a folder; its time begins now. */
+/** Writes the worker and its data into a folder; its clock starts now. */
 export function writeWorkload(folder: string, { cards }: RealWorkload): void {
   mkdirSync(folder, { recursive: true });
   copyFileSync(join(projectRoot(), "bench/real/worker.py"), join(folder, "worker.py"));
@@ -36,7 +39,7 @@ export function writeWorkload(folder: string, { cards }: RealWorkload): void {
   writeFileSync(join(folder, "cluster.json"), JSON.stringify(content));
 }
 
-/** Whether these stretches are all of the work, each unit once. */
+/** Whether these intervals cover all units exactly once. */
 export function isWhole(parts: { start: number; end: number }[], units: number): boolean {
   let at = 0;
   for (const { start, end } of [...parts].sort((a, b) => a.start - b.start)) {

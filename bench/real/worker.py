@@ -1,10 +1,10 @@
-"""Stands for a program on a GPU: loads, then works through the units from START to END at the speed of its card, asleep.
+"""Simulates a program on a GPU: it loads, then works through the units from START to END at the speed of its GPU, by sleeping.
 
     worker.py [--report] START END FILE
 
-cluster.json beside it says how fast each card of each node is, from when on, and how long loading takes. With --report it says
-how far it is, so that idle slots may take over what it has not begun (see $MUSTER_RANGE in README.md). Whatever the program
-that started it thinks, a card has one worker at a time: it fails where another one has its card.
+cluster.json beside it has the speed of each GPU of each node over time, and the time that loading takes. With --report it shares
+its progress, so that idle slots may take what it has not begun (see $MUSTER_RANGE in README.md). A GPU has one worker at a
+time: a worker fails where another one has its GPU.
 """
 import contextlib
 import fcntl
@@ -12,34 +12,38 @@ import json
 import os
 import sys
 import time
+from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple
 
-# Seconds of work between two looks at how far it may go.
-BLOCK = 0.25
+Report = Callable[[int, int], int]
+
+# Between two looks at where the range ends.
+BLOCK_SECONDS = 0.25
 
 
-def card(count):
-    """Takes the card that it was given, or any that is free where nobody says."""
+def take_gpu(count: int) -> Tuple[int, IO[str]]:
+    """Locks the GPU of $MUSTER_SLOT, or any free GPU where that is not set; its number, and the lock."""
     given = os.environ.get("MUSTER_SLOT")
     for number in [int(given)] if given else range(count):
         lock = open("/tmp/card-%d" % number, "w")
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return number, lock
-    sys.exit("no card is free")
+    sys.exit("no GPU is free")
 
 
-def rate(card, seconds):
-    return [rate for since, rate in card["rate"] if since <= seconds][-1]
+def rate_at(gpu: Dict[str, Any], seconds: float) -> float:
+    """Units per second at that time."""
+    return [rate for since, rate in gpu["rate"] if since <= seconds][-1]
 
 
 @contextlib.contextmanager
-def progress(path):
-    """Tells how far it is before it begins a block, and hears where its range ends now."""
+def progress(path: Optional[str]) -> Iterator[Report]:
+    """Yields report(stop, end): it reports that the units before `stop` are taken, and returns where the range ends now."""
     if path is None:
         yield lambda stop, end: end
         return
     with open(path, "a+") as file:
-        def tell(stop, end):
+        def report(stop: int, end: int) -> int:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             end = int((file.read().split() or [0, end])[1])
@@ -48,33 +52,33 @@ def progress(path):
             file.flush()
             fcntl.flock(file, fcntl.LOCK_UN)
             return end
-        yield tell
+        yield report
 
 
-def work(start, end, speed, tell):
-    """Sleeps through the range; where it ended."""
+def work(start: int, end: int, rate: Callable[[float], float], report: Report) -> int:
+    """Sleeps through the range; returns where it ended."""
     at = time.time()
     while True:
-        block = max(1, int(speed(at) * BLOCK))
-        end = tell(start + block, end)
+        block = max(1, int(rate(at) * BLOCK_SECONDS))
+        end = report(start + block, end)
         if start >= end:
             return end
         block = min(block, end - start)
-        at += block / speed(at)
+        at += block / rate(at)
         time.sleep(max(0, at - time.time()))
         start += block
 
 
-def main(words):
-    report = words[0] == "--report"
+def main(words: List[str]) -> None:
+    reports = words[0] == "--report"
     start, end = (int(word) for word in words[-3:-1])
     with open(os.path.join(os.path.dirname(sys.argv[0]), "cluster.json")) as file:
         cluster = json.load(file)
-    cards = [slot for slot in cluster["slots"] if slot["node"] == os.uname().nodename]
-    number, _lock = card(len(cards))
+    gpus = [slot for slot in cluster["slots"] if slot["node"] == os.uname().nodename]
+    number, _lock = take_gpu(len(gpus))
     time.sleep(cluster["overhead"])
-    with progress(os.environ["MUSTER_RANGE"] if report else None) as tell:
-        end = work(start, end, lambda at: rate(cards[number], at - cluster["began"]), tell)
+    with progress(os.environ["MUSTER_RANGE"] if reports else None) as report:
+        end = work(start, end, lambda at: rate_at(gpus[number], at - cluster["began"]), report)
     with open(words[-1], "w") as file:
         json.dump({"start": start, "end": end}, file)
 

@@ -2,7 +2,7 @@ import type { Chunk, ChunkSpec, Job } from "../../executor/job/job.js";
 
 const work: ChunkSpec = { program: { kind: "command", command: ["true"] }, args: [], inputs: [], outputs: [], env: {} };
 
-/** A job over `units`, as the scheduler sees it. Without `sizing`, tasks that cannot be divided. */
+/** Creates a job of `units` units for the scheduler. Without `sizing`, its units are tasks that cannot be split. */
 export function createBenchJob(units: bigint, sizing: Job["sizing"]): Job {
   return {
     name: "bench",

@@ -1,13 +1,13 @@
-/** A slot as it really is. `rate`: units a second from each time on. */
+/** The true state of a slot. `rate`: units a second from each time on. */
 export interface TrueSlot {
   node: string;
   slot: number;
   rate: [from: number, rate: number][];
-  /** What the inventory says of it. */
+  /** The rate that the inventory claims. */
   guess: number | undefined;
 }
 
-/** A node that is away from `from` to `to`, and comes back without what it was at. */
+/** A node that is away from `from` to `to` (seconds) and returns without its attempts. */
 export interface Outage {
   node: string;
   from: number;
@@ -19,7 +19,10 @@ export interface Cluster {
   outages: Outage[];
 }
 
-/** Nodes of CLUSTER.md: 2 x 29,000 and 3 x 8 x 5,000 seeds/s. `guess` says what the inventory claims of a true rate. */
+/**
+ * Creates the nodes of CLUSTER.md: 2 x 29,000 and 3 x 8 x 5,000 seeds/s. `guess` returns the rate that the inventory claims
+ * for a true rate.
+ */
 export function createCluster(guess: (rate: number, gpu: number) => number | undefined): Cluster {
   const nodes: [string, number, number][] = [
     ["zeus", 2, 29_000],
@@ -36,14 +39,14 @@ export function createCluster(guess: (rate: number, gpu: number) => number | und
   };
 }
 
-/** Units a second of a slot at a time, wherever its node is. */
+/** Returns the units a second of a slot at a time, whether its node is away or not. */
 export function rateAt(slot: TrueSlot, time: number): number {
   let now = 0;
   for (const [from, rate] of slot.rate) if (from <= time) now = rate;
   return now;
 }
 
-/** When a slot that begins at `from` is through with `units`. */
+/** Returns when a slot that starts at `from` has finished `units`. */
 export function findEnd(slot: TrueSlot, from: number, units: number): number {
   let [time, left] = [from, units];
   for (;;) {
@@ -55,7 +58,7 @@ export function findEnd(slot: TrueSlot, from: number, units: number): number {
   }
 }
 
-/** The fluid bound: when the work is done if every slot that is there is busy at every moment, with no overhead at all. */
+/** Returns the fluid bound: when the work would be done if every present slot were always busy, without overhead. */
 export function fluidBound({ slots, outages }: Cluster, units: number): number {
   const changes = [
     ...slots.flatMap((slot) => slot.rate.map(([at]) => at)),

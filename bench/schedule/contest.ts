@@ -1,6 +1,7 @@
 import type { Job, Sizing } from "../../executor/job/job.js";
 import { sequentialIds } from "../../executor/schedule/attempts/attemptids.js";
 import type { Attempt, Slot } from "../../executor/schedule/events.js";
+import type { Decider } from "../../executor/schedule/plan/simulator.js";
 import { Scheduler } from "../../executor/schedule/scheduler.js";
 import { createBenchJob } from "./benchjob.js";
 import { type Cluster, createCluster, fluidBound } from "./cluster.js";
@@ -13,22 +14,22 @@ import {
   SelfScheduling,
   type SizePolicy,
 } from "./selfscheduling.js";
-import { type Decider, Simulation, type SimulationResult } from "./simulation.js";
+import { type SimulationResult, simulate } from "./simulation.js";
 
-/** Of CLUSTER.md, and of the issue. */
+/** The run of CLUSTER.md. */
 const LONG_RUN = { units: 1_000_000_000n, overhead: 3 };
-/** Of bench/real.ts, which takes 75 s at the least. */
+/** The run of bench/real.ts, which takes at least 75 s. */
 const SHORT_RUN = { units: 13_350_000n, overhead: 0.45 };
 const LOST_AFTER_SECONDS = 60;
 const SLOTS = 26;
 
-/** A setting: the cluster as it is and as the inventory describes it, and how much chunks vary. */
+/** A setting: the true cluster with the rates that the inventory claims, and the noise of chunk durations. */
 export interface ContestSetting {
   name: string;
   make: () => Cluster;
   noise: number;
   units: bigint;
-  /** Seconds before the first unit of a chunk. */
+  /** The seconds of a chunk before its first unit. */
   overhead: number;
 }
 
@@ -41,8 +42,8 @@ export const settings: ContestSetting[] = [
 ];
 
 /**
- * Guesses that are off by `factor` for the rigs and by its inverse for zeus, one GPU throttled to half from 2000 s on, and one
- * rig away for ten minutes.
+ * Creates a cluster whose claimed rates are off by `factor` for the rigs and by its inverse for zeus. One GPU is throttled
+ * to half from 2000 s on, and one rig is away for ten minutes.
  */
 function createHardCluster(factor: number | undefined): Cluster {
   const made = createCluster((rate) =>
@@ -53,7 +54,7 @@ function createHardCluster(factor: number | undefined): Cluster {
   return made;
 }
 
-/** Guesses that are right, but for one fast GPU that runs at half its rate from 37 s on. */
+/** Creates a cluster with correct rates, but one fast GPU drops to half its rate after 37 s. */
 function createSlowingCluster(): Cluster {
   const made = createCluster((rate) => rate);
   made.slots[0]!.rate.push([37, 14_500]);
@@ -64,7 +65,7 @@ export interface ScheduleContestant {
   name: string;
   createDecider: (job: Job) => Decider;
   sizing?: Sizing;
-  /** Whether its workers can give a part of their chunk away. */
+  /** Whether its workers can split a chunk. */
   isDivisible?: boolean;
 }
 
@@ -104,7 +105,7 @@ function weight({ rate }: Slot): number {
 export interface ContestScore {
   name: string;
   setting: string;
-  /** Makespan over the fluid bound: of the worst seed, and on average. */
+  /** The makespan divided by the fluid bound: the worst seed, and the mean. */
   worst: number;
   mean: number;
   attempts: number;
@@ -129,7 +130,7 @@ export function scoreContestant(
   };
 }
 
-/** GNU parallel with the one size for all that does best here, known only afterwards. */
+/** Scores GNU parallel with the best chunk size, which is known only afterwards. */
 export function scoreBestEqualChunks(setting: ContestSetting, seeds: number[]): ContestScore {
   const sizes = [20, 50, 100, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000].map((thousand) => thousand * 1000);
   const scores = sizes.map((size) =>
@@ -147,7 +148,7 @@ function simulateContestant(contestant: ScheduleContestant, setting: ContestSett
   const noise = () => (setting.noise === 0 ? 1 : chance.logNormal(setting.noise));
   const cost = ({ chunk }: Attempt) => Number(chunk.end - chunk.start) * noise();
   const job = createBenchJob(setting.units, contestant.sizing ?? time);
-  const course = new Simulation(
+  const course = simulate(
     {
       cluster: setting.make(),
       overhead: setting.overhead,
@@ -156,7 +157,7 @@ function simulateContestant(contestant: ScheduleContestant, setting: ContestSett
       divisible: contestant.isDivisible === true,
     },
     contestant.createDecider(job),
-  ).run();
+  );
   if (course.units !== setting.units)
     throw new Error(`${contestant.name}: ${course.units} of ${setting.units} units done`);
   return course;

@@ -1,13 +1,13 @@
 import type { Job } from "../../executor/job/job.js";
 import type { Attempt, Event, Instruction, Slot } from "../../executor/schedule/events.js";
-import type { Decider } from "./simulation.js";
+import type { Decider } from "../../executor/schedule/plan/simulator.js";
 
-/** How many units a slot that asks is given; `left`: not given out yet. */
+/** Returns the units for a slot that asks; `left`: the unassigned units. */
 export type SizePolicy = (left: number, slot: Slot) => number;
 
 /**
- * One queue that idle slots take from, as GNU parallel and the self-scheduling loops of the literature do: a chunk whose node
- * is lost goes back to the queue after the same silence.
+ * One queue that idle slots take from, as GNU parallel and the self-scheduling loops of the literature do. The chunk of a
+ * lost node returns to the queue.
  */
 export class SelfScheduling implements Decider {
   private next: bigint;
@@ -48,6 +48,23 @@ export class SelfScheduling implements Decider {
       }
       case "allJoined":
         this.open = true;
+        break;
+      case "dispatchOpened":
+      case "slotHeld":
+      case "slotBroken":
+      case "slotSick":
+      case "slotRecovered":
+      case "memoryPressure":
+      case "started":
+      case "split":
+      case "committed":
+      case "collectFailed":
+      case "failed":
+      case "requeued":
+      case "tick":
+        break;
+      default:
+        event satisfies never;
     }
     return this.open ? this.give() : [];
   }
@@ -90,7 +107,7 @@ export class SelfScheduling implements Decider {
   }
 }
 
-/** Of coordinator.py: factor x base, where a factor is how much faster than the slowest a kind of GPU is said to be. */
+/** Sizes of coordinator.py: factor x base; the factor is how much faster a slot claims to be than the slowest. */
 export function fixedFactorSizes(base: number, slowest: number): SizePolicy {
   return (_, { rate }) => Math.min(50 * base, Math.max(500, base * ((rate ?? slowest) / slowest)));
 }
@@ -99,12 +116,15 @@ export function equalSizes(units: number): SizePolicy {
   return () => units;
 }
 
-/** Guided self-scheduling: an even share of what is left. */
+/** Guided self-scheduling (Polychronopoulos and Kuck, 1987): an even share of what is left. */
 export function guidedSizes(slots: number, least: number): SizePolicy {
   return (left) => Math.max(least, left / slots);
 }
 
-/** Factoring: batches of one chunk a slot, each batch half of what was left. `weight`: a slot's share of the whole. */
+/**
+ * Factoring (Hummel, Schonberg and Flynn, 1992): batches of one chunk a slot; each batch takes half of what is left.
+ * `weight`: a slot's share of the whole.
+ */
 export function factoringSizes(
   slots: number,
   least: number,

@@ -1,30 +1,31 @@
 import type { Job } from "../../executor/job/job.js";
 import { sequentialIds } from "../../executor/schedule/attempts/attemptids.js";
+import type { Decider } from "../../executor/schedule/plan/simulator.js";
 import { Scheduler } from "../../executor/schedule/scheduler.js";
 import { createBenchJob } from "./benchjob.js";
 import { type Cluster, createCluster, fluidBound } from "./cluster.js";
 import { SeededRandom } from "./prng.js";
 import { equalSizes, factoringSizes, guidedSizes, SelfScheduling, type SizePolicy } from "./selfscheduling.js";
-import { type Decider, Simulation } from "./simulation.js";
+import { simulate } from "./simulation.js";
 
 const TASKS = 2000;
 const SLOTS = 26;
 const OVERHEAD_SECONDS = 3;
-/** Units of an average task, as those of a range: a minute of an RX 6600. */
+/** The mean units of a task: a minute on an RX 6600. */
 const MEAN = 300_000;
 const SIGMA = 1;
-/** Of what expectations are off by. */
+/** The sigma of the error of expected durations. */
 const EXPECTATION_SIGMA = 0.5;
 
 export interface TaskScore {
   name: string;
-  /** Makespan over the fluid bound, and over the bound of whole tasks. */
+  /** The makespan divided by the fluid bound, and by the bound of whole tasks. */
   fluid: { mean: number; worst: number };
   whole: { mean: number; worst: number };
   attempts: number;
 }
 
-/** Tasks as they are: units of each, and what the job says of them beforehand. */
+/** The true cost of each task, and the job with what it declares. */
 interface DrawnTasks {
   costs: number[];
   job: Job;
@@ -48,7 +49,7 @@ const contestants: [
   ["factoring", () => undefined, self(() => factoringSizes(SLOTS, 1))],
 ];
 
-/** 2,000 tasks of log-normal durations on the cluster, by how much is said of them. */
+/** Scores 2,000 tasks with log-normal durations on the cluster, by what is declared about them. */
 export function scoreTaskContestants(seeds: number[]): TaskScore[] {
   return contestants.map(([name, expectation, enter]) => {
     const races = seeds.map((seed) => {
@@ -77,7 +78,7 @@ function simulateTasks(decider: Decider, { costs }: DrawnTasks): { fluid: number
   const made = createCluster((rate) => rate);
   const sum = (from: bigint, to: bigint) => costs.slice(Number(from), Number(to)).reduce((all, one) => all + one, 0);
   const physics = { cluster: made, overhead: OVERHEAD_SECONDS, grace: 60, divisible: false };
-  const course = new Simulation({ ...physics, cost: ({ chunk }) => sum(chunk.start, chunk.end) }, decider).run();
+  const course = simulate({ ...physics, cost: ({ chunk }) => sum(chunk.start, chunk.end) }, decider);
   const fluid = fluidBound(made, sum(0n, BigInt(TASKS)));
   return {
     fluid: course.makespan / fluid,
@@ -87,8 +88,9 @@ function simulateTasks(decider: Decider, { costs }: DrawnTasks): { fluid: number
 }
 
 /**
- * No schedule of whole tasks ends sooner: each costs its overhead wherever it runs, though here it may be cut up between slots, and the
- * longest is one piece. Slots are fast or slow; what is longest gains most on a fast one.
+ * Returns a lower bound of the makespan of whole tasks: each costs its overhead wherever it runs, though it may be divided
+ * between slots here, and the longest task runs in one piece. Slots are fast or slow; the longest tasks gain most on fast
+ * ones.
  */
 function wholeTaskBound({ slots }: Cluster, costs: number[]): number {
   const rates = slots.map((slot) => slot.rate[0]![1]);

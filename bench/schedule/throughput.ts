@@ -5,29 +5,32 @@ import { Scheduler } from "../../executor/schedule/scheduler.js";
 import { createBenchJob } from "./benchjob.js";
 import { SeededRandom } from "./prng.js";
 
-/** Units of every chunk. */
+/** The units of every chunk. */
 const CHUNK_UNITS = 1000;
 
 export interface Throughput {
   slots: number;
   chunks: number;
   events: number;
-  /** Seconds of processor time for all of them once all nodes have joined, what plays the slots included: others at work here do not count. */
+  /**
+   * Seconds of CPU time for all events after all nodes have joined, the simulation of the slots included. Other load on the
+   * machine does not count.
+   */
   seconds: number;
-  /** Resident memory at the end, bytes. */
+  /** Resident memory at the end, in bytes. */
   resident: number;
 }
 
-/** No chunk takes longer, seconds. */
+/** The longest duration of a chunk. */
 const MAX_CHUNK_SECONDS = 2;
 
-/** Attempts by the moment at which they end, in a ring of moments: what one costs does not depend on how many there are. */
+/** A timer wheel of attempts by the time at which they end: the cost of one does not depend on how many there are. */
 class TimerWheel {
   private readonly ring: Attempt[][];
   private moment = 0;
   private count = 0;
 
-  /** `fineness`: moments of a second. */
+  /** `ticksPerSecond`: the resolution. */
   constructor(private readonly fineness: number) {
     this.ring = Array.from({ length: (MAX_CHUNK_SECONDS + 1) * fineness }, () => []);
   }
@@ -41,7 +44,7 @@ class TimerWheel {
     this.count++;
   }
 
-  /** The next that ends; it is `now` then. */
+  /** Returns the next attempt that ends, and advances `now` to its end. */
   take(): Attempt | undefined {
     if (this.count === 0) return undefined;
     while (this.ring[this.moment % this.ring.length]!.length === 0) this.moment++;
@@ -50,7 +53,10 @@ class TimerWheel {
   }
 }
 
-/** Drives a scheduler as fast as it goes: `nodes` of 8 GPUs whose rates vary, `chunks` chunks, and the time it takes. */
+/**
+ * Drives a scheduler at full speed: `nodes` nodes of 8 GPUs with varying durations and `chunks` chunks. Returns the time it
+ * takes. Throws if the run does not end.
+ */
 export function measureThroughput(nodes: number, chunks: number, seed: number): Throughput {
   const chance = new SeededRandom(seed);
   const sizing: Sizing = { by: "rate", base: CHUNK_UNITS, min: CHUNK_UNITS, max: CHUNK_UNITS };

@@ -1,13 +1,14 @@
-"""Is a generator's output uniform? Pearson's chi-squared over 100 bins, for one generator and one trial."""
+"""Tests whether the output of a random number generator is uniform: Pearson's chi-squared over 100 bins."""
 
 import json
 import random
 import sys
+from typing import Iterator
 
 DRAWS, BINS = 20_000, 100
 
 
-def randu(seed):
+def randu(seed: int) -> Iterator[float]:
     """IBM's RANDU, known to be poor: x -> 65539 x mod 2^31."""
     state = 2 * seed + 1
     while True:
@@ -15,7 +16,7 @@ def randu(seed):
         yield state / 2**31
 
 
-def minstd(seed):
+def minstd(seed: int) -> Iterator[float]:
     """Lewis, Goodman and Miller's minimal standard: x -> 16807 x mod (2^31 - 1)."""
     state = seed + 1
     while True:
@@ -23,7 +24,7 @@ def minstd(seed):
         yield state / (2**31 - 1)
 
 
-def mt19937(seed):
+def mt19937(seed: int) -> Iterator[float]:
     source = random.Random(seed)
     while True:
         yield source.random()

@@ -1,4 +1,4 @@
-"""The weighting of the best trial."""
+"""Picks the weighting of the best trial."""
 import json
 import sys
 

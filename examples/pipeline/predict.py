@@ -1,4 +1,4 @@
-"""What the best survivor draws next, if the model of generators is the best one."""
+"""Predicts the next draws with the best survivor, and names the best model."""
 import json
 import random
 import sys

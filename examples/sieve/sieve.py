@@ -1,4 +1,4 @@
-"""Which seeds of a generator yield the draws that were observed? Looks at every seed of a half-open range.
+"""Finds the seeds of a random number generator that yield the observed draws, among all seeds of a half-open range.
 
 Generators: `mt19937` is Python's own (random.Random(seed).randrange(1000)), `java` is java.util.Random(seed).nextInt(1000).
 Writes a JSON list of hits, each with the draws that follow the observed ones.
@@ -10,18 +10,19 @@ import json
 import os
 import random
 import tempfile
+from typing import Iterator, List
 
 MODULUS = 1000
 BLOCK = 1000
 
 
-def mt19937(seed):
+def mt19937(seed: int) -> Iterator[int]:
     source = random.Random(seed)
     while True:
         yield source.randrange(MODULUS)
 
 
-def java(seed):
+def java(seed: int) -> Iterator[int]:
     """java.util.Random: a 48-bit linear congruential generator; nextInt(bound) for a bound that is no power of two."""
     state = (seed ^ 0x5DEECE66D) & ((1 << 48) - 1)
     while True:
@@ -32,10 +33,10 @@ def java(seed):
             yield value
 
 
-def blocks(start, end):
-    """The seeds from start to end in blocks; to fewer, if muster lowers the end to give the rest to an idle slot.
+def blocks(start: int, end: int) -> Iterator[range]:
+    """The seeds from start to end, in blocks. muster may lower the end, to give the rest to an idle slot.
 
-    $MUSTER_RANGE names a file that holds "next end". A block is taken by writing where the next one begins, under its lock.
+    $MUSTER_RANGE names a file that holds "next end". To take a block, lock it (flock) and write where the next block begins.
     """
     path = os.environ.get("MUSTER_RANGE")
     with open(path, "a+") if path else tempfile.TemporaryFile("a+") as file:
@@ -54,11 +55,11 @@ def blocks(start, end):
             start = stop
 
 
-def matches(draws, observed):
+def matches(draws: Iterator[int], observed: List[int]) -> bool:
     return all(next(draws) == value for value in observed)
 
 
-def main():
+def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seed-start", type=int, required=True)
     options.add_argument("--seed-end", type=int, required=True)

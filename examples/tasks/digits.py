@@ -1,9 +1,9 @@
-"""Digits of pi (by Machin's formula) or of e (by its series), in integers alone: an exact task that says when it is wrong."""
+"""Prints digits of pi (by Machin's formula) or of e (by its series) into a file. It computes with integers only, so the digits are exact."""
 
 import sys
 
 
-def arctan_inverse(x, unit):
+def arctan_inverse(x: int, unit: int) -> int:
     total = term = unit // x
     n, sign = 3, -1
     while term:
@@ -13,12 +13,12 @@ def arctan_inverse(x, unit):
     return total
 
 
-def pi(digits):
+def pi(digits: int) -> int:
     unit = 10 ** (digits + 10)
     return 4 * (4 * arctan_inverse(5, unit) - arctan_inverse(239, unit)) // 10**10
 
 
-def e(digits):
+def e(digits: int) -> int:
     unit = 10 ** (digits + 10)
     total, term, n = 0, unit, 1
     while term:

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { MusterError } from "../../schemas/errors.js";
 
-/** This user's crontab; "" where there is none. Throws a MusterError where it cannot be read. */
+/** Returns the crontab of this user; "" where there is none. Throws CRONTAB (69) where it cannot be read. */
 export function readCrontab(): string {
   const { status, stdout, stderr, error } = spawnSync("crontab", ["-l"], { encoding: "utf8" });
   if (status === 0) return stdout;
@@ -9,22 +9,22 @@ export function readCrontab(): string {
   throw crontabError("read", error?.message ?? stderr);
 }
 
-/** Replaces this user's crontab; cron itself checks it first. */
+/** Replaces the crontab of this user, after `crontab` has checked it. Throws CRONTAB (69) where that fails. */
 export function writeCrontab(text: string): void {
   const { status, stderr, error } = spawnSync("crontab", ["-"], { encoding: "utf8", input: text });
-  if (status !== 0) throw crontabError("written", error?.message ?? stderr);
+  if (status !== 0) throw crontabError("write", error?.message ?? stderr);
 }
 
-function crontabError(what: string, reason: string): MusterError {
+function crontabError(verb: string, reason: string): MusterError {
   const isMissing = /ENOENT/.test(reason);
   return new MusterError(
     "CRONTAB",
     69,
-    `the crontab cannot be ${what}: ${isMissing ? "there is no program crontab" : reason.trim()}`,
+    `cannot ${verb} the crontab: ${isMissing ? "the program crontab is not installed" : reason.trim()}`,
     {
       next: isMissing
         ? "Install cron (Debian: apt-get install cron)."
-        : "See `crontab -l`; crontab(1) says who may have one.",
+        : "See `crontab -l`; crontab(1) explains who may have a crontab.",
     },
   );
 }

@@ -1,4 +1,4 @@
-/** The lines of a crontab that belong to muster, for one pipeline. `key`: the path of its file. */
+/** The lines of a crontab that belong to one pipeline. `key` is the path of the pipeline file. */
 export interface CrontabBlock {
   key: string;
   lines: string[];
@@ -7,7 +7,7 @@ export interface CrontabBlock {
 const beginMarker = (key: string) => `# BEGIN muster ${key}`;
 const endMarker = (key: string) => `# END muster ${key}`;
 
-/** Puts a block into a crontab: in the place of the one with its key, else at the end. Every other byte stays. Pure. */
+/** Replaces the block with the same key in a crontab, or appends it. All other bytes are kept. Pure. */
 export function putBlock(crontab: string, { key, lines }: CrontabBlock): string {
   const text = `${[beginMarker(key), ...lines, endMarker(key)].join("\n")}\n`;
   const found = locateBlock(crontab, key);
@@ -15,19 +15,19 @@ export function putBlock(crontab: string, { key, lines }: CrontabBlock): string 
   return crontab === "" || crontab.endsWith("\n") ? crontab + text : `${crontab}\n${text}`;
 }
 
-/** Takes the block with this key out. Every other byte stays. Pure. */
+/** Removes the block with this key. All other bytes are kept. Pure. */
 export function removeBlock(crontab: string, key: string): string {
   const found = locateBlock(crontab, key);
   return found === undefined ? crontab : crontab.slice(0, found.from) + crontab.slice(found.to);
 }
 
-/** The lines of the block with this key; undefined where there is none. */
+/** Returns the lines of the block with this key, without its markers; undefined where there is none. */
 export function findBlockLines(crontab: string, key: string): string[] | undefined {
   const found = locateBlock(crontab, key);
   return found === undefined ? undefined : crontab.slice(found.from, found.to).trimEnd().split("\n").slice(1, -1);
 }
 
-/** Where a block begins and ends, its line breaks included. A beginning without its end is not ours any more. */
+/** Returns the offsets of a block with its line breaks. A begin marker without an end marker is ignored: someone has edited it. */
 function locateBlock(crontab: string, key: string): { from: number; to: number } | undefined {
   let at = 0;
   let from: number | undefined;

@@ -1,29 +1,29 @@
 import { MusterError } from "../../schemas/errors.js";
 import type { CronSchedule } from "./expression.js";
 
-/** What programs are looked up in: cron's own PATH is /usr/bin:/bin alone. */
+/** The PATH of scheduled runs. Cron's own PATH is only /usr/bin:/bin. */
 const SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/** Longest command that Debian's cron takes, bytes. */
+/** The longest command that Debian's cron accepts. */
 const MAX_COMMAND_BYTES = 998;
 
 /**
- * A line of a crontab: at these times this program is started, with PATH and locale of its own, whatever the crontab sets.
- * Throws a MusterError (65) for words that cannot stand in one.
+ * Returns the crontab line that starts a program at these times, with its own PATH and locale whatever the crontab sets. Throws CRONTAB
+ * (65) for arguments that a crontab cannot express, and for a line that is too long.
  */
-export function formatCrontabLine(schedule: CronSchedule, words: string[]): string {
-  for (const word of words)
-    if (/[\p{Cc}\\]/u.test(word))
-      throw new MusterError("CRONTAB", 65, `${JSON.stringify(word)} cannot stand in a crontab`, {
+export function formatCrontabLine(schedule: CronSchedule, argv: string[]): string {
+  for (const argument of argv)
+    if (/[\p{Cc}\\]/u.test(argument))
+      throw new MusterError("CRONTAB", 65, `${JSON.stringify(argument)} cannot be written in a crontab`, {
         next: "Use paths without backslashes and control characters.",
       });
-  const all = ["/usr/bin/env", `PATH=${SEARCH_PATH}`, "LC_ALL=C.UTF-8", "UV_THREADPOOL_SIZE=8", ...words];
-  // A bare % would end the line for cron.
+  const all = ["/usr/bin/env", `PATH=${SEARCH_PATH}`, "LC_ALL=C.UTF-8", "UV_THREADPOOL_SIZE=8", ...argv];
+  // Cron ends the command at a % that is not escaped.
   const command = all.map(shellQuote).join(" ").replaceAll("%", "\\%");
   if (Buffer.byteLength(command) > MAX_COMMAND_BYTES)
     throw new MusterError(
       "CRONTAB",
       65,
-      `the line for the crontab would be longer than the ${MAX_COMMAND_BYTES} bytes that cron takes`,
+      `the crontab line would exceed the ${MAX_COMMAND_BYTES} bytes that cron accepts`,
       {
         next: "Use shorter paths.",
       },

@@ -5,7 +5,7 @@ import { InvalidFileError } from "../../schemas/errors.js";
 import { readTextFile } from "../../schemas/textfile.js";
 import type { JobReader } from "./reader.js";
 
-/** The environment that the file of `env_file` holds. `path`: absolute. `note`: what its owner should know of it. */
+/** The environment from the file that `env_file` names. `path`: absolute. `note`: a warning for the user. */
 export interface EnvFile {
   path: string;
   env: Record<string, string>;
@@ -15,9 +15,9 @@ export interface EnvFile {
 const MAX_ENV_FILE_CHARS = 1 << 20;
 
 /**
- * Reads the file that a job names as `env_file`: a line `KEY=VALUE` for each variable, empty lines, and comments that begin with #.
- * Undefined where there is none, or it cannot be read. Problems are noted with file and line; no text of the file is in them, but
- * names of variables, for it holds secrets.
+ * Reads the file that a job names as `env_file`: lines `KEY=VALUE`, empty lines, and comments that begin with #. Returns
+ * undefined if there is none or it cannot be read. Problems are reported with file and line. They quote only names of
+ * variables, because the values are secrets.
  */
 export function readEnvFile(reader: JobReader): EnvFile | undefined {
   const written = reader.text(["env_file"]);
@@ -37,7 +37,7 @@ export function readEnvFile(reader: JobReader): EnvFile | undefined {
   return { path, env, note: permissionNote(path, written) };
 }
 
-/** A path of this machine: `~` is the home folder, what is relative begins in `folder`. */
+/** Resolves a local path: `~` is the home folder, and relative paths start in `folder`. */
 function resolveLocalPath(folder: string, path: string): string {
   return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : resolve(folder, path);
 }
@@ -62,7 +62,7 @@ function readEnvText(reader: JobReader, path: string, written: string): string |
 
 type EnvLine = { name: string; value: string } | { fault: string; hint: string } | undefined;
 
-/** What a line says; undefined for one that says nothing. */
+/** Parses a line; undefined for an empty line or a comment. */
 function parseLine(line: string): EnvLine {
   const text = line.trim();
   if (text === "" || text.startsWith("#")) return undefined;
@@ -71,23 +71,24 @@ function parseLine(line: string): EnvLine {
   if (at < 0) return { fault: "is not KEY=VALUE", hint: "a comment begins with #" };
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
     return {
-      fault: "the name before = must be letters, digits and _, not beginning with a digit",
+      fault: "the name before = must contain only letters, digits and _, and not begin with a digit",
       hint: "as in KEY=VALUE",
     };
   const value = text.slice(at + 1).trimStart();
-  if (value.includes("\0")) return { fault: `${name} holds a NUL character, which no variable can`, hint: "remove it" };
+  if (value.includes("\0"))
+    return { fault: `${name} contains a NUL character, which a variable cannot hold`, hint: "remove it" };
   const quote = value[0];
   if (quote !== '"' && quote !== "'") return { name, value };
   if (value.length > 1 && value.endsWith(quote)) return { name, value: value.slice(1, -1) };
-  return { fault: `${name} begins with a quote that does not end`, hint: `end the line with ${quote}` };
+  return { fault: `${name} has an opening quote that is not closed`, hint: `end the line with ${quote}` };
 }
 
 function duplicateFault(name: string): { fault: string; hint: string } {
-  return { fault: `${name} is there twice`, hint: "keep one of them" };
+  return { fault: `${name} appears twice`, hint: "keep one of them" };
 }
 
 function permissionNote(path: string, written: string): string | undefined {
   const mode = statSync(path).mode & 0o777;
   if ((mode & 0o007) === 0) return undefined;
-  return `env_file ${written} is open to every user of this machine (mode ${mode.toString(8).padStart(4, "0")}): chmod 600 ${path}`;
+  return `env_file ${written} is accessible to every user of this machine (mode ${mode.toString(8).padStart(4, "0")}): run chmod 600 ${path}`;
 }

@@ -2,8 +2,8 @@ import { statSync } from "node:fs";
 import { type FoundFiles, listFilesBelow, normalizePath } from "./inputs.js";
 
 /**
- * Content that stands in for inputs of a job: path of the input -> where its content lies (absolute; a file or a folder), or
- * undefined where that is not known yet: then it counts as one file.
+ * Replaces inputs of a job: maps the path of an input to the absolute path of a file or folder with its content; undefined
+ * if that is not known yet, which counts as one file.
  */
 export class InputOverrides {
   readonly #sources: ReadonlyMap<string, string | undefined>;
@@ -13,7 +13,7 @@ export class InputOverrides {
     this.#sources = sources;
   }
 
-  /** What stands in for the input at `path`; undefined where that is what the job itself says. */
+  /** Returns the replacement of the input at `path`; undefined if the job's own file is used. */
   find(path: string): FoundFiles | undefined {
     const plain = this.#sources.size === 0 ? undefined : normalizePath(path);
     if (!plain?.ok) return undefined;
@@ -26,7 +26,7 @@ export class InputOverrides {
     return { ok: true, files: [{ source, path: key, bytes: stat?.size }] };
   }
 
-  /** The paths that are no inputs of the job. */
+  /** Returns the paths that the job does not use as inputs. */
   listUnused(): string[] {
     return [...this.#sources.keys()].filter((path) => !this.#used.has(path));
   }

@@ -3,27 +3,27 @@ import { join, posix } from "node:path";
 import { suggest } from "../../schemas/suggest.js";
 import type { StagedFile } from "./job.js";
 
-/** The files that a path of a job stands for, or why it cannot be staged. */
+/** The files at a path of a job, or why they cannot be staged. */
 export type FoundFiles = { ok: true; files: StagedFile[] } | { ok: false; message: string; hint?: string };
 
-/** A relative path in its plain form (`./a//b` is `a/b`), or why it would leave the folder it is relative to. */
+/** Normalizes a relative path (`./a//b` is `a/b`), or returns why it would leave its folder. */
 export function normalizePath(path: string): { ok: true; path: string } | { ok: false; message: string } {
   if (path === "") return { ok: false, message: "is empty" };
-  if (path.includes("\0")) return { ok: false, message: "holds a NUL character" };
+  if (path.includes("\0")) return { ok: false, message: "contains a NUL character" };
   if (path.startsWith("/")) return { ok: false, message: "is absolute" };
-  if (path.split("/").includes("..")) return { ok: false, message: 'holds ".."' };
-  // Most paths have nothing to normalize, and there may be a hundred thousand.
+  if (path.split("/").includes("..")) return { ok: false, message: 'contains ".."' };
+  // Most paths are in normal form, and there may be a hundred thousand.
   return { ok: true, path: /(?:^|\/)\.?(?:\/|$)/.test(path) ? posix.normalize(path) : path };
 }
 
-/** The script at `path`, relative to `folder`. */
+/** Finds the script at `path`, relative to `folder`. */
 export function findScript(folder: string, path: string): FoundFiles {
   const found = locate(folder, path);
   if (found.ok && found.kind === "folder") return { ok: false, message: "is a folder" };
   return found.ok ? { ok: true, files: [{ source: join(folder, found.path), path: found.path }] } : found;
 }
 
-/** The input at `path`, relative to `folder`: a file, or every file of a folder, in the order of their names. */
+/** Finds the input at `path`, relative to `folder`: a file, or every file below a folder, sorted by name. */
 export function findInput(folder: string, path: string): FoundFiles {
   const found = locate(folder, path);
   if (!found.ok) return found;
@@ -46,7 +46,7 @@ type FoundPath =
 
 function locate(folder: string, path: string): FoundPath {
   const plain = normalizePath(path);
-  if (!plain.ok) return { ...plain, hint: `it must lie in or below ${folder}` };
+  if (!plain.ok) return { ...plain, hint: `it must be in or below ${folder}` };
   const stat = statSync(join(folder, plain.path), { throwIfNoEntry: false });
   if (stat === undefined) return { ok: false, message: "does not exist", hint: suggestPath(folder, plain.path) };
   const place = { path: plain.path, bytes: stat.size };
@@ -56,7 +56,7 @@ function locate(folder: string, path: string): FoundPath {
     : { ok: false, message: "is neither a file nor a folder" };
 }
 
-/** The files of the folder `source` (absolute), found under `path` by whoever takes them. */
+/** Lists the files below the folder `source` (absolute), with paths below `path`. */
 export function listFilesBelow(source: string, path: string): FoundFiles {
   const files: StagedFile[] = [];
   const fault = collectFiles(source, "", [], files);
@@ -64,23 +64,26 @@ export function listFilesBelow(source: string, path: string): FoundFiles {
   return { ok: true, files: files.map((file) => ({ ...file, path: `${path}/${file.path}` })) };
 }
 
-/** Adds the files below `path`; links are followed, but not into a folder that is being read already. */
+/**
+ * Adds the files below `path` and follows links, except into a folder that is being read. Returns what is wrong; undefined
+ * = nothing.
+ */
 function collectFiles(root: string, path: string, above: string[], files: StagedFile[]): string | undefined {
   const real = realpathSync(join(root, path));
-  if (above.includes(real)) return `holds a link to a folder around it (${path})`;
+  if (above.includes(real)) return `contains a link to one of its parent folders (${path})`;
   for (const name of readdirSync(join(root, path)).sort()) {
     const inner = path === "" ? name : `${path}/${name}`;
     const stat = statSync(join(root, inner), { throwIfNoEntry: false });
-    if (stat === undefined) return `holds a link to nothing (${inner})`;
+    if (stat === undefined) return `contains a broken link (${inner})`;
     if (stat.isFile()) files.push({ source: join(root, inner), path: inner, bytes: stat.size });
-    else if (!stat.isDirectory()) return `holds something that is neither file nor folder (${inner})`;
+    else if (!stat.isDirectory()) return `contains something that is neither a file nor a folder (${inner})`;
     const fault = stat.isDirectory() ? collectFiles(root, inner, [...above, real], files) : undefined;
     if (fault !== undefined) return fault;
   }
   return undefined;
 }
 
-/** What there is instead: the nearest name in the folder where it should be. */
+/** Suggests the nearest name in the folder where the path should be. */
 function suggestPath(folder: string, path: string): string | undefined {
   const parent = posix.dirname(path);
   try {

@@ -1,110 +1,129 @@
-import type { LimitedValue } from "./limitedvalues.js";
+import type { FilePosition } from "../../schemas/errors.js";
 
-/** A file that is staged to nodes: where it lies here (absolute) and its path in the working directory of an attempt. */
+/** A file that is staged to nodes: its local path (absolute) and its path in the working directory of an attempt. */
 export interface StagedFile {
-  source: string;
-  path: string;
+  readonly source: string;
+  readonly path: string;
   /** Its size when the job was loaded; undefined = unknown. */
-  bytes?: number;
+  readonly bytes?: number;
 }
 
-/** How a program starts. `script`: `prefix` (interpreter words; "{python}" stands for the node's python) + script path. */
-export type Program = { kind: "script"; script: StagedFile; prefix: string[] } | { kind: "command"; command: string[] };
+/**
+ * How a program starts. A script is run as `prefix` (the interpreter's words; "{python}" is the node's python) and its
+ * path.
+ */
+export type Program =
+  | Readonly<{ kind: "script"; script: StagedFile; prefix: readonly string[] }>
+  | Readonly<{ kind: "command"; command: readonly string[] }>;
 
-/** What one chunk runs, with everything resolved but `{gpu}` and `{out}`, which only a slot knows. */
+/** What one chunk runs. Everything is resolved but `{gpu}` and `{out}`, which depend on the slot. */
 export interface ChunkSpec {
-  program: Program;
-  /** Pieces that `render(args, {gpu, out})` of executor/job/template.ts joins; literal text is never expanded again. */
-  args: Template[];
-  inputs: StagedFile[];
-  /** Relative paths under the working directory of the attempt, which is also `{out}`. */
-  outputs: string[];
-  env: Record<string, string>;
-  /** Seconds; undefined = none. */
-  timeout?: number;
+  readonly program: Program;
+  /** Templates for `renderTemplate(args, {gpu, out})`; literal text is not expanded again. */
+  readonly args: readonly Template[];
+  readonly inputs: readonly StagedFile[];
+  /** Paths relative to the working directory of the attempt, which is also `{out}`. */
+  readonly outputs: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Seconds; undefined = no timeout. */
+  readonly timeout?: number;
 }
 
-/** Text with the placeholders still to be filled, e.g. ["--seed=", {name: "gpu"}]. */
-export type Template = (string | { name: string })[];
+/** Text with unfilled placeholders, e.g. ["--seed=", {name: "gpu"}]. */
+export type Template = readonly (string | Readonly<{ name: string }>)[];
 
 /** The piece that is dispatched: units [start, end) of the job. Its id is a safe file name and unique in the job. */
 export interface Chunk {
-  id: string;
-  start: bigint;
-  end: bigint;
-  /** A GPU index it is pinned to. */
-  gpu?: number;
-  /** Seconds that it is said to take. */
-  expectedSeconds?: number;
-  /** Larger goes first; undefined = the job's. */
-  priority?: number;
-  spec: ChunkSpec;
-  /** It was computed before, there: its result is only compared with the first one. */
-  firstResult?: { node: string; slot: number };
+  readonly id: string;
+  readonly start: bigint;
+  readonly end: bigint;
+  /** The GPU index that it is pinned to. */
+  readonly gpu?: number;
+  /** The seconds that the job file expects it to take. */
+  readonly expectedSeconds?: number;
+  /** Higher runs first; undefined = the job's priority. */
+  readonly priority?: number;
+  readonly spec: ChunkSpec;
+  /** The slot that computed it first, if it is a recheck: the result is only compared with the first one. */
+  readonly firstResult?: Readonly<{ node: string; slot: number }>;
+}
+
+/** A number in a job that a profile's `limits` may restrict. */
+export interface LimitedValue {
+  readonly name: string;
+  readonly value: number;
+  readonly place: FilePosition;
+  /** How the file names it, e.g. `params.sample_size`. */
+  readonly label: string;
 }
 
 export interface JobRequirements {
-  vendor?: "amd" | "nvidia" | "none";
-  model?: string;
+  readonly vendor?: "amd" | "nvidia" | "none";
+  readonly model?: string;
   /** Bytes. */
-  vram?: number;
-  /** Bytes of host memory of one chunk. */
-  memory?: number;
+  readonly vram?: number;
+  /** Bytes of host memory for one chunk. */
+  readonly memory?: number;
   /** Names, tags or globs; undefined = any node. */
-  nodes?: string[];
-  playbooks: string[];
+  readonly nodes?: readonly string[];
+  readonly playbooks: readonly string[];
 }
 
 /**
- * How a range is cut, in units. By rate: the slowest slot gets `base`, the others more in proportion. By time: chunks take
- * `target` seconds (undefined: what keeps their overhead small), and the `first` of a slot that nothing is known of is small.
+ * How a range is cut into chunks, in units. By rate: the slowest slot gets `base`, the others more in proportion. By time:
+ * chunks take `target` seconds (undefined: chosen to keep the overhead small), and the first chunk of a slot with an
+ * unknown rate has `first` units.
  */
 export type Sizing =
-  | { by: "rate"; base: number; min: number; max: number }
-  | { by: "time"; target?: number; first?: number; min: number; max?: number };
+  | Readonly<{ by: "rate"; base: number; min: number; max: number }>
+  | Readonly<{ by: "time"; target?: number; first?: number; min: number; max?: number }>;
 
 /**
- * A job, loaded and checked. Whatever its kind, it is a space of `units` numbered from `first`: seeds of a range, tasks in
- * file order, combinations of a matrix. Chunks are made when they are needed, so a space of 2^64 costs nothing.
+ * A job that was loaded and checked. Jobs of every kind have `units` numbered from `first`: seeds of a range, tasks in file
+ * order, combinations of a matrix. Chunks are created on demand, so a job of 2^64 units costs nothing.
  */
 export interface Job {
-  name: string;
+  readonly name: string;
   /** Absolute path of the job file, and its folder. */
-  file: string;
-  folder: string;
-  kind: "range" | "tasks" | "matrix";
-  first: bigint;
-  units: bigint;
-  /** Units a chunk: undefined = always one (tasks, matrix). */
-  sizing?: Sizing;
-  /** The chunk of the units [start, end). Pure. For tasks and matrix end = start + 1. */
+  readonly file: string;
+  readonly folder: string;
+  readonly kind: "range" | "tasks" | "matrix";
+  readonly first: bigint;
+  readonly units: bigint;
+  /** How units are grouped into chunks; undefined = one unit each (tasks, matrix). */
+  readonly sizing?: Sizing;
+  /** Returns the chunk of the units [start, end). Pure. For tasks and matrix, end = start + 1. */
   chunk(start: bigint, end: bigint): Chunk;
   /**
-   * The inverse of ids: the units [start, end) of the chunk called `id`, for putting results in order and for taking over
-   * what a node still runs. Ids may come from a node: undefined for anything that is not an id of this job.
+   * Returns the units [start, end) of the chunk with this id, for sorting results and for adopting what a node still runs.
+   * Ids may come from a node: returns undefined for anything that is not an id of this job.
    */
   unitsOf(id: string): [start: bigint, end: bigint] | undefined;
-  /** Every file that any chunk stages, for the check that inputs have not changed between runs. */
+  /** Yields every file that any chunk stages, to check that inputs have not changed between runs. */
   stagedFiles(): Iterable<StagedFile>;
-  needs: JobRequirements;
-  params: Record<string, string | number | bigint | boolean>;
-  /** Its values that the `limits` of a node bound. */
-  limitedValues: LimitedValue[];
-  retry: { attempts: number; backoff: number };
-  /** Bytes of one output at most. */
-  limits: { output: number };
-  /** The share of its chunks (0 to 1) that are computed again elsewhere; `tolerance`: of numbers in JSON, else results must be equal. */
-  recheck?: { share: number; tolerance?: number };
-  priority: number;
-  aggregate?: { from: string; as: "array" | "lines" | "concat"; to: string };
-  collect: "files" | "lines";
+  readonly needs: JobRequirements;
+  readonly params: Readonly<Record<string, string | number | bigint | boolean>>;
+  /** The values that the `limits` of a node may restrict. */
+  readonly limitedValues: readonly LimitedValue[];
+  readonly retry: Readonly<{ attempts: number; backoff: number }>;
+  /** The most bytes of one output. */
+  readonly limits: Readonly<{ output: number }>;
   /**
-   * Text that is equal for two jobs that would compute the same. It holds values of `env`, so it is never stored as it is: a run
-   * directory keeps `storedIdentity` of it, and tells from that what differs. Made anew each time: with many tasks it is large.
+   * The share of chunks (0 to 1) that are computed again elsewhere. `tolerance`: of numbers in JSON; without it, results
+   * must be equal.
+   */
+  readonly recheck?: Readonly<{ share: number; tolerance?: number }>;
+  readonly priority: number;
+  readonly aggregate?: Readonly<{ from: string; as: "array" | "lines" | "concat"; to: string }>;
+  readonly collect: "files" | "lines";
+  /**
+   * A text that is equal for jobs that would compute the same. It contains values of `env`, so it is never stored: a run
+   * directory keeps `storedIdentity` of it, which is enough to tell what differs. Created on each access, because it is
+   * large for many tasks.
    */
   readonly identity: string;
-  /** The file that `env_file` names; absolute. */
-  envFile?: string;
-  /** What whoever runs it should know, a sentence each. */
-  notes?: string[];
+  /** The absolute path of the file that `env_file` names. */
+  readonly envFile?: string;
+  /** Warnings for the user, one sentence each. */
+  readonly notes?: readonly string[];
 }

@@ -6,21 +6,24 @@ import type { Job, JobRequirements } from "./job.js";
 import { findAggregateFault } from "./outputs.js";
 import { isScalar, type JobReader, type KeyPath, type SourceText } from "./reader.js";
 
-/** The fleet as far as loading a job looks at it. */
+/** The part of an inventory that loading a job needs. */
 export interface KnownNodes {
   nodes: Node[];
 }
 
-/** Bytes that an output may have where the job says nothing: what is larger is a runaway, most likely. */
+/** The most bytes of an output if the job sets no limit: a larger one is probably a runaway. */
 const DEFAULT_OUTPUT_BYTES = 4 * 2 ** 30;
 
-/** The keys that every kind of job has, with their defaults. */
+/** The keys that every kind of job has, with defaults applied. */
 export type JobSettings = Pick<
   Job,
   "needs" | "params" | "retry" | "limits" | "recheck" | "priority" | "aggregate" | "collect"
 >;
 
-/** `fleet`: where the job may run; undefined = not known yet, so `needs.nodes` is not looked up. */
+/**
+ * Reads the keys that every kind of job has. `fleet`: the nodes that may run the job; undefined = unknown, so `needs.nodes`
+ * is not checked.
+ */
 export function readJobSettings(reader: JobReader, fleet: KnownNodes | undefined): JobSettings {
   return {
     needs: readNeeds(reader, fleet),
@@ -37,7 +40,7 @@ export function readJobSettings(reader: JobReader, fleet: KnownNodes | undefined
   };
 }
 
-/** A span of time in seconds; undefined where there is none. */
+/** Returns a duration in seconds; undefined = there is none. */
 export function readSeconds(reader: JobReader, path: KeyPath): number | undefined {
   const parsed = parseDuration(reader.source.get(path));
   return parsed.ok ? parsed.value : undefined;
@@ -62,25 +65,33 @@ function readNeeds(reader: JobReader, fleet: KnownNodes | undefined): JobRequire
 }
 
 function checkNodes(reader: JobReader, nodes: SourceText[], fleet: KnownNodes): void {
-  for (const [index, { text, position: place }] of nodes.entries()) {
+  for (const [index, { text, position }] of nodes.entries()) {
     if (fleet.nodes.some((node) => matchesPattern(node, text))) continue;
     const known = listNamesAndTags(fleet.nodes);
-    reader.report(place, `needs.nodes[${index}]: the inventory has no node or tag "${text}"`, suggest(text, known));
+    reader.report(position, `needs.nodes[${index}]: the inventory has no node or tag "${text}"`, suggest(text, known));
   }
 }
 
+/** Reads `recheck`, or `canary`, its earlier name. */
 function readRecheck(reader: JobReader): Job["recheck"] {
-  const value = reader.source.get(["recheck"]);
+  const key = reader.has(["recheck"]) ? "recheck" : "canary";
+  const value = reader.source.get([key]);
   if (value === undefined) return undefined;
+  if (key === "recheck" && reader.has(["canary"]))
+    reader.report(
+      reader.source.positionOfKey(["canary"]),
+      "canary is the earlier name of recheck, which is given as well",
+      "keep recheck",
+    );
   const isMapping = typeof value === "object";
-  const parsed = parseShare(isMapping ? reader.source.get(["recheck", "share"]) : value);
-  if (parsed.ok) return { share: parsed.value, tolerance: reader.number(["recheck", "tolerance"]) };
-  if (!isMapping) reader.reportAt(["recheck"], `canary ${parsed.message}`, "or {share: 1%, tolerance: 1e-6}");
+  const parsed = parseShare(isMapping ? reader.source.get([key, "share"]) : value);
+  if (parsed.ok) return { share: parsed.value, tolerance: reader.number([key, "tolerance"]) };
+  if (!isMapping) reader.reportAt([key], `${key} ${parsed.message}`, "or {share: 1%, tolerance: 1e-6}");
   return undefined;
 }
 
 function readParams(reader: JobReader): Job["params"] {
-  const params: Job["params"] = {};
+  const params: Record<string, string | number | bigint | boolean> = {};
   for (const key of reader.keys(["params"])) {
     const value = reader.source.get(["params", key]);
     if (isScalar(value)) params[key] = value;

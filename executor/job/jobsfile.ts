@@ -12,60 +12,63 @@ import { TaskList } from "./tasklist.js";
 import { IdRegistry, readTaskRank } from "./tasks.js";
 import type { UnitSpace } from "./unitspace.js";
 
-/** A jobs file of the Python coordinators, as it is: nothing in it is a placeholder. `env`: what its own `env` is added to. */
+/**
+ * Reads a jobs file of the Python coordinators as it is: nothing in it is a placeholder. `env`: the environment that its
+ * own `env` extends.
+ */
 export function readJobsFile(reader: JobReader, inventory: Inventory, env: Record<string, string>): UnitSpace {
-  const memory = new LoadCache();
+  const cache = new LoadCache();
   const ids = new IdRegistry(reader);
-  const claims = new OutputRegistry();
+  const registry = new OutputRegistry();
   const files = new NamedFiles(reader);
   const shared = { env: { ...env, ...readEnv(reader, ["env"]) }, timeout: readSeconds(reader, ["timeout"]) };
   const tasks = new TaskList();
   for (const [index, path] of reader.items(["jobs"]).entries()) {
     const id = readJobId(reader, path, index);
     ids.add(id, reader.has([...path, "job_id"]) ? [...path, "job_id"] : path);
-    const recipe = readEntryProgram(reader, path, id, inventory, memory);
-    if (recipe === undefined) continue;
-    const work = { ...readEntrySpec(reader, path, recipe, files), ...shared };
-    claims.register(reader, id, work.outputs, () => reader.source.positionOf([...path, "args"]));
-    tasks.add({ id, spec: work, gpu: reader.number([...path, "gpu_id"]), ...readTaskRank(reader, path) });
+    const entry = readEntryProgram(reader, path, id, inventory, cache);
+    if (entry === undefined) continue;
+    const spec = { ...readEntrySpec(reader, path, entry, files), ...shared };
+    registry.register(reader, id, spec.outputs, () => reader.source.positionOf([...path, "args"]));
+    tasks.add({ id, spec, gpu: reader.number([...path, "gpu_id"]), ...readTaskRank(reader, path) });
   }
   return tasks.toUnitSpace();
 }
 
-/** The job's own script where it names one, else what the inventory routes its type to. */
+/** Returns the entry's own script if it names one, else what the inventory's route for its type runs. */
 function readEntryProgram(
   reader: JobReader,
   path: KeyPath,
   id: string,
   inventory: Inventory,
-  memory: LoadCache,
+  cache: LoadCache,
 ): EntryProgram | undefined {
   const script = reader.sourceText([...path, "script"]);
-  if (script === undefined) return readRoute(reader, path, id, inventory, memory);
-  const program = readScript(reader, script, memory, `jobs[${path[1]}].script`);
+  if (script === undefined) return readRoute(reader, path, id, inventory, cache);
+  const program = readScript(reader, script, cache, `jobs[${path[1]}].script`);
   return program === undefined ? undefined : { program, args: [], inputs: [] };
 }
 
 function readEntrySpec(
   reader: JobReader,
   path: KeyPath,
-  recipe: EntryProgram,
+  entry: EntryProgram,
   files: NamedFiles,
 ): Omit<ChunkSpec, "env"> {
   const what = `jobs[${path[1]}].args`;
   const own = reader.list([...path, "args"]) ?? [];
   for (const [index, arg] of own.entries()) checkArgument(reader, arg, `${what}[${index}]`);
-  const texts = [...recipe.args.map(({ written }) => written), ...own];
-  const declared = recipe.outputs ?? findOutputArgs(texts);
+  const texts = [...entry.args.map(({ written }) => written), ...own];
+  const declared = entry.outputs ?? findOutputArgs(texts);
   const outputs = readOutputs(reader, declared, what);
-  const inputs = [...recipe.inputs, ...files.findNamed(texts.filter((arg) => !declared.includes(arg)))];
-  const program = recipe.program;
+  const inputs = [...entry.inputs, ...files.findNamed(texts.filter((arg) => !declared.includes(arg)))];
+  const program = entry.program;
   checkOverlap(reader, [...path, "args"], `jobs[${path[1]}]`, { program, inputs, outputs });
-  const args = [...recipe.args.map(({ template }) => template), ...own.map(({ text }) => [text])];
+  const args = [...entry.args.map(({ template }) => template), ...own.map(({ text }) => [text])];
   return { program, args, inputs: removeDuplicates(inputs, program), outputs };
 }
 
-/** What follows `--output`, or stands after it and a `=`. */
+/** Returns the arguments that follow `--output` or `--output=`. */
 export function findOutputArgs(args: SourceText[]): SourceText[] {
   return args.flatMap((arg, index) => {
     if (arg.text.startsWith("--output=")) return textInPlaceOf(arg, arg.text.slice("--output=".length));
@@ -73,7 +76,7 @@ export function findOutputArgs(args: SourceText[]): SourceText[] {
   });
 }
 
-/** The files beside the jobs file that args name; each text is looked up once. */
+/** Finds the files below the jobs file's folder that arguments name; each text is looked up once. */
 class NamedFiles {
   readonly #reader: JobReader;
   readonly #known = new Map<string, StagedFile | "outside" | undefined>();
@@ -92,7 +95,7 @@ class NamedFiles {
       this.#reader.report(
         arg.position,
         message,
-        `move it, or the jobs file, so that it lies below ${this.#reader.folder}`,
+        `move it, or the jobs file, so that it is below ${this.#reader.folder}`,
       );
       return [];
     });
@@ -108,7 +111,7 @@ class NamedFiles {
   }
 
   #look(name: string): StagedFile | "outside" | undefined {
-    // An absolute path is one of the node: it is passed on as it is.
+    // An absolute path is a path on the node: it is passed on unchanged.
     if (name === "" || name.startsWith("/") || name.length > 4000 || name.includes("\0")) return undefined;
     const source = join(this.#reader.folder, name);
     const bytes = fileSize(source);
@@ -118,7 +121,7 @@ class NamedFiles {
   }
 }
 
-/** Of a file; undefined where there is none. */
+/** Returns the size of a file in bytes; undefined = there is no such file. */
 function fileSize(path: string): number | undefined {
   try {
     const stat = statSync(path, { throwIfNoEntry: false });
@@ -128,7 +131,7 @@ function fileSize(path: string): number | undefined {
   }
 }
 
-/** `job_id` made safe for file names, or the number of the job. */
+/** Returns `job_id` as a safe file name, or the position of the job if it has none. */
 function readJobId(reader: JobReader, path: KeyPath, index: number): string {
   const given = reader.text([...path, "job_id"]) ?? "";
   return given === "" ? `job-${index + 1}` : shortenId(encodeName(given), BigInt(index));

@@ -1,18 +1,10 @@
 import type { FilePosition } from "../../schemas/errors.js";
+import type { LimitedValue } from "./job.js";
 import type { JobReader, KeyPath, SourceText } from "./reader.js";
 
-/** A number that a job's chunks are given under a name that a profile's `limits` may bound. */
-export interface LimitedValue {
-  name: string;
-  value: number;
-  place: FilePosition;
-  /** As it is written there, e.g. `params.sample_size`. */
-  label: string;
-}
-
 /**
- * The largest number that goes by each of `names`, wherever the file has it: a parameter, a key of the matrix, or literal
- * arguments (`--sample-size 450`, `--sample_size=450`) of the job, its tasks, or the entries of a jobs file.
+ * Returns the largest number for each of `names` in the file: a parameter, a matrix key, or literal arguments
+ * (`--sample-size 450`, `--sample_size=450`) of the job, its tasks, or the entries of a jobs file.
  */
 export function findLimitedValues(reader: JobReader, names: Iterable<string>): LimitedValue[] {
   const wanted = new Set(names);
@@ -30,7 +22,7 @@ interface ValueMention {
   name: string;
   text: string;
   what: string;
-  /** Worked out only for those that matter: a jobs file has a hundred thousand. */
+  /** Computed only on demand: a jobs file may have a hundred thousand values. */
   at(): FilePosition;
 }
 
@@ -49,7 +41,7 @@ function* findMentions(reader: JobReader, wanted: Set<string>): Generator<ValueM
     }
 }
 
-/** The values of a matrix key; of a half-open range, the last. */
+/** Yields the values of a matrix key; for a half-open range, its last one. */
 function* findInMatrix(reader: JobReader, name: string): Generator<ValueMention> {
   const path = ["matrix", name];
   const values = reader.list(path) ?? [];

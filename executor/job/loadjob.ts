@@ -25,22 +25,22 @@ import { readTasks } from "./tasks.js";
 import type { UnitSpace } from "./unitspace.js";
 
 export interface JobOptions {
-  /** `--set key=value`. */
+  /** From `--set key=value`. */
   set?: Record<string, string>;
-  /** `--range START:END`. */
+  /** From `--range START:END`. */
   range?: [bigint, bigint];
-  /** Instead of the file's own name. */
+  /** Replaces the name in the file. */
   name?: string;
-  /** Where the job may run, and its routes. Absent: what depends on it is not checked. */
+  /** The nodes that may run the job, and its routes; undefined = what depends on it is not checked. */
   inventory?: Inventory;
-  /** Content that stands in for inputs. */
+  /** Replacements for inputs. */
   inputOverrides?: InputOverrides;
 }
 
 /**
- * Reads and checks a job file of any kind, or a jobs file of the Python coordinators. `file`: its path, or what has been read of it;
- * options are put into that. Nothing is contacted. Throws InvalidFile with every problem in it, or UsageError for options that do
- * not go with it.
+ * Reads and checks a job file of any kind, or a jobs file of the Python coordinators, without contacting any node. `file`:
+ * its path, or its parsed source, which options are written into. Throws InvalidFileError with every problem of the file, or
+ * UsageError for options that do not fit it.
  */
 export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   const source = typeof file === "string" ? readSource(file) : file;
@@ -85,26 +85,26 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   };
 }
 
-/** What the inventory's nodes have limits for. */
+/** Returns the names of the values that the inventory's nodes limit. */
 function limitNames(inventory: Inventory | undefined): Set<string> {
   return new Set(inventory?.nodes.flatMap((node) => Object.keys(node.profile.limits)));
 }
 
-/** `env`: what the job's own `env` is added to. */
+/** `env`: the environment that the job's own `env` extends. */
 function readUnitSpace(reader: JobReader, env: Record<string, string>): UnitSpace | undefined {
   const kind = reader.text(["kind"]);
-  const names = readPlaceholders(reader, kind);
-  const memory = new LoadCache();
-  const base = readSpecDraft(reader, [], names, memory, { words: [], args: [], inputs: [], outputs: [], env });
-  if (kind === "tasks") return readTasks(reader, base, names, memory);
-  // The space is checked even where nothing can run, so that its problems come out with the others.
-  const work = finishSpec(reader, [], base) ?? toChunkSpec(base, { kind: "command", command: [] });
-  new OutputRegistry().register(reader, "a chunk", work.outputs, () => reader.source.positionOf(["outputs"]));
-  if (kind === "range") return createRangeSpace(reader, work);
-  return kind === "matrix" ? readMatrix(reader, work) : undefined;
+  const placeholders = readPlaceholders(reader, kind);
+  const cache = new LoadCache();
+  const base = readSpecDraft(reader, [], placeholders, cache, { words: [], args: [], inputs: [], outputs: [], env });
+  if (kind === "tasks") return readTasks(reader, base, placeholders, cache);
+  // Units are checked even if there is no program, so that all problems are reported together.
+  const spec = finishSpec(reader, [], base) ?? toChunkSpec(base, { kind: "command", command: [] });
+  new OutputRegistry().register(reader, "a chunk", spec.outputs, () => reader.source.positionOf(["outputs"]));
+  if (kind === "range") return createRangeSpace(reader, spec);
+  return kind === "matrix" ? readMatrix(reader, spec) : undefined;
 }
 
-/** A parameter that only `--set` has must be one that the job's args ask for: else it is a typing error. */
+/** A parameter that only `--set` defines must be used in the job's args: anything else is a typing error. */
 function checkAddedParams(reader: JobReader, added: string[], keys: string[]): void {
   const used = added.length === 0 ? new Set<string>() : findUsedPlaceholders(reader);
   for (const name of added) {
@@ -134,7 +134,7 @@ function checkResultKeys(reader: JobReader, space: UnitSpace, { aggregate, colle
   }
 }
 
-/** Everything that decides over a job's results. */
+/** Returns everything that determines the results of a job. */
 function jobIdentity(source: Source, ofSpace: UnitSpace["identity"], { params, aggregate, collect }: JobSettings) {
   const texts = Object.keys(params).map((key) => [key, source.text(["params", key])]);
   return { kind: source.get(["kind"]) ?? "jobs", ...ofSpace, params: texts, aggregate, collect };

@@ -5,18 +5,18 @@ import { readSeconds } from "./jobsettings.js";
 import type { JobReader } from "./reader.js";
 import type { UnitSpace } from "./unitspace.js";
 
-/** One key of a matrix: how many values, and each of them as text. Integer ranges are never listed. */
+/** One key of a matrix: its number of values, and each of them as text. Integer ranges are never listed. */
 interface MatrixAxis {
   key: string;
   size: bigint;
   value(index: bigint): string;
-  /** undefined: it has no such value. `part`: as it stands in an id. */
+  /** undefined = there is no such value. `part`: the value as it appears in an id. */
   indexOf(part: string): bigint | undefined;
   identity: unknown;
 }
 
-/** Every combination of the values of the keys, the last key changing fastest. */
-export function readMatrix(reader: JobReader, work: ChunkSpec): UnitSpace {
+/** Reads a matrix: every combination of the values of its keys; the last key changes fastest. */
+export function readMatrix(reader: JobReader, spec: ChunkSpec): UnitSpace {
   const axes = reader.keys(["matrix"]).flatMap((key) => readAxis(reader, key) ?? []);
   const expect = readSeconds(reader, ["expect"]);
   const units = axes.reduce((product, { size }) => product * size, 1n);
@@ -24,30 +24,30 @@ export function readMatrix(reader: JobReader, work: ChunkSpec): UnitSpace {
   return {
     first: 0n,
     units,
-    outputs: [work.outputs],
-    identity: { matrix: axes.map(({ key, identity }) => [key, identity]), ...specIdentity(work) },
-    chunk: (start) => ({ ...matrixChunk(axes, work, start), expectedSeconds: expect }),
+    outputs: [spec.outputs],
+    identity: { matrix: axes.map(({ key, identity }) => [key, identity]), ...specIdentity(spec) },
+    chunk: (start) => ({ ...matrixChunk(axes, spec, start), expectedSeconds: expect }),
     unitsOf(id) {
       const unit = parseShortenedId(id) ?? parseMatrixId(axes, id);
       return unit === undefined || unit >= units || idOf(unit) !== id ? undefined : [unit, unit + 1n];
     },
-    stagedFiles: () => listStagedFiles([work]),
+    stagedFiles: () => listStagedFiles([spec]),
   };
 }
 
-function matrixChunk(axes: MatrixAxis[], work: ChunkSpec, unit: bigint): Chunk {
+function matrixChunk(axes: MatrixAxis[], spec: ChunkSpec, unit: bigint): Chunk {
   const texts = axisValues(axes, unit);
   const id = matrixId(axes, texts, unit);
   const values = new Map(axes.map(({ key }, at) => [key, texts[at]!]));
   values.set("chunk", id);
-  return { id, start: unit, end: unit + 1n, spec: fillArguments(work, values) };
+  return { id, start: unit, end: unit + 1n, spec: fillArguments(spec, values) };
 }
 
 function matrixId(axes: MatrixAxis[], values: string[], unit: bigint): string {
   return shortenId(axes.map(({ key }, at) => `${key}=${encodeNamePart(values[at]!)}`).join(","), unit);
 }
 
-/** The value of each axis at `unit`, of which their indices are the digits, each in a place of its own base. */
+/** Returns the value of each axis at `unit`: their indices are the digits of `unit` in a mixed radix. */
 function axisValues(axes: MatrixAxis[], unit: bigint): string[] {
   const values: string[] = [];
   let rest = unit;
@@ -82,7 +82,7 @@ function readAxis(reader: JobReader, key: string): MatrixAxis | undefined {
   const seen = new Set<string>();
   for (const one of values) {
     const isAgain = seen.size === seen.add(one.text).size;
-    if (isAgain) reader.report(one.position, `matrix.${key}: the value ${one.text} is there twice`);
+    if (isAgain) reader.report(one.position, `matrix.${key}: the value ${one.text} appears twice`);
   }
   const index = new Map(texts.map((text, at) => [encodeNamePart(text), BigInt(at)]));
   return {

@@ -1,7 +1,7 @@
 import { normalizePath } from "./inputs.js";
 import type { JobReader, SourceText } from "./reader.js";
 
-/** The names that muster itself uses in a run directory. */
+/** The names that muster uses in a run directory. */
 const RESERVED_NAMES = [
   "job.yaml",
   "job.json",
@@ -13,7 +13,7 @@ const RESERVED_NAMES = [
   "lock",
 ];
 
-/** Declared outputs in their plain form; what cannot be one is noted. */
+/** Returns declared outputs as normalized paths and reports those that are invalid. */
 export function readOutputs(reader: JobReader, written: SourceText[], what: string): string[] {
   const plain: string[] = [];
   for (const one of written) {
@@ -22,34 +22,38 @@ export function readOutputs(reader: JobReader, written: SourceText[], what: stri
     const fault = path.ok ? findOutputFault(path.path) : path.message;
     const inside = /^\{out\}\//.test(text);
     if (inside)
-      reader.report(one.position, `${what}: "${text}" is under {out} anyway`, `write ${text.slice("{out}/".length)}`);
+      reader.report(
+        one.position,
+        `${what}: "${text}" is relative to {out} already`,
+        `write ${text.slice("{out}/".length)}`,
+      );
     else if (fault !== undefined) {
       reader.report(
         one.position,
         `${what}: "${text}" ${fault}`,
         "outputs are files below the working directory of the chunk",
       );
-    } else if (path.ok && plain.includes(path.path)) reader.report(one.position, `${what}: "${text}" is there twice`);
+    } else if (path.ok && plain.includes(path.path)) reader.report(one.position, `${what}: "${text}" appears twice`);
     else if (path.ok) plain.push(path.path);
   }
-  // A list that has grown keeps room for more, and each of a hundred thousand tasks has one.
+  // A list that has grown has spare capacity, and each of a hundred thousand tasks has one.
   return plain.slice();
 }
 
-/** The outputs of a job, and who writes each: no two may be one file, and none may be a folder around another. */
+/** The outputs of a job and their writers: no two outputs may be one file, and none may be a parent folder of another. */
 export class OutputRegistry {
   readonly #writers = new Map<string, string>();
   readonly #folders = new Map<string, string>();
 
-  /** Claims `outputs` for `writer`; noted at `place` when somebody has claimed the same. */
-  register(reader: JobReader, writer: string, outputs: string[], place: () => SourceText["position"]): void {
+  /** Registers the outputs of `writer` and reports conflicts at `place`. */
+  register(reader: JobReader, writer: string, outputs: readonly string[], place: () => SourceText["position"]): void {
     for (const output of outputs) {
       const other = this.#writers.get(output);
       const inside = this.#folders.get(output);
       const folders = parentFolders(output);
       const around = folders.find((folder) => this.#writers.has(folder));
       if (other !== undefined) {
-        reader.report(place(), `${writer} and ${other} both write "${output}"`, "give each an output of its own");
+        reader.report(place(), `${writer} and ${other} both write "${output}"`, "give each its own output");
       } else if (inside !== undefined) {
         reader.report(place(), `${writer} writes the file "${output}", where ${inside} needs a folder`);
       } else if (around !== undefined) {
@@ -64,9 +68,9 @@ export class OutputRegistry {
   }
 }
 
-/** Why `name` cannot be the aggregate's file in the run directory; undefined when it can. */
+/** Returns why `name` cannot be the aggregate's file in the run directory; undefined = it can. */
 export function findAggregateFault(name: string): string | undefined {
-  if (RESERVED_NAMES.includes(name)) return "is a name of muster's own";
+  if (RESERVED_NAMES.includes(name)) return "is a file name that muster uses";
   if (name.includes("/")) return "must be a plain file name, without folders";
   if (!/^[A-Za-z0-9_][A-Za-z0-9._+=,@ -]*$/.test(name) || name.length > 200) return "is not a safe file name";
   return undefined;

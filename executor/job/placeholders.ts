@@ -4,7 +4,10 @@ import type { Placeholders } from "./specreader.js";
 const COMMON_PLACEHOLDERS = ["chunk", "out", "gpu"];
 const RANGE_PLACEHOLDERS = ["start", "end"];
 
-/** What args of a job may name. A parameter or matrix key that would hide another name is noted. */
+/**
+ * Returns the placeholders that the args of a job may use. Reports parameters and matrix keys that would hide another
+ * placeholder.
+ */
 export function readPlaceholders(reader: JobReader, kind: string | undefined): Placeholders {
   const own = [...COMMON_PLACEHOLDERS, ...(kind === "range" ? RANGE_PLACEHOLDERS : [])];
   const axes = reader.keys(["matrix"]);
@@ -16,17 +19,16 @@ export function readPlaceholders(reader: JobReader, kind: string | undefined): P
     for (const key of keys) {
       const isTaken = [...COMMON_PLACEHOLDERS, ...RANGE_PLACEHOLDERS].includes(key);
       const place = reader.source.positionOfKey([where, key]);
-      if (isTaken)
-        reader.report(place, `${where}.${key}: {${key}} is a name of muster's own`, "call it something else");
+      if (isTaken) reader.report(place, `${where}.${key}: {${key}} is a placeholder of muster`, "choose another name");
       else if (where === "params" && axes.includes(key)) {
-        reader.report(place, `params.${key}: the matrix has a key of that name`, "call it something else");
+        reader.report(place, `params.${key}: the matrix has a key of that name`, "choose another name");
       }
     }
   }
   return { known: new Set([...own, ...axes, ...Object.keys(params)]), params: new Map(Object.entries(params)) };
 }
 
-/** Every name in braces in the args of the job or its tasks. */
+/** Returns every name in braces in the args of the job and its tasks. */
 export function findUsedPlaceholders(reader: JobReader): Set<string> {
   const lists = [[], ...reader.items(["tasks"])].flatMap((path) => [
     ...(reader.list([...path, "args"]) ?? []),

@@ -8,8 +8,9 @@ const FIRST_LINE_BYTES = 4096;
 const ELF_MAGIC = "\x7fELF";
 
 /**
- * Decides from the local file how a script starts on a node. An executable with `#!` gets the words of its own first line as
- * prefix, so that it runs where the working directory is mounted noexec; a binary runs as it is; other `*.py` under the node's python.
+ * Decides from the local file how a script starts on a node. An executable with `#!` gets the words of its first line as
+ * prefix, so that it runs even if the working directory is mounted noexec. A binary runs as it is. Any other `*.py` runs
+ * under the node's python.
  */
 export function detectProgram(script: StagedFile): ProgramStart {
   const beginning = readBeginning(script.source);
@@ -22,18 +23,18 @@ export function detectProgram(script: StagedFile): ProgramStart {
   if (isExecutable(script.source)) {
     return {
       ok: false,
-      message: "is executable, but neither begins with #! nor is a program",
+      message: "is executable, but it has no #! line and is no ELF program",
       hint: "add a first line like #!/bin/sh",
     };
   }
   return {
     ok: false,
-    message: "is neither executable nor *.py, so nothing says how it starts",
+    message: "is neither executable nor *.py, so it cannot be started",
     hint: `chmod +x ${script.path} (and give it a first line like #!/bin/sh)`,
   };
 }
 
-/** The words of a `#!` line as the kernel splits them: an interpreter and at most one argument. */
+/** Splits a `#!` line as the kernel does: an interpreter and at most one argument. */
 export function parseInterpreter(firstLine: string): string[] {
   const line = firstLine
     .slice(2)

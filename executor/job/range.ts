@@ -6,13 +6,13 @@ import type { JobReader } from "./reader.js";
 import type { UnitSpace } from "./unitspace.js";
 
 const DEFAULT_MIN_UNITS = 500;
-/** Of CLUSTER.md: a chunk is at most 50 times the base. */
+/** The default maximum of a chunk is this many times `base` (from CLUSTER.md). */
 const MAX_TIMES_BASE = 50;
 /** Ids are file names, which have at most 255 bytes. */
 const MAX_RANGE_END = 10n ** 90n;
 
-/** A half-open range of integers, cut into chunks as they are needed. */
-export function createRangeSpace(reader: JobReader, work: ChunkSpec): UnitSpace | undefined {
+/** Reads a half-open range of integers, which is cut into chunks on demand. */
+export function createRangeSpace(reader: JobReader, spec: ChunkSpec): UnitSpace | undefined {
   const bounds = readRange(reader);
   const sizing = readSizing(reader);
   if (bounds === undefined) return undefined;
@@ -21,25 +21,25 @@ export function createRangeSpace(reader: JobReader, work: ChunkSpec): UnitSpace 
     first,
     units: end - first,
     sizing,
-    outputs: [work.outputs],
-    identity: { range: [`${first}`, `${end}`], ...specIdentity(work) },
-    chunk: (start, stop) => rangeChunk(work, start, stop),
+    outputs: [spec.outputs],
+    identity: { range: [`${first}`, `${end}`], ...specIdentity(spec) },
+    chunk: (start, stop) => rangeChunk(spec, start, stop),
     unitsOf(id) {
       const units = parseRangeId(id);
       return units === undefined || units[0] < first || units[1] > end ? undefined : units;
     },
-    stagedFiles: () => listStagedFiles([work]),
+    stagedFiles: () => listStagedFiles([spec]),
   };
 }
 
-function rangeChunk(work: ChunkSpec, start: bigint, end: bigint): Chunk {
+function rangeChunk(spec: ChunkSpec, start: bigint, end: bigint): Chunk {
   const id = formatRangeId(start, end);
   const values = new Map([
     ["chunk", id],
     ["start", `${start}`],
     ["end", `${end}`],
   ]);
-  return { id, start, end, spec: fillArguments(work, values) };
+  return { id, start, end, spec: fillArguments(spec, values) };
 }
 
 function readRange(reader: JobReader): [bigint, bigint] | undefined {
@@ -52,7 +52,7 @@ function readRange(reader: JobReader): [bigint, bigint] | undefined {
   }
   if (end > first) return [first, end];
   const message = end === first ? "is empty" : "ends before it begins";
-  reader.reportAt(["range"], `range: [${first}, ${end}] ${message}`, "it is [start, end] without end itself");
+  reader.reportAt(["range"], `range: [${first}, ${end}] ${message}`, "the end is excluded");
   return undefined;
 }
 

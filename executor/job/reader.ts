@@ -4,54 +4,54 @@ import { InputOverrides } from "./inputoverrides.js";
 
 export type { KeyPath } from "../../schemas/source.js";
 
-/** A text of a file, and where it stands. */
+/** A text of a file and its position. */
 export interface SourceText {
   text: string;
   position: FilePosition;
 }
 
 /**
- * A file being loaded: tolerant looks into it and the problems found so far. What has the wrong type reads as absent,
- * since the schema has complained of it already; so all problems of a file come out together.
+ * A file that is being loaded, and the problems found so far. A value of the wrong type reads as undefined, because the
+ * schema check has reported it; so all problems of a file are reported together.
  */
 export class JobReader {
   readonly problems: Problem[] = [];
   readonly source: Source;
-  /** The folder that relative paths are relative to; absolute. */
+  /** The folder of relative paths; absolute. */
   readonly folder: string;
-  /** What stands in for inputs. */
+  /** Replacements for inputs. */
   readonly inputOverrides: InputOverrides;
 
-  constructor(source: Source, folder: string, feeds: InputOverrides = new InputOverrides()) {
+  constructor(source: Source, folder: string, overrides: InputOverrides = new InputOverrides()) {
     this.source = source;
     this.folder = folder;
-    this.inputOverrides = feeds;
+    this.inputOverrides = overrides;
   }
 
   has(path: KeyPath): boolean {
     return this.source.get(path) !== undefined;
   }
 
-  /** A scalar as the file writes it. */
+  /** Returns a scalar as the file writes it. */
   text(path: KeyPath): string | undefined {
     const value = this.source.get(path);
     if (typeof value === "string") return value;
     return isScalar(value) ? this.source.text(path) : undefined;
   }
 
-  /** A scalar and its place. */
+  /** Returns a scalar with its position. */
   sourceText(path: KeyPath): SourceText | undefined {
     const text = this.text(path);
     return text === undefined ? undefined : new LazySourceText(text, this.source, path);
   }
 
-  /** The paths of the entries of a list. */
+  /** Returns the paths of the items of a list. */
   items(path: KeyPath): KeyPath[] {
     const value = this.source.get(path);
     return Array.isArray(value) ? value.map((_, index) => [...path, index]) : [];
   }
 
-  /** The scalars of a list; undefined where there is no list. */
+  /** Returns the scalars of a list; undefined = there is no list. */
   list(path: KeyPath): SourceText[] | undefined {
     const value = this.source.get(path);
     if (!Array.isArray(value)) return undefined;
@@ -68,7 +68,7 @@ export class JobReader {
     return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.keys(value) : [];
   }
 
-  /** The scalars of a mapping, as written. */
+  /** Returns the scalars of a mapping as the file writes them. */
   texts(path: KeyPath): Record<string, string> {
     const texts: Record<string, string> = {};
     for (const key of this.keys(path)) {
@@ -78,7 +78,7 @@ export class JobReader {
     return texts;
   }
 
-  /** An exact integer; undefined for anything else. */
+  /** Returns an exact integer; undefined for anything else. */
   integer(path: KeyPath): bigint | undefined {
     const value = this.source.get(path);
     if (typeof value === "bigint") return value;
@@ -90,13 +90,13 @@ export class JobReader {
     return typeof value === "number" ? value : undefined;
   }
 
-  /** Notes a problem with the value at `path`. */
+  /** Reports a problem with the value at `path`. */
   reportAt(path: KeyPath, message: string, hint?: string): void {
     this.report(this.source.positionOf(path), message, hint);
   }
 
-  report(place: FilePosition, message: string, hint?: string): void {
-    this.problems.push({ ...place, message, hint });
+  report(position: FilePosition, message: string, hint?: string): void {
+    this.problems.push({ ...position, message, hint });
   }
 }
 
@@ -104,7 +104,7 @@ export function isScalar(value: unknown): value is string | number | bigint | bo
   return ["string", "number", "bigint", "boolean"].includes(typeof value);
 }
 
-/** A text that stands where another does, e.g. a part of it. */
+/** Returns a text at the position of another one, e.g. a part of it. */
 export function textInPlaceOf(other: SourceText, text: string): SourceText {
   return {
     text,
@@ -114,14 +114,14 @@ export function textInPlaceOf(other: SourceText, text: string): SourceText {
   };
 }
 
-/** Works out its place only when somebody asks: a jobs file has a hundred thousand texts and hardly ever a problem. */
+/** Computes its position on demand: a jobs file may have a hundred thousand texts and rarely a problem. */
 class LazySourceText implements SourceText {
   readonly text: string;
   readonly #source: Source;
   readonly #path: KeyPath;
   readonly #index: number | undefined;
 
-  /** `index`: of the text in the list at `path`; undefined where the text itself is there. */
+  /** `index`: the index of the text in the list at `path`; undefined = the text itself is at `path`. */
   constructor(text: string, source: Source, path: KeyPath, index?: number) {
     this.text = text;
     this.#source = source;

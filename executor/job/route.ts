@@ -5,24 +5,27 @@ import { type JobReader, type KeyPath, type SourceText, textInPlaceOf } from "./
 import { type LoadCache, readInputs, readScript } from "./specreader.js";
 import { fillTemplate, parseTemplate } from "./template.js";
 
-/** What one entry of a jobs file runs before its own args: nothing, or what its route says. */
+/** What an entry of a jobs file runs, and the args of its route, which precede its own. */
 export interface EntryProgram {
   program: Program;
   args: { template: Template; written: SourceText }[];
   inputs: StagedFile[];
-  /** undefined: what follows `--output`. */
+  /** undefined = what follows `--output`. */
   outputs?: SourceText[];
 }
 
 const TYPE_KEYS = ["job_type", "type", "analysis_type"];
 
-/** What the inventory runs for the type of the job at `path`. Problems are noted. */
+/**
+ * Returns what the inventory runs for the type of the entry at `path`; undefined, with problems reported, if there is no
+ * route or its script cannot run.
+ */
 export function readRoute(
   reader: JobReader,
   path: KeyPath,
   id: string,
   inventory: Inventory,
-  memory: LoadCache,
+  cache: LoadCache,
 ): EntryProgram | undefined {
   const key = TYPE_KEYS.find((one) => reader.text([...path, one]) !== undefined);
   const type = key === undefined ? inventory.defaultRoute : reader.text([...path, key])!;
@@ -32,10 +35,10 @@ export function readRoute(
     return undefined;
   }
   const what = `jobs[${path[1]}] (route ${type})`;
-  const program = readScript(reader, route.script, memory, `routes.${type}.script`, inventory.folder);
+  const program = readScript(reader, route.script, cache, `routes.${type}.script`, inventory.folder);
   const expand = (one: SourceText) => expandText(reader, path, what, one, routeValues(reader, path, id));
   const args = route.args.map(expand);
-  const inputs = readInputs(reader, route.inputs, memory, `routes.${type}.inputs`, inventory.folder);
+  const inputs = readInputs(reader, route.inputs, cache, `routes.${type}.inputs`, inventory.folder);
   const outputs = route.outputs?.map((one) => expand(one).written);
   return program === undefined ? undefined : { program, args, inputs, outputs };
 }
@@ -54,7 +57,7 @@ function reportNoRoute(
   reader.reportAt(key === undefined ? path : [...path, key], message, hint);
 }
 
-/** The scalar keys of the job, and its id. */
+/** Returns the scalar keys of the entry, and its id. */
 function routeValues(reader: JobReader, path: KeyPath, id: string): Map<string, string> {
   return new Map([...Object.entries(reader.texts(path)), ["chunk", id]]);
 }
@@ -65,6 +68,6 @@ function expandText(reader: JobReader, path: KeyPath, what: string, one: SourceT
   for (const { message, hint } of faults) reader.reportAt(path, `${what}: ${message}`, hint);
   const filled = fillTemplate(template, values);
   const text = filled.map((piece) => (typeof piece === "string" ? piece : `{${piece.name}}`)).join("");
-  // {out} is the working directory itself, so a path below it is a relative one.
+  // {out} is the working directory, so a path below it is relative.
   return { template: filled, written: textInPlaceOf(one, text.replace(/^((?:--output=)?)\{out\}\//, "$1")) };
 }

@@ -4,8 +4,8 @@ import { type Source, toExactNumber } from "../../schemas/source.js";
 import { suggest } from "../../schemas/suggest.js";
 
 /**
- * Puts the values of `--set key=value` into the file before it is checked. A bare key is a parameter, or a key of the job itself; a
- * dotted one is the way to a key. Answers the parameters that the file does not have. Throws UsageError.
+ * Writes the values of `--set key=value` into the file before it is checked. A plain key is a parameter or a key of the
+ * job; a dotted one is a path of keys. Returns the parameters that the file does not have. Throws UsageError.
  */
 export function applySetOptions(source: Source, settings: Record<string, string>, keys: string[]): string[] {
   const added: string[] = [];
@@ -19,13 +19,13 @@ export function applySetOptions(source: Source, settings: Record<string, string>
     const scalar = parseScalar(text) ?? { value: text, text };
     if (path[0] === "params" && source.get(path) === undefined) added.push(path[1] ?? "");
     if (!source.override(path, scalar.value, scalar.text, `--set ${key}`)) {
-      throw new UsageError(`--set ${key}: the way to it leads through something that is not a mapping`);
+      throw new UsageError(`--set ${key}: one of its parent keys is not a mapping`);
     }
   }
   return added;
 }
 
-/** Puts `--range START:END` in the place of the file's range. Throws UsageError for other kinds of job. */
+/** Replaces the range of the file by `--range START:END`. Throws UsageError for other kinds of job. */
 export function applyRange(source: Source, [start, end]: [bigint, bigint]): void {
   if (source.get(["kind"]) !== "range") throw new UsageError("--range is for jobs of kind: range", "leave it out");
   source.override(["range"], [toExactNumber(start), toExactNumber(end)], `${start}:${end}`, "--range");

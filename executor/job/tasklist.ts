@@ -3,33 +3,33 @@ import type { Chunk, ChunkSpec, Program, StagedFile, Template } from "./job.js";
 import { fillTemplate } from "./template.js";
 import type { UnitSpace } from "./unitspace.js";
 
-/** One task, ready to be a chunk. Its args may still hold `{chunk}`. */
+/** A task. Its args may still hold `{chunk}`. */
 export interface TaskEntry {
-  id: string;
-  spec: ChunkSpec;
-  gpu?: number;
-  /** Seconds that it is said to take. */
-  expectedSeconds?: number;
-  priority?: number;
+  readonly id: string;
+  readonly spec: ChunkSpec;
+  readonly gpu?: number;
+  /** The seconds that the job file expects it to take. */
+  readonly expectedSeconds?: number;
+  readonly priority?: number;
 }
 
-/** What tasks that stand beside one another mostly have in common. */
+/** What consecutive tasks usually have in common. */
 interface SharedSpec extends Omit<TaskEntry, "id" | "spec"> {
-  program: Program;
-  inputs: StagedFile[];
-  env: Record<string, string>;
-  timeout?: number;
+  readonly program: Program;
+  readonly inputs: readonly StagedFile[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeout?: number;
 }
 
-/** Args in less memory: a template that is plain text is a string. */
+/** Args in less memory: a template without placeholders is a string. */
 type PackedArgs = (string | Template)[];
 
-/** A task as it is kept: there may be a hundred thousand. */
+/** A task in compact form: there may be a hundred thousand. */
 class StoredTask {
   constructor(
     readonly id: string,
     readonly args: PackedArgs,
-    readonly outputs: string[],
+    readonly outputs: readonly string[],
     readonly shared: SharedSpec,
   ) {}
 
@@ -40,30 +40,30 @@ class StoredTask {
     return { program, args, inputs, outputs: this.outputs, env, timeout };
   }
 
-  /** What decides over its results. Made when the text is: all of them at one time would be large. */
+  /** Returns what determines its results. Created while the identity is stringified: all of them at once would be large. */
   toJSON(): Record<string, unknown> {
     return { id: this.id, gpu: this.shared.gpu, ...specIdentity(this.spec) };
   }
 }
 
-/** Tasks in the order of their file. */
+/** The tasks of a job in file order. */
 export class TaskList {
   readonly #tasks: StoredTask[] = [];
   readonly #index = new Map<string, number>();
-  /** Args that were packed last, and of what: tasks that take those of the job share them. */
-  #templates: Template[] = [];
+  /** The args that were packed last, and their templates: tasks that inherit the job's args share them. */
+  #templates: readonly Template[] = [];
   #packed: PackedArgs = [];
 
   add(task: TaskEntry): void {
-    const { id, spec: work } = task;
-    if (work.args !== this.#templates) {
-      this.#templates = work.args;
-      this.#packed = work.args.map(packTemplate);
+    const { id, spec } = task;
+    if (spec.args !== this.#templates) {
+      this.#templates = spec.args;
+      this.#packed = spec.args.map(packTemplate);
     }
     const last = this.#tasks.at(-1)?.shared;
     const common = last !== undefined && hasSameSpec(last, task) ? last : sharedSpec(task);
     this.#index.set(id, this.#tasks.length);
-    this.#tasks.push(new StoredTask(id, this.#packed, work.outputs, common));
+    this.#tasks.push(new StoredTask(id, this.#packed, spec.outputs, common));
   }
 
   toUnitSpace(): UnitSpace {
@@ -81,14 +81,14 @@ export class TaskList {
       chunk(start): Chunk {
         const task = tasks[Number(start)];
         if (task === undefined) throw new RangeError(`there is no task ${start}`);
-        const { gpu, expectedSeconds: expect, priority } = task.shared;
-        return { id: task.id, spec: task.spec, gpu, expectedSeconds: expect, priority, start, end: start + 1n };
+        const { gpu, expectedSeconds, priority } = task.shared;
+        return { id: task.id, spec: task.spec, gpu, expectedSeconds, priority, start, end: start + 1n };
       },
       unitsOf(id) {
         const at = index.get(id);
         return at === undefined ? undefined : [BigInt(at), BigInt(at) + 1n];
       },
-      stagedFiles: () => listStagedFiles(tasks.map(({ shared: common }) => common)),
+      stagedFiles: () => listStagedFiles(tasks.map(({ shared }) => shared)),
     };
   }
 }
@@ -96,16 +96,16 @@ export class TaskList {
 function sharedSpec({
   spec: { program, inputs, env, timeout },
   gpu,
-  expectedSeconds: expect,
+  expectedSeconds,
   priority,
 }: TaskEntry): SharedSpec {
-  return { program, inputs, env, timeout, gpu, expectedSeconds: expect, priority };
+  return { program, inputs, env, timeout, gpu, expectedSeconds, priority };
 }
 
-function hasSameSpec(known: SharedSpec, { spec: work, gpu, expectedSeconds: expect, priority }: TaskEntry): boolean {
-  const { program, inputs, env, timeout } = work;
+function hasSameSpec(known: SharedSpec, { spec, gpu, expectedSeconds, priority }: TaskEntry): boolean {
+  const { program, inputs, env, timeout } = spec;
   const isSameWork = known.program === program && known.inputs === inputs && known.env === env;
-  const isSameRank = known.expectedSeconds === expect && known.priority === priority;
+  const isSameRank = known.expectedSeconds === expectedSeconds && known.priority === priority;
   return isSameWork && isSameRank && known.timeout === timeout && known.gpu === gpu;
 }
 

@@ -1,7 +1,7 @@
 import { suggest } from "../../schemas/suggest.js";
 import type { Template } from "./job.js";
 
-/** What is wrong with a text that has placeholders. */
+/** A problem of a text with placeholders. */
 export interface TemplateFault {
   message: string;
   hint?: string;
@@ -10,15 +10,15 @@ export interface TemplateFault {
 const PLACEHOLDER = /\{([^{}]*)\}/y;
 
 /**
- * Splits text into literal pieces and placeholders: `{name}` is one of `known`, `{{` and `}}` are braces. Anything else with a
- * brace is a fault, so that a typing error never reaches a program as text.
+ * Splits text into literal pieces and placeholders. `{name}` is one of `known`; `{{` and `}}` are braces. Any other brace
+ * is a fault, so that a typing error never reaches a program as text.
  */
 export function parseTemplate(
   text: string,
   known: ReadonlySet<string>,
 ): { template: Template; faults: TemplateFault[] } {
   if (!/[{}]/.test(text)) return { template: text === "" ? [] : [text], faults: [] };
-  const template: Template = [];
+  const template: Template[number][] = [];
   const faults: TemplateFault[] = [];
   let literal = "";
   let at = 0;
@@ -45,9 +45,9 @@ export function parseTemplate(
   return { template, faults };
 }
 
-/** Puts values in the place of the placeholders they name; the others stay. What is put in is literal from then on. */
+/** Replaces the placeholders that have a value and keeps the others. The values are literal text from then on. */
 export function fillTemplate(template: Template, values: ReadonlyMap<string, string>): Template {
-  const filled: Template = [];
+  const filled: Template[number][] = [];
   for (const piece of template) {
     const value = typeof piece === "string" ? piece : values.get(piece.name);
     const last = filled.at(-1);
@@ -58,7 +58,7 @@ export function fillTemplate(template: Template, values: ReadonlyMap<string, str
   return filled;
 }
 
-/** The text of a template, every placeholder replaced by its value. A placeholder without a value is a bug. */
+/** Returns the text of a template with every placeholder replaced. Throws Error for a placeholder without a value. */
 export function renderTemplate(template: Template, values: Readonly<Record<string, string>>): string {
   return template.map((piece) => (typeof piece === "string" ? piece : placeholderValue(piece.name, values))).join("");
 }
@@ -70,9 +70,9 @@ function placeholderValue(name: string, values: Readonly<Record<string, string>>
 }
 
 function placeholderFault(name: string | undefined, brace: string, known: ReadonlySet<string>): TemplateFault {
-  const braces = "write {{ and }} where braces are meant";
+  const braces = "write {{ and }} for literal braces";
   if (name === undefined) {
-    return { message: brace === "{" ? 'a "{" that nothing closes' : 'a "}" that nothing opens', hint: braces };
+    return { message: brace === "{" ? 'a "{" is not closed' : 'a "}" has no matching "{"', hint: braces };
   }
   if (!/^[A-Za-z_][A-Za-z0-9_-]*$/.test(name)) return { message: `{${name}} is not a placeholder`, hint: braces };
   return { message: `unknown placeholder {${name}}`, hint: suggest(name, known) };

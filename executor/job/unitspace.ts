@@ -1,9 +1,9 @@
 import type { Job } from "./job.js";
 
-/** What a job is spread over, whatever its kind: the part of a Job that range, tasks, matrix and a jobs file each make. */
+/** The units of a job: the part of a Job that depends on its kind. */
 export interface UnitSpace extends Pick<Job, "first" | "units" | "sizing" | "chunk" | "unitsOf" | "stagedFiles"> {
-  /** What of it decides over results, as values that JSON.stringify takes. */
+  /** The parts that determine results, as values that JSON.stringify accepts. */
   identity: Record<string, unknown>;
-  /** The outputs of every chunk, for the checks of `aggregate` and `collect`. */
-  outputs: Iterable<string[]>;
+  /** The outputs of every chunk, to check `aggregate` and `collect`. */
+  outputs: Iterable<readonly string[]>;
 }

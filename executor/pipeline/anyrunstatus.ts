@@ -7,7 +7,7 @@ import { type RunStatus, readRunStatus } from "../run/record/runstatus.js";
 import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
 import { hasResults, isUnfinished, type StepState } from "./stepstate.js";
 
-/** How a step of a pipeline stands; `run`: the run of its job, where there is one. */
+/** The status of a pipeline step. `run` is the status of its job, where there is one. */
 export interface StepStatus {
   step: string;
   state: StepState;
@@ -16,17 +16,17 @@ export interface StepStatus {
   run?: RunStatus;
 }
 
-/** How a run stands, of a job or of a pipeline with its steps. */
+/** The status of a run of a job, or of a pipeline with its steps. */
 export interface AnyRunStatus extends RunStatus {
   steps?: StepStatus[];
 }
 
-/** What a pipeline's journal begins with. */
+/** The journal of a pipeline begins with this text. */
 const PIPELINE_JOURNAL_PREFIX = '{"n":1,"e":"pipeline"';
 
 /**
- * Reads how the run in the directory `path` stands, whatever it is a run of; see `standingOf`. Of a pipeline a unit is a step, and
- * a step that did not end well counts as failed. `now`: milliseconds.
+ * Reads the status of the run in the directory `path`, whether of a job or of a pipeline. In a pipeline a unit is a step, and a step
+ * that ended without results counts as failed. `now` is Unix time in milliseconds. Throws the system's error where it cannot be read.
  */
 export function readAnyRunStatus(path: string, now: number): AnyRunStatus {
   if (!isPipelineRun(path)) return readRunStatus(path, now);
@@ -39,7 +39,7 @@ export function readAnyRunStatus(path: string, now: number): AnyRunStatus {
   }
 }
 
-/** Whether a run directory is that of a pipeline. */
+/** Returns whether a run directory belongs to a pipeline. */
 export function isPipelineRun(path: string): boolean {
   const fd = openSync(join(path, "journal.ndjson"), "r");
   try {

@@ -6,7 +6,7 @@ import { markCancelled } from "../run/record/runsummary.js";
 import { killLeftoverCommand } from "./commandstep.js";
 import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
 
-/** What became of a pipeline that was to be ended: of each of its jobs that had begun. */
+/** The result of cancelling a pipeline, with that of each job that had begun. */
 export interface CancelledPipeline {
   name: string;
   directory: string;
@@ -15,8 +15,8 @@ export interface CancelledPipeline {
 }
 
 /**
- * Ends the pipeline in the run directory `path`: its coordinator, where it lives, then what its jobs have on nodes and what is
- * left of its commands here. Rejects as takeOverRunLock does.
+ * Cancels the pipeline in the run directory `path`: ends its coordinator, if it is alive, then the work of its jobs on nodes and the
+ * processes of its commands on this machine. Rejects as `takeOverRunLock` does.
  */
 export async function cancelPipeline(path: string, means: CancelOptions): Promise<CancelledPipeline> {
   const past = new PipelineReplay();

@@ -21,42 +21,42 @@ import type { StepAction, StepInput } from "./pipeline.js";
 
 type CommandAction = Extract<StepAction, { kind: "command" }>;
 
-/** Seconds between TERM and KILL. */
+/** The time between SIGTERM and SIGKILL. */
 const GRACE_SECONDS = 5;
-/** Bytes of stderr that a failure repeats. */
+/** The length of the end of stderr that a failure quotes. */
 const STDERR_TAIL_BYTES = 2000;
 
-/** Where a command runs, and what its placeholders stand for. */
+/** Where a command runs, and what its placeholders refer to. */
 export interface CommandContext {
-  /** Working directory: the pipeline file's folder. */
+  /** The working directory: the folder of the pipeline file. */
   cwd: string;
-  /** The step's own folder; `{in}` and `{out}` lie in it. */
+  /** The step's own folder, which contains `{in}` and `{out}`. */
   folder: string;
-  /** What it takes: the path under `{in}`, and where that lies now. */
+  /** The inputs: the path under `{in}`, and the file or folder that it links to. */
   inputs: { path: string; source: string }[];
   stop: AbortSignal;
 }
 
-/** Why a command is not complete; undefined when it is. */
-export type CommandFailure = { kind: "failed"; reason: string } | { kind: "interrupted" } | undefined;
+/** The result of a command. */
+export type CommandResult = { state: "complete" } | { state: "interrupted" } | { state: "failed"; reason: string };
 
 /**
- * Runs a command here, in a process group of its own that is gone when this resolves. It is complete when it exits 0 and all of
- * its outputs exist. What it prints goes to logs/command.out and logs/command.err of the step's folder. Nothing of an earlier try
- * is left when it begins.
+ * Runs a command on this machine in a process group of its own. The group is gone when this resolves. The command is complete when
+ * it exits with 0 and all of its outputs exist. What it prints goes to logs/command.out and logs/command.err in the step's folder.
+ * Files of an earlier attempt are removed first.
  */
-export async function runCommand(work: CommandAction, setting: CommandContext): Promise<CommandFailure> {
-  const { folder } = setting;
+export async function runCommand(action: CommandAction, context: CommandContext): Promise<CommandResult> {
+  const { folder } = context;
   const lock = openSync(join(folder, "command.lock"), "a+");
   try {
-    if (!(await lockAfterEarlierAttempt(lock, setting.stop))) return { kind: "interrupted" };
-    return await attemptCommand(work, setting, lock);
+    if (!(await lockAfterEarlierAttempt(lock, context.stop))) return { state: "interrupted" };
+    return await attemptCommand(action, context, lock);
   } finally {
     closeSync(lock);
   }
 }
 
-/** Ends what is left of a command in a step's folder, where there was one. */
+/** Ends the processes of a command that an earlier coordinator has left running, if there are any. */
 export async function killLeftoverCommand(folder: string): Promise<void> {
   const file = join(folder, "command.lock");
   if (!existsSync(file)) return;
@@ -68,48 +68,48 @@ export async function killLeftoverCommand(folder: string): Promise<void> {
   }
 }
 
-/** `lock`: held by every process of the command, for as long as one of them lives. */
-async function attemptCommand(work: CommandAction, setting: CommandContext, lock: number): Promise<CommandFailure> {
-  const { folder, inputs } = setting;
+/** Every process of the command inherits `lock`, so the lock is held for as long as one of them lives. */
+async function attemptCommand(action: CommandAction, context: CommandContext, lock: number): Promise<CommandResult> {
+  const { folder, inputs } = context;
   for (const name of ["in", "results", "logs"]) rmSync(join(folder, name), { recursive: true, force: true });
   for (const name of ["in", "results", "logs"]) mkdirSync(join(folder, name), { recursive: true });
-  for (const output of work.outputs) mkdirSync(dirname(join(folder, "results", output)), { recursive: true });
+  for (const output of action.outputs) mkdirSync(dirname(join(folder, "results", output)), { recursive: true });
   for (const { path, source } of inputs) {
     mkdirSync(dirname(join(folder, "in", path)), { recursive: true });
     symlinkSync(source, join(folder, "in", path));
   }
-  const fault = await spawnAndWait(work, setting, lock);
-  if (fault !== undefined) return fault;
-  const missing = work.outputs.find((output) => !isFile(join(folder, "results", output)));
-  return missing === undefined ? undefined : { kind: "failed", reason: `it did not write {out}/${missing}` };
+  const result = await spawnAndWait(action, context, lock);
+  if (result.state !== "complete") return result;
+  const missing = action.outputs.find((output) => !isFile(join(folder, "results", output)));
+  return missing === undefined ? result : { state: "failed", reason: `it did not write {out}/${missing}` };
 }
 
-/** The words of a command with its folders put in. */
-export function renderArguments(work: CommandAction, folder: string): string[] {
+/** Returns the arguments of a command with `{in}` and `{out}` replaced. */
+export function renderArguments(action: CommandAction, folder: string): string[] {
   const values = { in: join(folder, "in"), out: join(folder, "results") };
-  return work.argv.map((word) => renderTemplate(word, values));
+  return action.argv.map((word) => renderTemplate(word, values));
 }
 
-/** The inputs of a step, as they lie in the run directory `path` now. */
-export function locateInputs(feeds: StepInput[], path: string): { path: string; source: string }[] {
-  return feeds.map((feed) => ({ path: feed.path, source: join(path, feed.step, feed.from) }));
+/** Returns where each input of a step is in the run directory `path`. */
+export function locateInputs(inputs: StepInput[], path: string): { path: string; source: string }[] {
+  return inputs.map((input) => ({ path: input.path, source: join(path, input.step, input.from) }));
 }
 
 async function spawnAndWait(
-  work: CommandAction,
+  action: CommandAction,
   { cwd, folder, stop }: CommandContext,
   lock: number,
-): Promise<CommandFailure> {
-  const [program = "", ...args] = renderArguments(work, folder);
+): Promise<CommandResult> {
+  const [program = "", ...args] = renderArguments(action, folder);
   const [out, err] = ["out", "err"].map((name) => openSync(join(folder, "logs", `command.${name}`), "w+")) as [
     number,
     number,
   ];
-  let ended: "timeout" | "stop" | undefined;
+  let endedBy: "timeout" | "stop" | undefined;
   try {
     const child = spawn(program, args, { cwd, detached: true, stdio: ["ignore", out, err, lock] });
     recordProcess(lock, child.pid);
-    const exit = new Promise<string | undefined>((resolve) => {
+    const failure = new Promise<string | undefined>((resolve) => {
       child.on("error", (error: NodeJS.ErrnoException) =>
         resolve(error.code === "ENOENT" ? `there is no program ${program}` : error.message),
       );
@@ -117,30 +117,30 @@ async function spawnAndWait(
         resolve(code === 0 ? undefined : code === null ? `ended by ${signal}` : `exit code ${code}`),
       );
     });
-    const end = (why: "timeout" | "stop") => {
-      ended ??= why;
+    const end = (cause: "timeout" | "stop") => {
+      endedBy ??= cause;
       killGroup(child.pid, "SIGTERM");
       setTimeout(() => killGroup(child.pid, "SIGKILL"), GRACE_SECONDS * 1000).unref();
     };
     const onStop = () => end("stop");
     stop.addEventListener("abort", onStop);
     if (stop.aborted) onStop();
-    const timer =
-      work.timeoutSeconds === undefined ? undefined : setTimeout(() => end("timeout"), work.timeoutSeconds * 1000);
-    const reason = await exit;
+    const { timeoutSeconds } = action;
+    const timer = timeoutSeconds === undefined ? undefined : setTimeout(() => end("timeout"), timeoutSeconds * 1000);
+    const reason = await failure;
     clearTimeout(timer);
     stop.removeEventListener("abort", onStop);
     killGroup(child.pid, "SIGKILL");
-    if (ended === "stop") return { kind: "interrupted" };
-    if (ended === "timeout") return { kind: "failed", reason: `it ran longer than ${work.timeoutSeconds} s` };
-    return reason === undefined ? undefined : { kind: "failed", reason: appendStderrTail(reason, err) };
+    if (endedBy === "stop") return { state: "interrupted" };
+    if (endedBy === "timeout") return { state: "failed", reason: `it ran longer than ${timeoutSeconds} s` };
+    return reason === undefined ? { state: "complete" } : { state: "failed", reason: appendStderrTail(reason, err) };
   } finally {
     closeSync(out);
     closeSync(err);
   }
 }
 
-/** Takes the lock, once nothing of an earlier try is left whose coordinator was killed. False where that is not waited for. */
+/** Ends an attempt whose coordinator was killed, and takes the lock when it is gone. Returns false where `stop` fires first. */
 async function lockAfterEarlierAttempt(lock: number, stop: AbortSignal): Promise<boolean> {
   for (let signal: NodeJS.Signals = "SIGTERM"; !tryLockFile(lock); signal = "SIGKILL") {
     if (stop.aborted) return false;
@@ -157,7 +157,7 @@ function recordProcess(lock: number, pid: number | undefined): void {
   if (pid !== undefined) writeSync(lock, `${pid} ${readStartTime(pid)}`);
 }
 
-/** When a process began, in the kernel's clock: a pid alone may be another's by now. */
+/** Returns when a process started, in clock ticks since boot. Together with the pid it identifies the process, since pids are reused. */
 function readStartTime(pid: number): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ")[19];
@@ -166,12 +166,12 @@ function readStartTime(pid: number): string | undefined {
   }
 }
 
-/** Ends what is left of a process group; none is left after an orderly end. */
+/** Signals a process group, which may be gone already. */
 function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   try {
     if (pid !== undefined) process.kill(-pid, signal);
   } catch {
-    // It has gone.
+    // The group is gone.
   }
 }
 

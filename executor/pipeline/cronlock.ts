@@ -15,51 +15,51 @@ import { MusterError } from "../../schemas/errors.js";
 import { escapeUnsafe } from "../../schemas/escape.js";
 import { explainDiskError } from "../run/record/diskerror.js";
 import { tryLockFile } from "../run/record/filelock.js";
+import { dependenciesOf, type StepSelection, selectSteps } from "./dependencies.js";
 import type { OverlapPolicy, Pipeline } from "./pipeline.js";
 import { hasSameSteps } from "./pipelinedirectory.js";
 import { replayPipeline } from "./previousruns.js";
-import { dependenciesOf, type StepSelection, selectSteps } from "./stepselection.js";
 
-/** Milliseconds between two tries to get the lock. */
 const LOCK_RETRY_MS = 1000;
 
-/** A start by cron that may go ahead: alone with its pipeline until `release`. */
+/** The lock of a scheduled run. No other scheduled run of the pipeline starts until `release`. */
 export interface CronLock {
-  /** The run directory: a new one with the time in its name, or that of the last run where that has not come to its end. */
+  /** The run directory: that of the last run if it is unfinished, else a new one with the time in its name. */
   path: string;
-  /** Adds a line to the pipeline's log. */
+  /** Appends a line to the log of the pipeline. */
   log(line: string): void;
   release(): void;
 }
 
-/** What a start by cron does where another one of its pipeline runs. `wait`: seconds; undefined = until it ends. */
+/** What a scheduled run does while an earlier one is active. Without `waitSeconds` it waits until the other one ends. */
 export interface OverlapOptions {
   overlap: OverlapPolicy;
   waitSeconds: number | undefined;
   stop: AbortSignal;
 }
 
-/** Where the scheduled runs of a pipeline lie, with its log and its lock. */
+/** Returns the folder of the scheduled runs of a pipeline, which also holds its log and its lock. */
 export function scheduledRunsFolder(pipeline: Pipeline): string {
   return join(pipeline.folder, "runs");
 }
 
-/** The names of a pipeline's scheduled runs that are there, oldest first. */
+/** Returns the names of the existing scheduled runs of a pipeline, oldest first. */
 export function listScheduledRuns(pipeline: Pipeline): string[] {
   const folder = scheduledRunsFolder(pipeline);
-  const dated = (name: string) =>
+  const isScheduledRun = (name: string) =>
     name.startsWith(`${pipeline.name}-`) && /^\d{8}T\d{6}Z(-\d+)?$/.test(name.slice(pipeline.name.length + 1));
-  return existsSync(folder) ? readdirSync(folder).filter(dated).sort() : [];
+  return existsSync(folder) ? readdirSync(folder).filter(isScheduledRun).sort() : [];
 }
 
 /**
- * Takes the pipeline's turn; undefined where another run has it and this start is skipped, which its log says. Rejects with a
- * MusterError (HELD, 75) where that is not wanted, or (DISK, 3) where nothing can be written there. Times are in UTC, so an hour that comes twice or never changes nothing.
+ * Acquires the lock of a scheduled run. Returns undefined where another run holds it and the policy is `skip`; the log says so. Rejects
+ * with HELD (75) under the other policies, and with DISK (3) where the folder cannot be written. Names carry UTC times, so changes to
+ * daylight saving time do not affect their order.
  */
 export async function acquireCronLock(
   pipeline: Pipeline,
   selection: StepSelection,
-  patience: OverlapOptions,
+  options: OverlapOptions,
 ): Promise<CronLock | undefined> {
   const folder = scheduledRunsFolder(pipeline);
   const { file, lock } = openLockFile(folder, pipeline.name);
@@ -69,15 +69,15 @@ export async function acquireCronLock(
       `${new Date().toISOString()} ${process.pid} ${toLogText(line)}\n`,
     );
   try {
-    if (!(await waitForLock(lock, patience))) {
+    if (!(await waitForLock(lock, options))) {
       const holder = readFileSync(file, "utf8").trim() || "another muster";
-      if (patience.overlap === "skip") {
-        log(`skipped: ${holder} still runs it`);
+      if (options.overlap === "skip") {
+        log(`skipped: ${holder} is still running this pipeline`);
         closeSync(lock);
         return undefined;
       }
-      throw new MusterError("HELD", 75, `${pipeline.name}: ${holder} still runs it`, {
-        next: "Schedule it less often, or let it wait (--overlap wait) or be skipped (--overlap skip).",
+      throw new MusterError("HELD", 75, `${pipeline.name}: ${holder} is still running it`, {
+        next: "Schedule it less often, or use --overlap wait or --overlap skip.",
       });
     }
     writeFileSync(file, `process ${process.pid} on ${hostname()}, since ${new Date().toISOString()}\n`);
@@ -92,7 +92,7 @@ export async function acquireCronLock(
   }
 }
 
-/** A message as the log holds it: whoever looks at the log looks at it in a terminal. */
+/** Escapes a message for the log, which people read in a terminal, and indents its further lines. */
 function toLogText(message: string): string {
   return escapeUnsafe(message).replaceAll("\n", "\n    ");
 }
@@ -107,24 +107,24 @@ function openLockFile(folder: string, name: string): { file: string; lock: numbe
   }
 }
 
-async function waitForLock(lock: number, { overlap, waitSeconds: wait, stop }: OverlapOptions): Promise<boolean> {
-  const began = performance.now();
+async function waitForLock(lock: number, { overlap, waitSeconds, stop }: OverlapOptions): Promise<boolean> {
+  const startedAt = performance.now();
   while (!tryLockFile(lock)) {
-    const isOver = wait !== undefined && performance.now() - began > wait * 1000;
+    const isOver = waitSeconds !== undefined && performance.now() - startedAt > waitSeconds * 1000;
     if (overlap !== "wait" || isOver || stop.aborted) return false;
     await sleep(LOCK_RETRY_MS);
   }
   return true;
 }
 
-/** The last scheduled run, where it was interrupted or killed, is one of the same steps, and was asked for the same ones. */
+/** Returns the last scheduled run if it is unfinished, has the same steps, and was started with the same selection. */
 function findUnfinishedRun(pipeline: Pipeline, selection: StepSelection): string | undefined {
   const last = listScheduledRuns(pipeline).at(-1);
-  const past = last === undefined ? undefined : replayPipeline(join(scheduledRunsFolder(pipeline), last));
-  if (past?.header === undefined || !hasSameSteps(past.header, pipeline)) return undefined;
-  const meant = [...selectSteps(selection, dependenciesOf(pipeline))];
-  if (past.lastOpen !== undefined && past.lastOpen.meant.join() !== meant.join()) return undefined;
-  return past.finalState === undefined || past.finalState === "interrupted" ? last : undefined;
+  const replay = last === undefined ? undefined : replayPipeline(join(scheduledRunsFolder(pipeline), last));
+  if (replay?.header === undefined || !hasSameSteps(replay.header, pipeline)) return undefined;
+  const selected = [...selectSteps(selection, dependenciesOf(pipeline))];
+  if (replay.lastOpen !== undefined && replay.lastOpen.meant.join() !== selected.join()) return undefined;
+  return replay.finalState === undefined || replay.finalState === "interrupted" ? last : undefined;
 }
 
 function chooseRunName(pipeline: Pipeline): string {

@@ -1,19 +1,21 @@
-/** Who needs whom: step -> the steps that must be complete before it. */
+import type { Pipeline } from "./pipeline.js";
+
+/** Maps each step to the steps that must be complete before it. */
 export type StepDependencies = ReadonlyMap<string, readonly string[]>;
 
-/** Steps that need one another in a circle, the first one again at the end; undefined where there is no circle. */
+/** Returns the steps of a dependency cycle, with the first one repeated at the end; undefined where there is none. Depth-first search. */
 export function findDependencyCycle(needs: StepDependencies): string[] | undefined {
   const done = new Set<string>();
-  const way: string[] = [];
+  const path: string[] = [];
   const visit = (step: string): string[] | undefined => {
     if (done.has(step)) return undefined;
-    if (way.includes(step)) return [...way.slice(way.indexOf(step)), step];
-    way.push(step);
+    if (path.includes(step)) return [...path.slice(path.indexOf(step)), step];
+    path.push(step);
     for (const needed of needs.get(step) ?? []) {
       const found = visit(needed);
       if (found !== undefined) return found;
     }
-    way.pop();
+    path.pop();
     done.add(step);
     return undefined;
   };
@@ -24,7 +26,7 @@ export function findDependencyCycle(needs: StepDependencies): string[] | undefin
   return undefined;
 }
 
-/** `step` and every step that comes after it, directly or by others. */
+/** Returns `step` and all of its direct and indirect dependents. */
 export function withDependents(step: string, needs: StepDependencies): Set<string> {
   const found = new Set([step]);
   for (let before = 0; before < found.size; ) {
@@ -34,7 +36,7 @@ export function withDependents(step: string, needs: StepDependencies): Set<strin
   return found;
 }
 
-/** The steps in an order in which each comes after those that it needs; else in the order of `needs`, which has no circle. */
+/** Returns the steps in topological order, otherwise in the order of `needs`, which must be acyclic. */
 export function sortTopologically(needs: StepDependencies): string[] {
   const order = new Set<string>();
   const visit = (step: string) => {
@@ -43,4 +45,18 @@ export function sortTopologically(needs: StepDependencies): string[] {
   };
   for (const step of needs.keys()) visit(step);
   return [...order];
+}
+
+/** The selected steps: all, one with its dependents, or one alone. */
+export type StepSelection = { kind: "all" } | { kind: "from" | "only"; step: string };
+
+/** Returns the dependencies of the steps of a pipeline. */
+export function dependenciesOf({ steps }: Pipeline): StepDependencies {
+  return new Map(steps.map((step) => [step.name, step.needs]));
+}
+
+/** Returns the names of the selected steps. */
+export function selectSteps(selection: StepSelection, needs: StepDependencies): Set<string> {
+  if (selection.kind === "all") return new Set(needs.keys());
+  return selection.kind === "only" ? new Set([selection.step]) : withDependents(selection.step, needs);
 }

@@ -1,102 +1,86 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Inventory } from "../../fleet/inventory.js";
-import type { Node } from "../../fleet/node.js";
+import { matchesAnyPattern } from "../../fleet/selectnodes.js";
 import { InputOverrides } from "../job/inputoverrides.js";
 import type { Job } from "../job/job.js";
 import { loadJob } from "../job/loadjob.js";
 import { ratesFilePath } from "../run/record/ratesfile.js";
 import type { RunSummary } from "../run/record/runsummary.js";
 import { runJob } from "../run/run.js";
-import type { RunObserver } from "../run/runobserver.js";
-import type { VerifyNode } from "../run/verifynode.js";
 import { locateInputs, runCommand } from "./commandstep.js";
-import { nameStepJob, type Pipeline, type PipelineStep, type StepAction } from "./pipeline.js";
+import { nameStepJob, type PipelineStep, type StepAction } from "./pipeline.js";
+import type { PipelineContext, PipelineObserver, PlaybookRunner, StepOutcome } from "./stepcontext.js";
 import { fingerprintCommand, fingerprintJob, type StepFingerprint } from "./stepfingerprint.js";
-import type { StepState } from "./stepstate.js";
 
-/** Nodes that a reason names. */
+/** The number of nodes that a reason lists. */
 const MAX_NAMED_NODES = 5;
 
-/** What came of a step. `exit`: what the same would have ended with by itself. */
-export interface StepOutcome {
-  state: StepState;
-  reason?: string;
-  exit?: number;
-  run?: Pick<RunSummary, "chunks" | "nodes" | "leftovers">;
-  /** Of a verify or provision: every node and resource. */
-  drift?: unknown;
-}
-
-/** What a step is performed with. The playbooks stand above the executor, so what they do is handed in. */
-export interface PipelineContext {
-  inventory: Inventory;
-  nodes: Node[];
-  isSelected: (node: Node, patterns: string[]) => boolean;
-  stop: AbortSignal;
-  /** As in RunOptions. */
-  adopt: boolean;
-  createObserver: (step: string) => RunObserver & { end(): void };
-  createInspection: (job: Job) => Promise<VerifyNode | undefined>;
-  runPlaybooks: (kind: "provision" | "verify", names: string[], nodes: Node[], step: string) => Promise<StepOutcome>;
-}
-
-/** A step that is about to be performed: its inputs lie where they will stay. */
+/** A step that is ready to be executed: its inputs are in their final place. */
 export type PreparedStep = { fingerprint: StepFingerprint | undefined; execute(): Promise<StepOutcome> };
 
-/** Looks at what a step would do now, in the run directory `path`. Rejects with a MusterError where it cannot be done. */
+/** Loads what a step runs and computes its fingerprint. Rejects with a MusterError where the step cannot be executed. */
 export async function prepareStep(
-  pipeline: Pipeline,
+  context: PipelineContext,
   step: PipelineStep,
-  path: string,
-  means: PipelineContext,
+  playbooks: PlaybookRunner,
+  observer: PipelineObserver,
 ): Promise<PreparedStep> {
-  const { action: work } = step;
-  switch (work.kind) {
+  const { action } = step;
+  switch (action.kind) {
     case "job": {
-      const job = loadJobWithInputs(pipeline, step, work, path, means.inventory);
+      const job = loadJobWithInputs(context, step, action);
       const fingerprint = await fingerprintJob(job);
-      return { fingerprint, execute: () => executeJob(job, join(path, step.name), step.name, means) };
+      return { fingerprint, execute: () => executeJob(context, job, step.name, playbooks, observer) };
     }
     case "command": {
-      const fingerprint = step.when === "changed" ? await fingerprintCommand(pipeline, step, work, path) : undefined;
-      return { fingerprint, execute: () => executeCommand(pipeline, step, work, path, means.stop) };
+      const { pipeline, path } = context;
+      const fingerprint = step.when === "changed" ? await fingerprintCommand(pipeline, step, action, path) : undefined;
+      return { fingerprint, execute: () => executeCommand(context, step, action) };
     }
-    default: {
-      const { kind, playbooks, nodes } = work;
-      const meant = nodes === undefined ? means.nodes : means.nodes.filter((node) => means.isSelected(node, nodes));
-      return { fingerprint: undefined, execute: () => means.runPlaybooks(kind, playbooks, meant, step.name) };
+    case "provision":
+    case "verify": {
+      const { kind, nodes: patterns } = action;
+      const nodes =
+        patterns === undefined ? context.nodes : context.nodes.filter((node) => matchesAnyPattern(node, patterns));
+      return { fingerprint: undefined, execute: () => playbooks.run(kind, action.playbooks, nodes, step.name) };
     }
+    default:
+      return action satisfies never;
   }
 }
 
 function loadJobWithInputs(
-  pipeline: Pipeline,
+  { pipeline, path, inventory }: PipelineContext,
   step: PipelineStep,
-  work: Extract<StepAction, { kind: "job" }>,
-  path: string,
-  inventory: Inventory,
+  { file, set, range }: Extract<StepAction, { kind: "job" }>,
 ): Job {
-  const feeds = new InputOverrides(new Map(locateInputs(step.inputs, path).map((input) => [input.path, input.source])));
-  const { file, set, range } = work;
-  return loadJob(file, { set, range, inputOverrides: feeds, inventory, name: nameStepJob(pipeline.name, step.name) });
+  const sources = locateInputs(step.inputs, path).map((input) => [input.path, input.source] as const);
+  const inputOverrides = new InputOverrides(new Map(sources));
+  return loadJob(file, { set, range, inputOverrides, inventory, name: nameStepJob(pipeline.name, step.name) });
 }
 
-async function executeJob(job: Job, folder: string, step: string, means: PipelineContext): Promise<StepOutcome> {
-  // Without a journal it is what a session that was killed had begun to take over.
+async function executeJob(
+  { path, inventory, nodes, adopt, stop }: PipelineContext,
+  job: Job,
+  step: string,
+  playbooks: PlaybookRunner,
+  pipelineObserver: PipelineObserver,
+): Promise<StepOutcome> {
+  const folder = join(path, step);
+  // A folder without a journal is left from a coordinator that was killed while it reused earlier results.
   if (!existsSync(join(folder, "journal.ndjson"))) rmSync(folder, { recursive: true, force: true });
-  const observer = means.createObserver(step);
+  const observer = pipelineObserver.job(step);
   try {
-    const { summary } = await runJob(job, means.nodes, {
+    const { summary } = await runJob(job, nodes, {
       out: folder,
       fresh: false,
-      adopt: means.adopt,
-      inventory: means.inventory.file ?? "local",
-      stopSignal: means.stop,
-      isSelected: means.isSelected,
+      adopt,
+      inventory: inventory.file ?? "local",
+      stopSignal: stop,
+      isSelected: matchesAnyPattern,
       observer,
-      ratesFile: ratesFilePath(means.inventory.file),
-      verifyNode: await means.createInspection(job),
+      ratesFile: ratesFilePath(inventory.file),
+      verifyNode: await playbooks.createInspection(job),
     });
     return toStepOutcome(summary);
   } finally {
@@ -114,21 +98,23 @@ function toStepOutcome(summary: RunSummary): StepOutcome {
       return { state, run, exit: 130 };
     case "partial": {
       const [first] = failures;
-      const why = first === undefined ? "" : `; first ${first.chunk}: ${first.reason}`;
-      return { state, run, exit: 3, reason: `${chunks.failed} of its chunks failed${why}` };
+      const detail = first === undefined ? "" : `; first ${first.chunk}: ${first.reason}`;
+      return { state, run, exit: 3, reason: `${chunks.failed} chunks failed${detail}` };
     }
     case "cancelled":
-      return { state: "failed", run, exit: 3, reason: "it was cancelled" };
+      return { state: "failed", run, exit: 3, reason: "the job was cancelled" };
     case "stranded":
       return { state: "failed", run, exit: chunks.done > 0 ? 3 : 69, reason: explainStranded(nodes) };
     case "superseded":
       return { state: "failed", run, exit: 75, reason: [summary.error, summary.next].join("\n") };
     case "broken":
       return { state: "failed", run, exit: 3, reason: summary.error ?? state };
+    default:
+      return state satisfies never;
   }
 }
 
-/** Why there is no node left: of each, or of the first of many. */
+/** Explains why no usable node is left, with the state of each node or of the first of many. */
 function explainStranded(nodes: RunSummary["nodes"]): string {
   const lines = nodes.map(({ node, state, reason }) => `${node}: ${state}${reason === undefined ? "" : `: ${reason}`}`);
   const more = lines.length > MAX_NAMED_NODES ? [`and ${lines.length - MAX_NAMED_NODES} more`] : [];
@@ -136,17 +122,22 @@ function explainStranded(nodes: RunSummary["nodes"]): string {
 }
 
 async function executeCommand(
-  pipeline: Pipeline,
+  { pipeline, path, stop }: PipelineContext,
   step: PipelineStep,
-  work: Extract<StepAction, { kind: "command" }>,
-  path: string,
-  stop: AbortSignal,
+  action: Extract<StepAction, { kind: "command" }>,
 ): Promise<StepOutcome> {
   const folder = join(path, step.name);
   mkdirSync(folder, { recursive: true });
-  const fault = await runCommand(work, { cwd: pipeline.folder, folder, inputs: locateInputs(step.inputs, path), stop });
-  if (fault === undefined) return { state: "complete" };
-  return fault.kind === "interrupted"
-    ? { state: "interrupted", exit: 130 }
-    : { state: "failed", reason: fault.reason, exit: 3 };
+  const inputs = locateInputs(step.inputs, path);
+  const result = await runCommand(action, { cwd: pipeline.folder, folder, inputs, stop });
+  switch (result.state) {
+    case "complete":
+      return { state: "complete" };
+    case "interrupted":
+      return { state: "interrupted", exit: 130 };
+    case "failed":
+      return { state: "failed", reason: result.reason, exit: 3 };
+    default:
+      return result satisfies never;
+  }
 }

@@ -16,15 +16,15 @@ import { readAction } from "./stepaction.js";
 import { resolveStepOutput } from "./stepoutputs.js";
 
 export interface PipelineLoadOptions {
-  /** `--set STEP.key=value`. */
+  /** From `--set STEP.key=value`. */
   set?: Record<string, string>;
-  /** Where jobs may run, and their routes. Absent: what depends on it is not checked. */
+  /** The nodes and routes that jobs use. Checks that depend on it are left out without one. */
   inventory?: Inventory;
 }
 
 /**
- * Reads and checks a pipeline and the job file of every step. Nothing is contacted. Throws InvalidFile with every problem in
- * all of these files, or UsageError for settings that do not go with them.
+ * Loads and checks a pipeline and the job file of every step without connecting to anything. Throws InvalidFile with every problem in
+ * these files, or UsageError for a `set` that does not fit.
  */
 export function loadPipeline(file: string, options: PipelineLoadOptions = {}): Pipeline {
   const path = resolve(file);
@@ -39,39 +39,36 @@ export function loadPipeline(file: string, options: PipelineLoadOptions = {}): P
   const drafts = readDrafts(reader);
   checkAcyclic(reader, drafts);
   const settings = groupSettingsByStep(options.set ?? {}, [...drafts.keys()]);
-  const steps = [...drafts].flatMap(([step, { needs, inputs: feeds }]): PipelineStep[] => {
+  const steps = [...drafts].flatMap(([step, { needs, inputs }]): PipelineStep[] => {
     const at = ["steps", step];
-    const work = readAction(reader, step, {
+    const action = readAction(reader, step, {
       pipelineName: name,
-      inputs: feeds,
+      inputs,
       set: settings.get(step) ?? {},
       inventory: options.inventory,
     });
     const when = reader.text([...at, "when"]) === "changed" ? "changed" : "always";
-    return work === undefined
+    return action === undefined
       ? []
       : [
           {
             name: step,
             needs,
-            inputs: feeds,
-            action: work,
+            inputs,
+            action,
             when,
             schedule: readSchedule(reader, at),
-            place: source.positionOfKey(at),
+            position: source.positionOfKey(at),
           },
         ];
   });
-  const settingsOfRuns = { ...readScheduleConfig(reader), notifications: readNotifications(reader) };
+  const runSettings = { ...readScheduleConfig(reader), notifications: readNotifications(reader) };
   for (const step of steps) resolveInputs(reader, step, steps);
   if (reader.problems.length > 0) throw createInvalidFileError(reader.problems);
-  return { name, file: path, folder: dirname(path), steps, ...settingsOfRuns };
+  return { name, file: path, folder: dirname(path), steps, ...runSettings };
 }
 
-/**
- * Whom a pipeline's file wants to be told of failures, as far as that can be read though the rest of the file cannot be used;
- * undefined where it cannot.
- */
+/** Reads only the notifications of a pipeline, for a file that is otherwise invalid. Returns undefined where they cannot be read. */
 export function loadNotifications(file: string): Pick<Pipeline, "name" | "folder" | "notifications"> | undefined {
   try {
     const source = readSource(file);
@@ -85,7 +82,7 @@ export function loadNotifications(file: string): Pick<Pipeline, "name" | "folder
   }
 }
 
-/** What a step needs and takes, before anything is known of what it runs. */
+/** The dependencies and inputs of a step, before its action is read. */
 interface StepDraft {
   needs: string[];
   inputs: StepInput[];
@@ -96,13 +93,13 @@ function readDrafts(reader: JobReader): Map<string, StepDraft> {
   return new Map(
     names.map((step) => {
       const at = ["steps", step];
-      const written = reader.list([...at, "needs"]) ?? [];
-      for (const { text, position: place } of written)
+      const listed = reader.list([...at, "needs"]) ?? [];
+      for (const { text, position } of listed)
         if (!names.includes(text))
-          reader.report(place, `steps.${step}.needs: there is no step "${text}"`, suggest(text, names));
-      const feeds = reader.keys([...at, "inputs"]).flatMap((path) => readInput(reader, step, path, names));
-      const wanted = new Set([...written.map(({ text }) => text), ...feeds.map((feed) => feed.step)]);
-      return [step, { needs: names.filter((name) => wanted.has(name)), inputs: feeds }];
+          reader.report(position, `steps.${step}.needs: there is no step "${text}"`, suggest(text, names));
+      const inputs = reader.keys([...at, "inputs"]).flatMap((path) => readInput(reader, step, path, names));
+      const needed = new Set([...listed.map(({ text }) => text), ...inputs.map((input) => input.step)]);
+      return [step, { needs: names.filter((name) => needed.has(name)), inputs }];
     }),
   );
 }
@@ -127,33 +124,33 @@ function checkAcyclic(reader: JobReader, drafts: Map<string, StepDraft>): void {
   if (found === undefined) return;
   const [step = "", needed = ""] = found;
   const index = reader.list(["steps", step, "needs"])?.findIndex(({ text }) => text === needed) ?? -1;
-  const feed = reader
+  const input = reader
     .keys(["steps", step, "inputs"])
     .find((path) => reader.text(["steps", step, "inputs", path])?.split("/")[0] === needed);
-  const at = index >= 0 ? ["needs", index] : ["inputs", feed ?? ""];
+  const at = index >= 0 ? ["needs", index] : ["inputs", input ?? ""];
   const message =
-    found.length === 2 ? `step ${step} needs itself` : `these steps need one another: ${found.join(" -> ")}`;
-  reader.reportAt(["steps", step, ...at], message, "take one of these arrows away");
+    found.length === 2 ? `step ${step} needs itself` : `these steps depend on one another: ${found.join(" -> ")}`;
+  reader.reportAt(["steps", step, ...at], message, "remove one of these dependencies");
 }
 
-/** Turns what is written after a step's name into the place in its folder. */
+/** Replaces the output that each input names by its path in the folder of the step that produces it. */
 function resolveInputs(reader: JobReader, step: PipelineStep, steps: PipelineStep[]): void {
-  for (const feed of step.inputs) {
-    const maker = steps.find(({ name }) => name === feed.step);
-    if (maker === undefined) continue;
-    const offer = resolveStepOutput(maker.action, feed.from);
-    const at = reader.keys(["steps", step.name, "inputs"]).find((path) => isSameInput(path, feed));
-    if (offer.ok) feed.from = offer.from;
-    else reader.reportAt(["steps", step.name, "inputs", at ?? ""], `step ${feed.step} ${offer.message}`, offer.hint);
+  for (const input of step.inputs) {
+    const producer = steps.find(({ name }) => name === input.step);
+    if (producer === undefined) continue;
+    const output = resolveStepOutput(producer.action, input.from);
+    const at = reader.keys(["steps", step.name, "inputs"]).find((path) => isSameInput(path, input));
+    if (output.ok) input.from = output.from;
+    else reader.reportAt(["steps", step.name, "inputs", at ?? ""], `step ${input.step} ${output.message}`, output.hint);
   }
 }
 
-function isSameInput(path: string, feed: StepInput): boolean {
+function isSameInput(path: string, input: StepInput): boolean {
   const plain = normalizePath(path);
-  return plain.ok && plain.path.replace(/\/$/, "") === feed.path;
+  return plain.ok && plain.path.replace(/\/$/, "") === input.path;
 }
 
-/** `--set STEP.key=value` by step. */
+/** Groups `--set STEP.key=value` by step. Throws UsageError for an unknown step. */
 function groupSettingsByStep(set: Record<string, string>, steps: string[]): Map<string, Record<string, string>> {
   const settings = new Map<string, Record<string, string>>();
   for (const [key, value] of Object.entries(set)) {
@@ -162,9 +159,9 @@ function groupSettingsByStep(set: Record<string, string>, steps: string[]): Map<
     if (!steps.includes(step))
       throw new UsageError(
         `--set ${key}: there is no step "${step}"`,
-        suggest(step, steps) ?? "In a pipeline it is --set STEP.key=value.",
+        suggest(step, steps) ?? "In a pipeline, use --set STEP.key=value.",
       );
-    if (at < 0) throw new UsageError(`--set ${key}: in a pipeline it is --set STEP.key=value`);
+    if (at < 0) throw new UsageError(`--set ${key}: in a pipeline, use --set STEP.key=value`);
     settings.set(step, { ...settings.get(step), [key.slice(at + 1)]: value });
   }
   return settings;

@@ -3,16 +3,16 @@ import { join, resolve } from "node:path";
 import { readSeconds } from "../job/jobsettings.js";
 import type { JobReader, KeyPath } from "../job/reader.js";
 
-/** What happened that somebody wants to be told of. */
+/** An event that a pipeline can send notifications about. */
 export type NotificationEvent = "on_failure" | "on_success" | "on_drift";
 export const NOTIFICATION_EVENTS: NotificationEvent[] = ["on_failure", "on_success", "on_drift"];
 
-/** Who is told, and how. `timeout`: seconds that one try may take. */
+/** A receiver of notifications. `timeoutSeconds` limits one attempt. */
 export type NotificationTarget =
   | { kind: "command"; argv: string[]; timeoutSeconds: number }
   | { kind: "webhook"; address: SecretSource; token?: SecretSource; timeoutSeconds: number };
 
-/** A text, or where it is kept: it is read when it is needed, and shown nowhere. */
+/** A secret, or where it is stored. It is read when it is needed and never printed. */
 export type SecretSource =
   | { in: "pipeline"; text: string }
   | { in: "environment"; name: string }
@@ -20,7 +20,7 @@ export type SecretSource =
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
 
-/** Who is told when. Problems are noted. */
+/** Reads the notification targets of each event. Problems are reported to `reader`. */
 export function readNotifications(reader: JobReader): Record<NotificationEvent, NotificationTarget[]> {
   const read = (occasion: NotificationEvent) =>
     reader.items([occasion]).flatMap((path) => readTarget(reader, path) ?? []);

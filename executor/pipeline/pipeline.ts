@@ -3,60 +3,58 @@ import type { CronSchedule } from "../cron/expression.js";
 import type { Job, Template } from "../job/job.js";
 import type { NotificationEvent, NotificationTarget } from "./notificationconfig.js";
 
-/** Steps that need one another, loaded and checked. */
+/** A pipeline that has been loaded and checked. */
 export interface Pipeline {
   name: string;
-  /** Absolute path of its file, and its folder. */
+  /** The absolute path of its file, and its folder. */
   file: string;
   folder: string;
   /** In the order of the file. */
   steps: PipelineStep[];
   schedule?: CronSchedule;
-  /** Of scheduled runs. */
   overlap: OverlapPolicy;
-  /** Who is told of what. */
   notifications: Record<NotificationEvent, NotificationTarget[]>;
   retention?: RetentionPolicy;
-  /** The file that gets figures when a run is over; absolute. */
+  /** The absolute path of the metrics file that is written after a run. */
   metrics?: string;
 }
 
-/** What a scheduled start does while an earlier one still runs. */
+/** What a scheduled run does while an earlier one is active. */
 export type OverlapPolicy = "skip" | "wait" | "fail";
 
-/** How many finished scheduled runs are kept, or for how long, in seconds. */
+/** How many finished scheduled runs are kept, or for how long. */
 export type RetentionPolicy = { runs: number } | { seconds: number };
 
 export interface PipelineStep {
   name: string;
   /** Steps that must be complete before it, in the order of the file. */
   needs: string[];
-  /** What it takes from other steps. */
+  /** The files that it takes from other steps. */
   inputs: StepInput[];
   action: StepAction;
   when: "always" | "changed";
   schedule?: CronSchedule;
-  /** Where it stands in the file. */
-  place: FilePosition;
+  /** Its position in the file. */
+  position: FilePosition;
 }
 
-/** One input that another step makes. */
+/** An input that another step produces. */
 export interface StepInput {
-  /** What it is called by whoever takes it: a relative path. */
+  /** The relative path under which the step finds it. */
   path: string;
   step: string;
-  /** Where it lies in the folder of that step. */
+  /** Its path in the folder of the step that produces it. */
   from: string;
 }
 
 export type StepAction =
-  /** `job`: as it was checked, with inputs that were not there yet. */
+  /** `job` was loaded for checking, while inputs from other steps did not exist yet. */
   | { kind: "job"; file: string; set: Record<string, string>; range?: [bigint, bigint]; job: Job }
-  | { kind: "provision" | "verify"; playbooks: string[]; nodes?: string[]; place: FilePosition }
-  /** A program that runs here. `timeout`: seconds. */
+  | { kind: "provision" | "verify"; playbooks: string[]; nodes?: string[]; position: FilePosition }
+  /** A program that runs on this machine. */
   | { kind: "command"; argv: Template[]; outputs: string[]; timeoutSeconds?: number };
 
-/** The name of a step's job, on the nodes too. */
+/** Returns the name of the job of a step, which is also its name on the nodes. */
 export function nameStepJob(pipeline: string, step: string): string {
   return `${pipeline}.${step}`;
 }

@@ -6,10 +6,10 @@ import { explainDiskError } from "../run/record/diskerror.js";
 import { copyFileWithMode, intersectModes } from "../run/record/filemode.js";
 import { Journal } from "../run/record/journal.js";
 import { acquireRunLock, createOtherRunError, type LockedJournal } from "../run/record/runlock.js";
-import type { Pipeline } from "./pipeline.js";
+import type { Pipeline, StepAction } from "./pipeline.js";
 import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
 
-/** The folder of one run of a pipeline: held by this process alone until `close`. */
+/** The run directory of a pipeline. This process holds its lock until `close`. */
 export interface PipelineDirectory {
   path: string;
   journal: Journal<PipelineEntry>;
@@ -18,8 +18,8 @@ export interface PipelineDirectory {
 }
 
 /**
- * Opens the run directory of a pipeline, making it where there is none. Refuses (65) one that is for other steps, saying what
- * differs, one that another process holds (75), and (3) one that cannot be written.
+ * Opens the run directory of a pipeline, or creates it. Throws OTHER_RUN (65) with the differences where it belongs to other steps, HELD
+ * (75) where another process has locked it, and DISK (3) where it cannot be written.
  */
 export function openPipelineDirectory(path: string, pipeline: Pipeline): PipelineDirectory {
   let claimed: LockedJournal | undefined;
@@ -33,15 +33,15 @@ export function openPipelineDirectory(path: string, pipeline: Pipeline): Pipelin
 }
 
 function openClaimed(path: string, { fd, file }: LockedJournal, pipeline: Pipeline): PipelineDirectory {
-  const past = new PipelineReplay();
+  const replay = new PipelineReplay();
   let records = 0;
   const journal = Journal.resume<PipelineEntry>(fd, file, (entry) => {
     records++;
-    past.apply(entry);
+    replay.apply(entry);
   });
   const identity = identifySteps(pipeline);
-  if (past.header !== undefined) {
-    const changed = listChanges(past.header.identity, identity).map((line) => `\n    ${line}`);
+  if (replay.header !== undefined) {
+    const changed = listChanges(replay.header.identity, identity).map((line) => `\n    ${line}`);
     if (changed.length > 0) throw createOtherRunError(path, `a run of another pipeline:${changed.join("")}`);
   } else {
     if (records > 0) throw createOtherRunError(path, "a run of a job");
@@ -50,56 +50,64 @@ function openClaimed(path: string, { fd, file }: LockedJournal, pipeline: Pipeli
     const steps = pipeline.steps.map((step) => step.name);
     journal.add({ e: "pipeline", id, name: pipeline.name, file: pipeline.file, steps, identity });
   }
-  return { path, journal, replay: past, close: () => journal.close() };
+  return { path, journal, replay, close: () => journal.close() };
 }
 
-/** The files that a pipeline was read from. */
+/** Returns the files that a pipeline was read from. */
 function listSourceFiles({ file, steps }: Pipeline): string[] {
-  const jobs = steps.flatMap(({ action: work }) =>
-    work.kind === "job" ? [work.job.file, work.job.envFile ?? work.job.file] : [],
+  const jobs = steps.flatMap(({ action }) =>
+    action.kind === "job" ? [action.job.file, action.job.envFile ?? action.job.file] : [],
   );
   return [file, ...jobs];
 }
 
-/** Writes down that this coordinator begins, and with which steps. */
-export async function recordOpen({ journal, replay: past }: PipelineDirectory, meant: string[]): Promise<void> {
+/** Journals that this coordinator starts, and the steps that are selected. */
+export async function recordOpen({ journal, replay }: PipelineDirectory, selected: string[]): Promise<void> {
   journal.add({
     e: "open",
-    session: past.nextSession,
+    session: replay.nextSession,
     pid: process.pid,
     host: hostname(),
     at: new Date().toISOString(),
-    meant,
+    meant: selected,
   });
   await journal.flush();
 }
 
-/** Whether a run is one of the same steps. */
+/** Returns whether a run has the same steps as the pipeline now. */
 export function hasSameSteps(run: NonNullable<PipelineReplay["header"]>, pipeline: Pipeline): boolean {
   return listChanges(run.identity, identifySteps(pipeline)).length === 0;
 }
 
-/** What of each step decides over what it does; the content of a job is its own run directory's business. */
+/** Returns for each step the text that identifies what it does. The content of a job is checked by the job's own run directory. */
 function identifySteps({ steps }: Pipeline): Record<string, string> {
   return Object.fromEntries(
-    steps.map(({ name, needs, inputs: feeds, action: work }) => {
-      const { kind } = work;
-      const what =
-        kind === "job"
-          ? {}
-          : kind === "command"
-            ? { words: work.argv, outputs: work.outputs }
-            : { playbooks: work.playbooks, nodes: work.nodes };
-      return [name, JSON.stringify({ kind, needs, feeds, ...what })];
+    steps.map(({ name, needs, inputs, action }) => {
+      // The keys are those of existing journals.
+      return [name, JSON.stringify({ kind: action.kind, needs, feeds: inputs, ...identifyAction(action) })];
     }),
   );
+}
+
+function identifyAction(action: StepAction): object {
+  switch (action.kind) {
+    case "job":
+      return {};
+    case "command":
+      return { words: action.argv, outputs: action.outputs };
+    case "provision":
+    case "verify":
+      return { playbooks: action.playbooks, nodes: action.nodes };
+    default:
+      return action satisfies never;
+  }
 }
 
 function listChanges(identity: Record<string, string>, now: Record<string, string>): string[] {
   const names = [...new Set([...Object.keys(identity), ...Object.keys(now)])];
   return names.flatMap((name) => {
     if (identity[name] === now[name]) return [];
-    const how = identity[name] === undefined ? "is new" : now[name] === undefined ? "is gone" : "has changed";
+    const how = identity[name] === undefined ? "is new" : now[name] === undefined ? "was removed" : "has changed";
     return [`step ${name} ${how}`];
   });
 }

@@ -1,32 +1,31 @@
 import type { StepState } from "./stepstate.js";
 
-/** What is written down of a run of a pipeline, in the order in which it became true. */
+/** The records of a pipeline's journal. */
 export type PipelineEntry =
-  /** First record. `identity`: step -> text that is equal where the step is the same; `steps`: in the order of the file. */
+  /** The first record. `identity` maps each step to a text that is equal for an unchanged step; `steps` are in the order of the file. */
   | { e: "pipeline"; id: string; name: string; file: string; steps: string[]; identity: Record<string, string> }
-  /** A coordinator begins; `meant`: the steps that it was asked for. */
+  /** A coordinator starts. `meant`: the selected steps. */
   | { e: "open"; session: number; pid: number; host: string; at: string; meant: string[] }
   | { e: "begin"; step: string; at: string }
-  /** `fingerprint`: of the step with its inputs, as fingerprint.ts stores it; `seconds`: that it took; `reason`: why it is not complete, or whence it was taken over. */
+  /** `fingerprint` is what StepFingerprint stores; `reason` says why the step is not complete, or which run its results are from. */
   | { e: "end"; step: string; state: StepState; fingerprint?: string; seconds?: number; reason?: string; at: string }
   | { e: "close"; state: PipelineState; at: string };
 
-/** How a run of a pipeline ended: `complete`, or with steps that are not (`partial`), or before its end. */
+/** How a run of a pipeline ended. `partial`: some of the selected steps are not complete. */
 export type PipelineState = "complete" | "partial" | "interrupted" | "broken" | "cancelled";
 
 type StepEndEntry = Extract<PipelineEntry, { e: "end" }>;
 
-/** What a journal says of a pipeline's run, gathered record by record. */
+/** The state of a pipeline's run, rebuilt by applying the records of its journal in order. */
 export class PipelineReplay {
   header: Extract<PipelineEntry, { e: "pipeline" }> | undefined;
   lastOpen: Extract<PipelineEntry, { e: "open" }> | undefined;
   startedAt: string | undefined;
-  /** Steps under way, and since when. */
+  /** The running steps, with their start times. */
   readonly runningSince = new Map<string, string>();
-  /** The last that is known of every step that has ended. */
+  /** The last end record of each step. */
   readonly endedSteps = new Map<string, StepEndEntry>();
   finalState: PipelineState | undefined;
-  /** When it was closed. */
   closedAt: string | undefined;
 
   apply(entry: PipelineEntry): void {
@@ -50,10 +49,13 @@ export class PipelineReplay {
       case "close":
         this.finalState = entry.state;
         this.closedAt = entry.at;
+        break;
+      default:
+        entry satisfies never;
     }
   }
 
-  /** The session number of the coordinator that comes now. */
+  /** The number of the session that starts now. */
   get nextSession(): number {
     return (this.lastOpen?.session ?? 0) + 1;
   }

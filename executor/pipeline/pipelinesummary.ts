@@ -4,13 +4,13 @@ import type { RunSummary } from "../run/record/runsummary.js";
 import type { PipelineState } from "./pipelinejournal.js";
 import type { StepState } from "./stepstate.js";
 
-/** What became of a run of a pipeline: summary.json, what `--json` prints, and what notices carry. */
+/** The result of a run of a pipeline: the content of summary.json, of `--json` and of notifications. */
 export interface PipelineSummary {
   name: string;
   state: PipelineState;
   directory: string;
   started: string;
-  /** Of this session alone. */
+  /** The duration of this session only. */
   seconds: number;
   steps: StepSummary[];
 }
@@ -21,15 +21,15 @@ export interface StepSummary {
   state: StepState;
   seconds?: number;
   reason?: string;
-  /** Of a step that did not end well: the exit code that the same would have had by itself. */
+  /** For a step without results: the exit status that the same work would have had as a command of its own. */
   exit?: number;
-  /** Of a job that ran, or was found complete, in this session. */
+  /** For a job that ran, or was found complete, in this session. */
   run?: Pick<RunSummary, "chunks" | "nodes" | "leftovers">;
-  /** Of a verify or provision: every node and resource, as `verify --json` has them. */
+  /** For a verify or provision: every node and resource, as in `verify --json`. */
   drift?: unknown;
 }
 
-/** Replaces summary.json in one step. */
+/** Replaces summary.json atomically. */
 export function writePipelineSummary(summary: PipelineSummary): void {
   const file = join(summary.directory, "summary.json");
   writeFileSync(`${file}.partial`, `${JSON.stringify(summary, null, 2)}\n`);

@@ -16,22 +16,22 @@ import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
 import type { StepFingerprint } from "./stepfingerprint.js";
 import { hasResults } from "./stepstate.js";
 
-/** A step that is complete in an earlier run: the folder of the step there. */
+/** The completion of a step in an earlier run. `folder` is the folder of the step. */
 export interface PreviousCompletion {
   folder: string;
   fingerprint: string | undefined;
   at: string;
 }
 
-/** What a run of a pipeline has written down; undefined where `path` is no such run directory, or cannot be read. */
+/** Replays the journal of a pipeline's run. Returns undefined where `path` is not the run directory of a pipeline, or cannot be read. */
 export function replayPipeline(path: string): PipelineReplay | undefined {
   const file = join(path, "journal.ndjson");
   if (!existsSync(file)) return undefined;
   const fd = openSync(file, "r");
   try {
-    const past = new PipelineReplay();
-    readEntries<PipelineEntry>(fd, file, (entry) => past.apply(entry));
-    return past.header === undefined ? undefined : past;
+    const replay = new PipelineReplay();
+    readEntries<PipelineEntry>(fd, file, (entry) => replay.apply(entry));
+    return replay.header === undefined ? undefined : replay;
   } catch {
     return undefined;
   } finally {
@@ -39,7 +39,7 @@ export function replayPipeline(path: string): PipelineReplay | undefined {
   }
 }
 
-/** The last completion of a step of the pipeline `name` in a run directory beside `path`, with this fingerprint where one is given. */
+/** Returns the last completion of a step in the runs of the pipeline `name` in `folder`, with this fingerprint where one is given. */
 export function findLastCompletion(
   folder: string,
   except: string,
@@ -50,8 +50,8 @@ export function findLastCompletion(
   let last: PreviousCompletion | undefined;
   for (const entry of existsSync(folder) ? readdirSync(folder) : []) {
     const path = join(folder, entry);
-    const past = path === except ? undefined : replayPipeline(path);
-    const end = past?.header?.name === name ? past.endedSteps.get(step) : undefined;
+    const replay = path === except ? undefined : replayPipeline(path);
+    const end = replay?.header?.name === name ? replay.endedSteps.get(step) : undefined;
     if (end === undefined || !hasResults(end.state) || !existsSync(join(path, step))) continue;
     if (fingerprint !== undefined && !fingerprint.matches(end.fingerprint)) continue;
     if (last === undefined || last.at < end.at)
@@ -60,12 +60,12 @@ export function findLastCompletion(
   return last;
 }
 
-/** Of what is taken over, results are never written again under their names: a second name for them is enough. */
+/** Files in this folder are never written again, so hard links to them are safe. */
 const LINKED_FOLDER = "results";
-/** What belongs to the run of a step, and is not taken over with its results. */
+/** Files that belong to the run of the step, and are not copied with its results. */
 const NOT_REUSED = ["journal.ndjson", "command.lock", "in"];
 
-/** Puts the results of an earlier step into the folder `to`, in one step. That earlier run can then be removed. */
+/** Copies the results of a step into the folder `to` atomically. The earlier run may be removed afterwards. */
 export function reuseResults(from: string, to: string): void {
   const partial = `${to}.partial`;
   rmSync(partial, { recursive: true, force: true });
@@ -88,7 +88,7 @@ function linkTree(from: string, to: string): void {
   }
 }
 
-/** A second name, or a copy where the file system gives none. */
+/** Makes a hard link, or a copy where the file system does not allow one. */
 function linkOrCopy(from: string, to: string): void {
   try {
     linkSync(from, to);

@@ -5,25 +5,27 @@ import { listScheduledRuns, scheduledRunsFolder } from "./cronlock.js";
 import type { Pipeline, RetentionPolicy } from "./pipeline.js";
 import { replayPipeline } from "./previousruns.js";
 
-/** What a pipeline's run directory holds beside its steps. */
+/** Files in the run directory of a pipeline, apart from the folders of its steps. */
 const PIPELINE_FILES = ["journal.ndjson", "pipeline.yaml", "summary.json", "summary.json.partial"];
 
 /**
- * Removes scheduled runs that are too many or too old: those that have come to their end, and hold nothing but what muster put
- * there. Answers the names of those that are gone, and of those that were left because of something else in them. `now`: milliseconds.
+ * Removes finished scheduled runs that exceed the retention policy and hold only muster's files. Returns the names of the runs that were
+ * removed, and of those that were left because they hold other files. `now` is Unix time in milliseconds.
  */
 export function pruneRuns(
   pipeline: Pipeline,
-  keep: RetentionPolicy,
+  retention: RetentionPolicy,
   now: number,
 ): { removed: string[]; left: string[] } {
   const finished = listScheduledRuns(pipeline).filter((name) =>
     isFinished(join(scheduledRunsFolder(pipeline), name), pipeline),
   );
   const old =
-    "runs" in keep
-      ? finished.slice(0, Math.max(0, finished.length - keep.runs))
-      : finished.filter((name) => now - readEndTime(join(scheduledRunsFolder(pipeline), name)) > keep.seconds * 1000);
+    "runs" in retention
+      ? finished.slice(0, Math.max(0, finished.length - retention.runs))
+      : finished.filter(
+          (name) => now - readEndTime(join(scheduledRunsFolder(pipeline), name)) > retention.seconds * 1000,
+        );
   const left = old.filter((name) => !hasOnlyMusterFiles(join(scheduledRunsFolder(pipeline), name)));
   const removed = old.filter((name) => !left.includes(name));
   for (const name of removed) rmSync(join(scheduledRunsFolder(pipeline), name), { recursive: true });
@@ -31,8 +33,8 @@ export function pruneRuns(
 }
 
 function isFinished(path: string, pipeline: Pipeline): boolean {
-  const past = replayPipeline(path);
-  if (past?.header?.name !== pipeline.name || (past.finalState !== "complete" && past.finalState !== "partial"))
+  const replay = replayPipeline(path);
+  if (replay?.header?.name !== pipeline.name || (replay.finalState !== "complete" && replay.finalState !== "partial"))
     return false;
   const fd = openSync(join(path, "journal.ndjson"), "r");
   try {

@@ -4,7 +4,7 @@ import { type CronSchedule, parseSchedule } from "../cron/expression.js";
 import type { JobReader, KeyPath } from "../job/reader.js";
 import type { OverlapPolicy, Pipeline, RetentionPolicy } from "./pipeline.js";
 
-/** How a pipeline's scheduled runs are started and kept. Problems are noted. */
+/** Reads how scheduled runs of a pipeline are started and retained. Problems are reported to `reader`. */
 export function readScheduleConfig(
   reader: JobReader,
 ): Pick<Pipeline, "schedule" | "overlap" | "retention" | "metrics"> {
@@ -17,7 +17,7 @@ export function readScheduleConfig(
   };
 }
 
-/** The `schedule` at `path`; undefined, and noted where cron could not read it. */
+/** Reads the `schedule` at `path`. Returns undefined where there is none, or where it is invalid, which is reported to `reader`. */
 export function readSchedule(reader: JobReader, path: KeyPath): CronSchedule | undefined {
   const text = reader.text([...path, "schedule"]);
   if (text === undefined) return undefined;
@@ -29,11 +29,11 @@ export function readSchedule(reader: JobReader, path: KeyPath): CronSchedule | u
 }
 
 function readRetention(reader: JobReader): RetentionPolicy | undefined {
-  const value = reader.source.get(["retention"]);
+  const value = reader.source.get(["keep"]);
   if (value === undefined) return undefined;
   if (typeof value === "number" && value >= 1) return { runs: value };
-  const span = typeof value === "string" && /[a-z]$/.test(value) ? parseDuration(value) : undefined;
-  if (span?.ok) return { seconds: span.value };
-  reader.reportAt(["retention"], "keep must be a number of runs of at least 1, or a span of time like 30d");
+  const duration = typeof value === "string" && /[a-z]$/.test(value) ? parseDuration(value) : undefined;
+  if (duration?.ok) return { seconds: duration.value };
+  reader.reportAt(["keep"], "keep must be a number of runs of at least 1, or a duration such as 30d");
   return undefined;
 }

@@ -7,50 +7,50 @@ import type { NotificationEvent, NotificationTarget, SecretSource } from "./noti
 import type { PipelineSummary } from "./pipelinesummary.js";
 import { hasResults } from "./stepstate.js";
 
-/** Tries of a webhook, and the pause before the second one, milliseconds; it doubles. */
+/** The delay doubles with each retry of a webhook. */
 const WEBHOOK_ATTEMPTS = 3;
 const FIRST_RETRY_DELAY_MS = 500;
 
-/** What a run that has ended is an occasion for. Pure. An interrupted one is none: somebody ended it. */
+/** Returns the events of a finished run. Pure. An interrupted run has none, because a person interrupted it. */
 export function selectNotificationEvents({ state, steps }: PipelineSummary): NotificationEvent[] {
   if (state === "complete") return ["on_success"];
   if (state === "interrupted") return [];
-  const wrong = steps.filter((step) => !hasResults(step.state) && !["left out", "blocked"].includes(step.state));
-  const drift = wrong.some((step) => step.state === "drift");
-  const failed = wrong.some((step) => step.state !== "drift");
-  return [...(drift ? (["on_drift"] as const) : []), ...(failed ? (["on_failure"] as const) : [])];
+  const unsuccessful = steps.filter((step) => !hasResults(step.state) && !["left out", "blocked"].includes(step.state));
+  const hasDrift = unsuccessful.some((step) => step.state === "drift");
+  const hasFailure = unsuccessful.some((step) => step.state !== "drift");
+  return [...(hasDrift ? (["on_drift"] as const) : []), ...(hasFailure ? (["on_failure"] as const) : [])];
 }
 
 /**
- * Tells everybody, each as JSON. Resolves with what went wrong, a line each, in which no secret stands: a notice that does not
- * get through changes nothing about the run. `folder`: where commands run.
+ * Sends `document` as JSON to all targets at once. Resolves with a line for each that failed, without secrets: a notification that is
+ * not delivered does not change the outcome of the run. Commands run in `folder`.
  */
 export async function sendNotifications(
-  notices: NotificationTarget[],
+  targets: NotificationTarget[],
   document: object,
   folder: string,
 ): Promise<string[]> {
   const text = `${formatJson(document)}\n`;
-  const told = await Promise.allSettled(
-    notices.map((notice) =>
-      notice.kind === "command" ? pipeToCommand(notice, text, folder) : postWithRetries(notice, text),
+  const deliveries = await Promise.allSettled(
+    targets.map((target) =>
+      target.kind === "command" ? pipeToCommand(target, text, folder) : postWithRetries(target, text),
     ),
   );
-  return told.flatMap((one, index) => {
-    if (one.status === "fulfilled") return [];
-    return [`notice ${describeTarget(notices[index]!)} did not get through: ${(one.reason as Error).message}`];
+  return deliveries.flatMap((delivery, index) => {
+    if (delivery.status === "fulfilled") return [];
+    return [`notification ${describeTarget(targets[index]!)} was not delivered: ${(delivery.reason as Error).message}`];
   });
 }
 
-function describeTarget(notice: NotificationTarget): string {
-  if (notice.kind === "command") return notice.argv[0] ?? "";
-  const { address } = notice;
+function describeTarget(target: NotificationTarget): string {
+  if (target.kind === "command") return target.argv[0] ?? "";
+  const { address } = target;
   if (address.in === "environment") return `to the webhook in $${address.name}`;
   if (address.in === "file") return `to the webhook in ${address.path}`;
   return URL.canParse(address.text) ? `to ${new URL(address.text).host}` : "to the webhook in the pipeline";
 }
 
-/** The text of a secret; an error that does not show it. */
+/** Returns a secret. Throws SECRET (65), without its text, where it is missing. */
 function resolveSecret(secret: SecretSource): string {
   if (secret.in === "pipeline") return secret.text;
   if (secret.in === "environment") {
@@ -61,7 +61,7 @@ function resolveSecret(secret: SecretSource): string {
   try {
     return readFileSync(secret.path, "utf8").trim();
   } catch (error) {
-    throw new MusterError("SECRET", 65, `${secret.path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    throw new MusterError("SECRET", 65, `cannot read ${secret.path} (${(error as NodeJS.ErrnoException).code})`);
   }
 }
 
@@ -70,7 +70,7 @@ async function postWithRetries(
   body: string,
 ): Promise<void> {
   const url = resolveSecret(address);
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) throw new Error("its address is not one of http or https");
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) throw new Error("its URL is neither http nor https");
   const secret = token === undefined ? undefined : resolveSecret(token);
   const headers = {
     "content-type": "application/json",
@@ -85,7 +85,7 @@ async function postWithRetries(
 async function postOnce(url: string, headers: Record<string, string>, body: string, timeout: number): Promise<void> {
   let response: Response;
   try {
-    // A redirect would carry the token to somebody else.
+    // A redirect would send the token to another server.
     response = await fetch(url, {
       method: "POST",
       headers,
@@ -96,12 +96,12 @@ async function postOnce(url: string, headers: Record<string, string>, body: stri
   } catch (error) {
     const cause = (error as { cause?: { code?: string } }).cause?.code;
     throw new Error(
-      (error as Error).name === "TimeoutError" ? `no answer within ${timeout} s` : (cause ?? "no connection"),
+      (error as Error).name === "TimeoutError" ? `no response within ${timeout} s` : (cause ?? "no connection"),
     );
   }
   await response.body?.cancel();
   if (response.ok) return;
-  const refused = new Error(`the server answers ${response.status}`);
+  const refused = new Error(`the server responded with ${response.status}`);
   if (response.status < 500 && response.status !== 429 && response.status !== 408) throw new AbortError(refused);
   throw refused;
 }
@@ -113,11 +113,11 @@ function pipeToCommand(
 ): Promise<void> {
   const [program = "", ...args] = words;
   const child = spawn(program, args, { cwd, detached: true, stdio: ["pipe", "ignore", "pipe"] });
-  let said = "";
+  let stderr = "";
   child.stderr.on("data", (bytes) => {
-    said = `${said}${bytes}`.slice(-500);
+    stderr = `${stderr}${bytes}`.slice(-500);
   });
-  // One that does not read what it is told is not wrong for that.
+  // A command that does not read its stdin has not failed.
   child.stdin.on("error", () => {});
   child.stdin.end(text);
   return new Promise((resolve, reject) => {
@@ -127,12 +127,12 @@ function pipeToCommand(
     }, timeout * 1000);
     child.on("error", (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
-      reject(new Error(error.code === "ENOENT" ? "there is no such program" : error.message));
+      reject(new Error(error.code === "ENOENT" ? "program not found" : error.message));
     });
     child.on("close", (code) => {
       clearTimeout(timer);
       if (code === 0) resolve();
-      else reject(new Error(`exit ${code}${said.trim() === "" ? "" : `: ${said.trim()}`}`));
+      else reject(new Error(`exit ${code}${stderr.trim() === "" ? "" : `: ${stderr.trim()}`}`));
     });
   });
 }
@@ -141,6 +141,6 @@ function killGroup(pid: number | undefined): void {
   try {
     if (pid !== undefined) process.kill(-pid, "SIGKILL");
   } catch {
-    // It has gone.
+    // The group is gone.
   }
 }

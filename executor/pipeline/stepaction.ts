@@ -13,12 +13,12 @@ import type { JobReader, KeyPath } from "../job/reader.js";
 import { parseTemplate } from "../job/template.js";
 import { nameStepJob, type StepAction, type StepInput } from "./pipeline.js";
 
-/** What is known of a step before what it runs is looked at. */
+/** What is known of a step before its action is read. */
 export interface StepReadContext {
   /** The pipeline's. */
   pipelineName: string;
   inputs: StepInput[];
-  /** From the command line. */
+  /** From `--set` on the command line. */
   set: Record<string, string>;
   inventory: Inventory | undefined;
 }
@@ -26,7 +26,7 @@ export interface StepReadContext {
 const ACTION_KINDS = ["job", "provision", "verify", "command"] as const;
 type ActionKind = (typeof ACTION_KINDS)[number];
 
-/** Keys of a step that go with some kinds alone. */
+/** Keys that are valid for some kinds of step only. */
 const KINDS_BY_KEY: Record<string, ActionKind[]> = {
   set: ["job"],
   range: ["job"],
@@ -37,35 +37,36 @@ const KINDS_BY_KEY: Record<string, ActionKind[]> = {
   timeout: ["command"],
 };
 
-/** What a step runs; undefined, and noted, where that cannot be. */
+/** Reads the action of a step. Returns undefined where it is invalid, which is reported to `reader`. */
 export function readAction(reader: JobReader, step: string, context: StepReadContext): StepAction | undefined {
   const at = ["steps", step];
   const kinds = ACTION_KINDS.filter((key) => reader.has([...at, key]));
   const [kind] = kinds;
   if (kind === undefined || kinds.length > 1) {
-    const what = kind === undefined ? "says nothing that runs" : `has ${kinds.join(" and ")}`;
+    const problem = kind === undefined ? "does not say what to run" : `has ${kinds.join(" and ")}`;
     reader.report(
       reader.source.positionOfKey(at),
-      `steps.${step} ${what}`,
-      "a step has one of job, provision, verify and command",
+      `steps.${step} ${problem}`,
+      "a step has exactly one of job, provision, verify and command",
     );
     return undefined;
   }
-  for (const [key, with_] of Object.entries(KINDS_BY_KEY))
-    if (reader.has([...at, key]) && !with_.includes(kind))
+  for (const [key, validKinds] of Object.entries(KINDS_BY_KEY))
+    if (reader.has([...at, key]) && !validKinds.includes(kind))
       reader.report(
         reader.source.positionOfKey([...at, key]),
-        `steps.${step}.${key} does not go with ${kind}`,
-        `it goes with ${with_.join(" and ")}`,
+        `steps.${step}.${key} cannot be used with ${kind}`,
+        `it can be used with ${validKinds.join(" and ")}`,
       );
   if (Object.keys(context.set).length > 0 && kind !== "job")
-    throw new UsageError(`--set ${step}.${Object.keys(context.set)[0]}: step ${step} is no job`);
+    throw new UsageError(`--set ${step}.${Object.keys(context.set)[0]}: step ${step} is not a job`);
   switch (kind) {
     case "job":
       return readJobAction(reader, step, context);
     case "command":
       return readCommandAction(reader, at, `steps.${step}`);
-    default:
+    case "provision":
+    case "verify":
       return readPlaybookAction(reader, kind, at, step, context.inventory);
   }
 }
@@ -100,7 +101,7 @@ function readJobAction(reader: JobReader, step: string, context: StepReadContext
   return { kind: "job", file, set, range, job };
 }
 
-/** The problems of the job's own file come out with the pipeline's. */
+/** Reports the problems of a job file together with those of the pipeline. */
 function loadOrReport(reader: JobReader, at: KeyPath, load: () => Job): Job | undefined {
   try {
     return load();
@@ -125,14 +126,14 @@ function readRange(reader: JobReader, at: KeyPath): [bigint, bigint] | undefined
 }
 
 function readCommandAction(reader: JobReader, at: KeyPath, what: string): StepAction {
-  const known = new Set(["in", "out"]);
-  const words = (reader.list([...at, "command"]) ?? []).map(({ text, position: place }, index): Template => {
-    const { template, faults } = parseTemplate(text, known);
-    for (const { message, hint } of faults) reader.report(place, `${what}.command[${index}]: ${message}`, hint);
+  const placeholders = new Set(["in", "out"]);
+  const argv = (reader.list([...at, "command"]) ?? []).map(({ text, position }, index): Template => {
+    const { template, faults } = parseTemplate(text, placeholders);
+    for (const { message, hint } of faults) reader.report(position, `${what}.command[${index}]: ${message}`, hint);
     return template;
   });
   const outputs = readOutputs(reader, reader.list([...at, "outputs"]) ?? [], `${what}.outputs`);
-  return { kind: "command", argv: words, outputs, timeoutSeconds: readSeconds(reader, [...at, "timeout"]) };
+  return { kind: "command", argv, outputs, timeoutSeconds: readSeconds(reader, [...at, "timeout"]) };
 }
 
 function readPlaybookAction(
@@ -144,12 +145,12 @@ function readPlaybookAction(
 ): StepAction {
   const playbooks = (reader.list([...at, kind]) ?? []).map(({ text }) => text);
   const nodes = reader.list([...at, "nodes"]);
-  for (const { text, position: place } of inventory === undefined ? [] : (nodes ?? []))
+  for (const { text, position } of inventory === undefined ? [] : (nodes ?? []))
     if (!inventory!.nodes.some((node) => matchesPattern(node, text)))
       reader.report(
-        place,
+        position,
         `steps.${step}.nodes: the inventory has no node or tag "${text}"`,
         suggest(text, listNamesAndTags(inventory!.nodes)),
       );
-  return { kind, playbooks, nodes: nodes?.map(({ text }) => text), place: reader.source.positionOf([...at, kind]) };
+  return { kind, playbooks, nodes: nodes?.map(({ text }) => text), position: reader.source.positionOf([...at, kind]) };
 }

@@ -7,22 +7,22 @@ import { hashFile, hashStagedFiles, inputHashes } from "../run/node/filehashes.j
 import { locateInputs } from "./commandstep.js";
 import type { Pipeline, PipelineStep, StepAction } from "./pipeline.js";
 
-/** What a step would do, to be compared with what it did in earlier runs. */
+/** Identifies what a step would do, to be compared with earlier runs. */
 export class StepFingerprint {
   private readonly content: string;
 
-  /** `content` may hold secrets: values of `env`. */
+  /** `content` may contain secrets: the values of `env`. */
   constructor(content: object) {
     this.content = JSON.stringify(content);
   }
 
-  /** What a journal keeps of it: SALT:HASH, so that no secret can be guessed by hashing what it might be, once for all runs. */
+  /** Returns SALT:HASH (HMAC-SHA256) for a journal. The salt prevents a dictionary attack on secrets that works for all runs at once. */
   toStored(): string {
     const salt = randomBytes(16).toString("hex");
     return `${salt}:${this.hashWith(salt)}`;
   }
 
-  /** Whether a journal keeps one of the same content. Older journals keep a hash without a salt. */
+  /** Returns whether a stored fingerprint has the same content. Older journals have a SHA-256 hash without a salt. */
   matches(stored: string | undefined): boolean {
     if (stored === undefined) return false;
     const [salt = "", hash] = stored.split(":");
@@ -36,29 +36,31 @@ export class StepFingerprint {
   }
 }
 
-/** Of what a job would compute: its file, parameters, script, and the content of its inputs. */
+/** Returns the fingerprint of a job: its file, parameters, script, and the content of its inputs. */
 export async function fingerprintJob(job: Job): Promise<StepFingerprint> {
   return new StepFingerprint({ identity: job.identity, inputs: inputHashes(job, await hashStagedFiles(job)) });
 }
 
 /**
- * Of what a command would do: its words, the content of the files beside the pipeline that they name, and of what it
- * takes from other steps, as that lies in the run directory `path`.
+ * Returns the fingerprint of a command: its arguments, the content of the files beside the pipeline that they name, and of its inputs
+ * from other steps in the run directory `path`.
  */
 export async function fingerprintCommand(
   pipeline: Pipeline,
   step: PipelineStep,
-  work: Extract<StepAction, { kind: "command" }>,
+  action: Extract<StepAction, { kind: "command" }>,
   path: string,
 ): Promise<StepFingerprint> {
-  const literal = work.argv.flatMap((word) => (word.length === 1 && typeof word[0] === "string" ? [word[0]] : []));
-  const named = literal
+  const literals = action.argv.flatMap((template) =>
+    template.length === 1 && typeof template[0] === "string" ? [template[0]] : [],
+  );
+  const named = literals
     .map((word) => ({ path: word, source: resolve(pipeline.folder, word) }))
     .filter(({ source }) => isFile(source));
-  const taken = locateInputs(step.inputs, path).flatMap(({ path: name, source }) => listFiles(source, name));
+  const inputs = locateInputs(step.inputs, path).flatMap(({ path: name, source }) => listFiles(source, name));
   const contents: [string, string][] = [];
-  for (const { path: name, source } of [...named, ...taken]) contents.push([name, (await hashFile(source)).sha256]);
-  return new StepFingerprint({ words: work.argv, outputs: work.outputs, files: contents });
+  for (const { path: name, source } of [...named, ...inputs]) contents.push([name, (await hashFile(source)).sha256]);
+  return new StepFingerprint({ words: action.argv, outputs: action.outputs, files: contents });
 }
 
 function listFiles(source: string, path: string): { path: string; source: string }[] {

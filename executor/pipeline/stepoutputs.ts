@@ -2,33 +2,33 @@ import { normalizePath } from "../job/inputs.js";
 import type { Job } from "../job/job.js";
 import type { StepAction } from "./pipeline.js";
 
-/** Where something that a step makes lies in its folder, or why it makes no such thing. */
+/** The path of an output in the folder of its step, or why the step has no such output. */
 export type StepOutput = { ok: true; from: string } | { ok: false; message: string; hint?: string };
 
-/** Tasks that are looked through for their outputs when a hint is made. */
+/** The number of tasks whose outputs a hint lists. */
 const MAX_HINTED_OUTPUTS = 20;
 
-/** What `file` of a step means: "" is all of its results. Pure. */
-export function resolveStepOutput(work: StepAction, file: string): StepOutput {
-  if (work.kind !== "job" && work.kind !== "command")
-    return { ok: false, message: `is a ${work.kind}, which makes no files` };
+/** Finds the output `file` of a step; "" means all of its results. Pure. */
+export function resolveStepOutput(action: StepAction, file: string): StepOutput {
+  if (action.kind !== "job" && action.kind !== "command")
+    return { ok: false, message: `is a ${action.kind} step, which produces no files` };
   const plain = file === "" ? { ok: true as const, path: "" } : normalizePath(file);
   if (!plain.ok) return plain;
   if (plain.path === "") return { ok: true, from: "results" };
-  if (work.kind === "job") return resolveJobOutput(work.job, plain.path);
-  if (work.outputs.includes(plain.path)) return { ok: true, from: `results/${plain.path}` };
-  return { ok: false, message: `has no output "${file}"`, hint: formatOutputsHint(work.outputs) };
+  if (action.kind === "job") return resolveJobOutput(action.job, plain.path);
+  if (action.outputs.includes(plain.path)) return { ok: true, from: `results/${plain.path}` };
+  return { ok: false, message: `has no output "${file}"`, hint: formatOutputsHint(action.outputs) };
 }
 
 function resolveJobOutput(job: Job, file: string): StepOutput {
   if (file === "results.ndjson" || file === job.aggregate?.to) return { ok: true, from: file };
   if (isJobOutput(job, file)) return { ok: true, from: `results/${file}` };
-  const named = [
+  const known = [
     ...(job.aggregate === undefined ? [] : [job.aggregate.to]),
     "results.ndjson",
     ...listKnownOutputs(job),
   ];
-  return { ok: false, message: `has no output "${file}"`, hint: formatOutputsHint(named) };
+  return { ok: false, message: `has no output "${file}"`, hint: formatOutputsHint(known) };
 }
 
 function isJobOutput(job: Job, file: string): boolean {
@@ -43,7 +43,7 @@ function isJobOutput(job: Job, file: string): boolean {
   return units !== undefined && job.chunk(...units).spec.outputs.includes(rest.join("/"));
 }
 
-/** The first outputs of a job whose names are known before it runs. */
+/** Returns the first outputs of a job whose names are known before it runs. */
 function listKnownOutputs(job: Job): string[] {
   if (job.kind === "range" || job.collect === "lines") return [];
   const count = job.units < MAX_HINTED_OUTPUTS ? Number(job.units) : MAX_HINTED_OUTPUTS;
@@ -54,5 +54,5 @@ function listKnownOutputs(job: Job): string[] {
 }
 
 function formatOutputsHint(outputs: string[]): string {
-  return outputs.length === 0 ? "it declares none" : `it makes ${outputs.slice(0, MAX_HINTED_OUTPUTS).join(", ")}`;
+  return outputs.length === 0 ? "it declares none" : `it produces ${outputs.slice(0, MAX_HINTED_OUTPUTS).join(", ")}`;
 }

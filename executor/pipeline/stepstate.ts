@@ -1,8 +1,8 @@
 import type { StepDependencies } from "./dependencies.js";
 
 /**
- * What became of a step. `complete`: its results are there; `unchanged` and `taken over`: those of an earlier run are; `blocked`:
- * a step that it needs is not complete; `left out`: nobody asked for it.
+ * The state of a step. `complete`: it has produced its results. `unchanged` and `taken over`: it has the results of an earlier run.
+ * `blocked`: a step that it needs has no results. `left out`: it is not selected.
  */
 export type StepState =
   | "waiting"
@@ -20,31 +20,31 @@ export type StepState =
 const STATES_WITH_RESULTS: StepState[] = ["complete", "unchanged", "taken over"];
 const UNFINISHED_STATES: StepState[] = ["waiting", "running"];
 
-/** Whether the results of a step in this state can be used. */
+/** Returns whether the results of a step in this state can be used. */
 export function hasResults(state: StepState): boolean {
   return STATES_WITH_RESULTS.includes(state);
 }
 
-/** Whether a step in this state may still become another. */
+/** Returns whether a step in this state has not ended yet. */
 export function isUnfinished(state: StepState): boolean {
   return UNFINISHED_STATES.includes(state);
 }
 
-/** The steps that can begin now. Pure. */
+/** Returns the steps that can start now. Pure. */
 export function findReadySteps(needs: StepDependencies, states: ReadonlyMap<string, StepState>): string[] {
   return [...needs].flatMap(([step, needed]) =>
     states.get(step) === "waiting" && needed.every((one) => hasResults(states.get(one)!)) ? [step] : [],
   );
 }
 
-/** The steps that can no longer begin, because one that they need, directly or by others, ended otherwise than well. Pure. */
+/** Returns the waiting steps that can never start, because a direct or indirect dependency ended without results. Pure. */
 export function findBlockedSteps(needs: StepDependencies, states: ReadonlyMap<string, StepState>): string[] {
   const found = new Set<string>();
-  const hopeless = (step: string) =>
+  const isHopeless = (step: string) =>
     found.has(step) || (!hasResults(states.get(step)!) && !isUnfinished(states.get(step)!));
   for (let before = -1; before < found.size; ) {
     before = found.size;
-    for (const [step, needed] of needs) if (states.get(step) === "waiting" && needed.some(hopeless)) found.add(step);
+    for (const [step, needed] of needs) if (states.get(step) === "waiting" && needed.some(isHopeless)) found.add(step);
   }
   return [...found];
 }

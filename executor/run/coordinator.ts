@@ -252,7 +252,9 @@ export class Coordinator {
     const failure = failureFromDone(attempt, done, attempt.chunk.spec.timeout);
     if (failure === undefined)
       this.event({ type: "finished", attempt: attempt.id, seconds: done.seconds, end: decodeUnit(done.end) });
-    const ended = { attempt, done, source: worker.resultSource, fingerprint: worker.fingerprint };
+    // The event may have replaced the attempt: a split shortens its chunk.
+    const current = this.scheduler.attempt(done.id) ?? attempt;
+    const ended = { attempt: current, done, source: worker.resultSource, fingerprint: worker.fingerprint };
     if (failure === undefined) this.collector.collectResult(ended);
     else this.collector.collectLogs(ended, failure);
   }

@@ -29,7 +29,7 @@ export interface RunOptions {
   /** Fires when the run should be interrupted; the agents keep running. */
   stopSignal: AbortSignal;
   /** Whether names, tags and globs select a node. */
-  isSelected: (node: Node, patterns: string[]) => boolean;
+  isSelected: (node: Node, patterns: readonly string[]) => boolean;
   observer: RunObserver;
   /** The file that keeps learned rates for later runs; undefined = they are not kept. */
   ratesFile: string | undefined;

@@ -29,7 +29,7 @@ export class RunReports {
   }
 
   /** Reports that no slot can be given any of the remaining work. */
-  reportStuck(reasons: string[]): void {
+  reportStuck(reasons: readonly string[]): void {
     this.records.observer.notice(`nothing can run now:${reasons.map((reason) => `\n    ${reason}`).join("")}`);
   }
 

@@ -1,103 +1,127 @@
 import type { Chunk } from "../job/job.js";
 
-/** What runs one chunk at a time: a GPU of a node (`gpu` is its index), or a CPU slot. */
+/** Runs one chunk at a time: a GPU of a node (`gpu` is its index), or a CPU slot. */
 export interface Slot {
-  node: string;
-  slot: number;
-  gpu?: number;
-  /** Units a second, a first guess; undefined = unknown. */
-  rate?: number;
+  readonly node: string;
+  readonly slot: number;
+  readonly gpu?: number;
+  /** Units a second, from the profile: a first guess; undefined = unknown. */
+  readonly rate?: number;
 }
 
-/** One execution of a chunk on a slot. `number` counts the tries of the chunk from 1. */
+/** One execution of a chunk on a slot. `number` counts the attempts of the chunk from 1. */
 export interface Attempt {
-  id: string;
-  number: number;
-  chunk: Chunk;
-  node: string;
-  slot: number;
+  readonly id: string;
+  readonly number: number;
+  readonly chunk: Chunk;
+  readonly node: string;
+  readonly slot: number;
 }
 
-/** An attempt that an agent still holds when a coordinator (re)attaches; `start`/`end` are its chunk's units. */
+/** An attempt that an agent reports when a coordinator attaches to it. */
 export interface RemoteAttempt {
-  id: string;
-  chunk: string;
-  slot: number;
-  state?: "queued" | "running" | "done";
-  /** Where its chunk now ends, if it gave a part away. */
-  end?: bigint;
-  /** It ended because the agent that ran it died, and its node has not rebooted since. */
-  agentDied?: boolean;
+  readonly id: string;
+  readonly chunk: string;
+  readonly slot: number;
+  readonly state?: "queued" | "running" | "done";
+  /** Where its chunk now ends, if it was split. */
+  readonly end?: bigint;
+  /** Whether it ended because the agent that ran it died, and the node has not rebooted since. */
+  readonly agentDied?: boolean;
 }
 
 /** Why an attempt failed. */
 export interface Failure {
-  chunk: string;
-  node: string;
-  slot: number;
-  attempt: number;
-  exit: number | null;
-  signal: number | null;
-  reason: string;
-  /** Last lines of stderr. */
-  stderr: string;
+  readonly chunk: string;
+  readonly node: string;
+  readonly slot: number;
+  readonly attempt: number;
+  readonly exit: number | null;
+  readonly signal: number | null;
+  readonly reason: string;
+  /** The last lines of stderr. */
+  readonly stderr: string;
 }
 
-export type Event =
-  /** `agentDied`: the agent that was there before has died, and the node has not rebooted since. */
-  | { type: "nodeJoined"; node: string; slots: Slot[]; limit: number; held: RemoteAttempt[]; agentDied?: boolean }
-  /** Its connection went: no new chunks, but nothing is given to others yet. */
+export type Event = Readonly<
+  /**
+   * A node is attached, for the first time or again. `agentDied`: its previous agent died, and the node has not rebooted
+   * since.
+   */
+  | {
+      type: "nodeJoined";
+      node: string;
+      slots: readonly Slot[];
+      limit: number;
+      held: readonly RemoteAttempt[];
+      agentDied?: boolean;
+    }
+  /** The connection dropped: the node gets no new chunks, and keeps those that it has. */
   | { type: "nodeDisconnected"; node: string }
-  /** Its work is lost or given up: everything it held is queued again. */
+  /** The node did not come back in time: its chunks are queued again. */
   | { type: "nodeLost"; node: string }
-  /** A slot whose GPU another run holds, and again (`holder` absent) when it is free. */
+  /** Another run holds the GPU of a slot; without `holder`, the GPU is free again. */
   | { type: "slotHeld"; node: string; slot: number; holder?: string }
-  /** A slot that cannot be used any more, as long as its node does not join again. */
+  /** A slot cannot be used until its node joins again. */
   | { type: "slotBroken"; node: string; slot: number; reason: string }
-  /** The slots of a node whose next chunk waits for its memory; none of the others does. */
-  | { type: "memoryPressure"; node: string; slots: number[] }
-  /** A slot whose GPU is sick: no work for it until it is `well`. `evict`: what runs there hangs; `lasting`: nobody should wait. */
+  /** The slots of a node whose next chunk waits for host memory; no other slot of the node does. */
+  | { type: "memoryPressure"; node: string; slots: readonly number[] }
+  /**
+   * The GPU of a slot is sick: the slot gets no work until `slotRecovered`. `evict`: what runs there hangs. `lasting`: do
+   * not wait for it to recover.
+   */
   | { type: "slotSick"; node: string; slot: number; reason: string; evict: boolean; lasting: boolean }
   | { type: "slotRecovered"; node: string; slot: number }
-  /** The program of an attempt runs; before that, it was queued on its slot. */
+  /** The program of an attempt was started; until then it was queued on its slot. */
   | { type: "started"; attempt: string }
-  /** An attempt ended well; its slot is free, its result is still on the node. `end`: where its chunk ends, if it gave a part away. */
+  /**
+   * An attempt succeeded: its slot is free, and its result is still on the node. `end`: where its chunk ends, if it was
+   * split.
+   */
   | { type: "finished"; attempt: string; seconds: number; end?: bigint }
-  /** The answer to `split`: where its chunk ends now; undefined = its script cannot be divided, or is just too `busy`. */
+  /**
+   * The answer to the instruction `split`: where the chunk ends now; undefined = the program cannot be split, or is `busy`
+   * at the moment.
+   */
   | { type: "split"; attempt: string; end: bigint | undefined; busy?: boolean }
   | { type: "committed"; attempt: string }
-  /** Its result could not be pulled because its node went silent: the node still has it. */
+  /** Its result could not be pulled because the node disconnected; the node still has it. */
   | { type: "collectFailed"; attempt: string }
   | { type: "failed"; attempt: string; failure: Failure }
-  /** An attempt that went for no fault of its chunk (cancelled, its node rebooted): queued again, no try used up. */
+  /**
+   * An attempt ended for no fault of its chunk (cancelled, withdrawn, node rebooted). It is queued again and uses up no
+   * try.
+   */
   | { type: "requeued"; attempt: string }
-  /** From now on work may be given out. */
+  /** From now on chunks may be started. */
   | { type: "dispatchOpened" }
-  /** All nodes have answered or have failed to: what fits none of them will not be waited for. */
+  /** Every node has joined or failed to: a chunk that fits none of them is given up. */
   | { type: "allJoined" }
-  | { type: "tick" };
+  | { type: "tick" }
+>;
 
-export type Instruction =
+export type Instruction = Readonly<
   | { do: "start"; attempt: Attempt }
-  /** An attempt of a chunk that somebody else has or had: its result will not be taken. */
+  /** Stop an attempt whose chunk another attempt has or had: its result will not be taken. */
   | { do: "drop"; node: string; id: string }
-  /** Attempts that should leave their slot unless they run already; each that does comes back as `lost`. */
-  | { do: "withdraw"; node: string; ids: string[] }
-  /** Attempts that run where nothing gets on: each is ended, and comes back as `lost`. */
-  | { do: "evict"; node: string; ids: string[] }
-  /** An attempt that should give this share of what it has not begun to others. */
+  /** Take attempts off their slot unless they run already; each one taken off comes back as `requeued`. */
+  | { do: "withdraw"; node: string; ids: readonly string[] }
+  /** End attempts that hang on a sick slot; each comes back as `requeued`. */
+  | { do: "evict"; node: string; ids: readonly string[] }
+  /** Ask a running attempt to give up this share (0 to 1) of the units that it has not begun. */
   | { do: "split"; node: string; id: string; share: number }
-  /** A slot that gets no work for so many seconds, and then one chunk, to see whether it is well. */
+  /** Give a slot no work for `seconds`, then one chunk as a test. */
   | { do: "quarantine"; node: string; slot: number; reason: string; seconds: number }
-  /** It was well. */
+  /** The test chunk succeeded: the slot is used normally again. */
   | { do: "release"; node: string; slot: number }
-  /** Work is left, none is under way, and no slot can have any now: why, slot by slot. */
-  | { do: "stuck"; reasons: string[] }
-  /** An attempt that is lost because its agent died; it counts as a try of its chunk. */
+  /** Work is left, none is in flight, and no slot can take any now; a reason for each group of slots. */
+  | { do: "stuck"; reasons: readonly string[] }
+  /** An attempt was lost because its agent died; it uses up a try of its chunk. */
   | { do: "report-loss"; failure: Failure }
   | { do: "give-up"; failure: Failure }
-  /** A chunk that has its result could not be computed again. */
+  /** A chunk has its result but cannot be computed a second time. */
   | { do: "skip-recheck"; failure: Failure }
   | { do: "wake"; at: number }
-  /** Nothing is left to do and nothing is under way. */
-  | { do: "end" };
+  /** No work is left and none is in flight. */
+  | { do: "end" }
+>;

@@ -7,16 +7,16 @@ import type { Pool } from "./slots/pool.js";
 import { type AttemptHistory, shouldAvoid } from "./slots/quarantine.js";
 import { isShortOfMemory, type SlotState } from "./slots/slotstate.js";
 
-/** A chunk, what it has been through, and the slot that it goes to. */
+/** A chunk, its earlier attempts, and the slot that it goes to. */
 export interface PlacedChunk {
   chunk: Chunk;
   history: AttemptHistory;
   slot: SlotState;
-  /** Whether nothing else may run on that node meanwhile. */
+  /** Whether no other chunk may run on that node meanwhile. */
   isExclusive: boolean;
 }
 
-/** Which chunk goes next, and where: those that wait before new ones, each to the first slot that has room and suits it. */
+/** Chooses the next chunk and its slot: pending chunks before new ones, each to the best free slot that suits it. */
 export class Placement {
   constructor(
     private readonly job: Job,
@@ -50,11 +50,13 @@ export class Placement {
     return undefined;
   }
 
-  private isSuitable({ chunk, history, outOfMemoryNode: heavy }: PendingChunk, slot: SlotState): boolean {
-    return !shouldAvoid(history, chunk, slot, this.pool) && !(heavy === slot.node && isShortOfMemory(slot.home));
+  private isSuitable({ chunk, history, outOfMemoryNode }: PendingChunk, slot: SlotState): boolean {
+    return (
+      !shouldAvoid(history, chunk, slot, this.pool) && !(outOfMemoryNode === slot.node && isShortOfMemory(slot.home))
+    );
   }
 
-  /** The next chunk that nobody has had, sized for the slot. Those pinned to a GPU that has no room are put aside. */
+  /** Returns the next new chunk, sized for its slot. A chunk pinned to a GPU without a free slot goes to the retry queue. */
   private placeNew(): PlacedChunk | undefined {
     for (;;) {
       const first = this.pool.freeSlots.findBest(undefined, any);

@@ -24,8 +24,9 @@ import { QuarantineTracker } from "./slots/quarantine.js";
 import type { SlotState } from "./slots/slotstate.js";
 
 /**
- * Decides which chunk runs where and when, and what becomes of one that failed. No clock, no I/O: `handle` takes an event
- * and the time (seconds, any origin) and answers with instructions. Every unit of the job ends committed or given up, once.
+ * Decides which chunk runs where and when, and what happens to a chunk that failed. Pure: no clock and no I/O. `handle`
+ * takes an event and the current time (seconds, any origin) and returns instructions. Every unit of the job is committed or
+ * given up exactly once.
  */
 export class Scheduler {
   private readonly rates = new Rates();
@@ -47,8 +48,9 @@ export class Scheduler {
   private haveAllJoined = false;
 
   /**
-   * `done`: the units that earlier sessions committed. `issueId` names attempts. `expected`: first-guess rates of the nodes
-   * that may join. `learned`: by earlier runs. `canaries`: what earlier sessions committed and have not compared.
+   * `done`: the units that earlier coordinators committed. `issueId` names attempts. `expected`: first-guess rates (units a
+   * second) of the nodes that may join. `learned`: what earlier runs have learned. `rechecks`: chunks that earlier
+   * coordinators committed but have not compared yet.
    */
   constructor(
     private readonly job: Job,
@@ -56,7 +58,7 @@ export class Scheduler {
     private readonly issueId: IssueAttemptId,
     expected: Map<string, number> = new Map(),
     learned?: LearnedRates,
-    canaries: PendingChunk[] = [],
+    rechecks: PendingChunk[] = [],
   ) {
     if (learned !== undefined) this.rates.restore(learned);
     const reference = expected.size === 0 ? undefined : Math.min(...expected.values());
@@ -64,7 +66,7 @@ export class Scheduler {
       job.kind === "range"
         ? new UnitCosts(this.rates)
         : new TaskCosts(this.rates, learned?.programs ?? new Map(), reference);
-    this.pool = new Pool(this.rates, (rate) => this.costs.guessRate(rate));
+    this.pool = new Pool(this.rates, this.costs);
     this.attempts = new InFlightAttempts(this.pool);
     this.chunkSizer = new ChunkSizer(this.pool, this.rates, new Map(expected));
     this.source =
@@ -73,7 +75,7 @@ export class Scheduler {
         : createRangeSource(job, this.chunkSizer);
     for (const [start, end] of done) this.source.remove(start, end);
     this.retryQueue = new RetryQueue(job.retry.attempts);
-    for (const canary of canaries) this.retryQueue.add(canary);
+    for (const recheck of rechecks) this.retryQueue.add(recheck);
     this.reservations = new Reservations(this.pool, this.source, this.retryQueue, this.attempts);
     this.placement = new Placement(job, this.pool, this.source, this.retryQueue, this.reservations);
     this.quarantine = new QuarantineTracker(this.pool, job.retry.attempts);
@@ -98,39 +100,39 @@ export class Scheduler {
     return out;
   }
 
-  /** The attempt called `id`, while it is this coordinator's concern. */
+  /** Returns the attempt with this id while it is in flight; undefined otherwise. */
   attempt(id: string): Attempt | undefined {
     return this.attempts.get(id)?.attempt;
   }
 
-  /** True while `id` runs or waits on its node, so that its end would be news. */
+  /** Whether this attempt is queued or running on its node, so that its end would be new. */
   isRunning(id: string): boolean {
     const phase = this.attempts.get(id)?.phase;
     return phase === "running" || phase === "queued";
   }
 
-  /** Attempts that have been given out and are not committed, failed or lost. */
+  /** The number of attempts that were started and are not committed, failed or lost. */
   get inFlightCount(): number {
     return this.attempts.size;
   }
 
-  /** How much there is to do in a chunk, as its slots' rates count it; undefined = unknown. */
+  /** Returns the estimated cost of a chunk, in the unit of the slots' rates; undefined = unknown. */
   costOf(chunk: Chunk): number | undefined {
     return this.costs.estimate(chunk);
   }
 
-  /** What a slot is expected to do in a second; undefined = unknown. */
+  /** Returns the estimated cost that a slot completes in a second; undefined = unknown. */
   rateOf(node: string, slot: number): number | undefined {
     return this.pool.slot(node, slot)?.rateEstimate.rate;
   }
 
-  /** What is known now of how fast slots are at this kind of work, and how long it takes. */
+  /** Returns what this run has learned about rates and durations, for later runs of the same kind of work. */
   learned(): LearnedRates {
     const programs = this.costs instanceof TaskCosts ? this.costs.learned() : undefined;
     return { ...this.rates.learned(), programs };
   }
 
-  /** Units that nobody has been given yet. */
+  /** The number of units that have not been given to any slot. */
   get unassignedUnits(): bigint {
     return this.source.left;
   }
@@ -156,14 +158,12 @@ export class Scheduler {
         this.withSlot(event, (slot) => this.pool.setBroken(slot, event.reason));
         return [];
       case "memoryPressure":
-        for (const slot of this.pool.nodes.get(event.node)?.slots ?? [])
-          slot.isMemoryShort = event.slots.includes(slot.slot);
+        this.pool.setMemoryPressure(event.node, event.slots);
         return [];
       case "slotSick":
         return this.markSick(event);
       case "slotRecovered":
-        this.pool.health(event.node, event.slot).sick = undefined;
-        this.pool.changed(this.pool.slot(event.node, event.slot));
+        this.pool.setSick(event.node, event.slot, undefined);
         return [];
       case "started":
         this.attempts.markStarted(event.attempt, now);
@@ -190,21 +190,22 @@ export class Scheduler {
         return [];
       case "tick":
         return [];
+      default:
+        return event satisfies never;
     }
   }
 
   private finish(id: string, seconds: number, end: bigint | undefined, now: number): Instruction[] {
     const out = this.splitter.split(id, end, now);
     if (!this.attempts.startCollecting(id)) return out;
-    const { attempt, slot, speculativeCopy: twin } = this.attempts.get(id)!;
-    this.costs.learn(slot.rateEstimate, attempt.chunk, seconds);
-    this.pool.changed(slot);
-    if (twin !== undefined) out.push(...this.splitter.supersede(twin));
+    const { attempt, slot, speculativeCopy } = this.attempts.get(id)!;
+    this.pool.recordDuration(slot, attempt.chunk, seconds);
+    if (speculativeCopy !== undefined) out.push(...this.splitter.supersede(speculativeCopy));
     out.push(...this.quarantine.recordSuccess(slot));
     return out;
   }
 
-  /** Its result is safe. Some chunks are then computed again, to see whether another slot makes the same of them. */
+  /** The result is stored. Chunks selected for a recheck are computed a second time on another slot. */
   private commit(id: string, now: number): Instruction[] {
     const { attempt } = this.attempts.release(id) ?? {};
     if (
@@ -219,8 +220,7 @@ export class Scheduler {
   }
 
   private markSick({ node, slot, reason, lasting, evict }: Extract<Event, { type: "slotSick" }>): Instruction[] {
-    this.pool.health(node, slot).sick = { reason, lasting };
-    this.pool.changed(this.pool.slot(node, slot));
+    this.pool.setSick(node, slot, { reason, lasting });
     const out = this.requeuer.withdrawQueued(node, slot);
     const running = evict ? this.attempts.listOnSlot(node, slot, "running") : [];
     return running.length === 0 ? out : [...out, { do: "evict", node, ids: running.map(({ attempt }) => attempt.id) }];
@@ -231,7 +231,7 @@ export class Scheduler {
     if (state !== undefined) change(state);
   }
 
-  /** Gives out work until no slot has room or no chunk is left for those that have. */
+  /** Starts chunks until no slot is free or no remaining chunk fits a free slot. */
   private dispatch(now: number, out: Instruction[]): void {
     this.retryQueue.releaseDue(now);
     this.quarantine.releaseDue(now);
@@ -254,26 +254,26 @@ export class Scheduler {
   }
 
   private startAttempt(
-    { chunk, history, slot, isExclusive: alone }: PlacedChunk,
+    { chunk, history, slot, isExclusive }: PlacedChunk,
     now: number,
     out: Instruction[],
   ): InFlightAttempt {
     const id = this.issueId(slot.node, chunk);
     const attempt = { id, number: history.length + 1, chunk, node: slot.node, slot: slot.slot };
     out.push({ do: "start", attempt });
-    return this.attempts.add({ attempt, slot, history, phase: "queued", since: now, isExclusive: alone });
+    return this.attempts.add({ attempt, slot, history, phase: "queued", since: now, isExclusive });
   }
 
   private helpStragglers(now: number, out: Instruction[]): void {
-    const { instructions, copies: doubles } = this.stragglers.findWork(now);
+    const { instructions, copies } = this.stragglers.findWork(now);
     out.push(...instructions);
-    for (const { original: of, slot } of doubles) {
-      of.speculativeCopy = this.startAttempt(
-        { chunk: of.attempt.chunk, history: of.history, slot, isExclusive: false },
+    for (const { original, slot } of copies) {
+      original.speculativeCopy = this.startAttempt(
+        { chunk: original.attempt.chunk, history: original.history, slot, isExclusive: false },
         now,
         out,
       );
-      of.speculativeCopy.speculativeCopy = of;
+      original.speculativeCopy.speculativeCopy = original;
     }
   }
 

@@ -1,22 +1,22 @@
 import { escapeUnsafe } from "../format.js";
 
-/** A piece of a page. Only `html` makes one, so whatever came from a node or a file has been escaped in it. */
+/** A fragment of a page. Only `html` creates one, so text from nodes and files in it has been escaped. */
 export class Html {
   private constructor(readonly text: string) {}
 
-  /** A template of a page: every value in it is shown as text, in an element or in an attribute's quotes, unless it is a piece itself. */
+  /** Escapes every value, for use in an element or a quoted attribute, unless it is a fragment itself. */
   static template(this: void, strings: TemplateStringsArray, ...values: TemplateValue[]): Html {
     return new Html(strings.map((text, at) => text + (at < values.length ? escapeValue(values[at]!) : "")).join(""));
   }
 }
 
-/** What a template takes: text, a piece, or pieces that stand in lines of their own. */
+/** A value in a template: text, a fragment, or fragments that are put on lines of their own. */
 type TemplateValue = string | number | Html | Html[];
 
-/** The one function that pages are made with. */
+/** The template tag that builds all pages. */
 export const html = Html.template;
 
-/** A table of `figures` or of `words`; the cells of a row in the order of the heads. */
+/** Renders a table of `figures` or of `words`. Cells are in the order of the heads. */
 export function renderTable(kind: "figures" | "words", heads: string[], rows: string[][]): Html {
   const lines = rows.map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`);
   return html`<table class="${kind}">

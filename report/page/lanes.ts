@@ -2,7 +2,7 @@ import type { ChunkExecution, RunHistory } from "../../executor/run/record/runhi
 
 import { listRunNodes } from "../breakdown.js";
 
-/** A stretch of time in which a slot ran chunks, or got no work. Seconds at work. */
+/** A period in which a slot ran chunks or was unavailable, in seconds of the active time of the run. */
 export interface LaneSpan {
   from: number;
   to: number;
@@ -10,7 +10,7 @@ export interface LaneSpan {
   title: string;
 }
 
-/** What is drawn of one slot; `failed`: when attempts failed there, and how; of several at nearly one time, the first. */
+/** The timeline of one slot. `failed` has the failed attempts; of several at nearly the same time, only the first. */
 export interface SlotLane {
   node: string;
   slot: number;
@@ -18,11 +18,11 @@ export interface SlotLane {
   failed: { at: number; title: string }[];
 }
 
-/** Spans of one slot that are drawn, and of all together, about: where there are more, neighbours are drawn as one. */
+/** Approximate limits of the drawn spans. Where there are more, neighbouring spans are merged. */
 const MAX_SPANS_PER_LANE = 400;
 const MAX_SPANS = 40_000;
 
-/** What is drawn of each slot, node by node. Pure. */
+/** Returns the timelines of all slots, node by node. Pure. */
 export function buildLanes(history: RunHistory): SlotLane[] {
   const lanes = new Map<string, SlotLane>();
   const of = (node: string, slot: number): SlotLane => {
@@ -39,21 +39,21 @@ export function buildLanes(history: RunHistory): SlotLane[] {
     if (before === undefined) bySlot.set(lane, [one]);
     else before.push(one);
   }
-  const most = Math.min(MAX_SPANS_PER_LANE, Math.max(20, Math.floor(MAX_SPANS / Math.max(1, lanes.size))));
+  const limit = Math.min(MAX_SPANS_PER_LANE, Math.max(20, Math.floor(MAX_SPANS / Math.max(1, lanes.size))));
   for (const { node, slot, at, chunk, attempt, reason } of history.failedAttempts) {
     const { failed } = of(node, slot);
-    const isApart = failed.length === 0 || at - failed.at(-1)!.at > history.seconds / most;
-    if (isApart) failed.push({ at, title: `chunk ${chunk}, try ${attempt}: ${reason}` });
+    const isApart = failed.length === 0 || at - failed.at(-1)!.at > history.seconds / limit;
+    if (isApart) failed.push({ at, title: `chunk ${chunk}, attempt ${attempt}: ${reason}` });
   }
-  for (const [lane, executions] of bySlot) lane.spans.push(...buildWorkSpans(executions, history.seconds, most));
+  for (const [lane, executions] of bySlot) lane.spans.push(...buildWorkSpans(executions, history.seconds, limit));
   for (const lane of lanes.values())
     lane.spans.unshift(...buildAwaySpans(lane.node, history), ...buildDisabledSpans(lane, history));
   const order = listRunNodes(history);
   return [...lanes.values()].sort((a, b) => order.indexOf(a.node) - order.indexOf(b.node) || a.slot - b.slot);
 }
 
-/** One span a chunk, never two at a time; or one for several. */
-function buildWorkSpans(executions: ChunkExecution[], seconds: number, most: number): LaneSpan[] {
+/** Returns one span for each chunk without overlaps, or merged spans where there are more than `limit`. */
+function buildWorkSpans(executions: ChunkExecution[], seconds: number, limit: number): LaneSpan[] {
   let free = 0;
   const all = [...executions]
     .sort((a, b) => a.end - b.end)
@@ -62,10 +62,10 @@ function buildWorkSpans(executions: ChunkExecution[], seconds: number, most: num
       free = one.end;
       return { one, from, to: one.end };
     });
-  if (all.length <= most)
+  if (all.length <= limit)
     return all.map(({ one, from, to }) => {
       const { chunk, attempt, units } = one;
-      const again = attempt === 1 ? "" : `, try ${attempt}`;
+      const again = attempt === 1 ? "" : `, attempt ${attempt}`;
       const what = attempt === 1 ? "ran" : "retried";
       return { from, to, what, title: `chunk ${chunk}: ${units} units, ${one.seconds} s${again}` };
     });
@@ -73,7 +73,7 @@ function buildWorkSpans(executions: ChunkExecution[], seconds: number, most: num
   for (const { one, from, to } of all) {
     const last = merged.at(-1);
     const what = one.attempt === 1 ? "ran" : "retried";
-    if (last?.what === what && from - last.to < seconds / most / 4 && to - last.from < seconds / most) {
+    if (last?.what === what && from - last.to < seconds / limit / 4 && to - last.from < seconds / limit) {
       last.to = to;
       last.chunks++;
     } else merged.push({ from, to, what, chunks: 1, title: "" });
@@ -81,7 +81,7 @@ function buildWorkSpans(executions: ChunkExecution[], seconds: number, most: num
   return merged.map(({ chunks, ...span }) => ({ ...span, title: `${chunks} chunks` }));
 }
 
-/** When a node was not there, from its first state that says so to the next one that does not. */
+/** Returns the periods in which a node was not live. */
 function buildAwaySpans(node: string, { nodeEntries: nodes, seconds }: RunHistory): LaneSpan[] {
   const spans: LaneSpan[] = [];
   let since: { at: number; title: string } | undefined;
@@ -102,8 +102,7 @@ function buildDisabledSpans({ node, slot }: SlotLane, { slotEntries: slots, seco
   for (const one of slots.filter((other) => other.node === node && other.slot === slot)) {
     const last = spans.at(-1);
     if (last !== undefined && last.to === seconds) last.to = one.at;
-    if (one.out !== undefined)
-      spans.push({ from: one.at, to: seconds, what: "out", title: `gets no work: ${one.out}` });
+    if (one.out !== undefined) spans.push({ from: one.at, to: seconds, what: "out", title: `disabled: ${one.out}` });
   }
   return spans;
 }

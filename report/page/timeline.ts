@@ -2,16 +2,15 @@ import { formatDuration, shortenMiddle } from "../format.js";
 import { type Html, html } from "./html.js";
 import type { LaneSpan, SlotLane } from "./lanes.js";
 
-/** Pixels: of the names at the left, of the lanes, of one lane, between two nodes, of the axis. */
 const NAMES_PX = 150;
 const LANES_WIDTH_PX = 1000;
 const LANE_HEIGHT_PX = 12;
 const NODE_GAP_PX = 6;
 const AXIS_HEIGHT_PX = 18;
-/** Lanes that are drawn. */
+/** Further lanes are only counted. */
 const MAX_LANES = 512;
 
-/** Lanes over time as SVG; `seconds`: of the whole run. Pure. */
+/** Renders the lanes as SVG. `seconds` is the active time of the run. Pure. */
 export function renderTimeline(lanes: SlotLane[], seconds: number): Html {
   const drawn = lanes.slice(0, MAX_LANES);
   const scale = LANES_WIDTH_PX / Math.max(seconds, 0.001);
@@ -46,7 +45,7 @@ function renderSpan({ what, title }: LaneSpan, left: string, right: number, y: n
   return html`<rect class="${what}" x="${left}" y="${y}" width="${width}" height="${LANE_HEIGHT_PX - 2}"><title>${title}</title></rect>`;
 }
 
-/** Five to ten round times. */
+/** Returns round times for the axis, about five to ten. */
 function chooseTicks(seconds: number): number[] {
   const steps = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
   const step = steps.find((one) => seconds / one <= 10) ?? Math.ceil(seconds / 10 / 86400) * 86400;

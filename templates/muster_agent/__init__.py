@@ -1,1 +1,12 @@
-"""The agent's parts. A file imports only what stands below it: attach, daemon, commands, then what they are made of."""
+"""The agent. A module imports, at run time, only from its own folder and from those after it in this list:
+
+attach, clean, daemon   entry points: the process in the connection, the clean-up, the daemon and its event loop
+commands, shutdown, settings
+storage/                files in the run's folder: outbox, journal, staged inputs, and what is deleted
+attempts/               slots, and the life of an attempt: start, logs, termination, outputs, result
+gpu/                    GPUs: which are there, whether their memory is free, which run has them
+connection/             the socket, attached coordinators, and which coordinator owns the run's folder
+processes/              child processes, their descendants, scripts with a deadline, a worker thread
+access/                 whether other users could interfere with a path or a socket
+paths, errors, wire     helpers
+"""

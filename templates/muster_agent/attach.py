@@ -1,4 +1,6 @@
-"""The process in the connection: finds the run's daemon, or starts it, and gives it stdin and stdout; or ends what is left of both."""
+"""The process in the connection: passes its stdin and stdout to the run's daemon, which it starts where there is none."""
+from __future__ import annotations
+
 import array
 import errno
 import fcntl
@@ -7,19 +9,20 @@ import os
 import socket
 import sys
 
+from .access.guard import AccessError, check_run_folder, check_server, check_socket
 from .clean import clean
-from .guard import AccessError, check_run_folder, check_server, check_socket
-from .trouble import explain
+from .errors import describe_error
 
-NO_PERMISSION = 77  # EX_NOPERM of sysexits.h
+EX_USAGE, EX_NOPERM = 64, 77  # exit codes of sysexits.h
+SOCKET = "agent.sock"
 
 
-def main(words):
-    """The exit status of a command line."""
+def main(words: list[str]) -> int:
+    """Runs `attach ROOT` or `clean ROOT`, and returns the exit code."""
     root = os.path.expanduser(words[1]) if len(words) == 2 else ""
     if words[:1] not in (["attach"], ["clean"]) or not os.path.isabs(root):
         sys.stderr.write("usage: attach|clean ROOT   (ROOT: the run's folder, absolute or in ~)\n")
-        return 64
+        return EX_USAGE
     root = os.path.normpath(root)
     try:
         if words[0] == "clean":
@@ -30,66 +33,66 @@ def main(words):
             check_run_folder(root)
             attach(root)
     except AccessError as error:
-        # One line that startAgent() of executor/run/node/handshake.ts reads.
+        # The coordinator parses this line (executor/run/node/handshake.ts).
         sys.stderr.write("muster-refused " + json.dumps({"reason": str(error), "next": error.next}) + "\n")
-        return NO_PERMISSION
+        return EX_NOPERM
     except OSError as error:
-        sys.stderr.write(explain(error, "muster agent") + "\n")
+        sys.stderr.write(describe_error(error, "muster agent") + "\n")
         return 1
     return 0
 
 
-def make_folders(root):
-    """The run's folder and those above it, for nobody else's eyes where they are new."""
-    usual = os.umask(0o077)
+def make_folders(root: str) -> None:
+    """Makes the run's folder and those above it. New ones are private to the user."""
+    umask = os.umask(0o077)
     os.makedirs(os.path.join(root, "store"), exist_ok=True)
-    os.umask(usual)
+    os.umask(umask)
 
 
-def attach(root):
-    """Gives our stdin and stdout to the run's daemon and waits until it lets go of them."""
+def attach(root: str) -> None:
+    """Passes stdin and stdout to the run's daemon, and waits until it closes the connection. OSError where no daemon answers."""
     os.chdir(root)
     lock = os.open("agent.lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    link = knock()
-    if link is None:
+    connection = connect()
+    if connection is None:
         start_daemon(root)
-        link = knock()
+        connection = connect()
     os.close(lock)
-    if link is None:
-        raise OSError(errno.ECONNREFUSED, "the agent does not answer", os.path.join(root, "agent.sock"))
-    link.sendmsg([b"attach"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1]))])
+    if connection is None:
+        raise OSError(errno.ECONNREFUSED, "the agent does not answer", os.path.join(root, SOCKET))
+    connection.sendmsg([b"attach"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1]))])
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
-    link.recv(1)
+    connection.recv(1)
 
 
-def knock():
-    """A connection to the daemon of this folder, or None. AccessError where it is not this user's daemon."""
-    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+def connect() -> socket.socket | None:
+    """A connection to the daemon of this folder; None where there is none. AccessError where it is not this user's daemon."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        check_socket("agent.sock")
-        link.connect("agent.sock")
+        check_socket(SOCKET)
+        connection.connect(SOCKET)
     except (FileNotFoundError, ConnectionRefusedError):
-        link.close()
+        connection.close()
         return None
-    check_server(link, "agent.sock")
-    return link
+    check_server(connection, SOCKET)
+    return connection
 
 
-def start_daemon(root):
-    """Starts the daemon and waits until it listens; OSError when it does not come up."""
-    from .daemon import serve  # only here: an attach to a running daemon is quick, and does not depend on its version
+def start_daemon(root: str) -> None:
+    """Starts the daemon and waits until it listens. OSError where it does not start."""
+    from .daemon import serve  # only here: so attaching to a daemon that runs is quick, and does not depend on its version
 
-    ready, told = os.pipe()
+    reader, ready_fd = os.pipe()
     if os.fork() == 0:
         os.setsid()
         if os.fork():
             os._exit(0)
         try:
-            become_daemon(told)
-            serve(root, told)
+            detach(ready_fd)
+            serve(root, ready_fd)
         except BaseException:
             import traceback
 
@@ -97,22 +100,22 @@ def start_daemon(root):
             sys.stderr.flush()
         finally:
             os._exit(1)
-    os.close(told)
+    os.close(ready_fd)
     os.wait()
-    came_up = os.read(ready, 1)
-    os.close(ready)
-    if not came_up:
+    is_ready = os.read(reader, 1)
+    os.close(reader)
+    if not is_ready:
         raise OSError(errno.ECHILD, "the agent did not start; see agent.log", root)
 
 
-def become_daemon(keep):
-    """Lets go of everything that belongs to the connection."""
+def detach(kept_fd: int) -> None:
+    """Closes every descriptor of the connection but `kept_fd`; stderr goes to agent.log."""
     null = os.open("/dev/null", os.O_RDWR)
     log = os.open("agent.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for target, source in ((0, null), (1, null), (2, log)):
         os.dup2(source, target)
     for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2 and int(name) != keep:
+        if int(name) > 2 and int(name) != kept_fd:
             try:
                 os.close(int(name))
             except OSError:

@@ -1,24 +1,26 @@
-"""The end of everything of a run on this node that can be found without its agent."""
+"""Ends what is left of a run on this node without its agent."""
+from __future__ import annotations
+
 import json
 import os
 import sys
 
-from .rootwatch import GONE
-from .strays import end_all
+from .processes.strays import kill_all
+from .storage.root_watch import NOT_FOUND
 
 
-def clean(root):
-    """Ends the agents and chunks of the run folder `root`, and prints a line of JSON (executor/run/node/strays.ts): how many
-    processes it ended, which do not die, and what is at `root` (null: nothing). Deletes nothing."""
-    found, alive = end_all(root)
-    report = {"ended": len(found - alive), "alive": sorted(alive), "root": state_of(root)}
+def clean(root: str) -> None:
+    """Kills the agents and chunks of the run folder `root`, and prints a line of JSON (executor/run/node/strays.ts): `ended`, the
+    number of processes that it killed; `alive`, those that do not die; `root`, the state of the folder. It deletes nothing."""
+    found, alive = kill_all(root)
+    report = {"ended": len(found - alive), "alive": sorted(alive), "root": folder_state(root)}
     sys.stdout.write(json.dumps({"muster_clean": report}) + "\n")
 
 
-def state_of(root):
-    """A folder that cannot be looked at is not gone."""
+def folder_state(root: str) -> str | None:
+    """None where there is no folder. One that cannot be examined may still be there."""
     try:
         os.lstat(root)
     except OSError as error:
-        return None if error.errno in GONE else "it cannot be looked at: " + error.strerror
+        return None if error.errno in NOT_FOUND else "it cannot be examined: {}".format(error.strerror)
     return "it is still there"

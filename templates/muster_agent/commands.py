@@ -1,136 +1,144 @@
-"""What a coordinator can ask for (executor/run/agent/protocol.ts)."""
+"""The commands of the coordinator (docs/protocol.md)."""
+from __future__ import annotations
+
 import json
 import os
 import re
 
-from . import ranges
-from .attempt import Attempt
-from .processes import stat_fields
-from .spec import Spec
+from .attempts.attempt import Attempt
+from .attempts.range_file import give_away
+from .attempts.spec import Spec
+from .processes.process_table import stat_fields
 
-PAGE = 100  # held attempts in one message
-PROTOCOL = 2  # executor/run/agent/protocol.ts
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .daemon import Agent
+    from .wire import Message
+
+PROTOCOL_VERSION = 3  # schemas/protocol.json
+MAX_HELD_PER_MESSAGE = 100
 SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
 
 
 class Commands:
-    """A method for each `op`. Specs that have a name are kept here."""
+    """Has a method for each `op`. `specs`: those that have a name."""
 
-    def __init__(self, boot, settings, store, link, slots, ledger, ending, trash, shutdown, look, memory, cards, cardwatch, owner):
-        self.boot, self.settings, self.store, self.link, self.slots = boot, settings, store, link, slots
-        self.ledger, self.ending, self.trash, self.shutdown, self.look, self.memory = ledger, ending, trash, shutdown, look, memory
-        self.cards, self.cardwatch, self.owner = cards, cardwatch, owner
-        self.specs = {}
+    def __init__(self, agent: Agent):
+        self.agent = agent
+        self.specs: dict[str, Spec] = {}
 
-    def refusal(self, message):
-        """What to answer to the first line of a coordinator that may not attach, or None. Whoever knows the socket may stop the
-        agent."""
-        if message["op"] == "stop" or (message["op"] == "open" and self.owner.accepts(message["nonces"])):
+    def refusal(self, message: Message) -> Message | None:
+        """The answer to the first line of a coordinator that may not attach, or None. Any may send `stop`."""
+        owner = self.agent.owner
+        if message["op"] == "stop" or (message["op"] == "open" and owner.accepts(message["nonces"])):
             return None
-        return {"ev": "refused", "owner": self.owner.nonce}
+        return {"ev": "refused", "owner": owner.nonce}
 
-    def greet(self):
-        """The `hello` to a coordinator that has come, and what it may have missed."""
-        held = self.ledger.held()
-        self.link.send({
-            "ev": "hello", "muster": PROTOCOL, "boot": self.boot, "pid": os.getpid(), "started": int(stat_fields("self")[19]),
-            "root": self.settings.root, "held": held[:PAGE], "more": len(held) > PAGE,
+    def greet(self) -> None:
+        """Sends a coordinator that has attached `hello`, and what it may have missed."""
+        agent = self.agent
+        held = agent.outbox.list_held()
+        page = MAX_HELD_PER_MESSAGE
+        agent.server.send({
+            "ev": "hello", "muster": PROTOCOL_VERSION, "boot": agent.boot, "pid": os.getpid(),
+            "started": int(stat_fields("self")[19]), "root": agent.settings.root, "held": held[:page], "more": len(held) > page,
         })  # fmt: skip
-        for at in range(PAGE, len(held), PAGE):
-            self.link.send({"ev": "held", "attempts": held[at : at + PAGE], "more": len(held) > at + PAGE})
-        self.ledger.tell_again()
-        self.slots.announce()
+        for at in range(page, len(held), page):
+            agent.server.send({"ev": "held", "attempts": held[at : at + page], "more": len(held) > at + page})
+        agent.outbox.resend()
+        agent.slots.announce()
 
-    def hear(self, line):
-        """Does what a line says. One that makes no sense is answered, and changes nothing."""
-        if self.shutdown.done:
+    def handle(self, line: bytes) -> None:
+        """Executes the command of a line. A malformed one is reported, and changes nothing."""
+        if self.agent.shutdown.is_done:
             return
         try:
             message = json.loads(line)
             getattr(self, "do_" + message["op"])(message)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            self.link.problem("a line was not understood: {}: {}".format(type(error).__name__, error))
+            self.agent.server.report_problem("a command was not understood: {}: {}".format(type(error).__name__, error))
 
-    def do_open(self, message):
-        self.owner.become(message["nonce"])
-        self.settings.open(message)
-        self.slots.set_up(message["slots"], message.get("examine", 0))
+    def do_open(self, message: Message) -> None:
+        agent = self.agent
+        agent.owner.change(message["nonce"])
+        agent.settings.update(message)
+        agent.slots.set_up(message["slots"], message.get("examine", 0))
         if "cards" in message:
-            self.cards.set_up(message["cards"]["vendor"], message["cards"]["pci"])
-            self.cardwatch.set_up()
+            agent.cards.set_up(message["cards"]["vendor"], message["cards"]["pci"])
+            agent.card_health.set_up()
         for spec in self.specs.values():
             spec.environments.clear()
 
-    def do_spec(self, message):
-        self.specs[message["id"]] = self.memory.sort(Spec(message["spec"]))
+    def do_spec(self, message: Message) -> None:
+        self.specs[message["id"]] = self.agent.memory.classify(Spec(message["spec"]))
 
-    def do_put(self, message):
-        sha = message["sha256"]
-        if not SHA256.match(sha):
+    def do_put(self, message: Message) -> None:
+        sha256 = message["sha256"]
+        if not SHA256.match(sha256):
             raise ValueError("no SHA-256")
-        self.store.put(sha, message["data"])
+        self.agent.files.add(sha256, message["data"])
 
-    def do_start(self, message):
-        id, given = message["id"], message["spec"]
+    def do_start(self, message: Message) -> None:
+        agent, id, given = self.agent, message["id"], message["spec"]
         if not SAFE_ID.match(id):
             raise ValueError("unsafe attempt id")
-        known = self.ledger.attempts.get(id)
+        known = agent.outbox.attempts.get(id)
         if known:
             if known.line is not None:
-                self.link.relay([known.line])
+                agent.server.send_lines([known.line])
             return
-        spec = self.specs.get(given) if isinstance(given, str) else self.memory.sort(Spec(given))
+        spec = self.specs.get(given) if isinstance(given, str) else agent.memory.classify(Spec(given))
         attempt = Attempt(id, message["chunk"], message["slot"], spec, message["args"])
-        self.ledger.attempts[id] = attempt
-        refusal = self.slots.refusal(attempt.slot)
+        agent.outbox.attempts[id] = attempt
+        refusal = agent.slots.refusal(attempt.slot)
         if spec is None:
-            self.ledger.fail(attempt, "the agent was never told the spec " + repr(given))
+            agent.outbox.fail(attempt, "the agent does not know the spec " + repr(given))
         elif refusal is not None:
-            attempt.canceled = attempt.slot in self.slots.by_number  # broken: no fault of the chunk
-            self.ledger.fail(attempt, refusal)
+            attempt.canceled = attempt.slot in agent.slots.by_number  # the slot is broken, the chunk did not fail
+            agent.outbox.fail(attempt, refusal)
         else:
-            self.slots.enqueue(attempt)
+            agent.slots.enqueue(attempt)
 
-    def do_ack(self, message):
+    def do_ack(self, message: Message) -> None:
         for id in message["ids"]:
-            attempt = self.ledger.acknowledge(id)
+            attempt = self.agent.outbox.acknowledge(id)
             if attempt:
-                self.trash.attempts.append(attempt)
+                self.agent.trash.attempts.append(attempt)
 
-    def do_cancel(self, message):
+    def do_cancel(self, message: Message) -> None:
         for id in message["ids"]:
-            attempt = self.ledger.attempts.get(id)
+            attempt = self.agent.outbox.attempts.get(id)
             if attempt:
-                self.ending.cancel(attempt)
+                self.agent.termination.cancel(attempt)
 
-    def do_ping(self, _):
-        self.link.send({"ev": "pong"})
+    def do_ping(self, _: Message) -> None:
+        self.agent.server.send({"ev": "pong"})
 
-    def do_withdraw(self, message):
+    def do_withdraw(self, message: Message) -> None:
         for id in message["ids"]:
-            attempt = self.ledger.attempts.get(id)
+            attempt = self.agent.outbox.attempts.get(id)
             if attempt and attempt.phase == "queued":
-                self.ending.cancel(attempt)
+                self.agent.termination.cancel(attempt)
 
-    def do_look(self, message):
-        self.look.begin(message["scripts"], message["seconds"])
+    def do_look(self, message: Message) -> None:
+        self.agent.coordinator_scripts.start(message["scripts"], message["seconds"])
 
-    def do_examined(self, _):
-        self.slots.examined_at = 0.0
+    def do_examined(self, _: Message) -> None:
+        self.agent.slots.examined_at = 0.0
 
-    def do_split(self, message):
-        attempt = self.ledger.attempts.get(message["id"])
+    def do_split(self, message: Message) -> None:
+        attempt = self.agent.outbox.attempts.get(message["id"])
         if attempt is None:
             return
-        answer = {"ev": "split", "id": attempt.id}
+        answer: Message = {"ev": "split", "id": attempt.id}
         try:
-            end = ranges.give_away(attempt, message["share"]) if attempt.phase == "running" else None
+            end = give_away(attempt, message["share"]) if attempt.phase == "running" else None
             if end is not None:
                 answer["end"] = str(end)
         except BlockingIOError:
             answer["busy"] = True
-        self.link.send(answer)
+        self.agent.server.send(answer)
 
-    def do_stop(self, _):
-        self.shutdown.by_order()
+    def do_stop(self, _: Message) -> None:
+        self.agent.shutdown.by_order()

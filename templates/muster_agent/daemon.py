@@ -1,198 +1,215 @@
-"""The daemon of one run: one loop, no waiting anywhere in it."""
+"""The daemon of one run: an event loop in which nothing blocks."""
+from __future__ import annotations
+
 import os
 import selectors
 import signal
 import socket
 from time import monotonic as now
 
-from .cards import Cards
-from .cardwatch import CardWatch
+from .attempts.logs import FIRST_CHECK_SECONDS, Logs, close_logs
+from .attempts.memory_admission import MemoryAdmission
+from .attempts.reporter import Reporter
+from .attempts.slots import SlotPool
+from .attempts.spawner import Spawner
+from .attempts.termination import Termination
 from .commands import Commands
-from .ending import Ending
-from .helper import Helper
-from .ledger import Ledger
-from .life import Life
-from .link import Link
-from .logs import SOON, Logs, close_logs
-from .memory import Memory
-from .owner import Owner
-from .processes import Processes
-from .reap import Reaper
-from .recover import recover
-from .results import Results
-from .rootwatch import RootWatch
-from .scripts import GENTLE, Calls, Scripts
+from .connection.owner import Owner
+from .connection.server import Server
+from .errors import describe_error
+from .gpu.card_health import CardHealth
+from .gpu.cards import Cards
+from .processes.process_table import ProcessTable
+from .processes.reap import Reaper
+from .processes.scripts import LOW_PRIORITY, ScriptRunner, ScriptSet
+from .processes.strays import kill_earlier_agents
+from .processes.worker_thread import WorkerThread
 from .settings import Settings
 from .shutdown import Shutdown
-from .slots import Slots
-from .spawn import Spawner
-from .store import Store
-from .strays import end_predecessors
-from .trash import Trash
-from .trouble import explain
+from .storage.abandonment import Abandonment
+from .storage.outbox import Outbox
+from .storage.recovery import recover
+from .storage.root_watch import RootWatch
+from .storage.staged_files import StagedFiles
+from .storage.trash import Trash
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .attempts.attempt import Attempt
+    from .attempts.slots import Slot
+
+SWEEP_SECONDS = 0.05  # between two looks for processes that an attempt left behind
 
 
 class Agent:
-    """Makes the parts and calls them in turn. Every part is given those that it uses, and owns what it changes."""
+    """Makes the parts and calls them in turn. Each part is given the parts that it uses, and owns what it changes."""
 
-    def __init__(self, root, listener):
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            boot = file.read().strip()
-        self.next_look = 0.0
+    def __init__(self, root: str, listener: socket.socket):
+        self.boot = read_boot_id()
+        self.next_log_check = 0.0
         self.selector = selectors.PollSelector()
         self.wakeup = Wakeup(self.selector)
-        self.settings = Settings(root, Life(root, boot))
-        self.helper = Helper(self.wakeup.wake)
-        self.link = Link(self.selector)
-        self.slots = Slots(self.selector, self.settings, boot, self.link)
-        store = Store(root)
-        self.memory = Memory(self.slots, self.link)
-        cards = Cards()
-        self.spawner = Spawner(self.settings, store, cards)
-        self.logs = Logs(self.settings, self.link)
-        self.processes = processes = Processes(root, boot)
-        self.reaper = Reaper(processes, self.slots)
-        self.calls = Calls(self.reaper)
-        look = Scripts(self.calls, GENTLE, lambda answers: self.link.send({"ev": "looked", "answers": answers}))
-        self.cardwatch = CardWatch(self.selector, cards, self.slots, self.calls, self.link)
-        self.rootwatch = RootWatch(root, self.spawner.root_fd)
-        self.shutdown = Shutdown(root, self.rootwatch, self.reaper, self.link)
-        signal.signal(signal.SIGTERM, self.shutdown.by_signal)
-        self.ledger = Ledger(root, self.link)
-        self.ending = Ending(self.slots, self.reaper, self.ledger)
-        self.results = Results(self.settings, self.ledger, self.logs, self.helper)
-        self.trash = Trash(root, self.helper, self.link)
-        end_predecessors(root)
-        recover(self.ledger, processes)
-        commands = Commands(
-            boot, self.settings, store, self.link, self.slots, self.ledger, self.ending, self.trash, self.shutdown,
-            look, self.memory, cards, self.cardwatch, Owner(root, self.link),
+        abandonment = Abandonment(root, self.boot)
+        self.settings = Settings(root, abandonment)
+        self.worker = WorkerThread(self.wakeup.wake)
+        self.server = Server(self.selector)
+        self.slots = SlotPool(self.selector, self.settings, self.boot, self.server)
+        self.files = StagedFiles(root)
+        self.memory = MemoryAdmission(self.slots, self.server)
+        self.cards = Cards()
+        self.spawner = Spawner(self.settings, self.files, self.cards)
+        self.logs = Logs(self.settings, self.server)
+        self.processes = ProcessTable(root, self.boot)
+        self.reaper = Reaper(self.processes, self.slots)
+        self.script_runner = ScriptRunner(self.reaper)
+        self.coordinator_scripts = ScriptSet(
+            self.script_runner, LOW_PRIORITY, lambda results: self.server.send({"ev": "looked", "answers": results})
         )
-        for folder in self.settings.life.abandoned():
-            self.helper.submit(lambda folder=folder: self.settings.life.remove(folder), lambda _: None)
-        self.link.listen(listener, commands.refusal, commands.greet, commands.hear)
+        self.card_health = CardHealth(self.selector, self.cards, self.slots, self.script_runner, self.server)
+        self.root_watch = RootWatch(root, self.spawner.root_fd)
+        self.shutdown = Shutdown(root, self.root_watch, self.reaper, self.server)
+        signal.signal(signal.SIGTERM, self.shutdown.by_signal)
+        self.outbox = Outbox(root, self.server)
+        self.termination = Termination(self.slots, self.reaper, self.outbox)
+        self.reporter = Reporter(self.settings, self.outbox, self.logs, self.worker)
+        self.trash = Trash(root, self.worker, self.server)
+        kill_earlier_agents(root)
+        recover(self.outbox, self.processes)
+        self.owner = Owner(root, self.server)
+        for folder in abandonment.find_abandoned():
+            self.worker.submit(lambda folder=folder: abandonment.remove(folder), lambda _: None)
+        commands = Commands(self)
+        self.server.listen(listener, commands.refusal, commands.greet, commands.handle)
 
-    def loop(self):
-        while not self.shutdown.done:
-            for key, mask in self.selector.select(self.patience()):
+    def loop(self) -> None:
+        while not self.shutdown.is_done:
+            for key, mask in self.selector.select(self.timeout_seconds()):
                 key.data(mask)
-            self.helper.settle()
-            if self.wakeup.woken:
-                self.wakeup.woken = False
+            self.worker.run_callbacks()
+            if self.wakeup.is_woken:
+                self.wakeup.is_woken = False
                 self.reaper.reap()
-            self.watch_time()
+            self.run_timers()
             ended = self.reaper.sweep() if self.reaper.sweeping else []
-            if self.is_over(ended):
+            if self.must_end(ended):
                 break
             for attempt in ended:
-                self.cardwatch.used(attempt)
-            self.slots.start_ready(self.start, self.memory.admits, self.cardwatch.admits)
+                self.card_health.attempt_ended(attempt)
+            # The next attempts start before the results of the last ones are read: no slot waits for that.
+            self.slots.start_ready(self.start, self.memory.admits, self.card_health.admits)
             for attempt in ended:
-                self.memory.learn(attempt)
-            self.results.conclude(ended)
-            if not self.ledger.commit(hurry=not self.slots.all_at_work()):
-                self.rootwatch.hurry()
-            self.link.flush()
+                self.memory.attempt_ended(attempt)
+            self.reporter.report(ended)
+            if not self.outbox.commit(hurry=not self.slots.is_saturated()):
+                self.root_watch.expedite()
+            self.server.flush()
             self.trash.empty()
 
-    def is_over(self, ended):
-        """Whether the agent has to end. Before attempts that have `ended` are reported: with the run's folder their outputs went,
-        and that is no failure of theirs."""
-        lost = self.rootwatch.check() if ended else self.rootwatch.watch()
-        if lost and not self.shutdown.done:
+    def must_end(self, ended: list[Attempt]) -> bool:
+        """Whether the agent must end. This is checked before ended attempts are reported: where the run's folder was deleted, their
+        outputs are gone, but they did not fail."""
+        lost = self.root_watch.check() if ended else self.root_watch.poll()
+        if lost and not self.shutdown.is_done:
             self.shutdown.by_lost_root()
-        return self.shutdown.done
+        return self.shutdown.is_done
 
-    def patience(self):
-        """Seconds until something is due."""
+    def timeout_seconds(self) -> float:
+        """Until the next timer is due."""
         if self.trash.attempts:
             return 0
         active = self.slots.active
-        due = [attempt.alarm for attempt in active.values() if attempt.alarm is not None]
+        due = [attempt.deadline for attempt in active.values() if attempt.deadline is not None]
         if active:
-            due.append(self.next_look)
+            due.append(self.next_log_check)
         if self.reaper.sweeping:
-            due.append(now() + 0.05)
-        due.extend((self.calls.due(), self.cardwatch.due(), self.memory.due(), self.ledger.due(), self.rootwatch.due()))
-        due.append(self.link.expiry(self.settings.lease))
-        due.extend(self.slots.retries())
+            due.append(now() + SWEEP_SECONDS)
+        due.extend((self.script_runner.due(), self.card_health.due(), self.memory.due(), self.outbox.due()))
+        due.append(self.root_watch.due())
+        due.append(self.server.expiry(self.settings.lease_seconds))
+        due.extend(self.slots.retry_times())
         return max(0.0, min(due) - now())
 
-    def watch_time(self):
+    def run_timers(self) -> None:
         time_now = now()
-        self.ending.sound_alarms(time_now)
-        self.calls.watch(time_now)
-        self.cardwatch.watch(time_now)
-        if time_now >= self.next_look:
-            self.next_look = time_now + self.logs.watch(self.slots.active.values())
+        self.termination.check_deadlines(time_now)
+        self.script_runner.check_deadlines(time_now)
+        self.card_health.run_checks(time_now)
+        if time_now >= self.next_log_check:
+            self.next_log_check = time_now + self.logs.limit_all(self.slots.active.values())
         if time_now >= self.memory.due():
-            self.relieve(time_now)
-        if time_now >= self.link.expiry(self.settings.lease):
+            self.check_memory(time_now)
+        if time_now >= self.server.expiry(self.settings.lease_seconds):
             self.shutdown.by_lease()
 
-    def relieve(self, time_now):
-        """Ends the youngest attempt before the kernel ends any."""
-        attempt = self.memory.watch(time_now)
+    def check_memory(self, time_now: float) -> None:
+        """Evicts the youngest attempt where memory is low, before the kernel kills any."""
+        attempt = self.memory.run_checks(time_now)
         if attempt:
-            message = "its memory runs out: chunk {} on slot {}, the youngest, goes back to the queue"
-            self.link.problem(message.format(attempt.chunk, attempt.slot))
-            self.ending.evict(attempt)
+            message = "its memory runs out: chunk {} on slot {} started last, so it goes back to the queue"
+            self.server.report_problem(message.format(attempt.chunk, attempt.slot))
+            self.termination.evict(attempt)
 
-    def start(self, slot, attempt):
-        attempt.process = self.processes.not_started()
-        self.ledger.launching.add(attempt)
+    def start(self, slot: Slot, attempt: Attempt) -> None:
+        attempt.identity = self.processes.placeholder_identity()
+        self.outbox.launch_log.add(attempt)
         try:
             self.spawner.spawn(slot, attempt)
         except (OSError, ValueError, UnicodeError) as error:
             close_logs(attempt)
-            if self.rootwatch.check():
-                return self.rootwatch.hurry()  # no fault of the chunk
-            return self.ledger.fail(attempt, explain(error, self.spawner.doing))
+            if self.root_watch.check():
+                return self.root_watch.expedite()  # the chunk did not fail
+            return self.outbox.fail(attempt, describe_error(error, self.spawner.action))
+        assert attempt.pid is not None
         attempt.began = now()
-        self.next_look = min(self.next_look, attempt.began + SOON)
+        self.next_log_check = min(self.next_log_check, attempt.began + FIRST_CHECK_SECONDS)
         attempt.phase = "running"
-        attempt.process = self.processes.identify(attempt.pid)
-        if attempt.spec.timeout is not None:
-            attempt.alarm = attempt.began + attempt.spec.timeout
+        attempt.identity = self.processes.identify(attempt.pid)
+        if attempt.program.timeout is not None:
+            attempt.deadline = attempt.began + attempt.program.timeout
         self.slots.occupy(slot, attempt)
-        self.memory.started(attempt)
+        self.memory.attempt_started(attempt)
         self.reaper.watch(attempt)
-        self.ledger.started(attempt)
+        self.outbox.add_start(attempt)
 
 
 class Wakeup:
-    """What ends the loop's wait: a child that ended, or the helper. `woken` at first, for children of before."""
+    """Wakes the event loop for a child that ended, or for the worker thread. `is_woken` at first, for children that ended before."""
 
-    def __init__(self, selector):
-        self.woken = True
+    def __init__(self, selector: selectors.BaseSelector):
+        self.is_woken = True
         self.reader, self.writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        selector.register(self.reader, selectors.EVENT_READ, self.hear)
+        selector.register(self.reader, selectors.EVENT_READ, self.drain)
 
-    def hear(self, _):
+    def drain(self, _: int) -> None:
         os.read(self.reader, 4096)
-        self.woken = True
+        self.is_woken = True
 
-    def wake(self):
+    def wake(self) -> None:
         os.write(self.writer, b"\0")
 
 
-def serve(root, told):
-    """Listens, says so to the descriptor `told`, and never returns."""
+def read_boot_id() -> str:
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return file.read().strip()
+
+
+def serve(root: str, ready_fd: int) -> None:
+    """Listens, writes a byte to `ready_fd`, and never returns."""
     if os.path.lexists("agent.sock"):
         os.unlink("agent.sock")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    usual = os.umask(0o177)  # the socket's mode; there are no other threads yet
+    umask = os.umask(0o177)  # the socket's mode; there are no other threads yet
     listener.bind("agent.sock")
-    os.umask(usual)
+    os.umask(umask)
     agent = Agent(root, listener)
     listener.listen(8)
     listener.setblocking(False)
-    os.write(told, b"1")
-    os.close(told)
+    os.write(ready_fd, b"1")
+    os.close(ready_fd)
     try:
         agent.loop()
     except BaseException:

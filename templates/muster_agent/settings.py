@@ -1,27 +1,41 @@
-"""What the coordinator's `open` sets, and what holds before the first one."""
+"""What the coordinator's `open` sets, and the values before the first one."""
+from __future__ import annotations
+
 import os
 
-from .wire import raw_env
+from .wire import env_to_bytes
 
-UNOPENED_LEASE = 120.0  # life of a daemon that nobody has opened, seconds
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .storage.abandonment import Abandonment
+    from .wire import Message
+
+UNOPENED_LEASE_SECONDS = 120.0  # of an agent that nobody has opened
+DEFAULT_MAX_DATA_BYTES = 4096
+DEFAULT_MAX_LOG_BYTES = 1 << 26
 
 
 class Settings:
-    """One object that every part looks at: a later `open` changes it for all. `lease` in seconds, `inline` and `log` in bytes."""
+    """One object that every part reads, so that a later `open` changes it for all. `max_data_bytes`: of a file whose content goes
+    into a message. `max`: attempts that may run at once, or None."""
 
-    def __init__(self, root, life):
-        self.root, self.life = root, life
+    def __init__(self, root: str, abandonment: Abandonment):
+        self.root, self.abandonment = root, abandonment
         self.run = os.path.basename(root)
-        self.lease, self.inline, self.log = UNOPENED_LEASE, 4096, 1 << 26
-        self.max, self.priority = None, 0
-        self.base_env = {}
-        self.life.write(self.lease)
+        self.lease_seconds: float = UNOPENED_LEASE_SECONDS
+        self.max_data_bytes: int = DEFAULT_MAX_DATA_BYTES
+        self.max_log_bytes: int = DEFAULT_MAX_LOG_BYTES
+        self.max: int | None = None
+        self.priority: int = 0
+        self.base_env: dict[bytes, bytes] = {}
+        self.abandonment.write(self.lease_seconds)
 
-    def open(self, message):
+    def update(self, message: Message) -> None:
+        """Takes the settings of an `open`."""
         self.run = str(message["run"])
-        self.lease, self.inline, self.log = message["lease"], message["inline"], message["log"]
-        self.life.write(self.lease)
+        self.lease_seconds, self.max_data_bytes, self.max_log_bytes = message["lease"], message["inline"], message["log"]
+        self.abandonment.write(self.lease_seconds)
         self.max, self.priority = message.get("max"), message.get("priority", 0)
         self.base_env = {name: value for name, value in os.environb.items() if not name.startswith(b"SSH_")}
-        self.base_env.update(raw_env(message["env"]))
+        self.base_env.update(env_to_bytes(message["env"]))
         self.base_env[b"MUSTER_ROOT"] = os.fsencode(self.root)

@@ -1,71 +1,78 @@
-"""The end of the daemon: by order, by its lease, with its folder, or with the node."""
+"""How the daemon ends: by the coordinator's order, by its lease, with its folder, or with the node."""
+from __future__ import annotations
+
 import os
 import time
 from time import monotonic as now
 
-from .removal import remove_tree
-from .rootwatch import REPLACED
-from .trouble import explain
-from .wire import prose
+from .errors import describe_error
+from .storage.root_watch import REPLACED
+from .storage.tree_removal import remove_tree
+from .wire import clip
 
-BYE_SECONDS = 5.0  # for a coordinator to read the last words
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .connection.server import Server
+    from .processes.reap import Reaper
+    from .storage.root_watch import RootWatch
+
+FLUSH_SECONDS = 5.0  # for a coordinator to read the last messages
 
 
 class Shutdown:
-    """`done` when the loop must not go on. The folder is deleted only while its path leads to the folder of this agent."""
+    """`is_done`: whether the event loop must end. The folder is deleted only while its path leads to the folder of this agent."""
 
-    def __init__(self, root, rootwatch, reaper, link):
-        self.root, self.rootwatch, self.reaper, self.link = root, rootwatch, reaper, link
-        self.done = False
+    def __init__(self, root: str, root_watch: RootWatch, reaper: Reaper, server: Server):
+        self.root, self.root_watch, self.reaper, self.server = root, root_watch, reaper, server
+        self.is_done = False
 
-    def by_order(self):
-        left = [explain_undead(self.reaper.kill_everything()), self.delete_root()]
-        left = "; ".join(reason for reason in left if reason)
+    def by_order(self) -> None:
+        reasons = [describe_undead(self.reaper.kill_everything()), self.delete_root()]
+        left = "; ".join(reason for reason in reasons if reason)
         if left:
-            self.link.problem(left)
-            self.link.send({"ev": "bye", "left": prose(left)})
+            self.server.report_problem(left)
+            self.server.send({"ev": "bye", "left": clip(left)})
         else:
-            self.link.send({"ev": "bye"})
-        self.end()
+            self.server.send({"ev": "bye"})
+        self.flush_and_end()
 
-    def by_lease(self):
+    def by_lease(self) -> None:
         self.reaper.kill_everything()
         self.delete_root()
-        self.done = True
+        self.is_done = True
 
-    def by_lost_root(self):
-        """The folder was deleted, moved or replaced, and the results in it with it."""
-        message = "the run's folder {} is gone: {}. The agent ended; it killed what it ran, which runs again."
-        undead = explain_undead(self.reaper.kill_everything())
-        self.link.problem(message.format(self.root, self.rootwatch.lost))
+    def by_lost_root(self) -> None:
+        """The folder was deleted, moved or replaced, and the results in it are lost."""
+        message = "the run's folder {} is gone: {}. The agent ended and killed its chunks, which run again."
+        undead = describe_undead(self.reaper.kill_everything())
+        self.server.report_problem(message.format(self.root, self.root_watch.lost))
         if undead:
-            self.link.problem(undead)
-        self.end()
+            self.server.report_problem(undead)
+        self.flush_and_end()
 
-    def by_signal(self, *_):
-        """The node shuts down, most likely: leave nothing running, keep the results."""
+    def by_signal(self, *_: object) -> None:
+        """Most likely the node shuts down: kills everything, and keeps the results."""
         self.reaper.kill_everything()
         os._exit(0)
 
-    def end(self):
-        """Gives a coordinator time to read what was sent last."""
-        deadline = now() + BYE_SECONDS
-        while self.link.coordinator and now() < deadline:
-            self.link.flush()
-            if self.link.coordinator and not self.link.coordinator.unsent:
-                self.link.detach()
+    def flush_and_end(self) -> None:
+        """Gives the coordinator time to read what was sent last."""
+        deadline = now() + FLUSH_SECONDS
+        while self.server.attached and now() < deadline:
+            self.server.flush()
+            if self.server.attached and not self.server.attached.unsent:
+                self.server.detach()
             time.sleep(0.001)
-        self.done = True
+        self.is_done = True
 
-    def delete_root(self):
-        """Deletes the run's folder, and the folders above it that muster made, when they are empty. The reason why something of
-        it is still there, or None."""
-        lost = self.rootwatch.check()
+    def delete_root(self) -> str | None:
+        """Deletes the run's folder, and empty folders above it that muster made. Returns why something of it is left, or None."""
+        lost = self.root_watch.check()
         if lost == REPLACED:
             return "the run's folder {} was not deleted: {}".format(self.root, lost)
         error = remove_tree(self.root)
         if error is not None:
-            return explain(error, "the run's folder {} could not be removed from the node".format(self.root))
+            return describe_error(error, "the run's folder {} could not be removed from the node".format(self.root))
         parent = os.path.dirname(self.root)
         try:
             if os.path.basename(parent) == "runs":
@@ -76,5 +83,5 @@ class Shutdown:
         return None
 
 
-def explain_undead(pids):
-    return "processes that do not die stay on the node: " + ", ".join(map(str, pids)) if pids else None
+def describe_undead(pids: list[int]) -> str | None:
+    return "processes that survive SIGKILL stay on the node: " + ", ".join(map(str, pids)) if pids else None

@@ -1,24 +1,32 @@
-"""Words of the protocol, as the bytes that the system wants."""
+"""Encoding of protocol messages: one JSON object a line (docs/protocol.md)."""
+from __future__ import annotations
+
 import json
 
-TEXT = 2048  # characters of a text for people
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict
 
-to_json = json.JSONEncoder(separators=(",", ":")).encode
+    Message = Dict[str, Any]  # a JSON object of the protocol
+
+MAX_TEXT_CHARS = 2048  # of a text for people
+
+encode_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def raw(text):
-    """The bytes of a text of the protocol, whatever the node's locale is."""
+def to_bytes(text: str) -> bytes:
+    """The bytes of a text of the protocol, whatever the locale of the node is."""
     return text.encode("utf-8", "surrogateescape")
 
 
-def raw_env(env):
-    return {raw(name): raw(value) for name, value in env.items()}
+def env_to_bytes(env: dict[str, str]) -> dict[bytes, bytes]:
+    return {to_bytes(name): to_bytes(value) for name, value in env.items()}
 
 
-def prose(text):
-    """A text for people, as long as the protocol allows."""
-    return text if len(text) <= TEXT else text[: TEXT - 3] + "..."
+def clip(text: str) -> str:
+    """The text, cut to MAX_TEXT_CHARS: the coordinator rejects longer ones."""
+    return text if len(text) <= MAX_TEXT_CHARS else text[: MAX_TEXT_CHARS - 3] + "..."
 
 
-def to_line(message):
-    return raw(to_json(message)) + b"\n"
+def encode_line(message: Message) -> bytes:
+    return to_bytes(encode_json(message)) + b"\n"

@@ -16,11 +16,11 @@ const job = (name: string, count: number, seconds: number) => ({
   needs: { playbooks: ["rocm-env"] },
 });
 
-t.test("a node that has drifted gets no work, and it is said why", { skip }, async (t) => {
+t.test("a node that has drifted gets no work, and the reason is printed", { skip }, async (t) => {
   const file = shop.write("a/job.yaml", job("gate", 12, 0.01));
   const none = await runMuster(["run", file, "-i", inventory]);
   t.equal(none.code, 69, none.err);
-  t.match(none.out, /node1: 0 chunks \(refused: it has drifted: file /);
+  t.match(none.out, /node1: 0 chunks \(refused: drift: file /);
   const [first] = lab.nodes;
   t.equal((await runMuster(["provision", "rocm-env", "-i", inventory, "--limit", first!.name])).code, 0);
   const some = await runMuster(["run", file, "-i", inventory]);
@@ -35,7 +35,7 @@ t.test("a node that has drifted gets no work, and it is said why", { skip }, asy
 });
 
 t.test(
-  "--provision mends first; a node that reboots in the middle of a run is mended before its next chunk",
+  "--provision provisions nodes first; a node that reboots during a run is provisioned before its next chunk",
   { skip },
   async (t) => {
     const file = shop.write("b/job.yaml", job("mend", 40, 0.2));

@@ -11,14 +11,14 @@ const skip =
   wholeMachines("a cron daemon and a user of its own") ??
   (missing ? `needs ${missing}: apt-get install cron util-linux` : false);
 
-/** Nobody's on any usual machine. */
+/** A user id that is unused on any usual machine. */
 const UID = "54321";
-/** Minutes that two firings may take on a slow machine. */
-const PATIENCE = 4.5;
+/** The time that two starts may take on a slow machine. */
+const TIMEOUT_MINUTES = 4.5;
 
 t.test(
-  "Debian's cron starts what was installed, minute after minute",
-  { skip, timeout: PATIENCE * 60_000 },
+  "Debian's cron starts an installed pipeline every minute",
+  { skip, timeout: TIMEOUT_MINUTES * 60_000 },
   async (t) => {
     const shop = new TestFolder();
     t.teardown(() => shop.remove());
@@ -91,7 +91,7 @@ t.test(
     t.notMatch(out, /^(SSH_AUTH_SOCK|TERM|MUSTER_INVENTORY)=/m, "it has what cron gives, and nothing else");
 
     t.equal(count("slow", / began: /g), 1, "the slow one is not started over itself");
-    t.match(log("slow"), /skipped: process \d+ on \S+, since \S+ still runs it/);
+    t.match(log("slow"), /skipped: process \d+ on \S+, since \S+ is still running this pipeline/);
     writeFileSync(join(shop.folder, "home/slow/go"), "");
     await until(() => count("slow", / complete after /g) >= 1);
   },

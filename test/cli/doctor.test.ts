@@ -38,5 +38,5 @@ t.test("a workdir that cannot be used, a run that is left, a node that is off: e
 t.test("programs that are missing here are named, with their packages", { skip }, async (t) => {
   const ran = await runMuster(["doctor", "-i", "local"], { env: { PATH: "/nowhere" } });
   t.not(ran.code, 0);
-  t.match(ran.err, /there is no flock .*\n\s+next: apt-get install util-linux/);
+  t.match(ran.err, /flock is not installed .*\n\s+next: apt-get install util-linux/);
 });

@@ -2,7 +2,7 @@ import t from "tap";
 import { exitStatusOf, formatError } from "../../cli/errortext.js";
 import { InvalidFileError, MusterError, UsageError } from "../../schemas/errors.js";
 
-t.test("what is a person's to mend has no stack trace; anything else is a bug, and exit 1", async (t) => {
+t.test("errors that a user can fix have no stack trace; any other error is a bug with exit 1", async (t) => {
   const place = { file: "job.yaml", line: 3, column: 5 };
   const table: [error: unknown, exit: number, text: RegExp][] = [
     [new UsageError("no such verb", "Try --help."), 64, /^muster: no such verb\n {4}Try --help\.$/],

@@ -4,7 +4,7 @@ import { runMuster, TestFolder } from "./startmuster.js";
 const shop = new TestFolder();
 t.teardown(() => shop.remove());
 
-t.test("the sieve finds the seed, says so, and is complete when it is run again", async (t) => {
+t.test("the sieve finds the seed, and is complete when it is run again", async (t) => {
   shop.example("sieve");
   const ran = await runMuster(["run", "sieve/job.yaml", "-i", "local"], { cwd: shop.folder });
   t.equal(ran.code, 0, ran.err);
@@ -28,7 +28,7 @@ t.test("the sieve finds the seed, says so, and is complete when it is run again"
 
 t.test("java.util.Random: the sieve's other generator agrees with the documented sequence of seed 42", async (t) => {
   shop.example("sieve");
-  // new Random(42), asked six times for nextInt(1000), as the JDK answers: 130, 763, 248, 884, 970, 525.
+  // new Random(42), asked six times for nextInt(1000), as the JDK returns: 130, 763, 248, 884, 970, 525.
   shop.write("sieve/observations.json", { generator: "java", draws: [130, 763, 248] });
   const words = ["run", "sieve/job.yaml", "-i", "local", "--range", "0:20000", "--out", "java-run", "--json"];
   const ran = await runMuster(words, { cwd: shop.folder });
@@ -37,7 +37,7 @@ t.test("java.util.Random: the sieve's other generator agrees with the documented
   t.match(shop.json("java-run/hits.json"), [{ seed: 42, next: [884, 970, 525] }]);
 });
 
-t.test("tasks: each output keeps its path", async (t) => {
+t.test("tasks: each output keeps its relative path", async (t) => {
   shop.example("tasks");
   const ran = await runMuster(["run", "tasks/job.yaml", "-i", "local", "-q"], { cwd: shop.folder });
   t.equal(ran.code, 0, ran.err);
@@ -52,7 +52,7 @@ t.test("tasks: each output keeps its path", async (t) => {
   );
 });
 
-t.test("matrix: every combination once, each result one line and no file", async (t) => {
+t.test("matrix: every combination runs once, and each result is one line and no file", async (t) => {
   shop.example("matrix");
   const ran = await runMuster(["run", "matrix/job.yaml", "-i", "local"], { cwd: shop.folder });
   t.equal(ran.code, 0, ran.err);
@@ -63,7 +63,7 @@ t.test("matrix: every combination once, each result one line and no file", async
   t.equal(all.filter((one) => one.model === "mt19937").length, 8);
 });
 
-t.test("a jobs file of today runs as it is", async (t) => {
+t.test("an existing jobs file runs unchanged", async (t) => {
   shop.example("jobs-file");
   const ran = await runMuster(["run", "jobs-file/scoring_jobs.json", "-i", "local"], { cwd: shop.folder });
   t.equal(ran.code, 0, ran.err);

@@ -18,7 +18,7 @@ json.dump({"args": sys.argv[2:], "env": {k: os.environ.get(k) for k in keys}, "c
 `;
 
 t.test(
-  "chunks land on every GPU of every node, each with its own GPU bound and the profile's environment",
+  "chunks run on every GPU of every node, each with its GPU bound and the environment of the profile",
   { skip: lacking("cards of their own") },
   async (t) => {
     shop.write("bind/report.py", report);
@@ -50,7 +50,7 @@ t.test(
   },
 );
 
-t.test("arguments arrive byte for byte, and inputs by their relative path", { skip }, async (t) => {
+t.test("arguments arrive byte for byte, and inputs under their relative paths", { skip }, async (t) => {
   const args = ["a b", "$(touch /tmp/x)", "'\"`", "line\nbreak", "-n", "*", "ünï", "\\", "!!", "%s"];
   shop.write(
     "args/w/report.py",
@@ -75,7 +75,7 @@ t.test("arguments arrive byte for byte, and inputs by their relative path", { sk
   t.same(shop.json<{ args: string[] }>("args/runs/args/results/out/r.json").args, [...args, "the input"]);
 });
 
-t.test("a failed chunk is tried again, named at the end with exit 3, and stops nobody", { skip }, async (t) => {
+t.test("a failed chunk is retried and reported with exit 3, and stops no other chunk", { skip }, async (t) => {
   shop.write(
     "bad/w.sh",
     '#!/bin/sh\necho trying "$1"\n[ "$1" = 3 ] && { echo no such survivor >&2; exit 7; }\necho "$1" > r.txt\n',
@@ -92,14 +92,14 @@ t.test("a failed chunk is tried again, named at the end with exit 3, and stops n
   });
   const ran = await runMuster(["run", job, "-i", inventory]);
   t.equal(ran.code, 3, ran.err);
-  t.match(ran.out, /failed: chunk n=3 on \S+ slot \d, try 2: exit code 7\n\s+no such survivor/);
+  t.match(ran.out, /failed: chunk n=3 on \S+ slot \d, attempt 2: exit code 7\n\s+no such survivor/);
   t.equal(shop.results("bad/runs/bad").length, 7);
   t.equal(shop.read("bad/runs/bad/logs/n=3.err"), "no such survivor\n");
   t.equal(shop.read("bad/runs/bad/logs/n=2.out"), "trying 2\n");
   t.match(shop.json("bad/runs/bad/summary.json"), { state: "partial", chunks: { done: 7, failed: 1 } });
 });
 
-t.test("large outputs and logs are pulled and are the same bytes", { skip }, async (t) => {
+t.test("large outputs and logs are pulled byte for byte", { skip }, async (t) => {
   shop.write(
     "big/w.py",
     "import sys, hashlib\nb = bytes(i * 7 % 251 for i in range(1000)) * 5000\nopen('big.bin', 'wb').write(b)\nopen('s.txt', 'w').write(hashlib.sha256(b).hexdigest())\nsys.stdout.write('x' * 100000)\n",
@@ -121,7 +121,7 @@ t.test("large outputs and logs are pulled and are the same bytes", { skip }, asy
   }
 });
 
-/** The first dozen chunks end at once, all others when the gate is open. */
+/** The first twelve chunks end at once, all others when the gate is open. */
 const gated = `import json, socket, sys, time
 if int(sys.argv[1]) >= 12:
     try:
@@ -131,7 +131,7 @@ if int(sys.argv[1]) >= 12:
 json.dump(time.time(), open("r.json", "w"))
 `;
 
-/** A port of this machine at which nobody gets an answer until `open`. */
+/** A port of this machine that answers only after `open`. */
 async function closeGate(): Promise<{ port: number; open: () => void }> {
   const waiting = new Set<Socket>();
   const server = createServer((socket) => waiting.add(socket.on("error", () => {}))).listen(0, "127.0.0.1");
@@ -144,7 +144,7 @@ async function closeGate(): Promise<{ port: number; open: () => void }> {
 }
 
 t.test(
-  "Ctrl-C leaves the nodes at work; the same command collects that and computes nothing twice",
+  "after Ctrl-C the nodes continue; the same command collects their results and computes nothing twice",
   { skip },
   async (t) => {
     const gate = await closeGate();
@@ -178,7 +178,7 @@ t.test(
   },
 );
 
-t.test("no usable node: 69, and the reason of each", { skip }, async (t) => {
+t.test("without a usable node: exit 69, with the reason of each", { skip }, async (t) => {
   const job = shop.write("none/job.yaml", {
     name: "none",
     kind: "matrix",
@@ -192,7 +192,7 @@ t.test("no usable node: 69, and the reason of each", { skip }, async (t) => {
   t.match(ran.err, /needs\.vendor is nvidia/);
 });
 
-t.test("a node with a changed host key is refused, loudly, and the others go on", { skip }, async (t) => {
+t.test("a node with a changed host key is refused with a warning, and the others continue", { skip }, async (t) => {
   await lab.nodes[0]!.rekey();
   const job = shop.write("key/job.yaml", {
     name: "key",

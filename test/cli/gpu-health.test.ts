@@ -13,7 +13,7 @@ interface OfNode {
   takenOut?: { slot: number; reason: string; back: boolean; reboot?: true }[];
 }
 
-/** Chunks that hang on the slots named in the file `hung` of their node, as on a card that has gone; a moment elsewhere. */
+/** Chunks hang on the slots named in the file `hung` of their node, as on a lost GPU, and are short elsewhere. */
 const WORKER = `import os, sys, time
 hung = "/tmp/hung"
 if os.path.exists(hung) and os.environ["MUSTER_SLOT"] in open(hung).read().split(): time.sleep(3600)
@@ -38,7 +38,7 @@ function ofNode(name: string, node: string): OfNode {
   return nodes.find((one) => one.node === node)!;
 }
 
-/** Resolves when what has been printed matches. */
+/** Resolves when the output matches. */
 function printed(child: ReturnType<typeof startMuster>, pattern: RegExp): Promise<void> {
   let text = "";
   return new Promise((resolve, reject) => {
@@ -51,7 +51,7 @@ function printed(child: ReturnType<typeof startMuster>, pattern: RegExp): Promis
 }
 
 t.test(
-  "what a sick card was given is taken back, and the others do it; it is named, with what to do",
+  "chunks of a sick GPU are requeued on other GPUs; the GPU and the next action are reported",
   { skip: machines },
   async (t) => {
     const [, node] = lab.nodes;
@@ -68,7 +68,7 @@ t.test(
 );
 
 t.test(
-  "a card that is mended in mid-run comes back, one that goes from the bus is taken out",
+  "a GPU that recovers during a run is used again, and one that is lost from the bus is disabled",
   { skip: machines },
   async (t) => {
     const [first, node] = lab.nodes;
@@ -95,7 +95,7 @@ t.test(
   },
 );
 
-t.test("a tool that hangs holds nobody up", { skip }, async (t) => {
+t.test("a GPU tool that hangs delays no chunk", { skip }, async (t) => {
   for (const node of lab.nodes) node.setGpus({ tools: "hang" });
   const ran = await runMuster(["run", job("hang", 40, 0.05), "-i", lab.inventory()]);
   for (const node of lab.nodes) node.setGpus({ tools: undefined });
@@ -104,7 +104,7 @@ t.test("a tool that hangs holds nobody up", { skip }, async (t) => {
   for (const node of lab.nodes) t.same(await node.quiet(20), [], "no tool is left");
 });
 
-t.test("where all cards stay sick, the run ends and says which node to reboot", { skip: machines }, async (t) => {
+t.test("where all GPUs stay sick, the run ends and reports which node to reboot", { skip: machines }, async (t) => {
   for (const node of lab.nodes) {
     node.setGpus({ sick: [0, 1] });
     await node.exec(["sh", "-c", "echo 0 1 > /tmp/hung"]);

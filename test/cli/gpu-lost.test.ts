@@ -9,7 +9,7 @@ import { startMuster } from "./startmuster.js";
 const SLOTS = [0, 1, 2, 3];
 
 for (const vendor of ["amd", "nvidia"] as const)
-  t.test(`${vendor}: a card goes from the bus, and the slots of the others keep their cards`, async (t) => {
+  t.test(`${vendor}: a GPU is lost from the bus, and the other slots keep their GPUs`, async (t) => {
     const { skip, shop, lab, inventory } = await shareLab(t, { nodes: [vendor], gpus: SLOTS.length, vendor }, "a bus");
     if (skip) return void t.pass(`skipped: ${skip}`);
     const node = lab.nodes[0]!;
@@ -36,13 +36,13 @@ for (const vendor of ["amd", "nvidia"] as const)
     t.same(wrong, [], "every other slot has the card that it had");
     t.match(job.takenOut(node), [{ slot: 1, back: false }]);
 
-    /** The chunk that a slot had when all cards were there. */
+    /** The chunk that a slot had before the GPU was lost. */
     function isFirst(result: { slot: number; output: { card: string | null; bound: string } }): boolean {
       return result === results.find(({ slot }) => slot === result.slot) && /^\d$/.test(result.output.bound);
     }
   });
 
-/** Whether it is bound to the card of this slot: by what the lab's nvidia-smi calls it, or by its place among the others. */
+/** Returns whether it is bound to the GPU of this slot, by the UUID of the lab's nvidia-smi or by its index. */
 function isOf(slot: number, { bound, card }: { bound: string; card: string | null }): boolean {
   const uuid = `GPU-${(0xa0b1c2d0 + slot).toString(16)}-1111-2222-3333-444444444444`;
   return bound === uuid || card === pciAddress(slot);

@@ -44,7 +44,7 @@ for (const vendor of ["amd", "nvidia"] as const)
         await waitUntil("slot 1 works", () => job.begun(node).includes(1));
         node.setGpus({ used: { 1: 5325 + 6 }, holders: { 1: 1 } });
         const reason = new RegExp(
-          `slot 1 is out: GPU ${pciAddress(1)}: 5.2 GiB of GPU memory are still taken 30 s after chunk n=\\d+ ended; held by pid 1 \\(\\w+\\)`,
+          `slot 1 is out: GPU ${pciAddress(1)}: 5.2 GiB of GPU memory are still in use 30 s after chunk n=\\d+ ended; held by pid 1 \\(\\w+\\)`,
         );
         await waitUntil("slot 1 is out", () => reason.test(run.stderr()));
         t.ok(job.isIdle(node, 1, 5), "the other slot has gone on alone");
@@ -57,7 +57,7 @@ for (const vendor of ["amd", "nvidia"] as const)
         t.equal(code, 0, err);
         t.match(err, "check the clean-up between jobs");
         t.equal(job.results().length, 400);
-        t.match(job.takenOut(node), [{ slot: 1, back: true, reason: /5.2 GiB of GPU memory are still taken/ }]);
+        t.match(job.takenOut(node), [{ slot: 1, back: true, reason: /5.2 GiB of GPU memory are still in use/ }]);
         t.same(await node.quiet(20), [], "no tool is left");
       },
     );
@@ -70,7 +70,7 @@ for (const vendor of ["amd", "nvidia"] as const)
         );
         for (const file of files) await node.exec(["sh", "-c", 'rm "$0"; mkfifo "$0"', file]);
         const run = begin(job);
-        const reason = `slot 1 is out: GPU ${pciAddress(1)}: how much of its memory is taken cannot be read: no answer within 5 s; killed`;
+        const reason = `slot 1 is out: GPU ${pciAddress(1)}: its used memory cannot be read: no answer within 5 s; killed`;
         await waitUntil("slot 1 is out", () => run.stderr().includes(reason));
         await waitUntil("slot 0 works", () => job.begun(node).length > 2);
         t.notOk(job.begun(node).includes(1));
@@ -86,7 +86,7 @@ for (const vendor of ["amd", "nvidia"] as const)
       });
   });
 
-/** Makes the kernel of an AMD node say that this process has memory of this card. */
+/** Makes the kernel of an AMD node report that this process holds memory of this GPU. */
 function holdBy(node: LabNode, card: number, pid: number): void {
   const kfd = join(node.root, "sys/class/kfd/kfd");
   const bus = Number.parseInt(pciAddress(card).slice(5, 7), 16);

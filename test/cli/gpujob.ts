@@ -4,8 +4,8 @@ import type { LabNode } from "../lab/labnode.js";
 import type { TestFolder } from "./startmuster.js";
 
 /**
- * A worker that notes its slot on its node as it begins, works a moment unless the file `hurry` is there, and then waits while the
- * file `wait` is. Its result is how it was bound, and the card that a runtime would have made of that: the n-th on the bus.
+ * A worker that records its slot on its node when it starts, works briefly unless the file `hurry` exists, and then waits while the
+ * file `wait` exists. Its result is its GPU binding, and the GPU that a runtime would use with it: the n-th on the bus.
  */
 const WORKER = `import json, os, sys, time
 slot, bus = os.environ["MUSTER_SLOT"], "/sys/bus/pci/devices/"
@@ -18,14 +18,14 @@ while os.path.exists("/var/tmp/wait-" + sys.argv[2]): time.sleep(0.02)
 json.dump({"bound": bound, "card": card}, open("r.json", "w"))
 `;
 
-/** A line of results.ndjson of a `CardJob`. */
+/** A line of results.ndjson of a `GpuJob`. */
 export interface GpuJobResult {
   node: string;
   slot: number;
   output: { bound: string; card: string | null };
 }
 
-/** A job that shows which slots of a node work, and on which cards. */
+/** A job that shows which slots of a node run chunks, and on which GPUs. */
 export class GpuJob {
   readonly file: string;
 
@@ -48,19 +48,19 @@ export class GpuJob {
     });
   }
 
-  /** The slots of all chunks that have begun on a node, in that order. */
+  /** Returns the slots of all chunks that have started on a node, in order. */
   begun(node: LabNode): number[] {
     const file = join(node.root, `var/tmp/slots-${this.name}`);
     return existsSync(file) ? readFileSync(file, "utf8").trim().split(" ").map(Number) : [];
   }
 
-  /** Whether the last `count` chunks that began on the node did so on other slots than this. */
+  /** Returns whether the last `count` chunks that started on the node did so on other slots. */
   isIdle(node: LabNode, slot: number, count: number): boolean {
     const last = this.begun(node).slice(-count);
     return last.length === count && !last.includes(slot);
   }
 
-  /** Chunks on the node do not end from now on, until `release`. */
+  /** Keeps chunks on the node from ending until `release`. */
   hold(node: LabNode): void {
     writeFileSync(this.mark(node, "wait"), "");
   }
@@ -69,7 +69,7 @@ export class GpuJob {
     rmSync(this.mark(node, "wait"));
   }
 
-  /** Chunks take no time from now on. */
+  /** Makes further chunks end at once. */
   hurry(node: LabNode): void {
     writeFileSync(this.mark(node, "hurry"), "");
   }
@@ -82,7 +82,7 @@ export class GpuJob {
     return this.shop.results(`${this.name}/runs/${this.name}`) as unknown as GpuJobResult[];
   }
 
-  /** What the summary says of the slots that were taken out on a node. */
+  /** Returns the disabled slots of a node from the summary. */
   takenOut(node: LabNode): { slot: number; reason: string; back: boolean; reboot?: true }[] {
     const { nodes } = this.shop.json<{ nodes: { node: string; takenOut?: [] }[] }>(
       `${this.name}/runs/${this.name}/summary.json`,

@@ -9,12 +9,12 @@ import { UNSAFE_CHARACTERS } from "../report/hostilestrings.js";
 import { startInTerminal } from "./pseudoterminal.js";
 import { runMuster, waitForExit } from "./startmuster.js";
 
-/** A title, colours, a link, reordered text, and a line that says what only muster says. Safe in a shell's double quotes. */
+/** A terminal title, colours, a link, reordered text, and a line that imitates muster. Safe in a shell's double quotes. */
 const EVIL = [
   "first\r\nFORGED: complete\r\n",
   "\u001b]0;OWNED\u0007\u001b[31;7m\u009b5m\u001b]8;;http://evil.example\u0007LIVE\u202e\u2066\u200b日本",
 ].join("");
-/** What only the hostile text can have brought. What redraws lines sends other sequences. */
+/** Sequences that only the hostile text contains. Redrawing lines uses others. */
 const ACTS = ["\u001b]", "\u0007", "\u001b[31;7m", "\u009b", "\u202e", "\u2066", "\u200b", "\nFORGED"];
 
 const { skip, shop, lab, nodes } = await shareLab(
@@ -24,7 +24,7 @@ const { skip, shop, lab, nodes } = await shareLab(
 );
 const [good, agent, mute] = nodes as [(typeof nodes)[0], (typeof nodes)[0], (typeof nodes)[0]];
 
-/** Python here, but as an agent it says hello, complains, and ends with hostile words on its stderr. */
+/** Runs Python, but as an agent it says hello, reports a problem, and exits with hostile text on its stderr. */
 const FAKE_AGENT = `#!/usr/bin/python3
 import json, os, sys
 if sys.argv[1] == "-" or "hello" not in open("/etc/agent").read():
@@ -37,9 +37,9 @@ say(ev="problem", message="problem " + evil)
 sys.stderr.write("stderr " + evil)
 sys.exit(5)
 `;
-/** Anything but python. */
+/** A program that is not Python. */
 const MUTE = "#!/bin/sh\ncat /etc/evil >&2\ncat /etc/evil\nexit 127\n";
-/** The sequences in a card's name; a line break would end the tool's line. */
+/** The hostile text without its line breaks, which would end the line of the tool. */
 const CARD = EVIL.slice(EVIL.lastIndexOf("\n") + 1);
 
 const WORKER = `import os, sys, time
@@ -76,12 +76,12 @@ t.before(() => {
   inventory = lab.inventory({ nodes: { agent: python, mute: python } });
 });
 
-/** What acts in a text that a terminal is sent. */
+/** Returns the hostile sequences that would take effect in a terminal. */
 function acting(text: string): string[] {
   return ACTS.filter((one) => text.replaceAll("\r\n", "\n").includes(one)).map((one) => JSON.stringify(one));
 }
 
-t.test("the live display and the end of a run", { skip }, async (t) => {
+t.test("hostile text in the live display and the summary of a run", { skip }, async (t) => {
   writeFileSync(join(good.root, "var/tmp/gate"), "");
   const run = watchMuster(startInTerminal(["run", job, "-i", inventory]));
   let shown = "";
@@ -92,7 +92,7 @@ t.test("the live display and the end of a run", { skip }, async (t) => {
   rmSync(join(good.root, "var/tmp/gate"));
   const { code } = await run.ended;
   t.equal(code, 3);
-  t.match(shown, /failed: chunk bad on \w+ slot 0, try 1: exit code 1/);
+  t.match(shown, /failed: chunk bad on \w+ slot 0, attempt 1: exit code 1/);
   t.match(shown, /err first\r\n {4,}FORGED: complete\r\n {4,}\\x1b\]0;OWNED\\x07/, "it is shown as text");
   t.same(acting(shown), []);
 });
@@ -110,17 +110,17 @@ const COMMANDS: [words: () => string[], expected: RegExp][] = [
   [() => ["cancel", run()], /evil/],
 ];
 
-t.test("every other command, in a terminal", { skip }, async (t) => {
+t.test("hostile text in every other command, on a terminal", { skip }, async (t) => {
   for (const [words, expected] of COMMANDS) {
     const { out } = await waitForExit(startInTerminal(words()));
     t.match(out, expected, words().join(" "));
-    // What a chunk printed is lines of its own there, and nothing else.
+    // The output of a chunk has lines of its own there.
     const own = words()[0] === "logs" ? ['"\\nFORGED"'] : [];
     t.same(acting(out), own, words().join(" "));
   }
 });
 
-t.test("and for programs: JSON and pages are exact and safe, logs are what the chunk wrote", { skip }, async (t) => {
+t.test("for programs: JSON and pages are exact and safe, and logs are byte for byte", { skip }, async (t) => {
   for (const words of [
     ["report", run(), "--json"],
     ["status", run(), "--json"],
@@ -144,7 +144,7 @@ t.test("and for programs: JSON and pages are exact and safe, logs are what the c
   t.notMatch(readFileSync(figures, "utf8"), UNSAFE_CHARACTERS);
 });
 
-t.test("what cli/ prints itself: names of files, words of the command line", async (t) => {
+t.test("hostile file names and arguments that cli/ prints itself", async (t) => {
   const name = "\u001b]0;OWNED\u0007\u009b5m\u202e";
   const odd = shop.write(`${name}.yaml`, "kind: range\nrange: [0, 1]\ncommand: ['true']\n");
   for (const words of [

@@ -17,8 +17,8 @@ const machines = lacking("looking into nodes");
 const many = skip ? "" : addRefusingNodes(inventory, join(lab.folder, "many.yaml"), REFUSING);
 
 /**
- * How long `work` takes with the two nodes alone, and with those that refuse beside them. The bound is generous for busy machines; three
- * dials of each node that refuses, eight nodes at a time, took 25 s beyond the nodes alone.
+ * Compares the time of `work` on the two nodes alone and beside nodes that refuse. The limit is generous for busy machines: three
+ * attempts per refusing node, eight nodes at a time, took 25 s more.
  */
 async function compare(t: Test, work: (inventory: string) => Promise<unknown>) {
   const seconds: number[] = [];
@@ -31,7 +31,7 @@ async function compare(t: Test, work: (inventory: string) => Promise<unknown>) {
   t.ok(beside < 3 * alone + 6, `${alone.toFixed(1)} s alone, ${beside.toFixed(1)} s with ${REFUSING} that refuse`);
 }
 
-t.test("nodes that refuse connections are reported at once, in the order of the inventory", { skip }, async (t) => {
+t.test("nodes that refuse connections are reported quickly, in the order of the inventory", { skip }, async (t) => {
   await compare(t, async (file) => {
     const ran = await runMuster(["nodes", "-i", file, "--json"]);
     const found = JSON.parse(ran.out).nodes as { node: string; usable: boolean; code?: string }[];
@@ -46,17 +46,17 @@ t.test("nodes that refuse connections are reported at once, in the order of the 
   });
 });
 
-t.test("verify looks at the nodes that answer, and names the others", { skip }, async (t) => {
+t.test("verify checks the nodes that answer, and names the others", { skip }, async (t) => {
   await compare(t, async (file) => {
     const ran = await runMuster(["verify", "python", "-i", file]);
     t.equal(ran.code, file === inventory ? 0 : 3, ran.err);
     if (file === inventory) return;
-    t.match(ran.out, new RegExp(`${REFUSING + 2} nodes: .*${REFUSING} nodes not reached`));
+    t.match(ran.out, new RegExp(`${REFUSING + 2} nodes: .*${REFUSING} nodes unreachable`));
     t.match(ran.out, /\noff190 [\s\S]*\nnode1 .*\nnode2 /, "the order is that of the inventory");
   });
 });
 
-t.test("a run works on the nodes that answer", { skip }, async (t) => {
+t.test("a run uses the nodes that answer", { skip }, async (t) => {
   await compare(t, async (file) => {
     const job = new KnownJob(shop, file === inventory ? "alone" : "beside", { chunks: 12 });
     const ran = await job.muster(["-i", file]);
@@ -65,7 +65,7 @@ t.test("a run works on the nodes that answer", { skip }, async (t) => {
   });
 });
 
-t.test("while a node says nothing, what is known of the others is shown", { skip: machines }, async (t) => {
+t.test("while a node does not answer, the results of the others are shown", { skip: machines }, async (t) => {
   await nodes[0]!.cutOff();
   t.teardown(() => nodes[0]!.heal());
   for (const words of [["nodes"], ["verify", "python"]]) {
@@ -80,7 +80,7 @@ t.test("while a node says nothing, what is known of the others is shown", { skip
   }
 });
 
-t.test("a node that refuses because it is booting gets work later in the run", { skip: machines }, async (t) => {
+t.test("a node that refuses connections while it boots gets work later in the run", { skip: machines }, async (t) => {
   const [first, second] = [nodes[0]!, nodes[1]!];
   const port = await findFreePort("127.0.0.1");
   const known = join(lab.folder, "known_hosts_booting");

@@ -7,14 +7,14 @@ import { startMuster } from "./startmuster.js";
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 2, vendor: "none" }, "looking into nodes");
 const [small, large] = nodes as [(typeof nodes)[number], (typeof nodes)[number]];
 
-/** MiB that a node says are free, of 8 GiB. */
+/** The free memory that a node reports, of 8 GiB. */
 async function free(node: typeof small, mebibytes: number): Promise<void> {
   const text = `MemTotal: ${8 << 20} kB\nMemAvailable: ${mebibytes << 10} kB\n`;
   await node.exec(["sh", "-c", 'printf "%s" "$1" > /etc/lab-meminfo', "sh", text]);
   await node.exec(["mount", "--bind", "/etc/lab-meminfo", "/proc/meminfo"]);
 }
 
-t.test("a chunk that waits for memory is given to a node that has some", { skip }, async (t) => {
+t.test("a chunk that waits for memory moves to a node with free memory", { skip }, async (t) => {
   await free(small, 1500);
   await free(large, 6000);
   await large.exec(["touch", "/tmp/go-elsewhere"]);

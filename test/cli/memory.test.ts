@@ -20,19 +20,19 @@ t.before(async () => {
 
 const PRESSURE = "proc/pressure/memory";
 
-/** Percent of the last ten seconds in which, as the node's kernel says from now on, nothing got on for want of memory. */
+/** Sets the memory pressure (PSI, `full avg10`, in per cent) that the node's kernel reports. */
 function stall(percent: number): void {
   const line = `avg10=${percent}.00 avg60=0.00 avg300=0.00 total=0\n`;
   writeFileSync(join(node.root, "etc/lab-pressure"), `some ${line}full ${line}`);
 }
 
-/** What the node's kernel says of its memory from now on, in MiB. */
+/** Sets the memory that the node's kernel reports, in MiB. */
 async function tell(total: number, free: number): Promise<void> {
   const text = `MemTotal: ${total << 10} kB\nMemAvailable: ${free << 10} kB\n`;
   await node.exec(["sh", "-c", 'printf "%s" "$1" > /etc/lab-meminfo', "sh", text]);
 }
 
-/** A worker that notes when it ran, holds `mebibytes` while it waits `seconds`, and then until the file `go` is there. */
+/** A worker that records when it ran, holds `mebibytes` for `seconds`, and then until the file `go` exists. */
 const WORKER = `import json, os, sys, time
 began, seconds, go = time.monotonic(), float(sys.argv[1]), sys.argv[3]
 held = bytearray(int(sys.argv[2]) << 20)
@@ -47,14 +47,14 @@ function job(name: string, count: number, args: string[], more: object): string 
   return shop.write(`${name}/job.yaml`, { name, ...chunks, ...more });
 }
 
-/** The most chunks that ran at once, among those that began after so many others. */
+/** Returns the highest number of concurrent chunks among those that started after the first ones. */
 function mostAtOnce(name: string, after = 0): number {
   const spans = shop.results(`${name}/runs/${name}`).map(({ output }) => output as [number, number]);
   spans.sort(([a], [b]) => a - b);
   return Math.max(...spans.slice(after).map(([at]) => spans.filter(([from, to]) => from <= at && at < to).length));
 }
 
-t.test("needs.memory is kept free for each chunk that runs; who waits is shown", { skip }, async (t) => {
+t.test("needs.memory is kept free for each running chunk, and waiting slots are shown", { skip }, async (t) => {
   await tell(4096, 2400);
   const inventory = lab.inventory({ node: { slots: 4 } });
   const ran = await runMuster([
@@ -68,7 +68,7 @@ t.test("needs.memory is kept free for each chunk that runs; who waits is shown",
   t.match(ran.err, new RegExp(`${node.name}: [23] slots wait for memory`));
 });
 
-t.test("more than the node has free: one at a time, and it ends", { skip }, async (t) => {
+t.test("needs.memory above the free memory: chunks run one at a time, and the run ends", { skip }, async (t) => {
   await tell(4096, 600);
   const inventory = lab.inventory({ node: { slots: 2 } });
   const ran = await runMuster([
@@ -81,8 +81,8 @@ t.test("more than the node has free: one at a time, and it ends", { skip }, asyn
   t.equal(mostAtOnce("alone"), 1);
 });
 
-t.test("without needs.memory, by what such chunks were seen to use", { skip }, async (t) => {
-  // What the node says stays the same while chunks run, so it is too little for a second one, held or promised.
+t.test("without needs.memory, the observed memory of chunks counts", { skip }, async (t) => {
+  // The reported memory stays the same while chunks run, so it never suffices for a second one.
   await tell(4096, 360);
   const inventory = lab.inventory({ node: { slots: 3 } });
   const ran = await runMuster(["run", job("seen", 9, ["0.5", "160", "-"], {}), "-i", inventory]);
@@ -90,7 +90,7 @@ t.test("without needs.memory, by what such chunks were seen to use", { skip }, a
   t.equal(mostAtOnce("seen", 3), 1, "once the first three have shown what they use");
 });
 
-t.test("light chunks are never held back", { skip }, async (t) => {
+t.test("chunks that need little memory never wait", { skip }, async (t) => {
   await tell(4096, 500);
   const inventory = lab.inventory({ node: { slots: 3 } });
   const ran = await runMuster(["run", job("light", 9, ["0.5", "1", "-"], {}), "-i", inventory]);
@@ -99,7 +99,7 @@ t.test("light chunks are never held back", { skip }, async (t) => {
   t.equal(mostAtOnce("light"), 3);
 });
 
-t.test("when memory runs out, the youngest chunk goes back to the queue and uses up no try", { skip }, async (t) => {
+t.test("when memory runs out, the youngest chunk is requeued without counting an attempt", { skip }, async (t) => {
   await tell(4096, 4000);
   const inventory = lab.inventory({ node: { slots: 2 } });
   const file = job("short", 2, ["0", "80", "/tmp/go"], { retry: { attempts: 1 } });
@@ -125,7 +125,7 @@ t.test("when memory runs out, the youngest chunk goes back to the queue and uses
 });
 
 t.test(
-  "under memory pressure the youngest chunk goes back before the kernel takes one, and waits",
+  "under memory pressure the youngest chunk is requeued, and waits, before the kernel kills one",
   { skip },
   async (t) => {
     if (!existsSync(join(node.root, PRESSURE))) return void t.pass("this kernel does not tell of pressure");

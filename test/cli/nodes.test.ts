@@ -5,13 +5,13 @@ import { runMuster } from "./startmuster.js";
 
 const skip = lacking();
 
-t.test("this machine alone", async (t) => {
+t.test("this machine only", async (t) => {
   const ran = await runMuster(["nodes", "-i", "local", "--json"]);
   t.equal(ran.code, 0, ran.err);
   t.match(JSON.parse(ran.out), { usable: 1, nodes: [{ usable: true, connection: "local", hostKey: null }] });
 });
 
-t.test("nodes over SSH: one fine, one with another host key, and none", { skip }, async (t) => {
+t.test("nodes over SSH: one usable, one with a changed host key, and none at all", { skip }, async (t) => {
   const lab = await startLab({ nodes: 2, gpus: 3, banner: 'Welcome to {"this": rig}\n' });
   t.teardown(() => lab.stop());
   await lab.nodes[1]!.rekey();

@@ -12,7 +12,7 @@ interface Request {
   body: string;
 }
 const requests: Request[] = [];
-/** What the server answers next; 200 when there is nothing left. */
+/** The next statuses of the server; 200 when the list is empty. */
 const answers: number[] = [];
 const server = createServer((request, response) => {
   let body = "";
@@ -29,7 +29,7 @@ t.before(async () => {
 });
 t.teardown(() => void server.close());
 
-/** Runs a pipeline of one command with these notices; the server has heard nothing before. */
+/** Runs a pipeline of one command with these notifications, after clearing the server's requests. */
 async function run(
   name: string,
   script: string,
@@ -42,7 +42,7 @@ async function run(
   return runMuster(["run", file, "-i", "local", ...words], { env });
 }
 
-t.test("a command gets the summary as JSON on its stdin", async (t) => {
+t.test("a notification command gets the summary as JSON on its stdin", async (t) => {
   shop.write("tell.sh", '#!/bin/sh\ncat > "$1"\n', 0o755);
   const tell = (to: string) => [{ command: ["../tell.sh", to] }];
   const ran = await run("command", "echo oh no >&2; exit 9", {
@@ -63,7 +63,7 @@ t.test("a command gets the summary as JSON on its stdin", async (t) => {
   t.throws(() => shop.read("command2/failure.json"));
 });
 
-t.test("a webhook gets it by POST, again where the server has trouble, and its token is shown nowhere", async (t) => {
+t.test("a webhook gets a POST, which is retried after server errors, and its token is never printed", async (t) => {
   answers.push(503, 503);
   shop.write("hook/token", "s3cret-token\n");
   const notice = { webhook_env: "MY_HOOK", token_file: "token" };
@@ -77,15 +77,15 @@ t.test("a webhook gets it by POST, again where the server has trouble, and its t
   });
   t.match(JSON.parse(last!.body), { occasion: "on_failure", state: "partial", steps: [{ state: "failed" }] });
   t.notMatch(ran.out + ran.err + shop.read("hook/runs/p.log") + last!.body, /s3cret/);
-  t.notMatch(ran.err, /notice/);
+  t.notMatch(ran.err, /notification/);
 });
 
-t.test("what does not get through is said, without a secret, and changes nothing else", async (t) => {
+t.test("a notification that is not delivered is reported without its secrets, and changes nothing else", async (t) => {
   answers.push(404);
   const refused = await run("refused", "true", { on_success: [{ webhook: `${address}/s3cret` }] });
   t.equal(refused.code, 0);
   t.equal(requests.length, 1, "a refusal is not tried again");
-  t.match(refused.err, /notice to 127\.0\.0\.1:\d+ did not get through: the server answers 404/);
+  t.match(refused.err, /notification to 127\.0\.0\.1:\d+ was not delivered: the server responded with 404/);
   answers.push(302, 302, 302);
   const moved = await run(
     "moved",
@@ -101,17 +101,17 @@ t.test("what does not get through is said, without a secret, and changes nothing
     on_success: [{ webhook_env: "NO_SUCH_HOOK" }, { webhook_file: "none" }, { command: ["./none"] }],
   });
   t.equal(unset.code, 0);
-  t.match(unset.err, /\$NO_SUCH_HOOK did not get through: the environment variable NO_SUCH_HOOK is not set/);
-  t.match(unset.err, /unset\/none cannot be read \(ENOENT\)/);
-  t.match(unset.err, /notice \.\/none did not get through: there is no such program/);
+  t.match(unset.err, /\$NO_SUCH_HOOK was not delivered: the environment variable NO_SUCH_HOOK is not set/);
+  t.match(unset.err, /cannot read \S+unset\/none \(ENOENT\)/);
+  t.match(unset.err, /notification \.\/none was not delivered: program not found/);
   const odd = await run("odd", "true", { on_success: [{ webhook_env: "HOOK" }] }, { HOOK: "ftp://s3cret" });
-  t.match(odd.err, /its address is not one of http or https/);
+  t.match(odd.err, /its URL is neither http nor https/);
   const slow = await run("slow", "true", { on_success: [{ command: ["sleep", "100"], timeout: "200ms" }] });
-  t.match(slow.err, /notice sleep did not get through: it ran longer than 0\.2 s/);
+  t.match(slow.err, /notification sleep was not delivered: it ran longer than 0\.2 s/);
   t.notMatch([refused, moved, unset, odd].map(({ err, out }) => err + out).join(), /s3cret/);
 });
 
-t.test("of a pipeline that is refused, where whom to tell can be read", async (t) => {
+t.test("a rejected pipeline sends notifications where they can be read", async (t) => {
   const tell = (to: string) => `on_failure: [{command: [sh, -c, "cat > ${to}.json"]}]\n`;
   const runFile = (name: string, text: string, ...words: string[]) =>
     runMuster(["run", shop.write(`${name}/p.yaml`, text), "-i", "local", ...words]);
@@ -133,16 +133,13 @@ t.test("of a pipeline that is refused, where whom to tell can be read", async (t
   t.throws(() => shop.read("typed/told.json"), "nor do wrong words");
   const odd = await runFile("odd-hook", "on_failure: [{webhook: nowhere}]\nsteps: {a: {command: [w]}}\n");
   t.equal(odd.code, 65);
-  t.match(
-    odd.err,
-    /notice to the webhook in the pipeline did not get through: its address is not one of http or https/,
-  );
+  t.match(odd.err, /notification to the webhook in the pipeline was not delivered: its URL is neither http nor https/);
   const torn = await runFile("torn", `${tell("told")}steps: {a: [\n`);
   t.match(torn, { code: 65, err: /p\.yaml:\d+:\d+/ });
   t.throws(() => shop.read("torn/told.json"));
 });
 
-t.test("refused with its place", async (t) => {
+t.test("invalid notifications are rejected with their position", async (t) => {
   const file = shop.write(
     "bad.yaml",
     "steps: {a: {command: [w]}}\non_failure:\n  - {command: [x], webhook: http://x}\non_drift:\n  - {webhook: nowhere}\n",

@@ -6,13 +6,13 @@ import { runMuster, TestFolder } from "./startmuster.js";
 const shop = new TestFolder();
 t.teardown(() => shop.remove());
 
-t.test("two nodes that are one machine: each has slots and a folder of its own, and both are left clean", async (t) => {
+t.test("two nodes on one machine: each has its own slots and folder, and both are left clean", async (t) => {
   const workdir = join(shop.folder, "work");
   const inventory = shop.write("inventory.json", {
     defaults: { workdir },
     nodes: { one: { connection: "local", slots: 1 }, two: { connection: "local", slots: 1 } },
   });
-  // Each of the two waits until the other one is there, too.
+  // Each waits until the other one has started.
   shop.write(
     "meet.py",
     `import os, sys, time

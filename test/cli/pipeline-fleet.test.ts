@@ -10,7 +10,7 @@ import { runMuster, startMuster, waitForExit } from "./startmuster.js";
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2, vendor: "amd" }, "nodes that drift");
 
 type Samples = { labels?: Record<string, string>; value: string }[];
-/** The figures in a file, by name, as a parser that is not muster's own reads them. */
+/** Reads the metrics of a file by name with an independent parser. */
 function figures(file: string): (name: string, labels?: Record<string, string>) => number | undefined {
   const families = parsePrometheus(readFileSync(file, "utf8")) as { name: string; type: string; metrics: Samples }[];
   for (const { name, type } of families) if (type !== "GAUGE" || !/^muster_[a-z_]+$/.test(name)) throw new Error(name);
@@ -34,7 +34,7 @@ const job = (name: string, count: number) => ({
 });
 
 t.test(
-  "provision, two jobs side by side on the fleet, one that takes what they made; then drift",
+  "provision, two concurrent jobs on several nodes, a job with their results as input; then drift",
   { skip },
   async (t) => {
     shop.write("w.sh", '#!/bin/sh\nsleep 0.5\necho "{\\"n\\": $1, \\"gpu\\": $2}" > r.json\n', 0o755);
@@ -111,7 +111,7 @@ t.test(
 );
 
 t.test(
-  "a coordinator that is killed in the middle of a step: the nodes work on, and nothing is computed twice",
+  "a coordinator that is killed during a step: the nodes continue, and nothing is computed twice",
   { skip },
   async (t) => {
     shop.write("kill/w.sh", '#!/bin/sh\necho x >> /root/ran\nsleep 0.4\necho "{}" > r.json\n', 0o755);
@@ -135,7 +135,7 @@ t.test(
   },
 );
 
-t.test("figures of a verification: nodes, drift, GPUs; and of a run", { skip }, async (t) => {
+t.test("metrics of a verification (nodes, drift, GPUs) and of a run", { skip }, async (t) => {
   const away = lab.inventory({ file: "away.yaml", nodes: { node2: { port: 1 } } });
   const file = join(shop.folder, "metrics/verify.prom");
   shop.write("metrics/other.prom", "");

@@ -7,7 +7,7 @@ import { startMuster } from "./startmuster.js";
 const { skip, shop, nodes, inventory } = await shareLab(t, { nodes: ["rig"], gpus: 2, vendor: "amd" }, "GPUs");
 const node = nodes[0]!;
 
-/** A worker whose result is when it ran. Those of the run `low` wait for the file `go`. */
+/** A worker whose result is when it ran. Workers of the run `low` wait for the file `go`. */
 const WORKER = `import json, os, sys, time
 began = time.monotonic()
 while sys.argv[3] == "low" and not os.path.exists("/var/tmp/go"): time.sleep(0.02)
@@ -15,7 +15,7 @@ time.sleep(float(sys.argv[2]))
 json.dump([began, time.monotonic()], open("r.json", "w"))
 `;
 
-/** Begins a job of so many chunks on the node's GPUs. */
+/** Starts a job with this number of chunks on the GPUs of the node. */
 function begin(name: string, chunks: number, seconds: number, priority: number) {
   shop.write(`${name}/w.py`, WORKER);
   const matrix = { kind: "matrix", matrix: { n: [0, chunks] }, script: "w.py", args: ["{n}", `${seconds}`, name] };
@@ -30,14 +30,14 @@ interface Span {
   to: number;
 }
 
-/** When each chunk of a run was at work. */
+/** Returns when each chunk of a run ran. */
 function spansOf(run: string): Span[] {
   const lines = shop.results(`${run}/runs/${run}`) as unknown as { slot: number; output: [number, number] }[];
   return lines.map(({ slot, output: [from, to] }) => ({ run, slot, from, to }));
 }
 
-t.test("of two runs that share GPUs the one of higher priority goes first, between chunks", { skip }, async (t) => {
-  // In turns of five seconds the one that came first would also be the first to end.
+t.test("of two runs that share GPUs, the one with the higher priority gets the next free GPU", { skip }, async (t) => {
+  // With turns of five seconds, the run that started first would also end first.
   const low = begin("low", 40, 0.4, 0);
   await waitUntil("the first works", () => node.processes().filter(({ argv }) => argv.includes("w.py")).length === 2);
   const high = begin("high", 40, 0.4, 10);
@@ -56,7 +56,7 @@ t.test("of two runs that share GPUs the one of higher priority goes first, betwe
 
 const end = (spans: Span[]) => Math.max(...spans.map(({ to }) => to));
 
-/** Pairs of chunks that were at work on one card at one time. */
+/** Returns the pairs of chunks that ran on one GPU at the same time. */
 function overlaps(spans: Span[]): [Span, Span][] {
   return spans.flatMap((one, index) =>
     spans

@@ -14,7 +14,7 @@ interface Told {
   };
 }
 
-/** A square, with an error of so much on a node whose file /tmp/off says so. */
+/** Computes a square, with the error that the file /tmp/off of the node contains. */
 const WORKER = `import json, os, sys, time
 off = float(open("/tmp/off").read()) if os.path.exists("/tmp/off") else 0
 print("on", os.uname().nodename)
@@ -41,10 +41,10 @@ async function setOff(by: string | undefined): Promise<void> {
   await node!.exec(by === undefined ? ["rm", "-f", "/tmp/off"] : ["sh", "-c", 'echo "$1" > /tmp/off', "sh", by]);
 }
 
-t.test("all results are the same: each is computed twice, and there once", { skip }, async (t) => {
+t.test("equal results: each chunk is computed twice and published once", { skip }, async (t) => {
   const ran = await runMuster(["run", job("same", { canary: "100%" }), "-i", lab.inventory()]);
   t.equal(ran.code, 0, ran.err);
-  t.match(ran.out, /20 chunks computed twice, 0 with another result/);
+  t.match(ran.out, /20 chunks computed twice, 0 with a different result/);
   t.equal(shop.results("same/runs/same").length, 20);
   t.match(summary("same"), {
     state: "complete",
@@ -54,7 +54,7 @@ t.test("all results are the same: each is computed twice, and there once", { ski
 });
 
 t.test(
-  "a node that makes something else: both are named, the first result stays, exit 3, also later",
+  "a node with different results: both nodes are reported, the first result is kept, exit 3, also when resumed",
   { skip: machines },
   async (t) => {
     await setOff("0.5");
@@ -72,7 +72,9 @@ t.test(
       const { chunk, first, second } = canary.differing[0]!;
       t.match(
         ran.out,
-        new RegExp(`differs: chunk ${chunk}, of ${first.node} slot \\d \\(kept\\) and of ${second.node} slot \\d`),
+        new RegExp(
+          `results differ: chunk ${chunk} on ${first.node} slot \\d \\(kept\\) and on ${second.node} slot \\d`,
+        ),
       );
       t.equal(shop.results(`off-${collect}/runs/off-${collect}`).find((one) => one.chunk === chunk)?.node, first.node);
       const again = await runMuster(["run", file, "-i", lab.inventory()]);
@@ -83,7 +85,7 @@ t.test(
   },
 );
 
-t.test("numbers within a tolerance are the same, others are not", { skip: machines }, async (t) => {
+t.test("numbers within the tolerance are equal, others are not", { skip: machines }, async (t) => {
   await setOff("0.00001");
   const near = await runMuster([
     "run",
@@ -104,16 +106,16 @@ t.test("numbers within a tolerance are the same, others are not", { skip: machin
   await setOff(undefined);
 });
 
-t.test("where there is one slot, nothing is computed again, and that is said once", { skip }, async (t) => {
+t.test("with a single slot nothing is computed again, which is logged once", { skip }, async (t) => {
   const [node] = lab.nodes;
   const inventory = lab.inventory({ file: "one.yaml", node: { slots: 1 } });
   const ran = await runMuster(["run", job("alone", { canary: "100%" }), "-i", inventory, "--limit", node!.name]);
   t.equal(ran.code, 0, ran.err);
   t.equal(ran.err.match(/recheck: chunk n=\d+ is not computed again: there is one slot only/g)?.length, 1, ran.err);
-  t.match(ran.out, /0 chunks computed twice, 0 with another result, 20 chunks could not be/);
+  t.match(ran.out, /0 chunks computed twice, 0 with a different result, 20 chunks could not be compared/);
 });
 
-t.test("a coordinator that is killed: the next one compares what is left, and nothing twice", { skip }, async (t) => {
+t.test("after a coordinator is killed, the next one rechecks the rest, and nothing twice", { skip }, async (t) => {
   const file = job("killed", { canary: "100%" }, 0.2);
   const child = startMuster(["run", file, "-i", lab.inventory()]);
   const end = waitForExit(child);

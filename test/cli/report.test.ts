@@ -21,12 +21,12 @@ const job = (name: string, more: object = {}) =>
     ...more,
   });
 
-t.test("of a run that has ended: on the terminal, as JSON, as a page", async (t) => {
+t.test("a finished run: on the terminal, as JSON, as an HTML page", async (t) => {
   t.equal((await runMuster(["run", job("some"), "-i", "local"])).code, 3);
   const text = await report("some");
   t.equal(text.code, 0, text.err);
   t.match(text.out, /^some: partial: 5 chunks done, 1 failed\n[\s\S]*2 attempts failed\n/);
-  t.match(text.out, /failed: chunk n=2 on .* try 2: exit code 7\n {4}no <two>\n/);
+  t.match(text.out, /failed: chunk n=2 on .* attempt 2: exit code 7\n {4}no <two>\n/);
   t.notMatch(text.out, /\nnote: /, "nothing is missing");
   const document = JSON.parse((await report("runs/some", "--json")).out);
   t.match(document, { name: "some", state: "partial", units: { done: "5", total: "6" }, missing: [] });
@@ -44,13 +44,13 @@ t.test("of a run that has ended: on the terminal, as JSON, as a page", async (t)
     ],
   );
   const page = await report("some", "--html", "some.html");
-  t.match(page, { code: 0, out: "", err: "written: some.html\n" });
+  t.match(page, { code: 0, out: "", err: "wrote some.html\n" });
   const html = shop.read("some.html");
   t.match(html, "no &lt;two&gt;");
   t.equal(html.match(/<rect class="ran"/g)?.length, 5);
 });
 
-t.test("of one that runs, nothing of which is disturbed", async (t) => {
+t.test("a running run, which is not disturbed", async (t) => {
   const gate = join(shop.folder, "gate");
   shop.write("g.sh", `#!/bin/sh\nwhile [ "$1" = 5 ] && [ ! -e ${gate} ]; do sleep 0.05; done\necho "$1" >n\n`, 0o755);
   const child = startMuster(["run", job("slow", { script: "g.sh" }), "-i", "local"]);
@@ -64,7 +64,7 @@ t.test("of one that runs, nothing of which is disturbed", async (t) => {
   t.equal((await end).code, 0);
 });
 
-t.test("of a pipeline: where its steps' are", async (t) => {
+t.test("a pipeline: the commands for the reports of its steps", async (t) => {
   const steps = { first: { job: "some.yaml" }, after: { command: ["true"] } };
   const file = shop.write("p.yaml", { kind: "pipeline", steps });
   await runMuster(["run", file, "-i", "local"]);
@@ -74,12 +74,12 @@ t.test("of a pipeline: where its steps' are", async (t) => {
   t.equal((await report("p/first")).code, 0);
   t.match(await report("p", "--html", "x.html"), {
     code: 64,
-    err: /is that of a pipeline\n.*muster report runs\/p\/first/,
+    err: /is the run of a pipeline\n.*muster report runs\/p\/first/,
   });
 });
 
-t.test("of nothing", async (t) => {
+t.test("no run", async (t) => {
   t.match(await report("nowhere"), { code: 64, err: /nowhere: is neither a run directory nor the name of one/ });
   t.match(await report(), { code: 64, err: /there are 3 runs here; name one/ });
-  t.match(await report("some", "--html", "no/such/place.html"), { code: 3, err: /cannot be written \(ENOENT\)/ });
+  t.match(await report("some", "--html", "no/such/place.html"), { code: 3, err: /cannot write \S+ \(ENOENT\)/ });
 });

@@ -7,7 +7,7 @@ import { runMuster, startMuster, TestFolder, waitForExit } from "./startmuster.j
 
 const shop = new TestFolder();
 t.teardown(() => shop.remove());
-// A crontab program that keeps its table in a file; test/cron/ has the real one.
+// A crontab program that stores its table in a file; crond.test.ts uses the real one.
 shop.write(
   "bin/crontab",
   '#!/bin/sh\nF="$(dirname "$0")/table"\ncase $1 in\n-l) [ -e "$F" ] && cat "$F" || { echo "no crontab for me" >&2; exit 1; };;\n-) cat > "$F"; echo x >> "$F.writes";;\nesac\n',
@@ -35,7 +35,7 @@ t.test("show, install, install again, remove", async (t) => {
     env: { PATH: join(shop.folder, "nothing") },
   });
   t.equal(nocron.code, 0);
-  t.match(nocron.err, /there is no program crontab\n +Install cron/);
+  t.match(nocron.err, /the program crontab is not installed\n +Install cron/);
   t.match(nocron.out, /night: 0 2/);
   const mine = "# mine\n5 5 * * * backup % x\nMAILTO=me";
   shop.write("bin/table", mine);
@@ -47,7 +47,7 @@ t.test("show, install, install again, remove", async (t) => {
   t.equal(shop.read("bin/table.writes"), "x\n", "and is not even written again");
   t.match((await schedule("show", file, "-i", "local", "--json")).out, /"installed": "yes"/);
   shop.write("a b%'/night.yaml", { name: "night", schedule: "0 3 * * *", steps: { one: { command: ["true"] } } });
-  t.match((await schedule("show", file, "-i", "local")).out, /another one is in the crontab/);
+  t.match((await schedule("show", file, "-i", "local")).out, /the crontab has a different entry/);
   t.equal((await schedule("install", file, "-i", "local")).code, 0);
   t.equal(shop.read("bin/table").match(/BEGIN/g)!.length, 1);
   const line = shop
@@ -63,20 +63,23 @@ t.test("show, install, install again, remove", async (t) => {
   t.match((await schedule("remove", file)).out, /was not installed/);
 });
 
-t.test("refused with its place: an expression that cron could not read, and a pipeline without one", async (t) => {
-  const bad = shop.write("bad.yaml", 'steps: {a: {command: ["true"]}}\nschedule: "0 25 * * *"\n');
-  const refused = await schedule("install", bad, "-i", "local");
-  t.match(refused, { code: 65, err: /bad\.yaml:2:11: schedule: .*hour: 25/ });
-  t.match(await runMuster(["run", bad, "-i", "local"]), { code: 65 });
-  const none = shop.write("none.yaml", 'steps: {a: {command: ["true"]}}\n');
-  t.match(await schedule("show", none, "-i", "local"), {
-    code: 65,
-    err: /neither the pipeline nor a step of it has a `schedule`/,
-  });
-  t.equal((await schedule("instal", none)).code, 64);
-});
+t.test(
+  "rejected with the position: an expression that cron cannot read, and a pipeline without a schedule",
+  async (t) => {
+    const bad = shop.write("bad.yaml", 'steps: {a: {command: ["true"]}}\nschedule: "0 25 * * *"\n');
+    const refused = await schedule("install", bad, "-i", "local");
+    t.match(refused, { code: 65, err: /bad\.yaml:2:11: schedule: .*hour: 25/ });
+    t.match(await runMuster(["run", bad, "-i", "local"]), { code: 65 });
+    const none = shop.write("none.yaml", 'steps: {a: {command: ["true"]}}\n');
+    t.match(await schedule("show", none, "-i", "local"), {
+      code: 65,
+      err: /neither the pipeline nor a step of it has a `schedule`/,
+    });
+    t.equal((await schedule("instal", none)).code, 64);
+  },
+);
 
-t.test("one at a time: skip, fail, wait", async (t) => {
+t.test("scheduled runs of a pipeline run one at a time: skip, fail, wait", async (t) => {
   const file = shop.write("lap/p.yaml", {
     steps: { a: { command: ["sh", "-c", "touch began; until [ -e go ]; do sleep 0.1; done"] } },
   });
@@ -85,10 +88,13 @@ t.test("one at a time: skip, fail, wait", async (t) => {
   const firstEnded = waitForExit(first);
   await waitUntil("its first lap has begun", () => existsSync(join(shop.folder, "lap/began")));
   t.match(await cron(), { code: 0, out: "", err: "" }, "skipped in silence");
-  t.match(shop.read("lap/runs/p.log"), new RegExp(`skipped: process ${first.pid} on .* still runs it`));
+  t.match(
+    shop.read("lap/runs/p.log"),
+    new RegExp(`skipped: process ${first.pid} on .* is still running this pipeline`),
+  );
   t.match(await cron("--overlap", "fail"), {
     code: 75,
-    err: new RegExp(`p: process ${first.pid} on .* still runs it`),
+    err: new RegExp(`p: process ${first.pid} on .* is still running it`),
   });
   t.match(await cron("--lock-wait", "1s"), { code: 75 }, "waited in vain");
   const waiting = waitForExit(startMuster(["run", "--cron", file, "-i", "local", "--overlap", "wait"]));
@@ -104,10 +110,10 @@ t.test("one at a time: skip, fail, wait", async (t) => {
     t.equal((await cron(...words)).code, 64);
   const job = shop.write("lap/j.yaml", { kind: "matrix", matrix: { n: [0, 1] }, command: ["true"], args: [] });
   for (const other of [job, file])
-    t.match(await runMuster(["run", other, "-i", "local", "--lock-wait", "1s"]), { code: 64, err: /go with --cron/ });
+    t.match(await runMuster(["run", other, "-i", "local", "--lock-wait", "1s"]), { code: 64, err: /require --cron/ });
 });
 
-t.test("where cron's start can write nothing, that is said", async (t) => {
+t.test("a scheduled run that cannot write reports it", async (t) => {
   const file = shop.write("unwritable/p.yaml", { steps: { a: { command: ["true"] } } });
   shop.write("unwritable/runs", "");
   t.match(await runMuster(["run", "--cron", file, "-i", "local"]), {
@@ -116,7 +122,7 @@ t.test("where cron's start can write nothing, that is said", async (t) => {
   });
 });
 
-t.test("one that was killed is gone on with; finished ones are pruned, others never", async (t) => {
+t.test("a killed scheduled run is resumed; only finished runs are pruned", async (t) => {
   const steps = {
     a: { command: ["sh", "-c", "test ! -e bad || (echo no luck >&2; exit 4)"] },
     b: { command: ["true"], needs: ["a"] },
@@ -138,7 +144,7 @@ t.test("one that was killed is gone on with; finished ones are pruned, others ne
     /^muster: p: partly done\n {2}a: failed, .*: exit code 4\n {6}no luck\n {2}b: blocked: it needs a\nsee: muster status \S+\n$/,
   );
   t.ok(runsIn("keep").includes(killed!), "what somebody else put there is not deleted");
-  t.match(shop.read("keep/runs/p.log"), /not removed, for it holds what muster has not put there/);
+  t.match(shop.read("keep/runs/p.log"), /not removed, because it holds files that are not muster.s/);
   const { code } = await cron({ MUSTER_KILL_AT: "step-begun:1" });
   t.equal(code, null);
   shop.write("keep/p.yaml", { keep: 1, steps: { ...steps, c: { command: ["true"] } } });
@@ -148,7 +154,7 @@ t.test("one that was killed is gone on with; finished ones are pruned, others ne
   t.equal(left.length, 4, `the unfinished one, and the last: ${left}`);
 });
 
-t.test("under cron there is no agent: the few lines say so where only one could have logged in", async (t) => {
+t.test("under cron there is no ssh agent: the failure says so for an encrypted key", async (t) => {
   execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "a passphrase", "-f", join(shop.folder, "sealed")]);
   const node = { host: "127.0.0.1", port: 1, user: "x", identity_file: join(shop.folder, "sealed"), slots: 1 };
   const inventory = shop.write("agent/inventory.yaml", { nodes: { far: node } });
@@ -159,11 +165,11 @@ t.test("under cron there is no agent: the few lines say so where only one could 
   t.equal(ran.out, "");
   t.match(
     ran.err,
-    /a: failed, .*: no usable node is left\n +far: refused: .*sealed is encrypted, .*; there is no ssh agent to ask/,
+    /a: failed, .*: no usable node is left\n +far: refused: .*sealed is encrypted, .*; no ssh agent is available/,
   );
 });
 
-t.test("finished runs are kept for a time", async (t) => {
+t.test("finished runs are pruned by age", async (t) => {
   const file = shop.write("age/p.yaml", { keep: "30d", steps: { a: { command: ["true"] } } });
   const cron = () => runMuster(["run", "--cron", file, "-i", "local"]);
   for (const _ of [1, 2]) t.equal((await cron()).code, 0);
@@ -177,7 +183,7 @@ t.test("finished runs are kept for a time", async (t) => {
   t.equal(left[0], young);
 });
 
-t.test("a start of one step is not the end of a whole run", async (t) => {
+t.test("a scheduled run of one step does not count as the last run of the pipeline", async (t) => {
   const file = shop.write("only/p.yaml", {
     steps: { a: { command: ["true"] }, b: { command: ["true"], needs: ["a"] } },
   });

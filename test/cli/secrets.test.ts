@@ -12,7 +12,7 @@ import { type MusterResult, runMuster, startMuster } from "./startmuster.js";
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: ["rig"], gpus: 0 }, "looking into nodes");
 const node = nodes[0]!;
 
-/** No value is part of another word. */
+/** No value occurs as part of another word. */
 const SECRETS = {
   JOB_TOKEN: "qJobTokenq",
   FILE_TOKEN: "qFileTokenq",
@@ -20,7 +20,7 @@ const SECRETS = {
   NODE_TOKEN: "qNodeTokenq",
   PATH: "/qPathq:/usr/bin:/bin",
 };
-/** Tells what it was given by its hash. Waits at the gate; `small` is sent along, `large` is pulled. */
+/** Prints hashes of its secrets and waits for the gate. `small` is sent with the message, `large` is pulled. */
 const WORKER = `import hashlib, os, sys, time
 while os.path.exists("/var/tmp/gate"): time.sleep(0.02)
 seen = {name: hashlib.sha256(value.encode()).hexdigest() for name, value in os.environ.items() if name.endswith("_TOKEN")}
@@ -57,7 +57,7 @@ function writeJob(mode: number, token = SECRETS.JOB_TOKEN): string {
   return path;
 }
 
-/** Which of the secrets stand in a text. */
+/** Returns the secrets that occur in a text. */
 function leaked(text: string | Buffer): string[] {
   return [...Object.values(SECRETS), "overridden"].filter((secret) => text.includes(secret));
 }
@@ -78,7 +78,7 @@ async function withUmask(umask: number, words: string[]): Promise<MusterResult> 
   return ran;
 }
 
-t.test("values of env reach the chunks, and nothing else", { skip }, async (t) => {
+t.test("values of env reach the chunks and nothing else", { skip }, async (t) => {
   writeFileSync(join(node.root, "var/tmp/gate"), "");
   const child = startMuster(["run", file, "-i", inventory]);
   let told = "";
@@ -122,7 +122,7 @@ t.test("values of env reach the chunks, and nothing else", { skip }, async (t) =
   );
 });
 
-t.test("no command shows them", { skip }, async (t) => {
+t.test("no command shows values of env", { skip }, async (t) => {
   const page = join(shop.folder, "page.html");
   for (const words of [
     ["run", file, "-i", inventory, "--plan"],
@@ -142,7 +142,7 @@ t.test("no command shows them", { skip }, async (t) => {
 });
 
 t.test(
-  "results have one mode, however they came; the journal gives no more than the files it tells of",
+  "results have one mode however they were transferred; the journal is not more readable than the input files",
   { skip },
   async (t) => {
     for (const [umask, jobMode, wanted] of [
@@ -171,7 +171,7 @@ t.test(
   },
 );
 
-t.test("a changed value is refused by its name alone, also in an older run directory", { skip }, async (t) => {
+t.test("a changed value is rejected by name only, also in an older run directory", { skip }, async (t) => {
   const again = () => runMuster(["run", file, "-i", inventory]);
   const ran = await again();
   t.equal(ran.code, 3, "the run goes on");
@@ -197,7 +197,7 @@ t.test("a changed value is refused by its name alone, also in an older run direc
   t.equal((await again()).code, 3, "an older run goes on");
 });
 
-/** Makes the first record of a journal what an older muster wrote: no salt, and values in clear. */
+/** Replaces the first record of a journal by that of an older version: no salt, and values in plain text. */
 function makeOlder(path: string, identity: string): void {
   const journal = join(path, "journal.ndjson");
   const [first, ...rest] = readFileSync(journal, "utf8").split("\n");
@@ -208,7 +208,7 @@ function makeOlder(path: string, identity: string): void {
   writeFileSync(journal, [`${body},"crc":"${crc}"}`, ...rest].join("\n"));
 }
 
-t.test("a pipeline keeps none, and knows when one has changed", async (t) => {
+t.test("a pipeline stores no values of env, and detects changed ones", async (t) => {
   const job = (token: string) =>
     shop.write(
       "pipe/job.yaml",

@@ -10,7 +10,7 @@ export interface MusterResult {
   err: string;
 }
 
-/** Starts muster as a person would, but never in a folder with an inventory of its own. */
+/** Starts muster as a user would, by default in a folder without an inventory. */
 export function startMuster(
   words: string[],
   options: { cwd?: string; env?: Record<string, string> } = {},
@@ -22,7 +22,7 @@ export function startMuster(
   });
 }
 
-/** Runs muster to its end. */
+/** Runs muster and resolves with its exit status and output. */
 export function runMuster(
   words: string[],
   options: { cwd?: string; env?: Record<string, string> } = {},
@@ -41,7 +41,7 @@ export function waitForExit(child: ChildProcess): Promise<MusterResult> {
   return new Promise((resolve) => child.on("close", (code) => resolve({ code, out, err })));
 }
 
-/** A folder that a test fills and that goes with it. */
+/** A temporary folder of a test, which `remove` deletes. */
 export class TestFolder {
   readonly folder = mkdtempSync(join(tmpdir(), "muster-test-"));
 
@@ -53,7 +53,7 @@ export class TestFolder {
     return file;
   }
 
-  /** Copies an example and returns where it is. */
+  /** Copies an example and returns its path. */
   example(name: string): string {
     cpSync(join(projectRoot(), "examples", name), join(this.folder, name), {
       recursive: true,
@@ -70,7 +70,7 @@ export class TestFolder {
     return JSON.parse(this.read(path)) as T;
   }
 
-  /** The lines of a results.ndjson. */
+  /** Returns the lines of a results.ndjson. */
   results(run: string): Record<string, unknown>[] {
     const text = this.read(`${run}/results.ndjson`);
     return text === ""

@@ -13,7 +13,7 @@ const json = async (...words: string[]) =>
 const stateOf = async (run: string) => (await json(run)).state;
 const journal = (run: string) => join(shop.folder, "runs", run, "journal.ndjson");
 
-t.test("complete, partly done: from the run directories alone, in 80 columns", async (t) => {
+t.test("complete and partial runs, from their run directories alone, in 80 columns", async (t) => {
   shop.write("w.sh", '#!/bin/sh\necho "out $1"; echo "err $1" >&2; [ "$1" != 2 ]\n', 0o755);
   const job = (name: string, matrix: object) => ({
     name,
@@ -42,7 +42,7 @@ t.test("complete, partly done: from the run directories alone, in 80 columns", a
   t.equal(await stateOf("some"), "partial", "by its name in ./runs");
 });
 
-t.test("what a chunk printed", async (t) => {
+t.test("logs prints the output of a chunk", async (t) => {
   const both = await runMuster(["logs", "some", "n=2"], { cwd: shop.folder });
   t.equal(both.code, 0, both.err);
   t.equal(both.out, "out 2\nerr 2\n");
@@ -51,12 +51,12 @@ t.test("what a chunk printed", async (t) => {
   t.equal(typo.code, 64);
   t.match(typo.err, /did you mean "n=\d"\?/);
   const unknown = await runMuster(["logs", "some", "chunk-9"], { cwd: shop.folder });
-  t.match(unknown.err, /some: chunk "chunk-9" has printed nothing, or there is none\n.*known here: n=0, n=1/);
+  t.match(unknown.err, /some: chunk "chunk-9" does not exist or has printed nothing\n.*known here: n=0, n=1/);
   t.equal((await runMuster(["logs", "some", "../journal"], { cwd: shop.folder })).code, 64, "only logs");
   t.equal((await runMuster(["logs", "nothing", "n=1"], { cwd: shop.folder })).code, 64);
 });
 
-t.test("running while its coordinator lives, interrupted when that was killed, complete in the end", async (t) => {
+t.test("running while the coordinator lives, interrupted after it was killed, complete in the end", async (t) => {
   const go = join(shop.folder, "go");
   const job = shop.write("wait.yaml", {
     name: "wait",
@@ -82,7 +82,7 @@ t.test("running while its coordinator lives, interrupted when that was killed, c
   t.match(await json("wait"), { state: "complete", chunks: { done: 3 } });
 });
 
-t.test("a torn last record, a damaged one, and no run at all", async (t) => {
+t.test("a truncated last record, a damaged record, and no run at all", async (t) => {
   appendFileSync(journal("all"), '{"n":9,"e":"do');
   t.equal(await stateOf("all"), "complete", "the rest still counts");
   truncateSync(journal("all"), 40);

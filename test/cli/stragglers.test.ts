@@ -4,7 +4,7 @@ import { runMuster } from "./startmuster.js";
 
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 2, gpus: 2, vendor: "amd" });
 
-/** Seconds a unit on the slow node's first GPU; on all others a unit takes a thousandth of a second. */
+/** The time per unit on the first GPU of the slow node; elsewhere a unit takes a millisecond. */
 const pace = `import json, os, sys, time
 slow = float(os.environ.get("PACE", 0)) if os.environ["MUSTER_SLOT"] == "0" else 0
 start, end = int(sys.argv[1]), int(sys.argv[2])
@@ -13,7 +13,7 @@ def work(units):
     return list(units)
 `;
 
-/** What a chunk of 100 units takes on the slow slot, seconds. */
+/** The time of a chunk of 100 units on the slow slot. */
 const ALONE = 60;
 
 interface Line {
@@ -54,7 +54,7 @@ async function complete(t: Test, name: string, script: string): Promise<Line[]> 
   return lines;
 }
 
-t.test("a script that reports its progress gives what it has not begun to idle slots", { skip }, async (t) => {
+t.test("the rest of a chunk that reports its progress is split off for idle slots", { skip }, async (t) => {
   const lines = await complete(
     t,
     "split",
@@ -79,9 +79,13 @@ json.dump(done, open("units.json", "w"))
   t.ok(lines.some(({ node, output }) => node === lab.nodes[1]!.name && output.length < 100));
 });
 
-t.test("one that does not is tried a second time elsewhere, and the first result is taken", { skip }, async (t) => {
-  const lines = await complete(t, "twice", 'json.dump(work(range(start, end)), open("units.json", "w"))\n');
-  t.equal(lines.length, 20);
-  const { session } = shop.json<{ session: { chunks: number; attempts: number } }>("twice/runs/twice/summary.json");
-  t.ok(session.chunks === 20 && session.attempts > 20, `${session.attempts} attempts`);
-});
+t.test(
+  "a chunk that reports nothing gets a speculative copy elsewhere, and the first result counts",
+  { skip },
+  async (t) => {
+    const lines = await complete(t, "twice", 'json.dump(work(range(start, end)), open("units.json", "w"))\n');
+    t.equal(lines.length, 20);
+    const { session } = shop.json<{ session: { chunks: number; attempts: number } }>("twice/runs/twice/summary.json");
+    t.ok(session.chunks === 20 && session.attempts > 20, `${session.attempts} attempts`);
+  },
+);

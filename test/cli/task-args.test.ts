@@ -4,7 +4,7 @@ import { runMuster, TestFolder } from "./startmuster.js";
 const shop = new TestFolder();
 t.teardown(() => shop.remove());
 
-t.test("a command of the job runs with the args of each task after its own words", async (t) => {
+t.test("the command of a job runs with the args of each task after its own arguments", async (t) => {
   const tasks = [{ id: "own", args: ["a b", "$HOME"] }, { id: "shared" }, { id: "none", args: [] }];
   shop.write("job.json", {
     name: "words",

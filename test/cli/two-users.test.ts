@@ -10,19 +10,19 @@ import { runMuster } from "./startmuster.js";
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: ["rig"], gpus: 1, vendor: "amd" }, "two users on a node");
 const [node] = nodes;
 const RIG = 4242;
-/** Who logs in; both find the same key. */
+/** The users who log in, with the same key. */
 const as = (user: "root" | "rig", change: Record<string, unknown> = {}, top = {}) =>
   lab.inventory({ file: `${user}.yaml`, nodes: { rig: { user, ...change } }, top });
 const root = (script: string) => node!.exec(["sh", "-c", `set -e; ${script}`]);
 
-/** The pid of a user's agent, as the node knows it. */
+/** Returns the pid of a user's agent on the node. */
 async function agentOf(uid: number): Promise<string> {
   const isAgent = `[ "$(stat -c %u $p)" = ${uid} ] && ls -l $p/fd | grep -q agent.log`;
   const { stdout } = await root(`for p in /proc/[0-9]*; do if ${isAgent}; then basename $p; fi; done 2>/dev/null`);
   return stdout.trim();
 }
 
-/** Runs a job of one user while one of another has the GPU; answers with what the second was told. */
+/** Runs a job of one user while the job of another holds the GPU. Returns the output of the second. */
 async function share(
   t: Test,
   name: string,
@@ -50,7 +50,7 @@ async function share(
   return { said: waiting.stderr(), pid };
 }
 
-t.test("two users on one node have its GPU in turn, and the other is named by uid and pid", { skip }, async (t) => {
+t.test("two users on one node use its GPU in turn, and the holder is named by uid and pid", { skip }, async (t) => {
   const one = await share(t, "by-root", [as("root"), as("rig")], 0);
   t.match(one.said, `slot 0 waits for uid 0, pid ${one.pid} (run by-root-first)`);
   const other = await share(t, "by-rig", [as("rig"), as("root")], RIG);
@@ -61,7 +61,7 @@ t.test("two users on one node have its GPU in turn, and the other is named by ui
   );
 });
 
-t.test("root's lock files hold between network namespaces, too", { skip }, async (t) => {
+t.test("root's lock files work across network namespaces", { skip }, async (t) => {
   const playbooks = { playbooks: ["gpu-locks"] };
   const provisioned = await runMuster(["provision", "-i", as("root", {}, playbooks)]);
   t.equal(provisioned.code, 0, provisioned.err);
@@ -72,7 +72,7 @@ t.test("root's lock files hold between network namespaces, too", { skip }, async
   t.match(said, `slot 0 waits for uid 0, pid ${pid} (it has locked /var/lib/muster/gpu-locks/gpu-0.lock)`);
 });
 
-t.test("lock files that others could replace are not used, and that is said", { skip }, async (t) => {
+t.test("lock files that other users could replace are not used, which is reported", { skip }, async (t) => {
   await root("chmod 1777 /var/lib/muster/gpu-locks; mkdir /var/tmp/muster-4242; chmod 777 /var/tmp/muster-4242");
   const job = new KnownJob(shop, "unsafe", { chunks: 3 });
   const ran = await job.muster(["-i", as("rig")]);
@@ -82,25 +82,29 @@ t.test("lock files that others could replace are not used, and that is said", { 
   await root("chmod 755 /var/lib/muster/gpu-locks; rmdir /var/tmp/muster-4242");
 });
 
-t.test("a work folder that others could replace is refused with the reason, by doctor too", { skip }, async (t) => {
-  await root("mkdir -m 777 /srv/shared");
-  const inventory = as("rig", { workdir: "/srv/shared/work" });
-  const job = new KnownJob(shop, "refused", { chunks: 2 });
-  const refused = await job.muster(["-i", inventory]);
-  t.equal(refused.code, 69, refused.err);
-  t.match(refused.err, /refused: \/srv\/shared is writable by everyone and has no sticky bit: others could replace/);
-  t.match(refused.err, /run `chmod o-w \/srv\/shared`; or set another `workdir`/);
-  t.notOk(existsSync(join(node!.root, "srv/shared/work")), "nothing was made there");
-  const doctor = await runMuster(["doctor", "-i", inventory, "--json"]);
-  t.equal(doctor.code, 2, doctor.err);
-  t.match(doctor.out, /"have": "is writable by everyone and has no sticky bit"/);
-  await root("chmod 1777 /srv/shared");
-  const ran = await job.muster(["-i", inventory]);
-  t.equal(ran.code, 0, ran.err);
-  checkResults(t, job);
-});
+t.test(
+  "a work folder that other users could replace is rejected with the reason, also by doctor",
+  { skip },
+  async (t) => {
+    await root("mkdir -m 777 /srv/shared");
+    const inventory = as("rig", { workdir: "/srv/shared/work" });
+    const job = new KnownJob(shop, "refused", { chunks: 2 });
+    const refused = await job.muster(["-i", inventory]);
+    t.equal(refused.code, 69, refused.err);
+    t.match(refused.err, /refused: \/srv\/shared is writable by everyone and has no sticky bit: others could replace/);
+    t.match(refused.err, /run `chmod o-w \/srv\/shared`; or set another `workdir`/);
+    t.notOk(existsSync(join(node!.root, "srv/shared/work")), "nothing was made there");
+    const doctor = await runMuster(["doctor", "-i", inventory, "--json"]);
+    t.equal(doctor.code, 2, doctor.err);
+    t.match(doctor.out, /"have": "is writable by everyone and has no sticky bit"/);
+    await root("chmod 1777 /srv/shared");
+    const ran = await job.muster(["-i", inventory]);
+    t.equal(ran.code, 0, ran.err);
+    checkResults(t, job);
+  },
+);
 
-t.test("a home that only the user's private group can write to is fine, as Debian makes it", { skip }, async (t) => {
+t.test("a home that only the user's private group can write to is accepted, as on Debian", { skip }, async (t) => {
   await root("chmod 775 /home/rig");
   const job = new KnownJob(shop, "private", { chunks: 2 });
   t.equal((await job.muster(["-i", as("rig")])).code, 0);

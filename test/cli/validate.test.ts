@@ -8,7 +8,7 @@ async function run(files: string[], options = {}) {
   return { code, out, err };
 }
 
-t.test("muster validate says what each file is, or what is wrong with it", async (t) => {
+t.test("muster validate reports the kind of each file, or its problems", async (t) => {
   const folder = t.testdir({
     "w.py": "",
     "i.yaml": "nodes: {rig: {}}\n",

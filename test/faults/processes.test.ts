@@ -57,7 +57,7 @@ sleep 0.5
 const COUNT = "grep -la '[e]scapee' /proc/[0-9]*/cmdline 2>/dev/null | wc -l";
 
 t.test(
-  "chunks that ignore TERM, with descendants that escaped: all are gone before the slot is used again",
+  "chunks that ignore TERM and descendants that escaped are gone before their slot is used again",
   { skip },
   async (t) => {
     const node = nodes.pop()!;
@@ -78,7 +78,7 @@ esac`;
 );
 
 t.test(
-  "a process that does not die takes its slot out; the others go on, and it is said at the end",
+  "a process that cannot be killed disables its slot; the others continue, and it is reported at the end",
   { skip },
   async (t) => {
     const on = [nodes.pop()!, nodes.pop()!] as const;
@@ -95,14 +95,14 @@ t.test(
       Array.from({ length: 24 }, (_, n) => n),
       (n) => `${n}\n`,
     );
-    t.match(ran.err, /slot \d is out: processes of attempt \S+ do not die 10 s after KILL/);
-    t.match(ran.err, /processes that do not die stay on the node: \d+/);
+    t.match(ran.err, /slot \d is out: processes of attempt \S+ are still alive 10 s after SIGKILL/);
+    t.match(ran.err, /processes that survive SIGKILL stay on the node: \d+/);
     for (const { pid, argv } of on[0].processes()) if (argv[0] === "undead") process.kill(pid, "SIGKILL");
     await checkNodes(t, [...on]);
   },
 );
 
-t.test("a run whose last slot is out of use ends, and says why", { skip }, async (t) => {
+t.test("a run whose last slot is disabled ends, and reports why", { skip }, async (t) => {
   const node = nodes.pop()!;
   await node.exec(["sh", "-c", "cp /usr/bin/python3 /usr/local/bin/undead; chmod 4755 /usr/local/bin/undead"]);
   const script = 'exec undead -IS -c "import os, time; os.setresuid(0, 0, 0); time.sleep(1000)"';
@@ -110,7 +110,7 @@ t.test("a run whose last slot is out of use ends, and says why", { skip }, async
   const ran = await job.muster([node], 1);
   t.equal(ran.code, 69, ran.err);
   t.match(ran.out, /no usable node is left/);
-  t.match(ran.out, /slot 0 is out: processes of attempt \S+ do not die 10 s after KILL/);
+  t.match(ran.out, /slot 0 is disabled: processes of attempt \S+ do not die 10 s after KILL/);
   for (const { pid, argv } of node.processes()) if (argv[0] === "undead") process.kill(pid, "SIGKILL");
   t.equal((await runMuster(["cancel", job.run])).code, 0);
   await checkNodes(t, [node]);

@@ -33,8 +33,8 @@ const reports: NodeReport[] = [
     },
   },
   { node: createNode({ name: "b" }), skipped: "not rebooted" },
-  { node: createNode({ name: "c" }), error: new MusterError("LOST", 69, "c: gone", { next: "look" }) },
-  { node: createNode({ name: "d" }), error: new MusterError("HELD", 75, "d: held") },
+  { node: createNode({ name: "c" }), error: new MusterError("LOST", 69, "gone", { next: "look", node: "c" }) },
+  { node: createNode({ name: "d" }), error: new MusterError("HELD", 75, "held", { node: "d" }) },
 ];
 
 t.test("the table", async (t) => {
@@ -49,7 +49,7 @@ t.test("the table", async (t) => {
   t.match(text, /^d +busy$/m);
   t.equal(
     formatDriftTotal(reports),
-    "4 nodes: 1 ok, 1 drift, 1 needs reboot, 1 blocked, 1 node not rebooted, 1 node busy, 1 node not reached",
+    "4 nodes: 1 ok, 1 drift, 1 needs reboot, 1 blocked, 1 node not rebooted, 1 node busy, 1 node unreachable",
   );
   t.match(formatDrift(reports, { rows: "all", diffs: true }), /wanted: 2\n-1\n\+2\n/);
 });

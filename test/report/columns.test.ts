@@ -2,7 +2,7 @@ import t from "tap";
 import { countColumns, padToColumns, takeColumns, takeLastColumns } from "../../report/columns.js";
 import { shortenMiddle } from "../../report/format.js";
 
-t.test("columns of a terminal", async (t) => {
+t.test("counts the columns of a text in a terminal", async (t) => {
   const cases: [text: string, columns: number][] = [
     ["", 0],
     ["abc", 3],
@@ -15,7 +15,7 @@ t.test("columns of a terminal", async (t) => {
   for (const [text, columns] of cases) t.equal(countColumns(text), columns, text);
 });
 
-t.test("a cut never takes more columns than there are, and splits no character", async (t) => {
+t.test("truncation never exceeds the width, and splits no character", async (t) => {
   const texts = ["plain words", "日本語のノード", "e\u0301".repeat(9), "a\u{1f600}b\u{1f600}c", "x日x本x"];
   for (const text of texts)
     for (let width = 0; width <= 20; width++)

@@ -1,7 +1,7 @@
 import t from "tap";
 import { formatCount, pluralize } from "../../report/format.js";
 
-t.test("whole numbers in groups of three, of any size", async (t) => {
+t.test("formats integers of any size in groups of three digits", async (t) => {
   const cases: [number | bigint, string][] = [
     [0, "0"],
     [999, "999"],

@@ -24,7 +24,7 @@ const ran = (
   ...more,
 });
 
-/** A run of 100 s: node a has two slots, of which the second fails; b falls silent, and is back. */
+/** A run of 100 s: node a has two slots, of which the second fails; node b is lost and returns. */
 const history: RunHistory = {
   status: {
     name: "sieve",
@@ -64,7 +64,7 @@ const history: RunHistory = {
   missing: [],
 };
 
-t.test("node by node and slot by slot", async (t) => {
+t.test("breaks a run down by node and slot", async (t) => {
   const { nodes, slowest, happenings } = breakDownRun(history);
   t.match(nodes, [
     {
@@ -86,42 +86,42 @@ t.test("node by node and slot by slot", async (t) => {
     [50, 40, 20, 5],
   );
   t.match(happenings, [
-    { at: 12, node: "a", slot: 1, what: /^gets no work: / },
+    { at: 12, node: "a", slot: 1, what: /^disabled: / },
     { at: 30, node: "b", what: /^silent: / },
-    { at: 60, node: "b", what: "is there again" },
-    { at: 70, node: "a", slot: 1, what: "gets work again" },
+    { at: 60, node: "b", what: "is back" },
+    { at: 70, node: "a", slot: 1, what: "enabled again" },
     { at: 80, what: /^session 2 began/ },
   ]);
 });
 
-t.test("on a terminal: 80 columns, nothing that a node said does anything there", async (t) => {
+t.test("on a terminal: 80 columns, and text from nodes is escaped", async (t) => {
   const text = formatHistory(history, false);
   for (const line of text.split("\n")) t.ok(line.length <= 80, line);
   t.notMatch(text, "\u001b");
-  t.match(text, /^sieve: partial: 4 chunks done, 1 failed\n {2}1 min 40 s at work in 2 sessions, since 2026/);
+  t.match(text, /^sieve: partial: 4 chunks done, 1 failed\n {2}active for 1 min 40 s in 2 sessions, started 2026/);
   t.match(text, /\na +2 +20 +45 % +[\d.]+\/s +1\n {2}slot 0 +2 +20 +90 %/);
-  t.match(text, /\nwhat happened:\n {2}after 12 s +a slot 1: gets no work/);
-  t.match(text, /\nchunks that failed:\nfailed: chunk 7 on a slot 1, try 1: exit code 1\n/);
+  t.match(text, /\nevents:\n {2}after 12 s +a slot 1: disabled/);
+  t.match(text, /\nfailed chunks:\nfailed: chunk 7 on a slot 1, attempt 1: exit code 1\n/);
 });
 
-t.test("many slots and happenings are folded, where nobody asks for all", async (t) => {
+t.test("many slots and events are summarized unless all are requested", async (t) => {
   const slots = Array.from({ length: 100 }, (_, slot) => slot);
   const many: RunHistory = {
     ...history,
     nodeEntries: [{ e: "node", at: 1, node: "a", state: "live", slots }],
     slotEntries: slots.map((slot) => ({ e: "slot", at: slot, node: "a", slot, out: "sick" })),
   };
-  t.match(formatHistory(many, false), /\n101 slots: -v shows each\n[\s\S]*and 81 more: -v shows all/);
+  t.match(formatHistory(many, false), /\n101 slots: use -v to list them\n[\s\S]*and 81 more: use -v to list all/);
   t.match(formatHistory(many, true), /slot 99 /);
 });
 
-t.test("as JSON: exact, however large", async (t) => {
+t.test("as JSON: exact numbers of any size", async (t) => {
   const document = JSON.parse(JSON.stringify(buildHistoryDocument(history), bigintToDecimal));
   t.match(document, { name: "sieve", seconds: 100, nodes: [{ node: "a" }, { node: "b" }], failures: [{ chunk: "7" }] });
   t.equal(document.nodes[1].units, `${2n ** 64n + 10n}`);
 });
 
-t.test("lanes: when a slot ran what, was out, or its node away; two chunks never overlap", async (t) => {
+t.test("lanes: when a slot ran chunks, was disabled, or its node unreachable; chunks never overlap", async (t) => {
   const [, second, third] = buildLanes({ ...history, executions: [ran("b", 0, 20, 20), ran("b", 0, 25, 10)] });
   t.match(second, { node: "a", slot: 1, spans: [{ from: 12, to: 70, what: "out" }], failed: [{ at: 12 }] });
   t.match(third?.spans, [
@@ -135,7 +135,7 @@ t.test("lanes: when a slot ran what, was out, or its node away; two chunks never
   t.match(lane!.spans.at(-1), { to: 100 });
 });
 
-t.test("a page: all of it in one file, and what nodes said is text there", async (t) => {
+t.test("the page is self-contained, and text from nodes is escaped", async (t) => {
   const page = renderHistoryPage(history);
   t.notMatch(page, /<script/);
   t.notOk(page.includes("\u001b"));

@@ -10,7 +10,7 @@ import { projectRoot } from "../lab/project.js";
 import { findUnsafe, HOSTILE, replaceEachText, UNSAFE_CHARACTERS } from "./hostilestrings.js";
 import { HTML, METRICS, NOT_RENDERED, type Rendering, TEXTS } from "./renderings.js";
 
-/** Calls `show` with each text of its input replaced in turn. Inputs that it refuses to read (numbers, times) are passed over, and counted. */
+/** Calls `show` with each text of its input replaced in turn, and returns the number of texts. Inputs that it cannot read are skipped. */
 function everyField(shown: Rendering, check: (text: string, path: string) => void): number {
   let checked = 0;
   for (const [path, input] of replaceEachText(shown.input, HOSTILE, shown.exact)) {
@@ -21,7 +21,7 @@ function everyField(shown: Rendering, check: (text: string, path: string) => voi
 }
 
 for (const [name, shown] of Object.entries(TEXTS))
-  t.test(`${name} shows no field raw`, async (t) => {
+  t.test(`${name} escapes every field`, async (t) => {
     t.ok(shown.show(shown.input).length > 0);
     const wrong: string[] = [];
     const checked = everyField(shown, (text, path) => {
@@ -32,7 +32,7 @@ for (const [name, shown] of Object.entries(TEXTS))
     t.ok(checked > 0 || shown.isNumbers, "it has texts");
   });
 
-t.test("the page shows every field as text", async (t) => {
+t.test("the page escapes every field", async (t) => {
   const wrong: string[] = [];
   everyField(HTML, (page, path) => {
     if (UNSAFE_CHARACTERS.test(page))
@@ -42,7 +42,7 @@ t.test("the page shows every field as text", async (t) => {
   t.same(wrong, []);
 });
 
-t.test("figures stay figures", async (t) => {
+t.test("metrics stay valid", async (t) => {
   for (const shown of METRICS)
     everyField(shown, (text, path) => {
       const odd = text.split("\n").filter((line) => line !== "" && !/^(# (HELP|TYPE) )?muster_/.test(line));
@@ -51,9 +51,9 @@ t.test("figures stay figures", async (t) => {
     });
 });
 
-t.test("an error shows no field raw", async (t) => {
+t.test("an error escapes every field", async (t) => {
   const errors = [
-    new MusterError("LOST", 69, `rig: ${HOSTILE}`, { next: HOSTILE }),
+    new MusterError("LOST", 69, HOSTILE, { next: HOSTILE, node: "rig" }),
     new InvalidFileError([{ file: HOSTILE, message: HOSTILE, hint: HOSTILE }]),
     new Error(HOSTILE),
     HOSTILE,
@@ -61,7 +61,7 @@ t.test("an error shows no field raw", async (t) => {
   for (const error of errors) t.equal(findUnsafe(formatError(error)), undefined);
 });
 
-t.test("JSON is exact, and safe to show", async (t) => {
+t.test("JSON is exact and printable", async (t) => {
   const document = { [HOSTILE]: [HOSTILE, 1, null, { a: "é\t\n" }] };
   const text = formatJson(document, 2);
   t.same(JSON.parse(text), document);
@@ -69,7 +69,7 @@ t.test("JSON is exact, and safe to show", async (t) => {
   t.equal(escapeUnsafe(text), text, "the terminal changes nothing in it");
 });
 
-t.test("every function of report/ that makes a text is in this test", async (t) => {
+t.test("every function of report/ that returns text is tested here", async (t) => {
   const folder = join(projectRoot(), "dist/report");
   const files = readdirSync(folder).filter((name) => name.endsWith(".js"));
   const known = new Set([...Object.keys(TEXTS), ...NOT_RENDERED, "renderHistoryPage", "formatMetrics"]);
@@ -81,19 +81,23 @@ t.test("every function of report/ that makes a text is in this test", async (t) 
   t.ok(files.length > 10);
 });
 
-t.test("one place writes to the standard streams, and texts of report/ are put together in one way", async (t) => {
-  for (const folder of ["cli", "report", "playbooks", "executor", "fleet", "schemas"])
-    for (const name of readdirSync(join(projectRoot(), folder), { recursive: true, encoding: "utf8" })) {
-      if (!name.endsWith(".ts")) continue;
-      const path = join(folder, name);
-      const text = readFileSync(join(projectRoot(), path), "utf8");
-      if (path !== "cli/terminal.ts" && /process\.std(out|err)\.write|\bconsole\./.test(text)) t.fail(`${path} writes`);
-      if (folder === "cli" && text.includes("JSON.stringify")) t.fail(`${path}: JSON for people comes from jsonText`);
-      if (folder === "report" && !TEXT_FREE.has(name) && /\.join\("\\n"\)/.test(text))
-        t.fail(`${path}: lines are put together by textOf`);
-    }
-  t.pass("sources");
-});
+t.test(
+  "only cli/terminal.ts writes to the standard streams, and report/ joins lines only with toPrintableText",
+  async (t) => {
+    for (const folder of ["cli", "report", "playbooks", "executor", "fleet", "schemas"])
+      for (const name of readdirSync(join(projectRoot(), folder), { recursive: true, encoding: "utf8" })) {
+        if (!name.endsWith(".ts")) continue;
+        const path = join(folder, name);
+        const text = readFileSync(join(projectRoot(), path), "utf8");
+        if (path !== "cli/terminal.ts" && /process\.std(out|err)\.write|\bconsole\./.test(text))
+          t.fail(`${path} writes`);
+        if (folder === "cli" && text.includes("JSON.stringify")) t.fail(`${path}: JSON for people comes from jsonText`);
+        if (folder === "report" && !TEXT_FREE.has(name) && /\.join\("\\n"\)/.test(text))
+          t.fail(`${path}: lines are joined by toPrintableText`);
+      }
+    t.pass("sources");
+  },
+);
 
-/** format.ts has textOf; a page is made of pieces; progresstty.ts draws lines that formatProgress made; the last lines of stderr go into a cell. */
+/** Exceptions: toPrintableText itself, pages, which `html` escapes, and the redrawn lines of formatProgress. */
 const TEXT_FREE = new Set(["format.ts", "progresstty.ts", "historypage.ts", "page/html.ts"]);

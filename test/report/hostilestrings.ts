@@ -1,4 +1,4 @@
-/** Everything that text from a node may try: a link, cleared screen, colours, reordered text, half a character, markup, a line of its own. */
+/** Hostile text: a link, a cleared screen, colours, reordered text, half a character, markup, a forged line. */
 export const HOSTILE = [
   "\u001b]8;;http://evil.example\u0007link\u001b]8;;\u0007\u001b[2J\r\u009b31m\u0000\u007f",
   "\u202e\u2066\u200b\u061c\u{e0041}\u2028\ud800",
@@ -7,10 +7,10 @@ export const HOSTILE = [
   "x".repeat(5000),
 ].join("");
 
-/** What must stand in no text for people. */
+/** Characters that no text for people may contain. */
 export const UNSAFE_CHARACTERS = /(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 
-/** Says what is wrong with a text that is shown in a terminal; undefined where it is safe. */
+/** Returns what is unsafe in a text for a terminal; undefined where it is safe. */
 export function findUnsafe(text: string): string | undefined {
   const found = UNSAFE_CHARACTERS.exec(text);
   if (found !== null) return `it has U+${found[0].codePointAt(0)!.toString(16)}`;
@@ -19,7 +19,7 @@ export function findUnsafe(text: string): string | undefined {
   return lines.some((line) => line.length > 5000) ? "a line is too long" : undefined;
 }
 
-/** Copies of a value, each with one of the texts in it replaced, and where that is. Values of the keys `exact` stay. */
+/** Yields copies of a value, each with one of its texts replaced, and the path of that text. Values of the keys `exact` are kept. */
 export function* replaceEachText<T>(
   value: T,
   by: string,
@@ -37,7 +37,7 @@ function* textPaths(value: unknown, path: string[], exact: ReadonlySet<string>):
 function entriesOf(value: object): [string, unknown][] {
   if (value instanceof Map) return [...value].map(([key, one]) => [`${key}`, one]);
   const own = Object.entries(value);
-  // Of an error the message is no enumerable key.
+  // The message of an error is not enumerable.
   return value instanceof Error ? [...own, ["message", value.message]] : own;
 }
 

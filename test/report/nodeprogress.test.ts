@@ -5,7 +5,7 @@ import { NodeProgress } from "../../report/nodeprogress.js";
 t.beforeEach(() => mock.timers.enable({ apis: ["setTimeout", "setInterval"] }));
 t.afterEach(() => mock.timers.reset());
 
-t.test("a command that is over within a second shows its result alone", async (t) => {
+t.test("a command that ends within a second prints no progress", async (t) => {
   const said: string[] = [];
   const progress = new NodeProgress(["a", "b"], (text) => said.push(text));
   progress.done("b", "b: fine");
@@ -16,7 +16,7 @@ t.test("a command that is over within a second shows its result alone", async (t
   t.same(said, []);
 });
 
-t.test("then what is known is shown as it comes, and now and then who is waited for", async (t) => {
+t.test("after a second, finished nodes are printed as they come, and outstanding nodes at intervals", async (t) => {
   const said: string[] = [];
   const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
   const progress = new NodeProgress(names, (text) => said.push(text));

@@ -28,13 +28,13 @@ const facts: Facts = {
 };
 const ssh = { ...createDefaultNode("rig-6600"), connection: "ssh" as const, gpus: 8 };
 const fine: NodeFacts = { node: ssh, facts, hostKey: `ssh-ed25519 SHA256:${"x".repeat(43)}` };
-const reason = `zeus: connect to michael@zeus:22: the HOST KEY HAS CHANGED: it shows \u001b[31m${"key ".repeat(30)}`;
+const reason = `connect to michael@zeus:22: the HOST KEY HAS CHANGED: it shows \u001b[31m${"key ".repeat(30)}`;
 const lost: NodeFacts = {
   node: createDefaultNode("zeus"),
-  error: new MusterError("HOST_KEY_CHANGED", 69, reason, { next: "find out why" }),
+  error: new MusterError("HOST_KEY_CHANGED", 69, reason, { next: "find out why", node: "zeus" }),
 };
 
-t.test("a row a node in order, its details below, all in 80 columns", async (t) => {
+t.test("a row for each node in order, with details below, in 80 columns", async (t) => {
   const text = formatNodesTable([fine, lost], "all", now);
   for (const line of text.split("\n")) t.ok(line.length <= 80, line);
   t.match(
@@ -51,14 +51,14 @@ t.test("a row a node in order, its details below, all in 80 columns", async (t) 
   t.ok(text.endsWith("\n1 of 2 nodes usable, 8 GPUs"));
 });
 
-t.test("says what is not as the inventory has it", async (t) => {
+t.test("warns about differences from the inventory", async (t) => {
   const short: NodeFacts = { node: { ...ssh, gpus: 9 }, facts: { ...facts, booted: now - 90000 } };
   const text = formatNodesTable([short], "usual", now);
-  t.match(text, /! the inventory says 9 GPUs, 8 found/);
-  t.match(text, /! its clock is 1 d 0 h behind/);
+  t.match(text, /! the inventory lists 9 GPUs, but 8 were found/);
+  t.match(text, /! clock is 1 d 0 h behind/);
 });
 
-t.test("one document for programs, and the troubles alone for the quiet", async (t) => {
+t.test("one JSON document, and only unusable nodes with --quiet", async (t) => {
   const { nodes, usable } = buildNodesDocument([fine, lost]);
   t.equal(usable, 1);
   t.match(nodes[0], { node: "rig-6600", usable: true, cores: 6, hostKey: /SHA256/ });

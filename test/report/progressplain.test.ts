@@ -2,7 +2,7 @@ import t from "tap";
 import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
 import { PlainProgress } from "../../report/progressplain.js";
 
-t.test("what a node sends cannot move the terminal's cursor", async (t) => {
+t.test("text from a node cannot move the cursor of the terminal", async (t) => {
   const said: string[] = [];
   const progress = new PlainProgress({ out: () => {}, err: (text) => said.push(text) });
   const node = { name: "rig" };

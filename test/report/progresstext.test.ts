@@ -7,7 +7,7 @@ import { formatProgress } from "../../report/progresstext.js";
 const slots = [0, 1, 2].map((slot) => ({ node: "rig", slot }));
 const node = { chunks: 4, units: 4n, failedAttempts: 0 };
 
-/** A run of 10 chunks on one node, a second old. */
+/** A run of 10 chunks on one node after one second. */
 function view(member: object, out: [slot: number, back: boolean][], failedAttempts = 0): RunView {
   const of = {
     ...node,
@@ -24,9 +24,9 @@ function view(member: object, out: [slot: number, back: boolean][], failedAttemp
 
 const TABLE: [what: string, view: RunView, line: RegExp][] = [
   ["all well", view({}, []), /^rig {3}3 slots, 4 done, 4[^,]*$/],
-  ["a slot is out", view({}, [[1, false]]), /4[^,]*, 1 slot out$/],
-  ["a slot was out", view({}, [[1, true]]), /4[^,]*$/],
-  ["slots wait for memory", view({ memoryWaitingSlots: 2 }, [[1, false]]), /1 slot out, 2 slots wait for memory$/],
+  ["a slot is disabled", view({}, [[1, false]]), /4[^,]*, 1 slot disabled$/],
+  ["a slot was disabled", view({}, [[1, true]]), /4[^,]*$/],
+  ["slots wait for memory", view({ memoryWaitingSlots: 2 }, [[1, false]]), /1 slot disabled, 2 slots wait for memory$/],
   ["attempts failed", view({}, [], 3), /, 3 failed$/],
   ["away", view({ state: "away", reason: "no route" }, []), /^rig {3}away: no route$/],
 ];
@@ -38,7 +38,7 @@ for (const [what, seen, line] of TABLE)
     t.match(total, "sieve: 40 %, 4 of 10 chunks");
   });
 
-t.test("a line of the live display fits its terminal, whatever a node says", async (t) => {
+t.test("lines of the live display fit the terminal for any text from a node", async (t) => {
   const hostile = [`${"日本".repeat(60)}`, "\u001b[2J\u202e\ud800".repeat(40), "a\nb\tc", "\u{1f600}".repeat(60)];
   for (const reason of hostile)
     for (const line of formatProgress(view({ state: "away", reason }, []), 80)) {

@@ -3,8 +3,8 @@ import parsePrometheus from "parse-prometheus-text-format";
 import t from "tap";
 import { formatMetrics } from "../../report/prometheus.js";
 
-t.test("any label and any number is read back as it was, by a parser that is not ours", async (t) => {
-  // The parser of the tests knows no escapes in names and cuts blanks at the ends; what muster writes there are names of its own.
+t.test("an independent parser reads any label and number back unchanged", async (t) => {
+  // That parser does not unescape names and trims blanks, but names come from muster itself.
   const label = fc.string({
     unit: fc.constantFrom("a", "\\", '"', "\n", "{", "}", ",", "=", "é", "#", "n"),
     maxLength: 12,

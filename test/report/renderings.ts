@@ -40,13 +40,13 @@ import {
   summary,
 } from "./samples.js";
 
-/** A function of report/ with an input that reaches all of it. */
+/** A function of report/ with an input that covers all of it. */
 export interface Rendering {
   input: unknown;
   show(input: unknown): string;
-  /** Keys whose texts a reader of JSON or a schema has checked: numbers in decimal, times. */
+  /** Keys whose values have been validated on reading: decimal numbers, times. */
   exact: ReadonlySet<string>;
-  /** It has no text in it. */
+  /** Its output contains only numbers. */
   isNumbers?: true;
 }
 
@@ -58,7 +58,7 @@ const shown = <T>(input: T, show: (input: T) => string, exact = NUMBERS): Render
   exact,
 });
 
-/** A run as its observers see it. */
+/** Returns the view of a run that observers get. */
 function viewOf(members: object[]): RunView {
   const of = {
     chunks: 4,
@@ -90,7 +90,7 @@ interface Told {
   differing: RecheckDifference;
 }
 
-/** Everything that PlainProgress can be told. */
+/** Calls every method of PlainProgress and returns its output. */
 function progressText({ leftOut, members: told, texts, failure: failed, differing: found }: Told): string {
   const said: string[] = [];
   const progress = new PlainProgress({ out: () => {}, err: (text) => said.push(text) });
@@ -118,7 +118,7 @@ const entry: ScheduledEntry = {
   installed: "no",
 };
 
-/** Of every function that makes a text for people, by its name. */
+/** Every function that returns text for people, by name. */
 export const TEXTS: Record<string, Rendering> = {
   formatStoppedNode: shown(cancelled.nodes, (all) => all.map(formatStoppedNode).join("\n")),
   formatCancelledRun: shown([cancelled, stopped], (all) => all.map(formatCancelledRun).join("\n")),
@@ -189,7 +189,7 @@ export const METRICS: Rendering[] = [
   ),
 ];
 
-/** Functions of report/ that make no text for people by themselves: parts that the ones above put together, documents, and values. */
+/** Functions of report/ that return no complete text for people: parts of the texts above, documents, and values. */
 export const NOT_RENDERED = [
   "NodeProgress",
   "breakDownRun",
@@ -206,16 +206,16 @@ export const NOT_RENDERED = [
   "buildVerifyMetrics",
   "buildRunMetrics",
   "buildPipelineMetrics",
-  // It draws what formatProgress makes, and says what PlainProgress says.
+  // It prints the output of formatProgress and PlainProgress.
   "TtyProgress",
-  // What the others are made with.
+  // Helpers of the other functions.
   "formatCount",
   "formatDuration",
   "formatRate",
   "formatWithPrefix",
   "pluralize",
   "formatBytes",
-  "printable",
+  "escapeUnsafe",
   "toPrintableText",
   "toOneLine",
   "shortenMiddle",

@@ -2,7 +2,7 @@ import t from "tap";
 import type { RunSummary } from "../../executor/run/record/runsummary.js";
 import { formatSummary } from "../../report/summarytext.js";
 
-/** A run that came to its end with no node left. `slots`: of its only node; `session`: how many coordinators it had. */
+/** A run that ended without a usable node. `slots`: of its only node; `session`: the number of sessions. */
 function stranded(slots: number, session: number): RunSummary {
   return {
     name: "sieve",
@@ -17,9 +17,9 @@ function stranded(slots: number, session: number): RunSummary {
   };
 }
 
-t.test("work that goes on is spoken of only where a node may have some", async (t) => {
+t.test("work that continues is mentioned only where a node may have some", async (t) => {
   const text = (slots: number, session: number) => formatSummary(stranded(slots, session), false, undefined);
-  t.notMatch(text(0, 1), /goes on;/, "no node ever joined");
-  t.match(text(2, 1), /what runs on the nodes goes on; to stop it: muster cancel/);
-  t.match(text(0, 2), /what runs on the nodes goes on/, "an earlier coordinator may have left some");
+  t.notMatch(text(0, 1), /continue on their nodes;/, "no node ever joined");
+  t.match(text(2, 1), /running chunks continue on their nodes; to stop them: muster cancel/);
+  t.match(text(0, 2), /running chunks continue on their nodes/, "an earlier coordinator may have left some");
 });

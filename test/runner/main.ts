@@ -1,6 +1,6 @@
 /**
- * Runs test files side by side, those that wait longest first; prints a line a file as it ends, and the counts at the end. See
- * test/run. `--note TEXT` is a failure outside the tests, to be told beside theirs.
+ * Runs test files side by side. Prints a line for each file when it ends, and the counts at the end. See test/run. `--note TEXT` is
+ * a failure outside of the tests, which is reported with theirs.
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
@@ -9,19 +9,20 @@ import { mergeCounts, type TestCounts } from "./testcounts.js";
 import { findOrphanedRules } from "./testleftovers.js";
 import { formatFile, formatSummary } from "./testreport.js";
 
-/** Files that mostly wait: for cron's next minute, for a node's silence to be noticed. They begin first, in this order. */
+/** Parts of the paths of files that take long, because they wait for cron or for timeouts. They start first, in this order. */
 const SLOWEST_FIRST = [
-  "cli/cron",
+  "cli/crond",
   "faults/silence",
+  "cli/runpipeline",
   "cli/pipeline",
   "cli/schedule",
-  "cli/tail",
+  "cli/stragglers",
   "faults/processes",
   "faults/node",
   "faults/",
   "cli/",
 ];
-/** So many files at a time: most wait for nodes more than they compute. */
+/** Most files wait more than they compute. */
 const MAX_PARALLEL_FILES = availableParallelism() + 2;
 
 function print(lines: string[]): void {
@@ -35,34 +36,34 @@ function rank(file: string): number {
 
 const { values, positionals } = parseArgs({ options: { note: { type: "string" } }, allowPositionals: true });
 const queuedFiles = [...positionals].sort((a, b) => rank(a) - rank(b));
-const tallies: TestCounts[] = [];
+const finished: TestCounts[] = [];
 const stop = new AbortController();
-let signalled = 0;
+let signalExitCode = 0;
 for (const [signal, code] of [
   ["SIGINT", 130],
   ["SIGTERM", 143],
   ["SIGHUP", 129],
 ] as const)
   process.on(signal, () => {
-    signalled = code;
+    signalExitCode = code;
     stop.abort();
   });
 
 async function runFiles(): Promise<void> {
   for (let file = queuedFiles.shift(); file !== undefined && !stop.signal.aborted; file = queuedFiles.shift()) {
     const began = performance.now();
-    const tally = await runFile(file, stop.signal);
-    tallies.push(tally);
-    print(formatFile(tally, performance.now() - began));
+    const counts = await runFile(file, stop.signal);
+    finished.push(counts);
+    print(formatFile(counts, performance.now() - began));
   }
 }
 
 await Promise.all(Array.from({ length: MAX_PARALLEL_FILES }, runFiles));
-const tally = mergeCounts(tallies);
-for (const what of findOrphanedRules())
-  tally.failed.push({ file: "test/run", name: `left behind: ${what}`, failures: [], comments: [] });
+const total = mergeCounts(finished);
+for (const rule of findOrphanedRules())
+  total.failed.push({ file: "test/run", name: `left behind: ${rule}`, failures: [], comments: [] });
 if (values.note) print([`failed: ${values.note}`]);
-if (signalled) print(["interrupted"]);
-print(formatSummary(tally));
-// Nothing passed is no success either.
-process.exitCode = signalled || (tally.failed.length === 0 && tally.passed > 0 && !values.note ? 0 : 1);
+if (signalExitCode) print(["interrupted"]);
+print(formatSummary(total));
+// A run in which no test passed has not succeeded either.
+process.exitCode = signalExitCode || (total.failed.length === 0 && total.passed > 0 && !values.note ? 0 : 1);

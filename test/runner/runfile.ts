@@ -6,18 +6,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { FileTestCounts } from "./testcounts.js";
 import { findLeftovers, findProcessesIn } from "./testleftovers.js";
 
-/** Seconds that a test may take where it does not say otherwise, and that a whole file may. */
+/** Of a test that sets no timeout of its own. */
 const TEST_TIMEOUT_SECONDS = 300;
 const FILE_TIMEOUT_SECONDS = 900;
-/** Milliseconds that what a file has started may still need to be gone when the file has ended. */
+/** For processes of a file that has ended, to end by themselves. */
 const CLEANUP_GRACE_MS = 10_000;
 
 /**
- * Runs a file of tests, a process with a temporary folder of its own, and resolves when it has ended and nothing of it is left:
- * what is left on this machine is a failure, and goes. When `stop` fires the file is ended in the middle.
+ * Runs a test file in a process and a temporary folder of its own. Resolves when the process has ended and nothing of it is left;
+ * what it leaves on this machine counts as a failure, and is removed. When `stop` fires, the file is killed.
  */
 export async function runFile(file: string, stop: AbortSignal): Promise<FileTestCounts> {
-  const tally = new FileTestCounts(file);
+  const counts = new FileTestCounts(file);
   const folder = mkdtempSync(join(tmpdir(), "muster-tests-"));
   // Tests also run programs as other users.
   chmodSync(folder, 0o755);
@@ -26,27 +26,27 @@ export async function runFile(file: string, stop: AbortSignal): Promise<FileTest
     env: { ...process.env, TAP: "1", TAP_TIMEOUT: `${TEST_TIMEOUT_SECONDS}`, TMPDIR: folder },
     detached: true,
   });
-  const end = () => kill(-child.pid!);
-  stop.addEventListener("abort", end);
-  let late = false;
+  const killFile = () => kill(-child.pid!);
+  stop.addEventListener("abort", killFile);
+  let isTimedOut = false;
   const timer = setTimeout(() => {
-    late = true;
-    end();
+    isTimedOut = true;
+    killFile();
   }, FILE_TIMEOUT_SECONDS * 1000);
-  child.stdout.on("data", (bytes) => tally.parser.write(bytes));
+  child.stdout.on("data", (bytes) => counts.parser.write(bytes));
   const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
   clearTimeout(timer);
-  stop.removeEventListener("abort", end);
+  stop.removeEventListener("abort", killFile);
   if (stop.aborted) await killAll(folder);
-  const left = await cleanUp(folder);
-  const wrong = left.map((what) => `left behind: ${what}`);
-  if (late) wrong.push(`not over after ${FILE_TIMEOUT_SECONDS} s`);
-  if (code !== 0 && tally.failed.length === 0) wrong.push(`exit code ${code}`);
-  tally.close(wrong);
-  return tally;
+  const leftovers = await cleanUp(folder);
+  const failures = leftovers.map((what) => `left behind: ${what}`);
+  if (isTimedOut) failures.push(`not finished after ${FILE_TIMEOUT_SECONDS} s`);
+  if (code !== 0 && counts.failed.length === 0) failures.push(`exit code ${code}`);
+  counts.close(failures);
+  return counts;
 }
 
-/** Ends what a file that was stopped has started; its labs go by themselves, with all that they have made. */
+/** Kills what a stopped file has started. Labs end by themselves, and remove all that they made. */
 async function killAll(folder: string): Promise<void> {
   for (const { pid, words } of findProcessesIn(folder)) if (!words.includes("supervisor.js")) kill(pid);
   const deadline = performance.now() + CLEANUP_GRACE_MS;
@@ -54,14 +54,14 @@ async function killAll(folder: string): Promise<void> {
   for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
 }
 
-/** Removes a folder and what is still at work in it; answers what that was, once there was time for it to go by itself. */
+/** Waits for processes in a folder to end, then kills them and removes the folder. Returns what was left after the wait. */
 async function cleanUp(folder: string): Promise<string[]> {
   const deadline = performance.now() + CLEANUP_GRACE_MS;
   while (findLeftovers(folder).length > 0 && performance.now() < deadline) await sleep(50);
-  const left = findLeftovers(folder);
+  const leftovers = findLeftovers(folder);
   for (const { pid } of findProcessesIn(folder)) kill(pid);
-  if (!left.some((what) => what.startsWith("mount "))) rmSync(folder, { recursive: true, force: true });
-  return left;
+  if (!leftovers.some((what) => what.startsWith("mount "))) rmSync(folder, { recursive: true, force: true });
+  return leftovers;
 }
 
 function kill(pid: number): void {

@@ -2,11 +2,11 @@ import t from "tap";
 import { FileTestCounts, mergeCounts } from "./testcounts.js";
 import { formatFile, formatSummary } from "./testreport.js";
 
-/** What is said of a file whose process wrote `tap`; `wrong`: with its end. */
-function summary(file: string, tap: string, wrong: string[] = []): { text: string; lines: string[] } {
+/** The report of a file whose process wrote `tap`. `problems`: of its end. */
+function summary(file: string, tap: string, problems: string[] = []): { text: string; lines: string[] } {
   const tally = new FileTestCounts(file);
   tally.parser.write(tap);
-  tally.close(wrong);
+  tally.close(problems);
   return { text: formatFile(tally, 1234).join("\n"), lines: formatSummary(mergeCounts([tally])) };
 }
 
@@ -55,13 +55,13 @@ const crashed = `TAP version 14
 
 const [A, B, C] = ["dist/test/a.test.js", "dist/test/b.test.js", "dist/test/c.test.js"];
 
-t.test("tests are counted, not assertions", async (t) => {
+t.test("counts tests, not assertions", async (t) => {
   const { text, lines } = summary(A, passing);
   t.equal(lines.at(-1), "3 passed, 0 failed");
   t.equal(text, "ok    test/a.test.ts  3 passed, 1.2 s");
 });
 
-t.test("a failed test is named once, with all that failed in it; skips come with their reason", async (t) => {
+t.test("a failed test is listed once with its failed assertions; a skipped one with its reason", async (t) => {
   const { text, lines } = summary(B, failing);
   t.same(lines, [
     "skipped: test/b.test.ts: needs more > power cycle: needs root: power cycle",
@@ -73,18 +73,18 @@ t.test("a failed test is named once, with all that failed in it; skips come with
   t.match(text, /not ok: is two[\s\S]*\+3[\s\S]*not ok: is three\n +# what it said/);
 });
 
-t.test("a file that ends badly is a failed test, and what was wrong is said", async (t) => {
+t.test("a file that crashes counts as a failed test, with the reason", async (t) => {
   const { text, lines } = summary(C, crashed, ["exit code 1"]);
   t.same(lines, ["failed: test/c.test.ts: test/c.test.ts (the file itself)", "0 passed, 1 failed"]);
   t.match(text, /not ok: exit code 1/);
   t.equal(summary(A, passing, ["left behind: file /tmp/x"]).lines.at(-1), "3 passed, 1 failed");
 });
 
-t.test("output that breaks off fails what was running", async (t) => {
+t.test("truncated output fails the running test", async (t) => {
   const cut = passing.slice(0, passing.indexOf("    ok 2"));
   t.match(summary(A, cut).lines.at(-1), /, [1-9]\d* failed$/);
 });
 
-t.test("a file that says nothing is a failed test", async (t) => {
+t.test("a file without output counts as a failed test", async (t) => {
   t.equal(summary(A, "").lines.at(-1), "0 passed, 1 failed");
 });

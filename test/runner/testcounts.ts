@@ -1,13 +1,13 @@
 import { Parser, type Result } from "tap-parser";
 
-/** A test: one `t.test` (or a whole file) that asserts something itself. */
+/** A test that failed: one `t.test` (or a whole file) with an assertion of its own. */
 export interface FailedTest {
   file: string;
-  /** Names of the tests around it and its own, ` > ` between them; empty for a file's own assertions. */
+  /** Its name after those of the tests around it, separated by ` > `; empty for assertions outside of any test. */
   name: string;
-  /** What failed in it. */
+  /** Its failed assertions. */
   failures: Pick<Result, "name" | "diag">[];
-  /** What it said beside that. */
+  /** Comments that it printed. */
   comments: string[];
 }
 
@@ -18,8 +18,8 @@ export interface TestCounts {
 }
 
 /**
- * Reads what one file of tests writes (TAP, into `parser`) and counts tests, not assertions: a test fails when anything of its
- * own does. A file that fails without a failed test in it, e.g. one that crashed, counts as a failed test.
+ * Counts the tests of one file from the TAP that is written to `parser`. A test counts once, however many assertions it has, and
+ * fails with any of its own. A file that fails without a failed test, because it crashed, counts as a failed test.
  */
 export class FileTestCounts implements TestCounts {
   passed = 0;
@@ -31,33 +31,33 @@ export class FileTestCounts implements TestCounts {
     this.countTests(this.parser, []);
   }
 
-  /** The file's process has ended; `wrong`: what was wrong with its end, where anything was. */
-  close(wrong: string[]): void {
+  /** To be called when the file's process has ended. `problems`: what was wrong with how it ended. */
+  close(problems: string[]): void {
     this.parser.end();
-    if (this.passed + this.failed.length + this.skipped.length + wrong.length === 0) wrong = ["no test in it"];
-    const failures = wrong.map((name) => ({ name, diag: null }));
-    if (wrong.length > 0) this.failed.push({ file: this.file, name: "", failures, comments: [] });
+    if (this.passed + this.failed.length + this.skipped.length + problems.length === 0) problems = ["no test in it"];
+    const failures = problems.map((name) => ({ name, diag: null }));
+    if (problems.length > 0) this.failed.push({ file: this.file, name: "", failures, comments: [] });
   }
 
   private countTests(parser: Parser, names: string[]): void {
     const own: FailedTest = { file: this.file, name: names.join(" > "), failures: [], comments: [] };
     const failedBefore = this.failed.length;
-    let asserted = false;
+    let hasAssertion = false;
     parser.on("child", (child: Parser) => this.countTests(child, [...names, child.name]));
     parser.on("comment", (comment: string) => {
       if (!/^# (Subtest: |time=)/.test(comment)) own.comments.push(comment.trimEnd());
     });
     parser.on("assert", (result: Result) => {
-      if (!result.closingTestPoint) asserted = this.countAssertion(result, own) || asserted;
+      if (!result.closingTestPoint) hasAssertion = this.countAssertion(result, own) || hasAssertion;
     });
     parser.on("complete", ({ ok }: { ok: boolean }) => {
-      const unexplained = !ok && this.failed.length === failedBefore;
-      if (own.failures.length > 0 || unexplained) this.failed.push(own);
-      else if (asserted) this.passed++;
+      const isUnexplained = !ok && this.failed.length === failedBefore;
+      if (own.failures.length > 0 || isUnexplained) this.failed.push(own);
+      else if (hasAssertion) this.passed++;
     });
   }
 
-  /** Takes one assertion into its test; true where it is one that counts (skipped ones do not). */
+  /** Adds an assertion to its test. Returns false where it was skipped. */
   private countAssertion(result: Result, own: FailedTest): boolean {
     if (result.skip !== false) {
       const reason = typeof result.skip === "string" ? result.skip : "no reason given";
@@ -70,11 +70,11 @@ export class FileTestCounts implements TestCounts {
   }
 }
 
-/** The tallies of several files as one. */
-export function mergeCounts(tallies: TestCounts[]): TestCounts {
+/** The sum of the counts of several files. */
+export function mergeCounts(counts: TestCounts[]): TestCounts {
   return {
-    passed: tallies.reduce((sum, { passed }) => sum + passed, 0),
-    failed: tallies.flatMap(({ failed }) => failed),
-    skipped: tallies.flatMap(({ skipped }) => skipped),
+    passed: counts.reduce((sum, { passed }) => sum + passed, 0),
+    failed: counts.flatMap(({ failed }) => failed),
+    skipped: counts.flatMap(({ skipped }) => skipped),
   };
 }

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { findProgram } from "../lab/requirements.js";
 
-/** What a file of tests has left on this machine: files of its temporary folder, processes that work in it, and mounts there. */
+/** What a test file has left on this machine: files in its temporary folder, processes that use it, and mounts in it. */
 export function findLeftovers(folder: string): string[] {
   const files = readdirSync(folder).map((name) => `file ${join(folder, name)}`);
   const processes = findProcessesIn(folder).map(({ pid, words }) => `process ${pid}: ${words}`);
@@ -14,19 +14,19 @@ export function findLeftovers(folder: string): string[] {
   return [...processes, ...mounts, ...files];
 }
 
-/** Rules of labs that are no more: a lab holds an abstract socket with its number as long as it is there. */
+/** Firewall rules of labs that have ended: while a lab runs, it holds an abstract socket with its number. */
 export function findOrphanedRules(): string[] {
   const nft = findProgram("nft");
   if (process.getuid?.() !== 0 || nft === undefined) return [];
   const tables = execFileSync(nft, ["list", "tables"], { encoding: "utf8" }).match(/\bmuster_lab_\d+$/gm) ?? [];
   const sockets = readFileSync("/proc/net/unix", "utf8");
   // The kernel shows the zero bytes around a name as @.
-  const held = (table: string) =>
+  const isHeld = (table: string) =>
     new RegExp(`@muster-lab-${table.slice("muster_lab_".length)}(@|$)`, "m").test(sockets);
-  return tables.filter((table) => !held(table)).map((table) => `nft table inet ${table}`);
+  return tables.filter((table) => !isHeld(table)).map((table) => `nft table inet ${table}`);
 }
 
-/** Processes that have a temporary folder in their environment or on their command line; zombies have neither. */
+/** Processes whose environment or command line names a temporary folder; zombies have neither. */
 export function findProcessesIn(folder: string): { pid: number; words: string }[] {
   return readdirSync("/proc").flatMap((name) => {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) return [];
@@ -36,7 +36,7 @@ export function findProcessesIn(folder: string): { pid: number; words: string }[
   });
 }
 
-/** Empty where the process has just ended. */
+/** The text of a file; empty where the process has just ended. */
 function readIfExists(file: string): string {
   try {
     return readFileSync(file, "latin1");

@@ -5,17 +5,17 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import t, { type Test } from "tap";
 import { projectRoot } from "../lab/project.js";
-import { AgentAttachment, attachAgent, RunFolder, stopAgent } from "./agentdriver.js";
+import { AgentAttachment, AgentFolder, attachAgent, stopAgent } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
 const OTHER = 4242;
 const needsRoot = process.getuid?.() !== 0 && "needs root: files of another user";
 
-/** A run's folder below a new folder `place`; gone after the test, with the agent that may have started there. */
-function folderIn(t: Test): { place: string; folder: RunFolder } {
+/** A run folder below a new folder `place`. Both are removed after the test, with an agent that may have started there. */
+function folderIn(t: Test): { place: string; folder: AgentFolder } {
   const base = mkdtempSync(join(realpathSync(tmpdir()), "access-"));
-  const folder = new RunFolder(join(base, "place", "work"));
+  const folder = new AgentFolder(join(base, "place", "work"));
   t.teardown(async () => {
     chmodSync(join(base, "place"), 0o755);
     await stopAgent(folder);
@@ -24,8 +24,8 @@ function folderIn(t: Test): { place: string; folder: RunFolder } {
   return { place: join(base, "place"), folder };
 }
 
-/** What attach says where it refuses; undefined where it attaches. */
-async function refusal(folder: RunFolder): Promise<{ reason: string; next: string } | undefined> {
+/** The refusal of attach; undefined where it attaches. */
+async function refusal(folder: AgentFolder): Promise<{ reason: string; next: string } | undefined> {
   const attachment = new AgentAttachment(folder);
   const hello = attachment.open().then(
     () => undefined,
@@ -40,8 +40,8 @@ async function refusal(folder: RunFolder): Promise<{ reason: string; next: strin
   return JSON.parse(attachment.stderr.slice("muster-refused ".length));
 }
 
-const places: [name: string, change: (place: string, folder: RunFolder) => void, reason: RegExp | undefined][] = [
-  ["as it usually is", () => {}, undefined],
+const places: [name: string, change: (place: string, folder: AgentFolder) => void, reason: RegExp | undefined][] = [
+  ["as usual", () => {}, undefined],
   ["writable by everyone", (place) => chmodSync(place, 0o777), /place is writable by everyone and has no sticky bit/],
   ["writable by everyone, with the sticky bit", (place) => chmodSync(place, 0o1777), undefined],
   [
@@ -51,7 +51,7 @@ const places: [name: string, change: (place: string, folder: RunFolder) => void,
   ],
 ];
 
-t.test("a run's folder that others could replace is refused, with who and what to do", async (t) => {
+t.test("attach refuses a run folder that others could replace, and says who and what to do", async (t) => {
   for (const [name, change, reason] of places)
     await t.test(name, async (t) => {
       const { place, folder } = folderIn(t);
@@ -64,7 +64,7 @@ t.test("a run's folder that others could replace is refused, with who and what t
     });
 });
 
-const foreign: [name: string, change: (place: string, folder: RunFolder) => void, reason: RegExp][] = [
+const foreign: [name: string, change: (place: string, folder: AgentFolder) => void, reason: RegExp][] = [
   [
     "a folder above belongs to another user",
     (place) => chownSync(place, OTHER, OTHER),
@@ -107,7 +107,7 @@ const foreign: [name: string, change: (place: string, folder: RunFolder) => void
   ],
 ];
 
-t.test("what belongs to another user is refused", { skip: needsRoot }, async (t) => {
+t.test("attach refuses what belongs to another user", { skip: needsRoot }, async (t) => {
   for (const [name, change, reason] of foreign)
     await t.test(name, async (t) => {
       const { place, folder } = folderIn(t);
@@ -118,11 +118,11 @@ t.test("what belongs to another user is refused", { skip: needsRoot }, async (t)
     });
 });
 
-t.test("a link on the way is followed, and may not be another user's", { skip: needsRoot }, async (t) => {
+t.test("attach follows links in the path, unless they belong to another user", { skip: needsRoot }, async (t) => {
   const { place, folder } = folderIn(t);
   const link = join(dirname(place), "link");
   symlinkSync("place/work", link);
-  const beyond = Object.assign(Object.create(RunFolder.prototype), { root: join(link, "runs", "r1") }) as RunFolder;
+  const beyond = Object.assign(Object.create(AgentFolder.prototype), { root: join(link, "runs", "r1") }) as AgentFolder;
   t.equal(await refusal(beyond), undefined);
   await stopAgent(folder);
   mkdirSync(folder.root, { recursive: true });
@@ -133,7 +133,7 @@ t.test("a link on the way is followed, and may not be another user's", { skip: n
   t.match((await refusal(beyond))?.reason, /link belongs to uid 4242/);
 });
 
-/** Binds a socket as this user and listens as another one: the kernel tells clients who listens. */
+/** Binds a socket as this user and listens as another: the kernel tells clients who listens. */
 const SERVE = `import os, socket, sys, time
 listener = socket.socket(socket.AF_UNIX)
 os.umask(0o177)
@@ -144,7 +144,7 @@ print("listens", flush=True)
 time.sleep(600)
 `;
 
-t.test("a daemon of another user is refused", { skip: needsRoot }, async (t) => {
+t.test("attach refuses a daemon of another user", { skip: needsRoot }, async (t) => {
   const { folder } = folderIn(t);
   const server = spawn("python3", ["-c", SERVE, `${OTHER}`], { cwd: folder.root });
   await once(server.stdout, "data");
@@ -154,49 +154,52 @@ t.test("a daemon of another user is refused", { skip: needsRoot }, async (t) => 
   rmSync(join(folder.root, "agent.sock"));
 });
 
-/** Attaches as `attach` does, without any check, as a coordinator that does not own the agent, and prints what comes back; an empty line where the daemon hangs up. */
-const KNOCK = `import array, os, socket, sys
+/**
+ * Attaches as `attach` does, but without any check, as a coordinator that does not own the agent. Prints the reply; an empty line
+ * where the daemon closes the connection.
+ */
+const ATTACH_UNCHECKED = `import array, os, socket, sys
 line = socket.socket(socket.AF_UNIX)
 line.connect(sys.argv[1])
-(theirs, ours), (mine, said) = os.pipe(), os.pipe()
+(theirs, ours), (mine, output) = os.pipe(), os.pipe()
 os.write(ours, b'{"op":"open","nonces":[]}\\n')
 try:
-    line.sendmsg([b"attach"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs, said]))])
+    line.sendmsg([b"attach"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs, output]))])
 except BrokenPipeError:
-    pass  # the agent has hung up already
-os.close(said)
+    pass  # the agent has closed the connection already
+os.close(output)
 print(os.read(mine, 4096).decode().partition("\\n")[0], flush=True)
 `;
 
-async function knock(socket: string, uid: number): Promise<string> {
-  const child: ChildProcess = spawn("python3", ["-c", KNOCK, socket], {
+async function attachAs(socket: string, uid: number): Promise<string> {
+  const child: ChildProcess = spawn("python3", ["-c", ATTACH_UNCHECKED, socket], {
     uid,
     gid: uid,
     stdio: ["ignore", "pipe", "inherit"],
   });
-  let said = "";
+  let output = "";
   child.stdout!.on("data", (bytes) => {
-    said += bytes;
+    output += bytes;
   });
   await once(child, "close");
-  return said.trim();
+  return output.trim();
 }
 
-t.test("the agent hangs up on other users", { skip: needsRoot }, async (t) => {
+t.test("the agent closes connections of other users", { skip: needsRoot }, async (t) => {
   const { folder, attachment } = await attachAgent(t);
   const socket = join(folder.root, "agent.sock");
   t.equal(execFileSync("stat", ["-c", "%a", socket], { encoding: "utf8" }), "600\n");
-  // As if every other check had failed.
+  // Disables every other protection.
   for (const path of [join(folder.root, "..", ".."), socket]) chmodSync(path, 0o777);
-  t.equal(await knock(socket, OTHER), "");
+  t.equal(await attachAs(socket, OTHER), "");
   attachment.send({ op: "ping" });
   await attachment.waitFor((one) => one.ev === "pong");
-  t.match(await knock(socket, 0), /^\{"ev":"refused"/, "the same user is answered");
+  t.match(await attachAs(socket, 0), /^\{"ev":"refused"/, "the same user gets an answer");
   chmodSync(join(folder.root, "..", ".."), 0o700);
   chmodSync(socket, 0o600);
 });
 
-/** Asks is_private_group() of made-up users and groups. */
+/** Calls is_private_group() with made-up users and groups. */
 const GROUPS = `import sys, types
 users = {1000: "ann", 1001: "bob", 0: "root"}
 primary = {"ann": 1000, "bob": 1001, "root": 0}
@@ -206,14 +209,14 @@ user = lambda name: types.SimpleNamespace(pw_name=name, pw_gid=primary[name])
 group = lambda name, members: types.SimpleNamespace(gr_name=name, gr_mem=members)
 sys.modules["pwd"] = types.SimpleNamespace(getpwuid=lambda uid: user(users[uid]), getpwall=lambda: [user(name) for name in primary])
 sys.modules["grp"] = types.SimpleNamespace(getgrgid=lambda gid: group(*groups[gid]))
-import access
-print([access.is_private_group(gid, uid) for gid, uid in eval(sys.argv[1])])
+import path_access
+print([path_access.is_private_group(gid, uid) for gid, uid in eval(sys.argv[1])])
 `;
 
-t.test("a group that only the user is in does not count as others", (t) => {
+t.test("a group with only the user in it does not count as others", (t) => {
   const table: [gid: number, uid: number, isPrivate: boolean, why: string][] = [
     [1000, 1000, true, "the user's private group, as Debian makes it"],
-    [1001, 1001, false, "another user's private group in which there is somebody else"],
+    [1001, 1001, false, "another user's private group, which has a second member"],
     [1001, 1000, false, "another user has it as the primary group"],
     [2000, 1000, true, "the user alone is listed"],
     [2001, 1000, false, "two are listed"],
@@ -226,11 +229,11 @@ t.test("a group that only the user is in does not count as others", (t) => {
   const pairs = JSON.stringify(table.map(([gid, uid]) => [gid, uid]));
   const env = {
     ...process.env,
-    PYTHONPATH: join(projectRoot(), "templates/muster_agent"),
+    PYTHONPATH: join(projectRoot(), "templates/muster_agent/access"),
     PYTHONDONTWRITEBYTECODE: "1",
   };
-  const said = execFileSync("python3", ["-c", GROUPS, pairs], { encoding: "utf8", env });
-  const answers = said.match(/True|False/g)!.map((word) => word === "True");
+  const output = execFileSync("python3", ["-c", GROUPS, pairs], { encoding: "utf8", env });
+  const answers = output.match(/True|False/g)!.map((word) => word === "True");
   for (const [index, [, , isPrivate, why]] of table.entries()) t.equal(answers[index], isPrivate, why);
   t.end();
 });

@@ -4,11 +4,11 @@ import t from "tap";
 import type { DoneMessage } from "../../executor/run/agent/protocol.js";
 import { PROTOCOL_VERSION } from "../../executor/run/agent/protocol.js";
 import { waitUntil } from "../lab/waituntil.js";
-import { AgentAttachment, attachAgent, decodeInline, findProcesses, RunFolder } from "./agentdriver.js";
+import { AgentAttachment, AgentFolder, attachAgent, decodeInline, findProcesses } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
-t.test("says hello with what identifies the process, and leaves nothing behind at a stop", async (t) => {
+t.test("hello identifies the process, and a stop leaves nothing behind", async (t) => {
   const { folder, attachment, hello } = await attachAgent(t);
   t.equal(hello.muster, PROTOCOL_VERSION);
   t.equal(hello.root, folder.root);
@@ -24,7 +24,7 @@ t.test("says hello with what identifies the process, and leaves nothing behind a
   t.notOk(existsSync(join(folder.root, "..")), "neither the folder nor the empty ones above it are left");
 });
 
-t.test("passes arguments byte for byte, and the environment in the order of spec, then slot", async (t) => {
+t.test("arguments arrive byte for byte; the environment of the slot overrides that of the spec", async (t) => {
   const { attachment } = await attachAgent(t, {
     env: { A: "node", B: "node", C: "node" },
     slots: [{ slot: 3, env: { C: "slot", GPU: "7" } }],
@@ -62,7 +62,7 @@ t.test("passes arguments byte for byte, and the environment in the order of spec
   t.match(nul.error, /could not be started.*null byte/);
 });
 
-t.test("tells how programs end", async (t) => {
+t.test("done says how a program ended", async (t) => {
   const { attachment, folder } = await attachAgent(t);
   const table: [string, string, Partial<DoneMessage>][] = [
     ["zero", "exit 0", { exit: 0, signal: null }],
@@ -83,13 +83,12 @@ t.test("tells how programs end", async (t) => {
   attachment.start("unstaged", { files: [["in.txt", "0".repeat(64), 0o644]] }, ["true"]);
   t.match((await attachment.waitForDone("unstaged")).error, /staged file in.txt could not be put.*No such file/);
   const alive = await attachment.run("memory", "head -c 50000000 /dev/zero | tail -c 1 >/dev/null; sleep 0.2");
-  t.ok(alive.rss > 1 << 20);
   t.ok(alive.seconds >= 0.2 && alive.seconds < 10);
   attachment.start("where", {}, ["pwd"]);
   t.equal(decodeInline((await attachment.waitForDone("where")).stdout).trim(), join(folder.root, "a/where/work"));
 });
 
-t.test("refuses what it cannot understand or must not do, and lives", async (t) => {
+t.test("malformed and unsafe commands are reported, and the agent continues", async (t) => {
   const { attachment } = await attachAgent(t);
   for (const line of [
     "{",
@@ -104,13 +103,13 @@ t.test("refuses what it cannot understand or must not do, and lives", async (t) 
   attachment.start("up", { outputs: ["../up"] }, ["true"]);
   await attachment.waitFor((one) => one.ev === "problem");
   attachment.send({ op: "start", id: "nospec", chunk: "c", slot: 0, spec: "never", args: [] });
-  t.match((await attachment.waitForDone("nospec")).error, /never told the spec/);
+  t.match((await attachment.waitForDone("nospec")).error, /does not know the spec/);
   attachment.start("noslot", {}, ["true"], 9);
   t.match((await attachment.waitForDone("noslot")).error, /no slot 9/);
   t.equal((await attachment.run("fine", "true")).exit, 0);
 });
 
-t.test("keeps a queue a slot, and never more than `max` at once", async (t) => {
+t.test("each slot has a queue, and at most `max` attempts run at once", async (t) => {
   const slots = [0, 1, 2].map((slot) => ({ slot, env: {} }));
   const { attachment } = await attachAgent(t, { slots, max: 2 });
   for (let index = 0; index < 9; index++) attachment.start(`q${index}`, {}, ["sleep 0.05"], index % 3);
@@ -122,7 +121,7 @@ t.test("keeps a queue a slot, and never more than `max` at once", async (t) => {
     if (one.ev === "done") running--;
     most = Math.max(most, running);
   }
-  t.ok(most <= 2 + 2, `${most} started and not reported at once`); // a successor starts before the result is told
+  t.ok(most <= 2 + 2, `${most} started and not reported at once`); // the next attempt starts before the result is sent
   const order = attachment.messages.flatMap((one) => (one.ev === "started" ? [one.id] : []));
   for (const slot of [0, 1, 2]) {
     const mine = order.filter((id) => Number(id.slice(1)) % 3 === slot);
@@ -130,17 +129,17 @@ t.test("keeps a queue a slot, and never more than `max` at once", async (t) => {
   }
 });
 
-t.test("starts the next chunk of a slot before it looks at the outputs of the last", async (t) => {
+t.test("the next chunk of a slot starts before the outputs of the last are read", async (t) => {
   const { attachment } = await attachAgent(t);
   attachment.start("first", { outputs: ["big"] }, ["head -c 200000000 /dev/zero > big"]);
-  attachment.start("second", {}, ["sleep 5"]); // long enough for its start to be told by itself
+  attachment.start("second", {}, ["sleep 5"]); // long enough for its start to be sent separately
   await attachment.waitForDone("first");
   const events = attachment.messages.map((one) => ("id" in one ? `${one.ev} ${one.id}` : one.ev));
-  t.ok(events.includes("started second"), "told before the first one's result");
+  t.ok(events.includes("started second"), "sent before the first one's result");
 });
 
-t.test("says why the run's folder cannot be made", async (t) => {
-  const folder = new RunFolder();
+t.test("attach says why it cannot make the run's folder", async (t) => {
+  const folder = new AgentFolder();
   folder.remove();
   const inTheWay = join(folder.root, "../..");
   writeFileSync(inTheWay, "");

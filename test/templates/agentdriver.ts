@@ -20,15 +20,14 @@ import type {
   AgentMessage,
   AttemptSpec,
   DoneMessage,
-  SlotSetup,
+  HelloMessage,
+  OpenCommand,
 } from "../../executor/run/agent/protocol.js";
+import { isAgentCommand } from "../../schemas/protocolvalidators.js";
 import { agentProgram } from "../../templates/nodeprograms.js";
 
-type Hello = Extract<AgentMessage, { ev: "hello" }>;
-type Open = Extract<AgentCommand, { op: "open" }>;
-
-/** A run's folder on a "node" that is this machine. */
-export class RunFolder {
+/** A run folder, on this machine as the node. */
+export class AgentFolder {
   readonly root: string;
 
   constructor(parent = mkdtempSync(join(realpathSync(tmpdir()), "agent-"))) {
@@ -36,14 +35,14 @@ export class RunFolder {
     mkdirSync(join(this.root, "store"), { recursive: true });
   }
 
-  /** Puts a staged file there; answers with its SHA-256. */
+  /** Stages a file; returns its SHA-256. */
   stage(content: string | Buffer): string {
     const sha256 = createHash("sha256").update(content).digest("hex");
     writeFileSync(join(this.root, "store", sha256), content);
     return sha256;
   }
 
-  /** What is left of attempts. */
+  /** The folders of attempts. */
   listAttempts(): string[] {
     return existsSync(join(this.root, "a")) ? readdirSync(join(this.root, "a")) : [];
   }
@@ -53,23 +52,23 @@ export class RunFolder {
   }
 }
 
-/** What the `number`th coordinator of a run directory says of itself. */
-export function coordinatorNonces(number: number): Pick<Open, "nonce" | "nonces"> {
+/** The nonces of the `number`th coordinator of a run directory. */
+export function coordinatorNonces(number: number): Pick<OpenCommand, "nonce" | "nonces"> {
   const nonces = Array.from({ length: number }, (_, index) => `${index + 1}`.padStart(16, "0"));
   return { nonce: nonces.at(-1)!, nonces };
 }
 
-/** One attachment to a real agent, over pipes as sshd would have them. Messages are kept; `next` waits for one. */
+/** An attachment to a real agent, over pipes, as with sshd. It keeps all messages; `waitFor` returns one. */
 export class AgentAttachment {
   readonly messages: AgentMessage[] = [];
   private readonly process: ChildProcessWithoutNullStreams;
   private readonly arrivals = new EventEmitter().setMaxListeners(0);
-  private readonly taken = new Set<AgentMessage>();
+  private readonly returned = new Set<AgentMessage>();
   stderr = "";
 
-  /** `env` adds to the environment of the agent, should this attachment start it; python's own variables count only here. */
+  /** `env` adds to the environment of the agent, if this attachment starts it; unlike over SSH, PYTHON* variables count. */
   constructor(
-    readonly folder: RunFolder,
+    readonly folder: AgentFolder,
     env: NodeJS.ProcessEnv = {},
   ) {
     const program = agentProgram();
@@ -86,23 +85,26 @@ export class AgentAttachment {
     });
   }
 
-  send(...messages: AgentCommand[]): void {
-    this.process.stdin.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(""));
+  send(...commands: AgentCommand[]): void {
+    for (const command of commands)
+      if (!isAgentCommand(command)) throw new Error(`not a command of the protocol: ${JSON.stringify(command)}`);
+    this.sendText(commands.map((command) => `${JSON.stringify(command)}\n`).join(""));
   }
 
+  /** Sends any text. */
   sendText(text: string): void {
     this.process.stdin.write(text);
   }
 
-  /** `open` with defaults for what a test does not care about. Answers with the hello. */
-  async open(settings: Partial<Open> = {}): Promise<Hello> {
+  /** Sends `open`, with defaults for what a test does not set. Returns the hello. */
+  async open(settings: Partial<OpenCommand> = {}): Promise<HelloMessage> {
     const reply = await this.sendOpen(settings);
     if (reply.ev !== "hello") throw new Error(`the agent answered ${JSON.stringify(reply)}`);
     return reply;
   }
 
-  /** Sends `open`, and answers with what the agent makes of it: hello or refused. */
-  async sendOpen(settings: Partial<Open> & { slots?: SlotSetup[] } = {}): Promise<AgentMessage> {
+  /** Sends `open`, and returns the reply: hello or refused. */
+  async sendOpen(settings: Partial<OpenCommand> = {}): Promise<AgentMessage> {
     const base = {
       op: "open",
       run: "r1",
@@ -122,7 +124,7 @@ export class AgentAttachment {
     this.send({ op: "start", id, chunk: `chunk-${id}`, slot, spec: whole, args });
   }
 
-  /** Runs a shell script as an attempt and waits for its end. */
+  /** Runs a shell script as an attempt, and waits for its result. */
   async run(id: string, script: string, spec: Partial<AttemptSpec> = {}, slot = 0): Promise<DoneMessage> {
     this.start(id, spec, [script], slot);
     return this.waitForDone(id);
@@ -132,28 +134,28 @@ export class AgentAttachment {
     return this.waitFor((one) => one.ev === "done" && one.id === id) as Promise<DoneMessage>;
   }
 
-  /** The first message not yet taken that fits; fails after `patience` seconds with what came instead. */
-  async waitFor(fits: (message: AgentMessage) => boolean, patience = 20): Promise<AgentMessage> {
-    const signal = AbortSignal.timeout(patience * 1000);
+  /** The first message that matches and was not returned before. Rejects after `timeoutSeconds` with what came instead. */
+  async waitFor(matches: (message: AgentMessage) => boolean, timeoutSeconds = 20): Promise<AgentMessage> {
+    const signal = AbortSignal.timeout(timeoutSeconds * 1000);
     for (;;) {
-      const found = this.messages.find((one) => !this.taken.has(one) && fits(one));
+      const found = this.messages.find((one) => !this.returned.has(one) && matches(one));
       if (found !== undefined) {
-        this.taken.add(found);
+        this.returned.add(found);
         return found;
       }
       await once(this.arrivals, "message", { signal }).catch(() => {
-        throw new Error(`nothing that fits: ${JSON.stringify(this.messages).slice(-1500)} ${this.stderr}`);
+        throw new Error(`no matching message: ${JSON.stringify(this.messages).slice(-1500)} ${this.stderr}`);
       });
     }
   }
 
-  /** The coordinator goes away: the connection's pipes close. Resolves when attach has ended. */
+  /** Closes the pipes, as when a coordinator ends. Resolves when attach has ended. */
   async disconnect(): Promise<void> {
     this.process.stdin.end();
     await this.waitForExit();
   }
 
-  /** Exit code of attach, once it is gone. */
+  /** The exit code of attach, once it has ended. */
   async waitForExit(): Promise<number | null> {
     if (this.process.exitCode === null && this.process.signalCode === null) await once(this.process, "exit");
     return this.process.exitCode;
@@ -166,22 +168,22 @@ export class AgentAttachment {
   }
 }
 
-/** A folder and an opened attachment; the agent and the folder are gone after the test, whatever happens in it. */
+/** A folder and an opened attachment. The agent is stopped and the folder removed after the test, whatever happens in it. */
 export async function attachAgent(test: Test, settings: Parameters<AgentAttachment["open"]>[0] = {}) {
-  const folder = new RunFolder();
+  const folder = new AgentFolder();
   const attachment = new AgentAttachment(folder);
   test.teardown(() => stopAgent(folder));
   const hello = await attachment.open(settings);
   return { folder, attachment, hello };
 }
 
-/** Stops whatever agent still serves the folder and removes it. */
-export async function stopAgent(folder: RunFolder): Promise<void> {
+/** Stops the agent of the folder, if there is one, and removes the folder. */
+export async function stopAgent(folder: AgentFolder): Promise<void> {
   if (existsSync(join(folder.root, "agent.sock"))) await new AgentAttachment(folder).stop();
   folder.remove();
 }
 
-/** Process ids whose environment or command line has `mark`, zombies not among them. */
+/** Pids of processes whose environment or command line contains `mark`; zombies have neither. */
 export function findProcesses(mark: string): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
@@ -197,7 +199,7 @@ function textOf(file: string): string {
   }
 }
 
-/** The text of a log or output that came along inline. */
+/** The text of a log or output that is part of a message. */
 export function decodeInline(report: { data?: string } | undefined): string {
   return Buffer.from(report?.data ?? "", "base64").toString();
 }

@@ -16,25 +16,25 @@ import { projectRoot } from "../../templates/nodeprograms.js";
 import { waitUntil } from "../lab/waituntil.js";
 import {
   AgentAttachment,
+  AgentFolder,
   attachAgent,
   coordinatorNonces,
   decodeInline,
   findProcesses,
-  RunFolder,
   stopAgent,
 } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
-/** KILLs the daemon of a folder and attaches to the one that follows it. */
-async function successor(folder: RunFolder, attachment: AgentAttachment, pid: number) {
+/** Kills the daemon of a folder, and attaches to its successor. */
+async function successor(folder: AgentFolder, attachment: AgentAttachment, pid: number) {
   process.kill(pid, "SIGKILL");
   await attachment.waitForExit();
   const next = new AgentAttachment(folder);
   return { next, hello: await next.open(coordinatorNonces(2)) };
 }
 
-t.test("a torn last line of the journal is cut off, so that the next result is not lost with it", async (t) => {
+t.test("a torn last line of the journal is cut off, so that the next record is not lost with it", async (t) => {
   const { folder, attachment, hello } = await attachAgent(t);
   const journal = join(folder.root, "done.ndjson");
   const whole = await attachment.run("whole", "echo whole");
@@ -60,24 +60,21 @@ t.test("a torn last line of the journal is cut off, so that the next result is n
   for (const line of readFileSync(journal, "utf8").trimEnd().split("\n")) JSON.parse(line);
 });
 
-t.test(
-  "what a killed agent leaves is killed by what identifies it, also where it cleared its environment",
-  async (t) => {
-    const { folder, attachment, hello } = await attachAgent(t);
-    const pidFile = join(folder.root, "pid");
-    attachment.start("cleared", {}, [`exec env -i sh -c 'echo $$ > ${pidFile}; sleep 1000 & sleep 1000'`]);
-    await waitUntil("it runs", () => existsSync(pidFile) && readFileSync(pidFile, "utf8") !== "");
-    const leader = Number(readFileSync(pidFile, "utf8"));
-    const inSession = () => execFileSync("ps", ["-eo", "sess=,stat="], { encoding: "utf8" }).split("\n");
-    const left = () => inSession().filter((line) => Number.parseInt(line, 10) === leader && !line.includes("Z"));
-    await waitUntil("three processes", () => left().length === 3);
-    const { next } = await successor(folder, attachment, hello.pid);
-    t.match(await next.waitForDone("cleared"), { lost: true });
-    t.same(left(), []);
-  },
-);
+t.test("processes of a killed agent are identified and killed, even with a cleared environment", async (t) => {
+  const { folder, attachment, hello } = await attachAgent(t);
+  const pidFile = join(folder.root, "pid");
+  attachment.start("cleared", {}, [`exec env -i sh -c 'echo $$ > ${pidFile}; sleep 1000 & sleep 1000'`]);
+  await waitUntil("it runs", () => existsSync(pidFile) && readFileSync(pidFile, "utf8") !== "");
+  const leader = Number(readFileSync(pidFile, "utf8"));
+  const inSession = () => execFileSync("ps", ["-eo", "sess=,stat="], { encoding: "utf8" }).split("\n");
+  const left = () => inSession().filter((line) => Number.parseInt(line, 10) === leader && !line.includes("Z"));
+  await waitUntil("three processes", () => left().length === 3);
+  const { next } = await successor(folder, attachment, hello.pid);
+  t.match(await next.waitForDone("cleared"), { lost: true });
+  t.same(left(), []);
+});
 
-t.test("a program that kills its agent at once is known to have run, until somebody has heard that", async (t) => {
+t.test("a program that kills its agent at once is reported as started until that is acknowledged", async (t) => {
   const { folder, attachment } = await attachAgent(t);
   const slots = Array.from({ length: 32 }, (_, slot) => ({ slot, env: {} }));
   await attachment.disconnect();
@@ -87,7 +84,7 @@ t.test("a program that kills its agent at once is known to have run, until someb
   await again.waitFor((one) => one.ev === "started");
   again.send({ op: "cancel", ids: ["canceled"] });
   await again.waitForDone("canceled");
-  // The others keep the agent busy, so that it dies before the end of the turn in which it began all of them.
+  // The others keep the agent busy, so that it dies in the turn of its event loop in which it starts all of them.
   again.start("killer", {}, ["kill -9 $PPID; sleep 1000"], 0);
   again.start("queued", {}, ["sleep 1000"], 0);
   for (const { slot } of slots.slice(1)) again.start(`calm${slot}`, {}, ["sleep 1000"], slot);
@@ -97,19 +94,19 @@ t.test("a program that kills its agent at once is known to have run, until someb
     const { held, pid } = await next.open({ slots });
     const died = held.filter(({ agentDied }) => agentDied).map(({ id }) => id);
     t.ok(died.includes("killer"), "it ran");
-    t.ok(!died.includes("queued") && !died.includes("canceled"), "what was queued or cancelled did not");
+    t.ok(!died.includes("queued") && !died.includes("canceled"), "queued and cancelled attempts did not");
     t.match(await next.waitForDone("killer"), { lost: true, agentDied: true });
-    t.same(findProcesses(`MUSTER_ROOT=${folder.root}`), [], "nothing runs on");
+    t.same(findProcesses(`MUSTER_ROOT=${folder.root}`), [], "no process is left");
     process.kill(pid, "SIGKILL");
     await next.waitForExit();
   }
   const last = new AgentAttachment(folder);
   const { held } = await last.open({ slots });
   last.send({ op: "ack", ids: held.map(({ id }) => id) });
-  await waitUntil("their folders are gone", () => folder.listAttempts().length === 0);
+  await waitUntil("their folders are deleted", () => folder.listAttempts().length === 0);
 });
 
-t.test("a number that belongs to somebody else by now is not believed", async (t) => {
+t.test("a pid that belongs to another process now is not trusted", async (t) => {
   const { folder, attachment, hello } = await attachAgent(t);
   attachment.start("other", {}, ["sleep 1000"]);
   await attachment.waitFor((one) => one.ev === "started");
@@ -119,7 +116,7 @@ t.test("a number that belongs to somebody else by now is not believed", async (t
   await attachment.waitForExit();
   const [boot] = JSON.parse(readFileSync(journal, "utf8")).process as [string, number, number];
   t.equal(boot, hello.boot);
-  // Records whose number is this very test's, of another start and of another boot.
+  // Records with the pid of this test, but of another start time and of another boot.
   const mine = Number(readFileSync("/proc/self/stat", "utf8").split(") ")[1]!.split(" ")[19]);
   for (const [id, process_] of [
     ["start", [boot, process.pid, mine + 1]],
@@ -138,10 +135,10 @@ t.test("a number that belongs to somebody else by now is not believed", async (t
       `${id}: whether the node has rebooted`,
     );
   }
-  t.same(findProcesses("MUSTER_ATTEMPT=other"), [], "the one that is what it was is gone; this test lives");
+  t.same(findProcesses("MUSTER_ATTEMPT=other"), [], "the process of the attempt has ended; this test has not");
 });
 
-t.test("answers a ping; a coordinator that seems to be there but says nothing does not renew the lease", async (t) => {
+t.test("pings are answered and renew the lease; a silent connection does not", async (t) => {
   const { folder, attachment } = await attachAgent(t, { lease: 2 });
   attachment.start("orphan", {}, ["setsid sleep 1000 & sleep 1000"]);
   const begin = performance.now();
@@ -156,8 +153,8 @@ t.test("answers a ping; a coordinator that seems to be there but says nothing do
   await attachment.waitForExit();
 });
 
-t.test("folders of runs that a reboot left to nobody go with the next run, and no others", async (t) => {
-  const folder = new RunFolder();
+t.test("the next run deletes folders that were abandoned at a reboot, and no others", async (t) => {
+  const folder = new AgentFolder();
   t.teardown(() => stopAgent(folder));
   const runs = join(folder.root, "..");
   const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
@@ -174,17 +171,17 @@ t.test("folders of runs that a reboot left to nobody go with the next run, and n
   }
   const attachment = new AgentAttachment(folder);
   await attachment.open();
-  await waitUntil("what nobody comes back to is gone", () => !existsSync(join(runs, "over")));
+  await waitUntil("the abandoned folder is deleted", () => !existsSync(join(runs, "over")));
   await attachment.stop();
   for (const [name, , stays] of table) t.equal(existsSync(join(runs, name)), stays, name);
 });
 
-/** What the agent deletes folders with, called as a user who is not root. */
+/** Calls remove_tree() as a user who is not root. */
 function removeTree(path: string): string {
   const program = [
     "import os, sys",
     `sys.path.insert(0, ${JSON.stringify(join(projectRoot(), "templates"))})`,
-    "from muster_agent.removal import remove_tree",
+    "from muster_agent.storage.tree_removal import remove_tree",
     "if os.getuid() == 0: os.setgroups([]); os.setgid(4242); os.setuid(4242)",
     "os.chdir('/')",
     "print(remove_tree(sys.argv[1]))",
@@ -201,7 +198,7 @@ function makeTree(script: string): string {
   return path;
 }
 
-t.test("folders go, whatever a chunk made of them", (t) => {
+t.test("folders are deleted, whatever a chunk made of them", (t) => {
   const keep = mkdtempSync(join(tmpdir(), "keep-"));
   t.teardown(() => rmSync(keep, { recursive: true }));
   const deep = `python3 -c "
@@ -213,7 +210,7 @@ open('end', 'w').close()"`;
     ["without permissions", "mkdir -p t/w/x/y t/v; : > t/w/x/y/z; : > t/w/f; chmod 0 t/w/x/y t/w/x t/v; chmod 500 t/w"],
     ["a link to a folder elsewhere", `mkdir t; ln -s ${keep} t/link`],
     ["deeper than a path may be long", `mkdir t; cd t; ${deep}`],
-    ["names that its own way of moving would use", "mkdir -p t/removed-0/removed-0/a t/b/removed-1; : > t/removed-2"],
+    ["names that it would use itself", "mkdir -p t/removed-0/removed-0/a t/b/removed-1; : > t/removed-2"],
   ] as const) {
     const path = makeTree(script);
     t.teardown(() => rmSync(path, { recursive: true }));
@@ -227,11 +224,11 @@ open('end', 'w').close()"`;
   t.end();
 });
 
-t.test("what stays is said", { skip: process.getuid?.() !== 0 && "needs root" }, (t) => {
+t.test("an error names what stays", { skip: process.getuid?.() !== 0 && "needs root" }, (t) => {
   const path = makeTree("mkdir -p t/other t/mine; : > t/mine/file");
   t.teardown(() => rmSync(path, { recursive: true }));
   execFileSync("sh", ["-c", "chown 0:0 t/other; chmod 755 t/other; : > t/other/file"], { cwd: path });
   t.match(removeTree(join(path, "t")), /Permission denied.*t\/.*file/);
-  t.notOk(existsSync(join(path, "t/mine")), "and the rest goes");
+  t.notOk(existsSync(join(path, "t/mine")), "the rest is deleted");
   t.end();
 });

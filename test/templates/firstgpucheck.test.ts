@@ -8,7 +8,7 @@ const slots = (name: string) => [
   { slot: 1, env: {} },
 ];
 
-t.test("a GPU waits for the first look at it, a CPU slot does not", async (t) => {
+t.test("a GPU slot waits for the coordinator's first check; a CPU slot does not", async (t) => {
   const { attachment } = await attachAgent(t, { slots: slots("examined"), examine: 60 });
   attachment.start("gpu", {}, ["true"], 0);
   attachment.start("cpu", {}, ["true"], 1);
@@ -20,12 +20,12 @@ t.test("a GPU waits for the first look at it, a CPU slot does not", async (t) =>
   t.match(await attachment.waitForDone("gpu"), { exit: 0 });
 });
 
-t.test("a look that is never told of holds a GPU up no longer than it may take", async (t) => {
+t.test("without `examined`, a GPU slot starts when the check's time is up", async (t) => {
   const { attachment } = await attachAgent(t, { slots: slots("unexamined"), examine: 0.5 });
   t.match(await attachment.run("gpu", "true"), { exit: 0 });
 });
 
-t.test("what is withdrawn meanwhile never starts", async (t) => {
+t.test("an attempt that is withdrawn meanwhile never starts", async (t) => {
   const { attachment } = await attachAgent(t, { slots: slots("sick"), examine: 60 });
   attachment.start("gpu", {}, ["true"], 0);
   attachment.send({ op: "withdraw", ids: ["gpu"] }, { op: "examined" });

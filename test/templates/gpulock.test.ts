@@ -15,7 +15,7 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { findProgram } from "../lab/requirements.js";
 import { waitUntil } from "../lab/waituntil.js";
-import { AgentAttachment, attachAgent, decodeInline, RunFolder, stopAgent } from "./agentdriver.js";
+import { AgentAttachment, AgentFolder, attachAgent, decodeInline, stopAgent } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
@@ -27,16 +27,21 @@ const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 const slotsOf = (gpu: string) => [{ slot: 0, env: {}, lock: gpu }];
 const filesOf = (gpu: string) => ["lock", "sock"].filter((end) => existsSync(join(LOCKS, `gpu-${gpu}.${end}`)));
 
-/** Runs Python that holds something, until the test ends; answers when it has printed a line. */
-async function hold(t: Test, program: string, words: string[], uid = me): Promise<ChildProcessWithoutNullStreams> {
+/** Runs Python that holds a lock until the test ends; resolves when it has printed a line. */
+async function startHolder(
+  t: Test,
+  program: string,
+  words: string[],
+  uid = me,
+): Promise<ChildProcessWithoutNullStreams> {
   const child = spawn("python3", ["-c", program, ...words], { uid, gid: uid });
   t.teardown(() => child.kill("SIGKILL"));
   await once(child.stdout, "data");
   return child;
 }
 
-/** Holds the abstract name and tells waiters what an agent would: their highest priority, and its run. */
-const NAME = `import socket, sys
+/** Holds the abstract name, and tells waiters what an agent does: the highest priority, and its run. */
+const HOLD_NAME = `import socket, sys
 held = socket.socket(socket.AF_UNIX)
 held.bind("\\0" + sys.argv[1])
 held.listen()
@@ -47,8 +52,8 @@ while True:
     waiters[-1].send(b"0 " + sys.argv[2].encode() + b"\\n")
 `;
 
-/** Holds a lock file, and no socket. */
-const FILE = `import fcntl, os, sys, time
+/** Holds a lock file, but no socket. */
+const HOLD_FILE = `import fcntl, os, sys, time
 os.makedirs(os.path.dirname(sys.argv[1]), 0o700, exist_ok=True)
 fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600)
 fcntl.flock(fd, fcntl.LOCK_EX)
@@ -56,7 +61,7 @@ print("held", flush=True)
 time.sleep(600)
 `;
 
-t.test("lock files go with the chunk, and with an agent that is killed", async (t) => {
+t.test("lock files are released after the chunk, and when an agent is killed", async (t) => {
   const gpu = `files-${process.pid}`;
   const [first, second] = [
     await attachAgent(t, { run: "alpha", slots: slotsOf(gpu) }),
@@ -77,7 +82,7 @@ t.test("lock files go with the chunk, and with an agent that is killed", async (
   t.same(filesOf(gpu), [], "the next holder has removed what the killed one left");
 });
 
-t.test("an agent that is stopped in the middle of a chunk leaves no lock file", async (t) => {
+t.test("an agent that is stopped during a chunk leaves no lock file", async (t) => {
   const gpu = `stopped-${process.pid}`;
   const { attachment, hello } = await attachAgent(t, { slots: slotsOf(gpu) });
   attachment.start("long", {}, ["sleep 600"]);
@@ -88,24 +93,24 @@ t.test("an agent that is stopped in the middle of a chunk leaves no lock file", 
   t.same(filesOf(gpu), []);
 });
 
-t.test("an agent from before there were lock files keeps a GPU to itself", async (t) => {
+t.test("an agent from before there were lock files excludes others", async (t) => {
   const gpu = `old-${process.pid}`;
-  const old = await hold(t, NAME, [`muster/${boot}/gpu/${gpu}`, "old"]);
+  const old = await startHolder(t, HOLD_NAME, [`muster/${boot}/gpu/${gpu}`, "old"]);
   const { attachment } = await attachAgent(t, { slots: slotsOf(gpu) });
   attachment.start("waiting", {}, ["true"]);
   t.match(await attachment.waitFor((one) => one.ev === "slot"), { slot: 0, holder: "old", foreign: undefined });
   t.notOk(attachment.messages.some((one) => one.ev === "started"));
-  t.same(filesOf(gpu), [], "who waits holds nothing");
+  t.same(filesOf(gpu), [], "a waiting run holds no lock");
   old.kill();
   await attachment.waitForDone("waiting");
 });
 
 t.test(
-  "another user's process is named by uid and pid, whatever it says of itself",
+  "another user's process is identified by uid and pid, whatever it claims",
   { skip: !isRoot && "needs root" },
   async (t) => {
     const gpu = `foreign-${process.pid}`;
-    const other = await hold(t, NAME, [`muster/${boot}/gpu/${gpu}`, "alpha"], 4242);
+    const other = await startHolder(t, HOLD_NAME, [`muster/${boot}/gpu/${gpu}`, "alpha"], 4242);
     const { attachment } = await attachAgent(t, { slots: slotsOf(gpu) });
     attachment.start("waiting", {}, ["true"]);
     const holder = `uid 4242, pid ${other.pid} (run alpha)`;
@@ -115,10 +120,10 @@ t.test(
   },
 );
 
-t.test("a lock file decides, also where no socket answers", async (t) => {
+t.test("a locked file excludes others even where no socket answers", async (t) => {
   const gpu = `flock-${process.pid}`;
   const path = join(LOCKS, `gpu-${gpu}.lock`);
-  const other = await hold(t, FILE, [path]);
+  const other = await startHolder(t, HOLD_FILE, [path]);
   const { attachment } = await attachAgent(t, { slots: slotsOf(gpu) });
   attachment.start("waiting", {}, ["true"]);
   const holder = `uid ${me}, pid ${other.pid} (it has locked ${path})`;
@@ -129,7 +134,7 @@ t.test("a lock file decides, also where no socket answers", async (t) => {
   t.same(filesOf(gpu), []);
 });
 
-/** A folder with a python3 that runs in a network namespace of its own. */
+/** A PATH on which python3 runs in a network namespace of its own. */
 function isolated(t: Test): NodeJS.ProcessEnv {
   const bin = mkdtempSync(join(tmpdir(), "netns-"));
   t.teardown(() => rmSync(bin, { recursive: true }));
@@ -142,7 +147,7 @@ function isolated(t: Test): NodeJS.ProcessEnv {
 t.test("runs in two network namespaces take turns", { skip: !isRoot && "needs root" }, async (t) => {
   const gpu = `netns-${process.pid}`;
   const { attachment: first } = await attachAgent(t, { run: "alpha", slots: slotsOf(gpu) });
-  const folder = new RunFolder();
+  const folder = new AgentFolder();
   t.teardown(() => stopAgent(folder));
   const second = new AgentAttachment(folder, isolated(t));
   await second.open({ run: "beta", slots: slotsOf(gpu), priority: 1 });
@@ -154,19 +159,19 @@ t.test("runs in two network namespaces take turns", { skip: !isRoot && "needs ro
   t.match(await second.waitFor((one) => one.ev === "slot"), { holder: "alpha", foreign: undefined });
   writeFileSync(go, "");
   const namespace = decodeInline((await second.waitForDone("high")).stdout).trim();
-  t.not(namespace, readlinkSync("/proc/self/ns/net"), "the first run's abstract name is out of reach there");
+  t.not(namespace, readlinkSync("/proc/self/ns/net"), "it cannot see the first run's abstract name");
   t.notOk(
     first.messages.some((one) => one.ev === "done" && one.id === "low19"),
-    "it goes first though the other still has work",
+    "it goes first, although the other has work left",
   );
 });
 
 t.test(
-  "a folder of locks that is not private is not used, and that is said once",
+  "a lock folder that is not private is not used, and is reported once",
   { skip: !isRoot && "needs root" },
   async (t) => {
     const gpu = `shared-${process.pid}`;
-    // In a mount namespace of its own, since this is the folder of every run of this user.
+    // In a mount namespace of its own: every run of this user uses this folder.
     const bin = mkdtempSync(join(tmpdir(), "mounts-"));
     t.teardown(() => rmSync(bin, { recursive: true }));
     const script = `#!/bin/sh
@@ -175,7 +180,7 @@ exec unshare --mount sh -c 'mount -t tmpfs tmpfs /var/tmp; mkdir ${LOCKS}; chown
     mkdirSync(join(bin, "bin"));
     writeFileSync(join(bin, "bin/python3"), script, { mode: 0o755 });
     chmodSync(bin, 0o755);
-    const folder = new RunFolder();
+    const folder = new AgentFolder();
     t.teardown(() => stopAgent(folder));
     const attachment = new AgentAttachment(folder, { PATH: `${join(bin, "bin")}:${process.env.PATH}` });
     await attachment.open({ slots: slotsOf(gpu) });
@@ -186,7 +191,7 @@ exec unshare --mount sh -c 'mount -t tmpfs tmpfs /var/tmp; mkdir ${LOCKS}; chown
   },
 );
 
-t.test("nothing of this is left on the machine", async (t) => {
+t.test("no lock file is left", async (t) => {
   const left = execFileSync("sh", ["-c", `ls ${LOCKS} 2>/dev/null || true`], { encoding: "utf8" });
   t.notMatch(left, new RegExp(`-${process.pid}\\.`));
 });

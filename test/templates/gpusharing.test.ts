@@ -7,7 +7,7 @@ import { attachAgent, decodeInline } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
-t.test("two runs share a GPU: one at a time, in turn, each told who holds it", async (t) => {
+t.test("two runs share a GPU in turn, and each learns who holds it", async (t) => {
   const slots = [{ slot: 0, env: {}, lock: `test-${process.pid}` }];
   const first = await attachAgent(t, { run: "alpha", slots });
   const second = await attachAgent(t, { run: "beta", slots });
@@ -26,12 +26,12 @@ t.test("two runs share a GPU: one at a time, in turn, each told who holds it", a
   await second.attachment.waitForDone("turn");
   t.notOk(
     first.attachment.messages.some((one) => one.ev === "done" && one.id === "busy39"),
-    "it had its turn while the other run still had work",
+    "it had its turn before the other run was finished",
   );
 });
 
 t.test(
-  "a run of higher priority goes before those that wait, and before the one that has the GPU, between chunks",
+  "a run of higher priority goes before runs that wait, and, between chunks, before the run that has the GPU",
   async (t) => {
     const slots = [{ slot: 0, env: {}, lock: `priority-${process.pid}` }];
     const [low, equal, high] = await Promise.all([
@@ -51,16 +51,16 @@ t.test(
     t.match(await low.attachment.waitFor((one) => one.ev === "slot"), { holder: "high" });
     const last = decodeInline((await high.attachment.waitForDone("high3")).stdout);
     const waited = decodeInline((await equal.attachment.waitForDone("equal")).stdout);
-    t.ok(BigInt(last) < BigInt(waited), "it was done before the other that waited began");
+    t.ok(BigInt(last) < BigInt(waited), "it finished before the other waiting run began");
     const ends = await Promise.all(Array.from({ length: 12 }, (_, index) => low.attachment.waitForDone(`low${index}`)));
     t.ok(
       ends.every(({ exit }) => exit === 0),
-      "no chunk was stopped for it",
+      "no chunk was stopped",
     );
   },
 );
 
-/** Holds the abstract name that it is given, and answers nobody. */
+/** Holds the given abstract name, and answers nobody. */
 const HOLDER = `import socket, sys, time
 held = socket.socket(socket.AF_UNIX)
 held.bind("\\0" + sys.argv[1])
@@ -69,7 +69,7 @@ print("held", flush=True)
 time.sleep(600)
 `;
 
-t.test("a GPU that something else holds, which says nothing, is waited for, and that is said", async (t) => {
+t.test("a run waits for a GPU that a silent program holds, and says so", async (t) => {
   const name = `silent-${process.pid}`;
   const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
   const holder = spawn("python3", ["-c", HOLDER, `muster/${boot}/gpu/${name}`]);

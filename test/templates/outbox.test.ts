@@ -5,45 +5,45 @@ import { join } from "node:path";
 import t from "tap";
 import { projectRoot } from "../lab/project.js";
 
-/** Plays a day of a ledger on a clock of its own; prints what the coordinator has been told and what the file holds, step by step. */
-const DAY = `
+/** Drives an outbox with a fake clock; prints after each step what was sent and what the journal holds. */
+const SCENARIO = `
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from muster_agent import ledger
-from muster_agent.attempt import Attempt
+from muster_agent.storage import outbox
+from muster_agent.attempts.attempt import Attempt
 
-class Link:
-    told = []
-    def send(self, message): self.told.append(message["ev"] + " " + message["id"])
-    def relay(self, lines): self.told += [json.loads(line)["ev"] + " " + json.loads(line)["id"] for line in lines]
+class Server:
+    sent = []
+    def send(self, message): self.sent.append(message["ev"] + " " + message["id"])
+    def send_lines(self, lines): self.sent += [json.loads(line)["ev"] + " " + json.loads(line)["id"] for line in lines]
 
 clock = [100.0]
-ledger.now = lambda: clock[0]
-book = ledger.Ledger(".", Link())
+outbox.now = lambda: clock[0]
+box = outbox.Outbox(".", Server())
 
-def tell(hurry, later=0.0):
+def step(hurry, later=0.0):
     clock[0] += later
-    book.commit(hurry)
-    told, Link.told[:] = list(Link.told), []
+    box.commit(hurry)
+    sent, Server.sent[:] = list(Server.sent), []
     held = [json.loads(line) for line in open("done.ndjson")]
-    print(json.dumps([told, [("start " + one["start"]) if "start" in one else "done " + one["id"] for one in held]]))
+    print(json.dumps([sent, [("start " + one["start"]) if "start" in one else "done " + one["id"] for one in held]]))
 
 short, long, last = (Attempt(id, "chunk", 0, None, []) for id in ("short", "long", "last"))
-book.started(short)
-book.started(long)
-tell(False)
-book.keep(short, short.done())
-tell(False)
-tell(False, later=ledger.GATHER)
-book.started(last)
-book.keep(last, last.done())
-tell(True)
+box.add_start(short)
+box.add_start(long)
+step(False)
+box.keep(short, short.result_message())
+step(False)
+step(False, later=outbox.BATCH_SECONDS)
+box.add_start(last)
+box.keep(last, last.result_message())
+step(True)
 `;
 
-t.test("news is told together once it is due, or at once in a hurry; starts are on disk right away", (t) => {
+t.test("messages are sent in batches, or at once with `hurry`; starts are on disk at once", (t) => {
   const cwd = mkdtempSync(join(tmpdir(), "muster-ledger-"));
   t.teardown(() => execFileSync("rm", ["-r", cwd]));
-  const printed = execFileSync("python3", ["-BIS", "-c", DAY, join(projectRoot(), "templates")], {
+  const printed = execFileSync("python3", ["-BIS", "-c", SCENARIO, join(projectRoot(), "templates")], {
     cwd,
     encoding: "utf8",
   });

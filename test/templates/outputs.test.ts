@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { waitUntil } from "../lab/waituntil.js";
-import { AgentAttachment, attachAgent, decodeInline, RunFolder } from "./agentdriver.js";
+import { AgentAttachment, AgentFolder, attachAgent, decodeInline } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
-t.test("gives inputs by link, lets a chunk change only what it declared, and keeps modes apart", async (t) => {
+t.test("inputs are links, a chunk can change only declared outputs, and each mode has its own copy", async (t) => {
   const { attachment, folder } = await attachAgent(t);
   const sha256 = folder.stage("#!/bin/sh\necho ran\n");
   const files: [string, string, number][] = [
@@ -27,12 +27,12 @@ t.test("gives inputs by link, lets a chunk change only what it declared, and kee
   t.equal(
     readFileSync(join(folder.root, "store", sha256), "utf8"),
     "#!/bin/sh\necho ran\n",
-    "the staged copy is as it was",
+    "the staged copy is unchanged",
   );
   t.same(done.missing, ["deep/er/none"]);
 });
 
-t.test("reports outputs: small ones inline, large ones hashed, links and folders refused", async (t) => {
+t.test("small outputs are sent inline, large ones are hashed, links and folders are missing", async (t) => {
   const { attachment, folder } = await attachAgent(t);
   const outputs = ["small", "middle", "big", "empty", "link", "via/file", "folder", "fifo", "none"];
   const script = [
@@ -54,12 +54,12 @@ t.test("reports outputs: small ones inline, large ones hashed, links and folders
     t.equal(by.get(path)?.sha256, createHash("sha256").update(content).digest("hex"));
     t.equal(by.get(path)?.data, content.length <= 4096 ? content.toString("base64") : undefined);
   }
-  t.ok(existsSync(join(folder.root, "a/outputs/work/big")), "it lies there until it is acknowledged");
+  t.ok(existsSync(join(folder.root, "a/outputs/work/big")), "it stays until it is acknowledged");
   attachment.send({ op: "ack", ids: ["outputs", "unknown"] });
   await waitUntil("the attempt is deleted", () => folder.listAttempts().length === 0);
 });
 
-t.test("deletes what a chunk left in unexpected places too", async (t) => {
+t.test("files that a chunk left in other places are deleted, too", async (t) => {
   const { attachment, folder } = await attachAgent(t);
   await attachment.run("mess", "mkdir -p x/y; : > x/y/z; : > declared; chmod 0 x/y x", {
     outputs: ["declared", "gone"],
@@ -68,7 +68,7 @@ t.test("deletes what a chunk left in unexpected places too", async (t) => {
   await waitUntil("the attempt is deleted", () => folder.listAttempts().length === 0);
 });
 
-t.test("a log that grows without end is capped while the chunk runs, and says so", async (t) => {
+t.test("a log that grows too long is cut while the chunk runs, and says so", async (t) => {
   const { folder, attachment } = await attachAgent(t, { log: 10000 });
   attachment.start("noisy", {}, [
     "echo first; head -c 5000000 /dev/zero | tr '\\0' x; sleep 2.5; echo end; echo end >&2",
@@ -87,41 +87,45 @@ t.test("a log that grows without end is capped while the chunk runs, and says so
   t.equal(decodeInline(done.stderr), "end\n");
 });
 
-/** Why no small file system can be mounted here, or undefined. */
+/** Why the test cannot mount a small file system, or undefined. */
 function cannotMount(): string | undefined {
   return process.getuid?.() === 0 ? undefined : "a full disk needs root: it is a small tmpfs";
 }
 
-t.test("a full disk fails the chunk and says so; the agent lives on", { skip: cannotMount() ?? false }, async (t) => {
-  const place = mkdtempSync(join(tmpdir(), "full-"));
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k,nr_inodes=60", "tmpfs", place]);
-  t.teardown(() => {
-    execFileSync("umount", ["-l", place]);
-    rmSync(place, { recursive: true });
-  });
-  const folder = new RunFolder(place);
-  const attachment = new AgentAttachment(folder);
-  await attachment.open();
-  const nodes = await attachment.run("nodes", "for i in $(seq 100); do : > f$i || exit 9; done");
-  t.match(nodes, { exit: 2, tail: /No space left/ });
-  t.match(
-    (await attachment.run("next", "true")).error,
-    /folder .*\/a\/next could not be made: No space left on device/,
-  );
-  attachment.send({ op: "ack", ids: ["nodes", "next"] });
-  await waitUntil("there is room again", () => folder.listAttempts().length === 0);
-  t.not(
-    (await attachment.run("bytes", "head -c 1000000 /dev/zero > out")).exit,
-    0,
-    "the chunk fails, its result is told",
-  );
-  for (let index = 0; index < 30; index++) await attachment.run(`small${index}`, "true");
-  t.match(await attachment.waitFor((one) => one.ev === "problem"), {
-    message: /results could not be saved in .*: No space left/,
-  });
-  attachment.send({ op: "ack", ids: Array.from({ length: 30 }, (_, index) => `small${index}`) });
-  attachment.send({ op: "ack", ids: ["bytes"] });
-  await waitUntil("there is room again", () => folder.listAttempts().length === 0);
-  t.equal((await attachment.run("room", "true")).exit, 0);
-  await attachment.stop();
-});
+t.test(
+  "a full disk fails the chunk, with the reason; the agent continues",
+  { skip: cannotMount() ?? false },
+  async (t) => {
+    const place = mkdtempSync(join(tmpdir(), "full-"));
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k,nr_inodes=60", "tmpfs", place]);
+    t.teardown(() => {
+      execFileSync("umount", ["-l", place]);
+      rmSync(place, { recursive: true });
+    });
+    const folder = new AgentFolder(place);
+    const attachment = new AgentAttachment(folder);
+    await attachment.open();
+    const nodes = await attachment.run("nodes", "for i in $(seq 100); do : > f$i || exit 9; done");
+    t.match(nodes, { exit: 2, tail: /No space left/ });
+    t.match(
+      (await attachment.run("next", "true")).error,
+      /folder .*\/a\/next could not be made: No space left on device/,
+    );
+    attachment.send({ op: "ack", ids: ["nodes", "next"] });
+    await waitUntil("there is room again", () => folder.listAttempts().length === 0);
+    t.not(
+      (await attachment.run("bytes", "head -c 1000000 /dev/zero > out")).exit,
+      0,
+      "the chunk fails, and its result is sent",
+    );
+    for (let index = 0; index < 30; index++) await attachment.run(`small${index}`, "true");
+    t.match(await attachment.waitFor((one) => one.ev === "problem"), {
+      message: /results could not be saved in .*: No space left/,
+    });
+    attachment.send({ op: "ack", ids: Array.from({ length: 30 }, (_, index) => `small${index}`) });
+    attachment.send({ op: "ack", ids: ["bytes"] });
+    await waitUntil("there is room again", () => folder.listAttempts().length === 0);
+    t.equal((await attachment.run("room", "true")).exit, 0);
+    await attachment.stop();
+  },
+);

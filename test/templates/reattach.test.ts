@@ -4,17 +4,17 @@ import t from "tap";
 import { waitUntil } from "../lab/waituntil.js";
 import {
   AgentAttachment,
+  AgentFolder,
   attachAgent,
   coordinatorNonces,
   decodeInline,
   findProcesses,
-  RunFolder,
   stopAgent,
 } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
-t.test("a coordinator that goes away and comes back finds results, and what still runs", async (t) => {
+t.test("a coordinator that reattaches gets results, and what still runs", async (t) => {
   const { folder, attachment } = await attachAgent(t);
   attachment.start("early", {}, ["echo early"]);
   attachment.start("later", {}, ["while [ ! -e ../../../go ]; do sleep 0.02; done; echo later"]);
@@ -36,7 +36,7 @@ t.test("a coordinator that goes away and comes back finds results, and what stil
   second.start("later", {}, ["echo twice"]);
   await second.disconnect();
   writeFileSync(join(folder.root, "go"), "");
-  await waitUntil("the queue went on without a coordinator", () => existsSync(join(folder.root, "a/last/out")));
+  await waitUntil("the queue continued without a coordinator", () => existsSync(join(folder.root, "a/last/out")));
   const third = new AgentAttachment(folder);
   await third.open(coordinatorNonces(3));
   for (const id of ["early", "later", "last"]) t.equal(decodeInline((await third.waitForDone(id)).stdout), `${id}\n`);
@@ -45,18 +45,18 @@ t.test("a coordinator that goes away and comes back finds results, and what stil
 });
 
 t.test("a newer attachment replaces the older one; two at once start one agent", async (t) => {
-  const folder = new RunFolder();
+  const folder = new AgentFolder();
   t.teardown(() => stopAgent(folder));
   const both = [new AgentAttachment(folder), new AgentAttachment(folder)];
   const hellos = await Promise.all(both.map((one) => one.open()));
   t.equal(new Set(hellos.map((one) => one.pid)).size, 1);
   const code = await Promise.race(both.map((one) => one.waitForExit()));
   t.equal(code, 0);
-  const told = both.filter((one) => one.messages.some((message) => message.ev === "problem"));
-  t.equal(told.length, 1, "the older one was told");
+  const notified = both.filter((one) => one.messages.some((message) => message.ev === "problem"));
+  t.equal(notified.length, 1, "the older one was notified");
 });
 
-t.test("a coordinator that does not know the owner's nonce is refused, and nothing changes", async (t) => {
+t.test("a coordinator that does not know the owner's nonce is refused, without side effects", async (t) => {
   const { folder, attachment, hello } = await attachAgent(t, coordinatorNonces(2));
   const copy = new AgentAttachment(folder);
   const stranger = { nonce: "c".repeat(16), nonces: [...coordinatorNonces(1).nonces, "c".repeat(16)] };
@@ -75,11 +75,11 @@ t.test("a coordinator that does not know the owner's nonce is refused, and nothi
   t.match(
     (await next.open(coordinatorNonces(3))).held,
     [{ id: "after" }],
-    "one that knows the nonce gets what was held",
+    "one that knows the nonce gets the held attempts",
   );
 });
 
-t.test("a coordinator that says nothing, or nonsense, takes nobody's place", async (t) => {
+t.test("a connection that sends nothing, or malformed lines, replaces nobody", async (t) => {
   const { folder, attachment } = await attachAgent(t);
   const silent = Array.from({ length: 9 }, () => new AgentAttachment(folder));
   for (const line of [
@@ -98,7 +98,7 @@ t.test("a coordinator that says nothing, or nonsense, takes nobody's place", asy
   for (const one of silent) await one.disconnect();
 });
 
-t.test("without a coordinator for longer than its lease, it kills everything and is gone", async (t) => {
+t.test("when its lease expires without a coordinator, the agent kills everything and deletes its folder", async (t) => {
   const { folder, attachment } = await attachAgent(t, { lease: 0.5 });
   attachment.start("orphan", {}, ["setsid sleep 1000 & sleep 1000"]);
   await attachment.waitFor((one) => one.ev === "started");
@@ -107,7 +107,7 @@ t.test("without a coordinator for longer than its lease, it kills everything and
   await waitUntil("no process is left", () => findProcesses(folder.root).length === 0);
 });
 
-t.test("an agent that was killed leaves its results to the next one, and nothing running", async (t) => {
+t.test("the successor of a killed agent has its results, and kills its processes", async (t) => {
   const { folder, attachment, hello } = await attachAgent(t);
   await attachment.run("kept", "echo kept");
   await attachment.run("acked", "echo acked");
@@ -131,7 +131,7 @@ t.test("an agent that was killed leaves its results to the next one, and nothing
   t.equal((await second.run("fresh", "true")).exit, 0);
 });
 
-t.test("the journal shrinks to what still counts, and nothing that counts is lost", async (t) => {
+t.test("the journal is compacted, and loses nothing that is still needed", async (t) => {
   const slots = [0, 1].map((slot) => ({ slot, env: {} }));
   const { folder, attachment, hello } = await attachAgent(t, { inline: 1 << 20, slots });
   const journal = join(folder.root, "done.ndjson");

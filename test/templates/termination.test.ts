@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { waitUntil } from "../lab/waituntil.js";
-import { AgentAttachment, attachAgent, decodeInline, findProcesses, RunFolder, stopAgent } from "./agentdriver.js";
+import { AgentAttachment, AgentFolder, attachAgent, decodeInline, findProcesses, stopAgent } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
-t.test("a timeout ends the whole group: TERM, then KILL", async (t) => {
+t.test("a timeout ends the whole process group: SIGTERM, then SIGKILL", async (t) => {
   const { attachment, folder } = await attachAgent(t);
   const soft = await attachment.run("soft", "sleep 1000", { timeout: 0.3 });
   t.match(soft, { timeout: true, signal: 15, exit: null });
@@ -15,12 +15,12 @@ t.test("a timeout ends the whole group: TERM, then KILL", async (t) => {
   const hard = await attachment.run("hard", script, { timeout: 0.3 });
   t.match(hard, { timeout: true, signal: 9 });
   t.ok(hard.seconds >= 5 && hard.seconds < 8, `${hard.seconds} s`);
-  t.same(findProcesses(`MUSTER_ROOT=${folder.root}`), [], "the grandchildren are gone with it");
+  t.same(findProcesses(`MUSTER_ROOT=${folder.root}`), [], "its descendants have ended with it");
 });
 
-t.test("what escapes its process group is found and killed before the slot goes on", async (t) => {
+t.test("processes that leave their process group are killed before the slot takes the next chunk", async (t) => {
   const { attachment, folder } = await attachAgent(t);
-  const seconds = `1000.${process.pid}`; // nobody else on this machine sleeps for as long
+  const seconds = `1000.${process.pid}`; // no other process sleeps for exactly as long
   const escaped = `setsid sh -c 'setsid sleep ${seconds} & sleep ${seconds}' & (setsid env -i /bin/sleep ${seconds} &) ; sleep 0.2; exit 0`;
   await attachment.run("escape", escaped);
   t.same(findProcesses("MUSTER_ATTEMPT=escape"), []);
@@ -29,7 +29,7 @@ t.test("what escapes its process group is found and killed before the slot goes 
   t.ok(existsSync(folder.root));
 });
 
-t.test("cancels what is queued and what runs", async (t) => {
+t.test("cancel ends queued and running attempts", async (t) => {
   const { attachment } = await attachAgent(t);
   attachment.start("running", {}, ["sleep 1000"]);
   attachment.start("queued", {}, ["echo ran"]);
@@ -41,23 +41,23 @@ t.test("cancels what is queued and what runs", async (t) => {
   t.match(await attachment.waitForDone("kept"), { canceled: false, exit: 0 });
 });
 
-t.test("a cancel that comes while a timeout is ending an attempt is told beside it", async (t) => {
+t.test("a cancel during a timeout shows up in the result together with the timeout", async (t) => {
   const { attachment, folder } = await attachAgent(t);
   const script = 'trap "echo > ../../../heard" TERM; while [ ! -e ../../../go ]; do sleep 0.02; done';
   attachment.start("late", { timeout: 0.2 }, [script]);
-  await waitUntil("the timeout has struck", () => existsSync(join(folder.root, "heard")));
+  await waitUntil("the timeout has fired", () => existsSync(join(folder.root, "heard")));
   attachment.send({ op: "cancel", ids: ["late"] }, { op: "cancel", ids: ["late"] });
-  await attachment.run("behind", "true", {}, 1); // refused at once: the cancel before it has been heard
+  await attachment.run("behind", "true", {}, 1); // refused at once, so the cancel before it has been read
   writeFileSync(join(folder.root, "go"), "");
   t.match(await attachment.waitForDone("late"), { timeout: true, canceled: true });
   const ended = await attachment.run("ended", "true");
   attachment.send({ op: "cancel", ids: ["ended"] });
   attachment.start("ended", {}, ["true"]);
-  t.same(await attachment.waitForDone("ended"), ended, "one that has ended stays as it ended");
+  t.same(await attachment.waitForDone("ended"), ended, "an attempt that has ended keeps its result");
 });
 
-t.test("where orphans cannot be adopted (a Python without ctypes), they are found by their environment", async (t) => {
-  const folder = new RunFolder();
+t.test("without ctypes the agent cannot adopt orphans, and finds them by their environment", async (t) => {
+  const folder = new AgentFolder();
   const python = mkdtempSync(join(tmpdir(), "python-"));
   t.teardown(() => rmSync(python, { recursive: true }));
   writeFileSync(join(python, "ctypes.py"), "raise ImportError('built without libffi')\n");
@@ -66,19 +66,19 @@ t.test("where orphans cannot be adopted (a Python without ctypes), they are foun
   const hello = await attachment.open();
   const escaped = "setsid sh -c 'setsid sleep 1000 & sleep 1000' & sleep 0.2; exit 3";
   t.match(await attachment.run("escape", escaped), { exit: 3 });
-  t.same(findProcesses("MUSTER_ATTEMPT=escape"), [], "before the slot goes on");
+  t.same(findProcesses("MUSTER_ATTEMPT=escape"), [], "before the slot takes the next chunk");
   attachment.start("running", {}, ["setsid sh -c 'sleep 1000 & echo $! > ../../../orphan' & sleep 1000"]);
   const orphan = join(folder.root, "orphan");
   await waitUntil("it is an orphan", () => {
     const parent = existsSync(orphan) && parentOf(readFileSync(orphan, "utf8").trim());
     return parent !== false && !findProcesses("MUSTER_ATTEMPT=running").includes(parent);
   });
-  t.not(parentOf(readFileSync(orphan, "utf8").trim()), hello.pid, "which the agent did not adopt");
+  t.not(parentOf(readFileSync(orphan, "utf8").trim()), hello.pid, "the agent did not adopt it");
   await attachment.stop();
-  t.same(findProcesses(folder.root), [], "nor after a stop");
+  t.same(findProcesses(folder.root), [], "nothing is left after a stop");
 });
 
 function parentOf(pid: string): number | false {
-  if (!existsSync(`/proc/${pid}/stat`)) return false;
+  if (pid === "" || !existsSync(`/proc/${pid}/stat`)) return false;
   return Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ")[1]);
 }

@@ -1,8 +1,9 @@
-"""Fits one kind of model to the observed draws and says how far its predictions of the held-out ones are off."""
+"""Fits one kind of model to the observed draws, and writes the mean error of its predictions for the held-out ones."""
 import json
 import os
 import random
 import sys
+from typing import List
 
 model, device, out = sys.argv[1:4]
 history = json.load(open("history.json"))
@@ -10,22 +11,22 @@ train, holdout = history["train"], history["holdout"]
 places = range(len(train), len(train) + len(holdout))
 
 
-def mean():
+def mean() -> List[float]:
     return [sum(train) / len(train)] * len(holdout)
 
 
-def last():
+def last() -> List[float]:
     return [train[-1]] * len(holdout)
 
 
-def linear():
+def linear() -> List[float]:
     middle = (len(train) - 1) / 2
     slope = sum((x - middle) * y for x, y in enumerate(train)) / sum((x - middle) ** 2 for x in range(len(train)))
     return [sum(train) / len(train) + slope * (x - middle) for x in places]
 
 
-def generator():
-    def drawn(seed, count):
+def generator() -> List[float]:
+    def drawn(seed: int, count: int) -> List[float]:
         numbers = random.Random(seed)
         return [numbers.randrange(1000) for _ in range(count)]
 

@@ -1,4 +1,4 @@
-"""Scores of the survivors at some positions of their list: 1 is a perfect prediction of all that was observed and held out."""
+"""Scores a part of the survivors: 1 stands for a perfect prediction of all observed and held-out draws."""
 import json
 import random
 import sys
@@ -9,7 +9,7 @@ weight = json.load(open("weights.json"))["weight"]
 draws = history["train"] + history["holdout"]
 
 
-def score(seed):
+def score(seed: int) -> float:
     generator = random.Random(seed)
     places = range(len(draws))
     missed = sum((1 + weight * place) * (generator.randrange(1000) != draws[place]) for place in places)

@@ -1,4 +1,4 @@
-"""Seeds whose first draws are all within a tolerance of the observed ones."""
+"""Finds the seeds whose first draws are all within a tolerance of the observed ones."""
 import json
 import random
 import sys
@@ -7,7 +7,7 @@ start, end, tolerance, out = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]
 observed = json.load(open("history.json"))["train"]
 
 
-def survives(seed):
+def survives(seed: int) -> bool:
     generator = random.Random(seed)
     return all(abs(generator.randrange(1000) - wanted) <= tolerance for wanted in observed)
 

@@ -1,4 +1,4 @@
-"""How far apart a weighting puts the best survivor and the rest."""
+"""Measures how far a weighting separates the best survivor from the others."""
 import json
 import random
 import sys
@@ -8,7 +8,7 @@ observed = json.load(open("history.json"))["train"]
 survivors = [one["seed"] for one in json.load(open("survivors.json"))]
 
 
-def error(seed):
+def error(seed: int) -> int:
     generator = random.Random(seed)
     return sum(abs(generator.randrange(1000) - wanted) * (1 + weight * place) for place, wanted in enumerate(observed))
 

@@ -2,63 +2,69 @@ import type { Channel } from "../../../fleet/connection.js";
 import { failpoint } from "../failpoint.js";
 import { LineLimits, PREAMBLE_BYTES } from "./linelimits.js";
 import { parseMessage } from "./messages.js";
-import type { AgentCommand, AgentMessage } from "./protocol.js";
+import { type AgentCommand, type AgentMessage, PROTOCOL_VERSION } from "./protocol.js";
 
 /** The first line of an agent. */
 const FIRST_REPLY = /^\{"ev": ?"(hello|refused)"/;
-/** Bytes of a line's beginning that say what it is, and characters of a bad line that are shown. */
+/** Bytes of a line that show which message it is. */
 const PREFIX_BYTES = 16;
+/** Of a malformed line, in an error. */
 const MAX_QUOTED_CHARS = 120;
+/** Of what the agent prints on stderr: the end is kept. */
+const MAX_STDERR_CHARS = 2000;
+const NEWLINE = 10;
 
-/** Why no more will come from an agent. `violation`: it broke the protocol, so that nothing it says can be relied on. */
+/** Why no more messages come from an agent. `violation`: it broke the protocol, so nothing that it says can be relied on. */
 export interface AgentEnd {
-  kind: "lost" | "violation";
-  reason: string;
+  readonly kind: "lost" | "violation";
+  readonly reason: string;
 }
 
 /**
- * The coordinator's end of an agent channel: JSON lines both ways. What is sent within one turn of the event loop goes out
- * as one write. Lines before the agent's `hello` or `refused` (a shell's start-up file may print) are passed over. A line that
- * is too long, or not of the protocol, ends the channel.
+ * The coordinator's end of a channel to an agent: JSON lines both ways. Commands that are sent in one turn of the event loop are
+ * written together. Lines before the agent's first reply are skipped, because a shell's start-up file may print some. A line that
+ * is too long or malformed closes the channel. From an agent of another version, lines that do not match the schema are skipped:
+ * it can be stopped, and its `bye` be read.
  */
 export class AgentChannel {
   private readonly limits = new LineLimits();
   private outgoing: AgentCommand[] = [];
   private hasReply = false;
+  private isOtherVersion = false;
   private isClosed = false;
   private isDetached = false;
-  /** Of the line that is coming in. */
+  /** Of the line that is not complete yet. */
   private lineParts: Buffer[] = [];
   private lineBytes = 0;
-  /** Passed over so far. */
+  /** Skipped so far. */
   private preambleBytes = 0;
 
-  /** `receive` gets every message; `ended` is called once when no more will come. */
+  /** Calls `onMessage` for each message, and `onEnd` once, when no more will come. */
   constructor(
     private readonly channel: Channel,
     private readonly onMessage: (message: AgentMessage) => void,
     private readonly onEnd: (end: AgentEnd) => void,
   ) {
-    let errors = "";
+    let stderr = "";
     channel.stdout.on("data", (bytes: Buffer) => this.receiveBytes(bytes));
     channel.stderr.on("data", (bytes: Buffer) => {
-      errors = (errors + bytes.toString()).slice(-2000);
+      stderr = (stderr + bytes.toString()).slice(-MAX_STDERR_CHARS);
     });
     channel.stdin.on("error", () => {});
     void channel.ended.then((ending) => {
       const how = ending.kind === "lost" ? ending.reason : ending.kind === "exit" ? `exit ${ending.code}` : ending.kind;
-      const said = errors.trim() === "" ? "" : `: ${errors.trim()}`;
-      this.finish({ kind: "lost", reason: `the agent's channel ended (${how})${said}` });
+      const output = stderr.trim() === "" ? "" : `: ${stderr.trim()}`;
+      this.finish({ kind: "lost", reason: `the agent's channel ended (${how})${output}` });
     });
   }
 
-  send(message: AgentCommand): void {
-    this.limits.recordSent(message);
+  send(command: AgentCommand): void {
+    this.limits.recordSent(command);
     if (this.outgoing.length === 0) setImmediate(() => this.flush());
-    this.outgoing.push(message);
+    this.outgoing.push(command);
   }
 
-  /** Lets go of the channel: the agent goes on without a coordinator. */
+  /** Closes the channel. The agent continues without a coordinator. */
   detach(): void {
     this.flush();
     this.isDetached = true;
@@ -66,18 +72,24 @@ export class AgentChannel {
     this.channel.destroy();
   }
 
+  /** Closes the channel because the agent broke the protocol. */
+  closeForViolation(reason: string): void {
+    this.finish({ kind: "violation", reason });
+    this.channel.destroy();
+  }
+
   private flush(): void {
     if (this.outgoing.length === 0) return;
-    const messages = this.outgoing;
+    const commands = this.outgoing;
     this.outgoing = [];
     if (this.channel.stdin.writable)
-      this.channel.stdin.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(""));
-    for (const { op } of messages) failpoint(`sent-${op}`);
+      this.channel.stdin.write(commands.map((command) => `${JSON.stringify(command)}\n`).join(""));
+    for (const { op } of commands) failpoint(`sent-${op}`);
   }
 
   private receiveBytes(bytes: Buffer): void {
     let from = 0;
-    for (let end = bytes.indexOf(10); end >= 0 && this.isOpen; end = bytes.indexOf(10, from)) {
+    for (let end = bytes.indexOf(NEWLINE); end >= 0 && this.isOpen; end = bytes.indexOf(NEWLINE, from)) {
       this.appendToLine(bytes.subarray(from, end));
       this.finishLine();
       from = end + 1;
@@ -112,25 +124,20 @@ export class AgentChannel {
     if (!this.hasReply && !FIRST_REPLY.test(text)) return this.skipPreamble(text.length);
     this.hasReply = true;
     const message = parseMessage(text);
+    if (message === undefined && this.isOtherVersion) return;
     if (message === undefined)
       return this.closeForViolation(`it sent what is not a message: ${text.slice(0, MAX_QUOTED_CHARS)}`);
+    if (message.ev === "hello") this.isOtherVersion = message.muster !== PROTOCOL_VERSION;
     this.limits.recordReceived(message);
     this.onMessage(message);
   }
 
-  /** A shell's start-up file may print, but not for ever. */
   private skipPreamble(length: number): void {
     this.preambleBytes += length;
     if (this.preambleBytes > PREAMBLE_BYTES)
       this.closeForViolation(
         `it printed more than ${PREAMBLE_BYTES} bytes before the agent answered; look at the shell's start-up files`,
       );
-  }
-
-  /** Ends the channel: the agent broke the protocol. */
-  closeForViolation(reason: string): void {
-    this.finish({ kind: "violation", reason });
-    this.channel.destroy();
   }
 
   private finish(end: AgentEnd): void {

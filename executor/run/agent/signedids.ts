@@ -1,28 +1,26 @@
 import { createHmac } from "node:crypto";
 import type { Chunk, Job } from "../../job/job.js";
-import type { HeldAttempt } from "./protocol.js";
+import { ATTEMPT_ID, type HeldAttempt } from "./protocol.js";
 
-/** NONCE-COUNT-MAC. Folders on nodes and files here are named after ids, so nothing else is accepted as one. */
-const ATTEMPT_ID = /^([0-9a-f]{16})-[0-9a-z]{1,12}-[0-9a-f]{16}$/;
 const MAC_DIGITS = 16;
 
 /** What ids are made from, and checked against. */
 export interface SigningContext {
-  job: Pick<Job, "unitsOf">;
-  /** Of the coordinator that is at work now. */
-  nonce: string;
+  readonly job: Pick<Job, "unitsOf">;
+  /** Of this coordinator. */
+  readonly nonce: string;
   /** Of every coordinator that the journal knows, this one included. */
-  nonces: readonly string[];
+  readonly nonces: readonly string[];
   /** The secret of the run directory. */
-  key: Buffer;
-  /** SHA-256 over the job and the contents of its inputs: what a chunk is computed from. */
-  spec: string;
+  readonly key: Buffer;
+  /** SHA-256 of the job and the contents of its inputs: what a chunk is computed from. */
+  readonly spec: string;
 }
 
 /**
- * Attempt ids that cannot mean two things. An id carries the nonce of the coordinator that issued it, so that two copies of a
- * run directory never issue the same one, and a MAC over node, chunk, bounds and spec, so that nobody can claim an attempt
- * that was never issued, on another node, or for other units.
+ * Attempt ids that are unique, and that nobody else can make: NONCE-COUNT-MAC. The nonce is that of the coordinator that issued
+ * the id, so that two copies of a run directory never issue the same one. The MAC (HMAC-SHA256) is over node, chunk, bounds and
+ * spec, so that a node cannot claim an attempt that was never issued, or that was issued to another node or for other units.
  */
 export class SignedAttemptIds {
   private issued = 0;
@@ -32,22 +30,22 @@ export class SignedAttemptIds {
     this.nonces = new Set(context.nonces);
   }
 
-  /** Names a new attempt of `chunk` on `node`. */
+  /** The id of a new attempt of `chunk` on `node`. */
   issue(node: string, chunk: Pick<Chunk, "id" | "start" | "end">): string {
     const prefix = `${this.context.nonce}-${(this.issued++).toString(36)}`;
     return `${prefix}-${this.computeMac(prefix, node, chunk.id, chunk.start, chunk.end)}`;
   }
 
-  /** Whether a coordinator in this journal issued `id` to `node` for exactly the chunk called `chunk`. */
+  /** Whether a coordinator in this journal issued `id` to `node` for exactly the chunk with the id `chunk`. */
   isGenuine(id: string, node: string, chunk: string): boolean {
-    const nonce = ATTEMPT_ID.exec(id)?.[1];
+    if (!isAttemptId(id)) return false;
     const units = this.context.job.unitsOf(chunk);
-    if (nonce === undefined || units === undefined || !this.nonces.has(nonce)) return false;
-    const at = id.lastIndexOf("-");
-    return id.slice(at + 1) === this.computeMac(id.slice(0, at), node, chunk, ...units);
+    const end = id.lastIndexOf("-");
+    if (units === undefined || !this.nonces.has(id.slice(0, id.indexOf("-")))) return false;
+    return id.slice(end + 1) === this.computeMac(id.slice(0, end), node, chunk, ...units);
   }
 
-  /** Which of the attempts that an agent of `node` holds a coordinator in this journal issued, each once; and the others. */
+  /** Divides the attempts that an agent on `node` holds: those that a coordinator in this journal issued, each once; and others. */
   partition(held: readonly HeldAttempt[], node: string): { genuine: HeldAttempt[]; strangers: HeldAttempt[] } {
     const [genuine, strangers]: [HeldAttempt[], HeldAttempt[]] = [[], []];
     for (const one of new Map(held.map((attempt) => [attempt.id, attempt])).values())
@@ -61,7 +59,7 @@ export class SignedAttemptIds {
   }
 }
 
-/** Whether a text has the form of an attempt id. */
+/** Whether a text has the form of an attempt id. Folders and files are named after ids, so nothing else is accepted as one. */
 export function isAttemptId(text: string): boolean {
   return ATTEMPT_ID.test(text);
 }

@@ -160,7 +160,7 @@ export class Attachment implements ResultSource {
         contents.get(source)!.sha256,
         contents.get(source)!.mode,
       ]),
-      outputs: spec.outputs,
+      outputs: [...spec.outputs],
       timeout: spec.timeout,
       limit: job.limits.output,
       memory: job.needs.memory,
@@ -168,7 +168,7 @@ export class Attachment implements ResultSource {
   }
 
   private buildArgv({ program }: ChunkSpec): string[] {
-    if (program.kind === "command") return program.command;
+    if (program.kind === "command") return [...program.command];
     const prefix = program.prefix.map((word) => (word === "{python}" ? this.node.python : word));
     return prefix.length > 0 ? [...prefix, program.script.path] : [`./${program.script.path}`];
   }

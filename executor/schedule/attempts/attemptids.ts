@@ -1,9 +1,9 @@
 import type { Chunk } from "../../job/job.js";
 
-/** Names a new attempt of `chunk` on `node`. No two attempts of a run may have one name. */
+/** Returns a new attempt id for `chunk` on `node`, unique within the run. */
 export type IssueAttemptId = (node: string, chunk: Chunk) => string;
 
-/** Ids that count from zero: enough for a scheduler whose attempts nobody executes (plans, simulations). */
+/** Returns ids that count from zero, for plans and simulations whose attempts are never executed. */
 export function sequentialIds(): IssueAttemptId {
   let issued = 0;
   return () => (issued++).toString(36);

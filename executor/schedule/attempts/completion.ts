@@ -6,10 +6,10 @@ import type { RetryQueue } from "../queue/retryqueue.js";
 import { explainInfeasible, isNeverFeasible } from "../slots/feasibility.js";
 import type { Pool } from "../slots/pool.js";
 
-/** A chunk that any slot may have. */
+/** A chunk without a pin. */
 const ANY_CHUNK: Pick<Chunk, "gpu"> = {};
 
-/** Knows when nothing is left to do, and what will never be done. */
+/** Decides when the run has ended, and which chunks can never run. */
 export class Completion {
   private hasEnded = false;
   private lastReported = "";
@@ -20,7 +20,7 @@ export class Completion {
     private readonly retryQueue: RetryQueue,
   ) {}
 
-  /** Nothing is under way: either all is done, or what waits fits no slot that there is. */
+  /** Called when nothing is in flight. Gives up chunks that fit no slot, and ends the run if no work is left. */
   finishRun(): Instruction[] {
     const out = this.takeInfeasible().map(({ chunk, history }): Instruction => {
       const failure = infeasibleFailure(chunk, history.length + 1, explainInfeasible(chunk, this.pool));
@@ -32,7 +32,7 @@ export class Completion {
     return out;
   }
 
-  /** What keeps all work from every slot, while some is left and none is under way; once for each state of things. */
+  /** Returns why no slot can take work although some is left and none is in flight; once for each set of reasons. */
   reportStuck(): Instruction[] {
     if (this.hasEnded || (this.source.left === 0n && this.retryQueue.size === 0)) return [];
     const chunk = this.retryQueue.first();
@@ -44,7 +44,7 @@ export class Completion {
     return reasons.length === 0 ? [] : [{ do: "stuck", reasons }];
   }
 
-  /** Takes out what will never run, while other slots could do something. Where none can, it is the run that cannot go on. */
+  /** Removes chunks that can never run. If no slot is usable at all, nothing is removed: the run waits. */
   private takeInfeasible(): PendingChunk[] {
     if (this.retryQueue.size === 0 || this.pool.usableSlots === 0) return [];
     return this.retryQueue.takeMatching(({ chunk }) => isNeverFeasible(chunk, this.pool));

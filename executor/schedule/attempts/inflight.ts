@@ -3,35 +3,35 @@ import type { Pool } from "../slots/pool.js";
 import type { AttemptHistory } from "../slots/quarantine.js";
 import type { SlotState } from "../slots/slotstate.js";
 
-/** An attempt between its start and the commit of its result: on its node, or with its result on the way here. */
+/** An attempt between its start and the commit of its result: queued or running on its node, or being collected. */
 export interface InFlightAttempt {
   attempt: Attempt;
   slot: SlotState;
   history: AttemptHistory;
   phase: "queued" | "running" | "collecting";
-  /** It was asked to leave its slot if it does not run yet. */
+  /** Whether it was asked to leave its slot before it runs. */
   isWithdrawn: boolean;
-  /** When it was given out, or (once it runs) began to run. */
+  /** When it was started on the node, or (once it runs) when its program began. */
   since: number;
-  /** Another attempt of the same chunk: the first result is taken. */
+  /** Another attempt of the same chunk; the first result is taken. */
   speculativeCopy?: InFlightAttempt;
-  /** It was asked to give a part of its chunk away, and has not answered. */
+  /** Whether it was asked to split and has not answered. */
   isSplitPending: boolean;
-  /** Whether its script may be able to give a part away. */
+  /** Whether its program may be able to split. */
   isDivisible: boolean;
-  /** It has its node to itself, until it has ended. */
+  /** Whether it has its node to itself until it ends. */
   isExclusive: boolean;
 }
 
-/** What an attempt is known by when it begins to count. */
+/** The properties of a new attempt. */
 export type NewAttempt = Pick<InFlightAttempt, "attempt" | "slot" | "history" | "since" | "isExclusive"> & {
   phase: "queued" | "running";
 };
 
-/** The attempts that are this coordinator's concern, counted where they are. */
+/** The attempts in flight, counted in the pool where they are. */
 export class InFlightAttempts {
   private readonly byId = new Map<string, InFlightAttempt>();
-  /** Those that were given up while their nodes were silent, until these join again. */
+  /** The attempts that were left behind on lost nodes, until these join again. */
   private readonly leftBehind = new Map<string, InFlightAttempt>();
 
   constructor(private readonly pool: Pool) {}
@@ -44,7 +44,7 @@ export class InFlightAttempts {
     return this.byId.get(id);
   }
 
-  /** Those on a node that have not ended. */
+  /** Returns the attempts on a node that have not ended. */
   listOnNode(node: string): InFlightAttempt[] {
     if (!this.pool.nodes.has(node)) return [];
     return [...this.byId.values()].filter(({ attempt, phase }) => attempt.node === node && phase !== "collecting");
@@ -58,84 +58,84 @@ export class InFlightAttempts {
     return this.byId.values();
   }
 
-  add(begun: NewAttempt): InFlightAttempt {
-    const underway = { ...begun, isWithdrawn: false, isSplitPending: false, isDivisible: true };
-    this.byId.set(begun.attempt.id, underway);
-    this.pool.changeLoad(begun.slot, 1);
-    if (begun.isExclusive) this.pool.setReserved(begun.slot.home, true);
-    return underway;
+  add(added: NewAttempt): InFlightAttempt {
+    const inFlight = { ...added, isWithdrawn: false, isSplitPending: false, isDivisible: true };
+    this.byId.set(added.attempt.id, inFlight);
+    this.pool.changeLoad(added.slot, 1);
+    if (added.isExclusive) this.pool.setReserved(added.slot.home, true);
+    return inFlight;
   }
 
-  /** Its program runs. */
+  /** Records that the program of a queued attempt has added. */
   markStarted(id: string, now: number): void {
-    const underway = this.byId.get(id);
-    if (underway?.phase !== "queued") return;
-    underway.phase = "running";
-    underway.since = now;
-    underway.isWithdrawn = false;
+    const inFlight = this.byId.get(id);
+    if (inFlight?.phase !== "queued") return;
+    inFlight.phase = "running";
+    inFlight.since = now;
+    inFlight.isWithdrawn = false;
   }
 
-  /** Its node has joined again, and still has it. */
+  /** Counts an attempt again whose node has rejoined with it. */
   restoreLoad({ slot }: InFlightAttempt): void {
     this.pool.changeLoad(slot, 1);
   }
 
-  /** It ended well, and its result is to be taken in; false where that is no news. */
+  /** Marks an attempt as succeeded with its result to be collected; false if it was marked before or is not in flight. */
   startCollecting(id: string): boolean {
-    const underway = this.byId.get(id);
-    if (underway === undefined || underway.phase === "collecting") return false;
-    this.pool.changeLoad(underway.slot, -1);
-    this.freeNode(underway);
-    underway.isExclusive = false;
-    underway.phase = "collecting";
-    this.pool.changeCollecting(underway.slot.home, 1);
+    const inFlight = this.byId.get(id);
+    if (inFlight === undefined || inFlight.phase === "collecting") return false;
+    this.pool.changeLoad(inFlight.slot, -1);
+    this.freeNode(inFlight);
+    inFlight.isExclusive = false;
+    inFlight.phase = "collecting";
+    this.pool.changeCollecting(inFlight.slot.home, 1);
     return true;
   }
 
-  /** Its result could not be taken in: it is as if it had not ended. */
+  /** Marks an attempt as running again because its result could not be collected. */
   undoCollecting(id: string): void {
-    const underway = this.byId.get(id);
-    if (underway?.phase !== "collecting") return;
-    this.pool.changeCollecting(underway.slot.home, -1);
-    underway.phase = "running";
-    this.pool.changeLoad(underway.slot, 1);
+    const inFlight = this.byId.get(id);
+    if (inFlight?.phase !== "collecting") return;
+    this.pool.changeCollecting(inFlight.slot.home, -1);
+    inFlight.phase = "running";
+    this.pool.changeLoad(inFlight.slot, 1);
   }
 
-  /** Lets go of it, whatever it was at. What it answers still says whether there is a `twin`, which goes on alone. */
+  /** Removes an attempt in any phase and returns it; its `speculativeCopy` says whether another attempt continues. */
   release(id: string): InFlightAttempt | undefined {
-    const underway = this.byId.get(id);
-    if (underway === undefined) return undefined;
+    const inFlight = this.byId.get(id);
+    if (inFlight === undefined) return undefined;
     this.forget(id);
-    if (underway.phase === "collecting") this.pool.changeCollecting(underway.slot.home, -1);
-    else this.pool.changeLoad(underway.slot, -1);
-    return underway;
+    if (inFlight.phase === "collecting") this.pool.changeCollecting(inFlight.slot.home, -1);
+    else this.pool.changeLoad(inFlight.slot, -1);
+    return inFlight;
   }
 
-  /** Lets go of it where its node has joined again without it. */
+  /** Removes an attempt without changing its slot's load: its node has rejoined without it. */
   forget(id: string): void {
-    const underway = this.byId.get(id);
-    if (underway === undefined) return;
-    if (underway.speculativeCopy !== undefined) underway.speculativeCopy.speculativeCopy = undefined;
-    this.freeNode(underway);
+    const inFlight = this.byId.get(id);
+    if (inFlight === undefined) return;
+    if (inFlight.speculativeCopy !== undefined) inFlight.speculativeCopy.speculativeCopy = undefined;
+    this.freeNode(inFlight);
     this.byId.delete(id);
   }
 
-  /** Lets go of it while its node is silent, and remembers it: the node may yet say what came of it. */
+  /** Removes an attempt of a lost node and remembers it: the node may come back with it. */
   leaveBehind(id: string): InFlightAttempt | undefined {
-    const underway = this.release(id);
-    if (underway !== undefined) this.leftBehind.set(id, underway);
-    return underway;
+    const inFlight = this.release(id);
+    if (inFlight !== undefined) this.leftBehind.set(id, inFlight);
+    return inFlight;
   }
 
-  /** Takes out what was left on a node that joins again, by attempt id. */
+  /** Removes and returns the attempts left behind on a node that rejoins, by id. */
   takeLeftBehind(node: string): Map<string, InFlightAttempt> {
     const there = [...this.leftBehind].filter(([, { attempt }]) => attempt.node === node);
     for (const [id] of there) this.leftBehind.delete(id);
     return new Map(there);
   }
 
-  /** Where it ran alone, others may have its node now. */
-  private freeNode({ isExclusive: alone, slot }: InFlightAttempt): void {
-    if (alone) this.pool.setReserved(slot.home, false);
+  /** Ends the reservation of the node of an exclusive attempt. */
+  private freeNode({ isExclusive, slot }: InFlightAttempt): void {
+    if (isExclusive) this.pool.setReserved(slot.home, false);
   }
 }

@@ -8,7 +8,7 @@ import type { InFlightAttempt, InFlightAttempts } from "./inflight.js";
 import type { Requeuer } from "./requeue.js";
 import type { Splitter } from "./splitting.js";
 
-/** What becomes of attempts when their node joins: it has them still, or has lost them, or has some that nobody expects. */
+/** Reconciles the attempts in flight on a node with those that its agent reports when the node joins. */
 export class Reattacher {
   constructor(
     private readonly job: Job,
@@ -20,7 +20,7 @@ export class Reattacher {
     private readonly splitter: Splitter,
   ) {}
 
-  /** A node is there, for the first time or again, and holds what it says. */
+  /** Handles a node that joins, for the first time or again, with the attempts that its agent reports. */
   handleJoin(event: Extract<Event, { type: "nodeJoined" }>, now: number): Instruction[] {
     const { node: name, slots, limit, held } = event;
     const known = this.attempts.listOnNode(name);
@@ -30,15 +30,15 @@ export class Reattacher {
     const out: Instruction[] = [];
     const isLost = ({ attempt, phase }: InFlightAttempt) =>
       event.agentDied === true && phase === "running" && !holds.has(attempt.id);
-    for (const underway of known) {
-      const { attempt } = underway;
-      underway.isWithdrawn = false;
-      underway.isSplitPending = false;
-      if (holds.has(attempt.id)) this.attempts.restoreLoad(underway);
+    for (const inFlight of known) {
+      const { attempt } = inFlight;
+      inFlight.isWithdrawn = false;
+      inFlight.isSplitPending = false;
+      if (holds.has(attempt.id)) this.attempts.restoreLoad(inFlight);
       else {
         this.attempts.forget(attempt.id);
-        if (isLost(underway)) out.push(...this.requeuer.handleAgentDeath(underway, now));
-        else this.requeuer.requeue(underway, now);
+        if (isLost(inFlight)) out.push(...this.requeuer.handleAgentDeath(inFlight, now));
+        else this.requeuer.requeue(inFlight, now);
       }
     }
     out.push(...held.flatMap((one) => this.splitter.split(one.id, one.end, now)));
@@ -53,16 +53,21 @@ export class Reattacher {
     return out;
   }
 
-  /** An attempt died with its agent: whether it is still this chunk's only one, or was `left` and its chunk is elsewhere. */
+  /**
+   * Handles an attempt that died with its agent. `left`: the attempt, if its chunk was queued again while the node was
+   * away.
+   */
   private handleAgentDeath(id: string, left: InFlightAttempt | undefined, now: number): Instruction[] {
-    // A result that is on its way here was reported before the agent died: what is taken from it decides.
+    // A result that is being collected was reported before the agent died: its collection decides.
     if (this.attempts.get(id)?.phase === "collecting") return [];
-    const underway = this.attempts.release(id);
-    if (underway !== undefined) return this.requeuer.handleAgentDeath(underway, now);
+    const inFlight = this.attempts.release(id);
+    if (inFlight !== undefined) return this.requeuer.handleAgentDeath(inFlight, now);
     return left === undefined ? [] : this.requeuer.handleLeftAgentDeath(left);
   }
 
-  /** Takes over what an earlier coordinator started, or was left there, unless its units are somebody's already. */
+  /**
+   * Adopts an attempt that an earlier coordinator started or that was left behind, unless its units were given out since.
+   */
   private adopt(node: string, held: RemoteAttempt, left: InFlightAttempt | undefined, now: number): boolean {
     const slot = this.pool.slot(node, held.slot);
     if (slot === undefined) return false;
@@ -76,7 +81,7 @@ export class Reattacher {
     return true;
   }
 
-  /** The chunk of an attempt of an earlier coordinator, if nobody has had its units since. */
+  /** Returns the chunk of an attempt of an earlier coordinator if its units are unassigned; undefined otherwise. */
   private findEarlierChunk({ chunk, end }: RemoteAttempt): { chunk: Chunk; history: AttemptHistory } | undefined {
     const [start, before] = this.job.unitsOf(chunk) ?? [0n, 0n];
     const units: [bigint, bigint] = [start, end ?? before];

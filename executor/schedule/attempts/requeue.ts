@@ -7,7 +7,7 @@ import type { Pool } from "../slots/pool.js";
 import { countTries, type QuarantineTracker } from "../slots/quarantine.js";
 import type { InFlightAttempt, InFlightAttempts } from "./inflight.js";
 
-/** What becomes of chunks that come back without a result: given to others, later or at once, or given up. */
+/** Decides what happens to a chunk without a result: it is queued again, at once or later, or given up. */
 export class Requeuer {
   constructor(
     private readonly job: Job,
@@ -17,40 +17,43 @@ export class Requeuer {
     private readonly quarantine: QuarantineTracker,
   ) {}
 
-  /** An attempt failed: whose fault it is, and whether its chunk is tried again. */
+  /** Handles a failed attempt: decides whether the chunk or the slot is at fault, and whether the chunk gets another try. */
   handleFailure(id: string, failure: Failure, now: number): Instruction[] {
-    const underway = this.attempts.release(id);
-    if (underway === undefined) return [];
-    const { attempt, history, speculativeCopy: twin } = underway;
+    const inFlight = this.attempts.release(id);
+    if (inFlight === undefined) return [];
+    const { attempt, history, speculativeCopy } = inFlight;
     const { chunk, node, slot } = attempt;
-    const out = this.quarantine.recordFailure(node, slot, chunk, history, failure.reason, now);
+    const out = this.quarantine.recordFailure(attempt, history, failure.reason, now);
     out.push(...this.withdrawQueued(node, slot));
-    if (twin !== undefined) return out;
+    if (speculativeCopy !== undefined) return out;
     if (this.quarantine.isExhausted(history))
       return [...out, { do: chunk.firstResult === undefined ? "give-up" : "skip-recheck", failure }];
-    this.retryLater(underway, now);
+    this.retryLater(inFlight, now);
     return out;
   }
 
-  /** The agent died while an attempt ran, and the node stayed up: the chunk may have caused that, or only have been there. */
-  handleAgentDeath(underway: InFlightAttempt, now: number): Instruction[] {
-    const out = [this.recordAgentDeath(underway)];
-    if (underway.speculativeCopy !== undefined) return out;
-    if (isGivenUpAfterDeath(underway.history, this.job.retry.attempts)) return [...out, giveUp(underway)];
-    this.retryLater(underway, now);
+  /** Handles an attempt whose agent died while the node stayed up: the chunk or another one may have caused it. */
+  handleAgentDeath(inFlight: InFlightAttempt, now: number): Instruction[] {
+    const out = [this.recordAgentDeath(inFlight)];
+    if (inFlight.speculativeCopy !== undefined) return out;
+    if (isGivenUpAfterDeath(inFlight.history, this.job.retry.attempts)) return [...out, giveUp(inFlight)];
+    this.retryLater(inFlight, now);
     return out;
   }
 
-  /** The same for an attempt that was left on its node: its chunk waits meanwhile, or runs elsewhere, and then may end there. */
+  /**
+   * Handles the same for an attempt that was left behind: its chunk is queued or runs elsewhere by now, and may be given
+   * up.
+   */
   handleLeftAgentDeath(left: InFlightAttempt): Instruction[] {
     const out = [this.recordAgentDeath(left)];
     if (!isGivenUpAfterDeath(left.history, this.job.retry.attempts)) return out;
     return this.retryQueue.removeByHistory(left.history) ? [...out, giveUp(left)] : out;
   }
 
-  /** Adds a loss to what a chunk has been through. */
-  private recordAgentDeath({ attempt, slot, history, isExclusive: alone }: InFlightAttempt): Instruction {
-    history.push({ node: attempt.node, slot: slot.key, forgiven: false, agentDied: true, wasExclusive: alone });
+  /** Records the death of an agent in the chunk's history, whichever attempt the chunk has by now. */
+  private recordAgentDeath({ attempt, slot, history, isExclusive }: InFlightAttempt): Instruction {
+    history.push({ node: attempt.node, slot: slot.key, forgiven: false, agentDied: true, wasExclusive: isExclusive });
     return { do: "report-loss", failure: agentDeathFailure(attempt, "its node's agent died while it ran") };
   }
 
@@ -59,36 +62,36 @@ export class Requeuer {
     this.retryQueue.add({ chunk: attempt.chunk, history, dueAt: at });
   }
 
-  /** Has what is queued on a slot that was taken out come back. */
+  /** Withdraws the queued attempts of a slot that is quarantined or sick. */
   withdrawQueued(node: string, slot: number): Instruction[] {
     const { quarantine, sick } = this.pool.health(node, slot);
     if (quarantine === undefined && sick === undefined) return [];
-    const queued = this.attempts.listOnSlot(node, slot, "queued").filter(({ isWithdrawn: leaving }) => !leaving);
-    for (const underway of queued) underway.isWithdrawn = true;
+    const queued = this.attempts.listOnSlot(node, slot, "queued").filter(({ isWithdrawn }) => !isWithdrawn);
+    for (const inFlight of queued) inFlight.isWithdrawn = true;
     return queued.length === 0 ? [] : [{ do: "withdraw", node, ids: queued.map(({ attempt }) => attempt.id) }];
   }
 
-  /** An attempt went for no fault of its chunk. */
+  /** Queues the chunk of an attempt that ended for no fault of the chunk. */
   requeueAttempt(id: string, now: number): void {
-    const underway = this.attempts.release(id);
-    if (underway !== undefined) this.requeue(underway, now);
+    const inFlight = this.attempts.release(id);
+    if (inFlight !== undefined) this.requeue(inFlight, now);
   }
 
   /**
-   * It stays where it is, out of reach: its chunk is for whoever is free first, and that may be its node come back. A chunk
-   * that used up its tries while this attempt ran is given up.
+   * Queues the chunk of an attempt on a lost node. The attempt stays there, and is taken over if the node comes back before
+   * another slot is free. A chunk without tries left is given up.
    */
   requeueLeaving(id: string, now: number): Instruction[] {
-    const underway = this.attempts.leaveBehind(id);
-    if (underway === undefined || underway.speculativeCopy !== undefined) return [];
-    const { attempt, history } = underway;
-    if (isGivenUpAfterDeath(history, this.job.retry.attempts)) return [giveUp(underway)];
+    const inFlight = this.attempts.leaveBehind(id);
+    if (inFlight === undefined || inFlight.speculativeCopy !== undefined) return [];
+    const { attempt, history } = inFlight;
+    if (isGivenUpAfterDeath(history, this.job.retry.attempts)) return [giveUp(inFlight)];
     this.retryQueue.add({ chunk: attempt.chunk, history, dueAt: now, leftAttempt: id });
     return [];
   }
 
-  requeue({ attempt, slot, history, speculativeCopy: twin }: InFlightAttempt, now: number): void {
-    if (twin !== undefined) return;
+  requeue({ attempt, slot, history, speculativeCopy }: InFlightAttempt, now: number): void {
+    if (speculativeCopy !== undefined) return;
     this.retryQueue.add({
       chunk: attempt.chunk,
       history,

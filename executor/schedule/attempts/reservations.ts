@@ -8,14 +8,14 @@ import { shouldAvoid } from "../slots/quarantine.js";
 import { isUsable, type NodeState, type SlotState } from "../slots/slotstate.js";
 import type { InFlightAttempts } from "./inflight.js";
 
-/** A chunk that runs alone, and its slot on an empty node. */
+/** A chunk that runs exclusively, and its slot on an empty node. */
 export interface ExclusiveStart {
   pending: PendingChunk;
   slot: SlotState;
 }
 
 /**
- * Nodes for chunks that run alone. Each such chunk reserves one: the node gets no other work and what is queued there goes
+ * Reserves nodes for chunks that run exclusively. A reserved node gets no other work, and what is queued there moves
  * elsewhere; once nothing runs on it, the chunk starts. While other work waits, at most half of the nodes are reserved.
  */
 export class Reservations {
@@ -28,7 +28,7 @@ export class Reservations {
     private readonly attempts: InFlightAttempts,
   ) {}
 
-  /** Brings the reservations into line with what waits, and with the nodes that there are now. */
+  /** Updates the reservations for the chunks that wait and the present nodes. */
   update(): Instruction[] {
     for (const [retry, node] of this.nodes)
       if (!this.retryQueue.exclusive.has(retry) || findSlotFor(retry, node, this.pool) === undefined)
@@ -36,7 +36,9 @@ export class Reservations {
     return [...this.retryQueue.exclusive].flatMap((retry) => this.reserveFor(retry));
   }
 
-  /** The next chunk whose node is empty. The node stays reserved for it. */
+  /**
+   * Returns the next chunk whose reserved node is empty, and forgets the reservation; the node stays reserved in the pool.
+   */
   takeReady(): ExclusiveStart | undefined {
     for (const [retry, node] of this.nodes) {
       const slot = isNodeEmpty(node) ? findSlotFor(retry, node, this.pool) : undefined;
@@ -59,7 +61,7 @@ export class Reservations {
     return this.withdrawFrom(best);
   }
 
-  /** Of the nodes that the chunk may run on and nobody has reserved, the one with the least to finish first. */
+  /** Returns the unreserved node with the least load that may run the chunk. */
   private findBestNode(retry: PendingChunk): NodeState | undefined {
     let best: NodeState | undefined;
     for (const node of this.pool.nodes.values()) {
@@ -83,13 +85,13 @@ export class Reservations {
   private withdrawFrom({ name }: NodeState): Instruction[] {
     const queued = this.attempts
       .listOnNode(name)
-      .filter(({ phase, isWithdrawn: leaving }) => phase === "queued" && !leaving);
-    for (const underway of queued) underway.isWithdrawn = true;
+      .filter(({ phase, isWithdrawn }) => phase === "queued" && !isWithdrawn);
+    for (const inFlight of queued) inFlight.isWithdrawn = true;
     return queued.length === 0 ? [] : [{ do: "withdraw", node: name, ids: queued.map(({ attempt }) => attempt.id) }];
   }
 }
 
-/** A slot of a node that may run the chunk. */
+/** Returns a usable slot of a node for the chunk; undefined = there is none. */
 function findSlotFor({ chunk, history }: PendingChunk, node: NodeState, pool: Pool): SlotState | undefined {
   return node.slots.find(
     (slot) => isUsable(slot) && findPinRefusal(chunk, slot) === undefined && !shouldAvoid(history, chunk, slot, pool),

@@ -4,7 +4,7 @@ import type { RetryQueue } from "../queue/retryqueue.js";
 import type { InFlightAttempt, InFlightAttempts } from "./inflight.js";
 import { canSplitAgain } from "./stragglers.js";
 
-/** Chunks whose work is shared: part of it is given away, or two attempts are made of all of it. */
+/** Shares the work of a chunk: splits a part off, or resolves two attempts of the same chunk. */
 export class Splitter {
   constructor(
     private readonly job: Job,
@@ -12,23 +12,23 @@ export class Splitter {
     private readonly retryQueue: RetryQueue,
   ) {}
 
-  /** The first result of a chunk is there: the other attempt of it is not needed any more. */
+  /** Drops the other attempt of a chunk that has a result. */
   supersede({ attempt }: InFlightAttempt): Instruction[] {
     this.attempts.release(attempt.id);
     return [{ do: "drop", node: attempt.node, id: attempt.id }];
   }
 
-  /** An attempt's chunk ends earlier than it was meant to: the rest of it is for others. */
+  /** Replaces the chunk of an attempt that now ends at `end`; the rest of its units is queued for other slots. */
   split(id: string, end: bigint | undefined, now: number, busy = false): Instruction[] {
-    const underway = this.attempts.get(id);
-    if (underway === undefined || underway.phase === "collecting" || underway.attempt.chunk.firstResult) return [];
-    const { attempt, speculativeCopy: twin } = underway;
+    const inFlight = this.attempts.get(id);
+    if (inFlight === undefined || inFlight.phase === "collecting" || inFlight.attempt.chunk.firstResult) return [];
+    const { attempt, speculativeCopy } = inFlight;
     const { start, end: before } = attempt.chunk;
-    if (underway.isSplitPending && !busy) underway.isDivisible = canSplitAgain(underway, end, now);
-    underway.isSplitPending = false;
+    if (inFlight.isSplitPending && !busy) inFlight.isDivisible = canSplitAgain(inFlight, end, now);
+    inFlight.isSplitPending = false;
     if (end === undefined || end <= start || end >= before) return [];
-    attempt.chunk = this.job.chunk(start, end);
+    inFlight.attempt = { ...attempt, chunk: this.job.chunk(start, end) };
     this.retryQueue.add({ chunk: this.job.chunk(end, before), history: [], dueAt: now });
-    return twin === undefined ? [] : this.supersede(twin);
+    return speculativeCopy === undefined ? [] : this.supersede(speculativeCopy);
   }
 }

@@ -1,28 +1,23 @@
 import type { Job } from "../../job/job.js";
 import { sequentialIds } from "../attempts/attemptids.js";
-import type { Attempt, Event, Slot } from "../events.js";
+import type { Attempt, Slot } from "../events.js";
 import { IntervalSet } from "../queue/intervalset.js";
 import type { LearnedRates } from "../rates/rates.js";
 import { Scheduler } from "../scheduler.js";
-import { Heap, type HeapItem } from "../slots/heap.js";
 import { slotKey } from "../slots/slotstate.js";
+import { Simulator } from "./simulator.js";
 
-/** Chunks that are played through; what is left then is reckoned to go on as it went so far. */
+/** The most chunks that are simulated; the rest is extrapolated. */
 const MAX_SIMULATED_CHUNKS = 3000;
 
-/** What a slot, or all of them, are expected to do. `seconds`: from the start to the end of its last chunk. */
+/** What a slot is expected to do. `seconds`: from the start of the run to the end of the slot's last chunk. */
 export interface SlotForecast {
   chunks: number;
   units: bigint;
   seconds: number;
 }
 
-interface ForecastEnd extends HeapItem {
-  at: number;
-  attempt: Attempt;
-}
-
-/** What is known of slots before they have joined, by node: chunks at once, and the rate of the slowest. */
+/** What is known before nodes have joined: concurrent chunks and the slowest rate by node, and earlier runs. */
 export interface ForecastInputs {
   limits: Map<string, number>;
   expected: Map<string, number>;
@@ -30,8 +25,9 @@ export interface ForecastInputs {
 }
 
 /**
- * How a run of a job would go if every slot ran at the rate, and every chunk had the length, that is expected: the scheduler itself,
- * on a clock of its own. `done`: units that need not be done any more. Answers by slot; undefined where one of these is not known.
+ * Simulates a run in which every slot has its expected rate and every chunk its expected cost, with the real scheduler on a
+ * virtual clock. `done`: units that need no computing. Returns the forecast by slot key; undefined if a rate or a cost is
+ * unknown.
  */
 export function forecast(
   job: Job,
@@ -39,80 +35,43 @@ export function forecast(
   known: ForecastInputs,
   done = new IntervalSet(),
 ): Map<string, SlotForecast> | undefined {
-  const play = new ForecastRun(job, slots, known, done);
-  play.run();
-  return play.isUnknown ? undefined : extrapolate(play.shares, job.units - done.size());
+  const scheduler = new Scheduler(job, done, sequentialIds(), known.expected, known.learned);
+  const shares = new Map(slots.map((slot) => [slotKey(slot.node, slot.slot), { chunks: 0, units: 0n, seconds: 0 }]));
+  const secondsOf = durationModel(scheduler, known.learned.overhead ?? 0);
+  let isUnknown = false;
+  let chunks = 0;
+  const simulator = new Simulator(scheduler, {
+    endOf(attempt, now) {
+      const seconds = secondsOf(attempt);
+      isUnknown ||= seconds === undefined;
+      return seconds === undefined ? undefined : now + seconds;
+    },
+    onCommit({ node, slot, chunk }) {
+      const share = shares.get(slotKey(node, slot))!;
+      share.chunks++;
+      share.units += chunk.end - chunk.start;
+      share.seconds = simulator.clock.now;
+      chunks++;
+    },
+  });
+  const nodes = [...groupByNode(slots)];
+  simulator.open(nodes.map(([node, there]) => ({ node, slots: there, limit: known.limits.get(node) ?? there.length })));
+  simulator.run(() => isUnknown || chunks === MAX_SIMULATED_CHUNKS);
+  return isUnknown ? undefined : extrapolate(shares, job.units - done.size());
 }
 
-/** A run on a clock of its own. */
-class ForecastRun {
-  readonly shares: Map<string, SlotForecast>;
-  /** Nobody knows how long some chunk would take. */
-  isUnknown = false;
-  private readonly scheduler: Scheduler;
-  private readonly rates = new Map<string, number | undefined>();
-  private readonly ends = new Heap<ForecastEnd>((a, b) => a.at < b.at);
-  /** When a slot is through with all that it was given. */
-  private readonly free = new Map<string, number>();
-
-  constructor(
-    job: Job,
-    private readonly slots: Slot[],
-    private readonly known: ForecastInputs,
-    done: IntervalSet,
-  ) {
-    this.scheduler = new Scheduler(job, done, sequentialIds(), known.expected, known.learned);
-    this.shares = new Map(slots.map((slot) => [slotKey(slot.node, slot.slot), { chunks: 0, units: 0n, seconds: 0 }]));
-  }
-
-  run(): void {
-    this.tell({ type: "dispatchOpened" }, 0);
-    for (const [node, slots] of groupByNode(this.slots)) {
-      const limit = this.known.limits.get(node) ?? slots.length;
-      this.tell({ type: "nodeJoined", node, slots, limit, held: [] }, 0);
-    }
-    this.tell({ type: "allJoined" }, 0);
-    for (let count = 0; count < MAX_SIMULATED_CHUNKS && !this.isUnknown; count++) {
-      const end = this.ends.peek();
-      if (end === undefined) return;
-      this.ends.delete(end);
-      if (this.scheduler.attempt(end.attempt.id) !== undefined) this.end(end);
-    }
-  }
-
-  private end({ at, attempt: { id, node, slot, chunk } }: ForecastEnd): void {
-    const share = this.shares.get(slotKey(node, slot))!;
-    const seconds = at - share.seconds;
-    share.chunks++;
-    share.units += chunk.end - chunk.start;
-    share.seconds = at;
-    this.tell({ type: "finished", attempt: id, seconds }, at);
-    this.tell({ type: "committed", attempt: id }, at);
-  }
-
-  private tell(event: Event, now: number): void {
-    for (const one of this.scheduler.handle(event, now)) if (one.do === "start") this.start(one.attempt, now);
-  }
-
-  private start(attempt: Attempt, now: number): void {
-    const key = slotKey(attempt.node, attempt.slot);
-    const seconds = this.secondsOf(attempt, key);
-    this.isUnknown ||= seconds === undefined;
-    const at = Math.max(now, this.free.get(key) ?? 0) + (seconds ?? 0);
-    this.free.set(key, at);
-    this.ends.put({ at, attempt });
-  }
-
-  /** At the rate that the slot had at first: what is learned from a play is no news. */
-  private secondsOf({ chunk, node, slot }: Attempt, key: string): number | undefined {
-    if (!this.rates.has(key)) this.rates.set(key, this.scheduler.rateOf(node, slot));
-    const [rate, length] = [this.rates.get(key), this.scheduler.costOf(chunk)];
-    if (rate === undefined || length === undefined) return undefined;
-    return (this.known.learned.overhead ?? 0) + length / rate;
-  }
+/** Returns the seconds of an attempt at its slot's initial rate: what is learned from simulated durations is no information. */
+function durationModel(scheduler: Scheduler, overhead: number): (attempt: Attempt) => number | undefined {
+  const rates = new Map<string, number | undefined>();
+  return ({ chunk, node, slot }) => {
+    const key = slotKey(node, slot);
+    if (!rates.has(key)) rates.set(key, scheduler.rateOf(node, slot));
+    const [rate, cost] = [rates.get(key), scheduler.costOf(chunk)];
+    return rate === undefined || cost === undefined ? undefined : overhead + cost / rate;
+  };
 }
 
-/** All of the work, where only a part of it was played through. */
+/** Scales the simulated part to all of the work. */
 function extrapolate(shares: Map<string, SlotForecast>, units: bigint): Map<string, SlotForecast> {
   const played = [...shares.values()].reduce((sum, share) => sum + share.units, 0n);
   if (played >= units || played === 0n) return shares;

@@ -12,32 +12,35 @@ import { slotKey } from "../slots/slotstate.js";
 import { forecast } from "./forecast.js";
 import { findUnplaceable, listSlotRefusals, type SlotRefusal, type UnplaceableTasks } from "./planrefusals.js";
 
-/** What a slot is expected to do; `seconds`: from the start of the run to the end of its last chunk. Units in decimal. */
+/**
+ * What a slot is expected to do. `seconds`: from the start of the run to the end of its last chunk. Units are decimal
+ * strings.
+ */
 export interface SlotPlan {
   slot: number;
-  /** Units of a range a second: learned, else of the profile; undefined = unknown before the first chunk. */
+  /** Units of a range a second, learned or from the profile; undefined = unknown before the first chunk. */
   rate?: number;
   chunks?: number;
   units?: string;
   seconds?: number;
 }
 
-/** What a node is expected to do of a job, from the inventory and from what earlier runs have learned. */
+/** What a node is expected to do in a job, from the inventory and from earlier runs. */
 export interface NodePlan {
   node: string;
   slots: number;
-  /** Units of the first chunk of each slot. */
+  /** The units of the first chunk of its slots. */
   chunkUnits: string;
-  /** Units a second of the whole node. */
+  /** Units a second of all its slots. */
   rate?: number;
   chunks?: number;
-  /** Its share of the job, units. */
+  /** The units that it computes. */
   units?: string;
   seconds?: number;
   perSlot: SlotPlan[];
   /** Why it gets no work. */
   refused?: string;
-  /** Its slots that get no work, by the reason. */
+  /** Its slots that get no work, grouped by reason. */
   refusals: SlotRefusal[];
 }
 
@@ -47,18 +50,17 @@ export interface RunPlan {
   chunks?: number;
   nodes: NodePlan[];
   unplaceable: UnplaceableTasks[];
-  /** Seconds for the whole job; undefined where a rate is not known. */
+  /** The seconds of the whole run; undefined if a rate is unknown. */
   seconds?: number;
 }
 
-type NodeMatcher = (node: Node, patterns: string[]) => boolean;
+type NodeMatcher = (node: Node, patterns: readonly string[]) => boolean;
 
-/** Nothing has been learned. */
 const NOTHING_LEARNED: LearnedRates = { slots: new Map() };
 
 /**
- * What would run where, and until when. Nothing is connected to: a node whose slots are only found on it is counted by what
- * the inventory and earlier runs say. `done`: units that need not be done any more.
+ * Plans a run without connecting to any node. The number of slots of a node that only a connection would tell is taken from
+ * the inventory and from earlier runs. `done`: units that need no computing.
  */
 export function planJob(
   job: Job,
@@ -112,13 +114,13 @@ export function planJob(
   };
 }
 
-/** A slot with the rate that it is expected to have. */
+/** Returns a slot with its learned rate, if there is one. */
 function withLearnedRate(slot: Slot, job: Job, learned: LearnedRates): Slot {
   const known = job.kind === "range" ? learned.slots.get(slotKey(slot.node, slot.slot)) : undefined;
   return { ...slot, rate: known?.rate ?? slot.rate };
 }
 
-/** All of several slots or nodes together; what is not known of each is not known of all. */
+/** Sums the plans of slots or nodes; a value that is unknown for one of them is unknown in total. */
 function sumPlans(parts: Pick<SlotPlan, "rate" | "chunks" | "units" | "seconds">[]) {
   const sum = (of: (part: (typeof parts)[number]) => number | undefined) =>
     parts.reduce<number | undefined>((all, part) => {
@@ -147,13 +149,13 @@ function firstChunkSize(
   const overhead = new OverheadEstimate();
   if (learned.overhead !== undefined) overhead.restore(learned.overhead);
   const evidence = learned.slots.get(slotKey(slot.node, slot.slot))?.evidence ?? 0;
-  const outlook = { ...known, left: Number(job.units), overhead };
-  return chooseChunkSize(job.sizing, { rate: slot.rate, evidence, outlierSide: 0 }, outlook);
+  const context = { ...known, left: Number(job.units), overhead };
+  return chooseChunkSize(job.sizing, { rate: slot.rate, evidence, outlierSide: 0 }, context);
 }
 
 function concurrencyLimits(nodes: Node[]): Map<string, number> {
   return new Map(
-    nodes.flatMap(({ name, maxConcurrent: limit }) => (limit === undefined ? [] : [[name, limit] as const])),
+    nodes.flatMap(({ name, maxConcurrent }) => (maxConcurrent === undefined ? [] : [[name, maxConcurrent] as const])),
   );
 }
 

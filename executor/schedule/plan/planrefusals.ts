@@ -10,14 +10,14 @@ export interface SlotRefusal {
   reason: string;
 }
 
-/** Tasks that are pinned to a GPU that no slot is: they will be given up. `reasons`: a line each. */
+/** Tasks pinned to a GPU that no slot has: they will be given up. `reasons`: one line for each node and reason. */
 export interface UnplaceableTasks {
   gpu: number;
   chunks: string[];
   reasons: string[];
 }
 
-/** The slots of a node that get no work: all of them where `refused` says why, else those of the wrong kind. */
+/** Returns the slots of a node that get no work: all of them if the node is `refused`, else those of the wrong kind. */
 export function listSlotRefusals(
   node: Node,
   machine: MachineFacts,
@@ -31,7 +31,7 @@ export function listSlotRefusals(
   return groupByReason(each).map(({ slots, reason }) => ({ slots, reason }));
 }
 
-/** Tasks that none of `slots` can have. */
+/** Returns the pinned tasks that none of `slots` can run. */
 export function findUnplaceable(job: Job, slots: Slot[]): UnplaceableTasks[] {
   if (job.kind !== "tasks") return [];
   const byPin = new Map<number, string[]>();

@@ -1,10 +1,10 @@
 import type { Node } from "../../../fleet/node.js";
 import type { Problem } from "../../../schemas/errors.js";
-import type { Job } from "../../job/job.js";
-import type { LimitedValue } from "../../job/limitedvalues.js";
+import type { Job, LimitedValue } from "../../job/job.js";
+
 import { findNodeRefusal } from "../slots/nodeslots.js";
 
-/** What the `limits` of the nodes that may run a job say to its values: `problems` forbid it, `notes` do not. */
+/** What the `limits` of the eligible nodes mean for a job's values: `problems` forbid the run, `notes` do not. */
 export interface LimitFindings {
   problems: Problem[];
   notes: string[];
@@ -12,7 +12,7 @@ export interface LimitFindings {
 
 type ProfileLimit = { best?: number; max?: number };
 
-/** Nodes of one profile that bound a value alike. */
+/** Nodes of one profile with the same limit for a value. */
 interface SharedLimit {
   limit: ProfileLimit;
   profile: string;
@@ -20,21 +20,22 @@ interface SharedLimit {
 }
 
 /**
- * Judges a job's values by the nodes that its `needs` let it run on. A value above the `max` of any of them is refused,
- * though others would take it: which chunk goes where is not known before, and one that freezes a rig costs all on it.
+ * Checks a job's values against the limits of the nodes that its `needs` allow. A value above the `max` of any of them is
+ * refused even if other nodes would accept it: the placement of chunks is not known beforehand, and a value that freezes a
+ * rig costs all work on it.
  */
 export function checkLimits(
   job: Job,
   nodes: Node[],
-  selected: (node: Node, patterns: string[]) => boolean,
+  selected: (node: Node, patterns: readonly string[]) => boolean,
 ): LimitFindings {
-  const able = nodes.filter((node) => findNodeRefusal(node, job.needs, selected) === undefined);
+  const eligible = nodes.filter((node) => findNodeRefusal(node, job.needs, selected) === undefined);
   const findings: LimitFindings = { problems: [], notes: [] };
-  for (const bounded of job.limitedValues)
-    for (const bound of groupLimits(bounded.name, able)) {
-      const { best, max } = bound.limit;
-      if (max !== undefined && bounded.value > max) findings.problems.push(aboveMaxProblem(bounded, bound, able));
-      else if (best !== undefined && bounded.value > best) findings.notes.push(aboveBestNote(bounded, bound));
+  for (const limited of job.limitedValues)
+    for (const shared of groupLimits(limited.name, eligible)) {
+      const { best, max } = shared.limit;
+      if (max !== undefined && limited.value > max) findings.problems.push(aboveMaxProblem(limited, shared, eligible));
+      else if (best !== undefined && limited.value > best) findings.notes.push(aboveBestNote(limited, shared));
     }
   return findings;
 }
@@ -52,21 +53,21 @@ function groupLimits(name: string, nodes: Node[]): SharedLimit[] {
   return [...bounds.values()];
 }
 
-function aboveMaxProblem(bounded: LimitedValue, { limit, profile, nodes }: SharedLimit, able: Node[]): Problem {
-  const { name, value, place, label: what } = bounded;
-  const message = `${what}: ${value} is more than profile ${profile} is safe with (at most ${limit.max}; ${joinNames(nodes)}): its host memory runs out while data loads, and it may freeze`;
+function aboveMaxProblem(limited: LimitedValue, { limit, profile, nodes }: SharedLimit, eligible: Node[]): Problem {
+  const { name, value, place, label } = limited;
+  const message = `${label}: ${value} exceeds the safe maximum of profile ${profile} (${limit.max}; ${joinNames(nodes)}): host memory runs out while data loads, and the node may freeze`;
   const better = limit.best ?? limit.max;
-  const measured = limit.best === undefined ? "the most that is safe" : "what measured best there";
-  const others = able.filter((node) => value <= (node.profile.limits[name]?.max ?? Infinity));
+  const measured = limit.best === undefined ? "the safe maximum" : "the best measured value";
+  const others = eligible.filter((node) => value <= (node.profile.limits[name]?.max ?? Infinity));
   const elsewhere =
     others.length === 0
       ? ""
-      : `; or keep the job off it with \`needs\` (${joinNames(others.map((node) => node.name))} may run it)`;
+      : `; or exclude the profile with \`needs\` (${joinNames(others.map((node) => node.name))} can run it)`;
   return { ...place, message, hint: `set ${name} to ${better}, ${measured}${elsewhere}` };
 }
 
-function aboveBestNote({ name, value, label: what }: LimitedValue, { limit, profile, nodes }: SharedLimit): string {
-  return `${what}: ${value} is more than what measured best with profile ${profile} (${joinNames(nodes)}): ${limit.best}; a smaller ${name} does more in the same time there`;
+function aboveBestNote({ name, value, label }: LimitedValue, { limit, profile, nodes }: SharedLimit): string {
+  return `${label}: ${value} exceeds the best measured value of profile ${profile} (${joinNames(nodes)}): ${limit.best}; a smaller ${name} does more work in the same time there`;
 }
 
 function joinNames(names: string[]): string {

@@ -4,13 +4,16 @@ import type { Rates } from "../rates/rates.js";
 import type { Pool } from "../slots/pool.js";
 import type { SlotState } from "../slots/slotstate.js";
 
-/** How large the chunks of a range are made, as slots and rates are at that moment. */
+/** Sizes the chunks of a range by the present slots and rates. */
 export class ChunkSizer {
-  /** Units of the chunk that was sized last. */
+  /** The units of the chunk that was sized last. */
   lastSize = 1;
   private slowestExpected: number | undefined;
 
-  /** `expected`: the rate of the slowest slot of each node that may still join, so that the first to come is not taken for the slowest. */
+  /**
+   * `expected`: the rate of the slowest slot of each node that may still join, so that the first node to join does not pass
+   * for the slowest.
+   */
   constructor(
     private readonly pool: Pool,
     private readonly rates: Rates,
@@ -19,13 +22,13 @@ export class ChunkSizer {
     this.removeExpected("");
   }
 
-  /** A node is there, or will not come. */
+  /** Removes a node that has joined or will not join. */
   removeExpected(node: string): void {
     this.expected.delete(node);
     this.slowestExpected = this.expected.size === 0 ? undefined : Math.min(...this.expected.values());
   }
 
-  /** Units of a slot's next chunk, where so many are left. */
+  /** Returns the units of a slot's next chunk when `left` units are unassigned. */
   sizeNext(sizing: Sizing, slot: SlotState, left: bigint): bigint {
     const size = chooseChunkSize(sizing, slot.rateEstimate, {
       left: Number(left),

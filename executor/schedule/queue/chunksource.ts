@@ -1,11 +1,14 @@
 import type { SlotState } from "../slots/slotstate.js";
 
-/** The units that nobody has been given yet. */
+/** The units that no slot has been given. */
 export interface ChunkSource {
-  /** Units still to be given out. */
+  /** The number of unassigned units. */
   readonly left: bigint;
-  /** Takes the units of a slot's next chunk; undefined where none is left, or none that this slot should have. */
+  /** Takes the units of a slot's next chunk; undefined = none is left, or none that this slot should get. */
   take(slot: SlotState): [start: bigint, end: bigint] | undefined;
-  /** Takes [start, end) out, e.g. because an earlier session did it. False, and nothing taken, if any of it was taken already. */
+  /**
+   * Removes [start, end), for example because an earlier coordinator committed it. Returns false, and removes nothing, if
+   * any of its units was taken before.
+   */
   remove(start: bigint, end: bigint): boolean;
 }

@@ -7,14 +7,17 @@ import type { ChunkSource } from "./chunksource.js";
 import { SequentialSource } from "./sequentialsource.js";
 import { TaskQueue } from "./taskqueue.js";
 
-/** A range, in its order. */
+/** Creates the source of a range, in ascending order. */
 export function createRangeSource(job: Job, sizes: ChunkSizer): ChunkSource {
   return new SequentialSource(job.first, job.first + job.units, (slot, left) =>
     sizes.sizeNext(job.sizing!, slot, left),
   );
 }
 
-/** Tasks, the longest first; combinations of a matrix, which nobody can tell apart, in their order. `isBusy`: whether any slot is at work. */
+/**
+ * Creates the source of tasks, longest first, or of matrix combinations, which cannot be told apart, in their order.
+ * `isBusy`: whether any slot is at work.
+ */
 export function createTaskSource(job: Job, pool: Pool, lengths: TaskCosts, isBusy: () => boolean): ChunkSource {
   if (job.kind === "tasks") return new TaskQueue(job, pool, lengths, isBusy);
   const any = job.chunk(job.first, job.first + 1n);

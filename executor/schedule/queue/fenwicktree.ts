@@ -1,4 +1,4 @@
-/** Whole numbers in a row whose partial sums are known in O(log n), though they change (a Fenwick tree). */
+/** Prefix sums of changing integers in O(log n) (Fenwick, 1994). */
 export class FenwickTree {
   private readonly tree: Float64Array;
 
@@ -15,14 +15,14 @@ export class FenwickTree {
     for (let place = at + 1; place < this.tree.length; place += place & -place) this.tree[place]! += by;
   }
 
-  /** Of the numbers before `end`. */
+  /** Returns the sum of the values before index `end`. */
   prefixSum(end: number): number {
     let sum = 0;
     for (let place = end; place > 0; place -= place & -place) sum += this.tree[place]!;
     return sum;
   }
 
-  /** The first place with which the sum is more than `sum`; the length of the row where it never is. */
+  /** Returns the first index whose prefix sum, its own value included, exceeds `sum`; the number of values if none does. */
   findPrefix(sum: number): number {
     let place = 0;
     let left = sum;

@@ -1,14 +1,14 @@
-/** A set of units as disjoint half-open intervals, kept sorted and merged: small however many chunks it has seen. */
+/** A set of units as sorted, merged, half-open intervals: small however many chunks were added. */
 export class IntervalSet {
   private readonly starts: bigint[] = [];
   private readonly ends: bigint[] = [];
 
-  /** Its stretches, in order. */
+  /** Yields the intervals in ascending order. */
   *[Symbol.iterator](): Generator<[start: bigint, end: bigint]> {
     for (const [index, start] of this.starts.entries()) yield [start, this.ends[index]!];
   }
 
-  /** Adds [start, end); overlaps with what is there are merged. */
+  /** Adds [start, end) and merges it with overlapping and adjacent intervals. */
   add(start: bigint, end: bigint): void {
     if (start >= end) return;
     const from = this.firstEndingAtOrAfter(start);
@@ -30,7 +30,7 @@ export class IntervalSet {
     return index < this.starts.length && this.starts[index]! < end;
   }
 
-  /** The first stretch at or after `from` that is not in the set, at most up to `end`; undefined when there is none. */
+  /** Returns the first interval at or after `from` that is not in the set, up to `end`; undefined = there is none. */
   findGap(from: bigint, end: bigint): [start: bigint, end: bigint] | undefined {
     let start = from;
     let index = this.firstEndingAtOrAfter(start + 1n);
@@ -40,13 +40,13 @@ export class IntervalSet {
     return [start, next !== undefined && next < end ? next : end];
   }
 
-  /** Whether both sets have the same units. */
+  /** Whether both sets contain the same units. */
   equals(other: IntervalSet): boolean {
     if (this.starts.length !== other.starts.length) return false;
     return this.starts.every((start, index) => start === other.starts[index] && this.ends[index] === other.ends[index]);
   }
 
-  /** How many units are in the set. */
+  /** Returns the number of units in the set. */
   size(): bigint {
     return this.starts.reduce((sum, start, index) => sum + this.ends[index]! - start, 0n);
   }

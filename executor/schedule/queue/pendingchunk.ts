@@ -2,18 +2,18 @@ import type { Chunk } from "../../job/job.js";
 import type { HeapItem } from "../slots/heap.js";
 import type { AttemptHistory } from "../slots/quarantine.js";
 
-/** A chunk that waits to be tried (again), from time `at` (seconds) on. */
+/** A chunk that waits for its next attempt, until `dueAt` (seconds). */
 export interface PendingChunk extends HeapItem {
   chunk: Chunk;
   history: AttemptHistory;
   dueAt: number;
-  /** The attempt that a silent node has of it: until it is given to another, that one may still be taken. */
+  /** The attempt of it on a disconnected node: it may still be taken over until the chunk is started elsewhere. */
   leftAttempt?: string;
-  /** The node whose memory could not hold it: it is not given back there as long as that is short. */
+  /** The node without enough memory for it: it does not go back there while that node is short of memory. */
   outOfMemoryNode?: string;
 }
 
-/** Seconds before try `number` + 1: backoff, twice that, four times that, ... */
+/** Returns the delay in seconds after try `number`: exponential backoff, `base` * 2 ** (number - 1). */
 export function backoffSeconds(base: number, number: number): number {
   return base * 2 ** (number - 1);
 }

@@ -4,29 +4,32 @@ import { Heap } from "../slots/heap.js";
 import type { AttemptHistory } from "../slots/quarantine.js";
 import type { PendingChunk } from "./pendingchunk.js";
 
-/** Chunks that were taken from the source but are with no slot: to be tried again, or pinned to a GPU that was busy. */
+/**
+ * Chunks that were taken from the source but are on no slot: they wait for another try, or for the GPU that they are pinned
+ * to.
+ */
 export class RetryQueue {
-  /** Those that are due, by pinned GPU (undefined: any), each in the order of arrival. */
+  /** The due chunks by pinned GPU (undefined: not pinned), in the order of arrival. */
   private readonly due = new Map<number | undefined, Set<PendingChunk>>();
-  /** Those that are due and need a node to themselves, in the order of arrival. */
+  /** The due chunks that need a node to themselves, in the order of arrival. */
   readonly exclusive = new Set<PendingChunk>();
   private readonly later = new Heap<PendingChunk>((a, b) => a.dueAt < b.dueAt);
   private count = 0;
 
-  /** `attempts`: tries that a chunk has. */
+  /** `maxTries`: the tries of a chunk. */
   constructor(private readonly maxTries: number) {}
 
   get size(): number {
     return this.count;
   }
 
-  /** Adds a chunk; it is due once `wake` is told a time at or after its own. */
+  /** Adds a chunk; it becomes due when `releaseDue` is called with a time at or after its own. */
   add(retry: PendingChunk): void {
     this.later.put(retry);
     this.count++;
   }
 
-  /** Lets those whose time has come be found. */
+  /** Moves chunks whose time has come to the due queues. */
   releaseDue(now: number): void {
     for (let first = this.later.peek(); first !== undefined && first.dueAt <= now; first = this.later.peek()) {
       this.later.delete(first);
@@ -42,23 +45,23 @@ export class RetryQueue {
     else queue.add(retry);
   }
 
-  /** The GPUs that due chunks are pinned to; undefined among them for those that any slot may have. */
+  /** The GPUs that due chunks are pinned to; undefined among them if any is not pinned. */
   pins(): Iterable<number | undefined> {
     return this.due.keys();
   }
 
-  /** Due chunks pinned to a GPU, first come first. */
+  /** The due chunks pinned to a GPU, in the order of arrival. */
   listDue(pin: number | undefined): Iterable<PendingChunk> {
     return this.due.get(pin) ?? [];
   }
 
-  /** A chunk that is due, if there is one. */
+  /** Returns a due chunk; undefined = there is none. */
   first(): Chunk | undefined {
     for (const queue of this.dueQueues()) for (const { chunk } of queue) return chunk;
     return undefined;
   }
 
-  /** Takes a due chunk out. */
+  /** Removes a due chunk. */
   take(retry: PendingChunk): void {
     const { gpu } = retry.chunk;
     const queue = this.due.get(gpu);
@@ -67,7 +70,7 @@ export class RetryQueue {
     if (queue?.size === 0) this.due.delete(gpu);
   }
 
-  /** Takes out the chunk whose attempt was left on a silent node as `left`, now that the node is back. */
+  /** Removes and returns the chunk whose attempt was left on a disconnected node, now that the node is back. */
   reclaim(left: string): PendingChunk | undefined {
     for (const retry of this.later.values())
       if (retry.leftAttempt === left) {
@@ -84,7 +87,7 @@ export class RetryQueue {
     return undefined;
   }
 
-  /** Takes out the chunk that has been through this, if it waits. */
+  /** Removes the chunk with this history; false = it is not in the queue. */
   removeByHistory(history: AttemptHistory): boolean {
     for (const retry of this.later.values())
       if (retry.history === history) {
@@ -95,12 +98,12 @@ export class RetryQueue {
     return this.takeMatching((retry) => retry.history === history).length > 0;
   }
 
-  /** When the next chunk that is not due yet becomes so. */
+  /** When the next chunk becomes due (seconds); undefined = all are due. */
   nextDueAt(): number | undefined {
     return this.later.peek()?.dueAt;
   }
 
-  /** Takes everything out that is due and `is` so. */
+  /** Removes and returns the due chunks that satisfy `is`. */
   takeMatching(is: (retry: PendingChunk) => boolean): PendingChunk[] {
     const all = this.dueQueues()
       .flatMap((queue) => [...queue])

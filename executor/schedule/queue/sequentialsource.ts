@@ -2,13 +2,13 @@ import type { SlotState } from "../slots/slotstate.js";
 import type { ChunkSource } from "./chunksource.js";
 import { IntervalSet } from "./intervalset.js";
 
-/** Units that are given out in their order. Lazy: 2^64 of them cost no more than one. */
+/** Gives out units in ascending order. Lazy: 2^64 units cost no more memory than one. */
 export class SequentialSource implements ChunkSource {
   private readonly taken = new IntervalSet();
   private cursor: bigint;
   private remaining: bigint;
 
-  /** `sizeFor`: units of a slot's next chunk at the most; 0: it should have none. */
+  /** `sizeFor`: the most units of a slot's next chunk; 0 = the slot should get none. */
   constructor(
     first: bigint,
     private readonly end: bigint,

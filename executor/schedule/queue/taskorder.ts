@@ -1,22 +1,25 @@
 import { FenwickTree } from "./fenwicktree.js";
 
-/** What decides when a task comes: larger priority first, then greater length, then more bytes, then the order of the list. */
+/** The sort key of a task: higher priority first, then greater length, then more bytes, then its position in the list. */
 export interface TaskRank {
   priority: number;
-  /** A whole number, at least 1. */
+  /** An integer, at least 1. */
   length: number;
   bytes: number;
 }
 
-/** Tasks in the order in which they should begin, by their index in a list; each can be taken out. Sorted once. */
+/** Tasks in the order in which they should start, by their index in a list. Sorted once; tasks can be removed. */
 export class TaskOrder {
   private readonly order: Uint32Array;
   private readonly positions: Uint32Array;
-  /** By place: that place, where its task is still here, else one further on that is no later than the next that is. */
+  /**
+   * For each position: the position itself if its task is present, else a later one that is not past the next present task.
+   * A union-find structure with path halving.
+   */
   private readonly nextPresent: Uint32Array;
   private readonly lengths: FenwickTree;
 
-  /** `isGone`: whether the task of an index has been taken out already. */
+  /** `isTaken`: whether the task with this index was removed before. */
   constructor(
     private readonly ranks: TaskRank[],
     isGone: (index: number) => boolean,
@@ -34,7 +37,7 @@ export class TaskOrder {
     );
   }
 
-  /** Length of all tasks that are here. */
+  /** The total length of the present tasks. */
   get length(): number {
     return this.lengths.prefixSum(this.order.length);
   }
@@ -50,8 +53,9 @@ export class TaskOrder {
   }
 
   /**
-   * The task that a slot should begin: of those with the highest priority, the longest that is no longer than `most` and has the
-   * share `ahead` of all their length before it; of several alike, the first in the list. undefined = none.
+   * Returns the index of the task that a slot should start. Among the tasks with the highest priority, it is the longest
+   * one that is no longer than `most` and has the share `ahead` (0 to 1) of their total length before it; among equals, the
+   * first in the list. undefined = there is none.
    */
   pick(ahead: number, most: number): number | undefined {
     const first = this.findPresent(0);
@@ -60,13 +64,13 @@ export class TaskOrder {
     const end = this.search(first, this.order.length, (rank) => rank.priority < priority);
     const sum = this.lengths.prefixSum(end);
     const start = this.order[this.lengths.findPrefix(Math.min(ahead * sum, sum - 1))]!;
-    const alike = this.search(first, end, (_, index) => this.compare(index, start) >= 0);
-    const short = this.search(first, end, (rank) => rank.length <= most);
-    const place = this.findPresent(Math.max(alike, short));
+    const position = this.search(first, end, (_, index) => this.compare(index, start) >= 0);
+    const cutoff = this.search(first, end, (rank) => rank.length <= most);
+    const place = this.findPresent(Math.max(position, cutoff));
     return place < end ? this.order[place] : undefined;
   }
 
-  /** The first place from `place` on whose task is here. Paths are halved on the way, so that no walk is long twice. */
+  /** Returns the first position at or after `place` whose task is present, halving paths on the way. */
   private findPresent(place: number): number {
     let at = place;
     while (this.nextPresent[at] !== at) {
@@ -76,7 +80,7 @@ export class TaskOrder {
     return at;
   }
 
-  /** The first place from `from` on where `is` holds, as it does from there to `to`. */
+  /** Binary search: returns the first position in [from, to) where `is` holds; it must hold from there on. */
   private search(from: number, to: number, is: (rank: TaskRank, index: number) => boolean): number {
     let [low, high] = [from, to];
     while (low < high) {

@@ -6,14 +6,17 @@ import type { SlotState } from "../slots/slotstate.js";
 import type { ChunkSource } from "./chunksource.js";
 import { TaskOrder, type TaskRank } from "./taskorder.js";
 
-/** Lengths are put in order as whole numbers of this many seconds. */
+/** Tasks are sorted by their cost as an integer multiple of this. */
 const COST_RESOLUTION_SECONDS = 0.001;
-/** Tasks whose lengths are learned apart are put in order anew after so many have ended, and at each doubling. */
+/**
+ * If there are several cost classes, tasks are sorted again after this many have ended, and then whenever the number has
+ * doubled.
+ */
 const FIRST_RESORT_COUNT = 16;
 
 /**
- * The tasks that nobody has been given: by priority, and those that are expected to take longest first. The fastest slots begin
- * with the longest, slower ones with those that the fastest will not come to, so that what ends last is short everywhere.
+ * The unassigned tasks, by priority and then longest first (LPT, Graham 1969). The fastest slots start with the longest
+ * tasks; slower slots start with those that the fastest will not reach, so that the last tasks to end are short everywhere.
  */
 export class TaskQueue implements ChunkSource {
   private readonly count: number;
@@ -68,7 +71,7 @@ export class TaskQueue implements ChunkSource {
     this.remaining--;
   }
 
-  /** Of the tasks that the slot should begin, in the measure of `order`. */
+  /** Returns the length of the longest task that the slot should start, in the units of `order`. */
   private findCutoff(slot: SlotState): number {
     const seconds = this.costs.estimate(this.task(0));
     if (seconds === undefined || !this.isBusy()) return Number.POSITIVE_INFINITY;
@@ -100,6 +103,6 @@ export class TaskQueue implements ChunkSource {
   }
 }
 
-function countInputBytes({ spec: work }: Chunk): number {
-  return work.inputs.reduce((sum, { bytes = 0 }) => sum + bytes, 0);
+function countInputBytes({ spec }: Chunk): number {
+  return spec.inputs.reduce((sum, { bytes = 0 }) => sum + bytes, 0);
 }

@@ -2,63 +2,63 @@ import type { Sizing } from "../../job/job.js";
 import type { OverheadEstimate } from "./overhead.js";
 import type { RateEstimate } from "./rates.js";
 
-/** A chunk is this many times as long as its overhead, within these bounds (seconds), where the job sets no target. */
+/** If the job sets no target, a chunk takes this many times its overhead, within these bounds. */
 const TIMES_OVERHEAD = 100;
 const MIN_TARGET_SECONDS = 10;
 const MAX_TARGET_SECONDS = 600;
-/** The target while the overhead is not known. */
+/** The target while the overhead is unknown. */
 const DEFAULT_TARGET_SECONDS = 60;
-/** A slot's first chunk after a guess takes this share of the target: the guess may be wrong. */
+/** The first chunk of a slot with a guessed rate takes this share of the target, because the guess may be wrong. */
 const FIRST_CHUNK_SHARE = 1 / 8;
-/** Near the end, a chunk takes this share of the time that is left: what is then still to do evens the slots out. */
+/** Near the end, a chunk takes this share of the remaining time, so that later chunks can even out the slots. */
 const REMAINING_TIME_SHARE = 1 / 2;
-/** No chunk is made to take less than this many times its overhead. */
+/** No chunk is planned to take less than this many times its overhead. */
 const MIN_TIMES_OVERHEAD = 2;
-/** A chunk is at most this many times as large as the slot's last one. */
+/** A chunk is at most this many times as large as the slot's previous one. */
 const MAX_GROWTH = 8;
-/** Units of the first chunk of a slot that nothing is known of, and what share of an even share of the work it may be. */
+/** The most units of the first chunk of a slot with an unknown rate, and its largest share of an even share of the work. */
 const FIRST_UNITS = 500;
 const FIRST_UNITS_SHARE = 1 / 8;
 
-/** How things stand when a chunk is cut. */
+/** The state of the run when a chunk is sized. */
 export interface SizingContext {
-  /** Units that nobody has been given. */
+  /** The number of unassigned units. */
   left: number;
-  /** Slots that can be used, and units a second of all of them; undefined = unknown. */
+  /** The number of usable slots, and the rate of all of them; undefined = unknown. */
   slots: number;
   rate: number | undefined;
-  /** The least rate known of any slot that is or may come. */
+  /** The lowest known rate of any slot that has joined or may join. */
   slowest: number | undefined;
   overhead: OverheadEstimate;
 }
 
-/** Units of a slot's next chunk. */
-export function chooseChunkSize(sizing: Sizing, speed: RateEstimate, outlook: SizingContext): bigint {
-  const wanted = sizing.by === "rate" ? sizeByRate(sizing, speed, outlook) : sizeByTime(sizing, speed, outlook);
-  const bounded = Math.max(sizing.min, Math.min(sizing.max ?? Number.POSITIVE_INFINITY, Math.round(wanted)));
-  return BigInt(Math.max(1, bounded));
+/** Returns the units of a slot's next chunk, at least 1. */
+export function chooseChunkSize(sizing: Sizing, estimate: RateEstimate, context: SizingContext): bigint {
+  const wanted = sizing.by === "rate" ? sizeByRate(sizing, estimate, context) : sizeByTime(sizing, estimate, context);
+  const limited = Math.max(sizing.min, Math.min(sizing.max ?? Number.POSITIVE_INFINITY, Math.round(wanted)));
+  return BigInt(Math.max(1, limited));
 }
 
 /**
- * The slowest slot gets `base`, a slot six times as fast six times as much (coordinator.py's factor x base). A slot that
- * nothing is known of gets `base`.
+ * Sizes a chunk in proportion to the slot's rate: the slowest slot gets `base` units, a slot six times as fast six times as
+ * many (like coordinator.py). A slot with an unknown rate gets `base`.
  */
-function sizeByRate(sizing: Extract<Sizing, { by: "rate" }>, speed: RateEstimate, outlook: SizingContext): number {
-  const factor = speed.rate === undefined || outlook.slowest === undefined ? 1 : speed.rate / outlook.slowest;
+function sizeByRate(sizing: Extract<Sizing, { by: "rate" }>, estimate: RateEstimate, context: SizingContext): number {
+  const factor = estimate.rate === undefined || context.slowest === undefined ? 1 : estimate.rate / context.slowest;
   const units = sizing.base * factor;
-  return speed.rate === undefined || speed.evidence === 0
+  return estimate.rate === undefined || estimate.evidence === 0
     ? units
-    : Math.min(units, speed.rate * guidedSeconds(outlook));
+    : Math.min(units, estimate.rate * guidedSeconds(context));
 }
 
-/** A chunk that takes the target, or less while little is known of the slot and when little is left to do. */
-function sizeByTime(sizing: Extract<Sizing, { by: "time" }>, speed: RateEstimate, outlook: SizingContext): number {
-  if (speed.rate === undefined)
-    return sizing.first ?? Math.min(FIRST_UNITS, (outlook.left / Math.max(1, outlook.slots)) * FIRST_UNITS_SHARE);
-  const target = sizing.target ?? chooseTargetSeconds(outlook.overhead);
-  const seconds = Math.min(speed.evidence === 0 ? target * FIRST_CHUNK_SHARE : target, guidedSeconds(outlook));
-  const units = speed.rate * seconds;
-  return speed.lastChunk === undefined ? units : Math.min(units, MAX_GROWTH * speed.lastChunk.units);
+/** Sizes a chunk to take the target time, or less while the rate is uncertain or little work is left. */
+function sizeByTime(sizing: Extract<Sizing, { by: "time" }>, estimate: RateEstimate, context: SizingContext): number {
+  if (estimate.rate === undefined)
+    return sizing.first ?? Math.min(FIRST_UNITS, (context.left / Math.max(1, context.slots)) * FIRST_UNITS_SHARE);
+  const target = sizing.target ?? chooseTargetSeconds(context.overhead);
+  const seconds = Math.min(estimate.evidence === 0 ? target * FIRST_CHUNK_SHARE : target, guidedSeconds(context));
+  const units = estimate.rate * seconds;
+  return estimate.lastChunk === undefined ? units : Math.min(units, MAX_GROWTH * estimate.lastChunk.units);
 }
 
 export function chooseTargetSeconds(overhead: OverheadEstimate): number {
@@ -67,7 +67,10 @@ export function chooseTargetSeconds(overhead: OverheadEstimate): number {
     : DEFAULT_TARGET_SECONDS;
 }
 
-/** Seconds that a chunk may take so that the slots can still finish together. */
+/**
+ * Returns how long a chunk may take so that all slots can finish together, as in guided self-scheduling (Polychronopoulos
+ * and Kuck, 1987).
+ */
 function guidedSeconds({ left, rate, overhead }: SizingContext): number {
   if (rate === undefined) return Number.POSITIVE_INFINITY;
   return Math.max(MIN_TIMES_OVERHEAD * overhead.seconds, (left / rate) * REMAINING_TIME_SHARE);

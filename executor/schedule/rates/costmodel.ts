@@ -1,19 +1,19 @@
 import type { Chunk } from "../../job/job.js";
 import type { RateEstimate, Rates } from "./rates.js";
 
-/** How much there is to do in chunks. A slot that does `rate` of it in a second needs the overhead and length / rate seconds. */
+/** Estimates the cost of chunks. A slot with rate `rate` needs the overhead plus cost / rate seconds. */
 export interface CostModel {
-  /** What is expected of a chunk before it runs; undefined = nobody knows. */
+  /** Returns the expected cost of a chunk before it runs; undefined = unknown. */
   estimate(chunk: Chunk): number | undefined;
-  /** What is expected of one that has `past` of it behind it, and is not through. */
+  /** Returns the expected total cost of a chunk that has done `past` of it and has not ended. */
   estimateAfter(chunk: Chunk, past: number): number | undefined;
-  /** A slot's rate as long as it has run nothing, from what its profile says. */
+  /** Returns the rate of a slot that has run nothing, from the rate of its profile. */
   guessRate(rate: number | undefined): number | undefined;
-  /** A chunk took a slot so many seconds. */
-  learn(speed: RateEstimate, chunk: Chunk, seconds: number): void;
+  /** Learns from a chunk that took a slot `seconds`. */
+  learn(estimate: RateEstimate, chunk: Chunk, seconds: number): void;
 }
 
-/** Of a range: its units. */
+/** The cost of a chunk of a range: its units. */
 export class UnitCosts implements CostModel {
   constructor(private readonly rates: Rates) {}
 
@@ -29,7 +29,7 @@ export class UnitCosts implements CostModel {
     return rate;
   }
 
-  learn(speed: RateEstimate, chunk: Chunk, seconds: number): void {
-    this.rates.learn(speed, this.estimate(chunk), seconds);
+  learn(estimate: RateEstimate, chunk: Chunk, seconds: number): void {
+    this.rates.learn(estimate, this.estimate(chunk), seconds);
   }
 }

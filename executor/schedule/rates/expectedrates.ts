@@ -3,8 +3,9 @@ import type { Job } from "../../job/job.js";
 import type { LearnedRates } from "./rates.js";
 
 /**
- * Units a second of the slowest slot of each node, as far as anything is known of it before it has joined. What was learned of tasks
- * says nothing of units: then it is what the profile says.
+ * Returns the rate (units a second) of the slowest slot of each node before the node has joined, from earlier runs, else
+ * from its profile; nodes without either are left out. Rates learned from tasks do not count units, so jobs of other kinds
+ * use the profile alone.
  */
 export function expectedRates(job: Job, nodes: Node[], learned: LearnedRates): Map<string, number> {
   const rates = new Map<string, number>();

@@ -1,8 +1,8 @@
-/** How far a chunk's time is expected to be off, as a share of it. */
+/** The standard deviation of a chunk's duration, relative to the duration. */
 const RELATIVE_NOISE = 0.2;
-/** Two chunks say something of the overhead if one is this many times as large as the other. */
+/** Two chunks tell something about the overhead only if their sizes differ by this factor. */
 const MIN_SIZE_RATIO = 2;
-/** The estimate is doubted a little more with every measurement (seconds squared), so that it can move. */
+/** The variance (seconds squared) added after each measurement, so that the estimate can follow changes. */
 const PROCESS_VARIANCE = 0.001;
 
 interface ChunkTiming {
@@ -11,14 +11,15 @@ interface ChunkTiming {
 }
 
 /**
- * Seconds that a chunk takes before its first unit (an interpreter and a GPU library loading), learned from pairs of chunks of
- * different sizes that one slot ran one after the other, each pair weighed by what its sizes can tell.
+ * Estimates the seconds that a chunk takes before its first unit (loading an interpreter and a GPU library), with a scalar
+ * Kalman filter. A measurement is a pair of consecutive chunks of different sizes on one slot; the line through both gives
+ * the overhead at size 0.
  */
 export class OverheadEstimate {
   private value = 0;
   private variance = Number.POSITIVE_INFINITY;
 
-  /** `value`: what an earlier run has learned. */
+  /** Starts from the overhead (seconds) that an earlier run has learned. */
   restore(value: number): void {
     this.value = value;
     this.variance = value * value + PROCESS_VARIANCE;

@@ -1,9 +1,12 @@
-/** Before anything is known, expectations are taken to be off by this much (variance of the logarithm), with the weight of one that has come. */
+/** The variance of the logarithm before any observation, with the weight of one observation. */
 const PRIOR_VARIANCE = 0.5;
-/** From so many deviations on, a tail is reckoned by its asymptote. */
+/** From this many standard deviations on, the tail is computed from its asymptote. */
 const ASYMPTOTIC_Z = 2.5;
 
-/** How far off expectations are, from what came over what was expected: taken to be log-normal, as durations nearly always are. */
+/**
+ * Models the ratio of actual to expected cost as log-normal, as task durations nearly always are, and estimates it with
+ * Welford's algorithm.
+ */
 export class ResidualTime {
   private count = 0;
   private mean = 0;
@@ -19,7 +22,10 @@ export class ResidualTime {
     this.largest = Math.max(this.largest, ratio);
   }
 
-  /** What a ratio comes to on average, now that it is `past` already; one that is beyond all others, as far again at the least. */
+  /**
+   * Returns the expected ratio of a chunk whose ratio exceeds `past` already. Beyond the largest ratio seen, the chunk is
+   * expected to exceed it by at least as much again.
+   */
   expectBeyond(past: number): number {
     const deviation = Math.sqrt(this.squaredDeviations / (this.count + 1));
     const z = (Math.log(Math.max(past, Number.MIN_VALUE)) - this.mean) / deviation;
@@ -32,12 +38,12 @@ export class ResidualTime {
   }
 }
 
-/** The share of a normal distribution above `z` deviations (Page's approximation, good to 0.0002). */
+/** Returns the upper tail of the standard normal distribution (Page's approximation, error below 0.0002). */
 function normalTail(z: number): number {
   return 1 / (1 + Math.exp(1.5976 * z + 0.07056 * z ** 3));
 }
 
-/** That share over the density at `z`, far from the middle. */
+/** Returns the Mills ratio (upper tail divided by density) far from the mean. */
 function millsRatio(z: number): number {
   return 2 / (z + Math.sqrt(z * z + 8 / Math.PI));
 }

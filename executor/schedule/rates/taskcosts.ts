@@ -4,14 +4,14 @@ import type { RateEstimate, Rates } from "./rates.js";
 import { ResidualTime } from "./residualtime.js";
 import { WeightedMean } from "./weightedmean.js";
 
-/** What a profile says of a slot counts as much as so many tasks that it has run. */
+/** The rate of a profile has the weight of this many tasks. */
 const PROFILE_WEIGHT = 8;
-/** With every task that a slot runs, what was learned from those before counts this much. */
+/** The weight of earlier tasks in a slot's record decays by this factor with every task. */
 const RECORD_DECAY = 0.97;
-/** What earlier runs have learned of a program counts as much as so many tasks of this one, at the most. */
+/** What earlier runs have learned about a program has at most the weight of this many tasks. */
 const MAX_LEARNED_WEIGHT = 100;
 
-/** What a slot was expected to need for its tasks, and what it needed. Seconds. */
+/** The cost of a slot's tasks and the seconds that they took, decayed. `guess`: the slot's initial rate. */
 interface SlotRecord {
   guess: number;
   cost: number;
@@ -19,9 +19,9 @@ interface SlotRecord {
 }
 
 /**
- * Of tasks and combinations: the seconds that one takes on a slot of rate 1. What it says itself (`expect`) as far as such words have
- * proved right, else what its program took on average, in earlier runs too, else what all took. Rates are relative: where nothing
- * is known of slots, they are all 1.
+ * Estimates the cost of tasks and matrix combinations: the seconds on a slot of rate 1. That is the declared duration
+ * (`expect`), corrected by how declarations have compared with actual costs; else the mean of its program, earlier runs
+ * included; else the mean of all tasks. Rates are relative: they are all 1 where nothing is known about slots.
  */
 export class TaskCosts implements CostModel {
   private readonly programs: Map<string, WeightedMean>;
@@ -30,7 +30,7 @@ export class TaskCosts implements CostModel {
   private readonly residualTime = new ResidualTime();
   private readonly records = new Map<RateEstimate, SlotRecord>();
 
-  /** `known`: what earlier runs have learned, by program. `reference`: the rate of a profile that counts as 1. */
+  /** `known`: what earlier runs have learned, by program. `reference`: the profile rate that counts as 1. */
   constructor(
     private readonly rates: Rates,
     known: Map<string, { seconds: number; count: number }> = new Map(),
@@ -44,7 +44,7 @@ export class TaskCosts implements CostModel {
     );
   }
 
-  /** Chunks that have ended. */
+  /** The number of chunks that have ended. */
   get count(): number {
     return this.all.weight;
   }
@@ -65,10 +65,10 @@ export class TaskCosts implements CostModel {
     return rate / this.reference;
   }
 
-  learn(speed: RateEstimate, chunk: Chunk, seconds: number): void {
+  learn(estimate: RateEstimate, chunk: Chunk, seconds: number): void {
     this.rates.recordSeconds(seconds);
-    const record = this.recordOf(speed);
-    const length = seconds * speed.rate!;
+    const record = this.recordOf(estimate);
+    const length = seconds * estimate.rate!;
     const expected = this.estimate(chunk);
     if (expected !== undefined) this.residualTime.add(length / expected);
     this.all.add(length);
@@ -78,21 +78,21 @@ export class TaskCosts implements CostModel {
     record.cost = RECORD_DECAY * record.cost + this.estimate(chunk)!;
     record.seconds = RECORD_DECAY * record.seconds + seconds;
     const prior = PROFILE_WEIGHT * this.all.value!;
-    speed.rate = (record.guess * (prior + record.cost)) / (prior + record.guess * record.seconds);
-    speed.evidence++;
+    estimate.rate = (record.guess * (prior + record.cost)) / (prior + record.guess * record.seconds);
+    estimate.evidence++;
   }
 
-  /** What is known of programs now, for later runs. */
+  /** Returns the mean cost by program, for later runs. */
   learned(): Map<string, { seconds: number; count: number }> {
     return new Map([...this.programs].map(([name, { value, weight }]) => [name, { seconds: value!, count: weight }]));
   }
 
-  private recordOf(speed: RateEstimate): SlotRecord {
-    let record = this.records.get(speed);
+  private recordOf(estimate: RateEstimate): SlotRecord {
+    let record = this.records.get(estimate);
     if (record === undefined) {
-      speed.rate ??= 1;
-      record = { guess: speed.rate, cost: 0, seconds: 0 };
-      this.records.set(speed, record);
+      estimate.rate ??= 1;
+      record = { guess: estimate.rate, cost: 0, seconds: 0 };
+      this.records.set(estimate, record);
     }
     return record;
   }
@@ -108,7 +108,7 @@ export class TaskCosts implements CostModel {
   }
 }
 
-/** Tasks of one kind have lengths that are learned together. */
+/** Returns the class of tasks whose costs are learned together. */
 export function costClassOf(chunk: Chunk): string {
   return chunk.expectedSeconds === undefined ? `program ${programName(chunk)}` : "says what it expects";
 }

@@ -1,16 +1,16 @@
-/** A weighted mean that takes in one number after the other. */
+/** A weighted mean that is updated one number at a time. */
 export class WeightedMean {
   constructor(
     private mean?: number,
     private totalWeight = 0,
   ) {}
 
-  /** undefined before the first. */
+  /** The mean; undefined before the first number. */
   get value(): number | undefined {
     return this.mean;
   }
 
-  /** Of all numbers together. */
+  /** The total weight of the numbers. */
   get weight(): number {
     return this.totalWeight;
   }

@@ -4,29 +4,29 @@ import { findPinRefusal } from "./nodeslots.js";
 import type { Pool } from "./pool.js";
 import type { SlotState } from "./slotstate.js";
 
-/** Lines that are told. */
+/** The most reasons that are listed. */
 const MAX_REASONS = 32;
 
 type PinnedChunk = Pick<Chunk, "gpu">;
 
-/** Why a slot cannot have a chunk. `lasting`: nobody should wait for that to change. */
+/** Why a slot cannot run a chunk. `isPermanent`: waiting will not change it. */
 interface SlotObjection {
   reason: string;
   isPermanent: boolean;
 }
 
-/** One small rule each; undefined = it has nothing against that. */
+/** A rule; undefined = no objection. */
 type FeasibilityRule = (chunk: PinnedChunk, slot: SlotState) => SlotObjection | undefined;
 
 const checkPin: FeasibilityRule = (chunk, slot) => refuse(findPinRefusal(chunk, slot), true);
 const checkConnected: FeasibilityRule = (_, { home }) =>
-  refuse(home.isConnected ? undefined : "its node does not answer", false);
+  refuse(home.isConnected ? undefined : "its node is disconnected", false);
 const checkBroken: FeasibilityRule = (_, { broken }) => refuse(broken && `it is out of use: ${broken}`, true);
 const checkHolder: FeasibilityRule = (_, { holder }) => refuse(holder && `${holder} holds it`, false);
 const checkSick: FeasibilityRule = (_, { health: { sick } }) =>
   refuse(sick && `it is sick: ${sick.reason}`, sick?.lasting === true);
 const checkQuarantine: FeasibilityRule = (_, { health: { quarantine } }) =>
-  refuse(quarantine && `it was taken out: ${quarantine.reason}`, false);
+  refuse(quarantine && `it is quarantined: ${quarantine.reason}`, false);
 
 const RULES = [checkPin, checkConnected, checkBroken, checkHolder, checkSick, checkQuarantine];
 
@@ -34,7 +34,7 @@ function refuse(reason: string | undefined, lasting: boolean): SlotObjection | u
   return reason === undefined ? undefined : { reason, isPermanent: lasting };
 }
 
-/** Why none of the slots can have a chunk now, by node, slots of one reason together; a line each, and none for slots that could. */
+/** Returns why slots cannot run a chunk now: one line for each node and reason, none for slots that could. */
 export function explainInfeasible(chunk: PinnedChunk, pool: Pool): string[] {
   if (pool.nodes.size === 0) return ["no node has joined"];
   const refused = listSlots(pool).flatMap((slot) => {
@@ -44,17 +44,17 @@ export function explainInfeasible(chunk: PinnedChunk, pool: Pool): string[] {
   const lines = groupByReason(refused).map(({ node, slots, reason }) => `${node} ${formatSlots(slots)}: ${reason}`);
   return lines.length <= MAX_REASONS
     ? lines
-    : [...lines.slice(0, MAX_REASONS), `and ${lines.length - MAX_REASONS} reasons more`];
+    : [...lines.slice(0, MAX_REASONS), `and ${lines.length - MAX_REASONS} more reasons`];
 }
 
-/** Whether no slot can have a chunk, and nothing is to be expected of waiting. */
+/** Whether no slot can run a chunk, now or later. */
 export function isNeverFeasible(chunk: PinnedChunk, pool: Pool): boolean {
   return listSlots(pool).every((slot) => findObjection(chunk, slot)?.isPermanent === true);
 }
 
 function findObjection(chunk: PinnedChunk, slot: SlotState): SlotObjection | undefined {
   const all = RULES.flatMap((rule) => rule(chunk, slot) ?? []);
-  return all.find(({ isPermanent: lasting }) => lasting) ?? all[0];
+  return all.find(({ isPermanent }) => isPermanent) ?? all[0];
 }
 
 function listSlots(pool: Pool): SlotState[] {

@@ -1,11 +1,11 @@
 import { Heap } from "./heap.js";
 import type { SlotState } from "./slotstate.js";
 
-/** Slots that have room for a chunk: idle ones first, the faster of two first. Kept by GPU, for chunks that are pinned to one. */
+/** The slots with room for a chunk: lower load first, then higher rate. Grouped by GPU index, for pinned chunks. */
 export class FreeSlots {
   private readonly byGpu = new Map<number | undefined, Heap<SlotState>>();
 
-  /** Adds a slot, or moves it to where its load and its rate now put it. */
+  /** Adds a slot, or moves it to its new position after a change of its load or rate. */
   put(slot: SlotState): void {
     let group = this.byGpu.get(slot.gpu);
     if (group === undefined) {
@@ -20,8 +20,8 @@ export class FreeSlots {
   }
 
   /**
-   * The first slot for a chunk pinned to `pin` (undefined: to none) that `suits`. CPU slots take any chunk. Those that do
-   * not suit should be few: they are all looked at.
+   * Returns the best slot for a chunk pinned to GPU `pin` (undefined: not pinned) that satisfies `suits`; CPU slots take
+   * any chunk. Costs O(log n) for each slot that does not satisfy `suits`.
    */
   findBest(pin: number | undefined, suits: (slot: SlotState) => boolean): SlotState | undefined {
     let best: SlotState | undefined;
@@ -32,7 +32,7 @@ export class FreeSlots {
     return best;
   }
 
-  /** Up to `most` slots that hold nothing and are not on trial, the fastest first. */
+  /** Returns up to `most` slots without load whose circuit breaker is closed, fastest first. */
   findIdle(most: number): SlotState[] {
     const passed: SlotState[] = [];
     const found: SlotState[] = [];

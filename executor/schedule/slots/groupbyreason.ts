@@ -12,7 +12,7 @@ export interface RefusedGroup {
   reason: string;
 }
 
-/** Slots of one node with equal reasons together, in the order in which they come first. */
+/** Groups slots by node and reason, in the order of their first occurrence. */
 export function groupByReason(refused: RefusedSlot[]): RefusedGroup[] {
   const folds = new Map<string, RefusedGroup>();
   for (const { node, slot, reason } of refused) {
@@ -24,7 +24,7 @@ export function groupByReason(refused: RefusedSlot[]): RefusedGroup[] {
   return [...folds.values()];
 }
 
-/** Slots as people count them: `slot 3`, `slots 0-3, 7`. Ascending. */
+/** Formats slot numbers, which must ascend: `slot 3`, `slots 0-3, 7`. */
 export function formatSlots(slots: number[]): string {
   const spans: [from: number, to: number][] = [];
   for (const slot of slots) {

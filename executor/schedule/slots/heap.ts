@@ -1,44 +1,44 @@
-/** What can be in a heap, in one at a time. */
+/** An item of a heap. It can be in one heap at a time. */
 export interface HeapItem {
-  /** Where it is in its heap; undefined: in none. */
+  /** Its index in the heap; undefined = in no heap. */
   heapIndex?: number;
 }
 
-/** A queue by rank from which members can be taken out, and in which they can move: each in O(log n). */
+/** An indexed binary heap: items can be removed and moved in O(log n). */
 export class Heap<T extends HeapItem> {
   private readonly items: T[] = [];
 
-  /** `before`: whether `a` ranks before `b`; after what it looks at has changed, `put` brings the member to its new place. */
+  /** `comesBefore`: whether `a` comes before `b`. After a change of what it compares, call `put` to move the item. */
   constructor(private readonly comesBefore: (a: T, b: T) => boolean) {}
 
   get size(): number {
     return this.items.length;
   }
 
-  /** The first, which stays. */
+  /** Returns the first item without removing it. */
   peek(): T | undefined {
     return this.items[0];
   }
 
-  /** Adds a member, or moves it to the place that it now has. */
+  /** Adds an item, or moves it to its new position. */
   put(item: T): void {
     this.siftDown(this.siftUp(item.heapIndex ?? this.items.push(item) - 1));
   }
 
-  /** False where it is not in the heap. */
+  /** Removes an item; false if it is not in the heap. */
   delete(item: T): boolean {
-    const { heapIndex: place } = item;
-    if (place === undefined) return false;
+    const { heapIndex } = item;
+    if (heapIndex === undefined) return false;
     item.heapIndex = undefined;
     const last = this.items.pop()!;
     if (last !== item) {
-      this.items[place] = last;
-      this.siftDown(this.siftUp(place));
+      this.items[heapIndex] = last;
+      this.siftDown(this.siftUp(heapIndex));
     }
     return true;
   }
 
-  /** Members in no order. */
+  /** The items, in no particular order. */
   values(): Iterable<T> {
     return this.items.values();
   }

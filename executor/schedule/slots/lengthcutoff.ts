@@ -1,21 +1,22 @@
 import type { Pool } from "./pool.js";
 import type { SlotState } from "./slotstate.js";
 
-/** A slot leaves a chunk to the fastest ones if it would end there in this share of the time, with all that comes before it. */
+/** A slot leaves a chunk to the fastest slots if it would end there within this share of the time, queueing included. */
 const MAX_TIME_RATIO = 2 / 3;
 
-/** Chunks that nobody has been given: how much there is to do in all of them, and in one of them on average. */
+/** The chunks that no slot has: their total cost and their mean cost. */
 export interface UnassignedCost {
   total: number;
   mean: number;
 }
 
 /**
- * The longest indivisible chunk that a slot should be given, by its length: a longer one clearly ends sooner on one of the fastest
- * slots, though that must first be through with what it has and with its part of the rest. Below 0: none at all.
+ * Returns the highest cost of an indivisible chunk that a slot should be given. A longer chunk ends sooner on one of the
+ * fastest slots, even after that slot's present load and its share of the remaining work. Negative = the slot should get
+ * none.
  */
-export function lengthCutoff(slot: SlotState, { rateHistogram: speeds }: Pool, rest: UnassignedCost): number {
-  const { fastest, total } = speeds;
+export function lengthCutoff(slot: SlotState, { rateHistogram }: Pool, rest: UnassignedCost): number {
+  const { fastest, total } = rateHistogram;
   if (slot.rateEstimate.rate === undefined || fastest === undefined) return Number.POSITIVE_INFINITY;
   const lag = MAX_TIME_RATIO / slot.rateEstimate.rate - 1 / fastest;
   const head =

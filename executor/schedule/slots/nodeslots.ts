@@ -1,34 +1,35 @@
+import { bindGpu } from "../../../fleet/gpus/gpubinding.js";
 import type { Node } from "../../../fleet/node.js";
 import type { Chunk, JobRequirements } from "../../job/job.js";
 import type { Slot } from "../events.js";
 
-/** What has to be known of a node to make slots of it. */
+/** The facts of a node that decide which slots it has. */
 export interface MachineFacts {
   cores: number;
-  /** GPUs found, of the profile's vendor. */
+  /** The number of GPUs found, of the profile's vendor. */
   gpus: number;
   /** Bytes of host memory; undefined = unknown. */
   memory?: number;
 }
 
-/** Why a node gets no work of a job, judged from the inventory alone; undefined = it may. */
+/** Returns why a node gets no work of a job, from the inventory alone; undefined = it may. */
 export function findNodeRefusal(
   node: Node,
   needs: JobRequirements,
-  selected: (node: Node, patterns: string[]) => boolean,
+  selected: (node: Node, patterns: readonly string[]) => boolean,
 ): string | undefined {
   const { profile } = node;
   if (needs.nodes !== undefined && !selected(node, needs.nodes)) return `needs.nodes does not name it`;
   if (needs.vendor !== undefined && needs.vendor !== "none" && profile.vendor !== needs.vendor)
     return `needs.vendor is ${needs.vendor}, its profile ${profile.name} is ${profile.vendor}`;
   if (needs.model !== undefined && profile.model !== needs.model)
-    return `needs.model is ${needs.model}, its profile ${profile.name} is ${profile.model ?? "of no model"}`;
+    return `needs.model is ${needs.model}, its profile ${profile.name} is ${profile.model ?? "of an unknown model"}`;
   if (needs.vram !== undefined && (profile.vram ?? 0) < needs.vram)
     return `needs.vram is ${needs.vram} bytes, its profile ${profile.name} has ${profile.vram ?? 0}`;
   return undefined;
 }
 
-/** What has to be looked at on a node before its slots are known, beyond what the inventory says of it. */
+/** Returns which facts of a node must be gathered before its slots are known; undefined = the inventory says enough. */
 export function findUnknown(node: Node, needs: JobRequirements): "gpus" | "machine" | undefined {
   const cpuOnly = node.profile.vendor === "none";
   if (node.gpus === undefined && !cpuOnly) return "gpus";
@@ -36,7 +37,7 @@ export function findUnknown(node: Node, needs: JobRequirements): "gpus" | "machi
   return cores || needs.memory !== undefined ? "machine" : undefined;
 }
 
-/** The slots of a node for a job: its GPUs first, then its CPU slots; or why there are none. */
+/** Returns the slots of a node for a job, GPUs before CPU slots; or why there are none. */
 export function selectSlots(node: Node, machine: MachineFacts, needs: JobRequirements): Slot[] | string {
   if (needs.memory !== undefined && machine.memory !== undefined && machine.memory < needs.memory)
     return `needs.memory is ${needs.memory} bytes, it has ${machine.memory}`;
@@ -44,7 +45,7 @@ export function selectSlots(node: Node, machine: MachineFacts, needs: JobRequire
   return wanted.length > 0 ? wanted : `it has no ${needs.vendor === "none" ? "CPU" : "GPU"} slot`;
 }
 
-/** Every slot of a node, whatever a job needs: its GPUs first, then its CPU slots. */
+/** Returns every slot of a node regardless of the job, GPUs before CPU slots. */
 export function listAllSlots(node: Node, machine: MachineFacts): Slot[] {
   const cpuOnly = node.profile.vendor === "none";
   const gpus = node.gpus ?? (cpuOnly ? 0 : machine.gpus);
@@ -59,23 +60,20 @@ function createSlotAt(node: Node, slot: number, gpus: number): Slot {
     : { node: node.name, slot, rate: gpus > 0 ? undefined : rate };
 }
 
-/** Why a slot is of the wrong kind for a job; undefined = it is not. */
+/** Returns why a slot is of the wrong kind for a job; undefined = it is not. */
 export function findKindRefusal(needs: JobRequirements, slot: Slot): string | undefined {
   const isGpu = slot.gpu !== undefined;
   if (needs.vendor === undefined || isGpu === (needs.vendor !== "none")) return undefined;
   return `needs.vendor is ${needs.vendor}, and this is a ${isGpu ? "GPU" : "CPU"} slot`;
 }
 
-/** Why a slot cannot have a chunk that is pinned to a GPU; undefined = it can. A CPU slot takes any. */
+/** Returns why a slot cannot run a chunk pinned to a GPU; undefined = it can. A CPU slot takes any chunk. */
 export function findPinRefusal({ gpu }: Pick<Chunk, "gpu">, slot: Slot): string | undefined {
   if (gpu === undefined || slot.gpu === undefined || slot.gpu === gpu) return undefined;
-  return `it is not gpu ${gpu}, to which the chunk is pinned`;
+  return `the chunk is pinned to gpu ${gpu}, and this is another one`;
 }
 
-/** Environment that shows a chunk one GPU alone, as device 0. CUDA's own order is by speed, hence the second variable. */
+/** Returns the environment in which a chunk sees the GPU of its slot only, as device 0; empty for a CPU slot. */
 export function gpuEnvironment(vendor: Node["profile"]["vendor"], slot: Slot): Record<string, string> {
-  if (slot.gpu === undefined) return {};
-  if (vendor === "amd") return { HIP_VISIBLE_DEVICES: `${slot.gpu}` };
-  if (vendor === "nvidia") return { CUDA_VISIBLE_DEVICES: `${slot.gpu}`, CUDA_DEVICE_ORDER: "PCI_BUS_ID" };
-  return {};
+  return slot.gpu === undefined ? {} : bindGpu(vendor, slot.gpu);
 }

@@ -1,48 +1,53 @@
+import type { Chunk } from "../../job/job.js";
 import type { Slot } from "../events.js";
+import type { CostModel } from "../rates/costmodel.js";
 import type { Rates } from "../rates/rates.js";
 import { FreeSlots } from "./freeslots.js";
-import type { SlotHealth } from "./quarantine.js";
 import { RateHistogram } from "./ratehistogram.js";
-import { isUsable, type NodeState, type SlotState, slotKey } from "./slotstate.js";
+import { isUsable, type NodeState, type SlotHealth, type SlotState, slotKey } from "./slotstate.js";
 
-/** Results under way from one node before it is given no more, so that memory stays bounded when the disk here is slow. */
+/** A node with this many results to collect gets no more work, so that memory stays bounded if the local disk is slow. */
 const MAX_COLLECTING_PER_NODE = 256;
 
+/** Only the pool may write what everybody else may read. */
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 /**
- * The nodes and slots that are known, and which of them should get the next chunk. What is asked for at every event is kept
- * up to date as slots change, one slot at a time, so that an event costs the same on 26 slots and on 8,000.
+ * All known nodes and slots, and the order in which slots get chunks. Aggregates are updated one slot at a time, so an
+ * event costs the same with 26 slots and with 8,000. Only this class changes the state of a slot.
  */
 export class Pool {
-  readonly nodes = new Map<string, NodeState>();
+  private readonly nodesByName = new Map<string, Mutable<NodeState>>();
   readonly freeSlots = new FreeSlots();
-  /** How fast the usable slots are. */
+  /** The rates of the usable slots. */
   readonly rateHistogram = new RateHistogram();
-  private readonly healths = new Map<string, SlotHealth>();
-  /** Every slot that has ever been there, by its key. */
-  private readonly slots = new Map<string, SlotState>();
-  /** Chunks that a slot may hold, the running one included. */
+  private readonly healths = new Map<string, Mutable<SlotHealth>>();
+  /** Every slot that has ever joined, by its key. */
+  private readonly slots = new Map<string, Mutable<SlotState>>();
+  /** How many chunks a slot may hold, the running one included. */
   private depth = 1;
-  /** Usable slots by the GPU that they are. */
+  /** The number of usable slots by GPU index. */
   private readonly usableByGpu = new Map<number | undefined, number>();
   private usableCount = 0;
 
-  /** `guess`: a slot's rate before anything is known of it but what its profile says. */
   constructor(
     private readonly rates: Rates,
-    private readonly guessRate: (rate: number | undefined) => number | undefined,
+    private readonly costs: CostModel,
   ) {}
 
-  joinNode(name: string, slots: Slot[], limit: number): NodeState {
-    const node = this.nodes.get(name) ?? this.createNode(name, limit);
-    this.nodes.set(name, node);
-    for (const slot of node.slots) this.setBroken(slot, "its node has come back without it");
-    Object.assign(node, {
-      isConnected: true,
-      maxConcurrent: limit,
-      slots: slots.map((slot) => this.updateSlot(node, slot)),
-    });
+  get nodes(): ReadonlyMap<string, NodeState> {
+    return this.nodesByName;
+  }
+
+  /** Adds a node, or replaces the slots of one that joins again; slots that it no longer has stay unusable. */
+  joinNode(name: string, slots: readonly Slot[], limit: number): void {
+    const node = this.nodesByName.get(name) ?? this.createNode(name, limit);
+    this.nodesByName.set(name, node);
+    for (const slot of node.slots) this.setBroken(slot, "its node rejoined without it");
+    node.isConnected = true;
+    node.maxConcurrent = limit;
+    node.slots = slots.map((slot) => this.updateSlot(node, slot));
     for (const slot of node.slots) this.refresh(slot);
-    return node;
   }
 
   slot(node: string, slot: number): SlotState | undefined {
@@ -50,58 +55,80 @@ export class Pool {
     return slots?.[slot]?.slot === slot ? slots[slot] : slots?.find((state) => state.slot === slot);
   }
 
-  setConnected(name: string, live: boolean): void {
-    const node = this.nodes.get(name);
+  setConnected(name: string, isConnected: boolean): void {
+    const node = this.nodesByName.get(name);
     if (node === undefined) return;
-    node.isConnected = live;
+    node.isConnected = isConnected;
     for (const slot of node.slots) this.refresh(slot);
   }
 
-  /** Keeps a node for one chunk that runs alone, or lets it have other work again. */
-  setReserved(node: NodeState, reserved: boolean): void {
-    node.isReserved = reserved;
+  /** Reserves a node for one chunk that runs exclusively, or ends the reservation. */
+  setReserved(node: NodeState, isReserved: boolean): void {
+    writable(node).isReserved = isReserved;
     for (const slot of node.slots) this.updateFreeSlots(slot);
   }
 
-  /** `holder`: the other run that has it; undefined = none. */
+  /** Notes which other run holds the slot's GPU; undefined = none. */
   setHolder(slot: SlotState, holder: string | undefined): void {
-    slot.holder = holder;
+    writable(slot).holder = holder;
     this.refresh(slot);
   }
 
-  /** It is of no use any more, unless its node joins again with it. */
+  /** Marks a slot as unusable until its node joins again with it. */
   setBroken(slot: SlotState, reason: string): void {
-    slot.broken = reason;
+    writable(slot).broken = reason;
     this.refresh(slot);
   }
 
-  /** Counts an attempt that was given to a slot, or (`by` = -1) that has left it. */
+  /** Notes which slots of a node wait for host memory; no other slot of the node does. */
+  setMemoryPressure(name: string, slots: readonly number[]): void {
+    for (const slot of this.nodes.get(name)?.slots ?? []) writable(slot).isMemoryShort = slots.includes(slot.slot);
+  }
+
+  /** Notes that the GPU of a slot is sick; undefined = it has recovered. */
+  setSick(node: string, slot: number, sick: SlotHealth["sick"]): void {
+    this.setHealth(this.health(node, slot), { sick });
+  }
+
+  /** Opens the circuit breaker of a slot. */
+  setQuarantine(health: SlotHealth, quarantine: SlotHealth["quarantine"]): void {
+    this.setHealth(health, { quarantine, isHalfOpen: false });
+  }
+
+  /** Half-opens the circuit breaker of a slot for one chunk, or closes it. */
+  setHalfOpen(health: SlotHealth, isHalfOpen: boolean): void {
+    this.setHealth(health, { quarantine: undefined, isHalfOpen });
+  }
+
+  /** Learns from a chunk that took a slot `seconds`. */
+  recordDuration(slot: SlotState, chunk: Chunk, seconds: number): void {
+    this.costs.learn(slot.rateEstimate, chunk, seconds);
+    this.refresh(slot);
+  }
+
+  /** Counts an attempt that was started on a slot, or (`by` = -1) that has left it. */
   changeLoad(slot: SlotState, by: 1 | -1): void {
     const wasFull = this.isFull(slot.home);
-    slot.load += by;
+    writable(slot).load += by;
     if (wasFull === this.isFull(slot.home)) this.updateFreeSlots(slot);
     else for (const one of slot.home.slots) this.updateFreeSlots(one);
   }
 
-  /** Counts a result that is on its way here, or (`by` = -1) that has come. */
+  /** Counts a result that is being collected, or (`by` = -1) that no longer is. */
   changeCollecting(node: NodeState, by: 1 | -1): void {
     const wasFull = this.isFull(node);
-    node.collectingCount += by;
+    writable(node).collectingCount += by;
     if (wasFull !== this.isFull(node)) for (const slot of node.slots) this.updateFreeSlots(slot);
   }
 
-  /** To be called when something was learned of how fast a slot is, or how well. */
-  changed(slot: SlotState | undefined): void {
-    if (slot !== undefined) this.refresh(slot);
-  }
-
+  /** Returns the health of a slot, which may have left with its node. */
   health(node: string, slot: number): SlotHealth {
     const state = this.slot(node, slot);
     if (state !== undefined) return state.health;
     const key = slotKey(node, slot);
     let health = this.healths.get(key);
     if (health === undefined) {
-      health = { node, slot, failures: [], isHalfOpen: false, trips: 0 };
+      health = { node, slot, isHalfOpen: false };
       this.healths.set(key, health);
     }
     return health;
@@ -113,30 +140,33 @@ export class Pool {
     for (const node of this.nodes.values()) for (const slot of node.slots) this.updateFreeSlots(slot);
   }
 
-  /** Slots that there are, usable or not. */
+  /** The number of slots, usable or not. */
   get slotCount(): number {
     let count = 0;
     for (const { slots } of this.nodes.values()) count += slots.length;
     return count;
   }
 
-  /** Slots that may be given work now or after what they have. */
+  /** The number of slots that may be given work now or later. */
   get usableSlots(): number {
     return this.usableCount;
   }
 
-  /** Units a second of all usable slots; those that nothing is known of count as the average of the others. */
+  /**
+   * The rate of all usable slots together; a slot with an unknown rate counts as the average of the others. undefined = no
+   * rate is known.
+   */
   get rate(): number | undefined {
     const { count, total } = this.rateHistogram;
     return count === 0 ? undefined : (total * this.usableCount) / count;
   }
 
-  /** Whether there is a usable slot other than `slot` for a chunk with that pin. */
+  /** Whether another usable slot could run a chunk with that pin. */
   hasOtherSlot(slot: SlotState, pin: number | undefined): boolean {
     return this.countUsableFor(pin) > (isUsable(slot) && fitsPin(pin, slot) ? 1 : 0);
   }
 
-  /** Whether there is a usable slot for that pin that is none of `slots` (keys). */
+  /** Whether a usable slot outside `slots` (keys) could run a chunk with that pin. */
   hasSlotOutside(slots: Set<string>, pin: number | undefined): boolean {
     return this.hasUsableExcept(
       pin,
@@ -144,7 +174,7 @@ export class Pool {
     );
   }
 
-  /** Whether there is a usable slot for that pin on none of `nodes`. */
+  /** Whether a usable slot outside `nodes` could run a chunk with that pin. */
   hasNodeOutside(nodes: Set<string>, pin: number | undefined): boolean {
     return this.hasUsableExcept(
       pin,
@@ -152,8 +182,8 @@ export class Pool {
     );
   }
 
-  private hasUsableExcept(pin: number | undefined, but: SlotState[]): boolean {
-    return this.countUsableFor(pin) > but.filter((slot) => isUsable(slot) && fitsPin(pin, slot)).length;
+  private hasUsableExcept(pin: number | undefined, except: readonly SlotState[]): boolean {
+    return this.countUsableFor(pin) > except.filter((slot) => isUsable(slot) && fitsPin(pin, slot)).length;
   }
 
   private countUsableFor(pin: number | undefined): number {
@@ -166,7 +196,7 @@ export class Pool {
     return this.slot(key.slice(0, at), Number(key.slice(at + 1)));
   }
 
-  private createNode(name: string, limit: number): NodeState {
+  private createNode(name: string, limit: number): Mutable<NodeState> {
     return {
       name,
       joinOrder: this.nodes.size,
@@ -178,7 +208,7 @@ export class Pool {
     };
   }
 
-  /** One object a slot for the whole run, however often its node comes and goes. */
+  /** Returns the state of a slot: one object for the whole run, however often its node leaves and joins. */
   private updateSlot(home: NodeState, slot: Slot): SlotState {
     const key = slotKey(slot.node, slot.slot);
     const known = this.slots.get(key) ?? this.createSlot(key, home, slot);
@@ -187,8 +217,8 @@ export class Pool {
   }
 
   private createSlot(key: string, home: NodeState, slot: Slot): SlotState {
-    const speed = this.rates.estimateFor(key);
-    speed.rate ??= this.guessRate(slot.rate);
+    const rateEstimate = this.rates.estimateFor(key);
+    rateEstimate.rate ??= this.costs.guessRate(slot.rate);
     const health = this.health(slot.node, slot.slot);
     return {
       ...slot,
@@ -197,14 +227,14 @@ export class Pool {
       isMemoryShort: false,
       health,
       load: 0,
-      rateEstimate: speed,
+      rateEstimate,
       isCountedUsable: false,
       countedRate: 0,
       heapIndex: undefined,
     };
   }
 
-  /** A node that holds all that it may at this depth, or whose results wait to be taken in. */
+  /** Whether a node is at its limit of concurrent chunks for this depth, or has too many results to collect. */
   private isFull(node: NodeState): boolean {
     if (node.collectingCount >= MAX_COLLECTING_PER_NODE) return true;
     if (node.maxConcurrent >= node.slots.length) return false;
@@ -212,17 +242,23 @@ export class Pool {
     return load >= node.maxConcurrent * this.depth;
   }
 
-  /** Brings a slot to where it belongs after any change of it or of its node. */
+  private setHealth(health: SlotHealth, change: Partial<SlotHealth>): void {
+    Object.assign(health, change);
+    const slot = this.slot(health.node, health.slot);
+    if (slot !== undefined) this.refresh(slot);
+  }
+
+  /** Updates the aggregates after any change of a slot or of its node. */
   private refresh(slot: SlotState): void {
     const usable = isUsable(slot);
     if (usable !== slot.isCountedUsable) this.countUsable(slot, usable);
-    const share = usable ? (slot.rateEstimate.rate ?? 0) : 0;
-    this.rateHistogram.replaceRate(slot.countedRate, share);
-    slot.countedRate = share;
+    const rate = usable ? (slot.rateEstimate.rate ?? 0) : 0;
+    this.rateHistogram.replaceRate(slot.countedRate, rate);
+    writable(slot).countedRate = rate;
     this.updateFreeSlots(slot);
   }
 
-  /** Puts a slot among those that have room, or takes it away from there. */
+  /** Adds a slot to the free slots, moves it there, or removes it. */
   private updateFreeSlots(slot: SlotState): void {
     if (slot.isCountedUsable && this.hasRoom(slot)) this.freeSlots.put(slot);
     else this.freeSlots.delete(slot);
@@ -235,13 +271,17 @@ export class Pool {
 
   private countUsable(slot: SlotState, usable: boolean): void {
     const by = usable ? 1 : -1;
-    slot.isCountedUsable = usable;
+    writable(slot).isCountedUsable = usable;
     this.usableCount += by;
     this.usableByGpu.set(slot.gpu, (this.usableByGpu.get(slot.gpu) ?? 0) + by);
   }
 }
 
-/** A chunk pinned to a GPU runs on the GPU of that index of any node; a CPU slot takes any. */
+function writable<T>(state: T): Mutable<T> {
+  return state;
+}
+
+/** A pinned chunk runs on the GPU with that index on any node; a CPU slot takes any chunk. */
 function fitsPin(pin: number | undefined, slot: Slot): boolean {
   return pin === undefined || slot.gpu === undefined || slot.gpu === pin;
 }

@@ -1,62 +1,60 @@
 import type { Chunk } from "../../job/job.js";
-import type { Instruction } from "../events.js";
+import type { Attempt, Instruction } from "../events.js";
 import { Heap, type HeapItem } from "./heap.js";
 import type { Pool } from "./pool.js";
-import { type SlotState, slotKey } from "./slotstate.js";
+import { type SlotHealth, type SlotState, slotKey } from "./slotstate.js";
 
-/** Chunks that fail one after the other on a slot, while others succeed elsewhere, before it is taken for ill. */
+/**
+ * The circuit breaker of a slot trips after this many consecutive failures of different chunks, if other slots succeed
+ * meanwhile.
+ */
 const FAILURES_TO_TRIP = 3;
-/** Seconds before a slot that was taken out is tried again; doubles with every try that fails. */
+/** The first quarantine of a slot lasts this long; each further one in a row lasts twice as long. */
 const FIRST_QUARANTINE_SECONDS = 60;
 const MAX_QUARANTINE_SECONDS = 1800;
-/** A chunk is given up after so many times its tries, whoever was to blame. */
+/** A chunk is given up after this many failures for each of its tries, even if slots caused them. */
 const MAX_FAILURES_PER_TRY = 3;
 
-/** A failure of a chunk; `forgiven`: it was the slot's fault. */
+/** A failed attempt of a chunk. `forgiven`: the slot caused it, so it uses up no try. */
 export interface FailureRecord {
   node: string;
   slot: string;
   forgiven: boolean;
-  /** It was no failure of the program: the agent that ran it died. It uses up a try and counts against no slot. */
+  /** The agent that ran the attempt died. It uses up a try of the chunk and does not count against the slot. */
   agentDied?: true;
-  /** Whether it ran alone on its node then. */
+  /** Whether it had its node to itself; recorded only if the agent died. */
   wasExclusive?: boolean;
 }
 
-/** What a chunk has been through, from try to try. */
+/** The failed attempts of a chunk, oldest first. Every attempt of a chunk shares one array. */
 export type AttemptHistory = FailureRecord[];
 
 interface ConsecutiveFailure {
   chunk: Chunk;
   history: AttemptHistory;
   record: FailureRecord;
-  /** Chunks that had succeeded anywhere by then. */
+  /** The number of chunks that had succeeded on any slot by then. */
   successes: number;
 }
 
-/** How a slot does. One object a slot for the whole run, however often its node comes and goes. */
-export interface SlotHealth extends HeapItem {
-  node: string;
-  slot: number;
-  /** The chunks that failed here since one succeeded. */
+/** The circuit breaker of a slot. It lives as long as the run, however often its node leaves and joins. */
+interface CircuitBreaker extends HeapItem {
+  readonly health: SlotHealth;
+  /** The failures since the last success on the slot. */
   failures: ConsecutiveFailure[];
-  /** Why it is out of use, and until when; undefined = it is not. */
-  quarantine?: { reason: string; until: number };
-  /** Why its GPU should get no work; `lasting`: nobody should wait for it. */
-  sick?: { reason: string; lasting: boolean };
-  /** Whether it is back for one chunk, to see whether it is well. */
-  isHalfOpen: boolean;
-  /** Times in a row that it was taken out. */
+  /** How often in a row it has tripped. */
   trips: number;
 }
 
 /**
- * Whose fault a failure is. A chunk that fails on two nodes (on two slots, where there is one node) is at fault itself; a
- * slot on which different chunks fail in a row while others succeed elsewhere is taken out, those failures are forgiven, and
- * it gets one chunk later on to see whether it is well. The last slot that could take these chunks is never taken out.
+ * Decides whether a chunk or a slot is at fault when a chunk fails, and quarantines slots with a circuit breaker (Nygard,
+ * "Release It!"). A chunk that fails on two nodes (on two slots, if there is one node) is itself at fault. A slot on which
+ * different chunks fail in a row while others succeed elsewhere is quarantined; those failures are forgiven, and after a
+ * while one chunk tests the slot. The last slot that could run these chunks is never quarantined.
  */
 export class QuarantineTracker {
-  private readonly quarantined = new Heap<SlotHealth>((a, b) => a.quarantine!.until < b.quarantine!.until);
+  private readonly breakers = new Map<SlotHealth, CircuitBreaker>();
+  private readonly open = new Heap<CircuitBreaker>((a, b) => untilOf(a) < untilOf(b));
   private successes = 0;
 
   constructor(
@@ -64,39 +62,31 @@ export class QuarantineTracker {
     private readonly maxTries: number,
   ) {}
 
-  /** A chunk ended well on a slot. */
-  recordSuccess(state: SlotState): Instruction[] {
-    const { node, slot, health } = state;
+  /** Records a success on a slot. Returns `release` if it was the test of a half-open breaker. */
+  recordSuccess({ node, slot, health }: SlotState): Instruction[] {
     this.successes++;
-    if (health.failures.length > 0) health.failures = [];
+    const breaker = this.breakers.get(health);
+    if (breaker === undefined) return [];
+    if (breaker.failures.length > 0) breaker.failures = [];
     if (!health.isHalfOpen) return [];
-    health.isHalfOpen = false;
-    health.trips = 0;
-    this.pool.changed(state);
+    breaker.trips = 0;
+    this.pool.setHalfOpen(health, false);
     return [{ do: "release", node, slot }];
   }
 
-  /** A chunk failed on a slot; what it has been through is noted in `history`. */
-  recordFailure(
-    node: string,
-    slot: number,
-    chunk: Chunk,
-    history: AttemptHistory,
-    reason: string,
-    now: number,
-  ): Instruction[] {
-    const setback = { node, slot: slotKey(node, slot), forgiven: false };
-    const health = this.pool.health(node, slot);
-    const again = health.failures.some((strike) => strike.history === history);
-    history.push(setback);
-    if (health.quarantine !== undefined || health.sick !== undefined) {
-      setback.forgiven = true;
+  /** Records a failure on a slot and appends it to `history`. Returns `quarantine` if the breaker trips. */
+  recordFailure({ node, slot, chunk }: Attempt, history: AttemptHistory, reason: string, now: number): Instruction[] {
+    const record = { node, slot: slotKey(node, slot), forgiven: false };
+    const breaker = this.breakerOf(this.pool.health(node, slot));
+    const isCounted = breaker.failures.some((failure) => failure.history === history);
+    history.push(record);
+    if (breaker.health.quarantine !== undefined || breaker.health.sick !== undefined) {
+      record.forgiven = true;
       return [];
     }
     if (this.isChunkAtFault(history)) this.clearFailures(history);
-    else if (!again) health.failures.push({ chunk, history, record: setback, successes: this.successes });
-    if (!this.shouldTrip(health)) return [];
-    return this.trip(health, reason, now);
+    else if (!isCounted) breaker.failures.push({ chunk, history, record, successes: this.successes });
+    return this.shouldTrip(breaker) ? this.trip(breaker, reason, now) : [];
   }
 
   /** Whether a chunk has used up its tries. */
@@ -104,69 +94,79 @@ export class QuarantineTracker {
     return countTries(history) >= this.maxTries || history.length >= MAX_FAILURES_PER_TRY * this.maxTries;
   }
 
-  /** Lets slots that have rested long enough have one chunk; all of them when no other slot is left. */
+  /** Lets each slot whose quarantine is over run one chunk; all quarantined slots if no other slot is usable. */
   releaseDue(now: number): void {
-    for (let next = this.quarantined.peek(); next !== undefined; next = this.quarantined.peek()) {
-      if (next.quarantine!.until > now && this.pool.usableSlots > 0) return;
-      this.quarantined.delete(next);
-      next.quarantine = undefined;
-      next.isHalfOpen = true;
-      this.pool.changed(this.pool.slot(next.node, next.slot));
+    for (let next = this.open.peek(); next !== undefined; next = this.open.peek()) {
+      if (untilOf(next) > now && this.pool.usableSlots > 0) return;
+      this.open.delete(next);
+      this.pool.setHalfOpen(next.health, true);
     }
   }
 
-  /** When the next slot has rested. */
+  /** When the next quarantine ends (seconds); undefined = no slot is quarantined. */
   nextReleaseAt(): number | undefined {
-    return this.quarantined.peek()?.quarantine?.until;
+    return this.open.peek()?.health.quarantine?.until;
+  }
+
+  private breakerOf(health: SlotHealth): CircuitBreaker {
+    let breaker = this.breakers.get(health);
+    if (breaker === undefined) {
+      breaker = { health, failures: [], trips: 0 };
+      this.breakers.set(health, breaker);
+    }
+    return breaker;
   }
 
   private isChunkAtFault(history: AttemptHistory): boolean {
-    const counted = history.filter((setback) => !setback.forgiven && !setback.agentDied);
+    const counted = history.filter((record) => !record.forgiven && !record.agentDied);
     const places = this.pool.nodes.size > 1 ? counted.map((one) => one.node) : counted.map((one) => one.slot);
     return new Set(places).size > 1;
   }
 
   private clearFailures(history: AttemptHistory): void {
     for (const { node, slot } of history) {
-      const health = this.pool.health(node, Number(slot.slice(slot.lastIndexOf("/") + 1)));
-      health.failures = health.failures.filter((strike) => strike.history !== history);
+      const breaker = this.breakerOf(this.pool.health(node, Number(slot.slice(slot.lastIndexOf("/") + 1))));
+      breaker.failures = breaker.failures.filter((failure) => failure.history !== history);
     }
   }
 
-  private shouldTrip({ node, slot, failures: strikes, isHalfOpen: probing }: SlotHealth): boolean {
+  private shouldTrip({ health: { node, slot, isHalfOpen }, failures }: CircuitBreaker): boolean {
     const state = this.pool.slot(node, slot);
-    if (state === undefined || strikes.length < (probing ? 1 : FAILURES_TO_TRIP)) return false;
-    if (!probing && strikes[0]!.successes === this.successes) return false;
-    return strikes.every(({ chunk }) => this.pool.hasOtherSlot(state, chunk.gpu));
+    if (state === undefined || failures.length < (isHalfOpen ? 1 : FAILURES_TO_TRIP)) return false;
+    if (!isHalfOpen && failures[0]!.successes === this.successes) return false;
+    return failures.every(({ chunk }) => this.pool.hasOtherSlot(state, chunk.gpu));
   }
 
-  private trip(health: SlotHealth, failure: string, now: number): Instruction[] {
-    const { node, slot, failures: strikes } = health;
-    for (const { record: setback } of strikes) setback.forgiven = true;
-    const rest = Math.min(MAX_QUARANTINE_SECONDS, FIRST_QUARANTINE_SECONDS * 2 ** health.trips++);
+  private trip(breaker: CircuitBreaker, lastFailure: string, now: number): Instruction[] {
+    const { failures, health } = breaker;
+    const { node, slot } = health;
+    for (const { record } of failures) record.forgiven = true;
+    const seconds = Math.min(MAX_QUARANTINE_SECONDS, FIRST_QUARANTINE_SECONDS * 2 ** breaker.trips++);
     const what = health.isHalfOpen
-      ? "it failed again"
-      : `${strikes.length} chunks in a row failed here while others succeed`;
-    const reason = `${what} (the last: ${failure})`;
-    health.failures = [];
-    health.isHalfOpen = false;
-    health.quarantine = { reason, until: now + rest };
-    this.quarantined.put(health);
-    this.pool.changed(this.pool.slot(node, slot));
-    return [{ do: "quarantine", node, slot, reason, seconds: rest }];
+      ? "the test chunk failed"
+      : `${failures.length} chunks in a row failed here while others succeed`;
+    const reason = `${what} (last failure: ${lastFailure})`;
+    breaker.failures = [];
+    this.pool.setQuarantine(health, { reason, until: now + seconds });
+    this.open.put(breaker);
+    return [{ do: "quarantine", node, slot, reason, seconds }];
   }
 }
 
-/** Tries that a chunk has used up. */
-export function countTries(history: AttemptHistory): number {
-  return history.filter((setback) => !setback.forgiven).length;
+function untilOf({ health }: CircuitBreaker): number {
+  return health.quarantine!.until;
 }
 
-/** Whether a chunk should not go to a slot: it failed on that node, or on that slot, and another could take it. */
+/** Returns how many tries a chunk has used up. */
+export function countTries(history: AttemptHistory): number {
+  return history.filter((record) => !record.forgiven).length;
+}
+
+/** Whether a chunk should not go to a slot: it failed on that node or slot, and another one could run it. */
 export function shouldAvoid(history: AttemptHistory, chunk: Chunk, slot: SlotState, pool: Pool): boolean {
   if (history.length === 0) return false;
-  const slots = new Set(history.map((setback) => setback.slot));
-  const nodes = new Set(history.map((setback) => setback.node));
+  const slots = new Set(history.map((record) => record.slot));
+  const nodes = new Set(history.map((record) => record.node));
   if (nodes.has(slot.node) && pool.hasNodeOutside(nodes, chunk.gpu)) return true;
   return slots.has(slot.key) && pool.hasSlotOutside(slots, chunk.gpu);
 }

@@ -1,42 +1,53 @@
 import type { Slot } from "../events.js";
 import type { RateEstimate } from "../rates/rates.js";
 import type { HeapItem } from "./heap.js";
-import type { SlotHealth } from "./quarantine.js";
 
-/** A slot as the scheduler sees it. */
+/** The health of a slot. The object lives as long as the run, however often its node leaves and joins. Only the pool changes it. */
+export interface SlotHealth {
+  readonly node: string;
+  readonly slot: number;
+  /** Why its circuit breaker is open, and until when (seconds); undefined = it is not open. */
+  readonly quarantine?: { readonly reason: string; readonly until: number };
+  /** Whether its circuit breaker is half-open: one chunk tests the slot. */
+  readonly isHalfOpen: boolean;
+  /** Why its GPU gets no work. `lasting`: do not wait for it to recover. */
+  readonly sick?: { readonly reason: string; readonly lasting: boolean };
+}
+
+/** The scheduler's state of a slot. Only the pool changes it. */
 export interface SlotState extends Slot, HeapItem {
-  key: string;
-  home: NodeState;
-  /** The other run that holds it now. */
-  holder?: string;
-  /** Why it cannot be used any more. */
-  broken?: string;
-  /** Whether its next chunk waits for the node's memory. */
-  isMemoryShort: boolean;
-  health: SlotHealth;
-  /** Attempts given to it that have not ended. */
-  load: number;
-  rateEstimate: RateEstimate;
-  /** What the pool counts it as: whether it can be used, and at what rate (0: unknown). */
-  isCountedUsable: boolean;
-  countedRate: number;
+  readonly key: string;
+  readonly home: NodeState;
+  /** The other run that holds its GPU now. */
+  readonly holder?: string;
+  /** Why it cannot be used until its node joins again. */
+  readonly broken?: string;
+  /** Whether its next chunk waits for host memory. */
+  readonly isMemoryShort: boolean;
+  readonly health: SlotHealth;
+  /** The number of attempts on it that have not ended. */
+  readonly load: number;
+  readonly rateEstimate: RateEstimate;
+  /** How the pool has counted it: whether it is usable, and with which rate (0 = unknown). */
+  readonly isCountedUsable: boolean;
+  readonly countedRate: number;
 }
 
 export interface NodeState {
-  name: string;
-  /** Its place among the nodes, in the order in which they first joined. */
-  joinOrder: number;
-  isConnected: boolean;
-  /** Chunks at once on the whole node. */
-  maxConcurrent: number;
-  slots: SlotState[];
-  /** It is kept, or in use, for a chunk that runs alone: it gets no other work. */
-  isReserved: boolean;
-  /** Results of it that are on their way here. */
-  collectingCount: number;
+  readonly name: string;
+  /** Its position in the order in which nodes first joined. */
+  readonly joinOrder: number;
+  readonly isConnected: boolean;
+  /** The most chunks that run at once on the node. */
+  readonly maxConcurrent: number;
+  readonly slots: readonly SlotState[];
+  /** Whether it is reserved for, or runs, an exclusive chunk: it gets no other work. */
+  readonly isReserved: boolean;
+  /** The number of its results that are being collected. */
+  readonly collectingCount: number;
 }
 
-/** Whether a node's memory cannot hold all that it was given. */
+/** Whether a chunk on the node waits for host memory. */
 export function isShortOfMemory(node: NodeState): boolean {
   return node.slots.some((slot) => slot.isMemoryShort);
 }
@@ -45,7 +56,7 @@ export function slotKey(node: string, slot: number): string {
   return `${node}/${slot}`;
 }
 
-/** Whether the slot may be given work, now or after what it has. */
+/** Whether the slot may be given work now, or after what it has. */
 export function isUsable(slot: SlotState): boolean {
   if (slot.holder !== undefined || slot.broken !== undefined) return false;
   return slot.health.quarantine === undefined && slot.health.sick === undefined && slot.home.isConnected;

@@ -16,7 +16,7 @@ const next = (text: string) =>
     .next(from, 3)
     .map((date) => `${date.getMonth() + 1}-${date.getDate()} ${date.getHours()}:${date.getMinutes()}`);
 
-t.test("the next times, as cron counts them", async (t) => {
+t.test("the next times are those of cron", async (t) => {
   t.same(next("0 2 * * *"), ["10-31 2:0", "11-1 2:0", "11-2 2:0"]);
   t.same(next("*/20 12 * * *"), ["10-30 12:40", "10-31 12:0", "10-31 12:20"]);
   t.same(next("  15  3 *   jan-MAR  sun,6 "), ["1-2 3:15", "1-3 3:15", "1-9 3:15"]);
@@ -27,7 +27,7 @@ t.test("the next times, as cron counts them", async (t) => {
   t.equal(scheduleOf("@reboot").text, "@reboot");
 });
 
-t.test("where an hour is missing or comes twice there is one time a day all the same", async (t) => {
+t.test("daily schedules have one time a day across changes to daylight saving time", async (t) => {
   const before = process.env.TZ;
   process.env.TZ = "Europe/Berlin";
   t.teardown(() => {
@@ -43,7 +43,7 @@ t.test("where an hour is missing or comes twice there is one time a day all the 
   }
 });
 
-t.test("what cron could not read, or what never comes", async (t) => {
+t.test("expressions that cron cannot read, or that never occur, are rejected", async (t) => {
   for (const text of [
     "61 * * * *",
     "0 24 * * *",
@@ -72,7 +72,7 @@ t.test("what cron could not read, or what never comes", async (t) => {
 const line = fc.string({ unit: fc.constantFrom("a", "#", " ", "%", "\r", "é", "BEGIN muster /p", "END muster /p") });
 const crontab = fc.tuple(fc.array(line), fc.boolean()).map(([lines, ended]) => lines.join("\n") + (ended ? "\n" : ""));
 
-t.test("whatever is in a crontab stays, byte for byte; a second time changes nothing", async (t) => {
+t.test("other lines of a crontab are kept byte for byte, and a second install changes nothing", async (t) => {
   const block = { key: "/home/me/p.yaml", lines: ["# p", "0 2 * * * run"] };
   fc.assert(
     fc.property(crontab, (text) => {
@@ -92,10 +92,10 @@ t.test("whatever is in a crontab stays, byte for byte; a second time changes not
   t.equal(removeBlock(two, block.key), "# mine\n# BEGIN muster /q.yaml\nx\n# END muster /q.yaml\n");
 });
 
-/** What cron makes of a command before it gives it to sh: an escaped % is one, a bare one ends it. */
+/** Applies cron's own parsing of a command: an escaped % is a %, an unescaped one ends the command. */
 const asCron = (command: string) => command.replace(/(?<!\\)%.*/s, "").replaceAll("\\%", "%");
 
-t.test("a line gives every word to the program as it is, whatever is in it", async (t) => {
+t.test("the program gets every argument of a line unchanged", async (t) => {
   const word = fc.string({
     unit: fc.constantFrom("a", "/", " ", "%", "'", '"', "$", "`", "*", "#", "!", "é", ";", "&", "~"),
   });

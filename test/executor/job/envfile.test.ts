@@ -17,7 +17,7 @@ function load(t: Test, content: string | Buffer, text = RANGE, named = "secrets/
 
 const envOf = (t: Test, content: string, text?: string) => load(t, content, text).job().chunk(0n, 1n).spec.env;
 
-t.test("a line is a variable", async (t) => {
+t.test("each line is a variable", async (t) => {
   const table: [what: string, content: string, env: Record<string, string>][] = [
     ["nothing", "", {}],
     ["comments and empty lines", "# A=1\n\n   \n\t# B=2\nC=3\n", { C: "3" }],
@@ -34,7 +34,7 @@ t.test("a line is a variable", async (t) => {
   for (const [what, content, env] of table) t.same(envOf(t, content), env, what);
 });
 
-t.test("what the job says itself wins, then what a task says", async (t) => {
+t.test("the env of a job wins over env_file, and the env of a task over both", async (t) => {
   t.same(envOf(t, "A=file\nB=file\n", `${RANGE}env: {B: job}\n`), { A: "file", B: "job" });
   const tasks = "kind: tasks\nscript: w.py\nenv: {B: job, C: job}\ntasks: [{id: a, env: {C: task, D: task}}]\n";
   t.same(envOf(t, "A=file\nB=file\n", tasks), { A: "file", B: "job", C: "task", D: "task" });
@@ -44,7 +44,7 @@ t.test("what the job says itself wins, then what a task says", async (t) => {
   t.same(envOf(t, "A=file\nB=file\n", file), { A: "file", B: "job" });
 });
 
-t.test("where it lies", async (t) => {
+t.test("resolves the path of env_file", async (t) => {
   const { folder, job } = load(t, "A=1\n");
   t.equal(job().envFile, `${folder}/secrets/job.env`);
   const { folder: other, job: again } = load(
@@ -58,12 +58,12 @@ t.test("where it lies", async (t) => {
   t.same(absolute().chunk(0n, 1n).spec.env, { A: "1" });
 });
 
-t.test("one that others can open is noted", async (t) => {
+t.test("warns about a file that others can read", async (t) => {
   const { folder, job } = load(t, "A=1\n");
   t.same(job().notes, []);
   for (const [mode, note] of [
     [0o640, undefined],
-    [0o644, /env_file secrets\/job.env is open to every user of this machine \(mode 0644\): chmod 600 /],
+    [0o644, /env_file secrets\/job.env is accessible to every user of this machine \(mode 0644\): run chmod 600 /],
     [0o602, /mode 0602/],
   ] as const) {
     chmodSync(`${folder}/secrets/job.env`, mode);
@@ -72,7 +72,7 @@ t.test("one that others can open is noted", async (t) => {
   }
 });
 
-t.test("problems are told with file and line, and without what the file holds", async (t) => {
+t.test("reports problems with file and line, and without values", async (t) => {
   const SECRET = "hunter2";
   const table: [what: string, content: string | Buffer, problems: RegExp[]][] = [
     ["no =", `A=1\n${SECRET}\n`, [/secrets\/job.env:2: is not KEY=VALUE$/]],
@@ -81,9 +81,13 @@ t.test("problems are told with file and line, and without what the file holds", 
       `${SECRET} x=1\n1${SECRET}=2\n=${SECRET}\n`,
       [/job.env:1: the name/, /job.env:2: the name/, /job.env:3: the name/],
     ],
-    ["twice", `A=${SECRET}\nB=1\nA=${SECRET}\n`, [/job.env:3: A is there twice/]],
-    ["an open quote", `A="${SECRET}\nB='\n`, [/job.env:1: A begins with a quote/, /job.env:2: B begins with a quote/]],
-    ["a NUL", `A=${SECRET}\0\n`, [/job.env:1: A holds a NUL/]],
+    ["a duplicate", `A=${SECRET}\nB=1\nA=${SECRET}\n`, [/job.env:3: A appears twice/]],
+    [
+      "an open quote",
+      `A="${SECRET}\nB='\n`,
+      [/job.env:1: A has an opening quote/, /job.env:2: B has an opening quote/],
+    ],
+    ["a NUL", `A=${SECRET}\0\n`, [/job.env:1: A contains a NUL/]],
     [
       "no UTF-8",
       Buffer.from(`A=${SECRET}\xff\n`, "latin1"),

@@ -17,7 +17,7 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     ["4:12 args[1]: unknown placeholder {strat}"],
     'did you mean "start"?',
   ],
-  ["an open brace", `${RANGE}args: ["{start"]\n`, ['4:8 args[0]: a "{" that nothing closes']],
+  ["an open brace", `${RANGE}args: ["{start"]\n`, ['4:8 args[0]: a "{" is not closed']],
   [
     "a placeholder of another kind",
     "kind: tasks\nscript: w.py\ntasks: [{id: a, args: ['{start}']}]\n",
@@ -30,14 +30,20 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     'did you mean "w.py"?',
   ],
   ["an expectation of a range", `${RANGE}expect: 5s\n`, ['4:1 "expect" does not belong to kind: range']],
+  [
+    "both names of one key",
+    `${RANGE}recheck: 1%\ncanary: 1%\n`,
+    ["5:1 canary is the earlier name of recheck, which is given as well"],
+    "keep recheck",
+  ],
   ["no script at all", "kind: range\nrange: [0, 10]\n", ["1:1 the job has neither script nor command"]],
-  ["script and command", `${RANGE}command: [x]\n`, ["4:1 command: there is a script too"]],
+  ["script and command", `${RANGE}command: [x]\n`, ["4:1 command: a script is given as well"]],
   [
     "a script that cannot start",
     "kind: range\nrange: [0, 10]\nscript: notes.txt\n",
-    ['3:9 script: "notes.txt" is neither executable nor *.py, so nothing says how it starts'],
+    ['3:9 script: "notes.txt" is neither executable nor *.py, so it cannot be started'],
   ],
-  ["a script elsewhere", "kind: range\nrange: [0, 10]\nscript: ../w.py\n", ['3:9 script: "../w.py" holds ".."']],
+  ["a script elsewhere", "kind: range\nrange: [0, 10]\nscript: ../w.py\n", ['3:9 script: "../w.py" contains ".."']],
   [
     "a missing input",
     `${RANGE}inputs: [data/a.json, data/c.json]\n`,
@@ -48,7 +54,7 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
   [
     "a loop of folders",
     `${RANGE}inputs: [loop]\n`,
-    ['4:10 inputs[0]: "loop" holds a link to a folder around it (loop/again)'],
+    ['4:10 inputs[0]: "loop" contains a link to one of its parent folders (loop/again)'],
   ],
   [
     "two tasks with one output",
@@ -68,11 +74,16 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     `${RANGE}outputs: [r, r/x]\n`,
     ['4:10 a chunk writes "r/x", but "r" is a file that a chunk writes'],
   ],
-  ["an output with ..", `${RANGE}outputs: [a/../../b]\n`, ['4:11 outputs: "a/../../b" holds ".."'], OUTSIDE],
+  ["an output with ..", `${RANGE}outputs: [a/../../b]\n`, ['4:11 outputs: "a/../../b" contains ".."'], OUTSIDE],
   ["an absolute output", `${RANGE}outputs: [/tmp/x]\n`, ['4:11 outputs: "/tmp/x" is absolute'], OUTSIDE],
   ["an empty output", `${RANGE}outputs: [""]\n`, ['4:11 outputs: "" is empty']],
-  ["the same output twice", `${RANGE}outputs: [x, ./x]\n`, ['4:14 outputs: "./x" is there twice']],
-  ["{out} in outputs", `${RANGE}outputs: ["{out}/x"]\n`, ['4:11 outputs: "{out}/x" is under {out} anyway'], "write x"],
+  ["the same output twice", `${RANGE}outputs: [x, ./x]\n`, ['4:14 outputs: "./x" appears twice']],
+  [
+    "{out} in outputs",
+    `${RANGE}outputs: ["{out}/x"]\n`,
+    ['4:11 outputs: "{out}/x" is relative to {out} already'],
+    "write x",
+  ],
   [
     "an output that is an input",
     `${RANGE}inputs: [data]\noutputs: [data/a.json]\n`,
@@ -88,12 +99,12 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
   [
     "a value twice in a matrix",
     "kind: matrix\nmatrix: {a: [x, y, x]}\nscript: w.py\n",
-    ["2:20 matrix.a: the value x is there twice"],
+    ["2:20 matrix.a: the value x appears twice"],
   ],
   [
-    "a name of muster's own",
+    "a placeholder of muster",
     "kind: matrix\nmatrix: {out: [x]}\nscript: w.py\n",
-    ["2:10 matrix.out: {out} is a name of muster's own"],
+    ["2:10 matrix.out: {out} is a placeholder of muster"],
   ],
   [
     "a parameter like a matrix key",
@@ -103,12 +114,12 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
   [
     "an id twice",
     "kind: tasks\nscript: w.py\ntasks:\n  - {id: a}\n  - {id: a}\n",
-    ['5:10 the id "a" is there twice (first in line 4)'],
+    ['5:10 the id "a" appears twice (first in line 4)'],
   ],
   [
     "an unsafe id",
     "kind: tasks\nscript: w.py\ntasks: [{id: ../a}]\n",
-    ['3:14 the id "../a" must begin with a letter or digit and hold only letters, digits and . _ - = , + @ % ~'],
+    ['3:14 the id "../a" must begin with a letter or digit and contain only letters, digits and . _ - = , + @ % ~'],
   ],
   [
     "aggregate of nothing",
@@ -117,9 +128,9 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     'did you mean "hits.json"?',
   ],
   [
-    "aggregate over muster's own",
+    "aggregate over a file of muster",
     `${RANGE}outputs: [x]\naggregate: {from: x, as: lines, to: results.ndjson}\n`,
-    ['5:37 aggregate.to: "results.ndjson" is a name of muster\'s own'],
+    ['5:37 aggregate.to: "results.ndjson" is a file name that muster uses'],
   ],
   [
     "aggregate elsewhere",
@@ -137,11 +148,15 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     ['4:23 needs.nodes[1]: the inventory has no node or tag "rgi"'],
     'did you mean "rig"?',
   ],
-  ["a NUL in args", `${RANGE}args: ["a\\0b"]\n`, ["4:8 args[0] holds a NUL character, which no argument can"]],
+  [
+    "a NUL in args",
+    `${RANGE}args: ["a\\0b"]\n`,
+    ["4:8 args[0] contains a NUL character, which an argument cannot hold"],
+  ],
   [
     "a placeholder for a program",
     "kind: range\nrange: [0, 1]\ncommand: ['{gpu}']\n",
-    ["3:11 command[0] may not hold placeholders"],
+    ["3:11 command[0] must not contain placeholders"],
   ],
   ["not a mapping", "[1]\n", ["1:2 the file must be a mapping, not a list of 1"]],
   [
@@ -157,7 +172,7 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
       "2:8 range: [5, 5] is empty",
       '3:9 script: "v.py" does not exist',
       "4:8 args[0]: unknown placeholder {x}",
-      '5:11 outputs: "../y" holds ".."',
+      '5:11 outputs: "../y" contains ".."',
       '6:10 timeout must be a span of time like 500ms, 60s, 10m or 1h30m (a plain number is seconds), not "soon"',
       '7:10 inputs[0]: "gone" does not exist',
       '8:1 unknown key "foo"',
@@ -165,7 +180,7 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
   ],
 ];
 
-t.test("bad input gets its place and its reason", async (t) => {
+t.test("reports invalid input with its position and the reason", async (t) => {
   const folder = t.testdir({ "w.py": "", "notes.txt": "", data: { "a.json": "1" } });
   mkdirSync(`${folder}/loop`);
   symlinkSync(".", `${folder}/loop/again`);

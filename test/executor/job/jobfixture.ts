@@ -6,7 +6,7 @@ import { renderTemplate } from "../../../executor/job/template.js";
 
 const VALUES = { gpu: "3", out: "/w" };
 
-/** A folder with scripts and inputs, and a function that loads a text there as a job. */
+/** Creates a folder with scripts and inputs. Returns a function that loads a text there as a job. */
 export function jobs(t: Test): (text: string, options?: JobOptions) => Job {
   const folder = t.testdir({
     "w.py": "",

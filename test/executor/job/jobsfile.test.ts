@@ -35,7 +35,7 @@ function load(t: Test, jobs: unknown[] | string, routes = ROUTES) {
 const args = (job: ReturnType<typeof load>, unit: bigint) =>
   job.chunk(unit, unit + 1n).spec.args.map((template) => renderTemplate(template, { gpu: "1", out: "/w" }));
 
-t.test("a jobs file of today runs as it is", async (t) => {
+t.test("a jobs file of the Python coordinators runs as it is", async (t) => {
   const job = load(
     t,
     `{"jobs": [{"job_id": "scoring_chunk_0001", "script": "full_scoring_worker.py",
@@ -60,14 +60,14 @@ t.test("a jobs file of today runs as it is", async (t) => {
   t.same(job.unitsOf("b%2F2"), [1n, 2n]);
 });
 
-t.test("a job says how long it takes and how urgent it is, where these keys say that and nothing else", async (t) => {
+t.test("expect and priority of an entry are used if they have the right types", async (t) => {
   const entry = (more: object) => ({ script: "full_scoring_worker.py", args: ["--output", Math.random()], ...more });
   const job = load(t, [entry({ expect: "1m", priority: 3 }), entry({ expect: { score: 1 }, priority: "high" })]);
   t.match(job.chunk(0n, 1n), { expectedSeconds: 60, priority: 3 });
   t.match(job.chunk(1n, 2n), { expectedSeconds: undefined, priority: undefined });
 });
 
-t.test("job types go where the inventory routes them", async (t) => {
+t.test("job types are routed by the inventory", async (t) => {
   const job = load(t, [
     { job_id: "s1", job_type: "sieve", seed_start: 0, seed_end: 4294967296, args: ["--verbose", "{x}"], gpu_id: null },
     { job_id: "a1", analysis_type: "analysis" },
@@ -89,7 +89,7 @@ t.test("job types go where the inventory routes them", async (t) => {
   t.match(job.chunk(3n, 4n).spec.program, { script: { path: "full_scoring_worker.py" } });
 });
 
-t.test("what a jobs file may not say", async (t) => {
+t.test("reports invalid jobs files", async (t) => {
   const script = "full_scoring_worker.py";
   const table: [string, unknown[], string[], string?][] = [
     [
@@ -124,12 +124,12 @@ t.test("what a jobs file may not say", async (t) => {
         { job_id: "a", script },
         { job_id: "a", script },
       ],
-      ['8:14 the id "a" is there twice (first in line 4)'],
+      ['8:14 the id "a" appears twice (first in line 4)'],
     ],
     [
       "an output elsewhere",
       [{ job_id: "a", script, args: ["--output", "../r.json"] }],
-      ['8:5 jobs[0].args: "../r.json" holds ".."'],
+      ['8:5 jobs[0].args: "../r.json" contains ".."'],
     ],
     [
       "an output that is read too",
@@ -153,7 +153,7 @@ t.test("a file outside the folder of the jobs file cannot be staged", async (t) 
   t.same(problems, ['1:39 "../outside.json" is a file outside the folder of the jobs file, so it cannot be staged']);
 });
 
-t.test("20,000 jobs load in a moment", async (t) => {
+t.test("20,000 jobs load quickly", async (t) => {
   const jobs = Array.from({ length: 20_000 }, (_, index) => ({
     job_id: `chunk_${index}`,
     script: "full_scoring_worker.py",

@@ -52,7 +52,7 @@ t.test("--set and --range", async (t) => {
   );
 });
 
-t.test("identity: equal for what computes the same, different otherwise", async (t) => {
+t.test("identity: equal for jobs that compute the same, different otherwise", async (t) => {
   const load = jobs(t);
   const text = "kind: range\nrange: [0, 10]\nscript: w.py\nargs: [1]\n";
   const identity = load(text).identity;
@@ -75,4 +75,16 @@ t.test("identity: equal for what computes the same, different otherwise", async 
     `${text}inputs: [data]\n`,
   ];
   t.equal(new Set([identity, ...others.map((other) => load(other).identity)]).size, 7);
+});
+
+t.test("recheck and canary, its earlier name, mean the same", async (t) => {
+  const load = jobs(t);
+  const text = "kind: range\nrange: [0, 10]\nscript: w.py\n";
+  for (const key of ["recheck", "canary"]) {
+    t.same(load(`${text}${key}: 5%\n`).recheck, { share: 0.05, tolerance: undefined }, key);
+    const mapping = load(`${text}${key}: {share: 0.5, tolerance: 1e-6}\n`);
+    t.same(mapping.recheck, { share: 0.5, tolerance: 1e-6 }, key);
+    t.same(mapping.identity, load(text).identity, "results do not depend on it");
+  }
+  t.equal(load(text).recheck, undefined);
 });

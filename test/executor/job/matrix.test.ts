@@ -24,7 +24,7 @@ outputs: [r.json]
   }
 });
 
-t.test("ids of any matrix are safe, different and lead back", async (t) => {
+t.test("ids of any matrix are safe, unique and can be parsed", async (t) => {
   const load = jobs(t);
   const values = fc.uniqueArray(fc.string({ unit: "grapheme", maxLength: 90 }), { minLength: 1, maxLength: 4 });
   fc.assert(

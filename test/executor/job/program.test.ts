@@ -2,7 +2,7 @@ import { chmodSync, copyFileSync } from "node:fs";
 import t from "tap";
 import { detectProgram, parseInterpreter } from "../../../executor/job/program.js";
 
-t.test("how a script starts is decided from the local file", async (t) => {
+t.test("the local file decides how a script starts", async (t) => {
   const table: [name: string, content: string, mode: number, wanted: string[] | string][] = [
     ["a.py", "print(1)\n", 0o644, ["{python}"]],
     ["b.py", "#!/usr/bin/env python3\n", 0o644, ["{python}"]],
@@ -10,8 +10,8 @@ t.test("how a script starts is decided from the local file", async (t) => {
     ["d.py", "print(1)\n", 0o755, ["{python}"]],
     ["e", "#!/bin/sh\n", 0o755, ["/bin/sh"]],
     ["f", "#!  /bin/sh  -e -u \nx", 0o755, ["/bin/sh", "-e -u"]],
-    ["g", "#!/bin/sh\n", 0o644, "is neither executable nor *.py, so nothing says how it starts"],
-    ["h", "echo\n", 0o755, "is executable, but neither begins with #! nor is a program"],
+    ["g", "#!/bin/sh\n", 0o644, "is neither executable nor *.py, so it cannot be started"],
+    ["h", "echo\n", 0o755, "is executable, but it has no #! line and is no ELF program"],
     ["i", "#!\n", 0o755, "has a #! line that names no interpreter"],
     ["j", "#!/bin/sh\r\n", 0o755, "has a first line that ends in a carriage return"],
   ];

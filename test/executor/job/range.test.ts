@@ -74,7 +74,7 @@ t.test("chunk sizes", async (t) => {
   }
 });
 
-t.test("any cut of a range covers it exactly once, and ids say which units they are", async (t) => {
+t.test("any division of a range covers it once, and ids name their units", async (t) => {
   const load = jobs(t);
   fc.assert(
     fc.property(

@@ -4,7 +4,7 @@ import { args, jobs } from "./jobfixture.js";
 const SCRIPT = "script: w.py\n";
 const COMMAND = 'command: [sh, -c, "{chunk}", x]\n';
 
-/** What one task runs, `first` being its program, for every combination of what the job and the task say. */
+/** Returns what one task runs for every combination of the job's and the task's keys; `first` is its program. */
 const TABLE: [job: string, task: string, first: string, args: string[]][] = [
   [SCRIPT, "", "w.py", []],
   [SCRIPT, ", args: [own]", "w.py", ["own"]],
@@ -44,7 +44,7 @@ t.test("args of a task replace those of the job; the words of a command stay wit
   }
 });
 
-t.test("the words of a command come before args for a range and a matrix, too", async (t) => {
+t.test("the words of a command precede args for a range and a matrix, too", async (t) => {
   const load = jobs(t);
   for (const kind of ["kind: range\nrange: [7, 8]\n", "kind: matrix\nmatrix: {n: [7]}\n"]) {
     const job = load(`${kind}${COMMAND}args: [all]\n`);

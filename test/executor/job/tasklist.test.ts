@@ -6,7 +6,7 @@ import { loadJob } from "../../../executor/job/loadjob.js";
 import { projectRoot } from "../../lab/project.js";
 import { catchProblems, formatProblems } from "../../schemas/problems.js";
 
-/** Runs its arguments; the peak memory of what it ran, in MiB. */
+/** Runs its arguments. Prints the peak memory of the program in MiB. */
 const MEASURE = `
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
@@ -23,7 +23,7 @@ const COMMAND = ["/bin/sh", "-c", 'echo "$1" >"$2"', "sh"];
 const HEAD = `kind: tasks\ncommand: ${JSON.stringify(COMMAND)}\ntasks:\n`;
 const list = (items: unknown[]) => items.map((item) => `\n      - ${item}`).join("");
 
-/** By the ending of a file how it is written, and the line in which a task begins, counted from 0. */
+/** By file extension: how it is written, and the line in which a task begins, counted from 0. */
 const FORMATS: Record<string, { write: (tasks: Task[]) => string; line: (task: number) => number }> = {
   "block.yaml": {
     write: (tasks) =>
@@ -49,7 +49,7 @@ const FORMATS: Record<string, { write: (tasks: Task[]) => string; line: (task: n
 const tasks = (count: number) =>
   Array.from({ length: count }, (_, n) => ({ id: `t${n}`, args: [n, `r/${n}.txt`], outputs: [`r/${n}.txt`] }));
 
-t.test("a job of thousands of tasks is the same in every format", async (t) => {
+t.test("a job of thousands of tasks is equal in every format", async (t) => {
   const folder = t.testdir({});
   const identities = Object.entries(FORMATS).map(([ending, { write }]) => {
     const file = join(folder, `job.${ending}`);
@@ -63,7 +63,7 @@ t.test("a job of thousands of tasks is the same in every format", async (t) => {
   t.equal(new Set(identities).size, 1);
 });
 
-t.test("what is wrong with a late task is placed there", async (t) => {
+t.test("reports the position of a problem in a late task", async (t) => {
   const folder = t.testdir({});
   for (const [ending, { write, line }] of Object.entries(FORMATS)) {
     const file = join(folder, `bad.${ending}`);
@@ -78,7 +78,7 @@ t.test("what is wrong with a late task is placed there", async (t) => {
       problems,
       [
         `${line(2800) + (ending === "block.yaml" ? 5 : 0)}: t2800 and t7 both write "r/7.txt"`,
-        `${line(2900)}: the id "t2899" is there twice (first in line ${line(2899)})`,
+        `${line(2900)}: the id "t2899" appears twice (first in line ${line(2899)})`,
       ],
       ending,
     );

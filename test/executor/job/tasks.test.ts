@@ -44,7 +44,7 @@ tasks:
   t.equal(job.unitsOf("four"), undefined);
 });
 
-t.test("a job may leave the program to its tasks and still share the rest", async (t) => {
+t.test("a job may leave the program to its tasks and share the rest", async (t) => {
   const job = jobs(t)("kind: tasks\nenv: {A: 1}\ninputs: [data/a.json]\ntasks: [{id: a, script: w.py}]\n");
   t.match(job.chunk(0n, 1n).spec, { env: { A: "1" }, inputs: [{ path: "data/a.json" }] });
 });

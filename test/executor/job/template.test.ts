@@ -23,16 +23,16 @@ t.test("placeholders and braces", async (t) => {
 });
 
 t.test("faults", async (t) => {
-  const braces = "write {{ and }} where braces are meant";
+  const braces = "write {{ and }} for literal braces";
   const table: [string, string, string | undefined][] = [
     ["{strat}", "unknown placeholder {strat}", 'did you mean "start"?'],
-    ["{", 'a "{" that nothing closes', braces],
-    ["}", 'a "}" that nothing opens', braces],
-    ["{start", 'a "{" that nothing closes', braces],
+    ["{", 'a "{" is not closed', braces],
+    ["}", 'a "}" has no matching "{"', braces],
+    ["{start", 'a "{" is not closed', braces],
     ["{}", "{} is not a placeholder", braces],
     ['{"a": 1}', '{"a": 1} is not a placeholder', braces],
     ["{__proto__}", "unknown placeholder {__proto__}", undefined],
-    ["{start}}", 'a "}" that nothing opens', braces],
+    ["{start}}", 'a "}" has no matching "{"', braces],
   ];
   for (const [text, message, hint] of table) {
     const { faults } = parseTemplate(text, KNOWN);
@@ -44,7 +44,7 @@ t.test("faults", async (t) => {
 
 const anything = fc.string({ unit: fc.constantFrom("{", "}", "a", "{n}", "{out}", "$&", "é") });
 
-t.test("any text survives when its braces are doubled", async () => {
+t.test("any text is unchanged when its braces are doubled", async () => {
   fc.assert(
     fc.property(anything, (text) => {
       const { template, faults } = parseTemplate(text.replace(/[{}]/g, "$&$&"), KNOWN);
@@ -62,6 +62,6 @@ t.test("values are never expanded again", async () => {
   );
 });
 
-t.test("a placeholder without a value is a bug", async (t) => {
+t.test("throws for a placeholder without a value", async (t) => {
   t.throws(() => renderTemplate([{ name: "toString" }], {}), /no value for the placeholder/);
 });

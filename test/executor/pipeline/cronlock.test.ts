@@ -5,7 +5,7 @@ import type { Pipeline } from "../../../executor/pipeline/pipeline.js";
 import { sendNotifications } from "../../../executor/pipeline/sendnotifications.js";
 import { findUnsafe, HOSTILE } from "../../report/hostilestrings.js";
 
-t.test("the log of scheduled runs shows what a node said as text, and each message begins one line", async (t) => {
+t.test("the log of scheduled runs escapes text from nodes, and each message begins one line", async (t) => {
   const pipeline = { name: "nightly", folder: t.testdir({}), steps: [] } as unknown as Pipeline;
   const stop = new AbortController().signal;
   const turn = await acquireCronLock(pipeline, { kind: "all" }, { overlap: "fail", waitSeconds: undefined, stop });
@@ -17,7 +17,7 @@ t.test("the log of scheduled runs shows what a node said as text, and each messa
   t.equal(text.split("\n").filter((line) => /^\d{4}-/.test(line)).length, 2);
 });
 
-t.test("a notice is JSON that means what was said, and shows it as text", async (t) => {
+t.test("a notification is exact JSON in which text from nodes is escaped", async (t) => {
   const folder = t.testdir({});
   const words = ["sh", "-c", "cat > told.json"];
   t.same(

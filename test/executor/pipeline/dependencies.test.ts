@@ -11,20 +11,20 @@ import {
 
 const needs = (arrows: Record<string, string[]>) => new Map(Object.entries(arrows));
 
-t.test("a circle is found wherever it is, and named in its order", async (t) => {
+t.test("a dependency cycle is found anywhere, and listed in order", async (t) => {
   t.equal(findDependencyCycle(needs({ a: [], b: ["a"], c: ["a", "b"] })), undefined);
   t.same(findDependencyCycle(needs({ a: ["a"] })), ["a", "a"]);
   t.same(findDependencyCycle(needs({ start: [], a: ["start", "c"], b: ["a"], c: ["b"] })), ["a", "c", "b", "a"]);
 });
 
-t.test("what comes after a step", async (t) => {
+t.test("a step with its dependents", async (t) => {
   const arrows = needs({ d: ["c"], a: [], b: ["a"], c: ["b"], e: ["a"], f: [] });
   t.same([...withDependents("b", arrows)].sort(), ["b", "c", "d"]);
   t.same([...withDependents("f", arrows)], ["f"]);
   t.same(sortTopologically(arrows), ["a", "b", "c", "d", "e", "f"]);
 });
 
-/** Any graph without circles: a step needs some of those before it. */
+/** Any acyclic graph: a step needs some of the steps before it. */
 const graph = fc
   .array(fc.array(fc.nat(), { maxLength: 3 }), { minLength: 1, maxLength: 12 })
   .map(
@@ -33,7 +33,7 @@ const graph = fc
 const ENDS: StepState[] = ["complete", "unchanged", "failed", "drift", "partial"];
 
 t.test(
-  "whatever ends how, and in whatever order: every step ends, after all that it needs, or is blocked by one that did not end well",
+  "in any order of ends: every step ends after its dependencies, or is blocked by one without results",
   async (t) => {
     fc.assert(
       fc.property(graph, fc.infiniteStream(fc.nat()), (arrows, choices) => {

@@ -14,7 +14,7 @@ shop.write(
 );
 shop.write("bad.yaml", "kind: matrix\nmatrix: {n: [0, 2]}\nscript: nothing.sh\n");
 
-/** The problems of a pipeline with these lines, as `line:column: message`; file names without their folder. */
+/** Returns the problems of a pipeline with these lines as `line:column: message`, with file names without folders. */
 function problems(lines: string[]): string[] {
   const file = shop.write("pipeline.yaml", `${lines.join("\n")}\n`);
   try {
@@ -30,7 +30,7 @@ function problems(lines: string[]): string[] {
   return [];
 }
 
-t.test("a sound one", async (t) => {
+t.test("a valid pipeline", async (t) => {
   const file = shop.write(
     "good.yaml",
     [
@@ -57,7 +57,7 @@ t.test("a sound one", async (t) => {
   t.equal(two!.action.kind === "job" && two!.action.job.name, "good.two");
 });
 
-t.test("each thing that is wrong with one, with its place", async (t) => {
+t.test("each problem is reported with its position", async (t) => {
   const cases: [string, string[], RegExp[]][] = [
     [
       "a circle",
@@ -67,7 +67,7 @@ t.test("each thing that is wrong with one, with its place", async (t) => {
         "  b: {command: [w], needs: [a]}",
         "  c: {command: [w], needs: [b]}",
       ],
-      [/^2:29: these steps need one another: a -> c -> b -> a/],
+      [/^2:29: these steps depend on one another: a -> c -> b -> a/],
     ],
     ["itself", ["steps:", "  a: {command: [w], inputs: {x: a/y}, outputs: [y]}"], [/^2:33: step a needs itself/]],
     [
@@ -83,7 +83,9 @@ t.test("each thing that is wrong with one, with its place", async (t) => {
     [
       "a missing output of a job",
       ["steps:", "  a: {job: job.yaml}", "  b: {command: [w], inputs: {x: a/hits.json}}"],
-      [/^3:33: step a has no output "hits\.json" \(it makes all\.json, results\.ndjson, n=0\/r\.json, n=1\/r\.json\)/],
+      [
+        /^3:33: step a has no output "hits\.json" \(it produces all\.json, results\.ndjson, n=0\/r\.json, n=1\/r\.json\)/,
+      ],
     ],
     [
       "a missing output of a command",
@@ -93,7 +95,7 @@ t.test("each thing that is wrong with one, with its place", async (t) => {
     [
       "files of a verify",
       ["steps:", "  a: {verify: [ramdisk]}", "  b: {command: [w], inputs: {x: a/y}}"],
-      [/^3:33: step a is a verify, which makes no files/],
+      [/^3:33: step a is a verify step, which produces no files/],
     ],
     [
       "an input that the job has not",
@@ -112,11 +114,11 @@ t.test("each thing that is wrong with one, with its place", async (t) => {
       [/^2:27: --set speed: the job has no parameter or key "speed"/],
     ],
     ["two kinds", ["steps:", "  a: {job: job.yaml, command: [w]}"], [/^2:3: steps\.a has job and command/]],
-    ["no kind", ["steps:", "  a: {needs: []}"], [/^2:3: steps\.a says nothing that runs/]],
+    ["no kind", ["steps:", "  a: {needs: []}"], [/^2:3: steps\.a does not say what to run/]],
     [
       "a key of another kind",
       ["steps:", "  a: {job: job.yaml, outputs: [x]}"],
-      [/^2:22: steps\.a\.outputs does not go with job/],
+      [/^2:22: steps\.a\.outputs cannot be used with job/],
     ],
     [
       "an unknown key",
@@ -128,7 +130,7 @@ t.test("each thing that is wrong with one, with its place", async (t) => {
       ["steps:", '  a: {command: [w, "{inn}"]}'],
       [/^2:20: steps\.a\.command\[1\]: unknown placeholder \{inn\} \(did you mean "in"\?\)/],
     ],
-    ["a path that leaves", ["steps:", "  a: {command: [w], outputs: [../y]}"], [/^2:31: .*"\.\.\/y" holds "\.\."/]],
+    ["a path that leaves", ["steps:", "  a: {command: [w], outputs: [../y]}"], [/^2:31: .*"\.\.\/y" contains "\.\."/]],
     ["several at once", ["steps:", "  a: {job: no.yaml}", "  b: {command: [w], needs: [x]}"], [/^2:12/, /^3:29/]],
   ];
   for (const [what, lines, expected] of cases) {
@@ -138,10 +140,10 @@ t.test("each thing that is wrong with one, with its place", async (t) => {
   }
 });
 
-t.test("settings from the command line", async (t) => {
+t.test("--set for steps of a pipeline", async (t) => {
   const file = shop.write("set.yaml", "steps: {a: {job: job.yaml}, b: {command: [w]}}\n");
   t.throws(() => loadPipeline(file, { set: { "c.x": "1" } }), { message: '--set c.x: there is no step "c"' });
-  t.throws(() => loadPipeline(file, { set: { "b.x": "1" } }), { message: "--set b.x: step b is no job" });
+  t.throws(() => loadPipeline(file, { set: { "b.x": "1" } }), { message: "--set b.x: step b is not a job" });
   const { steps } = loadPipeline(file, { set: { "a.timeout": "7s" } });
   const { action: work } = steps[0]!;
   t.equal(work.kind === "job" && work.job.chunk(0n, 1n).spec.timeout, 7);

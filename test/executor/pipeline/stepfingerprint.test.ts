@@ -4,7 +4,7 @@ import t from "tap";
 import { loadJob } from "../../../executor/job/loadjob.js";
 import { fingerprintJob, StepFingerprint } from "../../../executor/pipeline/stepfingerprint.js";
 
-t.test("what is stored has a salt of its own, and matches the same content alone", async (t) => {
+t.test("a stored fingerprint has its own salt and matches only the same content", async (t) => {
   const content = { identity: "secret", inputs: {} };
   const [one, other] = [new StepFingerprint(content), new StepFingerprint({ ...content, identity: "Secret" })];
   const stored = [one.toStored(), one.toStored()];
@@ -18,7 +18,7 @@ t.test("what is stored has a salt of its own, and matches the same content alone
   t.notOk(one.matches(""));
 });
 
-t.test("those of older journals still match", async (t) => {
+t.test("fingerprints of older journals still match", async (t) => {
   const folder = t.testdir({ "w.py": "" });
   writeFileSync(`${folder}/job.yaml`, "kind: range\nrange: [0, 10]\nscript: w.py\nenv: {TOKEN: secret}\n");
   const job = loadJob(`${folder}/job.yaml`);

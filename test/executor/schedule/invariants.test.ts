@@ -4,16 +4,19 @@ import type { Job } from "../../../executor/job/job.js";
 import { RandomRun } from "./randomrun.js";
 import { rangeJob, runs, taskJob } from "./schedulefixture.js";
 
-/** Plays so many jobs of this kind; every unit must be committed or given up exactly once. Answers how often what was decided. */
+/**
+ * Runs `numRuns` random jobs; every unit must be committed or given up exactly once. Returns how often each instruction was
+ * given.
+ */
 function playAll(jobs: fc.Arbitrary<Job>, pace: number, numRuns: number): Map<string, number> {
   const choices = fc.array(fc.integer({ min: 0, max: 99 }), { minLength: 50, maxLength: 400 });
   const seen = new Map<string, number>();
   fc.assert(
     fc.property(jobs, choices, (job, list) => {
-      const turmoil = new RandomRun(job, pace);
-      for (const choice of list) if (!turmoil.ended) turmoil.step(choice);
-      turmoil.calm();
-      const { outcome } = turmoil;
+      const run = new RandomRun(job, pace);
+      for (const choice of list) if (!run.hasEnded) run.step(choice);
+      run.calm();
+      const { outcome } = run;
       for (const [what, count] of outcome.counts) seen.set(what, (seen.get(what) ?? 0) + count);
       seen.set("twins", (seen.get("twins") ?? 0) + outcome.copies);
       const once = [...outcome.covered.values()].every((times) => times === 1);

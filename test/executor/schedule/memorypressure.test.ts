@@ -4,7 +4,9 @@ import type { Attempt } from "../../../executor/schedule/events.js";
 import { Scheduler } from "../../../executor/schedule/scheduler.js";
 import { openRun, startedAttempts, taskJob } from "./schedulefixture.js";
 
-/** Four tasks on two nodes of two GPUs; on each node the first runs, and the second of `a` waits for its memory. */
+/**
+ * Starts four tasks on two nodes of two GPUs. On each node the first one runs, and the second one of `a` waits for memory.
+ */
 function waiting(): { scheduler: Scheduler; waits: Attempt; others: Attempt[] } {
   const scheduler = new Scheduler(taskJob([{}, {}, {}, {}]), [], sequentialIds());
   const first = openRun(scheduler, [
@@ -18,7 +20,7 @@ function waiting(): { scheduler: Scheduler; waits: Attempt; others: Attempt[] } 
   return { scheduler, waits, others };
 }
 
-t.test("a chunk that waits for its node's memory goes to an idle slot of another node, and not back", async (t) => {
+t.test("a chunk that waits for memory moves to an idle slot of another node, and not back", async (t) => {
   const { scheduler, waits, others } = waiting();
   const out = scheduler.handle({ type: "finished", attempt: others[0]!.id, seconds: 2 }, 2);
   t.match(
@@ -29,21 +31,21 @@ t.test("a chunk that waits for its node's memory goes to an idle slot of another
   t.match(again, [{ node: "b", slot: others[0]!.slot, chunk: { id: waits.chunk.id } }]);
 });
 
-t.test("it stays while nobody else is idle, or where another node is short of memory, too", async (t) => {
+t.test("it stays while no other slot is idle or the other node is short of memory, too", async (t) => {
   const { scheduler, waits, others } = waiting();
   scheduler.handle({ type: "memoryPressure", node: "b", slots: [others[1]!.slot] }, 2);
   const out = scheduler.handle({ type: "finished", attempt: others[0]!.id, seconds: 2 }, 3);
   t.notOk(out.some((one) => one.do === "withdraw" && one.ids.includes(waits.id)));
 });
 
-t.test("one that came back waits for memory rather than go where there is none", async (t) => {
+t.test("a requeued chunk does not go back to a node that is short of memory", async (t) => {
   const { scheduler, waits, others } = waiting();
   scheduler.handle({ type: "finished", attempt: others[0]!.id, seconds: 2 }, 2);
   scheduler.handle({ type: "nodeLost", node: "b" }, 2);
   const late = startedAttempts(scheduler.handle({ type: "requeued", attempt: waits.id }, 2));
   t.notOk(
     late.some(({ chunk }) => chunk.id === waits.chunk.id),
-    "slot 1 of a is free, and its node short",
+    "slot 1 of a is free, but its node is short of memory",
   );
   const then = startedAttempts([
     ...scheduler.handle({ type: "memoryPressure", node: "a", slots: [] }, 3),

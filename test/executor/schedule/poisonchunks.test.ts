@@ -4,7 +4,7 @@ import type { Job } from "../../../executor/job/job.js";
 import { RandomRun } from "./randomrun.js";
 import { rangeJob, taskJob } from "./schedulefixture.js";
 
-/** Tries of a chunk, as the fixture's jobs have it. */
+/** The tries of a chunk in the fixture's jobs. */
 const ATTEMPTS = 3;
 
 const units = fc.integer({ min: 1, max: 120 });
@@ -13,32 +13,32 @@ const KINDS: [what: string, jobs: fc.Arbitrary<Job>][] = [
   ["tasks", units.map((count) => taskJob(Array.from({ length: count }, () => ({}))))],
 ];
 
-/** What else happens beside what is always possible. */
+/** Faults in addition to the usual ones. */
 interface ExtraFaults {
   /** Agents are killed from outside. */
   outside: boolean;
-  /** Nodes are away for long, and then back. */
+  /** Nodes are lost and return later. */
   away: boolean;
 }
 
-/** Plays so many jobs with chunks that always kill their agents. Answers how many agents died. */
+/** Runs random jobs with chunks that always kill their agents. Returns the number of agent deaths. */
 function playAll(jobs: fc.Arbitrary<Job>, { outside, away }: ExtraFaults): number {
   const choices = fc.array(fc.integer({ min: 0, max: 109 }), { minLength: 20, maxLength: 300 });
   const killers = fc.uniqueArray(fc.integer({ min: 0, max: 119 }), { minLength: 0, maxLength: 4 });
   let deaths = 0;
   fc.assert(
     fc.property(jobs, choices, killers, (job, list, numbers) => {
-      const turmoil = new RandomRun(job, 1, new Set(numbers.map(BigInt)));
-      turmoil.deathsAreFoundLate = away;
+      const run = new RandomRun(job, 1, new Set(numbers.map(BigInt)));
+      run.deathsAreFoundLate = away;
       for (const choice of list) {
         const node = choice % 2 === 0 ? "a" : "b";
-        if (turmoil.ended) break;
-        if (choice < 100) turmoil.step(choice);
-        else if (choice < 105 && outside) turmoil.die(node);
-        else if (choice >= 105 && away) turmoil.leave(node);
+        if (run.hasEnded) break;
+        if (choice < 100) run.step(choice);
+        else if (choice < 105 && outside) run.die(node);
+        else if (choice >= 105 && away) run.leave(node);
       }
-      turmoil.calm();
-      const { outcome } = turmoil;
+      run.calm();
+      const { outcome } = run;
       const counts = [...outcome.deaths.values()];
       deaths += counts.reduce((sum, one) => sum + one, 0);
       const once = [...outcome.covered.values()].every((times) => times === 1);

@@ -32,7 +32,7 @@ export function rangeJob(units: bigint, change: Partial<Job> = {}): Job {
   };
 }
 
-/** A job of tasks, called t0, t1, ...; each is what is said of it. */
+/** Creates a job of tasks with the ids t0, t1, ... */
 export function taskJob(tasks: Partial<Chunk>[], change: Partial<Job> = {}): Job {
   const chunk = (start: bigint, end: bigint): Chunk => ({
     id: `t${start}`,
@@ -45,7 +45,7 @@ export function taskJob(tasks: Partial<Chunk>[], change: Partial<Job> = {}): Job
   return rangeJob(BigInt(tasks.length), { kind: "tasks", sizing: undefined, chunk, unitsOf, ...change });
 }
 
-/** The work of a task that runs this program, with an input of so many bytes. */
+/** Returns the spec of a task that runs this program, with an input of `bytes`. */
 export function runs(program: string, bytes?: number): Pick<Chunk, "spec"> {
   const inputs = bytes === undefined ? [] : [{ source: "/in", path: "in", bytes }];
   return { spec: { ...work, program: { kind: "command", command: [program] }, inputs } };
@@ -66,7 +66,7 @@ export function failureOf(attempt: Attempt): Failure {
   return { chunk: chunk.id, node, slot, attempt: number, ...how };
 }
 
-/** Opens a run on nodes of so many GPUs, and answers with what is started. */
+/** Opens a run on nodes with these numbers of GPUs. Returns the started attempts. */
 export function openRun(scheduler: Scheduler, nodes: [string, number, number?][], now = 0): Attempt[] {
   const out = scheduler.handle({ type: "dispatchOpened" }, now);
   for (const [node, count, rate] of nodes) {

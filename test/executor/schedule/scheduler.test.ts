@@ -7,7 +7,7 @@ import { failureOf, openRun, rangeJob, slots, startedAttempts } from "./schedule
 
 const work: ChunkSpec = { program: { kind: "command", command: ["true"] }, args: [], inputs: [], outputs: [], env: {} };
 
-t.test("a slot six times as fast gets chunks six times as large, within the bounds", async (t) => {
+t.test("a slot six times as fast gets chunks six times as large, within the limits", async (t) => {
   const expected = new Map(Object.entries({ fast: 29000, slow: 5000 }));
   const scheduler = new Scheduler(
     rangeJob(100_000n, { sizing: { by: "rate", base: 1000, min: 500, max: 5500 } }),
@@ -28,35 +28,32 @@ t.test("a slot six times as fast gets chunks six times as large, within the boun
   );
 });
 
-t.test(
-  "a failed chunk is tried again after 1, 2, ... s, on another slot where there is one, and then given up",
-  async (t) => {
-    const scheduler = new Scheduler(rangeJob(10n), [], sequentialIds());
-    let [attempt] = openRun(scheduler, [["n", 2]]);
-    const seen: [number, number][] = [];
-    let out: Instruction[] = [];
-    for (let now = 0; ; ) {
-      seen.push([attempt!.number, attempt!.slot]);
-      out = scheduler.handle({ type: "failed", attempt: attempt!.id, failure: failureOf(attempt!) }, now);
-      const wake = out.find((one) => one.do === "wake");
-      if (wake === undefined) break;
-      t.same(startedAttempts(scheduler.handle({ type: "tick" }, wake.at - 0.01)), [], "not before its time");
-      now = wake.at;
-      [attempt] = startedAttempts(scheduler.handle({ type: "tick" }, now));
-    }
-    t.same(seen, [
-      [1, 0],
-      [2, 1],
-      [3, 0],
-    ]);
-    t.same(
-      out.map((one) => one.do),
-      ["give-up", "end"],
-    );
-  },
-);
+t.test("a failed chunk is retried after 1, 2, ... s, on another slot if there is one, and then given up", async (t) => {
+  const scheduler = new Scheduler(rangeJob(10n), [], sequentialIds());
+  let [attempt] = openRun(scheduler, [["n", 2]]);
+  const seen: [number, number][] = [];
+  let out: Instruction[] = [];
+  for (let now = 0; ; ) {
+    seen.push([attempt!.number, attempt!.slot]);
+    out = scheduler.handle({ type: "failed", attempt: attempt!.id, failure: failureOf(attempt!) }, now);
+    const wake = out.find((one) => one.do === "wake");
+    if (wake === undefined) break;
+    t.same(startedAttempts(scheduler.handle({ type: "tick" }, wake.at - 0.01)), [], "not before its time");
+    now = wake.at;
+    [attempt] = startedAttempts(scheduler.handle({ type: "tick" }, now));
+  }
+  t.same(seen, [
+    [1, 0],
+    [2, 1],
+    [3, 0],
+  ]);
+  t.same(
+    out.map((one) => one.do),
+    ["give-up", "end"],
+  );
+});
 
-t.test("a node that is back before its chunk was given to another keeps it; else it stops it", async (t) => {
+t.test("a node that rejoins keeps a chunk that was not started elsewhere, and drops it otherwise", async (t) => {
   const scheduler = new Scheduler(
     rangeJob(10n, { sizing: { by: "rate", base: 5, min: 5, max: 5 } }),
     [],
@@ -79,13 +76,13 @@ t.test("a node that is back before its chunk was given to another keeps it; else
   t.same(
     back(second, 3).filter((one) => one.do === "drop"),
     [{ do: "drop", node: second.node, id: second.id }],
-    "the other was given away meanwhile",
+    "the other chunk was started elsewhere meanwhile",
   );
   t.notOk(scheduler.isRunning(second.id));
   t.end();
 });
 
-t.test("a node that is gone gives its chunks back without using up a try", async (t) => {
+t.test("the chunks of a lost node are queued again without using up a try", async (t) => {
   const scheduler = new Scheduler(rangeJob(10n), [], sequentialIds());
   const [attempt] = openRun(scheduler, [["a", 1]]);
   t.same(startedAttempts(scheduler.handle({ type: "nodeDisconnected", node: "a" }, 1)), [], "silent is not gone");
@@ -107,7 +104,7 @@ t.test("a node that is gone gives its chunks back without using up a try", async
   t.match(back, [{ do: "drop", node: "a", id: attempt!.id }], "what it still runs is dropped");
 });
 
-t.test("a coordinator that comes back takes over what nodes still hold", async (t) => {
+t.test("a new coordinator adopts the attempts that nodes still hold", async (t) => {
   const scheduler = new Scheduler(rangeJob(30n), [[0n, 10n]], sequentialIds());
   const held = [{ id: "1-7", chunk: "10-20", slot: 0 }];
   scheduler.handle({ type: "nodeJoined", node: "a", slots: slots("a", 2), limit: 2, held }, 0);
@@ -119,13 +116,13 @@ t.test("a coordinator that comes back takes over what nodes still hold", async (
   t.equal(scheduler.isRunning("1-7"), true);
 });
 
-t.test("a run that cannot go on says why, slot by slot, and says it once", async (t) => {
+t.test("a run that is stuck reports the reason for each slot, once", async (t) => {
   const scheduler = new Scheduler(rangeJob(10n), [], sequentialIds());
   const [attempt] = openRun(scheduler, [["a", 2]]);
   const out = [0, 1].flatMap((slot) => scheduler.handle({ type: "slotHeld", node: "a", slot, holder: "run b" }, 1));
   t.notOk(
     out.some((one) => one.do === "stuck"),
-    "one is under way still",
+    "one attempt is still in flight",
   );
   const stuck = scheduler.handle({ type: "requeued", attempt: attempt!.id }, 2).filter((one) => one.do === "stuck");
   t.same(stuck, [{ do: "stuck", reasons: ["a slots 0-1: run b holds it"] }]);
@@ -135,7 +132,7 @@ t.test("a run that cannot go on says why, slot by slot, and says it once", async
   t.equal(startedAttempts(scheduler.handle({ type: "slotHeld", node: "a", slot: 1 }, 4)).length, 1);
 });
 
-t.test("a chunk pinned to a GPU that nobody has is given up, with the reason", async (t) => {
+t.test("a chunk pinned to a GPU that no node has is given up with the reason", async (t) => {
   const chunk = (start: bigint): Chunk => ({
     id: `t${start}`,
     start,
@@ -151,7 +148,7 @@ t.test("a chunk pinned to a GPU that nobody has is given up, with the reason", a
   t.match(out, [{ do: "give-up", failure: { chunk: "t1", reason: /gpu 9/ } }, { do: "end" }]);
 });
 
-t.test("what is queued on one slot does not keep the others of its node from the last chunks", async (t) => {
+t.test("chunks queued on one slot do not keep the node's other slots from the last chunks", async (t) => {
   const scheduler = new Scheduler(
     rangeJob(20n, { sizing: { by: "rate", base: 1, min: 1, max: 1 } }),
     [],

@@ -1,14 +1,15 @@
-"""The cards of a lab node, for the fake smi tools beside this file. The set-up is what test/lab/gpus.ts describes."""
+"""The GPUs of a lab node, for the fake smi tools beside this file."""
 import json
 import os
 import sys
 import time
+from typing import Any, Dict, List
 
 sys.dont_write_bytecode = True
 
 
-def load():
-    """The set-up; where it says so, this call does not return: a tool hangs, prints what is no report, or fails."""
+def load() -> Dict[str, Any]:
+    """The set-up. Where its `tools` says so, the tool hangs, prints garbage or fails, and this call does not return."""
     with open(os.environ.get("LAB_GPUS", "/etc/lab-gpus.json")) as file:
         setup = json.load(file)
     tools = setup.get("tools")
@@ -23,8 +24,8 @@ def load():
     return setup
 
 
-def cards(setup):
-    """One dict a card that is on the bus: index, address (as the kernel spells it), sick."""
+def cards(setup: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """The cards on the bus, each with its index, its address as the kernel spells it, and whether it is sick."""
     return [
         {"index": index, "address": "0000:%02x:00.0" % (3 + 3 * index), "sick": index in setup.get("sick", [])}
         for index in range(setup["count"])

@@ -10,7 +10,7 @@ import { type AgentMessage, PROTOCOL_VERSION } from "../../../../executor/run/ag
 const HELLO = `{"ev":"hello","muster":${PROTOCOL_VERSION},"boot":"b","pid":1,"started":1,"root":"/r","held":[]}\n`;
 const MIB = 1 << 20;
 
-/** A coordinator's end of a channel whose other end is this test. */
+/** A coordinator's end of a channel; the test is the other end. */
 function channel() {
   const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
   const received: AgentMessage[] = [];
@@ -22,41 +22,41 @@ function channel() {
     (end) => ends.push(end),
   );
   streams.stdin.resume();
-  const say = async (text: string | Buffer) => {
+  const emit = async (text: string | Buffer) => {
     streams.stdout.write(text);
     await turn();
     await turn();
   };
-  return { agent, received, ends, say };
+  return { agent, received, ends, emit };
 }
 
-t.test("a line that nothing was asked for may have 64 KiB, and is not waited for beyond that", async (t) => {
+t.test("a line that was not asked for may have 64 KiB; the channel does not wait for longer ones", async (t) => {
   for (const line of [
     '{"ev":"problem","message":"',
     '{"ev":"looked","answers":[',
     "[".repeat(100),
     '{"ev":"held","attempts":[',
   ]) {
-    const { ends, received, say } = channel();
-    await say(HELLO);
+    const { ends, received, emit } = channel();
+    await emit(HELLO);
     const began = performance.now();
     const delay = monitorEventLoopDelay({ resolution: 5 });
     delay.enable();
-    for (let sent = 0; sent < 31 && ends.length === 0; sent++) await say(Buffer.alloc(MIB, line));
+    for (let sent = 0; sent < 31 && ends.length === 0; sent++) await emit(Buffer.alloc(MIB, line));
     t.same(
       received.map(({ ev }) => ev),
       ["hello"],
     );
     t.match(ends, [{ kind: "violation", reason: /a line of more than 65536 bytes/ }], line);
-    t.ok(performance.now() - began < 1000, "it is over at once");
-    t.ok(delay.max < 1e9, "and holds nobody up");
+    t.ok(performance.now() - began < 1000, "it closes at once");
+    t.ok(delay.max < 1e9, "and does not block the event loop");
     delay.disable();
   }
 });
 
-t.test("results and answers may be as long as what was asked for", async (t) => {
-  const { agent, ends, say } = channel();
-  await say(HELLO);
+t.test("results and script results may be as long as what was asked for", async (t) => {
+  const { agent, ends, emit } = channel();
+  await emit(HELLO);
   const spec = { argv: [], env: {}, files: [], outputs: ["a", "b"], limit: 1 };
   agent.send({
     op: "open",
@@ -72,40 +72,40 @@ t.test("results and answers may be as long as what was asked for", async (t) => 
   });
   agent.send({ op: "start", id: "i", chunk: "c", slot: 0, spec, args: [] });
   agent.send({ op: "look", scripts: ["x"], seconds: 1 });
-  await say(`{"ev":"done",${" ".repeat(150 << 10)}`);
-  t.same(ends, [], "150 KiB of a result with two outputs and two logs of 20 KiB each in base64 are waited for");
-  await say(" ".repeat(20 << 10));
+  await emit(`{"ev":"done",${" ".repeat(150 << 10)}`);
+  t.same(ends, [], "150 KiB are accepted: two outputs and two logs of 20 KiB each in base64");
+  await emit(" ".repeat(20 << 10));
   t.match(ends, [{ kind: "violation" }], "170 KiB are not");
 });
 
-t.test("the answers of scripts are waited for once", async (t) => {
-  const { agent, ends, received, say } = channel();
-  await say(HELLO);
+t.test("script results may be long once", async (t) => {
+  const { agent, ends, received, emit } = channel();
+  await emit(HELLO);
   agent.send({ op: "look", scripts: ["x"], seconds: 1 });
   const answers = `{"ev":"looked","answers":[{"exit":0,"stdout":"${"x".repeat(MIB)}","stderr":""}]}\n`;
-  await say(answers);
+  await emit(answers);
   t.equal(received.at(-1)?.ev, "looked");
-  await say(answers);
+  await emit(answers);
   t.match(ends, [{ kind: "violation" }]);
 });
 
-t.test("what a start-up file prints before the hello is passed over, up to 1 MiB", async (t) => {
-  const { ends, received, say } = channel();
-  await say(`Welcome\n${"x".repeat(100_000)}\n`);
-  await say(HELLO);
+t.test("up to 1 MiB that a start-up file prints before the hello is skipped", async (t) => {
+  const { ends, received, emit } = channel();
+  await emit(`Welcome\n${"x".repeat(100_000)}\n`);
+  await emit(HELLO);
   t.same(
     received.map(({ ev }) => ev),
     ["hello"],
   );
   const other = channel();
-  for (let sent = 0; sent < 40 && other.ends.length === 0; sent++) await other.say(`${"x".repeat(50_000)}\n`);
+  for (let sent = 0; sent < 40 && other.ends.length === 0; sent++) await other.emit(`${"x".repeat(50_000)}\n`);
   t.same(ends, []);
   t.match(other.ends, [{ kind: "violation", reason: /start-up files/ }]);
 });
 
-t.test("what is no message ends the channel, and what follows it is not read", async (t) => {
-  const { ends, received, say } = channel();
-  await say(`${HELLO}{"ev":"pong"}\nnonsense\n{"ev":"bye"}\n`);
+t.test("a malformed line closes the channel, and later lines are not read", async (t) => {
+  const { ends, received, emit } = channel();
+  await emit(`${HELLO}{"ev":"pong"}\nnonsense\n{"ev":"bye"}\n`);
   t.same(
     received.map(({ ev }) => ev),
     ["hello", "pong"],
@@ -113,11 +113,22 @@ t.test("what is no message ends the channel, and what follows it is not read", a
   t.match(ends, [{ kind: "violation", reason: /not a message: nonsense/ }]);
 });
 
-t.test("a channel that was let go of delivers nothing any more", async (t) => {
-  const { agent, received, say } = channel();
-  await say(HELLO);
+t.test("of an agent of another version, lines that do not match are skipped", async (t) => {
+  const { ends, received, emit } = channel();
+  const hello = HELLO.replace(`"muster":${PROTOCOL_VERSION}`, '"muster":1');
+  await emit(`${hello}{"ev":"held","attempts":[{"id":1}],"more":false}\n{"ev":"renamed"}\n{"ev":"bye"}\n`);
+  t.same(
+    received.map(({ ev }) => ev),
+    ["hello", "bye"],
+  );
+  t.same(ends, []);
+});
+
+t.test("a detached channel delivers no messages", async (t) => {
+  const { agent, received, emit } = channel();
+  await emit(HELLO);
   agent.detach();
-  await say('{"ev":"pong"}\n');
+  await emit('{"ev":"pong"}\n');
   t.same(
     received.map(({ ev }) => ev),
     ["hello"],
@@ -165,7 +176,7 @@ const hostile = fc
   )
   .map(([ev, fields]) => JSON.stringify({ ev, ...fields }) ?? "");
 
-t.test("fuzz: 100,000 hostile lines are refused or are messages, and none is slow", async (t) => {
+t.test("fuzz: 100,000 hostile lines are rejected or are messages, and none is slow", async (t) => {
   let slowestMs = 0;
   fc.assert(
     fc.property(fc.oneof(hostile, fc.string(), fc.json()), (line) => {

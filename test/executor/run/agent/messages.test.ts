@@ -15,7 +15,6 @@ const done = {
   timeout: false,
   canceled: false,
   seconds: 0.1,
-  rss: 1,
   outputs: [{ path: "r", size: 1, sha256: SHA256, data: "eA==" }],
   missing: [],
   stdout: log,
@@ -32,12 +31,12 @@ const hello = {
   held: [{ id: ID, chunk: "c", slot: 0 }],
 };
 
-t.test("what an agent says is taken whole", async (t) => {
+t.test("messages are parsed completely", async (t) => {
   for (const message of [done, hello, { ev: "slot", slot: 1, holder: "x" }, { ev: "bye" }, { ev: "bye", left: "x" }])
     t.same(parseMessage(JSON.stringify(message)), message);
 });
 
-t.test("anything else is not a message, however close it comes", async (t) => {
+t.test("anything else is rejected, however close it comes", async (t) => {
   const bad: unknown[] = [
     "x",
     [],
@@ -57,7 +56,7 @@ t.test("anything else is not a message, however close it comes", async (t) => {
     { ...done, error: "x".repeat(2049) },
     { ...done, chunk: "c".repeat(256) },
     { ...done, missing: ["p".repeat(4097)] },
-    { ...done, rss: undefined },
+    { ...done, seconds: undefined },
     { ev: "problem", message: "x".repeat(2049) },
     { ev: "broken", slot: 0, reason: "x".repeat(2049) },
     { ev: "slot", slot: 1.5 },
@@ -73,7 +72,7 @@ t.test("anything else is not a message, however close it comes", async (t) => {
   t.equal(parseMessage('{"ev":"bye"'), undefined);
 });
 
-t.test("an agent of another version says hello, whatever it holds", async (t) => {
+t.test("a hello of another version is accepted, whatever it holds", async (t) => {
   const older = { ...hello, muster: 1, held: [{ id: "1-0", chunk: "c", slot: 0 }] };
   t.same(parseMessage(JSON.stringify(older)), older);
 });

@@ -11,7 +11,13 @@ import type { Attempt } from "../../../../executor/schedule/events.js";
 const sha256 = createHash("sha256").update("x").digest("hex");
 
 function attempt(id: string, node: string): Attempt {
-  return { id, number: 1, node, slot: 0, chunk: { id, start: 0n, end: 1n, spec: { outputs: ["r"] } } } as Attempt;
+  return {
+    id,
+    number: 1,
+    node,
+    slot: 0,
+    chunk: { id, start: 0n, end: 1n, spec: { outputs: ["r"] } },
+  } as unknown as Attempt;
 }
 
 function done(id: string, report: Partial<OutputReport>): DoneMessage {

@@ -19,7 +19,7 @@ const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex
 const right = Buffer.alloc(20_000, "right");
 
 function attempt(outputs: string[]): Attempt {
-  const work = { outputs } as Attempt["chunk"]["spec"];
+  const work = { outputs } as unknown as Attempt["chunk"]["spec"];
   return { id: "1-0", number: 1, chunk: { id: "n=1", start: 1n, end: 2n, spec: work }, node: "node1", slot: 0 };
 }
 

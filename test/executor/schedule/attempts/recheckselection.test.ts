@@ -4,7 +4,7 @@ import { isSelectedForRecheck } from "../../../../executor/schedule/attempts/rec
 import { Scheduler } from "../../../../executor/schedule/scheduler.js";
 import { failureOf, openRun, rangeJob, singleUnits, startedAttempts } from "../schedulefixture.js";
 
-t.test("a share of the chunks, the same in every run, and always the first", async (t) => {
+t.test("selects a share of the chunks, the same in every run, and always the first", async (t) => {
   const job = rangeJob(10_000n, { recheck: { share: 0.02 } });
   const chosen = () =>
     Array.from({ length: 10_000 }, (_, at) => ({ id: `${at}-${at + 1}`, start: BigInt(at) }))
@@ -16,7 +16,7 @@ t.test("a share of the chunks, the same in every run, and always the first", asy
   t.notOk(isSelectedForRecheck(rangeJob(10n), { id: "0-1", start: 0n }), "without canary, none");
 });
 
-/** Runs a job of one chunk on nodes of so many slots, up to its commit; answers with what is started then. */
+/** Runs a job of one chunk on nodes with these numbers of slots until its commit. Returns what is started then. */
 function afterCommit(nodes: [string, number][], attempts = 3) {
   const job = rangeJob(1n, { ...singleUnits, recheck: { share: 1 }, retry: { attempts, backoff: 0 } });
   const scheduler = new Scheduler(job, [], sequentialIds());
@@ -26,7 +26,7 @@ function afterCommit(nodes: [string, number][], attempts = 3) {
   return { scheduler, first: first!, out };
 }
 
-t.test("it is computed again on another node, and then the run ends", async (t) => {
+t.test("a selected chunk is computed again on another node, and then the run ends", async (t) => {
   const { scheduler, first, out } = afterCommit([
     ["a", 2],
     ["b", 1],
@@ -36,20 +36,20 @@ t.test("it is computed again on another node, and then the run ends", async (t) 
   t.match(again!.chunk, { id: first.chunk.id, firstResult: { node: first.node, slot: first.slot } });
   scheduler.handle({ type: "finished", attempt: again!.id, seconds: 1 }, 2);
   const end = scheduler.handle({ type: "committed", attempt: again!.id }, 2);
-  t.same(startedAttempts(end), [], "no canary of a canary");
+  t.same(startedAttempts(end), [], "no recheck of a recheck");
   t.match(
     end.filter((one) => one.do === "end"),
     [{ do: "end" }],
   );
 });
 
-t.test("where there is one node, on another slot; where there is one slot, not at all", async (t) => {
+t.test("uses another slot if there is one node, and skips the recheck if there is one slot", async (t) => {
   const { first, out } = afterCommit([["a", 2]]);
   t.match(startedAttempts(out), [{ node: "a", slot: 1 - first.slot }]);
   t.match(afterCommit([["a", 1]]).out, [{ do: "skip-recheck", failure: { reason: /one slot only/ } }, { do: "end" }]);
 });
 
-t.test("what fails again and again there is no failed chunk", async (t) => {
+t.test("a recheck that always fails is no failed chunk", async (t) => {
   const { scheduler, out } = afterCommit(
     [
       ["a", 1],
@@ -62,7 +62,7 @@ t.test("what fails again and again there is no failed chunk", async (t) => {
   t.match(then, [{ do: "skip-recheck" }, { do: "end" }]);
 });
 
-t.test("what earlier sessions have not compared is computed again", async (t) => {
+t.test("rechecks what earlier coordinators have not compared", async (t) => {
   const job = rangeJob(1n, { ...singleUnits, recheck: { share: 1 } });
   const chunk = { ...job.chunk(0n, 1n), firstResult: { node: "a", slot: 0 } };
   const waiting = [{ chunk, history: [{ node: "a", slot: "a/0", forgiven: true }], dueAt: Number.NEGATIVE_INFINITY }];

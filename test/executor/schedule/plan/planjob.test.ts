@@ -13,7 +13,7 @@ function rig(name: string, gpus: number, rate?: number): Node {
 const all = () => true;
 const byTime = rangeJob(100_000_000n, { sizing: { by: "time", min: 1 } });
 
-t.test("a plan says chunks, units and seconds by slot, by node and in all", async (t) => {
+t.test("a plan has chunks, units and seconds by slot, by node and in total", async (t) => {
   const learned: LearnedRates = { overhead: 3, slots: new Map() };
   const plan = planJob(byTime, [rig("fast", 2, 29_000), rig("slow", 3, 5_000)], all, learned);
   const bound = 1e8 / (2 * 29_000 + 3 * 5_000);
@@ -33,14 +33,14 @@ t.test("a plan says chunks, units and seconds by slot, by node and in all", asyn
   t.ok(Math.abs(fast! / slow! - 5.8) < 0.6, `${fast} and ${slow} units`);
 });
 
-t.test("the first chunks of a short job are no larger than what a slot should have of it", async (t) => {
+t.test("the first chunks of a short job are no larger than a slot's share of it", async (t) => {
   const short = rangeJob(1000n, { sizing: { by: "time", min: 1 } });
   const [fast, slow] = planJob(short, [rig("fast", 2, 29_000), rig("slow", 8, 5_000)], all).nodes;
   t.equal(fast!.chunkUnits, "148", "half of the time that is left");
   t.equal(slow!.chunkUnits, "26");
 });
 
-t.test("what was learned goes before what the profile says, and what is unknown is said to be", async (t) => {
+t.test("learned rates precede profile rates, and unknown values are undefined", async (t) => {
   const slots = new Map([["a/0", { rate: 100, evidence: 1e4 }]]);
   t.equal(planJob(byTime, [rig("a", 1, 5_000)], all, { slots }).nodes[0]!.rate, 100);
   const unknown = planJob(byTime, [rig("a", 1, 5_000), rig("b", 1)], all);
@@ -48,12 +48,12 @@ t.test("what was learned goes before what the profile says, and what is unknown 
   t.match(unknown.nodes, [{ rate: 5_000 }, { rate: undefined }]);
 });
 
-t.test("more chunks than are played through are reckoned", async (t) => {
+t.test("extrapolates beyond the simulated chunks", async (t) => {
   const plan = planJob(rangeJob(2n ** 64n), [rig("a", 4, 1000)], all);
   t.ok(Math.abs(plan.seconds! / (2 ** 64 / 4000) - 1) < 0.01, `${plan.seconds}`);
 });
 
-t.test("the time of tasks is known where they say it, or where their script has run before", async (t) => {
+t.test("the time of tasks is known if they declare it or their script has run before", async (t) => {
   const nodes = [rig("fast", 1, 6_000), rig("slow", 2, 1_000)];
   const said = planJob(taskJob(Array.from({ length: 80 }, () => ({ expectedSeconds: 60 }))), nodes, all);
   t.ok(said.seconds! >= 600 && said.seconds! < 700, `${said.seconds} s of 80 minutes of a slow slot`);
@@ -64,7 +64,7 @@ t.test("the time of tasks is known where they say it, or where their script has 
   t.equal(planJob(silent, nodes, all, { slots: new Map(), programs }).seconds, said.seconds);
 });
 
-t.test("slots that get no work say why, those of one reason together; so do tasks that no slot can have", async (t) => {
+t.test("lists slots without work and tasks without a slot, grouped by reason", async (t) => {
   const mixed = { ...rig("mixed", 2, 10), slots: 3 };
   const plan = planJob({ ...byTime, needs: { vendor: "amd", playbooks: [] } }, [mixed], all);
   const cpu = "needs.vendor is amd, and this is a CPU slot";
@@ -74,7 +74,7 @@ t.test("slots that get no work say why, those of one reason together; so do task
   t.match(other.nodes, [{ slots: 0, refused: reason, refusals: [{ slots: [0, 1, 2, 3, 4, 5, 6, 7], reason }] }]);
   t.match(formatPlan(other), `\n  a: no work\n    slots 0-7: no work: ${reason}\n`);
   const pinned = planJob(taskJob([{}, { gpu: 9 }, { gpu: 1 }]), [rig("a", 2), rig("b", 1)], all);
-  const not = "it is not gpu 9, to which the chunk is pinned";
+  const not = "the chunk is pinned to gpu 9, and this is another one";
   t.same(pinned.unplaceable, [{ gpu: 9, chunks: ["t1"], reasons: [`a slots 0-1: ${not}`, `b slot 0: ${not}`] }]);
   t.match(formatPlan(pinned), `\n  task t1: pinned to gpu 9, which no slot is:\n    a slots 0-1: ${not}\n`);
 });

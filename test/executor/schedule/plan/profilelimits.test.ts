@@ -44,19 +44,19 @@ const TOO_LARGE: [what: string, job: string, place: string][] = [
 ];
 
 for (const [what, job, place] of TOO_LARGE)
-  t.test(`more than a profile is safe with: ${what}`, async (t) => {
+  t.test(`above the safe maximum of a profile: ${what}`, async (t) => {
     const { problems } = judge(t, job);
     t.equal(problems.length, 1);
     t.ok(
-      formatProblems(problems)[0]?.startsWith(`${place} is more than profile rx6600 is safe with`),
+      formatProblems(problems)[0]?.startsWith(`${place} exceeds the safe maximum of profile rx6600`),
       `${formatProblems(problems)}`,
     );
     t.match(problems[0]!.message, "rig, rigb");
     const best = place.includes("depth")
-      ? "set depth to 8, the most"
-      : "set sample_size to 450, what measured best there";
+      ? "set depth to 8, the safe maximum"
+      : "set sample_size to 450, the best measured value";
     t.match(problems[0]!.hint, best);
-    t.match(problems[0]!.hint, "`needs` (zeus may run it)");
+    t.match(problems[0]!.hint, "`needs` (zeus can run it)");
     t.notMatch(`${problems[0]!.message} ${problems[0]!.hint}`, /fewer|GPUs/);
   });
 
@@ -67,7 +67,7 @@ t.test("a jobs file of the Python coordinators", async (t) => {
     args: ["--sample-size", size, "--output", `r${size}`],
   });
   const text = JSON.stringify({ jobs: [job("450"), job("2000")] });
-  t.match(judge(t, text, {}, "jobs.json").problems, [{ message: /--sample-size: 2000 is more/ }]);
+  t.match(judge(t, text, {}, "jobs.json").problems, [{ message: /--sample-size: 2000 exceeds/ }]);
 });
 
 t.test("from --set, and named so", async (t) => {
@@ -79,7 +79,7 @@ t.test("between best and max: a note", async (t) => {
   const { problems, notes } = judge(t, `${RANGE}params: {sample_size: 1000}`);
   t.same(problems, []);
   t.equal(notes.length, 1);
-  t.match(notes[0], /params.sample_size: 1000 is more than what measured best with profile rx6600 \(rig, rigb\): 450/);
+  t.match(notes[0], /params.sample_size: 1000 exceeds the best measured value of profile rx6600 \(rig, rigb\): 450/);
 });
 
 const FINE: [string, string][] = [
@@ -92,4 +92,4 @@ const FINE: [string, string][] = [
 ];
 
 for (const [what, job] of FINE)
-  t.test(`nothing to say: ${what}`, async (t) => t.same(judge(t, job), { problems: [], notes: [] }));
+  t.test(`no problem and no note: ${what}`, async (t) => t.same(judge(t, job), { problems: [], notes: [] }));

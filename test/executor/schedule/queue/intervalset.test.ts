@@ -1,35 +1,89 @@
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import t from "tap";
 import { IntervalSet } from "../../../../executor/schedule/queue/intervalset.js";
 import { SequentialSource } from "../../../../executor/schedule/queue/sequentialsource.js";
 import type { SlotState } from "../../../../executor/schedule/slots/slotstate.js";
 
-/** Nothing is asked of it where the size is fixed. */
+/** The source does not look at the slot if the size is fixed. */
 const slot = {} as SlotState;
 
 const intervals = fc.array(fc.tuple(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 12 })), {
   maxLength: 30,
 });
 
-t.test("a coverage is the set of units that were added, whatever the order", async (t) => {
+/** Adds the intervals to an interval set, and their units to a plain set. */
+function addAll(added: [start: number, length: number][]): { set: IntervalSet; units: Set<number> } {
+  const set = new IntervalSet();
+  const units = new Set<number>();
+  for (const [start, length] of added) {
+    set.add(BigInt(start), BigInt(start + length));
+    for (let unit = start; unit < start + length; unit++) units.add(unit);
+  }
+  return { set, units };
+}
+
+/** The maximal intervals of a plain set below 80. */
+function intervalsOf(units: Set<number>): [bigint, bigint][] {
+  const found: [bigint, bigint][] = [];
+  for (let unit = 0; unit < 80; unit++) {
+    if (!units.has(unit)) continue;
+    const start = unit;
+    while (units.has(unit)) unit++;
+    found.push([BigInt(start), BigInt(unit)]);
+  }
+  return found;
+}
+
+t.test("contains the units that were added, in any order, as merged intervals", async (t) => {
   fc.assert(
     fc.property(intervals, (added) => {
-      const coverage = new IntervalSet();
-      const naive = new Set<number>();
-      for (const [start, length] of added) {
-        coverage.add(BigInt(start), BigInt(start + length));
-        for (let unit = start; unit < start + length; unit++) naive.add(unit);
-      }
-      if (coverage.size() !== BigInt(naive.size)) return false;
-      for (let unit = 0; unit < 80; unit++)
-        if (coverage.overlaps(BigInt(unit), BigInt(unit + 1)) !== naive.has(unit)) return false;
-      return true;
+      const { set, units } = addAll(added);
+      assert.equal(set.size(), BigInt(units.size));
+      assert.deepEqual([...set], intervalsOf(units));
     }),
   );
-  t.pass("300 cases");
+  t.pass("every case");
 });
 
-t.test("a source gives out every unit that is left exactly once, in order, in pieces of any size", async (t) => {
+t.test("overlaps and findGap agree with a plain set", async (t) => {
+  const query = fc.tuple(fc.integer({ min: 0, max: 75 }), fc.integer({ min: 1, max: 20 }));
+  fc.assert(
+    fc.property(intervals, query, (added, [from, length]) => {
+      const { set, units } = addAll(added);
+      const asked = Array.from({ length }, (_, at) => from + at);
+      assert.equal(
+        set.overlaps(BigInt(from), BigInt(from + length)),
+        asked.some((unit) => units.has(unit)),
+      );
+      const start = asked.find((unit) => !units.has(unit));
+      const end = start === undefined ? undefined : asked.find((unit) => unit > start && units.has(unit));
+      const gap = start === undefined ? undefined : [BigInt(start), BigInt(end ?? from + length)];
+      assert.deepEqual(set.findGap(BigInt(from), BigInt(from + length)), gap);
+    }),
+    { numRuns: 500 },
+  );
+  t.pass("every case");
+});
+
+t.test("equals compares the units, not how they were added", async (t) => {
+  fc.assert(
+    fc.property(intervals, intervals, (one, other) => {
+      const { set, units } = addAll(one);
+      const { set: reversed } = addAll([...one].reverse());
+      assert.ok(set.equals(reversed) && reversed.equals(set));
+      const { set: different, units: others } = addAll(other);
+      const isSame = units.size === others.size && [...units].every((unit) => others.has(unit));
+      assert.equal(set.equals(different), isSame);
+    }),
+  );
+  const of = (...added: [number, number][]) => addAll(added).set;
+  t.notOk(of([0, 2], [5, 2]).equals(of([0, 2], [5, 3])), "an end differs");
+  t.notOk(of([0, 2], [5, 2]).equals(of([0, 2], [4, 3])), "a start differs");
+  t.notOk(of([0, 2], [5, 2]).equals(of([0, 2])), "an interval is missing");
+});
+
+t.test("a sequential source gives out every remaining unit once, in order, in pieces of any size", async (t) => {
   fc.assert(
     fc.property(
       intervals,
@@ -58,7 +112,7 @@ t.test("a source gives out every unit that is left exactly once, in order, in pi
   t.pass("every unit once");
 });
 
-t.test("2^64 units cost nothing and stay exact", async (t) => {
+t.test("2^64 units cost little and stay exact", async (t) => {
   const source = new SequentialSource(0n, 2n ** 64n, () => 10n);
   t.same(source.take(slot), [0n, 10n]);
   t.equal(source.remove(2n ** 64n - 1n, 2n ** 64n), true);

@@ -9,7 +9,7 @@ const rank = fc.record({
 });
 const asked = fc.record({ ahead: fc.double({ min: 0, max: 1, noNaN: true }), most: fc.integer({ min: 0, max: 6 }) });
 
-/** What `pick` promises, looked up in the plain list. */
+/** The specification of `pick` on a plain list. */
 function naive(
   ranks: TaskRank[],
   here: Set<number>,
@@ -32,7 +32,7 @@ function naive(
 }
 
 t.test(
-  "property: what is picked is the longest of the highest priority behind a share of them, and short enough",
+  "property: picks the longest task of the highest priority behind the given share that is short enough",
   async (t) => {
     const lists = fc.tuple(
       fc.array(rank, { minLength: 1, maxLength: 30 }),

@@ -5,7 +5,7 @@ import type { Attempt, Instruction } from "../../../../executor/schedule/events.
 import { Scheduler } from "../../../../executor/schedule/scheduler.js";
 import { openRun, runs, startedAttempts, taskJob } from "../schedulefixture.js";
 
-/** The ids of all tasks in the order in which one slot begins them. */
+/** Returns the ids of all tasks in the order in which one slot starts them. */
 function orderOf(
   tasks: Partial<Chunk>[],
   ...more: [] | [done: [bigint, bigint][], programs: Map<string, { seconds: number; count: number }>]
@@ -38,7 +38,7 @@ const CASES: [what: string, tasks: Partial<Chunk>[], order: string][] = [
   ],
   ["the largest inputs of one script first", [runs("a", 10), runs("a", 30), runs("a", 20)], "t1 t2 t0"],
   [
-    "bytes say nothing against expectations",
+    "expected durations rank before bytes",
     [
       { ...runs("a", 10), expectedSeconds: 9 },
       { ...runs("a", 30), expectedSeconds: 5 },
@@ -49,14 +49,14 @@ const CASES: [what: string, tasks: Partial<Chunk>[], order: string][] = [
 
 for (const [what, tasks, order] of CASES) t.test(what, async (t) => t.equal(orderOf(tasks), order));
 
-t.test("what earlier runs have learned of a script; tasks that are done are left out", async (t) => {
+t.test("uses what earlier runs have learned about a script, and skips finished tasks", async (t) => {
   const programs = new Map(Object.entries({ a: { seconds: 5, count: 9 }, b: { seconds: 50, count: 9 } }));
   const tasks = [runs("a"), runs("b"), runs("a"), runs("b", 7)];
   t.equal(orderOf(tasks, [], programs), "t3 t1 t0 t2");
   t.equal(orderOf(tasks, [[1n, 3n]], programs), "t3 t0");
 });
 
-t.test("what this run learns of scripts decides over those that are left", async (t) => {
+t.test("sorts the remaining tasks by what this run has learned about their scripts", async (t) => {
   const scheduler = new Scheduler(
     taskJob(Array.from({ length: 40 }, (_, at) => runs(at % 2 === 0 ? "short" : "long"))),
     [],
@@ -65,7 +65,7 @@ t.test("what this run learns of scripts decides over those that are left", async
   let [attempt] = openRun(scheduler, [["n", 1]]);
   const begun: string[] = [];
   for (let now = 100; attempt !== undefined; now += 100) {
-    const program = attempt.chunk.spec.program as { command: string[] };
+    const program = attempt.chunk.spec.program as { command: readonly string[] };
     begun.push(program.command[0]!);
     const seconds = program.command[0] === "long" ? 90 : 40;
     const out = scheduler.handle({ type: "finished", attempt: attempt.id, seconds }, now);
@@ -76,7 +76,7 @@ t.test("what this run learns of scripts decides over those that are left", async
   t.ok(programs!.get("long")!.seconds > 2 * programs!.get("short")!.seconds, "and is kept for the next one");
 });
 
-/** A run on a slot six times as fast as two others, all of whose rates are known. */
+/** Opens a run on one slot six times as fast as two others, all with known rates. */
 function sixToOne(tasks: Partial<Chunk>[]) {
   const slots = new Map(
     ["fast/0", "slow/0", "slow/1"].map((key) => [key, { rate: key === "fast/0" ? 6 : 1, evidence: 9 }]),
@@ -91,32 +91,35 @@ function sixToOne(tasks: Partial<Chunk>[]) {
 }
 const where = (attempts: Attempt[]) => attempts.map(({ chunk, node, slot }) => `${chunk.id} ${node}/${slot}`).sort();
 
-t.test("the fastest begin with the longest, slower ones with what the fastest will not come to", async (t) => {
-  const { first } = sixToOne(Array.from({ length: 60 }, (_, at) => ({ expectedSeconds: 60 - at })));
-  const units = first.map(({ node, chunk }) => [node, Number(chunk.start)] as const);
-  t.equal(units.find(([node]) => node === "fast")![1], 0);
-  for (const [node, unit] of units) if (node === "slow") t.ok(unit > 20 && unit < 40, `task ${unit} of 60`);
-});
+t.test(
+  "the fastest slots start with the longest tasks, slower slots with those that the fastest will not reach",
+  async (t) => {
+    const { first } = sixToOne(Array.from({ length: 60 }, (_, at) => ({ expectedSeconds: 60 - at })));
+    const units = first.map(({ node, chunk }) => [node, Number(chunk.start)] as const);
+    t.equal(units.find(([node]) => node === "fast")![1], 0);
+    for (const [node, unit] of units) if (node === "slow") t.ok(unit > 20 && unit < 40, `task ${unit} of 60`);
+  },
+);
 
-t.test("a long task is left to the fast slot that ends it sooner, and is begun there next", async (t) => {
+t.test("a long task is left to the fast slot that would finish it sooner, and starts there next", async (t) => {
   const { scheduler, first } = sixToOne([{ expectedSeconds: 60 }, { expectedSeconds: 60 }]);
   t.same(where(first), ["t0 fast/0"], "20 s for both there, 60 s for one elsewhere");
   const next = scheduler.handle({ type: "finished", attempt: first[0]!.id, seconds: 10 }, 10);
   t.same(where(startedAttempts(next)), ["t1 fast/0"]);
 });
 
-t.test("many long tasks are for everybody", async (t) => {
+t.test("many long tasks go to every slot", async (t) => {
   t.equal(sixToOne(Array.from({ length: 12 }, () => ({ expectedSeconds: 60 }))).first.length, 3);
 });
 
-t.test("nobody waits for a fast slot that cannot take what is left", async (t) => {
+t.test("no slot waits for a fast one that cannot take the remaining tasks", async (t) => {
   const { scheduler, first } = sixToOne([{ expectedSeconds: 60 }, { expectedSeconds: 60 }]);
   const out = scheduler.handle({ type: "nodeLost", node: "fast" }, 1);
   t.equal(startedAttempts(out).length, 2, "both, on the slow node");
   t.ok(first.length === 1 && startedAttempts(out).every(({ node }) => node === "slow"));
 });
 
-/** The tasks of `sixToOne` but the one that runs on slow/0 ended after `seconds` each; what is decided at `at` then. */
+/** Finishes the tasks of `sixToOne`, except the one on slow/0, after `seconds` each. Returns the instructions at `at`. */
 function lastOne(seconds: number, at: number): { out: Instruction[]; last: Attempt; scheduler: Scheduler } {
   const { scheduler, first } = sixToOne(Array.from({ length: 30 }, () => ({})));
   const last = first.find(({ node }) => node === "slow")!;
@@ -132,19 +135,16 @@ function lastOne(seconds: number, at: number): { out: Instruction[]; last: Attem
   return { out: scheduler.handle({ type: "tick" }, at), last, scheduler };
 }
 
-t.test(
-  "a task that is expected to go on for long is tried a second time on an idle slot that is clearly faster",
-  async (t) => {
-    const { out, last, scheduler } = lastOne(60, 100);
-    t.same(where(startedAttempts(out)), [`${last.chunk.id} fast/0`]);
-    const twin = startedAttempts(out)[0]!;
-    t.same(startedAttempts(scheduler.handle({ type: "tick" }, 200)), [], "and no third time");
-    t.match(scheduler.handle({ type: "finished", attempt: twin.id, seconds: 20 }, 220), [{ do: "drop", id: last.id }]);
-    t.match(scheduler.handle({ type: "committed", attempt: twin.id }, 220), [{ do: "end" }]);
-  },
-);
+t.test("a long-running task gets a speculative copy on an idle slot that is clearly faster", async (t) => {
+  const { out, last, scheduler } = lastOne(60, 100);
+  t.same(where(startedAttempts(out)), [`${last.chunk.id} fast/0`]);
+  const twin = startedAttempts(out)[0]!;
+  t.same(startedAttempts(scheduler.handle({ type: "tick" }, 200)), [], "and no third time");
+  t.match(scheduler.handle({ type: "finished", attempt: twin.id, seconds: 20 }, 220), [{ do: "drop", id: last.id }]);
+  t.match(scheduler.handle({ type: "committed", attempt: twin.id }, 220), [{ do: "end" }]);
+});
 
-t.test("a task that is about to end is not", async (t) => {
+t.test("a task that is about to end gets no speculative copy", async (t) => {
   t.same(startedAttempts(lastOne(60, 55).out), [], "some 60 s have been usual");
   t.same(startedAttempts(lastOne(6, 8).out), [], "little would be saved");
 });

@@ -1,7 +1,7 @@
 import t from "tap";
 import { queueDepth } from "../../../../executor/schedule/rates/queuedepth.js";
 
-t.test("one in waiting while there is plenty, and none at the end", async (t) => {
+t.test("one chunk is queued while plenty is left, and none at the end", async (t) => {
   const slots = 10;
   const cases: [string, Parameters<typeof queueDepth>, number][] = [
     ["nothing is known", [undefined, 1000, slots, "range"], 1],

@@ -11,17 +11,17 @@ function learned(...samples: [units: number, seconds: number][]): Rates {
 const rateOf = (rates: Rates) => rates.estimateFor("n/0").rate!;
 const steady = Array.from({ length: 10 }, (): [number, number] => [1000, 10]);
 
-t.test("a rate is an average in which a new measurement counts 0.3", async (t) => {
+t.test("a rate is a moving average in which a new measurement has the weight 0.3", async (t) => {
   t.equal(Math.round(rateOf(learned(...steady))), 100);
   t.equal(rateOf(learned(...steady, [1000, 8])).toFixed(3), "107.500");
 });
 
-t.test("one odd measurement is believed by half only, a second one like it wholly", async (t) => {
+t.test("a single outlier is limited, a second one on the same side is believed", async (t) => {
   t.equal(Math.round(rateOf(learned(...steady, [1000, 1000]))), 85, "as if it had been 50");
   t.ok(rateOf(learned(...steady, [1000, 1000], [1000, 1000])) < 62);
 });
 
-t.test("the first measurement replaces a guess, and the first few count more", async (t) => {
+t.test("the first measurement replaces a guess, and the next ones have more weight", async (t) => {
   const rates = new Rates();
   const speed = rates.estimateFor("n/0");
   speed.rate = 300;
@@ -31,7 +31,7 @@ t.test("the first measurement replaces a guess, and the first few count more", a
   t.equal(speed.rate, 150, "two measurements of the same size count alike");
 });
 
-t.test("overhead is learned from chunks of different sizes, and rates are free of it", async (t) => {
+t.test("overhead is learned from chunks of different sizes, and rates do not include it", async (t) => {
   const rates = learned([500, 3.5], [4000, 7], [32_000, 35], [100_000, 103]);
   t.ok(Math.abs(rates.overhead.seconds - 3) < 0.1, `${rates.overhead.seconds}`);
   t.ok(Math.abs(rateOf(rates) - 1000) < 20, `${rateOf(rates)}`);
@@ -44,7 +44,7 @@ function outlook(change: Partial<SizingContext> = {}): SizingContext {
 }
 
 t.test(
-  "sizes by time: small at first, then growing eightfold at most, the target, and shrinking at the end",
+  "sizes by time: small at first, growing at most eightfold, then the target, and shrinking at the end",
   async (t) => {
     const by = { by: "time", min: 1 } as const;
     const size = (speed: Parameters<typeof chooseChunkSize>[1], change: Partial<SizingContext> = {}, sizing = {}) =>

@@ -8,7 +8,7 @@ import {
   needsExclusiveNode,
 } from "../../../../executor/schedule/slots/agentdeaths.js";
 import type { AttemptHistory } from "../../../../executor/schedule/slots/quarantine.js";
-import { failureOf, rangeJob, singleUnits, slots, startedAttempts, taskJob } from "../schedulefixture.js";
+import { rangeJob, singleUnits, slots, startedAttempts, taskJob } from "../schedulefixture.js";
 import { SimulatedFleet } from "../simulatedfleet.js";
 
 const failure = { node: "a", slot: "a/0", forgiven: false };
@@ -16,8 +16,8 @@ const forgiven = { ...failure, forgiven: true };
 const loss = { ...failure, agentDied: true } as const;
 const lossAlone = { ...loss, wasExclusive: true };
 
-t.test("when a chunk runs alone, and when it is given up", (t) => {
-  // What it has been through, tries in all; runs alone, given up after a loss among others, after one alone.
+t.test("when a chunk needs an exclusive node, and when it is given up", (t) => {
+  // History, tries in all; needs an exclusive node, given up after a shared node, given up after an exclusive node.
   const table: [AttemptHistory, number, boolean, boolean, boolean][] = [
     [[], 3, false, false, false],
     [[failure, failure], 3, false, false, false],
@@ -28,6 +28,8 @@ t.test("when a chunk runs alone, and when it is given up", (t) => {
     [[loss, loss, loss], 3, true, false, true],
     [[failure, failure, loss], 3, true, false, true],
     [[loss, loss, loss], 5, true, false, false],
+    [[loss, loss], 5, true, false, false],
+    [[failure, failure], 2, false, false, false],
     [[loss], 2, true, false, false],
     [[loss, loss], 2, true, true, true],
     [[loss], 1, true, true, true],
@@ -50,7 +52,7 @@ const job = (count: number, attempts = 3) =>
     { retry: { attempts, backoff: 1 } },
   );
 
-/** Lets the agent of whichever node has the chunk die until the chunk is given up; answers with where it ran. */
+/** Kills the agent of the node with the chunk until the chunk is given up. Returns the nodes that it ran on. */
 function killer(fleet: SimulatedFleet, chunk: string): string[] {
   const ran: string[] = [];
   for (let turn = 0; fleet.all("give-up").length === 0 && turn < 100; turn++) {
@@ -59,7 +61,7 @@ function killer(fleet: SimulatedFleet, chunk: string): string[] {
     if (attempt !== undefined && fleet.firstOn(attempt.node).includes(attempt)) {
       ran.push(attempt.node);
       fleet.die(attempt.node);
-    } else for (const one of fleet.there.slice(0, 1)) fleet.end(one);
+    } else for (const one of fleet.attempts.slice(0, 1)) fleet.end(one);
   }
   return ran;
 }
@@ -71,7 +73,7 @@ for (const [what, sizes] of [
   ["three nodes", { a: 2, b: 3, c: 1 }],
 ] as const)
   t.test(
-    `a chunk that always kills its agent runs as often as it may, on ${what}, and nothing else is given up`,
+    `a chunk that always kills its agent uses all its tries on ${what}, and no other chunk is given up`,
     async (t) => {
       for (const attempts of [1, 2, 3, 5]) {
         const fleet = new SimulatedFleet(new Scheduler(job(40, attempts), [], sequentialIds()), sizes);
@@ -82,7 +84,7 @@ for (const [what, sizes] of [
         if (attempts > 1) t.same(others, [], "no bystander");
         if (attempts > 2 && Object.keys(sizes).length > 1) t.not(ran[0], ran[1], "elsewhere, where that is possible");
         for (let turn = 0; fleet.all("end").length === 0 && turn < 1000; turn++) {
-          if (fleet.there[0] !== undefined) fleet.end(fleet.there[0]);
+          if (fleet.attempts[0] !== undefined) fleet.end(fleet.attempts[0]);
           else fleet.wait();
         }
         t.equal(fleet.all("end").length, 1, "the run ends");
@@ -90,48 +92,48 @@ for (const [what, sizes] of [
     },
   );
 
-t.test("what was only queued, cancelled or ended by a reboot pays nothing", async (t) => {
+t.test("queued, cancelled and rebooted attempts do not count as agent deaths", async (t) => {
   const fleet = new SimulatedFleet(new Scheduler(job(12), [], sequentialIds()), { a: 2 });
   const ran = fleet.firstOn("a");
   fleet.die("a", ran.slice(0, 1));
   t.same(
     fleet.all("report-loss").map(({ failure }) => failure.chunk),
     [ran[0]!.chunk.id],
-    "only what ran is lost",
+    "only the running attempt counts",
   );
   fleet.wait();
   for (let count = 0; count < 10; count++) {
     const running = fleet.firstOn("a");
     fleet.die("a", running, {});
-    for (const { id } of running) fleet.tell({ type: "requeued", attempt: id });
+    for (const { id } of running) fleet.send({ type: "requeued", attempt: id });
     fleet.wait();
   }
   t.equal(fleet.all("report-loss").length, 1, "reboots are not counted");
   t.same(fleet.all("give-up"), []);
 });
 
-t.test("what ran and is not there any more counts, where the agent died, and not otherwise", async (t) => {
+t.test("an attempt that ran and is missing counts only if the agent died", async (t) => {
   for (const agentDied of [true, false]) {
     const fleet = new SimulatedFleet(new Scheduler(job(12), [], sequentialIds()), { a: 2 });
     const [runs, waits] = fleet.firstOn("a") as [Attempt, Attempt];
     fleet.start(runs);
-    fleet.tell({ type: "nodeDisconnected", node: "a" });
+    fleet.send({ type: "nodeDisconnected", node: "a" });
     fleet.join("a", [], agentDied);
     const lost = fleet.all("report-loss").map(({ failure }) => failure.chunk);
     t.same(lost, agentDied ? [runs.chunk.id] : [], `not ${waits.chunk.id}`);
   }
 });
 
-t.test("a loss that is heard of when the chunk is elsewhere already counts, and a held result does not", async (t) => {
+t.test("an agent death reported after the chunk has moved counts, once", async (t) => {
   const fleet = new SimulatedFleet(new Scheduler(job(4), [], sequentialIds()), { a: 1, b: 1 });
   const [first] = fleet.firstOn("a") as [Attempt];
   fleet.start(first);
   for (const node of ["a", "b"])
-    for (const one of fleet.there.filter((one) => one.node === node && one !== first)) fleet.end(one);
-  fleet.tell({ type: "nodeDisconnected", node: "a" });
-  fleet.tell({ type: "nodeLost", node: "a" });
+    for (const one of fleet.attempts.filter((one) => one.node === node && one !== first)) fleet.end(one);
+  fleet.send({ type: "nodeDisconnected", node: "a" });
+  fleet.send({ type: "nodeLost", node: "a" });
   fleet.wait();
-  const second = fleet.there.find((one) => one.chunk.id === first.chunk.id && one.node === "b");
+  const second = fleet.attempts.find((one) => one.chunk.id === first.chunk.id && one.node === "b");
   t.ok(second, "it runs on b");
   const held = { id: first.id, chunk: first.chunk.id, slot: 0, state: "done" as const, agentDied: true };
   fleet.join("a", [held]);
@@ -144,19 +146,19 @@ t.test("a loss that is heard of when the chunk is elsewhere already counts, and 
   t.match(fleet.all("give-up"), [{ failure: { reason: /each time it ran \(on a, b, [ab]\)/ } }]);
 });
 
-t.test("a result that is on its way when the agent dies is not lost", async (t) => {
+t.test("a result that is being collected when the agent dies is not lost", async (t) => {
   const fleet = new SimulatedFleet(new Scheduler(job(1), [], sequentialIds()), { a: 1 });
   const [only] = fleet.firstOn("a") as [Attempt];
-  fleet.tell({ type: "finished", attempt: only.id, seconds: 1 });
+  fleet.send({ type: "finished", attempt: only.id, seconds: 1 });
   fleet.die("a", [only]);
   fleet.wait();
   t.same(fleet.all("report-loss"), []);
-  t.equal(fleet.all("start").length + fleet.there.length, 0, "it is not started again");
-  fleet.tell({ type: "committed", attempt: only.id });
+  t.equal(fleet.all("start").length + fleet.attempts.length, 0, "it is not started again");
+  fleet.send({ type: "committed", attempt: only.id });
   t.equal(fleet.all("end").length, 1);
 });
 
-t.test("an earlier coordinator's attempt whose agent died is tried again, with one try used up", async (t) => {
+t.test("an earlier coordinator's attempt whose agent died is retried, with one try used up", async (t) => {
   const scheduler = new Scheduler(job(1), [], sequentialIds());
   const held: RemoteAttempt = { id: "1-0", chunk: "t0", slot: 0, state: "done", agentDied: true };
   const out = scheduler.handle({ type: "nodeJoined", node: "a", slots: slots("a", 1), limit: 1, held: [held] }, 0);
@@ -167,7 +169,7 @@ t.test("an earlier coordinator's attempt whose agent died is tried again, with o
   t.equal(startedAttempts(again).find(({ chunk }) => chunk.id === "t0")?.number, 2);
 });
 
-/** A fleet in which chunk t0 has been lost twice, on a and on b, and waits for a node of its own. */
+/** Creates a fleet in which two agents have died with chunk t0, which waits for an exclusive node. */
 function suspect(sizes: Record<string, number>): SimulatedFleet {
   const fleet = new SimulatedFleet(new Scheduler(job(60), [], sequentialIds()), sizes);
   for (let count = 0; count < 2; ) {
@@ -176,77 +178,71 @@ function suspect(sizes: Record<string, number>): SimulatedFleet {
     if (attempt !== undefined && fleet.firstOn(attempt.node).includes(attempt)) {
       fleet.die(attempt.node, [attempt]);
       count++;
-    } else fleet.end(fleet.firstOn(attempt?.node ?? fleet.there[0]!.node)[0]!);
+    } else fleet.end(fleet.firstOn(attempt?.node ?? fleet.attempts[0]!.node)[0]!);
   }
   return fleet;
 }
 
-t.test(
-  "a chunk that was lost twice waits until its node is empty, and has it to itself until it has ended",
-  async (t) => {
-    const fleet = suspect({ a: 2, b: 2 });
-    const before = new Set(fleet.there);
-    for (const one of before) fleet.start(one);
-    fleet.wait();
-    t.equal(fleet.of("t0"), undefined, "nodes are busy");
-    const kept = () =>
-      ["a", "b"].filter((node) => [...before].every((one) => one.node !== node || !fleet.there.includes(one)));
-    for (const one of before) {
-      if (fleet.of("t0") !== undefined) break;
-      fleet.end(one);
-    }
-    const { node } = fleet.of("t0")!;
-    t.same(kept(), [node], "that node is empty first");
-    t.same(
-      fleet.there.filter((one) => one.node === node).map(({ chunk }) => chunk.id),
-      ["t0"],
-      "nothing came after",
-    );
-    fleet.start(fleet.of("t0")!);
-    for (let count = 0; count < 8; count++) fleet.end(fleet.there.find((one) => one.node !== node)!);
-    t.same(
-      fleet.there.filter((one) => one.node === node).map(({ chunk }) => chunk.id),
-      ["t0"],
-      "and nothing comes beside it",
-    );
-    fleet.end(fleet.of("t0")!);
-    t.equal(fleet.firstOn(node).length, 2, "then others have it again");
-    t.same(fleet.all("give-up"), []);
-  },
-);
+t.test("a chunk with two agent deaths waits for an empty node and has it to itself until it ends", async (t) => {
+  const fleet = suspect({ a: 2, b: 2 });
+  const before = new Set(fleet.attempts);
+  for (const one of before) fleet.start(one);
+  fleet.wait();
+  t.equal(fleet.of("t0"), undefined, "nodes are busy");
+  const kept = () =>
+    ["a", "b"].filter((node) => [...before].every((one) => one.node !== node || !fleet.attempts.includes(one)));
+  for (const one of before) {
+    if (fleet.of("t0") !== undefined) break;
+    fleet.end(one);
+  }
+  const { node } = fleet.of("t0")!;
+  t.same(kept(), [node], "that node is empty first");
+  t.same(
+    fleet.attempts.filter((one) => one.node === node).map(({ chunk }) => chunk.id),
+    ["t0"],
+    "no other chunk came after it",
+  );
+  fleet.start(fleet.of("t0")!);
+  for (let count = 0; count < 8; count++) fleet.end(fleet.attempts.find((one) => one.node !== node)!);
+  t.same(
+    fleet.attempts.filter((one) => one.node === node).map(({ chunk }) => chunk.id),
+    ["t0"],
+    "and no other chunk runs beside it",
+  );
+  fleet.end(fleet.of("t0")!);
+  t.equal(fleet.firstOn(node).length, 2, "then other chunks use the node again");
+  t.same(fleet.all("give-up"), []);
+});
 
-t.test(
-  "a reserved node that goes lets the chunk go elsewhere; one that comes back with it running keeps it",
-  async (t) => {
-    const fleet = suspect({ a: 1, b: 1, c: 1 });
-    for (const one of [...fleet.there]) fleet.start(one);
+t.test("a chunk leaves a reserved node that disconnects, and stays on a node that rejoins with it", async (t) => {
+  const fleet = suspect({ a: 1, b: 1, c: 1 });
+  for (const one of [...fleet.attempts]) fleet.start(one);
+  fleet.wait();
+  const reserved = fleet.attempts.find(({ node }) => !["a", "b"].includes(node))!;
+  t.ok(reserved, "c, where it has not died, is drained");
+  fleet.send({ type: "nodeDisconnected", node: "c" });
+  for (let count = 0; fleet.of("t0") === undefined && count < 4; count++)
+    fleet.end(fleet.attempts.find(({ node }) => node !== "c")!);
+  const attempt = fleet.of("t0")!;
+  t.not(attempt.node, "c");
+  fleet.start(attempt);
+  const held: RemoteAttempt = { id: attempt.id, chunk: "t0", slot: 0, state: "running" };
+  for (const away of [false, true]) {
+    fleet.send({ type: "nodeDisconnected", node: attempt.node });
+    if (away) fleet.send({ type: "nodeLost", node: attempt.node });
+    fleet.join(attempt.node, [held]);
     fleet.wait();
-    const reserved = fleet.there.find(({ node }) => !["a", "b"].includes(node))!;
-    t.ok(reserved, "c, where it has not died, is drained");
-    fleet.tell({ type: "nodeDisconnected", node: "c" });
-    for (let count = 0; fleet.of("t0") === undefined && count < 4; count++)
-      fleet.end(fleet.there.find(({ node }) => node !== "c")!);
-    const attempt = fleet.of("t0")!;
-    t.not(attempt.node, "c");
-    fleet.start(attempt);
-    const held: RemoteAttempt = { id: attempt.id, chunk: "t0", slot: 0, state: "running" };
-    for (const away of [false, true]) {
-      fleet.tell({ type: "nodeDisconnected", node: attempt.node });
-      if (away) fleet.tell({ type: "nodeLost", node: attempt.node });
-      fleet.join(attempt.node, [held]);
-      fleet.wait();
-      t.same(
-        fleet.there.filter(({ node }) => node === attempt.node).map(({ chunk }) => chunk.id),
-        ["t0"],
-        "alone",
-      );
-    }
-    fleet.die(attempt.node, [attempt]);
-    t.match(fleet.all("give-up"), [{ failure: { chunk: "t0" } }], "the third loss is its own");
-  },
-);
+    t.same(
+      fleet.attempts.filter(({ node }) => node === attempt.node).map(({ chunk }) => chunk.id),
+      ["t0"],
+      "alone",
+    );
+  }
+  fleet.die(attempt.node, [attempt]);
+  t.match(fleet.all("give-up"), [{ failure: { chunk: "t0" } }], "the third agent death is its own fault");
+});
 
-t.test("a chunk that has been lost is neither divided nor tried a second time beside itself", async (t) => {
+t.test("a chunk with an agent death is neither split nor copied", async (t) => {
   const scheduler = new Scheduler(
     rangeJob(40n, { sizing: { by: "rate", base: 20, min: 20, max: 20 } }),
     [],
@@ -263,20 +259,20 @@ t.test("a chunk that has been lost is neither divided nor tried a second time be
   fleet.start(again);
   for (let count = 0; count < 10; count++) fleet.wait();
   t.same([...fleet.all("split"), ...fleet.all("withdraw")], []);
-  t.equal(fleet.there.length, 1, "though a slot is idle");
+  t.equal(fleet.attempts.length, 1, "though a slot is idle");
 });
 
-t.test("an ordinary failure after two losses is the last one", async (t) => {
+t.test("a failure after two agent deaths uses up the last try", async (t) => {
   const fleet = suspect({ a: 1 });
   fleet.wait();
-  while (fleet.of("t0") === undefined) fleet.end(fleet.there[0]!);
+  while (fleet.of("t0") === undefined) fleet.end(fleet.attempts[0]!);
   const attempt = fleet.of("t0")!;
-  fleet.tell({ type: "failed", attempt: attempt.id, failure: failureOf(attempt) });
+  fleet.fail(attempt);
   t.match(fleet.all("give-up"), [{ failure: { chunk: "t0", reason: "exit code 1" } }]);
-  t.same(fleet.all("quarantine"), [], "and no slot is to blame");
+  t.same(fleet.all("quarantine"), [], "and no slot is quarantined");
 });
 
-t.test("property of many suspects: while other work waits, half of the nodes go on with that", async (t) => {
+t.test("property of many exclusive chunks: while other work waits, half of the nodes run it", async (t) => {
   const scheduler = new Scheduler(rangeJob(400n, singleUnits), [], sequentialIds());
   const fleet = new SimulatedFleet(scheduler, { a: 2, b: 2, c: 2, d: 2 });
   for (let count = 0; count < 2; count++) {
@@ -285,9 +281,9 @@ t.test("property of many suspects: while other work waits, half of the nodes go 
   }
   let fewest = Number.POSITIVE_INFINITY;
   for (let turn = 0; fleet.all("end").length === 0 && turn < 2000; turn++) {
-    const shared = ["a", "b", "c", "d"].filter((node) => fleet.there.filter((one) => one.node === node).length > 1);
+    const shared = ["a", "b", "c", "d"].filter((node) => fleet.attempts.filter((one) => one.node === node).length > 1);
     if (turn > 10 && turn < 150) fewest = Math.min(fewest, shared.length);
-    const next = fleet.there[turn % (fleet.there.length || 1)];
+    const next = fleet.attempts[turn % (fleet.attempts.length || 1)];
     if (next === undefined) fleet.wait();
     else fleet.end(next);
   }

@@ -1,7 +1,7 @@
 import t from "tap";
 import { formatSlots, groupByReason } from "../../../../executor/schedule/slots/groupbyreason.js";
 
-t.test("slots of a node with one reason are told together", async (t) => {
+t.test("groups slots of one node with the same reason", async (t) => {
   const each = [
     ["a", 0, "x"],
     ["b", 0, "x"],

@@ -6,7 +6,7 @@ interface Member extends HeapItem {
   rank: number;
 }
 
-t.test("property: the first is the least, however members come, move and go", async (t) => {
+t.test("property: the first item is the least, in whatever order items are added, moved and removed", async (t) => {
   const steps = fc.array(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 20 }), fc.nat(2)), {
     maxLength: 200,
   });

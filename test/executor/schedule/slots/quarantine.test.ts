@@ -1,71 +1,52 @@
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import t from "tap";
 import { sequentialIds } from "../../../../executor/schedule/attempts/attemptids.js";
 import type { Attempt, Instruction } from "../../../../executor/schedule/events.js";
+import { Simulator } from "../../../../executor/schedule/plan/simulator.js";
 import { Scheduler } from "../../../../executor/schedule/scheduler.js";
-import { failureOf, openRun, rangeJob, singleUnits, startedAttempts } from "../schedulefixture.js";
+import { failureOf, openRun, rangeJob, singleUnits, slots, startedAttempts } from "../schedulefixture.js";
 
-type AttemptVerdict = "ran" | "failed";
+/** If one slot and no chunk is bad, the slot is quarantined after at most this many failures. */
+const MAX_FAILURES = 4;
 
-/** Plays a run in which `verdict` says how each attempt ends; answers with all that was decided. Ends after `limit` attempts. */
-function play(
+type Nodes = [node: string, count: number][];
+
+/** Runs all attempts, a second each; `isBad` decides which ones fail. Returns the instructions. Stops after `limit` attempts. */
+function runAll(
   scheduler: Scheduler,
-  first: Attempt[],
-  verdict: (attempt: Attempt) => AttemptVerdict,
+  nodes: Nodes,
+  isBad: (attempt: Attempt) => boolean,
   limit = 10_000,
 ): Instruction[] {
-  const queue = [...first];
-  const said: Instruction[] = [];
-  let now = 0;
-  let wake: number | undefined;
-  const hear = (out: Instruction[]) => {
-    said.push(...out);
-    queue.push(...startedAttempts(out));
-    for (const one of out) {
-      if (one.do === "wake") wake = one.at;
-      if (one.do !== "withdraw") continue;
-      for (const id of one.ids) {
-        queue.splice(
-          queue.findIndex((attempt) => attempt.id === id),
-          1,
-        );
-        hear(scheduler.handle({ type: "requeued", attempt: id }, now));
-      }
-    }
-  };
-  for (let count = 0; count < limit && !said.some((one) => one.do === "end"); count++) {
-    const attempt = queue.shift();
-    if (attempt === undefined) {
-      if (wake === undefined) throw new Error("nothing is under way and nothing is to come");
-      now = wake;
-      wake = undefined;
-      hear(scheduler.handle({ type: "tick" }, now));
-      continue;
-    }
-    now += 0.1;
-    hear(scheduler.handle({ type: "started", attempt: attempt.id }, now));
-    if (verdict(attempt) === "ran") {
-      hear(scheduler.handle({ type: "finished", attempt: attempt.id, seconds: 1 }, now));
-      hear(scheduler.handle({ type: "committed", attempt: attempt.id }, now));
-    } else hear(scheduler.handle({ type: "failed", attempt: attempt.id, failure: failureOf(attempt) }, now));
-  }
-  return said;
+  const instructions: Instruction[] = [];
+  let ended = 0;
+  const simulator = new Simulator(scheduler, {
+    endOf: (_, now) => now + 1,
+    failureOf(attempt) {
+      ended++;
+      return isBad(attempt) ? failureOf(attempt) : undefined;
+    },
+    onInstruction: (instruction) => instructions.push(instruction),
+  });
+  simulator.open(nodes.map(([node, count]) => ({ node, slots: slots(node, count), limit: count })));
+  simulator.run(() => ended === limit);
+  return instructions;
 }
 
-const of = <D extends Instruction["do"]>(said: Instruction[], what: D) =>
-  said.filter((one): one is Extract<Instruction, { do: D }> => one.do === what);
+const of = <D extends Instruction["do"]>(instructions: Instruction[], what: D) =>
+  instructions.filter((one): one is Extract<Instruction, { do: D }> => one.do === what);
 const isOn = (node: string, slot: number) => (attempt: Attempt) => attempt.node === node && attempt.slot === slot;
 
 t.test(
-  "a slot on which different chunks fail while others succeed is taken out, and no chunk pays for it",
+  "quarantines a slot on which different chunks fail while others succeed, and forgives the failures",
   async (t) => {
     const scheduler = new Scheduler(rangeJob(300n, singleUnits), [], sequentialIds());
-    const sick = isOn("a", 1);
-    const first = openRun(scheduler, [
+    const nodes: Nodes = [
       ["a", 2],
       ["b", 2],
-    ]);
-    const said = play(scheduler, first, (attempt) => (sick(attempt) ? "failed" : "ran"));
+    ];
+    const said = runAll(scheduler, nodes, isOn("a", 1));
     const [out] = of(said, "quarantine");
     t.match(out, { node: "a", slot: 1, seconds: 60, reason: /^3 chunks in a row failed here while others succeed/ });
     t.same(of(said, "give-up"), []);
@@ -73,21 +54,11 @@ t.test(
   },
 );
 
-t.test("it is tried again by one chunk, later each time, and trusted when that is well", async (t) => {
+t.test("tests a quarantined slot with one chunk, later each time, and releases it on success", async (t) => {
   const scheduler = new Scheduler(rangeJob(20_000n, singleUnits), [], sequentialIds());
   const sick = isOn("a", 1);
   let probes = 0;
-  const first = openRun(scheduler, [["a", 3]]);
-  const said = play(
-    scheduler,
-    first,
-    (attempt) => {
-      if (!sick(attempt)) return "ran";
-      probes++;
-      return probes > 6 ? "ran" : "failed";
-    },
-    30_000,
-  );
+  const said = runAll(scheduler, [["a", 3]], (attempt) => sick(attempt) && ++probes <= 6, 30_000);
   t.same(
     of(said, "quarantine").map((one) => one.seconds),
     [60, 120, 240, 480],
@@ -97,17 +68,18 @@ t.test("it is tried again by one chunk, later each time, and trusted when that i
 });
 
 t.test(
-  "a chunk that fails on two nodes is at fault itself: it is given up after its tries, and no slot suffers",
+  "a chunk that fails on two nodes is at fault: it is given up after its tries, and no slot is quarantined",
   async (t) => {
     const scheduler = new Scheduler(rangeJob(50n, singleUnits), [], sequentialIds());
     const poison = new Set(["3-4", "20-21", "41-42"]);
-    const first = openRun(scheduler, [
+    const nodes: Nodes = [
       ["a", 2],
       ["b", 2],
-    ]);
-    const said = play(scheduler, first, (attempt) => (poison.has(attempt.chunk.id) ? "failed" : "ran"));
+    ];
+    const said = runAll(scheduler, nodes, (attempt) => poison.has(attempt.chunk.id));
     t.same(new Set(of(said, "give-up").map((one) => one.failure.chunk)), poison);
-    const tried = [...first, ...of(said, "start").map((one) => one.attempt)];
+    t.same(of(said, "quarantine"), []);
+    const tried = of(said, "start").map((one) => one.attempt);
     for (const chunk of poison) {
       const [one, two] = tried.filter((attempt) => attempt.chunk.id === chunk);
       t.not(one?.node, two?.node, `chunk ${chunk} is tried on the other node next`);
@@ -115,7 +87,7 @@ t.test(
   },
 );
 
-t.test("what is queued on a slot that is taken out is called back, and goes elsewhere", async (t) => {
+t.test("withdraws what is queued on a quarantined slot, and starts it elsewhere", async (t) => {
   const scheduler = new Scheduler(rangeJob(200n, singleUnits), [], sequentialIds());
   const running: Attempt[] = openRun(scheduler, [["a", 2]]);
   const said: Instruction[] = [];
@@ -160,44 +132,49 @@ t.test("what is queued on a slot that is taken out is called back, and goes else
 });
 
 t.test(
-  "property: with some slots ill and some chunks bad, every chunk is done or given up once, and only bad ones are",
+  "property: with some bad slots and some bad chunks, only bad chunks are given up, and bad slots are quarantined",
   async (t) => {
     const scenario = fc.record({
       nodes: fc.integer({ min: 1, max: 3 }),
       perNode: fc.integer({ min: 2, max: 3 }),
-      sick: fc.uniqueArray(fc.integer({ min: 0, max: 8 }), { maxLength: 2 }),
-      bad: fc.uniqueArray(fc.integer({ min: 0, max: 59 }), { maxLength: 4 }),
+      badSlots: fc.uniqueArray(fc.integer({ min: 0, max: 8 }), { maxLength: 2 }),
+      badChunks: fc.uniqueArray(fc.integer({ min: 0, max: 59 }), { maxLength: 4 }),
     });
+    let quarantined = 0;
     fc.assert(
-      fc.property(scenario, ({ nodes, perNode, sick, bad }) => {
+      fc.property(scenario, ({ nodes, perNode, badSlots, badChunks }) => {
         const all = nodes * perNode;
-        const ill = sick.filter((slot) => slot < all);
-        if (ill.length >= all - 1) return true;
+        const sick = badSlots.filter((slot) => slot < all);
+        if (sick.length >= all - 1) return;
+        const numberOf = ({ node, slot }: { node: string; slot: number }) => Number(node.slice(1)) * perNode + slot;
         const scheduler = new Scheduler(rangeJob(60n, singleUnits), [], sequentialIds());
-        const first = openRun(
+        const results: string[] = [];
+        const failures = new Map<number, number>();
+        const said = runAll(
           scheduler,
           Array.from({ length: nodes }, (_, n) => [`n${n}`, perNode]),
+          (attempt) => {
+            const isBadSlot = sick.includes(numberOf(attempt));
+            const isBad = isBadSlot || badChunks.includes(Number(attempt.chunk.start));
+            if (!isBad) results.push(attempt.chunk.id);
+            if (isBadSlot) failures.set(numberOf(attempt), (failures.get(numberOf(attempt)) ?? 0) + 1);
+            return isBad;
+          },
         );
-        const isIll = ({ node, slot }: { node: string; slot: number }) =>
-          ill.includes(Number(node.slice(1)) * perNode + slot);
-        const done = new Map<string, number>();
-        const said = play(scheduler, first, (attempt) => {
-          if (isIll(attempt) || bad.includes(Number(attempt.chunk.start))) return "failed";
-          done.set(attempt.chunk.id, (done.get(attempt.chunk.id) ?? 0) + 1);
-          return "ran";
-        });
-        const lost = of(said, "give-up").map((one) => one.failure.chunk);
-        const badIds = bad.map((n) => `${n}-${n + 1}`);
-        // A slot that is well may be suspected for a while where bad chunks come in a row, never for long.
-        return (
-          of(said, "end").length === 1 &&
-          [...done.values()].every((times) => times === 1) &&
-          done.size + lost.length === 60 &&
-          badIds.every((id) => lost.includes(id))
-        );
+        const ids = (units: number[]) => units.map((unit) => `${unit}-${unit + 1}`).sort();
+        const givenUp = of(said, "give-up").map((one) => one.failure.chunk);
+        assert.equal(of(said, "end").length, 1, "the run ends");
+        assert.deepEqual(givenUp.sort(), ids(badChunks), "exactly the bad chunks are given up");
+        const good = Array.from({ length: 60 }, (_, unit) => unit).filter((unit) => !badChunks.includes(unit));
+        assert.deepEqual(results.sort(), ids(good), "every other chunk is computed once");
+        const tripped = of(said, "quarantine").map(numberOf);
+        const [count = 0] = failures.values();
+        if (sick.length === 1 && badChunks.length === 0)
+          assert.ok(count <= MAX_FAILURES || tripped.includes(sick[0]!), `${count} failures`);
+        quarantined += tripped.filter((slot) => sick.includes(slot)).length;
       }),
-      { numRuns: 100 },
+      { numRuns: 200 },
     );
-    t.pass("100 runs");
+    t.ok(quarantined > 40, `${quarantined} bad slots were quarantined`);
   },
 );

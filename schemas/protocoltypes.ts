@@ -1,0 +1,383 @@
+// Generated from schemas/*.json by `npm run generate`; changes belong there.
+
+/** The version of the protocol. An agent of another version is stopped. */
+export const PROTOCOL_VERSION = 3;
+
+/** Matches an attempt id: the nonce of a coordinator, a count, and a MAC. */
+export const ATTEMPT_ID = /^[0-9a-f]{16}-[0-9a-z]{1,12}-[0-9a-f]{16}$/;
+
+/** From the coordinator to the agent. */
+export type AgentCommand =
+  | OpenCommand
+  | SpecCommand
+  | PutCommand
+  | StartCommand
+  | SplitCommand
+  | WithdrawCommand
+  | CancelCommand
+  | AckCommand
+  | LookCommand
+  | ExaminedCommand
+  | PingCommand
+  | StopCommand;
+
+/** The first line. Answered by `hello` or `refused`. A later `open` of the same coordinator changes the settings. */
+export interface OpenCommand {
+  readonly op: "open";
+  /** The run's name, as runs that wait for a GPU of this one show it. */
+  readonly run: string;
+  /** Of this coordinator. */
+  readonly nonce: string;
+  /** Of all coordinators that its journal knows. The agent accepts it only if the last coordinator of the agent is among them. */
+  readonly nonces: readonly string[];
+  /** How long the agent lives without a line from a coordinator. */
+  readonly lease: number;
+  /** Attempts that may run at once. Default: one on each slot. */
+  readonly max?: number;
+  /** Of the run. A GPU goes to the waiting run with the highest priority first. */
+  readonly priority: number;
+  /** Environment of all attempts. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The slots of the node. */
+  readonly slots: SlotSetup[];
+  /** The GPUs of the slots. */
+  readonly cards?: {
+    /** Of all of them. */
+    readonly vendor: "amd" | "nvidia";
+    /** PCI addresses by index; empty where they are not known. */
+    readonly pci: string[];
+  };
+  /** How long slots with a GPU wait for `examined` at most. Default: 0. */
+  readonly examine?: number;
+  /** Outputs and logs up to this size are part of `done`. */
+  readonly inline: number;
+  /** How much is kept of each of stdout and stderr of an attempt. */
+  readonly log: number;
+}
+
+/** Gives a spec a name, for `start`. */
+export interface SpecCommand {
+  readonly op: "spec";
+  /** Its name. */
+  readonly id: string;
+  readonly spec: AttemptSpec;
+}
+
+/** A small staged file. It comes with the first chunk that needs it; large ones are sent over SFTP before. */
+export interface PutCommand {
+  readonly op: "put";
+  readonly sha256: string;
+  /** Its content in base64. */
+  readonly data: string;
+}
+
+/** Queues an attempt on a slot. `started` and `done` follow. An id that the agent holds already starts nothing: a result that it has is sent again. */
+export interface StartCommand {
+  readonly op: "start";
+  /** Of the attempt; the agent names its folder after it. */
+  readonly id: string;
+  /** The chunk's id. */
+  readonly chunk: string;
+  readonly slot: number;
+  /** A spec, or the name that `spec` gave it. */
+  readonly spec: string | AttemptSpec;
+  /** Words that follow the spec's `argv`. */
+  readonly args: string[];
+}
+
+/** A running attempt gives away a part of the units that it has not begun. Answered by `split`. */
+export interface SplitCommand {
+  readonly op: "split";
+  /** Of the attempt. */
+  readonly id: string;
+  /** The share of these units, 0 to 1. */
+  readonly share: number;
+}
+
+/** Cancels those of the attempts that have not started. */
+export interface WithdrawCommand {
+  readonly op: "withdraw";
+  readonly ids: string[];
+}
+
+/** Cancels attempts: those that run get SIGTERM, later SIGKILL. A `done` with `canceled` follows for each that the agent knew. */
+export interface CancelCommand {
+  readonly op: "cancel";
+  readonly ids: string[];
+}
+
+/** The results of these attempts are safe with the coordinator: the agent deletes them. */
+export interface AckCommand {
+  readonly op: "ack";
+  readonly ids: string[];
+}
+
+/** Runs shell scripts side by side. Answered by `looked`. Not sent while earlier ones run. */
+export interface LookCommand {
+  readonly op: "look";
+  /** For /bin/sh. */
+  readonly scripts: string[];
+  /** After which each is killed. */
+  readonly seconds: number;
+}
+
+/** The coordinator has checked the GPUs for the first time: slots with a GPU may start. */
+export interface ExaminedCommand {
+  readonly op: "examined";
+}
+
+/** Answered by `pong`. Like each line, it renews the lease. */
+export interface PingCommand {
+  readonly op: "ping";
+}
+
+/** The agent kills everything, deletes the run's folder on the node, answers `bye` and ends. Also valid as the first line, from any coordinator. So an agent of any version can be stopped. */
+export interface StopCommand {
+  readonly op: "stop";
+}
+
+/** A slot of the node. */
+export interface SlotSetup {
+  readonly slot: number;
+  /** Environment that binds its GPU. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The index of its GPU in `cards`. */
+  readonly gpu?: number;
+  /** The name of its GPU for the lock between runs; absent for CPU slots. */
+  readonly lock?: string;
+}
+
+/** What many attempts have in common. */
+export interface AttemptSpec {
+  /** The first words of the command line. A staged script is named by its relative path. */
+  readonly argv: string[];
+  /** Environment of the program. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Staged files in the working directory: relative path, SHA-256, mode. */
+  readonly files: [path: string, sha256: string, mode: number][];
+  /** Relative paths of the declared outputs. */
+  readonly outputs: string[];
+  /** How long it may run. Default: without limit. */
+  readonly timeout?: number;
+  /** Size of one output at most. */
+  readonly limit: number;
+  /** Host memory that a chunk needs. Default: what earlier chunks of the program used. */
+  readonly memory?: number;
+}
+
+/** From the agent to the coordinator. */
+export type AgentMessage =
+  | HelloMessage
+  | HeldMessage
+  | RefusedMessage
+  | StartedMessage
+  | DoneMessage
+  | SplitMessage
+  | SlotHolderMessage
+  | BrokenMessage
+  | CardsMessage
+  | MemoryMessage
+  | LookedMessage
+  | ProblemMessage
+  | PongMessage
+  | ByeMessage;
+
+/** The answer to an `open` that the agent accepts. What `held` lists may differ between versions. */
+export interface HelloMessage {
+  readonly ev: "hello";
+  /** The version of this protocol. */
+  readonly muster: number;
+  /** The node's boot id. */
+  readonly boot: string;
+  /** Process id of the agent. */
+  readonly pid: number;
+  /** When it started, in clock ticks since boot (field 22 of /proc/PID/stat). */
+  readonly started: number;
+  /** Absolute path of the run's folder on the node. */
+  readonly root: string;
+  /** Attempts that no coordinator has acknowledged, finished or not: the first of them. */
+  readonly held: HeldAttempt[];
+  /** Whether messages `held` with the others follow. */
+  readonly more?: boolean;
+}
+
+/** Further attempts that belong to the last `hello`. */
+export interface HeldMessage {
+  readonly ev: "held";
+  /** The next ones. */
+  readonly attempts: HeldAttempt[];
+  /** Whether another message `held` follows. */
+  readonly more: boolean;
+}
+
+/** The answer to an `open` that the agent does not accept. Nothing changes, and the connection ends. */
+export interface RefusedMessage {
+  readonly ev: "refused";
+  /** Nonce of the coordinator that the agent belongs to. */
+  readonly owner: string;
+}
+
+/** The program of an attempt runs. Not sent where its `done` is sent at the same time. */
+export interface StartedMessage {
+  readonly ev: "started";
+  readonly id: string;
+}
+
+/** The result of an attempt. It is sent again to each new coordinator until one acknowledges it. */
+export interface DoneMessage {
+  readonly ev: "done";
+  readonly id: string;
+  /** The chunk's id. */
+  readonly chunk: string;
+  readonly slot: number;
+  /** Exit code; null where it has none. */
+  readonly exit: number | null;
+  /** The signal that ended it; null where none did. */
+  readonly signal: number | null;
+  /** It ran for longer than its timeout. */
+  readonly timeout: boolean;
+  /** It was cancelled, so it did not fail. */
+  readonly canceled: boolean;
+  /** Its agent died while it ran. */
+  readonly lost?: boolean;
+  /** With `lost`: the node has not rebooted since it started. For the agent itself, which reads it back from its journal. */
+  readonly agentDied?: boolean;
+  /** How long it ran. */
+  readonly seconds: number;
+  /** Where its range ended, if it gave a part away. */
+  readonly end?: string;
+  /** The outputs that exist. */
+  readonly outputs: OutputReport[];
+  /** Declared outputs that do not exist, or are not regular files in the attempt's folder. */
+  readonly missing: string[];
+  readonly stdout: LogReport;
+  readonly stderr: LogReport;
+  /** The last lines of stderr. */
+  readonly tail: string;
+  /** Why it could not run, or why its result is incomplete. */
+  readonly error?: string;
+}
+
+/** The answer to `split`. */
+export interface SplitMessage {
+  readonly ev: "split";
+  readonly id: string;
+  /** Where its range ends now; absent where its program gives nothing away. */
+  readonly end?: string;
+  /** The program has its range file locked at the moment. */
+  readonly busy?: boolean;
+}
+
+/** Another run has the GPU of a slot that has work. Sent again, without `holder`, when this run has it. */
+export interface SlotHolderMessage {
+  readonly ev: "slot";
+  readonly slot: number;
+  /** The name of the run; with `foreign`, what is known of the process: its uid and pid. */
+  readonly holder?: string;
+  /** It is no run of the same user. */
+  readonly foreign?: boolean;
+}
+
+/** A slot can no longer be used: a process on it does not die. */
+export interface BrokenMessage {
+  readonly ev: "broken";
+  readonly slot: number;
+  /** For the user. */
+  readonly reason: string;
+}
+
+/** All slots whose GPU the agent gives no chunks: it is lost, or its memory is not free again. */
+export interface CardsMessage {
+  readonly ev: "cards";
+  /** These slots. */
+  readonly sick: SickCard[];
+}
+
+/** All slots whose next chunk waits for host memory. */
+export interface MemoryMessage {
+  readonly ev: "memory";
+  /** These slots. */
+  readonly waiting: number[];
+}
+
+/** The answer to `look`. */
+export interface LookedMessage {
+  readonly ev: "looked";
+  /** One for each script, in order. */
+  readonly answers: ScriptResult[];
+}
+
+/** A problem on the node, for the user. */
+export interface ProblemMessage {
+  readonly ev: "problem";
+  /** What went wrong, and where. */
+  readonly message: string;
+}
+
+/** The answer to `ping`. */
+export interface PongMessage {
+  readonly ev: "pong";
+}
+
+/** The answer to `stop`, and the last line. */
+export interface ByeMessage {
+  readonly ev: "bye";
+  /** What of the run is still on the node, and why; absent where nothing is. */
+  readonly left?: string;
+}
+
+/** An attempt that no coordinator has acknowledged. */
+export interface HeldAttempt {
+  readonly id: string;
+  /** The chunk's id. */
+  readonly chunk: string;
+  readonly slot: number;
+  /** `done`: a message `done` has its result. */
+  readonly state?: "queued" | "running" | "done";
+  /** Where its range ends now, if it gave a part away. */
+  readonly end?: string;
+  /** Its agent died while it ran, and the node has not rebooted since it started. */
+  readonly agentDied?: boolean;
+}
+
+/** An output of an attempt. */
+export interface OutputReport {
+  /** As declared. */
+  readonly path: string;
+  /** In bytes. */
+  readonly size: number;
+  readonly sha256: string;
+  /** Its content in base64, where it is small. */
+  readonly data?: string;
+}
+
+/** stdout or stderr of an attempt. */
+export interface LogReport {
+  /** On the node. */
+  readonly size: number;
+  /** How much was dropped, because the log grew too long. */
+  readonly cut?: number;
+  /** Its content in base64, where it is small. */
+  readonly data?: string;
+}
+
+/** What a script printed. */
+export interface ScriptResult {
+  /** Exit code; null where it has none. */
+  readonly exit: number | null;
+  /** As UTF-8, cut to 256 KiB. */
+  readonly stdout: string;
+  /** Likewise. */
+  readonly stderr: string;
+  /** Why it has no exit code. */
+  readonly error?: string;
+}
+
+/** A slot whose GPU gets no chunks. */
+export interface SickCard {
+  readonly slot: number;
+  /** For the user. */
+  readonly reason: string;
+  /** It lasts: chunks should not wait for it. */
+  readonly lasting: boolean;
+}

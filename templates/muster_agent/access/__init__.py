@@ -1,0 +1,1 @@
+"""Whether other users could interfere with a path or a socket."""

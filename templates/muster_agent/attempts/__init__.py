@@ -1,0 +1,1 @@
+"""Slots, and the life of an attempt: start, logs, termination, outputs, result."""

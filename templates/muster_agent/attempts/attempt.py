@@ -1,0 +1,76 @@
+"""One execution of a chunk."""
+from __future__ import annotations
+
+import os
+
+from ..wire import clip
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..wire import Message
+    from .spec import Spec
+
+
+class Attempt:
+    """`phase`: queued, running, terminating (SIGTERM sent), killed (SIGKILL sent), sweeping (the leader has ended, processes that
+    it left behind are being killed), ended, or done (the result is in the outbox)."""
+
+    __slots__ = (
+        "id", "chunk", "slot", "spec", "args", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
+        "deadline", "timeout", "canceled", "status", "rss", "outputs", "missing", "cut", "line", "end", "resident_bytes",
+        "peak_bytes", "is_growing", "agent_died",
+    )  # fmt: skip
+
+    def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str]):
+        self.id, self.chunk, self.slot, self.spec, self.args = id, chunk, slot, spec, args
+        self.phase = "queued"
+        self.pid: int | None = None  # of its leader; None until it starts
+        self.identity: list[Any] | None = None  # of its leader (ProcessTable.identify)
+        self.began = self.seconds = 0.0
+        self.deadline: float | None = None  # when it is terminated, killed or given up, depending on its phase
+        self.timeout = self.canceled = False
+        self.agent_died = False  # the agent died while it ran, and the node has not rebooted since
+        self.status: int | None = None  # of its leader, as wait() returns it
+        self.rss = 0  # peak bytes of its largest process
+        self.resident_bytes = self.peak_bytes = 0  # of all its processes, now and at most
+        self.is_growing = False  # whether its memory grew since the last look
+        self.out: int | None = None
+        self.err: int | None = None
+        self.logged_bytes: int | None = None  # in its logs when they were last looked at
+        self.cut = {"stdout": 0, "stderr": 0}  # bytes of its logs that were dropped
+        self.outputs: list[dict[str, Any]] = []
+        self.missing: list[str] = []
+        self.end: int | None = None  # where its range ends, if it gave a part of it away
+        self.line: bytes | None = None  # its encoded result
+
+    @property
+    def folder(self) -> str:
+        return "a/" + self.id
+
+    @property
+    def program(self) -> Spec:
+        """The spec of an attempt that was accepted: one with an unknown spec ends before it is queued."""
+        assert self.spec is not None
+        return self.spec
+
+    def result_message(self, error: str | None = None) -> Message:
+        """The message `done`, without its logs."""
+        exit_code = signal_number = None
+        if self.status is not None:
+            if os.WIFSIGNALED(self.status):
+                signal_number = os.WTERMSIG(self.status)
+            else:
+                exit_code = os.WEXITSTATUS(self.status)
+        message: Message = {
+            "ev": "done", "id": self.id, "chunk": self.chunk, "slot": self.slot, "exit": exit_code,
+            "signal": signal_number, "timeout": self.timeout, "canceled": self.canceled,
+            "seconds": round(self.seconds, 6), "outputs": self.outputs, "missing": self.missing,
+            "stdout": {"size": 0, "data": ""}, "stderr": {"size": 0, "data": ""}, "tail": "",
+        }  # fmt: skip
+        if self.end is not None:
+            message["end"] = str(self.end)
+        if error is not None:
+            message["error"] = clip(error)
+        return message

@@ -1,0 +1,140 @@
+"""stdout and stderr of attempts, in files of their own."""
+from __future__ import annotations
+
+import base64
+import os
+
+from ..errors import describe_error
+from ..wire import to_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Iterable
+
+    from ..connection.server import Server
+    from ..settings import Settings
+    from ..wire import Message
+    from .attempt import Attempt
+
+OPEN_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+TAIL_BYTES = 2048  # of stderr that is always sent
+PUNCH_HOLE = 0x01 | 0x02  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
+FIRST_CHECK_SECONDS, CHECK_SECONDS = 0.1, 1.0  # until logs are looked at again: of a program that has just started, and later
+NOTICE_BYTES = 100  # for the line that says that the middle was dropped
+
+
+class Logs:
+    """Opened before a program starts, kept below `settings.max_log_bytes` while it runs, and reported and closed when it has
+    ended."""
+
+    def __init__(self, settings: Settings, server: Server):
+        self.settings, self.server = settings, server
+        self.fallocate = find_fallocate()
+
+    def limit_all(self, attempts: Iterable[Attempt]) -> float:
+        """Limits the logs of these attempts, and returns in how many seconds to do so again: soon where one has just started or
+        prints a lot."""
+        pause = CHECK_SECONDS
+        for attempt in attempts:
+            before, dropped = attempt.logged_bytes, sum(attempt.cut.values())
+            self.limit(attempt)
+            assert attempt.out is not None and attempt.err is not None
+            attempt.logged_bytes = os.fstat(attempt.out).st_size + os.fstat(attempt.err).st_size
+            grown = attempt.logged_bytes - (before or 0) + sum(attempt.cut.values()) - dropped
+            if before is None or grown > self.settings.max_log_bytes // 16:
+                pause = FIRST_CHECK_SECONDS
+        return pause
+
+    def limit(self, attempt: Attempt) -> None:
+        """Frees the disk space of the middle of long logs while a program writes them; cuts them where the file system does not
+        support that."""
+        if self.fallocate:
+            try:
+                for fd in (attempt.out, attempt.err):
+                    punch_hole(self.fallocate, fd, self.settings.max_log_bytes)
+                return
+            except OSError:
+                self.fallocate = None
+        self.cut(attempt)
+
+    def cut(self, attempt: Attempt) -> None:
+        """Cuts long logs. What a program prints at that very moment may be lost, so this is best done once it has ended."""
+        try:
+            attempt.cut["stdout"] += cut_log(attempt.out, self.settings.max_log_bytes)
+            attempt.cut["stderr"] += cut_log(attempt.err, self.settings.max_log_bytes)
+        except OSError as error:
+            message = describe_error(error, "the logs of {} could not be cut".format(attempt.id))
+            self.server.report_problem(message)
+
+    def add_to(self, message: Message, attempt: Attempt) -> None:
+        """Adds the logs to a message `done`. OSError where one cannot be read."""
+        assert attempt.out is not None and attempt.err is not None
+        for name, fd in (("stdout", attempt.out), ("stderr", attempt.err)):
+            size = os.fstat(fd).st_size
+            if size:
+                message[name] = {"size": size}
+                if attempt.cut[name]:
+                    message[name]["cut"] = attempt.cut[name]
+                if size <= self.settings.max_data_bytes:
+                    message[name]["data"] = base64.b64encode(os.pread(fd, size, 0)).decode()
+                if fd == attempt.err:
+                    message["tail"] = os.pread(fd, TAIL_BYTES, max(0, size - TAIL_BYTES)).decode("utf-8", "replace")
+
+
+def open_logs(attempt: Attempt) -> None:
+    attempt.out = os.open(attempt.folder + "/out", OPEN_FLAGS, 0o600)
+    attempt.err = os.open(attempt.folder + "/err", OPEN_FLAGS, 0o600)
+
+
+def close_logs(attempt: Attempt) -> None:
+    for fd in (attempt.out, attempt.err):
+        if fd is not None:
+            os.close(fd)
+    attempt.out = attempt.err = None
+
+
+def find_fallocate() -> Callable[[int, int, int, int], None] | None:
+    """The system call, or None where Python cannot make it."""
+    try:
+        import ctypes
+
+        call = ctypes.CDLL(None, use_errno=True).fallocate64
+        call.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    except (ImportError, OSError, AttributeError):
+        return None
+
+    def fallocate(fd: int, mode: int, offset: int, length: int) -> None:
+        if call(fd, mode, offset, length):
+            raise OSError(ctypes.get_errno(), "fallocate")
+
+    return fallocate
+
+
+def kept_bytes(limit: int) -> tuple[int, int]:
+    """How many bytes are kept of the head and of the tail of a log."""
+    tail = limit // 4
+    return max(0, limit - tail - NOTICE_BYTES), tail
+
+
+def punch_hole(fallocate: Callable[[int, int, int, int], None], fd: int | None, limit: int) -> None:
+    """Makes a hole of the middle of a log that uses more disk space than `limit`; its head and tail stay at their offsets."""
+    assert fd is not None
+    state = os.fstat(fd)
+    head, tail = kept_bytes(limit)
+    if state.st_blocks * 512 > limit and state.st_size > limit:
+        fallocate(fd, PUNCH_HOLE, head, state.st_size - tail - head)
+
+
+def cut_log(fd: int | None, limit: int) -> int:
+    """Keeps the head and the tail of a log that grew past `limit`, with a notice in between; returns how many bytes were dropped.
+    The program may go on writing, since it appends (O_APPEND)."""
+    assert fd is not None
+    size = os.fstat(fd).st_size
+    if size <= limit:
+        return 0
+    head, quarter = kept_bytes(limit)
+    tail = os.pread(fd, quarter, size - quarter)
+    os.ftruncate(fd, head)
+    notice = "\n[muster: this log grew past {} bytes; its middle was dropped]\n".format(limit)
+    os.write(fd, to_bytes(notice) + tail)
+    return size - head - quarter

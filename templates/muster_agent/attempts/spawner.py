@@ -1,0 +1,105 @@
+"""Starts the program of an attempt."""
+from __future__ import annotations
+
+import errno
+import os
+
+from ..processes.process_table import RESET_SIGNALS
+from ..wire import to_bytes
+from .logs import open_logs
+from .range_file import range_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..gpu.cards import Cards
+    from ..settings import Settings
+    from ..storage.staged_files import StagedFiles
+    from .attempt import Attempt
+    from .slots import Slot
+
+DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
+
+
+class Spawner:
+    """Prepares working directories and starts programs in them. `action`: what it is doing, for an error message."""
+
+    def __init__(self, settings: Settings, files: StagedFiles, cards: Cards):
+        self.settings, self.files, self.cards = settings, files, cards
+        self.root_fd = os.open(settings.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.programs: dict[tuple[bytes, bytes], bytes] = {}
+        self.action = ""
+
+    def spawn(self, slot: Slot, attempt: Attempt) -> None:
+        """Starts the attempt's process. OSError, ValueError or UnicodeError where it cannot start."""
+        try:
+            self.prepare_folder(attempt)
+            argv = attempt.program.argv + [to_bytes(word) for word in attempt.args]
+            self.action = "{} could not be started".format(argv[0].decode("utf-8", "replace"))
+            env = self.environment(slot, attempt)
+            attempt.pid = spawn_program(self.find_program(argv[0], env), argv, env, attempt)
+        finally:
+            os.fchdir(self.root_fd)
+
+    def prepare_folder(self, attempt: Attempt) -> None:
+        """Makes the attempt's folder and changes to its working directory."""
+        spec, folder = attempt.program, attempt.folder
+        self.action = "the attempt's folder {} could not be made".format(os.path.join(self.settings.root, folder))
+        os.mkdir(folder, 0o700)
+        open_logs(attempt)
+        os.mkdir(folder + "/work", 0o700)
+        os.chdir(folder + "/work")
+        for name in spec.folders:
+            os.mkdir(name, 0o700)
+        for name, sha256, mode, is_output in spec.files:
+            self.action = "the staged file {} could not be put into the working directory".format(name.decode("utf-8", "replace"))
+            self.files.place(sha256, mode, name, is_output)
+
+    def environment(self, slot: Slot, attempt: Attempt) -> dict[bytes, bytes]:
+        spec = attempt.program
+        base = spec.environments.get(slot.number)
+        if base is None:
+            base = dict(self.settings.base_env)
+            base.update(spec.env)
+            base.update(slot.env)
+            base[b"MUSTER_SLOT"] = b"%d" % slot.number
+            spec.environments[slot.number] = base
+        env = base.copy()
+        env.update(self.cards.binding(slot.gpu))
+        env[b"MUSTER_ATTEMPT"] = to_bytes(attempt.id)
+        env[b"MUSTER_CHUNK"] = to_bytes(attempt.chunk)
+        env[b"MUSTER_RANGE"] = os.fsencode(range_path(self.settings.root + "/" + attempt.folder))
+        return env
+
+    def find_program(self, name: bytes, env: dict[bytes, bytes]) -> bytes:
+        """The path of a program: found in the PATH that the chunk gets, or, with a slash in it, relative to its working directory.
+        FileNotFoundError where there is none."""
+        if b"/" in name:
+            return name
+        path = env.get(b"PATH", DEFAULT_PATH)
+        found = self.programs.get((name, path))
+        if found is None:
+            for folder in path.split(b":"):
+                found = os.path.join(folder or b".", name)
+                if os.path.isfile(found) and os.access(found, os.X_OK):
+                    break
+            else:
+                is_own = path == os.environb.get(b"PATH", DEFAULT_PATH)  # values of `env` may be secret, so they are not shown
+                shown = path.decode("utf-8", "replace") if is_own else "(as env sets it)"
+                raise FileNotFoundError(errno.ENOENT, "no such program in PATH=" + shown)
+            if found.startswith(b"/"):
+                self.programs[(name, path)] = found
+        return found
+
+
+def spawn_program(path: bytes, argv: list[bytes], env: dict[bytes, bytes], attempt: Attempt) -> int:
+    """The pid of the program, which leads a process group of its own and writes to the attempt's logs."""
+    assert attempt.out is not None and attempt.err is not None
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, attempt.out, 1),
+        (os.POSIX_SPAWN_DUP2, attempt.err, 2),
+    ]
+    try:
+        return os.posix_spawn(path, argv, env, file_actions=actions, setsid=True, setsigmask=[], setsigdef=RESET_SIGNALS)
+    except NotImplementedError:
+        return os.posix_spawn(path, argv, env, file_actions=actions, setpgroup=0, setsigmask=[], setsigdef=RESET_SIGNALS)

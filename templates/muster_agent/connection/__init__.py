@@ -1,0 +1,1 @@
+"""The agent's socket and the coordinators that attach to it."""

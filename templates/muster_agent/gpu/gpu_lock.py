@@ -1,0 +1,166 @@
+"""A GPU of the node, locked for one run at a time."""
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+from time import monotonic as now
+
+from .lock_files import SystemLock, UserLock, lock_owner
+from .lock_query import ANSWER_TIMEOUT_SECONDS, SILENT_HOLDER, LockQuery
+from .lock_waiters import LockWaiters
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List
+
+    from ..settings import Settings
+    from .lock_files import LockFile
+
+RETRY_SECONDS = 0.5  # between tries
+TURN_SECONDS = 5.0  # how long a GPU is kept at least while another run of the same priority waits for it
+HANDOVER_SECONDS = 1.0  # how long it is then left alone, so that the other run's retry finds it free
+PRECEDENCE_SECONDS = 3.0  # how long a free GPU is left to a waiting run of higher priority: that run may have ended
+
+
+class GpuLock:
+    """This run has the GPU once it has every lock of it: the user's lock file, root's lock file where there is one, and the name
+    of an abstract socket. All of them end with their process. The name serves users between whom there is no lock file of root,
+    and agents from before there were lock files. The files also work between network namespaces, where the name does not.
+
+    A waiting run stays connected to the holder, which tells it who holds the GPU and the highest priority that waits; both
+    arrive before the GPU is free."""
+
+    def __init__(
+        self, selector: selectors.BaseSelector, settings: Settings, boot: str, name: str, report: Callable[[str], object]
+    ):
+        self.selector, self.settings = selector, settings
+        self.user_lock = UserLock(name, report)
+        self.files: List[LockFile] = [self.user_lock, SystemLock(name, report)]
+        self.address = "\0muster/{}/gpu/{}".format(boot, name).encode()
+        self.listeners: list[socket.socket] | None = None  # for waiting runs, while this run has the GPU
+        self.acquired_at = self.retry_at = 0.0
+        self.last_foreign_use = 0.0  # when another run may have had it last
+        self.waiters = LockWaiters(settings)
+        self.query = LockQuery(self.address, self.user_lock.socket_path)
+        self.locked_file: tuple[str, float] | None = None  # the lock file that another process has, and since when
+        self.is_reported = False  # whether the coordinator knows that another run has it
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this run has the GPU."""
+        return bool(self.listeners)
+
+    def acquire(self) -> bool:
+        """Whether this run has the GPU now. Where it has not, `retry_at` is when to try again."""
+        if self.listeners:
+            return True
+        time_now = now()
+        if time_now < self.retry_at:
+            return False
+        if not self.query.is_open() and self.is_our_turn(time_now):
+            self.listeners = self.take_locks(time_now)
+        if self.listeners is None:
+            self.wait(time_now)
+            return False
+        self.acquired_at, self.locked_file = time_now, None
+        self.query.close()
+        for listener in self.listeners:
+            self.selector.register(listener, selectors.EVENT_READ, lambda _, listener=listener: self.waiters.accept(listener))
+        return True
+
+    def is_our_turn(self, time_now: float) -> bool:
+        """Whether no run of higher priority waits, as far as the last holder said."""
+        return self.query.highest <= self.settings.priority or time_now >= self.last_foreign_use + PRECEDENCE_SECONDS
+
+    def take_locks(self, time_now: float) -> list[socket.socket] | None:
+        """Sockets that listen for waiting runs, once every lock is taken; None, and no lock, while another process has one."""
+        for file in self.files:
+            if not file.acquire():
+                self.locked_file = (file.path, self.locked_file[1] if self.locked_file else time_now)
+                return self.release_files()
+        public = listen(self.address)
+        if public is None:
+            return self.release_files()
+        return [public] + self.listen_privately()
+
+    def listen_privately(self) -> list[socket.socket]:
+        """For runs of the same user, also in another network namespace. Only who has the user's lock may use this path."""
+        if self.user_lock.fd is None:
+            return []
+        unlink(self.user_lock.socket_path)
+        private = listen(self.user_lock.socket_path)
+        return [private] if private else []
+
+    def release_files(self) -> None:
+        for file in self.files:
+            file.release()
+
+    def wait(self, time_now: float) -> None:
+        """Connects to the holder, if there is one."""
+        self.retry_at = time_now + RETRY_SECONDS
+        if self.query.is_open() or self.query.ask(self.settings.priority):
+            self.last_foreign_use, self.locked_file = time_now, None
+
+    def holder(self) -> Dict[str, Any] | None:
+        """Who has the GPU, as keys of the message `slot`; None where that is not known yet."""
+        name, owner = self.query.name, self.query.owner
+        if name is not None and name != SILENT_HOLDER and owner is not None and owner[0] == os.geteuid():
+            return {"holder": name}
+        if name is not None:
+            return {"holder": format_owner(owner, name if name == SILENT_HOLDER else "run " + name), "foreign": True}
+        if self.locked_file and now() >= self.locked_file[1] + ANSWER_TIMEOUT_SECONDS:
+            path = self.locked_file[0]
+            return {"holder": format_owner(lock_owner(path), "it has locked " + path), "foreign": True}
+        return None
+
+    def is_due_to_others(self) -> bool:
+        """Whether to release it before the next chunk: at once where a run of higher priority waits, in turn where one of the
+        same priority does."""
+        if not self.waiters.connections:
+            return False
+        highest, own = self.waiters.highest_priority(), self.settings.priority
+        return highest > own or (highest == own and now() - self.acquired_at >= TURN_SECONDS)
+
+    def release(self, pause_seconds: float = 0.0) -> None:
+        """Releases it, and tries for it again after `pause_seconds` at the earliest."""
+        self.query.close()
+        if self.listeners:
+            for listener in self.listeners:
+                self.selector.unregister(listener)
+                listener.close()
+            self.listeners = None
+            if self.user_lock.fd is not None:
+                unlink(self.user_lock.socket_path)
+            self.release_files()
+            self.query.highest = self.waiters.close()
+            self.last_foreign_use = now()
+            self.retry_at = self.last_foreign_use + pause_seconds
+
+
+def listen(address: bytes | str) -> socket.socket | None:
+    """A socket that listens at the address; None where another does, or it is not possible."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        return None
+    listener.listen(16)
+    listener.setblocking(False)
+    return listener
+
+
+def unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
+def format_owner(owner: tuple[int, int] | None, what: str) -> str:
+    """`owner`: (uid, pid), as far as the kernel says; the pid may be 0."""
+    if owner is None:
+        return what
+    uid, pid = owner
+    return "uid {}{} ({})".format(uid, ", pid {}".format(pid) if pid else "", what)

@@ -1,0 +1,83 @@
+"""A waiting run's connection to the run that holds the GPU."""
+from __future__ import annotations
+
+import os
+import socket
+from time import monotonic as now
+
+from ..access.guard import peer_of
+
+LOWEST_PRIORITY = -(1 << 31)  # below that of every run
+MAX_ANSWER_BYTES = 4096
+ANSWER_TIMEOUT_SECONDS = 3.0  # for the holder to say who it is
+SILENT_HOLDER = "a program that does not answer"
+
+
+class LockQuery:
+    """`name`: the holder's run, or None while it has not answered. `owner`: its (uid, pid) as the kernel knows them, or None where
+    it has not accepted the connection. `highest`: the highest priority of the runs that wait. Do not trust `name` and `highest`
+    where the owner is another user."""
+
+    def __init__(self, address: bytes, private_path: str):
+        """Runs of the same user listen at both addresses; those of other users only at the abstract one."""
+        self.address, self.private_path = address, private_path
+        self.connection: socket.socket | None = None
+        self.name: str | None = None
+        self.owner: tuple[int, int] | None = None
+        self.highest = LOWEST_PRIORITY
+        self.asked_at = 0.0
+
+    def ask(self, priority: int) -> bool:
+        """Connects to the holder; False where nobody listens. Our socket's name has the priority, so that the holder knows it at
+        once."""
+        if self.connect(self.private_path, priority):
+            if self.owner is None or self.owner[0] == os.geteuid():
+                return True
+            self.close()
+        return self.connect(self.address, priority)
+
+    def connect(self, address: bytes | str, priority: int) -> bool:
+        self.name, self.owner, self.asked_at = None, None, now()
+        self.connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.connection.setblocking(False)
+        try:
+            self.connection.bind(self.address + "/{}/{}".format(priority, os.urandom(8).hex()).encode())
+            self.connection.connect(address)
+            self.owner = peer_of(self.connection)
+        except BlockingIOError:
+            self.name = SILENT_HOLDER
+        except OSError:
+            self.close()
+            return False
+        return True
+
+    def is_open(self) -> bool:
+        """Reads what the holder has sent, and returns whether it still holds the GPU. A later answer replaces earlier ones."""
+        while self.connection:
+            try:
+                data = self.connection.recv(MAX_ANSWER_BYTES)
+            except BlockingIOError:
+                if self.name is None and now() >= self.asked_at + ANSWER_TIMEOUT_SECONDS:
+                    self.name = SILENT_HOLDER
+                return True
+            except OSError:
+                data = b""
+            if not data:
+                self.close()
+            for line in data.decode("utf-8", "replace").split("\n")[:-1]:
+                highest, _, self.name = line.partition(" ")
+                self.highest = int(highest) if highest.lstrip("-").isdigit() else LOWEST_PRIORITY
+        return False
+
+    def close(self) -> None:
+        if self.connection:
+            self.connection.close()
+        self.connection = self.name = self.owner = None
+
+
+def priority_of(address: object) -> int:
+    """The priority in the name of a waiting run's socket; 0 where the name has none."""
+    try:
+        return int(address.rsplit(b"/", 2)[1])  # type: ignore[attr-defined]
+    except (ValueError, IndexError, AttributeError, TypeError):
+        return 0

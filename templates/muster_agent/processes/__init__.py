@@ -1,0 +1,1 @@
+"""Processes of this node: children, descendants, scripts with a deadline."""

@@ -1,0 +1,55 @@
+"""Folders of acknowledged attempts, which are to be deleted."""
+from __future__ import annotations
+
+import os
+
+from ..errors import describe_error
+from ..wire import to_bytes
+from .tree_removal import remove_tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..attempts.attempt import Attempt
+    from ..connection.server import Server
+    from ..processes.worker_thread import WorkerThread
+
+
+class Trash:
+    """Deletes the files that are known by name; where a chunk left more, the worker thread deletes the tree."""
+
+    def __init__(self, root: str, worker: WorkerThread, server: Server):
+        self.root, self.worker, self.server = root, worker, server
+        self.attempts: list[Attempt] = []
+
+    def empty(self) -> None:
+        attempts, self.attempts = self.attempts, []
+        for attempt in attempts:
+            try:
+                delete_known_files(attempt)
+            except OSError:
+                path = os.path.join(self.root, attempt.folder)
+                self.worker.submit(lambda path=path: remove_tree(path), self.report)
+
+    def report(self, error: OSError | None) -> None:
+        if error is not None:
+            self.server.report_problem(describe_error(error, "the folder of an attempt could not be removed"))
+
+
+def delete_known_files(attempt: Attempt) -> None:
+    """Lists no folder. OSError where there is more than the attempt's own files."""
+    folder = attempt.folder
+    if attempt.spec is None or attempt.pid is None:
+        if os.path.isdir(folder):
+            remove_tree(folder)
+        return
+    work = os.fsencode(folder) + b"/work/"
+    os.unlink(folder + "/out")
+    os.unlink(folder + "/err")
+    names = {name for name, _, _, _ in attempt.spec.files}
+    names.update(to_bytes(output["path"]) for output in attempt.outputs)
+    for name in names:
+        os.unlink(work + name)
+    for name in reversed(attempt.spec.folders):
+        os.rmdir(work + name)
+    os.rmdir(work)
+    os.rmdir(folder)
