@@ -1,71 +1,71 @@
 // Generated from schemas/*.json by `npm run generate`; changes belong there.
 
 /**
- * The user to log in as. Default: what `~/.ssh/config` says, else the user who runs muster.
+ * The user to log in as. Default: from `~/.ssh/config`, else the user who runs muster.
  */
 export type User = string;
 /**
- * The port of sshd. Default: what `~/.ssh/config` says, else 22.
+ * The port of sshd. Default: from `~/.ssh/config`, else 22.
  */
 export type Port = number;
 /**
- * A private key for the login; may begin with `~/`. Default: the SSH agent and what `~/.ssh/config` says.
+ * The private key for the log-in; may begin with `~/`. Default: keys of the SSH agent and those of `~/.ssh/config`.
  */
 export type IdentityFile = string;
 /**
- * The file of known host keys; may begin with `~/`. Default: `~/.ssh/known_hosts` and what `~/.ssh/config` says.
+ * The file of known host keys; may begin with `~/`. Default: from `~/.ssh/config`, else `~/.ssh/known_hosts`.
  */
 export type KnownHosts = string;
 /**
- * What an unknown host key gets: `strict` refuses it, `accept-new` records it once. A changed key is always refused. Default: what `StrictHostKeyChecking` of `~/.ssh/config` says, `strict` where that is silent.
+ * What to do with an unknown host key: `strict` rejects it, `accept-new` records it once. A changed key is always rejected. Default: `StrictHostKeyChecking` of `~/.ssh/config`, else `strict`.
  */
 export type HostKeys = "strict" | "accept-new";
 /**
- * The folder on the node that muster works in; may begin with `~/`. Default: `~/.muster`.
+ * The folder on the node for muster's files; may begin with `~/`. Default: `~/.muster`.
  */
 export type Workdir = string;
 /**
- * The Python (3.8 or later) on the node, a name or a path. Default: `python3`.
+ * The name or path of Python (3.8 or later) on the node. Default: `python3`.
  */
 export type Python = string;
 /**
- * Python modules that must be there for that Python; the playbook `python` checks them. Default: none.
+ * Python modules that must be installed for this Python; the playbook `python` checks them. Default: none.
  */
 export type PythonModules = string[];
 /**
- * How long a node may leave us without an answer, on its connection, by its agent or by its file server, before it counts as silent: then its `grace` begins, and it is dialled again. Default: `40s`.
+ * How long a node may leave keepalives, its agent's messages or file requests unanswered before it counts as silent. Then its `grace` period begins, and muster reconnects. Default: `40s`.
  */
 export type Silence = string | number;
 /**
- * Silence of a node before its chunks are given to others. Reconnections that last less than 10 s do not end it. Default: `60s`.
+ * How long a node may be silent before its chunks are requeued on other nodes. Reconnections that last less than 10 s do not reset this period. Default: `60s`.
  */
 export type Grace = string | number;
 /**
- * How long the agent of a run stays on a node without hearing from a coordinator. Default: `40m`.
+ * How long the agent of a run stays on a node without contact to a coordinator. Default: `40m`.
  */
 export type Lease = string | number;
 /**
- * GPUs are looked at before a run's first chunk on them, and again after each such pause while it uses them (`rocm-smi`, `amd-smi`, `nvidia-smi`): a sick one gets no work until it is well. `never`: no looks. Default: `60s`.
+ * The interval of GPU health checks (`rocm-smi`, `amd-smi`, `nvidia-smi`), which also run before the first chunk of a run. A sick GPU gets no work until it has recovered. `never`: no checks. Default: `60s`.
  */
 export type GpuCheck = string | number;
 /**
- * The most chunks that run on the node at one time. Default: one a slot.
+ * The most chunks that run on the node at once. Default: one per slot.
  */
 export type MaxConcurrent = number;
 /**
- * Units a second of one GPU (or CPU slot): a first guess, then learned.
+ * Units per second of one GPU (or CPU slot): the initial estimate, until muster has measured the rate.
  */
 export type Rate = number;
 /**
- * CPU slots of the node. Default: none beside GPUs, one a core where there is no GPU.
+ * The number of CPU slots. Default: none if the node has GPUs, else one per core.
  */
 export type Slots = number;
 /**
- * Whose GPUs: decides how they are found and bound. Default: `none`.
+ * The vendor of the GPUs, which decides how they are detected and bound. Default: `none`.
  */
 export type Vendor = "amd" | "nvidia" | "none";
 /**
- * The model, as a job's `needs.model` names it, e.g. `RX 6600`.
+ * The model, for `needs.model` of a job, e.g. `RX 6600`.
  */
 export type Model = string;
 /**
@@ -73,7 +73,7 @@ export type Model = string;
  */
 export type Vram = string | number;
 /**
- * How many GPUs the node has; fewer found is a fault. Default: as many as are found.
+ * The number of GPUs; it is an error if fewer are found. Default: as many as are found.
  */
 export type Gpus = number;
 /**
@@ -81,7 +81,7 @@ export type Gpus = number;
  */
 export type Node = {
   /**
-   * How it is reached: `ssh`, or `local` for the machine that muster runs on. Default: `ssh`.
+   * How to connect: `ssh`, or `local` for the machine that muster runs on. Default: `ssh`.
    */
   connection?: "ssh" | "local";
   /**
@@ -93,7 +93,7 @@ export type Node = {
    */
   profile?: string;
   /**
-   * Words that `--limit` and a job's `needs.nodes` may use for it.
+   * Tags by which `--limit` and `needs.nodes` of a job can select it.
    */
   tags?: string[];
   /**
@@ -125,11 +125,11 @@ export type Node = {
 } | null;
 
 /**
- * The inventory (`inventory.yaml`): the nodes, what kind of GPUs they have, and what they must be.
+ * The inventory (`inventory.yaml`): the nodes, their GPUs, and the state that they must be in.
  */
 export interface InventoryFile {
   /**
-   * What holds for every node unless its profile or the node itself says otherwise.
+   * Settings of every node, unless its profile or the node itself overrides them.
    */
   defaults?: {
     user?: User;
@@ -151,7 +151,7 @@ export interface InventoryFile {
     limits?: Limits;
     slots?: Slots;
     /**
-     * The job type of a jobs-file entry that names neither a script nor a type. Default: `analysis`.
+     * The job type of jobs-file entries that name neither a script nor a type. Default: `analysis`.
      */
     route?: string;
   };
@@ -160,7 +160,7 @@ export interface InventoryFile {
    */
   profiles?: {
     /**
-     * A kind of GPU: what all nodes with such GPUs share.
+     * A kind of GPU: the settings that all nodes with such GPUs share.
      */
     [k: string]: {
       vendor?: Vendor;
@@ -188,17 +188,17 @@ export interface InventoryFile {
     };
   };
   /**
-   * The machines, by name. What a node says overrides its profile and the defaults.
+   * The machines, by name. The keys of a node override its profile and the defaults.
    */
   nodes: {
     [k: string]: Node;
   };
   /**
-   * What `muster provision` and `muster verify` mean without a name.
+   * The playbooks that `muster provision` and `muster verify` use if none are named.
    */
   playbooks?: string[];
   /**
-   * Folders in the nodes' memory and what they hold: absolute path on the node -> files of the coordinator, relative to the inventory.
+   * Folders in the nodes' tmpfs and their content: absolute path on the node -> local files, relative to the inventory.
    */
   ramdisk?: {
     /**
@@ -207,21 +207,21 @@ export interface InventoryFile {
     [k: string]: string[];
   };
   /**
-   * Files and folders kept in step by content: path on the node (absolute or `~/...`) -> path here, relative to the inventory. A folder ends in `/` on both sides.
+   * Files and folders that are synced by content: path on the node (absolute or `~/...`) -> local path, relative to the inventory. Folders end in `/` on both sides.
    */
   files?: {
     [k: string]: string;
   };
   /**
-   * Folders of `files` (the same words) in which what the source does not have is deleted on the node. Without this it is only reported.
+   * Folders, written as in `files`, in which stale files (those that the source does not have) are deleted on the node. Elsewhere they are only reported.
    */
   delete_stale?: string[];
   /**
-   * One value that stands in several files of a node, by name.
+   * Values that several files of a node must agree on, by name.
    */
   manifests?: {
     /**
-     * A value and the places where it must stand.
+     * A value, and the places in files where it must be set.
      */
     [k: string]: {
       /**
@@ -229,7 +229,7 @@ export interface InventoryFile {
        */
       value: string | number | bigint | boolean;
       /**
-       * Where it stands; the place that wins at run time comes last.
+       * Its places; the place that counts at run time comes last.
        *
        * @minItems 1
        */
@@ -237,44 +237,44 @@ export interface InventoryFile {
     };
   };
   /**
-   * Job types of a jobs file: type -> what runs.
+   * Job types of a jobs file: type -> the program to run.
    */
   routes?: {
     [k: string]: Route;
   };
 }
 /**
- * Environment of every chunk, set before its program begins. Merged key by key: defaults, profile, node.
+ * The environment of every chunk, set before its program starts. Merged key by key: defaults, profile, node.
  */
 export interface Env {
   [k: string]: string | number | bigint | boolean;
 }
 /**
- * Kernel module parameters the node must have, `module.parameter: value`, as they read under `/sys/module`.
+ * Kernel module parameters that the node must have, `module.parameter: value`, as shown under `/sys/module`.
  */
 export interface Kernel {
   [k: string]: string | number | bigint | boolean;
 }
 /**
- * Bounds on a job's values, by name: of its `params` or `matrix`, or after `--NAME` in its `args`.
+ * Limits of a job's values, by name: of its `params` or `matrix`, or after `--NAME` in its `args`.
  */
 export interface Limits {
   /**
-   * Bounds on one parameter.
+   * The limits of one parameter.
    */
   [k: string]: {
     /**
-     * The value that measured best: a larger one is noted.
+     * The value with the best measured performance: a larger one causes a note.
      */
     best?: number;
     /**
-     * The largest value that is safe: a larger one is refused before anything runs.
+     * The largest safe value: a larger one is rejected before anything runs.
      */
     max?: number;
   };
 }
 /**
- * A file of the node, and where in it the value stands: one of `assignment`, `pointer`, `yaml` and `regex`.
+ * A file of the node, and how to find the value in it: one of `assignment`, `pointer`, `yaml` and `regex`.
  */
 export interface Spot {
   /**
@@ -282,40 +282,40 @@ export interface Spot {
    */
   file: string;
   /**
-   * The name in a line `NAME=value` of a shell script.
+   * The NAME of an assignment `NAME=value` in a shell script.
    */
   assignment?: string;
   /**
-   * A JSON pointer into a JSON file, e.g. `/default_params/chunk_size`.
+   * A JSON pointer to the value in a JSON file, e.g. `/default_params/chunk_size`.
    */
   pointer?: string;
   /**
-   * A path into a YAML file, written as a JSON pointer, e.g. `/training/chunk_size`.
+   * A path to the value in a YAML file, written as a JSON pointer, e.g. `/training/chunk_size`.
    */
   yaml?: string;
   /**
-   * A regular expression (JavaScript's; `^` and `$` mean lines) whose one group is the value, e.g. `^chunk = (\d+)`.
+   * A JavaScript regular expression whose only group captures the value (`^` and `$` match at lines), e.g. `^chunk = (\d+)`.
    */
   regex?: string;
 }
 /**
- * What a job type runs.
+ * The program of a job type.
  */
 export interface Route {
   /**
-   * The script, relative to the inventory; staged.
+   * The script, relative to the inventory; it is staged.
    */
   script: string;
   /**
-   * Its arguments. `{key}` stands for the job's own key, `{chunk}` `{out}` `{gpu}` for what they are in a job file. The job's own `args` follow.
+   * Its arguments. `{key}` stands for a key of the job; `{chunk}` `{out}` `{gpu}` are as in a job file. The job's own `args` follow.
    */
   args?: (string | number | bigint | boolean)[];
   /**
-   * Files or folders that are staged too, relative to the inventory.
+   * Further files or folders to stage, relative to the inventory.
    */
   inputs?: string[];
   /**
-   * Files it writes under `{out}`; may use `{key}`. Default: what follows `--output`.
+   * Files that it writes under `{out}`; may use `{key}`. Default: the argument after `--output`.
    */
   outputs?: string[];
 }
@@ -325,26 +325,26 @@ export interface Route {
  */
 export interface JobFile {
   /**
-   * The job's name, also of its run directory. Default: the file's name without its ending.
+   * The name of the job and of its run directory. Default: the file's name without its extension.
    */
   name?: string;
   /**
-   * What the job is spread over: `range`, `tasks` or `matrix`.
+   * How the work is given: `range`, `tasks` or `matrix`.
    */
   kind: "range" | "tasks" | "matrix";
   /**
-   * Of a range: `[start, end]`, half-open; exact whatever its size.
+   * Of a range: `[start, end]`, half-open; integers of any size are exact.
    *
    * @minItems 2
    * @maxItems 2
    */
   range?: [number | bigint, number | bigint];
   /**
-   * Of a range: units a chunk. A number fixes it. With `base` and no `target` it follows from a slot's rate alone: the slowest slot gets `base`, one that is six times as fast six times as much. Else chunks are made to take `target`. Near the end they shrink, so that all slots finish together.
+   * Of a range: the units of a chunk. A number fixes the size. With `base` and without `target`, the size is proportional to a slot's rate: the slowest slot gets `base` units, a slot six times as fast gets six times as many. Otherwise chunks are sized to take `target`. Near the end chunks shrink, so that all slots finish together.
    */
   chunk?: number | {base?: number; target?: string | number; min?: number; max?: number};
   /**
-   * Of tasks: what runs, one entry a chunk. In a file that ends in `.ndjson` or `.jsonl` each line is a task, and the first line may be the job itself, without `tasks`.
+   * Of tasks: the tasks, one chunk each. In a file named `*.ndjson` or `*.jsonl`, each line is a task, and the first line may be the job itself, without `tasks`.
    *
    * @minItems 1
    */
@@ -361,21 +361,21 @@ export interface JobFile {
     [k: string]: (string | number | bigint | boolean)[];
   };
   /**
-   * The program, relative to the job file; staged once a node. Runs by its own first line when it is executable, `*.py` under the node's python otherwise.
+   * The program, relative to the job file; it is staged once per node. An executable file runs by its `#!` line, another `*.py` with the node's Python.
    */
   script?: string;
   /**
-   * A program that is on the nodes already, and its first arguments; instead of `script`. `args` come after them.
+   * A program that is installed on the nodes, and its first arguments; instead of `script`. `args` follow them.
    *
    * @minItems 1
    */
   command?: (string | number | bigint | boolean)[];
   /**
-   * Arguments, passed byte for byte. They may use `{chunk}` `{out}` `{gpu}`, of a range `{start}` `{end}`, of a matrix its keys, and `params`; `{{` and `}}` are braces. Of tasks: for every task that has neither `args` nor a program of its own.
+   * Arguments, passed byte for byte. Placeholders: `{chunk}` `{out}` `{gpu}`, of a range `{start}` `{end}`, of a matrix its keys, and `params`; `{{` and `}}` are literal braces. Of tasks: for every task that has neither `args` nor a program of its own.
    */
   args?: (string | number | bigint | boolean)[];
   /**
-   * Files or folders, relative to the job file; staged, and found by the same relative path from the working directory. Of tasks: for every task.
+   * Files or folders, relative to the job file. They are staged, and have the same path relative to the working directory. Of tasks: for every task.
    */
   inputs?: string[];
   /**
@@ -383,27 +383,27 @@ export interface JobFile {
    */
   outputs?: string[];
   /**
-   * What a slot must offer.
+   * What a slot must have to run a chunk.
    */
   needs?: {
     /**
-     * GPUs of this vendor; `none` asks for CPU slots.
+     * The vendor of the GPU; `none` selects CPU slots.
      */
     vendor?: "amd" | "nvidia" | "none";
     /**
-     * GPUs of this model, as the profile names it.
+     * The model of the GPU, as in the profile.
      */
     model?: string;
     /**
-     * GPU memory, e.g. `8GiB`.
+     * The least memory of the GPU, e.g. `8GiB`.
      */
     vram?: string | number;
     /**
-     * Host memory of one chunk, e.g. `1GiB`: bounds how many run on a node at one time.
+     * The host memory of one chunk, e.g. `1GiB`: it limits how many run on a node at once.
      */
     memory?: string | number;
     /**
-     * Only these: names, tags or globs of the inventory.
+     * The nodes to use: names, tags or globs of the inventory.
      *
      * @minItems 1
      */
@@ -414,31 +414,31 @@ export interface JobFile {
     playbooks?: string[];
   };
   /**
-   * Values that `args` may use by name; `--set` changes them, the profile's `limits` bound them: what is above `max` on any node that may run the job is refused, what is above `best` is noted.
+   * Values that `args` can use by name. `--set` overrides them. The profile's `limits` apply: a value above `max` of any node that may run the job is rejected, one above `best` causes a note.
    */
   params?: {
     [k: string]: string | number | bigint | boolean;
   };
   /**
-   * Environment of every chunk; wins over the node's.
+   * The environment of every chunk; overrides that of the node.
    */
   env?: {
     [k: string]: string | number | bigint | boolean;
   };
   /**
-   * A file of further environment, relative to the job file; `~` is the home folder. A line `KEY=VALUE` for each variable, comments begin with `#`; quotes around a whole value are left out. `env` wins over it. Its values go to the chunks alone: into no log, journal or command line.
+   * A file with further environment variables, relative to the job file; `~` is the home folder. Each line is `KEY=VALUE`, comments begin with `#`, quotes around a whole value are removed. `env` overrides it. Its values are passed to the chunks only, and appear in no log, journal or command line.
    */
   env_file?: string;
   /**
-   * The longest a chunk may run, e.g. `10m`; then its whole process group is killed. Default: no limit.
+   * How long a chunk may run, e.g. `10m`; then its process group is killed. Default: no limit.
    */
   timeout?: string | number;
   /**
-   * What a chunk may leave behind.
+   * The limits of a chunk's outputs.
    */
   limits?: {
     /**
-     * Largest size of one output, e.g. `500MiB`; a larger one fails its attempt and is never fetched. Default: `4GiB`.
+     * The largest size of one output, e.g. `500MiB`; a larger one fails the attempt and is never fetched. Default: `4GiB`.
      */
     output?: string | number;
   };
@@ -447,40 +447,40 @@ export interface JobFile {
    */
   recheck?: string | number | {share: string | number; tolerance?: number};
   /**
-   * The earlier name of `recheck`; it stays valid.
+   * The old name of `recheck`; it stays valid.
    */
   canary?: string | number | {share: string | number; tolerance?: number};
   /**
-   * What happens to a chunk that fails.
+   * How to retry a chunk that fails.
    */
   retry?: {
     /**
-     * Tries in all. A try counts, too, where the agent of the node died while the chunk ran and the node did not reboot; after two such tries the chunk runs alone on a node. Default: 3.
+     * The total number of attempts. An attempt also counts if the node's agent died during it and the node did not reboot; after two such attempts the chunk runs alone on a node. Default: 3.
      */
     attempts?: number;
     /**
-     * Pause before the second try; doubles with each further one. Default: `1s`.
+     * The delay before the second attempt; it doubles with each further one. Default: `1s`.
      */
     backoff?: string | number;
   };
   /**
-   * How long a task or a combination takes on the slowest kind of slot, more or less, e.g. `90s`. Tasks that take long begin first, and on the fastest slots: what counts is what they say of one another. Default: what earlier runs have learned of the script.
+   * The approximate duration of a task or combination on the slowest kind of slot, e.g. `90s`. Longer tasks start first, and on faster slots; only the ratios of the durations matter. Default: as measured in earlier runs of the script.
    */
   expect?: string | number;
   /**
-   * Of runs that share a GPU the one with the larger goes first, between chunks; equal ones take turns. Default: 0.
+   * If several runs share a GPU, the one with the highest priority gets it next, after each chunk; runs of equal priority take turns. Default: 0.
    */
   priority?: number;
   /**
-   * One file made from an output of every chunk, in chunk order.
+   * Combines one output of every chunk into one file, in chunk order.
    */
   aggregate?: {
     /**
-     * The output that is gathered: one of `outputs`.
+     * The output to combine: one of `outputs`.
      */
     from: string;
     /**
-     * `array`: JSON values into one array. `lines`: one a line. `concat`: bytes one after the other.
+     * `array`: a JSON array of the JSON values. `lines`: one JSON value per line. `concat`: the concatenated bytes.
      */
     as: "array" | "lines" | "concat";
     /**
@@ -494,29 +494,29 @@ export interface JobFile {
   collect?: "files" | "lines";
 }
 /**
- * One task. What it leaves out, it takes from the job; `args` only together with the job's program. `inputs` and `env` are added to the job's.
+ * One task. Keys that are missing are taken from the job (`args` only together with the job's program). `inputs` and `env` are added to those of the job.
  */
 export interface Task {
   /**
-   * Its name, unique in the job and safe as a file name.
+   * Its name: unique in the job, and valid as a file name.
    */
   id: string | number | bigint | boolean;
   /**
-   * Replaces the job's `script` or `command`, and the `args` that go with it. The program, relative to the job file; staged once a node. Runs by its own first line when it is executable, `*.py` under the node's python otherwise.
+   * Replaces the job's `script` or `command`, and its `args`. The program, relative to the job file; it is staged once per node. An executable file runs by its `#!` line, another `*.py` with the node's Python.
    */
   script?: string;
   /**
-   * Replaces the job's `script` or `command`, and the `args` that go with it. A program that is on the nodes already, and its first arguments; `args` come after them.
+   * Replaces the job's `script` or `command`, and its `args`. A program that is installed on the nodes, and its first arguments; `args` follow them.
    *
    * @minItems 1
    */
   command?: (string | number | bigint | boolean)[];
   /**
-   * Replaces the job's `args`, never the words of its `command`. Passed byte for byte. They may use `{chunk}` `{out}` `{gpu}` and `params`; `{{` and `}}` are braces.
+   * Replaces the job's `args`, but not the words of its `command`. Passed byte for byte. Placeholders: `{chunk}` `{out}` `{gpu}` and `params`; `{{` and `}}` are literal braces.
    */
   args?: (string | number | bigint | boolean)[];
   /**
-   * Added to the job's `inputs`. Files or folders, relative to the job file; staged, and found by the same relative path from the working directory.
+   * Added to the job's `inputs`. Files or folders, relative to the job file. They are staged, and have the same path relative to the working directory.
    */
   inputs?: string[];
   /**
@@ -528,15 +528,15 @@ export interface Task {
    */
   expect?: string | number;
   /**
-   * Replaces the job's `priority`: tasks with a larger one begin first, however long they take.
+   * Replaces the job's `priority`: tasks with a higher one start first, whatever their duration.
    */
   priority?: number;
   /**
-   * The index of the GPU it must run on.
+   * The index of the GPU that it must run on.
    */
   gpu?: number;
   /**
-   * Added to the job's `env`; wins over it.
+   * Added to the job's `env`; overrides it.
    */
   env?: {
     [k: string]: string | number | bigint | boolean;
@@ -552,37 +552,37 @@ export interface Task {
  */
 export interface JobsFile {
   /**
-   * The jobs.
+   * The jobs to run.
    *
    * @minItems 1
    */
   jobs: Entry[];
   /**
-   * The job's name, also of its run directory. Default: the file's name without its ending.
+   * The name of the job and of its run directory. Default: the file's name without its extension.
    */
   name?: string;
   /**
-   * What a slot must offer.
+   * What a slot must have to run a chunk.
    */
   needs?: {
     /**
-     * GPUs of this vendor; `none` asks for CPU slots.
+     * The vendor of the GPU; `none` selects CPU slots.
      */
     vendor?: "amd" | "nvidia" | "none";
     /**
-     * GPUs of this model, as the profile names it.
+     * The model of the GPU, as in the profile.
      */
     model?: string;
     /**
-     * GPU memory, e.g. `8GiB`.
+     * The least memory of the GPU, e.g. `8GiB`.
      */
     vram?: string | number;
     /**
-     * Host memory of one chunk, e.g. `1GiB`: bounds how many run on a node at one time.
+     * The host memory of one chunk, e.g. `1GiB`: it limits how many run on a node at once.
      */
     memory?: string | number;
     /**
-     * Only these: names, tags or globs of the inventory.
+     * The nodes to use: names, tags or globs of the inventory.
      *
      * @minItems 1
      */
@@ -593,17 +593,17 @@ export interface JobsFile {
     playbooks?: string[];
   };
   /**
-   * Environment of every chunk; wins over the node's.
+   * The environment of every chunk; overrides that of the node.
    */
   env?: {
     [k: string]: string | number | bigint | boolean;
   };
   /**
-   * A file of further environment, relative to the job file; `~` is the home folder. A line `KEY=VALUE` for each variable, comments begin with `#`; quotes around a whole value are left out. `env` wins over it. Its values go to the chunks alone: into no log, journal or command line.
+   * A file with further environment variables, relative to the job file; `~` is the home folder. Each line is `KEY=VALUE`, comments begin with `#`, quotes around a whole value are removed. `env` overrides it. Its values are passed to the chunks only, and appear in no log, journal or command line.
    */
   env_file?: string;
   /**
-   * The longest a chunk may run, e.g. `10m`; then its whole process group is killed. Default: no limit.
+   * How long a chunk may run, e.g. `10m`; then its process group is killed. Default: no limit.
    */
   timeout?: string | number;
   /**
@@ -611,28 +611,28 @@ export interface JobsFile {
    */
   recheck?: string | number | {share: string | number; tolerance?: number};
   /**
-   * The earlier name of `recheck`; it stays valid.
+   * The old name of `recheck`; it stays valid.
    */
   canary?: string | number | {share: string | number; tolerance?: number};
   /**
-   * What happens to a chunk that fails.
+   * How to retry a chunk that fails.
    */
   retry?: {
     /**
-     * Tries in all. A try counts, too, where the agent of the node died while the chunk ran and the node did not reboot; after two such tries the chunk runs alone on a node. Default: 3.
+     * The total number of attempts. An attempt also counts if the node's agent died during it and the node did not reboot; after two such attempts the chunk runs alone on a node. Default: 3.
      */
     attempts?: number;
     /**
-     * Pause before the second try; doubles with each further one. Default: `1s`.
+     * The delay before the second attempt; it doubles with each further one. Default: `1s`.
      */
     backoff?: string | number;
   };
   /**
-   * How long a job takes on the slowest kind of slot, more or less, e.g. `90s`: the longest begin first, and on the fastest slots. Default: what earlier runs have learned of the script.
+   * The approximate duration of a job on the slowest kind of slot, e.g. `90s`. Longer jobs start first, and on faster slots. Default: as measured in earlier runs of the script.
    */
   expect?: string | number;
   /**
-   * Larger goes first. Default: 0.
+   * Jobs with a higher priority start first. Default: 0.
    */
   priority?: number;
   [k: string]: unknown;
@@ -650,19 +650,19 @@ export interface Entry {
    */
   script?: string;
   /**
-   * Arguments, passed as they are.
+   * Arguments, passed byte for byte.
    */
   args?: (string | number | bigint | boolean)[];
   /**
-   * The index of the GPU it must run on.
+   * The index of the GPU that it must run on.
    */
   gpu_id?: number | null;
   /**
-   * Replaces the file's `expect`, where it is a duration.
+   * Replaces the file's `expect` if it is a duration.
    */
   expect?: unknown;
   /**
-   * Replaces the file's `priority`, where it is a whole number.
+   * Replaces the file's `priority` if it is an integer.
    */
   priority?: unknown;
   /**
@@ -681,26 +681,26 @@ export interface Entry {
 }
 
 /**
- * When cron starts it: five fields like `0 2 * * *`, or `@reboot`, `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`. `muster schedule install` puts it into the crontab.
+ * When cron starts the pipeline: five fields like `0 2 * * *`, or `@reboot`, `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`. `muster schedule install` writes it to the crontab.
  */
 export type Schedule = string;
 /**
- * Who is told, with the run's summary as JSON.
+ * Who is notified, with the run's summary as JSON.
  *
  * @minItems 1
  */
 export type Notices = Notice[];
 
 /**
- * A pipeline: steps that need one another. Steps that do not run side by side; each has a folder of the pipeline's run directory.
+ * A pipeline: steps that depend on each other. Independent steps run in parallel; each has a folder in the pipeline's run directory.
  */
 export interface PipelineFile {
   /**
-   * `pipeline`; may be left out.
+   * `pipeline`; optional.
    */
   kind?: "pipeline";
   /**
-   * The pipeline's name, also of its run directory. Default: the file's name without its ending.
+   * The name of the pipeline and of its run directory. Default: the file's name without its extension.
    */
   name?: string;
   /**
@@ -711,15 +711,15 @@ export interface PipelineFile {
   };
   schedule?: Schedule;
   /**
-   * What a scheduled start does while an earlier one still runs: `skip` it, `wait` for it, or `fail` (exit 75). Default: `skip`.
+   * What a scheduled run does if the previous one is still running: `skip` the run, `wait`, or `fail` (exit 75). Default: `skip`.
    */
   overlap?: "skip" | "wait" | "fail";
   /**
-   * How many finished scheduled runs are kept, or for how long, e.g. `30d`. Unfinished ones always are. Default: all.
+   * How many finished scheduled runs to keep, or for how long, e.g. `30d`. Unfinished ones are always kept. Default: all.
    */
   keep?: number | string;
   /**
-   * A file, relative to the pipeline's, that gets figures of each run when it is over, for node_exporter's textfile collector (`--metrics`).
+   * A file for metrics of each finished run, relative to the pipeline file, for the textfile collector of node_exporter (`--metrics`).
    */
   metrics?: string;
   on_failure?: Notices;
@@ -731,52 +731,52 @@ export interface PipelineFile {
  */
 export interface Step {
   /**
-   * Steps that must be complete before it. Those that `inputs` name are needed anyway.
+   * Steps that must be complete before this one. Those that `inputs` names are implied.
    */
   needs?: string[];
   /**
-   * A job file or jobs file, relative to the pipeline's; it runs as it is.
+   * A job file or jobs file, relative to the pipeline file.
    */
   job?: string;
   /**
-   * Of a job: what `--set` would change.
+   * Of a job: overrides, as with `--set`.
    */
   set?: {
     [k: string]: string | number | bigint | boolean;
   };
   /**
-   * Of a job: what `--range` would change, `[start, end]`.
+   * Of a job: the range `[start, end]`, as with `--range`.
    *
    * @minItems 2
    * @maxItems 2
    */
   range?: [number | bigint, number | bigint];
   /**
-   * What it takes from other steps: path -> `STEP/FILE`. FILE is the step's aggregate, `results.ndjson`, or an output (`CHUNK/OUTPUT` of a matrix); `STEP` alone is all of its results. In a job the path is one of the job's `inputs`; a command finds it under `{in}`.
+   * Files from other steps: path -> `STEP/FILE`. FILE is the step's aggregate, `results.ndjson`, or an output (`CHUNK/OUTPUT` of a matrix); `STEP` alone means all of its results. In a job the path is one of the job's `inputs`; a command finds it under `{in}`.
    */
   inputs?: {
     [k: string]: string;
   };
   /**
-   * Playbooks that nodes are brought to.
+   * Playbooks to provision the nodes with.
    *
    * @minItems 1
    */
   provision?: string[];
   /**
-   * Playbooks that nodes are checked against; drift fails the step.
+   * Playbooks to verify on the nodes; drift fails the step.
    *
    * @minItems 1
    */
   verify?: string[];
   /**
-   * Of `provision` and `verify`: only these (names, tags, globs).
+   * Of `provision` and `verify`: the nodes to use (names, tags, globs).
    *
    * @minItems 1
    */
   nodes?: string[];
   /**
-   * A program that runs here, in the pipeline file's folder, with its arguments: no shell. `{in}` and `{out}` are folders with its inputs and for its outputs; `{{` and `}}` are braces.
+   * A program and its arguments, run locally without a shell, in the folder of the pipeline file. `{in}` is the folder with its inputs, `{out}` that for its outputs; `{{` and `}}` are literal braces.
    *
    * @minItems 1
    */
@@ -786,47 +786,47 @@ export interface Step {
    */
   outputs?: string[];
   /**
-   * Of a command: the longest it may run; then its whole process group is killed. Default: no limit.
+   * Of a command: how long it may run; then its process group is killed. Default: no limit.
    */
   timeout?: string | number;
   /**
-   * `changed`: its results are taken over from the last run in which it was complete, where job, inputs and parameters were the same. Default: `always`.
+   * `changed`: reuse the results of the last run in which the step was complete, if job, inputs and parameters are the same. Default: `always`.
    */
   when?: "always" | "changed";
   schedule?: Schedule;
 }
 /**
- * A command, or a webhook.
+ * A command or a webhook.
  */
 export interface Notice {
   /**
-   * A program, with its arguments, that gets the summary on stdin; it runs in the pipeline file's folder.
+   * A program and its arguments, which gets the summary on stdin; it runs in the folder of the pipeline file.
    *
    * @minItems 1
    */
   command?: (string | number | bigint | boolean)[];
   /**
-   * An http or https address that gets the summary by POST; tried three times. Where it holds a secret, use `webhook_env` or `webhook_file`.
+   * An http or https URL to which the summary is sent by POST, with up to three attempts. If the URL contains a secret, use `webhook_env` or `webhook_file`.
    */
   webhook?: string;
   /**
-   * The environment variable that holds the address.
+   * The environment variable that holds the URL.
    */
   webhook_env?: string;
   /**
-   * The file that holds the address, relative to the pipeline's, or under `~/`.
+   * The file that holds the URL, relative to the pipeline file, or under `~/`.
    */
   webhook_file?: string;
   /**
-   * Of a webhook: the environment variable with a token, sent as `Authorization: Bearer`.
+   * Of a webhook: the environment variable with the token, sent as `Authorization: Bearer`.
    */
   token_env?: string;
   /**
-   * Of a webhook: the file that holds the token, relative to the pipeline's, or under `~/`.
+   * Of a webhook: the file that holds the token, relative to the pipeline file, or under `~/`.
    */
   token_file?: string;
   /**
-   * The longest one try may take. Default: `10s`.
+   * How long one attempt may take. Default: `10s`.
    */
   timeout?: string | number;
 }
