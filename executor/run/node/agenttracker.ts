@@ -1,4 +1,4 @@
-import type { HelloMessage } from "./handshake.js";
+import type { HelloMessage } from "../agent/protocol.js";
 
 /** What happened to a node's previous agent. `ended`: it died, or it ended because its lease ran out. */
 export type AgentChange = "rebooted" | "died" | "ended";

@@ -8,9 +8,9 @@ import { renderTemplate } from "../../job/template.js";
 import type { Attempt, Slot } from "../../schedule/events.js";
 import { findUnknown, selectSlots } from "../../schedule/slots/nodeslots.js";
 import type { AgentEnd } from "../agent/agentchannel.js";
-import type { AgentCommand, AgentMessage, AttemptSpec } from "../agent/protocol.js";
+import type { AgentCommand, AgentMessage, AttemptSpec, HelloMessage } from "../agent/protocol.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
-import { type AcceptedAgent, type HelloMessage, type PreviousAttachment, startAgent } from "./handshake.js";
+import { type AcceptedAgent, type PreviousAttachment, startAgent } from "./handshake.js";
 import { FileStager, stagedFilesOf } from "./staging.js";
 import { stopAgent } from "./stopagent.js";
 

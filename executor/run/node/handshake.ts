@@ -6,7 +6,7 @@ import type { Slot } from "../../schedule/events.js";
 import { gpuEnvironment } from "../../schedule/slots/nodeslots.js";
 import { AgentChannel, type AgentEnd } from "../agent/agentchannel.js";
 import { Heartbeat } from "../agent/heartbeat.js";
-import { type AgentCommand, type AgentMessage, PROTOCOL_VERSION } from "../agent/protocol.js";
+import { type AgentMessage, type HelloMessage, type OpenCommand, PROTOCOL_VERSION } from "../agent/protocol.js";
 import { MAX_LOG_BYTES } from "../record/rundir.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
 import { FIRST_CHECK_TIMEOUT_SECONDS, vendorToCheck } from "./slotmonitor.js";
@@ -43,9 +43,6 @@ function describeCards(node: Node, slots: Slot[], cards: string[]): Pick<OpenCom
   const pci = cards.length > 0 ? cards : (node.pci ?? []);
   return { cards: { vendor, pci }, examine: vendorToCheck(node, slots) && FIRST_CHECK_TIMEOUT_SECONDS };
 }
-
-export type HelloMessage = Extract<AgentMessage, { ev: "hello" }>;
-type OpenCommand = Extract<AgentCommand, { op: "open" }>;
 
 /** What is known from earlier attachments to a node: its boot id, and the PCI addresses of its GPUs by index. */
 export interface PreviousAttachment {
