@@ -3,18 +3,18 @@ import { forEachNode, type NodeOutcome } from "./eachnode.js";
 import { type Facts, gatherFacts } from "./facts.js";
 import type { Node } from "./node.js";
 
-/** What a look at a node found: its facts (`hostKey`: type and SHA256 fingerprint, over SSH), or why it cannot be used. */
+/** The facts of one node, or the error that makes it unusable. `hostKey`: type and SHA256 fingerprint; SSH nodes only. */
 export type NodeFacts = { node: Node; facts: Facts; hostKey?: string } | { node: Node; error: MusterError };
 
 /**
- * Looks at every node, each over a connection of its own that is closed again, and calls `done` for each as soon as it is known. In the
- * order of `nodes`; never rejects for what nodes do.
+ * Gathers the facts of all nodes in parallel, each over its own short-lived connection. Calls `onResult` for each node as soon as its
+ * result is known and resolves with the results in the order of `nodes`. A node's failure is a value, never a rejection.
  */
-export async function gatherAllFacts(nodes: Node[], done: (look: NodeFacts) => void): Promise<NodeFacts[]> {
+export async function gatherAllFacts(nodes: Node[], onResult: (result: NodeFacts) => void): Promise<NodeFacts[]> {
   const outcomes = await forEachNode(
     nodes,
     async (connection) => ({ facts: await gatherFacts(connection), hostKey: connection.hostKey }),
-    (outcome) => done(toNodeFacts(outcome)),
+    (outcome) => onResult(toNodeFacts(outcome)),
   );
   return outcomes.map(toNodeFacts);
 }

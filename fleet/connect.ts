@@ -3,17 +3,17 @@ import { connectLocal } from "./local/localconnection.js";
 import type { Node } from "./node.js";
 import { SshDialer } from "./ssh/sshdialer.js";
 
-/** Connects to nodes. Connections to many nodes come from one dialer: it keeps them from asking too much of a machine at once. */
+/** Connects to nodes. Use one dialer for many nodes: it shares the ssh configuration and limits concurrent log-ins. */
 export class Dialer {
   private readonly ssh = new SshDialer();
 
-  /** A way to a node. Rejects with a ConnectionError that names the step and what to do next. */
+  /** Opens a connection to a node. Rejects with a ConnectionError that names the failed step and the next action. */
   async connect(node: Node): Promise<Connection> {
     return node.connection === "local" ? connectLocal(node) : this.ssh.connect(node);
   }
 }
 
-/** A way to one node alone; see Dialer. */
+/** Opens a connection to a single node; see `Dialer.connect`. */
 export function connect(node: Node): Promise<Connection> {
   return new Dialer().connect(node);
 }

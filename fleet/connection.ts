@@ -1,14 +1,14 @@
 import type { Readable, Writable } from "node:stream";
 import type { Node } from "./node.js";
 
-/** How a command on a node ended. Never thrown: what nodes do is a value. `lost`: the connection went, so nobody knows. */
+/** How a command on a node ended: a value, never thrown. `lost`: the connection broke, so the outcome is unknown. */
 export type ExitReason =
   | { kind: "exit"; code: number }
   | { kind: "signal"; signal: string }
   | { kind: "timeout"; seconds: number }
   | { kind: "lost"; reason: string };
 
-/** What a finished command left behind. Output is capped (see `exec`). */
+/** How a command ended, and its output, capped as `exec` describes. */
 export type CommandResult = ExitReason & { stdout: string; stderr: string };
 
 /** A running command with its streams. `ended` resolves once, after the streams have closed; it never rejects. */
@@ -17,7 +17,7 @@ export interface Channel {
   stdout: Readable;
   stderr: Readable;
   ended: Promise<ExitReason>;
-  /** Lets go of the channel; the process on the node may go on. */
+  /** Closes the channel. The process on the node may continue. */
   destroy(): void;
 }
 
@@ -33,42 +33,42 @@ export interface FileStat {
  * that names node and path. Paths are absolute on the node.
  */
 export interface Files {
-  /** The absolute folder that `~` stands for. */
+  /** The absolute path of the home folder. */
   home(): Promise<string>;
   /**
-   * lstat; undefined where nothing is. Rejects where nobody can tell (no permission, an error of the disk); only a loop of links
-   * reads as nothing over SFTP, for OpenSSH answers the same.
+   * Does an lstat; undefined if the path does not exist. Rejects if that cannot be determined (no permission, an I/O error). Over SFTP
+   * a loop of symbolic links counts as missing, because OpenSSH reports the same status for both.
    */
   stat(path: string): Promise<FileStat | undefined>;
-  /** Makes the folder and its parents (mode for the ones made); fine where it exists. */
+  /** Creates the folder and its missing parents with `mode`. Does nothing if the folder exists. */
   makeFolder(path: string, mode: number): Promise<void>;
-  /** Copies a local file to the node: a temporary name beside `remote`, then rename over it. Pipelined; gigabytes are fine. */
+  /** Copies a local file to a temporary name beside `remote`, then renames it over `remote`. Pipelined, in constant memory. */
   upload(local: string, remote: string, mode: number): Promise<void>;
   /**
-   * Copies a regular file of the node (links refused) into the new local file `local` (must not exist; fsynced), hashing as it goes.
-   * Refused when the file is larger than `limit` bytes. Pipelined reads into a descriptor of its own.
+   * Copies a regular file of the node (never through a symbolic link) into the new local file `local`, which must not exist, and fsyncs
+   * it. Returns its size in bytes and its SHA-256. Rejects with FILE if the file is larger than `limit` bytes.
    */
   download(remote: string, local: string, limit: number): Promise<{ size: number; sha256: string }>;
-  /** Free bytes of the file system that holds `path`; undefined where the server cannot say. */
+  /** The free bytes of the file system that holds `path`; undefined if the server cannot report them. */
   free(path: string): Promise<number | undefined>;
 }
 
-/** A pooled way to one node: one SSH connection (up to three where the server allows too few sessions on one). */
+/** A connection to one node. Over SSH it is one TCP connection, or up to three if the server allows too few channels on one. */
 export interface Connection {
   readonly node: Node;
   /** Type and SHA256 fingerprint of the host key that was accepted; undefined for a local connection. */
   readonly hostKey?: string;
-  /** Resolves with the reason when the connection is gone for good (also after close()). Never rejects. */
+  /** Resolves with the reason once the connection is closed or lost. Never rejects. */
   readonly closed: Promise<string>;
   /**
-   * Runs a program to its end; arguments arrive byte for byte, whatever the login shell is. No pty.
-   * `timeout` in seconds; `stdin` is sent and closed; each output stream keeps its first `cap` bytes (default 1 MiB).
+   * Runs a program to its end, without a pty. Arguments arrive byte for byte, whatever the login shell is. `timeout`: in seconds; the
+   * process group is killed then. `stdin` is sent and closed. Of each output stream the first `cap` bytes are kept (default 1 MiB).
    */
   exec(argv: string[], options: { stdin?: string | Buffer; timeout: number; cap?: number }): Promise<CommandResult>;
-  /** Starts a program and hands over its streams. Rejects with a ConnectionError when it cannot be started. */
+  /** Starts a program and returns its streams. Rejects with a ConnectionError if it cannot be started. */
   open(argv: string[]): Promise<Channel>;
-  /** The one file channel of this connection, opened at the first call. */
+  /** Returns the file channel of this connection. The first call opens it. */
   files(): Promise<Files>;
-  /** Ends the connection; what runs detached on the node goes on. */
+  /** Closes the connection. Detached processes on the node continue. */
   close(): Promise<void>;
 }

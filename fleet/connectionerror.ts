@@ -1,10 +1,10 @@
 import { MusterError } from "../schemas/errors.js";
 
 /**
- * UNREACHABLE: no way there (name, route, refused port). DROPPED: the server let go before log-in, as a busy one does.
- * TIMEOUT: silence. LOST: the connection went while in use. HOST_KEY_*: who answers is not who should. AUTH: who we are is
- * not enough. UNSUPPORTED_KEY, CONFIG: a key or setting here that cannot be used. SHELL: log-in works, programs do not start.
- * SESSIONS: the server allows no further channel. The rest is about files: DENIED, NO_SPACE, MISSING, FILE (anything else).
+ * UNREACHABLE: name resolution, routing or the TCP connection failed. DROPPED: the server closed the connection before log-in, as a busy
+ * sshd does. TIMEOUT: no answer in time. LOST: an established connection broke. HOST_KEY_*: the host key is not trusted. AUTH: the server
+ * accepts none of our keys. UNSUPPORTED_KEY, CONFIG: a local key or setting cannot be used. SHELL: log-in works, but programs do not
+ * start. SESSIONS: the server allows no further channel. File errors: DENIED, NO_SPACE, MISSING, and FILE for everything else.
  */
 export type ConnectionErrorCode =
   | "UNREACHABLE"
@@ -24,52 +24,48 @@ export type ConnectionErrorCode =
   | "MISSING"
   | "FILE";
 
-/** Which node, and what was being done: "connect to rig@10.0.0.5:22". */
+/** The node, and the step that was in progress: "connect to rig@10.0.0.5:22". */
 export interface NodeStep {
   node: string;
   step: string;
 }
 
-/** What went wrong on the way to a node or with its files. `step` says what was being done. */
+/** A failed connection to a node, or a failed operation on its files. Its message is `node: step: detail`. */
 export class ConnectionError extends MusterError {
   declare readonly code: ConnectionErrorCode;
-  readonly node: string;
+  declare readonly node: string;
   readonly step: string;
   /** The message without node and step. */
-  readonly reason: string;
+  readonly detail: string;
 
   constructor(
     code: ConnectionErrorCode,
-    where: NodeStep,
-    reason: string,
-    options: { next?: string; cause?: unknown } = {},
+    { node, step }: NodeStep,
+    detail: string,
+    { next = DEFAULT_NEXT[code], cause }: { next?: string; cause?: unknown } = {},
   ) {
-    super(code, 69, `${where.node}: ${where.step}: ${reason}`, {
-      next: options.next ?? DEFAULT_NEXT[code],
-      cause: options.cause,
-    });
+    super(code, 69, `${step}: ${detail}`, { next, cause, node });
     this.name = "ConnectionError";
-    this.node = where.node;
-    this.step = where.step;
-    this.reason = reason;
+    this.step = step;
+    this.detail = detail;
   }
 }
 
 const DEFAULT_NEXT: Record<ConnectionErrorCode, string> = {
   UNREACHABLE: "check that the machine is on, and host and port in the inventory",
-  DROPPED: "try again; if it stays, look at MaxStartups and the log of the node's sshd",
-  TIMEOUT: "check that the machine is on and not frozen, and that no firewall drops packets on the way",
-  LOST: "check the machine and the network; running the same command again goes on",
+  DROPPED: "try again; if it happens again, check MaxStartups and the log of the node's sshd",
+  TIMEOUT: "check that the machine is on and not frozen, and that no firewall drops packets to it",
+  LOST: "check the machine and the network, then run the same command again: it resumes",
   HOST_KEY_UNKNOWN: "compare the fingerprint on the machine itself, then add its key to known_hosts",
   HOST_KEY_CHANGED: "find out why; if the machine was reinstalled, remove the old key with ssh-keygen -R",
   HOST_KEY_REVOKED: "do not use this machine until it has a new host key",
   AUTH: "put the public key into ~/.ssh/authorized_keys of that user on the node (ssh-copy-id)",
   UNSUPPORTED_KEY: "use an unencrypted OpenSSH key, or load the key into ssh-agent (ssh-add)",
   CONFIG: "change the setting",
-  SHELL: "check the login shell of that user on the node and what its start-up files do",
+  SHELL: "check the login shell of that user on the node and its start-up files",
   SESSIONS: "raise MaxSessions in the node's sshd_config",
-  DENIED: "give that user the right to it, or set another workdir in the inventory",
+  DENIED: "give that user permission, or set another workdir in the inventory",
   NO_SPACE: "free some space on the node, or set another workdir in the inventory",
   MISSING: "check the path",
-  FILE: "look at that path on the node",
+  FILE: "check that path on the node",
 };

@@ -4,32 +4,32 @@ import type { Connection } from "./connection.js";
 import type { Node } from "./node.js";
 import { Semaphore } from "./semaphore.js";
 
-/** What came of one node: what the work there resolved with, or why it could not be done. */
+/** The result of the work on one node, or the error that prevented it. */
 export type NodeOutcome<T> = { node: Node; value: T } | { node: Node; error: MusterError };
 
-/** Nodes at work at once: each is a connection and a process there, and a few milliseconds here. */
+/** Nodes worked on at once: each has a process of its own and takes a few milliseconds of this machine's processor. */
 const MAX_ACTIVE_NODES = 32;
 
-/** Nodes at work or being dialled: one that does not answer costs a socket, and keeps none of the others waiting. */
+/** Nodes worked on or being dialled at once. A node that does not answer holds a socket only, and delays no other node. */
 const MAX_STARTED_NODES = 256;
 
 /**
- * Does `work` on every node, each as soon as it is connected, over a connection that is closed then; calls `done` for each as it
- * ends. Resolves with the outcomes in the order of `nodes`; rejects only for errors that are not a node's.
+ * Connects to every node and runs `work` there, in parallel, then closes the connection. Calls `onOutcome` for each node as it finishes.
+ * Resolves with the outcomes in the order of `nodes`. A MusterError is a node's outcome; any other error (a bug) rejects.
  */
 export async function forEachNode<T>(
   nodes: Node[],
   work: (connection: Connection) => Promise<T>,
-  done: (outcome: NodeOutcome<T>) => void = () => {},
+  onOutcome: (outcome: NodeOutcome<T>) => void = () => {},
 ): Promise<NodeOutcome<T>[]> {
   const dialer = new Dialer();
-  const [underWay, atWork] = [new Semaphore(MAX_STARTED_NODES), new Semaphore(MAX_ACTIVE_NODES)];
-  const onNode = async (node: Node): Promise<NodeOutcome<T>> => {
+  const [started, active] = [new Semaphore(MAX_STARTED_NODES), new Semaphore(MAX_ACTIVE_NODES)];
+  const workOn = async (node: Node): Promise<NodeOutcome<T>> => {
     let connection: Connection | undefined;
     try {
       const connected = await dialer.connect(node);
       connection = connected;
-      return { node, value: await atWork.run(() => work(connected)) };
+      return { node, value: await active.run(() => work(connected)) };
     } catch (error) {
       if (error instanceof MusterError) return { node, error };
       throw error;
@@ -39,9 +39,9 @@ export async function forEachNode<T>(
   };
   return Promise.all(
     nodes.map((node) =>
-      underWay.run(async () => {
-        const outcome = await onNode(node);
-        done(outcome);
+      started.run(async () => {
+        const outcome = await workOn(node);
+        onOutcome(outcome);
         return outcome;
       }),
     ),

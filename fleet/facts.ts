@@ -2,7 +2,7 @@ import { MusterError } from "../schemas/errors.js";
 import { factsSource } from "../templates/nodeprograms.js";
 import type { CommandResult, Connection } from "./connection.js";
 
-/** A GPU as its node shows it. `pci` is domain:bus:device.function; null: the node's tools do not know. */
+/** A GPU as its node reports it. `pci` is domain:bus:device.function. null: the node's tools do not report the value. */
 export interface Gpu {
   vendor: "amd" | "nvidia";
   model: string | null;
@@ -12,37 +12,37 @@ export interface Gpu {
   driver: string | null;
 }
 
-/** What a node says of itself. Sizes in bytes, times in seconds. Texts are printable, and short. */
+/** The hardware and software of a node, as it reports them. Sizes in bytes, times in seconds; texts are printable and short. */
 export interface Facts {
   hostname: string;
-  /** The kernel's id of this boot: another one means a reboot in between. */
+  /** The kernel's boot id: a different one means that the node has rebooted. */
   boot: string;
-  /** When it booted, Unix time, by the node's own clock (which may be wrong); null: unknown. */
+  /** The boot time as Unix time, by the node's own clock (which may be wrong); null: unknown. */
   booted: number | null;
   uptime: number;
   python: string;
   cores: number;
   memory: { total: number; available: number };
-  /** The file system of the workdir, or of its nearest folder that exists. */
+  /** The file system of the workdir, or of its nearest existing parent. */
   disk: { path: string; free: number; total: number } | null;
   kernel: string;
   home: string;
-  /** By PCI address. */
+  /** In the order of their PCI addresses. */
   gpus: Gpu[];
-  /** The GPU tools that were found: null where one answered, else why it did not. */
+  /** The GPU tools that are installed: null if the tool works, else its error. */
   tools: Record<string, string | null>;
 }
 
-/** Seconds for the whole look: a tool gets five of them, a slow rig's python the rest. */
+/** The program on the node gives each GPU tool 5 s; the rest is for a slow node to start Python. */
 const FACTS_TIMEOUT_SECONDS = 20;
 const MAX_GPUS = 64;
 
-/** Whether GPUs are looked for: their vendors' tools take most of the time of a look. */
+/** Whether to query the GPUs: the vendors' tools take most of the time. */
 export type FactsScope = "with-gpus" | "without-gpus";
 
 /**
- * Asks a node for its facts; nothing is stored there. Rejects with a MusterError that says which step failed: NO_PYTHON,
- * LOST, TIMEOUT, or FACTS when what it said cannot be used.
+ * Gathers the facts of a node by running templates/facts.py there; nothing is stored on the node. Rejects with a MusterError: NO_PYTHON,
+ * LOST, TIMEOUT, or FACTS if the program fails or its output is invalid.
  */
 export async function gatherFacts(connection: Connection, scope: FactsScope = "with-gpus"): Promise<Facts> {
   const { node } = connection;
@@ -54,31 +54,32 @@ export async function gatherFacts(connection: Connection, scope: FactsScope = "w
   throw new MusterError(
     "FACTS",
     69,
-    `${node.name}: what it says of itself cannot be read: ${shortenText(outcome.stdout, 200)}`,
+    `the output of ${node.python} is not a valid report: ${shortenText(outcome.stdout, 200)}`,
     {
-      next: `Run \`${node.python} --version\` there and look whether it is a Python 3.8 or later.`,
+      node: node.name,
+      next: `Run \`${node.python} --version\` there and check that it is Python 3.8 or later.`,
     },
   );
 }
 
-function createFactsError(name: string, python: string, outcome: CommandResult): MusterError {
-  const said = shortenText(outcome.stderr.trim().split("\n").at(-1) ?? "", 200);
+function createFactsError(node: string, python: string, outcome: CommandResult): MusterError {
+  const message = shortenText(outcome.stderr.trim().split("\n").at(-1) ?? "", 200);
   if (outcome.kind === "lost")
-    return new MusterError("LOST", 69, `${name}: the connection was lost: ${outcome.reason}`);
+    return new MusterError("LOST", 69, `the connection was lost: ${outcome.reason}`, { node });
   if (outcome.kind === "timeout") {
-    const next = "Its disk or a GPU driver may hang; look at it with `uptime` and `dmesg`.";
-    return new MusterError("TIMEOUT", 69, `${name}: ${python} gave no facts within ${outcome.seconds} s`, { next });
+    const next = "Its disk or a GPU driver may hang; check it with `uptime` and `dmesg`.";
+    return new MusterError("TIMEOUT", 69, `${python} gave no facts within ${outcome.seconds} s`, { next, node });
   }
   const how = outcome.kind === "exit" ? `exit ${outcome.code}` : outcome.signal;
-  const missing = outcome.kind === "exit" && (outcome.code === 127 || outcome.code === 126);
-  const next = `Install python3 (3.8 or later) there, or name its path as \`python:\` of ${name} in the inventory.`;
-  if (missing) return new MusterError("NO_PYTHON", 69, `${name}: ${python} cannot be run: ${said || how}`, { next });
-  return new MusterError("FACTS", 69, `${name}: ${python} could not gather facts (${how}): ${said}`, { next });
+  const isMissing = outcome.kind === "exit" && (outcome.code === 127 || outcome.code === 126);
+  const next = `Install python3 (3.8 or later) there, or set its path as \`python:\` of ${node} in the inventory.`;
+  if (isMissing) return new MusterError("NO_PYTHON", 69, `${python} cannot be run: ${message || how}`, { next, node });
+  return new MusterError("FACTS", 69, `${python} could not gather facts (${how}): ${message}`, { next, node });
 }
 
 /**
- * The facts in a node's output: the last line that is a report (a shell's start-up file may print around it). Undefined
- * where there is none, or where what every caller relies on is not of its type.
+ * Parses the facts out of a node's output: the last line that is a report, because a shell's start-up file may print around it. Returns
+ * undefined if there is no such line, or if a required field is missing or of the wrong type.
  */
 export function parseFacts(output: string): Facts | undefined {
   const line = output.split("\n").findLast((one) => one.startsWith('{"muster_facts": 1,'));
@@ -154,7 +155,7 @@ function parseText(value: unknown): string | null {
   return typeof value === "string" ? shortenText(value, 300) : null;
 }
 
-/** A node's text without anything that a terminal would obey. */
+/** Replaces the characters that control a terminal by spaces, and cuts the text at `limit` characters. */
 function shortenText(value: string, limit: number): string {
   return value.replace(/[\p{C}\u2028\u2029]/gu, " ").slice(0, limit);
 }

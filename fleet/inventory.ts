@@ -12,12 +12,12 @@ import type { Node } from "./node.js";
 
 export { matchesAnyPattern, matchesPattern, selectNodes } from "./selectnodes.js";
 
-/** What a job type of a jobs file runs. Texts as written, with their places, so that problems in them can be shown. */
+/** The program of one job type of a jobs file. Each text is as written, with its position for error messages. */
 export interface Route {
   script: PositionedText;
   args: PositionedText[];
   inputs: PositionedText[];
-  /** undefined: what follows `--output` in the arguments. */
+  /** undefined: the arguments that follow `--output`. */
   outputs?: PositionedText[];
 }
 
@@ -26,7 +26,7 @@ export interface PositionedText {
   position: FilePosition;
 }
 
-/** One value that stands in several files of a node. `text`: the value as the inventory writes it. */
+/** One value that several files of a node must agree on. `text`: the value as the inventory writes it. */
 export interface Manifest {
   name: string;
   value: string | number | bigint | boolean;
@@ -34,7 +34,7 @@ export interface Manifest {
   in: ValueLocation[];
 }
 
-/** A file of the node (absolute or `~/...`), and where in it a value stands. */
+/** A file of the node (absolute or `~/...`), and how to find the value in it. */
 export type ValueLocation = { file: string } & (
   | { assignment: string }
   | { pointer: string }
@@ -46,33 +46,33 @@ export interface Inventory {
   /** In the order of the file. */
   nodes: Node[];
   playbooks: string[];
-  /** Folder in a node's memory -> files here (absolute). */
+  /** Folder in a node's tmpfs -> local files (absolute paths). */
   ramdisk: Record<string, string[]>;
-  /** Path on the node -> path here (absolute; a folder ends in `/`). */
+  /** Path on the node -> local path (absolute; a folder ends in `/`). */
   files: Record<string, string>;
-  /** Folders of `files` whose stale files are deleted on the node, not just reported. */
+  /** Folders of `files` in which stale files are deleted on the node; elsewhere they are only reported. */
   deleteStale: string[];
   manifests: Manifest[];
   routes: Record<string, Route>;
   /** The type of a jobs-file entry that names neither script nor type. */
   defaultRoute: string;
-  /** What relative paths in it are relative to. */
+  /** The folder that relative paths start from. */
   folder: string;
-  /** Absolute; undefined for the embedded one. */
+  /** Absolute path; undefined for the embedded inventory. */
   file?: string;
   origin: InventoryOrigin;
 }
 
-/** Where an inventory came from: `file` when it was named outright, else where `findInventory` found it. */
+/** Where an inventory came from: `file` if the caller named it, else the source that `findInventory` chose. */
 export type InventoryOrigin = "file" | "--inventory" | "$MUSTER_INVENTORY" | "./inventory.yaml" | "embedded";
 
-/** Reads and checks an inventory. Throws InvalidFile with every problem in it. */
+/** Loads and validates an inventory file. Throws InvalidFileError with every problem found. */
 export function loadInventory(file: string): Inventory {
   const path = resolve(file);
   return parseInventory(readSource(file), path);
 }
 
-/** This machine alone: local, no GPUs, one slot a core. */
+/** An inventory of this machine only: a local connection, no GPUs, one CPU slot per core. */
 export function embeddedInventory(folder = process.cwd()): Inventory {
   const name = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(hostname()) ? hostname() : "local";
   const nodes = [{ ...createDefaultNode(name), slots: availableParallelism() }];
@@ -90,10 +90,13 @@ export function embeddedInventory(folder = process.cwd()): Inventory {
   };
 }
 
-/** What `-i` takes instead of a file to mean this machine alone, whatever inventory lies around. */
+/** The value of `-i` that selects this machine only, even if ./inventory.yaml exists. */
 const LOCAL_INVENTORY = "local";
 
-/** The inventory to use: `option` (-i), else $MUSTER_INVENTORY, else ./inventory.yaml of `cwd`, else the embedded one. */
+/**
+ * Loads the inventory to use: `option` (-i), else $MUSTER_INVENTORY, else ./inventory.yaml in `cwd`, else the embedded one.
+ * Throws InvalidFileError.
+ */
 export function findInventory(
   option: string | undefined,
   env: Record<string, string | undefined>,
@@ -108,16 +111,16 @@ export function findInventory(
   return embeddedInventory(cwd);
 }
 
-/** The inventory that a source holds. Throws InvalidFile. */
+/** Parses an inventory from a source that stands for `file`. Throws InvalidFileError with every problem found. */
 export function parseInventory(source: Source, file: string): Inventory {
   const problems = checkSchema(source, "inventory");
   if (problems.length > 0) throw createInvalidFileError(problems);
   const folder = dirname(file);
   const value = source.value as InventoryFile;
   const merged = Object.keys(value.nodes).map((name) => mergeNode(source, folder, name));
-  const faults = merged.filter((one): one is Problem => "message" in one);
-  const manifests = readManifests(source, value, faults);
-  if (faults.length > 0) throw createInvalidFileError(faults);
+  const mergeProblems = merged.filter((one): one is Problem => "message" in one);
+  const manifests = readManifests(source, value, mergeProblems);
+  if (mergeProblems.length > 0) throw createInvalidFileError(mergeProblems);
   return {
     nodes: merged as Node[],
     playbooks: value.playbooks ?? [],
@@ -133,13 +136,14 @@ export function parseInventory(source: Source, file: string): Inventory {
   };
 }
 
-function readManifests(source: Source, file: InventoryFile, faults: Problem[]): Manifest[] {
+/** Appends what is wrong with their locations to `problems`. */
+function readManifests(source: Source, file: InventoryFile, problems: Problem[]): Manifest[] {
   return Object.entries(file.manifests ?? {}).map(([name, manifest]) => {
-    for (const [index, spot] of manifest.in.entries()) {
-      const fault = findLocationProblem(spot);
+    for (const [index, location] of manifest.in.entries()) {
+      const problem = findLocationProblem(location);
       const where = `manifests.${name}.in[${index}]`;
-      if (fault !== undefined)
-        faults.push({ ...source.positionOf(["manifests", name, "in", index]), message: `${where} ${fault}` });
+      if (problem !== undefined)
+        problems.push({ ...source.positionOf(["manifests", name, "in", index]), message: `${where} ${problem}` });
     }
     const text = source.text(["manifests", name, "value"]);
     return { name, value: manifest.value, text, in: manifest.in as ValueLocation[] };
@@ -148,15 +152,15 @@ function readManifests(source: Source, file: InventoryFile, faults: Problem[]): 
 
 type LocationKeys = NonNullable<InventoryFile["manifests"]>[string]["in"][number];
 
-function findLocationProblem(spot: LocationKeys): string | undefined {
-  const forms = [spot.assignment, spot.pointer, spot.yaml, spot.regex].filter((form) => form !== undefined);
-  if (forms.length !== 1) return "needs one of assignment, pointer, yaml and regex";
-  if (spot.regex === undefined) return undefined;
+function findLocationProblem({ assignment, pointer, yaml, regex }: LocationKeys): string | undefined {
+  const selectors = [assignment, pointer, yaml, regex].filter((selector) => selector !== undefined);
+  if (selectors.length !== 1) return "needs exactly one of assignment, pointer, yaml and regex";
+  if (regex === undefined) return undefined;
   try {
-    const groups = (new RegExp(`${spot.regex}|`, "m").exec("")?.length ?? 1) - 1;
+    const groups = (new RegExp(`${regex}|`, "m").exec("")?.length ?? 1) - 1;
     return groups === 1 ? undefined : `needs a regex with one group, not ${groups}`;
   } catch (error) {
-    return `holds no regular expression: ${(error as Error).message}`;
+    return `has an invalid regular expression: ${(error as Error).message}`;
   }
 }
 

@@ -18,7 +18,10 @@ const DEFAULT_GRACE_SECONDS = 60;
 const DEFAULT_LEASE_SECONDS = 40 * 60;
 const DEFAULT_GPU_CHECK_SECONDS = 60;
 
-/** The node called `name` with defaults, profile and its own keys merged, in that order of precedence from weak to strong. */
+/**
+ * Merges the defaults, the profile and the node's own keys into the node called `name`; later layers override earlier ones. Returns a
+ * Problem if the node names a profile that does not exist.
+ */
 export function mergeNode(source: Source, folder: string, name: string): Node | Problem {
   const file = source.value as InventoryFile;
   const own: NodeKeys = file.nodes[name] ?? {};
@@ -65,7 +68,7 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
   };
 }
 
-/** A node with nothing said about it. */
+/** Returns a local node without GPUs, with the default of every setting. */
 export function createDefaultNode(name: string): Node {
   return {
     name,
@@ -101,7 +104,7 @@ function mergeProfile(
   };
 }
 
-/** The mapping `key` of every layer, later ones over earlier ones, values as the file writes them. */
+/** Merges the mapping `key` of all layers, later ones over earlier ones. Values are as the file writes them. */
 function mergeTexts(source: Source, layers: InventoryLayer[], key: "env" | "kernel"): Record<string, string> {
   const merged: Record<string, string> = {};
   for (const { path, keys } of layers) {

@@ -1,11 +1,11 @@
-/** A kind of GPU, as the inventory's `profiles` describe it. */
+/** A kind of GPU, as `profiles` of the inventory describes it. */
 export interface Profile {
   name: string;
   vendor: "amd" | "nvidia" | "none";
   model?: string;
   /** Bytes. */
   vram?: number;
-  /** Units a second of one GPU: a first guess. */
+  /** Units per second of one GPU: the initial estimate. */
   rate?: number;
   env: Record<string, string>;
   /** Kernel module parameters, `module.parameter` -> value. */
@@ -13,24 +13,24 @@ export interface Profile {
   limits: Record<string, { best?: number; max?: number }>;
 }
 
-/** A machine, with defaults, profile and its own keys already merged; nothing here has been checked on the machine. */
+/** A machine as the inventory describes it, with defaults and profile merged in. Nothing here has been checked on the machine. */
 export interface Node {
   name: string;
   connection: "ssh" | "local";
-  /** An address, a name, or an alias of ~/.ssh/config. */
+  /** An IP address, a DNS name, or an alias of ~/.ssh/config. */
   host: string;
   port?: number;
   user?: string;
   identityFile?: string;
   knownHosts?: string;
-  /** Undefined: as StrictHostKeyChecking of ~/.ssh/config says, strict where it is silent. */
+  /** undefined: StrictHostKeyChecking of ~/.ssh/config decides; without it, strict. */
   hostKeys?: "strict" | "accept-new";
   profile: Profile;
-  /** How many GPUs it has; undefined = as many as are found. */
+  /** The number of its GPUs; undefined: as many as are found. */
   gpus?: number;
-  /** PCI addresses that its GPUs must have; undefined = any. */
+  /** The PCI addresses that its GPUs must have; undefined: any. */
   pci?: string[];
-  /** CPU slots; undefined = none beside GPUs, or one a core where there is no GPU. */
+  /** The number of CPU slots; undefined: none if the node has GPUs, else one per core. */
   slots?: number;
   maxConcurrent?: number;
   tags: string[];
@@ -38,21 +38,21 @@ export interface Node {
   workdir: string;
   /** The interpreter's name or path on the node. */
   python: string;
-  /** Modules that must be there for that interpreter. */
+  /** Modules that the interpreter must be able to import. */
   pythonModules?: string[];
-  /** Environment of every chunk there: the profile's, then the node's own. */
+  /** The environment of every chunk on this node: the profile's, overridden by the node's own. */
   env: Record<string, string>;
-  /** Seconds without an answer after which it counts as silent. */
+  /** Seconds without an answer after which the node counts as silent. */
   silenceSeconds: number;
   /** Seconds of silence before its chunks are requeued. */
   graceSeconds: number;
   /** Seconds that an agent lives without a coordinator. */
   leaseSeconds: number;
-  /** Seconds between two looks at its GPUs while a run uses them; 0 = none. */
+  /** Seconds between two GPU health checks during a run; 0: no checks. */
   gpuCheckSeconds: number;
 }
 
-/** Where a node's files are, as its inventory has it: two nodes with the same address share a workdir. */
+/** Returns a text that identifies the node's workdir: two nodes with the same text share one. */
 export function formatAddress({ connection, user, host, port, workdir }: Node): string {
   return connection === "local" ? `local:${workdir}` : `${user ?? ""}@${host}:${port ?? ""}:${workdir}`;
 }

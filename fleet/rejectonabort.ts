@@ -1,6 +1,6 @@
 /**
- * Settles as `promise` does, or rejects with the reason of `signal` if that aborts first. Unlike `Promise.race` with a promise that
- * outlives many others, it leaves nothing behind: such a race keeps each of its values in memory until the last one is over.
+ * Settles as `promise` does, or rejects with the reason of `signal` if the signal aborts first. It removes its listener afterwards. A
+ * `Promise.race` against one long-lived promise would instead keep the result of every race in memory until that promise settles.
  */
 export async function rejectOnAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   let abort = () => {};
@@ -15,3 +15,19 @@ export async function rejectOnAbort<T>(promise: Promise<T>, signal: AbortSignal)
     signal.removeEventListener("abort", abort);
   }
 }
+
+/** Settles as `promise` does, or resolves with undefined after `ms` milliseconds. */
+export async function resolveWithin<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(TIMED_OUT), ms);
+  try {
+    return await rejectOnAbort(promise, controller.signal);
+  } catch (error) {
+    if (error === TIMED_OUT) return undefined;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const TIMED_OUT = Symbol("timed out");

@@ -2,20 +2,21 @@ import { UsageError } from "../schemas/errors.js";
 import { suggest } from "../schemas/suggest.js";
 import type { Node } from "./node.js";
 
-/** Whether a name, a tag or a glob (`*`, `?`, `[...]`) means this node. */
+/** Whether a name, a tag or a glob (`*`, `?`, `[...]`) matches this node. Throws UsageError for an invalid glob. */
 export function matchesPattern(node: Node, pattern: string): boolean {
   if (!/[*?[]/.test(pattern)) return node.name === pattern || node.tags.includes(pattern);
   const glob = compileGlob(pattern);
   return glob.test(node.name) || node.tags.some((tag) => glob.test(tag));
 }
 
-/** Whether any of the patterns means this node. */
+/** Whether any of the patterns matches this node. */
 export function matchesAnyPattern(node: Node, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => matchesPattern(node, pattern));
 }
 
 /**
- * The nodes that `--limit NAME|TAG|GLOB[,...]` means, in inventory order; all without one. Throws UsageError for a word that means none.
+ * Selects the nodes that `--limit NAME|TAG|GLOB[,...]` matches, in the order of the inventory; all nodes without a limit. Throws
+ * UsageError for a pattern that matches no node.
  */
 export function selectNodes(inventory: { nodes: Node[] }, limit: string | undefined): Node[] {
   if (limit === undefined) return inventory.nodes;
@@ -23,8 +24,8 @@ export function selectNodes(inventory: { nodes: Node[] }, limit: string | undefi
   for (const pattern of patterns) {
     if (pattern === "")
       throw new UsageError(
-        `--limit ${JSON.stringify(limit)} names nothing`,
-        "give NAME, TAG or GLOB, divided by commas",
+        `--limit ${JSON.stringify(limit)} has an empty pattern`,
+        "give NAME, TAG or GLOB, separated by commas",
       );
     if (!inventory.nodes.some((node) => matchesPattern(node, pattern))) {
       const isGlob = /[*?[]/.test(pattern);
@@ -35,7 +36,7 @@ export function selectNodes(inventory: { nodes: Node[] }, limit: string | undefi
   return inventory.nodes.filter((node) => matchesAnyPattern(node, patterns));
 }
 
-/** Every name and tag of the nodes. */
+/** Lists the names and tags of the nodes, without duplicates. */
 export function listNamesAndTags(nodes: Node[]): string[] {
   return [...new Set(nodes.flatMap((node) => [node.name, ...node.tags]))];
 }
@@ -55,6 +56,9 @@ function compileGlob(pattern: string): RegExp {
   try {
     return new RegExp(`^${source.join("")}$`, "s");
   } catch {
-    throw new UsageError(`"${pattern}" is not a pattern`, "ranges in [...] go from the lower to the higher character");
+    throw new UsageError(
+      `"${pattern}" is not a valid pattern`,
+      "in [...], write a range from the lower to the higher character",
+    );
   }
 }

@@ -4,15 +4,15 @@ import { readLocalFile, readLocalTree } from "./engine/localsource.js";
 import type { PlaybookContext, Resource, TreeState } from "./engine/resource.js";
 import { diffTree, findStalePaths, repairTree, type WantedTree } from "./engine/tree.js";
 
-/** Bytes of a file that come along for its diff. */
+/** Files up to this size are transferred for a diff. */
 const MAX_DIFF_BYTES = 64 * 1024;
 const FOLDER_MODE = 0o755;
-/** Stale files that are named. */
+/** The most stale files that a note names. */
 const MAX_NAMED_FILES = 5;
 
 /**
- * Files and folders synced by content and mode: the inventory's `files`. What a folder holds beside them is only reported, unless
- * the inventory's `delete_stale` names that folder.
+ * Syncs files and folders by content and mode: `files` of the inventory. Stale files in a folder are only reported, unless `delete_stale`
+ * names that folder.
  */
 export default async function* files({ inventory }: PlaybookContext): AsyncGenerator<Resource> {
   for (const [target, source] of Object.entries(inventory.files)) {
@@ -22,17 +22,17 @@ export default async function* files({ inventory }: PlaybookContext): AsyncGener
       yield inventory.deleteStale.includes(target) ? deleteStale(whole, withoutSlash(target)) : whole;
       continue;
     }
-    // A folder as target of a file means a file in it.
+    // If the target is a folder, the file goes into it.
     const path = target.endsWith("/") ? posix.join(target, basename(source)) : target;
     const want: WantedTree = new Map([[posix.basename(path), await readLocalFile(source, from)]]);
     yield treeResource(`file ${path}`, posix.dirname(path), want, "parts") as Resource;
   }
 }
 
-/** A resource that also knows what lies in its folder and is not wanted. */
+/** A resource that also lists the stale files in its folder. */
 type TreeResource = Resource & { stale(have: unknown): string[] };
 
-/** The same, with what is stale as a difference that is mended by deleting it. Names come from the node: none leads elsewhere. */
+/** Makes stale files a difference, which a change deletes. The names come from the node, so those with `..` are dropped. */
 function deleteStale(tree: TreeResource, folder: string): Resource {
   const stale = (have: unknown) => tree.stale(have).filter((path) => !path.split("/").includes(".."));
   return {
@@ -42,15 +42,15 @@ function deleteStale(tree: TreeResource, folder: string): Resource {
       ...tree.diff(have),
       ...stale(have).map((path) => ({ what: `${path}: stale`, have: "there", want: "nothing" })),
     ],
-    change: async (have, hands) => {
-      await tree.change?.(have, hands);
+    change: async (have, context) => {
+      await tree.change?.(have, context);
       const paths = stale(have).map((path) => posix.join(folder.replace(/^~\//, "./"), path));
-      if (paths.length > 0) await hands.$`rm -rf -- ${paths}`;
+      if (paths.length > 0) await context.$`rm -rf -- ${paths}`;
     },
   };
 }
 
-/** `whole`: the folder is all ours, so that what else is in it is stale; `parts`: only these paths are. */
+/** `whole`: everything else in the folder is stale; `parts`: only the wanted paths of the folder are managed. */
 function treeResource(name: string, folder: string, want: WantedTree, extent: "whole" | "parts"): TreeResource {
   const read = (local: string) => readFileSync(local);
   const look = (have: unknown) => (extent === "whole" ? (have as TreeState) : selectParts(have, want));
@@ -58,7 +58,7 @@ function treeResource(name: string, folder: string, want: WantedTree, extent: "w
     name,
     probe: extent === "whole" ? { ask: "tree", path: folder, cap: MAX_DIFF_BYTES } : partsProbe(folder, want),
     diff: (have) => diffTree(look(have), want, read),
-    change: async (have, hands) => repairTree(hands, folder, look(have), want, { folders: FOLDER_MODE }),
+    change: async (have, context) => repairTree(context, folder, look(have), want, { folders: FOLDER_MODE }),
     stale: (have) => (extent === "whole" ? findStalePaths(look(have), want) : []),
     notes: (have) => (extent === "whole" ? noteStale(findStalePaths(look(have), want)) : []),
   };

@@ -7,7 +7,7 @@ const LOCK_PARENT = "/var/lib/muster";
 const LOCK_FOLDER = `${LOCK_PARENT}/gpu-locks`;
 const LOCK_RIGHTS = { folder: { mode: 0o755, owner: "root:root" }, file: { mode: 0o644, owner: "root:root" } };
 
-/** A file that is right stays the file that it is: agents may have it locked. */
+/** Creates what is missing. An existing file is never replaced, because agents may have it locked. */
 const MAKE_LOCKS_SCRIPT = `set -eu
 umask 022
 cd "$1"; shift
@@ -18,9 +18,9 @@ for name in "$@"; do
 done`;
 
 /**
- * A lock file for each GPU, by which runs of different users keep off each other's GPUs, in other network namespaces (containers),
- * too. Folder and files are root's and nobody else can write to them, so that no user can make, replace or remove one: to lock a
- * file, reading it is enough.
+ * Creates a lock file for each GPU, which keeps runs of different users, and runs in other containers, from using the same GPU. Folder and
+ * files belong to root and are not writable by others, so that no user can create, replace or remove one; locking requires read permission
+ * only.
  */
 export default async function* gpuLocks({ node, facts }: PlaybookContext): AsyncGenerator<Resource> {
   const { vendor } = node.profile;
@@ -47,7 +47,7 @@ function lockFilesResource(names: string[]): Resource<[FileState, TreeState]> {
   };
 }
 
-/** Pure: what is missing, or is not root's alone. */
+/** Pure: lists what is missing, or has another mode or owner. */
 export function diffLocks(names: string[], parent: FileState, tree: TreeState): Difference[] {
   const folders: [string, FileState | undefined][] = [
     [LOCK_PARENT, parent],

@@ -10,7 +10,7 @@ import {
 import type { GpuStatus } from "../fleet/gpus/smi.js";
 import type { CommandState, Difference, FileState, Playbook, Probe, Resource } from "./engine/resource.js";
 
-/** Every GPU that the inventory expects is there, shows its clocks, and manages them itself. It can only be reported. */
+/** Checks that every GPU of the inventory is present, reports its clocks, and has performance level `auto`. Drift is only reported. */
 const gpu: Playbook = ({ node }) => {
   const { vendor } = node.profile;
   return vendor === "none" ? [] : [gpusResource({ vendor, count: node.gpus, addresses: node.pci ?? [] })];
@@ -23,7 +23,7 @@ export interface Expected {
   addresses: string[];
 }
 
-/** What the node answered: the PCI bus, ROCm's version, then the tools of the vendor. */
+/** The node's answers: the PCI bus, the version of ROCm, then the vendor's tools. */
 export type GpuAnswers = [bus: CommandState, rocm: FileState, ...tools: CommandState[]];
 
 function gpusResource(want: Expected): Resource<GpuAnswers> {
@@ -42,7 +42,7 @@ function gpusResource(want: Expected): Resource<GpuAnswers> {
   };
 }
 
-/** Pure: what is missing or sick. */
+/** Pure: lists the missing and the sick GPUs. */
 export function diffGpus(want: Expected, answers: GpuAnswers): Difference[] {
   const [busAnswer, , ...tools] = answers;
   const report = parseGpuReport(want.vendor, tools);
@@ -66,7 +66,7 @@ export function diffGpus(want: Expected, answers: GpuAnswers): Difference[] {
   ];
 }
 
-/** Where addresses are listed, others (a processor's own graphics) are nobody's business. */
+/** If the inventory lists addresses, other GPUs (such as the one in a processor) are ignored. */
 function isWanted(want: Expected, pci: string): boolean {
   return want.addresses.length === 0 || want.addresses.includes(pci);
 }
@@ -81,7 +81,7 @@ function diffHealth(shown: GpuStatus): Difference[] {
   return have === undefined ? [] : [{ what: `GPU ${shown.pci}`, have, want: "clocks, and perf auto" }];
 }
 
-/** The versions that matter for a sick card, and what to do about it, in the order that helped. */
+/** Notes the versions that matter for a sick GPU, and the remedies; none if all GPUs are healthy. */
 function noteGpus(want: Expected, answers: GpuAnswers): string[] {
   if (diffGpus(want, answers).length === 0) return [];
   const [, version, ...tools] = answers;

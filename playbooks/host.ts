@@ -1,13 +1,13 @@
 import { diffAccess } from "./engine/diffaccess.js";
 import type { AccessState, CommandState, Difference, Playbook, Probe, Resource } from "./engine/resource.js";
 
-/** A clock that is off by more than this, seconds, makes times in logs and records useless. */
+/** A clock with a larger offset makes the times in logs and journals useless. */
 const MAX_CLOCK_OFFSET_SECONDS = 60;
-/** Bytes that results and staged files want at least. */
+/** The least space for results and staged files. */
 const MIN_FREE_BYTES = 1 << 30;
 const HOST_PROBE_TIMEOUT_SECONDS = 10;
 
-/** Facts about the workdir's file system and the clock, one `name=value` a line; nothing is made or changed. */
+/** Prints facts about the workdir's file system and the clock, one `name=value` per line; changes nothing. */
 const HOST_SCRIPT = `at=$1
 case $at in "~"*) at=$HOME\${at#"~"};; esac
 runs=$at/runs
@@ -20,11 +20,11 @@ date +now=%s
 for run in "$runs"/*/; do [ -d "$run" ] && echo "run=$(basename "$run")"; done
 exit 0`;
 
-/** What a node must be to run anything at all. It can only be reported. */
+/** Checks what every run requires of a node: a usable workdir and a correct clock. Drift is only reported. */
 const host: Playbook = ({ node }) => [workdirResource(node.workdir, () => Date.now() / 1000)];
 export default host;
 
-/** `now`: Unix time here. */
+/** `now` returns the local Unix time in seconds. */
 function workdirResource(workdir: string, now: () => number): Resource<[CommandState, AccessState]> {
   const look: Probe = {
     ask: "command",
@@ -40,34 +40,34 @@ function workdirResource(workdir: string, now: () => number): Resource<[CommandS
   };
 }
 
-/** Pure: what keeps chunks from running, or makes their times wrong, each with its remedy. */
+/** Pure: lists what keeps chunks from running or makes their times wrong, each with its remedy. `now`: local Unix time in seconds. */
 export function diffHost(workdir: string, answer: string, now: number): Difference[] {
-  const said = new Map(parseLines(answer));
+  const facts = new Map(parseLines(answer));
   const found: Difference[] = [];
-  const at = said.get("at") ?? workdir;
-  if (!said.has("at")) return [{ what: workdir, have: "it cannot be looked at", want: "an answer from /bin/sh" }];
-  if (said.get("writable") !== "yes")
+  const at = facts.get("at") ?? workdir;
+  if (!facts.has("at")) return [{ what: workdir, have: "it cannot be checked", want: "an answer from /bin/sh" }];
+  if (facts.get("writable") !== "yes")
     found.push({ what: workdir, have: `${at} is not writable`, want: "a `workdir` in the inventory that is" });
-  if (said.get("noexec") === "yes")
+  if (facts.get("noexec") === "yes")
     found.push({ what: workdir, have: `${at} is mounted noexec`, want: "a `workdir` where scripts can run" });
-  const free = Number(said.get("free") ?? Number.POSITIVE_INFINITY);
+  const free = Number(facts.get("free") ?? Number.POSITIVE_INFINITY);
   if (free < MIN_FREE_BYTES)
     found.push({
       what: workdir,
       have: `${Math.floor(free / 2 ** 20)} MiB free`,
       want: `${MIN_FREE_BYTES / 2 ** 20} MiB or more`,
     });
-  const off = Number(said.get("now") ?? now) - now;
-  if (Math.abs(off) > MAX_CLOCK_OFFSET_SECONDS)
+  const offset = Number(facts.get("now") ?? now) - now;
+  if (Math.abs(offset) > MAX_CLOCK_OFFSET_SECONDS)
     found.push({
       what: "clock",
-      have: `${Math.round(Math.abs(off))} s ${off > 0 ? "ahead" : "behind"}`,
+      have: `${Math.round(Math.abs(offset))} s ${offset > 0 ? "ahead" : "behind"}`,
       want: "NTP (`timedatectl set-ntp true`)",
     });
   return found;
 }
 
-/** Pure: runs that have something there: agents at work, or waiting for a coordinator to come back. */
+/** Pure: notes the runs with files on the node: their agents work, or wait for a coordinator to reattach. */
 export function noteRunsLeft(workdir: string, answer: string): string[] {
   const runs = parseLines(answer).filter(([name]) => name === "run");
   if (runs.length === 0) return [];

@@ -20,7 +20,7 @@ const MAX_CONFIG_BYTES = 1024 * 1024;
 const GRUB_CONFIGS = ["/boot/grub/grub.cfg", "/boot/grub2/grub.cfg"];
 const LOADER_FILES = [GRUB, GRUB_FOLDER, DROP_IN, CMDLINE, KERNELSTUB, ...GRUB_CONFIGS];
 
-/** Kernel module parameters: as they are now, and, where they are wrong, as the next boot will set them. */
+/** Kernel module parameters: the running values and, if these differ, the values staged for the next boot. */
 const kernelParams: Playbook = ({ node }) => {
   const want = Object.entries(node.profile.kernel);
   return want.length === 0 ? [] : [stagedResource(want), runningResource(want)];
@@ -29,7 +29,7 @@ export default kernelParams;
 
 type Options = [name: string, value: string][];
 
-/** What the kernel says now. Only a reboot changes it. */
+/** The values of the running kernel. Only a reboot changes them. */
 function runningResource(want: Options): Resource<FileState[]> {
   return {
     name: "kernel parameters",
@@ -40,7 +40,7 @@ function runningResource(want: Options): Resource<FileState[]> {
   };
 }
 
-/** What the next boot will say; asked for only while the kernel says something else. */
+/** The values for the next boot; in sync if the running kernel has the wanted values. */
 function stagedResource(want: Options): Resource<FileState[]> {
   const parameters = parameterProbes(want);
   const steps = (states: FileState[]) =>
@@ -49,7 +49,7 @@ function stagedResource(want: Options): Resource<FileState[]> {
     name: STAGED_RESOURCE,
     probe: { ask: "all", of: [...parameters, ...LOADER_FILES.map((path) => fileProbe(path))] },
     diff: (states) => diffStaging(steps(states), want),
-    change: (states, hands) => stageParameters(steps(states), want, hands),
+    change: (states, context) => stageParameters(steps(states), want, context),
   };
 }
 
@@ -57,7 +57,7 @@ function fileProbe(path: string): Probe {
   return { ask: "file", path, cap: MAX_CONFIG_BYTES };
 }
 
-/** The parameter, and its module, for each. */
+/** Two probes for each parameter: its file, and the folder of its module. */
 function parameterProbes(want: Options): Probe[] {
   return want.flatMap(([name]) => {
     const [module, parameter] = name.split(".") as [string, string];
@@ -66,7 +66,7 @@ function parameterProbes(want: Options): Probe[] {
   });
 }
 
-/** Pure. `states`: for each parameter its file and its module's folder. */
+/** Pure: lists the parameters with other values. `states`: for each parameter its file and the folder of its module. */
 export function diffParameters(want: Options, states: FileState[]): Difference[] {
   return want.flatMap(([name, value], index): Difference[] => {
     const [file, module] = [states[2 * index], states[2 * index + 1]];
@@ -102,30 +102,30 @@ function readBootFiles(states: FileState[]): BootFiles {
 
 function diffStaging(steps: StagingStep[] | undefined, want: Options): Difference[] {
   const wanted = want.map(([name, value]) => `${name}=${value}`).join(" ");
-  if (steps === undefined) return [{ what: "boot loader", have: "none that is known here", want: wanted }];
+  if (steps === undefined) return [{ what: "boot loader", have: "no supported one found", want: wanted }];
   return steps.map((step) => {
     if (step.loader === "kernelstub")
       return { what: "kernelstub", have: step.remove.join(" ") || "not set", want: wanted };
     if (!("write" in step)) return { what: step.file, have: step.have, want: wanted };
     const diff = unifiedDiff(step.file, Buffer.from(step.have), Buffer.from(step.write));
-    return { what: step.file, have: "another value, or none, for the next boot", want: wanted, diff };
+    return { what: step.file, have: "a different value, or none, for the next boot", want: wanted, diff };
   });
 }
 
-async function stageParameters(steps: StagingStep[] | undefined, want: Options, hands: ChangeContext): Promise<void> {
+async function stageParameters(steps: StagingStep[] | undefined, want: Options, context: ChangeContext): Promise<void> {
   const wanted = want.map(([name, value]) => `${name}=${value}`).join(" ");
   const byHand = { next: `Add ${wanted} to the kernel command line of its boot loader by hand, then reboot it.` };
   if (steps === undefined)
-    throw new MusterError("BOOT_LOADER", 69, "neither GRUB nor /etc/kernel/cmdline nor kernelstub is there", byHand);
+    throw new MusterError("BOOT_LOADER", 69, "found neither GRUB nor /etc/kernel/cmdline nor kernelstub", byHand);
   if (!want.every(([, value]) => isPlainOption(value)))
     throw new MusterError("BOOT_LOADER", 69, `${wanted} cannot be written without quotes`, byHand);
   for (const step of steps) {
-    if (step.loader === "kernelstub") await runKernelstub(step.remove, step.add, hands);
-    else if ("write" in step) await hands.place({ path: step.file, content: Buffer.from(step.write), become: true });
+    if (step.loader === "kernelstub") await runKernelstub(step.remove, step.add, context);
+    else if ("write" in step) await context.place({ path: step.file, content: Buffer.from(step.write), become: true });
   }
   const loaders = new Set(steps.map(({ loader }) => loader));
-  if (loaders.has("GRUB")) await hands.$`${runAsRoot(["/bin/sh", "-c", MAKE_GRUB_CONFIG])}`;
-  if (loaders.has("systemd-boot")) await hands.$`${runAsRoot(["/bin/sh", "-c", MAKE_BOOT_ENTRY])}`;
+  if (loaders.has("GRUB")) await context.$`${runAsRoot(["/bin/sh", "-c", MAKE_GRUB_CONFIG])}`;
+  if (loaders.has("systemd-boot")) await context.$`${runAsRoot(["/bin/sh", "-c", MAKE_BOOT_ENTRY])}`;
 }
 
 async function runKernelstub(remove: string[], add: string[], { $ }: ChangeContext): Promise<void> {
@@ -134,7 +134,7 @@ async function runKernelstub(remove: string[], add: string[], { $ }: ChangeConte
 }
 
 const SBIN_PATH = "PATH=$PATH:/usr/sbin:/sbin";
-/** Debian's and Ubuntu's program, else what it stands for; nothing where GRUB itself is not installed. */
+/** Runs update-grub (Debian, Ubuntu), else the grub-mkconfig that it wraps; does nothing if GRUB is not installed. */
 const MAKE_GRUB_CONFIG = `${SBIN_PATH}
 if command -v update-grub >/dev/null; then exec update-grub; fi
 for name in grub2 grub; do

@@ -4,7 +4,7 @@ import type { ChangeContext, FileState, Playbook, Resource } from "./engine/reso
 import { unifiedDiff } from "./engine/unifieddiff.js";
 import { diffManifest, MAX_MANIFEST_BYTES, replaceValues } from "./manifest/diffmanifest.js";
 
-/** One value in several files: the inventory's `manifests`. */
+/** Keeps one value in several files in sync: `manifests` of the inventory. */
 const manifestSync: Playbook = ({ inventory }) => inventory.manifests.map(manifestResource);
 export default manifestSync;
 
@@ -14,36 +14,36 @@ function manifestResource(manifest: Manifest): Resource<FileState[]> {
     name: `manifest ${manifest.name}`,
     probe: { ask: "all", of },
     diff: (files) => addDiffs(manifest, files, diffManifest(manifest, files)),
-    change: (files, hands) => writeValues(manifest, files, hands),
+    change: (files, context) => writeValues(manifest, files, context),
   };
 }
 
-/** Each file that would change, as the unified diff of its first difference. */
+/** Adds a unified diff of each file that would change to the first difference of that file. */
 function addDiffs(manifest: Manifest, files: FileState[], found: ReturnType<typeof diffManifest>) {
-  const told = new Set<string>();
+  const shown = new Set<string>();
   return found.map((difference) => {
-    const index = manifest.in.findIndex(({ file }) => difference.what.startsWith(`${file}:`) && !told.has(file));
+    const index = manifest.in.findIndex(({ file }) => difference.what.startsWith(`${file}:`) && !shown.has(file));
     if (index < 0) return difference;
     const { file } = manifest.in[index]!;
-    told.add(file);
+    shown.add(file);
     const before = Buffer.from(files[index]!.content ?? "", "base64");
     const { text } = replaceValues(manifest, file, files[index]!);
     return text === undefined ? difference : { ...difference, diff: unifiedDiff(file, before, Buffer.from(text)) };
   });
 }
 
-/** Writes what can be written; then says what cannot. */
-async function writeValues(manifest: Manifest, files: FileState[], hands: ChangeContext): Promise<void> {
+/** Writes the files that can be written; then rejects with a MusterError (MANIFEST) if others cannot. */
+async function writeValues(manifest: Manifest, files: FileState[], context: ChangeContext): Promise<void> {
   const problems: string[] = [];
-  for (const file of new Set(manifest.in.map((spot) => spot.file))) {
-    const state = files[manifest.in.findIndex((spot) => spot.file === file)]!;
+  for (const file of new Set(manifest.in.map((location) => location.file))) {
+    const state = files[manifest.in.findIndex((location) => location.file === file)]!;
     const result = replaceValues(manifest, file, state);
     problems.push(...result.problems);
     if (result.text === undefined) continue;
     const content = Buffer.from(result.text);
-    if (content.toString("base64") !== state.content) await hands.place({ path: file, content });
+    if (content.toString("base64") !== state.content) await context.place({ path: file, content });
   }
   if (problems.length === 0) return;
-  const next = `Put the value there by hand once, or correct manifests.${manifest.name} in the inventory.`;
+  const next = `Set the value there by hand once, or correct manifests.${manifest.name} in the inventory.`;
   throw new MusterError("MANIFEST", 69, problems.join("; "), { next });
 }

@@ -2,7 +2,7 @@ import type { Difference, ModulesState, Playbook, Resource } from "./engine/reso
 
 const MIN_VERSION = [3, 8] as const;
 
-/** The node's Python is new enough, and has the modules that the inventory names. It can only be reported. */
+/** Checks that the node's Python is recent enough and has the modules that the inventory names. Drift is only reported. */
 const python: Playbook = ({ node }) => [pythonResource(node.python, node.pythonModules ?? [])];
 export default python;
 
@@ -14,7 +14,7 @@ function pythonResource(name: string, modules: string[]): Resource<ModulesState>
   };
 }
 
-/** Pure: what is too old or missing. */
+/** Pure: lists what is too old or missing. */
 export function diffPython(name: string, modules: string[], have: ModulesState): Difference[] {
   const wanted = `${MIN_VERSION.join(".")} or later`;
   if (have.python === null)
@@ -26,8 +26,8 @@ export function diffPython(name: string, modules: string[], have: ModulesState):
     ...(isOld ? [{ what: name, have: have.python, want: wanted }] : []),
     ...missing.map((module) => ({
       what: `module ${module}`,
-      have: `not there for ${name} ${have.python}`,
-      want: "there",
+      have: `not installed for ${name} ${have.python}`,
+      want: "installed",
     })),
   ];
 }

@@ -15,23 +15,23 @@ import type {
 import { diffTree, findWrongPaths, repairTree, type WantedTree } from "./engine/tree.js";
 import { diffOwners, takeOwnership } from "./ramdisk/ownership.js";
 
-/** Bytes of memory that filling a ramdisk must leave. */
+/** Memory that must stay available when a ramdisk is filled. */
 const SPARE_MEMORY_BYTES = 64 * 1024 * 1024;
 const PRIVATE_MODES = { file: 0o600, folder: 0o700 };
 
-/** Prints the user's id, whether logind removes what a user leaves in /dev/shm, and whether it keeps this user's manager running. */
+/** Prints the user's id, whether logind deletes a user's files in /dev/shm at logout, and whether this user lingers. */
 const LOGIND_SCRIPT = [
   "id -u",
   "busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager RemoveIPC",
   'loginctl show-user "$(id -u)" --property=Linger',
 ].join("; ");
 
-/** Folders that are everybody's by their nature: files may lie right in them. */
+/** Folders that are shared by design, and may contain files directly. */
 const SHARED_FOLDERS = ["/dev/shm", "/run/shm", "/tmp"];
 
 type RamdiskState = [TreeState, AccessState, MemoryState, CommandState];
 
-/** Files in the nodes' memory: the inventory's `ramdisk`. They are gone after a reboot; `provision --if-rebooted` puts them back. */
+/** Keeps files in tmpfs, compared by SHA-256: `ramdisk` of the inventory. `provision --if-rebooted` restores them after a reboot. */
 export default async function* ramdisk({ inventory }: PlaybookContext): AsyncGenerator<Resource> {
   for (const [folder, files] of Object.entries(inventory.ramdisk)) {
     const path = posix.normalize(folder).replace(/(?<=.)\/$/, "");
@@ -64,44 +64,44 @@ function ramdiskResource(folder: string, want: WantedTree): Resource<RamdiskStat
       ],
     },
     diff: ([tree, state]) => [...diffTree(tree, want), ...diffAccess(folder, state), ...diffOwners(tree, state, want)],
-    change: async ([tree, state, space], hands) => {
-      const own = await takeOwnership(folder, want, { tree, access: state, probe: access }, hands);
-      await fillRamdisk(folder, want, own, space, hands);
+    change: async ([tree, state, space], context) => {
+      const own = await takeOwnership(folder, want, { tree, access: state, probe: access }, context);
+      await fillRamdisk(folder, want, own, space, context);
     },
     notes: ([, , , logind]) => (folder === "/dev/shm" || folder.startsWith("/dev/shm/") ? noteRemoval(logind) : []),
   };
 }
 
-/** A node that runs out of memory may kill anything, so nothing is written where not all of it fits. */
+/** Writes nothing unless everything fits: a node that runs out of memory may kill any process. */
 async function fillRamdisk(
   folder: string,
   want: WantedTree,
   tree: TreeState,
   space: MemoryState,
-  hands: ChangeContext,
+  context: ChangeContext,
 ): Promise<void> {
   const wrong = findWrongPaths(tree, want);
   const needed = wrong.reduce((sum, [, entry]) => sum + (entry.kind === "file" ? entry.size : 0), 0);
   const problem = findSpaceProblem(needed, space);
   if (problem !== undefined)
     throw new MusterError("NO_SPACE", 69, `${folder}: ${problem}`, { next: "Free memory there, or put less into it." });
-  await repairTree(hands, folder, tree, want, { folders: PRIVATE_MODES.folder });
+  await repairTree(context, folder, tree, want, { folders: PRIVATE_MODES.folder });
 }
 
-/** Pure: why `needed` bytes do not fit, if they do not. */
+/** Pure: explains why `needed` bytes do not fit; undefined if they do. */
 export function findSpaceProblem(needed: number, { free, available }: MemoryState): string | undefined {
-  if (needed > free) return `${needed} bytes are needed, and the file system has ${free} left`;
+  if (needed > free) return `${needed} bytes are needed, but the file system has only ${free} left`;
   if (needed + SPARE_MEMORY_BYTES > available)
     return `${needed} bytes are needed beside ${SPARE_MEMORY_BYTES} to spare, and ${available} of memory are available`;
   return undefined;
 }
 
-/** Pure: what to set where logind would empty the ramdisk when the user logs out. Says nothing where it does not know. */
+/** Pure: notes that logind would delete the ramdisk at logout, with the remedy. Empty if logind does not, or did not answer. */
 export function noteRemoval({ stdout }: CommandState): string[] {
   const uid = /^(\d+)$/m.exec(stdout)?.[1];
   const removes = /^b true$/m.test(stdout);
   const lingers = /^Linger=yes$/m.test(stdout);
-  // logind spares system users.
+  // logind ignores system users.
   if (uid === undefined || Number(uid) < 1000 || !removes || lingers) return [];
   return [
     "logind deletes these files when the user's last session ends (RemoveIPC=yes): run `sudo loginctl enable-linger` for that " +

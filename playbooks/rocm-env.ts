@@ -6,8 +6,8 @@ const PROFILE_FILE = "/etc/profile.d/muster-rocm.sh";
 const ENVIRONMENT_FILE = "/etc/environment.d/90-muster-rocm.conf";
 
 /**
- * The environment of the node's profile as files for people: login shells read the first, what systemd starts for a user the second.
- * Chunks do not depend on them: the executor sets the same variables, from the same place in the inventory, before each one begins.
+ * Writes the environment of the node's profile to files for interactive use: login shells read the first, a user's systemd services the
+ * second. Chunks do not depend on them: the executor sets the same variables from the inventory for each chunk.
  */
 export default function* rocmEnv({ node }: PlaybookContext): Generator<Resource> {
   const variables = Object.entries(node.env);
@@ -30,12 +30,12 @@ export default function* rocmEnv({ node }: PlaybookContext): Generator<Resource>
 
 const FILE_HEADER = "# Written by `muster provision`, from the inventory; a change here is undone by the next one.\n";
 
-/** Lines that any POSIX shell reads. */
+/** Formats the variables for any POSIX shell. */
 export function formatProfile(variables: [string, string][]): string {
   return FILE_HEADER + variables.map(([name, value]) => `export ${name}=${quote(value)}\n`).join("");
 }
 
-/** Lines as environment.d(5) reads them: in double quotes \\ and " are escaped, and a $ that is meant is doubled. */
+/** Formats the variables for environment.d(5): \\ and " are escaped in double quotes, and a literal $ is doubled. */
 export function formatEnvironment(variables: [string, string][]): string {
   return FILE_HEADER + variables.map(([name, value]) => `${name}="${escapeValue(value)}"\n`).join("");
 }

@@ -49,7 +49,7 @@ export function formatDriftTotal(reports: NodeReport[]): string {
 /** Returns a line about a node, for progress. */
 export function formatNodeReport(report: NodeReport): string {
   const { name } = report.node;
-  if ("error" in report) return toPrintableText([`${name}: ${removeNodePrefix(report.error.message, name)}`]);
+  if ("error" in report) return toPrintableText([`${name}: ${report.error.textFor(name)}`]);
   return toPrintableText([
     `${name}: ${"skipped" in report ? report.skipped : formatDriftTotal([report]).replace(/^1 node: /, "")}`,
   ]);
@@ -81,8 +81,8 @@ export function buildDriftDocument(reports: NodeReport[]) {
 function formatNodeRows(report: NodeReport, widest: number, view: DriftView): string[] {
   const { name } = report.node;
   if ("error" in report) {
-    const { message, next, exitStatus: exit } = report.error;
-    const why = [removeNodePrefix(message, name), ...(next === undefined ? [] : [`next: ${next}`])];
+    const { next, exitStatus: exit } = report.error;
+    const why = [report.error.textFor(name), ...(next === undefined ? [] : [`next: ${next}`])];
     return [formatRow(widest, name, "", stateOfError(exit)), ...why.flatMap(indentLines)];
   }
   if ("skipped" in report)
@@ -127,10 +127,7 @@ function formatRow(widest: number, node: string, resource: string, state: string
   return `${padToColumns(name, widest + 2)}${padToColumns(what, room + 2)}${state}`.trimEnd();
 }
 
-function removeNodePrefix(message: string, name: string): string {
-  return message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
-}
-
+/** Text below a row. */
 function indentLines(text: string): string[] {
   return wrapText(text, "    ", TERMINAL_COLUMNS);
 }

@@ -30,7 +30,7 @@ export function formatUnusableNodes(looks: NodeFacts[]): string {
 /** Returns a line about a node, for progress. */
 export function formatNodeLine(look: NodeFacts): string {
   const { name } = look.node;
-  if ("error" in look) return toPrintableText([`${name}: ${removeNodePrefix(look.error, name)}`]);
+  if ("error" in look) return toPrintableText([`${name}: ${look.error.textFor(name)}`]);
   const { gpus, memory } = look.facts;
   return toPrintableText([`${name}: ${pluralize(gpus.length, "GPU")}, ${formatBytes(memory.total)} memory`]);
 }
@@ -106,13 +106,7 @@ function formatDetails(facts: Facts): string[] {
 }
 
 function formatError(error: MusterError, name: string): string[] {
-  return [removeNodePrefix(error, name), ...(error.next === undefined ? [] : [`next: ${error.next}`])].flatMap(
-    indentLines,
-  );
-}
-
-function removeNodePrefix({ message }: MusterError, name: string): string {
-  return message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
+  return [error.textFor(name), ...(error.next === undefined ? [] : [`next: ${error.next}`])].flatMap(indentLines);
 }
 
 function formatTotal(looks: NodeFacts[]): string {

@@ -1,8 +1,8 @@
 import { relative } from "node:path";
 import type { RecheckDifference } from "../executor/run/record/journalentry.js";
 import type { Leftover } from "../executor/run/record/leftovers.js";
+import { MAX_LOG_BYTES } from "../executor/run/record/rundir.js";
 import type { NodeSummary, RunSummary } from "../executor/run/record/runsummary.js";
-import { MAX_LOG_BYTES } from "../executor/run/results/chunklogs.js";
 import type { Failure } from "../executor/schedule/events.js";
 import { formatBytes, formatCount, formatDuration, pluralize, toPrintableText } from "./format.js";
 import { formatLeftovers } from "./leftovertext.js";

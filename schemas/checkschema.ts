@@ -5,14 +5,14 @@ import type { SchemaName } from "./schema.js";
 import type { Source } from "./source.js";
 import { explainViolation, isExactInteger, sortProblems, type Violation } from "./violations.js";
 
-/** What each of this project's own keywords demands. */
+/** The checks of muster's own schema keywords: whether `data` is valid under the keyword's value. */
 const keywords = {
   scalar: (_: unknown, data: unknown) => ["string", "number", "bigint", "boolean"].includes(typeof data),
   whole: (wanted: { minimum: number }, data: unknown) => isExactInteger(data) && data >= wanted.minimum,
   quantity: (wanted: unknown, data: unknown) => parseQuantity(wanted, data).ok,
 };
 
-/** What `compile.ts` has made of a schema. */
+/** A validator that `compile.ts` has compiled from a schema. */
 interface Validator {
   call(self: typeof keywords, data: unknown): boolean;
   errors?: Violation[] | null;
@@ -20,7 +20,7 @@ interface Validator {
 
 const require = createRequire(import.meta.url);
 
-/** Everything in `source` that the schema does not allow, in file order. Empty when it is sound. */
+/** Validates a source against a schema. Returns all problems in file order; an empty list if it is valid. */
 export function checkSchema(source: Source, schema: SchemaName): Problem[] {
   const validate: Validator = require(`./validators/${schema}.cjs`);
   if (validate.call(keywords, source.value)) return [];

@@ -1,6 +1,6 @@
 /**
- * Makes validators of the schemas, dist/schemas/validators/NAME.cjs: a part of each build, because it would take longer than all
- * else that a short command does.
+ * Compiles the schemas into validators, dist/schemas/validators/NAME.cjs. This is part of the build, because at run time it would take
+ * longer than everything else that a short command does.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { _, Ajv, type CodeKeywordDefinition } from "ajv";
@@ -19,11 +19,11 @@ const ajv = new Ajv({
   passContext: true,
   code: { source: true },
 });
-// For those who read a schema, and for messages.
+// Keywords without a check: for the type generator, and for messages.
 ajv.addVocabulary(["tsType", "errorMessage"]);
 for (const keyword of ["scalar", "whole", "quantity"]) ajv.addKeyword(own(keyword));
 
-/** One of this project's own keywords: whoever calls the validator brings what it demands along. */
+/** Defines one of muster's own keywords. Its check is a method of the `this` that the validator is called with. */
 function own(keyword: string): CodeKeywordDefinition {
   return { keyword, code: (context) => context.pass(_`this[${keyword}](${context.schemaValue}, ${context.data})`) };
 }

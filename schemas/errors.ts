@@ -1,42 +1,61 @@
-/** Where something stands in a file; lines and columns count from 1. */
+/** A position in a file; lines and columns count from 1. */
 export interface FilePosition {
   file: string;
   line?: number;
   column?: number;
 }
 
-/** One thing wrong with a file: what, where, and what to do next. */
+/** One problem in a file: its position, what is wrong, and a hint what to do. */
 export interface Problem extends FilePosition {
   message: string;
   hint?: string;
 }
 
+/** `next`: the next action. `node`: the name of the node that the error concerns; it precedes the message. */
+interface ErrorDetails {
+  next?: string;
+  cause?: unknown;
+  node?: string;
+}
+
 /**
- * An error that a person can act on. `code` tells it apart, `exit` is the status the program ends with
- * (the table in README.md), `next` says what to do. One place, cli/main.ts, prints it.
+ * An error that a user can act on. `code` identifies it, `exitStatus` is the exit status of the command (see the table in README.md),
+ * and `next` is the next action. Only cli/main.ts prints it.
  */
 export class MusterError extends Error {
   readonly code: string;
   readonly exitStatus: number;
   readonly next: string | undefined;
+  /** The name of the node that the error concerns. */
+  readonly node: string | undefined;
+  /** The message without the name of the node. */
+  readonly reason: string;
 
-  constructor(code: string, exit: number, message: string, options: { next?: string; cause?: unknown } = {}) {
-    super(message, { cause: options.cause });
+  /** The message is `node: reason` if the error concerns a node, else `reason`. */
+  constructor(code: string, exitStatus: number, reason: string, { next, cause, node }: ErrorDetails = {}) {
+    super(node === undefined ? reason : `${node}: ${reason}`, { cause });
     this.name = "MusterError";
     this.code = code;
-    this.exitStatus = exit;
-    this.next = options.next;
+    this.exitStatus = exitStatus;
+    this.next = next;
+    this.node = node;
+    this.reason = reason;
+  }
+
+  /** Returns the text for a row that already names the node: without its name if the error concerns that node. */
+  textFor(node: string): string {
+    return this.node === node ? this.reason : this.message;
   }
 }
 
-/** Wrong words on the command line (exit 64). */
+/** Wrong usage of the command line (exit 64). */
 export class UsageError extends MusterError {
   constructor(message: string, next?: string) {
     super("USAGE", 64, message, { next });
   }
 }
 
-/** A file or job that cannot be used (exit 65), with every problem found in it. */
+/** An invalid file or job (exit 65), with every problem found in it. */
 export class InvalidFileError extends MusterError {
   readonly problems: Problem[];
 
@@ -46,7 +65,7 @@ export class InvalidFileError extends MusterError {
   }
 }
 
-/** A problem as one line, `file:line:column: message`, and its hint on a second one. */
+/** Formats a problem as one line, `file:line:column: message`, with its hint on a second line. */
 export function formatProblem(problem: Problem): string {
   const place = [problem.file, problem.line, problem.column].filter((part) => part !== undefined).join(":");
   return `${place}: ${problem.message}${problem.hint === undefined ? "" : `\n    ${problem.hint}`}`;

@@ -1,12 +1,12 @@
 /**
- * Characters that a terminal obeys, or that hide or reorder the text around them: control characters (escape sequences begin with
+ * Characters that control a terminal, or that hide or reorder the text around them: control characters (escape sequences begin with
  * one), format characters (BiDi overrides, zero-width characters, tags), line and paragraph separators, and lone surrogates.
  */
 const UNSAFE = /(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /**
- * Text from a node, a program or a file, made safe to show: every character of UNSAFE becomes `\xNN` or `\u{NNNN}`. Line breaks and
- * tabs stay, and CR LF is a line break. Applying it twice changes nothing more.
+ * Escapes text from a node, a program or a file so that it is safe to display: every character of UNSAFE becomes `\xNN` or `\u{NNNN}`.
+ * Line breaks and tabs stay; CR LF becomes a line break. Idempotent.
  */
 export function escapeUnsafe(text: string): string {
   return text.replaceAll("\r\n", "\n").replace(UNSAFE, (character) => {
@@ -16,8 +16,8 @@ export function escapeUnsafe(text: string): string {
 }
 
 /**
- * A value as JSON that means exactly that value and is safe to show: the characters of UNSAFE, which can only stand inside strings,
- * are written as `\uNNNN`. `replacer` and `indent`: as for JSON.stringify.
+ * Formats a value as JSON that is safe to display: the characters of UNSAFE, which can occur inside strings only, are written as `\uNNNN`.
+ * `replacer` and `indent`: as for JSON.stringify.
  */
 export function formatJson(
   value: unknown,

@@ -2,7 +2,7 @@ import type { Source } from "./source.js";
 
 export type FileKind = "inventory" | "job" | "jobs-file" | "pipeline";
 
-/** What a file is, by the key that only such files have; undefined when it has none of them. */
+/** Detects the kind of a file by a key that only files of that kind have; undefined if it has no such key. */
 export function detectFileKind(source: Source): FileKind | undefined {
   if (source.get(["jobs"]) !== undefined && source.get(["kind"]) === undefined) return "jobs-file";
   if (source.get(["nodes"]) !== undefined) return "inventory";

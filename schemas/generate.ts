@@ -9,7 +9,7 @@ import { PROTOCOL_SCHEMA, readSchema, SCHEMAS, type SchemaName } from "./schema.
 
 const BANNER = "// Generated from schemas/*.json by `npm run generate`; changes belong there.\n";
 
-/** What is generated: path from the project's folder -> content. */
+/** Returns the generated files: path relative to the project's folder -> content. */
 export async function generated(): Promise<Record<string, string>> {
   const types: string[] = [];
   for (const name of SCHEMAS) types.push(await typesOf(name));
@@ -24,7 +24,7 @@ export async function generated(): Promise<Record<string, string>> {
 
 async function typesOf(name: SchemaName): Promise<string> {
   const schema = readSchema(name);
-  // The conditions on `kind` would turn every type into unions of unions; the keys they concern are optional anyway.
+  // The conditions on `kind` would make every type a union of unions; the keys that they concern are optional anyway.
   const { allOf: _, ...plain } = schema;
   return compile(plain, String(schema.title), {
     bannerComment: "",

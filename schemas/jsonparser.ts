@@ -1,7 +1,7 @@
 import { OffsetTable } from "./offsettable.js";
 import { isForbiddenKey, type ParsedText, toExactNumber } from "./source.js";
 
-/** Something in a JSON text that is refused, at an offset. `syntax`: it is not JSON at all. */
+/** A problem in a JSON text, at an offset. `syntax`: the text is not JSON at all. */
 export interface JsonProblem {
   offset: number;
   message: string;
@@ -26,24 +26,24 @@ const ESCAPES: Record<string, string> = {
 };
 
 /**
- * Reads strict JSON. JSON.parse would round big integers, drop duplicate keys and forget places; the yaml package keeps
- * them but takes seconds for a jobs file of some megabytes.
+ * Parses strict JSON (RFC 8259). JSON.parse would round large integers, drop duplicate keys and lose positions; the yaml package keeps
+ * them, but takes seconds for a jobs file of a few megabytes.
  */
 export function parseJson(text: string): ParsedText | JsonProblem {
-  return catchJsonError(() => new JsonReader(text).read());
+  return catchJsonError(() => new JsonParser(text).parse());
 }
 
 /**
- * Reads JSON lines as the file that they stand for. Where the first line has a `kind` it is a job, and the others are its tasks;
- * where it has an `id` all are tasks of a job that says nothing else; else they are the entries of a jobs file.
+ * Parses JSON lines into the file that they represent. If the first line has a `kind`, it is a job and the other lines are its tasks. If
+ * it has an `id`, all lines are the tasks of a job without further keys. Otherwise the lines are the entries of a jobs file.
  */
 export function parseJsonLines(text: string): ParsedText | JsonProblem {
-  return catchJsonError(() => new JsonReader(text).readLines());
+  return catchJsonError(() => new JsonParser(text).parseLines());
 }
 
-function catchJsonError(read: () => ParsedText): ParsedText | JsonProblem {
+function catchJsonError(parse: () => ParsedText): ParsedText | JsonProblem {
   try {
-    return read();
+    return parse();
   } catch (error) {
     if (error instanceof JsonError) return { offset: error.offset, message: error.message, syntax: error.syntax };
     throw error;
@@ -60,126 +60,130 @@ class JsonError extends Error {
   }
 }
 
-class JsonReader {
+class JsonParser {
   readonly #text: string;
-  readonly #positions = new OffsetTable();
+  readonly #offsets = new OffsetTable();
   readonly #texts: ParsedText["texts"] = new Map();
-  /** Items of the lists that are not at their end: a list that grows would keep room for more. */
+  /** A stack of the items of unfinished lists: arrays that grow one by one would keep spare capacity. */
   readonly #items: unknown[] = [];
   #at = 0;
   #depth = 0;
-  /** Of the value read last. */
+  /** The block of the value parsed last, in `#offsets`. */
   #block = 0;
 
   constructor(text: string) {
     this.#text = text;
   }
 
-  read(): ParsedText {
-    this.#space();
-    const value = this.#value();
+  parse(): ParsedText {
+    this.#skipSpace();
+    const value = this.#parseValue();
     const block = this.#block;
-    this.#space();
+    this.#skipSpace();
     if (this.#at < this.#text.length) this.#fail("nothing may follow the value");
-    return { value, offsets: this.#positions, block, texts: this.#texts };
+    return { value, offsets: this.#offsets, block, texts: this.#texts };
   }
 
-  readLines(): ParsedText {
-    const openedTop = this.#positions.open();
-    this.#space();
+  parseLines(): ParsedText {
+    const openedTop = this.#offsets.open();
+    this.#skipSpace();
     const start = this.#at;
-    const first = this.#line();
+    const first = this.#parseLine();
     const isJob = Object.hasOwn(first, "kind");
     const list = isJob || Object.hasOwn(first, "id") ? "tasks" : "jobs";
     const top: Record<string, unknown> = isJob ? first : list === "tasks" ? { kind: "tasks" } : {};
     if (Object.hasOwn(top, list))
-      throw new JsonError(start, `${list} are the lines below: this one may not have any`, false);
-    if (isJob) this.#positions.addAll(first, this.#block);
-    else if (list === "tasks") this.#positions.add("kind", start, start, 0);
-    const openedList = this.#positions.open();
+      throw new JsonError(
+        start,
+        `the lines below are the ${list}, so this line must not have the key "${list}"`,
+        false,
+      );
+    if (isJob) this.#offsets.addAll(first, this.#block);
+    else if (list === "tasks") this.#offsets.add("kind", start, start, 0);
+    const openedList = this.#offsets.open();
     const items: unknown[] = isJob ? [] : [first];
-    if (!isJob) this.#positions.add(0, start, start, this.#block);
-    for (this.#space(); this.#at < this.#text.length; this.#space()) {
+    if (!isJob) this.#offsets.add(0, start, start, this.#block);
+    for (this.#skipSpace(); this.#at < this.#text.length; this.#skipSpace()) {
       const itemStart = this.#at;
-      items.push(this.#line());
-      this.#positions.add(0, itemStart, itemStart, this.#block);
+      items.push(this.#parseLine());
+      this.#offsets.add(0, itemStart, itemStart, this.#block);
     }
-    this.#block = this.#positions.close(openedList, items);
+    this.#block = this.#offsets.close(openedList, items);
     if (items.length > 0 || top.kind === "tasks") {
       top[list] = items;
-      this.#positions.add(list, start, start, this.#block);
+      this.#offsets.add(list, start, start, this.#block);
     }
-    const block = this.#positions.close(openedTop, top);
-    return { value: top, offsets: this.#positions, block, texts: this.#texts };
+    const block = this.#offsets.close(openedTop, top);
+    return { value: top, offsets: this.#offsets, block, texts: this.#texts };
   }
 
-  /** A mapping, and nothing else in its line. */
-  #line(): Record<string, unknown> {
+  /** Parses a line that holds one mapping and nothing else. */
+  #parseLine(): Record<string, unknown> {
     if (this.#text[this.#at] !== "{") this.#fail('a line is a mapping: a "{" is expected here');
-    const value = this.#value() as Record<string, unknown>;
+    const value = this.#parseValue() as Record<string, unknown>;
     LINE_END.lastIndex = this.#at;
     if (!LINE_END.test(this.#text)) this.#fail("nothing may follow the value in its line");
     return value;
   }
 
-  #value(): unknown {
+  #parseValue(): unknown {
     const character = this.#text[this.#at];
-    if (character === "{" || character === "[") return this.#nested(character);
+    if (character === "{" || character === "[") return this.#parseContainer(character);
     this.#block = 0;
-    if (character === '"') return this.#string();
-    if (this.#word("true")) return true;
-    if (this.#word("false")) return false;
-    if (this.#word("null")) return null;
-    return this.#number();
+    if (character === '"') return this.#parseString();
+    if (this.#consumeWord("true")) return true;
+    if (this.#consumeWord("false")) return false;
+    if (this.#consumeWord("null")) return null;
+    return this.#parseNumber();
   }
 
-  #nested(character: "{" | "["): object {
+  #parseContainer(character: "{" | "["): object {
     if (++this.#depth > MAX_JSON_DEPTH)
       throw new JsonError(this.#at, `nested deeper than ${MAX_JSON_DEPTH} levels`, false);
     this.#at++;
-    const opened = this.#positions.open();
-    const value = character === "{" ? this.#object() : this.#array();
-    this.#block = this.#positions.close(opened, value);
+    const opened = this.#offsets.open();
+    const value = character === "{" ? this.#parseObject() : this.#parseArray();
+    this.#block = this.#offsets.close(opened, value);
     this.#depth--;
     return value;
   }
 
-  #object(): Record<string, unknown> {
+  #parseObject(): Record<string, unknown> {
     const object: Record<string, unknown> = {};
-    if (this.#take("}")) return object;
+    if (this.#consume("}")) return object;
     do {
-      this.#space();
+      this.#skipSpace();
       const start = this.#at;
       if (this.#text[start] !== '"') this.#fail("a key in double quotes is expected here");
-      const key = this.#string();
+      const key = this.#parseString();
       if (isForbiddenKey(key)) throw new JsonError(start, `the key "${key}" is not allowed`, false);
       if (Object.hasOwn(object, key)) throw new JsonError(start, `the key "${key}" is there twice`, false);
-      if (!this.#take(":")) this.#fail('a ":" is expected here');
-      this.#space();
+      if (!this.#consume(":")) this.#fail('a ":" is expected here');
+      this.#skipSpace();
       const valueStart = this.#at;
-      object[key] = this.#value();
-      this.#positions.add(key, start, valueStart, this.#block);
-    } while (this.#take(","));
-    if (!this.#take("}")) this.#fail('a "," or "}" is expected here');
+      object[key] = this.#parseValue();
+      this.#offsets.add(key, start, valueStart, this.#block);
+    } while (this.#consume(","));
+    if (!this.#consume("}")) this.#fail('a "," or "}" is expected here');
     return object;
   }
 
-  #array(): unknown[] {
-    if (this.#take("]")) return [];
+  #parseArray(): unknown[] {
+    if (this.#consume("]")) return [];
     const from = this.#items.length;
     do {
-      this.#space();
+      this.#skipSpace();
       const start = this.#at;
-      this.#items.push(this.#value());
-      this.#positions.add(0, start, start, this.#block);
-    } while (this.#take(","));
-    if (!this.#take("]")) this.#fail('a "," or "]" is expected here');
+      this.#items.push(this.#parseValue());
+      this.#offsets.add(0, start, start, this.#block);
+    } while (this.#consume(","));
+    if (!this.#consume("]")) this.#fail('a "," or "]" is expected here');
     const array = this.#items.slice(from);
     this.#items.length = from;
     return array;
   }
 
-  #number(): number | bigint {
+  #parseNumber(): number | bigint {
     NUMBER.lastIndex = this.#at;
     const found = NUMBER.exec(this.#text);
     if (found === null) this.#fail("a value is expected here");
@@ -192,7 +196,7 @@ class JsonReader {
     return Object.is(value, -0) ? 0 : value;
   }
 
-  #string(): string {
+  #parseString(): string {
     let value = "";
     for (this.#at++; ; ) {
       const start = this.#at;
@@ -206,11 +210,11 @@ class JsonReader {
         this.#at--;
         this.#fail(character === undefined ? "the string does not end" : "a string may not hold this character");
       }
-      value += this.#escape();
+      value += this.#parseEscape();
     }
   }
 
-  #escape(): string {
+  #parseEscape(): string {
     const character = this.#text[this.#at++] ?? "";
     const plain = ESCAPES[character];
     if (plain !== undefined) return plain;
@@ -223,20 +227,20 @@ class JsonReader {
     return String.fromCharCode(Number.parseInt(code, 16));
   }
 
-  #space(): void {
+  #skipSpace(): void {
     SPACE.lastIndex = this.#at;
     SPACE.test(this.#text);
     this.#at = SPACE.lastIndex;
   }
 
-  #take(character: string): boolean {
-    this.#space();
+  #consume(character: string): boolean {
+    this.#skipSpace();
     if (this.#text[this.#at] !== character) return false;
     this.#at++;
     return true;
   }
 
-  #word(word: string): boolean {
+  #consumeWord(word: string): boolean {
     if (!this.#text.startsWith(word, this.#at)) return false;
     this.#at += word.length;
     return true;

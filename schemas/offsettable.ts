@@ -1,4 +1,4 @@
-/** Where an entry of a mapping or list begins: offsets of its key (of a list: of the item) and its value, and the block of the value. */
+/** The offsets of an entry of a mapping or list: of its key (in a list: of the item) and of its value, and the block of the value. */
 export interface EntryOffsets {
   key: number;
   value: number;
@@ -6,30 +6,30 @@ export interface EntryOffsets {
   block: number;
 }
 
-/** Numbers of an entry in a block. */
+/** How many numbers of a block describe one entry. */
 const NUMBERS_PER_ENTRY = 3;
 
 /**
- * Where the entries of all mappings and lists of a file begin. A file may have a million of them, so they lie in one array of
- * integers: each container is a block there, the number of its entries and then these, in the order of its keys.
+ * The offsets of the entries of all mappings and lists of a file. There may be millions, so one array of integers holds them all: each
+ * container is a block of it, which begins with the number of entries, followed by the entries in the order of the container's keys.
  */
 export class OffsetTable {
   #numbers = new Uint32Array(256);
   #length = 1;
-  /** Entries of the containers that are not at their end, the innermost last: key, its offset, the value's, the value's block. */
+  /** The entries of the open containers, the innermost last. Each entry is its key, the key's offset, the value's offset and block. */
   readonly #pending: (string | number)[] = [];
 
-  /** Begins a container inside of the one begun last. The answer is for `close`. */
+  /** Opens a container inside the innermost open one. Pass the result to `close`. */
   open(): number {
     return this.#pending.length;
   }
 
-  /** Adds an entry to the container that was begun last. */
+  /** Adds an entry to the innermost open container. */
   add(key: string | number, keyOffset: number, valueOffset: number, block: number): void {
     this.#pending.push(key, keyOffset, valueOffset, block);
   }
 
-  /** Adds the entries of a mapping that has ended. */
+  /** Adds the entries of a closed mapping to the innermost open container. */
   addAll(mapping: object, block: number): void {
     for (const [index, name] of Object.keys(mapping).entries()) {
       const { key, value, block: inner } = this.entry(block, index)!;
@@ -37,22 +37,22 @@ export class OffsetTable {
     }
   }
 
-  /** Ends the container begun last; answers its block. */
+  /** Closes the innermost open container and returns its block. */
   close(opened: number, container: object): number {
     const pending = this.#pending;
     const count = (pending.length - opened) / (NUMBERS_PER_ENTRY + 1);
     const block = this.#reserve(count);
-    const places = Array.isArray(container) ? undefined : findEntryOrder(container, pending, opened);
+    const order = Array.isArray(container) ? undefined : findEntryOrder(container, pending, opened);
     for (let index = 0; index < count; index++) {
       const from = opened + index * (NUMBERS_PER_ENTRY + 1);
-      const to = block + 1 + (places?.get(pending[from] as string) ?? index) * NUMBERS_PER_ENTRY;
+      const to = block + 1 + (order?.get(pending[from] as string) ?? index) * NUMBERS_PER_ENTRY;
       for (let at = 0; at < NUMBERS_PER_ENTRY; at++) this.#numbers[to + at] = pending[from + 1 + at] as number;
     }
     pending.length = opened;
     return block;
   }
 
-  /** The entry at an index of a block, in the order of `Object.keys`; undefined where there is none. */
+  /** Returns the entry at an index of a block, in the order of `Object.keys`; undefined if there is none. */
   entry(block: number, index: number): EntryOffsets | undefined {
     if (!(index >= 0 && index < this.#numbers[block]!)) return undefined;
     const at = block + 1 + index * NUMBERS_PER_ENTRY;
@@ -64,7 +64,7 @@ export class OffsetTable {
     return { key, value, block: inner };
   }
 
-  /** A new block for so many entries. */
+  /** Reserves a block for `count` entries and returns it. */
   #reserve(count: number): number {
     const block = this.#length;
     this.#length += 1 + count * NUMBERS_PER_ENTRY;
@@ -78,7 +78,7 @@ export class OffsetTable {
   }
 }
 
-/** By key its place among all of a mapping, where that is not the order they were added in: JavaScript has integers first. */
+/** Maps each key to its index in the container; undefined if they were added in that order. JavaScript lists integer keys first. */
 function findEntryOrder(
   container: object,
   pending: (string | number)[],

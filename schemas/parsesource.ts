@@ -8,26 +8,29 @@ import { createInvalidFileError } from "./violations.js";
 import { compose, composePieces, MAX_YAML_DEPTH, type YamlProblem } from "./yamlpieces.js";
 import { YamlValueBuilder } from "./yamlvalue.js";
 
-/** The yaml package takes a second for each MiB. */
+/** The yaml package takes about one second per MiB. */
 const MAX_YAML_LENGTH = 16 * 1024 * 1024;
 
-/** Reads a YAML or JSON file, or JSON lines, of at most 64 MiB. Throws InvalidFile with every problem of its syntax. */
+/** Reads a YAML, JSON or JSON lines file of at most 64 MiB. Throws InvalidFileError with every syntax problem. */
 export function readSource(file: string): Source {
   return parseSource(file, readTextFile(file));
 }
 
-/** Reads text that `file` holds: JSON lines by its name, strict JSON where it is that, else YAML 1.2. Throws InvalidFile. */
+/**
+ * Parses the text of `file`: JSON lines if its extension is .ndjson or .jsonl, strict JSON if it is valid as such, else YAML 1.2.
+ * Throws InvalidFileError with every syntax problem.
+ */
 export function parseSource(file: string, text: string): Source {
   if (/\.(ndjson|jsonl)$/.test(file)) return parseLines(file, text);
   if (!/^\s*[[{]/.test(text)) return parseYaml(file, text);
   const json = parseJson(text);
   if ("value" in json) return new Source(file, text, json);
-  // Flow mappings of YAML also begin with a brace; only a file that calls itself JSON is held to JSON's syntax.
+  // A YAML flow mapping also begins with a brace, so only a file named *.json must be valid JSON.
   if (!json.syntax || file.endsWith(".json")) throw new InvalidFileError([jsonProblem(file, text, json)]);
   return parseYaml(file, text);
 }
 
-/** One scalar in YAML's notation, e.g. the value of `--set key=value`; undefined when it is not a scalar. */
+/** Parses one scalar in YAML notation, e.g. the value of `--set key=value`; undefined if the text is not a scalar. */
 export function parseScalar(text: string): { value: string | number | bigint | boolean; text: string } | undefined {
   const composed = compose(text);
   if ("tooDeep" in composed || composed.problems.length > 0) return undefined;
@@ -47,9 +50,9 @@ function parseLines(file: string, text: string): Source {
   throw new InvalidFileError([jsonProblem(file, text, lines)]);
 }
 
-function jsonProblem(file: string, text: string, fault: JsonProblem): Problem {
-  const place = emptySource(file, text).positionAt(fault.offset);
-  return { ...place, message: fault.syntax ? `this is not JSON: ${fault.message}` : fault.message };
+function jsonProblem(file: string, text: string, problem: JsonProblem): Problem {
+  const place = emptySource(file, text).positionAt(problem.offset);
+  return { ...place, message: problem.syntax ? `this is not JSON: ${problem.message}` : problem.message };
 }
 
 function emptySource(file: string, text: string): Source {
@@ -59,40 +62,40 @@ function emptySource(file: string, text: string): Source {
 function parseYaml(file: string, text: string): Source {
   if (text.length > MAX_YAML_LENGTH) {
     throw new InvalidFileError([
-      { file, message: "is larger than 16 MiB of YAML", hint: "write it as JSON: that is read quickly" },
+      { file, message: "is larger than 16 MiB of YAML", hint: "write it as JSON, which is parsed faster" },
     ]);
   }
-  const places = emptySource(file, text);
+  const positions = emptySource(file, text);
   const refuse = (offset: number, message: string, hint?: string): never => {
-    throw new InvalidFileError([{ ...places.positionAt(offset), message, hint }]);
+    throw new InvalidFileError([{ ...positions.positionAt(offset), message, hint }]);
   };
-  const plain = new YamlValueBuilder((offset, message) => ({ ...places.positionAt(offset), message }));
-  const faults: YamlProblem[] = [];
+  const builder = new YamlValueBuilder((offset, message) => ({ ...positions.positionAt(offset), message }));
+  const problems: YamlProblem[] = [];
   for (const piece of composePieces(text)) {
     if ("tooDeep" in piece) return refuse(piece.tooDeep, `nested deeper than ${MAX_YAML_DEPTH} levels`);
     const { document, isOpen } = piece;
-    for (const fault of piece.problems) faults.push(fault);
-    if (faults.length === 0) plain.add(piece);
+    for (const problem of piece.problems) problems.push(problem);
+    if (problems.length === 0) builder.add(piece);
     if (isOpen) continue;
-    if (faults.length > 0)
+    if (problems.length > 0)
       throw createInvalidFileError(
-        faults.map((fault) => ({ ...places.positionAt(fault.pos[0]), message: formatYamlProblem(fault) })),
+        problems.map((problem) => ({ ...positions.positionAt(problem.pos[0]), message: formatYamlProblem(problem) })),
       );
     if (document.directives?.yaml.explicit && document.directives.yaml.version !== "1.2") {
-      const hint = "remove the %YAML line; YAML 1.2 is meant";
-      return refuse(0, `YAML ${document.directives.yaml.version} is not read here`, hint);
+      const hint = "remove the %YAML line; muster reads YAML 1.2";
+      return refuse(0, `YAML ${document.directives.yaml.version} is not supported`, hint);
     }
     if (document.contents === null || (isScalar(document.contents) && document.contents.value === null))
       return refuse(0, "is empty");
   }
-  if (plain.problems.length > 0) throw createInvalidFileError(plain.problems);
-  return new Source(file, text, plain.reading());
+  if (builder.problems.length > 0) throw createInvalidFileError(builder.problems);
+  return new Source(file, text, builder.result());
 }
 
-function formatYamlProblem(fault: { code: string; message: string }): string {
-  if (fault.code === "TAG_RESOLVE_FAILED")
-    return `${fault.message.replace(/^Unresolved/, "unknown")}: tags are not read here`;
-  if (fault.code === "NON_STRING_KEY") return "a key must be plain text";
-  if (fault.code === "TAB_AS_INDENT") return "a tab cannot indent YAML: use spaces";
-  return fault.message.charAt(0).toLowerCase() + fault.message.slice(1);
+function formatYamlProblem(problem: { code: string; message: string }): string {
+  if (problem.code === "TAG_RESOLVE_FAILED")
+    return `${problem.message.replace(/^Unresolved/, "unknown")}: tags are not supported`;
+  if (problem.code === "NON_STRING_KEY") return "a key must be plain text";
+  if (problem.code === "TAB_AS_INDENT") return "a tab cannot indent YAML: use spaces";
+  return problem.message.charAt(0).toLowerCase() + problem.message.slice(1);
 }

@@ -1,4 +1,4 @@
-/** A number read from text, or what is wrong with it. */
+/** A parsed number, or the message that says what is wrong with the text. */
 export type ParsedQuantity = { ok: true; value: number } | { ok: false; message: string };
 
 const SECONDS_PER_UNIT: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400 };
@@ -20,7 +20,7 @@ const BYTES_PER_UNIT: Record<string, number> = {
   TB: 1e12,
 };
 
-/** A span of time in seconds: a number of seconds, or text like 500ms, 60s, 10m, 1h30m, 2d. */
+/** Parses a span of time into seconds: a number of seconds, or text like 500ms, 60s, 10m, 1h30m, 2d. */
 export function parseDuration(value: unknown): ParsedQuantity {
   if (typeof value === "number") return checkPositive(value, "a span of time");
   const bad = {
@@ -36,12 +36,12 @@ export function parseDuration(value: unknown): ParsedQuantity {
   return checkPositive(seconds, "a span of time");
 }
 
-/** A span of time, or 0 for `never`. */
+/** Parses a span of time into seconds; `never` is 0. */
 export function parseDurationOrNever(value: unknown): ParsedQuantity {
   return value === "never" ? { ok: true, value: 0 } : parseDuration(value);
 }
 
-/** A share, from above 0 to 1: a number, or text like 1%. */
+/** Parses a share above 0 and up to 1: a number, or text like 1%. */
 export function parseShare(value: unknown): ParsedQuantity {
   const percent = typeof value === "string" ? /^(\d+(?:\.\d+)?) ?%$/.exec(value) : null;
   const share = percent === null ? value : Number(percent[1]) / 100;
@@ -49,14 +49,14 @@ export function parseShare(value: unknown): ParsedQuantity {
   return { ok: false, message: "must be a share above 0 and up to 100%, like 1% (or 0.01)" };
 }
 
-/** What the keyword `quantity` of a schema may ask for. */
+/** Parses a value of the kind that the schema keyword `quantity` names: `duration`, `pause`, `size` or `share`. */
 export function parseQuantity(wanted: unknown, value: unknown): ParsedQuantity {
   if (wanted === "size") return parseSize(value);
   if (wanted === "share") return parseShare(value);
   return wanted === "pause" ? parseDurationOrNever(value) : parseDuration(value);
 }
 
-/** A size in bytes: a number of bytes, or text like 512MiB, 8GiB, 1G (1024 each) or 10GB (1000 each). */
+/** Parses a size into bytes: a number of bytes, or text like 512MiB, 8GiB, 1G (powers of 1024) or 10GB (powers of 1000). */
 export function parseSize(value: unknown): ParsedQuantity {
   if (typeof value === "number") return checkPositive(value, "a size");
   const match = typeof value === "string" ? /^(\d+(?:\.\d+)?) ?([A-Za-z]*)$/.exec(value) : null;

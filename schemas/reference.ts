@@ -1,19 +1,19 @@
 type Schema = Record<string, unknown>;
 
-/** The schema that is written out, and where each shared definition has been described already. */
+/** The schema that is being documented, and for each shared definition the key at which it has been described. */
 interface Manual {
   root: Schema;
   seen: Map<string, string>;
 }
 
-/** The reference manual of every key of every kind of file, as Markdown. */
+/** Formats the reference manual of every key of every kind of file as Markdown. */
 export function reference(schemas: Schema[]): string {
   const parts = schemas.map((schema) => section(schema));
   return `# Every key of every file
 
-Generated from \`schemas/*.json\` by \`npm run generate\`; changes belong there. A key in **bold** must be there.
-Spans of time: \`500ms\`, \`60s\`, \`10m\`, \`1h30m\`, \`2d\`, or a number of seconds. Sizes: \`512MiB\`, \`8GiB\`, \`1G\` (1024 each), \`10GB\` (1000
-each), or a number of bytes. Integers are exact whatever their size. All files are YAML 1.2 or JSON.
+Generated from \`schemas/*.json\` by \`npm run generate\`; change these files, not this one. A key in **bold** is required.
+Spans of time: \`500ms\`, \`60s\`, \`10m\`, \`1h30m\`, \`2d\`, or a number of seconds. Sizes: \`512MiB\`, \`8GiB\`, \`1G\` (powers of 1024), \`10GB\`
+(powers of 1000), or a number of bytes. Integers of any size are exact. All files are YAML 1.2 or JSON.
 
 ${parts.join("\n")}`;
 }
@@ -24,7 +24,7 @@ function section(schema: Schema): string {
 
 ${schema.description}
 
-| key | what it holds | meaning |
+| key | type | meaning |
 |---|---|---|
 ${lines.join("\n")}
 `;
@@ -40,7 +40,7 @@ function titleOf(id: string): string {
   return titles[id] ?? id;
 }
 
-/** A row for each key, and below it the rows of the keys inside. */
+/** Yields a row for each key, followed by the rows of the keys inside it. */
 function* keys(manual: Manual, object: Schema, prefix: string): Generator<string> {
   const required = new Set((object.required as string[] | undefined) ?? []);
   for (const [key, raw] of Object.entries((object.properties as Record<string, Schema> | undefined) ?? {})) {

@@ -7,7 +7,7 @@ export type SchemaName = (typeof SCHEMAS)[number];
 /** The schema of the messages between coordinator and agent; it describes no file. */
 export const PROTOCOL_SCHEMA = "protocol";
 
-/** The schema file as it is. */
+/** Reads and parses the JSON file of a schema. */
 export function readSchema(schema: SchemaName | typeof PROTOCOL_SCHEMA): Record<string, unknown> {
   return JSON.parse(readFileSync(join(projectRoot(), "schemas", `${schema}.json`), "utf8"));
 }

@@ -1,54 +1,54 @@
 import type { FilePosition } from "./errors.js";
 import type { EntryOffsets, OffsetTable } from "./offsettable.js";
 
-/** The way to a value from the top of a file: keys and indexes. */
+/** The path from the top of a file to a value: keys and indexes. */
 export type KeyPath = readonly (string | number)[];
 
-/** What a reader hands over: the value, and what the plain value has lost (places, and numbers as they were written). */
+/** The result of a parser: the plain value, and what it does not tell: positions, and numbers as they are written. */
 export interface ParsedText {
   value: unknown;
   offsets: OffsetTable;
-  /** Of the value, in `positions`. */
+  /** The block of the value, in `offsets`. */
   block: number;
-  /** Offset of a scalar -> its text, only where String(value) would say something else (0.10, True, 0x1F). */
+  /** Offset of a scalar -> its text, only if String(value) differs from it (0.10, True, 0x1F). */
   texts: Map<number, string>;
 }
 
-/** A value that is not the file's: what it is called in messages, and its text. */
+/** A value that does not come from the file: its label in messages, and its text. */
 interface ValueOverride {
   path: KeyPath;
   label: string;
   text: string;
 }
 
-/** A file that has been read: a plain value that can still say where each part of it stands. */
+/** A parsed file: a plain value, and the position of each of its parts. */
 export class Source {
   readonly file: string;
   readonly value: unknown;
-  readonly #reading: ParsedText;
+  readonly #parsed: ParsedText;
   readonly #text: string;
-  /** By path as JSON. */
+  /** By the path as JSON. */
   readonly #overrides = new Map<string, ValueOverride>();
   #lines: number[] | undefined;
 
-  constructor(file: string, text: string, reading: ParsedText) {
+  constructor(file: string, text: string, parsed: ParsedText) {
     this.file = file;
-    this.value = reading.value;
+    this.value = parsed.value;
     this.#text = text;
-    this.#reading = reading;
+    this.#parsed = parsed;
   }
 
-  /** The place of the value at `path`, or of the nearest thing around it that the file has. */
+  /** Returns the position of the value at `path`, or of the innermost value around it that the file has. */
   positionOf(path: KeyPath): FilePosition {
-    return this.#place(path, "value");
+    return this.#locate(path, "value");
   }
 
-  /** The place of the key that names the value at `path`. */
+  /** Returns the position of the key of the value at `path`. */
   positionOfKey(path: KeyPath): FilePosition {
-    return this.#place(path, "key");
+    return this.#locate(path, "key");
   }
 
-  /** The value at `path`; undefined where nothing is. */
+  /** Returns the value at `path`; undefined if there is none. */
   get(path: KeyPath): unknown {
     let value = this.value;
     for (const key of path) {
@@ -58,19 +58,19 @@ export class Source {
     return value;
   }
 
-  /** A scalar as the file writes it: 0.10 stays "0.10", strings are their content. */
+  /** Returns the text of a scalar as the file writes it: 0.10 stays "0.10"; the text of a string is its content. */
   text(path: KeyPath): string {
     const value = this.get(path);
     if (typeof value === "string") return value;
-    const override = this.#overrideOf(path);
+    const override = this.#findOverride(path);
     if (override !== undefined) return override.path.length === path.length ? override.text : String(value);
-    const entry = this.#reading.texts.size === 0 ? undefined : this.#entry(path);
-    return (entry === undefined ? undefined : this.#reading.texts.get(entry.value)) ?? String(value);
+    const entry = this.#parsed.texts.size === 0 ? undefined : this.#findEntry(path);
+    return (entry === undefined ? undefined : this.#parsed.texts.get(entry.value)) ?? String(value);
   }
 
   /**
-   * Puts `value`, written as `text`, at `path`, making the mappings on the way. Problems there are placed at `label`.
-   * False when something on the way is not a mapping.
+   * Sets the value at `path` to `value`, written as `text`, and creates missing mappings. Problems in it get the position `label`.
+   * Returns false if something on the path is not a mapping.
    */
   override(path: KeyPath, value: unknown, text: string, label: string): boolean {
     let parent = this.value;
@@ -85,25 +85,25 @@ export class Source {
     return true;
   }
 
-  /** Line and column of an offset. */
+  /** Returns the line and column of an offset. */
   positionAt(offset: number): FilePosition {
     this.#lines ??= findLineStarts(this.#text);
     const line = findLastAtMost(this.#lines, offset);
     return { file: this.file, line: line + 1, column: offset - this.#lines[line]! + 1 };
   }
 
-  #place(path: KeyPath, part: "key" | "value"): FilePosition {
-    const override = this.#overrideOf(path);
+  #locate(path: KeyPath, part: "key" | "value"): FilePosition {
+    const override = this.#findOverride(path);
     if (override !== undefined) return { file: override.label };
     for (let length = path.length; length > 0; length--) {
-      const entry = this.#entry(path.slice(0, length));
+      const entry = this.#findEntry(path.slice(0, length));
       if (entry !== undefined) return this.positionAt(entry[length === path.length ? part : "value"]);
     }
-    return this.positionAt(this.#reading.offsets.entry(this.#reading.block, 0)?.key ?? 0);
+    return this.positionAt(this.#parsed.offsets.entry(this.#parsed.block, 0)?.key ?? 0);
   }
 
-  /** What has put the value at `path`, or something around it, where it is. */
-  #overrideOf(path: KeyPath): ValueOverride | undefined {
+  /** The override of the value at `path`, or of a value around it. */
+  #findOverride(path: KeyPath): ValueOverride | undefined {
     for (let length = this.#overrides.size === 0 ? 0 : path.length; length > 0; length--) {
       const override = this.#overrides.get(JSON.stringify(path.slice(0, length)));
       if (override !== undefined) return override;
@@ -111,14 +111,14 @@ export class Source {
     return undefined;
   }
 
-  #entry(path: KeyPath): EntryOffsets | undefined {
-    const { offsets: positions } = this.#reading;
-    let { value, block } = this.#reading;
+  #findEntry(path: KeyPath): EntryOffsets | undefined {
+    const { offsets } = this.#parsed;
+    let { value, block } = this.#parsed;
     let entry: EntryOffsets | undefined;
     for (const key of path) {
       if (typeof value !== "object" || value === null) return undefined;
       const index = Array.isArray(value) ? Number(key) : Object.keys(value).indexOf(String(key));
-      entry = positions.entry(block, index);
+      entry = offsets.entry(block, index);
       if (entry === undefined) return undefined;
       value = (value as Record<string | number, unknown>)[key];
       block = entry.block;
@@ -127,12 +127,12 @@ export class Source {
   }
 }
 
-/** Keys that would reach into a JavaScript object's machinery. */
+/** Whether a key would reach the prototype of a JavaScript object. */
 export function isForbiddenKey(key: string): boolean {
   return key === "__proto__" || key === "constructor" || key === "prototype";
 }
 
-/** An integer as a number while that is exact, else as a bigint. */
+/** Converts an integer to a number if that is exact, else returns the bigint. */
 export function toExactNumber(integer: bigint): number | bigint {
   const number = Number(integer);
   return Number.isSafeInteger(number) ? number : integer;

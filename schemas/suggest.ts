@@ -1,6 +1,6 @@
 import { distance } from "fastest-levenshtein";
 
-/** The word of `known` that somebody who wrote `word` most likely meant; undefined when none is near. */
+/** Finds the word of `known` that `word` is most likely a misspelling of, by Levenshtein distance; undefined if none is near. */
 export function findNearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   let least = (word.length < 4 ? 1 : Math.max(2, Math.floor(word.length / 3))) + 1;
@@ -14,7 +14,7 @@ export function findNearest(word: string, known: Iterable<string>): string | und
   return best;
 }
 
-/** "did you mean X?", or what there is when nothing is near; undefined when there is nothing. */
+/** Returns "did you mean X?", or the list of known words if none is near; undefined if there are none. */
 export function suggest(word: string, known: Iterable<string>): string | undefined {
   const all = [...known];
   const near = findNearest(word, all);
@@ -23,7 +23,7 @@ export function suggest(word: string, known: Iterable<string>): string | undefin
   return `known here: ${all.slice(0, 30).join(", ")}${all.length > 30 ? ", ..." : ""}`;
 }
 
-/** Letters in another order count as one slip of the fingers. */
+/** The Levenshtein distance, except that the same letters in another order count as one edit. */
 function editDistance(one: string, other: string): number {
   const isScrambled = one.length === other.length && [...one].sort().join("") === [...other].sort().join("");
   return isScrambled ? Math.min(1, distance(one, other)) : distance(one, other);

@@ -3,7 +3,7 @@ import { InvalidFileError } from "./errors.js";
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
-/** The text of a file: UTF-8, at most 64 MiB. Throws InvalidFile. */
+/** Reads a UTF-8 text file of at most 64 MiB. Throws InvalidFileError. */
 export function readTextFile(file: string): string {
   const fail = (message: string, hint?: string) => new InvalidFileError([{ file, message, hint }]);
   const bytes = readBytes(file, fail);

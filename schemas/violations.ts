@@ -3,7 +3,7 @@ import { parseQuantity } from "./quantity.js";
 import type { KeyPath, Source } from "./source.js";
 import { suggest } from "./suggest.js";
 
-/** What the validator says of one value; ajv's own error objects have this shape. */
+/** One violation that a validator reports; ajv's error objects have this shape. */
 export interface Violation {
   keyword: string;
   instancePath: string;
@@ -18,7 +18,7 @@ export interface Violation {
 
 const MAX_PROBLEMS = 100;
 
-/** The error for a file with these problems: in file order, and no more of them than anybody would read. */
+/** Creates the error for a file with these problems: in file order, at most MAX_PROBLEMS of them. */
 export function createInvalidFileError(problems: Problem[]): InvalidFileError {
   const ordered = sortProblems(problems);
   const rest = ordered.length - MAX_PROBLEMS;
@@ -27,14 +27,14 @@ export function createInvalidFileError(problems: Problem[]): InvalidFileError {
   return new InvalidFileError([...ordered.slice(0, MAX_PROBLEMS), more]);
 }
 
-/** Problems in the order of their places, one for each place and message. */
+/** Sorts problems by position and removes duplicates. */
 export function sortProblems(problems: Problem[]): Problem[] {
   const unique = new Map(problems.map((p) => [`${p.file}:${p.line}:${p.column}:${p.message}`, p]));
   const byPlace = (a: Problem, b: Problem) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
   return [...unique.values()].sort(byPlace);
 }
 
-/** A value as a person would recognize it in the file, cut at 60 characters. */
+/** Formats a value for a message, so that a user recognizes it in the file; at most 60 characters. */
 export function formatValue(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === "object" && value !== null) return "a mapping";
@@ -42,7 +42,7 @@ export function formatValue(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
-/** What an error of the validator means to the person who wrote the file. */
+/** Converts a violation to a problem that a user understands, with its position. */
 export function explainViolation(error: Violation, source: Source): Problem {
   const path = parsePointer(error.instancePath);
   const name = formatPath(path);
@@ -121,7 +121,7 @@ function parsePointer(text: string): string[] {
     .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
-/** How a message calls the value at `path`: tasks[3].args[0]. */
+/** Formats a path for messages: tasks[3].args[0]. */
 export function formatPath(path: KeyPath): string {
   if (path.length === 0) return "the file";
   const parts = path.map((part) => (/^\d+$/.test(String(part)) ? `[${part}]` : `.${part}`));
@@ -160,7 +160,7 @@ function adviseOnRounding(value: unknown): string | undefined {
   return isRounded ? "write all its digits: this notation is not exact" : undefined;
 }
 
-/** Whether a value is an integer that has lost nothing. */
+/** Whether a value is an integer that has not been rounded. */
 export function isExactInteger(value: unknown): value is number | bigint {
   return typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value));
 }

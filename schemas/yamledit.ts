@@ -1,7 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, type ParsedNode } from "yaml";
 import { compose } from "./yamlpieces.js";
 
-/** A scalar of a YAML text and its offsets, quotes included. */
+/** A scalar of a YAML text, and its offsets including the quotes. */
 export interface YamlScalar {
   kind: "text" | "integer" | "float" | "boolean" | "null";
   text: string;
@@ -9,7 +9,7 @@ export interface YamlScalar {
   end: number;
 }
 
-/** What `keys` lead to in a YAML text (`path`: their name in messages). The one scalar, or why there is none. */
+/** Finds the scalars at `keys` in a YAML text, or returns the problem. `path`: the name of `keys` in messages. */
 export function findYamlScalars(
   text: string,
   keys: string[],
@@ -21,11 +21,11 @@ export function findYamlScalars(
   const nodes = keys.reduce((parents, key) => parents.flatMap((parent) => findValues(parent, key)), start);
   if (nodes.length === 0) return { problem: `has nothing at ${path}` };
   const found = nodes.map((node) => toYamlScalar(node, text, path));
-  const fault = found.find((one) => typeof one === "string");
-  return fault === undefined ? { found: found as YamlScalar[] } : { problem: fault };
+  const problem = found.find((one) => typeof one === "string");
+  return problem === undefined ? { found: found as YamlScalar[] } : { problem };
 }
 
-/** The scalar, or what else is there. */
+/** Returns the scalar, or a message that says what the node is instead. */
 function toYamlScalar(node: ParsedNode | null, text: string, path: string): YamlScalar | string {
   if (isAlias(node)) return `has the alias *${node.source} at ${path}; name the place of &${node.source}`;
   if (node !== null && !isScalar(node)) return `has a list or a mapping at ${path}, not a value`;
@@ -38,7 +38,7 @@ function toYamlScalar(node: ParsedNode | null, text: string, path: string): Yaml
   return { kind: typeof node.value === "boolean" ? "boolean" : "null", ...place };
 }
 
-/** A text in the style of `old`, the scalar as it is written now; a plain one gets quotes where it needs them. */
+/** Formats a text in the style of `old`, the scalar as it is written now. A plain scalar gets quotes if it needs them. */
 export function formatYamlScalar(text: string, old: string): string {
   const isPrintable = /^[\x20-\x7e\u00a0-\ud7ff\ue000-\ufffd]*$/.test(text);
   if (old.startsWith("'") && isPrintable) return `'${text.replaceAll("'", "''")}'`;
@@ -55,13 +55,13 @@ function isText(text: string): boolean {
 function parseYamlNode(text: string): { node: ParsedNode | null } | { problem: string } {
   const composed = compose(text);
   if ("tooDeep" in composed) return { problem: "is nested too deeply" };
-  const [fault] = composed.problems;
-  if (fault === undefined) return { node: composed.document.contents };
-  const line = text.slice(0, fault.pos[0]).split("\n").length;
-  return { problem: `is not YAML that can be changed: ${fault.message.split("\n")[0]} (line ${line})` };
+  const [problem] = composed.problems;
+  if (problem === undefined) return { node: composed.document.contents };
+  const line = text.slice(0, problem.pos[0]).split("\n").length;
+  return { problem: `cannot be parsed as YAML: ${problem.message.split("\n")[0]} (line ${line})` };
 }
 
-/** All values of a key: it may be there twice, and then most readers take the last. */
+/** Finds all values of a key: it may occur twice, and then most parsers use the last one. */
 function findValues(node: ParsedNode | null, key: string): (ParsedNode | null)[] {
   if (isSeq(node)) {
     const item = /^(0|[1-9]\d*)$/.test(key) ? (node.items[Number(key)] as ParsedNode | undefined) : undefined;

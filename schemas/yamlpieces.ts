@@ -1,8 +1,8 @@
 import { Composer, type CST, type Document, Lexer, Parser, YAMLParseError, type YAMLWarning } from "yaml";
 
-/** Levels of nesting that a file may have. */
+/** The deepest nesting that a file may have. */
 export const MAX_YAML_DEPTH = 100;
-/** Items of a list that are composed at one time: more would outlive the young generation, fewer cost more than they hold. */
+/** Items per piece of a long list: larger pieces would outlive the young generation of the heap, smaller ones have too much overhead. */
 const ITEMS_AT_ONCE = 16;
 const OPTIONS = {
   version: "1.2",
@@ -16,33 +16,33 @@ const OPTIONS = {
 } as const;
 
 /**
- * A part of a document: a mapping with some of its pairs. Of an open piece the last value is a list, and the next piece begins
- * with the same pair and further items of that list. A text without a long list is one piece.
+ * A part of a document: a mapping with some of its pairs. In an open piece the last value is an unfinished list; the next piece begins
+ * with the same pair and holds further items of that list. A text without a long list is one piece.
  */
 export interface YamlPiece {
   document: Document.Parsed;
   isOpen: boolean;
-  /** What the package refuses or warns of, without what it has said of an earlier piece. */
+  /** The errors and warnings of the package, without those that an earlier piece has reported. */
   problems: YamlProblem[];
 }
 
 export type YamlProblem = YAMLParseError | YAMLWarning;
 
-/** Nesting went too deep, at this offset. */
+/** The nesting exceeds MAX_YAML_DEPTH at this offset. */
 export interface TooDeep {
   tooDeep: number;
 }
 
-/** Composes the first document of a text as a whole, and notes a second one. */
+/** Composes the first document of a text as one piece. A second document is a problem. */
 export function compose(text: string): YamlPiece | TooDeep {
   for (const piece of composePieces(text, Number.POSITIVE_INFINITY)) return piece;
   throw new Error("the yaml package composed no document");
 }
 
 /**
- * Composes the first document of a text piece by piece, and notes a second one in the last piece. The package's syntax tree of a
- * text takes a hundred times its size, so items of a long list leave it as soon as they are complete. The package composes by
- * recursion, and where the stack ends in the middle of it the whole process dies; so nesting is counted while the tokens come.
+ * Composes the first document of a text piece by piece; a second document is a problem of the last piece. The package's syntax tree takes
+ * a hundred times the size of the text, so complete items of a long list are removed from it early. The package composes recursively, and
+ * a stack overflow there kills the whole process, so the nesting is checked while the tokens arrive.
  */
 export function* composePieces(text: string, itemsAtOnce = ITEMS_AT_ONCE): Generator<YamlPiece | TooDeep> {
   const parser = new Parser();
@@ -51,7 +51,7 @@ export function* composePieces(text: string, itemsAtOnce = ITEMS_AT_ONCE): Gener
   const documents: Document.Parsed[] = [];
   const cutter = new PieceCutter(itemsAtOnce);
   let isFirst = true;
-  const told = new ReportedProblems();
+  const reported = new ReportedProblems();
   const take = (token: CST.Token) => {
     if (token.type === "directive") directives.push(token);
     const whole = isFirst && token.type === "document" ? cutter.rest(token) : token;
@@ -60,7 +60,7 @@ export function* composePieces(text: string, itemsAtOnce = ITEMS_AT_ONCE): Gener
   };
   for (const lexeme of new Lexer().lex(text)) {
     for (const token of parser.next(lexeme)) take(token);
-    // A level takes one or two places of the stack.
+    // A level of nesting takes one or two entries of the stack.
     if (parser.stack.length > 2 * MAX_YAML_DEPTH + 10) {
       yield { tooDeep: parser.offset };
       return;
@@ -68,51 +68,51 @@ export function* composePieces(text: string, itemsAtOnce = ITEMS_AT_ONCE): Gener
     const part = isFirst ? cutter.cut(parser.stack) : undefined;
     if (part === undefined) continue;
     const [document] = new Composer(OPTIONS).compose([...directives, part.token]) as Iterable<Document.Parsed>;
-    yield { document: document!, isOpen: true, problems: told.faultsOf(document!, part.end) };
+    yield { document: document!, isOpen: true, problems: reported.selectNew(document!, part.end) };
   }
   for (const token of parser.end()) take(token);
   documents.push(...(composer.end(true, text.length) as Iterable<Document.Parsed>));
   const [first, second] = documents as [Document.Parsed, Document.Parsed | undefined];
   if (second !== undefined) {
-    const message = "a second document begins here: a file holds one";
+    const message = "a second document begins here, but a file may hold only one";
     first.errors.push(new YAMLParseError([second.range[0], second.range[1]], "MULTIPLE_DOCS", message));
   }
-  yield { document: first, isOpen: false, problems: told.faultsOf(first, text.length) };
+  yield { document: first, isOpen: false, problems: reported.selectNew(first, text.length) };
 }
 
-/** Faults that were told. What stands before a piece is composed with each, and may be placed elsewhere then. */
+/** Filters out problems that an earlier piece has reported: the pairs before a long list are composed again with every piece. */
 class ReportedProblems {
   readonly #messages = new Set<string>();
   #from = 0;
 
   /** `end`: where the piece ends. */
-  faultsOf({ errors, warnings }: Document.Parsed, end: number): YamlProblem[] {
-    const faults = [...errors, ...warnings].filter(
+  selectNew({ errors, warnings }: Document.Parsed, end: number): YamlProblem[] {
+    const problems = [...errors, ...warnings].filter(
       ({ pos, message }) => pos[0] > this.#from || !this.#messages.has(message),
     );
-    for (const { message } of faults) this.#messages.add(message);
+    for (const { message } of problems) this.#messages.add(message);
     this.#from = end;
-    return faults;
+    return problems;
   }
 }
 
 type Mapping = CST.BlockMap | CST.FlowCollection;
 type List = CST.BlockSequence | CST.FlowCollection;
 
-/** Takes complete parts out of the syntax tree of a document while it is being read. */
+/** Removes complete parts from the syntax tree of a document while it is being parsed. */
 class PieceCutter {
   readonly #count: number;
-  /** Where collections that have lost their first items go on. */
+  /** The new start offset of each collection whose first items have been removed. */
   readonly #starts = new Map<CST.Token | undefined, number>();
 
-  /** `count`: items that a list must have, before those that are complete are taken out. */
+  /** `count`: how many complete items a list must have before they are removed. */
   constructor(count: number) {
     this.#count = count;
   }
 
   /**
-   * Takes the complete pairs and items out of a parser's stack, where a mapping holds a long list that is still being read: the
-   * token of a document that has them alone, and where they end. The parser looks back at the last two items.
+   * Removes the complete pairs and items from a parser's stack if its top mapping holds a long list that is still being parsed. Returns
+   * the token of a document that consists of them, and their end offset. The last two items stay, because the parser looks back at them.
    */
   cut(stack: CST.Token[]): { token: CST.Token; end: number } | undefined {
     const [document, root, list] = stack;
@@ -130,14 +130,14 @@ class PieceCutter {
     return { token, end: this.#starts.get(list)! };
   }
 
-  /** A document at its end, without what was taken out of it. */
+  /** Returns the finished document without the parts that were removed. */
   rest(document: CST.Document): CST.Document {
     const { value } = document;
     if (this.#starts.size === 0 || value === undefined || !isMapping(value)) return document;
     return { ...document, value: this.#project(value, { ...value }) };
   }
 
-  /** A copy of a collection that begins where what was taken out of it ends, and so do the lists in it. */
+  /** Adjusts the copy of a collection, and the lists in it, to start where the removed parts end. */
   #project<T extends Mapping | List>(token: CST.Token, copy: T): T {
     copy.offset = this.#starts.get(token) ?? copy.offset;
     copy.items = copy.items.map((item) => {
@@ -147,7 +147,7 @@ class PieceCutter {
     return copy;
   }
 
-  /** Leaves a collection its last items. A comma before the first of them parted it from those that are gone. */
+  /** Removes all but the last `count` items of a collection, and the comma before the first remaining one. */
   #shorten(collection: Mapping | List, count: number): void {
     collection.items.splice(0, collection.items.length - count);
     const [first] = collection.items as CST.CollectionItem[];
@@ -157,7 +157,7 @@ class PieceCutter {
   }
 }
 
-/** Whether the item at `index` can begin a piece, so that it means there what it means after the one before it. */
+/** Whether the item at `index` can begin a piece without a change of meaning. */
 function canBeginPiece(collection: Mapping | List, index: number): boolean {
   const { start, key, value } = collection.items[index] as CST.CollectionItem;
   switch (collection.type) {
@@ -168,14 +168,14 @@ function canBeginPiece(collection: Mapping | List, index: number): boolean {
     case "flow-collection": {
       const before: CST.CollectionItem = collection.items[index - 1]!;
       if (before.key === undefined && before.sep === undefined && before.value === undefined) return false;
-      // An empty key has its place from the comma.
+      // The position of an empty key derives from the comma.
       const hasBeginning = key !== null && (key !== undefined || value !== undefined);
       return hasBeginning && start.findLastIndex(({ type }) => type === "comma") === 0;
     }
   }
 }
 
-/** The document of these tokens, each in the one before it, ended as the package's parser ends them. */
+/** Builds a document from these tokens, each nested in the previous one, and closes them as the package's parser does. */
 function closeDocument(document: CST.Document, root: Mapping, list: List): CST.Token {
   const parser = new Parser();
   for (const part of [root, list]) {

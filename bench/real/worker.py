@@ -1,10 +1,10 @@
-"""Simulates a program on a GPU: it loads, then works through the units from START to END at the speed of its card, by sleeping.
+"""Simulates a program on a GPU: it loads, then works through the units from START to END at the speed of its GPU, by sleeping.
 
     worker.py [--report] START END FILE
 
-cluster.json beside it has the speed of each card of each node over time, and the time that loading takes. With --report it shares
-its progress, so that idle slots may take what it has not begun (see $MUSTER_RANGE in README.md). A card has one worker at a
-time: a worker fails where another one has its card.
+cluster.json beside it has the speed of each GPU of each node over time, and the time that loading takes. With --report it shares
+its progress, so that idle slots may take what it has not begun (see $MUSTER_RANGE in README.md). A GPU has one worker at a
+time: a worker fails where another one has its GPU.
 """
 import contextlib
 import fcntl
@@ -14,14 +14,14 @@ import sys
 import time
 from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple
 
-Tell = Callable[[int, int], int]
+Report = Callable[[int, int], int]
 
 # Between two looks at where the range ends.
 BLOCK_SECONDS = 0.25
 
 
-def take_card(count: int) -> Tuple[int, IO[str]]:
-    """Locks the card of $MUSTER_SLOT, or any free card where that is not set; its number, and the lock."""
+def take_gpu(count: int) -> Tuple[int, IO[str]]:
+    """Locks the GPU of $MUSTER_SLOT, or any free GPU where that is not set; its number, and the lock."""
     given = os.environ.get("MUSTER_SLOT")
     for number in [int(given)] if given else range(count):
         lock = open("/tmp/card-%d" % number, "w")
@@ -31,19 +31,19 @@ def take_card(count: int) -> Tuple[int, IO[str]]:
     sys.exit("no GPU is free")
 
 
-def rate(card: Dict[str, Any], seconds: float) -> float:
+def rate_at(gpu: Dict[str, Any], seconds: float) -> float:
     """Units per second at that time."""
-    return [rate for since, rate in card["rate"] if since <= seconds][-1]
+    return [rate for since, rate in gpu["rate"] if since <= seconds][-1]
 
 
 @contextlib.contextmanager
-def progress(path: Optional[str]) -> Iterator[Tell]:
-    """Yields tell(stop, end): it reports that the units before `stop` are taken, and returns where the range ends now."""
+def progress(path: Optional[str]) -> Iterator[Report]:
+    """Yields report(stop, end): it reports that the units before `stop` are taken, and returns where the range ends now."""
     if path is None:
         yield lambda stop, end: end
         return
     with open(path, "a+") as file:
-        def tell(stop: int, end: int) -> int:
+        def report(stop: int, end: int) -> int:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             end = int((file.read().split() or [0, end])[1])
@@ -55,12 +55,12 @@ def progress(path: Optional[str]) -> Iterator[Tell]:
         yield report
 
 
-def work(start: int, end: int, speed: Callable[[float], float], tell: Tell) -> int:
+def work(start: int, end: int, rate: Callable[[float], float], report: Report) -> int:
     """Sleeps through the range; returns where it ended."""
     at = time.time()
     while True:
-        block = max(1, int(speed(at) * BLOCK_SECONDS))
-        end = tell(start + block, end)
+        block = max(1, int(rate(at) * BLOCK_SECONDS))
+        end = report(start + block, end)
         if start >= end:
             return end
         block = min(block, end - start)
@@ -70,12 +70,12 @@ def work(start: int, end: int, speed: Callable[[float], float], tell: Tell) -> i
 
 
 def main(words: List[str]) -> None:
-    report = words[0] == "--report"
+    reports = words[0] == "--report"
     start, end = (int(word) for word in words[-3:-1])
     with open(os.path.join(os.path.dirname(sys.argv[0]), "cluster.json")) as file:
         cluster = json.load(file)
-    cards = [slot for slot in cluster["slots"] if slot["node"] == os.uname().nodename]
-    number, _lock = take_card(len(cards))
+    gpus = [slot for slot in cluster["slots"] if slot["node"] == os.uname().nodename]
+    number, _lock = take_gpu(len(gpus))
     time.sleep(cluster["overhead"])
     with progress(os.environ["MUSTER_RANGE"] if reports else None) as report:
         end = work(start, end, lambda at: rate_at(gpus[number], at - cluster["began"]), report)

@@ -65,10 +65,10 @@ function readNeeds(reader: JobReader, fleet: KnownNodes | undefined): JobRequire
 }
 
 function checkNodes(reader: JobReader, nodes: SourceText[], fleet: KnownNodes): void {
-  for (const [index, { text, position: place }] of nodes.entries()) {
+  for (const [index, { text, position }] of nodes.entries()) {
     if (fleet.nodes.some((node) => matchesPattern(node, text))) continue;
     const known = listNamesAndTags(fleet.nodes);
-    reader.report(place, `needs.nodes[${index}]: the inventory has no node or tag "${text}"`, suggest(text, known));
+    reader.report(position, `needs.nodes[${index}]: the inventory has no node or tag "${text}"`, suggest(text, known));
   }
 }
 

@@ -39,7 +39,7 @@ export interface JobOptions {
 
 /**
  * Reads and checks a job file of any kind, or a jobs file of the Python coordinators, without contacting any node. `file`:
- * its path, or its parsed source, which options are written into. Throws InvalidFile with every problem of the file, or
+ * its path, or its parsed source, which options are written into. Throws InvalidFileError with every problem of the file, or
  * UsageError for options that do not fit it.
  */
 export function loadJob(file: string | Source, options: JobOptions = {}): Job {

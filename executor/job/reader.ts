@@ -95,8 +95,8 @@ export class JobReader {
     this.report(this.source.positionOf(path), message, hint);
   }
 
-  report(place: FilePosition, message: string, hint?: string): void {
-    this.problems.push({ ...place, message, hint });
+  report(position: FilePosition, message: string, hint?: string): void {
+    this.problems.push({ ...position, message, hint });
   }
 }
 

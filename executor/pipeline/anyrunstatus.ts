@@ -64,7 +64,7 @@ function readPipelineStatus(path: string, fd: number, file: string, now: number)
     if (!(error instanceof MusterError)) throw error;
     reason = error.message;
   }
-  const { holder, startedAt: started, finalState: closed } = past;
+  const { lastOpen: holder, startedAt: started, finalState: closed } = past;
   const last = past.finalState === undefined ? undefined : past.closedAt;
   const until = held ? now : last === undefined ? fstatSync(fd).mtimeMs : Date.parse(last);
   return {

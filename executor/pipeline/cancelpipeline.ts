@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type CancelledRun, type CancelOptions, cancelRun } from "../run/cancelrun.js";
+import { takeOverRunLock } from "../run/record/runlock.js";
 import { markCancelled } from "../run/record/runsummary.js";
-import { takeOverRunLock } from "../run/record/takeoverrunlock.js";
 import { killLeftoverCommand } from "./commandstep.js";
 import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
 
@@ -16,16 +16,13 @@ export interface CancelledPipeline {
 
 /**
  * Cancels the pipeline in the run directory `path`: ends its coordinator, if it is alive, then the work of its jobs on nodes and the
- * processes of its commands on this machine. Rejects as `takeOver` does.
+ * processes of its commands on this machine. Rejects as `takeOverRunLock` does.
  */
 export async function cancelPipeline(path: string, means: CancelOptions): Promise<CancelledPipeline> {
-  const taken = await takeOverRunLock<PipelineEntry, PipelineReplay>(
-    path,
-    () => new PipelineReplay(),
-    means.onCoordinatorStopping,
-  );
+  const past = new PipelineReplay();
+  const apply = (entry: PipelineEntry) => past.apply(entry);
+  const journal = await takeOverRunLock(path, apply, means.onCoordinatorStopping);
   try {
-    const { replay: past, journal } = taken;
     const steps: CancelledPipeline["steps"] = [];
     for (const step of past.header?.steps ?? []) {
       const folder = join(path, step);
@@ -40,6 +37,6 @@ export async function cancelPipeline(path: string, means: CancelOptions): Promis
     }
     return { name: past.header?.name ?? path, directory: path, state, steps };
   } finally {
-    taken.close();
+    journal.close();
   }
 }

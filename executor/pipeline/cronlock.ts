@@ -13,8 +13,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MusterError } from "../../schemas/errors.js";
 import { escapeUnsafe } from "../../schemas/escape.js";
+import { explainDiskError } from "../run/record/diskerror.js";
 import { tryLockFile } from "../run/record/filelock.js";
-import { explainDiskError } from "../run/results/diskspace.js";
 import { dependenciesOf, type StepSelection, selectSteps } from "./dependencies.js";
 import type { OverlapPolicy, Pipeline } from "./pipeline.js";
 import { hasSameSteps } from "./pipelinedirectory.js";
@@ -123,7 +123,7 @@ function findUnfinishedRun(pipeline: Pipeline, selection: StepSelection): string
   const replay = last === undefined ? undefined : replayPipeline(join(scheduledRunsFolder(pipeline), last));
   if (replay?.header === undefined || !hasSameSteps(replay.header, pipeline)) return undefined;
   const selected = [...selectSteps(selection, dependenciesOf(pipeline))];
-  if (replay.holder !== undefined && replay.holder.meant.join() !== selected.join()) return undefined;
+  if (replay.lastOpen !== undefined && replay.lastOpen.meant.join() !== selected.join()) return undefined;
   return replay.finalState === undefined || replay.finalState === "interrupted" ? last : undefined;
 }
 

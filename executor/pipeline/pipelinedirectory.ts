@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import { closeSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { explainDiskError } from "../run/record/diskerror.js";
 import { copyFileWithMode, intersectModes } from "../run/record/filemode.js";
 import { Journal } from "../run/record/journal.js";
 import { acquireRunLock, createOtherRunError, type LockedJournal } from "../run/record/runlock.js";
-import { explainDiskError } from "../run/results/diskspace.js";
 import type { Pipeline, StepAction } from "./pipeline.js";
 import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
 

@@ -19,7 +19,7 @@ type StepEndEntry = Extract<PipelineEntry, { e: "end" }>;
 /** The state of a pipeline's run, rebuilt by applying the records of its journal in order. */
 export class PipelineReplay {
   header: Extract<PipelineEntry, { e: "pipeline" }> | undefined;
-  holder: Extract<PipelineEntry, { e: "open" }> | undefined;
+  lastOpen: Extract<PipelineEntry, { e: "open" }> | undefined;
   startedAt: string | undefined;
   /** The running steps, with their start times. */
   readonly runningSince = new Map<string, string>();
@@ -34,7 +34,7 @@ export class PipelineReplay {
         this.header = entry;
         break;
       case "open":
-        this.holder = entry;
+        this.lastOpen = entry;
         this.startedAt ??= entry.at;
         this.finalState = undefined;
         this.runningSince.clear();
@@ -57,6 +57,6 @@ export class PipelineReplay {
 
   /** The number of the session that starts now. */
   get nextSession(): number {
-    return (this.holder?.session ?? 0) + 1;
+    return (this.lastOpen?.session ?? 0) + 1;
   }
 }

@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
 import { failpoint } from "../run/failpoint.js";
+import { explainDiskError } from "../run/record/diskerror.js";
 import { readSummary } from "../run/record/runsummary.js";
-import { explainDiskError } from "../run/results/diskspace.js";
 import {
   dependenciesOf,
   type StepDependencies,

@@ -4,7 +4,7 @@ import { cleanNode, type NodeCleanResult } from "./node/cleannode.js";
 import type { JournalEntry } from "./record/journalentry.js";
 import type { Leftover } from "./record/leftovers.js";
 import { RunReplay, replayRun } from "./record/replay.js";
-import { takeOverRunLock } from "./record/takeoverrunlock.js";
+import { takeOverRunLock } from "./record/runlock.js";
 import { createStopContext } from "./runcontext.js";
 
 /** What became of a run that was to be ended; one that was complete stays so. */
@@ -30,16 +30,13 @@ export interface CancelOptions {
 
 /**
  * Ends the run in the directory `path`: its coordinator, where it lives, then all that it has on its nodes; and closes its
- * journal. Rejects as takeOver does.
+ * journal. Rejects as takeOverRunLock does.
  */
 export async function cancelRun(path: string, means: CancelOptions): Promise<CancelledRun> {
-  const taken = await takeOverRunLock<JournalEntry, RunReplay>(
-    path,
-    () => new RunReplay(),
-    means.onCoordinatorStopping,
-  );
+  const past = new RunReplay();
+  const apply = (entry: JournalEntry) => past.apply(entry);
+  const journal = await takeOverRunLock(path, apply, means.onCoordinatorStopping);
   try {
-    const { replay: past, journal } = taken;
     const { header: run, committedChunks: chunks, isComplete: complete } = past;
     const finished = new Set<string>();
     const stopped = await cleanAllNodes(past, means, finished);
@@ -51,7 +48,7 @@ export async function cancelRun(path: string, means: CancelOptions): Promise<Can
     const nodes = stopped.map(({ inventory, ...one }) => one);
     return { name: run?.name ?? path, directory: path, state, chunks, dropped, nodes };
   } finally {
-    taken.close();
+    journal.close();
   }
 }
 

@@ -12,30 +12,30 @@ import { createStopContext, type RunContext } from "./runcontext.js";
 import { leavesAgentsRunning, type RunEnd } from "./runend.js";
 import type { RunObserver } from "./runobserver.js";
 
-/** For a node to be reached and cleaned when nothing else is to be done there. */
+/** How long a node may take to be reached and cleaned when the run needs it for nothing else. */
 const CLEAN_NODE_TIMEOUT_SECONDS = 10;
 
-/** The members that an earlier session may have left something on are told so. */
-export function markEarlierLeftovers(members: NodeWorker[], earlier: Leftover[]): void {
-  for (const member of members) {
-    const leftover = earlier.find((one) => isSameNode(one, member.node));
-    if (leftover !== undefined) member.cleanup.markEarlierSession(leftover.reason);
+/** Marks the workers on whose nodes an earlier session may have left something. */
+export function markEarlierLeftovers(workers: NodeWorker[], earlier: Leftover[]): void {
+  for (const worker of workers) {
+    const leftover = earlier.find((one) => isSameNode(one, worker.node));
+    if (leftover !== undefined) worker.cleanup.markEarlierSession(leftover.reason);
   }
 }
 
-/** What nodes are cleaned with. */
+/** What is needed to clean the nodes of a run. */
 export interface CleanupContext {
-  /** The nodes that may have held something of the run before this session. */
+  /** The nodes that may have held something of the run when this session began. */
   earlierLeftovers: Leftover[];
-  /** Those that may be contacted, of which `inventory` tells. */
+  /** The nodes that may be contacted; they come from `inventory`. */
   nodes: Node[];
   inventory: string;
   run: RunContext;
-  /** Is told what was cleaned. */
+  /** Called with a message about each node that is to be cleaned or was cleaned. */
   onCleaned: (message: string) => void;
 }
 
-/** What the nodes of a run are cleaned with. Agents are told only nonces that are in its journal. */
+/** Creates the context for cleaning the nodes of a run. Agents are sent only nonces that are in the run's journal. */
 export function createCleanupContext(
   job: Pick<Job, "name">,
   { replay: past, formerIds, id, nonces, isComplete }: RunDirectory,
@@ -53,39 +53,35 @@ export function createCleanupContext(
 }
 
 /**
- * Resolves with all nodes that may hold something of the run, once its members have been left: those that nobody has tried to
- * clean, since they were refused or had no part in this session, are cleaned now where the run has come to its end.
+ * Cleans the nodes that no worker has cleaned, because they were refused or took no part in this session; does nothing where the
+ * run is to be resumed. Call it when all workers have stopped. Returns every node that may still hold something of the run.
  */
-export async function cleanAfterRun(
-  members: NodeWorker[],
-  ended: RunEnd,
-  cleaning: CleanupContext,
-): Promise<Leftover[]> {
-  const leftovers = listLeftovers(members, cleaning);
-  if (leavesAgentsRunning(ended)) return leftovers;
-  const open = leftovers.filter((one) => isCleanableNow(one, members));
-  const remaining = await cleanLeftovers(open, cleaning);
-  return [...leftovers.filter((one) => !open.includes(one)), ...remaining];
+export async function cleanAfterRun(workers: NodeWorker[], end: RunEnd, context: CleanupContext): Promise<Leftover[]> {
+  const leftovers = listLeftovers(workers, context);
+  if (leavesAgentsRunning(end)) return leftovers;
+  const cleanable = leftovers.filter((one) => isCleanableNow(one, workers));
+  const remaining = await cleanLeftovers(cleanable, context);
+  return [...leftovers.filter((one) => !cleanable.includes(one)), ...remaining];
 }
 
-/** Cleans what may still be on nodes of a run that is complete, and writes down what that came to. Resolves with what remains. */
+/** Cleans the nodes of a completed run and records the result. Returns the nodes that may still hold something. */
 export async function cleanCompletedRun(
-  { path, journal, replay: past }: RunDirectory,
-  cleaning: CleanupContext,
+  { path, journal, replay }: RunDirectory,
+  context: CleanupContext,
 ): Promise<Leftover[]> {
-  const { earlierLeftovers: earlier, nodes, onCleaned: say } = cleaning;
+  const { earlierLeftovers: earlier, nodes, onCleaned } = context;
   if (earlier.length === 0) return [];
   const names = earlier.filter((one) => nodes.some((node) => isSameNode(one, node))).map(({ node }) => node);
   if (names.length > 0)
-    say(
+    onCleaned(
       `cleaning ${names.join(", ")}, which may still hold work of this run (for at most ${CLEAN_NODE_TIMEOUT_SECONDS} s)`,
     );
-  const leftovers = await cleanLeftovers(earlier, cleaning);
-  await recordRunEnd(path, journal, past.closeEntry!, leftovers);
+  const leftovers = await cleanLeftovers(earlier, context);
+  await recordRunEnd(path, journal, replay.closeEntry!, leftovers);
   return leftovers;
 }
 
-/** Writes down how a run ended, again where it was over, with the nodes that may hold something of it now. */
+/** Records in the summary and the journal how a run ended and which nodes may still hold something; may be called repeatedly. */
 export async function recordRunEnd(
   path: string,
   journal: Journal,
@@ -98,12 +94,12 @@ export async function recordRunEnd(
 }
 
 /**
- * Cleans those of `leftovers` that are on one of the nodes, side by side, each within CLEAN_SECONDS. Resolves with those that
- * remain, and why.
+ * Cleans in parallel the leftovers that are on a node of the context, each within CLEAN_NODE_TIMEOUT_SECONDS. Returns those that
+ * remain, each with the reason.
  */
 export async function cleanLeftovers(
   leftovers: Leftover[],
-  { nodes, run, onCleaned: say }: CleanupContext,
+  { nodes, run, onCleaned }: CleanupContext,
 ): Promise<Leftover[]> {
   const remaining = await Promise.all(
     leftovers.map(async (leftover) => {
@@ -111,36 +107,40 @@ export async function cleanLeftovers(
       if (node === undefined) return leftover;
       const reason = await cleanWithTimeout(node, run);
       if (reason !== undefined) return { ...leftover, reason };
-      say(`${node.name}: cleaned; nothing of an earlier session of this run is left there`);
+      onCleaned(`${node.name}: cleaned; nothing of an earlier session of this run is left there`);
       return undefined;
     }),
   );
   return remaining.filter((one) => one !== undefined);
 }
 
-function listLeftovers(members: NodeWorker[], { earlierLeftovers: earlier, inventory }: CleanupContext): Leftover[] {
+function listLeftovers(workers: NodeWorker[], { earlierLeftovers, inventory }: CleanupContext): Leftover[] {
   return [
-    ...earlier.filter((one) => members.every(({ node }) => !isSameNode(one, node))),
-    ...members
-      .filter(({ cleanup: remains }) => remains.mayHaveLeftovers)
+    ...earlierLeftovers.filter((one) => workers.every(({ node }) => !isSameNode(one, node))),
+    ...workers
+      .filter(({ cleanup }) => cleanup.mayHaveLeftovers)
       .map(({ node, cleanup: { reason } }) => ({ node: node.name, inventory, address: formatAddress(node), reason })),
   ];
 }
 
-function isCleanableNow(leftover: Leftover, members: NodeWorker[]): boolean {
-  const member = members.find(({ node }) => isSameNode(leftover, node));
-  return member === undefined || member.isReachable;
+function isCleanableNow(leftover: Leftover, workers: NodeWorker[]): boolean {
+  const worker = workers.find(({ node }) => isSameNode(leftover, node));
+  return worker === undefined || worker.isReachable;
 }
 
-/** Why the node could not be cleaned. */
+/** Cleans a node. Returns why that failed; undefined = the node is clean. */
 async function cleanWithTimeout(node: Node, run: RunContext): Promise<string | undefined> {
   const timer = new AbortController();
-  const late = sleep(CLEAN_NODE_TIMEOUT_SECONDS * 1000, `it was not reached within ${CLEAN_NODE_TIMEOUT_SECONDS} s`, {
-    signal: timer.signal,
-  });
+  const timeout = sleep(
+    CLEAN_NODE_TIMEOUT_SECONDS * 1000,
+    `it was not reached within ${CLEAN_NODE_TIMEOUT_SECONDS} s`,
+    {
+      signal: timer.signal,
+    },
+  );
   const cleaned = cleanNode(node, run, new Set()).then(({ reason }) => reason);
-  const reason = await Promise.race([cleaned, late]);
-  late.catch(() => {});
+  const reason = await Promise.race([cleaned, timeout]);
+  timeout.catch(() => {});
   timer.abort();
   return reason;
 }

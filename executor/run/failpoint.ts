@@ -1,10 +1,10 @@
 const [name, count = "1"] = (process.env.MUSTER_KILL_AT ?? "").split(":");
-/** Where this process kills itself, and how many times it still passes there. State of the process, as its environment is. */
+/** The step at which this process kills itself, and how often it still has to reach that step. */
 const armed = { name, left: Number(count) };
 
 /**
- * A step of the commit protocol, for the tests of its promises: with MUSTER_KILL_AT=STEP[:N] this process is killed there
- * (KILL, as by a power cut) at the Nth time, 1 where N is absent. Without the variable nothing happens.
+ * Marks a step at which tests can crash the process: with MUSTER_KILL_AT=STEP[:N] in the environment it kills itself (SIGKILL)
+ * when it reaches the step for the Nth time (default 1). Without the variable it does nothing.
  */
 export function failpoint(step: string): void {
   if (step !== armed.name) return;

@@ -6,17 +6,17 @@ import type { RunPlan } from "../schedule/plan/planjob.js";
 import { type CleanupContext, cleanAfterRun } from "./cleanleftovers.js";
 import type { Coordinator } from "./coordinator.js";
 import { failpoint } from "./failpoint.js";
+import { explainDiskError } from "./record/diskerror.js";
 import type { Leftover } from "./record/leftovers.js";
+import type { LineCoverage } from "./record/linecoverage.js";
+import { sortResultLines } from "./record/resultlines.js";
 import type { RunDirectory } from "./record/rundir.js";
 import { type ExcludedNode, type RunSummary, summarize, writeSummary } from "./record/runsummary.js";
 import { addPlan } from "./record/summaryplan.js";
 import { aggregate } from "./results/aggregate.js";
-import { explainDiskError } from "./results/diskspace.js";
-import type { LineCoverage } from "./results/linecoverage.js";
-import { sortResultLines } from "./results/resultlines.js";
 import type { RunEnd } from "./runend.js";
 
-/** A run whose work is over. `plan` makes what was expected of it. */
+/** What is needed to finish a run. `plan` computes the forecast that the summary compares the run with. */
 export interface FinishRunOptions {
   job: Job;
   directory: RunDirectory;
@@ -27,53 +27,53 @@ export interface FinishRunOptions {
 }
 
 /**
- * Ends a run: results and aggregate in chunk order, then the summary and how it ended. Nodes leave meanwhile, which takes as long, and
- * the plan is made then, too: before the first chunk it would have been waited for. A disk that fails here is how it ended.
+ * Finishes a run: sorts the results, writes the aggregate, then the summary and the journal's last record. The nodes are left and
+ * the plan is computed meanwhile. Returns the summary; a disk error changes its state to "broken". Rejects only for bugs.
  */
 export async function finishRun(
   { job, directory, coordinator, leftOut, cleaning, plan }: FinishRunOptions,
-  worked: RunEnd,
+  end: RunEnd,
 ): Promise<RunSummary> {
-  const [left, ordered, planned] = await Promise.allSettled([
-    coordinator.leave(worked).then(() => cleanAfterRun(coordinator.workers, worked, cleaning)),
-    sortResults(job, directory, worked),
+  const [cleaned, sorted, planned] = await Promise.allSettled([
+    coordinator.leave(end).then(() => cleanAfterRun(coordinator.workers, end, cleaning)),
+    sortResults(job, directory, end),
     turn().then(plan),
   ]);
-  if (left.status === "rejected") throw left.reason;
+  if (cleaned.status === "rejected") throw cleaned.reason;
   if (planned.status === "rejected") throw planned.reason;
-  const leftovers = left.value;
-  const summaryOf = (ended: RunEnd) => {
-    const { counters: tally, workers: members } = coordinator;
-    return { ...addPlan(summarize(directory.path, tally, members, leftOut, ended), planned.value), leftovers };
+  const leftovers = cleaned.value;
+  const createSummary = (finalEnd: RunEnd) => {
+    const { counters, workers } = coordinator;
+    return { ...addPlan(summarize(directory.path, counters, workers, leftOut, finalEnd), planned.value), leftovers };
   };
   try {
-    if (worked.state === "broken") throw worked.error;
-    if (ordered.status === "rejected") throw ordered.reason;
-    if (worked.state === "complete") rejectIncomplete(directory.path, job, ordered.value);
-    const summary = summaryOf(worked);
+    if (end.state === "broken") throw end.error;
+    if (sorted.status === "rejected") throw sorted.reason;
+    if (end.state === "complete") rejectIncomplete(directory.path, job, sorted.value);
+    const summary = createSummary(end);
     writeSummary(summary);
-    await writeCloseEntry(directory, worked.state, leftovers);
+    await writeCloseEntry(directory, end.state, leftovers);
     return summary;
   } catch (error) {
-    const summary = summaryOf({ state: "broken", error: asDiskError(directory.path, error) });
+    const summary = createSummary({ state: "broken", error: asDiskError(directory.path, error) });
     tryWriteSummary(summary);
     return summary;
   }
 }
 
-/** Returns the units that results.ndjson has, where the run has come to its end. */
+/** Sorts results.ndjson and writes the aggregate. Returns the units that have a line; undefined where the run is to be resumed. */
 async function sortResults(job: Job, { path }: RunDirectory, { state }: RunEnd): Promise<LineCoverage | undefined> {
   if (state !== "complete" && state !== "partial") return undefined;
-  const census = await sortResultLines(join(path, "results.ndjson"), job);
+  const coverage = await sortResultLines(join(path, "results.ndjson"), job);
   if (job.aggregate !== undefined) await aggregate(path, job, job.aggregate);
-  return census;
+  return coverage;
 }
 
-/** "Complete" is said only of results that were counted. */
-function rejectIncomplete(path: string, job: Job, census: LineCoverage | undefined): void {
-  const units = census?.units.size() ?? 0n;
-  if (units === job.units && census?.firstSurplus === undefined) return;
-  const surplus = census?.firstSurplus === undefined ? "" : `, and a line too many, of ${census.firstSurplus}`;
+/** Throws RESULTS_DAMAGED unless each unit of the job has exactly one result line, so that "complete" is always verified. */
+function rejectIncomplete(path: string, job: Job, coverage: LineCoverage | undefined): void {
+  const units = coverage?.units.size() ?? 0n;
+  if (units === job.units && coverage?.firstSurplus === undefined) return;
+  const surplus = coverage?.firstSurplus === undefined ? "" : `, and a surplus line of ${coverage.firstSurplus}`;
   throw new MusterError("RESULTS_DAMAGED", 3, `${path}/results.ndjson has ${units} of ${job.units} units${surplus}`, {
     next: "Start a new run beside this one with --fresh, and report this as a bug of muster.",
   });
@@ -91,18 +91,18 @@ async function writeCloseEntry(
   failpoint("closed");
 }
 
-/** The error of our disk behind `error`. Anything else is a bug, and is thrown. */
+/** Returns the disk error behind `error`; rethrows any other error, which is a bug. */
 function asDiskError(path: string, error: unknown): MusterError {
   const explained = explainDiskError(path, error);
   if (explained instanceof MusterError) return explained;
   throw error;
 }
 
-/** Where the disk leaves room for that. What the journal has is true in any case. */
+/** Writes the summary where the disk has room for it; the journal is right in any case. */
 function tryWriteSummary(summary: RunSummary): void {
   try {
     writeSummary(summary);
   } catch {
-    // The summary goes to the terminal all the same.
+    // The summary is printed, too.
   }
 }

@@ -10,11 +10,11 @@ import { Coordinator } from "./coordinator.js";
 import { finishRun } from "./finishrun.js";
 import { hashStagedFiles, inputHashes } from "./node/filehashes.js";
 import { RunCounters } from "./record/counters.js";
+import { explainDiskError } from "./record/diskerror.js";
 import { RatesFile } from "./record/ratesfile.js";
 import { openRunDirectory } from "./record/rundir.js";
 import { resolveRunPath } from "./record/runlock.js";
 import { type ExcludedNode, type RunSummary, summarize } from "./record/runsummary.js";
-import { explainDiskError } from "./results/diskspace.js";
 import { Rechecks } from "./results/rechecks.js";
 import type { RunObserver } from "./runobserver.js";
 import type { VerifyNode } from "./verifynode.js";
@@ -22,30 +22,30 @@ import type { VerifyNode } from "./verifynode.js";
 export interface RunOptions {
   out: string | undefined;
   fresh: boolean;
-  /** Stops what another copy of the run directory has on the nodes, and continues under a new run id. */
+  /** Stop the agents of another copy of the run directory, and continue under a new run id. */
   adopt: boolean;
-  /** What `-i` takes to find these nodes again: a file (absolute), or `local`. */
+  /** The value of `-i` that finds these nodes again: an absolute path, or "local". */
   inventory: string;
-  /** Fires when the run should stop, leaving the nodes to go on with what they have. */
+  /** Fires when the run should be interrupted; the agents keep running. */
   stopSignal: AbortSignal;
-  /** Whether a node is meant by names, tags and globs. */
+  /** Whether names, tags and globs select a node. */
   isSelected: (node: Node, patterns: readonly string[]) => boolean;
   observer: RunObserver;
-  /** The file that keeps what was learned of how fast slots are; undefined = it is forgotten. */
+  /** The file that keeps learned rates for later runs; undefined = they are not kept. */
   ratesFile: string | undefined;
-  /** Looks at every node before its first chunk; undefined where the job needs no playbooks. */
+  /** Verifies every node before its first chunk; undefined where the job needs no playbooks. */
   verifyNode: VerifyNode | undefined;
 }
 
-/** What a run came to; `already`: there was nothing left to do. */
+/** The result of a run. `wasComplete`: it was complete before, so nothing was done. */
 export interface RunOutcome {
   summary: RunSummary;
   wasComplete: boolean;
 }
 
 /**
- * Runs a job on nodes, in its run directory, on from where an earlier run of it stopped. Rejects with a MusterError where
- * that is refused (OTHER_RUN, HELD, JOURNAL_DAMAGED, RESULTS_DAMAGED) or where no node may work on it (NO_NODE).
+ * Runs a job on nodes, or resumes it where its run directory exists. Rejects with a MusterError: OTHER_RUN, HELD, JOURNAL_DAMAGED
+ * or RESULTS_DAMAGED where the run directory cannot be used, NO_NODE where no node may work on the job, and disk errors.
  */
 export async function runJob(job: Job, nodes: Node[], options: RunOptions): Promise<RunOutcome> {
   const leftOut: ExcludedNode[] = [];
@@ -83,17 +83,18 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       verifyNode: options.verifyNode,
       dialer: new Dialer(),
     };
-    const memory = new RatesFile(options.ratesFile, job.name, (message) => options.observer.notice(message));
-    const learned = memory.read();
-    const canary = await Rechecks.open(job, directory);
-    const coordinator = new Coordinator(job, able, directory, run, options.observer, learned, canary);
+    const { observer } = options;
+    const ratesFile = new RatesFile(options.ratesFile, job.name, (message) => observer.notice(message));
+    const learnedRates = ratesFile.read();
+    const rechecks = await Rechecks.open(job, directory);
+    const coordinator = new Coordinator({ job, nodes: able, directory, run, observer, learnedRates, rechecks });
     const [names, addresses] = [able.map((node) => node.name), able.map(formatAddress)];
     directory.journal.add({ e: "nodes", nodes: names, inventory: options.inventory, addresses });
     await directory.journal.flush();
-    options.observer.runStarted(coordinator, directory.path, leftOut);
-    const worked = await memory.saveDuring(coordinator.work(options.stopSignal), () => coordinator.learnedRates());
-    const plan = () => planJob(job, able, options.isSelected, learned, directory.replay.committedUnits);
-    const summary = await finishRun({ job, directory, coordinator, leftOut, cleaning, plan }, worked);
+    observer.runStarted(coordinator, directory.path, leftOut);
+    const end = await ratesFile.saveDuring(coordinator.work(options.stopSignal), () => coordinator.learnedRates());
+    const plan = () => planJob(job, able, options.isSelected, learnedRates, directory.replay.committedUnits);
+    const summary = await finishRun({ job, directory, coordinator, leftOut, cleaning, plan }, end);
     return { summary, wasComplete: false };
   } catch (error) {
     throw explainDiskError(directory.path, error);

@@ -5,29 +5,30 @@ import type { JobRequirements } from "../job/job.js";
 import type { FileContent } from "./node/filehashes.js";
 import type { VerifyNode } from "./verifynode.js";
 
-/** What every node of a run is told alike. */
+/** What all nodes of a run have in common. */
 export interface RunContext {
   id: string;
-  /** What the run was called before it was adopted. Agents that go by these names are stopped. */
+  /** Ids that the run had before it was adopted (`--adopt`). Agents of these ids are stopped. */
   formerIds: readonly string[];
   name: string;
-  /** Of this coordinator, and of all that the journal knows: agents of no other coordinator are taken over. */
+  /** This coordinator's nonce, and all nonces of the journal: only agents of these coordinators are taken over. */
   nonce: string;
   nonces: readonly string[];
-  /** Of runs that want a GPU, the one with the larger goes first. */
+  /** When several runs wait for a GPU, the one with the highest priority gets it. */
   priority: number;
+  /** Content of every staged file, by its path on this machine. */
   contents: Map<string, FileContent>;
   agent: NodeProgram;
   needs: JobRequirements;
-  /** Set where the job needs playbooks. */
+  /** Undefined where the job needs no playbooks. */
   verifyNode: VerifyNode | undefined;
   dialer: Dialer;
 }
 
 /**
- * What an agent is told of the run that it belongs to, to be stopped; it gets no work. The last coordinator's nonce is used again:
- * nothing is issued under it, and where an agent cannot be stopped now it still belongs to this run directory. `ids`: the run's,
- * the current one last; `nonces`: those that the journal has.
+ * Creates a context for attaching to agents only to stop them. It reuses the last coordinator's nonce: no attempt id is issued
+ * under it, and an agent that cannot be stopped now still belongs to this run directory. `ids`: all ids of the run, the current
+ * one last; `nonces`: the nonces of its journal.
  */
 export function createStopContext(name: string, ids: readonly string[], nonces: readonly string[]): RunContext {
   return {
@@ -45,7 +46,7 @@ export function createStopContext(name: string, ids: readonly string[], nonces: 
   };
 }
 
-/** The folder of the run called `id` on a node, as the node's shell reads it. Two nodes of an inventory may be one machine: each has its own. */
+/** Returns the folder of a run on a node, relative to "~" where the workdir is. Two nodes on one machine have a folder each. */
 export function runFolderOn(id: string, node: Node): string {
   return `${node.workdir}/runs/${id}@${node.name}`;
 }

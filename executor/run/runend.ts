@@ -1,6 +1,6 @@
 import type { MusterError } from "../../schemas/errors.js";
 
-/** How a run's work ended. */
+/** How the work on a run ended. `partial`: some chunks failed. `stranded`: no usable node is left. */
 export type RunEnd =
   | { state: "complete" | "partial" | "interrupted" }
   | { state: "stranded" }
@@ -8,7 +8,7 @@ export type RunEnd =
   | { state: "superseded"; error: MusterError }
   | { state: "broken"; error: unknown };
 
-/** Whether nodes go on with what they have, for the next coordinator to collect. */
+/** Whether agents keep running, so that the next coordinator can collect their results. */
 export function leavesAgentsRunning({ state }: RunEnd): boolean {
   switch (state) {
     case "complete":
@@ -19,5 +19,7 @@ export function leavesAgentsRunning({ state }: RunEnd): boolean {
     case "superseded":
     case "broken":
       return true;
+    default:
+      return state satisfies never;
   }
 }

@@ -4,32 +4,32 @@ import type { RunCounters } from "./record/counters.js";
 import type { RecheckDifference } from "./record/journalentry.js";
 import type { ExcludedNode } from "./record/runsummary.js";
 
-/** What there is to see of a run, at any time. */
+/** The current state of a run. */
 export interface RunView {
   readonly workers: NodeWorker[];
   readonly counters: RunCounters;
 }
 
-/** Whoever watches a run; called as things happen, and never to decide anything. */
+/** Is notified of what happens in a run, to show it. It never influences the run. */
 export interface RunObserver {
-  /** The run begins in the run directory `path`; `leftOut` get no work of it. */
+  /** The run begins in the run directory `path`; the nodes `leftOut` get no work. */
   runStarted(view: RunView, path: string, leftOut: ExcludedNode[]): void;
-  /** A node's state has changed. */
+  /** The connection state of a node has changed. */
   nodeChanged(member: NodeWorker): void;
-  /** A slot's GPU is held by `holder` ("run sieve"), or (absent) free again. */
+  /** The GPU of a slot is used by `holder` (such as "run sieve"); undefined = it is free again. */
   slotHolderChanged(member: NodeWorker, slot: number, holder: string | undefined): void;
-  /** How many of a node's slots wait for its memory has changed. */
+  /** The number of slots that wait for the node's memory has changed. */
   memoryPressureChanged(member: NodeWorker): void;
-  /** Something that a person should know of. */
+  /** Something about a node that a person should know. */
   nodeWarning(member: NodeWorker, message: string): void;
-  /** Something of the run itself that a person may like to know. */
+  /** Something about the run that a person may want to know. */
   notice(message: string): void;
-  /** An attempt failed; its chunk may be tried again. */
+  /** An attempt has failed; its chunk may be tried again. */
   attemptFailed(failure: Failure): void;
-  /** Two results of a chunk differ. */
+  /** A recheck of a chunk had a different result. */
   recheckDiffered(differing: RecheckDifference): void;
   /** A chunk will not be tried again. */
   chunkFailed(failure: Failure): void;
-  /** Something was committed. */
+  /** One or more chunks were committed. */
   chunksCommitted(): void;
 }

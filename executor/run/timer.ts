@@ -1,4 +1,4 @@
-/** Rings once at the earliest of the times that it was set to since it last rang; times in seconds of `clock`. */
+/** Calls back once at the earliest of the requested times, in seconds of `monotonicSeconds`. */
 export class WakeUpTimer {
   private pending: { wakeAt: number; timer: NodeJS.Timeout } | undefined;
 
@@ -23,7 +23,7 @@ export class WakeUpTimer {
   }
 }
 
-/** Seconds, from any origin. */
+/** Seconds since an arbitrary origin; unaffected by changes of the system clock. */
 export function monotonicSeconds(): number {
   return performance.now() / 1000;
 }

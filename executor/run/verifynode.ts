@@ -2,8 +2,8 @@ import type { Connection } from "../../fleet/connection.js";
 import type { Facts } from "../../fleet/facts.js";
 
 /**
- * Proves that a node is what the job's playbooks say, before it gets a chunk. Resolves with a fingerprint of the state that
- * was verified, which goes into every result's record; rejects with a MusterError (DRIFT) that names what differs.
- * `mend`: bring it into state first, as after a reboot.
+ * Verifies that a node is in the state that the job's playbooks describe, before the node gets a chunk. Resolves with a fingerprint
+ * of that state, which every result's record names. Rejects with DRIFT (a MusterError) that names what differs.
+ * `provision`: bring the node into that state first, as after a reboot.
  */
-export type VerifyNode = (connection: Connection, facts: Facts, mend: boolean) => Promise<string>;
+export type VerifyNode = (connection: Connection, facts: Facts, provision: boolean) => Promise<string>;

@@ -1,7 +1,7 @@
 import { parseSysfs, SYSFS_MARK, SYSFS_SCRIPT } from "./gpusysfs.js";
 import { type GpuStatus, NVIDIA_FIELDS, parseAmdSmi, parseNvidiaSmi, parseRocmSmi } from "./smi.js";
 
-/** Seconds that a tool has, and that the kernel has for what needs no tool: a sick card makes both hang. */
+/** Timeouts of a vendor's tool, and of the scripts that read the kernel's files only: a sick card can make both hang. */
 export const GPU_PROBE_TIMEOUT_SECONDS = 10;
 export const QUICK_GPU_PROBE_TIMEOUT_SECONDS = 3;
 
@@ -11,13 +11,13 @@ const PCI_BUS_SCRIPT = `for device in /sys/bus/pci/devices/*; do
   [ -r "$device/class" ] && read -r class <"$device/class" && read -r vendor <"$device/vendor" || continue
   case $class in 0x03*) echo "\${device##*/} $vendor";; esac
 done`;
-/** What the kernel lets us read of the driver's complaints. */
+/** Prints the Xid errors in the kernel log, where the user may read it. */
 const XID_SCRIPT = "dmesg 2>/dev/null | grep -F 'NVRM: Xid' | tail -n 100";
 const UNLESS_ROCM_SMI = "command -v rocm-smi >/dev/null || exec amd-smi";
 
 export type GpuVendor = "amd" | "nvidia";
 
-/** What a command answered; `error`: why it has no exit code. */
+/** The exit code and output of a probe command; `error`: why it has no exit code. */
 export interface ProbeOutput {
   exit: number | null;
   stdout: string;
@@ -26,14 +26,14 @@ export interface ProbeOutput {
 }
 
 /**
- * Shell scripts that look at all GPUs of a node in a moment: its PCI bus, then what the kernel tells of their clocks. Only AMD's
- * does (else undefined); what it does not tell, or what is not well by it, is for `lookScripts` to find out.
+ * Returns shell scripts that check all GPUs of a node within milliseconds: the PCI bus, then the clocks in sysfs. Only AMD's driver has
+ * these; undefined for other vendors. Where their output is incomplete or shows a sick GPU, `fullProbeScripts` has to confirm it.
  */
 export function quickProbeScripts(vendor: GpuVendor): string[] | undefined {
   return vendor === "amd" ? [PCI_BUS_SCRIPT, SYSFS_SCRIPT] : undefined;
 }
 
-/** Shell scripts that look at all GPUs of a node: its PCI bus first, then the tools of the vendor. */
+/** Returns shell scripts that check all GPUs of a node: the PCI bus, then the vendor's tools. */
 export function fullProbeScripts(vendor: GpuVendor): string[] {
   const tools =
     vendor === "nvidia"
@@ -46,15 +46,17 @@ export function fullProbeScripts(vendor: GpuVendor): string[] {
   return [PCI_BUS_SCRIPT, ...tools].map((script) => `${TOOL_PATH}; ${script}`);
 }
 
-/** What the vendor's tool reports, or what is the matter with it; `missing`: there is no such tool. */
+/** The report of a vendor's tool. */
 export interface GpuReport {
   tool: string;
+  /** undefined: the tool gave no valid report; see `problem`. */
   gpus?: GpuStatus[];
   problem: string;
+  /** The tool is not installed. */
   isMissing: boolean;
 }
 
-/** The report in the answers to `lookScripts`, without the first. */
+/** Parses the outputs of the scripts of `fullProbeScripts` or `quickProbeScripts`, without the first one (the PCI bus). */
 export function parseGpuReport(vendor: GpuVendor, tools: (ProbeOutput | undefined)[]): GpuReport {
   const [first, second, third] = tools;
   if (first?.stdout.startsWith(SYSFS_MARK)) return createGpuReport("sysfs", [first], parseSysfs(first.stdout));
@@ -64,21 +66,18 @@ export function parseGpuReport(vendor: GpuVendor, tools: (ProbeOutput | undefine
   return createGpuReport("amd-smi", [second, third], parseAmdSmi(second?.stdout ?? "", third?.stdout ?? ""));
 }
 
-function createGpuReport(
-  tool: string,
-  answers: (ProbeOutput | undefined)[],
-  shown: GpuStatus[] | undefined,
-): GpuReport {
-  const bad = answers.find((one) => one?.exit !== 0);
-  if (bad === undefined && answers.length > 0 && shown !== undefined)
-    return { tool, gpus: shown, problem: "", isMissing: false };
-  const said = (bad?.stderr || bad?.stdout || "").trim().split("\n").at(-1)?.slice(0, 200) ?? "";
-  if (bad?.exit === 127) return { tool, problem: "is not installed", isMissing: true };
-  if (bad !== undefined) return { tool, problem: bad.error ?? `exit ${bad.exit}: ${said}`, isMissing: false };
-  return { tool, problem: `names no GPU: ${answers[0]?.stdout.trim().slice(0, 200) ?? ""}`, isMissing: false };
+function createGpuReport(tool: string, outputs: (ProbeOutput | undefined)[], gpus: GpuStatus[] | undefined): GpuReport {
+  const failed = outputs.find((output) => output?.exit !== 0);
+  if (failed === undefined && outputs.length > 0 && gpus !== undefined)
+    return { tool, gpus, problem: "", isMissing: false };
+  const message = (failed?.stderr || failed?.stdout || "").trim().split("\n").at(-1)?.slice(0, 200) ?? "";
+  if (failed?.exit === 127) return { tool, problem: "is not installed", isMissing: true };
+  if (failed !== undefined)
+    return { tool, problem: failed.error ?? `exit ${failed.exit}: ${message}`, isMissing: false };
+  return { tool, problem: `names no GPU: ${outputs[0]?.stdout.trim().slice(0, 200) ?? ""}`, isMissing: false };
 }
 
-/** PCI addresses of the vendor's GPUs in the answer to the first of `lookScripts`. */
+/** Parses the output of the first probe script into the PCI addresses of the vendor's GPUs. */
 export function parsePciBus(vendor: GpuVendor, bus: ProbeOutput): string[] {
   const lines = bus.stdout.split("\n").map((line) => line.split(" "));
   return lines
@@ -86,7 +85,7 @@ export function parsePciBus(vendor: GpuVendor, bus: ProbeOutput): string[] {
     .map(([pci]) => pci!);
 }
 
-/** Clocks and perf of a card that is not well, as shown; undefined: it is. */
+/** Describes why a GPU is sick: its memory errors, or its clocks and performance level. undefined: it is healthy. */
 export function describeSickness({ clocks, perf, errors }: GpuStatus): string | undefined {
   if (errors > 0) return `${errors} uncorrected memory errors (ECC)`;
   if (perf === "auto" && Object.values(clocks).every((value) => value !== null)) return undefined;
@@ -94,16 +93,16 @@ export function describeSickness({ clocks, perf, errors }: GpuStatus): string | 
   return [...values, `perf ${perf ?? "unknown"}`].join(", ");
 }
 
-/** Cards that NVIDIA's tool has lost, by its complaints: they are on the bus and do not answer. */
+/** Finds the PCI addresses of GPUs that nvidia-smi reports as lost: they are on the bus but do not answer. */
 export function findLostGpus(tool: ProbeOutput | undefined): string[] {
-  const said = `${tool?.stdout ?? ""}\n${tool?.stderr ?? ""}`;
-  const found = said.matchAll(
+  const output = `${tool?.stdout ?? ""}\n${tool?.stderr ?? ""}`;
+  const matches = output.matchAll(
     /Unable to determine the device handle for GPU\s?\d*:? ?(?:0000)?([0-9a-f:]{10}\.[0-7])/gi,
   );
-  return [...found].map(([, pci = ""]) => pci.toLowerCase());
+  return [...matches].map(([, pci = ""]) => pci.toLowerCase());
 }
 
-/** What to do about a sick card, in the order that helped. */
+/** Returns the remedies for a sick GPU; the ones that most often helped come first. */
 export function adviseOnSickGpu(vendor: GpuVendor): string {
   const mask = vendor === "amd" ? " check kernel-params (the feature mask);" : "";
   return `in this order: reduce sample_size, not the number of GPUs;${mask} check the clean-up between jobs; reboot it`;

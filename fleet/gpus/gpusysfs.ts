@@ -1,9 +1,9 @@
 import type { GpuStatus } from "./smi.js";
 
-/** First word of the answer to `SYSFS`. */
+/** The first word of the output of `SYSFS_SCRIPT`. */
 export const SYSFS_MARK = "sysfs";
 
-/** A shell script that prints what amdgpu tells of each card, without starting any process. */
+/** A shell script that prints the clocks and performance level of each AMD GPU, without starting another process. */
 export const SYSFS_SCRIPT = `echo ${SYSFS_MARK}
 for device in /sys/bus/pci/devices/*; do [ -r "$device/pp_dpm_sclk" ] || continue
   for file in pp_dpm_sclk pp_dpm_mclk power_dpm_force_performance_level; do
@@ -11,7 +11,7 @@ for device in /sys/bus/pci/devices/*; do [ -r "$device/pp_dpm_sclk" ] || continu
   done
 done`;
 
-/** Cards in the answer to `SYSFS`: a clock is the line with an asterisk. undefined: none is told of. */
+/** Parses the output of `SYSFS_SCRIPT`: the current clock is the line with an asterisk. undefined: it lists no GPU. */
 export function parseSysfs(output: string): GpuStatus[] | undefined {
   const cards = new Map<string, GpuStatus>();
   for (const line of output.split("\n")) {

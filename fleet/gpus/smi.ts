@@ -1,35 +1,38 @@
-/** A GPU as its vendor's tool shows it now. `clocks`, `perf`: as printed; null where nothing usable is printed. */
+/** The state of a GPU as its vendor's tool reports it. `clocks`, `perf`: as printed; null: not reported. */
 export interface GpuStatus {
   pci: string;
   clocks: Record<string, string | null>;
   perf: string | null;
   driver: string | null;
-  /** Memory errors that could not be corrected, since the driver was loaded; 0 where nothing is told. */
+  /** Uncorrected memory errors since the driver was loaded; 0 if the tool does not report them. */
   errors: number;
 }
 
 type Fields = Record<string, unknown>;
 
-/** GPUs of `rocm-smi --showbus -c -p --showdriverversion --json`, ROCm 5 to 7; undefined: it is no such report. */
+/** Parses `rocm-smi --showbus -c -p --showdriverversion --json` of ROCm 5 to 7. undefined: the output is not such a report. */
 export function parseRocmSmi(output: string): GpuStatus[] | undefined {
   const report = findJson(output);
   if (!isFields(report)) return undefined;
   const driver = parseCell(lowerKeys(report.system)["driver version"]);
   const cards = Object.entries(report).filter(([name]) => /^card\d+$/.test(name));
-  const shown = cards.flatMap(([, value]): GpuStatus[] => {
+  const gpus = cards.flatMap(([, value]): GpuStatus[] => {
     const card = lowerKeys(value);
     const pci = normalizePciAddress(card["pci bus"]);
     if (pci === undefined) return [];
     const clocks = { sclk: parseCell(card["sclk clock speed:"]), mclk: parseCell(card["mclk clock speed:"]) };
     return [{ pci, clocks, perf: parseCell(card["performance level"]), driver, errors: 0 }];
   });
-  return shown.length > 0 ? shown : undefined;
+  return gpus.length > 0 ? gpus : undefined;
 }
 
-/** GPUs of `amd-smi list --json` and `amd-smi metric -c -l --json`: lists (ROCm 6) or lists under gpu_data (ROCm 7). */
+/**
+ * Parses `amd-smi list --json` and `amd-smi metric -c -l --json`: lists (ROCm 6), or lists under gpu_data (ROCm 7). undefined: the
+ * output is not such a report.
+ */
 export function parseAmdSmi(list: string, metric: string): GpuStatus[] | undefined {
   const metrics = new Map(parseAmdCards(metric).map((card) => [card.gpu, card]));
-  const shown = parseAmdCards(list).flatMap((card): GpuStatus[] => {
+  const gpus = parseAmdCards(list).flatMap((card): GpuStatus[] => {
     const pci = normalizePciAddress(card.bdf);
     if (pci === undefined) return [];
     const { clock, perf_level: level } = metrics.get(card.gpu) ?? {};
@@ -40,15 +43,18 @@ export function parseAmdSmi(list: string, metric: string): GpuStatus[] | undefin
         .toLowerCase() ?? null;
     return [{ pci, clocks, perf, driver: null, errors: 0 }];
   });
-  return shown.length > 0 ? shown : undefined;
+  return gpus.length > 0 ? gpus : undefined;
 }
 
 const ECC_FIELD = "ecc.errors.uncorrected.volatile.total";
 export const NVIDIA_FIELDS = ["pci.bus_id", "driver_version", "clocks.sm", "clocks.mem", "pstate", ECC_FIELD];
 
-/** GPUs of `nvidia-smi --query-gpu=NVIDIA_FIELDS --format=csv,noheader,nounits`. NVIDIA has no `auto`: a state is enough. */
+/**
+ * Parses `nvidia-smi --query-gpu=NVIDIA_FIELDS --format=csv,noheader,nounits`. NVIDIA has no performance level `auto`: any reported
+ * state counts as `auto`. undefined: the output is not such a report.
+ */
 export function parseNvidiaSmi(output: string): GpuStatus[] | undefined {
-  const shown = output.split("\n").flatMap((line): GpuStatus[] => {
+  const gpus = output.split("\n").flatMap((line): GpuStatus[] => {
     const [bus, driver, sm, memory, state, errors] = line.split(",").map((cell) => cell.trim());
     const pci = normalizePciAddress(bus);
     if (pci === undefined) return [];
@@ -63,10 +69,10 @@ export function parseNvidiaSmi(output: string): GpuStatus[] | undefined {
       },
     ];
   });
-  return shown.length > 0 ? shown : undefined;
+  return gpus.length > 0 ? gpus : undefined;
 }
 
-/** The JSON of an output that may have warnings before it. */
+/** Parses the JSON in an output that may have warnings before it; undefined if there is none. */
 function findJson(output: string): unknown {
   const starts = [output.search(/[[{]/), ...[...output.matchAll(/^[[{]/gm)].slice(0, 10).map(({ index }) => index)];
   for (const start of starts.filter((one) => one >= 0)) {
@@ -74,7 +80,7 @@ function findJson(output: string): unknown {
     try {
       return JSON.parse(output.slice(start, end));
     } catch {
-      // The next place at which it may begin.
+      // Try the next position at which the JSON may begin.
     }
   }
   return undefined;
@@ -92,24 +98,24 @@ function readClock(clocks: unknown, name: string): string | null {
   return parseCell(isFields(value) ? value.value : value);
 }
 
-/** Keys in lower case: their case changed from ROCm 5 to 6. */
+/** Converts the keys to lower case: their case changed from ROCm 5 to ROCm 6. */
 function lowerKeys(value: unknown): Fields {
   return isFields(value) ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key.toLowerCase(), one])) : {};
 }
 
-/** domain:bus:device.function as the kernel spells it; nvidia-smi has eight digits of domain. */
+/** Converts an address to domain:bus:device.function as the kernel writes it; nvidia-smi prints eight digits of domain. */
 function normalizePciAddress(value: unknown): string | undefined {
   const parts = /^(?:[0-9a-f]{4})?([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])$/i.exec(String(value));
   return parts?.[1]?.toLowerCase();
 }
 
-/** What a tool says; null for the words that it has for "I do not know". */
+/** The text of a value, at most 60 characters; null for the various spellings of "unknown". */
 function parseCell(value: unknown): string | null {
   if (typeof value === "number") return String(value);
   if (typeof value !== "string") return null;
-  const said = value.trim();
-  const isUnknown = /^\[?(n\/a|none|unknown|unknown error|not supported|err!|gpu requires reset|)\]?$/i.test(said);
-  return isUnknown ? null : said.slice(0, 60);
+  const text = value.trim();
+  const isUnknown = /^\[?(n\/a|none|unknown|unknown error|not supported|err!|gpu requires reset|)\]?$/i.test(text);
+  return isUnknown ? null : text.slice(0, 60);
 }
 
 function isFields(value: unknown): value is Fields {

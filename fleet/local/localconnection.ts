@@ -5,30 +5,31 @@ import { captureOutput, DEFAULT_CAP_BYTES } from "../cappedoutput.js";
 import type { Channel, CommandResult, Connection, ExitReason, Files } from "../connection.js";
 import { ConnectionError } from "../connectionerror.js";
 import type { Node } from "../node.js";
+import { resolveWithin } from "../rejectonabort.js";
 import { LocalFiles } from "./localfiles.js";
 
 type LocalProcess = ChildProcessByStdio<Writable, Readable, Readable>;
 
-/** This machine, as a node. */
+/** Returns a connection to this machine, which acts as a node. Never rejects. */
 export async function connectLocal(node: Node): Promise<Connection> {
   return new LocalConnection(node);
 }
 
 class LocalConnection implements Connection {
   readonly closed: Promise<string>;
-  private end: (reason: string) => void = () => {};
-  private over = false;
+  private resolveClosed: (reason: string) => void = () => {};
+  private isClosed = false;
   private readonly channels = new Set<Channel>();
 
   constructor(readonly node: Node) {
     this.closed = new Promise((resolve) => {
-      this.end = resolve;
+      this.resolveClosed = resolve;
     });
   }
 
   async open(argv: string[]): Promise<Channel> {
     const child = await this.start(argv);
-    return this.channelOf(child);
+    return this.createChannel(child);
   }
 
   async exec(
@@ -40,26 +41,17 @@ class LocalConnection implements Connection {
       child = await this.start(argv);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
-      // What a shell on another node says of a program that cannot be started.
-      const ending: ExitReason = this.over ? { kind: "lost", reason: error.reason } : { kind: "exit", code: 127 };
-      return { ...ending, stdout: "", stderr: `${error.reason}\n` };
+      // Exit code 127 is what a shell on a remote node reports for a program that cannot be started.
+      const reason: ExitReason = this.isClosed ? { kind: "lost", reason: error.detail } : { kind: "exit", code: 127 };
+      return { ...reason, stdout: "", stderr: `${error.detail}\n` };
     }
-    const channel = this.channelOf(child);
+    const channel = this.createChannel(child);
     const { cap = DEFAULT_CAP_BYTES, timeout } = options;
     const [stdout, stderr] = [captureOutput(channel.stdout, cap), captureOutput(channel.stderr, cap)];
     channel.stdin.end(options.stdin ?? "");
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<ExitReason>((resolve) => {
-      timer = setTimeout(() => {
-        killGroup(child);
-        channel.destroy();
-        resolve({ kind: "timeout", seconds: timeout });
-      }, timeout * 1000);
-    });
-    const whole = channel.ended.then((ending) => stderr.ended.then(() => ending));
-    const ending = await Promise.race([whole, late]);
-    clearTimeout(timer);
-    return { ...ending, stdout: stdout.text(), stderr: stderr.text() };
+    const whole = channel.ended.then((reason) => stderr.ended.then(() => reason));
+    const reason = (await resolveWithin(whole, timeout * 1000)) ?? killLate(child, channel, timeout);
+    return { ...reason, stdout: stdout.text(), stderr: stderr.text() };
   }
 
   async files(): Promise<Files> {
@@ -67,15 +59,15 @@ class LocalConnection implements Connection {
   }
 
   async close(): Promise<void> {
-    this.over = true;
+    this.isClosed = true;
     for (const channel of this.channels) channel.destroy();
-    this.end("closed");
+    this.resolveClosed("closed");
   }
 
-  /** Like a program over SSH it leads a process group, has no terminal and begins in the home folder. */
+  /** Starts a program the way sshd does: as the leader of a process group, without a terminal, in the home folder. */
   private start(argv: string[]): Promise<LocalProcess> {
     const where = { node: this.node.name, step: `start ${argv[0]}` };
-    if (this.over) return Promise.reject(new ConnectionError("LOST", where, "the connection is closed"));
+    if (this.isClosed) return Promise.reject(new ConnectionError("LOST", where, "the connection is closed"));
     return new Promise((resolve, reject) => {
       const fail = (cause: Error & { code?: string }) => {
         const code = cause.code === "ENOENT" ? "MISSING" : cause.code === "EACCES" ? "DENIED" : "SHELL";
@@ -95,8 +87,8 @@ class LocalConnection implements Connection {
     });
   }
 
-  /** Once a child has exited, Node reads away what nobody reads; the streams in between keep it. */
-  private channelOf(child: LocalProcess): Channel {
+  /** When a child has exited, Node.js discards its unread output; the PassThrough streams keep it. */
+  private createChannel(child: LocalProcess): Channel {
     const { stdin } = child;
     const [stdout, stderr] = [child.stdout.pipe(new PassThrough()), child.stderr.pipe(new PassThrough())];
     const read = new Promise((resolve) => stdout.once("close", resolve));
@@ -105,28 +97,31 @@ class LocalConnection implements Connection {
         resolve(code === null ? { kind: "signal", signal: signal ?? "unknown" } : { kind: "exit", code });
       });
     });
-    // A program that reads no more is no error of ours.
+    // A program may stop reading its input.
     stdin.on("error", () => {});
-    let letGo: (ending: ExitReason) => void = () => {};
-    const given = new Promise<ExitReason>((resolve) => {
-      letGo = resolve;
+    let resolveClosed: (reason: ExitReason) => void = () => {};
+    const closed = new Promise<ExitReason>((resolve) => {
+      resolveClosed = resolve;
     });
     const destroy = () => {
-      letGo({ kind: "lost", reason: "the channel was let go" });
+      resolveClosed({ kind: "lost", reason: "the channel was closed" });
       for (const stream of [stdin, child.stdout, child.stderr, stdout, stderr]) stream.destroy();
       child.unref();
     };
-    const ended = Promise.race([read.then(() => exited), given]).finally(() => this.channels.delete(channel));
+    const ended = Promise.race([read.then(() => exited), closed]).finally(() => this.channels.delete(channel));
     const channel: Channel = { stdin, stdout, stderr, ended, destroy };
     this.channels.add(channel);
     return channel;
   }
 }
 
-function killGroup(child: LocalProcess): void {
+/** Kills a program that has exceeded its timeout. */
+function killLate(child: LocalProcess, channel: Channel, timeoutSeconds: number): ExitReason {
   try {
     process.kill(-child.pid!, constants.signals.SIGKILL);
   } catch {
-    // Gone already.
+    // The group has already ended.
   }
+  channel.destroy();
+  return { kind: "timeout", seconds: timeoutSeconds };
 }

@@ -17,7 +17,7 @@ export class LocalFiles implements Files {
   }
 
   stat(path: string): Promise<FileStat | undefined> {
-    return this.about("look at", path, async () => {
+    return this.convertErrors("look at", path, async () => {
       const stats = await lstat(path).catch((error) => {
         if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
         throw error;
@@ -29,9 +29,9 @@ export class LocalFiles implements Files {
   }
 
   makeFolder(path: string, mode: number): Promise<void> {
-    return this.about("make folder", path, async () => {
+    return this.convertErrors("make folder", path, async () => {
       const first = await mkdir(path, { recursive: true, mode });
-      // The umask may have taken bits away from each folder that was made.
+      // The umask may have cleared bits of the mode of each created folder.
       for (let made = path; first !== undefined && made.length >= first.length; made = dirname(made))
         await chmod(made, mode);
     });
@@ -41,7 +41,7 @@ export class LocalFiles implements Files {
     const source = await open(local, "r");
     await source.close();
     const temporary = `${remote}.${randomBytes(6).toString("hex")}.part`;
-    await this.about("write", remote, async () => {
+    await this.convertErrors("write", remote, async () => {
       try {
         await copyFile(local, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
         const copy = await open(temporary, "r+").catch(() => open(temporary, "r"));
@@ -58,15 +58,15 @@ export class LocalFiles implements Files {
   }
 
   download(remote: string, local: string, limit: number): Promise<{ size: number; sha256: string }> {
-    const read = this.about("read", remote, async () => {
+    const read = this.convertErrors("read", remote, async () => {
       const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
       const source = await open(remote, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error) => {
         throw error.code === "ELOOP" || error.code === "ENXIO"
-          ? this.failure("FILE", "read", remote, "not a regular file")
+          ? this.createError("FILE", "read", remote, "not a regular file")
           : error;
       });
       try {
-        return await this.copyIn(source, remote, local, limit);
+        return await this.copyToLocal(source, remote, local, limit);
       } finally {
         await source.close();
       }
@@ -77,17 +77,17 @@ export class LocalFiles implements Files {
   }
 
   free(path: string): Promise<number | undefined> {
-    return this.about("look at", path, async () => {
+    return this.convertErrors("look at", path, async () => {
       const { bavail, bsize } = await statfs(path);
       return bavail * bsize;
     });
   }
 
-  private async copyIn(source: FileHandle, remote: string, local: string, limit: number) {
+  private async copyToLocal(source: FileHandle, remote: string, local: string, limit: number) {
     const stats = await source.stat();
-    if (!stats.isFile()) throw this.failure("FILE", "read", remote, "not a regular file");
+    if (!stats.isFile()) throw this.createError("FILE", "read", remote, "not a regular file");
     if (stats.size > limit) {
-      throw this.failure("FILE", "read", remote, `it has ${stats.size} bytes, more than the ${limit} allowed`);
+      throw this.createError("FILE", "read", remote, `it has ${stats.size} bytes, more than the ${limit} allowed`);
     }
     const target = await open(local, "wx", 0o644);
     const hash = createHash("sha256");
@@ -95,11 +95,12 @@ export class LocalFiles implements Files {
     try {
       for (let size = 0; size < stats.size; ) {
         const { bytesRead } = await source.read(block, 0, Math.min(block.length, stats.size - size), size);
-        if (bytesRead === 0) throw this.failure("FILE", "read", remote, "it became shorter while it was being read");
+        if (bytesRead === 0)
+          throw this.createError("FILE", "read", remote, "it became shorter while it was being read");
         size += bytesRead;
         const part = block.subarray(0, bytesRead);
         hash.update(part);
-        await target.writeFile(part); // all of it, as a plain write need not
+        await target.writeFile(part); // unlike write(), it writes the whole block
       }
       await target.sync();
       await target.close();
@@ -111,29 +112,29 @@ export class LocalFiles implements Files {
     }
   }
 
-  /** Errors of the system as errors about this node and path. */
-  private async about<T>(doing: string, path: string, work: () => Promise<T>): Promise<T> {
+  /** Runs `work` and converts system errors to ConnectionErrors that name the node and the path. */
+  private async convertErrors<T>(step: string, path: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
       if (error instanceof ConnectionError) throw error;
       const { code, message } = error as NodeJS.ErrnoException;
-      throw this.failure(SYSTEM_ERROR_CODES[code ?? ""] ?? "FILE", doing, path, message, error);
+      throw this.createError(SYSTEM_ERROR_CODES[code ?? ""] ?? "FILE", step, path, message, error);
     }
   }
 
-  private failure(
+  private createError(
     code: ConnectionErrorCode,
-    doing: string,
+    step: string,
     path: string,
     reason: string,
     cause?: unknown,
   ): ConnectionError {
-    return new ConnectionError(code, { node: this.node, step: `${doing} ${path}` }, reason, { cause });
+    return new ConnectionError(code, { node: this.node, step: `${step} ${path}` }, reason, { cause });
   }
 }
 
-/** Whether an error is of the file `local` that is written, and not of what is read. */
+/** Whether an error concerns the file `local`, which is written, and not the file that is read. */
 function isLocalWriteError(local: string, error: unknown): boolean {
   const { syscall, path } = (error ?? {}) as NodeJS.ErrnoException;
   return syscall === "write" || syscall === "fsync" || path === local;

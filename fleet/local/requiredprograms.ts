@@ -2,7 +2,7 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { Node } from "../node.js";
 
-/** A program that muster calls on this machine, and what for. */
+/** A program that muster runs on this machine, and its purpose. */
 export interface RequiredProgram {
   program: string;
   what: string;
@@ -10,10 +10,10 @@ export interface RequiredProgram {
   pack: string;
 }
 
-/** What work on these nodes needs here, beyond Node.js itself. */
+/** Lists the programs that work on these nodes requires on this machine, besides Node.js. */
 export function listRequiredPrograms(nodes: Node[]): RequiredProgram[] {
   const wanted: RequiredProgram[] = [
-    { program: "flock", what: "one coordinator a run directory, by the kernel's lock", pack: "util-linux" },
+    { program: "flock", what: "to lock a run directory against other coordinators", pack: "util-linux" },
   ];
   if (nodes.some(({ connection }) => connection === "ssh"))
     wanted.push({ program: "ssh", what: "to resolve ~/.ssh/config as OpenSSH does", pack: "openssh-client" });
@@ -22,7 +22,7 @@ export function listRequiredPrograms(nodes: Node[]): RequiredProgram[] {
   return wanted;
 }
 
-/** Whether a program can be started here, by this PATH. */
+/** Whether a program is executable here: a path, or a name found in the search path `path`. */
 export function isInstalled(program: string, path: string): boolean {
   const places = program.includes("/")
     ? [program]

@@ -2,13 +2,13 @@ import { setTimeout as wait } from "node:timers/promises";
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import { NoChannelError, type SshConnection } from "./sshconnection.js";
 
-/** Connections to one node, at most: agent, files and a program each have one where a server allows a single channel. */
+/** The most connections to one node: if its server allows a single channel, the agent, the files and a command have one each. */
 const MAX_CONNECTIONS = 3;
 
-/** Waits in ms before a refused channel is asked for again: the server notices closed ones late. */
+/** Delays before a refused channel is requested again: the server notices late that another channel has closed. */
 const RETRY_DELAYS_MS = [20, 60, 150, 300];
 
-/** Where channels to a node are opened: on its one connection, and on another only where the server allows too few on that. */
+/** Opens the channels to one node: on its first connection, and on further ones only if the server allows too few on that. */
 export class ChannelPool {
   private readonly connections: SshConnection[];
   private adding: Promise<void> | undefined;
@@ -20,14 +20,19 @@ export class ChannelPool {
     this.connections = [first];
   }
 
-  /** Opens a channel with `open` on a connection that has room, waiting up to `seconds` for one. Rejects with a ConnectionError. */
-  async openChannel<T>(where: NodeStep, seconds: number, open: (link: SshConnection) => Promise<T>): Promise<T> {
+  /**
+   * Opens a channel with `open` on a connection with a free channel, and waits up to `seconds` for one. Rejects with a ConnectionError:
+   * LOST if the first connection is closed, SESSIONS if no channel became free, or the error of `open`.
+   */
+  async openChannel<T>(where: NodeStep, seconds: number, open: (connection: SshConnection) => Promise<T>): Promise<T> {
     const deadline = performance.now() + seconds * 1000;
     for (;;) {
       if (this.first.isClosed) throw new ConnectionError("LOST", where, await this.first.closed);
-      const link = this.connections.find((link) => !link.isClosed && link.reservedChannels < link.maxChannels);
-      if (link !== undefined) {
-        const opened = await tryToOpen(link, where, open);
+      const connection = this.connections.find(
+        (connection) => !connection.isClosed && connection.reservedChannels < connection.maxChannels,
+      );
+      if (connection !== undefined) {
+        const opened = await tryToOpen(connection, where, open);
         if (opened !== undefined) return opened.value;
       } else if (this.connections.length < MAX_CONNECTIONS) await this.addConnection();
       else await this.waitForChannel(deadline - performance.now());
@@ -38,15 +43,15 @@ export class ChannelPool {
   }
 
   close(): void {
-    for (const link of this.connections) link.close();
+    for (const connection of this.connections) connection.close();
   }
 
   private addConnection(): Promise<void> {
     this.adding ??= this.dialAgain()
-      .then((link) => {
-        if (this.first.isClosed) return link.close();
-        this.connections.push(link);
-        void link.closed.then(() => this.connections.splice(this.connections.indexOf(link), 1));
+      .then((connection) => {
+        if (this.first.isClosed) return connection.close();
+        this.connections.push(connection);
+        void connection.closed.then(() => this.connections.splice(this.connections.indexOf(connection), 1));
       })
       .finally(() => {
         this.adding = undefined;
@@ -56,34 +61,34 @@ export class ChannelPool {
 
   /** Resolves when a channel has closed, or after `ms`. */
   private async waitForChannel(ms: number): Promise<void> {
-    const links = [...this.connections];
+    const connections = [...this.connections];
     await new Promise<void>((resolve) => {
       const done = () => {
         clearTimeout(timer);
-        for (const link of links) link.channelFreedListeners.delete(done);
+        for (const connection of connections) connection.channelFreedListeners.delete(done);
         resolve();
       };
       const timer = setTimeout(done, Math.max(ms, 0));
-      for (const link of links) link.channelFreedListeners.add(done);
+      for (const connection of connections) connection.channelFreedListeners.add(done);
     });
   }
 }
 
-/** The channel, or undefined where the link has no room; it then knows how many it allows. */
+/** Returns the channel. undefined: the server refuses a further channel; then `maxChannels` of the connection is lowered. */
 async function tryToOpen<T>(
-  link: SshConnection,
+  connection: SshConnection,
   where: NodeStep,
-  open: (link: SshConnection) => Promise<T>,
+  open: (connection: SshConnection) => Promise<T>,
 ): Promise<{ value: T } | undefined> {
   for (const ms of [...RETRY_DELAYS_MS, undefined]) {
     try {
-      return { value: await open(link) };
+      return { value: await open(connection) };
     } catch (error) {
       if (!(error instanceof NoChannelError)) throw error;
       if (ms !== undefined) await wait(ms);
     }
   }
-  if (!link.hasOpenedChannel) throw new ConnectionError("SESSIONS", where, "the server allows no channel at all");
-  link.maxChannels = Math.min(link.maxChannels, Math.max(link.openChannels, 1));
+  if (!connection.hasOpenedChannel) throw new ConnectionError("SESSIONS", where, "the server allows no channel at all");
+  connection.maxChannels = Math.min(connection.maxChannels, Math.max(connection.openChannels, 1));
   return undefined;
 }

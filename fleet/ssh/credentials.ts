@@ -4,18 +4,18 @@ import type { Hop } from "./hops.js";
 import { type KeyFile, readKeyFile } from "./keyfiles.js";
 import { FilteredAgent, listAgentKeys } from "./sshagent.js";
 
-/** What to offer a server, in order, and in words for when it declines. */
+/** The log-in methods to offer a server, in order, with their names for error messages. */
 export interface Credentials {
   methods: AnyAuthMethod[];
-  /** Keys offered. */
+  /** Names of the offered keys. */
   offered: string[];
-  /** Keys that could not be offered, and why. */
+  /** Names of the keys that cannot be offered, each with the reason. */
   unusable: string[];
 }
 
 /**
- * The keys to log in with: those of the named files first (their private half from an agent where an agent has it), then the
- * agent's others unless IdentitiesOnly. Never a password. Rejects (AUTH, UNSUPPORTED_KEY) when nothing could be offered.
+ * Finds the keys to log in with: first those of the key files (the agent signs where it holds the key), then the agent's other keys
+ * unless IdentitiesOnly is set. Never offers a password. Rejects with a ConnectionError (AUTH, UNSUPPORTED_KEY) if there is no usable key.
  */
 export async function findCredentials(hop: Hop, where: NodeStep): Promise<Credentials> {
   const files = hop.keyFiles.map(readKeyFile).filter((file) => file !== undefined);
@@ -63,20 +63,23 @@ async function listHeldKeys(hop: Hop, unusable: string[]): Promise<ParsedKey[]> 
   }
 }
 
-/** What is added to a reason where an agent that is not there might have had the key: cron has none. */
-export function explainMissingAgent({ agentSocket: agent }: Pick<Hop, "agentSocket">): string {
-  return agent === undefined ? "; there is no ssh agent to ask (SSH_AUTH_SOCK is not set, as under cron)" : "";
+/** Text to append to a reason if no agent is running that might hold the key, as under cron; else empty. */
+export function explainMissingAgent({ agentSocket }: Pick<Hop, "agentSocket">): string {
+  return agentSocket === undefined ? "; no ssh agent is available (SSH_AUTH_SOCK is not set, as under cron)" : "";
 }
 
 function createNoKeyError(files: KeyFile[], unusable: string[], where: NodeStep, hop: Hop): ConnectionError {
-  const usual = files.flatMap((file) => ("problem" in file ? [file.next] : [])).at(0);
-  const lone = explainMissingAgent(hop);
-  const alone = "under cron, name a key without a passphrase with identity_file, or set SSH_AUTH_SOCK in the crontab";
-  if (usual !== undefined) {
-    const next = lone === "" ? usual : `${usual}; ${alone}`;
-    return new ConnectionError("UNSUPPORTED_KEY", where, `no usable key: ${unusable.join("; ")}${lone}`, { next });
+  const missingAgent = explainMissingAgent(hop);
+  const adviseOnCron = (next: string) =>
+    missingAgent === ""
+      ? next
+      : `${next}; under cron, set identity_file to a key without a passphrase, or set SSH_AUTH_SOCK in the crontab`;
+  const fileAdvice = files.flatMap((file) => ("problem" in file ? [file.next] : [])).at(0);
+  if (fileAdvice !== undefined) {
+    const reason = `no usable key: ${unusable.join("; ")}${missingAgent}`;
+    return new ConnectionError("UNSUPPORTED_KEY", where, reason, { next: adviseOnCron(fileAdvice) });
   }
-  const reason = ["there is no key to log in with: no key file, no agent that holds one", ...unusable].join("; ");
-  const next = "make one with ssh-keygen, or name one with identity_file";
-  return new ConnectionError("AUTH", where, `${reason}${lone}`, { next: lone === "" ? next : `${next}; ${alone}` });
+  const reason = ["there is no key to log in with: no key file, and no agent that holds one", ...unusable].join("; ");
+  const next = "create one with ssh-keygen, or name one with identity_file";
+  return new ConnectionError("AUTH", where, `${reason}${missingAgent}`, { next: adviseOnCron(next) });
 }

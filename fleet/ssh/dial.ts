@@ -14,65 +14,65 @@ import { SshConnection } from "./sshconnection.js";
 import type { SshTimeouts } from "./timeouts.js";
 
 /**
- * Logs in at the last of `hops`, through the ones before it. One try.
- * Rejects with a ConnectionError; whatever was opened on the way is closed then.
+ * Connects to the last of `hops` through those before it, and logs in. Does not retry. Rejects with a ConnectionError after closing
+ * what it has opened.
  */
 export async function dial(
   node: string,
   hops: Hop[],
-  patience: SshTimeouts,
+  timeouts: SshTimeouts,
   limits: DialLimits,
 ): Promise<SshConnection> {
-  const links: SshConnection[] = [];
+  const connections: SshConnection[] = [];
   try {
     for (const [index, hop] of hops.entries()) {
       const last = index === hops.length - 1;
       const where = { node, step: last ? `connect to ${formatHop(hop)}` : `connect to jump host ${formatHop(hop)}` };
-      const through = links.at(-1);
-      const link = await limits.forAddress(hop).run(() => connectHop(hop, where, patience, limits, through));
-      if (through !== undefined) void link.closed.then(() => through.close());
-      links.push(link);
+      const through = connections.at(-1);
+      const connection = await limits.forAddress(hop).run(() => connectHop(hop, where, timeouts, limits, through));
+      if (through !== undefined) void connection.closed.then(() => through.close());
+      connections.push(connection);
     }
-    return links.at(-1)!;
+    return connections.at(-1)!;
   } catch (error) {
-    for (const link of links) link.close();
+    for (const connection of connections) connection.close();
     throw error;
   }
 }
 
-/** A logged-in connection to one machine, `through` another one where that is given. */
+/** Connects to one machine, `through` another connection if given, and logs in. */
 async function connectHop(
   hop: Hop,
   where: NodeStep,
-  patience: SshTimeouts,
+  timeouts: SshTimeouts,
   limits: DialLimits,
   through: SshConnection | undefined,
 ): Promise<SshConnection> {
   const credentials = await findCredentials(hop, where);
-  const sock = await (through?.openForward(hop, where, patience.loginSeconds) ??
-    openSocket(hop, where, patience.loginSeconds));
-  return limits.handshakes.run(() => logIn(hop, where, patience, credentials, sock));
+  const sock = await (through?.openForward(hop, where, timeouts.loginSeconds) ??
+    openSocket(hop, where, timeouts.loginSeconds));
+  return limits.handshakes.run(() => logIn(hop, where, timeouts, credentials, sock));
 }
 
 async function logIn(
   hop: Hop,
   where: NodeStep,
-  patience: SshTimeouts,
+  timeouts: SshTimeouts,
   credentials: Credentials,
   stream: Duplex,
 ): Promise<SshConnection> {
-  // It went while its turn was waited for.
+  // The socket closed while this handshake waited for its turn.
   if (stream.destroyed)
     throw explainLoginError(stream.errored ?? new Error("connection closed"), hop, where, credentials);
   const client = newClient(where.node);
   let refusal: ConnectionError | undefined;
   const sock = coalesceWrites(stream);
-  const link = new SshConnection(where.node, client, sock);
+  const connection = new SshConnection(where.node, client, sock);
   const config: ConnectConfig = {
     sock: sock as ClientChannel,
     username: hop.user,
-    readyTimeout: patience.loginSeconds * 1000,
-    keepaliveInterval: patience.keepaliveSeconds * 1000,
+    readyTimeout: timeouts.loginSeconds * 1000,
+    keepaliveInterval: timeouts.keepaliveSeconds * 1000,
     keepaliveCountMax: 3,
     authHandler: credentials.methods,
     algorithms: {
@@ -80,26 +80,26 @@ async function logIn(
     },
     hostVerifier: (key: Buffer) => {
       refusal = checkHostKey(hop, where, key);
-      if (refusal === undefined) link.hostKey = `${readKeyType(key)} ${formatKeyFingerprint(key)}`;
+      if (refusal === undefined) connection.hostKey = `${readKeyType(key)} ${formatKeyFingerprint(key)}`;
       return refusal === undefined;
     },
   };
   try {
     await new Promise<void>((resolve, reject) => {
       client.once("ready", resolve);
-      void link.closed.then((reason) =>
-        reject(refusal ?? explainLoginError(link.error ?? new Error(reason), hop, where, credentials)),
+      void connection.closed.then((reason) =>
+        reject(refusal ?? explainLoginError(connection.error ?? new Error(reason), hop, where, credentials)),
       );
       client.connect(config);
     });
-    return link;
+    return connection;
   } catch (error) {
-    link.close();
+    connection.close();
     throw error;
   }
 }
 
-/** The SSH client inside a new SFTP client, which keeps listeners of its own on it, so that no late error is ever unheard. */
+/** Returns the SSH client of a new SFTP client, whose permanent listeners keep a late error from becoming an unhandled one. */
 function newClient(name: string): Client {
   const silent = { error: () => {}, end: () => {}, close: () => {} };
   return (new SftpClient(name, silent) as unknown as { client: Client }).client;

@@ -5,7 +5,7 @@ import { BlockPool, splitIntoBlocks } from "./blocks.js";
 import { runInWindow, StalledError } from "./requestwindow.js";
 import type { SftpRequests } from "./sftprequests.js";
 
-/** Copies a regular file of the node into a new local file; see Files.download. Nothing is left here when it fails. */
+/** Copies a regular file of the node into a new local file, see `Files.download`. Removes the local file if it fails. */
 export async function download(
   requests: SftpRequests,
   remote: string,
@@ -22,7 +22,7 @@ export async function download(
   }
 }
 
-/** Looks before opening: a FIFO would never open, and a link may lead anywhere. */
+/** Checks the file before opening it: opening a FIFO would block for ever, and a symbolic link may point anywhere. Returns its size. */
 async function statRegularFile(requests: SftpRequests, remote: string, limit: number): Promise<number> {
   const stats = await requests.lstat("read", remote);
   if (!stats.isFile()) throw requests.createError("FILE", "read", remote, "not a regular file");
@@ -71,7 +71,7 @@ async function copyBlocks(
     reads(),
     async (block) => {
       hash.update(block);
-      await file.writeFile(block); // all of it: a plain write may stop short where the disk is nearly full
+      await file.writeFile(block); // unlike write(), it writes the whole block even if the disk is nearly full
       pool.release(block);
     },
     stall,
@@ -80,14 +80,14 @@ async function copyBlocks(
   return hash.digest("hex");
 }
 
-/** What was opened may not be what was looked at. Asked together with the first blocks, to save a round trip. */
+/** Checks that the opened file is the one that was checked before. Sent together with the first reads, to save a round trip. */
 async function checkUnchanged(requests: SftpRequests, { remote, handle, size }: RemoteFile): Promise<void> {
   const stats = await requests.request<Stats>("read", remote, (sftp, done) => sftp.fstat(handle, done));
   if (stats.isFile() && stats.size === size) return;
   throw requests.createError("FILE", "read", remote, "it changed while it was being read");
 }
 
-/** Fills `block` with what the file has at `offset`; servers may send fewer bytes at a time. The pipeline watches the time. */
+/** Fills `block` from `offset` of the file. A server may send fewer bytes than requested. `runInWindow` applies the timeout. */
 async function readBlock(requests: SftpRequests, { remote, handle }: RemoteFile, offset: number, block: Buffer) {
   const { length } = block;
   for (let have = 0; have < length; ) {

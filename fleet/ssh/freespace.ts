@@ -1,6 +1,9 @@
 import type { SftpRequests } from "./sftprequests.js";
 
-/** Bytes that the user may still write where `path` is; undefined where the server cannot say. */
+/**
+ * Returns the bytes that the user may still write to the file system of `path`; undefined if the server does not support statvfs.
+ * Rejects with a ConnectionError.
+ */
 export async function readFreeBytes(requests: SftpRequests, path: string): Promise<number | undefined> {
   const answer = await requests.requestExtension<Record<string, number | bigint>>("look at", path, (sftp, done) =>
     sftp.ext_openssh_statvfs(path, done),

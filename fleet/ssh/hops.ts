@@ -5,69 +5,69 @@ import type { Node } from "../node.js";
 import type { HostAlias } from "./sshconfigquery.js";
 import type { HostSettings, SshSettings } from "./sshsettings.js";
 
-/** One machine on the way to a node, with everything that inventory and ~/.ssh/config say about reaching it. */
+/** One machine of a chain of jump hosts that ends at a node, with its settings from the inventory and ~/.ssh/config. */
 export interface Hop {
-  /** As the inventory or a ProxyJump calls it. */
+  /** The name in the inventory or in ProxyJump. */
   alias: string;
   host: string;
   port: number;
   user: string;
-  /** Candidates in order, whether they exist or not. */
+  /** Candidate paths in order; they need not exist. */
   keyFiles: string[];
-  /** The inventory named the key file: it must be there and usable. */
+  /** The inventory names the key file, so it must exist and be usable. */
   isKeyNamed: boolean;
   usesOnlyKeyFiles: boolean;
-  /** Socket of the agent. */
+  /** The socket of the ssh agent. */
   agentSocket?: string;
   userKnownHosts: string[];
   globalKnownHosts: string[];
-  /** HostKeyAlias: what known_hosts calls it. */
+  /** HostKeyAlias: the machine's name in known_hosts. */
   hostKeyAlias?: string;
   acceptsNewKeys: boolean;
   hashesNames: boolean;
 }
 
-/** How deep jump hosts may lie behind jump hosts. */
+/** The longest chain of jump hosts that have jump hosts of their own. */
 const MAX_JUMP_DEPTH = 8;
 
 /**
- * The machines from here to the node, the node last, as `ssh -G` resolves them and the inventory overrules them.
+ * Resolves the chain of machines from here to the node, the node last: the settings of `ssh -G`, overridden by the inventory.
  * Rejects with a ConnectionError (CONFIG).
  */
-export async function resolveHops(node: Node, configured: SshSettings): Promise<Hop[]> {
+export async function resolveHops(node: Node, sshSettings: SshSettings): Promise<Hop[]> {
   const { host: alias, port, user } = node;
   const where = { node: node.name, step: "ssh configuration" };
-  const settings = await configured.resolve({ alias, port, user }, where);
+  const settings = await sshSettings.resolve({ alias, port, user }, where);
   const hop = createHop({ alias, port, user }, settings);
   if (node.identityFile !== undefined)
-    Object.assign(hop, { keyFiles: [expandHome(node.identityFile)], keyNamed: true });
+    Object.assign(hop, { keyFiles: [expandHome(node.identityFile)], isKeyNamed: true });
   if (node.knownHosts !== undefined) hop.userKnownHosts = [expandHome(node.knownHosts)];
   if (node.hostKeys !== undefined) hop.acceptsNewKeys = node.hostKeys === "accept-new";
-  return [...(await resolveJumps(settings, configured, where, 0)), hop];
+  return [...(await resolveJumps(settings, sshSettings, where, 0)), hop];
 }
 
 async function resolveJumps(
   settings: HostSettings,
-  configured: SshSettings,
+  sshSettings: SshSettings,
   where: NodeStep,
   depth: number,
 ): Promise<Hop[]> {
   const proxy = readSetting(settings, "proxycommand");
   if (proxy !== undefined) {
-    const next = "use ProxyJump, which muster goes through itself";
+    const next = "use ProxyJump, which muster supports";
     throw new ConnectionError("CONFIG", where, `ProxyCommand is not supported: ${proxy}`, { next });
   }
   const jumps = (readSetting(settings, "proxyjump") ?? "").split(",").filter((jump) => jump !== "");
   if (jumps.length === 0) return [];
-  if (depth === MAX_JUMP_DEPTH) throw new ConnectionError("CONFIG", where, "ProxyJump leads in a circle");
+  if (depth === MAX_JUMP_DEPTH) throw new ConnectionError("CONFIG", where, "ProxyJump forms a cycle");
   const names = jumps.map(parseJumpHost);
-  const all = await Promise.all(names.map((name) => configured.resolve(name, where)));
-  // Only the first one is reached from here, so only its own jumps count.
-  const before = await resolveJumps(all[0]!, configured, where, depth + 1);
+  const all = await Promise.all(names.map((name) => sshSettings.resolve(name, where)));
+  // Only the first one is dialled from here, so only its own jump hosts count.
+  const before = await resolveJumps(all[0]!, sshSettings, where, depth + 1);
   return [...before, ...all.map((settings, index) => createHop(names[index]!, settings))];
 }
 
-/** `[user@]host[:port]` or the same as an ssh:// URL; IPv6 addresses in brackets. */
+/** Parses `[user@]host[:port]`, also as an ssh:// URL; IPv6 addresses in brackets. */
 export function parseJumpHost(text: string): HostAlias {
   const [, user, bracketed, bare, port] =
     /^(?:ssh:\/\/)?(?:(.+)@)?(?:\[([^\]]+)\]|([^:]+|.*:.*:.*?))(?::(\d+))?\/?$/.exec(text.trim()) ?? [];
@@ -105,7 +105,7 @@ function findAgentSocket(setting: string | undefined, expand: (path: string) => 
   return setting.startsWith("$") ? process.env[setting.replace(/^\$\{?|\}$/g, "")] || undefined : expand(setting);
 }
 
-/** The value of a key; undefined for what is switched off. */
+/** The first value of a key; undefined if it is missing or `none`. */
 function readSetting(settings: HostSettings, key: string): string | undefined {
   const value = settings.get(key)?.[0];
   return value === "none" ? undefined : value;

@@ -13,14 +13,14 @@ import {
   readKeyType,
 } from "./knownhosts.js";
 
-/** What the hop's known_hosts files say now; files that are not there say nothing. */
+/** Reads the entries of the hop's known_hosts files; a file that cannot be read counts as empty. */
 export function readKnownHosts(hop: Hop): KnownHost[] {
   return [...hop.userKnownHosts, ...hop.globalKnownHosts].flatMap((file) => parseKnownHosts(readIfThere(file), file));
 }
 
 /**
- * Whether the key that answers at `hop` is the host's. Undefined: yes, or it was new and is recorded now. Otherwise the error
- * that refuses it. Synchronous from reading to recording, so that two connections cannot both record a key.
+ * Checks the key that `hop` presents against known_hosts. Returns undefined if it is trusted, or new and now recorded; else the error
+ * (HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, HOST_KEY_REVOKED, CONFIG). Synchronous, so that two connections cannot both record the key.
  */
 export function checkHostKey(hop: Hop, where: NodeStep, key: Buffer): ConnectionError | undefined {
   const name = hop.hostKeyAlias ?? hop.host;
@@ -40,7 +40,7 @@ export function checkHostKey(hop: Hop, where: NodeStep, key: Buffer): Connection
         "HOST_KEY_CHANGED",
         where,
         `the HOST KEY HAS CHANGED: it shows ${shown}, but ${formatLine(verdict.place)} has ` +
-          `${verdict.place.type} ${formatKeyFingerprint(verdict.place.key)}. Someone may be listening in; nothing was sent`,
+          `${verdict.place.type} ${formatKeyFingerprint(verdict.place.key)}. Someone may be intercepting it; nothing was sent`,
         {
           next:
             `find out why. If the machine was reinstalled: ssh-keygen -f ${verdict.place.file} ` +
@@ -57,7 +57,7 @@ export function checkHostKey(hop: Hop, where: NodeStep, key: Buffer): Connection
 function createUnknownKeyError(hop: Hop, where: NodeStep, shown: string, authority: boolean): ConnectionError {
   const file = hop.userKnownHosts[0] ?? "~/.ssh/known_hosts";
   const reason = authority
-    ? `the host key ${shown} is not in known_hosts; the @cert-authority line for it does not help, host certificates are not read`
+    ? `the host key ${shown} is not in known_hosts, and its @cert-authority line is ignored: host certificates are not supported`
     : `the host key ${shown} is not in ${file}`;
   const scan = `ssh-keyscan${hop.port === 22 ? "" : ` -p ${hop.port}`} ${hop.host} >> ${file}`;
   const next = `compare that fingerprint on the machine, then ${formatSshCommand(hop)}, or ${scan}; or set host_keys: accept-new`;
@@ -73,7 +73,7 @@ function recordHostKey(hop: Hop, name: string, key: Buffer, where: NodeStep): Co
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const text = readIfThere(file);
-    // One write to a file opened for appending: other programs may be adding a line at the same time.
+    // A single append, because other programs may be adding a line at the same time.
     appendFileSync(file, text === "" || text.endsWith("\n") ? line : `\n${line}`, { mode: 0o600 });
     return undefined;
   } catch (cause) {

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import ssh2, { type ParsedKey } from "ssh2";
 
-/** A key file as it can be used: a private key, or only its public half and why the private one cannot be read. */
+/** The content of a key file: a private key, or only its public half and the reason why the private one cannot be used. */
 export type KeyFile =
   | { path: string; private: ParsedKey }
   | { path: string; public?: Buffer; problem: string; next: string };
 
-/** Reads a key file; undefined where there is none, though `path.pub` alone will do for a key that an agent holds. */
+/** Reads a key file. undefined: neither it nor `path.pub` exists; the latter is enough for a key that an agent holds. */
 export function readKeyFile(path: string): KeyFile | undefined {
   if (!existsSync(path) && !existsSync(`${path}.pub`)) return undefined;
   let text: string;
@@ -22,10 +22,10 @@ export function readKeyFile(path: string): KeyFile | undefined {
   return { path, public: readPublicHalf(path), ...explainUnusableKey(path, text, parsed) };
 }
 
-/** What keeps a key file from being used, and what to do about it. */
+/** Explains why a key file cannot be used, and what to do about it. */
 function explainUnusableKey(path: string, text: string, error: Error): { problem: string; next: string } {
   if (/ENCRYPTED|passphrase/i.test(error.message) || text.includes("ENCRYPTED")) {
-    return { problem: "is encrypted, and no agent here holds it", next: `load it into an agent: ssh-add ${path}` };
+    return { problem: "is encrypted, and no agent holds it", next: `load it into an agent: ssh-add ${path}` };
   }
   if (text.includes("BEGIN PRIVATE KEY")) {
     return { problem: "is a PKCS#8 key, which cannot be used", next: `convert it in place: ssh-keygen -p -f ${path}` };
@@ -34,7 +34,7 @@ function explainUnusableKey(path: string, text: string, error: Error): { problem
 }
 
 function createPublicOnly(path: string, key: ParsedKey): KeyFile {
-  const problem = "is a public key, and no agent here holds its private half";
+  const problem = "is a public key, and no agent holds its private half";
   return { path, public: key.getPublicSSH(), problem, next: "name the private key, the file without .pub" };
 }
 

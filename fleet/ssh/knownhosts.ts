@@ -5,15 +5,15 @@ export interface KnownHost {
   file: string;
   line: number;
   marker?: "@revoked" | "@cert-authority";
-  /** The comma list as it stands, or one hashed name. */
+  /** The comma-separated list of names as written, or one hashed name. */
   hosts: string;
   type: string;
   key: Buffer;
 }
 
 /**
- * What known_hosts says of a key that a server shows. `changed`: the host is known by other keys only; `place` names the line.
- * `authority`: the host is known by an authority's signature, which muster cannot check.
+ * The verdict on the key that a server presents. `changed`: the entries of the host have other keys only; `place` is one of them.
+ * `authority`: the host has a @cert-authority entry, which muster does not support.
  */
 export type HostKeyVerdict =
   | { kind: "trusted" }
@@ -21,7 +21,7 @@ export type HostKeyVerdict =
   | { kind: "changed"; place: KnownHost }
   | { kind: "revoked"; place: KnownHost };
 
-/** The usable lines of a known_hosts file. Lines that cannot be read are left out, as ssh leaves them out. */
+/** Parses a known_hosts file (see sshd(8)). Invalid lines are skipped, as ssh does. */
 export function parseKnownHosts(text: string, file: string): KnownHost[] {
   return text.split("\n").flatMap((line, index) => {
     const words = line.trim().split(/\s+/);
@@ -35,12 +35,12 @@ export function parseKnownHosts(text: string, file: string): KnownHost[] {
   });
 }
 
-/** How known_hosts calls a host: bare on port 22, `[host]:port` elsewhere. */
+/** Formats a host's name as known_hosts has it: the bare name on port 22, else `[host]:port`. */
 export function formatHostName(host: string, port: number): string {
   return port === 22 ? host.toLowerCase() : `[${host.toLowerCase()}]:${port}`;
 }
 
-/** Judges the key that `host` shows. A bare name vouches for other ports too, but a wrong key there proves nothing. */
+/** Judges the key that `host` presents. An entry for the bare name can confirm a key on another port, but not contradict it. */
 export function judgeHostKey(known: KnownHost[], host: string, port: number, key: Buffer): HostKeyVerdict {
   const named = known.filter((entry) => matchesHostList(entry.hosts, formatHostName(host, port)));
   const bare = port === 22 ? [] : known.filter((entry) => matchesHostList(entry.hosts, host.toLowerCase()));
@@ -55,7 +55,7 @@ export function judgeHostKey(known: KnownHost[], host: string, port: number, key
   return { kind: "unknown", authority: named.some((entry) => entry.marker === "@cert-authority") };
 }
 
-/** The types of the keys recorded for a host, in the file's order. */
+/** Lists the types of the keys recorded for a host, in the order of the entries. */
 export function listRecordedTypes(known: KnownHost[], host: string, port: number): string[] {
   const plain = known.filter((entry) => entry.marker === undefined);
   const named = plain.filter((entry) => matchesHostList(entry.hosts, formatHostName(host, port)));
@@ -63,7 +63,7 @@ export function listRecordedTypes(known: KnownHost[], host: string, port: number
   return [...new Set((named.length > 0 ? named : bare).map((entry) => entry.type))];
 }
 
-/** Whether a host list of known_hosts means `name`, which is lower case. A matching negation outweighs the rest. */
+/** Whether a host list of known_hosts matches `name`, which is lower case. A matching negation overrides all other patterns. */
 export function matchesHostList(hosts: string, name: string): boolean {
   if (hosts.startsWith("|")) return matchesHash(hosts, name);
   const patterns = hosts.toLowerCase().split(",");
@@ -78,7 +78,7 @@ function matchesHash(hosts: string, name: string): boolean {
   return createHmac("sha1", Buffer.from(salt, "base64")).update(name).digest().equals(Buffer.from(hash, "base64"));
 }
 
-/** `|1|salt|hash`, the name of a host that does not show it. */
+/** Hashes a host's name for known_hosts: `|1|salt|hash`, an HMAC-SHA1 (HashKnownHosts). */
 export function hashHostName(name: string, salt: Buffer): string {
   return `|1|${salt.toString("base64")}|${createHmac("sha1", salt).update(name).digest("base64")}`;
 }
@@ -89,13 +89,13 @@ function compileWildcard(pattern: string): RegExp {
   return new RegExp(`^${text.join("")}$`, "s");
 }
 
-/** The type that a public key in wire format says it has. */
+/** Reads the type of a public key in SSH wire format; undefined if it is malformed. */
 export function readKeyType(key: Buffer): string | undefined {
   const length = key.length < 4 ? 0 : key.readUInt32BE(0);
   return length > 0 && length <= 64 && key.length > 4 + length ? key.toString("latin1", 4, 4 + length) : undefined;
 }
 
-/** `SHA256:...`, as ssh and ssh-keygen show it. */
+/** Formats the fingerprint of a key as ssh and ssh-keygen do: `SHA256:...`. */
 export function formatKeyFingerprint(key: Buffer): string {
   return `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
 }
@@ -111,7 +111,7 @@ const HOST_KEY_ALGORITHMS = [
 
 export type HostKeyAlgorithm = (typeof HOST_KEY_ALGORITHMS)[number];
 
-/** Host key algorithms to ask for, those of recorded keys first: servers show one key only, and it should be a known one. */
+/** Orders the host key algorithms to request: those of recorded keys first, because a server presents only one of its keys. */
 export function orderAlgorithms(types: string[]): HostKeyAlgorithm[] {
   const recorded = HOST_KEY_ALGORITHMS.filter((name) => types.includes(name.startsWith("rsa-") ? "ssh-rsa" : name));
   return [...recorded, ...HOST_KEY_ALGORITHMS.filter((name) => !recorded.includes(name))];

@@ -2,13 +2,13 @@ import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import { type Credentials, explainMissingAgent } from "./credentials.js";
 import type { Hop } from "./hops.js";
 
-/** An error as ssh2 emits it: `level` says which layer it comes from, `code` is the system's. */
+/** An error as ssh2 emits it. `level`: the layer that it comes from; `code`: the code of a system error. */
 interface Ssh2Error extends Error {
   level?: string;
   code?: string;
 }
 
-/** Turns what ssh2 says of a failed log-in into an error that a person can act on. */
+/** Converts ssh2's error about a failed log-in to a ConnectionError: AUTH, TIMEOUT, UNREACHABLE, CONFIG or DROPPED. */
 export function explainLoginError(
   error: Ssh2Error,
   hop: Hop,
@@ -28,7 +28,7 @@ export function explainLoginError(
   if (known !== undefined) return new ConnectionError("UNREACHABLE", where, known, { cause });
   if (/no matching/i.test(error.message)) {
     const next = "allow a current algorithm in the node's sshd_config (e.g. curve25519-sha256, ssh-ed25519)";
-    return new ConnectionError("CONFIG", where, `no way of encryption in common: ${error.message}`, { next, cause });
+    return new ConnectionError("CONFIG", where, `no common algorithm: ${error.message}`, { next, cause });
   }
   return new ConnectionError("DROPPED", where, `the server ended the connection before log-in (${error.message})`, {
     cause,
@@ -40,9 +40,9 @@ const SYSTEM_ERROR_REASONS: Record<string, string> = {
   EHOSTUNREACH: "no route to the machine",
   ENETUNREACH: "no route to its network",
   EHOSTDOWN: "the machine is down",
-  ENOTFOUND: "no machine of this name is known",
+  ENOTFOUND: "the host name is unknown",
   EAI_AGAIN: "the name server does not answer",
-  EADDRNOTAVAIL: "not an address that can be reached from here",
+  EADDRNOTAVAIL: "this address cannot be reached from here",
   EACCES: "a local firewall forbids it",
   EPERM: "a local firewall forbids it",
 };

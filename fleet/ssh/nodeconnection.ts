@@ -3,16 +3,17 @@ import type { Channel, CommandResult, Connection, ExitReason, Files } from "../c
 import { ConnectionError } from "../connectionerror.js";
 import type { Node } from "../node.js";
 import { formatStartCommand, MAX_COMMAND_BYTES } from "../quote.js";
+import { resolveWithin } from "../rejectonabort.js";
 import { ChannelPool } from "./channelpool.js";
 import { awaitStart, type RemoteProgram } from "./remoteprogram.js";
 import { SftpFiles } from "./sftpfiles.js";
 import type { SshConnection } from "./sshconnection.js";
 import type { SshTimeouts } from "./timeouts.js";
 
-/** How long a node may take to kill what has run out of time, in ms. */
+/** How long a node may take to kill a process group that has exceeded its timeout. */
 const KILL_TIMEOUT_MS = 5000;
 
-/** A pooled way to a node over SSH. */
+/** A connection to a node over SSH. */
 export class SshNodeConnection implements Connection {
   readonly closed: Promise<string>;
   readonly hostKey: string | undefined;
@@ -23,7 +24,7 @@ export class SshNodeConnection implements Connection {
     readonly node: Node,
     first: SshConnection,
     dialAgain: () => Promise<SshConnection>,
-    private readonly patience: SshTimeouts,
+    private readonly timeouts: SshTimeouts,
   ) {
     this.channels = new ChannelPool(first, dialAgain);
     this.closed = first.closed;
@@ -32,7 +33,7 @@ export class SshNodeConnection implements Connection {
   }
 
   async open(argv: string[]): Promise<Channel> {
-    return (await this.start(argv, this.patience.requestSeconds)).channel;
+    return (await this.start(argv, this.timeouts.requestSeconds)).channel;
   }
 
   async exec(
@@ -43,12 +44,12 @@ export class SshNodeConnection implements Connection {
     const begin = performance.now();
     let started: RemoteProgram;
     try {
-      started = await this.start(argv, Math.min(timeout, this.patience.requestSeconds));
+      started = await this.start(argv, Math.min(timeout, this.timeouts.requestSeconds));
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       const late = error.code === "TIMEOUT" && performance.now() - begin >= timeout * 1000;
       return {
-        ...(late ? { kind: "timeout", seconds: timeout } : { kind: "lost", reason: error.reason }),
+        ...(late ? { kind: "timeout", seconds: timeout } : { kind: "lost", reason: error.detail }),
         stdout: "",
         stderr: "",
       };
@@ -58,7 +59,7 @@ export class SshNodeConnection implements Connection {
     channel.stdin.end(options.stdin ?? "");
     const whole = channel.ended.then((ending) => stderr.ended.then(() => ending));
     const left = Math.max(timeout * 1000 - (performance.now() - begin), 0);
-    const ending = (await within(left, whole)) ?? (await this.killLate(started, timeout));
+    const ending = (await resolveWithin(whole, left)) ?? (await this.killLate(started, timeout));
     return { ...ending, stdout: stdout.text(), stderr: stderr.text() };
   }
 
@@ -79,28 +80,28 @@ export class SshNodeConnection implements Connection {
     const where = { node: this.node.name, step: `start ${argv[0]}` };
     if (argv.some((word) => word.includes("\0"))) {
       throw new ConnectionError("SHELL", where, "an argument holds a NUL byte, which no program can be given", {
-        next: "put it into a file, and the file into inputs",
+        next: "write it to a file, and list the file in `inputs`",
       });
     }
     const line = formatStartCommand(argv);
     if (Buffer.byteLength(line) > MAX_COMMAND_BYTES) {
       throw new ConnectionError("SHELL", where, "its arguments are longer than a command line may be (128 KiB)", {
-        next: "put them into a file, and the file into inputs",
+        next: "write them to a file, and list the file in `inputs`",
       });
     }
-    return this.channels.openChannel(where, seconds, async (link) => {
-      return awaitStart(await link.startCommand(line, seconds), link, where, seconds);
+    return this.channels.openChannel(where, seconds, async (connection) => {
+      return awaitStart(await connection.startCommand(line, seconds), connection, where, seconds);
     });
   }
 
-  /** Kills a program that has run out of time. */
+  /** Kills a program that has exceeded its timeout. */
   private async killLate({ channel, pid }: RemoteProgram, timeout: number): Promise<ExitReason> {
-    await within(KILL_TIMEOUT_MS, this.killGroup(pid));
+    await resolveWithin(this.killGroup(pid), KILL_TIMEOUT_MS);
     channel.destroy();
     return { kind: "timeout", seconds: timeout };
   }
 
-  /** sshd makes every program the leader of a process group. A signal over its channel would reach the leader alone. */
+  /** sshd makes every program the leader of a process group. A signal over its channel would reach the leader only. */
   private async killGroup(pid: number): Promise<void> {
     try {
       const { stdout, stderr, ended } = await this.open(["/bin/sh", "-c", 'kill -s KILL -- "-$0"', String(pid)]);
@@ -108,30 +109,19 @@ export class SshNodeConnection implements Connection {
       stderr.resume();
       await ended;
     } catch {
-      // The connection went; what goes on there is found by the next one.
+      // The connection is lost. The next connection finds the processes that still run.
     }
   }
 
   private async openFiles(): Promise<Files> {
     const where = { node: this.node.name, step: "open SFTP" };
-    const { requestSeconds: answer } = this.patience;
-    return this.channels.openChannel(where, answer, async (link) => {
-      const sftp = await link.openSftp(answer);
+    const { requestSeconds: answer } = this.timeouts;
+    return this.channels.openChannel(where, answer, async (connection) => {
+      const sftp = await connection.openSftp(answer);
       sftp.once("close", () => {
         this.fileChannel = undefined;
       });
-      return new SftpFiles(this.node.name, link, sftp, this.patience);
+      return new SftpFiles(this.node.name, connection, sftp, this.timeouts);
     });
   }
-}
-
-/** What `promise` resolves with, or undefined after `ms`. */
-async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, ms, undefined);
-  });
-  const first = await Promise.race([promise, late]);
-  clearTimeout(timer);
-  return first;
 }

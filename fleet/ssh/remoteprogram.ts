@@ -4,28 +4,28 @@ import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import { parseStartMark } from "../quote.js";
 import type { SshConnection } from "./sshconnection.js";
 
-/** A program that has started on a node: its channel, and its process (and process group) id there. */
+/** A program that runs on a node: its channel, and its process id, which is also its process group id. */
 export interface RemoteProgram {
   channel: Channel;
   pid: number;
 }
 
-/** More than this before a program's own output is no banner. */
+/** The most output that a login shell may print before the program starts. */
 const MAX_BANNER_BYTES = 64 * 1024;
 
 /**
- * Makes a channel of the stream of a command line from `startLine`. Resolves once the mark has come, with what comes after
- * it still to be read. Rejects (SHELL, LOST, TIMEOUT) when the login shell does not get that far within `seconds`.
+ * Waits for the start mark in the stream of a command line from `formatStartCommand`. Resolves with the program; its own output, which
+ * follows the mark, is unread. Rejects with a ConnectionError (SHELL, LOST, TIMEOUT) if the mark does not arrive within `seconds`.
  */
 export async function awaitStart(
   stream: ClientChannel,
-  link: SshConnection,
+  connection: SshConnection,
   where: NodeStep,
   seconds: number,
 ): Promise<RemoteProgram> {
-  const ended = awaitExit(stream, link);
+  const ended = awaitExit(stream, connection);
   try {
-    const pid = await link.request<number>(where, seconds, (done) => readStartMark(stream, where, done));
+    const pid = await connection.request<number>(where, seconds, (done) => readStartMark(stream, where, done));
     const { stderr } = stream;
     return { channel: { stdin: stream, stdout: stream, stderr, ended, destroy: () => closeStream(stream) }, pid };
   } catch (error) {
@@ -34,7 +34,7 @@ export async function awaitStart(
   }
 }
 
-/** Reads up to the mark and leaves the rest in the stream. */
+/** Reads up to the start mark and leaves the rest in the stream. */
 function readStartMark(stream: ClientChannel, where: NodeStep, done: (error: Error | null, pid: number) => void): void {
   let seen = Buffer.alloc(0);
   const finish = (error: Error | null, pid: number) => {
@@ -43,8 +43,9 @@ function readStartMark(stream: ClientChannel, where: NodeStep, done: (error: Err
     done(error, pid);
   };
   const end = () => {
-    const said = formatOutput(`${seen} ${stream.stderr.read() ?? ""}`);
-    const reason = said === "" ? "the login shell ended before it started anything" : `the login shell says: ${said}`;
+    const output = formatOutput(`${seen} ${stream.stderr.read() ?? ""}`);
+    const reason =
+      output === "" ? "the login shell exited without starting the program" : `the login shell printed: ${output}`;
     finish(new ConnectionError("SHELL", where, reason), 0);
   };
   const read = () => {
@@ -53,7 +54,7 @@ function readStartMark(stream: ClientChannel, where: NodeStep, done: (error: Err
       const mark = parseStartMark(seen);
       if (mark === undefined && seen.length <= MAX_BANNER_BYTES) continue;
       if (mark === undefined)
-        return finish(new ConnectionError("SHELL", where, "the login shell prints without end"), 0);
+        return finish(new ConnectionError("SHELL", where, "the login shell prints more than 64 KiB"), 0);
       if (mark.rest.length > 0) stream.unshift(mark.rest);
       return finish(null, mark.pid);
     }
@@ -63,28 +64,29 @@ function readStartMark(stream: ClientChannel, where: NodeStep, done: (error: Err
 }
 
 /**
- * How the program ends: a connection that drops brings no exit status, and that is never a success. The close event has the
- * status too; the exit event may have passed before anyone could listen, when a short program's whole life is one packet.
+ * Resolves with how the program ended. A lost connection brings no exit status, which never counts as success. The status is taken from
+ * the close event, because the exit event of a short program may be emitted before a listener can be added.
  */
-function awaitExit(stream: ClientChannel, link: SshConnection): Promise<ExitReason> {
+function awaitExit(stream: ClientChannel, connection: SshConnection): Promise<ExitReason> {
   return new Promise((resolve) => {
     stream.on("error", () => {});
     stream.once("close", (code?: number | null, signal?: string) => {
       if (typeof code === "number") resolve({ kind: "exit", code });
       else if (code === null) resolve({ kind: "signal", signal: signal ?? "unknown" });
-      else resolve({ kind: "lost", reason: link.error?.message ?? "the connection ended before the program did" });
+      else
+        resolve({ kind: "lost", reason: connection.error?.message ?? "the connection ended before the program did" });
     });
   });
 }
 
 function closeStream(stream: ClientChannel): void {
-  // Without a reader the close event never comes.
+  // The close event is emitted only after the streams have been read.
   stream.resume();
   stream.stderr.resume();
   stream.close();
 }
 
-/** What a node says, fit to be shown: one line, no control characters, at most 300 characters. */
+/** Converts output to one line without control characters, of at most 300 characters. */
 function formatOutput(text: string): string {
   return text
     .replace(/[\p{C}\s]+/gu, " ")

@@ -1,12 +1,12 @@
 import { rejectOnAbort } from "../rejectonabort.js";
 
 /**
- * Requests of one file under way at once: its request window. It is twice the window of an SSH channel (2 MiB in OpenSSH and in ssh2),
- * so a larger one would only wait in memory, whatever the round-trip time.
+ * The request window of one file: the most requests in flight. They carry twice the window of an SSH channel (2 MiB in OpenSSH and in
+ * ssh2), so with more of them data would only wait in memory, whatever the round-trip time.
  */
 const WINDOW_REQUESTS = 16;
 
-/** No block of a transfer came or went for too long. */
+/** A transfer made no progress for `seconds`. */
 export class StalledError extends Error {
   constructor(readonly seconds: number) {
     super(`no progress for ${seconds} s`);
@@ -14,8 +14,8 @@ export class StalledError extends Error {
 }
 
 /**
- * Keeps up to 16 of `starts` under way and hands their values to `take` in order, one at a time. Rejects with the first error,
- * or with Stalled after `seconds` without one more value.
+ * Sliding window: keeps up to 16 of `starts` in flight and passes their values to `take` in order, one at a time. Rejects with the first
+ * error, or with StalledError after `seconds` without a further value.
  */
 export async function runInWindow<T>(
   starts: Iterable<() => Promise<T>>,
@@ -26,7 +26,7 @@ export async function runInWindow<T>(
   const pending: Promise<T>[] = [];
   const next = async () => {
     const value = await rejectOnAbort(pending.shift()!, stall.signal);
-    // However long this side takes with it, the node is not to blame.
+    // The time that this side needs does not count as a stall of the node.
     stall.pause();
     await take(value);
     stall.progress();
@@ -35,7 +35,7 @@ export async function runInWindow<T>(
     for (const start of starts) {
       if (pending.length >= WINDOW_REQUESTS) await next();
       const value = start();
-      // Its error is seen when its turn comes, unless an earlier one ends everything first.
+      // `next` reports its error when its turn comes, unless an earlier error rejects first.
       value.catch(() => {});
       pending.push(value);
     }
@@ -45,7 +45,7 @@ export async function runInWindow<T>(
   }
 }
 
-/** Aborts its signal with Stalled after `seconds` without progress. */
+/** Aborts its signal with StalledError after `seconds` without progress. */
 class StallTimer {
   private readonly controller = new AbortController();
   private readonly timer: NodeJS.Timeout;

@@ -14,12 +14,12 @@ export class SftpFiles implements Files {
   private readonly requests: SftpRequests;
   private readonly stall: number;
 
-  constructor(node: string, link: SshConnection, sftp: SFTPWrapper, patience: SshTimeouts) {
-    this.requests = new SftpRequests(node, link, sftp, patience.requestSeconds);
-    this.stall = patience.stallSeconds;
+  constructor(node: string, connection: SshConnection, sftp: SFTPWrapper, timeouts: SshTimeouts) {
+    this.requests = new SftpRequests(node, connection, sftp, timeouts.requestSeconds);
+    this.stall = timeouts.stallSeconds;
   }
 
-  /** sshd starts its SFTP server there. */
+  /** sshd starts the SFTP server in the home folder. */
   home(): Promise<string> {
     return this.requests.request("look at", "~", (sftp, done) => sftp.realpath(".", done));
   }
@@ -60,11 +60,11 @@ export class SftpFiles implements Files {
 
   private async makeOne(path: string, mode: number): Promise<void> {
     await this.requests.run("make folder", path, (sftp, done) => sftp.mkdir(path, { mode }, done));
-    // The umask there may have taken bits away.
+    // The node's umask may have cleared bits of the mode.
     await this.requests.run("make folder", path, (sftp, done) => sftp.chmod(path, mode, done));
   }
 
-  /** Links count where they lead to a folder. */
+  /** A symbolic link to a folder counts as a folder. */
   private async isFolder(path: string): Promise<boolean> {
     const stats = this.requests.request<Stats>("look at", path, (sftp, done) => sftp.stat(path, done));
     return stats.then(

@@ -2,7 +2,7 @@ import ssh2, { type IdentityCallback, type ParsedKey, type SignCallback, type Si
 
 const AGENT_TIMEOUT_MS = 5000;
 
-/** The keys that the agent at `socket` holds; rejects when it does not answer within 5 s. */
+/** Lists the keys that the agent at `socket` holds. Rejects with an Error if the agent fails or does not answer within 5 s. */
 export function listAgentKeys(socket: string): Promise<ParsedKey[]> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error("no answer within 5 s")), AGENT_TIMEOUT_MS);
@@ -14,7 +14,7 @@ export function listAgentKeys(socket: string): Promise<ParsedKey[]> {
   });
 }
 
-/** An agent that offers some of its keys only: each one offered counts as a try, and servers allow few. */
+/** An agent that offers only the given keys: each offered key counts as a log-in attempt, and servers allow few. */
 export class FilteredAgent extends ssh2.BaseAgent<ParsedKey> {
   private readonly agent: InstanceType<typeof ssh2.OpenSSHAgent>;
 

@@ -1,20 +1,20 @@
 import { spawn } from "node:child_process";
 
-/** A machine as the inventory or a ProxyJump calls it. */
+/** A machine as the inventory or ProxyJump names it. */
 export interface HostAlias {
   alias: string;
   port?: number;
   user?: string;
 }
 
-/** What `ssh -G` says of a host name: its exit code, null where it gave none in time, and its two outputs. */
+/** The result of `ssh -G` for one host name. `exit`: null if it did not answer in time. */
 export interface SshConfigAnswer {
   exit: number | null;
   stdout: string;
   stderr: string;
 }
 
-/** Prints for each three arguments (name, port, user) what ssh says, then \037, exit code, \037, errors, \036. */
+/** For each three arguments (name, port, user), prints the output of `ssh -G`, then \037, exit code, \037, errors, \036. */
 const QUERY_SCRIPT = `file=$1
 shift
 while [ $# -gt 0 ]; do
@@ -24,9 +24,9 @@ while [ $# -gt 0 ]; do
 done`;
 
 /**
- * Asks `ssh -G` for the settings of many names in one process of ours: to start a process for each would block this one for
- * milliseconds each, and much longer on a busy machine. Yields the answers in the order of `names` as they come; after one without
- * an exit code, which has taken longer than `timeoutMs`, no others follow. `file`: a configuration instead of ~/.ssh/config.
+ * Queries `ssh -G` for the settings of many names from one shell, because each spawn would block this process for milliseconds, and
+ * much longer on a busy machine. Yields the answers in the order of `names` as they arrive. An answer without an exit code (a query took
+ * longer than `timeoutMs`, or the shell failed) is the last one. `file`: a configuration to use instead of ~/.ssh/config.
  */
 export async function* querySshConfig(
   file: string | undefined,
@@ -44,14 +44,14 @@ export async function* querySshConfig(
     child.stdout.destroy();
   });
   const timer = setTimeout(() => killGroup(child.pid), timeoutMs);
-  let [text, left] = ["", names.length];
+  let [text, remaining] = ["", names.length];
   try {
     for await (const part of child.stdout.setEncoding("utf8")) {
       const records = `${text}${part}`.split("\x1e");
       text = records.pop()!;
       for (const record of records) {
         timer.refresh();
-        left--;
+        remaining--;
         const [stdout = "", exit, stderr = ""] = record.split("\x1f");
         yield { exit: Number(exit), stdout, stderr };
       }
@@ -60,15 +60,15 @@ export async function* querySshConfig(
     failure = (error as Error).message;
   } finally {
     clearTimeout(timer);
-    if (left > 0) killGroup(child.pid);
+    if (remaining > 0) killGroup(child.pid);
   }
-  if (left > 0) yield { exit: null, stdout: "", stderr: failure };
+  if (remaining > 0) yield { exit: null, stdout: "", stderr: failure };
 }
 
 function killGroup(pid: number | undefined): void {
   try {
     if (pid !== undefined) process.kill(-pid, "SIGKILL");
   } catch {
-    // It has ended.
+    // The group has already ended.
   }
 }

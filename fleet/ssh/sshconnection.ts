@@ -2,29 +2,29 @@ import type { Duplex } from "node:stream";
 import type { Client, ClientChannel, SFTPWrapper } from "ssh2";
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
 
-/** The server would not open one more channel. */
+/** The server refused to open a further channel. */
 export class NoChannelError extends Error {}
 
-/** How ssh2 answers. */
+/** The callback of ssh2 for a request with a result. */
 export type Ssh2Callback<T> = (error: Error | null | undefined, value: T) => void;
 
-/** One SSH connection: its end is told once, and nothing that waits on it waits for ever. */
+/** One SSH connection. When it closes, all pending requests fail: ssh2 alone would leave some of them pending for ever. */
 export class SshConnection {
-  /** Resolves with the reason when the connection is gone. */
+  /** Resolves with the reason when the connection is closed or lost. */
   readonly closed: Promise<string>;
-  /** The first error that it ended with. */
+  /** The first error of the connection. */
   error: Error | undefined;
-  /** Type and fingerprint of the host key, once it was accepted. */
+  /** Type and fingerprint of the host key, once it is accepted. */
   hostKey: string | undefined;
   isClosed = false;
-  /** Channels open, and those with the ones being opened. */
   openChannels = 0;
+  /** Channels that are open or being opened. */
   reservedChannels = 0;
   /** Whether any channel was ever opened. */
   hasOpenedChannel = false;
-  /** How many of them the server turned out to allow. */
+  /** The number of channels that the server allows, as far as it is known. */
   maxChannels = Number.POSITIVE_INFINITY;
-  /** Called when a channel has closed; who is called removes itself. */
+  /** Called when a channel has closed. Each listener removes itself. */
   readonly channelFreedListeners = new Set<() => void>();
   private reason: string | undefined;
   private readonly lostListeners = new Set<(reason: string) => void>();
@@ -36,32 +36,32 @@ export class SshConnection {
   ) {
     this.closed = new Promise((resolve) => {
       client.on("error", (error: Error & { level?: string }) => {
-        // An agent that declines to sign is no end: the next key is tried.
+        // If the agent declines to sign, ssh2 tries the next key.
         if (error.level !== "agent") this.error ??= error;
       });
       client.on("end", () => sock.destroy());
       client.on("close", () => {
         this.isClosed = true;
         const reason = this.reason ?? this.error?.message ?? "the other side ended the connection";
-        for (const tell of this.lostListeners) tell(reason);
+        for (const onLost of this.lostListeners) onLost(reason);
         resolve(reason);
       });
     });
   }
 
-  /** Opens a channel and starts `command` in it. Rejects with NoChannel, or a ConnectionError LOST, TIMEOUT or SHELL. */
+  /** Opens a channel and starts `command` in it. Rejects with NoChannelError, or a ConnectionError (LOST, TIMEOUT, SHELL). */
   startCommand(command: string, seconds: number): Promise<ClientChannel> {
     return this.openChannel("start a program", seconds, undefined, (done) => this.client.exec(command, done));
   }
 
-  /** Opens the SFTP subsystem. Rejects as `start` does. */
+  /** Opens the SFTP subsystem. Rejects as `startCommand` does. */
   openSftp(seconds: number): Promise<SFTPWrapper> {
     const next =
       "check `Subsystem sftp` in the node's sshd_config, and that no start-up file prints before it (internal-sftp)";
     return this.openChannel("open SFTP", seconds, next, (done) => this.client.sftp(done));
   }
 
-  /** A stream to `to`, opened from the machine at the other end. */
+  /** Opens a TCP connection to `to` from the remote machine. Rejects with a ConnectionError (LOST, TIMEOUT, UNREACHABLE). */
   openForward(to: { host: string; port: number }, where: NodeStep, seconds: number): Promise<Duplex> {
     const forward = (done: Ssh2Callback<ClientChannel>) =>
       this.client.forwardOut("127.0.0.1", 0, to.host, to.port, done);
@@ -76,8 +76,8 @@ export class SshConnection {
   }
 
   /**
-   * One request to ssh2. Rejects with a ConnectionError TIMEOUT after `seconds`, LOST when the connection goes (ssh2 may never
-   * call back then), and with ssh2's own error otherwise.
+   * Sends a request with ssh2 and resolves with its result. Rejects with a ConnectionError (TIMEOUT after `seconds`; LOST if the
+   * connection closes, in which case ssh2 may never call back), else with ssh2's own error.
    */
   request<T>(where: NodeStep, seconds: number, request: (done: Ssh2Callback<T>) => void): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -97,7 +97,7 @@ export class SshConnection {
       if (this.isClosed) return lost(this.reason ?? this.error?.message ?? "the connection is closed");
       try {
         request((error, value) => {
-          // With the connection going, ssh2 blames the request; `lost` follows and knows better.
+          // When the connection breaks, ssh2 fails the request first; `lost` follows with the real reason.
           if (error && !this.sock.writable) return;
           settle();
           if (error) reject(error);
@@ -110,7 +110,7 @@ export class SshConnection {
     });
   }
 
-  /** Ends the connection; a peer that has fallen silent is not waited for. */
+  /** Closes the connection, after at most 1 s if the peer does not answer. */
   close(): void {
     this.reason ??= "closed";
     this.client.end();
@@ -125,12 +125,12 @@ export class SshConnection {
     open: (done: Ssh2Callback<T>) => void,
   ): Promise<T> {
     const where = { node: this.node, step };
-    let given = false;
+    let hasSettled = false;
     this.reservedChannels += 1;
     try {
       return await this.request<T>(where, seconds, (done) =>
         open((error, channel) => {
-          if (given) return void channel?.end();
+          if (hasSettled) return void channel?.end();
           if (!error) this.countChannel(channel);
           done(error, channel);
         }),
@@ -142,7 +142,7 @@ export class SshConnection {
       if (/Channel open failure|No free channels/.test(message)) throw new NoChannelError(message, { cause });
       throw new ConnectionError("SHELL", where, `the server refuses: ${message}`, { next, cause });
     } finally {
-      given = true;
+      hasSettled = true;
     }
   }
 
@@ -157,6 +157,6 @@ export class SshConnection {
 
   private freeChannel(): void {
     this.reservedChannels -= 1;
-    for (const tell of [...this.channelFreedListeners]) tell();
+    for (const onFreed of [...this.channelFreedListeners]) onFreed();
   }
 }

@@ -10,21 +10,21 @@ import type { SshConnection } from "./sshconnection.js";
 import { SshSettings } from "./sshsettings.js";
 import { type SshTimeouts, timeoutsFor } from "./timeouts.js";
 
-/** How often a dial is tried again that a busy server dropped before log-in. */
+/** Retries of a dial that a busy server dropped before log-in. */
 const MAX_DROPPED_RETRIES = 8;
-/** How often one is whose name server gave no answer. */
+/** Retries of a dial for which the name server did not answer. */
 const MAX_NAME_RETRIES = 2;
 
-/** Connects to nodes over SSH, with what many dials have in common: ssh's configuration, and how many there may be at once. */
+/** Connects to nodes over SSH. All dials share the ssh configuration and the concurrency limits. */
 export class SshDialer {
   private readonly settings = new SshSettings();
   private readonly limits = new DialLimits();
 
-  /** Rejects with a ConnectionError. */
-  async connect(node: Node, patience: SshTimeouts = timeoutsFor(node)): Promise<Connection> {
+  /** Connects to a node. Rejects with a ConnectionError. */
+  async connect(node: Node, timeouts: SshTimeouts = timeoutsFor(node)): Promise<Connection> {
     const hops = await resolveHops(node, this.settings);
-    const dialAgain = () => retryDial(() => dial(node.name, hops, patience, this.limits));
-    return new SshNodeConnection(node, await dialAgain(), dialAgain, patience);
+    const dialAgain = () => retryDial(() => dial(node.name, hops, timeouts, this.limits));
+    return new SshNodeConnection(node, await dialAgain(), dialAgain, timeouts);
   }
 }
 
@@ -40,8 +40,8 @@ function retryDial(once: () => Promise<SshConnection>): Promise<SshConnection> {
 }
 
 /**
- * Only what passes by itself within seconds is tried again. A refused port is an answer, reported at once: who can wait for the machine
- * to come up dials it again. Keys and log-ins are not tried again either: servers penalise those who insist.
+ * Only errors that pass by themselves within seconds are retried. A refused port is reported at once; a caller that can wait for the
+ * machine to boot dials again. A failed log-in is not retried either, because servers penalise repeated failures.
  */
 function maxRetriesFor(error: Error): number {
   if (!(error instanceof ConnectionError)) return 0;

@@ -1,22 +1,22 @@
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import { type HostAlias, querySshConfig, type SshConfigAnswer } from "./sshconfigquery.js";
 
-/** The settings of a machine as `ssh -G` prints them: lower-case keys, some of which have several values. */
+/** The settings of a machine as `ssh -G` prints them: lower-case keys, some with several values. */
 export type HostSettings = Map<string, string[]>;
 
-/** How long an answer is used: nodes that are away are dialled again and again. */
+/** How long an answer is cached: unreachable nodes are dialled again and again. */
 const CACHE_MS = 300_000;
-/** How long ssh may take for one name: a `Match exec` of the configuration may start anything. */
+/** How long ssh may take for one name: a `Match exec` in the configuration may run any program. */
 const QUERY_TIMEOUT_MS = 15_000;
-/** Shells that ask side by side, and names that one of them asks for. */
+/** How many shells run queries in parallel, and how many names one of them queries. */
 const MAX_SHELLS = 4;
 const MIN_NAMES_PER_SHELL = 8;
 const MAX_NAMES_PER_SHELL = 500;
 
-/** The exit code of a shell that finds no such program. */
+/** The exit code of a shell if the program is not installed. */
 const PROGRAM_NOT_FOUND = 127;
 
-/** The settings of a name, or why ssh has none. */
+/** The settings of a name, or why ssh rejects it. */
 type SettingsResult = { settings: HostSettings } | { reason: string };
 
 interface SettingsRequest {
@@ -24,22 +24,22 @@ interface SettingsRequest {
   resolve: (found: SettingsResult) => void;
 }
 
-/** What ssh's configuration says of machines; each name is asked for once in a while, and all names of one turn together. */
+/** Resolves and caches ssh's settings of machines. The names requested in one turn of the event loop are queried together. */
 export class SshSettings {
   private readonly cache = new Map<string, { found: Promise<SettingsResult>; untilMs: number }>();
   private pending: SettingsRequest[] = [];
 
-  /** `file`: a configuration instead of ~/.ssh/config. */
+  /** `file`: a configuration to use instead of ~/.ssh/config. */
   constructor(
     private readonly file = process.env.MUSTER_SSH_CONFIG,
     private readonly timeoutMs = QUERY_TIMEOUT_MS,
   ) {}
 
-  /** The settings of one name; none where there is no ssh here. Rejects with a ConnectionError (CONFIG). */
+  /** Returns the settings of one name; an empty map if ssh is not installed. Rejects with a ConnectionError (CONFIG). */
   async resolve(name: HostAlias, where: NodeStep): Promise<HostSettings> {
     const found = await this.find(name);
     if ("settings" in found) return found.settings;
-    throw new ConnectionError("CONFIG", where, `ssh cannot make sense of it: ${found.reason}`, {
+    throw new ConnectionError("CONFIG", where, `ssh rejects its configuration: ${found.reason}`, {
       next: `try: ssh -G ${name.alias}`,
     });
   }
@@ -58,19 +58,19 @@ export class SshSettings {
   }
 
   private queryPending(): void {
-    const questions = this.pending;
+    const requests = this.pending;
     this.pending = [];
-    const size = Math.min(Math.max(Math.ceil(questions.length / MAX_SHELLS), MIN_NAMES_PER_SHELL), MAX_NAMES_PER_SHELL);
-    for (let from = 0; from < questions.length; from += size) void this.query(questions.slice(from, from + size));
+    const size = Math.min(Math.max(Math.ceil(requests.length / MAX_SHELLS), MIN_NAMES_PER_SHELL), MAX_NAMES_PER_SHELL);
+    for (let from = 0; from < requests.length; from += size) void this.query(requests.slice(from, from + size));
   }
 
-  /** A name that ssh hangs at costs its own answer only: the names after it are asked for once more. */
-  private async query(questions: SettingsRequest[]): Promise<void> {
+  /** If ssh hangs for one name, only that name fails: the names after it are queried again. */
+  private async query(requests: SettingsRequest[]): Promise<void> {
     let answered = 0;
-    const names = questions.map(({ name }) => name);
+    const names = requests.map(({ name }) => name);
     for await (const answer of querySshConfig(this.file, names, this.timeoutMs))
-      questions[answered++]!.resolve(parseAnswer(answer));
-    if (answered < questions.length) await this.query(questions.slice(answered));
+      requests[answered++]!.resolve(parseAnswer(answer));
+    if (answered < requests.length) await this.query(requests.slice(answered));
   }
 }
 
@@ -80,7 +80,7 @@ function parseAnswer({ exit, stdout, stderr }: SshConfigAnswer): SettingsResult 
   return { reason: stderr.trim() || `exit code ${exit}` };
 }
 
-/** The lines of `ssh -G`: a lower-case key, a space, the value; some keys come several times. */
+/** Parses the output of `ssh -G`: each line is a lower-case key, a space and a value. A key may occur several times. */
 export function parseSettings(text: string): HostSettings {
   const settings: HostSettings = new Map();
   for (const line of text.split("\n")) {

@@ -1,23 +1,26 @@
 import type { Node } from "../node.js";
 
-/** How long the way to a node may be silent, in seconds. */
+/** The timeouts of a connection to a node, in seconds. */
 export interface SshTimeouts {
-  /** From the first packet to being logged in, for each machine on the way. */
+  /** From the first packet to the end of the log-in, for each hop. */
   loginSeconds: number;
-  /** Between two keepalives; three that go unanswered end the connection. */
+  /** Between two keepalives. After three unanswered ones the connection is closed. */
   keepaliveSeconds: number;
-  /** For the node to answer one request: to start a program, to look at a file. */
+  /** For one request: to start a program, or to stat a file. */
   requestSeconds: number;
-  /** Without progress of a file that is being copied. */
+  /** For a file transfer without progress. */
   stallSeconds: number;
 }
 
-/** Patience with a node that counts as silent after `silence` seconds. Rigs at full load are slow to let one in, so that is not short. */
-export function timeoutsFor({ silenceSeconds: silence }: Pick<Node, "silenceSeconds">): SshTimeouts {
+/**
+ * Derives the timeouts from `silence` of the inventory: a connection must fail before its node counts as silent. The log-in has 20 s,
+ * because a node at full load is slow to accept one.
+ */
+export function timeoutsFor({ silenceSeconds }: Pick<Node, "silenceSeconds">): SshTimeouts {
   return {
     loginSeconds: 20,
-    keepaliveSeconds: silence / 4,
-    requestSeconds: (silence * 3) / 4,
-    stallSeconds: (silence * 3) / 4,
+    keepaliveSeconds: silenceSeconds / 4,
+    requestSeconds: (silenceSeconds * 3) / 4,
+    stallSeconds: (silenceSeconds * 3) / 4,
   };
 }

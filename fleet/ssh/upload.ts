@@ -9,7 +9,7 @@ import type { SftpRequests } from "./sftprequests.js";
 
 const STEP = "write";
 
-/** Copies a local file to the node under a temporary name beside `remote`, then renames it; see Files.upload. */
+/** Copies a local file to a temporary name beside `remote` on the node, then renames it; see `Files.upload`. */
 export async function upload(
   requests: SftpRequests,
   local: string,
@@ -48,7 +48,7 @@ async function writeTemporary(
   );
   try {
     await sendBlocks(requests, file, remote, handle, stall);
-    // The mode whatever the umask there; and content on the disk before the name says that it is there.
+    // chmod, because of the node's umask; fsync, so that the content is on disk before the rename.
     await requests.run(STEP, remote, (sftp, done) => sftp.fchmod(handle, mode, done));
     await requests.requestExtension<unknown>(STEP, remote, (sftp, done) => sftp.ext_openssh_fsync(handle, done));
   } catch (error) {
@@ -73,7 +73,7 @@ async function sendBlocks(
         const block = pool.take(length);
         const { bytesRead } = await file.read(block, 0, length, offset);
         if (bytesRead < length)
-          throw requests.createError("FILE", STEP, remote, "the local file became shorter meanwhile");
+          throw requests.createError("FILE", STEP, remote, "the local file became shorter during the upload");
         await writeBlock(requests, remote, handle, block, offset);
         pool.release(block);
       };
@@ -82,7 +82,7 @@ async function sendBlocks(
   await runInWindow(writes(), () => {}, stall);
 }
 
-/** The pipeline watches the time. */
+/** `runInWindow` applies the timeout. */
 function writeBlock(
   requests: SftpRequests,
   remote: string,
@@ -98,7 +98,7 @@ function writeBlock(
   });
 }
 
-/** Renames over what is there. Plain SFTP cannot: without the extension the old file goes first. */
+/** Renames over an existing file. Plain SFTP cannot, so without the extension the old file is deleted first. */
 async function replace(requests: SftpRequests, temporary: string, remote: string): Promise<void> {
   const renamed = await requests.requestExtension<void>(STEP, remote, (sftp, done) =>
     sftp.ext_openssh_rename(temporary, remote, (error) => done(error, undefined)),
@@ -108,7 +108,7 @@ async function replace(requests: SftpRequests, temporary: string, remote: string
   await requests.run(STEP, remote, (sftp, done) => sftp.rename(temporary, remote, done));
 }
 
-/** After an error: asks for one more thing, and waits for it unless the node had stopped answering. */
+/** Sends a clean-up request after an error, and waits for its answer unless the node no longer answers. */
 async function cleanUp(
   requests: SftpRequests,
   remote: string,
@@ -116,11 +116,11 @@ async function cleanUp(
   request: Parameters<SftpRequests["run"]>[2],
 ): Promise<void> {
   const done = requests.run(STEP, remote, request).catch(() => {});
-  const silent = error instanceof StalledError || (error instanceof ConnectionError && error.code === "TIMEOUT");
-  if (!silent) await done;
+  const isSilent = error instanceof StalledError || (error instanceof ConnectionError && error.code === "TIMEOUT");
+  if (!isSilent) await done;
 }
 
-/** SFTP has no word for a full disk, so the free space tells. */
+/** Converts the error of a failed upload. SFTP has no status code for a full disk, so the free space decides. */
 async function explainUploadError(
   requests: SftpRequests,
   file: FileHandle,

@@ -1,4 +1,4 @@
-/** What a playbook may import from "muster". */
+/** The API that a user's playbook can import from "muster". */
 export { copiedFile, fileResource, type WantedFile } from "./fileresource.js";
 export { folderResource, type WantedFolder } from "./folderresource.js";
 export type {

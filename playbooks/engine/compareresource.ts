@@ -4,10 +4,10 @@ import { toPlaybookError } from "./planresources.js";
 import type { Difference, Resource } from "./resource.js";
 import type { ProbeResult } from "./runprobes.js";
 
-/** What came of a look at one resource. */
+/** The result of comparing one resource with its wanted state. */
 export type Comparison = { differences: Difference[]; notes: string[]; have: unknown } | { error: MusterError };
 
-/** Compares what a node answered with what is wanted. Never throws: what nodes and playbooks do is a value. */
+/** Compares the result of a probe with the wanted state. Never throws: an error of a playbook becomes a value. */
 export function compareResource(playbook: string, resource: Resource, answer: ProbeResult): Comparison {
   if ("error" in answer) return answer;
   try {
@@ -18,7 +18,7 @@ export function compareResource(playbook: string, resource: Resource, answer: Pr
   }
 }
 
-/** Nothing secret goes any further than here. */
+/** Replaces the texts of a secret difference by their hashes. */
 function redactSecret(difference: Difference): Difference {
   if (!difference.secret) return difference;
   const { what, have, want } = difference;

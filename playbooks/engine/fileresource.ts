@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import type { ChangeContext, Difference, FileState, Resource } from "./resource.js";
 import { unifiedDiff } from "./unifieddiff.js";
 
-/** Bytes of content that come along for a diff. */
+/** Files up to this size are transferred for a diff. */
 const MAX_DIFF_BYTES = 256 * 1024;
 
-/** What a file of a node must be. Mode and owner (`user` or `user:group`) that are not given may be any. */
+/** The wanted state of a file on a node. Without `mode` or `owner` (`user` or `user:group`), any value is accepted. */
 export interface WantedFile {
   path: string;
   content: string | Uint8Array;
@@ -14,15 +14,15 @@ export interface WantedFile {
   owner?: string;
   /** Writing it needs root. */
   become?: boolean;
-  /** Its content is shown by its hash only. */
+  /** Show its content as a hash only. */
   secret?: boolean;
-  /** The resource's name; else `file PATH`. */
+  /** The name of the resource; default `file PATH`. */
   name?: string;
   after?: string[];
-  followUp?(hands: ChangeContext): Promise<void>;
+  followUp?(context: ChangeContext): Promise<void>;
 }
 
-/** A file of a node with exactly this content. A link in its place is replaced (its target stays); a folder is only reported. */
+/** Returns a resource for a file with exactly this content. It replaces a symbolic link (not its target); a folder is only reported. */
 export function fileResource(want: WantedFile): Resource<FileState> {
   const bytes = typeof want.content === "string" ? Buffer.from(want.content) : want.content;
   const { path, mode, owner, become, secret } = want;
@@ -30,13 +30,13 @@ export function fileResource(want: WantedFile): Resource<FileState> {
     name: want.name ?? `file ${path}`,
     probe: { ask: "file", path, cap: secret ? 0 : MAX_DIFF_BYTES, become },
     diff: (have) => diffFile(have, { path, bytes, mode, owner, secret }),
-    change: async (_, hands) => hands.place({ path, content: bytes, mode, owner, become }),
+    change: async (_, context) => context.place({ path, content: bytes, mode, owner, become }),
     after: want.after,
     followUp: want.followUp,
   };
 }
 
-/** The same, with the content of a file here, `source`. Throws where it cannot be read. */
+/** Returns a resource for a file with the content of the local file `source`. Throws a system error if that cannot be read. */
 export function copiedFile(want: Omit<WantedFile, "content"> & { source: string }): Resource<FileState> {
   return fileResource({ ...want, content: readFileSync(want.source) });
 }
@@ -49,7 +49,7 @@ interface WantedContent {
   secret?: boolean;
 }
 
-/** Pure: how a file differs from what is wanted. */
+/** Pure: lists the differences between a file and its wanted state. */
 export function diffFile(have: FileState, want: WantedContent): Difference[] {
   if (have.error !== undefined) return [{ what: "file", have: `cannot be read: ${have.error}`, want: "a file" }];
   const sha256 = createHash("sha256").update(want.bytes).digest("hex");
@@ -68,7 +68,7 @@ export function diffFile(have: FileState, want: WantedContent): Difference[] {
   return [...found, ...diffRights(have, want)];
 }
 
-/** Pure: how mode and owner differ. */
+/** Pure: lists the differences in mode and owner. */
 export function diffRights(have: FileState, want: { mode?: number; owner?: string }): Difference[] {
   const found: Difference[] = [];
   if (want.mode !== undefined && have.mode !== want.mode)
@@ -79,7 +79,7 @@ export function diffRights(have: FileState, want: { mode?: number; owner?: strin
   return found;
 }
 
-/** "missing", "a folder", "a link to /elsewhere". */
+/** Describes what a path is: "missing", "a folder", "a link to /elsewhere". */
 export function describeKind(have: FileState): string {
   switch (have.kind) {
     case "missing":
@@ -93,7 +93,7 @@ export function describeKind(have: FileState): string {
   }
 }
 
-/** "1000 bytes, sha256 0123456789ab". */
+/** Formats a size and a hash: "1000 bytes, sha256 0123456789ab". */
 export function formatSizeAndHash(size: number, sha256: string): string {
   return `${size} ${size === 1 ? "byte" : "bytes"}, sha256 ${sha256.slice(0, 12)}`;
 }

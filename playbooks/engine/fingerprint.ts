@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import type { ObservedVerdict } from "./reconcile.js";
 import type { FileState } from "./resource.js";
 
-/** Answers are no deeper than several trees; what a node makes up may be. */
+/** Valid answers are at most this deep; a hostile node may send deeper ones. */
 const MAX_ANSWER_DEPTH = 4;
 
-/** SHA-256 over what was judged and what was found there: two nodes (or two days) with the same one are in the same state. */
+/** Computes a SHA-256 over the verdicts and the observed states. Equal fingerprints mean equal states, of two nodes or two days. */
 export function computeFingerprint(judged: ObservedVerdict[]): string {
   const parts = judged.map(({ playbook, resource, state, differences, have }) => [
     playbook,
@@ -17,7 +17,7 @@ export function computeFingerprint(judged: ObservedVerdict[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 
-/** What stays the same from one look to the next; free memory and what programs print do not. */
+/** Selects the parts of an answer that do not vary from probe to probe; free memory and the output of commands do. */
 function selectStable(have: unknown, deeper = MAX_ANSWER_DEPTH): unknown {
   if (deeper === 0) return null;
   if (Array.isArray(have)) return have.map((one) => selectStable(one, deeper - 1));

@@ -1,7 +1,7 @@
 import { describeKind, diffRights } from "./fileresource.js";
 import type { ChangeContext, Difference, FileState, Resource } from "./resource.js";
 
-/** What a folder of a node must be. Mode and owner (`user` or `user:group`) that are not given may be any. */
+/** The wanted state of a folder on a node. Without `mode` or `owner` (`user` or `user:group`), any value is accepted. */
 export interface WantedFolder {
   path: string;
   mode?: number;
@@ -9,23 +9,23 @@ export interface WantedFolder {
   become?: boolean;
   name?: string;
   after?: string[];
-  followUp?(hands: ChangeContext): Promise<void>;
+  followUp?(context: ChangeContext): Promise<void>;
 }
 
-/** A folder of a node. What is in it is not looked at; anything else in its place is only reported. */
+/** Returns a resource for a folder. Its content is ignored; anything else at its path is only reported. */
 export function folderResource(want: WantedFolder): Resource<FileState> {
   const { path, mode, owner, become } = want;
   return {
     name: want.name ?? `folder ${path}`,
     probe: { ask: "file", path, cap: 0, become },
     diff: (have) => diffFolder(have, want),
-    change: async (_, hands) => hands.folder({ path, mode, owner, become }),
+    change: async (_, context) => context.folder({ path, mode, owner, become }),
     after: want.after,
     followUp: want.followUp,
   };
 }
 
-/** Pure: how a folder differs from what is wanted. */
+/** Pure: lists the differences between a folder and its wanted state. */
 export function diffFolder(have: FileState, want: { mode?: number; owner?: string }): Difference[] {
   if (have.error !== undefined) return [{ what: "folder", have: `cannot be read: ${have.error}`, want: "a folder" }];
   if (have.kind !== "folder") return [{ what: "folder", have: describeKind(have), want: "a folder" }];

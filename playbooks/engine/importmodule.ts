@@ -7,16 +7,16 @@ import { InvalidFileError, MusterError, type Problem } from "../../schemas/error
 
 type Typescript = typeof import("typescript");
 
-/** What a playbook may import by name, wherever it lies. */
+/** The packages that a playbook may import by name, wherever its file is. */
 const IMPORTABLE_PACKAGES: Record<string, string> = {
   muster: new URL("./api.js", import.meta.url).href,
   zx: import.meta.resolve("zx"),
 };
 
 /**
- * Imports a TypeScript or JavaScript module as it lies, with what it imports by relative paths, without a build step: the modules are
- * transpiled into a temporary folder that is gone afterwards. Types are not checked. Rejects with InvalidFile where it is no
- * TypeScript, with a MusterError (exit 65) where it throws.
+ * Imports a TypeScript or JavaScript module, and the modules that it imports by relative paths, without a build step: they are transpiled
+ * into a temporary folder, which is removed afterwards. Types are not checked. Rejects with InvalidFileError for a syntax error, or with a
+ * MusterError (PLAYBOOK, exit 65) if the module cannot be found or throws.
  */
 export async function importModule(file: string): Promise<unknown> {
   const { default: ts } = await import("typescript");
@@ -26,9 +26,9 @@ export async function importModule(file: string): Promise<unknown> {
     return await import(pathToFileURL(entry).href);
   } catch (error) {
     if (error instanceof MusterError) throw error;
-    const said = error instanceof Error ? error.message : String(error);
-    throw new MusterError("PLAYBOOK", 65, `${file}: cannot be loaded: ${said.replaceAll(`${folder}/`, "")}`, {
-      next: "Mend it there; `muster verify` with its name loads it and changes nothing.",
+    const message = error instanceof Error ? error.message : String(error);
+    throw new MusterError("PLAYBOOK", 65, `${file}: cannot be loaded: ${message.replaceAll(`${folder}/`, "")}`, {
+      next: "Fix it there; `muster verify` with its name loads it and changes nothing.",
     });
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -43,7 +43,7 @@ class Transpiler {
     private readonly folder: string,
   ) {}
 
-  /** Transpiles a module and what it imports; returns where it now lies. */
+  /** Transpiles a module and its imports. Returns the path of the result. */
   add(file: string): string {
     const known = this.done.get(file);
     if (known !== undefined) return known;
@@ -95,7 +95,7 @@ class Transpiler {
     const found = candidates.find((one) => existsSync(one));
     if (found === undefined)
       throw new MusterError("PLAYBOOK", 65, `${file}: there is no module ${specifier}`, {
-        next: `A relative path is taken from ${dirname(file)}; by name there are ${Object.keys(IMPORTABLE_PACKAGES).join(", ")} and Node's own.`,
+        next: `Relative paths start from ${dirname(file)}; the packages are ${Object.keys(IMPORTABLE_PACKAGES).join(", ")} and those of Node.js.`,
       });
     return pathToFileURL(this.add(found)).href;
   }

@@ -4,7 +4,7 @@ import type { Node } from "../../fleet/node.js";
 import type { MusterError } from "../../schemas/errors.js";
 import type { NodeInspection } from "./provisionnode.js";
 
-/** What came of one node. `skipped`: why there was nothing to do. */
+/** The result of the work on one node. `skipped`: why there was nothing to do. */
 export type NodeReport =
   | { node: Node; inspection: NodeInspection }
   | { node: Node; skipped: string }
@@ -13,15 +13,15 @@ export type NodeReport =
 export type InspectionResult = NodeInspection | { skipped: string };
 
 /**
- * Does `work` on every node, each as soon as it is connected, and tells of each as it is done. Resolves with a report for each, in
- * the order of `nodes`; a node that cannot be reached is told in its own report.
+ * Runs `work` on all nodes in parallel and calls `onReport` for each node as it finishes. Resolves with the reports in the order of
+ * `nodes`. The error of a node, e.g. that it is unreachable, is in its report.
  */
 export async function inspectEachNode(
   nodes: Node[],
   work: (connection: Connection) => Promise<InspectionResult>,
-  done: (report: NodeReport) => void,
+  onReport: (report: NodeReport) => void,
 ): Promise<NodeReport[]> {
-  const outcomes = await forEachNode(nodes, work, (outcome) => done(toNodeReport(outcome)));
+  const outcomes = await forEachNode(nodes, work, (outcome) => onReport(toNodeReport(outcome)));
   return outcomes.map(toNodeReport);
 }
 

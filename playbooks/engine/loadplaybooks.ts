@@ -9,13 +9,13 @@ import { importModule } from "./importmodule.js";
 import type { NamedPlaybook } from "./planresources.js";
 import type { Playbook } from "./resource.js";
 
-/** In this order. */
+/** In order of precedence. */
 const MODULE_EXTENSIONS = [".ts", ".mts", ".mjs", ".js"];
 const BUILT_IN_FOLDER = fileURLToPath(new URL("../", import.meta.url));
 
 /**
- * The playbooks of these names: `playbooks/NAME.ts` (or .mts, .mjs, .js) beside the inventory, which needs no build step, else the
- * built-in one. Rejects with a MusterError (exit 65) for a name that means none, or a module that is none.
+ * Loads the playbooks of these names: `playbooks/NAME.ts` (or .mts, .mjs, .js) beside the inventory, which needs no build step, else the
+ * built-in one. Rejects with a MusterError (NO_PLAYBOOK, PLAYBOOK; exit 65) for an unknown name or an invalid module.
  */
 export async function loadPlaybooks(names: readonly string[], inventory: Inventory): Promise<NamedPlaybook[]> {
   const unique = [...new Set(names)];
@@ -23,7 +23,7 @@ export async function loadPlaybooks(names: readonly string[], inventory: Invento
   return Promise.all(unique.map(async (name, index) => ({ name, playbook: await loadPlaybook(name, files[index]!) })));
 }
 
-/** Every name that means a playbook. */
+/** Lists the names of all playbooks, built-in and the user's, sorted. */
 export function listPlaybookNames(inventory: Inventory): string[] {
   const names = [...listNames(BUILT_IN_FOLDER, [".js"]), ...listNames(findUserFolder(inventory), MODULE_EXTENSIONS)];
   return [...new Set(names)].sort();
@@ -38,11 +38,12 @@ function findPlaybookFile(name: string, inventory: Inventory): string {
   if (plain && candidates[0] !== undefined) return candidates[0];
   const names = listPlaybookNames(inventory);
   throw new MusterError("NO_PLAYBOOK", 65, `there is no playbook "${name}"`, {
-    next: suggest(name, names) ?? `There are ${names.join(", ")}; others go into ${findUserFolder(inventory)}/NAME.ts.`,
+    next:
+      suggest(name, names) ?? `There are ${names.join(", ")}; put your own into ${findUserFolder(inventory)}/NAME.ts.`,
   });
 }
 
-/** In muster's own project the sources of the built-in ones lie beside its inventory; those are not a user's. */
+/** In muster's own project, `playbooks` beside the inventory holds the sources of the built-in playbooks, not those of a user. */
 function findUserFolder(inventory: Inventory): string {
   const folder = join(inventory.folder, "playbooks");
   return folder === join(projectRoot(), "playbooks") ? join(folder, "user") : folder;
@@ -59,7 +60,7 @@ async function loadPlaybook(name: string, file: string): Promise<Playbook> {
   const module = file.startsWith(BUILT_IN_FOLDER) ? await import(pathToFileURL(file).href) : await importModule(file);
   const playbook: unknown = (module as { default?: unknown }).default;
   if (typeof playbook === "function") return playbook as Playbook;
-  throw new MusterError("PLAYBOOK", 65, `${file}: the playbook ${name} exports no function as its default`, {
-    next: "Write `export default function* ({ node }) { yield ...; }`; ARCHITECTURE.md shows one.",
+  throw new MusterError("PLAYBOOK", 65, `${file}: the playbook ${name} has no function as its default export`, {
+    next: "Write `export default function* ({ node }) { yield ...; }`; ARCHITECTURE.md has an example.",
   });
 }

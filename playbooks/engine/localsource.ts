@@ -6,11 +6,14 @@ import { join } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
 import type { WantedEntry, WantedTree } from "./tree.js";
 
-/** A regular file here, as a node must have it. Rejects with a MusterError (exit 65) where it cannot be read. `from`: who asks for it. */
+/**
+ * Reads size, hash and mode of a regular local file that a node must have. Rejects with a MusterError (SOURCE, exit 65) if it cannot be
+ * read. `from`: the inventory key that names it, for messages.
+ */
 export async function readLocalFile(path: string, from: string): Promise<WantedEntry & { kind: "file" }> {
   try {
     const stats = await stat(path);
-    if (!stats.isFile()) throw createSourceError(path, from, "is no regular file");
+    if (!stats.isFile()) throw createSourceError(path, from, "is not a regular file");
     const hash = createHash("sha256");
     for await (const part of createReadStream(path)) hash.update(part as Buffer);
     return { kind: "file", local: path, size: stats.size, sha256: hash.digest("hex"), mode: stats.mode & 0o777 };
@@ -19,7 +22,7 @@ export async function readLocalFile(path: string, from: string): Promise<WantedE
   }
 }
 
-/** Everything below a folder here, links to files followed. Rejects as `localFile` does. */
+/** Reads a local folder recursively, following symbolic links to files. Rejects as `readLocalFile` does. */
 export async function readLocalTree(folder: string, from: string): Promise<WantedTree> {
   const tree: WantedTree = new Map();
   const visit = async (relative: string) => {
@@ -40,7 +43,7 @@ async function listEntries(folder: string, from: string): Promise<Dirent[]> {
     const names = await readdir(folder, { encoding: "buffer" });
     const odd = names.find((name) => !isUtf8(name));
     if (odd !== undefined)
-      throw createSourceError(folder, from, `holds a name that is not UTF-8: ${odd.toString("latin1")}`);
+      throw createSourceError(folder, from, `has a file name that is not UTF-8: ${odd.toString("latin1")}`);
     const entries = await readdir(folder, { withFileTypes: true });
     return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch (error) {
@@ -50,6 +53,6 @@ async function listEntries(folder: string, from: string): Promise<Dirent[]> {
 
 function createSourceError(path: string, from: string, why: string): MusterError {
   return new MusterError("SOURCE", 65, `${from}: ${path}: ${why}`, {
-    next: "It is read here and copied to the nodes; correct the path in the inventory, or make the file.",
+    next: "This local file is copied to the nodes; correct the path in the inventory, or create the file.",
   });
 }

@@ -2,49 +2,52 @@ import { createInterface } from "node:readline";
 import { type CappedOutput, captureOutput } from "../../fleet/cappedoutput.js";
 import type { Channel, Connection } from "../../fleet/connection.js";
 import { ConnectionError } from "../../fleet/connectionerror.js";
+import { resolveWithin } from "../../fleet/rejectonabort.js";
 import { MusterError } from "../../schemas/errors.js";
 import { nodeLockSource } from "../../templates/nodeprograms.js";
 
-/** Seconds beyond the wait for the lock. */
+/** How long the program on the node may take to answer, in addition to the wait for the lock. */
 const ANSWER_TIMEOUT_SECONDS = 30;
+const RELEASE_TIMEOUT_MS = 5000;
 
-/** One provision at a time changes a node: the kernel's lock there, held as long as this connection lives. */
+/** A kernel lock on a node, so that only one provision at a time changes it. The lock ends with the connection. */
 export interface NodeLock {
-  /** The playbooks that succeeded since the node booted. */
+  /** The playbooks that have succeeded since the node booted. */
   succeeded: string[];
-  /** Notes on the node that these succeeded since it booted. */
+  /** Records on the node that these playbooks have succeeded since it booted. Rejects with a MusterError (NO_LOCK). */
   record(playbooks: string[]): Promise<void>;
   release(): Promise<void>;
 }
 
 /**
- * Takes the lock, waiting at most `seconds`; `waiting` is called where somebody else has it. Rejects with a MusterError:
- * HELD (exit 75) when the wait was in vain, else what keeps the lock from being taken.
+ * Acquires the lock of a node and waits up to `seconds` for it; `onWait` is called once if another provision holds it. Rejects with a
+ * MusterError: HELD (exit 75) if the wait timed out, NO_LOCK if the node cannot create the lock, TIMEOUT if it does not answer.
  */
-export async function acquireNodeLock(connection: Connection, seconds: number, waiting: () => void): Promise<NodeLock> {
+export async function acquireNodeLock(connection: Connection, seconds: number, onWait: () => void): Promise<NodeLock> {
   const { name, python } = connection.node;
   const channel = await connection.open([python, "-c", nodeLockSource(), String(seconds)]);
-  const talk = new LockClient(channel, name);
+  const client = new LockClient(channel, name);
   try {
-    let said = await talk.next(seconds + ANSWER_TIMEOUT_SECONDS);
-    if (said.state === "waiting") {
-      waiting();
-      said = await talk.next(seconds + ANSWER_TIMEOUT_SECONDS);
+    let message = await client.next(seconds + ANSWER_TIMEOUT_SECONDS);
+    if (message.state === "waiting") {
+      onWait();
+      message = await client.next(seconds + ANSWER_TIMEOUT_SECONDS);
     }
-    if (said.state === "busy") throw createHeldError(name, seconds);
-    if (said.state !== "held") throw new MusterError("NO_LOCK", 69, `${name}: cannot take its lock: ${said.reason}`);
+    if (message.state === "busy") throw createHeldError(name, seconds);
+    if (message.state !== "held")
+      throw new MusterError("NO_LOCK", 69, `its lock cannot be acquired: ${message.reason}`, { node: name });
     return {
-      succeeded: Array.isArray(said.playbooks) ? said.playbooks.map(String) : [],
+      succeeded: Array.isArray(message.playbooks) ? message.playbooks.map(String) : [],
       record: async (playbooks) => {
         channel.stdin.write(`${JSON.stringify({ playbooks })}\n`);
-        const answer = await talk.next(ANSWER_TIMEOUT_SECONDS);
+        const answer = await client.next(ANSWER_TIMEOUT_SECONDS);
         if (answer.state !== "recorded")
-          throw new MusterError("NO_LOCK", 69, `${name}: cannot note what succeeded: ${answer.reason}`);
+          throw new MusterError("NO_LOCK", 69, `the success cannot be recorded: ${answer.reason}`, { node: name });
       },
-      release: () => talk.end(),
+      release: () => client.end(),
     };
   } catch (error) {
-    await talk.end();
+    await client.end();
     throw error;
   }
 }
@@ -55,10 +58,10 @@ interface LockMessage {
   playbooks?: unknown;
 }
 
-/** What the program on the node says, line by line. */
+/** Reads the messages of the lock program on the node, one per line. */
 class LockClient {
   private readonly lines: AsyncIterator<string>;
-  private readonly complaint: CappedOutput;
+  private readonly errorOutput: CappedOutput;
 
   constructor(
     private readonly channel: Channel,
@@ -66,21 +69,14 @@ class LockClient {
   ) {
     channel.stdin.on("error", () => {});
     this.lines = createInterface({ input: channel.stdout })[Symbol.asyncIterator]();
-    this.complaint = captureOutput(channel.stderr, 4096);
+    this.errorOutput = captureOutput(channel.stderr, 4096);
   }
 
   async next(seconds: number): Promise<LockMessage> {
-    const where = { node: this.node, step: "take its lock" };
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const error = new ConnectionError("TIMEOUT", where, `no answer within ${seconds} s`);
-      timer = setTimeout(() => reject(error), seconds * 1000);
-    });
-    try {
-      return await Promise.race([this.message(), late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    const message = await resolveWithin(this.message(), seconds * 1000);
+    if (message !== undefined) return message;
+    const where = { node: this.node, step: "acquire its lock" };
+    throw new ConnectionError("TIMEOUT", where, `no answer within ${seconds} s`);
   }
 
   private async message(): Promise<LockMessage> {
@@ -89,20 +85,13 @@ class LockClient {
       if (done) break;
       if (value.startsWith('{"muster_hold": 1,')) return parseLockMessage(value);
     }
-    return { state: "error", reason: this.complaint.text().trim().split("\n").at(-1) || "it ended" };
+    return { state: "error", reason: this.errorOutput.text().trim().split("\n").at(-1) || "the program exited" };
   }
 
-  /** The program ends with its stdin; once it has, the lock is free. */
+  /** Closes the program's stdin, which makes it exit and release the lock. Waits for that, up to RELEASE_TIMEOUT_MS. */
   async end(): Promise<void> {
     this.channel.stdin.end();
-    let timer: NodeJS.Timeout | undefined;
-    await Promise.race([
-      this.channel.ended,
-      new Promise((resolve) => {
-        timer = setTimeout(resolve, 5000);
-      }),
-    ]);
-    clearTimeout(timer);
+    await resolveWithin(this.channel.ended, RELEASE_TIMEOUT_MS);
     this.channel.destroy();
   }
 }
@@ -111,12 +100,13 @@ function parseLockMessage(line: string): LockMessage {
   try {
     return JSON.parse(line) as LockMessage;
   } catch {
-    return { state: "error", reason: "its answer cannot be read" };
+    return { state: "error", reason: "its answer is not valid" };
   }
 }
 
 function createHeldError(node: string, seconds: number): MusterError {
-  return new MusterError("HELD", 75, `${node}: another provision still runs there, after ${seconds} s of waiting`, {
-    next: "Wait for it to end, then run this again.",
+  return new MusterError("HELD", 75, `another provision is still running there after a wait of ${seconds} s`, {
+    node,
+    next: "Wait until it has finished, then run this again.",
   });
 }

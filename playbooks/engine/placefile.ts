@@ -6,22 +6,26 @@ import { pipeline } from "node:stream/promises";
 import { captureOutput } from "../../fleet/cappedoutput.js";
 import type { Connection } from "../../fleet/connection.js";
 import { ConnectionError } from "../../fleet/connectionerror.js";
+import { resolveWithin } from "../../fleet/rejectonabort.js";
 import { MusterError } from "../../schemas/errors.js";
 import { placeSource } from "../../templates/nodeprograms.js";
 import type { FilePlacement, FolderPlacement } from "./resource.js";
 import { createSudoError, runAsRoot } from "./sudo.js";
 
-/** Seconds without an answer after the last byte was taken. */
+/** How long the program on the node may take to answer after the last byte was sent. */
 const PLACE_TIMEOUT_SECONDS = 120;
 
-/** See Hands.place. Rejects with a MusterError: NO_SPACE, DENIED, REFUSED, SUDO, LOST, TIMEOUT, FILE. */
+/**
+ * Places a file on a node, see `ChangeContext.place`. Rejects with a MusterError: NO_SPACE, DENIED, READ_ONLY, REFUSED, SUDO, LOST,
+ * TIMEOUT, FILE.
+ */
 export async function placeFile(connection: Connection, file: FilePlacement): Promise<void> {
   const { path, mode, owner, folders } = file;
   const { size, sha256, bytes } = await hashContent(file.content);
   await send(connection, file, { kind: "file", path, mode, owner, folders, size, sha256 }, bytes);
 }
 
-/** See Hands.folder. Rejects as `placeFile` does. */
+/** Places a folder on a node, see `ChangeContext.folder`. Rejects as `placeFile` does. */
 export async function placeFolder(connection: Connection, folder: FolderPlacement): Promise<void> {
   const { path, mode, owner } = folder;
   await send(connection, folder, { kind: "folder", path, mode, owner }, () => Readable.from([]));
@@ -46,33 +50,29 @@ async function send(
 ): Promise<void> {
   const argv = [connection.node.python, "-c", placeSource()];
   const channel = await connection.open(target.become ? runAsRoot(argv) : argv);
-  const [said, complaint] = [captureOutput(channel.stdout, 65536), captureOutput(channel.stderr, 65536)];
-  let timer: NodeJS.Timeout | undefined;
+  const [output, errorOutput] = [captureOutput(channel.stdout, 65536), captureOutput(channel.stderr, 65536)];
   try {
     channel.stdin.write(`${JSON.stringify(job)}\n`);
-    // A program that refuses stops reading; its answer says why.
+    // If the program rejects the file, it stops reading; its answer has the reason.
     await Promise.race([pipeline(bytes(), channel.stdin).catch(() => {}), channel.ended]);
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), PLACE_TIMEOUT_SECONDS * 1000);
-    });
-    const ending = await Promise.race([channel.ended, late]);
+    const ending = await resolveWithin(channel.ended, PLACE_TIMEOUT_SECONDS * 1000);
     const where = { node: connection.node.name, step: `write ${target.path}` };
     if (ending === undefined)
       throw new ConnectionError("TIMEOUT", where, `no answer within ${PLACE_TIMEOUT_SECONDS} s`);
     if (ending.kind === "lost") throw new ConnectionError("LOST", where, ending.reason);
-    await Promise.all([said.ended, complaint.ended]);
-    throwPlaceError(target, said.text(), complaint.text());
+    await Promise.all([output.ended, errorOutput.ended]);
+    throwPlaceError(target, output.text(), errorOutput.text());
   } finally {
-    clearTimeout(timer);
     channel.destroy();
   }
 }
 
-function throwPlaceError(target: FolderPlacement, said: string, complaint: string): void {
-  const line = said.split("\n").findLast((one) => one.startsWith('{"muster_place": 1'));
+/** Throws the error that the program reports, if any. */
+function throwPlaceError(target: FolderPlacement, output: string, errorOutput: string): void {
+  const line = output.split("\n").findLast((one) => one.startsWith('{"muster_place": 1'));
   if (line === undefined) {
-    const last = complaint.trim().split("\n").at(-1) ?? "";
-    if (target.become && /sudo/.test(complaint)) throw createSudoError(last);
+    const last = errorOutput.trim().split("\n").at(-1) ?? "";
+    if (target.become && /sudo/.test(errorOutput)) throw createSudoError(last);
     throw new MusterError("FILE", 69, `${target.path}: cannot be written: ${last}`);
   }
   const { error, reason } = JSON.parse(line) as { error?: string; reason?: string };
@@ -90,7 +90,7 @@ const PLACE_ERROR_CODES: Record<string, string> = {
 };
 
 const PLACE_ERROR_NEXT: Record<string, string> = {
-  DENIED: "Give the user the right to write there, or log in as root.",
-  READ_ONLY: "Its file system is mounted read-only, often after a disk error: look at dmesg there.",
+  DENIED: "Give the user permission to write there, or log in as root.",
+  READ_ONLY: "Its file system is mounted read-only, often after a disk error: check dmesg there.",
   NO_SPACE: "Free some space there.",
 };

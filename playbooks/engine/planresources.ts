@@ -1,22 +1,22 @@
 import { MusterError } from "../../schemas/errors.js";
 import type { Playbook, PlaybookContext, Resource } from "./resource.js";
 
-/** A playbook by the name that the command line and the inventory use. */
+/** A playbook and its name on the command line and in the inventory. */
 export interface NamedPlaybook {
   name: string;
   playbook: Playbook;
 }
 
-/** A resource of a node's plan, or a playbook that could not say what it wants there. */
+/** A resource of a node's plan, or the error of a playbook that failed to list its resources. */
 export type PlanEntry = { playbook: string; resource: Resource } | { playbook: string; error: MusterError };
 
-/** What a node must be, in the order of the playbooks. A playbook that fails does not hide the others. */
-export async function planResources(subject: PlaybookContext, playbooks: NamedPlaybook[]): Promise<PlanEntry[]> {
+/** Lists the resources of all playbooks for a node, in the order of the playbooks. The error of a playbook is an entry of its own. */
+export async function planResources(context: PlaybookContext, playbooks: NamedPlaybook[]): Promise<PlanEntry[]> {
   const plan: PlanEntry[] = [];
   const owners = new Map<string, string>();
   for (const { name, playbook } of playbooks) {
     try {
-      for await (const resource of playbook(subject)) {
+      for await (const resource of playbook(context)) {
         const owner = owners.get(resource.name);
         if (owner !== undefined) throw createDuplicateError(resource.name, owner, name);
         owners.set(resource.name, name);
@@ -29,11 +29,11 @@ export async function planResources(subject: PlaybookContext, playbooks: NamedPl
   return plan;
 }
 
-/** What a playbook threw, as an error that a person can act on. */
+/** Converts what a playbook has thrown to a MusterError (PLAYBOOK, exit 65), unless it is one. */
 export function toPlaybookError(name: string, error: unknown): MusterError {
   if (error instanceof MusterError) return error;
-  const said = error instanceof Error ? error.message : String(error);
-  return new MusterError("PLAYBOOK", 65, `the playbook ${name} failed: ${said}`, { cause: error });
+  const message = error instanceof Error ? error.message : String(error);
+  return new MusterError("PLAYBOOK", 65, `the playbook ${name} failed: ${message}`, { cause: error });
 }
 
 function createDuplicateError(resource: string, first: string, second: string): MusterError {

@@ -10,19 +10,19 @@ import { createRemoteShell } from "./remoteshell.js";
 import type { ChangeContext, PlaybookContext, Verdict } from "./resource.js";
 import { runProbe } from "./runprobes.js";
 
-/** What is true of a node: a verdict for every resource, in the order of the playbooks, and a name for that state. */
+/** The state of a node: a verdict for every resource, in the order of the playbooks, and their fingerprint. */
 export interface NodeInspection {
   verdicts: Verdict[];
   /** SHA-256, see fingerprint.ts. */
   fingerprint: string;
 }
 
-/** Seconds that a provision waits for another one on the same node, unless it is told otherwise. */
+/** Default time that a provision waits for another one on the same node. */
 export const LOCK_WAIT_SECONDS = 60;
 
 /**
- * Says how a node differs from what the playbooks want, in one round trip; changes nothing there. `facts`: what is known of it
- * already, else it is asked when a playbook wants to know. Rejects with a MusterError where it does not answer.
+ * Compares a node with what the playbooks want, in one round trip, and changes nothing. `facts`: the node's facts if they are known; else
+ * they are gathered if a playbook needs them. Rejects with a MusterError if the node does not answer.
  */
 export async function verifyNode(
   connection: Connection,
@@ -35,18 +35,18 @@ export async function verifyNode(
 }
 
 /**
- * Brings a node into the state that the playbooks want, alone there (see `hold`). Rejects with a MusterError where it does not
- * answer, or (HELD, exit 75) where another provision holds it for longer than `seconds`.
+ * Brings a node into the state that the playbooks want, while it holds the node's lock. Rejects with a MusterError if the node does not
+ * answer, or (HELD, exit 75) if another provision holds the lock for longer than `seconds`.
  */
 export async function provisionNode(
   connection: Connection,
   facts: Facts | undefined,
   playbooks: NamedPlaybook[],
   inventory: Inventory,
-  waiting: () => void,
+  onWait: () => void,
   seconds = LOCK_WAIT_SECONDS,
 ): Promise<NodeInspection> {
-  const held = await acquireNodeLock(connection, seconds, waiting);
+  const held = await acquireNodeLock(connection, seconds, onWait);
   try {
     const plan = await planResources(createPlaybookContext(connection, inventory, facts), playbooks);
     const judged = await reconcile(connection, plan, createChangeContext(connection));
@@ -58,33 +58,33 @@ export async function provisionNode(
   }
 }
 
-/** Whether all of these playbooks succeeded on the node since it booted. Waits as `provisionNode` does. */
+/** Whether all of these playbooks have succeeded on the node since it booted. Waits for the lock and rejects as `provisionNode` does. */
 export async function provisionedSinceBoot(
   connection: Connection,
   playbooks: NamedPlaybook[],
-  waiting: () => void,
+  onWait: () => void,
   seconds = LOCK_WAIT_SECONDS,
 ): Promise<boolean> {
-  const held = await acquireNodeLock(connection, seconds, waiting);
+  const held = await acquireNodeLock(connection, seconds, onWait);
   await held.release();
   return playbooks.every(({ name }) => held.succeeded.includes(name));
 }
 
-/** Whether nothing is left to do about it. */
+/** Whether a resource is in its wanted state. */
 export function isInSync({ state }: Verdict): boolean {
   return state === "ok" || state === "changed";
 }
 
-/** `known`: facts that are at hand already. */
+/** `known`: the node's facts if they are known. */
 function createPlaybookContext(
   connection: Connection,
   inventory: Inventory,
   known: Facts | undefined,
 ): PlaybookContext {
-  let looked = known === undefined ? undefined : Promise.resolve(known);
+  let gathered = known === undefined ? undefined : Promise.resolve(known);
   const facts = () => {
-    looked ??= gatherFacts(connection);
-    return looked;
+    gathered ??= gatherFacts(connection);
+    return gathered;
   };
   return { node: connection.node, inventory, facts };
 }

@@ -6,20 +6,20 @@ import { formatCommandFailure } from "./remoteshell.js";
 import type { ChangeContext, Resource, Verdict } from "./resource.js";
 import { type ProbeResult, runProbes } from "./runprobes.js";
 
-/** A verdict with what the node answered last, for its fingerprint. */
+/** A verdict, and the last answer of the node, for the fingerprint. */
 export type ObservedVerdict = Verdict & { have?: unknown };
 
 type VerdictsByName = Map<string, Verdict>;
 
 /**
- * Judges every resource of a plan, in its order; with `hands` it also mends what differs. Looking and mending are this one path:
- * without hands each step ends before the change. What fails is told in its own verdict and never hides the others; it rejects
- * only where the node does not answer at all.
+ * Reconciles every resource of a plan in order: probes it, compares it and, if `context` is given, changes it. Without `context` (verify)
+ * the same path ends before the change. The failure of a resource is its verdict and does not stop the others. Rejects with a MusterError
+ * only if the node does not answer.
  */
 export async function reconcile(
   connection: Connection,
   plan: PlanEntry[],
-  hands: ChangeContext | undefined,
+  context: ChangeContext | undefined,
 ): Promise<ObservedVerdict[]> {
   const probes = plan.flatMap((one) => ("resource" in one ? [one.resource.probe] : []));
   const answers = await runProbes(connection, probes);
@@ -29,7 +29,7 @@ export async function reconcile(
     const verdict =
       "error" in one
         ? createFailedVerdict(one.playbook, "(the playbook itself)", one.error)
-        : await reconcileResource(connection, one, answers.shift()!, known, hands);
+        : await reconcileResource(connection, one, answers.shift()!, known, context);
     known.set(verdict.resource, verdict);
     judged.push(verdict);
   }
@@ -43,20 +43,20 @@ async function reconcileResource(
   one: PlannedResource,
   answer: ProbeResult,
   known: VerdictsByName,
-  hands: ChangeContext | undefined,
+  context: ChangeContext | undefined,
 ): Promise<ObservedVerdict> {
   const { playbook, resource } = one;
   const base = { playbook, resource: resource.name };
-  const stopper = findBlocker(resource, known);
-  if (stopper !== undefined)
-    return { ...base, state: "blocked", differences: [], notes: [], reason: `${stopper} is not right` };
+  const blocker = findBlocker(resource, known);
+  if (blocker !== undefined)
+    return { ...base, state: "blocked", differences: [], notes: [], reason: `${blocker} is not in sync` };
   const first = compareResource(playbook, resource, answer);
   if ("error" in first) return createFailedVerdict(playbook, resource.name, first.error);
   if (first.differences.length === 0)
     return { ...base, state: "ok", differences: [], notes: first.notes, have: first.have };
-  if (hands === undefined || resource.change === undefined) return createDriftVerdict(one, first, known);
+  if (context === undefined || resource.change === undefined) return createDriftVerdict(one, first, known);
   try {
-    return await applyChange(connection, one, hands);
+    return await applyChange(connection, one, context);
   } catch (error) {
     return {
       ...createFailedVerdict(playbook, resource.name, toChangeError(playbook, error)),
@@ -65,11 +65,11 @@ async function reconcileResource(
   }
 }
 
-/** Probes again right before the change, and after it, to prove it. */
+/** Probes the resource again right before the change, and after it to verify the change. */
 async function applyChange(
   connection: Connection,
   { playbook, resource }: PlannedResource,
-  hands: ChangeContext,
+  context: ChangeContext,
 ): Promise<ObservedVerdict> {
   const base = { playbook, resource: resource.name };
   const look = async (): Promise<Exclude<Comparison, { error: MusterError }>> => {
@@ -81,31 +81,31 @@ async function applyChange(
   const before = await look();
   if (before.differences.length === 0)
     return { ...base, state: "ok", differences: [], notes: before.notes, have: before.have };
-  await resource.change!(before.have, hands);
+  await resource.change!(before.have, context);
   const after = await look();
   const { differences } = before;
   if (after.differences.length > 0 && !resource.reboot) {
     const still = after.differences.map(({ what, have }) => `${what}: ${have}`).join("; ");
-    throw new MusterError("UNPROVEN", 69, `it was changed and still differs: ${still}`);
+    throw new MusterError("UNPROVEN", 69, `it was changed but still differs: ${still}`);
   }
-  await runFollowUp(playbook, resource, hands);
+  await runFollowUp(playbook, resource, context);
   const state = after.differences.length > 0 ? "needs reboot" : "changed";
   return { ...base, state, differences, notes: after.notes, have: after.have };
 }
 
-/** It runs only after a change, so one that failed is not tried again by itself. */
-async function runFollowUp(playbook: string, resource: Resource, hands: ChangeContext): Promise<void> {
+/** A follow-up runs only after a change, so a failed one is not retried by the next provision. */
+async function runFollowUp(playbook: string, resource: Resource, context: ChangeContext): Promise<void> {
   try {
-    await resource.followUp?.(hands);
+    await resource.followUp?.(context);
   } catch (error) {
     const { message } = toChangeError(playbook, error);
-    throw new MusterError("FOLLOW_UP", 69, `it was changed, but what has to follow failed: ${message}`, {
-      next: "Do that by hand there: the next provision finds nothing to change, and so does not do it again.",
+    throw new MusterError("FOLLOW_UP", 69, `it was changed, but its follow-up failed: ${message}`, {
+      next: "Do the follow-up by hand there: the next provision finds nothing to change, so it does not repeat it.",
     });
   }
 }
 
-/** What differs and stays so: a reboot alone mends it where everything that it depends on is right. */
+/** The verdict for a difference that is not changed: "needs reboot" if only that is missing, else "drift". */
 function createDriftVerdict(
   { playbook, resource }: PlannedResource,
   finding: Exclude<Comparison, { error: MusterError }>,
@@ -117,7 +117,7 @@ function createDriftVerdict(
   return { playbook, resource: resource.name, state, differences, notes, have };
 }
 
-/** The name of the first resource that must be right before this one and is not. */
+/** Returns the name of the first dependency of a resource that has failed. */
 function findBlocker(resource: Resource, known: VerdictsByName): string | undefined {
   return (resource.after ?? []).find((name) => ["failed", "blocked"].includes(known.get(name)?.state ?? "ok"));
 }
@@ -127,6 +127,6 @@ function createFailedVerdict(playbook: string, resource: string, { message, next
 }
 
 function toChangeError(playbook: string, error: unknown): MusterError {
-  const said = formatCommandFailure(error);
-  return said === undefined ? toPlaybookError(playbook, error) : new MusterError("COMMAND", 69, said);
+  const message = formatCommandFailure(error);
+  return message === undefined ? toPlaybookError(playbook, error) : new MusterError("COMMAND", 69, message);
 }

@@ -6,12 +6,12 @@ import { ProcessOutput, type Shell, $ as zx } from "zx";
 import type { Channel, Connection, ExitReason } from "../../fleet/connection.js";
 import { quote } from "../../fleet/quote.js";
 
-/** What ssh answers when it lost its server, so that nobody takes a lost command for a finished one. */
+/** The exit code of ssh for a lost connection. It keeps a lost command from being taken for a finished one. */
 const SSH_LOST_EXIT_CODE = 255;
 
 /**
- * zx's own `$`, whose commands run on the node (here, for a local one), by /bin/sh under `set -eu`, beginning in the home folder.
- * Arguments arrive byte for byte. A `cwd` that is asked for is a folder of the node; the environment here stays here.
+ * Returns zx's `$` that runs its commands on the node with /bin/sh under `set -eu`, in the home folder. Arguments arrive byte for byte. A
+ * `cwd` option is a folder of the node. The local environment is not passed on.
  */
 export function createRemoteShell(connection: Connection): Shell {
   const here = process.cwd();
@@ -31,12 +31,12 @@ export function createRemoteShell(connection: Connection): Shell {
   }) as unknown as Shell;
 }
 
-/** Why a command of `$` failed, as one line; undefined where the error is not a command's. */
+/** Formats why a command of `$` failed as one line; undefined if the error does not come from a command. */
 export function formatCommandFailure(error: unknown): string | undefined {
   if (!(error instanceof ProcessOutput)) return undefined;
-  const said = error.stderr.trim().split("\n").at(-1) ?? "";
+  const message = error.stderr.trim().split("\n").at(-1) ?? "";
   const how = error.exitCode === null ? (error.signal ?? "killed") : `exit ${error.exitCode}`;
-  return said === "" ? `a command failed: ${how}` : `a command failed (${how}): ${said}`;
+  return message === "" ? `a command failed: ${how}` : `a command failed (${how}): ${message}`;
 }
 
 /** An empty word must stay a word. */
@@ -44,7 +44,7 @@ function quoteWord(word: string): string {
   return word === "" ? "''" : quote(word);
 }
 
-/** A program on the node in the shape of a child process. It has no pid: zx must never kill a process here for it. */
+/** A program on the node with the interface of a child process. It has no pid, so that zx never kills a local process instead. */
 class RemoteChild extends EventEmitter {
   readonly stdin = new PassThrough();
   readonly stdout = new PassThrough();
@@ -56,7 +56,7 @@ class RemoteChild extends EventEmitter {
 
   constructor(opening: Promise<Channel>) {
     super();
-    // A program that reads no more is no error of ours.
+    // A program may stop reading its input.
     this.stdin.on("error", () => {});
     opening.then(
       (channel) => this.join(channel),
@@ -64,7 +64,7 @@ class RemoteChild extends EventEmitter {
     );
   }
 
-  /** Lets go of the program; what it started may go on. */
+  /** Closes the channel to the program; processes that it has started may continue. */
   kill(): boolean {
     this.killed = true;
     this.channel?.destroy();
@@ -78,7 +78,7 @@ class RemoteChild extends EventEmitter {
     this.stdin.pipe(channel.stdin);
     channel.stdout.pipe(this.stdout, { end: false });
     channel.stderr.pipe(this.stderr, { end: false });
-    // Its output may still be on the way through these streams when the program's end is known.
+    // When the program has ended, its output may still be in these streams.
     const read = [channel.stdout, channel.stderr].map((stream) => finished(stream).catch(() => {}));
     void Promise.all([channel.ended, ...read]).then(([ending]) => this.end(ending));
   }
@@ -91,7 +91,7 @@ class RemoteChild extends EventEmitter {
     this.stdout.end();
     this.stderr.end();
     this.emit("exit", code, signal);
-    // Only once what it said has been read.
+    // zx expects the close event after all output has been read.
     const read = [this.stdout, this.stderr].map((stream) => (stream.readableEnded ? undefined : awaitClose(stream)));
     void Promise.all(read).then(() => this.emit("close", code, signal));
   }

@@ -5,23 +5,23 @@ import type { Inventory } from "../../fleet/inventory.js";
 import type { Node } from "../../fleet/node.js";
 
 /**
- * A question that templates/probe.py answers on the node; all questions about a node go there in one round trip.
- * What a node answers is hostile: `diff` must bear anything.
+ * A query that templates/probe.py answers on the node; all probes of a node take one round trip. The answers are untrusted: `diff` must
+ * accept any value.
  */
 export type Probe =
-  /** -> FileState. `cap`: content up to this many bytes comes along (base64). `~` and `~/` stand for the user's home. */
+  /** -> FileState, with the content (base64) of a file of up to `cap` bytes. `~` and `~/` mean the user's home folder. */
   | { ask: "file"; path: string; cap: number; become?: boolean }
-  /** -> TreeState: everything below a folder, by relative path; with `cap` the content of smaller files comes along. */
+  /** -> TreeState: everything below a folder, by relative path, with the content of files of up to `cap` bytes. */
   | { ask: "tree"; path: string; cap?: number; become?: boolean }
-  /** -> CommandState. A program with its arguments as data, and a hard timeout in seconds. */
+  /** -> CommandState: runs a program, without a shell, with a timeout in seconds. */
   | { ask: "command"; argv: string[]; timeout: number; become?: boolean }
-  /** -> ModulesState: which modules this interpreter can import, with versions. */
+  /** -> ModulesState: which modules this interpreter can import, and their versions. */
   | { ask: "modules"; python: string; modules: string[] }
   /** -> MemoryState: bytes free in the file system of `path`, and MemAvailable. */
   | { ask: "space"; path: string }
-  /** -> AccessState: who else could replace or change what lies at a path. `exclusive`: a folder there may not be shared at all. */
+  /** -> AccessState: which other users could replace or change what is at a path. `exclusive`: a folder must not be shared at all. */
   | { ask: "access"; path: string; exclusive?: boolean }
-  /** -> the answer to each, in this order: what can only be judged side by side (one value in two files). Not nested. */
+  /** -> the answers in this order, for states that must be compared with each other (one value in two files). Cannot be nested. */
   | { ask: "all"; of: Probe[] };
 
 export interface FileState {
@@ -32,15 +32,15 @@ export interface FileState {
   group?: string;
   size?: number;
   sha256?: string;
-  /** base64; absent where larger than the cap. */
+  /** base64; absent if the file is larger than `cap`. */
   content?: string;
-  /** Where a link points. */
+  /** The target of a symbolic link. */
   target?: string;
-  /** Why it cannot be looked at ("Permission denied"). */
+  /** Why its state cannot be read ("Permission denied"). */
   error?: string;
 }
 
-/** By relative path; "." is the folder itself, whose `kind` says whether it is one. */
+/** By relative path; "." is the folder itself, whose `kind` tells whether it is a folder. */
 export type TreeState = Record<string, FileState>;
 
 export interface CommandState {
@@ -50,7 +50,7 @@ export interface CommandState {
   error?: string;
 }
 
-/** `found`: it can be imported (nothing is imported to find out). `python`: the interpreter's version; null with `error`. */
+/** `found`: the module can be imported (checked without importing it). `python`: the interpreter's version; null: see `error`. */
 export interface ModulesState {
   python: string | null;
   modules: Record<string, { found: boolean; version: string | null }>;
@@ -66,42 +66,42 @@ export interface MemoryState {
 
 /** How other users could interfere with a path: templates/muster_agent/access/path_access.py. */
 export interface AccessState {
-  /** Who asks. */
+  /** The user who logs in. */
   uid: number;
   /**
-   * `path`: the folder, link or file at fault; `fault`: "belongs to rig (uid 1001)"; `fix`: what would mend it; `final`: it is
-   * the path itself and not what leads there.
+   * `path`: the unsafe folder, link or file; `fault`: "belongs to rig (uid 1001)"; `fix`: the remedy; `final`: it is the path itself, not
+   * a parent of it.
    */
   problems: { path: string; fault: string; fix: string; final: boolean }[];
   /** Why it cannot be examined ("Permission denied"). */
   error?: string;
 }
 
-/** One way in which a node is not as it must be. `have` and `want` are texts for people; `secret`: show hashes only. */
+/** One difference between a node and its wanted state. `have` and `want` are texts for users. `secret`: show their hashes only. */
 export interface Difference {
   what: string;
   have: string;
   want: string;
-  /** A unified diff, where there is one. */
+  /** A unified diff, if available. */
   diff?: string;
   secret?: boolean;
 }
 
-/** What a resource's change may use. `$` is zx's own, running on the node (or here, for a local one). */
+/** The means of a change. `$` is zx's, but its commands run on the node. */
 export interface ChangeContext {
   $: Shell;
   /** The file channel of the connection. */
   files(): Promise<Files>;
   node: Node;
-  /** Asks the node again, in the middle of a change. */
+  /** Runs a probe on the node during a change. Rejects with a MusterError if there is no answer. */
   ask<Have>(probe: Probe): Promise<Have>;
-  /** Puts a file in its place, byte for byte: tmp + fsync + rename. A folder there is refused, a link replaced and never followed. */
+  /** Writes a file atomically: temporary file, fsync, rename. Rejects if a folder is there; replaces a symbolic link. */
   place(file: FilePlacement): Promise<void>;
-  /** Makes a folder (and what is missing above it), or gives it this mode and owner. */
+  /** Creates a folder and its missing parents, or sets its mode and owner. */
   folder(folder: FolderPlacement): Promise<void>;
 }
 
-/** Mode and owner that are not given stay as they are; a new file gets 0644, a new folder 0755. */
+/** Without `mode` or `owner`, the existing ones are kept; a new file gets mode 0644, a new folder 0755. */
 export interface FolderPlacement {
   path: string;
   mode?: number;
@@ -112,50 +112,50 @@ export interface FolderPlacement {
 
 export interface FilePlacement extends FolderPlacement {
   content: Uint8Array | { local: string };
-  /** Mode of folders that have to be made above it. Default 0755. */
+  /** The mode of parent folders that are created. Default 0755. */
   folders?: number;
 }
 
-/** One thing that can be probed, compared and brought into state. Names are unique in a node's plan. */
+/** One item of a playbook that can be probed, compared and changed. Names are unique in a node's plan. */
 export interface Resource<Have = unknown> {
   name: string;
   probe: Probe;
-  /** Pure: what differs between `have` and what is wanted; empty = already right. */
+  /** Pure: lists the differences between `have` and the wanted state; empty: in sync. */
   diff(have: Have): Difference[];
-  /** Mends the differences; called right after another probe. Absent: can only be reported. */
-  change?(have: Have, hands: ChangeContext): Promise<void>;
-  /** Names of resources that must be right first; when one of them fails, this one is "blocked", naming it. */
+  /** Removes the differences. Called right after a second probe. Absent: drift can only be reported. */
+  change?(have: Have, context: ChangeContext): Promise<void>;
+  /** Names of resources that must be in sync first. If one of them fails, this resource is "blocked". */
   after?: string[];
-  /** Run once after this resource has changed. (Not called `then`: what has a `then` is taken for a promise.) */
-  followUp?(hands: ChangeContext): Promise<void>;
-  /** Advice about what is right now but may not stay so; no drift. */
+  /** Runs once after this resource has changed. (Not named `then`, because an object with a `then` is taken for a promise.) */
+  followUp?(context: ChangeContext): Promise<void>;
+  /** Advice about a state that is in sync but may not last. */
   notes?(have: Have): string[];
-  /** What is staged by `change` is true only after a reboot: reported as "needs reboot" until the probe says so. */
+  /** The change takes effect after a reboot only; until then the state is "needs reboot". */
   reboot?: boolean;
 }
 
-/** What a playbook is given about the node that it speaks of. */
+/** The input of a playbook: the node, and how to gather its facts. */
 export interface PlaybookContext {
   node: Node;
   inventory: Inventory;
-  /** What the node says of itself. It is asked when a playbook first wants to know, which costs a round trip. */
+  /** Gathers the node's facts. The first call takes a round trip. Rejects with a MusterError, see `gatherFacts`. */
   facts(): Promise<Facts>;
 }
 
-/** What is true of one resource. `drift`: it differs and nothing was (or can be) done about it. */
+/** The state of a resource. `drift`: it differs from the wanted state, and was not (or cannot be) changed. */
 export type ResourceState = "ok" | "changed" | "drift" | "needs reboot" | "failed" | "blocked";
 
 export interface Verdict {
   playbook: string;
   resource: string;
   state: ResourceState;
-  /** What was found before anything was changed. Nothing secret is in it. */
+  /** The differences before any change. Secrets are replaced by hashes. */
   differences: Difference[];
-  /** Why it failed or is blocked, and what to do. */
+  /** Why the resource failed or is blocked, and what to do. */
   reason?: string;
   next?: string;
   notes: string[];
 }
 
-/** A playbook module exports `default` one of these: what a node must be, for one concern. */
-export type Playbook = (subject: PlaybookContext) => Iterable<Resource> | AsyncIterable<Resource>;
+/** The default export of a playbook module: yields the resources of a node for one concern. */
+export type Playbook = (context: PlaybookContext) => Iterable<Resource> | AsyncIterable<Resource>;

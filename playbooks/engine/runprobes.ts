@@ -6,18 +6,18 @@ import { createSudoError } from "./sudo.js";
 
 type SingleProbe = Exclude<Probe, { ask: "all" }>;
 
-/** What came of one question: the node's answer, or why there is none. */
+/** The result of one probe: the node's answer, or the error. */
 export type ProbeResult = { have: unknown } | { error: MusterError };
 
-/** Seconds for all that is not a program with a timeout of its own. */
+/** For all probes together, in addition to the longest timeout of a command. */
 const PROBE_TIMEOUT_SECONDS = 120;
-/** Bytes of answers; files' contents are capped by their questions. */
+/** For the answers of all probes together; each probe caps the contents of its files. */
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 const ANSWER_PREFIX = '{"muster_probe": 1,';
 
 /**
- * Asks a node everything in one round trip; nothing is stored or changed there. One answer for each probe, in their order.
- * Rejects with a MusterError (LOST, TIMEOUT, NO_PYTHON, PROBE) when the node does not answer at all.
+ * Runs all probes on a node in one round trip; nothing is stored or changed there. Returns one result per probe, in their order. Rejects
+ * with a MusterError (LOST, TIMEOUT, NO_PYTHON, PROBE) if the node gives no valid answer.
  */
 export async function runProbes(connection: Connection, probes: Probe[]): Promise<ProbeResult[]> {
   if (probes.length === 0) return [];
@@ -28,15 +28,15 @@ export async function runProbes(connection: Connection, probes: Probe[]): Promis
   const { name, python } = connection.node;
   const options = { stdin: probeProgram(single), timeout: PROBE_TIMEOUT_SECONDS + slowest, cap: MAX_ANSWER_BYTES };
   const outcome = await connection.exec([python, "-"], options);
-  const said = parseAnswers(outcome.stdout);
-  if (said === undefined || said.length !== single.length) throw createProbeError(name, python, outcome);
-  const answers = said.map(toProbeResult);
+  const answers = parseAnswers(outcome.stdout);
+  if (answers === undefined || answers.length !== single.length) throw createProbeError(name, python, outcome);
+  const results = answers.map(toProbeResult);
   return probes.map((probe) =>
-    probe.ask === "all" ? combineResults(answers.splice(0, probe.of.length)) : answers.shift()!,
+    probe.ask === "all" ? combineResults(results.splice(0, probe.of.length)) : results.shift()!,
   );
 }
 
-/** Asks one thing. Rejects with a MusterError where there is no answer. */
+/** Runs one probe. Rejects with a MusterError if it fails. */
 export async function runProbe(connection: Connection, probe: Probe): Promise<unknown> {
   const [answer] = await runProbes(connection, [probe]);
   if ("error" in answer!) throw answer.error;
@@ -53,11 +53,11 @@ function parseAnswers(output: string): unknown[] | undefined {
   }
 }
 
-function toProbeResult(said: unknown): ProbeResult {
-  if (typeof said !== "object" || said === null) return { error: new MusterError("PROBE", 69, "no answer") };
-  if ("sudo" in said) return { error: createSudoError(String(said.sudo)) };
-  if ("failed" in said) return { error: new MusterError("PROBE", 69, `cannot be looked at: ${String(said.failed)}`) };
-  return { have: said };
+function toProbeResult(answer: unknown): ProbeResult {
+  if (typeof answer !== "object" || answer === null) return { error: new MusterError("PROBE", 69, "no answer") };
+  if ("sudo" in answer) return { error: createSudoError(String(answer.sudo)) };
+  if ("failed" in answer) return { error: new MusterError("PROBE", 69, `cannot be probed: ${String(answer.failed)}`) };
+  return { have: answer };
 }
 
 function combineResults(parts: ProbeResult[]): ProbeResult {
@@ -65,17 +65,19 @@ function combineResults(parts: ProbeResult[]): ProbeResult {
   return failed ?? { have: parts.map((part) => ("have" in part ? part.have : undefined)) };
 }
 
-function createProbeError(name: string, python: string, outcome: CommandResult): MusterError {
-  const said = outcome.stderr.trim().split("\n").at(-1)?.slice(0, 200) ?? "";
+function createProbeError(node: string, python: string, outcome: CommandResult): MusterError {
+  const message = outcome.stderr.trim().split("\n").at(-1)?.slice(0, 200) ?? "";
   if (outcome.kind === "lost")
-    return new MusterError("LOST", 69, `${name}: the connection was lost: ${outcome.reason}`);
+    return new MusterError("LOST", 69, `the connection was lost: ${outcome.reason}`, { node });
   if (outcome.kind === "timeout")
-    return new MusterError("TIMEOUT", 69, `${name}: no answer to its probes within ${outcome.seconds} s`, {
-      next: "Its disk may hang; look at it with `uptime` and `dmesg`.",
+    return new MusterError("TIMEOUT", 69, `the probes did not finish within ${outcome.seconds} s`, {
+      node,
+      next: "Its disk may hang; check it with `uptime` and `dmesg`.",
     });
   const how = outcome.kind === "exit" ? `exit ${outcome.code}` : outcome.signal;
   const missing = outcome.kind === "exit" && (outcome.code === 127 || outcome.code === 126);
-  return new MusterError(missing ? "NO_PYTHON" : "PROBE", 69, `${name}: ${python} cannot answer (${how}): ${said}`, {
-    next: `Install python3 (3.8 or later) there, or name its path as \`python:\` of ${name} in the inventory.`,
+  return new MusterError(missing ? "NO_PYTHON" : "PROBE", 69, `${python} cannot run the probes (${how}): ${message}`, {
+    node,
+    next: `Install python3 (3.8 or later) there, or set its path as \`python:\` of ${node} in the inventory.`,
   });
 }

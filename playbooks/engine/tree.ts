@@ -2,15 +2,15 @@ import { MusterError } from "../../schemas/errors.js";
 import { describeKind, diffFile, diffRights, formatSizeAndHash } from "./fileresource.js";
 import type { ChangeContext, Difference, FileState, TreeState } from "./resource.js";
 
-/** What must be at one path of a folder. A file's content lies here at `local`. */
+/** The wanted state of one path of a folder. `local`: the local file with the content. */
 export type WantedEntry =
   | { kind: "file"; local: string; size: number; sha256: string; mode: number }
   | { kind: "folder"; mode?: number };
 
-/** By relative path; a folder comes before what is in it. */
+/** By relative path; a folder precedes its content. */
 export type WantedTree = Map<string, WantedEntry>;
 
-/** Pure: how what is below a folder differs, path by path. `read`: the content of a file here, for diffs. */
+/** Pure: lists the differences below a folder, path by path. `read` reads a local file, for unified diffs. */
 export function diffTree(have: TreeState, want: WantedTree, read?: (local: string) => Uint8Array): Difference[] {
   const root = have["."];
   if (root?.error !== undefined) return [{ what: "folder", have: `cannot be read: ${root.error}`, want: "a folder" }];
@@ -20,23 +20,23 @@ export function diffTree(have: TreeState, want: WantedTree, read?: (local: strin
   return [...want].flatMap(([path, entry]) => diffTreeEntry(path, readState(have, path), entry, read));
 }
 
-/** What lies there and nobody wants, outermost paths only. */
+/** Finds the paths that are not wanted; of a folder and its content, only the folder. */
 export function findStalePaths(have: TreeState, want: WantedTree): string[] {
   const stale = Object.keys(have).filter((path) => path !== "." && !want.has(path));
   return stale.filter((path) => !stale.some((other) => path.startsWith(`${other}/`))).sort();
 }
 
-/** Paths whose content or rights are not as wanted. */
+/** Finds the paths whose content, mode or owner is not as wanted. */
 export function findWrongPaths(have: TreeState, want: WantedTree): [string, WantedEntry][] {
   return [...want].filter(([path, entry]) => diffTreeEntry(path, readState(have, path), entry).length > 0);
 }
 
 /**
- * Puts every path right that is not. What cannot be does not keep the others from it, but nothing is written below it, since that
- * would go to wherever a link points; then it rejects, naming them all.
+ * Repairs every path that is not as wanted. A path that fails does not stop the others, but nothing is written below it, because it may be
+ * a symbolic link to elsewhere. Rejects afterwards with a MusterError that names all failures, with the code of the first.
  */
 export async function repairTree(
-  hands: ChangeContext,
+  context: ChangeContext,
   base: string,
   have: TreeState,
   want: WantedTree,
@@ -44,15 +44,15 @@ export async function repairTree(
 ): Promise<void> {
   const root = have["."];
   if (root !== undefined && root.kind !== "folder" && root.kind !== "missing")
-    throw new MusterError("REFUSED", 69, `${base}: ${describeKind(root)} is where the folder should be`, {
+    throw new MusterError("REFUSED", 69, `${base}: must be a folder, but is ${describeKind(root)}`, {
       next: "Move it away there, then run this again.",
     });
-  if (root?.kind === "missing") await hands.folder({ path: base, mode: rights.folders, become: rights.become });
+  if (root?.kind === "missing") await context.folder({ path: base, mode: rights.folders, become: rights.become });
   const problems = new Map<string, MusterError>();
   for (const [path, entry] of findWrongPaths(have, want)) {
     if ([...problems.keys()].some((failed) => path.startsWith(`${failed}/`))) continue;
     try {
-      await repairEntry(hands, `${base}/${path}`, entry, rights);
+      await repairEntry(context, `${base}/${path}`, entry, rights);
     } catch (error) {
       if (!(error instanceof MusterError) || error.code === "LOST") throw error;
       problems.set(path, error);
@@ -65,13 +65,13 @@ export async function repairTree(
 }
 
 async function repairEntry(
-  hands: ChangeContext,
+  context: ChangeContext,
   path: string,
   entry: WantedEntry,
   { folders, become }: { folders: number; become?: boolean },
 ): Promise<void> {
-  if (entry.kind === "folder") return hands.folder({ path, mode: entry.mode ?? folders, become });
-  return hands.place({ path, mode: entry.mode, become, content: { local: entry.local }, folders });
+  if (entry.kind === "folder") return context.folder({ path, mode: entry.mode ?? folders, become });
+  return context.place({ path, mode: entry.mode, become, content: { local: entry.local }, folders });
 }
 
 function readState(have: TreeState, path: string): FileState {

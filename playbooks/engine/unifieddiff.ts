@@ -1,11 +1,11 @@
 import { isUtf8 } from "node:buffer";
 import { createTwoFilesPatch } from "diff";
 
-/** Larger texts, and those that take longer to compare (ms), are told by their hashes. */
+/** No diff is made of larger texts, or of texts that take longer to compare. */
 const MAX_TEXT_BYTES = 1024 * 1024;
 const DIFF_TIMEOUT_MS = 2000;
 
-/** The unified diff from what a file holds to what it should; undefined where one of them is no text, or too large. */
+/** Returns the unified diff from the current to the wanted content of a file; undefined if one is too large or not UTF-8 text. */
 export function unifiedDiff(path: string, have: Uint8Array, want: Uint8Array): string | undefined {
   if (!isText(have) || !isText(want)) return undefined;
   const texts = [have, want].map((bytes) => Buffer.from(bytes).toString("utf8"));

@@ -1,14 +1,14 @@
 import { createShellEditor } from "../manifest/shellassignment.js";
 import { findOptions, hasOption, setOption } from "./kernelcmdline.js";
 
-/** What boot loaders' files hold; undefined where there is no such file. */
+/** The contents of the boot loaders' files; undefined: there is no such file. */
 export interface BootFiles {
   /** /etc/default/grub */
   grub?: string;
-  /** Whether /etc/default/grub.d is there, and what our file in it holds. */
+  /** Whether /etc/default/grub.d exists, and the content of muster's file in it. */
   hasGrubFolder: boolean;
   dropIn?: string;
-  /** What GRUB reads at boot; undefined where it is not there, or not readable. */
+  /** The configuration that GRUB reads at boot; undefined: missing or not readable. */
   grubConfig?: string;
   /** /etc/kernel/cmdline: systemd-boot and unified kernel images. */
   cmdline?: string;
@@ -22,7 +22,7 @@ export const DROP_IN = `${GRUB_FOLDER}/99-muster.cfg`;
 export const CMDLINE = "/etc/kernel/cmdline";
 export const KERNELSTUB = "/etc/kernelstub/configuration";
 
-/** One thing that is not staged yet. `write`: the file's new content; the rest is done by programs. */
+/** One change that is not staged yet. `write`: the new content of the file; steps without it are done by programs. */
 export type StagingStep =
   | { loader: "GRUB" | "systemd-boot"; file: string; have: string; write: string }
   | { loader: "GRUB"; file: "grub.cfg"; have: string }
@@ -30,7 +30,7 @@ export type StagingStep =
 
 type KernelOptions = [name: string, value: string][];
 
-/** Pure: what must be done so that the next boot has these parameters; empty = staged. Undefined: no loader is known here. */
+/** Pure: plans the steps that give the next boot these parameters; empty: all staged. undefined: no supported boot loader. */
 export function planStaging(loaders: BootFiles, want: KernelOptions): StagingStep[] | undefined {
   const hasGrub = loaders.grub !== undefined || loaders.hasGrubFolder;
   if (!hasGrub && loaders.cmdline === undefined && loaders.kernelstub === undefined) return undefined;
@@ -46,14 +46,14 @@ function planGrub(loaders: BootFiles, want: KernelOptions): StagingStep[] {
     ? [DROP_IN, loaders.dropIn ?? "", formatDropIn(want)]
     : [GRUB, loaders.grub ?? "", editGrubDefault(loaders.grub ?? "", want)];
   if (have !== write) return [{ loader: "GRUB", file, have, write }];
-  // A file that was written and never made into GRUB's own configuration stages nothing.
+  // The file takes effect only once GRUB's own configuration has been generated from it.
   const stale = want.filter(([name, value]) => !isInConfig(loaders.grubConfig, name, value));
   return stale.length === 0
     ? []
     : [{ loader: "GRUB", file: "grub.cfg", have: "made before the parameters were staged" }];
 }
 
-/** After all others' words, so that it wins over one that stands in /etc/default/grub. */
+/** Appends to the variable, so that its parameters override those of /etc/default/grub. */
 function formatDropIn(want: KernelOptions): string {
   const options = want.map(([name, value]) => `${name}=${value}`).join(" ");
   return [
@@ -63,7 +63,7 @@ function formatDropIn(want: KernelOptions): string {
   ].join("\n");
 }
 
-/** Where there is no folder: our words go into GRUB_CMDLINE_LINUX, and another value that follows it is corrected. */
+/** Without a grub.d folder: sets the parameters in GRUB_CMDLINE_LINUX, and corrects overriding values in the variable after it. */
 function editGrubDefault(text: string, want: KernelOptions): string {
   const added = `GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX ${want.map(([name, value]) => `${name}=${value}`).join(" ")}"\n`;
   const changed = editVariable(text, "GRUB_CMDLINE_LINUX", want);
@@ -74,14 +74,14 @@ function editGrubDefault(text: string, want: KernelOptions): string {
   return editVariable(first, "GRUB_CMDLINE_LINUX_DEFAULT", ours) ?? first;
 }
 
-/** A variable of a shell file with these parameters in it; undefined where it is not there, or computed. */
+/** Sets these parameters in a variable of a shell file; undefined if it is missing or computed at run time. */
 function editVariable(text: string, variable: string, want: KernelOptions): string | undefined {
-  const form = createShellEditor(variable);
-  const reading = form.find(text);
-  if (!("found" in reading)) return undefined;
-  const words = want.reduce((before, [name, value]) => setOption(before, name, value), reading.found.at(-1)!.text);
-  const writing = form.replace(text, { kind: "text", text: words });
-  return "text" in writing ? writing.text : undefined;
+  const editor = createShellEditor(variable);
+  const values = editor.find(text);
+  if (!("found" in values)) return undefined;
+  const words = want.reduce((before, [name, value]) => setOption(before, name, value), values.found.at(-1)!.text);
+  const replaced = editor.replace(text, { kind: "text", text: words });
+  return "text" in replaced ? replaced.text : undefined;
 }
 
 function isInConfig(config: string | undefined, name: string, value: string): boolean {
@@ -103,7 +103,7 @@ function planKernelstub(text: string, want: KernelOptions): StagingStep[] {
   return [{ loader: "kernelstub", remove, add: missing.map(([name, value]) => `${name}=${value}`) }];
 }
 
-/** The options that the user's part of kernelstub's configuration names; none where it cannot be read. */
+/** Reads the options of the `user` section of kernelstub's configuration; empty if it is invalid. */
 function readKernelstubOptions(text: string): string {
   try {
     const options = (JSON.parse(text) as { user?: { kernel_options?: unknown } } | null)?.user?.kernel_options;

@@ -1,31 +1,31 @@
 import { isSameParameterValue } from "./parametervalue.js";
 
-/** Whether a kernel command line ends up with this value: the last word of a name counts, `-` and `_` in it are the same. */
+/** Whether a kernel command line sets this value. The last option of a name counts; `-` and `_` in a name are equivalent. */
 export function hasOption(line: string, name: string, value: string): boolean {
   const found = line.split(/\s+/).findLast((word) => hasName(word, name));
   return found !== undefined && isSameParameterValue(value, found.slice(found.indexOf("=") + 1));
 }
 
-/** The words of a command line that set this parameter. */
+/** Finds the words of a command line that set this parameter. */
 export function findOptions(line: string, name: string): string[] {
   return line.split(/\s+/).filter((word) => hasName(word, name));
 }
 
-/** The line with this value: in place of the first word of that name, else at the end. Further ones go; other words stay as they are. */
+/** Sets the value: replaces the first option of that name and removes further ones, else appends it. Other words stay unchanged. */
 export function setOption(line: string, name: string, value: string): string {
   if (hasOption(line, name, value)) return line;
   const option = `${name}=${value}`;
-  let isPut = false;
+  let isSet = false;
   const changed = line.replace(/\S+/g, (word) => {
     if (!hasName(word, name)) return word;
-    if (isPut) return "";
-    isPut = true;
+    if (isSet) return "";
+    isSet = true;
     return option;
   });
-  return isPut ? changed : `${line.replace(/\s+$/, "")} ${option}`.trimStart();
+  return isSet ? changed : `${line.replace(/\s+$/, "")} ${option}`.trimStart();
 }
 
-/** A value that needs no quotes on any command line or in any loader's file. */
+/** Whether a value needs no quotes on a command line or in a boot loader's file. */
 export function isPlainOption(value: string): boolean {
   return /^[\w.,:+=@%/-]+$/.test(value);
 }

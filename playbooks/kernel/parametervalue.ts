@@ -1,6 +1,6 @@
 /**
- * Whether a kernel parameter says what is wanted: numbers by value in any notation (0xffff7fff = 4294934527 = -32769, which
- * is how a signed one prints it), Y/N as 1/0, lists item by item, other texts as they are.
+ * Whether a kernel parameter has the wanted value. Numbers are compared by value in any notation (0xffff7fff = 4294934527 = -32769, as a
+ * signed parameter prints it), Y/N as 1/0, lists item by item, other texts verbatim.
  */
 export function isSameParameterValue(want: string, have: string): boolean {
   const [wanted, had] = [want.trim(), have.trim()];
@@ -12,7 +12,7 @@ export function isSameParameterValue(want: string, have: string): boolean {
   if (a === undefined || b === undefined) return false;
   if (a === b) return true;
   const signed = a < 0n ? a : b;
-  // Only a negative number has two spellings; a large one must not lose its upper half.
+  // Only a negative number has a second (unsigned) form; a large number must not lose its upper half.
   const width = signed >= -(2n ** 31n) ? 32 : 64;
   return signed < 0n && a < 0n !== b < 0n && BigInt.asUintN(width, signed) === (a < 0n ? b : a);
 }

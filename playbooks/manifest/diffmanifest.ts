@@ -4,34 +4,34 @@ import type { Difference, FileState } from "../engine/resource.js";
 import { type FoundValue, isSameScalar, lineNumberAt, toScalarValue } from "./valueeditor.js";
 import { createEditor, formatLocation } from "./valuelocation.js";
 
-/** Bytes of a file that holds a value. */
+/** The largest supported file. */
 export const MAX_MANIFEST_BYTES = 1024 * 1024;
 
-/** What stands at one spot: every occurrence, in the file's order. */
+/** The values at one location: every occurrence, in the order of the file. */
 type LocatedValues =
-  | { spot: ValueLocation; text: string; found: FoundValue[] }
-  | { spot: ValueLocation; problem: string };
+  | { location: ValueLocation; text: string; found: FoundValue[] }
+  | { location: ValueLocation; problem: string };
 
-/** Pure: how a value differs from what its files hold, `files` being theirs in the manifest's order. */
+/** Pure: lists the files whose value is not the wanted one. `files`: the states of the manifest's files, in its order. */
 export function diffManifest(manifest: Manifest, files: FileState[]): Difference[] {
   const want = toScalarValue(manifest.value, manifest.text);
-  const standings = manifest.in.map((spot, index) => locateValues(spot, files[index]));
-  const wrong = standings.flatMap((one): Difference[] => {
+  const located = manifest.in.map((location, index) => locateValues(location, files[index]));
+  const wrong = located.flatMap((one): Difference[] => {
     if ("problem" in one)
-      return [{ what: one.spot.file, have: one.problem, want: `${formatLocation(one.spot)} = ${want.text}` }];
+      return [{ what: one.location.file, have: one.problem, want: `${formatLocation(one.location)} = ${want.text}` }];
     return one.found
       .filter((found) => !isSameScalar(want, found))
       .map((found) => ({ what: formatValueLocation(one, found), have: formatFoundValue(found), want: want.text }));
   });
-  return [...diffLocations(manifest, standings), ...wrong];
+  return [...diffLocations(manifest, located), ...wrong];
 }
 
-/** Two places that say different things, side by side: the reader must know which one counts. */
-function diffLocations(manifest: Manifest, standings: LocatedValues[]): Difference[] {
-  const said = standings.flatMap((one) => ("found" in one ? one.found.map((found) => ({ one, found })) : []));
-  const winner = said.at(-1);
-  if (winner === undefined || said.every(({ found }) => isSameScalar(winner.found, found))) return [];
-  const list = said.map(({ one, found }) => {
+/** A difference that shows contradicting values side by side, and which of them counts at run time. */
+function diffLocations(manifest: Manifest, located: LocatedValues[]): Difference[] {
+  const values = located.flatMap((one) => ("found" in one ? one.found.map((found) => ({ one, found })) : []));
+  const winner = values.at(-1);
+  if (winner === undefined || values.every(({ found }) => isSameScalar(winner.found, found))) return [];
+  const list = values.map(({ one, found }) => {
     const wins = found === winner.found ? " (wins at run time)" : "";
     return `${formatFoundValue(found)} in ${formatValueLocation(one, found)}${wins}`;
   });
@@ -40,49 +40,51 @@ function diffLocations(manifest: Manifest, standings: LocatedValues[]): Differen
   ];
 }
 
-/** A file's new text (undefined: it has none) with the value at all of the file's spots, and why it is not at others. */
+/** Sets the value at all locations in a file. Returns the new text (undefined: the file cannot be read), and the problems. */
 export function replaceValues(
   manifest: Manifest,
   file: string,
   state: FileState,
 ): { text?: string; problems: string[] } {
   const want = toScalarValue(manifest.value, manifest.text);
-  const spots = manifest.in.filter((spot) => spot.file === file);
+  const locations = manifest.in.filter((location) => location.file === file);
   const content = readManifestText(state);
   if ("problem" in content) return { problems: [`${file} ${content.problem}`] };
   const problems: string[] = [];
-  const text = spots.reduce((before, spot) => {
-    const writing = createEditor(spot).replace(before, want);
-    if ("text" in writing) return writing.text;
-    problems.push(`${file} (${formatLocation(spot)}): ${writing.problem}`);
+  const text = locations.reduce((before, location) => {
+    const replaced = createEditor(location).replace(before, want);
+    if ("text" in replaced) return replaced.text;
+    problems.push(`${file} (${formatLocation(location)}): ${replaced.problem}`);
     return before;
   }, content.text);
   return { text, problems };
 }
 
-function locateValues(spot: ValueLocation, state: FileState | undefined): LocatedValues {
+function locateValues(location: ValueLocation, state: FileState | undefined): LocatedValues {
   const content = readManifestText(state);
-  if ("problem" in content) return { spot, problem: content.problem };
-  const reading = createEditor(spot).find(content.text);
-  return "problem" in reading ? { spot, problem: reading.problem } : { spot, text: content.text, found: reading.found };
+  if ("problem" in content) return { location, problem: content.problem };
+  const reading = createEditor(location).find(content.text);
+  return "problem" in reading
+    ? { location, problem: reading.problem }
+    : { location, text: content.text, found: reading.found };
 }
 
-/** A file's text, or why there is none; a byte order mark stays in it. */
+/** Returns a file's text including a byte order mark, or the problem that keeps it from being read. */
 export function readManifestText(state: FileState | undefined): { text: string } | { problem: string } {
   if (state === undefined || state.error !== undefined) return { problem: `cannot be read: ${state?.error ?? "?"}` };
   if (state.kind === "missing") return { problem: "is missing" };
   if (state.kind === "link") return { problem: `is a link to ${state.target ?? "?"}; name that file instead` };
-  if (state.kind !== "file") return { problem: `is no file but a ${state.kind === "folder" ? "folder" : "device"}` };
+  if (state.kind !== "file") return { problem: `is a ${state.kind === "folder" ? "folder" : "device"}, not a file` };
   if (state.content === undefined) return { problem: `is larger than ${MAX_MANIFEST_BYTES} bytes` };
   const bytes = Buffer.from(state.content, "base64");
   return isUtf8(bytes) ? { text: bytes.toString("utf8") } : { problem: "is not UTF-8 text" };
 }
 
-function formatValueLocation(one: { spot: ValueLocation; text: string }, found: FoundValue): string {
-  return `${one.spot.file}:${lineNumberAt(one.text, found.start)} ${formatLocation(one.spot)}`;
+function formatValueLocation(one: { location: ValueLocation; text: string }, found: FoundValue): string {
+  return `${one.location.file}:${lineNumberAt(one.text, found.start)} ${formatLocation(one.location)}`;
 }
 
-/** What a node's file says is shown, but not all of it. */
+/** Formats a value for a message, cut at 80 characters. */
 function formatFoundValue(found: FoundValue): string {
   const text = found.kind === "text" ? JSON.stringify(found.text) : found.text;
   return text.length > 80 ? `${text.slice(0, 80)}...` : text;

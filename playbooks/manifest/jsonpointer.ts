@@ -11,13 +11,13 @@ import {
 
 const MAX_MANIFEST_DEPTH = 100;
 
-/** What a JSON pointer leads to in a JSON file. Comments and trailing commas are borne, formatting stays as it is. */
+/** Returns an editor for the value at a JSON pointer. Accepts comments and trailing commas; keeps the formatting. */
 export function createJsonEditor(pointer: string): ValueEditor {
   const keys = parseJsonPointer(pointer);
   return createValueEditor((text) => findJsonValues(text, keys, pointer), formatJsonScalar);
 }
 
-/** The keys of a JSON pointer (RFC 6901). */
+/** Parses a JSON pointer (RFC 6901) into its keys. */
 export function parseJsonPointer(pointer: string): string[] {
   return pointer
     .split("/")
@@ -27,14 +27,14 @@ export function parseJsonPointer(pointer: string): string[] {
 
 function findJsonValues(text: string, keys: string[], pointer: string): FindResult {
   const errors: ParseError[] = [];
-  // A byte order mark is no JSON; a blank keeps the offsets.
+  // A byte order mark is not valid JSON; a space in its place keeps the offsets.
   const plain = text.replace(/^\uFEFF/, " ");
   if (isDeep(plain)) return { problem: "is nested too deeply" };
   const tree = parseTree(plain, errors, { allowTrailingComma: true });
-  const [fault] = errors;
-  if (fault !== undefined || tree === undefined) {
-    const what = fault === undefined ? "it is empty" : printParseErrorCode(fault.error);
-    return { problem: `is not JSON: ${what} in line ${lineNumberAt(text, fault?.offset ?? 0)}` };
+  const [error] = errors;
+  if (error !== undefined || tree === undefined) {
+    const what = error === undefined ? "it is empty" : printParseErrorCode(error.error);
+    return { problem: `is not JSON: ${what} in line ${lineNumberAt(text, error?.offset ?? 0)}` };
   }
   const nodes = keys.reduce<Node[]>((parents, key) => parents.flatMap((parent) => findChildren(parent, key)), [tree]);
   if (nodes.length === 0) return { problem: `has nothing at ${pointer}` };
@@ -43,7 +43,7 @@ function findJsonValues(text: string, keys: string[], pointer: string): FindResu
   return { found: found as FoundValue[] };
 }
 
-/** The parser recurses, so what comes from a node is first looked at without recursion. */
+/** Whether the nesting is too deep. The parser recurses, so untrusted text is checked first, without recursion. */
 function isDeep(text: string): boolean {
   const scanner = createScanner(text, true);
   let depth = 0;
@@ -56,7 +56,7 @@ function isDeep(text: string): boolean {
   return false;
 }
 
-/** All values of a key: it may be there twice, and then readers take the last. */
+/** Finds all values of a key: it may occur twice, and then parsers use the last one. */
 function findChildren(parent: Node, key: string): Node[] {
   if (parent.type === "array") return /^(0|[1-9]\d*)$/.test(key) ? (parent.children ?? []).slice(+key, +key + 1) : [];
   if (parent.type !== "object") return [];

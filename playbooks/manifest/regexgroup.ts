@@ -1,6 +1,6 @@
 import { createValueEditor, type ValueEditor } from "./valueeditor.js";
 
-/** What the one group of a regular expression captures, at every place that it matches; `^` and `$` mean lines. */
+/** Returns an editor for the text that the one group of a regular expression captures, at every match; `^` and `$` match at lines. */
 export function createRegexEditor(pattern: string): ValueEditor {
   const expression = new RegExp(pattern, "dgm");
   return createValueEditor(

@@ -7,15 +7,15 @@ import {
   type ValueEditor,
 } from "./valueeditor.js";
 
-/** Written as it is, without quotes. */
+/** Values that need no quotes. */
 const UNQUOTED = /^[\w@%+:,./-]+$/;
-/** `${NAME:-value}`, alone or in double quotes: the value holds unless the caller sets another one. */
+/** `${NAME:-value}`, alone or in double quotes: the value applies unless the caller sets another one. */
 const BEFORE_DEFAULT = /\$\{\w+:?[-=]$/;
 const DEFAULT = /^("?)\$\{\w+:?[-=]([\w@%+:,./-]*)\}\1$/;
 
 /**
- * `NAME=value` in a shell script, also behind `export`, `readonly`, `local`, and as `NAME=${NAME:-value}`. Quotes and
- * comments stay as they are. Assignments that compute their value (`NAME="$2"`) are left alone beside one that does not.
+ * Returns an editor for the assignments `NAME=value` of a shell script, also after `export`, `readonly` or `local`, and in the form
+ * `NAME=${NAME:-value}`. Keeps quotes and comments. Computed assignments (`NAME="$2"`) are ignored if there is one with a literal value.
  */
 export function createShellEditor(name: string): ValueEditor {
   return createValueEditor((text) => findShellValues(text, name), formatShellWord);
@@ -29,7 +29,7 @@ function findShellValues(text: string, name: string): FindResult {
   return { problem: `computes ${name} when it runs (${JSON.stringify(ours[0]!.value.slice(0, 80))})` };
 }
 
-/** The text that a word stands for; empty where that is known only at run time. */
+/** The literal text of a word; an empty list if it is known at run time only. */
 function parseLiteral(word: string, start: number): FoundValue[] {
   const fallback = DEFAULT.exec(word);
   if (fallback !== null) {

@@ -1,20 +1,20 @@
-/** An assignment in a shell script: `value` is the word after the `=`, quotes and all. */
+/** An assignment in a shell script. `value`: the word after the `=`, including quotes. */
 export interface ShellAssignment {
   name: string;
   value: string;
-  /** Offset of `value`. */
+  /** The offset of `value`. */
   start: number;
 }
 
 const BLANKS = " \t\r";
 const OPERATORS = ";&|()\n<>";
-/** After these words a command begins, or a list of assignments. */
+/** A command follows after the first kind of words, a list of assignments after the second. */
 const RESERVED_WORDS = new Set(["if", "then", "else", "elif", "do", "while", "until", "{", "!", "time"]);
 const DECLARING_COMMANDS = new Set(["export", "readonly", "declare", "typeset", "local", "env"]);
 
 /**
- * The assignments of a script where a shell would carry them out: not in comments, texts, here-documents or arguments.
- * What is unfinished (a quote that never closes) ends the search; nothing is refused.
+ * Finds the assignments that a shell would execute: not those in comments, quoted text, here-documents or arguments. Unterminated syntax,
+ * such as an open quote, ends the search without an error.
  */
 export function findAssignments(text: string): ShellAssignment[] {
   return new ShellScanner(text).read();
@@ -23,7 +23,7 @@ export function findAssignments(text: string): ShellAssignment[] {
 class ShellScanner {
   readonly #text: string;
   readonly #found: ShellAssignment[] = [];
-  /** Delimiters of the here-documents that begin after this line. */
+  /** The delimiters of the here-documents that begin after this line. */
   #pending: string[] = [];
   #at = 0;
 
@@ -55,7 +55,7 @@ class ShellScanner {
     const name = /^([A-Za-z_]\w*)\+?=/.exec(word);
     if (name === null) return false;
     const isPlain = !name[0].endsWith("+=") && this.#text[this.#at] !== "(";
-    // A list, or something added to what was there before, is not a value of its own.
+    // An array or an appended value (`+=`) is not a literal value.
     const value = isPlain ? word.slice(name[0].length) : "$";
     this.#found.push({ name: name[1]!, value, start: start + name[0].length });
     return true;
@@ -78,7 +78,7 @@ class ShellScanner {
 
   #skipDocuments(): void {
     for (const delimiter of this.#pending) {
-      // `((x << 2))` looks like one; then no line ends it.
+      // `((x << 2))` looks like a here-document, but no line ends it.
       for (let line = this.#at; line < this.#text.length; ) {
         const end = this.#text.indexOf("\n", line);
         const stop = end < 0 ? this.#text.length : end;
@@ -109,7 +109,7 @@ class ShellScanner {
   }
 }
 
-/** The offset after the character, quoted text or expansion that begins at `at`. */
+/** Returns the offset after the character, quoted text or expansion that begins at `at`. */
 export function findPieceEnd(text: string, at: number): number {
   const sign = text[at];
   if (sign === "\\") return Math.min(at + 2, text.length);
@@ -121,7 +121,7 @@ export function findPieceEnd(text: string, at: number): number {
   return at + 1;
 }
 
-/** The offset after the `end` that closes what was opened before `from`; quotes and expansions inside are passed over. */
+/** Returns the offset after the `end` that closes the text before `from`; skips quotes and expansions inside. */
 function findClosing(text: string, from: number, end: string): number {
   const open = [end];
   for (let at = from; at < text.length; at++) {

@@ -1,13 +1,13 @@
-/** `untyped`: the place knows only text (a shell script, a regular expression). */
+/** `untyped`: the file has text only (a shell script, a regular expression). */
 export type ScalarKind = "text" | "integer" | "float" | "boolean" | "null" | "untyped";
 
-/** A scalar. `text`: a text's content, or a number or boolean as it is written. */
+/** A scalar value. `text`: the content of a text, or a number or boolean as it is written. */
 export interface ScalarValue {
   kind: ScalarKind;
   text: string;
 }
 
-/** A scalar that stands in a file, and where: offsets of what a new value replaces. */
+/** A scalar in a file. `start` and `end`: the offsets of the text that a new value replaces. */
 export interface FoundValue extends ScalarValue {
   start: number;
   end: number;
@@ -16,17 +16,17 @@ export interface FoundValue extends ScalarValue {
 export type FindResult = { found: FoundValue[] } | { problem: string };
 export type ReplaceResult = { text: string } | { problem: string };
 
-/** One way in which a value stands in a file's text. Pure; never throws, whatever the text holds. */
+/** Finds and replaces a value in the text of a file. Pure; never throws, whatever the text is. */
 export interface ValueEditor {
-  /** Where the value stands, in the order of the text (the last one counts at run time); at least once, or a problem. */
+  /** Finds the value's occurrences in the order of the text (the last one counts at run time): at least one, or a problem. */
   find(text: string): FindResult;
-  /** The text with the value everywhere where another one stands, everything else byte for byte as it was; or why that cannot be done. */
+  /** Replaces all occurrences of other values, and changes nothing else; or returns the problem that prevents it. */
   replace(text: string, value: ScalarValue): ReplaceResult;
 }
 
 /**
- * Makes a form of two halves: finding, and spelling a value the way its place is written (undefined: it cannot be written
- * there). What was written is read again, so that a value which would come out as another one is never written.
+ * Creates an editor from two functions: one finds the value, the other formats a value for its place (undefined: it cannot be written
+ * there). The result is parsed again, so that a value which would be read back differently is never written.
  */
 export function createValueEditor(
   read: (text: string) => FindResult,
@@ -56,7 +56,7 @@ function formatCannotWrite(value: ScalarValue): string {
   return `${JSON.stringify(value.text)} cannot be written there; change it by hand`;
 }
 
-/** Whether `have` says `want`: integers by value (0x3e8 = 1000, exact at any size), other kinds as they are written. */
+/** Whether two scalars are equal: integers by value (0x3e8 = 1000, exact at any size), other kinds as they are written. */
 export function isSameScalar(want: ScalarValue, have: ScalarValue): boolean {
   if (have.kind === "untyped" || want.kind === "untyped") return want.text === have.text;
   if (want.kind !== have.kind) return false;
@@ -66,14 +66,14 @@ export function isSameScalar(want: ScalarValue, have: ScalarValue): boolean {
   return want.kind === "boolean" && want.text.toLowerCase() === have.text.toLowerCase();
 }
 
-/** A scalar that the inventory gives, `text` as it writes it. */
+/** Converts a value of the inventory, which writes it as `text`, to a scalar. */
 export function toScalarValue(value: string | number | bigint | boolean, text: string): ScalarValue {
   if (typeof value === "string") return { kind: "text", text: value };
   if (typeof value === "boolean") return { kind: "boolean", text };
   return { kind: typeof value === "bigint" || parseInteger(text) !== undefined ? "integer" : "float", text };
 }
 
-/** How JSON and YAML both write a number or a boolean; undefined for what JSON cannot (.inf). */
+/** Formats a number or boolean for both JSON and YAML; undefined if JSON cannot express it (.inf). */
 export function formatPlainScalar(value: ScalarValue): string | undefined {
   if (value.kind === "boolean") return value.text.toLowerCase();
   if (value.kind === "integer") return parseInteger(value.text)?.toString();
@@ -88,7 +88,7 @@ function parseInteger(text: string): bigint | undefined {
   return parts[1] === "-" ? -BigInt(parts[2]!) : BigInt(parts[2]!);
 }
 
-/** The line, from 1, of an offset. */
+/** Returns the line number of an offset, counted from 1. */
 export function lineNumberAt(text: string, offset: number): number {
   return text.slice(0, offset).split("\n").length;
 }

@@ -5,17 +5,17 @@ import { createShellEditor } from "./shellassignment.js";
 import type { ValueEditor } from "./valueeditor.js";
 import { createYamlEditor } from "./yamlpath.js";
 
-/** How a value stands at a spot of the inventory. */
-export function createEditor(spot: ValueLocation): ValueEditor {
-  if ("assignment" in spot) return createShellEditor(spot.assignment);
-  if ("pointer" in spot) return createJsonEditor(spot.pointer);
-  if ("yaml" in spot) return createYamlEditor(spot.yaml);
-  return createRegexEditor(spot.regex);
+/** Returns the editor for a location of the inventory. */
+export function createEditor(location: ValueLocation): ValueEditor {
+  if ("assignment" in location) return createShellEditor(location.assignment);
+  if ("pointer" in location) return createJsonEditor(location.pointer);
+  if ("yaml" in location) return createYamlEditor(location.yaml);
+  return createRegexEditor(location.regex);
 }
 
-/** What a spot is called in a message: the name, pointer, path or expression. */
-export function formatLocation(spot: ValueLocation): string {
-  if ("assignment" in spot) return spot.assignment;
-  if ("pointer" in spot) return spot.pointer;
-  return "yaml" in spot ? spot.yaml : `/${spot.regex}/`;
+/** Formats a location for a message: the name, pointer, path or regular expression. */
+export function formatLocation(location: ValueLocation): string {
+  if ("assignment" in location) return location.assignment;
+  if ("pointer" in location) return location.pointer;
+  return "yaml" in location ? location.yaml : `/${location.regex}/`;
 }

@@ -2,7 +2,7 @@ import { findYamlScalars, formatYamlScalar } from "../../schemas/yamledit.js";
 import { parseJsonPointer } from "./jsonpointer.js";
 import { createValueEditor, formatPlainScalar, type ValueEditor } from "./valueeditor.js";
 
-/** What a path (`/key/0/key`, as in a JSON pointer) leads to in a YAML file. Formatting, comments and quotes stay as they are. */
+/** Returns an editor for the value at a path (`/key/0/key`, as a JSON pointer) of a YAML file. Keeps formatting, comments and quotes. */
 export function createYamlEditor(path: string): ValueEditor {
   const keys = parseJsonPointer(path);
   return createValueEditor(

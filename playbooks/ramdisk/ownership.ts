@@ -5,14 +5,14 @@ import type { WantedTree } from "../engine/tree.js";
 
 const PRIVATE_FOLDER_MODE = 0o700;
 
-/** A folder as it was found, and the probe that says who else can change it. */
+/** The state of a folder, and the probe for other users' access to it. */
 export interface FolderAsFound {
   tree: TreeState;
   access: AccessState;
   probe: Probe;
 }
 
-/** Pure: files among those wanted that belong to another user, who could change them at any time. Those of root are fine. */
+/** Pure: lists the wanted files that belong to another user, who could change them at any time. Files of root are accepted. */
 export function diffOwners(tree: TreeState, access: AccessState, want: WantedTree): Difference[] {
   return findForeignFiles(tree, access, want).map((name) => ({
     what: `${name}: owner`,
@@ -22,27 +22,27 @@ export function diffOwners(tree: TreeState, access: AccessState, want: WantedTre
 }
 
 /**
- * Makes the folder private and removes others' files among those wanted; answers with what is in it then. Rejects with REFUSED
- * where another user owns the folder and we are not root, or where others could replace it.
+ * Makes the folder private, deletes wanted files that belong to other users, and returns the folder's new state. Rejects with a
+ * MusterError (REFUSED) if another user owns the folder and we are not root, or if other users could replace it.
  */
 export async function takeOwnership(
   folder: string,
   want: WantedTree,
   found: FolderAsFound,
-  hands: ChangeContext,
+  context: ChangeContext,
 ): Promise<TreeState> {
   const { access, probe } = found;
-  const look = () => hands.ask<TreeState>({ ask: "tree", path: folder });
+  const look = () => context.ask<TreeState>({ ask: "tree", path: folder });
   let { tree } = found;
   if (access.problems.length > 0) {
     if (canTakeOwnership(found))
-      await hands.folder({ path: folder, mode: PRIVATE_FOLDER_MODE, owner: access.uid === 0 ? "root" : undefined });
-    refuseUnsafe(folder, await hands.ask<AccessState>(probe));
+      await context.folder({ path: folder, mode: PRIVATE_FOLDER_MODE, owner: access.uid === 0 ? "root" : undefined });
+    refuseUnsafe(folder, await context.ask<AccessState>(probe));
     tree = await look();
   }
   const paths = findForeignFiles(tree, access, want).map((name) => posix.join(folder.replace(/^~\//, "./"), name));
   if (paths.length === 0) return tree;
-  await hands.$`rm -f -- ${paths}`;
+  await context.$`rm -f -- ${paths}`;
   return look();
 }
 
@@ -53,7 +53,7 @@ function findForeignFiles(tree: TreeState, { uid }: AccessState, want: WantedTre
   });
 }
 
-/** What is wrong with the folders above is not for a ramdisk to change. */
+/** Whether the ramdisk may fix the problems: not those of parent folders, and not without the rights to do so. */
 function canTakeOwnership({ tree, access }: FolderAsFound): boolean {
   return access.problems.every(({ final }) => final) && (access.uid === 0 || tree["."]?.uid === access.uid);
 }

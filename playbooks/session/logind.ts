@@ -1,12 +1,12 @@
-/** What ends with a user's last log-in. */
+/** What logind does at the last logout of a user. */
 export interface LogoutEffects {
   user: string;
   killsProcesses: boolean;
-  /** Files of the user in /dev/shm go. */
+  /** The user's files in /dev/shm are deleted. */
   removesFiles: boolean;
 }
 
-/** From weak to strong. */
+/** In order of increasing precedence. */
 export const LOGIND_FILES = [
   "/usr/lib/systemd/logind.conf",
   "/etc/systemd/logind.conf",
@@ -15,32 +15,33 @@ export const LOGIND_FILES = [
   "/etc/systemd/logind.conf.d/*.conf",
 ].join(" ");
 
-/** Sessions of one connection that muster uses at a time: files, the agent, and a command or two. */
+/** Channels of one connection that muster uses at once: files, the agent, and one or two commands. */
 export const MIN_SESSIONS = 4;
-/** Users below are the system's own, whose files RemoveIPC leaves alone. */
+/** Lower ids are system users, whose files RemoveIPC does not delete. */
 const FIRST_USER_ID = 1000;
 
-/** Pure: reads `Name=value` lines; what logind itself says comes before what its files say (`file:Name=value`, the last one counts). */
+/** Pure: parses `Name=value` lines. Values from logind override those from its files (`file:Name=value`), of which the last counts. */
 export function parseLogoutEffects(text: string): LogoutEffects {
-  const said = new Map<string, string>();
-  const filed = new Map<string, string>();
+  const reported = new Map<string, string>();
+  const configured = new Map<string, string>();
   for (const line of text.split("\n")) {
     const parts = /^(file:)?(\w+)\s*=\s*(.*?)\s*$/.exec(line);
-    if (parts !== null) (parts[1] === undefined ? said : filed).set(parts[2]!, parts[3]!);
+    if (parts !== null) (parts[1] === undefined ? reported : configured).set(parts[2]!, parts[3]!);
   }
-  const user = (said.get("user") ?? "the user").replace(/[^\w.@-]/g, "?").slice(0, 40);
-  const isThere = said.get("running") === "yes" || said.has("RemoveIPC");
-  const value = (name: string, standard: string) => said.get(name) ?? filed.get(name) ?? standard;
-  const spared = value("KillExcludeUsers", "root").split(/\s+/).includes(user);
-  const isSystem = Number(said.get("uid") ?? FIRST_USER_ID) < FIRST_USER_ID;
+  const user = (reported.get("user") ?? "the user").replace(/[^\w.@-]/g, "?").slice(0, 40);
+  const isRunning = reported.get("running") === "yes" || reported.has("RemoveIPC");
+  const setting = (name: string, standard: string) => reported.get(name) ?? configured.get(name) ?? standard;
+  const isExcluded = setting("KillExcludeUsers", "root").split(/\s+/).includes(user);
+  const isSystem = Number(reported.get("uid") ?? FIRST_USER_ID) < FIRST_USER_ID;
+  const lingers = isYes(reported.get("Linger") ?? "no");
   return {
     user,
-    killsProcesses: isThere && isYes(value("KillUserProcesses", "no")) && !spared,
-    removesFiles: isThere && isYes(value("RemoveIPC", "yes")) && !isSystem && !isYes(said.get("Linger") ?? "no"),
+    killsProcesses: isRunning && isYes(setting("KillUserProcesses", "no")) && !isExcluded,
+    removesFiles: isRunning && isYes(setting("RemoveIPC", "yes")) && !isSystem && !lingers,
   };
 }
 
-/** The MaxSessions of sshd's configuration (the first one counts); undefined where it does not say. */
+/** Parses MaxSessions from sshd's configuration (the first one counts); undefined if it is not set. */
 export function parseMaxSessions(config: string): number | undefined {
   const found = /^[ \t]*maxsessions(?:[ \t]+|[ \t]*=[ \t]*)"?(\d{1,6})\b/im.exec(config);
   return found === null ? undefined : Number(found[1]);

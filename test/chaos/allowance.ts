@@ -1,6 +1,6 @@
 import type { LabNode } from "../lab/lab.js";
 import { itemsIn } from "./chaosjob.js";
-import { keyOf } from "./runfolder.js";
+import { keyOf } from "./runcopy.js";
 import type { PlacedJob, Workload } from "./workload.js";
 
 /** Executions that a node may have begun before something happened to it, or at that moment. */

@@ -1,13 +1,13 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { TestFolder } from "../cli/startmuster.js";
-import { sha256 } from "../faults/checks.js";
+import { sha256Hex } from "../faults/checks.js";
 import type { LabNode } from "../lab/lab.js";
 import type { JobPlan } from "./jobplan.js";
 import { WORKER, type WorkerSettings } from "./worker.js";
 
 /** Slots of a node at the most: see plan.ts. */
-const MOST_SLOTS = 4;
+const MAX_SLOTS_PER_NODE = 4;
 
 /** A time that a chunk was executed, as the worker itself noted it: its items, and what happened. */
 export interface ChaosExecution {
@@ -119,15 +119,15 @@ export class ChaosJob {
     for (const one of executions.filter(({ misdeed }) => misdeed)) {
       // They had been started, and had not come to note it.
       const next = executions.indexOf(one) + 1;
-      one.beside.push(...executions.slice(next, next + MOST_SLOTS).flatMap(itemsIn));
+      one.beside.push(...executions.slice(next, next + MAX_SLOTS_PER_NODE).flatMap(itemsIn));
     }
     return executions;
   }
 
   private value(item: number): string {
     const { sizeBytes, first } = this.plan;
-    const fed = this.feed === undefined ? "" : sha256(this.feed);
-    const block = sha256(`${this.mark}:${BigInt(first) + BigInt(item)}:${fed}`);
+    const fed = this.feed === undefined ? "" : sha256Hex(this.feed);
+    const block = sha256Hex(`${this.mark}:${BigInt(first) + BigInt(item)}:${fed}`);
     return `"${block.repeat(Math.floor(sizeBytes / 64) + 1).slice(0, sizeBytes - 2)}"`;
   }
 

@@ -1,6 +1,6 @@
 import { drawFaults, isMisdeed } from "./drawfaults.js";
 import { COSTLY, type Fault, type FaultKind, KINDS, SILENCING } from "./faultkinds.js";
-import { drawJob, type JobNeeds, type JobPlan, type Misdeed } from "./jobplan.js";
+import { drawJob, type JobConstraints, type JobPlan, type Misdeed } from "./jobplan.js";
 import { Random } from "./random.js";
 
 /**
@@ -34,7 +34,7 @@ export interface KindSelection {
 }
 
 /** The plan of a seed. Pure. */
-export function planOf(seed: number, { only, except }: KindSelection): ChaosPlan {
+export function drawPlan(seed: number, { only, except }: KindSelection): ChaosPlan {
   const random = new Random(seed);
   const available = (only.length > 0 ? only : KINDS).filter((kind) => !except.includes(kind));
   const isPipeline = random.chance(0.2);
@@ -81,7 +81,7 @@ function compatible(kinds: FaultKind[], isPipeline: boolean): FaultKind[] {
   return kept;
 }
 
-function needsOf(random: Random, kinds: FaultKind[], slots: number[]): Omit<JobNeeds, "isFed"> {
+function needsOf(random: Random, kinds: FaultKind[], slots: number[]): Omit<JobConstraints, "isFed"> {
   const [, what, times] = /^chunk-(kills-agent|fails)-(once|always)$/.exec(kinds.find(isMisdeed) ?? "") ?? [];
   const crueler = what === "kills-agent" && random.chance(0.3) ? "kills-python" : what;
   const costly = kinds.filter((kind) => COSTLY.includes(kind)).length;
@@ -92,7 +92,7 @@ function needsOf(random: Random, kinds: FaultKind[], slots: number[]): Omit<JobN
   };
 }
 
-function drawWork(random: Random, isPipeline: boolean, needs: Omit<JobNeeds, "isFed">): PlannedWork {
+function drawWork(random: Random, isPipeline: boolean, needs: Omit<JobConstraints, "isFed">): PlannedWork {
   if (!isPipeline) return { shape: "job", jobs: [drawJob(random, { ...needs, isFed: false })] };
   const shape = random.pick(["chain", "chain-command", "parallel"] as const);
   const half = { ...needs, slots: needs.slots / 2, isFed: true };

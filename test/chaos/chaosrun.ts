@@ -22,10 +22,10 @@ export interface PlanResult {
   items: number;
 }
 
-const OF_DIRECTORY: Fault["kind"][] = ["copy", "backup", "restore", "move", "disk-full-here"];
+const DIRECTORY_FAULTS: Fault["kind"][] = ["copy", "backup", "restore", "move", "disk-full-here"];
 
-function isOfDirectory(fault: Fault): fault is FaultMoment & DirectoryFault {
-  return OF_DIRECTORY.includes(fault.kind);
+function isDirectoryFault(fault: Fault): fault is FaultMoment & DirectoryFault {
+  return DIRECTORY_FAULTS.includes(fault.kind);
 }
 
 /** Runs a plan in its scene: faults, the way to the end, and all checks. `adopt`: see finish. */
@@ -36,7 +36,7 @@ export async function runPlan(scene: Scenario, adopt: string[] | undefined): Pro
       await reachMoment(scene, fault);
       ((await inject(scene, fault)) ? verdict.injected : verdict.missed).push(fault.kind);
     }
-    const copied = scene.places.length > 1 ? scene.plan.faults.find((fault) => fault.kind === "copy") : undefined;
+    const copied = scene.copies.length > 1 ? scene.plan.faults.find((fault) => fault.kind === "copy") : undefined;
     await finishRuns(scene, copied?.kind === "copy" ? copied.order : undefined, adopt);
     await check(scene);
   } catch (error) {
@@ -49,12 +49,12 @@ export async function runPlan(scene: Scenario, adopt: string[] | undefined): Pro
 
 function inject(scene: Scenario, fault: Fault): Promise<boolean> {
   if ("node" in fault) return injectNodeFault(scene, fault);
-  if (isOfDirectory(fault)) return injectDirectoryFault(scene, fault);
+  if (isDirectoryFault(fault)) return injectDirectoryFault(scene, fault);
   return injectProcessFault(scene, fault);
 }
 
 async function check(scene: Scenario): Promise<void> {
-  const { places, problems, plan } = scene;
+  const { copies: places, problems, plan } = scene;
   problems.push(...(await endProblems(scene)), ...executionProblems(scene));
   for (const place of places) {
     if (place.state !== "complete" && place.state !== "partial") continue;

@@ -1,5 +1,5 @@
 import { itemsIn } from "./chaosjob.js";
-import { keyOf } from "./runfolder.js";
+import { keyOf } from "./runcopy.js";
 import type { Scenario } from "./scenario.js";
 
 /** Items that were executed more often than the faults force, or committed and never executed. */
@@ -12,7 +12,7 @@ export function executionProblems(scene: Scenario): string[] {
   if (scene.plan.leaseSeconds !== undefined) scene.allowance.addAllBut(new Set());
   const limit = scene.allowance.limits();
   const often = [...counts].filter(([key, count]) => count > limit(key));
-  const never = [...new Set(scene.places.flatMap((place) => [...place.committed()]))].filter((key) => !counts.has(key));
+  const never = [...new Set(scene.copies.flatMap((place) => [...place.committed()]))].filter((key) => !counts.has(key));
   return [
     ...often.slice(0, 3).map(([key, count]) => `item ${key} was executed ${count} times; ${limit(key)} are explained`),
     ...(often.length > 3 ? [`and ${often.length - 3} more items were executed too often`] : []),
@@ -44,7 +44,7 @@ function allowMisdeeds({ workload, nodes, allowance }: Scenario): void {
  * A chunk that is computed again is executed once more by every coordinator that ends in the middle of that: its first result is
  * committed, so the second one belongs to no chunk that the next coordinator misses. The same holds of a node that is lost then.
  */
-function allowRechecks({ workload, allowance, places, plan }: Scenario): void {
+function allowRechecks({ workload, allowance, copies: places, plan }: Scenario): void {
   for (const place of places)
     for (const placed of workload.jobs) {
       const again = place.recheckedOf(placed).flatMap(itemsIn);
@@ -57,7 +57,7 @@ function allowRechecks({ workload, allowance, places, plan }: Scenario): void {
 }
 
 /** What a node had when it was given up is executed elsewhere. */
-function allowLostNodes({ workload, places, nodes, allowance }: Scenario): void {
+function allowLostNodes({ workload, copies: places, nodes, allowance }: Scenario): void {
   for (const place of places)
     for (const placed of workload.jobs)
       for (const name of place.lostNodes(placed))

@@ -4,10 +4,14 @@ import type { Scenario } from "./scenario.js";
 import { workdirOf } from "./testbed.js";
 
 /** Seconds in which connections and processes of a run are gone. */
-const QUIET_WITHIN = 20;
+const QUIET_TIMEOUT_SECONDS = 20;
 
 /** What of muster is left on these nodes, a sentence each. */
-export async function nodesProblems(scene: Scenario, nodes: LabNode[], seconds = QUIET_WITHIN): Promise<string[]> {
+export async function nodesProblems(
+  scene: Scenario,
+  nodes: LabNode[],
+  seconds = QUIET_TIMEOUT_SECONDS,
+): Promise<string[]> {
   const found = await Promise.all(nodes.map((node) => nodeProblems(scene, node, seconds)));
   return found.flat();
 }
@@ -17,8 +21,8 @@ export async function nodesProblems(scene: Scenario, nodes: LabNode[], seconds =
  * must find and remove that.
  */
 export async function endProblems(scene: Scenario): Promise<string[]> {
-  const { nodes, places } = scene;
-  const unreached = new Set(places.flatMap((place) => place.unreachedNodes()));
+  const { nodes, copies: places } = scene;
+  const unreached = new Set(places.flatMap((place) => place.findUnreachedNodes()));
   const problems = await nodesProblems(
     scene,
     nodes.filter(({ name }) => !unreached.has(name)),

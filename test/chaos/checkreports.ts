@@ -1,4 +1,4 @@
-import type { RunFolder } from "./runfolder.js";
+import type { RunCopy } from "./runcopy.js";
 import type { Scenario } from "./scenario.js";
 import type { PlacedJob } from "./workload.js";
 
@@ -20,10 +20,10 @@ interface ReportJson extends StatusJson {
 }
 
 /** Asks a place, while a coordinator works on it, how it stands. */
-export async function inspectPlace(scene: Scenario, place: RunFolder): Promise<void> {
+export async function checkRunningReports(scene: Scenario, place: RunCopy): Promise<void> {
   if (!place.hasJournal) return;
   for (const verb of ["status", "report"]) {
-    const wasAtWork = place.life?.isAtWork;
+    const wasAtWork = place.process?.isAtWork;
     const told = await ask<StatusJson>(scene, [verb, place.path]);
     // It may have written down its end, and not have ended yet.
     const states = ["running", "complete", "partial"];
@@ -33,7 +33,7 @@ export async function inspectPlace(scene: Scenario, place: RunFolder): Promise<v
 }
 
 /** Asks a place that has come to its end how it stands and what it did; that must agree with its journal. */
-export async function checkReports(scene: Scenario, place: RunFolder): Promise<void> {
+export async function checkReports(scene: Scenario, place: RunCopy): Promise<void> {
   const { isPipeline, jobs } = scene.workload;
   if (isPipeline) {
     for (const verb of ["status", "report"]) {
@@ -51,7 +51,7 @@ export async function checkReports(scene: Scenario, place: RunFolder): Promise<v
   for (const placed of jobs) await checkJob(scene, place, placed);
 }
 
-async function checkJob(scene: Scenario, place: RunFolder, placed: PlacedJob): Promise<void> {
+async function checkJob(scene: Scenario, place: RunCopy, placed: PlacedJob): Promise<void> {
   const folder = place.folderOf(placed);
   const committed = place.committedOf(placed);
   const items = committed.reduce((sum, { first, end }) => sum + end - first, 0);

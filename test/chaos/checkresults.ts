@@ -1,18 +1,18 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { filesUnder, sha256 } from "../faults/checks.js";
+import { listFiles, sha256Hex } from "../faults/checks.js";
 import type { ChaosJob } from "./chaosjob.js";
-import type { Committed, RunFolder } from "./runfolder.js";
+import type { CommittedItems, RunCopy } from "./runcopy.js";
 import type { PlacedJob, Workload } from "./workload.js";
 
 /** Problems that are named of one kind. */
-const NAMED = 3;
+const MAX_LISTED_PROBLEMS = 3;
 
 /** What belongs into the run directory of a job, beside its aggregate. */
-const USUAL = ["job.yaml", "journal.ndjson", ".key", "results", "logs", "results.ndjson", "summary.json"];
+const EXPECTED_ENTRIES = ["job.yaml", "journal.ndjson", ".key", "results", "logs", "results.ndjson", "summary.json"];
 
 /** What is wrong with the results that the journals of a place have as committed, whatever has just happened. */
-export function committedProblems(place: RunFolder, { jobs }: Workload): string[] {
+export function committedProblems(place: RunCopy, { jobs }: Workload): string[] {
   return jobs.flatMap((placed) => {
     const found = place.committedOf(placed);
     const folder = place.folderOf(placed);
@@ -28,7 +28,7 @@ export function committedProblems(place: RunFolder, { jobs }: Workload): string[
 }
 
 /** What is wrong with the results of a place that has come to its end. */
-export function resultsProblems(place: RunFolder, workload: Workload): string[] {
+export function resultsProblems(place: RunCopy, workload: Workload): string[] {
   const problems = workload.jobs.flatMap((placed) => jobProblems(place, placed));
   const { command } = workload;
   if (command !== undefined && place.state === "complete" && textOf(join(place.path, command.path)) !== command.content)
@@ -36,7 +36,7 @@ export function resultsProblems(place: RunFolder, workload: Workload): string[] 
   return [...committedProblems(place, workload), ...problems].map((problem) => `${place.name}: ${problem}`);
 }
 
-function jobProblems(place: RunFolder, placed: PlacedJob): string[] {
+function jobProblems(place: RunCopy, placed: PlacedJob): string[] {
   const { job } = placed;
   const folder = place.folderOf(placed);
   const committed = place.committedOf(placed).sort((a, b) => a.first - b.first);
@@ -49,7 +49,7 @@ function jobProblems(place: RunFolder, placed: PlacedJob): string[] {
 }
 
 /** Every item is committed once; of a job with a chunk that always fails, all but those of that chunk. */
-function coverageProblems(place: RunFolder, job: ChaosJob, committed: Committed[]): string[] {
+function coverageProblems(place: RunCopy, job: ChaosJob, committed: CommittedItems[]): string[] {
   const gaps: [number, number][] = [];
   const overlaps: string[] = [];
   let next = 0;
@@ -72,22 +72,22 @@ function coverageProblems(place: RunFolder, job: ChaosJob, committed: Committed[
 }
 
 /** results.ndjson has a line for each committed chunk, in order, with its hash. */
-function linesProblems(folder: string, job: ChaosJob, committed: Committed[]): string[] {
+function linesProblems(folder: string, job: ChaosJob, committed: CommittedItems[]): string[] {
   const lines = resultLines(folder).map(({ chunk, sha256 }) => `${chunk} ${sha256}`);
-  const wanted = committed.map(({ chunk, first, end }) => `${chunk} ${sha256(job.expected(first, end))}`);
+  const wanted = committed.map(({ chunk, first, end }) => `${chunk} ${sha256Hex(job.expected(first, end))}`);
   const at = wanted.findIndex((line, index) => line !== lines[index]);
   if (at < 0 && lines.length === wanted.length) return [];
   const line = at < 0 ? wanted.length : at;
   return [`results.ndjson: line ${line + 1} is ${lines[line]}, must be ${wanted[line]}; ${lines.length} lines`];
 }
 
-function filesProblems(folder: string, job: ChaosJob, committed: Committed[]): string[] {
-  const found = filesUnder(join(folder, "results"));
+function filesProblems(folder: string, job: ChaosJob, committed: CommittedItems[]): string[] {
+  const found = listFiles(join(folder, "results"));
   const wanted = new Set(
     job.plan.collect === "lines" ? [] : committed.map(({ first, end }) => job.resultPath(first, end)),
   );
   const strange = found.filter((file) => !wanted.has(file));
-  const usual = [...USUAL, job.aggregateName];
+  const usual = [...EXPECTED_ENTRIES, job.aggregateName];
   const beside = readdirSync(folder).filter((name) => !usual.includes(name));
   return [
     ...few(strange, (file) => `results/${file} belongs to no committed chunk`),
@@ -117,6 +117,6 @@ function textOf(file: string): string | undefined {
 }
 
 function few<T>(all: T[], text: (one: T) => string): string[] {
-  const more = all.length > NAMED ? [`and ${all.length - NAMED} more like that`] : [];
-  return [...all.slice(0, NAMED).map(text), ...more];
+  const more = all.length > MAX_LISTED_PROBLEMS ? [`and ${all.length - MAX_LISTED_PROBLEMS} more like that`] : [];
+  return [...all.slice(0, MAX_LISTED_PROBLEMS).map(text), ...more];
 }

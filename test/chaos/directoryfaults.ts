@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { DirectoryFault } from "./faultkinds.js";
 import { endCoordinator } from "./processfaults.js";
-import { RunFolder } from "./runfolder.js";
+import { RunCopy } from "./runcopy.js";
 import type { Scenario } from "./scenario.js";
 
 const execute = promisify(execFile);
@@ -16,9 +16,9 @@ export async function injectDirectoryFault(scene: Scenario, fault: DirectoryFaul
   switch (fault.kind) {
     case "copy": {
       await endCoordinator(scene, fault.end);
-      const copy = new RunFolder(join(shop.folder, "copy"), "its copy", scene.workload);
+      const copy = new RunCopy(join(shop.folder, "copy"), "its copy", scene.workload);
       await execute("cp", ["-a", original.path, copy.path]);
-      scene.places.push(copy);
+      scene.copies.push(copy);
       // Each of the two may compute what was not safe then, and what the other one made it drop.
       allowance.addAllBut(copy.committed(), 2);
       scene.hasConflict = true;
@@ -32,7 +32,7 @@ export async function injectDirectoryFault(scene: Scenario, fault: DirectoryFaul
       await endCoordinator(scene, fault.end);
       rmSync(original.path, { recursive: true });
       await execute("cp", ["-a", scene.backup, original.path]);
-      original.life = undefined;
+      original.process = undefined;
       allowance.addAllBut(original.committed(), 2);
       scene.hasConflict = true;
       return true;
@@ -66,8 +66,8 @@ async function backUp(scene: Scenario): Promise<void> {
   const { original, shop } = scene;
   const target = join(shop.folder, "backup");
   if (existsSync(target)) rmSync(target, { recursive: true });
-  original.life?.signal("SIGSTOP");
+  original.process?.signal("SIGSTOP");
   await execute("cp", ["-a", original.path, target]);
-  original.life?.signal("SIGCONT");
+  original.process?.signal("SIGCONT");
   scene.backup = target;
 }

@@ -1,11 +1,11 @@
 import { type Fault, type FaultKind, type FaultMoment, MISDEEDS, type MisdeedKind } from "./faultkinds.js";
 import type { Random } from "./random.js";
 
-const KILL_POINTS = ["attached", "sent-open", "sent-put", "sent-start", "started", "done", "pulled", "written"];
-KILL_POINTS.push("published", "lined", "recorded", "journaled", "sent-ack", "sent-stop", "sorted", "aggregated");
-KILL_POINTS.push("summarized", "closing", "closed", "step-begun", "step-done", "step-ended");
+const FAILPOINTS = ["attached", "sent-open", "sent-put", "sent-start", "started", "done", "pulled", "written"];
+FAILPOINTS.push("published", "lined", "recorded", "journaled", "sent-ack", "sent-stop", "sorted", "aggregated");
+FAILPOINTS.push("summarized", "closing", "closed", "step-begun", "step-done", "step-ended");
 /** Kill points that are passed more than once. */
-const REPEATED = [
+const REPEATED_FAILPOINTS = [
   "sent-start",
   "started",
   "done",
@@ -81,6 +81,6 @@ function drawFault(random: Random, kind: Exclude<FaultKind, MisdeedKind>, nodes:
 }
 
 function drawKillPoint(random: Random): string {
-  const step = random.pick(KILL_POINTS);
-  return REPEATED.includes(step) && random.chance(0.6) ? `${step}:${random.integer(2, 12)}` : step;
+  const step = random.pick(FAILPOINTS);
+  return REPEATED_FAILPOINTS.includes(step) && random.chance(0.6) ? `${step}:${random.integer(2, 12)}` : step;
 }

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CopyOrder } from "./faultkinds.js";
-import type { RunFolder } from "./runfolder.js";
+import type { RunCopy } from "./runcopy.js";
 import type { Scenario } from "./scenario.js";
 
 /** The longest that a coordinator which nobody disturbs may take, in seconds. */
-const ENDS_WITHIN = 75;
+const UNDISTURBED_END_TIMEOUT_SECONDS = 75;
 /** How often the command is given at the most until a run is at its end. */
-const MOST_RUNS = 6;
+const MAX_RUNS = 6;
 /** The share of all items that the copy commits before it is killed, where both run in turns, and how long that is waited for. */
 const TURN_SHARE = 0.2;
 const TURN_MS = 15_000;
@@ -18,24 +18,24 @@ export async function finishRuns(
   adopt: string[] | undefined,
 ): Promise<void> {
   await scene.settle();
-  const [original, copy] = scene.places as [RunFolder, RunFolder | undefined];
+  const [original, copy] = scene.copies as [RunCopy, RunCopy | undefined];
   if (copy === undefined) await continueToEnd(scene, original);
   else await continueBoth(scene, original, copy, order!);
-  for (const place of scene.places.filter(({ state }) => state === "refused")) {
+  for (const place of scene.copies.filter(({ state }) => state === "refused")) {
     // Its nodes may be free by now.
     await continueToEnd(scene, place);
     if (place.state === "refused" && adopt !== undefined) await continueToEnd(scene, place, adopt);
   }
-  if (adopt === undefined && scene.places.some(isAtEnd)) return;
-  for (const place of scene.places)
+  if (adopt === undefined && scene.copies.some(isAtEnd)) return;
+  for (const place of scene.copies)
     if (place.state === "refused") scene.problems.push(`${place.name}: is refused, and nothing takes it over`);
 }
 
-function isAtEnd({ state }: RunFolder): boolean {
+function isAtEnd({ state }: RunCopy): boolean {
   return state === "complete" || state === "partial";
 }
 
-async function continueBoth(scene: Scenario, original: RunFolder, copy: RunFolder, order: CopyOrder): Promise<void> {
+async function continueBoth(scene: Scenario, original: RunCopy, copy: RunCopy, order: CopyOrder): Promise<void> {
   if (order === "side-by-side") {
     await Promise.all([continueToEnd(scene, original), continueToEnd(scene, copy)]);
     return;
@@ -45,23 +45,23 @@ async function continueBoth(scene: Scenario, original: RunFolder, copy: RunFolde
     life.allow("killed");
     await haveTurn(scene, copy);
     life.signal("SIGKILL");
-    await scene.end(life, ENDS_WITHIN);
+    await scene.end(life, UNDISTURBED_END_TIMEOUT_SECONDS);
     scene.allowance.addAllBut(new Set());
   }
   for (const place of order === "copy-first" ? [copy, original] : [original, copy]) await continueToEnd(scene, place);
 }
 
-async function haveTurn({ workload }: Scenario, copy: RunFolder): Promise<void> {
+async function haveTurn({ workload }: Scenario, copy: RunCopy): Promise<void> {
   const enough = copy.committed().size + TURN_SHARE * workload.items;
   const deadline = performance.now() + TURN_MS;
   while (copy.isRunning && copy.committed().size < enough && performance.now() < deadline) await sleep(20);
 }
 
-async function continueToEnd(scene: Scenario, place: RunFolder, words: string[] = []): Promise<void> {
+async function continueToEnd(scene: Scenario, place: RunCopy, words: string[] = []): Promise<void> {
   place.state = "open";
-  for (let count = 0; count < MOST_RUNS; count++) {
-    const life = place.isRunning ? place.life! : scene.launch(place, ["on", ...words].join(" "), {}, words);
-    if (!(await scene.end(life, ENDS_WITHIN))) break;
+  for (let count = 0; count < MAX_RUNS; count++) {
+    const life = place.isRunning ? place.process! : scene.launch(place, ["on", ...words].join(" "), {}, words);
+    if (!(await scene.end(life, UNDISTURBED_END_TIMEOUT_SECONDS))) break;
     if (life.exit === 0) place.state = "complete";
     if (life.exit === "partial" && place.hasFailedAsPlanned()) place.state = "partial";
     if (life.exit === 75) place.state = "refused";

@@ -28,7 +28,7 @@ export interface JobPlan {
 }
 
 /** What decides over a job beside the seed. `isFed`: it passes on an aggregate, or takes one. */
-export interface JobNeeds {
+export interface JobConstraints {
   slots: number;
   attempts: number;
   isFed: boolean;
@@ -36,18 +36,18 @@ export interface JobNeeds {
 }
 
 /** The most that a job's results take together. */
-const MOST_BYTES = 20_000_000;
-const MOST_FED_BYTES = 2_000_000;
+const MAX_JOB_BYTES = 20_000_000;
+const MAX_FED_JOB_BYTES = 2_000_000;
 
 /** Draws a job that keeps so many slots busy for some seconds. */
-export function drawJob(random: Random, { slots, attempts, isFed, misdeed }: JobNeeds): JobPlan {
+export function drawJob(random: Random, { slots, attempts, isFed, misdeed }: JobConstraints): JobPlan {
   const kind = random.pick(
     isFed ? (["range", "matrix"] as const) : (["range", "tasks", "matrix", "jobs-file"] as const),
   );
   const chunkSeconds = random.magnitude(0.01, 0.5);
   const chunks = Math.min(90, Math.max(6, Math.round((random.real(1.5, 4) * slots) / chunkSeconds)));
   const per = kind === "range" ? random.integer(4, 20) : 1;
-  const chunkBytes = Math.min(drawSize(random), (isFed ? MOST_FED_BYTES : MOST_BYTES) / chunks);
+  const chunkBytes = Math.min(drawSize(random), (isFed ? MAX_FED_JOB_BYTES : MAX_JOB_BYTES) / chunks);
   const items = chunks * per;
   return {
     kind,

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runMuster } from "../cli/startmuster.js";
 import { lacking } from "../lab/requirements.js";
-import { type ChaosPlan, type KindSelection, planOf } from "./chaosplan.js";
+import { type ChaosPlan, drawPlan, type KindSelection } from "./chaosplan.js";
 import { type PlanResult, runPlan } from "./chaosrun.js";
 import { describePlan, summarizePlan } from "./describeplan.js";
 import { keepEvidence } from "./evidence.js";
@@ -52,7 +52,7 @@ async function work(adopt: string[] | undefined): Promise<void> {
   const testbed = await Testbed.start();
   try {
     for (let seed = seeds.shift(); seed !== undefined && !stopped; seed = seeds.shift()) {
-      await runSeed(planOf(seed, selection), testbed, adopt);
+      await runSeed(drawPlan(seed, selection), testbed, adopt);
       await testbed.restore();
     }
   } finally {
@@ -87,7 +87,7 @@ function report(plan: ChaosPlan, { problems, missed }: PlanResult, seconds: numb
 
 async function main(): Promise<void> {
   if (values.plan) {
-    for (const seed of seeds) print(describePlan(planOf(seed, selection)));
+    for (const seed of seeds) print(describePlan(drawPlan(seed, selection)));
     return;
   }
   const reason = lacking("chaos");

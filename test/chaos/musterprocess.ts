@@ -1,6 +1,6 @@
 import type { MusterResult } from "../cli/startmuster.js";
 import type { RunningMuster } from "../faults/knownjob.js";
-import type { RunFolder } from "./runfolder.js";
+import type { RunCopy } from "./runcopy.js";
 
 /**
  * How a muster ended: its exit code (that of a shell, where a signal ended it), `killed` by SIGKILL, or, of exit code 3, which state
@@ -8,10 +8,10 @@ import type { RunFolder } from "./runfolder.js";
  */
 export type ProcessExit = number | "killed" | "partial" | "stranded" | "broken";
 
-const SIGNALS: Record<string, ProcessExit> = { SIGKILL: "killed", SIGINT: 130, SIGTERM: 143 };
+const EXIT_BY_SIGNAL: Record<string, ProcessExit> = { SIGKILL: "killed", SIGINT: 130, SIGTERM: 143 };
 
 /** A bug, told as such or by its trace: of Node.js or of Python. */
-const TRACE = /bug in muster|Traceback \(most recent call last\)|^\s+at .*\(?[^\s()]+:\d+:\d+\)?$/m;
+const STACK_TRACE = /bug in muster|Traceback \(most recent call last\)|^\s+at .*\(?[^\s()]+:\d+:\d+\)?$/m;
 
 /** One process of `muster run`, from its start to its end. */
 export class MusterProcess {
@@ -23,7 +23,7 @@ export class MusterProcess {
   ran: MusterResult | undefined;
 
   constructor(
-    readonly place: RunFolder,
+    readonly place: RunCopy,
     /** What it was started for, for people. */
     readonly label: string,
     private readonly launched: RunningMuster,
@@ -33,7 +33,7 @@ export class MusterProcess {
     this.ended = launched.ended.then((ran) => {
       const { exitCode, signalCode } = launched.child;
       this.ran = ran;
-      this.exit = exitCode === 3 ? stateBehind3(ran.out) : (exitCode ?? SIGNALS[signalCode ?? ""] ?? 255);
+      this.exit = exitCode === 3 ? stateOfExit3(ran.out) : (exitCode ?? EXIT_BY_SIGNAL[signalCode ?? ""] ?? 255);
     });
   }
 
@@ -73,19 +73,19 @@ export class MusterProcess {
     const explained = [...allowed].join(", ");
     return [
       ...(allowed.has(exit!) ? [] : [`${label}: ended with ${exit}; what was done explains ${explained}`]),
-      ...tracesIn(label, ran!),
+      ...findStackTraces(label, ran!),
     ];
   }
 }
 
 /** Which state the exit code 3 stands for: of a job, or of a step of a pipeline. */
-function stateBehind3(out: string): ProcessExit {
+function stateOfExit3(out: string): ProcessExit {
   if (out.includes("no usable node is left")) return "stranded";
   return /^job: partly done|^ {2}\w+: +partial\b/m.test(out) ? "partial" : "broken";
 }
 
 /** Says whether a muster reported a bug or printed a stack trace. */
-export function tracesIn(label: string, { out, err }: MusterResult): string[] {
-  const found = TRACE.exec(`${out}\n${err}`);
+export function findStackTraces(label: string, { out, err }: MusterResult): string[] {
+  const found = STACK_TRACE.exec(`${out}\n${err}`);
   return found === null ? [] : [`${label}: a stack trace, or a bug reported: ${found[0].trim()}`];
 }

@@ -8,13 +8,13 @@ import type { Scenario } from "./scenario.js";
 import { fillSmall, freeSmall, workdirOf } from "./testbed.js";
 
 /** How a run without this node may end. */
-const WITHOUT_NODE: ProcessExit[] = [69, "stranded"];
+const EXITS_WITHOUT_NODE: ProcessExit[] = [69, "stranded"];
 /** How a run may end while chunks fail on this node. */
-const FAILING: ProcessExit[] = [...WITHOUT_NODE, "partial"];
+const EXITS_WITH_FAILURES: ProcessExit[] = [...EXITS_WITHOUT_NODE, "partial"];
 /** Times that a chunk's attempts may be used up: failures on a slot that is taken out are not counted against their chunks. */
-const FORGIVEN = 2;
+const UNCOUNTED_ATTEMPT_FACTOR = 2;
 /** How long chunks may go on failing in a folder that is gone. */
-const NOTICED_MS = 3000;
+const DELETED_WORKDIR_FAILURES_MS = 3000;
 
 /** What a fault has to do with executions: `expose` notes those that it may have lost on its node, `times` over. */
 type Expose = (times?: number, margin?: number) => void;
@@ -30,12 +30,12 @@ export async function injectNodeFault(scene: Scenario, fault: NodeFault): Promis
   if ("forMs" in fault) return injectLasting(scene, node, fault, expose);
   switch (fault.kind) {
     case "restart-sshd":
-      scene.during(0, WITHOUT_NODE, () => {});
+      scene.during(0, EXITS_WITHOUT_NODE, () => {});
       await node.restartSshd();
       await node.dropConnections();
       return true;
     case "drop-connections":
-      scene.during(0, WITHOUT_NODE, () => {});
+      scene.during(0, EXITS_WITHOUT_NODE, () => {});
       await node.dropConnections();
       return true;
     case "kill-agent": {
@@ -48,13 +48,13 @@ export async function injectNodeFault(scene: Scenario, fault: NodeFault): Promis
     case "kill-processes": {
       const found = node.processes();
       for (const { pid } of found) kill(pid, "SIGKILL");
-      scene.during(0, WITHOUT_NODE, () => {});
+      scene.during(0, EXITS_WITHOUT_NODE, () => {});
       expose();
       return found.length > 0;
     }
     case "delete-workdir":
       await remove(workdirOf(scene.plan, node, fault.node));
-      scene.during(NOTICED_MS, ["partial", "stranded"], () => {});
+      scene.during(DELETED_WORKDIR_FAILURES_MS, ["partial", "stranded"], () => {});
       expose(attemptsOf(scene), Number.POSITIVE_INFINITY);
       return true;
   }
@@ -70,7 +70,7 @@ async function injectLasting(
   switch (fault.kind) {
     case "cut-off":
       await node.cutOff();
-      scene.during(fault.forMs, WITHOUT_NODE, async () => {
+      scene.during(fault.forMs, EXITS_WITHOUT_NODE, async () => {
         await node.heal();
         expose();
       });
@@ -81,7 +81,7 @@ async function injectLasting(
       const agent = findAgentPid(node);
       if (agent === undefined) return false;
       kill(agent, "SIGSTOP");
-      scene.during(fault.forMs, WITHOUT_NODE, () => {
+      scene.during(fault.forMs, EXITS_WITHOUT_NODE, () => {
         kill(agent, "SIGCONT");
         expose();
       });
@@ -89,9 +89,9 @@ async function injectLasting(
     }
     case "disk-full-node":
       await fillSmall(node);
-      scene.during(fault.forMs, FAILING, async () => {
+      scene.during(fault.forMs, EXITS_WITH_FAILURES, async () => {
         await freeSmall(node);
-        expose(attemptsOf(scene) * FORGIVEN);
+        expose(attemptsOf(scene) * UNCOUNTED_ATTEMPT_FACTOR);
       });
       return true;
   }
@@ -101,7 +101,7 @@ async function cyclePower(scene: Scenario, node: LabNode, offMs: number, expose:
   await node.powerOff();
   expose();
   if (offMs === 0) await node.powerOn();
-  scene.during(offMs, WITHOUT_NODE, () => node.powerOn());
+  scene.during(offMs, EXITS_WITHOUT_NODE, () => node.powerOn());
   return true;
 }
 

@@ -1,4 +1,4 @@
-import { mulberry } from "../faults/mulberry.js";
+import { createMulberry32 } from "../faults/mulberry32.js";
 
 /** Random choices that a seed repeats. */
 export class Random {
@@ -6,7 +6,7 @@ export class Random {
 
   constructor(seed: number) {
     // Seeds in a row are spread first, so that a few of them differ in more than their last draws.
-    this.next = mulberry(Math.imul(seed ^ (seed >>> 16), 0x9e3779b1));
+    this.next = createMulberry32(Math.imul(seed ^ (seed >>> 16), 0x9e3779b1));
   }
 
   /** A number in [from, to). */

@@ -3,9 +3,9 @@ import type { Fault } from "./faultkinds.js";
 import type { Scenario } from "./scenario.js";
 
 /** The longest that a share of the work is waited for: what a fault has slowed down is not waited for. */
-const WAIT_MS = 12_000;
+const MAX_WAIT_MS = 12_000;
 /** Pause between two looks at the journal. */
-const LOOK_MS = 20;
+const POLL_INTERVAL_MS = 20;
 /** A run directory may be touched when its run is complete, too. */
 const AFTER_END: Fault["kind"][] = ["copy", "backup", "restore", "move"];
 
@@ -13,17 +13,17 @@ const AFTER_END: Fault["kind"][] = ["copy", "backup", "restore", "move"];
 export async function reachMoment(scene: Scenario, fault: Fault): Promise<void> {
   const { original } = scene;
   // The kill point may be one of the very beginning.
-  if (fault.kind === "kill-point" && original.life === undefined && fault.share < 0.3) return;
+  if (fault.kind === "kill-point" && original.process === undefined && fault.share < 0.3) return;
   if (!original.isRunning && !isAtEnd(scene)) scene.launch(original, "start");
-  const deadline = performance.now() + WAIT_MS;
-  while (original.isRunning && performance.now() < deadline && scene.share < fault.share) await sleep(LOOK_MS);
+  const deadline = performance.now() + MAX_WAIT_MS;
+  while (original.isRunning && performance.now() < deadline && scene.share < fault.share) await sleep(POLL_INTERVAL_MS);
   await sleep(fault.delayMs);
-  if (original.isRunning || original.life === undefined) return;
-  await scene.end(original.life, 1);
+  if (original.isRunning || original.process === undefined) return;
+  await scene.end(original.process, 1);
   if (!isAtEnd(scene) && !AFTER_END.includes(fault.kind)) scene.launch(original, "on");
 }
 
 /** A run that came to its end is started again only by what changes its run directory. */
 function isAtEnd({ original }: Scenario): boolean {
-  return original.life?.exit === 0;
+  return original.process?.exit === 0;
 }

@@ -6,14 +6,14 @@ import type { LabNode } from "../lab/lab.js";
 import { Allowance } from "./allowance.js";
 import type { ChaosPlan } from "./chaosplan.js";
 import { committedProblems } from "./checkresults.js";
-import { MusterProcess, type ProcessExit, tracesIn } from "./musterprocess.js";
+import { findStackTraces, MusterProcess, type ProcessExit } from "./musterprocess.js";
+import { RunCopy } from "./runcopy.js";
 import { RunDisk } from "./rundisk.js";
-import { RunFolder } from "./runfolder.js";
 import type { Testbed } from "./testbed.js";
 import { Workload } from "./workload.js";
 
 /** Executions that agents of a node may still begin of themselves, once their coordinator has gone. */
-const QUEUED = 16;
+const MAX_QUEUED_EXECUTIONS = 16;
 
 /** What a muster said, for whoever looks into a failure. */
 export interface MusterRecord {
@@ -26,8 +26,8 @@ export interface MusterRecord {
 export class Scenario {
   readonly problems: string[] = [];
   readonly records: MusterRecord[] = [];
-  readonly original: RunFolder;
-  readonly places: RunFolder[];
+  readonly original: RunCopy;
+  readonly copies: RunCopy[];
   readonly allowance: Allowance;
   readonly disk: RunDisk | undefined;
   /** A backup of the run directory. */
@@ -35,7 +35,7 @@ export class Scenario {
   /** From now on two run directories may want the same nodes. */
   hasConflict = false;
   private readonly ongoing = new Set<ProcessExit[]>();
-  private readonly undone: Promise<void>[] = [];
+  private readonly pendingUndos: Promise<void>[] = [];
   private closing: Promise<void> | undefined;
   private count = 0;
 
@@ -46,8 +46,8 @@ export class Scenario {
     readonly workload: Workload,
     private readonly nodeWords: string[],
   ) {
-    this.original = new RunFolder(join(shop.folder, "run"), "run", workload);
-    this.places = [this.original];
+    this.original = new RunCopy(join(shop.folder, "run"), "run", workload);
+    this.copies = [this.original];
     this.allowance = new Allowance(workload);
     if (plan.faults.some(({ kind }) => kind === "disk-full-here")) this.disk = RunDisk.mount(this.original.path);
   }
@@ -76,8 +76,8 @@ export class Scenario {
   }
 
   /** Starts `muster run` in a place, beside whatever runs there. */
-  start(place: RunFolder, what: string, env: { [name: string]: string } = {}, words: string[] = []): MusterProcess {
-    this.refuseClosed();
+  start(place: RunCopy, what: string, env: { [name: string]: string } = {}, words: string[] = []): MusterProcess {
+    this.assertOpen();
     const allowed: ProcessExit[] = [0, ...[...this.ongoing].flat()];
     if (this.isDoomed) allowed.push("partial");
     if (this.hasConflict) allowed.push(75);
@@ -86,10 +86,10 @@ export class Scenario {
   }
 
   /** Starts the one coordinator of a place. */
-  launch(place: RunFolder, what: string, env: { [name: string]: string } = {}, words: string[] = []): MusterProcess {
-    place.life = this.start(place, what, env, words);
-    void this.watch(place.life);
-    return place.life;
+  launch(place: RunCopy, what: string, env: { [name: string]: string } = {}, words: string[] = []): MusterProcess {
+    place.process = this.start(place, what, env, words);
+    void this.watch(place.process);
+    return place.process;
   }
 
   /** Waits for the end of a muster and looks at it. False where it had to be killed after so many seconds. */
@@ -104,7 +104,7 @@ export class Scenario {
       life.signal("SIGKILL");
     }
     await this.watch(life);
-    this.refuseClosed();
+    this.assertOpen();
     return !isLate;
   }
 
@@ -114,14 +114,14 @@ export class Scenario {
     const label = `${++this.count}. muster ${words.join(" ")}`;
     this.records.push({ label, exit: ran.code ?? "killed", ran });
     if (!allowed.includes(ran.code ?? "killed")) this.problems.push(`${label}: ended with ${ran.code}`);
-    this.problems.push(...tracesIn(label, ran));
+    this.problems.push(...findStackTraces(label, ran));
     return ran;
   }
 
   /** Something holds for a while, and is undone then; as long as it does, these ways of ending are explained. */
   during(forMs: number, explains: ProcessExit[], undo: () => Promise<void> | void): void {
     this.ongoing.add(explains);
-    this.original.life?.allow(...explains);
+    this.original.process?.allow(...explains);
     const over = sleep(forMs).then(async () => {
       try {
         await undo();
@@ -130,27 +130,27 @@ export class Scenario {
       }
       this.ongoing.delete(explains);
     });
-    this.undone.push(over);
+    this.pendingUndos.push(over);
   }
 
   /** Resolves when everything that was done for a while is undone. */
   async settle(): Promise<void> {
-    await Promise.all(this.undone);
+    await Promise.all(this.pendingUndos);
   }
 
   /** Ends what still runs here and removes the files; nothing can be started from then on. */
   close(): Promise<void> {
-    this.closing ??= this.takeDown();
+    this.closing ??= this.tearDown();
     return this.closing;
   }
 
-  private refuseClosed(): void {
+  private assertOpen(): void {
     if (this.closing !== undefined) throw new Error("the scene is closed");
   }
 
-  private async takeDown(): Promise<void> {
-    for (const { life } of this.places) life?.signal("SIGKILL");
-    await Promise.all(this.places.map(({ life }) => life?.ended));
+  private async tearDown(): Promise<void> {
+    for (const { process: life } of this.copies) life?.signal("SIGKILL");
+    await Promise.all(this.copies.map(({ process: life }) => life?.ended));
     await this.settle();
     this.disk?.unmount();
     this.shop.remove();
@@ -165,7 +165,7 @@ export class Scenario {
       this.records.push({ label: life.label, exit: life.exit, ran: life.ran! });
       // The lease of such a plan is so short that it may be over before the next coordinator is there.
       if (this.plan.leaseSeconds !== undefined)
-        for (const node of this.nodes) this.allowance.expose(node, life.place.committed(), QUEUED);
+        for (const node of this.nodes) this.allowance.expose(node, life.place.committed(), MAX_QUEUED_EXECUTIONS);
       const wrong = committedProblems(life.place, this.workload).map((problem) => `${life.label}: ${problem}`);
       this.problems.push(...life.problems(), ...wrong);
     });

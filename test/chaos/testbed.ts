@@ -3,16 +3,16 @@ import { join } from "node:path";
 import { type Lab, type LabNode, startLab } from "../lab/lab.js";
 import type { ChaosPlan } from "./chaosplan.js";
 
-const NODES = 3;
+const NODE_COUNT = 3;
 /** A small file system on a node, for plans that fill it up. */
-const SMALL = "small";
+const SMALL_DISK = "small";
 
 /** Nodes that many runs use, one after the other. */
 export class Testbed {
   private constructor(private readonly lab: Lab) {}
 
   static async start(): Promise<Testbed> {
-    return new Testbed(await startLab({ nodes: NODES, gpus: 0 }));
+    return new Testbed(await startLab({ nodes: NODE_COUNT, gpus: 0 }));
   }
 
   nodesOf({ slots }: ChaosPlan): LabNode[] {
@@ -34,7 +34,7 @@ export class Testbed {
       nodes: Object.fromEntries(
         nodes.map((node, index) => [
           node.name,
-          { slots: plan.slots[index], ...(small.has(index) && { workdir: `/${SMALL}/muster` }) },
+          { slots: plan.slots[index], ...(small.has(index) && { workdir: `/${SMALL_DISK}/muster` }) },
         ]),
       ),
     });
@@ -48,7 +48,7 @@ export class Testbed {
       if (node.pid === undefined) await node.powerOn();
       await node.heal();
       if ((await node.quiet(1)).length > 0) await node.powerCycle();
-      if (existsSync(join(node.root, SMALL))) await unmountSmall(node);
+      if (existsSync(join(node.root, SMALL_DISK))) await unmountSmall(node);
       rmSync(join(node.root, "root/.muster"), { recursive: true, force: true });
       for (const name of readdirSync(join(node.root, "var/tmp")))
         if (name.startsWith("chaos-")) rmSync(join(node.root, "var/tmp", name));
@@ -62,16 +62,16 @@ export class Testbed {
 
 /** Where muster works on a node of a plan, as seen from outside. */
 export function workdirOf(plan: ChaosPlan, node: LabNode, index: number): string {
-  return join(node.root, smallNodes(plan).has(index) ? `${SMALL}/muster` : "root/.muster");
+  return join(node.root, smallNodes(plan).has(index) ? `${SMALL_DISK}/muster` : "root/.muster");
 }
 
 /** Fills up, or frees, the small file system of a node. */
 export async function fillSmall(node: LabNode): Promise<void> {
-  await node.exec(["sh", "-c", `head -c 1G /dev/zero >/${SMALL}/filler 2>/dev/null; true`]);
+  await node.exec(["sh", "-c", `head -c 1G /dev/zero >/${SMALL_DISK}/filler 2>/dev/null; true`]);
 }
 
 export async function freeSmall(node: LabNode): Promise<void> {
-  await node.exec(["rm", "-f", `/${SMALL}/filler`]);
+  await node.exec(["rm", "-f", `/${SMALL_DISK}/filler`]);
 }
 
 /** The nodes, by index, that work on a small file system. */
@@ -80,9 +80,13 @@ function smallNodes({ faults }: ChaosPlan): Set<number> {
 }
 
 async function mountSmall(node: LabNode): Promise<void> {
-  await node.exec(["sh", "-c", `mkdir -p /${SMALL} && mount -t tmpfs -o size=192m,mode=1777 tmpfs /${SMALL}`]);
+  await node.exec([
+    "sh",
+    "-c",
+    `mkdir -p /${SMALL_DISK} && mount -t tmpfs -o size=192m,mode=1777 tmpfs /${SMALL_DISK}`,
+  ]);
 }
 
 async function unmountSmall(node: LabNode): Promise<void> {
-  await node.exec(["sh", "-c", `umount -l /${SMALL} 2>/dev/null; rmdir /${SMALL}`]);
+  await node.exec(["sh", "-c", `umount -l /${SMALL_DISK} 2>/dev/null; rmdir /${SMALL_DISK}`]);
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { TestFolder } from "../cli/startmuster.js";
-import { sha256 } from "../faults/checks.js";
+import { sha256Hex } from "../faults/checks.js";
 import type { LabNode } from "../lab/lab.js";
 import { type ChaosExecution, ChaosJob } from "./chaosjob.js";
 import type { ChaosPlan } from "./chaosplan.js";
@@ -29,7 +29,7 @@ export class Workload {
     }
     const [first, second] = work.jobs;
     const a = new ChaosJob(shop, "a", `${mark}-a`, first, undefined);
-    const content = (aggregates: string[]) => `"${sha256(aggregates.join(""))}"`;
+    const content = (aggregates: string[]) => `"${sha256Hex(aggregates.join(""))}"`;
     const feeds = {
       chain: () => a.expectedAggregate(),
       "chain-command": () => content([a.expectedAggregate()]),

@@ -61,7 +61,7 @@ t.test("a GPU tool that hangs delays only the first chunks, until its timeout", 
   const { code, err } = await run.ended;
   node.setGpus({ tools: undefined });
   t.equal(code, 0, err);
-  t.match(err, "cannot look at its GPUs: nvidia-smi: no answer within 10 s; killed");
+  t.match(err, "cannot check its GPUs: nvidia-smi: no answer within 10 s; killed");
   t.notMatch(err, /is out/);
   t.equal(job.results().length, 12);
   t.same(await node.quiet(20), [], "no tool is left");

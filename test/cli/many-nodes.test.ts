@@ -90,11 +90,11 @@ t.test("a node that refuses connections while it boots gets work later in the ru
   const job = new KnownJob(shop, "booting", { chunks: 8, gate: true });
   const run = job.start(["-i", file]);
   await waitUntil("node2 refuses", () => run.stderr().includes("node2: away"));
-  await waitUntil("node1 works", () => job.running([first]).length > 0);
+  await waitUntil("node1 works", () => job.listRunning([first]).length > 0);
   const sshd = await DelayingProxy.start(second, 0, port);
   t.teardown(() => sshd.stop());
-  await waitUntil("node2 works, too", () => job.running([second]).length > 0);
-  job.open([first, second]);
+  await waitUntil("node2 works, too", () => job.listRunning([second]).length > 0);
+  job.openGate([first, second]);
   const ran = await run.ended;
   t.equal(ran.code, 0, ran.err);
   checkResults(t, job);

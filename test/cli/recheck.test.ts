@@ -111,7 +111,7 @@ t.test("with a single slot nothing is computed again, which is logged once", { s
   const inventory = lab.inventory({ file: "one.yaml", node: { slots: 1 } });
   const ran = await runMuster(["run", job("alone", { canary: "100%" }), "-i", inventory, "--limit", node!.name]);
   t.equal(ran.code, 0, ran.err);
-  t.equal(ran.err.match(/canary: chunk n=\d+ is not computed again: there is one slot only/g)?.length, 1, ran.err);
+  t.equal(ran.err.match(/recheck: chunk n=\d+ is not computed again: there is one slot only/g)?.length, 1, ran.err);
   t.match(ran.out, /0 chunks computed twice, 0 with a different result, 20 chunks could not be compared/);
 });
 

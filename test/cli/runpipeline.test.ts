@@ -217,7 +217,7 @@ t.test("a run directory that is a file, or of another kind of run, is rejected a
   for (const file of [pipeline, job])
     t.match(await run(file, "--out", pipeline), {
       code: 3,
-      err: /cannot write to the run directory \S+: it is a file and no folder\n\s+Move the file away/,
+      err: /cannot write to the run directory \S+: it is a file and not a folder\n\s+Move the file away/,
     });
   const outs = { [pipeline]: join(shop.folder, "kinds/of-pipeline"), [job]: join(shop.folder, "kinds/of-job") };
   for (const [file, out] of Object.entries(outs)) t.equal((await run(file, "--out", out)).code, 0);

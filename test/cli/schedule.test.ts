@@ -118,7 +118,7 @@ t.test("a scheduled run that cannot write reports it", async (t) => {
   shop.write("unwritable/runs", "");
   t.match(await runMuster(["run", "--cron", file, "-i", "local"]), {
     code: 3,
-    err: /cannot write to the run directory \S+\/runs: it is a file and no folder\n\s+Move the file away/,
+    err: /cannot write to the run directory \S+\/runs: it is a file and not a folder\n\s+Move the file away/,
   });
 });
 
@@ -165,7 +165,7 @@ t.test("under cron there is no ssh agent: the failure says so for an encrypted k
   t.equal(ran.out, "");
   t.match(
     ran.err,
-    /a: failed, .*: no usable node is left\n +far: refused: .*sealed is encrypted, .*; there is no ssh agent to ask/,
+    /a: failed, .*: no usable node is left\n +far: refused: .*sealed is encrypted, .*; no ssh agent is available/,
   );
 });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import t from "tap";
 import { loadJob } from "../../executor/job/loadjob.js";
-import { journalOf } from "../faults/checks.js";
+import { readJournal } from "../faults/checks.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
 import { type MusterResult, runMuster, startMuster } from "./startmuster.js";
@@ -240,5 +240,5 @@ t.test("a pipeline stores no values of env, and detects changed ones", async (t)
     [0o600, 0o600, 0o600],
   );
   t.ok(existsSync(join(runs, "pipe-2")));
-  t.ok(journalOf(join(runs, "pipe/one")).length > 0);
+  t.ok(readJournal(join(runs, "pipe/one")).length > 0);
 });

@@ -32,12 +32,12 @@ async function share(
   const before = new KnownJob(shop, `${name}-first`, { chunks: 3, gate: true });
   const after = new KnownJob(shop, `${name}-second`, { chunks: 3 });
   const holding = before.start(["-i", first]);
-  await waitUntil("a chunk of the first runs", () => before.running(nodes).length > 0);
+  await waitUntil("a chunk of the first runs", () => before.listRunning(nodes).length > 0);
   const waiting = after.start(["-i", second]);
   await waitUntil("the second waits", () => /slot 0 waits for/.test(waiting.stderr()));
   const pid = await agentOf(uid);
-  t.same(after.executions(nodes), [], "the second has begun nothing");
-  before.open(nodes);
+  t.same(after.listExecutions(nodes), [], "the second has begun nothing");
+  before.openGate(nodes);
   for (const [job, { ended }] of [
     [before, holding],
     [after, waiting],

@@ -6,7 +6,7 @@ import type { LabNode } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
-import { checkNodes, checkResults, committedChunks, countRepeatedChunks, journalOf } from "./checks.js";
+import { checkNodes, checkResults, committedChunks, countRepeatedChunks, readJournal } from "./checks.js";
 import { KnownJob, type RunningMuster, watchMuster } from "./knownjob.js";
 
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 16, gpus: 0, user: "rig" }, "processes of nodes");
@@ -62,7 +62,7 @@ class KillerJob {
 
 /** How often a try of a chunk was lost, as the journal has it. */
 function losses(run: string, chunk: string): number {
-  return journalOf(run).filter((entry) => entry.e === "tried" && entry.chunk === chunk).length;
+  return readJournal(run).filter((entry) => entry.e === "tried" && entry.chunk === chunk).length;
 }
 
 function agentOf(node: LabNode): number | undefined {
@@ -122,17 +122,17 @@ t.test("a node that reboots again and again: it rests, and its chunks do not pay
   const run = startOn(job, on, {});
   for (let count = 0; count < 5; count++) {
     await waitUntil("it is at work", () => run.stderr().split("node").length > 1 && agentOf(on[0]!) !== undefined);
-    const before = job.executions(on).length;
+    const before = job.listExecutions(on).length;
     await waitUntil(
       "chunks run",
-      () => job.executions(on).length > before || job.executions(on).length >= 2 * (count + 1),
+      () => job.listExecutions(on).length > before || job.listExecutions(on).length >= 2 * (count + 1),
     );
     await on[0]!.powerCycle();
   }
-  job.open(on);
+  job.openGate(on);
   await end(t, job, run, on);
   t.match(run.stderr(), /it has rebooted/);
-  t.match(run.stderr(), /this is failure 4 in a row, so it rests for 4 s/);
+  t.match(run.stderr(), /this is failure 4 in a row, so reconnecting waits 4 s/);
   t.same(
     job.chunks.map((chunk) => losses(job.run, chunk)),
     job.chunks.map(() => 0),
@@ -149,7 +149,9 @@ t.test(
     const proxy = await proxyOf(t, on[0]!);
     proxy.setLifetime(2000);
     const run = startOn(job, on, { [on[0]!.name]: { host: proxy.host, port: proxy.port } });
-    await waitUntil("it rests", () => /this is failure 5 in a row, so it rests for 8 s/.test(run.stderr()));
+    await waitUntil("reconnecting waits", () =>
+      /this is failure 5 in a row, so reconnecting waits 8 s/.test(run.stderr()),
+    );
     t.ok(proxy.accepted <= 5, `${proxy.accepted} connections`);
     proxy.setLifetime(undefined);
     await end(t, job, run, on);
@@ -166,19 +168,19 @@ t.test(
     const job = new KnownJob(shop, "moments", { chunks: 16, gate: true });
     const proxy = await proxyOf(t, brief);
     const run = startOn(job, on, { [brief.name]: { host: proxy.host, port: proxy.port, grace: "6s" } });
-    await waitUntil("both are at work", () => on.every((node) => job.running([node]).length === 3));
-    const left = job.running([brief]);
+    await waitUntil("both are at work", () => on.every((node) => job.listRunning([node]).length === 3));
+    const left = job.listRunning([brief]);
     proxy.setLifetime(700);
     proxy.reset();
     const lost = performance.now();
-    job.open([other]);
+    job.openGate([other]);
     await waitUntil("it is said", () => run.stderr().includes("its connection keeps failing, its chunks go to others"));
     const seconds = (performance.now() - lost) / 1000;
     t.ok(seconds > 4 && seconds < 15, `after ${seconds} s`);
-    const begun = () => job.executions([other]).map(({ chunk }) => chunk);
+    const begun = () => job.listExecutions([other]).map(({ chunk }) => chunk);
     await waitUntil("they run elsewhere", () => left.every((chunk) => begun().includes(chunk)));
     proxy.setLifetime(undefined);
-    job.open(on);
+    job.openGate(on);
     await end(t, job, run, on);
   },
 );

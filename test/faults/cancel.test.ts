@@ -4,7 +4,7 @@ import t from "tap";
 import { runMuster, startMuster } from "../cli/startmuster.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
-import { checkNodes, checkResults, committedChunks, hasRecorded, journalOf } from "./checks.js";
+import { checkNodes, checkResults, committedChunks, hasRecorded, readJournal } from "./checks.js";
 import { KnownJob, watchMuster } from "./knownjob.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
@@ -15,7 +15,7 @@ t.test(
   async (t) => {
     const job = new KnownJob(shop, "alive", { chunks: 12, gate: true });
     const first = job.start(["-i", inventory]);
-    await waitUntil("four chunks run", () => job.running(lab.nodes).length === 4);
+    await waitUntil("four chunks run", () => job.listRunning(lab.nodes).length === 4);
     const cancelled = await runMuster(["cancel", job.run]);
     t.equal(cancelled.code, 0, cancelled.err);
     t.match(cancelled.err, `stopping muster process ${first.child.pid}`);
@@ -24,7 +24,7 @@ t.test(
     t.equal(code, 143, "its coordinator ended as by TERM");
     t.match(out, /interrupted; .*\n.*\n.*\nrunning chunks continue on their nodes; to stop them: muster cancel/);
     await checkNodes(t, lab.nodes);
-    t.match(journalOf(job.run).at(-1), { e: "close", state: "cancelled" });
+    t.match(readJournal(job.run).at(-1), { e: "close", state: "cancelled" });
     t.match(JSON.parse(readFileSync(join(job.run, "summary.json"), "utf8")), { state: "cancelled" });
     const again = await runMuster(["cancel", job.run, "--json"]);
     t.equal(again.code, 0, "cancelled again, it finds nothing");
@@ -32,15 +32,15 @@ t.test(
       JSON.parse(again.out).nodes.map((one: { state: string }) => one.state),
       ["nothing", "nothing"],
     );
-    job.open(lab.nodes);
+    job.openGate(lab.nodes);
     const ran = await job.muster(["-i", inventory]);
     t.equal(ran.code, 0, ran.err);
     checkResults(t, job);
-    t.equal(job.executions(lab.nodes).length, 16, "the four that were killed, and twelve");
+    t.equal(job.listExecutions(lab.nodes).length, 16, "the four that were killed, and twelve");
     await checkNodes(t, lab.nodes);
     const after = await runMuster(["cancel", job.run]);
     t.match(after, { code: 0, out: /^alive: was complete; 12 chunks done/ });
-    t.match(journalOf(job.run).at(-1), { e: "close", state: "complete" });
+    t.match(readJournal(job.run).at(-1), { e: "close", state: "complete" });
   },
 );
 
@@ -64,7 +64,7 @@ t.test("cancel of a run whose coordinator was killed, from its directory alone",
 t.test("cancel where the agents are dead too, and a chunk of theirs lives on", { skip }, async (t) => {
   const job = new KnownJob(shop, "orphans", { chunks: 4, gate: true });
   const first = job.start(["-i", inventory]);
-  await waitUntil("four chunks run", () => job.running(lab.nodes).length === 4);
+  await waitUntil("four chunks run", () => job.listRunning(lab.nodes).length === 4);
   first.child.kill("SIGKILL");
   await first.ended;
   for (const node of lab.nodes)
@@ -81,10 +81,10 @@ t.test("cancel where the agents are dead too, and a chunk of theirs lives on", {
 t.test("what is done on nodes and not collected is counted, and computed again later", { skip }, async (t) => {
   const job = new KnownJob(shop, "uncollected", { chunks: 4, gate: true });
   const first = job.start(["-i", inventory]);
-  await waitUntil("four chunks run", () => job.running(lab.nodes).length === 4);
+  await waitUntil("four chunks run", () => job.listRunning(lab.nodes).length === 4);
   first.child.kill("SIGKILL");
   await first.ended;
-  job.open(lab.nodes);
+  job.openGate(lab.nodes);
   await waitUntil("their results wait on the nodes", () => lab.nodes.every(hasRecorded));
   const cancelled = await runMuster(["cancel", job.run]);
   t.equal(cancelled.code, 0, cancelled.err);
@@ -93,13 +93,13 @@ t.test("what is done on nodes and not collected is counted, and computed again l
   const ran = await job.muster(["-i", inventory]);
   t.equal(ran.code, 0, ran.err);
   checkResults(t, job);
-  t.equal(job.executions(lab.nodes).length, 8);
+  t.equal(job.listExecutions(lab.nodes).length, 8);
 });
 
 t.test("cancel of a coordinator that was stopped (SIGSTOP)", { skip }, async (t) => {
   const job = new KnownJob(shop, "stopped", { chunks: 4, gate: true });
   const first = job.start(["-i", inventory]);
-  await waitUntil("four chunks run", () => job.running(lab.nodes).length === 4);
+  await waitUntil("four chunks run", () => job.listRunning(lab.nodes).length === 4);
   first.child.kill("SIGSTOP");
   const cancelled = await runMuster(["cancel", job.run]);
   t.equal(cancelled.code, 0, cancelled.err);
@@ -114,7 +114,7 @@ t.test(
     const job = new KnownJob(shop, "apart", { chunks: 4, gate: true });
     const [here, away] = [lab.nodes[0]!, lab.nodes[1]!];
     const first = job.start(["-i", inventory]);
-    await waitUntil("four chunks run", () => job.running(lab.nodes).length === 4);
+    await waitUntil("four chunks run", () => job.listRunning(lab.nodes).length === 4);
     first.child.kill("SIGKILL");
     await first.ended;
     await away.restartSshd({ AllowUsers: "nobody" });
@@ -133,7 +133,7 @@ t.test("an inventory that has moved: said, and -i names it", { skip }, async (t)
   const own = lab.inventory({ file: "own.yaml" });
   const job = new KnownJob(shop, "moved", { chunks: 2, gate: true });
   const first = job.start(["-i", own]);
-  await waitUntil("two chunks run", () => job.running(lab.nodes).length === 2);
+  await waitUntil("two chunks run", () => job.listRunning(lab.nodes).length === 2);
   first.child.kill("SIGINT");
   t.equal((await first.ended).code, 130);
   rmSync(own);
@@ -176,7 +176,7 @@ for (const dead of [false, true])
       const first = watchMuster(startMuster(["run", file, "-i", inventory, "--out", run]));
       await waitUntil(
         "four chunks and the command run",
-        () => job.running(lab.nodes).length === 4 && processesWith(nap).length > 0,
+        () => job.listRunning(lab.nodes).length === 4 && processesWith(nap).length > 0,
       );
       if (dead) {
         first.child.kill("SIGKILL");

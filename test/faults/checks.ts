@@ -8,7 +8,7 @@ import type { LabNode } from "../lab/lab.js";
 import type { KnownJob } from "./knownjob.js";
 
 /** The records of a run's journal; none where there is no journal yet. */
-export function journalOf(run: string): JournalEntry[] {
+export function readJournal(run: string): JournalEntry[] {
   const file = join(run, "journal.ndjson");
   if (!existsSync(file)) return [];
   const entries: JournalEntry[] = [];
@@ -23,26 +23,26 @@ export function journalOf(run: string): JournalEntry[] {
 
 /** Chunks that a run's journal has as committed, in that order. */
 export function committedChunks(run: string): string[] {
-  return journalOf(run).flatMap((entry) => (entry.e === "done" ? [entry.chunk] : []));
+  return readJournal(run).flatMap((entry) => (entry.e === "done" ? [entry.chunk] : []));
 }
 
 /** The lines of results.ndjson. */
-export function resultsOf(job: KnownJob): { chunk: string; node: string; sha256: string }[] {
+export function readResultLines(job: KnownJob): { chunk: string; node: string; sha256: string }[] {
   const lines = readFileSync(join(job.run, "results.ndjson"), "utf8").trimEnd().split("\n");
   return lines.map((line) => JSON.parse(line));
 }
 
 /** Every expected result is there once with the right bytes, in every place where it must be, and nothing else is. */
 export function checkResults(t: Test, job: KnownJob): void {
-  const wanted = job.chunks.map((chunk) => ({ chunk, sha256: sha256(job.expected(chunk)) }));
-  const named = resultsOf(job).map(({ chunk, sha256 }) => ({ chunk, sha256 }));
+  const wanted = job.chunks.map((chunk) => ({ chunk, sha256: sha256Hex(job.expected(chunk)) }));
+  const named = readResultLines(job).map(({ chunk, sha256 }) => ({ chunk, sha256 }));
   t.same(named, wanted, "results.ndjson: every chunk once, in order, with the right hash");
   t.same(committedChunks(job.run).sort(), [...job.chunks].sort(), "the journal has every chunk once");
-  const found = filesUnder(join(job.run, "results"));
+  const found = listFiles(join(job.run, "results"));
   t.same(found, job.chunks.map((chunk) => `${chunk}/r.json`).sort(), "results/: every file, and no other");
   const wrong = job.chunks.filter((chunk) => readResult(job, chunk) !== job.expected(chunk));
   t.same(wrong, [], "results/: every file has the right bytes");
-  const strange = readdirSync(job.run).filter((name) => !USUAL.has(name));
+  const strange = readdirSync(job.run).filter((name) => !EXPECTED_ENTRIES.has(name));
   t.same(strange, [], "nothing else is left in the run directory");
   const summary = JSON.parse(readFileSync(join(job.run, "summary.json"), "utf8"));
   t.match(summary, { state: "complete", chunks: { done: job.chunks.length, failed: 0 } });
@@ -74,7 +74,7 @@ export function hasRecorded(node: LabNode): boolean {
 /** How often each chunk was begun, where that is not once. */
 export function countRepeatedChunks(job: KnownJob, nodes: LabNode[]): Record<string, number> {
   const counts: Record<string, number> = Object.fromEntries(job.chunks.map((chunk) => [chunk, 0]));
-  for (const { chunk } of job.executions(nodes)) counts[chunk] = (counts[chunk] ?? 0) + 1;
+  for (const { chunk } of job.listExecutions(nodes)) counts[chunk] = (counts[chunk] ?? 0) + 1;
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 1));
 }
 
@@ -85,7 +85,7 @@ export function findAgentPid(node: LabNode): number | undefined {
 }
 
 /** Paths of the regular files, links and other entries below a folder that are no folders, relative to it, sorted. */
-export function filesUnder(folder: string): string[] {
+export function listFiles(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
@@ -93,12 +93,12 @@ export function filesUnder(folder: string): string[] {
 }
 
 /** The SHA-256 of a text, in hexadecimal. */
-export function sha256(text: string): string {
+export function sha256Hex(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
 const WORKDIRS = ["root/.muster", "home/rig/.muster"];
-const USUAL = new Set([
+const EXPECTED_ENTRIES = new Set([
   ".key",
   "job.yaml",
   "journal.ndjson",

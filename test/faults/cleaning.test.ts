@@ -5,7 +5,7 @@ import { type MusterResult, runMuster } from "../cli/startmuster.js";
 import { type LabNode, startLab } from "../lab/lab.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
-import { checkNodes, checkResults, countRepeatedChunks, journalOf } from "./checks.js";
+import { checkNodes, checkResults, countRepeatedChunks, readJournal } from "./checks.js";
 import { KnownJob, type RunningMuster } from "./knownjob.js";
 
 const { skip, shop, lab, nodes, inventory } = await shareLab(t, { nodes: 2, gpus: 0 }, "looking into nodes");
@@ -22,7 +22,7 @@ const agentsOf = (node: LabNode) =>
 async function atWork(name: string): Promise<{ job: KnownJob; run: RunningMuster }> {
   const job = new KnownJob(shop, name, { chunks: 8, gate: true });
   const run = job.start(words);
-  await waitUntil("both are at work", () => lab.nodes.every((node) => job.running([node]).length === 2));
+  await waitUntil("both are at work", () => lab.nodes.every((node) => job.listRunning([node]).length === 2));
   return { job, run };
 }
 
@@ -54,18 +54,18 @@ t.test("cancel where folders were deleted: agents and chunks are found by their 
       new RegExp(`${name}: stopped, nothing is left; its folder was gone, and \\d+ of its processes`),
     );
   await checkNodes(t, lab.nodes);
-  t.match(journalOf(job.run).at(-1), { e: "close", state: "cancelled", leftovers: [] });
+  t.match(readJournal(job.run).at(-1), { e: "close", state: "cancelled", leftovers: [] });
   const again = await runMuster(["cancel", job.run]);
   t.match(again, { code: 0, err: /node1: holds nothing of this run/ });
 });
 
 t.test("a folder deleted in mid-run: said, and what ran there runs again", { skip }, async (t) => {
   const { job, run } = await atWork("survived");
-  const lost = job.running([node1]);
+  const lost = job.listRunning([node1]);
   deleteFolder(node1, "running");
   await waitUntil("it is noticed", () => run.stderr().includes("it was deleted or moved"));
   await waitUntil("there is one agent", () => agentsOf(node1).length === 1);
-  job.open(lab.nodes);
+  job.openGate(lab.nodes);
   checkComplete(t, job, await run.ended);
   t.same(countRepeatedChunks(job, lab.nodes), Object.fromEntries(lost.map((chunk) => [chunk, 2])));
   await checkNodes(t, lab.nodes);
@@ -77,7 +77,7 @@ t.test("a rerun after folders were deleted starts no second agent beside the fir
   const first = lab.nodes.flatMap(agentsOf).map(({ pid }) => pid);
   for (const node of lab.nodes) deleteFolder(node, "stopped");
   const run = job.start(words);
-  await waitUntil("both are at work", () => job.running(lab.nodes).length === 8);
+  await waitUntil("both are at work", () => job.listRunning(lab.nodes).length === 8);
   await waitUntil("there is one agent a node", () => lab.nodes.every((node) => agentsOf(node).length === 1));
   const now = lab.nodes.flatMap(agentsOf).map(({ pid }) => pid);
   t.notOk(
@@ -85,7 +85,7 @@ t.test("a rerun after folders were deleted starts no second agent beside the fir
     "none of them is one of the first",
   );
   t.equal(workersOf(lab.nodes), 4, "and what those ran is gone");
-  job.open(lab.nodes);
+  job.openGate(lab.nodes);
   checkComplete(t, job, await run.ended);
   await checkNodes(t, lab.nodes);
 });
@@ -100,7 +100,7 @@ t.test("a folder that cannot be looked at is not gone: exit 3 with the reason", 
   const [node] = own.nodes as [LabNode];
   const job = new KnownJob(shop, "denied", { chunks: 2, gate: true });
   const run = job.start(["-i", own.inventory()]);
-  await waitUntil("it is at work", () => job.running([node]).length === 2);
+  await waitUntil("it is at work", () => job.listRunning([node]).length === 2);
   await killed({ job, run });
   const runs = join(node.root, "home/rig/.muster/runs");
   chmodSync(runs, 0);
@@ -108,7 +108,7 @@ t.test("a folder that cannot be looked at is not gone: exit 3 with the reason", 
   t.equal(cancelled.code, 3, cancelled.out);
   t.match(cancelled.err, /node1: not stopped: .*it cannot be looked at: Permission denied/);
   t.same(await node.quiet(30), [], "its processes were ended all the same");
-  t.match(journalOf(job.run).at(-1), {
+  t.match(readJournal(job.run).at(-1), {
     state: "cancelled",
     leftovers: [{ node: "node1", reason: /Permission denied/ }],
   });
@@ -129,11 +129,11 @@ t.test("a node that cannot be looked at when the run ends is listed", { skip }, 
   const [node] = own.nodes as [LabNode];
   const job = new KnownJob(shop, "listed", { chunks: 1, gate: true });
   const run = job.start(["-i", own.inventory()]);
-  await waitUntil("it is at work", () => job.running([node]).length === 1);
+  await waitUntil("it is at work", () => job.listRunning([node]).length === 1);
   const runs = join(node.root, "home/rig/.muster/runs");
   // With its folder beyond reach an agent still has its own descriptors: small results come along with its messages.
   chmodSync(runs, 0);
-  job.open(own.nodes);
+  job.openGate(own.nodes);
   const ran = await run.ended;
   checkComplete(t, job, ran);
   t.match(ran.out, /node1 may still hold work of this run: .*could not be removed/);
@@ -150,16 +150,16 @@ t.test(
   { skip },
   async (t) => {
     const job = await killed(await atWork("apart"));
-    const { length } = job.running([node2]);
+    const { length } = job.listRunning([node2]);
     t.equal(length, 2);
     await node2.restartSshd({ AllowUsers: "nobody" });
-    job.open([node1]);
+    job.openGate([node1]);
     const ran = await job.muster(words);
     checkComplete(t, job, ran);
     t.match(ran.out, NODE2_LEFT);
     t.notMatch(ran.out, /node1 may still/);
     t.ok(agentsOf(node2).length === 1 && existsSync(join(node2.root, "root/.muster")), "it does hold something");
-    t.match(journalOf(job.run).at(-1), { e: "close", state: "complete", leftovers: [{ node: "node2", inventory }] });
+    t.match(readJournal(job.run).at(-1), { e: "close", state: "complete", leftovers: [{ node: "node2", inventory }] });
     const standing = JSON.parse((await runMuster(["status", job.run, "--json"])).out);
     t.match(standing, { state: "complete", leftovers: [{ node: "node2" }] });
 
@@ -180,7 +180,7 @@ t.test(
     t.notMatch(cleaned.out, /may still hold/);
     await checkNodes(t, lab.nodes);
     checkResults(t, job);
-    t.match(journalOf(job.run).at(-1), { e: "close", state: "complete", leftovers: [] });
+    t.match(readJournal(job.run).at(-1), { e: "close", state: "complete", leftovers: [] });
     t.notMatch(JSON.parse((await runMuster(["status", job.run, "--json"])).out), { leftovers: [{}] });
     const after = await job.muster(words);
     t.equal(after.code, 0);
@@ -191,7 +191,7 @@ t.test(
 t.test("cancel cleans what a complete run left, and a node without work of it is not listed", { skip }, async (t) => {
   const job = await killed(await atWork("cancelled"));
   await node2.restartSshd({ AllowUsers: "nobody" });
-  job.open([node1]);
+  job.openGate([node1]);
   checkComplete(t, job, await job.muster(words));
   const fresh = new KnownJob(shop, "fresh", { chunks: 4 });
   const ran = await fresh.muster(words);
@@ -201,7 +201,7 @@ t.test("cancel cleans what a complete run left, and a node without work of it is
   const cancelled = await runMuster(["cancel"], { cwd: join(shop.folder, "cancelled") });
   t.match(cancelled, { code: 0, err: /node2: stopped, nothing is left/, out: /was complete/ });
   await checkNodes(t, lab.nodes);
-  t.match(journalOf(job.run).at(-1), { e: "close", state: "complete", leftovers: [] });
+  t.match(readJournal(job.run).at(-1), { e: "close", state: "complete", leftovers: [] });
 });
 
 t.test("a node that has no part in the session that ends the run is cleaned all the same", { skip }, async (t) => {
@@ -209,9 +209,9 @@ t.test("a node that has no part in the session that ends the run is cleaned all 
     lab.inventory({ file: "tagged.yaml", nodes: { node1: { tags: ["a"] }, node2: { tags } } });
   const job = new KnownJob(shop, "left-out", { chunks: 8, gate: true, job: { needs: { nodes: ["a"] } } });
   const run = job.start(["-i", tagged(["a"])]);
-  await waitUntil("both are at work", () => job.running(lab.nodes).length === 4);
+  await waitUntil("both are at work", () => job.listRunning(lab.nodes).length === 4);
   await killed({ job, run });
-  job.open([node1]);
+  job.openGate([node1]);
   const ran = await job.muster(["-i", tagged(["b"])]);
   checkComplete(t, job, ran);
   t.match(ran.err, /node2: cleaned/);
@@ -226,10 +226,10 @@ t.test("a pipeline lists what its jobs left, and cleans it when it is run again"
   job.run = join(shop.folder, name, "out", "compute");
   const out = ["--out", join(shop.folder, name, "out")];
   const first = runMuster(["run", file, ...words, ...out]);
-  await waitUntil("both are at work", () => lab.nodes.every((node) => job.running([node]).length === 2));
+  await waitUntil("both are at work", () => lab.nodes.every((node) => job.listRunning([node]).length === 2));
   await node2.restartSshd({ AllowUsers: "nobody" });
   await node2.dropConnections();
-  job.open([node1]);
+  job.openGate([node1]);
   const ran = await first;
   t.equal(ran.code, 0, ran.err);
   t.match(ran.out, NODE2_LEFT);

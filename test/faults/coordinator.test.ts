@@ -6,7 +6,7 @@ import { waitForExit } from "../cli/startmuster.js";
 import { projectRoot } from "../lab/project.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
-import { checkNodes, checkResults, committedChunks, countRepeatedChunks, journalOf } from "./checks.js";
+import { checkNodes, checkResults, committedChunks, countRepeatedChunks, readJournal } from "./checks.js";
 import { KnownJob, watchMuster } from "./knownjob.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
@@ -24,7 +24,7 @@ t.test(
     await waitUntil("the agents' lease is over", () =>
       lab.nodes.every((node) => !existsSync(join(node.root, "root/.muster"))),
     );
-    const begun = job.executions(lab.nodes).length;
+    const begun = job.listExecutions(lab.nodes).length;
     child.kill("SIGCONT");
     const ran = await ended;
     t.equal(ran.code, 0, `${ran.err}${said()}`);
@@ -50,13 +50,13 @@ t.test(
 t.test("a second coordinator is refused and named its holder, and disturbs nothing", { skip }, async (t) => {
   const job = new KnownJob(shop, "second", { chunks: 4, gate: true });
   const first = job.start(["-i", inventory]);
-  await waitUntil("all chunks run", () => job.executions(lab.nodes).length === 4);
+  await waitUntil("all chunks run", () => job.listExecutions(lab.nodes).length === 4);
   const journal = readFileSync(join(job.run, "journal.ndjson"));
   const second = await job.muster(["-i", inventory]);
   t.equal(second.code, 75);
   t.match(second.err, new RegExp(`runs/second is held by muster process ${first.child.pid} on \\S+, since \\d{4}-`));
   t.same(readFileSync(join(job.run, "journal.ndjson")), journal);
-  job.open(lab.nodes);
+  job.openGate(lab.nodes);
   t.equal((await first.ended).code, 0);
   checkResults(t, job);
   t.same(countRepeatedChunks(job, lab.nodes), {});
@@ -80,7 +80,7 @@ t.test(
     const second = failing.start(["-i", inventory, "--json"]);
     second.child.stdout!.destroy();
     t.equal((await second.ended).code, 3, "not 0 where chunks failed");
-    t.match(journalOf(failing.run).at(-1), { e: "close", state: "partial" });
+    t.match(readJournal(failing.run).at(-1), { e: "close", state: "partial" });
     await checkNodes(t, lab.nodes);
   },
 );
@@ -143,7 +143,7 @@ t.test("our clock a day off, and jumping in mid-run: nothing but what is display
   });
   t.equal(ran.code, 0, ran.err);
   const { session } = JSON.parse(ran.out);
-  const opened = journalOf(job.run).find((entry) => entry.e === "open") as { at: string };
+  const opened = readJournal(job.run).find((entry) => entry.e === "open") as { at: string };
   t.ok(Date.parse(opened.at) > Date.now() + 80_000_000, "the clock was wrong indeed");
   t.ok(session.seconds > 1 && session.seconds < 600, `it took ${session.seconds} s`);
   checkResults(t, job);

@@ -32,7 +32,7 @@ async function fillUp(t: Test, name: string, size: string, shape: KnownJobOption
   const full = await job.muster(["-i", inventory]);
   t.equal(full.code, 3, full.err);
   t.match(full.out, reason);
-  t.match(full.out, /\n {4}Make room there; the same command then goes on/);
+  t.match(full.out, /\n {4}Free some space there, then run the same command again/);
   t.notMatch(full.out + full.err, /\bat .*\.js:\d+/, "no stack trace");
   const before = committedChunks(job.run);
   t.ok(before.length < job.chunks.length, `${before.length} chunks were committed`);
@@ -75,7 +75,7 @@ t.test(
     const full = await job.muster(["-i", inventory]);
     t.match(full, {
       code: 3,
-      err: /muster: cannot write to the run directory \S+: no space is left there\n\s+Make room there/,
+      err: /muster: cannot write to the run directory \S+: no space is left there\n\s+Free some space there/,
     });
     remount(job.run, "ro");
     const readOnly = await job.muster(["-i", inventory]);
@@ -84,8 +84,8 @@ t.test(
       err: /run directory \S+: the file system there is read-only\n\s+Make it writable/,
     });
     const inTheWay = await job.muster(["-i", inventory, "--out", join(job.file, "run")]);
-    t.match(inTheWay, { code: 3, err: /a part of its path is a file and no folder/ });
-    t.equal(job.executions(lab.nodes).length, 0);
+    t.match(inTheWay, { code: 3, err: /a part of its path is a file and not a folder/ });
+    t.equal(job.listExecutions(lab.nodes).length, 0);
     for (const { out, err } of [full, readOnly, inTheWay]) t.notMatch(out + err, /bug in muster|\bat .*\.js:\d+/);
   },
 );
@@ -98,7 +98,10 @@ t.test("a pipeline whose disk fills up stops in order, and goes on with more roo
   const file = shop.write("p.yaml", { steps: { a: { command: filler }, b: { command: ["true"], needs: ["a"] } } });
   const words = ["run", file, "-i", "local", "--out", join(folder, "run")];
   const full = await runMuster(words);
-  t.match(full, { code: 3, err: /cannot write to the run directory \S+: no space is left there\n\s+Make room there/ });
+  t.match(full, {
+    code: 3,
+    err: /cannot write to the run directory \S+: no space is left there\n\s+Free some space there/,
+  });
   t.notMatch(full.err, /bug in muster/);
   remount(folder, "size=4m");
   t.match(await runMuster(words), { code: 0 });

@@ -158,10 +158,10 @@ t.test(
       job: { retry: { backoff: "50ms" } },
     });
     const { child, ended, stderr: said } = job.start(["-i", inventory, "-v"]);
-    await waitUntil("it runs", () => job.executions(lab.nodes).length === 1);
+    await waitUntil("it runs", () => job.listExecutions(lab.nodes).length === 1);
     child.kill("SIGSTOP");
-    job.open(lab.nodes);
-    const node = lab.nodes.find((one) => job.executions([one]).length === 1)!;
+    job.openGate(lab.nodes);
+    const node = lab.nodes.find((one) => job.listExecutions([one]).length === 1)!;
     const runs = join(node.root, "root/.muster/runs");
     const root = join(runs, readdirSync(runs)[0]!);
     await waitUntil("its result is hashed", () => readFileSync(join(root, "done.ndjson"), "utf8").includes('"sha256"'));

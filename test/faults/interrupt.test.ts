@@ -3,7 +3,7 @@ import { join } from "node:path";
 import t from "tap";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
-import { checkNodes, checkResults, committedChunks, countRepeatedChunks, journalOf } from "./checks.js";
+import { checkNodes, checkResults, committedChunks, countRepeatedChunks, readJournal } from "./checks.js";
 import { KnownJob } from "./knownjob.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
@@ -11,14 +11,14 @@ const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, 
 t.test("Ctrl-C once: orderly, and said how to stop the rest; twice: at once", { skip }, async (t) => {
   const job = new KnownJob(shop, "twice", { chunks: 40, gate: true });
   const once = job.start(["-i", inventory]);
-  await waitUntil("four chunks run", () => job.running(lab.nodes).length === 4);
+  await waitUntil("four chunks run", () => job.listRunning(lab.nodes).length === 4);
   once.child.kill("SIGINT");
   const { code, err, out } = await once.ended;
   t.equal(code, 130);
   t.match(err, /stopping: no new chunks are started; running chunks continue on their nodes/);
   t.match(out, /to stop it: muster cancel \S*runs\/twice/);
-  t.match(journalOf(job.run).at(-1), { e: "close", state: "interrupted" });
-  t.equal(job.running(lab.nodes).length, 4, "what ran goes on");
+  t.match(readJournal(job.run).at(-1), { e: "close", state: "interrupted" });
+  t.equal(job.listRunning(lab.nodes).length, 4, "what ran goes on");
 
   // A node that has fallen silent keeps the orderly end waiting; the second Ctrl-C does not.
   const twice = job.start(["-i", inventory]);
@@ -32,7 +32,7 @@ t.test("Ctrl-C once: orderly, and said how to stop the rest; twice: at once", { 
   twice.child.kill("SIGINT");
   t.match(await twice.ended, { code: 130, out: "" }, "no summary, no waiting");
   for (const node of lab.nodes) await node.heal();
-  job.open(lab.nodes);
+  job.openGate(lab.nodes);
   const ran = await job.muster(["-i", inventory]);
   t.equal(ran.code, 0, ran.err);
   checkResults(t, job);

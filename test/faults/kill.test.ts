@@ -4,7 +4,7 @@ import t from "tap";
 import { startMuster } from "../cli/startmuster.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
-import { checkCommitted, checkNodes, checkResults, countRepeatedChunks, filesUnder } from "./checks.js";
+import { checkCommitted, checkNodes, checkResults, countRepeatedChunks, listFiles } from "./checks.js";
 import { KnownJob, watchMuster } from "./knownjob.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 4 }, "looking into nodes");
@@ -36,11 +36,11 @@ t.test("the coordinator killed at every step of the commit protocol", { skip }, 
 t.test("killed while its chunks run and left alone: it finds them done when it comes back", { skip }, async (t) => {
   const job = new KnownJob(shop, "away", { chunks: 8, gate: true });
   const { child, ended } = job.start(["-i", inventory]);
-  await waitUntil("all chunks run", () => job.executions(lab.nodes).length === 8);
+  await waitUntil("all chunks run", () => job.listExecutions(lab.nodes).length === 8);
   child.kill("SIGKILL");
   await ended;
-  job.open(lab.nodes);
-  await waitUntil("all chunks have ended", () => job.executions(lab.nodes).every((one) => one.ended));
+  job.openGate(lab.nodes);
+  await waitUntil("all chunks have ended", () => job.listExecutions(lab.nodes).every((one) => one.ended));
   const ran = await job.muster(["-i", inventory, "--json"]);
   t.equal(ran.code, 0, ran.err);
   t.equal(JSON.parse(ran.out).session.attempts, 0, "nothing was started again");
@@ -108,7 +108,7 @@ t.test(
     const run = join(shop.folder, "stale/runs/stale");
     const killed = watchMuster(startMuster(["run", job, "-i", inventory], { env: { MUSTER_KILL_AT: "published:8" } }));
     await killed.ended;
-    const published = filesUnder(join(run, "results")).length;
+    const published = listFiles(join(run, "results")).length;
     for (const node of lab.nodes) {
       await node.powerCycle();
       rmSync(join(node.root, "root/.muster"), { recursive: true });
@@ -118,7 +118,7 @@ t.test(
     const lines = readFileSync(join(run, "results.ndjson"), "utf8").trimEnd().split("\n");
     const wanted = lines.map((line) => `${JSON.parse(line).chunk}/r.json`);
     t.ok(published > 0, `${published} results had been published`);
-    t.same(filesUnder(join(run, "results")), wanted.sort());
+    t.same(listFiles(join(run, "results")), wanted.sort());
     await checkNodes(t, lab.nodes);
   },
 );

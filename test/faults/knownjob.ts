@@ -115,17 +115,17 @@ export class KnownJob {
   }
 
   /** Lets the chunks that wait on these nodes go on. */
-  open(nodes: LabNode[]): void {
+  openGate(nodes: LabNode[]): void {
     for (const node of nodes) writeFileSync(join(node.root, this.gate), "");
   }
 
   /** Lets chunks that begin on these nodes from now on wait again. */
-  close(nodes: LabNode[]): void {
+  closeGate(nodes: LabNode[]): void {
     for (const node of nodes) rmSync(join(node.root, this.gate));
   }
 
   /** Every time that a chunk was begun on these nodes. */
-  executions(nodes: LabNode[]): NotedExecution[] {
+  listExecutions(nodes: LabNode[]): NotedExecution[] {
     return nodes.flatMap((node) => {
       const file = join(node.root, this.log);
       const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
@@ -140,8 +140,8 @@ export class KnownJob {
   }
 
   /** Chunks that have begun on these nodes and not ended, as the workers note it: killed ones count, too. */
-  running(nodes: LabNode[]): string[] {
-    return this.executions(nodes).flatMap((one) => (one.ended ? [] : [one.chunk]));
+  listRunning(nodes: LabNode[]): string[] {
+    return this.listExecutions(nodes).flatMap((one) => (one.ended ? [] : [one.chunk]));
   }
 
   private get log(): string {

@@ -24,23 +24,23 @@ t.test("the agent killed with chunks running: they are killed first, then run on
   const job = new KnownJob(shop, "killed", { chunks: 20, gate: true });
   const [node, other] = lab.nodes as [LabNode, LabNode];
   const run = job.start(["-i", inventory]);
-  await waitUntil("both are at work", () => lab.nodes.every((one) => job.running([one]).length === 2));
-  const lost = job.running([node]);
+  await waitUntil("both are at work", () => lab.nodes.every((one) => job.listRunning([one]).length === 2));
+  const lost = job.listRunning([node]);
   const workers = () => node.processes().filter(({ argv }) => argv.some((word) => word.endsWith("worker.py")));
   const before = workers().map(({ pid }) => pid);
   process.kill(findAgentPid(node)!, "SIGKILL");
   await waitUntil("its chunks are killed", () => !workers().some(({ pid }) => before.includes(pid)));
-  job.open([node, other]);
+  job.openGate([node, other]);
   await checkEnd(t, job, run, lost);
 });
 
 t.test("the agent killed while its results wait for a coordinator: none is executed again", { skip }, async (t) => {
   const job = new KnownJob(shop, "waiting", { chunks: 8, size: 40_000, gate: true });
   const first = job.start(["-i", inventory]);
-  await waitUntil("both are at work", () => lab.nodes.every((one) => job.running([one]).length === 2));
+  await waitUntil("both are at work", () => lab.nodes.every((one) => job.listRunning([one]).length === 2));
   first.child.kill("SIGKILL");
   await first.ended;
-  job.open(lab.nodes);
+  job.openGate(lab.nodes);
   await waitUntil("all that they have is done, and written down there", () => lab.nodes.every(hasRecorded));
   for (const node of lab.nodes) process.kill(findAgentPid(node)!, "SIGKILL");
   await checkEnd(t, job, job.start(["-i", inventory]));
@@ -52,10 +52,13 @@ t.test("every process of the user killed at logout, again and again", { skip }, 
   const [node] = lab.nodes as [LabNode];
   const lost: string[] = [];
   for (const count of [2, 8]) {
-    await waitUntil("some are done", () => committedChunks(job.run).length >= count && job.running([node]).length > 0);
+    await waitUntil(
+      "some are done",
+      () => committedChunks(job.run).length >= count && job.listRunning([node]).length > 0,
+    );
     const safe = committedChunks(job.run);
     for (const { pid } of node.processes()) kill(pid);
-    lost.push(...job.executions([node]).flatMap(({ chunk }) => (safe.includes(chunk) ? [] : [chunk])));
+    lost.push(...job.listExecutions([node]).flatMap(({ chunk }) => (safe.includes(chunk) ? [] : [chunk])));
   }
   const ran = await run.ended;
   t.equal(ran.code, 0, ran.err);
@@ -107,10 +110,10 @@ t.test("a node power-cycled with chunks running: they are run again at once", { 
   const [node] = lab.nodes as [LabNode];
   const patient = lab.inventory({ file: "patient.yaml", defaults: { grace: "1h" } });
   const run = job.start(["-i", patient]);
-  await waitUntil("both are at work", () => lab.nodes.every((one) => job.running([one]).length === 2));
-  const lost = job.running([node]);
+  await waitUntil("both are at work", () => lab.nodes.every((one) => job.listRunning([one]).length === 2));
+  const lost = job.listRunning([node]);
   await node.powerCycle();
-  job.open(lab.nodes);
+  job.openGate(lab.nodes);
   await checkEnd(t, job, run, lost);
 });
 
@@ -121,15 +124,15 @@ t.test(
     const job = new KnownJob(shop, "lease", { chunks: 12, gate: true });
     const brief = lab.inventory({ file: "brief.yaml", defaults: { lease: "2s" } });
     const first = job.start(["-i", brief]);
-    await waitUntil("both are at work", () => lab.nodes.every((one) => job.running([one]).length === 2));
-    job.open(lab.nodes.slice(0, 1));
+    await waitUntil("both are at work", () => lab.nodes.every((one) => job.listRunning([one]).length === 2));
+    job.openGate(lab.nodes.slice(0, 1));
     await waitUntil("the first node has done its own", () => committedChunks(job.run).length >= 2);
     first.child.kill("SIGKILL");
     await first.ended;
     const kept = committedChunks(job.run);
     await checkNodes(t, lab.nodes);
-    const lost = job.executions(lab.nodes).flatMap(({ chunk }) => (kept.includes(chunk) ? [] : [chunk]));
-    job.open(lab.nodes);
+    const lost = job.listExecutions(lab.nodes).flatMap(({ chunk }) => (kept.includes(chunk) ? [] : [chunk]));
+    job.openGate(lab.nodes);
     await checkEnd(t, job, job.start(["-i", brief]), lost);
   },
 );
@@ -147,7 +150,7 @@ t.test(
     const brief = lab.inventory({ file: "short.yaml", defaults: { lease: "30s" } });
     const dead = new KnownJob(shop, "dead", { chunks: 8, gate: true });
     const first = dead.start(["-i", brief]);
-    await waitUntil("both are at work", () => lab.nodes.every((one) => dead.running([one]).length === 2));
+    await waitUntil("both are at work", () => lab.nodes.every((one) => dead.listRunning([one]).length === 2));
     first.child.kill("SIGKILL");
     for (const node of lab.nodes) await node.powerCycle();
     await first.ended;
@@ -188,7 +191,7 @@ t.test(
     t.match(ran.out, /still running after its timeout of 1 s/);
     const gone = new KnownJob(shop, "gone", { chunks: 4, gate: true });
     const left = gone.start(["-i", wrong]);
-    await waitUntil("both are at work", () => lab.nodes.every((one) => gone.running([one]).length > 0));
+    await waitUntil("both are at work", () => lab.nodes.every((one) => gone.listRunning([one]).length > 0));
     left.child.kill("SIGKILL");
     await left.ended;
     await checkNodes(t, lab.nodes);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { type MusterResult, runMuster } from "../cli/startmuster.js";
 import { shareLab } from "../lab/sharedlab.js";
-import { checkNodes, checkResults, committedChunks, countRepeatedChunks, resultsOf } from "./checks.js";
+import { checkNodes, checkResults, committedChunks, countRepeatedChunks, readResultLines } from "./checks.js";
 import { KnownJob, type KnownJobOptions } from "./knownjob.js";
 
 // A user who is not root: permissions hold.
@@ -37,7 +37,7 @@ t.test("a node's disk that is full: attempts there fail and say so, others go on
   t.match(ran.out, /node1: .*failed attempt/);
   t.match(ran.err, /No space left|exit code/);
   checkResults(t, job);
-  t.same([...new Set(resultsOf(job).map((line) => line.node))], ["node2"]);
+  t.same([...new Set(readResultLines(job).map((line) => line.node))], ["node2"]);
   t.same(await unmount(), ["other-program"], "nothing of muster is left there");
   await checkNodes(t, lab.nodes);
 });

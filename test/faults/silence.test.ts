@@ -7,7 +7,7 @@ import type { LabNode } from "../lab/lab.js";
 import { DelayingProxy } from "../lab/proxy.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
-import { checkNodes, checkResults, countRepeatedChunks, findAgentPid, resultsOf } from "./checks.js";
+import { checkNodes, checkResults, countRepeatedChunks, findAgentPid, readResultLines } from "./checks.js";
 import { KnownJob, type KnownJobOptions, type RunningMuster } from "./knownjob.js";
 
 const { skip, shop, lab, nodes } = await shareLab(
@@ -34,7 +34,7 @@ class SilenceTest {
     this.nodes = [nodes.pop()!, nodes.pop()!];
     this.job = new KnownJob(shop, name, shape);
     t.teardown(() => {
-      if (!t.passing()) t.comment(this.err, this.job.executions(this.nodes));
+      if (!t.passing()) t.comment(this.err, this.job.listExecutions(this.nodes));
     });
   }
 
@@ -72,7 +72,7 @@ class SilenceTest {
   }
 
   running(node: LabNode): number {
-    return this.job.running([node]).length;
+    return this.job.listRunning([node]).length;
   }
 
   /** The end of the run, and what must be true then. */
@@ -96,28 +96,28 @@ for (const what of ["still run", "are done"] as const)
       const [gone, other] = scene.nodes;
       const run = scene.start([2, 12], { grace: "5s" });
       await waitUntil("both are at work", () => scene.running(gone) === 2 && scene.running(other) === 12);
-      const left = job.executions([gone]).map((one) => one.chunk);
+      const left = job.listExecutions([gone]).map((one) => one.chunk);
       await gone.cutOff();
       const cut = performance.now();
-      job.open([other]);
+      job.openGate([other]);
       await scene.says("silent");
       t.comment(`noticed after ${Math.round((performance.now() - cut) / 1000)} s`);
-      job.close([other]);
+      job.closeGate([other]);
       await scene.says("away");
-      const begun = () => job.executions([other]).map((one) => one.chunk);
+      const begun = () => job.listExecutions([other]).map((one) => one.chunk);
       await waitUntil("its chunks run elsewhere", () => left.every((chunk) => begun().includes(chunk)));
       if (what === "are done") {
-        job.open([gone]);
+        job.openGate([gone]);
         await waitUntil("all that it had is done there", () => !gone.processes().some(isWorker));
       }
-      const twice = job.executions([gone]).map((one) => [one.chunk, 2] as const);
+      const twice = job.listExecutions([gone]).map((one) => [one.chunk, 2] as const);
       await gone.heal();
       await scene.back();
       await waitUntil("what was superseded there is stopped", () => !gone.processes().some(isWorker));
-      job.open([gone, other]);
+      job.openGate([gone, other]);
       const summary = await scene.end(run, Object.fromEntries(twice));
       t.ok((summary.session as { dropped: number }).dropped >= twice.length, "dropped and counted");
-      const taken = resultsOf(job).filter((line) => line.node === gone.name && left.includes(line.chunk));
+      const taken = readResultLines(job).filter((line) => line.node === gone.name && left.includes(line.chunk));
       t.same(taken, [], "no result of it was taken");
     },
   );
@@ -138,7 +138,7 @@ t.test(
     await scene.says("away");
     await gone.heal();
     await scene.back();
-    job.open([gone, other]);
+    job.openGate([gone, other]);
     const summary = await scene.end(run);
     t.match(summary, { session: { dropped: 0 } });
     const { happenings } = breakDownRun(await readRunHistory(job.run, Date.now()));
@@ -156,7 +156,7 @@ t.test("the whole fleet away for less than its grace: the run goes on by itself"
   const run = scene.start([2, 2], { grace: "10m" });
   await waitUntil("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
   for (const node of scene.nodes) await node.cutOff();
-  job.open(scene.nodes);
+  job.openGate(scene.nodes);
   await scene.says("silent");
   for (const node of scene.nodes) await node.heal();
   await scene.end(run);
@@ -169,7 +169,7 @@ t.test("an agent that hangs: found by asking it, redialled, and nothing run twic
   await waitUntil("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
   const agent = findAgentPid(scene.nodes[0])!;
   process.kill(agent, "SIGSTOP");
-  job.open(scene.nodes);
+  job.openGate(scene.nodes);
   await scene.says("silent: the agent has not answered for 30 s");
   process.kill(agent, "SIGCONT");
   await scene.end(run);
@@ -196,11 +196,11 @@ t.test("a file server that hangs whenever it is asked: what the node has is done
   await node.restartSshd({ Subsystem: "sftp /bin/cat >/dev/null" });
   const run = scene.start([2, 6]);
   await waitUntil("both are at work", () => scene.running(node) === 2);
-  job.open(scene.nodes);
+  job.openGate(scene.nodes);
   await scene.says("away");
   t.match(scene.err, /2 times in a row, its chunks go to others/);
   // Two, or more where the other node came later.
-  const twice = job.executions([node]).map((one) => [one.chunk, 2] as const);
+  const twice = job.listExecutions([node]).map((one) => [one.chunk, 2] as const);
   await scene.end(run, Object.fromEntries(twice));
 });
 
@@ -214,7 +214,7 @@ t.test("a connection that lets nothing through any more, without a word", { skip
   const run = scene.start([2, 2], {}, { host: proxy.host, port: proxy.port });
   await waitUntil("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
   proxy.stall();
-  job.open(scene.nodes);
+  job.openGate(scene.nodes);
   await scene.says("silent");
   proxy.resume();
   await scene.end(run);
@@ -234,7 +234,7 @@ t.test(
     const ran = await first.ended;
     t.equal(ran.code, 69, ran.err);
     t.match(ran.out, /no usable node is left; run the same command again to resume/);
-    job.open([node]);
+    job.openGate([node]);
     await waitUntil("all that it had is done there", () => !node.processes().some(isWorker));
     await node.heal();
     await scene.end(job.start(words));
@@ -253,7 +253,7 @@ t.test(
     appendFileSync(lab.knownHosts, `[${proxy.host}]:${proxy.port} ${node.hostKey}\n`);
     const run = scene.start([2, 2], { grace: "10m" }, { host: proxy.host, port: proxy.port });
     await waitUntil("both are at work", () => scene.nodes.every((one) => scene.running(one) === 2));
-    job.open([node]);
+    job.openGate([node]);
     let busy = performance.now();
     await waitUntil("it has nothing left to do", () => {
       if (node.processes().some(isWorker)) busy = performance.now();
@@ -262,8 +262,8 @@ t.test(
     proxy.stall();
     proxy.reset();
     await scene.says("silent");
-    job.open([other]);
-    await scene.says("it is silent at the end of the run, and waited for");
+    job.openGate([other]);
+    await scene.says("it is silent; the run waits for it");
     proxy.resume();
     await scene.end(run);
   },

@@ -14,17 +14,19 @@ t.test(
     const inventory = lab.inventory({ node: { max_concurrent: 1 } });
     const job = new KnownJob(shop, "twins", { chunks: 2, seconds: 1, gate: true });
     const { child, ended } = job.start(["-i", inventory]);
-    await waitUntil("a chunk runs on each node", () => lab.nodes.every((node) => job.executions([node]).length === 1));
-    const { chunk } = job.executions([first])[0]!;
+    await waitUntil("a chunk runs on each node", () =>
+      lab.nodes.every((node) => job.listExecutions([node]).length === 1),
+    );
+    const { chunk } = job.listExecutions([first])[0]!;
     // The node lets nobody in any more, so its chunk goes to the other one at once.
     await first.restartSshd({ AllowUsers: "nobody" });
     await first.dropConnections();
-    job.open([second]);
-    await waitUntil("its chunk runs there, too", () => job.executions([second]).some((one) => one.chunk === chunk));
+    job.openGate([second]);
+    await waitUntil("its chunk runs there, too", () => job.listExecutions([second]).some((one) => one.chunk === chunk));
     child.kill("SIGKILL");
     await ended;
-    job.open([first]);
-    await waitUntil("both have ended", () => job.executions(lab.nodes).every((one) => one.ended));
+    job.openGate([first]);
+    await waitUntil("both have ended", () => job.listExecutions(lab.nodes).every((one) => one.ended));
     t.notOk(committedChunks(job.run).includes(chunk), "neither is committed");
     await first.restartSshd();
     const ran = await job.muster(["-i", inventory, "--json"]);

@@ -9,7 +9,7 @@ import { toInventoryNode } from "./nodes.js";
 
 const skip = lacking();
 const machines = lacking("cutting nodes off");
-const short = { ...timeoutsFor({ silenceSeconds: 40 }), login: 3, keepalive: 0.3, stall: 1.5 };
+const short = { ...timeoutsFor({ silenceSeconds: 40 }), loginSeconds: 3, keepaliveSeconds: 0.3, stallSeconds: 1.5 };
 
 async function echo(t: Test, connection: Connection, word = "hello"): Promise<void> {
   t.match(await connection.exec(["echo", word], { timeout: 30 }), { kind: "exit", code: 0, stdout: `${word}\n` });

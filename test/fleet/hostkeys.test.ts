@@ -30,7 +30,7 @@ t.test("host keys", { skip }, async (t) => {
   t.test("an unknown one is refused, with its fingerprint and what to do", async (t) => {
     const knownHosts = emptyFile(lab.folder);
     const error = await connect(toInventoryNode(first, { knownHosts })).catch((error) => error);
-    t.match(error, { name: "ConnectionError", code: "HOST_KEY_UNKNOWN", exit: 69, node: "node1" });
+    t.match(error, { name: "ConnectionError", code: "HOST_KEY_UNKNOWN", exitStatus: 69, node: "node1" });
     t.match(error.message, /SHA256:[\w+/]{43}/);
     t.match(error.next, new RegExp(`ssh-keyscan .*${first.host} >> ${knownHosts}`));
     t.equal(readFileSync(knownHosts, "utf8"), "");

@@ -43,8 +43,8 @@ t.test("defaults, profile and node are merged, from weak to strong", async (t) =
     connection: "local",
     host: "localhost",
     profile: { name: "none", vendor: "none" },
-    silence: 40,
-    grace: 60,
+    silenceSeconds: 40,
+    graceSeconds: 60,
   });
   t.match(rig, {
     host: "192.0.2.1",
@@ -53,9 +53,9 @@ t.test("defaults, profile and node are merged, from weak to strong", async (t) =
     gpus: 8,
     maxConcurrent: 6,
     tags: ["rigs"],
-    silence: 20,
-    grace: 90,
-    lease: 2400,
+    silenceSeconds: 20,
+    graceSeconds: 90,
+    leaseSeconds: 2400,
     env: { A: "1", B: "2", C: "0.10", D: "3" },
     profile: {
       name: "rx6600",
@@ -112,18 +112,20 @@ t.test("what an inventory may not say", async (t) => {
     ],
     [
       "nodes: {a: {}}\nmanifests: {m: {value: 1, in: [{file: ~/x}]}}\n",
-      ["2:32 manifests.m.in[0] needs one of assignment, pointer, yaml and regex"],
+      ["2:32 manifests.m.in[0] needs exactly one of assignment, pointer, yaml and regex"],
     ],
     [
       "nodes: {a: {}}\nmanifests: {m: {value: 1, in: [{file: ~/x, regex: a, yaml: /b}, {file: ~/y, regex: (a)(b)}]}}\n",
       [
-        "2:32 manifests.m.in[0] needs one of assignment, pointer, yaml and regex",
+        "2:32 manifests.m.in[0] needs exactly one of assignment, pointer, yaml and regex",
         "2:65 manifests.m.in[1] needs a regex with one group, not 2",
       ],
     ],
     [
       "nodes: {a: {}}\nmanifests: {m: {value: 1, in: [{file: ~/x, regex: (a}]}}\n",
-      ["2:32 manifests.m.in[0] holds no regular expression: Invalid regular expression: /(a|/m: Unterminated group"],
+      [
+        "2:32 manifests.m.in[0] has an invalid regular expression: Invalid regular expression: /(a|/m: Unterminated group",
+      ],
     ],
     ["nodes: {a: {}}\nfiles: {rel: x}\n", ['2:9 "rel" must be an absolute path on the node, or begin with ~/']],
     [
@@ -158,7 +160,7 @@ t.test("--limit", async (t) => {
     ["zues", 'no node or tag is called "zues"', 'did you mean "zeus"?'],
     ["zeus,rg", 'no node or tag is called "rg"', 'did you mean "rig"?'],
     ["x*", 'no node matches "x*"', "known here: zeus, rig, rigs, build, alias"],
-    ["zeus,", '--limit "zeus," names nothing', "give NAME, TAG or GLOB, divided by commas"],
+    ["zeus,", '--limit "zeus," has an empty pattern', "give NAME, TAG or GLOB, separated by commas"],
   ];
   for (const [limit, message, next] of wrong) {
     t.same(

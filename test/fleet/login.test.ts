@@ -131,8 +131,8 @@ t.test("keys", { skip }, async (t) => {
       (one) => one,
     )) as ConnectionError;
     t.equal(error.code, "UNSUPPORTED_KEY");
-    t.match(error.message, /sealed .*; there is no ssh agent to ask \(SSH_AUTH_SOCK is not set, as under cron\)$/);
-    t.match(error.next, /under cron, name a key without a passphrase with identity_file/);
+    t.match(error.message, /sealed .*; no ssh agent is available \(SSH_AUTH_SOCK is not set, as under cron\)$/);
+    t.match(error.next, /under cron, set identity_file to a key without a passphrase/);
   });
 
   t.test("an agent that is not there is no hindrance", async (t) => {

@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import t from "tap";
-import { rejectOnAbort } from "../../fleet/rejectonabort.js";
+import { rejectOnAbort, resolveWithin } from "../../fleet/rejectonabort.js";
 
 t.test("settles as the promise does, and leaves no listener on the signal", async (t) => {
   const { signal } = new AbortController();
@@ -26,4 +26,10 @@ t.test("rejects with the reason of the signal", async (t) => {
     reason,
     "and no rejection is left",
   );
+});
+
+t.test("resolves within a time limit, or with undefined", async (t) => {
+  t.equal(await resolveWithin(Promise.resolve(7), 1000), 7);
+  t.equal(await resolveWithin(new Promise(() => {}), 1), undefined);
+  await t.rejects(resolveWithin(Promise.reject(new Error("failed")), 1000), { message: "failed" });
 });

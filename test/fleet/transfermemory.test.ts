@@ -18,7 +18,7 @@ const SLACK = 44 * MIB;
 const V8_FLAGS = ["--optimize-for-size", "--min-semi-space-size=4", "--max-semi-space-size=4"];
 
 async function transfer(what: TransferRequest): Promise<TransferResult> {
-  const program = join(projectRoot(), "dist/test/fleet/transfer.js");
+  const program = join(projectRoot(), "dist/test/fleet/measuretransfer.js");
   const { stdout } = await promisify(execFile)(process.execPath, [...V8_FLAGS, program, JSON.stringify(what)]);
   return JSON.parse(stdout) as TransferResult;
 }

@@ -123,7 +123,7 @@ t.test("on a real node", { skip }, async (t) => {
 
   await t.test("modules", async (t) => {
     const [missing, ...others] = found(await runVerb(inventory, ["verify", "python"]), "python");
-    t.match(missing, /^module no_such_module: not there for/);
+    t.match(missing, /^module no_such_module: not installed for/);
     t.same(others, []);
   });
 });

@@ -80,7 +80,7 @@ t.test("diffs are of texts only", async (t) => {
 t.test("a ramdisk fits, or says why not", async (t) => {
   const room = { free: 1e9, available: 1e9 };
   t.equal(findSpaceProblem(1000, room), undefined);
-  t.match(findSpaceProblem(1000, { ...room, free: 999 }), /the file system has 999 left/);
+  t.match(findSpaceProblem(1000, { ...room, free: 999 }), /the file system has only 999 left/);
   t.match(findSpaceProblem(1000, { ...room, available: 6e7 }), /60000000 of memory are available/);
 });
 

@@ -83,7 +83,7 @@ t.test("a fleet: nodes that are off, reboots, two at once", { skip }, async (t) 
     t.match(await runMuster(["provision", "slow", "-i", inventory, "--limit", "node1", "--lock-wait", "500ms"]), {
       code: 75,
       err: /waiting for it, 0.5 s at most/,
-      out: /^node1 +busy\n +another provision still runs there, after 0.5 s of waiting\n +next: Wait for it to end.*\n\n1 node: 1 node busy/m,
+      out: /^node1 +busy\n +another provision is still running there after a wait of 0.5 s\n +next: Wait until it has finished,.*\n\n1 node: 1 node busy/m,
     });
     t.match(await runMuster(["provision", "slow", "-i", inventory, "--lock-wait", "soon"]), {
       code: 64,

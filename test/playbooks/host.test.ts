@@ -18,7 +18,7 @@ t.test("what keeps chunks from running, and clocks that are off", async (t) => {
     [{ free: "104857600" }, ["100 MiB free"]],
     [{ now: `${NOW + 86_400}` }, ["86400 s ahead"]],
     [{ now: `${NOW - 120}` }, ["120 s behind"]],
-    [{ at: "" }, ["it cannot be looked at"]],
+    [{ at: "" }, ["it cannot be checked"]],
   ];
   for (const [change, found] of table) {
     const have = diffHost("~/.muster", answer(change), NOW).map((one) => one.have);

@@ -91,7 +91,7 @@ t.test("any name and any byte arrives as it is", { skip }, async (t) => {
     t.same(seen.slice(names.length + 1), ["/root\n", "/srv\ngiven", "7", "A B,C,"]);
     t.equal(findVerdict(done, "says").state, "changed");
     t.match(findVerdict(done, "fails"), { state: "failed", reason: "a command failed (exit 1): why" });
-    t.match(findVerdict(done, "waits"), { state: "blocked", reason: "fails is not right" });
+    t.match(findVerdict(done, "waits"), { state: "blocked", reason: "fails is not in sync" });
     t.equal(findVerdict(done, "goes on").state, "ok");
     t.match(findVerdict(done, "broken"), { state: "failed", reason: /a bug of its own/ });
     t.notMatch(JSON.stringify(findVerdict(done, "secret")), /hunter/);

@@ -149,7 +149,7 @@ t.test("the playbook", async (t) => {
     [],
     "nothing is asked of the loader while the kernel is right",
   );
-  t.same(told(staged.diff([file("1"), FOLDER, ...none])), [`boot loader: none that is known here -> ${OPTION}`]);
+  t.same(told(staged.diff([file("1"), FOLDER, ...none])), [`boot loader: no supported one found -> ${OPTION}`]);
   const folder = none.with(1, FOLDER);
   t.match(staged.diff([file("1"), FOLDER, ...folder]), [{ what: DROP_IN, diff: /\+GRUB_CMDLINE_LINUX_DEFAULT=/ }]);
   t.same(staged.diff([file("1"), FOLDER, ...folder.with(2, file(DROPPED!))]), []);

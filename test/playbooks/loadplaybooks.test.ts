@@ -53,7 +53,7 @@ t.test("what cannot be loaded says why, and where", async (t) => {
   t.ok(torn instanceof InvalidFileError);
   t.match(torn.message, /playbooks\/torn.ts:2:10: /);
   shop.write("playbooks/empty.ts", "export const x = 1;\n");
-  t.match((await refusal(["empty"])).message, /empty.ts: the playbook empty exports no function as its default/);
+  t.match((await refusal(["empty"])).message, /empty.ts: the playbook empty has no function as its default export/);
   shop.write("playbooks/throws.ts", "throw new Error('at once');\n");
   t.match((await refusal(["throws"])).message, /throws.ts: cannot be loaded: at once/);
   shop.write("playbooks/lost.ts", 'import "./nothing.js";\n');

@@ -67,7 +67,7 @@ t.test("want + have -> differences", async (t) => {
       ],
     ],
     [{ kind: "missing" }, json("1000"), ["~/run.sh: is missing -> CHUNK_SIZE = 1000"]],
-    [{ kind: "folder" }, json("1000"), ["~/run.sh: is no file but a folder -> CHUNK_SIZE = 1000"]],
+    [{ kind: "folder" }, json("1000"), ["~/run.sh: is a folder, not a file -> CHUNK_SIZE = 1000"]],
     [
       { kind: "link", target: "/etc/passwd" },
       json("1000"),

@@ -154,9 +154,9 @@ t.test("YAML paths", async (t) => {
     refused("", "has nothing at /steps/0/chunk_size"),
     refused("[".repeat(100_000), "is nested too deeply"),
   ]);
-  t.match(createYamlEditor("/a").find("a: [\n"), { problem: /^is not YAML that can be changed: .* \(line \d\)$/ });
-  t.match(createYamlEditor("/a").find("a: !x 1\n"), { problem: /^is not YAML/ });
-  t.match(createYamlEditor("/a").find("a: 1\n---\na: 2\n"), { problem: /^is not YAML/ });
+  t.match(createYamlEditor("/a").find("a: [\n"), { problem: /^cannot be parsed as YAML: .* \(line \d\)$/ });
+  t.match(createYamlEditor("/a").find("a: !x 1\n"), { problem: /^cannot be parsed as YAML/ });
+  t.match(createYamlEditor("/a").find("a: 1\n---\na: 2\n"), { problem: /^cannot be parsed as YAML/ });
 });
 
 t.test("regular expressions", async (t) => {

@@ -64,8 +64,8 @@ t.test("python: want + have -> differences", async (t) => {
       ["numpy", "torch", "constructor"],
       have("3.9.1", numpy),
       [
-        "module torch: not there for python3 3.9.1 -> there",
-        "module constructor: not there for python3 3.9.1 -> there",
+        "module torch: not installed for python3 3.9.1 -> installed",
+        "module constructor: not installed for python3 3.9.1 -> installed",
       ],
     ],
   ];

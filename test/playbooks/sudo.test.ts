@@ -22,7 +22,7 @@ const refusals = [
   {
     name: "no sudo",
     says: 'echo "sh: 1: exec: sudo: not found" >&2; exit 127',
-    reason: /there is no sudo on the node/,
+    reason: /sudo is not installed on the node/,
   },
   {
     name: "sudo would ask",

@@ -39,7 +39,11 @@ t.test("what is no JSON lines file", async (t) => {
     ["a list", "[1]\n", ['1:1 this is not JSON: a line is a mapping: a "{" is expected here']],
     ["two in a line", '{"id": 1} {"id": 2}\n', ["1:10 this is not JSON: nothing may follow the value in its line"]],
     ["a torn line", '{"id": 1}\n{"id": ', ["2:8 this is not JSON: a value is expected here"]],
-    ["tasks twice", '{"kind": "tasks", "tasks": []}\n', ["1:1 tasks are the lines below: this one may not have any"]],
+    [
+      "tasks twice",
+      '{"kind": "tasks", "tasks": []}\n',
+      ['1:1 the lines below are the tasks, so this line must not have the key "tasks"'],
+    ],
     ["a key twice", '{"id": 1}\n{"id": 2, "id": 3}\n', ['2:11 the key "id" is there twice']],
     ["__proto__", '{"id": 1}\n{"__proto__": {}}\n', ['2:2 the key "__proto__" is not allowed']],
   ];

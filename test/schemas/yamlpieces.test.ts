@@ -25,7 +25,7 @@ function read(text: string, pieces: Iterable<YamlPiece | TooDeep>): Reading {
   }
   if (faults.length > 0) return { faults, rest: undefined };
   if (plain.problems.length > 0) return { faults, rest: plain.problems };
-  const source = new Source("x", text, plain.reading());
+  const source = new Source("x", text, plain.result());
   return { faults, rest: [source.value, parts(source, [])] };
 }
 
@@ -167,8 +167,8 @@ t.test("what is wrong in a late item is found there, once", async (t) => {
     ["syntax", "  - {id: 5\n", "903:3 flow map in block collection must be sufficiently indented and end with a }"],
     ["a key twice", "  - {id: 5, id: 6}\n", '902:13 the key "id" is there twice'],
     ["__proto__", "  - {__proto__: 5}\n", '902:6 the key "__proto__" is not allowed'],
-    ["a tag", "  - {id: !x 5}\n", "902:10 unknown tag: !x: tags are not read here"],
-    ["an alias of nothing", "  - {id: *x}\n", "902:10 nothing above is called &x"],
+    ["a tag", "  - {id: !x 5}\n", "902:10 unknown tag: !x: tags are not supported"],
+    ["an alias of nothing", "  - {id: *x}\n", "902:10 there is no anchor &x above"],
     ["a tab", "  -\n\t  a: 5\n", "903:1 a tab cannot indent YAML: use spaces"],
   ];
   for (const [what, line, problem] of table) {
@@ -184,6 +184,6 @@ t.test("what is wrong in a late item is found there, once", async (t) => {
   );
   t.same(
     all,
-    tags.map((tag) => `${tag}: tags are not read here`),
+    tags.map((tag) => `${tag}: tags are not supported`),
   );
 });

@@ -79,6 +79,6 @@ t.test("without ctypes the agent cannot adopt orphans, and finds them by their e
 });
 
 function parentOf(pid: string): number | false {
-  if (!existsSync(`/proc/${pid}/stat`)) return false;
+  if (pid === "" || !existsSync(`/proc/${pid}/stat`)) return false;
   return Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ")[1]);
 }

@@ -1,26 +1,26 @@
 import type { HelloMessage } from "./handshake.js";
 
-/** `ended`: nobody can tell whether the agent died, since its lease may have run out. */
+/** What happened to a node's previous agent. `ended`: it died, or it ended because its lease ran out. */
 export type AgentChange = "rebooted" | "died" | "ended";
 
-/** What tells one agent of a run from another. */
+/** The fields of a hello that identify an agent. */
 type AgentIdentity = Pick<HelloMessage, "boot" | "pid" | "started">;
 
-/** Tells at each attachment whether a node's agent is the one that was there before, and if not, why. */
+/** Detects at each attachment whether a node's agent was replaced since the previous one, and why. */
 export class AgentTracker {
-  /** Of the latest attachment. */
+  /** The agent of the latest attachment. */
   lastAgent: AgentIdentity | undefined;
   private readonly silence = new SilenceClock();
 
-  /** `leaseSeconds`: how long an agent lives without a coordinator. */
+  /** `leaseSeconds`: how long an agent stays alive without a coordinator. */
   constructor(private readonly leaseSeconds: number) {}
 
-  /** A message has come from the agent. */
+  /** Records that the agent has sent a message. */
   recordMessage(): void {
     this.silence.recordMessage();
   }
 
-  /** An agent has said hello. Returns what has become of the one before it; undefined where that is the same, or there was none. */
+  /** Records an agent's hello. Returns what happened to the previous agent; undefined = it is the same, or there was none. */
   recordAttachment(hello: AgentIdentity): AgentChange | undefined {
     const change = this.compareWith(hello);
     this.lastAgent = hello;
@@ -33,20 +33,20 @@ export class AgentTracker {
     if (before === undefined) return undefined;
     if (before.boot !== boot) return "rebooted";
     if (before.pid === pid && before.started === started) return undefined;
-    // Agents are asked for a sign of life four times in a lease, so a shorter silence cannot have ended it.
+    // Agents are pinged four times in a lease, so a silence of less than half of it cannot have ended the lease.
     return this.silence.longestSeconds < this.leaseSeconds / 2 ? "died" : "ended";
   }
 }
 
-/** What a person is told of a change. */
+/** Describes a change of agent for people. */
 export function describeAgentChange(change: AgentChange): string {
   if (change === "rebooted") return "it has rebooted";
   return `its agent has ${change}, and another one was started`;
 }
 
 /**
- * Measures the longest time in which nothing was heard. By two clocks: the monotonic one stands still while this machine is
- * suspended, the other can be set back.
+ * Measures the longest time without a message. It uses two clocks, because the monotonic one stops while this machine is
+ * suspended and the wall clock can be set back.
  */
 class SilenceClock {
   private longest = 0;
@@ -64,7 +64,7 @@ class SilenceClock {
     this.longest = 0;
   }
 
-  /** Since the last restart, up to now. */
+  /** The longest silence since the last restart, including the current one. */
   get longestSeconds(): number {
     const now = Math.max(performance.now() - this.monotonicMs, Date.now() - this.wallMs);
     return Math.max(this.longest, now / 1000);

@@ -2,81 +2,97 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, Files } from "../../../fleet/connection.js";
 import { type Facts, gatherFacts } from "../../../fleet/facts.js";
 import type { Node } from "../../../fleet/node.js";
-import type { ChunkSpec, Job } from "../../job/job.js";
-import type { Slot } from "../../schedule/events.js";
-import { findUnknown } from "../../schedule/slots/nodeslots.js";
-import type { AgentChannel, AgentEnd } from "../agent/agentchannel.js";
+import { MusterError } from "../../../schemas/errors.js";
+import type { ChunkSpec, Job, JobRequirements } from "../../job/job.js";
+import { renderTemplate } from "../../job/template.js";
+import type { Attempt, Slot } from "../../schedule/events.js";
+import { findUnknown, selectSlots } from "../../schedule/slots/nodeslots.js";
+import type { AgentEnd } from "../agent/agentchannel.js";
 import type { AgentCommand, AgentMessage, AttemptSpec } from "../agent/protocol.js";
-import type { ResultSource } from "../results/pulloutputs.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
-import { type HelloMessage, type PreviousAttachment, startAgent } from "./handshake.js";
+import { type AcceptedAgent, type HelloMessage, type PreviousAttachment, startAgent } from "./handshake.js";
 import { FileStager, stagedFilesOf } from "./staging.js";
 import { stopAgent } from "./stopagent.js";
 
+/** Where the files of attempts lie on a node, and how to reach them. */
+export interface ResultSource {
+  files(): Promise<Files>;
+  /** The folder of the run on the node. */
+  root: string;
+}
+
+/** What an attachment needs to know beside the node and the run. */
+export interface AttachOptions {
+  previous: PreviousAttachment;
+  /** Selects the slots that the run uses. `facts`: undefined where nothing depends on them. May throw a MusterError. */
+  makeSlots: (facts: Facts | undefined) => Slot[];
+  /** Called right before the agent may be started; throws to prevent that. */
+  onStarting?: () => void;
+}
+
 /**
- * One attachment to one node's agent: from the connection to the agent's `hello`, then messages both ways until one side
- * goes. A node that comes back gets a new one; the agent and what it runs are the same.
+ * One attachment to the agent of a node: the connection, and messages in both directions until one side ends it. A node that
+ * reconnects gets a new attachment; the agent and what it runs stay the same.
  */
 export class Attachment implements ResultSource {
   private isSpecSent = false;
+  private readonly stager: FileStager;
 
   private constructor(
-    readonly node: Node,
     private readonly run: RunContext,
     private readonly connection: Connection,
-    private readonly agent: AgentChannel,
-    private readonly stager: FileStager,
-    readonly hello: HelloMessage,
-    /** Resolves with the reason when no more will come from the agent. */
-    readonly agentEnded: Promise<AgentEnd>,
-    /** Of the state that the node was verified to be in. */
+    private readonly accepted: AcceptedAgent,
+    private readonly messages: MessageBuffer,
+    /** Fingerprint of the state that the node was verified to be in; undefined where the job needs no playbooks. */
     readonly fingerprint: string | undefined,
-  ) {}
+  ) {
+    const files = () => connection.files();
+    this.stager = new FileStager(files, this.root, run.contents, (command) => this.send(command));
+  }
 
   /**
-   * Connects, asks the node for its facts where they are needed, sends the agent there and attaches to it (starting it where it does not run).
-   * `known`: of the attachment before this one; a node that has rebooted since is brought into state again.
-   * `slots` makes slots of the facts, or says why there are none. Rejects with a MusterError that names the step.
-   * `starting` is called right before the agent may be started; `receive` gets what the agent says after its hello.
+   * Connects to a node, gathers facts where something depends on them, verifies the playbooks, and attaches to the run's agent,
+   * which is started where it does not run. A node that has rebooted since the previous attachment is provisioned again. Messages
+   * are held back until `deliverMessages` is called. Rejects with a MusterError that names the step that failed.
    */
-  static async attach(
-    node: Node,
-    run: RunContext,
-    known: PreviousAttachment,
-    slots: (facts: Facts | undefined) => Slot[],
-    starting: () => void,
-    receive: (message: AgentMessage) => void,
-  ): Promise<Attachment> {
+  static async attach(node: Node, run: RunContext, options: AttachOptions): Promise<Attachment> {
+    const { previous, makeSlots, onStarting } = options;
     const connection = await run.dialer.connect(node);
     try {
       for (const id of run.formerIds) await stopAgent(connection, run.agent, runFolderOn(id, node));
       const facts = await gatherNeededFacts(connection, run);
-      const setup = slots(facts);
-      const fingerprint =
-        facts && (await run.verifyNode?.(connection, facts, (known.bootId ?? facts.boot) !== facts.boot));
-      starting();
-      const { agent, hello, ended: gone } = await startAgent(connection, run, setup, known, receive);
-      return new Attachment(
-        node,
-        run,
-        connection,
-        agent,
-        new FileStager(
-          () => connection.files(),
-          hello.root,
-          run.contents,
-          (message) => agent.send(message),
-        ),
-        hello,
-        gone,
-        fingerprint,
-      );
+      const slots = makeSlots(facts);
+      const hasRebooted = facts !== undefined && (previous.bootId ?? facts.boot) !== facts.boot;
+      const fingerprint = facts && (await run.verifyNode?.(connection, facts, hasRebooted));
+      onStarting?.();
+      const messages = new MessageBuffer();
+      const accepted = await startAgent(connection, run, slots, previous, (message) => messages.receive(message));
+      return new Attachment(run, connection, accepted, messages, fingerprint);
     } catch (error) {
       await connection.close();
       throw error;
     }
   }
 
+  /** Passes every message since the agent's hello, and every later one, to `handle`. */
+  deliverMessages(handle: (message: AgentMessage) => void): void {
+    this.messages.deliver(handle);
+  }
+
+  get hello(): HelloMessage {
+    return this.accepted.hello;
+  }
+
+  /** Resolves with the reason when the agent sends no more messages. */
+  get agentEnded(): Promise<AgentEnd> {
+    return this.accepted.ended;
+  }
+
+  get node(): Node {
+    return this.connection.node;
+  }
+
+  /** The run's folder on the node. */
   get root(): string {
     return this.hello.root;
   }
@@ -85,71 +101,104 @@ export class Attachment implements ResultSource {
     return this.connection.files();
   }
 
-  send(message: AgentCommand): void {
-    this.agent.send(message);
+  send(command: AgentCommand): void {
+    this.accepted.agent.send(command);
   }
 
-  /** Resolves when all that `work` needs is on the node; undefined when it is there already. */
-  stageFiles(work: ChunkSpec): Promise<void> | undefined {
-    return this.stager.isStaged(work) ? undefined : this.stager.stage(work);
+  /** Stages the files of a chunk; resolves when they are on the node. Returns undefined where they are there already. */
+  stageFiles(spec: ChunkSpec): Promise<void> | undefined {
+    return this.stager.isStaged(spec) ? undefined : this.stager.stage(spec);
   }
 
-  /**
-   * What the agent has to know to run `work`: for a job whose chunks differ in their arguments alone it is told once and
-   * then called by name.
-   */
-  sendSpec(job: Job, work: ChunkSpec): string | AttemptSpec {
-    if (job.kind === "tasks") return this.buildSpec(job, work);
-    if (!this.isSpecSent) this.send({ op: "spec", id: "job", spec: this.buildSpec(job, work) });
-    this.isSpecSent = true;
-    return "job";
+  /** Has the agent start an attempt whose files are staged. `gpu`: the index of the slot's GPU; undefined for a CPU slot. */
+  sendStart(job: Job, attempt: Attempt, gpu: number | undefined): void {
+    const { id, chunk, slot } = attempt;
+    const values = { gpu: `${gpu ?? slot}`, out: `${this.root}/a/${id}/work` };
+    const args = chunk.spec.args.map((template) => renderTemplate(template, values));
+    this.send({ op: "start", id, chunk: chunk.id, slot, spec: this.sendSpec(job, chunk.spec), args });
   }
 
-  /** Resolves when the agent has gone, or after `patience` seconds; then the connection is closed. */
-  async waitForExit(patience: number): Promise<void> {
+  /** Resolves when the agent has ended or the timeout has passed, and the connection is closed. */
+  async waitForExit(timeoutSeconds: number): Promise<void> {
     const timer = new AbortController();
-    await Promise.race([this.agentEnded, sleep(patience * 1000, undefined, { signal: timer.signal }).catch(() => {})]);
+    const timeout = sleep(timeoutSeconds * 1000, undefined, { signal: timer.signal }).catch(() => {});
+    await Promise.race([this.agentEnded, timeout]);
     timer.abort();
     await this.connection.close();
   }
 
-  /** Lets go of a node that does not answer as it should: the agent there may live, this way to it is given up. */
+  /** Closes the connection at once, without stopping the agent. */
   close(): void {
-    this.agent.detach();
+    this.accepted.agent.detach();
     void this.connection.close();
   }
 
-  /** Leaves the agent to itself: it keeps what it has and waits for a coordinator, for as long as its lease lasts. */
+  /** Sends what is queued and closes the connection. The agent continues and waits for a coordinator until its lease ends. */
   async detach(): Promise<void> {
-    this.agent.detach();
+    this.accepted.agent.detach();
     await this.connection.close();
   }
 
-  private buildSpec(job: Job, work: ChunkSpec): AttemptSpec {
+  /**
+   * Returns what an attempt is started with: where only the arguments of chunks differ, the id of a spec that the agent is sent
+   * once; otherwise the spec itself.
+   */
+  private sendSpec(job: Job, spec: ChunkSpec): string | AttemptSpec {
+    if (job.kind === "tasks") return this.buildSpec(job, spec);
+    if (!this.isSpecSent) this.send({ op: "spec", id: "job", spec: this.buildSpec(job, spec) });
+    this.isSpecSent = true;
+    return "job";
+  }
+
+  private buildSpec(job: Job, spec: ChunkSpec): AttemptSpec {
     const { contents } = this.run;
     return {
-      argv: this.buildArgv(work),
-      env: work.env,
-      files: stagedFilesOf(work).map(({ path, source }) => [
+      argv: this.buildArgv(spec),
+      env: spec.env,
+      files: stagedFilesOf(spec).map(({ path, source }) => [
         path,
         contents.get(source)!.sha256,
         contents.get(source)!.mode,
       ]),
-      outputs: [...work.outputs],
-      timeout: work.timeout,
+      outputs: [...spec.outputs],
+      timeout: spec.timeout,
       limit: job.limits.output,
       memory: job.needs.memory,
     };
   }
 
-  private buildArgv(work: ChunkSpec): string[] {
-    if (work.program.kind === "command") return [...work.program.command];
-    const prefix = work.program.prefix.map((word) => (word === "{python}" ? this.node.python : word));
-    return prefix.length > 0 ? [...prefix, work.program.script.path] : [`./${work.program.script.path}`];
+  private buildArgv({ program }: ChunkSpec): string[] {
+    if (program.kind === "command") return [...program.command];
+    const prefix = program.prefix.map((word) => (word === "{python}" ? this.node.python : word));
+    return prefix.length > 0 ? [...prefix, program.script.path] : [`./${program.script.path}`];
   }
 }
 
-/** A look costs a round trip and a process, one at GPUs seconds: there is none where nothing depends on what is found. */
+/** Holds messages back until there is a handler for them. */
+class MessageBuffer {
+  private readonly early: AgentMessage[] = [];
+  private handle: ((message: AgentMessage) => void) | undefined;
+
+  receive(message: AgentMessage): void {
+    if (this.handle === undefined) this.early.push(message);
+    else this.handle(message);
+  }
+
+  deliver(handle: (message: AgentMessage) => void): void {
+    this.handle = handle;
+    for (const message of this.early.splice(0)) handle(message);
+  }
+}
+
+/** Selects the slots of a node that fit a job's requirements. Throws NO_SLOTS where there are none. */
+export function selectNodeSlots(node: Node, facts: Facts | undefined, needs: JobRequirements): Slot[] {
+  const gpus = facts?.gpus.filter(({ vendor }) => vendor === node.profile.vendor).length ?? 0;
+  const slots = selectSlots(node, { cores: facts?.cores ?? 0, gpus, memory: facts?.memory.total }, needs);
+  if (typeof slots === "string") throw new MusterError("NO_SLOTS", 69, slots);
+  return slots;
+}
+
+/** Gathers facts only where something depends on them: that takes a round trip and a process, and seconds for GPUs. */
 async function gatherNeededFacts(connection: Connection, run: RunContext): Promise<Facts | undefined> {
   const unknown = run.verifyNode === undefined ? findUnknown(connection.node, run.needs) : "gpus";
   return unknown && gatherFacts(connection, unknown === "gpus" ? "with-gpus" : "without-gpus");

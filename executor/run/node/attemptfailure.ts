@@ -2,15 +2,15 @@ import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
-import { DiskError } from "../results/diskspace.js";
+import { DiskError } from "../record/diskerror.js";
 
-/** Why an attempt that has ended is not a success; undefined where it is one. */
+/** Returns why an attempt failed that has ended; undefined = it succeeded. `timeout`: the chunk's timeout in seconds. */
 export function failureFromDone(attempt: Attempt, done: DoneMessage, timeout: number | undefined): Failure | undefined {
   const reason = describeFailure(done, timeout);
   return reason === undefined ? undefined : createFailure(attempt, reason, done);
 }
 
-/** A failure of `attempt`; `done` where it ran at all. */
+/** Creates the failure of an attempt. `done`: how its program ended; undefined = it was never started. */
 export function createFailure(attempt: Attempt, reason: string, done?: DoneMessage): Failure {
   return {
     chunk: attempt.chunk.id,
@@ -24,7 +24,7 @@ export function createFailure(attempt: Attempt, reason: string, done?: DoneMessa
   };
 }
 
-/** Whether an attempt has ended with all of its results. */
+/** Whether an attempt has ended with all of its outputs. */
 export function isSuccess(done: DoneMessage): boolean {
   return !done.canceled && !done.lost && describeFailure(done, undefined) === undefined;
 }
@@ -38,23 +38,22 @@ function describeFailure(done: DoneMessage, timeout: number | undefined): string
   return undefined;
 }
 
-/** Whether an error means that a node could not be heard, and not that something is wrong with what was asked. */
+/** Whether an error means that the connection to a node failed, and not that a request was refused. */
 export function isConnectionLost(error: unknown): error is MusterError {
   return error instanceof MusterError && (error.code === "LOST" || error.code === "TIMEOUT");
 }
 
-/** Of this machine and not of a node: its disk, or a bug. */
+/** Whether this machine caused the error and not a node: its disk failed, or there is a bug. */
 export function isLocalError(error: unknown): boolean {
   return error instanceof DiskError || !(error instanceof MusterError);
 }
 
-/** What an error says. */
+/** Returns the message of an error. */
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What an error of a node says, without the node's name at its front. */
-export function withoutNodeName(node: Pick<Node, "name">, { message }: MusterError): string {
-  const prefix = `${node.name}: `;
-  return message.startsWith(prefix) ? message.slice(prefix.length) : message;
+/** Returns the message of an error of a node, without the node's name at its beginning. */
+export function withoutNodeName(node: Pick<Node, "name">, error: MusterError): string {
+  return error.textFor(node.name);
 }

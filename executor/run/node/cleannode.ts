@@ -8,21 +8,21 @@ import { isConnectionLost, isSuccess, withoutNodeName } from "./attemptfailure.j
 import { stopAgent } from "./stopagent.js";
 import { endStrays } from "./strays.js";
 
-/** What was done about a run on one node. */
+/** The result of removing a run from one node. */
 export interface NodeCleanResult {
   node: string;
-  /** `nothing`: nothing of the run was there. */
+  /** `nothing`: the node held nothing of the run. */
   state: "stopped" | "nothing" | "failed";
-  /** Processes that were found and ended though the run's folder was gone. */
+  /** Number of processes that were ended though the run's folder was missing. */
   strays?: number;
-  /** Why it failed. */
+  /** Why it failed; set only then. */
   reason?: string;
 }
 
 /**
- * Ends what a run has on a node: its processes are killed, its folder is deleted. An agent that is not there any more is
- * started once more for that: it knows how to find what it left. What has no folder any more is found by its marks.
- * `finished`: the chunks that the agent has results of are added. Never rejects for what nodes do.
+ * Removes a run from a node: kills its processes and deletes its folder. Where the agent is gone, a new one is started to find what
+ * it left; processes whose folder is gone are found by their marks (see strays.ts). Adds the chunks that the agent holds results of
+ * to `finished`. Errors of the node do not reject; they are in the result.
  */
 export async function cleanNode(node: Node, run: RunContext, finished: Set<string>): Promise<NodeCleanResult> {
   try {
@@ -56,7 +56,7 @@ async function cleanRunFolders(
   }
 }
 
-/** Has the agent in the folder `root` stop in order, where there is a folder, then ends what is left; that alone decides. */
+/** Stops the agent in the folder `root`, where that exists, then ends stray processes. Only the latter decides about success. */
 async function cleanRunFolder(
   connection: Connection,
   run: RunContext,
@@ -79,7 +79,7 @@ async function cleanRunFolder(
   }
 }
 
-/** False also where that cannot be told: what looks for strays looks again, on the node itself, and says why. */
+/** Whether the folder exists. Returns false where that cannot be determined: the search for strays checks again, on the node. */
 async function hasFolder(connection: Connection, root: string): Promise<boolean> {
   const files = await connection.files();
   const home = await files.home();
@@ -91,22 +91,20 @@ async function hasFolder(connection: Connection, root: string): Promise<boolean>
   }
 }
 
-/** Rejects with SUPERSEDED where the agent belongs to another copy of the run directory, and with NOT_STOPPED. */
+/**
+ * Stops this run's agent. Rejects with SUPERSEDED where the agent belongs to another copy of the run directory, and with
+ * NOT_STOPPED where it has not ended within the node's grace period.
+ */
 async function stopOwnAgent(node: Node, run: RunContext, finished: Set<string>): Promise<void> {
   let left: string | undefined = "the agent was told to stop and has not";
-  const hear = (message: AgentMessage) => {
+  const handleMessage = (message: AgentMessage) => {
     if (message.ev === "bye") left = message.left;
     if (message.ev === "done" && isSuccess(message)) finished.add(message.chunk);
   };
-  const session = await Attachment.attach(
-    node,
-    run,
-    { bootId: undefined, cards: [] },
-    () => [],
-    () => {},
-    hear,
-  );
-  session.send({ op: "stop" });
-  await session.waitForExit(node.graceSeconds);
+  const previous = { bootId: undefined, cards: [] };
+  const attachment = await Attachment.attach(node, run, { previous, makeSlots: () => [] });
+  attachment.deliverMessages(handleMessage);
+  attachment.send({ op: "stop" });
+  await attachment.waitForExit(node.graceSeconds);
   if (left !== undefined) throw new MusterError("NOT_STOPPED", 3, left);
 }

@@ -3,7 +3,7 @@ import { createReadStream, readFileSync, statSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Job, StagedFile } from "../../job/job.js";
 
-/** What a file to be staged contains. */
+/** Content of a file that is to be staged. */
 export interface FileContent {
   sha256: string;
   sizeBytes: number;
@@ -11,12 +11,12 @@ export interface FileContent {
   mode: number;
 }
 
-/** Files hashed at once. */
+/** How many files are hashed at the same time. */
 const MAX_CONCURRENT_HASHES = 8;
-/** Files up to this size (bytes) are read in one go: a stream of one costs ten times as much. */
+/** Files up to this size are read at once, which takes a tenth of the time of a stream. */
 const SMALL_FILE_BYTES = 64 << 10;
 
-/** The content of every file that a job stages, by its path here. Each file is read once. */
+/** Returns the content of every file that a job stages, by its path on this machine. Reads each file once. */
 export async function hashStagedFiles(job: Job): Promise<Map<string, FileContent>> {
   const contents = new Map<string, FileContent>();
   let batch: StagedFile[] = [];
@@ -37,14 +37,14 @@ export async function hashStagedFiles(job: Job): Promise<Map<string, FileContent
   return contents;
 }
 
-/** Staged path -> SHA-256: what a run directory remembers of its inputs. */
+/** Returns the SHA-256 of each staged file by its path on nodes, as the run directory records it. */
 export function inputHashes(job: Job, contents: Map<string, FileContent>): Record<string, string> {
   const inputs: Record<string, string> = {};
   for (const file of job.stagedFiles()) inputs[file.path] = contents.get(file.source)!.sha256;
   return inputs;
 }
 
-/** The content of one file, of any size. */
+/** Returns the content of one file of any size. */
 export async function hashFile(path: string): Promise<FileContent> {
   const hash = createHash("sha256");
   const { size, mode } = statSync(path);

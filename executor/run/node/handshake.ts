@@ -7,12 +7,12 @@ import { gpuEnvironment } from "../../schedule/slots/nodeslots.js";
 import { AgentChannel, type AgentEnd } from "../agent/agentchannel.js";
 import { Heartbeat } from "../agent/heartbeat.js";
 import { type AgentCommand, type AgentMessage, PROTOCOL_VERSION } from "../agent/protocol.js";
-import { MAX_LOG_BYTES } from "../results/chunklogs.js";
+import { MAX_LOG_BYTES } from "../record/rundir.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
-import { FIRST_CHECK_TIMEOUT_SECONDS, vendorToCheck } from "./gpuhealth.js";
+import { FIRST_CHECK_TIMEOUT_SECONDS, vendorToCheck } from "./slotmonitor.js";
 import { stopAgent } from "./stopagent.js";
 
-/** Outputs and logs up to this many bytes ride on the agent channel beside their manifest. */
+/** Outputs and logs up to this size are sent over the agent's channel, with their manifest. */
 const MAX_INLINE_BYTES = 16 << 10;
 
 function buildOpenCommand(node: Node, run: RunContext, slots: Slot[], cards: string[]): OpenCommand {
@@ -47,24 +47,24 @@ function describeCards(node: Node, slots: Slot[], cards: string[]): Pick<OpenCom
 export type HelloMessage = Extract<AgentMessage, { ev: "hello" }>;
 type OpenCommand = Extract<AgentCommand, { op: "open" }>;
 
-/** What is known of a node before it is attached to: its boot id then, and PCI addresses of its GPUs by index. */
+/** What is known from earlier attachments to a node: its boot id, and the PCI addresses of its GPUs by index. */
 export interface PreviousAttachment {
   bootId: string | undefined;
   cards: string[];
 }
 
-/** An agent that has accepted this coordinator; `gone` resolves with the reason when no more will come from it. */
+/** An agent that has accepted this coordinator. `ended` resolves with the reason when it sends no more messages. */
 export interface AcceptedAgent {
   agent: AgentChannel;
   hello: HelloMessage;
   ended: Promise<AgentEnd>;
 }
 
-/** How an agent answers `open`: or it does not, and the channel ends. */
+/** How an agent answers `open`. `ended`: the channel has ended without an answer. */
 type OpenReply = HelloMessage | Extract<AgentMessage, { ev: "refused" }> | { ev: "ended"; end: AgentEnd };
 
 const HELLO_TIMEOUT_MS = 30_000;
-/** Attempts that an agent may hold: a few for each slot, and results that could not be collected yet. */
+/** How many attempts an agent may hold: a few for each slot, and results that have not been collected yet. */
 const MAX_HELD_PER_SLOT = 64;
 const MAX_HELD_RESULTS = 4096;
 
@@ -72,62 +72,62 @@ const OTHER_VERSION_WARNING =
   "an agent of another version of muster was at work; it was stopped, and what it ran is run again";
 
 /**
- * Sends the agent through a new channel: it attaches to the run's agent on the node, or becomes that. An agent of another
- * version is stopped first. Rejects with SUPERSEDED where the agent belongs to another copy of the run directory, with PROTOCOL
- * where what answers is no agent, with WORKDIR where other users of the node could interfere with the run's folder, and with
- * NO_AGENT where none starts, or, where python is the reason, with what a look at the
- * node says of it.
+ * Attaches to the run's agent on a node, and starts one where none runs: the agent's program is sent over a new channel, and
+ * attaches to the running agent or becomes it. An agent of another version is stopped first. Rejects with
+ * - SUPERSEDED where the agent belongs to another copy of the run directory,
+ * - PROTOCOL where what answers is not an agent,
+ * - WORKDIR where other users of the node could interfere with the run's folder,
+ * - the error of gathering facts where python is why no agent starts, and otherwise NO_AGENT.
  */
 export async function startAgent(
   connection: Connection,
   run: RunContext,
   slots: Slot[],
-  known: PreviousAttachment,
+  previous: PreviousAttachment,
   receive: (message: AgentMessage) => void,
 ): Promise<AcceptedAgent> {
   const { node } = connection;
   const root = runFolderOn(run.id, node);
-  const open = buildOpenCommand(node, run, slots, known.cards);
+  const open = buildOpenCommand(node, run, slots, previous.cards);
   const attach = async () => {
     const channel = await connection.open([node.python, ...run.agent.args, root]);
     channel.stdin.write(run.agent.stdin);
     return exchangeHello(channel, open, node.silenceSeconds, receive);
   };
-  let { reply, agent, gone } = await attach();
+  let { reply, agent, ended } = await attach();
   if (reply.ev === "hello" && reply.muster !== PROTOCOL_VERSION) {
     receive({ ev: "problem", message: OTHER_VERSION_WARNING });
     agent.detach();
     await stopAgent(connection, run.agent, root);
-    ({ reply, agent, gone } = await attach());
+    ({ reply, agent, ended } = await attach());
   }
   switch (reply.ev) {
     case "hello":
-      if (reply.muster === PROTOCOL_VERSION) return { agent, hello: reply, ended: gone };
+      if (reply.muster === PROTOCOL_VERSION) return { agent, hello: reply, ended };
       agent.detach();
-      throw createProtocolError(
-        node,
-        `it is of version ${reply.muster} though it was started as version ${PROTOCOL_VERSION}`,
-      );
+      throw createProtocolError(node, `it has version ${reply.muster}, but version ${PROTOCOL_VERSION} was started`);
     case "refused":
-      // Nobody can have continued elsewhere what has only begun, and was never here.
-      if ((run.nonces.length === 1 && known.bootId === undefined) || run.nonces.includes(reply.owner))
+      // A new run that has never been attached here cannot have been continued from another copy.
+      if ((run.nonces.length === 1 && previous.bootId === undefined) || run.nonces.includes(reply.owner))
         throw createProtocolError(node, "it refuses the only coordinator that it can belong to");
       throw createSupersededError(node);
     case "ended":
       if (reply.end.kind === "violation") throw createProtocolError(node, reply.end.reason);
       throw parseRefusal(reply.end.reason) ?? (await diagnoseNoAgent(connection, reply.end.reason));
+    default:
+      return reply satisfies never;
   }
 }
 
-/** Rejects with what a look at the node says where python is the reason. */
+/** Returns why no agent started. Rejects with the error of gathering facts where python is the cause. */
 async function diagnoseNoAgent(connection: Connection, reason: string): Promise<MusterError> {
   await gatherFacts(connection, "without-gpus");
   return new MusterError("NO_AGENT", 69, `the agent did not start: ${reason}`);
 }
 
-/** The error that templates/muster_agent/attach.py printed as its last words, if these are such an error. */
-function parseRefusal(ending: string): MusterError | undefined {
-  const line = /^.*\bmuster-refused (\{.*\})$/m.exec(ending)?.[1];
+/** Returns the error that templates/muster_agent/attach.py printed before it ended; undefined where it printed none. */
+function parseRefusal(output: string): MusterError | undefined {
+  const line = /^.*\bmuster-refused (\{.*\})$/m.exec(output)?.[1];
   try {
     const { reason, next } = JSON.parse(line ?? "") as Record<string, unknown>;
     if (typeof reason === "string" && typeof next === "string") return new MusterError("WORKDIR", 69, reason, { next });
@@ -135,29 +135,29 @@ function parseRefusal(ending: string): MusterError | undefined {
   return undefined;
 }
 
-/** Sends `open`, and waits for the reply. */
+/** Sends `open` and waits for the reply. Passes every message that is not part of the handshake to `receive`. */
 async function exchangeHello(
   channel: Channel,
   open: OpenCommand,
-  silence: number,
+  silenceSeconds: number,
   receive: (message: AgentMessage) => void,
-): Promise<{ reply: OpenReply; agent: AgentChannel; gone: Promise<AgentEnd> }> {
-  let answer: (reply: OpenReply) => void = () => {};
-  let go: (end: AgentEnd) => void = () => {};
-  const answered = new Promise<OpenReply>((resolve) => {
-    answer = resolve;
+): Promise<{ reply: OpenReply; agent: AgentChannel; ended: Promise<AgentEnd> }> {
+  let handleReply: (reply: OpenReply) => void = () => {};
+  let handleEnd: (end: AgentEnd) => void = () => {};
+  const replied = new Promise<OpenReply>((resolve) => {
+    handleReply = resolve;
   });
-  const gone = new Promise<AgentEnd>((resolve) => {
-    go = (end) => {
+  const ended = new Promise<AgentEnd>((resolve) => {
+    handleEnd = (end) => {
       resolve(end);
-      answer({ ev: "ended", end });
+      handleReply({ ev: "ended", end });
     };
   });
-  const pulse = new Heartbeat(
-    Math.min(silence, open.lease) / 4,
+  const heartbeat = new Heartbeat(
+    Math.min(silenceSeconds, open.lease) / 4,
     () => agent.send({ op: "ping" }),
     (reason) => {
-      go({ kind: "lost", reason });
+      handleEnd({ kind: "lost", reason });
       channel.destroy();
     },
   );
@@ -165,55 +165,63 @@ async function exchangeHello(
   const agent = new AgentChannel(
     channel,
     (message) => {
-      pulse.recordMessage();
-      if (message.ev === "refused") return answer(message);
+      heartbeat.recordMessage();
+      if (message.ev === "refused") return handleReply(message);
       if (message.ev !== "hello" && message.ev !== "held") return receive(message);
-      const hello = pages.add(message);
-      if (typeof hello === "string") agent.closeForViolation(hello);
-      else if (hello !== undefined) answer(hello);
+      const page = pages.add(message);
+      if (page.kind === "violation") agent.closeForViolation(page.reason);
+      else if (page.kind === "complete") handleReply(page.hello);
     },
     (end) => {
-      pulse.stop();
-      go(end);
+      heartbeat.stop();
+      handleEnd(end);
     },
   );
   agent.send(open);
   const timer = setTimeout(() => channel.destroy(), HELLO_TIMEOUT_MS);
-  const reply = await answered;
+  const reply = await replied;
   clearTimeout(timer);
-  return { reply, agent, gone };
+  return { reply, agent, ended };
 }
 
-/** A hello whose list of held attempts comes in pages. */
+type PageResult =
+  | { kind: "incomplete" }
+  | { kind: "complete"; hello: HelloMessage }
+  | { kind: "violation"; reason: string };
+
+/** Assembles a hello whose list of held attempts comes in pages. */
 class HelloPages {
   private hello: HelloMessage | undefined;
   private isComplete = false;
 
   constructor(private readonly maxHeld: number) {}
 
-  /** The whole hello with its last page, nothing before that; or what the agent did wrong. */
-  add(message: HelloMessage | Extract<AgentMessage, { ev: "held" }>): HelloMessage | string | undefined {
-    if (this.isComplete || (message.ev === "hello") !== (this.hello === undefined)) return "it said hello out of turn";
+  /** Adds a page; the last one completes the hello. */
+  add(message: HelloMessage | Extract<AgentMessage, { ev: "held" }>): PageResult {
+    if (this.isComplete || (message.ev === "hello") !== (this.hello === undefined))
+      return { kind: "violation", reason: "it said hello out of turn" };
     if (message.ev === "hello") this.hello = message;
     else this.hello!.held.push(...message.attempts);
-    const { held } = this.hello!;
-    if (held.length > this.maxHeld)
-      return `it claims to hold ${held.length} attempts, more than it can have been given`;
+    const hello = this.hello!;
+    const count = hello.held.length;
+    if (count > this.maxHeld)
+      return { kind: "violation", reason: `it claims to hold ${count} attempts, more than it can have been given` };
     this.isComplete = message.more !== true;
-    return this.isComplete ? this.hello : undefined;
+    return this.isComplete ? { kind: "complete", hello } : { kind: "incomplete" };
   }
 }
 
 function createSupersededError(node: Node): MusterError {
-  const message = `${node.name}: another copy of this run directory has continued since`;
-  return new MusterError("SUPERSEDED", 75, message, {
+  return new MusterError("SUPERSEDED", 75, "another copy of this run directory has continued since", {
+    node: node.name,
     next: "Continue that copy, or run this one with --adopt: what the other one has on the nodes is stopped and computed again here.",
   });
 }
 
-/** What answers for the agent breaks the protocol: the node is not used any more. */
+/** Creates the error for a node whose agent breaks the protocol; such a node is refused. */
 export function createProtocolError(node: Node, reason: string): MusterError {
-  return new MusterError("PROTOCOL", 69, `${node.name}: refused, because its agent broke the protocol: ${reason}`, {
+  return new MusterError("PROTOCOL", 69, `refused, because its agent broke the protocol: ${reason}`, {
+    node: node.name,
     next: `Check what runs as ${node.python} on that node, and that nobody else controls it.`,
   });
 }

@@ -7,20 +7,20 @@ import type { ChunkSpec, StagedFile } from "../../job/job.js";
 import type { AgentCommand } from "../agent/protocol.js";
 import type { FileContent } from "./filehashes.js";
 
-/** Files up to this size (bytes) go to the agent over its channel: a round trip to the file server each would cost more. */
+/** Files up to this size are sent over the agent's channel, which is cheaper than a round trip to the file server. */
 const MAX_INLINE_FILE_BYTES = 16 << 10;
-/** Files on their way to one node at once. */
+/** How many files are uploaded to one node at the same time. */
 const MAX_CONCURRENT_UPLOADS = 16;
-/** Bytes that stay free on a node after staging, for results. */
+/** Space that staging leaves free on a node, for results. */
 const RESERVED_NODE_BYTES = 64 << 20;
 
-/** Brings files to one node's run folder, each content once, however many chunks use it. */
+/** Copies files to the run's folder on one node, each content once, however many chunks use it. */
 export class FileStager {
   private readonly stagedHashes = new Set<string>();
   private readonly uploads = new Map<string, Promise<void>>();
   private readonly gate = new Semaphore(MAX_CONCURRENT_UPLOADS);
 
-  /** `root`: the run's folder on the node; `contents`: by path here. */
+  /** `root`: the run's folder on the node; `contents`: content of every staged file, by its path on this machine. */
   constructor(
     private readonly files: () => Promise<Files>,
     private readonly root: string,
@@ -28,26 +28,26 @@ export class FileStager {
     private readonly send: (message: AgentCommand) => void,
   ) {}
 
-  /** Whether all that `work` needs is there, so that it can start without a round trip. */
-  isStaged(work: ChunkSpec): boolean {
-    return stagedFilesOf(work).every((file) => this.stagedHashes.has(this.contents.get(file.source)!.sha256));
+  /** Whether all files of a chunk are on the node, so that it can start without a round trip. */
+  isStaged(spec: ChunkSpec): boolean {
+    return stagedFilesOf(spec).every((file) => this.stagedHashes.has(this.contents.get(file.source)!.sha256));
   }
 
-  /** Brings what `work` needs; rejects with a ConnectionError or, where the node's disk is too full, NO_SPACE. */
-  async stage(work: ChunkSpec): Promise<void> {
-    await Promise.all(stagedFilesOf(work).map((file) => this.stageFile(file.source)));
+  /** Copies the files of a chunk. Rejects with NO_SPACE where the node's disk is too full, CHANGED, LOST or TIMEOUT. */
+  async stage(spec: ChunkSpec): Promise<void> {
+    await Promise.all(stagedFilesOf(spec).map((file) => this.stageFile(file.source)));
   }
 
   private async stageFile(source: string): Promise<void> {
     const content = this.contents.get(source)!;
     if (this.stagedHashes.has(content.sha256)) return;
     if (content.sizeBytes <= MAX_INLINE_FILE_BYTES) return this.sendInline(source, content);
-    let underway = this.uploads.get(content.sha256);
-    if (underway === undefined) {
-      underway = this.gate.run(() => this.upload(source, content)).finally(() => this.uploads.delete(content.sha256));
-      this.uploads.set(content.sha256, underway);
+    let upload = this.uploads.get(content.sha256);
+    if (upload === undefined) {
+      upload = this.gate.run(() => this.upload(source, content)).finally(() => this.uploads.delete(content.sha256));
+      this.uploads.set(content.sha256, upload);
     }
-    return underway;
+    return upload;
   }
 
   private sendInline(source: string, content: FileContent): void {
@@ -77,7 +77,7 @@ export class FileStager {
       69,
       `only ${free} bytes are free in ${this.root}; staging needs ${size} and a reserve`,
       {
-        next: "Make room there, or set another workdir for the node in the inventory.",
+        next: "Free some space there, or set another workdir for the node in the inventory.",
       },
     );
   }
@@ -85,11 +85,11 @@ export class FileStager {
 
 function createInputChangedError(source: string): MusterError {
   return new MusterError("CHANGED", 65, `${source} has changed since the run began`, {
-    next: "Leave inputs alone while a run goes on; start anew with --fresh for the new content.",
+    next: "Do not change inputs while a run uses them. To use the new content, start a new run with --fresh.",
   });
 }
 
-/** Everything that a chunk's working directory gets. */
+/** Returns the files that a chunk needs in its working directory. */
 export function stagedFilesOf(work: ChunkSpec): readonly StagedFile[] {
   return work.program.kind === "script" ? [work.program.script, ...work.inputs] : work.inputs;
 }

@@ -5,9 +5,9 @@ import type { NodeProgram } from "../../../templates/nodeprograms.js";
 import { AgentChannel } from "../agent/agentchannel.js";
 
 /**
- * Ends whatever agent works in the run folder `root` of a node, kills what it runs and deletes the folder, whoever the agent
- * belongs to. An agent that has gone is started once more for that: it knows how to find what it left. False where there is no
- * such folder. Rejects with NOT_STOPPED where the folder is still there after the node's grace, and with ConnectionErrors.
+ * Stops the agent in the run folder `root` of a node, whichever coordinator it belongs to; it kills its chunks and deletes the
+ * folder. Where the agent is gone, a new one is started to find what it left. Returns false where there is no such folder. Rejects
+ * with NOT_STOPPED where the folder still exists after the node's grace period, and with LOST or TIMEOUT.
  */
 export async function stopAgent(connection: Connection, agent: NodeProgram, root: string): Promise<boolean> {
   const { node } = connection;

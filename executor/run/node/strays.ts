@@ -2,10 +2,10 @@ import type { Connection } from "../../../fleet/connection.js";
 import { MusterError } from "../../../schemas/errors.js";
 import { cleanProgram, type NodeProgram } from "../../../templates/nodeprograms.js";
 
-/** For the node to end what it finds: TERM, then KILL, each with its own time. */
+/** How long a node may take to end stray processes: it sends TERM, waits, sends KILL and waits again. */
 const END_STRAYS_TIMEOUT_SECONDS = 30;
 
-/** What the node reports; templates/muster_agent/clean.py is the other side. */
+/** The report that templates/muster_agent/clean.py prints. */
 interface StrayReport {
   ended: number;
   alive: number[];
@@ -13,24 +13,24 @@ interface StrayReport {
 }
 
 /**
- * Ends every process of the run folder `root` that can be found on the node without an agent, by what marks it: agents by their
- * command line, chunks by their environment. Resolves with the number of processes ended, once none is left and nothing is at
- * `root`. Rejects with NOT_STOPPED (exit 3) where something is left or cannot be looked at, and with LOST or TIMEOUT.
+ * Ends every process of the run folder `root` without the help of an agent. Agents are found by their command line, chunks by their
+ * environment. Returns the number of processes that were ended. Rejects with NOT_STOPPED (exit 3) where a process or the folder
+ * is left, or cannot be examined, and with LOST or TIMEOUT.
  */
 export async function endStrays(connection: Connection, agent: NodeProgram, root: string): Promise<number> {
   const { node } = connection;
   const { args: words, stdin } = cleanProgram(agent);
   const argv = [node.python, ...words, root];
   const outcome = await connection.exec(argv, { stdin, timeout: END_STRAYS_TIMEOUT_SECONDS });
-  if (outcome.kind === "lost") throw new MusterError("LOST", 69, `${node.name}: ${outcome.reason}`);
+  if (outcome.kind === "lost") throw new MusterError("LOST", 69, outcome.reason, { node: node.name });
   if (outcome.kind === "timeout") {
-    const message = `${node.name}: the processes of the run were not ended within ${outcome.seconds} s`;
-    throw new MusterError("TIMEOUT", 69, message);
+    const reason = `the processes of the run were not ended within ${outcome.seconds} s`;
+    throw new MusterError("TIMEOUT", 69, reason, { node: node.name });
   }
   const report = parseStrayReport(outcome.stdout);
   if (report === undefined) {
     const said = outcome.stderr.trim().split("\n").at(-1) ?? "";
-    throw new MusterError("NOT_STOPPED", 3, `${node.name}: processes of the run could not be looked for: ${said}`);
+    throw new MusterError("NOT_STOPPED", 3, `the search for processes of the run failed: ${said}`, { node: node.name });
   }
   const left = [
     ...(report.alive.length === 0 ? [] : [`processes that do not die: ${report.alive.join(", ")}`]),
@@ -38,10 +38,10 @@ export async function endStrays(connection: Connection, agent: NodeProgram, root
   ];
   if (left.length === 0) return report.ended;
   const ended = report.ended === 0 ? "" : ` (${report.ended} processes of the run were ended)`;
-  throw new MusterError("NOT_STOPPED", 3, `${node.name}: ${left.join("; ")}${ended}`);
+  throw new MusterError("NOT_STOPPED", 3, `${left.join("; ")}${ended}`, { node: node.name });
 }
 
-/** The report in a node's output, which a shell's start-up file may print around; undefined where there is none. */
+/** Finds the report in a node's output, to which a shell's start-up file may add lines; undefined where there is none. */
 function parseStrayReport(output: string): StrayReport | undefined {
   const line = output.split("\n").findLast((one) => one.startsWith('{"muster_clean": '));
   if (line === undefined) return undefined;

@@ -1,50 +1,53 @@
 import type { Failure } from "../../schedule/events.js";
-import type { NodeWorker } from "../node/nodeworker.js";
-import type { JournalEntry } from "./journalentry.js";
+import type { JournalEntry, NodeConnectionState } from "./journalentry.js";
 import type { RunDirectory } from "./rundir.js";
 
-/** Bytes of records about one node and its slots: one that comes and goes without end fills no disk. */
+/** Limits the entries about one node and its slots, so that a node that keeps disconnecting cannot fill the disk. */
 const MAX_BYTES_PER_NODE = 1 << 20;
-/** Characters of a reason that are kept: what a chunk said itself is in logs/. */
+/** Limits a reason. Everything that a chunk printed is in logs/. */
 const MAX_REASON_CHARS = 300;
 
 /**
- * Writes down what happens in a run beside its results, for reports. No run goes on from it, so it is on disk when the next result
- * is, and no sooner.
+ * Writes into the journal what happens in a run apart from its results, for reports. No run is resumed from these entries, so they are
+ * not flushed: they reach the disk with the next result.
  */
 export class EventLog {
   private readonly bytesByNode = new Map<string, number>();
 
-  constructor(private readonly directory: Pick<RunDirectory, "journal" | "elapsed">) {}
+  constructor(private readonly directory: Pick<RunDirectory, "journal" | "elapsedSeconds">) {}
 
-  /** A node's state has changed. */
-  recordNodeState({ node, state, slots, reason }: Pick<NodeWorker, "node" | "state" | "slots" | "reason">): void {
-    const there = state === "live" ? slots.map((one) => one.slot) : undefined;
-    const at = this.directory.elapsed();
+  recordNodeState(worker: {
+    node: { name: string };
+    state: NodeConnectionState;
+    slots: { slot: number }[];
+    reason: string | undefined;
+  }): void {
+    const { node, state, slots, reason } = worker;
     this.add(node.name, {
       e: "node",
-      at,
+      at: this.directory.elapsedSeconds(),
       node: node.name,
       state,
-      slots: there,
+      slots: state === "live" ? slots.map((one) => one.slot) : undefined,
       reason: reason?.slice(0, MAX_REASON_CHARS),
     });
   }
 
-  /** A slot gets no work, `out` being why; undefined: it gets some again. */
-  recordSlotState(node: string, slot: number, out: string | undefined): void {
-    this.add(node, { e: "slot", at: this.directory.elapsed(), node, slot, out: out?.slice(0, MAX_REASON_CHARS) });
+  /** Records that a slot is disabled, and why; or enabled again, if `reason` is undefined. */
+  recordSlotState(node: string, slot: number, reason: string | undefined): void {
+    const at = this.directory.elapsedSeconds();
+    this.add(node, { e: "slot", at, node, slot, out: reason?.slice(0, MAX_REASON_CHARS) });
+  }
+
+  recordFailedAttempt({ chunk, node, slot, attempt, reason }: Failure): void {
+    const at = this.directory.elapsedSeconds();
+    const short = reason.slice(0, MAX_REASON_CHARS);
+    this.directory.journal.add({ e: "tried", at, chunk, node, slot, attempt, reason: short });
   }
 
   private add(node: string, entry: Extract<JournalEntry, { e: "node" | "slot" }>): void {
     const bytes = (this.bytesByNode.get(node) ?? 0) + JSON.stringify(entry).length;
     this.bytesByNode.set(node, bytes);
     if (bytes <= MAX_BYTES_PER_NODE) this.directory.journal.add(entry);
-  }
-
-  /** An attempt failed; its chunk may be tried again. */
-  recordFailedAttempt({ chunk, node, slot, attempt, reason }: Failure): void {
-    const { journal, elapsed } = this.directory;
-    journal.add({ e: "tried", at: elapsed(), chunk, node, slot, attempt, reason: reason.slice(0, MAX_REASON_CHARS) });
   }
 }

@@ -7,12 +7,14 @@ import type { JournalEntry } from "./journalentry.js";
 
 const fsyncFile = promisify(fsync);
 
-/** Bytes read at a time when a journal is read back. */
+/** How much of a journal is read at a time. */
 const READ_BLOCK_BYTES = 1 << 20;
+/** How much is read to find the last entry, or the first ones. Only a failure with a very long message is longer. */
+const PEEK_BYTES = 64 << 10;
 
 /**
- * An append-only file of records, one a line: a sequence number, the entry, and a CRC-32 over both. The cost of a record does
- * not depend on how many there are. A torn last record is cut off when the file is opened; damage before it is refused.
+ * A write-ahead log: an append-only file with one record a line, of a sequence number, an entry, and a CRC-32 over both. A torn last
+ * record, which a crash leaves, is truncated when the file is opened; damage anywhere else is an error.
  */
 export class Journal<E extends object = JournalEntry> {
   private pending: string[] = [];
@@ -21,14 +23,14 @@ export class Journal<E extends object = JournalEntry> {
   private constructor(
     private readonly fd: number,
     private sequence: number,
-    /** Bytes that are on disk. */
+    /** Bytes of the file that are known to be on disk. */
     private syncedBytes: number,
     private readonly sync: (fd: number) => Promise<void>,
   ) {}
 
   /**
-   * Goes on with the journal in the open file `fd` (which is ours alone: see lock.ts): reads it, calling `visit` with every
-   * entry in order, and cuts off a torn last record. Throws a MusterError (JOURNAL_DAMAGED, exit 65) that names the record.
+   * Reads the journal in the open file `fd`, calls `visit` with every entry in order, and truncates a torn last record. The caller
+   * holds the lock on the file (see filelock.ts). Throws JOURNAL_DAMAGED (65), which names the record.
    */
   static resume<E extends object = JournalEntry>(
     fd: number,
@@ -41,14 +43,14 @@ export class Journal<E extends object = JournalEntry> {
     return new Journal<E>(fd, records, length, sync);
   }
 
-  /** Adds a record to what the next `flush` writes. */
+  /** Adds an entry, which the next `flush` writes. */
   add(entry: E): void {
     this.pending.push(encodeEntry(++this.sequence, entry));
   }
 
   /**
-   * Writes and fsyncs all that was added; when it resolves, that is on disk. Rejects when it is not, and from then on always:
-   * after a failed fsync nobody knows what is on disk, so nothing may follow, and nothing of it may be believed later.
+   * Writes and fsyncs every entry that was added. After an error it rejects with that error forever: the kernel may have dropped
+   * the pages of a failed fsync, so nothing may be written after them, and nothing written since the last fsync may be trusted.
    */
   async flush(): Promise<void> {
     if (this.failure !== undefined) throw this.failure.error;
@@ -71,7 +73,7 @@ export class Journal<E extends object = JournalEntry> {
     try {
       ftruncateSync(this.fd, this.syncedBytes);
     } catch {
-      // A torn record is cut off when the journal is read; a whole one that may not be on disk says what is true all the same.
+      // Harmless: a torn record is truncated by the next reader, and a whole one states a fact, whether or not it was synced.
     }
   }
 
@@ -80,14 +82,17 @@ export class Journal<E extends object = JournalEntry> {
   }
 }
 
-/** Reads a journal without changing it; memory does not grow with its length. Answers how much of it is whole. */
+/**
+ * Calls `visit` with every entry of the journal in the open file `fd`, without changing it, and in constant memory. Returns how many
+ * whole records there are and how many bytes they take; the rest is a torn last record. Throws JOURNAL_DAMAGED (65).
+ */
 export function readEntries<E extends object = JournalEntry>(
   fd: number,
   file: string,
   visit: (entry: E) => void,
 ): { records: number; length: number } {
   let records = 0;
-  const length = readLines(fd, (line, offset, last) => {
+  const length = visitLines(fd, (line, offset, last) => {
     const entry = decodeEntry<E>(line);
     if (entry?.n !== records + 1) {
       if (last) return false;
@@ -100,6 +105,27 @@ export function readEntries<E extends object = JournalEntry>(
   return { records, length };
 }
 
+/** Returns the last entry; undefined if there is none, or if the file does not end with a whole record that can be peeked at. */
+export function readLastEntry(fd: number): JournalEntry | undefined {
+  const { size } = fstatSync(fd);
+  const from = Math.max(0, size - PEEK_BYTES);
+  const lines = readTextAt(fd, from, size - from).split("\n");
+  const line = lines.at(-2);
+  return line === undefined || lines.at(-1) !== "" ? undefined : decodeEntry(line);
+}
+
+/** Returns the first entries of the journal, as many as lie within the first 64 KiB. */
+export function readFirstEntries(fd: number): JournalEntry[] {
+  const lines = readTextAt(fd, 0, PEEK_BYTES).split("\n").slice(0, -1);
+  return lines.map((line) => decodeEntry(line)).filter((entry) => entry !== undefined);
+}
+
+function readTextAt(fd: number, from: number, length: number): string {
+  const bytes = Buffer.alloc(length);
+  return bytes.toString("utf8", 0, readSync(fd, bytes, 0, length, from));
+}
+
+/** Writes all of `bytes`, where the system writes only a part at a time. */
 export function writeAll(fd: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
@@ -109,8 +135,8 @@ function encodeEntry(sequence: number, entry: object): string {
   return `${body},"crc":"${checksum(body)}"}\n`;
 }
 
-/** The record in a line, with its number `n`; undefined where the line is not whole. */
-export function decodeEntry<E extends object = JournalEntry>(line: string): (E & { n: number }) | undefined {
+/** Returns the entry in a line with its sequence number `n`; undefined if the line is torn or damaged. */
+function decodeEntry<E extends object = JournalEntry>(line: string): (E & { n: number }) | undefined {
   const at = line.lastIndexOf(',"crc":"');
   if (at < 0 || line.slice(at) !== `,"crc":"${checksum(line.slice(0, at))}"}`) return undefined;
   return JSON.parse(line) as E & { n: number };
@@ -120,10 +146,10 @@ function checksum(text: string): string {
   return crc32(text).toString(16).padStart(8, "0");
 }
 
-/** Calls `use` for each line until it says false; answers how many bytes of the file the lines that it accepted take. */
-function readLines(fd: number, use: (line: string, offset: number, last: boolean) => boolean): number {
+/** Calls `accept` with each line until it returns false. Returns how many bytes the accepted lines take. */
+function visitLines(fd: number, accept: (line: string, offset: number, last: boolean) => boolean): number {
   const size = fstatSync(fd).size;
-  /** Of the line that has begun. */
+  /** The line so far, if it began in an earlier block. */
   let parts: Buffer[] = [];
   let accepted = 0;
   for (let position = 0; position < size; ) {
@@ -134,7 +160,7 @@ function readLines(fd: number, use: (line: string, offset: number, last: boolean
     for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10, from)) {
       const line = parts.length === 0 ? text.subarray(from, end) : Buffer.concat([...parts, text.subarray(from, end)]);
       const next = accepted + line.length + 1;
-      if (!use(line.toString("utf8"), accepted, next === size)) return accepted;
+      if (!accept(line.toString("utf8"), accepted, next === size)) return accepted;
       accepted = next;
       parts = [];
       from = end + 1;
@@ -147,6 +173,6 @@ function readLines(fd: number, use: (line: string, offset: number, last: boolean
 
 function createDamagedError(file: string, record: number, offset: number): MusterError {
   return new MusterError("JOURNAL_DAMAGED", 65, `${file}: record ${record} (at byte ${offset}) is damaged`, {
-    next: "Results before it are safe in results/; start anew beside this run directory with --fresh.",
+    next: "The results before it are safe in results/. Start a new run beside this one with --fresh.",
   });
 }

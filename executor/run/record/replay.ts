@@ -25,8 +25,8 @@ export class RunReplay {
   header: RunEntry | undefined;
   /** The ids of the run, the current one last. */
   readonly ids: string[] = [];
-  /** The last coordinator that opened the run. */
-  holder: OpenEntry | undefined;
+  /** The record of the last coordinator that opened the run. */
+  lastOpen: OpenEntry | undefined;
   /** The nonces of all coordinators that opened the run. */
   readonly nonces: string[] = [];
   readonly sessions: RunSession[] = [];
@@ -91,12 +91,17 @@ export class RunReplay {
 
   /** The number of the session that a coordinator opens now. */
   get nextSession(): number {
-    return (this.holder?.session ?? 0) + 1;
+    return (this.lastOpen?.session ?? 0) + 1;
   }
 
   /** When the first session began, ISO 8601; undefined while there is none. */
   get startedAt(): string | undefined {
     return this.sessions[0]?.began;
+  }
+
+  /** The names of all nodes that could get work, each once. */
+  get nodeNames(): string[] {
+    return [...new Set([...this.nodes.values()].flatMap((names) => [...names]))];
   }
 
   /** The nodes that may hold processes or files of the run: they could get work and were not cleaned since. */
@@ -124,7 +129,7 @@ export class RunReplay {
 
   private applyOpen(entry: OpenEntry): void {
     this.sessions.push({ number: entry.session, began: entry.at, from: this.secondsAtWork, seconds: 0 });
-    this.holder = entry;
+    this.lastOpen = entry;
     this.closeEntry = undefined;
     this.failedChunks = 0;
     if (entry.nonce !== undefined) this.nonces.push(entry.nonce);

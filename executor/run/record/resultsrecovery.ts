@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync, statSync, truncateSync } from "node:fs";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
-import { type KeyedLine, readKeyedLines, replaceFile, writeLines } from "../results/resultlines.js";
 import type { RunReplay } from "./replay.js";
+import { type KeyedLine, readKeyedLines, replaceFile, writeLines } from "./resultlines.js";
 
 /**
  * Makes `file` (results.ndjson) hold exactly what the journal vouches for: lines that were appended and not journaled go. Rejects

@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import { SignedAttemptIds } from "../agent/signedids.js";
-import { findDamage } from "../results/damage.js";
-import { explainDiskError } from "../results/diskspace.js";
+import { findDamage } from "./damage.js";
+import { explainDiskError } from "./diskerror.js";
 import { copyFileWithMode, intersectModes } from "./filemode.js";
 import { findIdentityChanges, generateSalt, hashEnvValues } from "./jobidentity.js";
 import { Journal } from "./journal.js";
@@ -15,6 +15,9 @@ import { recoverResults } from "./resultsrecovery.js";
 import { openRunKey } from "./runkey.js";
 import { acquireRunLock, createOtherRunError, type LockedJournal } from "./runlock.js";
 import { removeUncommitted } from "./uncommitted.js";
+
+/** How much of each of stdout and stderr of a chunk is kept in logs/; the agent cuts what is longer. */
+export const MAX_LOG_BYTES = 16 << 20;
 
 /** The folder of one run: held by this process alone until `close`. */
 export interface RunDirectory {
@@ -34,7 +37,7 @@ export interface RunDirectory {
   /** Whether every unit of the job is committed. */
   isComplete: boolean;
   /** Seconds since the session began. */
-  elapsed(): number;
+  elapsedSeconds(): number;
   close(): void;
 }
 
@@ -109,7 +112,20 @@ async function open(
   const ids = new SignedAttemptIds({ job, nonce, nonces, key, spec: hashSpec(job, inputs) });
   const [id, formerIds] = [past.ids.at(-1)!, past.ids.slice(0, -1)];
   const close = () => journal.close();
-  return { path, id, formerIds, nonce, nonces, ids, journal, replay: past, session, isComplete, elapsed, close };
+  return {
+    path,
+    id,
+    formerIds,
+    nonce,
+    nonces,
+    ids,
+    journal,
+    replay: past,
+    session,
+    isComplete,
+    elapsedSeconds: elapsed,
+    close,
+  };
 }
 
 function generateRunId(job: Job): string {

@@ -1,41 +1,40 @@
-import { createReadStream, existsSync } from "node:fs";
+import { closeSync, createReadStream, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Failure } from "../../schedule/events.js";
 import type { JournalEntry } from "./journalentry.js";
-import { type RunReplay, type RunSession, replayRun } from "./replay.js";
-import { type RunStatus, readRunStatus } from "./runstatus.js";
+import { type RunReplay, type RunSession, replayJournal } from "./replay.js";
+import { type RunStatus, readStatus } from "./runstatus.js";
 import { type RunSummary, readSummary } from "./runsummary.js";
 
 /**
- * What a run did, as its directory alone says. Times are seconds at work: from the beginning of its first session, without the time
- * between sessions.
+ * What a run did, read from its run directory alone. Times are seconds at work: they count from the beginning of the first session and
+ * leave out the time between sessions.
  */
 export interface RunHistory {
   status: RunStatus;
   /** Of all sessions together. */
   seconds: number;
   sessions: RunSession[];
-  /** Whose results are committed, in the order of that. */
+  /** The executions whose results are committed, in the order of their commits. */
   executions: ChunkExecution[];
-  /** Attempts that failed. */
   failedAttempts: (JournalEntry & { e: "tried" })[];
   nodeEntries: (JournalEntry & { e: "node" })[];
   slotEntries: (JournalEntry & { e: "slot" })[];
-  /** Chunks that failed for good, in the last session. */
+  /** Chunks that failed for good in the last session. */
   failures: Failure[];
-  /** Of the last session, where that has come to an end. */
+  /** The summary of the last session, if that has ended. */
   summary: RunSummary | undefined;
-  /** What the directory does not have, a sentence each. */
+  /** What the run directory lacks, one sentence each. */
   missing: string[];
 }
 
-/** One execution of a chunk; `end`: when its result was safe. */
+/** One execution of a chunk. `end`: when its result was committed. */
 export interface ChunkExecution {
   chunk: string;
   node: string;
   slot: number;
-  /** Which try of the chunk it was, from 1. */
+  /** Which attempt at the chunk it was, from 1. */
   attempt: number;
   units: bigint;
   seconds: number;
@@ -48,27 +47,25 @@ const NO_EVENT_LOG =
   "an older muster wrote this journal: failed attempts, and nodes and slots that were lost for a while, are not in it";
 
 /**
- * Reads the history of the run (of a job) in the directory `path`; nothing is changed. `now` is milliseconds since the epoch. Throws
- * JOURNAL_DAMAGED, or the error of the file system.
+ * Reads the history of the run of a job in the directory `path`, without changing anything. Rejects with JOURNAL_DAMAGED (65), or with
+ * the error of the file system.
  */
-export async function readRunHistory(path: string, now: number): Promise<RunHistory> {
-  const status = readRunStatus(path, now);
-  const timeline = new RunTimeline();
-  const replay = replayRun(path, (entry, state) => timeline.add(entry, state));
-  if (status.state === "running") replay.extendSessionTo(now);
+export async function readRunHistory(path: string, nowMs: number): Promise<RunHistory> {
+  const { status, replay, timeline } = readJournal(path, nowMs);
+  if (status.state === "running") replay.extendSessionTo(nowMs);
   const { sessions, resultsBytes, closeEntry } = replay;
   const { commits, failedAttempts, nodeEntries, slotEntries, failures, hasCommitTimes } = timeline;
   const executions = await readExecutions(join(path, "results.ndjson"), commits, resultsBytes);
   const missing: string[] = [];
   if (!hasCommitTimes && executions.length > 0) missing.push(NO_COMMIT_TIMES);
   if (nodeEntries.length === 0 && executions.length > 0) missing.push(NO_EVENT_LOG);
-  const lost = commits.size - executions.length;
-  if (lost > 0) missing.push(`results.ndjson lacks ${lost} of the chunks that the journal has`);
+  const lostCount = commits.size - executions.length;
+  if (lostCount > 0) missing.push(`results.ndjson lacks ${lostCount} of the chunks that the journal has`);
   return {
     status,
-    seconds: sessions.reduce((sum, one) => sum + one.seconds, 0),
+    seconds: replay.secondsAtWork,
     sessions,
-    executions: hasCommitTimes ? executions : placeConsecutively(executions, sessions),
+    executions: hasCommitTimes ? executions : placeConsecutively(executions),
     failedAttempts,
     nodeEntries,
     slotEntries,
@@ -76,6 +73,24 @@ export async function readRunHistory(path: string, now: number): Promise<RunHist
     summary: closeEntry === undefined ? undefined : readSummary(path),
     missing,
   };
+}
+
+/** Replays the journal once, for the status and for the timeline. */
+function readJournal(path: string, nowMs: number): { status: RunStatus; replay: RunReplay; timeline: RunTimeline } {
+  const file = join(path, "journal.ndjson");
+  const fd = openSync(file, "r");
+  const timeline = new RunTimeline();
+  let replay: RunReplay | undefined;
+  const replayOnce = () => {
+    replay ??= replayJournal(fd, file, (entry, state) => timeline.add(entry, state));
+    return replay;
+  };
+  try {
+    const status = readStatus(path, fd, nowMs, replayOnce);
+    return { status, replay: replayOnce(), timeline };
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** The commit of a chunk: its position among all commits, when it happened (seconds at work), and how many units it has. */
@@ -132,16 +147,16 @@ class RunTimeline {
   }
 }
 
-/** The executions whose results are committed, in that order. */
+/** Reads the committed part of results.ndjson. Returns the executions in the order of their commits. */
 async function readExecutions(
   file: string,
   commits: Map<string, CommitRecord>,
-  length: number,
+  committedBytes: number,
 ): Promise<ChunkExecution[]> {
-  if (length === 0 || !existsSync(file)) return [];
+  if (committedBytes === 0 || !existsSync(file)) return [];
   const executions: ChunkExecution[] = [];
   const lines = createInterface({
-    input: createReadStream(file, { end: length - 1 }),
+    input: createReadStream(file, { end: committedBytes - 1 }),
     crlfDelay: Number.POSITIVE_INFINITY,
   });
   for await (const line of lines) {
@@ -154,7 +169,7 @@ async function readExecutions(
   return executions.filter((one) => one !== undefined);
 }
 
-/** A line without its output, which may be large; undefined where it is no line of ours. */
+/** Parses a line without its output, which may be large. Returns undefined if it is not a result line. */
 function parseLineHead(line: string): Omit<ChunkExecution, "units" | "end"> | undefined {
   const at = line.indexOf(',"output":');
   try {
@@ -164,13 +179,12 @@ function parseLineHead(line: string): Omit<ChunkExecution, "units" | "end"> | un
   }
 }
 
-/** Executions whose times are not known: on each slot one begins when the one before it ends. */
-function placeConsecutively(executions: ChunkExecution[], sessions: RunSession[]): ChunkExecution[] {
+/** Dates executions whose commit times are unknown: on each slot, one begins when the previous one ends. */
+function placeConsecutively(executions: ChunkExecution[]): ChunkExecution[] {
   const ends = new Map<string, number>();
-  const from = sessions[0]?.from ?? 0;
   return executions.map((one) => {
     const key = `${one.node}/${one.slot}`;
-    const end = (ends.get(key) ?? from) + one.seconds;
+    const end = (ends.get(key) ?? 0) + one.seconds;
     ends.set(key, end);
     return { ...one, end };
   });

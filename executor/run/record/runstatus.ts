@@ -1,51 +1,38 @@
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readSync,
-  statSync,
-} from "node:fs";
+import { accessSync, closeSync, constants, existsSync, fstatSync, openSync, readdirSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import { isFileLocked } from "./filelock.js";
-import { decodeEntry } from "./journal.js";
-import type { CloseEntry, JournalEntry } from "./journalentry.js";
+import { readFirstEntries, readLastEntry } from "./journal.js";
+import type { CloseEntry } from "./journalentry.js";
 import type { Leftover } from "./leftovers.js";
 import { type RunReplay, replayJournal } from "./replay.js";
 import { type RunSummary, readSummary } from "./runsummary.js";
 
-/** How a run stands, as its directory alone says. */
+/** The state of a run, read from its run directory alone. This is the JSON document of `muster status`. */
 export interface RunStatus {
   name: string;
-  /** The run directory; absolute. */
+  /** The absolute path of the run directory. */
   path: string;
-  /** As summary.json has it; `running` while its coordinator lives, `interrupted` where it ended or was killed before the end. */
+  /** The state in summary.json; or `running` while its coordinator lives, `interrupted` if that was killed before the end. */
   state: RunSummary["state"] | "running" | "new" | "damaged";
   /** When its first session began, ISO 8601. */
   started?: string;
-  /** From then to its last record, or to now while it runs. */
+  /** Seconds from then to its last entry, or to now while it runs. */
   seconds?: number;
   chunks: { done: number; failed: number };
-  /** In decimal, for they may be large; `total` is absent where it is not known. */
+  /** In decimal, because they may exceed 2^53. `total` is absent in older journals. */
   units: { done: string; total?: string };
   /** The nodes that may work, or have worked, on it. */
   nodes: string[];
-  /** Those that may still hold processes or files of it, while nobody works on it; absent where there are none. */
+  /** The nodes that may still hold processes or files of it; absent while it runs, or if there are none. */
   leftovers?: Leftover[];
-  /** Who works on it now. */
+  /** The coordinator, while one is running. */
   coordinator?: { pid: number; host: string; since: string };
-  /** What is wrong with it. */
+  /** What went wrong. */
   reason?: string;
 }
 
-/** Bytes of a journal's end that its last record surely fits into, but for a failure that says much. */
-const TAIL_BYTES = 64 << 10;
-
-/** The run directories that `folder` means: itself, else those in it, else those in its `runs`; in the order of their names. */
+/** Returns the run directories that `folder` means: itself, or else those in it, or else those in its `runs`; sorted by name. */
 export function findRuns(folder: string): string[] {
   const path = resolve(folder);
   if (isRunDirectory(path)) return [path];
@@ -62,32 +49,40 @@ export function findRuns(folder: string): string[] {
 }
 
 /**
- * Reads how the run in the directory `path` stands. Nothing is changed, and the coordinator is not disturbed. The cost of a run
- * that has ended does not depend on its length; for another its journal is read through once. `now`: milliseconds.
+ * Reads the status of the run in the directory `path`, without changing anything or disturbing its coordinator. A damaged journal
+ * gives the state `damaged`. Throws the system's error if the journal cannot be read.
  */
-export function readRunStatus(path: string, now: number): RunStatus {
+export function readRunStatus(path: string, nowMs: number): RunStatus {
   const file = join(path, "journal.ndjson");
   const fd = openSync(file, "r");
   try {
-    const { mtimeMs } = fstatSync(fd);
-    const last = readLastEntry(fd);
-    const end = last?.e === "close" ? last : undefined;
-    const held = end === undefined && isFileLocked(fd);
-    const summary = end === undefined ? undefined : readSummary(path);
-    const status =
-      end === undefined || summary === undefined
-        ? statusFromJournal(path, replayJournal(fd, file), held, mtimeMs)
-        : statusFromSummary(path, summary, end);
-    const started = status.started ?? readFirstSessionStart(fd) ?? replayJournal(fd, file).startedAt;
-    // A copy of a run directory has new times of its files.
-    const until = status.state === "running" ? now : end?.at === undefined ? mtimeMs : Date.parse(end.at);
-    return { ...status, started, seconds: elapsedSeconds(started, until) };
+    return readStatus(path, fd, nowMs, () => replayJournal(fd, file));
   } catch (error) {
     if (!(error instanceof MusterError)) throw error;
     return { ...createEmptyStatus(path), state: "damaged", reason: error.message };
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * The same for an open journal. Calls `replay` only if the run has not ended with a summary, so the status of an ended run costs the
+ * same however long it was. Throws what `replay` throws.
+ */
+export function readStatus(path: string, fd: number, nowMs: number, replay: () => RunReplay): RunStatus {
+  const { mtimeMs } = fstatSync(fd);
+  const last = readLastEntry(fd);
+  const end = last?.e === "close" ? last : undefined;
+  const isLocked = end === undefined && isFileLocked(fd);
+  const summary = end === undefined ? undefined : readSummary(path);
+  const status =
+    end === undefined || summary === undefined
+      ? statusFromReplay(path, replay(), isLocked, mtimeMs)
+      : statusFromSummary(path, summary, end);
+  const started = status.started ?? readFirstSessionStart(fd) ?? replay().startedAt;
+  // Modification times are a fallback only: a copy of a run directory has new ones.
+  const until = status.state === "running" ? nowMs : end?.at === undefined ? mtimeMs : Date.parse(end.at);
+  return { ...status, started, seconds: started === undefined ? undefined : secondsBetween(started, until) };
 }
 
 function isReadable(path: string): boolean {
@@ -103,7 +98,7 @@ function isRunDirectory(path: string): boolean {
   return existsSync(join(path, "journal.ndjson"));
 }
 
-/** A run of which nothing is known. */
+/** Returns the status of a run of which nothing is known. */
 export function createEmptyStatus(path: string): RunStatus {
   return { name: basename(path), path, state: "new", chunks: { done: 0, failed: 0 }, units: { done: "0" }, nodes: [] };
 }
@@ -114,65 +109,45 @@ function statusFromSummary(path: string, summary: RunSummary, end: CloseEntry): 
   return { name, path, state, chunks, units, nodes, ...leftoversField(end.leftovers ?? []), reason: error };
 }
 
-function statusFromJournal(path: string, replay: RunReplay, held: boolean, changed: number): RunStatus {
-  const { header, startedAt, holder, closeEntry, leftovers } = replay;
+function statusFromReplay(path: string, replay: RunReplay, isLocked: boolean, journalChangedMs: number): RunStatus {
+  const { header, startedAt, lastOpen, committedChunks, failedChunks, committedUnits, closeEntry } = replay;
   const status: RunStatus = {
     ...createEmptyStatus(path),
     name: header?.name ?? basename(path),
     started: startedAt,
-    chunks: { done: replay.committedChunks, failed: replay.failedChunks },
-    units: { done: `${replay.committedUnits.size()}`, total: header?.units },
-    nodes: [...new Set([...replay.nodes.values()].flatMap((names) => [...names]))],
+    chunks: { done: committedChunks, failed: failedChunks },
+    units: { done: `${committedUnits.size()}`, total: header?.units },
+    nodes: replay.nodeNames,
   };
-  if (held)
+  if (isLocked)
     return {
       ...status,
       state: "running",
-      coordinator: holder && { pid: holder.pid, host: holder.host, since: holder.at },
+      coordinator: lastOpen && { pid: lastOpen.pid, host: lastOpen.host, since: lastOpen.at },
     };
-  if (holder === undefined) return status;
-  const ended = { ...status, ...leftoversField(leftovers) };
-  const broken = closeEntry === undefined ? readBrokenReason(path, changed) : undefined;
-  if (broken !== undefined) return { ...ended, state: "broken", reason: broken };
-  return { ...ended, state: closeEntry?.state ?? "interrupted" };
+  if (lastOpen === undefined) return status;
+  const ended = { ...status, ...leftoversField(replay.leftovers) };
+  if (closeEntry !== undefined) return { ...ended, state: closeEntry.state };
+  const reason = readBrokenReason(path, journalChangedMs);
+  return reason === undefined ? { ...ended, state: "interrupted" } : { ...ended, state: "broken", reason };
 }
 
 function leftoversField(leftovers: Leftover[]): Pick<RunStatus, "leftovers"> {
   return leftovers.length === 0 ? {} : { leftovers };
 }
 
-/** Why the last session broke off: that is told by a summary that is not older than the journal. */
-function readBrokenReason(path: string, changed: number): string | undefined {
+/** Returns why the last session broke off, if it could write a summary: that is then no older than the journal. */
+function readBrokenReason(path: string, journalChangedMs: number): string | undefined {
   const written = statSync(join(path, "summary.json"), { throwIfNoEntry: false });
-  if (written === undefined || written.mtimeMs < changed) return undefined;
+  if (written === undefined || written.mtimeMs < journalChangedMs) return undefined;
   const summary = readSummary(path);
   return summary?.state === "broken" ? (summary.error ?? "unknown") : undefined;
 }
 
-/** The last record of a journal; undefined where there is none, it is torn, or it is longer than what is looked at. */
-function readLastEntry(fd: number): JournalEntry | undefined {
-  const { size } = fstatSync(fd);
-  const from = Math.max(0, size - TAIL_BYTES);
-  const lines = readText(fd, from, size - from).split("\n");
-  const line = lines.at(-2);
-  return line === undefined || lines.at(-1) !== "" ? undefined : decodeEntry(line);
-}
-
-/** When the first session began; undefined where that is not within what is looked at. */
 function readFirstSessionStart(fd: number): string | undefined {
-  const entries = readText(fd, 0, TAIL_BYTES)
-    .split("\n")
-    .slice(0, -1)
-    .map((line) => decodeEntry(line));
-  return entries.find((entry) => entry?.e === "open")?.at;
+  return readFirstEntries(fd).find((entry) => entry.e === "open")?.at;
 }
 
-function readText(fd: number, from: number, length: number): string {
-  const bytes = Buffer.alloc(length);
-  return bytes.toString("utf8", 0, readSync(fd, bytes, 0, length, from));
-}
-
-function elapsedSeconds(started: string | undefined, until: number): number | undefined {
-  if (started === undefined) return undefined;
-  return Math.max(0, Math.round(until - Date.parse(started)) / 1000);
+function secondsBetween(started: string, untilMs: number): number {
+  return Math.max(0, Math.round(untilMs - Date.parse(started)) / 1000);
 }

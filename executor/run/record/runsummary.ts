@@ -3,34 +3,34 @@ import { join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Failure } from "../../schedule/events.js";
 import { failpoint } from "../failpoint.js";
-import type { NodeWorker } from "../node/nodeworker.js";
 import type { RunEnd } from "../runend.js";
 import type { RunCounters } from "./counters.js";
 import type { NodeConnectionState, RecheckDifference } from "./journalentry.js";
 import type { Leftover } from "./leftovers.js";
 
-/** What became of a run: summary.json, and what `--json` prints. Seconds and units (in decimal, for they may be large). */
+/** The outcome of a run: the content of summary.json, and what `--json` prints. Its keys are never renamed. */
 export interface RunSummary {
   name: string;
   state: RunEnd["state"] | "cancelled";
   directory: string;
   chunks: { done: number; failed: number };
+  /** In decimal, because they may exceed 2^53. */
   units: { done: string; total: string };
-  /** Of this session alone, the `number`th. `dropped`: attempts whose chunk another has or had, so that their results were not taken. */
+  /** The last session, the `number`th. `dropped`: attempts whose results were not taken, because another attempt did the chunk. */
   session: { number: number; chunks: number; attempts: number; dropped: number; seconds: number };
-  /** What was expected of this session before it, where all rates were known. */
+  /** The prediction for this session; absent if not all rates were known. */
   planned?: { chunks: number; seconds: number };
-  /** Attempts of this session whose logs grew too long and were cut. */
+  /** Attempts of this session whose logs were cut because they grew too long. */
   cutLogs: number;
-  /** Chunks that were computed again and compared, where the job has `canary`; `unchecked` could not be, in this session. */
+  /** Rechecks, if the job asks for them: `compared` in all sessions, `unchecked` chunks that could not be rechecked in this one. */
   canary?: { compared: number; unchecked: number; differing: RecheckDifference[] };
   nodes: NodeSummary[];
   /** The first hundred chunks that failed. */
   failures: Failure[];
-  /** The nodes that may still hold processes or files of the run; older summaries do not say. */
+  /** The nodes that may still hold processes or files of the run; absent in older summaries. */
   leftovers?: Leftover[];
   error?: string;
-  /** What to do about it. */
+  /** What to do about the error. */
   next?: string;
 }
 
@@ -41,51 +41,60 @@ export interface NodeSummary {
   chunks: number;
   units: string;
   failedAttempts: number;
-  /** What was expected of it. */
+  /** The prediction for this node. */
   planned?: { chunks: number; units: string };
   reason?: string;
-  /** Slots that were taken out in this session, and why; `back`: they turned out to be well; `reboot`: they stayed sick. */
+  /** Slots that were disabled in this session. `back`: enabled again since; `reboot`: still sick, so the node needs a reboot. */
   takenOut?: { slot: number; reason: string; back: boolean; reboot?: true }[];
 }
 
-/** A node that gets no work of this job, and why. */
+/** A node that may not work on this job, and why. */
 export interface ExcludedNode {
   node: string;
   reason: string;
 }
 
+/** What a summary says of a node that took part. */
+interface Participant {
+  node: { name: string };
+  state: NodeConnectionState;
+  reason: string | undefined;
+  slots: unknown[];
+}
+
+/** Builds the summary of a session from its counters. */
 export function summarize(
   directory: string,
-  tally: RunCounters,
-  members: NodeWorker[],
-  leftOut: ExcludedNode[],
-  ended: RunEnd,
+  counters: RunCounters,
+  workers: Participant[],
+  excluded: ExcludedNode[],
+  end: RunEnd,
 ): RunSummary {
   return {
-    name: tally.job.name,
-    state: ended.state,
+    name: counters.job.name,
+    state: end.state,
     directory,
-    chunks: { done: tally.chunks, failed: tally.failed },
-    units: { done: `${tally.units}`, total: `${tally.job.units}` },
+    chunks: { done: counters.chunks, failed: counters.failed },
+    units: { done: `${counters.units}`, total: `${counters.job.units}` },
     session: {
-      number: tally.session,
-      chunks: tally.sessionChunks,
-      attempts: tally.attempts,
-      dropped: tally.dropped,
-      seconds: Number(tally.seconds.toFixed(3)),
+      number: counters.session,
+      chunks: counters.sessionChunks,
+      attempts: counters.attempts,
+      dropped: counters.dropped,
+      seconds: Number(counters.seconds.toFixed(3)),
     },
-    cutLogs: tally.cutLogs,
-    ...(tally.job.recheck === undefined ? {} : { canary: summarizeRechecks(tally) }),
+    cutLogs: counters.cutLogs,
+    ...(counters.job.recheck === undefined ? {} : { canary: summarizeRechecks(counters) }),
     nodes: [
-      ...members.map((member) => summarizeNode(member, tally)),
-      ...leftOut.map(({ node, reason }) => ({ ...emptyNodeSummary(node), state: "left out" as const, reason })),
+      ...workers.map((worker) => summarizeNode(worker, counters)),
+      ...excluded.map(({ node, reason }) => ({ ...emptyNodeSummary(node), state: "left out" as const, reason })),
     ],
-    failures: tally.failures,
-    ...(ended.state === "broken" || ended.state === "superseded" ? summarizeError(ended.error) : {}),
+    failures: counters.failures,
+    ...(end.state === "broken" || end.state === "superseded" ? summarizeError(end.error) : {}),
   };
 }
 
-/** Replaces summary.json in one step. */
+/** Replaces summary.json atomically. */
 export function writeSummary(summary: RunSummary): void {
   const file = join(summary.directory, "summary.json");
   writeFileSync(`${file}.partial`, `${JSON.stringify(summary, null, 2)}\n`);
@@ -93,7 +102,7 @@ export function writeSummary(summary: RunSummary): void {
   renameSync(`${file}.partial`, file);
 }
 
-/** The summary in a run directory; undefined where there is none, or what is there is something else. */
+/** Returns the summary in a run directory; undefined if there is none, or if summary.json holds something else. */
 export function readSummary(path: string): RunSummary | undefined {
   try {
     const summary = JSON.parse(readFileSync(join(path, "summary.json"), "utf8")) as RunSummary;
@@ -103,23 +112,19 @@ export function readSummary(path: string): RunSummary | undefined {
   }
 }
 
-/** Says in the summary of a run that has not come to its end that it will not go on by itself. */
+/** Marks the summary in a run directory as cancelled, if there is one. */
 export function markCancelled(directory: string): void {
   amendSummary(directory, { state: "cancelled" });
 }
 
-/** Replaces some of what the summary in a run directory says, where there is one. */
+/** Changes fields of the summary in a run directory, if there is one. */
 export function amendSummary(directory: string, change: Partial<Pick<RunSummary, "state" | "leftovers">>): void {
   const file = join(directory, "summary.json");
   if (existsSync(file)) writeSummary({ ...JSON.parse(readFileSync(file, "utf8")), directory, ...change });
 }
 
-function summarizeRechecks({
-  rechecked: checked,
-  skippedRechecks: unchecked,
-  recheckDifferences: differing,
-}: RunCounters): RunSummary["canary"] {
-  return { compared: checked, unchecked, differing };
+function summarizeRechecks({ rechecked, skippedRechecks, recheckDifferences }: RunCounters): RunSummary["canary"] {
+  return { compared: rechecked, unchecked: skippedRechecks, differing: recheckDifferences };
 }
 
 function summarizeError(error: unknown): { error: string; next?: string } {
@@ -127,12 +132,11 @@ function summarizeError(error: unknown): { error: string; next?: string } {
   return { error: error instanceof Error ? error.message : String(error) };
 }
 
-function summarizeNode(member: NodeWorker, tally: RunCounters): NodeSummary {
-  const { chunks, units, failedAttempts, disabledSlots: out } = tally.forNode(member.node.name);
-  const { state, reason, slots } = member;
-  const takenOut = out.size === 0 ? undefined : [...out].map(([slot, how]) => ({ slot, ...how }));
+function summarizeNode({ node: { name }, state, reason, slots }: Participant, counters: RunCounters): NodeSummary {
+  const { chunks, units, failedAttempts, disabledSlots } = counters.forNode(name);
+  const takenOut = disabledSlots.size === 0 ? undefined : [...disabledSlots].map(([slot, how]) => ({ slot, ...how }));
   const done = { chunks, units: `${units}`, failedAttempts };
-  return { node: member.node.name, state, slots: slots.length, ...done, reason, takenOut };
+  return { node: name, state, slots: slots.length, ...done, reason, takenOut };
 }
 
 function emptyNodeSummary(node: string): Omit<NodeSummary, "state"> {

@@ -12,7 +12,7 @@ import { failpoint } from "../failpoint.js";
  */
 export async function aggregate(path: string, job: Job, wanted: NonNullable<Job["aggregate"]>): Promise<void> {
   const to = join(path, wanted.to);
-  const contents = readOutputs(path, job, wanted.from);
+  const contents = readChunkOutputs(path, job, wanted.from);
   await pipeline(FORMATTERS[wanted.as](contents), createWriteStream(`${to}.partial`));
   failpoint("aggregated");
   renameSync(`${to}.partial`, to);
@@ -38,7 +38,7 @@ async function* formatArray(contents: AsyncIterable<Buffer>): AsyncGenerator<str
 }
 
 /** The output `from` of every chunk, in chunk order. */
-async function* readOutputs(path: string, job: Job, from: string): AsyncGenerator<Buffer> {
+async function* readChunkOutputs(path: string, job: Job, from: string): AsyncGenerator<Buffer> {
   const lines = createInterface({
     input: createReadStream(join(path, "results.ndjson")),
     crlfDelay: Number.POSITIVE_INFINITY,

@@ -2,11 +2,9 @@ import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Attempt } from "../../schedule/events.js";
 import type { DoneMessage, LogReport } from "../agent/protocol.js";
+import type { ResultSource } from "../node/attachment.js";
+import { MAX_LOG_BYTES } from "../record/rundir.js";
 import type { DiskReservation } from "./diskspace.js";
-import type { ResultSource } from "./pulloutputs.js";
-
-/** Bytes kept of each of stdout and stderr of a chunk; the agent cuts what is longer. */
-export const MAX_LOG_BYTES = 16 << 20;
 
 /** Writes what a chunk printed to logs/CHUNK.out and logs/CHUNK.err; a later attempt's replaces it. Nothing printed: no file. */
 export async function saveLogs(

@@ -1,5 +1,6 @@
 import type { Attempt, Event, Failure } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
+import type { ResultSource } from "../node/attachment.js";
 import { createFailure, errorText, isConnectionLost, isLocalError } from "../node/attemptfailure.js";
 import type { NodeWorker } from "../node/nodeworker.js";
 import type { RunCounters } from "../record/counters.js";
@@ -7,7 +8,7 @@ import type { RunEnd } from "../runend.js";
 import type { RunObserver } from "../runobserver.js";
 import type { Committer } from "./committer.js";
 import type { VerifiedOutput } from "./publish.js";
-import { deletePulled, type ResultSource } from "./pulloutputs.js";
+import { deletePulled } from "./pulloutputs.js";
 import type { Rechecks } from "./rechecks.js";
 import type { ResultFetcher } from "./resultfetcher.js";
 

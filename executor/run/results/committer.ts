@@ -8,8 +8,8 @@ import { IntervalSet } from "../../schedule/queue/intervalset.js";
 import { failpoint } from "../failpoint.js";
 import { type Journal, writeAll } from "../record/journal.js";
 import type { RunReplay } from "../record/replay.js";
+import { formatResultLine } from "../record/resultlines.js";
 import { type Publication, publish, type VerifiedOutput } from "./publish.js";
-import { formatResultLine } from "./resultlines.js";
 
 const fsyncFile = promisify(fsync);
 
@@ -156,7 +156,7 @@ export class Committer {
 }
 
 /** The text of an output, where that is one JSON value; undefined for anything else, and for what is larger than `limit`. */
-export function readJson(output: VerifiedOutput | undefined, limit = MAX_LINE_OUTPUT_BYTES): string | undefined {
+export function readJsonText(output: VerifiedOutput | undefined, limit = MAX_LINE_OUTPUT_BYTES): string | undefined {
   if (output === undefined || output.size > limit) return undefined;
   const text = ("bytes" in output.content ? output.content.bytes : readFileSync(output.content.pulled)).toString(
     "utf8",

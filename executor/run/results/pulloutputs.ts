@@ -2,22 +2,15 @@ import { hash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import pRetry from "p-retry";
-import type { Files } from "../../../fleet/connection.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Attempt } from "../../schedule/events.js";
 import type { DoneMessage, OutputReport } from "../agent/protocol.js";
+import type { ResultSource } from "../node/attachment.js";
 import type { DiskReservation } from "./diskspace.js";
 import type { VerifiedOutput } from "./publish.js";
 
 /** Times that a file is pulled again when its bytes are not those that the node hashed. */
 const MAX_PULL_ATTEMPTS = 3;
-
-/** Where one node keeps an attempt's files, and how to get at them. */
-export interface ResultSource {
-  files(): Promise<Files>;
-  /** The run's folder on the node. */
-  root: string;
-}
 
 /**
  * The outputs of an attempt, none larger than `limit` bytes, verified by size and SHA-256 against what the node wrote down: small ones have come along with
@@ -36,7 +29,7 @@ export async function pullOutputs(
     if (report === undefined) throw createCorruptError(attempt, path, "the node does not report it");
     if (report.size > limit)
       throw createCorruptError(attempt, path, `it has ${report.size} bytes, more than the ${limit} allowed`);
-    if (report.data !== undefined) return decodeInline(attempt, report, Buffer.from(report.data, "base64"));
+    if (report.data !== undefined) return verifyInline(attempt, report, Buffer.from(report.data, "base64"));
     const remote = `${origin.root}/a/${attempt.id}/work/${path}`;
     const local = join(room.folder, `${attempt.id}.${index}`);
     return room.withReservation(report.size, () => pullFile(attempt, report, remote, local, origin));
@@ -55,7 +48,7 @@ export function deletePulled(outputs: VerifiedOutput[]): void {
   for (const { content } of outputs) if ("pulled" in content) rmSync(content.pulled, { force: true });
 }
 
-function decodeInline(attempt: Attempt, report: OutputReport, bytes: Buffer): VerifiedOutput {
+function verifyInline(attempt: Attempt, report: OutputReport, bytes: Buffer): VerifiedOutput {
   const sha256 = hash("sha256", bytes, "hex");
   if (bytes.length !== report.size || sha256 !== report.sha256)
     throw createCorruptError(attempt, report.path, "its bytes differ");

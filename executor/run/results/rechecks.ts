@@ -7,12 +7,12 @@ import type { PendingChunk } from "../../schedule/queue/pendingchunk.js";
 import { hashFile } from "../node/filehashes.js";
 import type { RunCounters } from "../record/counters.js";
 import type { RecheckDifference } from "../record/journalentry.js";
+import { readKeyedLines } from "../record/resultlines.js";
 import type { RunDirectory } from "../record/rundir.js";
 import type { CollectedResult } from "./committer.js";
 import { findJsonDifference } from "./jsondiff.js";
 import type { VerifiedOutput } from "./publish.js";
 import { deletePulled } from "./pulloutputs.js";
-import { readKeyedLines } from "./resultlines.js";
 
 /** JSON larger than this is compared byte for byte only. */
 const MAX_JSON_BYTES = 64 << 20;

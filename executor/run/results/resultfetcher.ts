@@ -6,11 +6,12 @@ import type { Job } from "../../job/job.js";
 import type { Attempt } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
 import { failpoint } from "../failpoint.js";
+import type { ResultSource } from "../node/attachment.js";
 import { saveLogs } from "./chunklogs.js";
-import { readJson } from "./committer.js";
+import { readJsonText } from "./committer.js";
 import { DiskReservation } from "./diskspace.js";
 import type { VerifiedOutput } from "./publish.js";
-import { deletePulled, pullOutputs, type ResultSource } from "./pulloutputs.js";
+import { deletePulled, pullOutputs } from "./pulloutputs.js";
 
 /** Results pulled from all nodes at once; those that came along with their manifest need no pull. */
 const MAX_CONCURRENT_PULLS = 32;
@@ -53,7 +54,7 @@ export class ResultFetcher {
     failpoint("pulled");
     try {
       await this.fetchLogs(attempt, done, origin);
-      const json = readJson(outputs[0], lines ? MAX_COLLECTED_LINE_BYTES : undefined);
+      const json = readJsonText(outputs[0], lines ? MAX_COLLECTED_LINE_BYTES : undefined);
       if (lines && json === undefined) throw new MusterError("NOT_JSON", 3, `output ${outputs[0]?.path} is not JSON`);
       return { fetchOutputs: outputs, json };
     } catch (error) {

@@ -1,3 +1,4 @@
+import { bindGpu } from "../../../fleet/gpus/gpubinding.js";
 import type { Node } from "../../../fleet/node.js";
 import type { Chunk, JobRequirements } from "../../job/job.js";
 import type { Slot } from "../events.js";
@@ -72,13 +73,7 @@ export function findPinRefusal({ gpu }: Pick<Chunk, "gpu">, slot: Slot): string 
   return `the chunk is pinned to gpu ${gpu}, and this is another one`;
 }
 
-/**
- * Returns the environment that makes only the slot's GPU visible, as device 0. CUDA numbers devices by speed unless
- * CUDA_DEVICE_ORDER says otherwise.
- */
+/** Returns the environment in which a chunk sees the GPU of its slot only, as device 0; empty for a CPU slot. */
 export function gpuEnvironment(vendor: Node["profile"]["vendor"], slot: Slot): Record<string, string> {
-  if (slot.gpu === undefined) return {};
-  if (vendor === "amd") return { HIP_VISIBLE_DEVICES: `${slot.gpu}` };
-  if (vendor === "nvidia") return { CUDA_VISIBLE_DEVICES: `${slot.gpu}`, CUDA_DEVICE_ORDER: "PCI_BUS_ID" };
-  return {};
+  return slot.gpu === undefined ? {} : bindGpu(vendor, slot.gpu);
 }

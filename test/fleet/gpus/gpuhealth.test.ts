@@ -71,9 +71,9 @@ const kernel = (...texts: [pci: string, text: string][]) =>
 
 t.test("a glance is enough where the kernel tells that every card is well, and nowhere else", async (t) => {
   const enough = (...answers: ProbeOutput[]) => {
-    const { isQuick: isGlance, areAllHealthy: allWell } = assessGpus(amd, [A, B], answers);
-    t.ok(isGlance);
-    return allWell;
+    const { isQuick, areAllHealthy } = assessGpus(amd, [A, B], answers);
+    t.ok(isQuick);
+    return areAllHealthy;
   };
   t.ok(enough(bus(A, B), kernel([A, SYSFS], [B, SYSFS])));
   t.notOk(enough(bus(A, B), kernel([A, SYSFS])), "one is silent");
@@ -89,9 +89,9 @@ t.test("a card that NVIDIA's driver has lost is sick; what its tool says of the 
   const two: ExpectedGpus = { ...nvidia, count: 2 };
   for (const name of ["GPU 00000000:06:00.0: GPU is lost.", "GPU1: 0000:06:00.0: Unknown Error"]) {
     const answers = [said(`${A} 0x10de\n${B} 0x10de`), said(`Unable to determine the device handle for ${name}\n`, 15)];
-    const { sick, toolError: trouble } = assessGpus(two, [A, B], answers);
+    const { sick, toolError } = assessGpus(two, [A, B], answers);
     t.same([...sick], [[1, `GPU ${B}: the driver has lost it`]]);
-    t.match(trouble, "nvidia-smi: exit 15");
+    t.match(toolError, "nvidia-smi: exit 15");
   }
 });
 
@@ -109,8 +109,8 @@ for (const [what, want, known, answers, sick] of TABLE)
 t.test("a tool that says nothing makes no card sick", async (t) => {
   const hung: ProbeOutput = { exit: null, stdout: "", stderr: "", error: "no answer within 10 s; killed" };
   t.match(assessGpus(amd, [A, B], [bus(A, B), hung, said(""), said("")]), {
-    trouble: /rocm-smi: no answer/,
-    blind: false,
+    toolError: /rocm-smi: no answer/,
+    isUnobservable: false,
   });
   t.equal(assessGpus(amd, [A, B], [bus(A, B), hung, said(""), said("")]).sick.size, 0);
   t.match(assessGpus(amd, [A, B], [bus(A), hung]).sick.get(1), /not on the PCI bus any more/);
@@ -119,6 +119,6 @@ t.test("a tool that says nothing makes no card sick", async (t) => {
 t.test("where there is no tool, there is nothing to ask", async (t) => {
   const missing = said("", 127);
   const judged = assessGpus(amd, [], [said(""), said(""), missing, missing]);
-  t.match(judged, { blind: true, trouble: undefined });
+  t.match(judged, { isUnobservable: true, toolError: undefined });
   t.equal(judged.sick.size, 0);
 });

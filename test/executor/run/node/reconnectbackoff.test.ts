@@ -36,7 +36,7 @@ t.test("how long a node rests before it is reconnected", (t) => {
     hasty.recordLost(count);
   }
   t.equal(hasty.pauseSeconds, 1, "it can be back within its grace");
-  t.match(hasty.reason, /failure 9 in a row, so it rests for 1 s/);
+  t.match(hasty.reason, /failure 9 in a row, so reconnecting waits 1 s/);
   t.end();
 });
 

@@ -150,7 +150,7 @@ t.test("a disk that is too full is refused before anything is sent; one that can
   await one.stage(workOf([small]));
   await t.rejects(one.stage(workOf([large])), {
     code: "NO_SPACE",
-    exit: 69,
+    exitStatus: 69,
     message: /only 10485760 bytes are free in \/run/,
   });
   t.same(

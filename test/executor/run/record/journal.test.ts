@@ -65,7 +65,7 @@ t.test("damage before the last record is refused, and the record is named", asyn
   const whole = await write(file, 3);
   whole[whole.indexOf(10) + 20]! ^= 4;
   writeFileSync(file, whole);
-  t.throws(() => read(file), { code: "JOURNAL_DAMAGED", exit: 65, message: /record 2 / });
+  t.throws(() => read(file), { code: "JOURNAL_DAMAGED", exitStatus: 65, message: /record 2 / });
 });
 
 t.test("a record that is missing in the middle is damage too", async (t) => {

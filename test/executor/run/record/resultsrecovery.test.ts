@@ -4,8 +4,8 @@ import { join } from "node:path";
 import t from "tap";
 import type { Job } from "../../../../executor/job/job.js";
 import { RunReplay } from "../../../../executor/run/record/replay.js";
+import { formatResultLine } from "../../../../executor/run/record/resultlines.js";
 import { recoverResults } from "../../../../executor/run/record/resultsrecovery.js";
-import { formatResultLine } from "../../../../executor/run/results/resultlines.js";
 
 const folder = mkdtempSync(join(tmpdir(), "muster-kept-"));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -59,6 +59,6 @@ t.test("what is missing is refused", async (t) => {
   const past = pastOf([3, 1, 2]);
   for (const wrong of ["", text([3, 1]), text([3, 1, 0, 0]), text([3, 1, 2]).slice(0, -1)]) {
     writeFileSync(file, wrong);
-    await t.rejects(recoverResults(file, past, job), { code: "RESULTS_DAMAGED", exit: 65 });
+    await t.rejects(recoverResults(file, past, job), { code: "RESULTS_DAMAGED", exitStatus: 65 });
   }
 });

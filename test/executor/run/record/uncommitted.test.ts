@@ -6,7 +6,7 @@ import { parseRangeId } from "../../../../executor/job/chunkids.js";
 import type { Job } from "../../../../executor/job/job.js";
 import { RunReplay } from "../../../../executor/run/record/replay.js";
 import { removeUncommitted } from "../../../../executor/run/record/uncommitted.js";
-import { filesUnder } from "../../../faults/checks.js";
+import { listFiles } from "../../../faults/checks.js";
 
 const folder = mkdtempSync(join(tmpdir(), "muster-uncommitted-"));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -29,7 +29,7 @@ t.test("of a range: chunks without a record go, also beside those that have one"
   const job = { kind: "range", collect: "files", unitsOf: parseRangeId } as unknown as Job;
   const path = results("range", ["0-10/r.json", "10-20/r.json", "20-30/a/b", "25-40/r.json", "40-50/r.json", "mine/x"]);
   removeUncommitted(path, pastOf([0, 10], [40, 50]), job);
-  t.same(filesUnder(path), ["0-10/r.json", "40-50/r.json", "mine/x"]);
+  t.same(listFiles(path), ["0-10/r.json", "40-50/r.json", "mine/x"]);
 });
 
 t.test("of tasks: outputs of tasks without a record go, and nothing else", async (t) => {
@@ -38,7 +38,7 @@ t.test("of tasks: outputs of tasks without a record go, and nothing else", async
   const job = { kind: "tasks", collect: "files", first: 0n, units: 3n, chunk } as unknown as Job;
   const path = results("tasks", ["out/a", "out/b", "c", "out/mine"]);
   removeUncommitted(path, pastOf([0, 1]), job);
-  t.same(filesUnder(path), ["out/a", "out/mine"]);
+  t.same(listFiles(path), ["out/a", "out/mine"]);
 });
 
 t.test("a folder that is not there yet", async (t) => {

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import t, { type Test } from "tap";
 import type { Job } from "../../../../executor/job/job.js";
+import { formatResultLine } from "../../../../executor/run/record/resultlines.js";
 import { aggregate } from "../../../../executor/run/results/aggregate.js";
-import { formatResultLine } from "../../../../executor/run/results/resultlines.js";
 
 type As = NonNullable<Job["aggregate"]>["as"];
 

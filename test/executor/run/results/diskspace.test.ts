@@ -1,9 +1,8 @@
 import { tmpdir } from "node:os";
 import t from "tap";
-import { DiskError, DiskReservation, explainDiskError } from "../../../../executor/run/results/diskspace.js";
-import { MusterError } from "../../../../schemas/errors.js";
+import { DiskReservation } from "../../../../executor/run/results/diskspace.js";
 
-t.test("large results come a few at a time, small ones as they like", async (t) => {
+t.test("only large results are limited to a few at a time", async (t) => {
   const room = new DiskReservation(tmpdir());
   for (const [size, most] of [
     [2 << 20, 6],
@@ -28,7 +27,7 @@ t.test("large results come a few at a time, small ones as they like", async (t) 
   }
 });
 
-t.test("a pull that fails gives its room back", async (t) => {
+t.test("a pull that fails releases its reservation", async (t) => {
   const room = new DiskReservation(tmpdir());
   for (let n = 0; n < 20; n++)
     await t.rejects(
@@ -36,20 +35,4 @@ t.test("a pull that fails gives its room back", async (t) => {
       { message: "lost" },
     );
   t.equal(await room.withReservation(2 << 20, async () => 1), 1);
-});
-
-t.test("errors of the system on the run directory are for people; others stay what they are", async (t) => {
-  const error = (code: string, path?: string) =>
-    Object.assign(new Error(`${code}: what, write`), { code, path, syscall: "write" });
-  t.match(explainDiskError("/run", error("ENOSPC")), {
-    exit: 3,
-    message: "cannot write to the run directory /run: no space is left there",
-  });
-  t.match(explainDiskError("/run", error("EACCES", "/run/results/x")), {
-    message: /\/run\/results\/x: permission denied/,
-  });
-  t.match(explainDiskError("/run", error("EXDEV")), { message: /EXDEV: what, write/ });
-  const others = [error("ENOENT", "/elsewhere"), new TypeError("x is undefined"), new MusterError("HELD", 75, "held")];
-  for (const other of others) t.equal(explainDiskError("/run", other), other);
-  t.ok(explainDiskError("/run", error("EIO")) instanceof DiskError);
 });

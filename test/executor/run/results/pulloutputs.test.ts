@@ -74,9 +74,15 @@ t.test("one output of several cannot be had: the others are waited for and delet
 
 t.test("names that a node makes up are not looked at", async (t) => {
   const { asked, origin } = sends(right);
-  await pullOutputs(attempt(["r"]), done("../../x", "r", "/etc/passwd"), origin, new DiskReservation(folder), 2 ** 53);
+  await pullOutputs(
+    attempt(["r"]),
+    done("../../muster-escaped", "r", "/etc/passwd"),
+    origin,
+    new DiskReservation(folder),
+    2 ** 53,
+  );
   t.equal(asked.length, 1);
-  t.equal(existsSync(join(folder, "../../x")), false);
+  t.equal(existsSync(join(folder, "../../muster-escaped")), false);
 });
 
 t.test("more than there is room for is not begun", async (t) => {
@@ -84,7 +90,7 @@ t.test("more than there is room for is not begun", async (t) => {
   const huge = { outputs: [{ path: "r", size: 2 ** 52, sha256: "" }] } as unknown as DoneMessage;
   await t.rejects(pullOutputs(attempt(["r"]), huge, origin, new DiskReservation(folder), 2 ** 53), {
     code: "DISK",
-    exit: 3,
+    exitStatus: 3,
     message: /a result of 4503599627370496 bytes does not fit: \d+ bytes are free in/,
   });
   t.same(asked, []);

@@ -2,14 +2,14 @@ import t from "tap";
 import { shareLab } from "../lab/sharedlab.js";
 import { checkCommitted, checkNodes, checkResults, committedChunks, countRepeatedChunks } from "./checks.js";
 import { KnownJob } from "./knownjob.js";
-import { mulberry } from "./mulberry.js";
+import { createMulberry32 } from "./mulberry32.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 4 }, "looking into nodes");
 
 t.test("the coordinator killed at twenty random times", { skip }, async (t) => {
   const seed = Number(process.env.MUSTER_TEST_SEED ?? Date.now() % 1_000_000);
   t.comment(`MUSTER_TEST_SEED=${seed} repeats this`);
-  const random = mulberry(seed);
+  const random = createMulberry32(seed);
   const job = new KnownJob(shop, "random", { chunks: 400, seconds: 0.3 });
   for (let kill = 0; kill < 20; kill++) {
     const { child, ended } = job.start(["-i", inventory]);

@@ -1,24 +1,24 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { journalOf } from "../faults/checks.js";
+import { readJournal } from "../faults/checks.js";
 import { itemsIn } from "./chaosjob.js";
 import type { MusterProcess } from "./musterprocess.js";
 import type { PlacedJob, Workload } from "./workload.js";
 
 /** What is said of a node on which something may be left. */
-const LEFT = /^(?:\[\w+\] )?(\w+): .*(?:could not be reached at the end|may still hold)/gm;
+const LEFTOVER_WARNING = /^(?:\[\w+\] )?(\w+): .*(?:could not be reached at the end|may still hold)/gm;
 
 /** A chunk that a journal has as committed; its items. */
-export interface Committed {
+export interface CommittedItems {
   chunk: string;
   first: number;
   end: number;
 }
 
 /** A run directory of the work: the original, or a copy of it. */
-export class RunFolder {
+export class RunCopy {
   /** The last `muster run` of it. */
-  life: MusterProcess | undefined;
+  process: MusterProcess | undefined;
   /** How it stands: `refused` is one whose nodes belong to another copy, `stuck` one that does not come to its end. */
   state: "open" | "complete" | "partial" | "refused" | "stuck" = "open";
 
@@ -39,12 +39,12 @@ export class RunFolder {
 
   /** Whether a coordinator lives that works on it. */
   get isRunning(): boolean {
-    return this.life !== undefined && !this.life.isOver;
+    return this.process !== undefined && !this.process.isOver;
   }
 
   /** What the journal of a job has as committed, in that order. */
-  committedOf(placed: PlacedJob): Committed[] {
-    return journalOf(this.folderOf(placed)).flatMap((entry) => {
+  committedOf(placed: PlacedJob): CommittedItems[] {
+    return readJournal(this.folderOf(placed)).flatMap((entry) => {
       if (entry.e !== "done") return [];
       const [first, end] = placed.job.itemsOf(entry.start, entry.end);
       return [{ chunk: entry.chunk, first, end }];
@@ -52,9 +52,9 @@ export class RunFolder {
   }
 
   /** The chunks of a job that were computed again and compared. */
-  recheckedOf(placed: PlacedJob): Committed[] {
+  recheckedOf(placed: PlacedJob): CommittedItems[] {
     const again = new Set(
-      journalOf(this.folderOf(placed)).flatMap((entry) => (entry.e === "canary" ? [entry.chunk] : [])),
+      readJournal(this.folderOf(placed)).flatMap((entry) => (entry.e === "canary" ? [entry.chunk] : [])),
     );
     return this.committedOf(placed).filter(({ chunk }) => again.has(chunk));
   }
@@ -70,12 +70,12 @@ export class RunFolder {
 
   /** How many coordinators have worked on a job. */
   sessionsOf(placed: PlacedJob): number {
-    return journalOf(this.folderOf(placed)).filter(({ e }) => e === "open").length;
+    return readJournal(this.folderOf(placed)).filter(({ e }) => e === "open").length;
   }
 
   /** The nodes whose chunks of a job were given to others, as often as that happened. */
   lostNodes(placed: PlacedJob): string[] {
-    return journalOf(this.folderOf(placed)).flatMap((entry) =>
+    return readJournal(this.folderOf(placed)).flatMap((entry) =>
       entry.e === "node" && entry.state === "away" ? [entry.node] : [],
     );
   }
@@ -89,8 +89,8 @@ export class RunFolder {
   }
 
   /** Nodes that may hold something still, as summaries say, or the last coordinator said at its end. */
-  unreachedNodes(): string[] {
-    const told = [...(this.life?.said.matchAll(LEFT) ?? [])].map((match) => match[1]!);
+  findUnreachedNodes(): string[] {
+    const told = [...(this.process?.said.matchAll(LEFTOVER_WARNING) ?? [])].map((match) => match[1]!);
     const listed = this.workload.jobs.flatMap((placed) => {
       const { nodes = [], leftovers = [] } = summaryIn(this.folderOf(placed)) ?? {};
       return [...nodes.filter(({ state }) => state !== "live"), ...leftovers].map(({ node }) => node);

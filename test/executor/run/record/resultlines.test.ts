@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import type { Job } from "../../../../executor/job/job.js";
-import { formatResultLine, sortResultLines } from "../../../../executor/run/results/resultlines.js";
+import { formatResultLine, sortResultLines } from "../../../../executor/run/record/resultlines.js";
 
 const folder = mkdtempSync(join(tmpdir(), "muster-results-"));
 t.teardown(() => rmSync(folder, { recursive: true }));

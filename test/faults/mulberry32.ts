@@ -1,5 +1,5 @@
 /** A small generator (Mulberry32) of random numbers in [0, 1) that a seed repeats. */
-export function mulberry(seed: number): () => number {
+export function createMulberry32(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

@@ -1,0 +1,20 @@
+import type { Attempt, Event } from "../../schedule/events.js";
+import type { AgentMessage } from "../agent/protocol.js";
+import type { ResultSource } from "./attachment.js";
+import type { SlotEvent } from "./slotmonitor.js";
+
+/** A message of an agent about one attempt. */
+export type AttemptMessage = Extract<AgentMessage, { ev: "started" | "split" | "done" }>;
+
+/** What the worker of a node reports to the coordinator. */
+export type NodeEvent =
+  /** The worker's connection state has changed. */
+  | { type: "stateChanged" }
+  /** Something that a person should know. */
+  | { type: "warning"; message: string }
+  /** The message is well formed; whether the attempt is one of this node's has not been checked. */
+  | { type: "attemptMessage"; message: AttemptMessage }
+  /** The files of `attempt` could not be brought to the node through `source`. */
+  | { type: "stagingFailed"; attempt: Attempt; source: ResultSource; error: unknown }
+  | Extract<Event, { type: "nodeJoined" | "nodeDisconnected" | "nodeLost" }>
+  | SlotEvent;

@@ -1,0 +1,219 @@
+import { assessGpus } from "../../../fleet/gpus/gpuhealth.js";
+import {
+  fullProbeScripts,
+  GPU_PROBE_TIMEOUT_SECONDS,
+  type GpuVendor,
+  QUICK_GPU_PROBE_TIMEOUT_SECONDS,
+  quickProbeScripts,
+} from "../../../fleet/gpus/gpuprobe.js";
+import type { Node } from "../../../fleet/node.js";
+import type { Slot } from "../../schedule/events.js";
+import type { AgentCommand, AgentMessage, ScriptResult } from "../agent/protocol.js";
+
+/** Longest time between two checks while a GPU is sick, and shortest time to a check that follows a failed attempt. */
+const RECHECK_INTERVAL_SECONDS = 10;
+/** After this time an agent starts chunks without the first check: both probes, killing them, and two network round trips. */
+export const FIRST_CHECK_TIMEOUT_SECONDS = QUICK_GPU_PROBE_TIMEOUT_SECONDS + GPU_PROBE_TIMEOUT_SECONDS + 4;
+/** A GPU that was sick in this many consecutive checks is not expected to recover without a reboot. */
+const LASTING_CHECK_COUNT = 5;
+
+/** A change in the state of a node's slots that no attempt caused. */
+export type SlotEvent =
+  /**
+   * A slot's GPU is sick; repeated with each check. `isNew`: the slot was healthy before. `evict`: the attempt that runs there
+   * probably hangs. `lasting`: the slot is not expected to recover.
+   */
+  | { type: "slotSick"; slot: number; reason: string; isNew: boolean; evict: boolean; lasting: boolean }
+  | { type: "slotRecovered"; slot: number }
+  /** The slot cannot be used until the agent attaches again. */
+  | { type: "slotBroken"; slot: number; reason: string }
+  /** `holder` uses the slot's GPU; undefined = it is free again. */
+  | { type: "slotHeld"; slot: number; holder: string | undefined }
+  /** The next chunk of each of these slots, and of no other, waits for memory. */
+  | { type: "memoryPressure"; slots: number[] }
+  /** The GPUs cannot be checked; their slots stay in use. */
+  | { type: "gpuCheckFailed"; reason: string };
+
+/** Messages of an agent about its slots. */
+export type SlotMessage = Extract<AgentMessage, { ev: "slot" | "broken" | "looked" | "memory" | "cards" }>;
+
+/** Who found a GPU sick: the checks of all GPUs of a node, or the agent, which checks a slot's GPU between chunks. */
+type HealthSource = "checks" | "agent";
+
+interface SlotSickness {
+  slot: number;
+  reason: string;
+  lasting: boolean;
+}
+
+/**
+ * Monitors the slots of one node. It checks the GPUs when the agent attaches, every `gpu_check` seconds, sooner while a GPU is
+ * sick and after an attempt failed; and it keeps what the agent reports about slots. A slot is healthy when neither finds it sick.
+ *
+ * Chunks on the node wait for the first check, so that starts with a quick probe of the kernel's files. The vendor's tools, which
+ * may take seconds, follow only where the quick probe is not available or finds a problem. A node without such tools is not checked.
+ */
+export class SlotMonitor {
+  /** PCI addresses by GPU index, as far as they are known. */
+  gpuAddresses: string[];
+  /** How many slots have a next chunk that waits for memory. */
+  memoryWaitingSlots = 0;
+  private slots: Slot[] = [];
+  private readonly broken = new Set<number>();
+  private readonly sick: Record<HealthSource, Map<number, SlotSickness>> = { checks: new Map(), agent: new Map() };
+  /** Consecutive checks in which a GPU was sick, by GPU index. */
+  private readonly sickChecks = new Map<number, number>();
+  private timer: NodeJS.Timeout | undefined;
+  private checkedAtMs = Number.NEGATIVE_INFINITY;
+  private isFirstCheck = true;
+  private isUnobservable = false;
+  private isStopped = false;
+  private toolError: string | undefined;
+
+  constructor(
+    private readonly node: Node,
+    private readonly send: (command: AgentCommand) => void,
+    private readonly emit: (event: SlotEvent) => void,
+  ) {
+    this.gpuAddresses = node.pci ?? [];
+  }
+
+  /** Begins the first check. Call it whenever an agent has attached; it will report broken slots itself. */
+  start(slots: Slot[]): void {
+    this.slots = slots;
+    this.broken.clear();
+    const vendor = vendorToCheck(this.node, slots);
+    if (vendor === undefined) return;
+    this.isFirstCheck = true;
+    clearTimeout(this.timer);
+    const quick = quickProbeScripts(vendor);
+    if (this.isUnobservable) this.send({ op: "examined" });
+    else if (quick === undefined) this.check();
+    else this.send({ op: "look", scripts: quick, seconds: QUICK_GPU_PROBE_TIMEOUT_SECONDS });
+  }
+
+  /** Stops the checks; messages that still arrive are ignored. */
+  stop(): void {
+    clearTimeout(this.timer);
+    this.isStopped = true;
+  }
+
+  /** Brings the next check forward, because a sick GPU may be why an attempt failed. */
+  checkSoon(): void {
+    const dueAtMs = this.checkedAtMs + recheckIntervalSeconds(this.node) * 1000;
+    this.scheduleCheck(Math.max(0, dueAtMs - performance.now()));
+  }
+
+  /** Whether no slot is expected to be usable again. */
+  get isHopeless(): boolean {
+    const { checks, agent } = this.sick;
+    return this.slots.every(
+      ({ slot }) => this.broken.has(slot) || checks.get(slot)?.lasting || agent.get(slot)?.lasting,
+    );
+  }
+
+  handleMessage(message: SlotMessage): void {
+    if (this.isStopped) return;
+    switch (message.ev) {
+      case "looked":
+        return this.handleProbe(message.answers);
+      case "cards":
+        return this.handleAgentReport(message.sick);
+      case "memory":
+        this.memoryWaitingSlots = message.waiting.length;
+        return this.emit({ type: "memoryPressure", slots: message.waiting });
+      case "slot":
+        return this.emit({ type: "slotHeld", slot: message.slot, holder: describeHolder(message) });
+      case "broken":
+        this.broken.add(message.slot);
+        return this.emit({ type: "slotBroken", slot: message.slot, reason: message.reason });
+      default:
+        return message satisfies never;
+    }
+  }
+
+  private handleProbe(answers: ScriptResult[]): void {
+    const { vendor } = this.node.profile;
+    if (vendor === "none") return;
+    const expected = { vendor, count: this.node.gpus, addresses: this.node.pci ?? [] };
+    const health = assessGpus(expected, this.gpuAddresses, answers);
+    if (health.isQuick && !health.areAllHealthy) return this.check();
+    const { cards, sick, toolError, isUnobservable } = health;
+    this.gpuAddresses = cards;
+    this.isUnobservable = isUnobservable;
+    if (toolError !== undefined && toolError !== this.toolError)
+      this.emit({ type: "gpuCheckFailed", reason: toolError });
+    this.toolError = toolError;
+    for (const { slot, gpu } of this.slots)
+      if (gpu !== undefined) {
+        const reason = sick.get(gpu);
+        if (reason !== undefined) this.handleSickCheck(slot, gpu, reason);
+        else if (toolError === undefined && this.sickChecks.delete(gpu)) this.clearSick("checks", slot);
+      }
+    if (this.isFirstCheck) this.send({ op: "examined" });
+    this.isFirstCheck = false;
+    const seconds = this.sickChecks.size > 0 ? recheckIntervalSeconds(this.node) : this.node.gpuCheckSeconds;
+    this.scheduleCheck(seconds * 1000);
+  }
+
+  private handleSickCheck(slot: number, gpu: number, reason: string): void {
+    const count = (this.sickChecks.get(gpu) ?? 0) + 1;
+    this.sickChecks.set(gpu, count);
+    const sickness = { slot, reason, lasting: count >= LASTING_CHECK_COUNT };
+    this.setSick("checks", sickness, this.isFirstCheck || count > 1);
+  }
+
+  /** `sick`: every slot that the agent finds sick now. */
+  private handleAgentReport(sick: SlotSickness[]): void {
+    const { agent } = this.sick;
+    const known = new Set(this.slots.map(({ slot }) => slot));
+    const reported = new Set(sick.map(({ slot }) => slot));
+    for (const slot of [...agent.keys()].filter((one) => !reported.has(one))) this.clearSick("agent", slot);
+    for (const sickness of sick)
+      if (known.has(sickness.slot) && agent.get(sickness.slot)?.lasting !== sickness.lasting)
+        this.setSick("agent", sickness, false);
+  }
+
+  private setSick(source: HealthSource, sickness: SlotSickness, evict: boolean): void {
+    const isNew = !this.isSick(sickness.slot);
+    this.sick[source].set(sickness.slot, sickness);
+    this.emit({ type: "slotSick", ...sickness, isNew, evict });
+  }
+
+  private clearSick(source: HealthSource, slot: number): void {
+    if (this.sick[source].delete(slot) && !this.isSick(slot)) this.emit({ type: "slotRecovered", slot });
+  }
+
+  private isSick(slot: number): boolean {
+    return this.sick.checks.has(slot) || this.sick.agent.has(slot);
+  }
+
+  private scheduleCheck(delayMs: number): void {
+    if (this.isStopped || this.isUnobservable || this.node.gpuCheckSeconds === 0) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.check(), delayMs);
+  }
+
+  private check(): void {
+    const { vendor } = this.node.profile;
+    if (vendor === "none") return;
+    this.checkedAtMs = performance.now();
+    this.send({ op: "look", scripts: fullProbeScripts(vendor), seconds: GPU_PROBE_TIMEOUT_SECONDS });
+  }
+}
+
+/** The vendor whose GPUs are checked before these slots get a chunk; undefined = no check is needed. */
+export function vendorToCheck(node: Node, slots: Slot[]): GpuVendor | undefined {
+  const { vendor } = node.profile;
+  if (vendor === "none" || node.gpuCheckSeconds === 0 || slots.every(({ gpu }) => gpu === undefined)) return undefined;
+  return vendor;
+}
+
+function recheckIntervalSeconds({ gpuCheckSeconds }: Node): number {
+  return Math.min(gpuCheckSeconds, RECHECK_INTERVAL_SECONDS);
+}
+
+/** "run sieve", or "uid 1001, pid 4711 (run sieve)" for another user's; undefined where the GPU is free. */
+function describeHolder({ holder, foreign }: Extract<AgentMessage, { ev: "slot" }>): string | undefined {
+  return holder === undefined || foreign === true ? holder : `run ${holder}`;
+}

@@ -1,0 +1,108 @@
+import { adviseOnSickGpu } from "../../fleet/gpus/gpuprobe.js";
+import type { Node } from "../../fleet/node.js";
+import type { Failure, Instruction } from "../schedule/events.js";
+import type { NodeWorker } from "./node/nodeworker.js";
+import type { SlotEvent } from "./node/slotmonitor.js";
+import type { RunCounters } from "./record/counters.js";
+import type { EventLog } from "./record/eventlog.js";
+import type { Journal } from "./record/journal.js";
+import type { Rechecks } from "./results/rechecks.js";
+import type { RunObserver } from "./runobserver.js";
+
+/** Where the events of a run are recorded. */
+export interface RunRecords {
+  observer: RunObserver;
+  counters: RunCounters;
+  eventLog: EventLog;
+  journal: Journal;
+  rechecks: Rechecks;
+}
+
+/** Counts what happens in a run, records it in the journal, and shows it. */
+export class RunReports {
+  constructor(private readonly records: RunRecords) {}
+
+  /** Reports that the connection state of a worker has changed. */
+  reportNodeState(worker: NodeWorker): void {
+    this.records.eventLog.recordNodeState(worker);
+    this.records.observer.nodeChanged(worker);
+  }
+
+  /** Reports that no slot can be given any of the remaining work. */
+  reportStuck(reasons: readonly string[]): void {
+    this.records.observer.notice(`nothing can run now:${reasons.map((reason) => `\n    ${reason}`).join("")}`);
+  }
+
+  /** Reports an attempt that failed; its chunk may be tried again. */
+  reportFailedAttempt(failure: Failure): void {
+    const { counters, eventLog, observer } = this.records;
+    counters.countFailedAttempt(failure);
+    eventLog.recordFailedAttempt(failure);
+    observer.attemptFailed(failure);
+  }
+
+  /** Reports a chunk that will not be tried again. */
+  reportFailedChunk(failure: Failure): void {
+    const { counters, journal, observer } = this.records;
+    journal.add({ e: "failed", failure });
+    counters.countFailedChunk(failure);
+    observer.chunkFailed(failure);
+  }
+
+  /** Reports a recheck that is not possible. Shows only the first: the cause usually affects every recheck. */
+  reportSkippedRecheck(failure: Failure): void {
+    const { counters, rechecks, observer } = this.records;
+    rechecks.recordSkipped(failure, counters);
+    if (counters.skippedRechecks === 1)
+      observer.notice(`recheck: chunk ${failure.chunk} is not computed again: ${failure.reason}`);
+  }
+
+  /** Reports a change in the state of a slot of `worker`'s node. */
+  reportSlotEvent(worker: NodeWorker, event: SlotEvent): void {
+    const { counters, observer } = this.records;
+    const { name } = worker.node;
+    switch (event.type) {
+      case "slotSick":
+        if (event.isNew) this.reportDisabled(worker, event.slot, event.reason);
+        if (event.lasting && counters.markNeedsReboot(name, event.slot))
+          observer.nodeWarning(worker, `slot ${event.slot} stays sick: reboot ${name}`);
+        return;
+      case "slotRecovered":
+        return this.reportEnabled(worker, event.slot);
+      case "slotBroken":
+        return this.reportDisabled(worker, event.slot, event.reason);
+      case "slotHeld":
+        return observer.slotHolderChanged(worker, event.slot, event.holder);
+      case "memoryPressure":
+        return observer.memoryPressureChanged(worker);
+      case "gpuCheckFailed":
+        return observer.nodeWarning(worker, `cannot check its GPUs: ${event.reason}`);
+      default:
+        return event satisfies never;
+    }
+  }
+
+  /** Reports that the scheduler's circuit breaker has taken a slot out of use, or put it back. */
+  reportQuarantine(worker: NodeWorker, instruction: Extract<Instruction, { do: "quarantine" | "release" }>): void {
+    const { counters, observer } = this.records;
+    const { node, slot } = instruction;
+    if (instruction.do === "release") return this.reportEnabled(worker, slot);
+    counters.disableSlot(node, slot, instruction.reason);
+    observer.nodeWarning(worker, `slot ${slot} gets no work for ${instruction.seconds} s: ${instruction.reason}`);
+  }
+
+  private reportDisabled(worker: NodeWorker, slot: number, reason: string): void {
+    this.records.counters.disableSlot(worker.node.name, slot, reason);
+    const advice = reason.startsWith("GPU ") ? adviceFor(worker.node) : "";
+    this.records.observer.nodeWarning(worker, `slot ${slot} is out: ${reason}${advice}`);
+  }
+
+  private reportEnabled(worker: NodeWorker, slot: number): void {
+    this.records.counters.enableSlot(worker.node.name, slot);
+    this.records.observer.nodeWarning(worker, `slot ${slot} is well again`);
+  }
+}
+
+function adviceFor({ profile: { vendor } }: Node): string {
+  return vendor === "none" ? "" : `\n    ${adviseOnSickGpu(vendor)}`;
+}
