@@ -211,11 +211,8 @@ export class Coordinator {
         return this.fail(event.attempt, event.failure);
       case "interrupted":
         return this.handleInterruptedCollection(event);
-      case "logsLost": {
-        const { attempt, reason } = event;
-        const worker = this.workersByName.get(attempt.node)!;
-        return this.observer.nodeWarning(worker, `the logs of chunk ${attempt.chunk.id} are lost: ${reason}`);
-      }
+      case "logsLost":
+        return this.reportLostLogs(event);
       case "diskFailed":
         return this.end({ state: "broken", error: event.error });
       default:
@@ -261,8 +258,9 @@ export class Coordinator {
 
   private fail(attempt: Attempt, failed: Failure): void {
     if (this.scheduler.attempt(attempt.id) === undefined) return;
-    this.workersByName.get(attempt.node)?.send({ op: "ack", ids: [attempt.id] });
-    this.workersByName.get(attempt.node)?.slotMonitor.checkSoon();
+    const worker = this.workersByName.get(attempt.node)!;
+    worker.send({ op: "ack", ids: [attempt.id] });
+    worker.slotMonitor.checkSoon();
     this.reports.reportFailedAttempt(failed);
     this.event({ type: "failed", attempt: attempt.id, failure: failed });
   }
@@ -279,13 +277,15 @@ export class Coordinator {
     this.observer.chunksCommitted();
   }
 
+  private reportLostLogs({ attempt, reason }: Extract<CollectorEvent, { type: "logsLost" }>): void {
+    const worker = this.workersByName.get(attempt.node)!;
+    this.observer.nodeWarning(worker, `the logs of chunk ${attempt.chunk.id} are lost: ${reason}`);
+  }
+
   private perform(instructions: Instruction[]): void {
     const { workersByName, counters, reports, wakeUpTimer } = this;
-    const end = (how: RunEnd) => this.end(how);
-    for (const instruction of instructions) {
-      if (this.ended !== undefined) return;
-      performInstruction(instruction, { workersByName, counters, reports, wakeUpTimer, end });
-    }
+    const context = { workersByName, counters, reports, wakeUpTimer, end: (how: RunEnd) => this.end(how) };
+    for (const instruction of instructions) if (this.ended === undefined) performInstruction(instruction, context);
   }
 
   /** Ends the run where no node is usable, and none is expected to be within its grace period. */
