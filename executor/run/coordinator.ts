@@ -1,6 +1,5 @@
 import type { Node } from "../../fleet/node.js";
 import type { Job } from "../job/job.js";
-import type { IssueAttemptId } from "../schedule/attempts/attemptids.js";
 import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js";
 import { expectedRates } from "../schedule/rates/expectedrates.js";
 import type { LearnedRates } from "../schedule/rates/rates.js";
@@ -67,8 +66,14 @@ export class Coordinator {
     this.counters = new RunCounters(job, replay, (node, slot, out) => eventLog.recordSlotState(node, slot, out));
     this.reports = new RunReports({ observer, counters: this.counters, eventLog, journal, rechecks });
     const expected = expectedRates(job, nodes, learnedRates);
-    const issueId: IssueAttemptId = (node, chunk) => ids.issue(node, chunk);
-    this.scheduler = new Scheduler(job, replay.committedUnits, issueId, expected, learnedRates, rechecks.pending);
+    this.scheduler = new Scheduler(
+      job,
+      replay.committedUnits,
+      (node, chunk) => ids.issue(node, chunk),
+      expected,
+      learnedRates,
+      rechecks.pending,
+    );
     const handleEvent = (worker: NodeWorker, event: NodeEvent) => this.handleNodeEvent(worker, event);
     this.workers = nodes.map((node) => new NodeWorker(node, job, run, ids, handleEvent));
     for (const worker of this.workers) this.workersByName.set(worker.node.name, worker);
@@ -226,8 +231,7 @@ export class Coordinator {
     this.event({ type: "committed", attempt: attempt.id });
   }
 
-  private handleInterruptedCollection(event: Extract<CollectorEvent, { type: "interrupted" }>): void {
-    const { attempt, done, lost } = event;
+  private handleInterruptedCollection({ attempt, done, lost }: Extract<CollectorEvent, { type: "interrupted" }>): void {
     const worker = this.workersByName.get(attempt.node)!;
     this.event({ type: "collectFailed", attempt: attempt.id });
     if (lost === undefined) return;
