@@ -211,11 +211,8 @@ export class Coordinator {
         return this.fail(event.attempt, event.failure);
       case "interrupted":
         return this.handleInterruptedCollection(event);
-      case "logsLost": {
-        const { attempt, reason } = event;
-        const worker = this.workersByName.get(attempt.node)!;
-        return this.observer.nodeWarning(worker, `the logs of chunk ${attempt.chunk.id} are lost: ${reason}`);
-      }
+      case "logsLost":
+        return this.reports.reportLostLogs(this.workersByName.get(event.attempt.node)!, event);
       case "diskFailed":
         return this.end({ state: "broken", error: event.error });
       default:
