@@ -1,5 +1,6 @@
 import type { Node } from "../../fleet/node.js";
 import type { Job } from "../job/job.js";
+import type { IssueAttemptId } from "../schedule/attempts/attemptids.js";
 import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js";
 import { expectedRates } from "../schedule/rates/expectedrates.js";
 import type { LearnedRates } from "../schedule/rates/rates.js";
@@ -66,14 +67,8 @@ export class Coordinator {
     this.counters = new RunCounters(job, replay, (node, slot, out) => eventLog.recordSlotState(node, slot, out));
     this.reports = new RunReports({ observer, counters: this.counters, eventLog, journal, rechecks });
     const expected = expectedRates(job, nodes, learnedRates);
-    this.scheduler = new Scheduler(
-      job,
-      replay.committedUnits,
-      (node, chunk) => ids.issue(node, chunk),
-      expected,
-      learnedRates,
-      rechecks.pending,
-    );
+    const issueId: IssueAttemptId = (node, chunk) => ids.issue(node, chunk);
+    this.scheduler = new Scheduler(job, replay.committedUnits, issueId, expected, learnedRates, rechecks.pending);
     const handleEvent = (worker: NodeWorker, event: NodeEvent) => this.handleNodeEvent(worker, event);
     this.workers = nodes.map((node) => new NodeWorker(node, job, run, ids, handleEvent));
     for (const worker of this.workers) this.workersByName.set(worker.node.name, worker);
@@ -217,7 +212,7 @@ export class Coordinator {
       case "interrupted":
         return this.handleInterruptedCollection(event);
       case "logsLost":
-        return this.reportLostLogs(event);
+        return this.reports.reportLostLogs(this.workersByName.get(event.attempt.node)!, event);
       case "diskFailed":
         return this.end({ state: "broken", error: event.error });
       default:
@@ -231,7 +226,8 @@ export class Coordinator {
     this.event({ type: "committed", attempt: attempt.id });
   }
 
-  private handleInterruptedCollection({ attempt, done, lost }: Extract<CollectorEvent, { type: "interrupted" }>): void {
+  private handleInterruptedCollection(event: Extract<CollectorEvent, { type: "interrupted" }>): void {
+    const { attempt, done, lost } = event;
     const worker = this.workersByName.get(attempt.node)!;
     this.event({ type: "collectFailed", attempt: attempt.id });
     if (lost === undefined) return;
@@ -262,9 +258,8 @@ export class Coordinator {
 
   private fail(attempt: Attempt, failed: Failure): void {
     if (this.scheduler.attempt(attempt.id) === undefined) return;
-    const worker = this.workersByName.get(attempt.node)!;
-    worker.send({ op: "ack", ids: [attempt.id] });
-    worker.slotMonitor.checkSoon();
+    this.workersByName.get(attempt.node)?.send({ op: "ack", ids: [attempt.id] });
+    this.workersByName.get(attempt.node)?.slotMonitor.checkSoon();
     this.reports.reportFailedAttempt(failed);
     this.event({ type: "failed", attempt: attempt.id, failure: failed });
   }
@@ -281,15 +276,13 @@ export class Coordinator {
     this.observer.chunksCommitted();
   }
 
-  private reportLostLogs({ attempt, reason }: Extract<CollectorEvent, { type: "logsLost" }>): void {
-    const worker = this.workersByName.get(attempt.node)!;
-    this.observer.nodeWarning(worker, `the logs of chunk ${attempt.chunk.id} are lost: ${reason}`);
-  }
-
   private perform(instructions: Instruction[]): void {
     const { workersByName, counters, reports, wakeUpTimer } = this;
-    const context = { workersByName, counters, reports, wakeUpTimer, end: (how: RunEnd) => this.end(how) };
-    for (const instruction of instructions) if (this.ended === undefined) performInstruction(instruction, context);
+    const end = (how: RunEnd) => this.end(how);
+    for (const instruction of instructions) {
+      if (this.ended !== undefined) return;
+      performInstruction(instruction, { workersByName, counters, reports, wakeUpTimer, end });
+    }
   }
 
   /** Ends the run where no node is usable, and none is expected to be within its grace period. */

@@ -1,6 +1,6 @@
 import { adviseOnSickGpu } from "../../fleet/gpus/gpuprobe.js";
 import type { Node } from "../../fleet/node.js";
-import type { Failure, Instruction } from "../schedule/events.js";
+import type { Attempt, Failure, Instruction } from "../schedule/events.js";
 import type { NodeWorker } from "./node/nodeworker.js";
 import type { SlotEvent } from "./node/slotmonitor.js";
 import type { RunCounters } from "./record/counters.js";
@@ -47,6 +47,11 @@ export class RunReports {
     journal.add({ e: "failed", failure });
     counters.countFailedChunk(failure);
     observer.chunkFailed(failure);
+  }
+
+  /** Reports that the logs of an attempt on `worker`'s node could not be collected. */
+  reportLostLogs(worker: NodeWorker, { attempt, reason }: { attempt: Attempt; reason: string }): void {
+    this.records.observer.nodeWarning(worker, `the logs of chunk ${attempt.chunk.id} are lost: ${reason}`);
   }
 
   /** Reports a recheck that is not possible. Shows only the first: the cause usually affects every recheck. */
