@@ -5,7 +5,6 @@ import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js
 import { expectedRates } from "../schedule/rates/expectedrates.js";
 import type { LearnedRates } from "../schedule/rates/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
-import { toCommand } from "./agent/commands.js";
 import { type DoneMessage, decodeSplit, decodeUnit } from "./agent/protocol.js";
 import { markEarlierLeftovers } from "./cleanleftovers.js";
 import { failpoint } from "./failpoint.js";
@@ -14,13 +13,12 @@ import type { AttemptMessage, NodeEvent } from "./node/nodeevent.js";
 import { NodeWorker, TOO_MANY_MESSAGES } from "./node/nodeworker.js";
 import { findViolation } from "./node/protocolviolation.js";
 import type { SlotEvent } from "./node/slotmonitor.js";
+import { performInstruction } from "./performinstruction.js";
 import { RunCounters } from "./record/counters.js";
 import { EventLog } from "./record/eventlog.js";
 import type { RunDirectory } from "./record/rundir.js";
-import { Collector, type CollectorListener } from "./results/collector.js";
-import { Committer } from "./results/committer.js";
+import { Collector, type CollectorEvent } from "./results/collector.js";
 import type { Rechecks } from "./results/rechecks.js";
-import { ResultFetcher } from "./results/resultfetcher.js";
 import type { RunContext } from "./runcontext.js";
 import { leavesAgentsRunning, type RunEnd } from "./runend.js";
 import type { RunObserver } from "./runobserver.js";
@@ -47,17 +45,15 @@ export interface CoordinatorOptions {
  * Carries out the scheduler's instructions for one run: starts attempts, collects and commits their results, and passes what
  * happens on nodes to the scheduler as events. Its memory holds only the chunks in flight and counters.
  */
-export class Coordinator implements CollectorListener {
+export class Coordinator {
   private readonly directory: RunDirectory;
   private readonly observer: RunObserver;
   readonly workers: NodeWorker[];
   readonly counters: RunCounters;
   private readonly scheduler: Scheduler;
-  private readonly committer: Committer;
   private readonly workersByName = new Map<string, NodeWorker>();
-  private readonly intake: ResultFetcher;
   private readonly reports: RunReports;
-  private readonly landing: Collector;
+  private readonly collector: Collector;
   private readonly wakeUpTimer = new WakeUpTimer(() => this.event({ type: "tick" }));
   private ended: RunEnd | undefined;
   private isJoining = true;
@@ -66,8 +62,7 @@ export class Coordinator implements CollectorListener {
   constructor({ job, nodes, directory, run, observer, learnedRates, rechecks }: CoordinatorOptions) {
     this.directory = directory;
     this.observer = observer;
-    const { path, journal, replay, elapsedSeconds: elapsed, ids } = directory;
-    this.intake = new ResultFetcher(path, job);
+    const { journal, replay, ids } = directory;
     const eventLog = new EventLog(directory);
     this.counters = new RunCounters(job, replay, (node, slot, out) => eventLog.recordSlotState(node, slot, out));
     this.reports = new RunReports({ observer, counters: this.counters, eventLog, journal, rechecks });
@@ -78,14 +73,14 @@ export class Coordinator implements CollectorListener {
     this.workers = nodes.map((node) => new NodeWorker(node, job, run, ids, handleEvent));
     for (const worker of this.workers) this.workersByName.set(worker.node.name, worker);
     markEarlierLeftovers(this.workers, replay.leftovers);
-    this.committer = new Committer(
-      { path, partial: this.intake.partialFolder, journal, job, past: replay, elapsed },
-      (attempts) => this.committed(attempts),
-      (error) => this.end({ state: "broken", error }),
-      () => this.scheduler.inFlightCount,
-    );
-    const { intake, committer, counters: tally } = this;
-    this.landing = new Collector(this, { intake, canary: rechecks, committer, tally, observer });
+    this.collector = new Collector({
+      job,
+      directory,
+      rechecks,
+      counters: this.counters,
+      inFlightCount: () => this.scheduler.inFlightCount,
+      emit: (event) => this.handleCollectorEvent(event),
+    });
   }
 
   /** Runs the job until it ends or `stop` fires. The journal and all results are on disk when it resolves; call `leave` then. */
@@ -112,11 +107,9 @@ export class Coordinator implements CollectorListener {
     // A node that hangs must not delay the end: its agent reports the results again to the next coordinator.
     const detach = () => this.workers.map((worker) => worker.detach());
     const timer = leavesAgentsRunning(end) ? setTimeout(detach, COLLECT_TIMEOUT_SECONDS * 1000) : undefined;
-    await this.landing.settle();
+    await this.collector.settle();
     clearTimeout(timer);
-    await this.committer.settle();
-    this.committer.close();
-    this.intake.close();
+    await this.collector.close();
     return end;
   }
 
@@ -130,7 +123,7 @@ export class Coordinator implements CollectorListener {
     return this.scheduler.learned();
   }
 
-  event(event: Event): void {
+  private event(event: Event): void {
     this.perform(this.scheduler.handle(event, monotonicSeconds()));
   }
 
@@ -204,8 +197,51 @@ export class Coordinator implements CollectorListener {
     this.fail(attempt, createFailure(attempt, `its files could not be staged: ${errorText(error)}`));
   }
 
+  private handleCollectorEvent(event: CollectorEvent): void {
+    switch (event.type) {
+      case "committed":
+        return this.committed(event.attempts);
+      case "dropped":
+        this.counters.dropped++;
+        return this.finishUncommitted(event.attempt);
+      case "rechecked":
+        if (event.difference !== undefined) this.observer.recheckDiffered(event.difference);
+        return this.finishUncommitted(event.attempt);
+      case "failed":
+        return this.fail(event.attempt, event.failure);
+      case "interrupted":
+        return this.handleInterruptedCollection(event);
+      case "logsLost": {
+        const { attempt, reason } = event;
+        const worker = this.workersByName.get(attempt.node)!;
+        return this.observer.nodeWarning(worker, `the logs of chunk ${attempt.chunk.id} are lost: ${reason}`);
+      }
+      case "diskFailed":
+        return this.end({ state: "broken", error: event.error });
+      default:
+        return event satisfies never;
+    }
+  }
+
+  /** Closes an attempt whose result is not needed, as its chunk is committed already. */
+  private finishUncommitted(attempt: Attempt): void {
+    this.workersByName.get(attempt.node)!.send({ op: "ack", ids: [attempt.id] });
+    this.event({ type: "committed", attempt: attempt.id });
+  }
+
+  private handleInterruptedCollection(event: Extract<CollectorEvent, { type: "interrupted" }>): void {
+    const { attempt, done, lost } = event;
+    const worker = this.workersByName.get(attempt.node)!;
+    this.event({ type: "collectFailed", attempt: attempt.id });
+    if (lost === undefined) return;
+    worker.reportConnectionError(lost.source, lost.error);
+    // If the node is connected again, its agent reported the attempt while the collection was failing, and will not do so again.
+    if (worker.resultSource !== undefined) this.done(worker, done);
+    else if (worker.state !== "silent") this.event({ type: "requeued", attempt: attempt.id });
+  }
+
   /** Handles the end of an attempt. An agent repeats its message until it is acknowledged. */
-  done(worker: NodeWorker, done: DoneMessage): void {
+  private done(worker: NodeWorker, done: DoneMessage): void {
     const attempt = this.scheduler.attempt(done.id);
     if (attempt === undefined) return worker.send({ op: "ack", ids: [done.id] });
     if (!this.scheduler.isRunning(done.id)) return;
@@ -213,15 +249,17 @@ export class Coordinator implements CollectorListener {
       worker.send({ op: "ack", ids: [done.id] });
       return this.event({ type: "requeued", attempt: attempt.id });
     }
-    const failed = failureFromDone(attempt, done, attempt.chunk.spec.timeout);
-    if (failed === undefined) {
+    const failure = failureFromDone(attempt, done, attempt.chunk.spec.timeout);
+    if (failure === undefined)
       this.event({ type: "finished", attempt: attempt.id, seconds: done.seconds, end: decodeUnit(done.end) });
-      // The event may have replaced the attempt: a split shortens its chunk.
-      this.landing.succeeded(worker, this.scheduler.attempt(done.id) ?? attempt, done);
-    } else this.landing.failed(worker, attempt, done, failed);
+    // The event may have replaced the attempt: a split shortens its chunk.
+    const current = this.scheduler.attempt(done.id) ?? attempt;
+    const ended = { attempt: current, done, source: worker.resultSource, fingerprint: worker.fingerprint };
+    if (failure === undefined) this.collector.collectResult(ended);
+    else this.collector.collectLogs(ended, failure);
   }
 
-  fail(attempt: Attempt, failed: Failure): void {
+  private fail(attempt: Attempt, failed: Failure): void {
     if (this.scheduler.attempt(attempt.id) === undefined) return;
     this.workersByName.get(attempt.node)?.send({ op: "ack", ids: [attempt.id] });
     this.workersByName.get(attempt.node)?.slotMonitor.checkSoon();
@@ -242,47 +280,11 @@ export class Coordinator implements CollectorListener {
   }
 
   private perform(instructions: Instruction[]): void {
+    const { workersByName, counters, reports, wakeUpTimer } = this;
+    const end = (how: RunEnd) => this.end(how);
     for (const instruction of instructions) {
       if (this.ended !== undefined) return;
-      switch (instruction.do) {
-        case "start":
-          this.counters.countStarted();
-          this.workersByName.get(instruction.attempt.node)?.start(instruction.attempt);
-          break;
-        case "drop":
-          this.counters.dropped++;
-          this.workersByName.get(instruction.node)?.send({ op: "cancel", ids: [instruction.id] });
-          break;
-        case "withdraw":
-        case "evict":
-        case "split":
-          this.workersByName.get(instruction.node)?.send(toCommand(instruction));
-          break;
-        case "quarantine":
-        case "release":
-          this.reports.reportQuarantine(this.workersByName.get(instruction.node)!, instruction);
-          break;
-        case "stuck":
-          this.reports.reportStuck(instruction.reasons);
-          break;
-        case "report-loss":
-          this.reports.reportFailedAttempt(instruction.failure);
-          break;
-        case "give-up":
-          this.reports.reportFailedChunk(instruction.failure);
-          break;
-        case "skip-recheck":
-          this.reports.reportSkippedRecheck(instruction.failure);
-          break;
-        case "wake":
-          this.wakeUpTimer.wakeAt(instruction.at);
-          break;
-        case "end":
-          this.end({ state: this.counters.isFullySuccessful ? "complete" : "partial" });
-          break;
-        default:
-          instruction satisfies never;
-      }
+      performInstruction(instruction, { workersByName, counters, reports, wakeUpTimer, end });
     }
   }
 
@@ -291,7 +293,7 @@ export class Coordinator implements CollectorListener {
     if (!this.isJoining && this.workers.every((worker) => worker.isHopeless)) this.end({ state: "stranded" });
   }
 
-  end(ended: RunEnd): void {
+  private end(ended: RunEnd): void {
     if (this.ended !== undefined) return;
     this.ended = ended;
     this.resolveEnd(ended);

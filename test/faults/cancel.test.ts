@@ -10,7 +10,7 @@ import { KnownJob, watchMuster } from "./knownjob.js";
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
 
 t.test(
-  "cancel of a run whose coordinator lives: that ends, and nothing is left; the run goes on later",
+  "cancel a run whose coordinator is alive: it ends, nothing is left, and the run can be resumed",
   { skip },
   async (t) => {
     const job = new KnownJob(shop, "alive", { chunks: 12, gate: true });
@@ -44,7 +44,7 @@ t.test(
   },
 );
 
-t.test("cancel of a run whose coordinator was killed, from its directory alone", { skip }, async (t) => {
+t.test("cancel a run whose coordinator was killed, from its directory alone", { skip }, async (t) => {
   const job = new KnownJob(shop, "dead", { chunks: 60, seconds: 0.1 });
   const first = job.start(["-i", inventory]);
   await waitUntil("some are committed", () => committedChunks(job.run).length > 8);
@@ -61,7 +61,7 @@ t.test("cancel of a run whose coordinator was killed, from its directory alone",
   await checkNodes(t, lab.nodes);
 });
 
-t.test("cancel where the agents are dead too, and a chunk of theirs lives on", { skip }, async (t) => {
+t.test("cancel a run whose agents are dead, too, and one of whose chunks still runs", { skip }, async (t) => {
   const job = new KnownJob(shop, "orphans", { chunks: 4, gate: true });
   const first = job.start(["-i", inventory]);
   await waitUntil("four chunks run", () => job.listRunning(lab.nodes).length === 4);
@@ -78,7 +78,7 @@ t.test("cancel where the agents are dead too, and a chunk of theirs lives on", {
   await checkNodes(t, lab.nodes);
 });
 
-t.test("what is done on nodes and not collected is counted, and computed again later", { skip }, async (t) => {
+t.test("results that were not collected are counted, and computed again later", { skip }, async (t) => {
   const job = new KnownJob(shop, "uncollected", { chunks: 4, gate: true });
   const first = job.start(["-i", inventory]);
   await waitUntil("four chunks run", () => job.listRunning(lab.nodes).length === 4);
@@ -96,7 +96,7 @@ t.test("what is done on nodes and not collected is counted, and computed again l
   t.equal(job.listExecutions(lab.nodes).length, 8);
 });
 
-t.test("cancel of a coordinator that was stopped (SIGSTOP)", { skip }, async (t) => {
+t.test("cancel a run whose coordinator was stopped (SIGSTOP)", { skip }, async (t) => {
   const job = new KnownJob(shop, "stopped", { chunks: 4, gate: true });
   const first = job.start(["-i", inventory]);
   await waitUntil("four chunks run", () => job.listRunning(lab.nodes).length === 4);
@@ -108,7 +108,7 @@ t.test("cancel of a coordinator that was stopped (SIGSTOP)", { skip }, async (t)
 });
 
 t.test(
-  "a node that cannot be reached is named, and the others are stopped; cancel again when it is back",
+  "cancel names an unreachable node and stops the others; it can be repeated when the node is back",
   { skip },
   async (t) => {
     const job = new KnownJob(shop, "apart", { chunks: 4, gate: true });
@@ -129,7 +129,7 @@ t.test(
   },
 );
 
-t.test("an inventory that has moved: said, and -i names it", { skip }, async (t) => {
+t.test("cancel reports an inventory that has moved, and -i names another", { skip }, async (t) => {
   const own = lab.inventory({ file: "own.yaml" });
   const job = new KnownJob(shop, "moved", { chunks: 2, gate: true });
   const first = job.start(["-i", own]);
@@ -198,7 +198,7 @@ for (const dead of [false, true])
     },
   );
 
-t.test("cancel without a word where there is nothing, or more than one run", { skip }, async (t) => {
+t.test("cancel without a run where there is none, or more than one", { skip }, async (t) => {
   const none = await runMuster(["cancel"], { cwd: shop.write("empty/x", "").slice(0, -2) });
   t.match(none, { code: 64, err: /there is no unfinished run here/ });
   const wrong = await runMuster(["cancel", "nowhere"], { cwd: shop.folder });

@@ -43,7 +43,7 @@ function checkComplete(t: Test, job: KnownJob, ran: MusterResult): void {
   checkResults(t, job);
 }
 
-t.test("cancel where folders were deleted: agents and chunks are found by their marks", { skip }, async (t) => {
+t.test("cancel finds agents and chunks by their marks where their folders were deleted", { skip }, async (t) => {
   const job = await killed(await atWork("deleted"));
   for (const node of lab.nodes) deleteFolder(node, "stopped");
   const cancelled = await runMuster(["cancel", job.run]);
@@ -59,7 +59,7 @@ t.test("cancel where folders were deleted: agents and chunks are found by their 
   t.match(again, { code: 0, err: /node1: holds nothing of this run/ });
 });
 
-t.test("a folder deleted in mid-run: said, and what ran there runs again", { skip }, async (t) => {
+t.test("a run folder that is deleted while it is used is reported, and its chunks run again", { skip }, async (t) => {
   const { job, run } = await atWork("survived");
   const lost = job.listRunning([node1]);
   deleteFolder(node1, "running");
@@ -71,7 +71,7 @@ t.test("a folder deleted in mid-run: said, and what ran there runs again", { ski
   await checkNodes(t, lab.nodes);
 });
 
-t.test("a rerun after folders were deleted starts no second agent beside the first", { skip }, async (t) => {
+t.test("resuming after the run folders were deleted starts no second agent beside the first", { skip }, async (t) => {
   const job = await killed(await atWork("second"));
   await waitUntil("its agents are alone", () => lab.nodes.flatMap(agentsOf).length === 2);
   const first = lab.nodes.flatMap(agentsOf).map(({ pid }) => pid);
@@ -94,7 +94,7 @@ const workersOf = (nodes: LabNode[]) =>
   nodes.flatMap((node) => node.processes()).filter(({ argv }) => argv.some((word) => word.endsWith("worker.py")))
     .length;
 
-t.test("a folder that cannot be looked at is not gone: exit 3 with the reason", { skip }, async (t) => {
+t.test("a folder that cannot be examined counts as existing: exit 3 with the reason", { skip }, async (t) => {
   const own = await startLab({ nodes: 1, gpus: 0, user: "rig" });
   t.teardown(() => own.stop());
   const [node] = own.nodes as [LabNode];
@@ -123,7 +123,7 @@ t.test("a folder that cannot be looked at is not gone: exit 3 with the reason", 
   await checkNodes(t, own.nodes);
 });
 
-t.test("a node that cannot be looked at when the run ends is listed", { skip }, async (t) => {
+t.test("a node that cannot be examined when the run ends is listed", { skip }, async (t) => {
   const own = await startLab({ nodes: 1, gpus: 0, user: "rig" });
   t.teardown(() => own.stop());
   const [node] = own.nodes as [LabNode];
@@ -146,7 +146,7 @@ t.test("a node that cannot be looked at when the run ends is listed", { skip }, 
 });
 
 t.test(
-  "a node that was out of reach is listed until it is cleaned, also after already complete",
+  "an unreachable node is listed until it is cleaned, also by runs that were already complete",
   { skip },
   async (t) => {
     const job = await killed(await atWork("apart"));
@@ -188,7 +188,7 @@ t.test(
   },
 );
 
-t.test("cancel cleans what a complete run left, and a node without work of it is not listed", { skip }, async (t) => {
+t.test("cancel cleans what a complete run left, and does not list nodes that had no work", { skip }, async (t) => {
   const job = await killed(await atWork("cancelled"));
   await node2.restartSshd({ AllowUsers: "nobody" });
   job.openGate([node1]);
@@ -204,7 +204,7 @@ t.test("cancel cleans what a complete run left, and a node without work of it is
   t.match(readJournal(job.run).at(-1), { e: "close", state: "complete", leftovers: [] });
 });
 
-t.test("a node that has no part in the session that ends the run is cleaned all the same", { skip }, async (t) => {
+t.test("a node that takes no part in the last session is cleaned, too", { skip }, async (t) => {
   const tagged = (tags: string[]) =>
     lab.inventory({ file: "tagged.yaml", nodes: { node1: { tags: ["a"] }, node2: { tags } } });
   const job = new KnownJob(shop, "left-out", { chunks: 8, gate: true, job: { needs: { nodes: ["a"] } } });
@@ -219,7 +219,7 @@ t.test("a node that has no part in the session that ends the run is cleaned all 
   await checkNodes(t, lab.nodes);
 });
 
-t.test("a pipeline lists what its jobs left, and cleans it when it is run again", { skip }, async (t) => {
+t.test("a pipeline lists what its jobs left, and cleans it when it runs again", { skip }, async (t) => {
   const name = "line";
   const job = new KnownJob(shop, name, { chunks: 4, gate: true });
   const file = shop.write(`${name}/pipeline.yaml`, { kind: "pipeline", name, steps: { compute: { job: "job.yaml" } } });

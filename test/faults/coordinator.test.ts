@@ -12,7 +12,7 @@ import { KnownJob, watchMuster } from "./knownjob.js";
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
 
 t.test(
-  "stopped past its lease (SIGSTOP), then going on: nodes have cleaned up, and it starts what it must again",
+  "a coordinator stopped for longer than the lease (SIGSTOP) starts again what its nodes have removed",
   { skip },
   async (t) => {
     const short = lab.inventory({ file: "short.yaml", defaults: { lease: "2s", grace: "30s" } });
@@ -47,7 +47,7 @@ t.test(
   },
 );
 
-t.test("a second coordinator is refused and named its holder, and disturbs nothing", { skip }, async (t) => {
+t.test("a second coordinator is refused, is told who holds the run, and disturbs nothing", { skip }, async (t) => {
   const job = new KnownJob(shop, "second", { chunks: 4, gate: true });
   const first = job.start(["-i", inventory]);
   await waitUntil("all chunks run", () => job.listExecutions(lab.nodes).length === 4);
@@ -64,7 +64,7 @@ t.test("a second coordinator is refused and named its holder, and disturbs nothi
 });
 
 t.test(
-  "nobody reads its stdout and stderr any more (EPIPE): the run ends well, and says so by its exit code",
+  "a coordinator whose stdout and stderr are closed (EPIPE) finishes the run, with the right exit code",
   { skip },
   async (t) => {
     const job = new KnownJob(shop, "unread", { chunks: 12, seconds: 0.05 });
@@ -85,7 +85,7 @@ t.test(
   },
 );
 
-t.test("no environment, no terminal, no stdin, no session: as under cron, and less", { skip }, async (t) => {
+t.test("a coordinator without environment, terminal, stdin and session, as under cron", { skip }, async (t) => {
   const job = new KnownJob(shop, "bare", { chunks: 12 });
   const words = [join(projectRoot(), "dist/cli/main.js"), "run", job.file, "-i", inventory];
   const bare = spawn("setsid", ["--wait", process.execPath, ...words], {
@@ -130,7 +130,7 @@ globalThis.Date = class extends Date {
 };
 `;
 
-t.test("our clock a day off, and jumping in mid-run: nothing but what is displayed goes by it", { skip }, async (t) => {
+t.test("a coordinator's clock that is a day off and jumps affects only what is displayed", { skip }, async (t) => {
   const preload = shop.write("clock.mjs", WRONG_CLOCK);
   const job = new KnownJob(shop, "clock", {
     chunks: 40,
@@ -152,7 +152,7 @@ t.test("our clock a day off, and jumping in mid-run: nothing but what is display
 });
 
 t.test(
-  "another script, other arguments, another input: refused with what differs, and nothing is touched",
+  "another script, other arguments or another input are refused with what differs, and nothing is changed",
   { skip },
   async (t) => {
     const job = new KnownJob(shop, "changed", { chunks: 4, job: { inputs: ["data.txt"] } });

@@ -63,10 +63,10 @@ for (const [what, name, size, shape, reason] of [
     NO_ROOM,
   ],
 ] as const)
-  t.test(`our disk fills up with ${what}`, { skip }, (t) => fillUp(t, name, size, shape, reason));
+  t.test(`the coordinator's disk fills up with ${what}`, { skip }, (t) => fillUp(t, name, size, shape, reason));
 
 t.test(
-  "a disk that is full from the beginning, or read-only, or no folder: said, and nothing is started",
+  "a disk that is full from the beginning, read-only, or no folder is reported, and nothing is started",
   { skip },
   async (t) => {
     const job = new KnownJob(shop, "unwritable", { chunks: 2 });
@@ -90,7 +90,7 @@ t.test(
   },
 );
 
-t.test("a pipeline whose disk fills up stops in order, and goes on with more room", { skip }, async (t) => {
+t.test("a pipeline whose disk fills up stops in an orderly way, and resumes with more space", { skip }, async (t) => {
   const folder = join(shop.folder, "pipeline");
   mount(folder, "size=1m");
   // Only once: whether its end could still be written down is a matter of a few bytes.
@@ -107,7 +107,7 @@ t.test("a pipeline whose disk fills up stops in order, and goes on with more roo
   t.match(await runMuster(words), { code: 0 });
 });
 
-t.test("the disk fills up while the results are put into order: nothing is lost", { skip }, async (t) => {
+t.test("the disk fills up while the results are sorted: nothing is lost", { skip }, async (t) => {
   // Sorting needs room for a second copy of results.ndjson.
   const job = new KnownJob(shop, "order", { chunks: 60, size: 16_000, job: { collect: "lines" } });
   mount(job.run, "size=1400k");
@@ -128,7 +128,7 @@ t.test("the disk fills up while the results are put into order: nothing is lost"
   await checkNodes(t, lab.nodes);
 });
 
-t.test("a node whose work directory is read-only is left out, with the reason", { skip }, async (t) => {
+t.test("a node whose work directory is read-only is excluded, with the reason", { skip }, async (t) => {
   const [spoilt, well] = [lab.nodes[0]!, lab.nodes[1]!];
   await spoilt.exec(["sh", "-c", "mkdir -p /frozen && mount -t tmpfs -o ro tmpfs /frozen"]);
   const own = lab.inventory({ file: "frozen.yaml", nodes: { [spoilt.name]: { workdir: "/frozen/work" } } });

@@ -26,43 +26,43 @@ async function checkComplete(t: Test, job: KnownJob, ran: { code: number | null;
   checkResults(t, job);
 }
 
-t.test("both copies of a run directory continue at once: none publishes what is not its own", { skip }, async (t) => {
-  const job = await interrupted("both");
-  const copy = job.copy("both-copy");
-  const [one, other] = await Promise.all([job.muster(words), copy.muster(words)]);
-  const [first, late] = one.code === 0 ? [job, copy] : [copy, job];
-  t.same([one.code, other.code].sort(), [0, 75], `${one.err}\n${other.err}`);
-  const refused = one.code === 75 ? one : other;
-  t.match(refused.out + refused.err, SUPERSEDED);
-  t.match(refused.out + refused.err, /--adopt/);
-  checkResults(t, first);
-  // The agents of the other copy are gone, so nothing is in the way.
-  await checkComplete(t, late, await late.muster(words));
-  await checkNodes(t, lab.nodes);
-});
-
 t.test(
-  "--adopt stops what the other copy has on the nodes, which then computes it again itself",
+  "both copies of a run directory continue at the same time: neither publishes results of the other",
   { skip },
   async (t) => {
-    const job = await interrupted("adopt");
-    const copy = job.copy("adopt-copy");
-    const running = copy.start(words);
-    const before = committedChunks(copy.run).length;
-    await waitUntil("the copy has continued", () => committedChunks(copy.run).length > before);
-    running.child.kill("SIGINT");
-    await running.ended;
-    const refused = await job.muster([...words, "--json"]);
-    t.equal(refused.code, 75, refused.err);
-    t.match(JSON.parse(refused.out), { state: "superseded", error: SUPERSEDED, next: /--adopt/ });
-    await checkComplete(t, job, await job.muster([...words, "--adopt"]));
-    await checkNodes(t, lab.nodes);
-    await checkComplete(t, copy, await copy.muster(words));
+    const job = await interrupted("both");
+    const copy = job.copy("both-copy");
+    const [one, other] = await Promise.all([job.muster(words), copy.muster(words)]);
+    const [first, late] = one.code === 0 ? [job, copy] : [copy, job];
+    t.same([one.code, other.code].sort(), [0, 75], `${one.err}\n${other.err}`);
+    const refused = one.code === 75 ? one : other;
+    t.match(refused.out + refused.err, SUPERSEDED);
+    t.match(refused.out + refused.err, /--adopt/);
+    checkResults(t, first);
+    // The agents of the other copy are gone, so nothing is in the way.
+    await checkComplete(t, late, await late.muster(words));
     await checkNodes(t, lab.nodes);
   },
 );
 
-t.test("a copy of a run directory at work takes its agents over, and the original stops", { skip }, async (t) => {
+t.test("--adopt stops the agents of the other copy, which then computes its chunks again", { skip }, async (t) => {
+  const job = await interrupted("adopt");
+  const copy = job.copy("adopt-copy");
+  const running = copy.start(words);
+  const before = committedChunks(copy.run).length;
+  await waitUntil("the copy has continued", () => committedChunks(copy.run).length > before);
+  running.child.kill("SIGINT");
+  await running.ended;
+  const refused = await job.muster([...words, "--json"]);
+  t.equal(refused.code, 75, refused.err);
+  t.match(JSON.parse(refused.out), { state: "superseded", error: SUPERSEDED, next: /--adopt/ });
+  await checkComplete(t, job, await job.muster([...words, "--adopt"]));
+  await checkNodes(t, lab.nodes);
+  await checkComplete(t, copy, await copy.muster(words));
+  await checkNodes(t, lab.nodes);
+});
+
+t.test("a copy of a running run directory takes its agents over, and the original stops", { skip }, async (t) => {
   const job = new KnownJob(shop, "live", { chunks: 24, seconds: 0.3 });
   const original = job.start(words);
   await waitUntil("some chunks are done", () => committedChunks(job.run).length >= 4);
@@ -105,14 +105,14 @@ t.test("a run directory that was moved continues", { skip }, async (t) => {
   await checkNodes(t, lab.nodes);
 });
 
-t.test("a run that lost its key computes again what nobody can prove", { skip }, async (t) => {
+t.test("a run that lost its key computes again what it cannot verify", { skip }, async (t) => {
   const job = await interrupted("key");
   unlinkSync(join(job.run, ".key"));
   await checkComplete(t, job, await job.muster(words));
   await checkNodes(t, lab.nodes);
 });
 
-t.test("results that are not those of the journal are not called complete", { skip }, async (t) => {
+t.test("a run whose results differ from the journal is not called complete", { skip }, async (t) => {
   const job = new KnownJob(shop, "damaged", { chunks: 4 });
   await checkComplete(t, job, await job.muster(words));
   unlinkSync(join(job.run, "results/n=2/r.json"));

@@ -65,7 +65,7 @@ const BAD: Record<string, RegExp> = {
 };
 
 t.test(
-  "results that are no results: links, pipes, folders, 10 GB of nothing, files beside the work",
+  "outputs that are links, pipes, folders, 10 GB of holes, or outside of the work folder are refused",
   { skip },
   async (t) => {
     shop.write("tricks/worker.py", TRICKS);
@@ -100,7 +100,7 @@ t.test(
   },
 );
 
-t.test("limits.output: what is larger fails its attempt, what is not does not", { skip }, async (t) => {
+t.test("limits.output: a larger output fails its attempt, others do not", { skip }, async (t) => {
   const fits = new KnownJob(shop, "fits", { chunks: 2, size: 30_000, job: { limits: { output: "30000" } } });
   t.equal((await fits.muster(["-i", inventory])).code, 0);
   checkResults(t, fits);
@@ -119,36 +119,40 @@ t.test("limits.output: what is larger fails its attempt, what is not does not", 
   await checkNodes(t, lab.nodes);
 });
 
-t.test("chunks that print without end: their logs are cut, it is said, and memory stays small", { skip }, async (t) => {
-  shop.write(
-    "chatter/w.py",
-    "import os, time\nfor _ in range(30):\n    os.write(1, b'spam and eggs\\n' * 300_000)\n    time.sleep(0.05)\nos.write(1, b'the last line\\n')\nos.write(2, b'no trouble\\n')\nopen('r.json', 'w').write('1')\n",
-  );
-  const job = shop.write("chatter/job.yaml", {
-    name: "chatter",
-    kind: "matrix",
-    matrix: { n: [0, 4] },
-    script: "w.py",
-    args: [],
-    outputs: ["r.json"],
-  });
-  const ran = await measured(["run", job, "-i", inventory]);
-  t.equal(ran.code, 0, ran.err);
-  t.match(ran.out, /the output of 4 attempts was truncated to 16\.0 MiB per log; the files in logs\/ say where/);
-  const run = join(shop.folder, "chatter/runs/chatter");
-  t.match(JSON.parse(readFileSync(join(run, "summary.json"), "utf8")), { cutLogs: 4 });
-  const log = readFileSync(join(run, "logs/n=0.out"), "utf8");
-  t.ok(log.length <= 16 << 20, `${log.length} bytes are kept of 126,000,014`);
-  t.ok(log.startsWith("spam and eggs\n"));
-  t.match(log, /\n\[muster: this log grew past 16777216 bytes; its middle was dropped\]\n/);
-  t.ok(log.endsWith("spam and eggs\nthe last line\n"));
-  t.equal(readFileSync(join(run, "logs/n=0.err"), "utf8"), "no trouble\n");
-  t.ok(ran.memory < 400 << 20, `${ran.memory >> 20} MiB of memory`);
-  await checkNodes(t, lab.nodes);
-});
+t.test(
+  "chunks that print endlessly have their logs cut, which is reported, and memory stays small",
+  { skip },
+  async (t) => {
+    shop.write(
+      "chatter/w.py",
+      "import os, time\nfor _ in range(30):\n    os.write(1, b'spam and eggs\\n' * 300_000)\n    time.sleep(0.05)\nos.write(1, b'the last line\\n')\nos.write(2, b'no trouble\\n')\nopen('r.json', 'w').write('1')\n",
+    );
+    const job = shop.write("chatter/job.yaml", {
+      name: "chatter",
+      kind: "matrix",
+      matrix: { n: [0, 4] },
+      script: "w.py",
+      args: [],
+      outputs: ["r.json"],
+    });
+    const ran = await measured(["run", job, "-i", inventory]);
+    t.equal(ran.code, 0, ran.err);
+    t.match(ran.out, /the output of 4 attempts was truncated to 16\.0 MiB per log; the files in logs\/ say where/);
+    const run = join(shop.folder, "chatter/runs/chatter");
+    t.match(JSON.parse(readFileSync(join(run, "summary.json"), "utf8")), { cutLogs: 4 });
+    const log = readFileSync(join(run, "logs/n=0.out"), "utf8");
+    t.ok(log.length <= 16 << 20, `${log.length} bytes are kept of 126,000,014`);
+    t.ok(log.startsWith("spam and eggs\n"));
+    t.match(log, /\n\[muster: this log grew past 16777216 bytes; its middle was dropped\]\n/);
+    t.ok(log.endsWith("spam and eggs\nthe last line\n"));
+    t.equal(readFileSync(join(run, "logs/n=0.err"), "utf8"), "no trouble\n");
+    t.ok(ran.memory < 400 << 20, `${ran.memory >> 20} MiB of memory`);
+    await checkNodes(t, lab.nodes);
+  },
+);
 
 t.test(
-  "a result that is altered on its node after it was hashed: never published, computed again",
+  "a result that is altered on its node after it was hashed is never published, but computed again",
   { skip },
   async (t) => {
     const job = new KnownJob(shop, "altered", {

@@ -7,7 +7,7 @@ import { KnownJob } from "./knownjob.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
 
-t.test("a journal cut in its last record: that chunk alone is computed again", { skip }, async (t) => {
+t.test("a journal that is cut in its last record: only that chunk is computed again", { skip }, async (t) => {
   const job = new KnownJob(shop, "cut", { chunks: 6 });
   t.equal((await job.muster(["-i", inventory])).code, 0);
   const file = join(job.run, "journal.ndjson");
@@ -29,7 +29,7 @@ t.test("a journal cut in its last record: that chunk alone is computed again", {
   await checkNodes(t, lab.nodes);
 });
 
-t.test("a journal cut in its last line of all (close): nothing is computed again", { skip }, async (t) => {
+t.test("a journal that is cut in its close record: nothing is computed again", { skip }, async (t) => {
   const job = new KnownJob(shop, "close", { chunks: 6 });
   t.equal((await job.muster(["-i", inventory])).code, 0);
   const file = join(job.run, "journal.ndjson");
@@ -40,27 +40,31 @@ t.test("a journal cut in its last line of all (close): nothing is computed again
   t.same(countRepeatedChunks(job, lab.nodes), {});
 });
 
-t.test("a flipped bit in its middle is refused, naming the record, and nothing is touched", { skip }, async (t) => {
-  const job = new KnownJob(shop, "flipped", { chunks: 6 });
-  t.equal((await job.muster(["-i", inventory])).code, 0);
-  const file = join(job.run, "journal.ndjson");
-  const spoilt = readFileSync(file);
-  const second = spoilt.indexOf(10) + 1;
-  spoilt[second + 15]! ^= 1;
-  writeFileSync(file, spoilt);
-  const results = readFileSync(join(job.run, "results.ndjson"), "utf8");
-  const ran = await job.muster(["-i", inventory]);
-  t.equal(ran.code, 65);
-  t.match(ran.err, `journal.ndjson: record 2 (at byte ${second}) is damaged`);
-  t.match(ran.err, /--fresh/);
-  t.same(readFileSync(file), spoilt);
-  t.equal(readFileSync(join(job.run, "results.ndjson"), "utf8"), results);
-  const fresh = await job.muster(["-i", inventory, "--fresh"]);
-  t.equal(fresh.code, 0, fresh.err);
-  await checkNodes(t, lab.nodes);
-});
+t.test(
+  "a journal with a flipped bit in its middle is refused, naming the record, and nothing is changed",
+  { skip },
+  async (t) => {
+    const job = new KnownJob(shop, "flipped", { chunks: 6 });
+    t.equal((await job.muster(["-i", inventory])).code, 0);
+    const file = join(job.run, "journal.ndjson");
+    const spoilt = readFileSync(file);
+    const second = spoilt.indexOf(10) + 1;
+    spoilt[second + 15]! ^= 1;
+    writeFileSync(file, spoilt);
+    const results = readFileSync(join(job.run, "results.ndjson"), "utf8");
+    const ran = await job.muster(["-i", inventory]);
+    t.equal(ran.code, 65);
+    t.match(ran.err, `journal.ndjson: record 2 (at byte ${second}) is damaged`);
+    t.match(ran.err, /--fresh/);
+    t.same(readFileSync(file), spoilt);
+    t.equal(readFileSync(join(job.run, "results.ndjson"), "utf8"), results);
+    const fresh = await job.muster(["-i", inventory, "--fresh"]);
+    t.equal(fresh.code, 0, fresh.err);
+    await checkNodes(t, lab.nodes);
+  },
+);
 
-t.test("results.ndjson shorter than the journal says: refused, not passed over", { skip }, async (t) => {
+t.test("a results.ndjson that is shorter than the journal says is refused", { skip }, async (t) => {
   const job = new KnownJob(shop, "shorter", { chunks: 6 });
   t.equal((await job.muster(["-i", inventory])).code, 0);
   const [journal, results] = ["journal.ndjson", "results.ndjson"].map((name) => join(job.run, name)) as [
@@ -93,7 +97,7 @@ fs.fsync = (fd, done) => {
 syncBuiltinESMExports();
 `;
 
-t.test("an fsync that fails ends the run; what it was about is not believed, and not lost", { skip }, async (t) => {
+t.test("a failed fsync ends the run; its records do not count, and their results are not lost", { skip }, async (t) => {
   const job = new KnownJob(shop, "eio", { chunks: 40, seconds: 0.05 });
   const preload = shop.write("failing.mjs", FAILING);
   const failed = await job.muster(["-i", inventory], { NODE_OPTIONS: `--import=file://${preload}` });

@@ -17,7 +17,7 @@ steps.push("lined", "recorded", "journaled", "sent-ack", "written:3", "recorded:
 /** Steps of the end, once all chunks are committed. */
 const ending = ["sorted", "aggregated", "summarized", "closing", "closed"];
 
-t.test("the coordinator killed at every step of the commit protocol", { skip }, async (t) => {
+t.test("the coordinator is killed at every step of the commit protocol", { skip }, async (t) => {
   const job = new KnownJob(shop, "steps", { chunks: 240, seconds: 0.15, size: 40_000, job: { aggregate } });
   for (const step of [...steps, "sent-stop", ...ending]) {
     const killed = job.start(["-i", inventory], { MUSTER_KILL_AT: step });
@@ -33,7 +33,7 @@ t.test("the coordinator killed at every step of the commit protocol", { skip }, 
   await checkNodes(t, lab.nodes);
 });
 
-t.test("killed while its chunks run and left alone: it finds them done when it comes back", { skip }, async (t) => {
+t.test("a coordinator that is killed while chunks run finds them done when it returns", { skip }, async (t) => {
   const job = new KnownJob(shop, "away", { chunks: 8, gate: true });
   const { child, ended } = job.start(["-i", inventory]);
   await waitUntil("all chunks run", () => job.listExecutions(lab.nodes).length === 8);
@@ -59,40 +59,46 @@ time.sleep(0.1)
 json.dump([seed * seed for seed in range(start, end)], open("r.json", "w"))
 `;
 
-t.test("a range, whose chunks are cut differently each time: every seed once, and its square", { skip }, async (t) => {
-  shop.write("squares/seeds.py", SEEDS, 0o755);
-  const job = shop.write("squares/job.yaml", {
-    name: "squares",
-    kind: "range",
-    range: [0, 6000],
-    chunk: { base: 10, min: 5, max: 40 },
-    script: "seeds.py",
-    args: ["{start}", "{end}"],
-    outputs: ["r.json"],
-    collect: "lines",
-    aggregate: { from: "r.json", as: "array", to: "squares.json" },
-  });
-  const run = join(shop.folder, "squares/runs/squares");
-  for (const step of ["journaled:3", "sent-start:9", "recorded:5", "sent-ack:4", "lined:2", "done:5"]) {
-    const killed = watchMuster(startMuster(["run", job, "-i", inventory], { env: { MUSTER_KILL_AT: step } }));
-    await killed.ended;
-    if (killed.child.signalCode !== "SIGKILL") t.fail(`not killed at ${step}: ${killed.stderr()}`);
-  }
-  const ran = await watchMuster(startMuster(["run", job, "-i", inventory])).ended;
-  t.equal(ran.code, 0, ran.err);
-  const squares = JSON.parse(readFileSync(join(run, "squares.json"), "utf8"));
-  t.same(
-    squares,
-    Array.from({ length: 6000 }, (_, seed) => seed * seed),
-  );
-  const noted = lab.nodes.flatMap((node) => readFileSync(join(node.root, "var/tmp/seeds"), "utf8").trim().split("\n"));
-  t.equal(noted.length, 6000, "every seed was computed once");
-  t.equal(new Set(noted).size, 6000);
-  await checkNodes(t, lab.nodes);
-});
+t.test(
+  "a range whose chunks are split differently each time: every unit once, with its square",
+  { skip },
+  async (t) => {
+    shop.write("squares/seeds.py", SEEDS, 0o755);
+    const job = shop.write("squares/job.yaml", {
+      name: "squares",
+      kind: "range",
+      range: [0, 6000],
+      chunk: { base: 10, min: 5, max: 40 },
+      script: "seeds.py",
+      args: ["{start}", "{end}"],
+      outputs: ["r.json"],
+      collect: "lines",
+      aggregate: { from: "r.json", as: "array", to: "squares.json" },
+    });
+    const run = join(shop.folder, "squares/runs/squares");
+    for (const step of ["journaled:3", "sent-start:9", "recorded:5", "sent-ack:4", "lined:2", "done:5"]) {
+      const killed = watchMuster(startMuster(["run", job, "-i", inventory], { env: { MUSTER_KILL_AT: step } }));
+      await killed.ended;
+      if (killed.child.signalCode !== "SIGKILL") t.fail(`not killed at ${step}: ${killed.stderr()}`);
+    }
+    const ran = await watchMuster(startMuster(["run", job, "-i", inventory])).ended;
+    t.equal(ran.code, 0, ran.err);
+    const squares = JSON.parse(readFileSync(join(run, "squares.json"), "utf8"));
+    t.same(
+      squares,
+      Array.from({ length: 6000 }, (_, seed) => seed * seed),
+    );
+    const noted = lab.nodes.flatMap((node) =>
+      readFileSync(join(node.root, "var/tmp/seeds"), "utf8").trim().split("\n"),
+    );
+    t.equal(noted.length, 6000, "every seed was computed once");
+    t.equal(new Set(noted).size, 6000);
+    await checkNodes(t, lab.nodes);
+  },
+);
 
 t.test(
-  "results of a range that were published, not journaled, and are lost on their nodes, do not stay",
+  "results of a range that were published but not journaled, and are lost on their nodes, are removed",
   { skip },
   async (t) => {
     shop.write("stale/seeds.py", SEEDS, 0o755);

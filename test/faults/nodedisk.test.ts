@@ -28,7 +28,7 @@ function known(name: string, shape: KnownJobOptions): KnownJob {
   return new KnownJob(shop, name, shape);
 }
 
-t.test("a node's disk that is full: attempts there fail and say so, others go on", { skip }, async (t) => {
+t.test("attempts on a node with a full disk fail with that reason, others continue", { skip }, async (t) => {
   const inventory = await small("full", "size=6m,mode=1777");
   const job = known("full", { chunks: 12, size: 2_000_000, job: { retry: { attempts: 5, backoff: "50ms" } } });
   await root("head -c 5000000 /dev/zero >/small/other-program");
@@ -42,7 +42,7 @@ t.test("a node's disk that is full: attempts there fail and say so, others go on
   await checkNodes(t, lab.nodes);
 });
 
-t.test("no room for an input: it is not begun, and it is said how much is free", { skip }, async (t) => {
+t.test("no space for an input: it is not uploaded, and the free space is reported", { skip }, async (t) => {
   const inventory = await small("room", "size=40m,mode=1777");
   const job = known("room", { chunks: 6, job: { inputs: ["big.bin"], retry: { attempts: 5, backoff: "50ms" } } });
   writeFileSync(join(shop.folder, "room", "big.bin"), Buffer.alloc(4_000_000));
@@ -54,7 +54,7 @@ t.test("no room for an input: it is not begun, and it is said how much is free",
   await checkNodes(t, lab.nodes);
 });
 
-t.test("a work directory that cannot be written: the node gets no work, and it is said why", { skip }, async (t) => {
+t.test("a node whose work directory is not writable gets no work, with the reason", { skip }, async (t) => {
   const inventory = await small("readonly", "size=6m,ro");
   const job = known("readonly", { chunks: 6 });
   const ran = await job.muster(["-i", inventory]);
@@ -98,7 +98,7 @@ function checkEach(t: Test, run: string, count = 8): void {
     t.equal(shop.read(join(run.slice(shop.folder.length), "results", chunk, "r.txt")), `${n}\n`);
 }
 
-t.test("folders that a chunk locked, and links to elsewhere, go all the same", { skip }, async (t) => {
+t.test("folders that a chunk locked and links that lead elsewhere are removed, too", { skip }, async (t) => {
   await root("mkdir -p /srv/keep; : >/srv/keep/file; chmod 777 /srv/keep");
   const job = messy("locked", "mkdir -p a/b; : > a/b/c; ln -s /srv/keep link; chmod 0 a/b; chmod 0 a; chmod 500 .");
   const ran = await runMessy(job);
@@ -108,7 +108,7 @@ t.test("folders that a chunk locked, and links to elsewhere, go all the same", {
   await checkNodes(t, lab.nodes);
 });
 
-t.test("what cannot be removed from a node is said, once the result is safe", { skip }, async (t) => {
+t.test("files that cannot be removed from a node are reported once the result is safe", { skip }, async (t) => {
   // What belongs to another user, in a folder of that user's.
   const job = messy("owned", "while [ ! -e keep ]; do sleep 0.05; done");
   const running = runMessy(job);
@@ -144,7 +144,7 @@ function own(process_: string): void {
   }
 }
 
-t.test("a chunk that prints gigabytes is capped while it runs, and says so", { skip }, async (t) => {
+t.test("the logs of a chunk that prints gigabytes are cut while it runs, which is reported", { skip }, async (t) => {
   const inventory = await small("print", "size=500m,mode=1777");
   const job = messy("print", "head -c 4000000000 /dev/zero; echo end", {}, 1);
   const ran = await runMuster(["run", job.file, "-i", inventory, "--limit", node.name]);

@@ -57,7 +57,7 @@ sleep 0.5
 const COUNT = "grep -la '[e]scapee' /proc/[0-9]*/cmdline 2>/dev/null | wc -l";
 
 t.test(
-  "chunks that ignore TERM, with descendants that escaped: all are gone before the slot is used again",
+  "chunks that ignore TERM and descendants that escaped are gone before their slot is used again",
   { skip },
   async (t) => {
     const node = nodes.pop()!;
@@ -78,7 +78,7 @@ esac`;
 );
 
 t.test(
-  "a process that does not die takes its slot out; the others go on, and it is said at the end",
+  "a process that cannot be killed disables its slot; the others continue, and it is reported at the end",
   { skip },
   async (t) => {
     const on = [nodes.pop()!, nodes.pop()!] as const;
@@ -102,7 +102,7 @@ t.test(
   },
 );
 
-t.test("a run whose last slot is out of use ends, and says why", { skip }, async (t) => {
+t.test("a run whose last slot is disabled ends, and reports why", { skip }, async (t) => {
   const node = nodes.pop()!;
   await node.exec(["sh", "-c", "cp /usr/bin/python3 /usr/local/bin/undead; chmod 4755 /usr/local/bin/undead"]);
   const script = 'exec undead -IS -c "import os, time; os.setresuid(0, 0, 0); time.sleep(1000)"';

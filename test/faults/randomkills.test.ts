@@ -6,7 +6,7 @@ import { createMulberry32 } from "./mulberry32.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 4 }, "looking into nodes");
 
-t.test("the coordinator killed at twenty random times", { skip }, async (t) => {
+t.test("the coordinator is killed at twenty random times", { skip }, async (t) => {
   const seed = Number(process.env.MUSTER_TEST_SEED ?? Date.now() % 1_000_000);
   t.comment(`MUSTER_TEST_SEED=${seed} repeats this`);
   const random = createMulberry32(seed);

@@ -123,7 +123,7 @@ for (const what of ["still run", "are done"] as const)
   );
 
 t.test(
-  "a node cut off past its grace, with nobody free for its chunks: it is back, and they go on",
+  "a node returns after its grace period when no other slot was free for its chunks: they continue",
   { skip },
   async (t) => {
     const scene = new SilenceTest(t, "patient", { chunks: 40, gate: true });
@@ -150,7 +150,7 @@ t.test(
   },
 );
 
-t.test("the whole fleet away for less than its grace: the run goes on by itself", { skip }, async (t) => {
+t.test("the whole fleet is away for less than its grace period: the run continues by itself", { skip }, async (t) => {
   const scene = new SilenceTest(t, "fleet", { chunks: 40, gate: true });
   const { job } = scene;
   const run = scene.start([2, 2], { grace: "10m" });
@@ -162,20 +162,24 @@ t.test("the whole fleet away for less than its grace: the run goes on by itself"
   await scene.end(run);
 });
 
-t.test("an agent that hangs: found by asking it, redialled, and nothing run twice", { skip }, async (t) => {
-  const scene = new SilenceTest(t, "hang", { chunks: 40, gate: true });
-  const { job } = scene;
-  const run = scene.start([2, 2]);
-  await waitUntil("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
-  const agent = findAgentPid(scene.nodes[0])!;
-  process.kill(agent, "SIGSTOP");
-  job.openGate(scene.nodes);
-  await scene.says("silent: the agent has not answered for 30 s");
-  process.kill(agent, "SIGCONT");
-  await scene.end(run);
-});
+t.test(
+  "an agent that hangs is detected by pings and reconnected, and nothing is executed twice",
+  { skip },
+  async (t) => {
+    const scene = new SilenceTest(t, "hang", { chunks: 40, gate: true });
+    const { job } = scene;
+    const run = scene.start([2, 2]);
+    await waitUntil("both are at work", () => scene.nodes.every((node) => scene.running(node) === 2));
+    const agent = findAgentPid(scene.nodes[0])!;
+    process.kill(agent, "SIGSTOP");
+    job.openGate(scene.nodes);
+    await scene.says("silent: the agent has not answered for 30 s");
+    process.kill(agent, "SIGCONT");
+    await scene.end(run);
+  },
+);
 
-t.test("a file server that hangs in mid-run: another way is found, and nothing run twice", { skip }, async (t) => {
+t.test("a file server that hangs once is reconnected, and nothing is executed twice", { skip }, async (t) => {
   const scene = new SilenceTest(t, "sftp", { chunks: 16, size: 3_000_000, seconds: 0.5 });
   const [node] = scene.nodes;
   const run = scene.start([2, 2]);
@@ -189,7 +193,7 @@ t.test("a file server that hangs in mid-run: another way is found, and nothing r
   await scene.end(run);
 });
 
-t.test("a file server that hangs whenever it is asked: what the node has is done elsewhere", { skip }, async (t) => {
+t.test("a file server that always hangs: the node's chunks are computed elsewhere", { skip }, async (t) => {
   const scene = new SilenceTest(t, "hangs", { chunks: 8, size: 100_000, gate: true });
   const { job } = scene;
   const [node] = scene.nodes;
@@ -204,7 +208,7 @@ t.test("a file server that hangs whenever it is asked: what the node has is done
   await scene.end(run, Object.fromEntries(twice));
 });
 
-t.test("a connection that lets nothing through any more, without a word", { skip }, async (t) => {
+t.test("a connection that silently stops carrying data", { skip }, async (t) => {
   const scene = new SilenceTest(t, "stall", { chunks: 40, gate: true });
   const { job } = scene;
   const [node] = scene.nodes;
@@ -221,7 +225,7 @@ t.test("a connection that lets nothing through any more, without a word", { skip
 });
 
 t.test(
-  "the only node away for longer than its grace: the run ends and says so; the same command goes on",
+  "the only node is away for longer than its grace period: the run ends with that reason, and can be resumed",
   { skip },
   async (t) => {
     const scene = new SilenceTest(t, "only", { chunks: 6, gate: true });

@@ -7,7 +7,7 @@ import { KnownJob } from "./knownjob.js";
 const { skip, shop, lab } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
 
 t.test(
-  "two attempts of one chunk, both done, meet a new coordinator: one is taken, the other dropped",
+  "two finished attempts of one chunk are reported to a new coordinator: one is committed, the other dropped",
   { skip },
   async (t) => {
     const [first, second] = [lab.nodes[0]!, lab.nodes[1]!];

@@ -1,120 +1,131 @@
-import type { Attempt, Event, Failure } from "../../schedule/events.js";
+import type { MusterError } from "../../../schemas/errors.js";
+import type { Job } from "../../job/job.js";
+import type { Attempt, Failure } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
 import type { ResultSource } from "../node/attachment.js";
 import { createFailure, errorText, isConnectionLost, isLocalError } from "../node/attemptfailure.js";
-import type { NodeWorker } from "../node/nodeworker.js";
 import type { RunCounters } from "../record/counters.js";
-import type { RunEnd } from "../runend.js";
-import type { RunObserver } from "../runobserver.js";
-import type { Committer } from "./committer.js";
+import type { RecheckDifference } from "../record/journalentry.js";
+import type { RunDirectory } from "../record/rundir.js";
+import { Committer } from "./committer.js";
 import type { VerifiedOutput } from "./publish.js";
 import { deletePulled } from "./pulloutputs.js";
 import type { Rechecks } from "./rechecks.js";
-import type { ResultFetcher } from "./resultfetcher.js";
+import { ResultFetcher } from "./resultfetcher.js";
 
-/** Whom a landing tells what came of it. */
-export interface CollectorListener {
-  event(event: Event): void;
-  /** Its node says (again) that an attempt has ended. */
-  done(member: NodeWorker, done: DoneMessage): void;
-  fail(attempt: Attempt, failed: Failure): void;
-  end(ended: RunEnd): void;
+/** What became of attempts that were collected. Every attempt gets exactly one of these events, except for `logsLost` and `diskFailed`. */
+export type CollectorEvent =
+  /** The results are committed: safe on disk, and in the journal. */
+  | { type: "committed"; attempts: Attempt[] }
+  /** The result was discarded, because its units are committed already. */
+  | { type: "dropped"; attempt: Attempt }
+  /** The result of a recheck was compared with the first one, and discarded. */
+  | { type: "rechecked"; attempt: Attempt; difference: RecheckDifference | undefined }
+  | { type: "failed"; attempt: Attempt; failure: Failure }
+  /** The node could not be reached. It keeps the attempt's files, and its agent reports the attempt again. */
+  | { type: "interrupted"; attempt: Attempt; done: DoneMessage; lost?: { source: ResultSource; error: MusterError } }
+  /** The logs of a failed attempt could not be collected; its `failed` event follows. */
+  | { type: "logsLost"; attempt: Attempt; reason: string }
+  /** This machine's disk failed, or there is a bug: nothing is committed any more. */
+  | { type: "diskFailed"; error: unknown };
+
+/** An attempt that has ended on its node. */
+export interface EndedAttempt {
+  attempt: Attempt;
+  done: DoneMessage;
+  /** Where its files are; undefined while its node is not connected. */
+  source: ResultSource | undefined;
+  /** The fingerprint of the state that its node was verified to be in. */
+  fingerprint: string | undefined;
 }
 
-/** What becomes of attempts that have ended on their nodes: outputs and logs come here, and go to be committed or compared. */
+export interface CollectorOptions {
+  job: Job;
+  directory: RunDirectory;
+  rechecks: Rechecks;
+  counters: RunCounters;
+  /** Returns how many attempts are not committed yet, those that are being collected included. */
+  inFlightCount: () => number;
+  emit: (event: CollectorEvent) => void;
+}
+
+/** Collects the outputs and logs of ended attempts from their nodes, and has results committed, or compared if they are rechecks. */
 export class Collector {
+  private readonly fetcher: ResultFetcher;
+  private readonly committer: Committer;
   private readonly inFlight = new Set<Promise<void>>();
 
-  constructor(
-    private readonly tower: CollectorListener,
-    private readonly parts: {
-      intake: ResultFetcher;
-      canary: Rechecks;
-      committer: Committer;
-      tally: RunCounters;
-      observer: RunObserver;
-    },
-  ) {}
-
-  /** Takes in what a successful attempt has made. */
-  succeeded(member: NodeWorker, attempt: Attempt, done: DoneMessage): void {
-    this.remember(this.collect(member, attempt, done));
+  constructor(private readonly options: CollectorOptions) {
+    const { job, directory, inFlightCount, emit } = options;
+    this.fetcher = new ResultFetcher(directory.path, job);
+    const onCommitted = (attempts: Attempt[]) => emit({ type: "committed", attempts });
+    const onDiskError = (error: unknown) => emit({ type: "diskFailed", error });
+    const { partialFolder } = this.fetcher;
+    this.committer = new Committer({ job, directory, partialFolder, onCommitted, onDiskError, inFlightCount });
   }
 
-  /** Takes in what a failed attempt has printed, and has it counted as failed then. */
-  failed(member: NodeWorker, attempt: Attempt, done: DoneMessage, failed: Failure): void {
-    this.remember(this.collectFailed(member, attempt, done, failed));
+  /** Collects the outputs and logs of a successful attempt, and commits or compares its result. */
+  collectResult(ended: EndedAttempt): void {
+    this.track(this.fetchResult(ended));
   }
 
-  /** Resolves when nothing is on its way here. */
+  /** Collects the logs of a failed attempt, and emits its failure. */
+  collectLogs(ended: EndedAttempt, failure: Failure): void {
+    this.track(this.fetchLogs(ended, failure));
+  }
+
+  /** Resolves when nothing is being pulled any more. */
   async settle(): Promise<void> {
     await Promise.all(this.inFlight);
   }
 
-  private remember(landing: Promise<void>): void {
-    this.inFlight.add(landing);
-    void landing.finally(() => this.inFlight.delete(landing));
+  /** Resolves when all results that were collected are committed. Nothing may be collected after it was called. */
+  async close(): Promise<void> {
+    await this.committer.settle();
+    this.committer.close();
+    this.fetcher.close();
   }
 
-  private async collect(member: NodeWorker, attempt: Attempt, done: DoneMessage): Promise<void> {
-    const { intake, canary, committer, tally } = this.parts;
-    const { resultSource: origin } = member;
-    if (origin === undefined) return this.tower.event({ type: "collectFailed", attempt: attempt.id });
+  private track(collecting: Promise<void>): void {
+    this.inFlight.add(collecting);
+    void collecting.finally(() => this.inFlight.delete(collecting));
+  }
+
+  private async fetchResult({ attempt, done, source, fingerprint }: EndedAttempt): Promise<void> {
+    const { rechecks, counters, emit } = this.options;
+    if (source === undefined) return emit({ type: "interrupted", attempt, done });
     try {
-      const { fetchOutputs: outputs, json } = await intake.fetchOutputs(attempt, done, origin);
-      tally.countLogs(done);
-      if (attempt.chunk.firstResult !== undefined) return await this.compare(member, attempt, outputs);
-      const landed = { attempt, seconds: done.seconds, outputs, fingerprint: member.fingerprint, json };
-      if (!committer.add(landed)) return this.drop(member, attempt, outputs);
-      canary.recordFirst(landed);
+      const { outputs, json } = await this.fetcher.fetchOutputs(attempt, done, source);
+      counters.countLogs(done);
+      if (attempt.chunk.firstResult !== undefined) return await this.compare(attempt, outputs);
+      const result = { attempt, seconds: done.seconds, outputs, fingerprint, json };
+      if (this.committer.add(result)) return rechecks.recordFirst(result);
+      deletePulled(outputs);
+      emit({ type: "dropped", attempt });
     } catch (error) {
-      if (isConnectionLost(error)) this.uncollected(member, attempt, done, origin, error);
-      else if (isLocalError(error)) this.tower.end({ state: "broken", error });
-      else this.tower.fail(attempt, createFailure(attempt, errorText(error), done));
+      if (isConnectionLost(error)) emit({ type: "interrupted", attempt, done, lost: { source, error } });
+      else if (isLocalError(error)) emit({ type: "diskFailed", error });
+      else emit({ type: "failed", attempt, failure: createFailure(attempt, errorText(error), done) });
     }
   }
 
-  /** A result of units that are committed already is not taken. */
-  private drop(member: NodeWorker, attempt: Attempt, outputs: VerifiedOutput[]): void {
-    deletePulled(outputs);
-    this.parts.tally.dropped++;
-    member.send({ op: "ack", ids: [attempt.id] });
-    this.tower.event({ type: "committed", attempt: attempt.id });
+  private async compare(attempt: Attempt, outputs: VerifiedOutput[]): Promise<void> {
+    const difference = await this.options.rechecks.compare(attempt, outputs, this.options.counters);
+    this.options.emit({ type: "rechecked", attempt, difference });
   }
 
-  private async compare(member: NodeWorker, attempt: Attempt, outputs: VerifiedOutput[]): Promise<void> {
-    const { canary, tally, observer } = this.parts;
-    const differing = await canary.compare(attempt, outputs, tally);
-    if (differing !== undefined) observer.recheckDiffered(differing);
-    member.send({ op: "ack", ids: [attempt.id] });
-    this.tower.event({ type: "committed", attempt: attempt.id });
-  }
-
-  private async collectFailed(member: NodeWorker, attempt: Attempt, done: DoneMessage, failed: Failure): Promise<void> {
-    const { resultSource: origin } = member;
-    if (origin === undefined) return;
+  private async fetchLogs({ attempt, done, source }: EndedAttempt, failure: Failure): Promise<void> {
+    const { counters, emit } = this.options;
+    // Without a connection the attempt stays open: its agent reports it again.
+    if (source === undefined) return;
     try {
-      await this.parts.intake.fetchLogs(attempt, done, origin);
-      this.parts.tally.countLogs(done);
+      await this.fetcher.fetchLogs(attempt, done, source);
+      counters.countLogs(done);
     } catch (error) {
-      if (isLocalError(error)) return this.tower.end({ state: "broken", error });
-      if (isConnectionLost(error)) return this.uncollected(member, attempt, done, origin, error);
-      this.parts.observer.nodeWarning(member, `logs of chunk ${attempt.chunk.id} are lost: ${errorText(error)}`);
+      if (isLocalError(error)) return emit({ type: "diskFailed", error });
+      if (isConnectionLost(error)) return emit({ type: "interrupted", attempt, done, lost: { source, error } });
+      emit({ type: "logsLost", attempt, reason: errorText(error) });
     }
-    this.tower.fail(attempt, failed);
-  }
-
-  /** The node tells it again when it is back; where it is back already, it has told it while this was failing. */
-  private uncollected(
-    member: NodeWorker,
-    attempt: Attempt,
-    done: DoneMessage,
-    origin: ResultSource,
-    error: Error,
-  ): void {
-    this.tower.event({ type: "collectFailed", attempt: attempt.id });
-    member.reportConnectionError(origin, error);
-    if (member.resultSource !== undefined) this.tower.done(member, done);
-    else if (member.state !== "silent") this.tower.event({ type: "requeued", attempt: attempt.id });
+    emit({ type: "failed", attempt, failure });
   }
 }

@@ -6,85 +6,81 @@ import type { Job } from "../../job/job.js";
 import type { Attempt } from "../../schedule/events.js";
 import { IntervalSet } from "../../schedule/queue/intervalset.js";
 import { failpoint } from "../failpoint.js";
-import { type Journal, writeAll } from "../record/journal.js";
-import type { RunReplay } from "../record/replay.js";
+import { writeAll } from "../record/journal.js";
 import { formatResultLine } from "../record/resultlines.js";
+import type { RunDirectory } from "../record/rundir.js";
 import { type Publication, publish, type VerifiedOutput } from "./publish.js";
 
 const fsyncFile = promisify(fsync);
 
-/** Outputs larger than this are not repeated in results.ndjson. */
+/** Larger outputs are not repeated in results.ndjson. */
 const MAX_LINE_OUTPUT_BYTES = 64 << 10;
-/** Most results that are committed together. */
 const MAX_GROUP_SIZE = 256;
-/** Milliseconds that a group gathers for each result of the group before it, and at most: under load, groups grow. */
+/** How long a group waits for more results, for each result of the previous group: groups grow under load. */
 const GATHER_MS_PER_RESULT = 2;
 const MAX_GATHER_MS = 120;
 
-/** A result that is here and verified, but not committed. */
+/** A result that was pulled and verified, and is not committed yet. */
 export interface CollectedResult {
   attempt: Attempt;
   seconds: number;
   outputs: VerifiedOutput[];
-  /** Of the verified state of its node. */
+  /** The fingerprint of the state that its node was verified to be in. */
   fingerprint: string | undefined;
-  /** The text of the first output, where it is JSON (`asJson`). */
+  /** The text of the first output, if that is JSON (see readJsonText). */
   json: string | undefined;
 }
 
+export interface CommitterOptions {
+  job: Job;
+  directory: Pick<RunDirectory, "path" | "journal" | "replay" | "elapsedSeconds">;
+  /** A folder on the file system of the run directory, for outputs without a final name. */
+  partialFolder: string;
+  /** Called with the attempts of each group when it is safe on disk. */
+  onCommitted: (attempts: Attempt[]) => void;
+  /** Called when the disk fails. Nothing is committed after that. */
+  onDiskError: (error: unknown) => void;
+  /** Returns how many attempts are not committed yet, those that are being collected included. */
+  inFlightCount: () => number;
+}
+
 /**
- * Commits results in groups: published under their final names, then their lines in results.ndjson, then the journal, each on
- * disk before the next. While one group is being fsynced the next one gathers, so the cost of a disk is shared.
+ * Commits results by group commit: first outputs get their final names, then their lines go into results.ndjson, then the journal is
+ * written, each fsynced before the next. While one group is being fsynced the next one gathers, so results share the cost of an fsync.
  */
 export class Committer {
   private queue: CollectedResult[] = [];
   private commitLoop: Promise<void> | undefined;
-  private failed = false;
+  private hasFailed = false;
   private gatherAbort = new AbortController();
   private readonly resultsFd: number;
   private resultsBytes: number;
-  /** Units that are committed, or added to be. */
-  private readonly committedUnits: IntervalSet;
+  /** Units that are committed or queued. */
+  private readonly committedUnits = new IntervalSet();
 
-  /**
-   * `committed` is called with each group that is safe; `broken` when the disk fails: nothing is committed after
-   * that. `underway`: attempts that are not committed yet, those that are here among them.
-   */
-  constructor(
-    private readonly run: {
-      path: string;
-      partial: string;
-      journal: Journal;
-      job: Job;
-      past: Pick<RunReplay, "resultsBytes" | "committedUnits">;
-      elapsed: () => number;
-    },
-    private readonly onCommitted: (attempts: Attempt[]) => void,
-    private readonly onDiskError: (error: unknown) => void,
-    private readonly inFlightCount: () => number,
-  ) {
-    this.resultsFd = openSync(join(run.path, "results.ndjson"), "a");
-    this.resultsBytes = run.past.resultsBytes;
-    this.committedUnits = new IntervalSet();
-    for (const [start, end] of run.past.committedUnits) this.committedUnits.add(start, end);
+  constructor(private readonly options: CommitterOptions) {
+    const { path, replay } = options.directory;
+    this.resultsFd = openSync(join(path, "results.ndjson"), "a");
+    this.resultsBytes = replay.resultsBytes;
+    for (const [start, end] of replay.committedUnits) this.committedUnits.add(start, end);
   }
 
   /**
-   * False, and nothing is done, where units of it are committed already. What is added after the disk has failed stays on its
-   * node.
+   * Queues a result. Returns false, and does nothing, if some of its units are committed or queued already. After the disk has failed it
+   * returns true and drops the result, which stays on its node.
    */
-  add(landed: CollectedResult): boolean {
-    const { start, end } = landed.attempt.chunk;
+  add(result: CollectedResult): boolean {
+    const { start, end } = result.attempt.chunk;
     if (this.committedUnits.overlaps(start, end)) return false;
-    if (this.failed) return true;
+    if (this.hasFailed) return true;
     this.committedUnits.add(start, end);
-    this.queue.push(landed);
+    this.queue.push(result);
     if (this.hasWholeGroup()) this.gatherAbort.abort();
     this.commitLoop ??= this.commitQueued();
     return true;
   }
 
-  /** Resolves when everything added so far has been committed. */
+  /** Resolves when everything that was queued is committed. */
   async settle(): Promise<void> {
     while (this.commitLoop !== undefined) await this.commitLoop;
   }
@@ -93,49 +89,50 @@ export class Committer {
     closeSync(this.resultsFd);
   }
 
-  /** Waits for more to commit together, as long as more is under way. */
-  private async gather(milliseconds: number): Promise<void> {
+  /** Waits for more results, if more attempts are in flight. */
+  private async gather(timeoutMs: number): Promise<void> {
     if (this.hasWholeGroup()) return;
     this.gatherAbort = new AbortController();
-    await sleep(milliseconds, undefined, { signal: this.gatherAbort.signal }).catch(() => {});
+    await sleep(timeoutMs, undefined, { signal: this.gatherAbort.signal }).catch(() => {});
   }
 
   private hasWholeGroup(): boolean {
-    return this.queue.length >= Math.min(MAX_GROUP_SIZE, this.inFlightCount());
+    return this.queue.length >= Math.min(MAX_GROUP_SIZE, this.options.inFlightCount());
   }
 
   private async commitQueued(): Promise<void> {
     try {
-      for (let last = 1; this.queue.length > 0; ) {
-        await this.gather(Math.min(MAX_GATHER_MS, last * GATHER_MS_PER_RESULT));
+      for (let lastSize = 1; this.queue.length > 0; ) {
+        await this.gather(Math.min(MAX_GATHER_MS, lastSize * GATHER_MS_PER_RESULT));
         const group = this.queue.splice(0, MAX_GROUP_SIZE);
-        last = group.length;
+        lastSize = group.length;
         await this.commit(group);
-        this.onCommitted(group.map((one) => one.attempt));
+        this.options.onCommitted(group.map((one) => one.attempt));
       }
     } catch (error) {
-      this.failed = true;
+      this.hasFailed = true;
       this.queue = [];
-      this.onDiskError(error);
+      this.options.onDiskError(error);
     } finally {
       this.commitLoop = undefined;
     }
   }
 
   private async commit(group: CollectedResult[]): Promise<void> {
-    const { job, path, partial, journal } = this.run;
+    const { job, partialFolder } = this.options;
+    const { path, journal, elapsedSeconds } = this.options.directory;
     if (job.collect === "files")
       await publish(
         join(path, "results"),
-        partial,
+        partialFolder,
         group.flatMap((one) => toPublications(job, one)),
       );
     failpoint("published");
-    const lines = group.map((landed) => Buffer.from(toResultLine(landed)));
+    const lines = group.map((result) => Buffer.from(toResultLine(result)));
     writeAll(this.resultsFd, Buffer.concat(lines));
     await fsyncFile(this.resultsFd);
     failpoint("lined");
-    const at = this.run.elapsed();
+    const at = elapsedSeconds();
     group.forEach(({ attempt }, index) => {
       const { id, start, end } = attempt.chunk;
       this.resultsBytes += lines[index]!.length;
@@ -155,7 +152,7 @@ export class Committer {
   }
 }
 
-/** The text of an output, where that is one JSON value; undefined for anything else, and for what is larger than `limit`. */
+/** Returns the text of an output if it is one JSON value of at most `limit` bytes; undefined otherwise. */
 export function readJsonText(output: VerifiedOutput | undefined, limit = MAX_LINE_OUTPUT_BYTES): string | undefined {
   if (output === undefined || output.size > limit) return undefined;
   const text = ("bytes" in output.content ? output.content.bytes : readFileSync(output.content.pulled)).toString(
@@ -169,13 +166,13 @@ export function readJsonText(output: VerifiedOutput | undefined, limit = MAX_LIN
   }
 }
 
-function toPublications(job: Job, landed: CollectedResult): Publication[] {
-  const folder = job.kind === "tasks" ? "" : landed.attempt.chunk.id;
-  return landed.outputs.map((output) => ({ target: join(folder, output.path), output }));
+function toPublications(job: Job, result: CollectedResult): Publication[] {
+  const folder = job.kind === "tasks" ? "" : result.attempt.chunk.id;
+  return result.outputs.map((output) => ({ target: join(folder, output.path), output }));
 }
 
-function toResultLine(landed: CollectedResult): string {
-  const { attempt, seconds, outputs, fingerprint, json } = landed;
+function toResultLine(result: CollectedResult): string {
+  const { attempt, seconds, outputs, fingerprint, json } = result;
   return formatResultLine({
     chunk: attempt.chunk.id,
     node: attempt.node,

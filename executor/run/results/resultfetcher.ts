@@ -13,23 +13,23 @@ import { DiskReservation } from "./diskspace.js";
 import type { VerifiedOutput } from "./publish.js";
 import { deletePulled, pullOutputs } from "./pulloutputs.js";
 
-/** Results pulled from all nodes at once; those that came along with their manifest need no pull. */
+/** How many results are pulled at a time. Small outputs arrive with the agent's message and need no pull. */
 const MAX_CONCURRENT_PULLS = 32;
-/** And from one node, so that a few that hang do not keep all others waiting. */
+/** How many of them come from one node, so that a few nodes that hang cannot hold up the others. */
 const MAX_CONCURRENT_PULLS_PER_NODE = 8;
-/** Output of a `collect: lines` chunk, bytes: it becomes one line. */
+/** The limit for the output of a `collect: lines` chunk, which becomes one line of results.ndjson. */
 const MAX_COLLECTED_LINE_BYTES = 64 << 20;
 
-/** Takes in what attempts have left on their nodes: outputs and logs. */
+/** Fetches the outputs and logs of attempts from their nodes. */
 export class ResultFetcher {
-  /** Where files lie that are here and have no final name yet; empty at first. */
+  /** The folder for pulled files that have no final name yet. */
   readonly partialFolder: string;
   private readonly pulls = new Semaphore(MAX_CONCURRENT_PULLS);
   private readonly ofNode = new WeakMap<ResultSource, Semaphore>();
   private readonly disk: DiskReservation;
   private readonly logsFolder: string;
 
-  /** `path`: the run directory. */
+  /** Empties the folder for pulled files of the run directory `path`. */
   constructor(
     path: string,
     private readonly job: Job,
@@ -41,12 +41,15 @@ export class ResultFetcher {
     this.disk = new DiskReservation(this.partialFolder);
   }
 
-  /** The outputs of an attempt that succeeded, verified, and the text of the first where it is JSON. Rejects as pullOutputs does. */
+  /**
+   * Fetches the logs and outputs of a successful attempt. Returns the verified outputs, and the text of the first one if it is JSON.
+   * Rejects as pullOutputs does, and with NOT_JSON (3) if `collect: lines` needs JSON.
+   */
   async fetchOutputs(
     attempt: Attempt,
     done: DoneMessage,
     origin: ResultSource,
-  ): Promise<{ fetchOutputs: VerifiedOutput[]; json?: string }> {
+  ): Promise<{ outputs: VerifiedOutput[]; json?: string }> {
     const lines = this.job.collect === "lines";
     const limit = lines ? Math.min(MAX_COLLECTED_LINE_BYTES, this.job.limits.output) : this.job.limits.output;
     const pull = () => this.pulls.run(() => pullOutputs(attempt, done, origin, this.disk, limit));
@@ -56,14 +59,14 @@ export class ResultFetcher {
       await this.fetchLogs(attempt, done, origin);
       const json = readJsonText(outputs[0], lines ? MAX_COLLECTED_LINE_BYTES : undefined);
       if (lines && json === undefined) throw new MusterError("NOT_JSON", 3, `output ${outputs[0]?.path} is not JSON`);
-      return { fetchOutputs: outputs, json };
+      return { outputs, json };
     } catch (error) {
       deletePulled(outputs);
       throw error;
     }
   }
 
-  /** What an attempt printed; of a chunk that is computed again, the first one counts. */
+  /** Saves the logs of an attempt. Those of a recheck are skipped: the logs of the first attempt are kept. */
   async fetchLogs(attempt: Attempt, done: DoneMessage, origin: ResultSource): Promise<void> {
     if (attempt.chunk.firstResult !== undefined) return;
     return saveLogs(attempt, done, origin, this.logsFolder, this.disk);
@@ -75,7 +78,7 @@ export class ResultFetcher {
     return gate;
   }
 
-  /** Nothing is on its way any more. */
+  /** Deletes the folder for pulled files; nothing may be in flight. */
   close(): void {
     rmSync(this.partialFolder, { recursive: true, force: true });
   }

@@ -17,7 +17,7 @@ function pauses(lived: [seconds: number, agentIsNew: boolean][]): number[] {
   });
 }
 
-t.test("how long a node rests before it is reconnected", (t) => {
+t.test("how long reconnecting a node waits", (t) => {
   const times = (count: number, seconds: number, agentIsNew: boolean) =>
     Array.from({ length: count }, (): [number, boolean] => [seconds, agentIsNew]);
   const table: [string, [number, boolean][], number[]][] = [
@@ -35,7 +35,7 @@ t.test("how long a node rests before it is reconnected", (t) => {
     hasty.recordAttached(count, false);
     hasty.recordLost(count);
   }
-  t.equal(hasty.pauseSeconds, 1, "it can be back within its grace");
+  t.equal(hasty.pauseSeconds, 1, "the node can be back within its grace period");
   t.match(hasty.reason, /failure 9 in a row, so reconnecting waits 1 s/);
   t.end();
 });
@@ -59,7 +59,7 @@ t.test("a brief reconnection does not end the grace period, a longer one does", 
   t.end();
 });
 
-t.test("what has become of an agent", (t) => {
+t.test("what happened to an agent", (t) => {
   const hello = (boot: string, pid: number, started: number) => ({ boot, pid, started });
   const tracker = new AgentTracker(2400);
   const table = [
@@ -73,7 +73,7 @@ t.test("what has become of an agent", (t) => {
   t.end();
 });
 
-t.test("an agent whose lease may have run out has not died for all that is known", (t) => {
+t.test("an agent whose lease may have run out does not count as dead", (t) => {
   const hello = { boot: "a", pid: 1, started: 1 };
   for (const [clock, name] of [
     [Date, "now"],

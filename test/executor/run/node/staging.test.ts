@@ -65,7 +65,7 @@ async function stage(files: StagedFile[]) {
   return { node, contents, sent, stage: new FileStager(async () => node as unknown as Files, "/run", contents, send) };
 }
 
-t.test("hashes: by content, size, and whether it can be executed; each source once", async (t) => {
+t.test("hashes: content, size and mode of each source file, read once", async (t) => {
   const tool = file("tool", "#!/bin/sh\n", 0o750);
   const data = file("data", Buffer.alloc(3_000_000, 7), 0o600);
   const files = [
@@ -84,7 +84,7 @@ t.test("hashes: by content, size, and whether it can be executed; each source on
   t.equal(Object.keys(prints).length, 23);
 });
 
-t.test("each content is uploaded once, however many chunks and paths want it, and at once", async (t) => {
+t.test("each content is uploaded once, however many chunks and paths need it", async (t) => {
   const script = file("script", long("same"), 0o755);
   const twin = file("twin", long("same"));
   const other = file("other", long("different"));
@@ -102,7 +102,7 @@ t.test("each content is uploaded once, however many chunks and paths want it, an
   );
 });
 
-t.test("what is on the node from before is not sent again, unless its size is wrong or it is no file", async (t) => {
+t.test("a file that is already on the node is not sent again, unless its size is wrong or it is no file", async (t) => {
   const good = file("good", long("content"));
   const torn = file("torn", long("contents"));
   const link = file("link", long("link"));
@@ -117,7 +117,7 @@ t.test("what is on the node from before is not sent again, unless its size is wr
   );
 });
 
-t.test("an upload that failed is tried again by the next who asks; others at work share its end", async (t) => {
+t.test("a failed upload is repeated on the next request; concurrent requests share its result", async (t) => {
   const one = file("failing", long("failing"));
   const { node, stage: it } = await stage([one]);
   node.failure = new Error("connection lost");
@@ -134,7 +134,7 @@ t.test("an upload that failed is tried again by the next who asks; others at wor
   t.equal(node.uploads.length, 2);
 });
 
-t.test("a bounded number is under way at once", async (t) => {
+t.test("the number of concurrent uploads is limited", async (t) => {
   const files = Array.from({ length: 60 }, (_, n) => file(`many${n}`, long(`many ${n}`)));
   const { node, stage: one } = await stage(files);
   await one.stage(workOf(files));
@@ -142,7 +142,7 @@ t.test("a bounded number is under way at once", async (t) => {
   t.ok(node.most > 1 && node.most <= 16, `${node.most}`);
 });
 
-t.test("a disk that is too full is refused before anything is sent; one that cannot say is tried", async (t) => {
+t.test("a disk without enough space is refused before anything is sent; one of unknown size is tried", async (t) => {
   const large = file("large", Buffer.alloc(2 << 20));
   const small = file("small", long("small"));
   const { node, stage: one } = await stage([large, small]);
@@ -163,7 +163,7 @@ t.test("a disk that is too full is refused before anything is sent; one that can
 });
 
 t.test(
-  "a small file goes to the agent over its channel, once; one that has changed since it was hashed does not",
+  "a small file is sent over the agent's channel, once; a file that changed since it was hashed is not",
   async (t) => {
     const [small, other] = [file("tiny", "tiny"), file("later", "before")];
     const { node, sent, stage: one } = await stage([small, other]);

@@ -33,10 +33,6 @@ t.test("nodes that hang do not keep the results of others from coming in", async
   const hung = { root: "/", files: () => new Promise<never>(() => {}) };
   for (let n = 0; n < 100; n++) void intake.fetchOutputs(attempt(`1-${n}`, "hung"), done(`1-${n}`, {}), hung);
   const live = { root: "/", files: () => Promise.reject(new Error("not asked")) };
-  const { fetchOutputs: outputs } = await intake.fetchOutputs(
-    attempt("2-0", "live"),
-    done("2-0", { data: "eA==" }),
-    live,
-  );
+  const { outputs } = await intake.fetchOutputs(attempt("2-0", "live"), done("2-0", { data: "eA==" }), live);
   t.equal(outputs[0]?.sha256, sha256);
 });

@@ -1,0 +1,54 @@
+import type { Instruction } from "../schedule/events.js";
+import { toCommand } from "./agent/commands.js";
+import type { NodeWorker } from "./node/nodeworker.js";
+import type { RunCounters } from "./record/counters.js";
+import type { RunEnd } from "./runend.js";
+import type { RunReports } from "./runreports.js";
+import type { WakeUpTimer } from "./timer.js";
+
+/** What instructions act on. */
+export interface InstructionTargets {
+  workersByName: Map<string, NodeWorker>;
+  counters: RunCounters;
+  reports: RunReports;
+  wakeUpTimer: WakeUpTimer;
+  /** Ends the run. */
+  end: (how: RunEnd) => void;
+}
+
+/** Carries out one instruction of the scheduler. */
+export function performInstruction(instruction: Instruction, targets: InstructionTargets): void {
+  const { workersByName, counters, reports, wakeUpTimer, end } = targets;
+  switch (instruction.do) {
+    case "start":
+      counters.countStarted();
+      workersByName.get(instruction.attempt.node)?.start(instruction.attempt);
+      return;
+    case "drop":
+      counters.dropped++;
+      workersByName.get(instruction.node)?.send({ op: "cancel", ids: [instruction.id] });
+      return;
+    case "withdraw":
+    case "evict":
+    case "split":
+      workersByName.get(instruction.node)?.send(toCommand(instruction));
+      return;
+    case "quarantine":
+    case "release":
+      return reports.reportQuarantine(workersByName.get(instruction.node)!, instruction);
+    case "stuck":
+      return reports.reportStuck(instruction.reasons);
+    case "report-loss":
+      return reports.reportFailedAttempt(instruction.failure);
+    case "give-up":
+      return reports.reportFailedChunk(instruction.failure);
+    case "skip-recheck":
+      return reports.reportSkippedRecheck(instruction.failure);
+    case "wake":
+      return wakeUpTimer.wakeAt(instruction.at);
+    case "end":
+      return end({ state: counters.isFullySuccessful ? "complete" : "partial" });
+    default:
+      instruction satisfies never;
+  }
+}
