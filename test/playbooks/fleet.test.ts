@@ -82,7 +82,7 @@ t.test("a fleet: nodes that are off, reboots, two at once", { skip }, async (t) 
     await new Promise<void>((resolve) => second.stderr!.once("data", () => resolve()));
     t.match(await runMuster(["provision", "slow", "-i", inventory, "--limit", "node1", "--lock-wait", "500ms"]), {
       code: 75,
-      err: /waiting for it, 0.5 s at most/,
+      err: /waiting for it for at most 0.5 s/,
       out: /^node1 +busy\n +another provision is still running there after a wait of 0.5 s\n +next: Wait until it has finished,.*\n\n1 node: 1 node busy/m,
     });
     t.match(await runMuster(["provision", "slow", "-i", inventory, "--lock-wait", "soon"]), {
