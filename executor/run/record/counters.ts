@@ -4,20 +4,20 @@ import type { DoneMessage } from "../agent/protocol.js";
 import type { RecheckDifference } from "./journalentry.js";
 import type { RunReplay } from "./replay.js";
 
-/** Failed chunks that are named in the summary; the journal has all of them. */
+/** How many failed chunks the summary lists; the journal has all of them. */
 const MAX_LISTED_FAILURES = 100;
 
 export interface NodeCounters {
   chunks: number;
   units: bigint;
   failedAttempts: number;
-  /** Slots that were taken out, why, and whether they are back. */
+  /** Slots that were disabled, why, and whether they are enabled again. */
   disabledSlots: Map<number, { reason: string; back: boolean; reboot?: true }>;
 }
 
-/** Counts of a run, so far. Their size does not grow with its length. */
+/** What a run has done so far. The size of this does not grow with the number of chunks. */
 export class RunCounters {
-  /** Chunks committed, in all sessions and in this one. */
+  /** Committed chunks of all sessions; `sessionChunks`: of this one. */
   chunks: number;
   sessionChunks = 0;
   units: bigint;
@@ -26,22 +26,22 @@ export class RunCounters {
   failed = 0;
   /** Results of superseded attempts that were not taken. */
   dropped = 0;
-  /** Attempts whose logs grew too long and were cut. */
+  /** Attempts whose logs were cut because they grew too long. */
   cutLogs = 0;
-  /** Chunks that were computed again, those that could not be, and those whose results differ; in all sessions but `unchecked`. */
+  /** Rechecked chunks of all sessions; `skippedRechecks`: of this session. */
   rechecked: number;
   skippedRechecks = 0;
   readonly recheckDifferences: RecheckDifference[];
   readonly failures: Failure[] = [];
   readonly nodes = new Map<string, NodeCounters>();
   readonly began = performance.now();
-  /** Which coordinator of the run this is, from 1. */
+  /** The number of this session, from 1. */
   readonly session: number;
 
   constructor(
     readonly job: Job,
     past: RunReplay,
-    /** Hears of slots that get no work, `out` being why, and of those that get some again. */
+    /** Called when a slot is disabled, with the reason, or enabled again, without one. */
     private readonly onSlotChange: (node: string, slot: number, out: string | undefined) => void = () => {},
   ) {
     this.session = past.nextSession;
@@ -70,7 +70,7 @@ export class RunCounters {
     node.units += units;
   }
 
-  /** What an attempt printed is here. */
+  /** Counts an attempt whose logs were collected. */
   countLogs({ stdout, stderr }: DoneMessage): void {
     if ((stdout.cut ?? 0) + (stderr.cut ?? 0) > 0) this.cutLogs++;
   }
@@ -91,7 +91,7 @@ export class RunCounters {
     this.onSlotChange(node, slot, undefined);
   }
 
-  /** Notes that a slot stays sick; false where that is noted already. */
+  /** Marks a disabled slot as one that needs a reboot. Returns false if it is marked already. */
   markNeedsReboot(node: string, slot: number): boolean {
     const out = this.forNode(node).disabledSlots.get(slot);
     if (out === undefined || out.reboot) return false;
@@ -104,7 +104,7 @@ export class RunCounters {
     if (differing !== undefined) this.recheckDifferences.push(differing);
   }
 
-  /** Whether nothing failed and no two results differ. */
+  /** Whether no chunk failed and no recheck found a difference. */
   get isFullySuccessful(): boolean {
     return this.failed === 0 && this.recheckDifferences.length === 0;
   }

@@ -6,8 +6,8 @@ import { LineCoverage } from "./linecoverage.js";
 import { readKeyedLines } from "./resultlines.js";
 
 /**
- * Why the results in the run directory `path` are not exactly those of the `committed` units: one line of results.ndjson for
- * each unit, and every output of its chunk in results/. Undefined where they are.
+ * Checks that the results in the run directory `path` are exactly those of the `committed` units: each unit has one line in
+ * results.ndjson, and its chunk has all outputs in results/. Returns what is wrong; undefined if nothing is.
  */
 export async function findDamage(path: string, job: Job, committed: IntervalSet): Promise<string | undefined> {
   const census = new LineCoverage(job);
@@ -22,7 +22,7 @@ export async function findDamage(path: string, job: Job, committed: IntervalSet)
   return missing === undefined ? undefined : `results/${missing} is missing`;
 }
 
-/** The first output of a chunk that is not there as a file, relative to results/. */
+/** Returns the first missing output of a chunk, relative to results/. */
 function findMissingOutput(path: string, job: Job, chunk: string): string | undefined {
   const units = job.unitsOf(chunk);
   if (units === undefined) return undefined;

@@ -1,13 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { MusterError } from "../../../schemas/errors.js";
 
-/** Seconds to wait for a lock: `isHeld` has one for a moment. */
+/** How long to wait for a lock, because `isFileLocked` takes it for a moment. */
 const LOCK_TIMEOUT_SECONDS = "0.3";
 
 /**
- * Takes the kernel's lock (flock) on an open file, which holds until this process ends or closes it, however it ends.
- * Node has no flock: util-linux's program locks the descriptor that it inherits, and since a lock belongs to the open file
- * and not to a process, it stays with ours when the program has gone. False when somebody else has it.
+ * Takes the kernel's lock (flock) on an open file. Returns false if another process has it. The lock holds until this process closes
+ * the file or ends, however it ends. Node.js has no flock, so the program `flock` of util-linux locks the descriptor that it inherits:
+ * the lock belongs to the open file, not to the process, and stays when that program exits. Throws NO_LOCK (69) if it cannot run.
  */
 export function tryLockFile(fd: number): boolean {
   const result = spawnSync("flock", ["--timeout", LOCK_TIMEOUT_SECONDS, "--exclusive", "3"], {
@@ -20,7 +20,7 @@ export function tryLockFile(fd: number): boolean {
   });
 }
 
-/** Whether somebody has the lock on an open file. Asks by taking it, shared with others who ask, for a moment. */
+/** Whether another process has the lock on an open file. Tests that by taking a shared lock for a moment. */
 export function isFileLocked(fd: number): boolean {
   return (
     spawnSync("flock", ["--nonblock", "--shared", "3"], { stdio: ["ignore", "ignore", "ignore", fd] }).status === 1

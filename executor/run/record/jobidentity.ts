@@ -5,14 +5,14 @@ import type { JournalEntry } from "./journalentry.js";
 type IdentityEntry = Extract<JournalEntry, { e: "run" }>;
 type JsonFields = Record<string, unknown>;
 
-/** A salt for the values that one run directory keeps as hashes. */
+/** Returns a random salt for the hashes of one run directory. */
 export function generateSalt(): string {
   return randomBytes(16).toString("hex");
 }
 
-/** A job's identity as a run directory keeps it: each value of `env`, of the job or of a task, is a salted hash (HMAC-SHA256). */
+/** Returns the identity of a job for its journal: every value of `env` is replaced by a salted hash (HMAC-SHA256). */
 export function hashEnvValues(identity: string, salt: string): string {
-  // With many tasks and no environment the text is large, and there is nothing to hide in it.
+  // Skips the work for long lists of tasks without an environment.
   if (!identity.includes('"env":{"')) return identity;
   const hashes = new Map<string, string>();
   const hash = (name: string, value: string) => {
@@ -29,9 +29,9 @@ export function hashEnvValues(identity: string, salt: string): string {
   return JSON.stringify({ ...hidden(job), ...(Array.isArray(tasks) ? { tasks: tasks.map(hidden) } : {}) });
 }
 
-/** What differs between the job that a run directory is for and the one that is to be run in it: a line each, without values of `env`. */
+/** Returns what differs between the job of a run directory and the job to run in it, one line each, without values of `env`. */
 export function findIdentityChanges(run: IdentityEntry, job: Job, inputs: Record<string, string>): string[] {
-  // Older journals have no salt, and hold the values themselves.
+  // Older journals have no salt, and contain the values themselves.
   const now = run.salt === undefined ? job.identity : hashEnvValues(job.identity, run.salt);
   const changed = run.identity === now ? [] : changedFields(JSON.parse(run.identity), JSON.parse(now));
   return [...changed, ...changedInputs(run.inputs, inputs)];
@@ -47,7 +47,7 @@ function changedFields(before: JsonFields, now: JsonFields): string[] {
   });
 }
 
-/** Tasks are told apart by their ids. */
+/** Compares tasks by their ids. */
 function changedTasks(before: JsonFields[], now: JsonFields[]): string[] {
   const [was, is] = [before, now].map((tasks) => new Map(tasks.map((task) => [`${task.id}`, task]))) as [
     Map<string, JsonFields>,

@@ -2,9 +2,9 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { LearnedRates } from "../../schedule/rates/rates.js";
 
-/** Milliseconds between two savings while a run goes on. */
+/** How often rates are saved during a run. */
 const SAVE_INTERVAL_MS = 60_000;
-/** Kinds of work that are remembered: those that ran last. */
+/** How many kinds of work are kept: the ones that ran last. */
 const MAX_KINDS = 200;
 
 interface LearnedKind {
@@ -14,19 +14,19 @@ interface LearnedKind {
   programs?: Record<string, { seconds: number; count: number }>;
 }
 
-/** The file of learned rates beside an inventory; undefined where there is no inventory file. */
+/** Returns the path of the learned rates beside an inventory file; undefined if there is no such file. */
 export function ratesFilePath(inventory: string | undefined): string | undefined {
   return inventory === undefined ? undefined : join(dirname(inventory), ".muster-rates.json");
 }
 
-/** What runs of a kind of work have learned, by the file beside an inventory. */
+/** Reads the rates that earlier runs of a kind of work have learned, from the file beside an inventory. */
 export function readLearnedRates(inventory: string | undefined, kind: string): LearnedRates {
   return new RatesFile(ratesFilePath(inventory), kind, () => {}).read();
 }
 
 /**
- * What runs have learned of how fast slots are, by kind of work (a job's name), in a plain JSON file that may be deleted at
- * any time. It only makes the next run's first chunks fit: where it cannot be read or written, that is noted, and no more.
+ * The rates of slots that runs have learned, by kind of work (the name of a job). The file is plain JSON and may be deleted at any time:
+ * it only helps to size the first chunks of the next run. If it cannot be read or written, a notice says so, once.
  */
 export class RatesFile {
   private isNoticed = false;
@@ -42,7 +42,7 @@ export class RatesFile {
     return kind === undefined ? { slots: new Map() } : toLearnedRates(kind);
   }
 
-  /** Saves now and then until `work` is over, and then once more. */
+  /** Saves rates every minute until `work` settles, and once more then. Returns the result of `work`. */
   async saveDuring<T>(work: Promise<T>, learned: () => LearnedRates): Promise<T> {
     const timer = setInterval(() => this.save(learned()), SAVE_INTERVAL_MS);
     try {

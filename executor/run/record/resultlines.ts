@@ -15,7 +15,7 @@ import type { Job } from "../../job/job.js";
 import { failpoint } from "../failpoint.js";
 import { LineCoverage } from "./linecoverage.js";
 
-/** A line of results.ndjson: what became of one chunk. `output`: the text of its first output where that is JSON. */
+/** A line of results.ndjson: the result of one chunk. `output`: the text of its first output, if that is JSON. */
 export interface ResultLine {
   chunk: string;
   node: string;
@@ -23,30 +23,30 @@ export interface ResultLine {
   attempt: number;
   seconds: number;
   sha256: string;
-  /** Fingerprint of the state that the node was verified to be in, where the job needs playbooks. */
+  /** The fingerprint of the state that the node was verified to be in, if the job needs playbooks. */
   state?: string;
   output: string | undefined;
 }
 
-/** Bytes of lines that are sorted in memory at once, and files that are merged at once. */
+/** How many bytes of lines are sorted in memory, and how many files are merged, at a time. */
 const SORT_PIECE_BYTES = 1 << 20;
 const MERGE_WAYS = 32;
-/** Characters that are written at once. */
+/** How many characters are written at a time. */
 const WRITE_BLOCK_CHARS = 1 << 16;
 
-/** The line's text. The output goes in as the node wrote it (integers of any size stay exact), on one line. */
+/** Returns the text of a line. The output is copied as the node wrote it, on one line, so integers of any size stay exact. */
 export function formatResultLine(line: ResultLine): string {
   const { output, ...rest } = line;
   // A raw line break can only stand between the tokens of a JSON text.
   const value = output === undefined ? "null" : output.trim().replace(/[\r\n]+\s*/g, " ");
   const text = `${JSON.stringify(rest).slice(0, -1)},"output":${value}}\n`;
-  // These can only stand in strings; newer versions of Node, like other readers, take them for the end of a line.
+  // These characters only occur in strings, and newer versions of Node.js take them for line breaks, as other readers do.
   return text.replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
 }
 
 /**
- * Puts the lines of `file` into chunk order, by an external merge sort: memory stays at a few MiB however long it
- * is. The file is replaced at the end, in one step. Returns the units that the lines stand for.
+ * Sorts the lines of `file` into chunk order by an external merge sort, in a few MiB of memory. Replaces the file atomically at the end.
+ * Returns the units that the lines cover.
  */
 export async function sortResultLines(file: string, job: Job, piece = SORT_PIECE_BYTES): Promise<LineCoverage> {
   const census = new LineCoverage(job);
@@ -99,20 +99,20 @@ function isBefore(one: KeyedLine, other: KeyedLine): boolean {
   return (one.key ?? 0n) < (other.key ?? 0n);
 }
 
-/** Those of a sort that was killed, too. */
+/** Removes the files that were merged, and those of an earlier sort that was killed. */
 function removePieces(file: string): void {
   const folder = dirname(file);
   for (const name of readdirSync(folder)) if (name.startsWith(`${basename(file)}.piece-`)) rmSync(join(folder, name));
 }
 
-/** A line with its chunk and the first unit of that; undefined where it is torn. */
+/** A line with its chunk and the first unit of that; both are undefined if the line is torn. */
 export interface KeyedLine {
   chunk: string | undefined;
   key: bigint | undefined;
   text: string;
 }
 
-/** The lines of a results file, from its byte `start` on. */
+/** Yields the lines of a results file, from byte `start` on. */
 export async function* readKeyedLines(file: string, job: Job, start = 0): AsyncGenerator<KeyedLine> {
   for await (const text of readLines(file, start)) {
     const chunk = parseChunkId(text);
@@ -120,7 +120,7 @@ export async function* readKeyedLines(file: string, job: Job, start = 0): AsyncG
   }
 }
 
-/** The lines of a file, from its byte `start` on. node:readline takes three times as long. */
+/** Yields the lines of a file, from byte `start` on. node:readline takes three times as long. */
 async function* readLines(file: string, start: number): AsyncGenerator<string> {
   let rest = "";
   for await (const block of createReadStream(file, { start, encoding: "utf8" })) {
@@ -132,7 +132,7 @@ async function* readLines(file: string, start: number): AsyncGenerator<string> {
   if (rest !== "") yield rest;
 }
 
-/** The chunk's id: the first value of a line, so the rest need not be parsed. */
+/** Returns the id of the chunk, which is the first value of a line, without parsing the rest. */
 function parseChunkId(line: string): string | undefined {
   const end = line.indexOf('","node":');
   return end < 0 ? undefined : (JSON.parse(line.slice('{"chunk":'.length, end + 1)) as string);
@@ -143,7 +143,7 @@ export async function writeLines(file: string, lines: Iterable<KeyedLine> | Asyn
   await pipeline(Readable.from(joinIntoBlocks(lines)), createWriteStream(file, { flags: "w" }));
 }
 
-/** Lines as texts of some size each: a stream's cost is by piece. */
+/** Joins lines into larger blocks, because the cost of a stream is per write. */
 async function* joinIntoBlocks(lines: Iterable<KeyedLine> | AsyncIterable<KeyedLine>): AsyncGenerator<string> {
   let block = "";
   for await (const { text } of lines) {
@@ -155,7 +155,7 @@ async function* joinIntoBlocks(lines: Iterable<KeyedLine> | AsyncIterable<KeyedL
   yield block;
 }
 
-/** Gives `file` the content of `by`, which is on disk before that. */
+/** Replaces `file` by the file `by` atomically, after that is fsynced. */
 export function replaceFile(by: string, file: string): void {
   const fd = openSync(by, "r");
   fsyncSync(fd);

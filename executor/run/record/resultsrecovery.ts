@@ -5,8 +5,8 @@ import type { RunReplay } from "./replay.js";
 import { type KeyedLine, readKeyedLines, replaceFile, writeLines } from "./resultlines.js";
 
 /**
- * Makes `file` (results.ndjson) hold exactly what the journal vouches for: lines that were appended and not journaled go. Rejects
- * with RESULTS_DAMAGED (65) where something is missing: somebody has changed it.
+ * Removes the lines of `file` (results.ndjson) that were appended but not journaled. Rejects with RESULTS_DAMAGED (65) if committed
+ * lines are missing, which means that somebody changed the file.
  */
 export async function recoverResults(file: string, past: RunReplay, job: Job): Promise<void> {
   closeSync(openSync(file, "a"));
@@ -18,18 +18,18 @@ export async function recoverResults(file: string, past: RunReplay, job: Job): P
   if (size === past.resultsBytes) return;
   const message = `${file}: ${size} bytes of what is committed are there; the journal says that there were ${past.resultsBytes}`;
   throw new MusterError("RESULTS_DAMAGED", 65, message, {
-    next: "Put back what was there, or start anew beside this run directory with --fresh.",
+    next: "Restore the file, or start a new run beside this one with --fresh.",
   });
 }
 
-/** Whether what is too much stands at the end, as after a crash: then all that is committed stands before it. */
+/** Whether all surplus lines are at the end of the file, as they are after a crash. */
 async function isSurplusAtEnd(file: string, past: RunReplay, job: Job): Promise<boolean> {
   if (past.resultsBytes > 0 && byteAt(file, past.resultsBytes - 1) !== 10) return false;
   for await (const line of readKeyedLines(file, job, past.resultsBytes)) if (isCommitted(line, past)) return false;
   return true;
 }
 
-/** It need not: a run that was complete has had its lines put into order before it lost the end of its journal. */
+/** Keeps only committed lines. Needed if a complete run, whose lines were sorted, lost the end of its journal. */
 async function rewriteCommitted(file: string, past: RunReplay, job: Job): Promise<void> {
   await writeLines(`${file}.kept`, committedLines(file, past, job));
   replaceFile(`${file}.kept`, file);

@@ -19,16 +19,16 @@ import { removeUncommitted } from "./uncommitted.js";
 /** How much of each of stdout and stderr of a chunk is kept in logs/; the agent cuts what is longer. */
 export const MAX_LOG_BYTES = 16 << 20;
 
-/** The folder of one run: held by this process alone until `close`. */
+/** An open run directory. This process holds its lock until `close`. */
 export interface RunDirectory {
   path: string;
-  /** Names the run, on the nodes too. */
+  /** The id of the run, on the nodes too. */
   id: string;
-  /** What it was called before it was adopted: agents that go by these names are not this run's any more. */
+  /** The ids that the run had before it was adopted. Agents with these ids belong to another copy. */
   formerIds: readonly string[];
-  /** Drawn by this coordinator, and on disk before it attaches to any agent. */
+  /** The nonce of this coordinator. It is on disk before the coordinator attaches to any agent. */
   nonce: string;
-  /** Of every coordinator that the journal knows, this one included. */
+  /** The nonces of all coordinators in the journal, this one included. */
   nonces: readonly string[];
   ids: SignedAttemptIds;
   journal: Journal;
@@ -41,7 +41,7 @@ export interface RunDirectory {
   close(): void;
 }
 
-/** What a run directory is opened for. `inputs`: staged path -> SHA-256. `adopt`: the run gets a new id. */
+/** How a run directory is opened. `inputs`: staged path -> SHA-256. `adopt`: the run gets a new id. */
 export interface RunDirectoryOptions {
   job: Job;
   inputs: Record<string, string>;
@@ -49,9 +49,9 @@ export interface RunDirectoryOptions {
 }
 
 /**
- * Opens the run directory of a job, making it where there is none. Refuses (65) one that is for another job or other inputs,
- * saying what differs, and one whose results are not those of its journal; one that another process holds (75), naming it;
- * and (3) one that cannot be written.
+ * Opens the run directory of a job, and creates it if there is none. Rejects with OTHER_RUN (65) if it belongs to another job or to other
+ * inputs, with what differs; with JOURNAL_DAMAGED or RESULTS_DAMAGED (65); with HELD (75) if another process holds it; and with DISK (3)
+ * if it cannot be written.
  */
 export async function openRunDirectory(path: string, purpose: RunDirectoryOptions): Promise<RunDirectory> {
   let claimed: LockedJournal | undefined;
@@ -132,7 +132,7 @@ function generateRunId(job: Job): string {
   return `${job.name.replace(/[^A-Za-z0-9._-]/g, "_").slice(0, 64)}-${randomBytes(6).toString("hex")}`;
 }
 
-/** What chunks are computed from. Two coordinators of one run directory have the same: another job or other inputs are refused. */
+/** Returns a hash of everything that chunks are computed from. All coordinators of one run directory have the same. */
 function hashSpec(job: Job, inputs: Record<string, string>): string {
   const text = JSON.stringify([job.identity, Object.entries(inputs).sort(([a], [b]) => (a < b ? -1 : 1))]);
   return createHash("sha256").update(text).digest("hex");
@@ -141,11 +141,11 @@ function hashSpec(job: Job, inputs: Record<string, string>): string {
 function rejectDamaged(path: string, damage: string | undefined): void {
   if (damage === undefined) return;
   throw new MusterError("RESULTS_DAMAGED", 65, `${path}: ${damage}`, {
-    next: "Put back what was there, or start a new run beside this one with --fresh.",
+    next: "Restore what was there, or start a new run beside this one with --fresh.",
   });
 }
 
-/** The names in a folder are on disk after that. */
+/** Makes the names in a folder durable. */
 function syncFolder(folder: string): void {
   const fd = openSync(folder, "r");
   fsyncSync(fd);

@@ -5,8 +5,8 @@ import { join } from "node:path";
 const KEY_BYTES = 32;
 
 /**
- * The secret that signs the attempt ids of a run directory, in a file that only its owner may read. Makes one where there is
- * none, or where what is there is not a key: attempts that the lost key signed are then dropped and computed again.
+ * Returns the secret key that signs the attempt ids of a run directory, from a file that only its owner may read. Creates a key if there
+ * is no valid one; attempts that a lost key signed are dropped and computed again.
  */
 export function openRunKey(path: string): Buffer {
   const file = join(path, ".key");

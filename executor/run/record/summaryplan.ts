@@ -1,7 +1,7 @@
 import type { RunPlan } from "../../schedule/plan/planjob.js";
 import type { RunSummary } from "./runsummary.js";
 
-/** A summary with what was expected of the session before it, for everybody to compare; as it is where nothing was known. */
+/** Returns the summary with the prediction for its session, to compare with; unchanged if not all rates were known. */
 export function addPlan(summary: RunSummary, plan: RunPlan): RunSummary {
   const { chunks, seconds } = plan;
   if (chunks === undefined || seconds === undefined) return summary;

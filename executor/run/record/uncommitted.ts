@@ -4,9 +4,9 @@ import type { Job } from "../../job/job.js";
 import type { RunReplay } from "./replay.js";
 
 /**
- * Removes results that were published and never journaled from `results`, a folder of a run directory that is opened again. Their
- * chunks are computed or pulled again; but a range may be cut differently then, and a chunk may fail, so that nothing would ever
- * replace them. Files that are named like no chunk and no output of the job stay.
+ * Removes results that were published but not journaled from the folder `results` of a run directory that is resumed. Their chunks are
+ * computed or collected again, but not necessarily with the same bounds or with success, so they might never be replaced. Files that do
+ * not have the name of a chunk or an output of the job are kept.
  */
 export function removeUncommitted(results: string, past: RunReplay, job: Job): void {
   if (job.collect === "lines" || !existsSync(results)) return;

@@ -6,9 +6,9 @@ import type { Job } from "../../job/job.js";
 import { failpoint } from "../failpoint.js";
 
 /**
- * Puts the output `from` of every chunk, in chunk order, into one file `to` of the run directory: `concat` byte after byte,
- * `lines` a line each (JSON in one line), `array` one JSON array (of the elements, where the outputs are arrays). Values are
- * copied as text, so integers of any size stay exact; memory holds one output at a time.
+ * Merges the output `from` of every chunk, in chunk order, into the file `to` of the run directory. `concat` joins the bytes, `lines`
+ * writes one line per output (JSON is put on one line), and `array` one JSON array (arrays are flattened by one level). Values are copied
+ * as text, so integers of any size stay exact. Only one output is in memory at a time.
  */
 export async function aggregate(path: string, job: Job, wanted: NonNullable<Job["aggregate"]>): Promise<void> {
   const to = join(path, wanted.to);
@@ -18,7 +18,7 @@ export async function aggregate(path: string, job: Job, wanted: NonNullable<Job[
   renameSync(`${to}.partial`, to);
 }
 
-/** What is written, piece after piece. */
+/** By format: the pieces of the file. */
 const FORMATTERS = { concat: (contents: AsyncIterable<Buffer>) => contents, lines: formatLines, array: formatArray };
 
 async function* formatLines(contents: AsyncIterable<Buffer>): AsyncGenerator<string> {
@@ -37,7 +37,7 @@ async function* formatArray(contents: AsyncIterable<Buffer>): AsyncGenerator<str
   yield first ? "]\n" : "\n]\n";
 }
 
-/** The output `from` of every chunk, in chunk order. */
+/** Yields the output `from` of every chunk, in chunk order. */
 async function* readChunkOutputs(path: string, job: Job, from: string): AsyncGenerator<Buffer> {
   const lines = createInterface({
     input: createReadStream(join(path, "results.ndjson")),
@@ -54,14 +54,14 @@ async function* readChunkOutputs(path: string, job: Job, from: string): AsyncGen
   }
 }
 
-/** A JSON text in one line; other text as it is, ended by a line break. */
+/** Returns JSON on one line, and other text unchanged, with a line break at the end. */
 function asLines(text: string): string {
   if (text === "") return "";
   if (isJson(text)) return `${text.trim().replace(/[\r\n]+\s*/g, " ")}\n`;
   return text.endsWith("\n") ? text : `${text}\n`;
 }
 
-/** The text between the brackets of a JSON array; any other JSON value as it is. */
+/** Returns the text between the brackets of a JSON array; any other JSON value unchanged; and text that is not JSON as a string. */
 function arrayElements(text: string): string {
   const value = text.trim();
   if (!isJson(value)) return JSON.stringify(text);

@@ -6,7 +6,7 @@ import type { ResultSource } from "../node/attachment.js";
 import { MAX_LOG_BYTES } from "../record/rundir.js";
 import type { DiskReservation } from "./diskspace.js";
 
-/** Writes what a chunk printed to logs/CHUNK.out and logs/CHUNK.err; a later attempt's replaces it. Nothing printed: no file. */
+/** Saves what a chunk printed to logs/CHUNK.out and logs/CHUNK.err, and replaces the logs of earlier attempts. An empty log has no file. */
 export async function saveLogs(
   attempt: Attempt,
   done: DoneMessage,

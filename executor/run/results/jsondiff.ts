@@ -1,6 +1,6 @@
 /**
- * Where two JSON values differ, as a path like `hits[3].score`, with both; undefined where they are alike: the same structure,
- * and numbers no further apart than `tolerance` times the larger (times 1 where both are below it).
+ * Returns where two JSON values differ, as a path like `hits[3].score` with both values; undefined if they have the same structure and
+ * their numbers differ by at most `tolerance` times the larger one, or `tolerance` itself where both are below 1.
  */
 export function findJsonDifference(one: unknown, other: unknown, tolerance: number, path = ""): string | undefined {
   if (typeof one === "number" && typeof other === "number") {

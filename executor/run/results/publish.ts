@@ -6,7 +6,7 @@ import { writeAll } from "../record/journal.js";
 
 const fsyncFile = promisify(fsync);
 
-/** A verified output on its way to its final name: its bytes, or the file (fsynced) that they were pulled into. */
+/** A verified output without its final name: its bytes, or the fsynced file that they were pulled into. */
 export interface VerifiedOutput {
   path: string;
   sha256: string;
@@ -14,16 +14,15 @@ export interface VerifiedOutput {
   content: { bytes: Buffer } | { pulled: string };
 }
 
-/** An output with the name that it gets, relative to results/. */
+/** An output and its final name, relative to results/. */
 export interface Publication {
   target: string;
   output: VerifiedOutput;
 }
 
 /**
- * Gives verified outputs their final names under `results`, all of a batch together: when it resolves, files and names are on
- * disk. A name that is taken is replaced only here, where the journal has said that its chunk was not committed.
- * `partial` is a folder on the same file system.
+ * Gives the outputs of a batch their final names under `results`. When it resolves, files and names are safe on disk. Existing files are
+ * replaced: according to the journal their chunks were never committed. `partial` is a folder on the same file system.
  */
 export async function publish(results: string, partial: string, batch: Publication[]): Promise<void> {
   if (batch.length === 0) return;
@@ -42,13 +41,13 @@ export async function publish(results: string, partial: string, batch: Publicati
   batch.forEach(({ target }, index) => {
     const final = join(results, target);
     makeFolders(results, dirname(target), folders);
-    // What is there was never committed. It may look right and not be on disk, so it is replaced whatever it holds.
+    // An existing file was never committed. It may look right without being on disk, so it is always replaced.
     renameSync(written[index]!, final);
   });
   await syncAll([...folders].map((folder) => openSync(folder, "r")));
 }
 
-/** Makes the folders of `path` below `root`, and notes all of them as changed. */
+/** Creates the folder `path` below `root`, and adds it and its parents up to `root` to `changed`. */
 function makeFolders(root: string, path: string, changed: Set<string>): void {
   const folder = path === "." ? root : join(root, path);
   mkdirSync(folder, { recursive: true });

@@ -9,13 +9,14 @@ import type { ResultSource } from "../node/attachment.js";
 import type { DiskReservation } from "./diskspace.js";
 import type { VerifiedOutput } from "./publish.js";
 
-/** Times that a file is pulled again when its bytes are not those that the node hashed. */
+/** How often a file is pulled at most, if its bytes are not those that the node hashed. */
 const MAX_PULL_ATTEMPTS = 3;
 
 /**
- * The outputs of an attempt, none larger than `limit` bytes, verified by size and SHA-256 against what the node wrote down: small ones have come along with
- * that, others are pulled into files where there is room. Rejects with CORRUPT (bytes differ, again and again), with the
- * ConnectionError of the pull, or with a DiskError of this machine. Names are made from declared outputs and attempt ids, never from what the node says.
+ * Returns the outputs of an attempt, verified by size and SHA-256 against the report of its node. Small ones arrived with the report; the
+ * others are pulled into files once their space is reserved. Rejects with CORRUPT (3) if an output is larger than `limit` bytes or its
+ * bytes keep differing, with the ConnectionError of a pull, or with a DiskError of this machine. File names are made from declared
+ * outputs and attempt ids, never from what the node reports.
  */
 export async function pullOutputs(
   attempt: Attempt,
@@ -34,7 +35,7 @@ export async function pullOutputs(
     const local = join(room.folder, `${attempt.id}.${index}`);
     return room.withReservation(report.size, () => pullFile(attempt, report, remote, local, origin));
   });
-  // None may be on its way still when they are pulled again.
+  // All pulls must have ended before the attempt may be pulled again.
   const ended = await Promise.allSettled(pulls);
   const outputs = ended.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
   const failed = ended.find((one) => one.status === "rejected");
@@ -43,7 +44,7 @@ export async function pullOutputs(
   throw failed.reason;
 }
 
-/** Deletes what was pulled and is not needed. */
+/** Deletes the pulled files of outputs that are not needed. */
 export function deletePulled(outputs: VerifiedOutput[]): void {
   for (const { content } of outputs) if ("pulled" in content) rmSync(content.pulled, { force: true });
 }

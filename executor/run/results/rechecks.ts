@@ -14,24 +14,24 @@ import { findJsonDifference } from "./jsondiff.js";
 import type { VerifiedOutput } from "./publish.js";
 import { deletePulled } from "./pulloutputs.js";
 
-/** JSON larger than this is compared byte for byte only. */
+/** Larger JSON outputs are compared by their SHA-256 only. */
 const MAX_JSON_BYTES = 64 << 20;
 
-/** What is kept of a first result that is not in a file of its own. */
+/** A first result that has no file of its own. */
 interface FirstResult {
   sha256: string;
   json: string | undefined;
 }
 
-/** Chunks that are computed a second time, and what is found when both results are compared. */
+/** Compares the results of chunks that are computed a second time. */
 export class Rechecks {
-  /** First results by chunk, where they are lines of results.ndjson. */
+  /** First results that are lines of results.ndjson, by chunk id. */
   private readonly firstResults = new Map<string, FirstResult>();
 
   private constructor(
     private readonly job: Job,
     private readonly directory: RunDirectory,
-    /** Of earlier sessions: committed, but not compared yet. */
+    /** Chunks of earlier sessions that are committed, but not rechecked yet. */
     readonly pending: PendingChunk[],
   ) {}
 
@@ -43,7 +43,7 @@ export class Rechecks {
     return canary;
   }
 
-  /** Keeps what a comparison needs of a result that is committed now. */
+  /** Remembers what a comparison needs of a first result. */
   recordFirst({ attempt, outputs, json }: CollectedResult): void {
     const { chunk } = attempt;
     if (this.job.collect !== "lines" || !isSelectedForRecheck(this.job, chunk)) return;
@@ -53,7 +53,7 @@ export class Rechecks {
     });
   }
 
-  /** Compares a second result with the first, writes down what was found, and lets the second go. */
+  /** Compares a second result with the first one, journals and returns the difference (undefined: none), and deletes the second result. */
   async compare(
     attempt: Attempt,
     outputs: VerifiedOutput[],
@@ -76,7 +76,7 @@ export class Rechecks {
     }
   }
 
-  /** A chunk that cannot be computed again. */
+  /** Records that a chunk cannot be rechecked. */
   recordSkipped({ chunk }: Failure, tally: RunCounters): void {
     this.directory.journal.add({ e: "canary", chunk });
     this.firstResults.delete(chunk);
@@ -110,7 +110,7 @@ export class Rechecks {
   private async findOutputDifference(chunk: string, output: VerifiedOutput): Promise<string | undefined> {
     const kept = this.firstResults.get(chunk);
     const file = join(this.directory.path, "results", this.job.kind === "tasks" ? "" : chunk, output.path);
-    if (kept === undefined && !existsSync(file)) return "the first result is not there any more";
+    if (kept === undefined && !existsSync(file)) return "the first result is gone";
     const first =
       kept === undefined ? await hashFile(file) : { sha256: kept.sha256, sizeBytes: kept.json?.length ?? 0 };
     if (first.sha256 === output.sha256) return undefined;
