@@ -19,7 +19,7 @@ t.test(
     const { code, err, out } = await once.ended;
     t.equal(code, 130);
     t.match(err, /stopping: no new chunks are started; running chunks continue on their nodes/);
-    t.match(out, /to stop it: muster cancel \S*runs\/twice/);
+    t.match(out, /to stop them: muster cancel \S*runs\/twice/);
     t.match(readJournal(job.run).at(-1), { e: "close", state: "interrupted" });
     t.equal(job.listRunning(lab.nodes).length, 4, "what ran goes on");
 
