@@ -12,7 +12,7 @@ function describeStopped({ state, strays, reason }: NodeCleanResult): string {
   switch (state) {
     case "stopped":
       if (strays === undefined) return "stopped, nothing is left";
-      return `stopped, nothing is left; its folder was missing, but ${formatCount(strays)} of its processes were still running`;
+      return `stopped, nothing is left; its folder was missing, but processes of it were still running: ${formatCount(strays)}`;
     case "nothing":
       return "holds nothing of this run";
     case "failed":

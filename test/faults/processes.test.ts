@@ -110,7 +110,7 @@ t.test("a run whose last slot is disabled ends, and reports why", { skip }, asyn
   const ran = await job.muster([node], 1);
   t.equal(ran.code, 69, ran.err);
   t.match(ran.out, /no usable node is left/);
-  t.match(ran.out, /slot 0 is disabled: processes of attempt \S+ do not die 10 s after KILL/);
+  t.match(ran.out, /slot 0 is disabled: processes of attempt \S+ are still alive 10 s after SIGKILL/);
   for (const { pid, argv } of node.processes()) if (argv[0] === "undead") process.kill(pid, "SIGKILL");
   t.equal((await runMuster(["cancel", job.run])).code, 0);
   await checkNodes(t, [node]);

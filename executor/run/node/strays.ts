@@ -37,7 +37,7 @@ export async function endStrays(connection: Connection, agent: NodeProgram, root
     ...(report.root === null ? [] : [`${root}: ${report.root}`]),
   ];
   if (left.length === 0) return report.ended;
-  const ended = report.ended === 0 ? "" : ` (${report.ended} processes of the run were ended)`;
+  const ended = report.ended === 0 ? "" : ` (processes of the run that were ended: ${report.ended})`;
   throw new MusterError("NOT_STOPPED", 3, `${left.join("; ")}${ended}`, { node: node.name });
 }
 
