@@ -88,7 +88,10 @@ t.test("results that were not collected are counted, and computed again later", 
   await waitUntil("their results wait on the nodes", () => lab.nodes.every(hasRecorded));
   const cancelled = await runMuster(["cancel", job.run]);
   t.equal(cancelled.code, 0, cancelled.err);
-  t.match(cancelled.out, /0 chunks done and kept, 4 done but not collected, which will be computed again; nothing is left/);
+  t.match(
+    cancelled.out,
+    /0 chunks done and kept, 4 done but not collected, which will be computed again; nothing is left/,
+  );
   await checkNodes(t, lab.nodes);
   const ran = await job.muster(["-i", inventory]);
   t.equal(ran.code, 0, ran.err);

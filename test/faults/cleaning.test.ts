@@ -51,7 +51,9 @@ t.test("cancel finds agents and chunks by their marks where their folders were d
   for (const { name } of lab.nodes)
     t.match(
       cancelled.err,
-      new RegExp(`${name}: stopped, nothing is left; its folder was missing, but processes of it were still running: \\d+`),
+      new RegExp(
+        `${name}: stopped, nothing is left; its folder was missing, but processes of it were still running: \\d+`,
+      ),
     );
   await checkNodes(t, lab.nodes);
   t.match(readJournal(job.run).at(-1), { e: "close", state: "cancelled", leftovers: [] });
