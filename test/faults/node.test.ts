@@ -199,7 +199,7 @@ const hard: [string, LabOptions, Record<string, unknown>][] = [
     { nodes: 1, sshd: { MaxSessions: 1, MaxStartups: "1:100:1" } },
     {},
   ],
-  ["keys exchanged anew every megabyte, both ways", { nodes: 1, sshd: { RekeyLimit: "1M" } }, { inputs: ["big.bin"] }],
+  ["keys exchanged again every megabyte, both ways", { nodes: 1, sshd: { RekeyLimit: "1M" } }, { inputs: ["big.bin"] }],
   [
     "csh as login shell, with a banner",
     { nodes: 1, loginShell: "/bin/csh", banner: '{"ev":"hello"} $HOME `id` \'"' },

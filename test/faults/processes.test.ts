@@ -7,7 +7,7 @@ import { checkNodes, committedChunks } from "./checks.js";
 
 const { skip, shop, lab, nodes } = await shareLab(t, { nodes: 5, gpus: 0, user: "rig" }, "processes of nodes");
 
-// What does not heed a signal is given seconds: these tests wait side by side, each on nodes of its own.
+// What ignores a signal is given seconds: these tests wait side by side, each on nodes of its own.
 t.jobs = 3;
 
 /** A job whose chunks are a shell script with their number in $n; each should write r.txt. */

@@ -66,7 +66,7 @@ t.test("a busy server that drops dials before log-in", { skip }, async (t) => {
   for (const dial of dials) if (dial.status === "fulfilled") await dial.value.close();
 });
 
-t.test("keys that are exchanged anew in the middle of a file", { skip }, async (t) => {
+t.test("keys that are exchanged again in the middle of a file", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, sshd: { RekeyLimit: "4M" } });
   t.teardown(() => lab.stop());
   const connection = await new SshDialer().connect(toInventoryNode(lab.nodes[0]!));

@@ -114,7 +114,7 @@ export class NodeWorker {
 
   /**
    * Reconnects because a request through `source` failed: the connection may be half-open, or the file server may hang. Does
-   * nothing where the node has been attached anew since.
+   * nothing if the node has been attached again since.
    */
   reportConnectionError(source: ResultSource, error: Error): void {
     const { attachment } = this;
