@@ -91,7 +91,7 @@ export function parseFacts(output: string): Facts | undefined {
   }
 }
 
-type Fields = Record<string, unknown>;
+type FactFields = Record<string, unknown>;
 
 function checkFacts(value: unknown): Facts | undefined {
   if (!isFields(value)) return undefined;
@@ -143,7 +143,7 @@ function parseTools(value: unknown): Facts["tools"] {
   return found;
 }
 
-function isFields(value: unknown): value is Fields {
+function isFields(value: unknown): value is FactFields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

@@ -38,14 +38,14 @@ export interface CommandContext {
 }
 
 /** The result of a command. */
-export type CommandResult = { state: "complete" } | { state: "interrupted" } | { state: "failed"; reason: string };
+export type CommandStepResult = { state: "complete" } | { state: "interrupted" } | { state: "failed"; reason: string };
 
 /**
  * Runs a command on this machine in a process group of its own. The group is gone when this resolves. The command is complete when
  * it exits with 0 and all of its outputs exist. What it prints goes to logs/command.out and logs/command.err in the step's folder.
  * Files of an earlier attempt are removed first.
  */
-export async function runCommand(action: CommandAction, context: CommandContext): Promise<CommandResult> {
+export async function runCommand(action: CommandAction, context: CommandContext): Promise<CommandStepResult> {
   const { folder } = context;
   const lock = openSync(join(folder, "command.lock"), "a+");
   try {
@@ -69,7 +69,11 @@ export async function killLeftoverCommand(folder: string): Promise<void> {
 }
 
 /** Every process of the command inherits `lock`, so the lock is held for as long as one of them lives. */
-async function attemptCommand(action: CommandAction, context: CommandContext, lock: number): Promise<CommandResult> {
+async function attemptCommand(
+  action: CommandAction,
+  context: CommandContext,
+  lock: number,
+): Promise<CommandStepResult> {
   const { folder, inputs } = context;
   for (const name of ["in", "results", "logs"]) rmSync(join(folder, name), { recursive: true, force: true });
   for (const name of ["in", "results", "logs"]) mkdirSync(join(folder, name), { recursive: true });
@@ -99,7 +103,7 @@ async function spawnAndWait(
   action: CommandAction,
   { cwd, folder, stop }: CommandContext,
   lock: number,
-): Promise<CommandResult> {
+): Promise<CommandStepResult> {
   const [program = "", ...args] = renderArguments(action, folder);
   const [out, err] = ["out", "err"].map((name) => openSync(join(folder, "logs", `command.${name}`), "w+")) as [
     number,

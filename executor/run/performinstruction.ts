@@ -1,5 +1,5 @@
 import type { Instruction } from "../schedule/events.js";
-import { toCommand } from "./agent/commands.js";
+import type { AgentCommand } from "./agent/protocol.js";
 import type { NodeWorker } from "./node/nodeworker.js";
 import type { RunCounters } from "./record/counters.js";
 import type { RunEnd } from "./runend.js";
@@ -50,5 +50,19 @@ export function performInstruction(instruction: Instruction, targets: Instructio
       return end({ state: counters.isFullySuccessful ? "complete" : "partial" });
     default:
       instruction satisfies never;
+  }
+}
+
+/** Returns the command that carries out an instruction about attempts that an agent has. */
+function toCommand(instruction: Extract<Instruction, { do: "withdraw" | "evict" | "split" }>): AgentCommand {
+  switch (instruction.do) {
+    case "withdraw":
+      return { op: "withdraw", ids: [...instruction.ids] };
+    case "evict":
+      return { op: "cancel", ids: [...instruction.ids] };
+    case "split":
+      return { op: "split", id: instruction.id, share: instruction.share };
+    default:
+      return instruction satisfies never;
   }
 }

@@ -8,7 +8,7 @@ export interface GpuStatus {
   errors: number;
 }
 
-type Fields = Record<string, unknown>;
+type SmiFields = Record<string, unknown>;
 
 /** Parses `rocm-smi --showbus -c -p --showdriverversion --json` of ROCm 5 to 7. undefined: the output is not such a report. */
 export function parseRocmSmi(output: string): GpuStatus[] | undefined {
@@ -86,7 +86,7 @@ function findJson(output: string): unknown {
   return undefined;
 }
 
-function parseAmdCards(output: string): Fields[] {
+function parseAmdCards(output: string): SmiFields[] {
   const report = findJson(output);
   const cards = isFields(report) ? report.gpu_data : report;
   return Array.isArray(cards) ? cards.filter((card) => isFields(card) && typeof card.gpu === "number") : [];
@@ -99,7 +99,7 @@ function readClock(clocks: unknown, name: string): string | null {
 }
 
 /** Converts the keys to lower case: their case changed from ROCm 5 to ROCm 6. */
-function lowerKeys(value: unknown): Fields {
+function lowerKeys(value: unknown): SmiFields {
   return isFields(value) ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key.toLowerCase(), one])) : {};
 }
 
@@ -118,6 +118,6 @@ function parseCell(value: unknown): string | null {
   return isUnknown ? null : text.slice(0, 60);
 }
 
-function isFields(value: unknown): value is Fields {
+function isFields(value: unknown): value is SmiFields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
