@@ -59,7 +59,7 @@ t.test("what cannot be loaded says why, and where", async (t) => {
   shop.write("playbooks/lost.ts", 'import "./nothing.js";\n');
   t.match((await refusal(["lost"])).message, /lost.ts: there is no module .\/nothing.js/);
   const unknown = await refusal(["ramdsk"]);
-  t.match(unknown, { exit: 65, next: /ramdisk/ });
+  t.match(unknown, { exitStatus: 65, next: /ramdisk/ });
   t.match((await refusal(["../mine"])).message, /there is no playbook/);
 });
 

@@ -76,5 +76,5 @@ t.test("lists slots without work and tasks without a slot, grouped by reason", a
   const pinned = planJob(taskJob([{}, { gpu: 9 }, { gpu: 1 }]), [rig("a", 2), rig("b", 1)], all);
   const not = "the chunk is pinned to gpu 9, and this is another one";
   t.same(pinned.unplaceable, [{ gpu: 9, chunks: ["t1"], reasons: [`a slots 0-1: ${not}`, `b slot 0: ${not}`] }]);
-  t.match(formatPlan(pinned), `\n  task t1: pinned to gpu 9, which no slot is:\n    a slots 0-1: ${not}\n`);
+  t.match(formatPlan(pinned), `\n  task t1: pinned to GPU 9, which no slot has:\n    a slots 0-1: ${not}\n`);
 });
