@@ -56,23 +56,25 @@ export function factsSource(): string {
   return readProgram("facts.py");
 }
 
+/** Runs probe.py with the given texts. It gets this text, too: its child that runs as root starts in the same way. */
+const PROBE_LOADER = `import base64
+names = {name: base64.b64decode(text) for name, text in TEXTS.items()}
+names["__name__"] = "muster"
+exec(compile(names["SOURCE"], "probe.py", "exec"), names)
+names["main"]()
+`;
+
 /** The stdin of a Python that answers these questions about a node (playbooks/engine/resource.ts). */
 export function probeProgram(questions: unknown[]): string {
   const texts = {
+    LOADER: PROBE_LOADER,
     SOURCE: readProgram("probe.py"),
     MODULES: readProgram("python_modules.py"),
     ACCESS: readProgram(join(AGENT_PACKAGE, "access/path_access.py")),
     QUESTIONS: JSON.stringify(questions),
   };
   const packed = Object.entries(texts).map(([name, text]) => [name, Buffer.from(text).toString("base64")]);
-  return [
-    "import base64",
-    `names = {name: base64.b64decode(text) for name, text in ${JSON.stringify(Object.fromEntries(packed))}.items()}`,
-    `names["__name__"] = "muster"`,
-    `exec(compile(names["SOURCE"], "probe.py", "exec"), names)`,
-    `names["main"]()`,
-    "",
-  ].join("\n");
+  return PROBE_LOADER.replace("TEXTS", () => JSON.stringify(Object.fromEntries(packed)));
 }
 
 /** The source of the program that writes a file, or makes a folder, on a node. */

@@ -1,7 +1,7 @@
 """Answers questions about a node as one JSON line. Python 3.8+, standard library only.
 
-A loader on stdin sets SOURCE (this text), MODULES (python_modules.py), ACCESS (muster_agent/access/path_access.py) and QUESTIONS
-(JSON, see playbooks/engine/resource.ts). Nothing is stored on the node, and nothing is changed. Where the user is not root, one
+A loader on stdin (LOADER, see nodeprograms.ts) sets SOURCE (this text), MODULES (python_modules.py), ACCESS
+(muster_agent/access/path_access.py) and QUESTIONS (JSON, see playbooks/engine/resource.ts). Nothing is stored on the node, and nothing is changed. Where the user is not root, one
 `sudo -n` child answers the questions that need root.
 """
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Question = Dict[str, Any]
     Answer = Dict[str, Any]
 
+LOADER: bytes
 SOURCE: bytes
 MODULES: bytes
 ACCESS: bytes
@@ -257,8 +258,10 @@ def answer_all(questions: list[Question]) -> list[Answer]:
 
 def make_loader(questions: list[Question]) -> bytes:
     """The stdin of a Python that runs this program with other questions."""
-    texts = {"SOURCE": SOURCE, "MODULES": MODULES, "ACCESS": ACCESS, "QUESTIONS": json.dumps(questions).encode()}
-    return LOADER.format({name: base64.b64encode(text).decode() for name, text in texts.items()}).encode()
+    texts = {"LOADER": LOADER, "SOURCE": SOURCE, "MODULES": MODULES, "ACCESS": ACCESS}
+    texts["QUESTIONS"] = json.dumps(questions).encode()
+    packed = {name: base64.b64encode(text).decode() for name, text in texts.items()}
+    return LOADER.replace(b"TEXTS", json.dumps(packed).encode(), 1)
 
 
 def answer_as_root(questions: list[Question]) -> list[Answer]:
@@ -295,11 +298,3 @@ def main() -> None:
     sys.stdout.write("\n" + json.dumps({"muster_probe": 1, "answers": answers}) + "\n")
     sys.stdout.flush()
     os._exit(0)  # a thread may still wait for a program that hangs
-
-
-LOADER = """import base64
-names = {{name: base64.b64decode(text) for name, text in {}.items()}}
-names["__name__"] = "muster"
-exec(compile(names["SOURCE"], "probe.py", "exec"), names)
-names["main"]()
-"""

@@ -1,6 +1,13 @@
 import type { Chunk, ChunkSpec, Job } from "../../executor/job/job.js";
 
-const work: ChunkSpec = { program: { kind: "command", command: ["true"] }, args: [], inputs: [], outputs: [], env: {} };
+/** What every chunk of such a job runs. */
+export const benchSpec: ChunkSpec = {
+  program: { kind: "command", command: ["true"] },
+  args: [],
+  inputs: [],
+  outputs: [],
+  env: {},
+};
 
 /** Creates a job of `units` units for the scheduler. Without `sizing`, its units are tasks that cannot be split. */
 export function createBenchJob(units: bigint, sizing: Job["sizing"]): Job {
@@ -12,7 +19,7 @@ export function createBenchJob(units: bigint, sizing: Job["sizing"]): Job {
     first: 0n,
     units,
     sizing,
-    chunk: (start, end): Chunk => ({ id: `${start}-${end}`, start, end, spec: work }),
+    chunk: (start, end): Chunk => ({ id: `${start}-${end}`, start, end, spec: benchSpec }),
     unitsOf: () => undefined,
     stagedFiles: () => [],
     needs: { playbooks: [] },

@@ -11,11 +11,11 @@ export function summarizePlan({ slots, work, faults }: ChaosPlan): string {
 
 /** A plan in full. */
 export function describePlan(plan: ChaosPlan): string {
-  const { seed, timeouts: patience, leaseSeconds, faults, work } = plan;
+  const { seed, timeouts, leaseSeconds, faults, work } = plan;
   const moment = ({ share, delayMs }: Fault) => `at ${Math.round(share * 100)} % + ${delayMs} ms`;
   return [
     `seed ${seed}: ${summarizePlan(plan)}`,
-    patience === undefined ? "" : `silence ${patience.silenceSeconds} s, grace ${patience.graceSeconds} s`,
+    timeouts === undefined ? "" : `silence ${timeouts.silenceSeconds} s, grace ${timeouts.graceSeconds} s`,
     leaseSeconds === undefined ? "" : `lease ${leaseSeconds} s`,
     ...faults.map((fault) => `  ${moment(fault)}: ${faultText(fault)}`),
     JSON.stringify(work, null, 2),

@@ -24,11 +24,11 @@ export class Testbed {
     const nodes = this.nodesOf(plan);
     const small = smallNodes(plan);
     for (const index of small) await mountSmall(nodes[index]!);
-    const { timeouts: patience, leaseSeconds } = plan;
+    const { timeouts, leaseSeconds } = plan;
     const inventory = this.lab.inventory({
       file: `${mark}.yaml`,
       defaults: {
-        ...(patience && { silence: `${patience.silenceSeconds}s`, grace: `${patience.graceSeconds}s` }),
+        ...(timeouts && { silence: `${timeouts.silenceSeconds}s`, grace: `${timeouts.graceSeconds}s` }),
         ...(leaseSeconds && { lease: `${leaseSeconds}s` }),
       },
       nodes: Object.fromEntries(

@@ -59,19 +59,26 @@ time.sleep(0.1)
 json.dump([seed * seed for seed in range(start, end)], open("r.json", "w"))
 `;
 
+/** Writes a job that squares each of `count` units, in a folder of its name. Returns the path of the job file. */
+function writeSquaresJob(name: string, count: number, keys: Record<string, unknown> = {}): string {
+  shop.write(`${name}/seeds.py`, SEEDS, 0o755);
+  return shop.write(`${name}/job.yaml`, {
+    name,
+    kind: "range",
+    range: [0, count],
+    chunk: { base: 10, min: 5, max: 40 },
+    script: "seeds.py",
+    args: ["{start}", "{end}"],
+    outputs: ["r.json"],
+    ...keys,
+  });
+}
+
 t.test(
   "a range whose chunks are split differently each time: every unit once, with its square",
   { skip },
   async (t) => {
-    shop.write("squares/seeds.py", SEEDS, 0o755);
-    const job = shop.write("squares/job.yaml", {
-      name: "squares",
-      kind: "range",
-      range: [0, 6000],
-      chunk: { base: 10, min: 5, max: 40 },
-      script: "seeds.py",
-      args: ["{start}", "{end}"],
-      outputs: ["r.json"],
+    const job = writeSquaresJob("squares", 6000, {
       collect: "lines",
       aggregate: { from: "r.json", as: "array", to: "squares.json" },
     });
@@ -101,16 +108,7 @@ t.test(
   "results of a range that were published but not journaled, and are lost on their nodes, are removed",
   { skip },
   async (t) => {
-    shop.write("stale/seeds.py", SEEDS, 0o755);
-    const job = shop.write("stale/job.yaml", {
-      name: "stale",
-      kind: "range",
-      range: [0, 600],
-      chunk: { base: 10, min: 5, max: 40 },
-      script: "seeds.py",
-      args: ["{start}", "{end}"],
-      outputs: ["r.json"],
-    });
+    const job = writeSquaresJob("stale", 600);
     const run = join(shop.folder, "stale/runs/stale");
     const killed = watchMuster(startMuster(["run", job, "-i", inventory], { env: { MUSTER_KILL_AT: "published:8" } }));
     await killed.ended;

@@ -173,5 +173,5 @@ t.test("every node has an outcome, in the order of the inventory", { skip: lacki
       ["node2", "node2"],
     ],
   );
-  t.same(ended.sort(), nodes.map(({ name }) => name).sort(), "each is told of once");
+  t.same(ended.sort(), nodes.map(({ name }) => name).sort(), "each is reported once");
 });

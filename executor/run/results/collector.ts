@@ -13,7 +13,7 @@ import { deletePulled } from "./pulloutputs.js";
 import type { Rechecks } from "./rechecks.js";
 import { ResultFetcher } from "./resultfetcher.js";
 
-/** What became of attempts that were collected. Every attempt gets exactly one of these events, except for `logsLost` and `diskFailed`. */
+/** The outcome of collecting an attempt. Every attempt gets exactly one of these events, except for `logsLost` and `diskFailed`. */
 export type CollectorEvent =
   /** The results are committed: safe on disk, and in the journal. */
   | { type: "committed"; attempts: Attempt[] }

@@ -44,7 +44,7 @@ class Card:
 
 
 class CardHealth:
-    """`unfit`: cards that get no chunk now. The coordinator is told of those that its chunks should not wait for."""
+    """`unfit`: cards that get no chunk now. The agent reports to the coordinator those that its chunks should not wait for."""
 
     def __init__(
         self, selector: selectors.BaseSelector, cards: Cards, slots: SlotPool, runner: ScriptRunner, server: Server

@@ -1,35 +1,13 @@
-import type { Chunk, ChunkSpec, Job } from "../../../executor/job/job.js";
+import { benchSpec, createBenchJob } from "../../../bench/schedule/benchjob.js";
+import { parseRangeId } from "../../../executor/job/chunkids.js";
+import type { Chunk, Job } from "../../../executor/job/job.js";
 import type { Attempt, Failure, Instruction, Slot } from "../../../executor/schedule/events.js";
 import type { Scheduler } from "../../../executor/schedule/scheduler.js";
 
-const work: ChunkSpec = { program: { kind: "command", command: ["true"] }, args: [], inputs: [], outputs: [], env: {} };
-
+/** Creates a range of `units` units, in chunks of about 10. */
 export function rangeJob(units: bigint, change: Partial<Job> = {}): Job {
-  const chunk = (start: bigint, end: bigint): Chunk => ({ id: `${start}-${end}`, start, end, spec: work });
-  return {
-    name: "j",
-    file: "/j.yaml",
-    folder: "/",
-    kind: "range",
-    first: 0n,
-    units,
-    sizing: { by: "rate", base: 10, min: 5, max: 50 },
-    chunk,
-    unitsOf: (id) => {
-      const parts = /^(\d+)-(\d+)$/.exec(id);
-      return parts === null ? undefined : [BigInt(parts[1]!), BigInt(parts[2]!)];
-    },
-    stagedFiles: () => [],
-    needs: { playbooks: [] },
-    params: {},
-    limitedValues: [],
-    retry: { attempts: 3, backoff: 1 },
-    limits: { output: 2 ** 32 },
-    priority: 0,
-    collect: "files",
-    identity: "{}",
-    ...change,
-  };
+  const job = createBenchJob(units, { by: "rate", base: 10, min: 5, max: 50 });
+  return { ...job, unitsOf: parseRangeId, ...change };
 }
 
 /** Creates a job of tasks with the ids t0, t1, ... */
@@ -38,7 +16,7 @@ export function taskJob(tasks: Partial<Chunk>[], change: Partial<Job> = {}): Job
     id: `t${start}`,
     start,
     end,
-    spec: work,
+    spec: benchSpec,
     ...tasks[Number(start)],
   });
   const unitsOf = (id: string): [bigint, bigint] => [BigInt(id.slice(1)), BigInt(id.slice(1)) + 1n];
@@ -48,7 +26,7 @@ export function taskJob(tasks: Partial<Chunk>[], change: Partial<Job> = {}): Job
 /** Returns the spec of a task that runs this program, with an input of `bytes`. */
 export function runs(program: string, bytes?: number): Pick<Chunk, "spec"> {
   const inputs = bytes === undefined ? [] : [{ source: "/in", path: "in", bytes }];
-  return { spec: { ...work, program: { kind: "command", command: [program] }, inputs } };
+  return { spec: { ...benchSpec, program: { kind: "command", command: [program] }, inputs } };
 }
 
 /** Chunks of one unit. */
