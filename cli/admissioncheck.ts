@@ -27,7 +27,7 @@ export async function createAdmissionCheck(
     const admission = await (provision || hasRebooted ? admitAfterProvision : admitAfterVerify)(connection, facts);
     if (admission.ok) return admission.fingerprint;
     const node = connection.node.name;
-    throw new MusterError("DRIFT", 69, `drift: ${admission.reason}`, {
+    throw new MusterError("DRIFT", `drift: ${admission.reason}`, {
       node,
       next: `See \`muster verify ${names.join(" ")} --diff --limit ${node}\`. Repair it with \`muster provision\`, or run with --provision.`,
     });

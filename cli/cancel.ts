@@ -75,7 +75,7 @@ function findRecordedNodes(inventory: string, names: Iterable<string>, options: 
 function findRecordedInventory(recorded: string, options: CommonOptions): Inventory {
   if (options.inventory !== undefined) return findInventory(options.inventory, {}, process.cwd());
   if (recorded === "local" || existsSync(recorded)) return findInventory(recorded, {}, process.cwd());
-  throw new MusterError("NO_INVENTORY", 65, `${recorded}, the inventory of this run, does not exist any more`, {
+  throw new MusterError("NO_INVENTORY", `${recorded}, the inventory of this run, does not exist any more`, {
     next: "Name another inventory with -i FILE.",
   });
 }

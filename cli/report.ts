@@ -69,7 +69,7 @@ function writePage(file: string, text: string): void {
     writeFileSync(file, text);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    throw new MusterError("NOT_WRITTEN", 3, `cannot write ${file} (${code})`, {
+    throw new MusterError("NOT_WRITTEN", `cannot write ${file} (${code})`, {
       next: "Name another file with --html.",
     });
   }
@@ -79,7 +79,7 @@ function writePage(file: string, text: string): void {
 function explainReadError(error: unknown): unknown {
   const { code, syscall, path } = error as NodeJS.ErrnoException;
   if (error instanceof MusterError || code === undefined || syscall === undefined) return error;
-  return new MusterError("NOT_READ", 3, `cannot read ${path ?? "the run directory"} (${code})`, {
+  return new MusterError("NOT_READ", `cannot read ${path ?? "the run directory"} (${code})`, {
     next: "Check its owner and mode, or run muster as the user that ran the job.",
   });
 }

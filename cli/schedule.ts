@@ -101,12 +101,7 @@ function buildEntries(
     ),
   ];
   if (entries.length > 0) return entries;
-  throw new MusterError(
-    "NO_SCHEDULE",
-    65,
-    `${pipeline.file}: neither the pipeline nor a step of it has a \`schedule\``,
-    {
-      next: 'For example `schedule: "0 2 * * *"`, beside `steps` or in one of them.',
-    },
-  );
+  throw new MusterError("NO_SCHEDULE", `${pipeline.file}: neither the pipeline nor a step of it has a \`schedule\``, {
+    next: 'For example `schedule: "0 2 * * *"`, beside `steps` or in one of them.',
+  });
 }

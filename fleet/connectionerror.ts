@@ -44,7 +44,7 @@ export class ConnectionError extends MusterError {
     detail: string,
     { next = DEFAULT_NEXT[code], cause }: { next?: string; cause?: unknown } = {},
   ) {
-    super(code, 69, `${step}: ${detail}`, { next, cause, node });
+    super(code, `${step}: ${detail}`, { next, cause, node });
     this.name = "ConnectionError";
     this.step = step;
     this.detail = detail;

@@ -53,7 +53,6 @@ export async function gatherFacts(connection: Connection, scope: FactsScope = "w
   if (facts !== undefined) return facts;
   throw new MusterError(
     "FACTS",
-    69,
     `the output of ${node.python} is not a valid report: ${shortenText(outcome.stdout, 200)}`,
     {
       node: node.name,
@@ -64,17 +63,16 @@ export async function gatherFacts(connection: Connection, scope: FactsScope = "w
 
 function createFactsError(node: string, python: string, outcome: CommandResult): MusterError {
   const message = shortenText(outcome.stderr.trim().split("\n").at(-1) ?? "", 200);
-  if (outcome.kind === "lost")
-    return new MusterError("LOST", 69, `the connection was lost: ${outcome.reason}`, { node });
+  if (outcome.kind === "lost") return new MusterError("LOST", `the connection was lost: ${outcome.reason}`, { node });
   if (outcome.kind === "timeout") {
     const next = "Its disk or a GPU driver may hang; check it with `uptime` and `dmesg`.";
-    return new MusterError("TIMEOUT", 69, `${python} gave no facts within ${outcome.seconds} s`, { next, node });
+    return new MusterError("TIMEOUT", `${python} gave no facts within ${outcome.seconds} s`, { next, node });
   }
   const how = outcome.kind === "exit" ? `exit ${outcome.code}` : outcome.signal;
   const isMissing = outcome.kind === "exit" && (outcome.code === 127 || outcome.code === 126);
   const next = `Install python3 (3.8 or later) there, or set its path as \`python:\` of ${node} in the inventory.`;
-  if (isMissing) return new MusterError("NO_PYTHON", 69, `${python} cannot be run: ${message || how}`, { next, node });
-  return new MusterError("FACTS", 69, `${python} could not gather facts (${how}): ${message}`, { next, node });
+  if (isMissing) return new MusterError("NO_PYTHON", `${python} cannot be run: ${message || how}`, { next, node });
+  return new MusterError("FACTS", `${python} could not gather facts (${how}): ${message}`, { next, node });
 }
 
 /**

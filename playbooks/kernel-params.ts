@@ -116,9 +116,9 @@ async function stageParameters(steps: StagingStep[] | undefined, want: Options, 
   const wanted = want.map(([name, value]) => `${name}=${value}`).join(" ");
   const byHand = { next: `Add ${wanted} to the kernel command line of its boot loader by hand, then reboot it.` };
   if (steps === undefined)
-    throw new MusterError("BOOT_LOADER", 69, "found neither GRUB nor /etc/kernel/cmdline nor kernelstub", byHand);
+    throw new MusterError("BOOT_LOADER", "found neither GRUB nor /etc/kernel/cmdline nor kernelstub", byHand);
   if (!want.every(([, value]) => isPlainOption(value)))
-    throw new MusterError("BOOT_LOADER", 69, `${wanted} cannot be written without quotes`, byHand);
+    throw new MusterError("BOOT_LOADER", `${wanted} cannot be written without quotes`, byHand);
   for (const step of steps) {
     if (step.loader === "kernelstub") await runKernelstub(step.remove, step.add, context);
     else if ("write" in step) await context.place({ path: step.file, content: Buffer.from(step.write), become: true });

@@ -45,5 +45,5 @@ async function writeValues(manifest: Manifest, files: FileState[], context: Chan
   }
   if (problems.length === 0) return;
   const next = `Set the value there by hand once, or correct manifests.${manifest.name} in the inventory.`;
-  throw new MusterError("MANIFEST", 69, problems.join("; "), { next });
+  throw new MusterError("MANIFEST", problems.join("; "), { next });
 }

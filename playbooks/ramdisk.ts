@@ -44,7 +44,7 @@ async function readWanted(folder: string, files: string[]): Promise<WantedTree> 
   for (const file of files) {
     const name = basename(file);
     if (want.has(name))
-      throw new MusterError("SOURCE", 65, `ramdisk: ${folder}: two files are called ${name}`, { next: "Rename one." });
+      throw new MusterError("SOURCE", `ramdisk: ${folder}: two files are called ${name}`, { next: "Rename one." });
     want.set(name, { ...(await readLocalFile(file, `ramdisk: ${folder}`)), mode: PRIVATE_MODES.file });
   }
   return want;
@@ -84,7 +84,7 @@ async function fillRamdisk(
   const needed = wrong.reduce((sum, [, entry]) => sum + (entry.kind === "file" ? entry.size : 0), 0);
   const problem = findSpaceProblem(needed, space);
   if (problem !== undefined)
-    throw new MusterError("NO_SPACE", 69, `${folder}: ${problem}`, { next: "Free memory there, or put less into it." });
+    throw new MusterError("NO_SPACE", `${folder}: ${problem}`, { next: "Free memory there, or put less into it." });
   await repairTree(context, folder, tree, want, { folders: PRIVATE_MODES.folder });
 }
 

@@ -1,3 +1,5 @@
+import { type ErrorCode, EXIT_STATUS } from "./errorcodes.js";
+
 /** A position in a file; lines and columns count from 1. */
 export interface FilePosition {
   file: string;
@@ -23,7 +25,7 @@ interface ErrorDetails {
  * and `next` is the next action. Only cli/main.ts prints it.
  */
 export class MusterError extends Error {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly exitStatus: number;
   readonly next: string | undefined;
   /** The name of the node that the error concerns. */
@@ -32,11 +34,11 @@ export class MusterError extends Error {
   readonly reason: string;
 
   /** The message is `node: reason` if the error concerns a node, else `reason`. */
-  constructor(code: string, exitStatus: number, reason: string, { next, cause, node }: ErrorDetails = {}) {
+  constructor(code: ErrorCode, reason: string, { next, cause, node }: ErrorDetails = {}) {
     super(node === undefined ? reason : `${node}: ${reason}`, { cause });
     this.name = "MusterError";
     this.code = code;
-    this.exitStatus = exitStatus;
+    this.exitStatus = EXIT_STATUS[code];
     this.next = next;
     this.node = node;
     this.reason = reason;
@@ -51,7 +53,7 @@ export class MusterError extends Error {
 /** Wrong usage of the command line (exit 64). */
 export class UsageError extends MusterError {
   constructor(message: string, next?: string) {
-    super("USAGE", 64, message, { next });
+    super("USAGE", message, { next });
   }
 }
 
@@ -60,7 +62,7 @@ export class InvalidFileError extends MusterError {
   readonly problems: Problem[];
 
   constructor(problems: Problem[]) {
-    super("INVALID_FILE", 65, problems.map(formatProblem).join("\n"));
+    super("INVALID_FILE", problems.map(formatProblem).join("\n"));
     this.problems = problems;
   }
 }

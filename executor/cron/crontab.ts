@@ -19,7 +19,6 @@ function crontabError(verb: string, reason: string): MusterError {
   const isMissing = /ENOENT/.test(reason);
   return new MusterError(
     "CRONTAB",
-    69,
     `cannot ${verb} the crontab: ${isMissing ? "the program crontab is not installed" : reason.trim()}`,
     {
       next: isMissing

@@ -13,7 +13,7 @@ const MAX_COMMAND_BYTES = 998;
 export function formatCrontabLine(schedule: CronSchedule, argv: string[]): string {
   for (const argument of argv)
     if (/[\p{Cc}\\]/u.test(argument))
-      throw new MusterError("CRONTAB", 65, `${JSON.stringify(argument)} cannot be written in a crontab`, {
+      throw new MusterError("CRON_LINE", `${JSON.stringify(argument)} cannot be written in a crontab`, {
         next: "Use paths without backslashes and control characters.",
       });
   const all = ["/usr/bin/env", `PATH=${SEARCH_PATH}`, "LC_ALL=C.UTF-8", "UV_THREADPOOL_SIZE=8", ...argv];
@@ -21,8 +21,7 @@ export function formatCrontabLine(schedule: CronSchedule, argv: string[]): strin
   const command = all.map(shellQuote).join(" ").replaceAll("%", "\\%");
   if (Buffer.byteLength(command) > MAX_COMMAND_BYTES)
     throw new MusterError(
-      "CRONTAB",
-      65,
+      "CRON_LINE",
       `the crontab line would exceed the ${MAX_COMMAND_BYTES} bytes that cron accepts`,
       {
         next: "Use shorter paths.",

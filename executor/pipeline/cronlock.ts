@@ -76,7 +76,7 @@ export async function acquireCronLock(
         closeSync(lock);
         return undefined;
       }
-      throw new MusterError("HELD", 75, `${pipeline.name}: ${holder} is still running it`, {
+      throw new MusterError("HELD", `${pipeline.name}: ${holder} is still running it`, {
         next: "Schedule it less often, or use --overlap wait or --overlap skip.",
       });
     }

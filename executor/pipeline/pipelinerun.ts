@@ -127,7 +127,6 @@ class PipelineRun {
     if (prepared.fingerprint?.matches(fingerprint)) return;
     throw new MusterError(
       "CHANGED",
-      65,
       `${this.directory.path}: step ${step.name} is complete, but its inputs have changed since`,
       {
         next: "Start a new run with --fresh. Steps with `when: changed` reuse results where nothing has changed.",
@@ -162,7 +161,6 @@ class PipelineRun {
       if (earlier === undefined)
         throw new MusterError(
           "NO_RESULTS",
-          65,
           `step ${name} is required, but it is not complete in any run in ${dirname(path)}`,
           { next: "Run the whole pipeline first." },
         );

@@ -56,12 +56,12 @@ function resolveSecret(secret: SecretSource): string {
   if (secret.in === "environment") {
     const value = process.env[secret.name];
     if (value) return value;
-    throw new MusterError("SECRET", 65, `the environment variable ${secret.name} is not set`);
+    throw new MusterError("SECRET", `the environment variable ${secret.name} is not set`);
   }
   try {
     return readFileSync(secret.path, "utf8").trim();
   } catch (error) {
-    throw new MusterError("SECRET", 65, `cannot read ${secret.path} (${(error as NodeJS.ErrnoException).code})`);
+    throw new MusterError("SECRET", `cannot read ${secret.path} (${(error as NodeJS.ErrnoException).code})`);
   }
 }
 

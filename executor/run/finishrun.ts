@@ -74,7 +74,7 @@ function rejectIncomplete(path: string, job: Job, coverage: LineCoverage | undef
   const units = coverage?.units.size() ?? 0n;
   if (units === job.units && coverage?.firstSurplus === undefined) return;
   const surplus = coverage?.firstSurplus === undefined ? "" : `, and a surplus line of ${coverage.firstSurplus}`;
-  throw new MusterError("RESULTS_DAMAGED", 3, `${path}/results.ndjson has ${units} of ${job.units} units${surplus}`, {
+  throw new MusterError("RESULTS_INCOMPLETE", `${path}/results.ndjson has ${units} of ${job.units} units${surplus}`, {
     next: "Start a new run beside this one with --fresh, and report this as a bug of muster.",
   });
 }

@@ -105,7 +105,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
 
 function createNoNodeError(leftOut: ExcludedNode[]): MusterError {
   const reasons = leftOut.map(({ node, reason }) => `\n    ${node}: ${reason}`).join("");
-  return new MusterError("NO_NODE", 69, `no node of the inventory may run this job${reasons}`, {
+  return new MusterError("NO_NODE", `no node of the inventory may run this job${reasons}`, {
     next: "Change the job's `needs`, --limit, or the inventory.",
   });
 }

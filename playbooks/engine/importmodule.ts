@@ -27,7 +27,7 @@ export async function importModule(file: string): Promise<unknown> {
   } catch (error) {
     if (error instanceof MusterError) throw error;
     const message = error instanceof Error ? error.message : String(error);
-    throw new MusterError("PLAYBOOK", 65, `${file}: cannot be loaded: ${message.replaceAll(`${folder}/`, "")}`, {
+    throw new MusterError("PLAYBOOK", `${file}: cannot be loaded: ${message.replaceAll(`${folder}/`, "")}`, {
       next: "Fix it there; `muster verify` with its name loads it and changes nothing.",
     });
   } finally {
@@ -94,7 +94,7 @@ class Transpiler {
     const candidates = [path, path.replace(/\.js$/, ".ts"), path.replace(/\.mjs$/, ".mts"), `${path}.ts`, `${path}.js`];
     const found = candidates.find((one) => existsSync(one));
     if (found === undefined)
-      throw new MusterError("PLAYBOOK", 65, `${file}: there is no module ${specifier}`, {
+      throw new MusterError("PLAYBOOK", `${file}: there is no module ${specifier}`, {
         next: `Relative paths start from ${dirname(file)}; the packages are ${Object.keys(IMPORTABLE_PACKAGES).join(", ")} and those of Node.js.`,
       });
     return pathToFileURL(this.add(found)).href;

@@ -37,7 +37,7 @@ function findPlaybookFile(name: string, inventory: Inventory): string {
   const candidates = [...own, join(BUILT_IN_FOLDER, `${name}.js`)].filter((file) => existsSync(file));
   if (plain && candidates[0] !== undefined) return candidates[0];
   const names = listPlaybookNames(inventory);
-  throw new MusterError("NO_PLAYBOOK", 65, `there is no playbook "${name}"`, {
+  throw new MusterError("NO_PLAYBOOK", `there is no playbook "${name}"`, {
     next:
       suggest(name, names) ?? `There are ${names.join(", ")}; put your own into ${findUserFolder(inventory)}/NAME.ts.`,
   });
@@ -60,7 +60,7 @@ async function loadPlaybook(name: string, file: string): Promise<Playbook> {
   const module = file.startsWith(BUILT_IN_FOLDER) ? await import(pathToFileURL(file).href) : await importModule(file);
   const playbook: unknown = (module as { default?: unknown }).default;
   if (typeof playbook === "function") return playbook as Playbook;
-  throw new MusterError("PLAYBOOK", 65, `${file}: the playbook ${name} has no function as its default export`, {
+  throw new MusterError("PLAYBOOK", `${file}: the playbook ${name} has no function as its default export`, {
     next: "Write `export default function* ({ node }) { yield ...; }`; ARCHITECTURE.md has an example.",
   });
 }

@@ -52,7 +52,7 @@ async function listEntries(folder: string, from: string): Promise<Dirent[]> {
 }
 
 function createSourceError(path: string, from: string, why: string): MusterError {
-  return new MusterError("SOURCE", 65, `${from}: ${path}: ${why}`, {
+  return new MusterError("SOURCE", `${from}: ${path}: ${why}`, {
     next: "This local file is copied to the nodes; correct the path in the inventory, or create the file.",
   });
 }

@@ -35,14 +35,14 @@ export async function acquireNodeLock(connection: Connection, seconds: number, o
     }
     if (message.state === "busy") throw createHeldError(name, seconds);
     if (message.state !== "held")
-      throw new MusterError("NO_LOCK", 69, `its lock cannot be acquired: ${message.reason}`, { node: name });
+      throw new MusterError("NO_LOCK", `its lock cannot be acquired: ${message.reason}`, { node: name });
     return {
       succeeded: Array.isArray(message.playbooks) ? message.playbooks.map(String) : [],
       record: async (playbooks) => {
         channel.stdin.write(`${JSON.stringify({ playbooks })}\n`);
         const answer = await client.next(ANSWER_TIMEOUT_SECONDS);
         if (answer.state !== "recorded")
-          throw new MusterError("NO_LOCK", 69, `the success cannot be recorded: ${answer.reason}`, { node: name });
+          throw new MusterError("NO_LOCK", `the success cannot be recorded: ${answer.reason}`, { node: name });
       },
       release: () => client.end(),
     };
@@ -105,7 +105,7 @@ function parseLockMessage(line: string): LockMessage {
 }
 
 function createHeldError(node: string, seconds: number): MusterError {
-  return new MusterError("HELD", 75, `another provision is still running there after a wait of ${seconds} s`, {
+  return new MusterError("HELD", `another provision is still running there after a wait of ${seconds} s`, {
     node,
     next: "Wait until it has finished, then run this again.",
   });

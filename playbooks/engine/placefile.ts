@@ -7,6 +7,7 @@ import { captureOutput } from "../../fleet/cappedoutput.js";
 import type { Connection } from "../../fleet/connection.js";
 import { ConnectionError } from "../../fleet/connectionerror.js";
 import { resolveWithin } from "../../fleet/rejectonabort.js";
+import type { ErrorCode } from "../../schemas/errorcodes.js";
 import { MusterError } from "../../schemas/errors.js";
 import { placeSource } from "../../templates/nodeprograms.js";
 import type { FilePlacement, FolderPlacement } from "./resource.js";
@@ -73,15 +74,17 @@ function throwPlaceError(target: FolderPlacement, output: string, errorOutput: s
   if (line === undefined) {
     const last = errorOutput.trim().split("\n").at(-1) ?? "";
     if (target.become && /sudo/.test(errorOutput)) throw createSudoError(last);
-    throw new MusterError("FILE", 69, `${target.path}: cannot be written: ${last}`);
+    throw new MusterError("FILE", `${target.path}: cannot be written: ${last}`);
   }
   const { error, reason } = JSON.parse(line) as { error?: string; reason?: string };
   if (error === undefined) return;
-  const code = PLACE_ERROR_CODES[error] ?? error;
-  throw new MusterError(code, 69, `${target.path}: ${reason}`, { next: PLACE_ERROR_NEXT[code] });
+  const code = PLACE_ERROR_CODES[error] ?? "FILE";
+  throw new MusterError(code, `${target.path}: ${reason}`, { next: PLACE_ERROR_NEXT[code] });
 }
 
-const PLACE_ERROR_CODES: Record<string, string> = {
+/** By what the program reports: a name of an errno, or REFUSED. */
+const PLACE_ERROR_CODES: Readonly<Record<string, ErrorCode>> = {
+  REFUSED: "REFUSED",
   EACCES: "DENIED",
   EPERM: "DENIED",
   EROFS: "READ_ONLY",
@@ -89,7 +92,7 @@ const PLACE_ERROR_CODES: Record<string, string> = {
   EDQUOT: "NO_SPACE",
 };
 
-const PLACE_ERROR_NEXT: Record<string, string> = {
+const PLACE_ERROR_NEXT: { readonly [code in ErrorCode]?: string } = {
   DENIED: "Give the user permission to write there, or log in as root.",
   READ_ONLY: "Its file system is mounted read-only, often after a disk error: check dmesg there.",
   NO_SPACE: "Free some space there.",

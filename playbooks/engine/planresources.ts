@@ -33,12 +33,12 @@ export async function planResources(context: PlaybookContext, playbooks: NamedPl
 export function toPlaybookError(name: string, error: unknown): MusterError {
   if (error instanceof MusterError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  return new MusterError("PLAYBOOK", 65, `the playbook ${name} failed: ${message}`, { cause: error });
+  return new MusterError("PLAYBOOK", `the playbook ${name} failed: ${message}`, { cause: error });
 }
 
 function createDuplicateError(resource: string, first: string, second: string): MusterError {
   const where = first === second ? `in ${first}` : `in ${first} and in ${second}`;
-  return new MusterError("PLAYBOOK", 65, `the resource "${resource}" is there twice, ${where}`, {
+  return new MusterError("PLAYBOOK", `the resource "${resource}" is there twice, ${where}`, {
     next: "Give one of them another name.",
   });
 }

@@ -86,7 +86,7 @@ async function applyChange(
   const { differences } = before;
   if (after.differences.length > 0 && !resource.reboot) {
     const still = after.differences.map(({ what, have }) => `${what}: ${have}`).join("; ");
-    throw new MusterError("UNPROVEN", 69, `it was changed but still differs: ${still}`);
+    throw new MusterError("UNPROVEN", `it was changed but still differs: ${still}`);
   }
   await runFollowUp(playbook, resource, context);
   const state = after.differences.length > 0 ? "needs reboot" : "changed";
@@ -99,7 +99,7 @@ async function runFollowUp(playbook: string, resource: Resource, context: Change
     await resource.followUp?.(context);
   } catch (error) {
     const { message } = toChangeError(playbook, error);
-    throw new MusterError("FOLLOW_UP", 69, `it was changed, but its follow-up failed: ${message}`, {
+    throw new MusterError("FOLLOW_UP", `it was changed, but its follow-up failed: ${message}`, {
       next: "Do the follow-up by hand there: the next provision finds nothing to change, so it does not repeat it.",
     });
   }
@@ -128,5 +128,5 @@ function createFailedVerdict(playbook: string, resource: string, { message, next
 
 function toChangeError(playbook: string, error: unknown): MusterError {
   const message = formatCommandFailure(error);
-  return message === undefined ? toPlaybookError(playbook, error) : new MusterError("COMMAND", 69, message);
+  return message === undefined ? toPlaybookError(playbook, error) : new MusterError("COMMAND", message);
 }

@@ -54,9 +54,9 @@ function parseAnswers(output: string): unknown[] | undefined {
 }
 
 function toProbeResult(answer: unknown): ProbeResult {
-  if (typeof answer !== "object" || answer === null) return { error: new MusterError("PROBE", 69, "no answer") };
+  if (typeof answer !== "object" || answer === null) return { error: new MusterError("PROBE", "no answer") };
   if ("sudo" in answer) return { error: createSudoError(String(answer.sudo)) };
-  if ("failed" in answer) return { error: new MusterError("PROBE", 69, `cannot be probed: ${String(answer.failed)}`) };
+  if ("failed" in answer) return { error: new MusterError("PROBE", `cannot be probed: ${String(answer.failed)}`) };
   return { have: answer };
 }
 
@@ -67,16 +67,15 @@ function combineResults(parts: ProbeResult[]): ProbeResult {
 
 function createProbeError(node: string, python: string, outcome: CommandResult): MusterError {
   const message = outcome.stderr.trim().split("\n").at(-1)?.slice(0, 200) ?? "";
-  if (outcome.kind === "lost")
-    return new MusterError("LOST", 69, `the connection was lost: ${outcome.reason}`, { node });
+  if (outcome.kind === "lost") return new MusterError("LOST", `the connection was lost: ${outcome.reason}`, { node });
   if (outcome.kind === "timeout")
-    return new MusterError("TIMEOUT", 69, `the probes did not finish within ${outcome.seconds} s`, {
+    return new MusterError("TIMEOUT", `the probes did not finish within ${outcome.seconds} s`, {
       node,
       next: "Its disk may hang; check it with `uptime` and `dmesg`.",
     });
   const how = outcome.kind === "exit" ? `exit ${outcome.code}` : outcome.signal;
   const missing = outcome.kind === "exit" && (outcome.code === 127 || outcome.code === 126);
-  return new MusterError(missing ? "NO_PYTHON" : "PROBE", 69, `${python} cannot run the probes (${how}): ${message}`, {
+  return new MusterError(missing ? "NO_PYTHON" : "PROBE", `${python} cannot run the probes (${how}): ${message}`, {
     node,
     next: `Install python3 (3.8 or later) there, or set its path as \`python:\` of ${node} in the inventory.`,
   });

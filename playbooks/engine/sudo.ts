@@ -15,5 +15,5 @@ export function createSudoError(output: string): MusterError {
   const next = missing
     ? "Log in as root (user: in the inventory), or install sudo there and allow this user to use it without a password."
     : "Allow it there with a line `USER ALL=(ALL) NOPASSWD: ALL` (visudo), or log in as root (user: in the inventory).";
-  return new MusterError("SUDO", 69, message, { next });
+  return new MusterError("SUDO", message, { next });
 }

@@ -44,7 +44,7 @@ export async function repairTree(
 ): Promise<void> {
   const root = have["."];
   if (root !== undefined && root.kind !== "folder" && root.kind !== "missing")
-    throw new MusterError("REFUSED", 69, `${base}: must be a folder, but is ${describeKind(root)}`, {
+    throw new MusterError("REFUSED", `${base}: must be a folder, but is ${describeKind(root)}`, {
       next: "Move it away there, then run this again.",
     });
   if (root?.kind === "missing") await context.folder({ path: base, mode: rights.folders, become: rights.become });
@@ -61,7 +61,7 @@ export async function repairTree(
   const [first, ...rest] = problems.values();
   if (first === undefined) return;
   const message = [first, ...rest].map((problem) => problem.message).join("; ");
-  throw new MusterError(first.code, 69, message, { next: first.next });
+  throw new MusterError(first.code, message, { next: first.next });
 }
 
 async function repairEntry(

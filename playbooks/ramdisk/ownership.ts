@@ -61,7 +61,7 @@ function canTakeOwnership({ tree, access }: FolderAsFound): boolean {
 function refuseUnsafe(folder: string, { problems: [problem] }: AccessState): void {
   if (problem === undefined) return;
   const { path, fault, fix } = problem;
-  throw new MusterError("REFUSED", 69, `${path} ${fault}: others could change the files in ${folder}`, {
+  throw new MusterError("REFUSED", `${path} ${fault}: others could change the files in ${folder}`, {
     next: `On the node, ${fix}; then run this again.`,
   });
 }

@@ -7,7 +7,7 @@ t.test("errors that a user can fix have no stack trace; any other error is a bug
   const table: [error: unknown, exit: number, text: RegExp][] = [
     [new UsageError("no such verb", "Try --help."), 64, /^muster: no such verb\n {4}Try --help\.$/],
     [new InvalidFileError([{ ...place, message: "is wrong" }]), 65, /^job\.yaml:3:5: is wrong/],
-    [new MusterError("HELD", 75, "it is held", {}), 75, /^muster: it is held$/],
+    [new MusterError("HELD", "it is held", {}), 75, /^muster: it is held$/],
     [
       new TypeError("x is undefined"),
       1,

@@ -33,8 +33,8 @@ const reports: NodeReport[] = [
     },
   },
   { node: createNode({ name: "b" }), skipped: "not rebooted" },
-  { node: createNode({ name: "c" }), error: new MusterError("LOST", 69, "gone", { next: "look", node: "c" }) },
-  { node: createNode({ name: "d" }), error: new MusterError("HELD", 75, "held", { node: "d" }) },
+  { node: createNode({ name: "c" }), error: new MusterError("LOST", "gone", { next: "look", node: "c" }) },
+  { node: createNode({ name: "d" }), error: new MusterError("HELD", "held", { node: "d" }) },
 ];
 
 t.test("the table", async (t) => {

@@ -53,7 +53,7 @@ t.test("metrics stay valid", async (t) => {
 
 t.test("an error escapes every field", async (t) => {
   const errors = [
-    new MusterError("LOST", 69, HOSTILE, { next: HOSTILE, node: "rig" }),
+    new MusterError("LOST", HOSTILE, { next: HOSTILE, node: "rig" }),
     new InvalidFileError([{ file: HOSTILE, message: HOSTILE, hint: HOSTILE }]),
     new Error(HOSTILE),
     HOSTILE,

@@ -135,7 +135,7 @@ export const facts: Facts = {
   gpus: [{ vendor: "amd", model: "RX 6600", pci: "0000:03:00.0", vram: 2 ** 33, driver: "6.12" }],
   tools: { "rocm-smi": "no answer" },
 };
-export const error = new MusterError("LOST", 69, "gone", { next: "Look.", node: "rig" });
+export const error = new MusterError("LOST", "gone", { next: "Look.", node: "rig" });
 export const looks: NodeFacts[] = [
   { node: createNode({ name: "rig", gpus: 2 }), facts, hostKey: "ssh-ed25519 SHA256:x" },
   { node: createNode({ name: "zeus" }), error },

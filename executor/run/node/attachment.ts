@@ -194,7 +194,7 @@ class MessageBuffer {
 export function selectNodeSlots(node: Node, facts: Facts | undefined, needs: JobRequirements): Slot[] {
   const gpus = facts?.gpus.filter(({ vendor }) => vendor === node.profile.vendor).length ?? 0;
   const slots = selectSlots(node, { cores: facts?.cores ?? 0, gpus, memory: facts?.memory.total }, needs);
-  if (typeof slots === "string") throw new MusterError("NO_SLOTS", 69, slots);
+  if (typeof slots === "string") throw new MusterError("NO_SLOTS", slots);
   return slots;
 }
 

@@ -106,5 +106,5 @@ async function stopOwnAgent(node: Node, run: RunContext, finished: Set<string>):
   attachment.deliverMessages(handleMessage);
   attachment.send({ op: "stop" });
   await attachment.waitForExit(node.graceSeconds);
-  if (left !== undefined) throw new MusterError("NOT_STOPPED", 3, left);
+  if (left !== undefined) throw new MusterError("NOT_STOPPED", left);
 }

@@ -119,7 +119,7 @@ export async function startAgent(
 /** Returns why no agent started. Rejects with the error of gathering facts where python is the cause. */
 async function diagnoseNoAgent(connection: Connection, reason: string): Promise<MusterError> {
   await gatherFacts(connection, "without-gpus");
-  return new MusterError("NO_AGENT", 69, `the agent did not start: ${reason}`);
+  return new MusterError("NO_AGENT", `the agent did not start: ${reason}`);
 }
 
 /** Returns the error that templates/muster_agent/attach.py printed before it ended; undefined where it printed none. */
@@ -127,7 +127,7 @@ function parseRefusal(output: string): MusterError | undefined {
   const line = /^.*\bmuster-refused (\{.*\})$/m.exec(output)?.[1];
   try {
     const { reason, next } = JSON.parse(line ?? "") as Record<string, unknown>;
-    if (typeof reason === "string" && typeof next === "string") return new MusterError("WORKDIR", 69, reason, { next });
+    if (typeof reason === "string" && typeof next === "string") return new MusterError("WORKDIR", reason, { next });
   } catch {}
   return undefined;
 }
@@ -209,7 +209,7 @@ class HelloPages {
 }
 
 function createSupersededError(node: Node): MusterError {
-  return new MusterError("SUPERSEDED", 75, "another copy of this run directory has continued since", {
+  return new MusterError("SUPERSEDED", "another copy of this run directory has continued since", {
     node: node.name,
     next: "Continue that copy, or run this one with --adopt: what the other one has on the nodes is stopped and computed again here.",
   });
@@ -217,7 +217,7 @@ function createSupersededError(node: Node): MusterError {
 
 /** Creates the error for a node whose agent breaks the protocol; such a node is refused. */
 export function createProtocolError(node: Node, reason: string): MusterError {
-  return new MusterError("PROTOCOL", 69, `refused, because its agent broke the protocol: ${reason}`, {
+  return new MusterError("PROTOCOL", `refused, because its agent broke the protocol: ${reason}`, {
     node: node.name,
     next: `Check what runs as ${node.python} on that node, and that nobody else controls it.`,
   });

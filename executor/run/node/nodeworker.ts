@@ -177,7 +177,7 @@ export class NodeWorker {
           return this.slots;
         },
         onStarting: () => {
-          if (this.runOver.signal.aborted) throw new MusterError("LOST", 69, "the run is over");
+          if (this.runOver.signal.aborted) throw new MusterError("LOST", "the run is over");
           this.cleanup.markAgentStarting();
         },
       });

@@ -74,7 +74,6 @@ export class FileStager {
     if (free === undefined || free >= size + RESERVED_NODE_BYTES) return;
     throw new MusterError(
       "NO_SPACE",
-      69,
       `only ${free} bytes are free in ${this.root}; staging needs ${size} and a reserve`,
       {
         next: "Free some space there, or set another workdir for the node in the inventory.",
@@ -84,7 +83,7 @@ export class FileStager {
 }
 
 function createInputChangedError(source: string): MusterError {
-  return new MusterError("CHANGED", 65, `${source} has changed since the run began`, {
+  return new MusterError("CHANGED", `${source} has changed since the run began`, {
     next: "Do not change inputs while a run uses them. To use the new content, start a new run with --fresh.",
   });
 }

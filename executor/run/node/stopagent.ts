@@ -31,5 +31,5 @@ export async function stopAgent(connection: Connection, agent: NodeProgram, root
   if (!signal.aborted) await once(signal, "abort");
   channel.destroy();
   if ((await files.stat(folder)) === undefined) return true;
-  throw new MusterError("NOT_STOPPED", 3, `${folder} is still there: ${problem}`);
+  throw new MusterError("NOT_STOPPED", `${folder} is still there: ${problem}`);
 }

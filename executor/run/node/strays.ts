@@ -22,15 +22,15 @@ export async function endStrays(connection: Connection, agent: NodeProgram, root
   const { args: words, stdin } = cleanProgram(agent);
   const argv = [node.python, ...words, root];
   const outcome = await connection.exec(argv, { stdin, timeout: END_STRAYS_TIMEOUT_SECONDS });
-  if (outcome.kind === "lost") throw new MusterError("LOST", 69, outcome.reason, { node: node.name });
+  if (outcome.kind === "lost") throw new MusterError("LOST", outcome.reason, { node: node.name });
   if (outcome.kind === "timeout") {
     const reason = `the processes of the run were not ended within ${outcome.seconds} s`;
-    throw new MusterError("TIMEOUT", 69, reason, { node: node.name });
+    throw new MusterError("TIMEOUT", reason, { node: node.name });
   }
   const report = parseStrayReport(outcome.stdout);
   if (report === undefined) {
     const said = outcome.stderr.trim().split("\n").at(-1) ?? "";
-    throw new MusterError("NOT_STOPPED", 3, `the search for processes of the run failed: ${said}`, { node: node.name });
+    throw new MusterError("NOT_STOPPED", `the search for processes of the run failed: ${said}`, { node: node.name });
   }
   const left = [
     ...(report.alive.length === 0 ? [] : [`processes that do not die: ${report.alive.join(", ")}`]),
@@ -38,7 +38,7 @@ export async function endStrays(connection: Connection, agent: NodeProgram, root
   ];
   if (left.length === 0) return report.ended;
   const ended = report.ended === 0 ? "" : ` (processes of the run that were ended: ${report.ended})`;
-  throw new MusterError("NOT_STOPPED", 3, `${left.join("; ")}${ended}`, { node: node.name });
+  throw new MusterError("NOT_STOPPED", `${left.join("; ")}${ended}`, { node: node.name });
 }
 
 /** Finds the report in a node's output, to which a shell's start-up file may add lines; undefined where there is none. */

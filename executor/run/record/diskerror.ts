@@ -3,7 +3,7 @@ import { MusterError } from "../../../schemas/errors.js";
 /** An error of this machine's disk, or of its permissions. The run stops, and keeps everything it has. */
 export class DiskError extends MusterError {
   constructor(message: string, next: string, cause?: unknown) {
-    super("DISK", 3, message, { next, cause });
+    super("DISK", message, { next, cause });
   }
 }
 

@@ -15,7 +15,7 @@ export function tryLockFile(fd: number): boolean {
   });
   if (result.status === 0) return true;
   if (result.status === 1) return false;
-  throw new MusterError("NO_LOCK", 69, `cannot lock the run directory: ${result.error?.message ?? result.stderr}`, {
+  throw new MusterError("NO_LOCK", `cannot lock the run directory: ${result.error?.message ?? result.stderr}`, {
     next: "Install util-linux, which has the program flock.",
   });
 }

@@ -172,7 +172,7 @@ function visitLines(fd: number, accept: (line: string, offset: number, last: boo
 }
 
 function createDamagedError(file: string, record: number, offset: number): MusterError {
-  return new MusterError("JOURNAL_DAMAGED", 65, `${file}: record ${record} (at byte ${offset}) is damaged`, {
+  return new MusterError("JOURNAL_DAMAGED", `${file}: record ${record} (at byte ${offset}) is damaged`, {
     next: "The results before it are safe in results/. Start a new run beside this one with --fresh.",
   });
 }

@@ -17,7 +17,7 @@ export async function recoverResults(file: string, past: RunReplay, job: Job): P
   const { size } = statSync(file);
   if (size === past.resultsBytes) return;
   const message = `${file}: ${size} bytes of what is committed are there; the journal says that there were ${past.resultsBytes}`;
-  throw new MusterError("RESULTS_DAMAGED", 65, message, {
+  throw new MusterError("RESULTS_DAMAGED", message, {
     next: "Restore the file, or start a new run beside this one with --fresh.",
   });
 }

@@ -140,7 +140,7 @@ function hashSpec(job: Job, inputs: Record<string, string>): string {
 
 function rejectDamaged(path: string, damage: string | undefined): void {
   if (damage === undefined) return;
-  throw new MusterError("RESULTS_DAMAGED", 65, `${path}: ${damage}`, {
+  throw new MusterError("RESULTS_DAMAGED", `${path}: ${damage}`, {
     next: "Restore what was there, or start a new run beside this one with --fresh.",
   });
 }

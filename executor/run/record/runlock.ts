@@ -67,7 +67,7 @@ export async function takeOverRunLock<E extends object>(
 
 /** The error for a run directory that cannot be resumed because it holds `what` instead. */
 export function createOtherRunError(path: string, what: string): MusterError {
-  return new MusterError("OTHER_RUN", 65, `${path} holds ${what}`, {
+  return new MusterError("OTHER_RUN", `${path} holds ${what}`, {
     next: "Start a new run beside it with --fresh, or choose another folder with --out.",
   });
 }
@@ -133,5 +133,5 @@ function readLink(path: string): string | undefined {
 }
 
 function createHeldError(path: string, by: string, next: string): MusterError {
-  return new MusterError("HELD", 75, `${path} is held by ${by}`, { next });
+  return new MusterError("HELD", `${path} is held by ${by}`, { next });
 }

@@ -80,5 +80,5 @@ function isCorrupt(error: unknown): boolean {
 }
 
 function createCorruptError(attempt: Attempt, path: string, why: string): MusterError {
-  return new MusterError("CORRUPT", 3, `output ${path} of chunk ${attempt.chunk.id} from ${attempt.node}: ${why}`);
+  return new MusterError("CORRUPT", `output ${path} of chunk ${attempt.chunk.id} from ${attempt.node}: ${why}`);
 }

@@ -58,7 +58,7 @@ export class ResultFetcher {
     try {
       await this.fetchLogs(attempt, done, origin);
       const json = readJsonText(outputs[0], lines ? MAX_COLLECTED_LINE_BYTES : undefined);
-      if (lines && json === undefined) throw new MusterError("NOT_JSON", 3, `output ${outputs[0]?.path} is not JSON`);
+      if (lines && json === undefined) throw new MusterError("NOT_JSON", `output ${outputs[0]?.path} is not JSON`);
       return { outputs, json };
     } catch (error) {
       deletePulled(outputs);
