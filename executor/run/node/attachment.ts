@@ -193,9 +193,9 @@ class MessageBuffer {
 /** Selects the slots of a node that fit a job's requirements. Throws NO_SLOTS where there are none. */
 export function selectNodeSlots(node: Node, facts: Facts | undefined, needs: JobRequirements): Slot[] {
   const gpus = facts?.gpus.filter(({ vendor }) => vendor === node.profile.vendor).length ?? 0;
-  const slots = selectSlots(node, { cores: facts?.cores ?? 0, gpus, memory: facts?.memory.total }, needs);
-  if (typeof slots === "string") throw new MusterError("NO_SLOTS", slots);
-  return slots;
+  const selection = selectSlots(node, { cores: facts?.cores ?? 0, gpus, memory: facts?.memory.total }, needs);
+  if (!selection.ok) throw new MusterError("NO_SLOTS", selection.reason);
+  return selection.slots;
 }
 
 /** Gathers facts only where something depends on them: that takes a round trip and a process, and seconds for GPUs. */

@@ -71,9 +71,10 @@ export function planJob(
 ): RunPlan {
   const able = nodes.map((node) => {
     const machine = guessMachine(node, learned);
-    const found = findNodeRefusal(node, job.needs, selected) ?? selectSlots(node, machine, job.needs);
-    const refused = typeof found === "string" ? found : undefined;
-    const slots = typeof found === "string" ? [] : found.map((slot) => withLearnedRate(slot, job, learned));
+    const reason = findNodeRefusal(node, job.needs, selected);
+    const selection = reason === undefined ? selectSlots(node, machine, job.needs) : ({ ok: false, reason } as const);
+    const refused = selection.ok ? undefined : selection.reason;
+    const slots = selection.ok ? selection.slots.map((slot) => withLearnedRate(slot, job, learned)) : [];
     return { node, refused, slots, refusals: listSlotRefusals(node, machine, job, refused) };
   });
   const slots = able.flatMap((one) => one.slots);

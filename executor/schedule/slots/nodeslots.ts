@@ -37,12 +37,18 @@ export function findUnknown(node: Node, needs: JobRequirements): "gpus" | "machi
   return cores || needs.memory !== undefined ? "machine" : undefined;
 }
 
-/** Returns the slots of a node for a job, GPUs before CPU slots; or why there are none. */
-export function selectSlots(node: Node, machine: MachineFacts, needs: JobRequirements): Slot[] | string {
+/** The slots of a node that a job can use, or why there are none. */
+export type SlotSelection =
+  | { readonly ok: true; readonly slots: Slot[] }
+  | { readonly ok: false; readonly reason: string };
+
+/** Selects the slots of a node for a job, GPUs before CPU slots. */
+export function selectSlots(node: Node, machine: MachineFacts, needs: JobRequirements): SlotSelection {
   if (needs.memory !== undefined && machine.memory !== undefined && machine.memory < needs.memory)
-    return `needs.memory is ${needs.memory} bytes, it has ${machine.memory}`;
+    return { ok: false, reason: `needs.memory is ${needs.memory} bytes, it has ${machine.memory}` };
   const wanted = listAllSlots(node, machine).filter((slot) => findKindRefusal(needs, slot) === undefined);
-  return wanted.length > 0 ? wanted : `it has no ${needs.vendor === "none" ? "CPU" : "GPU"} slot`;
+  if (wanted.length > 0) return { ok: true, slots: wanted };
+  return { ok: false, reason: `it has no ${needs.vendor === "none" ? "CPU" : "GPU"} slot` };
 }
 
 /** Returns every slot of a node regardless of the job, GPUs before CPU slots. */
