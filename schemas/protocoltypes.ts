@@ -1,7 +1,7 @@
 // Generated from schemas/*.json by `npm run generate`; changes belong there.
 
 /** The version of the protocol. An agent of another version is stopped. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** Matches an attempt id: the nonce of a coordinator, a count, and a MAC. */
 export const ATTEMPT_ID = /^[0-9a-f]{16}-[0-9a-z]{1,12}-[0-9a-f]{16}$/;
@@ -11,6 +11,7 @@ export type AgentCommand =
   | OpenCommand
   | SpecCommand
   | PutCommand
+  | TreeCommand
   | StartCommand
   | SplitCommand
   | WithdrawCommand
@@ -63,12 +64,24 @@ export interface SpecCommand {
   readonly spec: AttemptSpec;
 }
 
-/** A small staged file. It comes with the first chunk that needs it; large ones are sent over SFTP before. */
+/** A piece of a staged file. Pieces come in order, before the first chunk that needs the file; large files are sent over SFTP instead. */
 export interface PutCommand {
   readonly op: "put";
+  /** Of the whole file. The agent compares it when the last piece has come. */
   readonly sha256: string;
-  /** Its content in base64. */
+  /** In base64. */
   readonly data: string;
+  /** Where the piece begins in the file. Default: 0. */
+  readonly offset?: number;
+  /** Whether another piece follows. Default: no. */
+  readonly more?: boolean;
+}
+
+/** Asks which files of a project are missing on the node. Answered by `tree`. */
+export interface TreeCommand {
+  readonly op: "tree";
+  /** Of the project's manifest, which is a staged file. */
+  readonly sha256: string;
 }
 
 /** Queues an attempt on a slot. `started` and `done` follow. An id that the agent holds already starts nothing: a result that it has is sent again. */
@@ -149,13 +162,19 @@ export interface SlotSetup {
 
 /** What many attempts have in common. */
 export interface AttemptSpec {
-  /** The first words of the command line. A staged script is named by its relative path. */
+  /** The first words of the command line. A staged script is named by its path relative to the working directory. */
   readonly argv: string[];
   /** Environment of the program. */
   readonly env: Readonly<Record<string, string>>;
-  /** Staged files in the working directory: relative path, SHA-256, mode. */
-  readonly files: [path: string, sha256: string, mode: number][];
-  /** Relative paths of the declared outputs. */
+  /** Staged files: path in the working copy, SHA-256, mode, size. Each slot has copies of its own; files of more than 4 MiB may be read-only links that slots share. */
+  readonly files: [path: string, sha256: string, mode: number, sizeBytes: number][];
+  /** SHA-256 of the manifest of the project. Its files lie in the working copy. Default: there is none. */
+  readonly tree?: string;
+  /** The working directory, relative to the working copy. Default: its top. */
+  readonly cwd?: string;
+  /** Folders of the working copy that PYTHONPATH begins with. */
+  readonly pythonPath?: string[];
+  /** Paths of the declared outputs, relative to the working directory. */
   readonly outputs: string[];
   /** How long it may run. Default: without limit. */
   readonly timeout?: number;
@@ -178,6 +197,8 @@ export type AgentMessage =
   | CardsMessage
   | MemoryMessage
   | LookedMessage
+  | TreeMessage
+  | LacksMessage
   | ProblemMessage
   | PongMessage
   | ByeMessage;
@@ -305,6 +326,22 @@ export interface LookedMessage {
   readonly ev: "looked";
   /** One for each script, in order. */
   readonly answers: ScriptResult[];
+}
+
+/** Answers `tree`. Without `missing`, the manifest itself is missing. */
+export interface TreeMessage {
+  readonly ev: "tree";
+  readonly sha256: string;
+  /** A bit for each file in the manifest's order, the highest bit of a byte first, in base64: whether it is missing. */
+  readonly missing?: string;
+  /** Why the node cannot store the project. */
+  readonly error?: string;
+}
+
+/** A staged file is gone, or was changed. It must be staged again before another chunk that needs it starts. */
+export interface LacksMessage {
+  readonly ev: "lacks";
+  readonly sha256: string;
 }
 
 /** A problem on the node, for the user. */

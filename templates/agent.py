@@ -5,7 +5,8 @@ package muster_agent by module name. `attach ROOT` passes its stdin and stdout t
 none) and waits; the daemon speaks JSON lines over them (docs/protocol.md) and outlives the connection. `clean ROOT` ends what is
 left of a run without its daemon. ROOT is the run's folder on the node:
 
-    a/ID/work         working directory of attempt ID
+    w/SLOT            working copy of a slot: its attempts run in it
+    a/ID/work         outputs of attempt ID that are too large for a message
     a/ID/out, err     its stdout and stderr
     a/ID/range        what it has not begun of its range, where its program says so
     store/SHA256      staged files

@@ -1,6 +1,7 @@
 import type { FilePosition } from "../../schemas/errors.js";
+import type { LaunchFolders, Project } from "./project/project.js";
 
-/** A file that is staged to nodes: its local path (absolute) and its path in the working directory of an attempt. */
+/** A file that is staged to nodes: its local path (absolute) and its path relative to the job file. */
 export interface StagedFile {
   readonly source: string;
   readonly path: string;
@@ -10,9 +11,10 @@ export interface StagedFile {
 
 /**
  * How a program starts. A script is run as `prefix` (the interpreter's words; "{python}" is the node's python) and its
- * path.
+ * path; a module as `python -m`.
  */
 export type Program =
+  | Readonly<{ kind: "module"; module: string }>
   | Readonly<{ kind: "script"; script: StagedFile; prefix: readonly string[] }>
   | Readonly<{ kind: "command"; command: readonly string[] }>;
 
@@ -22,7 +24,7 @@ export interface ChunkSpec {
   /** Templates for `renderTemplate(args, {gpu, out})`; literal text is not expanded again. */
   readonly args: readonly Template[];
   readonly inputs: readonly StagedFile[];
-  /** Paths relative to the working directory of the attempt, which is also `{out}`. */
+  /** Paths relative to the working directory, which is also `{out}`. */
   readonly outputs: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Seconds; undefined = no timeout. */
@@ -101,6 +103,9 @@ export interface Job {
   unitsOf(id: string): [start: bigint, end: bigint] | undefined;
   /** Yields every file that any chunk stages, to check that inputs have not changed between runs. */
   stagedFiles(): Iterable<StagedFile>;
+  /** The files that go along; undefined = none. */
+  readonly project?: Project;
+  readonly folders: LaunchFolders;
   readonly needs: JobRequirements;
   readonly params: Readonly<Record<string, string | number | bigint | boolean>>;
   /** The values that the `limits` of a node may restrict. */

@@ -3,6 +3,7 @@ import type { Node } from "../../fleet/node.js";
 import { agentProgram, type NodeProgram } from "../../templates/nodeprograms.js";
 import type { JobRequirements } from "../job/job.js";
 import type { FileContent } from "./node/filehashes.js";
+import type { ProjectSnapshot } from "./record/snapshot.js";
 import type { VerifyNode } from "./verifynode.js";
 
 /** What all nodes of a run have in common. */
@@ -18,6 +19,8 @@ export interface RunContext {
   priority: number;
   /** Content of every staged file, by its path on this machine. */
   contents: Map<string, FileContent>;
+  /** The project's files; undefined where none goes along. */
+  snapshot: ProjectSnapshot | undefined;
   agent: NodeProgram;
   needs: JobRequirements;
   /** Undefined where the job needs no playbooks. */
@@ -39,6 +42,7 @@ export function createStopContext(name: string, ids: readonly string[], nonces: 
     nonces,
     priority: 0,
     contents: new Map(),
+    snapshot: undefined,
     agent: agentProgram(),
     needs: { playbooks: [] },
     verifyNode: undefined,

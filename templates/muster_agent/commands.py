@@ -1,6 +1,7 @@
 """The commands of the coordinator (docs/protocol.md)."""
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -8,16 +9,18 @@ import re
 from .attempts.attempt import Attempt
 from .attempts.range_file import give_away
 from .attempts.spec import Spec
+from .errors import describe_error
 from .processes.process_table import stat_fields
+from .storage.content_store import MissingContent
+from .wire import clip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .daemon import Agent
     from .wire import Message
 
-PROTOCOL_VERSION = 3  # schemas/protocol.json
+PROTOCOL_VERSION = 4  # schemas/protocol.json
 MAX_HELD_PER_MESSAGE = 100
-SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
 
 
@@ -74,10 +77,19 @@ class Commands:
         self.specs[message["id"]] = self.agent.memory.classify(Spec(message["spec"]))
 
     def do_put(self, message: Message) -> None:
+        self.agent.store.put(message["sha256"], message["data"], message.get("offset", 0), not message.get("more", False))
+
+    def do_tree(self, message: Message) -> None:
         sha256 = message["sha256"]
-        if not SHA256.match(sha256):
-            raise ValueError("no SHA-256")
-        self.agent.files.add(sha256, message["data"])
+        answer: Message = {"ev": "tree", "sha256": sha256}
+        try:
+            missing = self.agent.copies.load_tree(sha256).missing(self.agent.store)
+            answer["missing"] = base64.b64encode(missing).decode()
+        except MissingContent:
+            pass
+        except OSError as error:
+            answer["error"] = clip(describe_error(error, "the project cannot be stored"))
+        self.agent.server.send(answer)
 
     def do_start(self, message: Message) -> None:
         agent, id, given = self.agent, message["id"], message["spec"]

@@ -7,6 +7,7 @@ import signal
 import socket
 from time import monotonic as now
 
+from .attempts.copy_pool import CopyPool
 from .attempts.logs import FIRST_CHECK_SECONDS, Logs, close_logs
 from .attempts.memory_admission import MemoryAdmission
 from .attempts.reporter import Reporter
@@ -27,10 +28,10 @@ from .processes.worker_thread import WorkerThread
 from .settings import Settings
 from .shutdown import Shutdown
 from .storage.abandonment import Abandonment
+from .storage.content_store import ContentStore, MissingContent
 from .storage.outbox import Outbox
 from .storage.recovery import recover
 from .storage.root_watch import RootWatch
-from .storage.staged_files import StagedFiles
 from .storage.trash import Trash
 
 TYPE_CHECKING = False
@@ -54,10 +55,11 @@ class Agent:
         self.worker = WorkerThread(self.wakeup.wake)
         self.server = Server(self.selector)
         self.slots = SlotPool(self.selector, self.settings, self.boot, self.server)
-        self.files = StagedFiles(root)
+        self.store = ContentStore(root)
+        self.copies = CopyPool(root, self.store, self.worker)
         self.memory = MemoryAdmission(self.slots, self.server)
         self.cards = Cards()
-        self.spawner = Spawner(self.settings, self.files, self.cards)
+        self.spawner = Spawner(self.settings, self.copies, self.cards)
         self.logs = Logs(self.settings, self.server)
         self.processes = ProcessTable(root, self.boot)
         self.reaper = Reaper(self.processes, self.slots)
@@ -71,7 +73,7 @@ class Agent:
         signal.signal(signal.SIGTERM, self.shutdown.by_signal)
         self.outbox = Outbox(root, self.server)
         self.termination = Termination(self.slots, self.reaper, self.outbox)
-        self.reporter = Reporter(self.settings, self.outbox, self.logs, self.worker)
+        self.reporter = Reporter(self.settings, self.copies, self.outbox, self.logs, self.worker)
         self.trash = Trash(root, self.worker, self.server)
         kill_earlier_agents(root)
         recover(self.outbox, self.processes)
@@ -96,7 +98,8 @@ class Agent:
             for attempt in ended:
                 self.card_health.attempt_ended(attempt)
             # The next attempts start before the results of the last ones are read: no slot waits for that.
-            self.slots.start_ready(self.start, self.memory.admits, self.card_health.admits)
+            self.reporter.take_outputs(ended)
+            self.slots.start_ready(self.start, self.memory.admits, self.is_fit)
             for attempt in ended:
                 self.memory.attempt_ended(attempt)
             self.reporter.report(ended)
@@ -149,11 +152,20 @@ class Agent:
             self.server.report_problem(message.format(attempt.chunk, attempt.slot))
             self.termination.evict(attempt)
 
+    def is_fit(self, slot: Slot) -> bool:
+        """Whether the slot's GPU is in order, and its working copy need not be waited for."""
+        return self.card_health.admits(slot) and self.copies.admits(slot, slot.queue[0])
+
     def start(self, slot: Slot, attempt: Attempt) -> None:
         attempt.identity = self.processes.placeholder_identity()
         self.outbox.launch_log.add(attempt)
         try:
             self.spawner.spawn(slot, attempt)
+        except MissingContent as missing:
+            close_logs(attempt)
+            self.server.send({"ev": "lacks", "sha256": missing.sha256})
+            attempt.canceled = True  # the chunk did not fail
+            return self.outbox.fail(attempt, None)
         except (OSError, ValueError, UnicodeError) as error:
             close_logs(attempt)
             if self.root_watch.check():

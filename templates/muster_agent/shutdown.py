@@ -1,6 +1,7 @@
 """How the daemon ends: by the coordinator's order, by its lease, with its folder, or with the node."""
 from __future__ import annotations
 
+import errno
 import os
 import time
 from time import monotonic as now
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .processes.reap import Reaper
     from .storage.root_watch import RootWatch
 
+MAX_RETRIES = 10  # the worker thread may still be writing a working copy
 FLUSH_SECONDS = 5.0  # for a coordinator to read the last messages
 
 
@@ -71,6 +73,9 @@ class Shutdown:
         if lost == REPLACED:
             return "the run's folder {} was not deleted: {}".format(self.root, lost)
         error = remove_tree(self.root)
+        for _ in range(MAX_RETRIES):
+            if error is not None and error.errno == errno.ENOTEMPTY:
+                error = remove_tree(self.root)
         if error is not None:
             return describe_error(error, "the run's folder {} could not be removed from the node".format(self.root))
         parent = os.path.dirname(self.root)

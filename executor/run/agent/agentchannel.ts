@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { Channel } from "../../../fleet/connection.js";
 import { failpoint } from "../failpoint.js";
 import { LineLimits, PREAMBLE_BYTES } from "./linelimits.js";
@@ -62,6 +63,14 @@ export class AgentChannel {
     this.limits.recordSent(command);
     if (this.outgoing.length === 0) setImmediate(() => this.flush());
     this.outgoing.push(command);
+  }
+
+  /** Resolves when what was sent has been passed on, or the channel has ended. */
+  async drained(): Promise<void> {
+    this.flush();
+    const { stdin } = this.channel;
+    if (!this.isOpen || !stdin.writable || !stdin.writableNeedDrain) return;
+    await Promise.race([once(stdin, "drain"), once(stdin, "close"), this.channel.ended]).catch(() => {});
   }
 
   /** Closes the channel. The agent continues without a coordinator. */

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, Files } from "../../../fleet/connection.js";
 import { type Facts, gatherFacts } from "../../../fleet/facts.js";
@@ -10,9 +11,11 @@ import { findUnknown, selectSlots } from "../../schedule/slots/nodeslots.js";
 import type { AgentEnd } from "../agent/agentchannel.js";
 import type { AgentCommand, AgentMessage, AttemptSpec, HelloMessage } from "../agent/protocol.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
+import { buildAttemptSpec, stagedFilesOf } from "./attemptspec.js";
 import { type AcceptedAgent, type PreviousAttachment, startAgent } from "./handshake.js";
-import { FileStager, stagedFilesOf } from "./staging.js";
+import { FileStager } from "./staging.js";
 import { stopAgent } from "./stopagent.js";
+import { TreeStager } from "./treestaging.js";
 
 /** Where the files of attempts lie on a node, and how to reach them. */
 export interface ResultSource {
@@ -37,6 +40,8 @@ export interface AttachOptions {
 export class Attachment implements ResultSource {
   private isSpecSent = false;
   private readonly stager: FileStager;
+  /** Undefined where no project goes along. */
+  private readonly treeStager: TreeStager | undefined;
 
   private constructor(
     private readonly run: RunContext,
@@ -48,6 +53,8 @@ export class Attachment implements ResultSource {
   ) {
     const files = () => connection.files();
     this.stager = new FileStager(files, this.root, run.contents, (command) => this.send(command));
+    this.treeStager = run.snapshot && new TreeStager(run.snapshot, accepted.agent);
+    void accepted.ended.then(({ reason }) => this.treeStager?.close(reason));
   }
 
   /**
@@ -76,7 +83,9 @@ export class Attachment implements ResultSource {
 
   /** Passes every message since the agent's hello, and every later one, to `handle`. */
   deliverMessages(handle: (message: AgentMessage) => void): void {
-    this.messages.deliver(handle);
+    this.messages.deliver((message) => {
+      if (!this.handleStagingMessage(message)) handle(message);
+    });
   }
 
   get hello(): HelloMessage {
@@ -106,14 +115,16 @@ export class Attachment implements ResultSource {
   }
 
   /** Stages the files of a chunk; resolves when they are on the node. Returns undefined where they are there already. */
-  stageFiles(spec: ChunkSpec): Promise<void> | undefined {
-    return this.stager.isStaged(spec) ? undefined : this.stager.stage(spec);
+  stageFiles(job: Job, spec: ChunkSpec): Promise<unknown> | undefined {
+    const files = stagedFilesOf(job, spec, this.run);
+    if (this.stager.isStaged(files)) return this.stageTree();
+    return Promise.all([this.stager.stage(files), this.stageTree()]);
   }
 
   /** Has the agent start an attempt whose files are staged. `gpu`: the index of the slot's GPU; undefined for a CPU slot. */
   sendStart(job: Job, attempt: Attempt, gpu: number | undefined): void {
     const { id, chunk, slot } = attempt;
-    const values = { gpu: `${gpu ?? slot}`, out: `${this.root}/a/${id}/work` };
+    const values = { gpu: `${gpu ?? slot}`, out: posix.join(this.root, "w", `${slot}`, job.folders.cwd) };
     const args = chunk.spec.args.map((template) => renderTemplate(template, values));
     this.send({ op: "start", id, chunk: chunk.id, slot, spec: this.sendSpec(job, chunk.spec), args });
   }
@@ -144,33 +155,23 @@ export class Attachment implements ResultSource {
    * once; otherwise the spec itself.
    */
   private sendSpec(job: Job, spec: ChunkSpec): string | AttemptSpec {
-    if (job.kind === "tasks") return this.buildSpec(job, spec);
-    if (!this.isSpecSent) this.send({ op: "spec", id: "job", spec: this.buildSpec(job, spec) });
+    if (job.kind === "tasks") return buildAttemptSpec(job, spec, this.run, this.node);
+    if (!this.isSpecSent) this.send({ op: "spec", id: "job", spec: buildAttemptSpec(job, spec, this.run, this.node) });
     this.isSpecSent = true;
     return "job";
   }
 
-  private buildSpec(job: Job, spec: ChunkSpec): AttemptSpec {
-    const { contents } = this.run;
-    return {
-      argv: this.buildArgv(spec),
-      env: spec.env,
-      files: stagedFilesOf(spec).map(({ path, source }) => [
-        path,
-        contents.get(source)!.sha256,
-        contents.get(source)!.mode,
-      ]),
-      outputs: [...spec.outputs],
-      timeout: spec.timeout,
-      limit: job.limits.output,
-      memory: job.needs.memory,
-    };
+  private stageTree(): Promise<void> | undefined {
+    return this.treeStager === undefined || this.treeStager.isStaged ? undefined : this.treeStager.stage();
   }
 
-  private buildArgv({ program }: ChunkSpec): string[] {
-    if (program.kind === "command") return [...program.command];
-    const prefix = program.prefix.map((word) => (word === "{python}" ? this.node.python : word));
-    return prefix.length > 0 ? [...prefix, program.script.path] : [`./${program.script.path}`];
+  /** Handles a message about staged files. Returns false where it is another one. */
+  private handleStagingMessage(message: AgentMessage): boolean {
+    if (message.ev === "tree") return this.treeStager?.handleReply(message) ?? false;
+    if (message.ev !== "lacks") return false;
+    this.stager.forget(message.sha256);
+    if (this.treeStager !== undefined) this.treeStager.isStaged = false;
+    return true;
   }
 }
 

@@ -2,7 +2,7 @@ import type { AgentMessage } from "../agent/protocol.js";
 import type { NodeEvent } from "./nodeevent.js";
 import type { SlotMonitor } from "./slotmonitor.js";
 
-/** Passes a message of an agent to the monitor of its node's slots, or emits it; messages of the handshake need neither. */
+/** Passes a message of an agent to the monitor of its node's slots, or emits it; messages of the handshake and of staging need neither. */
 export function routeMessage(message: AgentMessage, slotMonitor: SlotMonitor, emit: (event: NodeEvent) => void): void {
   switch (message.ev) {
     case "started":
@@ -17,6 +17,8 @@ export function routeMessage(message: AgentMessage, slotMonitor: SlotMonitor, em
       return slotMonitor.handleMessage(message);
     case "problem":
       return emit({ type: "warning", message: message.message });
+    case "tree":
+    case "lacks":
     case "hello":
     case "held":
     case "refused":

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Files } from "../../../fleet/connection.js";
 import { Semaphore } from "../../../fleet/semaphore.js";
 import { MusterError } from "../../../schemas/errors.js";
-import type { ChunkSpec, StagedFile } from "../../job/job.js";
+import type { StagedFile } from "../../job/job.js";
 import type { AgentCommand } from "../agent/protocol.js";
 import type { FileContent } from "./filehashes.js";
 
@@ -14,7 +14,7 @@ const MAX_CONCURRENT_UPLOADS = 16;
 /** Space that staging leaves free on a node, for results. */
 const RESERVED_NODE_BYTES = 64 << 20;
 
-/** Copies files to the run's folder on one node, each content once, however many chunks use it. */
+/** Copies staged files to the run's folder on one node, each content once, however many chunks use it. */
 export class FileStager {
   private readonly stagedHashes = new Set<string>();
   private readonly uploads = new Map<string, Promise<void>>();
@@ -28,14 +28,19 @@ export class FileStager {
     private readonly send: (message: AgentCommand) => void,
   ) {}
 
-  /** Whether all files of a chunk are on the node, so that it can start without a round trip. */
-  isStaged(spec: ChunkSpec): boolean {
-    return stagedFilesOf(spec).every((file) => this.stagedHashes.has(this.contents.get(file.source)!.sha256));
+  /** Whether all of these files are on the node, so that a chunk can start without a round trip. */
+  isStaged(files: readonly StagedFile[]): boolean {
+    return files.every((file) => this.stagedHashes.has(this.contents.get(file.source)!.sha256));
   }
 
-  /** Copies the files of a chunk. Rejects with NO_SPACE where the node's disk is too full, CHANGED, LOST or TIMEOUT. */
-  async stage(spec: ChunkSpec): Promise<void> {
-    await Promise.all(stagedFilesOf(spec).map((file) => this.stageFile(file.source)));
+  /** Copies the files. Rejects with NO_SPACE where the node's disk is too full, CHANGED, LOST or TIMEOUT. */
+  async stage(files: readonly StagedFile[]): Promise<void> {
+    await Promise.all(files.map((file) => this.stageFile(file.source)));
+  }
+
+  /** Records that the node does not have a file any more. */
+  forget(sha256: string): void {
+    this.stagedHashes.delete(sha256);
   }
 
   private async stageFile(source: string): Promise<void> {
@@ -86,9 +91,4 @@ function createInputChangedError(source: string): MusterError {
   return new MusterError("CHANGED", `${source} has changed since the run began`, {
     next: "Do not change inputs while a run uses them. To use the new content, start a new run with --fresh.",
   });
-}
-
-/** Returns the files that a chunk needs in its working directory. */
-export function stagedFilesOf(work: ChunkSpec): readonly StagedFile[] {
-  return work.program.kind === "script" ? [work.program.script, ...work.inputs] : work.inputs;
 }

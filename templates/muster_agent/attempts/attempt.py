@@ -19,8 +19,8 @@ class Attempt:
 
     __slots__ = (
         "id", "chunk", "slot", "spec", "args", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
-        "deadline", "timeout", "canceled", "status", "rss", "outputs", "missing", "cut", "line", "end", "resident_bytes",
-        "peak_bytes", "is_growing", "agent_died",
+        "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
+        "peak_bytes", "is_growing", "agent_died", "error",
     )  # fmt: skip
 
     def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str]):
@@ -40,8 +40,11 @@ class Attempt:
         self.err: int | None = None
         self.logged_bytes: int | None = None  # in its logs when they were last looked at
         self.cut = {"stdout": 0, "stderr": 0}  # bytes of its logs that were dropped
+        self.work: bytes | None = None  # its working directory; None until it starts
+        self.files: list[tuple[str, int]] = []  # outputs by declared path, as open descriptors, until they are read
         self.outputs: list[dict[str, Any]] = []
         self.missing: list[str] = []
+        self.error: str | None = None  # why it failed though its program ended
         self.end: int | None = None  # where its range ends, if it gave a part of it away
         self.line: bytes | None = None  # its encoded result
 

@@ -17,27 +17,51 @@ MAX_INLINE_HASH_BYTES = 1 << 20  # larger files are hashed in the worker thread
 TOO_LARGE = "it has {} bytes, more than the {} that the job allows (limits.output)"
 
 
+def take_outputs(attempt: Attempt, max_data_bytes: int) -> None:
+    """Opens the outputs of an attempt that has ended, and records those that are missing, before the next attempt gets the working
+    copy. Those whose content does not go into a message move to the attempt's folder. OSError where one cannot be moved."""
+    assert attempt.work is not None
+    for path, name in attempt.program.outputs:
+        found = open_output(attempt.work, name)
+        if found is None:
+            attempt.missing.append(path)
+            continue
+        folder, fd = found
+        attempt.files.append((path, fd))
+        try:
+            if os.fstat(fd).st_size > max_data_bytes:
+                move_output(folder, name, os.fsencode(attempt.folder) + b"/work/" + name)
+        finally:
+            os.close(folder)
+
+
+def move_output(folder: int, name: bytes, target: bytes) -> None:
+    os.makedirs(os.path.dirname(target), 0o700, exist_ok=True)
+    os.rename(os.path.basename(name), target, src_dir_fd=folder)
+
+
 def collect_outputs(attempt: Attempt, max_data_bytes: int) -> list[tuple[str, int]]:
-    """Adds the outputs to the attempt, and those that are missing. Returns (path, open descriptor) of those that are too large to
-    be hashed here. OSError where one cannot be read, or is larger than the job allows; then no descriptor stays open."""
+    """Adds the outputs that were taken to the result. Returns (path, open descriptor) of those that are too large to be hashed
+    here. OSError where one cannot be read, or is larger than the job allows; then no descriptor stays open."""
     large: list[tuple[str, int]] = []
+    files, attempt.files = attempt.files, []
     try:
-        for path, name in attempt.program.outputs:
-            fd = open_output(attempt.folder + "/work", name)
-            if fd is None:
-                attempt.missing.append(path)
-                continue
-            large.append((path, fd))
+        for path, fd in files:
             size = os.fstat(fd).st_size
             if size > attempt.program.max_output_bytes:
                 raise OSError(errno.EFBIG, TOO_LARGE.format(size, attempt.program.max_output_bytes), path)
-            if size <= MAX_INLINE_HASH_BYTES:
+            if size > MAX_INLINE_HASH_BYTES:
+                large.append((path, fd))
+            else:
                 attempt.outputs.append(describe_output(path, os.read(fd, size), max_data_bytes))
-                os.close(large.pop()[1])
     except OSError:
-        for _, fd in large:
-            os.close(fd)
+        large = []
         raise
+    finally:
+        kept = {fd for _, fd in large}
+        for _, fd in files:
+            if fd not in kept:
+                os.close(fd)
     return large
 
 
@@ -49,26 +73,27 @@ def describe_output(path: str, data: bytes, max_data_bytes: int) -> dict[str, An
     return output
 
 
-def open_output(work: str, name: bytes) -> int | None:
-    """A descriptor of a regular file that is reached without any link; None where there is none."""
-    fd = None
+def open_output(work: bytes, name: bytes) -> tuple[int, int] | None:
+    """Descriptors of its folder and of a regular file that is reached without any link; None where there is none."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    *parents, last = name.split(b"/")
+    folder: int | None = None
     try:
-        *parents, last = name.split(b"/")
-        for part in [os.fsencode(work)] + parents:
-            inner = os.open(part, flags | os.O_DIRECTORY, dir_fd=fd)
-            if fd is not None:
-                os.close(fd)
-            fd = inner
-        file = os.open(last, flags, dir_fd=fd)
+        for part in [work] + parents:
+            inner = os.open(part, flags | os.O_DIRECTORY, dir_fd=folder)
+            if folder is not None:
+                os.close(folder)
+            folder = inner
+        file = os.open(last, flags, dir_fd=folder)
     except OSError:
+        if folder is not None:
+            os.close(folder)
         return None
-    finally:
-        if fd is not None:
-            os.close(fd)
+    assert folder is not None
     if stat.S_ISREG(os.fstat(file).st_mode):
-        return file
+        return folder, file
     os.close(file)
+    os.close(folder)
     return None
 
 

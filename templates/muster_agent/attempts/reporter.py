@@ -6,7 +6,7 @@ import os
 from ..errors import describe_error
 from ..wire import clip
 from .logs import close_logs
-from .outputs import collect_outputs, hash_file
+from .outputs import collect_outputs, hash_file, take_outputs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,14 +16,24 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from ..storage.outbox import Outbox
     from .attempt import Attempt
+    from .copy_pool import CopyPool
     from .logs import Logs
 
 
 class Reporter:
     """Collects outputs and logs, and puts the result into the outbox. Large outputs are hashed in the worker thread."""
 
-    def __init__(self, settings: Settings, outbox: Outbox, logs: Logs, worker: WorkerThread):
-        self.settings, self.outbox, self.logs, self.worker = settings, outbox, logs, worker
+    def __init__(self, settings: Settings, copies: CopyPool, outbox: Outbox, logs: Logs, worker: WorkerThread):
+        self.settings, self.copies, self.outbox, self.logs, self.worker = settings, copies, outbox, logs, worker
+
+    def take_outputs(self, ended: Iterable[Attempt]) -> None:
+        """Must be called before the next attempts start: they get the same working copies."""
+        for attempt in ended:
+            attempt.error = self.copies.check_inputs(attempt)
+            try:
+                take_outputs(attempt, self.settings.max_data_bytes)
+            except OSError as error:
+                attempt.error = describe_error(error, "an output cannot be collected")
 
     def report(self, ended: Iterable[Attempt]) -> None:
         for attempt in ended:
@@ -49,7 +59,7 @@ class Reporter:
         self.worker.submit(lambda: [hash_file(fd) for _, fd in large], add_outputs)
 
     def finish(self, attempt: Attempt, error: str | None = None) -> None:
-        message = attempt.result_message(error)
+        message = attempt.result_message(error or attempt.error)
         self.logs.cut(attempt)
         try:
             self.logs.add_to(message, attempt)

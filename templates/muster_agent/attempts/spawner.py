@@ -13,18 +13,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..gpu.cards import Cards
     from ..settings import Settings
-    from ..storage.staged_files import StagedFiles
     from .attempt import Attempt
+    from .copy_pool import CopyPool
     from .slots import Slot
 
 DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
 
 
 class Spawner:
-    """Prepares working directories and starts programs in them. `action`: what it is doing, for an error message."""
+    """Prepares folders and starts programs in them. `action`: what it is doing, for an error message."""
 
-    def __init__(self, settings: Settings, files: StagedFiles, cards: Cards):
-        self.settings, self.files, self.cards = settings, files, cards
+    def __init__(self, settings: Settings, copies: CopyPool, cards: Cards):
+        self.settings, self.copies, self.cards = settings, copies, cards
         self.root_fd = os.open(settings.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.programs: dict[tuple[bytes, bytes], bytes] = {}
         self.action = ""
@@ -32,29 +32,21 @@ class Spawner:
     def spawn(self, slot: Slot, attempt: Attempt) -> None:
         """Starts the attempt's process. OSError, ValueError or UnicodeError where it cannot start."""
         try:
-            self.prepare_folder(attempt)
+            self.action = "the attempt's folder {} could not be made".format(os.path.join(self.settings.root, attempt.folder))
+            os.mkdir(attempt.folder, 0o700)
+            open_logs(attempt)
+            self.action = "the working copy of slot {} could not be prepared".format(slot.number)
+            copy = self.copies.open(slot, attempt.program)
+            attempt.work = os.path.join(copy, attempt.program.cwd)
+            os.chdir(attempt.work)
             argv = attempt.program.argv + [to_bytes(word) for word in attempt.args]
             self.action = "{} could not be started".format(argv[0].decode("utf-8", "replace"))
-            env = self.environment(slot, attempt)
+            env = self.environment(slot, attempt, copy)
             attempt.pid = spawn_program(self.find_program(argv[0], env), argv, env, attempt)
         finally:
             os.fchdir(self.root_fd)
 
-    def prepare_folder(self, attempt: Attempt) -> None:
-        """Makes the attempt's folder and changes to its working directory."""
-        spec, folder = attempt.program, attempt.folder
-        self.action = "the attempt's folder {} could not be made".format(os.path.join(self.settings.root, folder))
-        os.mkdir(folder, 0o700)
-        open_logs(attempt)
-        os.mkdir(folder + "/work", 0o700)
-        os.chdir(folder + "/work")
-        for name in spec.folders:
-            os.mkdir(name, 0o700)
-        for name, sha256, mode, is_output in spec.files:
-            self.action = "the staged file {} could not be put into the working directory".format(name.decode("utf-8", "replace"))
-            self.files.place(sha256, mode, name, is_output)
-
-    def environment(self, slot: Slot, attempt: Attempt) -> dict[bytes, bytes]:
+    def environment(self, slot: Slot, attempt: Attempt, copy: bytes) -> dict[bytes, bytes]:
         spec = attempt.program
         base = spec.environments.get(slot.number)
         if base is None:
@@ -62,6 +54,9 @@ class Spawner:
             base.update(spec.env)
             base.update(slot.env)
             base[b"MUSTER_SLOT"] = b"%d" % slot.number
+            if spec.python_path:
+                own = [base[b"PYTHONPATH"]] if base.get(b"PYTHONPATH") else []
+                base[b"PYTHONPATH"] = b":".join([os.path.join(copy, path) for path in spec.python_path] + own)
             spec.environments[slot.number] = base
         env = base.copy()
         env.update(self.cards.binding(slot.gpu))

@@ -5,38 +5,53 @@ import os
 
 from ..paths import parse_relative
 from ..wire import env_to_bytes, to_bytes
+from .layout import FileEntry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..wire import Message
+    from .layout import Layout
     from .memory_admission import MemoryClass
+
+MAX_COPIED_BYTES = 4 << 20  # each slot has a copy of smaller files
 
 
 class Spec:
-    """A program with its files, outputs and limits. `environments`: by slot number, filled when a slot first needs its own."""
+    """A program with its files, outputs and limits. `cwd`, `files` and `python_path` are relative to the working copy, `outputs` to
+    `cwd`. `environments`: by slot number, filled when a slot first needs its own. `layout`: set when it is first needed."""
 
     def __init__(self, data: Message):
         self.argv = [to_bytes(word) for word in data["argv"]]
         self.env = env_to_bytes(data["env"])
+        self.tree: str | None = data.get("tree")
+        self.cwd = parse_folder(data.get("cwd", "."))
+        self.python_path = [parse_folder(path) for path in data.get("pythonPath", [])]
         self.outputs: list[tuple[str, bytes]] = [(path, parse_relative(path)) for path in data["outputs"]]
-        output_names = {name for _, name in self.outputs}
-        # (name, SHA-256, mode, whether it is also an output)
-        self.files: list[tuple[bytes, str, int, bool]] = [
-            (parse_relative(path), sha256, mode, parse_relative(path) in output_names) for path, sha256, mode in data["files"]
-        ]
+        self.output_names = [os.path.join(self.cwd, name) for _, name in self.outputs]
+        self.files: dict[bytes, FileEntry] = {}
+        for row in data["files"]:
+            self.add_file(row)
         self.timeout: float | None = data.get("timeout")
         self.max_output_bytes: int = data["limit"]
         self.memory_bytes: int | None = data.get("memory")
         self.memory_class: MemoryClass | None = None
-        self.folders = self._folders()
+        self.layout: Layout | None = None
         self.environments: dict[int, dict[bytes, bytes]] = {}
 
-    def _folders(self) -> list[bytes]:
-        """Folders that must exist before the program starts, parents first."""
-        found: set[bytes] = set()
-        for name in [name for _, name in self.outputs] + [name for name, _, _, _ in self.files]:
-            parent = os.path.dirname(name)
-            while parent:
-                found.add(parent)
-                parent = os.path.dirname(parent)
-        return sorted(found)
+    def add_file(self, row: list[Any]) -> None:
+        path, sha256, mode, size_bytes = row
+        name = parse_relative(path)
+        entry = FileEntry(sha256, size_bytes, mode & 0o777 | 0o400)
+        if name in self.output_names:
+            entry.mode |= 0o600
+        else:
+            entry.is_shared = size_bytes > MAX_COPIED_BYTES
+        self.files[name] = entry
+
+
+def parse_folder(path: str) -> bytes:
+    """The path as bytes; empty for the top of the working copy."""
+    name = parse_relative(path)
+    return b"" if name == b"." else name

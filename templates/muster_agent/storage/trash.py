@@ -36,20 +36,21 @@ class Trash:
 
 
 def delete_known_files(attempt: Attempt) -> None:
-    """Lists no folder. OSError where there is more than the attempt's own files."""
+    """Lists no folder. OSError where there is more than the attempt's logs and outputs."""
     folder = attempt.folder
     if attempt.spec is None or attempt.pid is None:
         if os.path.isdir(folder):
             remove_tree(folder)
         return
-    work = os.fsencode(folder) + b"/work/"
     os.unlink(folder + "/out")
     os.unlink(folder + "/err")
-    names = {name for name, _, _, _ in attempt.spec.files}
-    names.update(to_bytes(output["path"]) for output in attempt.outputs)
-    for name in names:
-        os.unlink(work + name)
-    for name in reversed(attempt.spec.folders):
-        os.rmdir(work + name)
-    os.rmdir(work)
+    try:
+        os.rmdir(folder)
+        return
+    except OSError:
+        pass  # it has outputs
+    for output in attempt.outputs:
+        if "data" not in output:
+            os.unlink(os.fsencode(folder) + b"/work/" + to_bytes(output["path"]))
+    os.rmdir(folder + "/work")
     os.rmdir(folder)

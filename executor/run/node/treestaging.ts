@@ -1,0 +1,78 @@
+import { MusterError } from "../../../schemas/errors.js";
+import type { AgentChannel } from "../agent/agentchannel.js";
+import type { AgentMessage } from "../agent/protocol.js";
+import type { ProjectSnapshot } from "../record/snapshot.js";
+import { sendContent } from "./contentsender.js";
+
+type TreeMessage = Extract<AgentMessage, { ev: "tree" }>;
+
+/** A manifest up to this size is sent along with the first question. */
+const SMALL_MANIFEST_BYTES = 64 << 10;
+
+/** Brings a project to one node: asks which files are missing there, and sends these. */
+export class TreeStager {
+  isStaged = false;
+  private staging: Promise<void> | undefined;
+  private waiting: { resolve: (reply: TreeMessage) => void; reject: (error: Error) => void } | undefined;
+
+  constructor(
+    private readonly snapshot: ProjectSnapshot,
+    private readonly agent: AgentChannel,
+  ) {}
+
+  /** Resolves when the node has every file. Rejects with NO_SPACE where it cannot store them, and with LOST. */
+  stage(): Promise<void> {
+    this.staging ??= this.sendMissing().finally(() => {
+      this.staging = undefined;
+    });
+    return this.staging;
+  }
+
+  /** Takes the agent's reply. Returns false where nothing was asked. */
+  handleReply(reply: TreeMessage): boolean {
+    const { waiting } = this;
+    this.waiting = undefined;
+    waiting?.resolve(reply);
+    return waiting !== undefined;
+  }
+
+  /** Ends a staging that is under way: no reply will come. */
+  close(reason: string): void {
+    this.waiting?.reject(new MusterError("LOST", reason));
+    this.waiting = undefined;
+  }
+
+  private async sendMissing(): Promise<void> {
+    const { id, manifest } = this.snapshot;
+    if (manifest.length <= SMALL_MANIFEST_BYTES) await sendContent(this.agent, id, manifest);
+    let reply = await this.ask();
+    if (reply.missing === undefined && reply.error === undefined) {
+      await sendContent(this.agent, id, manifest);
+      reply = await this.ask();
+    }
+    if (reply.missing === undefined)
+      throw new MusterError("NO_SPACE", reply.error ?? "the node cannot store the project", {
+        next: "Free some space there, or set another workdir for the node in the inventory.",
+      });
+    const missing = this.selectMissing(Buffer.from(reply.missing, "base64"));
+    if (missing.size > 0) await this.snapshot.readContents(missing, (...content) => sendContent(this.agent, ...content));
+    this.isStaged = true;
+  }
+
+  private ask(): Promise<TreeMessage> {
+    return new Promise((resolve, reject) => {
+      this.waiting = { resolve, reject };
+      this.agent.send({ op: "tree", sha256: this.snapshot.id });
+    });
+  }
+
+  /** Returns the contents whose bits are set, one bit for each row of the manifest. */
+  private selectMissing(bits: Buffer): Set<string> {
+    const missing = new Set<string>();
+    for (let index = 0; index < this.snapshot.rows.length; index++) {
+      const sha256 = (bits[index >> 3] ?? 0) & (0x80 >> (index & 7)) ? this.snapshot.contentOf(index) : undefined;
+      if (sha256 !== undefined) missing.add(sha256);
+    }
+    return missing;
+  }
+}

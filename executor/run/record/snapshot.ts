@@ -1,0 +1,181 @@
+import { createHash, hash } from "node:crypto";
+import { lstatSync, readFileSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { create, list, type ReadEntry } from "tar";
+import { MusterError } from "../../../schemas/errors.js";
+import type { Project } from "../../job/project/project.js";
+
+/** Mode of a symbolic link. */
+const LINK_MODE = 0o120000;
+const ARCHIVE = "project.tar.gz";
+const MANIFEST = "project.json";
+/** Most projects are small, and a run should begin at once. */
+const COMPRESSION_LEVEL = 1;
+
+/** A line of the manifest; templates/muster_agent/attempts/layout.py reads it, too. */
+type ManifestRow =
+  | readonly [path: string, mode: number, mtimeSeconds: number, sha256: string, sizeBytes: number]
+  | readonly [path: string, mode: typeof LINK_MODE, mtimeSeconds: number, target: string];
+
+/**
+ * The files of a project as they were when a run began. They lie in the run directory, as an archive and a manifest with their
+ * SHA-256; every session of the run uses them.
+ */
+export class ProjectSnapshot {
+  /** SHA-256 of the manifest. */
+  readonly id: string;
+  readonly rows: readonly ManifestRow[];
+  private readonly paths: ReadonlySet<string>;
+
+  constructor(
+    private readonly folder: string,
+    readonly manifest: Buffer,
+  ) {
+    this.id = hash("sha256", manifest, "hex");
+    this.rows = (JSON.parse(manifest.toString()) as { files: ManifestRow[] }).files;
+    this.paths = new Set(this.rows.map(([path]) => path));
+  }
+
+  has(path: string): boolean {
+    return this.paths.has(path);
+  }
+
+  /** Returns the SHA-256 of the file in a row of the manifest; undefined for a link. */
+  contentOf(index: number): string | undefined {
+    const row = this.rows[index]!;
+    return row[1] === LINK_MODE ? undefined : (row[3] as string);
+  }
+
+  /**
+   * Passes the content of each of these files, named by SHA-256, to `use`, one at a time. Rejects with RESULTS_DAMAGED where the
+   * archive does not have them.
+   */
+  async readContents(wanted: ReadonlySet<string>, use: (sha256: string, bytes: Buffer) => Promise<void>): Promise<void> {
+    const left = new Set(wanted);
+    let index = -1;
+    let last = Promise.resolve();
+    const read = (entry: ReadEntry) => {
+      const sha256 = this.contentOf(++index);
+      if (sha256 === undefined || !left.delete(sha256)) return entry.resume();
+      // The archive is not read further until the entry is consumed.
+      last = last.then(
+        async () => use(sha256, this.checkContent(entry.path, sha256, await entry.concat())),
+        (error) => {
+          entry.resume();
+          throw error;
+        },
+      );
+      last.catch(() => {});
+    };
+    try {
+      await list({ file: join(this.folder, ARCHIVE), strict: true, onReadEntry: read });
+    } catch (error) {
+      throw this.createDamageError((error as Error).message);
+    }
+    await last;
+    if (left.size > 0) throw this.createDamageError("files are missing in it");
+  }
+
+  private checkContent(path: string, sha256: string, bytes: Buffer): Buffer {
+    if (hash("sha256", bytes, "hex") === sha256) return bytes;
+    throw this.createDamageError(`${path} has changed in it`);
+  }
+
+  private createDamageError(why: string): MusterError {
+    return new MusterError("RESULTS_DAMAGED", `${join(this.folder, ARCHIVE)}: ${why}`, {
+      next: "Restore what was there, or start a new run beside this one with --fresh.",
+    });
+  }
+}
+
+/**
+ * Writes the snapshot of a project into a run directory. The manifest is made from what the archive holds, so a file that is
+ * changed at that moment cannot make them differ. Rejects with CHANGED where a file cannot be read.
+ */
+export async function createSnapshot(project: Project, folder: string): Promise<ProjectSnapshot> {
+  const archive = join(folder, ARCHIVE);
+  const gzip = { level: COMPRESSION_LEVEL };
+  const names = project.files.map(({ path }) => `./${path}`);
+  try {
+    await create({ file: archive, cwd: project.root, portable: true, strict: true, gzip }, names);
+  } catch (error) {
+    throw new MusterError("CHANGED", `${project.root} changed while it was read: ${(error as Error).message}`, {
+      next: "Run the command again.",
+    });
+  }
+  const manifest = Buffer.from(JSON.stringify({ files: await readRows(archive) }));
+  const path = join(folder, MANIFEST);
+  writeFileSync(`${path}.part`, manifest);
+  for (const file of [archive, `${path}.part`]) await syncFile(file);
+  renameSync(`${path}.part`, path);
+  return new ProjectSnapshot(folder, manifest);
+}
+
+/** Opens the snapshot of a run directory. Throws RESULTS_DAMAGED where it is not the one with this id. */
+export function openSnapshot(folder: string, id: string): ProjectSnapshot {
+  const path = join(folder, MANIFEST);
+  try {
+    const manifest = readFileSync(path);
+    if (hash("sha256", manifest, "hex") === id) return new ProjectSnapshot(folder, manifest);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+  throw new MusterError("RESULTS_DAMAGED", `${path}: it is not the manifest that the run began with`, {
+    next: "Restore what was there, or start a new run beside this one with --fresh.",
+  });
+}
+
+/** Returns the paths of the files that differ between a project and a snapshot, sorted. */
+export function findChangedFiles(project: Project, snapshot: ProjectSnapshot): string[] {
+  const before = new Map(snapshot.rows.map((row) => [row[0], row]));
+  const changed = project.files.filter(({ path }) => {
+    const row = before.get(path);
+    before.delete(path);
+    return row === undefined || !isUnchanged(join(project.root, path), row);
+  });
+  return [...changed.map(({ path }) => path), ...before.keys()].sort();
+}
+
+/** Whether a file is as in its row. It is read only where its time or size differs. */
+function isUnchanged(path: string, [, mode, mtimeSeconds, content, sizeBytes]: ManifestRow): boolean {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined || stat.isSymbolicLink() !== (mode === LINK_MODE)) return false;
+  if (mode === LINK_MODE) return readlinkSync(path) === content;
+  if (stat.size !== sizeBytes || (stat.mode & 0o111) !== 0 !== ((mode & 0o111) !== 0)) return false;
+  return Math.floor(stat.mtimeMs / 1000) === mtimeSeconds || hash("sha256", readFileSync(path), "hex") === content;
+}
+
+async function readRows(archive: string): Promise<ManifestRow[]> {
+  const rows: ManifestRow[] = [];
+  const contents = new Map<string, readonly [sha256: string, sizeBytes: number]>();
+  const read = (entry: ReadEntry) => {
+    const path = entry.path.replace(/^\.\//, "");
+    const mtimeSeconds = Math.floor((entry.mtime?.getTime() ?? 0) / 1000);
+    const mode = (entry.mode ?? 0) & 0o111 ? 0o755 : 0o644;
+    if (entry.type === "SymbolicLink") rows.push([path, LINK_MODE, mtimeSeconds, entry.linkpath!]);
+    // Files with one inode: the archive has their content once.
+    const linked = entry.type === "Link" ? contents.get(entry.linkpath!.replace(/^\.\//, "")) : undefined;
+    if (linked !== undefined) rows.push([path, mode, mtimeSeconds, ...linked]);
+    if (entry.type !== "File" && entry.type !== "OldFile") return entry.resume();
+    const digest = createHash("sha256");
+    entry.on("data", (bytes) => digest.update(bytes));
+    entry.on("end", () => {
+      const content = [digest.digest("hex"), entry.size] as const;
+      contents.set(path, content);
+      rows.push([path, mode, mtimeSeconds, ...content]);
+    });
+  };
+  await list({ file: archive, strict: true, onReadEntry: read });
+  return rows;
+}
+
+/** Makes a file durable. */
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,87 @@
+"""The working copies of all slots, in w/ by slot number."""
+from __future__ import annotations
+
+from .layout import ProjectTree, build_layout
+from .working_copy import WorkingCopy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..processes.worker_thread import WorkerThread
+    from ..storage.content_store import ContentStore
+    from .attempt import Attempt
+    from .layout import Layout
+    from .slots import Slot
+    from .spec import Spec
+
+MAX_FILES_IN_LOOP = 1000  # a larger working copy is prepared in the worker thread: that takes longer than the loop may
+CHANGED_INPUT = "the input {} was written to while it ran, and other chunks read it too: copy it first, or declare it in outputs"
+
+
+class CopyPool:
+    """`trees`: project trees by the SHA-256 of their manifests."""
+
+    def __init__(self, root: str, store: ContentStore, worker: WorkerThread):
+        self.root, self.store, self.worker = root, store, worker
+        self.trees: dict[str, ProjectTree] = {}
+        self.copies: dict[int, WorkingCopy] = {}
+        self.pending: set[int] = set()  # slots whose copy is being prepared
+        self.errors: dict[int, OSError] = {}  # why that failed, by slot
+
+    def load_tree(self, sha256: str) -> ProjectTree:
+        """OSError where its manifest is not stored."""
+        if sha256 not in self.trees:
+            self.trees[sha256] = ProjectTree(self.store.read(sha256))
+        return self.trees[sha256]
+
+    def admits(self, slot: Slot, attempt: Attempt) -> bool:
+        """Whether the attempt can start, or fail: a large working copy is prepared first, while the loop goes on."""
+        if slot.number in self.pending:
+            return False
+        copy = self.of(slot.number)
+        try:
+            layout = self.layout(attempt.program)
+        except OSError:
+            return True  # `open` raises it again
+        is_small = len(layout.entries) + len(copy.placed) <= MAX_FILES_IN_LOOP
+        if is_small or copy.prepared is layout or slot.number in self.errors:
+            return True
+        self.pending.add(slot.number)
+        self.worker.submit(lambda: copy.prepare(layout), lambda error: self.prepared(slot.number, error))
+        return False
+
+    def prepared(self, number: int, error: OSError | None) -> None:
+        self.pending.discard(number)
+        if error is not None:
+            self.errors[number] = error
+
+    def open(self, slot: Slot, spec: Spec) -> bytes:
+        """The path of the slot's working copy, as an attempt finds it when it starts. OSError where it cannot be made so."""
+        copy, layout = self.of(slot.number), self.layout(spec)
+        error = self.errors.pop(slot.number, None)
+        if error is not None:
+            raise error
+        if copy.prepared is not layout:
+            copy.prepare(layout)
+        copy.prepared = None
+        return copy.path
+
+    def check_inputs(self, attempt: Attempt) -> str | None:
+        """Why an attempt that has ended failed: a shared input was written to while it ran. That input is staged again."""
+        layout = attempt.program.layout
+        changed = self.of(attempt.slot).changed_inputs(layout) if layout else []
+        for name in changed:
+            assert layout is not None
+            self.store.discard(layout.entries[name].sha256)
+        return CHANGED_INPUT.format(changed[0].decode("utf-8", "replace")) if changed else None
+
+    def of(self, number: int) -> WorkingCopy:
+        copy = self.copies.get(number)
+        if copy is None:
+            copy = self.copies[number] = WorkingCopy("{}/w/{}".format(self.root, number), self.store)
+        return copy
+
+    def layout(self, spec: Spec) -> Layout:
+        if spec.layout is None:
+            tree = self.load_tree(spec.tree) if spec.tree is not None else None
+            spec.layout = build_layout(tree, spec.files, spec.output_names, [spec.cwd] + spec.python_path)
+        return spec.layout

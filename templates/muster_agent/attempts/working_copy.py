@@ -1,0 +1,157 @@
+"""The folder in which the attempts of a slot run, one after another."""
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from ..storage.content_store import clone_file, copy_file
+from ..storage.tree_removal import remove_tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Tuple
+
+    from ..storage.content_store import ContentStore
+    from .layout import FileEntry, Layout
+
+    Stamp = Tuple[int, int, int, int]
+
+SECOND_NS = 1_000_000_000
+NO_LINK_ERRORS = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)
+BYTECODE_FOLDER = b"__pycache__"
+
+
+class WorkingCopy:
+    """Before each attempt it is made equal to a layout: what an earlier attempt changed, added or removed is put right. A change
+    is seen by inode, size, modification time and mode; contents are not read again. Compiled Python modules stay: Python checks
+    them against their sources. `prepared`: the layout that the folder is equal to, until an attempt starts in it."""
+
+    def __init__(self, path: str, store: ContentStore):
+        self.path, self.store = os.fsencode(path), store
+        self.placed: dict[bytes, tuple[FileEntry, Stamp]] = {}
+        self.prepared: Layout | None = None
+
+    def prepare(self, layout: Layout) -> None:
+        """OSError where a file cannot be placed or removed."""
+        self.prepared = None
+        kept_files, kept_folders = self.remove_changes(layout)
+        self.placed = {name: self.placed[name] for name in kept_files}
+        for name in layout.sorted_folders:
+            if name not in kept_folders:
+                os.mkdir(self.path + b"/" + name, 0o755)
+        if len(kept_files) < len(layout.entries):
+            for name, entry in layout.entries.items():
+                if name not in kept_files:
+                    self.placed[name] = entry, self.place(name, entry)
+        self.prepared = layout
+
+    def remove_changes(self, layout: Layout) -> tuple[set[bytes], set[bytes]]:
+        """Removes all that differs from the layout. Returns the files and the folders that are as they should be."""
+        kept_files: set[bytes] = set()
+        kept_folders: set[bytes] = set()
+        pending = [b""] if self.open_root() else []
+        while pending:
+            folder = pending.pop()
+            for entry in list_folder(self.path + b"/" + folder):
+                name = folder + b"/" + entry.name if folder else entry.name
+                if not entry.is_dir(follow_symlinks=False):
+                    if self.is_intact(name, entry, layout):
+                        kept_files.add(name)
+                    elif not is_bytecode(name):
+                        os.unlink(entry.path)
+                elif name in layout.folders or entry.name == BYTECODE_FOLDER:
+                    kept_folders.add(name)
+                    pending.append(name)
+                else:
+                    raise_error(remove_tree(os.fsdecode(entry.path)))
+        return kept_files, kept_folders
+
+    def open_root(self) -> bool:
+        """Makes the folder where it is missing. False where it is new, so that nothing has to be compared."""
+        try:
+            os.makedirs(self.path, 0o700)
+            return False
+        except FileExistsError:
+            if stat.S_ISDIR(os.lstat(self.path).st_mode):
+                return True
+            os.unlink(self.path)
+            os.mkdir(self.path, 0o700)
+            return False
+
+    def is_intact(self, name: bytes, entry: os.DirEntry[bytes], layout: Layout) -> bool:
+        wanted, placed = layout.entries.get(name), self.placed.get(name)
+        if wanted is None or placed is None or not wanted.is_same(placed[0]):
+            return False
+        return stamp_of(entry.stat(follow_symlinks=False)) == placed[1]
+
+    def place(self, name: bytes, entry: FileEntry) -> Stamp:
+        target = self.path + b"/" + name
+        if entry.target is not None:
+            os.symlink(entry.target, target)
+            return stamp_of(os.lstat(target))
+        source = self.store.path(entry.sha256)
+        if entry.is_shared and self.link(source, target, entry.mode):
+            return stamp_of(os.lstat(target))
+        copy_file(source, target, entry.mode)
+        # Older than any change that an attempt makes, however coarse the clock of the file system is.
+        mtime_ns = os.stat(source).st_mtime_ns - SECOND_NS if entry.mtime_ns is None else entry.mtime_ns
+        os.utime(target, ns=(mtime_ns, mtime_ns))
+        return stamp_of(os.lstat(target))
+
+    def link(self, source: str, target: bytes, mode: int) -> bool:
+        """Makes a copy that shares its blocks, or a read-only link. False where neither is possible."""
+        if clone_file(source, target, mode):
+            return True
+        status = os.stat(source)
+        mode = mode & 0o555 | 0o400
+        if status.st_nlink > 1 and stat.S_IMODE(status.st_mode) != mode:
+            return False  # links share their mode
+        os.chmod(source, mode)
+        try:
+            os.link(source, target)
+            return True
+        except OSError as error:
+            if error.errno not in NO_LINK_ERRORS:
+                raise
+            return False
+
+    def changed_inputs(self, layout: Layout) -> list[bytes]:
+        """Shared files that are not as they were placed: somebody wrote to the staged file."""
+        return [name for name in layout.shared if not self.is_untouched(name)]
+
+    def is_untouched(self, name: bytes) -> bool:
+        """Whether the staged file behind a shared one is as it was placed; the attempt may have removed its own link."""
+        entry, stamp = self.placed[name]
+        try:
+            found = os.stat(self.store.path(entry.sha256))
+        except OSError:
+            return False
+        return found.st_ino != stamp[0] or stamp_of(found) == stamp
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode
+
+
+def is_bytecode(name: bytes) -> bool:
+    return name.endswith(b".pyc") and os.path.basename(os.path.dirname(name)) == BYTECODE_FOLDER
+
+
+def list_folder(folder: bytes) -> list[os.DirEntry[bytes]]:
+    """Its entries. An attempt may have taken its permissions away."""
+    try:
+        with os.scandir(folder) as entries:
+            found = list(entries)
+        if os.access(folder, os.W_OK):
+            return found
+    except PermissionError:
+        pass
+    os.chmod(folder, 0o755)
+    with os.scandir(folder) as entries:
+        return list(entries)
+
+
+def raise_error(error: OSError | None) -> None:
+    if error is not None:
+        raise error

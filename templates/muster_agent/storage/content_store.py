@@ -1,0 +1,154 @@
+"""Contents of staged files, in store/ by SHA-256."""
+from __future__ import annotations
+
+import base64
+import errno
+import fcntl
+import hashlib
+import os
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Digest = Any  # of hashlib
+
+SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+FICLONE = 0x40049409  # ioctl: share the blocks of another file, copied on write (btrfs, XFS, bcachefs)
+NO_CLONE_ERRORS = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.ETXTBSY)
+BLOCK_BYTES = 1 << 20
+
+
+class MissingContent(Exception):
+    """A content that the coordinator takes for stored is not there."""
+
+    def __init__(self, sha256: str):
+        super().__init__(sha256)
+        self.sha256 = sha256
+
+
+class ContentStore:
+    """`errors`: why a content could not be stored, by its SHA-256."""
+
+    def __init__(self, root: str):
+        self.folder = os.path.join(root, "store")
+        self.errors: dict[str, OSError] = {}
+        self.digests: dict[str, Digest] = {}  # of contents that have arrived in part
+
+    def put(self, sha256: str, data: str, offset: int, is_last: bool) -> None:
+        """Stores a piece of a content, in base64; pieces come in order. The content is there once its last piece has come and its
+        SHA-256 is right. Where that fails, `path` raises the error."""
+        if not SHA256.match(sha256):
+            raise ValueError("no SHA-256")
+        partial = os.path.join(self.folder, sha256 + ".part")
+        try:
+            self._append(sha256, partial, base64.b64decode(data), offset)
+            if is_last:
+                self._finish(sha256, partial)
+        except OSError as error:
+            self.digests.pop(sha256, None)
+            self.errors[sha256] = error
+
+    def _append(self, sha256: str, partial: str, data: bytes, offset: int) -> None:
+        if offset == 0:
+            self.errors.pop(sha256, None)
+            self.digests[sha256] = hashlib.sha256()
+        elif sha256 not in self.digests:
+            return  # an earlier piece could not be stored
+        with open(partial, "ab" if offset else "wb") as file:
+            file.write(data)
+        self.digests[sha256].update(data)
+
+    def _finish(self, sha256: str, partial: str) -> None:
+        digest = self.digests.pop(sha256, None)
+        if digest is None:
+            return
+        if digest.hexdigest() != sha256:
+            raise OSError(errno.EIO, "what arrived has another SHA-256", sha256)
+        os.replace(partial, os.path.join(self.folder, sha256))
+
+    def has(self, sha256: str, size_bytes: int) -> bool:
+        """Whether a content is there in whole: a file that was written right before a power failure may be empty."""
+        try:
+            return os.stat(os.path.join(self.folder, sha256)).st_size == size_bytes
+        except OSError:
+            return False
+
+    def path(self, sha256: str) -> str:
+        """The path of a content. OSError where it could not be stored, MissingContent where it is not there."""
+        if sha256 in self.errors:
+            raise self.errors[sha256]
+        path = os.path.join(self.folder, sha256)
+        if not os.path.exists(path):
+            raise MissingContent(sha256)
+        return path
+
+    def discard(self, sha256: str) -> None:
+        """Removes a content that is not what its name says."""
+        try:
+            os.unlink(os.path.join(self.folder, sha256))
+        except FileNotFoundError:
+            pass
+
+    def read(self, sha256: str) -> bytes:
+        with open(self.path(sha256), "rb") as file:
+            return file.read()
+
+
+def copy_file(source: str, target: bytes, mode: int) -> None:
+    """Makes a copy that shares no inode with the source; blocks are shared where the file system can copy them on write."""
+    with FilePair(source, target, mode) as (reader, writer):
+        if share_blocks(reader, writer):
+            return
+        while True:
+            block = os.read(reader, BLOCK_BYTES)
+            if not block:
+                return
+            view = memoryview(block)
+            while view:
+                view = view[os.write(writer, view) :]  # fmt: skip
+
+
+def clone_file(source: str, target: bytes, mode: int) -> bool:
+    """The same, but only where blocks can be shared: otherwise it makes nothing, and returns False."""
+    with FilePair(source, target, mode) as (reader, writer):
+        is_shared = share_blocks(reader, writer)
+    if not is_shared:
+        os.unlink(target)
+    return is_shared
+
+
+class FilePair:
+    """Descriptors of a file to read and of a new one with this mode. The new one is removed where the block raises."""
+
+    def __init__(self, source: str, target: bytes, mode: int):
+        self.source, self.target, self.mode = source, target, mode
+
+    def __enter__(self) -> tuple[int, int]:
+        self.reader = os.open(self.source, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self.writer = os.open(self.target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except OSError:
+            os.close(self.reader)
+            raise
+        return self.reader, self.writer
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            os.fchmod(self.writer, self.mode)
+        else:
+            os.unlink(self.target)
+        os.close(self.writer)
+        os.close(self.reader)
+
+
+def share_blocks(reader: int, writer: int) -> bool:
+    """Makes the empty file a reflink. False where the file system cannot."""
+    try:
+        fcntl.ioctl(writer, FICLONE, reader)
+        return True
+    except OSError as error:
+        if error.errno not in NO_CLONE_ERRORS:
+            raise
+        return False
