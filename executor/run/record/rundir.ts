@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import { SignedAttemptIds } from "../agent/signedids.js";
-import { findDamage } from "./damage.js";
+import { checkForDamage, type ResultsCheck } from "./damage.js";
 import { explainDiskError } from "./diskerror.js";
 import { copyFileWithMode, intersectModes } from "./filemode.js";
 import { findIdentityChanges, generateSalt, hashEnvValues } from "./jobidentity.js";
@@ -77,7 +77,7 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
   for (const folder of ["results", "logs"]) mkdirSync(join(path, folder), { recursive: true });
   const isComplete = replay.isComplete && replay.committedUnits.size() === job.units;
   if (!isComplete) await removeUnjournaledResults(path, job, replay);
-  if (!isNew) rejectDamaged(path, await findDamage(path, job, replay.committedUnits));
+  if (!isNew) rejectDamaged(path, await checkForDamage(path, job, replay.committedUnits));
   const session = replay.nextSession;
   const nonce = randomBytes(8).toString("hex");
   if (!isComplete) journal.add(createOpenEntry(session, nonce));
@@ -148,9 +148,9 @@ function hashSpec(job: Job, inputs: Record<string, string>): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-function rejectDamaged(path: string, damage: string | undefined): void {
-  if (damage === undefined) return;
-  throw new MusterError("RESULTS_DAMAGED", `${path}: ${damage}`, {
+function rejectDamaged(path: string, results: ResultsCheck): void {
+  if (results.ok) return;
+  throw new MusterError("RESULTS_DAMAGED", `${path}: ${results.damage}`, {
     next: "Restore what was there, or start a new run beside this one with --fresh.",
   });
 }
