@@ -8,17 +8,17 @@ export function formatStoppedNode(stopped: NodeCleanResult): string {
   return toPrintableText([`${stopped.node}: ${describeStopped(stopped)}`]);
 }
 
-function describeStopped({ state, strays, reason }: NodeCleanResult): string {
-  switch (state) {
+function describeStopped(result: NodeCleanResult): string {
+  switch (result.state) {
     case "stopped":
-      if (strays === undefined) return "stopped, nothing is left";
-      return `stopped, nothing is left; its folder was missing, but processes of it were still running: ${formatCount(strays)}`;
+      if (result.strays === undefined) return "stopped, nothing is left";
+      return `stopped, nothing is left; its folder was missing, but processes of it were still running: ${formatCount(result.strays)}`;
     case "nothing":
       return "holds nothing of this run";
     case "failed":
-      return `not stopped: ${reason ?? ""}`;
+      return `not stopped: ${result.reason}`;
     default:
-      return state satisfies never;
+      return result satisfies never;
   }
 }
 

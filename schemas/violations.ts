@@ -45,65 +45,73 @@ export function formatValue(value: unknown): string {
 /** Converts a violation to a problem that a user understands, with its position. */
 export function explainViolation(error: Violation, source: Source): Problem {
   const path = parsePointer(error.instancePath);
-  const name = formatPath(path);
-  const given = `, not ${formatValue(error.data)}`;
-  const value = (message: string, hint?: string): Problem => ({
-    ...source.positionOf(path),
-    message: `${name} ${message}`,
-    hint,
-  });
   switch (error.keyword) {
     case "additionalProperties":
       return explainUnknownKey(error, source, path);
     case "false schema":
-      return {
-        ...source.positionOfKey(path),
-        message: `"${path.at(-1)}" does not belong to kind: ${source.get(["kind"])}`,
-        hint: "remove it, or change kind",
-      };
-    case "required":
-      return value(`has no key "${error.params.missingProperty}"`, describeKey(error));
+      return explainForeignKey(source, path);
+    case "uniqueItems":
+      return explainDuplicateItem(error, source, path);
     case "pattern":
     case "maxLength":
-      return error.propertyName === undefined
-        ? value(`${errorMessage(error) ?? `must match ${error.params.pattern}`}${given}`)
-        : {
-            ...source.positionOfKey([...path, error.propertyName]),
-            message: `"${error.propertyName}" ${errorMessage(error)}`,
-          };
+      if (error.propertyName !== undefined) return explainKeyName(error, source, path, error.propertyName);
+  }
+  const { message, hint } = explainValue(error);
+  return { ...source.positionOf(path), message: `${formatPath(path)} ${message}`, hint };
+}
+
+/** Returns what is wrong with a value, as the predicate of a sentence whose subject is its key. */
+function explainValue(error: Violation): { message: string; hint?: string } {
+  const given = `, not ${formatValue(error.data)}`;
+  switch (error.keyword) {
+    case "required":
+      return { message: `has no key "${error.params.missingProperty}"`, hint: describeKey(error) };
+    case "pattern":
+    case "maxLength":
+      return { message: `${errorMessage(error) ?? `must match ${error.params.pattern}`}${given}` };
     case "enum": {
       const allowed = error.params.allowedValues as string[];
-      return value(`must be ${allowed.join(" | ")}${given}`, suggestValue(error.data, allowed));
+      return { message: `must be ${allowed.join(" | ")}${given}`, hint: suggestValue(error.data, allowed) };
     }
     case "type":
-      return value(`must be ${formatTypes(error.params.type)}${given}`);
+      return { message: `must be ${formatTypes(error.params.type)}${given}` };
     case "scalar":
-      return value(`must be text, a number, true or false${given}`);
-    case "whole":
-      return value(
-        `must be a whole number of at least ${(error.schema as { minimum: number }).minimum}${given}`,
-        adviseOnRounding(error.data),
-      );
+      return { message: `must be text, a number, true or false${given}` };
+    case "whole": {
+      const { minimum } = error.schema as { minimum: number };
+      return { message: `must be a whole number of at least ${minimum}${given}`, hint: adviseOnRounding(error.data) };
+    }
     case "quantity": {
       const parsed = parseQuantity(error.schema, error.data);
-      return value(`${parsed.ok ? "" : parsed.message}${given}`);
+      return { message: `${parsed.ok ? "" : parsed.message}${given}` };
     }
     case "minItems":
     case "maxItems":
     case "minProperties":
-      return value(
-        `must have ${error.keyword === "maxItems" ? "at most" : "at least"} ${error.params.limit} ${formatEntries(error.params.limit)}`,
-      );
+      return { message: `must have ${formatCountLimit(error)}` };
     case "minLength":
-      return value("must not be empty");
-    case "uniqueItems":
-      return {
-        ...source.positionOf([...path, error.params.i]),
-        message: `${name} names ${formatValue(source.get([...path, error.params.i]))} twice`,
-      };
+      return { message: "must not be empty" };
     default:
-      return value(`${error.message}${given}`);
+      return { message: `${error.message}${given}` };
   }
+}
+
+function explainForeignKey(source: Source, path: KeyPath): Problem {
+  return {
+    ...source.positionOfKey(path),
+    message: `"${path.at(-1)}" does not belong to kind: ${source.get(["kind"])}`,
+    hint: "remove it, or change kind",
+  };
+}
+
+function explainDuplicateItem(error: Violation, source: Source, path: KeyPath): Problem {
+  const item = [...path, error.params.i];
+  const message = `${formatPath(path)} names ${formatValue(source.get(item))} twice`;
+  return { ...source.positionOf(item), message };
+}
+
+function explainKeyName(error: Violation, source: Source, path: KeyPath, key: string): Problem {
+  return { ...source.positionOfKey([...path, key]), message: `"${key}" ${errorMessage(error)}` };
 }
 
 function explainUnknownKey(error: Violation, source: Source, path: KeyPath): Problem {
@@ -165,6 +173,7 @@ export function isExactInteger(value: unknown): value is number | bigint {
   return typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value));
 }
 
-function formatEntries(count: number): string {
-  return count === 1 ? "entry" : "entries";
+function formatCountLimit({ keyword, params }: Violation): string {
+  const { limit } = params;
+  return `${keyword === "maxItems" ? "at most" : "at least"} ${limit} ${limit === 1 ? "entry" : "entries"}`;
 }

@@ -20,22 +20,30 @@ export function findYamlScalars(
   const start: (ParsedNode | null)[] = [top.node];
   const nodes = keys.reduce((parents, key) => parents.flatMap((parent) => findValues(parent, key)), start);
   if (nodes.length === 0) return { problem: `has nothing at ${path}` };
-  const found = nodes.map((node) => toYamlScalar(node, text, path));
-  const problem = found.find((one) => typeof one === "string");
-  return problem === undefined ? { found: found as YamlScalar[] } : { problem };
+  const found: YamlScalar[] = [];
+  for (const node of nodes) {
+    const converted = toYamlScalar(node, text, path);
+    if ("problem" in converted) return converted;
+    found.push(converted.scalar);
+  }
+  return { found };
 }
 
 /** Returns the scalar, or a message that says what the node is instead. */
-function toYamlScalar(node: ParsedNode | null, text: string, path: string): YamlScalar | string {
-  if (isAlias(node)) return `has the alias *${node.source} at ${path}; name the place of &${node.source}`;
-  if (node !== null && !isScalar(node)) return `has a list or a mapping at ${path}, not a value`;
-  if (node === null || node.range[0] === node.range[1]) return `has no value at ${path}`;
+function toYamlScalar(
+  node: ParsedNode | null,
+  text: string,
+  path: string,
+): { scalar: YamlScalar } | { problem: string } {
+  if (isAlias(node)) return { problem: `has the alias *${node.source} at ${path}; name the place of &${node.source}` };
+  if (node !== null && !isScalar(node)) return { problem: `has a list or a mapping at ${path}, not a value` };
+  if (node === null || node.range[0] === node.range[1]) return { problem: `has no value at ${path}` };
   const [start, end] = node.range;
   const place = { text: node.source ?? text.slice(start, end), start, end };
-  if (typeof node.value === "string") return { kind: "text", ...place, text: node.value };
-  if (typeof node.value === "bigint") return { kind: "integer", ...place };
-  if (typeof node.value === "number") return { kind: "float", ...place };
-  return { kind: typeof node.value === "boolean" ? "boolean" : "null", ...place };
+  if (typeof node.value === "string") return { scalar: { kind: "text", ...place, text: node.value } };
+  if (typeof node.value === "bigint") return { scalar: { kind: "integer", ...place } };
+  if (typeof node.value === "number") return { scalar: { kind: "float", ...place } };
+  return { scalar: { kind: typeof node.value === "boolean" ? "boolean" : "null", ...place } };
 }
 
 /** Formats a text in the style of `old`, the scalar as it is written now. A plain scalar gets quotes if it needs them. */

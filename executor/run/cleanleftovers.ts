@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { formatAddress, type Node } from "../../fleet/node.js";
+import { resolveWithin } from "../../fleet/rejectonabort.js";
 import type { Job } from "../job/job.js";
-import { cleanNode } from "./node/cleannode.js";
+import { cleanNode, type NodeCleanResult } from "./node/cleannode.js";
 import type { NodeWorker } from "./node/nodeworker.js";
 import type { Journal } from "./record/journal.js";
 import type { CloseEntry } from "./record/journalentry.js";
@@ -105,8 +105,8 @@ export async function cleanLeftovers(
     leftovers.map(async (leftover) => {
       const node = nodes.find((one) => isSameNode(leftover, one));
       if (node === undefined) return leftover;
-      const reason = await cleanWithTimeout(node, run);
-      if (reason !== undefined) return { ...leftover, reason };
+      const result = await cleanWithTimeout(node, run);
+      if (result.state === "failed") return { ...leftover, reason: result.reason };
       onCleaned(`${node.name}: cleaned; nothing of an earlier session of this run is left there`);
       return undefined;
     }),
@@ -128,19 +128,10 @@ function isCleanableNow(leftover: Leftover, workers: NodeWorker[]): boolean {
   return worker === undefined || worker.isReachable;
 }
 
-/** Cleans a node. Returns why that failed; undefined = the node is clean. */
-async function cleanWithTimeout(node: Node, run: RunContext): Promise<string | undefined> {
-  const timer = new AbortController();
-  const timeout = sleep(
-    CLEAN_NODE_TIMEOUT_SECONDS * 1000,
-    `it was not reached within ${CLEAN_NODE_TIMEOUT_SECONDS} s`,
-    {
-      signal: timer.signal,
-    },
-  );
-  const cleaned = cleanNode(node, run, new Set()).then(({ reason }) => reason);
-  const reason = await Promise.race([cleaned, timeout]);
-  timeout.catch(() => {});
-  timer.abort();
-  return reason;
+/** Cleans a node as `cleanNode` does; a node that takes longer than CLEAN_NODE_TIMEOUT_SECONDS counts as failed. */
+async function cleanWithTimeout(node: Node, run: RunContext): Promise<NodeCleanResult> {
+  const result = await resolveWithin(cleanNode(node, run, new Set()), CLEAN_NODE_TIMEOUT_SECONDS * 1000);
+  if (result !== undefined) return result;
+  const reason = `it was not reached within ${CLEAN_NODE_TIMEOUT_SECONDS} s`;
+  return { node: node.name, state: "failed", reason };
 }

@@ -8,10 +8,10 @@ import { Scheduler } from "../schedule/scheduler.js";
 import { type DoneMessage, decodeSplit, decodeUnit } from "./agent/protocol.js";
 import { markEarlierLeftovers } from "./cleanleftovers.js";
 import { failpoint } from "./failpoint.js";
-import { createFailure, errorText, failureFromDone, isConnectionLost } from "./node/attemptfailure.js";
+import { createFailure, determineOutcome, errorText, isConnectionLost } from "./node/attemptfailure.js";
 import type { AttemptMessage, NodeEvent } from "./node/nodeevent.js";
 import { NodeWorker, TOO_MANY_MESSAGES } from "./node/nodeworker.js";
-import { findViolation } from "./node/protocolviolation.js";
+import { checkAttemptMessage } from "./node/protocolviolation.js";
 import type { SlotEvent } from "./node/slotmonitor.js";
 import { performInstruction } from "./performinstruction.js";
 import { RunCounters } from "./record/counters.js";
@@ -171,8 +171,8 @@ export class Coordinator {
     const attempt = this.scheduler.attempt(message.id);
     if (attempt === undefined && !worker.rateLimiter.tryAcquire(monotonicSeconds()))
       return worker.refuseForViolation(TOO_MANY_MESSAGES);
-    const violation = attempt && findViolation(message, attempt, worker.node.name, this.directory.ids);
-    if (violation !== undefined) return worker.refuseForViolation(violation);
+    const check = attempt && checkAttemptMessage(message, attempt, worker.node.name, this.directory.ids);
+    if (check?.ok === false) return worker.refuseForViolation(check.violation);
     if (this.ended !== undefined) return;
     switch (message.ev) {
       case "started":
@@ -246,14 +246,14 @@ export class Coordinator {
       worker.send({ op: "ack", ids: [done.id] });
       return this.event({ type: "requeued", attempt: attempt.id });
     }
-    const failure = failureFromDone(attempt, done, attempt.chunk.spec.timeout);
-    if (failure === undefined)
+    const outcome = determineOutcome(attempt, done, attempt.chunk.spec.timeout);
+    if (outcome.ok)
       this.event({ type: "finished", attempt: attempt.id, seconds: done.seconds, end: decodeUnit(done.end) });
     // The event may have replaced the attempt: a split shortens its chunk.
     const current = this.scheduler.attempt(done.id) ?? attempt;
     const ended = { attempt: current, done, source: worker.resultSource, fingerprint: worker.fingerprint };
-    if (failure === undefined) this.collector.collectResult(ended);
-    else this.collector.collectLogs(ended, failure);
+    if (outcome.ok) this.collector.collectResult(ended);
+    else this.collector.collectLogs(ended, outcome.failure);
   }
 
   private fail(attempt: Attempt, failed: Failure): void {

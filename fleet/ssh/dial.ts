@@ -65,7 +65,7 @@ async function logIn(
   if (stream.destroyed)
     throw explainLoginError(stream.errored ?? new Error("connection closed"), hop, where, credentials);
   const client = newClient(where.node);
-  let refusal: ConnectionError | undefined;
+  let hostKeyError: ConnectionError | undefined;
   const sock = coalesceWrites(stream);
   const connection = new SshConnection(where.node, client, sock);
   const config: ConnectConfig = {
@@ -79,16 +79,17 @@ async function logIn(
       serverHostKey: orderAlgorithms(listRecordedTypes(readKnownHosts(hop), hop.hostKeyAlias ?? hop.host, hop.port)),
     },
     hostVerifier: (key: Buffer) => {
-      refusal = checkHostKey(hop, where, key);
-      if (refusal === undefined) connection.hostKey = `${readKeyType(key)} ${formatKeyFingerprint(key)}`;
-      return refusal === undefined;
+      const check = checkHostKey(hop, where, key);
+      if (check.ok) connection.hostKey = `${readKeyType(key)} ${formatKeyFingerprint(key)}`;
+      else hostKeyError = check.error;
+      return check.ok;
     },
   };
   try {
     await new Promise<void>((resolve, reject) => {
       client.once("ready", resolve);
       void connection.closed.then((reason) =>
-        reject(refusal ?? explainLoginError(connection.error ?? new Error(reason), hop, where, credentials)),
+        reject(hostKeyError ?? explainLoginError(connection.error ?? new Error(reason), hop, where, credentials)),
       );
       client.connect(config);
     });

@@ -18,40 +18,43 @@ export function readKnownHosts(hop: Hop): KnownHost[] {
   return [...hop.userKnownHosts, ...hop.globalKnownHosts].flatMap((file) => parseKnownHosts(readIfThere(file), file));
 }
 
+/** Whether a host key is accepted: it is trusted, or it is new and now recorded. */
+export type HostKeyCheck = { readonly ok: true } | { readonly ok: false; readonly error: ConnectionError };
+
 /**
- * Checks the key that `hop` presents against known_hosts. Returns undefined if it is trusted, or new and now recorded; else the error
- * (HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, HOST_KEY_REVOKED, CONFIG). Synchronous, so that two connections cannot both record the key.
+ * Checks the key that `hop` presents against known_hosts. The errors are HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, HOST_KEY_REVOKED, and
+ * CONFIG if a new key cannot be recorded. Synchronous, so that two connections cannot both record the key.
  */
-export function checkHostKey(hop: Hop, where: NodeStep, key: Buffer): ConnectionError | undefined {
+export function checkHostKey(hop: Hop, where: NodeStep, key: Buffer): HostKeyCheck {
   const name = hop.hostKeyAlias ?? hop.host;
   const shown = `${readKeyType(key)} ${formatKeyFingerprint(key)}`;
   const verdict = judgeHostKey(readKnownHosts(hop), name, hop.port, key);
   switch (verdict.kind) {
     case "trusted":
-      return undefined;
-    case "revoked":
-      return new ConnectionError(
-        "HOST_KEY_REVOKED",
-        where,
-        `${formatLine(verdict.place)} revokes the host key ${shown}`,
-      );
+      return { ok: true };
+    case "revoked": {
+      const reason = `${formatLine(verdict.place)} revokes the host key ${shown}`;
+      return { ok: false, error: new ConnectionError("HOST_KEY_REVOKED", where, reason) };
+    }
     case "changed":
-      return new ConnectionError(
-        "HOST_KEY_CHANGED",
-        where,
-        `the HOST KEY HAS CHANGED: it shows ${shown}, but ${formatLine(verdict.place)} has ` +
-          `${verdict.place.type} ${formatKeyFingerprint(verdict.place.key)}. Someone may be intercepting it; nothing was sent`,
-        {
-          next:
-            `find out why. If the machine was reinstalled: ssh-keygen -f ${verdict.place.file} ` +
-            `-R '${formatHostName(name, hop.port)}', then connect once with ${formatSshCommand(hop)}`,
-        },
-      );
+      return { ok: false, error: createChangedKeyError(hop, where, shown, verdict.place) };
     case "unknown":
-      return hop.acceptsNewKeys
-        ? recordHostKey(hop, name, key, where)
-        : createUnknownKeyError(hop, where, shown, verdict.authority);
+      if (hop.acceptsNewKeys) return recordHostKey(hop, name, key, where);
+      return { ok: false, error: createUnknownKeyError(hop, where, shown, verdict.authority) };
+    default:
+      return verdict satisfies never;
   }
+}
+
+function createChangedKeyError(hop: Hop, where: NodeStep, shown: string, place: KnownHost): ConnectionError {
+  const name = formatHostName(hop.hostKeyAlias ?? hop.host, hop.port);
+  const reason =
+    `the HOST KEY HAS CHANGED: it shows ${shown}, but ${formatLine(place)} has ${place.type} ` +
+    `${formatKeyFingerprint(place.key)}. Someone may be intercepting it; nothing was sent`;
+  const next =
+    `find out why. If the machine was reinstalled: ssh-keygen -f ${place.file} ` +
+    `-R '${name}', then connect once with ${formatSshCommand(hop)}`;
+  return new ConnectionError("HOST_KEY_CHANGED", where, reason, { next });
 }
 
 function createUnknownKeyError(hop: Hop, where: NodeStep, shown: string, authority: boolean): ConnectionError {
@@ -64,9 +67,9 @@ function createUnknownKeyError(hop: Hop, where: NodeStep, shown: string, authori
   return new ConnectionError("HOST_KEY_UNKNOWN", where, reason, { next });
 }
 
-function recordHostKey(hop: Hop, name: string, key: Buffer, where: NodeStep): ConnectionError | undefined {
+function recordHostKey(hop: Hop, name: string, key: Buffer, where: NodeStep): HostKeyCheck {
   const file = hop.userKnownHosts[0];
-  if (file === undefined) return undefined;
+  if (file === undefined) return { ok: true };
   const plain = formatHostName(name, hop.port);
   const host = hop.hashesNames ? hashHostName(plain, randomBytes(20)) : plain;
   const line = `${host} ${readKeyType(key)} ${key.toString("base64")}\n`;
@@ -75,10 +78,10 @@ function recordHostKey(hop: Hop, name: string, key: Buffer, where: NodeStep): Co
     const text = readIfThere(file);
     // A single append, because other programs may be adding a line at the same time.
     appendFileSync(file, text === "" || text.endsWith("\n") ? line : `\n${line}`, { mode: 0o600 });
-    return undefined;
+    return { ok: true };
   } catch (cause) {
     const reason = `the new host key could not be recorded in ${file}: ${(cause as Error).message}`;
-    return new ConnectionError("CONFIG", where, reason, { next: `make ${file} writable`, cause });
+    return { ok: false, error: new ConnectionError("CONFIG", where, reason, { next: `make ${file} writable`, cause }) };
   }
 }
 

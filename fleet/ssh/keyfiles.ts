@@ -16,10 +16,9 @@ export function readKeyFile(path: string): KeyFile | undefined {
     const problem = `cannot be read: ${(error as Error).message}`;
     return { path, public: readPublicHalf(path), problem, next: "make it readable for you" };
   }
-  const parsed = takeFirstKey(ssh2.utils.parseKey(text));
-  if (!(parsed instanceof Error))
-    return parsed.isPrivateKey() ? { path, private: parsed } : createPublicOnly(path, parsed);
-  return { path, public: readPublicHalf(path), ...explainUnusableKey(path, text, parsed) };
+  const parsed = parseFirstKey(text);
+  if (!parsed.ok) return { path, public: readPublicHalf(path), ...explainUnusableKey(path, text, parsed.error) };
+  return parsed.key.isPrivateKey() ? { path, private: parsed.key } : createPublicOnly(path, parsed.key);
 }
 
 /** Explains why a key file cannot be used, and what to do about it. */
@@ -40,13 +39,16 @@ function createPublicOnly(path: string, key: ParsedKey): KeyFile {
 
 function readPublicHalf(path: string): Buffer | undefined {
   try {
-    const key = takeFirstKey(ssh2.utils.parseKey(readFileSync(`${path}.pub`)));
-    return key instanceof Error ? undefined : key.getPublicSSH();
+    const parsed = parseFirstKey(readFileSync(`${path}.pub`));
+    return parsed.ok ? parsed.key.getPublicSSH() : undefined;
   } catch {
     return undefined;
   }
 }
 
-function takeFirstKey(parsed: ParsedKey | ParsedKey[] | Error): ParsedKey | Error {
-  return Array.isArray(parsed) ? (parsed[0] ?? new Error("no key in it")) : parsed;
+function parseFirstKey(content: string | Buffer): { ok: true; key: ParsedKey } | { ok: false; error: Error } {
+  const parsed = ssh2.utils.parseKey(content);
+  if (parsed instanceof Error) return { ok: false, error: parsed };
+  const key = Array.isArray(parsed) ? parsed[0] : parsed;
+  return key === undefined ? { ok: false, error: new Error("no key in it") } : { ok: true, key };
 }

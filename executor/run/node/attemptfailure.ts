@@ -4,10 +4,13 @@ import type { Attempt, Failure } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
 import { DiskError } from "../record/diskerror.js";
 
-/** Returns why an attempt failed that has ended; undefined = it succeeded. `timeout`: the chunk's timeout in seconds. */
-export function failureFromDone(attempt: Attempt, done: DoneMessage, timeout: number | undefined): Failure | undefined {
+/** How an attempt ended that its node neither cancelled nor lost. */
+export type AttemptOutcome = { readonly ok: true } | { readonly ok: false; readonly failure: Failure };
+
+/** Determines whether an attempt that has ended succeeded. `timeout`: the chunk's timeout in seconds. */
+export function determineOutcome(attempt: Attempt, done: DoneMessage, timeout: number | undefined): AttemptOutcome {
   const reason = describeFailure(done, timeout);
-  return reason === undefined ? undefined : createFailure(attempt, reason, done);
+  return reason === undefined ? { ok: true } : { ok: false, failure: createFailure(attempt, reason, done) };
 }
 
 /** Creates the failure of an attempt. `done`: how its program ended; undefined = it was never started. */
@@ -29,6 +32,7 @@ export function isSuccess(done: DoneMessage): boolean {
   return !done.canceled && !done.lost && describeFailure(done, undefined) === undefined;
 }
 
+/** Returns why an attempt failed; undefined if it succeeded. */
 function describeFailure(done: DoneMessage, timeout: number | undefined): string | undefined {
   if (done.error !== undefined && done.error !== null) return done.error;
   if (done.timeout) return `still running after its timeout of ${timeout} s`;

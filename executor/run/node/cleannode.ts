@@ -8,16 +8,14 @@ import { isConnectionLost, isSuccess, withoutNodeName } from "./attemptfailure.j
 import { stopAgent } from "./stopagent.js";
 import { endStrays } from "./strays.js";
 
-/** The result of removing a run from one node. */
-export interface NodeCleanResult {
-  node: string;
-  /** `nothing`: the node held nothing of the run. */
-  state: "stopped" | "nothing" | "failed";
-  /** Number of processes that were ended though the run's folder was missing. */
-  strays?: number;
-  /** Why it failed; set only then. */
-  reason?: string;
-}
+/**
+ * The result of removing a run from one node. `nothing`: the node held nothing of the run. `strays`: the number of processes that were
+ * ended though the run's folder was missing.
+ */
+export type NodeCleanResult =
+  | { node: string; state: "stopped"; strays?: number }
+  | { node: string; state: "nothing" }
+  | { node: string; state: "failed"; reason: string };
 
 /**
  * Removes a run from a node: kills its processes and deletes its folder. Where the agent is gone, a new one is started to find what
@@ -26,18 +24,14 @@ export interface NodeCleanResult {
  */
 export async function cleanNode(node: Node, run: RunContext, finished: Set<string>): Promise<NodeCleanResult> {
   try {
-    return { node: node.name, ...(await cleanRunFolders(node, run, finished)) };
+    return await cleanRunFolders(node, run, finished);
   } catch (error) {
     if (!(error instanceof MusterError)) throw error;
     return { node: node.name, state: "failed", reason: withoutNodeName(node, error) };
   }
 }
 
-async function cleanRunFolders(
-  node: Node,
-  run: RunContext,
-  finished: Set<string>,
-): Promise<Omit<NodeCleanResult, "node">> {
+async function cleanRunFolders(node: Node, run: RunContext, finished: Set<string>): Promise<NodeCleanResult> {
   const connection = await run.dialer.connect(node);
   try {
     let [wasThere, strays] = [false, 0];
@@ -49,8 +43,8 @@ async function cleanRunFolders(
       wasThere ||= found.wasThere;
       strays += found.strays;
     }
-    if (strays > 0) return { state: "stopped", strays };
-    return { state: wasThere ? "stopped" : "nothing" };
+    if (strays > 0) return { node: node.name, state: "stopped", strays };
+    return { node: node.name, state: wasThere ? "stopped" : "nothing" };
   } finally {
     await connection.close();
   }

@@ -5,11 +5,12 @@ import { dirname, join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import { SignedAttemptIds } from "../agent/signedids.js";
-import { findDamage } from "./damage.js";
+import { checkForDamage, type ResultsCheck } from "./damage.js";
 import { explainDiskError } from "./diskerror.js";
 import { copyFileWithMode, intersectModes } from "./filemode.js";
 import { findIdentityChanges, generateSalt, hashEnvValues } from "./jobidentity.js";
 import { Journal } from "./journal.js";
+import type { JournalEntry } from "./journalentry.js";
 import { RunReplay } from "./replay.js";
 import { recoverResults } from "./resultsrecovery.js";
 import { openRunKey } from "./runkey.js";
@@ -53,79 +54,88 @@ export interface RunDirectoryOptions {
  * inputs, with what differs; with JOURNAL_DAMAGED or RESULTS_DAMAGED (65); with HELD (75) if another process holds it; and with DISK (3)
  * if it cannot be written.
  */
-export async function openRunDirectory(path: string, purpose: RunDirectoryOptions): Promise<RunDirectory> {
-  let claimed: LockedJournal | undefined;
+export async function openRunDirectory(path: string, options: RunDirectoryOptions): Promise<RunDirectory> {
+  let lock: LockedJournal | undefined;
   try {
-    const { file, envFile } = purpose.job;
-    claimed = acquireRunLock(path, intersectModes([file, ...(envFile === undefined ? [] : [envFile])]));
-    return await open(path, claimed, purpose);
+    const { file, envFile } = options.job;
+    lock = acquireRunLock(path, intersectModes([file, ...(envFile === undefined ? [] : [envFile])]));
+    return await open(path, lock, options);
   } catch (error) {
-    if (claimed !== undefined) closeSync(claimed.fd);
+    if (lock !== undefined) closeSync(lock.fd);
     throw explainDiskError(path, error);
   }
 }
 
-async function open(
-  path: string,
-  { fd, file }: LockedJournal,
-  { job, inputs, adopt }: RunDirectoryOptions,
-): Promise<RunDirectory> {
-  const past = new RunReplay();
+async function open(path: string, lock: LockedJournal, options: RunDirectoryOptions): Promise<RunDirectory> {
+  const { job, inputs } = options;
+  const { journal, replay } = resumeJournal(path, lock);
+  const isNew = replay.header === undefined;
+  if (replay.header !== undefined) rejectOtherRun(path, findIdentityChanges(replay.header, job, inputs));
+  const began = performance.now();
+  const key = openRunKey(path);
+  identifyRun(path, journal, replay, options);
+  for (const folder of ["results", "logs"]) mkdirSync(join(path, folder), { recursive: true });
+  const isComplete = replay.isComplete && replay.committedUnits.size() === job.units;
+  if (!isComplete) await removeUnjournaledResults(path, job, replay);
+  if (!isNew) rejectDamaged(path, await checkForDamage(path, job, replay.committedUnits));
+  const session = replay.nextSession;
+  const nonce = randomBytes(8).toString("hex");
+  if (!isComplete) journal.add(createOpenEntry(session, nonce));
+  await journal.flush();
+  if (isNew) for (const folder of [path, dirname(path)]) syncFolder(folder);
+  const nonces = [...replay.nonces, nonce];
+  return {
+    path,
+    id: replay.ids.at(-1)!,
+    formerIds: replay.ids.slice(0, -1),
+    nonce,
+    nonces,
+    ids: new SignedAttemptIds({ job, nonce, nonces, key, spec: hashSpec(job, inputs) }),
+    journal,
+    replay,
+    session,
+    isComplete,
+    elapsedSeconds: () => Math.round(performance.now() - began) / 1000,
+    close: () => journal.close(),
+  };
+}
+
+/** Opens the journal for writing and replays it. Throws OTHER_RUN (65) if it is the journal of a pipeline. */
+function resumeJournal(path: string, { fd, file }: LockedJournal): { journal: Journal; replay: RunReplay } {
+  const replay = new RunReplay();
   let records = 0;
   const journal = Journal.resume(fd, file, (entry) => {
     records++;
-    past.apply(entry);
+    replay.apply(entry);
   });
-  if (past.header === undefined && records > 0) throw createOtherRunError(path, "a run of a pipeline");
-  if (past.header !== undefined) rejectOtherRun(path, findIdentityChanges(past.header, job, inputs));
-  const { nextSession: session } = past;
-  const began = performance.now();
-  const elapsed = () => Math.round(performance.now() - began) / 1000;
-  const key = openRunKey(path);
-  if (past.header === undefined) {
+  if (replay.header === undefined && records > 0) throw createOtherRunError(path, "a run of a pipeline");
+  return { journal, replay };
+}
+
+/** Journals the id of a new or adopted run and adds it to `replay`. A new run also gets a copy of the job file. */
+function identifyRun(path: string, journal: Journal, replay: RunReplay, options: RunDirectoryOptions): void {
+  const { job, inputs, adopt } = options;
+  if (replay.header !== undefined && !adopt) return;
+  const id = generateRunId(job);
+  if (replay.header === undefined) {
     copyFileWithMode(job.file, join(path, "job.yaml"));
-    const [id, salt] = [generateRunId(job), generateSalt()];
+    const salt = generateSalt();
     const identity = hashEnvValues(job.identity, salt);
     journal.add({ e: "run", id, name: job.name, salt, identity, inputs, units: `${job.units}` });
-    past.ids.push(id);
-  } else if (adopt) {
-    const id = generateRunId(job);
+  } else {
     journal.add({ e: "adopt", id });
-    past.ids.push(id);
   }
-  mkdirSync(join(path, "results"), { recursive: true });
-  mkdirSync(join(path, "logs"), { recursive: true });
-  const isComplete = past.isComplete && past.committedUnits.size() === job.units;
-  if (!isComplete) {
-    await recoverResults(join(path, "results.ndjson"), past, job);
-    if (past.header !== undefined) removeUncommitted(join(path, "results"), past, job);
-  }
-  if (past.header !== undefined) rejectDamaged(path, await findDamage(path, job, past.committedUnits));
-  const nonce = randomBytes(8).toString("hex");
-  if (!isComplete) {
-    const at = new Date().toISOString();
-    journal.add({ e: "open", session, nonce, pid: process.pid, host: hostname(), at });
-  }
-  await journal.flush();
-  if (past.header === undefined) for (const folder of [path, dirname(path)]) syncFolder(folder);
-  const nonces = [...past.nonces, nonce];
-  const ids = new SignedAttemptIds({ job, nonce, nonces, key, spec: hashSpec(job, inputs) });
-  const [id, formerIds] = [past.ids.at(-1)!, past.ids.slice(0, -1)];
-  const close = () => journal.close();
-  return {
-    path,
-    id,
-    formerIds,
-    nonce,
-    nonces,
-    ids,
-    journal,
-    replay: past,
-    session,
-    isComplete,
-    elapsedSeconds: elapsed,
-    close,
-  };
+  replay.ids.push(id);
+}
+
+/** Removes results that an earlier coordinator wrote but did not journal. Rejects with RESULTS_DAMAGED (65). */
+async function removeUnjournaledResults(path: string, job: Job, replay: RunReplay): Promise<void> {
+  await recoverResults(join(path, "results.ndjson"), replay, job);
+  if (replay.header !== undefined) removeUncommitted(join(path, "results"), replay, job);
+}
+
+function createOpenEntry(session: number, nonce: string): JournalEntry {
+  return { e: "open", session, nonce, pid: process.pid, host: hostname(), at: new Date().toISOString() };
 }
 
 function generateRunId(job: Job): string {
@@ -138,9 +148,9 @@ function hashSpec(job: Job, inputs: Record<string, string>): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-function rejectDamaged(path: string, damage: string | undefined): void {
-  if (damage === undefined) return;
-  throw new MusterError("RESULTS_DAMAGED", `${path}: ${damage}`, {
+function rejectDamaged(path: string, results: ResultsCheck): void {
+  if (results.ok) return;
+  throw new MusterError("RESULTS_DAMAGED", `${path}: ${results.damage}`, {
     next: "Restore what was there, or start a new run beside this one with --fresh.",
   });
 }
