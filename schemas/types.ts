@@ -361,25 +361,47 @@ export interface JobFile {
     [k: string]: (string | number | bigint | boolean)[];
   };
   /**
-   * The program, relative to the job file; it is staged once per node. An executable file runs by its `#!` line, another `*.py` with the node's Python.
+   * The program, relative to the job file. An executable file runs by its `#!` line, another `*.py` with the node's Python.
    */
   script?: string;
   /**
-   * A program that is installed on the nodes, and its first arguments; instead of `script`. `args` follow them.
+   * A Python module that runs as `python -m`, e.g. `pkg.worker`; instead of `script`.
+   */
+  module?: string;
+  /**
+   * A program and its first arguments; instead of `script`. It is found on the node's PATH, or, as `./tool`, in the working directory. `args` follow them.
    *
    * @minItems 1
    */
   command?: (string | number | bigint | boolean)[];
   /**
+   * The root of the project, relative to the job file: its files go along to every node, and each attempt starts in a writable copy of them. Default: the nearest folder at or above the job file with `.git`, `pyproject.toml`, `setup.py`, `.project-root` or `requirements.txt`, else the job file's own folder. `none`: nothing goes along but the script and `inputs`. Left out are ignored files, `.env` files, files over 4 MB, and results; what a program needs of them goes into `inputs`.
+   */
+  project?: string;
+  /**
+   * Narrows down which files of the project go along: files, folders or globs, relative to the project's root, e.g. `[src/, conf/*.yaml]`. Or `imports`: the script, and the modules of the project that it imports, as far as they can be found without running it.
+   *
+   * @minItems 1
+   */
+  code?: "imports" | string[];
+  /**
+   * The folder in which programs start, relative to the project's root. Default: the job file's folder.
+   */
+  cwd?: string;
+  /**
+   * Folders that Python finds modules in, relative to the project's root: PYTHONPATH begins with them. Default: the folders in which the imports of the project's modules resolve.
+   */
+  pythonpath?: string[];
+  /**
    * Arguments, passed byte for byte. Placeholders: `{chunk}` `{out}` `{gpu}`, of a range `{start}` `{end}`, of a matrix its keys, and `params`; `{{` and `}}` are literal braces. Of tasks: for every task that has neither `args` nor a program of its own.
    */
   args?: (string | number | bigint | boolean)[];
   /**
-   * Files or folders, relative to the job file. They are staged, and have the same path relative to the working directory. Of tasks: for every task.
+   * Files or folders, relative to the job file, that are staged in addition to the project. They lie at the same relative path. Of tasks: for every task.
    */
   inputs?: string[];
   /**
-   * Files that the program writes under `{out}`. A chunk is done when it exits 0 and all of them exist. Of tasks: for every task that has no `outputs` of its own.
+   * Files that the program writes, relative to its working directory, which is `{out}`. A chunk is done when it exits 0 and all of them exist. Of tasks: for every task that has no `outputs` of its own.
    */
   outputs?: string[];
   /**
@@ -502,11 +524,15 @@ export interface Task {
    */
   id: string | number | bigint | boolean;
   /**
-   * Replaces the job's `script` or `command`, and its `args`. The program, relative to the job file; it is staged once per node. An executable file runs by its `#!` line, another `*.py` with the node's Python.
+   * Replaces the job's program and its `args`. A file relative to the job file. An executable file runs by its `#!` line, another `*.py` with the node's Python.
    */
   script?: string;
   /**
-   * Replaces the job's `script` or `command`, and its `args`. A program that is installed on the nodes, and its first arguments; `args` follow them.
+   * Replaces the job's program and its `args`. A Python module that runs as `python -m`.
+   */
+  module?: string;
+  /**
+   * Replaces the job's program and its `args`. A program and its first arguments; `args` follow them.
    *
    * @minItems 1
    */
@@ -561,6 +587,24 @@ export interface JobsFile {
    * The name of the job and of its run directory. Default: the file's name without its extension.
    */
   name?: string;
+  /**
+   * The root of the project, relative to the job file: its files go along to every node, and each attempt starts in a writable copy of them. Default: the nearest folder at or above the job file with `.git`, `pyproject.toml`, `setup.py`, `.project-root` or `requirements.txt`, else the job file's own folder. `none`: nothing goes along but the script and `inputs`. Left out are ignored files, `.env` files, files over 4 MB, and results; what a program needs of them goes into `inputs`.
+   */
+  project?: string;
+  /**
+   * Narrows down which files of the project go along: files, folders or globs, relative to the project's root, e.g. `[src/, conf/*.yaml]`. Or `imports`: the script, and the modules of the project that it imports, as far as they can be found without running it.
+   *
+   * @minItems 1
+   */
+  code?: "imports" | string[];
+  /**
+   * The folder in which programs start, relative to the project's root. Default: the job file's folder.
+   */
+  cwd?: string;
+  /**
+   * Folders that Python finds modules in, relative to the project's root: PYTHONPATH begins with them. Default: the folders in which the imports of the project's modules resolve.
+   */
+  pythonpath?: string[];
   /**
    * What a slot must have to run a chunk.
    */

@@ -1,4 +1,5 @@
 import type { Chunk, ChunkSpec, Job } from "../../executor/job/job.js";
+import { NO_PROJECT_FOLDERS } from "../../executor/job/project/project.js";
 
 /** What every chunk of such a job runs. */
 export const benchSpec: ChunkSpec = {
@@ -22,6 +23,7 @@ export function createBenchJob(units: bigint, sizing: Job["sizing"]): Job {
     chunk: (start, end): Chunk => ({ id: `${start}-${end}`, start, end, spec: benchSpec }),
     unitsOf: () => undefined,
     stagedFiles: () => [],
+    folders: NO_PROJECT_FOLDERS,
     needs: { playbooks: [] },
     params: {},
     limitedValues: [],

@@ -1,4 +1,4 @@
-import type { ChunkSpec, StagedFile } from "./job.js";
+import type { ChunkSpec, Program, StagedFile } from "./job.js";
 import { fillTemplate } from "./template.js";
 
 /** Returns the spec of one chunk: the shared spec with its arguments filled. */
@@ -22,10 +22,23 @@ export function* listStagedFiles(specs: Iterable<Pick<ChunkSpec, "program" | "in
 export function specIdentity(spec: ChunkSpec): Record<string, unknown> {
   const { program } = spec;
   return {
-    ...(program.kind === "script" ? { script: program.script.path } : { command: program.command }),
+    ...programIdentity(program),
     args: spec.args,
     inputs: spec.inputs.map(({ path }) => path),
     outputs: spec.outputs,
     env: spec.env,
   };
+}
+
+function programIdentity(program: Program): Record<string, unknown> {
+  switch (program.kind) {
+    case "script":
+      return { script: program.script.path };
+    case "module":
+      return { module: program.module };
+    case "command":
+      return { command: program.command };
+    default:
+      return program satisfies never;
+  }
 }

@@ -16,9 +16,9 @@ export function normalizePath(path: string): { ok: true; path: string } | { ok: 
   return { ok: true, path: /(?:^|\/)\.?(?:\/|$)/.test(path) ? posix.normalize(path) : path };
 }
 
-/** Finds the script at `path`, relative to `folder`. */
-export function findScript(folder: string, path: string): FoundFiles {
-  const found = locate(folder, path);
+/** Finds the script at `path`, relative to `folder`; anywhere in the project, where one goes along. */
+export function findScript(folder: string, path: string, projectRoot: string | undefined): FoundFiles {
+  const found = projectRoot === undefined ? locate(folder, path) : locateInProject(folder, path, projectRoot);
   if (found.ok && found.kind === "folder") return { ok: false, message: "is a folder" };
   return found.ok ? { ok: true, files: [{ source: join(folder, found.path), path: found.path }] } : found;
 }
@@ -46,10 +46,22 @@ type FoundPath =
 
 function locate(folder: string, path: string): FoundPath {
   const plain = normalizePath(path);
-  if (!plain.ok) return { ...plain, hint: `it must be in or below ${folder}` };
-  const stat = statSync(join(folder, plain.path), { throwIfNoEntry: false });
-  if (stat === undefined) return { ok: false, message: "does not exist", hint: suggestPath(folder, plain.path) };
-  const place = { path: plain.path, bytes: stat.size };
+  return plain.ok ? inspect(folder, plain.path) : { ...plain, hint: `it must be in or below ${folder}` };
+}
+
+function locateInProject(folder: string, path: string, root: string): FoundPath {
+  const plain = posix.normalize(path);
+  const hint = `it must be in the project, ${root}`;
+  if (path === "" || path.includes("\0") || path.startsWith("/")) return { ...normalizePath(path), hint } as FoundPath;
+  if (`${posix.join(folder, plain)}/`.startsWith(`${root}/`)) return inspect(folder, plain);
+  return { ok: false, message: "is outside the project", hint };
+}
+
+/** `path`: in normal form. */
+function inspect(folder: string, path: string): FoundPath {
+  const stat = statSync(join(folder, path), { throwIfNoEntry: false });
+  if (stat === undefined) return { ok: false, message: "does not exist", hint: suggestPath(folder, path) };
+  const place = { path, bytes: stat.size };
   if (stat.isDirectory()) return { ok: true, kind: "folder", ...place };
   return stat.isFile()
     ? { ok: true, kind: "file", ...place }

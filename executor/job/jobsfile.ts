@@ -7,7 +7,7 @@ import { readSeconds } from "./jobsettings.js";
 import { OutputRegistry, readOutputs } from "./outputs.js";
 import { type JobReader, type KeyPath, type SourceText, textInPlaceOf } from "./reader.js";
 import { type EntryProgram, readRoute } from "./route.js";
-import { checkArgument, checkOverlap, LoadCache, readEnv, readScript, removeDuplicates } from "./specreader.js";
+import { checkArgument, checkOverlap, type LoadCache, readEnv, readScript, removeDuplicates } from "./specreader.js";
 import { TaskList } from "./tasklist.js";
 import { IdRegistry, readTaskRank } from "./tasks.js";
 import type { UnitSpace } from "./unitspace.js";
@@ -16,8 +16,12 @@ import type { UnitSpace } from "./unitspace.js";
  * Reads a jobs file of the Python coordinators as it is: nothing in it is a placeholder. `env`: the environment that its
  * own `env` extends.
  */
-export function readJobsFile(reader: JobReader, inventory: Inventory, env: Record<string, string>): UnitSpace {
-  const cache = new LoadCache();
+export function readJobsFile(
+  reader: JobReader,
+  inventory: Inventory,
+  env: Record<string, string>,
+  cache: LoadCache,
+): UnitSpace {
   const ids = new IdRegistry(reader);
   const registry = new OutputRegistry();
   const files = new NamedFiles(reader);

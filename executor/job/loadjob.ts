@@ -17,6 +17,8 @@ import { findLimitedValues } from "./limitedvalues.js";
 import { readMatrix } from "./matrix.js";
 import { OutputRegistry } from "./outputs.js";
 import { findUsedPlaceholders, readPlaceholders } from "./placeholders.js";
+import type { LaunchFolders } from "./project/project.js";
+import { readLaunchFolders, readProject, readProjectRoot } from "./project/projectreader.js";
 import { createRangeSpace } from "./range.js";
 import { JobReader } from "./reader.js";
 import { applyRange, applySetOptions } from "./setoptions.js";
@@ -60,15 +62,20 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   for (const problem of checkSchema(source, schema)) reader.problems.push(problem);
   if (reader.keys([]).length === 0) throw createInvalidFileError(reader.problems);
   const settings = readJobSettings(reader, options.inventory);
+  const root = readProjectRoot(reader);
+  const folders = readLaunchFolders(reader, root);
   const envFile = readEnvFile(reader);
   const env = envFile?.env ?? {};
   const space =
-    schema === "job" ? readUnitSpace(reader, env) : readJobsFile(reader, options.inventory ?? embeddedInventory(), env);
+    schema === "job"
+      ? readUnitSpace(reader, env, new LoadCache(root))
+      : readJobsFile(reader, options.inventory ?? embeddedInventory(), env, new LoadCache(root));
   checkAddedParams(reader, added, keys);
   if (space !== undefined) checkResultKeys(reader, space, settings);
+  const project = space && readProject(reader, root, space);
   if (reader.problems.length > 0 || space === undefined) throw createInvalidFileError(reader.problems);
   const { identity, outputs: _, ...units } = space;
-  const deciding = jobIdentity(source, identity, settings);
+  const deciding = { ...jobIdentity(source, identity, settings), ...launchIdentity(folders) };
   return {
     name: options.name ?? reader.text(["name"]) ?? nameFromFile(path),
     file: path,
@@ -76,6 +83,8 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
     kind: schema === "job" ? (source.get(["kind"]) as Job["kind"]) : "tasks",
     ...units,
     ...settings,
+    project,
+    folders,
     limitedValues: findLimitedValues(reader, limitNames(options.inventory)),
     get identity() {
       return JSON.stringify(deciding);
@@ -91,10 +100,9 @@ function limitNames(inventory: Inventory | undefined): Set<string> {
 }
 
 /** `env`: the environment that the job's own `env` extends. */
-function readUnitSpace(reader: JobReader, env: Record<string, string>): UnitSpace | undefined {
+function readUnitSpace(reader: JobReader, env: Record<string, string>, cache: LoadCache): UnitSpace | undefined {
   const kind = reader.text(["kind"]);
   const placeholders = readPlaceholders(reader, kind);
-  const cache = new LoadCache();
   const base = readSpecDraft(reader, [], placeholders, cache, { words: [], args: [], inputs: [], outputs: [], env });
   if (kind === "tasks") return readTasks(reader, base, placeholders, cache);
   // Units are checked even if there is no program, so that all problems are reported together.
@@ -138,6 +146,11 @@ function checkResultKeys(reader: JobReader, space: UnitSpace, { aggregate, colle
 function jobIdentity(source: Source, ofSpace: UnitSpace["identity"], { params, aggregate, collect }: JobSettings) {
   const texts = Object.keys(params).map((key) => [key, source.text(["params", key])]);
   return { kind: source.get(["kind"]) ?? "jobs", ...ofSpace, params: texts, aggregate, collect };
+}
+
+/** Returns where programs start, unless that is where they start by default. */
+function launchIdentity({ job, cwd, pythonPath }: LaunchFolders) {
+  return { ...(cwd === job ? {} : { cwd }), ...(pythonPath.length === 0 ? {} : { pythonPath }) };
 }
 
 function nameFromFile(path: string): string {

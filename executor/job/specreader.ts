@@ -12,8 +12,11 @@ export interface Placeholders {
   params: ReadonlyMap<string, string>;
 }
 
-/** Caches programs and inputs by path: thousands of tasks share them. */
+/** What all specs of a job have in common: its project, and the programs and inputs that were found, by path. */
 export class LoadCache {
+  /** `projectRoot`: absolute; undefined where no project goes along. */
+  constructor(readonly projectRoot: string | undefined) {}
+
   readonly programs = new Map<string, Program | undefined>();
   readonly inputs = new Map<string, FoundFiles>();
 }
@@ -67,14 +70,20 @@ export function readSpecDraft(
 /** Returns the spec of a draft; undefined, with a problem reported, if it has no program. */
 export function finishSpec(reader: JobReader, path: KeyPath, draft: SpecDraft): ChunkSpec | undefined {
   if (draft.program !== undefined) return toChunkSpec(draft, draft.program);
-  if (
-    !reader.has([...path, "script"]) ||
-    (reader.has([...path, "command"]) && !reader.has(["script"]) && !reader.has(["command"]))
-  ) {
+  // A program that is named but cannot run has been reported.
+  if (![...path.map((_, index) => path.slice(0, index)), path].some((at) => namesProgram(reader, at))) {
     const what = path.length === 0 ? "the job" : `${path[0]}[${path[1]}]`;
-    reader.reportAt(path, `${what} has neither script nor command`, "name the script that it runs");
+    reader.reportAt(
+      path,
+      `${what} names no program: neither script, module nor command`,
+      "name the script that it runs",
+    );
   }
   return undefined;
+}
+
+function namesProgram(reader: JobReader, path: KeyPath): boolean {
+  return PROGRAM_KEYS.some((key) => reader.has([...path, key]));
 }
 
 /** Returns the spec of a draft with a program: the words of its command precede its args. */
@@ -161,7 +170,7 @@ export function readScript(
 ): Program | undefined {
   const key = `${folder}\0${script.text}`;
   if (cache.programs.get(key) !== undefined) return cache.programs.get(key);
-  const found = findScript(folder, script.text);
+  const found = findScript(folder, script.text, cache.projectRoot);
   const started = found.ok ? detectProgram(found.files[0]!) : found;
   const program = started.ok ? started.program : undefined;
   if (!started.ok) reader.report(script.position, `${what}: "${script.text}" ${started.message}`, started.hint);
@@ -179,6 +188,9 @@ export function removeDuplicates(inputs: StagedFile[], program: Program | undefi
   return [...byPath.values()];
 }
 
+/** Keys that name a program. */
+const PROGRAM_KEYS = ["script", "module", "command"] as const;
+
 /** A program, and the words of a command that precede `args`. */
 interface CommandStart {
   program: Program | undefined;
@@ -194,13 +206,13 @@ function readProgram(
 ): CommandStart | undefined {
   const script = reader.sourceText([...path, "script"]);
   const command = reader.list([...path, "command"]);
-  if (script !== undefined && command !== undefined) {
-    reader.report(
-      reader.source.positionOfKey([...path, "command"]),
-      `${what}command: a script is given as well`,
-      "keep one of them",
-    );
+  const module = reader.sourceText([...path, "module"]);
+  const keys = PROGRAM_KEYS.filter((key) => reader.has([...path, key]));
+  if (keys.length > 1) {
+    const position = reader.source.positionOfKey([...path, keys[1]!]);
+    reader.report(position, `${what}${keys[1]}: a ${keys[0]} is given as well`, "keep one of them");
   }
+  if (module !== undefined) return { program: { kind: "module", module: module.text }, words: [] };
   if (script !== undefined) return { program: readScript(reader, script, cache, `${what}script`), words: [] };
   const first = command?.[0];
   if (first === undefined) return undefined;

@@ -3,7 +3,8 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { listFilesBelow } from "../job/inputs.js";
 import type { Job } from "../job/job.js";
-import { hashFile, hashStagedFiles, inputHashes } from "../run/node/filehashes.js";
+import type { Project } from "../job/project/project.js";
+import { hashFile, hashInputs, hashStagedFiles } from "../run/node/filehashes.js";
 import { locateInputs } from "./commandstep.js";
 import type { Pipeline, PipelineStep, StepAction } from "./pipeline.js";
 
@@ -36,9 +37,17 @@ export class StepFingerprint {
   }
 }
 
-/** Returns the fingerprint of a job: its file, parameters, script, and the content of its inputs. */
+/** Returns the fingerprint of a job: its file, parameters, and the content of its project, script and inputs. */
 export async function fingerprintJob(job: Job): Promise<StepFingerprint> {
-  return new StepFingerprint({ identity: job.identity, inputs: inputHashes(job, await hashStagedFiles(job)) });
+  const project = job.project && (await hashProject(job.project));
+  const inputs = hashInputs(job, await hashStagedFiles(job), undefined);
+  return new StepFingerprint({ identity: job.identity, inputs, project });
+}
+
+async function hashProject({ root, files }: Project): Promise<[path: string, content: string][]> {
+  const contents: [string, string][] = [];
+  for (const { path, target } of files) contents.push([path, target ?? (await hashFile(resolve(root, path))).sha256]);
+  return contents;
 }
 
 /**

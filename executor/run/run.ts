@@ -8,7 +8,7 @@ import { findNodeRefusal } from "../schedule/slots/nodeslots.js";
 import { cleanCompletedRun, createCleanupContext } from "./cleanleftovers.js";
 import { Coordinator } from "./coordinator.js";
 import { finishRun } from "./finishrun.js";
-import { hashStagedFiles, inputHashes } from "./node/filehashes.js";
+import { hashStagedFiles } from "./node/filehashes.js";
 import { RunCounters } from "./record/counters.js";
 import { explainDiskError } from "./record/diskerror.js";
 import { RatesFile } from "./record/ratesfile.js";
@@ -57,7 +57,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
   const contents = await hashStagedFiles(job);
   const directory = await openRunDirectory(resolveRunPath(job, options.out, options.fresh), {
     job,
-    inputs: inputHashes(job, contents),
+    contents,
     adopt: options.adopt,
   });
   try {
@@ -78,6 +78,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       nonces: directory.nonces,
       priority: job.priority,
       contents,
+      snapshot: directory.snapshot,
       agent: agentProgram(),
       needs: job.needs,
       verifyNode: options.verifyNode,

@@ -80,12 +80,13 @@ t.test("done says how a program ended", async (t) => {
     attachment.start(id, { argv: [...argv] });
     t.match(await attachment.waitForDone(id), { error: reason, exit: null, signal: null });
   }
-  attachment.start("unstaged", { files: [["in.txt", "0".repeat(64), 0o644]] }, ["true"]);
-  t.match((await attachment.waitForDone("unstaged")).error, /staged file in.txt could not be put.*No such file/);
+  attachment.start("unstaged", { files: [["in.txt", "0".repeat(64), 0o644, 1]] }, ["true"]);
+  t.match(await attachment.waitFor((one) => one.ev === "lacks"), { sha256: "0".repeat(64) });
+  t.match(await attachment.waitForDone("unstaged"), { canceled: true, exit: null }, "the chunk did not fail");
   const alive = await attachment.run("memory", "head -c 50000000 /dev/zero | tail -c 1 >/dev/null; sleep 0.2");
   t.ok(alive.seconds >= 0.2 && alive.seconds < 10);
   attachment.start("where", {}, ["pwd"]);
-  t.equal(decodeInline((await attachment.waitForDone("where")).stdout).trim(), join(folder.root, "a/where/work"));
+  t.equal(decodeInline((await attachment.waitForDone("where")).stdout).trim(), join(folder.root, "w/0"));
 });
 
 t.test("malformed and unsafe commands are reported, and the agent continues", async (t) => {

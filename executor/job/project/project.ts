@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import type { LeftOutFile, ProjectFile } from "./projectfiles.js";
 
 /** The files that go along with a job, and where its programs start. All paths but `root` are relative to the project's root. */
@@ -19,3 +20,8 @@ export interface LaunchFolders {
 
 /** The folders of a job without a project: everything is relative to the top of the working copy. */
 export const NO_PROJECT_FOLDERS: LaunchFolders = { job: ".", cwd: ".", pythonPath: [] };
+
+/** Returns where a file of a job lies in a working copy. `path`: relative to the job file. */
+export function pathInCopy({ folders }: { folders: LaunchFolders }, path: string): string {
+  return posix.join(folders.job, path);
+}

@@ -165,13 +165,13 @@ export class Attachment implements ResultSource {
     return this.treeStager === undefined || this.treeStager.isStaged ? undefined : this.treeStager.stage();
   }
 
-  /** Handles a message about staged files. Returns false where it is another one. */
+  /** Handles a message about staged files. Returns whether it is the answer to a question. */
   private handleStagingMessage(message: AgentMessage): boolean {
     if (message.ev === "tree") return this.treeStager?.handleReply(message) ?? false;
     if (message.ev !== "lacks") return false;
     this.stager.forget(message.sha256);
     if (this.treeStager !== undefined) this.treeStager.isStaged = false;
-    return true;
+    return false;
   }
 }
 

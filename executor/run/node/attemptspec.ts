@@ -1,11 +1,16 @@
 import { posix } from "node:path";
 import type { Node } from "../../../fleet/node.js";
 import type { ChunkSpec, Job, Program, StagedFile } from "../../job/job.js";
+import { pathInCopy } from "../../job/project/project.js";
 import type { AttemptSpec } from "../agent/protocol.js";
 import type { RunContext } from "../runcontext.js";
 
 /** Returns the files that a chunk needs beside the project. A script is mostly a part of it. */
-export function stagedFilesOf(job: Job, { program, inputs }: ChunkSpec, { snapshot }: RunContext): readonly StagedFile[] {
+export function stagedFilesOf(
+  job: Job,
+  { program, inputs }: ChunkSpec,
+  { snapshot }: RunContext,
+): readonly StagedFile[] {
   if (program.kind !== "script" || snapshot?.has(pathInCopy(job, program.script.path))) return inputs;
   return [program.script, ...inputs];
 }
@@ -22,17 +27,12 @@ export function buildAttemptSpec(job: Job, spec: ChunkSpec, run: RunContext, nod
     }),
     ...(run.snapshot === undefined ? {} : { tree: run.snapshot.id }),
     ...(cwd === "." ? {} : { cwd }),
-    ...(pythonPath.length === 0 ? {} : { pythonPath }),
-    outputs: spec.outputs,
+    ...(pythonPath.length === 0 ? {} : { pythonPath: [...pythonPath] }),
+    outputs: [...spec.outputs],
     timeout: spec.timeout,
     limit: job.limits.output,
     memory: job.needs.memory,
   };
-}
-
-/** Returns where a file of a job lies in a working copy. `path`: relative to the job file. */
-function pathInCopy(job: Job, path: string): string {
-  return posix.join(job.folders.job, path);
 }
 
 function buildArgv(job: Job, program: Program, python: string): string[] {

@@ -2,12 +2,14 @@ import { createHash } from "node:crypto";
 import { createReadStream, readFileSync, statSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Job, StagedFile } from "../../job/job.js";
+import { pathInCopy } from "../../job/project/project.js";
+import type { ProjectSnapshot } from "../record/snapshot.js";
 
 /** Content of a file that is to be staged. */
 export interface FileContent {
   sha256: string;
   sizeBytes: number;
-  /** Mode of the staged copy: read-only, executable where the source is. */
+  /** Mode of the staged copy: executable where the source is. */
   mode: number;
 }
 
@@ -37,10 +39,18 @@ export async function hashStagedFiles(job: Job): Promise<Map<string, FileContent
   return contents;
 }
 
-/** Returns the SHA-256 of each staged file by its path on nodes, as the run directory records it. */
-export function inputHashes(job: Job, contents: Map<string, FileContent>): Record<string, string> {
+/**
+ * Returns the SHA-256 of each staged file that is not a part of the project, by its path on nodes, as the run directory records it.
+ * `snapshot`: of the project; undefined where none goes along.
+ */
+export function hashInputs(
+  job: Job,
+  contents: ReadonlyMap<string, FileContent>,
+  snapshot: ProjectSnapshot | undefined,
+): Record<string, string> {
   const inputs: Record<string, string> = {};
-  for (const file of job.stagedFiles()) inputs[file.path] = contents.get(file.source)!.sha256;
+  for (const file of job.stagedFiles())
+    if (!snapshot?.has(pathInCopy(job, file.path))) inputs[file.path] = contents.get(file.source)!.sha256;
   return inputs;
 }
 
@@ -50,5 +60,5 @@ export async function hashFile(path: string): Promise<FileContent> {
   const { size, mode } = statSync(path);
   if (size <= SMALL_FILE_BYTES) hash.update(readFileSync(path));
   else for await (const bytes of createReadStream(path)) hash.update(bytes as Buffer);
-  return { sha256: hash.digest("hex"), sizeBytes: size, mode: mode & 0o111 ? 0o555 : 0o444 };
+  return { sha256: hash.digest("hex"), sizeBytes: size, mode: mode & 0o111 ? 0o755 : 0o644 };
 }

@@ -55,7 +55,8 @@ export class TreeStager {
         next: "Free some space there, or set another workdir for the node in the inventory.",
       });
     const missing = this.selectMissing(Buffer.from(reply.missing, "base64"));
-    if (missing.size > 0) await this.snapshot.readContents(missing, (...content) => sendContent(this.agent, ...content));
+    if (missing.size > 0)
+      await this.snapshot.readContents(missing, (...content) => sendContent(this.agent, ...content));
     this.isStaged = true;
   }
 

@@ -20,7 +20,8 @@ export interface RecheckDifference {
 export type JournalEntry =
   /**
    * The first record: the job of this run directory. In `identity`, values of `env` are hashes salted with `salt`; older journals
-   * have no salt and hold the values themselves. `inputs` maps staged paths to SHA-256. `units` counts the job's units, in decimal.
+   * have no salt and hold the values themselves. `inputs` maps staged paths to SHA-256. `project`: the
+   * id of the project's snapshot. `units` counts the job's units, in decimal.
    */
   | {
       e: "run";
@@ -29,6 +30,7 @@ export type JournalEntry =
       salt?: string;
       identity: string;
       inputs: Record<string, string>;
+      project?: string;
       units?: string;
     }
   /** A coordinator starts. Its `nonce` is part of every attempt id that it issues; older journals have none. */

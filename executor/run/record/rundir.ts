@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import { SignedAttemptIds } from "../agent/signedids.js";
+import { type FileContent, hashInputs } from "../node/filehashes.js";
 import { checkForDamage, type ResultsCheck } from "./damage.js";
 import { explainDiskError } from "./diskerror.js";
 import { copyFileWithMode, intersectModes } from "./filemode.js";
@@ -15,6 +16,7 @@ import { RunReplay } from "./replay.js";
 import { recoverResults } from "./resultsrecovery.js";
 import { openRunKey } from "./runkey.js";
 import { acquireRunLock, createOtherRunError, type LockedJournal } from "./runlock.js";
+import { createSnapshot, openSnapshot, type ProjectSnapshot } from "./snapshot.js";
 import { removeUncommitted } from "./uncommitted.js";
 
 /** How much of each of stdout and stderr of a chunk is kept in logs/; the agent cuts what is longer. */
@@ -32,6 +34,8 @@ export interface RunDirectory {
   /** The nonces of all coordinators in the journal, this one included. */
   nonces: readonly string[];
   ids: SignedAttemptIds;
+  /** The project's files as the run began with them; undefined where none go along. */
+  snapshot: ProjectSnapshot | undefined;
   journal: Journal;
   replay: RunReplay;
   session: number;
@@ -42,10 +46,10 @@ export interface RunDirectory {
   close(): void;
 }
 
-/** How a run directory is opened. `inputs`: staged path -> SHA-256. `adopt`: the run gets a new id. */
+/** How a run directory is opened. `contents`: of every staged file. `adopt`: the run gets a new id. */
 export interface RunDirectoryOptions {
   job: Job;
-  inputs: Record<string, string>;
+  contents: ReadonlyMap<string, FileContent>;
   adopt: boolean;
 }
 
@@ -67,13 +71,15 @@ export async function openRunDirectory(path: string, options: RunDirectoryOption
 }
 
 async function open(path: string, lock: LockedJournal, options: RunDirectoryOptions): Promise<RunDirectory> {
-  const { job, inputs } = options;
+  const { job } = options;
   const { journal, replay } = resumeJournal(path, lock);
   const isNew = replay.header === undefined;
+  const snapshot = await openProject(path, job, replay);
+  const inputs = hashInputs(job, options.contents, snapshot);
   if (replay.header !== undefined) rejectOtherRun(path, findIdentityChanges(replay.header, job, inputs));
   const began = performance.now();
   const key = openRunKey(path);
-  identifyRun(path, journal, replay, options);
+  identifyRun(path, journal, replay, { ...options, inputs, snapshot });
   for (const folder of ["results", "logs"]) mkdirSync(join(path, folder), { recursive: true });
   const isComplete = replay.isComplete && replay.committedUnits.size() === job.units;
   if (!isComplete) await removeUnjournaledResults(path, job, replay);
@@ -90,7 +96,8 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
     formerIds: replay.ids.slice(0, -1),
     nonce,
     nonces,
-    ids: new SignedAttemptIds({ job, nonce, nonces, key, spec: hashSpec(job, inputs) }),
+    snapshot,
+    ids: new SignedAttemptIds({ job, nonce, nonces, key, spec: hashSpec(job, inputs, snapshot) }),
     journal,
     replay,
     session,
@@ -112,16 +119,32 @@ function resumeJournal(path: string, { fd, file }: LockedJournal): { journal: Jo
   return { journal, replay };
 }
 
+/** What the first record of a journal is made from. */
+interface RunIdentity extends RunDirectoryOptions {
+  inputs: Record<string, string>;
+  snapshot: ProjectSnapshot | undefined;
+}
+
+/**
+ * Takes the snapshot of a new run, or opens that of an older one. Returns undefined where no project goes along, and for runs that
+ * began before projects did.
+ */
+async function openProject(path: string, job: Job, replay: RunReplay): Promise<ProjectSnapshot | undefined> {
+  if (replay.header === undefined) return job.project && createSnapshot(job.project, path);
+  return replay.header.project === undefined ? undefined : openSnapshot(path, replay.header.project);
+}
+
 /** Journals the id of a new or adopted run and adds it to `replay`. A new run also gets a copy of the job file. */
-function identifyRun(path: string, journal: Journal, replay: RunReplay, options: RunDirectoryOptions): void {
-  const { job, inputs, adopt } = options;
+function identifyRun(path: string, journal: Journal, replay: RunReplay, options: RunIdentity): void {
+  const { job, inputs, snapshot, adopt } = options;
   if (replay.header !== undefined && !adopt) return;
   const id = generateRunId(job);
   if (replay.header === undefined) {
     copyFileWithMode(job.file, join(path, "job.yaml"));
     const salt = generateSalt();
     const identity = hashEnvValues(job.identity, salt);
-    journal.add({ e: "run", id, name: job.name, salt, identity, inputs, units: `${job.units}` });
+    const units = `${job.units}`;
+    journal.add({ e: "run", id, name: job.name, salt, identity, inputs, project: snapshot?.id, units });
   } else {
     journal.add({ e: "adopt", id });
   }
@@ -143,8 +166,9 @@ function generateRunId(job: Job): string {
 }
 
 /** Returns a hash of everything that chunks are computed from. All coordinators of one run directory have the same. */
-function hashSpec(job: Job, inputs: Record<string, string>): string {
-  const text = JSON.stringify([job.identity, Object.entries(inputs).sort(([a], [b]) => (a < b ? -1 : 1))]);
+function hashSpec(job: Job, inputs: Record<string, string>, snapshot: ProjectSnapshot | undefined): string {
+  const sorted = Object.entries(inputs).sort(([a], [b]) => (a < b ? -1 : 1));
+  const text = JSON.stringify([job.identity, sorted, ...(snapshot === undefined ? [] : [snapshot.id])]);
   return createHash("sha256").update(text).digest("hex");
 }
 

@@ -1,8 +1,8 @@
 import { createHash, hash } from "node:crypto";
-import { lstatSync, readFileSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
+import { createReadStream, lstatSync, readFileSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { create, list, type ReadEntry } from "tar";
+import { create, Parser, type ReadEntry } from "tar";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Project } from "../../job/project/project.js";
 
@@ -51,7 +51,10 @@ export class ProjectSnapshot {
    * Passes the content of each of these files, named by SHA-256, to `use`, one at a time. Rejects with RESULTS_DAMAGED where the
    * archive does not have them.
    */
-  async readContents(wanted: ReadonlySet<string>, use: (sha256: string, bytes: Buffer) => Promise<void>): Promise<void> {
+  async readContents(
+    wanted: ReadonlySet<string>,
+    use: (sha256: string, bytes: Buffer) => Promise<void>,
+  ): Promise<void> {
     const left = new Set(wanted);
     let index = -1;
     let last = Promise.resolve();
@@ -69,7 +72,7 @@ export class ProjectSnapshot {
       last.catch(() => {});
     };
     try {
-      await list({ file: join(this.folder, ARCHIVE), strict: true, onReadEntry: read });
+      await readEntries(join(this.folder, ARCHIVE), read);
     } catch (error) {
       throw this.createDamageError((error as Error).message);
     }
@@ -104,7 +107,7 @@ export async function createSnapshot(project: Project, folder: string): Promise<
       next: "Run the command again.",
     });
   }
-  const manifest = Buffer.from(JSON.stringify({ files: await readRows(archive) }));
+  const manifest = Buffer.from(JSON.stringify({ files: await readRows(archive, project) }));
   const path = join(folder, MANIFEST);
   writeFileSync(`${path}.part`, manifest);
   for (const file of [archive, `${path}.part`]) await syncFile(file);
@@ -142,18 +145,19 @@ function isUnchanged(path: string, [, mode, mtimeSeconds, content, sizeBytes]: M
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined || stat.isSymbolicLink() !== (mode === LINK_MODE)) return false;
   if (mode === LINK_MODE) return readlinkSync(path) === content;
-  if (stat.size !== sizeBytes || (stat.mode & 0o111) !== 0 !== ((mode & 0o111) !== 0)) return false;
+  if (stat.size !== sizeBytes || ((stat.mode & 0o111) !== 0) !== ((mode & 0o111) !== 0)) return false;
   return Math.floor(stat.mtimeMs / 1000) === mtimeSeconds || hash("sha256", readFileSync(path), "hex") === content;
 }
 
-async function readRows(archive: string): Promise<ManifestRow[]> {
+async function readRows(archive: string, project: Project): Promise<ManifestRow[]> {
+  const targets = new Map(project.files.map(({ path, target }) => [path, target]));
   const rows: ManifestRow[] = [];
   const contents = new Map<string, readonly [sha256: string, sizeBytes: number]>();
   const read = (entry: ReadEntry) => {
     const path = entry.path.replace(/^\.\//, "");
     const mtimeSeconds = Math.floor((entry.mtime?.getTime() ?? 0) / 1000);
     const mode = (entry.mode ?? 0) & 0o111 ? 0o755 : 0o644;
-    if (entry.type === "SymbolicLink") rows.push([path, LINK_MODE, mtimeSeconds, entry.linkpath!]);
+    if (entry.type === "SymbolicLink") rows.push([path, LINK_MODE, mtimeSeconds, targets.get(path)!]);
     // Files with one inode: the archive has their content once.
     const linked = entry.type === "Link" ? contents.get(entry.linkpath!.replace(/^\.\//, "")) : undefined;
     if (linked !== undefined) rows.push([path, mode, mtimeSeconds, ...linked]);
@@ -166,8 +170,20 @@ async function readRows(archive: string): Promise<ManifestRow[]> {
       rows.push([path, mode, mtimeSeconds, ...content]);
     });
   };
-  await list({ file: archive, strict: true, onReadEntry: read });
+  await readEntries(archive, read);
   return rows;
+}
+
+/** Passes every entry of an archive to `read`, which must consume it: the next one comes after that. */
+function readEntries(archive: string, read: (entry: ReadEntry) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const parser = new Parser({ strict: true, onReadEntry: read });
+    parser.on("end", resolve);
+    parser.on("error", reject);
+    createReadStream(archive)
+      .on("error", reject)
+      .pipe(parser as unknown as NodeJS.WritableStream);
+  });
 }
 
 /** Makes a file durable. */

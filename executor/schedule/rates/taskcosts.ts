@@ -114,5 +114,14 @@ export function costClassOf(chunk: Chunk): string {
 }
 
 function programName({ spec: { program } }: Chunk): string {
-  return program.kind === "script" ? program.script.path : program.command.join(" ");
+  switch (program.kind) {
+    case "script":
+      return program.script.path;
+    case "module":
+      return program.module;
+    case "command":
+      return program.command.join(" ");
+    default:
+      return program satisfies never;
+  }
 }

@@ -39,7 +39,11 @@ t.test("args of a task replace those of the job; the words of a command stay wit
     const chunk = load(`kind: tasks\n${job}tasks: [{id: one${task}}]\n`).chunk(0n, 1n);
     const { program } = chunk.spec;
     const what = `${job}with {id: one${task}}`;
-    t.equal(program.kind === "script" ? program.script.path : program.command.join(" "), first, what);
+    t.equal(
+      program.kind === "script" ? program.script.path : program.kind === "command" && program.command.join(" "),
+      first,
+      what,
+    );
     t.same(args(chunk), wanted, what);
   }
 });

@@ -3,10 +3,11 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import type { ChunkSpec, Job, StagedFile } from "../../../../executor/job/job.js";
+import type { Job, StagedFile } from "../../../../executor/job/job.js";
+import { NO_PROJECT_FOLDERS } from "../../../../executor/job/project/project.js";
 import type { AgentCommand } from "../../../../executor/run/agent/protocol.js";
-import { hashStagedFiles, inputHashes } from "../../../../executor/run/node/filehashes.js";
-import { FileStager, stagedFilesOf } from "../../../../executor/run/node/staging.js";
+import { hashInputs, hashStagedFiles } from "../../../../executor/run/node/filehashes.js";
+import { FileStager } from "../../../../executor/run/node/staging.js";
 import type { FileStat, Files } from "../../../../fleet/connection.js";
 
 const folder = mkdtempSync(join(tmpdir(), "muster-stage-"));
@@ -23,12 +24,7 @@ function file(path: string, content: string | Buffer, mode = 0o644): StagedFile 
 /** Too large to go over the agent's channel. */
 const long = (text: string) => text.padEnd(20_000, ".");
 const hash = (content: string | Buffer) => createHash("sha256").update(content).digest("hex");
-const jobOf = (files: StagedFile[]) => ({ stagedFiles: () => files }) as unknown as Job;
-const workOf = (inputs: StagedFile[], script?: StagedFile) =>
-  ({
-    inputs,
-    program: script ? { kind: "script", script, prefix: [] } : { kind: "command", command: ["x"] },
-  }) as unknown as ChunkSpec;
+const jobOf = (files: StagedFile[]) => ({ stagedFiles: () => files, folders: NO_PROJECT_FOLDERS }) as unknown as Job;
 
 /** The files of a node that holds what was put there, and remembers what was asked. */
 class FakeFiles {
@@ -79,7 +75,7 @@ t.test("hashes: content, size and mode of each source file, read once", async (t
   t.same(contents.get(tool.source), { sha256: hash("#!/bin/sh\n"), sizeBytes: 10, mode: 0o555 });
   t.same(contents.get(data.source), { sha256: hash(Buffer.alloc(3_000_000, 7)), sizeBytes: 3_000_000, mode: 0o444 });
   for (let n = 0; n < 20; n++) t.equal(contents.get(files[n + 3]!.source)!.sha256, hash(`${n}`));
-  const prints = inputHashes(jobOf(files), contents);
+  const prints = hashInputs(jobOf(files), contents, undefined);
   t.equal(prints["again/data"], prints.data);
   t.equal(Object.keys(prints).length, 23);
 });
@@ -89,9 +85,8 @@ t.test("each content is uploaded once, however many chunks and paths need it", a
   const twin = file("twin", long("same"));
   const other = file("other", long("different"));
   const { node, stage: one } = await stage([script, twin, other]);
-  const works = [workOf([twin, other], script), workOf([other, twin]), workOf([script])];
-  t.same(stagedFilesOf(works[0]!), [script, twin, other]);
-  t.ok(one.isStaged(workOf([])), "no file, nothing to wait for");
+  const works = [[script, twin, other], [other, twin], [script]];
+  t.ok(one.isStaged([]), "no file, nothing to wait for");
   for (const work of works) t.notOk(one.isStaged(work));
   await Promise.all([...works, ...works].map((work) => one.stage(work)));
   for (const work of works) t.ok(one.isStaged(work));
@@ -110,7 +105,7 @@ t.test("a file that is already on the node is not sent again, unless its size is
   node.there.set(`/run/store/${hash(long("content"))}`, { kind: "file", size: 20_000, mode: 0o444 });
   node.there.set(`/run/store/${hash(long("contents"))}`, { kind: "file", size: 3, mode: 0o444 });
   node.there.set(`/run/store/${hash(long("link"))}`, { kind: "link", size: 20_000, mode: 0o777 });
-  await one.stage(workOf([good, torn, link]));
+  await one.stage([good, torn, link]);
   t.same(
     node.uploads.map(({ local }) => local),
     [torn.source, link.source],
@@ -121,23 +116,23 @@ t.test("a failed upload is repeated on the next request; concurrent requests sha
   const one = file("failing", long("failing"));
   const { node, stage: it } = await stage([one]);
   node.failure = new Error("connection lost");
-  const both = await Promise.allSettled([it.stage(workOf([one])), it.stage(workOf([one]))]);
+  const both = await Promise.allSettled([it.stage([one]), it.stage([one])]);
   t.same(
     both.map(({ status }) => status),
     ["rejected", "rejected"],
   );
   t.equal(node.uploads.length, 1);
-  t.notOk(it.isStaged(workOf([one])));
+  t.notOk(it.isStaged([one]));
   node.failure = undefined;
-  await it.stage(workOf([one]));
-  t.ok(it.isStaged(workOf([one])));
+  await it.stage([one]);
+  t.ok(it.isStaged([one]));
   t.equal(node.uploads.length, 2);
 });
 
 t.test("the number of concurrent uploads is limited", async (t) => {
   const files = Array.from({ length: 60 }, (_, n) => file(`many${n}`, long(`many ${n}`)));
   const { node, stage: one } = await stage(files);
-  await one.stage(workOf(files));
+  await one.stage(files);
   t.equal(node.uploads.length, 60);
   t.ok(node.most > 1 && node.most <= 16, `${node.most}`);
 });
@@ -147,8 +142,8 @@ t.test("a disk without enough space is refused before anything is sent; one of u
   const small = file("small", long("small"));
   const { node, stage: one } = await stage([large, small]);
   node.space = 10 << 20;
-  await one.stage(workOf([small]));
-  await t.rejects(one.stage(workOf([large])), {
+  await one.stage([small]);
+  await t.rejects(one.stage([large]), {
     code: "NO_SPACE",
     exitStatus: 69,
     message: /only 10485760 bytes are free in \/run/,
@@ -158,8 +153,8 @@ t.test("a disk without enough space is refused before anything is sent; one of u
     [small.source],
   );
   node.space = undefined;
-  await one.stage(workOf([large]));
-  t.ok(one.isStaged(workOf([large, small])));
+  await one.stage([large]);
+  t.ok(one.isStaged([large, small]));
 });
 
 t.test(
@@ -167,12 +162,12 @@ t.test(
   async (t) => {
     const [small, other] = [file("tiny", "tiny"), file("later", "before")];
     const { node, sent, stage: one } = await stage([small, other]);
-    await Promise.all([one.stage(workOf([small])), one.stage(workOf([small]))]);
-    t.ok(one.isStaged(workOf([small])));
+    await Promise.all([one.stage([small]), one.stage([small])]);
+    t.ok(one.isStaged([small]));
     t.same(sent, [{ op: "put", sha256: hash("tiny"), data: Buffer.from("tiny").toString("base64") }]);
     t.same(node.uploads, []);
     file("later", "after!");
-    await t.rejects(one.stage(workOf([other])), { code: "CHANGED" });
+    await t.rejects(one.stage([other]), { code: "CHANGED" });
     t.equal(sent.length, 1);
   },
 );
