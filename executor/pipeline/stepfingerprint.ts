@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { listFilesBelow } from "../job/inputs.js";
 import type { Job } from "../job/job.js";
 import type { Project } from "../job/project/project.js";
-import { hashFile, hashInputs, hashStagedFiles } from "../run/node/filehashes.js";
+import { hashFile, hashInputs, hashStagedFiles } from "../run/record/filehashes.js";
 import { locateInputs } from "./commandstep.js";
 import type { Pipeline, PipelineStep, StepAction } from "./pipeline.js";
 

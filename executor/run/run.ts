@@ -8,7 +8,7 @@ import { findNodeRefusal } from "../schedule/slots/nodeslots.js";
 import { cleanCompletedRun, createCleanupContext } from "./cleanleftovers.js";
 import { Coordinator } from "./coordinator.js";
 import { finishRun } from "./finishrun.js";
-import { hashStagedFiles } from "./node/filehashes.js";
+import { hashStagedFiles } from "./record/filehashes.js";
 import { RunCounters } from "./record/counters.js";
 import { explainDiskError } from "./record/diskerror.js";
 import { RatesFile } from "./record/ratesfile.js";

@@ -2,7 +2,7 @@ import { Dialer } from "../../fleet/connect.js";
 import type { Node } from "../../fleet/node.js";
 import { agentProgram, type NodeProgram } from "../../templates/nodeprograms.js";
 import type { JobRequirements } from "../job/job.js";
-import type { FileContent } from "./node/filehashes.js";
+import type { FileContent } from "./record/filehashes.js";
 import type { ProjectSnapshot } from "./record/snapshot.js";
 import type { VerifyNode } from "./verifynode.js";
 

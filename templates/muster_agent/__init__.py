@@ -2,8 +2,9 @@
 
 attach, clean, daemon   entry points: the process in the connection, the clean-up, the daemon and its event loop
 commands, shutdown, settings
-storage/                files in the run's folder: outbox, journal, staged inputs, and what is deleted
+storage/                files in the run's folder: outbox, journal, and what is deleted
 attempts/               slots, and the life of an attempt: start, logs, termination, outputs, result
+workspace/              working copies of slots: staged files, projects, and how they are put right between attempts
 gpu/                    GPUs: which are there, whether their memory is free, which run has them
 connection/             the socket, attached coordinators, and which coordinator owns the run's folder
 processes/              child processes, their descendants, scripts with a deadline, a worker thread

@@ -11,7 +11,7 @@ from .attempts.range_file import give_away
 from .attempts.spec import Spec
 from .errors import describe_error
 from .processes.process_table import stat_fields
-from .storage.content_store import MissingContent
+from .workspace.content_store import MissingContent
 from .wire import clip
 
 TYPE_CHECKING = False

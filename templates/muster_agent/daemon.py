@@ -7,7 +7,7 @@ import signal
 import socket
 from time import monotonic as now
 
-from .attempts.copy_pool import CopyPool
+from .workspace.copy_pool import CopyPool
 from .attempts.logs import FIRST_CHECK_SECONDS, Logs, close_logs
 from .attempts.memory_admission import MemoryAdmission
 from .attempts.reporter import Reporter
@@ -28,7 +28,7 @@ from .processes.worker_thread import WorkerThread
 from .settings import Settings
 from .shutdown import Shutdown
 from .storage.abandonment import Abandonment
-from .storage.content_store import ContentStore, MissingContent
+from .workspace.content_store import ContentStore, MissingContent
 from .storage.outbox import Outbox
 from .storage.recovery import recover
 from .storage.root_watch import RootWatch

@@ -8,7 +8,7 @@ from time import monotonic as now
 
 from .errors import describe_error
 from .storage.root_watch import REPLACED
-from .storage.tree_removal import remove_tree
+from .workspace.tree_removal import remove_tree
 from .wire import clip
 
 TYPE_CHECKING = False

@@ -43,7 +43,7 @@ t.test("cancel ends queued and running attempts", async (t) => {
 
 t.test("a cancel during a timeout shows up in the result together with the timeout", async (t) => {
   const { attachment, folder } = await attachAgent(t);
-  const script = 'trap "echo > ../../../heard" TERM; while [ ! -e ../../../go ]; do sleep 0.02; done';
+  const script = 'trap "echo > ../../heard" TERM; while [ ! -e ../../go ]; do sleep 0.02; done';
   attachment.start("late", { timeout: 0.2 }, [script]);
   await waitUntil("the timeout has fired", () => existsSync(join(folder.root, "heard")));
   attachment.send({ op: "cancel", ids: ["late"] }, { op: "cancel", ids: ["late"] });
@@ -67,7 +67,7 @@ t.test("without ctypes the agent cannot adopt orphans, and finds them by their e
   const escaped = "setsid sh -c 'setsid sleep 1000 & sleep 1000' & sleep 0.2; exit 3";
   t.match(await attachment.run("escape", escaped), { exit: 3 });
   t.same(findProcesses("MUSTER_ATTEMPT=escape"), [], "before the slot takes the next chunk");
-  attachment.start("running", {}, ["setsid sh -c 'sleep 1000 & echo $! > ../../../orphan' & sleep 1000"]);
+  attachment.start("running", {}, ["setsid sh -c 'sleep 1000 & echo $! > ../../orphan' & sleep 1000"]);
   const orphan = join(folder.root, "orphan");
   await waitUntil("it is an orphan", () => {
     const parent = existsSync(orphan) && parentOf(readFileSync(orphan, "utf8").trim());

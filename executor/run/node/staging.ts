@@ -5,7 +5,7 @@ import { Semaphore } from "../../../fleet/semaphore.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { StagedFile } from "../../job/job.js";
 import type { AgentCommand } from "../agent/protocol.js";
-import type { FileContent } from "./filehashes.js";
+import type { FileContent } from "../record/filehashes.js";
 
 /** Files up to this size are sent over the agent's channel, which is cheaper than a round trip to the file server. */
 const MAX_INLINE_FILE_BYTES = 16 << 10;

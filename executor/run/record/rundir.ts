@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import { SignedAttemptIds } from "../agent/signedids.js";
-import { type FileContent, hashInputs } from "../node/filehashes.js";
+import { type FileContent, hashInputs } from "./filehashes.js";
 import { checkForDamage, type ResultsCheck } from "./damage.js";
 import { explainDiskError } from "./diskerror.js";
 import { copyFileWithMode, intersectModes } from "./filemode.js";

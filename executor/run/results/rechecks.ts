@@ -4,7 +4,7 @@ import type { Job } from "../../job/job.js";
 import { createRecheck, isSelectedForRecheck } from "../../schedule/attempts/recheckselection.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
 import type { PendingChunk } from "../../schedule/queue/pendingchunk.js";
-import { hashFile } from "../node/filehashes.js";
+import { hashFile } from "../record/filehashes.js";
 import type { RunCounters } from "../record/counters.js";
 import type { RecheckDifference } from "../record/journalentry.js";
 import { readKeyedLines } from "../record/resultlines.js";

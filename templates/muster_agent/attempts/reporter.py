@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from ..storage.outbox import Outbox
     from .attempt import Attempt
-    from .copy_pool import CopyPool
+    from ..workspace.copy_pool import CopyPool
     from .logs import Logs
 
 

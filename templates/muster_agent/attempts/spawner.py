@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..gpu.cards import Cards
     from ..settings import Settings
     from .attempt import Attempt
-    from .copy_pool import CopyPool
+    from ..workspace.copy_pool import CopyPool
     from .slots import Slot
 
 DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"

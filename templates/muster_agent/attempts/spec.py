@@ -5,14 +5,14 @@ import os
 
 from ..paths import parse_relative
 from ..wire import env_to_bytes, to_bytes
-from .layout import FileEntry
+from ..workspace.layout import FileEntry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from ..wire import Message
-    from .layout import Layout
+    from ..workspace.layout import Layout
     from .memory_admission import MemoryClass
 
 MAX_COPIED_BYTES = 4 << 20  # each slot has a copy of smaller files

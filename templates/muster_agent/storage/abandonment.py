@@ -6,7 +6,7 @@ import json
 import os
 import time
 
-from .tree_removal import remove_tree
+from ..workspace.tree_removal import remove_tree
 
 FILE_NAME = "life"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 
-from .tree_removal import remove_tree
+from ..workspace.tree_removal import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

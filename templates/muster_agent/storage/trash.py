@@ -5,7 +5,7 @@ import os
 
 from ..errors import describe_error
 from ..wire import to_bytes
-from .tree_removal import remove_tree
+from ..workspace.tree_removal import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Iterable
 
-    from ..storage.content_store import ContentStore
+    from .content_store import ContentStore
 
 LINK_MODE = 0o120000  # of a symbolic link in a project tree
 

@@ -3,7 +3,7 @@ import { createReadStream, readFileSync, statSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Job, StagedFile } from "../../job/job.js";
 import { pathInCopy } from "../../job/project/project.js";
-import type { ProjectSnapshot } from "../record/snapshot.js";
+import type { ProjectSnapshot } from "./snapshot.js";
 
 /** Content of a file that is to be staged. */
 export interface FileContent {

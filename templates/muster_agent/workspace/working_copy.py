@@ -5,14 +5,14 @@ import errno
 import os
 import stat
 
-from ..storage.content_store import clone_file, copy_file
-from ..storage.tree_removal import remove_tree
+from .content_store import clone_file, copy_file
+from .tree_removal import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Tuple
 
-    from ..storage.content_store import ContentStore
+    from .content_store import ContentStore
     from .layout import FileEntry, Layout
 
     Stamp = Tuple[int, int, int, int]

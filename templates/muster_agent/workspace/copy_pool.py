@@ -7,11 +7,11 @@ from .working_copy import WorkingCopy
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..processes.worker_thread import WorkerThread
-    from ..storage.content_store import ContentStore
-    from .attempt import Attempt
+    from .content_store import ContentStore
+    from ..attempts.attempt import Attempt
     from .layout import Layout
-    from .slots import Slot
-    from .spec import Spec
+    from ..attempts.slots import Slot
+    from ..attempts.spec import Spec
 
 MAX_FILES_IN_LOOP = 1000  # a larger working copy is prepared in the worker thread: that takes longer than the loop may
 CHANGED_INPUT = "the input {} was written to while it ran, and other chunks read it too: copy it first, or declare it in outputs"

@@ -1,0 +1,1 @@
+"""Working copies of slots, and what they are made from."""
