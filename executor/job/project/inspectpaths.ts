@@ -1,0 +1,86 @@
+import { closeSync, lstatSync, openSync, type Stats } from "node:fs";
+import { basename, join } from "node:path";
+import { readProjectLink } from "./projectlink.js";
+import { refuseUnreadable } from "./refusal.js";
+
+/** The largest file that goes along. */
+export const MAX_FILE_BYTES = 4 << 20;
+
+const LINK_MODE = 0o120000;
+/** Files of secrets by convention, except for templates, which are there to be published. */
+const ENV_FILE = /^\.env(\..+)?$/;
+const ENV_TEMPLATE = /\.(example|sample|template|tmpl|dist)$/;
+/** Learned rates, and a file of them that was not finished. */
+const RATES_FILE = /^\.muster-rates\.json(\.\d+)?$/;
+
+/** A file or a symbolic link of a project. */
+export interface ProjectFile {
+  /** Relative to the root, with POSIX separators. */
+  readonly path: string;
+  /** 0o644, or 0o755 if its owner may execute it; 0o120000 for a link. */
+  readonly mode: number;
+  /** Of a link: the length of its target. */
+  readonly sizeBytes: number;
+  /** Whole seconds since 1970. */
+  readonly mtimeSeconds: number;
+  /** Of a symbolic link, relative to the link's folder. It stays inside the project, but may be missing. */
+  readonly target?: string;
+}
+
+/** A file that does not go along, or a run directory. */
+export interface LeftOutFile {
+  readonly path: string;
+  readonly why: "env file" | "over 4 MB" | "run directory" | "leads out of the project";
+  readonly sizeBytes?: number;
+}
+
+/** Looks at each of `paths` of a project. `root` has no links in it. Throws a ProjectRefusal for a file that cannot be read. */
+export function inspectPaths(root: string, paths: readonly string[]): { files: ProjectFile[]; leftOut: LeftOutFile[] } {
+  const files: ProjectFile[] = [];
+  const leftOut: LeftOutFile[] = [];
+  for (const path of paths) {
+    if (RATES_FILE.test(basename(path))) continue;
+    const stat = readStat(join(root, path), path);
+    if (stat === undefined) continue;
+    const found = inspectFile(root, path, stat);
+    if (found !== undefined) "why" in found ? leftOut.push(found) : files.push(found);
+  }
+  return { files, leftOut };
+}
+
+/** Undefined for a folder, where git lists a file that became one, and for what is no file at all. */
+function inspectFile(root: string, path: string, stat: Stats): ProjectFile | LeftOutFile | undefined {
+  const isLink = stat.isSymbolicLink();
+  if (!isLink && !stat.isFile()) return undefined;
+  const name = basename(path);
+  if (ENV_FILE.test(name) && !ENV_TEMPLATE.test(name)) return { path, why: "env file", sizeBytes: stat.size };
+  const mtimeSeconds = Math.floor(stat.mtimeMs / 1000);
+  if (isLink) {
+    const target = readProjectLink(root, path);
+    if (target === undefined) return { path, why: "leads out of the project" };
+    return { path, mode: LINK_MODE, sizeBytes: Buffer.byteLength(target), mtimeSeconds, target };
+  }
+  if (stat.size > MAX_FILE_BYTES) return { path, why: "over 4 MB", sizeBytes: stat.size };
+  rejectUnreadable(root, path, stat);
+  return { path, mode: stat.mode & 0o100 ? 0o755 : 0o644, sizeBytes: stat.size, mtimeSeconds };
+}
+
+/** Undefined for what is gone. */
+function readStat(absolute: string, path: string): Stats | undefined {
+  try {
+    return lstatSync(absolute, { throwIfNoEntry: false });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOTDIR") return undefined;
+    return refuseUnreadable(path, error);
+  }
+}
+
+/** Most files are readable for all, which saves opening them. */
+function rejectUnreadable(root: string, path: string, stat: Stats): void {
+  if ((stat.mode & 0o444) === 0o444) return;
+  try {
+    closeSync(openSync(join(root, path), "r"));
+  } catch (error) {
+    refuseUnreadable(path, error);
+  }
+}

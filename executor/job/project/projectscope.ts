@@ -1,0 +1,124 @@
+import { existsSync, readdirSync, realpathSync } from "node:fs";
+import { join, posix, relative, resolve } from "node:path";
+import picomatch from "picomatch";
+import { findNearest, suggest } from "../../../schemas/suggest.js";
+import { normalizePath } from "../inputs.js";
+import { ProjectRefusal } from "./refusal.js";
+
+/** One entry of `code`: a file, a folder, or a glob of either. */
+interface CodePattern {
+  readonly written: string;
+  /** The folder that everything it can match lies in; "" = the root. */
+  readonly base: string;
+  matches(path: string): boolean;
+}
+
+/** Which paths of a project may go along, by what the job says. Paths are relative to the root. */
+export class ProjectScope {
+  private constructor(
+    private readonly root: string,
+    private readonly code: readonly CodePattern[] | undefined,
+    private readonly exclude: readonly string[],
+  ) {}
+
+  /** `root` has no links in it. `exclude` has absolute paths; the root itself, and what lies outside, is disregarded. */
+  static create(root: string, code: readonly string[] | undefined, exclude: readonly string[]): ProjectScope {
+    const inner = exclude.map((path) => relative(root, resolveExisting(resolve(path))));
+    return new ProjectScope(
+      root,
+      code?.map(parsePattern),
+      inner.filter((path) => path !== "" && path !== ".." && !path.startsWith("../")),
+    );
+  }
+
+  /** Returns whether the file at `path` may go along. */
+  includes(path: string): boolean {
+    return !this.isExcluded(path) && (this.code === undefined || this.code.some((one) => one.matches(path)));
+  }
+
+  /** Returns whether anything in `folder` may go along; "" is the root. */
+  includesBelow(folder: string): boolean {
+    if (folder === "") return true;
+    if (this.isExcluded(folder)) return false;
+    return (
+      this.code === undefined || this.code.some(({ base }) => isAtOrBelow(base, folder) || isAtOrBelow(folder, base))
+    );
+  }
+
+  /** Throws a ProjectRefusal that names the first entry of `code` that matches none of `paths`. */
+  rejectUnmatched(paths: readonly string[]): void {
+    const unmatched = this.code?.find((pattern) => !paths.some((path) => pattern.matches(path)));
+    if (unmatched === undefined) return;
+    const { written, base } = unmatched;
+    const isThere = existsSync(join(this.root, written));
+    throw new ProjectRefusal(
+      isThere
+        ? `code: nothing in "${written}" belongs to the project ${this.root}`
+        : `code: "${written}" matches no file of the project ${this.root}`,
+      isThere
+        ? "ignored files and results do not go along; list what the program needs in `inputs`"
+        : suggestPath(this.root, /[*?[{(]/.test(written) && base !== written ? base : written),
+    );
+  }
+
+  private isExcluded(path: string): boolean {
+    return this.exclude.some((one) => isAtOrBelow(path, one));
+  }
+}
+
+function parsePattern(written: string): CodePattern {
+  const plain = normalizePath(written.replace(/\/+$/, "") || written);
+  if (!plain.ok)
+    throw new ProjectRefusal(
+      `code: "${written}" ${plain.message}`,
+      "write a file, a folder or a glob relative to the root of the project",
+    );
+  const { path } = plain;
+  if (path === ".") return { written, base: "", matches: () => true };
+  const { isGlob, base } = picomatch.scan(path);
+  if (!isGlob) return { written, base: path, matches: (file) => isAtOrBelow(file, path) };
+  const isMatch = picomatch(path, { dot: true, nonegate: true });
+  // A name may hold brackets, and a glob may match a folder, which stands for all that is in it.
+  return {
+    written,
+    base,
+    matches: (file) => isAtOrBelow(file, path) || listPrefixes(file).some((one) => isMatch(one)),
+  };
+}
+
+/** Returns a path and the folders that it lies in, from the outermost: `a`, `a/b`, `a/b/c`. */
+function listPrefixes(path: string): string[] {
+  const ends = [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index));
+  return [...ends, path];
+}
+
+function isAtOrBelow(path: string, folder: string): boolean {
+  return folder === "" || path === folder || (path.startsWith(folder) && path[folder.length] === "/");
+}
+
+/** Resolves the links in the part of a path that exists. */
+function resolveExisting(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const parent = posix.dirname(path);
+    return parent === path ? path : join(resolveExisting(parent), posix.basename(path));
+  }
+}
+
+/** Suggests a name for the first part of `path` that does not exist. */
+function suggestPath(root: string, path: string): string {
+  let folder = "";
+  for (const name of path.split("/")) {
+    const inner = posix.join(folder, name);
+    if (existsSync(join(root, inner))) {
+      folder = inner;
+      continue;
+    }
+    const names = readdirSync(join(root, folder));
+    const near = findNearest(name, names);
+    if (near !== undefined) return `did you mean "${posix.join(folder, near)}"?`;
+    return suggest(name, names) ?? `${join(root, folder)} is empty`;
+  }
+  return "check the pattern; ignored files do not count";
+}

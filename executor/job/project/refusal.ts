@@ -1,0 +1,19 @@
+/** Why a project cannot go along, and what to do about it. Thrown within this folder only: `listProject` returns it. */
+export class ProjectRefusal extends Error {
+  constructor(
+    message: string,
+    readonly hint: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Throws the refusal of a file or folder that cannot be read, or `error` itself if it has another cause. */
+export function refuseUnreadable(path: string, error: unknown): never {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== "EACCES" && code !== "EPERM") throw error;
+  throw new ProjectRefusal(
+    `${path}: permission denied`,
+    `make it readable (\`chmod u+rX\`, or as its owner), or leave it out: put it into .gitignore, or narrow the project with \`code\``,
+  );
+}
