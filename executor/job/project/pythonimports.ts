@@ -26,8 +26,8 @@ export function findImports(source: string): ImportedModule[] {
         .filter((module) => MODULE.test(module))
         .map((module) => ({ module, level: 0, names: [] }));
     const from = FROM.exec(statement);
-    if (from === null) return [];
-    const [, dots, module, names] = from;
+    const [, dots, module, names] = from ?? [];
+    if (from === null || (dots === "" && module === "")) return [];
     return [
       {
         module: module!.replaceAll(/\s/g, ""),
