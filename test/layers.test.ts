@@ -43,6 +43,8 @@ const OWNERS: Record<string, string> = {
   "ssh2-sftp-client": "fleet/ssh/",
   diff: "playbooks/engine/unifieddiff.ts",
   typescript: "playbooks/engine/importmodule.ts",
+  ignore: "executor/job/project/gitignore.ts",
+  picomatch: "executor/job/project/projectscope.ts",
 };
 const MAX_FILE_LINES = 300;
 

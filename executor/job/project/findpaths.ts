@@ -10,7 +10,7 @@ import { ProjectRefusal, refuseUnreadable } from "./refusal.js";
 /** How many entries of folders are looked at where git does not list them: two seconds on a slow disk. */
 const MAX_WALKED_ENTRIES = 150_000;
 /** How many paths are collected: enough to tell which folders are too large. */
-const MAX_PATHS = 100_000;
+const MAX_PATHS = 50_000;
 
 /** The paths of a project, relative to its root. `isCut`: there are more than were looked at. */
 export interface FoundPaths {
@@ -42,7 +42,7 @@ class PathSearch {
   }
 
   get isCut(): boolean {
-    return this.walkedEntries > MAX_WALKED_ENTRIES || this.paths.length > MAX_PATHS;
+    return this.walkedEntries > MAX_WALKED_ENTRIES || this.paths.length >= MAX_PATHS;
   }
 
   /** Adds what git lists in `folder`, or what lies in it where there is no work tree or git does not know it. */
