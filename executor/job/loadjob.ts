@@ -18,7 +18,7 @@ import { readMatrix } from "./matrix.js";
 import { OutputRegistry } from "./outputs.js";
 import { findUsedPlaceholders, readPlaceholders } from "./placeholders.js";
 import type { LaunchFolders } from "./project/project.js";
-import { readLaunchFolders, readProject, readProjectRoot } from "./project/projectreader.js";
+import { readProject, readProjectRoot } from "./project/projectreader.js";
 import { createRangeSpace } from "./range.js";
 import { JobReader } from "./reader.js";
 import { applyRange, applySetOptions } from "./setoptions.js";
@@ -63,7 +63,6 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   if (reader.keys([]).length === 0) throw createInvalidFileError(reader.problems);
   const settings = readJobSettings(reader, options.inventory);
   const root = readProjectRoot(reader);
-  const folders = readLaunchFolders(reader, root);
   const envFile = readEnvFile(reader);
   const env = envFile?.env ?? {};
   const space =
@@ -72,10 +71,11 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
       : readJobsFile(reader, options.inventory ?? embeddedInventory(), env, new LoadCache(root));
   checkAddedParams(reader, added, keys);
   if (space !== undefined) checkResultKeys(reader, space, settings);
-  const project = space && readProject(reader, root, space);
-  if (reader.problems.length > 0 || space === undefined) throw createInvalidFileError(reader.problems);
-  const { identity, outputs: _, ...units } = space;
-  const deciding = { ...jobIdentity(source, identity, settings), ...launchIdentity(folders) };
+  const setup = space && readProject(reader, root, space);
+  if (reader.problems.length > 0 || space === undefined || setup === undefined)
+    throw createInvalidFileError(reader.problems);
+  const { identity, outputs: _, specs: __, ...units } = space;
+  const deciding = { ...jobIdentity(source, identity, settings), ...launchIdentity(reader, setup.folders) };
   return {
     name: options.name ?? reader.text(["name"]) ?? nameFromFile(path),
     file: path,
@@ -83,8 +83,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
     kind: schema === "job" ? (source.get(["kind"]) as Job["kind"]) : "tasks",
     ...units,
     ...settings,
-    project,
-    folders,
+    ...setup,
     limitedValues: findLimitedValues(reader, limitNames(options.inventory)),
     get identity() {
       return JSON.stringify(deciding);
@@ -148,9 +147,9 @@ function jobIdentity(source: Source, ofSpace: UnitSpace["identity"], { params, a
   return { kind: source.get(["kind"]) ?? "jobs", ...ofSpace, params: texts, aggregate, collect };
 }
 
-/** Returns where programs start, unless that is where they start by default. */
-function launchIdentity({ job, cwd, pythonPath }: LaunchFolders) {
-  return { ...(cwd === job ? {} : { cwd }), ...(pythonPath.length === 0 ? {} : { pythonPath }) };
+/** Returns what the job says about where programs start. */
+function launchIdentity(reader: JobReader, { cwd, pythonPath }: LaunchFolders) {
+  return { ...(reader.has(["cwd"]) ? { cwd } : {}), ...(reader.has(["pythonpath"]) ? { pythonPath } : {}) };
 }
 
 function nameFromFile(path: string): string {

@@ -31,6 +31,7 @@ export function readMatrix(reader: JobReader, spec: ChunkSpec): UnitSpace {
       const unit = parseShortenedId(id) ?? parseMatrixId(axes, id);
       return unit === undefined || unit >= units || idOf(unit) !== id ? undefined : [unit, unit + 1n];
     },
+    specs: [spec],
     stagedFiles: () => listStagedFiles([spec]),
   };
 }

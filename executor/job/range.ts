@@ -28,6 +28,7 @@ export function createRangeSpace(reader: JobReader, spec: ChunkSpec): UnitSpace 
       const units = parseRangeId(id);
       return units === undefined || units[0] < first || units[1] > end ? undefined : units;
     },
+    specs: [spec],
     stagedFiles: () => listStagedFiles([spec]),
   };
 }

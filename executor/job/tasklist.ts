@@ -69,6 +69,11 @@ export class TaskList {
   toUnitSpace(): UnitSpace {
     const tasks = this.#tasks;
     const index = this.#index;
+    const specs = {
+      *[Symbol.iterator]() {
+        for (const { shared } of tasks) yield shared;
+      },
+    };
     return {
       first: 0n,
       units: BigInt(tasks.length),
@@ -88,7 +93,8 @@ export class TaskList {
         const at = index.get(id);
         return at === undefined ? undefined : [BigInt(at), BigInt(at) + 1n];
       },
-      stagedFiles: () => listStagedFiles(tasks.map(({ shared }) => shared)),
+      specs,
+      stagedFiles: () => listStagedFiles(specs),
     };
   }
 }

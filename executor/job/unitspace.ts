@@ -1,9 +1,11 @@
-import type { Job } from "./job.js";
+import type { ChunkSpec, Job } from "./job.js";
 
 /** The units of a job: the part of a Job that depends on its kind. */
 export interface UnitSpace extends Pick<Job, "first" | "units" | "sizing" | "chunk" | "unitsOf" | "stagedFiles"> {
   /** The parts that determine results, as values that JSON.stringify accepts. */
   identity: Record<string, unknown>;
+  /** What chunks run, once for each kind of chunk. */
+  specs: Iterable<Pick<ChunkSpec, "program" | "inputs">>;
   /** The outputs of every chunk, to check `aggregate` and `collect`. */
   outputs: Iterable<readonly string[]>;
 }

@@ -106,7 +106,10 @@ t.test(
     const attachment = new AgentAttachment(folder);
     await attachment.open();
     const filler = join(place, "filler");
-    const nodes = await attachment.run("nodes", `mkdir ${filler}; for i in $(seq 100); do : > ${filler}/$i || exit 9; done`);
+    const nodes = await attachment.run(
+      "nodes",
+      `mkdir ${filler}; for i in $(seq 100); do : > ${filler}/$i || exit 9; done`,
+    );
     t.match(nodes, { exit: 2, tail: /No space left/ });
     t.match(
       (await attachment.run("next", "true")).error,

@@ -1,5 +1,6 @@
 import { closeSync, lstatSync, openSync, type Stats } from "node:fs";
 import { basename, join } from "node:path";
+import type { LeftOutFile, ProjectFile } from "./project.js";
 import { readProjectLink } from "./projectlink.js";
 import { refuseUnreadable } from "./refusal.js";
 
@@ -12,27 +13,6 @@ const ENV_FILE = /^\.env(\..+)?$/;
 const ENV_TEMPLATE = /\.(example|sample|template|tmpl|dist)$/;
 /** Learned rates, and a file of them that was not finished. */
 const RATES_FILE = /^\.muster-rates\.json(\.\d+)?$/;
-
-/** A file or a symbolic link of a project. */
-export interface ProjectFile {
-  /** Relative to the root, with POSIX separators. */
-  readonly path: string;
-  /** 0o644, or 0o755 if its owner may execute it; 0o120000 for a link. */
-  readonly mode: number;
-  /** Of a link: the length of its target. */
-  readonly sizeBytes: number;
-  /** Whole seconds since 1970. */
-  readonly mtimeSeconds: number;
-  /** Of a symbolic link, relative to the link's folder. It stays inside the project, but may be missing. */
-  readonly target?: string;
-}
-
-/** A file that does not go along, or a run directory. */
-export interface LeftOutFile {
-  readonly path: string;
-  readonly why: "env file" | "over 4 MB" | "run directory" | "leads out of the project";
-  readonly sizeBytes?: number;
-}
 
 /** Looks at each of `paths` of a project. `root` has no links in it. Throws a ProjectRefusal for a file that cannot be read. */
 export function inspectPaths(root: string, paths: readonly string[]): { files: ProjectFile[]; leftOut: LeftOutFile[] } {

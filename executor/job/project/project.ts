@@ -1,5 +1,25 @@
 import { posix } from "node:path";
-import type { LeftOutFile, ProjectFile } from "./projectfiles.js";
+
+/** A file or a symbolic link of a project. */
+export interface ProjectFile {
+  /** Relative to the root, with POSIX separators. */
+  readonly path: string;
+  /** 0o644, or 0o755 if its owner may execute it; 0o120000 for a link. */
+  readonly mode: number;
+  /** Of a link: the length of its target. */
+  readonly sizeBytes: number;
+  /** Whole seconds since 1970. */
+  readonly mtimeSeconds: number;
+  /** Of a symbolic link, relative to the link's folder. It stays inside the project, but may be missing. */
+  readonly target?: string;
+}
+
+/** A file that does not go along, or a run directory. */
+export interface LeftOutFile {
+  readonly path: string;
+  readonly why: "env file" | "over 4 MB" | "run directory" | "leads out of the project";
+  readonly sizeBytes?: number;
+}
 
 /** The files that go along with a job, and where its programs start. All paths but `root` are relative to the project's root. */
 export interface Project {

@@ -1,11 +1,10 @@
 import { realpathSync, statSync } from "node:fs";
 import { findPaths } from "./findpaths.js";
-import { inspectPaths, type LeftOutFile, type ProjectFile } from "./inspectpaths.js";
+import { inspectPaths } from "./inspectpaths.js";
+import type { LeftOutFile, ProjectFile } from "./project.js";
 import { rejectLargeProject } from "./projectlimits.js";
 import { ProjectScope } from "./projectscope.js";
 import { ProjectRefusal, refuseUnreadable } from "./refusal.js";
-
-export type { LeftOutFile, ProjectFile };
 
 /** The files of a project, sorted by path, or why it cannot go along. */
 export type ProjectListing =
@@ -16,8 +15,8 @@ export interface ProjectSelection {
   root: string;
   /** `code:` of the job: files, folders or globs of either, relative to the root; undefined = everything. */
   code?: readonly string[];
-  /** Absolute paths of folders and files that results are published to, and so on. The root itself is disregarded. */
-  exclude: readonly string[];
+  /** Files and folders that do not go along, such as inputs and results; relative to the root. */
+  exclude: ReadonlySet<string>;
 }
 
 /**

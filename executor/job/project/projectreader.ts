@@ -1,8 +1,10 @@
 import { statSync } from "node:fs";
 import { homedir } from "node:os";
 import { posix, relative, resolve } from "node:path";
-import type { JobReader, SourceText } from "../reader.js";
+import type { Program } from "../job.js";
+import type { JobReader, KeyPath, SourceText } from "../reader.js";
 import type { UnitSpace } from "../unitspace.js";
+import { scanPrograms } from "./programimports.js";
 import { type LaunchFolders, NO_PROJECT_FOLDERS, type Project } from "./project.js";
 import { listProject } from "./projectfiles.js";
 import { findProjectRoot, isHomeOrAbove } from "./projectroot.js";
@@ -30,9 +32,36 @@ export function readProjectRoot(reader: JobReader): string | undefined {
   return undefined;
 }
 
-/** Returns where programs start. `root`: of the project; undefined = there is none. */
-export function readLaunchFolders(reader: JobReader, root: string | undefined): LaunchFolders {
-  if (root === undefined) return NO_PROJECT_FOLDERS;
+/** A project, and where programs start in it. */
+export interface ProjectSetup {
+  readonly project: Project | undefined;
+  readonly folders: LaunchFolders;
+}
+
+/**
+ * Lists the files that go along, and finds out where programs start. What the job stages as inputs, or publishes as outputs, is not
+ * a part of the project: a run must not change what the next one begins with. Reports why the project cannot go along. `root`:
+ * undefined = no project goes along.
+ */
+export function readProject(reader: JobReader, root: string | undefined, space: UnitSpace): ProjectSetup {
+  if (root === undefined) return { project: undefined, folders: NO_PROJECT_FOLDERS };
+  const folders = readFolders(reader, root);
+  const code = reader.list(["code"])?.map(({ text }) => text);
+  const listing = listProject({ root, code, exclude: listResults(folders, space) });
+  if (!listing.ok) {
+    const key = ["code", "project"].find((one) => reader.has([one]));
+    reader.reportAt(key === undefined ? [] : [key], listing.message, listing.hint);
+    return { project: undefined, folders };
+  }
+  const { files, leftOut } = listing;
+  const imports = scanPrograms(listPrograms(space), folders, root, new Set(files.map(({ path }) => path)));
+  for (const module of imports.missingModules) reportMissingModule(reader, module, root);
+  const needed = reader.text(["code"]) === "imports" ? files.filter(({ path }) => imports.files.has(path)) : files;
+  const pythonPath = reader.has(["pythonpath"]) ? folders.pythonPath : imports.importRoots;
+  return { project: { root, files: needed, leftOut }, folders: { ...folders, pythonPath } };
+}
+
+function readFolders(reader: JobReader, root: string): LaunchFolders {
   const job = relativeFolder(root, reader.folder);
   const written = reader.sourceText(["cwd"]);
   const cwd = written === undefined ? job : (readFolder(reader, root, written, "cwd") ?? job);
@@ -42,21 +71,23 @@ export function readLaunchFolders(reader: JobReader, root: string | undefined): 
   return { job, cwd, pythonPath };
 }
 
-/**
- * Lists the files that go along. What the job stages as inputs, or publishes as outputs, is not a part of the project: a run must
- * not change what the next one begins with. Reports why the project cannot go along.
- */
-export function readProject(reader: JobReader, root: string | undefined, space: UnitSpace): Project | undefined {
-  if (root === undefined) return undefined;
-  const code = reader.list(["code"])?.map(({ text }) => text);
-  const inputs = new Set<string>();
-  for (const { source } of space.stagedFiles()) inputs.add(source);
-  for (const outputs of space.outputs) for (const path of outputs) inputs.add(resolve(reader.folder, path));
-  const listing = listProject({ root, code, exclude: [...inputs] });
-  if (listing.ok) return { root, files: listing.files, leftOut: listing.leftOut };
-  const key = ["code", "project"].find((one) => reader.has([one]));
-  reader.reportAt(key === undefined ? [] : [key], listing.message, listing.hint);
-  return undefined;
+/** Returns the inputs and outputs of all chunks, relative to the project's root. */
+function listResults(folders: LaunchFolders, space: UnitSpace): Set<string> {
+  const paths = new Set<string>();
+  for (const { inputs } of space.specs) for (const { path } of inputs) paths.add(posix.join(folders.job, path));
+  for (const outputs of space.outputs) for (const path of outputs) paths.add(posix.join(folders.cwd, path));
+  return paths;
+}
+
+function listPrograms(space: UnitSpace): Set<Program> {
+  const programs = new Set<Program>();
+  for (const { program } of space.specs) programs.add(program);
+  return programs;
+}
+
+function reportMissingModule(reader: JobReader, module: string, root: string): void {
+  const path: KeyPath = reader.text(["module"]) === module ? ["module"] : [];
+  reader.reportAt(path, `module: the project ${root} has no module ${module} that can be started`, "check its name");
 }
 
 /** Returns the path of a folder of the project, relative to its root; undefined, with a problem reported, where it is none. */

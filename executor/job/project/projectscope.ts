@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, realpathSync } from "node:fs";
-import { join, posix, relative, resolve } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { join, posix } from "node:path";
 import picomatch from "picomatch";
 import { findNearest, suggest } from "../../../schemas/suggest.js";
 import { normalizePath } from "../inputs.js";
@@ -18,17 +18,12 @@ export class ProjectScope {
   private constructor(
     private readonly root: string,
     private readonly code: readonly CodePattern[] | undefined,
-    private readonly exclude: readonly string[],
+    private readonly exclude: ReadonlySet<string>,
   ) {}
 
-  /** `root` has no links in it. `exclude` has absolute paths; the root itself, and what lies outside, is disregarded. */
-  static create(root: string, code: readonly string[] | undefined, exclude: readonly string[]): ProjectScope {
-    const inner = exclude.map((path) => relative(root, resolveExisting(resolve(path))));
-    return new ProjectScope(
-      root,
-      code?.map(parsePattern),
-      inner.filter((path) => path !== "" && path !== ".." && !path.startsWith("../")),
-    );
+  /** `root` has no links in it. `exclude`: files and folders, relative to it. */
+  static create(root: string, code: readonly string[] | undefined, exclude: ReadonlySet<string>): ProjectScope {
+    return new ProjectScope(root, code?.map(parsePattern), exclude);
   }
 
   /** Returns whether the file at `path` may go along. */
@@ -62,7 +57,7 @@ export class ProjectScope {
   }
 
   private isExcluded(path: string): boolean {
-    return this.exclude.some((one) => isAtOrBelow(path, one));
+    return this.exclude.size > 0 && listPrefixes(path).some((one) => this.exclude.has(one));
   }
 }
 
@@ -94,16 +89,6 @@ function listPrefixes(path: string): string[] {
 
 function isAtOrBelow(path: string, folder: string): boolean {
   return folder === "" || path === folder || (path.startsWith(folder) && path[folder.length] === "/");
-}
-
-/** Resolves the links in the part of a path that exists. */
-function resolveExisting(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    const parent = posix.dirname(path);
-    return parent === path ? path : join(resolveExisting(parent), posix.basename(path));
-  }
 }
 
 /** Suggests a name for the first part of `path` that does not exist. */

@@ -80,7 +80,7 @@ t.test("what is left out, and what is said about it", async (t) => {
   });
   truncateSync(`${folder}/big`, 4 * 2 ** 20 + 1);
   truncateSync(`${folder}/limit`, 4 * 2 ** 20);
-  const exclude = [`${folder}/published`, `${folder}/not-yet/there`, "/", folder, "/elsewhere"];
+  const exclude = new Set(["published", "not-yet/there", "../elsewhere"]);
   const { files, leftOut } = list(folder, { exclude });
   t.same(
     files.map(({ path }) => path),
@@ -108,13 +108,6 @@ t.test("what is left out, and what is said about it", async (t) => {
 t.test("a project that is a run directory as well still goes along", async (t) => {
   const folder = createFolder(t, { "journal.ndjson": RUN, "w.py": "" });
   t.same(listPaths(folder), ["journal.ndjson", "w.py"]);
-});
-
-t.test("what is excluded may be named through a link", async (t) => {
-  const folder = createFolder(t, { "results/r.json": "", "w.py": "", one: "" });
-  symlinkSync(folder, `${folder}/../${folder.split("/").at(-1)}-alias`);
-  t.teardown(() => spawnSync("rm", [`${folder}-alias`]));
-  t.same(listPaths(folder, { exclude: [`${folder}-alias/results`, `${folder}/one`] }), ["w.py"]);
 });
 
 t.test("sockets, pipes and empty folders do not go along", async (t) => {
@@ -225,7 +218,7 @@ t.test("an entry of code that matches nothing is refused", async (t) => {
     ["!src", 'code: "!src" matches no file', 'did you mean "src"?'],
   ];
   for (const [entry, message, hint] of table) {
-    const refused = refuse(folder, { code: ["conf", entry], exclude: [`${folder}/results`] });
+    const refused = refuse(folder, { code: ["conf", entry], exclude: new Set(["results"]) });
     t.match(refused.message, message);
     t.match(refused.hint, hint);
   }

@@ -56,7 +56,7 @@ export function git(folder: string, ...args: string[]): string {
 
 /** Lists a project that must be accepted. */
 export function list(root: string, rest: Partial<ProjectSelection> = {}) {
-  const listing = listProject({ root, exclude: [], ...rest });
+  const listing = listProject({ root, exclude: new Set(), ...rest });
   if (!listing.ok) throw new Error(`${listing.message} (${listing.hint})`);
   return listing;
 }
@@ -67,7 +67,7 @@ export function listPaths(root: string, rest: Partial<ProjectSelection> = {}): s
 
 /** Lists a project that must be refused. */
 export function refuse(root: string, rest: Partial<ProjectSelection> = {}): { message: string; hint: string } {
-  const listing = listProject({ root, exclude: [], ...rest });
+  const listing = listProject({ root, exclude: new Set(), ...rest });
   if (listing.ok) throw new Error(`accepted: ${listing.files.map(({ path }) => path).join(" ")}`);
   return { message: listing.message, hint: listing.hint };
 }
@@ -75,7 +75,7 @@ export function refuse(root: string, rest: Partial<ProjectSelection> = {}): { me
 const LIST = `import { listProject } from ${JSON.stringify(
   new URL("../../../../executor/job/project/projectfiles.js", import.meta.url).href,
 )};
-console.log(JSON.stringify(listProject({ root: process.argv[1], exclude: [] })));`;
+console.log(JSON.stringify(listProject({ root: process.argv[1], exclude: new Set() })));`;
 
 /** Lists a project as a user whom the modes of files bind, unlike root. Throws where root cannot give up its capabilities. */
 export function listWithoutPrivileges(root: string): ReturnType<typeof listProject> {

@@ -35,7 +35,7 @@ t.test("the number of files is limited, and a huge folder is not scanned to its 
     "20,001 files of 0 MB; the limit is 20,000 files of 100 MB. Its largest folders: many/ 20,000 files",
   );
   t.same(listPaths(folder, { code: ["src"] }), ["src/a.py"]);
-  t.equal(listPaths(folder, { exclude: [`${folder}/src`] }).length, 20_000, "as many as may be");
+  t.equal(listPaths(folder, { exclude: new Set(["src"]) }).length, 20_000, "as many as may be");
   for (let n = 20_000; n < 60_000; n++) writeFileSync(`${folder}/many/${n % 20}/${n}`, "");
   t.match(refuse(folder).message, "more than 50,000 files");
   addFiles(folder, { "many/journal.ndjson": RUN });

@@ -6,8 +6,8 @@ import t from "tap";
 import type { Job, StagedFile } from "../../../../executor/job/job.js";
 import { NO_PROJECT_FOLDERS } from "../../../../executor/job/project/project.js";
 import type { AgentCommand } from "../../../../executor/run/agent/protocol.js";
-import { hashInputs, hashStagedFiles } from "../../../../executor/run/record/filehashes.js";
 import { FileStager } from "../../../../executor/run/node/staging.js";
+import { hashInputs, hashStagedFiles } from "../../../../executor/run/record/filehashes.js";
 import type { FileStat, Files } from "../../../../fleet/connection.js";
 
 const folder = mkdtempSync(join(tmpdir(), "muster-stage-"));
