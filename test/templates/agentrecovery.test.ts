@@ -181,7 +181,7 @@ function removeTree(path: string): string {
   const program = [
     "import os, sys",
     `sys.path.insert(0, ${JSON.stringify(join(projectRoot(), "templates"))})`,
-    "from muster_agent.storage.tree_removal import remove_tree",
+    "from muster_agent.workspace.tree_removal import remove_tree",
     "if os.getuid() == 0: os.setgroups([]); os.setgid(4242); os.setuid(4242)",
     "os.chdir('/')",
     "print(remove_tree(sys.argv[1]))",

@@ -122,6 +122,9 @@ t.test(
       message: /results could not be saved in .*: No space left/,
     });
     rmSync(filler);
+    const small = Array.from({ length: 30 }, (_, index) => `small${index}`);
+    attachment.send({ op: "ack", ids: ["nodes", "next", "bytes", ...small] });
+    await waitUntil("there is room again", () => folder.listAttempts().length === 0);
     t.equal((await attachment.run("room", "true")).exit, 0);
     await attachment.stop();
   },

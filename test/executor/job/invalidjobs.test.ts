@@ -36,14 +36,23 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     ["5:1 canary is the earlier name of recheck, which is given as well"],
     "keep recheck",
   ],
-  ["no script at all", "kind: range\nrange: [0, 10]\n", ["1:1 the job has neither script nor command"]],
+  ["no script at all", "kind: range\nrange: [0, 10]\n", ["1:1 the job names no program: neither script, module nor command"]],
   ["script and command", `${RANGE}command: [x]\n`, ["4:1 command: a script is given as well"]],
   [
     "a script that cannot start",
     "kind: range\nrange: [0, 10]\nscript: notes.txt\n",
     ['3:9 script: "notes.txt" is neither executable nor *.py, so it cannot be started'],
   ],
-  ["a script elsewhere", "kind: range\nrange: [0, 10]\nscript: ../w.py\n", ['3:9 script: "../w.py" contains ".."']],
+  [
+    "a script outside the project",
+    "kind: range\nrange: [0, 10]\nscript: ../w.py\nproject: .\n",
+    ['3:9 script: "../w.py" is outside the project'],
+  ],
+  [
+    "a script elsewhere without a project",
+    "kind: range\nrange: [0, 10]\nscript: ../w.py\nproject: none\n",
+    ['3:9 script: "../w.py" contains ".."'],
+  ],
   [
     "a missing input",
     `${RANGE}inputs: [data/a.json, data/c.json]\n`,

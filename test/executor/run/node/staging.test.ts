@@ -72,8 +72,8 @@ t.test("hashes: content, size and mode of each source file, read once", async (t
   ];
   const contents = await hashStagedFiles(jobOf(files));
   t.equal(contents.size, 22);
-  t.same(contents.get(tool.source), { sha256: hash("#!/bin/sh\n"), sizeBytes: 10, mode: 0o555 });
-  t.same(contents.get(data.source), { sha256: hash(Buffer.alloc(3_000_000, 7)), sizeBytes: 3_000_000, mode: 0o444 });
+  t.same(contents.get(tool.source), { sha256: hash("#!/bin/sh\n"), sizeBytes: 10, mode: 0o755 });
+  t.same(contents.get(data.source), { sha256: hash(Buffer.alloc(3_000_000, 7)), sizeBytes: 3_000_000, mode: 0o644 });
   for (let n = 0; n < 20; n++) t.equal(contents.get(files[n + 3]!.source)!.sha256, hash(`${n}`));
   const prints = hashInputs(jobOf(files), contents, undefined);
   t.equal(prints["again/data"], prints.data);
