@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import type { RunHistory } from "../executor/run/record/runhistory.js";
 import { breakDownRun, type NodeBreakdown, type RunBreakdown, type RunEvent, type SlotBreakdown } from "./breakdown.js";
-import { countColumns, padToColumns } from "./columns.js";
+import { countColumns, padToColumns, TERMINAL_COLUMNS } from "./columns.js";
 import {
   formatCount,
   formatDuration,
@@ -14,7 +14,6 @@ import {
 } from "./format.js";
 import { comparePlanAndActual, formatFailure } from "./summarytext.js";
 
-const TERMINAL_COLUMNS = 80;
 const CELL_COLUMNS = [7, 8, 6, 9, 8, 7];
 export const COLUMN_HEADS = ["chunks", "units", "busy", "rate", "retried", "failed"];
 const NAME_COLUMNS = TERMINAL_COLUMNS - CELL_COLUMNS.reduce((sum, width) => sum + width + 1, 0);

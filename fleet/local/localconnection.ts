@@ -1,9 +1,10 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { constants, homedir } from "node:os";
+import { homedir } from "node:os";
 import { PassThrough, type Readable, type Writable } from "node:stream";
 import { captureOutput, DEFAULT_CAP_BYTES } from "../cappedoutput.js";
 import type { Channel, CommandResult, Connection, ExitReason, Files } from "../connection.js";
 import { ConnectionError } from "../connectionerror.js";
+import { killGroup } from "../killgroup.js";
 import type { Node } from "../node.js";
 import { resolveWithin } from "../rejectonabort.js";
 import { LocalFiles } from "./localfiles.js";
@@ -117,11 +118,7 @@ class LocalConnection implements Connection {
 
 /** Kills a program that has exceeded its timeout. */
 function killLate(child: LocalProcess, channel: Channel, timeoutSeconds: number): ExitReason {
-  try {
-    process.kill(-child.pid!, constants.signals.SIGKILL);
-  } catch {
-    // The group has already ended.
-  }
+  killGroup(child.pid, "SIGKILL");
   channel.destroy();
   return { kind: "timeout", seconds: timeoutSeconds };
 }

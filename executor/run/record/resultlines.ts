@@ -1,18 +1,10 @@
-import {
-  closeSync,
-  createReadStream,
-  createWriteStream,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
+import { createReadStream, createWriteStream, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Job } from "../../job/job.js";
 import { failpoint } from "../failpoint.js";
+import { fsyncPath } from "./durablewrites.js";
 import { LineCoverage } from "./linecoverage.js";
 
 /** A line of results.ndjson: the result of one chunk. `output`: the text of its first output, if that is JSON. */
@@ -157,9 +149,7 @@ async function* joinIntoBlocks(lines: Iterable<KeyedLine> | AsyncIterable<KeyedL
 
 /** Replaces `file` by the file `by` atomically, after that is fsynced. */
 export function replaceFile(by: string, file: string): void {
-  const fd = openSync(by, "r");
-  fsyncSync(fd);
-  closeSync(fd);
+  fsyncPath(by);
   renameSync(by, file);
 }
 
