@@ -121,7 +121,7 @@ function stateOfError(exit: number): string {
 }
 
 function formatRow(widest: number, node: string, resource: string, state: string): string {
-  const room = TERMINAL_COLUMNS - widest - 2 - STATE_COLUMNS - 2;
-  const [name, what] = [shortenMiddle(node, widest), shortenMiddle(resource, room)];
-  return `${padToColumns(name, widest + 2)}${padToColumns(what, room + 2)}${state}`.trimEnd();
+  const width = TERMINAL_COLUMNS - widest - 2 - STATE_COLUMNS - 2;
+  const [name, what] = [shortenMiddle(node, widest), shortenMiddle(resource, width)];
+  return `${padToColumns(name, widest + 2)}${padToColumns(what, width + 2)}${state}`.trimEnd();
 }

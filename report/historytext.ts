@@ -50,9 +50,9 @@ export function formatHistory(history: RunHistory, verbose: boolean): string {
 
 /** Returns the report as a JSON document. Serialize it with `bigintToDecimal`. */
 export function buildHistoryDocument(history: RunHistory) {
-  const { status: standing, seconds, sessions, failedAttempts: tried, failures, missing, summary } = history;
+  const { status, seconds, sessions, failedAttempts: tried, failures, missing, summary } = history;
   const { nodes, slowest, happenings } = breakDownRun(history);
-  const { name, path: directory, state, chunks, units, started } = standing;
+  const { name, path: directory, state, chunks, units, started } = status;
   const run = { name, directory, state, chunks, units, started, seconds, planned: summary?.planned };
   return { ...run, sessions, nodes, slowest, happenings, tried, failures, missing };
 }
@@ -62,8 +62,8 @@ export function bigintToDecimal(_: string, value: unknown): unknown {
   return typeof value === "bigint" ? `${value}` : value;
 }
 
-function formatHead({ status: standing, seconds, summary, failedAttempts: tried, sessions }: RunHistory): string[] {
-  const { name, state, chunks, started } = standing;
+function formatHead({ status, seconds, summary, failedAttempts: tried, sessions }: RunHistory): string[] {
+  const { name, state, chunks, started } = status;
   const failed = chunks.failed === 0 ? "" : `, ${formatCount(chunks.failed)} failed`;
   const begun = started === undefined ? "" : `, started ${started}`;
   const more = sessions.length < 2 ? "" : ` in ${pluralize(sessions.length, "session")}`;

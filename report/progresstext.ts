@@ -33,15 +33,15 @@ export function formatMemoryWait(short: number): string {
 
 /** Returns the progress of a run on one line: share, chunks, rate of this session, time left, failures. */
 export function formatTotalProgress(view: RunView): string {
-  const { counters: tally } = view;
-  const { units: total, kind } = tally.job;
-  const share = total === 0n ? 100 : Number((tally.units * 1000n) / total) / 10;
+  const { counters } = view;
+  const { units: total, kind } = counters.job;
+  const share = total === 0n ? 100 : Number((counters.units * 1000n) / total) / 10;
   const done =
     kind === "range"
-      ? pluralize(tally.chunks, "chunk")
-      : `${formatCount(tally.chunks)} of ${pluralize(total, "chunk")}`;
-  const rate = [...tally.nodes.values()].reduce((sum, node) => sum + Number(node.units), 0) / tally.seconds;
-  const left = rate > 0 ? `, ${formatDuration(Number(total - tally.units) / rate)} left` : "";
-  const failed = tally.failed === 0 ? "" : `, ${pluralize(tally.failed, "chunk")} failed`;
-  return toPrintableText([`${tally.job.name}: ${share} %, ${done}, ${formatRate(rate)}${left}${failed}`]);
+      ? pluralize(counters.chunks, "chunk")
+      : `${formatCount(counters.chunks)} of ${pluralize(total, "chunk")}`;
+  const rate = [...counters.nodes.values()].reduce((sum, node) => sum + Number(node.units), 0) / counters.seconds;
+  const left = rate > 0 ? `, ${formatDuration(Number(total - counters.units) / rate)} left` : "";
+  const failed = counters.failed === 0 ? "" : `, ${pluralize(counters.failed, "chunk")} failed`;
+  return toPrintableText([`${counters.job.name}: ${share} %, ${done}, ${formatRate(rate)}${left}${failed}`]);
 }

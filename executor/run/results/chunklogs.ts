@@ -12,11 +12,11 @@ export async function saveLogs(
   done: DoneMessage,
   origin: ResultSource,
   logs: string,
-  room: DiskReservation,
+  reservation: DiskReservation,
 ): Promise<void> {
   const { id } = attempt.chunk;
-  await saveLog(done.stdout, join(logs, `${id}.out`), `${origin.root}/a/${attempt.id}/out`, origin, room);
-  await saveLog(done.stderr, join(logs, `${id}.err`), `${origin.root}/a/${attempt.id}/err`, origin, room);
+  await saveLog(done.stdout, join(logs, `${id}.out`), `${origin.root}/a/${attempt.id}/out`, origin, reservation);
+  await saveLog(done.stderr, join(logs, `${id}.err`), `${origin.root}/a/${attempt.id}/err`, origin, reservation);
 }
 
 async function saveLog(
@@ -24,7 +24,7 @@ async function saveLog(
   local: string,
   remote: string,
   origin: ResultSource,
-  room: DiskReservation,
+  reservation: DiskReservation,
 ): Promise<void> {
   if (report.size === 0) return;
   if (report.data !== undefined) {
@@ -34,7 +34,7 @@ async function saveLog(
   const pulled = `${local}.pulled`;
   rmSync(pulled, { force: true });
   const files = await origin.files();
-  await room.withReservation(Math.min(report.size, MAX_LOG_BYTES * 2), () =>
+  await reservation.withReservation(Math.min(report.size, MAX_LOG_BYTES * 2), () =>
     files.download(remote, pulled, MAX_LOG_BYTES * 2),
   );
   renameSync(pulled, local);

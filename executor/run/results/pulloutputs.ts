@@ -22,7 +22,7 @@ export async function pullOutputs(
   attempt: Attempt,
   done: DoneMessage,
   origin: ResultSource,
-  room: DiskReservation,
+  reservation: DiskReservation,
   limit: number,
 ): Promise<VerifiedOutput[]> {
   const pulls = attempt.chunk.spec.outputs.map(async (path, index) => {
@@ -32,8 +32,8 @@ export async function pullOutputs(
       throw createCorruptError(attempt, path, `it has ${report.size} bytes, more than the ${limit} allowed`);
     if (report.data !== undefined) return verifyInline(attempt, report, Buffer.from(report.data, "base64"));
     const remote = `${origin.root}/a/${attempt.id}/work/${path}`;
-    const local = join(room.folder, `${attempt.id}.${index}`);
-    return room.withReservation(report.size, () => pullFile(attempt, report, remote, local, origin));
+    const local = join(reservation.folder, `${attempt.id}.${index}`);
+    return reservation.withReservation(report.size, () => pullFile(attempt, report, remote, local, origin));
   });
   // All pulls must have ended before the attempt may be pulled again.
   const ended = await Promise.allSettled(pulls);
