@@ -90,7 +90,7 @@ async function attemptCommand(
 }
 
 /** Returns the arguments of a command with `{in}` and `{out}` replaced. */
-export function renderArguments(action: CommandAction, folder: string): string[] {
+function renderArguments(action: CommandAction, folder: string): string[] {
   const values = { in: join(folder, "in"), out: join(folder, "results") };
   return action.argv.map((word) => renderTemplate(word, values));
 }

@@ -104,7 +104,7 @@ export class RunReports {
 
   private reportEnabled(worker: NodeWorker, slot: number): void {
     this.records.counters.enableSlot(worker.node.name, slot);
-    this.records.observer.nodeWarning(worker, `slot ${slot} is well again`);
+    this.records.observer.nodeWarning(worker, `slot ${slot} is enabled again`);
   }
 }
 

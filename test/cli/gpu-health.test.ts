@@ -79,7 +79,7 @@ t.test(
     const end = waitForExit(child);
     await printed(child, new RegExp(`${node!.name}: slot 1 is disabled`));
     node!.setGpus({ sick: [] });
-    await printed(child, new RegExp(`${node!.name}: slot 1 is well again`));
+    await printed(child, new RegExp(`${node!.name}: slot 1 is enabled again`));
     first!.setGpus({ count: 1 });
     await first!.exec(["rm", "/sys/bus/pci/devices/0000:06:00.0"]);
     await printed(child, new RegExp(`${first!.name}: slot 1 is disabled: GPU 0000:06:00.0: (on|not on) the PCI bus`));

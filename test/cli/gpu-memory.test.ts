@@ -49,7 +49,7 @@ for (const vendor of ["amd", "nvidia"] as const)
         await waitUntil("slot 1 is disabled", () => reason.test(run.stderr()));
         t.ok(job.isIdle(node, 1, 5), "the other slot has gone on alone");
         node.setGpus({ used: {}, holders: {} });
-        await waitUntil("slot 1 is back", () => run.stderr().includes("slot 1 is well again"));
+        await waitUntil("slot 1 is enabled again", () => run.stderr().includes("slot 1 is enabled again"));
         const before = job.begun(node).length;
         await waitUntil("slot 1 works again", () => job.begun(node).slice(before).includes(1));
         job.hurry(node);

@@ -41,7 +41,7 @@ export function formatResultLine(line: ResultLine): string {
  * Returns the units that the lines cover.
  */
 export async function sortResultLines(file: string, job: Job, piece = SORT_PIECE_BYTES): Promise<LineCoverage> {
-  const census = new LineCoverage(job);
+  const coverage = new LineCoverage(job);
   let pieces: string[] = [];
   let made = 0;
   let lines: KeyedLine[] = [];
@@ -59,7 +59,7 @@ export async function sortResultLines(file: string, job: Job, piece = SORT_PIECE
     bytes = 0;
   };
   for await (const line of readKeyedLines(file, job)) {
-    census.add(line.chunk);
+    coverage.add(line.chunk);
     sorted &&= last === undefined || isBefore(last, line);
     last = line;
     lines.push(line);
@@ -67,7 +67,7 @@ export async function sortResultLines(file: string, job: Job, piece = SORT_PIECE
     if (bytes >= piece) await flush();
   }
   try {
-    if (sorted) return census;
+    if (sorted) return coverage;
     if (pieces.length > 0) await flush();
     while (pieces.length > MERGE_WAYS) {
       const some = pieces.slice(0, MERGE_WAYS);
@@ -77,7 +77,7 @@ export async function sortResultLines(file: string, job: Job, piece = SORT_PIECE
     await writeLines(`${file}.sorted`, pieces.length > 0 ? mergePieces(pieces, job) : sortByKey(lines));
     failpoint("sorted");
     replaceFile(`${file}.sorted`, file);
-    return census;
+    return coverage;
   } finally {
     removePieces(file);
   }

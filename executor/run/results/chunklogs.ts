@@ -10,20 +10,20 @@ import type { DiskReservation } from "./diskspace.js";
 export async function saveLogs(
   attempt: Attempt,
   done: DoneMessage,
-  origin: ResultSource,
+  source: ResultSource,
   logs: string,
   reservation: DiskReservation,
 ): Promise<void> {
   const { id } = attempt.chunk;
-  await saveLog(done.stdout, join(logs, `${id}.out`), `${origin.root}/a/${attempt.id}/out`, origin, reservation);
-  await saveLog(done.stderr, join(logs, `${id}.err`), `${origin.root}/a/${attempt.id}/err`, origin, reservation);
+  await saveLog(done.stdout, join(logs, `${id}.out`), `${source.root}/a/${attempt.id}/out`, source, reservation);
+  await saveLog(done.stderr, join(logs, `${id}.err`), `${source.root}/a/${attempt.id}/err`, source, reservation);
 }
 
 async function saveLog(
   report: LogReport,
   local: string,
   remote: string,
-  origin: ResultSource,
+  source: ResultSource,
   reservation: DiskReservation,
 ): Promise<void> {
   if (report.size === 0) return;
@@ -33,7 +33,7 @@ async function saveLog(
   }
   const pulled = `${local}.pulled`;
   rmSync(pulled, { force: true });
-  const files = await origin.files();
+  const files = await source.files();
   await reservation.withReservation(Math.min(report.size, MAX_LOG_BYTES * 2), () =>
     files.download(remote, pulled, MAX_LOG_BYTES * 2),
   );

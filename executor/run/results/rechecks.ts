@@ -36,11 +36,11 @@ export class Rechecks {
   ) {}
 
   static async open(job: Job, directory: RunDirectory): Promise<Rechecks> {
-    const canary = new Rechecks(job, directory, []);
+    const rechecks = new Rechecks(job, directory, []);
     const file = join(directory.path, "results.ndjson");
-    if (job.recheck === undefined || directory.session === 1 || !existsSync(file)) return canary;
-    for await (const { text } of readKeyedLines(file, job)) canary.restoreLine(text);
-    return canary;
+    if (job.recheck === undefined || directory.session === 1 || !existsSync(file)) return rechecks;
+    for await (const { text } of readKeyedLines(file, job)) rechecks.restoreLine(text);
+    return rechecks;
   }
 
   /** Remembers what a comparison needs of a first result. */
