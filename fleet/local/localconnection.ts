@@ -100,18 +100,19 @@ class LocalConnection implements Connection {
     });
     // A program may stop reading its input.
     stdin.on("error", () => {});
-    let resolveClosed: (reason: ExitReason) => void = () => {};
-    const closed = new Promise<ExitReason>((resolve) => {
-      resolveClosed = resolve;
+    let resolveEnded: (reason: ExitReason) => void = () => {};
+    const ended = new Promise<ExitReason>((resolve) => {
+      resolveEnded = resolve;
     });
+    void read.then(() => exited).then(resolveEnded);
     const destroy = () => {
-      resolveClosed({ kind: "lost", reason: "the channel was closed" });
+      resolveEnded({ kind: "lost", reason: "the channel was closed" });
       for (const stream of [stdin, child.stdout, child.stderr, stdout, stderr]) stream.destroy();
       child.unref();
     };
-    const ended = Promise.race([read.then(() => exited), closed]).finally(() => this.channels.delete(channel));
     const channel: Channel = { stdin, stdout, stderr, ended, destroy };
     this.channels.add(channel);
+    void ended.then(() => this.channels.delete(channel));
     return channel;
   }
 }
