@@ -40,16 +40,16 @@ function reportRun(history: RunHistory, options: ReportOptions, writers: Writers
 }
 
 /** Prints the status of the steps, and the commands that report on their jobs. */
-function reportPipeline(standing: AnyRunStatus, { html, json }: ReportOptions, writers: Writers): number {
-  const jobs = (standing.steps ?? []).flatMap(({ run }) => (run === undefined ? [] : [run.path]));
+function reportPipeline(status: AnyRunStatus, { html, json }: ReportOptions, writers: Writers): number {
+  const jobs = (status.steps ?? []).flatMap(({ run }) => (run === undefined ? [] : [run.path]));
   const commands = jobs.map((path) => `muster report ${relative(process.cwd(), path) || "."}`);
   if (html !== undefined)
     throw new UsageError(
       "--html is for the run of a job, but this is the run of a pipeline",
       commands[0]?.concat(` --html ${html}`),
     );
-  if (json) writers.out(formatJson(standing, 2));
-  else writers.out([formatRunStatus(standing, Date.now()), ...commands.map((one) => `  ${one}`)].join("\n"));
+  if (json) writers.out(formatJson(status, 2));
+  else writers.out([formatRunStatus(status, Date.now()), ...commands.map((one) => `  ${one}`)].join("\n"));
   return 0;
 }
 

@@ -1,4 +1,5 @@
 import { MusterError } from "../schemas/errors.js";
+import { isJsonObject } from "../schemas/isjsonobject.js";
 import { factsSource } from "../templates/nodeprograms.js";
 import type { CommandResult, Connection } from "./connection.js";
 
@@ -89,11 +90,9 @@ export function parseFacts(output: string): Facts | undefined {
   }
 }
 
-type FactFields = Record<string, unknown>;
-
 function checkFacts(value: unknown): Facts | undefined {
-  if (!isFields(value)) return undefined;
-  const memory = isFields(value.memory) ? value.memory : {};
+  if (!isJsonObject(value)) return undefined;
+  const memory = isJsonObject(value.memory) ? value.memory : {};
   const cores = parseCount(value.cores);
   const total = parseCount(memory.total);
   const python = Array.isArray(value.python) && value.python.length === 3 ? value.python.map(parseCount) : [null];
@@ -115,7 +114,7 @@ function checkFacts(value: unknown): Facts | undefined {
 }
 
 function parseGpu(value: unknown): Gpu[] {
-  if (!isFields(value)) return [];
+  if (!isJsonObject(value)) return [];
   const { vendor } = value;
   if (vendor !== "amd" && vendor !== "nvidia") return [];
   const pci =
@@ -126,7 +125,7 @@ function parseGpu(value: unknown): Gpu[] {
 }
 
 function parseDisk(value: unknown): Facts["disk"] {
-  if (!isFields(value)) return null;
+  if (!isJsonObject(value)) return null;
   const free = parseCount(value.free);
   const total = parseCount(value.total);
   return free === null || total === null ? null : { path: parseText(value.path) ?? "", free, total };
@@ -134,15 +133,11 @@ function parseDisk(value: unknown): Facts["disk"] {
 
 function parseTools(value: unknown): Facts["tools"] {
   const found: Facts["tools"] = {};
-  if (!isFields(value)) return found;
+  if (!isJsonObject(value)) return found;
   for (const name of ["amd-smi", "nvidia-smi", "rocm-smi"]) {
     if (Object.hasOwn(value, name)) found[name] = parseText(value[name]);
   }
   return found;
-}
-
-function isFields(value: unknown): value is FactFields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function parseCount(value: unknown): number | null {

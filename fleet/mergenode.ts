@@ -11,7 +11,7 @@ type ProfileKeys = NonNullable<InventoryFile["profiles"]>[string];
 type NodeKeys = NonNullable<InventoryFile["nodes"][string]>;
 type InventoryLayer = { path: KeyPath; keys: ProfileKeys & NodeKeys };
 
-export const NO_PROFILE = "none";
+const NO_PROFILE = "none";
 const DEFAULT_WORKDIR = "~/.muster";
 const DEFAULT_SILENCE_SECONDS = 40;
 const DEFAULT_GRACE_SECONDS = 60;

@@ -48,7 +48,7 @@ function lockFilesResource(names: string[]): Resource<[FileState, TreeState]> {
 }
 
 /** Pure: lists what is missing, or has another mode or owner. */
-export function diffLocks(names: string[], parent: FileState, tree: TreeState): Difference[] {
+function diffLocks(names: string[], parent: FileState, tree: TreeState): Difference[] {
   const folders: [string, FileState | undefined][] = [
     [LOCK_PARENT, parent],
     [LOCK_FOLDER, tree["."]],

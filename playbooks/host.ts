@@ -2,7 +2,7 @@ import { diffAccess } from "./engine/diffaccess.js";
 import type { AccessState, CommandState, Difference, Playbook, Probe, Resource } from "./engine/resource.js";
 
 /** A clock with a larger offset makes the times in logs and journals useless. */
-const MAX_CLOCK_OFFSET_SECONDS = 60;
+export const MAX_CLOCK_OFFSET_SECONDS = 60;
 /** The least space for results and staged files. */
 const MIN_FREE_BYTES = 1 << 30;
 const HOST_PROBE_TIMEOUT_SECONDS = 10;

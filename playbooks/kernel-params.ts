@@ -67,7 +67,7 @@ function parameterProbes(want: Options): Probe[] {
 }
 
 /** Pure: lists the parameters with other values. `states`: for each parameter its file and the folder of its module. */
-export function diffParameters(want: Options, states: FileState[]): Difference[] {
+function diffParameters(want: Options, states: FileState[]): Difference[] {
   return want.flatMap(([name, value], index): Difference[] => {
     const [file, module] = [states[2 * index], states[2 * index + 1]];
     const text = readContent(file)?.trim();

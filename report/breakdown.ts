@@ -70,8 +70,8 @@ export function breakDownRun(history: RunHistory): RunBreakdown {
 }
 
 /** Returns the nodes of a run, in the order of the inventory where it is known. */
-export function listRunNodes({ status: standing, nodeEntries: nodes, executions }: RunHistory): string[] {
-  return [...new Set([...standing.nodes, ...nodes.map(({ node }) => node), ...executions.map(({ node }) => node)])];
+export function listRunNodes({ status, nodeEntries: nodes, executions }: RunHistory): string[] {
+  return [...new Set([...status.nodes, ...nodes.map(({ node }) => node), ...executions.map(({ node }) => node)])];
 }
 
 function emptySlot(slot: number): SlotBreakdown {

@@ -1,5 +1,8 @@
 import { eastAsianWidth } from "get-east-asian-width";
 
+/** Texts are laid out for a terminal of this width. */
+export const TERMINAL_COLUMNS = 80;
+
 /** A character with its combining marks, which must not be separated. */
 const CLUSTER = /\P{M}\p{M}*|\p{M}+/gsu;
 /** Selects the emoji form of the preceding character, which is wide. */

@@ -1,9 +1,8 @@
 import type { NodeReport } from "../playbooks/engine/inspecteachnode.js";
 import type { Difference, ResourceState, Verdict } from "../playbooks/engine/resource.js";
-import { countColumns, padToColumns } from "./columns.js";
-import { pluralize, shortenMiddle, toOneLine, toPrintableText, wrapText } from "./format.js";
+import { countColumns, padToColumns, TERMINAL_COLUMNS } from "./columns.js";
+import { indentLines, pluralize, shortenMiddle, toOneLine, toPrintableText, wrapText } from "./format.js";
 
-const TERMINAL_COLUMNS = 80;
 /** The length of the longest state, "needs reboot". */
 const STATE_COLUMNS = 12;
 
@@ -122,12 +121,7 @@ function stateOfError(exit: number): string {
 }
 
 function formatRow(widest: number, node: string, resource: string, state: string): string {
-  const room = TERMINAL_COLUMNS - widest - 2 - STATE_COLUMNS - 2;
-  const [name, what] = [shortenMiddle(node, widest), shortenMiddle(resource, room)];
-  return `${padToColumns(name, widest + 2)}${padToColumns(what, room + 2)}${state}`.trimEnd();
-}
-
-/** Text below a row. */
-function indentLines(text: string): string[] {
-  return wrapText(text, "    ", TERMINAL_COLUMNS);
+  const width = TERMINAL_COLUMNS - widest - 2 - STATE_COLUMNS - 2;
+  const [name, what] = [shortenMiddle(node, widest), shortenMiddle(resource, width)];
+  return `${padToColumns(name, widest + 2)}${padToColumns(what, width + 2)}${state}`.trimEnd();
 }

@@ -1,5 +1,5 @@
 import { escapeUnsafe } from "../schemas/escape.js";
-import { countColumns, takeColumns, takeLastColumns } from "./columns.js";
+import { countColumns, TERMINAL_COLUMNS, takeColumns, takeLastColumns } from "./columns.js";
 
 export { escapeUnsafe };
 
@@ -91,6 +91,11 @@ export function shortenMiddle(text: string, width: number): string {
 export function truncateEnd(text: string, width: number): string {
   const line = toOneLine(text);
   return countColumns(line) <= width ? line : `${takeColumns(line, width - 1)}…`;
+}
+
+/** Wraps a text that belongs below a row of a table, and indents it. */
+export function indentLines(text: string): string[] {
+  return wrapText(text, "    ", TERMINAL_COLUMNS);
 }
 
 /** Wraps a printable text at spaces to `width` columns. Further lines are indented by two more spaces. Long words are not broken. */

@@ -24,13 +24,13 @@ th:first-child, td:first-child, table.words td, table.words th { text-align: lef
 
 /** Renders the report of a run as a self-contained HTML page without scripts or external resources. Pure. */
 export function renderHistoryPage(history: RunHistory): string {
-  const { status: standing, seconds, summary, missing, failures } = history;
+  const { status, seconds, summary, missing, failures } = history;
   const account = breakDownRun(history);
-  const failed = standing.chunks.failed === 0 ? "" : `, ${formatCount(standing.chunks.failed)} failed`;
+  const failed = status.chunks.failed === 0 ? "" : `, ${formatCount(status.chunks.failed)} failed`;
   const planned = summary?.planned === undefined || summary.state !== "complete" ? [] : [comparePlanAndActual(summary)];
-  const begun = standing.started === undefined ? [] : [`started ${standing.started}`];
+  const begun = status.started === undefined ? [] : [`started ${status.started}`];
   const facts = [`${formatDuration(seconds)} of active time`, ...begun, ...planned, ...missing];
-  const title = `${standing.name}: ${standing.state}: ${pluralize(standing.chunks.done, "chunk")} done${failed}`;
+  const title = `${status.name}: ${status.state}: ${pluralize(status.chunks.done, "chunk")} done${failed}`;
   return html`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import type { RunHistory } from "../executor/run/record/runhistory.js";
 import { breakDownRun, type NodeBreakdown, type RunBreakdown, type RunEvent, type SlotBreakdown } from "./breakdown.js";
-import { countColumns, padToColumns } from "./columns.js";
+import { countColumns, padToColumns, TERMINAL_COLUMNS } from "./columns.js";
 import {
   formatCount,
   formatDuration,
@@ -14,7 +14,6 @@ import {
 } from "./format.js";
 import { comparePlanAndActual, formatFailure } from "./summarytext.js";
 
-const TERMINAL_COLUMNS = 80;
 const CELL_COLUMNS = [7, 8, 6, 9, 8, 7];
 export const COLUMN_HEADS = ["chunks", "units", "busy", "rate", "retried", "failed"];
 const NAME_COLUMNS = TERMINAL_COLUMNS - CELL_COLUMNS.reduce((sum, width) => sum + width + 1, 0);
@@ -51,9 +50,9 @@ export function formatHistory(history: RunHistory, verbose: boolean): string {
 
 /** Returns the report as a JSON document. Serialize it with `bigintToDecimal`. */
 export function buildHistoryDocument(history: RunHistory) {
-  const { status: standing, seconds, sessions, failedAttempts: tried, failures, missing, summary } = history;
+  const { status, seconds, sessions, failedAttempts: tried, failures, missing, summary } = history;
   const { nodes, slowest, happenings } = breakDownRun(history);
-  const { name, path: directory, state, chunks, units, started } = standing;
+  const { name, path: directory, state, chunks, units, started } = status;
   const run = { name, directory, state, chunks, units, started, seconds, planned: summary?.planned };
   return { ...run, sessions, nodes, slowest, happenings, tried, failures, missing };
 }
@@ -63,8 +62,8 @@ export function bigintToDecimal(_: string, value: unknown): unknown {
   return typeof value === "bigint" ? `${value}` : value;
 }
 
-function formatHead({ status: standing, seconds, summary, failedAttempts: tried, sessions }: RunHistory): string[] {
-  const { name, state, chunks, started } = standing;
+function formatHead({ status, seconds, summary, failedAttempts: tried, sessions }: RunHistory): string[] {
+  const { name, state, chunks, started } = status;
   const failed = chunks.failed === 0 ? "" : `, ${formatCount(chunks.failed)} failed`;
   const begun = started === undefined ? "" : `, started ${started}`;
   const more = sessions.length < 2 ? "" : ` in ${pluralize(sessions.length, "session")}`;

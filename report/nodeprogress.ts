@@ -1,10 +1,10 @@
 import { pluralize, toPrintableText } from "./format.js";
+import { formatNodeNames } from "./leftovertext.js";
 
 /** A command that takes longer than this shows its progress. */
 const SHOW_AFTER_MS = 1000;
 /** The interval of the lines that list outstanding nodes. */
 const WAITING_INTERVAL_MS = 5000;
-const MAX_NAMED_NODES = 5;
 
 /** Prints a line for each node that is done, but nothing in the first second: a quick command prints its result instead. */
 export class NodeProgress {
@@ -41,8 +41,7 @@ export class NodeProgress {
   }
 
   private printWaiting(): void {
-    const names = [...this.waiting].slice(0, MAX_NAMED_NODES).join(", ");
-    const more = this.waiting.size > MAX_NAMED_NODES ? ` and ${this.waiting.size - MAX_NAMED_NODES} more` : "";
-    this.print(toPrintableText([`waiting for ${pluralize(this.waiting.size, "node")}: ${names}${more}`]));
+    const waiting = [...this.waiting];
+    this.print(toPrintableText([`waiting for ${pluralize(waiting.length, "node")}: ${formatNodeNames(waiting)}`]));
   }
 }

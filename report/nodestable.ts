@@ -1,12 +1,9 @@
 import type { NodeFacts } from "../fleet/allfacts.js";
 import type { Facts, Gpu } from "../fleet/facts.js";
+import { MAX_CLOCK_OFFSET_SECONDS } from "../playbooks/host.js";
 import type { MusterError } from "../schemas/errors.js";
 import { countColumns, padToColumns } from "./columns.js";
-import { formatBytes, formatDuration, pluralize, toOneLine, toPrintableText, wrapText } from "./format.js";
-
-const TERMINAL_COLUMNS = 80;
-/** A larger offset of a node's clock causes a warning. */
-const MAX_CLOCK_OFFSET_SECONDS = 60;
+import { formatBytes, formatDuration, indentLines, pluralize, toOneLine, toPrintableText } from "./format.js";
 
 /** Returns the table of `muster nodes`: a row for each node with details below it. `now` is Unix time in seconds. */
 export function formatNodesTable(looks: NodeFacts[], detail: "usual" | "all", now: number): string {
@@ -119,10 +116,6 @@ function formatRow(widest: number, [name = "", ...cells]: string[]): string {
   const widths = [6, 11, 11, 9, 0];
   const parts = cells.map((cell, index) => padToColumns(toOneLine(cell), widths[index]!));
   return [padToColumns(toOneLine(name), widest + 2), ...parts].join("").trimEnd();
-}
-
-function indentLines(text: string): string[] {
-  return wrapText(text, "    ", TERMINAL_COLUMNS);
 }
 
 /** Formats Unix time to the minute: "2026-11-24 16:55 UTC". */

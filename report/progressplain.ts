@@ -40,24 +40,24 @@ export class PlainProgress implements RunObserver {
     this.timer = setInterval(() => this.show(view), this.intervalMs);
   }
 
-  nodeChanged(member: NodeWorker): void {
-    const { name } = member.node;
-    if (member.state === "live") this.print(`${name}: ${pluralize(member.slots.length, "slot")}`);
+  nodeChanged(worker: NodeWorker): void {
+    const { name } = worker.node;
+    if (worker.state === "live") this.print(`${name}: ${pluralize(worker.slots.length, "slot")}`);
     else
-      this.print(`${name}: ${member.state}: ${member.reason}${member.error?.next ? `\n    ${member.error.next}` : ""}`);
+      this.print(`${name}: ${worker.state}: ${worker.reason}${worker.error?.next ? `\n    ${worker.error.next}` : ""}`);
   }
 
-  slotHolderChanged(member: NodeWorker, slot: number, holder: string | undefined): void {
+  slotHolderChanged(worker: NodeWorker, slot: number, holder: string | undefined): void {
     const what = holder === undefined ? "is free again" : `waits for ${holder}`;
-    this.print(`${member.node.name}: slot ${slot} ${what}`);
+    this.print(`${worker.node.name}: slot ${slot} ${what}`);
   }
 
-  memoryPressureChanged(member: NodeWorker): void {
-    this.print(`${member.node.name}: ${formatMemoryWait(member.memoryWaitingSlots)}`);
+  memoryPressureChanged(worker: NodeWorker): void {
+    this.print(`${worker.node.name}: ${formatMemoryWait(worker.memoryWaitingSlots)}`);
   }
 
-  nodeWarning(member: NodeWorker, message: string): void {
-    this.print(`${member.node.name}: ${message}`);
+  nodeWarning(worker: NodeWorker, message: string): void {
+    this.print(`${worker.node.name}: ${message}`);
   }
 
   notice(message: string): void {

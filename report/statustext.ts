@@ -2,11 +2,10 @@ import { basename, relative } from "node:path";
 import type { AnyRunStatus, StepStatus } from "../executor/pipeline/anyrunstatus.js";
 import type { Leftover } from "../executor/run/record/leftovers.js";
 import type { RunStatus } from "../executor/run/record/runstatus.js";
-import { countColumns, padToColumns } from "./columns.js";
+import { countColumns, padToColumns, TERMINAL_COLUMNS } from "./columns.js";
 import { formatCount, formatDuration, pluralize, shortenMiddle, toOneLine, toPrintableText } from "./format.js";
 import { formatNodeNames } from "./leftovertext.js";
 
-const TERMINAL_COLUMNS = 80;
 const CELL_COLUMNS = [11, 7, 6, 5, 11, 0];
 const MAX_NAME_COLUMNS = 24;
 /** Older dates are shown with the year instead of the time. */

@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { isJsonObject } from "./isjsonobject.js";
 import { type AgentCommand, type AgentMessage, PROTOCOL_VERSION } from "./protocoltypes.js";
 
 type Validate = (value: unknown) => boolean;
@@ -14,22 +15,18 @@ const frozenHello = validators.frozenHello!;
  * that sent it can be stopped, but not understood.
  */
 export function isAgentMessage(value: unknown): value is AgentMessage {
-  if (!isObject(value)) return false;
+  if (!isJsonObject(value)) return false;
   if (value.ev === "hello" && value.muster !== PROTOCOL_VERSION) return frozenHello(value);
   return messages.get(value.ev)?.(value) ?? false;
 }
 
 /** Whether a value is a command that the schema allows. */
 export function isAgentCommand(value: unknown): value is AgentCommand {
-  return isObject(value) && (commands.get(value.op)?.(value) ?? false);
+  return isJsonObject(value) && (commands.get(value.op)?.(value) ?? false);
 }
 
 /** Validators by the value of `op` or `ev`. */
 function withPrefix(prefix: string): ReadonlyMap<unknown, Validate> {
   const found = Object.entries(validators).filter(([name]) => name.startsWith(prefix));
   return new Map(found.map(([name, validate]) => [name.slice(prefix.length), validate]));
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

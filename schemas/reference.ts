@@ -80,6 +80,7 @@ function kindOf(root: Schema, schema: Schema): string {
   if (schema.scalar !== undefined) return "text, number or boolean";
   if (schema.whole !== undefined) return "integer";
   const words: Record<string, string> = { object: "mapping", array: "list", string: "text", null: "nothing" };
+  if (schema.type === undefined) return "any";
   const types = Array.isArray(schema.type) ? schema.type : [schema.type];
   const named = types.map((type) => words[String(type)] ?? String(type)).join(" or ");
   const items = schema.items as Schema | undefined;

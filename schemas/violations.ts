@@ -35,7 +35,7 @@ export function sortProblems(problems: Problem[]): Problem[] {
 }
 
 /** Formats a value for a message, so that a user recognizes it in the file; at most 60 characters. */
-export function formatValue(value: unknown): string {
+function formatValue(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === "object" && value !== null) return "a mapping";
   const text = typeof value === "string" ? JSON.stringify(value) : value === null ? "nothing" : String(value);
@@ -130,7 +130,7 @@ function parsePointer(text: string): string[] {
 }
 
 /** Formats a path for messages: tasks[3].args[0]. */
-export function formatPath(path: KeyPath): string {
+function formatPath(path: KeyPath): string {
   if (path.length === 0) return "the file";
   const parts = path.map((part) => (/^\d+$/.test(String(part)) ? `[${part}]` : `.${part}`));
   return parts.join("").replace(/^\./, "");

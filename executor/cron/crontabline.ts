@@ -7,8 +7,8 @@ const SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 const MAX_COMMAND_BYTES = 998;
 
 /**
- * Returns the crontab line that starts a program at these times, with its own PATH and locale whatever the crontab sets. Throws CRONTAB
- * (65) for arguments that a crontab cannot express, and for a line that is too long.
+ * Returns the crontab line that starts a program at these times, with its own PATH and locale whatever the crontab sets. Throws
+ * CRON_LINE (65) for arguments that a crontab cannot express, and for a line that is too long.
  */
 export function formatCrontabLine(schedule: CronSchedule, argv: string[]): string {
   for (const argument of argv)

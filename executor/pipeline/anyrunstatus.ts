@@ -54,21 +54,21 @@ export function isPipelineRun(path: string): boolean {
 
 function readPipelineStatus(path: string, fd: number, file: string, now: number): AnyRunStatus {
   const held = isFileLocked(fd);
-  const past = new PipelineReplay();
+  const replay = new PipelineReplay();
   const steps: StepStatus[] = [];
   let reason: string | undefined;
   try {
-    readEntries<PipelineEntry>(fd, file, (entry) => past.apply(entry));
-    for (const step of past.header?.steps ?? []) steps.push(readStepStatus(path, step, past, held, now));
+    readEntries<PipelineEntry>(fd, file, (entry) => replay.apply(entry));
+    for (const step of replay.header?.steps ?? []) steps.push(readStepStatus(path, step, replay, held, now));
   } catch (error) {
     if (!(error instanceof MusterError)) throw error;
     reason = error.message;
   }
-  const { lastOpen: holder, startedAt: started, finalState: closed } = past;
-  const last = past.finalState === undefined ? undefined : past.closedAt;
+  const { lastOpen: holder, startedAt: started, finalState: closed } = replay;
+  const last = replay.finalState === undefined ? undefined : replay.closedAt;
   const until = held ? now : last === undefined ? fstatSync(fd).mtimeMs : Date.parse(last);
   return {
-    name: past.header?.name ?? basename(path),
+    name: replay.header?.name ?? basename(path),
     path,
     state: reason !== undefined ? "damaged" : held ? "running" : (closed ?? "interrupted"),
     started,
@@ -86,11 +86,11 @@ function readPipelineStatus(path: string, fd: number, file: string, now: number)
   };
 }
 
-function readStepStatus(path: string, step: string, past: PipelineReplay, held: boolean, now: number): StepStatus {
+function readStepStatus(path: string, step: string, replay: PipelineReplay, held: boolean, now: number): StepStatus {
   const folder = join(path, step);
   const run = existsSync(join(folder, "journal.ndjson")) ? readRunStatus(folder, now) : undefined;
-  if (past.runningSince.has(step)) return { step, state: held ? "running" : "interrupted", run };
-  const end = past.endedSteps.get(step);
+  if (replay.runningSince.has(step)) return { step, state: held ? "running" : "interrupted", run };
+  const end = replay.endedSteps.get(step);
   return { step, state: end?.state ?? "waiting", seconds: end?.seconds, reason: end?.reason, run };
 }
 

@@ -19,23 +19,23 @@ export interface CancelledPipeline {
  * processes of its commands on this machine. Rejects as `takeOverRunLock` does.
  */
 export async function cancelPipeline(path: string, options: CancelOptions): Promise<CancelledPipeline> {
-  const past = new PipelineReplay();
-  const apply = (entry: PipelineEntry) => past.apply(entry);
+  const replay = new PipelineReplay();
+  const apply = (entry: PipelineEntry) => replay.apply(entry);
   const journal = await takeOverRunLock(path, apply, (pid) => options.onEvent({ type: "coordinatorStopping", pid }));
   try {
     const steps: CancelledPipeline["steps"] = [];
-    for (const step of past.header?.steps ?? []) {
+    for (const step of replay.header?.steps ?? []) {
       const folder = join(path, step);
       if (existsSync(join(folder, "journal.ndjson"))) steps.push({ step, ...(await cancelRun(folder, options)) });
       await killLeftoverCommand(folder);
     }
-    const state = past.finalState === "complete" ? "complete" : "cancelled";
+    const state = replay.finalState === "complete" ? "complete" : "cancelled";
     if (state === "cancelled") {
       markCancelled(path);
       journal.add({ e: "close", state, at: new Date().toISOString() });
       await journal.flush();
     }
-    return { name: past.header?.name ?? path, directory: path, state, steps };
+    return { name: replay.header?.name ?? path, directory: path, state, steps };
   } finally {
     journal.close();
   }

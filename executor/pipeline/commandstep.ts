@@ -15,6 +15,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { killGroup } from "../../fleet/killgroup.js";
 import { renderTemplate } from "../job/template.js";
 import { tryLockFile } from "../run/record/filelock.js";
 import type { StepAction, StepInput } from "./pipeline.js";
@@ -89,7 +90,7 @@ async function attemptCommand(
 }
 
 /** Returns the arguments of a command with `{in}` and `{out}` replaced. */
-export function renderArguments(action: CommandAction, folder: string): string[] {
+function renderArguments(action: CommandAction, folder: string): string[] {
   const values = { in: join(folder, "in"), out: join(folder, "results") };
   return action.argv.map((word) => renderTemplate(word, values));
 }
@@ -167,15 +168,6 @@ function readStartTime(pid: number): string | undefined {
     return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ")[19];
   } catch {
     return undefined;
-  }
-}
-
-/** Signals a process group, which may be gone already. */
-function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, signal);
-  } catch {
-    // The group is gone.
   }
 }
 

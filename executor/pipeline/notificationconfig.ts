@@ -5,7 +5,6 @@ import type { JobReader, KeyPath } from "../job/reader.js";
 
 /** An event that a pipeline can send notifications about. */
 export type NotificationEvent = "on_failure" | "on_success" | "on_drift";
-export const NOTIFICATION_EVENTS: NotificationEvent[] = ["on_failure", "on_success", "on_drift"];
 
 /** A receiver of notifications. `timeoutSeconds` limits one attempt. */
 export type NotificationTarget =

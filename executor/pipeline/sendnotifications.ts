@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import pRetry, { AbortError } from "p-retry";
+import { killGroup } from "../../fleet/killgroup.js";
 import { MusterError } from "../../schemas/errors.js";
 import { formatJson } from "../../schemas/escape.js";
 import type { NotificationEvent, NotificationTarget, SecretSource } from "./notificationconfig.js";
@@ -122,7 +123,7 @@ function pipeToCommand(
   child.stdin.end(text);
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      killGroup(child.pid);
+      killGroup(child.pid, "SIGKILL");
       reject(new Error(`it ran longer than ${timeout} s`));
     }, timeout * 1000);
     child.on("error", (error: NodeJS.ErrnoException) => {
@@ -135,12 +136,4 @@ function pipeToCommand(
       else reject(new Error(`exit ${code}${stderr.trim() === "" ? "" : `: ${stderr.trim()}`}`));
     });
   });
-}
-
-function killGroup(pid: number | undefined): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, "SIGKILL");
-  } catch {
-    // The group is gone.
-  }
 }

@@ -35,15 +35,15 @@ export interface CancelOptions {
  * journal. Rejects as takeOverRunLock does.
  */
 export async function cancelRun(path: string, options: CancelOptions): Promise<CancelledRun> {
-  const past = new RunReplay();
-  const apply = (entry: JournalEntry) => past.apply(entry);
+  const replay = new RunReplay();
+  const apply = (entry: JournalEntry) => replay.apply(entry);
   const journal = await takeOverRunLock(path, apply, (pid) => options.onEvent({ type: "coordinatorStopping", pid }));
   try {
-    const { header: run, committedChunks: chunks, isComplete: complete } = past;
+    const { header: run, committedChunks: chunks, isComplete: complete } = replay;
     const finished = new Set<string>();
-    const stopped = await cleanAllNodes(past, options, finished);
-    const earlier = past.leftovers;
-    const end = complete ? past.closeEntry! : ({ state: "cancelled" } as const);
+    const stopped = await cleanAllNodes(replay, options, finished);
+    const earlier = replay.leftovers;
+    const end = complete ? replay.closeEntry! : ({ state: "cancelled" } as const);
     if (!complete || earlier.length > 0) await recordRunEnd(path, journal, end, remainingLeftovers(earlier, stopped));
     const dropped = countUncommitted(path, finished);
     const state = complete ? "complete" : "cancelled";
@@ -58,14 +58,18 @@ export async function cancelRun(path: string, options: CancelOptions): Promise<C
 type CancelledNode = NodeCleanResult & { inventory: string };
 
 /** Removes the run in parallel from all nodes that could ever get work of it. */
-async function cleanAllNodes(past: RunReplay, options: CancelOptions, finished: Set<string>): Promise<CancelledNode[]> {
-  const context = createStopContext(past.header?.name ?? "", past.ids, past.nonces);
+async function cleanAllNodes(
+  replay: RunReplay,
+  options: CancelOptions,
+  finished: Set<string>,
+): Promise<CancelledNode[]> {
+  const context = createStopContext(replay.header?.name ?? "", replay.ids, replay.nonces);
   const stop = async (inventory: string, name: string, node: Node | undefined) => {
     const result = node === undefined ? createMissingNodeResult(name) : await cleanNode(node, context, finished);
     options.onEvent({ type: "nodeCleaned", result });
     return { ...result, inventory };
   };
-  const found = [...past.nodes].flatMap(([inventory, names]) =>
+  const found = [...replay.nodes].flatMap(([inventory, names]) =>
     options.findNodes(inventory, names).map(({ name, node }) => stop(inventory, name, node)),
   );
   return Promise.all(found);

@@ -38,13 +38,13 @@ export interface CleanupContext {
 /** Creates the context for cleaning the nodes of a run. Agents are sent only nonces that are in the run's journal. */
 export function createCleanupContext(
   job: Pick<Job, "name">,
-  { replay: past, formerIds, id, nonces, isComplete }: RunDirectory,
+  { replay, formerIds, id, nonces, isComplete }: RunDirectory,
   nodes: Node[],
   { inventory, observer }: { inventory: string; observer: Pick<RunObserver, "notice"> },
 ): CleanupContext {
-  const run = createStopContext(job.name, [...formerIds, id], isComplete ? past.nonces : nonces);
+  const run = createStopContext(job.name, [...formerIds, id], isComplete ? replay.nonces : nonces);
   return {
-    earlierLeftovers: past.leftovers,
+    earlierLeftovers: replay.leftovers,
     nodes,
     inventory,
     run,

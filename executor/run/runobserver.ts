@@ -15,13 +15,13 @@ export interface RunObserver {
   /** The run begins in the run directory `path`; the nodes `leftOut` get no work. */
   runStarted(view: RunView, path: string, leftOut: ExcludedNode[]): void;
   /** The connection state of a node has changed. */
-  nodeChanged(member: NodeWorker): void;
+  nodeChanged(worker: NodeWorker): void;
   /** The GPU of a slot is used by `holder` (such as "run sieve"); undefined = it is free again. */
-  slotHolderChanged(member: NodeWorker, slot: number, holder: string | undefined): void;
+  slotHolderChanged(worker: NodeWorker, slot: number, holder: string | undefined): void;
   /** The number of slots that wait for the node's memory has changed. */
-  memoryPressureChanged(member: NodeWorker): void;
+  memoryPressureChanged(worker: NodeWorker): void;
   /** Something about a node that a person should know. */
-  nodeWarning(member: NodeWorker, message: string): void;
+  nodeWarning(worker: NodeWorker, message: string): void;
   /** Something about the run that a person may want to know. */
   notice(message: string): void;
   /** An attempt has failed; its chunk may be tried again. */

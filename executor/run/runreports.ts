@@ -99,12 +99,12 @@ export class RunReports {
   private reportDisabled(worker: NodeWorker, slot: number, reason: string): void {
     this.records.counters.disableSlot(worker.node.name, slot, reason);
     const advice = reason.startsWith("GPU ") ? adviceFor(worker.node) : "";
-    this.records.observer.nodeWarning(worker, `slot ${slot} is out: ${reason}${advice}`);
+    this.records.observer.nodeWarning(worker, `slot ${slot} is disabled: ${reason}${advice}`);
   }
 
   private reportEnabled(worker: NodeWorker, slot: number): void {
     this.records.counters.enableSlot(worker.node.name, slot);
-    this.records.observer.nodeWarning(worker, `slot ${slot} is well again`);
+    this.records.observer.nodeWarning(worker, `slot ${slot} is enabled again`);
   }
 }
 

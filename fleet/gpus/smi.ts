@@ -1,3 +1,4 @@
+import { isJsonObject } from "../../schemas/isjsonobject.js";
 /** The state of a GPU as its vendor's tool reports it. `clocks`, `perf`: as printed; null: not reported. */
 export interface GpuStatus {
   pci: string;
@@ -13,7 +14,7 @@ type SmiFields = Record<string, unknown>;
 /** Parses `rocm-smi --showbus -c -p --showdriverversion --json` of ROCm 5 to 7. undefined: the output is not such a report. */
 export function parseRocmSmi(output: string): GpuStatus[] | undefined {
   const report = findJson(output);
-  if (!isFields(report)) return undefined;
+  if (!isJsonObject(report)) return undefined;
   const driver = parseCell(lowerKeys(report.system)["driver version"]);
   const cards = Object.entries(report).filter(([name]) => /^card\d+$/.test(name));
   const gpus = cards.flatMap(([, value]): GpuStatus[] => {
@@ -88,19 +89,21 @@ function findJson(output: string): unknown {
 
 function parseAmdCards(output: string): SmiFields[] {
   const report = findJson(output);
-  const cards = isFields(report) ? report.gpu_data : report;
-  return Array.isArray(cards) ? cards.filter((card) => isFields(card) && typeof card.gpu === "number") : [];
+  const cards = isJsonObject(report) ? report.gpu_data : report;
+  return Array.isArray(cards) ? cards.filter((card) => isJsonObject(card) && typeof card.gpu === "number") : [];
 }
 
 function readClock(clocks: unknown, name: string): string | null {
-  const clock = isFields(clocks) ? clocks[name] : undefined;
-  const value = isFields(clock) ? clock.clk : undefined;
-  return parseCell(isFields(value) ? value.value : value);
+  const clock = isJsonObject(clocks) ? clocks[name] : undefined;
+  const value = isJsonObject(clock) ? clock.clk : undefined;
+  return parseCell(isJsonObject(value) ? value.value : value);
 }
 
 /** Converts the keys to lower case: their case changed from ROCm 5 to ROCm 6. */
 function lowerKeys(value: unknown): SmiFields {
-  return isFields(value) ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key.toLowerCase(), one])) : {};
+  return isJsonObject(value)
+    ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key.toLowerCase(), one]))
+    : {};
 }
 
 /** Converts an address to domain:bus:device.function as the kernel writes it; nvidia-smi prints eight digits of domain. */
@@ -116,8 +119,4 @@ function parseCell(value: unknown): string | null {
   const text = value.trim();
   const isUnknown = /^\[?(n\/a|none|unknown|unknown error|not supported|err!|gpu requires reset|)\]?$/i.test(text);
   return isUnknown ? null : text.slice(0, 60);
-}
-
-function isFields(value: unknown): value is SmiFields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,9 +1,10 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { constants, homedir } from "node:os";
+import { homedir } from "node:os";
 import { PassThrough, type Readable, type Writable } from "node:stream";
 import { captureOutput, DEFAULT_CAP_BYTES } from "../cappedoutput.js";
 import type { Channel, CommandResult, Connection, ExitReason, Files } from "../connection.js";
 import { ConnectionError } from "../connectionerror.js";
+import { killGroup } from "../killgroup.js";
 import type { Node } from "../node.js";
 import { resolveWithin } from "../rejectonabort.js";
 import { LocalFiles } from "./localfiles.js";
@@ -99,29 +100,26 @@ class LocalConnection implements Connection {
     });
     // A program may stop reading its input.
     stdin.on("error", () => {});
-    let resolveClosed: (reason: ExitReason) => void = () => {};
-    const closed = new Promise<ExitReason>((resolve) => {
-      resolveClosed = resolve;
+    let resolveEnded: (reason: ExitReason) => void = () => {};
+    const ended = new Promise<ExitReason>((resolve) => {
+      resolveEnded = resolve;
     });
+    void read.then(() => exited).then(resolveEnded);
     const destroy = () => {
-      resolveClosed({ kind: "lost", reason: "the channel was closed" });
+      resolveEnded({ kind: "lost", reason: "the channel was closed" });
       for (const stream of [stdin, child.stdout, child.stderr, stdout, stderr]) stream.destroy();
       child.unref();
     };
-    const ended = Promise.race([read.then(() => exited), closed]).finally(() => this.channels.delete(channel));
     const channel: Channel = { stdin, stdout, stderr, ended, destroy };
     this.channels.add(channel);
+    void ended.then(() => this.channels.delete(channel));
     return channel;
   }
 }
 
 /** Kills a program that has exceeded its timeout. */
 function killLate(child: LocalProcess, channel: Channel, timeoutSeconds: number): ExitReason {
-  try {
-    process.kill(-child.pid!, constants.signals.SIGKILL);
-  } catch {
-    // The group has already ended.
-  }
+  killGroup(child.pid, "SIGKILL");
   channel.destroy();
   return { kind: "timeout", seconds: timeoutSeconds };
 }

@@ -64,7 +64,7 @@ export function listRecordedTypes(known: KnownHost[], host: string, port: number
 }
 
 /** Whether a host list of known_hosts matches `name`, which is lower case. A matching negation overrides all other patterns. */
-export function matchesHostList(hosts: string, name: string): boolean {
+function matchesHostList(hosts: string, name: string): boolean {
   if (hosts.startsWith("|")) return matchesHash(hosts, name);
   const patterns = hosts.toLowerCase().split(",");
   const hit = (pattern: string) => compileWildcard(pattern).test(name);

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { killGroup } from "../killgroup.js";
 
 /** A machine as the inventory or ProxyJump names it. */
 export interface HostAlias {
@@ -43,7 +44,7 @@ export async function* querySshConfig(
     failure = error.message;
     child.stdout.destroy();
   });
-  const timer = setTimeout(() => killGroup(child.pid), timeoutMs);
+  const timer = setTimeout(() => killGroup(child.pid, "SIGKILL"), timeoutMs);
   let [text, remaining] = ["", names.length];
   try {
     for await (const part of child.stdout.setEncoding("utf8")) {
@@ -60,15 +61,7 @@ export async function* querySshConfig(
     failure = (error as Error).message;
   } finally {
     clearTimeout(timer);
-    if (remaining > 0) killGroup(child.pid);
+    if (remaining > 0) killGroup(child.pid, "SIGKILL");
   }
   if (remaining > 0) yield { exit: null, stdout: "", stderr: failure };
-}
-
-function killGroup(pid: number | undefined): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, "SIGKILL");
-  } catch {
-    // The group has already ended.
-  }
 }

@@ -24,7 +24,7 @@ export async function loadPlaybooks(names: readonly string[], inventory: Invento
 }
 
 /** Lists the names of all playbooks, built-in and the user's, sorted. */
-export function listPlaybookNames(inventory: Inventory): string[] {
+function listPlaybookNames(inventory: Inventory): string[] {
   const names = [...listNames(BUILT_IN_FOLDER, [".js"]), ...listNames(findUserFolder(inventory), MODULE_EXTENSIONS)];
   return [...new Set(names)].sort();
 }

@@ -54,8 +54,10 @@ async function send(
   const [output, errorOutput] = [captureOutput(channel.stdout, 65536), captureOutput(channel.stderr, 65536)];
   try {
     channel.stdin.write(`${JSON.stringify(job)}\n`);
-    // If the program rejects the file, it stops reading; its answer has the reason.
-    await Promise.race([pipeline(bytes(), channel.stdin).catch(() => {}), channel.ended]);
+    // If the program rejects the file, it ends without reading all of it; its answer has the reason.
+    const ended = new AbortController();
+    void channel.ended.then(() => ended.abort());
+    await pipeline(bytes(), channel.stdin, { signal: ended.signal }).catch(() => {});
     const ending = await resolveWithin(channel.ended, PLACE_TIMEOUT_SECONDS * 1000);
     const where = { node: connection.node.name, step: `write ${target.path}` };
     if (ending === undefined)

@@ -70,7 +70,7 @@ function locateValues(location: ValueLocation, state: FileState | undefined): Lo
 }
 
 /** Returns a file's text including a byte order mark, or the problem that keeps it from being read. */
-export function readManifestText(state: FileState | undefined): { text: string } | { problem: string } {
+function readManifestText(state: FileState | undefined): { text: string } | { problem: string } {
   if (state === undefined || state.error !== undefined) return { problem: `cannot be read: ${state?.error ?? "?"}` };
   if (state.kind === "missing") return { problem: "is missing" };
   if (state.kind === "link") return { problem: `is a link to ${state.target ?? "?"}; name that file instead` };

@@ -3,29 +3,29 @@ import { itemsIn } from "./chaosjob.js";
 import { keyOf } from "./runcopy.js";
 import type { PlacedJob, Workload } from "./workload.js";
 
-/** Executions that a node may have begun before something happened to it, or at that moment. */
+/** The executions that a node may have begun before or during a fault. */
 interface Exposure {
   node: LabNode;
-  /** How many the workers of each job had noted. */
+  /** The number of executions that the workers of each job had logged. */
   noted: Map<PlacedJob, number>;
-  /** Items that were safe before it happened. */
+  /** The items that were committed before the fault. */
   safe: Set<string>;
   times: number;
 }
 
-/** How often each item may be executed, as far as the faults force it. */
+/** Computes how often each item may be executed, given the injected faults. */
 export class Allowance {
   private readonly extra = new Map<string, number>();
   private readonly exposures: Exposure[] = [];
 
   constructor(private readonly workload: Workload) {}
 
-  /** A fault may have each of these items executed so many times more. */
+  /** Allows each of these items `times` more executions. */
   add(keys: Iterable<string>, times = 1): void {
     for (const key of new Set(keys)) this.extra.set(key, (this.extra.get(key) ?? 0) + times);
   }
 
-  /** The same of all items that are not among `safe`. */
+  /** Allows all items but those in `safe` `times` more executions. */
   addAllBut(safe: Set<string>, times = 1): void {
     for (const placed of this.workload.jobs)
       this.add(
@@ -37,8 +37,8 @@ export class Allowance {
   }
 
   /**
-   * The same of what a node has begun by now, or is about to: `margin` executions may not have been noted yet. `safe`: what was
-   * committed before the fault.
+   * Allows the items that a node has begun by now `times` more executions. Up to `margin` executions may not be logged yet. `safe`: the
+   * items that were committed before the fault.
    */
   expose(node: LabNode, safe: Set<string>, margin: number, times = 1): void {
     const noted = new Map(
@@ -47,7 +47,7 @@ export class Allowance {
     this.exposures.push({ node, noted, safe, times });
   }
 
-  /** How often an item may be executed, by its key. Call it at the end: what was about to begin is known then. */
+  /** Returns how often an item may be executed, by its key. Call it at the end, when all executions are logged. */
   limits(): (key: string) => number {
     for (const { node, noted, safe, times } of this.exposures.splice(0))
       for (const [placed, count] of noted) {

@@ -16,7 +16,7 @@ export interface ChaosExecution {
   end: number;
   attempt: string;
   ended: boolean;
-  misdeed: boolean;
+  chunkFault: boolean;
   /** Items of executions that were under way, had just ended, or were about to begin on the node when it did wrong. */
   beside: number[];
 }
@@ -37,7 +37,7 @@ export class ChaosJob {
     readonly plan: JobPlan,
     private readonly feed: string | undefined,
   ) {
-    const { kind, first, secondsPerItem, sizeBytes, misdeed } = plan;
+    const { kind, first, secondsPerItem, sizeBytes, chunkFault } = plan;
     const settings: WorkerSettings = {
       salt: mark,
       secondsPerItem,
@@ -45,7 +45,8 @@ export class ChaosJob {
       isList: kind === "range",
       log: this.log,
       feed: feed === undefined ? null : "feed.json",
-      misdeed: misdeed === undefined ? null : { ...misdeed, unit: `${BigInt(first) + BigInt(misdeed.item)}` },
+      chunkFault:
+        chunkFault === undefined ? null : { ...chunkFault, unit: `${BigInt(first) + BigInt(chunkFault.item)}` },
     };
     shop.write("worker.py", WORKER, 0o755);
     shop.write("feed.json", "[]");
@@ -100,7 +101,7 @@ export class ChaosJob {
   /** Removes what its executions have noted on these nodes. */
   forget(nodes: LabNode[]): void {
     for (const node of nodes)
-      for (const file of [this.log, `${this.log}.misdeed`]) rmSync(join(node.root, file), { force: true });
+      for (const file of [this.log, `${this.log}.chunkFault`]) rmSync(join(node.root, file), { force: true });
   }
 
   private executionsOn(node: LabNode): ChaosExecution[] {
@@ -112,11 +113,11 @@ export class ChaosJob {
       const [first, last] = this.itemsOf(start, end);
       const known = executions.findLast((one) => one.attempt === attempt && one.first === first);
       if (what === "began" || known === undefined)
-        executions.push({ node, first, end: last, attempt, ended: false, misdeed: false, beside: [] });
+        executions.push({ node, first, end: last, attempt, ended: false, chunkFault: false, beside: [] });
       else if (what === "ended") known.ended = true;
-      else Object.assign(known, { misdeed: true, beside: recent(executions) });
+      else Object.assign(known, { chunkFault: true, beside: recent(executions) });
     }
-    for (const one of executions.filter(({ misdeed }) => misdeed)) {
+    for (const one of executions.filter(({ chunkFault }) => chunkFault)) {
       // They had been started, and had not come to note it.
       const next = executions.indexOf(one) + 1;
       one.beside.push(...executions.slice(next, next + MAX_SLOTS_PER_NODE).flatMap(itemsIn));

@@ -1,6 +1,6 @@
-import { drawFaults, isMisdeed } from "./drawfaults.js";
+import { drawFaults, isChunkFault } from "./drawfaults.js";
 import { COSTLY, type Fault, type FaultKind, KINDS, SILENCING } from "./faultkinds.js";
-import { drawJob, type JobConstraints, type JobPlan, type Misdeed } from "./jobplan.js";
+import { type ChunkFault, drawJob, type JobConstraints, type JobPlan } from "./jobplan.js";
 import { Random } from "./random.js";
 
 /**
@@ -69,7 +69,7 @@ function compatible(kinds: FaultKind[], isPipeline: boolean): FaultKind[] {
   const kept: FaultKind[] = [];
   const has = (...some: FaultKind[]) => some.some((kind) => kept.includes(kind));
   for (const kind of kinds) {
-    if (isMisdeed(kind) && kept.some(isMisdeed)) continue;
+    if (isChunkFault(kind) && kept.some(isChunkFault)) continue;
     if (isPipeline && ["disk-full-here", "chunk-kills-agent-always", "chunk-fails-always"].includes(kind)) continue;
     if (kind === "disk-full-here" && has("copy", "restore", "move", "disk-full-here")) continue;
     if (["copy", "restore", "move"].includes(kind) && has("copy", "restore", "disk-full-here")) continue;
@@ -82,13 +82,13 @@ function compatible(kinds: FaultKind[], isPipeline: boolean): FaultKind[] {
 }
 
 function needsOf(random: Random, kinds: FaultKind[], slots: number[]): Omit<JobConstraints, "isFed"> {
-  const [, what, times] = /^chunk-(kills-agent|fails)-(once|always)$/.exec(kinds.find(isMisdeed) ?? "") ?? [];
+  const [, what, times] = /^chunk-(kills-agent|fails)-(once|always)$/.exec(kinds.find(isChunkFault) ?? "") ?? [];
   const crueler = what === "kills-agent" && random.chance(0.3) ? "kills-python" : what;
   const costly = kinds.filter((kind) => COSTLY.includes(kind)).length;
   return {
     slots: slots.reduce((sum, count) => sum + count, 0),
     attempts: 3 + costly + (times === "once" ? slots.length : 0),
-    misdeed: what === undefined ? undefined : ({ what: crueler, times } as Omit<Misdeed, "item">),
+    chunkFault: what === undefined ? undefined : ({ what: crueler, times } as Omit<ChunkFault, "item">),
   };
 }
 
@@ -96,5 +96,5 @@ function drawWork(random: Random, isPipeline: boolean, needs: Omit<JobConstraint
   if (!isPipeline) return { shape: "job", jobs: [drawJob(random, { ...needs, isFed: false })] };
   const shape = random.pick(["chain", "chain-command", "parallel"] as const);
   const half = { ...needs, slots: needs.slots / 2, isFed: true };
-  return { shape, jobs: [drawJob(random, half), drawJob(random, { ...half, misdeed: undefined })] };
+  return { shape, jobs: [drawJob(random, half), drawJob(random, { ...half, chunkFault: undefined })] };
 }

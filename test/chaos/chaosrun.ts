@@ -28,43 +28,43 @@ function isDirectoryFault(fault: Fault): fault is FaultMoment & DirectoryFault {
   return DIRECTORY_FAULTS.includes(fault.kind);
 }
 
-/** Runs a plan in its scene: faults, the way to the end, and all checks. `adopt`: see finish. */
-export async function runPlan(scene: Scenario, adopt: string[] | undefined): Promise<PlanResult> {
-  const verdict: PlanResult = { problems: scene.problems, injected: [], missed: [], executions: 0, items: 0 };
+/** Runs a plan in its scenario: faults, the way to the end, and all checks. `adopt`: see finish. */
+export async function runPlan(scenario: Scenario, adopt: string[] | undefined): Promise<PlanResult> {
+  const verdict: PlanResult = { problems: scenario.problems, injected: [], missed: [], executions: 0, items: 0 };
   try {
-    for (const fault of scene.plan.faults) {
-      await reachMoment(scene, fault);
-      ((await inject(scene, fault)) ? verdict.injected : verdict.missed).push(fault.kind);
+    for (const fault of scenario.plan.faults) {
+      await reachMoment(scenario, fault);
+      ((await inject(scenario, fault)) ? verdict.injected : verdict.missed).push(fault.kind);
     }
-    const copied = scene.copies.length > 1 ? scene.plan.faults.find((fault) => fault.kind === "copy") : undefined;
-    await finishRuns(scene, copied?.kind === "copy" ? copied.order : undefined, adopt);
-    await check(scene);
+    const copied = scenario.copies.length > 1 ? scenario.plan.faults.find((fault) => fault.kind === "copy") : undefined;
+    await finishRuns(scenario, copied?.kind === "copy" ? copied.order : undefined, adopt);
+    await check(scenario);
   } catch (error) {
-    scene.problems.push(`the harness: ${error instanceof Error ? error.stack : error}`);
+    scenario.problems.push(`the harness: ${error instanceof Error ? error.stack : error}`);
   }
-  verdict.executions = [...countExecutions(scene).values()].reduce((sum, count) => sum + count, 0);
-  verdict.items = scene.workload.items;
+  verdict.executions = [...countExecutions(scenario).values()].reduce((sum, count) => sum + count, 0);
+  verdict.items = scenario.workload.items;
   return verdict;
 }
 
-function inject(scene: Scenario, fault: Fault): Promise<boolean> {
-  if ("node" in fault) return injectNodeFault(scene, fault);
-  if (isDirectoryFault(fault)) return injectDirectoryFault(scene, fault);
-  return injectProcessFault(scene, fault);
+function inject(scenario: Scenario, fault: Fault): Promise<boolean> {
+  if ("node" in fault) return injectNodeFault(scenario, fault);
+  if (isDirectoryFault(fault)) return injectDirectoryFault(scenario, fault);
+  return injectProcessFault(scenario, fault);
 }
 
-async function check(scene: Scenario): Promise<void> {
-  const { copies: places, problems, plan } = scene;
-  problems.push(...(await endProblems(scene)), ...executionProblems(scene));
+async function check(scenario: Scenario): Promise<void> {
+  const { copies: places, problems, plan } = scenario;
+  problems.push(...(await endProblems(scenario)), ...executionProblems(scenario));
   for (const place of places) {
     if (place.state !== "complete" && place.state !== "partial") continue;
-    problems.push(...resultsProblems(place, scene.workload));
-    await checkReports(scene, place);
+    problems.push(...resultsProblems(place, scenario.workload));
+    await checkReports(scenario, place);
   }
   const [original] = places;
   if (!plan.runsAgain || original!.state !== "complete") return;
-  const life = scene.launch(original!, "once more");
-  await scene.end(life, 30);
-  if (life.exit === 0 && !/already complete/.test(life.ran!.out))
-    problems.push(`${life.label}: does not say that it is complete already`);
+  const muster = scenario.launch(original!, "once more");
+  await scenario.end(muster, 30);
+  if (muster.exit === 0 && !/already complete/.test(muster.ran!.out))
+    problems.push(`${muster.label}: does not say that it is complete already`);
 }

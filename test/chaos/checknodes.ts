@@ -8,11 +8,11 @@ const QUIET_TIMEOUT_SECONDS = 20;
 
 /** What of muster is left on these nodes, a sentence each. */
 export async function nodesProblems(
-  scene: Scenario,
+  scenario: Scenario,
   nodes: LabNode[],
   seconds = QUIET_TIMEOUT_SECONDS,
 ): Promise<string[]> {
-  const found = await Promise.all(nodes.map((node) => nodeProblems(scene, node, seconds)));
+  const found = await Promise.all(nodes.map((node) => nodeProblems(scenario, node, seconds)));
   return found.flat();
 }
 
@@ -20,21 +20,21 @@ export async function nodesProblems(
  * The same of all nodes at the end of a run. One that could not be reached when it ended may hold something: then `muster cancel`
  * must find and remove that.
  */
-export async function endProblems(scene: Scenario): Promise<string[]> {
-  const { nodes, copies: places } = scene;
+export async function endProblems(scenario: Scenario): Promise<string[]> {
+  const { nodes, copies: places } = scenario;
   const unreached = new Set(places.flatMap((place) => place.findUnreachedNodes()));
   const problems = await nodesProblems(
-    scene,
+    scenario,
     nodes.filter(({ name }) => !unreached.has(name)),
   );
   const held = await nodesProblems(
-    scene,
+    scenario,
     nodes.filter(({ name }) => unreached.has(name)),
     1,
   );
   if (problems.length + held.length === 0) return [];
-  for (const place of places) await scene.command(["cancel", place.path], scene.hasConflict ? [0, 3, 75] : [0]);
-  const left = await nodesProblems(scene, nodes);
+  for (const place of places) await scenario.command(["cancel", place.path], scenario.hasConflict ? [0, 3, 75] : [0]);
+  const left = await nodesProblems(scenario, nodes);
   return [...problems, ...left.map((problem) => `after muster cancel at the end: ${problem}`)];
 }
 

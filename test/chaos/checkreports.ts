@@ -20,42 +20,42 @@ interface ReportJson extends StatusJson {
 }
 
 /** Asks a place, while a coordinator works on it, how it stands. */
-export async function checkRunningReports(scene: Scenario, place: RunCopy): Promise<void> {
+export async function checkRunningReports(scenario: Scenario, place: RunCopy): Promise<void> {
   if (!place.hasJournal) return;
   for (const verb of ["status", "report"]) {
     const wasAtWork = place.process?.isAtWork;
-    const told = await ask<StatusJson>(scene, [verb, place.path]);
+    const told = await ask<StatusJson>(scenario, [verb, place.path]);
     // It may have written down its end, and not have ended yet.
     const states = ["running", "complete", "partial"];
     if (told !== undefined && wasAtWork && place.isRunning && !states.includes(told.state))
-      scene.problems.push(`muster ${verb}: says "${told.state}" of a run whose coordinator lives`);
+      scenario.problems.push(`muster ${verb}: says "${told.state}" of a run whose coordinator lives`);
   }
 }
 
 /** Asks a place that has come to its end how it stands and what it did; that must agree with its journal. */
-export async function checkReports(scene: Scenario, place: RunCopy): Promise<void> {
-  const { isPipeline, jobs } = scene.workload;
+export async function checkReports(scenario: Scenario, place: RunCopy): Promise<void> {
+  const { isPipeline, jobs } = scenario.workload;
   if (isPipeline) {
     for (const verb of ["status", "report"]) {
-      const told = await ask<StatusJson>(scene, [verb, place.path]);
+      const told = await ask<StatusJson>(scenario, [verb, place.path]);
       if (told === undefined) continue;
       const steps = [...new Set(told.steps?.map(({ state }) => state))].join(", ");
       compare(
-        scene,
+        scenario,
         `muster ${verb} of the pipeline`,
         { state: told.state, steps },
         { state: place.state, steps: place.state },
       );
     }
   }
-  for (const placed of jobs) await checkJob(scene, place, placed);
+  for (const placed of jobs) await checkJob(scenario, place, placed);
 }
 
-async function checkJob(scene: Scenario, place: RunCopy, placed: PlacedJob): Promise<void> {
+async function checkJob(scenario: Scenario, place: RunCopy, placed: PlacedJob): Promise<void> {
   const folder = place.folderOf(placed);
   const committed = place.committedOf(placed);
   const items = committed.reduce((sum, { first, end }) => sum + end - first, 0);
-  const failed = place.state === "partial" && placed.job.plan.misdeed?.times === "always" ? 1 : 0;
+  const failed = place.state === "partial" && placed.job.plan.chunkFault?.times === "always" ? 1 : 0;
   const facts = {
     state: place.state,
     done: committed.length,
@@ -70,14 +70,14 @@ async function checkJob(scene: Scenario, place: RunCopy, placed: PlacedJob): Pro
     units: units.done,
     total: units.total,
   });
-  const status = await ask<StatusJson>(scene, ["status", folder]);
-  if (status !== undefined) compare(scene, `muster status of ${placed.job.name}`, factsOf(status), facts);
-  const report = await ask<ReportJson>(scene, ["report", folder]);
+  const status = await ask<StatusJson>(scenario, ["status", folder]);
+  if (status !== undefined) compare(scenario, `muster status of ${placed.job.name}`, factsOf(status), facts);
+  const report = await ask<ReportJson>(scenario, ["report", folder]);
   if (report === undefined) return;
   const sum = (value: (node: ReportJson["nodes"][number]) => number) =>
     report.nodes.reduce((all, node) => all + value(node), 0);
   compare(
-    scene,
+    scenario,
     `muster report of ${placed.job.name}`,
     {
       ...factsOf(report),
@@ -99,20 +99,20 @@ async function checkJob(scene: Scenario, place: RunCopy, placed: PlacedJob): Pro
 }
 
 /** Runs a command with --json; undefined, and noted, where it fails or prints something else. */
-async function ask<T>(scene: Scenario, words: string[]): Promise<T | undefined> {
-  const { out, code } = await scene.command([...words, "--json"]);
+async function ask<T>(scenario: Scenario, words: string[]): Promise<T | undefined> {
+  const { out, code } = await scenario.command([...words, "--json"]);
   if (code !== 0) return undefined;
   try {
     return JSON.parse(out) as T;
   } catch (error) {
-    scene.problems.push(`muster ${words[0]} --json: ${error}`);
+    scenario.problems.push(`muster ${words[0]} --json: ${error}`);
     return undefined;
   }
 }
 
 type ReportFields = Record<string, unknown>;
 
-function compare(scene: Scenario, what: string, told: ReportFields, facts: ReportFields): void {
+function compare(scenario: Scenario, what: string, told: ReportFields, facts: ReportFields): void {
   for (const [key, fact] of Object.entries(facts))
-    if (told[key] !== fact) scene.problems.push(`${what}: ${key} is ${told[key]}, must be ${fact}`);
+    if (told[key] !== fact) scenario.problems.push(`${what}: ${key} is ${told[key]}, must be ${fact}`);
 }

@@ -59,9 +59,12 @@ function coverageProblems(place: RunCopy, job: ChaosJob, committed: CommittedIte
     next = Math.max(next, end);
   }
   if (next < job.plan.items) gaps.push([next, job.plan.items]);
-  const { misdeed } = job.plan;
+  const { chunkFault } = job.plan;
   const excused = (gap: [number, number]) =>
-    place.state === "partial" && misdeed?.times === "always" && gap[0] <= misdeed.item && misdeed.item < gap[1];
+    place.state === "partial" &&
+    chunkFault?.times === "always" &&
+    gap[0] <= chunkFault.item &&
+    chunkFault.item < gap[1];
   return [
     ...few(overlaps, (chunk) => `${chunk} overlaps what is committed before it`),
     ...few(

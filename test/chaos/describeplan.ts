@@ -24,11 +24,11 @@ export function describePlan(plan: ChaosPlan): string {
     .join("\n");
 }
 
-function jobText({ kind, items, collect, recheck, misdeed }: JobPlan): string {
+function jobText({ kind, items, collect, recheck, chunkFault }: JobPlan): string {
   const more = [
     collect === "lines" ? " as lines" : "",
     recheck === undefined ? "" : `, recheck ${recheck} %`,
-    misdeed === undefined ? "" : `, a chunk ${misdeed.what} ${misdeed.times}`,
+    chunkFault === undefined ? "" : `, a chunk ${chunkFault.what} ${chunkFault.times}`,
   ];
   return `${kind} of ${items}${more.join("")}`;
 }

@@ -10,44 +10,44 @@ import type { Scenario } from "./scenario.js";
 const execute = promisify(execFile);
 
 /** Injects a fault of the run directory; false where there was no occasion for it. */
-export async function injectDirectoryFault(scene: Scenario, fault: DirectoryFault): Promise<boolean> {
-  const { original, shop, allowance } = scene;
+export async function injectDirectoryFault(scenario: Scenario, fault: DirectoryFault): Promise<boolean> {
+  const { original, shop, allowance } = scenario;
   if (!original.hasJournal) return false;
   switch (fault.kind) {
     case "copy": {
-      await endCoordinator(scene, fault.end);
-      const copy = new RunCopy(join(shop.folder, "copy"), "its copy", scene.workload);
+      await endCoordinator(scenario, fault.end);
+      const copy = new RunCopy(join(shop.folder, "copy"), "its copy", scenario.workload);
       await execute("cp", ["-a", original.path, copy.path]);
-      scene.copies.push(copy);
+      scenario.copies.push(copy);
       // Each of the two may compute what was not safe then, and what the other one made it drop.
       allowance.addAllBut(copy.committed(), 2);
-      scene.hasConflict = true;
+      scenario.hasConflict = true;
       return true;
     }
     case "backup":
-      await backUp(scene);
+      await backUp(scenario);
       return true;
     case "restore": {
-      if (scene.backup === undefined || hasForgottenRuns(scene)) return false;
-      await endCoordinator(scene, fault.end);
+      if (scenario.backup === undefined || hasForgottenRuns(scenario)) return false;
+      await endCoordinator(scenario, fault.end);
       rmSync(original.path, { recursive: true });
-      await execute("cp", ["-a", scene.backup, original.path]);
+      await execute("cp", ["-a", scenario.backup, original.path]);
       original.process = undefined;
       allowance.addAllBut(original.committed(), 2);
-      scene.hasConflict = true;
+      scenario.hasConflict = true;
       return true;
     }
     case "move": {
-      await endCoordinator(scene, fault.end);
+      await endCoordinator(scenario, fault.end);
       const target = `${original.path}-moved`;
       renameSync(original.path, target);
       original.path = target;
       return true;
     }
     case "disk-full-here": {
-      const disk = scene.disk!;
+      const disk = scenario.disk!;
       disk.shrink();
-      scene.during(fault.forMs, ["broken"], () => disk.enlarge());
+      scenario.during(fault.forMs, ["broken"], () => disk.enlarge());
       return true;
     }
   }
@@ -62,12 +62,12 @@ function hasForgottenRuns({ backup, original, workload }: Scenario): boolean {
 }
 
 /** As a snapshot of the file system has it: the coordinator stands still meanwhile. */
-async function backUp(scene: Scenario): Promise<void> {
-  const { original, shop } = scene;
+async function backUp(scenario: Scenario): Promise<void> {
+  const { original, shop } = scenario;
   const target = join(shop.folder, "backup");
   if (existsSync(target)) rmSync(target, { recursive: true });
   original.process?.signal("SIGSTOP");
   await execute("cp", ["-a", original.path, target]);
   original.process?.signal("SIGCONT");
-  scene.backup = target;
+  scenario.backup = target;
 }

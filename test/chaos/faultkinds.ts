@@ -15,7 +15,7 @@ export type ProcessFault =
   | { kind: "kill" | "interrupt" | "interrupt-twice" | "terminate" }
   | { kind: "pause"; forMs: number }
   /** `at`: what MUSTER_KILL_AT takes, STEP[:N]. */
-  | { kind: "kill-point"; at: string }
+  | { kind: "failpoint"; at: string }
   | { kind: "second-coordinator" | "cancel" | "inspect" }
   /** Nobody works on the run for longer than the agents' lease. */
   | { kind: "absence"; forMs: number };
@@ -36,14 +36,14 @@ export type DirectoryFault =
 export type Fault = FaultMoment & (ProcessFault | NodeFault | DirectoryFault);
 
 /** What a chunk of the job does wrong, drawn beside the faults. */
-export const MISDEEDS = [
+export const CHUNK_FAULTS = [
   "chunk-kills-agent-once",
   "chunk-kills-agent-always",
   "chunk-fails-once",
   "chunk-fails-always",
 ] as const;
 
-export type MisdeedKind = (typeof MISDEEDS)[number];
+export type ChunkFaultKind = (typeof CHUNK_FAULTS)[number];
 
 /** Every kind that a plan may hold, and that `--only` and `--except` name. A backup comes with its restore. */
 export const KINDS = [
@@ -52,7 +52,7 @@ export const KINDS = [
   "interrupt-twice",
   "terminate",
   "pause",
-  "kill-point",
+  "failpoint",
   "second-coordinator",
   "cancel",
   "inspect",
@@ -70,7 +70,7 @@ export const KINDS = [
   "restore",
   "move",
   "disk-full-here",
-  ...MISDEEDS,
+  ...CHUNK_FAULTS,
 ] as const;
 
 export type FaultKind = (typeof KINDS)[number];

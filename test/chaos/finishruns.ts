@@ -13,42 +13,43 @@ const TURN_MS = 15_000;
 
 /** Gives the command in every run directory until that is at its end, or refused; `adopt`: the words that take refused ones over. */
 export async function finishRuns(
-  scene: Scenario,
+  scenario: Scenario,
   order: CopyOrder | undefined,
   adopt: string[] | undefined,
 ): Promise<void> {
-  await scene.settle();
-  const [original, copy] = scene.copies as [RunCopy, RunCopy | undefined];
-  if (copy === undefined) await continueToEnd(scene, original);
-  else await continueBoth(scene, original, copy, order!);
-  for (const place of scene.copies.filter(({ state }) => state === "refused")) {
+  await scenario.settle();
+  const [original, copy] = scenario.copies as [RunCopy, RunCopy | undefined];
+  if (copy === undefined) await continueToEnd(scenario, original);
+  else await continueBoth(scenario, original, copy, order!);
+  for (const place of scenario.copies.filter(({ state }) => state === "refused")) {
     // Its nodes may be free by now.
-    await continueToEnd(scene, place);
-    if (place.state === "refused" && adopt !== undefined) await continueToEnd(scene, place, adopt);
+    await continueToEnd(scenario, place);
+    if (place.state === "refused" && adopt !== undefined) await continueToEnd(scenario, place, adopt);
   }
-  if (adopt === undefined && scene.copies.some(isAtEnd)) return;
-  for (const place of scene.copies)
-    if (place.state === "refused") scene.problems.push(`${place.name}: is refused, and nothing takes it over`);
+  if (adopt === undefined && scenario.copies.some(isAtEnd)) return;
+  for (const place of scenario.copies)
+    if (place.state === "refused") scenario.problems.push(`${place.name}: is refused, and nothing takes it over`);
 }
 
 function isAtEnd({ state }: RunCopy): boolean {
   return state === "complete" || state === "partial";
 }
 
-async function continueBoth(scene: Scenario, original: RunCopy, copy: RunCopy, order: CopyOrder): Promise<void> {
+async function continueBoth(scenario: Scenario, original: RunCopy, copy: RunCopy, order: CopyOrder): Promise<void> {
   if (order === "side-by-side") {
-    await Promise.all([continueToEnd(scene, original), continueToEnd(scene, copy)]);
+    await Promise.all([continueToEnd(scenario, original), continueToEnd(scenario, copy)]);
     return;
   }
   if (order === "alternate") {
-    const life = scene.launch(copy, "for a while");
-    life.allow("killed");
-    await haveTurn(scene, copy);
-    life.signal("SIGKILL");
-    await scene.end(life, UNDISTURBED_END_TIMEOUT_SECONDS);
-    scene.allowance.addAllBut(new Set());
+    const muster = scenario.launch(copy, "for a while");
+    muster.allow("killed");
+    await haveTurn(scenario, copy);
+    muster.signal("SIGKILL");
+    await scenario.end(muster, UNDISTURBED_END_TIMEOUT_SECONDS);
+    scenario.allowance.addAllBut(new Set());
   }
-  for (const place of order === "copy-first" ? [copy, original] : [original, copy]) await continueToEnd(scene, place);
+  for (const place of order === "copy-first" ? [copy, original] : [original, copy])
+    await continueToEnd(scenario, place);
 }
 
 async function haveTurn({ workload }: Scenario, copy: RunCopy): Promise<void> {
@@ -57,17 +58,17 @@ async function haveTurn({ workload }: Scenario, copy: RunCopy): Promise<void> {
   while (copy.isRunning && copy.committed().size < enough && performance.now() < deadline) await sleep(20);
 }
 
-async function continueToEnd(scene: Scenario, place: RunCopy, words: string[] = []): Promise<void> {
+async function continueToEnd(scenario: Scenario, place: RunCopy, words: string[] = []): Promise<void> {
   place.state = "open";
   for (let count = 0; count < MAX_RUNS; count++) {
-    const life = place.isRunning ? place.process! : scene.launch(place, ["on", ...words].join(" "), {}, words);
-    if (!(await scene.end(life, UNDISTURBED_END_TIMEOUT_SECONDS))) break;
-    if (life.exit === 0) place.state = "complete";
-    if (life.exit === "partial" && place.hasFailedAsPlanned()) place.state = "partial";
-    if (life.exit === 75) place.state = "refused";
+    const muster = place.isRunning ? place.process! : scenario.launch(place, ["on", ...words].join(" "), {}, words);
+    if (!(await scenario.end(muster, UNDISTURBED_END_TIMEOUT_SECONDS))) break;
+    if (muster.exit === 0) place.state = "complete";
+    if (muster.exit === "partial" && place.hasFailedAsPlanned()) place.state = "partial";
+    if (muster.exit === 75) place.state = "refused";
     if (place.state !== "open") return;
-    if (!life.allowed.has(life.exit!)) break;
+    if (!muster.allowed.has(muster.exit!)) break;
   }
   place.state = "stuck";
-  scene.problems.push(`${place.name}: is not at its end`);
+  scenario.problems.push(`${place.name}: is not at its end`);
 }

@@ -1,7 +1,7 @@
 import type { Random } from "./random.js";
 
 /** What one item of a job does wrong: each time (`always`), or the first time on each node (`once`). */
-export interface Misdeed {
+export interface ChunkFault {
   item: number;
   /** `kills-python`: everything on its node that is named python3, other chunks and the agent among it. */
   what: "kills-agent" | "kills-python" | "fails";
@@ -24,7 +24,7 @@ export interface JobPlan {
   recheck: number | undefined;
   /** Executions of a chunk that may fail. */
   attempts: number;
-  misdeed: Misdeed | undefined;
+  chunkFault: ChunkFault | undefined;
 }
 
 /** What decides over a job beside the seed. `isFed`: it passes on an aggregate, or takes one. */
@@ -32,7 +32,7 @@ export interface JobConstraints {
   slots: number;
   attempts: number;
   isFed: boolean;
-  misdeed: Omit<Misdeed, "item"> | undefined;
+  chunkFault: Omit<ChunkFault, "item"> | undefined;
 }
 
 /** The most that a job's results take together. */
@@ -40,7 +40,7 @@ const MAX_JOB_BYTES = 20_000_000;
 const MAX_FED_JOB_BYTES = 2_000_000;
 
 /** Draws a job that keeps so many slots busy for some seconds. */
-export function drawJob(random: Random, { slots, attempts, isFed, misdeed }: JobConstraints): JobPlan {
+export function drawJob(random: Random, { slots, attempts, isFed, chunkFault }: JobConstraints): JobPlan {
   const kind = random.pick(
     isFed ? (["range", "matrix"] as const) : (["range", "tasks", "matrix", "jobs-file"] as const),
   );
@@ -59,7 +59,7 @@ export function drawJob(random: Random, { slots, attempts, isFed, misdeed }: Job
     collect: kind !== "jobs-file" && chunkBytes < 20_000 && random.chance(0.4) ? "lines" : "files",
     recheck: random.chance(0.2) ? random.pick([5, 30]) : undefined,
     attempts,
-    misdeed: misdeed && { ...misdeed, item: random.integer(0, items - 1) },
+    chunkFault: chunkFault && { ...chunkFault, item: random.integer(0, items - 1) },
   };
 }
 

@@ -43,8 +43,8 @@ function kindsOf(list: string): FaultKind[] {
 const selection: KindSelection = { only: kindsOf(values.only), except: kindsOf(values.except) };
 const first = Number(values.seed);
 const seeds = Array.from({ length: Number(values.runs) }, (_, index) => first + index);
-const scenes = new Set<Scenario>();
-const tally = new FaultTable();
+const scenarios = new Set<Scenario>();
+const faultTable = new FaultTable();
 let stopped = false;
 
 /** A testbed that runs one plan after the other. */
@@ -62,18 +62,18 @@ async function work(adopt: string[] | undefined): Promise<void> {
 
 async function runSeed(plan: ChaosPlan, testbed: Testbed, adopt: string[] | undefined): Promise<void> {
   const began = performance.now();
-  const scene = await Scenario.open(plan, testbed);
-  scenes.add(scene);
+  const scenario = await Scenario.open(plan, testbed);
+  scenarios.add(scenario);
   try {
     if (stopped) return;
-    const verdict = await runPlan(scene, adopt);
+    const verdict = await runPlan(scenario, adopt);
     if (stopped) return;
-    tally.add(plan, verdict);
+    faultTable.add(plan, verdict);
     report(plan, verdict, (performance.now() - began) / 1000);
-    if (verdict.problems.length > 0) keepEvidence(join(values.keep, `seed-${plan.seed}`), scene, verdict);
+    if (verdict.problems.length > 0) keepEvidence(join(values.keep, `seed-${plan.seed}`), scenario, verdict);
   } finally {
-    await scene.close();
-    scenes.delete(scene);
+    await scenario.close();
+    scenarios.delete(scenario);
   }
 }
 
@@ -96,15 +96,17 @@ async function main(): Promise<void> {
   const adopt = out.includes("--adopt") ? ["--adopt"] : undefined;
   const began = performance.now();
   await Promise.all(Array.from({ length: Math.min(Number(values.jobs), seeds.length) }, () => work(adopt)));
-  for (const line of tally.lines()) print(line);
-  print(`${Math.round((performance.now() - began) / 1000)} s; failed seeds: ${tally.failedSeeds.join(" ") || "none"}`);
-  process.exitCode = tally.failedSeeds.length > 0 || stopped ? 1 : 0;
+  for (const line of faultTable.lines()) print(line);
+  print(
+    `${Math.round((performance.now() - began) / 1000)} s; failed seeds: ${faultTable.failedSeeds.join(" ") || "none"}`,
+  );
+  process.exitCode = faultTable.failedSeeds.length > 0 || stopped ? 1 : 0;
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => {
     stopped = true;
-    for (const scene of scenes) void scene.close();
+    for (const scenario of scenarios) void scenario.close();
   });
 
 await main();

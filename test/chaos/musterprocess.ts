@@ -3,19 +3,19 @@ import type { RunningMuster } from "../faults/knownjob.js";
 import type { RunCopy } from "./runcopy.js";
 
 /**
- * How a muster ended: its exit code (that of a shell, where a signal ended it), `killed` by SIGKILL, or, of exit code 3, which state
- * of the run that stands for.
+ * How a muster process ended: its exit code (128 plus the number of the signal that ended it), `killed` by SIGKILL, or the state of the
+ * run that exit code 3 stands for.
  */
 export type ProcessExit = number | "killed" | "partial" | "stranded" | "broken";
 
 const EXIT_BY_SIGNAL: Record<string, ProcessExit> = { SIGKILL: "killed", SIGINT: 130, SIGTERM: 143 };
 
-/** A bug, told as such or by its trace: of Node.js or of Python. */
+/** Matches the report of a bug, and a stack trace of Node.js or Python. */
 const STACK_TRACE = /bug in muster|Traceback \(most recent call last\)|^\s+at .*\(?[^\s()]+:\d+:\d+\)?$/m;
 
 /** One process of `muster run`, from its start to its end. */
 export class MusterProcess {
-  /** Ways of ending that what was done to it explains. */
+  /** The exits that the injected faults explain. */
   readonly allowed: Set<ProcessExit>;
   exit: ProcessExit | undefined;
   /** Resolves when it has ended. */
@@ -24,7 +24,7 @@ export class MusterProcess {
 
   constructor(
     readonly place: RunCopy,
-    /** What it was started for, for people. */
+    /** Why it was started, for messages. */
     readonly label: string,
     private readonly launched: RunningMuster,
     allowed: Iterable<ProcessExit>,
@@ -41,50 +41,50 @@ export class MusterProcess {
     return this.exit !== undefined;
   }
 
-  /** Its stderr, so far. */
-  get said(): string {
+  /** Its standard error so far. */
+  get stderr(): string {
     return this.launched.stderr();
   }
 
-  /** Whether it has its run directory: from then on it counts as running. */
+  /** Whether it has opened its run directory and has not ended. */
   get isAtWork(): boolean {
-    return !this.isOver && this.said.includes("run directory: ");
+    return !this.isOver && this.stderr.includes("run directory: ");
   }
 
-  /** Whether a node is attached, as it has said last. */
+  /** Whether a node is attached, according to the last message about it. */
   isAttached(node: string): boolean {
-    const lines = this.said.split("\n").filter((line) => line.replace(/^\[\w+\] /, "").startsWith(`${node}: `));
+    const lines = this.stderr.split("\n").filter((line) => line.replace(/^\[\w+\] /, "").startsWith(`${node}: `));
     return /: \d+ slots?$/.test(lines.at(-1) ?? "");
   }
 
-  /** Sends a signal. Fine where it has ended. */
+  /** Sends a signal; does nothing if the process has ended. */
   signal(name: NodeJS.Signals): void {
     this.launched.child.kill(name);
   }
 
-  /** Also these ways of ending are explained now. */
+  /** Adds exits that are explained from now on. */
   allow(...exits: ProcessExit[]): void {
     for (const exit of exits) this.allowed.add(exit);
   }
 
-  /** What is wrong with how it ended and with what it said. */
+  /** Returns what is wrong with its exit and its output. */
   problems(): string[] {
     const { exit, ran, allowed, label } = this;
     const explained = [...allowed].join(", ");
     return [
-      ...(allowed.has(exit!) ? [] : [`${label}: ended with ${exit}; what was done explains ${explained}`]),
+      ...(allowed.has(exit!) ? [] : [`${label}: ended with ${exit}; the injected faults explain ${explained}`]),
       ...findStackTraces(label, ran!),
     ];
   }
 }
 
-/** Which state the exit code 3 stands for: of a job, or of a step of a pipeline. */
+/** Returns the state of the job, or of a step of the pipeline, that exit code 3 stands for. */
 function stateOfExit3(out: string): ProcessExit {
   if (out.includes("no usable node is left")) return "stranded";
   return /^job: partly done|^ {2}\w+: +partial\b/m.test(out) ? "partial" : "broken";
 }
 
-/** Says whether a muster reported a bug or printed a stack trace. */
+/** Returns a problem if the process reported a bug or printed a stack trace. */
 export function findStackTraces(label: string, { out, err }: MusterResult): string[] {
   const found = STACK_TRACE.exec(`${out}\n${err}`);
   return found === null ? [] : [`${label}: a stack trace, or a bug reported: ${found[0].trim()}`];

@@ -11,31 +11,31 @@ import { fillSmall, freeSmall, workdirOf } from "./testbed.js";
 const EXITS_WITHOUT_NODE: ProcessExit[] = [69, "stranded"];
 /** How a run may end while chunks fail on this node. */
 const EXITS_WITH_FAILURES: ProcessExit[] = [...EXITS_WITHOUT_NODE, "partial"];
-/** Times that a chunk's attempts may be used up: failures on a slot that is taken out are not counted against their chunks. */
+/** How often the attempts of a chunk may be used up: failures on a quarantined slot do not count against their chunks. */
 const UNCOUNTED_ATTEMPT_FACTOR = 2;
-/** How long chunks may go on failing in a folder that is gone. */
+/** How long chunks may keep failing in a deleted folder. */
 const DELETED_WORKDIR_FAILURES_MS = 3000;
 
-/** What a fault has to do with executions: `expose` notes those that it may have lost on its node, `times` over. */
+/** Records that the fault may have lost the executions on its node, `times` times each. */
 type Expose = (times?: number, margin?: number) => void;
 
-/** Injects a fault of a node; false where there was no occasion for it. */
-export async function injectNodeFault(scene: Scenario, fault: NodeFault): Promise<boolean> {
-  const node = scene.nodes[fault.node]!;
+/** Injects a fault of a node. Resolves with false if there was no opportunity. */
+export async function injectNodeFault(scenario: Scenario, fault: NodeFault): Promise<boolean> {
+  const node = scenario.nodes[fault.node]!;
   if (node.pid === undefined) return false;
-  const safe = scene.original.committed();
+  const safe = scenario.original.committed();
   // A node may have begun executions that its workers have not noted yet.
-  const unnoted = scene.plan.slots[fault.node]! * 2;
-  const expose: Expose = (times = 1, margin = unnoted) => scene.allowance.expose(node, safe, margin, times);
-  if ("forMs" in fault) return injectLasting(scene, node, fault, expose);
+  const unnoted = scenario.plan.slots[fault.node]! * 2;
+  const expose: Expose = (times = 1, margin = unnoted) => scenario.allowance.expose(node, safe, margin, times);
+  if ("forMs" in fault) return injectLasting(scenario, node, fault, expose);
   switch (fault.kind) {
     case "restart-sshd":
-      scene.during(0, EXITS_WITHOUT_NODE, () => {});
+      scenario.during(0, EXITS_WITHOUT_NODE, () => {});
       await node.restartSshd();
       await node.dropConnections();
       return true;
     case "drop-connections":
-      scene.during(0, EXITS_WITHOUT_NODE, () => {});
+      scenario.during(0, EXITS_WITHOUT_NODE, () => {});
       await node.dropConnections();
       return true;
     case "kill-agent": {
@@ -46,23 +46,23 @@ export async function injectNodeFault(scene: Scenario, fault: NodeFault): Promis
       return true;
     }
     case "kill-processes": {
-      const found = node.processes();
-      for (const { pid } of found) kill(pid, "SIGKILL");
-      scene.during(0, EXITS_WITHOUT_NODE, () => {});
+      const processes = node.processes();
+      for (const { pid } of processes) kill(pid, "SIGKILL");
+      scenario.during(0, EXITS_WITHOUT_NODE, () => {});
       expose();
-      return found.length > 0;
+      return processes.length > 0;
     }
     case "delete-workdir":
-      await remove(workdirOf(scene.plan, node, fault.node));
-      scene.during(DELETED_WORKDIR_FAILURES_MS, ["partial", "stranded"], () => {});
-      expose(attemptsOf(scene), Number.POSITIVE_INFINITY);
+      await remove(workdirOf(scenario.plan, node, fault.node));
+      scenario.during(DELETED_WORKDIR_FAILURES_MS, ["partial", "stranded"], () => {});
+      expose(attemptsOf(scenario), Number.POSITIVE_INFINITY);
       return true;
   }
 }
 
 /** The same of a fault that lasts for a while. */
 async function injectLasting(
-  scene: Scenario,
+  scenario: Scenario,
   node: LabNode,
   fault: Extract<NodeFault, { forMs: number }>,
   expose: Expose,
@@ -70,18 +70,18 @@ async function injectLasting(
   switch (fault.kind) {
     case "cut-off":
       await node.cutOff();
-      scene.during(fault.forMs, EXITS_WITHOUT_NODE, async () => {
+      scenario.during(fault.forMs, EXITS_WITHOUT_NODE, async () => {
         await node.heal();
         expose();
       });
       return true;
     case "power-cycle":
-      return cyclePower(scene, node, fault.forMs, expose);
+      return cyclePower(scenario, node, fault.forMs, expose);
     case "pause-agent": {
       const agent = findAgentPid(node);
       if (agent === undefined) return false;
       kill(agent, "SIGSTOP");
-      scene.during(fault.forMs, EXITS_WITHOUT_NODE, () => {
+      scenario.during(fault.forMs, EXITS_WITHOUT_NODE, () => {
         kill(agent, "SIGCONT");
         expose();
       });
@@ -89,19 +89,19 @@ async function injectLasting(
     }
     case "disk-full-node":
       await fillSmall(node);
-      scene.during(fault.forMs, EXITS_WITH_FAILURES, async () => {
+      scenario.during(fault.forMs, EXITS_WITH_FAILURES, async () => {
         await freeSmall(node);
-        expose(attemptsOf(scene) * UNCOUNTED_ATTEMPT_FACTOR);
+        expose(attemptsOf(scenario) * UNCOUNTED_ATTEMPT_FACTOR);
       });
       return true;
   }
 }
 
-async function cyclePower(scene: Scenario, node: LabNode, offMs: number, expose: Expose): Promise<boolean> {
+async function cyclePower(scenario: Scenario, node: LabNode, offMs: number, expose: Expose): Promise<boolean> {
   await node.powerOff();
   expose();
   if (offMs === 0) await node.powerOn();
-  scene.during(offMs, EXITS_WITHOUT_NODE, () => node.powerOn());
+  scenario.during(offMs, EXITS_WITHOUT_NODE, () => node.powerOn());
   return true;
 }
 

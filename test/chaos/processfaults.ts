@@ -6,111 +6,113 @@ import type { Ending, ProcessFault } from "./faultkinds.js";
 import type { ProcessExit } from "./musterprocess.js";
 import type { Scenario } from "./scenario.js";
 
-/** Seconds in which a coordinator ends that was told to. */
+/** How long a coordinator may take to end after a signal. */
 const END_TIMEOUT_SECONDS = 30;
-/** How long a kill point is waited for. */
+/** How long a coordinator may take to reach its failpoint. */
 const FAILPOINT_TIMEOUT_MS = 10_000;
 
-/** Ends the coordinator, where one runs. */
-export async function endCoordinator(scene: Scenario, how: Ending | "SIGTERM"): Promise<void> {
-  const { process: life } = scene.original;
-  if (life === undefined || life.isOver) return;
+/** Ends the coordinator if one is running. */
+export async function endCoordinator(scenario: Scenario, how: Ending | "SIGTERM"): Promise<void> {
+  const { process: muster } = scenario.original;
+  if (muster === undefined || muster.isOver) return;
   const exits: { [signal: string]: ProcessExit } = { SIGKILL: "killed", SIGINT: 130, SIGTERM: 143 };
-  life.allow(exits[how]!);
-  life.signal("SIGCONT");
-  life.signal(how);
-  await scene.end(life, END_TIMEOUT_SECONDS);
+  muster.allow(exits[how]!);
+  muster.signal("SIGCONT");
+  muster.signal(how);
+  await scenario.end(muster, END_TIMEOUT_SECONDS);
 }
 
-/** Injects a fault of the coordinator; false where there was no occasion for it. */
-export async function injectProcessFault(scene: Scenario, fault: ProcessFault): Promise<boolean> {
-  const { original } = scene;
-  if (fault.kind === "kill-point") return killAtPoint(scene, fault.at);
+/** Injects a fault of the coordinator. Resolves with false if there was no opportunity. */
+export async function injectProcessFault(scenario: Scenario, fault: ProcessFault): Promise<boolean> {
+  const { original } = scenario;
+  if (fault.kind === "failpoint") return killAtFailpoint(scenario, fault.at);
   if (!original.isRunning) return false;
-  const life = original.process!;
+  const muster = original.process!;
   switch (fault.kind) {
     case "kill":
-      await endCoordinator(scene, "SIGKILL");
+      await endCoordinator(scenario, "SIGKILL");
       return true;
     case "interrupt":
-      await endCoordinator(scene, "SIGINT");
+      await endCoordinator(scenario, "SIGINT");
       return true;
     case "terminate":
-      await endCoordinator(scene, "SIGTERM");
+      await endCoordinator(scenario, "SIGTERM");
       return true;
     case "interrupt-twice":
-      life.allow(130);
-      life.signal("SIGCONT");
-      life.signal("SIGINT");
+      muster.allow(130);
+      muster.signal("SIGCONT");
+      muster.signal("SIGINT");
       await sleep(30);
-      await endCoordinator(scene, "SIGINT");
+      await endCoordinator(scenario, "SIGINT");
       return true;
     case "pause":
-      life.signal("SIGSTOP");
-      scene.during(fault.forMs, [], () => life.signal("SIGCONT"));
+      muster.signal("SIGSTOP");
+      scenario.during(fault.forMs, [], () => muster.signal("SIGCONT"));
       return true;
     case "second-coordinator":
-      return startSecond(scene);
+      return startSecond(scenario);
     case "cancel":
-      return cancel(scene);
+      return cancel(scenario);
     case "inspect":
-      await checkRunningReports(scene, original);
+      await checkRunningReports(scenario, original);
       return true;
     case "absence":
-      return leaveAlone(scene, fault.forMs);
+      return leaveAlone(scenario, fault.forMs);
   }
 }
 
-async function killAtPoint(scene: Scenario, at: string): Promise<boolean> {
-  await endCoordinator(scene, "SIGKILL");
-  const life = scene.launch(scene.original, `to be killed at ${at}`, { MUSTER_KILL_AT: at });
-  life.allow("killed");
-  await Promise.race([life.ended, sleep(FAILPOINT_TIMEOUT_MS)]);
-  return life.exit === "killed";
+async function killAtFailpoint(scenario: Scenario, at: string): Promise<boolean> {
+  await endCoordinator(scenario, "SIGKILL");
+  const muster = scenario.launch(scenario.original, `to be killed at ${at}`, { MUSTER_KILL_AT: at });
+  muster.allow("killed");
+  await Promise.race([muster.ended, sleep(FAILPOINT_TIMEOUT_MS)]);
+  return muster.exit === "killed";
 }
 
-/** Of two that start on one run directory exactly one is refused: mostly the second one. */
-async function startSecond(scene: Scenario): Promise<boolean> {
-  const first = scene.original.process!;
+/** Starts a second coordinator on the run directory. Exactly one of the two is refused, usually the second. */
+async function startSecond(scenario: Scenario): Promise<boolean> {
+  const first = scenario.original.process!;
   const wasAtWork = first.isAtWork;
-  const second = scene.start(scene.original, "beside another");
-  for (const life of [first, second]) life.allow(75);
-  await scene.end(second, END_TIMEOUT_SECONDS);
-  // Of one that has written down its end the process may live for a moment.
+  const second = scenario.start(scenario.original, "beside another");
+  for (const muster of [first, second]) muster.allow(75);
+  await scenario.end(second, END_TIMEOUT_SECONDS);
+  // A coordinator that has journaled its end may exist for a moment longer.
   const isBusy = wasAtWork && !first.isOver && !/already complete/.test(second.ran!.out);
-  if (isBusy && second.exit !== 75) scene.problems.push(`${second.label}: ended with ${second.exit} beside another`);
+  if (isBusy && second.exit !== 75) scenario.problems.push(`${second.label}: ended with ${second.exit} beside another`);
   // The first one may have been refused by nodes that belong to another copy.
-  if (!scene.hasConflict && first.exit === 75 && second.exit === 75)
-    scene.problems.push(`${second.label}: both were refused`);
+  if (!scenario.hasConflict && first.exit === 75 && second.exit === 75)
+    scenario.problems.push(`${second.label}: both were refused`);
   return second.exit === 75;
 }
 
-async function cancel(scene: Scenario): Promise<boolean> {
-  const { original, nodes, allowance } = scene;
-  if (scene.workload.executions(nodes).length === 0) return false;
-  const life = original.process!;
-  // One that is only starting may find that its run directory is held by the command.
-  life.allow(143, 75);
+async function cancel(scenario: Scenario): Promise<boolean> {
+  const { original, nodes, allowance } = scenario;
+  if (scenario.workload.executions(nodes).length === 0) return false;
+  const muster = original.process!;
+  // A coordinator that is starting may find its run directory locked by the command.
+  muster.allow(143, 75);
   const safe = original.committed();
-  const isReachable = !scene.isDisturbed;
-  const refused: ProcessExit[] = scene.hasConflict ? [3, 75] : [];
-  const ran = await scene.command(["cancel", original.path], [0, ...(isReachable ? [] : [3 as const]), ...refused]);
-  await scene.end(life, END_TIMEOUT_SECONDS);
+  const isReachable = !scenario.isDisturbed;
+  const refused: ProcessExit[] = scenario.hasConflict ? [3, 75] : [];
+  const ran = await scenario.command(["cancel", original.path], [0, ...(isReachable ? [] : [3 as const]), ...refused]);
+  await scenario.end(muster, END_TIMEOUT_SECONDS);
   for (const node of nodes) allowance.expose(node, safe, 0);
   if (ran.code === 0 && isReachable)
-    scene.problems.push(...(await nodesProblems(scene, nodes)).map((problem) => `after muster cancel: ${problem}`));
+    scenario.problems.push(
+      ...(await nodesProblems(scenario, nodes)).map((problem) => `after muster cancel: ${problem}`),
+    );
   return true;
 }
 
-/** Agents that nobody comes back to end by themselves, and leave nothing. */
-async function leaveAlone(scene: Scenario, forMs: number): Promise<boolean> {
-  const { nodes, problems } = scene;
-  const life = scene.original.process!;
-  // One that was killed, or not told its lease yet, removes nothing so soon.
-  const opened = nodes.filter((node) => findAgentPid(node) !== undefined && life.isAttached(node.name));
-  await endCoordinator(scene, "SIGKILL");
+/** Kills the coordinator for longer than the lease, after which agents must have ended and left nothing. */
+async function leaveAlone(scenario: Scenario, forMs: number): Promise<boolean> {
+  const { nodes, problems } = scenario;
+  const muster = scenario.original.process!;
+  // An agent that was killed, or that does not know its lease yet, does not clean up that soon.
+  const opened = nodes.filter((node) => findAgentPid(node) !== undefined && muster.isAttached(node.name));
+  await endCoordinator(scenario, "SIGKILL");
   await sleep(forMs);
-  if (!scene.isDisturbed)
-    problems.push(...(await nodesProblems(scene, opened)).map((problem) => `after the lease: ${problem}`));
+  if (!scenario.isDisturbed)
+    problems.push(...(await nodesProblems(scenario, opened)).map((problem) => `after the lease: ${problem}`));
   return true;
 }

@@ -10,17 +10,18 @@ const POLL_INTERVAL_MS = 20;
 const AFTER_END: Fault["kind"][] = ["copy", "backup", "restore", "move"];
 
 /** Has a coordinator at work and waits until it is time for a fault, or there is no sense in waiting any longer. */
-export async function reachMoment(scene: Scenario, fault: Fault): Promise<void> {
-  const { original } = scene;
-  // The kill point may be one of the very beginning.
-  if (fault.kind === "kill-point" && original.process === undefined && fault.share < 0.3) return;
-  if (!original.isRunning && !isAtEnd(scene)) scene.launch(original, "start");
+export async function reachMoment(scenario: Scenario, fault: Fault): Promise<void> {
+  const { original } = scenario;
+  // The failpoint may be one that is reached at the start.
+  if (fault.kind === "failpoint" && original.process === undefined && fault.share < 0.3) return;
+  if (!original.isRunning && !isAtEnd(scenario)) scenario.launch(original, "start");
   const deadline = performance.now() + MAX_WAIT_MS;
-  while (original.isRunning && performance.now() < deadline && scene.share < fault.share) await sleep(POLL_INTERVAL_MS);
+  while (original.isRunning && performance.now() < deadline && scenario.share < fault.share)
+    await sleep(POLL_INTERVAL_MS);
   await sleep(fault.delayMs);
   if (original.isRunning || original.process === undefined) return;
-  await scene.end(original.process, 1);
-  if (!isAtEnd(scene) && !AFTER_END.includes(fault.kind)) scene.launch(original, "on");
+  await scenario.end(original.process, 1);
+  if (!isAtEnd(scenario) && !AFTER_END.includes(fault.kind)) scenario.launch(original, "on");
 }
 
 /** A run that came to its end is started again only by what changes its run directory. */

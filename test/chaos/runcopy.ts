@@ -5,21 +5,21 @@ import { itemsIn } from "./chaosjob.js";
 import type { MusterProcess } from "./musterprocess.js";
 import type { PlacedJob, Workload } from "./workload.js";
 
-/** What is said of a node on which something may be left. */
+/** Matches the warning about a node that may still hold data. */
 const LEFTOVER_WARNING = /^(?:\[\w+\] )?(\w+): .*(?:could not be reached at the end|may still hold)/gm;
 
-/** A chunk that a journal has as committed; its items. */
+/** The items of a committed chunk. */
 export interface CommittedItems {
   chunk: string;
   first: number;
   end: number;
 }
 
-/** A run directory of the work: the original, or a copy of it. */
+/** A run directory of the workload: the original or a copy. */
 export class RunCopy {
-  /** The last `muster run` of it. */
+  /** The last `muster run` on it. */
   process: MusterProcess | undefined;
-  /** How it stands: `refused` is one whose nodes belong to another copy, `stuck` one that does not come to its end. */
+  /** `refused`: its nodes belong to another copy. `stuck`: it does not finish. */
   state: "open" | "complete" | "partial" | "refused" | "stuck" = "open";
 
   constructor(
@@ -37,12 +37,12 @@ export class RunCopy {
     return existsSync(join(this.path, "journal.ndjson"));
   }
 
-  /** Whether a coordinator lives that works on it. */
+  /** Whether its coordinator is running. */
   get isRunning(): boolean {
     return this.process !== undefined && !this.process.isOver;
   }
 
-  /** What the journal of a job has as committed, in that order. */
+  /** Returns the committed chunks of a job in the order of its journal. */
   committedOf(placed: PlacedJob): CommittedItems[] {
     return readJournal(this.folderOf(placed)).flatMap((entry) => {
       if (entry.e !== "done") return [];
@@ -51,36 +51,36 @@ export class RunCopy {
     });
   }
 
-  /** The chunks of a job that were computed again and compared. */
+  /** Returns the rechecked chunks of a job. */
   recheckedOf(placed: PlacedJob): CommittedItems[] {
-    const again = new Set(
+    const rechecked = new Set(
       readJournal(this.folderOf(placed)).flatMap((entry) => (entry.e === "canary" ? [entry.chunk] : [])),
     );
-    return this.committedOf(placed).filter(({ chunk }) => again.has(chunk));
+    return this.committedOf(placed).filter(({ chunk }) => rechecked.has(chunk));
   }
 
-  /** Whether no chunk failed but those that always do. Others may have failed on a full disk, and are tried again by the next run. */
+  /** Whether only the chunks that always fail have failed. Others may have failed on a full disk; the next run retries them. */
   hasFailedAsPlanned(): boolean {
     return this.workload.jobs.every((placed) => {
       const file = join(this.folderOf(placed), "summary.json");
       const failed = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).chunks.failed : 0;
-      return failed === (placed.job.plan.misdeed?.times === "always" ? 1 : 0);
+      return failed === (placed.job.plan.chunkFault?.times === "always" ? 1 : 0);
     });
   }
 
-  /** How many coordinators have worked on a job. */
+  /** Returns the number of coordinators that have worked on a job. */
   sessionsOf(placed: PlacedJob): number {
     return readJournal(this.folderOf(placed)).filter(({ e }) => e === "open").length;
   }
 
-  /** The nodes whose chunks of a job were given to others, as often as that happened. */
+  /** Returns the nodes whose chunks of a job were requeued, once for each time. */
   lostNodes(placed: PlacedJob): string[] {
     return readJournal(this.folderOf(placed)).flatMap((entry) =>
       entry.e === "node" && entry.state === "away" ? [entry.node] : [],
     );
   }
 
-  /** Keys of all committed items. */
+  /** Returns the keys of all committed items. */
   committed(): Set<string> {
     const keys = this.workload.jobs.flatMap((placed) =>
       this.committedOf(placed).flatMap((one) => itemsIn(one).map((item) => keyOf(placed, item))),
@@ -88,18 +88,18 @@ export class RunCopy {
     return new Set(keys);
   }
 
-  /** Nodes that may hold something still, as summaries say, or the last coordinator said at its end. */
+  /** Returns the nodes that may still hold data according to the summaries or the last coordinator. */
   findUnreachedNodes(): string[] {
-    const told = [...(this.process?.said.matchAll(LEFTOVER_WARNING) ?? [])].map((match) => match[1]!);
+    const warned = [...(this.process?.stderr.matchAll(LEFTOVER_WARNING) ?? [])].map((match) => match[1]!);
     const listed = this.workload.jobs.flatMap((placed) => {
       const { nodes = [], leftovers = [] } = summaryIn(this.folderOf(placed)) ?? {};
       return [...nodes.filter(({ state }) => state !== "live"), ...leftovers].map(({ node }) => node);
     });
-    return [...told, ...listed];
+    return [...warned, ...listed];
   }
 }
 
-/** Names an item among those of all jobs. */
+/** Returns the key of an item, which is unique among all jobs. */
 export function keyOf({ job }: PlacedJob, item: number): string {
   return `${job.name}:${item}`;
 }

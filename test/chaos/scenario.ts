@@ -12,17 +12,17 @@ import { RunDisk } from "./rundisk.js";
 import type { Testbed } from "./testbed.js";
 import { Workload } from "./workload.js";
 
-/** Executions that agents of a node may still begin of themselves, once their coordinator has gone. */
+/** The number of executions that the agent of a node may still begin after its coordinator has ended. */
 const MAX_QUEUED_EXECUTIONS = 16;
 
-/** What a muster said, for whoever looks into a failure. */
+/** The output of a muster process, kept to explain failures. */
 export interface MusterRecord {
   label: string;
   exit: ProcessExit | undefined;
   ran: MusterResult;
 }
 
-/** One run under test: its files, its run directories, its nodes, what was done to it, and what is wrong with it. */
+/** One run under test: its files, run directories and nodes, the faults that were injected, and the problems found. */
 export class Scenario {
   readonly problems: string[] = [];
   readonly records: MusterRecord[] = [];
@@ -32,7 +32,7 @@ export class Scenario {
   readonly disk: RunDisk | undefined;
   /** A backup of the run directory. */
   backup: string | undefined;
-  /** From now on two run directories may want the same nodes. */
+  /** Whether two run directories may compete for the same nodes. */
   hasConflict = false;
   private readonly ongoing = new Set<ProcessExit[]>();
   private readonly pendingUndos: Promise<void>[] = [];
@@ -52,7 +52,7 @@ export class Scenario {
     if (plan.faults.some(({ kind }) => kind === "disk-full-here")) this.disk = RunDisk.mount(this.original.path);
   }
 
-  /** Sets up a plan on a testbed: nothing runs yet. */
+  /** Prepares a plan on a testbed without starting anything. */
   static async open(plan: ChaosPlan, testbed: Testbed): Promise<Scenario> {
     const shop = new TestFolder();
     const mark = `${plan.seed}`;
@@ -61,54 +61,54 @@ export class Scenario {
   }
 
   /** Whether the job can never be complete. */
-  get isDoomed(): boolean {
-    return this.workload.jobs.some(({ job }) => job.plan.misdeed?.times === "always");
+  get cannotComplete(): boolean {
+    return this.workload.jobs.some(({ job }) => job.plan.chunkFault?.times === "always");
   }
 
-  /** The share of all items that is committed. */
+  /** The committed share of all items, from 0 to 1. */
   get share(): number {
     return this.original.committed().size / this.workload.items;
   }
 
-  /** Whether something that keeps nodes from answering has not been undone yet. */
+  /** Whether a fault that makes nodes unreachable still lasts. */
   get isDisturbed(): boolean {
     return [...this.ongoing].some((explains) => explains.includes(69));
   }
 
-  /** Starts `muster run` in a place, beside whatever runs there. */
+  /** Starts `muster run` on a run directory, even if another one is running there. */
   start(place: RunCopy, what: string, env: { [name: string]: string } = {}, words: string[] = []): MusterProcess {
     this.assertOpen();
     const allowed: ProcessExit[] = [0, ...[...this.ongoing].flat()];
-    if (this.isDoomed) allowed.push("partial");
+    if (this.cannotComplete) allowed.push("partial");
     if (this.hasConflict) allowed.push(75);
     const child = startMuster(["run", this.workload.file, "--out", place.path, ...this.nodeWords, ...words], { env });
     return new MusterProcess(place, `${++this.count}. run of ${place.name} (${what})`, watchMuster(child), allowed);
   }
 
-  /** Starts the one coordinator of a place. */
+  /** Starts the coordinator of a run directory. */
   launch(place: RunCopy, what: string, env: { [name: string]: string } = {}, words: string[] = []): MusterProcess {
     place.process = this.start(place, what, env, words);
     void this.watch(place.process);
     return place.process;
   }
 
-  /** Waits for the end of a muster and looks at it. False where it had to be killed after so many seconds. */
-  async end(life: MusterProcess, seconds: number): Promise<boolean> {
+  /** Waits for a muster process to end and records its result. Resolves with false if it had to be killed after `seconds`. */
+  async end(muster: MusterProcess, seconds: number): Promise<boolean> {
     const timer = new AbortController();
     const late = sleep(seconds * 1000, true, { signal: timer.signal }).catch(() => false);
-    const isLate = await Promise.race([late, life.ended.then(() => false)]);
+    const isLate = await Promise.race([late, muster.ended.then(() => false)]);
     timer.abort();
     if (isLate) {
-      this.problems.push(`${life.label}: has not ended within ${seconds} s`);
-      life.allow("killed");
-      life.signal("SIGKILL");
+      this.problems.push(`${muster.label}: has not ended within ${seconds} s`);
+      muster.allow("killed");
+      muster.signal("SIGKILL");
     }
-    await this.watch(life);
+    await this.watch(muster);
     this.assertOpen();
     return !isLate;
   }
 
-  /** Runs another command of muster on a place. */
+  /** Runs another muster command and records its result. */
   async command(words: string[], allowed: ProcessExit[] = [0]): Promise<MusterResult> {
     const ran = await runMuster(words);
     const label = `${++this.count}. muster ${words.join(" ")}`;
@@ -118,7 +118,7 @@ export class Scenario {
     return ran;
   }
 
-  /** Something holds for a while, and is undone then; as long as it does, these ways of ending are explained. */
+  /** Calls `undo` after `forMs`. Until then the exits `explains` are explained. */
   during(forMs: number, explains: ProcessExit[], undo: () => Promise<void> | void): void {
     this.ongoing.add(explains);
     this.original.process?.allow(...explains);
@@ -133,24 +133,24 @@ export class Scenario {
     this.pendingUndos.push(over);
   }
 
-  /** Resolves when everything that was done for a while is undone. */
+  /** Resolves when all lasting faults are undone. */
   async settle(): Promise<void> {
     await Promise.all(this.pendingUndos);
   }
 
-  /** Ends what still runs here and removes the files; nothing can be started from then on. */
+  /** Ends all processes of the scenario and removes its files. Nothing can be started afterwards. */
   close(): Promise<void> {
     this.closing ??= this.tearDown();
     return this.closing;
   }
 
   private assertOpen(): void {
-    if (this.closing !== undefined) throw new Error("the scene is closed");
+    if (this.closing !== undefined) throw new Error("the scenario is closed");
   }
 
   private async tearDown(): Promise<void> {
-    for (const { process: life } of this.copies) life?.signal("SIGKILL");
-    await Promise.all(this.copies.map(({ process: life }) => life?.ended));
+    for (const { process: muster } of this.copies) muster?.signal("SIGKILL");
+    await Promise.all(this.copies.map(({ process: muster }) => muster?.ended));
     await this.settle();
     this.disk?.unmount();
     this.shop.remove();
@@ -158,18 +158,18 @@ export class Scenario {
 
   private readonly watched = new Map<MusterProcess, Promise<void>>();
 
-  private watch(life: MusterProcess): Promise<void> {
-    const known = this.watched.get(life);
+  private watch(muster: MusterProcess): Promise<void> {
+    const known = this.watched.get(muster);
     if (known !== undefined) return known;
-    const watching = life.ended.then(() => {
-      this.records.push({ label: life.label, exit: life.exit, ran: life.ran! });
-      // The lease of such a plan is so short that it may be over before the next coordinator is there.
+    const watching = muster.ended.then(() => {
+      this.records.push({ label: muster.label, exit: muster.exit, ran: muster.ran! });
+      // The lease of such a plan is so short that it may expire before the next coordinator attaches.
       if (this.plan.leaseSeconds !== undefined)
-        for (const node of this.nodes) this.allowance.expose(node, life.place.committed(), MAX_QUEUED_EXECUTIONS);
-      const wrong = committedProblems(life.place, this.workload).map((problem) => `${life.label}: ${problem}`);
-      this.problems.push(...life.problems(), ...wrong);
+        for (const node of this.nodes) this.allowance.expose(node, muster.place.committed(), MAX_QUEUED_EXECUTIONS);
+      const wrong = committedProblems(muster.place, this.workload).map((problem) => `${muster.label}: ${problem}`);
+      this.problems.push(...muster.problems(), ...wrong);
     });
-    this.watched.set(life, watching);
+    this.watched.set(muster, watching);
     return watching;
   }
 }

@@ -1,4 +1,4 @@
-import type { Misdeed } from "./jobplan.js";
+import type { ChunkFault } from "./jobplan.js";
 
 /** What settings.json tells the worker of a job. Its results follow from that alone. */
 export interface WorkerSettings {
@@ -13,7 +13,7 @@ export interface WorkerSettings {
   /** An input whose content goes into every result; null for none. */
   feed: string | null;
   /** `unit`: the one that does wrong. */
-  misdeed: (Omit<Misdeed, "item"> & { unit: string }) | null;
+  chunkFault: (Omit<ChunkFault, "item"> & { unit: string }) | null;
 }
 
 /**
@@ -38,16 +38,16 @@ def value(unit):
     size = settings["sizeBytes"]
     return '"' + (block * (size // 64 + 1))[: size - 2] + '"'
 
-def do_wrong(misdeed):
-    mark = settings["log"] + ".misdeed"
-    if not first <= int(misdeed["unit"]) < end or (misdeed["times"] == "once" and os.path.exists(mark)):
+def inject_fault(fault):
+    mark = settings["log"] + ".chunkFault"
+    if not first <= int(fault["unit"]) < end or (fault["times"] == "once" and os.path.exists(mark)):
         return
     with open(mark, "w"):
         pass
-    note("misdeed")
-    if misdeed["what"] == "fails":
+    note("chunkFault")
+    if fault["what"] == "fails":
         sys.exit("this chunk is to fail")
-    for pid in [os.getppid()] if misdeed["what"] == "kills-agent" else others():
+    for pid in [os.getppid()] if fault["what"] == "kills-agent" else others():
         os.kill(pid, signal.SIGKILL)
 
 def others():
@@ -62,8 +62,8 @@ def others():
 
 def work():
     note("began")
-    if settings["misdeed"] is not None:
-        do_wrong(settings["misdeed"])
+    if settings["chunkFault"] is not None:
+        inject_fault(settings["chunkFault"])
     time.sleep(settings["secondsPerItem"] * (end - first))
     values = [value(unit) for unit in range(first, end)]
     os.makedirs(os.path.dirname(output) or ".", exist_ok=True)

@@ -10,7 +10,7 @@ interface Answer {
   nodes: { node: string; state: string; resources: { resource: string; state: string; notes: string[] }[] }[];
 }
 
-t.test("all is well: 0", { skip }, async (t) => {
+t.test("exit status 0 if nothing is wrong", { skip }, async (t) => {
   const ran = await runMuster(["doctor", "-i", lab.inventory(), "--json"]);
   t.equal(ran.code, 0, ran.out + ran.err);
   const { here, nodes } = JSON.parse(ran.out) as Answer;
@@ -18,7 +18,7 @@ t.test("all is well: 0", { skip }, async (t) => {
   t.equal(nodes.length, 3);
 });
 
-t.test("a workdir that cannot be used, a run that is left, a node that is off: each is said", { skip }, async (t) => {
+t.test("an unusable workdir, leftovers of a run, and a node that is off are each reported", { skip }, async (t) => {
   const [first, second, third] = lab.nodes as [Lab["nodes"][0], Lab["nodes"][0], Lab["nodes"][0]];
   await first.exec(["mount", "-t", "tmpfs", "-o", "noexec,size=8m", "tmpfs", "/mnt"]);
   await second.exec(["mkdir", "-p", "/root/.muster/runs/sieve-0123456789ab"]);

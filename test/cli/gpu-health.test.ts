@@ -59,7 +59,7 @@ t.test(
     await node!.exec(["sh", "-c", "echo 1 > /tmp/hung"]);
     const ran = await runMuster(["run", job("sick", 60, 0.1), "-i", lab.inventory()]);
     t.equal(ran.code, 0, ran.err);
-    t.match(ran.err, `${node!.name}: slot 1 is out: GPU 0000:06:00.0: sclk N/A, mclk N/A, perf unknown`);
+    t.match(ran.err, `${node!.name}: slot 1 is disabled: GPU 0000:06:00.0: sclk N/A, mclk N/A, perf unknown`);
     t.match(ran.err, "in this order: reduce sample_size, not the number of GPUs; check kernel-params");
     t.equal(shop.results("sick/runs/sick").length, 60);
     t.notOk(shop.results("sick/runs/sick").some((one) => one.node === node!.name && one.slot === 1));
@@ -77,12 +77,12 @@ t.test(
     const inventory = lab.inventory({ defaults: { gpu_check: "1s" } });
     const child = startMuster(["run", job("mended", 300, 0.15), "-i", inventory]);
     const end = waitForExit(child);
-    await printed(child, new RegExp(`${node!.name}: slot 1 is out`));
+    await printed(child, new RegExp(`${node!.name}: slot 1 is disabled`));
     node!.setGpus({ sick: [] });
-    await printed(child, new RegExp(`${node!.name}: slot 1 is well again`));
+    await printed(child, new RegExp(`${node!.name}: slot 1 is enabled again`));
     first!.setGpus({ count: 1 });
     await first!.exec(["rm", "/sys/bus/pci/devices/0000:06:00.0"]);
-    await printed(child, new RegExp(`${first!.name}: slot 1 is out: GPU 0000:06:00.0: (on|not on) the PCI bus`));
+    await printed(child, new RegExp(`${first!.name}: slot 1 is disabled: GPU 0000:06:00.0: (on|not on) the PCI bus`));
     const ran = await end;
     first!.setGpus({ count: 2 });
     await first!.exec(["ln", "-s", "../../../devices/pci0000:00/0000:06:00.0", "/sys/bus/pci/devices/0000:06:00.0"]);
@@ -100,7 +100,7 @@ t.test("a GPU tool that hangs delays no chunk", { skip }, async (t) => {
   const ran = await runMuster(["run", job("hang", 40, 0.05), "-i", lab.inventory()]);
   for (const node of lab.nodes) node.setGpus({ tools: undefined });
   t.equal(ran.code, 0, ran.err);
-  t.notMatch(ran.err, /is out/);
+  t.notMatch(ran.err, /is disabled/);
   for (const node of lab.nodes) t.same(await node.quiet(20), [], "no tool is left");
 });
 

@@ -19,7 +19,7 @@ for (const vendor of ["amd", "nvidia"] as const)
     const node = nodes[0]!;
     const begin = (job: GpuJob) => watchMuster(startMuster(["run", job.file, "-i", inventory]));
 
-    t.test("a slot waits while memory of its card is not back, and nothing is said", { skip }, async (t) => {
+    t.test("a slot waits silently until the memory of its GPU is released", { skip }, async (t) => {
       const job = new GpuJob(shop, "waits", 60, 0.3);
       const run = begin(job);
       await waitUntil("slot 1 works", () => job.begun(node).includes(1));
@@ -31,11 +31,11 @@ for (const vendor of ["amd", "nvidia"] as const)
       const { code, err } = await run.ended;
       t.equal(code, 0, err);
       t.equal(job.results().length, 60);
-      t.notMatch(err, /is out/);
+      t.notMatch(err, /is disabled/);
     });
 
     t.test(
-      "memory that does not come back: the slot is out, with who holds it, until it is back",
+      "memory that does not come back: the slot is disabled until it is released, and its holder is reported",
       { skip },
       async (t) => {
         const job = new GpuJob(shop, "stays", 400, 0.3);
@@ -44,12 +44,12 @@ for (const vendor of ["amd", "nvidia"] as const)
         await waitUntil("slot 1 works", () => job.begun(node).includes(1));
         node.setGpus({ used: { 1: 5325 + 6 }, holders: { 1: 1 } });
         const reason = new RegExp(
-          `slot 1 is out: GPU ${pciAddress(1)}: 5.2 GiB of GPU memory are still in use 30 s after chunk n=\\d+ ended; held by pid 1 \\(\\w+\\)`,
+          `slot 1 is disabled: GPU ${pciAddress(1)}: 5.2 GiB of GPU memory are still in use 30 s after chunk n=\\d+ ended; held by pid 1 \\(\\w+\\)`,
         );
-        await waitUntil("slot 1 is out", () => reason.test(run.stderr()));
+        await waitUntil("slot 1 is disabled", () => reason.test(run.stderr()));
         t.ok(job.isIdle(node, 1, 5), "the other slot has gone on alone");
         node.setGpus({ used: {}, holders: {} });
-        await waitUntil("slot 1 is back", () => run.stderr().includes("slot 1 is well again"));
+        await waitUntil("slot 1 is enabled again", () => run.stderr().includes("slot 1 is enabled again"));
         const before = job.begun(node).length;
         await waitUntil("slot 1 works again", () => job.begun(node).slice(before).includes(1));
         job.hurry(node);
@@ -63,15 +63,15 @@ for (const vendor of ["amd", "nvidia"] as const)
     );
 
     if (vendor === "amd")
-      t.test("a card whose files hang is out until they answer, and holds up nobody else", { skip }, async (t) => {
+      t.test("a GPU whose files hang is disabled until they answer, and delays no other", { skip }, async (t) => {
         const job = new GpuJob(shop, "hangs", 60, 0.3);
         const files = ["mem_info_vram_used", "pp_dpm_sclk"].map(
           (name) => `/sys/devices/pci0000:00/${pciAddress(1)}/${name}`,
         );
         for (const file of files) await node.exec(["sh", "-c", 'rm "$0"; mkfifo "$0"', file]);
         const run = begin(job);
-        const reason = `slot 1 is out: GPU ${pciAddress(1)}: its used memory cannot be read: no answer within 5 s; killed`;
-        await waitUntil("slot 1 is out", () => run.stderr().includes(reason));
+        const reason = `slot 1 is disabled: GPU ${pciAddress(1)}: its used memory cannot be read: no answer within 5 s; killed`;
+        await waitUntil("slot 1 is disabled", () => run.stderr().includes(reason));
         await waitUntil("slot 0 works", () => job.begun(node).length > 2);
         t.notOk(job.begun(node).includes(1));
         await node.exec(["rm", ...files]);

@@ -35,7 +35,9 @@ for (const [what, breaks, mend, reason] of FAULTS) {
     const job = new GpuJob(shop, `before-${reason.length}`, 120, 0.2);
     breaks();
     const run = watchMuster(startMuster(["run", job.file, "-i", lab.inventory({ defaults: { gpu_check: "500ms" } })]));
-    await waitUntil("slot 1 is out", () => run.stderr().includes(`slot 1 is out: GPU ${pciAddress(1)}: ${reason}`));
+    await waitUntil("slot 1 is disabled", () =>
+      run.stderr().includes(`slot 1 is disabled: GPU ${pciAddress(1)}: ${reason}`),
+    );
     await waitUntil("slot 0 works", () => job.begun(node).length > 2);
     t.notOk(job.begun(node).includes(1), "not one chunk");
     await waitUntil("it stays sick", () => run.stderr().includes("slot 1 stays sick: reboot zeus"));
@@ -62,7 +64,7 @@ t.test("a GPU tool that hangs delays only the first chunks, until its timeout", 
   node.setGpus({ tools: undefined });
   t.equal(code, 0, err);
   t.match(err, "cannot check its GPUs: nvidia-smi: no answer within 10 s; killed");
-  t.notMatch(err, /is out/);
+  t.notMatch(err, /is disabled/);
   t.equal(job.results().length, 12);
   t.same(await node.quiet(20), [], "no tool is left");
 });

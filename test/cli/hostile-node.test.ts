@@ -120,7 +120,7 @@ t.test("hostile text in every other command, on a terminal", { skip }, async (t)
   }
 });
 
-t.test("for programs: JSON and pages are exact and safe, and logs are byte for byte", { skip }, async (t) => {
+t.test("JSON and HTML output is exact and escaped, and logs are byte for byte", { skip }, async (t) => {
   for (const words of [
     ["report", run(), "--json"],
     ["status", run(), "--json"],

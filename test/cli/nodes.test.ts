@@ -5,7 +5,7 @@ import { runMuster } from "./startmuster.js";
 
 const skip = lacking();
 
-t.test("this machine only", async (t) => {
+t.test("`nodes -i local` shows this machine", async (t) => {
   const ran = await runMuster(["nodes", "-i", "local", "--json"]);
   t.equal(ran.code, 0, ran.err);
   t.match(JSON.parse(ran.out), { usable: 1, nodes: [{ usable: true, connection: "local", hostKey: null }] });

@@ -50,7 +50,7 @@ t.test("a finished run: on the terminal, as JSON, as an HTML page", async (t) =>
   t.equal(html.match(/<rect class="ran"/g)?.length, 5);
 });
 
-t.test("a running run, which is not disturbed", async (t) => {
+t.test("a running run is reported and not disturbed", async (t) => {
   const gate = join(shop.folder, "gate");
   shop.write("g.sh", `#!/bin/sh\nwhile [ "$1" = 5 ] && [ ! -e ${gate} ]; do sleep 0.05; done\necho "$1" >n\n`, 0o755);
   const child = startMuster(["run", job("slow", { script: "g.sh" }), "-i", "local"]);
@@ -78,7 +78,7 @@ t.test("a pipeline: the commands for the reports of its steps", async (t) => {
   });
 });
 
-t.test("no run", async (t) => {
+t.test("a missing or ambiguous run is an error", async (t) => {
   t.match(await report("nowhere"), { code: 64, err: /nowhere: is neither a run directory nor the name of one/ });
   t.match(await report(), { code: 64, err: /there are 3 runs here; name one/ });
   t.match(await report("some", "--html", "no/such/place.html"), { code: 3, err: /cannot write \S+ \(ENOENT\)/ });

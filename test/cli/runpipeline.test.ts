@@ -154,7 +154,7 @@ t.test("a failed step stops only its dependents, and the same command resumes th
   });
 });
 
-t.test("nothing runs where a step is invalid", async (t) => {
+t.test("nothing runs if a step is invalid", async (t) => {
   const file = shop.write(
     "invalid/p.yaml",
     "steps:\n  first: {command: [touch, ran]}\n  second: {provision: [ramdsik]}\n",

@@ -162,8 +162,8 @@ t.test(
     t.notMatch(ran.out, /node1 may still/);
     t.ok(agentsOf(node2).length === 1 && existsSync(join(node2.root, "root/.muster")), "it does hold something");
     t.match(readJournal(job.run).at(-1), { e: "close", state: "complete", leftovers: [{ node: "node2", inventory }] });
-    const standing = JSON.parse((await runMuster(["status", job.run, "--json"])).out);
-    t.match(standing, { state: "complete", leftovers: [{ node: "node2" }] });
+    const status = JSON.parse((await runMuster(["status", job.run, "--json"])).out);
+    t.match(status, { state: "complete", leftovers: [{ node: "node2" }] });
 
     await node2.cutOff();
     const began = performance.now();

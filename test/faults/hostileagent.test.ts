@@ -45,7 +45,7 @@ async function measure(
   return { ...ran, memoryBytes, seconds: (performance.now() - began) / 1000 };
 }
 
-t.test("a node whose agent is hostile harms only itself", { skip }, async (t) => {
+t.test("a hostile agent affects only its own node", { skip }, async (t) => {
   const [honest, hostile] = nodes as [(typeof nodes)[0], (typeof nodes)[0]];
   cpSync(join(projectRoot(), "test/faults/hostile_agent.py"), join(hostile.root, "usr/local/bin/hostile"));
   await hostile.exec(["chmod", "755", "/usr/local/bin/hostile"]);

@@ -95,7 +95,7 @@ t.test(
       Array.from({ length: 24 }, (_, n) => n),
       (n) => `${n}\n`,
     );
-    t.match(ran.err, /slot \d is out: processes of attempt \S+ are still alive 10 s after SIGKILL/);
+    t.match(ran.err, /slot \d is disabled: processes of attempt \S+ are still alive 10 s after SIGKILL/);
     t.match(ran.err, /processes that survive SIGKILL stay on the node: \d+/);
     for (const { pid, argv } of on[0].processes()) if (argv[0] === "undead") process.kill(pid, "SIGKILL");
     await checkNodes(t, [...on]);

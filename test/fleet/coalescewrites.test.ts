@@ -20,7 +20,7 @@ function noting(): { sock: Duplex; pieces: string[] } {
   return { sock: sock as unknown as Duplex, pieces };
 }
 
-t.test("what is written in one turn goes out as one piece, the next turn's as another", async (t) => {
+t.test("writes of one turn of the event loop are sent together, those of the next turn separately", async (t) => {
   const { sock, pieces } = noting();
   coalesceWrites(sock);
   for (const part of ["length", "packet", "tag"]) sock.write(Buffer.from(part));
@@ -30,7 +30,7 @@ t.test("what is written in one turn goes out as one piece, the next turn's as an
   t.same(pieces, ["lengthpackettag", "next"]);
 });
 
-t.test("nothing is lost when the stream is ended in the same turn", async (t) => {
+t.test("nothing is lost if the stream ends in the same turn of the event loop", async (t) => {
   const { sock, pieces } = noting();
   coalesceWrites(sock);
   sock.write(Buffer.from("last"));

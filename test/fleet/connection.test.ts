@@ -18,7 +18,7 @@ function promises(t: Test, open: () => Promise<Connection>): void {
   });
   t.teardown(() => connection.close());
 
-  t.test("exit codes, signals and output", async (t) => {
+  t.test("exit codes, signals and output are reported", async (t) => {
     const exec = (...argv: string[]) => connection.exec(argv, { timeout: 20 });
     t.same(await exec("sh", "-c", "echo out; echo err >&2"), {
       kind: "exit",
@@ -57,7 +57,7 @@ function promises(t: Test, open: () => Promise<Connection>): void {
     t.equal((await connection.exec(["cat"], { timeout: 20, stdin: megabytes })).stdout.length, 1024 * 1024);
   });
 
-  t.test("what runs out of time is killed with all its children", async (t) => {
+  t.test("a command that exceeds its timeout is killed with all its children", async (t) => {
     const begin = performance.now();
     const mark = `0.${Math.floor(Math.random() * 1e9)}`;
     const script = `echo begun; sleep 600${mark} & sleep 600${mark}; wait`;
@@ -89,7 +89,7 @@ function promises(t: Test, open: () => Promise<Connection>): void {
     t.same((await errors).join(""), "bye\n");
   });
 
-  t.test("output that comes at once is all there, however it is read", async (t) => {
+  t.test("output that arrives at once is complete, however it is read", async (t) => {
     for (const read of ["data", "iterate", "late"]) {
       const channel = await connection.open(["sh", "-c", "echo first; echo second"]);
       channel.stderr.resume();
@@ -106,7 +106,7 @@ function promises(t: Test, open: () => Promise<Connection>): void {
     }
   });
 
-  t.test("many programs at once", async (t) => {
+  t.test("many programs run at once", async (t) => {
     const words = Array.from({ length: 25 }, (_, index) => String(index));
     const outcomes = await Promise.all(words.map((word) => connection.exec(["echo", word], { timeout: 60 })));
     t.same(
@@ -115,7 +115,7 @@ function promises(t: Test, open: () => Promise<Connection>): void {
     );
   });
 
-  t.test("begins in the home folder, and leads a process group", async (t) => {
+  t.test("a command starts in the home folder as the leader of a process group", async (t) => {
     const files = await connection.files();
     t.equal((await connection.exec(["pwd"], { timeout: 20 })).stdout.trim(), await files.home());
     const group = "import os; print(os.getpid() == os.getpgid(0))";
@@ -131,7 +131,7 @@ t.test("over SSH", { skip }, async (t) => {
   promises(t, () => connect(toInventoryNode(lab.nodes[0]!)));
 });
 
-t.test("after close nothing starts any more", async (t) => {
+t.test("after close no operation starts", async (t) => {
   const connection = await connect(createNode({ connection: "local" }));
   const channel = await connection.open(["cat"]);
   channel.stdout.resume();

@@ -15,7 +15,7 @@ async function echo(t: Test, connection: Connection, word = "hello"): Promise<vo
   t.match(await connection.exec(["echo", word], { timeout: 30 }), { kind: "exit", code: 0, stdout: `${word}\n` });
 }
 
-t.test("a connection that drops", { skip }, async (t) => {
+t.test("every operation ends when its connection drops", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0 });
   t.teardown(() => lab.stop());
   const connection = await new SshDialer().connect(toInventoryNode(lab.nodes[0]!));
@@ -37,7 +37,7 @@ t.test("a connection that drops", { skip }, async (t) => {
   for (const left of lab.nodes[0]!.processes()) if (left.argv.includes("600")) process.kill(left.pid, "SIGKILL");
 });
 
-t.test("a node that falls silent", { skip: machines }, async (t) => {
+t.test("every operation ends when the node stops answering", { skip: machines }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0 });
   t.teardown(() => lab.stop());
   const [machine] = lab.nodes;

@@ -55,7 +55,7 @@ t.test(
   },
 );
 
-t.test("nodes that say nothing keep no other one waiting", { skip: lacking("cutting nodes off") }, async (t) => {
+t.test("nodes that do not answer delay no others", { skip: lacking("cutting nodes off") }, async (t) => {
   const lab = await startLab({ nodes: 2, gpus: 0 });
   t.teardown(() => lab.stop());
   const [silent, live] = lab.nodes;
@@ -96,7 +96,7 @@ echo "port 22"
   });
   const asked = () => readFileSync(log, "utf8").trimEnd().split("\n").sort();
 
-  await t.test("all names of one turn", async (t) => {
+  await t.test("the names of one turn of the event loop are resolved together", async (t) => {
     const settings = new SshSettings(undefined);
     const names = Array.from({ length: 100 }, (_, index) => `name${index}`);
     for (let round = 0; round < 3; round++) {
@@ -109,7 +109,7 @@ echo "port 22"
     t.same(asked(), [...names].sort());
   });
 
-  await t.test("one that ssh hangs at, or refuses, fails alone, and is asked for again", async (t) => {
+  await t.test("a name at which ssh hangs or fails affects no other name, and is queried again", async (t) => {
     writeFileSync(log, "");
     const settings = new SshSettings(undefined, 3000);
     const names = ["a", "hangs1", "b", "wrong", "hangs2", "c"];

@@ -158,7 +158,7 @@ t.test("reads what each release of each tool prints", async (t) => {
   for (const [index, [name, , , , , expected]] of formats.entries()) t.same(answers[index], expected, name);
 });
 
-t.test("reads sysfs, and completes the tools' answers with it", async (t) => {
+t.test("completes the tools' reports with sysfs", async (t) => {
   const root = mkdtempSync(join(tmpdir(), "facts-"));
   t.teardown(() => rmSync(root, { recursive: true }));
   const put = (name: string, files: Record<string, string>) => {
@@ -199,7 +199,7 @@ function factsWith(t: Tap, tools: string[], setup: object): Facts | undefined {
 }
 type Tap = { teardown(action: () => void): unknown };
 
-t.test("takes facts from a whole node, whatever its start-up files print", async (t) => {
+t.test("gathers facts from a node, whatever its start-up files print", async (t) => {
   const amd = { vendor: "amd", model: "RX 6600", count: 3, vram: 8 * 2 ** 30, sick: [1] };
   for (const [release, tools] of [
     ["rocm5", ["rocm-smi"]],
@@ -230,7 +230,7 @@ t.test("takes facts from a whole node, whatever its start-up files print", async
   );
 });
 
-t.test("a tool that hangs is cut off, and said so; one that prints garbage too", async (t) => {
+t.test("a tool that hangs is killed and reported, and so is one that prints garbage", async (t) => {
   const begin = Date.now();
   const hung = factsWith(t, ["amd-smi", "rocm-smi", "nvidia-smi"], { vendor: "amd", release: "rocm6", tools: "hang" });
   t.ok(Date.now() - begin < 12000, "all at once");
@@ -242,7 +242,7 @@ t.test("a tool that hangs is cut off, and said so; one that prints garbage too",
   });
 });
 
-t.test("believes nothing that a node says beyond its type", async (t) => {
+t.test("checks the type of everything that a node reports", async (t) => {
   const good = {
     muster_facts: 1,
     hostname: "n",

@@ -39,7 +39,7 @@ function promises(t: Test, open: (local: string) => Promise<{ connection: Connec
     return join(here, name);
   };
 
-  t.test("there and back, of every size", async (t) => {
+  t.test("files of every size are uploaded and downloaded unchanged", async (t) => {
     for (const size of [0, 1, 255 * 1024 - 1, 255 * 1024, 255 * 1024 + 1, 3 * MIB + 7]) {
       const data = randomBytes(size);
       await files.upload(local("data", data), `${there}/size-${size}`, 0o640);
@@ -50,7 +50,7 @@ function promises(t: Test, open: (local: string) => Promise<{ connection: Connec
     }
   });
 
-  t.test("64 MiB at a sane speed", async (t) => {
+  t.test("64 MiB are uploaded and downloaded in reasonable time", async (t) => {
     const data = randomBytes(64 * MIB);
     const begin = performance.now();
     await files.upload(local("big", data), `${there}/big`, 0o600);
@@ -60,7 +60,7 @@ function promises(t: Test, open: (local: string) => Promise<{ connection: Connec
     t.ok(performance.now() - begin < 20_000, `${Math.round(performance.now() - begin)} ms`);
   });
 
-  t.test("an upload replaces what was there, and leaves nothing else", async (t) => {
+  t.test("an upload replaces the existing file, and leaves no other file", async (t) => {
     await shell("mkdir replace && echo old > replace/file");
     await files.upload(local("new", "new\n"), `${there}/replace/file`, 0o755);
     t.equal(await shell("ls -A replace; cat replace/file"), "file\nnew\n");
@@ -70,7 +70,7 @@ function promises(t: Test, open: (local: string) => Promise<{ connection: Connec
     t.equal(await shell("ls -A replace"), "file\nfolder\n");
   });
 
-  t.test("many small files at once", async (t) => {
+  t.test("many small files are transferred at once", async (t) => {
     await files.makeFolder(`${there}/many`, 0o700);
     mkdirSync(join(here, "many"));
     const names = Array.from({ length: 300 }, (_, index) => `file-${index}`);
@@ -105,7 +105,7 @@ function promises(t: Test, open: (local: string) => Promise<{ connection: Connec
     t.equal(readFileSync(join(here, "mine"), "utf8"), "mine", "what is here is never overwritten");
   });
 
-  t.test("what is looked at", async (t) => {
+  t.test("stat reports the kind, size and mode of a path", async (t) => {
     await shell("mkdir look && cd look && echo x > file && ln -s nowhere link && mkfifo fifo && chmod 4711 file");
     t.match(await files.stat(`${there}/look/file`), { kind: "file", size: 2, mode: 0o4711 });
     t.match(await files.stat(`${there}/look/link`), { kind: "link" });
@@ -119,7 +119,7 @@ function promises(t: Test, open: (local: string) => Promise<{ connection: Connec
     t.match(await files.home(), /^\//);
   });
 
-  t.test("folders and their parents", async (t) => {
+  t.test("folders are created with their parents", async (t) => {
     await files.makeFolder(`${there}/a/b/c`, 0o770);
     t.same((await shell("stat -c %a a a/b a/b/c")).trim(), "770\n770\n770");
     await files.makeFolder(`${there}/a/b`, 0o700);
@@ -136,12 +136,12 @@ function promises(t: Test, open: (local: string) => Promise<{ connection: Connec
     t.equal(await shell("ls at/once"), "0\n1\n2\n");
   });
 
-  t.test("what cannot be read here is no fault of the node", async (t) => {
+  t.test("a local file that cannot be read is not blamed on the node", async (t) => {
     await t.rejects(files.upload(join(here, "nothing"), `${there}/x`, 0o600), { code: "ENOENT" });
     await t.rejects(files.upload(local("f", "x"), `${there}/no/such/folder`, 0o600), { code: "MISSING" });
   });
 
-  t.test("a full disk says so", async (t) => {
+  t.test("a full disk is reported as such", async (t) => {
     const mount = await connection.exec(["mount", "-t", "tmpfs", "-o", "size=1m", "none", there], { timeout: 20 });
     if (mount.kind !== "exit" || mount.code !== 0) return void t.pass("skipped: needs root: a small file system");
     t.teardown(() => connection.exec(["umount", there], { timeout: 20 }));

@@ -45,7 +45,7 @@ Host quiet
   IdentityAgent none
 `;
 
-t.test("what ~/.ssh/config says holds where the inventory is silent", { skip }, async (t) => {
+t.test("~/.ssh/config applies where the inventory sets nothing", { skip }, async (t) => {
   const file = join(t.testdir({ config: text }), "config");
   const [hop, ...rest] = await resolveHops(createNode({ host: "rig" }), new SshSettings(file));
   t.same(rest, []);
@@ -66,7 +66,7 @@ t.test("what ~/.ssh/config says holds where the inventory is silent", { skip }, 
   });
 });
 
-t.test("the inventory's own keys win", { skip }, async (t) => {
+t.test("keys of the inventory take precedence over ~/.ssh/config", { skip }, async (t) => {
   const file = join(t.testdir({ config: text }), "config");
   const own = { user: "ci", port: 22, identityFile: "~/k", knownHosts: "~/h", hostKeys: "strict" } as const;
   const [hop] = await resolveHops(createNode({ host: "rig", ...own }), new SshSettings(file));
@@ -76,7 +76,7 @@ t.test("the inventory's own keys win", { skip }, async (t) => {
   t.equal(special?.port, 2299, "and are what Match sees");
 });
 
-t.test("jump hosts, in the order they are passed", { skip }, async (t) => {
+t.test("jump hosts are used in the order of the list", { skip }, async (t) => {
   const file = join(t.testdir({ config: text }), "config");
   const hops = await resolveHops(createNode({ host: "far" }), new SshSettings(file));
   t.same(
@@ -113,7 +113,7 @@ t.test("an unusable configuration is an error", { skip }, async (t) => {
   t.notOk(hop?.host.startsWith("-") && hop.port !== 22, "a host that looks like an option is none");
 });
 
-t.test("an agent that is switched off, and one that is not", { skip }, async (t) => {
+t.test("IdentityAgent none disables the ssh agent", { skip }, async (t) => {
   const file = join(t.testdir({ config: text }), "config");
   const before = process.env.SSH_AUTH_SOCK;
   process.env.SSH_AUTH_SOCK = "/run/mine";
@@ -125,7 +125,7 @@ t.test("an agent that is switched off, and one that is not", { skip }, async (t)
   t.equal((await resolveHops(createNode({ host: "plain" }), new SshSettings(file)))[0]?.agentSocket, "/run/mine");
 });
 
-t.test("without an ssh client there are defaults", async (t) => {
+t.test("without an ssh client, defaults apply", async (t) => {
   const before = process.env.PATH;
   process.env.PATH = t.testdir();
   t.teardown(() => {
@@ -137,7 +137,7 @@ t.test("without an ssh client there are defaults", async (t) => {
   t.match(hop?.keyFiles[0], /\.ssh\/id_ed25519$/);
 });
 
-t.test("ways to write a jump host", async (t) => {
+t.test("a jump host can be written in several ways", async (t) => {
   const cases: [string, object][] = [
     ["gate", { alias: "gate" }],
     ["me@gate:2222", { user: "me", alias: "gate", port: 2222 }],
@@ -151,7 +151,7 @@ t.test("ways to write a jump host", async (t) => {
   for (const [text, name] of cases) t.match(parseJumpHost(text), { user: undefined, port: undefined, ...name }, text);
 });
 
-t.test("settings that come several times", async (t) => {
+t.test("all values of a repeated ssh setting are read", async (t) => {
   const settings = parseSettings("identityfile ~/a b\nidentityfile ~/c\nport 22\n\nodd\n");
   t.same(settings.get("identityfile"), ["~/a b", "~/c"]);
   t.same(settings.get("port"), ["22"]);

@@ -17,7 +17,7 @@ async function whoAnswers(connection: Connection): Promise<string | undefined> {
   return outcome.kind === "exit" && outcome.code === 0 ? connection.hostKey : undefined;
 }
 
-t.test("host keys", { skip }, async (t) => {
+t.test("host keys are checked against known_hosts", { skip }, async (t) => {
   const lab = await startLab({ nodes: 2, gpus: 0 });
   t.teardown(() => lab.stop());
   const [first, second] = [lab.nodes[0]!, lab.nodes[1]!];
@@ -27,7 +27,7 @@ t.test("host keys", { skip }, async (t) => {
   });
   t.afterEach(() => delete process.env.MUSTER_SSH_CONFIG);
 
-  t.test("an unknown one is refused, with its fingerprint and what to do", async (t) => {
+  t.test("an unknown host key is refused with its fingerprint and the next action", async (t) => {
     const knownHosts = emptyFile(lab.folder);
     const error = await connect(toInventoryNode(first, { knownHosts })).catch((error) => error);
     t.match(error, { name: "ConnectionError", code: "HOST_KEY_UNKNOWN", exitStatus: 69, node: "node1" });
@@ -36,7 +36,7 @@ t.test("host keys", { skip }, async (t) => {
     t.equal(readFileSync(knownHosts, "utf8"), "");
   });
 
-  t.test("a new one is recorded once where the inventory says so", async (t) => {
+  t.test("a new host key is recorded once if the inventory accepts new keys", async (t) => {
     const folder = join(lab.folder, "made/for/it");
     const knownHosts = join(folder, "known_hosts");
     const twice = [
@@ -68,7 +68,7 @@ t.test("host keys", { skip }, async (t) => {
     t.equal(readFileSync(knownHosts, "utf8"), `${first.knownHostsLine}\n`);
   });
 
-  t.test("it is added below a line without an end, and hashed where ssh would hash it", async (t) => {
+  t.test("a new host key is added after an incomplete last line, and hashed if ssh would hash it", async (t) => {
     const folder = t.testdir({ known_hosts: "# no end", config: "HashKnownHosts yes\n" });
     process.env.MUSTER_SSH_CONFIG = join(folder, "config");
     const knownHosts = join(folder, "known_hosts");
@@ -79,7 +79,7 @@ t.test("host keys", { skip }, async (t) => {
     t.match(readFileSync(knownHosts, "utf8"), /^# no end\n\|1\|\S+ ssh-ed25519 \S+\n$/);
   });
 
-  t.test("a changed one is always refused; the others go on", async (t) => {
+  t.test("a changed host key is always refused, and the other nodes continue", async (t) => {
     const folder = t.testdir({ config: "StrictHostKeyChecking no\n" });
     process.env.MUSTER_SSH_CONFIG = join(folder, "config");
     await first.rekey();
@@ -96,7 +96,7 @@ t.test("host keys", { skip }, async (t) => {
     }
   });
 
-  t.test("a revoked one is refused", async (t) => {
+  t.test("a revoked host key is refused", async (t) => {
     const knownHosts = emptyFile(lab.folder);
     writeFileSync(knownHosts, `${second.knownHostsLine}\n@revoked * ${second.hostKey}\n`);
     await t.rejects(connect(toInventoryNode(second, { knownHosts, hostKeys: "accept-new" })), {
@@ -104,7 +104,7 @@ t.test("host keys", { skip }, async (t) => {
     });
   });
 
-  t.test("what is known by another type of key only has changed", async (t) => {
+  t.test("a host that is known only by another type of key counts as changed", async (t) => {
     const knownHosts = emptyFile(lab.folder);
     const blob = Buffer.concat([Buffer.from([0, 0, 0, 7]), Buffer.from("ssh-rsa"), Buffer.alloc(40)]).toString(
       "base64",

@@ -99,7 +99,7 @@ t.test("the real cluster's inventory is sound: 26 GPUs on 4 nodes", async (t) =>
   t.equal(nodes[1]?.env.HSA_OVERRIDE_GFX_VERSION, "10.3.0");
 });
 
-t.test("what an inventory may not say", async (t) => {
+t.test("an invalid inventory is rejected", async (t) => {
   const table: [string, string[]][] = [
     ["nodes:\n  a: {profile: rx660}\nprofiles: {rx6600: {}}\n", ['2:16 nodes.a.profile: there is no profile "rx660"']],
     ["nodes: [a]\n", ["1:8 nodes must be a mapping, not a list of 1"]],
@@ -140,7 +140,7 @@ t.test("what an inventory may not say", async (t) => {
   for (const [text, problems] of table) t.same(formatProblems(catchProblems(() => load(text))), problems, text);
 });
 
-t.test("--limit", async (t) => {
+t.test("--limit selects nodes by name, group and pattern", async (t) => {
   const inventory = load(FULL);
   const table: [string | undefined, string[]][] = [
     [undefined, ["zeus", "rig", "build", "alias"]],
@@ -171,7 +171,7 @@ t.test("--limit", async (t) => {
   }
 });
 
-t.test("which inventory is used, and where it came from", async (t) => {
+t.test("the inventory is found, and its origin is reported", async (t) => {
   const folder = t.testdir({
     "inventory.yaml": "nodes: {here: {}}\n",
     "a.yaml": "nodes: {a: {}}\n",

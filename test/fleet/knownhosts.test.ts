@@ -23,7 +23,7 @@ const ED = `ssh-ed25519 ${ours.toString("base64")}`;
 const OTHER = `ssh-ed25519 ${other.toString("base64")}`;
 const RSA = `ssh-rsa ${rsa.toString("base64")}`;
 
-t.test("what known_hosts says of the key that answers", async (t) => {
+t.test("a host key is judged by known_hosts", async (t) => {
   const cases: [what: string, file: string, host: string, port: number, verdict: string][] = [
     ["nothing", "", "rig", 22, "unknown"],
     [
@@ -71,13 +71,13 @@ t.test("what known_hosts says of the key that answers", async (t) => {
   }
 });
 
-t.test("a verdict names the line, and an authority that does not help", async (t) => {
+t.test("a verdict names the line of known_hosts, and an ignored certificate authority", async (t) => {
   const known = parseKnownHosts(`# first\nrig ${RSA}\nrig ${OTHER}\n@cert-authority * ${ED}`, "file");
   t.match(judgeHostKey(known, "rig", 22, ours), { kind: "changed", place: { file: "file", line: 3 } });
   t.match(judgeHostKey(known, "else", 22, ours), { kind: "unknown", authority: true });
 });
 
-t.test("hashed names, as ssh-keygen writes them", async (t) => {
+t.test("hashed host names match as ssh-keygen writes them", async (t) => {
   const file = join(t.testdir(), "known_hosts");
   writeFileSync(file, `rig ${ED}\n[rig]:2222 ${OTHER}\n`);
   execFileSync("ssh-keygen", ["-q", "-H", "-f", file], { stdio: "ignore" });
@@ -103,7 +103,7 @@ t.test("the key is asked for in a type that is recorded", async (t) => {
   t.equal(orderAlgorithms([]).length, orderAlgorithms(["ssh-rsa"]).length);
 });
 
-t.test("fingerprints are those that ssh-keygen shows", async (t) => {
+t.test("fingerprints equal those that ssh-keygen shows", async (t) => {
   const folder = t.testdir();
   execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(folder, "key")]);
   const shown = execFileSync("ssh-keygen", ["-l", "-f", join(folder, "key.pub")], { encoding: "utf8" });

@@ -21,7 +21,7 @@ async function fine(node: Node): Promise<boolean> {
   return outcome.kind === "exit" && outcome.code === 0;
 }
 
-t.test("keys", { skip }, async (t) => {
+t.test("keys log in", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0 });
   t.teardown(() => lab.stop());
   const machine = lab.nodes[0]!;
@@ -51,7 +51,7 @@ t.test("keys", { skip }, async (t) => {
     }
   });
 
-  t.test("what cannot be used says why and what to do", async (t) => {
+  t.test("an unusable key is reported with the reason and the next action", async (t) => {
     const encrypted = join(folder, "encrypted");
     execFileSync("ssh-keygen", ["-q", "-N", "secret", "-t", "ed25519", "-f", encrypted]);
     const pkcs8 = keygen("pkcs8", "-t", "rsa", "-b", "2048", "-m", "PKCS8");
@@ -66,7 +66,7 @@ t.test("keys", { skip }, async (t) => {
       await t.rejects(connect(toInventoryNode(machine, { identityFile })), error, identityFile);
   });
 
-  t.test("a key that the node does not know, tried once", async (t) => {
+  t.test("a key that the node does not know is tried once", async (t) => {
     const identityFile = keygen("stranger", "-t", "ed25519");
     const before = machine.sshdLog().length;
     await t.rejects(connect(toInventoryNode(machine, { identityFile })), {
@@ -84,58 +84,65 @@ t.test("keys", { skip }, async (t) => {
     );
   });
 
-  t.test("an agent", { skip: findProgram("ssh-agent") === undefined && "needs ssh-agent" }, async (t) => {
-    const socket = join(lab.folder, "agent");
-    const { stdout } = await run("ssh-agent", ["-a", socket]);
-    const pid = Number(/SSH_AGENT_PID=(\d+)/.exec(stdout)?.[1]);
-    process.env.SSH_AUTH_SOCK = socket;
-    t.teardown(() => {
+  t.test(
+    "keys of an ssh agent are used",
+    { skip: findProgram("ssh-agent") === undefined && "needs ssh-agent" },
+    async (t) => {
+      const socket = join(lab.folder, "agent");
+      const { stdout } = await run("ssh-agent", ["-a", socket]);
+      const pid = Number(/SSH_AGENT_PID=(\d+)/.exec(stdout)?.[1]);
+      process.env.SSH_AUTH_SOCK = socket;
+      t.teardown(() => {
+        delete process.env.SSH_AUTH_SOCK;
+        process.kill(pid);
+      });
+      const add = (file: string) => run("ssh-add", ["-q", file], { env: { ...process.env } });
+      // More keys than sshd lets anyone try.
+      for (let index = 0; index < 8; index++) await add(keygen(`useless${index}`, "-t", "ed25519"));
+      const held = keygen("held", "-t", "ed25519");
+      allow(held);
+      await add(held);
+      rmSync(held);
+      t.ok(
+        await fine(toInventoryNode(machine, { identityFile: held })),
+        "the private half of a named key, of which only .pub is here",
+      );
+
+      const locked = join(folder, "locked");
+      copyFileSync(keygen("opened", "-t", "ed25519"), locked);
+      copyFileSync(join(folder, "opened.pub"), `${locked}.pub`);
+      allow(locked);
+      await add(locked);
+      execFileSync("ssh-keygen", ["-q", "-p", "-P", "", "-N", "secret", "-f", locked]);
+      t.ok(await fine(toInventoryNode(machine, { identityFile: locked })), "a key that is encrypted here");
+
+      const config = join(t.testdir({ config: `Host *\n  IdentitiesOnly yes\n  IdentityFile ${held}\n` }), "config");
+      process.env.MUSTER_SSH_CONFIG = config;
+      t.teardown(() => delete process.env.MUSTER_SSH_CONFIG);
+      t.ok(await fine(toInventoryNode(machine, { identityFile: undefined })), "IdentitiesOnly leaves the others out");
+    },
+  );
+
+  t.test(
+    "without an ssh agent, as under cron, the error mentions it where an agent might have had the key",
+    async (t) => {
+      const sealed = join(folder, "sealed");
+      await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "a passphrase", "-f", sealed]);
+      const before = process.env.SSH_AUTH_SOCK;
       delete process.env.SSH_AUTH_SOCK;
-      process.kill(pid);
-    });
-    const add = (file: string) => run("ssh-add", ["-q", file], { env: { ...process.env } });
-    // More keys than sshd lets anyone try.
-    for (let index = 0; index < 8; index++) await add(keygen(`useless${index}`, "-t", "ed25519"));
-    const held = keygen("held", "-t", "ed25519");
-    allow(held);
-    await add(held);
-    rmSync(held);
-    t.ok(
-      await fine(toInventoryNode(machine, { identityFile: held })),
-      "the private half of a named key, of which only .pub is here",
-    );
+      t.teardown(() => {
+        if (before !== undefined) process.env.SSH_AUTH_SOCK = before;
+      });
+      const error = (await connect(toInventoryNode(machine, { identityFile: sealed })).catch(
+        (one) => one,
+      )) as ConnectionError;
+      t.equal(error.code, "UNSUPPORTED_KEY");
+      t.match(error.message, /sealed .*; no ssh agent is available \(SSH_AUTH_SOCK is not set, as under cron\)$/);
+      t.match(error.next, /under cron, set identity_file to a key without a passphrase/);
+    },
+  );
 
-    const locked = join(folder, "locked");
-    copyFileSync(keygen("opened", "-t", "ed25519"), locked);
-    copyFileSync(join(folder, "opened.pub"), `${locked}.pub`);
-    allow(locked);
-    await add(locked);
-    execFileSync("ssh-keygen", ["-q", "-p", "-P", "", "-N", "secret", "-f", locked]);
-    t.ok(await fine(toInventoryNode(machine, { identityFile: locked })), "a key that is encrypted here");
-
-    const config = join(t.testdir({ config: `Host *\n  IdentitiesOnly yes\n  IdentityFile ${held}\n` }), "config");
-    process.env.MUSTER_SSH_CONFIG = config;
-    t.teardown(() => delete process.env.MUSTER_SSH_CONFIG);
-    t.ok(await fine(toInventoryNode(machine, { identityFile: undefined })), "IdentitiesOnly leaves the others out");
-  });
-
-  t.test("no agent at all, as under cron: it is said where one might have had the key", async (t) => {
-    const sealed = join(folder, "sealed");
-    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "a passphrase", "-f", sealed]);
-    const before = process.env.SSH_AUTH_SOCK;
-    delete process.env.SSH_AUTH_SOCK;
-    t.teardown(() => {
-      if (before !== undefined) process.env.SSH_AUTH_SOCK = before;
-    });
-    const error = (await connect(toInventoryNode(machine, { identityFile: sealed })).catch(
-      (one) => one,
-    )) as ConnectionError;
-    t.equal(error.code, "UNSUPPORTED_KEY");
-    t.match(error.message, /sealed .*; no ssh agent is available \(SSH_AUTH_SOCK is not set, as under cron\)$/);
-    t.match(error.next, /under cron, set identity_file to a key without a passphrase/);
-  });
-
-  t.test("an agent that is not there is no hindrance", async (t) => {
+  t.test("a missing ssh agent does not prevent the login", async (t) => {
     process.env.SSH_AUTH_SOCK = join(folder, "no-agent");
     t.teardown(() => delete process.env.SSH_AUTH_SOCK);
     t.ok(await fine(toInventoryNode(machine)));

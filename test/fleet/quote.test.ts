@@ -74,12 +74,12 @@ for (const shell of [
   });
 }
 
-t.test("sh reads back what quote writes", async (t) => {
+t.test("sh reads quoted words back unchanged", async (t) => {
   const words = nasty.map(quote).join(" ");
   t.same(execFileSync("/bin/sh", ["-c", `printf '%s\\0' ${words}`], { encoding: "utf8" }), `${nasty.join("\0")}\0`);
 });
 
-t.test("the mark is found behind whatever a start-up file prints", async (t) => {
+t.test("the start mark is found after anything that a start-up file prints", async (t) => {
   const mark = execFileSync("/bin/sh", ["-c", formatStartCommand(["/bin/echo", "hello"])]);
   const whole = Buffer.concat([Buffer.from("Welcome!\n\x1e muster\n"), mark]);
   t.equal(parseStartMark(whole)?.rest.toString(), "hello\n");

@@ -37,7 +37,7 @@ t.test("a server that allows one session on a connection", { skip }, async (t) =
   t.same(await agent.ended, { kind: "exit", code: 0 });
 });
 
-t.test("more programs at once than a connection has channels", { skip }, async (t) => {
+t.test("more programs run at once than a connection has channels", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0 });
   t.teardown(() => lab.stop());
   const connection = await new SshDialer().connect(toInventoryNode(lab.nodes[0]!));
@@ -54,7 +54,7 @@ t.test("more programs at once than a connection has channels", { skip }, async (
   );
 });
 
-t.test("a busy server that drops dials before log-in", { skip }, async (t) => {
+t.test("a connection that a busy server drops before login is retried", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, sshd: { MaxStartups: "1:100:1" } });
   t.teardown(() => lab.stop());
   const node = toInventoryNode(lab.nodes[0]!);
@@ -66,7 +66,7 @@ t.test("a busy server that drops dials before log-in", { skip }, async (t) => {
   for (const dial of dials) if (dial.status === "fulfilled") await dial.value.close();
 });
 
-t.test("keys that are exchanged again in the middle of a file", { skip }, async (t) => {
+t.test("a transfer survives an SSH rekey", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, sshd: { RekeyLimit: "4M" } });
   t.teardown(() => lab.stop());
   const connection = await new SshDialer().connect(toInventoryNode(lab.nodes[0]!));
@@ -81,7 +81,7 @@ t.test("keys that are exchanged again in the middle of a file", { skip }, async 
   await connection.exec(["rm", remote], { timeout: 30 });
 });
 
-t.test("a server without SFTP", { skip }, async (t) => {
+t.test("a server without SFTP is reported", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, sshd: { Subsystem: "sftp /bin/false" } });
   t.teardown(() => lab.stop());
   const connection = await new SshDialer().connect(toInventoryNode(lab.nodes[0]!));
@@ -90,7 +90,7 @@ t.test("a server without SFTP", { skip }, async (t) => {
   await echo(t, connection);
 });
 
-t.test("through jump hosts", { skip }, async (t) => {
+t.test("transfers work through jump hosts", { skip }, async (t) => {
   const lab = await startLab({ nodes: 3, gpus: 0 });
   t.teardown(() => lab.stop());
   const [target, ...gates] = lab.nodes.map((node) => toInventoryNode(node));

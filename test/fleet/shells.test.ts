@@ -33,7 +33,7 @@ for (const loginShell of ["/bin/bash", "/bin/dash", "/bin/csh", "/usr/bin/fish"]
   });
 }
 
-t.test("a login shell that lets nobody in", { skip }, async (t) => {
+t.test("a login shell that rejects everybody is reported", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, user: "rig", loginShell: "/usr/sbin/nologin" });
   t.teardown(() => lab.stop());
   const connection = await new SshDialer().connect(toInventoryNode(lab.nodes[0]!));

@@ -58,7 +58,7 @@ async function tests(): Promise<void> {
     );
   });
 
-  await t.test("a new host key is refused by who knows the old one", async (t) => {
+  await t.test("a new host key is refused where the old one is known", async (t) => {
     const lab = await startLab({ nodes: 1 });
     t.teardown(() => lab.stop());
     const node = lab.nodes[0]!;
@@ -68,14 +68,14 @@ async function tests(): Promise<void> {
     t.equal(ssh(lab, node, "echo known"), "known");
   });
 
-  await t.test("each node is a machine of its own", { skip: lacking("machines of their own") }, ownMachines);
-  await t.test("power cycle", { skip: lacking("power cycle") }, powerCycle);
-  await t.test("cut off and healed", { skip: lacking("cutting nodes off") }, cutOff);
-  await t.test("log-in as somebody else, with a banner", { skip: lacking("users") }, otherUser);
+  await t.test("each lab node is a separate machine", { skip: lacking("machines of their own") }, ownMachines);
+  await t.test("a node can be power-cycled", { skip: lacking("power cycle") }, powerCycle);
+  await t.test("a node can be cut off and reconnected", { skip: lacking("cutting nodes off") }, cutOff);
+  await t.test("a login as another user works despite a banner", { skip: lacking("users") }, otherUser);
   await t.test("sshd can be restarted and its connections dropped", { skip: lacking("processes") }, restarts);
 
-  await t.test("stop leaves nothing", leavesNothing);
-  await t.test("nor does the death of the test", deathLeavesNothing);
+  await t.test("stopping the lab leaves nothing behind", leavesNothing);
+  await t.test("the death of the test stops its lab", deathLeavesNothing);
   await t.test("the proxy delays, resets and stalls", proxied);
 }
 

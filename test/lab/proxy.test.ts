@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import t from "tap";
 import { cut } from "./proxy.js";
 
-t.test("a connection is cut whatever it is at", async (t) => {
+t.test("a connection is closed whatever is in progress", async (t) => {
   const server = createServer((socket) => socket.on("error", () => {}).resume()).listen(0, "127.0.0.1");
   t.teardown(() => server.close());
   await once(server, "listening");

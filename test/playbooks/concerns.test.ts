@@ -32,7 +32,7 @@ const MANIFESTS = {
   },
 };
 
-t.test("on a real node", { skip }, async (t) => {
+t.test("the shell assignment works on a real node", { skip }, async (t) => {
   const lab: Lab = await startLab({ nodes: 1, gpus: 4 });
   t.teardown(() => lab.stop());
   const node = lab.nodes[0] as LabNode;
@@ -47,14 +47,14 @@ t.test("on a real node", { skip }, async (t) => {
   });
   for (const [name, text] of Object.entries(FILES)) put(`root/${name}`, text);
 
-  await t.test("right is found right", async (t) => {
+  await t.test("a correct node has no drift", async (t) => {
     const answer = await runVerb(inventory, ["verify", "manifest-sync", "kernel-params", "gpu", "session"]);
     t.equal(answer.code, 0, answer.err);
     const all = ["manifest chunk_size", "boot parameters", "kernel parameters", "gpus", "session"];
     t.same(listStates(answer), Object.fromEntries(all.map((name) => [name, "ok"])));
   });
 
-  await t.test("one value in four files", async (t) => {
+  await t.test("one value is kept in sync in four files", async (t) => {
     const tampered: [keyof typeof FILES, string, string][] = [
       ["run it's.sh", SCRIPT.replace("'1000'", "'500'"), "~/run it's.sh:3 CHUNK_SIZE: 500"],
       ["full.json", JSON_FILE.replace("1000", "2000"), "~/full.json:3 /default_params/chunk_size: 2000"],
@@ -83,7 +83,7 @@ t.test("on a real node", { skip }, async (t) => {
     put("root/full.json", JSON_FILE);
   });
 
-  await t.test("kernel parameters: staged, then a reboot", async (t) => {
+  await t.test("kernel parameters are staged, and take effect after a reboot", async (t) => {
     const update = "#!/bin/sh\nmkdir -p /boot/grub\n. /etc/default/grub.d/99-muster.cfg\n";
     put(
       "usr/sbin/update-grub",
@@ -105,7 +105,7 @@ t.test("on a real node", { skip }, async (t) => {
     t.equal((await runVerb(inventory, ["verify", "kernel-params"])).code, 0);
   });
 
-  await t.test("cards that are missing, sick, or make their tool hang", async (t) => {
+  await t.test("GPUs that are missing, sick, or make their tool hang are reported", async (t) => {
     node.setGpus({ sick: [2] });
     const sick = await runVerb(inventory, ["verify", "gpu"]);
     t.same(found(sick, "gpus"), [`GPU ${pciAddress(2)}: sclk N/A, mclk N/A, perf unknown`]);
@@ -121,14 +121,14 @@ t.test("on a real node", { skip }, async (t) => {
     t.equal((await runVerb(inventory, ["verify", "gpu"])).code, 0);
   });
 
-  await t.test("modules", async (t) => {
+  await t.test("a missing Python module is reported", async (t) => {
     const [missing, ...others] = found(await runVerb(inventory, ["verify", "python"]), "python");
     t.match(missing, /^module no_such_module: not installed for/);
     t.same(others, []);
   });
 });
 
-t.test("what a log-out ends", { skip }, async (t) => {
+t.test("a logout that would end processes is reported", { skip }, async (t) => {
   const lab: Lab = await startLab({ nodes: 1, gpus: 0, user: "rig", sshd: { MaxSessions: 3 } });
   t.teardown(() => lab.stop());
   const node = lab.nodes[0] as LabNode;

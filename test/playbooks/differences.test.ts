@@ -12,7 +12,7 @@ const good: FileState = { kind: "file", mode: 0o644, owner: "root", group: "whee
 const texts = (found: { what: string; have: string; want: string }[]) =>
   found.map(({ what, have, want }) => `${what}: ${have} -> ${want}`);
 
-t.test("a file", async (t) => {
+t.test("files: want + have -> differences", async (t) => {
   const want = { path: "/f", bytes: Buffer.from("a"), mode: 0o644, owner: "root:wheel" };
   const wanted = "1 byte, sha256 ca978112ca1b";
   const table: [string, Partial<FileState>, string[]][] = [
@@ -44,14 +44,14 @@ t.test("a file", async (t) => {
   t.same(diffFile({ ...good, mode: 0, owner: "x" }, { path: "/f", bytes: want.bytes }), [], "any mode and owner");
 });
 
-t.test("a folder", async (t) => {
+t.test("folders: want + have -> differences", async (t) => {
   const have: FileState = { kind: "folder", mode: 0o755, owner: "root", group: "root" };
   t.same(diffFolder(have, { mode: 0o755, owner: "root" }), []);
   t.same(texts(diffFolder(have, { mode: 0o700, owner: "rig" })), ["mode: 0755 -> 0700", "owner: root -> rig"]);
   t.same(texts(diffFolder({ kind: "file" }, {})), ["folder: a file -> a folder"]);
 });
 
-t.test("a tree", async (t) => {
+t.test("folder trees: want + have -> differences", async (t) => {
   const file = (sha256: string) => ({ kind: "file", local: "", size: 1, sha256, mode: 0o644 }) as const;
   const want: WantedTree = new Map<string, WantedEntry>([
     ["d", { kind: "folder" }],
@@ -71,20 +71,20 @@ t.test("a tree", async (t) => {
   ]);
 });
 
-t.test("diffs are of texts only", async (t) => {
+t.test("diffs are shown only of text files", async (t) => {
   t.equal(unifiedDiff("f", Buffer.from([0, 1]), Buffer.from("a")), undefined);
   t.equal(unifiedDiff("f", Buffer.from([0xff, 0xfe]), Buffer.from("a")), undefined);
   t.equal(unifiedDiff("f", Buffer.from("a"), Buffer.alloc(2 ** 21, "a")), undefined);
 });
 
-t.test("a ramdisk fits, or says why not", async (t) => {
+t.test("a ramdisk that does not fit is rejected with the reason", async (t) => {
   const room = { free: 1e9, available: 1e9 };
   t.equal(findSpaceProblem(1000, room), undefined);
   t.match(findSpaceProblem(1000, { ...room, free: 999 }), /the file system has only 999 left/);
   t.match(findSpaceProblem(1000, { ...room, available: 6e7 }), /60000000 of memory are available/);
 });
 
-t.test("what logind would remove", async (t) => {
+t.test("logind settings that remove files are recognized", async (t) => {
   const said = (stdout: string) => noteRemoval({ exit: 0, stdout, stderr: "" }).length;
   t.equal(said("1000\nb true\nLinger=no\n"), 1);
   t.equal(said("1000\nb true\n"), 1, "a user whom logind does not know lingers not");
@@ -94,7 +94,7 @@ t.test("what logind would remove", async (t) => {
   t.equal(said(""), 0, "not known");
 });
 
-t.test("an environment as files for people", async (t) => {
+t.test("hostile values of an environment are quoted in each file format", async (t) => {
   const hostile: [string, string][] = [["A", 'it\'s $(x) "q" \\']];
   t.match(formatProfile(hostile), `export A='it'\\''s $(x) "q" \\'\n`);
   t.match(formatEnvironment(hostile), 'A="it\'s $$(x) \\"q\\" \\\\"\n');

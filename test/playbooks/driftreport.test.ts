@@ -37,7 +37,7 @@ const reports: NodeReport[] = [
   { node: createNode({ name: "d" }), error: new MusterError("HELD", "held", { node: "d" }) },
 ];
 
-t.test("the table", async (t) => {
+t.test("the table has a row for each resource with drift, in 80 columns", async (t) => {
   const text = formatDrift(reports, { rows: "all", diffs: false });
   for (const line of text.split("\n")) t.ok(line.length <= 80, line);
   t.match(text, /^a +r +ok$/m);
@@ -54,7 +54,7 @@ t.test("the table", async (t) => {
   t.match(formatDrift(reports, { rows: "all", diffs: true }), /wanted: 2\n-1\n\+2\n/);
 });
 
-t.test("quiet shows trouble only", async (t) => {
+t.test("--quiet shows only problems", async (t) => {
   const text = formatDrift(reports, { rows: "trouble", diffs: false });
   t.notMatch(text, /^a +r |skipped/m);
   t.match(text, /unreachable/);
@@ -62,7 +62,7 @@ t.test("quiet shows trouble only", async (t) => {
   t.equal(formatDrift([clean], { rows: "trouble", diffs: false }), "");
 });
 
-t.test("the document", async (t) => {
+t.test("the JSON document has the state of each node", async (t) => {
   const { nodes } = buildDriftDocument(reports);
   t.same(
     nodes.map(({ state }) => state),
@@ -71,7 +71,7 @@ t.test("the document", async (t) => {
   t.match(nodes[0], { fingerprint: "f", resources: [{ state: "ok" }, { differences: [{ have: "1", want: "2" }] }] });
 });
 
-t.test("who is given work", async (t) => {
+t.test("only verified nodes get work", async (t) => {
   t.same(decideAdmission({ fingerprint: "f", verdicts: [verdict({ state: "changed" })] }), {
     ok: true,
     fingerprint: "f",

@@ -6,7 +6,7 @@ import { runMuster, TestFolder } from "../cli/startmuster.js";
 const shop = new TestFolder();
 t.teardown(() => shop.remove());
 
-t.test("the example's playbook makes what it says, once, and finds it spoilt", async (t) => {
+t.test("the playbook of the example applies its state once, and detects drift", async (t) => {
   const inventory = join(shop.example("playbooks"), "inventory.yaml");
   const env = { HOME: t.testdir({}) };
   const there = (path: string) => join(env.HOME, "muster-example", path);

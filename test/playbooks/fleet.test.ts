@@ -22,7 +22,7 @@ const slow: Playbook = () => [{
 export default slow;
 `;
 
-t.test("a fleet: nodes that are off, reboots, two at once", { skip }, async (t) => {
+t.test("a fleet is provisioned with nodes that are off, that reboot, and two at once", { skip }, async (t) => {
   const lab = await startLab({ nodes: 3, gpus: 0 });
   t.teardown(() => lab.stop());
   const [one, two, three] = lab.nodes;
@@ -99,18 +99,21 @@ t.test("a fleet: nodes that are off, reboots, two at once", { skip }, async (t) 
     });
   });
 
-  await t.test("killed in the middle: the old file stays, nothing keeps the lock, the next one finishes", async (t) => {
-    await two!.exec(["sh", "-c", "echo old >/srv/slow"]);
-    const first = startMuster(["provision", "slow", "-i", inventory, "--limit", "node2"]);
-    const end = waitForExit(first);
-    await two!.exec(["sh", "-c", "until test -e /srv/begun; do sleep 0.05; done"]);
-    first.kill("SIGKILL");
-    await end;
-    t.equal((await two!.exec(["cat", "/srv/slow"])).stdout, "old\n");
-    await two!.exec(["touch", "/srv/go"]);
-    const next = await runVerb(inventory, ["provision", "slow", "--limit", "node2"]);
-    t.equal(next.code, 0, next.err);
-    t.equal((await two!.exec(["cat", "/srv/slow"])).stdout, "done");
-    t.same(await two!.quiet(5), []);
-  });
+  await t.test(
+    "a provision killed in the middle leaves the old file and no lock, and the next one finishes",
+    async (t) => {
+      await two!.exec(["sh", "-c", "echo old >/srv/slow"]);
+      const first = startMuster(["provision", "slow", "-i", inventory, "--limit", "node2"]);
+      const end = waitForExit(first);
+      await two!.exec(["sh", "-c", "until test -e /srv/begun; do sleep 0.05; done"]);
+      first.kill("SIGKILL");
+      await end;
+      t.equal((await two!.exec(["cat", "/srv/slow"])).stdout, "old\n");
+      await two!.exec(["touch", "/srv/go"]);
+      const next = await runVerb(inventory, ["provision", "slow", "--limit", "node2"]);
+      t.equal(next.code, 0, next.err);
+      t.equal((await two!.exec(["cat", "/srv/slow"])).stdout, "done");
+      t.same(await two!.quiet(5), []);
+    },
+  );
 });

@@ -43,7 +43,7 @@ t.test("every release's format, and a sick card in it", async (t) => {
   t.match(shown?.[1], { pci: pciAddress(1), clocks: { sm: null, mem: null }, perf: null });
 });
 
-t.test("what is no report", async (t) => {
+t.test("output that is no report is rejected", async (t) => {
   const table = [
     "",
     "{",

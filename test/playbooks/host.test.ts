@@ -9,7 +9,7 @@ const answer = (change: Record<string, string>) =>
     .map(([name, value]) => `${name}=${value}\n`)
     .join("");
 
-t.test("what keeps chunks from running, and clocks that are off", async (t) => {
+t.test("problems that prevent chunks from running and wrong clocks are reported", async (t) => {
   const table: [change: Record<string, string>, found: string[]][] = [
     [{}, []],
     [{ free: "" }, []],
@@ -26,7 +26,7 @@ t.test("what keeps chunks from running, and clocks that are off", async (t) => {
   }
 });
 
-t.test("runs that have something on the node are named, not all of them", async (t) => {
+t.test("runs with files on the node are listed, up to a limit", async (t) => {
   t.same(noteRunsLeft("~/.muster", answer({})), []);
   const many = Array.from({ length: 8 }, (_, n) => `run=sieve-${n}\n`).join("");
   t.match(noteRunsLeft("~/.muster", many), [/^~\/\.muster\/runs holds sieve-0, .*sieve-4 and 3 more: /]);

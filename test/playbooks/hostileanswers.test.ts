@@ -32,7 +32,7 @@ const hostile: Playbook = () =>
     fileResource({ name: `file ${index}`, path: `~/hostile/${name}`, content: index === 0 ? bytes : name }),
   );
 
-t.test("any name and any byte arrives as it is", { skip }, async (t) => {
+t.test("any name and any byte arrives unchanged", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, banner: "Welcome to $(this) `rig`'s" });
   t.teardown(() => lab.stop());
   const bench = await TestNode.open(lab.inventory(), hostile);
@@ -44,7 +44,7 @@ t.test("any name and any byte arrives as it is", { skip }, async (t) => {
     t.ok(readFileSync(join(folder, name)).equals(index === 0 ? bytes : Buffer.from(name)), JSON.stringify(name));
   t.equal((await lab.nodes[0]!.exec(["find", "/", "-xdev", "-name", "pwned"])).stdout, "");
 
-  await t.test("$ is zx's own, on the node, and words stay words", async (t) => {
+  await t.test("$ runs commands on the node, and passes each argument as one word", async (t) => {
     const seen: string[] = [];
     const asks: Playbook = (): Resource[] => [
       {

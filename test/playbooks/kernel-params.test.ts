@@ -33,7 +33,7 @@ t.test("parameters are compared by value", async (t) => {
     t.equal(isSameParameterValue(want, have), same, `${want} = ${have.slice(0, 50)}`);
 });
 
-t.test("options on a command line", async (t) => {
+t.test("options of a kernel command line are parsed and replaced", async (t) => {
   const NAME = "amdgpu.ppfeaturemask";
   const table: [string, string][] = [
     ["", `${NAME}=1`],
@@ -56,7 +56,7 @@ const WANT: [string, string][] = [["amdgpu.ppfeaturemask", "0xffff7fff"]];
 const OPTION = "amdgpu.ppfeaturemask=0xffff7fff";
 const DROPPED = planStaging({ hasGrubFolder: true }, WANT)?.map((step) => ("write" in step ? step.write : ""))[0];
 
-t.test("what has to be staged", async (t) => {
+t.test("kernel parameters that are missing in boot loaders are staged", async (t) => {
   const grub = (text: string, written: string): [BootFiles, unknown[]] => [
     { grub: text, hasGrubFolder: false },
     text === written ? [] : [{ loader: "GRUB", file: GRUB, have: text, write: written }],
@@ -116,7 +116,7 @@ const file = (text: string): FileState => ({ kind: "file", content: Buffer.from(
 const FOLDER: FileState = { kind: "folder" };
 const MISSING: FileState = { kind: "missing" };
 
-t.test("the playbook", async (t) => {
+t.test("the playbook stages parameters and compares the running ones", async (t) => {
   const subject = {
     node: { profile: { kernel: { "amdgpu.ppfeaturemask": "0xffff7fff" } } },
   } as unknown as PlaybookContext;

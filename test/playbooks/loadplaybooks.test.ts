@@ -42,12 +42,12 @@ t.test("a playbook in TypeScript, with a module beside it, without a build step"
   );
 });
 
-t.test("JavaScript too", async (t) => {
+t.test("a playbook in JavaScript is loaded, too", async (t) => {
   shop.write("playbooks/plain.mjs", "export default () => [];\n");
   t.equal((await loadPlaybooks(["plain"], inventory)).length, 1);
 });
 
-t.test("what cannot be loaded says why, and where", async (t) => {
+t.test("a playbook that cannot be loaded is reported with the reason and position", async (t) => {
   shop.write("playbooks/torn.ts", "export default function* () {\n  yield {;\n}\n");
   const torn = await refusal(["torn"]);
   t.ok(torn instanceof InvalidFileError);
@@ -63,7 +63,7 @@ t.test("what cannot be loaded says why, and where", async (t) => {
   t.match((await refusal(["../mine"])).message, /there is no playbook/);
 });
 
-t.test("this machine is a node like the others", async (t) => {
+t.test("this machine can be a node", async (t) => {
   // Where muster has never provisioned this machine, nothing says afterwards that it has.
   const marker = `/dev/shm/muster-${process.geteuid?.()}`;
   if (!existsSync(marker)) t.teardown(() => rmSync(marker, { recursive: true, force: true }));

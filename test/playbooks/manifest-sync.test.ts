@@ -89,12 +89,12 @@ t.test("want + have -> differences", async (t) => {
   for (const [one, other, expected] of table) t.same(told(resource().diff([one, other])), expected);
 });
 
-t.test("the diff shows what will be written, once a file", async (t) => {
+t.test("the diff shows what will be written, once per file", async (t) => {
   const [, difference] = resource().diff([script("500"), json("1000")]);
   t.match(difference?.diff, "-CHUNK_SIZE=500  # manual runs\n+CHUNK_SIZE=1000  # manual runs\n");
 });
 
-t.test("what is written", async (t) => {
+t.test("only values that differ are written, and comments are kept", async (t) => {
   t.same(await change([script("500"), json("1000")]), {
     written: { [SCRIPT]: "#!/bin/bash\nCHUNK_SIZE=1000  # manual runs\n" },
     error: undefined,
@@ -106,7 +106,7 @@ t.test("what is written", async (t) => {
   });
 });
 
-t.test("what cannot be written is told, and does not keep the rest from being mended", async (t) => {
+t.test("a file that cannot be written is reported, and the others are still changed", async (t) => {
   for (const broken of [
     file(Buffer.from([0xff])),
     { kind: "missing" } as const,

@@ -175,7 +175,7 @@ t.test("regular expressions", async (t) => {
   t.match(createRegexEditor("(x*)").replace("", words("xx")), { problem: /cannot be written/ }, "an empty match moves");
 });
 
-t.test("what the inventory's value is", async (t) => {
+t.test("values of the inventory keep their type and notation", async (t) => {
   t.same(toScalarValue(1000, "0x3e8"), integer("0x3e8"));
   t.same(toScalarValue(0.1, "0.10"), { kind: "float", text: "0.10" });
   t.same(toScalarValue("1000", "1000"), words("1000"));

@@ -9,7 +9,7 @@ import { findVerdict, listWrong, TestNode } from "./testnode.js";
 const skip = lacking("another user");
 const RAM = "ramdisk /dev/shm/prng/step3";
 
-t.test("a ramdisk of a user who is not root", { skip }, async (t) => {
+t.test("a ramdisk can belong to a user other than root", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, user: "rig" });
   t.teardown(() => lab.stop());
   const change = { top: { ramdisk: { "/dev/shm/prng/step3": ["train.json"] } } };
@@ -68,7 +68,7 @@ t.test("a ramdisk of a user who is not root", { skip }, async (t) => {
   t.same(listWrong(await bench.verify()), [], "root's folder is fine");
 });
 
-t.test("lock files stay the files that they are while agents may hold them", { skip }, async (t) => {
+t.test("lock files are not replaced while agents may hold them", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 2 });
   t.teardown(() => lab.stop());
   const bench = await TestNode.open(lab.inventory(), gpuLocks);

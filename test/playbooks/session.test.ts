@@ -4,7 +4,7 @@ import { diffPython } from "../../playbooks/python.js";
 import { parseLogoutEffects, parseMaxSessions } from "../../playbooks/session/logind.js";
 import { diffSession } from "../../playbooks/session.js";
 
-t.test("what logind ends", async (t) => {
+t.test("logind settings that end processes are recognized", async (t) => {
   const base = "uid=1000\nuser=ci\n";
   const table: [string, boolean, boolean][] = [
     ["", false, false],
@@ -37,7 +37,7 @@ t.test("MaxSessions", async (t) => {
 
 const whats = (found: Difference[]) => found.map(({ what }) => what);
 
-t.test("each has its remedy", async (t) => {
+t.test("each logind problem has a remedy", async (t) => {
   const ends = { user: "ci", killsProcesses: true, removesFiles: true };
   const shm = ["/dev/shm/prng/step3"];
   t.same(whats(diffSession(ends, 1, shm)), ["KillUserProcesses", "RemoveIPC", "MaxSessions"]);

@@ -31,7 +31,7 @@ const refusals = [
   },
 ];
 
-t.test("who is not root", { skip }, async (t) => {
+t.test("commands of a user other than root use sudo", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, user: "rig" });
   t.teardown(() => lab.stop());
   const node = lab.nodes[0]!;
@@ -52,7 +52,7 @@ t.test("who is not root", { skip }, async (t) => {
     });
 
   const withSudo = findProgram("sudo") === undefined ? "sudo is not installed here" : false;
-  await t.test("sudo without a password", { skip: withSudo }, async (t) => {
+  await t.test("sudo without a password is used", { skip: withSudo }, async (t) => {
     await root("rm /usr/local/bin/sudo; echo 'rig ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/rig; rm /srv/others");
     const done = await bench.provision();
     t.match(findVerdict(done, SYSTEM), { state: "changed", reason: undefined });

@@ -181,7 +181,7 @@ const all: Playbook = async function* (subject) {
   yield* gpuLocks(subject);
 };
 
-t.test("what is spoilt is found, mended, and then found right", { skip }, async (t) => {
+t.test("drift is found, corrected, and then gone", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 2 });
   t.teardown(() => lab.stop());
   mkdirSync(join(lab.folder, "conf/deep"), { recursive: true });

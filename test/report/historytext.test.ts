@@ -115,7 +115,7 @@ t.test("many slots and events are summarized unless all are requested", async (t
   t.match(formatHistory(many, true), /slot 99 /);
 });
 
-t.test("as JSON: exact numbers of any size", async (t) => {
+t.test("JSON output has exact numbers of any size", async (t) => {
   const document = JSON.parse(JSON.stringify(buildHistoryDocument(history), bigintToDecimal));
   t.match(document, { name: "sieve", seconds: 100, nodes: [{ node: "a" }, { node: "b" }], failures: [{ chunk: "7" }] });
   t.equal(document.nodes[1].units, `${2n ** 64n + 10n}`);

@@ -61,7 +61,7 @@ t.test("an error escapes every field", async (t) => {
   for (const error of errors) t.equal(findUnsafe(formatError(error)), undefined);
 });
 
-t.test("JSON is exact and printable", async (t) => {
+t.test("JSON output is exact and printable", async (t) => {
   const document = { [HOSTILE]: [HOSTILE, 1, null, { a: "é\t\n" }] };
   const text = formatJson(document, 2);
   t.same(JSON.parse(text), document);

@@ -8,7 +8,7 @@ const slots = [0, 1, 2].map((slot) => ({ node: "rig", slot }));
 const node = { chunks: 4, units: 4n, failedAttempts: 0 };
 
 /** A run of 10 chunks on one node after one second. */
-function view(member: object, out: [slot: number, back: boolean][], failedAttempts = 0): RunView {
+function view(worker: object, out: [slot: number, back: boolean][], failedAttempts = 0): RunView {
   const of = {
     ...node,
     failedAttempts,
@@ -16,10 +16,10 @@ function view(member: object, out: [slot: number, back: boolean][], failedAttemp
   };
   const job = { name: "sieve", units: 10n, kind: "tasks" };
   const tally = { job, units: 4n, chunks: 4, failed: 0, seconds: 1, nodes: new Map([["rig", of]]), forNode: () => of };
-  const members = [
-    { node: { name: "rig" }, state: "live", slots, memoryWaitingSlots: 0, ...member } as unknown as NodeWorker,
+  const workers = [
+    { node: { name: "rig" }, state: "live", slots, memoryWaitingSlots: 0, ...worker } as unknown as NodeWorker,
   ];
-  return { workers: members, counters: tally } as unknown as RunView;
+  return { workers: workers, counters: tally } as unknown as RunView;
 }
 
 const TABLE: [what: string, view: RunView, line: RegExp][] = [

@@ -221,6 +221,7 @@ export const NOT_RENDERED = [
   "shortenMiddle",
   "truncateEnd",
   "wrapText",
+  "indentLines",
   "countColumns",
   "takeColumns",
   "takeLastColumns",

@@ -65,7 +65,7 @@ const TABLE: [schema: SchemaName, text: string, problems: string[], hint?: strin
   ],
 ];
 
-t.test("what a schema does not allow, where, and what is near", async (t) => {
+t.test("a schema violation is reported with its position and a suggestion", async (t) => {
   for (const [schema, text, problems, hint] of TABLE) {
     const got = checkSchema(parseSource("x.yaml", text), schema);
     t.same(formatProblems(got), problems, text);
@@ -73,7 +73,7 @@ t.test("what a schema does not allow, where, and what is near", async (t) => {
   }
 });
 
-t.test("exact integers beyond 2^64 pass", async (t) => {
+t.test("integers beyond 2^64 are exact", async (t) => {
   const text = "kind: range\nrange: [18446744073709551616, 36893488147419103232]\n";
   t.same(checkSchema(parseSource("x.yaml", text), "job"), []);
 });

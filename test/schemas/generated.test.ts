@@ -4,7 +4,7 @@ import t from "tap";
 import { generated } from "../../schemas/generate.js";
 import { projectRoot } from "../../templates/nodeprograms.js";
 
-t.test("types and reference manual are what the schemas say (else: npm run generate)", async (t) => {
+t.test("generated types and reference are up to date (otherwise: npm run generate)", async (t) => {
   for (const [path, content] of Object.entries(await generated())) {
     t.equal(readFileSync(join(projectRoot(), path), "utf8"), content, path);
   }

@@ -22,7 +22,7 @@ t.test("lines are the tasks of a job, or the entries of a jobs file", async (t) 
   t.equal(jobs.text(["jobs", 0, "args", 0]), "0.10");
 });
 
-t.test("places are those of the lines", async (t) => {
+t.test("positions are those of the lines", async (t) => {
   const source = parseSource(
     "x.ndjson",
     '{"kind": "tasks", "2": 0, "1": 0}\n{"id": 1}\n\n {"id": 2, "args": [7, 8]}\n',
@@ -33,7 +33,7 @@ t.test("places are those of the lines", async (t) => {
   t.match(source.positionOf(["tasks", 1, "args", 1]), { line: 4, column: 24 });
 });
 
-t.test("what is no JSON lines file", async (t) => {
+t.test("a file that is not JSON lines is rejected", async (t) => {
   const table: [what: string, text: string, problems: string[]][] = [
     ["nothing", " \n", ["1:1 is empty"]],
     ["a list", "[1]\n", ['1:1 this is not JSON: a line is a mapping: a "{" is expected here']],

@@ -29,7 +29,7 @@ const REFUSED: [what: string, text: string, problems: string[]][] = [
   ["deep nesting in JSON", "[".repeat(1_000_000), ["1:101 nested deeper than 100 levels"]],
 ];
 
-t.test("what is refused, and where it says so", async (t) => {
+t.test("invalid pipelines are refused with the position of the problem", async (t) => {
   for (const [what, text, problems] of REFUSED) {
     t.same(formatProblems(catchProblems(() => parseSource("x.yaml", text))), problems, what);
   }
@@ -41,7 +41,7 @@ t.test("what is refused, and where it says so", async (t) => {
   );
 });
 
-t.test("hostile sizes end quickly and say one thing", async (t) => {
+t.test("hostile sizes end quickly with one message", async (t) => {
   const table: [string, number][] = [
     [`a: ${"[".repeat(100_000)}`, 1],
     ["- ".repeat(20_000), 1],
@@ -56,7 +56,7 @@ t.test("hostile sizes end quickly and say one thing", async (t) => {
   }
 });
 
-t.test("a file that cannot be read", async (t) => {
+t.test("a file that cannot be read is reported", async (t) => {
   const folder = t.testdir({ "latin1.yaml": Buffer.from([0x61, 0x3a, 0xe9]), inner: {} });
   const messages = ["none.yaml", "inner", "latin1.yaml"].map(
     (name) => catchProblems(() => readSource(`${folder}/${name}`))[0]?.message,
@@ -64,7 +64,7 @@ t.test("a file that cannot be read", async (t) => {
   t.same(messages, ["there is no such file", "is not a file", "is not UTF-8 text"]);
 });
 
-t.test("integers are exact, and texts stay as written", async (t) => {
+t.test("integers are exact, and texts are kept as written", async (t) => {
   const yaml =
     "big: 18446744073709551615\nfar: -340282366920938463463374607431768211456\nrate: 0.10\nhex: 0x1F\nyes: yes\nok: True\n";
   const source = parseSource("x.yaml", yaml);
@@ -92,7 +92,7 @@ t.test("an anchor may be used, and keeps its text", async (t) => {
   t.equal(source.text(["b", 0]), "0.10");
 });
 
-t.test("places of keys and values, and of what is not there", async (t) => {
+t.test("keys, values and missing keys have positions", async (t) => {
   for (const [name, text] of [
     ["x.yaml", "top:\n  list: [a, b]\n"],
     ["x.json", '{"top":\n  {"list": ["a", "b"]}}'],
@@ -120,7 +120,7 @@ t.test("any JSON value reads as JSON.parse reads it", async () => {
   );
 });
 
-t.test("a scalar of the command line", async (t) => {
+t.test("values of the command line are parsed as YAML scalars", async (t) => {
   const table: [string, unknown][] = [
     ["10m", { value: "10m", text: "10m" }],
     ["0.10", { value: 0.1, text: "0.10" }],

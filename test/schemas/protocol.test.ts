@@ -22,7 +22,7 @@ t.test("the examples are valid, and invalid without any of their required fields
   }
 });
 
-t.test("what is frozen is as it was in version 2", async (t) => {
+t.test("the frozen messages are those of version 2", async (t) => {
   const frozen = (name: string) => {
     const { frozen: fields, required, properties } = schema.definitions[name]!;
     return fields!.map((field) => [field, required!.includes(field), properties![field]!.$ref ?? properties![field]]);

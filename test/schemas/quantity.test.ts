@@ -1,7 +1,7 @@
 import t from "tap";
 import { parseDuration, parseSize } from "../../schemas/quantity.js";
 
-t.test("spans of time are seconds", async (t) => {
+t.test("durations are parsed into seconds", async (t) => {
   const table: [unknown, number | undefined][] = [
     ["60s", 60],
     ["10m", 600],
@@ -26,7 +26,7 @@ t.test("spans of time are seconds", async (t) => {
   }
 });
 
-t.test("sizes are bytes", async (t) => {
+t.test("sizes are parsed into bytes", async (t) => {
   const table: [unknown, number | undefined][] = [
     ["8GiB", 8 * 2 ** 30],
     ["512MiB", 512 * 2 ** 20],

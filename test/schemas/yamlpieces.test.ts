@@ -161,7 +161,7 @@ t.test("a long list comes in many pieces, in block and in flow style", async (t)
   }
 });
 
-t.test("what is wrong in a late item is found there, once", async (t) => {
+t.test("a problem in a late item is reported once, at its position", async (t) => {
   const items = Array.from({ length: 1000 }, (_, index) => `  - {id: ${index}}\n`);
   const table: [what: string, line: string, problem: string][] = [
     ["syntax", "  - {id: 5\n", "903:3 flow map in block collection must be sufficiently indented and end with a }"],

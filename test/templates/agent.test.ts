@@ -62,7 +62,7 @@ t.test("arguments arrive byte for byte; the environment of the slot overrides th
   t.match(nul.error, /could not be started.*null byte/);
 });
 
-t.test("done says how a program ended", async (t) => {
+t.test("the done message reports how a program ended", async (t) => {
   const { attachment, folder } = await attachAgent(t);
   const table: [string, string, Partial<DoneMessage>][] = [
     ["zero", "exit 0", { exit: 0, signal: null }],

@@ -138,7 +138,7 @@ t.test("a pid that belongs to another process now is not trusted", async (t) => 
   t.same(findProcesses("MUSTER_ATTEMPT=other"), [], "the process of the attempt has ended; this test has not");
 });
 
-t.test("pings are answered and renew the lease; a silent connection does not", async (t) => {
+t.test("pings are answered and renew the lease; a silent connection does not renew it", async (t) => {
   const { folder, attachment } = await attachAgent(t, { lease: 2 });
   attachment.start("orphan", {}, ["setsid sleep 1000 & sleep 1000"]);
   const begin = performance.now();
@@ -224,7 +224,7 @@ open('end', 'w').close()"`;
   t.end();
 });
 
-t.test("an error names what stays", { skip: process.getuid?.() !== 0 && "needs root" }, (t) => {
+t.test("an error names what could not be deleted", { skip: process.getuid?.() !== 0 && "needs root" }, (t) => {
   const path = makeTree("mkdir -p t/other t/mine; : > t/mine/file");
   t.teardown(() => rmSync(path, { recursive: true }));
   execFileSync("sh", ["-c", "chown 0:0 t/other; chmod 755 t/other; : > t/other/file"], { cwd: path });

@@ -93,7 +93,7 @@ t.test("an agent that is stopped during a chunk leaves no lock file", async (t) 
   t.same(filesOf(gpu), []);
 });
 
-t.test("an agent from before there were lock files excludes others", async (t) => {
+t.test("an agent that predates lock files still excludes others", async (t) => {
   const gpu = `old-${process.pid}`;
   const old = await startHolder(t, HOLD_NAME, [`muster/${boot}/gpu/${gpu}`, "old"]);
   const { attachment } = await attachAgent(t, { slots: slotsOf(gpu) });

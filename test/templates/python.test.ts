@@ -17,7 +17,7 @@ for file in sys.argv[1:]:
             print(file, name)
 `;
 
-t.test("what runs on nodes is Python 3.8", async (t) => {
+t.test("programs for nodes are valid Python 3.8", async (t) => {
   const files = ["templates", "examples"].flatMap((folder) =>
     readdirSync(join(projectRoot(), folder), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".py") && !name.includes("runs/"))

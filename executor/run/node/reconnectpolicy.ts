@@ -5,7 +5,7 @@ const TRANSIENT_CODES = ["UNREACHABLE", "LOST", "TIMEOUT", "DROPPED"];
 const ACCESS_DENIED_CODES = ["AUTH", "SUPERSEDED", "PROTOCOL", "WORKDIR"];
 
 /** Whether an error may be temporary, so that a node that has never joined is tried again. */
-export function isTransientError(code: string): boolean {
+function isTransientError(code: string): boolean {
   return TRANSIENT_CODES.includes(code);
 }
 

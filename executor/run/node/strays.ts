@@ -29,8 +29,8 @@ export async function endStrays(connection: Connection, agent: NodeProgram, root
   }
   const report = parseStrayReport(outcome.stdout);
   if (report === undefined) {
-    const said = outcome.stderr.trim().split("\n").at(-1) ?? "";
-    throw new MusterError("NOT_STOPPED", `the search for processes of the run failed: ${said}`, { node: node.name });
+    const message = outcome.stderr.trim().split("\n").at(-1) ?? "";
+    throw new MusterError("NOT_STOPPED", `the search for processes of the run failed: ${message}`, { node: node.name });
   }
   const left = [
     ...(report.alive.length === 0 ? [] : [`processes that do not die: ${report.alive.join(", ")}`]),

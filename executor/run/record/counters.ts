@@ -40,15 +40,15 @@ export class RunCounters {
 
   constructor(
     readonly job: Job,
-    past: RunReplay,
+    replay: RunReplay,
     /** Called when a slot is disabled, with the reason, or enabled again, without one. */
     private readonly onSlotChange: (node: string, slot: number, out: string | undefined) => void = () => {},
   ) {
-    this.session = past.nextSession;
-    this.chunks = past.committedChunks;
-    this.units = past.committedUnits.size();
-    this.rechecked = past.recheckedChunks.size;
-    this.recheckDifferences = [...past.recheckDifferences];
+    this.session = replay.nextSession;
+    this.chunks = replay.committedChunks;
+    this.units = replay.committedUnits.size();
+    this.rechecked = replay.recheckedChunks.size;
+    this.recheckDifferences = [...replay.recheckDifferences];
   }
 
   /** Seconds since this session began. */
@@ -115,11 +115,11 @@ export class RunCounters {
   }
 
   forNode(node: string): NodeCounters {
-    let tally = this.nodes.get(node);
-    if (tally === undefined) {
-      tally = { chunks: 0, units: 0n, failedAttempts: 0, disabledSlots: new Map() };
-      this.nodes.set(node, tally);
+    let counts = this.nodes.get(node);
+    if (counts === undefined) {
+      counts = { chunks: 0, units: 0n, failedAttempts: 0, disabledSlots: new Map() };
+      this.nodes.set(node, counts);
     }
-    return tally;
+    return counts;
   }
 }

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from "node:crypto";
+import { isJsonObject } from "../../../schemas/isjsonobject.js";
 import type { Job } from "../../job/job.js";
 import type { JournalEntry } from "./journalentry.js";
 
@@ -22,7 +23,7 @@ export function hashEnvValues(identity: string, salt: string): string {
     return known;
   };
   const hidden = (fields: JsonFields): JsonFields => {
-    if (!isJsonFields(fields.env)) return fields;
+    if (!isJsonObject(fields.env)) return fields;
     return { ...fields, env: mapFields(fields.env, (name, value) => hash(name, `${value}`)) };
   };
   const { tasks, ...job } = JSON.parse(identity) as JsonFields;
@@ -40,7 +41,7 @@ export function findIdentityChanges(run: IdentityEntry, job: Job, inputs: Record
 function changedFields(before: JsonFields, now: JsonFields): string[] {
   return changedKeys(before, now).flatMap((key) => {
     const [was, is] = [before[key], now[key]];
-    if (key === "env" && isJsonFields(was) && isJsonFields(is))
+    if (key === "env" && isJsonObject(was) && isJsonObject(is))
       return changedKeys(was, is).map((name) => `env: ${name} ${describeChange(was[name], is[name])}`);
     if (key === "tasks" && Array.isArray(was) && Array.isArray(is)) return changedTasks(was, is);
     return formatFieldChange(key, was, is);
@@ -85,10 +86,6 @@ function formatFieldChange(key: string, before: unknown, now: unknown): string {
 
 function mapFields(fields: JsonFields, to: (key: string, value: unknown) => unknown): JsonFields {
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, to(key, value)]));
-}
-
-function isJsonFields(value: unknown): value is JsonFields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function toJson(value: unknown): string {

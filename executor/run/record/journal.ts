@@ -1,11 +1,9 @@
-import { closeSync, fstatSync, fsync, ftruncateSync, readSync, writeSync } from "node:fs";
-import { promisify } from "node:util";
+import { closeSync, fstatSync, ftruncateSync, readSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { MusterError } from "../../../schemas/errors.js";
 import { failpoint } from "../failpoint.js";
+import { fsyncFile, writeAll } from "./durablewrites.js";
 import type { JournalEntry } from "./journalentry.js";
-
-const fsyncFile = promisify(fsync);
 
 /** How much of a journal is read at a time. */
 const READ_BLOCK_BYTES = 1 << 20;
@@ -123,11 +121,6 @@ export function readFirstEntries(fd: number): JournalEntry[] {
 function readTextAt(fd: number, from: number, length: number): string {
   const bytes = Buffer.alloc(length);
   return bytes.toString("utf8", 0, readSync(fd, bytes, 0, length, from));
-}
-
-/** Writes all of `bytes`, where the system writes only a part at a time. */
-export function writeAll(fd: number, bytes: Buffer): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
 function encodeEntry(sequence: number, entry: object): string {

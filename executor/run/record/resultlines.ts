@@ -1,18 +1,10 @@
-import {
-  closeSync,
-  createReadStream,
-  createWriteStream,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
+import { createReadStream, createWriteStream, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Job } from "../../job/job.js";
 import { failpoint } from "../failpoint.js";
+import { fsyncPath } from "./durablewrites.js";
 import { LineCoverage } from "./linecoverage.js";
 
 /** A line of results.ndjson: the result of one chunk. `output`: the text of its first output, if that is JSON. */
@@ -49,7 +41,7 @@ export function formatResultLine(line: ResultLine): string {
  * Returns the units that the lines cover.
  */
 export async function sortResultLines(file: string, job: Job, piece = SORT_PIECE_BYTES): Promise<LineCoverage> {
-  const census = new LineCoverage(job);
+  const coverage = new LineCoverage(job);
   let pieces: string[] = [];
   let made = 0;
   let lines: KeyedLine[] = [];
@@ -67,7 +59,7 @@ export async function sortResultLines(file: string, job: Job, piece = SORT_PIECE
     bytes = 0;
   };
   for await (const line of readKeyedLines(file, job)) {
-    census.add(line.chunk);
+    coverage.add(line.chunk);
     sorted &&= last === undefined || isBefore(last, line);
     last = line;
     lines.push(line);
@@ -75,7 +67,7 @@ export async function sortResultLines(file: string, job: Job, piece = SORT_PIECE
     if (bytes >= piece) await flush();
   }
   try {
-    if (sorted) return census;
+    if (sorted) return coverage;
     if (pieces.length > 0) await flush();
     while (pieces.length > MERGE_WAYS) {
       const some = pieces.slice(0, MERGE_WAYS);
@@ -85,7 +77,7 @@ export async function sortResultLines(file: string, job: Job, piece = SORT_PIECE
     await writeLines(`${file}.sorted`, pieces.length > 0 ? mergePieces(pieces, job) : sortByKey(lines));
     failpoint("sorted");
     replaceFile(`${file}.sorted`, file);
-    return census;
+    return coverage;
   } finally {
     removePieces(file);
   }
@@ -157,9 +149,7 @@ async function* joinIntoBlocks(lines: Iterable<KeyedLine> | AsyncIterable<KeyedL
 
 /** Replaces `file` by the file `by` atomically, after that is fsynced. */
 export function replaceFile(by: string, file: string): void {
-  const fd = openSync(by, "r");
-  fsyncSync(fd);
-  closeSync(fd);
+  fsyncPath(by);
   renameSync(by, file);
 }
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
@@ -7,6 +7,7 @@ import type { Job } from "../../job/job.js";
 import { SignedAttemptIds } from "../agent/signedids.js";
 import { checkForDamage, type ResultsCheck } from "./damage.js";
 import { explainDiskError } from "./diskerror.js";
+import { fsyncPath } from "./durablewrites.js";
 import { type FileContent, hashInputs } from "./filehashes.js";
 import { copyFileWithMode, intersectModes } from "./filemode.js";
 import { findIdentityChanges, generateSalt, hashEnvValues } from "./jobidentity.js";
@@ -88,7 +89,7 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
   const nonce = randomBytes(8).toString("hex");
   if (!isComplete) journal.add(createOpenEntry(session, nonce));
   await journal.flush();
-  if (isNew) for (const folder of [path, dirname(path)]) syncFolder(folder);
+  if (isNew) for (const folder of [path, dirname(path)]) fsyncPath(folder);
   const nonces = [...replay.nonces, nonce];
   return {
     path,
@@ -177,13 +178,6 @@ function rejectDamaged(path: string, results: ResultsCheck): void {
   throw new MusterError("RESULTS_DAMAGED", `${path}: ${results.damage}`, {
     next: "Restore what was there, or start a new run beside this one with --fresh.",
   });
-}
-
-/** Makes the names in a folder durable. */
-function syncFolder(folder: string): void {
-  const fd = openSync(folder, "r");
-  fsyncSync(fd);
-  closeSync(fd);
 }
 
 function rejectOtherRun(path: string, differs: string[]): void {

@@ -8,23 +8,23 @@ import type { RunReplay } from "./replay.js";
  * computed or collected again, but not necessarily with the same bounds or with success, so they might never be replaced. Files that do
  * not have the name of a chunk or an output of the job are kept.
  */
-export function removeUncommitted(results: string, past: RunReplay, job: Job): void {
+export function removeUncommitted(results: string, replay: RunReplay, job: Job): void {
   if (job.collect === "lines" || !existsSync(results)) return;
-  if (job.kind === "tasks") removeOutputs(results, past, job);
-  else removeChunks(results, past, job);
+  if (job.kind === "tasks") removeOutputs(results, replay, job);
+  else removeChunks(results, replay, job);
 }
 
-function removeOutputs(results: string, past: RunReplay, job: Job): void {
+function removeOutputs(results: string, replay: RunReplay, job: Job): void {
   for (let task = job.first; task < job.first + job.units; task++) {
-    if (past.committedUnits.overlaps(task, task + 1n)) continue;
+    if (replay.committedUnits.overlaps(task, task + 1n)) continue;
     for (const output of job.chunk(task, task + 1n).spec.outputs) rmSync(join(results, output), { force: true });
   }
 }
 
-function removeChunks(results: string, past: RunReplay, job: Job): void {
+function removeChunks(results: string, replay: RunReplay, job: Job): void {
   for (const name of readdirSync(results)) {
     const units = job.unitsOf(name);
-    if (units === undefined || past.committedUnits.overlaps(...units)) continue;
+    if (units === undefined || replay.committedUnits.overlaps(...units)) continue;
     rmSync(join(results, name), { recursive: true, force: true });
   }
 }

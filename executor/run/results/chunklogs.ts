@@ -10,21 +10,21 @@ import type { DiskReservation } from "./diskspace.js";
 export async function saveLogs(
   attempt: Attempt,
   done: DoneMessage,
-  origin: ResultSource,
+  source: ResultSource,
   logs: string,
-  room: DiskReservation,
+  reservation: DiskReservation,
 ): Promise<void> {
   const { id } = attempt.chunk;
-  await saveLog(done.stdout, join(logs, `${id}.out`), `${origin.root}/a/${attempt.id}/out`, origin, room);
-  await saveLog(done.stderr, join(logs, `${id}.err`), `${origin.root}/a/${attempt.id}/err`, origin, room);
+  await saveLog(done.stdout, join(logs, `${id}.out`), `${source.root}/a/${attempt.id}/out`, source, reservation);
+  await saveLog(done.stderr, join(logs, `${id}.err`), `${source.root}/a/${attempt.id}/err`, source, reservation);
 }
 
 async function saveLog(
   report: LogReport,
   local: string,
   remote: string,
-  origin: ResultSource,
-  room: DiskReservation,
+  source: ResultSource,
+  reservation: DiskReservation,
 ): Promise<void> {
   if (report.size === 0) return;
   if (report.data !== undefined) {
@@ -33,8 +33,8 @@ async function saveLog(
   }
   const pulled = `${local}.pulled`;
   rmSync(pulled, { force: true });
-  const files = await origin.files();
-  await room.withReservation(Math.min(report.size, MAX_LOG_BYTES * 2), () =>
+  const files = await source.files();
+  await reservation.withReservation(Math.min(report.size, MAX_LOG_BYTES * 2), () =>
     files.download(remote, pulled, MAX_LOG_BYTES * 2),
   );
   renameSync(pulled, local);

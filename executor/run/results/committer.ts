@@ -1,17 +1,14 @@
-import { closeSync, fsync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 import type { Job } from "../../job/job.js";
 import type { Attempt } from "../../schedule/events.js";
 import { IntervalSet } from "../../schedule/queue/intervalset.js";
 import { failpoint } from "../failpoint.js";
-import { writeAll } from "../record/journal.js";
+import { fsyncFile, writeAll } from "../record/durablewrites.js";
 import { formatResultLine } from "../record/resultlines.js";
 import type { RunDirectory } from "../record/rundir.js";
 import { type Publication, publish, type VerifiedOutput } from "./publish.js";
-
-const fsyncFile = promisify(fsync);
 
 /** Larger outputs are not repeated in results.ndjson. */
 const MAX_LINE_OUTPUT_BYTES = 64 << 10;

@@ -1,3 +1,4 @@
+import { isJsonObject } from "../../../schemas/isjsonobject.js";
 /**
  * Returns where two JSON values differ, as a path like `hits[3].score` with both values; undefined if they have the same structure and
  * their numbers differ by at most `tolerance` times the larger one, or `tolerance` itself where both are below 1.
@@ -17,7 +18,7 @@ export function findJsonDifference(one: unknown, other: unknown, tolerance: numb
     }
     return undefined;
   }
-  if (isMapping(one) && isMapping(other)) {
+  if (isJsonObject(one) && isJsonObject(other)) {
     for (const key of new Set([...Object.keys(one), ...Object.keys(other)])) {
       const there = [one, other].map((value) => Object.hasOwn(value, key));
       if (there.includes(false)) return `${path === "" ? key : `${path}.${key}`} is in one of them alone`;
@@ -32,8 +33,4 @@ export function findJsonDifference(one: unknown, other: unknown, tolerance: numb
 function describeDifference(path: string, one: unknown, other: unknown): string {
   const [a, b] = [one, other].map((value) => String(JSON.stringify(value)).slice(0, 60));
   return `${path || "it"} is ${a} and ${b}`;
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,10 +1,7 @@
-import { closeSync, fsync, mkdirSync, openSync, renameSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { promisify } from "node:util";
 import { failpoint } from "../failpoint.js";
-import { writeAll } from "../record/journal.js";
-
-const fsyncFile = promisify(fsync);
+import { fsyncFile, writeAll } from "../record/durablewrites.js";
 
 /** A verified output without its final name: its bytes, or the fsynced file that they were pulled into. */
 export interface VerifiedOutput {

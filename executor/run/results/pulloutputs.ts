@@ -21,8 +21,8 @@ const MAX_PULL_ATTEMPTS = 3;
 export async function pullOutputs(
   attempt: Attempt,
   done: DoneMessage,
-  origin: ResultSource,
-  room: DiskReservation,
+  source: ResultSource,
+  reservation: DiskReservation,
   limit: number,
 ): Promise<VerifiedOutput[]> {
   const pulls = attempt.chunk.spec.outputs.map(async (path, index) => {
@@ -31,9 +31,9 @@ export async function pullOutputs(
     if (report.size > limit)
       throw createCorruptError(attempt, path, `it has ${report.size} bytes, more than the ${limit} allowed`);
     if (report.data !== undefined) return verifyInline(attempt, report, Buffer.from(report.data, "base64"));
-    const remote = `${origin.root}/a/${attempt.id}/work/${path}`;
-    const local = join(room.folder, `${attempt.id}.${index}`);
-    return room.withReservation(report.size, () => pullFile(attempt, report, remote, local, origin));
+    const remote = `${source.root}/a/${attempt.id}/work/${path}`;
+    const local = join(reservation.folder, `${attempt.id}.${index}`);
+    return reservation.withReservation(report.size, () => pullFile(attempt, report, remote, local, source));
   });
   // All pulls must have ended before the attempt may be pulled again.
   const ended = await Promise.allSettled(pulls);
@@ -61,11 +61,11 @@ async function pullFile(
   report: OutputReport,
   remote: string,
   local: string,
-  origin: ResultSource,
+  source: ResultSource,
 ): Promise<VerifiedOutput> {
   const once = async (): Promise<VerifiedOutput> => {
     rmSync(local, { force: true });
-    const files = await origin.files();
+    const files = await source.files();
     const { size, sha256 } = await files.download(remote, local, report.size);
     if (size === report.size && sha256 === report.sha256)
       return { path: report.path, sha256, size, content: { pulled: local } };

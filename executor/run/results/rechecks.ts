@@ -36,11 +36,11 @@ export class Rechecks {
   ) {}
 
   static async open(job: Job, directory: RunDirectory): Promise<Rechecks> {
-    const canary = new Rechecks(job, directory, []);
+    const rechecks = new Rechecks(job, directory, []);
     const file = join(directory.path, "results.ndjson");
-    if (job.recheck === undefined || directory.session === 1 || !existsSync(file)) return canary;
-    for await (const { text } of readKeyedLines(file, job)) canary.restoreLine(text);
-    return canary;
+    if (job.recheck === undefined || directory.session === 1 || !existsSync(file)) return rechecks;
+    for await (const { text } of readKeyedLines(file, job)) rechecks.restoreLine(text);
+    return rechecks;
   }
 
   /** Remembers what a comparison needs of a first result. */
@@ -57,7 +57,7 @@ export class Rechecks {
   async compare(
     attempt: Attempt,
     outputs: VerifiedOutput[],
-    tally: RunCounters,
+    counters: RunCounters,
   ): Promise<RecheckDifference | undefined> {
     const { chunk, node, slot } = attempt;
     try {
@@ -67,7 +67,7 @@ export class Rechecks {
           ? undefined
           : { chunk: chunk.id, first: chunk.firstResult!, second: { node, slot }, what: found };
       this.directory.journal.add({ e: "canary", chunk: chunk.id, differing });
-      tally.countRecheck(differing);
+      counters.countRecheck(differing);
       await this.directory.journal.flush();
       this.firstResults.delete(chunk.id);
       return differing;
@@ -77,10 +77,10 @@ export class Rechecks {
   }
 
   /** Records that a chunk cannot be rechecked. */
-  recordSkipped({ chunk }: Failure, tally: RunCounters): void {
+  recordSkipped({ chunk }: Failure, counters: RunCounters): void {
     this.directory.journal.add({ e: "canary", chunk });
     this.firstResults.delete(chunk);
-    tally.skippedRechecks++;
+    counters.skippedRechecks++;
   }
 
   private get tolerance(): number | undefined {

@@ -25,7 +25,7 @@ export class ResultFetcher {
   /** The folder for pulled files that have no final name yet. */
   readonly partialFolder: string;
   private readonly pulls = new Semaphore(MAX_CONCURRENT_PULLS);
-  private readonly ofNode = new WeakMap<ResultSource, Semaphore>();
+  private readonly pullsBySource = new WeakMap<ResultSource, Semaphore>();
   private readonly disk: DiskReservation;
   private readonly logsFolder: string;
 
@@ -48,15 +48,15 @@ export class ResultFetcher {
   async fetchOutputs(
     attempt: Attempt,
     done: DoneMessage,
-    origin: ResultSource,
+    source: ResultSource,
   ): Promise<{ outputs: VerifiedOutput[]; json?: string }> {
     const lines = this.job.collect === "lines";
     const limit = lines ? Math.min(MAX_COLLECTED_LINE_BYTES, this.job.limits.output) : this.job.limits.output;
-    const pull = () => this.pulls.run(() => pullOutputs(attempt, done, origin, this.disk, limit));
-    const outputs = await this.gateOf(origin).run(pull);
+    const pull = () => this.pulls.run(() => pullOutputs(attempt, done, source, this.disk, limit));
+    const outputs = await this.pullsOf(source).run(pull);
     failpoint("pulled");
     try {
-      await this.fetchLogs(attempt, done, origin);
+      await this.fetchLogs(attempt, done, source);
       const json = readJsonText(outputs[0], lines ? MAX_COLLECTED_LINE_BYTES : undefined);
       if (lines && json === undefined) throw new MusterError("NOT_JSON", `output ${outputs[0]?.path} is not JSON`);
       return { outputs, json };
@@ -67,14 +67,14 @@ export class ResultFetcher {
   }
 
   /** Saves the logs of an attempt. Those of a recheck are skipped: the logs of the first attempt are kept. */
-  async fetchLogs(attempt: Attempt, done: DoneMessage, origin: ResultSource): Promise<void> {
+  async fetchLogs(attempt: Attempt, done: DoneMessage, source: ResultSource): Promise<void> {
     if (attempt.chunk.firstResult !== undefined) return;
-    return saveLogs(attempt, done, origin, this.logsFolder, this.disk);
+    return saveLogs(attempt, done, source, this.logsFolder, this.disk);
   }
 
-  private gateOf(origin: ResultSource): Semaphore {
-    const gate = this.ofNode.get(origin) ?? new Semaphore(MAX_CONCURRENT_PULLS_PER_NODE);
-    this.ofNode.set(origin, gate);
+  private pullsOf(source: ResultSource): Semaphore {
+    const gate = this.pullsBySource.get(source) ?? new Semaphore(MAX_CONCURRENT_PULLS_PER_NODE);
+    this.pullsBySource.set(source, gate);
     return gate;
   }
 

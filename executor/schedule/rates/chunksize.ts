@@ -61,7 +61,7 @@ function sizeByTime(sizing: Extract<Sizing, { by: "time" }>, estimate: RateEstim
   return estimate.lastChunk === undefined ? units : Math.min(units, MAX_GROWTH * estimate.lastChunk.units);
 }
 
-export function chooseTargetSeconds(overhead: OverheadEstimate): number {
+function chooseTargetSeconds(overhead: OverheadEstimate): number {
   return overhead.isKnown
     ? Math.max(MIN_TARGET_SECONDS, Math.min(MAX_TARGET_SECONDS, TIMES_OVERHEAD * overhead.seconds))
     : DEFAULT_TARGET_SECONDS;

@@ -5,8 +5,8 @@ import type { RateEstimate, Rates } from "./rates.js";
 export interface CostModel {
   /** Returns the expected cost of a chunk before it runs; undefined = unknown. */
   estimate(chunk: Chunk): number | undefined;
-  /** Returns the expected total cost of a chunk that has done `past` of it and has not ended. */
-  estimateAfter(chunk: Chunk, past: number): number | undefined;
+  /** Returns the expected total cost of a chunk that has not ended after `spent`, in the same unit. */
+  estimateAfter(chunk: Chunk, spent: number): number | undefined;
   /** Returns the rate of a slot that has run nothing, from the rate of its profile. */
   guessRate(rate: number | undefined): number | undefined;
   /** Learns from a chunk that took a slot `seconds`. */

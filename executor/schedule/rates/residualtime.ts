@@ -23,18 +23,18 @@ export class ResidualTime {
   }
 
   /**
-   * Returns the expected ratio of a chunk whose ratio exceeds `past` already. Beyond the largest ratio seen, the chunk is
+   * Returns the expected ratio of a chunk whose ratio already exceeds `ratio`. Beyond the largest ratio seen, the chunk is
    * expected to exceed it by at least as much again.
    */
-  expectBeyond(past: number): number {
+  expectBeyond(ratio: number): number {
     const deviation = Math.sqrt(this.squaredDeviations / (this.count + 1));
-    const z = (Math.log(Math.max(past, Number.MIN_VALUE)) - this.mean) / deviation;
+    const z = (Math.log(Math.max(ratio, Number.MIN_VALUE)) - this.mean) / deviation;
     const whole = Math.exp(this.mean + deviation ** 2 / 2);
     const expected =
       z < ASYMPTOTIC_Z
         ? (whole * normalTail(z - deviation)) / normalTail(z)
-        : (past * millsRatio(z - deviation)) / millsRatio(z);
-    return Math.max(expected, 2 * past - this.largest);
+        : (ratio * millsRatio(z - deviation)) / millsRatio(z);
+    return Math.max(expected, 2 * ratio - this.largest);
   }
 }
 

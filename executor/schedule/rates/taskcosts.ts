@@ -54,9 +54,9 @@ export class TaskCosts implements CostModel {
     return this.programs.get(programName(chunk))?.value ?? this.all.value;
   }
 
-  estimateAfter(chunk: Chunk, past: number): number | undefined {
+  estimateAfter(chunk: Chunk, spent: number): number | undefined {
     const length = this.estimate(chunk);
-    return length === undefined ? undefined : length * this.residualTime.expectBeyond(past / length);
+    return length === undefined ? undefined : length * this.residualTime.expectBeyond(spent / length);
   }
 
   guessRate(rate: number | undefined): number {

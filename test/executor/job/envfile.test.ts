@@ -17,7 +17,7 @@ function load(t: Test, content: string | Buffer, text = RANGE, named = "secrets/
 
 const envOf = (t: Test, content: string, text?: string) => load(t, content, text).job().chunk(0n, 1n).spec.env;
 
-t.test("each line is a variable", async (t) => {
+t.test("each line of an env_file is a variable", async (t) => {
   const table: [what: string, content: string, env: Record<string, string>][] = [
     ["nothing", "", {}],
     ["comments and empty lines", "# A=1\n\n   \n\t# B=2\nC=3\n", { C: "3" }],

@@ -36,7 +36,11 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     ["5:1 canary is the earlier name of recheck, which is given as well"],
     "keep recheck",
   ],
-  ["no script at all", "kind: range\nrange: [0, 10]\n", ["1:1 the job names no program: neither script, module nor command"]],
+  [
+    "no script at all",
+    "kind: range\nrange: [0, 10]\n",
+    ["1:1 the job names no program: neither script, module nor command"],
+  ],
   ["script and command", `${RANGE}command: [x]\n`, ["4:1 command: a script is given as well"]],
   [
     "a script that cannot start",

@@ -3,7 +3,7 @@ import type { JobOptions } from "../../../executor/job/loadjob.js";
 import { catchError, catchProblems, formatProblems } from "../../schemas/problems.js";
 import { args, jobs } from "./jobfixture.js";
 
-t.test("--set and --range", async (t) => {
+t.test("--set and --range override keys of the job", async (t) => {
   const load = jobs(t);
   const text = "kind: range\nrange: [0, 10]\nscript: w.py\nargs: ['{p}', '{new}']\nparams: {p: 1, new: x}\n";
   const job = load(text, {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import t from "tap";
 import { args, jobs } from "./jobfixture.js";
 
-t.test("a matrix", async (t) => {
+t.test("a matrix has a chunk for every combination", async (t) => {
   const job = jobs(t)(`
 kind: matrix
 matrix: {model: [a/b, "c,d=e"], lr: [0.10, 1], trial: [5, 8], pair: ["1", "2"]}

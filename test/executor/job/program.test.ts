@@ -30,7 +30,7 @@ t.test("a binary runs as it is", async (t) => {
   t.match(detectProgram({ source: `${folder}/true`, path: "true" }), { program: { prefix: [] } });
 });
 
-t.test("a first line is split as the kernel does", async (t) => {
+t.test("a #! line is split as the kernel splits it", async (t) => {
   t.same(parseInterpreter("#!/usr/bin/env -S a b"), ["/usr/bin/env", "-S a b"]);
   t.same(parseInterpreter("#!\t/bin/sh\t"), ["/bin/sh"]);
 });

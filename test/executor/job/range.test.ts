@@ -4,7 +4,7 @@ import type { Job } from "../../../executor/job/job.js";
 import { catchProblems, formatProblems } from "../../schemas/problems.js";
 import { args, jobs } from "./jobfixture.js";
 
-t.test("a range", async (t) => {
+t.test("a range has chunks of consecutive units", async (t) => {
   const job = jobs(t)(`
 kind: range
 range: [18446744073709551615, 18446744073709551999]
@@ -55,7 +55,7 @@ needs: {vendor: amd, memory: 1GiB}
   );
 });
 
-t.test("chunk sizes", async (t) => {
+t.test("chunk sizes are read and validated", async (t) => {
   const load = jobs(t);
   const table: [string, Job["sizing"] | string][] = [
     ["1000", { by: "rate", base: 1000, min: 1000, max: 1000 }],

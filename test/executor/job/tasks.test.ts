@@ -1,7 +1,7 @@
 import t from "tap";
 import { args, jobs } from "./jobfixture.js";
 
-t.test("tasks", async (t) => {
+t.test("tasks are chunks in the order of the file", async (t) => {
   const job = jobs(t)(`
 kind: tasks
 script: w.py

@@ -4,7 +4,7 @@ import { fillTemplate, parseTemplate, renderTemplate } from "../../../executor/j
 
 const KNOWN = new Set(["start", "end", "out", "gpu", "chunk", "n"]);
 
-t.test("placeholders and braces", async (t) => {
+t.test("placeholders are parsed, and doubled braces are literal", async (t) => {
   const table: [string, string][] = [
     ["plain", "plain"],
     ["", ""],
@@ -22,7 +22,7 @@ t.test("placeholders and braces", async (t) => {
   }
 });
 
-t.test("faults", async (t) => {
+t.test("an invalid template is reported with a hint", async (t) => {
   const braces = "write {{ and }} for literal braces";
   const table: [string, string, string | undefined][] = [
     ["{strat}", "unknown placeholder {strat}", 'did you mean "start"?'],

@@ -17,7 +17,7 @@ t.test("a dependency cycle is found anywhere, and listed in order", async (t) =>
   t.same(findDependencyCycle(needs({ start: [], a: ["start", "c"], b: ["a"], c: ["b"] })), ["a", "c", "b", "a"]);
 });
 
-t.test("a step with its dependents", async (t) => {
+t.test("the dependents of a step are found, and steps are sorted topologically", async (t) => {
   const arrows = needs({ d: ["c"], a: [], b: ["a"], c: ["b"], e: ["a"], f: [] });
   t.same([...withDependents("b", arrows)].sort(), ["b", "c", "d"]);
   t.same([...withDependents("f", arrows)], ["f"]);

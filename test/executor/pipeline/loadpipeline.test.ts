@@ -30,7 +30,7 @@ function problems(lines: string[]): string[] {
   return [];
 }
 
-t.test("a valid pipeline", async (t) => {
+t.test("a valid pipeline is loaded", async (t) => {
   const file = shop.write(
     "good.yaml",
     [
@@ -140,7 +140,7 @@ t.test("each problem is reported with its position", async (t) => {
   }
 });
 
-t.test("--set for steps of a pipeline", async (t) => {
+t.test("--set overrides keys of the steps of a pipeline", async (t) => {
   const file = shop.write("set.yaml", "steps: {a: {job: job.yaml}, b: {command: [w]}}\n");
   t.throws(() => loadPipeline(file, { set: { "c.x": "1" } }), { message: '--set c.x: there is no step "c"' });
   t.throws(() => loadPipeline(file, { set: { "b.x": "1" } }), { message: "--set b.x: step b is not a job" });

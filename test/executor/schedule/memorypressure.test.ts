@@ -31,7 +31,7 @@ t.test("a chunk that waits for memory moves to an idle slot of another node, and
   t.match(again, [{ node: "b", slot: others[0]!.slot, chunk: { id: waits.chunk.id } }]);
 });
 
-t.test("it stays while no other slot is idle or the other node is short of memory, too", async (t) => {
+t.test("a waiting chunk stays while no other slot is idle, or the other node is short of memory, too", async (t) => {
   const { scheduler, waits, others } = waiting();
   scheduler.handle({ type: "memoryPressure", node: "b", slots: [others[1]!.slot] }, 2);
   const out = scheduler.handle({ type: "finished", attempt: others[0]!.id, seconds: 2 }, 3);

@@ -69,7 +69,7 @@ const SYSFS =
 const kernel = (...texts: [pci: string, text: string][]) =>
   said(["sysfs", ...texts.flatMap(([pci, text]) => text.split("\n").map((line) => `${pci} ${line}`))].join("\n"));
 
-t.test("a glance is enough where the kernel tells that every card is well, and nowhere else", async (t) => {
+t.test("the quick check suffices only where the kernel reports that every GPU is healthy", async (t) => {
   const enough = (...answers: ProbeOutput[]) => {
     const { isQuick, areAllHealthy } = assessGpus(amd, [A, B], answers);
     t.ok(isQuick);
@@ -85,15 +85,21 @@ t.test("a glance is enough where the kernel tells that every card is well, and n
   t.notOk(assessGpus(amd, [A, B], [bus(A, B), rocm(card(A), card(B))]).isQuick);
 });
 
-t.test("a card that NVIDIA's driver has lost is sick; what its tool says of the others holds nobody up", async (t) => {
-  const two: ExpectedGpus = { ...nvidia, count: 2 };
-  for (const name of ["GPU 00000000:06:00.0: GPU is lost.", "GPU1: 0000:06:00.0: Unknown Error"]) {
-    const answers = [said(`${A} 0x10de\n${B} 0x10de`), said(`Unable to determine the device handle for ${name}\n`, 15)];
-    const { sick, toolError } = assessGpus(two, [A, B], answers);
-    t.same([...sick], [[1, `GPU ${B}: the driver has lost it`]]);
-    t.match(toolError, "nvidia-smi: exit 15");
-  }
-});
+t.test(
+  "a GPU that NVIDIA's driver has lost is sick, and what its tool reports of the others delays nothing",
+  async (t) => {
+    const two: ExpectedGpus = { ...nvidia, count: 2 };
+    for (const name of ["GPU 00000000:06:00.0: GPU is lost.", "GPU1: 0000:06:00.0: Unknown Error"]) {
+      const answers = [
+        said(`${A} 0x10de\n${B} 0x10de`),
+        said(`Unable to determine the device handle for ${name}\n`, 15),
+      ];
+      const { sick, toolError } = assessGpus(two, [A, B], answers);
+      t.same([...sick], [[1, `GPU ${B}: the driver has lost it`]]);
+      t.match(toolError, "nvidia-smi: exit 15");
+    }
+  },
+);
 
 for (const [what, want, known, answers, sick] of TABLE)
   t.test(what, async (t) => {
@@ -106,7 +112,7 @@ for (const [what, want, known, answers, sick] of TABLE)
     for (const [index, reason] of sick) t.match(judged.sick.get(index), reason);
   });
 
-t.test("a tool that says nothing makes no card sick", async (t) => {
+t.test("a tool without output makes no GPU sick", async (t) => {
   const hung: ProbeOutput = { exit: null, stdout: "", stderr: "", error: "no answer within 10 s; killed" };
   t.match(assessGpus(amd, [A, B], [bus(A, B), hung, said(""), said("")]), {
     toolError: /rocm-smi: no answer/,
@@ -116,7 +122,7 @@ t.test("a tool that says nothing makes no card sick", async (t) => {
   t.match(assessGpus(amd, [A, B], [bus(A), hung]).sick.get(1), /not on the PCI bus any more/);
 });
 
-t.test("where there is no tool, there is nothing to ask", async (t) => {
+t.test("nothing is queried where no GPU tool is installed", async (t) => {
   const missing = said("", 127);
   const judged = assessGpus(amd, [], [said(""), said(""), missing, missing]);
   t.match(judged, { isUnobservable: true, toolError: undefined });

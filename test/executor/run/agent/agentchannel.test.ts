@@ -78,7 +78,7 @@ t.test("results and script results may be as long as what was asked for", async 
   t.match(ends, [{ kind: "violation" }], "170 KiB are not");
 });
 
-t.test("script results may be long once", async (t) => {
+t.test("the result of a script may be long once", async (t) => {
   const { agent, ends, received, emit } = channel();
   await emit(HELLO);
   agent.send({ op: "look", scripts: ["x"], seconds: 1 });

@@ -31,12 +31,12 @@ const hello = {
   held: [{ id: ID, chunk: "c", slot: 0 }],
 };
 
-t.test("messages are parsed completely", async (t) => {
+t.test("valid messages are parsed unchanged", async (t) => {
   for (const message of [done, hello, { ev: "slot", slot: 1, holder: "x" }, { ev: "bye" }, { ev: "bye", left: "x" }])
     t.same(parseMessage(JSON.stringify(message)), message);
 });
 
-t.test("anything else is rejected, however close it comes", async (t) => {
+t.test("any other value is rejected, however similar", async (t) => {
   const bad: unknown[] = [
     "x",
     [],

@@ -17,7 +17,7 @@ function pauses(lived: [seconds: number, agentIsNew: boolean][]): number[] {
   });
 }
 
-t.test("how long reconnecting a node waits", (t) => {
+t.test("the pause before a node is reconnected grows and is reset", (t) => {
   const times = (count: number, seconds: number, agentIsNew: boolean) =>
     Array.from({ length: count }, (): [number, boolean] => [seconds, agentIsNew]);
   const table: [string, [number, boolean][], number[]][] = [
@@ -59,7 +59,7 @@ t.test("a brief reconnection does not end the grace period, a longer one does", 
   t.end();
 });
 
-t.test("what happened to an agent", (t) => {
+t.test("another agent means that the earlier one died or that the node rebooted", (t) => {
   const hello = (boot: string, pid: number, started: number) => ({ boot, pid, started });
   const tracker = new AgentTracker(2400);
   const table = [

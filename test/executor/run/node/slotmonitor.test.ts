@@ -51,7 +51,7 @@ t.test(
   },
 );
 
-t.test("what the agent says of GPUs of others and of memory becomes events", async (t) => {
+t.test("messages about GPUs of other runs and about memory become events", async (t) => {
   const { monitor, events } = createMonitor(0);
   monitor.start(SLOTS);
   monitor.handleMessage({ ev: "slot", slot: 0, holder: "sieve" });

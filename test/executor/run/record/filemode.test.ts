@@ -5,7 +5,7 @@ import { acquireRunLock } from "../../../../executor/run/record/runlock.js";
 
 const mode = (path: string) => statSync(path).mode & 0o777;
 
-t.test("a file that tells what others hold gives what all of them give", async (t) => {
+t.test("a file derived from others has the permissions that all of them have", async (t) => {
   const folder = t.testdir({ a: "", b: "" });
   const table: [a: number, b: number, mode: number][] = [
     [0o644, 0o644, 0o644],
@@ -23,7 +23,7 @@ t.test("a file that tells what others hold gives what all of them give", async (
   t.equal(intersectModes([`${folder}/none`]), 0o600, "where nothing is known");
 });
 
-t.test("a copy has the mode of its original, and takes the place of an earlier one", async (t) => {
+t.test("a copy has the mode of its original, and replaces an earlier one", async (t) => {
   const folder = t.testdir({ job: "new", copy: "old" });
   chmodSync(`${folder}/copy`, 0o400);
   for (const [original, wanted] of [
@@ -38,7 +38,7 @@ t.test("a copy has the mode of its original, and takes the place of an earlier o
   }
 });
 
-t.test("a journal is made with the mode, and one that is there gives no more than it", async (t) => {
+t.test("a new journal gets the mode, and an existing one loses the permissions beyond it", async (t) => {
   const before = process.umask(0o022);
   t.teardown(() => process.umask(before));
   const folder = t.testdir({});

@@ -77,7 +77,7 @@ for (const [what, before, now, lines] of CHANGES)
     }
   });
 
-t.test("inputs", async (t) => {
+t.test("a changed input is a change of the job's identity", async (t) => {
   const run = { ...runOf(RANGE, generateSalt()), inputs: { a: "1", b: "2" } };
   t.same(findIdentityChanges(run, job(RANGE), { a: "1", b: "3", c: "4" }), [
     "b: its content has changed",

@@ -37,7 +37,7 @@ function read(file: string): JournalEntry[] {
   return entries;
 }
 
-t.test("what was flushed is read back, and numbering goes on", async (t) => {
+t.test("flushed records are read back, and the numbering continues", async (t) => {
   const file = join(folder, "plain");
   await write(file, 3);
   await write(file, 2);
@@ -76,7 +76,7 @@ t.test("a record that is missing in the middle is damage too", async (t) => {
   t.throws(() => read(file), { code: "JOURNAL_DAMAGED" });
 });
 
-t.test("the kernel's lock is one holder's, until the file is closed", async (t) => {
+t.test("a file lock has one holder until the file is closed", async (t) => {
   const file = join(folder, "locked");
   const [a, b] = [openSync(file, "a+"), openSync(file, "a+")];
   t.equal(tryLockFile(a), true);
@@ -86,7 +86,7 @@ t.test("the kernel's lock is one holder's, until the file is closed", async (t) 
   closeSync(b);
 });
 
-t.test("after an fsync that failed nothing more is written, and what it was about is taken back", async (t) => {
+t.test("after a failed fsync nothing more is written, and what was not synced is truncated", async (t) => {
   const file = join(folder, "failed");
   await write(file, 2);
   const fd = openSync(file, "a+");

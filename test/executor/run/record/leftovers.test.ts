@@ -3,7 +3,7 @@ import { isSameNode } from "../../../../executor/run/record/leftovers.js";
 import { formatAddress } from "../../../../fleet/node.js";
 import { createNode } from "../../../fleet/nodes.js";
 
-t.test("a node is known again by its name and address, in whatever inventory", async (t) => {
+t.test("a node is recognized by its name and address in any inventory", async (t) => {
   const node = createNode({ name: "a", host: "10.0.0.1" });
   const leftover = { node: "a", inventory: "/moved.yaml" };
   t.ok(isSameNode(leftover, node), "an older journal has no addresses");

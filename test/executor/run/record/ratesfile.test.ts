@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import t from "tap";
 import { RatesFile, readLearnedRates } from "../../../../executor/run/record/ratesfile.js";
 
-t.test("what a run has learned of slots and scripts is there for the next one of its name", async (t) => {
+t.test("rates that a run has learned are used by the next run of the same name", async (t) => {
   const folder = t.testdir();
   const file = new RatesFile(`${folder}/.muster-rates.json`, "score", (message) => t.fail(message));
   const programs = new Map(Object.entries({ "a.py": { seconds: 12, count: 3 }, "b.py": { seconds: 90, count: 1 } }));
@@ -17,7 +17,7 @@ t.test("what a run has learned of slots and scripts is there for the next one of
   t.same(readLearnedRates(`${folder}/inventory.yaml`, "other").slots.size, 0);
 });
 
-t.test("what makes no sense in the file is left out", async (t) => {
+t.test("invalid entries of the file are ignored", async (t) => {
   const folder = t.testdir();
   const programs = { a: { seconds: -1, count: 1 }, b: null, c: { seconds: 5, count: 2 } };
   writeFileSync(`${folder}/.muster-rates.json`, JSON.stringify({ kinds: { score: { at: "x", slots: {}, programs } } }));

@@ -2,7 +2,7 @@ import t from "tap";
 import type { JournalEntry } from "../../../../executor/run/record/journalentry.js";
 import { RunReplay } from "../../../../executor/run/record/replay.js";
 
-t.test("what is committed takes no more memory for being much, though it was not in order", async (t) => {
+t.test("committed units take little memory, even out of order", async (t) => {
   const past = new RunReplay();
   const chunks = 20_000;
   // Eight slots take turns, the last first: no chunk is followed by its neighbour.
@@ -15,7 +15,7 @@ t.test("what is committed takes no more memory for being much, though it was not
   t.same([...past.committedUnits], [[0n, BigInt(chunks) * 10n]]);
 });
 
-t.test("gaps stay gaps", async (t) => {
+t.test("gaps between committed units are kept", async (t) => {
   const past = new RunReplay();
   for (const [start, end] of [
     [20, 30],
@@ -53,7 +53,7 @@ const HISTORIES: [string, JournalEntry[], string[]][] = [
   ["and kept them where it was interrupted", [given(["a"]), closed("interrupted")], ["a"]],
 ];
 
-t.test("which nodes may hold something of a run is in its journal", async (t) => {
+t.test("the journal tells which nodes may hold data of a run", async (t) => {
   for (const [what, entries, wanted] of HISTORIES) {
     const replay = new RunReplay();
     for (const entry of entries) replay.apply(entry);

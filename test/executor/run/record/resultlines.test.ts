@@ -12,7 +12,7 @@ const job = { unitsOf: (id: string) => [BigInt(id.split("-")[0]!), 0n] } as unkn
 const line = (chunk: string, output?: string) =>
   formatResultLine({ chunk, node: "n", slot: 0, attempt: 1, seconds: 0.5, sha256: "ab", output });
 
-t.test("a line keeps integers of any size, and is one line", async (t) => {
+t.test("a value keeps integers of any size, and is written on one line", async (t) => {
   t.equal(
     line("0-1", '{\n  "seed": 18446744073709551615\n}\n'),
     '{"chunk":"0-1","node":"n","slot":0,"attempt":1,"seconds":0.5,"sha256":"ab","output":{ "seed": 18446744073709551615 }}\n',
@@ -40,7 +40,7 @@ t.test("lines are put into chunk order by number, whatever their size and the si
   t.same(readdirSync(folder), ["results.ndjson"], "nothing else is left");
 });
 
-t.test("more pieces than are merged at once, and more than that squared", async (t) => {
+t.test("sorting works with more pieces than are merged at once, and with more than the square of that", async (t) => {
   const file = join(folder, "results.ndjson");
   const count = 2500;
   writeFileSync(file, Array.from({ length: count }, (_, index) => line(`${(index * 1009) % count}-x`)).join(""));
@@ -56,7 +56,7 @@ t.test("more pieces than are merged at once, and more than that squared", async 
   t.same(readdirSync(folder), ["results.ndjson"], "nothing else is left");
 });
 
-t.test("an empty file, and one in order, stay as they are", async (t) => {
+t.test("an empty file and a sorted one are not changed", async (t) => {
   const file = join(folder, "results.ndjson");
   for (const text of ["", line("1-2") + line("5-6")]) {
     writeFileSync(file, text);

@@ -35,7 +35,7 @@ function pastOf(chunks: number[]): RunReplay {
   return past;
 }
 
-t.test("lines that were appended and not journaled go, torn at whichever byte", async (t) => {
+t.test("lines that were appended but not journaled are removed, wherever the last one is torn", async (t) => {
   const whole = text([3, 1, 2, 0]);
   const past = pastOf([3, 1]);
   for (let length = past.resultsBytes; length <= whole.length; length++) {
@@ -46,7 +46,7 @@ t.test("lines that were appended and not journaled go, torn at whichever byte", 
   t.same(readdirSync(folder), ["results.ndjson"]);
 });
 
-t.test("the same where they stand in the middle, in order", async (t) => {
+t.test("unjournaled lines in the middle are removed, too, and the order is kept", async (t) => {
   for (const known of [[3, 1], [0, 2], [3], [1, 0, 3], []]) {
     writeFileSync(file, text([0, 1, 2, 3]));
     await recoverResults(file, pastOf(known), job);
@@ -55,7 +55,7 @@ t.test("the same where they stand in the middle, in order", async (t) => {
   t.same(readdirSync(folder), ["results.ndjson"]);
 });
 
-t.test("what is missing is refused", async (t) => {
+t.test("missing lines are refused", async (t) => {
   const past = pastOf([3, 1, 2]);
   for (const wrong of ["", text([3, 1]), text([3, 1, 0, 0]), text([3, 1, 2]).slice(0, -1)]) {
     writeFileSync(file, wrong);

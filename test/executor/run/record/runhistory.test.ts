@@ -64,7 +64,7 @@ t.test("times of groups, sessions one after another, results in any order", asyn
   t.same(missing, []);
 });
 
-t.test("without times: one after another on each slot, and that is said", async (t) => {
+t.test("without known durations, the plan shows an order per slot, and says so", async (t) => {
   const path = await runWith("old", [line("a", 0, 2), line("b", 0, 3), line("c", 1, 4)], (done) => [
     open(1),
     ...done,
@@ -79,7 +79,7 @@ t.test("without times: one after another on each slot, and that is said", async 
   t.match(missing, [/was not written down/, /an older muster/]);
 });
 
-t.test("results that were not committed do not count; committed ones that are gone are missed", async (t) => {
+t.test("uncommitted results are ignored, and missing committed ones are reported", async (t) => {
   const path = await runWith("odd", [line("a", 0, 2), line("b", 0, 3)], (done) => [open(1), ...done]);
   writeFileSync(join(path, "results.ndjson"), `${line("a", 0, 2)}{"chunk": torn\n${" ".repeat(200)}${line("z", 0, 9)}`);
   const { executions, missing } = await readRunHistory(path, 0);

@@ -25,14 +25,14 @@ function pastOf(...committed: [number, number][]): RunReplay {
   return past;
 }
 
-t.test("of a range: chunks without a record go, also beside those that have one", async (t) => {
+t.test("range: chunks without a record are removed, and those with one are kept", async (t) => {
   const job = { kind: "range", collect: "files", unitsOf: parseRangeId } as unknown as Job;
   const path = results("range", ["0-10/r.json", "10-20/r.json", "20-30/a/b", "25-40/r.json", "40-50/r.json", "mine/x"]);
   removeUncommitted(path, pastOf([0, 10], [40, 50]), job);
   t.same(listFiles(path), ["0-10/r.json", "40-50/r.json", "mine/x"]);
 });
 
-t.test("of tasks: outputs of tasks without a record go, and nothing else", async (t) => {
+t.test("tasks: outputs of tasks without a record are removed, and nothing else", async (t) => {
   const outputs = [["out/a"], ["out/b", "c"], ["out/d"]];
   const chunk = (start: bigint) => ({ spec: { outputs: outputs[Number(start)]! } });
   const job = { kind: "tasks", collect: "files", first: 0n, units: 3n, chunk } as unknown as Job;
@@ -41,7 +41,7 @@ t.test("of tasks: outputs of tasks without a record go, and nothing else", async
   t.same(listFiles(path), ["out/a", "out/mine"]);
 });
 
-t.test("a folder that is not there yet", async (t) => {
+t.test("a missing results folder is ignored", async (t) => {
   const job = { kind: "range", collect: "files", unitsOf: parseRangeId } as unknown as Job;
   t.doesNotThrow(() => removeUncommitted(join(folder, "nowhere"), pastOf(), job));
 });

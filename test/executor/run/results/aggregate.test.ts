@@ -67,12 +67,12 @@ t.test("array: elements of arrays, other values whole; integers of any size stay
   }
 });
 
-t.test("array: what is not JSON comes as a string, so the whole stays JSON", async (t) => {
+t.test("array: output that is not JSON becomes a string, so the array stays valid JSON", async (t) => {
   const text = await ofFiles(t, "array", ["plain\n", "[1, 2", "", '{"a": "\u2028"}', "\u00e9\u6f22"]);
   t.same(JSON.parse(text), ["plain\n", "[1, 2", "", { a: "\u2028" }, "\u00e9\u6f22"]);
 });
 
-t.test("lines: a value a line, other text as it is", async (t) => {
+t.test("lines: each value is one line, and other text is unchanged", async (t) => {
   const table: [outputs: string[], expected: string][] = [
     [[], ""],
     [['{"a": 1}', "[]", "2\n"], '{"a": 1}\n[]\n2\n'],
@@ -86,7 +86,7 @@ t.test("lines: a value a line, other text as it is", async (t) => {
   t.equal(await ofLines(t, "lines", ['{\n"a": [1,\n2]}', "7"]), '{ "a": [1, 2]}\n7\n');
 });
 
-t.test("concat: byte after byte, whatever the bytes", async (t) => {
+t.test("concat: outputs are joined byte for byte", async (t) => {
   t.equal(await ofFiles(t, "concat", ["a", "", "b\n", "\u0000\u2028", "c"]), "ab\n\u0000\u2028c");
   const large = "x".repeat(300_000);
   t.equal((await ofFiles(t, "concat", Array(8).fill(large))).length, 8 * large.length);
@@ -107,7 +107,7 @@ t.test("tasks: their outputs lie side by side, and a task without the output is 
   t.equal(readFileSync(join(path, "all"), "utf8"), "[\n1\n]\n");
 });
 
-t.test("what was there before is replaced only by the whole; a missing output is an error", async (t) => {
+t.test("an existing aggregate is replaced only by a complete one; a missing output is an error", async (t) => {
   const path = folder(t);
   writeFileSync(join(path, "all"), "of before");
   writeFileSync(join(path, "results.ndjson"), line("0-1"));

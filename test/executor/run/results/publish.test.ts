@@ -38,7 +38,7 @@ function pulled(partial: string, target: string, text: string): Publication {
   return { target, output: { path: target, sha256: hash(text), size: text.length, content: { pulled: file } } };
 }
 
-t.test("bytes and pulled files get their names, in folders made for them; nothing stays in partial", async (t) => {
+t.test("received bytes and pulled files are published in new folders, and partial/ is empty afterwards", async (t) => {
   const { results, partial } = folders(t);
   const texts: Record<string, string> = { plain: "1", "a/b/c/deep": "2", "a/b/beside": "", empty: "", "p/pulled": "3" };
   const batch = Object.entries(texts).map(([target, text]) =>
@@ -51,7 +51,7 @@ t.test("bytes and pulled files get their names, in folders made for them; nothin
   t.equal(statSync(join(results, "plain")).nlink, 1);
 });
 
-t.test("a name that is taken is replaced, whatever it holds", async (t) => {
+t.test("an existing file is replaced, whatever it holds", async (t) => {
   const { results, partial } = folders(t);
   for (const make of [inline, (target: string, text: string) => pulled(partial, target, text)])
     for (const [name, before, after] of [
@@ -72,7 +72,7 @@ t.test("a name that is taken is replaced, whatever it holds", async (t) => {
     }
 });
 
-t.test("what a reader has open is never changed under it", async (t) => {
+t.test("a published file that a reader has open is never changed", async (t) => {
   const { results, partial } = folders(t);
   await publish(results, partial, [inline("one", "first")]);
   const reader = openSync(join(results, "one"), "r");
@@ -91,7 +91,7 @@ t.test("the same batch again, as after a crash before the journal, ends the same
   t.same(readdirSync(partial), []);
 });
 
-t.test("an empty batch touches nothing; a name below a file is an error", async (t) => {
+t.test("an empty batch changes nothing; a name below a file is an error", async (t) => {
   const { results, partial } = folders(t);
   await publish(join(results, "none"), partial, []);
   t.equal(existsSync(join(results, "none")), false);

@@ -41,7 +41,7 @@ function sends(...answers: Buffer[]) {
   return { asked, origin: { root: "/w/runs/r", files: async () => ({ download }) as Files } };
 }
 
-t.test("the right size and wrong bytes: pulled again", async (t) => {
+t.test("an output of the right size with wrong bytes is pulled again", async (t) => {
   const wrong = Buffer.alloc(right.length, "wrong");
   const { asked, origin } = sends(wrong, right);
   const [output] = await pullOutputs(attempt(["r"]), done("r"), origin, new DiskReservation(folder), 2 ** 53);
@@ -50,7 +50,7 @@ t.test("the right size and wrong bytes: pulled again", async (t) => {
   t.same(readFileSync(join(folder, "1-0.0")), right);
 });
 
-t.test("wrong again and again: refused, naming output, chunk and node; nothing is left here", async (t) => {
+t.test("an output that is wrong repeatedly is refused by name, and no local file is left", async (t) => {
   const { asked, origin } = sends(Buffer.alloc(right.length, "wrong"));
   await t.rejects(pullOutputs(attempt(["r"]), done("r"), origin, new DiskReservation(folder), 2 ** 53), {
     code: "CORRUPT",
@@ -60,7 +60,7 @@ t.test("wrong again and again: refused, naming output, chunk and node; nothing i
   t.same(readdirSync(folder), []);
 });
 
-t.test("one output of several cannot be had: the others are waited for and deleted", async (t) => {
+t.test("if one of several outputs fails, the others are awaited and deleted", async (t) => {
   const { origin } = sends(right);
   await t.rejects(
     pullOutputs(attempt(["a", "lost", "b"]), done("a", "b"), origin, new DiskReservation(folder), 2 ** 53),
@@ -72,7 +72,7 @@ t.test("one output of several cannot be had: the others are waited for and delet
   t.same(readdirSync(folder), []);
 });
 
-t.test("names that a node makes up are not looked at", async (t) => {
+t.test("names that a node invents are ignored", async (t) => {
   const { asked, origin } = sends(right);
   await pullOutputs(
     attempt(["r"]),
@@ -85,7 +85,7 @@ t.test("names that a node makes up are not looked at", async (t) => {
   t.equal(existsSync(join(folder, "../../muster-escaped")), false);
 });
 
-t.test("more than there is room for is not begun", async (t) => {
+t.test("an output that exceeds the free space is not pulled", async (t) => {
   const { asked, origin } = sends(right);
   const huge = { outputs: [{ path: "r", size: 2 ** 52, sha256: "" }] } as unknown as DoneMessage;
   await t.rejects(pullOutputs(attempt(["r"]), huge, origin, new DiskReservation(folder), 2 ** 53), {
@@ -96,7 +96,7 @@ t.test("more than there is room for is not begun", async (t) => {
   t.same(asked, []);
 });
 
-t.test("more than the job allows is not begun, whatever room there is", async (t) => {
+t.test("an output above the limit of the job is not pulled, whatever the free space is", async (t) => {
   const { asked, origin } = sends(right);
   await t.rejects(pullOutputs(attempt(["r"]), done("r"), origin, new DiskReservation(folder), right.length - 1), {
     code: "CORRUPT",

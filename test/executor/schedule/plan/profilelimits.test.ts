@@ -70,12 +70,12 @@ t.test("a jobs file of the Python coordinators", async (t) => {
   t.match(judge(t, text, {}, "jobs.json").problems, [{ message: /--sample-size: 2000 exceeds/ }]);
 });
 
-t.test("from --set, and named so", async (t) => {
+t.test("a value from --set is reported as such", async (t) => {
   const { problems } = judge(t, `${RANGE}params: {sample_size: 1}`, { set: { sample_size: "2000" } });
   t.match(problems, [{ file: "--set sample_size", message: /^params.sample_size: 2000/ }]);
 });
 
-t.test("between best and max: a note", async (t) => {
+t.test("a value between best and max is a note", async (t) => {
   const { problems, notes } = judge(t, `${RANGE}params: {sample_size: 1000}`);
   t.same(problems, []);
   t.equal(notes.length, 1);
