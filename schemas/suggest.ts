@@ -1,7 +1,7 @@
 import { distance } from "fastest-levenshtein";
 
 /** Finds the word of `known` that `word` is most likely a misspelling of, by Levenshtein distance; undefined if none is near. */
-function findNearest(word: string, known: Iterable<string>): string | undefined {
+export function findNearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   let least = (word.length < 4 ? 1 : Math.max(2, Math.floor(word.length / 3))) + 1;
   for (const candidate of known) {

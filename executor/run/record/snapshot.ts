@@ -1,10 +1,10 @@
 import { createHash, hash } from "node:crypto";
 import { createReadStream, lstatSync, readFileSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { create, Parser, type ReadEntry } from "tar";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Project } from "../../job/project/project.js";
+import { fsyncPath } from "./durablewrites.js";
 
 /** Mode of a symbolic link. */
 const LINK_MODE = 0o120000;
@@ -110,7 +110,7 @@ export async function createSnapshot(project: Project, folder: string): Promise<
   const manifest = Buffer.from(JSON.stringify({ files: await readRows(archive, project) }));
   const path = join(folder, MANIFEST);
   writeFileSync(`${path}.part`, manifest);
-  for (const file of [archive, `${path}.part`]) await syncFile(file);
+  for (const file of [archive, `${path}.part`]) fsyncPath(file);
   renameSync(`${path}.part`, path);
   return new ProjectSnapshot(folder, manifest);
 }
@@ -184,14 +184,4 @@ function readEntries(archive: string, read: (entry: ReadEntry) => void): Promise
       .on("error", reject)
       .pipe(parser as unknown as NodeJS.WritableStream);
   });
-}
-
-/** Makes a file durable. */
-async function syncFile(path: string): Promise<void> {
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
