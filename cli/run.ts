@@ -9,6 +9,7 @@ import { findInventory, type Inventory, matchesAnyPattern, selectNodes } from ".
 import type { Node } from "../fleet/node.js";
 import { formatPlan } from "../report/plantext.js";
 import { PlainProgress, silentProgress } from "../report/progressplain.js";
+import { describeProject, formatProject } from "../report/projecttext.js";
 import { buildRunMetrics } from "../report/prometheus.js";
 import { formatSummary } from "../report/summarytext.js";
 import type { Writers } from "../report/writers.js";
@@ -35,8 +36,8 @@ export async function run(file: string, options: RunCommandOptions, writers: Wri
   if (!options.quiet) for (const note of notes) writers.err(note);
   if (options.plan) {
     const plan = planJob(job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, job.name));
-    if (options.json) writers.out(formatJson({ ...plan, notes }, 2));
-    else writers.out(formatPlan(plan));
+    if (options.json) writers.out(formatJson({ ...plan, project: describeProject(job), notes }, 2));
+    else writers.out(options.verbose ? `${formatProject(job)}\n${formatPlan(plan)}` : formatPlan(plan));
     return 0;
   }
   if (!options.quiet && !options.json) writers.err(describeInventory(inventory, options.inventory !== undefined));

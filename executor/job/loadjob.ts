@@ -18,6 +18,7 @@ import { readMatrix } from "./matrix.js";
 import { OutputRegistry } from "./outputs.js";
 import { findUsedPlaceholders, readPlaceholders } from "./placeholders.js";
 import type { LaunchFolders } from "./project/project.js";
+import { describeLeftOutFiles } from "./project/projectnotes.js";
 import { readProject, readProjectRoot } from "./project/projectreader.js";
 import { createRangeSpace } from "./range.js";
 import { JobReader } from "./reader.js";
@@ -89,7 +90,10 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
       return JSON.stringify(deciding);
     },
     envFile: envFile?.path,
-    notes: envFile?.note === undefined ? [] : [envFile.note],
+    notes: [
+      ...(envFile?.note === undefined ? [] : [envFile.note]),
+      ...(setup.project === undefined ? [] : describeLeftOutFiles(setup.project)),
+    ],
   };
 }
 

@@ -61,6 +61,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     adopt: options.adopt,
   });
   try {
+    if (directory.changedFiles.length > 0) options.observer.notice(describeChangedFiles(directory.changedFiles));
     const cleaning = createCleanupContext(job, directory, nodes, options);
     if (directory.isComplete) {
       const leftovers = await cleanCompletedRun(directory, cleaning);
@@ -102,6 +103,15 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
   } finally {
     directory.close();
   }
+}
+
+/** The most changed files of a project that a notice names. */
+const MAX_NAMED_FILES = 5;
+
+function describeChangedFiles(paths: readonly string[]): string {
+  const named = paths.slice(0, MAX_NAMED_FILES).join(", ");
+  const more = paths.length > MAX_NAMED_FILES ? ` and ${paths.length - MAX_NAMED_FILES} more` : "";
+  return `changed in the project since this run began: ${named}${more}. The run uses the files that it began with; --fresh starts a new one with the changed ones.`;
 }
 
 function createNoNodeError(leftOut: ExcludedNode[]): MusterError {

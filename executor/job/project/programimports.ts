@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import type { Program } from "../job.js";
 import { scanImports, scanModuleImports } from "./importscan.js";
-import { type LaunchFolders, pathInCopy } from "./project.js";
+import type { LaunchFolders } from "./project.js";
 
 /** What the Python programs of a job import from their project. Paths are relative to its root. */
 export interface ProgramImports {
@@ -27,7 +27,7 @@ export function scanPrograms(
   const read = (path: string) => readSource(join(root, path));
   for (const program of programs) {
     if (program.kind === "command") continue;
-    const path = program.kind === "script" ? pathInCopy({ folders }, program.script.path) : undefined;
+    const path = program.kind === "script" ? posix.join(folders.job, program.script.path) : undefined;
     const scan =
       program.kind === "script"
         ? scanImports({ path: path! }, paths, read)

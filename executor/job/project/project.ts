@@ -1,5 +1,3 @@
-import { posix } from "node:path";
-
 /** A file or a symbolic link of a project. */
 export interface ProjectFile {
   /** Relative to the root, with POSIX separators. */
@@ -40,8 +38,3 @@ export interface LaunchFolders {
 
 /** The folders of a job without a project: everything is relative to the top of the working copy. */
 export const NO_PROJECT_FOLDERS: LaunchFolders = { job: ".", cwd: ".", pythonPath: [] };
-
-/** Returns where a file of a job lies in a working copy. `path`: relative to the job file. */
-export function pathInCopy({ folders }: { folders: LaunchFolders }, path: string): string {
-  return posix.join(folders.job, path);
-}

@@ -11,7 +11,7 @@ import { findUnknown, selectSlots } from "../../schedule/slots/nodeslots.js";
 import type { AgentEnd } from "../agent/agentchannel.js";
 import type { AgentCommand, AgentMessage, AttemptSpec, HelloMessage } from "../agent/protocol.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
-import { buildAttemptSpec, stagedFilesOf } from "./attemptspec.js";
+import { buildAttemptSpec, launchFolders, stagedFilesOf } from "./attemptspec.js";
 import { type AcceptedAgent, type PreviousAttachment, startAgent } from "./handshake.js";
 import { FileStager } from "./staging.js";
 import { stopAgent } from "./stopagent.js";
@@ -115,8 +115,8 @@ export class Attachment implements ResultSource {
   }
 
   /** Stages the files of a chunk; resolves when they are on the node. Returns undefined where they are there already. */
-  stageFiles(job: Job, spec: ChunkSpec): Promise<unknown> | undefined {
-    const files = stagedFilesOf(job, spec, this.run);
+  stageFiles(spec: ChunkSpec): Promise<unknown> | undefined {
+    const files = stagedFilesOf(spec, this.run);
     if (this.stager.isStaged(files)) return this.stageTree();
     return Promise.all([this.stager.stage(files), this.stageTree()]);
   }
@@ -124,7 +124,7 @@ export class Attachment implements ResultSource {
   /** Has the agent start an attempt whose files are staged. `gpu`: the index of the slot's GPU; undefined for a CPU slot. */
   sendStart(job: Job, attempt: Attempt, gpu: number | undefined): void {
     const { id, chunk, slot } = attempt;
-    const values = { gpu: `${gpu ?? slot}`, out: posix.join(this.root, "w", `${slot}`, job.folders.cwd) };
+    const values = { gpu: `${gpu ?? slot}`, out: posix.join(this.root, "w", `${slot}`, launchFolders(this.run).cwd) };
     const args = chunk.spec.args.map((template) => renderTemplate(template, values));
     this.send({ op: "start", id, chunk: chunk.id, slot, spec: this.sendSpec(job, chunk.spec), args });
   }

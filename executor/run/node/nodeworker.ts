@@ -78,7 +78,7 @@ export class NodeWorker {
     const { attachment } = this;
     if (attachment === undefined) return;
     const gpu = this.slots.find(({ slot }) => slot === attempt.slot)?.gpu;
-    const staging = attachment.stageFiles(this.job, attempt.chunk.spec);
+    const staging = attachment.stageFiles(attempt.chunk.spec);
     if (staging === undefined) return attachment.sendStart(this.job, attempt, gpu);
     staging.then(
       () => attachment.sendStart(this.job, attempt, gpu),

@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { createReadStream, readFileSync, statSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Job, StagedFile } from "../../job/job.js";
-import { pathInCopy } from "../../job/project/project.js";
 import type { ProjectSnapshot } from "./snapshot.js";
 
 /** Content of a file that is to be staged. */
@@ -50,7 +49,7 @@ export function hashInputs(
 ): Record<string, string> {
   const inputs: Record<string, string> = {};
   for (const file of job.stagedFiles())
-    if (!snapshot?.has(pathInCopy(job, file.path))) inputs[file.path] = contents.get(file.source)!.sha256;
+    if (!snapshot?.has(file.path)) inputs[file.path] = contents.get(file.source)!.sha256;
   return inputs;
 }
 

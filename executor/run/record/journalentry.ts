@@ -1,3 +1,4 @@
+import type { LaunchFolders } from "../../job/project/project.js";
 import type { ResultOrigin } from "../../schedule/attempts/recheckselection.js";
 import type { Failure } from "../../schedule/events.js";
 import type { Leftover } from "./leftovers.js";
@@ -21,7 +22,7 @@ export type JournalEntry =
   /**
    * The first record: the job of this run directory. In `identity`, values of `env` are hashes salted with `salt`; older journals
    * have no salt and hold the values themselves. `inputs` maps staged paths to SHA-256. `project`: the
-   * id of the project's snapshot. `units` counts the job's units, in decimal.
+   * id of the project's snapshot, and where programs start in it. `units` counts the job's units, in decimal.
    */
   | {
       e: "run";
@@ -30,7 +31,7 @@ export type JournalEntry =
       salt?: string;
       identity: string;
       inputs: Record<string, string>;
-      project?: string;
+      project?: { id: string; folders: LaunchFolders };
       units?: string;
     }
   /** A coordinator starts. Its `nonce` is part of every attempt id that it issues; older journals have none. */

@@ -17,7 +17,7 @@ import { RunReplay } from "./replay.js";
 import { recoverResults } from "./resultsrecovery.js";
 import { openRunKey } from "./runkey.js";
 import { acquireRunLock, createOtherRunError, type LockedJournal } from "./runlock.js";
-import { createSnapshot, openSnapshot, type ProjectSnapshot } from "./snapshot.js";
+import { createSnapshot, findChangedFiles, openSnapshot, type ProjectSnapshot } from "./snapshot.js";
 import { removeUncommitted } from "./uncommitted.js";
 
 /** How much of each of stdout and stderr of a chunk is kept in logs/; the agent cuts what is longer. */
@@ -37,6 +37,8 @@ export interface RunDirectory {
   ids: SignedAttemptIds;
   /** The project's files as the run began with them; undefined where none go along. */
   snapshot: ProjectSnapshot | undefined;
+  /** Files of the project that have changed since the run began. */
+  changedFiles: readonly string[];
   journal: Journal;
   replay: RunReplay;
   session: number;
@@ -98,6 +100,7 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
     nonce,
     nonces,
     snapshot,
+    changedFiles: isNew || snapshot === undefined ? [] : findChangedFiles(job, snapshot),
     ids: new SignedAttemptIds({ job, nonce, nonces, key, spec: hashSpec(job, inputs, snapshot) }),
     journal,
     replay,
@@ -131,8 +134,9 @@ interface RunIdentity extends RunDirectoryOptions {
  * began before projects did.
  */
 async function openProject(path: string, job: Job, replay: RunReplay): Promise<ProjectSnapshot | undefined> {
-  if (replay.header === undefined) return job.project && createSnapshot(job.project, path);
-  return replay.header.project === undefined ? undefined : openSnapshot(path, replay.header.project);
+  if (replay.header === undefined) return job.project && createSnapshot(job.project, job.folders, path);
+  const { project } = replay.header;
+  return project && openSnapshot(path, project.id, project.folders);
 }
 
 /** Journals the id of a new or adopted run and adds it to `replay`. A new run also gets a copy of the job file. */
@@ -145,7 +149,8 @@ function identifyRun(path: string, journal: Journal, replay: RunReplay, options:
     const salt = generateSalt();
     const identity = hashEnvValues(job.identity, salt);
     const units = `${job.units}`;
-    journal.add({ e: "run", id, name: job.name, salt, identity, inputs, project: snapshot?.id, units });
+    const project = snapshot && { id: snapshot.id, folders: snapshot.folders };
+    journal.add({ e: "run", id, name: job.name, salt, identity, inputs, project, units });
   } else {
     journal.add({ e: "adopt", id });
   }

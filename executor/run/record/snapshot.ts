@@ -1,9 +1,10 @@
 import { createHash, hash } from "node:crypto";
 import { createReadStream, lstatSync, readFileSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, posix, relative } from "node:path";
 import { create, Parser, type ReadEntry } from "tar";
 import { MusterError } from "../../../schemas/errors.js";
-import type { Project } from "../../job/project/project.js";
+import type { Job } from "../../job/job.js";
+import type { LaunchFolders, Project } from "../../job/project/project.js";
 import { fsyncPath } from "./durablewrites.js";
 
 /** Mode of a symbolic link. */
@@ -28,17 +29,20 @@ export class ProjectSnapshot {
   readonly rows: readonly ManifestRow[];
   private readonly paths: ReadonlySet<string>;
 
+  /** `folder`: of the run; `folders`: where programs start. */
   constructor(
     private readonly folder: string,
     readonly manifest: Buffer,
+    readonly folders: LaunchFolders,
   ) {
     this.id = hash("sha256", manifest, "hex");
     this.rows = (JSON.parse(manifest.toString()) as { files: ManifestRow[] }).files;
     this.paths = new Set(this.rows.map(([path]) => path));
   }
 
+  /** Whether it has the file at `path`, relative to the job file. */
   has(path: string): boolean {
-    return this.paths.has(path);
+    return this.paths.has(posix.join(this.folders.job, path));
   }
 
   /** Returns the SHA-256 of the file in a row of the manifest; undefined for a link. */
@@ -96,7 +100,11 @@ export class ProjectSnapshot {
  * Writes the snapshot of a project into a run directory. The manifest is made from what the archive holds, so a file that is
  * changed at that moment cannot make them differ. Rejects with CHANGED where a file cannot be read.
  */
-export async function createSnapshot(project: Project, folder: string): Promise<ProjectSnapshot> {
+export async function createSnapshot(
+  project: Project,
+  folders: LaunchFolders,
+  folder: string,
+): Promise<ProjectSnapshot> {
   const archive = join(folder, ARCHIVE);
   const gzip = { level: COMPRESSION_LEVEL };
   const names = project.files.map(({ path }) => `./${path}`);
@@ -112,15 +120,15 @@ export async function createSnapshot(project: Project, folder: string): Promise<
   writeFileSync(`${path}.part`, manifest);
   for (const file of [archive, `${path}.part`]) fsyncPath(file);
   renameSync(`${path}.part`, path);
-  return new ProjectSnapshot(folder, manifest);
+  return new ProjectSnapshot(folder, manifest, folders);
 }
 
 /** Opens the snapshot of a run directory. Throws RESULTS_DAMAGED where it is not the one with this id. */
-export function openSnapshot(folder: string, id: string): ProjectSnapshot {
+export function openSnapshot(folder: string, id: string, folders: LaunchFolders): ProjectSnapshot {
   const path = join(folder, MANIFEST);
   try {
     const manifest = readFileSync(path);
-    if (hash("sha256", manifest, "hex") === id) return new ProjectSnapshot(folder, manifest);
+    if (hash("sha256", manifest, "hex") === id) return new ProjectSnapshot(folder, manifest, folders);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
@@ -129,15 +137,17 @@ export function openSnapshot(folder: string, id: string): ProjectSnapshot {
   });
 }
 
-/** Returns the paths of the files that differ between a project and a snapshot, sorted. */
-export function findChangedFiles(project: Project, snapshot: ProjectSnapshot): string[] {
+/** Returns the paths of the files that differ between a project and a snapshot, sorted; the job file is compared elsewhere. */
+export function findChangedFiles(job: Job, snapshot: ProjectSnapshot): string[] {
+  const { root, files } = job.project ?? { root: job.folder, files: [] };
   const before = new Map(snapshot.rows.map((row) => [row[0], row]));
-  const changed = project.files.filter(({ path }) => {
+  const changed = files.filter(({ path }) => {
     const row = before.get(path);
     before.delete(path);
-    return row === undefined || !isUnchanged(join(project.root, path), row);
+    return row === undefined || !isUnchanged(join(root, path), row);
   });
-  return [...changed.map(({ path }) => path), ...before.keys()].sort();
+  const own = relative(root, job.file);
+  return [...changed.map(({ path }) => path), ...before.keys()].filter((path) => path !== own).sort();
 }
 
 /** Whether a file is as in its row. It is read only where its time or size differs. */
