@@ -29,7 +29,7 @@ export async function prepareStep(
   switch (action.kind) {
     case "job": {
       const job = loadJobWithInputs(context, step, action);
-      const fingerprint = await fingerprintJob(job);
+      const fingerprint = await fingerprintJob(job, join(context.path, step.name));
       return { fingerprint, execute: () => executeJob(context, job, step.name, playbooks, observer) };
     }
     case "command": {

@@ -5,6 +5,7 @@ import { listFilesBelow } from "../job/inputs.js";
 import type { Job } from "../job/job.js";
 import type { Project } from "../job/project/project.js";
 import { hashFile, hashInputs, hashStagedFiles } from "../run/record/filehashes.js";
+import { readSnapshotContents } from "../run/record/snapshot.js";
 import { locateInputs } from "./commandstep.js";
 import type { Pipeline, PipelineStep, StepAction } from "./pipeline.js";
 
@@ -37,9 +38,12 @@ export class StepFingerprint {
   }
 }
 
-/** Returns the fingerprint of a job: its file, parameters, and the content of its project, script and inputs. */
-export async function fingerprintJob(job: Job): Promise<StepFingerprint> {
-  const project = job.project && (await hashProject(job.project));
+/**
+ * Returns the fingerprint of a job: its file, parameters, and the content of its project, script and inputs. `folder`: of the step.
+ * A run that has begun there uses the project as it was then.
+ */
+export async function fingerprintJob(job: Job, folder: string): Promise<StepFingerprint> {
+  const project = readSnapshotContents(folder) ?? (job.project && (await hashProject(job.project)));
   const inputs = hashInputs(job, await hashStagedFiles(job), undefined);
   return new StepFingerprint({ identity: job.identity, inputs, project });
 }

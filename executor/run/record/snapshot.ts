@@ -1,5 +1,13 @@
 import { createHash, hash } from "node:crypto";
-import { createReadStream, lstatSync, readFileSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
+import {
+  createReadStream,
+  existsSync,
+  lstatSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { join, posix, relative } from "node:path";
 import { create, Parser, type ReadEntry } from "tar";
 import { MusterError } from "../../../schemas/errors.js";
@@ -135,6 +143,14 @@ export function openSnapshot(folder: string, id: string, folders: LaunchFolders)
   throw new MusterError("RESULTS_DAMAGED", `${path}: it is not the manifest that the run began with`, {
     next: "Restore what was there, or start a new run beside this one with --fresh.",
   });
+}
+
+/** Returns the files of the snapshot in a run directory with their SHA-256, or the targets of links; undefined where there is none. */
+export function readSnapshotContents(folder: string): [path: string, content: string][] | undefined {
+  const path = join(folder, MANIFEST);
+  if (!existsSync(path)) return undefined;
+  const { files } = JSON.parse(readFileSync(path, "utf8")) as { files: ManifestRow[] };
+  return files.map(([name, , , content]) => [name, content]);
 }
 
 /** Returns the paths of the files that differ between a project and a snapshot, sorted; the job file is compared elsewhere. */
