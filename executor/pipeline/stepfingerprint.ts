@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
-import { statSync } from "node:fs";
-import { resolve } from "node:path";
+import { existsSync, statSync } from "node:fs";
+import { join, posix, resolve } from "node:path";
 import { listFilesBelow } from "../job/inputs.js";
 import type { Job } from "../job/job.js";
 import type { Project } from "../job/project/project.js";
@@ -43,8 +43,12 @@ export class StepFingerprint {
  * A run that has begun there uses the project as it was then.
  */
 export async function fingerprintJob(job: Job, folder: string): Promise<StepFingerprint> {
-  const project = readSnapshotContents(folder) ?? (job.project && (await hashProject(job.project)));
-  const inputs = hashInputs(job, await hashStagedFiles(job), undefined);
+  const hasBegun = existsSync(join(folder, "journal.ndjson"));
+  const current = hasBegun || job.project === undefined ? undefined : await hashProject(job.project);
+  const project = readSnapshotContents(folder) ?? current;
+  const paths = new Set(project?.map(([path]) => path));
+  const isInProject = (path: string) => paths.has(posix.join(job.folders.job, path));
+  const inputs = hashInputs(job, await hashStagedFiles(job), isInProject);
   return new StepFingerprint({ identity: job.identity, inputs, project });
 }
 

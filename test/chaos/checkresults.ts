@@ -9,7 +9,17 @@ import type { PlacedJob, Workload } from "./workload.js";
 const MAX_LISTED_PROBLEMS = 3;
 
 /** What belongs into the run directory of a job, beside its aggregate. */
-const EXPECTED_ENTRIES = ["job.yaml", "journal.ndjson", ".key", "results", "logs", "results.ndjson", "summary.json"];
+const EXPECTED_ENTRIES = [
+  "job.yaml",
+  "journal.ndjson",
+  "project.json",
+  "project.tar.gz",
+  ".key",
+  "results",
+  "logs",
+  "results.ndjson",
+  "summary.json",
+];
 
 /** What is wrong with the results that the journals of a place have as committed, whatever has just happened. */
 export function committedProblems(place: RunCopy, { jobs }: Workload): string[] {

@@ -101,6 +101,8 @@ const WORKDIRS = ["root/.muster", "home/rig/.muster"];
 const EXPECTED_ENTRIES = new Set([
   ".key",
   "job.yaml",
+  "project.json",
+  "project.tar.gz",
   "journal.ndjson",
   "results",
   "logs",

@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { createReadStream, readFileSync, statSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Job, StagedFile } from "../../job/job.js";
-import type { ProjectSnapshot } from "./snapshot.js";
 
 /** Content of a file that is to be staged. */
 export interface FileContent {
@@ -40,16 +39,16 @@ export async function hashStagedFiles(job: Job): Promise<Map<string, FileContent
 
 /**
  * Returns the SHA-256 of each staged file that is not a part of the project, by its path on nodes, as the run directory records it.
- * `snapshot`: of the project; undefined where none goes along.
+ * `isInProject`: whether the project has the file at a path that is relative to the job file.
  */
 export function hashInputs(
   job: Job,
   contents: ReadonlyMap<string, FileContent>,
-  snapshot: ProjectSnapshot | undefined,
+  isInProject: (path: string) => boolean,
 ): Record<string, string> {
   const inputs: Record<string, string> = {};
   for (const file of job.stagedFiles())
-    if (!snapshot?.has(file.path)) inputs[file.path] = contents.get(file.source)!.sha256;
+    if (!isInProject(file.path)) inputs[file.path] = contents.get(file.source)!.sha256;
   return inputs;
 }
 

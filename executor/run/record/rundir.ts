@@ -78,7 +78,7 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
   const { journal, replay } = resumeJournal(path, lock);
   const isNew = replay.header === undefined;
   const snapshot = await openProject(path, job, replay);
-  const inputs = hashInputs(job, options.contents, snapshot);
+  const inputs = hashInputs(job, options.contents, (name) => snapshot?.has(name) === true);
   if (replay.header !== undefined) rejectOtherRun(path, findIdentityChanges(replay.header, job, inputs));
   const began = performance.now();
   const key = openRunKey(path);

@@ -35,7 +35,11 @@ class WorkingCopy:
     def prepare(self, layout: Layout) -> None:
         """OSError where a file cannot be placed or removed."""
         self.prepared = None
-        kept_files, kept_folders = self.remove_changes(layout)
+        try:
+            kept_files, kept_folders = self.remove_changes(layout)
+        except PermissionError:
+            self.set_aside()
+            kept_files, kept_folders = self.remove_changes(layout)
         self.placed = {name: self.placed[name] for name in kept_files}
         for name in layout.sorted_folders:
             if name not in kept_folders:
@@ -66,6 +70,13 @@ class WorkingCopy:
                 else:
                     raise_error(remove_tree(os.fsdecode(entry.path)))
         return kept_files, kept_folders
+
+    def set_aside(self) -> None:
+        """An attempt left files that this user cannot remove, such as root's: a new folder takes the place of this one."""
+        number = 1
+        while os.path.lexists(self.path + b".%d" % number):
+            number += 1
+        os.rename(self.path, self.path + b".%d" % number)
 
     def open_root(self) -> bool:
         """Makes the folder where it is missing. False where it is new, so that nothing has to be compared."""

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import t from "tap";
 import { loadJob } from "../../../executor/job/loadjob.js";
 import { fingerprintJob, StepFingerprint } from "../../../executor/pipeline/stepfingerprint.js";
@@ -22,7 +22,9 @@ t.test("fingerprints of older journals still match", async (t) => {
   const folder = t.testdir({ "w.py": "" });
   writeFileSync(`${folder}/job.yaml`, "kind: range\nrange: [0, 10]\nscript: w.py\nenv: {TOKEN: secret}\n");
   const job = loadJob(`${folder}/job.yaml`);
-  const fingerprint = await fingerprintJob(job);
+  mkdirSync(`${folder}/runs/p/one`, { recursive: true });
+  writeFileSync(`${folder}/runs/p/one/journal.ndjson`, "");
+  const fingerprint = await fingerprintJob(job, `${folder}/runs/p/one`);
   const inputs = { "w.py": createHash("sha256").update("").digest("hex") };
   const older = createHash("sha256")
     .update(JSON.stringify({ identity: job.identity, inputs }))

@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import type { Job, StagedFile } from "../../../../executor/job/job.js";
-import { NO_PROJECT_FOLDERS } from "../../../../executor/job/project/project.js";
 import type { AgentCommand } from "../../../../executor/run/agent/protocol.js";
 import { FileStager } from "../../../../executor/run/node/staging.js";
 import { hashInputs, hashStagedFiles } from "../../../../executor/run/record/filehashes.js";
@@ -24,7 +23,7 @@ function file(path: string, content: string | Buffer, mode = 0o644): StagedFile 
 /** Too large to go over the agent's channel. */
 const long = (text: string) => text.padEnd(20_000, ".");
 const hash = (content: string | Buffer) => createHash("sha256").update(content).digest("hex");
-const jobOf = (files: StagedFile[]) => ({ stagedFiles: () => files, folders: NO_PROJECT_FOLDERS }) as unknown as Job;
+const jobOf = (files: StagedFile[]) => ({ stagedFiles: () => files }) as unknown as Job;
 
 /** The files of a node that holds what was put there, and remembers what was asked. */
 class FakeFiles {
@@ -75,7 +74,7 @@ t.test("hashes: content, size and mode of each source file, read once", async (t
   t.same(contents.get(tool.source), { sha256: hash("#!/bin/sh\n"), sizeBytes: 10, mode: 0o755 });
   t.same(contents.get(data.source), { sha256: hash(Buffer.alloc(3_000_000, 7)), sizeBytes: 3_000_000, mode: 0o644 });
   for (let n = 0; n < 20; n++) t.equal(contents.get(files[n + 3]!.source)!.sha256, hash(`${n}`));
-  const prints = hashInputs(jobOf(files), contents, undefined);
+  const prints = hashInputs(jobOf(files), contents, () => false);
   t.equal(prints["again/data"], prints.data);
   t.equal(Object.keys(prints).length, 23);
 });
