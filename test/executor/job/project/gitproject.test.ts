@@ -133,7 +133,8 @@ t.test("without git, any rules select the same files as git does", options, asyn
 });
 
 t.test("variables of a git that runs muster as a hook are disregarded", options, async (t) => {
-  const folder = createRepository(t, { "a.py": "" });
+  const folder = createRepository(t, { "a.py": "", "tracked.log": "" });
+  addFiles(folder, { ".gitignore": "*.log" });
   const other = createRepository(t, { "other.py": "" });
   for (const [name, value] of [
     ["GIT_DIR", `${other}/.git`],
@@ -141,7 +142,7 @@ t.test("variables of a git that runs muster as a hook are disregarded", options,
     ["GIT_INDEX_FILE", `${other}/.git/index`],
   ] as const) {
     process.env[name] = value;
-    t.same(listPaths(folder), ["a.py"], name);
+    t.same(listPaths(folder), [".gitignore", "a.py", "tracked.log"], name);
     delete process.env[name];
   }
 });
@@ -229,6 +230,10 @@ t.test("a linked work tree, and a .git that git does not accept", options, async
   rmSync(`${folder}/.git`, { recursive: true });
   mkdirSync(`${folder}/.git`);
   t.same(listPaths(folder), [".gitignore", "a.py"], "by .gitignore");
+  const outer = createRepository(t, { ".gitignore": "*.log" });
+  addFiles(outer, { "inner/x.log": "" });
+  mkdirSync(`${outer}/inner/.git`);
+  t.same(listPaths(`${outer}/inner`), ["x.log"], "not by the rules of another repository");
 });
 
 t.test("run directories count only by what they are, whatever git ignores in them", options, async (t) => {

@@ -40,7 +40,7 @@ t.test("imports that count", async (t) => {
     ["\ufeffimport a", ["a"]],
     ["import \u00fcber.\u4e2d", ["\u00fcber.\u4e2d"]],
     ["x = f(1,\n  2)\nimport a", ["a"]],
-    ["x = 1)\nimport a", ["a"]],
+    ["x = 1)\nfrom a import (b,\n  c)", ["a:b,c"]],
     ["async def f():\n  import a", ["a"]],
     ["from __future__ import annotations", ["__future__:annotations"]],
   ];
