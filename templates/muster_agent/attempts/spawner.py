@@ -23,9 +23,8 @@ DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
 class Spawner:
     """Prepares folders and starts programs in them. `action`: what it is doing, for an error message."""
 
-    def __init__(self, settings: Settings, copies: CopyPool, cards: Cards):
-        self.settings, self.copies, self.cards = settings, copies, cards
-        self.root_fd = os.open(settings.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def __init__(self, settings: Settings, root_fd: int, copies: CopyPool, cards: Cards):
+        self.settings, self.root_fd, self.copies, self.cards = settings, root_fd, copies, cards
         self.programs: dict[tuple[bytes, bytes], bytes] = {}
         self.action = ""
 
@@ -41,12 +40,12 @@ class Spawner:
             os.chdir(attempt.work)
             argv = attempt.program.argv + [to_bytes(word) for word in attempt.args]
             self.action = "{} could not be started".format(argv[0].decode("utf-8", "replace"))
-            env = self.environment(slot, attempt, copy)
+            env = self.environment(slot, attempt)
             attempt.pid = spawn_program(self.find_program(argv[0], env), argv, env, attempt)
         finally:
             os.fchdir(self.root_fd)
 
-    def environment(self, slot: Slot, attempt: Attempt, copy: bytes) -> dict[bytes, bytes]:
+    def environment(self, slot: Slot, attempt: Attempt) -> dict[bytes, bytes]:
         spec = attempt.program
         base = spec.environments.get(slot.number)
         if base is None:
@@ -55,6 +54,7 @@ class Spawner:
             base.update(slot.env)
             base[b"MUSTER_SLOT"] = b"%d" % slot.number
             if spec.python_path:
+                copy = os.fsencode("{}/w/{}".format(self.settings.root, slot.number))
                 own = [base[b"PYTHONPATH"]] if base.get(b"PYTHONPATH") else []
                 base[b"PYTHONPATH"] = b":".join([os.path.join(copy, path) for path in spec.python_path] + own)
             spec.environments[slot.number] = base
