@@ -1,4 +1,4 @@
-"""The runs that wait for a GPU, as seen by the run that holds it."""
+"""The runs that wait for a lock, as seen by the run that holds it."""
 from __future__ import annotations
 
 from ..wire import to_bytes
@@ -45,7 +45,7 @@ class LockWaiters:
         return max((priority for priority, _ in self.connections), default=LOWEST_PRIORITY)
 
     def close(self) -> int:
-        """Closes all connections, so that the runs try for the GPU; returns the highest priority among them."""
+        """Closes all connections, so that the runs try for the lock; returns the highest priority among them."""
         highest = self.highest_priority()
         for _, waiter in self.connections:
             waiter.close()

@@ -1,11 +1,16 @@
-"""A waiting run's connection to the run that holds the GPU."""
+"""A waiting run's connection to the run that holds the lock."""
 from __future__ import annotations
 
 import os
+import selectors
 import socket
 from time import monotonic as now
 
 from ..access.guard import peer_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
 
 LOWEST_PRIORITY = -(1 << 31)  # below that of every run
 MAX_ANSWER_BYTES = 4096
@@ -18,9 +23,13 @@ class LockQuery:
     it has not accepted the connection. `highest`: the highest priority of the runs that wait. Do not trust `name` and `highest`
     where the owner is another user."""
 
-    def __init__(self, address: bytes, private_path: str):
-        """Runs of the same user listen at both addresses; those of other users only at the abstract one."""
-        self.address, self.private_path = address, private_path
+    def __init__(
+        self, selector: selectors.BaseSelector, address: bytes, private_path: str, ended: Callable[[], object]
+    ):
+        """Runs of the same user listen at both addresses; those of other users only at the abstract one. Calls `ended` when the
+        holder closes the connection, which it does once the lock is free."""
+        self.selector, self.address, self.private_path, self.ended = selector, address, private_path, ended
+        self.is_registered = False
         self.connection: socket.socket | None = None
         self.name: str | None = None
         self.owner: tuple[int, int] | None = None
@@ -44,15 +53,21 @@ class LockQuery:
             self.connection.bind(self.address + "/{}/{}".format(priority, os.urandom(8).hex()).encode())
             self.connection.connect(address)
             self.owner = peer_of(self.connection)
-        except BlockingIOError:
+            self.selector.register(self.connection, selectors.EVENT_READ, self.receive)
+            self.is_registered = True
+        except BlockingIOError:  # its queue is full, so there is no connection that could end
             self.name = SILENT_HOLDER
         except OSError:
             self.close()
             return False
         return True
 
+    def receive(self, _: int) -> None:
+        if not self.is_open():
+            self.ended()
+
     def is_open(self) -> bool:
-        """Reads what the holder has sent, and returns whether it still holds the GPU. A later answer replaces earlier ones."""
+        """Reads what the holder has sent, and returns whether it still holds the lock. A later answer replaces earlier ones."""
         while self.connection:
             try:
                 data = self.connection.recv(MAX_ANSWER_BYTES)
@@ -71,7 +86,10 @@ class LockQuery:
 
     def close(self) -> None:
         if self.connection:
+            if self.is_registered:
+                self.selector.unregister(self.connection)
             self.connection.close()
+        self.is_registered = False
         self.connection = self.name = self.owner = None
 
 
