@@ -33,7 +33,7 @@ t.test("what runs on nodes is Python 3.8", async (t) => {
  */
 const FIND_IMPORTS = `
 import ast, os, sys
-ORDER = ["attach", "clean", "daemon", "commands", "shutdown", "settings", "storage", "attempts", "gpu", "connection", "processes",
+ORDER = ["attach", "clean", "daemon", "commands", "shutdown", "settings", "storage", "attempts", "gpu", "locks", "connection", "processes",
     "access", "paths", "errors", "wire"]
 root = sys.argv[1]
 for folder, _, names in os.walk(root):
