@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Callable
 
 LOWEST_PRIORITY = -(1 << 31)  # below that of every run
+PROMPT = "p"  # begins the last part of our socket's name: this agent tries for the lock as soon as the connection ends
 MAX_ANSWER_BYTES = 4096
 ANSWER_TIMEOUT_SECONDS = 3.0  # for the holder to say who it is
 SILENT_HOLDER = "a program that does not answer"
@@ -50,7 +51,7 @@ class LockQuery:
         self.connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.connection.setblocking(False)
         try:
-            self.connection.bind(self.address + "/{}/{}".format(priority, os.urandom(8).hex()).encode())
+            self.connection.bind(self.address + "/{}/{}{}".format(priority, PROMPT, os.urandom(8).hex()).encode())
             self.connection.connect(address)
             self.owner = peer_of(self.connection)
             self.selector.register(self.connection, selectors.EVENT_READ, self.receive)
@@ -99,3 +100,8 @@ def priority_of(address: object) -> int:
         return int(address.rsplit(b"/", 2)[1])  # type: ignore[attr-defined]
     except (ValueError, IndexError, AttributeError, TypeError):
         return 0
+
+
+def is_prompt(address: object) -> bool:
+    """Whether the name of a waiting run's socket says that it tries for the lock as soon as the connection ends."""
+    return isinstance(address, bytes) and address.rpartition(b"/")[2].startswith(PROMPT.encode())

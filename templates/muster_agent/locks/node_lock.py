@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 RETRY_SECONDS = 0.5  # between tries, unless the holder says that it is free
 MIN_RETRY_SECONDS = 0.05  # between tries, whatever the holder does
 TURN_SECONDS = 5.0  # how long a lock is kept at least while another run of the same priority waits for it
-HANDOVER_SECONDS = 1.0  # how long it is then left to the other run, whose retry finds it free
-HANDOVER_CHECK_SECONDS = 0.1  # between two looks whether the other run has taken it
+HANDOVER_SECONDS = 0.25  # how long it is then left to the other run, which tries at once,
+RETRY_HANDOVER_SECONDS = 1.0  # or, if its agent is older, at its next retry
+HANDOVER_CHECK_SECONDS = 0.05  # between two looks whether the other run has taken it
 PRECEDENCE_SECONDS = 3.0  # how long a free lock is left to a waiting run of higher priority: that run may have ended
 
 
@@ -147,8 +148,9 @@ class NodeLock:
 
     def hand_over(self) -> None:
         """Releases it, and leaves it to another run for a while."""
+        seconds = HANDOVER_SECONDS if self.waiters.are_prompt() else RETRY_HANDOVER_SECONDS
         self.release()
-        self.left_until = self.last_foreign_use + HANDOVER_SECONDS
+        self.left_until = self.last_foreign_use + seconds
         self.retry_at = self.last_foreign_use + HANDOVER_CHECK_SECONDS
 
     def release(self) -> None:
