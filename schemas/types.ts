@@ -49,7 +49,7 @@ export type Lease = string | number;
  */
 export type GpuCheck = string | number;
 /**
- * The most chunks that run on the node at once. Default: one per slot.
+ * The most chunks that run on the node at once, of all runs together. Default: one per slot.
  */
 export type MaxConcurrent = number;
 /**
@@ -57,7 +57,7 @@ export type MaxConcurrent = number;
  */
 export type Rate = number;
 /**
- * The number of CPU slots. Default: none if the node has GPUs, else one per core.
+ * The number of CPU slots, which all runs on the machine share. Default: none if the node has GPUs, else one per core.
  */
 export type Slots = number;
 /**
@@ -490,7 +490,7 @@ export interface JobFile {
    */
   expect?: string | number;
   /**
-   * If several runs share a GPU, the one with the highest priority gets it next, after each chunk; runs of equal priority take turns. Default: 0.
+   * If several runs share a GPU or CPU slot, the one with the highest priority gets it next, after each chunk; runs of equal priority take turns. Default: 0.
    */
   priority?: number;
   /**
