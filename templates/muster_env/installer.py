@@ -1,0 +1,122 @@
+"""Runs the programs that fill an environment."""
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+from .environment import Environment
+from .failure import Failure
+from .files import write_durably
+from .tools import Base, clean_environment, find_tool, has_pip_settings
+
+BUILD_SECONDS = 3600
+TAIL_LINES = 4
+CONDA_TOOLS = ["micromamba", "mamba", "conda"]
+
+
+class Installer:
+    """`lock_descriptor`: programs inherit it, so that one whose builder was killed keeps other builders away."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment, self.request = environment, environment.request
+        self.lock_descriptor = -1
+        self.child: subprocess.Popen[bytes] | None = None
+        self.is_abandoned = False
+        self.log_path = environment.beside(".log")
+
+    def abandon(self) -> None:
+        self.is_abandoned = True
+        self.kill_child()
+
+    def kill_child(self) -> None:
+        child = self.child
+        if child is not None:
+            try:
+                os.killpg(child.pid, signal.SIGKILL)
+            except OSError:
+                pass
+
+    def install(self, folder: str) -> str:
+        """Runs the programs that make an environment, and returns the name of the one that installs."""
+        open(self.log_path, "wb").close()
+        if self.request["kind"] == "conda":
+            return self.install_conda(folder)
+        base = self.environment.base
+        assert base is not None
+        os.mkdir(folder)
+        words = self.write_inputs(folder)
+        python = os.path.join(folder, "bin/python")
+        uv = find_tool("uv")
+        # uv does not read pip's configuration, which may name a private index.
+        if uv is not None and (self.request["wheels"] or not has_pip_settings()):
+            self.run("uv", [uv, "venv", "--allow-existing", "--python", base.path, folder])
+            if words:
+                self.run("uv", [uv, "pip", "install", "--python", python] + words)
+            return "uv"
+        self.require_venv(base)
+        self.run("venv", [base.path, "-I", "-m", "venv", folder])
+        if words:
+            self.run("pip", [python, "-I", "-m", "pip", "install"] + words)
+        return "pip"
+
+    def write_inputs(self, folder: str) -> list[str]:
+        """Puts the requirements into the environment; the words with which pip and uv install them."""
+        words: list[str] = []
+        for name, option in (("requirements", "-r"), ("constraints", "-c")):
+            path = os.path.join(folder, "muster-{}.txt".format(name))
+            if self.request[name]:
+                write_durably(path, self.request[name])
+                words += [option, path]
+        if self.request["project"]:
+            project = os.path.join(folder, "project")
+            shutil.copytree(self.environment.beside("-project"), project)
+            words += ["-e", project]
+        if self.request["wheels"] and words:
+            words += ["--no-index", "--find-links", self.environment.beside("-wheels")]
+        return words
+
+    def install_conda(self, folder: str) -> str:
+        found = next((path for path in map(find_tool, CONDA_TOOLS) if path), None)
+        if found is None:
+            raise Failure("NO_CONDA", "none of {} is installed there".format(", ".join(CONDA_TOOLS)))
+        path = self.environment.beside("-environment.yml")
+        write_durably(path, self.request["requirements"])
+        tool = os.path.basename(found)
+        words = ["create", "-y"] if tool == "micromamba" else ["env", "create"]
+        self.run(tool, [found] + words + ["-p", folder, "-f", path])
+        return tool
+
+    def require_venv(self, base: Base) -> None:
+        for module in ("venv", "ensurepip"):
+            command = [base.path, "-I", "-c", "import " + module]
+            if subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
+                package = "python{}-venv".format(base.version.rpartition(".")[0])
+                raise Failure("NO_VENV", "{} has no module {}".format(base.path, module), [package])
+
+    def run(self, tool: str, argv: list[str]) -> None:
+        """Runs a program that prints to the log. INSTALL, NO_SPACE or TIMEOUT where it fails, with its last lines."""
+        with open(self.log_path, "r+b") as log:
+            start = log.seek(0, os.SEEK_END)
+            self.child = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=self.environment.parent,
+                env=clean_environment(bool(self.request["wheels"])), pass_fds=[self.lock_descriptor],
+            )
+            if self.is_abandoned:
+                self.kill_child()
+            try:
+                code = self.child.wait(BUILD_SECONDS)
+            except subprocess.TimeoutExpired:
+                raise Failure("TIMEOUT", "{} did not finish within {} s".format(tool, BUILD_SECONDS))
+            finally:
+                self.kill_child()
+                self.child = None
+            log.seek(start)
+            text = log.read().decode("utf-8", "replace")
+        if code != 0:
+            lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("[notice]")]
+            full = re.search(r"No space left on device|Disk quota exceeded", text)
+            reason = "{} failed (exit {}; its output is in {})".format(tool, code, self.log_path)
+            raise Failure("NO_SPACE" if full else "INSTALL", reason, lines[-TAIL_LINES:])
