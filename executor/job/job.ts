@@ -9,8 +9,8 @@ export interface StagedFile {
 }
 
 /**
- * How a program starts. A script is run as `prefix` (the interpreter's words; "{python}" is the node's python) and its
- * path.
+ * How a program starts. A script is run as `prefix` (the interpreter's words; "{python}" is the Python of the job's
+ * environment, or of the node) and its path.
  */
 export type Program =
   | Readonly<{ kind: "script"; script: StagedFile; prefix: readonly string[] }>
@@ -102,6 +102,8 @@ export interface Job {
   /** Yields every file that any chunk stages, to check that inputs have not changed between runs. */
   stagedFiles(): Iterable<StagedFile>;
   readonly needs: JobRequirements;
+  /** The environment of the inventory that programs run in, and its path on nodes; undefined = the node's own Python. */
+  readonly pythonEnv?: Readonly<{ name: string; at: string }>;
   readonly params: Readonly<Record<string, string | number | bigint | boolean>>;
   /** The values that the `limits` of a node may restrict. */
   readonly limitedValues: readonly LimitedValue[];

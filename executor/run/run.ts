@@ -80,6 +80,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       contents,
       agent: agentProgram(),
       needs: job.needs,
+      pythonEnv: job.pythonEnv,
       verifyNode: options.verifyNode,
       dialer: new Dialer(),
     };

@@ -11,6 +11,7 @@ import type { AgentEnd } from "../agent/agentchannel.js";
 import type { AgentCommand, AgentMessage, AttemptSpec, HelloMessage } from "../agent/protocol.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
 import { type AcceptedAgent, type PreviousAttachment, startAgent } from "./handshake.js";
+import { addPythonEnv, type NodePythonEnv, resolvePythonEnv } from "./nodepythonenv.js";
 import { FileStager, stagedFilesOf } from "./staging.js";
 import { stopAgent } from "./stopagent.js";
 
@@ -45,6 +46,7 @@ export class Attachment implements ResultSource {
     private readonly messages: MessageBuffer,
     /** Fingerprint of the state that the node was verified to be in; undefined where the job needs no playbooks. */
     readonly fingerprint: string | undefined,
+    private readonly pythonEnv: NodePythonEnv | undefined,
   ) {
     const files = () => connection.files();
     this.stager = new FileStager(files, this.root, run.contents, (command) => this.send(command));
@@ -64,10 +66,11 @@ export class Attachment implements ResultSource {
       const slots = makeSlots(facts);
       const hasRebooted = facts !== undefined && (previous.bootId ?? facts.boot) !== facts.boot;
       const fingerprint = facts && (await run.verifyNode?.(connection, facts, hasRebooted));
+      const pythonEnv = run.pythonEnv && (await resolvePythonEnv(connection, run.pythonEnv.at));
       onStarting?.();
       const messages = new MessageBuffer();
       const accepted = await startAgent(connection, run, slots, previous, (message) => messages.receive(message));
-      return new Attachment(run, connection, accepted, messages, fingerprint);
+      return new Attachment(run, connection, accepted, messages, fingerprint, pythonEnv);
     } catch (error) {
       await connection.close();
       throw error;
@@ -154,7 +157,7 @@ export class Attachment implements ResultSource {
     const { contents } = this.run;
     return {
       argv: this.buildArgv(spec),
-      env: spec.env,
+      env: addPythonEnv(spec.env, this.node, this.pythonEnv),
       files: stagedFilesOf(spec).map(({ path, source }) => [
         path,
         contents.get(source)!.sha256,
@@ -169,7 +172,8 @@ export class Attachment implements ResultSource {
 
   private buildArgv({ program }: ChunkSpec): string[] {
     if (program.kind === "command") return [...program.command];
-    const prefix = program.prefix.map((word) => (word === "{python}" ? this.node.python : word));
+    const python = this.pythonEnv?.python ?? this.node.python;
+    const prefix = program.prefix.map((word) => (word === "{python}" ? python : word));
     return prefix.length > 0 ? [...prefix, program.script.path] : [`./${program.script.path}`];
   }
 }
