@@ -28,7 +28,7 @@ async function envResource(env: PythonEnv, nodePython: string): Promise<Resource
   };
 }
 
-function inspection({ at, python, kind, key, wanted }: EnvRequest, nodePython: string) {
-  const argv = [nodePython, "-c", envSource(), "inspect", JSON.stringify({ at, python, kind, key, wanted })];
+function inspection({ at, python, kind, key, wanted, project }: EnvRequest, nodePython: string) {
+  const argv = [nodePython, "-c", envSource(), "inspect", JSON.stringify({ at, python, kind, key, wanted, project })];
   return { ask: "command", argv, timeout: INSPECT_TIMEOUT_SECONDS } as const;
 }

@@ -5,7 +5,7 @@ import type { PythonEnv } from "../../fleet/pythonenvs.js";
 import { MusterError } from "../../schemas/errors.js";
 import { readLocalTree } from "../engine/localsource.js";
 import type { WantedTree } from "../engine/tree.js";
-import { type Requirements, readRequirements } from "./requirements.js";
+import { readEnvRequirements } from "./requirements.js";
 
 /** What templates/muster_env/main.py is asked about, or to make. */
 export interface EnvRequest {
@@ -51,7 +51,7 @@ export async function readEnvSources(env: PythonEnv, nodePython: string): Promis
     const key = hashParts(["conda", text]);
     return { request: { ...base, kind: "conda", key, wanted: [], requirements: text, constraints: "" } };
   }
-  const { text, constraints, wanted } = readListed(env);
+  const { text, constraints, wanted } = readEnvRequirements(env);
   const project = env.project === undefined ? undefined : await readProject(env.project, env.name);
   const names = env.findLinks === undefined ? null : listWheels(env.findLinks);
   const content = project && [...project].map(([path, entry]) => [path, entry.kind === "file" ? entry.sha256 : ""]);
@@ -61,11 +61,6 @@ export async function readEnvSources(env: PythonEnv, nodePython: string): Promis
     wheels: env.findLinks === undefined ? undefined : () => readWheels(env.findLinks!, env.name),
     project,
   };
-}
-
-function readListed(env: PythonEnv): Requirements {
-  if (env.requirements === undefined) return { text: "", constraints: "", wanted: [] };
-  return readRequirements(env.requirements, env.findLinks !== undefined);
 }
 
 function readText(path: string): string {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import type { PythonEnv } from "../../fleet/pythonenvs.js";
 import { InvalidFileError, type Problem } from "../../schemas/errors.js";
 
 /** pip's requirements with the files that they include, as a node needs them. */
@@ -32,6 +33,12 @@ export function readRequirements(file: string, isOffline: boolean): Requirements
   if (reader.problems.length > 0) throw new InvalidFileError(reader.problems);
   const { requirements, constraints, wanted } = reader;
   return { text: joinLines(requirements), constraints: joinLines(constraints), wanted };
+}
+
+/** Reads the requirements of an environment; none where it has no requirements file. Throws as `readRequirements` does. */
+export function readEnvRequirements({ requirements, findLinks }: PythonEnv): Requirements {
+  if (requirements === undefined) return { text: "", constraints: "", wanted: [] };
+  return readRequirements(requirements, findLinks !== undefined);
 }
 
 class RequirementsReader {

@@ -70,7 +70,7 @@ class Builder:
             marker = read_marker(folder)
             if marker is None or marker.get("digest") != self.environment.digest:
                 continue
-            if not check_packages(folder, self.request["wanted"]).get("problems", ["broken"]):
+            if not check_packages(folder, self.request).get("problems", ["broken"]):
                 return folder
         raise Failure("REFUSED", "{} has too many environments of {}".format(self.environment.parent, self.environment.name))
 
@@ -79,7 +79,7 @@ class Builder:
         write_durably(partial, "")
         try:
             tool = self.installer.install(folder)
-            checked = check_packages(folder, self.request["wanted"])
+            checked = check_packages(folder, self.request)
             problems = ["{what}: {have}, wanted {want}".format(**problem) for problem in checked.get("problems", [])]
             if "broken" in checked or problems:
                 reason = checked.get("broken") or "; ".join(problems[:3])

@@ -57,7 +57,7 @@ class Environment:
             return state
         state.update(link="ours", folder=folder, marker=read_marker(folder))
         if state["marker"] is not None:
-            state.update(check_packages(folder, self.request["wanted"]))
+            state.update(check_packages(folder, self.request))
         return state
 
 
@@ -71,12 +71,13 @@ def read_marker(folder: str) -> dict[str, Any] | None:
     return marker if isinstance(marker, dict) and marker.get("muster_env") == 1 else None
 
 
-def check_packages(folder: str, wanted: list[str]) -> dict[str, Any]:
+def check_packages(folder: str, request: Request) -> dict[str, Any]:
     """{"problems", "unchecked"}, or {"broken": why its python cannot run}."""
+    words = json.dumps({"wanted": request["wanted"], "project": request["project"]}).encode()
     command = [os.path.join(folder, "bin/python"), "-I", "-c", PACKAGES]
     try:
         ran = subprocess.run(
-            command, input=json.dumps(wanted).encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=CHECK_SECONDS
+            command, input=words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=CHECK_SECONDS
         )
     except (OSError, subprocess.SubprocessError) as error:
         return {"broken": getattr(error, "strerror", None) or str(error)}

@@ -47,36 +47,35 @@ class Installer:
         base = self.environment.base
         assert base is not None
         os.mkdir(folder)
-        words = self.write_inputs(folder)
         python = os.path.join(folder, "bin/python")
         uv = find_tool("uv")
         # uv does not read pip's configuration, which may name a private index.
         if uv is not None and (self.request["wheels"] or not has_pip_settings()):
             self.run("uv", [uv, "venv", "--allow-existing", "--python", base.path, folder])
-            if words:
-                self.run("uv", [uv, "pip", "install", "--python", python] + words)
-            return "uv"
+            return self.install_packages("uv", [uv, "pip", "install", "--python", python], folder)
         self.require_venv(base)
         self.run("venv", [base.path, "-I", "-m", "venv", folder])
-        if words:
-            self.run("pip", [python, "-I", "-m", "pip", "install"] + words)
-        return "pip"
+        return self.install_packages("pip", [python, "-I", "-m", "pip", "install"], folder)
 
-    def write_inputs(self, folder: str) -> list[str]:
-        """Puts the requirements into the environment; the words with which pip and uv install them."""
-        words: list[str] = []
-        for name, option in (("requirements", "-r"), ("constraints", "-c")):
-            path = os.path.join(folder, "muster-{}.txt".format(name))
-            if self.request[name]:
-                write_durably(path, self.request[name])
-                words += [option, path]
-        if self.request["project"]:
+    def install_packages(self, tool: str, argv: list[str], folder: str) -> str:
+        request = self.request
+        if request["constraints"]:
+            argv = argv + ["-c", self.write_input(folder, "constraints")]
+        if request["wheels"]:
+            argv = argv + ["--no-index", "--find-links", self.environment.beside("-wheels")]
+        if request["requirements"]:
+            self.run(tool, argv + ["-r", self.write_input(folder, "requirements")])
+        if request["project"]:
             project = os.path.join(folder, "project")
             shutil.copytree(self.environment.beside("-project"), project)
-            words += ["-e", project]
-        if self.request["wheels"] and words:
-            words += ["--no-index", "--find-links", self.environment.beside("-wheels")]
-        return words
+            # Off the network, the build uses what the requirements installed.
+            self.run(tool, argv + (["--no-build-isolation"] if request["wheels"] else []) + ["-e", project])
+        return tool
+
+    def write_input(self, folder: str, name: str) -> str:
+        path = os.path.join(folder, "muster-{}.txt".format(name))
+        write_durably(path, self.request[name])
+        return path
 
     def install_conda(self, folder: str) -> str:
         found = next((path for path in map(find_tool, CONDA_TOOLS) if path), None)

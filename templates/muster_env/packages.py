@@ -1,6 +1,6 @@
 """Compares what is installed for a Python interpreter with requirements. For any Python 3.8+.
 
-    PYTHON -I -c THIS      stdin: JSON, a list of requirements      stdout: a line "muster-packages {...}"
+    PYTHON -I -c THIS      stdin: JSON, {"wanted": [...], "project": ...}    stdout: a line "muster-packages {...}"
 
 `problems`: what is missing or has another version. Requirements are followed to those of the packages themselves, and every file of
 a package must exist. `unchecked`: what was compared by name only.
@@ -14,6 +14,7 @@ import json
 import os
 import re
 import sys
+import urllib.parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,6 +93,17 @@ class Comparison:
             return self.report(wanted.name, have.version, want)
         self.check_package(have, wanted.name, tuple(sorted(wanted.extras)))
 
+    def check_project(self) -> None:
+        """The project is what was installed from the copy in the environment (PEP 610)."""
+        url = "file://" + urllib.parse.quote(os.path.join(sys.prefix, "project"))
+        for name, have in self.installed.items():
+            try:
+                if json.loads(have.read_text("direct_url.json") or "{}").get("url") == url:
+                    return self.check_package(have, name, ())
+            except ValueError:
+                pass
+        self.report("the project", "not installed", "installed from its copy")
+
     def check_package(self, have: metadata.Distribution, name: str, extras: tuple[str, ...]) -> None:
         first = not any(seen == normalize(name) for seen, _ in self.seen)
         key = (normalize(name), ",".join(extras))
@@ -128,8 +140,11 @@ class Comparison:
 
 def main() -> None:
     comparison = Comparison()
-    for text in json.load(sys.stdin):
+    request = json.load(sys.stdin)
+    for text in request["wanted"]:
         comparison.check(text, (), None)
+    if request["project"]:
+        comparison.check_project()
     answer = {"problems": comparison.problems[:200], "unchecked": comparison.unchecked[:200]}
     print("\nmuster-packages " + json.dumps(answer))
 
