@@ -1,11 +1,14 @@
 """Runs the programs that fill an environment."""
 from __future__ import annotations
 
+import collections
 import os
 import re
 import shutil
 import signal
 import subprocess
+import threading
+import time
 
 from .environment import Environment
 from .failure import Failure
@@ -14,6 +17,9 @@ from .tools import Base, clean_environment, find_tool, has_pip_settings
 
 BUILD_SECONDS = 3600
 TAIL_LINES = 4
+MAX_LINES = 200
+FULL_BYTES = 1 << 20  # a disk with less is full
+FULL_DISK = r"No space left on device|Disk quota exceeded"
 CONDA_TOOLS = ["micromamba", "mamba", "conda"]
 
 
@@ -96,26 +102,46 @@ class Installer:
                 raise Failure("NO_VENV", "{} has no module {}".format(base.path, module), [package])
 
     def run(self, tool: str, argv: list[str]) -> None:
-        """Runs a program that prints to the log. INSTALL, NO_SPACE or TIMEOUT where it fails, with its last lines."""
-        with open(self.log_path, "r+b") as log:
-            start = log.seek(0, os.SEEK_END)
-            self.child = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=self.environment.parent,
-                env=clean_environment(bool(self.request["wheels"])), pass_fds=[self.lock_descriptor],
-            )
-            if self.is_abandoned:
-                self.kill_child()
-            try:
-                code = self.child.wait(BUILD_SECONDS)
-            except subprocess.TimeoutExpired:
-                raise Failure("TIMEOUT", "{} did not finish within {} s".format(tool, BUILD_SECONDS))
-            finally:
-                self.kill_child()
-                self.child = None
-            log.seek(start)
-            text = log.read().decode("utf-8", "replace")
+        """Runs a program. INSTALL, NO_SPACE or TIMEOUT where it fails, with its last lines."""
+        started = time.monotonic()
+        child = self.child = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            cwd=self.environment.parent, env=clean_environment(bool(self.request["wheels"])), pass_fds=[self.lock_descriptor],
+        )
+        timer = threading.Timer(BUILD_SECONDS, self.kill_child)
+        timer.start()
+        if self.is_abandoned:
+            self.kill_child()
+        lines = self.copy_output(child)
+        code = child.wait()
+        timer.cancel()
+        self.kill_child()
+        self.child = None
+        if time.monotonic() - started >= BUILD_SECONDS:
+            raise Failure("TIMEOUT", "{} did not finish within {} s".format(tool, BUILD_SECONDS), lines[-TAIL_LINES:])
         if code != 0:
-            lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("[notice]")]
-            full = re.search(r"No space left on device|Disk quota exceeded", text)
+            is_full = free_bytes(self.environment.parent) < FULL_BYTES or any(re.search(FULL_DISK, line) for line in lines)
             reason = "{} failed (exit {}; its output is in {})".format(tool, code, self.log_path)
-            raise Failure("NO_SPACE" if full else "INSTALL", reason, lines[-TAIL_LINES:])
+            if is_full:
+                raise Failure("NO_SPACE", "{} failed: no space left on the disk of {}".format(tool, self.environment.parent))
+            raise Failure("INSTALL", reason, lines[-TAIL_LINES:])
+
+    def copy_output(self, child: subprocess.Popen[bytes]) -> list[str]:
+        """Copies what a program prints to the log, as far as the disk has room, and returns its last lines."""
+        lines: collections.deque[str] = collections.deque(maxlen=MAX_LINES)
+        assert child.stdout is not None
+        with open(self.log_path, "ab", buffering=0) as log:
+            for line in child.stdout:
+                try:
+                    log.write(line)
+                except OSError:
+                    pass
+                text = line.decode("utf-8", "replace").strip()
+                if text and not text.startswith("[notice]"):
+                    lines.append(text)
+        return list(lines)
+
+
+def free_bytes(path: str) -> int:
+    status = os.statvfs(path)
+    return status.f_bavail * status.f_frsize

@@ -141,6 +141,14 @@ t.test("an environment from wheels: made, kept, upgraded, repaired", { skip, tim
     t.same(listStates(await provision(inventory)), { [ENV]: "changed" });
   });
 
+  await t.test("a full disk: the error says so, and nothing is left of the build", async (t) => {
+    await node!.exec(["sh", "-c", "mkdir /srv/small && mount -t tmpfs -o size=4m tmpfs /srv/small"]);
+    const full = await provision(withEnv("sieve==1.0\n", { at: "/srv/small/prng" }));
+    t.match(full.nodes[0]!.resources[0], { state: "failed", reason: /: no space left on the disk of \/srv\/small$/, next: "Free some space there." });
+    const left = readdirSync(join(node!.root, "srv/small")).sort();
+    t.same(left, [".prng-wheels", ".prng.lock", ".prng.log"]);
+  });
+
   await t.test("what muster did not make is never touched", async (t) => {
     const inventory = withEnv("sieve==1.0\n", { at: "~/.venvs/own" });
     await node!.exec(["mkdir", "-p", "/root/.venvs/own/bin"]);
