@@ -55,9 +55,9 @@ const ERROR_CODES: Readonly<Record<string, ErrorCode>> = {
 function createBuildError({ error, reason, tail }: Record<string, unknown>, python: string): MusterError {
   const kind = String(error);
   const lines = Array.isArray(tail) ? tail.map(String) : [];
-  const message = kind === "NO_VENV" ? [] : lines.map((line) => `\n    ${line}`);
+  const output = kind === "NO_VENV" || lines.length === 0 ? "" : `: ${lines.join("; ")}`;
   const code = ERROR_CODES[kind] ?? "INSTALL";
-  return new MusterError(code, `${String(reason)}${message.join("")}`, { next: nextAction(kind, python, lines) });
+  return new MusterError(code, `${String(reason)}${output}`, { next: nextAction(kind, python, lines) });
 }
 
 function nextAction(kind: string, python: string, lines: string[]): string {

@@ -137,7 +137,7 @@ class Installer:
                 except OSError:
                     pass
                 text = line.decode("utf-8", "replace").strip()
-                if text and not text.startswith("[notice]"):
+                if text and not text.startswith(("[notice]", "Looking in ")):
                     lines.append(text)
         return list(lines)
 

@@ -95,4 +95,15 @@ t.test("a job runs in its environment", { skip, timeout: 240_000 }, async (t) =>
       t.equal(result("runs/next")[0], "2.0");
     },
   );
+
+  await t.test("a jobs file, and a job that names the playbook too", async (t) => {
+    const inventory = withEnv("sieve==2.0\n");
+    const entry = { job_id: "one", script: "worker.py", args: ["go", "--output", "a.txt"] };
+    const file = shop.write("jobs.json", { python_env: "prng", needs: { playbooks: ["python-env"] }, jobs: [entry] });
+    const ran = await runMuster(["run", file, "-i", inventory]);
+    t.equal(ran.code, 0, ran.err);
+    t.equal(result("runs/jobs")[0], "2.0");
+    const other = shop.write("jobs.json", { needs: { playbooks: ["python-env"] }, jobs: [entry] });
+    t.match(await runMuster(["run", other, "-i", inventory]), { code: 65, err: /python_env/ }, "another environment");
+  });
 });
