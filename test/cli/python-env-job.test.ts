@@ -46,7 +46,7 @@ function withEnv(text: string): string {
 /** What the worker wrote: version, interpreter, VIRTUAL_ENV, and python3 on PATH. */
 const result = (run: string) => shop.json<string[]>(`${run}/results/a.txt`);
 
-t.test("a job runs in its environment", { skip, timeout: 240_000 }, async (t) => {
+t.test("a job runs in its environment", { skip, timeout: 480_000 }, async (t) => {
   const wheels = join(lab.folder, "wheels");
   writeWheel(wheels, { name: "sieve", version: "1.0" });
   writeWheel(wheels, { name: "sieve", version: "2.0" });
