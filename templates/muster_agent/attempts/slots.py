@@ -188,6 +188,8 @@ class SlotPool:
         if now() >= self.lock_due(slot, lock) and lock.acquire():
             self.report_free(slot)
             return True
+        if slot.is_cpu and lock.is_of_own_run():
+            return True  # the inventory gives this run the CPU slots of both nodes
         self.waiting_for_lock.append(slot)
         self.report_waiting(slot, lock.holder())
         return False

@@ -6,6 +6,7 @@ import selectors
 import socket
 from time import monotonic as now
 
+from ..processes.strays import command_line
 from .lock_files import SystemLock, UserLock, lock_owner
 from .lock_query import ANSWER_TIMEOUT_SECONDS, SILENT_HOLDER, LockQuery
 from .lock_waiters import LockWaiters
@@ -48,6 +49,7 @@ class NodeLock:
         self.last_foreign_use = 0.0  # when another run may have had it last
         self.waiters = LockWaiters(settings)
         self.query = LockQuery(selector, self.address, self.user_lock.socket_path, self.holder_left)
+        self.own_agents: dict[int, bool] = {}  # whether a process that had the lock is an agent of this run, by pid
         self.locked_file: tuple[str, float] | None = None  # the lock file that another process has, and since when
 
     @property
@@ -138,6 +140,16 @@ class NodeLock:
             return {"holder": format_owner(lock_owner(path), "it has locked " + path), "foreign": True}
         return None
 
+    def is_of_own_run(self) -> bool:
+        """Whether another agent of this run has the lock: two nodes of its inventory are one machine."""
+        owner = self.query.owner
+        if owner is None or owner[1] == 0:
+            return False
+        if owner[1] not in self.own_agents:
+            other = run_id(os.fsdecode(command_line(owner[1])[-1]))
+            self.own_agents[owner[1]] = other != "" and other == run_id(self.settings.root)
+        return self.own_agents[owner[1]]
+
     def is_due_to_others(self) -> bool:
         """Whether to release it before the next chunk: at once where a run of higher priority waits, in turn where one of the
         same priority does."""
@@ -179,6 +191,11 @@ def listen(address: bytes | str) -> socket.socket | None:
     listener.listen(16)
     listener.setblocking(False)
     return listener
+
+
+def run_id(root: str) -> str:
+    """Of the run whose folder this is, which is called RUN@NODE; empty where it is called otherwise."""
+    return os.path.basename(root).rpartition("@")[0]
 
 
 def unlink(path: str) -> None:
