@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { homedir } from "node:os";
 import { posix, relative, resolve } from "node:path";
+import { isBelow } from "../inputs.js";
 import type { Program } from "../job.js";
 import type { JobReader, KeyPath, SourceText } from "../reader.js";
 import type { UnitSpace } from "../unitspace.js";
@@ -39,15 +40,15 @@ export interface ProjectSetup {
 }
 
 /**
- * Lists the files that go along, and finds out where programs start. What the job stages as inputs, or publishes as outputs, is not
- * a part of the project: a run must not change what the next one begins with. Reports why the project cannot go along. `root`:
+ * Lists the files that go along, and finds out where programs start. The job file, and what the job
+ * stages as inputs or publishes as outputs, are not a part of the project: a run must not change what the next one begins with. Reports why the project cannot go along. `root`:
  * undefined = no project goes along.
  */
 export function readProject(reader: JobReader, root: string | undefined, space: UnitSpace): ProjectSetup {
   if (root === undefined) return { project: undefined, folders: NO_PROJECT_FOLDERS };
   const folders = readFolders(reader, root);
   const code = reader.list(["code"])?.map(({ text }) => text);
-  const listing = listProject({ root, code, exclude: listResults(folders, space) });
+  const listing = listProject({ root, code, exclude: listResults(reader, root, folders, space) });
   if (!listing.ok) {
     const key = ["code", "project"].find((one) => reader.has([one]));
     reader.reportAt(key === undefined ? [] : [key], listing.message, listing.hint);
@@ -71,9 +72,9 @@ function readFolders(reader: JobReader, root: string): LaunchFolders {
   return { job, cwd, pythonPath };
 }
 
-/** Returns the inputs and outputs of all chunks, relative to the project's root. */
-function listResults(folders: LaunchFolders, space: UnitSpace): Set<string> {
-  const paths = new Set<string>();
+/** Returns the inputs and outputs of all chunks, relative to the project's root, and the job file, whose `env` may hold secrets. */
+function listResults(reader: JobReader, root: string, folders: LaunchFolders, space: UnitSpace): Set<string> {
+  const paths = new Set([relative(root, resolve(reader.source.file))]);
   for (const { inputs } of space.specs) for (const { path } of inputs) paths.add(posix.join(folders.job, path));
   for (const outputs of space.outputs) for (const path of outputs) paths.add(posix.join(folders.cwd, path));
   return paths;
@@ -101,12 +102,6 @@ function readFolder(reader: JobReader, root: string, { text, position }: SourceT
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return relativeFolder(root, folder);
   reader.report(position, `${what}: the project has no folder "${text}"`, hint);
   return undefined;
-}
-
-/** Whether `path` is `folder` or lies in it. */
-export function isBelow(folder: string, path: string): boolean {
-  const between = relative(folder, path);
-  return between === "" || !(between === ".." || between.startsWith("../"));
 }
 
 function relativeFolder(root: string, folder: string): string {
