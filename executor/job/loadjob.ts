@@ -146,9 +146,16 @@ function checkResultKeys(reader: JobReader, space: UnitSpace, { aggregate, colle
 }
 
 /** Returns everything that determines the results of a job. */
-function jobIdentity(source: Source, ofSpace: UnitSpace["identity"], { params, aggregate, collect }: JobSettings) {
+function jobIdentity(source: Source, ofSpace: UnitSpace["identity"], { params, tty, aggregate, collect }: JobSettings) {
   const texts = Object.keys(params).map((key) => [key, source.text(["params", key])]);
-  return { kind: source.get(["kind"]) ?? "jobs", ...ofSpace, params: texts, aggregate, collect };
+  return {
+    kind: source.get(["kind"]) ?? "jobs",
+    ...ofSpace,
+    params: texts,
+    ...(tty ? { tty } : {}),
+    aggregate,
+    collect,
+  };
 }
 
 /** Returns what the job says about where programs start. */
