@@ -35,3 +35,14 @@ t.test("another value of tty is refused, and a change of it makes another job", 
   t.equal(ran.code, 65);
   t.match(ran.err, /tty/);
 });
+
+t.test("progress bars are folded, in logs and in the report of a failure", async (t) => {
+  const bar =
+    "i=0; while [ $i -lt 200 ]; do printf '\\r%s %%' $i >&2; i=$((i+1)); done; printf '\\r\\nbroken\\n' >&2; exit 4";
+  const tasks = [{ id: "a", command: ["sh", "-c", bar.replaceAll("{", "{{").replaceAll("}", "}}")] }];
+  shop.write("bars.json", { kind: "tasks", retry: { attempts: 1 }, tasks });
+  const ran = await runMuster(["run", "bars.json", "-i", "local"], { cwd: shop.folder });
+  t.equal(ran.code, 3);
+  t.equal(shop.read("runs/bars/logs/a.err"), "199 %\nbroken\n");
+  t.match(ran.out, /exit code 4\n {4}199 %\n {4}broken\n/);
+});
