@@ -10,8 +10,8 @@ export interface StagedFile {
 }
 
 /**
- * How a program starts. A script is run as `prefix` (the interpreter's words; "{python}" is the node's python) and its
- * path; a module as `python -m`.
+ * How a program starts. A script is run as `prefix` (the interpreter's words; "{python}" is the Python of the job's
+ * environment, or of the node) and its path; a module as `python -m`.
  */
 export type Program =
   | Readonly<{ kind: "module"; module: string }>
@@ -107,6 +107,8 @@ export interface Job {
   readonly project?: Project;
   readonly folders: LaunchFolders;
   readonly needs: JobRequirements;
+  /** The environment of the inventory that programs run in, and its path on nodes; undefined = the node's own Python. */
+  readonly pythonEnv?: Readonly<{ name: string; at: string }>;
   readonly params: Readonly<Record<string, string | number | bigint | boolean>>;
   /** The values that the `limits` of a node may restrict. */
   readonly limitedValues: readonly LimitedValue[];

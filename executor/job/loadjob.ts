@@ -146,7 +146,11 @@ function checkResultKeys(reader: JobReader, space: UnitSpace, { aggregate, colle
 }
 
 /** Returns everything that determines the results of a job. */
-function jobIdentity(source: Source, ofSpace: UnitSpace["identity"], { params, tty, aggregate, collect }: JobSettings) {
+function jobIdentity(
+  source: Source,
+  ofSpace: UnitSpace["identity"],
+  { params, tty, aggregate, collect, pythonEnv }: JobSettings,
+) {
   const texts = Object.keys(params).map((key) => [key, source.text(["params", key])]);
   return {
     kind: source.get(["kind"]) ?? "jobs",
@@ -155,6 +159,7 @@ function jobIdentity(source: Source, ofSpace: UnitSpace["identity"], { params, t
     ...(tty ? { tty } : {}),
     aggregate,
     collect,
+    python_env: pythonEnv?.name,
   };
 }
 

@@ -82,6 +82,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       snapshot: directory.snapshot,
       agent: agentProgram(),
       needs: job.needs,
+      pythonEnv: job.pythonEnv,
       verifyNode: options.verifyNode,
       dialer: new Dialer(),
     };

@@ -13,6 +13,7 @@ import type { AgentCommand, AgentMessage, AttemptSpec, HelloMessage } from "../a
 import { type RunContext, runFolderOn } from "../runcontext.js";
 import { buildAttemptSpec, launchFolders, stagedFilesOf } from "./attemptspec.js";
 import { type AcceptedAgent, type PreviousAttachment, startAgent } from "./handshake.js";
+import { type NodePythonEnv, resolvePythonEnv } from "./nodepythonenv.js";
 import { FileStager } from "./staging.js";
 import { stopAgent } from "./stopagent.js";
 import { TreeStager } from "./treestaging.js";
@@ -50,6 +51,8 @@ export class Attachment implements ResultSource {
     private readonly messages: MessageBuffer,
     /** Fingerprint of the state that the node was verified to be in; undefined where the job needs no playbooks. */
     readonly fingerprint: string | undefined,
+    /** The environment that Python programs run in; undefined = the node's own Python. */
+    readonly pythonEnv: NodePythonEnv | undefined,
   ) {
     const files = () => connection.files();
     this.stager = new FileStager(files, this.root, run.contents, (command) => this.send(command));
@@ -71,10 +74,11 @@ export class Attachment implements ResultSource {
       const slots = makeSlots(facts);
       const hasRebooted = facts !== undefined && (previous.bootId ?? facts.boot) !== facts.boot;
       const fingerprint = facts && (await run.verifyNode?.(connection, facts, hasRebooted));
+      const pythonEnv = run.pythonEnv && (await resolvePythonEnv(connection, run.pythonEnv.at));
       onStarting?.();
       const messages = new MessageBuffer();
       const accepted = await startAgent(connection, run, slots, previous, (message) => messages.receive(message));
-      return new Attachment(run, connection, accepted, messages, fingerprint);
+      return new Attachment(run, connection, accepted, messages, fingerprint, pythonEnv);
     } catch (error) {
       await connection.close();
       throw error;
@@ -155,8 +159,8 @@ export class Attachment implements ResultSource {
    * once; otherwise the spec itself.
    */
   private sendSpec(job: Job, spec: ChunkSpec): string | AttemptSpec {
-    if (job.kind === "tasks") return buildAttemptSpec(job, spec, this.run, this.node);
-    if (!this.isSpecSent) this.send({ op: "spec", id: "job", spec: buildAttemptSpec(job, spec, this.run, this.node) });
+    if (job.kind === "tasks") return buildAttemptSpec(job, spec, this.run, this);
+    if (!this.isSpecSent) this.send({ op: "spec", id: "job", spec: buildAttemptSpec(job, spec, this.run, this) });
     this.isSpecSent = true;
     return "job";
   }

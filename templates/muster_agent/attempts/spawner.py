@@ -26,9 +26,8 @@ DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
 class Spawner:
     """Prepares folders and starts programs in them. `action`: what it is doing, for an error message."""
 
-    def __init__(self, settings: Settings, copies: CopyPool, cards: Cards, selector: selectors.BaseSelector):
-        self.settings, self.copies, self.cards, self.selector = settings, copies, cards, selector
-        self.root_fd = os.open(settings.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def __init__(self, settings: Settings, root_fd: int, copies: CopyPool, cards: Cards, selector: selectors.BaseSelector):
+        self.settings, self.root_fd, self.copies, self.cards, self.selector = settings, root_fd, copies, cards, selector
         self.programs: dict[tuple[bytes, bytes], bytes] = {}
         self.action = ""
 
@@ -47,14 +46,14 @@ class Spawner:
                 attempt.terminal = Terminal(self.selector)
             argv = attempt.program.argv + [to_bytes(word) for word in attempt.args]
             self.action = "{} could not be started".format(argv[0].decode("utf-8", "replace"))
-            env = self.environment(slot, attempt, copy)
+            env = self.environment(slot, attempt)
             attempt.pid = spawn_program(self.find_program(argv[0], env), argv, env, attempt)
             if attempt.terminal:
                 attempt.terminal.start(attempt.out)
         finally:
             os.fchdir(self.root_fd)
 
-    def environment(self, slot: Slot, attempt: Attempt, copy: bytes) -> dict[bytes, bytes]:
+    def environment(self, slot: Slot, attempt: Attempt) -> dict[bytes, bytes]:
         spec = attempt.program
         base = spec.environments.get(slot.number)
         if base is None:
@@ -63,6 +62,7 @@ class Spawner:
             base.update(slot.env)
             base[b"MUSTER_SLOT"] = b"%d" % slot.number
             if spec.python_path:
+                copy = os.fsencode("{}/w/{}".format(self.settings.root, slot.number))
                 own = [base[b"PYTHONPATH"]] if base.get(b"PYTHONPATH") else []
                 base[b"PYTHONPATH"] = b":".join([os.path.join(copy, path) for path in spec.python_path] + own)
             spec.environments[slot.number] = base

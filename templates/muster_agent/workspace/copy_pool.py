@@ -18,7 +18,7 @@ CHANGED_INPUT = "the input {} was written to while it ran, and other chunks read
 
 
 class CopyPool:
-    """`trees`: project trees by the SHA-256 of their manifests."""
+    """`root`: a path of the run's folder that stays valid. `trees`: project trees by the SHA-256 of their manifests."""
 
     def __init__(self, root: str, store: ContentStore, worker: WorkerThread):
         self.root, self.store, self.worker = root, store, worker

@@ -215,6 +215,7 @@ t.test("an entry of code that matches nothing is refused", async (t) => {
     ["/etc", 'code: "/etc" is absolute', "relative to the root"],
     ["../x", 'code: "../x" contains ".."', "relative to the root"],
     ["", 'code: "" is empty', "relative to the root"],
+    ["!src/*.py", 'code: "!src/*.py" matches no file', "check the pattern"],
     ["!src", 'code: "!src" matches no file', 'did you mean "src"?'],
   ];
   for (const [entry, message, hint] of table) {

@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import t from "tap";
 import { findImports } from "../../../../executor/job/project/importscan.js";
@@ -38,7 +40,7 @@ t.test("imports that count", async (t) => {
     ["\ufeffimport a", ["a"]],
     ["import \u00fcber.\u4e2d", ["\u00fcber.\u4e2d"]],
     ["x = f(1,\n  2)\nimport a", ["a"]],
-    ["x = 1)\nimport a", ["a"]],
+    ["x = 1)\nfrom a import (b,\n  c)", ["a:b,c"]],
     ["async def f():\n  import a", ["a"]],
     ["from __future__ import annotations", ["__future__:annotations"]],
   ];
@@ -101,4 +103,28 @@ t.test("no text makes it fail or hang, and what stands on a line of its own is f
   findImports("(".repeat(1 << 20));
   findImports("import a\n".repeat(1 << 17));
   t.ok(performance.now() - started < 10_000, "linear");
+});
+
+/** Prints what Python itself finds in the modules of its standard library: a path and its imports, per line. */
+const PYTHON_IMPORTS = `
+import ast, glob, json, os
+for path in sorted(glob.glob(os.path.dirname(os.__file__) + "/*.py") + glob.glob(os.path.dirname(os.__file__) + "/asyncio/*.py")):
+    found = []
+    for node in ast.walk(ast.parse(open(path, "rb").read())):
+        if isinstance(node, ast.Import):
+            found += [[node.lineno, node.col_offset, at, name.name, 0, []] for at, name in enumerate(node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            found.append([node.lineno, node.col_offset, 0, node.module or "", node.level, [name.name for name in node.names]])
+    print(json.dumps([path, [one[3:] for one in sorted(found)]]))
+`;
+
+t.test("the same imports as Python finds in its standard library", async (t) => {
+  const { stdout } = spawnSync("python3", ["-c", PYTHON_IMPORTS], { encoding: "utf8", maxBuffer: 1 << 26 });
+  const modules = stdout.trim().split("\n");
+  t.ok(modules.length > 100, `${modules.length} files`);
+  for (const line of modules) {
+    const [path, wanted] = JSON.parse(line) as [string, unknown];
+    const found = findImports(readFileSync(path, "utf8")).map(({ module, level, names }) => [module, level, names]);
+    if (JSON.stringify(found) !== JSON.stringify(wanted)) t.same(found, wanted, path);
+  }
 });
