@@ -176,6 +176,8 @@ export interface AttemptSpec {
   readonly pythonPath?: string[];
   /** Paths of the declared outputs, relative to the working directory. */
   readonly outputs: string[];
+  /** Whether its stdin, stdout and stderr are a terminal of 80 columns and 24 rows; what it prints there is `stdout`, and `tail` is the end of that. Default: stdin is /dev/null, the others are files. */
+  readonly tty?: boolean;
   /** How long it may run. Default: without limit. */
   readonly timeout?: number;
   /** Size of one output at most. */

@@ -490,6 +490,10 @@ export interface JobFile {
    */
   env_file?: string;
   /**
+   * Gives programs that insist on one a terminal of 80 columns and 24 rows: it is their stdin, stdout and stderr, and what they print goes to `logs/CHUNK.out`. There is never any input: the first 16 reads return the end of file. TERM is `xterm` where the environment has none. Default: `false`; stdin is /dev/null.
+   */
+  tty?: boolean;
+  /**
    * How long a chunk may run, e.g. `10m`; then its process group is killed. Default: no limit.
    */
   timeout?: string | number;
@@ -688,6 +692,10 @@ export interface JobsFile {
    * A file with further environment variables, relative to the job file; `~` is the home folder. Each line is `KEY=VALUE`, comments begin with `#`, quotes around a whole value are removed. `env` overrides it. Its values are passed to the chunks only, and appear in no log, journal or command line.
    */
   env_file?: string;
+  /**
+   * Gives programs that insist on one a terminal of 80 columns and 24 rows: it is their stdin, stdout and stderr, and what they print goes to `logs/CHUNK.out`. There is never any input: the first 16 reads return the end of file. TERM is `xterm` where the environment has none. Default: `false`; stdin is /dev/null.
+   */
+  tty?: boolean;
   /**
    * How long a chunk may run, e.g. `10m`; then its process group is killed. Default: no limit.
    */

@@ -121,6 +121,8 @@ export interface Job {
    */
   readonly recheck?: Readonly<{ share: number; tolerance?: number }>;
   readonly priority: number;
+  /** Whether programs get a terminal. */
+  readonly tty?: boolean;
   readonly aggregate?: Readonly<{ from: string; as: "array" | "lines" | "concat"; to: string }>;
   readonly collect: "files" | "lines";
   /**

@@ -19,7 +19,7 @@ const DEFAULT_OUTPUT_BYTES = 4 * 2 ** 30;
 /** The keys that every kind of job has, with defaults applied. */
 export type JobSettings = Pick<
   Job,
-  "needs" | "pythonEnv" | "params" | "retry" | "limits" | "recheck" | "priority" | "aggregate" | "collect"
+  "needs" | "pythonEnv" | "params" | "retry" | "limits" | "recheck" | "priority" | "tty" | "aggregate" | "collect"
 >;
 
 /**
@@ -38,6 +38,7 @@ export function readJobSettings(reader: JobReader, fleet: KnownNodes | undefined
     limits: { output: readByteCount(reader, ["limits", "output"]) ?? DEFAULT_OUTPUT_BYTES },
     recheck: readRecheck(reader),
     priority: reader.number(["priority"]) ?? 0,
+    tty: reader.source.get(["tty"]) === true,
     aggregate: readAggregate(reader),
     collect: reader.text(["collect"]) === "lines" ? "lines" : "files",
   };

@@ -149,13 +149,14 @@ function checkResultKeys(reader: JobReader, space: UnitSpace, { aggregate, colle
 function jobIdentity(
   source: Source,
   ofSpace: UnitSpace["identity"],
-  { params, aggregate, collect, pythonEnv }: JobSettings,
+  { params, tty, aggregate, collect, pythonEnv }: JobSettings,
 ) {
   const texts = Object.keys(params).map((key) => [key, source.text(["params", key])]);
   return {
     kind: source.get(["kind"]) ?? "jobs",
     ...ofSpace,
     params: texts,
+    ...(tty ? { tty } : {}),
     aggregate,
     collect,
     python_env: pythonEnv?.name,

@@ -261,6 +261,7 @@ export class Coordinator {
     this.workersByName.get(attempt.node)?.send({ op: "ack", ids: [attempt.id] });
     this.workersByName.get(attempt.node)?.slotMonitor.checkSoon();
     this.reports.reportFailedAttempt(failed);
+    this.reports.reportMissingFiles(attempt, failed);
     this.event({ type: "failed", attempt: attempt.id, failure: failed });
   }
 

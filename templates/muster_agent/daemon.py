@@ -62,7 +62,7 @@ class Agent:
         self.copies = CopyPool(self.root_link, self.store, self.worker)
         self.memory = MemoryAdmission(self.slots, self.server)
         self.cards = Cards()
-        self.spawner = Spawner(self.settings, root_fd, self.copies, self.cards)
+        self.spawner = Spawner(self.settings, root_fd, self.copies, self.cards, self.selector)
         self.logs = Logs(self.settings, self.server)
         self.processes = ProcessTable(root, self.boot)
         self.reaper = Reaper(self.processes, self.slots)

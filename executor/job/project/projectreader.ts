@@ -57,9 +57,10 @@ export function readProject(reader: JobReader, root: string | undefined, space: 
   const { files, leftOut } = listing;
   const imports = scanPrograms(listPrograms(space), folders, root, new Set(files.map(({ path }) => path)));
   for (const module of imports.missingModules) reportMissingModule(reader, module, root);
-  const needed = reader.text(["code"]) === "imports" ? files.filter(({ path }) => imports.files.has(path)) : files;
+  const narrowedBy = code !== undefined ? "code" : reader.text(["code"]) === "imports" ? "imports" : undefined;
+  const needed = narrowedBy === "imports" ? files.filter(({ path }) => imports.files.has(path)) : files;
   const pythonPath = reader.has(["pythonpath"]) ? folders.pythonPath : imports.importRoots;
-  return { project: { root, files: needed, leftOut }, folders: { ...folders, pythonPath } };
+  return { project: { root, files: needed, leftOut, narrowedBy }, folders: { ...folders, pythonPath } };
 }
 
 function readFolders(reader: JobReader, root: string): LaunchFolders {

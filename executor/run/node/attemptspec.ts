@@ -38,6 +38,7 @@ export function buildAttemptSpec(
     ...(run.snapshot === undefined ? {} : { tree: run.snapshot.id }),
     ...(cwd === "." ? {} : { cwd }),
     ...(pythonPath.length === 0 ? {} : { pythonPath: [...pythonPath] }),
+    ...(job.tty ? { tty: true } : {}),
     outputs: [...spec.outputs],
     timeout: spec.timeout,
     limit: job.limits.output,
