@@ -648,6 +648,10 @@ export interface JobsFile {
    */
   pythonpath?: string[];
   /**
+   * Files or folders, relative to the jobs file, that are staged for every entry, in addition to the project and to the files that its args name. They lie at the same relative path.
+   */
+  inputs?: string[];
+  /**
    * What a slot must have to run a chunk.
    */
   needs?: {

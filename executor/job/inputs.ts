@@ -35,9 +35,13 @@ export function isBelow(folder: string, path: string): boolean {
   return between === "" || !(between === ".." || between.startsWith("../"));
 }
 
-/** Finds the input at `path`, relative to `folder`: a file, or every file below a folder, sorted by name. */
-export function findInput(folder: string, path: string): FoundFiles {
-  const found = locate(folder, path);
+/**
+ * Finds the input at `path`, relative to `folder`: a file, or every file below a folder, sorted by name. It lies anywhere in the
+ * project, else in `folder` or below.
+ */
+export function findInput(folder: string, path: string, projectRoot: string | undefined): FoundFiles {
+  const inProject = projectRoot !== undefined && isBelow(projectRoot, folder);
+  const found = inProject ? locateInProject(folder, path, projectRoot) : locate(folder, path);
   if (!found.ok) return found;
   if (found.kind === "file")
     return { ok: true, files: [{ source: join(folder, found.path), path: found.path, bytes: found.bytes }] };

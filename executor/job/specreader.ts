@@ -152,7 +152,8 @@ export function readInputs(
   return written.flatMap((one, index) => {
     const { text } = one;
     const find = () =>
-      (folder === reader.folder ? reader.inputOverrides.find(text) : undefined) ?? findInput(folder, text);
+      (folder === reader.folder ? reader.inputOverrides.find(text) : undefined) ??
+      findInput(folder, text, cache.projectRoot);
     const found = getOrCreate(cache.inputs, `${folder}\0${text}`, find);
     if (found.ok) return found.files;
     reader.report(one.position, `${what}[${index}]: "${text}" ${found.message}`, found.hint);
