@@ -19,7 +19,7 @@ import { OutputRegistry } from "./outputs.js";
 import { findUsedPlaceholders, readPlaceholders } from "./placeholders.js";
 import type { LaunchFolders } from "./project/project.js";
 import { describeLeftOutFiles } from "./project/projectnotes.js";
-import { readProject, readProjectRoot } from "./project/projectreader.js";
+import { type ProjectSetup, readProject, readProjectRoot } from "./project/projectreader.js";
 import { createRangeSpace } from "./range.js";
 import { JobReader } from "./reader.js";
 import { applyRange, applySetOptions } from "./setoptions.js";
@@ -90,12 +90,18 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
       return JSON.stringify(deciding);
     },
     envFile: envFile?.path,
-    notes: [
-      ...(envFile?.note === undefined ? [] : [envFile.note]),
-      ...(setup.project === undefined ? [] : describeLeftOutFiles(setup.project)),
-    ],
+    notes: [...(envFile?.note === undefined ? [] : [envFile.note]), ...describeProject(reader, setup)],
   };
 }
+
+/** Returns what a user should know about what goes along, one sentence each. */
+function describeProject(reader: JobReader, { project }: ProjectSetup): string[] {
+  if (project !== undefined) return describeLeftOutFiles(project);
+  return reader.has(["project"]) || reader.text(["script"]) === undefined ? [] : [IN_HOME_FOLDER];
+}
+
+const IN_HOME_FOLDER =
+  "the job file lies in your home folder or above it, so only the script and inputs go along: move it into the folder of a project";
 
 /** Returns the names of the values that the inventory's nodes limit. */
 function limitNames(inventory: Inventory | undefined): Set<string> {
