@@ -11,8 +11,14 @@ export function stagedFilesOf({ program, inputs }: ChunkSpec, { snapshot }: RunC
   return [program.script, ...inputs];
 }
 
-/** Returns what a chunk is started with on a node. */
-export function buildAttemptSpec(job: Job, spec: ChunkSpec, run: RunContext, node: Node): AttemptSpec {
+/** Returns what a chunk is started with on a node. `buildKey`: of the project's build there; undefined = it is not built. */
+export function buildAttemptSpec(
+  job: Job,
+  spec: ChunkSpec,
+  run: RunContext,
+  node: Node,
+  buildKey: string | undefined,
+): AttemptSpec {
   const folders = launchFolders(run);
   const { cwd, pythonPath } = folders;
   return {
@@ -23,6 +29,7 @@ export function buildAttemptSpec(job: Job, spec: ChunkSpec, run: RunContext, nod
       return [posix.join(folders.job, path), sha256, mode, sizeBytes];
     }),
     ...(run.snapshot === undefined ? {} : { tree: run.snapshot.id }),
+    ...(buildKey === undefined ? {} : { build: buildKey }),
     ...(cwd === "." ? {} : { cwd }),
     ...(pythonPath.length === 0 ? {} : { pythonPath: [...pythonPath] }),
     outputs: [...spec.outputs],

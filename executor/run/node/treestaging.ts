@@ -37,8 +37,8 @@ export class TreeStager {
   }
 
   /** Ends a staging that is under way: no reply will come. */
-  close(reason: string): void {
-    this.waiting?.reject(new MusterError("LOST", reason));
+  close(error: MusterError): void {
+    this.waiting?.reject(error);
     this.waiting = undefined;
   }
 

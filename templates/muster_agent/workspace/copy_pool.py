@@ -1,7 +1,7 @@
 """The working copies of all slots, in w/ by slot number."""
 from __future__ import annotations
 
-from .layout import ProjectTree, build_layout
+from .layout import ProjectTree, build_layout, overlay, parse_manifest
 from .working_copy import WorkingCopy
 
 TYPE_CHECKING = False
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ..processes.worker_thread import WorkerThread
     from .content_store import ContentStore
     from ..attempts.attempt import Attempt
-    from .layout import Layout
+    from .layout import FileEntry, Layout
     from ..attempts.slots import Slot
     from ..attempts.spec import Spec
 
@@ -18,11 +18,13 @@ CHANGED_INPUT = "the input {} was written to while it ran, and other chunks read
 
 
 class CopyPool:
-    """`trees`: project trees by the SHA-256 of their manifests."""
+    """`trees`: project trees by the SHA-256 of their manifests. `builds`: what was built for this run, by the keys of builds."""
 
     def __init__(self, root: str, store: ContentStore, worker: WorkerThread):
         self.root, self.store, self.worker = root, store, worker
         self.trees: dict[str, ProjectTree] = {}
+        self.builds: dict[str, dict[bytes, FileEntry]] = {}
+        self.built_trees: dict[tuple[str, str], ProjectTree] = {}  # project trees with a build over them
         self.copies: dict[int, WorkingCopy] = {}
         self.pending: set[int] = set()  # slots whose copy is being prepared
         self.errors: dict[int, OSError] = {}  # why that failed, by slot
@@ -30,8 +32,18 @@ class CopyPool:
     def load_tree(self, sha256: str) -> ProjectTree:
         """OSError where its manifest is not stored."""
         if sha256 not in self.trees:
-            self.trees[sha256] = ProjectTree(self.store.read(sha256))
+            self.trees[sha256] = ProjectTree(parse_manifest(self.store.read(sha256)))
         return self.trees[sha256]
+
+    def built_tree(self, sha256: str, build: str) -> ProjectTree:
+        """The files of a project with those of a build over them. OSError where one of the two is not there."""
+        tree = self.built_trees.get((sha256, build))
+        if tree is None:
+            if build not in self.builds:
+                raise OSError("the agent does not have the build " + build)
+            tree = ProjectTree(overlay(self.load_tree(sha256).entries, self.builds[build]))
+            self.built_trees[sha256, build] = tree
+        return tree
 
     def admits(self, slot: Slot, attempt: Attempt) -> bool:
         """Whether the attempt can start, or fail: a large working copy is prepared first, while the loop goes on."""
@@ -82,6 +94,10 @@ class CopyPool:
 
     def layout(self, spec: Spec) -> Layout:
         if spec.layout is None:
-            tree = self.load_tree(spec.tree) if spec.tree is not None else None
-            spec.layout = build_layout(tree, spec.files, spec.output_names, [spec.cwd] + spec.python_path)
+            spec.layout = build_layout(self.tree_of(spec), spec.files, spec.output_names, [spec.cwd] + spec.python_path)
         return spec.layout
+
+    def tree_of(self, spec: Spec) -> ProjectTree | None:
+        if spec.tree is None:
+            return None
+        return self.load_tree(spec.tree) if spec.build is None else self.built_tree(spec.tree, spec.build)
