@@ -48,14 +48,19 @@ def remove_matches(copy: bytes, outputs: list[bytes]) -> None:
     """Removes the files of a working copy that outputs name, as a build starts without them. Folders stay: they may hold sources."""
     for name in [name for output in outputs for name in list_matches(copy, output)]:
         path = os.path.join(copy, name)
-        if os.path.islink(path) or os.path.isfile(path):
+        if is_direct(copy, name) and not stat.S_ISDIR(os.lstat(path).st_mode):
             os.unlink(path)
+
+
+def is_direct(copy: bytes, name: bytes) -> bool:
+    """Whether no folder on the way to a file is a link."""
+    folder = os.path.join(os.path.realpath(copy), os.path.dirname(name)).rstrip(b"/")
+    return os.path.realpath(folder) == folder
 
 
 def add_files(copy: bytes, name: bytes, found: FoundFiles) -> int:
     """Adds the file `name`, or all files below it; returns how many there are."""
-    folder = os.path.dirname(os.path.join(copy, name))
-    if os.path.realpath(folder) != os.path.join(os.path.realpath(copy), os.path.dirname(name)).rstrip(b"/"):
+    if not is_direct(copy, name):
         raise BuildError("{} lies behind a link: name the file that the link leads to".format(show(name)))
     count, pending = 0, [name]
     while pending:

@@ -125,7 +125,7 @@ class Builder:
             tree = self.copies.load_tree(self.current.tree)
         except (OSError, MissingContent) as error:
             return self.fail(describe_error(error, "the project is not on the node"))
-        layout = build_layout(tree, {}, self.current.outputs, [self.current.cwd])
+        layout = build_layout(tree, {}, [], [self.current.cwd])
         self.copies.worker.submit(lambda: self.prepare(layout), self.prepared)
 
     def prepare(self, layout: Layout) -> None:
