@@ -10,6 +10,7 @@ import { markEarlierLeftovers } from "./cleanleftovers.js";
 import { failpoint } from "./failpoint.js";
 import { TOO_MANY_MESSAGES } from "./node/attachment.js";
 import { createFailure, determineOutcome, errorText, isConnectionLost } from "./node/attemptfailure.js";
+import { joinNodes } from "./node/joinnodes.js";
 import type { AttemptMessage, NodeEvent } from "./node/nodeevent.js";
 import { NodeWorker } from "./node/nodeworker.js";
 import { checkAttemptMessage } from "./node/protocolviolation.js";
@@ -95,7 +96,7 @@ export class Coordinator {
     // A resumed run dispatches nothing before all nodes have answered: one may hold what another would be given.
     const isFirstSession = this.directory.session === 1;
     if (isFirstSession) this.event({ type: "dispatchOpened" });
-    void Promise.all(this.workers.map((worker) => worker.join())).then(() => {
+    void joinNodes(this.workers, () => this.event({ type: "allAnswered" })).then(() => {
       this.isJoining = false;
       if (!isFirstSession) this.event({ type: "dispatchOpened" });
       this.event({ type: "allJoined" });

@@ -48,7 +48,7 @@ export class NodeWorker {
   readonly slotMonitor: SlotMonitor;
   private readonly agentTracker: AgentTracker;
   private attachment: Attachment | undefined;
-  private readonly preparation: Preparation;
+  readonly preparation: Preparation;
   private readonly runOver = new AbortController();
   private readonly changes = new EventEmitter();
   private readonly backoff: ReconnectBackoff;
