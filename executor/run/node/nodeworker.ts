@@ -72,7 +72,7 @@ export class NodeWorker {
 
   /** Attaches for the first time; resolves when that has succeeded or failed. Further tries go on in the background. */
   async join(): Promise<void> {
-    if (!(await this.attach()) && this.state === "away") void this.reconnect();
+    if (!(await this.attach()) && this.state !== "refused") void this.reconnect();
   }
 
   /** Starts an attempt: at once where its files are staged already. Does nothing while the node is not attached. */
@@ -235,7 +235,8 @@ export class NodeWorker {
   private handleAttachError(error: unknown): void {
     if (!(error instanceof MusterError)) throw error;
     this.error = error;
-    const offline = this.state === "silent" ? "silent" : "away";
+    const isSilent = this.state === "silent" || (this.state === "connecting" && this.preparation.hasBegun);
+    const offline = isSilent ? "silent" : "away";
     const state = shouldReconnect(error.code, this.slots.length > 0) ? offline : "refused";
     this.setState(state, withoutNodeName(this.node, error));
     if (state === "refused") this.emit(this, { type: "nodeLost", node: this.node.name });

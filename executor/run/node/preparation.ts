@@ -8,6 +8,7 @@ export class Preparation {
   attachment: Attachment | undefined;
   /** Resolves when the first preparation begins: the node has answered then. */
   readonly begun: Promise<void>;
+  hasBegun = false;
   private resolveBegun: () => void = () => {};
 
   constructor(
@@ -25,6 +26,7 @@ export class Preparation {
    */
   async prepare(attachment: Attachment, isOver: AbortSignal): Promise<void> {
     this.attachment = attachment;
+    this.hasBegun = true;
     this.resolveBegun();
     try {
       await attachment.prepareProject(this.report);
