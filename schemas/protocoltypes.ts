@@ -26,7 +26,7 @@ export type AgentCommand =
 /** The first line. Answered by `hello` or `refused`. A later `open` of the same coordinator changes the settings. */
 export interface OpenCommand {
   readonly op: "open";
-  /** The run's name, as runs that wait for a GPU of this one show it. */
+  /** The run's name, as runs that wait for a slot of this one show it. */
   readonly run: string;
   /** Of this coordinator. */
   readonly nonce: string;
@@ -34,9 +34,9 @@ export interface OpenCommand {
   readonly nonces: readonly string[];
   /** How long the agent lives without a line from a coordinator. */
   readonly lease: number;
-  /** Attempts that may run at once. Default: one on each slot. */
+  /** Attempts that may run at once on the node, of this run and of others that share its permits. Default: one on each slot. */
   readonly max?: number;
-  /** Of the run. A GPU goes to the waiting run with the highest priority first. */
+  /** Of the run. A slot goes to the waiting run with the highest priority first. */
   readonly priority: number;
   /** Environment of all attempts. */
   readonly env: Readonly<Record<string, string>>;
@@ -178,7 +178,7 @@ export interface SlotSetup {
   readonly env: Readonly<Record<string, string>>;
   /** The index of its GPU in `cards`. */
   readonly gpu?: number;
-  /** The name of its GPU for the lock between runs; absent for CPU slots. */
+  /** Its name for the lock between runs: the index of its GPU, or `cpu-` and its number among the CPU slots. */
   readonly lock?: string;
 }
 
@@ -200,6 +200,8 @@ export interface AttemptSpec {
   readonly pythonPath?: string[];
   /** Paths of the declared outputs, relative to the working directory. */
   readonly outputs: string[];
+  /** Whether its stdin, stdout and stderr are a terminal of 80 columns and 24 rows; what it prints there is `stdout`, and `tail` is the end of that. Default: stdin is /dev/null, the others are files. */
+  readonly tty?: boolean;
   /** How long it may run. Default: without limit. */
   readonly timeout?: number;
   /** Size of one output at most. */
@@ -314,7 +316,7 @@ export interface SplitMessage {
   readonly busy?: boolean;
 }
 
-/** Another run has the GPU of a slot that has work. Sent again, without `holder`, when this run has it. */
+/** Another run holds a slot that has work, or all permits of `max` that it could use. Sent again, without `holder`, when this run has what it needs, or the slot has no work any more and is free. */
 export interface SlotHolderMessage {
   readonly ev: "slot";
   readonly slot: number;

@@ -49,7 +49,7 @@ export type Lease = string | number;
  */
 export type GpuCheck = string | number;
 /**
- * The most chunks that run on the node at once. Default: one per slot.
+ * The most chunks that run on the node at once, of all runs together. Default: one per slot.
  */
 export type MaxConcurrent = number;
 /**
@@ -57,7 +57,7 @@ export type MaxConcurrent = number;
  */
 export type Rate = number;
 /**
- * The number of CPU slots. Default: none if the node has GPUs, else one per core.
+ * The number of CPU slots, which all runs on the machine share. Default: none if the node has GPUs, else one per core.
  */
 export type Slots = number;
 /**
@@ -216,6 +216,40 @@ export interface InventoryFile {
    * Folders, written as in `files`, in which stale files (those that the source does not have) are deleted on the node. Elsewhere they are only reported.
    */
   delete_stale?: string[];
+  /**
+   * Python environments that the playbook `python-env` makes on the nodes, by name. A job runs in one with `python_env: NAME`.
+   */
+  python_envs?: {
+    /**
+     * What is installed, with which Python, and where.
+     */
+    [k: string]: {
+      /**
+       * The requirements file of pip, relative to the inventory.
+       */
+      requirements?: string;
+      /**
+       * The name or path of the Python on the node that the environment is made with. Default: the node's `python`.
+       */
+      python?: string;
+      /**
+       * Its path on the node: a symbolic link to the current environment, which lies beside it. Default: `~/.venvs/NAME`.
+       */
+      at?: string;
+      /**
+       * A folder of wheels, relative to the inventory. They are copied to the node, and pip installs from them only.
+       */
+      find_links?: string;
+      /**
+       * Also install the Python project in the folder of `requirements` (without it, of the inventory) from a copy on the node; a new environment for each content of it.
+       */
+      editable?: boolean;
+      /**
+       * An environment.yml, relative to the inventory, instead of `requirements`: micromamba, mamba or conda on the node makes the environment.
+       */
+      conda?: string;
+    };
+  };
   /**
    * Values that several files of a node must agree on, by name.
    */
@@ -471,6 +505,10 @@ export interface JobFile {
     [k: string]: string | number | bigint | boolean;
   };
   /**
+   * The environment of `python_envs` in the inventory that the programs run in. A node gets work only while its environment is as the inventory describes it.
+   */
+  python_env?: string;
+  /**
    * The environment of every chunk; overrides that of the node.
    */
   env?: {
@@ -480,6 +518,10 @@ export interface JobFile {
    * A file with further environment variables, relative to the job file; `~` is the home folder. Each line is `KEY=VALUE`, comments begin with `#`, quotes around a whole value are removed. `env` overrides it. Its values are passed to the chunks only, and appear in no log, journal or command line.
    */
   env_file?: string;
+  /**
+   * Gives programs that insist on one a terminal of 80 columns and 24 rows: it is their stdin, stdout and stderr, and what they print goes to `logs/CHUNK.out`. There is never any input: the first 16 reads return the end of file. TERM is `xterm` where the environment has none. Default: `false`; stdin is /dev/null.
+   */
+  tty?: boolean;
   /**
    * How long a chunk may run, e.g. `10m`; then its process group is killed. Default: no limit.
    */
@@ -519,7 +561,7 @@ export interface JobFile {
    */
   expect?: string | number;
   /**
-   * If several runs share a GPU, the one with the highest priority gets it next, after each chunk; runs of equal priority take turns. Default: 0.
+   * If several runs share a GPU or CPU slot, the one with the highest priority gets it next, after each chunk; runs of equal priority take turns. Default: 0.
    */
   priority?: number;
   /**
@@ -695,6 +737,10 @@ export interface JobsFile {
     playbooks?: string[];
   };
   /**
+   * The environment of `python_envs` in the inventory that the programs run in. A node gets work only while its environment is as the inventory describes it.
+   */
+  python_env?: string;
+  /**
    * The environment of every chunk; overrides that of the node.
    */
   env?: {
@@ -704,6 +750,10 @@ export interface JobsFile {
    * A file with further environment variables, relative to the job file; `~` is the home folder. Each line is `KEY=VALUE`, comments begin with `#`, quotes around a whole value are removed. `env` overrides it. Its values are passed to the chunks only, and appear in no log, journal or command line.
    */
   env_file?: string;
+  /**
+   * Gives programs that insist on one a terminal of 80 columns and 24 rows: it is their stdin, stdout and stderr, and what they print goes to `logs/CHUNK.out`. There is never any input: the first 16 reads return the end of file. TERM is `xterm` where the environment has none. Default: `false`; stdin is /dev/null.
+   */
+  tty?: boolean;
   /**
    * How long a chunk may run, e.g. `10m`; then its process group is killed. Default: no limit.
    */

@@ -11,8 +11,8 @@ export interface StagedFile {
 }
 
 /**
- * How a program starts. A script is run as `prefix` (the interpreter's words; "{python}" is the node's python) and its
- * path; a module as `python -m`.
+ * How a program starts. A script is run as `prefix` (the interpreter's words; "{python}" is the Python of the job's
+ * environment, or of the node) and its path; a module as `python -m`.
  */
 export type Program =
   | Readonly<{ kind: "module"; module: string }>
@@ -110,6 +110,8 @@ export interface Job {
   /** How the project is built on each node before its first chunk; undefined = it is not. */
   readonly build?: BuildSpec;
   readonly needs: JobRequirements;
+  /** The environment of the inventory that programs run in, and its path on nodes; undefined = the node's own Python. */
+  readonly pythonEnv?: Readonly<{ name: string; at: string }>;
   readonly params: Readonly<Record<string, string | number | bigint | boolean>>;
   /** The values that the `limits` of a node may restrict. */
   readonly limitedValues: readonly LimitedValue[];
@@ -122,6 +124,8 @@ export interface Job {
    */
   readonly recheck?: Readonly<{ share: number; tolerance?: number }>;
   readonly priority: number;
+  /** Whether programs get a terminal. */
+  readonly tty?: boolean;
   readonly aggregate?: Readonly<{ from: string; as: "array" | "lines" | "concat"; to: string }>;
   readonly collect: "files" | "lines";
   /**

@@ -146,9 +146,21 @@ function checkResultKeys(reader: JobReader, space: UnitSpace, { aggregate, colle
 }
 
 /** Returns everything that determines the results of a job. */
-function jobIdentity(source: Source, ofSpace: UnitSpace["identity"], { params, aggregate, collect }: JobSettings) {
+function jobIdentity(
+  source: Source,
+  ofSpace: UnitSpace["identity"],
+  { params, tty, aggregate, collect, pythonEnv }: JobSettings,
+) {
   const texts = Object.keys(params).map((key) => [key, source.text(["params", key])]);
-  return { kind: source.get(["kind"]) ?? "jobs", ...ofSpace, params: texts, aggregate, collect };
+  return {
+    kind: source.get(["kind"]) ?? "jobs",
+    ...ofSpace,
+    params: texts,
+    ...(tty ? { tty } : {}),
+    aggregate,
+    collect,
+    python_env: pythonEnv?.name,
+  };
 }
 
 /** Returns what the job says about how its project is built, and where programs start. */

@@ -170,7 +170,7 @@ export function readScript(
 ): Program | undefined {
   const key = `${folder}\0${script.text}`;
   if (cache.programs.get(key) !== undefined) return cache.programs.get(key);
-  const found = findScript(folder, script.text, cache.projectRoot);
+  const found = findScript(reader.folder, folder, script.text, cache.projectRoot);
   const started = found.ok ? detectProgram(found.files[0]!) : found;
   const program = started.ok ? started.program : undefined;
   if (!started.ok) reader.report(script.position, `${what}: "${script.text}" ${started.message}`, started.hint);

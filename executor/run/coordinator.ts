@@ -263,6 +263,7 @@ export class Coordinator {
     this.workersByName.get(attempt.node)?.send({ op: "ack", ids: [attempt.id] });
     this.workersByName.get(attempt.node)?.slotMonitor.checkSoon();
     this.reports.reportFailedAttempt(failed);
+    this.reports.reportMissingFiles(attempt, failed);
     this.event({ type: "failed", attempt: attempt.id, failure: failed });
   }
 
@@ -280,11 +281,8 @@ export class Coordinator {
 
   private perform(instructions: Instruction[]): void {
     const { workersByName, counters, reports, wakeUpTimer } = this;
-    const end = (how: RunEnd) => this.end(how);
-    for (const instruction of instructions) {
-      if (this.ended !== undefined) return;
-      performInstruction(instruction, { workersByName, counters, reports, wakeUpTimer, end });
-    }
+    const parts = { workersByName, counters, reports, wakeUpTimer, end: (how: RunEnd) => this.end(how) };
+    for (const instruction of instructions) if (this.ended === undefined) performInstruction(instruction, parts);
   }
 
   /** Ends the run where no node is usable, and none is expected to be within its grace period. */

@@ -85,6 +85,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       logs: join(directory.path, "logs"),
       agent: agentProgram(),
       needs: job.needs,
+      pythonEnv: job.pythonEnv,
       verifyNode: options.verifyNode,
       dialer: new Dialer(),
     };

@@ -1,7 +1,7 @@
 import { Dialer } from "../../fleet/connect.js";
 import type { Node } from "../../fleet/node.js";
 import { agentProgram, type NodeProgram } from "../../templates/nodeprograms.js";
-import type { JobRequirements } from "../job/job.js";
+import type { Job, JobRequirements } from "../job/job.js";
 import type { BuildSpec } from "../job/project/buildspec.js";
 import type { FileContent } from "./record/filehashes.js";
 import type { ProjectSnapshot } from "./record/snapshot.js";
@@ -28,6 +28,7 @@ export interface RunContext {
   logs: string;
   agent: NodeProgram;
   needs: JobRequirements;
+  pythonEnv?: Job["pythonEnv"];
   /** Undefined where the job needs no playbooks. */
   verifyNode: VerifyNode | undefined;
   dialer: Dialer;

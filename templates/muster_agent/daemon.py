@@ -56,11 +56,14 @@ class Agent:
         self.worker = WorkerThread(self.wakeup.wake)
         self.server = Server(self.selector)
         self.slots = SlotPool(self.selector, self.settings, self.boot, self.server)
-        self.store = ContentStore(root)
-        self.copies = CopyPool(root, self.store, self.worker)
+        root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # Leads to the run's folder whatever happens to the folders above it, also in the worker thread.
+        self.root_link = "/proc/self/fd/{}".format(root_fd)
+        self.store = ContentStore(self.root_link)
+        self.copies = CopyPool(self.root_link, self.store, self.worker)
         self.memory = MemoryAdmission(self.slots, self.server)
         self.cards = Cards()
-        self.spawner = Spawner(self.settings, self.copies, self.cards)
+        self.spawner = Spawner(self.settings, root_fd, self.copies, self.cards, self.selector)
         self.logs = Logs(self.settings, self.server)
         self.processes = ProcessTable(root, self.boot)
         self.reaper = Reaper(self.processes, self.slots)
@@ -70,7 +73,7 @@ class Agent:
         )
         self.card_health = CardHealth(self.selector, self.cards, self.slots, self.script_runner, self.server)
         self.builder = Builder(self.settings, self.copies, self.spawner, self.reaper, self.script_runner, self.server)
-        self.root_watch = RootWatch(root, self.spawner.root_fd)
+        self.root_watch = RootWatch(root, root_fd)
         self.shutdown = Shutdown(root, self.root_watch, self.reaper, self.server)
         signal.signal(signal.SIGTERM, self.shutdown.by_signal)
         self.outbox = Outbox(root, self.server)
@@ -173,7 +176,8 @@ class Agent:
             close_logs(attempt)
             if self.root_watch.check():
                 return self.root_watch.expedite()  # the chunk did not fail
-            return self.outbox.fail(attempt, describe_error(error, self.spawner.action))
+            reason = describe_error(error, self.spawner.action).replace(self.root_link, self.settings.root)
+            return self.outbox.fail(attempt, reason)
         assert attempt.pid is not None
         attempt.began = now()
         self.next_log_check = min(self.next_log_check, attempt.began + FIRST_CHECK_SECONDS)

@@ -170,9 +170,13 @@ export class AgentAttachment {
 }
 
 /** A folder and an opened attachment. The agent is stopped and the folder removed after the test, whatever happens in it. */
-export async function attachAgent(test: Test, settings: Parameters<AgentAttachment["open"]>[0] = {}) {
+export async function attachAgent(
+  test: Test,
+  settings: Parameters<AgentAttachment["open"]>[0] = {},
+  env: NodeJS.ProcessEnv = {},
+) {
   const folder = new AgentFolder();
-  const attachment = new AgentAttachment(folder);
+  const attachment = new AgentAttachment(folder, env);
   test.teardown(() => stopAgent(folder));
   const hello = await attachment.open(settings);
   return { folder, attachment, hello };

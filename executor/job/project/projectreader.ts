@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, posix, relative, resolve } from "node:path";
+import { isBelow } from "../inputs.js";
 import type { Program } from "../job.js";
 import type { JobReader, KeyPath, SourceText } from "../reader.js";
 import type { UnitSpace } from "../unitspace.js";
@@ -42,8 +43,9 @@ export interface ProjectSetup {
 }
 
 /**
- * Lists the files that go along, and finds out where programs start. What the job stages as inputs, or publishes as outputs, is not
- * a part of the project, and neither is what a build made here: a run must not change what the next one begins with. Reports why the project cannot go along. `root`:
+ * Lists the files that go along, and finds out where programs start. The job file, what the job stages as inputs or publishes as
+ * outputs, and what a build made here are not a part of the project: a run must not change what the next one begins with. Reports
+ * why the project cannot go along. `root`:
  * undefined = no project goes along.
  */
 export function readProject(reader: JobReader, root: string | undefined, space: UnitSpace): ProjectSetup {
@@ -59,7 +61,7 @@ export function readProject(reader: JobReader, root: string | undefined, space: 
   }
   const folders = readFolders(reader, root);
   const code = reader.list(["code"])?.map(({ text }) => text);
-  const exclude = listResults(folders, space);
+  const exclude = listResults(reader, root, folders, space);
   for (const path of build === undefined ? [] : listLocalOutputs(build, join(root, folders.cwd)))
     exclude.add(posix.join(folders.cwd, path));
   const listing = listProject({ root, code, exclude });
@@ -71,9 +73,10 @@ export function readProject(reader: JobReader, root: string | undefined, space: 
   const { files, leftOut } = listing;
   const imports = scanPrograms(listPrograms(space), folders, root, new Set(files.map(({ path }) => path)));
   for (const module of imports.missingModules) reportMissingModule(reader, module, root);
-  const needed = reader.text(["code"]) === "imports" ? files.filter(({ path }) => imports.files.has(path)) : files;
+  const narrowedBy = code !== undefined ? "code" : reader.text(["code"]) === "imports" ? "imports" : undefined;
+  const needed = narrowedBy === "imports" ? files.filter(({ path }) => imports.files.has(path)) : files;
   const pythonPath = reader.has(["pythonpath"]) ? folders.pythonPath : imports.importRoots;
-  return { project: { root, files: needed, leftOut }, folders: { ...folders, pythonPath }, build };
+  return { project: { root, files: needed, leftOut, narrowedBy }, folders: { ...folders, pythonPath }, build };
 }
 
 function readFolders(reader: JobReader, root: string): LaunchFolders {
@@ -86,9 +89,9 @@ function readFolders(reader: JobReader, root: string): LaunchFolders {
   return { job, cwd, pythonPath };
 }
 
-/** Returns the inputs and outputs of all chunks, relative to the project's root. */
-function listResults(folders: LaunchFolders, space: UnitSpace): Set<string> {
-  const paths = new Set<string>();
+/** Returns the inputs and outputs of all chunks, relative to the project's root, and the job file, whose `env` may hold secrets. */
+function listResults(reader: JobReader, root: string, folders: LaunchFolders, space: UnitSpace): Set<string> {
+  const paths = new Set([relative(root, resolve(reader.source.file))]);
   for (const { inputs } of space.specs) for (const { path } of inputs) paths.add(posix.join(folders.job, path));
   for (const outputs of space.outputs) for (const path of outputs) paths.add(posix.join(folders.cwd, path));
   return paths;
@@ -116,12 +119,6 @@ function readFolder(reader: JobReader, root: string, { text, position }: SourceT
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return relativeFolder(root, folder);
   reader.report(position, `${what}: the project has no folder "${text}"`, hint);
   return undefined;
-}
-
-/** Whether `path` is `folder` or lies in it. */
-export function isBelow(folder: string, path: string): boolean {
-  const between = relative(folder, path);
-  return between === "" || !(between === ".." || between.startsWith("../"));
 }
 
 function relativeFolder(root: string, folder: string): string {

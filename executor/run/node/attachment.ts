@@ -14,6 +14,7 @@ import { type RunContext, runFolderOn } from "../runcontext.js";
 import { buildAttemptSpec, launchFolders, stagedFilesOf } from "./attemptspec.js";
 import { type AcceptedAgent, createProtocolError, type PreviousAttachment, startAgent } from "./handshake.js";
 import { MessageBuffer } from "./messagebuffer.js";
+import { addPythonEnv, type NodePythonEnv, resolvePythonEnv } from "./nodepythonenv.js";
 import { ProjectBuilder } from "./projectbuilder.js";
 import { FileStager } from "./staging.js";
 import { stopAgent } from "./stopagent.js";
@@ -57,6 +58,8 @@ export class Attachment implements ResultSource {
     private readonly messages: MessageBuffer,
     /** Fingerprint of the state that the node was verified to be in; undefined where the job needs no playbooks. */
     readonly fingerprint: string | undefined,
+    /** The environment that Python programs run in; undefined = the node's own Python. */
+    readonly pythonEnv: NodePythonEnv | undefined,
   ) {
     const files = () => connection.files();
     this.stager = new FileStager(files, this.root, run.contents, (command) => this.send(command));
@@ -64,7 +67,8 @@ export class Attachment implements ResultSource {
     if (run.snapshot !== undefined && run.build !== undefined) {
       const log = { files, root: this.root, logs: run.logs, node: this.node.name };
       const send = (command: AgentCommand) => this.send(command);
-      this.builder = new ProjectBuilder(run.build, run.snapshot, this.node, log, send);
+      const build = { ...run.build, env: addPythonEnv(run.build.env, this.node, pythonEnv) };
+      this.builder = new ProjectBuilder(build, run.snapshot, this.node, log, send);
     }
     messages.intercept = (message) => this.handleStagingMessage(message);
     void accepted.ended.then(({ kind, reason }) => {
@@ -88,12 +92,13 @@ export class Attachment implements ResultSource {
       const slots = makeSlots(facts);
       const hasRebooted = facts !== undefined && (previous.bootId ?? facts.boot) !== facts.boot;
       const fingerprint = facts && (await run.verifyNode?.(connection, facts, hasRebooted));
+      const pythonEnv = run.pythonEnv && (await resolvePythonEnv(connection, run.pythonEnv.at));
       onStarting?.();
       let agent: AgentChannel | undefined;
       const messages = new MessageBuffer(() => agent?.closeForViolation(TOO_MANY_MESSAGES));
       const accepted = await startAgent(connection, run, slots, previous, (message) => messages.receive(message));
       agent = accepted.agent;
-      return new Attachment(run, connection, accepted, messages, fingerprint);
+      return new Attachment(run, connection, accepted, messages, fingerprint, pythonEnv);
     } catch (error) {
       await connection.close();
       throw error;
@@ -182,11 +187,15 @@ export class Attachment implements ResultSource {
    * once; otherwise the spec itself.
    */
   private sendSpec(job: Job, spec: ChunkSpec): string | AttemptSpec {
-    if (job.kind === "tasks") return buildAttemptSpec(job, spec, this.run, this.node, this.builder?.key);
-    if (!this.isSpecSent)
-      this.send({ op: "spec", id: "job", spec: buildAttemptSpec(job, spec, this.run, this.node, this.builder?.key) });
+    if (job.kind === "tasks") return buildAttemptSpec(job, spec, this.run, this);
+    if (!this.isSpecSent) this.send({ op: "spec", id: "job", spec: buildAttemptSpec(job, spec, this.run, this) });
     this.isSpecSent = true;
     return "job";
+  }
+
+  /** The key of the project's build on the node; undefined = it is not built. */
+  get buildKey(): string | undefined {
+    return this.builder?.key;
   }
 
   /** Whether the node has the project, as far as is known here. */

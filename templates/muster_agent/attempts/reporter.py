@@ -60,6 +60,9 @@ class Reporter:
         self.worker.submit(lambda: [hash_file(fd) for _, fd in large], add_outputs)
 
     def finish(self, attempt: Attempt, error: str | None = None) -> None:
+        if attempt.terminal:
+            attempt.terminal.finish()
+            error = error or attempt.terminal.error
         message = attempt.result_message(error or attempt.error)
         self.logs.cut(attempt)
         try:

@@ -8,9 +8,12 @@ from ..processes.process_table import RESET_SIGNALS
 from ..wire import to_bytes
 from .logs import open_logs
 from .range_file import range_path
+from .terminal import Terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import selectors
+
     from ..gpu.cards import Cards
     from ..settings import Settings
     from .attempt import Attempt
@@ -23,9 +26,8 @@ DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
 class Spawner:
     """Prepares folders and starts programs in them. `action`: what it is doing, for an error message."""
 
-    def __init__(self, settings: Settings, copies: CopyPool, cards: Cards):
-        self.settings, self.copies, self.cards = settings, copies, cards
-        self.root_fd = os.open(settings.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def __init__(self, settings: Settings, root_fd: int, copies: CopyPool, cards: Cards, selector: selectors.BaseSelector):
+        self.settings, self.root_fd, self.copies, self.cards, self.selector = settings, root_fd, copies, cards, selector
         self.programs: dict[tuple[bytes, bytes], bytes] = {}
         self.action = ""
 
@@ -39,14 +41,19 @@ class Spawner:
             copy = self.copies.open(slot, attempt.program)
             attempt.work = os.path.join(copy, attempt.program.cwd)
             os.chdir(attempt.work)
+            if attempt.program.tty:
+                self.action = "no terminal could be opened"
+                attempt.terminal = Terminal(self.selector)
             argv = attempt.program.argv + [to_bytes(word) for word in attempt.args]
             self.action = "{} could not be started".format(argv[0].decode("utf-8", "replace"))
-            env = self.environment(slot, attempt, copy)
+            env = self.environment(slot, attempt)
             attempt.pid = spawn_program(self.find_program(argv[0], env), argv, env, attempt)
+            if attempt.terminal:
+                attempt.terminal.start(attempt.out)
         finally:
             os.fchdir(self.root_fd)
 
-    def environment(self, slot: Slot, attempt: Attempt, copy: bytes) -> dict[bytes, bytes]:
+    def environment(self, slot: Slot, attempt: Attempt) -> dict[bytes, bytes]:
         spec = attempt.program
         base = spec.environments.get(slot.number)
         if base is None:
@@ -55,11 +62,14 @@ class Spawner:
             base.update(slot.env)
             base[b"MUSTER_SLOT"] = b"%d" % slot.number
             if spec.python_path:
+                copy = os.fsencode("{}/w/{}".format(self.settings.root, slot.number))
                 own = [base[b"PYTHONPATH"]] if base.get(b"PYTHONPATH") else []
                 base[b"PYTHONPATH"] = b":".join([os.path.join(copy, path) for path in spec.python_path] + own)
             spec.environments[slot.number] = base
         env = base.copy()
         env.update(self.cards.binding(slot.gpu))
+        if spec.tty:
+            env.setdefault(b"TERM", b"xterm")
         env[b"MUSTER_ATTEMPT"] = to_bytes(attempt.id)
         env[b"MUSTER_CHUNK"] = to_bytes(attempt.chunk)
         env[b"MUSTER_RANGE"] = os.fsencode(range_path(self.settings.root + "/" + attempt.folder))
@@ -87,13 +97,15 @@ class Spawner:
 
 
 def spawn_program(path: bytes, argv: list[bytes], env: dict[bytes, bytes], attempt: Attempt) -> int:
-    """The pid of the program, which leads a process group of its own and writes to the attempt's logs."""
+    """The pid of the program, which leads a process group of its own and writes to the attempt's logs, or to its terminal."""
     assert attempt.out is not None and attempt.err is not None
-    actions = [
-        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_DUP2, attempt.out, 1),
-        (os.POSIX_SPAWN_DUP2, attempt.err, 2),
-    ]
+    if attempt.terminal:
+        # A session leader without a terminal gets the first one that it opens as its controlling terminal.
+        actions = [(os.POSIX_SPAWN_OPEN, 0, attempt.terminal.path, os.O_RDWR, 0)]
+        actions += [(os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]
+    else:
+        actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)]
+        actions += [(os.POSIX_SPAWN_DUP2, attempt.out, 1), (os.POSIX_SPAWN_DUP2, attempt.err, 2)]
     try:
         return os.posix_spawn(path, argv, env, file_actions=actions, setsid=True, setsigmask=[], setsigdef=RESET_SIGNALS)
     except NotImplementedError:

@@ -34,6 +34,7 @@ class Spec:
         self.files: dict[bytes, FileEntry] = {}
         for row in data["files"]:
             self.add_file(row)
+        self.tty: bool = data.get("tty", False)
         self.timeout: float | None = data.get("timeout")
         self.max_output_bytes: int = data["limit"]
         self.memory_bytes: int | None = data.get("memory")

@@ -4,7 +4,7 @@ from __future__ import annotations
 import fcntl
 import os
 
-from ..gpu.lock_files import is_same_file
+from ..locks.lock_files import is_same_file
 
 MAX_TRIES = 8  # the file may be removed and made again while we lock it
 

@@ -52,7 +52,7 @@ class Builder:
         self.key = ""
         self.lock: BuildLock | None = None
         self.retry_at = inf
-        self.copy = WorkingCopy(os.path.join(settings.root, "w", "build"), copies.store)
+        self.copy = WorkingCopy(os.path.join(copies.root, "w", "build"), copies.store)
         self.process: BuildProcess | None = None
         self.log_fd: int | None = None
 

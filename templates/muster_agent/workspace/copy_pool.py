@@ -18,7 +18,8 @@ CHANGED_INPUT = "the input {} was written to while it ran, and other chunks read
 
 
 class CopyPool:
-    """`trees`: project trees by the SHA-256 of their manifests. `builds`: what was built for this run, by the keys of builds."""
+    """`root`: a path of the run's folder that stays valid. `trees`: project trees by the SHA-256 of their manifests. `builds`: what
+    was built for this run, by the keys of builds."""
 
     def __init__(self, root: str, store: ContentStore, worker: WorkerThread):
         self.root, self.store, self.worker = root, store, worker
