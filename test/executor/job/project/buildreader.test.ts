@@ -53,7 +53,7 @@ t.test("a build is read with its environment, and what was built here does not g
   });
   t.same(
     job.project?.files.map(({ path }) => path),
-    [".project-root", "job.yaml", "lib/x.c"],
+    [".project-root", "lib/x.c"],
   );
 });
 
