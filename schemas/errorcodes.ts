@@ -27,6 +27,7 @@ export const EXIT_STATUS = {
   // A node, or a program that is needed, cannot be used.
   AUTH: 69,
   BOOT_LOADER: 69,
+  BUILD: 69,
   COMMAND: 69,
   CONFIG: 69,
   CRONTAB: 69,

@@ -12,6 +12,7 @@ export type AgentCommand =
   | SpecCommand
   | PutCommand
   | TreeCommand
+  | BuildCommand
   | StartCommand
   | SplitCommand
   | WithdrawCommand
@@ -82,6 +83,27 @@ export interface TreeCommand {
   readonly op: "tree";
   /** Of the project's manifest, which is a staged file. */
   readonly sha256: string;
+}
+
+/** Builds a project that is staged, in a working copy of its own, or takes the result of an earlier run on the node: the key of a result is the SHA-256 of these fields, without `id` and `timeout`, and the versions of the node's compilers. Answered by `built`. While a build of the same id is at work, it is not begun again. */
+export interface BuildCommand {
+  readonly op: "build";
+  /** Of the request. */
+  readonly id: string;
+  /** SHA-256 of the manifest of the project. */
+  readonly tree: string;
+  /** The command line. */
+  readonly argv: string[];
+  /** Environment of the program. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The working directory, relative to the working copy. Default: its top. */
+  readonly cwd?: string;
+  /** Files, folders and globs that the build makes, relative to the working directory. */
+  readonly outputs: string[];
+  /** How long it may run. */
+  readonly timeout: number;
+  /** The model of the node's GPUs, where the result depends on it. */
+  readonly gpu?: string;
 }
 
 /** Queues an attempt on a slot. `started` and `done` follow. An id that the agent holds already starts nothing: a result that it has is sent again. */
@@ -170,6 +192,8 @@ export interface AttemptSpec {
   readonly files: [path: string, sha256: string, mode: number, sizeBytes: number][];
   /** SHA-256 of the manifest of the project. Its files lie in the working copy. Default: there is none. */
   readonly tree?: string;
+  /** The key of a build of the project. Its outputs lie over the project's files. Default: there is none. */
+  readonly build?: string;
   /** The working directory, relative to the working copy. Default: its top. */
   readonly cwd?: string;
   /** Folders of the working copy that PYTHONPATH begins with. */
@@ -200,6 +224,7 @@ export type AgentMessage =
   | MemoryMessage
   | LookedMessage
   | TreeMessage
+  | BuiltMessage
   | LacksMessage
   | ProblemMessage
   | PongMessage
@@ -338,6 +363,25 @@ export interface TreeMessage {
   readonly missing?: string;
   /** Why the node cannot store the project. */
   readonly error?: string;
+}
+
+/** Answers `build`. The coordinator finds what the build printed in the file `build.log` of the run's folder, where `log` is given. */
+export interface BuiltMessage {
+  readonly ev: "built";
+  /** Of the request. */
+  readonly id: string;
+  /** Of the result, for specs; absent where it failed. */
+  readonly key?: string;
+  /** The result of an earlier build was used. */
+  readonly cached: boolean;
+  /** How long the program ran. */
+  readonly seconds: number;
+  /** Why it failed. */
+  readonly error?: string;
+  /** The size of what it printed. */
+  readonly log?: number;
+  /** The end of what it printed. */
+  readonly tail?: string;
 }
 
 /** A staged file is gone, or was changed. It must be staged again before another chunk that needs it starts. */

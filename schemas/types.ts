@@ -427,6 +427,35 @@ export interface JobFile {
    */
   pythonpath?: string[];
   /**
+   * A command that compiles the project, or fetches what it needs. It runs once on each node, in a copy of the project, before the first chunk there; later runs use its result again until the project, the command, its environment or the node's compilers change. A failed build excludes its node.
+   */
+  build?: {
+    /**
+     * The program and its arguments, e.g. `[make, -j4]`. It starts where the job's programs do; placeholders are not replaced.
+     *
+     * @minItems 1
+     */
+    command: (string | number | bigint | boolean)[];
+    /**
+     * What it makes: files, folders or globs, relative to its working directory. Every attempt finds them in its copy of the project. Without outputs, it only has to succeed once, e.g. to fill a download cache.
+     */
+    outputs?: string[];
+    /**
+     * Environment variables of the build, beside those of the node and the job.
+     */
+    env?: {
+      [k: string]: string | number | bigint | boolean;
+    };
+    /**
+     * How long it may run, e.g. `10m`. Default: `30m`.
+     */
+    timeout?: string | number;
+    /**
+     * `gpu`: the result depends on the model of the node's GPUs, so nodes with other GPUs that share a work directory do not share it.
+     */
+    per?: "gpu";
+  };
+  /**
    * Arguments, passed byte for byte. Placeholders: `{chunk}` `{out}` `{gpu}`, of a range `{start}` `{end}`, of a matrix its keys, and `params`; `{{` and `}}` are literal braces. Of tasks: for every task that has neither `args` nor a program of its own.
    */
   args?: (string | number | bigint | boolean)[];
@@ -647,6 +676,35 @@ export interface JobsFile {
    * Folders that Python finds modules in, relative to the project's root: PYTHONPATH begins with them. Default: the folders in which the imports of the project's modules resolve.
    */
   pythonpath?: string[];
+  /**
+   * A command that compiles the project, or fetches what it needs. It runs once on each node, in a copy of the project, before the first chunk there; later runs use its result again until the project, the command, its environment or the node's compilers change. A failed build excludes its node.
+   */
+  build?: {
+    /**
+     * The program and its arguments, e.g. `[make, -j4]`. It starts where the job's programs do; placeholders are not replaced.
+     *
+     * @minItems 1
+     */
+    command: (string | number | bigint | boolean)[];
+    /**
+     * What it makes: files, folders or globs, relative to its working directory. Every attempt finds them in its copy of the project. Without outputs, it only has to succeed once, e.g. to fill a download cache.
+     */
+    outputs?: string[];
+    /**
+     * Environment variables of the build, beside those of the node and the job.
+     */
+    env?: {
+      [k: string]: string | number | bigint | boolean;
+    };
+    /**
+     * How long it may run, e.g. `10m`. Default: `30m`.
+     */
+    timeout?: string | number;
+    /**
+     * `gpu`: the result depends on the model of the node's GPUs, so nodes with other GPUs that share a work directory do not share it.
+     */
+    per?: "gpu";
+  };
   /**
    * Files or folders, relative to the jobs file, that are staged for every entry, in addition to the project and to the files that its args name. They lie at the same relative path.
    */

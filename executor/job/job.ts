@@ -1,4 +1,5 @@
 import type { FilePosition } from "../../schemas/errors.js";
+import type { BuildSpec } from "./project/buildspec.js";
 import type { LaunchFolders, Project } from "./project/project.js";
 
 /** A file that is staged to nodes: its local path (absolute) and its path relative to the job file. */
@@ -106,6 +107,8 @@ export interface Job {
   /** The files that go along; undefined = none. */
   readonly project?: Project;
   readonly folders: LaunchFolders;
+  /** How the project is built on each node before its first chunk; undefined = it is not. */
+  readonly build?: BuildSpec;
   readonly needs: JobRequirements;
   /** The environment of the inventory that programs run in, and its path on nodes; undefined = the node's own Python. */
   readonly pythonEnv?: Readonly<{ name: string; at: string }>;

@@ -17,7 +17,7 @@ import { findLimitedValues } from "./limitedvalues.js";
 import { readMatrix } from "./matrix.js";
 import { OutputRegistry } from "./outputs.js";
 import { findUsedPlaceholders, readPlaceholders } from "./placeholders.js";
-import type { LaunchFolders } from "./project/project.js";
+import type { BuildSpec } from "./project/buildspec.js";
 import { describeLeftOutFiles } from "./project/projectnotes.js";
 import { type ProjectSetup, readProject, readProjectRoot } from "./project/projectreader.js";
 import { createRangeSpace } from "./range.js";
@@ -76,7 +76,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   if (reader.problems.length > 0 || space === undefined || setup === undefined)
     throw createInvalidFileError(reader.problems);
   const { identity, outputs: _, specs: __, ...units } = space;
-  const deciding = { ...jobIdentity(source, identity, settings), ...launchIdentity(reader, setup.folders) };
+  const deciding = { ...jobIdentity(source, identity, settings), ...launchIdentity(reader, setup) };
   return {
     name: options.name ?? reader.text(["name"]) ?? nameFromFile(path),
     file: path,
@@ -169,9 +169,18 @@ function jobIdentity(
   };
 }
 
-/** Returns what the job says about where programs start. */
-function launchIdentity(reader: JobReader, { cwd, pythonPath }: LaunchFolders) {
-  return { ...(reader.has(["cwd"]) ? { cwd } : {}), ...(reader.has(["pythonpath"]) ? { pythonPath } : {}) };
+/** Returns what the job says about how its project is built, and where programs start. */
+function launchIdentity(reader: JobReader, { folders: { cwd, pythonPath }, build }: ProjectSetup) {
+  return {
+    ...(reader.has(["cwd"]) ? { cwd } : {}),
+    ...(reader.has(["pythonpath"]) ? { pythonPath } : {}),
+    ...(build === undefined ? {} : { build: identifyBuild(build) }),
+  };
+}
+
+/** Returns what determines the result of a build; `env` is a key of its own, so that its values are hidden like the job's. */
+function identifyBuild({ command, outputs, env, isPerGpu }: BuildSpec) {
+  return { command, outputs, env, ...(isPerGpu ? { per: "gpu" } : {}) };
 }
 
 function nameFromFile(path: string): string {

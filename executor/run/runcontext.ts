@@ -2,6 +2,7 @@ import { Dialer } from "../../fleet/connect.js";
 import type { Node } from "../../fleet/node.js";
 import { agentProgram, type NodeProgram } from "../../templates/nodeprograms.js";
 import type { Job, JobRequirements } from "../job/job.js";
+import type { BuildSpec } from "../job/project/buildspec.js";
 import type { FileContent } from "./record/filehashes.js";
 import type { ProjectSnapshot } from "./record/snapshot.js";
 import type { VerifyNode } from "./verifynode.js";
@@ -21,6 +22,10 @@ export interface RunContext {
   contents: Map<string, FileContent>;
   /** The project's files; undefined where none goes along. */
   snapshot: ProjectSnapshot | undefined;
+  /** How the project is built; undefined = it is not. */
+  build: BuildSpec | undefined;
+  /** Where what builds print is kept: the run directory's folder `logs`. */
+  logs: string;
   agent: NodeProgram;
   needs: JobRequirements;
   pythonEnv?: Job["pythonEnv"];
@@ -44,6 +49,8 @@ export function createStopContext(name: string, ids: readonly string[], nonces: 
     priority: 0,
     contents: new Map(),
     snapshot: undefined,
+    build: undefined,
+    logs: "",
     agent: agentProgram(),
     needs: { playbooks: [] },
     verifyNode: undefined,

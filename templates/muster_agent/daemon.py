@@ -14,6 +14,7 @@ from .attempts.reporter import Reporter
 from .attempts.slots import SlotPool
 from .attempts.spawner import Spawner
 from .attempts.termination import Termination
+from .builds.builder import Builder
 from .commands import Commands
 from .connection.owner import Owner
 from .connection.server import Server
@@ -71,6 +72,7 @@ class Agent:
             self.script_runner, LOW_PRIORITY, lambda results: self.server.send({"ev": "looked", "answers": results})
         )
         self.card_health = CardHealth(self.selector, self.cards, self.slots, self.script_runner, self.server)
+        self.builder = Builder(self.settings, self.copies, self.spawner, self.reaper, self.script_runner, self.server)
         self.root_watch = RootWatch(root, root_fd)
         self.shutdown = Shutdown(root, self.root_watch, self.reaper, self.server)
         signal.signal(signal.SIGTERM, self.shutdown.by_signal)
@@ -130,7 +132,7 @@ class Agent:
         if self.reaper.sweeping:
             due.append(now() + SWEEP_SECONDS)
         due.extend((self.script_runner.due(), self.card_health.due(), self.memory.due(), self.outbox.due()))
-        due.append(self.root_watch.due())
+        due.extend((self.builder.due(), self.root_watch.due()))
         due.append(self.server.expiry(self.settings.lease_seconds))
         due.extend(self.slots.retry_times())
         return max(0.0, min(due) - now())
@@ -139,6 +141,7 @@ class Agent:
         time_now = now()
         self.termination.check_deadlines(time_now)
         self.script_runner.check_deadlines(time_now)
+        self.builder.run_timers(time_now)
         self.card_health.run_checks(time_now)
         if time_now >= self.next_log_check:
             self.next_log_check = time_now + self.logs.limit_all(self.slots.active.values())

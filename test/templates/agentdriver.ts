@@ -30,8 +30,9 @@ import { agentProgram } from "../../templates/nodeprograms.js";
 export class AgentFolder {
   readonly root: string;
 
-  constructor(parent = mkdtempSync(join(realpathSync(tmpdir()), "agent-"))) {
-    this.root = join(parent, "runs", "r1");
+  /** `parent`: the workdir of the node. */
+  constructor(parent = mkdtempSync(join(realpathSync(tmpdir()), "agent-")), name = "r1") {
+    this.root = join(parent, "runs", name);
     mkdirSync(join(this.root, "store"), { recursive: true });
   }
 

@@ -135,6 +135,10 @@ t.test("a large project is prepared while other slots go on, and put right as we
   t.equal(decodeInline((await attachment.waitForDone("large")).stdout), "3000\n7");
   await attachment.run("bad", "rm -r d7; echo x > d8/f8; echo x > new", { tree });
   t.equal(decodeInline((await attachment.run("again", `${count}; cat d8/f8`, { tree })).stdout), "3000\n78");
+  rmSync(join(folder.root, "store", createHash("sha256").update("7").digest("hex")));
+  await attachment.run("spoilt", "rm d7/f7", { tree });
+  t.match(await attachment.run("lacking", "true", { tree }), { canceled: true }, "the chunk did not fail");
+  t.equal((await attachment.run("other", "true", {}, 1)).exit, 0, "and the agent goes on");
 });
 
 t.test("a shared input that an attempt wrote to fails that attempt, and is staged again", async (t) => {

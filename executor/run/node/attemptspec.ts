@@ -17,6 +17,8 @@ export interface NodeLaunch {
   readonly node: Node;
   /** The environment that Python programs run in; undefined = the node's own Python. */
   readonly pythonEnv: NodePythonEnv | undefined;
+  /** The key of the project's build there; undefined = it is not built. */
+  readonly buildKey: string | undefined;
 }
 
 /** Returns what a chunk is started with on a node. */
@@ -24,7 +26,7 @@ export function buildAttemptSpec(
   job: Job,
   spec: ChunkSpec,
   run: RunContext,
-  { node, pythonEnv }: NodeLaunch,
+  { node, pythonEnv, buildKey }: NodeLaunch,
 ): AttemptSpec {
   const folders = launchFolders(run);
   const { cwd, pythonPath } = folders;
@@ -36,6 +38,7 @@ export function buildAttemptSpec(
       return [posix.join(folders.job, path), sha256, mode, sizeBytes];
     }),
     ...(run.snapshot === undefined ? {} : { tree: run.snapshot.id }),
+    ...(buildKey === undefined ? {} : { build: buildKey }),
     ...(cwd === "." ? {} : { cwd }),
     ...(pythonPath.length === 0 ? {} : { pythonPath: [...pythonPath] }),
     ...(job.tty ? { tty: true } : {}),

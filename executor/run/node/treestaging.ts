@@ -40,11 +40,7 @@ export class TreeStager {
   }
 
   /** Ends a staging that is under way: no reply will come. */
-  close(reason: string): void {
-    this.fail(new MusterError("LOST", reason));
-  }
-
-  private fail(error: MusterError): void {
+  close(error: MusterError): void {
     this.waiting?.reject(error);
     this.waiting = undefined;
   }
@@ -69,7 +65,7 @@ export class TreeStager {
 
   private ask(): Promise<TreeMessage> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.fail(createTimeoutError()), REPLY_TIMEOUT_SECONDS * 1000);
+      const timer = setTimeout(() => this.close(createTimeoutError()), REPLY_TIMEOUT_SECONDS * 1000);
       this.waiting = {
         resolve: (reply) => {
           clearTimeout(timer);

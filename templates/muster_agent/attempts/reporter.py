@@ -5,8 +5,9 @@ import os
 
 from ..errors import describe_error
 from ..wire import clip
+from ..workspace.content_store import hash_file
 from .logs import close_logs
-from .outputs import collect_outputs, hash_file, take_outputs
+from .outputs import collect_outputs, take_outputs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

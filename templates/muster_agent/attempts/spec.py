@@ -26,6 +26,7 @@ class Spec:
         self.argv = [to_bytes(word) for word in data["argv"]]
         self.env = env_to_bytes(data["env"])
         self.tree: str | None = data.get("tree")
+        self.build: str | None = data.get("build")
         self.cwd = parse_folder(data.get("cwd", "."))
         self.python_path = [parse_folder(path) for path in data.get("pythonPath", [])]
         self.outputs: list[tuple[str, bytes]] = [(path, parse_relative(path)) for path in data["outputs"]]
