@@ -86,6 +86,8 @@ t.test("a run goes on with the project that it began with, and names what has ch
   const fresh = await runMuster(["run", job, "-i", inventory, "--fresh"]);
   t.equal(fresh.code, 0, fresh.err);
   t.equal(shop.read("begun/runs/job-2/results/n=0/r.txt"), "new");
+  const again = await runMuster(["run", job, "-i", inventory]);
+  t.match(again, { code: 0, out: /already complete/, err: /job-2 was started later, with --fresh\..* --out \S*job-2/ });
   for (const node of lab.nodes) rmSync(join(node.root, "var/tmp/go"));
 });
 
