@@ -14,7 +14,7 @@ export interface Placeholders {
 
 /** What all specs of a job have in common: its project, and the programs and inputs that were found, by path. */
 export class LoadCache {
-  /** `projectRoot`: absolute; undefined where no project goes along. */
+  /** `projectRoot`: absolute; undefined where there is no project. */
   constructor(readonly projectRoot: string | undefined) {}
 
   readonly programs = new Map<string, Program | undefined>();

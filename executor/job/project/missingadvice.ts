@@ -20,10 +20,7 @@ export function adviseOnFile(facts: FileFacts, { job }: LaunchFolders): string {
   const what = `\`${path}\` is not copied to nodes (${why}).`;
   if (status === "env file") return `${what} Pass its values with \`env_file\`.`;
   if (status === "not in code" && facts.by === "code") return `${what} Add it to \`code\`.`;
-  const isBelowJob = !fromJob.startsWith("../");
-  if (status === "not in code")
-    return `${what} ${isBelowJob ? "Add it to `inputs`, or list" : "List"} files and folders in \`code\`.`;
-  if (!isBelowJob) return `${what} Move it below the job file, and add it to \`inputs\`.`;
+  if (status === "not in code") return `${what} Add it to \`inputs\`, or list files and folders in \`code\`.`;
   return fromJob === path ? `${what} Add it to \`inputs\`.` : `${what} Add it to \`inputs\` as \`${fromJob}\`.`;
 }
 

@@ -35,7 +35,7 @@ export function listProject(selection: ProjectSelection): ProjectListing {
 function listFiles({ root, code, exclude }: ProjectSelection) {
   const real = resolveRoot(root);
   const scope = ProjectScope.create(real, code, exclude);
-  const { paths, runDirectories, isCut: isTruncated } = findPaths(real, scope);
+  const { paths, runDirectories, isTruncated } = findPaths(real, scope);
   const { files, leftOut } = inspectPaths(real, paths);
   for (const path of runDirectories) leftOut.push({ path, why: "run directory" });
   rejectLargeProject(root, files, isTruncated);

@@ -102,7 +102,7 @@ t.test("a job file below the root, and another working directory", async (t) => 
   const root = createProject(createFolder);
   const below = localFiles(root, { folders: { job: "conf", cwd: "lib", pythonPath: [] } });
   t.match(explain(below, lacks("model.bin")), [/^`conf\/model\.bin` .*\. Add it to `inputs` as `model\.bin`\.$/]);
-  t.match(explain(below, lacks("big.dat")), [/\. Move it below the job file, and add it to `inputs`\.$/]);
+  t.match(explain(below, lacks("big.dat")), [/\. Add it to `inputs` as `\.\.\/big\.dat`\.$/]);
   t.same(explain(below, lacks("conf/a.yaml")), [
     "`conf/a.yaml` is copied to nodes, but programs start in `lib`, not in `.`. Set `cwd: .`.",
   ]);
