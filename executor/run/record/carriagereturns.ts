@@ -6,7 +6,8 @@ const MAX_LINE_BYTES = 64 << 10;
 
 /**
  * Folds lines that were overwritten, as progress bars are: of the texts between carriage returns the last one stays, whole, even if it
- * is shorter than those before. `\r\n` stays. Where a NUL byte is among the first bytes that are pushed, nothing is changed,
+ * is shorter than those before. `\r\n` stays
+ * where nothing was overwritten. Where a NUL byte is among the first bytes that are pushed, nothing is changed,
  * and otherwise nothing from the first NUL byte on: that is binary.
  */
 export class CarriageReturnFolder {
@@ -15,6 +16,8 @@ export class CarriageReturnFolder {
   private pendingBytes = 0;
   /** Whether the next text replaces the pending one. */
   private isReturned = false;
+  /** Whether a text of this line was overwritten. */
+  private isFolded = false;
   /** Whether this line is so long that it is kept as it is. */
   private isLongLine = false;
   private isBinary = false;
@@ -43,9 +46,10 @@ export class CarriageReturnFolder {
       const end = bytes.indexOf(LINE_FEED, start);
       this.addToLine(bytes.subarray(start, end === -1 ? bytes.length : end), final);
       if (end === -1) break;
-      const ending = this.isReturned ? CRLF : LF;
+      const ending = this.isReturned && !this.isFolded ? CRLF : LF;
       final.push(...this.takePending(), ending);
       this.isLongLine = false;
+      this.isFolded = false;
       start = end + 1;
     }
     this.pending = this.pending.length === 0 ? [] : [Buffer.concat(this.pending)];
@@ -71,7 +75,10 @@ export class CarriageReturnFolder {
 
   private addText(text: Buffer): void {
     if (text.length === 0) return;
-    if (this.isReturned) this.takePending();
+    if (this.isReturned) {
+      this.takePending();
+      this.isFolded = true;
+    }
     this.pending.push(text);
     this.pendingBytes += text.length;
   }
