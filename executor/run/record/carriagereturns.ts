@@ -76,8 +76,8 @@ export class CarriageReturnFolder {
   private addText(text: Buffer): void {
     if (text.length === 0) return;
     if (this.isReturned) {
+      this.isFolded ||= this.pendingBytes > 0;
       this.takePending();
-      this.isFolded = true;
     }
     this.pending.push(text);
     this.pendingBytes += text.length;
