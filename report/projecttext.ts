@@ -3,7 +3,9 @@ import type { Project } from "../executor/job/project/project.js";
 import { formatBytes, pluralize, toPrintableText } from "./format.js";
 
 /** Formats which files go along with a job, and where its programs start. */
-export function formatProject({ project, folders, folder }: Job): string {
+export function formatProject({ project, folders, folder, directory }: Job): string {
+  if (directory !== undefined)
+    return toPrintableText([`no project goes along; programs run in ${directory}, which is on the nodes already`]);
   if (project === undefined)
     return toPrintableText([`no project goes along; programs start beside the inputs of ${folder}`]);
   return toPrintableText([

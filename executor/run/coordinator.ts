@@ -65,7 +65,14 @@ export class Coordinator {
     const { journal, replay, ids } = directory;
     const eventLog = new EventLog(directory);
     this.counters = new RunCounters(job, replay, (node, slot, out) => eventLog.recordSlotState(node, slot, out));
-    this.reports = new RunReports({ observer, counters: this.counters, eventLog, journal, rechecks });
+    this.reports = new RunReports({
+      observer,
+      counters: this.counters,
+      eventLog,
+      journal,
+      rechecks,
+      programs: replay.programs,
+    });
     const expected = expectedRates(job, nodes, learnedRates);
     const issueId: IssueAttemptId = (node, chunk) => ids.issue(node, chunk);
     this.scheduler = new Scheduler(job, replay.committedUnits, issueId, expected, learnedRates, rechecks.pending);
@@ -133,6 +140,8 @@ export class Coordinator {
         return this.handleStateChange(worker);
       case "warning":
         return this.observer.nodeWarning(worker, event.message);
+      case "programSeen":
+        return this.reports.reportProgram(worker, event.path, event.sha256);
       case "attemptMessage":
         return this.handleAttemptMessage(worker, event.message);
       case "stagingFailed":

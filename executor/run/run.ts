@@ -80,6 +80,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       priority: job.priority,
       contents,
       snapshot: directory.snapshot,
+      directory: job.directory,
       agent: agentProgram(),
       needs: job.needs,
       verifyNode: options.verifyNode,

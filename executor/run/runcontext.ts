@@ -21,6 +21,8 @@ export interface RunContext {
   contents: Map<string, FileContent>;
   /** The project's files; undefined where none goes along. */
   snapshot: ProjectSnapshot | undefined;
+  /** The folder of the nodes in which programs run; undefined = each attempt has a working copy. */
+  directory: string | undefined;
   agent: NodeProgram;
   needs: JobRequirements;
   /** Undefined where the job needs no playbooks. */
@@ -43,6 +45,7 @@ export function createStopContext(name: string, ids: readonly string[], nonces: 
     priority: 0,
     contents: new Map(),
     snapshot: undefined,
+    directory: undefined,
     agent: agentProgram(),
     needs: { playbooks: [] },
     verifyNode: undefined,

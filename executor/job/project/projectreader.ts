@@ -12,8 +12,9 @@ import { findProjectRoot, isHomeOrAbove } from "./projectroot.js";
 /** Keys that mean something only with a project. */
 const PROJECT_KEYS = ["code", "cwd", "pythonpath"];
 
-/** Returns the root of the project of a job, absolute; undefined = `project: none`. */
+/** Returns the root of the project of a job, absolute; undefined = no project goes along. */
 export function readProjectRoot(reader: JobReader): string | undefined {
+  if (reader.has(["directory"])) return undefined;
   const written = reader.text(["project"]);
   if (written === "none") {
     for (const key of PROJECT_KEYS)

@@ -9,18 +9,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..in_place.placement import Placement
     from ..wire import Message
     from .spec import Spec
 
 
 class Attempt:
-    """`phase`: queued, running, terminating (SIGTERM sent), killed (SIGKILL sent), sweeping (the leader has ended, processes that
+    """`phase`: queued, preparing (InPlace), running, terminating (SIGTERM sent), killed (SIGKILL sent), sweeping (the leader has ended, processes that
     it left behind are being killed), ended, or done (the result is in the outbox)."""
 
     __slots__ = (
         "id", "chunk", "slot", "spec", "args", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
         "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
-        "peak_bytes", "is_growing", "agent_died", "error",
+        "peak_bytes", "is_growing", "agent_died", "error", "placement", "retry_at",
     )  # fmt: skip
 
     def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str]):
@@ -45,6 +46,8 @@ class Attempt:
         self.outputs: list[dict[str, Any]] = []
         self.missing: list[str] = []
         self.error: str | None = None  # why it failed though its program ended
+        self.placement: Placement | None = None  # where it runs in a folder of the node
+        self.retry_at: float | None = None  # when to try for its locks again
         self.end: int | None = None  # where its range ends, if it gave a part of it away
         self.line: bytes | None = None  # its encoded result
 

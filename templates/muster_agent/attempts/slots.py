@@ -136,7 +136,7 @@ class SlotPool:
         is_fit: Callable[[Slot], bool],
     ) -> None:
         """Calls start(slot, attempt) for each slot that can start, which occupies the slot unless the attempt fails; then the next
-        in its queue is tried. A slot can start where admits(slot, attempt) and, once this run has its GPU, is_fit(slot)."""
+        in its queue is tried. `is_fit` is asked before each of them. A slot can start where admits(slot, attempt) and, once this run has its GPU, is_fit(slot)."""
         for _ in range(len(self.ready)):
             if self.is_full():
                 return
@@ -147,6 +147,10 @@ class SlotPool:
             slot.is_ready = False
             while slot.queue and slot.current is None and not slot.broken:
                 start(slot, slot.queue.popleft())
+                if slot.queue and slot.current is None and not is_fit(slot):
+                    break
+            if not slot.broken:
+                self.make_ready(slot)
             if slot.current is None:
                 self.release_if_due(slot)
 

@@ -32,19 +32,37 @@ class Spawner:
     def spawn(self, slot: Slot, attempt: Attempt) -> None:
         """Starts the attempt's process. OSError, ValueError or UnicodeError where it cannot start."""
         try:
-            self.action = "the attempt's folder {} could not be made".format(os.path.join(self.settings.root, attempt.folder))
-            os.mkdir(attempt.folder, 0o700)
-            open_logs(attempt)
-            self.action = "the working copy of slot {} could not be prepared".format(slot.number)
-            copy = self.copies.open(slot, attempt.program)
-            attempt.work = os.path.join(copy, attempt.program.cwd)
-            os.chdir(attempt.work)
+            copy = self.enter_directory(attempt) if attempt.placement else self.enter_copy(slot, attempt)
             argv = attempt.program.argv + [to_bytes(word) for word in attempt.args]
             self.action = "{} could not be started".format(argv[0].decode("utf-8", "replace"))
             env = self.environment(slot, attempt, copy)
             attempt.pid = spawn_program(self.find_program(argv[0], env), argv, env, attempt)
         finally:
             os.fchdir(self.root_fd)
+
+    def enter_copy(self, slot: Slot, attempt: Attempt) -> bytes:
+        """Returns the path of the slot's working copy; the working directory is in it."""
+        self.action = "the attempt's folder {} could not be made".format(os.path.join(self.settings.root, attempt.folder))
+        os.mkdir(attempt.folder, 0o700)
+        open_logs(attempt)
+        self.action = "the working copy of slot {} could not be prepared".format(slot.number)
+        copy = self.copies.open(slot, attempt.program)
+        attempt.work = os.path.join(copy, attempt.program.cwd)
+        os.chdir(attempt.work)
+        return copy
+
+    def enter_directory(self, attempt: Attempt) -> bytes:
+        """Returns the attempt's own folder, which has been prepared; the working directory is that of the job."""
+        placement = attempt.placement
+        assert placement is not None
+        self.action = "the attempt could not be prepared"
+        if placement.error is not None:
+            raise placement.error
+        open_logs(attempt)
+        attempt.work = placement.copy.path
+        self.action = "the directory {} could not be entered".format(attempt.program.directory)
+        os.chdir(placement.directory)
+        return attempt.work
 
     def environment(self, slot: Slot, attempt: Attempt, copy: bytes) -> dict[bytes, bytes]:
         spec = attempt.program

@@ -67,8 +67,9 @@ class CopyPool:
 
     def check_inputs(self, attempt: Attempt) -> str | None:
         """Why an attempt that has ended failed: a shared input was written to while it ran. That input is staged again."""
-        layout = attempt.program.layout
-        changed = self.of(attempt.slot).changed_inputs(layout) if layout else []
+        placement = attempt.placement
+        copy, layout = (placement.copy, placement.layout) if placement else (self.of(attempt.slot), attempt.program.layout)
+        changed = copy.changed_inputs(layout) if layout else []
         for name in changed:
             assert layout is not None
             self.store.discard(layout.entries[name].sha256)
