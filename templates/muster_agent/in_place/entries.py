@@ -75,8 +75,8 @@ def move(source: Parent, target: Parent) -> None:
 
 
 def copy(source: Parent, target: Parent) -> None:
-    """Makes a copy beside the target, and renames it."""
-    partial = b".muster-" + target.name[:200]
+    """Makes a copy beside the target, and renames it. One that a killed agent left is replaced: its name is always the same."""
+    partial = b".muster-moving-" + target.name[:200]
     try:
         os.unlink(partial, dir_fd=target.fd)
     except FileNotFoundError:

@@ -78,7 +78,6 @@ def restore(attempt: str) -> list[str]:
     left = [problem for problem in problems if problem is not None]
     if not left:
         os.unlink(os.path.join(attempt, RECORD))
-        os.rmdir(os.path.join(attempt, FOLDER))
     return left
 
 
