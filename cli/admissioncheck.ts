@@ -1,11 +1,14 @@
 import type { Job } from "../executor/job/job.js";
 import type { VerifyNode } from "../executor/run/verifynode.js";
 import type { Inventory } from "../fleet/inventory.js";
+import type { NamedPlaybook } from "../playbooks/engine/planresources.js";
 import { MusterError } from "../schemas/errors.js";
+
+const PYTHON_ENV_PLAYBOOK = "python-env";
 
 /**
  * Returns the check that admits a node to a job: the node's playbooks are verified, or first applied with `provision` and after a
- * reboot during the run. The check rejects with DRIFT (69). Undefined for a job that needs no playbooks. `onWait` is called while
+ * reboot during the run. The check rejects with DRIFT (69). Undefined for a job that needs no playbooks and no Python environment. `onWait` is called while
  * another provision holds a node.
  */
 export async function createAdmissionCheck(
@@ -14,13 +17,14 @@ export async function createAdmissionCheck(
   provision: boolean,
   onWait: (node: string) => void,
 ): Promise<VerifyNode | undefined> {
-  const names = job.needs.playbooks;
+  const names = listNeededPlaybooks(job);
   if (names.length === 0) return undefined;
   const [{ admitProvisioned, admitVerified }, { loadPlaybooks }] = await Promise.all([
     import("../playbooks/engine/admission.js"),
     import("../playbooks/engine/loadplaybooks.js"),
   ]);
-  const playbooks = await loadPlaybooks(names, inventory);
+  const loaded = await loadPlaybooks(names, inventory);
+  const playbooks = loaded.map((one) => (job.needs.playbooks.includes(one.name) ? one : onlyPythonEnv(one, job)));
   const admitAfterVerify = admitVerified(playbooks, inventory);
   const admitAfterProvision = admitProvisioned(playbooks, inventory, onWait);
   return async (connection, facts, hasRebooted) => {
@@ -29,8 +33,26 @@ export async function createAdmissionCheck(
     const node = connection.node.name;
     throw new MusterError("DRIFT", `drift: ${admission.reason}`, {
       node,
-      next: `See \`muster verify ${names.join(" ")} --diff --limit ${node}\`. Repair it with \`muster provision\`, or run with --provision.`,
+      next: `See \`muster verify ${names.join(" ")} --diff --limit ${node}\`. Repair it with \`muster provision ${names.join(" ")}\`, or run with --provision.`,
     });
+  };
+}
+
+/** A job with `python_env` needs the playbook that makes environments. */
+function listNeededPlaybooks({ needs, pythonEnv }: Job): string[] {
+  const own = pythonEnv === undefined || needs.playbooks.includes(PYTHON_ENV_PLAYBOOK) ? [] : [PYTHON_ENV_PLAYBOOK];
+  return [...needs.playbooks, ...own];
+}
+
+/** Restricts the playbook to the job's environment. Its other name keeps nodes from recording that all environments were made. */
+function onlyPythonEnv({ name, playbook }: NamedPlaybook, { pythonEnv }: Job): NamedPlaybook {
+  const isNeeded = (env: string) => env === pythonEnv?.name;
+  return {
+    name: `${name} ${pythonEnv?.name}`,
+    playbook: ({ inventory, ...context }) => {
+      const needed = Object.entries(inventory.pythonEnvs).filter(([env]) => isNeeded(env));
+      return playbook({ ...context, inventory: { ...inventory, pythonEnvs: Object.fromEntries(needed) } });
+    },
   };
 }
 

@@ -42,14 +42,12 @@ async function validateFile(file: string, inventory: () => Inventory | undefined
     const source = readSource(file);
     const kind = detectFileKind(source);
     switch (kind) {
-      case "inventory":
-        return {
-          file,
-          ok: true,
-          kind,
-          detail: `inventory, ${pluralize(loadInventory(file).nodes.length, "node")}`,
-          notes: [],
-        };
+      case "inventory": {
+        const loaded = loadInventory(file);
+        const { readEnvRequirements } = await import("../playbooks/pythonenv/requirements.js");
+        for (const env of Object.values(loaded.pythonEnvs)) readEnvRequirements(env);
+        return { file, ok: true, kind, detail: `inventory, ${pluralize(loaded.nodes.length, "node")}`, notes: [] };
+      }
       case "job":
       case "jobs-file": {
         const fleet = inventory();

@@ -9,6 +9,7 @@ import type { InventoryFile } from "../schemas/types.js";
 import { createInvalidFileError } from "../schemas/violations.js";
 import { createDefaultNode, mergeNode } from "./mergenode.js";
 import type { Node } from "./node.js";
+import { type PythonEnv, readPythonEnvs } from "./pythonenvs.js";
 
 export { matchesAnyPattern, matchesPattern, selectNodes } from "./selectnodes.js";
 
@@ -53,6 +54,8 @@ export interface Inventory {
   /** Folders of `files` in which stale files are deleted on the node; elsewhere they are only reported. */
   deleteStale: string[];
   manifests: Manifest[];
+  /** By name. */
+  pythonEnvs: Record<string, PythonEnv>;
   routes: Record<string, Route>;
   /** The type of a jobs-file entry that names neither script nor type. */
   defaultRoute: string;
@@ -83,6 +86,7 @@ export function embeddedInventory(folder = process.cwd()): Inventory {
     files: {},
     deleteStale: [],
     manifests: [],
+    pythonEnvs: {},
     routes: {},
     defaultRoute: "analysis",
     folder,
@@ -120,6 +124,7 @@ export function parseInventory(source: Source, file: string): Inventory {
   const merged = Object.keys(value.nodes).map((name) => mergeNode(source, folder, name));
   const mergeProblems = merged.filter((one): one is Problem => "message" in one);
   const manifests = readManifests(source, value, mergeProblems);
+  const pythonEnvs = readPythonEnvs(source, folder, mergeProblems);
   if (mergeProblems.length > 0) throw createInvalidFileError(mergeProblems);
   return {
     nodes: merged as Node[],
@@ -128,6 +133,7 @@ export function parseInventory(source: Source, file: string): Inventory {
     deleteStale: value.delete_stale ?? [],
     files: mapValues(value.files, (path) => `${resolve(folder, path)}${path.endsWith("/") ? "/" : ""}`),
     manifests,
+    pythonEnvs,
     routes: readRoutes(source, value),
     defaultRoute: value.defaults?.route ?? "analysis",
     folder,

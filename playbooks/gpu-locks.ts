@@ -2,7 +2,7 @@ import { describeKind, diffRights } from "./engine/fileresource.js";
 import type { Difference, FileState, PlaybookContext, Resource, TreeState } from "./engine/resource.js";
 import { runAsRoot } from "./engine/sudo.js";
 
-/** templates/muster_agent/gpu/lock_files.py has the same path. */
+/** templates/muster_agent/locks/lock_files.py has the same path. */
 const LOCK_PARENT = "/var/lib/muster";
 const LOCK_FOLDER = `${LOCK_PARENT}/gpu-locks`;
 const LOCK_RIGHTS = { folder: { mode: 0o755, owner: "root:root" }, file: { mode: 0o644, owner: "root:root" } };

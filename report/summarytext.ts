@@ -37,6 +37,7 @@ export function formatSummary(summary: RunSummary, already: boolean, aggregate: 
     lines.push(...summary.failures.flatMap(formatFailure));
     if (chunks.failed > summary.failures.length)
       lines.push(`and ${formatCount(chunks.failed - summary.failures.length)} more: see journal.ndjson`);
+    lines.push(...(summary.hints ?? []));
   }
   lines.push(...formatLeftovers(selectUnintendedLeftovers(summary), where));
   if (!already && STATES_LEAVING_WORK.includes(summary.state) && mayHaveWorkLeft(summary))

@@ -27,6 +27,7 @@ export const EXIT_STATUS = {
   // A node, or a program that is needed, cannot be used.
   AUTH: 69,
   BOOT_LOADER: 69,
+  BUILD: 69,
   COMMAND: 69,
   CONFIG: 69,
   CRONTAB: 69,
@@ -39,6 +40,7 @@ export const EXIT_STATUS = {
   HOST_KEY_CHANGED: 69,
   HOST_KEY_REVOKED: 69,
   HOST_KEY_UNKNOWN: 69,
+  INSTALL: 69,
   LOST: 69,
   MANIFEST: 69,
   MISSING: 69,

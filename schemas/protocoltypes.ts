@@ -12,6 +12,7 @@ export type AgentCommand =
   | SpecCommand
   | PutCommand
   | TreeCommand
+  | BuildCommand
   | StartCommand
   | SplitCommand
   | WithdrawCommand
@@ -25,7 +26,7 @@ export type AgentCommand =
 /** The first line. Answered by `hello` or `refused`. A later `open` of the same coordinator changes the settings. */
 export interface OpenCommand {
   readonly op: "open";
-  /** The run's name, as runs that wait for a GPU of this one show it. */
+  /** The run's name, as runs that wait for a slot of this one show it. */
   readonly run: string;
   /** Of this coordinator. */
   readonly nonce: string;
@@ -33,9 +34,9 @@ export interface OpenCommand {
   readonly nonces: readonly string[];
   /** How long the agent lives without a line from a coordinator. */
   readonly lease: number;
-  /** Attempts that may run at once. Default: one on each slot. */
+  /** Attempts that may run at once on the node, of this run and of others that share its permits. Default: one on each slot. */
   readonly max?: number;
-  /** Of the run. A GPU goes to the waiting run with the highest priority first. */
+  /** Of the run. A slot goes to the waiting run with the highest priority first. */
   readonly priority: number;
   /** Environment of all attempts. */
   readonly env: Readonly<Record<string, string>>;
@@ -82,6 +83,27 @@ export interface TreeCommand {
   readonly op: "tree";
   /** Of the project's manifest, which is a staged file. */
   readonly sha256: string;
+}
+
+/** Builds a project that is staged, in a working copy of its own, or takes the result of an earlier run on the node: the key of a result is the SHA-256 of these fields, without `id` and `timeout`, and the versions of the node's compilers. Answered by `built`. While a build of the same id is at work, it is not begun again. */
+export interface BuildCommand {
+  readonly op: "build";
+  /** Of the request. */
+  readonly id: string;
+  /** SHA-256 of the manifest of the project. */
+  readonly tree: string;
+  /** The command line. */
+  readonly argv: string[];
+  /** Environment of the program. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The working directory, relative to the working copy. Default: its top. */
+  readonly cwd?: string;
+  /** Files, folders and globs that the build makes, relative to the working directory. */
+  readonly outputs: string[];
+  /** How long it may run. */
+  readonly timeout: number;
+  /** The model of the node's GPUs, where the result depends on it. */
+  readonly gpu?: string;
 }
 
 /** Queues an attempt on a slot. `started` and `done` follow. An id that the agent holds already starts nothing: a result that it has is sent again. */
@@ -156,7 +178,7 @@ export interface SlotSetup {
   readonly env: Readonly<Record<string, string>>;
   /** The index of its GPU in `cards`. */
   readonly gpu?: number;
-  /** The name of its GPU for the lock between runs; absent for CPU slots. */
+  /** Its name for the lock between runs: the index of its GPU, or `cpu-` and its number among the CPU slots. */
   readonly lock?: string;
 }
 
@@ -170,6 +192,8 @@ export interface AttemptSpec {
   readonly files: [path: string, sha256: string, mode: number, sizeBytes: number][];
   /** SHA-256 of the manifest of the project. Its files lie in the working copy. Default: there is none. */
   readonly tree?: string;
+  /** The key of a build of the project. Its outputs lie over the project's files. Default: there is none. */
+  readonly build?: string;
   /** The working directory, relative to the working copy. Default: its top. */
   readonly cwd?: string;
   /** Folders of the working copy that PYTHONPATH begins with. */
@@ -182,6 +206,8 @@ export interface AttemptSpec {
   readonly watch?: string[];
   /** Paths of the declared outputs, relative to the working directory. */
   readonly outputs: string[];
+  /** Whether its stdin, stdout and stderr are a terminal of 80 columns and 24 rows; what it prints there is `stdout`, and `tail` is the end of that. Default: stdin is /dev/null, the others are files. */
+  readonly tty?: boolean;
   /** How long it may run. Default: without limit. */
   readonly timeout?: number;
   /** Size of one output at most. */
@@ -204,6 +230,7 @@ export type AgentMessage =
   | MemoryMessage
   | LookedMessage
   | TreeMessage
+  | BuiltMessage
   | LacksMessage
   | ProgramMessage
   | ProblemMessage
@@ -296,7 +323,7 @@ export interface SplitMessage {
   readonly busy?: boolean;
 }
 
-/** Another run has the GPU of a slot that has work. Sent again, without `holder`, when this run has it. */
+/** Another run holds a slot that has work, or all permits of `max` that it could use. Sent again, without `holder`, when this run has what it needs, or the slot has no work any more and is free. */
 export interface SlotHolderMessage {
   readonly ev: "slot";
   readonly slot: number;
@@ -343,6 +370,25 @@ export interface TreeMessage {
   readonly missing?: string;
   /** Why the node cannot store the project. */
   readonly error?: string;
+}
+
+/** Answers `build`. The coordinator finds what the build printed in the file `build.log` of the run's folder, where `log` is given. */
+export interface BuiltMessage {
+  readonly ev: "built";
+  /** Of the request. */
+  readonly id: string;
+  /** Of the result, for specs; absent where it failed. */
+  readonly key?: string;
+  /** The result of an earlier build was used. */
+  readonly cached: boolean;
+  /** How long the program ran. */
+  readonly seconds: number;
+  /** Why it failed. */
+  readonly error?: string;
+  /** The size of what it printed. */
+  readonly log?: number;
+  /** The end of what it printed. */
+  readonly tail?: string;
 }
 
 /** A staged file is gone, or was changed. It must be staged again before another chunk that needs it starts. */

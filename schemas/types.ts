@@ -49,7 +49,7 @@ export type Lease = string | number;
  */
 export type GpuCheck = string | number;
 /**
- * The most chunks that run on the node at once. Default: one per slot.
+ * The most chunks that run on the node at once, of all runs together. Default: one per slot.
  */
 export type MaxConcurrent = number;
 /**
@@ -57,7 +57,7 @@ export type MaxConcurrent = number;
  */
 export type Rate = number;
 /**
- * The number of CPU slots. Default: none if the node has GPUs, else one per core.
+ * The number of CPU slots, which all runs on the machine share. Default: none if the node has GPUs, else one per core.
  */
 export type Slots = number;
 /**
@@ -216,6 +216,40 @@ export interface InventoryFile {
    * Folders, written as in `files`, in which stale files (those that the source does not have) are deleted on the node. Elsewhere they are only reported.
    */
   delete_stale?: string[];
+  /**
+   * Python environments that the playbook `python-env` makes on the nodes, by name. A job runs in one with `python_env: NAME`.
+   */
+  python_envs?: {
+    /**
+     * What is installed, with which Python, and where.
+     */
+    [k: string]: {
+      /**
+       * The requirements file of pip, relative to the inventory.
+       */
+      requirements?: string;
+      /**
+       * The name or path of the Python on the node that the environment is made with. Default: the node's `python`.
+       */
+      python?: string;
+      /**
+       * Its path on the node: a symbolic link to the current environment, which lies beside it. Default: `~/.venvs/NAME`.
+       */
+      at?: string;
+      /**
+       * A folder of wheels, relative to the inventory. They are copied to the node, and pip installs from them only.
+       */
+      find_links?: string;
+      /**
+       * Also install the Python project in the folder of `requirements` (without it, of the inventory) from a copy on the node; a new environment for each content of it.
+       */
+      editable?: boolean;
+      /**
+       * An environment.yml, relative to the inventory, instead of `requirements`: micromamba, mamba or conda on the node makes the environment.
+       */
+      conda?: string;
+    };
+  };
   /**
    * Values that several files of a node must agree on, by name.
    */
@@ -389,13 +423,42 @@ export interface JobFile {
    */
   cwd?: string;
   /**
-   * A folder that is on the nodes already, in which programs run: absolute, or `~/...` in the home folder. No code goes along, and `script`, `module`, `command` and relative paths are that folder's. `{out}` is a folder of the attempt's own, which also has `inputs`. Excludes `project`, `code`, `cwd` and `pythonpath`.
+   * A folder that is on the nodes already, in which programs run: absolute, or `~/...` in the home folder. No code goes along, and `script`, `module`, `command` and relative paths are that folder's. `{out}` is a folder of the attempt's own, which also has `inputs`. Excludes `project`, `code`, `cwd`, `pythonpath` and `build`.
    */
   directory?: string;
   /**
    * Folders that Python finds modules in, relative to the project's root: PYTHONPATH begins with them. Default: the folders in which the imports of the project's modules resolve.
    */
   pythonpath?: string[];
+  /**
+   * A command that compiles the project, or fetches what it needs. It runs once on each node, in a copy of the project, before the first chunk there; later runs use its result again until the project, the command, its environment or the node's compilers change. A failed build excludes its node.
+   */
+  build?: {
+    /**
+     * The program and its arguments, e.g. `[make, -j4]`. It starts where the job's programs do; placeholders are not replaced.
+     *
+     * @minItems 1
+     */
+    command: (string | number | bigint | boolean)[];
+    /**
+     * What it makes: files, folders or globs, relative to its working directory. Every attempt finds them in its copy of the project. Without outputs, it only has to succeed once, e.g. to fill a download cache.
+     */
+    outputs?: string[];
+    /**
+     * Environment variables of the build, beside those of the node and the job.
+     */
+    env?: {
+      [k: string]: string | number | bigint | boolean;
+    };
+    /**
+     * How long it may run, e.g. `10m`. Default: `30m`.
+     */
+    timeout?: string | number;
+    /**
+     * `gpu`: the result depends on the model of the node's GPUs, so nodes with other GPUs that share a work directory do not share it.
+     */
+    per?: "gpu";
+  };
   /**
    * Arguments, passed byte for byte. Placeholders: `{chunk}` `{out}` `{gpu}`, of a range `{start}` `{end}`, of a matrix its keys, and `params`; `{{` and `}}` are literal braces. Of tasks: for every task that has neither `args` nor a program of its own.
    */
@@ -446,6 +509,10 @@ export interface JobFile {
     [k: string]: string | number | bigint | boolean;
   };
   /**
+   * The environment of `python_envs` in the inventory that the programs run in. A node gets work only while its environment is as the inventory describes it.
+   */
+  python_env?: string;
+  /**
    * The environment of every chunk; overrides that of the node.
    */
   env?: {
@@ -455,6 +522,10 @@ export interface JobFile {
    * A file with further environment variables, relative to the job file; `~` is the home folder. Each line is `KEY=VALUE`, comments begin with `#`, quotes around a whole value are removed. `env` overrides it. Its values are passed to the chunks only, and appear in no log, journal or command line.
    */
   env_file?: string;
+  /**
+   * Gives programs that insist on one a terminal of 80 columns and 24 rows: it is their stdin, stdout and stderr, and what they print goes to `logs/CHUNK.out`. There is never any input: the first 16 reads return the end of file. TERM is `xterm` where the environment has none. Default: `false`; stdin is /dev/null.
+   */
+  tty?: boolean;
   /**
    * How long a chunk may run, e.g. `10m`; then its process group is killed. Default: no limit.
    */
@@ -494,7 +565,7 @@ export interface JobFile {
    */
   expect?: string | number;
   /**
-   * If several runs share a GPU, the one with the highest priority gets it next, after each chunk; runs of equal priority take turns. Default: 0.
+   * If several runs share a GPU or CPU slot, the one with the highest priority gets it next, after each chunk; runs of equal priority take turns. Default: 0.
    */
   priority?: number;
   /**
@@ -606,13 +677,46 @@ export interface JobsFile {
    */
   cwd?: string;
   /**
-   * A folder that is on the nodes already, in which programs run: absolute, or `~/...` in the home folder. No code goes along, and `script`, `module`, `command` and relative paths are that folder's. `{out}` is a folder of the attempt's own, which also has `inputs`. Excludes `project`, `code`, `cwd` and `pythonpath`.
+   * A folder that is on the nodes already, in which programs run: absolute, or `~/...` in the home folder. No code goes along, and `script`, `module`, `command` and relative paths are that folder's. `{out}` is a folder of the attempt's own, which also has `inputs`. Excludes `project`, `code`, `cwd`, `pythonpath` and `build`.
    */
   directory?: string;
   /**
    * Folders that Python finds modules in, relative to the project's root: PYTHONPATH begins with them. Default: the folders in which the imports of the project's modules resolve.
    */
   pythonpath?: string[];
+  /**
+   * A command that compiles the project, or fetches what it needs. It runs once on each node, in a copy of the project, before the first chunk there; later runs use its result again until the project, the command, its environment or the node's compilers change. A failed build excludes its node.
+   */
+  build?: {
+    /**
+     * The program and its arguments, e.g. `[make, -j4]`. It starts where the job's programs do; placeholders are not replaced.
+     *
+     * @minItems 1
+     */
+    command: (string | number | bigint | boolean)[];
+    /**
+     * What it makes: files, folders or globs, relative to its working directory. Every attempt finds them in its copy of the project. Without outputs, it only has to succeed once, e.g. to fill a download cache.
+     */
+    outputs?: string[];
+    /**
+     * Environment variables of the build, beside those of the node and the job.
+     */
+    env?: {
+      [k: string]: string | number | bigint | boolean;
+    };
+    /**
+     * How long it may run, e.g. `10m`. Default: `30m`.
+     */
+    timeout?: string | number;
+    /**
+     * `gpu`: the result depends on the model of the node's GPUs, so nodes with other GPUs that share a work directory do not share it.
+     */
+    per?: "gpu";
+  };
+  /**
+   * Files or folders, relative to the jobs file, that are staged for every entry, in addition to the project and to the files that its args name. They lie at the same relative path.
+   */
+  inputs?: string[];
   /**
    * What a slot must have to run a chunk.
    */
@@ -645,6 +749,10 @@ export interface JobsFile {
     playbooks?: string[];
   };
   /**
+   * The environment of `python_envs` in the inventory that the programs run in. A node gets work only while its environment is as the inventory describes it.
+   */
+  python_env?: string;
+  /**
    * The environment of every chunk; overrides that of the node.
    */
   env?: {
@@ -654,6 +762,10 @@ export interface JobsFile {
    * A file with further environment variables, relative to the job file; `~` is the home folder. Each line is `KEY=VALUE`, comments begin with `#`, quotes around a whole value are removed. `env` overrides it. Its values are passed to the chunks only, and appear in no log, journal or command line.
    */
   env_file?: string;
+  /**
+   * Gives programs that insist on one a terminal of 80 columns and 24 rows: it is their stdin, stdout and stderr, and what they print goes to `logs/CHUNK.out`. There is never any input: the first 16 reads return the end of file. TERM is `xterm` where the environment has none. Default: `false`; stdin is /dev/null.
+   */
+  tty?: boolean;
   /**
    * How long a chunk may run, e.g. `10m`; then its process group is killed. Default: no limit.
    */

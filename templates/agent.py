@@ -6,6 +6,8 @@ none) and waits; the daemon speaks JSON lines over them (docs/protocol.md) and o
 left of a run without its daemon. ROOT is the run's folder on the node:
 
     w/SLOT            working copy of a slot: its attempts run in it
+    w/build           working copy of a build
+    build.log         what the last build printed
     a/ID/work         outputs of attempt ID that are too large for a message; {out} of a job with a directory
     a/ID/out, err     its stdout and stderr
     a/ID/aside        files of the user that lay where attempt ID writes in the directory of its job; aside.json names them

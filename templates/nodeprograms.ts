@@ -82,6 +82,26 @@ export function placeSource(): string {
   return readProgram("place.py");
 }
 
+/** The modules of the program that makes Python environments, in the order of their imports. */
+const ENV_MODULES = ["failure", "files", "tools", "environment", "installer", "builder", "main"];
+const ENV_PACKAGE = "muster_env";
+
+/** Runs modules of which none is a file: each is in sys.modules when a later one imports it. */
+const ENV_LOADER = `import base64, json, sys, types, zlib
+parts = json.loads(zlib.decompress(base64.b64decode("PARTS")))
+for name, text in parts:
+    module = sys.modules[name] = types.ModuleType(name)
+    module.__dict__.update(__package__="${ENV_PACKAGE}", __path__=[], PACKAGES=parts[0][1])
+    name == parts[0][0] or exec(compile(text, name + ".py", "exec"), module.__dict__)
+sys.modules["${ENV_PACKAGE}.main"].main(sys.argv[1:])`;
+
+/** The source of the program that looks at Python environments and makes them (templates/muster_env/main.py). */
+export function envSource(): string {
+  const read = (name: string) => readProgram(join(ENV_PACKAGE, `${name}.py`));
+  const parts = [[ENV_PACKAGE, read("packages")], ...ENV_MODULES.map((name) => [`${ENV_PACKAGE}.${name}`, read(name)])];
+  return ENV_LOADER.replace("PARTS", deflateSync(JSON.stringify(parts)).toString("base64"));
+}
+
 /** The source of the program that holds the lock of a node. */
 export function nodeLockSource(): string {
   return readProgram("node_lock.py");

@@ -47,6 +47,7 @@ export class SelfScheduling implements Decider {
         break;
       }
       case "allJoined":
+      case "allAnswered":
         this.open = true;
         break;
       case "dispatchOpened":

@@ -4,7 +4,7 @@ import type { ChunkSpec, Program, Template } from "./job.js";
 import type { JobReader, KeyPath, SourceText } from "./reader.js";
 
 /** Keys about code that goes along; a job whose programs run in a folder of the nodes has none. */
-const CODE_KEYS = ["project", "code", "cwd", "pythonpath"];
+const CODE_KEYS = ["project", "code", "cwd", "pythonpath", "build"];
 
 /** Returns the folder of the nodes in which programs run, normalized; undefined = they run in working copies. */
 export function readDirectory(reader: JobReader): string | undefined {

@@ -1,5 +1,5 @@
 import { readdirSync, realpathSync, statSync } from "node:fs";
-import { join, posix } from "node:path";
+import { join, posix, relative } from "node:path";
 import { suggest } from "../../schemas/suggest.js";
 import type { StagedFile } from "./job.js";
 
@@ -16,16 +16,32 @@ export function normalizePath(path: string): { ok: true; path: string } | { ok: 
   return { ok: true, path: /(?:^|\/)\.?(?:\/|$)/.test(path) ? posix.normalize(path) : path };
 }
 
-/** Finds the script at `path`, relative to `folder`; anywhere in the project, where one goes along. */
-export function findScript(folder: string, path: string, projectRoot: string | undefined): FoundFiles {
-  const found = projectRoot === undefined ? locate(folder, path) : locateInProject(folder, path, projectRoot);
-  if (found.ok && found.kind === "folder") return { ok: false, message: "is a folder" };
-  return found.ok ? { ok: true, files: [{ source: join(folder, found.path), path: found.path }] } : found;
+/**
+ * Finds the script at `path`, relative to `base`: anywhere in the project, else in `base` or below. The path of the result is
+ * relative to `folder`, of the job file, where the script is a part of the project.
+ */
+export function findScript(folder: string, base: string, path: string, projectRoot: string | undefined): FoundFiles {
+  const inProject = projectRoot !== undefined && isBelow(projectRoot, base);
+  const found = inProject ? locateInProject(base, path, projectRoot) : locate(base, path);
+  if (!found.ok) return found;
+  if (found.kind === "folder") return { ok: false, message: "is a folder" };
+  const source = join(base, found.path);
+  return { ok: true, files: [{ source, path: inProject ? relative(folder, source) : found.path }] };
 }
 
-/** Finds the input at `path`, relative to `folder`: a file, or every file below a folder, sorted by name. */
-export function findInput(folder: string, path: string): FoundFiles {
-  const found = locate(folder, path);
+/** Whether `path` is `folder` or lies in it; both are absolute. */
+export function isBelow(folder: string, path: string): boolean {
+  const between = relative(folder, path);
+  return between === "" || !(between === ".." || between.startsWith("../"));
+}
+
+/**
+ * Finds the input at `path`, relative to `folder`: a file, or every file below a folder, sorted by name. It lies anywhere in the
+ * project, else in `folder` or below.
+ */
+export function findInput(folder: string, path: string, projectRoot: string | undefined): FoundFiles {
+  const inProject = projectRoot !== undefined && isBelow(projectRoot, folder);
+  const found = inProject ? locateInProject(folder, path, projectRoot) : locate(folder, path);
   if (!found.ok) return found;
   if (found.kind === "file")
     return { ok: true, files: [{ source: join(folder, found.path), path: found.path, bytes: found.bytes }] };
@@ -53,7 +69,7 @@ function locateInProject(folder: string, path: string, root: string): FoundPath 
   const plain = posix.normalize(path);
   const hint = `it must be in the project, ${root}`;
   if (path === "" || path.includes("\0") || path.startsWith("/")) return { ...normalizePath(path), hint } as FoundPath;
-  if (`${posix.join(folder, plain)}/`.startsWith(`${root}/`)) return inspect(folder, plain);
+  if (isBelow(root, join(folder, plain))) return inspect(folder, plain);
   return { ok: false, message: "is outside the project", hint };
 }
 

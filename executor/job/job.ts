@@ -1,4 +1,5 @@
 import type { FilePosition } from "../../schemas/errors.js";
+import type { BuildSpec } from "./project/buildspec.js";
 import type { LaunchFolders, Project } from "./project/project.js";
 
 /** A file that is staged to nodes: its local path (absolute) and its path relative to the job file. */
@@ -10,9 +11,9 @@ export interface StagedFile {
 }
 
 /**
- * How a program starts. A script is run as `prefix` (the interpreter's words; "{python}" is the node's python) and its
- * path; a module as `python -m`. A
- * `nodeScript` lies in the job's directory on the nodes.
+ * How a program starts. A script is run as `prefix` (the interpreter's words; "{python}" is the Python of the job's
+ * environment, or of the node) and its path; a module as `python -m`. A `nodeScript` lies in the job's directory on the
+ * nodes.
  */
 export type Program =
   | Readonly<{ kind: "module"; module: string }>
@@ -110,7 +111,11 @@ export interface Job {
   readonly folders: LaunchFolders;
   /** The folder of the nodes in which programs run instead, absolute or in `~`; undefined = each attempt has a working copy. */
   readonly directory?: string;
+  /** How the project is built on each node before its first chunk; undefined = it is not. */
+  readonly build?: BuildSpec;
   readonly needs: JobRequirements;
+  /** The environment of the inventory that programs run in, and its path on nodes; undefined = the node's own Python. */
+  readonly pythonEnv?: Readonly<{ name: string; at: string }>;
   readonly params: Readonly<Record<string, string | number | bigint | boolean>>;
   /** The values that the `limits` of a node may restrict. */
   readonly limitedValues: readonly LimitedValue[];
@@ -123,6 +128,8 @@ export interface Job {
    */
   readonly recheck?: Readonly<{ share: number; tolerance?: number }>;
   readonly priority: number;
+  /** Whether programs get a terminal. */
+  readonly tty?: boolean;
   readonly aggregate?: Readonly<{ from: string; as: "array" | "lines" | "concat"; to: string }>;
   readonly collect: "files" | "lines";
   /**

@@ -1,4 +1,5 @@
 import type { Node } from "../../fleet/node.js";
+import type { PythonEnv } from "../../fleet/pythonenvs.js";
 import { listNamesAndTags, matchesPattern } from "../../fleet/selectnodes.js";
 import { parseDuration, parseShare, parseSize } from "../../schemas/quantity.js";
 import { suggest } from "../../schemas/suggest.js";
@@ -9,6 +10,7 @@ import { isScalar, type JobReader, type KeyPath, type SourceText } from "./reade
 /** The part of an inventory that loading a job needs. */
 export interface KnownNodes {
   nodes: Node[];
+  pythonEnvs: Record<string, PythonEnv>;
 }
 
 /** The most bytes of an output if the job sets no limit: a larger one is probably a runaway. */
@@ -17,16 +19,17 @@ const DEFAULT_OUTPUT_BYTES = 4 * 2 ** 30;
 /** The keys that every kind of job has, with defaults applied. */
 export type JobSettings = Pick<
   Job,
-  "needs" | "params" | "retry" | "limits" | "recheck" | "priority" | "aggregate" | "collect"
+  "needs" | "pythonEnv" | "params" | "retry" | "limits" | "recheck" | "priority" | "tty" | "aggregate" | "collect"
 >;
 
 /**
  * Reads the keys that every kind of job has. `fleet`: the nodes that may run the job; undefined = unknown, so `needs.nodes`
- * is not checked.
+ * and `python_env` are not checked.
  */
 export function readJobSettings(reader: JobReader, fleet: KnownNodes | undefined): JobSettings {
   return {
     needs: readNeeds(reader, fleet),
+    pythonEnv: readPythonEnv(reader, fleet),
     params: readParams(reader),
     retry: {
       attempts: reader.number(["retry", "attempts"]) ?? 3,
@@ -35,6 +38,7 @@ export function readJobSettings(reader: JobReader, fleet: KnownNodes | undefined
     limits: { output: readByteCount(reader, ["limits", "output"]) ?? DEFAULT_OUTPUT_BYTES },
     recheck: readRecheck(reader),
     priority: reader.number(["priority"]) ?? 0,
+    tty: reader.source.get(["tty"]) === true,
     aggregate: readAggregate(reader),
     collect: reader.text(["collect"]) === "lines" ? "lines" : "files",
   };
@@ -70,6 +74,16 @@ function checkNodes(reader: JobReader, nodes: SourceText[], fleet: KnownNodes): 
     const known = listNamesAndTags(fleet.nodes);
     reader.report(position, `needs.nodes[${index}]: the inventory has no node or tag "${text}"`, suggest(text, known));
   }
+}
+
+function readPythonEnv(reader: JobReader, fleet: KnownNodes | undefined): Job["pythonEnv"] {
+  const name = reader.text(["python_env"]);
+  if (name === undefined || fleet === undefined) return undefined;
+  const known = Object.hasOwn(fleet.pythonEnvs, name) ? fleet.pythonEnvs[name] : undefined;
+  if (known !== undefined) return { name, at: known.at };
+  const hint = suggest(name, Object.keys(fleet.pythonEnvs)) ?? "describe it under python_envs in the inventory";
+  reader.reportAt(["python_env"], `python_env: the inventory has no environment "${name}"`, hint);
+  return undefined;
 }
 
 /** Reads `recheck`, or `canary`, its earlier name. */

@@ -2,12 +2,21 @@ import { statSync } from "node:fs";
 import { join, normalize } from "node:path";
 import type { Inventory } from "../../fleet/inventory.js";
 import { encodeName, shortenId } from "./chunkids.js";
+import { isBelow } from "./inputs.js";
 import type { ChunkSpec, StagedFile } from "./job.js";
 import { readSeconds } from "./jobsettings.js";
 import { OutputRegistry, readOutputs } from "./outputs.js";
 import { type JobReader, type KeyPath, type SourceText, textInPlaceOf } from "./reader.js";
 import { type EntryProgram, readRoute } from "./route.js";
-import { checkArgument, checkOverlap, type LoadCache, readEnv, readScript, removeDuplicates } from "./specreader.js";
+import {
+  checkArgument,
+  checkOverlap,
+  type LoadCache,
+  readEnv,
+  readInputs,
+  readScript,
+  removeDuplicates,
+} from "./specreader.js";
 import { TaskList } from "./tasklist.js";
 import { IdRegistry, readTaskRank } from "./tasks.js";
 import type { UnitSpace } from "./unitspace.js";
@@ -24,15 +33,17 @@ export function readJobsFile(
 ): UnitSpace {
   const ids = new IdRegistry(reader);
   const registry = new OutputRegistry();
-  const files = cache.directory === undefined ? new NamedFiles(reader) : undefined;
+  const files = cache.directory === undefined ? new NamedFiles(reader, cache.projectRoot) : undefined;
   const shared = { env: { ...env, ...readEnv(reader, ["env"]) }, timeout: readSeconds(reader, ["timeout"]) };
+  const inputs = readInputs(reader, reader.list(["inputs"]) ?? [], cache, "inputs");
   const tasks = new TaskList();
   for (const [index, path] of reader.items(["jobs"]).entries()) {
     const id = readJobId(reader, path, index);
     ids.add(id, reader.has([...path, "job_id"]) ? [...path, "job_id"] : path);
     const entry = readEntryProgram(reader, path, id, inventory, cache);
     if (entry === undefined) continue;
-    const spec = { ...readEntrySpec(reader, path, entry, files), ...shared };
+    const own = { ...entry, inputs: [...inputs, ...entry.inputs] };
+    const spec = { ...readEntrySpec(reader, path, own, files), ...shared };
     registry.register(reader, id, spec.outputs, () => reader.source.positionOf([...path, "args"]));
     tasks.add({ id, spec, gpu: reader.number([...path, "gpu_id"]), ...readTaskRank(reader, path) });
   }
@@ -80,13 +91,16 @@ export function findOutputArgs(args: SourceText[]): SourceText[] {
   });
 }
 
-/** Finds the files below the jobs file's folder that arguments name; each text is looked up once. */
+/** Finds the files that arguments name, in the project or else below the jobs file's folder; each text is looked up once. */
 class NamedFiles {
   readonly #reader: JobReader;
+  /** Files outside of this folder cannot be staged. */
+  readonly #root: string;
   readonly #known = new Map<string, StagedFile | "outside" | undefined>();
 
-  constructor(reader: JobReader) {
+  constructor(reader: JobReader, projectRoot: string | undefined) {
     this.#reader = reader;
+    this.#root = projectRoot ?? reader.folder;
   }
 
   findNamed(args: SourceText[]): StagedFile[] {
@@ -95,12 +109,8 @@ class NamedFiles {
       const name = /^--?[A-Za-z][\w-]*=(.+)$/s.exec(arg.text)?.[1] ?? arg.text;
       const found = this.#find(name);
       if (found !== "outside") return found ?? [];
-      const message = `"${name}" is a file outside the folder of the jobs file, so it cannot be staged`;
-      this.#reader.report(
-        arg.position,
-        message,
-        `move it, or the jobs file, so that it is below ${this.#reader.folder}`,
-      );
+      const message = `"${name}" is a file outside ${this.#root}, so it cannot be staged`;
+      this.#reader.report(arg.position, message, "move it there, or name a folder above both with `project`");
       return [];
     });
   }
@@ -121,7 +131,7 @@ class NamedFiles {
     const bytes = fileSize(source);
     if (bytes === undefined) return undefined;
     const path = normalize(name);
-    return path.startsWith("../") ? "outside" : { source, path, bytes };
+    return isBelow(this.#root, source) ? { source, path, bytes } : "outside";
   }
 }
 

@@ -18,9 +18,9 @@ import { findLimitedValues } from "./limitedvalues.js";
 import { readMatrix } from "./matrix.js";
 import { OutputRegistry } from "./outputs.js";
 import { findUsedPlaceholders, readPlaceholders } from "./placeholders.js";
-import type { LaunchFolders } from "./project/project.js";
+import type { BuildSpec } from "./project/buildspec.js";
 import { describeLeftOutFiles } from "./project/projectnotes.js";
-import { readProject, readProjectRoot } from "./project/projectreader.js";
+import { type ProjectSetup, readProject, readProjectRoot } from "./project/projectreader.js";
 import { createRangeSpace } from "./range.js";
 import { JobReader } from "./reader.js";
 import { applyRange, applySetOptions } from "./setoptions.js";
@@ -78,7 +78,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   if (reader.problems.length > 0 || space === undefined || setup === undefined)
     throw createInvalidFileError(reader.problems);
   const { identity, outputs: _, specs: __, ...units } = space;
-  const deciding = { ...jobIdentity(source, identity, settings), ...launchIdentity(reader, setup.folders), directory };
+  const deciding = { ...jobIdentity(source, identity, settings), ...launchIdentity(reader, setup), directory };
   return {
     name: options.name ?? reader.text(["name"]) ?? nameFromFile(path),
     file: path,
@@ -93,12 +93,18 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
       return JSON.stringify(deciding);
     },
     envFile: envFile?.path,
-    notes: [
-      ...(envFile?.note === undefined ? [] : [envFile.note]),
-      ...(setup.project === undefined ? [] : describeLeftOutFiles(setup.project)),
-    ],
+    notes: [...(envFile?.note === undefined ? [] : [envFile.note]), ...describeProject(reader, setup)],
   };
 }
+
+/** Returns what a user should know about what goes along, one sentence each. */
+function describeProject(reader: JobReader, { project }: ProjectSetup): string[] {
+  if (project !== undefined) return describeLeftOutFiles(project);
+  return reader.has(["project"]) || reader.text(["script"]) === undefined ? [] : [IN_HOME_FOLDER];
+}
+
+const IN_HOME_FOLDER =
+  "the job file lies in your home folder or above it, so only the script and inputs go along: move it into the folder of a project";
 
 /** Returns the names of the values that the inventory's nodes limit. */
 function limitNames(inventory: Inventory | undefined): Set<string> {
@@ -150,14 +156,35 @@ function checkResultKeys(reader: JobReader, space: UnitSpace, { aggregate, colle
 }
 
 /** Returns everything that determines the results of a job. */
-function jobIdentity(source: Source, ofSpace: UnitSpace["identity"], { params, aggregate, collect }: JobSettings) {
+function jobIdentity(
+  source: Source,
+  ofSpace: UnitSpace["identity"],
+  { params, tty, aggregate, collect, pythonEnv }: JobSettings,
+) {
   const texts = Object.keys(params).map((key) => [key, source.text(["params", key])]);
-  return { kind: source.get(["kind"]) ?? "jobs", ...ofSpace, params: texts, aggregate, collect };
+  return {
+    kind: source.get(["kind"]) ?? "jobs",
+    ...ofSpace,
+    params: texts,
+    ...(tty ? { tty } : {}),
+    aggregate,
+    collect,
+    python_env: pythonEnv?.name,
+  };
 }
 
-/** Returns what the job says about where programs start. */
-function launchIdentity(reader: JobReader, { cwd, pythonPath }: LaunchFolders) {
-  return { ...(reader.has(["cwd"]) ? { cwd } : {}), ...(reader.has(["pythonpath"]) ? { pythonPath } : {}) };
+/** Returns what the job says about how its project is built, and where programs start. */
+function launchIdentity(reader: JobReader, { folders: { cwd, pythonPath }, build }: ProjectSetup) {
+  return {
+    ...(reader.has(["cwd"]) ? { cwd } : {}),
+    ...(reader.has(["pythonpath"]) ? { pythonPath } : {}),
+    ...(build === undefined ? {} : { build: identifyBuild(build) }),
+  };
+}
+
+/** Returns what determines the result of a build; `env` is a key of its own, so that its values are hidden like the job's. */
+function identifyBuild({ command, outputs, env, isPerGpu }: BuildSpec) {
+  return { command, outputs, env, ...(isPerGpu ? { per: "gpu" } : {}) };
 }
 
 function nameFromFile(path: string): string {

@@ -76,7 +76,8 @@ export function findAggregateFault(name: string): string | undefined {
   return undefined;
 }
 
-function parentFolders(path: string): string[] {
+/** Returns the folders that a relative path lies in, the outermost first. */
+export function parentFolders(path: string): string[] {
   const folders: string[] = [];
   for (let end = path.indexOf("/"); end >= 0; end = path.indexOf("/", end + 1)) folders.push(path.slice(0, end));
   return folders;

@@ -163,7 +163,8 @@ export function readInputs(
   return written.flatMap((one, index) => {
     const { text } = one;
     const find = () =>
-      (folder === reader.folder ? reader.inputOverrides.find(text) : undefined) ?? findInput(folder, text);
+      (folder === reader.folder ? reader.inputOverrides.find(text) : undefined) ??
+      findInput(folder, text, cache.projectRoot);
     const found = getOrCreate(cache.inputs, `${folder}\0${text}`, find);
     if (found.ok) return found.files;
     reader.report(one.position, `${what}[${index}]: "${text}" ${found.message}`, found.hint);
@@ -196,7 +197,7 @@ function readLocalScript(
   what: string,
   folder: string,
 ): Program | undefined {
-  const found = findScript(folder, script.text, cache.projectRoot);
+  const found = findScript(reader.folder, folder, script.text, cache.projectRoot);
   const started = found.ok ? detectProgram(found.files[0]!) : found;
   if (started.ok) return started.program;
   reader.report(script.position, `${what}: "${script.text}" ${started.message}`, started.hint);

@@ -8,9 +8,11 @@ import { Scheduler } from "../schedule/scheduler.js";
 import { type DoneMessage, decodeSplit, decodeUnit } from "./agent/protocol.js";
 import { markEarlierLeftovers } from "./cleanleftovers.js";
 import { failpoint } from "./failpoint.js";
+import { TOO_MANY_MESSAGES } from "./node/attachment.js";
 import { createFailure, determineOutcome, errorText, isConnectionLost } from "./node/attemptfailure.js";
+import { joinNodes } from "./node/joinnodes.js";
 import type { AttemptMessage, NodeEvent } from "./node/nodeevent.js";
-import { NodeWorker, TOO_MANY_MESSAGES } from "./node/nodeworker.js";
+import { NodeWorker } from "./node/nodeworker.js";
 import { checkAttemptMessage } from "./node/protocolviolation.js";
 import type { SlotEvent } from "./node/slotmonitor.js";
 import { performInstruction } from "./performinstruction.js";
@@ -101,7 +103,7 @@ export class Coordinator {
     // A resumed run dispatches nothing before all nodes have answered: one may hold what another would be given.
     const isFirstSession = this.directory.session === 1;
     if (isFirstSession) this.event({ type: "dispatchOpened" });
-    void Promise.all(this.workers.map((worker) => worker.join())).then(() => {
+    void joinNodes(this.workers, () => this.event({ type: "allAnswered" })).then(() => {
       this.isJoining = false;
       if (!isFirstSession) this.event({ type: "dispatchOpened" });
       this.event({ type: "allJoined" });
@@ -270,6 +272,7 @@ export class Coordinator {
     this.workersByName.get(attempt.node)?.send({ op: "ack", ids: [attempt.id] });
     this.workersByName.get(attempt.node)?.slotMonitor.checkSoon();
     this.reports.reportFailedAttempt(failed);
+    this.reports.reportMissingFiles(attempt, failed);
     this.event({ type: "failed", attempt: attempt.id, failure: failed });
   }
 
@@ -287,11 +290,8 @@ export class Coordinator {
 
   private perform(instructions: Instruction[]): void {
     const { workersByName, counters, reports, wakeUpTimer } = this;
-    const end = (how: RunEnd) => this.end(how);
-    for (const instruction of instructions) {
-      if (this.ended !== undefined) return;
-      performInstruction(instruction, { workersByName, counters, reports, wakeUpTimer, end });
-    }
+    const parts = { workersByName, counters, reports, wakeUpTimer, end: (how: RunEnd) => this.end(how) };
+    for (const instruction of instructions) if (this.ended === undefined) performInstruction(instruction, parts);
   }
 
   /** Ends the run where no node is usable, and none is expected to be within its grace period. */

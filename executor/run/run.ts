@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { Dialer } from "../../fleet/connect.js";
 import { formatAddress, type Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
@@ -81,8 +82,11 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       contents,
       snapshot: directory.snapshot,
       directory: job.directory,
+      build: job.build,
+      logs: join(directory.path, "logs"),
       agent: agentProgram(),
       needs: job.needs,
+      pythonEnv: job.pythonEnv,
       verifyNode: options.verifyNode,
       dialer: new Dialer(),
     };

@@ -1,7 +1,8 @@
 import { Dialer } from "../../fleet/connect.js";
 import type { Node } from "../../fleet/node.js";
 import { agentProgram, type NodeProgram } from "../../templates/nodeprograms.js";
-import type { JobRequirements } from "../job/job.js";
+import type { Job, JobRequirements } from "../job/job.js";
+import type { BuildSpec } from "../job/project/buildspec.js";
 import type { FileContent } from "./record/filehashes.js";
 import type { ProjectSnapshot } from "./record/snapshot.js";
 import type { VerifyNode } from "./verifynode.js";
@@ -23,8 +24,13 @@ export interface RunContext {
   snapshot: ProjectSnapshot | undefined;
   /** The folder of the nodes in which programs run; undefined = each attempt has a working copy. */
   directory: string | undefined;
+  /** How the project is built; undefined = it is not. */
+  build: BuildSpec | undefined;
+  /** Where what builds print is kept: the run directory's folder `logs`. */
+  logs: string;
   agent: NodeProgram;
   needs: JobRequirements;
+  pythonEnv?: Job["pythonEnv"];
   /** Undefined where the job needs no playbooks. */
   verifyNode: VerifyNode | undefined;
   dialer: Dialer;
@@ -46,6 +52,8 @@ export function createStopContext(name: string, ids: readonly string[], nonces: 
     contents: new Map(),
     snapshot: undefined,
     directory: undefined,
+    build: undefined,
+    logs: "",
     agent: agentProgram(),
     needs: { playbooks: [] },
     verifyNode: undefined,

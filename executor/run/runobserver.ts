@@ -16,7 +16,7 @@ export interface RunObserver {
   runStarted(view: RunView, path: string, leftOut: ExcludedNode[]): void;
   /** The connection state of a node has changed. */
   nodeChanged(worker: NodeWorker): void;
-  /** The GPU of a slot is used by `holder` (such as "run sieve"); undefined = it is free again. */
+  /** A slot is used by `holder` (such as "run sieve"); undefined = it is free again. */
   slotHolderChanged(worker: NodeWorker, slot: number, holder: string | undefined): void;
   /** The number of slots that wait for the node's memory has changed. */
   memoryPressureChanged(worker: NodeWorker): void;

@@ -1,6 +1,7 @@
 import { adviseOnSickGpu } from "../../fleet/gpus/gpuprobe.js";
 import type { Node } from "../../fleet/node.js";
 import type { Attempt, Failure, Instruction } from "../schedule/events.js";
+import { FailureHints } from "./failurehints.js";
 import type { NodeWorker } from "./node/nodeworker.js";
 import type { SlotEvent } from "./node/slotmonitor.js";
 import type { RunCounters } from "./record/counters.js";
@@ -22,7 +23,11 @@ export interface RunRecords {
 
 /** Counts what happens in a run, records it in the journal, and shows it. */
 export class RunReports {
-  constructor(private readonly records: RunRecords) {}
+  private readonly hints: FailureHints;
+
+  constructor(private readonly records: RunRecords) {
+    this.hints = new FailureHints(records.counters.job);
+  }
 
   /** Reports that the connection state of a worker has changed. */
   reportNodeState(worker: NodeWorker): void {
@@ -50,6 +55,15 @@ export class RunReports {
     counters.countFailedAttempt(failure);
     eventLog.recordFailedAttempt(failure);
     observer.attemptFailed(failure);
+  }
+
+  /** Reports which keys of the job bring along what a failed attempt lacked, each once. */
+  reportMissingFiles({ chunk }: Attempt, failure: Failure): void {
+    const { counters, observer } = this.records;
+    for (const hint of this.hints.findNew(failure, chunk.spec)) {
+      counters.addHint(hint);
+      observer.notice(`chunk ${failure.chunk}: ${hint}`);
+    }
   }
 
   /** Reports a chunk that will not be tried again. */

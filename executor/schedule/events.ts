@@ -1,10 +1,11 @@
 import type { Chunk } from "../job/job.js";
 
-/** Runs one chunk at a time: a GPU of a node (`gpu` is its index), or a CPU slot. */
+/** Runs one chunk at a time: a GPU of a node (`gpu` is its index), or a CPU slot (`cpu` is its index among them). */
 export interface Slot {
   readonly node: string;
   readonly slot: number;
   readonly gpu?: number;
+  readonly cpu?: number;
   /** Units a second, from the profile: a first guess; undefined = unknown. */
   readonly rate?: number;
 }
@@ -60,7 +61,7 @@ export type Event = Readonly<
   | { type: "nodeDisconnected"; node: string }
   /** The node did not come back in time: its chunks are queued again. */
   | { type: "nodeLost"; node: string }
-  /** Another run holds the GPU of a slot; without `holder`, the GPU is free again. */
+  /** Another run holds a slot; without `holder`, it is free again. */
   | { type: "slotHeld"; node: string; slot: number; holder?: string }
   /** A slot cannot be used until its node joins again. */
   | { type: "slotBroken"; node: string; slot: number; reason: string }
@@ -97,6 +98,8 @@ export type Event = Readonly<
   | { type: "dispatchOpened" }
   /** Every node has joined or failed to: a chunk that fits none of them is given up. */
   | { type: "allJoined" }
+  /** Every node has joined or failed to, or it is being prepared, which may take minutes. */
+  | { type: "allAnswered" }
   | { type: "tick" }
 >;
 

@@ -46,6 +46,7 @@ export class Scheduler {
   private readonly reattacher: Reattacher;
   private isOpen = false;
   private haveAllJoined = false;
+  private haveAllAnswered = false;
 
   /**
    * `done`: the units that earlier coordinators committed. `issueId` names attempts. `expected`: first-guess rates (units a
@@ -188,6 +189,9 @@ export class Scheduler {
       case "allJoined":
         this.haveAllJoined = true;
         return [];
+      case "allAnswered":
+        this.haveAllAnswered = true;
+        return [];
       case "tick":
         return [];
       default:
@@ -247,7 +251,9 @@ export class Scheduler {
     }
     const allGiven = this.source.left === 0n && this.retryQueue.size === this.retryQueue.exclusive.size;
     if (allGiven && this.attempts.size > 0) this.helpStragglers(now, out);
-    if (this.haveAllJoined && this.attempts.size === 0)
+    // A finished run does not wait for a node that is still being prepared.
+    const isDone = this.isOpen && this.source.left === 0n && this.retryQueue.size === 0;
+    if (this.attempts.size === 0 && (this.haveAllJoined || (this.haveAllAnswered && isDone)))
       out.push(...this.completion.finishRun(), ...this.completion.reportStuck());
     const at = Math.min(this.retryQueue.nextDueAt() ?? Infinity, this.quarantine.nextReleaseAt() ?? Infinity);
     if (at < Infinity) out.push({ do: "wake", at });

@@ -22,12 +22,20 @@ export async function readLocalFile(path: string, from: string): Promise<WantedE
   }
 }
 
-/** Reads a local folder recursively, following symbolic links to files. Rejects as `readLocalFile` does. */
-export async function readLocalTree(folder: string, from: string): Promise<WantedTree> {
+/**
+ * Reads a local folder recursively, following symbolic links to files. `isIncluded` is asked about each relative path; what lies below an
+ * excluded folder is not read. Rejects as `readLocalFile` does.
+ */
+export async function readLocalTree(
+  folder: string,
+  from: string,
+  isIncluded: (path: string) => boolean = () => true,
+): Promise<WantedTree> {
   const tree: WantedTree = new Map();
   const visit = async (relative: string) => {
     for (const entry of await listEntries(join(folder, relative), from)) {
       const path = join(relative, entry.name);
+      if (!isIncluded(path)) continue;
       if (entry.isDirectory()) {
         tree.set(path, { kind: "folder" });
         await visit(path);

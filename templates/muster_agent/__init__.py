@@ -3,6 +3,7 @@
 attach, clean, daemon   entry points: the process in the connection, the clean-up, the daemon and its event loop
 commands, shutdown, settings
 storage/                files in the run's folder: outbox, journal, and what is deleted
+builds/                 builds of the project, and their results, which runs share
 attempts/               slots, and the life of an attempt: start, logs, termination, outputs, result
 workspace/              working copies of slots: staged files, projects, and how they are put right between attempts
 gpu/                    GPUs: which are there, whether their memory is free, which run has them

@@ -9,6 +9,7 @@ import re
 from .attempts.attempt import Attempt
 from .attempts.range_file import give_away
 from .attempts.spec import Spec
+from .builds.build_request import BuildRequest
 from .errors import describe_error
 from .processes.process_table import stat_fields
 from .workspace.content_store import MissingContent
@@ -91,6 +92,9 @@ class Commands:
         except OSError as error:
             answer["error"] = clip(describe_error(error, "the project cannot be stored"))
         self.agent.server.send(answer)
+
+    def do_build(self, message: Message) -> None:
+        self.agent.builder.handle(BuildRequest(message))
 
     def do_start(self, message: Message) -> None:
         agent, id, given = self.agent, message["id"], message["spec"]

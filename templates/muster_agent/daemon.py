@@ -14,6 +14,7 @@ from .attempts.reporter import Reporter
 from .attempts.slots import SlotPool
 from .attempts.spawner import Spawner
 from .attempts.termination import Termination
+from .builds.builder import Builder
 from .commands import Commands
 from .connection.owner import Owner
 from .connection.server import Server
@@ -56,11 +57,14 @@ class Agent:
         self.worker = WorkerThread(self.wakeup.wake)
         self.server = Server(self.selector)
         self.slots = SlotPool(self.selector, self.settings, self.boot, self.server)
-        self.store = ContentStore(root)
-        self.copies = CopyPool(root, self.store, self.worker)
+        root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # Leads to the run's folder whatever happens to the folders above it, also in the worker thread.
+        self.root_link = "/proc/self/fd/{}".format(root_fd)
+        self.store = ContentStore(self.root_link)
+        self.copies = CopyPool(self.root_link, self.store, self.worker)
         self.memory = MemoryAdmission(self.slots, self.server)
         self.cards = Cards()
-        self.spawner = Spawner(self.settings, self.copies, self.cards)
+        self.spawner = Spawner(self.settings, root_fd, self.copies, self.cards, self.selector)
         self.logs = Logs(self.settings, self.server)
         self.processes = ProcessTable(root, self.boot)
         self.reaper = Reaper(self.processes, self.slots)
@@ -69,7 +73,8 @@ class Agent:
             self.script_runner, LOW_PRIORITY, lambda results: self.server.send({"ev": "looked", "answers": results})
         )
         self.card_health = CardHealth(self.selector, self.cards, self.slots, self.script_runner, self.server)
-        self.root_watch = RootWatch(root, self.spawner.root_fd)
+        self.builder = Builder(self.settings, self.copies, self.spawner, self.reaper, self.script_runner, self.server)
+        self.root_watch = RootWatch(root, root_fd)
         self.outbox = Outbox(root, self.server)
         self.in_place = InPlace(
             root, self.spawner.root_fd, self.store, self.worker, self.slots, self.outbox, self.server
@@ -132,7 +137,7 @@ class Agent:
         if self.reaper.sweeping:
             due.append(now() + SWEEP_SECONDS)
         due.extend((self.script_runner.due(), self.card_health.due(), self.memory.due(), self.outbox.due(), self.in_place.due()))
-        due.append(self.root_watch.due())
+        due.extend((self.builder.due(), self.root_watch.due()))
         due.append(self.server.expiry(self.settings.lease_seconds))
         due.extend(self.slots.retry_times())
         return max(0.0, min(due) - now())
@@ -141,6 +146,7 @@ class Agent:
         time_now = now()
         self.termination.check_deadlines(time_now)
         self.script_runner.check_deadlines(time_now)
+        self.builder.run_timers(time_now)
         self.card_health.run_checks(time_now)
         if time_now >= self.next_log_check:
             self.next_log_check = time_now + self.logs.limit_all(self.slots.active.values())
@@ -178,7 +184,8 @@ class Agent:
             close_logs(attempt)
             if self.root_watch.check():
                 return self.root_watch.expedite()  # the chunk did not fail
-            return self.fail(attempt, describe_error(error, self.spawner.action))
+            reason = describe_error(error, self.spawner.action).replace(self.root_link, self.settings.root)
+            return self.fail(attempt, reason)
         assert attempt.pid is not None
         attempt.began = now()
         self.next_log_check = min(self.next_log_check, attempt.began + FIRST_CHECK_SECONDS)

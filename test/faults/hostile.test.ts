@@ -39,7 +39,7 @@ def socket():
 def sparse(): os.truncate(os.open("r.json", os.O_CREAT | os.O_WRONLY), 10 << 30)
 def outside():
     good()
-    for path in ("../escaped", "../../escaped", "../../../escaped"): open(path, "w").write("x")
+    for path in ("../escaped", "../../escaped"): open(path, "w").write("x")
 def names():
     good()
     for name in ("a\\nb", "\\x1b[31mred", "..x", "-rf", "'", '"', "\\udcff", "x" * 255): open(name, "w").write("x")

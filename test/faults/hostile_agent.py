@@ -9,7 +9,7 @@ import re
 import sys
 from typing import Any, Callable, Dict, Iterable, Iterator, List
 
-PROTOCOL = 3
+PROTOCOL = 4
 MODE = open("/var/tmp/hostile").read().strip()
 
 
@@ -53,6 +53,8 @@ def starts(lines: Iterator[bytes]) -> Iterator[Dict[str, Any]]:
         message = json.loads(line)
         if message["op"] == "stop":
             sys.exit()
+        if message["op"] == "tree":
+            say(ev="tree", sha256=message["sha256"], missing="")
         if message["op"] == "start":
             yield message
 

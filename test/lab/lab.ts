@@ -174,7 +174,8 @@ async function setUpPlainSshd(spot: NodeSetup): Promise<NodePlace> {
   writeFileSync(join(folder, "banner"), `${plan.banner ?? ""}\n`);
   if (plan.smi !== "none") collectTools(join(folder, "bin"), plan.smi);
   const path = `${folder}/bin:/usr/local/bin:/usr/bin:/bin`;
-  const marks = `PATH=${path} LAB_GPUS=${folder}/gpus.json MUSTER_LAB_NODE=${folder}`;
+  const locks = `MUSTER_LOCK_FOLDER=${folder}/locks`;
+  const marks = `PATH=${path} LAB_GPUS=${folder}/gpus.json MUSTER_LAB_NODE=${folder} ${locks}`;
   const always: SshdOptions = { SetEnv: marks, ...(plan.banner === undefined ? {} : { Banner: `${folder}/banner` }) };
   const config = (options: SshdOptions) => {
     const directives = { ...always, ...plan.sshd, ...options };

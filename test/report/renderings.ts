@@ -1,3 +1,4 @@
+import type { Job } from "../../executor/job/job.js";
 import type { Pipeline } from "../../executor/pipeline/pipeline.js";
 import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
 import type { RecheckDifference } from "../../executor/run/record/journalentry.js";
@@ -20,6 +21,7 @@ import {
 import { formatPlan } from "../../report/plantext.js";
 import { PlainProgress } from "../../report/progressplain.js";
 import { formatMemoryWait, formatProgress, formatTotalProgress } from "../../report/progresstext.js";
+import { formatProject } from "../../report/projecttext.js";
 import { buildPipelineMetrics, buildRunMetrics, buildVerifyMetrics, formatMetrics } from "../../report/prometheus.js";
 import { formatSchedule, type ScheduledEntry } from "../../report/scheduletext.js";
 import { formatRunStatus, formatRunsTable } from "../../report/statustext.js";
@@ -49,6 +51,17 @@ export interface Rendering {
   /** Its output contains only numbers. */
   isNumbers?: true;
 }
+
+/** The parts of a job that its project is shown from. */
+const projectJob = {
+  folder: "/p/jobs",
+  folders: { job: "jobs", cwd: "jobs", pythonPath: ["src"] },
+  project: {
+    root: "/p",
+    files: [{ path: "jobs/w.py", mode: 0o644, sizeBytes: 10, mtimeSeconds: 1 }],
+    leftOut: [{ path: ".env", why: "env file", sizeBytes: 3 }],
+  },
+};
 
 const NUMBERS = new Set(["units", "chunkUnits"]);
 const KINDS = new Set([...NUMBERS, "kind"]);
@@ -150,6 +163,7 @@ export const TEXTS: Record<string, Rendering> = {
     KINDS,
   ),
   formatPlan: shown(plan, formatPlan),
+  formatProject: shown(projectJob, (input) => formatProject(input as unknown as Job)),
   formatProgress: shown(members, (all) => formatProgress(viewOf(all), 80).join("\n")),
   formatTotalProgress: shown("sieve", (name) =>
     formatTotalProgress({ ...viewOf([]), counters: { ...viewOf([]).counters, job: { name, units: 9n } } } as RunView),
@@ -191,6 +205,7 @@ export const METRICS: Rendering[] = [
 
 /** Functions of report/ that return no complete text for people: parts of the texts above, documents, and values. */
 export const NOT_RENDERED = [
+  "describeProject",
   "NodeProgress",
   "breakDownRun",
   "listRunNodes",

@@ -21,9 +21,17 @@ export async function runFile(file: string, stop: AbortSignal): Promise<FileTest
   const folder = mkdtempSync(join(tmpdir(), "muster-tests-"));
   // Tests also run programs as other users.
   chmodSync(folder, 0o755);
+  // Runs on this machine share its slots; those of two test files must not.
+  const locks = mkdtempSync(join(tmpdir(), "muster-locks-"));
   const child = spawn(process.execPath, ["--enable-source-maps", file], {
     stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, TAP: "1", TAP_TIMEOUT: `${TEST_TIMEOUT_SECONDS}`, TMPDIR: folder },
+    env: {
+      ...process.env,
+      TAP: "1",
+      TAP_TIMEOUT: `${TEST_TIMEOUT_SECONDS}`,
+      TMPDIR: folder,
+      MUSTER_LOCK_FOLDER: locks,
+    },
     detached: true,
   });
   const killFile = () => kill(-child.pid!);
@@ -39,6 +47,8 @@ export async function runFile(file: string, stop: AbortSignal): Promise<FileTest
   stop.removeEventListener("abort", killFile);
   if (stop.aborted) await killAll(folder);
   const leftovers = await cleanUp(folder);
+  // Agents that tests have killed leave their lock files.
+  rmSync(locks, { recursive: true, force: true });
   const failures = leftovers.map((what) => `left behind: ${what}`);
   if (isTimedOut) failures.push(`not finished after ${FILE_TIMEOUT_SECONDS} s`);
   if (code !== 0 && counts.failed.length === 0) failures.push(`exit code ${code}`);

@@ -30,8 +30,9 @@ import { agentProgram } from "../../templates/nodeprograms.js";
 export class AgentFolder {
   readonly root: string;
 
-  constructor(parent = mkdtempSync(join(realpathSync(tmpdir()), "agent-"))) {
-    this.root = join(parent, "runs", "r1");
+  /** `parent`: the workdir of the node. */
+  constructor(parent = mkdtempSync(join(realpathSync(tmpdir()), "agent-")), name = "r1") {
+    this.root = join(parent, "runs", name);
     mkdirSync(join(this.root, "store"), { recursive: true });
   }
 
@@ -169,9 +170,13 @@ export class AgentAttachment {
 }
 
 /** A folder and an opened attachment. The agent is stopped and the folder removed after the test, whatever happens in it. */
-export async function attachAgent(test: Test, settings: Parameters<AgentAttachment["open"]>[0] = {}) {
+export async function attachAgent(
+  test: Test,
+  settings: Parameters<AgentAttachment["open"]>[0] = {},
+  env: NodeJS.ProcessEnv = {},
+) {
   const folder = new AgentFolder();
-  const attachment = new AgentAttachment(folder);
+  const attachment = new AgentAttachment(folder, env);
   test.teardown(() => stopAgent(folder));
   const hello = await attachment.open(settings);
   return { folder, attachment, hello };

@@ -19,6 +19,9 @@ import { AgentAttachment, AgentFolder, attachAgent, decodeInline, stopAgent } fr
 
 t.setTimeout(120_000);
 
+// These locks have the names that older agents know, and each test a GPU of its own.
+delete process.env.MUSTER_LOCK_FOLDER;
+
 const isRoot = process.getuid?.() === 0;
 const me = process.getuid?.() ?? 0;
 const LOCKS = `/var/tmp/muster-${me}`;

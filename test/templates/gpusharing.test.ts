@@ -7,6 +7,9 @@ import { attachAgent, decodeInline } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
+// These locks have the names that older agents know, and each test a GPU of its own.
+delete process.env.MUSTER_LOCK_FOLDER;
+
 t.test("two runs share a GPU in turn, and each learns who holds it", async (t) => {
   const slots = [{ slot: 0, env: {}, lock: `test-${process.pid}` }];
   const first = await attachAgent(t, { run: "alpha", slots });

@@ -55,6 +55,15 @@ export function listGitFiles(folder: string, workTree: string): GitListing | und
   return stdout.length === 0 && isIgnored(folder, workTree) ? undefined : listing;
 }
 
+/** Returns whether git ignores `path`, relative to the folder `root`; undefined where git does not know the folder. */
+export function isIgnoredByGit(root: string, path: string): boolean | undefined {
+  const workTree = findWorkTree(root);
+  if (workTree === undefined) return undefined;
+  // Exit code 1: not ignored; 128: an error.
+  const { status } = runGit(root, workTree, ["check-ignore", "-q", "--", path]);
+  return status === 0 ? true : status === 1 ? false : undefined;
+}
+
 function isIgnored(folder: string, workTree: string): boolean {
   return folder !== workTree && runGit(folder, workTree, ["check-ignore", "-q", "."]).status === 0;
 }

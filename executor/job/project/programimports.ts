@@ -35,10 +35,21 @@ export function scanPrograms(
     if (path !== undefined && paths.has(path)) files.add(path);
     for (const file of scan.files) files.add(file);
     for (const folder of scan.importRoots) importRoots.add(folder);
-    if (program.kind === "module" && scan.unresolved.includes(program.module) && scan.files.length > 0)
-      missingModules.push(program.module);
+    const roots = [folders.cwd, ...folders.pythonPath, ...scan.importRoots];
+    if (program.kind === "module" && isMissing(program.module, roots, paths)) missingModules.push(program.module);
   }
   return { files, importRoots: [...importRoots], missingModules };
+}
+
+/** Whether a package of the project lacks a module, or the module cannot be started. Other packages may be installed on nodes. */
+function isMissing(module: string, roots: string[], paths: ReadonlySet<string>): boolean {
+  const name = module.replaceAll(".", "/");
+  const isThere = roots.some((root) =>
+    [`${name}.py`, `${name}/__main__.py`].some((path) => paths.has(posix.join(root, path))),
+  );
+  if (isThere) return false;
+  const tops = roots.map((root) => posix.join(root, name.split("/")[0]!));
+  return [...paths].some((path) => tops.some((top) => path === `${top}.py` || path.startsWith(`${top}/`)));
 }
 
 /** Returns the text of a file; undefined where it cannot be read. */

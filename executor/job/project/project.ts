@@ -25,6 +25,8 @@ export interface Project {
   readonly root: string;
   readonly files: readonly ProjectFile[];
   readonly leftOut: readonly LeftOutFile[];
+  /** What the job narrows it down with: a list in `code`, or `code: imports`. */
+  readonly narrowedBy?: "code" | "imports";
 }
 
 /** Where the programs of a job start in their working copy. All paths are relative to its top; "." is the top itself. */

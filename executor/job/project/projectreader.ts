@@ -1,16 +1,19 @@
 import { statSync } from "node:fs";
 import { homedir } from "node:os";
-import { posix, relative, resolve } from "node:path";
+import { join, posix, relative, resolve } from "node:path";
+import { isBelow } from "../inputs.js";
 import type { Program } from "../job.js";
 import type { JobReader, KeyPath, SourceText } from "../reader.js";
 import type { UnitSpace } from "../unitspace.js";
+import { listLocalOutputs, readBuild } from "./buildreader.js";
+import type { BuildSpec } from "./buildspec.js";
 import { scanPrograms } from "./programimports.js";
 import { type LaunchFolders, NO_PROJECT_FOLDERS, type Project } from "./project.js";
 import { listProject } from "./projectfiles.js";
 import { findProjectRoot, isHomeOrAbove } from "./projectroot.js";
 
 /** Keys that mean something only with a project. */
-const PROJECT_KEYS = ["code", "cwd", "pythonpath"];
+const PROJECT_KEYS = ["build", "code", "cwd", "pythonpath"];
 
 /** Returns the root of the project of a job, absolute; undefined = no project goes along. */
 export function readProjectRoot(reader: JobReader): string | undefined {
@@ -33,22 +36,36 @@ export function readProjectRoot(reader: JobReader): string | undefined {
   return undefined;
 }
 
-/** A project, and where programs start in it. */
+/** A project, how it is built, and where programs start in it. */
 export interface ProjectSetup {
   readonly project: Project | undefined;
   readonly folders: LaunchFolders;
+  readonly build?: BuildSpec;
 }
 
 /**
- * Lists the files that go along, and finds out where programs start. What the job stages as inputs, or publishes as outputs, is not
- * a part of the project: a run must not change what the next one begins with. Reports why the project cannot go along. `root`:
+ * Lists the files that go along, and finds out where programs start. The job file, what the job stages as inputs or publishes as
+ * outputs, and what a build made here are not a part of the project: a run must not change what the next one begins with. Reports
+ * why the project cannot go along. `root`:
  * undefined = no project goes along.
  */
 export function readProject(reader: JobReader, root: string | undefined, space: UnitSpace): ProjectSetup {
-  if (root === undefined) return { project: undefined, folders: NO_PROJECT_FOLDERS };
+  const build = readBuild(reader, space);
+  if (root === undefined) {
+    if (build !== undefined && !reader.has(["project"]))
+      reader.reportAt(
+        ["build"],
+        "build: there is no project in your home folder",
+        "put the job file into a folder below it",
+      );
+    return { project: undefined, folders: NO_PROJECT_FOLDERS };
+  }
   const folders = readFolders(reader, root);
   const code = reader.list(["code"])?.map(({ text }) => text);
-  const listing = listProject({ root, code, exclude: listResults(folders, space) });
+  const exclude = listResults(reader, root, folders, space);
+  for (const path of build === undefined ? [] : listLocalOutputs(build, join(root, folders.cwd)))
+    exclude.add(posix.join(folders.cwd, path));
+  const listing = listProject({ root, code, exclude });
   if (!listing.ok) {
     const key = ["code", "project"].find((one) => reader.has([one]));
     reader.reportAt(key === undefined ? [] : [key], listing.message, listing.hint);
@@ -57,9 +74,10 @@ export function readProject(reader: JobReader, root: string | undefined, space: 
   const { files, leftOut } = listing;
   const imports = scanPrograms(listPrograms(space), folders, root, new Set(files.map(({ path }) => path)));
   for (const module of imports.missingModules) reportMissingModule(reader, module, root);
-  const needed = reader.text(["code"]) === "imports" ? files.filter(({ path }) => imports.files.has(path)) : files;
+  const narrowedBy = code !== undefined ? "code" : reader.text(["code"]) === "imports" ? "imports" : undefined;
+  const needed = narrowedBy === "imports" ? files.filter(({ path }) => imports.files.has(path)) : files;
   const pythonPath = reader.has(["pythonpath"]) ? folders.pythonPath : imports.importRoots;
-  return { project: { root, files: needed, leftOut }, folders: { ...folders, pythonPath } };
+  return { project: { root, files: needed, leftOut, narrowedBy }, folders: { ...folders, pythonPath }, build };
 }
 
 function readFolders(reader: JobReader, root: string): LaunchFolders {
@@ -72,9 +90,9 @@ function readFolders(reader: JobReader, root: string): LaunchFolders {
   return { job, cwd, pythonPath };
 }
 
-/** Returns the inputs and outputs of all chunks, relative to the project's root. */
-function listResults(folders: LaunchFolders, space: UnitSpace): Set<string> {
-  const paths = new Set<string>();
+/** Returns the inputs and outputs of all chunks, relative to the project's root, and the job file, whose `env` may hold secrets. */
+function listResults(reader: JobReader, root: string, folders: LaunchFolders, space: UnitSpace): Set<string> {
+  const paths = new Set([relative(root, resolve(reader.source.file))]);
   for (const { inputs } of space.specs) for (const { path } of inputs) paths.add(posix.join(folders.job, path));
   for (const outputs of space.outputs) for (const path of outputs) paths.add(posix.join(folders.cwd, path));
   return paths;
@@ -102,12 +120,6 @@ function readFolder(reader: JobReader, root: string, { text, position }: SourceT
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return relativeFolder(root, folder);
   reader.report(position, `${what}: the project has no folder "${text}"`, hint);
   return undefined;
-}
-
-/** Whether `path` is `folder` or lies in it. */
-export function isBelow(folder: string, path: string): boolean {
-  const between = relative(folder, path);
-  return between === "" || !(between === ".." || between.startsWith("../"));
 }
 
 function relativeFolder(root: string, folder: string): string {

@@ -34,6 +34,8 @@ export class AgentChannel {
   private isOtherVersion = false;
   private isClosed = false;
   private isDetached = false;
+  /** While what was sent has not been passed on. */
+  private drain: Promise<void> | undefined;
   /** Of the line that is not complete yet. */
   private lineParts: Buffer[] = [];
   private lineBytes = 0;
@@ -70,7 +72,10 @@ export class AgentChannel {
     this.flush();
     const { stdin } = this.channel;
     if (!this.isOpen || !stdin.writable || !stdin.writableNeedDrain) return;
-    await Promise.race([once(stdin, "drain"), once(stdin, "close"), this.channel.ended]).catch(() => {});
+    this.drain ??= waitForDrain(this.channel).finally(() => {
+      this.drain = undefined;
+    });
+    await this.drain;
   }
 
   /** Closes the channel. The agent continues without a coordinator. */
@@ -154,5 +159,18 @@ export class AgentChannel {
     this.isClosed = true;
     this.lineParts = [];
     this.onEnd(end);
+  }
+}
+
+/** Resolves when the channel takes more, or has ended. */
+async function waitForDrain({ stdin, ended }: Channel): Promise<void> {
+  const waiting = new AbortController();
+  const { signal } = waiting;
+  try {
+    await Promise.race([once(stdin, "drain", { signal }), once(stdin, "close", { signal }), ended]);
+  } catch {
+    // The channel failed: whoever waits for its end is told.
+  } finally {
+    waiting.abort();
   }
 }

@@ -8,15 +8,21 @@ import type { ChunkSpec, Job, JobRequirements } from "../../job/job.js";
 import { renderTemplate } from "../../job/template.js";
 import type { Attempt, Slot } from "../../schedule/events.js";
 import { findUnknown, selectSlots } from "../../schedule/slots/nodeslots.js";
-import type { AgentEnd } from "../agent/agentchannel.js";
+import type { AgentChannel, AgentEnd } from "../agent/agentchannel.js";
 import type { AgentCommand, AgentMessage, AttemptSpec, HelloMessage } from "../agent/protocol.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
 import { buildAttemptSpec, launchFolders, stagedFilesOf } from "./attemptspec.js";
 import { checkDirectory } from "./directorycheck.js";
-import { type AcceptedAgent, type PreviousAttachment, startAgent } from "./handshake.js";
+import { type AcceptedAgent, createProtocolError, type PreviousAttachment, startAgent } from "./handshake.js";
+import { MessageBuffer } from "./messagebuffer.js";
+import { addPythonEnv, type NodePythonEnv, resolvePythonEnv } from "./nodepythonenv.js";
+import { ProjectBuilder } from "./projectbuilder.js";
 import { FileStager } from "./staging.js";
 import { stopAgent } from "./stopagent.js";
 import { TreeStager } from "./treestaging.js";
+
+/** Why a node is refused that floods its coordinator. */
+export const TOO_MANY_MESSAGES = "it sends too many messages that nobody asked for";
 
 /** Where the files of attempts lie on a node, and how to reach them. */
 export interface ResultSource {
@@ -43,6 +49,8 @@ export class Attachment implements ResultSource {
   private readonly stager: FileStager;
   /** Undefined where no project goes along. */
   private readonly treeStager: TreeStager | undefined;
+  /** Undefined where the project is not built. */
+  private readonly builder: ProjectBuilder | undefined;
 
   private constructor(
     private readonly run: RunContext,
@@ -51,11 +59,24 @@ export class Attachment implements ResultSource {
     private readonly messages: MessageBuffer,
     /** Fingerprint of the state that the node was verified to be in; undefined where the job needs no playbooks. */
     readonly fingerprint: string | undefined,
+    /** The environment that Python programs run in; undefined = the node's own Python. */
+    readonly pythonEnv: NodePythonEnv | undefined,
   ) {
     const files = () => connection.files();
     this.stager = new FileStager(files, this.root, run.contents, (command) => this.send(command));
     this.treeStager = run.snapshot && new TreeStager(run.snapshot, accepted.agent);
-    void accepted.ended.then(({ reason }) => this.treeStager?.close(reason));
+    if (run.snapshot !== undefined && run.build !== undefined) {
+      const log = { files, root: this.root, logs: run.logs, node: this.node.name };
+      const send = (command: AgentCommand) => this.send(command);
+      const build = { ...run.build, env: addPythonEnv(run.build.env, this.node, pythonEnv) };
+      this.builder = new ProjectBuilder(build, run.snapshot, this.node, log, send);
+    }
+    messages.intercept = (message) => this.handleStagingMessage(message);
+    void accepted.ended.then(({ kind, reason }) => {
+      const error = kind === "violation" ? createProtocolError(this.node, reason) : new MusterError("LOST", reason);
+      this.treeStager?.close(error);
+      this.builder?.close(error);
+    });
   }
 
   /**
@@ -73,10 +94,13 @@ export class Attachment implements ResultSource {
       const hasRebooted = facts !== undefined && (previous.bootId ?? facts.boot) !== facts.boot;
       const fingerprint = facts && (await run.verifyNode?.(connection, facts, hasRebooted));
       if (run.directory !== undefined) await checkDirectory(connection, run.directory);
+      const pythonEnv = run.pythonEnv && (await resolvePythonEnv(connection, run.pythonEnv.at));
       onStarting?.();
-      const messages = new MessageBuffer();
+      let agent: AgentChannel | undefined;
+      const messages = new MessageBuffer(() => agent?.closeForViolation(TOO_MANY_MESSAGES));
       const accepted = await startAgent(connection, run, slots, previous, (message) => messages.receive(message));
-      return new Attachment(run, connection, accepted, messages, fingerprint);
+      agent = accepted.agent;
+      return new Attachment(run, connection, accepted, messages, fingerprint, pythonEnv);
     } catch (error) {
       await connection.close();
       throw error;
@@ -85,9 +109,17 @@ export class Attachment implements ResultSource {
 
   /** Passes every message since the agent's hello, and every later one, to `handle`. */
   deliverMessages(handle: (message: AgentMessage) => void): void {
-    this.messages.deliver((message) => {
-      if (!this.handleStagingMessage(message)) handle(message);
-    });
+    this.messages.deliver(handle);
+  }
+
+  /**
+   * Builds the project on the node, if the job says how. Rejects with BUILD where that fails, NO_SPACE where the project cannot be
+   * stored, PROTOCOL and LOST. `report` is called with messages about a build that takes its time.
+   */
+  async prepareProject(report: (message: string) => void): Promise<void> {
+    if (this.builder === undefined) return;
+    await this.stageTree();
+    await this.builder.build(report);
   }
 
   get hello(): HelloMessage {
@@ -119,8 +151,8 @@ export class Attachment implements ResultSource {
   /** Stages the files of a chunk; resolves when they are on the node. Returns undefined where they are there already. */
   stageFiles(spec: ChunkSpec): Promise<unknown> | undefined {
     const files = stagedFilesOf(spec, this.run);
-    if (this.stager.isStaged(files)) return this.stageTree();
-    return Promise.all([this.stager.stage(files), this.stageTree()]);
+    const project = this.isProjectReady ? undefined : this.stageProject();
+    return this.stager.isStaged(files) ? project : Promise.all([this.stager.stage(files), project]);
   }
 
   /** Has the agent start an attempt whose files are staged. `gpu`: the index of the slot's GPU; undefined for a CPU slot. */
@@ -163,39 +195,40 @@ export class Attachment implements ResultSource {
    * once; otherwise the spec itself.
    */
   private sendSpec(job: Job, spec: ChunkSpec): string | AttemptSpec {
-    if (job.kind === "tasks") return buildAttemptSpec(job, spec, this.run, this.node);
-    if (!this.isSpecSent) this.send({ op: "spec", id: "job", spec: buildAttemptSpec(job, spec, this.run, this.node) });
+    if (job.kind === "tasks") return buildAttemptSpec(job, spec, this.run, this);
+    if (!this.isSpecSent) this.send({ op: "spec", id: "job", spec: buildAttemptSpec(job, spec, this.run, this) });
     this.isSpecSent = true;
     return "job";
+  }
+
+  /** The key of the project's build on the node; undefined = it is not built. */
+  get buildKey(): string | undefined {
+    return this.builder?.key;
+  }
+
+  /** Whether the node has the project, as far as is known here. */
+  private get isProjectReady(): boolean {
+    return this.treeStager?.isStaged !== false && (this.builder === undefined || this.builder.key !== undefined);
+  }
+
+  private async stageProject(): Promise<void> {
+    await this.stageTree();
+    if (this.builder?.key === undefined) await this.builder?.build(() => {});
   }
 
   private stageTree(): Promise<void> | undefined {
     return this.treeStager === undefined || this.treeStager.isStaged ? undefined : this.treeStager.stage();
   }
 
-  /** Handles a message about staged files. Returns whether it is the answer to a question. */
+  /** Handles a message about staged files or a build. Returns whether it is the answer to a question. */
   private handleStagingMessage(message: AgentMessage): boolean {
     if (message.ev === "tree") return this.treeStager?.handleReply(message) ?? false;
+    if (message.ev === "built") return this.builder?.handleReply(message) ?? false;
     if (message.ev !== "lacks") return false;
     this.stager.forget(message.sha256);
     if (this.treeStager !== undefined) this.treeStager.isStaged = false;
+    if (this.builder !== undefined) this.builder.key = undefined;
     return false;
-  }
-}
-
-/** Holds messages back until there is a handler for them. */
-class MessageBuffer {
-  private readonly early: AgentMessage[] = [];
-  private handle: ((message: AgentMessage) => void) | undefined;
-
-  receive(message: AgentMessage): void {
-    if (this.handle === undefined) this.early.push(message);
-    else this.handle(message);
-  }
-
-  deliver(handle: (message: AgentMessage) => void): void {
-    this.handle = handle;
-    for (const message of this.early.splice(0)) handle(message);
   }
 }
 

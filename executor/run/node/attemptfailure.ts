@@ -2,6 +2,7 @@ import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
+import { foldCarriageReturns } from "../record/carriagereturns.js";
 import { DiskError } from "../record/diskerror.js";
 
 /** How an attempt ended that its node neither cancelled nor lost. */
@@ -23,7 +24,7 @@ export function createFailure(attempt: Attempt, reason: string, done?: DoneMessa
     exit: done?.exit ?? null,
     signal: done?.signal ?? null,
     reason,
-    stderr: done?.tail ?? "",
+    stderr: foldCarriageReturns(Buffer.from(done?.tail ?? "")).toString(),
   };
 }
 

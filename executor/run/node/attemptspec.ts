@@ -6,6 +6,7 @@ import type { ChunkSpec, Job, Program, StagedFile } from "../../job/job.js";
 import { type LaunchFolders, NO_PROJECT_FOLDERS } from "../../job/project/project.js";
 import type { AttemptSpec } from "../agent/protocol.js";
 import type { RunContext } from "../runcontext.js";
+import { addPythonEnv, type NodePythonEnv } from "./nodepythonenv.js";
 
 /** Returns the files that a chunk needs beside the project. A script is mostly a part of it. */
 export function stagedFilesOf({ program, inputs }: ChunkSpec, { snapshot }: RunContext): readonly StagedFile[] {
@@ -13,21 +14,37 @@ export function stagedFilesOf({ program, inputs }: ChunkSpec, { snapshot }: RunC
   return [program.script, ...inputs];
 }
 
+/** What the start of a program depends on, on one node. */
+export interface NodeLaunch {
+  readonly node: Node;
+  /** The environment that Python programs run in; undefined = the node's own Python. */
+  readonly pythonEnv: NodePythonEnv | undefined;
+  /** The key of the project's build there; undefined = it is not built. */
+  readonly buildKey: string | undefined;
+}
+
 /** Returns what a chunk is started with on a node. */
-export function buildAttemptSpec(job: Job, spec: ChunkSpec, run: RunContext, node: Node): AttemptSpec {
+export function buildAttemptSpec(
+  job: Job,
+  spec: ChunkSpec,
+  run: RunContext,
+  { node, pythonEnv, buildKey }: NodeLaunch,
+): AttemptSpec {
   const folders = launchFolders(run);
   const { cwd, pythonPath } = folders;
   return {
-    argv: buildArgv(folders, spec.program, node.python),
-    env: spec.env,
+    argv: buildArgv(folders, spec.program, pythonEnv?.python ?? node.python),
+    env: addPythonEnv(spec.env, node, pythonEnv),
     files: stagedFilesOf(spec, run).map(({ path, source }) => {
       const { sha256, mode, sizeBytes } = run.contents.get(source)!;
       return [posix.join(folders.job, path), sha256, mode, sizeBytes];
     }),
     ...(run.snapshot === undefined ? {} : { tree: run.snapshot.id }),
     ...(job.directory === undefined ? {} : describeDirectory(job.directory, job.kind, spec)),
+    ...(buildKey === undefined ? {} : { build: buildKey }),
     ...(cwd === "." ? {} : { cwd }),
     ...(pythonPath.length === 0 ? {} : { pythonPath: [...pythonPath] }),
+    ...(job.tty ? { tty: true } : {}),
     outputs: [...spec.outputs],
     timeout: spec.timeout,
     limit: job.limits.output,

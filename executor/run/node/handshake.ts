@@ -29,12 +29,18 @@ function buildOpenCommand(node: Node, run: RunContext, slots: Slot[], cards: str
       slot: slot.slot,
       env: gpuEnvironment(node.profile.vendor, slot),
       gpu: slot.gpu,
-      lock: slot.gpu === undefined ? undefined : `${slot.gpu}`,
+      lock: lockName(slot),
     })),
     ...describeCards(node, slots, cards),
     inline: MAX_INLINE_BYTES,
     log: MAX_LOG_BYTES,
   };
+}
+
+/** Returns the name of a slot's lock between runs. The CPU slots of a machine are numbered apart from its GPUs. */
+function lockName({ gpu, cpu }: Slot): string | undefined {
+  if (gpu !== undefined) return `${gpu}`;
+  return cpu === undefined ? undefined : `cpu-${cpu}`;
 }
 
 function describeCards(node: Node, slots: Slot[], cards: string[]): Pick<OpenCommand, "cards" | "examine"> {

@@ -20,6 +20,7 @@ export function routeMessage(message: AgentMessage, slotMonitor: SlotMonitor, em
     case "problem":
       return emit({ type: "warning", message: message.message });
     case "tree":
+    case "built":
     case "lacks":
     case "hello":
     case "held":

@@ -11,12 +11,13 @@ import type { NodeConnectionState } from "../record/journalentry.js";
 import type { RunContext } from "../runcontext.js";
 import { monotonicSeconds } from "../timer.js";
 import { AgentTracker, describeAgentChange } from "./agenttracker.js";
-import { Attachment, type ResultSource, selectNodeSlots } from "./attachment.js";
+import { Attachment, type ResultSource, selectNodeSlots, TOO_MANY_MESSAGES } from "./attachment.js";
 import { withoutNodeName } from "./attemptfailure.js";
 import { CleanupState } from "./cleanupstate.js";
 import { createProtocolError } from "./handshake.js";
 import { routeMessage } from "./messagerouting.js";
 import type { NodeEvent } from "./nodeevent.js";
+import { Preparation } from "./preparation.js";
 import { ReconnectBackoff } from "./reconnectbackoff.js";
 import { isAccessDenied, shouldReconnect } from "./reconnectpolicy.js";
 import { retryWithBackoff } from "./retrywithbackoff.js";
@@ -30,7 +31,6 @@ const LOST_AFTER_TIMEOUTS = 2;
 const WAITING_FOR_SILENT_NODE = "it is silent; the run waits for it, so that nothing stays there";
 const UNREACHED_AT_END = "it could not be reached at the end: what is there goes when the agent's lease ends";
 const UNSTABLE_CONNECTION = "its connection keeps failing, its chunks go to others";
-export const TOO_MANY_MESSAGES = "it sends too many messages that nobody asked for";
 
 /** Keeps one node of a run attached: connects, reconnects with backoff, and gives its chunks up after its grace period. */
 export class NodeWorker {
@@ -48,6 +48,7 @@ export class NodeWorker {
   readonly slotMonitor: SlotMonitor;
   private readonly agentTracker: AgentTracker;
   private attachment: Attachment | undefined;
+  readonly preparation: Preparation;
   private readonly runOver = new AbortController();
   private readonly changes = new EventEmitter();
   private readonly backoff: ReconnectBackoff;
@@ -64,13 +65,14 @@ export class NodeWorker {
       (command) => this.send(command),
       (event) => emit(this, event),
     );
+    this.preparation = new Preparation(this.cleanup, (message) => this.warn(message));
     this.agentTracker = new AgentTracker(node.leaseSeconds);
     this.backoff = new ReconnectBackoff(node.graceSeconds);
   }
 
   /** Attaches for the first time; resolves when that has succeeded or failed. Further tries go on in the background. */
   async join(): Promise<void> {
-    if (!(await this.attach()) && this.state === "away") void this.reconnect();
+    if (!(await this.attach()) && this.state !== "refused") void this.reconnect();
   }
 
   /** Starts an attempt: at once where its files are staged already. Does nothing while the node is not attached. */
@@ -98,6 +100,7 @@ export class NodeWorker {
 
   /** Whether nothing is to be expected of the node soon: it is away or refused, or none of its slots is usable. */
   get isHopeless(): boolean {
+    if (this.preparation.attachment !== undefined) return false;
     if (this.state === "away" || this.state === "refused") return true;
     return this.state === "live" && this.slotMonitor.isHopeless;
   }
@@ -130,30 +133,32 @@ export class NodeWorker {
    * shortly for one that is away. Where neither comes back, the agent removes everything itself when its lease ends.
    */
   async stop(): Promise<void> {
-    if (this.cleanup.mayHaveLeftovers && this.attachment === undefined) await this.waitForReconnect();
+    if (this.cleanup.mayHaveLeftovers && this.openAttachment === undefined) await this.waitForReconnect();
     this.runOver.abort();
-    const { attachment } = this;
+    const attachment = this.openAttachment;
     if (attachment === undefined) {
       this.cleanup.markUnreached(this.reason);
       if (this.agentTracker.lastAgent !== undefined) this.warn(UNREACHED_AT_END);
       return;
     }
-    this.cleanup.markStopRequested();
-    attachment.send({ op: "stop" });
-    await attachment.waitForExit(this.node.graceSeconds);
+    await this.preparation.stopAgent(attachment);
     this.attachment = undefined;
   }
 
   /** Closes the connection; the agent and its chunks continue. */
   async detach(): Promise<void> {
     this.runOver.abort();
-    await this.attachment?.detach();
+    await this.openAttachment?.detach();
     this.attachment = undefined;
   }
 
   /** Removes a node that broke the protocol from the run: it gets no more work, and its chunks are requeued. */
   refuseForViolation(reason: string): void {
     if (this.attachment !== undefined) this.refuse(this.attachment, reason);
+  }
+
+  private get openAttachment(): Attachment | undefined {
+    return this.attachment ?? this.preparation.attachment;
   }
 
   /** Resolves when the node is attached again or should not be waited for any longer. */
@@ -185,6 +190,8 @@ export class NodeWorker {
         await attachment.detach();
         return true;
       }
+      await this.preparation.prepare(attachment, this.runOver.signal);
+      if (this.runOver.signal.aborted) return true;
       this.handleAttached(attachment);
       // The scheduler has to know what the agent holds before the agent's further messages are handled.
       attachment.deliverMessages((message) => this.handleMessage(message));
@@ -211,6 +218,7 @@ export class NodeWorker {
     const { hello } = attachment;
     const change = this.agentTracker.recordAttachment(hello);
     this.backoff.recordAttached(monotonicSeconds(), change !== undefined);
+    this.preparation.finish();
     this.attachment = attachment;
     this.fingerprint = attachment.fingerprint;
     this.setState("live", undefined);
@@ -227,7 +235,8 @@ export class NodeWorker {
   private handleAttachError(error: unknown): void {
     if (!(error instanceof MusterError)) throw error;
     this.error = error;
-    const offline = this.state === "silent" ? "silent" : "away";
+    const isSilent = this.state === "silent" || (this.state === "connecting" && this.preparation.hasBegun);
+    const offline = isSilent ? "silent" : "away";
     const state = shouldReconnect(error.code, this.slots.length > 0) ? offline : "refused";
     this.setState(state, withoutNodeName(this.node, error));
     if (state === "refused") this.emit(this, { type: "nodeLost", node: this.node.name });

@@ -27,7 +27,7 @@ export type SlotEvent =
   | { type: "slotRecovered"; slot: number }
   /** The slot cannot be used until the agent attaches again. */
   | { type: "slotBroken"; slot: number; reason: string }
-  /** `holder` uses the slot's GPU; undefined = it is free again. */
+  /** `holder` uses the slot; undefined = it is free again. */
   | { type: "slotHeld"; slot: number; holder: string | undefined }
   /** The next chunk of each of these slots, and of no other, waits for memory. */
   | { type: "memoryPressure"; slots: number[] }
@@ -213,7 +213,7 @@ function recheckIntervalSeconds({ gpuCheckSeconds }: Node): number {
   return Math.min(gpuCheckSeconds, RECHECK_INTERVAL_SECONDS);
 }
 
-/** "run sieve", or "uid 1001, pid 4711 (run sieve)" for another user's; undefined where the GPU is free. */
+/** "run sieve", or "uid 1001, pid 4711 (run sieve)" for another user's; undefined where the slot is free. */
 function describeHolder({ holder, foreign }: Extract<AgentMessage, { ev: "slot" }>): string | undefined {
   return holder === undefined || foreign === true ? holder : `run ${holder}`;
 }

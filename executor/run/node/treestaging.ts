@@ -9,6 +9,9 @@ type TreeMessage = Extract<AgentMessage, { ev: "tree" }>;
 /** A manifest up to this size is sent along with the first question. */
 const SMALL_MANIFEST_BYTES = 64 << 10;
 
+/** How long an agent may take to look for the files of a project. */
+const REPLY_TIMEOUT_SECONDS = 60;
+
 /** Brings a project to one node: asks which files are missing there, and sends these. */
 export class TreeStager {
   isStaged = false;
@@ -20,7 +23,7 @@ export class TreeStager {
     private readonly agent: AgentChannel,
   ) {}
 
-  /** Resolves when the node has every file. Rejects with NO_SPACE where it cannot store them, and with LOST. */
+  /** Resolves when the node has every file. Rejects with NO_SPACE where it cannot store them, with LOST or TIMEOUT. */
   stage(): Promise<void> {
     this.staging ??= this.sendMissing().finally(() => {
       this.staging = undefined;
@@ -37,8 +40,8 @@ export class TreeStager {
   }
 
   /** Ends a staging that is under way: no reply will come. */
-  close(reason: string): void {
-    this.waiting?.reject(new MusterError("LOST", reason));
+  close(error: MusterError): void {
+    this.waiting?.reject(error);
     this.waiting = undefined;
   }
 
@@ -62,7 +65,17 @@ export class TreeStager {
 
   private ask(): Promise<TreeMessage> {
     return new Promise((resolve, reject) => {
-      this.waiting = { resolve, reject };
+      const timer = setTimeout(() => this.close(createTimeoutError()), REPLY_TIMEOUT_SECONDS * 1000);
+      this.waiting = {
+        resolve: (reply) => {
+          clearTimeout(timer);
+          resolve(reply);
+        },
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      };
       this.agent.send({ op: "tree", sha256: this.snapshot.id });
     });
   }
@@ -76,4 +89,11 @@ export class TreeStager {
     }
     return missing;
   }
+}
+
+function createTimeoutError(): MusterError {
+  return new MusterError(
+    "TIMEOUT",
+    `the agent did not say within ${REPLY_TIMEOUT_SECONDS} s which files of the project it has`,
+  );
 }

@@ -33,6 +33,8 @@ export class RunCounters {
   skippedRechecks = 0;
   readonly recheckDifferences: RecheckDifference[];
   readonly failures: Failure[] = [];
+  /** What to do about failures of this session, one sentence each. */
+  readonly hints: string[] = [];
   readonly nodes = new Map<string, NodeCounters>();
   readonly began = performance.now();
   /** The number of this session, from 1. */
@@ -112,6 +114,10 @@ export class RunCounters {
   countFailedChunk(failure: Failure): void {
     this.failed++;
     if (this.failures.length < MAX_LISTED_FAILURES) this.failures.push(failure);
+  }
+
+  addHint(hint: string): void {
+    this.hints.push(hint);
   }
 
   forNode(node: string): NodeCounters {

@@ -27,7 +27,8 @@ export function hashEnvValues(identity: string, salt: string): string {
     return { ...fields, env: mapFields(fields.env, (name, value) => hash(name, `${value}`)) };
   };
   const { tasks, ...job } = JSON.parse(identity) as JsonFields;
-  return JSON.stringify({ ...hidden(job), ...(Array.isArray(tasks) ? { tasks: tasks.map(hidden) } : {}) });
+  const build = isJsonObject(job.build) ? { build: hidden(job.build) } : {};
+  return JSON.stringify({ ...hidden(job), ...build, ...(Array.isArray(tasks) ? { tasks: tasks.map(hidden) } : {}) });
 }
 
 /** Returns what differs between the job of a run directory and the job to run in it, one line each, without values of `env`. */

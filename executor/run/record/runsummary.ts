@@ -27,6 +27,8 @@ export interface RunSummary {
   nodes: NodeSummary[];
   /** The first hundred chunks that failed. */
   failures: Failure[];
+  /** Which keys of the job bring along what failed attempts of this session lacked; absent if nothing is known. */
+  hints?: string[];
   /** The nodes that may still hold processes or files of the run; absent in older summaries. */
   leftovers?: Leftover[];
   error?: string;
@@ -90,6 +92,7 @@ export function summarize(
       ...excluded.map(({ node, reason }) => ({ ...emptyNodeSummary(node), state: "left out" as const, reason })),
     ],
     failures: counters.failures,
+    ...(counters.hints.length === 0 ? {} : { hints: counters.hints }),
     ...(end.state === "broken" || end.state === "superseded" ? summarizeError(end.error) : {}),
   };
 }

@@ -1,6 +1,7 @@
 import { createHash, hash } from "node:crypto";
 import {
   createReadStream,
+  createWriteStream,
   existsSync,
   lstatSync,
   readFileSync,
@@ -8,17 +9,20 @@ import {
   renameSync,
   writeFileSync,
 } from "node:fs";
-import { join, posix, relative } from "node:path";
+import { dirname, join, posix, relative } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { create, Parser, type ReadEntry } from "tar";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import type { LaunchFolders, Project } from "../../job/project/project.js";
+import { explainDiskError } from "./diskerror.js";
 import { fsyncPath } from "./durablewrites.js";
 
 /** Mode of a symbolic link. */
 const LINK_MODE = 0o120000;
 const ARCHIVE = "project.tar.gz";
 const MANIFEST = "project.json";
+const PRIVATE_MODE = 0o600;
 /** Most projects are small, and a run should begin at once. */
 const COMPRESSION_LEVEL = 1;
 
@@ -114,21 +118,27 @@ export async function createSnapshot(
   folder: string,
 ): Promise<ProjectSnapshot> {
   const archive = join(folder, ARCHIVE);
-  const gzip = { level: COMPRESSION_LEVEL };
+  await writeArchive(project, archive);
+  const manifest = Buffer.from(JSON.stringify({ files: await readRows(archive, project) }));
+  const path = join(folder, MANIFEST);
+  writeFileSync(`${path}.part`, manifest, { mode: PRIVATE_MODE });
+  for (const file of [archive, `${path}.part`]) fsyncPath(file);
+  renameSync(`${path}.part`, path);
+  return new ProjectSnapshot(folder, manifest, folders);
+}
+
+/** Writes the files of a project into an archive. Nobody else may read it: files of the project may be private. */
+async function writeArchive(project: Project, archive: string): Promise<void> {
+  const options = { cwd: project.root, portable: true, strict: true, gzip: { level: COMPRESSION_LEVEL } } as const;
   const names = project.files.map(({ path }) => `./${path}`);
   try {
-    await create({ file: archive, cwd: project.root, portable: true, strict: true, gzip }, names);
+    await pipeline(create(options, names), createWriteStream(archive, { mode: PRIVATE_MODE }));
   } catch (error) {
+    if (explainDiskError(dirname(archive), error) !== error) throw error;
     throw new MusterError("CHANGED", `${project.root} changed while it was read: ${(error as Error).message}`, {
       next: "Run the command again.",
     });
   }
-  const manifest = Buffer.from(JSON.stringify({ files: await readRows(archive, project) }));
-  const path = join(folder, MANIFEST);
-  writeFileSync(`${path}.part`, manifest);
-  for (const file of [archive, `${path}.part`]) fsyncPath(file);
-  renameSync(`${path}.part`, path);
-  return new ProjectSnapshot(folder, manifest, folders);
 }
 
 /** Opens the snapshot of a run directory. Throws RESULTS_DAMAGED where it is not the one with this id. */

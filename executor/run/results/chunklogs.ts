@@ -1,12 +1,17 @@
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { createReadStream, createWriteStream, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import type { Attempt } from "../../schedule/events.js";
 import type { DoneMessage, LogReport } from "../agent/protocol.js";
 import type { ResultSource } from "../node/attachment.js";
+import { CARRIAGE_RETURN, CarriageReturnFolder, foldCarriageReturns } from "../record/carriagereturns.js";
 import { MAX_LOG_BYTES } from "../record/rundir.js";
 import type { DiskReservation } from "./diskspace.js";
 
-/** Saves what a chunk printed to logs/CHUNK.out and logs/CHUNK.err, and replaces the logs of earlier attempts. An empty log has no file. */
+/**
+ * Saves what a chunk printed to logs/CHUNK.out and logs/CHUNK.err, with lines that were overwritten folded, and replaces the logs of
+ * earlier attempts. An empty log has no file.
+ */
 export async function saveLogs(
   attempt: Attempt,
   done: DoneMessage,
@@ -28,7 +33,7 @@ async function saveLog(
 ): Promise<void> {
   if (report.size === 0) return;
   if (report.data !== undefined) {
-    writeFileSync(local, Buffer.from(report.data, "base64"));
+    writeFileSync(local, foldCarriageReturns(Buffer.from(report.data, "base64")));
     return;
   }
   const pulled = `${local}.pulled`;
@@ -37,5 +42,25 @@ async function saveLog(
   await reservation.withReservation(Math.min(report.size, MAX_LOG_BYTES * 2), () =>
     files.download(remote, pulled, MAX_LOG_BYTES * 2),
   );
-  renameSync(pulled, local);
+  if (await hasCarriageReturn(pulled)) {
+    const folded = `${local}.folded`;
+    await reservation.withReservation(statSync(pulled).size, () => foldFile(pulled, folded));
+    rmSync(pulled);
+    renameSync(folded, local);
+  } else renameSync(pulled, local);
+}
+
+async function hasCarriageReturn(file: string): Promise<boolean> {
+  for await (const bytes of createReadStream(file)) if ((bytes as Buffer).includes(CARRIAGE_RETURN)) return true;
+  return false;
+}
+
+/** Writes the folded copy of a log, piece by piece: it may have many megabytes. */
+async function foldFile(from: string, to: string): Promise<void> {
+  const folder = new CarriageReturnFolder();
+  async function* fold(pieces: AsyncIterable<Buffer>) {
+    for await (const bytes of pieces) yield folder.push(bytes);
+    yield folder.end();
+  }
+  await pipeline(createReadStream(from), fold, createWriteStream(to));
 }

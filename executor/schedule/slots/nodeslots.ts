@@ -63,7 +63,7 @@ function createSlotAt(node: Node, slot: number, gpus: number): Slot {
   const rate = node.profile.rate;
   return slot < gpus
     ? { node: node.name, slot, gpu: slot, rate }
-    : { node: node.name, slot, rate: gpus > 0 ? undefined : rate };
+    : { node: node.name, slot, cpu: slot - gpus, rate: gpus > 0 ? undefined : rate };
 }
 
 /** Returns why a slot is of the wrong kind for a job; undefined = it is not. */

@@ -68,7 +68,7 @@ export class Pool {
     for (const slot of node.slots) this.updateFreeSlots(slot);
   }
 
-  /** Notes which other run holds the slot's GPU; undefined = none. */
+  /** Notes which other run holds the slot; undefined = none. */
   setHolder(slot: SlotState, holder: string | undefined): void {
     writable(slot).holder = holder;
     this.refresh(slot);

@@ -18,7 +18,7 @@ export interface SlotHealth {
 export interface SlotState extends Slot, HeapItem {
   readonly key: string;
   readonly home: NodeState;
-  /** The other run that holds its GPU now. */
+  /** The other run that holds it now. */
   readonly holder?: string;
   /** Why it cannot be used until its node joins again. */
   readonly broken?: string;

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..in_place.placement import Placement
     from ..wire import Message
     from .spec import Spec
+    from .terminal import Terminal
 
 
 class Attempt:
@@ -21,7 +22,7 @@ class Attempt:
     __slots__ = (
         "id", "chunk", "slot", "spec", "args", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
         "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
-        "peak_bytes", "is_growing", "agent_died", "error", "placement", "retry_at",
+        "peak_bytes", "terminal", "is_growing", "agent_died", "error", "placement", "retry_at",
     )  # fmt: skip
 
     def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str]):
@@ -39,6 +40,7 @@ class Attempt:
         self.is_growing = False  # whether its memory grew since the last look
         self.out: int | None = None
         self.err: int | None = None
+        self.terminal: Terminal | None = None  # where its program has one
         self.logged_bytes: int | None = None  # in its logs when they were last looked at
         self.cut = {"stdout": 0, "stderr": 0}  # bytes of its logs that were dropped
         self.work: bytes | None = None  # its working directory; None until it starts

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .attempt import Attempt
 
 OPEN_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-TAIL_BYTES = 2048  # of stderr that is always sent
+TAIL_BYTES = 2048  # of stderr, or of the terminal, that is always sent
 PUNCH_HOLE = 0x01 | 0x02  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
 FIRST_CHECK_SECONDS, CHECK_SECONDS = 0.1, 1.0  # until logs are looked at again: of a program that has just started, and later
 NOTICE_BYTES = 100  # for the line that says that the middle was dropped
@@ -69,6 +69,7 @@ class Logs:
     def add_to(self, message: Message, attempt: Attempt) -> None:
         """Adds the logs to a message `done`. OSError where one cannot be read."""
         assert attempt.out is not None and attempt.err is not None
+        errors = attempt.out if attempt.terminal else attempt.err
         for name, fd in (("stdout", attempt.out), ("stderr", attempt.err)):
             size = os.fstat(fd).st_size
             if size:
@@ -77,7 +78,7 @@ class Logs:
                     message[name]["cut"] = attempt.cut[name]
                 if size <= self.settings.max_data_bytes:
                     message[name]["data"] = base64.b64encode(os.pread(fd, size, 0)).decode()
-                if fd == attempt.err:
+                if fd == errors:
                     message["tail"] = os.pread(fd, TAIL_BYTES, max(0, size - TAIL_BYTES)).decode("utf-8", "replace")
 
 
@@ -87,6 +88,8 @@ def open_logs(attempt: Attempt) -> None:
 
 
 def close_logs(attempt: Attempt) -> None:
+    if attempt.terminal:
+        attempt.terminal.close()
     for fd in (attempt.out, attempt.err):
         if fd is not None:
             os.close(fd)

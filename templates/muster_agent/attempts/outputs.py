@@ -95,15 +95,3 @@ def open_output(work: bytes, name: bytes) -> tuple[int, int] | None:
     os.close(file)
     os.close(folder)
     return None
-
-
-def hash_file(fd: int) -> tuple[int, str]:
-    """(size, SHA-256) of all that can be read."""
-    digest = hashlib.sha256()
-    offset = 0
-    while True:
-        block = os.pread(fd, 1 << 20, offset)
-        if not block:
-            return offset, digest.hexdigest()
-        digest.update(block)
-        offset += len(block)

@@ -5,8 +5,9 @@ import os
 
 from ..errors import describe_error
 from ..wire import clip
+from ..workspace.content_store import hash_file
 from .logs import close_logs
-from .outputs import collect_outputs, hash_file, take_outputs
+from .outputs import collect_outputs, take_outputs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ class Reporter:
         self.worker.submit(lambda: [hash_file(fd) for _, fd in large], add_outputs)
 
     def finish(self, attempt: Attempt, error: str | None = None) -> None:
+        if attempt.terminal:
+            attempt.terminal.finish()
+            error = error or attempt.terminal.error
         message = attempt.result_message(error or attempt.error)
         self.logs.cut(attempt)
         try:

@@ -2,15 +2,18 @@
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 from time import monotonic as now
 
-from ..gpu.gpu_lock import HANDOVER_SECONDS, GpuLock
+from ..locks.lock_name import slot_lock_name
+from ..locks.node_lock import RETRY_SECONDS, NodeLock
+from ..locks.permits import Permits
 from ..wire import env_to_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import selectors
-    from typing import Callable, Deque
+    from typing import Any, Callable, Deque
 
     from ..connection.server import Server
     from ..settings import Settings
@@ -25,11 +28,13 @@ class Slot:
         self.number = number
         self.env: dict[bytes, bytes] = {}
         self.gpu: int | None = None
-        self.lock: GpuLock | None = None
+        self.lock: NodeLock | None = None
+        self.is_cpu = False  # whether the lock is a CPU slot's
         self.queue: Deque[Attempt] = deque()
         self.current: Attempt | None = None
         self.broken: str | None = None  # why it can no longer be used
         self.is_ready = False  # whether it is in the queue of slots that may start
+        self.is_reported = False  # whether the coordinator knows that it waits for another run
 
 
 class SlotPool:
@@ -41,6 +46,10 @@ class SlotPool:
         self.active: dict[str, Attempt] = {}
         self.ready: Deque[Slot] = deque()
         self.reported: set[str] = set()  # problems with lock files
+        self.permits = Permits(selector, settings, boot, self.report_once)
+        self.waiting_for_lock: list[Slot] = []
+        self.waiting_for_permit: list[Slot] = []
+        self.next_look = inf  # when to look whether slots that were reported, and have no work any more, are free again
         self.examined_at = 0.0  # until then GPU slots wait for the coordinator's first check of the GPUs
 
     def set_up(self, setups: list[Message], examine_seconds: float) -> None:
@@ -51,7 +60,9 @@ class SlotPool:
             slot = self.by_number.setdefault(setup["slot"], Slot(setup["slot"]))
             slot.env, slot.gpu = env_to_bytes(setup["env"]), setup.get("gpu")
             if slot.lock is None and setup.get("lock"):
-                slot.lock = GpuLock(self.selector, self.settings, self.boot, setup["lock"], self.report_once)
+                name = slot_lock_name(setup["lock"], self.boot)
+                slot.lock = NodeLock(self.selector, self.settings, name, self.report_once)
+                slot.is_cpu = name.is_cpu
 
     def report_once(self, message: str) -> None:
         """Reports a problem that concerns all slots, and recurs at each try, once."""
@@ -60,12 +71,11 @@ class SlotPool:
             self.server.report_problem(message)
 
     def announce(self) -> None:
-        """Tells a new coordinator the state of the slots. Those whose GPU another run has are reported again."""
+        """Tells a new coordinator the state of the slots. Those that wait for another run are reported again."""
         for slot in self.by_number.values():
             if slot.broken:
                 self.server.send({"ev": "broken", "slot": slot.number, "reason": slot.broken})
-            if slot.lock:
-                slot.lock.is_reported = False
+            slot.is_reported = False
 
     def refusal(self, number: int) -> str | None:
         """Why nothing can run on this slot, or None."""
@@ -117,14 +127,16 @@ class SlotPool:
         return self.is_full() or len(self.active) == len(self.by_number)
 
     def retry_times(self) -> list[float]:
-        """When slots that wait for a GPU should try again."""
-        if self.is_full():
-            return []
-        locks = [slot.lock for slot in self.ready if slot.lock and not slot.lock.is_held]
-        return [max(self.examined_at, lock.retry_at) for lock in locks]
+        """When slots that wait for other runs should try again."""
+        times = [self.next_look]
+        if not self.is_full():
+            times.extend(self.lock_due(slot, slot.lock) for slot in self.waiting_for_lock if slot.lock)
+            times.extend(self.permits.retry_times())
+        return times
 
     def release_all(self) -> None:
-        """Releases all GPUs, so that no lock file is left when the agent ends."""
+        """Releases all locks, so that no lock file is left when the agent ends."""
+        self.permits.release_all()
         for slot in self.by_number.values():
             if slot.lock:
                 slot.lock.release()
@@ -136,12 +148,12 @@ class SlotPool:
         is_fit: Callable[[Slot], bool],
     ) -> None:
         """Calls start(slot, attempt) for each slot that can start, which occupies the slot unless the attempt fails; then the next
-        in its queue is tried. `is_fit` is asked before each of them. A slot can start where admits(slot, attempt) and, once this run has its GPU, is_fit(slot)."""
+        in its queue is tried. A slot can start where admits(slot, attempt) and, once this run has its lock, is_fit(slot); the
+        permit comes last. `is_fit` is asked before each attempt."""
+        self.waiting_for_lock, self.waiting_for_permit = [], []
         for _ in range(len(self.ready)):
-            if self.is_full():
-                return
             slot = self.ready.popleft()
-            if slot.queue and not slot.broken and not (admits(slot, slot.queue[0]) and self.may_use(slot) and is_fit(slot)):
+            if slot.queue and not slot.broken and not self.can_start(slot, admits, is_fit):
                 self.ready.append(slot)
                 continue
             slot.is_ready = False
@@ -153,28 +165,77 @@ class SlotPool:
                 self.make_ready(slot)
             if slot.current is None:
                 self.release_if_due(slot)
+        self.permits.settle(len(self.active), len(self.waiting_for_permit))
+        self.look_at_reported(now())
+
+    def can_start(
+        self, slot: Slot, admits: Callable[[Slot, Attempt], bool], is_fit: Callable[[Slot], bool]
+    ) -> bool:
+        """Whether the slot can start the next attempt of its queue. While it waits for this run's own attempts, for memory or for
+        a permit, its lock is free to go to another run."""
+        if self.is_full() or not admits(slot, slot.queue[0]):
+            self.release_if_due(slot)
+            return False
+        if not self.may_use(slot) or not is_fit(slot):
+            return False
+        if self.has_permit(slot):
+            return True
+        self.waiting_for_permit.append(slot)
+        self.release_if_due(slot)
+        return False
 
     def may_use(self, slot: Slot) -> bool:
-        """Whether this run has the slot's GPU; tells the coordinator when that changes."""
+        """Whether this run has the slot's lock; tells the coordinator when that changes."""
         lock = slot.lock
         if lock is None or lock.is_held:
             return True
-        if now() < max(self.examined_at, lock.retry_at):
-            return False
-        if lock.acquire():
-            if lock.is_reported:
-                lock.is_reported = False
-                self.server.send({"ev": "slot", "slot": slot.number})
+        if now() >= self.lock_due(slot, lock) and lock.acquire():
+            self.report_free(slot)
             return True
-        holder = lock.holder()
-        if holder is not None and not lock.is_reported:
-            lock.is_reported = True
-            self.server.send(dict(holder, ev="slot", slot=slot.number))
+        if slot.is_cpu and lock.is_of_own_run():
+            return True  # the inventory gives this run the CPU slots of both nodes
+        self.waiting_for_lock.append(slot)
+        self.report_waiting(slot, lock.holder())
         return False
 
+    def lock_due(self, slot: Slot, lock: NodeLock) -> float:
+        """When a slot may try for its lock."""
+        return lock.retry_at if slot.is_cpu else max(self.examined_at, lock.retry_at)
+
+    def has_permit(self, slot: Slot) -> bool:
+        """Whether this run has a permit for the slot; tells the coordinator when that changes."""
+        if self.permits.admits(len(self.active)):
+            self.report_free(slot)
+            return True
+        self.report_waiting(slot, self.permits.holder())
+        return False
+
+    def report_waiting(self, slot: Slot, holder: dict[str, Any] | None) -> None:
+        if holder is not None and not slot.is_reported:
+            slot.is_reported = True
+            self.next_look = min(self.next_look, now() + RETRY_SECONDS)
+            self.server.send(dict(holder, ev="slot", slot=slot.number))
+
+    def report_free(self, slot: Slot) -> None:
+        if slot.is_reported:
+            slot.is_reported = False
+            self.server.send({"ev": "slot", "slot": slot.number})
+
+    def look_at_reported(self, time_now: float) -> None:
+        """Reports which slots are free again, of those that were reported and whose work was withdrawn: the coordinator gives them
+        none before."""
+        if time_now < self.next_look:
+            return
+        reported = [slot for slot in self.by_number.values() if slot.is_reported]
+        for slot in reported:
+            is_idle = not slot.queue and slot.current is None
+            if is_idle and (slot.lock is None or slot.lock.is_free(time_now)) and self.permits.are_free(time_now):
+                self.report_free(slot)
+        self.next_look = time_now + RETRY_SECONDS if any(slot.is_reported for slot in reported) else inf
+
     def release_if_due(self, slot: Slot) -> None:
-        """Releases the GPU of an idle slot that has no work, or whose GPU is due to another run."""
+        """Releases the lock of an idle slot that has no work, or whose lock is due to another run."""
         if slot.lock and (not slot.queue or slot.broken):
             slot.lock.release()
-        elif slot.lock and slot.lock.is_due_to_others():
-            slot.lock.release(HANDOVER_SECONDS)
+        elif slot.lock and slot.lock.is_held and slot.lock.is_due_to_others():
+            slot.lock.hand_over()

@@ -8,9 +8,12 @@ from ..processes.process_table import RESET_SIGNALS
 from ..wire import to_bytes
 from .logs import open_logs
 from .range_file import range_path
+from .terminal import Terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import selectors
+
     from ..gpu.cards import Cards
     from ..settings import Settings
     from .attempt import Attempt
@@ -23,25 +26,29 @@ DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
 class Spawner:
     """Prepares folders and starts programs in them. `action`: what it is doing, for an error message."""
 
-    def __init__(self, settings: Settings, copies: CopyPool, cards: Cards):
-        self.settings, self.copies, self.cards = settings, copies, cards
-        self.root_fd = os.open(settings.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def __init__(self, settings: Settings, root_fd: int, copies: CopyPool, cards: Cards, selector: selectors.BaseSelector):
+        self.settings, self.root_fd, self.copies, self.cards, self.selector = settings, root_fd, copies, cards, selector
         self.programs: dict[tuple[bytes, bytes], bytes] = {}
         self.action = ""
 
     def spawn(self, slot: Slot, attempt: Attempt) -> None:
         """Starts the attempt's process. OSError, ValueError or UnicodeError where it cannot start."""
         try:
-            copy = self.enter_directory(attempt) if attempt.placement else self.enter_copy(slot, attempt)
+            self.enter_directory(attempt) if attempt.placement else self.enter_copy(slot, attempt)
+            if attempt.program.tty:
+                self.action = "no terminal could be opened"
+                attempt.terminal = Terminal(self.selector)
             argv = attempt.program.argv + [to_bytes(word) for word in attempt.args]
             self.action = "{} could not be started".format(argv[0].decode("utf-8", "replace"))
-            env = self.environment(slot, attempt, copy)
+            env = self.environment(slot, attempt)
             attempt.pid = spawn_program(self.find_program(argv[0], env), argv, env, attempt)
+            if attempt.terminal:
+                attempt.terminal.start(attempt.out)
         finally:
             os.fchdir(self.root_fd)
 
-    def enter_copy(self, slot: Slot, attempt: Attempt) -> bytes:
-        """Returns the path of the slot's working copy; the working directory is in it."""
+    def enter_copy(self, slot: Slot, attempt: Attempt) -> None:
+        """Enters the attempt's working directory in the slot's working copy."""
         self.action = "the attempt's folder {} could not be made".format(os.path.join(self.settings.root, attempt.folder))
         os.mkdir(attempt.folder, 0o700)
         open_logs(attempt)
@@ -49,10 +56,9 @@ class Spawner:
         copy = self.copies.open(slot, attempt.program)
         attempt.work = os.path.join(copy, attempt.program.cwd)
         os.chdir(attempt.work)
-        return copy
 
-    def enter_directory(self, attempt: Attempt) -> bytes:
-        """Returns the attempt's own folder, which has been prepared; the working directory is that of the job."""
+    def enter_directory(self, attempt: Attempt) -> None:
+        """Enters the job's directory, for an attempt that has been prepared."""
         placement = attempt.placement
         assert placement is not None
         self.action = "the attempt could not be prepared"
@@ -62,9 +68,8 @@ class Spawner:
         attempt.work = placement.copy.path
         self.action = "the directory {} could not be entered".format(attempt.program.directory)
         os.chdir(placement.directory)
-        return attempt.work
 
-    def environment(self, slot: Slot, attempt: Attempt, copy: bytes) -> dict[bytes, bytes]:
+    def environment(self, slot: Slot, attempt: Attempt) -> dict[bytes, bytes]:
         spec = attempt.program
         base = spec.environments.get(slot.number)
         if base is None:
@@ -73,11 +78,14 @@ class Spawner:
             base.update(slot.env)
             base[b"MUSTER_SLOT"] = b"%d" % slot.number
             if spec.python_path:
+                copy = os.fsencode("{}/w/{}".format(self.settings.root, slot.number))
                 own = [base[b"PYTHONPATH"]] if base.get(b"PYTHONPATH") else []
                 base[b"PYTHONPATH"] = b":".join([os.path.join(copy, path) for path in spec.python_path] + own)
             spec.environments[slot.number] = base
         env = base.copy()
         env.update(self.cards.binding(slot.gpu))
+        if spec.tty:
+            env.setdefault(b"TERM", b"xterm")
         env[b"MUSTER_ATTEMPT"] = to_bytes(attempt.id)
         env[b"MUSTER_CHUNK"] = to_bytes(attempt.chunk)
         env[b"MUSTER_RANGE"] = os.fsencode(range_path(self.settings.root + "/" + attempt.folder))
@@ -105,13 +113,15 @@ class Spawner:
 
 
 def spawn_program(path: bytes, argv: list[bytes], env: dict[bytes, bytes], attempt: Attempt) -> int:
-    """The pid of the program, which leads a process group of its own and writes to the attempt's logs."""
+    """The pid of the program, which leads a process group of its own and writes to the attempt's logs, or to its terminal."""
     assert attempt.out is not None and attempt.err is not None
-    actions = [
-        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_DUP2, attempt.out, 1),
-        (os.POSIX_SPAWN_DUP2, attempt.err, 2),
-    ]
+    if attempt.terminal:
+        # A session leader without a terminal gets the first one that it opens as its controlling terminal.
+        actions = [(os.POSIX_SPAWN_OPEN, 0, attempt.terminal.path, os.O_RDWR, 0)]
+        actions += [(os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]
+    else:
+        actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)]
+        actions += [(os.POSIX_SPAWN_DUP2, attempt.out, 1), (os.POSIX_SPAWN_DUP2, attempt.err, 2)]
     try:
         return os.posix_spawn(path, argv, env, file_actions=actions, setsid=True, setsigmask=[], setsigdef=RESET_SIGNALS)
     except NotImplementedError:

@@ -27,6 +27,7 @@ class Spec:
         self.argv = [to_bytes(word) for word in data["argv"]]
         self.env = env_to_bytes(data["env"])
         self.tree: str | None = data.get("tree")
+        self.build: str | None = data.get("build")
         self.cwd = parse_folder(data.get("cwd", "."))
         self.python_path = [parse_folder(path) for path in data.get("pythonPath", [])]
         self.outputs: list[tuple[str, bytes]] = [(path, parse_relative(path)) for path in data["outputs"]]
@@ -37,6 +38,7 @@ class Spec:
         self.files: dict[bytes, FileEntry] = {}
         for row in data["files"]:
             self.add_file(row)
+        self.tty: bool = data.get("tty", False)
         self.timeout: float | None = data.get("timeout")
         self.max_output_bytes: int = data["limit"]
         self.memory_bytes: int | None = data.get("memory")

@@ -1,1 +1,1 @@
-"""GPUs: which are there, whether their memory is free, and which run has them."""
+"""GPUs: which are there, and whether their memory is free."""

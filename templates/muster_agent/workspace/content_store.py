@@ -84,10 +84,30 @@ class ContentStore:
             raise MissingContent(sha256)
         return path
 
+    def add_copy(self, sha256: str, source: str) -> bool:
+        """Stores a copy of a file of this node. False, and nothing is stored, where it is not there or has another SHA-256."""
+        partial = os.path.join(self.folder, sha256 + ".copy")
+        self._remove(partial)
+        try:
+            if copy_and_hash(source, partial)[1] != sha256:
+                return False
+            os.replace(partial, os.path.join(self.folder, sha256))
+            self.errors.pop(sha256, None)
+            return True
+        except FileNotFoundError as error:
+            if error.filename != source:
+                raise
+            return False
+        finally:
+            self._remove(partial)
+
     def discard(self, sha256: str) -> None:
         """Removes a content that is not what its name says."""
+        self._remove(os.path.join(self.folder, sha256))
+
+    def _remove(self, path: str) -> None:
         try:
-            os.unlink(os.path.join(self.folder, sha256))
+            os.unlink(path)
         except FileNotFoundError:
             pass
 
@@ -108,6 +128,27 @@ def copy_file(source: str, target: bytes, mode: int) -> None:
             view = memoryview(block)
             while view:
                 view = view[os.write(writer, view) :]  # fmt: skip
+
+
+def copy_and_hash(source: str, target: str) -> tuple[int, str]:
+    """Makes a copy; returns its size and SHA-256. OSError where the source is a link, or the target exists."""
+    if os.path.islink(source):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), source)
+    copy_file(source, os.fsencode(target), 0o600)
+    with open(target, "rb") as file:
+        return hash_file(file.fileno())
+
+
+def hash_file(fd: int) -> tuple[int, str]:
+    """(size, SHA-256) of all that can be read."""
+    digest = hashlib.sha256()
+    offset = 0
+    while True:
+        block = os.pread(fd, BLOCK_BYTES, offset)
+        if not block:
+            return offset, digest.hexdigest()
+        digest.update(block)
+        offset += len(block)
 
 
 def clone_file(source: str, target: bytes, mode: int) -> bool:

@@ -1,7 +1,8 @@
 """The working copies of all slots, in w/ by slot number."""
 from __future__ import annotations
 
-from .layout import ProjectTree, build_layout
+from .content_store import MissingContent
+from .layout import ProjectTree, build_layout, overlay, parse_manifest
 from .working_copy import WorkingCopy
 
 TYPE_CHECKING = False
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
     from ..processes.worker_thread import WorkerThread
     from .content_store import ContentStore
     from ..attempts.attempt import Attempt
-    from .layout import Layout
+    from .layout import FileEntry, Layout
     from ..attempts.slots import Slot
     from ..attempts.spec import Spec
 
@@ -18,20 +19,33 @@ CHANGED_INPUT = "the input {} was written to while it ran, and other chunks read
 
 
 class CopyPool:
-    """`trees`: project trees by the SHA-256 of their manifests."""
+    """`root`: a path of the run's folder that stays valid. `trees`: project trees by the SHA-256 of their manifests. `builds`: what
+    was built for this run, by the keys of builds."""
 
     def __init__(self, root: str, store: ContentStore, worker: WorkerThread):
         self.root, self.store, self.worker = root, store, worker
         self.trees: dict[str, ProjectTree] = {}
+        self.builds: dict[str, dict[bytes, FileEntry]] = {}
+        self.built_trees: dict[tuple[str, str], ProjectTree] = {}  # project trees with a build over them
         self.copies: dict[int, WorkingCopy] = {}
         self.pending: set[int] = set()  # slots whose copy is being prepared
-        self.errors: dict[int, OSError] = {}  # why that failed, by slot
+        self.errors: dict[int, Exception] = {}  # why that failed, by slot
 
     def load_tree(self, sha256: str) -> ProjectTree:
         """OSError where its manifest is not stored."""
         if sha256 not in self.trees:
-            self.trees[sha256] = ProjectTree(self.store.read(sha256))
+            self.trees[sha256] = ProjectTree(parse_manifest(self.store.read(sha256)))
         return self.trees[sha256]
+
+    def built_tree(self, sha256: str, build: str) -> ProjectTree:
+        """The files of a project with those of a build over them. OSError where one of the two is not there."""
+        tree = self.built_trees.get((sha256, build))
+        if tree is None:
+            if build not in self.builds:
+                raise OSError("the agent does not have the build " + build)
+            tree = ProjectTree(overlay(self.load_tree(sha256).entries, self.builds[build]))
+            self.built_trees[sha256, build] = tree
+        return tree
 
     def admits(self, slot: Slot, attempt: Attempt) -> bool:
         """Whether the attempt can start, or fail: a large working copy is prepared first, while the loop goes on."""
@@ -40,22 +54,23 @@ class CopyPool:
         copy = self.of(slot.number)
         try:
             layout = self.layout(attempt.program)
-        except OSError:
+        except (OSError, MissingContent):
             return True  # `open` raises it again
         is_small = len(layout.entries) + len(copy.placed) <= MAX_FILES_IN_LOOP
         if is_small or copy.prepared is layout or slot.number in self.errors:
             return True
         self.pending.add(slot.number)
-        self.worker.submit(lambda: copy.prepare(layout), lambda error: self.prepared(slot.number, error))
+        self.worker.submit(lambda: prepare(copy, layout), lambda error: self.prepared(slot.number, error))
         return False
 
-    def prepared(self, number: int, error: OSError | None) -> None:
+    def prepared(self, number: int, error: Exception | None) -> None:
         self.pending.discard(number)
         if error is not None:
             self.errors[number] = error
 
     def open(self, slot: Slot, spec: Spec) -> bytes:
-        """The path of the slot's working copy, as an attempt finds it when it starts. OSError where it cannot be made so."""
+        """The path of the slot's working copy, as an attempt finds it when it starts. OSError where it cannot be made so,
+        and MissingContent."""
         copy, layout = self.of(slot.number), self.layout(spec)
         error = self.errors.pop(slot.number, None)
         if error is not None:
@@ -83,6 +98,19 @@ class CopyPool:
 
     def layout(self, spec: Spec) -> Layout:
         if spec.layout is None:
-            tree = self.load_tree(spec.tree) if spec.tree is not None else None
-            spec.layout = build_layout(tree, spec.files, spec.output_names, [spec.cwd] + spec.python_path)
+            spec.layout = build_layout(self.tree_of(spec), spec.files, spec.output_names, [spec.cwd] + spec.python_path)
         return spec.layout
+
+    def tree_of(self, spec: Spec) -> ProjectTree | None:
+        if spec.tree is None:
+            return None
+        return self.load_tree(spec.tree) if spec.build is None else self.built_tree(spec.tree, spec.build)
+
+
+def prepare(copy: WorkingCopy, layout: Layout) -> Exception | None:
+    """Prepares a working copy in the worker thread. Why that failed, or None."""
+    try:
+        copy.prepare(layout)
+    except (OSError, MissingContent) as error:
+        return error
+    return None

@@ -31,14 +31,11 @@ class FileEntry:
 
 
 class ProjectTree:
-    """The files of a project, from a manifest: {"files": [[path, mode, mtime in seconds, SHA-256, size] or [path, mode, mtime,
-    target]]}, as executor/run/record/snapshot.ts writes it."""
+    """The files of a project, and the folders that they lie in."""
 
-    def __init__(self, manifest: bytes):
-        self.entries: dict[bytes, FileEntry] = {}
-        for row in json.loads(manifest)["files"]:
-            self.entries[parse_relative(row[0])] = parse_row(row)
-        self.folders = parents(self.entries)
+    def __init__(self, entries: dict[bytes, FileEntry]):
+        self.entries = entries
+        self.folders = parents(entries)
 
     def missing(self, store: ContentStore) -> bytes:
         """One bit for each file, in the manifest's order, the highest bit of a byte first: whether its content is not there."""
@@ -47,6 +44,20 @@ class ProjectTree:
             if entry.target is None and not store.has(entry.sha256, entry.size_bytes):
                 bits[index >> 3] |= 0x80 >> (index & 7)
         return bytes(bits)
+
+
+def parse_manifest(manifest: bytes | str) -> dict[bytes, FileEntry]:
+    """The files of a manifest: {"files": [[path, mode, mtime in seconds, SHA-256, size] or [path, mode, mtime, target]]}, as
+    executor/run/record/snapshot.ts writes it. ValueError, KeyError, IndexError or TypeError where it is none."""
+    return {parse_relative(row[0]): parse_row(row) for row in json.loads(manifest)["files"]}
+
+
+def overlay(lower: dict[bytes, FileEntry], upper: dict[bytes, FileEntry]) -> dict[bytes, FileEntry]:
+    """The files of both. Those of `upper` replace what lies at their paths: files, and folders with all that is in them."""
+    folders = parents(upper)
+    kept = {name: entry for name, entry in lower.items() if name not in folders and upper.keys().isdisjoint(parents([name]))}
+    kept.update(upper)
+    return kept
 
 
 def parse_row(row: list[Any]) -> FileEntry:

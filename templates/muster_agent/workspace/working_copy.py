@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SECOND_NS = 1_000_000_000
 NO_LINK_ERRORS = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)
 BYTECODE_FOLDER = b"__pycache__"
+FOLDER_MODE = 0o755  # the run's folder above is private
 
 
 class WorkingCopy:
@@ -43,7 +44,7 @@ class WorkingCopy:
         self.placed = {name: self.placed[name] for name in kept_files}
         for name in layout.sorted_folders:
             if name not in kept_folders:
-                os.mkdir(self.path + b"/" + name, 0o755)
+                os.mkdir(self.path + b"/" + name, FOLDER_MODE)
         if len(kept_files) < len(layout.entries):
             for name, entry in layout.entries.items():
                 if name not in kept_files:
@@ -81,13 +82,13 @@ class WorkingCopy:
     def open_root(self) -> bool:
         """Makes the folder where it is missing. False where it is new, so that nothing has to be compared."""
         try:
-            os.makedirs(self.path, 0o700)
+            os.makedirs(self.path, FOLDER_MODE)
             return False
         except FileExistsError:
             if stat.S_ISDIR(os.lstat(self.path).st_mode):
                 return True
             os.unlink(self.path)
-            os.mkdir(self.path, 0o700)
+            os.mkdir(self.path, FOLDER_MODE)
             return False
 
     def is_intact(self, name: bytes, entry: os.DirEntry[bytes], layout: Layout) -> bool:
@@ -150,15 +151,9 @@ def is_bytecode(name: bytes) -> bool:
 
 
 def list_folder(folder: bytes) -> list[os.DirEntry[bytes]]:
-    """Its entries. An attempt may have taken its permissions away."""
-    try:
-        with os.scandir(folder) as entries:
-            found = list(entries)
-        if os.access(folder, os.W_OK):
-            return found
-    except PermissionError:
-        pass
-    os.chmod(folder, 0o755)
+    """Its entries. An attempt may have changed its permissions, which are put right."""
+    if stat.S_IMODE(os.lstat(folder).st_mode) != FOLDER_MODE:
+        os.chmod(folder, FOLDER_MODE)
     with os.scandir(folder) as entries:
         return list(entries)
 

@@ -144,13 +144,23 @@ t.test("reports invalid jobs files", async (t) => {
   }
 });
 
-t.test("a file outside the folder of the jobs file cannot be staged", async (t) => {
+t.test("files that args name are staged from anywhere in the project, and from nowhere else", async (t) => {
   const folder = t.testdir({
     "outside.json": "",
-    inner: { "w.py": "", "jobs.json": '{"jobs": [{"script": "w.py", "args": ["../outside.json"]}]}' },
+    project: { ".project-root": "", "above.json": "", shared: { "all.json": "" }, jobs: { "w.py": "" } },
   });
-  const problems = formatProblems(catchProblems(() => loadJob(`${folder}/inner/jobs.json`)));
-  t.same(problems, ['1:39 "../outside.json" is a file outside the folder of the jobs file, so it cannot be staged']);
+  const file = `${folder}/project/jobs/jobs.json`;
+  const write = (name: string) =>
+    writeFileSync(file, JSON.stringify({ jobs: [{ script: "w.py", args: [name] }], inputs: ["../shared"] }));
+  write("../above.json");
+  const { inputs } = loadJob(file).chunk(0n, 1n).spec;
+  t.same(
+    inputs.map(({ path }) => path),
+    ["../shared/all.json", "../above.json"],
+  );
+  write("../../outside.json");
+  const problems = formatProblems(catchProblems(() => loadJob(file)));
+  t.same(problems, [`1:35 "../../outside.json" is a file outside ${folder}/project, so it cannot be staged`]);
 });
 
 t.test("20,000 jobs load quickly", async (t) => {

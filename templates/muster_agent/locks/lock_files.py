@@ -1,23 +1,22 @@
-"""Lock files of GPUs. They are locked with flock, so that the kernel releases a lock however its holder ends."""
+"""Lock files. They are locked with flock, so that the kernel releases a lock however its holder ends."""
 from __future__ import annotations
 
 import errno
 import fcntl
 import os
-import re
 import stat
 
 from ..access.path_access import ROOT, find_problems
+from .lock_name import user_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
 
-# Not in /dev/shm: logind removes a user's files there when the last session ends (RemoveIPC), and agents outlive sessions.
-USER_FOLDER = "/var/tmp/muster-{}"
+    from .lock_name import LockName
+
 # The playbook gpu-locks makes it; playbooks/gpu-locks.ts has the same path.
 SYSTEM_FOLDER = "/var/lib/muster/gpu-locks"
-SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 MAX_TRIES = 8  # the file may be removed and made again while we lock it
 OPEN_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -25,10 +24,9 @@ OPEN_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 class LockFile:
     """One lock file. A file that is missing or cannot be trusted locks nothing; `report` gets the reason why it is not trusted."""
 
-    def __init__(self, folder: str, name: str, report: Callable[[str], object]):
-        if not SAFE_NAME.match(name):
-            raise ValueError("unsafe name of a GPU: " + repr(name))
-        self.folder, self.path, self.report = folder, os.path.join(folder, "gpu-{}.lock".format(name)), report
+    def __init__(self, folder: str, name: LockName, report: Callable[[str], object]):
+        self.folder, self.path = folder, os.path.join(folder, name.file + ".lock")
+        self.noun, self.report = name.noun, report
         self.fd: int | None = None
 
     def acquire(self) -> bool:
@@ -48,7 +46,7 @@ class LockFile:
                     return True
                 os.close(fd)
         except OSError as error:
-            self.report("{}: {}; GPUs are locked without it".format(self.path, error.strerror))
+            self.report("{}: {}; {} are locked without it".format(self.path, error.strerror, self.noun))
             return True
         return False
 
@@ -64,7 +62,7 @@ class LockFile:
     def is_trusted(self, uid: int) -> bool:
         """Whether only root and `uid` can change what is in the folder."""
         for problem in find_problems(self.folder, uid, exclusive=True):
-            self.report("{path} {fault}: GPUs are locked without it; {fix}".format(**problem))
+            self.report("{path} {fault}: {0} are locked without it; {fix}".format(self.noun, **problem))
             return False
         return True
 
@@ -72,8 +70,8 @@ class LockFile:
 class UserLock(LockFile):
     """In the user's own folder, between the runs of this user. File and folder are removed when nobody has a lock."""
 
-    def __init__(self, name: str, report: Callable[[str], object]):
-        super().__init__(USER_FOLDER.format(os.geteuid()), name, report)
+    def __init__(self, name: LockName, report: Callable[[str], object]):
+        super().__init__(user_folder(), name, report)
         self.socket_path = self.path[: -len("lock")] + "sock"
 
     def open(self) -> int | None:
@@ -105,7 +103,7 @@ class UserLock(LockFile):
 class SystemLock(LockFile):
     """In a folder that only root can write to, between all users of the node. It is optional."""
 
-    def __init__(self, name: str, report: Callable[[str], object]):
+    def __init__(self, name: LockName, report: Callable[[str], object]):
         super().__init__(SYSTEM_FOLDER, name, report)
 
     def open(self) -> int | None:

@@ -1,8 +1,8 @@
-"""The runs that wait for a GPU, as seen by the run that holds it."""
+"""The runs that wait for a lock, as seen by the run that holds it."""
 from __future__ import annotations
 
 from ..wire import to_bytes
-from .lock_query import LOWEST_PRIORITY, priority_of
+from .lock_query import LOWEST_PRIORITY, is_prompt, priority_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ class LockWaiters:
     def __init__(self, settings: Settings):
         self.settings = settings
         self.connections: list[tuple[int, socket.socket]] = []
+        self.slow: set[socket.socket] = set()  # those that do not try at once when the lock is free
 
     def accept(self, listener: socket.socket) -> None:
         """Accepts a waiting run, and tells all of them the holder and the highest priority among them."""
@@ -32,6 +33,8 @@ class LockWaiters:
             return waiter.close()
         waiter.setblocking(False)
         self.connections.append((priority_of(address), waiter))
+        if not is_prompt(address):
+            self.slow.add(waiter)
         line = b"%d %s\n" % (self.highest_priority(), to_bytes(self.settings.run)[:MAX_NAME_BYTES])
         for _, connection in self.connections:
             try:
@@ -42,14 +45,20 @@ class LockWaiters:
     def highest_priority(self) -> int:
         """The highest priority of those that still wait; LOWEST_PRIORITY where none does."""
         self.connections = [(priority, one) for priority, one in self.connections if is_waiting(one)]
+        self.slow &= {one for _, one in self.connections}
         return max((priority for priority, _ in self.connections), default=LOWEST_PRIORITY)
 
+    def are_prompt(self) -> bool:
+        """Whether all of them try for the lock as soon as it is free."""
+        return not self.slow
+
     def close(self) -> int:
-        """Closes all connections, so that the runs try for the GPU; returns the highest priority among them."""
+        """Closes all connections, so that the runs try for the lock; returns the highest priority among them."""
         highest = self.highest_priority()
         for _, waiter in self.connections:
             waiter.close()
         self.connections = []
+        self.slow.clear()
         return highest
 
 

@@ -1,13 +1,19 @@
-"""A waiting run's connection to the run that holds the GPU."""
+"""A waiting run's connection to the run that holds the lock."""
 from __future__ import annotations
 
 import os
+import selectors
 import socket
 from time import monotonic as now
 
 from ..access.guard import peer_of
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
 LOWEST_PRIORITY = -(1 << 31)  # below that of every run
+PROMPT = "p"  # begins the last part of our socket's name: this agent tries for the lock as soon as the connection ends
 MAX_ANSWER_BYTES = 4096
 ANSWER_TIMEOUT_SECONDS = 3.0  # for the holder to say who it is
 SILENT_HOLDER = "a program that does not answer"
@@ -18,9 +24,13 @@ class LockQuery:
     it has not accepted the connection. `highest`: the highest priority of the runs that wait. Do not trust `name` and `highest`
     where the owner is another user."""
 
-    def __init__(self, address: bytes, private_path: str):
-        """Runs of the same user listen at both addresses; those of other users only at the abstract one."""
-        self.address, self.private_path = address, private_path
+    def __init__(
+        self, selector: selectors.BaseSelector, address: bytes, private_path: str, ended: Callable[[], object]
+    ):
+        """Runs of the same user listen at both addresses; those of other users only at the abstract one. Calls `ended` when the
+        holder closes the connection, which it does once the lock is free."""
+        self.selector, self.address, self.private_path, self.ended = selector, address, private_path, ended
+        self.is_registered = False
         self.connection: socket.socket | None = None
         self.name: str | None = None
         self.owner: tuple[int, int] | None = None
@@ -41,18 +51,24 @@ class LockQuery:
         self.connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.connection.setblocking(False)
         try:
-            self.connection.bind(self.address + "/{}/{}".format(priority, os.urandom(8).hex()).encode())
+            self.connection.bind(self.address + "/{}/{}{}".format(priority, PROMPT, os.urandom(8).hex()).encode())
             self.connection.connect(address)
             self.owner = peer_of(self.connection)
-        except BlockingIOError:
+            self.selector.register(self.connection, selectors.EVENT_READ, self.receive)
+            self.is_registered = True
+        except BlockingIOError:  # its queue is full, so there is no connection that could end
             self.name = SILENT_HOLDER
         except OSError:
             self.close()
             return False
         return True
 
+    def receive(self, _: int) -> None:
+        if not self.is_open():
+            self.ended()
+
     def is_open(self) -> bool:
-        """Reads what the holder has sent, and returns whether it still holds the GPU. A later answer replaces earlier ones."""
+        """Reads what the holder has sent, and returns whether it still holds the lock. A later answer replaces earlier ones."""
         while self.connection:
             try:
                 data = self.connection.recv(MAX_ANSWER_BYTES)
@@ -71,7 +87,10 @@ class LockQuery:
 
     def close(self) -> None:
         if self.connection:
+            if self.is_registered:
+                self.selector.unregister(self.connection)
             self.connection.close()
+        self.is_registered = False
         self.connection = self.name = self.owner = None
 
 
@@ -81,3 +100,8 @@ def priority_of(address: object) -> int:
         return int(address.rsplit(b"/", 2)[1])  # type: ignore[attr-defined]
     except (ValueError, IndexError, AttributeError, TypeError):
         return 0
+
+
+def is_prompt(address: object) -> bool:
+    """Whether the name of a waiting run's socket says that it tries for the lock as soon as the connection ends."""
+    return isinstance(address, bytes) and address.rpartition(b"/")[2].startswith(PROMPT.encode())

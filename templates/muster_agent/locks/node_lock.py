@@ -1,4 +1,4 @@
-"""A GPU of the node, locked for one run at a time."""
+"""A lock of the node that one run at a time holds."""
 from __future__ import annotations
 
 import os
@@ -6,6 +6,7 @@ import selectors
 import socket
 from time import monotonic as now
 
+from ..processes.strays import command_line
 from .lock_files import SystemLock, UserLock, lock_owner
 from .lock_query import ANSWER_TIMEOUT_SECONDS, SILENT_HOLDER, LockQuery
 from .lock_waiters import LockWaiters
@@ -16,52 +17,63 @@ if TYPE_CHECKING:
 
     from ..settings import Settings
     from .lock_files import LockFile
+    from .lock_name import LockName
 
-RETRY_SECONDS = 0.5  # between tries
-TURN_SECONDS = 5.0  # how long a GPU is kept at least while another run of the same priority waits for it
-HANDOVER_SECONDS = 1.0  # how long it is then left alone, so that the other run's retry finds it free
-PRECEDENCE_SECONDS = 3.0  # how long a free GPU is left to a waiting run of higher priority: that run may have ended
+RETRY_SECONDS = 0.5  # between tries, unless the holder says that it is free
+MIN_RETRY_SECONDS = 0.05  # between tries, whatever the holder does
+TURN_SECONDS = 5.0  # how long a lock is kept at least while another run of the same priority waits for it
+HANDOVER_SECONDS = 0.25  # how long it is then left to the other run, which tries at once,
+RETRY_HANDOVER_SECONDS = 1.0  # or, if its agent is older, at its next retry
+HANDOVER_CHECK_SECONDS = 0.05  # between two looks whether the other run has taken it
+PRECEDENCE_SECONDS = 3.0  # how long a free lock is left to a waiting run of higher priority: that run may have ended
 
 
-class GpuLock:
-    """This run has the GPU once it has every lock of it: the user's lock file, root's lock file where there is one, and the name
+class NodeLock:
+    """This run has the lock once it has every part of it: the user's lock file, root's lock file where there is one, and the name
     of an abstract socket. All of them end with their process. The name serves users between whom there is no lock file of root,
     and agents from before there were lock files. The files also work between network namespaces, where the name does not.
 
-    A waiting run stays connected to the holder, which tells it who holds the GPU and the highest priority that waits; both
-    arrive before the GPU is free."""
+    A waiting run stays connected to the holder, which tells it who holds the lock and the highest priority that waits; both
+    arrive before the lock is free. The connection ends when it is."""
 
     def __init__(
-        self, selector: selectors.BaseSelector, settings: Settings, boot: str, name: str, report: Callable[[str], object]
+        self, selector: selectors.BaseSelector, settings: Settings, name: LockName, report: Callable[[str], object]
     ):
         self.selector, self.settings = selector, settings
         self.user_lock = UserLock(name, report)
         self.files: List[LockFile] = [self.user_lock, SystemLock(name, report)]
-        self.address = "\0muster/{}/gpu/{}".format(boot, name).encode()
-        self.listeners: list[socket.socket] | None = None  # for waiting runs, while this run has the GPU
+        self.address = name.address
+        self.listeners: list[socket.socket] | None = None  # for waiting runs, while this run has the lock
         self.acquired_at = self.retry_at = 0.0
+        self.left_until = 0.0  # it is left to another run until then, unless that run has had it
         self.last_foreign_use = 0.0  # when another run may have had it last
         self.waiters = LockWaiters(settings)
-        self.query = LockQuery(self.address, self.user_lock.socket_path)
+        self.query = LockQuery(selector, self.address, self.user_lock.socket_path, self.holder_left)
+        self.own_agents: dict[int, bool] = {}  # whether a process that had the lock is an agent of this run, by pid
         self.locked_file: tuple[str, float] | None = None  # the lock file that another process has, and since when
-        self.is_reported = False  # whether the coordinator knows that another run has it
 
     @property
     def is_held(self) -> bool:
-        """Whether this run has the GPU."""
+        """Whether this run has the lock."""
         return bool(self.listeners)
 
     def acquire(self) -> bool:
-        """Whether this run has the GPU now. Where it has not, `retry_at` is when to try again."""
+        """Whether this run has the lock now. Where it has not, it waits for the holder, and `retry_at` is when to try again."""
         if self.listeners:
             return True
         time_now = now()
         if time_now < self.retry_at:
             return False
-        if not self.query.is_open() and self.is_our_turn(time_now):
-            self.listeners = self.take_locks(time_now)
-        if self.listeners is None:
+        if not self.take(time_now):
             self.wait(time_now)
+        return self.is_held
+
+    def take(self, time_now: float) -> bool:
+        """Takes the lock if nobody has it and it is this run's turn."""
+        if self.query.is_open() or time_now < self.left_until or not self.is_our_turn(time_now):
+            return False
+        self.listeners = self.take_parts(time_now)
+        if self.listeners is None:
             return False
         self.acquired_at, self.locked_file = time_now, None
         self.query.close()
@@ -69,12 +81,20 @@ class GpuLock:
             self.selector.register(listener, selectors.EVENT_READ, lambda _, listener=listener: self.waiters.accept(listener))
         return True
 
+    def is_free(self, time_now: float) -> bool:
+        """Whether nobody has the lock. Does not wait for it."""
+        self.retry_at = time_now + RETRY_SECONDS
+        if not self.take(time_now):
+            return False
+        self.release()
+        return True
+
     def is_our_turn(self, time_now: float) -> bool:
         """Whether no run of higher priority waits, as far as the last holder said."""
         return self.query.highest <= self.settings.priority or time_now >= self.last_foreign_use + PRECEDENCE_SECONDS
 
-    def take_locks(self, time_now: float) -> list[socket.socket] | None:
-        """Sockets that listen for waiting runs, once every lock is taken; None, and no lock, while another process has one."""
+    def take_parts(self, time_now: float) -> list[socket.socket] | None:
+        """Sockets that listen for waiting runs, once every part is taken; None, and no part, while another process has one."""
         for file in self.files:
             if not file.acquire():
                 self.locked_file = (file.path, self.locked_file[1] if self.locked_file else time_now)
@@ -98,12 +118,18 @@ class GpuLock:
 
     def wait(self, time_now: float) -> None:
         """Connects to the holder, if there is one."""
-        self.retry_at = time_now + RETRY_SECONDS
+        is_left = time_now < self.left_until
+        self.retry_at = time_now + (HANDOVER_CHECK_SECONDS if is_left else RETRY_SECONDS)
         if self.query.is_open() or self.query.ask(self.settings.priority):
-            self.last_foreign_use, self.locked_file = time_now, None
+            self.last_foreign_use, self.locked_file, self.left_until = time_now, None, 0.0
+
+    def holder_left(self) -> None:
+        """The holder has released the lock, or ended."""
+        self.last_foreign_use = now()
+        self.retry_at = min(self.retry_at, max(now(), self.query.asked_at + MIN_RETRY_SECONDS))
 
     def holder(self) -> Dict[str, Any] | None:
-        """Who has the GPU, as keys of the message `slot`; None where that is not known yet."""
+        """Who has the lock, as keys of the message `slot`; None where that is not known yet."""
         name, owner = self.query.name, self.query.owner
         if name is not None and name != SILENT_HOLDER and owner is not None and owner[0] == os.geteuid():
             return {"holder": name}
@@ -114,6 +140,16 @@ class GpuLock:
             return {"holder": format_owner(lock_owner(path), "it has locked " + path), "foreign": True}
         return None
 
+    def is_of_own_run(self) -> bool:
+        """Whether another agent of this run has the lock: two nodes of its inventory are one machine."""
+        owner = self.query.owner
+        if owner is None or owner[1] == 0:
+            return False
+        if owner[1] not in self.own_agents:
+            other = run_id(os.fsdecode(command_line(owner[1])[-1]))
+            self.own_agents[owner[1]] = other != "" and other == run_id(self.settings.root)
+        return self.own_agents[owner[1]]
+
     def is_due_to_others(self) -> bool:
         """Whether to release it before the next chunk: at once where a run of higher priority waits, in turn where one of the
         same priority does."""
@@ -122,8 +158,15 @@ class GpuLock:
         highest, own = self.waiters.highest_priority(), self.settings.priority
         return highest > own or (highest == own and now() - self.acquired_at >= TURN_SECONDS)
 
-    def release(self, pause_seconds: float = 0.0) -> None:
-        """Releases it, and tries for it again after `pause_seconds` at the earliest."""
+    def hand_over(self) -> None:
+        """Releases it, and leaves it to another run for a while."""
+        seconds = HANDOVER_SECONDS if self.waiters.are_prompt() else RETRY_HANDOVER_SECONDS
+        self.release()
+        self.left_until = self.last_foreign_use + seconds
+        self.retry_at = self.last_foreign_use + HANDOVER_CHECK_SECONDS
+
+    def release(self) -> None:
+        """Releases it, or no longer waits for it."""
         self.query.close()
         if self.listeners:
             for listener in self.listeners:
@@ -134,8 +177,7 @@ class GpuLock:
                 unlink(self.user_lock.socket_path)
             self.release_files()
             self.query.highest = self.waiters.close()
-            self.last_foreign_use = now()
-            self.retry_at = self.last_foreign_use + pause_seconds
+            self.retry_at = self.last_foreign_use = now()
 
 
 def listen(address: bytes | str) -> socket.socket | None:
@@ -149,6 +191,11 @@ def listen(address: bytes | str) -> socket.socket | None:
     listener.listen(16)
     listener.setblocking(False)
     return listener
+
+
+def run_id(root: str) -> str:
+    """Of the run whose folder this is, which is called RUN@NODE; empty where it is called otherwise."""
+    return os.path.basename(root).rpartition("@")[0]
 
 
 def unlink(path: str) -> None:

@@ -1,0 +1,1 @@
+"""Counts twin primes in a range of integers."""

@@ -1,0 +1,1 @@
+"""Builds: programs that are compiled once on a node, for every attempt there."""
