@@ -12,8 +12,8 @@ from .storage.root_watch import NOT_FOUND
 
 def clean(root: str) -> None:
     """Kills the agents and chunks of the run folder `root`, and prints a line of JSON (executor/run/node/strays.ts): `ended`, the
-    number of processes that it killed; `alive`, those that do not die; `root`, the state of the folder. It deletes nothing, but puts back files that
-    attempts had set aside."""
+    number of processes that it killed; `alive`, those that do not die; `root`, the state of the folder. It deletes nothing, but
+    puts back files that attempts had set aside."""
     found, alive = kill_all(root)
     for problem in restore_all(root):
         sys.stderr.write(problem + "\n")

@@ -77,7 +77,7 @@ class Agent:
         self.root_watch = RootWatch(root, root_fd)
         self.outbox = Outbox(root, self.server)
         self.in_place = InPlace(
-            root, self.spawner.root_fd, self.store, self.worker, self.slots, self.outbox, self.server
+            root, self.root_link, self.store, self.worker, self.slots, self.outbox, self.server
         )
         self.shutdown = Shutdown(root, self.root_watch, self.reaper, self.server, self.in_place)
         signal.signal(signal.SIGTERM, self.shutdown.by_signal)

@@ -224,6 +224,49 @@ t.test("the next agent puts back what a killed one had set aside", async (t) => 
   t.equal(directory.read("results/x.json"), "old");
 });
 
+t.test("another run waits for the program of a killed agent, and begins with the user's files in place", async (t) => {
+  const directory = new Directory(t);
+  const { folder, attachment, hello } = await attachAgent(t);
+  const { attachment: other } = await attachAgent(t);
+  attachment.start("orphan", directory.spec(["results/x.json"]), [
+    `echo half > results/x.json; ${gated(directory, "echo late > results/x.json")}`,
+  ]);
+  await begun(directory);
+  process.kill(hello.pid, "SIGKILL");
+  await attachment.waitForExit();
+  other.start("foreign", directory.spec(["results/x.json"]), [
+    `echo new > results/x.json; : > second; while [ ! -e gate2 ]; do sleep 0.02; done`,
+  ]);
+  await other.waitFor((one) => one.ev === "problem" && /another attempt on this node writes/.test(one.message));
+  t.equal(directory.read("results/x.json"), "half\n", "the orphan still has the file");
+  directory.write("gate", "");
+  await waitUntil("the other run's program is at work", () => directory.has("second"));
+  const next = new AgentAttachment(folder);
+  await next.open(coordinatorNonces(2));
+  t.match(await next.waitForDone("orphan"), { lost: true });
+  t.equal(directory.read("results/x.json"), "new\n", "the next agent does not interfere");
+  directory.write("gate2", "");
+  t.equal(decodeInline((await other.waitForDone("foreign")).outputs[0]), "new\n");
+  t.equal(directory.read("results/x.json"), "old");
+});
+
+t.test("a run that waits for a file leaves its slot to the run that has the file", async (t) => {
+  const directory = new Directory(t);
+  const slots = [{ slot: 0, env: {}, lock: "cpu-7" }];
+  const { attachment } = await attachAgent(t, { slots: [{ slot: 0, env: {} }], max: 1 });
+  const { attachment: waiting } = await attachAgent(t, { slots });
+  const { attachment: third } = await attachAgent(t, { slots });
+  attachment.start("first", directory.spec(["results/x.json"]), [gated(directory, "echo new > results/x.json")]);
+  await begun(directory);
+  waiting.start("waits", directory.spec(["results/x.json"]), ["echo other > results/x.json"]);
+  await waiting.waitFor((one) => one.ev === "problem" && /another attempt on this node writes/.test(one.message));
+  t.match(await third.run("third", "true", directory.spec([])), { exit: 0 }, "the slot is free meanwhile");
+  directory.write("gate", "");
+  t.match(await attachment.waitForDone("first"), { exit: 0, missing: [] });
+  t.match(await waiting.waitForDone("waits"), { exit: 0, missing: [] });
+  t.equal(directory.read("results/x.json"), "old");
+});
+
 t.test("the run's folder stays while a file of the user in it cannot be put back", async (t) => {
   const directory = new Directory(t);
   const { folder, attachment, hello } = await attachAgent(t);
@@ -287,7 +330,7 @@ t.test("attempts that write one file run one after another, across runs and name
     t.equal(decodeInline(done.outputs.find(({ path }) => path === "results/x.json")), `${id}\n`);
   }
   t.equal(directory.read("results/x.json"), "old");
-  const locks = `/var/tmp/muster-${process.geteuid!()}`;
+  const locks = process.env.MUSTER_LOCK_FOLDER ?? `/var/tmp/muster-${process.geteuid!()}`;
   t.same(
     existsSync(locks) ? readdirSync(locks).filter((name) => name.startsWith("path-")) : [],
     [],

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from time import monotonic as now
 
 from ..wire import clip
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class Attempt:
-    """`phase`: queued, preparing (InPlace), running, terminating (SIGTERM sent), killed (SIGKILL sent), sweeping (the leader has ended, processes that
-    it left behind are being killed), ended, or done (the result is in the outbox)."""
+    """`phase`: queued, preparing (InPlace), running, terminating (SIGTERM sent), killed (SIGKILL sent), sweeping (the leader has
+    ended, processes that it left behind are being killed), ended, or done (the result is in the outbox)."""
 
     __slots__ = (
         "id", "chunk", "slot", "spec", "args", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
@@ -52,6 +53,10 @@ class Attempt:
         self.retry_at: float | None = None  # when to try for its locks again
         self.end: int | None = None  # where its range ends, if it gave a part of it away
         self.line: bytes | None = None  # its encoded result
+
+    def is_waiting_for_paths(self) -> bool:
+        """Whether another attempt writes what this one would, and it is too early to try again."""
+        return self.retry_at is not None and now() < self.retry_at
 
     @property
     def folder(self) -> str:

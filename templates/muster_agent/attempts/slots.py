@@ -173,10 +173,15 @@ class SlotPool:
     ) -> bool:
         """Whether the slot can start the next attempt of its queue. While it waits for this run's own attempts, for memory or for
         a permit, its lock is free to go to another run."""
-        if self.is_full() or not admits(slot, slot.queue[0]):
+        attempt = slot.queue[0]
+        if self.is_full() or not admits(slot, attempt):
             self.release_if_due(slot)
             return False
-        if not self.may_use(slot) or not is_fit(slot):
+        if attempt.is_waiting_for_paths() or not self.may_use(slot):
+            return False
+        if not is_fit(slot):
+            if attempt.is_waiting_for_paths() and slot.lock:
+                slot.lock.release()  # the run that has the paths may wait for it
             return False
         if self.has_permit(slot):
             return True

@@ -41,11 +41,16 @@ class Spawner:
             argv = attempt.program.argv + [to_bytes(word) for word in attempt.args]
             self.action = "{} could not be started".format(argv[0].decode("utf-8", "replace"))
             env = self.environment(slot, attempt)
-            attempt.pid = spawn_program(self.find_program(argv[0], env), argv, env, attempt)
+            path = self.find_program(argv[0], env)
+            if attempt.placement:
+                attempt.placement.locks.set_inheritable(True)
+            attempt.pid = spawn_program(path, argv, env, attempt)
             if attempt.terminal:
                 attempt.terminal.start(attempt.out)
         finally:
             os.fchdir(self.root_fd)
+            if attempt.placement:
+                attempt.placement.locks.set_inheritable(False)
 
     def enter_copy(self, slot: Slot, attempt: Attempt) -> None:
         """Enters the attempt's working directory in the slot's working copy."""

@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import errno
-import os
 import _thread
+import os
 from math import inf
 from time import monotonic as now
 
@@ -33,16 +33,16 @@ class InPlace:
     it, under `mutex`: whoever closes waits for the move that is under way, and then puts back everything that is set aside."""
 
     def __init__(
-        self, root: str, root_fd: int, store: ContentStore, worker: WorkerThread, slots: SlotPool, outbox: Outbox, server: Server
+        self, root: str, root_link: str, store: ContentStore, worker: WorkerThread, slots: SlotPool, outbox: Outbox, server: Server
     ):
-        self.root, self.root_fd, self.store, self.worker = root, root_fd, store, worker
+        self.root, self.root_link, self.store, self.worker = root, root_link, store, worker
         self.slots, self.outbox, self.server = slots, outbox, server
         self.programs = ProgramFiles()
         self.told: dict[bytes, str] = {}  # the hashes that the coordinator knows, by path
         self.placements: dict[str, Placement] = {}  # by the attempt's id
         self.finished: list[Attempt] = []  # attempts whose outputs have been taken
         self.problems: list[str] = []  # found before a coordinator was there
-        self.mutex = _thread.allocate_lock()
+        self.mutex = _thread.RLock()
         self.is_closed = False
 
     def greet(self) -> None:
@@ -66,9 +66,9 @@ class InPlace:
 
     def place(self, attempt: Attempt) -> Placement | None:
         """Begins to prepare an attempt. None where another attempt has one of its locks."""
-        if attempt.retry_at is not None and now() < attempt.retry_at:
+        if attempt.is_waiting_for_paths():
             return None
-        placement = Placement(self.root, attempt, self.store, self.slots.report_once)
+        placement = Placement(self.root, self.root_link, attempt, self.store, self.slots.report_once)
         blocked = placement.locks.acquire()
         if blocked is not None:
             if attempt.retry_at is not None:  # not at once: most locks are free soon
@@ -160,17 +160,13 @@ class InPlace:
 
     def close(self) -> list[str]:
         """Puts back everything that is set aside, and releases all locks. The processes of all attempts must have ended. Returns what
-        could not be put back. A signal may call it while it runs."""
-        is_first, self.is_closed = not self.is_closed, True
-        if is_first:
-            self.mutex.acquire()
-        os.fchdir(self.root_fd)  # the path may lead to another folder now
-        for placement in list(self.placements.values()) if is_first else []:
+        could not be put back. A signal handler may call it while it runs; the agent ends afterwards, so the mutex is kept."""
+        self.is_closed = True
+        self.mutex.acquire()
+        for placement in list(self.placements.values()):
             if placement.attempt.pid is not None and not placement.is_finished:
                 placement.finish(False)  # what it has written so far is no result
-        problems = restore_all(".")
-        if is_first:
-            self.mutex.release()
-            for placement in self.placements.values():
-                placement.locks.release()
+        problems = restore_all(self.root_link)
+        for placement in list(self.placements.values()):
+            placement.locks.release()
         return problems

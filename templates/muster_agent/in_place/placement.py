@@ -17,14 +17,17 @@ if TYPE_CHECKING:
 
 
 class Placement:
-    """The folder of an attempt, its inputs, and what it sets aside. All paths are absolute: this works in any thread. `is_ready`:
-    whether it is prepared, or could not be (`error`). `is_finished`: whether `finish` is done."""
+    """The folder of an attempt, its inputs, and what it sets aside. All paths are absolute: this works in any thread. `root_link`: a
+    path of the run's folder `root` that stays valid. `is_ready`: whether it is prepared, or could not be (`error`). `is_finished`:
+    whether `finish` is done."""
 
-    def __init__(self, root: str, attempt: Attempt, store: ContentStore, report: Callable[[str], object]):
+    def __init__(
+        self, root: str, root_link: str, attempt: Attempt, store: ContentStore, report: Callable[[str], object]
+    ):
         spec = attempt.program
         assert spec.directory is not None
         self.directory = os.fsencode(os.path.realpath(os.path.expanduser(spec.directory)))
-        self.folder = os.path.join(root, attempt.folder)
+        self.folder, self.shown_folder = os.path.join(root_link, attempt.folder), os.path.join(root, attempt.folder)
         self.attempt, self.plain, self.watch = attempt, spec.plain, spec.watch
         self.copy = WorkingCopy(self.folder + "/work", store)
         below = [name for _, name in spec.outputs if name not in spec.plain]
@@ -35,8 +38,13 @@ class Placement:
 
     def prepare(self) -> None:
         """OSError or MissingContent where that is not possible; `finish` puts back what was set aside."""
+        for folder in sorted(self.locks.earlier):
+            problems = restore(os.fsdecode(folder))
+            if problems:
+                raise OSError("; ".join(problems))
         os.mkdir(self.folder, 0o700)
         self.copy.prepare(self.layout)
+        self.locks.note(self.shown_folder)
         set_aside(self.folder, self.directory, self.plain)
 
     def finish(self, has_succeeded: bool | None) -> tuple[OSError | None, list[str]]:

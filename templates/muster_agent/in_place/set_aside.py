@@ -73,11 +73,14 @@ def restore(attempt: str) -> list[str]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return [NOT_RESTORED.format("files of the user", error, os.path.join(attempt, FOLDER))]
+        return [NOT_RESTORED.format("files of the user", error, os.path.join(os.path.realpath(attempt), FOLDER))]
     problems = [restore_one(attempt, number, directory, path) for number, path in enumerate(paths)]
     left = [problem for problem in problems if problem is not None]
     if not left:
-        os.unlink(os.path.join(attempt, RECORD))
+        try:
+            os.unlink(os.path.join(attempt, RECORD))
+        except FileNotFoundError:
+            pass  # an attempt of another run, or its agent, has put them back at the same time
     return left
 
 
@@ -89,8 +92,10 @@ def restore_one(attempt: str, number: int, directory: bytes, path: bytes) -> str
         with Parent(os.fsencode(attempt), place(number)) as source, Parent(directory, path, make=True) as target:
             move(source, target)
     except OSError as error:
-        found = os.path.join(attempt, os.fsdecode(place(number)))
-        return NOT_RESTORED.format(os.fsdecode(os.path.join(directory, path)), error.strerror, os.path.abspath(found))
+        found = os.path.join(os.path.realpath(attempt), os.fsdecode(place(number)))
+        if not os.path.lexists(os.path.join(attempt, os.fsdecode(place(number)))):
+            return None
+        return NOT_RESTORED.format(os.fsdecode(os.path.join(directory, path)), error.strerror, found)
     return None
 
 
