@@ -104,7 +104,7 @@ function describeProject(reader: JobReader, { project }: ProjectSetup): string[]
 }
 
 const IN_HOME_FOLDER =
-  "the job file lies in your home folder or above it, so only the script and inputs go along: move it into the folder of a project";
+  "only the script and inputs are copied to nodes, because the job file lies in your home folder, above it, or in a shared folder. Move it into a folder of its own.";
 
 /** Returns the names of the values that the inventory's nodes limit. */
 function limitNames(inventory: Inventory | undefined): Set<string> {

@@ -14,7 +14,7 @@ import { explainDiskError } from "./record/diskerror.js";
 import { hashStagedFiles } from "./record/filehashes.js";
 import { RatesFile } from "./record/ratesfile.js";
 import { openRunDirectory } from "./record/rundir.js";
-import { resolveRunPath } from "./record/runlock.js";
+import { findFreshRun, resolveRunPath } from "./record/runlock.js";
 import { type ExcludedNode, type RunSummary, summarize } from "./record/runsummary.js";
 import { Rechecks } from "./results/rechecks.js";
 import type { RunObserver } from "./runobserver.js";
@@ -62,6 +62,8 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     adopt: options.adopt,
   });
   try {
+    const newer = options.out === undefined && !options.fresh ? findFreshRun(directory.path) : undefined;
+    if (newer !== undefined) options.observer.notice(describeFreshRun(newer));
     if (directory.changedFiles.length > 0) options.observer.notice(describeChangedFiles(directory.changedFiles));
     const cleaning = createCleanupContext(job, directory, nodes, options);
     if (directory.isComplete) {
@@ -108,6 +110,10 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
   } finally {
     directory.close();
   }
+}
+
+function describeFreshRun(path: string): string {
+  return `${path} was started later, with --fresh. To continue that run, add --out ${path}.`;
 }
 
 /** The most changed files of a project that a notice names. */

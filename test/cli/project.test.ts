@@ -1,14 +1,5 @@
 import { spawnSync } from "node:child_process";
-import {
-  appendFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { committedChunks } from "../faults/checks.js";
@@ -95,21 +86,59 @@ t.test("a run goes on with the project that it began with, and names what has ch
   const fresh = await runMuster(["run", job, "-i", inventory, "--fresh"]);
   t.equal(fresh.code, 0, fresh.err);
   t.equal(shop.read("begun/runs/job-2/results/n=0/r.txt"), "new");
+  const again = await runMuster(["run", job, "-i", inventory]);
+  t.match(again, { code: 0, out: /already complete/, err: /job-2 was started later, with --fresh\..* --out \S*job-2/ });
   for (const node of lab.nodes) rmSync(join(node.root, "var/tmp/go"));
 });
 
 t.test("a damaged snapshot is named, and nothing is computed from it", { skip }, async (t) => {
-  const job = shop.write("hurt/job.json", { kind: "matrix", matrix: { n: [0, 2] }, script: "w.py", outputs: ["r"] });
-  shop.write("hurt/w.py", "import sys; sys.exit(3)\n");
+  const ran = join(lab?.nodes[0]?.root ?? "", "var/tmp/ran");
+  const job = shop.write("hurt/job.json", {
+    kind: "tasks",
+    script: "w.py",
+    needs: { nodes: ["node1"] },
+    retry: { attempts: 1 },
+    tasks: [{ id: "one", outputs: ["r"] }],
+  });
+  shop.write("hurt/w.py", "import sys; open('/var/tmp/ran', 'a').write('x'); sys.exit(3)\n");
   t.equal((await runMuster(["run", job, "-i", inventory])).code, 3);
+  t.equal(readFileSync(ran, "utf8"), "x");
   const run = join(shop.folder, "hurt/runs/job");
   const archive = readFileSync(join(run, "project.tar.gz"));
-  writeFileSync(join(run, "project.tar.gz"), archive.subarray(0, archive.length / 2));
-  const cut = await runMuster(["run", job, "-i", inventory]);
-  t.match(cut, { code: 3, out: /project\.tar\.gz/ });
-  writeFileSync(join(run, "project.tar.gz"), archive);
-  appendFileSync(join(run, "project.json"), " ");
-  t.match(await runMuster(["run", job, "-i", inventory]), { code: 65, err: /project\.json.*began with/ });
+  for (const [path, content] of [
+    ["project.tar.gz", archive.subarray(0, archive.length / 2)],
+    ["project.tar.gz", Buffer.from("")],
+    ["project.json", Buffer.from("{}")],
+  ] as const) {
+    const whole = readFileSync(join(run, path));
+    writeFileSync(join(run, path), content);
+    t.match(await runMuster(["run", job, "-i", inventory]), { code: 65, err: new RegExp(`${path}: .*\n.*--fresh`) });
+    writeFileSync(join(run, path), whole);
+  }
+  t.equal(readFileSync(ran, "utf8"), "x", "nothing has run");
+  t.equal((await runMuster(["run", job, "-i", inventory])).code, 3);
+  t.equal(readFileSync(ran, "utf8"), "xx", "and it goes on once it is restored");
+  rmSync(ran);
+});
+
+t.test("a project without any file of its own is none", { skip }, async (t) => {
+  const job = shop.write("empty/job.json", { kind: "tasks", command: ["echo", "hi"], tasks: [{ id: "one" }] });
+  for (const out of [/complete: 1 chunk/, /already complete/])
+    t.match(await runMuster(["run", job, "-i", inventory]), { code: 0, out });
+  t.equal(shop.read("empty/runs/job/logs/one.out"), "hi\n");
+});
+
+t.test("outputs may lie where the project has a link or a file", { skip }, async (t) => {
+  shop.write("taken/real/x", "");
+  shop.write("taken/file", "");
+  symlinkSync("real", join(shop.folder, "taken/results"));
+  const job = shop.write("taken/job.json", {
+    kind: "tasks",
+    command: ["sh", "-c", "echo one > results/r; echo two > file/r"],
+    tasks: [{ id: "one", outputs: ["results/r", "file/r"] }],
+  });
+  const ran = await runMuster(["run", job, "-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
 });
 
 t.test("programs start as a job says: module, cwd, pythonpath, a script above the job file", { skip }, async (t) => {

@@ -39,6 +39,7 @@ t.test("whatever an attempt does to its working copy, the next one starts with t
   t.match(before, /one\n.*two\n/s);
   const misdeeds = [
     "echo more >> a.txt",
+    "cp -p a.txt /tmp/old-$$; printf 'ONE\\n' > a.txt; touch -r /tmp/old-$$ a.txt; rm /tmp/old-$$", // the same size and time
     "printf 'ONE\\n' > a.txt", // the same size
     "printf 'ONE\\n' > a.txt; touch -d @1600000000 a.txt; mv a.txt x; cp x a.txt", // another inode
     "rm a.txt; mkdir a.txt; echo x > a.txt/x",
@@ -132,6 +133,8 @@ t.test("a large project is prepared while other slots go on, and put right as we
   const count = "find . -type f | wc -l; cat d7/f7";
   attachment.start("large", { tree }, [count], 0);
   t.equal((await attachment.run("small", "true", {}, 1)).exit, 0);
+  const order = attachment.messages.flatMap((one) => (one.ev === "started" || one.ev === "done" ? [one.id] : []));
+  t.equal(order[0], "small", "it does not wait for the large one");
   t.equal(decodeInline((await attachment.waitForDone("large")).stdout), "3000\n7");
   await attachment.run("bad", "rm -r d7; echo x > d8/f8; echo x > new", { tree });
   t.equal(decodeInline((await attachment.run("again", `${count}; cat d8/f8`, { tree })).stdout), "3000\n78");
@@ -141,20 +144,29 @@ t.test("a large project is prepared while other slots go on, and put right as we
   t.equal((await attachment.run("other", "true", {}, 1)).exit, 0, "and the agent goes on");
 });
 
-t.test("a shared input that an attempt wrote to fails that attempt, and is staged again", async (t) => {
-  const { attachment, folder } = await attachAgent(t);
+t.test("a shared input that an attempt wrote to fails every attempt that had it, and is staged again", async (t) => {
+  const slots = [0, 1, 2].map((slot) => ({ slot, env: {} }));
+  const { attachment, folder } = await attachAgent(t, { slots });
   const content = Buffer.alloc(5 << 20, "x");
   const sha256 = folder.stage(content);
   const spec = { files: [["big", sha256, 0o644, content.length]] as [string, string, number, number][] };
   const probe = await attachment.run("links", "stat -c %h big", spec);
-  if (decodeInline(probe.stdout) !== "2\n") return t.pass("this file system copies on write: nothing is shared");
-  const done = await attachment.run("bad", "chmod u+w big && echo more >> big", spec);
+  if (decodeInline(probe.stdout) !== "2\n") return t.comment("this file system copies on write: nothing is shared");
+  const wait = "while [ ! -e ../../go ]; do sleep 0.02; done";
+  attachment.start("reader", spec, [`${wait}; sha256sum big`], 1);
+  attachment.start("unlinker", spec, [`rm big; ${wait}`], 2);
+  for (const id of ["reader", "unlinker"]) await attachment.waitFor((one) => one.ev === "started" && one.id === id);
+  const done = await attachment.run("writer", "chmod u+w big && echo more >> big", spec);
   t.match(done, { exit: 0, error: /the input big was written to while it ran/ });
   const next = attachment.run("next", "true", spec);
   t.match(await attachment.waitFor((one) => one.ev === "lacks"), { sha256 });
   t.match(await next, { canceled: true });
   folder.stage(content);
-  t.equal(decodeInline((await attachment.run("good", "wc -c < big", spec)).stdout), `${content.length}\n`);
+  t.equal(decodeInline((await attachment.run("good", "sha256sum < big", spec)).stdout), `${sha256}  -\n`);
+  writeFileSync(join(folder.root, "go"), "");
+  for (const id of ["reader", "unlinker"])
+    t.match(await attachment.waitForDone(id), { error: /the input big was written to while it ran/ }, id);
+  t.equal(decodeInline((await attachment.run("last", "sha256sum < big", spec, 1)).stdout), `${sha256}  -\n`);
 });
 
 t.test("the agent says which files of a project are missing, and checks those that are sent", async (t) => {

@@ -14,12 +14,15 @@ const ENV_TEMPLATE = /\.(example|sample|template|tmpl|dist)$/;
 /** Learned rates, and a file of them that was not finished. */
 const RATES_FILE = /^\.muster-rates\.json(\.\d+)?$/;
 
+/** Modules that Python compiled. It makes them again. */
+const BYTECODE_FILE = /(^|\/)__pycache__\/[^/]+\.pyc$/;
+
 /** Looks at each of `paths` of a project. `root` has no links in it. Throws a ProjectRefusal for a file that cannot be read. */
 export function inspectPaths(root: string, paths: readonly string[]): { files: ProjectFile[]; leftOut: LeftOutFile[] } {
   const files: ProjectFile[] = [];
   const leftOut: LeftOutFile[] = [];
   for (const path of paths) {
-    if (RATES_FILE.test(basename(path))) continue;
+    if (RATES_FILE.test(basename(path)) || BYTECODE_FILE.test(path)) continue;
     const stat = readStat(join(root, path), path);
     if (stat === undefined) continue;
     const found = inspectFile(root, path, stat);

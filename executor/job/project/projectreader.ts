@@ -10,7 +10,7 @@ import type { BuildSpec } from "./buildspec.js";
 import { scanPrograms } from "./programimports.js";
 import { type LaunchFolders, NO_PROJECT_FOLDERS, type Project } from "./project.js";
 import { listProject } from "./projectfiles.js";
-import { findProjectRoot, isHomeOrAbove } from "./projectroot.js";
+import { canBeProject, findProjectRoot, isHomeOrAbove } from "./projectroot.js";
 
 /** Keys that mean something only with a project. */
 const PROJECT_KEYS = ["build", "code", "cwd", "pythonpath"];
@@ -25,7 +25,7 @@ export function readProjectRoot(reader: JobReader): string | undefined {
     return undefined;
   }
   if (written === undefined)
-    return isHomeOrAbove(reader.folder, homedir()) ? undefined : findProjectRoot(reader.folder, homedir());
+    return canBeProject(reader.folder, homedir()) ? findProjectRoot(reader.folder, homedir()) : undefined;
   const root = resolve(reader.folder, written);
   if (isHomeOrAbove(root, homedir())) {
     reader.reportAt(["project"], `project: ${root} is your home folder or lies above it`, "name a folder below it");

@@ -1,11 +1,12 @@
 const [NUL, LINE_FEED] = [0x00, 0x0a];
 export const CARRIAGE_RETURN = 0x0d;
+const [LF, CRLF] = [Buffer.from("\n"), Buffer.from("\r\n")];
 /** A longer line is no progress bar: it is kept as it is from there on, so that it need not be held in memory. */
 const MAX_LINE_BYTES = 64 << 10;
 
 /**
  * Folds lines that were overwritten, as progress bars are: of the texts between carriage returns the last one stays, whole, even if it
- * is shorter than those before. `\r\n` becomes `\n`. Where a NUL byte is among the first bytes that are pushed, nothing is changed,
+ * is shorter than those before. `\r\n` stays. Where a NUL byte is among the first bytes that are pushed, nothing is changed,
  * and otherwise nothing from the first NUL byte on: that is binary.
  */
 export class CarriageReturnFolder {
@@ -42,7 +43,8 @@ export class CarriageReturnFolder {
       const end = bytes.indexOf(LINE_FEED, start);
       this.addToLine(bytes.subarray(start, end === -1 ? bytes.length : end), final);
       if (end === -1) break;
-      final.push(...this.takePending(), bytes.subarray(end, end + 1));
+      const ending = this.isReturned ? CRLF : LF;
+      final.push(...this.takePending(), ending);
       this.isLongLine = false;
       start = end + 1;
     }

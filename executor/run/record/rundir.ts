@@ -136,7 +136,7 @@ interface RunIdentity extends RunDirectoryOptions {
 async function openProject(path: string, job: Job, replay: RunReplay): Promise<ProjectSnapshot | undefined> {
   if (replay.header === undefined) return job.project && createSnapshot(job.project, job.folders, path);
   const { project } = replay.header;
-  return project && openSnapshot(path, project.id, project.folders);
+  return project && (await openSnapshot(path, project.id, project.folders));
 }
 
 /** Journals the id of a new or adopted run and adds it to `replay`. A new run also gets a copy of the job file. */

@@ -17,6 +17,13 @@ export function resolveRunPath(of: { folder: string; name: string }, out: string
   for (let n = 2; ; n++) if (!existsSync(`${path}-${n}`)) return `${path}-${n}`;
 }
 
+/** Returns the run directory that `--fresh` created last beside `path`; undefined where there is none. */
+export function findFreshRun(path: string): string | undefined {
+  let last: string | undefined;
+  for (let n = 2; existsSync(`${path}-${n}`); n++) last = `${path}-${n}`;
+  return last;
+}
+
 /** The open journal of a run directory. Its file lock, which is the run lock, holds until `fd` is closed. */
 export interface LockedJournal {
   fd: number;

@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { dirname, join, posix, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { gzipSync } from "node:zlib";
 import { create, Parser, type ReadEntry } from "tar";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
@@ -23,10 +24,12 @@ const LINK_MODE = 0o120000;
 const ARCHIVE = "project.tar.gz";
 const MANIFEST = "project.json";
 const PRIVATE_MODE = 0o600;
+/** An archive of no files ends with two empty blocks (POSIX.1, ustar). */
+const END_OF_ARCHIVE = Buffer.alloc(1024);
 /** Most projects are small, and a run should begin at once. */
 const COMPRESSION_LEVEL = 1;
 
-/** A line of the manifest; templates/muster_agent/attempts/layout.py reads it, too. */
+/** A line of the manifest; templates/muster_agent/workspace/layout.py reads it, too. */
 type ManifestRow =
   | readonly [path: string, mode: number, mtimeSeconds: number, sha256: string, sizeBytes: number]
   | readonly [path: string, mode: typeof LINK_MODE, mtimeSeconds: number, target: string];
@@ -90,21 +93,15 @@ export class ProjectSnapshot {
     try {
       await readEntries(join(this.folder, ARCHIVE), read);
     } catch (error) {
-      throw this.createDamageError((error as Error).message);
+      throw createDamageError(join(this.folder, ARCHIVE), (error as Error).message);
     }
     await last;
-    if (left.size > 0) throw this.createDamageError("files are missing in it");
+    if (left.size > 0) throw createDamageError(join(this.folder, ARCHIVE), "files are missing in it");
   }
 
   private checkContent(path: string, sha256: string, bytes: Buffer): Buffer {
     if (hash("sha256", bytes, "hex") === sha256) return bytes;
-    throw this.createDamageError(`${path} has changed in it`);
-  }
-
-  private createDamageError(why: string): MusterError {
-    return new MusterError("RESULTS_DAMAGED", `${join(this.folder, ARCHIVE)}: ${why}`, {
-      next: "Restore what was there, or start a new run beside this one with --fresh.",
-    });
+    throw createDamageError(join(this.folder, ARCHIVE), `${path} has changed in it`);
   }
 }
 
@@ -119,7 +116,9 @@ export async function createSnapshot(
 ): Promise<ProjectSnapshot> {
   const archive = join(folder, ARCHIVE);
   await writeArchive(project, archive);
-  const manifest = Buffer.from(JSON.stringify({ files: await readRows(archive, project) }));
+  const targets = new Map(project.files.map(({ path, target }) => [path, target]));
+  const rows = project.files.length === 0 ? [] : await readRows(archive, targets);
+  const manifest = Buffer.from(JSON.stringify({ files: rows }));
   const path = join(folder, MANIFEST);
   writeFileSync(`${path}.part`, manifest, { mode: PRIVATE_MODE });
   for (const file of [archive, `${path}.part`]) fsyncPath(file);
@@ -131,6 +130,7 @@ export async function createSnapshot(
 async function writeArchive(project: Project, archive: string): Promise<void> {
   const options = { cwd: project.root, portable: true, strict: true, gzip: { level: COMPRESSION_LEVEL } } as const;
   const names = project.files.map(({ path }) => `./${path}`);
+  if (names.length === 0) return writeFileSync(archive, gzipSync(END_OF_ARCHIVE), { mode: PRIVATE_MODE });
   try {
     await pipeline(create(options, names), createWriteStream(archive, { mode: PRIVATE_MODE }));
   } catch (error) {
@@ -141,18 +141,30 @@ async function writeArchive(project: Project, archive: string): Promise<void> {
   }
 }
 
-/** Opens the snapshot of a run directory. Throws RESULTS_DAMAGED where it is not the one with this id. */
-export function openSnapshot(folder: string, id: string, folders: LaunchFolders): ProjectSnapshot {
-  const path = join(folder, MANIFEST);
+/**
+ * Opens the snapshot of a run directory. Rejects with RESULTS_DAMAGED where it is not the one with this id, or where its archive does
+ * not have the files of its manifest.
+ */
+export async function openSnapshot(folder: string, id: string, folders: LaunchFolders): Promise<ProjectSnapshot> {
+  const [path, archive] = [join(folder, MANIFEST), join(folder, ARCHIVE)];
+  const manifest = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
+  if (hash("sha256", manifest, "hex") !== id)
+    throw createDamageError(path, "it is not the one that the run began with");
+  const snapshot = new ProjectSnapshot(folder, manifest, folders);
+  if (snapshot.rows.length === 0) return snapshot;
+  const found = await readArchivedContents(archive);
+  const lost = snapshot.rows.find((_, index) => snapshot.contentOf(index) !== found[index]);
+  if (lost !== undefined) throw createDamageError(archive, `it does not have the ${lost[0]} that the run began with`);
+  return snapshot;
+}
+
+/** Returns the SHA-256 of each entry of an archive; undefined for a link. Rejects with RESULTS_DAMAGED where it cannot be read. */
+async function readArchivedContents(archive: string): Promise<(string | undefined)[]> {
   try {
-    const manifest = readFileSync(path);
-    if (hash("sha256", manifest, "hex") === id) return new ProjectSnapshot(folder, manifest, folders);
+    return (await readRows(archive, new Map())).map((row) => (row[1] === LINK_MODE ? undefined : (row[3] as string)));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    throw createDamageError(archive, (error as Error).message);
   }
-  throw new MusterError("RESULTS_DAMAGED", `${path}: it is not the manifest that the run began with`, {
-    next: "Restore what was there, or start a new run beside this one with --fresh.",
-  });
 }
 
 /** Returns the files of the snapshot in a run directory with their SHA-256, or the targets of links; undefined where there is none. */
@@ -176,24 +188,24 @@ export function findChangedFiles(job: Job, snapshot: ProjectSnapshot): string[] 
   return [...changed.map(({ path }) => path), ...before.keys()].filter((path) => path !== own).sort();
 }
 
-/** Whether a file is as in its row. It is read only where its time or size differs. */
-function isUnchanged(path: string, [, mode, mtimeSeconds, content, sizeBytes]: ManifestRow): boolean {
+/** Whether a file is as in its row. */
+function isUnchanged(path: string, [, mode, , content, sizeBytes]: ManifestRow): boolean {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined || stat.isSymbolicLink() !== (mode === LINK_MODE)) return false;
   if (mode === LINK_MODE) return readlinkSync(path) === content;
   if (stat.size !== sizeBytes || ((stat.mode & 0o111) !== 0) !== ((mode & 0o111) !== 0)) return false;
-  return Math.floor(stat.mtimeMs / 1000) === mtimeSeconds || hash("sha256", readFileSync(path), "hex") === content;
+  return hash("sha256", readFileSync(path), "hex") === content;
 }
 
-async function readRows(archive: string, project: Project): Promise<ManifestRow[]> {
-  const targets = new Map(project.files.map(({ path, target }) => [path, target]));
+/** `targets`: of the links in the archive, by path, where they are known. */
+async function readRows(archive: string, targets: ReadonlyMap<string, string | undefined>): Promise<ManifestRow[]> {
   const rows: ManifestRow[] = [];
   const contents = new Map<string, readonly [sha256: string, sizeBytes: number]>();
   const read = (entry: ReadEntry) => {
     const path = entry.path.replace(/^\.\//, "");
     const mtimeSeconds = Math.floor((entry.mtime?.getTime() ?? 0) / 1000);
     const mode = (entry.mode ?? 0) & 0o111 ? 0o755 : 0o644;
-    if (entry.type === "SymbolicLink") rows.push([path, LINK_MODE, mtimeSeconds, targets.get(path)!]);
+    if (entry.type === "SymbolicLink") rows.push([path, LINK_MODE, mtimeSeconds, targets.get(path) ?? entry.linkpath!]);
     // Files with one inode: the archive has their content once.
     const linked = entry.type === "Link" ? contents.get(entry.linkpath!.replace(/^\.\//, "")) : undefined;
     if (linked !== undefined) rows.push([path, mode, mtimeSeconds, ...linked]);
@@ -219,5 +231,11 @@ function readEntries(archive: string, read: (entry: ReadEntry) => void): Promise
     createReadStream(archive)
       .on("error", reject)
       .pipe(parser as unknown as NodeJS.WritableStream);
+  });
+}
+
+function createDamageError(path: string, why: string): MusterError {
+  return new MusterError("RESULTS_DAMAGED", `${path}: ${why}`, {
+    next: "Restore what was there, or start a new run beside this one with --fresh.",
   });
 }

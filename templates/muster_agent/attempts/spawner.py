@@ -59,7 +59,8 @@ class Spawner:
         open_logs(attempt)
         self.action = "the working copy of slot {} could not be prepared".format(slot.number)
         copy = self.copies.open(slot, attempt.program)
-        attempt.work = os.path.join(copy, attempt.program.cwd)
+        cwd = attempt.program.cwd
+        attempt.work = os.path.join(copy, cwd) if cwd else copy
         os.chdir(attempt.work)
 
     def enter_directory(self, attempt: Attempt) -> None:

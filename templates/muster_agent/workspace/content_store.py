@@ -8,6 +8,8 @@ import hashlib
 import os
 import re
 
+from .shared_content import SharedContent
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -34,6 +36,7 @@ class ContentStore:
     def __init__(self, root: str):
         self.folder = os.path.join(root, "store")
         self.errors: dict[str, OSError] = {}
+        self.shared: dict[str, SharedContent] = {}  # those that working copies link to
         self.digests: dict[str, Digest] = {}  # of contents that have arrived in part
 
     def put(self, sha256: str, data: str, offset: int, is_last: bool) -> None:
@@ -79,6 +82,9 @@ class ContentStore:
         """The path of a content. OSError where it could not be stored, MissingContent where it is not there."""
         if sha256 in self.errors:
             raise self.errors[sha256]
+        shared = self.shared.get(sha256)
+        if shared and shared.is_changed():
+            self.discard(sha256)
         path = os.path.join(self.folder, sha256)
         if not os.path.exists(path):
             raise MissingContent(sha256)
@@ -101,8 +107,17 @@ class ContentStore:
         finally:
             self._remove(partial)
 
+    def share(self, sha256: str, mode: int) -> SharedContent | None:
+        """The content, read-only, for links to it. None where links with another mode exist. OSError and MissingContent as `path`."""
+        path = self.path(sha256)
+        if sha256 not in self.shared:
+            self.shared[sha256] = SharedContent(path, mode)
+        shared = self.shared[sha256]
+        return shared if shared.mode == mode else None
+
     def discard(self, sha256: str) -> None:
         """Removes a content that is not what its name says."""
+        self.shared.pop(sha256, None)
         self._remove(os.path.join(self.folder, sha256))
 
     def _remove(self, path: str) -> None:
@@ -176,12 +191,14 @@ class FilePair:
         return self.reader, self.writer
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            os.fchmod(self.writer, self.mode)
-        else:
-            os.unlink(self.target)
-        os.close(self.writer)
-        os.close(self.reader)
+        try:
+            if kind is None:
+                os.fchmod(self.writer, self.mode)
+            else:
+                os.unlink(self.target)
+        finally:
+            os.close(self.writer)
+            os.close(self.reader)
 
 
 def share_blocks(reader: int, writer: int) -> bool:

@@ -81,13 +81,10 @@ class CopyPool:
         return copy.path
 
     def check_inputs(self, attempt: Attempt) -> str | None:
-        """Why an attempt that has ended failed: a shared input was written to while it ran. That input is staged again."""
+        """Why an attempt that has ended failed: a shared input was written to while it ran."""
         placement = attempt.placement
         copy, layout = (placement.copy, placement.layout) if placement else (self.of(attempt.slot), attempt.program.layout)
         changed = copy.changed_inputs(layout) if layout else []
-        for name in changed:
-            assert layout is not None
-            self.store.discard(layout.entries[name].sha256)
         return CHANGED_INPUT.format(changed[0].decode("utf-8", "replace")) if changed else None
 
     def of(self, number: int) -> WorkingCopy:

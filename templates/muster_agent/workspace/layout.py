@@ -86,8 +86,10 @@ def build_layout(tree: ProjectTree | None, files: dict[bytes, FileEntry], output
         if name not in files:
             entries.pop(name, None)
     folders = set(tree.folders) if tree else set()
-    folders.update(parents(files), parents(outputs), parents(needed), filter(None, needed))
-    return Layout(entries, folders)
+    made = parents(files) | parents(outputs) | parents(needed) | set(filter(None, needed))
+    for name in made:
+        entries.pop(name, None)  # a link or a file of the project where a folder is needed
+    return Layout(entries, folders | made)
 
 
 def parents(names: Iterable[bytes]) -> set[bytes]:

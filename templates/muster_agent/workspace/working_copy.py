@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from .content_store import ContentStore
     from .layout import FileEntry, Layout
+    from .shared_content import SharedContent
 
-    Stamp = Tuple[int, int, int, int]
+    Stamp = Tuple[int, ...]
 
 SECOND_NS = 1_000_000_000
 NO_LINK_ERRORS = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)
@@ -23,14 +24,32 @@ BYTECODE_FOLDER = b"__pycache__"
 FOLDER_MODE = 0o755  # the run's folder above is private
 
 
+class PlacedFile:
+    """A file as it was placed. `shared`: what it is a link to; None for a file of this working copy alone. Links that other slots
+    make change the time of a shared file's status, so its stamp has none."""
+
+    __slots__ = ("entry", "stamp", "shared")
+
+    def __init__(self, entry: FileEntry, status: os.stat_result, shared: SharedContent | None = None):
+        self.entry, self.shared = entry, shared
+        self.stamp = self.stamp_of(status)
+
+    def stamp_of(self, status: os.stat_result) -> Stamp:
+        changed_ns = 0 if self.shared else status.st_ctime_ns
+        return status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode, changed_ns
+
+    def is_intact(self, status: os.stat_result) -> bool:
+        return self.stamp_of(status) == self.stamp
+
+
 class WorkingCopy:
     """Before each attempt it is made equal to a layout: what an earlier attempt changed, added or removed is put right. A change
-    is seen by inode, size, modification time and mode; contents are not read again. Compiled Python modules stay: Python checks
+    is seen by inode, size, mode and times; contents are not read again. Compiled Python modules stay: Python checks
     them against their sources. `prepared`: the layout that the folder is equal to, until an attempt starts in it."""
 
     def __init__(self, path: str, store: ContentStore):
         self.path, self.store = os.fsencode(path), store
-        self.placed: dict[bytes, tuple[FileEntry, Stamp]] = {}
+        self.placed: dict[bytes, PlacedFile] = {}
         self.prepared: Layout | None = None
 
     def prepare(self, layout: Layout) -> None:
@@ -48,7 +67,7 @@ class WorkingCopy:
         if len(kept_files) < len(layout.entries):
             for name, entry in layout.entries.items():
                 if name not in kept_files:
-                    self.placed[name] = entry, self.place(name, entry)
+                    self.placed[name] = self.place(name, entry)
         self.prepared = layout
 
     def remove_changes(self, layout: Layout) -> tuple[set[bytes], set[bytes]]:
@@ -93,57 +112,43 @@ class WorkingCopy:
 
     def is_intact(self, name: bytes, entry: os.DirEntry[bytes], layout: Layout) -> bool:
         wanted, placed = layout.entries.get(name), self.placed.get(name)
-        if wanted is None or placed is None or not wanted.is_same(placed[0]):
+        if wanted is None or placed is None or not wanted.is_same(placed.entry):
             return False
-        return stamp_of(entry.stat(follow_symlinks=False)) == placed[1]
+        return placed.is_intact(entry.stat(follow_symlinks=False))
 
-    def place(self, name: bytes, entry: FileEntry) -> Stamp:
+    def place(self, name: bytes, entry: FileEntry) -> PlacedFile:
+        """Puts a file there: a symbolic link, a copy, or a link to a shared content."""
         target = self.path + b"/" + name
         if entry.target is not None:
             os.symlink(entry.target, target)
-            return stamp_of(os.lstat(target))
+            return PlacedFile(entry, os.lstat(target))
         source = self.store.path(entry.sha256)
-        if entry.is_shared and self.link(source, target, entry.mode):
-            return stamp_of(os.lstat(target))
-        copy_file(source, target, entry.mode)
+        if entry.is_shared and not clone_file(source, target, entry.mode):
+            shared = self.store.share(entry.sha256, entry.mode & 0o555 | 0o400)
+            if shared and link(source, target):
+                return PlacedFile(entry, os.lstat(target), shared)
+        if not os.path.lexists(target):
+            copy_file(source, target, entry.mode)
         # Older than any change that an attempt makes, however coarse the clock of the file system is.
         mtime_ns = os.stat(source).st_mtime_ns - SECOND_NS if entry.mtime_ns is None else entry.mtime_ns
         os.utime(target, ns=(mtime_ns, mtime_ns))
-        return stamp_of(os.lstat(target))
-
-    def link(self, source: str, target: bytes, mode: int) -> bool:
-        """Makes a copy that shares its blocks, or a read-only link. False where neither is possible."""
-        if clone_file(source, target, mode):
-            return True
-        status = os.stat(source)
-        mode = mode & 0o555 | 0o400
-        if status.st_nlink > 1 and stat.S_IMODE(status.st_mode) != mode:
-            return False  # links share their mode
-        os.chmod(source, mode)
-        try:
-            os.link(source, target)
-            return True
-        except OSError as error:
-            if error.errno not in NO_LINK_ERRORS:
-                raise
-            return False
+        return PlacedFile(entry, os.lstat(target))
 
     def changed_inputs(self, layout: Layout) -> list[bytes]:
-        """Shared files that are not as they were placed: somebody wrote to the staged file."""
-        return [name for name in layout.shared if not self.is_untouched(name)]
-
-    def is_untouched(self, name: bytes) -> bool:
-        """Whether the staged file behind a shared one is as it was placed; the attempt may have removed its own link."""
-        entry, stamp = self.placed[name]
-        try:
-            found = os.stat(self.store.path(entry.sha256))
-        except OSError:
-            return False
-        return found.st_ino != stamp[0] or stamp_of(found) == stamp
+        """Shared files that somebody wrote to since they were placed."""
+        placed = [(name, self.placed[name].shared) for name in layout.shared]
+        return [name for name, shared in placed if shared and shared.is_changed()]
 
 
-def stamp_of(status: os.stat_result) -> Stamp:
-    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode
+def link(source: str, target: bytes) -> bool:
+    """Makes a hard link. False where the file system has none."""
+    try:
+        os.link(source, target)
+        return True
+    except OSError as error:
+        if error.errno not in NO_LINK_ERRORS:
+            raise
+        return False
 
 
 def is_bytecode(name: bytes) -> bool:

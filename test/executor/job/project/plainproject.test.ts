@@ -66,6 +66,7 @@ t.test("what is left out, and what is said about it", async (t) => {
     ".muster-rates.json": "{}",
     "sub/.muster-rates.json.123": "",
     ".git/config": "",
+    "notes/__pycache__/m.cpython-311.pyc": "",
     "runs/one/journal.ndjson": RUN,
     "runs/one/results/r.json": "",
     "runs/two/journal.ndjson": PIPELINE,

@@ -1,6 +1,7 @@
-import { mkdirSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import t from "tap";
-import { findProjectRoot, isHomeOrAbove } from "../../../../executor/job/project/projectroot.js";
+import { canBeProject, findProjectRoot, isHomeOrAbove } from "../../../../executor/job/project/projectroot.js";
 import { addFiles, createFolder } from "./projectfixture.js";
 
 t.test("the root is the nearest folder with a marker", async (t) => {
@@ -50,4 +51,14 @@ t.test("the home folder and folders above it are never the root", async (t) => {
   ];
   for (const [path, wanted] of table) t.equal(isHomeOrAbove(path, `${folder}/home`), wanted, path);
   t.equal(isHomeOrAbove(`${folder}/ho`, `${folder}/home`), false, "only whole names count");
+});
+
+t.test("a folder that everybody writes into is no project, and no project is found above it", async (t) => {
+  const shared = createFolder(t, { "requirements.txt": "", "own/job.yaml": "" });
+  t.equal(canBeProject(shared, "/home/me"), true);
+  t.equal(findProjectRoot(join(shared, "own"), "/home/me"), shared);
+  chmodSync(shared, 0o1777);
+  t.equal(canBeProject(shared, "/home/me"), false);
+  t.equal(canBeProject(join(shared, "own"), "/home/me"), true);
+  t.equal(findProjectRoot(join(shared, "own"), "/home/me"), join(shared, "own"));
 });
