@@ -1,71 +1,13 @@
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, lstatSync, readdirSync, readlinkSync, rmSync, statSync, symlinkSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import t, { type Test } from "tap";
-import type { AttemptSpec, OpenCommand } from "../../executor/run/agent/protocol.js";
+import t from "tap";
+import type { AttemptSpec } from "../../executor/run/agent/protocol.js";
 import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, attachAgent, coordinatorNonces, decodeInline } from "./agentdriver.js";
+import { begun, Directory, gated } from "./nodedirectory.js";
 
 t.setTimeout(120_000);
-
-/** A folder that is on the node already, with a result of an earlier run in it. */
-class Directory {
-  readonly path: string;
-
-  constructor(t: Pick<Test, "teardown">, parent = realpathSync(tmpdir())) {
-    this.path = mkdtempSync(join(parent, "directory-"));
-    this.write("results/x.json", "old");
-    t.teardown(() => rmSync(this.path, { recursive: true, force: true }));
-  }
-
-  write(name: string, content: string | Buffer): string {
-    mkdirSync(join(this.path, name, ".."), { recursive: true });
-    writeFileSync(join(this.path, name), content);
-    return join(this.path, name);
-  }
-
-  read(name: string): string {
-    return readFileSync(join(this.path, name), "utf8");
-  }
-
-  has(name: string): boolean {
-    return existsSync(join(this.path, name));
-  }
-
-  /** A spec of a shell script that runs here. */
-  spec(outputs: string[], others: Partial<AttemptSpec> = {}): Partial<AttemptSpec> {
-    return { directory: this.path, outputs, plain: outputs, watch: [], ...others };
-  }
-
-  /** Names of what lies here. */
-  list(folder = "results"): string[] {
-    return readdirSync(join(this.path, folder)).sort();
-  }
-}
-
-/** What waits until the test creates `gate`, and notes in `begun` that it has begun. */
-function gated(directory: Directory, script: string): string {
-  return `echo > begun; while [ ! -e ${directory.path}/gate ]; do sleep 0.02; done; ${script}`;
-}
-
-async function begun(directory: Directory): Promise<void> {
-  await waitUntil("it has begun", () => directory.has("begun"));
-}
 
 t.test("a program runs in the directory; its inputs lie in the attempt's own folder", async (t) => {
   const directory = new Directory(t);
@@ -179,130 +121,6 @@ t.test("links are not followed: a link that is an output is set aside itself", a
   rmSync(join(directory.path, "results"));
 });
 
-/** Ends an agent in some way while an attempt has a file set aside. */
-const ENDS: [
-  name: string,
-  settings: Partial<OpenCommand>,
-  end: (attachment: AgentAttachment, pid: number) => unknown,
-][] = [
-  ["stop", {}, (attachment) => attachment.stop()],
-  ["the lease", { lease: 1 }, (attachment) => attachment.waitForExit()],
-  ["SIGTERM", {}, (_, pid) => process.kill(pid, "SIGTERM")],
-];
-
-for (const [name, settings, end] of ENDS)
-  t.test(`the user's files are put back when ${name} ends the agent`, async (t) => {
-    const directory = new Directory(t);
-    const { folder, attachment, hello } = await attachAgent(t, settings);
-    const write = "echo half > results/x.json; echo half > results/fresh";
-    attachment.start("running", directory.spec(["results/x.json", "results/fresh"]), [
-      `${write}; ${gated(directory, "true")}`,
-    ]);
-    await begun(directory);
-    await end(attachment, hello.pid);
-    await waitUntil("it is back", () => directory.has("results/x.json") && directory.read("results/x.json") === "old");
-    await waitUntil("nothing else is", () => directory.list().length === 1);
-    if (name !== "SIGTERM") await waitUntil("the run's folder is gone", () => !existsSync(folder.root));
-  });
-
-t.test("the next agent puts back what a killed one had set aside", async (t) => {
-  const directory = new Directory(t);
-  const { folder, attachment, hello } = await attachAgent(t);
-  attachment.start("lost", directory.spec(["results/x.json"]), [
-    `echo half > results/x.json; ${gated(directory, "true")}`,
-  ]);
-  await begun(directory);
-  process.kill(hello.pid, "SIGKILL");
-  await attachment.waitForExit();
-  t.equal(directory.read("results/x.json"), "half\n");
-  const next = new AgentAttachment(folder);
-  await next.open(coordinatorNonces(2));
-  t.match(await next.waitForDone("lost"), { lost: true });
-  t.equal(directory.read("results/x.json"), "old");
-  const again = await next.run("again", "echo new > results/x.json", directory.spec(["results/x.json"]));
-  t.equal(decodeInline(again.outputs[0]), "new\n");
-  t.equal(directory.read("results/x.json"), "old");
-});
-
-t.test("another run waits for the program of a killed agent, and begins with the user's files in place", async (t) => {
-  const directory = new Directory(t);
-  const { folder, attachment, hello } = await attachAgent(t);
-  const { attachment: other } = await attachAgent(t);
-  attachment.start("orphan", directory.spec(["results/x.json"]), [
-    `echo half > results/x.json; ${gated(directory, "echo late > results/x.json")}`,
-  ]);
-  await begun(directory);
-  process.kill(hello.pid, "SIGKILL");
-  await attachment.waitForExit();
-  other.start("foreign", directory.spec(["results/x.json"]), [
-    `echo new > results/x.json; : > second; while [ ! -e gate2 ]; do sleep 0.02; done`,
-  ]);
-  await other.waitFor((one) => one.ev === "problem" && /another attempt on this node writes/.test(one.message));
-  t.equal(directory.read("results/x.json"), "half\n", "the orphan still has the file");
-  directory.write("gate", "");
-  await waitUntil("the other run's program is at work", () => directory.has("second"));
-  const next = new AgentAttachment(folder);
-  await next.open(coordinatorNonces(2));
-  t.match(await next.waitForDone("orphan"), { lost: true });
-  t.equal(directory.read("results/x.json"), "new\n", "the next agent does not interfere");
-  directory.write("gate2", "");
-  t.equal(decodeInline((await other.waitForDone("foreign")).outputs[0]), "new\n");
-  t.equal(directory.read("results/x.json"), "old");
-});
-
-t.test("a run that waits for a file leaves its slot to the run that has the file", async (t) => {
-  const directory = new Directory(t);
-  const slots = [{ slot: 0, env: {}, lock: "cpu-7" }];
-  const { attachment } = await attachAgent(t, { slots: [{ slot: 0, env: {} }], max: 1 });
-  const { attachment: waiting } = await attachAgent(t, { slots });
-  const { attachment: third } = await attachAgent(t, { slots });
-  attachment.start("first", directory.spec(["results/x.json"]), [gated(directory, "echo new > results/x.json")]);
-  await begun(directory);
-  waiting.start("waits", directory.spec(["results/x.json"]), ["echo other > results/x.json"]);
-  await waiting.waitFor((one) => one.ev === "problem" && /another attempt on this node writes/.test(one.message));
-  t.match(await third.run("third", "true", directory.spec([])), { exit: 0 }, "the slot is free meanwhile");
-  directory.write("gate", "");
-  t.match(await attachment.waitForDone("first"), { exit: 0, missing: [] });
-  t.match(await waiting.waitForDone("waits"), { exit: 0, missing: [] });
-  t.equal(directory.read("results/x.json"), "old");
-});
-
-t.test("the run's folder stays while a file of the user in it cannot be put back", async (t) => {
-  const directory = new Directory(t);
-  const { folder, attachment, hello } = await attachAgent(t);
-  attachment.start("running", directory.spec(["results/x.json"]), [gated(directory, "true")]);
-  await begun(directory);
-  const moved = `${directory.path}-moved`;
-  t.teardown(() => rmSync(moved, { recursive: true, force: true }));
-  renameSync(directory.path, moved);
-  writeFileSync(directory.path, "in the way");
-  attachment.send({ op: "stop" });
-  const bye = await attachment.waitFor((one) => one.ev === "bye");
-  t.match(bye, {
-    left: /the run's folder .* stays, because files of the user lie in it: .*x.json could not be put back/,
-  });
-  const aside = join(folder.root, "a/running/aside/0");
-  t.match(bye, { left: new RegExp(`It lies in ${aside}`) });
-  t.equal(readFileSync(aside, "utf8"), "old");
-  await waitUntil("the agent has ended", () => !existsSync(`/proc/${hello.pid}`));
-  rmSync(directory.path);
-  renameSync(moved, directory.path);
-  const next = new AgentAttachment(folder);
-  await next.open(coordinatorNonces(2));
-  t.equal(directory.read("results/x.json"), "old", "the next agent puts it back");
-});
-
-t.test("the files of the user survive a run's folder that is moved away", async (t) => {
-  const directory = new Directory(t);
-  const { folder, attachment, hello } = await attachAgent(t);
-  attachment.start("running", directory.spec(["results/x.json"]), [gated(directory, "true")]);
-  await begun(directory);
-  renameSync(folder.root, `${folder.root}-moved`);
-  await waitUntil("it is back", () => directory.has("results/x.json"), 30_000);
-  t.equal(directory.read("results/x.json"), "old");
-  await waitUntil("the agent has ended", () => !existsSync(`/proc/${hello.pid}`));
-});
-
 t.test("attempts that write one file run one after another, across runs and names of the directory", async (t) => {
   const directory = new Directory(t);
   const alias = `${directory.path}-alias`;
@@ -362,6 +180,23 @@ t.test("an attempt that waits for a lock can be cancelled, and holds up neither 
   directory.write("gate", "");
   t.equal(decodeInline((await attachment.waitForDone("first")).outputs[0]), "new\n");
   t.match(await attachment.waitForDone("kept"), { exit: 0, missing: [] });
+  t.equal(directory.read("results/x.json"), "old");
+});
+
+t.test("a run that waits for a file leaves its slot to the run that has the file", async (t) => {
+  const directory = new Directory(t);
+  const slots = [{ slot: 0, env: {}, lock: "cpu-7" }];
+  const { attachment } = await attachAgent(t, { slots: [{ slot: 0, env: {} }], max: 1 });
+  const { attachment: waiting } = await attachAgent(t, { slots });
+  const { attachment: third } = await attachAgent(t, { slots });
+  attachment.start("first", directory.spec(["results/x.json"]), [gated(directory, "echo new > results/x.json")]);
+  await begun(directory);
+  waiting.start("waits", directory.spec(["results/x.json"]), ["echo other > results/x.json"]);
+  await waiting.waitFor((one) => one.ev === "problem" && /another attempt on this node writes/.test(one.message));
+  t.match(await third.run("third", "true", directory.spec([])), { exit: 0 }, "the slot is free meanwhile");
+  directory.write("gate", "");
+  t.match(await attachment.waitForDone("first"), { exit: 0, missing: [] });
+  t.match(await waiting.waitForDone("waits"), { exit: 0, missing: [] });
   t.equal(directory.read("results/x.json"), "old");
 });
 
