@@ -23,7 +23,7 @@ if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) {
   process.exit(64);
 }
 
-/** What goes along, and what the chunks do to it. */
+/** What is copied to the node, and what the chunks do to it. */
 const CONTESTS = [
   { name: "no project", files: 0, keys: { project: "none" }, script: "" },
   { name: "one file", files: 0, keys: {}, script: "" },

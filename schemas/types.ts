@@ -409,11 +409,11 @@ export interface JobFile {
    */
   command?: (string | number | bigint | boolean)[];
   /**
-   * The root of the project, relative to the job file: its files go along to every node, and each attempt starts in a writable copy of them. Default: the nearest folder at or above the job file with `.git`, `pyproject.toml`, `setup.py`, `.project-root` or `requirements.txt`, else the job file's own folder. `none`: nothing goes along but the script and `inputs`. Left out are ignored files, `.env` files, files over 4 MB, and results; what a program needs of them goes into `inputs`.
+   * The root of the project, relative to the job file. Its files are copied to the nodes, and each attempt starts in a writable copy of them. Default: the nearest folder at or above the job file with `.git`, `pyproject.toml`, `setup.py`, `.project-root` or `requirements.txt`, else the job file's own folder. `none`: only the script and `inputs` are copied. Ignored files, `.env` files, files over 4 MB, and results are not copied; list those that a program needs in `inputs`.
    */
   project?: string;
   /**
-   * Narrows down which files of the project go along: files, folders or globs, relative to the project's root, e.g. `[src/, conf/*.yaml]`. Or `imports`: the script, and the modules of the project that it imports, as far as they can be found without running it.
+   * Selects the files of the project that are copied to the nodes: files, folders or globs, relative to the project's root, e.g. `[src/, conf/*.yaml]`. Or `imports`: the script, and the modules of the project that it imports, as far as they can be found without running it.
    *
    * @minItems 1
    */
@@ -423,7 +423,7 @@ export interface JobFile {
    */
   cwd?: string;
   /**
-   * A folder that is on the nodes already, in which programs run: absolute, or `~/...` in the home folder. No code goes along, and `script`, `module`, `command` and relative paths are that folder's. `{out}` is a folder of the attempt's own, which also has `inputs`. Excludes `project`, `code`, `cwd`, `pythonpath` and `build`.
+   * A folder that is on the nodes already, in which programs run: absolute, or `~/...` in the home folder. muster copies no code, and `script`, `module`, `command` and relative paths are that folder's. `{out}` is a folder of the attempt's own, which also has `inputs`. Excludes `project`, `code`, `cwd`, `pythonpath` and `build`.
    */
   directory?: string;
   /**
@@ -663,11 +663,11 @@ export interface JobsFile {
    */
   name?: string;
   /**
-   * The root of the project, relative to the job file: its files go along to every node, and each attempt starts in a writable copy of them. Default: the nearest folder at or above the job file with `.git`, `pyproject.toml`, `setup.py`, `.project-root` or `requirements.txt`, else the job file's own folder. `none`: nothing goes along but the script and `inputs`. Left out are ignored files, `.env` files, files over 4 MB, and results; what a program needs of them goes into `inputs`.
+   * The root of the project, relative to the job file. Its files are copied to the nodes, and each attempt starts in a writable copy of them. Default: the nearest folder at or above the job file with `.git`, `pyproject.toml`, `setup.py`, `.project-root` or `requirements.txt`, else the job file's own folder. `none`: only the script and `inputs` are copied. Ignored files, `.env` files, files over 4 MB, and results are not copied; list those that a program needs in `inputs`.
    */
   project?: string;
   /**
-   * Narrows down which files of the project go along: files, folders or globs, relative to the project's root, e.g. `[src/, conf/*.yaml]`. Or `imports`: the script, and the modules of the project that it imports, as far as they can be found without running it.
+   * Selects the files of the project that are copied to the nodes: files, folders or globs, relative to the project's root, e.g. `[src/, conf/*.yaml]`. Or `imports`: the script, and the modules of the project that it imports, as far as they can be found without running it.
    *
    * @minItems 1
    */
@@ -677,7 +677,7 @@ export interface JobsFile {
    */
   cwd?: string;
   /**
-   * A folder that is on the nodes already, in which programs run: absolute, or `~/...` in the home folder. No code goes along, and `script`, `module`, `command` and relative paths are that folder's. `{out}` is a folder of the attempt's own, which also has `inputs`. Excludes `project`, `code`, `cwd`, `pythonpath` and `build`.
+   * A folder that is on the nodes already, in which programs run: absolute, or `~/...` in the home folder. muster copies no code, and `script`, `module`, `command` and relative paths are that folder's. `{out}` is a folder of the attempt's own, which also has `inputs`. Excludes `project`, `code`, `cwd`, `pythonpath` and `build`.
    */
   directory?: string;
   /**

@@ -3,7 +3,7 @@ import { normalizePath } from "./inputs.js";
 import type { ChunkSpec, Program, Template } from "./job.js";
 import type { JobReader, KeyPath, SourceText } from "./reader.js";
 
-/** Keys about code that goes along; a job whose programs run in a folder of the nodes has none. */
+/** Keys about the project, which a job whose programs run in a folder of the nodes does not have. */
 const CODE_KEYS = ["project", "code", "cwd", "pythonpath", "build"];
 
 /** Returns the folder of the nodes in which programs run, normalized; undefined = they run in working copies. */

@@ -106,7 +106,7 @@ export interface Job {
   unitsOf(id: string): [start: bigint, end: bigint] | undefined;
   /** Yields every file that any chunk stages, to check that inputs have not changed between runs. */
   stagedFiles(): Iterable<StagedFile>;
-  /** The files that go along; undefined = none. */
+  /** The files that are copied to nodes; undefined = none. */
   readonly project?: Project;
   readonly folders: LaunchFolders;
   /** The folder of the nodes in which programs run instead, absolute or in `~`; undefined = each attempt has a working copy. */

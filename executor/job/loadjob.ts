@@ -97,10 +97,11 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   };
 }
 
-/** Returns what a user should know about what goes along, one sentence each. */
+/** Returns what a user should know about the project, one sentence each. */
 function describeProject(reader: JobReader, { project }: ProjectSetup): string[] {
   if (project !== undefined) return describeLeftOutFiles(project);
-  return reader.has(["project"]) || reader.text(["script"]) === undefined ? [] : [IN_HOME_FOLDER];
+  const isChosen = reader.has(["project"]) || reader.has(["directory"]);
+  return isChosen || reader.text(["script"]) === undefined ? [] : [IN_HOME_FOLDER];
 }
 
 const IN_HOME_FOLDER =

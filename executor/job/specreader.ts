@@ -13,9 +13,9 @@ export interface Placeholders {
   params: ReadonlyMap<string, string>;
 }
 
-/** What all specs of a job have in common: its code, and the programs and inputs that were found, by path. */
+/** What all specs of a job have in common: its project or directory, and the programs and inputs that were found, by path. */
 export class LoadCache {
-  /** `projectRoot`: absolute; undefined where no project goes along. `directory`: of the nodes; undefined = working copies. */
+  /** `projectRoot`: absolute; undefined where there is no project. `directory`: of the nodes; undefined = working copies. */
   constructor(
     readonly projectRoot: string | undefined,
     readonly directory: string | undefined,

@@ -5,12 +5,12 @@ import { findMissingNames } from "../job/project/missingnames.js";
 import type { LocalFiles } from "../job/project/whereabouts.js";
 import type { Failure } from "../schedule/events.js";
 
-/** How many hints a run gives: the cause is mostly one for all chunks. */
+/** The most hints of a run: chunks mostly fail for the same cause. */
 const MAX_HINTS = 20;
 /** How many names are looked up, found or not, so that a run of failing chunks is not slowed down. */
 const MAX_LOOKUPS = 1000;
 
-/** Finds out what failed attempts lacked that lies in the project on this machine, but did not go along. */
+/** Finds files of the project on this machine that failed attempts did not find on their nodes. */
 export class FailureHints {
   private readonly given = new Set<string>();
   private readonly lookedUp = new Set<string>();
@@ -21,6 +21,7 @@ export class FailureHints {
   findNew({ reason, stderr }: Failure, spec: ChunkSpec): string[] {
     const { job, given, lookedUp } = this;
     const hints: string[] = [];
+    if (job.directory !== undefined) return hints; // what programs find lies on the nodes
     for (const missing of findMissingNames(`${reason}\n${stderr}`)) {
       const key = `${missing.kind} ${missing.name}`;
       if (lookedUp.has(key) || lookedUp.size >= MAX_LOOKUPS || given.size >= MAX_HINTS) continue;

@@ -122,7 +122,7 @@ const MAX_NAMED_FILES = 5;
 function describeChangedFiles(paths: readonly string[]): string {
   const named = paths.slice(0, MAX_NAMED_FILES).join(", ");
   const more = paths.length > MAX_NAMED_FILES ? ` and ${paths.length - MAX_NAMED_FILES} more` : "";
-  return `changed in the project since this run began: ${named}${more}. The run uses the files that it began with; --fresh starts a new one with the changed ones.`;
+  return `project files changed since this run started: ${named}${more}. The run uses the original files. Use --fresh to start a new run with the changed files.`;
 }
 
 function createNoNodeError(leftOut: ExcludedNode[]): MusterError {

@@ -20,7 +20,7 @@ export interface RunContext {
   priority: number;
   /** Content of every staged file, by its path on this machine. */
   contents: Map<string, FileContent>;
-  /** The project's files; undefined where none goes along. */
+  /** The project's files; undefined where there is none. */
   snapshot: ProjectSnapshot | undefined;
   /** The folder of the nodes in which programs run; undefined = each attempt has a working copy. */
   directory: string | undefined;

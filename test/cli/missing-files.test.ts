@@ -4,7 +4,7 @@ import { runMuster, TestFolder } from "./startmuster.js";
 const shop = new TestFolder();
 t.teardown(() => shop.remove());
 
-t.test("a failed run says which keys bring along what its programs lacked, each once", async (t) => {
+t.test("a failed run says which keys to change for files that its programs did not find, each once", async (t) => {
   shop.write(".gitignore", "*.bin\ntool\n");
   shop.write("model.bin", "weights");
   shop.write("tool", "#!/bin/sh\n", 0o755);
@@ -23,9 +23,9 @@ t.test("a failed run says which keys bring along what its programs lacked, each 
   const ran = await runMuster(["run", "job.json", "-i", "local"], { cwd: shop.folder });
   t.equal(ran.code, 3, ran.err);
   const hints = [
-    "conf/settings.py goes along, but Python does not look for modules in conf: add conf to pythonpath",
-    "model.bin lies in the project here, but does not go along (ignored by git): list it in inputs",
-    "tool lies in the project here, but does not go along (ignored by git): list it in inputs",
+    "`conf/settings.py` is copied to nodes, but Python does not look for modules in `conf`. Add `conf` to `pythonpath`.",
+    "`model.bin` is not copied to nodes (ignored by git). Add it to `inputs`.",
+    "`tool` is not copied to nodes (ignored by git). Add it to `inputs`.",
   ];
   t.same([...shop.json<{ hints: string[] }>("runs/lacking/summary.json").hints].sort(), hints);
   for (const hint of hints) {

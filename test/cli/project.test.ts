@@ -80,7 +80,7 @@ t.test("a run goes on with the project that it began with, and names what has ch
   for (const node of lab.nodes) writeFileSync(join(node.root, "var/tmp/go"), "");
   const second = await runMuster(["run", job, "-i", inventory]);
   t.equal(second.code, 0, second.err);
-  t.match(second.err, /changed in the project since this run began: helper\.py, unrelated\.txt\..*--fresh/);
+  t.match(second.err, /project files changed since this run started: helper\.py, unrelated\.txt\..*--fresh/);
   const texts = Array.from({ length: 12 }, (_, n) => readFileSync(join(run, `results/n=${n}/r.txt`), "utf8"));
   t.same([...new Set(texts)], ["old"]);
   const fresh = await runMuster(["run", job, "-i", inventory, "--fresh"]);

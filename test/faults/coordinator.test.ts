@@ -178,7 +178,7 @@ t.test(
     t.match(resumed, {
       code: 0,
       out: /already complete/,
-      err: /changed in the project since .*: worker\.py\..*--fresh/,
+      err: /project files changed since .*: worker\.py\..*--fresh/,
     });
     writeFileSync(join(folder, "worker.py"), worker);
     writeFileSync(job.file, whole.replace('"n": [', '"n": [1, ').replace(/(\[1, \s*)0,/, "$1"));

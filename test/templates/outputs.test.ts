@@ -29,7 +29,7 @@ t.test("each slot has its own copy of a staged file; large ones are read-only li
   t.same(first.missing, ["deep/er/none"]);
   t.equal(readFileSync(join(folder.root, "store", sha256), "utf8"), tool, "the staged file is unchanged");
   const second = await attachment.run("second", "tail -n 1 data/plain", spec);
-  t.equal(decodeInline(second.stdout), "echo ran\n", "what the first attempt changed is put right");
+  t.equal(decodeInline(second.stdout), "echo ran\n", "what the first attempt changed is reset");
 });
 
 t.test("small outputs are sent inline, large ones are hashed, links and folders are missing", async (t) => {

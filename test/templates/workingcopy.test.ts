@@ -126,7 +126,7 @@ t.test("large outputs of an attempt stay until they are acknowledged, while the 
   t.same(readdirSync(join(folder.root, "a/1")).sort(), ["err", "out", "work"]);
 });
 
-t.test("a large project is prepared while other slots go on, and put right as well", async (t) => {
+t.test("a large project is prepared while other slots go on, and reset as well", async (t) => {
   const { attachment, folder } = await attachAgent(t, { slots: [0, 1].map((slot) => ({ slot, env: {} })) });
   const files = Object.fromEntries(Array.from({ length: 3000 }, (_, n) => [`d${n % 50}/f${n}`, `${n}`]));
   const tree = stageTree(folder, files);

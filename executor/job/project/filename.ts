@@ -15,6 +15,6 @@ export function refuseFileName(bytes: Buffer): never {
     .replace(/[^\x20-\x7e]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, "0")}`);
   throw new ProjectRefusal(
     `${shown}: the name of this file is not valid UTF-8`,
-    "rename it, or leave it out: put it into .gitignore, or narrow the project with `code`",
+    "rename it, or exclude it: add it to .gitignore, or select files with `code`",
   );
 }

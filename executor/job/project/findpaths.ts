@@ -12,11 +12,11 @@ const MAX_WALKED_ENTRIES = 150_000;
 /** How many paths are collected: enough to tell which folders are too large. */
 const MAX_PATHS = 50_000;
 
-/** The paths of a project, relative to its root. `isCut`: there are more than were looked at. */
+/** The paths of a project, relative to its root. `isTruncated`: there are more than were looked at. */
 export interface FoundPaths {
   paths: string[];
   runDirectories: string[];
-  isCut: boolean;
+  isTruncated: boolean;
 }
 
 /**
@@ -26,7 +26,7 @@ export interface FoundPaths {
 export function findPaths(root: string, scope: ProjectScope): FoundPaths {
   const search = new PathSearch(root, scope);
   search.addRepository("", findWorkTree(root));
-  return { paths: search.paths, runDirectories: search.folders.runDirectories, isCut: search.isCut };
+  return { paths: search.paths, runDirectories: search.folders.runDirectories, isTruncated: search.isTruncated };
 }
 
 class PathSearch {
@@ -41,7 +41,7 @@ class PathSearch {
     this.folders = new FolderCheck(root);
   }
 
-  get isCut(): boolean {
+  get isTruncated(): boolean {
     return this.walkedEntries > MAX_WALKED_ENTRIES || this.paths.length >= MAX_PATHS;
   }
 
@@ -56,7 +56,7 @@ class PathSearch {
   private addListing(folder: string, { files, badNames, repositories, submodules }: GitListing): void {
     for (const name of files) {
       const path = joinPath(folder, name);
-      if (this.isCut) return;
+      if (this.isTruncated) return;
       if (!this.scope.includes(path) || !this.folders.holdsFiles(dirname(path))) continue;
       const bytes = badNames.get(name);
       if (bytes !== undefined) refuseFileName(joinBytes(folder, bytes));
@@ -82,7 +82,7 @@ class PathSearch {
     const path = join(this.root, folder);
     for (const entry of readFolder(path)) {
       this.walkedEntries++;
-      if (this.isCut) return;
+      if (this.isTruncated) return;
       const inner = joinPath(folder, entry.name);
       const absolute = join(this.root, inner);
       if (entry.name === ".git" || rules.isIgnored(absolute, entry.isDirectory())) continue;

@@ -4,7 +4,7 @@ import type { LeftOutFile, ProjectFile } from "./project.js";
 import { readProjectLink } from "./projectlink.js";
 import { refuseUnreadable } from "./refusal.js";
 
-/** The largest file that goes along. */
+/** The largest file that is copied to nodes. */
 export const MAX_FILE_BYTES = 4 << 20;
 
 const LINK_MODE = 0o120000;

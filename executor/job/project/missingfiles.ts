@@ -2,15 +2,15 @@ import { dirname, posix } from "node:path";
 import type { Program } from "../job.js";
 import { adviseOnFile, adviseOnModule } from "./missingadvice.js";
 import type { MissingName } from "./missingnames.js";
-import { findInRoot, findLinkOut, findStanding, joinInRoot, type LocalFiles } from "./whereabouts.js";
+import { findFileStatus, findInRoot, findLinkOut, joinInRoot, type LocalFiles } from "./whereabouts.js";
 
 /** A path in a working copy on a node. Its top is the project's root. */
 const IN_WORKING_COPY = /\/runs\/[^/]+\/w\/\d+\/(.+)$/;
 const NODE_SUFFIXES = ["", ".js", ".json", ".mjs", ".cjs", "/index.js"];
 
 /**
- * Returns what to do about something that `program` did not find, where it lies in the project on this machine; undefined where it
- * does not. Nothing outside of the project is looked at.
+ * Returns what to do about something that `program` did not find, if the project on this machine contains it; otherwise
+ * undefined. Nothing outside the project is read.
  */
 export function explainMissing(missing: MissingName, program: Program, files: LocalFiles): string | undefined {
   switch (missing.kind) {
@@ -49,16 +49,16 @@ function explainAt(
   const path = joinInRoot(base, name);
   if (path === undefined) return undefined;
   const link = findLinkOut(files, path);
-  if (link !== undefined) return adviseOnFile({ path, link, standing: "leads out of the project" }, files.folders);
+  if (link !== undefined) return adviseOnFile({ path, link, status: "leads out of the project" }, files.folders);
   const kind = findInRoot(files, path);
   if (kind === undefined) return undefined;
-  const standing = findStanding(files, path, kind);
-  if (standing === undefined) return undefined;
-  if (standing !== "goes along") return adviseOnFile({ path, standing, by: files.project?.narrowedBy }, files.folders);
+  const status = findFileStatus(files, path, kind);
+  if (status === undefined) return undefined;
+  if (status !== "copied") return adviseOnFile({ path, status, by: files.project?.narrowedBy }, files.folders);
   if (naming === "absolute")
-    return `${path} goes along, but the program names it by its path on this machine: name it relative to the working directory`;
+    return `\`${path}\` is copied to nodes, but the program uses its absolute path on this machine. Use a path relative to the working directory.`;
   if (naming === "elsewhere")
-    return `${path} goes along, but programs start in ${files.folders.cwd}, not in ${base}: set \`cwd: ${base}\``;
+    return `\`${path}\` is copied to nodes, but programs start in \`${files.folders.cwd}\`, not in \`${base}\`. Set \`cwd: ${base}\`.`;
   return undefined;
 }
 
@@ -71,12 +71,12 @@ function explainModule(module: string, program: Program, files: LocalFiles): str
     for (const file of [`${path}.py`, `${path}/__init__.py`]) {
       const found = joinInRoot(base, file);
       if (found === undefined || findInRoot(files, found) !== "file") continue;
-      const standing = findStanding(files, found, "file");
-      if (standing === undefined) return undefined;
-      if (standing === "goes along") return searched.has(base) ? undefined : adviseOnModule(found, base);
-      if (standing === "no project")
-        return `${found} lies beside the job file, but no project goes along: name its folder in \`project\``;
-      return adviseOnFile({ path: found, standing, by: project?.narrowedBy }, folders);
+      const status = findFileStatus(files, found, "file");
+      if (status === undefined) return undefined;
+      if (status === "copied") return searched.has(base) ? undefined : adviseOnModule(found, base);
+      if (status === "no project")
+        return `\`${found}\` is next to the job file, but the job has no project. Name its folder in \`project\`.`;
+      return adviseOnFile({ path: found, status, by: project?.narrowedBy }, folders);
     }
   }
   const file = findModuleElsewhere(path, files);

@@ -12,14 +12,14 @@ export interface ProjectFile {
   readonly target?: string;
 }
 
-/** A file that does not go along, or a run directory. */
+/** A file or a run directory that is not copied to nodes. */
 export interface LeftOutFile {
   readonly path: string;
   readonly why: "env file" | "over 4 MB" | "run directory" | "leads out of the project";
   readonly sizeBytes?: number;
 }
 
-/** The files that go along with a job, and where its programs start. All paths but `root` are relative to the project's root. */
+/** The files of a job that are copied to nodes, and where its programs start. All paths but `root` are relative to the project's root. */
 export interface Project {
   /** Absolute. */
   readonly root: string;
@@ -31,7 +31,7 @@ export interface Project {
 
 /** Where the programs of a job start in their working copy. All paths are relative to its top; "." is the top itself. */
 export interface LaunchFolders {
-  /** Of the job file: staged files lie at their paths relative to it. */
+  /** The folder of the job file: paths of staged files are relative to it. */
   readonly job: string;
   readonly cwd: string;
   /** Folders that PYTHONPATH begins with. */

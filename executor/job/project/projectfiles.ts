@@ -6,7 +6,7 @@ import { rejectLargeProject } from "./projectlimits.js";
 import { ProjectScope } from "./projectscope.js";
 import { ProjectRefusal, refuseUnreadable } from "./refusal.js";
 
-/** The files of a project, sorted by path, or why it cannot go along. */
+/** The files of a project, sorted by path, or why it cannot be copied to nodes. */
 export type ProjectListing =
   | { ok: true; files: ProjectFile[]; leftOut: LeftOutFile[] }
   | { ok: false; message: string; hint: string };
@@ -15,7 +15,7 @@ export interface ProjectSelection {
   root: string;
   /** `code:` of the job: files, folders or globs of either, relative to the root; undefined = everything. */
   code?: readonly string[];
-  /** Files and folders that do not go along, such as inputs and results; relative to the root. */
+  /** Files and folders that are not copied to nodes, such as inputs and results; relative to the root. */
   exclude: ReadonlySet<string>;
 }
 
@@ -35,10 +35,10 @@ export function listProject(selection: ProjectSelection): ProjectListing {
 function listFiles({ root, code, exclude }: ProjectSelection) {
   const real = resolveRoot(root);
   const scope = ProjectScope.create(real, code, exclude);
-  const { paths, runDirectories, isCut } = findPaths(real, scope);
+  const { paths, runDirectories, isTruncated } = findPaths(real, scope);
   const { files, leftOut } = inspectPaths(real, paths);
   for (const path of runDirectories) leftOut.push({ path, why: "run directory" });
-  rejectLargeProject(root, files, isCut);
+  rejectLargeProject(root, files, isTruncated);
   scope.rejectUnmatched([...files, ...leftOut].map(({ path }) => path));
   return { files: files.sort(comparePaths), leftOut: leftOut.sort(comparePaths) };
 }
@@ -51,7 +51,7 @@ function resolveRoot(root: string): string {
     if (!["ENOENT", "ENOTDIR", "ELOOP"].includes((error as NodeJS.ErrnoException).code!)) refuseUnreadable(root, error);
     throw new ProjectRefusal(
       `the project ${root} does not exist`,
-      "name the folder of the project, or write `project: none`",
+      "name the folder of the project, or set `project: none`",
     );
   }
   throw new ProjectRefusal(`the project ${root} is not a folder`, "name the folder that the file lies in");

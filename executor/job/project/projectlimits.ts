@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import { ProjectRefusal } from "./refusal.js";
 
-/** How much of a project goes along at most. */
+/** The most bytes and files of a project that are copied to nodes. */
 export const MAX_PROJECT_BYTES = 100 << 20;
 export const MAX_PROJECT_FILES = 20_000;
 
@@ -20,19 +20,19 @@ interface SizedFile {
   readonly sizeBytes: number;
 }
 
-/** Throws a ProjectRefusal if the files of a project are too many or too large. `isCut`: there are more files than are listed. */
-export function rejectLargeProject(root: string, files: readonly SizedFile[], isCut: boolean): void {
+/** Throws a ProjectRefusal if the files of a project are too many or too large. `isTruncated`: there are more files than are listed. */
+export function rejectLargeProject(root: string, files: readonly SizedFile[], isTruncated: boolean): void {
   const totals = sumByFolder(files);
   const all = totals.get(".") ?? { files: 0, bytes: 0 };
-  if (!isCut && all.bytes <= MAX_PROJECT_BYTES && all.files <= MAX_PROJECT_FILES) return;
-  const measure: keyof Total = isCut || all.files > MAX_PROJECT_FILES ? "files" : "bytes";
+  if (!isTruncated && all.bytes <= MAX_PROJECT_BYTES && all.files <= MAX_PROJECT_FILES) return;
+  const measure: keyof Total = isTruncated || all.files > MAX_PROJECT_FILES ? "files" : "bytes";
   const largest = findLargestFolders(totals, measure).map((folder) => `${folder}/ ${formatTotal(totals.get(folder)!)}`);
-  const size = isCut ? `more than ${formatTotal(all)}` : formatTotal(all);
+  const size = isTruncated ? `more than ${formatTotal(all)}` : formatTotal(all);
   const most = formatTotal({ files: MAX_PROJECT_FILES, bytes: MAX_PROJECT_BYTES });
   throw new ProjectRefusal(
-    `the project ${root} is too large to go along: ${size}; the limit is ${most}` +
+    `the project ${root} is too large to copy to nodes: ${size}; the limit is ${most}` +
       (largest.length === 0 ? "" : `. Its largest folders: ${largest.join(", ")}`),
-    "narrow it with `code: [src/, conf/]`, or write `project: none`; put data into .gitignore, and what chunks read of it into `inputs`",
+    "select files with `code: [src/, conf/]`, or set `project: none`; add data to .gitignore, and what chunks read of it to `inputs`",
   );
 }
 
@@ -51,7 +51,7 @@ function sumByFolder(files: readonly SizedFile[]): Map<string, Total> {
   return totals;
 }
 
-/** Returns the largest folders, each as deep as most of it lies in one folder. */
+/** Returns the largest folders, replacing each by its subfolder where that holds most of it. */
 function findLargestFolders(totals: ReadonlyMap<string, Total>, measure: keyof Total): string[] {
   const children = new Map<string, string[]>();
   for (const folder of totals.keys()) {

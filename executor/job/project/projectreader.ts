@@ -28,7 +28,11 @@ export function readProjectRoot(reader: JobReader): string | undefined {
     return canBeProject(reader.folder, homedir()) ? findProjectRoot(reader.folder, homedir()) : undefined;
   const root = resolve(reader.folder, written);
   if (isHomeOrAbove(root, homedir())) {
-    reader.reportAt(["project"], `project: ${root} is your home folder or lies above it`, "name a folder below it");
+    reader.reportAt(
+      ["project"],
+      `project: ${root} is your home folder or lies above it`,
+      "move the job file into a folder of its own, and name that folder",
+    );
     return undefined;
   }
   if (isBelow(root, reader.folder)) return root;
@@ -44,19 +48,18 @@ export interface ProjectSetup {
 }
 
 /**
- * Lists the files that go along, and finds out where programs start. The job file, what the job stages as inputs or publishes as
- * outputs, and what a build made here are not a part of the project: a run must not change what the next one begins with. Reports
- * why the project cannot go along. `root`:
- * undefined = no project goes along.
+ * Lists the files that are copied to nodes, and finds out where programs start. The job file, what the job stages as inputs or
+ * publishes as outputs, and what a build wrote on this machine are not part of the project, because a run must not change what the
+ * next one starts with. Reports why the project cannot be copied. `root`: undefined = the job has no project.
  */
 export function readProject(reader: JobReader, root: string | undefined, space: UnitSpace): ProjectSetup {
   const build = readBuild(reader, space);
   if (root === undefined) {
-    if (build !== undefined && !reader.has(["project"]))
+    if (build !== undefined && !reader.has(["project"]) && !reader.has(["directory"]))
       reader.reportAt(
         ["build"],
-        "build: there is no project in your home folder",
-        "put the job file into a folder below it",
+        "build: there is no project, because the job file lies in your home folder, above it, or in a shared folder",
+        "move the job file into a folder of its own",
       );
     return { project: undefined, folders: NO_PROJECT_FOLDERS };
   }

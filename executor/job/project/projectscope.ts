@@ -13,7 +13,7 @@ interface CodePattern {
   matches(path: string): boolean;
 }
 
-/** Which paths of a project may go along, by what the job says. Paths are relative to the root. */
+/** Selects the paths of a project that may be copied to nodes, as the job says. Paths are relative to the root. */
 export class ProjectScope {
   private constructor(
     private readonly root: string,
@@ -26,12 +26,12 @@ export class ProjectScope {
     return new ProjectScope(root, code?.map(parsePattern), exclude);
   }
 
-  /** Returns whether the file at `path` may go along. */
+  /** Returns whether the file at `path` may be copied. */
   includes(path: string): boolean {
     return !this.isExcluded(path) && (this.code === undefined || this.code.some((one) => one.matches(path)));
   }
 
-  /** Returns whether anything in `folder` may go along; "" is the root. */
+  /** Returns whether anything in `folder` may be copied; "" is the root. */
   includesBelow(folder: string): boolean {
     if (folder === "") return true;
     if (this.isExcluded(folder)) return false;
@@ -51,7 +51,7 @@ export class ProjectScope {
         ? `code: nothing in "${written}" belongs to the project ${this.root}`
         : `code: "${written}" matches no file of the project ${this.root}`,
       isThere
-        ? "ignored files and results do not go along; list what the program needs in `inputs`"
+        ? "ignored files and results are not copied to nodes; add what the program needs to `inputs`"
         : suggestPath(this.root, /[*?[{(]/.test(written) && base !== written ? base : written),
     );
   }

@@ -1,4 +1,4 @@
-/** Why a project cannot go along, and what to do about it. Thrown within this folder only: `listProject` returns it. */
+/** Why a project cannot be copied to nodes, and what to do about it. Thrown within this folder only: `listProject` returns it. */
 export class ProjectRefusal extends Error {
   constructor(
     message: string,
@@ -14,6 +14,6 @@ export function refuseUnreadable(path: string, error: unknown): never {
   if (code !== "EACCES" && code !== "EPERM") throw error;
   throw new ProjectRefusal(
     `${path}: permission denied`,
-    `make it readable (\`chmod u+rX\`, or as its owner), or leave it out: put it into .gitignore, or narrow the project with \`code\``,
+    `make it readable (\`chmod u+rX\`, or as its owner), or exclude it: add it to .gitignore, or select files with \`code\``,
   );
 }

@@ -5,12 +5,12 @@ import { IgnoreRules } from "./gitignore.js";
 import type { LaunchFolders, LeftOutFile, Project } from "./project.js";
 import { ProjectRefusal } from "./refusal.js";
 
-/** Whether a file of the project here goes along with a job, or why it does not. */
-export type Standing = "goes along" | LeftOutFile["why"] | "ignored" | "not in code" | "no project";
+/** Whether a file on this machine is copied to nodes, or why it is not. */
+export type FileStatus = "copied" | LeftOutFile["why"] | "ignored" | "not in code" | "no project";
 
 /** The files of a job on this machine, and which of them a chunk gets. */
 export interface LocalFiles {
-  /** Absolute: of the project, or the job file's folder where no project goes along. */
+  /** Absolute: of the project, or the job file's folder if the job has no project. */
   readonly root: string;
   readonly project: Project | undefined;
   readonly folders: LaunchFolders;
@@ -18,7 +18,7 @@ export interface LocalFiles {
   readonly inputs: readonly string[];
 }
 
-/** Returns whether `path` (relative to the root) is a file or folder that lies in the root, links resolved; undefined = neither. */
+/** Returns whether `path` (relative to the root) is a file or folder in the root, links resolved; undefined = neither. */
 export function findInRoot({ root }: LocalFiles, path: string): "file" | "folder" | undefined {
   try {
     const top = realpathSync(root);
@@ -31,19 +31,19 @@ export function findInRoot({ root }: LocalFiles, path: string): "file" | "folder
   }
 }
 
-/** Returns the link out of the project that `path` is, or leads through. It is known without a look behind it. */
+/** Returns the link out of the project that `path` is, or leads through. The target of the link is not read. */
 export function findLinkOut({ project }: LocalFiles, path: string): string | undefined {
   const links = project?.leftOut.filter(({ why }) => why === "leads out of the project") ?? [];
   return links.find((link) => isAtOrBelow(path, link.path))?.path;
 }
 
-/** Returns the standing of a file or folder that lies in the root; undefined where it is not known. */
-export function findStanding(files: LocalFiles, path: string, kind: "file" | "folder"): Standing | undefined {
+/** Returns the status of a file or folder in the root; undefined if it is not known. */
+export function findFileStatus(files: LocalFiles, path: string, kind: "file" | "folder"): FileStatus | undefined {
   const { root, project, inputs } = files;
   const isPart = (one: string) => one === path || (kind === "folder" && isAtOrBelow(one, path));
-  if (inputs.some(isPart)) return "goes along";
+  if (inputs.some(isPart)) return "copied";
   if (project === undefined) return "no project";
-  if (project.files.some((file) => isPart(file.path))) return "goes along";
+  if (project.files.some((file) => isPart(file.path))) return "copied";
   const leftOut = project.leftOut.find((one) => isPart(one.path) || isAtOrBelow(path, one.path));
   if (leftOut !== undefined) return leftOut.why;
   if (isIgnored(root, path, kind)) return "ignored";

@@ -47,7 +47,7 @@ export interface AttachOptions {
 export class Attachment implements ResultSource {
   private isSpecSent = false;
   private readonly stager: FileStager;
-  /** Undefined where no project goes along. */
+  /** Undefined where there is no project. */
   private readonly treeStager: TreeStager | undefined;
   /** Undefined where the project is not built. */
   private readonly builder: ProjectBuilder | undefined;

@@ -29,6 +29,6 @@ export async function checkDirectory(connection: Connection, directory: string):
   const fault = (outcome.kind === "exit" && FAULTS[outcome.code]) || `cannot be checked: ${outcome.stderr.trim()}`;
   throw new MusterError("NO_DIRECTORY", `directory ${directory} ${fault}`, {
     node: node.name,
-    next: "Put it there with the playbook files, with git, or by hand. Or remove `directory`, so that the project goes along.",
+    next: "Put it there with the playbook files, with git, or by hand. Or remove `directory`, so that muster copies the project there.",
   });
 }

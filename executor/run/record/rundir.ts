@@ -35,7 +35,7 @@ export interface RunDirectory {
   /** The nonces of all coordinators in the journal, this one included. */
   nonces: readonly string[];
   ids: SignedAttemptIds;
-  /** The project's files as the run began with them; undefined where none go along. */
+  /** The project's files as the run began with them; undefined where there are none. */
   snapshot: ProjectSnapshot | undefined;
   /** Files of the project that have changed since the run began. */
   changedFiles: readonly string[];
@@ -130,7 +130,7 @@ interface RunIdentity extends RunDirectoryOptions {
 }
 
 /**
- * Takes the snapshot of a new run, or opens that of an older one. Returns undefined where no project goes along, and for runs that
+ * Takes the snapshot of a new run, or opens that of an older one. Returns undefined where there is no project, and for runs that
  * began before projects did.
  */
 async function openProject(path: string, job: Job, replay: RunReplay): Promise<ProjectSnapshot | undefined> {

@@ -27,7 +27,7 @@ export interface RunSummary {
   nodes: NodeSummary[];
   /** The first hundred chunks that failed. */
   failures: Failure[];
-  /** Which keys of the job bring along what failed attempts of this session lacked; absent if nothing is known. */
+  /** Which keys of the job copy to nodes what failed attempts of this session lacked; absent if nothing is known. */
   hints?: string[];
   /** The nodes that may still hold processes or files of the run; absent in older summaries. */
   leftovers?: Leftover[];

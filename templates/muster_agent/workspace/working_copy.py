@@ -43,7 +43,7 @@ class PlacedFile:
 
 
 class WorkingCopy:
-    """Before each attempt it is made equal to a layout: what an earlier attempt changed, added or removed is put right. A change
+    """Before each attempt it is made equal to a layout: what an earlier attempt changed, added or removed is reset. A change
     is seen by inode, size, mode and times; contents are not read again. Compiled Python modules stay: Python checks
     them against their sources. `prepared`: the layout that the folder is equal to, until an attempt starts in it."""
 
@@ -156,7 +156,7 @@ def is_bytecode(name: bytes) -> bool:
 
 
 def list_folder(folder: bytes) -> list[os.DirEntry[bytes]]:
-    """Its entries. An attempt may have changed its permissions, which are put right."""
+    """Its entries. An attempt may have changed its permissions, which are reset."""
     if stat.S_IMODE(os.lstat(folder).st_mode) != FOLDER_MODE:
         os.chmod(folder, FOLDER_MODE)
     with os.scandir(folder) as entries:

@@ -40,7 +40,7 @@ for (const [what, text, message] of TABLE)
     t.equal(found?.slice(0, message.length), message);
   });
 
-t.test("a build is read with its environment, and what was built here does not go along", async (t) => {
+t.test("a build is read with its environment, and what was built on this machine is not copied", async (t) => {
   const text = `${RANGE}env: {A: 1, B: 2}\nbuild: {command: [make, -j, 4], outputs: [tool, lib/, "*.so"], env: {B: 3}, per: gpu}\n`;
   const folder = createFolder(t, { ".project-root": "", tool: "built here", "lib/x.c": "", "job.yaml": text });
   const job = loadJob(`${folder}/job.yaml`);

@@ -97,7 +97,7 @@ t.test("a program that the repository names is not run", options, async (t) => {
   t.same(readdirSync(folder).sort(), [".git", "a.py"]);
 });
 
-t.test("submodules go along, and must be checked out", options, async (t) => {
+t.test("submodules are copied, and must be checked out", options, async (t) => {
   const inner = createRepository(t, { "inner.py": "" });
   const library = createRepository(t, { "lib.py": "", ".gitignore": "*.o\n" });
   git(library, "submodule", "--quiet", "add", inner, "deep/inner");
@@ -138,7 +138,7 @@ t.test("a submodule that was copied without its .git, and one that .gitmodules d
   t.same(listPaths(folder), ["main.py"], "git cannot check it out");
 });
 
-t.test("other repositories in the project go along by their own rules", options, async (t) => {
+t.test("other repositories in the project are copied by their own rules", options, async (t) => {
   const folder = createRepository(t, { "main.py": "", ".gitignore": "*.log\n" });
   addFiles(folder, { "nested/a.py": "", "nested/.gitignore": "*.o", "nested/x.o": "", "nested/x.log": "" });
   commitAll(`${folder}/nested`);

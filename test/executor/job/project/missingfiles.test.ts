@@ -26,7 +26,7 @@ function explain(files: LocalFiles, stderr: string, program = COMMAND): (string 
 const lacks = (path: string) => `cat: ${path}: No such file or directory`;
 const lacksModule = (name: string) => `ModuleNotFoundError: No module named '${name}'`;
 
-/** A project with a file of each standing. */
+/** A project with a file of each status. */
 function createProject(create: typeof createFolder) {
   const outside = createFolder(t, { "far.txt": "far" });
   const root = create(t, {
@@ -51,35 +51,26 @@ for (const [kind, create] of [
   ["git", createRepository],
   ["no git", createFolder],
 ] as const)
-  t.test(`a file that lies here and does not go along (${kind})`, { skip: kind === "git" && gitMissing }, async (t) => {
+  t.test(`a file that is not copied to nodes (${kind})`, { skip: kind === "git" && gitMissing }, async (t) => {
     const root = createProject(create);
     const files = localFiles(root);
     for (const [stderr, advice] of [
-      [
-        lacks("conf/model.bin"),
-        "conf/model.bin lies in the project here, but does not go along (ignored by git): list it in inputs",
-      ],
-      [
-        lacks("./cache/deep/x.txt"),
-        "cache/deep/x.txt lies in the project here, but does not go along (ignored by git): list it in inputs",
-      ],
-      [lacks("cache/"), "cache lies in the project here, but does not go along (ignored by git): list it in inputs"],
+      [lacks("conf/model.bin"), "`conf/model.bin` is not copied to nodes (ignored by git). Add it to `inputs`."],
+      [lacks("./cache/deep/x.txt"), "`cache/deep/x.txt` is not copied to nodes (ignored by git). Add it to `inputs`."],
+      [lacks("cache/"), "`cache` is not copied to nodes (ignored by git). Add it to `inputs`."],
       [
         lacks(`${COPY}/conf/model.bin`),
-        "conf/model.bin lies in the project here, but does not go along (ignored by git): list it in inputs",
+        "`conf/model.bin` is not copied to nodes (ignored by git). Add it to `inputs`.",
       ],
-      [lacks("big.dat"), "big.dat lies in the project here, but does not go along (over 4 MB): list it in inputs"],
-      [
-        lacks(".env"),
-        ".env lies in the project here, but does not go along (it may hold secrets): pass its values on with env_file",
-      ],
+      [lacks("big.dat"), "`big.dat` is not copied to nodes (over 4 MB). Add it to `inputs`."],
+      [lacks(".env"), "`.env` is not copied to nodes (it may hold secrets). Pass its values with `env_file`."],
       [
         lacks("data/far.txt"),
-        "data/far.txt lies in the project here, but does not go along (data is a link out of the project): list it in inputs",
+        "`data/far.txt` is not copied to nodes (`data` is a link out of the project). Add it to `inputs`.",
       ],
       [
         lacks(`${root}/conf/a.yaml`),
-        "conf/a.yaml goes along, but the program names it by its path on this machine: name it relative to the working directory",
+        "`conf/a.yaml` is copied to nodes, but the program uses its absolute path on this machine. Use a path relative to the working directory.",
       ],
       [lacks("conf/a.yaml"), undefined],
       [lacks("conf/none.yaml"), undefined],
@@ -88,36 +79,35 @@ for (const [kind, create] of [
       [lacks(`${COPY}/../../etc/passwd`), undefined],
     ] as const)
       t.same(explain(files, stderr), [advice], stderr);
-    t.same(explain({ ...files, inputs: ["big.dat"] }, lacks("big.dat")), [undefined], "an input goes along");
+    t.same(explain({ ...files, inputs: ["big.dat"] }, lacks("big.dat")), [undefined], "an input is copied");
   });
 
-t.test("code narrows the project down", { skip: gitMissing }, async (t) => {
+t.test("code selects files of the project", { skip: gitMissing }, async (t) => {
   const root = createProject(createRepository);
   const files = localFiles(root, {}, ["main.py", "tools/run.js"]);
-  const notInCode = (path: string) =>
-    `${path} lies in the project here, but does not go along (not in code): add it to code`;
+  const notInCode = (path: string) => `\`${path}\` is not copied to nodes (not in \`code\`). Add it to \`code\`.`;
   t.same(explain(files, lacks("conf/a.yaml")), [notInCode("conf/a.yaml")]);
   t.same(explain(files, lacksModule("lib.x")), [notInCode("lib/x.py")]);
   t.same(explain(files, lacksModule("lib.pkg")), [notInCode("lib/pkg/__init__.py")]);
-  t.match(explain(files, lacks("conf/model.bin")), [/ignored by git\): list it in inputs/]);
+  t.match(explain(files, lacks("conf/model.bin")), [/ignored by git\)\. Add it to `inputs`/]);
   const required = `Error: Cannot find module './util'\nRequire stack:\n- ${COPY}/tools/run.js\n`;
   t.same(explain(files, required), [notInCode("tools/util.js")]);
   const imports = { ...files, project: { ...files.project!, narrowedBy: "imports" as const } };
   t.match(explain(imports, lacks("conf/a.yaml")), [
-    /\(not in code\): list it in inputs, or name files and folders in code$/,
+    /\(not in `code`\)\. Add it to `inputs`, or list files and folders in `code`\.$/,
   ]);
 });
 
 t.test("a job file below the root, and another working directory", async (t) => {
   const root = createProject(createFolder);
   const below = localFiles(root, { folders: { job: "conf", cwd: "lib", pythonPath: [] } });
-  t.match(explain(below, lacks("model.bin")), [/^conf\/model\.bin .*: list it in inputs as model\.bin$/]);
-  t.match(explain(below, lacks("big.dat")), [/: move it below the job file, and list it in inputs$/]);
+  t.match(explain(below, lacks("model.bin")), [/^`conf\/model\.bin` .*\. Add it to `inputs` as `model\.bin`\.$/]);
+  t.match(explain(below, lacks("big.dat")), [/\. Add it to `inputs` as `\.\.\/big\.dat`\.$/]);
   t.same(explain(below, lacks("conf/a.yaml")), [
-    "conf/a.yaml goes along, but programs start in lib, not in .: set `cwd: .`",
+    "`conf/a.yaml` is copied to nodes, but programs start in `lib`, not in `.`. Set `cwd: .`.",
   ]);
   t.same(explain(below, lacks("a.yaml")), [
-    "conf/a.yaml goes along, but programs start in lib, not in conf: set `cwd: conf`",
+    "`conf/a.yaml` is copied to nodes, but programs start in `lib`, not in `conf`. Set `cwd: conf`.",
   ]);
 });
 
@@ -125,7 +115,7 @@ t.test("a module in another folder", async (t) => {
   const root = createProject(createFolder);
   const files = localFiles(root);
   const elsewhere = (path: string) =>
-    `${path} goes along, but Python does not look for modules in lib: add lib to pythonpath`;
+    `\`${path}\` is copied to nodes, but Python does not look for modules in \`lib\`. Add \`lib\` to \`pythonpath\`.`;
   t.same(explain(files, lacksModule("x")), [elsewhere("lib/x.py")]);
   t.same(explain(files, lacksModule("pkg")), [elsewhere("lib/pkg/__init__.py")]);
   t.same(explain(files, lacksModule("numpy")), [undefined]);
@@ -133,13 +123,17 @@ t.test("a module in another folder", async (t) => {
   t.same(explain(withPath, lacksModule("x")), [undefined], "it is looked for there already");
   const script: Program = { kind: "script", script: { path: "lib/x.py", source: "" }, prefix: [] };
   t.same(explain(files, lacksModule("main"), script), [
-    "main.py goes along, but Python does not look for modules in .: add . to pythonpath",
+    "`main.py` is copied to nodes, but Python does not look for modules in `.`. Add `.` to `pythonpath`.",
   ]);
 });
 
 t.test("a job without a project", async (t) => {
   const root = createProject(createFolder);
   const files = { ...localFiles(root), project: undefined };
-  t.match(explain(files, lacks("conf/a.yaml")), [/does not go along \(no project does\): list it in inputs$/]);
-  t.match(explain(files, lacksModule("main")), [/^main\.py lies beside the job file.*name its folder in `project`$/]);
+  t.match(explain(files, lacks("conf/a.yaml")), [
+    /is not copied to nodes \(the job has no project\)\. Add it to `inputs`\.$/,
+  ]);
+  t.match(explain(files, lacksModule("main")), [
+    /^`main\.py` is next to the job file.*Name its folder in `project`\.$/,
+  ]);
 });

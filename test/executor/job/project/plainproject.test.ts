@@ -6,7 +6,7 @@ import { addFiles, createFolder, list, listPaths, listWithoutPrivileges, refuse 
 const RUN = '{"n":1,"e":"run","id":"x"}\n';
 const PIPELINE = '{"n":1,"e":"pipeline","id":"x"}\n';
 
-t.test("everything goes along but what .gitignore says, at every level", async (t) => {
+t.test("all files are copied except those that .gitignore names, at every level", async (t) => {
   const folder = createFolder(t, {
     ".gitignore": "*.log\n/build/\nout/\n!keep.log\nCase.txt\n",
     ".hidden/x": "",
@@ -106,12 +106,12 @@ t.test("what is left out, and what is said about it", async (t) => {
   ]);
 });
 
-t.test("a project that is a run directory as well still goes along", async (t) => {
+t.test("a project that is a run directory as well is still copied", async (t) => {
   const folder = createFolder(t, { "journal.ndjson": RUN, "w.py": "" });
   t.same(listPaths(folder), ["journal.ndjson", "w.py"]);
 });
 
-t.test("sockets, pipes and empty folders do not go along", async (t) => {
+t.test("sockets, pipes and empty folders are not copied", async (t) => {
   const folder = createFolder(t, { "w.py": "" });
   mkdirSync(`${folder}/empty`);
   t.equal(spawnSync("mkfifo", [`${folder}/pipe`]).status, 0);
@@ -211,8 +211,8 @@ t.test("an entry of code that matches nothing is refused", async (t) => {
     ["src/modle.py", 'code: "src/modle.py" matches no file', 'did you mean "src/model.py"?'],
     ["scr/**/*.py", 'code: "scr/**/*.py" matches no file', 'did you mean "src"?'],
     ["src/*.cpp", 'code: "src/*.cpp" matches no file', "check the pattern"],
-    ["data", 'code: nothing in "data" belongs to the project', "list what the program needs in `inputs`"],
-    ["results/", 'code: nothing in "results/" belongs to the project', "list what the program needs in `inputs`"],
+    ["data", 'code: nothing in "data" belongs to the project', "add what the program needs to `inputs`"],
+    ["results/", 'code: nothing in "results/" belongs to the project', "add what the program needs to `inputs`"],
     ["/etc", 'code: "/etc" is absolute', "relative to the root"],
     ["../x", 'code: "../x" contains ".."', "relative to the root"],
     ["", 'code: "" is empty', "relative to the root"],

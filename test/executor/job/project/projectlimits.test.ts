@@ -14,7 +14,7 @@ t.test("a project that is too large is refused with its largest folders", async 
   const { message, hint } = refuse(folder);
   t.equal(
     message,
-    `the project ${folder} is too large to go along: 34 files of 109 MB; the limit is 20,000 files of 100 MB. Its largest folders: ` +
+    `the project ${folder} is too large to copy to nodes: 34 files of 109 MB; the limit is 20,000 files of 100 MB. Its largest folders: ` +
       "exp/data/images/ 30 files of 105 MB, mid/ 1 file of 2 MB, small/ 1 file of 1.5 MB",
   );
   t.match(hint, /`code: \[src\/, conf\/\]`.*`project: none`.*\.gitignore.*`inputs`/);
@@ -28,7 +28,7 @@ t.test("the number of files is limited", async (t) => {
   rejectLargeProject("/p", files, false);
   const more = [...files, { path: "src/a.py", sizeBytes: 0 }];
   const message =
-    "the project /p is too large to go along: 20,001 files of 0 MB; the limit is 20,000 files of 100 MB. " +
+    "the project /p is too large to copy to nodes: 20,001 files of 0 MB; the limit is 20,000 files of 100 MB. " +
     "Its largest folders: many/ 20,000 files of 0 MB, src/ 1 file of 0 MB";
   t.throws(() => rejectLargeProject("/p", more, false), { message });
   const limit = [{ path: "a", sizeBytes: 100 * 2 ** 20 }];
