@@ -7,7 +7,7 @@ import type { SlotEvent } from "./node/slotmonitor.js";
 import type { RunCounters } from "./record/counters.js";
 import type { EventLog } from "./record/eventlog.js";
 import type { Journal } from "./record/journal.js";
-import type { ProgramVersions } from "./record/programversions.js";
+import type { RunReplay } from "./record/replay.js";
 import type { Rechecks } from "./results/rechecks.js";
 import type { RunObserver } from "./runobserver.js";
 
@@ -18,7 +18,7 @@ export interface RunRecords {
   eventLog: EventLog;
   journal: Journal;
   rechecks: Rechecks;
-  programs: ProgramVersions;
+  replay: Pick<RunReplay, "programs">;
 }
 
 /** Counts what happens in a run, records it in the journal, and shows it. */
@@ -42,9 +42,9 @@ export class RunReports {
 
   /** Records the file of a program in the job's directory. Warns once per node and file of one that is not as elsewhere, or as before. */
   reportProgram(worker: NodeWorker, path: string, sha256: string): void {
-    const { programs, eventLog, observer } = this.records;
+    const { replay, eventLog, observer } = this.records;
     const { name } = worker.node;
-    const { isNew, warning } = programs.compare(name, path, sha256);
+    const { isNew, warning } = replay.programs.compare(name, path, sha256);
     if (isNew) eventLog.recordProgram(name, path, sha256);
     if (warning !== undefined) observer.nodeWarning(worker, warning);
   }
