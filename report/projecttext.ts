@@ -6,7 +6,9 @@ import { formatBytes, pluralize, toPrintableText } from "./format.js";
 const MAX_LISTED_FILES = 100;
 
 /** Formats which files of a project are copied to nodes, and where its programs start. */
-export function formatProject({ project, folders, folder }: Job): string {
+export function formatProject({ project, folders, folder, directory }: Job): string {
+  if (directory !== undefined)
+    return toPrintableText([`no project: programs run in ${directory}, which is on the nodes already`]);
   if (project === undefined)
     return toPrintableText([`no project: only scripts and inputs of ${folder} are copied to nodes`]);
   const { root, files, leftOut } = project;

@@ -45,6 +45,7 @@ export const EXIT_STATUS = {
   MANIFEST: 69,
   MISSING: 69,
   NO_AGENT: 69,
+  NO_DIRECTORY: 69,
   NO_LOCK: 69,
   NO_NODE: 69,
   NO_PYTHON: 69,

@@ -198,6 +198,12 @@ export interface AttemptSpec {
   readonly cwd?: string;
   /** Folders of the working copy that PYTHONPATH begins with. */
   readonly pythonPath?: string[];
+  /** A folder of the node in which the program runs, absolute or in `~`, instead of a working copy. Its `files` then lie in a/ID/work below the run's folder. */
+  readonly directory?: string;
+  /** With `directory`: those of `outputs` that are written there. A file that is there already is set aside before the start, and restored at the end. The other outputs lie in a/ID/work. */
+  readonly plain?: string[];
+  /** With `directory`: where the program's own file may lie in it. `program` tells the SHA-256 of the first that exists. */
+  readonly watch?: string[];
   /** Paths of the declared outputs, relative to the working directory. */
   readonly outputs: string[];
   /** Whether its stdin, stdout and stderr are a terminal of 80 columns and 24 rows; what it prints there is `stdout`, and `tail` is the end of that. Default: stdin is /dev/null, the others are files. */
@@ -226,6 +232,7 @@ export type AgentMessage =
   | TreeMessage
   | BuiltMessage
   | LacksMessage
+  | ProgramMessage
   | ProblemMessage
   | PongMessage
   | ByeMessage;
@@ -387,6 +394,14 @@ export interface BuiltMessage {
 /** A staged file is gone, or was changed. It must be staged again before another chunk that needs it starts. */
 export interface LacksMessage {
   readonly ev: "lacks";
+  readonly sha256: string;
+}
+
+/** The file of a program that runs in a folder of the node. Sent before its first attempt for a coordinator starts, and when the file has changed since. */
+export interface ProgramMessage {
+  readonly ev: "program";
+  /** Relative to that folder. */
+  readonly path: string;
   readonly sha256: string;
 }
 

@@ -423,6 +423,10 @@ export interface JobFile {
    */
   cwd?: string;
   /**
+   * A folder that is on the nodes already, in which programs run: absolute, or `~/...` in the home folder. muster copies no code, and `script`, `module`, `command` and relative paths are that folder's. `{out}` is a folder of the attempt's own, which also has `inputs`. Excludes `project`, `code`, `cwd`, `pythonpath` and `build`.
+   */
+  directory?: string;
+  /**
    * Folders that Python finds modules in, relative to the project's root: PYTHONPATH begins with them. Default: the folders in which the imports of the project's modules resolve.
    */
   pythonpath?: string[];
@@ -672,6 +676,10 @@ export interface JobsFile {
    * The folder in which programs start, relative to the project's root. Default: the job file's folder.
    */
   cwd?: string;
+  /**
+   * A folder that is on the nodes already, in which programs run: absolute, or `~/...` in the home folder. muster copies no code, and `script`, `module`, `command` and relative paths are that folder's. `{out}` is a folder of the attempt's own, which also has `inputs`. Excludes `project`, `code`, `cwd`, `pythonpath` and `build`.
+   */
+  directory?: string;
   /**
    * Folders that Python finds modules in, relative to the project's root: PYTHONPATH begins with them. Default: the folders in which the imports of the project's modules resolve.
    */

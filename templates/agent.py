@@ -8,8 +8,9 @@ left of a run without its daemon. ROOT is the run's folder on the node:
     w/SLOT            working copy of a slot: its attempts run in it
     w/build           working copy of a build
     build.log         what the last build printed
-    a/ID/work         outputs of attempt ID that are too large for a message
+    a/ID/work         outputs of attempt ID that are too large for a message; {out} of a job with a directory
     a/ID/out, err     its stdout and stderr
+    a/ID/aside        files of the user that lay where attempt ID writes in the directory of its job; aside.json names them
     a/ID/range        what it has not begun of its range, where its program says so
     store/SHA256      staged files
     done.ndjson       results that nobody has acknowledged, and which attempts started

@@ -34,6 +34,8 @@ function programIdentity(program: Program): Record<string, unknown> {
   switch (program.kind) {
     case "script":
       return { script: program.script.path };
+    case "nodeScript":
+      return { script: program.path };
     case "module":
       return { module: program.module };
     case "command":

@@ -12,11 +12,13 @@ export interface StagedFile {
 
 /**
  * How a program starts. A script is run as `prefix` (the interpreter's words; "{python}" is the Python of the job's
- * environment, or of the node) and its path; a module as `python -m`.
+ * environment, or of the node) and its path; a module as `python -m`. A `nodeScript` lies in the job's directory on the
+ * nodes.
  */
 export type Program =
   | Readonly<{ kind: "module"; module: string }>
   | Readonly<{ kind: "script"; script: StagedFile; prefix: readonly string[] }>
+  | Readonly<{ kind: "nodeScript"; path: string; prefix: readonly string[] }>
   | Readonly<{ kind: "command"; command: readonly string[] }>;
 
 /** What one chunk runs. Everything is resolved but `{gpu}` and `{out}`, which depend on the slot. */
@@ -25,7 +27,7 @@ export interface ChunkSpec {
   /** Templates for `renderTemplate(args, {gpu, out})`; literal text is not expanded again. */
   readonly args: readonly Template[];
   readonly inputs: readonly StagedFile[];
-  /** Paths relative to the working directory, which is also `{out}`. */
+  /** Paths relative to the working directory, which is also `{out}`; in a job with a `directory`, relative to either. */
   readonly outputs: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Seconds; undefined = no timeout. */
@@ -107,6 +109,8 @@ export interface Job {
   /** The files that are copied to nodes; undefined = none. */
   readonly project?: Project;
   readonly folders: LaunchFolders;
+  /** The folder of the nodes in which programs run instead, absolute or in `~`; undefined = each attempt has a working copy. */
+  readonly directory?: string;
   /** How the project is built on each node before its first chunk; undefined = it is not. */
   readonly build?: BuildSpec;
   readonly needs: JobRequirements;

@@ -23,7 +23,7 @@ import type { UnitSpace } from "./unitspace.js";
 
 /**
  * Reads a jobs file of the Python coordinators as it is: nothing in it is a placeholder. `env`: the environment that its
- * own `env` extends.
+ * own `env` extends. Where its programs run in a folder of the nodes, no arg is an input: files that args name are there already.
  */
 export function readJobsFile(
   reader: JobReader,
@@ -33,7 +33,7 @@ export function readJobsFile(
 ): UnitSpace {
   const ids = new IdRegistry(reader);
   const registry = new OutputRegistry();
-  const files = new NamedFiles(reader, cache.projectRoot);
+  const files = cache.directory === undefined ? new NamedFiles(reader, cache.projectRoot) : undefined;
   const shared = { env: { ...env, ...readEnv(reader, ["env"]) }, timeout: readSeconds(reader, ["timeout"]) };
   const inputs = readInputs(reader, reader.list(["inputs"]) ?? [], cache, "inputs");
   const tasks = new TaskList();
@@ -68,7 +68,7 @@ function readEntrySpec(
   reader: JobReader,
   path: KeyPath,
   entry: EntryProgram,
-  files: NamedFiles,
+  files: NamedFiles | undefined,
 ): Omit<ChunkSpec, "env"> {
   const what = `jobs[${path[1]}].args`;
   const own = reader.list([...path, "args"]) ?? [];
@@ -76,7 +76,7 @@ function readEntrySpec(
   const texts = [...entry.args.map(({ written }) => written), ...own];
   const declared = entry.outputs ?? findOutputArgs(texts);
   const outputs = readOutputs(reader, declared, what);
-  const inputs = [...entry.inputs, ...files.findNamed(texts.filter((arg) => !declared.includes(arg)))];
+  const inputs = [...entry.inputs, ...(files?.findNamed(texts.filter((arg) => !declared.includes(arg))) ?? [])];
   const program = entry.program;
   checkOverlap(reader, [...path, "args"], `jobs[${path[1]}]`, { program, inputs, outputs });
   const args = [...entry.args.map(({ template }) => template), ...own.map(({ text }) => [text])];

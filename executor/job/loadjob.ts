@@ -8,6 +8,7 @@ import { readSchema } from "../../schemas/schema.js";
 import type { Source } from "../../schemas/source.js";
 import { suggest } from "../../schemas/suggest.js";
 import { createInvalidFileError } from "../../schemas/violations.js";
+import { readDirectory, reportSharedOutputs } from "./directory.js";
 import { readEnvFile } from "./envfile.js";
 import type { InputOverrides } from "./inputoverrides.js";
 import type { Job } from "./job.js";
@@ -63,20 +64,21 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   for (const problem of checkSchema(source, schema)) reader.problems.push(problem);
   if (reader.keys([]).length === 0) throw createInvalidFileError(reader.problems);
   const settings = readJobSettings(reader, options.inventory);
-  const root = readProjectRoot(reader);
+  const directory = readDirectory(reader);
+  const cache = new LoadCache(readProjectRoot(reader), directory);
   const envFile = readEnvFile(reader);
   const env = envFile?.env ?? {};
   const space =
     schema === "job"
-      ? readUnitSpace(reader, env, new LoadCache(root))
-      : readJobsFile(reader, options.inventory ?? embeddedInventory(), env, new LoadCache(root));
+      ? readUnitSpace(reader, env, cache)
+      : readJobsFile(reader, options.inventory ?? embeddedInventory(), env, cache);
   checkAddedParams(reader, added, keys);
   if (space !== undefined) checkResultKeys(reader, space, settings);
-  const setup = space && readProject(reader, root, space);
+  const setup = space && readProject(reader, cache.projectRoot, space);
   if (reader.problems.length > 0 || space === undefined || setup === undefined)
     throw createInvalidFileError(reader.problems);
   const { identity, outputs: _, specs: __, ...units } = space;
-  const deciding = { ...jobIdentity(source, identity, settings), ...launchIdentity(reader, setup) };
+  const deciding = { ...jobIdentity(source, identity, settings), ...launchIdentity(reader, setup), directory };
   return {
     name: options.name ?? reader.text(["name"]) ?? nameFromFile(path),
     file: path,
@@ -85,6 +87,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
     ...units,
     ...settings,
     ...setup,
+    directory,
     limitedValues: findLimitedValues(reader, limitNames(options.inventory)),
     get identity() {
       return JSON.stringify(deciding);
@@ -97,7 +100,8 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
 /** Returns what a user should know about the project, one sentence each. */
 function describeProject(reader: JobReader, { project }: ProjectSetup): string[] {
   if (project !== undefined) return describeLeftOutFiles(project);
-  return reader.has(["project"]) || reader.text(["script"]) === undefined ? [] : [IN_HOME_FOLDER];
+  const isChosen = reader.has(["project"]) || reader.has(["directory"]);
+  return isChosen || reader.text(["script"]) === undefined ? [] : [IN_HOME_FOLDER];
 }
 
 const IN_HOME_FOLDER =
@@ -117,6 +121,7 @@ function readUnitSpace(reader: JobReader, env: Record<string, string>, cache: Lo
   // Units are checked even if there is no program, so that all problems are reported together.
   const spec = finishSpec(reader, [], base) ?? toChunkSpec(base, { kind: "command", command: [] });
   new OutputRegistry().register(reader, "a chunk", spec.outputs, () => reader.source.positionOf(["outputs"]));
+  if (cache.directory !== undefined) reportSharedOutputs(reader, spec, cache.directory);
   if (kind === "range") return createRangeSpace(reader, spec);
   return kind === "matrix" ? readMatrix(reader, spec) : undefined;
 }

@@ -1,3 +1,4 @@
+import { readNodeScript, reportPlainInputs } from "./directory.js";
 import { type FoundFiles, findInput, findScript } from "./inputs.js";
 import type { ChunkSpec, Program, StagedFile, Template } from "./job.js";
 import { readSeconds } from "./jobsettings.js";
@@ -12,10 +13,13 @@ export interface Placeholders {
   params: ReadonlyMap<string, string>;
 }
 
-/** What all specs of a job have in common: its project, and the programs and inputs that were found, by path. */
+/** What all specs of a job have in common: its project or directory, and the programs and inputs that were found, by path. */
 export class LoadCache {
-  /** `projectRoot`: absolute; undefined where there is no project. */
-  constructor(readonly projectRoot: string | undefined) {}
+  /** `projectRoot`: absolute; undefined where there is no project. `directory`: of the nodes; undefined = working copies. */
+  constructor(
+    readonly projectRoot: string | undefined,
+    readonly directory: string | undefined,
+  ) {}
 
   readonly programs = new Map<string, Program | undefined>();
   readonly inputs = new Map<string, FoundFiles>();
@@ -53,10 +57,13 @@ export function readSpecDraft(
       ? inherited.inputs
       : removeDuplicates([...(base?.inputs ?? []), ...inputs], program);
   checkOverlap(reader, [...path, "outputs"], what.slice(0, -1) || "the job", { program, inputs: staged, outputs });
+  const allArgs = args ?? inherited?.args ?? [];
+  if (cache.directory !== undefined && (args !== undefined || own.length > 0))
+    reportPlainInputs(reader, path, { args: allArgs, inputs: staged });
   return {
     program,
     words: start?.words ?? inherited?.words ?? [],
-    args: args ?? inherited?.args ?? [],
+    args: allArgs,
     inputs: staged,
     outputs,
     env:
@@ -99,8 +106,7 @@ export function checkOverlap(
   spec: Pick<SpecDraft, "program" | "inputs" | "outputs">,
 ): void {
   if (spec.outputs.length === 0) return;
-  const script = spec.program?.kind === "script" ? [spec.program.script] : [];
-  for (const { path: staged } of [...script, ...spec.inputs]) {
+  for (const { path: staged } of [...scriptsOf(spec.program), ...spec.inputs]) {
     const output = spec.outputs.find(
       (one) => one === staged || one.startsWith(`${staged}/`) || staged.startsWith(`${one}/`),
     );
@@ -108,6 +114,11 @@ export function checkOverlap(
       reader.reportAt(path, `${what}: "${output}" is both read and written`, "write the output under another name");
     }
   }
+}
+
+function scriptsOf(program: Program | undefined): { path: string }[] {
+  if (program?.kind === "script") return [program.script];
+  return program?.kind === "nodeScript" ? [program] : [];
 }
 
 /** Returns the texts of `args` as templates; undefined = there is no list. */
@@ -171,12 +182,26 @@ export function readScript(
 ): Program | undefined {
   const key = `${folder}\0${script.text}`;
   if (cache.programs.get(key) !== undefined) return cache.programs.get(key);
-  const found = findScript(reader.folder, folder, script.text, cache.projectRoot);
-  const started = found.ok ? detectProgram(found.files[0]!) : found;
-  const program = started.ok ? started.program : undefined;
-  if (!started.ok) reader.report(script.position, `${what}: "${script.text}" ${started.message}`, started.hint);
+  const program =
+    cache.directory === undefined
+      ? readLocalScript(reader, script, cache, what, folder)
+      : readNodeScript(reader, script, what);
   cache.programs.set(key, program);
   return program;
+}
+
+function readLocalScript(
+  reader: JobReader,
+  script: SourceText,
+  cache: LoadCache,
+  what: string,
+  folder: string,
+): Program | undefined {
+  const found = findScript(reader.folder, folder, script.text, cache.projectRoot);
+  const started = found.ok ? detectProgram(found.files[0]!) : found;
+  if (started.ok) return started.program;
+  reader.report(script.position, `${what}: "${script.text}" ${started.message}`, started.hint);
+  return undefined;
 }
 
 const NO_FILES: StagedFile[] = [];

@@ -67,12 +67,11 @@ export class Coordinator {
     const { journal, replay, ids } = directory;
     const eventLog = new EventLog(directory);
     this.counters = new RunCounters(job, replay, (node, slot, out) => eventLog.recordSlotState(node, slot, out));
-    this.reports = new RunReports({ observer, counters: this.counters, eventLog, journal, rechecks });
+    this.reports = new RunReports({ observer, counters: this.counters, eventLog, journal, replay, rechecks });
     const expected = expectedRates(job, nodes, learnedRates);
     const issueId: IssueAttemptId = (node, chunk) => ids.issue(node, chunk);
     this.scheduler = new Scheduler(job, replay.committedUnits, issueId, expected, learnedRates, rechecks.pending);
-    const handleEvent = (worker: NodeWorker, event: NodeEvent) => this.handleNodeEvent(worker, event);
-    this.workers = nodes.map((node) => new NodeWorker(node, job, run, ids, handleEvent));
+    this.workers = nodes.map((node) => new NodeWorker(node, job, run, ids, this.handleNodeEvent.bind(this)));
     for (const worker of this.workers) this.workersByName.set(worker.node.name, worker);
     markEarlierLeftovers(this.workers, replay.leftovers);
     this.collector = new Collector({
@@ -135,6 +134,8 @@ export class Coordinator {
         return this.handleStateChange(worker);
       case "warning":
         return this.observer.nodeWarning(worker, event.message);
+      case "programSeen":
+        return this.reports.reportProgram(worker, event.path, event.sha256);
       case "attemptMessage":
         return this.handleAttemptMessage(worker, event.message);
       case "stagingFailed":

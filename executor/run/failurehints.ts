@@ -21,6 +21,7 @@ export class FailureHints {
   findNew({ reason, stderr }: Failure, spec: ChunkSpec): string[] {
     const { job, given, lookedUp } = this;
     const hints: string[] = [];
+    if (job.directory !== undefined) return hints; // what programs find lies on the nodes
     for (const missing of findMissingNames(`${reason}\n${stderr}`)) {
       const key = `${missing.kind} ${missing.name}`;
       if (lookedUp.has(key) || lookedUp.size >= MAX_LOOKUPS || given.size >= MAX_HINTS) continue;

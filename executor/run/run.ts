@@ -83,6 +83,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       priority: job.priority,
       contents,
       snapshot: directory.snapshot,
+      directory: job.directory,
       build: job.build,
       logs: join(directory.path, "logs"),
       agent: agentProgram(),

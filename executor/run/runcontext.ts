@@ -22,6 +22,8 @@ export interface RunContext {
   contents: Map<string, FileContent>;
   /** The project's files; undefined where there is none. */
   snapshot: ProjectSnapshot | undefined;
+  /** The folder of the nodes in which programs run; undefined = each attempt has a working copy. */
+  directory: string | undefined;
   /** How the project is built; undefined = it is not. */
   build: BuildSpec | undefined;
   /** Where what builds print is kept: the run directory's folder `logs`. */
@@ -49,6 +51,7 @@ export function createStopContext(name: string, ids: readonly string[], nonces: 
     priority: 0,
     contents: new Map(),
     snapshot: undefined,
+    directory: undefined,
     build: undefined,
     logs: "",
     agent: agentProgram(),

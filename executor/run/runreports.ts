@@ -7,6 +7,7 @@ import type { SlotEvent } from "./node/slotmonitor.js";
 import type { RunCounters } from "./record/counters.js";
 import type { EventLog } from "./record/eventlog.js";
 import type { Journal } from "./record/journal.js";
+import type { RunReplay } from "./record/replay.js";
 import type { Rechecks } from "./results/rechecks.js";
 import type { RunObserver } from "./runobserver.js";
 
@@ -17,6 +18,7 @@ export interface RunRecords {
   eventLog: EventLog;
   journal: Journal;
   rechecks: Rechecks;
+  replay: Pick<RunReplay, "programs">;
 }
 
 /** Counts what happens in a run, records it in the journal, and shows it. */
@@ -36,6 +38,15 @@ export class RunReports {
   /** Reports that no slot can be given any of the remaining work. */
   reportStuck(reasons: readonly string[]): void {
     this.records.observer.notice(`nothing can run now:${reasons.map((reason) => `\n    ${reason}`).join("")}`);
+  }
+
+  /** Records the file of a program in the job's directory. Warns once per node and file of one that is not as elsewhere, or as before. */
+  reportProgram(worker: NodeWorker, path: string, sha256: string): void {
+    const { replay, eventLog, observer } = this.records;
+    const { name } = worker.node;
+    const { isNew, warning } = replay.programs.compare(name, path, sha256);
+    if (isNew) eventLog.recordProgram(name, path, sha256);
+    if (warning !== undefined) observer.nodeWarning(worker, warning);
   }
 
   /** Reports an attempt that failed; its chunk may be tried again. */

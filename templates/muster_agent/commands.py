@@ -51,6 +51,7 @@ class Commands:
         for at in range(page, len(held), page):
             agent.server.send({"ev": "held", "attempts": held[at : at + page], "more": len(held) > at + page})
         agent.outbox.resend()
+        agent.in_place.greet()
         agent.slots.announce()
 
     def handle(self, line: bytes) -> None:
@@ -134,7 +135,7 @@ class Commands:
     def do_withdraw(self, message: Message) -> None:
         for id in message["ids"]:
             attempt = self.agent.outbox.attempts.get(id)
-            if attempt and attempt.phase == "queued":
+            if attempt and attempt.phase in ("queued", "preparing"):
                 self.agent.termination.cancel(attempt)
 
     def do_look(self, message: Message) -> None:

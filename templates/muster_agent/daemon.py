@@ -21,6 +21,7 @@ from .connection.server import Server
 from .errors import describe_error
 from .gpu.card_health import CardHealth
 from .gpu.cards import Cards
+from .in_place.in_place import InPlace
 from .processes.process_table import ProcessTable
 from .processes.reap import Reaper
 from .processes.scripts import LOW_PRIORITY, ScriptRunner, ScriptSet
@@ -74,14 +75,17 @@ class Agent:
         self.card_health = CardHealth(self.selector, self.cards, self.slots, self.script_runner, self.server)
         self.builder = Builder(self.settings, self.copies, self.spawner, self.reaper, self.script_runner, self.server)
         self.root_watch = RootWatch(root, root_fd)
-        self.shutdown = Shutdown(root, self.root_watch, self.reaper, self.server)
-        signal.signal(signal.SIGTERM, self.shutdown.by_signal)
         self.outbox = Outbox(root, self.server)
-        self.termination = Termination(self.slots, self.reaper, self.outbox)
+        self.in_place = InPlace(
+            root, self.root_link, self.store, self.worker, self.slots, self.outbox, self.server
+        )
+        self.shutdown = Shutdown(root, self.root_watch, self.reaper, self.server, self.in_place)
+        signal.signal(signal.SIGTERM, self.shutdown.by_signal)
+        self.termination = Termination(self.slots, self.reaper, self.outbox, self.in_place)
         self.reporter = Reporter(self.settings, self.copies, self.outbox, self.logs, self.worker)
         self.trash = Trash(root, self.worker, self.server)
         kill_earlier_agents(root)
-        recover(self.outbox, self.processes)
+        self.in_place.problems = recover(self.outbox, self.processes)
         self.owner = Owner(root, self.server)
         for folder in abandonment.find_abandoned():
             self.worker.submit(lambda folder=folder: abandonment.remove(folder), lambda _: None)
@@ -102,12 +106,13 @@ class Agent:
                 break
             for attempt in ended:
                 self.card_health.attempt_ended(attempt)
+            finished = self.in_place.finish(ended)
             # The next attempts start before the results of the last ones are read: no slot waits for that.
-            self.reporter.take_outputs(ended)
+            self.reporter.take_outputs(finished)
             self.slots.start_ready(self.start, self.memory.admits, self.is_fit)
             for attempt in ended:
                 self.memory.attempt_ended(attempt)
-            self.reporter.report(ended)
+            self.reporter.report(finished)
             if not self.outbox.commit(hurry=not self.slots.is_saturated()):
                 self.root_watch.expedite()
             self.server.flush()
@@ -131,7 +136,7 @@ class Agent:
             due.append(self.next_log_check)
         if self.reaper.sweeping:
             due.append(now() + SWEEP_SECONDS)
-        due.extend((self.script_runner.due(), self.card_health.due(), self.memory.due(), self.outbox.due()))
+        due.extend((self.script_runner.due(), self.card_health.due(), self.memory.due(), self.outbox.due(), self.in_place.due()))
         due.extend((self.builder.due(), self.root_watch.due()))
         due.append(self.server.expiry(self.settings.lease_seconds))
         due.extend(self.slots.retry_times())
@@ -159,8 +164,11 @@ class Agent:
             self.termination.evict(attempt)
 
     def is_fit(self, slot: Slot) -> bool:
-        """Whether the slot's GPU is in order, and its working copy need not be waited for."""
-        return self.card_health.admits(slot) and self.copies.admits(slot, slot.queue[0])
+        """Whether the slot's GPU is in order, and the place where its next attempt runs need not be waited for."""
+        attempt = slot.queue[0]
+        if not self.card_health.admits(slot):
+            return False
+        return self.copies.admits(slot, attempt) if attempt.program.directory is None else self.in_place.admits(attempt)
 
     def start(self, slot: Slot, attempt: Attempt) -> None:
         attempt.identity = self.processes.placeholder_identity()
@@ -171,13 +179,13 @@ class Agent:
             close_logs(attempt)
             self.server.send({"ev": "lacks", "sha256": missing.sha256})
             attempt.canceled = True  # the chunk did not fail
-            return self.outbox.fail(attempt, None)
+            return self.fail(attempt, None)
         except (OSError, ValueError, UnicodeError) as error:
             close_logs(attempt)
             if self.root_watch.check():
                 return self.root_watch.expedite()  # the chunk did not fail
             reason = describe_error(error, self.spawner.action).replace(self.root_link, self.settings.root)
-            return self.outbox.fail(attempt, reason)
+            return self.fail(attempt, reason)
         assert attempt.pid is not None
         attempt.began = now()
         self.next_log_check = min(self.next_log_check, attempt.began + FIRST_CHECK_SECONDS)
@@ -189,6 +197,13 @@ class Agent:
         self.memory.attempt_started(attempt)
         self.reaper.watch(attempt)
         self.outbox.add_start(attempt)
+
+    def fail(self, attempt: Attempt, error: str | None) -> None:
+        """Adds the result of an attempt that could not start."""
+        if attempt.placement is None:
+            self.outbox.fail(attempt, error)
+        else:
+            self.in_place.fail(attempt, error)
 
 
 class Wakeup:
@@ -233,6 +248,7 @@ def serve(root: str, ready_fd: int) -> None:
         agent.loop()
     except BaseException:
         agent.reaper.kill_everything()
+        agent.in_place.close()
         raise
     agent.slots.release_all()
     os._exit(0)

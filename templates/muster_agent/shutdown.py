@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import time
 from time import monotonic as now
 
@@ -14,6 +15,7 @@ from .wire import clip
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .connection.server import Server
+    from .in_place.in_place import InPlace
     from .processes.reap import Reaper
     from .storage.root_watch import RootWatch
 
@@ -24,8 +26,8 @@ FLUSH_SECONDS = 5.0  # for a coordinator to read the last messages
 class Shutdown:
     """`is_done`: whether the event loop must end. The folder is deleted only while its path leads to the folder of this agent."""
 
-    def __init__(self, root: str, root_watch: RootWatch, reaper: Reaper, server: Server):
-        self.root, self.root_watch, self.reaper, self.server = root, root_watch, reaper, server
+    def __init__(self, root: str, root_watch: RootWatch, reaper: Reaper, server: Server, in_place: InPlace):
+        self.root, self.root_watch, self.reaper, self.server, self.in_place = root, root_watch, reaper, server, in_place
         self.is_done = False
 
     def by_order(self) -> None:
@@ -40,7 +42,9 @@ class Shutdown:
 
     def by_lease(self) -> None:
         self.reaper.kill_everything()
-        self.delete_root()
+        left = self.delete_root()
+        if left:
+            sys.stderr.write(left + "\n")  # agent.log
         self.is_done = True
 
     def by_lost_root(self) -> None:
@@ -48,13 +52,14 @@ class Shutdown:
         message = "the run's folder {} is gone: {}. The agent ended and killed its chunks, which run again."
         undead = describe_undead(self.reaper.kill_everything())
         self.server.report_problem(message.format(self.root, self.root_watch.lost))
-        if undead:
-            self.server.report_problem(undead)
+        for problem in self.in_place.close() + ([undead] if undead else []):
+            self.server.report_problem(problem)
         self.flush_and_end()
 
     def by_signal(self, *_: object) -> None:
         """Most likely the node shuts down: kills everything, and keeps the results."""
         self.reaper.kill_everything()
+        self.in_place.close()
         os._exit(0)
 
     def flush_and_end(self) -> None:
@@ -69,6 +74,9 @@ class Shutdown:
 
     def delete_root(self) -> str | None:
         """Deletes the run's folder, and empty folders above it that muster made. Returns why something of it is left, or None."""
+        kept = self.in_place.close()
+        if kept:
+            return "the run's folder {} stays, because files of the user lie in it: {}".format(self.root, "; ".join(kept))
         lost = self.root_watch.check()
         if lost == REPLACED:
             return "the run's folder {} was not deleted: {}".format(self.root, lost)

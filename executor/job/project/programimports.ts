@@ -26,7 +26,7 @@ export function scanPrograms(
   const missingModules: string[] = [];
   const read = (path: string) => readSource(join(root, path));
   for (const program of programs) {
-    if (program.kind === "command") continue;
+    if (program.kind === "command" || program.kind === "nodeScript") continue;
     const path = program.kind === "script" ? posix.join(folders.job, program.script.path) : undefined;
     const scan =
       program.kind === "script"

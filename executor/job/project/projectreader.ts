@@ -15,8 +15,9 @@ import { canBeProject, findProjectRoot, isHomeOrAbove } from "./projectroot.js";
 /** Keys that mean something only with a project. */
 const PROJECT_KEYS = ["build", "code", "cwd", "pythonpath"];
 
-/** Returns the root of the project of a job, absolute; undefined = `project: none`. */
+/** Returns the root of the project of a job, absolute; undefined = no project goes along. */
 export function readProjectRoot(reader: JobReader): string | undefined {
+  if (reader.has(["directory"])) return undefined;
   const written = reader.text(["project"]);
   if (written === "none") {
     for (const key of PROJECT_KEYS)
@@ -54,7 +55,7 @@ export interface ProjectSetup {
 export function readProject(reader: JobReader, root: string | undefined, space: UnitSpace): ProjectSetup {
   const build = readBuild(reader, space);
   if (root === undefined) {
-    if (build !== undefined && !reader.has(["project"]))
+    if (build !== undefined && !reader.has(["project"]) && !reader.has(["directory"]))
       reader.reportAt(
         ["build"],
         "build: there is no project, because the job file lies in your home folder, above it, or in a shared folder",

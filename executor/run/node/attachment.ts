@@ -12,6 +12,7 @@ import type { AgentChannel, AgentEnd } from "../agent/agentchannel.js";
 import type { AgentCommand, AgentMessage, AttemptSpec, HelloMessage } from "../agent/protocol.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
 import { buildAttemptSpec, launchFolders, stagedFilesOf } from "./attemptspec.js";
+import { checkDirectory } from "./directorycheck.js";
 import { type AcceptedAgent, createProtocolError, type PreviousAttachment, startAgent } from "./handshake.js";
 import { MessageBuffer } from "./messagebuffer.js";
 import { addPythonEnv, type NodePythonEnv, resolvePythonEnv } from "./nodepythonenv.js";
@@ -92,6 +93,7 @@ export class Attachment implements ResultSource {
       const slots = makeSlots(facts);
       const hasRebooted = facts !== undefined && (previous.bootId ?? facts.boot) !== facts.boot;
       const fingerprint = facts && (await run.verifyNode?.(connection, facts, hasRebooted));
+      if (run.directory !== undefined) await checkDirectory(connection, run.directory);
       const pythonEnv = run.pythonEnv && (await resolvePythonEnv(connection, run.pythonEnv.at));
       onStarting?.();
       let agent: AgentChannel | undefined;
@@ -156,9 +158,15 @@ export class Attachment implements ResultSource {
   /** Has the agent start an attempt whose files are staged. `gpu`: the index of the slot's GPU; undefined for a CPU slot. */
   sendStart(job: Job, attempt: Attempt, gpu: number | undefined): void {
     const { id, chunk, slot } = attempt;
-    const values = { gpu: `${gpu ?? slot}`, out: posix.join(this.root, "w", `${slot}`, launchFolders(this.run).cwd) };
+    const values = { gpu: `${gpu ?? slot}`, out: this.outFolderOf(attempt) };
     const args = chunk.spec.args.map((template) => renderTemplate(template, values));
     this.send({ op: "start", id, chunk: chunk.id, slot, spec: this.sendSpec(job, chunk.spec), args });
+  }
+
+  /** Returns the folder that `{out}` stands for: of the attempt itself where programs run in a folder of the node. */
+  private outFolderOf({ id, slot }: Attempt): string {
+    if (this.run.directory !== undefined) return posix.join(this.root, "a", id, "work");
+    return posix.join(this.root, "w", `${slot}`, launchFolders(this.run).cwd);
   }
 
   /** Resolves when the agent has ended or the timeout has passed, and the connection is closed. */

@@ -1,5 +1,7 @@
 import { posix } from "node:path";
 import type { Node } from "../../../fleet/node.js";
+import { findPlainOutputs } from "../../job/directory.js";
+import { normalizePath } from "../../job/inputs.js";
 import type { ChunkSpec, Job, Program, StagedFile } from "../../job/job.js";
 import { type LaunchFolders, NO_PROJECT_FOLDERS } from "../../job/project/project.js";
 import type { AttemptSpec } from "../agent/protocol.js";
@@ -38,6 +40,7 @@ export function buildAttemptSpec(
       return [posix.join(folders.job, path), sha256, mode, sizeBytes];
     }),
     ...(run.snapshot === undefined ? {} : { tree: run.snapshot.id }),
+    ...(job.directory === undefined ? {} : describeDirectory(job.directory, job.kind, spec)),
     ...(buildKey === undefined ? {} : { build: buildKey }),
     ...(cwd === "." ? {} : { cwd }),
     ...(pythonPath.length === 0 ? {} : { pythonPath: [...pythonPath] }),
@@ -47,6 +50,33 @@ export function buildAttemptSpec(
     limit: job.limits.output,
     memory: job.needs.memory,
   };
+}
+
+/** Only tasks have outputs in the directory: the chunks of a range or a matrix would all write the same file. */
+function describeDirectory(directory: string, kind: Job["kind"], spec: ChunkSpec) {
+  const plain = kind === "tasks" ? findPlainOutputs(spec) : [];
+  return { directory, plain, watch: listProgramFiles(spec.program) };
+}
+
+/** Returns where a program's own file may lie in the directory; it is the first that exists. None for a program in PATH. */
+function listProgramFiles(program: Program): string[] {
+  switch (program.kind) {
+    case "script":
+      return [];
+    case "nodeScript":
+      return [program.path];
+    case "module": {
+      const path = program.module.replaceAll(".", "/");
+      return [`${path}.py`, `${path}/__main__.py`, `src/${path}.py`, `src/${path}/__main__.py`];
+    }
+    case "command": {
+      const [word = ""] = program.command;
+      const path = normalizePath(word);
+      return word.includes("/") && path.ok ? [path.path] : [];
+    }
+    default:
+      return program satisfies never;
+  }
 }
 
 /** Returns where the programs of a run start. */
@@ -60,13 +90,19 @@ function buildArgv(folders: LaunchFolders, program: Program, python: string): st
       return [...program.command];
     case "module":
       return [python, "-m", program.module];
+    case "nodeScript":
+      return buildScriptWords(program.prefix, program.path, python);
     case "script": {
-      const prefix = program.prefix.map((word) => (word === "{python}" ? python : word));
       const path = posix.relative(folders.cwd, posix.join(folders.job, program.script.path));
-      if (prefix.length > 0) return [...prefix, path];
-      return [path.startsWith("../") ? path : `./${path}`];
+      return buildScriptWords(program.prefix, path, python);
     }
     default:
       return program satisfies never;
   }
+}
+
+/** `path`: of the script, relative to the working directory. */
+function buildScriptWords(prefix: readonly string[], path: string, python: string): string[] {
+  if (prefix.length > 0) return [...prefix.map((word) => (word === "{python}" ? python : word)), path];
+  return [path.startsWith("../") ? path : `./${path}`];
 }

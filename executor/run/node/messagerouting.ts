@@ -15,6 +15,8 @@ export function routeMessage(message: AgentMessage, slotMonitor: SlotMonitor, em
     case "cards":
     case "memory":
       return slotMonitor.handleMessage(message);
+    case "program":
+      return emit({ type: "programSeen", path: message.path, sha256: message.sha256 });
     case "problem":
       return emit({ type: "warning", message: message.message });
     case "tree":

@@ -12,6 +12,8 @@ export type NodeEvent =
   | { type: "stateChanged" }
   /** Something that a person should know. */
   | { type: "warning"; message: string }
+  /** The file of a program in the job's directory has this SHA-256 on the node. */
+  | { type: "programSeen"; path: string; sha256: string }
   /** The message is well formed; whether the attempt is one of this node's has not been checked. */
   | { type: "attemptMessage"; message: AttemptMessage }
   /** The files of `attempt` could not be brought to the node through `source`. */

@@ -2,7 +2,7 @@
 const TRANSIENT_CODES = ["UNREACHABLE", "LOST", "TIMEOUT", "DROPPED"];
 
 /** Errors that another attempt would only repeat. */
-const ACCESS_DENIED_CODES = ["AUTH", "SUPERSEDED", "PROTOCOL", "WORKDIR"];
+const ACCESS_DENIED_CODES = ["AUTH", "SUPERSEDED", "PROTOCOL", "WORKDIR", "NO_DIRECTORY"];
 
 /** Whether an error may be temporary, so that a node that has never joined is tried again. */
 function isTransientError(code: string): boolean {

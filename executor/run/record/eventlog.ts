@@ -45,7 +45,11 @@ export class EventLog {
     this.directory.journal.add({ e: "tried", at, chunk, node, slot, attempt, reason: short });
   }
 
-  private add(node: string, entry: Extract<JournalEntry, { e: "node" | "slot" }>): void {
+  recordProgram(node: string, path: string, sha256: string): void {
+    this.add(node, { e: "program", at: this.directory.elapsedSeconds(), node, path, sha256 });
+  }
+
+  private add(node: string, entry: Extract<JournalEntry, { e: "node" | "slot" | "program" }>): void {
     const bytes = (this.bytesByNode.get(node) ?? 0) + JSON.stringify(entry).length;
     this.bytesByNode.set(node, bytes);
     if (bytes <= MAX_BYTES_PER_NODE) this.directory.journal.add(entry);

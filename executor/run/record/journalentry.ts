@@ -52,6 +52,8 @@ export type JournalEntry =
   | { e: "node"; at: number; node: string; state: NodeConnectionState; slots?: number[]; reason?: string }
   /** A slot is disabled, and `out` says why; without `out` it is enabled again. */
   | { e: "slot"; at: number; node: string; slot: number; out?: string }
+  /** The file of a program in the job's directory has this SHA-256 on the node. Recorded when it is first seen there, and when it differs. */
+  | { e: "program"; at: number; node: string; path: string; sha256: string }
   /** An attempt failed. */
   | { e: "tried"; at: number; chunk: string; node: string; slot: number; attempt: number; reason: string }
   /**

@@ -4,6 +4,7 @@ import { IntervalSet } from "../../schedule/queue/intervalset.js";
 import { readEntries } from "./journal.js";
 import type { CloseEntry, JournalEntry, RecheckDifference } from "./journalentry.js";
 import type { Leftover } from "./leftovers.js";
+import { ProgramVersions } from "./programversions.js";
 
 type RunEntry = Extract<JournalEntry, { e: "run" }>;
 type OpenEntry = Extract<JournalEntry, { e: "open" }>;
@@ -40,6 +41,8 @@ export class RunReplay {
   closeEntry: CloseEntry | undefined;
   readonly recheckedChunks = new Set<string>();
   readonly recheckDifferences: RecheckDifference[] = [];
+  /** The programs in the job's directory, as the nodes have them. */
+  readonly programs = new ProgramVersions();
   /** All nodes that could get work: their names, by the value of `-i` that finds them. */
   readonly nodes = new Map<string, Set<string>>();
   private readonly leftoversByNode = new Map<string, Leftover>();
@@ -75,6 +78,10 @@ export class RunReplay {
       case "node":
       case "slot":
       case "tried":
+        this.extendSession(entry.at);
+        break;
+      case "program":
+        this.programs.record(entry);
         this.extendSession(entry.at);
         break;
       case "close":

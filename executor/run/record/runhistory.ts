@@ -139,6 +139,7 @@ class RunTimeline {
       case "adopt":
       case "nodes":
       case "canary":
+      case "program":
       case "close":
         break;
       default:

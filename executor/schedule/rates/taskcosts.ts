@@ -117,6 +117,8 @@ function programName({ spec: { program } }: Chunk): string {
   switch (program.kind) {
     case "script":
       return program.script.path;
+    case "nodeScript":
+      return program.path;
     case "module":
       return program.module;
     case "command":

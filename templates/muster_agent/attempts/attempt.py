@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from time import monotonic as now
 
 from ..wire import clip
 
@@ -9,19 +10,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..in_place.placement import Placement
     from ..wire import Message
     from .spec import Spec
     from .terminal import Terminal
 
 
 class Attempt:
-    """`phase`: queued, running, terminating (SIGTERM sent), killed (SIGKILL sent), sweeping (the leader has ended, processes that
-    it left behind are being killed), ended, or done (the result is in the outbox)."""
+    """`phase`: queued, preparing (InPlace), running, terminating (SIGTERM sent), killed (SIGKILL sent), sweeping (the leader has
+    ended, processes that it left behind are being killed), ended, or done (the result is in the outbox)."""
 
     __slots__ = (
         "id", "chunk", "slot", "spec", "args", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
         "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
-        "peak_bytes", "terminal", "is_growing", "agent_died", "error",
+        "peak_bytes", "terminal", "is_growing", "agent_died", "error", "placement", "retry_at",
     )  # fmt: skip
 
     def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str]):
@@ -47,8 +49,14 @@ class Attempt:
         self.outputs: list[dict[str, Any]] = []
         self.missing: list[str] = []
         self.error: str | None = None  # why it failed though its program ended
+        self.placement: Placement | None = None  # where it runs in a folder of the node
+        self.retry_at: float | None = None  # when to try for its locks again
         self.end: int | None = None  # where its range ends, if it gave a part of it away
         self.line: bytes | None = None  # its encoded result
+
+    def is_waiting_for_paths(self) -> bool:
+        """Whether another attempt writes what this one would, and it is too early to try again."""
+        return self.retry_at is not None and now() < self.retry_at
 
     @property
     def folder(self) -> str:

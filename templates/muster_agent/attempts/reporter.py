@@ -30,7 +30,7 @@ class Reporter:
     def take_outputs(self, ended: Iterable[Attempt]) -> None:
         """Must be called before the next attempts start: they get the same working copies."""
         for attempt in ended:
-            attempt.error = self.copies.check_inputs(attempt)
+            attempt.error = attempt.error or self.copies.check_inputs(attempt)
             try:
                 take_outputs(attempt, self.settings.max_data_bytes)
             except OSError as error:

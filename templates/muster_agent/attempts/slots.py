@@ -149,7 +149,7 @@ class SlotPool:
     ) -> None:
         """Calls start(slot, attempt) for each slot that can start, which occupies the slot unless the attempt fails; then the next
         in its queue is tried. A slot can start where admits(slot, attempt) and, once this run has its lock, is_fit(slot); the
-        permit comes last."""
+        permit comes last. `is_fit` is asked before each attempt."""
         self.waiting_for_lock, self.waiting_for_permit = [], []
         for _ in range(len(self.ready)):
             slot = self.ready.popleft()
@@ -159,6 +159,10 @@ class SlotPool:
             slot.is_ready = False
             while slot.queue and slot.current is None and not slot.broken:
                 start(slot, slot.queue.popleft())
+                if slot.queue and slot.current is None and not is_fit(slot):
+                    break
+            if not slot.broken:
+                self.make_ready(slot)
             if slot.current is None:
                 self.release_if_due(slot)
         self.permits.settle(len(self.active), len(self.waiting_for_permit))
@@ -169,10 +173,15 @@ class SlotPool:
     ) -> bool:
         """Whether the slot can start the next attempt of its queue. While it waits for this run's own attempts, for memory or for
         a permit, its lock is free to go to another run."""
-        if self.is_full() or not admits(slot, slot.queue[0]):
+        attempt = slot.queue[0]
+        if self.is_full() or not admits(slot, attempt):
             self.release_if_due(slot)
             return False
-        if not self.may_use(slot) or not is_fit(slot):
+        if attempt.is_waiting_for_paths() or not self.may_use(slot):
+            return False
+        if not is_fit(slot):
+            if attempt.is_waiting_for_paths() and slot.lock:
+                slot.lock.release()  # the run that has the paths may wait for it
             return False
         if self.has_permit(slot):
             return True

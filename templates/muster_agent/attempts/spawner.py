@@ -34,25 +34,46 @@ class Spawner:
     def spawn(self, slot: Slot, attempt: Attempt) -> None:
         """Starts the attempt's process. OSError, ValueError or UnicodeError where it cannot start."""
         try:
-            self.action = "the attempt's folder {} could not be made".format(os.path.join(self.settings.root, attempt.folder))
-            os.mkdir(attempt.folder, 0o700)
-            open_logs(attempt)
-            self.action = "the working copy of slot {} could not be prepared".format(slot.number)
-            copy = self.copies.open(slot, attempt.program)
-            cwd = attempt.program.cwd
-            attempt.work = os.path.join(copy, cwd) if cwd else copy
-            os.chdir(attempt.work)
+            self.enter_directory(attempt) if attempt.placement else self.enter_copy(slot, attempt)
             if attempt.program.tty:
                 self.action = "no terminal could be opened"
                 attempt.terminal = Terminal(self.selector)
             argv = attempt.program.argv + [to_bytes(word) for word in attempt.args]
             self.action = "{} could not be started".format(argv[0].decode("utf-8", "replace"))
             env = self.environment(slot, attempt)
-            attempt.pid = spawn_program(self.find_program(argv[0], env), argv, env, attempt)
+            path = self.find_program(argv[0], env)
+            if attempt.placement:
+                attempt.placement.locks.set_inheritable(True)
+            attempt.pid = spawn_program(path, argv, env, attempt)
             if attempt.terminal:
                 attempt.terminal.start(attempt.out)
         finally:
             os.fchdir(self.root_fd)
+            if attempt.placement:
+                attempt.placement.locks.set_inheritable(False)
+
+    def enter_copy(self, slot: Slot, attempt: Attempt) -> None:
+        """Enters the attempt's working directory in the slot's working copy."""
+        self.action = "the attempt's folder {} could not be made".format(os.path.join(self.settings.root, attempt.folder))
+        os.mkdir(attempt.folder, 0o700)
+        open_logs(attempt)
+        self.action = "the working copy of slot {} could not be prepared".format(slot.number)
+        copy = self.copies.open(slot, attempt.program)
+        cwd = attempt.program.cwd
+        attempt.work = os.path.join(copy, cwd) if cwd else copy
+        os.chdir(attempt.work)
+
+    def enter_directory(self, attempt: Attempt) -> None:
+        """Enters the job's directory, for an attempt that has been prepared."""
+        placement = attempt.placement
+        assert placement is not None
+        self.action = "the attempt could not be prepared"
+        if placement.error is not None:
+            raise placement.error
+        open_logs(attempt)
+        attempt.work = placement.copy.path
+        self.action = "the directory {} could not be entered".format(attempt.program.directory)
+        os.chdir(placement.directory)
 
     def environment(self, slot: Slot, attempt: Attempt) -> dict[bytes, bytes]:
         spec = attempt.program

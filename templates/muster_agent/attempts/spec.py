@@ -20,7 +20,8 @@ MAX_COPIED_BYTES = 4 << 20  # each slot has a copy of smaller files
 
 class Spec:
     """A program with its files, outputs and limits. `cwd`, `files` and `python_path` are relative to the working copy, `outputs` to
-    `cwd`. `environments`: by slot number, filled when a slot first needs its own. `layout`: set when it is first needed."""
+    `cwd`. `directory`: a folder of the node that it runs in instead, with the outputs `plain`, and its program in one of the files
+    `watch`. `environments`: by slot number, filled when a slot first needs its own. `layout`: set when it is first needed."""
 
     def __init__(self, data: Message):
         self.argv = [to_bytes(word) for word in data["argv"]]
@@ -30,6 +31,9 @@ class Spec:
         self.cwd = parse_folder(data.get("cwd", "."))
         self.python_path = [parse_folder(path) for path in data.get("pythonPath", [])]
         self.outputs: list[tuple[str, bytes]] = [(path, parse_relative(path)) for path in data["outputs"]]
+        self.directory: str | None = data.get("directory")
+        self.plain = [parse_relative(path) for path in data.get("plain", [])]
+        self.watch = [parse_relative(path) for path in data.get("watch", [])]
         self.output_names = [os.path.join(self.cwd, name) for _, name in self.outputs]
         self.files: dict[bytes, FileEntry] = {}
         for row in data["files"]:

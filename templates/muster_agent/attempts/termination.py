@@ -9,6 +9,7 @@ from .logs import close_logs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..in_place.in_place import InPlace
     from ..processes.reap import Reaper
     from ..storage.outbox import Outbox
     from .attempt import Attempt
@@ -20,8 +21,8 @@ TERM_SECONDS = 5.0  # between SIGTERM and SIGKILL
 class Termination:
     """Ends attempts that are cancelled or out of time, and escalates where one does not end."""
 
-    def __init__(self, slots: SlotPool, reaper: Reaper, outbox: Outbox):
-        self.slots, self.reaper, self.outbox = slots, reaper, outbox
+    def __init__(self, slots: SlotPool, reaper: Reaper, outbox: Outbox, in_place: InPlace):
+        self.slots, self.reaper, self.outbox, self.in_place = slots, reaper, outbox, in_place
 
     def cancel(self, attempt: Attempt) -> None:
         """An attempt whose program has ended by itself keeps its result."""
@@ -29,6 +30,8 @@ class Termination:
             attempt.canceled = True
             self.slots.withdraw(attempt)
             self.outbox.fail(attempt, None)
+        elif attempt.phase == "preparing":
+            self.in_place.cancel(attempt)
         elif attempt.phase == "running":
             attempt.canceled = True
             self.terminate(attempt)

@@ -6,6 +6,7 @@ import json
 import os
 import time
 
+from ..in_place.set_aside import restore_all
 from ..workspace.tree_removal import remove_tree
 
 FILE_NAME = "life"
@@ -47,11 +48,11 @@ class Abandonment:
             return False
 
     def remove(self, folder: str) -> None:
-        """Deletes an abandoned folder, under the lock that whoever starts an agent there takes first."""
+        """Deletes an abandoned folder, unless files of the user stay in it, under the lock that whoever starts an agent there takes first."""
         lock = os.open(os.path.join(folder, "agent.lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if self.is_abandoned(folder):
+            if self.is_abandoned(folder) and not restore_all(folder):
                 remove_tree(folder)
         except BlockingIOError:
             pass

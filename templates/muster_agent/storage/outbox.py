@@ -104,7 +104,7 @@ class Outbox:
 def describe_held(attempt: Attempt) -> Message:
     entry: Message = {
         "id": attempt.id, "chunk": attempt.chunk, "slot": attempt.slot,
-        "state": {"queued": "queued", "done": "done"}.get(attempt.phase, "running"),
+        "state": {"queued": "queued", "preparing": "queued", "done": "done"}.get(attempt.phase, "running"),
     }  # fmt: skip
     if attempt.end is not None:
         entry["end"] = str(attempt.end)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 
+from ..in_place.set_aside import has_record, restore_all
 from ..workspace.tree_removal import remove_tree
 
 TYPE_CHECKING = False
@@ -11,8 +12,9 @@ if TYPE_CHECKING:
     from .outbox import Outbox
 
 
-def recover(outbox: Outbox, processes: ProcessTable) -> None:
-    """Keeps its results, kills its processes, and reports the attempts that it started and did not finish as lost."""
+def recover(outbox: Outbox, processes: ProcessTable) -> list[str]:
+    """Keeps its results, kills its processes, puts back what its attempts had set aside, and reports the attempts that it started and
+    did not finish as lost. Returns which files could not be put back."""
     os.makedirs("a", 0o700, exist_ok=True)
     folders = set(os.listdir("a"))
     results, starts = outbox.journal.read()
@@ -21,12 +23,14 @@ def recover(outbox: Outbox, processes: ProcessTable) -> None:
     unfinished = folders - results.keys()
     if unfinished:
         processes.kill_attempts(unfinished, [start.get("process") for start in starts.values()])
+    problems = restore_all(".")
     for id, (record, line) in results.items():
         if id in folders:
             attempt = outbox.adopt(record, id)
             attempt.line, attempt.agent_died = line, record.get("agentDied") is True
     for id in unfinished:
-        remove_tree("a/" + id)
+        if not has_record("a/" + id):
+            remove_tree("a/" + id)
         if id in starts:
             make_empty_folder("a/" + id)
             attempt = outbox.adopt(starts[id], id)
@@ -34,6 +38,7 @@ def recover(outbox: Outbox, processes: ProcessTable) -> None:
             message = attempt.result_message("the agent was killed while this attempt ran")
             outbox.keep(attempt, dict(message, lost=True, agentDied=attempt.agent_died))
     outbox.commit()
+    return problems
 
 
 def make_empty_folder(folder: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 
 from ..errors import describe_error
+from ..in_place.set_aside import has_record, restore
 from ..wire import to_bytes
 from ..workspace.tree_removal import remove_tree
 
@@ -28,16 +29,26 @@ class Trash:
                 delete_known_files(attempt)
             except OSError:
                 path = os.path.join(self.root, attempt.folder)
-                self.worker.submit(lambda path=path: remove_tree(path), self.report)
+                self.worker.submit(lambda path=path: remove_attempt(path), self.report)
 
-    def report(self, error: OSError | None) -> None:
-        if error is not None:
+    def report(self, error: OSError | str | None) -> None:
+        if isinstance(error, str):
+            self.server.report_problem(error)
+        elif error is not None:
             self.server.report_problem(describe_error(error, "the folder of an attempt could not be removed"))
+
+
+def remove_attempt(folder: str) -> OSError | str | None:
+    """Deletes the folder of an attempt, unless a file of the user lies there that cannot be put back. Returns why it stays, or None."""
+    problems = restore(folder)
+    return "; ".join(problems) if problems else remove_tree(folder)
 
 
 def delete_known_files(attempt: Attempt) -> None:
     """Lists no folder. OSError where there is more than the attempt's logs and outputs."""
     folder = attempt.folder
+    if has_record(folder):
+        raise OSError("it has files of the user")
     if attempt.spec is None or attempt.pid is None:
         if os.path.isdir(folder):
             remove_tree(folder)

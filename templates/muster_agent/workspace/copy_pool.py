@@ -82,8 +82,9 @@ class CopyPool:
 
     def check_inputs(self, attempt: Attempt) -> str | None:
         """Why an attempt that has ended failed: a shared input was written to while it ran."""
-        layout = attempt.program.layout
-        changed = self.of(attempt.slot).changed_inputs(layout) if layout else []
+        placement = attempt.placement
+        copy, layout = (placement.copy, placement.layout) if placement else (self.of(attempt.slot), attempt.program.layout)
+        changed = copy.changed_inputs(layout) if layout else []
         return CHANGED_INPUT.format(changed[0].decode("utf-8", "replace")) if changed else None
 
     def of(self, number: int) -> WorkingCopy:

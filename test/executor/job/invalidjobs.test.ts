@@ -41,6 +41,38 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     "kind: range\nrange: [0, 10]\n",
     ["1:1 the job names no program: neither script, module nor command"],
   ],
+  [
+    "a directory and keys of a project",
+    `${RANGE}directory: /srv/prng\nproject: .\ncode: [src/]\ncwd: .\npythonpath: [.]\nbuild: {command: [make]}\n`,
+    [
+      "5:1 project: directory is given as well, whose programs run in a folder that is on the nodes already",
+      "6:1 code: directory is given as well, whose programs run in a folder that is on the nodes already",
+      "7:1 cwd: directory is given as well, whose programs run in a folder that is on the nodes already",
+      "8:1 pythonpath: directory is given as well, whose programs run in a folder that is on the nodes already",
+      "9:1 build: directory is given as well, whose programs run in a folder that is on the nodes already",
+    ],
+    "remove project or directory",
+  ],
+  [
+    "one file in a directory for all chunks",
+    `${RANGE}directory: /srv/prng\noutputs: [a.json]\n`,
+    ['5:10 outputs: "a.json" would be one file for all chunks, because they share /srv/prng'],
+  ],
+  [
+    "a script outside of a directory",
+    "kind: range\nrange: [0, 10]\nscript: ../w.py\ndirectory: /srv/prng\n",
+    ['3:9 script: "../w.py" contains ".."'],
+  ],
+  [
+    "a directory that is relative",
+    `${RANGE}directory: prng\n`,
+    ['4:12 directory must be absolute, or begin with ~/, not "prng"'],
+  ],
+  [
+    "two tasks with one output in a directory",
+    "kind: tasks\ndirectory: ~/p\nscript: w.py\noutputs: [a]\ntasks: [{id: a}, {id: b}]\n",
+    ['5:18 b and a both write "a"'],
+  ],
   ["script and command", `${RANGE}command: [x]\n`, ["4:1 command: a script is given as well"]],
   [
     "a script that cannot start",
