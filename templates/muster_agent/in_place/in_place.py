@@ -160,10 +160,11 @@ class InPlace:
 
     def close(self) -> list[str]:
         """Puts back everything that is set aside, and releases all locks. The processes of all attempts must have ended. Returns what
-        could not be put back. A signal handler may call it while it runs; the agent ends afterwards, so the mutex is kept."""
-        self.is_closed = True
+        could not be put back. A signal handler may call it while it runs; the agent ends afterwards, so the mutex is kept. No attempt is
+        finished twice: what lies where it wrote may be a file of the user by then."""
+        is_first, self.is_closed = not self.is_closed, True
         self.mutex.acquire()
-        for placement in list(self.placements.values()):
+        for placement in list(self.placements.values()) if is_first else []:
             if placement.attempt.pid is not None and not placement.is_finished:
                 placement.finish(False)  # what it has written so far is no result
         problems = restore_all(self.root_link)
