@@ -56,7 +56,7 @@ t.test(
   },
 );
 
-t.test("a run goes on with the project that it began with, and names what has changed", { skip }, async (t) => {
+t.test("a resumed run uses the project that it began with, and names changed files", { skip }, async (t) => {
   const job = shop.write("begun/job.json", {
     kind: "matrix",
     matrix: { n: [0, 12] },

@@ -55,5 +55,5 @@ function describeDifference(
   const hasChanged = before === undefined ? byNode.get(first.node) === sha256 : before !== sha256;
   if (sha256 === first.sha256 && !(before !== undefined && hasChanged)) return undefined;
   if (hasChanged) return `${path} has changed since the run began`;
-  return `${path} differs from that on ${first.node}: bring all nodes to one version, and start the run anew with --fresh`;
+  return `${path} differs from that on ${first.node}: bring all nodes to one version, and start a new run with --fresh`;
 }

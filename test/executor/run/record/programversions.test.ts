@@ -3,7 +3,7 @@ import { ProgramVersions } from "../../../../executor/run/record/programversions
 
 t.test("a version is new where the node had another one, and a difference is told once per node", (t) => {
   const versions = new ProgramVersions();
-  const differs = "w.py differs from that on zeus: bring all nodes to one version, and start the run anew with --fresh";
+  const differs = "w.py differs from that on zeus: bring all nodes to one version, and start a new run with --fresh";
   const changed = "w.py has changed since the run began";
   const steps: [node: string, sha256: string, isNew: boolean, warning: string | undefined][] = [
     ["zeus", "1", true, undefined],
