@@ -52,9 +52,9 @@ function selectUnintendedLeftovers({ state, leftovers = [] }: RunSummary): Lefto
   return STATES_LEAVING_WORK.includes(state) ? leftovers.filter(({ reason }) => reason !== undefined) : leftovers;
 }
 
-/** Returns whether a node may have work: one has joined, or an earlier session may have left some. */
-function mayHaveWorkLeft({ session, nodes }: RunSummary): boolean {
-  return session.number > 1 || nodes.some((node) => node.slots > 0);
+/** Returns whether a node may have work: this session has started some, or an earlier one may have left some. */
+function mayHaveWorkLeft({ session }: RunSummary): boolean {
+  return session.number > 1 || session.attempts > 0;
 }
 
 /** Returns the lines about a failed chunk: where, why, and the end of its stderr. */
