@@ -548,6 +548,10 @@ export interface JobFile {
    */
   canary?: string | number | {share: string | number; tolerance?: number};
   /**
+   * How much must be done for the job to count as done although chunks failed: a share of its units, e.g. `95%`, or a number of units. Judged at the end. What failed is reported as ever, and the exit status stays 3, but the summary says that it was enough, and the steps of a pipeline that need the job run. Results that a recheck finds to differ are never enough. Default: all.
+   */
+  enough?: string | number | bigint;
+  /**
    * How to retry a chunk that fails.
    */
   retry?: {
@@ -778,6 +782,10 @@ export interface JobsFile {
    * The old name of `recheck`; it stays valid.
    */
   canary?: string | number | {share: string | number; tolerance?: number};
+  /**
+   * How much must be done for the job to count as done although chunks failed: a share of its units, e.g. `95%`, or a number of units. Judged at the end. What failed is reported as ever, and the exit status stays 3, but the summary says that it was enough, and the steps of a pipeline that need the job run. Results that a recheck finds to differ are never enough. Default: all.
+   */
+  enough?: string | number | bigint;
   /**
    * How to retry a chunk that fails.
    */

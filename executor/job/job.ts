@@ -89,8 +89,9 @@ export type Sizing =
  */
 export interface Job {
   readonly name: string;
-  /** Absolute path of the job file, and its folder. */
+  /** Absolute path of the job file. */
   readonly file: string;
+  /** The folder that relative paths in it start from, absolute: its own, unless the step of a pipeline names another one. */
   readonly folder: string;
   readonly kind: "range" | "tasks" | "matrix";
   readonly first: bigint;
@@ -120,6 +121,8 @@ export interface Job {
   /** The values that the `limits` of a node may restrict. */
   readonly limitedValues: readonly LimitedValue[];
   readonly retry: Readonly<{ attempts: number; backoff: number }>;
+  /** The committed units with which the job counts as done although chunks failed; undefined = all. */
+  readonly enough?: bigint;
   /** The most bytes of one output. */
   readonly limits: Readonly<{ output: number }>;
   /**
