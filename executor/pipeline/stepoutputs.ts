@@ -1,23 +1,36 @@
 import { normalizePath } from "../job/inputs.js";
 import type { Job } from "../job/job.js";
-import type { StepAction } from "./pipeline.js";
+import type { PipelineStep } from "./pipeline.js";
 
-/** The path of an output in the folder of its step, or why the step has no such output. */
-export type StepOutput = { ok: true; from: string } | { ok: false; message: string; hint?: string };
+/**
+ * The path of an output in the folder of its step, or why the step has no such output. `from` is undefined where only a run shows it:
+ * for a job that is made by a step, and for a step that is repeated.
+ */
+export type StepOutput = { ok: true; from: string | undefined } | { ok: false; message: string; hint?: string };
 
 /** The number of tasks whose outputs a hint lists. */
 const MAX_HINTED_OUTPUTS = 20;
 
 /** Finds the output `file` of a step; "" means all of its results. Pure. */
-export function resolveStepOutput(action: StepAction, file: string): StepOutput {
+export function resolveStepOutput({ action, each }: Pick<PipelineStep, "action" | "each">, file: string): StepOutput {
   if (action.kind !== "job" && action.kind !== "command")
     return { ok: false, message: `is a ${action.kind} step, which produces no files` };
   const plain = file === "" ? { ok: true as const, path: "" } : normalizePath(file);
   if (!plain.ok) return plain;
-  if (plain.path === "") return { ok: true, from: "results" };
-  if (action.kind === "job") return resolveJobOutput(action.job, plain.path);
-  if (action.outputs.includes(plain.path)) return { ok: true, from: `results/${plain.path}` };
+  if (plain.path === "") return { ok: true, from: each === undefined ? "results" : undefined };
+  if (action.kind === "job")
+    return action.job === undefined || each !== undefined
+      ? { ok: true, from: undefined }
+      : resolveJobOutput(action.job, plain.path);
+  if (each !== undefined && isRepeatedOutput(action.outputs, plain.path)) return { ok: true, from: undefined };
+  if (each === undefined && action.outputs.includes(plain.path)) return { ok: true, from: `results/${plain.path}` };
   return { ok: false, message: `has no output "${file}"`, hint: formatOutputsHint(action.outputs) };
+}
+
+/** Whether a path is an output of all repetitions, of one (`VALUE/OUTPUT`), or names one (`VALUE`). */
+function isRepeatedOutput(outputs: string[], path: string): boolean {
+  const rest = path.split("/").slice(1).join("/");
+  return rest === "" || outputs.includes(path) || outputs.includes(rest);
 }
 
 function resolveJobOutput(job: Job, file: string): StepOutput {

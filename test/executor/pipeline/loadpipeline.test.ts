@@ -49,12 +49,12 @@ t.test("a valid pipeline is loaded", async (t) => {
     [[], ["one", "three"], ["one"], ["three"], ["four"]],
   );
   t.same(steps[2]!.inputs, [
-    { path: "x", step: "one", from: "results/n=1/r.json" },
-    { path: "all", step: "one", from: "results" },
+    { path: "x", step: "one", file: "n=1/r.json", from: "results/n=1/r.json" },
+    { path: "all", step: "one", file: "", from: "results" },
   ]);
-  t.same(steps[3]!.inputs, [{ path: "data.json", step: "three", from: "results/o/p.txt" }]);
+  t.same(steps[3]!.inputs, [{ path: "data.json", step: "three", file: "o/p.txt", from: "results/o/p.txt" }]);
   const [, two] = steps;
-  t.equal(two!.action.kind === "job" && two!.action.job.name, "good.two");
+  t.equal(two!.action.kind === "job" && two!.action.job?.name, "good.two");
 });
 
 t.test("each problem is reported with its position", async (t) => {
@@ -146,6 +146,6 @@ t.test("--set overrides keys of the steps of a pipeline", async (t) => {
   t.throws(() => loadPipeline(file, { set: { "b.x": "1" } }), { message: "--set b.x: step b is not a job" });
   const { steps } = loadPipeline(file, { set: { "a.timeout": "7s" } });
   const { action: work } = steps[0]!;
-  t.equal(work.kind === "job" && work.job.chunk(0n, 1n).spec.timeout, 7);
-  t.equal(join(shop.folder, "job.yaml"), work.kind === "job" && work.file);
+  t.equal(work.kind === "job" && work.job?.chunk(0n, 1n).spec.timeout, 7);
+  t.same(work.kind === "job" && work.source, { kind: "file", path: join(shop.folder, "job.yaml") });
 });
