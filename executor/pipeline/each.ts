@@ -5,6 +5,7 @@ import type { JobReader, KeyPath } from "../job/reader.js";
 import { fillTemplate } from "../job/template.js";
 import { readFileReference } from "./filereference.js";
 import { locateFile, type OutputPlace } from "./locateinputs.js";
+import { readMadeFile } from "./madefile.js";
 import type { EachValues, PipelineStep, StepAction } from "./pipeline.js";
 
 /** More than this is work for one job with many chunks. */
@@ -44,7 +45,8 @@ function readLocalLines(reader: JobReader, at: KeyPath, path: string, step: stri
 
 /** Returns the values of a step that is ready to run. Throws InvalidFile for lines that cannot be used, and as `locateFile` does. */
 export function readEachValues(place: OutputPlace, each: EachValues): readonly string[] {
-  return each.kind === "values" ? each.values : readLines(locateFile(place, each.output));
+  if (each.kind === "values") return each.values;
+  return readMadeFile(each.output.step, () => readLines(locateFile(place, each.output)));
 }
 
 /** Returns the lines of a file without those that are blank. Throws InvalidFile for one that cannot be a value. */

@@ -8,7 +8,7 @@ import { InputOverrides } from "../job/inputoverrides.js";
 import type { Job } from "../job/job.js";
 import { loadJob } from "../job/loadjob.js";
 import type { JobReader, KeyPath } from "../job/reader.js";
-import { repeatStep } from "./each.js";
+import { dependsOnEach, repeatStep } from "./each.js";
 import { readFileReference } from "./filereference.js";
 import { type EachValues, type JobAction, nameStepJob, type PipelineStep, type StepInput } from "./pipeline.js";
 
@@ -39,18 +39,22 @@ export function readJobAction(reader: JobReader, step: string, context: StepRead
     enough: readEnough(reader, [...at, "enough"], `steps.${step}.enough`),
     position: reader.source.positionOf([...at, "job"]),
   };
-  // Where a step makes the job, or the values, it is checked as soon as they exist.
-  if (source.kind === "output" || context.each?.kind === "lines") return action;
+  // What a step makes is checked as soon as it exists: a job, or values that the job depends on.
+  if (source.kind === "output") return action;
+  const hasUnknownValues = context.each?.kind === "lines";
+  if (hasUnknownValues && dependsOnEach(source.path)) return action;
+  if (hasUnknownValues && Object.values(action.set).some(dependsOnEach))
+    return hasJobFile(reader, step, source.path) ? action : undefined;
   const jobs = listRepeatedActions(action, context).map((one) => loadLocalJob(reader, step, one, context));
   return jobs.includes(undefined) ? undefined : { ...action, job: jobs[0] };
 }
 
 /** Returns the action for each value, without those that load the same job; the action itself in a step without `each`. */
 function listRepeatedActions(action: JobAction, { each, inputs }: StepReadContext): JobAction[] {
-  if (each === undefined) return [action];
+  if (each === undefined || each.kind === "lines") return [action];
   const { position } = action;
   const step: PipelineStep = { name: "", needs: [], inputs, action, when: "always", position };
-  const actions = repeatStep(step, each.kind === "values" ? each.values : []).map((one) => one.action as JobAction);
+  const actions = repeatStep(step, each.values).map((one) => one.action as JobAction);
   return [...new Map(actions.map((one) => [JSON.stringify([one.source, one.set]), one])).values()];
 }
 
@@ -61,12 +65,7 @@ function loadLocalJob(
   context: StepReadContext,
 ): Job | undefined {
   const at = ["steps", step];
-  if (source.kind === "output") return undefined;
-  if (!existsSync(source.path)) {
-    const text = reader.text([...at, "job"]);
-    reader.reportAt([...at, "job"], `steps.${step}.job: "${text}" does not exist`, `looked for ${source.path}`);
-    return undefined;
-  }
+  if (source.kind === "output" || !hasJobFile(reader, step, source.path)) return undefined;
   const inputOverrides = new InputOverrides(new Map(context.inputs.map(({ path }) => [path, undefined])));
   const name = nameStepJob(context.pipelineName, step);
   const options = { set, range, enough, folder, inputOverrides, inventory: context.inventory, name };
@@ -79,6 +78,14 @@ function loadLocalJob(
       suggestInput(path, job),
     );
   return job;
+}
+
+/** Whether a job file exists; reports it otherwise. */
+function hasJobFile(reader: JobReader, step: string, path: string): boolean {
+  if (existsSync(path)) return true;
+  const at = ["steps", step, "job"];
+  reader.reportAt(at, `steps.${step}.job: "${reader.text(at)}" does not exist`, `looked for ${path}`);
+  return false;
 }
 
 /** Reports the problems of a job file together with those of the pipeline. */

@@ -5,38 +5,56 @@ import { InputOverrides } from "../job/inputoverrides.js";
 import type { Job } from "../job/job.js";
 import { loadJob } from "../job/loadjob.js";
 import { locateFile, locateInputs } from "./locateinputs.js";
+import { readMadeFile } from "./madefile.js";
 import { type JobAction, nameStepJob, type PipelineStep } from "./pipeline.js";
 import type { PipelineContext } from "./stepcontext.js";
 
 /**
  * Loads the job of a step that is ready to run: its inputs, and the file of a job that another step makes, exist. Returns undefined
- * where that step has made a jobs file without jobs. Throws InvalidFile with every problem, and NO_RESULTS for a missing output.
+ * where that step has made a jobs file without jobs. Throws INVALID_FILE (65) with every problem, and NO_RESULTS (65) for an output that
+ * is not there.
  */
 export function loadStepJob(
   context: Pick<PipelineContext, "pipeline" | "path" | "inventory">,
   step: PipelineStep,
   action: JobAction,
 ): Job | undefined {
-  const { source, set, range, enough, folder } = action;
-  const isMade = source.kind === "output";
-  const file = isMade ? locateFile(context, source) : source.path;
-  if (isMade && hasNoJobs(file)) return undefined;
+  const { source } = action;
+  if (source.kind === "file") return loadFile(context, step, action, source.path).job;
+  return readMadeFile(source.step, () => {
+    const file = locateFile(context, source);
+    if (hasNoJobs(file)) return undefined;
+    const { job, inputOverrides } = loadFile(context, step, action, file);
+    // Any other job has been checked before the pipeline began.
+    rejectUnusedInputs(step, action, inputOverrides);
+    return job;
+  });
+}
+
+function loadFile(
+  context: Pick<PipelineContext, "pipeline" | "path" | "inventory">,
+  step: PipelineStep,
+  action: JobAction,
+  file: string,
+): { job: Job; inputOverrides: InputOverrides } {
+  const { set, range, enough, folder } = action;
   const inputs = locateInputs(context, step);
   const inputOverrides = new InputOverrides(new Map(inputs.map(({ path, parts }) => [path, parts])));
   const name = nameStepJob(context.pipeline.name, step.name);
   const options = { set, range, enough, folder, inputOverrides, inventory: context.inventory, name };
-  const job = reportUsageErrors(step, action, () => loadJob(file, options));
-  // The inputs of any other job have been checked before the pipeline began.
-  const unused = isMade ? inputOverrides.listUnused() : [];
-  if (unused.length > 0)
-    throw new InvalidFileError(
-      unused.map((path) => ({
-        ...action.position,
-        message: `steps.${step.name}.inputs: the job has no input "${path}"`,
-        hint: `list it under inputs of ${file}`,
-      })),
-    );
-  return job;
+  return { job: reportUsageErrors(step, action, () => loadJob(file, options)), inputOverrides };
+}
+
+function rejectUnusedInputs(step: PipelineStep, { position }: JobAction, inputOverrides: InputOverrides): void {
+  const unused = inputOverrides.listUnused();
+  if (unused.length === 0) return;
+  throw new InvalidFileError(
+    unused.map((path) => ({
+      ...position,
+      message: `steps.${step.name}.inputs: the job has no input "${path}"`,
+      hint: "list it under inputs of the job",
+    })),
+  );
 }
 
 /** Turns the errors of options that do not fit a job into problems of the step that has them. */
