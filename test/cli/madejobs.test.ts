@@ -142,7 +142,7 @@ t.test("an invalid job fails its step, with what muster validate says of it", as
     [
       "text",
       '{"jobs": [\n  {"script": "ok.py", "args": []},]}',
-      /jobs\.json:2:34: this is not JSON: a value is expected here/,
+      /jobs\.json:2:35: this is not JSON: a value is expected here/,
     ],
     [
       "key",
