@@ -1,6 +1,6 @@
 import { join, relative } from "node:path";
 import type { PipelineSummary, StepSummary } from "../executor/pipeline/pipelinesummary.js";
-import { hasResults } from "../executor/pipeline/stepstate.js";
+import { hasResults, isIncomplete } from "../executor/pipeline/stepstate.js";
 import type { Leftover } from "../executor/run/record/leftovers.js";
 import { formatDuration, pluralize, toPrintableText } from "./format.js";
 import { formatLeftovers } from "./leftovertext.js";
@@ -27,7 +27,7 @@ function selectUnintendedLeftovers({ state, run }: StepSummary): Leftover[] {
 
 /** Formats a failure in a few lines, for a mail from cron. */
 export function formatPipelineFailure(summary: PipelineSummary): string {
-  const failed = summary.steps.filter(({ state }) => !hasResults(state) && state !== "left out");
+  const failed = summary.steps.filter(({ state }) => isIncomplete(state) && state !== "left out");
   const state = summary.state === "partial" ? "partly done" : formatState(summary);
   return toPrintableText([
     `muster: ${summary.name}: ${state}`,

@@ -26,6 +26,11 @@ export function hasResults(state: StepState): boolean {
   return STATES_WITH_RESULTS.includes(state);
 }
 
+/** Returns whether a step in this state lacks results: all of them, or the part that it does not require. */
+export function isIncomplete(state: StepState): boolean {
+  return state === "enough" || !hasResults(state);
+}
+
 /** Returns whether a step in this state has not ended yet. */
 export function isUnfinished(state: StepState): boolean {
   return UNFINISHED_STATES.includes(state);

@@ -88,11 +88,20 @@ t.test("the steps that follow run where enough is done, and the step is not trie
 
 t.test("a pipeline all of whose steps have enough is done, with exit status 3", async (t) => {
   writeJob("done", 19, { enough: "95%" });
+  shop.write("done/tell.sh", '#!/bin/sh\ncat > "$1"\n', 0o755);
   const file = shop.write("done/p.yaml", {
+    on_failure: [{ command: ["./tell.sh", "failure.json"] }],
+    on_success: [{ command: ["./tell.sh", "success.json"] }],
     steps: { part: { job: "job.yaml" }, after: { command: ["true"], needs: ["part"] } },
   });
   const first = await run(file);
   t.match(first, { code: 3, out: /^p: done, and enough of it: 2 of 2 steps done/ });
+  t.match(shop.json("done/failure.json"), {
+    exit: 3,
+    state: "partial",
+    steps: [{ step: "part", state: "enough" }, {}],
+  });
+  t.throws(() => shop.read("done/success.json"));
   const again = await run(file);
   t.match(again, { code: 3, out: /^p: already done, and enough of it, 2 steps/ });
   t.equal(failedAttempts("done"), 1);
