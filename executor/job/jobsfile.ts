@@ -1,22 +1,17 @@
 import { statSync } from "node:fs";
 import { join, normalize } from "node:path";
 import type { Inventory } from "../../fleet/inventory.js";
-import { encodeName, shortenId } from "./chunkids.js";
+import { checkOverlap } from "./declaredoutputs.js";
+import { findOutputArgs, readEntryOutputs, readJobId } from "./entryoutputs.js";
 import { isBelow } from "./inputs.js";
 import type { ChunkSpec, StagedFile } from "./job.js";
 import { readSeconds } from "./jobsettings.js";
-import { OutputRegistry, readOutputs } from "./outputs.js";
-import { type JobReader, type KeyPath, type SourceText, textInPlaceOf } from "./reader.js";
+import { OutputRegistry } from "./outputregistry.js";
+import type { OutputScope } from "./outputs.js";
+import type { JobReader, KeyPath, SourceText } from "./reader.js";
+import { listResultPaths } from "./resultpath.js";
 import { type EntryProgram, readRoute } from "./route.js";
-import {
-  checkArgument,
-  checkOverlap,
-  type LoadCache,
-  readEnv,
-  readInputs,
-  readScript,
-  removeDuplicates,
-} from "./specreader.js";
+import { checkArgument, type LoadCache, readEnv, readInputs, readScript, removeDuplicates } from "./specreader.js";
 import { TaskList } from "./tasklist.js";
 import { IdRegistry, readTaskRank } from "./tasks.js";
 import type { UnitSpace } from "./unitspace.js";
@@ -39,12 +34,13 @@ export function readJobsFile(
   const tasks = new TaskList();
   for (const [index, path] of reader.items(["jobs"]).entries()) {
     const id = readJobId(reader, path, index);
-    ids.add(id, reader.has([...path, "job_id"]) ? [...path, "job_id"] : path);
+    const isNew = ids.add(id, reader.has([...path, "job_id"]) ? [...path, "job_id"] : path);
     const entry = readEntryProgram(reader, path, id, inventory, cache);
     if (entry === undefined) continue;
     const own = { ...entry, inputs: [...inputs, ...entry.inputs] };
-    const spec = { ...readEntrySpec(reader, path, own, files), ...shared };
-    registry.register(reader, id, spec.outputs, () => reader.source.positionOf([...path, "args"]));
+    const spec = { ...readEntrySpec(reader, path, own, files, cache.outputScope), ...shared };
+    const paths = listResultPaths({ kind: "tasks", folders: cache.outputScope }, { id, spec });
+    if (isNew) registry.register(reader, id, paths, () => reader.source.positionOf([...path, "args"]));
     tasks.add({ id, spec, gpu: reader.number([...path, "gpu_id"]), ...readTaskRank(reader, path) });
   }
   return tasks.toUnitSpace();
@@ -69,26 +65,19 @@ function readEntrySpec(
   path: KeyPath,
   entry: EntryProgram,
   files: NamedFiles | undefined,
+  scope: OutputScope,
 ): Omit<ChunkSpec, "env"> {
   const what = `jobs[${path[1]}].args`;
   const own = reader.list([...path, "args"]) ?? [];
   for (const [index, arg] of own.entries()) checkArgument(reader, arg, `${what}[${index}]`);
   const texts = [...entry.args.map(({ written }) => written), ...own];
   const declared = entry.outputs ?? findOutputArgs(texts);
-  const outputs = readOutputs(reader, declared, what);
+  const outputs = readEntryOutputs(reader, declared, what, scope);
   const inputs = [...entry.inputs, ...(files?.findNamed(texts.filter((arg) => !declared.includes(arg))) ?? [])];
   const program = entry.program;
-  checkOverlap(reader, [...path, "args"], `jobs[${path[1]}]`, { program, inputs, outputs });
+  checkOverlap(reader, [...path, "args"], `jobs[${path[1]}]`, { program, inputs, ...outputs });
   const args = [...entry.args.map(({ template }) => template), ...own.map(({ text }) => [text])];
-  return { program, args, inputs: removeDuplicates(inputs, program), outputs };
-}
-
-/** Returns the arguments that follow `--output` or `--output=`. */
-export function findOutputArgs(args: SourceText[]): SourceText[] {
-  return args.flatMap((arg, index) => {
-    if (arg.text.startsWith("--output=")) return textInPlaceOf(arg, arg.text.slice("--output=".length));
-    return index > 0 && args[index - 1]!.text === "--output" ? arg : [];
-  });
+  return { program, args, inputs: removeDuplicates(inputs, program), ...outputs };
 }
 
 /** Finds the files that arguments name, in the project or else below the jobs file's folder; each text is looked up once. */
@@ -143,10 +132,4 @@ function fileSize(path: string): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Returns `job_id` as a safe file name, or the position of the job if it has none. */
-function readJobId(reader: JobReader, path: KeyPath, index: number): string {
-  const given = reader.text([...path, "job_id"]) ?? "";
-  return given === "" ? `job-${index + 1}` : shortenId(encodeName(given), BigInt(index));
 }

@@ -3,7 +3,7 @@ import { join, posix } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
 import type { InputPart } from "../job/inputoverrides.js";
 import { normalizePath } from "../job/inputs.js";
-import { findAggregateFault } from "../job/outputs.js";
+import { findAggregateFault } from "../job/jobsettings.js";
 import type { PipelineStep, StepFile } from "./pipeline.js";
 import type { PipelineContext } from "./stepcontext.js";
 

@@ -4,7 +4,7 @@ import { UsageError } from "../../schemas/errors.js";
 import { suggest } from "../../schemas/suggest.js";
 import type { Template } from "../job/job.js";
 import { readSeconds } from "../job/jobsettings.js";
-import { readOutputs } from "../job/outputs.js";
+import { readFiles } from "../job/outputs.js";
 import type { JobReader, KeyPath } from "../job/reader.js";
 import { parseTemplate } from "../job/template.js";
 import { readJobAction, type StepReadContext } from "./jobaction.js";
@@ -68,7 +68,8 @@ function readCommandAction(reader: JobReader, at: KeyPath, what: string): StepAc
     for (const { message, hint } of faults) reader.report(position, `${what}.command[${index}]: ${message}`, hint);
     return template;
   });
-  const outputs = readOutputs(reader, reader.list([...at, "outputs"]) ?? [], `${what}.outputs`);
+  const scope = { cwd: ".", hasProject: false };
+  const outputs = readFiles(reader, reader.list([...at, "outputs"]) ?? [], `${what}.outputs`, scope);
   return { kind: "command", argv, outputs, timeoutSeconds: readSeconds(reader, [...at, "timeout"]) };
 }
 
