@@ -1,9 +1,10 @@
 import { existsSync, readdirSync } from "node:fs";
-import { join, posix } from "node:path";
+import { join, posix, resolve } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
 import type { InputPart } from "../job/inputoverrides.js";
 import { normalizePath } from "../job/inputs.js";
 import { findAggregateFault } from "../job/jobsettings.js";
+import { readSummary } from "../run/record/runsummary.js";
 import type { PipelineStep, StepFile } from "./pipeline.js";
 import type { PipelineContext } from "./stepcontext.js";
 
@@ -68,8 +69,13 @@ export function listRepetitionFolders(folder: string): string[] {
 }
 
 function findOutput(folder: string, { step, file, from }: StepFile): string {
-  const candidates = from === undefined ? listCandidates(file) : [from];
-  const found = candidates.map((path) => join(folder, path)).find((path) => existsSync(path));
+  const elsewhere = from === undefined ? readSummary(folder)?.results : undefined;
+  const candidates = from === undefined ? listCandidates(file, elsewhere ?? "results") : [from];
+  const found = candidates.map((path) => resolve(folder, path)).find((path) => existsSync(path));
+  if (elsewhere !== undefined && (file === "" || found === undefined))
+    throw new MusterError("NO_RESULTS", `step ${step} has no output "${file}" in ${elsewhere}`, {
+      next: "Name one of the files that it publishes there as STEP/FILE.",
+    });
   if (found !== undefined) return found;
   const made = existsSync(join(folder, "results")) ? readdirSync(join(folder, "results")).sort() : [];
   const more = made.length > MAX_NAMED_FILES ? ` and ${made.length - MAX_NAMED_FILES} more` : "";
@@ -81,11 +87,11 @@ function findOutput(folder: string, { step, file, from }: StepFile): string {
   });
 }
 
-/** Returns where an output may be whose job is not known here: beside the results there is only what muster writes, and the aggregate. */
-function listCandidates(file: string): string[] {
-  if (file === "") return ["results"];
+/** Returns where an output may be whose job is not known here: among the results, or beside them, if it is the aggregate. */
+function listCandidates(file: string, results: string): string[] {
+  if (file === "") return [results];
   if (file === "results.ndjson") return [file];
   // A path that leaves the folder can only come from a value of `each`.
   if (!normalizePath(file).ok) return [];
-  return [`results/${file}`, ...(findAggregateFault(file) === undefined ? [file] : [])];
+  return [join(results, file), ...(findAggregateFault(file) === undefined ? [file] : [])];
 }

@@ -270,7 +270,7 @@ t.test("jobs and values that steps make are needed, and not known yet", async (t
   });
   t.same(steps.sum!.inputs, [
     { path: "x", step: "score", file: "r/x.json", from: undefined },
-    { path: "all", step: "score", file: "", from: "results" },
+    { path: "all", step: "score", file: "", from: undefined },
   ]);
   t.match(steps.fit, {
     needs: ["prepare"],
