@@ -152,7 +152,7 @@ export function readInputs(
     const { text } = one;
     const find = () =>
       (folder === reader.folder ? reader.inputOverrides.find(text) : undefined) ??
-      findInput(folder, text, cache.projectRoot, cache.published);
+      findInput(folder, text, cache.projectRoot, (source) => cache.published?.has(source) === true);
     const found = getOrCreate(cache.inputs, `${folder}\0${text}`, find);
     if (found.ok) return found.files;
     reader.report(one.position, `${what}[${index}]: "${text}" ${found.message}`, found.hint);

@@ -11,7 +11,7 @@ import type { RecheckDifference } from "../record/journalentry.js";
 import { readKeyedLines } from "../record/resultlines.js";
 import { locateOutput } from "../record/resultsfolder.js";
 import type { RunDirectory } from "../record/rundir.js";
-import type { CollectedResult } from "./committer.js";
+import type { CollectedResult } from "./collectedresult.js";
 import { findJsonDifference } from "./jsondiff.js";
 import type { VerifiedOutput } from "./publish.js";
 import { deletePulled } from "./pulloutputs.js";
