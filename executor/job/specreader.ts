@@ -130,8 +130,8 @@ export function readArgs(
 ): Template[] | undefined {
   return written?.map((one, index) => {
     checkArgument(reader, one, `${what}[${index}]`);
-    const { template, faults } = parseTemplate(one.text, placeholders.known);
-    for (const fault of faults) reader.report(one.position, `${what}[${index}]: ${fault.message}`, fault.hint);
+    const { template, fault } = parseTemplate(one.text, placeholders.known);
+    if (fault !== undefined) reader.report(one.position, `${what}[${index}]: ${fault.message}`, fault.hint);
     return fillTemplate(template, placeholders.params);
   });
 }
