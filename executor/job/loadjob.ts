@@ -24,6 +24,7 @@ import { type ProjectSetup, readProject, readProjectRoot } from "./project/proje
 import { createRangeSpace } from "./range.js";
 import { JobReader } from "./reader.js";
 import { applyRange, applySetOptions } from "./setoptions.js";
+import { createShardSpace } from "./shards.js";
 import { finishSpec, LoadCache, readSpecDraft, toChunkSpec } from "./specreader.js";
 import { readTasks } from "./tasks.js";
 import type { UnitSpace } from "./unitspace.js";
@@ -56,7 +57,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
     ]);
   }
   const schema = kind === "jobs-file" ? kind : "job";
-  const keys = Object.keys(readSchema(schema).properties as object).filter((key) => key !== "jobs");
+  const keys = settableKeys(source, schema);
   const added = applySetOptions(source, options.set ?? {}, keys);
   if (options.range !== undefined) applyRange(source, options.range);
 
@@ -97,6 +98,13 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   };
 }
 
+/** Returns the keys that `--set` sets. In a job of another kind, `shards` is a parameter like any other. */
+function settableKeys(source: Source, schema: "job" | "jobs-file"): string[] {
+  const isShards = source.get(["kind"]) === "shards";
+  const keys = Object.keys(readSchema(schema).properties as object);
+  return keys.filter((key) => key !== "jobs" && (key !== "shards" || isShards));
+}
+
 /** Returns what a user should know about the project, one sentence each. */
 function describeProject(reader: JobReader, { project }: ProjectSetup): string[] {
   if (project !== undefined) return describeLeftOutFiles(project);
@@ -123,6 +131,7 @@ function readUnitSpace(reader: JobReader, env: Record<string, string>, cache: Lo
   new OutputRegistry().register(reader, "a chunk", spec.outputs, () => reader.source.positionOf(["outputs"]));
   if (cache.directory !== undefined) reportSharedOutputs(reader, spec, cache.directory);
   if (kind === "range") return createRangeSpace(reader, spec);
+  if (kind === "shards") return createShardSpace(reader, spec);
   return kind === "matrix" ? readMatrix(reader, spec) : undefined;
 }
 

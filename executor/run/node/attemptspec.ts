@@ -52,7 +52,7 @@ export function buildAttemptSpec(
   };
 }
 
-/** Only tasks have outputs in the directory: the chunks of a range or a matrix would all write the same file. */
+/** Only tasks have outputs in the directory: the chunks of other jobs would all write the same file. */
 function describeDirectory(directory: string, kind: Job["kind"], spec: ChunkSpec) {
   const plain = kind === "tasks" ? findPlainOutputs(spec) : [];
   return { directory, plain, watch: listProgramFiles(spec.program) };
