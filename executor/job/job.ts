@@ -21,10 +21,10 @@ export type Program =
   | Readonly<{ kind: "nodeScript"; path: string; prefix: readonly string[] }>
   | Readonly<{ kind: "command"; command: readonly string[] }>;
 
-/** What one chunk runs. Everything is resolved but `{gpu}` and `{out}`, which depend on the slot. */
+/** What one chunk runs. Everything is resolved but `{gpu}`, `{out}` and `{cores}`, which depend on the slot. */
 export interface ChunkSpec {
   readonly program: Program;
-  /** Templates for `renderTemplate(args, {gpu, out})`; literal text is not expanded again. */
+  /** Templates for `renderTemplate(args, {gpu, out, cores})`; literal text is not expanded again. */
   readonly args: readonly Template[];
   readonly inputs: readonly StagedFile[];
   /** Paths relative to the working directory, which is also `{out}`; in a job with a `directory`, relative to either. */
@@ -69,6 +69,8 @@ export interface JobRequirements {
   readonly vram?: number;
   /** Bytes of host memory for one chunk. */
   readonly memory?: number;
+  /** Threads of one chunk. */
+  readonly cores?: number;
   /** Names, tags or globs; undefined = any node. */
   readonly nodes?: readonly string[];
   readonly playbooks: readonly string[];

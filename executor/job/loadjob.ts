@@ -94,7 +94,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
       return JSON.stringify(deciding);
     },
     envFile: envFile?.path,
-    notes: [...(envFile?.note === undefined ? [] : [envFile.note]), ...describeProject(reader, setup)],
+    notes: [...(envFile?.note === undefined ? [] : [envFile.note]), ...reader.notes, ...describeProject(reader, setup)],
   };
 }
 
