@@ -58,7 +58,7 @@ export class Attachment implements ResultSource {
     private readonly connection: Connection,
     private readonly accepted: AcceptedAgent,
     private readonly messages: MessageBuffer,
-    readonly capacity: NodeCapacity,
+    private readonly capacity: NodeCapacity,
     /** Fingerprint of the state that the node was verified to be in; undefined where the job needs no playbooks. */
     readonly fingerprint: string | undefined,
     /** The environment that Python programs run in; undefined = the node's own Python. */
@@ -135,6 +135,11 @@ export class Attachment implements ResultSource {
 
   get node(): Node {
     return this.connection.node;
+  }
+
+  /** How many chunks of the run may run on the node at once. */
+  get limit(): number {
+    return this.capacity.limit ?? this.capacity.slots.length;
   }
 
   /** How many threads a chunk should have; undefined = the node's cores are not known. */

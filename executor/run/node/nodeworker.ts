@@ -216,7 +216,7 @@ export class NodeWorker {
 
   private handleAttached(attachment: Attachment): void {
     failpoint("attached");
-    const { hello } = attachment;
+    const { hello, limit } = attachment;
     const change = this.agentTracker.recordAttachment(hello);
     this.backoff.recordAttached(monotonicSeconds(), change !== undefined);
     this.preparation.finish();
@@ -226,7 +226,6 @@ export class NodeWorker {
     const { node, slots } = this;
     this.slotMonitor.start(slots);
     if (change !== undefined) this.warn(describeAgentChange(change));
-    const limit = attachment.capacity.limit ?? slots.length;
     const { genuine, strangers } = this.ids.partition(hello.held, node.name);
     if (strangers.length > 0) attachment.send({ op: "cancel", ids: strangers.map(({ id }) => id) });
     const held = genuine.map(decodeHeldAttempt);
