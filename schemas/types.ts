@@ -341,7 +341,7 @@ export interface Route {
    */
   script: string;
   /**
-   * Its arguments. `{key}` stands for a key of the job; `{chunk}` `{out}` `{gpu}` are as in a job file. The job's own `args` follow.
+   * Its arguments. `{key}` stands for a key of the job; `{chunk}` `{out}` `{gpu}` `{cores}` are as in a job file. The job's own `args` follow.
    */
   args?: (string | number | bigint | boolean)[];
   /**

@@ -1,8 +1,9 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { shareLab } from "../lab/sharedlab.js";
-import { runMuster } from "./startmuster.js";
+import { waitUntil } from "../lab/waituntil.js";
+import { runMuster, startMuster, waitForExit } from "./startmuster.js";
 
 const { skip, shop, inventory } = await shareLab(t, { nodes: 2, gpus: 0 });
 
@@ -49,6 +50,34 @@ t.test("every shard runs once, and its outputs lie in a folder of its own", { sk
   const again = await runMuster(["run", job, "-i", inventory]);
   t.equal(again.code, 0);
   t.match(again.out, /already complete/);
+});
+
+t.test("a killed run of shards is resumed, and each shard counts once", { skip }, async (t) => {
+  const job = shop.write("killed/job.yaml", {
+    name: "killed",
+    kind: "shards",
+    shards: 16,
+    command: ["sh", "-c", 'sleep 0.3; echo "$1" > out', "sh", "{number}"],
+    outputs: ["out"],
+  });
+  const run = "killed/runs/killed";
+  const child = startMuster(["run", job, "-i", inventory]);
+  const lines = () => (existsSync(join(shop.folder, run, "results.ndjson")) ? shop.results(run).length : 0);
+  await waitUntil("some shards are done", () => lines() >= 3);
+  child.kill("SIGKILL");
+  await waitForExit(child);
+  t.ok(lines() < 16, "it was killed before the end");
+  const ran = await runMuster(["run", job, "-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  t.same(
+    shop.results(run).map(({ chunk }) => chunk),
+    Array.from({ length: 16 }, (_, index) => `shard-${index}`),
+  );
+  for (let index = 0; index < 16; index++)
+    t.equal(shop.read(`${run}/results/shard-${index}/out`), `${index + 1}\n`, `shard ${index}`);
+  const other = await runMuster(["run", job, "-i", inventory, "--set", "shards=17"]);
+  t.equal(other.code, 65);
+  t.match(other.err, /shards: was "16", is now "17"/);
 });
 
 t.test("tools with inclusive ranges, and with skip and limit, need no wrapper", { skip }, async (t) => {
