@@ -11,7 +11,7 @@ const PIECES = /\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+/g;
 /** The pieces of a text in which no brace has been doubled yet. */
 const UNDOUBLED_PIECES = /\{[^{}]*\}|[{}]|[^{}]+/g;
 
-const MAX_SHOWN_CHARS = 200;
+const MAX_SHOWN_CHARS = 400;
 const MAX_QUOTED_CHARS = 40;
 const MAX_LISTED_NAMES = 30;
 
@@ -70,7 +70,7 @@ function doubleBraces(text: string, known: ReadonlySet<string>): string {
     if (changed !== piece) firstChange ??= doubled.length;
     doubled += changed;
   }
-  return clip(doubled, firstChange ?? 0, MAX_SHOWN_CHARS);
+  return clip(doubled.replace(/\n+$/, ""), firstChange ?? 0, MAX_SHOWN_CHARS);
 }
 
 /**

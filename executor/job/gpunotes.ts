@@ -7,6 +7,7 @@ const DEVICE = /(?<![A-Za-z0-9_])(cuda|hip):\{gpu\}/i;
  * device 0 there. Jobs that use no GPUs have no such note.
  */
 export function noteGpuDevice(reader: JobReader, { text, position }: SourceText, what: string): void {
+  if (!text.includes(":{gpu}")) return;
   const device = DEVICE.exec(text)?.[1];
   if (device === undefined || reader.text(["needs", "vendor"]) === "none") return;
   const place = position.line === undefined ? "" : ` (line ${position.line})`;

@@ -9,17 +9,19 @@ export function parseTemplate(text: string, known: ReadonlySet<string>): { templ
   if (!/[{}]/.test(text)) return { template: text === "" ? [] : [text] };
   const template: Template[number][] = [];
   let literal = "";
+  let hasStray = false;
   for (const piece of splitAtBraces(text)) {
     if (!/^[{}]/.test(piece)) literal += piece;
     else if (piece === "{{" || piece === "}}") literal += piece[0];
-    else if (!isStray(piece, known)) {
+    else if (isStray(piece, known)) hasStray = true;
+    else {
       if (literal !== "") template.push(literal);
       template.push({ name: piece.slice(1, -1) });
       literal = "";
     }
   }
   if (literal !== "") template.push(literal);
-  return { template, fault: findBraceFault(text, known) };
+  return { template, fault: hasStray ? findBraceFault(text, known) : undefined };
 }
 
 /** Replaces the placeholders that have a value and keeps the others. The values are literal text from then on. */

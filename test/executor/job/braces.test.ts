@@ -32,6 +32,7 @@ t.test(
       // What looks like a doubled brace closes two nested ones.
       ['{"a": {"b": {}}}', '"{"a": {"b": {}}}" is not a placeholder', 'write {{"a": {{"b": {{}}}}}}'],
       ["{{1}, {2}}", '"{{1}, {2}}" is not a placeholder', "write {{{{1}}, {{2}}}}"],
+      ["if x:\n  f({y z})\n", '"{y z}" is not a placeholder', "write if x:\n  f({{y z}})"],
       // Some braces are doubled already.
       ["{{print $1}} {x y}", '"{x y}" is not a placeholder', "write {{print $1}} {{x y}}"],
       ['{{"a": {"b": 1}}}', '"{"b": 1}" is not a placeholder', 'write {{"a": {{"b": 1}}}}'],
@@ -41,11 +42,11 @@ t.test(
 );
 
 t.test("long texts are clipped around their first stray brace", async (t) => {
-  const clipped = findBraceFault(`${"é".repeat(500)}{print $1}${"x".repeat(500)}`, KNOWN);
-  t.match(clipped?.hint, /^write \.\.\.é{50}\{\{print \$1\}\}x+\.\.\.$/);
+  const clipped = findBraceFault(`${"é".repeat(900)}{print $1}${"x".repeat(900)}`, KNOWN);
+  t.match(clipped?.hint, /^write \.\.\.é{100}\{\{print \$1\}\}x+\.\.\.$/);
   t.equal(findBraceFault(`{${"y".repeat(300)} }`, KNOWN)?.message, `"{${"y".repeat(39)}..." is not a placeholder`);
   t.equal(
-    findBraceFault(`${"😀".repeat(400)}{a b}`, KNOWN)?.hint.match(/\p{Surrogate}/u),
+    findBraceFault(`${"😀".repeat(900)}{a b}`, KNOWN)?.hint.match(/\p{Surrogate}/u),
     null,
     "characters stay whole",
   );
