@@ -26,6 +26,8 @@ function addRun(muster: Command, setResult: SetResult): void {
       "Runs a job, or the steps of a pipeline, on the nodes of the inventory and collects every result once. Run the same command again to resume it.",
     )
     .option("--out <dir>", "the run directory (default: runs/NAME beside the job file)")
+    .option("--results <dir>", "publish results there instead of in the run directory")
+    .option("--overwrite", "with a folder of results: replace files that the run did not publish")
     .option("--fresh", "start a new run beside an earlier one, which stays as it is")
     .option("--adopt", "stop what another copy of the run directory runs on the nodes, and continue here")
     .option("--provision", "provision nodes that have drifted from the job's playbooks")
@@ -40,7 +42,7 @@ function addRun(muster: Command, setResult: SetResult): void {
     .option("--lock-wait <time>", "with --overlap wait: the longest time to wait, e.g. 10m")
     .addHelpText(
       "after",
-      "\nExamples:\n  muster run sieve.yaml --range 0:4294967296\n  muster run scoring_jobs.json --out scoring_results --limit rigs\n  muster run trials.yaml --set sample_size=350 --fresh\n\nExit: 0 done, 3 some chunks failed, 64/65 wrong usage/file, 69 no usable node, 75 locked by another run, 130 interrupted",
+      "\nExamples:\n  muster run sieve.yaml --range 0:4294967296\n  muster run scoring_jobs.json --results . --limit rigs\n  muster run trials.yaml --set sample_size=350 --fresh\n\nExit: 0 done, 3 some chunks failed, 64/65 wrong usage/file, 69 no usable node, 75 locked by another run, 130 interrupted",
     )
     .action((file, options) => setResult(import("./run.js").then(({ run }) => run(file, options, writers))));
 }

@@ -14,6 +14,8 @@ export interface CommonOptions {
 /** Options of `muster run`. */
 export interface RunCommandOptions extends CommonOptions {
   out?: string;
+  results?: string;
+  overwrite?: boolean;
   fresh?: boolean;
   adopt?: boolean;
   plan?: boolean;

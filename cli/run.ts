@@ -84,7 +84,13 @@ function loadJobFile(file: string, options: RunCommandOptions): LoadedFile {
   rejectCronOnlyOptions(options);
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const nodes = selectNodes(inventory, options.limit);
-  const job = loadJob(source, { set: parseSetOptions(options.set), range: parseRangeOption(options.range), inventory });
+  const job = loadJob(source, {
+    set: parseSetOptions(options.set),
+    range: parseRangeOption(options.range),
+    results: options.results === undefined ? undefined : resolve(options.results),
+    overwrite: options.overwrite,
+    inventory,
+  });
   return { kind: "job", inventory, nodes, job };
 }
 

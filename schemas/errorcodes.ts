@@ -4,6 +4,7 @@ export const EXIT_STATUS = {
   CORRUPT: 3,
   DISK: 3,
   NOT_JSON: 3,
+  UNJOINABLE: 3,
   NOT_READ: 3,
   NOT_STOPPED: 3,
   NOT_WRITTEN: 3,
@@ -22,6 +23,7 @@ export const EXIT_STATUS = {
   OTHER_RUN: 65,
   PLAYBOOK: 65,
   RESULTS_DAMAGED: 65,
+  RESULTS_EXIST: 65,
   SECRET: 65,
   SOURCE: 65,
   // A node, or a program that is needed, cannot be used.

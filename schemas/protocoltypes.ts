@@ -1,7 +1,7 @@
 // Generated from schemas/*.json by `npm run generate`; changes belong there.
 
 /** The version of the protocol. An agent of another version is stopped. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 /** Matches an attempt id: the nonce of a coordinator, a count, and a MAC. */
 export const ATTEMPT_ID = /^[0-9a-f]{16}-[0-9a-z]{1,12}-[0-9a-f]{16}$/;
@@ -204,18 +204,42 @@ export interface AttemptSpec {
   readonly plain?: string[];
   /** With `directory`: where the program's own file may lie in it. `program` tells the SHA-256 of the first that exists. */
   readonly watch?: string[];
-  /** Paths of the declared outputs, relative to the working directory. */
+  /** Paths of the declared files, relative to the top of the working copy. */
   readonly outputs: string[];
+  /** Those of `outputs` that are empty files when the program starts. */
+  readonly append?: string[];
+  /** Outputs whose names are found when the program has ended. */
+  readonly found?: FoundOutputs[];
+  /** How many files `found` may have in all. */
+  readonly fileLimit?: number;
+  /** What the program prints is an output, of this size at most; a program that prints more is ended. Default: it is only a log. */
+  readonly stdoutLimit?: number;
   /** Whether its stdin, stdout and stderr are a terminal of 80 columns and 24 rows; what it prints there is `stdout`, and `tail` is the end of that. Default: stdin is /dev/null, the others are files. */
   readonly tty?: boolean;
   /** How long it may run. Default: without limit. */
   readonly timeout?: number;
-  /** Size of one output at most. */
+  /** Size of one output at most; of `found`: of all files of one. */
   readonly limit: number;
   /** Host memory that a chunk needs. Default: what earlier chunks of the program used. */
   readonly memory?: number;
   /** How many threads the program should have: OMP_NUM_THREADS and its like are set to it, unless the environment has OMP_NUM_THREADS. Default: they are not set. */
   readonly threads?: number;
+}
+
+/** Files that the program made or changed in a folder. */
+export interface FoundOutputs {
+  /** How the job names them. */
+  readonly written: string;
+  /** The folder, relative to the top of the working copy. */
+  readonly base: string;
+  /** A regular expression that the whole path of a file below the folder matches. Default: all files. */
+  readonly pattern?: string;
+  /** How many names such a path has. Default: any number. */
+  readonly depth?: number;
+  /** With fewer files the attempt fails. */
+  readonly atLeast: number;
+  /** With more files the attempt fails. Default: no limit of its own. */
+  readonly atMost?: number;
 }
 
 /** From the agent to the coordinator. */
@@ -305,9 +329,9 @@ export interface DoneMessage {
   readonly seconds: number;
   /** Where its range ended, if it gave a part away. */
   readonly end?: string;
-  /** The outputs that exist. */
+  /** The declared files that exist, and those that were found. */
   readonly outputs: OutputReport[];
-  /** Declared outputs that do not exist, or are not regular files in the attempt's folder. */
+  /** Declared outputs that do not exist, or are not regular files, with what is there instead. */
   readonly missing: string[];
   readonly stdout: LogReport;
   readonly stderr: LogReport;
@@ -444,7 +468,7 @@ export interface HeldAttempt {
 
 /** An output of an attempt. */
 export interface OutputReport {
-  /** As declared. */
+  /** Relative to the top of the working copy. */
   readonly path: string;
   /** In bytes. */
   readonly size: number;
@@ -459,6 +483,8 @@ export interface LogReport {
   readonly size: number;
   /** How much was dropped, because the log grew too long. */
   readonly cut?: number;
+  /** Of stdout, where it is an output. */
+  readonly sha256?: string;
   /** Its content in base64, where it is small. */
   readonly data?: string;
 }

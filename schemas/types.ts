@@ -472,9 +472,17 @@ export interface JobFile {
    */
   inputs?: string[];
   /**
-   * Files that the program writes, relative to its working directory, which is `{out}`. A chunk is done when it exits 0 and all of them exist. Of tasks: for every task that has no `outputs` of its own.
+   * What the program leaves behind, relative to its working directory, which is `{out}`: files, `stdout` for what it prints, folders (`out/`), and globs (`*.srt`; `*`, `?`, `[...]` and `**`). A path may lead above the working directory (`../output/x.png`), but not out of the project. A chunk is done when it exits 0 and all of them exist. An input that is an output too is edited in the attempt's own copy. A file that is called stdout is written `./stdout`. Of tasks: for every task that has no `outputs` of its own.
    */
-  outputs?: string[];
+  outputs?: string | {folder?: string; glob?: string; at_least?: number; at_most?: number}[];
+  /**
+   * Files that the program appends to. Each attempt starts with an empty one, and they are joined in chunk order, one after another, into `results/FILE` when the run ends.
+   */
+  append?: string[];
+  /**
+   * The folder that results are published in, relative to the job file; default: `results` in the run directory. A file there that this run did not publish is never replaced, unless `--overwrite` is given or the mapping `{folder: DIR, overwrite: true}` says so; an input that is an output too is published beside its source, as FILE.new.
+   */
+  results?: string | {folder: string; overwrite?: boolean};
   /**
    * What a slot must have to run a chunk.
    */
@@ -543,9 +551,13 @@ export interface JobFile {
    */
   limits?: {
     /**
-     * The largest size of one output, e.g. `500MiB`; a larger one fails the attempt and is never fetched. Default: `4GiB`.
+     * The largest size of one output, e.g. `500MiB`; of a folder or a glob: of all its files. A larger one fails the attempt and is never fetched. Default: `4GiB`, and `64MiB` for stdout.
      */
     output?: string | number;
+    /**
+     * The most files of a chunk in folders and globs; more of them fail the attempt. Default: 1000.
+     */
+    files?: number;
   };
   /**
    * Computes this share of the chunks, e.g. `1%`, a second time on a slot of another node (on another slot, if there is one node) and compares the outputs, which must be equal byte for byte. Results that differ fail the run (exit 3) and are reported with both slots; the first result stays. Every run of a job selects the same chunks. As a mapping: `{share: 1%, tolerance: 1e-6}`.
@@ -629,9 +641,13 @@ export interface Task {
    */
   inputs?: string[];
   /**
-   * Replaces the job's `outputs`. Files that the program writes under `{out}`. The task is done when it exits 0 and all of them exist.
+   * Replaces the job's `outputs`.
    */
-  outputs?: string[];
+  outputs?: string | {folder?: string; glob?: string; at_least?: number; at_most?: number}[];
+  /**
+   * Replaces the job's `append`.
+   */
+  append?: string[];
   /**
    * Replaces the job's `expect`.
    */
@@ -725,6 +741,23 @@ export interface JobsFile {
    * Files or folders, relative to the jobs file, that are staged for every entry, in addition to the project and to the files that its args name. They lie at the same relative path.
    */
   inputs?: string[];
+  /**
+   * The folder that results are published in, relative to the job file; default: `results` in the run directory. A file there that this run did not publish is never replaced, unless `--overwrite` is given or the mapping `{folder: DIR, overwrite: true}` says so; an input that is an output too is published beside its source, as FILE.new.
+   */
+  results?: string | {folder: string; overwrite?: boolean};
+  /**
+   * The limits of a chunk's outputs.
+   */
+  limits?: {
+    /**
+     * The largest size of one output, e.g. `500MiB`; of a folder or a glob: of all its files. A larger one fails the attempt and is never fetched. Default: `4GiB`, and `64MiB` for stdout.
+     */
+    output?: string | number;
+    /**
+     * The most files of a chunk in folders and globs; more of them fail the attempt. Default: 1000.
+     */
+    files?: number;
+  };
   /**
    * What a slot must have to run a chunk.
    */

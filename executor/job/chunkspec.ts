@@ -1,3 +1,4 @@
+import { outputIdentity } from "./declaredoutputs.js";
 import type { ChunkSpec, Program, StagedFile } from "./job.js";
 import { fillTemplate } from "./template.js";
 
@@ -25,7 +26,7 @@ export function specIdentity(spec: ChunkSpec): Record<string, unknown> {
     ...programIdentity(program),
     args: spec.args,
     inputs: spec.inputs.map(({ path }) => path),
-    outputs: spec.outputs,
+    ...outputIdentity(spec),
     env: spec.env,
   };
 }

@@ -27,11 +27,37 @@ export interface ChunkSpec {
   /** Templates for `renderTemplate(args, {gpu, out, cores})`; literal text is not expanded again. */
   readonly args: readonly Template[];
   readonly inputs: readonly StagedFile[];
-  /** Paths relative to the working directory, which is also `{out}`; in a job with a `directory`, relative to either. */
+  /**
+   * Files, relative to the working directory, which is also `{out}`; in a job with a `directory`, relative to either. A path of a
+   * project may begin with `../`.
+   */
   readonly outputs: readonly string[];
+  /** Whether what the program prints is an output too. */
+  readonly takesStdout?: boolean;
+  /** Outputs whose names are known when the program has ended; undefined = none. */
+  readonly found?: readonly FoundOutputs[];
+  /** Those of `outputs` that are joined in chunk order: each attempt starts with an empty file. */
+  readonly appended?: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Seconds; undefined = no timeout. */
   readonly timeout?: number;
+}
+
+/**
+ * The files that a chunk made or changed below a folder, or those of them that match a glob. Files that were there before it started
+ * and are unchanged do not count.
+ */
+export interface FoundOutputs {
+  /** As the job writes it: `out/`, `*.srt`. */
+  readonly written: string;
+  /** The folder that they lie in, relative to the working directory; "." is the working directory itself. */
+  readonly base: string;
+  /** A regular expression that their whole paths below `base` match; undefined = all files. */
+  readonly pattern?: string;
+  /** How many parts the paths below `base` have; undefined = any number. */
+  readonly depth?: number;
+  readonly atLeast: number;
+  readonly atMost?: number;
 }
 
 /** Text with unfilled placeholders, e.g. ["--seed=", {name: "gpu"}]. */
@@ -122,8 +148,8 @@ export interface Job {
   /** The values that the `limits` of a node may restrict. */
   readonly limitedValues: readonly LimitedValue[];
   readonly retry: Readonly<{ attempts: number; backoff: number }>;
-  /** The most bytes of one output. */
-  readonly limits: Readonly<{ output: number }>;
+  /** `output`: the most bytes of one output, or of all files of a folder or glob; `stdout`: of what is printed; `files`: of a chunk. */
+  readonly limits: Readonly<{ output: number; stdout: number; files: number }>;
   /**
    * The share of chunks (0 to 1) that are computed again elsewhere. `tolerance`: of numbers in JSON; without it, results
    * must be equal.
@@ -134,6 +160,12 @@ export interface Job {
   readonly tty?: boolean;
   readonly aggregate?: Readonly<{ from: string; as: "array" | "lines" | "concat"; to: string }>;
   readonly collect: "files" | "lines";
+  /** The folder, absolute, that results are published in; undefined = the run directory. `overwrite`: files there may be replaced. */
+  readonly results?: Readonly<{ folder: string; overwrite: boolean }>;
+  /** The files that are joined from those of all chunks, as their specs have them; undefined = none. */
+  readonly appended?: readonly string[];
+  /** Whether some chunks have outputs whose names are known only when they have ended. */
+  readonly findsOutputs?: boolean;
   /**
    * A text that is equal for jobs that would compute the same. It contains values of `env`, so it is never stored: a run
    * directory keeps `storedIdentity` of it, which is enough to tell what differs. Created on each access, because it is

@@ -4,7 +4,6 @@ import { listNamesAndTags, matchesPattern } from "../../fleet/selectnodes.js";
 import { parseDuration, parseShare, parseSize } from "../../schemas/quantity.js";
 import { suggest } from "../../schemas/suggest.js";
 import type { Job, JobRequirements } from "./job.js";
-import { findAggregateFault } from "./outputs.js";
 import { isScalar, type JobReader, type KeyPath, type SourceText } from "./reader.js";
 
 /** The part of an inventory that loading a job needs. */
@@ -15,6 +14,23 @@ export interface KnownNodes {
 
 /** The most bytes of an output if the job sets no limit: a larger one is probably a runaway. */
 const DEFAULT_OUTPUT_BYTES = 4 * 2 ** 30;
+/** The same for what a program prints, where that is an output. */
+const DEFAULT_STDOUT_BYTES = 64 * 2 ** 20;
+/** The most files of a chunk whose names are found when it has ended. */
+const DEFAULT_FOUND_FILES = 1000;
+
+/** The names that muster uses in a run directory. */
+const RESERVED_NAMES = [
+  "job.yaml",
+  "job.json",
+  "journal.ndjson",
+  "results",
+  "append",
+  "logs",
+  "results.ndjson",
+  "summary.json",
+  "lock",
+];
 
 /** The keys that every kind of job has, with defaults applied. */
 export type JobSettings = Pick<
@@ -35,7 +51,7 @@ export function readJobSettings(reader: JobReader, fleet: KnownNodes | undefined
       attempts: reader.number(["retry", "attempts"]) ?? 3,
       backoff: readSeconds(reader, ["retry", "backoff"]) ?? 1,
     },
-    limits: { output: readByteCount(reader, ["limits", "output"]) ?? DEFAULT_OUTPUT_BYTES },
+    limits: readLimits(reader),
     recheck: readRecheck(reader),
     priority: reader.number(["priority"]) ?? 0,
     tty: reader.source.get(["tty"]) === true,
@@ -53,6 +69,15 @@ export function readSeconds(reader: JobReader, path: KeyPath): number | undefine
 function readByteCount(reader: JobReader, path: KeyPath): number | undefined {
   const parsed = parseSize(reader.source.get(path));
   return parsed.ok ? parsed.value : undefined;
+}
+
+function readLimits(reader: JobReader): Job["limits"] {
+  const output = readByteCount(reader, ["limits", "output"]);
+  return {
+    output: output ?? DEFAULT_OUTPUT_BYTES,
+    stdout: output ?? DEFAULT_STDOUT_BYTES,
+    files: reader.number(["limits", "files"]) ?? DEFAULT_FOUND_FILES,
+  };
 }
 
 function readNeeds(reader: JobReader, fleet: KnownNodes | undefined): JobRequirements {
@@ -120,4 +145,12 @@ function readAggregate(reader: JobReader): Job["aggregate"] {
   const fault = findAggregateFault(to);
   if (fault !== undefined) reader.reportAt(["aggregate", "to"], `aggregate.to: "${to}" ${fault}`, "e.g. hits.json");
   return { from, as: as as "array" | "lines" | "concat", to };
+}
+
+/** Returns why `name` cannot be the aggregate's file in the run directory; undefined = it can. */
+function findAggregateFault(name: string): string | undefined {
+  if (RESERVED_NAMES.includes(name)) return "is a file name that muster uses";
+  if (name.includes("/")) return "must be a plain file name, without folders";
+  if (!/^[A-Za-z0-9_][A-Za-z0-9._+=,@ -]*$/.test(name) || name.length > 200) return "is not a safe file name";
+  return undefined;
 }

@@ -2,21 +2,16 @@ import { statSync } from "node:fs";
 import { join, normalize } from "node:path";
 import type { Inventory } from "../../fleet/inventory.js";
 import { encodeName, shortenId } from "./chunkids.js";
+import { checkOverlap } from "./declaredoutputs.js";
 import { isBelow } from "./inputs.js";
 import type { ChunkSpec, StagedFile } from "./job.js";
 import { readSeconds } from "./jobsettings.js";
-import { OutputRegistry, readOutputs } from "./outputs.js";
+import { OutputRegistry } from "./outputregistry.js";
+import { type DeclaredOutputs, type OutputScope, readNamedOutputs } from "./outputs.js";
 import { type JobReader, type KeyPath, type SourceText, textInPlaceOf } from "./reader.js";
+import { listResultPaths } from "./resultpath.js";
 import { type EntryProgram, readRoute } from "./route.js";
-import {
-  checkArgument,
-  checkOverlap,
-  type LoadCache,
-  readEnv,
-  readInputs,
-  readScript,
-  removeDuplicates,
-} from "./specreader.js";
+import { checkArgument, type LoadCache, readEnv, readInputs, readScript, removeDuplicates } from "./specreader.js";
 import { TaskList } from "./tasklist.js";
 import { IdRegistry, readTaskRank } from "./tasks.js";
 import type { UnitSpace } from "./unitspace.js";
@@ -39,12 +34,13 @@ export function readJobsFile(
   const tasks = new TaskList();
   for (const [index, path] of reader.items(["jobs"]).entries()) {
     const id = readJobId(reader, path, index);
-    ids.add(id, reader.has([...path, "job_id"]) ? [...path, "job_id"] : path);
+    const isNew = ids.add(id, reader.has([...path, "job_id"]) ? [...path, "job_id"] : path);
     const entry = readEntryProgram(reader, path, id, inventory, cache);
     if (entry === undefined) continue;
     const own = { ...entry, inputs: [...inputs, ...entry.inputs] };
-    const spec = { ...readEntrySpec(reader, path, own, files), ...shared };
-    registry.register(reader, id, spec.outputs, () => reader.source.positionOf([...path, "args"]));
+    const spec = { ...readEntrySpec(reader, path, own, files, cache.outputScope), ...shared };
+    const paths = listResultPaths({ kind: "tasks", folders: cache.outputScope }, { id, spec });
+    if (isNew) registry.register(reader, id, paths, () => reader.source.positionOf([...path, "args"]));
     tasks.add({ id, spec, gpu: reader.number([...path, "gpu_id"]), ...readTaskRank(reader, path) });
   }
   return tasks.toUnitSpace();
@@ -69,18 +65,27 @@ function readEntrySpec(
   path: KeyPath,
   entry: EntryProgram,
   files: NamedFiles | undefined,
+  scope: OutputScope,
 ): Omit<ChunkSpec, "env"> {
   const what = `jobs[${path[1]}].args`;
   const own = reader.list([...path, "args"]) ?? [];
   for (const [index, arg] of own.entries()) checkArgument(reader, arg, `${what}[${index}]`);
   const texts = [...entry.args.map(({ written }) => written), ...own];
   const declared = entry.outputs ?? findOutputArgs(texts);
-  const outputs = readOutputs(reader, declared, what);
+  const outputs = declared.length === 0 ? readPrinted(reader) : readNamedOutputs(reader, declared, what, scope);
   const inputs = [...entry.inputs, ...(files?.findNamed(texts.filter((arg) => !declared.includes(arg))) ?? [])];
   const program = entry.program;
-  checkOverlap(reader, [...path, "args"], `jobs[${path[1]}]`, { program, inputs, outputs });
+  checkOverlap(reader, [...path, "args"], `jobs[${path[1]}]`, { program, inputs, ...outputs });
   const args = [...entry.args.map(({ template }) => template), ...own.map(({ text }) => [text])];
-  return { program, args, inputs: removeDuplicates(inputs, program), outputs };
+  return { program, args, inputs: removeDuplicates(inputs, program), ...outputs };
+}
+
+const NO_OUTPUTS: DeclaredOutputs = { outputs: [] };
+const ONLY_STDOUT: DeclaredOutputs = { outputs: [], takesStdout: true };
+
+/** Returns the outputs of an entry that names no output file: what its program prints, unless that goes to a terminal. */
+function readPrinted(reader: JobReader): DeclaredOutputs {
+  return reader.source.get(["tty"]) === true ? NO_OUTPUTS : ONLY_STDOUT;
 }
 
 /** Returns the arguments that follow `--output` or `--output=`. */

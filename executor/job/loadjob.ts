@@ -16,13 +16,15 @@ import { type JobSettings, readJobSettings } from "./jobsettings.js";
 import { readJobsFile } from "./jobsfile.js";
 import { findLimitedValues } from "./limitedvalues.js";
 import { readMatrix } from "./matrix.js";
-import { OutputRegistry } from "./outputs.js";
+import { OutputRegistry } from "./outputregistry.js";
 import { findUsedPlaceholders, readPlaceholders } from "./placeholders.js";
 import type { BuildSpec } from "./project/buildspec.js";
 import { describeLeftOutFiles } from "./project/projectnotes.js";
-import { type ProjectSetup, readProject, readProjectRoot } from "./project/projectreader.js";
+import { type ProjectSetup, readFolders, readProject, readProjectRoot } from "./project/projectreader.js";
 import { createRangeSpace } from "./range.js";
 import { JobReader } from "./reader.js";
+import { checkResultKeys, readResults } from "./resultkeys.js";
+import { listPublishedPaths } from "./resultpath.js";
 import { applyRange, applySetOptions } from "./setoptions.js";
 import { createShardSpace } from "./shards.js";
 import { finishSpec, LoadCache, readSpecDraft, toChunkSpec } from "./specreader.js";
@@ -38,6 +40,9 @@ export interface JobOptions {
   name?: string;
   /** The nodes that may run the job, and its routes; undefined = what depends on it is not checked. */
   inventory?: Inventory;
+  /** From `--results` and `--overwrite`: an absolute path, and whether files there may be replaced. */
+  results?: string;
+  overwrite?: boolean;
   /** Replacements for inputs. */
   inputOverrides?: InputOverrides;
 }
@@ -66,7 +71,9 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   if (reader.keys([]).length === 0) throw createInvalidFileError(reader.problems);
   const settings = readJobSettings(reader, options.inventory);
   const directory = readDirectory(reader);
-  const cache = new LoadCache(readProjectRoot(reader), directory);
+  const projectRoot = readProjectRoot(reader);
+  const folders = readFolders(reader, projectRoot);
+  const cache = new LoadCache(projectRoot, directory, folders.cwd);
   const envFile = readEnvFile(reader);
   const env = envFile?.env ?? {};
   const space =
@@ -75,7 +82,8 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
       : readJobsFile(reader, options.inventory ?? embeddedInventory(), env, cache);
   checkAddedParams(reader, added, keys);
   if (space !== undefined) checkResultKeys(reader, space, settings);
-  const setup = space && readProject(reader, cache.projectRoot, space);
+  const results = readResults(reader, options);
+  const setup = space && readProject(reader, projectRoot, folders, space);
   if (reader.problems.length > 0 || space === undefined || setup === undefined)
     throw createInvalidFileError(reader.problems);
   const { identity, outputs: _, specs: __, ...units } = space;
@@ -88,6 +96,8 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
     ...units,
     ...settings,
     ...setup,
+    ...summarizeOutputs(space),
+    results,
     directory,
     limitedValues: findLimitedValues(reader, limitNames(options.inventory)),
     get identity() {
@@ -128,7 +138,8 @@ function readUnitSpace(reader: JobReader, env: Record<string, string>, cache: Lo
   if (kind === "tasks") return readTasks(reader, base, placeholders, cache);
   // Units are checked even if there is no program, so that all problems are reported together.
   const spec = finishSpec(reader, [], base) ?? toChunkSpec(base, { kind: "command", command: [] });
-  new OutputRegistry().register(reader, "a chunk", spec.outputs, () => reader.source.positionOf(["outputs"]));
+  const paths = listPublishedPaths(spec, cache.outputScope.cwd);
+  new OutputRegistry().register(reader, "a chunk", paths, () => reader.source.positionOf(["outputs"]));
   if (cache.directory !== undefined) reportSharedOutputs(reader, spec, cache.directory);
   if (kind === "range") return createRangeSpace(reader, spec);
   if (kind === "shards") return createShardSpace(reader, spec);
@@ -145,24 +156,15 @@ function checkAddedParams(reader: JobReader, added: string[], keys: string[]): v
   }
 }
 
-function checkResultKeys(reader: JobReader, space: UnitSpace, { aggregate, collect }: JobSettings): void {
-  const all = [...space.outputs];
-  if (aggregate !== undefined && !all.some((outputs) => outputs.includes(aggregate.from))) {
-    const known = [...new Set(all.flat())];
-    reader.reportAt(
-      ["aggregate", "from"],
-      `aggregate.from: "${aggregate.from}" is not one of outputs`,
-      suggest(aggregate.from, known),
-    );
+/** Returns what a job should know about the outputs of all its chunks. */
+function summarizeOutputs({ outputs }: UnitSpace): Pick<Job, "appended" | "findsOutputs"> {
+  const appended = new Set<string>();
+  let findsOutputs = false;
+  for (const one of outputs) {
+    for (const path of one.appended ?? []) appended.add(path);
+    findsOutputs ||= one.found !== undefined;
   }
-  const odd = collect === "lines" ? all.find((outputs) => outputs.length !== 1) : undefined;
-  if (odd !== undefined) {
-    reader.reportAt(
-      ["collect"],
-      `collect: lines needs exactly one output a chunk, not ${odd.length}`,
-      "name one in outputs",
-    );
-  }
+  return { ...(appended.size > 0 ? { appended: [...appended] } : {}), ...(findsOutputs ? { findsOutputs } : {}) };
 }
 
 /** Returns everything that determines the results of a job. */

@@ -24,7 +24,7 @@ export function readMatrix(reader: JobReader, spec: ChunkSpec): UnitSpace {
   return {
     first: 0n,
     units,
-    outputs: [spec.outputs],
+    outputs: [spec],
     identity: { matrix: axes.map(({ key, identity }) => [key, identity]), ...specIdentity(spec) },
     chunk: (start) => ({ ...matrixChunk(axes, spec, start), expectedSeconds: expect }),
     unitsOf(id) {

@@ -1,91 +1,149 @@
+import { posix } from "node:path";
+import { isGlob, isValidGlob, parseFoundOutputs } from "./foundoutputs.js";
 import { normalizePath } from "./inputs.js";
-import type { JobReader, SourceText } from "./reader.js";
+import type { ChunkSpec, FoundOutputs } from "./job.js";
+import { type JobReader, type KeyPath, type SourceText, textInPlaceOf } from "./reader.js";
 
-/** The names that muster uses in a run directory. */
-const RESERVED_NAMES = [
-  "job.yaml",
-  "job.json",
-  "journal.ndjson",
-  "results",
-  "logs",
-  "results.ndjson",
-  "summary.json",
-  "lock",
-];
+/** What the chunks of a job leave behind: the part of a ChunkSpec that says so. */
+export type DeclaredOutputs = Pick<ChunkSpec, "outputs" | "takesStdout" | "found" | "appended">;
 
-/** Returns declared outputs as normalized paths and reports those that are invalid. */
-export function readOutputs(reader: JobReader, written: SourceText[], what: string): string[] {
-  const plain: string[] = [];
+/** The entry of `outputs` that stands for what the program prints. A file of that name is written `./stdout`. */
+export const STDOUT = "stdout";
+
+/** Where the outputs of a job may lie. */
+export interface OutputScope {
+  /** The working directory of its programs, relative to the project's root; "." without a project. */
+  readonly cwd: string;
+  /** Whether outputs may lie above the working directory. */
+  readonly hasProject: boolean;
+}
+
+/** A path in the normal form, or why no output may lie there. */
+export type OutputPath = { ok: true; path: string } | { ok: false; message: string };
+
+/** An entry of `outputs` that names a folder or a glob, and the number of files that it must have. */
+interface FoundItem {
+  one: SourceText;
+  atLeast: number | undefined;
+  atMost: number | undefined;
+}
+
+/** Reads the list `outputs` at `path`: files, `stdout`, folders (`out/`) and globs. Reports those that are invalid. */
+export function readOutputs(reader: JobReader, path: KeyPath, what: string, scope: OutputScope): DeclaredOutputs {
+  const files: SourceText[] = [];
+  const found: FoundItem[] = [];
+  let takesStdout = false;
+  for (const item of reader.items(path)) {
+    const one = reader.sourceText(item);
+    if (one === undefined) found.push(...readFoundItem(reader, item, what));
+    else if (one.text === STDOUT) {
+      if (takesStdout) reportTwice(reader, one, what);
+      takesStdout = true;
+    } else if (isFolderOrGlob(one.text)) found.push({ one, atLeast: undefined, atMost: undefined });
+    else files.push(one);
+  }
+  return {
+    outputs: readFiles(reader, files, what, scope),
+    ...(takesStdout ? { takesStdout } : {}),
+    ...readFound(reader, found, what, scope),
+  };
+}
+
+/** Reads outputs whose names are taken as they are written; one that ends with a slash is a folder. */
+export function readNamedOutputs(
+  reader: JobReader,
+  written: SourceText[],
+  what: string,
+  scope: OutputScope,
+): DeclaredOutputs {
+  const isFolder = ({ text }: SourceText) => text.endsWith("/");
+  const folders = written.filter(isFolder).map((one) => ({ one, atLeast: undefined, atMost: undefined }));
+  const files = written.filter((one) => !isFolder(one));
+  return { outputs: readFiles(reader, files, what, scope), ...readFound(reader, folders, what, scope) };
+}
+
+/** Reads outputs that are files, as normalized paths. Reports those that are invalid. */
+export function readFiles(reader: JobReader, written: SourceText[], what: string, scope: OutputScope): string[] {
+  const files: string[] = [];
   for (const one of written) {
-    const { text } = one;
-    const path = normalizePath(text);
-    const fault = path.ok ? findOutputFault(path.path) : path.message;
-    const inside = /^\{out\}\//.test(text);
-    if (inside)
-      reader.report(
-        one.position,
-        `${what}: "${text}" is relative to {out} already`,
-        `write ${text.slice("{out}/".length)}`,
-      );
-    else if (fault !== undefined) {
-      reader.report(
-        one.position,
-        `${what}: "${text}" ${fault}`,
-        "outputs are files below the working directory of the chunk",
-      );
-    } else if (path.ok && plain.includes(path.path)) reader.report(one.position, `${what}: "${text}" appears twice`);
-    else if (path.ok) plain.push(path.path);
+    const located = locateOutput(one.text, scope);
+    const fault = located.ok ? findFileFault(located.path) : located.message;
+    if (one.text.startsWith("{out}/")) reportOut(reader, one, what);
+    else if (fault !== undefined) reportInvalid(reader, one, what, fault);
+    else if (located.ok && files.includes(located.path)) reportTwice(reader, one, what);
+    else if (located.ok) files.push(located.path);
   }
   // A list that has grown has spare capacity, and each of a hundred thousand tasks has one.
-  return plain.slice();
+  return files.slice();
 }
 
-/** The outputs of a job and their writers: no two outputs may be one file, and none may be a parent folder of another. */
-export class OutputRegistry {
-  readonly #writers = new Map<string, string>();
-  readonly #folders = new Map<string, string>();
+/** Normalizes the path of an output, relative to the working directory; it may begin with `../` inside the project. */
+export function locateOutput(path: string, { cwd, hasProject }: OutputScope): OutputPath {
+  if (!hasProject || !path.split("/").includes("..")) return normalizePath(path);
+  if (path.startsWith("/") || path.includes("\0")) return normalizePath(path);
+  if (posix.join(cwd, path).startsWith("..")) return { ok: false, message: "is outside the project" };
+  return { ok: true, path: posix.normalize(path) };
+}
 
-  /** Registers the outputs of `writer` and reports conflicts at `place`. */
-  register(reader: JobReader, writer: string, outputs: readonly string[], place: () => SourceText["position"]): void {
-    for (const output of outputs) {
-      const other = this.#writers.get(output);
-      const inside = this.#folders.get(output);
-      const folders = parentFolders(output);
-      const around = folders.find((folder) => this.#writers.has(folder));
-      if (other !== undefined) {
-        reader.report(place(), `${writer} and ${other} both write "${output}"`, "give each its own output");
-      } else if (inside !== undefined) {
-        reader.report(place(), `${writer} writes the file "${output}", where ${inside} needs a folder`);
-      } else if (around !== undefined) {
-        reader.report(
-          place(),
-          `${writer} writes "${output}", but "${around}" is a file that ${this.#writers.get(around)} writes`,
-        );
-      }
-      this.#writers.set(output, writer);
-      for (const folder of folders) this.#folders.set(folder, writer);
-    }
+/** Returns the texts that name the outputs in a job file. */
+export function listOutputNames({ outputs, takesStdout, found = [] }: DeclaredOutputs): string[] {
+  return [...(takesStdout ? [STDOUT] : []), ...outputs, ...found.map(({ written }) => written)];
+}
+
+function readFoundItem(reader: JobReader, item: KeyPath, what: string): FoundItem[] {
+  const keys = ["folder", "glob"].filter((key) => reader.has([...item, key]));
+  const one = keys.length === 1 ? reader.sourceText([...item, keys[0]!]) : undefined;
+  if (keys.length !== 1)
+    reader.reportAt(item, `${what}: an entry needs either folder or glob`, 'e.g. {glob: "*.srt", at_least: 1}');
+  if (one === undefined) return [];
+  const [atLeast, atMost] = [reader.number([...item, "at_least"]), reader.number([...item, "at_most"])];
+  if (atMost !== undefined && (atLeast ?? 1) > atMost)
+    reader.reportAt(item, `${what}: at_least ${atLeast ?? 1} is more than at_most ${atMost}`);
+  const isFolder = keys[0] === "folder" && !one.text.endsWith("/");
+  return [{ one: isFolder ? textInPlaceOf(one, `${one.text}/`) : one, atLeast, atMost }];
+}
+
+function readFound(
+  reader: JobReader,
+  items: FoundItem[],
+  what: string,
+  scope: OutputScope,
+): Pick<DeclaredOutputs, "found"> {
+  const found: FoundOutputs[] = [];
+  for (const { one, atLeast, atMost } of items) {
+    const parsed = parseFoundOutputs(one.text, { atLeast: atLeast ?? 1, atMost });
+    const located = locateOutput(parsed.base, scope);
+    if (one.text.startsWith("{out}/")) reportOut(reader, one, what);
+    else if (!located.ok) reportInvalid(reader, one, what, located.message);
+    else if (!isValidGlob(parsed)) reportInvalid(reader, one, what, "is not a valid glob");
+    else if (found.some(({ written }) => written === parsed.written)) reportTwice(reader, one, what);
+    else found.push({ ...parsed, base: located.path.replace(/(?<=.)\/$/, "") });
   }
+  return found.length === 0 ? {} : { found };
 }
 
-/** Returns why `name` cannot be the aggregate's file in the run directory; undefined = it can. */
-export function findAggregateFault(name: string): string | undefined {
-  if (RESERVED_NAMES.includes(name)) return "is a file name that muster uses";
-  if (name.includes("/")) return "must be a plain file name, without folders";
-  if (!/^[A-Za-z0-9_][A-Za-z0-9._+=,@ -]*$/.test(name) || name.length > 200) return "is not a safe file name";
-  return undefined;
+function isFolderOrGlob(text: string): boolean {
+  return text.endsWith("/") || isGlob(text);
 }
 
-/** Returns the folders that a relative path lies in, the outermost first. */
-export function parentFolders(path: string): string[] {
-  const folders: string[] = [];
-  for (let end = path.indexOf("/"); end >= 0; end = path.indexOf("/", end + 1)) folders.push(path.slice(0, end));
-  return folders;
+function reportInvalid(reader: JobReader, one: SourceText, what: string, fault: string): void {
+  const hint = "outputs lie in the working directory of the chunk, or elsewhere in the project";
+  reader.report(one.position, `${what}: "${one.text}" ${fault}`, hint);
 }
 
-function findOutputFault(path: string): string | undefined {
+function reportOut(reader: JobReader, one: SourceText, what: string): void {
+  const plain = one.text.slice("{out}/".length);
+  reader.report(one.position, `${what}: "${one.text}" is relative to {out} already`, `write ${plain}`);
+}
+
+function reportTwice(reader: JobReader, one: SourceText, what: string): void {
+  reader.report(one.position, `${what}: "${one.text}" appears twice`);
+}
+
+function findFileFault(path: string): string | undefined {
   if (path === "." || path === "./") return "is the working directory itself";
   if (path.endsWith("/")) return "is a folder";
+  if (path.split("/").at(-1) === "..") return "is a folder";
   if (path.split("/").some((part) => Buffer.byteLength(part) > 255)) return "has a name longer than 255 bytes";
   return undefined;
 }

@@ -21,7 +21,7 @@ export function createRangeSpace(reader: JobReader, spec: ChunkSpec): UnitSpace 
     first,
     units: end - first,
     sizing,
-    outputs: [spec.outputs],
+    outputs: [spec],
     identity: { range: [`${first}`, `${end}`], ...specIdentity(spec) },
     chunk: (start, stop) => rangeChunk(spec, start, stop),
     unitsOf(id) {

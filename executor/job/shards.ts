@@ -16,7 +16,7 @@ export function createShardSpace(reader: JobReader, spec: ChunkSpec): UnitSpace 
   return {
     first: 0n,
     units: shards,
-    outputs: [spec.outputs],
+    outputs: [spec],
     identity: { shards: `${shards}`, ...specIdentity(spec) },
     chunk: (start) => ({ ...shardChunk(spec, start, shards), expectedSeconds: expect }),
     unitsOf(id) {

@@ -1,9 +1,10 @@
+import { checkOverlap, readDeclaredOutputs } from "./declaredoutputs.js";
 import { readNodeScript, reportPlainInputs } from "./directory.js";
 import { noteGpuDevice } from "./gpunotes.js";
 import { type FoundFiles, findInput, findScript } from "./inputs.js";
 import type { ChunkSpec, Program, StagedFile, Template } from "./job.js";
 import { readSeconds } from "./jobsettings.js";
-import { readOutputs } from "./outputs.js";
+import type { OutputScope } from "./outputs.js";
 import { detectProgram } from "./program.js";
 import type { JobReader, KeyPath, SourceText } from "./reader.js";
 import { fillTemplate, parseTemplate } from "./template.js";
@@ -16,11 +17,19 @@ export interface Placeholders {
 
 /** What all specs of a job have in common: its project or directory, and the programs and inputs that were found, by path. */
 export class LoadCache {
-  /** `projectRoot`: absolute; undefined where there is no project. `directory`: of the nodes; undefined = working copies. */
+  /**
+   * `projectRoot`: absolute; undefined where there is no project. `directory`: of the nodes; undefined = working copies. `cwd`: the
+   * working directory, relative to the project's root.
+   */
   constructor(
     readonly projectRoot: string | undefined,
     readonly directory: string | undefined,
-  ) {}
+    cwd: string,
+  ) {
+    this.outputScope = { cwd, hasProject: projectRoot !== undefined };
+  }
+
+  readonly outputScope: OutputScope;
 
   readonly programs = new Map<string, Program | undefined>();
   readonly inputs = new Map<string, FoundFiles>();
@@ -49,15 +58,19 @@ export function readSpecDraft(
   const args = readArgs(reader, reader.list([...path, "args"]), placeholders, `${what}args`);
   const own = reader.list([...path, "inputs"]) ?? [];
   const inputs = readInputs(reader, own, cache, `${what}inputs`);
-  const written = reader.list([...path, "outputs"]);
-  const outputs = written === undefined ? (base?.outputs ?? []) : readOutputs(reader, written, `${what}outputs`);
+  const outputs = readDeclaredOutputs(reader, path, what, cache.outputScope, base);
   const inherited = start === undefined ? base : undefined;
   const program = start === undefined ? base?.program : start.program;
   const staged =
     inputs.length === 0 && inherited !== undefined
       ? inherited.inputs
       : removeDuplicates([...(base?.inputs ?? []), ...inputs], program);
-  checkOverlap(reader, [...path, "outputs"], what.slice(0, -1) || "the job", { program, inputs: staged, outputs });
+  checkOverlap(
+    reader,
+    [...path, reader.has([...path, "outputs"]) ? "outputs" : "append"],
+    what.slice(0, -1) || "the job",
+    { program, inputs: staged, ...outputs },
+  );
   const allArgs = args ?? inherited?.args ?? [];
   if (cache.directory !== undefined && (args !== undefined || own.length > 0))
     reportPlainInputs(reader, path, { args: allArgs, inputs: staged });
@@ -66,7 +79,7 @@ export function readSpecDraft(
     words: start?.words ?? inherited?.words ?? [],
     args: allArgs,
     inputs: staged,
-    outputs,
+    ...outputs,
     env:
       base !== undefined && !reader.has([...path, "env"])
         ? base.env
@@ -97,29 +110,6 @@ function namesProgram(reader: JobReader, path: KeyPath): boolean {
 /** Returns the spec of a draft with a program: the words of its command precede its args. */
 export function toChunkSpec({ words, ...draft }: SpecDraft, program: Program): ChunkSpec {
   return { ...draft, program, args: words.length === 0 ? draft.args : [...words, ...draft.args] };
-}
-
-/** Reports an output that is also staged: it would exist before anything has run. */
-export function checkOverlap(
-  reader: JobReader,
-  path: KeyPath,
-  what: string,
-  spec: Pick<SpecDraft, "program" | "inputs" | "outputs">,
-): void {
-  if (spec.outputs.length === 0) return;
-  for (const { path: staged } of [...scriptsOf(spec.program), ...spec.inputs]) {
-    const output = spec.outputs.find(
-      (one) => one === staged || one.startsWith(`${staged}/`) || staged.startsWith(`${one}/`),
-    );
-    if (output !== undefined) {
-      reader.reportAt(path, `${what}: "${output}" is both read and written`, "write the output under another name");
-    }
-  }
-}
-
-function scriptsOf(program: Program | undefined): { path: string }[] {
-  if (program?.kind === "script") return [program.script];
-  return program?.kind === "nodeScript" ? [program] : [];
 }
 
 /** Returns the texts of `args` as templates; undefined = there is no list. */

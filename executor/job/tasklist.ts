@@ -1,5 +1,5 @@
 import { listStagedFiles, specIdentity } from "./chunkspec.js";
-import type { Chunk, ChunkSpec, Program, StagedFile, Template } from "./job.js";
+import type { Chunk, ChunkSpec, Template } from "./job.js";
 import { fillTemplate } from "./template.js";
 import type { UnitSpace } from "./unitspace.js";
 
@@ -14,12 +14,7 @@ export interface TaskEntry {
 }
 
 /** What consecutive tasks usually have in common. */
-interface SharedSpec extends Omit<TaskEntry, "id" | "spec"> {
-  readonly program: Program;
-  readonly inputs: readonly StagedFile[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly timeout?: number;
-}
+interface SharedSpec extends Omit<TaskEntry, "id" | "spec">, Omit<ChunkSpec, "args" | "outputs"> {}
 
 /** Args in less memory: a template without placeholders is a string. */
 type PackedArgs = (string | Template)[];
@@ -34,10 +29,10 @@ class StoredTask {
   ) {}
 
   get spec(): ChunkSpec {
-    const { program, inputs, env, timeout } = this.shared;
+    const { gpu: _, expectedSeconds: __, priority: ___, ...shared } = this.shared;
     const values = new Map([["chunk", this.id]]);
     const args = this.args.map((one) => (typeof one === "string" ? unpackText(one) : fillTemplate(one, values)));
-    return { program, args, inputs, outputs: this.outputs, env, timeout };
+    return { ...shared, args, outputs: this.outputs };
   }
 
   /** Returns what determines its results. Created while the identity is stringified: all of them at once would be large. */
@@ -79,7 +74,7 @@ export class TaskList {
       units: BigInt(tasks.length),
       outputs: {
         *[Symbol.iterator]() {
-          for (const { outputs } of tasks) yield outputs;
+          for (const { outputs, shared } of tasks) yield { ...shared, outputs };
         },
       },
       identity: { tasks },
@@ -99,18 +94,20 @@ export class TaskList {
   }
 }
 
-function sharedSpec({
-  spec: { program, inputs, env, timeout },
-  gpu,
-  expectedSeconds,
-  priority,
-}: TaskEntry): SharedSpec {
-  return { program, inputs, env, timeout, gpu, expectedSeconds, priority };
+function sharedSpec({ spec, gpu, expectedSeconds, priority }: TaskEntry): SharedSpec {
+  const { args: _, outputs: __, ...shared } = spec;
+  return { ...shared, gpu, expectedSeconds, priority };
 }
 
 function hasSameSpec(known: SharedSpec, { spec, gpu, expectedSeconds, priority }: TaskEntry): boolean {
-  const { program, inputs, env, timeout } = spec;
-  const isSameWork = known.program === program && known.inputs === inputs && known.env === env;
+  const { program, inputs, env, timeout, takesStdout, found, appended } = spec;
+  const isSameWork =
+    known.program === program &&
+    known.inputs === inputs &&
+    known.env === env &&
+    known.takesStdout === takesStdout &&
+    known.found === found &&
+    known.appended === appended;
   const isSameRank = known.expectedSeconds === expectedSeconds && known.priority === priority;
   return isSameWork && isSameRank && known.timeout === timeout && known.gpu === gpu;
 }

@@ -1,7 +1,8 @@
 import { findIdFault } from "./chunkids.js";
 import { readSeconds } from "./jobsettings.js";
-import { OutputRegistry } from "./outputs.js";
+import { OutputRegistry } from "./outputregistry.js";
 import type { JobReader, KeyPath } from "./reader.js";
+import { listResultPaths } from "./resultpath.js";
 import { finishSpec, type LoadCache, type Placeholders, readSpecDraft, type SpecDraft } from "./specreader.js";
 import { type TaskEntry, TaskList } from "./tasklist.js";
 import type { UnitSpace } from "./unitspace.js";
@@ -13,10 +14,11 @@ export function readTasks(reader: JobReader, base: SpecDraft, placeholders: Plac
   const tasks = new TaskList();
   for (const path of reader.items(["tasks"])) {
     const id = readTaskId(reader, [...path, "id"]);
-    if (id !== undefined) ids.add(id, [...path, "id"]);
+    const isNew = id !== undefined && ids.add(id, [...path, "id"]);
     const spec = finishSpec(reader, path, readSpecDraft(reader, path, placeholders, cache, base));
     if (spec === undefined || id === undefined) continue;
-    registry.register(reader, id, spec.outputs, () => reader.source.positionOf([...path, "outputs"]));
+    const paths = listResultPaths({ kind: "tasks", folders: cache.outputScope }, { id, spec });
+    if (isNew) registry.register(reader, id, paths, () => reader.source.positionOf([...path, "outputs"]));
     tasks.add({ id, spec, gpu: reader.number([...path, "gpu"]), ...readTaskRank(reader, path) });
   }
   return tasks.toUnitSpace();
@@ -37,13 +39,16 @@ export class IdRegistry {
     this.#reader = reader;
   }
 
-  add(id: string, path: KeyPath): void {
+  /** Returns whether the id is new. */
+  add(id: string, path: KeyPath): boolean {
     const other = this.#paths.get(id);
-    if (other === undefined) this.#paths.set(id, path);
-    else {
-      const line = this.#reader.source.positionOf(other).line;
-      this.#reader.reportAt(path, `the id "${id}" appears twice (first in line ${line})`, "give each task its own id");
+    if (other === undefined) {
+      this.#paths.set(id, path);
+      return true;
     }
+    const line = this.#reader.source.positionOf(other).line;
+    this.#reader.reportAt(path, `the id "${id}" appears twice (first in line ${line})`, "give each task its own id");
+    return false;
   }
 }
 

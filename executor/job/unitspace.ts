@@ -1,4 +1,5 @@
 import type { ChunkSpec, Job } from "./job.js";
+import type { DeclaredOutputs } from "./outputs.js";
 
 /** The units of a job: the part of a Job that depends on its kind. */
 export interface UnitSpace extends Pick<Job, "first" | "units" | "sizing" | "chunk" | "unitsOf" | "stagedFiles"> {
@@ -7,5 +8,5 @@ export interface UnitSpace extends Pick<Job, "first" | "units" | "sizing" | "chu
   /** What chunks run, once for each kind of chunk. */
   specs: Iterable<Pick<ChunkSpec, "program" | "inputs">>;
   /** The outputs of every chunk, to check `aggregate` and `collect`. */
-  outputs: Iterable<readonly string[]>;
+  outputs: Iterable<DeclaredOutputs>;
 }

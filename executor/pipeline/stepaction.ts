@@ -8,7 +8,7 @@ import { InputOverrides } from "../job/inputoverrides.js";
 import type { Job, Template } from "../job/job.js";
 import { readSeconds } from "../job/jobsettings.js";
 import { loadJob } from "../job/loadjob.js";
-import { readOutputs } from "../job/outputs.js";
+import { readFiles } from "../job/outputs.js";
 import type { JobReader, KeyPath } from "../job/reader.js";
 import { parseTemplate } from "../job/template.js";
 import { nameStepJob, type StepAction, type StepInput } from "./pipeline.js";
@@ -132,7 +132,8 @@ function readCommandAction(reader: JobReader, at: KeyPath, what: string): StepAc
     if (fault !== undefined) reader.report(position, `${what}.command[${index}]: ${fault.message}`, fault.hint);
     return template;
   });
-  const outputs = readOutputs(reader, reader.list([...at, "outputs"]) ?? [], `${what}.outputs`);
+  const scope = { cwd: ".", hasProject: false };
+  const outputs = readFiles(reader, reader.list([...at, "outputs"]) ?? [], `${what}.outputs`, scope);
   return { kind: "command", argv, outputs, timeoutSeconds: readSeconds(reader, [...at, "timeout"]) };
 }
 

@@ -14,6 +14,7 @@ import type { RunDirectory } from "./record/rundir.js";
 import { type ExcludedNode, type RunSummary, summarize, writeSummary } from "./record/runsummary.js";
 import { addPlan } from "./record/summaryplan.js";
 import { aggregate } from "./results/aggregate.js";
+import { publishCombinedFiles } from "./results/combinedfiles.js";
 import type { RunEnd } from "./runend.js";
 
 /** What is needed to finish a run. `plan` computes the forecast that the summary compares the run with. */
@@ -55,17 +56,18 @@ export async function finishRun(
     await writeCloseEntry(directory, end.state, leftovers);
     return summary;
   } catch (error) {
-    const summary = createSummary({ state: "broken", error: asDiskError(directory.path, error) });
+    const summary = createSummary({ state: "broken", error: asDiskError(directory, error) });
     tryWriteSummary(summary);
     return summary;
   }
 }
 
 /** Sorts results.ndjson and writes the aggregate. Returns the units that have a line; undefined where the run is to be resumed. */
-async function sortResults(job: Job, { path }: RunDirectory, { state }: RunEnd): Promise<LineCoverage | undefined> {
+async function sortResults(job: Job, directory: RunDirectory, { state }: RunEnd): Promise<LineCoverage | undefined> {
   if (state !== "complete" && state !== "partial") return undefined;
-  const coverage = await sortResultLines(join(path, "results.ndjson"), job);
-  if (job.aggregate !== undefined) await aggregate(path, job, job.aggregate);
+  const coverage = await sortResultLines(join(directory.path, "results.ndjson"), job);
+  if (job.aggregate !== undefined) await aggregate(directory, job, job.aggregate);
+  await publishCombinedFiles(job, directory);
   return coverage;
 }
 
@@ -92,8 +94,8 @@ async function writeCloseEntry(
 }
 
 /** Returns the disk error behind `error`; rethrows any other error, which is a bug. */
-function asDiskError(path: string, error: unknown): MusterError {
-  const explained = explainDiskError(path, error);
+function asDiskError({ path, results }: RunDirectory, error: unknown): MusterError {
+  const explained = explainDiskError(path, error, results.path);
   if (explained instanceof MusterError) return explained;
   throw error;
 }

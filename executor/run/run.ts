@@ -106,7 +106,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     const summary = await finishRun({ job, directory, coordinator, leftOut, cleaning, plan }, end);
     return { summary, wasComplete: false };
   } catch (error) {
-    throw explainDiskError(directory.path, error);
+    throw explainDiskError(directory.path, error, directory.results.path);
   } finally {
     directory.close();
   }

@@ -149,11 +149,19 @@ class Agent:
         self.builder.run_timers(time_now)
         self.card_health.run_checks(time_now)
         if time_now >= self.next_log_check:
-            self.next_log_check = time_now + self.logs.limit_all(self.slots.active.values())
+            self.check_logs(time_now)
         if time_now >= self.memory.due():
             self.check_memory(time_now)
         if time_now >= self.server.expiry(self.settings.lease_seconds):
             self.shutdown.by_lease()
+
+    def check_logs(self, time_now: float) -> None:
+        """Keeps logs short, and ends programs that print more than their job allows."""
+        active = self.slots.active.values()
+        self.next_log_check = time_now + self.logs.limit_all(active)
+        for attempt in self.logs.find_excess(active):
+            if attempt.phase == "running":
+                self.termination.terminate(attempt)
 
     def check_memory(self, time_now: float) -> None:
         """Evicts the youngest attempt where memory is low, before the kernel kills any."""

@@ -2,7 +2,7 @@ import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { normalizePath } from "../inputs.js";
 import { readSeconds } from "../jobsettings.js";
-import { parentFolders } from "../outputs.js";
+import { parentFolders } from "../outputregistry.js";
 import type { JobReader, SourceText } from "../reader.js";
 import { checkArgument, readEnv } from "../specreader.js";
 import type { UnitSpace } from "../unitspace.js";
@@ -32,7 +32,7 @@ export function listLocalOutputs({ outputs }: BuildSpec, cwd: string): string[] 
 
 function readOutputs(reader: JobReader, space: UnitSpace): string[] {
   const jobOutputs = new Set<string>();
-  for (const outputs of space.outputs) for (const path of outputs) jobOutputs.add(path);
+  for (const { outputs } of space.outputs) for (const path of outputs) jobOutputs.add(path);
   const found = new Set<string>();
   for (const [index, one] of (reader.list(["build", "outputs"]) ?? []).entries()) {
     const path = readOutput(reader, one, `build.outputs[${index}]`);

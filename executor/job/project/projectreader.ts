@@ -50,9 +50,14 @@ export interface ProjectSetup {
 /**
  * Lists the files that are copied to nodes, and finds out where programs start. The job file, what the job stages as inputs or
  * publishes as outputs, and what a build wrote on this machine are not part of the project, because a run must not change what the
- * next one starts with. Reports why the project cannot be copied. `root`: undefined = the job has no project.
+ * next one starts with. Reports why the project cannot be copied. `root`: undefined = the job has no project. `folders`: see `readFolders`.
  */
-export function readProject(reader: JobReader, root: string | undefined, space: UnitSpace): ProjectSetup {
+export function readProject(
+  reader: JobReader,
+  root: string | undefined,
+  folders: LaunchFolders,
+  space: UnitSpace,
+): ProjectSetup {
   const build = readBuild(reader, space);
   if (root === undefined) {
     if (build !== undefined && !reader.has(["project"]) && !reader.has(["directory"]))
@@ -61,9 +66,8 @@ export function readProject(reader: JobReader, root: string | undefined, space: 
         "build: there is no project, because the job file lies in your home folder, above it, or in a shared folder",
         "move the job file into a folder of its own",
       );
-    return { project: undefined, folders: NO_PROJECT_FOLDERS };
+    return { project: undefined, folders };
   }
-  const folders = readFolders(reader, root);
   const code = reader.list(["code"])?.map(({ text }) => text);
   const exclude = listResults(reader, root, folders, space);
   for (const path of build === undefined ? [] : listLocalOutputs(build, join(root, folders.cwd)))
@@ -83,7 +87,9 @@ export function readProject(reader: JobReader, root: string | undefined, space: 
   return { project: { root, files: needed, leftOut, narrowedBy }, folders: { ...folders, pythonPath }, build };
 }
 
-function readFolders(reader: JobReader, root: string): LaunchFolders {
+/** Reads where programs start. `root`: of the project; undefined = there is none. Reports folders that are not in the project. */
+export function readFolders(reader: JobReader, root: string | undefined): LaunchFolders {
+  if (root === undefined) return NO_PROJECT_FOLDERS;
   const job = relativeFolder(root, reader.folder);
   const written = reader.sourceText(["cwd"]);
   const cwd = written === undefined ? job : (readFolder(reader, root, written, "cwd") ?? job);
@@ -97,7 +103,7 @@ function readFolders(reader: JobReader, root: string): LaunchFolders {
 function listResults(reader: JobReader, root: string, folders: LaunchFolders, space: UnitSpace): Set<string> {
   const paths = new Set([relative(root, resolve(reader.source.file))]);
   for (const { inputs } of space.specs) for (const { path } of inputs) paths.add(posix.join(folders.job, path));
-  for (const outputs of space.outputs) for (const path of outputs) paths.add(posix.join(folders.cwd, path));
+  for (const { outputs } of space.outputs) for (const path of outputs) paths.add(posix.join(folders.cwd, path));
   return paths;
 }
 

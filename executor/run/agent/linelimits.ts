@@ -1,10 +1,12 @@
-import type { AgentCommand, AgentMessage } from "./protocol.js";
+import type { AgentCommand, AgentMessage, AttemptSpec } from "./protocol.js";
 
 const DEFAULT_LINE_BYTES = 64 << 10;
 /** Of all lines before the agent's first message: a shell's start-up file may print. */
 export const PREAMBLE_BYTES = 1 << 20;
 /** Of an output without its content: path and hash. */
 const OUTPUT_OVERHEAD_BYTES = 8 << 10;
+/** Of all outputs whose names are found at the end; the agent fails an attempt with longer names. */
+const FOUND_OUTPUTS_BYTES = 8 << 20;
 /** Of what one script of a `look` printed. */
 const SCRIPT_RESULT_BYTES = 4 << 20;
 
@@ -19,15 +21,20 @@ export class LineLimits {
   /** Of a file in base64 that is part of a message. */
   private inlineBytes = 0;
   private outputCount = 0;
+  private findsOutputs = false;
   private scriptCount = 0;
 
   /** Notes what the agent was asked for. */
   recordSent(message: AgentCommand): void {
     if (message.op === "open") this.inlineBytes = Math.ceil(message.inline / 3) * 4;
     else if (message.op === "look") this.scriptCount = Math.max(this.scriptCount, message.scripts.length);
-    else if (message.op === "spec") this.outputCount = Math.max(this.outputCount, message.spec.outputs.length);
-    else if (message.op === "start" && typeof message.spec !== "string")
-      this.outputCount = Math.max(this.outputCount, message.spec.outputs.length);
+    else if (message.op === "spec") this.recordSpec(message.spec);
+    else if (message.op === "start" && typeof message.spec !== "string") this.recordSpec(message.spec);
+  }
+
+  private recordSpec({ outputs, found }: AttemptSpec): void {
+    this.outputCount = Math.max(this.outputCount, outputs.length);
+    this.findsOutputs ||= found !== undefined;
   }
 
   /** Notes what the agent has answered: it answers scripts once. */
@@ -40,7 +47,12 @@ export class LineLimits {
     if (length <= DEFAULT_LINE_BYTES) return DEFAULT_LINE_BYTES;
     const first = prefix();
     if (startsWith(first, DONE_PREFIX))
-      return DEFAULT_LINE_BYTES + 2 * this.inlineBytes + this.outputCount * (this.inlineBytes + OUTPUT_OVERHEAD_BYTES);
+      return (
+        DEFAULT_LINE_BYTES +
+        2 * this.inlineBytes +
+        this.outputCount * (this.inlineBytes + OUTPUT_OVERHEAD_BYTES) +
+        (this.findsOutputs ? FOUND_OUTPUTS_BYTES : 0)
+      );
     if (startsWith(first, LOOKED_PREFIX)) return DEFAULT_LINE_BYTES + this.scriptCount * SCRIPT_RESULT_BYTES;
     return DEFAULT_LINE_BYTES;
   }

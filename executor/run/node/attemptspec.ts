@@ -47,11 +47,24 @@ export function buildAttemptSpec(
     ...(cwd === "." ? {} : { cwd }),
     ...(pythonPath.length === 0 ? {} : { pythonPath: [...pythonPath] }),
     ...(job.tty ? { tty: true } : {}),
-    outputs: [...spec.outputs],
+    ...describeOutputs(job, spec, cwd),
     timeout: spec.timeout,
     limit: job.limits.output,
     memory: job.needs.memory,
     threads,
+  };
+}
+
+/** Returns the outputs as an agent takes them: relative to the top of the working copy. */
+function describeOutputs({ limits }: Job, { outputs, appended, found, takesStdout }: ChunkSpec, cwd: string) {
+  const place = (path: string) => posix.join(cwd, path);
+  return {
+    outputs: outputs.map(place),
+    ...(appended === undefined ? {} : { append: appended.map(place) }),
+    ...(found === undefined
+      ? {}
+      : { found: found.map((one) => ({ ...one, base: place(one.base) })), fileLimit: limits.files }),
+    ...(takesStdout ? { stdoutLimit: limits.stdout } : {}),
   };
 }
 

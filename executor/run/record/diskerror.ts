@@ -24,15 +24,17 @@ const ERRNO_REASONS: Record<string, [reason: string, next: string]> = {
 };
 
 /**
- * Returns a system error that occurred in the run directory `path` as a DiskError, with what to do about it. Returns any other error
- * (a MusterError, or a bug) unchanged.
+ * Returns a system error that occurred in the run directory `path`, or in its folder of `results`, as a DiskError, with what to do about
+ * it. Returns any other error (a MusterError, or a bug) unchanged.
  */
-export function explainDiskError(path: string, error: unknown): unknown {
+export function explainDiskError(path: string, error: unknown, results = path): unknown {
   const { code, syscall, message, path: source, dest } = error as NodeJS.ErrnoException & { dest?: string };
   // The error of a copy or rename names both files, and the disk refuses the new one.
   const where = dest ?? source;
   if (error instanceof MusterError || code === undefined || syscall === undefined) return error;
-  if (where !== undefined && !where.startsWith(path)) return error;
   const [reason, next] = ERRNO_REASONS[code] ?? [message, FREE_SPACE_ADVICE];
-  return new DiskError(`cannot write to the run directory ${where ?? path}: ${reason}`, next, error);
+  if (where === undefined || where.startsWith(path))
+    return new DiskError(`cannot write to the run directory ${where ?? path}: ${reason}`, next, error);
+  if (!where.startsWith(results)) return error;
+  return new DiskError(`cannot write the results ${where}: ${reason}`, next.replace("--out", "--results"), error);
 }

@@ -23,6 +23,7 @@ export type JournalEntry =
    * The first record: the job of this run directory. In `identity`, values of `env` are hashes salted with `salt`; older journals
    * have no salt and hold the values themselves. `inputs` maps staged paths to SHA-256. `project`: the
    * id of the project's snapshot, and where programs start in it. `units` counts the job's units, in decimal.
+   * `results`: the folder that results are published in, if that is not the run directory's; `overwrite`: files there may be replaced.
    */
   | {
       e: "run";
@@ -33,6 +34,8 @@ export type JournalEntry =
       inputs: Record<string, string>;
       project?: { id: string; folders: LaunchFolders };
       units?: string;
+      results?: string;
+      overwrite?: boolean;
     }
   /** A coordinator starts. Its `nonce` is part of every attempt id that it issues; older journals have none. */
   | { e: "open"; session: number; nonce?: string; pid: number; host: string; at: string }
@@ -45,6 +48,11 @@ export type JournalEntry =
    * since the session began; only the first record of a group commit has it.
    */
   | { e: "done"; chunk: string; start: string; end: string; length: number; at?: number }
+  /**
+   * These files are about to be published in the folder of results: path, SHA-256. Until the chunk is committed, a file there is the run's
+   * own only if it has this hash. Without `chunk`: a file that is made of all results.
+   */
+  | { e: "publishing"; chunk?: string; files: [path: string, sha256: string][] }
   | { e: "failed"; failure: Failure }
   /** A chunk was rechecked, or its recheck was skipped for good. `differing` is set if the two results differ. */
   | { e: "canary"; chunk: string; differing?: RecheckDifference }

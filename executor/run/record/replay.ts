@@ -39,6 +39,10 @@ export class RunReplay {
   resultsBytes = 0;
   /** How the last session ended; undefined if it was killed or still runs. */
   closeEntry: CloseEntry | undefined;
+  /** Files that were about to be published for chunks that are not committed: path and SHA-256, by chunk. */
+  readonly pendingPublications = new Map<string, readonly (readonly [path: string, sha256: string])[]>();
+  /** The hashes that files which are made of all results were about to be published with, by path. */
+  readonly combinedFiles = new Map<string, Set<string>>();
   readonly recheckedChunks = new Set<string>();
   readonly recheckDifferences: RecheckDifference[] = [];
   /** The programs in the job's directory, as the nodes have them. */
@@ -62,7 +66,12 @@ export class RunReplay {
       case "nodes":
         this.applyNodes(entry);
         break;
+      case "publishing":
+        if (entry.chunk === undefined) this.applyCombined(entry.files);
+        else this.pendingPublications.set(entry.chunk, entry.files);
+        break;
       case "done":
+        this.pendingPublications.delete(entry.chunk);
         this.committedChunks++;
         this.committedUnits.add(BigInt(entry.start), BigInt(entry.end));
         this.resultsBytes = entry.length;
@@ -132,6 +141,11 @@ export class RunReplay {
   extendSessionTo(timeMs: number): void {
     const last = this.sessions.at(-1);
     if (last !== undefined) this.extendSession((timeMs - Date.parse(last.began)) / 1000 || 0);
+  }
+
+  private applyCombined(files: readonly (readonly [path: string, sha256: string])[]): void {
+    for (const [path, sha256] of files)
+      this.combinedFiles.set(path, new Set([...(this.combinedFiles.get(path) ?? []), sha256]));
   }
 
   private applyOpen(entry: OpenEntry): void {

@@ -17,6 +17,8 @@ export interface ResultLine {
   sha256: string;
   /** The fingerprint of the state that the node was verified to be in, if the job needs playbooks. */
   state?: string;
+  /** The files of a chunk some of whose outputs had to be found, by their paths in the folder of results. */
+  files?: readonly { path: string; size: number; sha256: string }[];
   output: string | undefined;
 }
 
@@ -128,6 +130,12 @@ async function* readLines(file: string, start: number): AsyncGenerator<string> {
 function parseChunkId(line: string): string | undefined {
   const end = line.indexOf('","node":');
   return end < 0 ? undefined : (JSON.parse(line.slice('{"chunk":'.length, end + 1)) as string);
+}
+
+/** Returns the paths of the files that a line lists, in the folder of results. */
+export function listLineFiles(line: string): string[] {
+  const { files = [] } = JSON.parse(line) as Pick<ResultLine, "files">;
+  return files.map(({ path }) => path);
 }
 
 /** Writes lines to a new file. */

@@ -10,10 +10,12 @@ import { explainDiskError } from "./diskerror.js";
 import { fsyncPath } from "./durablewrites.js";
 import { type FileContent, hashInputs } from "./filehashes.js";
 import { copyFileWithMode, intersectModes } from "./filemode.js";
+import { rejectForeignFiles } from "./foreignfiles.js";
 import { findIdentityChanges, generateSalt, hashEnvValues } from "./jobidentity.js";
 import { Journal } from "./journal.js";
 import type { JournalEntry } from "./journalentry.js";
 import { RunReplay } from "./replay.js";
+import { locateResults, type ResultsFolder } from "./resultsfolder.js";
 import { recoverResults } from "./resultsrecovery.js";
 import { openRunKey } from "./runkey.js";
 import { acquireRunLock, createOtherRunError, type LockedJournal } from "./runlock.js";
@@ -41,6 +43,7 @@ export interface RunDirectory {
   changedFiles: readonly string[];
   journal: Journal;
   replay: RunReplay;
+  results: ResultsFolder;
   session: number;
   /** Whether every unit of the job is committed. */
   isComplete: boolean;
@@ -83,10 +86,12 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
   const began = performance.now();
   const key = openRunKey(path);
   identifyRun(path, journal, replay, { ...options, inputs, snapshot });
-  for (const folder of ["results", "logs"]) mkdirSync(join(path, folder), { recursive: true });
+  const results = locateResults(path, replay.ids.at(-1)!, job, replay);
+  for (const folder of [results.path, join(path, "logs")]) mkdirSync(folder, { recursive: true });
   const isComplete = replay.isComplete && replay.committedUnits.size() === job.units;
-  if (!isComplete) await removeUnjournaledResults(path, job, replay);
-  if (!isNew) rejectDamaged(path, await checkForDamage(path, job, replay.committedUnits));
+  if (!isComplete) await removeUnjournaledResults(path, job, replay, results);
+  if (!isNew) rejectDamaged(path, await checkForDamage(path, job, replay.committedUnits, results));
+  if (!isComplete) rejectForeignFiles(job, results, replay);
   const session = replay.nextSession;
   const nonce = randomBytes(8).toString("hex");
   if (!isComplete) journal.add(createOpenEntry(session, nonce));
@@ -104,6 +109,7 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
     ids: new SignedAttemptIds({ job, nonce, nonces, key, spec: hashSpec(job, inputs, snapshot) }),
     journal,
     replay,
+    results,
     session,
     isComplete,
     elapsedSeconds: () => Math.round(performance.now() - began) / 1000,
@@ -150,7 +156,8 @@ function identifyRun(path: string, journal: Journal, replay: RunReplay, options:
     const identity = hashEnvValues(job.identity, salt);
     const units = `${job.units}`;
     const project = snapshot && { id: snapshot.id, folders: snapshot.folders };
-    journal.add({ e: "run", id, name: job.name, salt, identity, inputs, project, units });
+    const results = job.results && { results: job.results.folder, overwrite: job.results.overwrite };
+    journal.add({ e: "run", id, name: job.name, salt, identity, inputs, project, units, ...results });
   } else {
     journal.add({ e: "adopt", id });
   }
@@ -158,9 +165,14 @@ function identifyRun(path: string, journal: Journal, replay: RunReplay, options:
 }
 
 /** Removes results that an earlier coordinator wrote but did not journal. Rejects with RESULTS_DAMAGED (65). */
-async function removeUnjournaledResults(path: string, job: Job, replay: RunReplay): Promise<void> {
+async function removeUnjournaledResults(
+  path: string,
+  job: Job,
+  replay: RunReplay,
+  results: ResultsFolder,
+): Promise<void> {
   await recoverResults(join(path, "results.ndjson"), replay, job);
-  if (replay.header !== undefined) removeUncommitted(join(path, "results"), replay, job);
+  if (replay.header !== undefined) await removeUncommitted(results, replay, job);
 }
 
 function createOpenEntry(session: number, nonce: string): JournalEntry {

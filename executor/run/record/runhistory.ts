@@ -140,6 +140,7 @@ class RunTimeline {
       case "nodes":
       case "canary":
       case "program":
+      case "publishing":
       case "close":
         break;
       default:

@@ -1,30 +1,56 @@
-import { existsSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, lstatSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Job } from "../../job/job.js";
+import { listResultPaths } from "../../job/resultpath.js";
+import { hashFile } from "./filehashes.js";
 import type { RunReplay } from "./replay.js";
+import type { ResultsFolder } from "./resultsfolder.js";
 
 /**
- * Removes results that were published but not journaled from the folder `results` of a run directory that is resumed. Their chunks are
- * computed or collected again, but not necessarily with the same bounds or with success, so they might never be replaced. Files that do
- * not have the name of a chunk or an output of the job are kept.
+ * Removes results that were published but not journaled from a run that is resumed. Their chunks are computed or collected again, but not
+ * necessarily with the same bounds or with success, so they might never be replaced. In the run directory, files that do not have the
+ * name of a chunk or an output of the job are kept. Where the files of a batch are journaled, all but those with the journaled hash are.
  */
-export function removeUncommitted(results: string, replay: RunReplay, job: Job): void {
-  if (job.collect === "lines" || !existsSync(results)) return;
-  if (job.kind === "tasks") removeOutputs(results, replay, job);
-  else removeChunks(results, replay, job);
+export async function removeUncommitted(results: ResultsFolder, replay: RunReplay, job: Job): Promise<void> {
+  removeChunks(results.pieces, replay, job);
+  if (job.collect === "lines") return;
+  if (results.isJournaled) for (const files of replay.pendingPublications.values()) await removePending(results, files);
+  else if (job.kind === "tasks") removeOutputs(results, replay, job);
+  else removeChunks(results.path, replay, job);
 }
 
-function removeOutputs(results: string, replay: RunReplay, job: Job): void {
-  for (let task = job.first; task < job.first + job.units; task++) {
-    if (replay.committedUnits.overlaps(task, task + 1n)) continue;
-    for (const output of job.chunk(task, task + 1n).spec.outputs) rmSync(join(results, output), { force: true });
+async function removePending(
+  { path }: ResultsFolder,
+  files: readonly (readonly [path: string, sha256: string])[],
+): Promise<void> {
+  for (const [target, sha256] of files) {
+    const file = join(path, target);
+    if (!lstatSync(file, { throwIfNoEntry: false })?.isFile() || (await hashFile(file)).sha256 !== sha256) continue;
+    rmSync(file);
+    removeEmptyFolders(path, dirname(file));
   }
 }
 
-function removeChunks(results: string, replay: RunReplay, job: Job): void {
-  for (const name of readdirSync(results)) {
+/** Removes `folder` and those above it, up to `root`, as long as they are empty. */
+function removeEmptyFolders(root: string, folder: string): void {
+  for (let at = folder; at !== root && at.startsWith(`${root}/`); at = dirname(at)) {
+    if (readdirSync(at).length > 0) return;
+    rmdirSync(at);
+  }
+}
+
+function removeOutputs({ path, layout }: ResultsFolder, replay: RunReplay, job: Job): void {
+  for (let task = job.first; task < job.first + job.units; task++) {
+    if (replay.committedUnits.overlaps(task, task + 1n)) continue;
+    for (const target of listResultPaths(layout, job.chunk(task, task + 1n)))
+      rmSync(join(path, target), { force: true });
+  }
+}
+
+function removeChunks(folder: string, replay: RunReplay, job: Job): void {
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
     const units = job.unitsOf(name);
     if (units === undefined || replay.committedUnits.overlaps(...units)) continue;
-    rmSync(join(results, name), { recursive: true, force: true });
+    rmSync(join(folder, name), { recursive: true, force: true });
   }
 }

@@ -4,15 +4,21 @@ import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
 import type { Job } from "../../job/job.js";
 import { failpoint } from "../failpoint.js";
+import { locateOutput } from "../record/resultsfolder.js";
+import type { RunDirectory } from "../record/rundir.js";
 
 /**
  * Merges the output `from` of every chunk, in chunk order, into the file `to` of the run directory. `concat` joins the bytes, `lines`
  * writes one line per output (JSON is put on one line), and `array` one JSON array (arrays are flattened by one level). Values are copied
  * as text, so integers of any size stay exact. Only one output is in memory at a time.
  */
-export async function aggregate(path: string, job: Job, wanted: NonNullable<Job["aggregate"]>): Promise<void> {
-  const to = join(path, wanted.to);
-  const contents = readChunkOutputs(path, job, wanted.from);
+export async function aggregate(
+  directory: Pick<RunDirectory, "path" | "results">,
+  job: Job,
+  wanted: NonNullable<Job["aggregate"]>,
+): Promise<void> {
+  const to = join(directory.path, wanted.to);
+  const contents = readChunkOutputs(directory, job, wanted.from);
   await pipeline(FORMATTERS[wanted.as](contents), createWriteStream(`${to}.partial`));
   failpoint("aggregated");
   renameSync(`${to}.partial`, to);
@@ -38,7 +44,11 @@ async function* formatArray(contents: AsyncIterable<Buffer>): AsyncGenerator<str
 }
 
 /** Yields the output `from` of every chunk, in chunk order. */
-async function* readChunkOutputs(path: string, job: Job, from: string): AsyncGenerator<Buffer> {
+async function* readChunkOutputs(
+  { path, results }: Pick<RunDirectory, "path" | "results">,
+  job: Job,
+  from: string,
+): AsyncGenerator<Buffer> {
   const lines = createInterface({
     input: createReadStream(join(path, "results.ndjson")),
     crlfDelay: Number.POSITIVE_INFINITY,
@@ -46,10 +56,9 @@ async function* readChunkOutputs(path: string, job: Job, from: string): AsyncGen
   for await (const line of lines) {
     if (job.collect === "lines") yield Buffer.from(line.slice(line.indexOf('"output":') + '"output":'.length, -1));
     else {
-      const { chunk } = JSON.parse(line) as { chunk: string };
-      const units = job.unitsOf(chunk);
-      if (units !== undefined && !job.chunk(...units).spec.outputs.includes(from)) continue;
-      yield readFileSync(join(path, "results", job.kind === "tasks" ? "" : chunk, from));
+      const units = job.unitsOf((JSON.parse(line) as { chunk: string }).chunk);
+      const file = units && locateOutput(results, job.chunk(...units), from);
+      if (file !== undefined) yield readFileSync(file);
     }
   }
 }

@@ -7,21 +7,37 @@ import type { ResultSource } from "../node/attachment.js";
 import { CARRIAGE_RETURN, CarriageReturnFolder, foldCarriageReturns } from "../record/carriagereturns.js";
 import { MAX_LOG_BYTES } from "../record/rundir.js";
 import type { DiskReservation } from "./diskspace.js";
+import type { VerifiedOutput } from "./publish.js";
+
+/** Where logs come from and go to. `printed`: stdout, where it is an output and has been pulled. `logs`: the folder for them. */
+export interface LogTransfer {
+  source: ResultSource;
+  printed: VerifiedOutput | undefined;
+  logs: string;
+  reservation: DiskReservation;
+}
 
 /**
  * Saves what a chunk printed to logs/CHUNK.out and logs/CHUNK.err, with lines that were overwritten folded, and replaces the logs of
  * earlier attempts. An empty log has no file.
  */
-export async function saveLogs(
-  attempt: Attempt,
-  done: DoneMessage,
-  source: ResultSource,
-  logs: string,
+export async function saveLogs(attempt: Attempt, done: DoneMessage, transfer: LogTransfer): Promise<void> {
+  const { source, printed, logs, reservation } = transfer;
+  const [out, err] = [join(logs, `${attempt.chunk.id}.out`), join(logs, `${attempt.chunk.id}.err`)];
+  const remote = `${source.root}/a/${attempt.id}`;
+  if (printed === undefined) await saveLog(done.stdout, out, `${remote}/out`, source, reservation);
+  else await savePrinted(printed, out, reservation);
+  await saveLog(done.stderr, err, `${remote}/err`, source, reservation);
+}
+
+async function savePrinted(
+  { content, size }: VerifiedOutput,
+  local: string,
   reservation: DiskReservation,
 ): Promise<void> {
-  const { id } = attempt.chunk;
-  await saveLog(done.stdout, join(logs, `${id}.out`), `${source.root}/a/${attempt.id}/out`, source, reservation);
-  await saveLog(done.stderr, join(logs, `${id}.err`), `${source.root}/a/${attempt.id}/err`, source, reservation);
+  if (size === 0) return;
+  if ("bytes" in content) writeFileSync(local, foldCarriageReturns(content.bytes));
+  else await reservation.withReservation(size, () => foldFile(content.pulled, local));
 }
 
 async function saveLog(

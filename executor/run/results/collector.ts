@@ -57,11 +57,12 @@ export class Collector {
 
   constructor(private readonly options: CollectorOptions) {
     const { job, directory, inFlightCount, emit } = options;
-    this.fetcher = new ResultFetcher(directory.path, job);
+    this.fetcher = new ResultFetcher(directory, job);
     const onCommitted = (attempts: Attempt[]) => emit({ type: "committed", attempts });
     const onDiskError = (error: unknown) => emit({ type: "diskFailed", error });
-    const { partialFolder } = this.fetcher;
-    this.committer = new Committer({ job, directory, partialFolder, onCommitted, onDiskError, inFlightCount });
+    const onRefused = (attempt: Attempt, reason: string) =>
+      emit({ type: "failed", attempt, failure: createFailure(attempt, reason) });
+    this.committer = new Committer({ job, directory, onCommitted, onRefused, onDiskError, inFlightCount });
   }
 
   /** Collects the outputs and logs of a successful attempt, and commits or compares its result. */

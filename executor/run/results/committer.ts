@@ -6,9 +6,11 @@ import type { Attempt } from "../../schedule/events.js";
 import { IntervalSet } from "../../schedule/queue/intervalset.js";
 import { failpoint } from "../failpoint.js";
 import { fsyncFile, writeAll } from "../record/durablewrites.js";
-import { formatResultLine } from "../record/resultlines.js";
+import { formatResultLine, type ResultLine } from "../record/resultlines.js";
+import type { ResultsFolder } from "../record/resultsfolder.js";
 import type { RunDirectory } from "../record/rundir.js";
-import { type Publication, publish, type VerifiedOutput } from "./publish.js";
+import type { VerifiedOutput } from "./publish.js";
+import { listPublications, publishGroup } from "./publishgroup.js";
 
 /** Larger outputs are not repeated in results.ndjson. */
 const MAX_LINE_OUTPUT_BYTES = 64 << 10;
@@ -30,11 +32,11 @@ export interface CollectedResult {
 
 export interface CommitterOptions {
   job: Job;
-  directory: Pick<RunDirectory, "path" | "journal" | "replay" | "elapsedSeconds">;
-  /** A folder on the file system of the run directory, for outputs without a final name. */
-  partialFolder: string;
+  directory: Pick<RunDirectory, "path" | "journal" | "replay" | "results" | "elapsedSeconds">;
   /** Called with the attempts of each group when it is safe on disk. */
   onCommitted: (attempts: Attempt[]) => void;
+  /** Called with an attempt whose outputs cannot be published, because other files have their names. */
+  onRefused: (attempt: Attempt, reason: string) => void;
   /** Called when the disk fails. Nothing is committed after that. */
   onDiskError: (error: unknown) => void;
   /** Returns how many attempts are not committed yet, those that are being collected included. */
@@ -103,8 +105,10 @@ export class Committer {
         await this.gather(Math.min(MAX_GATHER_MS, lastSize * GATHER_MS_PER_RESULT));
         const group = this.queue.splice(0, MAX_GROUP_SIZE);
         lastSize = group.length;
-        await this.commit(group);
-        this.options.onCommitted(group.map((one) => one.attempt));
+        const published = await this.publish(group);
+        if (published.length === 0) continue;
+        await this.commit(published);
+        this.options.onCommitted(published.map((one) => one.attempt));
       }
     } catch (error) {
       this.hasFailed = true;
@@ -115,17 +119,26 @@ export class Committer {
     }
   }
 
+  /** Returns the results whose outputs are published. The others are refused. */
+  private async publish(group: CollectedResult[]): Promise<CollectedResult[]> {
+    const { job, directory, onRefused } = this.options;
+    if (job.collect === "lines") return group;
+    const refused = await publishGroup(directory, group);
+    return group.filter(({ attempt }) => {
+      const { id, start, end } = attempt.chunk;
+      const reason = refused.get(id);
+      if (reason === undefined) return true;
+      this.committedUnits.remove(start, end);
+      onRefused(attempt, reason);
+      return false;
+    });
+  }
+
   private async commit(group: CollectedResult[]): Promise<void> {
-    const { job, partialFolder } = this.options;
-    const { path, journal, elapsedSeconds } = this.options.directory;
-    if (job.collect === "files")
-      await publish(
-        join(path, "results"),
-        partialFolder,
-        group.flatMap((one) => toPublications(job, one)),
-      );
+    const { job, directory } = this.options;
+    const { journal, elapsedSeconds } = directory;
     failpoint("published");
-    const lines = group.map((result) => Buffer.from(toResultLine(result)));
+    const lines = group.map((result) => Buffer.from(toResultLine(result, directory.results)));
     writeAll(this.resultsFd, Buffer.concat(lines));
     await fsyncFile(this.resultsFd);
     failpoint("lined");
@@ -163,12 +176,7 @@ export function readJsonText(output: VerifiedOutput | undefined, limit = MAX_LIN
   }
 }
 
-function toPublications(job: Job, result: CollectedResult): Publication[] {
-  const folder = job.kind === "tasks" ? "" : result.attempt.chunk.id;
-  return result.outputs.map((output) => ({ target: join(folder, output.path), output }));
-}
-
-function toResultLine(result: CollectedResult): string {
+function toResultLine(result: CollectedResult, results: ResultsFolder): string {
   const { attempt, seconds, outputs, fingerprint, json } = result;
   return formatResultLine({
     chunk: attempt.chunk.id,
@@ -178,6 +186,16 @@ function toResultLine(result: CollectedResult): string {
     seconds,
     sha256: outputs[0]?.sha256 ?? "",
     state: fingerprint,
+    files: attempt.chunk.spec.found && listFiles(result, results),
     output: json,
   });
+}
+
+/** Returns the published files of a result, as a line of results.ndjson lists them. */
+function listFiles(result: CollectedResult, results: ResultsFolder): ResultLine["files"] {
+  return listPublications(results, result).map(({ target, output: { size, sha256 } }) => ({
+    path: target,
+    size,
+    sha256,
+  }));
 }

@@ -2,10 +2,13 @@ import { closeSync, mkdirSync, openSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { failpoint } from "../failpoint.js";
 import { fsyncFile, writeAll } from "../record/durablewrites.js";
+import type { MatchedOutput } from "./matchoutputs.js";
 
 /** A verified output without its final name: its bytes, or the fsynced file that they were pulled into. */
 export interface VerifiedOutput {
+  /** As the chunk's spec has it. */
   path: string;
+  kind: MatchedOutput["kind"];
   sha256: string;
   size: number;
   content: { bytes: Buffer } | { pulled: string };
@@ -23,6 +26,20 @@ export interface Publication {
  */
 export async function publish(results: string, partial: string, batch: Publication[]): Promise<void> {
   if (batch.length === 0) return;
+  const written = await writePartials(batch, partial);
+  failpoint("written");
+  const folders = new Set<string>();
+  batch.forEach(({ target }, index) => {
+    const final = join(results, target);
+    makeFolders(results, dirname(target), folders);
+    // An existing file was never committed. It may look right without being on disk, so it is always replaced.
+    renameSync(written[index]!, final);
+  });
+  await syncFolders(folders);
+}
+
+/** Returns a file for each output, in `partial` and fsynced: the one that it was pulled into, or a new one. */
+export async function writePartials(batch: readonly Publication[], partial: string): Promise<string[]> {
   const descriptors: number[] = [];
   const written = batch.map(({ output }, index) => {
     if ("pulled" in output.content) return output.content.pulled;
@@ -33,19 +50,16 @@ export async function publish(results: string, partial: string, batch: Publicati
     return temporary;
   });
   await syncAll(descriptors);
-  failpoint("written");
-  const folders = new Set<string>();
-  batch.forEach(({ target }, index) => {
-    const final = join(results, target);
-    makeFolders(results, dirname(target), folders);
-    // An existing file was never committed. It may look right without being on disk, so it is always replaced.
-    renameSync(written[index]!, final);
-  });
-  await syncAll([...folders].map((folder) => openSync(folder, "r")));
+  return written;
+}
+
+/** Resolves when the names in these folders are on disk. */
+export function syncFolders(folders: Iterable<string>): Promise<void> {
+  return syncAll([...folders].map((folder) => openSync(folder, "r")));
 }
 
 /** Creates the folder `path` below `root`, and adds it and its parents up to `root` to `changed`. */
-function makeFolders(root: string, path: string, changed: Set<string>): void {
+export function makeFolders(root: string, path: string, changed: Set<string>): void {
   const folder = path === "." ? root : join(root, path);
   mkdirSync(folder, { recursive: true });
   for (let at = folder; !changed.has(at); at = dirname(at)) {

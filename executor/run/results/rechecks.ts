@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Job } from "../../job/job.js";
+import { resultPath } from "../../job/resultpath.js";
 import { createRecheck, isSelectedForRecheck } from "../../schedule/attempts/recheckselection.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
 import type { PendingChunk } from "../../schedule/queue/pendingchunk.js";
@@ -8,6 +9,7 @@ import type { RunCounters } from "../record/counters.js";
 import { hashFile } from "../record/filehashes.js";
 import type { RecheckDifference } from "../record/journalentry.js";
 import { readKeyedLines } from "../record/resultlines.js";
+import { locateOutput } from "../record/resultsfolder.js";
 import type { RunDirectory } from "../record/rundir.js";
 import type { CollectedResult } from "./committer.js";
 import { findJsonDifference } from "./jsondiff.js";
@@ -107,9 +109,16 @@ export class Rechecks {
     return undefined;
   }
 
+  private locateFirst(chunk: string, { path, kind }: VerifiedOutput): string {
+    const { results } = this.directory;
+    const first = this.job.chunk(...this.job.unitsOf(chunk)!);
+    if (kind === "found") return join(results.path, resultPath(results.layout, first, path));
+    return locateOutput(results, first, path)!;
+  }
+
   private async findOutputDifference(chunk: string, output: VerifiedOutput): Promise<string | undefined> {
     const kept = this.firstResults.get(chunk);
-    const file = join(this.directory.path, "results", this.job.kind === "tasks" ? "" : chunk, output.path);
+    const file = this.locateFirst(chunk, output);
     if (kept === undefined && !existsSync(file)) return "the first result is gone";
     const first =
       kept === undefined ? await hashFile(file) : { sha256: kept.sha256, sizeBytes: kept.json?.length ?? 0 };

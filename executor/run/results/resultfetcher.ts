@@ -1,15 +1,18 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Semaphore } from "../../../fleet/semaphore.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
+import { findUnjoinableContent, MAGIC_BYTES } from "../../job/unjoinable.js";
 import type { Attempt } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
 import { failpoint } from "../failpoint.js";
 import type { ResultSource } from "../node/attachment.js";
+import type { RunDirectory } from "../record/rundir.js";
 import { saveLogs } from "./chunklogs.js";
 import { readJsonText } from "./committer.js";
 import { DiskReservation } from "./diskspace.js";
+import type { OutputLimits } from "./matchoutputs.js";
 import type { VerifiedOutput } from "./publish.js";
 import { deletePulled, pullOutputs } from "./pulloutputs.js";
 
@@ -20,21 +23,24 @@ const MAX_CONCURRENT_PULLS_PER_NODE = 8;
 /** The limit for the output of a `collect: lines` chunk, which becomes one line of results.ndjson. */
 const MAX_COLLECTED_LINE_BYTES = 64 << 20;
 
+/** How much of an output that is not JSON a message shows. */
+const SHOWN_BYTES = 60;
+
 /** Fetches the outputs and logs of attempts from their nodes. */
 export class ResultFetcher {
   /** The folder for pulled files that have no final name yet. */
-  readonly partialFolder: string;
+  private readonly partialFolder: string;
   private readonly pulls = new Semaphore(MAX_CONCURRENT_PULLS);
   private readonly pullsBySource = new WeakMap<ResultSource, Semaphore>();
   private readonly disk: DiskReservation;
   private readonly logsFolder: string;
 
-  /** Empties the folder for pulled files of the run directory `path`. */
+  /** Empties the folder for pulled files of a run. */
   constructor(
-    path: string,
+    { path, results }: Pick<RunDirectory, "path" | "results">,
     private readonly job: Job,
   ) {
-    this.partialFolder = join(path, ".partial");
+    this.partialFolder = results.partial;
     this.logsFolder = join(path, "logs");
     this.close();
     mkdirSync(this.partialFolder);
@@ -43,7 +49,7 @@ export class ResultFetcher {
 
   /**
    * Fetches the logs and outputs of a successful attempt. Returns the verified outputs, and the text of the first one if it is JSON.
-   * Rejects as pullOutputs does, and with NOT_JSON (3) if `collect: lines` needs JSON.
+   * Rejects as pullOutputs does, with NOT_JSON (3) if `collect: lines` needs JSON, and with UNJOINABLE (3).
    */
   async fetchOutputs(
     attempt: Attempt,
@@ -51,14 +57,14 @@ export class ResultFetcher {
     source: ResultSource,
   ): Promise<{ outputs: VerifiedOutput[]; json?: string }> {
     const lines = this.job.collect === "lines";
-    const limit = lines ? Math.min(MAX_COLLECTED_LINE_BYTES, this.job.limits.output) : this.job.limits.output;
-    const pull = () => this.pulls.run(() => pullOutputs(attempt, done, source, this.disk, limit));
+    const pull = () => this.pulls.run(() => pullOutputs(attempt, done, source, this.disk, this.limits));
     const outputs = await this.pullsOf(source).run(pull);
     failpoint("pulled");
     try {
-      await this.fetchLogs(attempt, done, source);
+      await this.saveLogs(attempt, done, source, outputs);
+      for (const output of outputs) rejectUnjoinable(output);
       const json = readJsonText(outputs[0], lines ? MAX_COLLECTED_LINE_BYTES : undefined);
-      if (lines && json === undefined) throw new MusterError("NOT_JSON", `output ${outputs[0]?.path} is not JSON`);
+      if (lines && json === undefined) throw createNotJsonError(outputs[0]!);
       return { outputs, json };
     } catch (error) {
       deletePulled(outputs);
@@ -68,8 +74,24 @@ export class ResultFetcher {
 
   /** Saves the logs of an attempt. Those of a recheck are skipped: the logs of the first attempt are kept. */
   async fetchLogs(attempt: Attempt, done: DoneMessage, source: ResultSource): Promise<void> {
+    return this.saveLogs(attempt, done, source, []);
+  }
+
+  private async saveLogs(
+    attempt: Attempt,
+    done: DoneMessage,
+    source: ResultSource,
+    outputs: VerifiedOutput[],
+  ): Promise<void> {
     if (attempt.chunk.firstResult !== undefined) return;
-    return saveLogs(attempt, done, source, this.logsFolder, this.disk);
+    const printed = outputs.find(({ kind }) => kind === "stdout");
+    return saveLogs(attempt, done, { source, printed, logs: this.logsFolder, reservation: this.disk });
+  }
+
+  private get limits(): OutputLimits {
+    const { limits, collect, folders } = this.job;
+    const most = (bytes: number) => (collect === "lines" ? Math.min(MAX_COLLECTED_LINE_BYTES, bytes) : bytes);
+    return { limits: { ...limits, output: most(limits.output), stdout: most(limits.stdout) }, cwd: folders.cwd };
   }
 
   private pullsOf(source: ResultSource): Semaphore {
@@ -81,5 +103,32 @@ export class ResultFetcher {
   /** Deletes the folder for pulled files; nothing may be in flight. */
   close(): void {
     rmSync(this.partialFolder, { recursive: true, force: true });
+  }
+}
+
+/** Throws UNJOINABLE (3) for a file that cannot be joined with those of other chunks. */
+function rejectUnjoinable({ path, kind, content }: VerifiedOutput): void {
+  const fault = kind === "appended" ? findUnjoinableContent(readStart(content)) : undefined;
+  if (fault !== undefined) throw new MusterError("UNJOINABLE", `output ${path} ${fault.message}: ${fault.hint}`);
+}
+
+function createNotJsonError(output: VerifiedOutput): MusterError {
+  const name = output.kind === "stdout" ? "stdout" : `output ${output.path}`;
+  if (output.size === 0) return new MusterError("NOT_JSON", `${name} is empty, but collect: lines needs JSON`);
+  const start = readStart(output.content, SHOWN_BYTES).toString("utf8").trim();
+  return new MusterError(
+    "NOT_JSON",
+    `${name} is not one JSON value, as collect: lines needs; it begins with ${JSON.stringify(start)}`,
+  );
+}
+
+function readStart(content: VerifiedOutput["content"], length = MAGIC_BYTES): Buffer {
+  if ("bytes" in content) return content.bytes.subarray(0, length);
+  const fd = openSync(content.pulled, "r");
+  try {
+    const bytes = Buffer.alloc(length);
+    return bytes.subarray(0, readSync(fd, bytes, 0, length, 0));
+  } finally {
+    closeSync(fd);
   }
 }

@@ -24,6 +24,17 @@ export class IntervalSet {
     this.ends.splice(from, to - from, high);
   }
 
+  /** Removes [start, end), which must be in the set as a whole. */
+  remove(start: bigint, end: bigint): void {
+    const index = this.firstEndingAtOrAfter(end);
+    const [from, to] = [this.starts[index]!, this.ends[index]!];
+    const left: [bigint, bigint][] = [];
+    if (from < start) left.push([from, start]);
+    if (end < to) left.push([end, to]);
+    this.starts.splice(index, 1, ...left.map(([first]) => first));
+    this.ends.splice(index, 1, ...left.map(([, last]) => last));
+  }
+
   /** Whether any unit of [start, end) is in the set. */
   overlaps(start: bigint, end: bigint): boolean {
     const index = this.firstEndingAtOrAfter(start + 1n);

@@ -21,7 +21,7 @@ class Attempt:
     ended, processes that it left behind are being killed), ended, or done (the result is in the outbox)."""
 
     __slots__ = (
-        "id", "chunk", "slot", "spec", "args", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
+        "id", "chunk", "slot", "spec", "args", "found", "stdout_sha256", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
         "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
         "peak_bytes", "terminal", "is_growing", "agent_died", "error", "placement", "retry_at",
     )  # fmt: skip
@@ -44,8 +44,10 @@ class Attempt:
         self.terminal: Terminal | None = None  # where its program has one
         self.logged_bytes: int | None = None  # in its logs when they were last looked at
         self.cut = {"stdout": 0, "stderr": 0}  # bytes of its logs that were dropped
-        self.work: bytes | None = None  # its working directory; None until it starts
-        self.files: list[tuple[str, int]] = []  # outputs by declared path, as open descriptors, until they are read
+        self.work: bytes | None = None  # the top of its working copy; None until it starts
+        self.files: list[tuple[str, int]] = []  # declared outputs by path, as open descriptors, until they are read
+        self.found: list[bytes] = []  # found outputs by path, in the attempt's folder
+        self.stdout_sha256: str | None = None  # where stdout is an output
         self.outputs: list[dict[str, Any]] = []
         self.missing: list[str] = []
         self.error: str | None = None  # why it failed though its program ended
@@ -57,6 +59,10 @@ class Attempt:
     def is_waiting_for_paths(self) -> bool:
         """Whether another attempt writes what this one would, and it is too early to try again."""
         return self.retry_at is not None and now() < self.retry_at
+
+    def has_succeeded(self) -> bool:
+        """Whether its program has; outputs may still be missing."""
+        return self.status == 0 and not self.timeout and not self.canceled and self.error is None
 
     @property
     def folder(self) -> str:

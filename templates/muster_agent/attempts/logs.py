@@ -20,6 +20,7 @@ OPEN_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 TAIL_BYTES = 2048  # of stderr, or of the terminal, that is always sent
 PUNCH_HOLE = 0x01 | 0x02  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
 FIRST_CHECK_SECONDS, CHECK_SECONDS = 0.1, 1.0  # until logs are looked at again: of a program that has just started, and later
+PRINTED_TOO_MUCH = "it printed more than the {} bytes that the job allows for stdout (limits.output)"
 NOTICE_BYTES = 100  # for the line that says that the middle was dropped
 
 
@@ -50,17 +51,34 @@ class Logs:
         support that."""
         if self.fallocate:
             try:
-                for fd in (attempt.out, attempt.err):
+                for fd in self.limited(attempt):
                     punch_hole(self.fallocate, fd, self.settings.max_log_bytes)
                 return
             except OSError:
                 self.fallocate = None
         self.cut(attempt)
 
+    def limited(self, attempt: Attempt) -> list[int | None]:
+        """The logs whose middle may be dropped: not a stdout that is an output."""
+        return [attempt.err] if attempt.program.stdout_limit is not None else [attempt.out, attempt.err]
+
+    def find_excess(self, attempts: Iterable[Attempt]) -> list[Attempt]:
+        """Attempts that have printed more than the job allows, where stdout is an output."""
+        return [attempt for attempt in attempts if self.has_excess(attempt)]
+
+    def explain_excess(self, attempt: Attempt) -> str | None:
+        """Why an attempt that printed more than the job allows has failed; None where it did not."""
+        return PRINTED_TOO_MUCH.format(attempt.program.stdout_limit) if self.has_excess(attempt) else None
+
+    def has_excess(self, attempt: Attempt) -> bool:
+        limit = attempt.program.stdout_limit
+        return limit is not None and attempt.out is not None and os.fstat(attempt.out).st_size > limit
+
     def cut(self, attempt: Attempt) -> None:
         """Cuts long logs. What a program prints at that very moment may be lost, so this is best done once it has ended."""
         try:
-            attempt.cut["stdout"] += cut_log(attempt.out, self.settings.max_log_bytes)
+            if attempt.program.stdout_limit is None or attempt.phase != "running":
+                attempt.cut["stdout"] += cut_log(attempt.out, self.settings.max_log_bytes)
             attempt.cut["stderr"] += cut_log(attempt.err, self.settings.max_log_bytes)
         except OSError as error:
             message = describe_error(error, "the logs of {} could not be cut".format(attempt.id))
@@ -74,6 +92,8 @@ class Logs:
             size = os.fstat(fd).st_size
             if size:
                 message[name] = {"size": size}
+                if name == "stdout" and attempt.stdout_sha256 is not None:
+                    message[name]["sha256"] = attempt.stdout_sha256
                 if attempt.cut[name]:
                     message[name]["cut"] = attempt.cut[name]
                 if size <= self.settings.max_data_bytes:

@@ -7,6 +7,8 @@ import hashlib
 import os
 import stat
 
+from ..workspace.content_store import hash_file
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -24,7 +26,7 @@ def take_outputs(attempt: Attempt, max_data_bytes: int) -> None:
     for path, name in attempt.program.outputs:
         found = open_output(attempt.work, name)
         if found is None:
-            attempt.missing.append(path)
+            attempt.missing.append(os.path.relpath(name, attempt.program.cwd or b".").decode("utf-8", "replace"))
             continue
         folder, fd = found
         attempt.files.append((path, fd))
@@ -71,6 +73,12 @@ def describe_output(path: str, data: bytes, max_data_bytes: int) -> dict[str, An
     if len(data) <= max_data_bytes:
         output["data"] = base64.b64encode(data).decode()
     return output
+
+
+def describe_large(path: str, fd: int) -> dict[str, Any]:
+    """The same without the content, for a file of any size. OSError where it cannot be read."""
+    size, sha256 = hash_file(fd)
+    return {"path": path, "size": size, "sha256": sha256}
 
 
 def open_output(work: bytes, name: bytes) -> tuple[int, int] | None:

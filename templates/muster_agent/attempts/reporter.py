@@ -6,8 +6,9 @@ import os
 from ..errors import describe_error
 from ..wire import clip
 from ..workspace.content_store import hash_file
+from .found_outputs import OutputFault, describe_found, take_found
 from .logs import close_logs
-from .outputs import collect_outputs, take_outputs
+from .outputs import collect_outputs, describe_large, take_outputs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """Collects outputs and logs, and puts the result into the outbox. Large outputs are hashed in the worker thread."""
+    """Collects outputs and logs, and puts the result into the outbox. Large outputs, and those that had
+    to be found, are hashed in the worker thread."""
 
     def __init__(self, settings: Settings, copies: CopyPool, outbox: Outbox, logs: Logs, worker: WorkerThread):
         self.settings, self.copies, self.outbox, self.logs, self.worker = settings, copies, outbox, logs, worker
@@ -30,9 +32,13 @@ class Reporter:
     def take_outputs(self, ended: Iterable[Attempt]) -> None:
         """Must be called before the next attempts start: they get the same working copies."""
         for attempt in ended:
-            attempt.error = attempt.error or self.copies.check_inputs(attempt)
+            attempt.error = attempt.error or self.copies.check_inputs(attempt) or self.logs.explain_excess(attempt)
             try:
                 take_outputs(attempt, self.settings.max_data_bytes)
+                if attempt.program.found and attempt.has_succeeded():
+                    take_found(attempt, self.copies.copy_of(attempt))
+            except OutputFault as fault:
+                attempt.error = str(fault)
             except OSError as error:
                 attempt.error = describe_error(error, "an output cannot be collected")
 
@@ -43,28 +49,36 @@ class Reporter:
             except OSError as error:
                 self.finish(attempt, describe_error(error, "an output cannot be collected"))
                 continue
-            if large:
-                self.hash_in_thread(attempt, large)
+            stdout = attempt.out if attempt.program.stdout_limit is not None and attempt.has_succeeded() else None
+            if large or attempt.found or stdout is not None:
+                self.hash_in_thread(attempt, large, stdout)
             else:
                 self.finish(attempt)
 
-    def hash_in_thread(self, attempt: Attempt, large: list[tuple[str, int]]) -> None:
+    def hash_in_thread(self, attempt: Attempt, large: list[tuple[str, int]], stdout: int | None) -> None:
+        def hash_outputs() -> Any:
+            described = [describe_large(path, fd) for path, fd in large]
+            described += describe_found(attempt.folder, attempt.found, self.settings.max_data_bytes)
+            return described, None if stdout is None else hash_file(stdout)[1]
+
         def add_outputs(result: Any) -> None:
-            is_error = isinstance(result, OSError)
-            for (path, fd), (size, sha256) in zip(large, [] if is_error else result):
-                attempt.outputs.append({"path": path, "size": size, "sha256": sha256})
             for _, fd in large:
                 os.close(fd)
-            self.finish(attempt, describe_error(result, "an output could not be read") if is_error else None)
+            if isinstance(result, OSError):
+                return self.finish(attempt, describe_error(result, "an output could not be read"))
+            attempt.outputs += result[0]
+            attempt.stdout_sha256 = result[1]
+            self.finish(attempt)
 
-        self.worker.submit(lambda: [hash_file(fd) for _, fd in large], add_outputs)
+        self.worker.submit(hash_outputs, add_outputs)
 
     def finish(self, attempt: Attempt, error: str | None = None) -> None:
         if attempt.terminal:
             attempt.terminal.finish()
             error = error or attempt.terminal.error
         message = attempt.result_message(error or attempt.error)
-        self.logs.cut(attempt)
+        if attempt.stdout_sha256 is None:
+            self.logs.cut(attempt)
         try:
             self.logs.add_to(message, attempt)
         except OSError as log_error:

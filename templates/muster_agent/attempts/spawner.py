@@ -66,8 +66,9 @@ class Spawner:
         self.action = "the working copy of slot {} could not be prepared".format(slot.number)
         copy = self.copies.open(slot, attempt.program)
         cwd = attempt.program.cwd
-        attempt.work = os.path.join(copy, cwd) if cwd else copy
-        os.chdir(attempt.work)
+        attempt.work = copy
+        make_empty(copy, attempt.program.appended)
+        os.chdir(os.path.join(copy, cwd) if cwd else copy)
 
     def enter_directory(self, attempt: Attempt) -> None:
         """Enters the job's directory, for an attempt that has been prepared."""
@@ -79,6 +80,8 @@ class Spawner:
         open_logs(attempt)
         attempt.work = placement.copy.path
         self.action = "the directory {} could not be entered".format(attempt.program.directory)
+        make_empty(placement.directory, [path for path in attempt.program.appended if path in attempt.program.plain])
+        make_empty(placement.copy.path, [path for path in attempt.program.appended if path not in attempt.program.plain])
         os.chdir(placement.directory)
 
     def environment(self, slot: Slot, attempt: Attempt) -> dict[bytes, bytes]:
@@ -131,6 +134,12 @@ def add_thread_count(env: dict[bytes, bytes], threads: int) -> None:
     if b"OMP_NUM_THREADS" not in env:
         for name in THREAD_VARIABLES:
             env.setdefault(name, b"%d" % threads)
+
+
+def make_empty(top: bytes, paths: list[bytes]) -> None:
+    """Makes empty files, to which a program appends."""
+    for path in paths:
+        os.close(os.open(os.path.join(top, path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))
 
 
 def spawn_program(path: bytes, argv: list[bytes], env: dict[bytes, bytes], attempt: Attempt) -> int:

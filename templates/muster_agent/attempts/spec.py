@@ -1,11 +1,10 @@
 """What many attempts have in common, prepared once."""
 from __future__ import annotations
 
-import os
-
 from ..paths import parse_relative
 from ..wire import env_to_bytes, to_bytes
 from ..workspace.layout import FileEntry
+from .found_outputs import FoundOutputs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +18,9 @@ MAX_COPIED_BYTES = 4 << 20  # each slot has a copy of smaller files
 
 
 class Spec:
-    """A program with its files, outputs and limits. `cwd`, `files` and `python_path` are relative to the working copy, `outputs` to
-    `cwd`. `directory`: a folder of the node that it runs in instead, with the outputs `plain`, and its program in one of the files
+    """A program with its files, outputs and limits. `cwd`, `files`, `outputs` and `python_path` are relative to the working copy.
+    `appended`: outputs that are empty files at first; `found`: those whose names are known at the end. `stdout_limit`: what the
+    program prints is an output, too, of so many bytes at most. `directory`: a folder of the node that it runs in instead, with the outputs `plain`, and its program in one of the files
     `watch`. `environments`: by slot number, filled when a slot first needs its own. `layout`: set when it is first needed."""
 
     def __init__(self, data: Message):
@@ -34,7 +34,11 @@ class Spec:
         self.directory: str | None = data.get("directory")
         self.plain = [parse_relative(path) for path in data.get("plain", [])]
         self.watch = [parse_relative(path) for path in data.get("watch", [])]
-        self.output_names = [os.path.join(self.cwd, name) for _, name in self.outputs]
+        self.output_names = [name for _, name in self.outputs]
+        self.appended = [parse_relative(path) for path in data.get("append", [])]
+        self.found = [FoundOutputs(found) for found in data.get("found", [])]
+        self.file_limit: int = data.get("fileLimit", 0)
+        self.stdout_limit: int | None = data.get("stdoutLimit")
         self.files: dict[bytes, FileEntry] = {}
         for row in data["files"]:
             self.add_file(row)
@@ -56,6 +60,12 @@ class Spec:
         else:
             entry.is_shared = size_bytes > MAX_COPIED_BYTES
         self.files[name] = entry
+
+
+    @property
+    def needed_folders(self) -> list[bytes]:
+        """Folders that exist when the program starts, beside those of files."""
+        return [self.cwd] + self.python_path + [found.base for found in self.found]
 
 
 def parse_folder(path: str) -> bytes:

@@ -31,7 +31,7 @@ class Placement:
         self.attempt, self.plain, self.watch = attempt, spec.plain, spec.watch
         self.copy = WorkingCopy(self.folder + "/work", store)
         below = [name for _, name in spec.outputs if name not in spec.plain]
-        self.layout = build_layout(None, spec.files, below, [])
+        self.layout = build_layout(None, spec.files, below, spec.needed_folders)
         self.locks = PathLocks([os.path.join(self.directory, path) for path in self.plain], report)
         self.is_ready = self.is_finished = False
         self.error: Exception | None = None

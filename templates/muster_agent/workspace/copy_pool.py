@@ -82,10 +82,13 @@ class CopyPool:
 
     def check_inputs(self, attempt: Attempt) -> str | None:
         """Why an attempt that has ended failed: a shared input was written to while it ran."""
-        placement = attempt.placement
-        copy, layout = (placement.copy, placement.layout) if placement else (self.of(attempt.slot), attempt.program.layout)
-        changed = copy.changed_inputs(layout) if layout else []
+        layout = attempt.placement.layout if attempt.placement else attempt.program.layout
+        changed = self.copy_of(attempt).changed_inputs(layout) if layout else []
         return CHANGED_INPUT.format(changed[0].decode("utf-8", "replace")) if changed else None
+
+    def copy_of(self, attempt: Attempt) -> WorkingCopy:
+        """The working copy that the attempt ran in."""
+        return attempt.placement.copy if attempt.placement else self.of(attempt.slot)
 
     def of(self, number: int) -> WorkingCopy:
         copy = self.copies.get(number)
@@ -95,7 +98,7 @@ class CopyPool:
 
     def layout(self, spec: Spec) -> Layout:
         if spec.layout is None:
-            spec.layout = build_layout(self.tree_of(spec), spec.files, spec.output_names, [spec.cwd] + spec.python_path)
+            spec.layout = build_layout(self.tree_of(spec), spec.files, spec.output_names, spec.needed_folders)
         return spec.layout
 
     def tree_of(self, spec: Spec) -> ProjectTree | None:

@@ -5,8 +5,9 @@ import { parseInventory } from "../../../fleet/inventory.js";
 import { parseSource } from "../../../schemas/parsesource.js";
 import { catchProblems, formatProblems } from "../../schemas/problems.js";
 
+const FAR = "../".repeat(30);
 const RANGE = "kind: range\nrange: [0, 10]\nscript: w.py\n";
-const OUTSIDE = "outputs are files below the working directory of the chunk";
+const OUTSIDE = "outputs lie in the working directory of the chunk, or elsewhere in the project";
 
 const TABLE: [what: string, text: string, problems: string[], hint?: string][] = [
   ["an unknown key", `${RANGE}timout: 3\n`, ['4:1 unknown key "timout"'], 'did you mean "timeout"?'],
@@ -125,7 +126,11 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     `${RANGE}outputs: [r, r/x]\n`,
     ['4:10 a chunk writes "r/x", but "r" is a file that a chunk writes'],
   ],
-  ["an output with ..", `${RANGE}outputs: [a/../../b]\n`, ['4:11 outputs: "a/../../b" contains ".."'], OUTSIDE],
+  [
+    "an output outside of the project",
+    `${RANGE}outputs: [${OUTSIDE}b]\n`,
+    [`4:11 outputs: "${OUTSIDE}b" is outside the project`],
+  ],
   ["an absolute output", `${RANGE}outputs: [/tmp/x]\n`, ['4:11 outputs: "/tmp/x" is absolute'], OUTSIDE],
   ["an empty output", `${RANGE}outputs: [""]\n`, ['4:11 outputs: "" is empty']],
   ["the same output twice", `${RANGE}outputs: [x, ./x]\n`, ['4:14 outputs: "./x" appears twice']],
@@ -137,8 +142,8 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
   ],
   [
     "an output that is an input",
-    `${RANGE}inputs: [data]\noutputs: [data/a.json]\n`,
-    ['5:10 the job: "data/a.json" is both read and written'],
+    `${RANGE}inputs: [data]\nappend: [data/a.json]\n`,
+    ['5:10 append: "data/a.json" is a JSON document, which cannot be joined by appending'],
   ],
   ["an empty range", "kind: range\nrange: [7, 7]\nscript: w.py\n", ["2:8 range: [7, 7] is empty"]],
   ["a reversed range", "kind: range\nrange: [8, 7]\nscript: w.py\n", ["2:8 range: [8, 7] ends before it begins"]],
@@ -218,12 +223,12 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
   ["an inventory", "nodes: {a: {}}\n", ["1:1 is an inventory, not a job"]],
   [
     "everything at once, in file order",
-    "kind: range\nrange: [5, 5]\nscript: v.py\nargs: ['{x}']\noutputs: [../y]\ntimeout: soon\ninputs: [gone]\nfoo: 1\n",
+    "kind: range\nrange: [5, 5]\nscript: v.py\nargs: ['{x}']\noutputs: [/y]\ntimeout: soon\ninputs: [gone]\nfoo: 1\n",
     [
       "2:8 range: [5, 5] is empty",
       '3:9 script: "v.py" does not exist',
       "4:8 args[0]: unknown placeholder {x}",
-      '5:11 outputs: "../y" contains ".."',
+      '5:11 outputs: "/y" is absolute',
       '6:10 timeout must be a span of time like 500ms, 60s, 10m or 1h30m (a plain number is seconds), not "soon"',
       '7:10 inputs[0]: "gone" does not exist',
       '8:1 unknown key "foo"',

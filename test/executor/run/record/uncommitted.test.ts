@@ -4,19 +4,26 @@ import { dirname, join } from "node:path";
 import t from "tap";
 import { parseRangeId } from "../../../../executor/job/chunkids.js";
 import type { Job } from "../../../../executor/job/job.js";
+import { NO_PROJECT_FOLDERS } from "../../../../executor/job/project/project.js";
 import { RunReplay } from "../../../../executor/run/record/replay.js";
+import { locateResults, type ResultsFolder } from "../../../../executor/run/record/resultsfolder.js";
 import { removeUncommitted } from "../../../../executor/run/record/uncommitted.js";
 import { listFiles } from "../../../faults/checks.js";
 
 const folder = mkdtempSync(join(tmpdir(), "muster-uncommitted-"));
 t.teardown(() => rmSync(folder, { recursive: true }));
 
-function results(name: string, files: string[]): string {
+function results(name: string, kind: Job["kind"], files: string[]): ResultsFolder {
   for (const file of files) {
-    mkdirSync(dirname(join(folder, name, file)), { recursive: true });
-    writeFileSync(join(folder, name, file), "");
+    mkdirSync(dirname(join(folder, name, "results", file)), { recursive: true });
+    writeFileSync(join(folder, name, "results", file), "");
   }
-  return join(folder, name);
+  return locateResults(
+    join(folder, name),
+    "id",
+    { kind, collect: "files", folders: NO_PROJECT_FOLDERS },
+    new RunReplay(),
+  );
 }
 
 function pastOf(...committed: [number, number][]): RunReplay {
@@ -27,21 +34,28 @@ function pastOf(...committed: [number, number][]): RunReplay {
 
 t.test("range: chunks without a record are removed, and those with one are kept", async (t) => {
   const job = { kind: "range", collect: "files", unitsOf: parseRangeId } as unknown as Job;
-  const path = results("range", ["0-10/r.json", "10-20/r.json", "20-30/a/b", "25-40/r.json", "40-50/r.json", "mine/x"]);
-  removeUncommitted(path, pastOf([0, 10], [40, 50]), job);
-  t.same(listFiles(path), ["0-10/r.json", "40-50/r.json", "mine/x"]);
+  const path = results("range", "range", [
+    "0-10/r.json",
+    "10-20/r.json",
+    "20-30/a/b",
+    "25-40/r.json",
+    "40-50/r.json",
+    "mine/x",
+  ]);
+  await removeUncommitted(path, pastOf([0, 10], [40, 50]), job);
+  t.same(listFiles(path.path), ["0-10/r.json", "40-50/r.json", "mine/x"]);
 });
 
 t.test("tasks: outputs of tasks without a record are removed, and nothing else", async (t) => {
   const outputs = [["out/a"], ["out/b", "c"], ["out/d"]];
-  const chunk = (start: bigint) => ({ spec: { outputs: outputs[Number(start)]! } });
+  const chunk = (start: bigint) => ({ id: `t${start}`, spec: { outputs: outputs[Number(start)]!, inputs: [] } });
   const job = { kind: "tasks", collect: "files", first: 0n, units: 3n, chunk } as unknown as Job;
-  const path = results("tasks", ["out/a", "out/b", "c", "out/mine"]);
-  removeUncommitted(path, pastOf([0, 1]), job);
-  t.same(listFiles(path), ["out/a", "out/mine"]);
+  const path = results("tasks", "tasks", ["out/a", "out/b", "c", "out/mine"]);
+  await removeUncommitted(path, pastOf([0, 1]), job);
+  t.same(listFiles(path.path), ["out/a", "out/mine"]);
 });
 
 t.test("a missing results folder is ignored", async (t) => {
   const job = { kind: "range", collect: "files", unitsOf: parseRangeId } as unknown as Job;
-  t.doesNotThrow(() => removeUncommitted(join(folder, "nowhere"), pastOf(), job));
+  await t.resolves(removeUncommitted(results("nowhere", "range", []), pastOf(), job));
 });

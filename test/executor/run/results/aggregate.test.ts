@@ -3,7 +3,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import t, { type Test } from "tap";
 import type { Job } from "../../../../executor/job/job.js";
+import { NO_PROJECT_FOLDERS } from "../../../../executor/job/project/project.js";
+import { RunReplay } from "../../../../executor/run/record/replay.js";
 import { formatResultLine } from "../../../../executor/run/record/resultlines.js";
+import { locateResults } from "../../../../executor/run/record/resultsfolder.js";
 import { aggregate } from "../../../../executor/run/results/aggregate.js";
 
 type As = NonNullable<Job["aggregate"]>["as"];
@@ -15,6 +18,13 @@ function folder(test: Test): string {
   const path = mkdtempSync(join(tmpdir(), "muster-aggregate-"));
   test.teardown(() => rmSync(path, { recursive: true }));
   return path;
+}
+
+function runAt(path: string, kind: Job["kind"]) {
+  return {
+    path,
+    results: locateResults(path, "id", { kind, collect: "files", folders: NO_PROJECT_FOLDERS }, new RunReplay()),
+  };
 }
 
 /** What comes of these outputs, one a chunk, when they are kept as files. */
@@ -31,9 +41,9 @@ async function ofFiles(test: Test, as: As, outputs: string[]): Promise<string> {
     kind: "range",
     collect: "files",
     unitsOf: (id: string) => id.split("-").map(BigInt),
-    chunk: () => ({ spec: { outputs: ["out/r.json"] } }),
+    chunk: (start: bigint) => ({ id: `${start}-${start + 1n}`, spec: { outputs: ["out/r.json"], inputs: [] } }),
   } as unknown as Job;
-  await aggregate(path, job, { from: "out/r.json", as, to: "all" });
+  await aggregate(runAt(path, "range"), job, { from: "out/r.json", as, to: "all" });
   test.notOk(existsSync(join(path, "all.partial")), "nothing else is left");
   return readFileSync(join(path, "all"), "utf8");
 }
@@ -45,7 +55,11 @@ async function ofLines(test: Test, as: As, outputs: string[]): Promise<string> {
     join(path, "results.ndjson"),
     outputs.map((text, index) => line(`${index}-${index + 1}`, text)).join(""),
   );
-  await aggregate(path, { kind: "range", collect: "lines" } as unknown as Job, { from: "r.json", as, to: "all" });
+  await aggregate(runAt(path, "range"), { kind: "range", collect: "lines" } as unknown as Job, {
+    from: "r.json",
+    as,
+    to: "all",
+  });
   return readFileSync(join(path, "all"), "utf8");
 }
 
@@ -101,9 +115,9 @@ t.test("tasks: their outputs lie side by side, and a task without the output is 
     kind: "tasks",
     collect: "files",
     unitsOf: (id: string) => (id === "train" ? [0n, 1n] : [1n, 2n]),
-    chunk: (start: bigint) => ({ spec: { outputs: start === 0n ? ["model.json"] : [] } }),
+    chunk: (start: bigint) => ({ id: "t", spec: { outputs: start === 0n ? ["model.json"] : [], inputs: [] } }),
   } as unknown as Job;
-  await aggregate(path, job, { from: "model.json", as: "array", to: "all" });
+  await aggregate(runAt(path, "tasks"), job, { from: "model.json", as: "array", to: "all" });
   t.equal(readFileSync(join(path, "all"), "utf8"), "[\n1\n]\n");
 });
 
@@ -111,9 +125,16 @@ t.test("an existing aggregate is replaced only by a complete one; a missing outp
   const path = folder(t);
   writeFileSync(join(path, "all"), "of before");
   writeFileSync(join(path, "results.ndjson"), line("0-1"));
-  const job = { kind: "range", collect: "files", unitsOf: () => undefined } as unknown as Job;
-  await t.rejects(aggregate(path, job, { from: "r", as: "concat", to: "all" }), { code: "ENOENT" });
+  const job = {
+    kind: "range",
+    collect: "files",
+    unitsOf: () => [0n, 1n],
+    chunk: () => ({ id: "0-1", spec: { outputs: ["r"], inputs: [] } }),
+  } as unknown as Job;
+  await t.rejects(aggregate(runAt(path, "range"), job, { from: "r", as: "concat", to: "all" }), { code: "ENOENT" });
   t.equal(readFileSync(join(path, "all"), "utf8"), "of before");
   writeFileSync(join(path, "results.ndjson"), "");
-  await t.rejects(aggregate(path, job, { from: "r", as: "array", to: "no/such/folder" }), { code: "ENOENT" });
+  await t.rejects(aggregate(runAt(path, "range"), job, { from: "r", as: "array", to: "no/such/folder" }), {
+    code: "ENOENT",
+  });
 });

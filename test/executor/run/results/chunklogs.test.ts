@@ -16,7 +16,8 @@ async function save(test: Test, stdout: LogReport, stderr: LogReport, node = "")
   test.teardown(() => rmSync(folder, { recursive: true }));
   const download = async (remote: string, local: string) => copyFileSync(join(node, remote.split("/").at(-1)!), local);
   const source = { root: "/", files: async () => ({ download }) } as unknown as ResultSource;
-  await saveLogs(attempt, { stdout, stderr } as DoneMessage, source, folder, new DiskReservation(folder));
+  const reservation = new DiskReservation(folder);
+  await saveLogs(attempt, { stdout, stderr } as DoneMessage, { source, printed: undefined, logs: folder, reservation });
   return { names: readdirSync(folder).sort(), read: (name: string) => readFileSync(join(folder, name)) };
 }
 

@@ -29,13 +29,16 @@ const hash = (text: string) => createHash("sha256").update(text).digest("hex");
 
 const inline = (target: string, text: string): Publication => ({
   target,
-  output: { path: target, sha256: hash(text), size: text.length, content: { bytes: Buffer.from(text) } },
+  output: { path: target, kind: "file", sha256: hash(text), size: text.length, content: { bytes: Buffer.from(text) } },
 });
 
 function pulled(partial: string, target: string, text: string): Publication {
   const file = join(partial, `pulled-${target.replaceAll("/", "-")}`);
   writeFileSync(file, text);
-  return { target, output: { path: target, sha256: hash(text), size: text.length, content: { pulled: file } } };
+  return {
+    target,
+    output: { path: target, kind: "file", sha256: hash(text), size: text.length, content: { pulled: file } },
+  };
 }
 
 t.test("received bytes and pulled files are published in new folders, and partial/ is empty afterwards", async (t) => {

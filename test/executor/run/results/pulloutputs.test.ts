@@ -5,6 +5,7 @@ import { join } from "node:path";
 import t from "tap";
 import type { DoneMessage } from "../../../../executor/run/agent/protocol.js";
 import { DiskReservation } from "../../../../executor/run/results/diskspace.js";
+import type { OutputLimits } from "../../../../executor/run/results/matchoutputs.js";
 import { pullOutputs } from "../../../../executor/run/results/pulloutputs.js";
 import type { Attempt } from "../../../../executor/schedule/events.js";
 import type { Files } from "../../../../fleet/connection.js";
@@ -29,6 +30,10 @@ function done(...paths: string[]): DoneMessage {
   } as unknown as DoneMessage;
 }
 
+function limited(bytes: number): OutputLimits {
+  return { limits: { output: bytes, stdout: bytes, files: 10 }, cwd: "." };
+}
+
 /** A node that sends these bytes, one after the other, whatever is asked for. */
 function sends(...answers: Buffer[]) {
   const asked: string[] = [];
@@ -44,7 +49,7 @@ function sends(...answers: Buffer[]) {
 t.test("an output of the right size with wrong bytes is pulled again", async (t) => {
   const wrong = Buffer.alloc(right.length, "wrong");
   const { asked, origin } = sends(wrong, right);
-  const [output] = await pullOutputs(attempt(["r"]), done("r"), origin, new DiskReservation(folder), 2 ** 53);
+  const [output] = await pullOutputs(attempt(["r"]), done("r"), origin, new DiskReservation(folder), limited(2 ** 53));
   t.same(asked, ["/w/runs/r/a/1-0/work/r", "/w/runs/r/a/1-0/work/r"]);
   t.match(output, { path: "r", size: right.length, sha256: sha256(right) });
   t.same(readFileSync(join(folder, "1-0.0")), right);
@@ -52,9 +57,9 @@ t.test("an output of the right size with wrong bytes is pulled again", async (t)
 
 t.test("an output that is wrong repeatedly is refused by name, and no local file is left", async (t) => {
   const { asked, origin } = sends(Buffer.alloc(right.length, "wrong"));
-  await t.rejects(pullOutputs(attempt(["r"]), done("r"), origin, new DiskReservation(folder), 2 ** 53), {
+  await t.rejects(pullOutputs(attempt(["r"]), done("r"), origin, new DiskReservation(folder), limited(2 ** 53)), {
     code: "CORRUPT",
-    message: "output r of chunk n=1 from node1: its bytes differ from those that the node hashed",
+    message: "output r: its bytes differ from those that the node hashed",
   });
   t.equal(asked.length, 3);
   t.same(readdirSync(folder), []);
@@ -63,10 +68,10 @@ t.test("an output that is wrong repeatedly is refused by name, and no local file
 t.test("if one of several outputs fails, the others are awaited and deleted", async (t) => {
   const { origin } = sends(right);
   await t.rejects(
-    pullOutputs(attempt(["a", "lost", "b"]), done("a", "b"), origin, new DiskReservation(folder), 2 ** 53),
+    pullOutputs(attempt(["a", "lost", "b"]), done("a", "b"), origin, new DiskReservation(folder), limited(2 ** 53)),
     {
       code: "CORRUPT",
-      message: /output lost .* the node does not report it/,
+      message: /output lost: the node does not report it/,
     },
   );
   t.same(readdirSync(folder), []);
@@ -79,7 +84,7 @@ t.test("names that a node invents are ignored", async (t) => {
     done("../../muster-escaped", "r", "/etc/passwd"),
     origin,
     new DiskReservation(folder),
-    2 ** 53,
+    limited(2 ** 53),
   );
   t.equal(asked.length, 1);
   t.equal(existsSync(join(folder, "../../muster-escaped")), false);
@@ -88,7 +93,7 @@ t.test("names that a node invents are ignored", async (t) => {
 t.test("an output that exceeds the free space is not pulled", async (t) => {
   const { asked, origin } = sends(right);
   const huge = { outputs: [{ path: "r", size: 2 ** 52, sha256: "" }] } as unknown as DoneMessage;
-  await t.rejects(pullOutputs(attempt(["r"]), huge, origin, new DiskReservation(folder), 2 ** 53), {
+  await t.rejects(pullOutputs(attempt(["r"]), huge, origin, new DiskReservation(folder), limited(2 ** 53)), {
     code: "DISK",
     exitStatus: 3,
     message: /a result of 4503599627370496 bytes does not fit: \d+ bytes are free in/,
@@ -98,9 +103,12 @@ t.test("an output that exceeds the free space is not pulled", async (t) => {
 
 t.test("an output above the limit of the job is not pulled, whatever the free space is", async (t) => {
   const { asked, origin } = sends(right);
-  await t.rejects(pullOutputs(attempt(["r"]), done("r"), origin, new DiskReservation(folder), right.length - 1), {
-    code: "CORRUPT",
-    message: /it has 20000 bytes, more than the 19999 allowed/,
-  });
+  await t.rejects(
+    pullOutputs(attempt(["r"]), done("r"), origin, new DiskReservation(folder), limited(right.length - 1)),
+    {
+      code: "CORRUPT",
+      message: /it has 20000 bytes, more than the 19999 allowed/,
+    },
+  );
   t.same(asked, []);
 });

@@ -1,0 +1,80 @@
+import { posix } from "node:path";
+import type { FoundOutputs } from "./job.js";
+
+/** How many files a folder or a glob must have. */
+export interface FileCount {
+  atLeast: number;
+  atMost?: number;
+}
+
+/** Whether a text is a glob: `*`, `?` and `[...]` are special. */
+export function isGlob(text: string): boolean {
+  return /[*?]|\[[^\]]+\]/.test(text);
+}
+
+/**
+ * Parses a folder (`out/`) or a glob (`out/*.png`) of `outputs`. The pattern of a glob is a regular expression that JavaScript and
+ * Python read alike, so that coordinator and node agree on what it matches. It applies to paths below `base`.
+ */
+export function parseFoundOutputs(written: string, { atLeast, atMost }: FileCount): FoundOutputs {
+  const count = { atLeast, ...(atMost === undefined ? {} : { atMost }) };
+  const parts = written.split("/");
+  const first = parts.findIndex(isGlob);
+  if (first < 0) return { written, base: written.replace(/(?<=.)\/+$/, ""), ...count };
+  const globs = parts.slice(first);
+  const base = first === 0 ? "." : parts.slice(0, first).join("/") || "/";
+  const depth = globs.includes("**") ? undefined : globs.length;
+  return { written, base, pattern: translateGlob(globs), ...(depth === undefined ? {} : { depth }), ...count };
+}
+
+/** Returns whether a file belongs to these outputs. `path`: relative to the working directory, normalized. */
+export function isFoundBy({ base, pattern }: FoundOutputs, path: string): boolean {
+  const inner = posix.relative(base, path);
+  if (inner === "" || inner === ".." || inner.startsWith("../")) return false;
+  return pattern === undefined || new RegExp(`^(?:${pattern})$`, "u").test(inner);
+}
+
+/** Returns whether a glob can be matched: `[z-a]` cannot. */
+export function isValidGlob({ pattern = "" }: FoundOutputs): boolean {
+  try {
+    new RegExp(pattern, "u");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A name that does not begin with a dot. */
+const NAME = "(?!\\.)[^/]+";
+
+/**
+ * Translates the parts of a glob between slashes. As in a shell, `*` and `?` match neither a slash nor a leading dot; `**` matches any
+ * folders, or at the end all that is in them.
+ */
+function translateGlob(parts: string[]): string {
+  return parts
+    .map((part, index) => {
+      const isLast = index === parts.length - 1;
+      if (part === "**") return isLast ? `(?:${NAME}/)*${NAME}` : `(?:${NAME}/)*`;
+      return `${translatePart(part)}${isLast ? "" : "/"}`;
+    })
+    .join("");
+}
+
+function translatePart(part: string): string {
+  const body = part.replace(/\*+|\?|\[(!?)(\]?[^\]]*)\]|[^*?]/gu, (token, negation: string, members: string) => {
+    if (token.startsWith("*")) return "[^/]*";
+    if (token === "?") return "[^/]";
+    if (members !== undefined && members !== "") return `[${negation === "!" ? "^/" : ""}${escapeMembers(members)}]`;
+    return escapeLiteral(token);
+  });
+  return /^[*?[]/.test(part) ? `(?!\\.)${body}` : body;
+}
+
+function escapeMembers(members: string): string {
+  return members.replace(/[\\\][^]/g, "\\$&");
+}
+
+function escapeLiteral(token: string): string {
+  return token.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+}

@@ -1,0 +1,132 @@
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { failpoint } from "../failpoint.js";
+import { fsyncPath } from "../record/durablewrites.js";
+import { makeFolders, type Publication, syncFolders, writePartials } from "./publish.js";
+
+/** The outputs of one chunk. Either all of them get their final names, or none. */
+export interface ChunkPublications {
+  readonly chunk: string;
+  readonly publications: readonly Publication[];
+}
+
+/** Where files of others may lie. `mayReplace`: files that this run did not publish may be replaced. */
+export interface SharedFolder {
+  readonly path: string;
+  readonly mayReplace: boolean;
+}
+
+/** Errors of link(2) where the file system has no hard links. */
+const NO_LINK_CODES = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
+
+/**
+ * Gives the outputs of a batch their final names in a folder where files of others may lie. When it resolves, files and names are safe on
+ * disk. A file that is there is only replaced if it may be: names are taken with link(2), which fails where a name exists. Returns why
+ * chunks were refused, by their ids; nothing of these is published. The files of a batch must have been journaled.
+ */
+export async function publishShared(
+  { path, mayReplace }: SharedFolder,
+  partial: string,
+  batch: readonly ChunkPublications[],
+): Promise<Map<string, string>> {
+  const written = await writePartials(
+    batch.flatMap(({ publications }) => publications),
+    partial,
+  );
+  failpoint("written");
+  const refused = new Map<string, string>();
+  const folders = new Set<string>();
+  let next = 0;
+  for (const { chunk, publications } of batch) {
+    const placed: string[] = [];
+    for (const { target } of publications) {
+      const temporary = written[next++]!;
+      const reason = refused.get(chunk) ?? placeFile(temporary, path, target, mayReplace, folders);
+      if (reason === undefined) placed.push(join(path, target));
+      else {
+        refused.set(chunk, reason);
+        rmSync(temporary, { force: true });
+      }
+    }
+    if (refused.has(chunk)) for (const file of placed) rmSync(file, { force: true });
+    failpoint("placed");
+  }
+  await syncFolders(folders);
+  return refused;
+}
+
+/** Moves a file to its final name; the folders that it changes are added to `folders`. Returns why that is refused. */
+export function placeFile(
+  temporary: string,
+  root: string,
+  target: string,
+  mayReplace: boolean,
+  folders: Set<string>,
+): string | undefined {
+  const final = join(root, target);
+  try {
+    makeFolders(root, dirname(target), folders);
+    if (mayReplace) moveOver(temporary, final);
+    else moveBeside(temporary, final);
+    return undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const isThere = lstatSync(final, { throwIfNoEntry: false });
+    if (code === "ENOTDIR" || (code === "EEXIST" && isThere === undefined))
+      return `${final} cannot be written: a part of its path is a file`;
+    if (isThere?.isDirectory()) return `${final} cannot be written: it is a folder`;
+    if (code === "EEXIST") return `${final} exists, and this run did not publish it`;
+    throw error;
+  }
+}
+
+function moveOver(temporary: string, final: string): void {
+  try {
+    renameSync(temporary, final);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
+    renameSync(copyBeside(temporary, final), final);
+    unlinkSync(temporary);
+  }
+}
+
+/** Throws EEXIST where there is a file of that name. */
+function moveBeside(temporary: string, final: string): void {
+  try {
+    linkSync(temporary, final);
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (NO_LINK_CODES.includes(code)) {
+      // The name is taken with an empty file, which only this run replaces.
+      closeSync(openSync(final, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644));
+      return moveOver(temporary, final);
+    }
+    if (code !== "EXDEV") throw error;
+    const copy = copyBeside(temporary, final);
+    try {
+      moveBeside(copy, final);
+    } finally {
+      rmSync(copy, { force: true });
+    }
+  }
+  unlinkSync(temporary);
+}
+
+/** Copies a file into the folder of its final name, which is on another file system, under a name of muster's. */
+function copyBeside(temporary: string, final: string): string {
+  const copy = join(dirname(final), `.muster-${basename(final).slice(0, 200)}.partial`);
+  rmSync(copy, { force: true });
+  copyFileSync(temporary, copy, constants.COPYFILE_EXCL);
+  fsyncPath(copy);
+  return copy;
+}
