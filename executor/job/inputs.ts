@@ -2,6 +2,8 @@ import { readdirSync, realpathSync, statSync } from "node:fs";
 import { join, posix, relative } from "node:path";
 import { suggest } from "../../schemas/suggest.js";
 import type { StagedFile } from "./job.js";
+import { isRunDirectory } from "./project/rundirectory.js";
+import type { PublishedFiles } from "./publishedfiles.js";
 
 /** The files at a path of a job, or why they cannot be staged. */
 export type FoundFiles = { ok: true; files: StagedFile[] } | { ok: false; message: string; hint?: string };
@@ -37,9 +39,14 @@ export function isBelow(folder: string, path: string): boolean {
 
 /**
  * Finds the input at `path`, relative to `folder`: a file, or every file below a folder, sorted by name. It lies anywhere in the
- * project, else in `folder` or below.
+ * project, else in `folder` or below. Run directories in a folder are left out, and what runs of the job have `published`.
  */
-export function findInput(folder: string, path: string, projectRoot: string | undefined): FoundFiles {
+export function findInput(
+  folder: string,
+  path: string,
+  projectRoot: string | undefined,
+  published: PublishedFiles | undefined,
+): FoundFiles {
   const inProject = projectRoot !== undefined && isBelow(projectRoot, folder);
   const found = inProject ? locateInProject(folder, path, projectRoot) : locate(folder, path);
   if (!found.ok) return found;
@@ -53,7 +60,8 @@ export function findInput(folder: string, path: string, projectRoot: string | un
     files,
   );
   if (fault !== undefined) return { ok: false, message: fault };
-  return files.length === 0 ? { ok: false, message: "is a folder without files" } : { ok: true, files };
+  const own = published === undefined ? files : files.filter(({ source }) => !published.has(source));
+  return own.length === 0 ? { ok: false, message: "is a folder without files" } : { ok: true, files: own };
 }
 
 type FoundPath =
@@ -97,6 +105,7 @@ export function listFilesBelow(source: string, path: string): FoundFiles {
  * = nothing.
  */
 function collectFiles(root: string, path: string, above: string[], files: StagedFile[]): string | undefined {
+  if (isRunDirectory(join(root, path))) return undefined;
   const real = realpathSync(join(root, path));
   if (above.includes(real)) return `contains a link to one of its parent folders (${path})`;
   for (const name of readdirSync(join(root, path)).sort()) {

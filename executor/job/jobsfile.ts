@@ -1,14 +1,14 @@
 import { statSync } from "node:fs";
 import { join, normalize } from "node:path";
 import type { Inventory } from "../../fleet/inventory.js";
-import { encodeName, shortenId } from "./chunkids.js";
 import { checkOverlap } from "./declaredoutputs.js";
+import { findOutputArgs, readEntryOutputs, readJobId } from "./entryoutputs.js";
 import { isBelow } from "./inputs.js";
 import type { ChunkSpec, StagedFile } from "./job.js";
 import { readSeconds } from "./jobsettings.js";
 import { OutputRegistry } from "./outputregistry.js";
-import { type DeclaredOutputs, type OutputScope, readNamedOutputs } from "./outputs.js";
-import { type JobReader, type KeyPath, type SourceText, textInPlaceOf } from "./reader.js";
+import type { OutputScope } from "./outputs.js";
+import type { JobReader, KeyPath, SourceText } from "./reader.js";
 import { listResultPaths } from "./resultpath.js";
 import { type EntryProgram, readRoute } from "./route.js";
 import { checkArgument, type LoadCache, readEnv, readInputs, readScript, removeDuplicates } from "./specreader.js";
@@ -72,28 +72,12 @@ function readEntrySpec(
   for (const [index, arg] of own.entries()) checkArgument(reader, arg, `${what}[${index}]`);
   const texts = [...entry.args.map(({ written }) => written), ...own];
   const declared = entry.outputs ?? findOutputArgs(texts);
-  const outputs = declared.length === 0 ? readPrinted(reader) : readNamedOutputs(reader, declared, what, scope);
+  const outputs = readEntryOutputs(reader, declared, what, scope);
   const inputs = [...entry.inputs, ...(files?.findNamed(texts.filter((arg) => !declared.includes(arg))) ?? [])];
   const program = entry.program;
   checkOverlap(reader, [...path, "args"], `jobs[${path[1]}]`, { program, inputs, ...outputs });
   const args = [...entry.args.map(({ template }) => template), ...own.map(({ text }) => [text])];
   return { program, args, inputs: removeDuplicates(inputs, program), ...outputs };
-}
-
-const NO_OUTPUTS: DeclaredOutputs = { outputs: [] };
-const ONLY_STDOUT: DeclaredOutputs = { outputs: [], takesStdout: true };
-
-/** Returns the outputs of an entry that names no output file: what its program prints, unless that goes to a terminal. */
-function readPrinted(reader: JobReader): DeclaredOutputs {
-  return reader.source.get(["tty"]) === true ? NO_OUTPUTS : ONLY_STDOUT;
-}
-
-/** Returns the arguments that follow `--output` or `--output=`. */
-export function findOutputArgs(args: SourceText[]): SourceText[] {
-  return args.flatMap((arg, index) => {
-    if (arg.text.startsWith("--output=")) return textInPlaceOf(arg, arg.text.slice("--output=".length));
-    return index > 0 && args[index - 1]!.text === "--output" ? arg : [];
-  });
 }
 
 /** Finds the files that arguments name, in the project or else below the jobs file's folder; each text is looked up once. */
@@ -148,10 +132,4 @@ function fileSize(path: string): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Returns `job_id` as a safe file name, or the position of the job if it has none. */
-function readJobId(reader: JobReader, path: KeyPath, index: number): string {
-  const given = reader.text([...path, "job_id"]) ?? "";
-  return given === "" ? `job-${index + 1}` : shortenId(encodeName(given), BigInt(index));
 }

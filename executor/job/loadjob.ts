@@ -21,6 +21,7 @@ import { findUsedPlaceholders, readPlaceholders } from "./placeholders.js";
 import type { BuildSpec } from "./project/buildspec.js";
 import { describeLeftOutFiles } from "./project/projectnotes.js";
 import { type ProjectSetup, readFolders, readProject, readProjectRoot } from "./project/projectreader.js";
+import { readPublishedFiles } from "./publishedreader.js";
 import { createRangeSpace } from "./range.js";
 import { JobReader } from "./reader.js";
 import { checkResultKeys, readResults } from "./resultkeys.js";
@@ -73,7 +74,10 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   const directory = readDirectory(reader);
   const projectRoot = readProjectRoot(reader);
   const folders = readFolders(reader, projectRoot);
-  const cache = new LoadCache(projectRoot, directory, folders.cwd);
+  const results = readResults(reader, options);
+  const outputScope = { cwd: folders.cwd, hasProject: projectRoot !== undefined };
+  const published = results && readPublishedFiles(reader, results.folder, outputScope);
+  const cache = new LoadCache(projectRoot, directory, outputScope, published);
   const envFile = readEnvFile(reader);
   const env = envFile?.env ?? {};
   const space =
@@ -82,8 +86,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
       : readJobsFile(reader, options.inventory ?? embeddedInventory(), env, cache);
   checkAddedParams(reader, added, keys);
   if (space !== undefined) checkResultKeys(reader, space, settings);
-  const results = readResults(reader, options);
-  const setup = space && readProject(reader, projectRoot, folders, space);
+  const setup = space && readProject(reader, { root: projectRoot, folders, published }, space);
   if (reader.problems.length > 0 || space === undefined || setup === undefined)
     throw createInvalidFileError(reader.problems);
   const { identity, outputs: _, specs: __, ...units } = space;

@@ -6,6 +6,7 @@ import type { ChunkSpec, Program, StagedFile, Template } from "./job.js";
 import { readSeconds } from "./jobsettings.js";
 import type { OutputScope } from "./outputs.js";
 import { detectProgram } from "./program.js";
+import type { PublishedFiles } from "./publishedfiles.js";
 import type { JobReader, KeyPath, SourceText } from "./reader.js";
 import { fillTemplate, parseTemplate } from "./template.js";
 
@@ -18,18 +19,15 @@ export interface Placeholders {
 /** What all specs of a job have in common: its project or directory, and the programs and inputs that were found, by path. */
 export class LoadCache {
   /**
-   * `projectRoot`: absolute; undefined where there is no project. `directory`: of the nodes; undefined = working copies. `cwd`: the
-   * working directory, relative to the project's root.
+   * `projectRoot`: absolute; undefined where there is no project. `directory`: of the nodes; undefined = working copies. `published`:
+   * what runs of the job publish in its folder of results; undefined = they publish in run directories.
    */
   constructor(
     readonly projectRoot: string | undefined,
     readonly directory: string | undefined,
-    cwd: string,
-  ) {
-    this.outputScope = { cwd, hasProject: projectRoot !== undefined };
-  }
-
-  readonly outputScope: OutputScope;
+    readonly outputScope: OutputScope,
+    readonly published: PublishedFiles | undefined,
+  ) {}
 
   readonly programs = new Map<string, Program | undefined>();
   readonly inputs = new Map<string, FoundFiles>();
@@ -156,7 +154,7 @@ export function readInputs(
     const { text } = one;
     const find = () =>
       (folder === reader.folder ? reader.inputOverrides.find(text) : undefined) ??
-      findInput(folder, text, cache.projectRoot);
+      findInput(folder, text, cache.projectRoot, cache.published);
     const found = getOrCreate(cache.inputs, `${folder}\0${text}`, find);
     if (found.ok) return found.files;
     reader.report(one.position, `${what}[${index}]: "${text}" ${found.message}`, found.hint);

@@ -1,4 +1,6 @@
 import { realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { PublishedFiles } from "../publishedfiles.js";
 import { findPaths } from "./findpaths.js";
 import { inspectPaths } from "./inspectpaths.js";
 import type { LeftOutFile, ProjectFile } from "./project.js";
@@ -17,6 +19,8 @@ export interface ProjectSelection {
   code?: readonly string[];
   /** Files and folders that are not copied to nodes, such as inputs and results; relative to the root. */
   exclude: ReadonlySet<string>;
+  /** What runs of the job publish, which is not copied either. */
+  published?: PublishedFiles;
 }
 
 /**
@@ -32,11 +36,12 @@ export function listProject(selection: ProjectSelection): ProjectListing {
   }
 }
 
-function listFiles({ root, code, exclude }: ProjectSelection) {
+function listFiles({ root, code, exclude, published }: ProjectSelection) {
   const real = resolveRoot(root);
   const scope = ProjectScope.create(real, code, exclude);
   const { paths, runDirectories, isTruncated } = findPaths(real, scope);
-  const { files, leftOut } = inspectPaths(real, paths);
+  const own = published === undefined ? paths : paths.filter((path) => !published.has(join(root, path)));
+  const { files, leftOut } = inspectPaths(real, own);
   for (const path of runDirectories) leftOut.push({ path, why: "run directory" });
   rejectLargeProject(root, files, isTruncated);
   scope.rejectUnmatched([...files, ...leftOut].map(({ path }) => path));

@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join, posix, relative, resolve } from "node:path";
 import { isBelow } from "../inputs.js";
 import type { Program } from "../job.js";
+import type { PublishedFiles } from "../publishedfiles.js";
 import type { JobReader, KeyPath, SourceText } from "../reader.js";
 import type { UnitSpace } from "../unitspace.js";
 import { listLocalOutputs, readBuild } from "./buildreader.js";
@@ -47,15 +48,22 @@ export interface ProjectSetup {
   readonly build?: BuildSpec;
 }
 
+/** Where the project of a job is, and where its results go. */
+export interface ProjectPlace {
+  /** Absolute; undefined = the job has no project. */
+  readonly root: string | undefined;
+  readonly folders: LaunchFolders;
+  readonly published: PublishedFiles | undefined;
+}
+
 /**
  * Lists the files that are copied to nodes, and finds out where programs start. The job file, what the job stages as inputs or
  * publishes as outputs, and what a build wrote on this machine are not part of the project, because a run must not change what the
- * next one starts with. Reports why the project cannot be copied. `root`: undefined = the job has no project. `folders`: see `readFolders`.
+ * next one starts with. Reports why the project cannot be copied.
  */
 export function readProject(
   reader: JobReader,
-  root: string | undefined,
-  folders: LaunchFolders,
+  { root, folders, published }: ProjectPlace,
   space: UnitSpace,
 ): ProjectSetup {
   const build = readBuild(reader, space);
@@ -72,7 +80,7 @@ export function readProject(
   const exclude = listResults(reader, root, folders, space);
   for (const path of build === undefined ? [] : listLocalOutputs(build, join(root, folders.cwd)))
     exclude.add(posix.join(folders.cwd, path));
-  const listing = listProject({ root, code, exclude });
+  const listing = listProject({ root, code, exclude, published });
   if (!listing.ok) {
     const key = ["code", "project"].find((one) => reader.has([one]));
     reader.reportAt(key === undefined ? [] : [key], listing.message, listing.hint);

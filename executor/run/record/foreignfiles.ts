@@ -21,7 +21,7 @@ export function rejectForeignFiles(job: Job, results: ResultsFolder, replay: Run
   if (count === 0) return;
   const more = count > named.length ? `\n    and ${count - named.length} more` : "";
   const list = named.map((file) => `\n    ${file}`).join("");
-  throw new MusterError("RESULTS_EXIST", `${results.path}: this run did not publish what is there:${list}${more}`, {
+  throw new MusterError("RESULTS_EXIST", `${results.path} has files that this run did not publish:${list}${more}`, {
     next: "Move these files away, publish elsewhere with --results DIR, or replace them with --overwrite.",
   });
 }

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { closeSync, mkdirSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
@@ -61,11 +61,13 @@ export interface RunDirectoryOptions {
 
 /**
  * Opens the run directory of a job, and creates it if there is none. Rejects with OTHER_RUN (65) if it belongs to another job or to other
- * inputs, with what differs; with JOURNAL_DAMAGED or RESULTS_DAMAGED (65); with HELD (75) if another process holds it; and with DISK (3)
- * if it cannot be written.
+ * inputs, with what differs; with JOURNAL_DAMAGED or RESULTS_DAMAGED (65); with HELD (75) if another process holds it; with
+ * RESULTS_EXIST (65) if it would publish over files of others; and with DISK (3) if it cannot be written.
  */
 export async function openRunDirectory(path: string, options: RunDirectoryOptions): Promise<RunDirectory> {
   let lock: LockedJournal | undefined;
+  if (!existsSync(path))
+    rejectForeignFiles(options.job, locateResults(path, "", options.job, new RunReplay()), new RunReplay());
   try {
     const { file, envFile } = options.job;
     lock = acquireRunLock(path, intersectModes([file, ...(envFile === undefined ? [] : [envFile])]));

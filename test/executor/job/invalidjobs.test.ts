@@ -5,9 +5,9 @@ import { parseInventory } from "../../../fleet/inventory.js";
 import { parseSource } from "../../../schemas/parsesource.js";
 import { catchProblems, formatProblems } from "../../schemas/problems.js";
 
-const FAR = "../".repeat(30);
+const OUTSIDE = "../".repeat(30);
 const RANGE = "kind: range\nrange: [0, 10]\nscript: w.py\n";
-const OUTSIDE = "outputs lie in the working directory of the chunk, or elsewhere in the project";
+const OUTSIDE_HINT = "outputs lie in the working directory of the chunk, or elsewhere in the project";
 
 const TABLE: [what: string, text: string, problems: string[], hint?: string][] = [
   ["an unknown key", `${RANGE}timout: 3\n`, ['4:1 unknown key "timout"'], 'did you mean "timeout"?'],
@@ -131,7 +131,7 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     `${RANGE}outputs: [${OUTSIDE}b]\n`,
     [`4:11 outputs: "${OUTSIDE}b" is outside the project`],
   ],
-  ["an absolute output", `${RANGE}outputs: [/tmp/x]\n`, ['4:11 outputs: "/tmp/x" is absolute'], OUTSIDE],
+  ["an absolute output", `${RANGE}outputs: [/tmp/x]\n`, ['4:11 outputs: "/tmp/x" is absolute'], OUTSIDE_HINT],
   ["an empty output", `${RANGE}outputs: [""]\n`, ['4:11 outputs: "" is empty']],
   ["the same output twice", `${RANGE}outputs: [x, ./x]\n`, ['4:14 outputs: "./x" appears twice']],
   [
