@@ -128,8 +128,8 @@ function readRange(reader: JobReader, at: KeyPath): [bigint, bigint] | undefined
 function readCommandAction(reader: JobReader, at: KeyPath, what: string): StepAction {
   const placeholders = new Set(["in", "out"]);
   const argv = (reader.list([...at, "command"]) ?? []).map(({ text, position }, index): Template => {
-    const { template, faults } = parseTemplate(text, placeholders);
-    for (const { message, hint } of faults) reader.report(position, `${what}.command[${index}]: ${message}`, hint);
+    const { template, fault } = parseTemplate(text, placeholders);
+    if (fault !== undefined) reader.report(position, `${what}.command[${index}]: ${fault.message}`, fault.hint);
     return template;
   });
   const scope = { cwd: ".", hasProject: false };

@@ -39,7 +39,7 @@ function isJobOutput(job: Job, file: string): boolean {
     return false;
   }
   const [chunk = "", ...rest] = file.split("/");
-  const units = job.kind === "matrix" ? job.unitsOf(chunk) : undefined;
+  const units = job.kind === "range" ? undefined : job.unitsOf(chunk);
   return units !== undefined && job.chunk(...units).spec.outputs.includes(rest.join("/"));
 }
 
