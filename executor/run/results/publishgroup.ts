@@ -41,7 +41,10 @@ export async function publishGroup(
 }
 
 /** Returns where the outputs of a result are published in the folder of results. */
-export function listPublications({ layout }: ResultsFolder, { attempt, outputs }: CollectedResult): Publication[] {
+export function listPublications(
+  { layout }: ResultsFolder,
+  { attempt, outputs }: Pick<CollectedResult, "attempt" | "outputs">,
+): Publication[] {
   const { chunk } = attempt;
   return outputs
     .filter(({ kind }) => kind !== "appended")
