@@ -107,8 +107,8 @@ function isInventoryFile(file: string): boolean {
 
 function describeJob(job: Job, kind: "job" | "jobs-file"): string {
   const what = kind === "jobs-file" ? "jobs file" : `job, ${job.kind}`;
-  const units = { range: "unit", tasks: kind === "jobs-file" ? "job" : "task", matrix: "combination" }[job.kind];
-  return `${what}, ${pluralize(job.units, units)}`;
+  const units = { range: "unit", tasks: kind === "jobs-file" ? "job" : "task", matrix: "combination", shards: "shard" };
+  return `${what}, ${pluralize(job.units, units[job.kind])}`;
 }
 
 function printVerdict(verdict: FileVerdict, options: CommonOptions, writers: Writers): void {

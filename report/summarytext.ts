@@ -42,8 +42,11 @@ export function formatSummary(summary: RunSummary, already: boolean, aggregate: 
   lines.push(...formatLeftovers(selectUnintendedLeftovers(summary), where));
   if (!already && STATES_LEAVING_WORK.includes(summary.state) && mayHaveWorkLeft(summary))
     lines.push(`running chunks continue on their nodes; to stop them: muster cancel ${where}`);
-  if (chunks.done > 0)
-    lines.push(`results: ${where}/results.ndjson${aggregate === undefined ? "" : `, ${where}/${aggregate}`}`);
+  if (chunks.done > 0) {
+    const folder = summary.results === undefined ? [] : [relative(process.cwd(), summary.results) || "."];
+    const files = [`${where}/results.ndjson`, ...(aggregate === undefined ? [] : [`${where}/${aggregate}`])];
+    lines.push(`results: ${[...folder.map((path) => `${path}/`), ...files].join(", ")}`);
+  }
   return toPrintableText(lines);
 }
 

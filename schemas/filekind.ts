@@ -8,6 +8,6 @@ export function detectFileKind(source: Source): FileKind | undefined {
   if (source.get(["nodes"]) !== undefined) return "inventory";
   if (source.get(["kind"]) === "pipeline") return "pipeline";
   if (source.get(["steps"]) !== undefined && source.get(["kind"]) === undefined) return "pipeline";
-  const marks = ["kind", "range", "tasks", "matrix", "script", "command"];
+  const marks = ["kind", "range", "tasks", "matrix", "shards", "script", "command"];
   return marks.some((key) => source.get([key]) !== undefined) ? "job" : undefined;
 }

@@ -222,6 +222,8 @@ export interface AttemptSpec {
   readonly limit: number;
   /** Host memory that a chunk needs. Default: what earlier chunks of the program used. */
   readonly memory?: number;
+  /** How many threads the program should have: OMP_NUM_THREADS and its like are set to it, unless the environment has OMP_NUM_THREADS. Default: they are not set. */
+  readonly threads?: number;
 }
 
 /** Files that the program made or changed in a folder. */
@@ -278,6 +280,8 @@ export interface HelloMessage {
   readonly held: HeldAttempt[];
   /** Whether messages `held` with the others follow. */
   readonly more?: boolean;
+  /** The CPU cores that the agent may use. */
+  readonly cores?: number;
 }
 
 /** Further attempts that belong to the last `hello`. */

@@ -341,7 +341,7 @@ export interface Route {
    */
   script: string;
   /**
-   * Its arguments. `{key}` stands for a key of the job; `{chunk}` `{out}` `{gpu}` are as in a job file. The job's own `args` follow.
+   * Its arguments. `{key}` stands for a key of the job; `{chunk}` `{out}` `{gpu}` `{cores}` are as in a job file. The job's own `args` follow.
    */
   args?: (string | number | bigint | boolean)[];
   /**
@@ -355,7 +355,7 @@ export interface Route {
 }
 
 /**
- * A job: what to compute, over a range of integers, a list of tasks, or every combination of a matrix.
+ * A job: what to compute, over a range of integers, a list of tasks, every combination of a matrix, or the shards of a program that splits its work itself.
  */
 export interface JobFile {
   /**
@@ -363,9 +363,9 @@ export interface JobFile {
    */
   name?: string;
   /**
-   * How the work is given: `range`, `tasks` or `matrix`.
+   * How the work is given: `range`, `tasks`, `matrix` or `shards`.
    */
-  kind: "range" | "tasks" | "matrix";
+  kind: "range" | "tasks" | "matrix" | "shards";
   /**
    * Of a range: `[start, end]`, half-open; integers of any size are exact.
    *
@@ -394,6 +394,10 @@ export interface JobFile {
      */
     [k: string]: (string | number | bigint | boolean)[];
   };
+  /**
+   * Of shards: into how many parts a program splits its work itself; each is a chunk. `{index}` counts from 0, `{number}` from 1, and `{shards}` is how many there are.
+   */
+  shards?: number | bigint;
   /**
    * The program, relative to the job file. An executable file runs by its `#!` line, another `*.py` with the node's Python.
    */
@@ -460,7 +464,7 @@ export interface JobFile {
     per?: "gpu";
   };
   /**
-   * Arguments, passed byte for byte. Placeholders: `{chunk}` `{out}` `{gpu}`, of a range `{start}` `{end}`, of a matrix its keys, and `params`; `{{` and `}}` are literal braces. Of tasks: for every task that has neither `args` nor a program of its own.
+   * Arguments, passed byte for byte. Placeholders: `{chunk}` `{out}` `{gpu}`; `{cores}`: the threads of a chunk; of a range `{start}` `{end}`, `{last}` (`end` - 1) and `{count}` (`end` - `start`); of shards `{index}` `{number}` `{shards}`; of a matrix its keys; and `params`. `{{` and `}}` are literal braces. Of tasks: for every task that has neither `args` nor a program of its own.
    */
   args?: (string | number | bigint | boolean)[];
   /**
@@ -499,6 +503,10 @@ export interface JobFile {
      * The host memory of one chunk, e.g. `1GiB`: it limits how many run on a node at once.
      */
     memory?: string | number;
+    /**
+     * The threads of one chunk, e.g. 4: a node runs at most its cores divided by this many chunks at once. Default: the node's cores divided by the chunks that it runs at once. `{cores}` is that number; OMP_NUM_THREADS and its like are set to it, unless `env`, the profile or the node sets OMP_NUM_THREADS.
+     */
+    cores?: number;
     /**
      * The nodes to use: names, tags or globs of the inventory.
      *
@@ -577,7 +585,7 @@ export interface JobFile {
     backoff?: string | number;
   };
   /**
-   * The approximate duration of a task or combination on the slowest kind of slot, e.g. `90s`. Longer tasks start first, and on faster slots; only the ratios of the durations matter. Default: as measured in earlier runs of the script.
+   * The approximate duration of a task, combination or shard on the slowest kind of slot, e.g. `90s`. Longer tasks start first, and on faster slots; only the ratios of the durations matter. Default: as measured in earlier runs of the script.
    */
   expect?: string | number;
   /**
@@ -629,7 +637,7 @@ export interface Task {
    */
   command?: (string | number | bigint | boolean)[];
   /**
-   * Replaces the job's `args`, but not the words of its `command`. Passed byte for byte. Placeholders: `{chunk}` `{out}` `{gpu}` and `params`; `{{` and `}}` are literal braces.
+   * Replaces the job's `args`, but not the words of its `command`. Passed byte for byte. Placeholders: `{chunk}` `{out}` `{gpu}` `{cores}` and `params`; `{{` and `}}` are literal braces.
    */
   args?: (string | number | bigint | boolean)[];
   /**
@@ -774,6 +782,10 @@ export interface JobsFile {
      * The host memory of one chunk, e.g. `1GiB`: it limits how many run on a node at once.
      */
     memory?: string | number;
+    /**
+     * The threads of one chunk, e.g. 4: a node runs at most its cores divided by this many chunks at once. Default: the node's cores divided by the chunks that it runs at once. OMP_NUM_THREADS and its like are set to that number, unless `env`, the profile or the node sets OMP_NUM_THREADS.
+     */
+    cores?: number;
     /**
      * The nodes to use: names, tags or globs of the inventory.
      *

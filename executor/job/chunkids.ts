@@ -51,6 +51,17 @@ export function parseRangeId(id: string): [start: bigint, end: bigint] | undefin
   return start < end && formatRangeId(start, end) === id ? [start, end] : undefined;
 }
 
+/** Returns the id of a shard. */
+export function formatShardId(index: bigint): string {
+  return `shard-${index}`;
+}
+
+/** Returns the index in an id made by `formatShardId`; undefined for any other text. */
+export function parseShardId(id: string): bigint | undefined {
+  const index = /^shard-(0|[1-9]\d{0,18})$/.exec(id)?.[1];
+  return index === undefined ? undefined : BigInt(index);
+}
+
 function encodeByte(byte: number): string {
   const character = String.fromCharCode(byte);
   return SAFE_NAME.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;

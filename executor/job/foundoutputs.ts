@@ -9,7 +9,7 @@ export interface FileCount {
 
 /** Whether a text is a glob: `*`, `?` and `[...]` are special. */
 export function isGlob(text: string): boolean {
-  return /[*?]|\[[^\]]+\]/.test(text);
+  return /[*?]|\[[^/]+\]/.test(text);
 }
 
 /**

@@ -3,7 +3,6 @@ import { join, posix, relative } from "node:path";
 import { suggest } from "../../schemas/suggest.js";
 import type { StagedFile } from "./job.js";
 import { isRunDirectory } from "./project/rundirectory.js";
-import type { PublishedFiles } from "./publishedfiles.js";
 
 /** The files at a path of a job, or why they cannot be staged. */
 export type FoundFiles = { ok: true; files: StagedFile[] } | { ok: false; message: string; hint?: string };
@@ -39,13 +38,13 @@ export function isBelow(folder: string, path: string): boolean {
 
 /**
  * Finds the input at `path`, relative to `folder`: a file, or every file below a folder, sorted by name. It lies anywhere in the
- * project, else in `folder` or below. Run directories in a folder are left out, and what runs of the job have `published`.
+ * project, else in `folder` or below. Run directories in a folder are left out, and files that runs of the job publish.
  */
 export function findInput(
   folder: string,
   path: string,
   projectRoot: string | undefined,
-  published: PublishedFiles | undefined,
+  isPublished: (source: string) => boolean,
 ): FoundFiles {
   const inProject = projectRoot !== undefined && isBelow(projectRoot, folder);
   const found = inProject ? locateInProject(folder, path, projectRoot) : locate(folder, path);
@@ -60,7 +59,7 @@ export function findInput(
     files,
   );
   if (fault !== undefined) return { ok: false, message: fault };
-  const own = published === undefined ? files : files.filter(({ source }) => !published.has(source));
+  const own = files.filter(({ source }) => !isPublished(source));
   return own.length === 0 ? { ok: false, message: "is a folder without files" } : { ok: true, files: own };
 }
 

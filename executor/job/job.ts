@@ -21,10 +21,10 @@ export type Program =
   | Readonly<{ kind: "nodeScript"; path: string; prefix: readonly string[] }>
   | Readonly<{ kind: "command"; command: readonly string[] }>;
 
-/** What one chunk runs. Everything is resolved but `{gpu}` and `{out}`, which depend on the slot. */
+/** What one chunk runs. Everything is resolved but `{gpu}`, `{out}` and `{cores}`, which depend on the slot. */
 export interface ChunkSpec {
   readonly program: Program;
-  /** Templates for `renderTemplate(args, {gpu, out})`; literal text is not expanded again. */
+  /** Templates for `renderTemplate(args, {gpu, out, cores})`; literal text is not expanded again. */
   readonly args: readonly Template[];
   readonly inputs: readonly StagedFile[];
   /**
@@ -95,6 +95,8 @@ export interface JobRequirements {
   readonly vram?: number;
   /** Bytes of host memory for one chunk. */
   readonly memory?: number;
+  /** Threads of one chunk. */
+  readonly cores?: number;
   /** Names, tags or globs; undefined = any node. */
   readonly nodes?: readonly string[];
   readonly playbooks: readonly string[];
@@ -111,7 +113,7 @@ export type Sizing =
 
 /**
  * A job that was loaded and checked. Jobs of every kind have `units` numbered from `first`: seeds of a range, tasks in file
- * order, combinations of a matrix. Chunks are created on demand, so a job of 2^64 units costs nothing.
+ * order, combinations of a matrix, shards. Chunks are created on demand, so a job of 2^64 units costs nothing.
  */
 export interface Job {
   readonly name: string;
@@ -119,12 +121,12 @@ export interface Job {
   readonly file: string;
   /** The folder that relative paths in it start from, absolute: its own, unless the step of a pipeline names another one. */
   readonly folder: string;
-  readonly kind: "range" | "tasks" | "matrix";
+  readonly kind: "range" | "tasks" | "matrix" | "shards";
   readonly first: bigint;
   readonly units: bigint;
-  /** How units are grouped into chunks; undefined = one unit each (tasks, matrix). */
+  /** How units are grouped into chunks; undefined = one unit each (all kinds but ranges). */
   readonly sizing?: Sizing;
-  /** Returns the chunk of the units [start, end). Pure. For tasks and matrix, end = start + 1. */
+  /** Returns the chunk of the units [start, end). Pure. Without `sizing`, end = start + 1. */
   chunk(start: bigint, end: bigint): Chunk;
   /**
    * Returns the units [start, end) of the chunk with this id, for sorting results and for adopting what a node still runs.

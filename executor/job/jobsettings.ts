@@ -88,6 +88,7 @@ function readNeeds(reader: JobReader, fleet: KnownNodes | undefined): JobRequire
     model: reader.text(["needs", "model"]),
     vram: readByteCount(reader, ["needs", "vram"]),
     memory: readByteCount(reader, ["needs", "memory"]),
+    cores: reader.number(["needs", "cores"]),
     nodes: nodes?.map(({ text }) => text),
     playbooks: reader.list(["needs", "playbooks"])?.map(({ text }) => text) ?? [],
   };

@@ -28,6 +28,7 @@ import { JobReader } from "./reader.js";
 import { checkResultKeys, readResults } from "./resultkeys.js";
 import { listPublishedPaths } from "./resultpath.js";
 import { applyRange, applySetOptions } from "./setoptions.js";
+import { createShardSpace } from "./shards.js";
 import { finishSpec, LoadCache, readSpecDraft, toChunkSpec } from "./specreader.js";
 import { readTasks } from "./tasks.js";
 import type { UnitSpace } from "./unitspace.js";
@@ -67,7 +68,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
     ]);
   }
   const schema = kind === "jobs-file" ? kind : "job";
-  const keys = Object.keys(readSchema(schema).properties as object).filter((key) => key !== "jobs");
+  const keys = settableKeys(source, schema);
   const added = applySetOptions(source, options.set ?? {}, keys);
   if (options.range !== undefined) applyRange(source, options.range);
 
@@ -115,8 +116,15 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
       return JSON.stringify(deciding);
     },
     envFile: envFile?.path,
-    notes: [...(envFile?.note === undefined ? [] : [envFile.note]), ...describeProject(reader, setup)],
+    notes: [...(envFile?.note === undefined ? [] : [envFile.note]), ...reader.notes, ...describeProject(reader, setup)],
   };
+}
+
+/** Returns the keys that `--set` sets. In a job of another kind, `shards` is a parameter like any other. */
+function settableKeys(source: Source, schema: "job" | "jobs-file"): string[] {
+  const isShards = source.get(["kind"]) === "shards";
+  const keys = Object.keys(readSchema(schema).properties as object);
+  return keys.filter((key) => key !== "jobs" && (key !== "shards" || isShards));
 }
 
 /** Returns what a user should know about the project, one sentence each. */
@@ -146,6 +154,7 @@ function readUnitSpace(reader: JobReader, env: Record<string, string>, cache: Lo
   new OutputRegistry().register(reader, "a chunk", paths, () => reader.source.positionOf(["outputs"]));
   if (cache.directory !== undefined) reportSharedOutputs(reader, spec, cache.directory);
   if (kind === "range") return createRangeSpace(reader, spec);
+  if (kind === "shards") return createShardSpace(reader, spec);
   return kind === "matrix" ? readMatrix(reader, spec) : undefined;
 }
 

@@ -12,7 +12,9 @@ export class OutputRegistry {
       const inside = this.#folders.get(output);
       const folders = parentFolders(output);
       const around = folders.find((folder) => this.#writers.has(folder));
-      if (other !== undefined) {
+      if (other === writer) {
+        reader.report(place(), `${writer} has two outputs "${output}"`, "give each its own name");
+      } else if (other !== undefined) {
         reader.report(place(), `${writer} and ${other} both write "${output}"`, "give each its own output");
       } else if (inside !== undefined) {
         reader.report(place(), `${writer} writes the file "${output}", where ${inside} needs a folder`);

@@ -82,7 +82,7 @@ export function locateOutput(path: string, { cwd, hasProject }: OutputScope): Ou
   if (!hasProject || !path.split("/").includes("..")) return normalizePath(path);
   if (path.startsWith("/") || path.includes("\0")) return normalizePath(path);
   if (posix.join(cwd, path).startsWith("..")) return { ok: false, message: "is outside the project" };
-  return { ok: true, path: posix.normalize(path) };
+  return { ok: true, path: posix.relative(cwd, posix.join(cwd, path)) || "." };
 }
 
 /** Returns the texts that name the outputs in a job file. */
@@ -97,7 +97,7 @@ function readFoundItem(reader: JobReader, item: KeyPath, what: string): FoundIte
     reader.reportAt(item, `${what}: an entry needs either folder or glob`, 'e.g. {glob: "*.srt", at_least: 1}');
   if (one === undefined) return [];
   const [atLeast, atMost] = [reader.number([...item, "at_least"]), reader.number([...item, "at_most"])];
-  if (atMost !== undefined && (atLeast ?? 1) > atMost)
+  if (atMost !== undefined && atMost > 0 && (atLeast ?? 1) > atMost)
     reader.reportAt(item, `${what}: at_least ${atLeast ?? 1} is more than at_most ${atMost}`);
   const isFolder = keys[0] === "folder" && !one.text.endsWith("/");
   return [{ one: isFolder ? textInPlaceOf(one, `${one.text}/`) : one, atLeast, atMost }];
@@ -116,10 +116,17 @@ function readFound(
     if (one.text.startsWith("{out}/")) reportOut(reader, one, what);
     else if (!located.ok) reportInvalid(reader, one, what, located.message);
     else if (!isValidGlob(parsed)) reportInvalid(reader, one, what, "is not a valid glob");
-    else if (found.some(({ written }) => written === parsed.written)) reportTwice(reader, one, what);
-    else found.push({ ...parsed, base: located.path.replace(/(?<=.)\/$/, "") });
+    else {
+      const outputs = { ...parsed, base: located.path.replace(/(?<=.)\/$/, "") };
+      if (found.some((other) => isSameFound(other, outputs))) reportTwice(reader, one, what);
+      else found.push(outputs);
+    }
   }
   return found.length === 0 ? {} : { found };
+}
+
+function isSameFound(one: FoundOutputs, other: FoundOutputs): boolean {
+  return one.base === other.base && one.pattern === other.pattern;
 }
 
 function isFolderOrGlob(text: string): boolean {

@@ -1,15 +1,20 @@
 import type { JobReader } from "./reader.js";
 import type { Placeholders } from "./specreader.js";
 
-const COMMON_PLACEHOLDERS = ["chunk", "out", "gpu"];
-const RANGE_PLACEHOLDERS = ["start", "end"];
+/** Names that no parameter or matrix key may have. Those of later versions are not reserved: older jobs may use them. */
+const RESERVED_PLACEHOLDERS = ["chunk", "out", "gpu", "start", "end"];
+const COMMON_PLACEHOLDERS = ["chunk", "out", "gpu", "cores"];
+const PLACEHOLDERS_OF_KIND: Readonly<Record<string, readonly string[]>> = {
+  range: ["start", "end", "last", "count"],
+  shards: ["index", "number", "shards"],
+};
 
 /**
- * Returns the placeholders that the args of a job may use. Reports parameters and matrix keys that would hide another
- * placeholder.
+ * Returns the placeholders that the args of a job may use. A parameter or matrix key takes precedence over a placeholder of
+ * muster; those that hide a reserved one, or each other, are reported.
  */
 export function readPlaceholders(reader: JobReader, kind: string | undefined): Placeholders {
-  const own = [...COMMON_PLACEHOLDERS, ...(kind === "range" ? RANGE_PLACEHOLDERS : [])];
+  const own = [...COMMON_PLACEHOLDERS, ...(PLACEHOLDERS_OF_KIND[kind ?? ""] ?? [])];
   const axes = reader.keys(["matrix"]);
   const params = reader.texts(["params"]);
   for (const [where, keys] of [
@@ -17,7 +22,7 @@ export function readPlaceholders(reader: JobReader, kind: string | undefined): P
     ["params", Object.keys(params)],
   ] as const) {
     for (const key of keys) {
-      const isTaken = [...COMMON_PLACEHOLDERS, ...RANGE_PLACEHOLDERS].includes(key);
+      const isTaken = RESERVED_PLACEHOLDERS.includes(key);
       const place = reader.source.positionOfKey([where, key]);
       if (isTaken) reader.report(place, `${where}.${key}: {${key}} is a placeholder of muster`, "choose another name");
       else if (where === "params" && axes.includes(key)) {

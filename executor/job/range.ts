@@ -39,6 +39,8 @@ function rangeChunk(spec: ChunkSpec, start: bigint, end: bigint): Chunk {
     ["chunk", id],
     ["start", `${start}`],
     ["end", `${end}`],
+    ["last", `${end - 1n}`],
+    ["count", `${end - start}`],
   ]);
   return { id, start, end, spec: fillArguments(spec, values) };
 }

@@ -16,6 +16,7 @@ export interface SourceText {
  */
 export class JobReader {
   readonly problems: Problem[] = [];
+  readonly #notes = new Map<string, string>();
   readonly source: Source;
   /** The folder of relative paths; absolute. */
   readonly folder: string;
@@ -93,6 +94,16 @@ export class JobReader {
   /** Reports a problem with the value at `path`. */
   reportAt(path: KeyPath, message: string, hint?: string): void {
     this.report(this.source.positionOf(path), message, hint);
+  }
+
+  /** Keeps a note for the user, if it is the first on its subject. */
+  noteOnce(subject: string, note: string): void {
+    if (!this.#notes.has(subject)) this.#notes.set(subject, note);
+  }
+
+  /** What the user should know about a job that is valid, one sentence each. */
+  get notes(): string[] {
+    return [...this.#notes.values()];
   }
 
   report(position: FilePosition, message: string, hint?: string): void {

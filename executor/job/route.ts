@@ -64,8 +64,8 @@ function routeValues(reader: JobReader, path: KeyPath, id: string): Map<string, 
 
 function expandText(reader: JobReader, path: KeyPath, what: string, one: SourceText, values: Map<string, string>) {
   for (const name of ["out", "gpu"]) values.delete(name);
-  const { template, faults } = parseTemplate(one.text, new Set([...values.keys(), "out", "gpu"]));
-  for (const { message, hint } of faults) reader.reportAt(path, `${what}: ${message}`, hint);
+  const { template, fault } = parseTemplate(one.text, new Set([...values.keys(), "out", "gpu", "cores"]));
+  if (fault !== undefined) reader.reportAt(path, `${what}: ${fault.message}`, fault.hint);
   const filled = fillTemplate(template, values);
   const text = filled.map((piece) => (typeof piece === "string" ? piece : `{${piece.name}}`)).join("");
   // {out} is the working directory, so a path below it is relative.

@@ -1,5 +1,6 @@
 import { checkOverlap, readDeclaredOutputs } from "./declaredoutputs.js";
 import { readNodeScript, reportPlainInputs } from "./directory.js";
+import { noteGpuDevice } from "./gpunotes.js";
 import { type FoundFiles, findInput, findScript } from "./inputs.js";
 import type { ChunkSpec, Program, StagedFile, Template } from "./job.js";
 import { readSeconds } from "./jobsettings.js";
@@ -118,8 +119,9 @@ export function readArgs(
 ): Template[] | undefined {
   return written?.map((one, index) => {
     checkArgument(reader, one, `${what}[${index}]`);
-    const { template, faults } = parseTemplate(one.text, placeholders.known);
-    for (const fault of faults) reader.report(one.position, `${what}[${index}]: ${fault.message}`, fault.hint);
+    noteGpuDevice(reader, one, `${what}[${index}]`);
+    const { template, fault } = parseTemplate(one.text, placeholders.known);
+    if (fault !== undefined) reader.report(one.position, `${what}[${index}]: ${fault.message}`, fault.hint);
     return fillTemplate(template, placeholders.params);
   });
 }
@@ -152,7 +154,7 @@ export function readInputs(
     const { text } = one;
     const find = () =>
       (folder === reader.folder ? reader.inputOverrides.find(text) : undefined) ??
-      findInput(folder, text, cache.projectRoot, cache.published);
+      findInput(folder, text, cache.projectRoot, (source) => cache.published?.has(source) === true);
     const found = getOrCreate(cache.inputs, `${folder}\0${text}`, find);
     if (found.ok) return found.files;
     reader.report(one.position, `${what}[${index}]: "${text}" ${found.message}`, found.hint);

@@ -64,8 +64,8 @@ export function readAction(reader: JobReader, step: string, context: StepReadCon
 function readCommandAction(reader: JobReader, at: KeyPath, what: string): StepAction {
   const placeholders = new Set(["in", "out", ...(reader.has([...at, "each"]) ? ["each"] : [])]);
   const argv = (reader.list([...at, "command"]) ?? []).map(({ text, position }, index): Template => {
-    const { template, faults } = parseTemplate(text, placeholders);
-    for (const { message, hint } of faults) reader.report(position, `${what}.command[${index}]: ${message}`, hint);
+    const { template, fault } = parseTemplate(text, placeholders);
+    if (fault !== undefined) reader.report(position, `${what}.command[${index}]: ${fault.message}`, fault.hint);
     return template;
   });
   const scope = { cwd: ".", hasProject: false };

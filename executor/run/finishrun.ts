@@ -45,7 +45,11 @@ export async function finishRun(
   const leftovers = cleaned.value;
   const createSummary = (finalEnd: RunEnd) => {
     const { counters, workers } = coordinator;
-    return { ...addPlan(summarize(directory.path, counters, workers, leftOut, finalEnd), planned.value), leftovers };
+    return {
+      ...addPlan(summarize(directory.path, counters, workers, leftOut, finalEnd), planned.value),
+      ...publishedIn(directory),
+      leftovers,
+    };
   };
   try {
     if (end.state === "broken") throw end.error;
@@ -60,6 +64,11 @@ export async function finishRun(
     tryWriteSummary(summary);
     return summary;
   }
+}
+
+/** Returns the part of a summary that says where results are published; nothing where that is the run directory. */
+export function publishedIn({ results }: RunDirectory): Pick<RunSummary, "results"> {
+  return results.isShared ? { results: results.path } : {};
 }
 
 /** Sorts results.ndjson and writes the aggregate. Returns the units that have a line; undefined where the run is to be resumed. */

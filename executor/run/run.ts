@@ -8,7 +8,7 @@ import { planJob } from "../schedule/plan/planjob.js";
 import { findNodeRefusal } from "../schedule/slots/nodeslots.js";
 import { cleanCompletedRun, createCleanupContext } from "./cleanleftovers.js";
 import { Coordinator } from "./coordinator.js";
-import { finishRun } from "./finishrun.js";
+import { finishRun, publishedIn } from "./finishrun.js";
 import { RunCounters } from "./record/counters.js";
 import { explainDiskError } from "./record/diskerror.js";
 import { hashStagedFiles } from "./record/filehashes.js";
@@ -71,7 +71,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       const summary = summarize(directory.path, new RunCounters(job, directory.replay), [], leftOut, {
         state: "complete",
       });
-      return { summary: { ...summary, leftovers }, wasComplete: true };
+      return { summary: { ...summary, ...publishedIn(directory), leftovers }, wasComplete: true };
     }
     if (able.length === 0) throw createNoNodeError(leftOut);
     const run = {

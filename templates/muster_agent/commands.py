@@ -47,6 +47,7 @@ class Commands:
         agent.server.send({
             "ev": "hello", "muster": PROTOCOL_VERSION, "boot": agent.boot, "pid": os.getpid(),
             "started": int(stat_fields("self")[19]), "root": agent.settings.root, "held": held[:page], "more": len(held) > page,
+            "cores": len(os.sched_getaffinity(0)),
         })  # fmt: skip
         for at in range(page, len(held), page):
             agent.server.send({"ev": "held", "attempts": held[at : at + page], "more": len(held) > at + page})

@@ -53,3 +53,26 @@ t.test("muster validate reports the kind of each file, or its problems", async (
   ]);
   t.same(await run([file("i.yaml")], { quiet: true }), { code: 0, out: [], err: [] });
 });
+
+t.test("muster validate shows how to write braces that are no placeholder, with their position", async (t) => {
+  const folder = t.testdir({
+    "awk.yaml": 'kind: range\nrange: [0, 9]\ncommand: [awk, "{print $1}", "{start}"]\nargs:\n  - "{strat}"\n  - ok\n',
+    "shards.yaml": "kind: shards\nshards: 64\ncommand: [prog, '--device=cuda:{gpu}', '{index}']\n",
+  });
+  const [awk, shards] = [`${folder}/awk.yaml`, `${folder}/shards.yaml`];
+  const bad = await run([awk]);
+  t.same(bad, {
+    code: 65,
+    out: [],
+    err: [
+      `${awk}:3:16: command[1]: "{print $1}" is not a placeholder\n    write {{print $1}}`,
+      `${awk}:5:5: args[0]: unknown placeholder {strat}\n    did you mean {start}? For literal braces write {{strat}}`,
+    ],
+  });
+  const good = await run([shards]);
+  t.match(good, { code: 0, err: [] });
+  t.equal(
+    good.out[0]?.split(", because")[0],
+    `${shards}: ok (job, shards, 64 shards)\n    command[1] (line 3): write cuda:0 instead of cuda:{gpu}`,
+  );
+});

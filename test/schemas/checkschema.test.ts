@@ -5,7 +5,7 @@ import type { SchemaName } from "../../schemas/schema.js";
 import { formatProblems } from "./problems.js";
 
 const TABLE: [schema: SchemaName, text: string, problems: string[], hint?: string][] = [
-  ["job", "kind: rnge\n", ['1:7 kind must be range | tasks | matrix, not "rnge"'], 'did you mean "range"?'],
+  ["job", "kind: rnge\n", ['1:7 kind must be range | tasks | matrix | shards, not "rnge"'], 'did you mean "range"?'],
   ["job", "kind: range\nrange: [0, 1]\ntimout: 3\n", ['3:1 unknown key "timout"'], 'did you mean "timeout"?'],
   ["job", "kind: range\n", ['1:1 the file has no key "range"']],
   [

@@ -6,7 +6,8 @@ import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { ChunkSpec, Job, JobRequirements } from "../../job/job.js";
 import { renderTemplate } from "../../job/template.js";
-import type { Attempt, Slot } from "../../schedule/events.js";
+import type { Attempt } from "../../schedule/events.js";
+import { countThreads, findConcurrencyLimit, type NodeCapacity } from "../../schedule/slots/capacity.js";
 import { findUnknown, selectSlots } from "../../schedule/slots/nodeslots.js";
 import type { AgentChannel, AgentEnd } from "../agent/agentchannel.js";
 import type { AgentCommand, AgentMessage, AttemptSpec, HelloMessage } from "../agent/protocol.js";
@@ -35,7 +36,7 @@ export interface ResultSource {
 export interface AttachOptions {
   previous: PreviousAttachment;
   /** Selects the slots that the run uses. `facts`: undefined where nothing depends on them. May throw a MusterError. */
-  makeSlots: (facts: Facts | undefined) => Slot[];
+  makeSlots: (facts: Facts | undefined) => NodeCapacity;
   /** Called right before the agent may be started; throws to prevent that. */
   onStarting?: () => void;
 }
@@ -57,6 +58,7 @@ export class Attachment implements ResultSource {
     private readonly connection: Connection,
     private readonly accepted: AcceptedAgent,
     private readonly messages: MessageBuffer,
+    private readonly capacity: NodeCapacity,
     /** Fingerprint of the state that the node was verified to be in; undefined where the job needs no playbooks. */
     readonly fingerprint: string | undefined,
     /** The environment that Python programs run in; undefined = the node's own Python. */
@@ -90,7 +92,7 @@ export class Attachment implements ResultSource {
     try {
       for (const id of run.formerIds) await stopAgent(connection, run.agent, runFolderOn(id, node));
       const facts = await gatherNeededFacts(connection, run);
-      const slots = makeSlots(facts);
+      const capacity = makeSlots(facts);
       const hasRebooted = facts !== undefined && (previous.bootId ?? facts.boot) !== facts.boot;
       const fingerprint = facts && (await run.verifyNode?.(connection, facts, hasRebooted));
       if (run.directory !== undefined) await checkDirectory(connection, run.directory);
@@ -98,9 +100,9 @@ export class Attachment implements ResultSource {
       onStarting?.();
       let agent: AgentChannel | undefined;
       const messages = new MessageBuffer(() => agent?.closeForViolation(TOO_MANY_MESSAGES));
-      const accepted = await startAgent(connection, run, slots, previous, (message) => messages.receive(message));
+      const accepted = await startAgent(connection, run, capacity, previous, (message) => messages.receive(message));
       agent = accepted.agent;
-      return new Attachment(run, connection, accepted, messages, fingerprint, pythonEnv);
+      return new Attachment(run, connection, accepted, messages, capacity, fingerprint, pythonEnv);
     } catch (error) {
       await connection.close();
       throw error;
@@ -135,6 +137,16 @@ export class Attachment implements ResultSource {
     return this.connection.node;
   }
 
+  /** How many chunks of the run may run on the node at once. */
+  get limit(): number {
+    return this.capacity.limit ?? this.capacity.slots.length;
+  }
+
+  /** How many threads a chunk should have; undefined = the node's cores are not known. */
+  get threads(): number | undefined {
+    return countThreads(this.capacity, this.run.needs, this.hello.cores);
+  }
+
   /** The run's folder on the node. */
   get root(): string {
     return this.hello.root;
@@ -158,7 +170,7 @@ export class Attachment implements ResultSource {
   /** Has the agent start an attempt whose files are staged. `gpu`: the index of the slot's GPU; undefined for a CPU slot. */
   sendStart(job: Job, attempt: Attempt, gpu: number | undefined): void {
     const { id, chunk, slot } = attempt;
-    const values = { gpu: `${gpu ?? slot}`, out: this.outFolderOf(attempt) };
+    const values = { gpu: `${gpu ?? slot}`, out: this.outFolderOf(attempt), cores: `${this.threads ?? 1}` };
     const args = chunk.spec.args.map((template) => renderTemplate(template, values));
     this.send({ op: "start", id, chunk: chunk.id, slot, spec: this.sendSpec(job, chunk.spec), args });
   }
@@ -233,11 +245,12 @@ export class Attachment implements ResultSource {
 }
 
 /** Selects the slots of a node that fit a job's requirements. Throws NO_SLOTS where there are none. */
-export function selectNodeSlots(node: Node, facts: Facts | undefined, needs: JobRequirements): Slot[] {
+export function selectNodeSlots(node: Node, facts: Facts | undefined, needs: JobRequirements): NodeCapacity {
   const gpus = facts?.gpus.filter(({ vendor }) => vendor === node.profile.vendor).length ?? 0;
   const selection = selectSlots(node, { cores: facts?.cores ?? 0, gpus, memory: facts?.memory.total }, needs);
   if (!selection.ok) throw new MusterError("NO_SLOTS", selection.reason);
-  return selection.slots;
+  const { slots } = selection;
+  return { slots, limit: findConcurrencyLimit(node, slots.length, needs, facts?.cores) };
 }
 
 /** Gathers facts only where something depends on them: that takes a round trip and a process, and seconds for GPUs. */

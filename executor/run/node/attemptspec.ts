@@ -21,6 +21,8 @@ export interface NodeLaunch {
   readonly pythonEnv: NodePythonEnv | undefined;
   /** The key of the project's build there; undefined = it is not built. */
   readonly buildKey: string | undefined;
+  /** How many threads a program should have; undefined = unknown. */
+  readonly threads: number | undefined;
 }
 
 /** Returns what a chunk is started with on a node. */
@@ -28,7 +30,7 @@ export function buildAttemptSpec(
   job: Job,
   spec: ChunkSpec,
   run: RunContext,
-  { node, pythonEnv, buildKey }: NodeLaunch,
+  { node, pythonEnv, buildKey, threads }: NodeLaunch,
 ): AttemptSpec {
   const folders = launchFolders(run);
   const { cwd, pythonPath } = folders;
@@ -49,6 +51,7 @@ export function buildAttemptSpec(
     timeout: spec.timeout,
     limit: job.limits.output,
     memory: job.needs.memory,
+    threads,
   };
 }
 
@@ -65,7 +68,7 @@ function describeOutputs({ limits }: Job, { outputs, appended, found, takesStdou
   };
 }
 
-/** Only tasks have outputs in the directory: the chunks of a range or a matrix would all write the same file. */
+/** Only tasks have outputs in the directory: the chunks of other jobs would all write the same file. */
 function describeDirectory(directory: string, kind: Job["kind"], spec: ChunkSpec) {
   const plain = kind === "tasks" ? findPlainOutputs(spec) : [];
   return { directory, plain, watch: listProgramFiles(spec.program) };

@@ -96,7 +96,7 @@ async function stopOwnAgent(node: Node, run: RunContext, finished: Set<string>):
     if (message.ev === "done" && isSuccess(message)) finished.add(message.chunk);
   };
   const previous = { bootId: undefined, cards: [] };
-  const attachment = await Attachment.attach(node, run, { previous, makeSlots: () => [] });
+  const attachment = await Attachment.attach(node, run, { previous, makeSlots: () => ({ slots: [] }) });
   attachment.deliverMessages(handleMessage);
   attachment.send({ op: "stop" });
   await attachment.waitForExit(node.graceSeconds);

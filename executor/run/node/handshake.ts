@@ -3,6 +3,7 @@ import { gatherFacts } from "../../../fleet/facts.js";
 import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Slot } from "../../schedule/events.js";
+import type { NodeCapacity } from "../../schedule/slots/capacity.js";
 import { gpuEnvironment } from "../../schedule/slots/nodeslots.js";
 import { AgentChannel, type AgentEnd } from "../agent/agentchannel.js";
 import { Heartbeat } from "../agent/heartbeat.js";
@@ -15,14 +16,14 @@ import { stopAgent } from "./stopagent.js";
 /** Outputs and logs up to this size are sent over the agent's channel, with their manifest. */
 const MAX_INLINE_BYTES = 16 << 10;
 
-function buildOpenCommand(node: Node, run: RunContext, slots: Slot[], cards: string[]): OpenCommand {
+function buildOpenCommand(node: Node, run: RunContext, { slots, limit }: NodeCapacity, cards: string[]): OpenCommand {
   return {
     op: "open",
     run: run.name,
     nonce: run.nonce,
     nonces: run.nonces,
     lease: node.leaseSeconds,
-    max: node.maxConcurrent,
+    max: limit,
     priority: run.priority,
     env: node.env,
     slots: slots.map((slot) => ({
@@ -85,13 +86,13 @@ const OTHER_VERSION_WARNING =
 export async function startAgent(
   connection: Connection,
   run: RunContext,
-  slots: Slot[],
+  capacity: NodeCapacity,
   previous: PreviousAttachment,
   receive: (message: AgentMessage) => void,
 ): Promise<AcceptedAgent> {
   const { node } = connection;
   const root = runFolderOn(run.id, node);
-  const open = buildOpenCommand(node, run, slots, previous.cards);
+  const open = buildOpenCommand(node, run, capacity, previous.cards);
   const attach = async () => {
     const channel = await connection.open([node.python, ...run.agent.args, root]);
     channel.stdin.write(run.agent.stdin);

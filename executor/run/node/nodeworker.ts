@@ -178,8 +178,9 @@ export class NodeWorker {
       const attachment = await Attachment.attach(node, run, {
         previous: { bootId: this.agentTracker.lastAgent?.boot, cards: this.slotMonitor.gpuAddresses },
         makeSlots: (facts) => {
-          this.slots = selectNodeSlots(node, facts, this.job.needs);
-          return this.slots;
+          const capacity = selectNodeSlots(node, facts, this.job.needs);
+          this.slots = capacity.slots;
+          return capacity;
         },
         onStarting: () => {
           if (this.runOver.signal.aborted) throw new MusterError("LOST", "the run is over");
@@ -215,7 +216,7 @@ export class NodeWorker {
 
   private handleAttached(attachment: Attachment): void {
     failpoint("attached");
-    const { hello } = attachment;
+    const { hello, limit } = attachment;
     const change = this.agentTracker.recordAttachment(hello);
     this.backoff.recordAttached(monotonicSeconds(), change !== undefined);
     this.preparation.finish();
@@ -225,7 +226,6 @@ export class NodeWorker {
     const { node, slots } = this;
     this.slotMonitor.start(slots);
     if (change !== undefined) this.warn(describeAgentChange(change));
-    const limit = node.maxConcurrent ?? slots.length;
     const { genuine, strangers } = this.ids.partition(hello.held, node.name);
     if (strangers.length > 0) attachment.send({ op: "cancel", ids: strangers.map(({ id }) => id) });
     const held = genuine.map(decodeHeldAttempt);

@@ -1,9 +1,9 @@
-import { lstatSync } from "node:fs";
 import { join, relative } from "node:path";
 import { isBelow } from "../../job/inputs.js";
 import type { Job } from "../../job/job.js";
 import { listResultPaths, piecePath } from "../../job/resultpath.js";
 import type { IntervalSet } from "../../schedule/queue/intervalset.js";
+import { kindOfEntry } from "./entrykind.js";
 import { LineCoverage } from "./linecoverage.js";
 import { type KeyedLine, listLineFiles, readKeyedLines } from "./resultlines.js";
 import type { ResultsFolder } from "./resultsfolder.js";
@@ -48,5 +48,5 @@ function findMissingOutput(job: Job, { path, pieces, layout }: ResultsFolder, li
     ...published.map((target) => join(path, target)),
     ...(chunk.spec.appended ?? []).map((output) => join(pieces, piecePath(layout, chunk.id, output))),
   ];
-  return expected.find((file) => !lstatSync(file, { throwIfNoEntry: false })?.isFile());
+  return expected.find((file) => kindOfEntry(file) !== "file");
 }

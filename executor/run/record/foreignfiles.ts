@@ -1,8 +1,9 @@
-import { lstatSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import { listCombinedFiles, listResultPaths } from "../../job/resultpath.js";
+import { kindOfEntry } from "./entrykind.js";
 import type { RunReplay } from "./replay.js";
 import type { ResultsFolder } from "./resultsfolder.js";
 
@@ -36,12 +37,12 @@ function* findForeignFiles(job: Job, { path, layout }: ResultsFolder, replay: Ru
     return;
   }
   // The chunks of a range are not known before they are cut.
-  for (const name of readdirSync(path)) {
+  for (const name of existsSync(path) ? readdirSync(path) : []) {
     const units = job.unitsOf(name);
     if (units !== undefined && !replay.committedUnits.overlaps(...units)) yield `${name}/`;
   }
 }
 
 function isThere(folder: string, path: string): boolean {
-  return lstatSync(join(folder, path), { throwIfNoEntry: false }) !== undefined;
+  return kindOfEntry(join(folder, path)) !== "none";
 }

@@ -13,6 +13,8 @@ export interface RunSummary {
   name: string;
   state: RunEnd["state"] | "cancelled";
   directory: string;
+  /** The folder that results are published in; absent where that is the run directory. */
+  results?: string;
   chunks: { done: number; failed: number };
   /** In decimal, because they may exceed 2^53. */
   units: { done: string; total: string };

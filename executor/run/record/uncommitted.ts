@@ -1,7 +1,8 @@
-import { existsSync, lstatSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Job } from "../../job/job.js";
 import { listResultPaths } from "../../job/resultpath.js";
+import { kindOfEntry } from "./entrykind.js";
 import { hashFile } from "./filehashes.js";
 import type { RunReplay } from "./replay.js";
 import type { ResultsFolder } from "./resultsfolder.js";
@@ -25,7 +26,7 @@ async function removePending(
 ): Promise<void> {
   for (const [target, sha256] of files) {
     const file = join(path, target);
-    if (!lstatSync(file, { throwIfNoEntry: false })?.isFile() || (await hashFile(file)).sha256 !== sha256) continue;
+    if (kindOfEntry(file) !== "file" || (await hashFile(file)).sha256 !== sha256) continue;
     rmSync(file);
     removeEmptyFolders(path, dirname(file));
   }

@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream, lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { createReadStream, createWriteStream, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { MusterError } from "../../../schemas/errors.js";
@@ -6,6 +6,7 @@ import type { Job } from "../../job/job.js";
 import { listCombinedFiles, piecePath, publishedPath } from "../../job/resultpath.js";
 import { failpoint } from "../failpoint.js";
 import { fsyncPath } from "../record/durablewrites.js";
+import { kindOfEntry } from "../record/entrykind.js";
 import { hashFile } from "../record/filehashes.js";
 import { readKeyedLines } from "../record/resultlines.js";
 import type { RunDirectory } from "../record/rundir.js";
@@ -79,6 +80,6 @@ async function publishCombined(
 }
 
 async function hasAnyHash(file: string, hashes: ReadonlySet<string> | undefined): Promise<boolean> {
-  if (hashes === undefined || !lstatSync(file, { throwIfNoEntry: false })?.isFile()) return false;
+  if (hashes === undefined || kindOfEntry(file) !== "file") return false;
   return hashes.has((await hashFile(file)).sha256);
 }

@@ -9,6 +9,7 @@ import { fsyncFile, writeAll } from "../record/durablewrites.js";
 import { formatResultLine, type ResultLine } from "../record/resultlines.js";
 import type { ResultsFolder } from "../record/resultsfolder.js";
 import type { RunDirectory } from "../record/rundir.js";
+import type { CollectedResult } from "./collectedresult.js";
 import type { VerifiedOutput } from "./publish.js";
 import { listPublications, publishGroup } from "./publishgroup.js";
 
@@ -18,17 +19,6 @@ const MAX_GROUP_SIZE = 256;
 /** How long a group waits for more results, for each result of the previous group: groups grow under load. */
 const GATHER_MS_PER_RESULT = 2;
 const MAX_GATHER_MS = 120;
-
-/** A result that was pulled and verified, and is not committed yet. */
-export interface CollectedResult {
-  attempt: Attempt;
-  seconds: number;
-  outputs: VerifiedOutput[];
-  /** The fingerprint of the state that its node was verified to be in. */
-  fingerprint: string | undefined;
-  /** The text of the first output, if that is JSON (see readJsonText). */
-  json: string | undefined;
-}
 
 export interface CommitterOptions {
   job: Job;

@@ -1,9 +1,9 @@
-import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { piecePath, resultPath, stdoutPath } from "../../job/resultpath.js";
+import { findNameConflict } from "../record/entrykind.js";
 import type { ResultsFolder } from "../record/resultsfolder.js";
 import type { RunDirectory } from "../record/rundir.js";
-import type { CollectedResult } from "./committer.js";
+import type { CollectedResult } from "./collectedresult.js";
 import { type Publication, publish } from "./publish.js";
 import { type ChunkPublications, publishShared } from "./publishshared.js";
 
@@ -41,7 +41,10 @@ export async function publishGroup(
 }
 
 /** Returns where the outputs of a result are published in the folder of results. */
-export function listPublications({ layout }: ResultsFolder, { attempt, outputs }: CollectedResult): Publication[] {
+export function listPublications(
+  { layout }: ResultsFolder,
+  { attempt, outputs }: Pick<CollectedResult, "attempt" | "outputs">,
+): Publication[] {
   const { chunk } = attempt;
   return outputs
     .filter(({ kind }) => kind !== "appended")
@@ -64,9 +67,9 @@ function findConflicts({ path, mayReplace }: ResultsFolder, chunks: ChunkPublica
   for (const { chunk, publications } of chunks) {
     for (const { target } of publications) {
       const other = writers.get(target);
+      const conflict = mayReplace ? undefined : findNameConflict(join(path, target));
       if (other !== undefined) refused.set(chunk, `chunk ${other} has an output ${target}, too`);
-      else if (!mayReplace && lstatSync(join(path, target), { throwIfNoEntry: false }) !== undefined)
-        refused.set(chunk, `${join(path, target)} exists, and this chunk did not publish it`);
+      else if (conflict !== undefined) refused.set(chunk, conflict);
     }
     if (!refused.has(chunk)) for (const { target } of publications) writers.set(target, chunk);
   }

@@ -1,17 +1,8 @@
-import {
-  closeSync,
-  constants,
-  copyFileSync,
-  linkSync,
-  lstatSync,
-  openSync,
-  renameSync,
-  rmSync,
-  unlinkSync,
-} from "node:fs";
+import { closeSync, constants, copyFileSync, linkSync, openSync, renameSync, rmSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { failpoint } from "../failpoint.js";
 import { fsyncPath } from "../record/durablewrites.js";
+import { findNameConflict } from "../record/entrykind.js";
 import { makeFolders, type Publication, syncFolders, writePartials } from "./publish.js";
 
 /** The outputs of one chunk. Either all of them get their final names, or none. */
@@ -26,6 +17,8 @@ export interface SharedFolder {
   readonly mayReplace: boolean;
 }
 
+/** Errors of mkdir(2), link(2) and rename(2) where something else has the name, or that of a folder above it. */
+const CONFLICT_CODES = ["EEXIST", "ENOTDIR", "EISDIR", "ENOTEMPTY"];
 /** Errors of link(2) where the file system has no hard links. */
 const NO_LINK_CODES = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
 
@@ -80,13 +73,10 @@ export function placeFile(
     else moveBeside(temporary, final);
     return undefined;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const isThere = lstatSync(final, { throwIfNoEntry: false });
-    if (code === "ENOTDIR" || (code === "EEXIST" && isThere === undefined))
-      return `${final} cannot be written: a part of its path is a file`;
-    if (isThere?.isDirectory()) return `${final} cannot be written: it is a folder`;
-    if (code === "EEXIST") return `${final} exists, and this run did not publish it`;
-    throw error;
+    const { code = "" } = error as NodeJS.ErrnoException;
+    const conflict = CONFLICT_CODES.includes(code) ? findNameConflict(final) : undefined;
+    if (conflict === undefined) throw error;
+    return conflict;
   }
 }
 

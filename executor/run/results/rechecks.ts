@@ -8,12 +8,13 @@ import type { PendingChunk } from "../../schedule/queue/pendingchunk.js";
 import type { RunCounters } from "../record/counters.js";
 import { hashFile } from "../record/filehashes.js";
 import type { RecheckDifference } from "../record/journalentry.js";
-import { readKeyedLines } from "../record/resultlines.js";
+import { listLineFiles, readKeyedLines } from "../record/resultlines.js";
 import { locateOutput } from "../record/resultsfolder.js";
 import type { RunDirectory } from "../record/rundir.js";
-import type { CollectedResult } from "./committer.js";
+import type { CollectedResult } from "./collectedresult.js";
 import { findJsonDifference } from "./jsondiff.js";
 import type { VerifiedOutput } from "./publish.js";
+import { listPublications } from "./publishgroup.js";
 import { deletePulled } from "./pulloutputs.js";
 
 /** Larger JSON outputs are compared by their SHA-256 only. */
@@ -29,6 +30,8 @@ interface FirstResult {
 export class Rechecks {
   /** First results that are lines of results.ndjson, by chunk id. */
   private readonly firstResults = new Map<string, FirstResult>();
+  /** The files of first results that had to be found, in the folder of results, by chunk id. */
+  private readonly firstFiles = new Map<string, readonly string[]>();
 
   private constructor(
     private readonly job: Job,
@@ -46,9 +49,12 @@ export class Rechecks {
   }
 
   /** Remembers what a comparison needs of a first result. */
-  recordFirst({ attempt, outputs, json }: CollectedResult): void {
+  recordFirst(result: CollectedResult): void {
+    const { attempt, outputs, json } = result;
     const { chunk } = attempt;
-    if (this.job.collect !== "lines" || !isSelectedForRecheck(this.job, chunk)) return;
+    if (!isSelectedForRecheck(this.job, chunk)) return;
+    if (chunk.spec.found !== undefined) this.firstFiles.set(chunk.id, this.listFiles(attempt, outputs));
+    if (this.job.collect !== "lines") return;
     this.firstResults.set(chunk.id, {
       sha256: outputs[0]!.sha256,
       json: this.tolerance === undefined ? undefined : json,
@@ -63,7 +69,7 @@ export class Rechecks {
   ): Promise<RecheckDifference | undefined> {
     const { chunk, node, slot } = attempt;
     try {
-      const found = await this.findDifference(chunk.id, outputs);
+      const found = this.findOtherFile(attempt, outputs) ?? (await this.findDifference(chunk.id, outputs));
       const differing =
         found === undefined
           ? undefined
@@ -71,7 +77,7 @@ export class Rechecks {
       this.directory.journal.add({ e: "canary", chunk: chunk.id, differing });
       counters.countRecheck(differing);
       await this.directory.journal.flush();
-      this.firstResults.delete(chunk.id);
+      this.forget(chunk.id);
       return differing;
     } finally {
       deletePulled(outputs);
@@ -81,8 +87,28 @@ export class Rechecks {
   /** Records that a chunk cannot be rechecked. */
   recordSkipped({ chunk }: Failure, counters: RunCounters): void {
     this.directory.journal.add({ e: "canary", chunk });
-    this.firstResults.delete(chunk);
+    this.forget(chunk);
     counters.skippedRechecks++;
+  }
+
+  private forget(chunk: string): void {
+    this.firstResults.delete(chunk);
+    this.firstFiles.delete(chunk);
+  }
+
+  private listFiles(attempt: Attempt, outputs: VerifiedOutput[]): string[] {
+    return listPublications(this.directory.results, { attempt, outputs }).map(({ target }) => target);
+  }
+
+  /** Returns which file only one of two results has. */
+  private findOtherFile(attempt: Attempt, outputs: VerifiedOutput[]): string | undefined {
+    const first = this.firstFiles.get(attempt.chunk.id);
+    if (first === undefined) return undefined;
+    const second = this.listFiles(attempt, outputs);
+    const lost = first.find((file) => !second.includes(file));
+    if (lost !== undefined) return `${lost}: only the first result has it`;
+    const added = second.find((file) => !first.includes(file));
+    return added === undefined ? undefined : `${added}: only the second result has it`;
   }
 
   private get tolerance(): number | undefined {
@@ -95,6 +121,7 @@ export class Rechecks {
     if (units === undefined || this.directory.replay.recheckedChunks.has(line.chunk)) return;
     const chunk = this.job.chunk(...units);
     if (!isSelectedForRecheck(this.job, chunk)) return;
+    if (chunk.spec.found !== undefined) this.firstFiles.set(chunk.id, listLineFiles(text));
     const at = text.indexOf(',"output":') + ',"output":'.length;
     if (this.job.collect === "lines")
       this.firstResults.set(chunk.id, { sha256: line.sha256, json: text.slice(at, -1) });

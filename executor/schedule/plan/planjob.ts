@@ -7,7 +7,8 @@ import { chooseChunkSize, type SizingContext } from "../rates/chunksize.js";
 import { expectedRates } from "../rates/expectedrates.js";
 import { OverheadEstimate } from "../rates/overhead.js";
 import type { LearnedRates } from "../rates/rates.js";
-import { findNodeRefusal, selectSlots } from "../slots/nodeslots.js";
+import { findConcurrencyLimit } from "../slots/capacity.js";
+import { findNodeRefusal, type MachineFacts, selectSlots } from "../slots/nodeslots.js";
 import { slotKey } from "../slots/slotstate.js";
 import { forecast } from "./forecast.js";
 import { findUnplaceable, listSlotRefusals, type SlotRefusal, type UnplaceableTasks } from "./planrefusals.js";
@@ -75,14 +76,13 @@ export function planJob(
     const selection = reason === undefined ? selectSlots(node, machine, job.needs) : ({ ok: false, reason } as const);
     const refused = selection.ok ? undefined : selection.reason;
     const slots = selection.ok ? selection.slots.map((slot) => withLearnedRate(slot, job, learned)) : [];
-    return { node, refused, slots, refusals: listSlotRefusals(node, machine, job, refused) };
+    const limit = findConcurrencyLimit(node, slots.length, job.needs, machine.isGuess ? undefined : machine.cores);
+    return { node, refused, slots, limit, refusals: listSlotRefusals(node, machine, job, refused) };
   });
   const slots = able.flatMap((one) => one.slots);
+  const limits = new Map(able.flatMap(({ node, limit }) => (limit === undefined ? [] : [[node.name, limit] as const])));
   const expected = expectedRates(job, nodes, learned);
-  const shares =
-    slots.length === 0
-      ? undefined
-      : forecast(job, slots, { limits: concurrencyLimits(nodes), expected, learned }, done);
+  const shares = slots.length === 0 ? undefined : forecast(job, slots, { limits, expected, learned }, done);
   const rates = slots.flatMap(({ rate }) => rate ?? []);
   const known = {
     slots: slots.length,
@@ -154,13 +154,9 @@ function firstChunkSize(
   return chooseChunkSize(job.sizing, { rate: slot.rate, evidence, outlierSide: 0 }, context);
 }
 
-function concurrencyLimits(nodes: Node[]): Map<string, number> {
-  return new Map(
-    nodes.flatMap(({ name, maxConcurrent }) => (maxConcurrent === undefined ? [] : [[name, maxConcurrent] as const])),
-  );
-}
-
-function guessMachine(node: Node, learned: LearnedRates): { cores: number; gpus: number } {
+/** Returns the facts of a node that is not asked: those of this machine are known. */
+function guessMachine(node: Node, learned: LearnedRates): MachineFacts {
   const seen = [...learned.slots.keys()].filter((key) => key.startsWith(`${node.name}/`)).length;
-  return { cores: node.connection === "local" ? cpus().length : Math.max(1, seen), gpus: Math.max(1, seen) };
+  const gpus = Math.max(1, seen);
+  return node.connection === "local" ? { cores: cpus().length, gpus } : { cores: gpus, isGuess: true, gpus };
 }

@@ -15,7 +15,7 @@ export function createRangeSource(job: Job, sizes: ChunkSizer): ChunkSource {
 }
 
 /**
- * Creates the source of tasks, longest first, or of matrix combinations, which cannot be told apart, in their order.
+ * Creates the source of tasks, longest first, or of matrix combinations or shards, which cannot be told apart, in their order.
  * `isBusy`: whether any slot is at work.
  */
 export function createTaskSource(job: Job, pool: Pool, lengths: TaskCosts, isBusy: () => boolean): ChunkSource {

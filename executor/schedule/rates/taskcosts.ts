@@ -19,7 +19,7 @@ interface SlotRecord {
 }
 
 /**
- * Estimates the cost of tasks and matrix combinations: the seconds on a slot of rate 1. That is the declared duration
+ * Estimates the cost of tasks, matrix combinations and shards: the seconds on a slot of rate 1. That is the declared duration
  * (`expect`), corrected by how declarations have compared with actual costs; else the mean of its program, earlier runs
  * included; else the mean of all tasks. Rates are relative: they are all 1 where nothing is known about slots.
  */

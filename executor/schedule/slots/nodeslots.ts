@@ -6,6 +6,8 @@ import type { Slot } from "../events.js";
 /** The facts of a node that decide which slots it has. */
 export interface MachineFacts {
   cores: number;
+  /** Whether the cores are a guess, by which no node is refused. */
+  isGuess?: boolean;
   /** The number of GPUs found, of the profile's vendor. */
   gpus: number;
   /** Bytes of host memory; undefined = unknown. */
@@ -34,7 +36,7 @@ export function findUnknown(node: Node, needs: JobRequirements): "gpus" | "machi
   const cpuOnly = node.profile.vendor === "none";
   if (node.gpus === undefined && !cpuOnly) return "gpus";
   const cores = node.slots === undefined && (node.gpus ?? 0) === 0;
-  return cores || needs.memory !== undefined ? "machine" : undefined;
+  return cores || needs.memory !== undefined || needs.cores !== undefined ? "machine" : undefined;
 }
 
 /** The slots of a node that a job can use, or why there are none. */
@@ -46,6 +48,8 @@ export type SlotSelection =
 export function selectSlots(node: Node, machine: MachineFacts, needs: JobRequirements): SlotSelection {
   if (needs.memory !== undefined && machine.memory !== undefined && machine.memory < needs.memory)
     return { ok: false, reason: `needs.memory is ${needs.memory} bytes, it has ${machine.memory}` };
+  if (needs.cores !== undefined && !machine.isGuess && machine.cores < needs.cores)
+    return { ok: false, reason: `needs.cores is ${needs.cores}, it has ${machine.cores}` };
   const wanted = listAllSlots(node, machine).filter((slot) => findKindRefusal(needs, slot) === undefined);
   if (wanted.length > 0) return { ok: true, slots: wanted };
   return { ok: false, reason: `it has no ${needs.vendor === "none" ? "CPU" : "GPU"} slot` };

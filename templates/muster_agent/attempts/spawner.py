@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from ..workspace.copy_pool import CopyPool
     from .slots import Slot
 
+# Of libraries that otherwise start a thread for each core of the node, in each chunk. joblib sets these for its workers, but for
+# Rayon's. Most fall back on OpenMP's, so a job or node that sets only that one means all of them. Runtimes that use one thread
+# unless they are told otherwise, such as Julia, are left out.
+THREAD_VARIABLES = [
+    name + b"_NUM_THREADS" for name in (b"OMP", b"OPENBLAS", b"MKL", b"BLIS", b"NUMEXPR", b"RAYON", b"NUMBA")
+]
 DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
 
 
@@ -85,6 +91,8 @@ class Spawner:
             base = dict(self.settings.base_env)
             base.update(spec.env)
             base.update(slot.env)
+            if spec.threads is not None:
+                add_thread_count(base, spec.threads)
             base[b"MUSTER_SLOT"] = b"%d" % slot.number
             if spec.python_path:
                 copy = os.fsencode("{}/w/{}".format(self.settings.root, slot.number))
@@ -119,6 +127,13 @@ class Spawner:
             if found.startswith(b"/"):
                 self.programs[(name, path)] = found
         return found
+
+
+def add_thread_count(env: dict[bytes, bytes], threads: int) -> None:
+    """Limits the threads of common libraries, unless the job or the node does that with OMP_NUM_THREADS."""
+    if b"OMP_NUM_THREADS" not in env:
+        for name in THREAD_VARIABLES:
+            env.setdefault(name, b"%d" % threads)
 
 
 def make_empty(top: bytes, paths: list[bytes]) -> None:

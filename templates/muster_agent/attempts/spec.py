@@ -46,6 +46,7 @@ class Spec:
         self.timeout: float | None = data.get("timeout")
         self.max_output_bytes: int = data["limit"]
         self.memory_bytes: int | None = data.get("memory")
+        self.threads: int | None = data.get("threads")
         self.memory_class: MemoryClass | None = None
         self.layout: Layout | None = None
         self.environments: dict[int, dict[bytes, bytes]] = {}

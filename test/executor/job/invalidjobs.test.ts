@@ -16,7 +16,13 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     "a bad placeholder",
     `${RANGE}args: [ok, "{strat}"]\n`,
     ["4:12 args[1]: unknown placeholder {strat}"],
-    'did you mean "start"?',
+    "did you mean {start}? For literal braces write {{strat}}",
+  ],
+  [
+    "braces in a command",
+    'kind: range\nrange: [0, 10]\ncommand: [awk, -f, "{print $1}"]\n',
+    ['3:20 command[2]: "{print $1}" is not a placeholder'],
+    "write {{print $1}}",
   ],
   ["an open brace", `${RANGE}args: ["{start"]\n`, ['4:8 args[0]: a "{" is not closed']],
   [

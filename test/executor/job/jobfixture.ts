@@ -4,7 +4,7 @@ import type { Chunk, Job } from "../../../executor/job/job.js";
 import { type JobOptions, loadJob } from "../../../executor/job/loadjob.js";
 import { renderTemplate } from "../../../executor/job/template.js";
 
-const VALUES = { gpu: "3", out: "/w" };
+const VALUES = { gpu: "3", out: "/w", cores: "2" };
 
 /** Creates a folder with scripts and inputs. Returns a function that loads a text there as a job. */
 export function jobs(t: Test): (text: string, options?: JobOptions) => Job {

@@ -102,7 +102,7 @@ t.test("reports invalid jobs files", async (t) => {
       "a key that the route needs",
       [{ job_id: "a", job_type: "sieve", seed_start: 1, seed_nd: 2 }],
       ["3:3 jobs[0] (route sieve): unknown placeholder {seed_end}"],
-      'did you mean "seed_nd"?',
+      "did you mean {seed_nd}? For literal braces write {{seed_end}}",
     ],
     [
       "a missing script",

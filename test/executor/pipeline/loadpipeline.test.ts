@@ -61,6 +61,15 @@ t.test("a valid pipeline is loaded", async (t) => {
   t.equal(two!.action.kind === "job" && two!.action.job?.name, "good.two");
 });
 
+t.test("a step takes the output of a shard, whose path is known before it runs", async (t) => {
+  shop.write("shards.yaml", "kind: shards\nshards: 3\nscript: w.sh\noutputs: [r.json]\n");
+  const lines = (path: string) => ["steps:", "  a: {job: shards.yaml}", `  b: {command: [w], inputs: {x: a/${path}}}`];
+  t.same(problems(lines("shard-2/r.json")), []);
+  t.match(problems(lines("shard-3/r.json")), [
+    /^3:33: .*has no output "shard-3\/r.json" \(it produces results.ndjson, shard-0\/r.json, shard-1\/r.json, shard-2\/r.json\)/,
+  ]);
+});
+
 t.test("each problem is reported with its position", async (t) => {
   const cases: [string, string[], RegExp[]][] = [
     [
@@ -132,7 +141,7 @@ t.test("each problem is reported with its position", async (t) => {
     [
       "an unknown placeholder",
       ["steps:", '  a: {command: [w, "{inn}"]}'],
-      [/^2:20: steps\.a\.command\[1\]: unknown placeholder \{inn\} \(did you mean "in"\?\)/],
+      [/^2:20: steps\.a\.command\[1\]: unknown placeholder \{inn\} \(did you mean \{in\}\?/],
     ],
     ["a path that leaves", ["steps:", "  a: {command: [w], outputs: [../y]}"], [/^2:31: .*"\.\.\/y" contains "\.\."/]],
     [

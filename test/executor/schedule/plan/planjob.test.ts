@@ -1,3 +1,4 @@
+import { cpus } from "node:os";
 import t from "tap";
 import { planJob } from "../../../../executor/schedule/plan/planjob.js";
 import type { LearnedRates } from "../../../../executor/schedule/rates/rates.js";
@@ -78,3 +79,16 @@ t.test("lists slots without work and tasks without a slot, grouped by reason", a
   t.same(pinned.unplaceable, [{ gpu: 9, chunks: ["t1"], reasons: [`a slots 0-1: ${not}`, `b slot 0: ${not}`] }]);
   t.match(formatPlan(pinned), `\n  task t1: pinned to GPU 9, which no slot has:\n    a slots 0-1: ${not}\n`);
 });
+
+t.test(
+  "a plan refuses this machine where it has fewer cores than needed, and shows fewer chunks at once",
+  async (t) => {
+    const here = { ...createDefaultNode("here"), slots: 2 };
+    const job = (cores: number) =>
+      taskJob([{ expectedSeconds: 60 }, { expectedSeconds: 60 }], { needs: { cores, playbooks: [] } });
+    const refused = planJob(job(60_000), [here, rig("far", 2)], all).nodes;
+    t.match(refused, [{ refused: `needs.cores is 60000, it has ${cpus().length}` }, { refused: undefined, slots: 2 }]);
+    const [one] = planJob(job(cpus().length), [here], all).nodes;
+    t.match(one?.seconds, 120, "one after the other");
+  },
+);

@@ -118,3 +118,20 @@ t.test("2^64 units cost little and stay exact", async (t) => {
   t.equal(source.remove(2n ** 64n - 1n, 2n ** 64n), true);
   t.equal(source.left, 2n ** 64n - 11n);
 });
+
+t.test("remove takes out units that were added as a whole", async (t) => {
+  fc.assert(
+    fc.property(intervals, fc.nat(1000), fc.nat(1000), (added, where, length) => {
+      const { set, units } = addAll(added);
+      const all = [...set];
+      if (all.length === 0) return;
+      const [from, to] = all[where % all.length]!;
+      const start = from + (BigInt(where) % (to - from));
+      const end = start + 1n + (BigInt(length) % (to - start));
+      set.remove(start, end);
+      for (let unit = start; unit < end; unit++) units.delete(Number(unit));
+      assert.deepEqual([...set], intervalsOf(units));
+    }),
+  );
+  t.pass("every case");
+});

@@ -1,0 +1,13 @@
+import type { Attempt } from "../../schedule/events.js";
+import type { VerifiedOutput } from "./publish.js";
+
+/** A result that was pulled and verified, and is not committed yet. */
+export interface CollectedResult {
+  attempt: Attempt;
+  seconds: number;
+  outputs: VerifiedOutput[];
+  /** The fingerprint of the state that its node was verified to be in. */
+  fingerprint: string | undefined;
+  /** The text of the first output, if that is JSON (see readJsonText). */
+  json: string | undefined;
+}

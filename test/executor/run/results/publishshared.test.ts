@@ -1,0 +1,63 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import t, { type Test } from "tap";
+import { publishShared } from "../../../../executor/run/results/publishshared.js";
+import { listFiles } from "../../../faults/checks.js";
+
+function folders(test: Test) {
+  const folder = mkdtempSync(join(tmpdir(), "muster-shared-"));
+  test.teardown(() => rmSync(folder, { recursive: true }));
+  const [path, partial] = [join(folder, "results"), join(folder, "partial")];
+  for (const one of [path, partial]) mkdirSync(one);
+  return { path, partial };
+}
+
+/** A chunk with these outputs, whose content is the chunk's name. */
+const chunk = (name: string, ...targets: string[]) => ({
+  chunk: name,
+  publications: targets.map((target) => ({
+    target,
+    output: { path: target, kind: "file" as const, sha256: "", size: 1, content: { bytes: Buffer.from(name) } },
+  })),
+});
+
+t.test("a chunk gets all of its names or none, and no file is replaced", async (t) => {
+  const { path, partial } = folders(t);
+  mkdirSync(join(path, "folder/inner"), { recursive: true });
+  writeFileSync(join(path, "mine"), "mine");
+  symlinkSync("/nowhere", join(path, "dangling"));
+  const refused = await publishShared({ path, mayReplace: false }, partial, [
+    chunk("a", "new/x", "y"),
+    chunk("b", "z", "mine"),
+    chunk("c", "folder"),
+    chunk("d", "mine/below"),
+    chunk("e", "dangling"),
+    chunk("f", "y"),
+    chunk("g", "last"),
+  ]);
+  const reasons = Object.fromEntries([...refused].map(([name, reason]) => [name, reason.replaceAll(path, "R")]));
+  t.same(reasons, {
+    b: "R/mine exists, and this run did not publish it",
+    c: "R/folder cannot be written: it is a folder",
+    d: "R/mine/below cannot be written: a part of its path is a file",
+    e: "R/dangling exists, and this run did not publish it",
+    f: "R/y exists, and this run did not publish it",
+  });
+  t.same(
+    listFiles(path).filter((name) => name !== "dangling"),
+    ["last", "mine", "new/x", "y"],
+  );
+  t.equal(readFileSync(join(path, "mine"), "utf8"), "mine");
+  t.equal(readFileSync(join(path, "y"), "utf8"), "a");
+  t.same(readdirSync(partial), []);
+});
+
+t.test("where files may be replaced, they are, but folders are not", async (t) => {
+  const { path, partial } = folders(t);
+  writeFileSync(join(path, "old"), "old");
+  mkdirSync(join(path, "folder"));
+  const refused = await publishShared({ path, mayReplace: true }, partial, [chunk("a", "old"), chunk("b", "folder")]);
+  t.same([...refused.keys()], ["b"]);
+  t.equal(readFileSync(join(path, "old"), "utf8"), "a");
+});
