@@ -122,9 +122,10 @@ t.test("a step that does not reach it blocks what follows, and is tried again", 
     out: /part: +partial, 15 chunks, \S+ s: not enough: 15 of 20 units are done, 16 are required; 5 chunks failed/,
   });
   t.match(first.out, /after: +blocked: it needs part/);
-  writeJob("less", 15, { enough: "50%" });
+  // How often depends on the slots that are disabled because of them.
+  const attempts = failedAttempts("less");
   t.equal((await run(file)).code, 3);
-  t.equal(failedAttempts("less"), 10);
+  t.ok(failedAttempts("less") >= attempts + 5, "every failed chunk is tried again");
 });
 
 t.test("killed at its end, a step with enough is finished by the same command", async (t) => {

@@ -20,8 +20,6 @@ export interface RunSummary {
   units: { done: string; total: string };
   /** Of a job with `enough` that has ended: the units that it requires, in decimal, and whether they are done. */
   enough?: { required: string; reached: boolean };
-  /** The folder that results are published in, absolute; absent where that is `results` in the run directory. */
-  results?: string;
   /** The last session, the `number`th. `dropped`: attempts whose results were not taken, because another attempt did the chunk. */
   session: { number: number; chunks: number; attempts: number; dropped: number; seconds: number };
   /** The prediction for this session; absent if not all rates were known. */
@@ -85,7 +83,6 @@ export function summarize(
     chunks: { done: counters.chunks, failed: counters.failed },
     units: { done: `${counters.units}`, total: `${counters.job.units}` },
     ...judgeEnough(counters, end),
-    ...nameResultsFolder(counters.job),
     session: {
       number: counters.session,
       chunks: counters.sessionChunks,
@@ -138,11 +135,6 @@ export function amendSummary(directory: string, change: Partial<Pick<RunSummary,
 function judgeEnough({ job, units, recheckDifferences }: RunCounters, { state }: RunEnd): Pick<RunSummary, "enough"> {
   if (job.enough === undefined || (state !== "complete" && state !== "partial")) return {};
   return { enough: { required: `${job.enough}`, reached: units >= job.enough && recheckDifferences.length === 0 } };
-}
-
-/** Results that are lines of results.ndjson stay in the run directory. */
-function nameResultsFolder({ results, collect }: RunCounters["job"]): Pick<RunSummary, "results"> {
-  return results === undefined || collect === "lines" ? {} : { results: results.folder };
 }
 
 function summarizeRechecks({ rechecked, skippedRechecks, recheckDifferences }: RunCounters): RunSummary["canary"] {
