@@ -1,7 +1,9 @@
 import { resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
 import { loadJob } from "../executor/job/loadjob.js";
+import { loadForRun } from "../executor/run/record/ownresults.js";
 import { ratesFilePath, readLearnedRates } from "../executor/run/record/ratesfile.js";
+import { resolveRunPath } from "../executor/run/record/runlock.js";
 import type { RunSummary } from "../executor/run/record/runsummary.js";
 import { runJob } from "../executor/run/run.js";
 import { planJob } from "../executor/schedule/plan/planjob.js";
@@ -17,6 +19,7 @@ import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import { detectFileKind } from "../schemas/filekind.js";
 import { readSource } from "../schemas/parsesource.js";
+import type { Source } from "../schemas/source.js";
 import { createAdmissionCheck, formatLockWait } from "./admissioncheck.js";
 import { checkProfileLimits } from "./checkprofilelimits.js";
 import { describeInventory } from "./describeinventory.js";
@@ -26,7 +29,7 @@ import { handleStopSignals } from "./signals.js";
 
 /** `muster run FILE`: checks everything, runs the job or the pipeline, and prints the result. Returns the exit status. */
 export async function run(file: string, options: RunCommandOptions, writers: Writers): Promise<number> {
-  const loaded = loadJobFile(file, options);
+  const loaded = await loadJobFile(file, options);
   if (loaded.kind === "pipeline") {
     const { runPipelineFile } = await import("./runpipeline.js");
     return runPipelineFile(resolve(file), options, writers);
@@ -49,7 +52,7 @@ export async function run(file: string, options: RunCommandOptions, writers: Wri
   const stop = handleStopSignals(writers);
   try {
     const { summary, wasComplete: already } = await runJob(job, nodes, {
-      out: options.out === undefined ? undefined : resolve(options.out),
+      out: outOf(options),
       fresh: options.fresh === true,
       adopt: options.adopt === true,
       inventory: inventory.file ?? "local",
@@ -76,7 +79,7 @@ export async function run(file: string, options: RunCommandOptions, writers: Wri
 type LoadedFile = { kind: "pipeline" } | { kind: "job"; inventory: Inventory; nodes: Node[]; job: Job };
 
 /** Loads a job. The file is read only once, because reading a large one takes seconds. */
-function loadJobFile(file: string, options: RunCommandOptions): LoadedFile {
+async function loadJobFile(file: string, options: RunCommandOptions): Promise<LoadedFile> {
   const source = readSource(resolve(file));
   if (detectFileKind(source) === "pipeline") return { kind: "pipeline" };
   if (options.from !== undefined || options.only !== undefined || options.cron)
@@ -84,14 +87,26 @@ function loadJobFile(file: string, options: RunCommandOptions): LoadedFile {
   rejectCronOnlyOptions(options);
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const nodes = selectNodes(inventory, options.limit);
-  const job = loadJob(source, {
+  const jobOptions = {
     set: parseSetOptions(options.set),
     range: parseRangeOption(options.range),
     results: options.results === undefined ? undefined : resolve(options.results),
     overwrite: options.overwrite,
     inventory,
-  });
+  };
+  let unread: Source | undefined = source;
+  const load = (ownResults: ReadonlySet<string>) => {
+    // Options are written into the source, so it is loaded once.
+    const job = loadJob(unread ?? readSource(resolve(file)), { ...jobOptions, ownResults });
+    unread = undefined;
+    return job;
+  };
+  const job = await loadForRun(load, (one) => resolveRunPath(one, outOf(options), options.fresh === true));
   return { kind: "job", inventory, nodes, job };
+}
+
+function outOf({ out }: RunCommandOptions): string | undefined {
+  return out === undefined ? undefined : resolve(out);
 }
 
 async function createProgress(options: RunCommandOptions, writers: Writers) {

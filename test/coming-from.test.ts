@@ -44,7 +44,10 @@ const ROWS: Record<string, (t: Test) => Promise<void>> = {
     t.equal(shop.json<{ state: string }>("b/summary.json").state, "complete");
   },
   "scripts_coordinator.py --preserve-paths": async (t) => {
-    t.ok(shop.read("b/results/results/chunk_0002.json"));
+    const cwd = join(shop.folder, "jobs-file");
+    const ran = await runMuster(["run", "scoring_jobs.json", "--out", "../p", "--results", "."], { ...at, cwd });
+    t.equal(ran.code, 0, ran.err);
+    t.ok(shop.read("jobs-file/results/chunk_0002.json"));
   },
   "scripts_coordinator.py --resume": async (t) => {
     const again = await run("jobs-file/scoring_jobs.json", "--out", "b");

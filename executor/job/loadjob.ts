@@ -49,6 +49,8 @@ export interface JobOptions {
   /** From `--results` and `--overwrite`: an absolute path, and whether files there may be replaced. */
   results?: string;
   overwrite?: boolean;
+  /** Files, absolute, that its run has published, beside those with names that the job tells. */
+  ownResults?: ReadonlySet<string>;
   /** Replacements for inputs. */
   inputOverrides?: InputOverrides;
 }
@@ -82,7 +84,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   const folders = readFolders(reader, projectRoot);
   const results = readResults(reader, options);
   const outputScope = { cwd: folders.cwd, hasProject: projectRoot !== undefined };
-  const published = results && readPublishedFiles(reader, results.folder, outputScope);
+  const published = results && readPublishedFiles(reader, results.folder, outputScope, options.ownResults);
   const cache = new LoadCache(projectRoot, directory, outputScope, published);
   const envFile = readEnvFile(reader);
   const env = envFile?.env ?? {};

@@ -9,7 +9,7 @@ const PARTIAL_FOLDER = /^\.muster-.*\.partial$/;
 
 /**
  * Recognizes the files that runs of a job publish in its folder of results, by their names: a run must not change what the next one starts
- * with. Files that only a glob names are not recognized, because sources may match it too.
+ * with. Files that only a glob names are not recognized, because sources may match it too, unless they are among `ownResults`.
  */
 export class PublishedFiles {
   private readonly names = new Set<string>();
@@ -20,6 +20,7 @@ export class PublishedFiles {
     private readonly root: string,
     private readonly scope: OutputScope,
     private readonly isChunk: (name: string) => boolean,
+    private readonly ownResults: ReadonlySet<string>,
   ) {}
 
   /** Adds a file that is made of the outputs of all chunks. */
@@ -38,6 +39,7 @@ export class PublishedFiles {
 
   /** Whether a file has the name of one that a run publishes. `path`: absolute. */
   has(path: string): boolean {
+    if (this.ownResults.has(path)) return true;
     const inner = relative(this.root, path);
     if (inner === "" || inner.startsWith("../")) return false;
     const [top = ""] = inner.split("/");

@@ -7,12 +7,17 @@ import { JobReader } from "./reader.js";
 
 /**
  * Reads which files a job publishes in `root`, its folder of results. Problems are not reported: the outputs are read again with
- * everything else.
+ * everything else. `ownResults`: files, absolute, that a run of it has published.
  */
-export function readPublishedFiles(reader: JobReader, root: string, scope: OutputScope): PublishedFiles {
+export function readPublishedFiles(
+  reader: JobReader,
+  root: string,
+  scope: OutputScope,
+  ownResults: ReadonlySet<string> = new Set(),
+): PublishedFiles {
   const scratch = new JobReader(reader.source, reader.folder);
   const kind = scratch.text(["kind"]);
-  const files = new PublishedFiles(root, scope, createChunkTest(scratch, kind));
+  const files = new PublishedFiles(root, scope, createChunkTest(scratch, kind), ownResults);
   const base = readDeclaredOutputs(scratch, [], "", scope);
   for (const path of base.appended ?? []) files.addCombined(path);
   const to = scratch.text(["aggregate", "to"]);

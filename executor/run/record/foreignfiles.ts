@@ -29,6 +29,7 @@ export function rejectForeignFiles(job: Job, results: ResultsFolder, replay: Run
 
 function* findForeignFiles(job: Job, { path, layout }: ResultsFolder, replay: RunReplay): Generator<string> {
   for (const file of listCombinedFiles(job)) if (isThere(path, file) && !replay.combinedFiles.has(file)) yield file;
+  if (job.collect === "lines") return;
   if (job.kind === "tasks") {
     for (let task = job.first; task < job.first + job.units; task++) {
       if (replay.committedUnits.overlaps(task, task + 1n)) continue;

@@ -22,7 +22,7 @@ export interface ResultsFolder {
 }
 
 /** The part of a job that says where its results go. */
-export type ResultsJob = Pick<Job, "kind" | "folders" | "results" | "collect" | "findsOutputs">;
+export type ResultsJob = Pick<Job, "kind" | "folders" | "results" | "findsOutputs">;
 
 /**
  * Returns where the results of a run go. `path`: the run directory; `id`: of the run. Outputs that are inputs too are published beside
@@ -32,7 +32,7 @@ export function locateResults(path: string, id: string, job: ResultsJob, replay:
   const { kind, folders, results, findsOutputs } = job;
   const own = join(path, "results");
   const pieces = join(path, "append");
-  const isShared = results !== undefined && job.collect === "files" && resolve(results.folder) !== resolve(own);
+  const isShared = results !== undefined && resolve(results.folder) !== resolve(own);
   if (!isShared)
     return {
       path: own,

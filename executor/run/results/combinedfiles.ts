@@ -23,7 +23,7 @@ const LINE_BREAK = 10;
 export async function publishCombinedFiles(job: Job, directory: RunDirectory): Promise<void> {
   const { results, path } = directory;
   const names = listCombinedFiles(job);
-  if (names.length === 0 || job.collect === "lines") return;
+  if (names.length === 0) return;
   mkdirSync(results.partial, { recursive: true });
   try {
     for (const appended of job.appended ?? []) {

@@ -18,12 +18,7 @@ function results(name: string, kind: Job["kind"], files: string[]): ResultsFolde
     mkdirSync(dirname(join(folder, name, "results", file)), { recursive: true });
     writeFileSync(join(folder, name, "results", file), "");
   }
-  return locateResults(
-    join(folder, name),
-    "id",
-    { kind, collect: "files", folders: NO_PROJECT_FOLDERS },
-    new RunReplay(),
-  );
+  return locateResults(join(folder, name), "id", { kind, folders: NO_PROJECT_FOLDERS }, new RunReplay());
 }
 
 function pastOf(...committed: [number, number][]): RunReplay {

@@ -23,7 +23,7 @@ function folder(test: Test): string {
 function runAt(path: string, kind: Job["kind"]) {
   return {
     path,
-    results: locateResults(path, "id", { kind, collect: "files", folders: NO_PROJECT_FOLDERS }, new RunReplay()),
+    results: locateResults(path, "id", { kind, folders: NO_PROJECT_FOLDERS }, new RunReplay()),
   };
 }
 
