@@ -952,7 +952,7 @@ export interface Step {
    */
   needs?: string[];
   /**
-   * A job file or jobs file, relative to the pipeline file. Or `STEP/FILE`, an output of another step, which is implied in `needs`: the job is checked as soon as it exists, and a jobs file without jobs completes the step. A file of that path comes first, unless STEP is a command that declares FILE in its `outputs`.
+   * A job file or jobs file, relative to the pipeline file. Or `STEP/FILE`, an output of another step, which is implied in `needs`: the job is checked as soon as it exists, and a jobs file without jobs completes the step. A file of that path comes first, unless STEP is a command that declares FILE in its `outputs`. Inputs of the job may be missing until the step begins if they lie where a job of a step that it needs publishes `results`.
    */
   job?: string;
   /**

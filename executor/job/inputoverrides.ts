@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { posix } from "node:path";
 import { type FoundFiles, listFilesBelow, normalizePath } from "./inputs.js";
 import type { StagedFile } from "./job.js";
 
@@ -14,10 +15,16 @@ export interface InputPart {
  */
 export class InputOverrides {
   readonly #parts: ReadonlyMap<string, readonly InputPart[] | undefined>;
+  readonly #mayAppear: (path: string) => boolean;
   readonly #used = new Set<string>();
 
-  constructor(parts: ReadonlyMap<string, readonly InputPart[] | undefined> = new Map()) {
+  /** `mayAppear`: whether a missing input of this path may be there once the job begins. */
+  constructor(
+    parts: ReadonlyMap<string, readonly InputPart[] | undefined> = new Map(),
+    mayAppear: (path: string) => boolean = () => false,
+  ) {
     this.#parts = parts;
+    this.#mayAppear = mayAppear;
   }
 
   /** Returns the replacement of the input at `path`; undefined if the job's own file is used. */
@@ -28,7 +35,7 @@ export class InputOverrides {
     if (!this.#parts.has(key)) return undefined;
     this.#used.add(key);
     const parts = this.#parts.get(key);
-    if (parts === undefined) return { ok: true, files: [{ source: "", path: key }] };
+    if (parts === undefined) return { ok: true, files: [createUnknownFile(key)] };
     const files: StagedFile[] = [];
     for (const part of parts) {
       const found = listPart(part);
@@ -38,10 +45,21 @@ export class InputOverrides {
     return { ok: true, files };
   }
 
+  /** Returns what stands for a missing input until the job begins; undefined if it must be there now. */
+  expect(path: string): FoundFiles | undefined {
+    if (!this.#mayAppear(path)) return undefined;
+    return { ok: true, files: [createUnknownFile(posix.normalize(path).replace(/\/$/, ""))] };
+  }
+
   /** Returns the paths that the job does not use as inputs. */
   listUnused(): string[] {
     return [...this.#parts.keys()].filter((path) => !this.#used.has(path));
   }
+}
+
+/** Returns a file whose content is not known yet. */
+function createUnknownFile(path: string): StagedFile {
+  return { source: "", path };
 }
 
 function listPart({ path, source }: InputPart): FoundFiles {

@@ -1,10 +1,11 @@
 import { existsSync, statSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { Inventory } from "../../fleet/inventory.js";
 import { InvalidFileError, UsageError } from "../../schemas/errors.js";
 import { suggest } from "../../schemas/suggest.js";
 import { readEnough } from "../job/enough.js";
 import { InputOverrides } from "../job/inputoverrides.js";
+import { isBelow } from "../job/inputs.js";
 import type { Job } from "../job/job.js";
 import { loadJob } from "../job/loadjob.js";
 import type { JobReader, KeyPath } from "../job/reader.js";
@@ -18,6 +19,8 @@ export interface StepReadContext {
   pipelineName: string;
   inputs: StepInput[];
   each: EachValues | undefined;
+  /** Where the jobs of steps that it needs publish results: an input there may not exist yet. */
+  publishedFolders: readonly string[];
   /** From `--set` on the command line. */
   set: Record<string, string>;
   inventory: Inventory | undefined;
@@ -66,7 +69,9 @@ function loadLocalJob(
 ): Job | undefined {
   const at = ["steps", step];
   if (source.kind === "output" || !hasJobFile(reader, step, source.path)) return undefined;
-  const inputOverrides = new InputOverrides(new Map(context.inputs.map(({ path }) => [path, undefined])));
+  const base = folder ?? dirname(source.path);
+  const mayAppear = (path: string) => context.publishedFolders.some((one) => isBelow(one, resolve(base, path)));
+  const inputOverrides = new InputOverrides(new Map(context.inputs.map(({ path }) => [path, undefined])), mayAppear);
   const name = nameStepJob(context.pipelineName, step);
   const options = { set, range, enough, folder, inputOverrides, inventory: context.inventory, name };
   const job = loadOrReport(reader, [...at, "set"], () => loadJob(source.path, options));

@@ -7,8 +7,10 @@ import { readSource } from "../../schemas/parsesource.js";
 import { suggest } from "../../schemas/suggest.js";
 import { createInvalidFileError } from "../../schemas/violations.js";
 import { JobReader } from "../job/reader.js";
+import { sortTopologically } from "./dependencies.js";
 import { readNotifications } from "./notificationconfig.js";
-import type { Pipeline, PipelineStep } from "./pipeline.js";
+import type { Pipeline, PipelineStep, StepAction } from "./pipeline.js";
+import { listPublishedFolders } from "./publishedfolders.js";
 import { readSchedule, readScheduleConfig } from "./scheduleconfig.js";
 import { readAction } from "./stepaction.js";
 import { checkAcyclic, readDrafts, resolveOutputs } from "./stepdrafts.js";
@@ -37,15 +39,19 @@ export function loadPipeline(file: string, options: PipelineLoadOptions = {}): P
   const drafts = readDrafts(reader);
   checkAcyclic(reader, drafts);
   const settings = groupSettingsByStep(options.set ?? {}, [...drafts.keys()]);
+  const dependencies = new Map([...drafts].map(([step, { needs }]) => [step, needs]));
+  const actions = new Map<string, StepAction>();
+  for (const step of sortTopologically(dependencies)) {
+    const { inputs, each } = drafts.get(step)!;
+    const publishedFolders = listPublishedFolders(step, dependencies, actions);
+    const set = settings.get(step) ?? {};
+    const { inventory } = options;
+    const action = readAction(reader, step, { pipelineName: name, inputs, each, publishedFolders, set, inventory });
+    if (action !== undefined) actions.set(step, action);
+  }
   const steps = [...drafts].flatMap(([step, { needs, inputs, each }]): PipelineStep[] => {
     const at = ["steps", step];
-    const action = readAction(reader, step, {
-      pipelineName: name,
-      inputs,
-      each,
-      set: settings.get(step) ?? {},
-      inventory: options.inventory,
-    });
+    const action = actions.get(step);
     const when = reader.text([...at, "when"]) === "changed" ? "changed" : "always";
     return action === undefined
       ? []

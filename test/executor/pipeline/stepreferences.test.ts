@@ -1,6 +1,8 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { loadPipeline } from "../../../executor/pipeline/loadpipeline.js";
+import { InvalidFileError } from "../../../schemas/errors.js";
 import { TestFolder } from "../../cli/startmuster.js";
 
 const shop = new TestFolder();
@@ -61,4 +63,35 @@ t.test("a file beside the pipeline comes before an output, unless a command decl
   t.equal(source("{command: [w], outputs: [jobs.yaml]}"), "output");
   t.equal(source("{command: [w], outputs: [jobs.yaml]}", "./both/jobs.yaml"), "file");
   t.equal(source("{command: [w], outputs: [other.yaml]}", "both/other.yaml"), "output");
+});
+
+t.test("an input may be missing where the job of a step that is needed publishes results", async (t) => {
+  shop.write("late/make.yaml", "kind: matrix\nmatrix: {n: [0, 2]}\ncommand: [x]\noutputs: [r]\nresults: data\n");
+  shop.write("late/plain.yaml", "kind: matrix\nmatrix: {n: [0, 2]}\ncommand: [x]\noutputs: [r]\n");
+  const load = (needs: string, input: string, made = "make.yaml") => {
+    shop.write("late/use.yaml", `kind: tasks\ntasks: [{id: a, command: [y]}]\ninputs: [${input}]\n`);
+    const steps = [
+      `use: {job: use.yaml, needs: [${needs}]}`,
+      "wait: {command: [w], needs: [make]}",
+      `make: {job: ${made}}`,
+    ];
+    const prepare = "prepare: {command: [w], outputs: [jobs.json]}";
+    try {
+      loadPipeline(shop.write("late/p.yaml", `steps:\n${[...steps, prepare].map((step) => `  ${step}\n`).join("")}`));
+      return "loaded";
+    } catch (error) {
+      if (!(error instanceof InvalidFileError)) throw error;
+      return error.problems.map(({ line, message }) => `${line}: ${message}`).join();
+    }
+  };
+  t.equal(load("make", "data/n=0/r"), "loaded");
+  t.equal(load("wait", "data/"), "loaded", "an indirect dependency");
+  t.equal(load("", "data/n=0/r"), '3: inputs[0]: "data/n=0/r" does not exist');
+  t.equal(load("prepare", "data/n=0/r"), '3: inputs[0]: "data/n=0/r" does not exist');
+  t.equal(load("make", "dat/n=0/r"), '3: inputs[0]: "dat/n=0/r" does not exist');
+  t.equal(load("make", "n=0/r", "plain.yaml"), '3: inputs[0]: "n=0/r" does not exist');
+  t.equal(load("make", "n=0/r", "prepare/jobs.json"), "loaded", "a job that a step makes may publish in its folder");
+  shop.write("late/data/n=0/r", "");
+  t.equal(load("make", "data/n=0/r"), "loaded");
+  rmSync(join(shop.folder, "late/data"), { recursive: true });
 });
