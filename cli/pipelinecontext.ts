@@ -31,7 +31,15 @@ export function createPipelineContext(
   options: RunCommandOptions,
   stop: AbortSignal,
 ): PipelineContext {
-  return { pipeline, path, inventory, nodes, stop, adopt: options.adopt === true };
+  return {
+    pipeline,
+    path,
+    inventory,
+    nodes,
+    stop,
+    adopt: options.adopt === true,
+    overwrite: options.overwrite === true,
+  };
 }
 
 /** Returns what steps need of playbooks. With `--provision` it also provisions nodes that have drifted. */

@@ -34,6 +34,11 @@ import { handleStopSignals } from "./signals.js";
 export async function runPipelineFile(file: string, options: RunCommandOptions, writers: Writers): Promise<number> {
   if (options.range !== undefined)
     throw new UsageError("--range is for jobs", "In a pipeline a step has its own `range`.");
+  if (options.results !== undefined)
+    throw new UsageError(
+      "--results is for jobs",
+      "In a pipeline, write `set: {results: DIR}` in a step, or `results` in its job.",
+    );
   const loaded = await loadEverything(file, options).catch(async (error) => {
     for (const line of options.plan ? [] : await notifyRejectedFile(file, error)) writers.err(line);
     throw error;

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { matchesAnyPattern } from "../../fleet/selectnodes.js";
 import type { Job } from "../job/job.js";
+import { loadForRun } from "../run/record/ownresults.js";
 import { ratesFilePath } from "../run/record/ratesfile.js";
 import type { RunSummary } from "../run/record/runsummary.js";
 import { runJob } from "../run/run.js";
@@ -53,7 +54,10 @@ async function prepareJob(
   observer: PipelineObserver,
 ): Promise<PreparedStep> {
   const folder = join(context.path, step.name);
-  const job = loadStepJob(context, step, action);
+  const job = await loadForRun(
+    (ownResults) => loadStepJob(context, step, action, ownResults),
+    () => folder,
+  );
   if (job === undefined)
     return { fingerprint: new StepFingerprint({ jobs: [] }), execute: async () => completeWithoutJobs(folder) };
   // All others have been checked before the pipeline began.

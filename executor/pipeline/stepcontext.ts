@@ -19,6 +19,8 @@ export interface PipelineContext {
   readonly stop: AbortSignal;
   /** As in RunOptions. */
   readonly adopt: boolean;
+  /** Whether jobs may replace files in their folders of results. */
+  readonly overwrite: boolean;
 }
 
 /** The result of a step. `exit` is the exit status that the same work would have had as a command of its own. */

@@ -9,22 +9,25 @@ import { readMadeFile } from "./madefile.js";
 import { type JobAction, nameStepJob, type PipelineStep } from "./pipeline.js";
 import type { PipelineContext } from "./stepcontext.js";
 
+type StepJobContext = Pick<PipelineContext, "pipeline" | "path" | "inventory"> & { overwrite?: boolean };
+
 /**
  * Loads the job of a step that is ready to run: its inputs, and the file of a job that another step makes, exist. Returns undefined
  * where that step has made a jobs file without jobs. Throws INVALID_FILE (65) with every problem, and NO_RESULTS (65) for an output that
- * is not there.
+ * is not there. `ownResults`: see JobOptions.
  */
 export function loadStepJob(
-  context: Pick<PipelineContext, "pipeline" | "path" | "inventory">,
+  context: StepJobContext,
   step: PipelineStep,
   action: JobAction,
+  ownResults: ReadonlySet<string> = new Set(),
 ): Job | undefined {
   const { source } = action;
-  if (source.kind === "file") return loadFile(context, step, action, source.path).job;
+  if (source.kind === "file") return loadFile(context, step, action, source.path, ownResults).job;
   return readMadeFile(source.step, () => {
     const file = locateFile(context, source);
     if (hasNoJobs(file)) return undefined;
-    const { job, inputOverrides } = loadFile(context, step, action, file);
+    const { job, inputOverrides } = loadFile(context, step, action, file, ownResults);
     // Any other job has been checked before the pipeline began.
     rejectUnusedInputs(step, action, inputOverrides);
     return job;
@@ -32,16 +35,18 @@ export function loadStepJob(
 }
 
 function loadFile(
-  context: Pick<PipelineContext, "pipeline" | "path" | "inventory">,
+  context: StepJobContext,
   step: PipelineStep,
   action: JobAction,
   file: string,
+  ownResults: ReadonlySet<string>,
 ): { job: Job; inputOverrides: InputOverrides } {
   const { set, range, enough, folder } = action;
   const inputs = locateInputs(context, step);
   const inputOverrides = new InputOverrides(new Map(inputs.map(({ path, parts }) => [path, parts])));
   const name = nameStepJob(context.pipeline.name, step.name);
-  const options = { set, range, enough, folder, inputOverrides, inventory: context.inventory, name };
+  const { inventory, overwrite } = context;
+  const options = { set, range, enough, folder, inputOverrides, inventory, name, overwrite, ownResults };
   return { job: reportUsageErrors(step, action, () => loadJob(file, options)), inputOverrides };
 }
 
