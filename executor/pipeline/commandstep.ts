@@ -17,8 +17,10 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { killGroup } from "../../fleet/killgroup.js";
 import { renderTemplate } from "../job/template.js";
+import { failpoint } from "../run/failpoint.js";
 import { tryLockFile } from "../run/record/filelock.js";
 import type { LocatedInput } from "./locateinputs.js";
+import { findLockHolders } from "./lockholders.js";
 import type { StepAction } from "./pipeline.js";
 
 type CommandAction = Extract<StepAction, { kind: "command" }>;
@@ -112,6 +114,7 @@ async function spawnAndWait(
   let endedBy: "timeout" | "stop" | undefined;
   try {
     const child = spawn(program, args, { cwd, detached: true, stdio: ["ignore", out, err, lock] });
+    failpoint("command-spawned");
     recordProcess(lock, child.pid);
     const failure = new Promise<string | undefined>((resolve) => {
       child.on("error", (error: NodeJS.ErrnoException) =>
@@ -151,6 +154,8 @@ async function lockAfterEarlierAttempt(lock: number, stop: AbortSignal): Promise
     const bytes = Buffer.alloc(100);
     const [pid, start] = bytes.toString("utf8", 0, readSync(lock, bytes, 0, 100, 0)).split(" ");
     if (start !== undefined && start === readStartTime(Number(pid))) killGroup(Number(pid), signal);
+    // The coordinator was killed before it could record the process, or only children of the recorded one are left.
+    else for (const group of findLockHolders(lock)) killGroup(group, signal);
     await sleep(500);
   }
   return true;

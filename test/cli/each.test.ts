@@ -232,21 +232,25 @@ t.test(
   },
 );
 
-t.test("the commands of all repetitions are ended by muster cancel", async (t) => {
-  const file = shop.write("cancel/p.yaml", {
-    steps: { some: { command: ["sh", "-c", "echo $$ > pid-{each}; sleep 600"], each: ["a", "b"] } },
-  });
-  const started = startMuster(["run", file, "-i", "local"]);
-  const end = waitForExit(started);
-  const pids = () =>
-    ["a", "b"].map((name) =>
-      Number(existsSync(join(shop.folder, `cancel/pid-${name}`)) ? shop.read(`cancel/pid-${name}`) : ""),
-    );
-  await waitUntil("both run", () => pids().every((pid) => pid > 0));
-  started.kill("SIGKILL");
-  await end;
-  t.ok(pids().every((pid) => existsSync(`/proc/${pid}`)));
-  const cancelled = await runMuster(["cancel", "p"], { cwd: join(shop.folder, "cancel") });
-  t.equal(cancelled.code, 0, cancelled.err);
-  await waitUntil("both are ended", () => pids().every((pid) => !existsSync(`/proc/${pid}`)));
-});
+t.test(
+  "muster cancel ends the commands of all repetitions, and one that was not recorded when it was killed",
+  async (t) => {
+    const file = shop.write("cancel/p.yaml", {
+      steps: {
+        some: {
+          command: ["sh", "-c", "echo $$ > pid-{each}.new; mv pid-{each}.new pid-{each}; sleep 600"],
+          each: ["a", "b"],
+        },
+      },
+    });
+    const killed = await runMuster(["run", file, "-i", "local"], { env: { MUSTER_KILL_AT: "command-spawned:2" } });
+    t.equal(killed.code, null, "it was killed");
+    const folder = join(shop.folder, "cancel");
+    await waitUntil("both run", () => ["a", "b"].every((name) => existsSync(join(folder, `pid-${name}`))));
+    const pids = ["a", "b"].map((name) => Number(shop.read(`cancel/pid-${name}`)));
+    t.ok(pids.every((pid) => existsSync(`/proc/${pid}`)));
+    const cancelled = await runMuster(["cancel", "p"], { cwd: folder });
+    t.equal(cancelled.code, 0, cancelled.err);
+    await waitUntil("both are ended", () => pids.every((pid) => !existsSync(`/proc/${pid}`)));
+  },
+);
