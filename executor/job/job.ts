@@ -163,6 +163,8 @@ export interface Job {
   readonly tty?: boolean;
   readonly aggregate?: Readonly<{ from: string; as: "array" | "lines" | "concat"; to: string }>;
   readonly collect: "files" | "lines";
+  /** Whether NaN, Infinity and -Infinity in JSON outputs are read as null where outputs are combined. */
+  readonly nanAsNull?: boolean;
   /** The folder, absolute, that results are published in; undefined = the run directory. `overwrite`: files there may be replaced. */
   readonly results?: Readonly<{ folder: string; overwrite: boolean }>;
   /** The files that are joined from those of all chunks, as their specs have them; undefined = none. */

@@ -8,6 +8,7 @@ import type { RunCounters } from "../record/counters.js";
 import type { RecheckDifference } from "../record/journalentry.js";
 import type { RunDirectory } from "../record/rundir.js";
 import { Committer } from "./committer.js";
+import { NAN_ADVICE } from "./jsontext.js";
 import type { VerifiedOutput } from "./publish.js";
 import { deletePulled } from "./pulloutputs.js";
 import type { Rechecks } from "./rechecks.js";
@@ -96,8 +97,12 @@ export class Collector {
     const { rechecks, counters, emit } = this.options;
     if (source === undefined) return emit({ type: "interrupted", attempt, done });
     try {
-      const { outputs, json } = await this.fetcher.fetchOutputs(attempt, done, source);
+      const { outputs, json, warning } = await this.fetcher.fetchOutputs(attempt, done, source);
       counters.countLogs(done);
+      if (warning !== undefined)
+        counters.noteNotANumber(
+          `chunk ${attempt.chunk.id}: ${warning}, so results.ndjson has null for it. ${NAN_ADVICE}`,
+        );
       if (attempt.chunk.firstResult !== undefined) return await this.compare(attempt, outputs);
       const result = { attempt, seconds: done.seconds, outputs, fingerprint, json };
       if (this.committer.add(result)) return rechecks.recordFirst(result);

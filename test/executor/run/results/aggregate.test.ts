@@ -138,3 +138,12 @@ t.test("an existing aggregate is replaced only by a complete one; a missing outp
     code: "ENOENT",
   });
 });
+
+t.test("array: empty outputs give nothing, and NaN is refused with its place, or read as null", async (t) => {
+  t.equal(await ofFiles(t, "array", ["", "1", " \n", "[2]"]), "[\n1,\n2\n]\n");
+  await t.rejects(ofFiles(t, "array", ["1", '{"a": "NaN",\n "b": [1, NaN]}']), {
+    code: "NOT_JSON",
+    message: /1-2\/out\/r\.json:2:11: NaN is not JSON$/,
+    next: /nan_as_null: true/,
+  });
+});
