@@ -102,6 +102,8 @@ async function loadJobFile(file: string, options: RunCommandOptions): Promise<Lo
     return job;
   };
   const job = await loadForRun(load, (one) => resolveRunPath(one, outOf(options), options.fresh === true));
+  if (options.overwrite && job.results === undefined)
+    throw new UsageError("--overwrite needs a folder of results", "Add --results DIR.");
   return { kind: "job", inventory, nodes, job };
 }
 

@@ -116,12 +116,19 @@ function formatDisabledSlots({ takenOut }: NodeSummary): string[] {
   });
 }
 
+/** Returns whether what is done is enough, for a job that says how much is. */
+function formatEnough({ enough, units }: RunSummary): string {
+  if (enough === undefined) return "";
+  const share = `${units.done} of ${units.total} units, ${enough.required} required`;
+  return enough.reached ? `, which is enough (${share})` : `, which is not enough (${share})`;
+}
+
 function formatState(summary: RunSummary): string {
   switch (summary.state) {
     case "complete":
       return "complete";
     case "partial":
-      return "partly done";
+      return `partly done${formatEnough(summary)}`;
     case "interrupted":
       return "interrupted; run the same command again to resume";
     case "cancelled":

@@ -148,7 +148,7 @@ function readAggregate(reader: JobReader): Job["aggregate"] {
 }
 
 /** Returns why `name` cannot be the aggregate's file in the run directory; undefined = it can. */
-function findAggregateFault(name: string): string | undefined {
+export function findAggregateFault(name: string): string | undefined {
   if (RESERVED_NAMES.includes(name)) return "is a file name that muster uses";
   if (name.includes("/")) return "must be a plain file name, without folders";
   if (!/^[A-Za-z0-9_][A-Za-z0-9._+=,@ -]*$/.test(name) || name.length > 200) return "is not a safe file name";

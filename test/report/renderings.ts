@@ -12,12 +12,8 @@ import { renderHistoryPage } from "../../report/historypage.js";
 import { formatHistory } from "../../report/historytext.js";
 import { formatLeftovers, formatNodeNames } from "../../report/leftovertext.js";
 import { formatNodeLine, formatNodesTable, formatUnusableNodes } from "../../report/nodestable.js";
-import {
-  formatPipelineFailure,
-  formatPipelinePlan,
-  formatPipelineSummary,
-  formatStep,
-} from "../../report/pipelinetext.js";
+import { formatPipelinePlan } from "../../report/pipelineplantext.js";
+import { formatPipelineFailure, formatPipelineSummary, formatStep } from "../../report/pipelinetext.js";
 import { formatPlan } from "../../report/plantext.js";
 import { PlainProgress } from "../../report/progressplain.js";
 import { formatMemoryWait, formatProgress, formatTotalProgress } from "../../report/progresstext.js";

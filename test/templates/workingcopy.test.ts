@@ -103,8 +103,8 @@ t.test("programs start in the folder that is named, and find modules where PYTHO
   const copy = join(folder.root, "w/0");
   const expected = `m\n${copy}/jobs/deep ${copy}/src:${copy}/:/own\n`;
   t.equal(decodeInline((await attachment.waitForDone("python")).stdout), expected);
-  const done = await attachment.run("output", "cat ../conf > r.txt", { ...spec, outputs: ["r.txt"] });
-  t.match(done, { exit: 0, missing: [], outputs: [{ path: "r.txt", size: 1 }] });
+  const done = await attachment.run("output", "cat ../conf > r.txt", { ...spec, outputs: ["jobs/deep/r.txt"] });
+  t.match(done, { exit: 0, missing: [], outputs: [{ path: "jobs/deep/r.txt", size: 1 }] });
 });
 
 t.test("declared outputs are not there when an attempt starts, though the project has them", async (t) => {

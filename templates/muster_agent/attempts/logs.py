@@ -77,7 +77,8 @@ class Logs:
     def cut(self, attempt: Attempt) -> None:
         """Cuts long logs. What a program prints at that very moment may be lost, so this is best done once it has ended."""
         try:
-            if attempt.program.stdout_limit is None or attempt.phase != "running":
+            is_output = attempt.stdout_sha256 is not None or (attempt.phase == "running" and attempt.program.stdout_limit is not None)
+            if not is_output:
                 attempt.cut["stdout"] += cut_log(attempt.out, self.settings.max_log_bytes)
             attempt.cut["stderr"] += cut_log(attempt.err, self.settings.max_log_bytes)
         except OSError as error:

@@ -8,7 +8,7 @@ from ..wire import clip
 from ..workspace.content_store import hash_file
 from .found_outputs import OutputFault, describe_found, take_found
 from .logs import close_logs
-from .outputs import collect_outputs, describe_large, take_outputs
+from .outputs import MAX_INLINE_HASH_BYTES, collect_outputs, describe_large, take_outputs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,15 +50,19 @@ class Reporter:
                 self.finish(attempt, describe_error(error, "an output cannot be collected"))
                 continue
             stdout = attempt.out if attempt.program.stdout_limit is not None and attempt.has_succeeded() else None
+            if stdout is not None and os.fstat(stdout).st_size <= MAX_INLINE_HASH_BYTES:
+                attempt.stdout_sha256, stdout = hash_file(stdout)[1], None
             if large or attempt.found or stdout is not None:
                 self.hash_in_thread(attempt, large, stdout)
             else:
                 self.finish(attempt)
 
     def hash_in_thread(self, attempt: Attempt, large: list[tuple[str, int]], stdout: int | None) -> None:
+        folder = os.path.join(self.copies.root, attempt.folder)
+
         def hash_outputs() -> Any:
             described = [describe_large(path, fd) for path, fd in large]
-            described += describe_found(attempt.folder, attempt.found, self.settings.max_data_bytes)
+            described += describe_found(folder, attempt.found, self.settings.max_data_bytes)
             return described, None if stdout is None else hash_file(stdout)[1]
 
         def add_outputs(result: Any) -> None:
@@ -67,7 +71,7 @@ class Reporter:
             if isinstance(result, OSError):
                 return self.finish(attempt, describe_error(result, "an output could not be read"))
             attempt.outputs += result[0]
-            attempt.stdout_sha256 = result[1]
+            attempt.stdout_sha256 = attempt.stdout_sha256 or result[1]
             self.finish(attempt)
 
         self.worker.submit(hash_outputs, add_outputs)
@@ -77,8 +81,7 @@ class Reporter:
             attempt.terminal.finish()
             error = error or attempt.terminal.error
         message = attempt.result_message(error or attempt.error)
-        if attempt.stdout_sha256 is None:
-            self.logs.cut(attempt)
+        self.logs.cut(attempt)
         try:
             self.logs.add_to(message, attempt)
         except OSError as log_error:

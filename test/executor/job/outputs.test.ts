@@ -104,8 +104,3 @@ t.test("reports outputs that cannot be, with their positions", async (t) => {
     );
   }
 });
-
-t.test("--overwrite needs a folder of results", async (t) => {
-  const { read } = load(t, `${RANGE}outputs: [a]\n`, { overwrite: true });
-  t.throws(read, { code: "USAGE", message: "--overwrite needs a folder of results" });
-});
