@@ -61,6 +61,8 @@ t.test("sed edits copies; sources are replaced only with --overwrite", { skip },
     t.equal(shop.read(`spelling/texts/${name}.txt`), `The colour of ${name}.\n`);
     t.equal(shop.read(`spelling/texts/${name}.txt.new`), `The color of ${name}.\n`);
   }
+  const complete = await runMuster(["run", job, "-i", inventory, "--overwrite"]);
+  t.match(complete.err, /--overwrite changes nothing in a complete run; add --fresh to run it again/);
   const over = await runMuster(["run", job, "-i", inventory, "--out", join(shop.folder, "again"), "--overwrite"]);
   t.equal(over.code, 0, over.err);
   for (const name of ["a", "b"]) t.equal(shop.read(`spelling/texts/${name}.txt`), `The color of ${name}.\n`);

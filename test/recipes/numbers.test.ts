@@ -12,6 +12,7 @@ t.test(
     const job = shop.write("primes/primes.yaml", readRecipe("primes.yaml"));
     const ran = await runMuster(["run", job, "-i", inventory]);
     t.equal(ran.code, 0, ran.err);
+    t.match(ran.out, /^results: .*runs\/primes\/results\/, .*results\.ndjson, .*counts\.txt$/m);
     const counts = shop.read("primes/runs/primes/counts.txt").trimEnd().split("\n").map(Number);
     t.equal(counts.length, shop.results("primes/runs/primes").length, "one count for each chunk");
     t.ok(counts.length > 1);
