@@ -230,8 +230,7 @@ export class Coordinator {
     this.event({ type: "committed", attempt: attempt.id });
   }
 
-  private handleInterruptedCollection(event: Extract<CollectorEvent, { type: "interrupted" }>): void {
-    const { attempt, done, lost } = event;
+  private handleInterruptedCollection({ attempt, done, lost }: Extract<CollectorEvent, { type: "interrupted" }>): void {
     const worker = this.workersByName.get(attempt.node)!;
     this.event({ type: "collectFailed", attempt: attempt.id });
     if (lost === undefined) return;
