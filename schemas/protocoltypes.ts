@@ -345,7 +345,7 @@ export interface DoneMessage {
   readonly missing: string[];
   readonly stdout: LogReport;
   readonly stderr: LogReport;
-  /** The last lines of stderr. */
+  /** The last lines of stderr; of stdout if a failed attempt printed only there. */
   readonly tail: string;
   /** Why it could not run, or why its result is incomplete. */
   readonly error?: string;

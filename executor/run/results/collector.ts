@@ -22,7 +22,7 @@ export type CollectorEvent =
   | { type: "dropped"; attempt: Attempt }
   /** The result of a recheck was compared with the first one, and discarded. */
   | { type: "rechecked"; attempt: Attempt; difference: RecheckDifference | undefined }
-  | { type: "failed"; attempt: Attempt; failure: Failure }
+  | { type: "failed" | "refused"; attempt: Attempt; failure: Failure }
   /** The node could not be reached. It keeps the attempt's files, and its agent reports the attempt again. */
   | { type: "interrupted"; attempt: Attempt; done: DoneMessage; lost?: { source: ResultSource; error: MusterError } }
   /** The logs of a failed attempt could not be collected; its `failed` event follows. */
@@ -62,7 +62,7 @@ export class Collector {
     const onCommitted = (attempts: Attempt[]) => emit({ type: "committed", attempts });
     const onDiskError = (error: unknown) => emit({ type: "diskFailed", error });
     const onRefused = (attempt: Attempt, reason: string) =>
-      emit({ type: "failed", attempt, failure: createFailure(attempt, reason) });
+      emit({ type: "refused", attempt, failure: createFailure(attempt, reason) });
     this.committer = new Committer({ job, directory, onCommitted, onRefused, onDiskError, inFlightCount });
   }
 
