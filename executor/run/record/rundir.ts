@@ -67,7 +67,7 @@ export interface RunDirectoryOptions {
 export async function openRunDirectory(path: string, options: RunDirectoryOptions): Promise<RunDirectory> {
   let lock: LockedJournal | undefined;
   if (!existsSync(path))
-    rejectForeignFiles(options.job, locateResults(path, "", options.job, new RunReplay()), new RunReplay());
+    await rejectForeignFiles(options.job, locateResults(path, "", options.job, new RunReplay()), new RunReplay());
   try {
     const { file, envFile } = options.job;
     lock = acquireRunLock(path, intersectModes([file, ...(envFile === undefined ? [] : [envFile])]));
@@ -93,7 +93,7 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
   const isComplete = replay.isComplete && replay.committedUnits.size() === job.units;
   if (!isComplete) await removeUnjournaledResults(path, job, replay, results);
   if (!isNew) rejectDamaged(path, await checkForDamage(path, job, replay.committedUnits, results));
-  if (!isComplete) rejectForeignFiles(job, results, replay);
+  if (!isComplete) await rejectForeignFiles(job, results, replay);
   const session = replay.nextSession;
   const nonce = randomBytes(8).toString("hex");
   if (!isComplete) journal.add(createOpenEntry(session, nonce));

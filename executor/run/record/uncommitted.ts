@@ -2,8 +2,7 @@ import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Job } from "../../job/job.js";
 import { listResultPaths } from "../../job/resultpath.js";
-import { kindOfEntry } from "./entrykind.js";
-import { hashFile } from "./filehashes.js";
+import { isFileWithHash } from "./filehashes.js";
 import type { RunReplay } from "./replay.js";
 import type { ResultsFolder } from "./resultsfolder.js";
 
@@ -26,7 +25,7 @@ async function removePending(
 ): Promise<void> {
   for (const [target, sha256] of files) {
     const file = join(path, target);
-    if (kindOfEntry(file) !== "file" || (await hashFile(file)).sha256 !== sha256) continue;
+    if (!(await isFileWithHash(file, new Set([sha256])))) continue;
     rmSync(file);
     removeEmptyFolders(path, dirname(file));
   }
