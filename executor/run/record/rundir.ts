@@ -91,7 +91,7 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
   const results = locateResults(path, replay.ids.at(-1)!, job, replay);
   for (const folder of [results.path, join(path, "logs")]) mkdirSync(folder, { recursive: true });
   const isComplete = replay.isComplete && replay.committedUnits.size() === job.units;
-  if (!isComplete) await removeUnjournaledResults(path, job, replay, results);
+  if (!isComplete) await removeUnjournaledResults(path, journal, job, replay, results);
   if (!isNew) rejectDamaged(path, await checkForDamage(path, job, replay.committedUnits, results));
   if (!isComplete) await rejectForeignFiles(job, results, replay);
   const session = replay.nextSession;
@@ -169,12 +169,17 @@ function identifyRun(path: string, journal: Journal, replay: RunReplay, options:
 /** Removes results that an earlier coordinator wrote but did not journal. Rejects with RESULTS_DAMAGED (65). */
 async function removeUnjournaledResults(
   path: string,
+  journal: Journal,
   job: Job,
   replay: RunReplay,
   results: ResultsFolder,
 ): Promise<void> {
   await recoverResults(join(path, "results.ndjson"), replay, job);
-  if (replay.header !== undefined) await removeUncommitted(results, replay, job);
+  if (replay.header === undefined) return;
+  await removeUncommitted(results, replay, job);
+  // From now on another chunk may have these names, perhaps with the same content.
+  for (const [chunk, files] of replay.pendingPublications)
+    if (files.length > 0) journal.add({ e: "publishing", chunk, files: [] });
 }
 
 function createOpenEntry(session: number, nonce: string): JournalEntry {
