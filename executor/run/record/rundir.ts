@@ -8,6 +8,7 @@ import { SignedAttemptIds } from "../agent/signedids.js";
 import { checkForDamage, type ResultsCheck } from "./damage.js";
 import { explainDiskError } from "./diskerror.js";
 import { fsyncPath } from "./durablewrites.js";
+import { finishReplacing, listEditedInputs } from "./editedinputs.js";
 import { type FileContent, hashInputs } from "./filehashes.js";
 import { copyFileWithMode, intersectModes } from "./filemode.js";
 import { rejectForeignFiles } from "./foreignfiles.js";
@@ -84,7 +85,12 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
   const isNew = replay.header === undefined;
   const snapshot = await openProject(path, job, replay);
   const inputs = hashInputs(job, options.contents, (name) => snapshot?.has(name) === true);
-  if (replay.header !== undefined) rejectOtherRun(path, findIdentityChanges(replay.header, job, inputs));
+  const located = locateResults(path, replay.ids.at(-1) ?? "", job, replay);
+  if (replay.header !== undefined) {
+    if (replay.hasReplacedSources)
+      for (const file of listEditedInputs(job, located)) inputs[file.path] = replay.header.inputs[file.path] ?? "";
+    rejectOtherRun(path, findIdentityChanges(replay.header, job, inputs));
+  }
   const began = performance.now();
   const key = openRunKey(path);
   identifyRun(path, journal, replay, { ...options, inputs, snapshot });
@@ -92,6 +98,7 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
   for (const folder of [results.path, join(path, "logs")]) mkdirSync(folder, { recursive: true });
   const isComplete = replay.isComplete && replay.committedUnits.size() === job.units;
   if (!isComplete) await removeUnjournaledResults(path, journal, job, replay, results);
+  if (replay.hasReplacedSources) finishReplacing(job, results);
   if (!isNew) rejectDamaged(path, await checkForDamage(path, job, replay.committedUnits, results));
   if (!isComplete) await rejectForeignFiles(job, results, replay);
   const session = replay.nextSession;
