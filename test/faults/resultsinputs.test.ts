@@ -122,7 +122,10 @@ t.test(
     t.equal(existsSync(join(shop.folder, "option/runs/job/results")), false);
     const other = await runMuster([...words(file), "--results", join(shop.folder, "third")]);
     t.equal(other.code, 65, other.out);
-    t.match(other.err, /a run of another job or of other inputs/);
+    t.match(
+      other.err,
+      `third/deep/r0 is missing\n    The run began with its results in ${target}: continue it with --results`,
+    );
     t.equal(existsSync(join(shop.folder, "third")), false);
     await checkNodes(t, nodes);
   },

@@ -95,12 +95,17 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
   const key = openRunKey(path);
   identifyRun(path, journal, replay, { ...options, inputs, snapshot });
   const results = locateResults(path, replay.ids.at(-1)!, job, replay);
-  for (const folder of [results.path, join(path, "logs")]) mkdirSync(folder, { recursive: true });
   const isComplete = replay.isComplete && replay.committedUnits.size() === job.units;
   if (!isComplete) await removeUnjournaledResults(path, journal, job, replay, results);
   if (replay.hasReplacedSources) finishReplacing(job, results);
-  if (!isNew) rejectDamaged(path, await checkForDamage(path, job, replay.committedUnits, results));
+  if (!isNew)
+    rejectDamaged(
+      path,
+      await checkForDamage(path, job, replay.committedUnits, results),
+      findFormerResults(replay, results),
+    );
   if (!isComplete) await rejectForeignFiles(job, results, replay);
+  for (const folder of [results.path, join(path, "logs")]) mkdirSync(folder, { recursive: true });
   const session = replay.nextSession;
   const nonce = randomBytes(8).toString("hex");
   if (!isComplete) journal.add(createOpenEntry(session, nonce));
@@ -204,10 +209,18 @@ function hashSpec(job: Job, inputs: Record<string, string>, snapshot: ProjectSna
   return createHash("sha256").update(text).digest("hex");
 }
 
-function rejectDamaged(path: string, results: ResultsCheck): void {
+/** Returns what to add to a command that publishes results elsewhere than the run began to; undefined = it does not. */
+function findFormerResults({ header }: RunReplay, { path, isShared }: ResultsFolder): string | undefined {
+  if (header === undefined || header.results === (isShared ? path : undefined)) return undefined;
+  return header.results === undefined
+    ? "The run began with its results in the run directory: continue it without --results and `results`."
+    : `The run began with its results in ${header.results}: continue it with --results ${header.results}.`;
+}
+
+function rejectDamaged(path: string, results: ResultsCheck, formerResults: string | undefined): void {
   if (results.ok) return;
   throw new MusterError("RESULTS_DAMAGED", `${path}: ${results.damage}`, {
-    next: "Restore what was there, or start a new run beside this one with --fresh.",
+    next: formerResults ?? "Restore what was there, or start a new run beside this one with --fresh.",
   });
 }
 
