@@ -46,11 +46,20 @@ export async function writePartials(batch: readonly Publication[], partial: stri
     const temporary = join(partial, `publish-${index}`);
     const fd = openSync(temporary, "w", 0o644);
     descriptors.push(fd);
-    writeAll(fd, output.content.bytes);
+    writeNamed(fd, temporary, output.content.bytes);
     return temporary;
   });
   await syncAll(descriptors);
   return written;
+}
+
+/** Errors of write(2) do not name the file, and without a name they would be taken for those of the run directory. */
+function writeNamed(fd: number, path: string, bytes: Buffer): void {
+  try {
+    writeAll(fd, bytes);
+  } catch (error) {
+    throw Object.assign(error as NodeJS.ErrnoException, { path });
+  }
 }
 
 /** Resolves when the names in these folders are on disk. */
