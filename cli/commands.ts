@@ -27,7 +27,10 @@ function addRun(muster: Command, setResult: SetResult): void {
     )
     .option("--out <dir>", "the run directory (default: runs/NAME beside the job file)")
     .option("--results <dir>", "publish results there instead of in the run directory")
-    .option("--overwrite", "with a folder of results: replace files that the run did not publish")
+    .option(
+      "--overwrite",
+      "with a folder of results: replace files that the run did not publish (pipeline: in all steps)",
+    )
     .option("--fresh", "start a new run beside an earlier one, which stays as it is")
     .option("--adopt", "stop what another copy of the run directory runs on the nodes, and continue here")
     .option("--provision", "provision nodes that have drifted from the job's playbooks")

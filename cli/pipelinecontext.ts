@@ -10,6 +10,7 @@ import { PlainProgress, silentProgress } from "../report/progressplain.js";
 import { buildPipelineMetrics } from "../report/prometheus.js";
 import type { Writers } from "../report/writers.js";
 import { createAdmissionCheck, formatLockWait } from "./admissioncheck.js";
+import { checkProfileLimits } from "./checkprofilelimits.js";
 import { writeRunMetrics } from "./metricsfile.js";
 import { notifyFinished } from "./notifications.js";
 import type { RunCommandOptions } from "./options.js";
@@ -30,20 +31,31 @@ export function createPipelineContext(
   options: RunCommandOptions,
   stop: AbortSignal,
 ): PipelineContext {
-  return { pipeline, path, inventory, nodes, stop, adopt: options.adopt === true };
+  return {
+    pipeline,
+    path,
+    inventory,
+    nodes,
+    stop,
+    adopt: options.adopt === true,
+    overwrite: options.overwrite === true,
+  };
 }
 
 /** Returns what steps need of playbooks. With `--provision` it also provisions nodes that have drifted. */
 export function createPlaybookRunner(
-  inventory: Inventory,
+  { inventory, nodes }: LoadedPipeline,
   options: RunCommandOptions,
   print: (line: string) => void,
 ): PlaybookRunner {
   const onWait = (node: string) => print(formatLockWait(node));
   return {
+    checkJob: (job, step) => {
+      for (const note of checkProfileLimits([job], nodes)) print(`[${step}] ${note}`);
+    },
     createInspection: (job) => createAdmissionCheck(job, inventory, options.provision === true, onWait),
-    run: (kind, names, nodes, step) =>
-      runPlaybookStep(kind, names, nodes, inventory, (line) => print(`[${step}] ${line}`)),
+    run: (kind, names, selected, step) =>
+      runPlaybookStep(kind, names, selected, inventory, (line) => print(`[${step}] ${line}`)),
   };
 }
 

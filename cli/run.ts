@@ -1,4 +1,5 @@
-import { resolve } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
 import { loadJob } from "../executor/job/loadjob.js";
 import { loadForRun } from "../executor/run/record/ownresults.js";
@@ -102,6 +103,8 @@ async function loadJobFile(file: string, options: RunCommandOptions): Promise<Lo
     return job;
   };
   const job = await loadForRun(load, (one) => resolveRunPath(one, outOf(options), options.fresh === true));
+  if (options.overwrite && job.results === undefined)
+    throw new UsageError("--overwrite needs a folder of results", "Add --results DIR.");
   return { kind: "job", inventory, nodes, job };
 }
 
@@ -125,8 +128,18 @@ function printSummary(
   writers: Writers,
 ): void {
   if (options.json) writers.out(formatJson({ ...summary, already, notes }, 2));
-  else if (!options.quiet || summary.state !== "complete")
-    writers.out(formatSummary(summary, already, job.aggregate?.to));
+  else if (!options.quiet || summary.state !== "complete") {
+    const folder = summary.results ?? findOwnResults(summary.directory);
+    writers.out(formatSummary(summary, already, { aggregate: job.aggregate?.to, folder }));
+    if (already && options.overwrite)
+      writers.err("--overwrite changes nothing in a complete run; add --fresh to run it again");
+  }
+}
+
+/** Returns the folder of results in a run directory; undefined if it holds no file. */
+function findOwnResults(directory: string): string | undefined {
+  const folder = join(directory, "results");
+  return existsSync(folder) && readdirSync(folder).length > 0 ? folder : undefined;
 }
 
 function exitStatusOfRun({ state, session }: RunSummary, signal: number | undefined): number {

@@ -29,7 +29,7 @@ export async function runFromCron(
   options: RunCommandOptions,
   writers: Writers,
 ): Promise<number> {
-  const { pipeline, selection, inventory } = loaded;
+  const { pipeline, selection } = loaded;
   const { overlap, waitSeconds } = parseOverlapOptions(pipeline, options);
   const stop = handleStopSignals({ out: () => {}, err: () => {} });
   const lock = await acquireCronLock(pipeline, selection, { overlap, waitSeconds, stop: stop.signal });
@@ -37,7 +37,7 @@ export async function runFromCron(
   try {
     lock.log(`began: ${lock.path}`);
     const context = createPipelineContext(loaded, lock.path, options, stop.signal);
-    const playbooks = createPlaybookRunner(inventory, options, () => {});
+    const playbooks = createPlaybookRunner(loaded, options, () => {});
     const { summary } = await runPipeline(context, selection, playbooks, silentPipelineObserver);
     const exit = exitStatusOfPipeline(summary, stop.code());
     lock.log(`${summary.state} after ${summary.seconds} s, exit ${exit}: ${lock.path}`);

@@ -4,18 +4,10 @@ import type { StepSelection } from "../executor/pipeline/dependencies.js";
 import { loadPipeline } from "../executor/pipeline/loadpipeline.js";
 import type { Pipeline, PipelineStep } from "../executor/pipeline/pipeline.js";
 import { runPipeline } from "../executor/pipeline/pipelinerun.js";
-import { readLearnedRates } from "../executor/run/record/ratesfile.js";
 import { resolveRunPath } from "../executor/run/record/runlock.js";
-import { planJob } from "../executor/schedule/plan/planjob.js";
-import {
-  embeddedInventory,
-  findInventory,
-  type Inventory,
-  matchesAnyPattern,
-  selectNodes,
-} from "../fleet/inventory.js";
+import { embeddedInventory, findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
 import { loadPlaybooks } from "../playbooks/engine/loadplaybooks.js";
-import { formatPipelinePlan, formatPipelineSummary } from "../report/pipelinetext.js";
+import { formatPipelineSummary } from "../report/pipelinetext.js";
 import type { Writers } from "../report/writers.js";
 import { type FilePosition, InvalidFileError, MusterError, UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
@@ -34,6 +26,7 @@ import {
   silentPipelineObserver,
   writePipelineMetrics,
 } from "./pipelinecontext.js";
+import { printPipelinePlan } from "./pipelineplan.js";
 import { runFromCron } from "./runfromcron.js";
 import { handleStopSignals } from "./signals.js";
 
@@ -41,6 +34,11 @@ import { handleStopSignals } from "./signals.js";
 export async function runPipelineFile(file: string, options: RunCommandOptions, writers: Writers): Promise<number> {
   if (options.range !== undefined)
     throw new UsageError("--range is for jobs", "In a pipeline a step has its own `range`.");
+  if (options.results !== undefined)
+    throw new UsageError(
+      "--results is for jobs",
+      "In a pipeline, write `set: {results: DIR}` in a step, or `results` in its job.",
+    );
   const loaded = await loadEverything(file, options).catch(async (error) => {
     for (const line of options.plan ? [] : await notifyRejectedFile(file, error)) writers.err(line);
     throw error;
@@ -48,7 +46,7 @@ export async function runPipelineFile(file: string, options: RunCommandOptions, 
   const { pipeline, inventory, nodes } = loaded;
   const notes = checkProfileLimits(listJobs(pipeline), nodes);
   if (!options.quiet && !options.cron) for (const note of notes) writers.err(note);
-  if (options.plan) return printPlan(loaded, notes, options, writers);
+  if (options.plan) return printPipelinePlan(loaded, notes, options, writers);
   if (options.cron) return runFromCron(loaded, options, writers);
   if (!options.quiet && !options.json) writers.err(describeInventory(inventory, options.inventory !== undefined));
   rejectCronOnlyOptions(options);
@@ -61,7 +59,7 @@ async function runNow(
   options: RunCommandOptions,
   writers: Writers,
 ): Promise<number> {
-  const { pipeline, selection, inventory } = loaded;
+  const { pipeline, selection } = loaded;
   const isSilent = options.quiet || options.json;
   const print = isSilent ? () => {} : (line: string) => writers.err(line);
   const stop = handleStopSignals(writers);
@@ -71,7 +69,7 @@ async function runNow(
     const { summary, already } = await runPipeline(
       createPipelineContext(loaded, path, options, stop.signal),
       selection,
-      createPlaybookRunner(inventory, options, print),
+      createPlaybookRunner(loaded, options, print),
       isSilent ? silentPipelineObserver : createPipelineObserver(print),
     );
     if (options.json) writers.out(formatJson({ ...summary, already, notes }, 2));
@@ -122,7 +120,7 @@ export async function loadCheckedPipeline(
 function namedPlaybooks({ action, position }: PipelineStep): { names: readonly string[]; position: FilePosition } {
   switch (action.kind) {
     case "job":
-      return { names: action.job.needs.playbooks, position };
+      return { names: action.job?.needs.playbooks ?? [], position };
     case "command":
       return { names: [], position };
     case "provision":
@@ -142,36 +140,7 @@ function parseSelection({ from, only }: RunCommandOptions, pipeline: Pipeline): 
   return { kind: from === undefined ? "only" : "from", step };
 }
 
-/** Returns the jobs of the steps. */
+/** Returns the jobs of the steps, as far as they are known before the pipeline runs. */
 export function listJobs(pipeline: Pipeline): Job[] {
-  return pipeline.steps.flatMap(({ action }) => (action.kind === "job" ? [action.job] : []));
-}
-
-function printPlan(
-  { pipeline, inventory, nodes }: LoadedPipeline,
-  notes: string[],
-  options: RunCommandOptions,
-  writers: Writers,
-): number {
-  const plans = new Map(
-    pipeline.steps.flatMap(({ name, action }) =>
-      action.kind === "job"
-        ? [
-            [
-              name,
-              planJob(action.job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, action.job.name)),
-            ] as const,
-          ]
-        : [],
-    ),
-  );
-  const steps = pipeline.steps.map(({ name, needs, action: { kind } }) => ({
-    step: name,
-    kind,
-    needs,
-    plan: plans.get(name),
-  }));
-  if (options.json) writers.out(formatJson({ pipeline: pipeline.name, steps, notes }, 2));
-  else writers.out(formatPipelinePlan(pipeline, plans));
-  return 0;
+  return pipeline.steps.flatMap(({ action }) => (action.kind === "job" ? (action.job ?? []) : []));
 }

@@ -64,7 +64,9 @@ async function validateFile(file: string, inventory: () => Inventory | undefined
         const { loadCheckedPipeline, listJobs } = await import("./runpipeline.js");
         const fleet = inventory();
         const pipeline = await loadCheckedPipeline(file, fleet);
-        const notes = checkProfileLimits(listJobs(pipeline), fleet?.nodes ?? []);
+        const { listUnknownJobs } = await import("./pipelineplan.js");
+        const limits = checkProfileLimits(listJobs(pipeline), fleet?.nodes ?? []);
+        const notes = [...limits, ...listUnknownJobs(pipeline)];
         return { file, ok: true, kind, detail: `pipeline, ${pluralize(pipeline.steps.length, "step")}`, notes };
       }
       default:

@@ -49,8 +49,23 @@ export function parseShare(value: unknown): ParsedQuantity {
   return { ok: false, message: "must be a share above 0 and up to 100%, like 1% (or 0.01)" };
 }
 
-/** Parses a value of the kind that the schema keyword `quantity` names: `duration`, `pause`, `size` or `share`. */
-export function parseQuantity(wanted: unknown, value: unknown): ParsedQuantity {
+/** A part of a whole number of units: a share as an exact fraction, or a count. */
+export type UnitPart = Readonly<{ numerator: bigint; denominator: bigint } | { count: bigint }>;
+
+/** Parses a part of a job: a share above 0 and up to 100%, like 95%, or a number of units above 0. */
+export function parseUnitPart(value: unknown): { ok: true; value: UnitPart } | { ok: false; message: string } {
+  const isExact = typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value));
+  if (isExact && value > 0) return { ok: true, value: { count: BigInt(value) } };
+  const percent = typeof value === "string" ? /^(\d{1,9})(?:\.(\d{1,9}))? ?%$/.exec(value) : null;
+  const [, whole = "0", decimals = ""] = percent ?? [];
+  const part = { numerator: BigInt(whole + decimals), denominator: 100n * 10n ** BigInt(decimals.length) };
+  if (part.numerator > 0n && part.numerator <= part.denominator) return { ok: true, value: part };
+  return { ok: false, message: "must be a share above 0 and up to 100%, like 95%, or a number of units above 0" };
+}
+
+/** Parses a value of the kind that the schema keyword `quantity` names: `duration`, `pause`, `size`, `share` or `part`. */
+export function parseQuantity(wanted: unknown, value: unknown): { ok: true } | { ok: false; message: string } {
+  if (wanted === "part") return parseUnitPart(value);
   if (wanted === "size") return parseSize(value);
   if (wanted === "share") return parseShare(value);
   return wanted === "pause" ? parseDurationOrNever(value) : parseDuration(value);

@@ -568,6 +568,10 @@ export interface JobFile {
    */
   canary?: string | number | {share: string | number; tolerance?: number};
   /**
+   * How much must be done for the job to count as done although chunks failed: a share of its units, e.g. `95%`, or a number of units. Judged at the end. What failed is reported as ever, and the exit status stays 3, but the summary says that it was enough, and the steps of a pipeline that need the job run. Results that a recheck finds to differ are never enough. Default: all.
+   */
+  enough?: string | number | bigint;
+  /**
    * How to retry a chunk that fails.
    */
   retry?: {
@@ -605,6 +609,10 @@ export interface JobFile {
      */
     to: string;
   };
+  /**
+   * Reads NaN, Infinity and -Infinity in JSON outputs, which JSON does not have but Python writes, as null in results.ndjson and in the aggregate. Output files stay as they are. Default: false: the aggregate is refused, with their position.
+   */
+  nan_as_null?: boolean;
   /**
    * `files` keeps outputs as files; `lines` makes a chunk's JSON output its line of results.ndjson and keeps no file. Default: `files`.
    */
@@ -824,6 +832,10 @@ export interface JobsFile {
    */
   canary?: string | number | {share: string | number; tolerance?: number};
   /**
+   * How much must be done for the job to count as done although chunks failed: a share of its units, e.g. `95%`, or a number of units. Judged at the end. What failed is reported as ever, and the exit status stays 3, but the summary says that it was enough, and the steps of a pipeline that need the job run. Results that a recheck finds to differ are never enough. Default: all.
+   */
+  enough?: string | number | bigint;
+  /**
    * How to retry a chunk that fails.
    */
   retry?: {
@@ -944,9 +956,23 @@ export interface Step {
    */
   needs?: string[];
   /**
-   * A job file or jobs file, relative to the pipeline file.
+   * A job file or jobs file, relative to the pipeline file. Or `STEP/FILE`, an output of another step, which is implied in `needs`: the job is checked as soon as it exists, and a jobs file without jobs completes the step. A file of that path comes first, unless STEP is a command that declares FILE in its `outputs`. Inputs of the job may be missing until the step begins if they lie where a job of a step that it needs publishes `results`.
    */
   job?: string;
+  /**
+   * Of a job: the folder that relative paths in it start from, and that its project is looked for in; relative to the pipeline file. Default: the job file's folder, and the pipeline's for a job that is an output of a step.
+   */
+  folder?: string;
+  /**
+   * Of a job: how much must be done for the step to count as done although chunks failed: a share of its units, e.g. `95%`, or a number of units; instead of the job's own `enough`. What failed is reported and the exit status is 3, but the steps that need this one run. Running the same command again does not try a step again that has reached it. Default: all.
+   */
+  enough?: string | number | bigint;
+  /**
+   * Of a job or command: values that the step is repeated over, or `lines: FILE`, with one in each line of a file beside the pipeline, or of an output `STEP/FILE`; blank lines are skipped, and space around a value is removed. At most 1000, all different; four repetitions run at once. `{each}` is the value in `command`, and in `job`, `set` and the outputs that `inputs` names. Each repetition has a folder `STEP/VALUE` in the run directory, where characters that are not safe in a name are written as `%XX`. Steps that need this one wait for all; an input `STEP/FILE` is then a folder with `VALUE/FILE` of every repetition, and `STEP/VALUE/FILE` is a single one.
+   *
+   * @minItems 1
+   */
+  each?: (string | number | bigint | boolean)[] | {lines: string};
   /**
    * Of a job: overrides, as with `--set`.
    */

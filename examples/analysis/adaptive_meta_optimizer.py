@@ -10,7 +10,7 @@ options = options.parse_args()
 scores = [one for path in sorted(glob.glob(f"{options.scores}/*.json")) for one in json.load(open(path))]
 
 
-def lead(weight):
+def lead(weight: float) -> float:
     ranked = sorted(((1 - weight) * one["train"] + weight * one["holdout"] for one in scores), reverse=True)
     return ranked[0] - ranked[1]
 

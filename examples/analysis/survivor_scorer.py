@@ -1,4 +1,6 @@
 """Scores a seed against a history."""
+from __future__ import annotations
+
 import json
 import os
 
@@ -8,7 +10,7 @@ with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "scoring_conf
     CONFIG = json.load(file)
 
 
-def score(seed, history, skip=0, tolerance=0):
+def score(seed: int, history: list[int], skip: int = 0, tolerance: int = 0) -> float:
     """The share of the history that the seed draws, or comes near to by `tolerance`."""
     drawn = draws(seed, len(history), skip)
     hits = sum(abs(one - other) <= tolerance for one, other in zip(drawn, history))

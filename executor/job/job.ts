@@ -117,8 +117,9 @@ export type Sizing =
  */
 export interface Job {
   readonly name: string;
-  /** Absolute path of the job file, and its folder. */
+  /** Absolute path of the job file. */
   readonly file: string;
+  /** The folder that relative paths in it start from, absolute: its own, unless the step of a pipeline names another one. */
   readonly folder: string;
   readonly kind: "range" | "tasks" | "matrix" | "shards";
   readonly first: bigint;
@@ -148,6 +149,8 @@ export interface Job {
   /** The values that the `limits` of a node may restrict. */
   readonly limitedValues: readonly LimitedValue[];
   readonly retry: Readonly<{ attempts: number; backoff: number }>;
+  /** The committed units with which the job counts as done although chunks failed; undefined = all. */
+  readonly enough?: bigint;
   /** `output`: the most bytes of one output, or of all files of a folder or glob; `stdout`: of what is printed; `files`: of a chunk. */
   readonly limits: Readonly<{ output: number; stdout: number; files: number }>;
   /**
@@ -160,6 +163,8 @@ export interface Job {
   readonly tty?: boolean;
   readonly aggregate?: Readonly<{ from: string; as: "array" | "lines" | "concat"; to: string }>;
   readonly collect: "files" | "lines";
+  /** Whether NaN, Infinity and -Infinity in JSON outputs are read as null where outputs are combined. */
+  readonly nanAsNull?: boolean;
   /** The folder, absolute, that results are published in; undefined = the run directory. `overwrite`: files there may be replaced. */
   readonly results?: Readonly<{ folder: string; overwrite: boolean }>;
   /** The files that are joined from those of all chunks, as their specs have them; undefined = none. */

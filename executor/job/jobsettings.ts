@@ -35,7 +35,17 @@ const RESERVED_NAMES = [
 /** The keys that every kind of job has, with defaults applied. */
 export type JobSettings = Pick<
   Job,
-  "needs" | "pythonEnv" | "params" | "retry" | "limits" | "recheck" | "priority" | "tty" | "aggregate" | "collect"
+  | "needs"
+  | "pythonEnv"
+  | "params"
+  | "retry"
+  | "limits"
+  | "recheck"
+  | "priority"
+  | "tty"
+  | "aggregate"
+  | "collect"
+  | "nanAsNull"
 >;
 
 /**
@@ -56,6 +66,7 @@ export function readJobSettings(reader: JobReader, fleet: KnownNodes | undefined
     priority: reader.number(["priority"]) ?? 0,
     tty: reader.source.get(["tty"]) === true,
     aggregate: readAggregate(reader),
+    nanAsNull: reader.source.get(["nan_as_null"]) === true,
     collect: reader.text(["collect"]) === "lines" ? "lines" : "files",
   };
 }
@@ -148,7 +159,7 @@ function readAggregate(reader: JobReader): Job["aggregate"] {
 }
 
 /** Returns why `name` cannot be the aggregate's file in the run directory; undefined = it can. */
-function findAggregateFault(name: string): string | undefined {
+export function findAggregateFault(name: string): string | undefined {
   if (RESERVED_NAMES.includes(name)) return "is a file name that muster uses";
   if (name.includes("/")) return "must be a plain file name, without folders";
   if (!/^[A-Za-z0-9_][A-Za-z0-9._+=,@ -]*$/.test(name) || name.length > 200) return "is not a safe file name";

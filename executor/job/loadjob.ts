@@ -9,6 +9,7 @@ import type { Source } from "../../schemas/source.js";
 import { suggest } from "../../schemas/suggest.js";
 import { createInvalidFileError } from "../../schemas/violations.js";
 import { readDirectory, reportSharedOutputs } from "./directory.js";
+import { countEnoughUnits, type Enough, readEnough } from "./enough.js";
 import { readEnvFile } from "./envfile.js";
 import type { InputOverrides } from "./inputoverrides.js";
 import type { Job } from "./job.js";
@@ -39,6 +40,10 @@ export interface JobOptions {
   range?: [bigint, bigint];
   /** Replaces the name in the file. */
   name?: string;
+  /** The folder that relative paths start from, absolute. Default: the file's own. */
+  folder?: string;
+  /** Replaces `enough` of the file. */
+  enough?: Enough;
   /** The nodes that may run the job, and its routes; undefined = what depends on it is not checked. */
   inventory?: Inventory;
   /** From `--results` and `--overwrite`: an absolute path, and whether files there may be replaced. */
@@ -69,7 +74,8 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   const added = applySetOptions(source, options.set ?? {}, keys);
   if (options.range !== undefined) applyRange(source, options.range);
 
-  const reader = new JobReader(source, dirname(path), options.inputOverrides);
+  const folder = options.folder ?? dirname(path);
+  const reader = new JobReader(source, folder, options.inputOverrides);
   for (const problem of checkSchema(source, schema)) reader.problems.push(problem);
   if (reader.keys([]).length === 0) throw createInvalidFileError(reader.problems);
   const settings = readJobSettings(reader, options.inventory);
@@ -89,6 +95,8 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   checkAddedParams(reader, added, keys);
   if (space !== undefined) checkResultKeys(reader, space, settings);
   const setup = space && readProject(reader, { root: projectRoot, folders, published }, space);
+  const required = options.enough ?? readEnough(reader, ["enough"], "enough");
+  const enough = space && countEnoughUnits(reader, required, space.units);
   if (reader.problems.length > 0 || space === undefined || setup === undefined)
     throw createInvalidFileError(reader.problems);
   const { identity, outputs: _, specs: __, ...units } = space;
@@ -96,7 +104,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   return {
     name: options.name ?? reader.text(["name"]) ?? nameFromFile(path),
     file: path,
-    folder: dirname(path),
+    folder,
     kind: schema === "job" ? (source.get(["kind"]) as Job["kind"]) : "tasks",
     ...units,
     ...settings,
@@ -104,6 +112,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
     ...summarizeOutputs(space),
     results,
     directory,
+    enough,
     limitedValues: findLimitedValues(reader, limitNames(options.inventory)),
     get identity() {
       return JSON.stringify(deciding);

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { UsageError } from "../../schemas/errors.js";
 import { suggest } from "../../schemas/suggest.js";
 import type { Job } from "./job.js";
@@ -11,19 +11,17 @@ import type { UnitSpace } from "./unitspace.js";
 
 /**
  * Returns the folder that results are published in, as the options or the key `results` name it; undefined = the run directory. `given`:
- * from `--results` and `--overwrite`. Throws UsageError for `--overwrite` alone.
+ * from `--results` and `--overwrite`. Throws UsageError where `--results` names a file.
  */
 export function readResults(reader: JobReader, given: { results?: string; overwrite?: boolean }): Job["results"] {
   const isMapping = reader.keys(["results"]).length > 0;
   const at = isMapping ? ["results", "folder"] : ["results"];
   const written = reader.sourceText(at);
   const folder = given.results ?? (written && resolveFolder(reader.folder, written.text));
-  if (folder === undefined) {
-    if (given.overwrite) throw new UsageError("--overwrite needs a folder of results", "Add --results DIR.");
-    return undefined;
-  }
-  if (existsSync(folder) && !statSync(folder).isDirectory()) {
-    const message = `${folder} is a file and not a folder`;
+  if (folder === undefined) return undefined;
+  const file = findFileInPath(folder);
+  if (file !== undefined) {
+    const message = `${file} is a file and not a folder`;
     if (given.results !== undefined) throw new UsageError(`--results: ${message}`);
     reader.reportAt(at, `results: ${message}`, "name a folder; it is made if it does not exist");
   }
@@ -31,6 +29,13 @@ export function readResults(reader: JobReader, given: { results?: string; overwr
     folder,
     overwrite: given.overwrite === true || (isMapping && reader.source.get(["results", "overwrite"]) === true),
   };
+}
+
+/** Returns the folder itself, or the first one above it that exists, if that is no folder. */
+function findFileInPath(folder: string): string | undefined {
+  let path = folder;
+  while (!existsSync(path)) path = dirname(path);
+  return statSync(path).isDirectory() ? undefined : path;
 }
 
 function resolveFolder(base: string, path: string): string {

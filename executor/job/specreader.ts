@@ -157,6 +157,8 @@ export function readInputs(
       findInput(folder, text, cache.projectRoot, (source) => cache.published?.has(source) === true);
     const found = getOrCreate(cache.inputs, `${folder}\0${text}`, find);
     if (found.ok) return found.files;
+    const expected = folder === reader.folder ? reader.inputOverrides.expect(text) : undefined;
+    if (expected?.ok) return expected.files;
     reader.report(one.position, `${what}[${index}]: "${text}" ${found.message}`, found.hint);
     return [];
   });

@@ -26,7 +26,7 @@ const PIPELINE_JOURNAL_PREFIX = '{"n":1,"e":"pipeline"';
 
 /**
  * Reads the status of the run in the directory `path`, whether of a job or of a pipeline. In a pipeline a unit is a step, and a step
- * that ended without results counts as failed. `now` is Unix time in milliseconds. Throws the system's error where it cannot be read.
+ * that ended without results counts as failed; the repetitions of a step follow it in `steps` and are not counted. `now` is Unix time in milliseconds. Throws the system's error where it cannot be read.
  */
 export function readAnyRunStatus(path: string, now: number): AnyRunStatus {
   if (!isPipelineRun(path)) return readRunStatus(path, now);
@@ -59,11 +59,12 @@ function readPipelineStatus(path: string, fd: number, file: string, now: number)
   let reason: string | undefined;
   try {
     readEntries<PipelineEntry>(fd, file, (entry) => replay.apply(entry));
-    for (const step of replay.header?.steps ?? []) steps.push(readStepStatus(path, step, replay, held, now));
+    for (const step of replay.listStepsAndRepetitions()) steps.push(readStepStatus(path, step, replay, held, now));
   } catch (error) {
     if (!(error instanceof MusterError)) throw error;
     reason = error.message;
   }
+  const whole = steps.filter(({ step }) => replay.header?.steps.includes(step));
   const { lastOpen: holder, startedAt: started, finalState: closed } = replay;
   const last = replay.finalState === undefined ? undefined : replay.closedAt;
   const until = held ? now : last === undefined ? fstatSync(fd).mtimeMs : Date.parse(last);
@@ -74,10 +75,10 @@ function readPipelineStatus(path: string, fd: number, file: string, now: number)
     started,
     seconds: started === undefined ? undefined : Math.max(0, Math.round(until - Date.parse(started)) / 1000),
     chunks: {
-      done: countSteps(steps, hasResults),
-      failed: countSteps(steps, (state) => !hasResults(state) && !isUnfinished(state) && state !== "left out"),
+      done: countSteps(whole, hasResults),
+      failed: countSteps(whole, (state) => !hasResults(state) && !isUnfinished(state) && state !== "left out"),
     },
-    units: { done: `${countSteps(steps, hasResults)}`, total: `${steps.length}` },
+    units: { done: `${countSteps(whole, hasResults)}`, total: `${whole.length}` },
     nodes: [...new Set(steps.flatMap(({ run }) => run?.nodes ?? []))],
     ...(held ? {} : collectLeftovers(steps)),
     coordinator: held && holder !== undefined ? { pid: holder.pid, host: holder.host, since: holder.at } : undefined,

@@ -24,7 +24,7 @@ export async function cancelPipeline(path: string, options: CancelOptions): Prom
   const journal = await takeOverRunLock(path, apply, (pid) => options.onEvent({ type: "coordinatorStopping", pid }));
   try {
     const steps: CancelledPipeline["steps"] = [];
-    for (const step of replay.header?.steps ?? []) {
+    for (const step of replay.listStepsAndRepetitions()) {
       const folder = join(path, step);
       if (existsSync(join(folder, "journal.ndjson"))) steps.push({ step, ...(await cancelRun(folder, options)) });
       await killLeftoverCommand(folder);

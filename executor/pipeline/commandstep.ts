@@ -17,8 +17,11 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { killGroup } from "../../fleet/killgroup.js";
 import { renderTemplate } from "../job/template.js";
+import { failpoint } from "../run/failpoint.js";
 import { tryLockFile } from "../run/record/filelock.js";
-import type { StepAction, StepInput } from "./pipeline.js";
+import type { LocatedInput } from "./locateinputs.js";
+import { findLockHolders } from "./lockholders.js";
+import type { StepAction } from "./pipeline.js";
 
 type CommandAction = Extract<StepAction, { kind: "command" }>;
 
@@ -33,8 +36,8 @@ export interface CommandContext {
   cwd: string;
   /** The step's own folder, which contains `{in}` and `{out}`. */
   folder: string;
-  /** The inputs: the path under `{in}`, and the file or folder that it links to. */
-  inputs: { path: string; source: string }[];
+  /** The inputs: paths under `{in}`, and the files and folders that they link to. */
+  inputs: LocatedInput[];
   stop: AbortSignal;
 }
 
@@ -79,9 +82,12 @@ async function attemptCommand(
   for (const name of ["in", "results", "logs"]) rmSync(join(folder, name), { recursive: true, force: true });
   for (const name of ["in", "results", "logs"]) mkdirSync(join(folder, name), { recursive: true });
   for (const output of action.outputs) mkdirSync(dirname(join(folder, "results", output)), { recursive: true });
-  for (const { path, source } of inputs) {
-    mkdirSync(dirname(join(folder, "in", path)), { recursive: true });
-    symlinkSync(source, join(folder, "in", path));
+  for (const { path, parts } of inputs) {
+    if (parts.length === 0) mkdirSync(join(folder, "in", path), { recursive: true });
+    for (const part of parts) {
+      mkdirSync(dirname(join(folder, "in", part.path)), { recursive: true });
+      symlinkSync(part.source, join(folder, "in", part.path));
+    }
   }
   const result = await spawnAndWait(action, context, lock);
   if (result.state !== "complete") return result;
@@ -93,11 +99,6 @@ async function attemptCommand(
 function renderArguments(action: CommandAction, folder: string): string[] {
   const values = { in: join(folder, "in"), out: join(folder, "results") };
   return action.argv.map((word) => renderTemplate(word, values));
-}
-
-/** Returns where each input of a step is in the run directory `path`. */
-export function locateInputs(inputs: StepInput[], path: string): { path: string; source: string }[] {
-  return inputs.map((input) => ({ path: input.path, source: join(path, input.step, input.from) }));
 }
 
 async function spawnAndWait(
@@ -113,6 +114,7 @@ async function spawnAndWait(
   let endedBy: "timeout" | "stop" | undefined;
   try {
     const child = spawn(program, args, { cwd, detached: true, stdio: ["ignore", out, err, lock] });
+    failpoint("command-spawned");
     recordProcess(lock, child.pid);
     const failure = new Promise<string | undefined>((resolve) => {
       child.on("error", (error: NodeJS.ErrnoException) =>
@@ -152,6 +154,8 @@ async function lockAfterEarlierAttempt(lock: number, stop: AbortSignal): Promise
     const bytes = Buffer.alloc(100);
     const [pid, start] = bytes.toString("utf8", 0, readSync(lock, bytes, 0, 100, 0)).split(" ");
     if (start !== undefined && start === readStartTime(Number(pid))) killGroup(Number(pid), signal);
+    // The coordinator was killed before it could record the process, or only children of the recorded one are left.
+    else for (const group of findLockHolders(lock)) killGroup(group, signal);
     await sleep(500);
   }
   return true;

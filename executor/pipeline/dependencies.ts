@@ -36,11 +36,21 @@ export function withDependents(step: string, needs: StepDependencies): Set<strin
   return found;
 }
 
-/** Returns the steps in topological order, otherwise in the order of `needs`, which must be acyclic. */
+/** Returns `step` and all of its direct and indirect dependencies. */
+export function withDependencies(step: string, needs: StepDependencies): Set<string> {
+  const found = new Set([step]);
+  for (const one of found) for (const needed of needs.get(one) ?? []) found.add(needed);
+  return found;
+}
+
+/** Returns the steps in topological order, otherwise in the order of `needs`. In a cycle, any order is returned. */
 export function sortTopologically(needs: StepDependencies): string[] {
   const order = new Set<string>();
+  const begun = new Set<string>();
   const visit = (step: string) => {
-    for (const needed of needs.get(step) ?? []) if (!order.has(needed)) visit(needed);
+    if (begun.has(step)) return;
+    begun.add(step);
+    for (const needed of needs.get(step) ?? []) visit(needed);
     order.add(step);
   };
   for (const step of needs.keys()) visit(step);

@@ -1,16 +1,17 @@
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { matchesAnyPattern } from "../../fleet/selectnodes.js";
-import { InputOverrides } from "../job/inputoverrides.js";
 import type { Job } from "../job/job.js";
-import { loadJob } from "../job/loadjob.js";
+import { loadForRun } from "../run/record/ownresults.js";
 import { ratesFilePath } from "../run/record/ratesfile.js";
 import type { RunSummary } from "../run/record/runsummary.js";
 import { runJob } from "../run/run.js";
-import { locateInputs, runCommand } from "./commandstep.js";
-import { nameStepJob, type PipelineStep, type StepAction } from "./pipeline.js";
+import { runCommand } from "./commandstep.js";
+import { locateInputs } from "./locateinputs.js";
+import type { JobAction, PipelineStep, StepAction } from "./pipeline.js";
 import type { PipelineContext, PipelineObserver, PlaybookRunner, StepOutcome } from "./stepcontext.js";
-import { fingerprintCommand, fingerprintJob, type StepFingerprint } from "./stepfingerprint.js";
+import { fingerprintCommand, fingerprintJob, StepFingerprint } from "./stepfingerprint.js";
+import { loadStepJob } from "./stepjob.js";
 
 /** The number of nodes that a reason lists. */
 const MAX_NAMED_NODES = 5;
@@ -27,14 +28,10 @@ export async function prepareStep(
 ): Promise<PreparedStep> {
   const { action } = step;
   switch (action.kind) {
-    case "job": {
-      const job = loadJobWithInputs(context, step, action);
-      const fingerprint = await fingerprintJob(job, join(context.path, step.name));
-      return { fingerprint, execute: () => executeJob(context, job, step.name, playbooks, observer) };
-    }
+    case "job":
+      return prepareJob(context, step, action, playbooks, observer);
     case "command": {
-      const { pipeline, path } = context;
-      const fingerprint = step.when === "changed" ? await fingerprintCommand(pipeline, step, action, path) : undefined;
+      const fingerprint = step.when === "changed" ? await fingerprintCommand(context, step, action) : undefined;
       return { fingerprint, execute: () => executeCommand(context, step, action) };
     }
     case "provision":
@@ -49,14 +46,31 @@ export async function prepareStep(
   }
 }
 
-function loadJobWithInputs(
-  { pipeline, path, inventory }: PipelineContext,
+async function prepareJob(
+  context: PipelineContext,
   step: PipelineStep,
-  { file, set, range }: Extract<StepAction, { kind: "job" }>,
-): Job {
-  const sources = locateInputs(step.inputs, path).map((input) => [input.path, input.source] as const);
-  const inputOverrides = new InputOverrides(new Map(sources));
-  return loadJob(file, { set, range, inputOverrides, inventory, name: nameStepJob(pipeline.name, step.name) });
+  action: JobAction,
+  playbooks: PlaybookRunner,
+  observer: PipelineObserver,
+): Promise<PreparedStep> {
+  const folder = join(context.path, step.name);
+  const job = await loadForRun(
+    (ownResults) => loadStepJob(context, step, action, ownResults),
+    () => folder,
+  );
+  if (job === undefined)
+    return { fingerprint: new StepFingerprint({ jobs: [] }), execute: async () => completeWithoutJobs(folder) };
+  // All others have been checked before the pipeline began.
+  if (action.source.kind === "output" || step.name.includes("/")) playbooks.checkJob(job, step.name);
+  const fingerprint = await fingerprintJob(job, folder);
+  return { fingerprint, execute: () => executeJob(context, job, step.name, playbooks, observer) };
+}
+
+/** Writes the results of a job without chunks: none. */
+function completeWithoutJobs(folder: string): StepOutcome {
+  mkdirSync(join(folder, "results"), { recursive: true });
+  writeFileSync(join(folder, "results.ndjson"), "");
+  return { state: "complete", run: { chunks: { done: 0, failed: 0 }, nodes: [], leftovers: [] } };
 }
 
 async function executeJob(
@@ -89,7 +103,7 @@ async function executeJob(
 }
 
 function toStepOutcome(summary: RunSummary): StepOutcome {
-  const { chunks, nodes, leftovers, state, failures } = summary;
+  const { chunks, nodes, leftovers, state, failures, enough, units } = summary;
   const run = { chunks, nodes, leftovers };
   switch (state) {
     case "complete":
@@ -98,8 +112,11 @@ function toStepOutcome(summary: RunSummary): StepOutcome {
       return { state, run, exit: 130 };
     case "partial": {
       const [first] = failures;
+      const share = `${units.done} of ${units.total} units are done, ${enough?.required} are required`;
       const detail = first === undefined ? "" : `; first ${first.chunk}: ${first.reason}`;
-      return { state, run, exit: 3, reason: `${chunks.failed} chunks failed${detail}` };
+      const reason = `${chunks.failed} chunks failed${detail}`;
+      if (enough?.reached) return { state: "enough", run, exit: 3, reason: `${share}; ${reason}` };
+      return { state, run, exit: 3, reason: enough === undefined ? reason : `not enough: ${share}; ${reason}` };
     }
     case "cancelled":
       return { state: "failed", run, exit: 3, reason: "the job was cancelled" };
@@ -122,13 +139,14 @@ function explainStranded(nodes: RunSummary["nodes"]): string {
 }
 
 async function executeCommand(
-  { pipeline, path, stop }: PipelineContext,
+  context: PipelineContext,
   step: PipelineStep,
   action: Extract<StepAction, { kind: "command" }>,
 ): Promise<StepOutcome> {
+  const { pipeline, path, stop } = context;
   const folder = join(path, step.name);
   mkdirSync(folder, { recursive: true });
-  const inputs = locateInputs(step.inputs, path);
+  const inputs = locateInputs(context, step);
   const result = await runCommand(action, { cwd: pipeline.folder, folder, inputs, stop });
   switch (result.state) {
     case "complete":

@@ -6,7 +6,7 @@ import { explainDiskError } from "../run/record/diskerror.js";
 import { copyFileWithMode, intersectModes } from "../run/record/filemode.js";
 import { Journal } from "../run/record/journal.js";
 import { acquireRunLock, createOtherRunError, type LockedJournal } from "../run/record/runlock.js";
-import type { Pipeline, StepAction } from "./pipeline.js";
+import type { EachValues, Pipeline, StepAction } from "./pipeline.js";
 import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
 
 /** The run directory of a pipeline. This process holds its lock until `close`. */
@@ -56,7 +56,7 @@ function openClaimed(path: string, { fd, file }: LockedJournal, pipeline: Pipeli
 /** Returns the files that a pipeline was read from. */
 function listSourceFiles({ file, steps }: Pipeline): string[] {
   const jobs = steps.flatMap(({ action }) =>
-    action.kind === "job" ? [action.job.file, action.job.envFile ?? action.job.file] : [],
+    action.kind === "job" && action.job !== undefined ? [action.job.file, action.job.envFile ?? action.job.file] : [],
   );
   return [file, ...jobs];
 }
@@ -82,9 +82,13 @@ export function hasSameSteps(run: NonNullable<PipelineReplay["header"]>, pipelin
 /** Returns for each step the text that identifies what it does. The content of a job is checked by the job's own run directory. */
 function identifySteps({ steps }: Pipeline): Record<string, string> {
   return Object.fromEntries(
-    steps.map(({ name, needs, inputs, action }) => {
+    steps.map(({ name, needs, inputs, action, each }) => {
       // The keys are those of existing journals.
-      return [name, JSON.stringify({ kind: action.kind, needs, feeds: inputs, ...identifyAction(action) })];
+      const feeds = inputs.map(({ path, step, file, from }) => ({ path, step, from: from ?? file }));
+      return [
+        name,
+        JSON.stringify({ kind: action.kind, needs, feeds, ...identifyAction(action), ...identifyEach(each) }),
+      ];
     }),
   );
 }
@@ -92,7 +96,7 @@ function identifySteps({ steps }: Pipeline): Record<string, string> {
 function identifyAction(action: StepAction): object {
   switch (action.kind) {
     case "job":
-      return {};
+      return action.source.kind === "output" ? { job: [action.source.step, action.source.file] } : {};
     case "command":
       return { words: action.argv, outputs: action.outputs };
     case "provision":
@@ -101,6 +105,11 @@ function identifyAction(action: StepAction): object {
     default:
       return action satisfies never;
   }
+}
+
+function identifyEach(each: EachValues | undefined): object {
+  if (each === undefined) return {};
+  return { each: each.kind === "values" ? each.values : [each.output.step, each.output.file] };
 }
 
 function listChanges(identity: Record<string, string>, now: Record<string, string>): string[] {

@@ -6,6 +6,7 @@ export type PipelineEntry =
   | { e: "pipeline"; id: string; name: string; file: string; steps: string[]; identity: Record<string, string> }
   /** A coordinator starts. `meant`: the selected steps. */
   | { e: "open"; session: number; pid: number; host: string; at: string; meant: string[] }
+  /** In entries, `step` is also the name of a repetition: `STEP/FOLDER`. */
   | { e: "begin"; step: string; at: string }
   /** `fingerprint` is what StepFingerprint stores; `reason` says why the step is not complete, or which run its results are from. */
   | { e: "end"; step: string; state: StepState; fingerprint?: string; seconds?: number; reason?: string; at: string }
@@ -25,6 +26,8 @@ export class PipelineReplay {
   readonly runningSince = new Map<string, string>();
   /** The last end record of each step. */
   readonly endedSteps = new Map<string, StepEndEntry>();
+  /** Every step and repetition that has ever begun. */
+  private readonly begunSteps = new Set<string>();
   finalState: PipelineState | undefined;
   closedAt: string | undefined;
 
@@ -41,6 +44,7 @@ export class PipelineReplay {
         break;
       case "begin":
         this.runningSince.set(entry.step, entry.at);
+        this.begunSteps.add(entry.step);
         break;
       case "end":
         this.runningSince.delete(entry.step);
@@ -53,6 +57,14 @@ export class PipelineReplay {
       default:
         entry satisfies never;
     }
+  }
+
+  /** Returns the steps in the order of the file, each followed by those of its repetitions that have begun, as `STEP/FOLDER`. */
+  listStepsAndRepetitions(): string[] {
+    return (this.header?.steps ?? []).flatMap((step) => [
+      step,
+      ...[...this.begunSteps].filter((name) => name.startsWith(`${step}/`)),
+    ]);
   }
 
   /** The number of the session that starts now. */

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
 import { failpoint } from "../run/failpoint.js";
@@ -11,18 +11,18 @@ import {
   selectSteps,
   withDependents,
 } from "./dependencies.js";
+import { readEachValues, repeatStep } from "./each.js";
 import { type PreparedStep, prepareStep } from "./executestep.js";
 import type { PipelineStep } from "./pipeline.js";
 import { openPipelineDirectory, type PipelineDirectory, recordOpen } from "./pipelinedirectory.js";
 import type { PipelineState } from "./pipelinejournal.js";
-import { type PipelineSummary, type StepSummary, writePipelineSummary } from "./pipelinesummary.js";
-import { findLastCompletion, reuseResults } from "./previousruns.js";
+import { type PipelineSummary, writePipelineSummary } from "./pipelinesummary.js";
+import { findLastCompletion, reuseIfUnchanged, reuseRepetitions, reuseResults } from "./previousruns.js";
+import { combineRepetitions, MAX_CONCURRENT_REPETITIONS, runConcurrently } from "./repetitions.js";
 import type { PipelineContext, PipelineObserver, PlaybookRunner, StepOutcome } from "./stepcontext.js";
 import type { StepFingerprint } from "./stepfingerprint.js";
-import { findBlockedSteps, findReadySteps, hasResults, type StepState } from "./stepstate.js";
-
-/** The fields of a step's summary that become known while it runs. Unknown fields are absent. */
-type StepResult = Omit<StepSummary, "step" | "kind">;
+import { StepRecords } from "./steprecords.js";
+import { findBlockedSteps, findReadySteps, hasResults } from "./stepstate.js";
 
 /**
  * Runs a pipeline in the run directory of `context`, or resumes it. Steps that do not depend on one another run concurrently, and a
@@ -51,8 +51,7 @@ export async function runPipeline(
 class PipelineRun {
   private readonly steps: readonly PipelineStep[];
   private readonly needs: StepDependencies;
-  private readonly states = new Map<string, StepState>();
-  private readonly results = new Map<string, StepResult>();
+  private readonly records: StepRecords;
   private readonly running = new Map<string, Promise<void>>();
   private readonly startedAtMs = Date.now();
   /** Stops all steps after an error that is not the fault of one of them. */
@@ -67,6 +66,7 @@ class PipelineRun {
   ) {
     this.steps = context.pipeline.steps;
     this.needs = dependenciesOf(context.pipeline);
+    this.records = new StepRecords(directory, observer);
     this.context = { ...context, stop: AbortSignal.any([context.stop, this.internalFailure.signal]) };
   }
 
@@ -75,7 +75,7 @@ class PipelineRun {
     for (const { name } of this.steps) this.states.set(name, "left out");
     await this.restoreFinishedSteps(selected);
     if ([...selected].every((step) => hasResults(this.states.get(step)!)))
-      return { summary: this.summarize("complete"), already: true };
+      return { summary: this.summarize(this.decideState(selected)), already: true };
     await recordOpen(this.directory, [...selected]);
     this.observer.begin(this.directory.path);
     await this.reuseRequiredSteps(selected);
@@ -101,20 +101,34 @@ class PipelineRun {
     const { endedSteps } = this.directory.replay;
     const isDone = (name: string) => hasResults(endedSteps.get(name)?.state ?? "waiting");
     for (const step of this.steps) {
-      const end = endedSteps.get(step.name);
+      for (const repetition of this.listEndedRepetitions(step)) await this.restore(repetition);
       const hasOpenDependent = [...withDependents(step.name, this.needs)].some(
         (other) => selected.has(other) && !isDone(other),
       );
       const isStale = step.action.kind !== "job" && step.action.kind !== "command" && hasOpenDependent;
-      if (end !== undefined && isDone(step.name) && !(isStale && selected.has(step.name))) {
-        this.states.set(step.name, end.state);
-        this.results.set(step.name, { state: end.state, seconds: end.seconds, reason: end.reason });
-        if (end.state === "complete") {
-          await this.rejectChangedInputs(step, end.fingerprint);
-          await this.cleanLeftovers(step);
-        }
-      } else if (selected.has(step.name)) this.states.set(step.name, "waiting");
+      if (isDone(step.name) && !(isStale && selected.has(step.name))) await this.restore(step);
+      else if (selected.has(step.name)) this.states.set(step.name, "waiting");
     }
+  }
+
+  /** Returns the repetitions of a step that an earlier session has finished. */
+  private listEndedRepetitions(step: PipelineStep): PipelineStep[] {
+    const { endedSteps } = this.directory.replay;
+    const hasAny = [...endedSteps.keys()].some((name) => name.startsWith(`${step.name}/`));
+    if (step.each === undefined || !hasAny) return [];
+    const repetitions = repeatStep(step, readEachValues(this.context, step.each));
+    return repetitions.filter(({ name }) => hasResults(endedSteps.get(name)?.state ?? "waiting"));
+  }
+
+  /** Restores a step, or a repetition of one, that an earlier session has finished. */
+  private async restore(step: PipelineStep): Promise<void> {
+    const { state, seconds, reason, fingerprint } = this.directory.replay.endedSteps.get(step.name)!;
+    const repetitions = this.listEndedRepetitions(step).map((one) => this.records.summarize(one));
+    this.records.set(step, { state, seconds, reason, ...(repetitions.length === 0 ? {} : { repetitions }) });
+    if (state !== "complete" && state !== "enough") return;
+    await this.rejectChangedInputs(step, fingerprint);
+    // To execute an incomplete job again would retry its failed chunks.
+    if (state === "complete") await this.cleanLeftovers(step);
   }
 
   /**
@@ -141,7 +155,7 @@ class PipelineRun {
     if ((readSummary(folder)?.leftovers ?? []).length === 0) return;
     const prepared = await this.prepare(step);
     const { run } = await prepared.execute();
-    this.results.set(step.name, { ...this.results.get(step.name)!, run });
+    this.records.amend(step, { run });
   }
 
   /** Reuses the last complete results of steps that are not selected but that a selected step needs. */
@@ -149,11 +163,12 @@ class PipelineRun {
     const required = new Set(
       [...selected].flatMap((step) => this.needs.get(step)!).filter((one) => !selected.has(one)),
     );
-    for (const { name, action } of this.steps) {
+    for (const step of this.steps) {
+      const { name, action, each } = step;
       if (!required.has(name) || hasResults(this.states.get(name)!)) continue;
       if (action.kind !== "job" && action.kind !== "command") {
+        this.records.set(step, { state: "left out" });
         this.states.set(name, "complete");
-        this.results.set(name, { state: "left out" });
         continue;
       }
       const { path } = this.directory;
@@ -164,12 +179,9 @@ class PipelineRun {
           `step ${name} is required, but it is not complete in any run in ${dirname(path)}`,
           { next: "Run the whole pipeline first." },
         );
-      reuseResults(earlier.folder, join(path, name));
-      await this.recordEnd(
-        name,
-        { state: "taken over", reason: `from ${dirname(earlier.folder)}` },
-        earlier.fingerprint,
-      );
+      (each === undefined ? reuseResults : reuseRepetitions)(earlier.folder, join(path, name));
+      const reason = `from ${earlier.run}`;
+      await this.records.end(step, { state: "taken over", reason }, earlier.fingerprint);
     }
   }
 
@@ -179,7 +191,7 @@ class PipelineRun {
       if (!this.context.stop.aborted)
         for (const name of findReadySteps(this.needs, this.states)) {
           this.states.set(name, "running");
-          const work = this.executeStep(this.steps.find((step) => step.name === name)!);
+          const work = this.executeStep(this.findStep(name));
           this.running.set(
             name,
             work.finally(() => this.running.delete(name)),
@@ -192,26 +204,49 @@ class PipelineRun {
 
   private async recordBlocked(name: string): Promise<void> {
     const missing = this.needs.get(name)!.filter((one) => !hasResults(this.states.get(one)!));
-    await this.recordEnd(name, { state: "blocked", reason: `it needs ${missing.join(", ")}` }, undefined);
+    await this.records.end(
+      this.findStep(name),
+      { state: "blocked", reason: `it needs ${missing.join(", ")}` },
+      undefined,
+    );
   }
 
+  /** Executes a step, or a repetition of one. */
   private async executeStep(step: PipelineStep): Promise<void> {
-    const { journal } = this.directory;
-    journal.add({ e: "begin", step: step.name, at: now() });
-    await journal.flush();
+    await this.records.begin(step);
     failpoint("step-begun");
-    this.observer.step({ step: step.name, kind: step.action.kind, state: "running" });
+    this.records.reportRunning(step);
     const began = performance.now();
     let fingerprint: StepFingerprint | undefined;
     const outcome = await this.catchFailure(async () => {
+      if (step.each !== undefined) return this.executeRepetitions(step, readEachValues(this.context, step.each));
       const prepared = await this.prepare(step);
       fingerprint = prepared.fingerprint;
-      return this.reuseIfUnchanged(step, fingerprint) ?? (await prepared.execute());
+      const unchanged = reuseIfUnchanged(this.directory.path, this.context.pipeline.name, step, fingerprint);
+      return unchanged ?? (await prepared.execute());
     });
     failpoint("step-done");
     const seconds = Math.round(performance.now() - began) / 1000;
-    await this.recordEnd(step.name, { seconds, ...outcome }, fingerprint?.toStored());
+    await this.records.end(step, { seconds, ...outcome }, fingerprint?.toStored());
     failpoint("step-ended");
+  }
+
+  /** Executes the repetitions of a step that have no results yet. */
+  private async executeRepetitions(step: PipelineStep, values: readonly string[]): Promise<StepOutcome> {
+    const repetitions = repeatStep(step, values);
+    mkdirSync(join(this.directory.path, step.name), { recursive: true });
+    const open = repetitions.filter(({ name }) => !hasResults(this.states.get(name) ?? "waiting"));
+    await runConcurrently(
+      open,
+      MAX_CONCURRENT_REPETITIONS,
+      () => this.context.stop.aborted,
+      (repetition) =>
+        this.executeStep(repetition).catch((error) => {
+          this.internalFailure.abort();
+          throw error;
+        }),
+    );
+    return combineRepetitions(repetitions.map((one) => this.records.summarize(one)));
   }
 
   /** Turns a MusterError into the outcome of the step. Any other error is a bug and ends the whole run. */
@@ -225,39 +260,22 @@ class PipelineRun {
     }
   }
 
-  /** Reuses the results of the last complete run where the step has `when: changed` and its fingerprint is the same. */
-  private reuseIfUnchanged(step: PipelineStep, fingerprint: StepFingerprint | undefined): StepOutcome | undefined {
-    const { path } = this.directory;
-    const folder = join(path, step.name);
-    if (step.when !== "changed" || fingerprint === undefined || existsSync(join(folder, "journal.ndjson")))
-      return undefined;
-    const earlier = findLastCompletion(dirname(path), path, this.context.pipeline.name, step.name, fingerprint);
-    if (earlier === undefined) return undefined;
-    reuseResults(earlier.folder, folder);
-    return { state: "unchanged", reason: `as in ${dirname(earlier.folder)}` };
-  }
-
-  private async recordEnd(name: string, result: StepResult, fingerprint: string | undefined): Promise<void> {
-    const { state, seconds, reason } = result;
-    this.directory.journal.add({ e: "end", step: name, state, fingerprint, seconds, reason, at: now() });
-    await this.directory.journal.flush();
-    this.states.set(name, state);
-    this.results.set(name, result);
-    this.observer.step(this.summarizeStep(name));
-  }
-
   private prepare(step: PipelineStep): Promise<PreparedStep> {
     return prepareStep(this.context, step, this.playbooks, this.observer);
   }
 
   private decideState(selected: Set<string>): PipelineState {
-    if ([...selected].every((step) => hasResults(this.states.get(step)!))) return "complete";
+    const states = [...selected].map((step) => this.states.get(step)!);
+    if (states.every(hasResults)) return states.includes("enough") ? "partial" : "complete";
     return this.context.stop.aborted ? "interrupted" : "partial";
   }
 
-  private summarizeStep(name: string): StepSummary {
-    const kind = this.steps.find((step) => step.name === name)!.action.kind;
-    return { step: name, kind, ...(this.results.get(name) ?? { state: this.states.get(name)! }) };
+  private findStep(name: string): PipelineStep {
+    return this.steps.find((step) => step.name === name)!;
+  }
+
+  private get states(): StepRecords["states"] {
+    return this.records.states;
   }
 
   private summarize(state: PipelineState): PipelineSummary {
@@ -267,7 +285,7 @@ class PipelineRun {
       directory: this.directory.path,
       started: this.directory.replay.startedAt ?? new Date(this.startedAtMs).toISOString(),
       seconds: (Date.now() - this.startedAtMs) / 1000,
-      steps: this.steps.map(({ name }) => this.summarizeStep(name)),
+      steps: this.steps.map((step) => this.records.summarize(step)),
     };
   }
 }

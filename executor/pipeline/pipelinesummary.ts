@@ -25,6 +25,8 @@ export interface StepSummary {
   exit?: number;
   /** For a job that ran, or was found complete, in this session. */
   run?: Pick<RunSummary, "chunks" | "nodes" | "leftovers">;
+  /** For a step with `each`, if this run has executed it: its repetitions, named `STEP/FOLDER`. */
+  repetitions?: StepSummary[];
   /** For a verify or provision: every node and resource, as in `verify --json`. */
   drift?: unknown;
 }

@@ -10,14 +10,18 @@ import {
   renameSync,
   rmSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { readEntries } from "../run/record/journal.js";
+import { listRepetitionFolders } from "./locateinputs.js";
+import type { PipelineStep } from "./pipeline.js";
 import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
+import type { StepOutcome } from "./stepcontext.js";
 import type { StepFingerprint } from "./stepfingerprint.js";
 import { hasResults } from "./stepstate.js";
 
-/** The completion of a step in an earlier run. `folder` is the folder of the step. */
+/** The completion of a step in an earlier run: its run directory, and the folder of the step. */
 export interface PreviousCompletion {
+  run: string;
   folder: string;
   fingerprint: string | undefined;
   at: string;
@@ -53,11 +57,32 @@ export function findLastCompletion(
     const replay = path === except ? undefined : replayPipeline(path);
     const end = replay?.header?.name === name ? replay.endedSteps.get(step) : undefined;
     if (end === undefined || !hasResults(end.state) || !existsSync(join(path, step))) continue;
-    if (fingerprint !== undefined && !fingerprint.matches(end.fingerprint)) continue;
+    // A new run tries again what failed in a step of which only a part was enough.
+    const known = end.state === "enough" ? undefined : end.fingerprint;
+    if (fingerprint !== undefined && !fingerprint.matches(known)) continue;
     if (last === undefined || last.at < end.at)
-      last = { folder: join(path, step), fingerprint: end.fingerprint, at: end.at };
+      last = { run: path, folder: join(path, step), fingerprint: known, at: end.at };
   }
   return last;
+}
+
+/**
+ * Reuses the results of the last complete run where a step has `when: changed` and its fingerprint is the same. `path`: the run
+ * directory of the pipeline. Returns undefined where nothing can be reused, or the step has begun in this run.
+ */
+export function reuseIfUnchanged(
+  path: string,
+  pipelineName: string,
+  step: PipelineStep,
+  fingerprint: StepFingerprint | undefined,
+): StepOutcome | undefined {
+  const folder = join(path, step.name);
+  if (step.when !== "changed" || fingerprint === undefined || existsSync(join(folder, "journal.ndjson")))
+    return undefined;
+  const earlier = findLastCompletion(dirname(path), path, pipelineName, step.name, fingerprint);
+  if (earlier === undefined) return undefined;
+  reuseResults(earlier.folder, folder);
+  return { state: "unchanged", reason: `as in ${earlier.run}` };
 }
 
 /** Files in this folder are never written again, so hard links to them are safe. */
@@ -75,6 +100,16 @@ export function reuseResults(from: string, to: string): void {
     if (name === LINKED_FOLDER) linkTree(join(from, name), join(partial, name));
     else cpSync(join(from, name), join(partial, name), { recursive: true });
   }
+  rmSync(to, { recursive: true, force: true });
+  renameSync(partial, to);
+}
+
+/** Copies the results of each repetition of a step, as `reuseResults` does, and then all of them atomically. */
+export function reuseRepetitions(from: string, to: string): void {
+  const partial = `${to}.partial`;
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial, { recursive: true });
+  for (const name of listRepetitionFolders(from)) reuseResults(join(from, name), join(partial, name));
   rmSync(to, { recursive: true, force: true });
   renameSync(partial, to);
 }

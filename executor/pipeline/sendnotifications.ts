@@ -6,7 +6,7 @@ import { MusterError } from "../../schemas/errors.js";
 import { formatJson } from "../../schemas/escape.js";
 import type { NotificationEvent, NotificationTarget, SecretSource } from "./notificationconfig.js";
 import type { PipelineSummary } from "./pipelinesummary.js";
-import { hasResults } from "./stepstate.js";
+import { isIncomplete } from "./stepstate.js";
 
 /** The delay doubles with each retry of a webhook. */
 const WEBHOOK_ATTEMPTS = 3;
@@ -16,7 +16,9 @@ const FIRST_RETRY_DELAY_MS = 500;
 export function selectNotificationEvents({ state, steps }: PipelineSummary): NotificationEvent[] {
   if (state === "complete") return ["on_success"];
   if (state === "interrupted") return [];
-  const unsuccessful = steps.filter((step) => !hasResults(step.state) && !["left out", "blocked"].includes(step.state));
+  const unsuccessful = steps.filter(
+    (step) => isIncomplete(step.state) && !["left out", "blocked"].includes(step.state),
+  );
   const hasDrift = unsuccessful.some((step) => step.state === "drift");
   const hasFailure = unsuccessful.some((step) => step.state !== "drift");
   return [...(hasDrift ? (["on_drift"] as const) : []), ...(hasFailure ? (["on_failure"] as const) : [])];

@@ -1,27 +1,14 @@
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
 import type { Inventory } from "../../fleet/inventory.js";
 import { listNamesAndTags, matchesPattern } from "../../fleet/selectnodes.js";
-import { InvalidFileError, UsageError } from "../../schemas/errors.js";
+import { UsageError } from "../../schemas/errors.js";
 import { suggest } from "../../schemas/suggest.js";
-import { InputOverrides } from "../job/inputoverrides.js";
-import type { Job, Template } from "../job/job.js";
+import type { Template } from "../job/job.js";
 import { readSeconds } from "../job/jobsettings.js";
-import { loadJob } from "../job/loadjob.js";
 import { readFiles } from "../job/outputs.js";
 import type { JobReader, KeyPath } from "../job/reader.js";
 import { parseTemplate } from "../job/template.js";
-import { nameStepJob, type StepAction, type StepInput } from "./pipeline.js";
-
-/** What is known of a step before its action is read. */
-export interface StepReadContext {
-  /** The pipeline's. */
-  pipelineName: string;
-  inputs: StepInput[];
-  /** From `--set` on the command line. */
-  set: Record<string, string>;
-  inventory: Inventory | undefined;
-}
+import { readJobAction, type StepReadContext } from "./jobaction.js";
+import type { StepAction } from "./pipeline.js";
 
 const ACTION_KINDS = ["job", "provision", "verify", "command"] as const;
 type ActionKind = (typeof ACTION_KINDS)[number];
@@ -30,6 +17,9 @@ type ActionKind = (typeof ACTION_KINDS)[number];
 const KINDS_BY_KEY: Record<string, ActionKind[]> = {
   set: ["job"],
   range: ["job"],
+  folder: ["job"],
+  enough: ["job"],
+  each: ["job", "command"],
   inputs: ["job", "command"],
   when: ["job", "command"],
   nodes: ["provision", "verify"],
@@ -71,62 +61,8 @@ export function readAction(reader: JobReader, step: string, context: StepReadCon
   }
 }
 
-function readJobAction(reader: JobReader, step: string, context: StepReadContext): StepAction | undefined {
-  const at = ["steps", step];
-  const text = reader.text([...at, "job"]);
-  if (text === undefined) return undefined;
-  const file = resolve(reader.folder, text);
-  if (!existsSync(file)) {
-    reader.reportAt([...at, "job"], `steps.${step}.job: "${text}" does not exist`, `looked for ${file}`);
-    return undefined;
-  }
-  const set = { ...reader.texts([...at, "set"]), ...context.set };
-  const range = readRange(reader, [...at, "range"]);
-  const feeds = new InputOverrides(new Map(context.inputs.map(({ path }) => [path, undefined])));
-  const options = {
-    set,
-    range,
-    inputOverrides: feeds,
-    inventory: context.inventory,
-    name: nameStepJob(context.pipelineName, step),
-  };
-  const job = loadOrReport(reader, [...at, "set"], () => loadJob(file, options));
-  if (job === undefined) return undefined;
-  for (const path of feeds.listUnused())
-    reader.report(
-      reader.source.positionOfKey([...at, "inputs", path]),
-      `steps.${step}.inputs: the job has no input "${path}"`,
-      suggestInput(path, job),
-    );
-  return { kind: "job", file, set, range, job };
-}
-
-/** Reports the problems of a job file together with those of the pipeline. */
-function loadOrReport(reader: JobReader, at: KeyPath, load: () => Job): Job | undefined {
-  try {
-    return load();
-  } catch (error) {
-    if (error instanceof InvalidFileError) reader.problems.push(...error.problems);
-    else if (error instanceof UsageError) reader.reportAt(at, error.message, error.next);
-    else throw error;
-    return undefined;
-  }
-}
-
-function suggestInput(path: string, job: Job): string | undefined {
-  return (
-    suggest(path, [...new Set([...job.stagedFiles()].map((file) => file.path))].slice(0, 1000)) ??
-    "list it under inputs of the job"
-  );
-}
-
-function readRange(reader: JobReader, at: KeyPath): [bigint, bigint] | undefined {
-  const [start, end] = [reader.integer([...at, 0]), reader.integer([...at, 1])];
-  return start === undefined || end === undefined ? undefined : [start, end];
-}
-
 function readCommandAction(reader: JobReader, at: KeyPath, what: string): StepAction {
-  const placeholders = new Set(["in", "out"]);
+  const placeholders = new Set(["in", "out", ...(reader.has([...at, "each"]) ? ["each"] : [])]);
   const argv = (reader.list([...at, "command"]) ?? []).map(({ text, position }, index): Template => {
     const { template, fault } = parseTemplate(text, placeholders);
     if (fault !== undefined) reader.report(position, `${what}.command[${index}]: ${fault.message}`, fault.hint);

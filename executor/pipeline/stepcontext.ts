@@ -19,6 +19,8 @@ export interface PipelineContext {
   readonly stop: AbortSignal;
   /** As in RunOptions. */
   readonly adopt: boolean;
+  /** Whether jobs may replace files in their folders of results. */
+  readonly overwrite: boolean;
 }
 
 /** The result of a step. `exit` is the exit status that the same work would have had as a command of its own. */
@@ -27,12 +29,16 @@ export interface StepOutcome {
   reason?: string;
   exit?: number;
   run?: Pick<RunSummary, "chunks" | "nodes" | "leftovers">;
+  /** Of a step with `each`. */
+  repetitions?: StepSummary[];
   /** Of a verify or provision: every node and resource. */
   drift?: unknown;
 }
 
 /** What steps need of playbooks. The playbooks are a layer above the executor, so `cli/` passes them in. */
 export interface PlaybookRunner {
+  /** Checks a job that was not known before the run against the limits of the nodes. Throws InvalidFile where one is exceeded. */
+  checkJob(job: Job, step: string): void;
   /** Returns the inspection of nodes that a job needs; undefined for a job that needs no playbooks. */
   createInspection(job: Job): Promise<VerifyNode | undefined>;
   /** Runs a step that provisions or verifies nodes. */

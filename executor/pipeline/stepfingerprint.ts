@@ -6,8 +6,8 @@ import type { Job } from "../job/job.js";
 import type { Project } from "../job/project/project.js";
 import { hashFile, hashInputs, hashStagedFiles } from "../run/record/filehashes.js";
 import { readSnapshotContents } from "../run/record/snapshot.js";
-import { locateInputs } from "./commandstep.js";
-import type { Pipeline, PipelineStep, StepAction } from "./pipeline.js";
+import { locateInputs, type OutputPlace } from "./locateinputs.js";
+import type { PipelineStep, StepAction } from "./pipeline.js";
 
 /** Identifies what a step would do, to be compared with earlier runs. */
 export class StepFingerprint {
@@ -60,21 +60,21 @@ async function hashProject({ root, files }: Project): Promise<[path: string, con
 
 /**
  * Returns the fingerprint of a command: its arguments, the content of the files beside the pipeline that they name, and of its inputs
- * from other steps in the run directory `path`.
+ * from other steps. Rejects as `locateInputs` does.
  */
 export async function fingerprintCommand(
-  pipeline: Pipeline,
+  place: OutputPlace,
   step: PipelineStep,
   action: Extract<StepAction, { kind: "command" }>,
-  path: string,
 ): Promise<StepFingerprint> {
   const literals = action.argv.flatMap((template) =>
     template.length === 1 && typeof template[0] === "string" ? [template[0]] : [],
   );
   const named = literals
-    .map((word) => ({ path: word, source: resolve(pipeline.folder, word) }))
+    .map((word) => ({ path: word, source: resolve(place.pipeline.folder, word) }))
     .filter(({ source }) => isFile(source));
-  const inputs = locateInputs(step.inputs, path).flatMap(({ path: name, source }) => listFiles(source, name));
+  const parts = locateInputs(place, step).flatMap((input) => input.parts);
+  const inputs = parts.flatMap(({ path, source }) => listFiles(source, path));
   const contents: [string, string][] = [];
   for (const { path: name, source } of [...named, ...inputs]) contents.push([name, (await hashFile(source)).sha256]);
   return new StepFingerprint({ words: action.argv, outputs: action.outputs, files: contents });

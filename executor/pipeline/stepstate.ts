@@ -1,13 +1,14 @@
 import type { StepDependencies } from "./dependencies.js";
 
 /**
- * The state of a step. `complete`: it has produced its results. `unchanged` and `taken over`: it has the results of an earlier run.
+ * The state of a step. `complete`: it has produced its results; `enough`: as many of them as it requires, the rest failed. `unchanged` and `taken over`: it has the results of an earlier run.
  * `blocked`: a step that it needs has no results. `left out`: it is not selected.
  */
 export type StepState =
   | "waiting"
   | "running"
   | "complete"
+  | "enough"
   | "unchanged"
   | "taken over"
   | "partial"
@@ -17,12 +18,17 @@ export type StepState =
   | "blocked"
   | "left out";
 
-const STATES_WITH_RESULTS: StepState[] = ["complete", "unchanged", "taken over"];
+const STATES_WITH_RESULTS: StepState[] = ["complete", "enough", "unchanged", "taken over"];
 const UNFINISHED_STATES: StepState[] = ["waiting", "running"];
 
 /** Returns whether the results of a step in this state can be used. */
 export function hasResults(state: StepState): boolean {
   return STATES_WITH_RESULTS.includes(state);
+}
+
+/** Returns whether a step in this state lacks results: all of them, or the part that it does not require. */
+export function isIncomplete(state: StepState): boolean {
+  return state === "enough" || !hasResults(state);
 }
 
 /** Returns whether a step in this state has not ended yet. */

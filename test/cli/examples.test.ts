@@ -1,3 +1,6 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import t from "tap";
 import { runMuster, TestFolder } from "./startmuster.js";
 
@@ -69,4 +72,36 @@ t.test("an existing jobs file runs unchanged", async (t) => {
   t.equal(ran.code, 0, ran.err);
   const scores = shop.json<Record<string, number>>("jobs-file/runs/scoring_jobs/results/results/chunk_0001.json");
   t.equal(scores["271828"], 1, "the survivor predicts all that was held out");
+});
+
+t.test("analysis: each step makes the next one's jobs, and finds its results where they belong", async (t) => {
+  const folder = shop.example("analysis");
+  const words = ["run", "analysis/pipeline.yaml", "-i", "local"];
+  const ran = await runMuster(words, { cwd: shop.folder });
+  t.equal(ran.code, 0, ran.err);
+  t.same(shop.json("analysis/runs/analysis/predict/results/prediction.json"), {
+    model: "generator",
+    seed: 31415,
+    next: [51, 22, 60],
+  });
+  // The sieve in one process.
+  const script =
+    "import sys; sys.argv[1:] = '--seed-start 0 --seed-end 39999'.split(); exec(open('sieve_filter.py').read())";
+  const alone = spawnSync("python3", ["-c", script], { cwd: folder, encoding: "utf8" });
+  t.same(shop.json("analysis/survivors.json"), JSON.parse(alone.stdout), "every survivor, in order");
+  const chunks = readdirSync(join(folder, "scoring_chunks")).sort();
+  t.ok(chunks.length > 2, "the survivors were cut into chunks");
+  t.same(readdirSync(join(folder, "scoring_results")).sort(), chunks);
+  t.same(readdirSync(join(folder, "anti_overfit_results")).sort(), [
+    "generator.json",
+    "last.json",
+    "linear.json",
+    "mean.json",
+  ]);
+  t.match((await runMuster(words, { cwd: shop.folder })).out, /already complete, 9 steps/);
+  const fresh = await runMuster([...words, "--fresh"], { cwd: shop.folder });
+  t.equal(fresh.code, 3, "a new run does not replace the results of another");
+  t.match(fresh.err, /sieve: failed.*\n.*survivors\.json/);
+  const replaced = await runMuster([...words, "--fresh", "--overwrite"], { cwd: shop.folder });
+  t.equal(replaced.code, 0, replaced.err);
 });

@@ -12,12 +12,8 @@ import { renderHistoryPage } from "../../report/historypage.js";
 import { formatHistory } from "../../report/historytext.js";
 import { formatLeftovers, formatNodeNames } from "../../report/leftovertext.js";
 import { formatNodeLine, formatNodesTable, formatUnusableNodes } from "../../report/nodestable.js";
-import {
-  formatPipelineFailure,
-  formatPipelinePlan,
-  formatPipelineSummary,
-  formatStep,
-} from "../../report/pipelinetext.js";
+import { formatPipelinePlan } from "../../report/pipelineplantext.js";
+import { formatPipelineFailure, formatPipelineSummary, formatStep } from "../../report/pipelinetext.js";
 import { formatPlan } from "../../report/plantext.js";
 import { PlainProgress } from "../../report/progressplain.js";
 import { formatMemoryWait, formatProgress, formatTotalProgress } from "../../report/progresstext.js";
@@ -185,7 +181,7 @@ export const TEXTS: Record<string, Rendering> = {
     (one) => formatRunStatus(one, Date.now()),
   ),
   formatSchedule: shown([entry], formatSchedule),
-  formatSummary: shown(summary, (one) => formatSummary(one, false, "all.json")),
+  formatSummary: shown(summary, (one) => formatSummary(one, false, { aggregate: "all.json", folder: one.results })),
 };
 
 export const HTML = shown(history, renderHistoryPage);

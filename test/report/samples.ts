@@ -115,7 +115,20 @@ export const pipelineSummary = {
 export const pipeline = {
   name: "nightly",
   steps: [
-    { name: "sieve", needs: [], inputs: [], when: "always", action: { kind: "job", file: "/jobs/sieve.yaml" } },
+    {
+      name: "sieve",
+      needs: [],
+      inputs: [],
+      when: "always",
+      action: { kind: "job", source: { kind: "file", path: "/jobs/sieve.yaml" } },
+      each: { kind: "values", values: ["a"] },
+    },
+    {
+      name: "made",
+      needs: [],
+      inputs: [],
+      action: { kind: "job", source: { kind: "output", step: "next", file: "jobs.json" } },
+    },
     { name: "next", needs: [], inputs: [], action: { kind: "command", argv: [["run"], [{ name: "out" }]] } },
     { name: "ready", needs: [], inputs: [], action: { kind: "provision", playbooks: ["ramdisk"] } },
   ],

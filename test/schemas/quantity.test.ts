@@ -1,5 +1,5 @@
 import t from "tap";
-import { parseDuration, parseSize } from "../../schemas/quantity.js";
+import { parseDuration, parseSize, parseUnitPart } from "../../schemas/quantity.js";
 
 t.test("durations are parsed into seconds", async (t) => {
   const table: [unknown, number | undefined][] = [
@@ -45,5 +45,34 @@ t.test("sizes are parsed into bytes", async (t) => {
   for (const [text, wanted] of table) {
     const got = parseSize(text);
     t.equal(got.ok ? got.value : undefined, wanted, String(text));
+  }
+});
+
+t.test("parts of a job are exact fractions or numbers of units", async (t) => {
+  const table: [unknown, [numerator: bigint, denominator: bigint] | bigint | undefined][] = [
+    ["95%", [95n, 100n]],
+    ["99.9 %", [999n, 1000n]],
+    ["100%", [100n, 100n]],
+    ["0.5%", [5n, 1000n]],
+    [12, 12n],
+    [2n ** 64n, 2n ** 64n],
+    ["120%", undefined],
+    ["100.1%", undefined],
+    ["0%", undefined],
+    ["-5%", undefined],
+    ["%", undefined],
+    ["12", undefined],
+    [0, undefined],
+    [-1, undefined],
+    [0n, undefined],
+    [0.95, undefined],
+    [1e30, undefined],
+    [null, undefined],
+    [true, undefined],
+  ];
+  for (const [text, wanted] of table) {
+    const got = parseUnitPart(text);
+    const value = !got.ok ? undefined : "count" in got.value ? got.value.count : Object.values(got.value);
+    t.same(value, wanted, String(text));
   }
 });

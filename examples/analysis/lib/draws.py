@@ -1,8 +1,10 @@
 """What a seed draws."""
+from __future__ import annotations
+
 import random
 
 
-def draws(seed, count, skip=0):
+def draws(seed: int, count: int, skip: int = 0) -> list[int]:
     """The numbers that a seed draws after the first `skip` ones."""
     generator = random.Random(seed)
     for _ in range(skip):

@@ -31,7 +31,7 @@ export interface Project {
 
 /** Where the programs of a job start in their working copy. All paths are relative to its top; "." is the top itself. */
 export interface LaunchFolders {
-  /** The folder of the job file: paths of staged files are relative to it. */
+  /** The folder of the job: paths of staged files are relative to it. */
   readonly job: string;
   readonly cwd: string;
   /** Folders that PYTHONPATH begins with. */

@@ -9,12 +9,12 @@ import { listLineFiles, readKeyedLines } from "./resultlines.js";
  * Loads a job to run or resume it: `load` is called with the files that its run has published already, and must leave them out of inputs.
  * `pathOf`: returns the run directory.
  */
-export async function loadForRun(
-  load: (ownResults: ReadonlySet<string>) => Job,
+export async function loadForRun<T extends Job | undefined>(
+  load: (ownResults: ReadonlySet<string>) => T,
   pathOf: (job: Job) => string,
-): Promise<Job> {
+): Promise<T> {
   const job = load(new Set());
-  const own = await listOwnResults(pathOf(job), job);
+  const own = job === undefined ? new Set<string>() : await listOwnResults(pathOf(job), job);
   return own.size === 0 ? job : load(own);
 }
 

@@ -18,6 +18,8 @@ export interface RunSummary {
   chunks: { done: number; failed: number };
   /** In decimal, because they may exceed 2^53. */
   units: { done: string; total: string };
+  /** Of a job with `enough` that has ended: the units that it requires, in decimal, and whether they are done. */
+  enough?: { required: string; reached: boolean };
   /** The last session, the `number`th. `dropped`: attempts whose results were not taken, because another attempt did the chunk. */
   session: { number: number; chunks: number; attempts: number; dropped: number; seconds: number };
   /** The prediction for this session; absent if not all rates were known. */
@@ -80,6 +82,7 @@ export function summarize(
     directory,
     chunks: { done: counters.chunks, failed: counters.failed },
     units: { done: `${counters.units}`, total: `${counters.job.units}` },
+    ...judgeEnough(counters, end),
     session: {
       number: counters.session,
       chunks: counters.sessionChunks,
@@ -126,6 +129,12 @@ export function markCancelled(directory: string): void {
 export function amendSummary(directory: string, change: Partial<Pick<RunSummary, "state" | "leftovers">>): void {
   const file = join(directory, "summary.json");
   if (existsSync(file)) writeSummary({ ...JSON.parse(readFileSync(file, "utf8")), directory, ...change });
+}
+
+/** Judges a job only once all of its chunks have ended. Results that differ are never enough. */
+function judgeEnough({ job, units, recheckDifferences }: RunCounters, { state }: RunEnd): Pick<RunSummary, "enough"> {
+  if (job.enough === undefined || (state !== "complete" && state !== "partial")) return {};
+  return { enough: { required: `${job.enough}`, reached: units >= job.enough && recheckDifferences.length === 0 } };
 }
 
 function summarizeRechecks({ rechecked, skippedRechecks, recheckDifferences }: RunCounters): RunSummary["canary"] {

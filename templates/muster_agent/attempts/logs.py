@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .attempt import Attempt
 
 OPEN_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-TAIL_BYTES = 2048  # of stderr, or of the terminal, that is always sent
+TAIL_BYTES = 2048  # of the log that `choose_tail` selects, always sent
 PUNCH_HOLE = 0x01 | 0x02  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
 FIRST_CHECK_SECONDS, CHECK_SECONDS = 0.1, 1.0  # until logs are looked at again: of a program that has just started, and later
 PRINTED_TOO_MUCH = "it printed more than the {} bytes that the job allows for stdout (limits.output)"
@@ -94,7 +94,7 @@ class Logs:
     def add_to(self, message: Message, attempt: Attempt) -> None:
         """Adds the logs to a message `done`. OSError where one cannot be read."""
         assert attempt.out is not None and attempt.err is not None
-        errors = attempt.out if attempt.terminal else attempt.err
+        tail = choose_tail(attempt)
         for name, fd in (("stdout", attempt.out), ("stderr", attempt.err)):
             size = os.fstat(fd).st_size
             if size:
@@ -105,13 +105,22 @@ class Logs:
                     message[name]["cut"] = attempt.cut[name]
                 if size <= self.settings.max_data_bytes:
                     message[name]["data"] = base64.b64encode(os.pread(fd, size, 0)).decode()
-                if fd == errors:
+                if fd == tail:
                     message["tail"] = os.pread(fd, TAIL_BYTES, max(0, size - TAIL_BYTES)).decode("utf-8", "replace")
 
 
 def open_logs(attempt: Attempt) -> None:
     attempt.out = os.open(attempt.folder + "/out", OPEN_FLAGS, 0o600)
     attempt.err = os.open(attempt.folder + "/err", OPEN_FLAGS, 0o600)
+
+
+def choose_tail(attempt: Attempt) -> int:
+    """The log whose end says how the attempt went: stderr, or stdout where that is a terminal, or where an attempt has failed and
+    printed nothing else."""
+    assert attempt.out is not None and attempt.err is not None
+    has_failed = bool(attempt.missing) or not attempt.has_succeeded()
+    is_silent = os.fstat(attempt.err).st_size == 0
+    return attempt.out if attempt.terminal or (has_failed and is_silent) else attempt.err
 
 
 def close_logs(attempt: Attempt) -> None:

@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import t from "tap";
-import { findDependencyCycle, sortTopologically, withDependents } from "../../../executor/pipeline/dependencies.js";
+import {
+  findDependencyCycle,
+  sortTopologically,
+  withDependencies,
+  withDependents,
+} from "../../../executor/pipeline/dependencies.js";
 import {
   findBlockedSteps,
   findReadySteps,
@@ -22,6 +27,10 @@ t.test("the dependents of a step are found, and steps are sorted topologically",
   t.same([...withDependents("b", arrows)].sort(), ["b", "c", "d"]);
   t.same([...withDependents("f", arrows)], ["f"]);
   t.same(sortTopologically(arrows), ["a", "b", "c", "d", "e", "f"]);
+  const circle = new Map(Object.entries({ a: ["b"], b: ["c"], c: ["b"], d: ["d"] }));
+  t.same([...sortTopologically(circle)].sort(), ["a", "b", "c", "d"], "a cycle ends, too");
+  t.same([...withDependencies("a", circle)], ["a", "b", "c"]);
+  t.same([...withDependencies("d", circle)], ["d"]);
 });
 
 /** Any acyclic graph: a step needs some of the steps before it. */

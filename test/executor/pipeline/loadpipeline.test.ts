@@ -12,6 +12,8 @@ shop.write(
   "job.yaml",
   "kind: matrix\nmatrix: {n: [0, 2]}\nscript: w.sh\ninputs: [data.json]\noutputs: [r.json]\naggregate: {from: r.json, as: array, to: all.json}\n",
 );
+shop.write("other/notes.txt", "");
+shop.write("twice.txt", "a\n\nb\n b \n");
 shop.write("bad.yaml", "kind: matrix\nmatrix: {n: [0, 2]}\nscript: nothing.sh\n");
 
 /** Returns the problems of a pipeline with these lines as `line:column: message`, with file names without folders. */
@@ -49,12 +51,12 @@ t.test("a valid pipeline is loaded", async (t) => {
     [[], ["one", "three"], ["one"], ["three"], ["four"]],
   );
   t.same(steps[2]!.inputs, [
-    { path: "x", step: "one", from: "results/n=1/r.json" },
-    { path: "all", step: "one", from: "results" },
+    { path: "x", step: "one", file: "n=1/r.json", from: "results/n=1/r.json" },
+    { path: "all", step: "one", file: "", from: "results" },
   ]);
-  t.same(steps[3]!.inputs, [{ path: "data.json", step: "three", from: "results/o/p.txt" }]);
+  t.same(steps[3]!.inputs, [{ path: "data.json", step: "three", file: "o/p.txt", from: "results/o/p.txt" }]);
   const [, two] = steps;
-  t.equal(two!.action.kind === "job" && two!.action.job.name, "good.two");
+  t.equal(two!.action.kind === "job" && two!.action.job?.name, "good.two");
 });
 
 t.test("a step takes the output of a shard, whose path is known before it runs", async (t) => {
@@ -140,6 +142,98 @@ t.test("each problem is reported with its position", async (t) => {
       [/^2:20: steps\.a\.command\[1\]: unknown placeholder \{inn\} \(did you mean \{in\}\?/],
     ],
     ["a path that leaves", ["steps:", "  a: {command: [w], outputs: [../y]}"], [/^2:31: .*"\.\.\/y" contains "\.\."/]],
+    [
+      "a job that is no output of its step",
+      ["steps:", "  a: {command: [w], outputs: [x.json]}", "  b: {job: a/y.json}"],
+      [/^3:12: step a has no output "y\.json" \(it produces x\.json\)/],
+    ],
+    [
+      "a job made by a playbook",
+      ["steps:", "  a: {verify: [ramdisk]}", "  b: {job: a/y.json}"],
+      [/^3:12: step a is a verify step, which produces no files/],
+    ],
+    [
+      "a job of a step that is not there",
+      ["steps:", "  a: {job: nobody/y.json}"],
+      [/^2:12: steps\.a\.job: "nobody\/y\.json" does not exist/],
+    ],
+    ["a job that makes itself", ["steps:", "  a: {job: a/y.json}"], [/^2:12: step a needs itself/]],
+    [
+      "jobs that make one another",
+      ["steps:", "  a: {job: b/y.json}", "  b: {job: a/y.json}"],
+      [/^2:12: these steps depend on one another: a -> b -> a/],
+    ],
+    [
+      "a folder that is not there",
+      ["steps:", "  a: {job: job.yaml, folder: nowhere}"],
+      [/^2:30: steps\.a\.folder: there is no folder "nowhere"/],
+    ],
+    [
+      "a folder without the script",
+      ["steps:", "  a: {job: job.yaml, folder: other}"],
+      [/^job\.yaml:3:9: script: "w\.sh" does not exist/, /^job\.yaml:4:10: inputs\[0\]: "data\.json" does not exist/],
+    ],
+    [
+      "more than 100%",
+      ["steps:", "  a: {job: job.yaml, enough: 120%}"],
+      [/^2:30: steps\.a\.enough must be a share above 0 and up to 100%.*, not "120%"/],
+    ],
+    [
+      "more than there is",
+      ["steps:", "  a: {job: job.yaml, enough: 3}"],
+      [/^2:30: steps\.a\.enough: the job has 2 units, fewer than 3 \(or name a share, like 95%\)/],
+    ],
+    [
+      "keys of jobs in a command",
+      ["steps:", "  a: {command: [w], folder: other, enough: 1}"],
+      [/^2:21: steps\.a\.folder cannot be used with command/, /^2:36: steps\.a\.enough cannot be used with command/],
+    ],
+    [
+      "each of a playbook",
+      ["steps:", "  a: {verify: [ramdisk], each: [b]}"],
+      [/^2:26: steps\.a\.each cannot be used with verify/],
+    ],
+    [
+      "a value twice",
+      ["steps:", '  a: {command: [w], each: [1, b, "1"]}'],
+      [/^2:34: steps\.a\.each: "1" appears twice/],
+    ],
+    ["no values", ["steps:", "  a: {command: [w], each: []}"], [/^2:27: steps\.a\.each must have at least 1 entry/]],
+    ["{each} without each", ["steps:", '  a: {command: [w, "{each}"]}'], [/^2:20: .*unknown placeholder \{each\}/]],
+    [
+      "lines of a file that is not there",
+      ["steps:", "  a: {command: [w], each: {lines: no.txt}}"],
+      [/^2:35: steps\.a\.each\.lines: "no\.txt" does not exist/],
+    ],
+    [
+      "a line twice",
+      ["steps:", "  a: {command: [w], each: {lines: twice.txt}}"],
+      [/^twice\.txt:4:1: "b" appears twice/],
+    ],
+    [
+      "lines of no output",
+      ["steps:", "  a: {command: [w]}", "  b: {command: [w], each: {lines: a/list}}"],
+      [/^3:35: step a has no output "list" \(it declares none\)/],
+    ],
+    [
+      "a job for one of the values",
+      ["steps:", '  a: {job: "{each}.yaml", each: [job, no]}'],
+      [/^2:12: steps\.a\.job: "\{each\}\.yaml" does not exist \(looked for .*\/no\.yaml\)/],
+    ],
+    [
+      "an output for one of the values",
+      [
+        "steps:",
+        "  a: {command: [w], outputs: [1.txt]}",
+        '  b: {command: [w], each: [1, 2], inputs: {x: "a/{each}.txt"}}',
+      ],
+      [/^3:47: step a has no output "2\.txt"/],
+    ],
+    [
+      "no output of a repeated step",
+      ["steps:", "  a: {command: [w], each: [1, 2], outputs: [x]}", "  b: {command: [w], inputs: {x: a/1/y}}"],
+      [/^3:33: step a has no output "1\/y"/],
+    ],
     ["several at once", ["steps:", "  a: {job: no.yaml}", "  b: {command: [w], needs: [x]}"], [/^2:12/, /^3:29/]],
   ];
   for (const [what, lines, expected] of cases) {
@@ -155,6 +249,6 @@ t.test("--set overrides keys of the steps of a pipeline", async (t) => {
   t.throws(() => loadPipeline(file, { set: { "b.x": "1" } }), { message: "--set b.x: step b is not a job" });
   const { steps } = loadPipeline(file, { set: { "a.timeout": "7s" } });
   const { action: work } = steps[0]!;
-  t.equal(work.kind === "job" && work.job.chunk(0n, 1n).spec.timeout, 7);
-  t.equal(join(shop.folder, "job.yaml"), work.kind === "job" && work.file);
+  t.equal(work.kind === "job" && work.job?.chunk(0n, 1n).spec.timeout, 7);
+  t.same(work.kind === "job" && work.source, { kind: "file", path: join(shop.folder, "job.yaml") });
 });
