@@ -59,8 +59,12 @@ class Logs:
         self.cut(attempt)
 
     def limited(self, attempt: Attempt) -> list[int | None]:
-        """The logs whose middle may be dropped: not a stdout that is an output."""
-        return [attempt.err] if attempt.program.stdout_limit is not None else [attempt.out, attempt.err]
+        """The logs whose middle may be dropped: not a stdout that is an output, until it has grown too large to be one."""
+        return [attempt.err] if self.is_output(attempt) else [attempt.out, attempt.err]
+
+    def is_output(self, attempt: Attempt) -> bool:
+        """Whether stdout is an output that all bytes are needed of."""
+        return attempt.program.stdout_limit is not None and not self.has_excess(attempt)
 
     def find_excess(self, attempts: Iterable[Attempt]) -> list[Attempt]:
         """Attempts that have printed more than the job allows, where stdout is an output."""
@@ -72,13 +76,15 @@ class Logs:
 
     def has_excess(self, attempt: Attempt) -> bool:
         limit = attempt.program.stdout_limit
-        return limit is not None and attempt.out is not None and os.fstat(attempt.out).st_size > limit
+        if limit is None or attempt.out is None:
+            return False
+        return os.fstat(attempt.out).st_size + attempt.cut["stdout"] > limit
 
     def cut(self, attempt: Attempt) -> None:
         """Cuts long logs. What a program prints at that very moment may be lost, so this is best done once it has ended."""
         try:
-            is_output = attempt.stdout_sha256 is not None or (attempt.phase == "running" and attempt.program.stdout_limit is not None)
-            if not is_output:
+            is_needed = attempt.stdout_sha256 is not None or (attempt.phase == "running" and self.is_output(attempt))
+            if not is_needed:
                 attempt.cut["stdout"] += cut_log(attempt.out, self.settings.max_log_bytes)
             attempt.cut["stderr"] += cut_log(attempt.err, self.settings.max_log_bytes)
         except OSError as error:
