@@ -36,7 +36,18 @@ function removeEmptyFolders(root: string, folder: string): void {
   for (let at = folder; at !== root && at.startsWith(`${root}/`); at = dirname(at)) {
     if (kindOfEntry(at) === "none") continue;
     if (kindOfEntry(at) !== "folder" || readdirSync(at).length > 0) return;
-    rmdirSync(at);
+    if (!removeFolder(at)) return;
+  }
+}
+
+/** Removes an empty folder. Returns false where that is the root of another file system. */
+function removeFolder(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EBUSY") return false;
+    throw error;
   }
 }
 
