@@ -39,7 +39,7 @@ export async function run(file: string, options: RunCommandOptions, writers: Wri
   const notes = checkProfileLimits([job], nodes);
   if (!options.quiet) for (const note of notes) writers.err(note);
   if (options.plan) {
-    const plan = planJob(job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, job.name));
+    const plan = planJob(job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, job.work));
     if (options.json) writers.out(formatJson({ ...plan, project: describeProject(job), notes }, 2));
     else writers.out(options.verbose ? `${formatProject(job)}\n${formatPlan(plan)}` : formatPlan(plan));
     return 0;

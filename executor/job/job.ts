@@ -117,6 +117,8 @@ export type Sizing =
  */
 export interface Job {
   readonly name: string;
+  /** What runs: the name under which learned rates are filed. */
+  readonly work: string;
   /** Absolute path of the job file. */
   readonly file: string;
   /** The folder that relative paths in it start from, absolute: its own, unless the step of a pipeline names another one. */

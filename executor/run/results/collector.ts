@@ -1,4 +1,4 @@
-import type { MusterError } from "../../../schemas/errors.js";
+import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
@@ -111,7 +111,12 @@ export class Collector {
     } catch (error) {
       if (isConnectionLost(error)) emit({ type: "interrupted", attempt, done, lost: { source, error } });
       else if (isLocalError(error)) emit({ type: "diskFailed", error });
-      else emit({ type: "failed", attempt, failure: createFailure(attempt, errorText(error), done) });
+      else
+        emit({
+          type: isUnusable(error) ? "refused" : "failed",
+          attempt,
+          failure: createFailure(attempt, errorText(error), done),
+        });
     }
   }
 
@@ -134,4 +139,9 @@ export class Collector {
     }
     emit({ type: "failed", attempt, failure });
   }
+}
+
+/** Whether another attempt would most likely have the same result: it has the wrong format. */
+function isUnusable(error: unknown): boolean {
+  return error instanceof MusterError && (error.code === "NOT_JSON" || error.code === "UNJOINABLE");
 }
