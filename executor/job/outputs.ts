@@ -119,8 +119,6 @@ function readFound(
     const located = normalizeOutput(parsed.base, scope);
     if (one.text.startsWith("{out}/")) reportOut(reader, one, what);
     else if (!located.ok) reportInvalid(reader, one, what, located.message);
-    else if (parsed.pattern !== undefined && one.text.endsWith("/"))
-      reportInvalid(reader, one, what, "is a glob of folders, and outputs are files");
     else if (!isValidGlob(parsed)) reportInvalid(reader, one, what, "is not a valid glob");
     else {
       const outputs = { ...parsed, base: located.path.replace(/(?<=.)\/$/, "") };
