@@ -46,12 +46,11 @@ export async function rejectForeignFiles(
   rejectRunDirectory(results.path, run);
   if (results.mayReplace) return;
   const own = await listOwnResults(run, job);
-  const named: string[] = [];
-  let count = 0;
-  for await (const file of findForeignFiles(job, results, replay, own))
-    if (++count <= MAX_NAMED_FILES) named.push(file);
-  if (count === 0) return;
-  const more = count > named.length ? `\n    and ${count - named.length} more` : "";
+  const found = new Set<string>();
+  for await (const file of findForeignFiles(job, results, replay, own)) found.add(file);
+  if (found.size === 0) return;
+  const named = [...found].slice(0, MAX_NAMED_FILES);
+  const more = found.size > named.length ? `\n    and ${found.size - named.length} more` : "";
   const list = named.map((file) => `\n    ${file}`).join("");
   throw new MusterError("RESULTS_EXIST", `${results.path} has files that this run did not publish:${list}${more}`, {
     next: "Move these files away, publish elsewhere with --results DIR, or replace them with --overwrite.",
