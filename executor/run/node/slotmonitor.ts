@@ -6,6 +6,7 @@ import {
   QUICK_GPU_PROBE_TIMEOUT_SECONDS,
   quickProbeScripts,
 } from "../../../fleet/gpus/gpuprobe.js";
+import type { ReportedFields } from "../../../fleet/gpus/sickness.js";
 import type { Node } from "../../../fleet/node.js";
 import type { Slot } from "../../schedule/events.js";
 import type { AgentCommand, AgentMessage, ScriptResult } from "../agent/protocol.js";
@@ -69,6 +70,8 @@ export class SlotMonitor {
   private isUnobservable = false;
   private isStopped = false;
   private toolError: string | undefined;
+  /** What each GPU has reported so far: it is sick if it stops reporting it. */
+  private reportedFields: ReportedFields = new Map();
 
   constructor(
     private readonly node: Node,
@@ -136,7 +139,8 @@ export class SlotMonitor {
     const { vendor } = this.node.profile;
     if (vendor === "none") return;
     const expected = { vendor, count: this.node.gpus, addresses: this.node.pci ?? [] };
-    const health = assessGpus(expected, this.gpuAddresses, answers);
+    const health = assessGpus(expected, this.gpuAddresses, answers, this.reportedFields);
+    this.reportedFields = health.reported;
     if (health.isQuick && !health.areAllHealthy) return this.check();
     const { cards, sick, toolError, isUnobservable } = health;
     this.gpuAddresses = cards;
