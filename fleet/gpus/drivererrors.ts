@@ -1,4 +1,4 @@
-import type { ProbeOutput } from "./gpuprobe.js";
+import type { ProbeOutput } from "./probeoutput.js";
 
 /** What an error of NVIDIA's tool says about all GPUs of the node, and what to do. */
 export interface DriverError {

@@ -1,5 +1,5 @@
 import { findDriverAdvice } from "./drivererrors.js";
-import type { GpuVendor } from "./gpuprobe.js";
+import type { GpuVendor } from "./probeoutput.js";
 
 /** Returns what to do about a GPU that is sick for this reason; the remedies that most often helped come first. */
 export function adviseOnSickGpu(vendor: GpuVendor, reason: string): string {

@@ -1,7 +1,8 @@
 import { type DriverError, findDriverError, findLostGpus } from "./drivererrors.js";
-import { type GpuReport, type GpuVendor, type ProbeOutput, parseGpuReport } from "./gpuprobe.js";
+import { type GpuReport, parseGpuReport } from "./gpuprobe.js";
 import type { GpuStatus } from "./gpustatus.js";
 import { type PciBus, parsePciBus, parseRuntimeStatus } from "./pcibus.js";
+import type { GpuVendor, ProbeOutput } from "./probeoutput.js";
 import { addReportedFields, describeSickness, isAsleep, RESUME_FAILURE, type ReportedFields } from "./sickness.js";
 import { mergePartitions } from "./smi.js";
 import { findFatalXids } from "./xids.js";

@@ -4,6 +4,8 @@ import { PCI_BUS_SCRIPT, RUNTIME_STATUS_SCRIPT, wakeBefore } from "./pcibus.js";
 import { NVIDIA_FIELDS, parseAmdSmi, parseNvidiaSmi, parseRocmSmi } from "./smi.js";
 import { XID_SCRIPT } from "./xids.js";
 
+export type { GpuVendor, ProbeOutput } from "./probeoutput.js";
+
 /** Timeouts of a vendor's tool, and of the scripts that read the kernel's files only: a sick card can make both hang. */
 export const GPU_PROBE_TIMEOUT_SECONDS = 10;
 export const QUICK_GPU_PROBE_TIMEOUT_SECONDS = 3;
@@ -11,16 +13,6 @@ export const QUICK_GPU_PROBE_TIMEOUT_SECONDS = 3;
 const TOOL_PATH = "PATH=$PATH:/opt/rocm/bin:/usr/local/bin:/usr/sbin:/sbin";
 const IF_ROCM_SMI = "command -v rocm-smi >/dev/null || exit 0";
 const UNLESS_ROCM_SMI = "command -v rocm-smi >/dev/null && exit 0";
-
-export type GpuVendor = "amd" | "nvidia";
-
-/** The exit code and output of a probe command; `error`: why it has no exit code. */
-export interface ProbeOutput {
-  exit: number | null;
-  stdout: string;
-  stderr: string;
-  error?: string;
-}
 
 /**
  * Returns shell scripts that check all GPUs of a node within milliseconds: the PCI bus, then the clocks in sysfs. Only AMD's driver has

@@ -1,4 +1,4 @@
-import type { GpuVendor, ProbeOutput } from "./gpuprobe.js";
+import type { GpuVendor, ProbeOutput } from "./probeoutput.js";
 
 const PCI_VENDOR_IDS = { amd: "0x1002", nvidia: "0x10de" } as const;
 
@@ -37,9 +37,10 @@ states() {
   done
 }
 wake() {
+  wakers=
   for device in $gpus; do
     read -r state <"$device/power/runtime_status"
-    case $state in suspend*) for node in "$device"/drm/renderD*; do (: <"/dev/dri/\${node##*/}") & done;; esac
+    case $state in suspend*) for node in "$device"/drm/renderD*; do (: <"/dev/dri/\${node##*/}") & wakers="$wakers $!"; done;; esac
   done >/dev/null 2>&1
   tries=0
   while [ $tries -lt 30 ]; do
@@ -47,6 +48,7 @@ wake() {
     tries=$((tries + 1))
     case $(states) in *" resuming"*) ;; *" suspend"*) [ $tries -lt 3 ] || break;; *) break;; esac
   done
+  kill -9 $wakers 2>/dev/null
 }
 case $(states) in *" suspend"*) wake;; esac`;
 

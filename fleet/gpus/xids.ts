@@ -1,4 +1,4 @@
-import type { ProbeOutput } from "./gpuprobe.js";
+import type { ProbeOutput } from "./probeoutput.js";
 
 /** A shell script that prints the Xid errors in the kernel log, where the user may read it. */
 export const XID_SCRIPT = "dmesg 2>/dev/null | grep -F 'NVRM: Xid' | tail -n 100";
