@@ -25,8 +25,9 @@ export interface GpuHealth {
   sick: Map<number, string>;
   /** Why the vendor's tool gave no report. This alone does not make a GPU sick. */
   toolError?: string;
-  /** The node has no tool that reports on its GPUs: `TOOL: is not installed`. */
+  /** `TOOL: is not installed`, where the node has no tool that reports on its GPUs. */
   missingTool?: string;
+  /** The node has no such tool, so further checks are useless. */
   isUnobservable: boolean;
   /** The report comes from the kernel only (see `quickProbeScripts`). */
   isQuick: boolean;
@@ -61,11 +62,8 @@ export function assessGpus(
   const cards = want.addresses.length > 0 ? want.addresses : seen.length > known.length ? seen : known;
   const nvidia = isNvidia ? tools : [];
   const reasons = findReasons(cards, { bus, report, driverError, nvidia, statuses, reported });
-  const sick = new Map<number, string>();
-  for (const [index, pci] of cards.entries()) if (reasons.has(pci)) sick.set(index, `GPU ${pci}: ${reasons.get(pci)}`);
-  if (report.gpus !== undefined || driverError !== undefined)
-    for (let index = cards.length; index < (want.count ?? 0); index++)
-      sick.set(index, describeMissingGpu(index, cards.length, want.count, driverError?.reason));
+  const isDefinite = report.gpus !== undefined || driverError !== undefined;
+  const sick = listSickGpus(cards, reasons, isDefinite ? want.count : undefined, driverError);
   const problem = `${report.tool}: ${report.problem}`;
   return {
     tool: report.tool,
@@ -146,15 +144,18 @@ function describeAbsence(pci: string, { gpus: onBus }: PciBus, { gpus, tool }: G
   return onBus.includes(pci) ? `on the PCI bus, but ${tool} does not show it` : "not on the PCI bus any more";
 }
 
-function describeMissingGpu(
-  index: number,
-  found: number,
+/** Returns a sentence for each sick GPU, by index. `count`: how many there should be; undefined: any number. */
+function listSickGpus(
+  cards: string[],
+  reasons: Map<string, string>,
   count: number | undefined,
-  reason: string | undefined,
-): string {
-  return reason === undefined
-    ? `GPU ${index} is not there: ${found} of ${count} were found`
-    : `GPU ${index} is not there: ${reason}`;
+  driverError: DriverError | undefined,
+): Map<number, string> {
+  const sick = new Map<number, string>();
+  for (const [index, pci] of cards.entries()) if (reasons.has(pci)) sick.set(index, `GPU ${pci}: ${reasons.get(pci)}`);
+  const why = driverError?.reason ?? `${cards.length} of ${count} were found`;
+  for (let index = cards.length; index < (count ?? 0); index++) sick.set(index, `GPU ${index} is not there: ${why}`);
+  return sick;
 }
 
 function listSleepers(cards: string[], reasons: Map<string, string>, statuses: Map<string, string>): string[] {

@@ -1,6 +1,7 @@
 import type { GpuStatus } from "./gpustatus.js";
 import { parseSysfs, SYSFS_MARK, SYSFS_SCRIPT } from "./gpusysfs.js";
 import { PCI_BUS_SCRIPT, RUNTIME_STATUS_SCRIPT, wakeBefore } from "./pcibus.js";
+import type { GpuVendor, ProbeOutput } from "./probeoutput.js";
 import { NVIDIA_FIELDS, parseAmdSmi, parseNvidiaSmi, parseRocmSmi } from "./smi.js";
 import { XID_SCRIPT } from "./xids.js";
 
