@@ -610,6 +610,10 @@ export interface JobFile {
     to: string;
   };
   /**
+   * Reads NaN, Infinity and -Infinity in JSON outputs, which JSON does not have but Python writes, as null in results.ndjson and in the aggregate. Output files stay as they are. Default: false: the aggregate is refused, with their position.
+   */
+  nan_as_null?: boolean;
+  /**
    * `files` keeps outputs as files; `lines` makes a chunk's JSON output its line of results.ndjson and keeps no file. Default: `files`.
    */
   collect?: "files" | "lines";

@@ -14,13 +14,15 @@ export function isGlob(text: string): boolean {
 
 /**
  * Parses a folder (`out/`) or a glob (`out/*.png`) of `outputs`. The pattern of a glob is a regular expression that JavaScript and
- * Python read alike, so that coordinator and node agree on what it matches. It applies to paths below `base`.
+ * Python read alike, so that coordinator and node agree on what it matches. It applies to paths below `base`. A glob that ends with a
+ * slash stands for all files in the folders that it matches.
  */
 export function parseFoundOutputs(written: string, { atLeast, atMost }: FileCount): FoundOutputs {
   const count = { atLeast, ...(atMost === undefined ? {} : { atMost }) };
-  const parts = written.split("/");
-  const first = parts.findIndex(isGlob);
-  if (first < 0) return { written, base: written.replace(/(?<=.)\/+$/, ""), ...count };
+  if (!isGlob(written) && written.endsWith("/")) return { written, base: written.replace(/(?<=.)\/+$/, ""), ...count };
+  const parts = written.replace(/\/+$/, "/**").split("/");
+  // A glob without special characters names one file, which may be left out with `at_least: 0`.
+  const first = isGlob(written) ? parts.findIndex(isGlob) : parts.length - 1;
   const globs = parts.slice(first);
   const base = first === 0 ? "." : parts.slice(0, first).join("/") || "/";
   const depth = globs.includes("**") ? undefined : globs.length;

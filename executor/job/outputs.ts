@@ -10,6 +10,9 @@ export type DeclaredOutputs = Pick<ChunkSpec, "outputs" | "takesStdout" | "found
 /** The entry of `outputs` that stands for what the program prints. A file of that name is written `./stdout`. */
 export const STDOUT = "stdout";
 
+/** Placeholders of `args` that differ between chunks. */
+const PLACEHOLDER = /\{(?:chunk|start|end|last|count|index|number|shards)\}/;
+
 /** Where the outputs of a job may lie. */
 export interface OutputScope {
   /** The working directory of its programs, relative to the project's root; "." without a project. */
@@ -36,6 +39,7 @@ export function readOutputs(reader: JobReader, path: KeyPath, what: string, scop
   for (const item of reader.items(path)) {
     const one = reader.sourceText(item);
     if (one === undefined) found.push(...readFoundItem(reader, item, what));
+    else if (PLACEHOLDER.test(one.text)) reportPlaceholder(reader, one, what);
     else if (one.text === STDOUT) {
       if (takesStdout) reportTwice(reader, one, what);
       takesStdout = true;
@@ -141,6 +145,12 @@ function reportInvalid(reader: JobReader, one: SourceText, what: string, fault: 
 function reportOut(reader: JobReader, one: SourceText, what: string): void {
   const plain = one.text.slice("{out}/".length);
   reader.report(one.position, `${what}: "${one.text}" is relative to {out} already`, `write ${plain}`);
+}
+
+function reportPlaceholder(reader: JobReader, one: SourceText, what: string): void {
+  const folder = posix.dirname(one.text.replace(PLACEHOLDER, "x"));
+  const example = folder === "." ? `a glob such as "*${posix.extname(one.text)}"` : `the folder, "${folder}/"`;
+  reader.report(one.position, `${what}: placeholders are not replaced in "${one.text}"`, `name ${example}`);
 }
 
 function reportTwice(reader: JobReader, one: SourceText, what: string): void {

@@ -93,7 +93,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       dialer: new Dialer(),
     };
     const { observer } = options;
-    const ratesFile = new RatesFile(options.ratesFile, job.name, (message) => observer.notice(message));
+    const ratesFile = new RatesFile(options.ratesFile, job.work, (message) => observer.notice(message));
     const learnedRates = ratesFile.read();
     const rechecks = await Rechecks.open(job, directory);
     const coordinator = new Coordinator({ job, nodes: able, directory, run, observer, learnedRates, rechecks });

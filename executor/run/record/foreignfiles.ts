@@ -4,6 +4,7 @@ import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import { listCombinedFiles, listResultPaths } from "../../job/resultpath.js";
 import { kindOfEntry } from "./entrykind.js";
+import { isFileWithHash } from "./filehashes.js";
 import type { RunReplay } from "./replay.js";
 import type { ResultsFolder } from "./resultsfolder.js";
 
@@ -11,14 +12,14 @@ import type { ResultsFolder } from "./resultsfolder.js";
 const MAX_NAMED_FILES = 10;
 
 /**
- * Throws RESULTS_EXIST (65) where the folder of results has files that this run would replace and did not publish. Nothing may have been
+ * Rejects with RESULTS_EXIST (65) where the folder of results has files that this run would replace and did not publish. Nothing may have been
  * published since uncommitted results were removed. Names that are found at the end of a chunk are checked then.
  */
-export function rejectForeignFiles(job: Job, results: ResultsFolder, replay: RunReplay): void {
+export async function rejectForeignFiles(job: Job, results: ResultsFolder, replay: RunReplay): Promise<void> {
   if (!results.isShared || results.mayReplace) return;
   const named: string[] = [];
   let count = 0;
-  for (const file of findForeignFiles(job, results, replay)) if (++count <= MAX_NAMED_FILES) named.push(file);
+  for await (const file of findForeignFiles(job, results, replay)) if (++count <= MAX_NAMED_FILES) named.push(file);
   if (count === 0) return;
   const more = count > named.length ? `\n    and ${count - named.length} more` : "";
   const list = named.map((file) => `\n    ${file}`).join("");
@@ -27,8 +28,11 @@ export function rejectForeignFiles(job: Job, results: ResultsFolder, replay: Run
   });
 }
 
-function* findForeignFiles(job: Job, { path, layout }: ResultsFolder, replay: RunReplay): Generator<string> {
-  for (const file of listCombinedFiles(job)) if (isThere(path, file) && !replay.combinedFiles.has(file)) yield file;
+async function* findForeignFiles(job: Job, { path, layout }: ResultsFolder, replay: RunReplay): AsyncGenerator<string> {
+  for (const file of listCombinedFiles(job)) {
+    const ownHashes = replay.combinedFiles.get(file) ?? new Set();
+    if (isThere(path, file) && !(await isFileWithHash(join(path, file), ownHashes))) yield file;
+  }
   if (job.collect === "lines") return;
   if (job.kind === "tasks") {
     for (let task = job.first; task < job.first + job.units; task++) {

@@ -53,6 +53,8 @@ export type JournalEntry =
    * own only if it has this hash. Without `chunk`: a file that is made of all results.
    */
   | { e: "publishing"; chunk?: string; files: [path: string, sha256: string][] }
+  /** All chunks are committed, and edited inputs are about to replace their sources: inputs need not be as they were any more. */
+  | { e: "replacing" }
   | { e: "failed"; failure: Failure }
   /** A chunk was rechecked, or its recheck was skipped for good. `differing` is set if the two results differ. */
   | { e: "canary"; chunk: string; differing?: RecheckDifference }

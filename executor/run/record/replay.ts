@@ -43,6 +43,8 @@ export class RunReplay {
   readonly pendingPublications = new Map<string, readonly (readonly [path: string, sha256: string])[]>();
   /** The hashes that files which are made of all results were about to be published with, by path. */
   readonly combinedFiles = new Map<string, Set<string>>();
+  /** Whether edited inputs have replaced their sources, or were about to. */
+  hasReplacedSources = false;
   readonly recheckedChunks = new Set<string>();
   readonly recheckDifferences: RecheckDifference[] = [];
   /** The programs in the job's directory, as the nodes have them. */
@@ -69,6 +71,9 @@ export class RunReplay {
       case "publishing":
         if (entry.chunk === undefined) this.applyCombined(entry.files);
         else this.pendingPublications.set(entry.chunk, entry.files);
+        break;
+      case "replacing":
+        this.hasReplacedSources = true;
         break;
       case "done":
         this.pendingPublications.delete(entry.chunk);

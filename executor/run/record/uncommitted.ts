@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { Job } from "../../job/job.js";
 import { listResultPaths } from "../../job/resultpath.js";
 import { kindOfEntry } from "./entrykind.js";
-import { hashFile } from "./filehashes.js";
+import { isFileWithHash } from "./filehashes.js";
 import type { RunReplay } from "./replay.js";
 import type { ResultsFolder } from "./resultsfolder.js";
 
@@ -26,16 +26,16 @@ async function removePending(
 ): Promise<void> {
   for (const [target, sha256] of files) {
     const file = join(path, target);
-    if (kindOfEntry(file) !== "file" || (await hashFile(file)).sha256 !== sha256) continue;
-    rmSync(file);
+    if (await isFileWithHash(file, new Set([sha256]))) rmSync(file);
     removeEmptyFolders(path, dirname(file));
   }
 }
 
-/** Removes `folder` and those above it, up to `root`, as long as they are empty. */
+/** Removes `folder` and those above it, up to `root`, as long as they are empty. Those that do not exist are skipped. */
 function removeEmptyFolders(root: string, folder: string): void {
   for (let at = folder; at !== root && at.startsWith(`${root}/`); at = dirname(at)) {
-    if (readdirSync(at).length > 0) return;
+    if (kindOfEntry(at) === "none") continue;
+    if (kindOfEntry(at) !== "folder" || readdirSync(at).length > 0) return;
     rmdirSync(at);
   }
 }

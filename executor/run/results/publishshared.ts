@@ -1,8 +1,8 @@
-import { closeSync, constants, copyFileSync, linkSync, openSync, renameSync, rmSync, unlinkSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { closeSync, constants, linkSync, openSync, rmSync, unlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { failpoint } from "../failpoint.js";
-import { fsyncPath } from "../record/durablewrites.js";
 import { findNameConflict } from "../record/entrykind.js";
+import { copyBeside, moveOver } from "./moveover.js";
 import { makeFolders, type Publication, syncFolders, writePartials } from "./publish.js";
 
 /** The outputs of one chunk. Either all of them get their final names, or none. */
@@ -80,16 +80,6 @@ export function placeFile(
   }
 }
 
-function moveOver(temporary: string, final: string): void {
-  try {
-    renameSync(temporary, final);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
-    renameSync(copyBeside(temporary, final), final);
-    unlinkSync(temporary);
-  }
-}
-
 /** Throws EEXIST where there is a file of that name. */
 function moveBeside(temporary: string, final: string): void {
   try {
@@ -110,13 +100,4 @@ function moveBeside(temporary: string, final: string): void {
     }
   }
   unlinkSync(temporary);
-}
-
-/** Copies a file into the folder of its final name, which is on another file system, under a name of muster's. */
-function copyBeside(temporary: string, final: string): string {
-  const copy = join(dirname(final), `.muster-${basename(final).slice(0, 200)}.partial`);
-  rmSync(copy, { force: true });
-  copyFileSync(temporary, copy, constants.COPYFILE_EXCL);
-  fsyncPath(copy);
-  return copy;
 }

@@ -38,11 +38,11 @@ t.test("a chunk gets all of its names or none, and no file is replaced", async (
   ]);
   const reasons = Object.fromEntries([...refused].map(([name, reason]) => [name, reason.replaceAll(path, "R")]));
   t.same(reasons, {
-    b: "R/mine exists, and this run did not publish it",
+    b: "R/mine exists, and this run did not publish it: move it away, or use --overwrite",
     c: "R/folder cannot be written: it is a folder",
     d: "R/mine/below cannot be written: a part of its path is a file",
-    e: "R/dangling exists, and this run did not publish it",
-    f: "R/y exists, and this run did not publish it",
+    e: "R/dangling exists, and this run did not publish it: move it away, or use --overwrite",
+    f: "R/y exists, and this run did not publish it: move it away, or use --overwrite",
   });
   t.same(
     listFiles(path).filter((name) => name !== "dangling"),
