@@ -51,7 +51,15 @@ function run(capture: Capture): Sentences {
   return said;
 }
 
-for (const capture of readCaptures())
+const MISSING = { exit: 127, stdout: "", stderr: "sh: 1: exec: nvidia-smi: not found\n" };
+const UNCHECKED: Capture = {
+  ...readCaptures().find(({ id }) => id === "nv-15-inforom")!,
+  id: "without a tool",
+  expect: { sick: [] },
+};
+UNCHECKED.answers = [UNCHECKED.answers[0]!, MISSING, { exit: 1, stdout: "", stderr: "" }];
+
+for (const capture of [...readCaptures(), UNCHECKED])
   t.test(`${capture.id}: all commands say the same`, async (t) => {
     const said = run(capture);
     t.same(verify(capture), said);
