@@ -62,8 +62,8 @@ export function assessGpus(
   const cards = want.addresses.length > 0 ? want.addresses : seen.length > known.length ? seen : known;
   const nvidia = isNvidia ? tools : [];
   const reasons = findReasons(cards, { bus, report, driverError, nvidia, statuses, reported });
-  const isDefinite = report.gpus !== undefined || driverError !== undefined;
-  const sick = listSickGpus(cards, reasons, isDefinite ? want.count : undefined, driverError);
+  const areAllSeen = report.gpus !== undefined || driverError !== undefined || isBusConfirmed(bus, report);
+  const sick = listSickGpus(want, cards, reasons, areAllSeen, driverError);
   const problem = `${report.tool}: ${report.problem}`;
   return {
     tool: report.tool,
@@ -137,22 +137,29 @@ function findReasons(cards: string[], evidence: Evidence): Map<string, string> {
   return reasons;
 }
 
-/** A bus without any GPU is no evidence: a container may not show it. The agent looks for the folder of each GPU in sysfs itself. */
-function describeAbsence(pci: string, { gpus: onBus }: PciBus, { gpus, tool }: GpuReport): string | undefined {
-  const isReported = gpus?.some((gpu) => gpu.pci === pci);
-  if (isReported || (gpus === undefined && (onBus.includes(pci) || onBus.length === 0))) return undefined;
-  return onBus.includes(pci) ? `on the PCI bus, but ${tool} does not show it` : "not on the PCI bus any more";
+function describeAbsence(pci: string, bus: PciBus, report: GpuReport): string | undefined {
+  const isOnBus = bus.gpus.includes(pci);
+  if (report.gpus?.some((gpu) => gpu.pci === pci)) return undefined;
+  if (report.gpus === undefined && (isOnBus || !(bus.gpus.length > 0 || isBusConfirmed(bus, report)))) return undefined;
+  return isOnBus ? `on the PCI bus, but ${report.tool} does not show it` : "not on the PCI bus any more";
 }
 
-/** Returns a sentence for each sick GPU, by index. `count`: how many there should be; undefined: any number. */
+/** A bus without any GPU is no evidence by itself, because a container may not show it; it is where the tool finds none either. */
+function isBusConfirmed({ gpus }: PciBus, report: GpuReport): boolean {
+  return gpus.length === 0 && report.gpus === undefined && report.hasAnswered;
+}
+
+/** Returns a sentence for each sick GPU, by index. `areAllSeen`: what was not found is not there. */
 function listSickGpus(
+  { count }: ExpectedGpus,
   cards: string[],
   reasons: Map<string, string>,
-  count: number | undefined,
+  areAllSeen: boolean,
   driverError: DriverError | undefined,
 ): Map<number, string> {
   const sick = new Map<number, string>();
   for (const [index, pci] of cards.entries()) if (reasons.has(pci)) sick.set(index, `GPU ${pci}: ${reasons.get(pci)}`);
+  if (!areAllSeen) return sick;
   const why = driverError?.reason ?? `${cards.length} of ${count} were found`;
   for (let index = cards.length; index < (count ?? 0); index++) sick.set(index, `GPU ${index} is not there: ${why}`);
   return sick;

@@ -50,6 +50,8 @@ export interface GpuReport {
   warnings: string[];
   /** The tool is not installed. */
   isMissing: boolean;
+  /** The tool ran to its end, whatever it said. */
+  hasAnswered: boolean;
 }
 
 /** Parses the outputs of the scripts of `fullProbeScripts` or `quickProbeScripts`, without the first one (the PCI bus). */
@@ -68,11 +70,11 @@ export function parseGpuReport(vendor: GpuVendor, tools: (ProbeOutput | undefine
  */
 function createGpuReport(tool: string, outputs: (ProbeOutput | undefined)[], gpus: GpuStatus[] | undefined): GpuReport {
   const wasKilled = outputs.some((output) => output === undefined || output.exit === null);
-  const base = { tool, problem: "", warnings: [], isMissing: false };
+  const base = { tool, problem: "", warnings: [], isMissing: false, hasAnswered: !wasKilled };
   if (gpus !== undefined && !wasKilled) return { ...base, gpus, warnings: outputs.flatMap(findWarnings) };
   const failed = outputs.find((output) => output?.exit !== 0);
   const last = failed ?? outputs[0];
-  if (last?.exit === 127) return { ...base, problem: "is not installed", isMissing: true };
+  if (last?.exit === 127) return { ...base, problem: "is not installed", isMissing: true, hasAnswered: false };
   if (failed !== undefined)
     return { ...base, problem: failed.error ?? `exit ${failed.exit}: ${lastLine(failed.stderr || failed.stdout)}` };
   return { ...base, problem: `names no GPU: ${(last?.stdout.trim() || lastLine(last?.stderr ?? "")).slice(0, 200)}` };

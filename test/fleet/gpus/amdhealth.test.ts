@@ -113,3 +113,14 @@ t.test("what rocm-smi says on stderr only is reported", async (t) => {
   t.same([sick.size, toolError?.startsWith("rocm-smi: ")], [0, true]);
   t.match(toolError, "Driver not initialized");
 });
+
+t.test("a bus without a GPU counts only where the tool finds none either", async (t) => {
+  const none = said("WARNING: No JSON data to report\n");
+  const gone = assessGpus(two, [A, B], [NONE, none, NONE, NONE]);
+  t.same([...gone.sick.values()], [`GPU ${A}: not on the PCI bus any more`, `GPU ${B}: not on the PCI bus any more`]);
+  const never = assessGpus(two, [], [NONE, none, NONE, NONE]);
+  t.same([...never.sick.values()], ["GPU 0 is not there: 0 of 2 were found", "GPU 1 is not there: 0 of 2 were found"]);
+  const hung: ProbeOutput = { exit: null, stdout: "", stderr: "", error: "no answer within 10 s; killed" };
+  for (const known of [[], [A, B]]) t.equal(assessGpus(two, known, [NONE, hung, NONE, NONE]).sick.size, 0);
+  t.equal(assessGpus(two, [A, B], [NONE, rocm(well(A), well(B))]).sick.size, 0, "a container without the bus");
+});
