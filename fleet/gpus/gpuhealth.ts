@@ -53,7 +53,7 @@ export function assessGpus(
 ): GpuHealth {
   const [busOutput, ...tools] = outputs;
   if (busOutput === undefined) return createUnansweredHealth(known, reported);
-  const bus = parsePciBus(want.vendor, busOutput);
+  const bus = parsePciBus(want.vendor, busOutput, want.addresses);
   const report = placeGpus(parseGpuReport(want.vendor, tools), bus);
   const isNvidia = want.vendor === "nvidia";
   const driverError = isNvidia && report.gpus === undefined ? findDriverError(tools[0]) : undefined;

@@ -67,13 +67,13 @@ export interface PciBus {
   integrated: string[];
 }
 
-/** Parses the output of `PCI_BUS_SCRIPT`. */
-export function parsePciBus(vendor: GpuVendor, { stdout }: ProbeOutput): PciBus {
+/** Parses the output of `PCI_BUS_SCRIPT`. `members`: PCI addresses that the inventory names, so that they count even if integrated. */
+export function parsePciBus(vendor: GpuVendor, { stdout }: ProbeOutput, members: string[] = []): PciBus {
   const rows = stdout
     .split("\n")
     .map((line) => line.trim().split(" "))
     .filter(([pci = "", id]) => id === PCI_VENDOR_IDS[vendor] && isPciAddress(pci))
-    .map(([pci = "", , kind]) => ({ pci, isIntegrated: kind === "integrated" }));
+    .map(([pci = "", , kind]) => ({ pci, isIntegrated: kind === "integrated" && !members.includes(pci) }));
   const areAllIntegrated = rows.every(({ isIntegrated }) => isIntegrated);
   const integrated = areAllIntegrated ? [] : rows.filter(({ isIntegrated }) => isIntegrated).map(({ pci }) => pci);
   return { gpus: rows.map(({ pci }) => pci).filter((pci) => !integrated.includes(pci)), integrated };

@@ -71,3 +71,17 @@ t.test("a processor's graphics is a slot where there is nothing else", async (t)
   const { [A]: _, [B]: __, ...alone } = MACHINE;
   t.same(bind(t, alone, {}), { pci: [APU], bound: [{}] });
 });
+
+t.test("GPUs that NVIDIA's tool calls lost, alone or in a row among others", async (t) => {
+  const program = `import json, sys; sys.path.insert(0, sys.argv[1])
+from muster_agent.gpu.vram_scripts import parse_lost
+print(json.dumps(sorted(parse_lost(sys.stdin.read()))))`;
+  const lost = (input: string) =>
+    JSON.parse(
+      execFileSync("python3", ["-B", "-c", program, join(projectRoot(), "templates")], { input, encoding: "utf8" }),
+    );
+  const rows = `0000${A}, 12, GPU-a\n0000${B}, [GPU is lost], [GPU is lost]\n`;
+  t.same(lost(rows), [B]);
+  t.same(lost(`Unable to determine the device handle for GPU0000:03:00.0: GPU is lost.\n`), [A]);
+  t.same(lost(`0000${A}, [N/A], GPU-a\n`), []);
+});

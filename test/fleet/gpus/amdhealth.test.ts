@@ -89,7 +89,8 @@ t.test("the graphics of a processor is no member of the fleet, unless there is n
   const { cards, sick } = assessGpus(one, [], [bus(`${A} integrated`, B), report]);
   t.same([cards, sick.size], [[B], 0]);
   t.same(assessGpus(one, [], [bus(`${A} integrated`), rocm(well(A))]).cards, [A]);
-  t.same(assessGpus({ ...one, addresses: [A] }, [], [bus(`${A} integrated`, B), report]).cards, [A]);
+  const named = assessGpus({ ...one, addresses: [A] }, [], [bus(`${A} integrated`, B), rocm(well(A), well(B))]);
+  t.same([named.cards, [...named.sick.values()]], [[A], []], "unless the inventory names it");
 });
 
 t.test("the partitions of a card share its address, and its health", async (t) => {
