@@ -987,7 +987,7 @@ export interface Step {
    */
   range?: [number | bigint, number | bigint];
   /**
-   * Files from other steps: path -> `STEP/FILE`. FILE is the step's aggregate, `results.ndjson`, or an output (`CHUNK/OUTPUT` of a matrix); `STEP` alone means all of its results. In a job the path is one of the job's `inputs`; a command finds it under `{in}`.
+   * Files from other steps: path -> `STEP/FILE`. FILE is the step's aggregate, `results.ndjson`, or an output (`CHUNK/OUTPUT` of a matrix); `STEP` alone means all of its results, unless its job publishes them elsewhere. In a job the path is one of the job's `inputs`; a command finds it under `{in}`.
    */
   inputs?: {
     [k: string]: string;

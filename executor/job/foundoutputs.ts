@@ -1,4 +1,3 @@
-import { posix } from "node:path";
 import type { FoundOutputs } from "./job.js";
 
 /** How many files a folder or a glob must have. */
@@ -31,7 +30,8 @@ export function parseFoundOutputs(written: string, { atLeast, atMost }: FileCoun
 
 /** Returns whether a file belongs to these outputs. `path`: relative to the working directory, normalized. */
 export function isFoundBy({ base, pattern }: FoundOutputs, path: string): boolean {
-  const inner = posix.relative(base, path);
+  const prefix = base === "." ? "" : `${base}/`;
+  const inner = path.startsWith(prefix) ? path.slice(prefix.length) : "";
   if (inner === "" || inner === ".." || inner.startsWith("../")) return false;
   return pattern === undefined || new RegExp(`^(?:${pattern})$`, "u").test(inner);
 }

@@ -171,6 +171,8 @@ export interface Job {
   readonly results?: Readonly<{ folder: string; overwrite: boolean }>;
   /** The files that are joined from those of all chunks, as their specs have them; undefined = none. */
   readonly appended?: readonly string[];
+  /** The most named outputs of a chunk. */
+  readonly mostOutputs?: number;
   /** Whether some chunks have outputs whose names are known only when they have ended. */
   readonly findsOutputs?: boolean;
   /**

@@ -176,14 +176,19 @@ function checkAddedParams(reader: JobReader, added: string[], keys: string[]): v
 }
 
 /** Returns what a job should know about the outputs of all its chunks. */
-function summarizeOutputs({ outputs }: UnitSpace): Pick<Job, "appended" | "findsOutputs"> {
+function summarizeOutputs({ outputs }: UnitSpace): Pick<Job, "appended" | "findsOutputs" | "mostOutputs"> {
   const appended = new Set<string>();
-  let findsOutputs = false;
+  let [findsOutputs, mostOutputs] = [false, 0];
   for (const one of outputs) {
+    mostOutputs = Math.max(mostOutputs, one.outputs.length);
     for (const path of one.appended ?? []) appended.add(path);
     findsOutputs ||= one.found !== undefined;
   }
-  return { ...(appended.size > 0 ? { appended: [...appended] } : {}), ...(findsOutputs ? { findsOutputs } : {}) };
+  return {
+    ...(appended.size > 0 ? { appended: [...appended] } : {}),
+    ...(findsOutputs ? { findsOutputs } : {}),
+    mostOutputs,
+  };
 }
 
 /** Returns everything that determines the results of a job. */

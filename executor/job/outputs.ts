@@ -70,7 +70,7 @@ export function readNamedOutputs(
 export function readFiles(reader: JobReader, written: SourceText[], what: string, scope: OutputScope): string[] {
   const files: string[] = [];
   for (const one of written) {
-    const located = locateOutput(one.text, scope);
+    const located = normalizeOutput(one.text, scope);
     const fault = located.ok ? findFileFault(located.path) : located.message;
     if (one.text.startsWith("{out}/")) reportOut(reader, one, what);
     else if (fault !== undefined) reportInvalid(reader, one, what, fault);
@@ -82,7 +82,7 @@ export function readFiles(reader: JobReader, written: SourceText[], what: string
 }
 
 /** Normalizes the path of an output, relative to the working directory; it may begin with `../` inside the project. */
-export function locateOutput(path: string, { cwd, hasProject }: OutputScope): OutputPath {
+export function normalizeOutput(path: string, { cwd, hasProject }: OutputScope): OutputPath {
   if (!hasProject || !path.split("/").includes("..")) return normalizePath(path);
   if (path.startsWith("/") || path.includes("\0")) return normalizePath(path);
   if (posix.join(cwd, path).startsWith("..")) return { ok: false, message: "is outside the project" };
@@ -116,7 +116,7 @@ function readFound(
   const found: FoundOutputs[] = [];
   for (const { one, atLeast, atMost } of items) {
     const parsed = parseFoundOutputs(one.text, { atLeast: atLeast ?? 1, atMost });
-    const located = locateOutput(parsed.base, scope);
+    const located = normalizeOutput(parsed.base, scope);
     if (one.text.startsWith("{out}/")) reportOut(reader, one, what);
     else if (!located.ok) reportInvalid(reader, one, what, located.message);
     else if (!isValidGlob(parsed)) reportInvalid(reader, one, what, "is not a valid glob");
@@ -161,6 +161,8 @@ function findFileFault(path: string): string | undefined {
   if (path === "." || path === "./") return "is the working directory itself";
   if (path.endsWith("/")) return "is a folder";
   if (path.split("/").at(-1) === "..") return "is a folder";
+  if (path.split("/").some((part) => part.toLowerCase() === ".git"))
+    return "lies in .git, which results must not change";
   if (path.split("/").some((part) => Buffer.byteLength(part) > 255)) return "has a name longer than 255 bytes";
   return undefined;
 }

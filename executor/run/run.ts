@@ -87,6 +87,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       build: job.build,
       logs: join(directory.path, "logs"),
       agent: agentProgram(),
+      outputs: { named: job.mostOutputs ?? 0, found: job.findsOutputs === true, inlineBytes: 0 },
       needs: job.needs,
       pythonEnv: job.pythonEnv,
       verifyNode: options.verifyNode,

@@ -53,7 +53,7 @@ t.test("a file that appears while its chunk runs is kept, and the chunk fails", 
   const ran = await ended;
   t.equal(ran.code, 3, ran.err);
   for (const path of ["out/t1.json", "frames/t2-b.png"]) {
-    t.match(ran.err, `${join(job.folder, path)} exists, and this run did not publish it`);
+    t.match(ran.err, `${join(job.folder, path)} exists already`);
     t.equal(job.read(path), "of others");
   }
   t.same(
@@ -98,7 +98,7 @@ t.test("a joined file that somebody changed or put there is kept", { skip }, asy
   job.openGate(nodes);
   const late = await ended;
   t.equal(late.code, 3, late.err);
-  t.match(late.out + late.err, `${join(job.folder, "found.txt")} exists, and this run did not publish it`);
+  t.match(late.out + late.err, `${join(job.folder, "found.txt")} exists already`);
   t.equal(job.read("found.txt"), "of others");
   t.match(await job.muster(words), { code: 65, err: "did not publish:\n    found.txt\n" });
   rmSync(join(job.folder, "found.txt"));
@@ -138,7 +138,7 @@ t.test("a result that was not committed does not stand for an equal one of anoth
   t.same(committedChunks(run), ["b"]);
   open("a");
   const ran = await watchMuster(startMuster(["run", file, ...words])).ended;
-  t.match(ran, { code: 3, err: /same\.x exists, and this run did not publish it/ });
+  t.match(ran, { code: 3, err: /same\.x exists already/ });
   t.equal(shop.read(`${name}/published/same.x`), "equal", "b's file is there");
   await checkNodes(t, nodes);
 });

@@ -5,8 +5,9 @@ import type { ChunkSpec, Job, StagedFile } from "../../job/job.js";
 import { listResultPaths } from "../../job/resultpath.js";
 import { failpoint } from "../failpoint.js";
 import { fsyncPath } from "./durablewrites.js";
+import type { Journal } from "./journal.js";
+import type { RunReplay } from "./replay.js";
 import type { ResultsFolder } from "./resultsfolder.js";
-import type { RunDirectory } from "./rundir.js";
 
 /**
  * Replaces the sources of edited inputs with what the tasks made of them, where the run may. Until all tasks are committed, edited inputs
@@ -14,7 +15,7 @@ import type { RunDirectory } from "./rundir.js";
  */
 export async function replaceSources(
   job: Job,
-  { results, journal, replay }: Pick<RunDirectory, "results" | "journal" | "replay">,
+  { results, journal, replay }: { results: ResultsFolder; journal: Journal; replay: RunReplay },
 ): Promise<void> {
   if (!results.replacesSources || replay.hasReplacedSources || listEditedInputs(job, results).next().done) return;
   journal.add({ e: "replacing" });

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { createReadStream, lstatSync, readFileSync, statSync } from "node:fs";
+import { createReadStream, readFileSync, statSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Job, StagedFile } from "../../job/job.js";
-import { kindOfEntry } from "./entrykind.js";
 
 /** Content of a file that is to be staged. */
 export interface FileContent {
@@ -60,10 +59,4 @@ export async function hashFile(path: string): Promise<FileContent> {
   if (size <= SMALL_FILE_BYTES) hash.update(readFileSync(path));
   else for await (const bytes of createReadStream(path)) hash.update(bytes as Buffer);
   return { sha256: hash.digest("hex"), sizeBytes: size, mode: mode & 0o111 ? 0o755 : 0o644 };
-}
-
-/** Returns whether a regular file with one of these SHA-256 lies at `path`. A link there is none, and a pipe is not opened. */
-export async function isFileWithHash(path: string, hashes: ReadonlySet<string>): Promise<boolean> {
-  if (kindOfEntry(path) !== "file" || !lstatSync(path).isFile()) return false;
-  return hashes.has((await hashFile(path)).sha256);
 }

@@ -1,25 +1,44 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
+import { isBelow } from "../../job/inputs.js";
 import type { Job } from "../../job/job.js";
-import { listCombinedFiles, listResultPaths } from "../../job/resultpath.js";
+import { listCombinedFiles, listResultFolders, listResultPaths } from "../../job/resultpath.js";
 import { kindOfEntry } from "./entrykind.js";
-import { isFileWithHash } from "./filehashes.js";
+import { isOwnFile } from "./ownfile.js";
+import { listOwnResults } from "./ownresults.js";
 import type { RunReplay } from "./replay.js";
 import type { ResultsFolder } from "./resultsfolder.js";
+
+/** Throws RESULTS_EXIST (65) where results would be published in the run directory `run`, among its own files. */
+function rejectRunDirectory(results: string, run: string): void {
+  if (!isBelow(run, results)) return;
+  throw new MusterError("RESULTS_EXIST", `results: ${results} lies in the run directory ${run}`, {
+    next: "Name a folder elsewhere, or leave `results` out: they are in the run directory then.",
+  });
+}
 
 /** How many files the message names. */
 const MAX_NAMED_FILES = 10;
 
 /**
  * Rejects with RESULTS_EXIST (65) where the folder of results has files that this run would replace and did not publish. Nothing may have been
- * published since uncommitted results were removed. Names that are found at the end of a chunk are checked then.
+ * published since uncommitted results were removed. Names that a glob finds at the end of a chunk are checked then. `run`: the run directory.
  */
-export async function rejectForeignFiles(job: Job, results: ResultsFolder, replay: RunReplay): Promise<void> {
-  if (!results.isShared || results.mayReplace) return;
+export async function rejectForeignFiles(
+  job: Job,
+  results: ResultsFolder,
+  replay: RunReplay,
+  run: string,
+): Promise<void> {
+  if (!results.isShared) return;
+  rejectRunDirectory(results.path, run);
+  if (results.mayReplace) return;
+  const own = await listOwnResults(run, job);
   const named: string[] = [];
   let count = 0;
-  for await (const file of findForeignFiles(job, results, replay)) if (++count <= MAX_NAMED_FILES) named.push(file);
+  for await (const file of findForeignFiles(job, results, replay, own))
+    if (++count <= MAX_NAMED_FILES) named.push(file);
   if (count === 0) return;
   const more = count > named.length ? `\n    and ${count - named.length} more` : "";
   const list = named.map((file) => `\n    ${file}`).join("");
@@ -28,24 +47,47 @@ export async function rejectForeignFiles(job: Job, results: ResultsFolder, repla
   });
 }
 
-async function* findForeignFiles(job: Job, { path, layout }: ResultsFolder, replay: RunReplay): AsyncGenerator<string> {
+async function* findForeignFiles(
+  job: Job,
+  { path, layout }: ResultsFolder,
+  replay: RunReplay,
+  own: ReadonlySet<string>,
+): AsyncGenerator<string> {
   for (const file of listCombinedFiles(job)) {
-    const ownHashes = replay.combinedFiles.get(file) ?? new Set();
-    if (isThere(path, file) && !(await isFileWithHash(join(path, file), ownHashes))) yield file;
+    if (isThere(path, file) && !(await isOwnCombined(path, file, replay))) yield file;
   }
   if (job.collect === "lines") return;
   if (job.kind === "tasks") {
     for (let task = job.first; task < job.first + job.units; task++) {
       if (replay.committedUnits.overlaps(task, task + 1n)) continue;
-      for (const file of listResultPaths(layout, job.chunk(task, task + 1n))) if (isThere(path, file)) yield file;
+      const chunk = job.chunk(task, task + 1n);
+      for (const file of listResultPaths(layout, chunk)) if (isThere(path, file)) yield file;
+      for (const folder of listResultFolders(layout, chunk))
+        if (hasForeignFile(join(path, folder), own)) yield `${folder}/`;
     }
     return;
   }
   // The chunks of a range are not known before they are cut.
   for (const name of existsSync(path) ? readdirSync(path) : []) {
     const units = job.unitsOf(name);
-    if (units !== undefined && !replay.committedUnits.overlaps(...units)) yield `${name}/`;
+    const isOpen = units !== undefined && !replay.committedUnits.overlaps(...units);
+    if (isOpen && hasForeignFile(join(path, name), own)) yield `${name}/`;
   }
+}
+
+/** Whether any file lies below a folder that is not among `own`. Folders alone do no harm. */
+function hasForeignFile(folder: string, own: ReadonlySet<string>): boolean {
+  if (kindOfEntry(folder) !== "folder") return kindOfEntry(folder) === "file";
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).some(
+    (entry) => !entry.isDirectory() && !own.has(join(entry.parentPath, entry.name)),
+  );
+}
+
+/** Whether a file that is made of all results is one that the run has published. */
+export async function isOwnCombined(root: string, target: string, replay: RunReplay): Promise<boolean> {
+  for (const published of replay.combinedFiles)
+    if (published[0] === target && (await isOwnFile(root, join(root, target), published))) return true;
+  return false;
 }
 
 function isThere(folder: string, path: string): boolean {

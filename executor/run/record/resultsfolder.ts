@@ -61,7 +61,7 @@ export function locateResults(path: string, id: string, job: ResultsJob, replay:
 }
 
 /** Returns the absolute path of an output of a committed chunk; undefined = it has none of that name. */
-export function locateOutput(
+export function locateResultFile(
   { path, pieces, layout }: ResultsFolder,
   chunk: ResultChunk,
   output: string,

@@ -68,7 +68,7 @@ export interface RunDirectoryOptions {
 export async function openRunDirectory(path: string, options: RunDirectoryOptions): Promise<RunDirectory> {
   let lock: LockedJournal | undefined;
   if (!existsSync(path))
-    await rejectForeignFiles(options.job, locateResults(path, "", options.job, new RunReplay()), new RunReplay());
+    await rejectForeignFiles(options.job, locateResults(path, "", options.job, new RunReplay()), new RunReplay(), path);
   try {
     const { file, envFile } = options.job;
     lock = acquireRunLock(path, intersectModes([file, ...(envFile === undefined ? [] : [envFile])]));
@@ -104,7 +104,7 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
       await checkForDamage(path, job, replay.committedUnits, results),
       findFormerResults(replay, results),
     );
-  if (!isComplete) await rejectForeignFiles(job, results, replay);
+  if (!isComplete) await rejectForeignFiles(job, results, replay, path);
   for (const folder of [results.path, join(path, "logs")]) mkdirSync(folder, { recursive: true });
   const session = replay.nextSession;
   const nonce = randomBytes(8).toString("hex");

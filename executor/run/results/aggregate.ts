@@ -5,7 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import { failpoint } from "../failpoint.js";
-import { locateOutput } from "../record/resultsfolder.js";
+import { locateResultFile } from "../record/resultsfolder.js";
 import type { RunDirectory } from "../record/rundir.js";
 import { explainNotANumber, NAN_ADVICE, parseOutput } from "./jsontext.js";
 
@@ -69,7 +69,7 @@ async function* readChunkOutputs(
       yield { name: from, content };
     } else {
       const units = job.unitsOf((JSON.parse(line) as { chunk: string }).chunk);
-      const file = units && locateOutput(results, job.chunk(...units), from);
+      const file = units && locateResultFile(results, job.chunk(...units), from);
       if (file !== undefined) yield { name: file, content: readFileSync(file) };
     }
   }

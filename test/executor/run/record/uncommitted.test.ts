@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import t from "tap";
@@ -56,7 +56,7 @@ t.test("a missing results folder is ignored", async (t) => {
   await t.resolves(removeUncommitted(results("nowhere", "range", []), pastOf(), job));
 });
 
-t.test("files that were journaled and not committed are removed, with their folders, and only those", async (t) => {
+t.test("files that were journaled and not committed are removed, and nothing else", async (t) => {
   const job = { kind: "range", collect: "files", unitsOf: parseRangeId } as unknown as Job;
   const path = join(folder, "shared");
   const contents = { "0-10/a": "own", "0-10/b": "own", "10-20/a": "of others", "mine/a": "own" };
@@ -82,5 +82,5 @@ t.test("files that were journaled and not committed are removed, with their fold
   );
   await removeUncommitted(located, replay, job);
   t.same(listFiles(path), ["10-20/a", "10-20/pipe", "mine/a"]);
-  t.same(readdirSync(path).sort(), ["10-20", "mine"]);
+  t.ok(existsSync(join(path, "20-30/made")), "folders may be somebody else's");
 });
