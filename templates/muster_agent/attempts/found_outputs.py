@@ -7,7 +7,7 @@ import os
 import re
 import stat
 
-from ..in_place.entries import Parent
+from ..workspace.entries import Parent
 from ..paths import parse_relative
 from ..workspace.content_store import hash_file
 from ..workspace.working_copy import is_bytecode

@@ -8,7 +8,7 @@ import json
 import os
 import stat
 
-from .entries import Parent, find_entry, move
+from ..workspace.entries import Parent, find_entry, move
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
