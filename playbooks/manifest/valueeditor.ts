@@ -1,3 +1,5 @@
+import { isWellFormed } from "../../schemas/bytetext.js";
+
 /** `untyped`: the file has text only (a shell script, a regular expression). */
 export type ScalarKind = "text" | "integer" | "float" | "boolean" | "null" | "untyped";
 
@@ -35,6 +37,7 @@ export function createValueEditor(
   const write = (text: string, value: ScalarValue): ReplaceResult => {
     const before = read(text);
     if ("problem" in before) return before;
+    if (!isWellFormed(value.text)) return { problem: formatCannotWrite(value) };
     let changed = text;
     for (const place of [...before.found].sort((a, b) => b.start - a.start)) {
       if (isSameScalar(value, place)) continue;
