@@ -1,7 +1,7 @@
 import type { Manifest, ValueLocation } from "../../fleet/inventory.js";
 import { decodeBytes } from "../../schemas/bytetext.js";
 import type { Difference, FileState } from "../engine/resource.js";
-import { type FoundValue, isSameScalar, lineNumberAt, toScalarValue } from "./valueeditor.js";
+import { type FoundValue, isSameScalar, isWantedValue, lineNumberAt, toScalarValue } from "./valueeditor.js";
 import { createEditor, formatLocation } from "./valuelocation.js";
 
 /** The largest supported file. */
@@ -23,7 +23,7 @@ export function diffManifest(manifest: Manifest, files: FileState[]): Difference
     if ("problem" in one)
       return [{ what: one.location.file, have: one.problem, want: `${formatLocation(one.location)} = ${want.text}` }];
     return one.found
-      .filter((found) => !isSameScalar(want, found))
+      .filter((found) => !isWantedValue(want, found))
       .map((found) => ({ what: formatValueLocation(one, found), have: formatFoundValue(found), want: want.text }));
   });
   return [...diffLocations(manifest, located), ...wrong];
@@ -97,5 +97,6 @@ function formatValueLocation(one: { location: ValueLocation; text: string }, fou
 /** Formats a value for a message, cut at 80 characters. */
 function formatFoundValue(found: FoundValue): string {
   const text = found.kind === "text" ? JSON.stringify(found.text) : found.text;
-  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+  const shown = text.length > 80 ? `${text.slice(0, 80)}...` : text;
+  return found.ambiguity === undefined ? shown : `${shown} (${found.ambiguity})`;
 }
