@@ -1,6 +1,9 @@
 import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import t, { type Test } from "tap";
 import { createJsonEditor } from "../../playbooks/manifest/jsonpointer.js";
+import { createShellEditor } from "../../playbooks/manifest/shellassignment.js";
 import { type ScalarValue, toScalarValue, type ValueEditor } from "../../playbooks/manifest/valueeditor.js";
 import { createYamlEditor } from "../../playbooks/manifest/yamlpath.js";
 
@@ -146,4 +149,114 @@ t.test("NaN and Infinity elsewhere do not keep a JSON value from being written; 
   const written = texts.map((text) => write(t, editor, around("1"), { kind: "text", text }));
   const found = readWithPython("json.loads(text)['size']", written);
   t.same(differing(texts.map((text, index) => [`str ${text}`, found[index]!])), []);
+});
+
+const SCRIPT = join(t.testdir({}), "script");
+
+/** The value of SIZE after bash has executed a script; undefined if it has none. */
+function runWithBash(script: string): string | undefined {
+  const program = 'source "$0" >/dev/null 2>&1; printf %s "${SIZE-unset}"';
+  writeFileSync(SCRIPT, script);
+  const { stdout } = spawnSync("bash", ["-c", program, SCRIPT], { env: { PATH: "/usr/bin:/bin" } });
+  const value = stdout.toString();
+  return value === "unset" ? undefined : value;
+}
+
+t.test("bash sees the same assignments, and has the value that is written", { timeout: 120_000 }, async (t) => {
+  const editor = createShellEditor("SIZE");
+  // In all of them, the assignment of 500 is the last one that bash executes.
+  const scripts = [
+    "SIZE=500",
+    "\\\nSIZE=500\n",
+    "export A=1 \\\n  SIZE=500\n",
+    "A=1 \\\n  B=2 \\\n  SIZE=500\n",
+    "true && \\\nSIZE=500\n",
+    "SI\\\nZE=500\n",
+    "SIZE\\\n=500\n",
+    "SIZE=5\\\n00\n",
+    'SIZE="5\\\n00"\n',
+    "x=$(cat <<EOF\nit's ) here\nEOF\n)\nSIZE=500\n",
+    "x=$(cat <<'E F'\n\"\nE F\n) SIZE=500\n",
+    'x="$(cat <<EOF\n"\nEOF\n)"\nSIZE=500\n',
+    "x=$(cat <<-EOF\n\tSIZE=1\n\t\tEOF\n)\nSIZE=500\n",
+    "x=$(cat <<A <<B\n'\nA\n)\nB\n)\nSIZE=500\n",
+    "x=$( # it's )\n)\nSIZE=500\n",
+    "x=$(case a in a) echo ')';; (b) echo;; esac)\nSIZE=500\n",
+    "x=$(case a in\na|b) echo;;\nesac; (echo))\nSIZE=500\n",
+    "x=$(SIZE=1; echo $(SIZE=2))\nSIZE=500\n",
+    "x=$(( (1 << 2) + 1 ))\nSIZE=500\n",
+    "(( x = 1 << 2 ))\nSIZE=500\n",
+    "x=$((echo a); (echo b))\nSIZE=500\n",
+    "x=\"${y:-'}'}\"\nSIZE=500\n",
+    "x=${y:-'}'}\nSIZE=500\n",
+    "x=\"${y#'}'}\"\nSIZE=500\n",
+    'x="${y:-"}"}"\nSIZE=500\n',
+    "x=${y:-$(cat <<E\n}'\nE\n)}\nSIZE=500\n",
+    "x=`echo '\\`'\\`` SIZE=500\n",
+    "x=$'it\\'s'\nSIZE=500\n",
+    "cat <<EOF\n EOF\nSIZE=1\nEOF\nSIZE=500\n",
+    "cat <<-EOF\n\tSIZE=1\n\tEOF\nSIZE=500\n",
+    "cat <<\\EOF >/dev/null\n$(\nEOF\nSIZE=500\n",
+    "cat <<< SIZE=1\nSIZE=500\n",
+    ">/dev/null SIZE=500\n",
+    "2>/dev/null SIZE=500\n",
+    "true >/dev/null 2>&1 SIZE=1; SIZE=500\n",
+    "export A=1 2>&1 SIZE=500\n",
+    "true &>/dev/null SIZE=1 && SIZE=500\n",
+    "cat <(SIZE=1; echo ')') SIZE=1; SIZE=500\n",
+    "A=(SIZE=1 'b)' $(echo ')'))\nSIZE=500\n",
+    "declare -a A=(1) SIZE=500\n",
+    "if true; then SIZE=500; else :; fi\n",
+    "case a in a) SIZE=500;; *) : ;; esac\n",
+    "f() { SIZE=500; }; f\n",
+    "for i in 1; do SIZE=500; done\n",
+    "while :; do SIZE=500; break; done\n",
+    "! true; SIZE=500\n",
+    "echo a#b; SIZE=500 # SIZE=1\n",
+    "SIZE=1; SIZE=500\n",
+    "[ a = a ] && SIZE=500\n",
+    "[[ a == @(a|b) ]] && SIZE=500\n",
+    "A=*.txt SIZE=500\n",
+  ];
+  const rows = scripts.map((script) => {
+    const bash = runWithBash(script);
+    const result = editor.find(script);
+    const ours = "found" in result ? result.found.at(-1)?.text : result.problem;
+    return [script, String(ours), String(bash)];
+  });
+  t.same(differing(rows), []);
+  const values = ["1000", "", "it's", "a b", "$(x)", "\\", '"', "`", "*", "~", "#x", "a\nb", "ä", "!x", "{a,b}"];
+  const written = scripts.flatMap((script) => {
+    const value = values[script.length % values.length]!;
+    const result = editor.replace(script, { kind: "text", text: value });
+    return "text" in result ? [[result.text, String(runWithBash(result.text)), value]] : [];
+  });
+  t.equal(written.length, scripts.length);
+  t.same(differing(written), []);
+  for (const value of values)
+    for (const style of ["SIZE=1", "SIZE='1'", 'SIZE="1"', "export SIZE=1"]) {
+      const result = editor.replace(`${style}\n`, { kind: "text", text: value });
+      t.equal("text" in result ? runWithBash(result.text) : result.problem, value, `${style} ${JSON.stringify(value)}`);
+    }
+});
+
+t.test("hostile scripts end the search in time", { timeout: 60_000 }, async (t) => {
+  const editor = createShellEditor("SIZE");
+  for (const part of [
+    "$(",
+    "${",
+    '"$(',
+    "((",
+    "$((",
+    "`",
+    "(",
+    "<(",
+    "A=(",
+    "<<E\n",
+    "case ",
+    "\\\n",
+    "$(cat <<E\n'\nE\n)",
+    "${x:-",
+  ])
+    t.ok(editor.find(part.repeat(2 ** 20 / part.length)), part.replaceAll("\n", " "));
 });
