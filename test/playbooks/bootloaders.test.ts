@@ -32,7 +32,7 @@ for file in /boot/loader/entries/*.conf; do
 done
 `;
 
-t.test("boot loaders of other distributions, with stand-ins for their programs", { skip, timeout: 240_000 }, async (t) => {
+t.test("boot loaders of other distributions, with stand-ins for their programs", { skip }, async (t) => {
   const lab: Lab = await startLab({ nodes: 1, gpus: 1 });
   t.teardown(() => lab.stop());
   const node = lab.nodes[0] as LabNode;
