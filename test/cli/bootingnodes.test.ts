@@ -17,7 +17,7 @@ t.test("runs that @reboot starts wait 10 minutes, others only if the pipeline sa
   const wait = (content: object, only?: string) =>
     nodeWaitSeconds(load(content), only === undefined ? { kind: "all" } : { kind: "only", step: only });
   t.equal(wait({ schedule: "@reboot", steps: { a: verify } }), 600);
-  t.equal(wait({ schedule: "@reboot", wait_for_nodes: "0s", steps: { a: verify } }), 0);
+  t.equal(wait({ schedule: "@reboot", wait_for_nodes: "1s", steps: { a: verify } }), 1);
   t.equal(wait({ schedule: "0 2 * * *", steps: { a: verify } }), 0);
   t.equal(wait({ schedule: "0 2 * * *", wait_for_nodes: "90s", steps: { a: verify } }), 90);
   const step = { schedule: "0 2 * * *", steps: { a: { ...verify, schedule: "@reboot" }, b: verify } };
@@ -60,7 +60,7 @@ t.test(
 
     await t.test("when the time is over, it goes on with those that are there, and says so", async (t) => {
       await late.powerOff();
-      const failed = await runMuster(["run", "--cron", pipeline("none", { wait_for_nodes: "0s" }), "-i", inventory]);
+      const failed = await runMuster(["run", "--cron", pipeline("none", { schedule: "0 2 * * *" }), "-i", inventory]);
       t.equal(failed.code, 3, "without waiting, the step fails and what needs it is blocked");
       const file = pipeline("gone", { wait_for_nodes: "1s" });
       const ran = await runMuster(["run", "--cron", file, "-i", inventory]);
