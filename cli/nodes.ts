@@ -1,5 +1,6 @@
 import { gatherAllFacts, type NodeFacts } from "../fleet/allfacts.js";
 import { findInventory, selectNodes } from "../fleet/inventory.js";
+import { checkGpus } from "../playbooks/gpu.js";
 import { buildNodesDocument, formatNodeLine, formatNodesTable, formatUnusableNodes } from "../report/nodestable.js";
 import type { Writers } from "../report/writers.js";
 import { formatJson } from "../schemas/escape.js";
@@ -11,7 +12,7 @@ export async function nodes(options: CommonOptions, writers: Writers): Promise<n
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const selected = selectNodes(inventory, options.limit);
   const looks = await withProgress(selected, options, writers, (done) =>
-    gatherAllFacts(selected, (look) => done(look.node, formatNodeLine(look))),
+    gatherAllFacts(selected, checkGpus, (look) => done(look.node, formatNodeLine(look))),
   );
   if (options.json) writers.out(formatJson(buildNodesDocument(looks), 2));
   else if (options.quiet) printUnusable(formatUnusableNodes(looks), writers);

@@ -36,7 +36,7 @@ export function printPipelinePlan(
   for (const step of pipeline.steps) {
     const job = findJob(loaded, path, step);
     if (job === undefined) continue;
-    plans.set(step.name, planJob(job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, job.name)));
+    plans.set(step.name, planJob(job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, job.work)));
   }
   const steps = pipeline.steps.map((step) => ({
     step: step.name,

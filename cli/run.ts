@@ -1,4 +1,5 @@
-import { resolve } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
 import { loadJob } from "../executor/job/loadjob.js";
 import { loadForRun } from "../executor/run/record/ownresults.js";
@@ -38,7 +39,7 @@ export async function run(file: string, options: RunCommandOptions, writers: Wri
   const notes = checkProfileLimits([job], nodes);
   if (!options.quiet) for (const note of notes) writers.err(note);
   if (options.plan) {
-    const plan = planJob(job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, job.name));
+    const plan = planJob(job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, job.work));
     if (options.json) writers.out(formatJson({ ...plan, project: describeProject(job), notes }, 2));
     else writers.out(options.verbose ? `${formatProject(job)}\n${formatPlan(plan)}` : formatPlan(plan));
     return 0;
@@ -127,8 +128,18 @@ function printSummary(
   writers: Writers,
 ): void {
   if (options.json) writers.out(formatJson({ ...summary, already, notes }, 2));
-  else if (!options.quiet || summary.state !== "complete")
-    writers.out(formatSummary(summary, already, job.aggregate?.to));
+  else if (!options.quiet || summary.state !== "complete") {
+    const folder = summary.results ?? findOwnResults(summary.directory);
+    writers.out(formatSummary(summary, already, { aggregate: job.aggregate?.to, folder }));
+    if (already && options.overwrite)
+      writers.err("--overwrite changes nothing in a complete run; add --fresh to run it again");
+  }
+}
+
+/** Returns the folder of results in a run directory; undefined if it holds no file. */
+function findOwnResults(directory: string): string | undefined {
+  const folder = join(directory, "results");
+  return existsSync(folder) && readdirSync(folder).length > 0 ? folder : undefined;
 }
 
 function exitStatusOfRun({ state, session }: RunSummary, signal: number | undefined): number {

@@ -1,32 +1,43 @@
-import {
-  adviseOnSickGpu,
-  describeSickness,
-  fullProbeScripts,
-  GPU_PROBE_TIMEOUT_SECONDS,
-  type GpuVendor,
-  parseGpuReport,
-  parsePciBus,
-} from "../fleet/gpus/gpuprobe.js";
-import type { GpuStatus } from "../fleet/gpus/smi.js";
+import type { Connection } from "../fleet/connection.js";
+import { adviseOnSickGpu } from "../fleet/gpus/gpuadvice.js";
+import { assessGpus, type ExpectedGpus, type GpuHealth } from "../fleet/gpus/gpuhealth.js";
+import { fullProbeScripts, GPU_PROBE_TIMEOUT_SECONDS } from "../fleet/gpus/gpuprobe.js";
+import type { Node } from "../fleet/node.js";
+import { MusterError } from "../schemas/errors.js";
 import type { CommandState, Difference, FileState, Playbook, Probe, Resource } from "./engine/resource.js";
+import { runProbe } from "./engine/runprobes.js";
 
-/** Checks that every GPU of the inventory is present, reports its clocks, and has performance level `auto`. Drift is only reported. */
+/** Checks that every GPU of the inventory is present and healthy, by the same assessment as a run. Drift is only reported. */
 const gpu: Playbook = ({ node }) => {
-  const { vendor } = node.profile;
-  return vendor === "none" ? [] : [gpusResource({ vendor, count: node.gpus, addresses: node.pci ?? [] })];
+  const want = describeExpectedGpus(node);
+  return want === undefined ? [] : [gpusResource(want)];
 };
 export default gpu;
 
-export interface Expected {
-  vendor: GpuVendor;
-  count: number | undefined;
-  addresses: string[];
+/**
+ * Checks the GPUs of a node. undefined: its profile has none. A check that fails is the `toolError` of the result. Rejects with a MusterError
+ * (LOST) if the connection is lost.
+ */
+export async function checkGpus(connection: Connection): Promise<GpuHealth | undefined> {
+  const want = describeExpectedGpus(connection.node);
+  if (want === undefined) return undefined;
+  try {
+    return assessAnswers(want, (await runProbe(connection, gpusResource(want).probe)) as GpuAnswers);
+  } catch (error) {
+    if (!(error instanceof MusterError) || error.code === "LOST") throw error;
+    return { ...assessGpus(want, [], []), toolError: error.message };
+  }
+}
+
+function describeExpectedGpus(node: Node): ExpectedGpus | undefined {
+  const { vendor } = node.profile;
+  return vendor === "none" ? undefined : { vendor, count: node.gpus, addresses: node.pci ?? [] };
 }
 
 /** The node's answers: the PCI bus, the version of ROCm, then the vendor's tools. */
 export type GpuAnswers = [bus: CommandState, rocm: FileState, ...tools: CommandState[]];
 
-function gpusResource(want: Expected): Resource<GpuAnswers> {
+function gpusResource(want: ExpectedGpus): Resource<GpuAnswers> {
   const shell = (script: string): Probe => ({
     ask: "command",
     argv: ["/bin/sh", "-c", script],
@@ -42,51 +53,34 @@ function gpusResource(want: Expected): Resource<GpuAnswers> {
   };
 }
 
-/** Pure: lists the missing and the sick GPUs. */
-export function diffGpus(want: Expected, answers: GpuAnswers): Difference[] {
-  const [busAnswer, , ...tools] = answers;
-  const report = parseGpuReport(want.vendor, tools);
-  const bus = parsePciBus(want.vendor, busAnswer);
-  const seen = new Set([...bus, ...(report.gpus ?? []).map(({ pci }) => pci)]);
+function assessAnswers(want: ExpectedGpus, [bus, , ...tools]: GpuAnswers): GpuHealth {
+  return assessGpus(want, [], [bus, ...tools]);
+}
+
+/** Pure: lists the sick GPUs and the error of the tool, each in the words of the assessment. */
+export function diffGpus(want: ExpectedGpus, answers: GpuAnswers): Difference[] {
+  const { sick, toolError, missingTool } = assessAnswers(want, answers);
+  const tool = toolError ?? missingTool;
   return [
-    ...(report.gpus === undefined ? [{ what: report.tool, have: report.problem, want: "a report" }] : []),
-    ...want.addresses
-      .filter((pci) => !seen.has(pci))
-      .map((pci) => ({ what: `GPU ${pci}`, have: "not on the PCI bus", want: "present" })),
-    ...diffCount(want, [...seen].sort()),
-    ...bus
-      .filter((pci) => report.gpus !== undefined && !report.gpus.some((one) => one.pci === pci))
-      .filter((pci) => isWanted(want, pci))
-      .map((pci) => ({
-        what: `GPU ${pci}`,
-        have: `on the PCI bus, but ${report.tool} does not show it`,
-        want: "shown",
-      })),
-    ...(report.gpus ?? []).filter(({ pci }) => isWanted(want, pci)).flatMap(diffHealth),
+    ...(tool === undefined ? [] : [splitSentence(tool, "a report")]),
+    ...[...sick.values()].map((sentence) => splitSentence(sentence, "healthy")),
   ];
 }
 
-/** If the inventory lists addresses, other GPUs (such as the one in a processor) are ignored. */
-function isWanted(want: Expected, pci: string): boolean {
-  return want.addresses.length === 0 || want.addresses.includes(pci);
+/** Splits "GPU 0000:03:00.0: sclk N/A" into what differs and how; the report joins them again. */
+function splitSentence(sentence: string, want: string): Difference {
+  const at = sentence.indexOf(": ");
+  return { what: sentence.slice(0, at), have: sentence.slice(at + 2), want };
 }
 
-function diffCount({ count, addresses }: Expected, seen: string[]): Difference[] {
-  if (count === undefined || addresses.length > 0 || seen.length >= count) return [];
-  return [{ what: "GPUs", have: `${seen.length} (${seen.join(", ") || "none"})`, want: String(count) }];
-}
-
-function diffHealth(shown: GpuStatus): Difference[] {
-  const have = describeSickness(shown);
-  return have === undefined ? [] : [{ what: `GPU ${shown.pci}`, have, want: "clocks, and perf auto" }];
-}
-
-/** Notes the versions that matter for a sick GPU, and the remedies; none if all GPUs are healthy. */
-function noteGpus(want: Expected, answers: GpuAnswers): string[] {
-  if (diffGpus(want, answers).length === 0) return [];
-  const [, version, ...tools] = answers;
+/** Notes warnings and sleeping GPUs; with a sick GPU also the versions that matter, and the remedies. */
+function noteGpus(want: ExpectedGpus, answers: GpuAnswers): string[] {
+  const { sick, toolError, missingTool, notes, driver } = assessAnswers(want, answers);
+  if (sick.size === 0 && toolError === undefined && missingTool === undefined) return notes;
+  const [, version] = answers;
   const rocm = version.content === undefined ? undefined : Buffer.from(version.content, "base64").toString().trim();
-  const driver = parseGpuReport(want.vendor, tools).gpus?.[0]?.driver;
   const versions = [driver ? `driver ${driver}` : "", rocm ? `ROCm ${rocm}` : ""].filter((one) => one !== "");
-  return [...(versions.length > 0 ? [versions.join(", ")] : []), adviseOnSickGpu(want.vendor)];
+  const reasons = sick.size > 0 ? [...sick.values()] : [""];
+  const advice = new Set(reasons.map((reason) => adviseOnSickGpu(want.vendor, reason)));
+  return [...notes, ...(versions.length > 0 ? [versions.join(", ")] : []), ...advice];
 }

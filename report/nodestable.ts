@@ -1,5 +1,6 @@
 import type { NodeFacts } from "../fleet/allfacts.js";
 import type { Facts, Gpu } from "../fleet/facts.js";
+import type { GpuHealth } from "../fleet/gpus/gpuhealth.js";
 import { MAX_CLOCK_OFFSET_SECONDS } from "../playbooks/host.js";
 import type { MusterError } from "../schemas/errors.js";
 import { countColumns, padToColumns } from "./columns.js";
@@ -37,11 +38,19 @@ export function buildNodesDocument(looks: NodeFacts[]) {
   const nodes = looks.map((look) => {
     const { name, host, connection, profile, tags } = look.node;
     const base = { node: name, host, connection, profile: profile.name, tags };
-    if (!("error" in look)) return { ...base, usable: true, hostKey: look.hostKey ?? null, ...look.facts };
+    if (!("error" in look))
+      return { ...base, usable: true, hostKey: look.hostKey ?? null, ...look.facts, gpuHealth: toHealthRecord(look) };
     const { code, message, next } = look.error;
     return { ...base, usable: false, code, reason: message, next: next ?? null };
   });
   return { nodes, usable: nodes.filter((one) => one.usable).length };
+}
+
+/** `sick`: the reason by GPU index. null: the node's profile has no GPUs. */
+function toHealthRecord({ gpuHealth }: { gpuHealth?: GpuHealth }) {
+  if (gpuHealth === undefined) return null;
+  const { sick, toolError, missingTool, notes } = gpuHealth;
+  return { sick: Object.fromEntries(sick), toolError: toolError ?? missingTool ?? null, notes };
 }
 
 function formatNodeBlock(look: NodeFacts, widest: number, detail: "usual" | "all", now: number): string[] {
@@ -56,7 +65,7 @@ function formatNodeBlock(look: NodeFacts, widest: number, detail: "usual" | "all
     facts.python,
     formatDuration(facts.uptime),
   ];
-  const lines = [...formatGpus(facts.gpus), ...listWarnings(look.node.gpus, facts, now)];
+  const lines = [...formatGpus(facts.gpus), ...listWarnings(look.node.gpus, facts, look.gpuHealth, now)];
   if (node.connection === "ssh") lines.push(`host key ok${look.hostKey === undefined ? "" : `: ${look.hostKey}`}`);
   if (facts.booted !== null) lines.push(`booted ${formatBootTime(facts.booted)}`);
   if (detail === "all") lines.push(...formatDetails(facts));
@@ -74,19 +83,37 @@ function formatGpus(gpus: Gpu[]): string[] {
 }
 
 /** Returns warnings about a node that can be used. */
-function listWarnings(expected: number | undefined, facts: Facts, now: number): string[] {
-  const warnings: string[] = [];
-  if (expected !== undefined && expected !== facts.gpus.length)
+function listWarnings(
+  expected: number | undefined,
+  facts: Facts,
+  health: GpuHealth | undefined,
+  now: number,
+): string[] {
+  const warnings = [...listGpuWarnings(health), ...listToolWarnings(facts, health)];
+  const knowsMissing = [...(health?.sick.values() ?? [])].some((reason) => reason.includes(" is not there: "));
+  if (expected !== undefined && expected !== facts.gpus.length && !knowsMissing)
     warnings.push(
       `! the inventory lists ${pluralize(expected, "GPU")}, but ${facts.gpus.length} were found: check its risers and dmesg`,
     );
-  for (const [tool, why] of Object.entries(facts.tools)) if (why !== null) warnings.push(`! ${tool}: ${why}`);
   const offset = facts.booted === null ? 0 : facts.booted + facts.uptime - now;
   if (Math.abs(offset) > MAX_CLOCK_OFFSET_SECONDS)
     warnings.push(
       `! clock is ${formatDuration(Math.abs(offset))} ${offset > 0 ? "ahead" : "behind"}: set up NTP on this node`,
     );
   return warnings;
+}
+
+/** In the words in which `verify` and `run` report them. */
+function listGpuWarnings(health: GpuHealth | undefined): string[] {
+  const tool = health?.toolError ?? health?.missingTool;
+  return [...(tool === undefined ? [] : [tool]), ...(health?.sick.values() ?? [])].map((sentence) => `! ${sentence}`);
+}
+
+/** Returns the errors of tools that the health check does not use. */
+function listToolWarnings(facts: Facts, health: GpuHealth | undefined): string[] {
+  return Object.entries(facts.tools).flatMap(([tool, why]) =>
+    why === null || tool === health?.tool ? [] : [`! ${tool}: ${why}`],
+  );
 }
 
 function formatDetails(facts: Facts): string[] {

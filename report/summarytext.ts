@@ -10,8 +10,14 @@ import { formatLeftovers } from "./leftovertext.js";
 /** States in which the coordinator leaves running chunks on the nodes. */
 const STATES_LEAVING_WORK: RunSummary["state"][] = ["interrupted", "stranded", "superseded", "broken"];
 
-/** Formats the result of a run. `aggregate`: the file of aggregated results, if the job has one. */
-export function formatSummary(summary: RunSummary, already: boolean, aggregate: string | undefined): string {
+/** What a run leaves beside results.ndjson. `aggregate`: relative to the run directory; `folder`: of its results, absolute. */
+export interface ResultPlaces {
+  aggregate?: string | undefined;
+  folder?: string | undefined;
+}
+
+/** Formats the result of a run. */
+export function formatSummary(summary: RunSummary, already: boolean, { aggregate, folder }: ResultPlaces): string {
   const { chunks, session, name } = summary;
   const where = relative(process.cwd(), summary.directory) || ".";
   const lines: string[] = [];
@@ -43,9 +49,9 @@ export function formatSummary(summary: RunSummary, already: boolean, aggregate: 
   if (!already && STATES_LEAVING_WORK.includes(summary.state) && mayHaveWorkLeft(summary))
     lines.push(`running chunks continue on their nodes; to stop them: muster cancel ${where}`);
   if (chunks.done > 0) {
-    const folder = summary.results === undefined ? [] : [relative(process.cwd(), summary.results) || "."];
+    const folders = folder === undefined ? [] : [`${relative(process.cwd(), folder) || "."}/`];
     const files = [`${where}/results.ndjson`, ...(aggregate === undefined ? [] : [`${where}/${aggregate}`])];
-    lines.push(`results: ${[...folder.map((path) => `${path}/`), ...files].join(", ")}`);
+    lines.push(`results: ${[...folders, ...files].join(", ")}`);
   }
   return toPrintableText(lines);
 }

@@ -11,6 +11,7 @@ export type AgentCommand =
   | OpenCommand
   | SpecCommand
   | PutCommand
+  | TakeCommand
   | TreeCommand
   | BuildCommand
   | StartCommand
@@ -76,6 +77,14 @@ export interface PutCommand {
   readonly offset?: number;
   /** Whether another piece follows. Default: no. */
   readonly more?: boolean;
+}
+
+/** Asks whether a content is stored in whole. What was uploaded as store/SHA256.sent is stored if it has this SHA-256, else removed. Answered by `taken`. */
+export interface TakeCommand {
+  readonly op: "take";
+  readonly sha256: string;
+  /** In bytes. */
+  readonly size: number;
 }
 
 /** Asks which files of a project are missing on the node. Answered by `tree`. */
@@ -255,6 +264,7 @@ export type AgentMessage =
   | CardsMessage
   | MemoryMessage
   | LookedMessage
+  | TakenMessage
   | TreeMessage
   | BuiltMessage
   | LacksMessage
@@ -335,7 +345,7 @@ export interface DoneMessage {
   readonly missing: string[];
   readonly stdout: LogReport;
   readonly stderr: LogReport;
-  /** The last lines of stderr. */
+  /** The last lines of stderr; of stdout if a failed attempt printed only there. */
   readonly tail: string;
   /** Why it could not run, or why its result is incomplete. */
   readonly error?: string;
@@ -388,6 +398,16 @@ export interface LookedMessage {
   readonly ev: "looked";
   /** One for each script, in order. */
   readonly answers: ScriptResult[];
+}
+
+/** Answers `take`. */
+export interface TakenMessage {
+  readonly ev: "taken";
+  readonly sha256: string;
+  /** Whether the content is stored in whole. */
+  readonly stored: boolean;
+  /** Why it cannot be stored. */
+  readonly error?: string;
 }
 
 /** Answers `tree`. Without `missing`, the manifest itself is missing. */

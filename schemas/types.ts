@@ -610,6 +610,10 @@ export interface JobFile {
     to: string;
   };
   /**
+   * Reads NaN, Infinity and -Infinity in JSON outputs, which JSON does not have but Python writes, as null in results.ndjson and in the aggregate. Output files stay as they are. Default: false: the aggregate is refused, with their position.
+   */
+  nan_as_null?: boolean;
+  /**
    * `files` keeps outputs as files; `lines` makes a chunk's JSON output its line of results.ndjson and keeps no file. Default: `files`.
    */
   collect?: "files" | "lines";
@@ -987,7 +991,7 @@ export interface Step {
    */
   range?: [number | bigint, number | bigint];
   /**
-   * Files from other steps: path -> `STEP/FILE`. FILE is the step's aggregate, `results.ndjson`, or an output (`CHUNK/OUTPUT` of a matrix); `STEP` alone means all of its results. In a job the path is one of the job's `inputs`; a command finds it under `{in}`.
+   * Files from other steps: path -> `STEP/FILE`. FILE is the step's aggregate, `results.ndjson`, or an output (`CHUNK/OUTPUT` of a matrix); `STEP` alone means all of its results, unless its job publishes them elsewhere. In a job the path is one of the job's `inputs`; a command finds it under `{in}`.
    */
   inputs?: {
     [k: string]: string;

@@ -26,11 +26,13 @@ TOOLS = [
     ("rocm-smi", ["--showproductname", "--showbus", "--showmeminfo", "vram", "--showdriverversion", "--json"]),
 ]
 
+UNKNOWN_VALUES = ("", "n/a", "none", "unknown", "not supported", "unknown error", "err!", "gpu is lost", "gpu requires reset")
+
 
 def text(value: Any) -> Optional[str]:
     """A value that a tool printed, as text; None for what tools print where they have no value."""
     value = str(value).strip() if value is not None else ""
-    return None if value.strip("[]").lower() in ("", "n/a", "none", "unknown", "not supported", "unknown error") else value
+    return None if value.strip("[]").lower() in UNKNOWN_VALUES else value
 
 
 def number(value: Any, unit: int = 1) -> Optional[int]:
@@ -53,7 +55,7 @@ def gpu(vendor: str, model: Any, address: Any, vram: Optional[int], driver: Any)
 
 def parse_nvidia(output: str) -> List[Gpu]:
     rows = [[cell.strip() for cell in line.split(",")] for line in output.splitlines() if line.count(",") >= 3]
-    return [gpu("nvidia", ",".join(row[:-3]), row[-3], number(row[-2], 1 << 20), row[-1]) for row in rows]
+    return [gpu("nvidia", ",".join(row[:-3]), row[-3], number(row[-2], 1 << 20), row[-1]) for row in rows if pci(row[-3])]
 
 
 def find_json(output: str) -> Any:
@@ -186,29 +188,50 @@ def run_tool(tool: str, words: List[str], answers: Dict[str, Dict[str, Any]]) ->
 
 
 def understand(tool: str, code: int, out: str, err: str) -> Dict[str, Any]:
-    if code != 0:
-        reason = (err.strip() or out.strip()).splitlines()
-        return {"error": "exit {}{}".format(code, ": " + reason[-1][:200] if reason else "")}
+    """A report counts whatever the exit code: nvidia-smi exits with 14 for a warning about the infoROM, rocm-smi before ROCm 5.3
+    with 2 or 15 where one GPU does not support one value. rocm-smi without a driver exits with 0 and says so on stderr only."""
+    problem = "names no GPU: " + " ".join(out.split())[:200]
     try:
         gpus = PARSERS[tool](out)
     except (ValueError, AttributeError, TypeError, RecursionError) as error:
-        return {"error": str(error)[:300]}
-    return {"gpus": gpus} if gpus else {"error": "names no GPU: " + " ".join(out.split())[:200]}
+        gpus, problem = [], str(error)[:300]
+    if gpus:
+        return {"gpus": gpus}
+    reason = (err.strip() or out.strip()).splitlines()
+    if code != 0:
+        return {"error": "exit {}{}".format(code, ": " + reason[-1][:200] if reason else "")}
+    return {"error": "names no GPU: " + reason[-1][:200] if reason and not out.strip() else problem}
 
 
 def merge(reported: List[Gpu], kernel: List[Gpu]) -> List[Gpu]:
     """The GPUs that tools list, with what only the kernel knows of them, and the GPUs that only the kernel shows. They are matched
-    by PCI address; where a tool lists GPUs without addresses, the kernel's GPUs of that vendor are left out."""
+    by PCI address, which the partitions of a card share; where a tool lists GPUs without addresses, the kernel's GPUs of that vendor
+    are left out."""
     by_pci = {card["pci"]: card for card in kernel if card["pci"]}
     for card in reported:
-        same = by_pci.pop(card["pci"], None)
+        same = by_pci.get(card["pci"])
         if same and card["vram"] is None:
             card["vram"] = same["vram"]
         if same and card["model"] is None:
             card["model"] = same["model"]
+    matched = {card["pci"] for card in reported}
     unmatched = {card["vendor"] for card in reported if card["pci"] is None}
-    rest = [card for card in kernel if (card["pci"] is None or card["pci"] in by_pci) and card["vendor"] not in unmatched]
+    rest = [card for card in kernel if (card["pci"] is None or card["pci"] not in matched) and card["vendor"] not in unmatched]
     return sorted(reported + rest, key=lambda card: card["pci"] or "~")
+
+
+def is_integrated(address: Optional[str], root: str = "/sys") -> bool:
+    """Whether this is the graphics of an AMD processor, see fleet/gpus/pcibus.ts: other functions of its device, such as the
+    processor's security processor, have the vendor id of AMD's processors."""
+    device = root + "/bus/pci/devices/" + (address or "")[:-1]
+    return bool(address) and any(read(device + str(function) + "/vendor") == "0x1022" for function in range(1, 8))
+
+
+def leave_out_integrated(gpus: List[Gpu], root: str = "/sys") -> List[Gpu]:
+    """Without the graphics of AMD processors, unless a node has no other GPU of AMD."""
+    found = [card for card in gpus if card["vendor"] == "amd" and is_integrated(card["pci"], root)]
+    others = [card for card in gpus if card not in found]
+    return others if any(card["vendor"] == "amd" for card in others) else gpus
 
 
 def find_gpus() -> Tuple[List[Gpu], Dict[str, Optional[str]]]:
@@ -223,7 +246,7 @@ def find_gpus() -> Tuple[List[Gpu], Dict[str, Optional[str]]]:
     answers = dict(answers)
     amd = answers.get("amd-smi", {}).get("gpus") or answers.get("rocm-smi", {}).get("gpus") or []
     gpus = merge(answers.get("nvidia-smi", {}).get("gpus", []) + amd, sysfs_gpus())
-    return gpus, {tool: answer.get("error") for tool, answer in sorted(answers.items())}
+    return leave_out_integrated(gpus), {tool: answer.get("error") for tool, answer in sorted(answers.items())}
 
 
 def memory() -> Dict[str, int]:

@@ -167,7 +167,7 @@ def run(argv: list[str], timeout_seconds: float, stdin: bytes = b"") -> Answer:
             pass
     state: Answer = {"exit": None if is_late else child.returncode, "stdout": out, "stderr": err}
     if is_late:
-        state["error"] = "no answer within {} s".format(timeout_seconds)
+        state["error"] = "no answer within {:g} s; killed".format(timeout_seconds)
     return state
 
 

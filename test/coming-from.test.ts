@@ -120,8 +120,8 @@ const ROWS: Record<string, (t: Test) => Promise<void>> = {
         .code,
       0,
     );
-    const slots = shop.json<Kept>(".muster-rates.json").kinds.sieve!.slots;
-    const rates = Object.values(slots).map((slot) => slot.rate);
+    const [kind] = Object.values(shop.json<Kept>(".muster-rates.json").kinds);
+    const rates = Object.values(kind!.slots).map((slot) => slot.rate);
     const { rate } = await planned();
     t.equal(Math.round(rate), Math.round(rates.reduce((sum, one) => sum + one, 0)), "learned");
     t.not(rate, 20000);

@@ -14,6 +14,7 @@ export const benchSpec: ChunkSpec = {
 export function createBenchJob(units: bigint, sizing: Job["sizing"]): Job {
   return {
     name: "bench",
+    work: "bench",
     file: "/bench.yaml",
     folder: "/",
     kind: sizing === undefined ? "tasks" : "range",

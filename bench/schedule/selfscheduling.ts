@@ -61,6 +61,7 @@ export class SelfScheduling implements Decider {
       case "committed":
       case "collectFailed":
       case "failed":
+      case "refused":
       case "requeued":
       case "tick":
         break;

@@ -1,3 +1,4 @@
+import { isGlob } from "./foundoutputs.js";
 import type { ChunkSpec, Program, StagedFile } from "./job.js";
 import { type DeclaredOutputs, type OutputScope, readFiles, readOutputs } from "./outputs.js";
 import type { JobReader, KeyPath } from "./reader.js";
@@ -36,7 +37,9 @@ function withoutAppended(base: DeclaredOutputs): DeclaredOutputs {
 function readAppended(reader: JobReader, path: KeyPath, what: string, scope: OutputScope): string[] {
   const written = reader.list([...path, "append"]) ?? [];
   const joinable = written.filter(({ text, position }) => {
-    const fault = findUnjoinableName(text);
+    const fault = isGlob(text)
+      ? { message: "is a glob, and one file is joined", hint: "name the file" }
+      : findUnjoinableName(text);
     if (fault !== undefined) reader.report(position, `${what}append: "${text}" ${fault.message}`, fault.hint);
     return fault === undefined;
   });

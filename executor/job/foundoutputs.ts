@@ -1,4 +1,3 @@
-import { posix } from "node:path";
 import type { FoundOutputs } from "./job.js";
 
 /** How many files a folder or a glob must have. */
@@ -14,13 +13,15 @@ export function isGlob(text: string): boolean {
 
 /**
  * Parses a folder (`out/`) or a glob (`out/*.png`) of `outputs`. The pattern of a glob is a regular expression that JavaScript and
- * Python read alike, so that coordinator and node agree on what it matches. It applies to paths below `base`.
+ * Python read alike, so that coordinator and node agree on what it matches. It applies to paths below `base`. A glob that ends with a
+ * slash stands for all files in the folders that it matches.
  */
 export function parseFoundOutputs(written: string, { atLeast, atMost }: FileCount): FoundOutputs {
   const count = { atLeast, ...(atMost === undefined ? {} : { atMost }) };
-  const parts = written.split("/");
-  const first = parts.findIndex(isGlob);
-  if (first < 0) return { written, base: written.replace(/(?<=.)\/+$/, ""), ...count };
+  if (!isGlob(written) && written.endsWith("/")) return { written, base: written.replace(/(?<=.)\/+$/, ""), ...count };
+  const parts = written.replace(/\/+$/, "/**").split("/");
+  // A glob without special characters names one file, which may be left out with `at_least: 0`.
+  const first = isGlob(written) ? parts.findIndex(isGlob) : parts.length - 1;
   const globs = parts.slice(first);
   const base = first === 0 ? "." : parts.slice(0, first).join("/") || "/";
   const depth = globs.includes("**") ? undefined : globs.length;
@@ -29,7 +30,8 @@ export function parseFoundOutputs(written: string, { atLeast, atMost }: FileCoun
 
 /** Returns whether a file belongs to these outputs. `path`: relative to the working directory, normalized. */
 export function isFoundBy({ base, pattern }: FoundOutputs, path: string): boolean {
-  const inner = posix.relative(base, path);
+  const prefix = base === "." ? "" : `${base}/`;
+  const inner = path.startsWith(prefix) ? path.slice(prefix.length) : "";
   if (inner === "" || inner === ".." || inner.startsWith("../")) return false;
   return pattern === undefined || new RegExp(`^(?:${pattern})$`, "u").test(inner);
 }

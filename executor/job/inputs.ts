@@ -122,6 +122,9 @@ function collectFiles(root: string, path: string, above: string[], files: Staged
 /** Suggests the nearest name in the folder where the path should be. */
 function suggestPath(folder: string, path: string): string | undefined {
   const parent = posix.dirname(path);
+  const glob = path.search(/[*?]/);
+  if (glob >= 0) return `inputs are not globs: name the folder, "${posix.dirname(`${path.slice(0, glob)}x`)}"`;
+  if (/\{\w+\}/.test(path)) return "placeholders are replaced in `args` and `command` only";
   try {
     const hint = suggest(posix.basename(path), readdirSync(join(folder, parent)));
     return hint?.startsWith("did you mean") ? hint : `looked in ${join(folder, parent)}`;

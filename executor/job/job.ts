@@ -117,6 +117,8 @@ export type Sizing =
  */
 export interface Job {
   readonly name: string;
+  /** What runs: the name under which learned rates are filed. */
+  readonly work: string;
   /** Absolute path of the job file. */
   readonly file: string;
   /** The folder that relative paths in it start from, absolute: its own, unless the step of a pipeline names another one. */
@@ -163,10 +165,14 @@ export interface Job {
   readonly tty?: boolean;
   readonly aggregate?: Readonly<{ from: string; as: "array" | "lines" | "concat"; to: string }>;
   readonly collect: "files" | "lines";
+  /** Whether NaN, Infinity and -Infinity in JSON outputs are read as null where outputs are combined. */
+  readonly nanAsNull?: boolean;
   /** The folder, absolute, that results are published in; undefined = the run directory. `overwrite`: files there may be replaced. */
   readonly results?: Readonly<{ folder: string; overwrite: boolean }>;
   /** The files that are joined from those of all chunks, as their specs have them; undefined = none. */
   readonly appended?: readonly string[];
+  /** The most named outputs of a chunk. */
+  readonly mostOutputs?: number;
   /** Whether some chunks have outputs whose names are known only when they have ended. */
   readonly findsOutputs?: boolean;
   /**

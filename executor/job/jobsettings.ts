@@ -35,7 +35,17 @@ const RESERVED_NAMES = [
 /** The keys that every kind of job has, with defaults applied. */
 export type JobSettings = Pick<
   Job,
-  "needs" | "pythonEnv" | "params" | "retry" | "limits" | "recheck" | "priority" | "tty" | "aggregate" | "collect"
+  | "needs"
+  | "pythonEnv"
+  | "params"
+  | "retry"
+  | "limits"
+  | "recheck"
+  | "priority"
+  | "tty"
+  | "aggregate"
+  | "collect"
+  | "nanAsNull"
 >;
 
 /**
@@ -56,6 +66,7 @@ export function readJobSettings(reader: JobReader, fleet: KnownNodes | undefined
     priority: reader.number(["priority"]) ?? 0,
     tty: reader.source.get(["tty"]) === true,
     aggregate: readAggregate(reader),
+    nanAsNull: reader.source.get(["nan_as_null"]) === true,
     collect: reader.text(["collect"]) === "lines" ? "lines" : "files",
   };
 }

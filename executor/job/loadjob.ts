@@ -1,4 +1,4 @@
-import { basename, dirname, extname, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { embeddedInventory, type Inventory } from "../../fleet/inventory.js";
 import { checkSchema } from "../../schemas/checkschema.js";
 import { InvalidFileError, UsageError } from "../../schemas/errors.js";
@@ -8,6 +8,7 @@ import { readSchema } from "../../schemas/schema.js";
 import type { Source } from "../../schemas/source.js";
 import { suggest } from "../../schemas/suggest.js";
 import { createInvalidFileError } from "../../schemas/violations.js";
+import { deriveName } from "./derivedname.js";
 import { readDirectory, reportSharedOutputs } from "./directory.js";
 import { countEnoughUnits, type Enough, readEnough } from "./enough.js";
 import { readEnvFile } from "./envfile.js";
@@ -32,6 +33,7 @@ import { createShardSpace } from "./shards.js";
 import { finishSpec, LoadCache, readSpecDraft, toChunkSpec } from "./specreader.js";
 import { readTasks } from "./tasks.js";
 import type { UnitSpace } from "./unitspace.js";
+import { describeWork } from "./workkind.js";
 
 export interface JobOptions {
   /** From `--set key=value`. */
@@ -102,7 +104,8 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   const { identity, outputs: _, specs: __, ...units } = space;
   const deciding = { ...jobIdentity(source, identity, settings), ...launchIdentity(reader, setup), directory };
   return {
-    name: options.name ?? reader.text(["name"]) ?? nameFromFile(path),
+    name: options.name ?? reader.text(["name"]) ?? deriveName(path, JOB_NAMES),
+    work: describeWork(space.specs),
     file: path,
     folder,
     kind: schema === "job" ? (source.get(["kind"]) as Job["kind"]) : "tasks",
@@ -128,6 +131,8 @@ function settableKeys(source: Source, schema: "job" | "jobs-file"): string[] {
   const keys = Object.keys(readSchema(schema).properties as object);
   return keys.filter((key) => key !== "jobs" && (key !== "shards" || isShards));
 }
+
+const JOB_NAMES = { maxLength: 100, fallback: "job" };
 
 /** Returns what a user should know about the project, one sentence each. */
 function describeProject(reader: JobReader, { project }: ProjectSetup): string[] {
@@ -171,14 +176,19 @@ function checkAddedParams(reader: JobReader, added: string[], keys: string[]): v
 }
 
 /** Returns what a job should know about the outputs of all its chunks. */
-function summarizeOutputs({ outputs }: UnitSpace): Pick<Job, "appended" | "findsOutputs"> {
+function summarizeOutputs({ outputs }: UnitSpace): Pick<Job, "appended" | "findsOutputs" | "mostOutputs"> {
   const appended = new Set<string>();
-  let findsOutputs = false;
+  let [findsOutputs, mostOutputs] = [false, 0];
   for (const one of outputs) {
+    mostOutputs = Math.max(mostOutputs, one.outputs.length);
     for (const path of one.appended ?? []) appended.add(path);
     findsOutputs ||= one.found !== undefined;
   }
-  return { ...(appended.size > 0 ? { appended: [...appended] } : {}), ...(findsOutputs ? { findsOutputs } : {}) };
+  return {
+    ...(appended.size > 0 ? { appended: [...appended] } : {}),
+    ...(findsOutputs ? { findsOutputs } : {}),
+    mostOutputs,
+  };
 }
 
 /** Returns everything that determines the results of a job. */
@@ -211,14 +221,6 @@ function launchIdentity(reader: JobReader, { folders: { cwd, pythonPath }, build
 /** Returns what determines the result of a build; `env` is a key of its own, so that its values are hidden like the job's. */
 function identifyBuild({ command, outputs, env, isPerGpu }: BuildSpec) {
   return { command, outputs, env, ...(isPerGpu ? { per: "gpu" } : {}) };
-}
-
-function nameFromFile(path: string): string {
-  const name = basename(path, extname(path))
-    .replace(/[^A-Za-z0-9_.-]/g, "-")
-    .replace(/^[.-]+/, "")
-    .slice(0, 100);
-  return name === "" ? "job" : name;
 }
 
 function article(kind: string): string {

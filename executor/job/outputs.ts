@@ -10,6 +10,9 @@ export type DeclaredOutputs = Pick<ChunkSpec, "outputs" | "takesStdout" | "found
 /** The entry of `outputs` that stands for what the program prints. A file of that name is written `./stdout`. */
 export const STDOUT = "stdout";
 
+/** Placeholders of `args` that differ between chunks. */
+const PLACEHOLDER = /\{(?:chunk|start|end|last|count|index|number|shards)\}/;
+
 /** Where the outputs of a job may lie. */
 export interface OutputScope {
   /** The working directory of its programs, relative to the project's root; "." without a project. */
@@ -36,6 +39,7 @@ export function readOutputs(reader: JobReader, path: KeyPath, what: string, scop
   for (const item of reader.items(path)) {
     const one = reader.sourceText(item);
     if (one === undefined) found.push(...readFoundItem(reader, item, what));
+    else if (PLACEHOLDER.test(one.text)) reportPlaceholder(reader, one, what);
     else if (one.text === STDOUT) {
       if (takesStdout) reportTwice(reader, one, what);
       takesStdout = true;
@@ -66,7 +70,7 @@ export function readNamedOutputs(
 export function readFiles(reader: JobReader, written: SourceText[], what: string, scope: OutputScope): string[] {
   const files: string[] = [];
   for (const one of written) {
-    const located = locateOutput(one.text, scope);
+    const located = normalizeOutput(one.text, scope);
     const fault = located.ok ? findFileFault(located.path) : located.message;
     if (one.text.startsWith("{out}/")) reportOut(reader, one, what);
     else if (fault !== undefined) reportInvalid(reader, one, what, fault);
@@ -78,7 +82,7 @@ export function readFiles(reader: JobReader, written: SourceText[], what: string
 }
 
 /** Normalizes the path of an output, relative to the working directory; it may begin with `../` inside the project. */
-export function locateOutput(path: string, { cwd, hasProject }: OutputScope): OutputPath {
+export function normalizeOutput(path: string, { cwd, hasProject }: OutputScope): OutputPath {
   if (!hasProject || !path.split("/").includes("..")) return normalizePath(path);
   if (path.startsWith("/") || path.includes("\0")) return normalizePath(path);
   if (posix.join(cwd, path).startsWith("..")) return { ok: false, message: "is outside the project" };
@@ -112,7 +116,7 @@ function readFound(
   const found: FoundOutputs[] = [];
   for (const { one, atLeast, atMost } of items) {
     const parsed = parseFoundOutputs(one.text, { atLeast: atLeast ?? 1, atMost });
-    const located = locateOutput(parsed.base, scope);
+    const located = normalizeOutput(parsed.base, scope);
     if (one.text.startsWith("{out}/")) reportOut(reader, one, what);
     else if (!located.ok) reportInvalid(reader, one, what, located.message);
     else if (!isValidGlob(parsed)) reportInvalid(reader, one, what, "is not a valid glob");
@@ -143,6 +147,12 @@ function reportOut(reader: JobReader, one: SourceText, what: string): void {
   reader.report(one.position, `${what}: "${one.text}" is relative to {out} already`, `write ${plain}`);
 }
 
+function reportPlaceholder(reader: JobReader, one: SourceText, what: string): void {
+  const folder = posix.dirname(one.text.replace(PLACEHOLDER, "x"));
+  const example = folder === "." ? `a glob such as "*${posix.extname(one.text)}"` : `the folder, "${folder}/"`;
+  reader.report(one.position, `${what}: placeholders are not replaced in "${one.text}"`, `name ${example}`);
+}
+
 function reportTwice(reader: JobReader, one: SourceText, what: string): void {
   reader.report(one.position, `${what}: "${one.text}" appears twice`);
 }
@@ -151,6 +161,8 @@ function findFileFault(path: string): string | undefined {
   if (path === "." || path === "./") return "is the working directory itself";
   if (path.endsWith("/")) return "is a folder";
   if (path.split("/").at(-1) === "..") return "is a folder";
+  if (path.split("/").some((part) => part.toLowerCase() === ".git"))
+    return "lies in .git, which results must not change";
   if (path.split("/").some((part) => Buffer.byteLength(part) > 255)) return "has a name longer than 255 bytes";
   return undefined;
 }

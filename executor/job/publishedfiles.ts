@@ -2,7 +2,7 @@ import { relative } from "node:path";
 import { isFoundBy } from "./foundoutputs.js";
 import type { FoundOutputs } from "./job.js";
 import type { DeclaredOutputs, OutputScope } from "./outputs.js";
-import { listResultPaths, publishedPath } from "./resultpath.js";
+import { listPublishedPaths, listResultPaths, publishedPath } from "./resultpath.js";
 
 /** The folder for outputs without their final names in a folder of results. */
 const PARTIAL_FOLDER = /^\.muster-.*\.partial$/;
@@ -14,6 +14,7 @@ const PARTIAL_FOLDER = /^\.muster-.*\.partial$/;
 export class PublishedFiles {
   private readonly names = new Set<string>();
   private readonly folders: FoundOutputs[] = [];
+  private chunkOutputs: DeclaredOutputs = { outputs: [] };
 
   /** `root`: the folder of results, absolute. `isChunk`: whether a name is that of the folder of a chunk. */
   constructor(
@@ -26,6 +27,11 @@ export class PublishedFiles {
   /** Adds a file that is made of the outputs of all chunks. */
   addCombined(path: string): void {
     this.names.add(publishedPath(this.scope.cwd, path));
+  }
+
+  /** Adds the outputs of the chunks that have a folder each. */
+  addChunks(outputs: DeclaredOutputs): void {
+    this.chunkOutputs = outputs;
   }
 
   /** Adds the outputs of a task. */
@@ -43,8 +49,17 @@ export class PublishedFiles {
     const inner = relative(this.root, path);
     if (inner === "" || inner.startsWith("../")) return false;
     const [top = ""] = inner.split("/");
-    if (this.isChunk(top) || PARTIAL_FOLDER.test(top) || this.names.has(inner)) return true;
+    if (this.isChunk(top) && this.isChunkOutput(inner.slice(top.length + 1))) return true;
+    if (PARTIAL_FOLDER.test(top) || this.names.has(inner)) return true;
     if (inner.endsWith(".new") && this.names.has(inner.slice(0, -".new".length))) return true;
     return this.folders.some((folder) => isFoundBy(folder, inner));
+  }
+
+  /** Whether a path in the folder of a chunk is that of an output: a folder of that name may be somebody else's. */
+  private isChunkOutput(path: string): boolean {
+    const { cwd } = this.scope;
+    if (listPublishedPaths(this.chunkOutputs, cwd).includes(path)) return true;
+    const { found = [] } = this.chunkOutputs;
+    return found.some((one) => isFoundBy({ ...one, base: publishedPath(cwd, one.base) }, path));
   }
 }

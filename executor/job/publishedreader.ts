@@ -19,6 +19,7 @@ export function readPublishedFiles(
   const kind = scratch.text(["kind"]);
   const files = new PublishedFiles(root, scope, createChunkTest(scratch, kind), ownResults);
   const base = readDeclaredOutputs(scratch, [], "", scope);
+  files.addChunks(base);
   for (const path of base.appended ?? []) files.addCombined(path);
   const to = scratch.text(["aggregate", "to"]);
   if (to !== undefined) files.addCombined(to);

@@ -50,6 +50,16 @@ export function stdoutPath(id: string): string {
   return posix.join(id, STDOUT);
 }
 
+/** Returns the folders in the folder of results that a task declares as a whole. */
+export function listResultFolders(
+  { kind, folders }: ResultLayout,
+  { spec }: { spec: Pick<ChunkSpec, "found"> },
+): string[] {
+  if (kind !== "tasks") return [];
+  const whole = (spec.found ?? []).filter(({ pattern }) => pattern === undefined);
+  return whole.map(({ base }) => publishedPath(folders.cwd, base)).filter((folder) => folder !== ".");
+}
+
 /** Returns the path of a file of `append` of one chunk, in the folder of these files. `path`: as the chunk's spec has it. */
 export function piecePath({ folders }: ResultLayout, id: string, path: string): string {
   return posix.join(id, publishedPath(folders.cwd, path));

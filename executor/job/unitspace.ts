@@ -6,7 +6,7 @@ export interface UnitSpace extends Pick<Job, "first" | "units" | "sizing" | "chu
   /** The parts that determine results, as values that JSON.stringify accepts. */
   identity: Record<string, unknown>;
   /** What chunks run, once for each kind of chunk. */
-  specs: Iterable<Pick<ChunkSpec, "program" | "inputs">>;
+  specs: Iterable<Pick<ChunkSpec, "program" | "inputs"> & Partial<Pick<ChunkSpec, "args">>>;
   /** The outputs of every chunk, to check `aggregate` and `collect`. */
   outputs: Iterable<DeclaredOutputs>;
 }

@@ -1,4 +1,4 @@
-import { basename, dirname, extname, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { Inventory } from "../../fleet/inventory.js";
 import { checkSchema } from "../../schemas/checkschema.js";
 import { InvalidFileError, MusterError, UsageError } from "../../schemas/errors.js";
@@ -6,6 +6,7 @@ import { detectFileKind } from "../../schemas/filekind.js";
 import { readSource } from "../../schemas/parsesource.js";
 import { suggest } from "../../schemas/suggest.js";
 import { createInvalidFileError } from "../../schemas/violations.js";
+import { deriveName } from "../job/derivedname.js";
 import { JobReader } from "../job/reader.js";
 import { sortTopologically } from "./dependencies.js";
 import { readNotifications } from "./notificationconfig.js";
@@ -14,6 +15,9 @@ import { listPublishedFolders } from "./publishedfolders.js";
 import { readSchedule, readScheduleConfig } from "./scheduleconfig.js";
 import { readAction } from "./stepaction.js";
 import { checkAcyclic, readDrafts, resolveOutputs } from "./stepdrafts.js";
+
+/** Run directories and steps are named after a pipeline; a number would be one of its runs. */
+const PIPELINE_NAMES = { maxLength: 50, fallback: "pipeline", forbidden: /^\d+$/ };
 
 export interface PipelineLoadOptions {
   /** From `--set STEP.key=value`. */
@@ -35,7 +39,7 @@ export function loadPipeline(file: string, options: PipelineLoadOptions = {}): P
     ]);
   const reader = new JobReader(source, dirname(path));
   reader.problems.push(...checkSchema(source, "pipeline"));
-  const name = reader.text(["name"]) ?? deriveName(path);
+  const name = reader.text(["name"]) ?? deriveName(path, PIPELINE_NAMES);
   const drafts = readDrafts(reader);
   checkAcyclic(reader, drafts);
   const settings = groupSettingsByStep(options.set ?? {}, [...drafts.keys()]);
@@ -81,7 +85,11 @@ export function loadNotifications(file: string): Pick<Pipeline, "name" | "folder
     const reader = new JobReader(source, dirname(resolve(file)));
     const notices = readNotifications(reader);
     if (reader.problems.length > 0) return undefined;
-    return { name: reader.text(["name"]) ?? deriveName(resolve(file)), folder: reader.folder, notifications: notices };
+    return {
+      name: reader.text(["name"]) ?? deriveName(resolve(file), PIPELINE_NAMES),
+      folder: reader.folder,
+      notifications: notices,
+    };
   } catch (error) {
     if (error instanceof MusterError) return undefined;
     throw error;
@@ -103,12 +111,4 @@ function groupSettingsByStep(set: Record<string, string>, steps: string[]): Map<
     settings.set(step, { ...settings.get(step), [key.slice(at + 1)]: value });
   }
   return settings;
-}
-
-function deriveName(path: string): string {
-  const name = basename(path, extname(path))
-    .replace(/[^A-Za-z0-9_.-]/g, "-")
-    .replace(/^[.-]+/, "")
-    .slice(0, 50);
-  return name === "" || /^\d+$/.test(name) ? "pipeline" : name;
 }

@@ -222,7 +222,7 @@ class PipelineRun {
       if (step.each !== undefined) return this.executeRepetitions(step, readEachValues(this.context, step.each));
       const prepared = await this.prepare(step);
       fingerprint = prepared.fingerprint;
-      const unchanged = reuseIfUnchanged(this.directory.path, this.context.pipeline.name, step, fingerprint);
+      const unchanged = await reuseIfUnchanged(this.directory.path, this.context.pipeline.name, step, fingerprint);
       return unchanged ?? (await prepared.execute());
     });
     failpoint("step-done");

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { readEntries } from "../run/record/journal.js";
+import { findChangedResult } from "../run/record/publishedcheck.js";
 import { listRepetitionFolders } from "./locateinputs.js";
 import type { PipelineStep } from "./pipeline.js";
 import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
@@ -68,19 +69,20 @@ export function findLastCompletion(
 
 /**
  * Reuses the results of the last complete run where a step has `when: changed` and its fingerprint is the same. `path`: the run
- * directory of the pipeline. Returns undefined where nothing can be reused, or the step has begun in this run.
+ * directory of the pipeline. Returns undefined where nothing can be reused, because results that were published elsewhere
+ * have changed, or because the step has begun in this run.
  */
-export function reuseIfUnchanged(
+export async function reuseIfUnchanged(
   path: string,
   pipelineName: string,
   step: PipelineStep,
   fingerprint: StepFingerprint | undefined,
-): StepOutcome | undefined {
+): Promise<StepOutcome | undefined> {
   const folder = join(path, step.name);
   if (step.when !== "changed" || fingerprint === undefined || existsSync(join(folder, "journal.ndjson")))
     return undefined;
   const earlier = findLastCompletion(dirname(path), path, pipelineName, step.name, fingerprint);
-  if (earlier === undefined) return undefined;
+  if (earlier === undefined || (await findChangedResult(earlier.folder)) !== undefined) return undefined;
   reuseResults(earlier.folder, folder);
   return { state: "unchanged", reason: `as in ${earlier.run}` };
 }

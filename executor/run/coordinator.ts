@@ -211,7 +211,8 @@ export class Coordinator {
         if (event.difference !== undefined) this.observer.recheckDiffered(event.difference);
         return this.finishUncommitted(event.attempt);
       case "failed":
-        return this.fail(event.attempt, event.failure);
+      case "refused":
+        return this.fail(event.attempt, event.failure, event.type);
       case "interrupted":
         return this.handleInterruptedCollection(event);
       case "logsLost":
@@ -229,8 +230,7 @@ export class Coordinator {
     this.event({ type: "committed", attempt: attempt.id });
   }
 
-  private handleInterruptedCollection(event: Extract<CollectorEvent, { type: "interrupted" }>): void {
-    const { attempt, done, lost } = event;
+  private handleInterruptedCollection({ attempt, done, lost }: Extract<CollectorEvent, { type: "interrupted" }>): void {
     const worker = this.workersByName.get(attempt.node)!;
     this.event({ type: "collectFailed", attempt: attempt.id });
     if (lost === undefined) return;
@@ -259,13 +259,13 @@ export class Coordinator {
     else this.collector.collectLogs(ended, outcome.failure);
   }
 
-  private fail(attempt: Attempt, failed: Failure): void {
+  private fail(attempt: Attempt, failed: Failure, type: "failed" | "refused" = "failed"): void {
     if (this.scheduler.attempt(attempt.id) === undefined) return;
     this.workersByName.get(attempt.node)?.send({ op: "ack", ids: [attempt.id] });
     this.workersByName.get(attempt.node)?.slotMonitor.checkSoon();
     this.reports.reportFailedAttempt(failed);
     this.reports.reportMissingFiles(attempt, failed);
-    this.event({ type: "failed", attempt: attempt.id, failure: failed });
+    this.event({ type, attempt: attempt.id, failure: failed });
   }
 
   private committed(attempts: Attempt[]): void {

@@ -7,6 +7,7 @@ import { type CleanupContext, cleanAfterRun } from "./cleanleftovers.js";
 import type { Coordinator } from "./coordinator.js";
 import { failpoint } from "./failpoint.js";
 import { explainDiskError } from "./record/diskerror.js";
+import { replaceSources } from "./record/editedinputs.js";
 import type { Leftover } from "./record/leftovers.js";
 import type { LineCoverage } from "./record/linecoverage.js";
 import { sortResultLines } from "./record/resultlines.js";
@@ -54,7 +55,10 @@ export async function finishRun(
   try {
     if (end.state === "broken") throw end.error;
     if (sorted.status === "rejected") throw sorted.reason;
-    if (end.state === "complete") rejectIncomplete(directory.path, job, sorted.value);
+    if (end.state === "complete") {
+      rejectIncomplete(directory.path, job, sorted.value);
+      await replaceSources(job, directory);
+    }
     const summary = createSummary(end);
     writeSummary(summary);
     await writeCloseEntry(directory, end.state, leftovers);

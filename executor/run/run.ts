@@ -87,13 +87,14 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       build: job.build,
       logs: join(directory.path, "logs"),
       agent: agentProgram(),
+      outputs: { named: job.mostOutputs ?? 0, found: job.findsOutputs === true, inlineBytes: 0 },
       needs: job.needs,
       pythonEnv: job.pythonEnv,
       verifyNode: options.verifyNode,
       dialer: new Dialer(),
     };
     const { observer } = options;
-    const ratesFile = new RatesFile(options.ratesFile, job.name, (message) => observer.notice(message));
+    const ratesFile = new RatesFile(options.ratesFile, job.work, (message) => observer.notice(message));
     const learnedRates = ratesFile.read();
     const rechecks = await Rechecks.open(job, directory);
     const coordinator = new Coordinator({ job, nodes: able, directory, run, observer, learnedRates, rechecks });

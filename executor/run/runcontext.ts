@@ -3,6 +3,7 @@ import type { Node } from "../../fleet/node.js";
 import { agentProgram, type NodeProgram } from "../../templates/nodeprograms.js";
 import type { Job, JobRequirements } from "../job/job.js";
 import type { BuildSpec } from "../job/project/buildspec.js";
+import { ANY_OUTPUTS, type ExpectedOutputs } from "./agent/linelimits.js";
 import type { FileContent } from "./record/filehashes.js";
 import type { ProjectSnapshot } from "./record/snapshot.js";
 import type { VerifyNode } from "./verifynode.js";
@@ -29,6 +30,8 @@ export interface RunContext {
   /** Where what builds print is kept: the run directory's folder `logs`. */
   logs: string;
   agent: NodeProgram;
+  /** What the results of attempts may hold. */
+  outputs: ExpectedOutputs;
   needs: JobRequirements;
   pythonEnv?: Job["pythonEnv"];
   /** Undefined where the job needs no playbooks. */
@@ -55,6 +58,7 @@ export function createStopContext(name: string, ids: readonly string[], nonces: 
     build: undefined,
     logs: "",
     agent: agentProgram(),
+    outputs: ANY_OUTPUTS,
     needs: { playbooks: [] },
     verifyNode: undefined,
     dialer: new Dialer(),

@@ -1,4 +1,4 @@
-import { adviseOnSickGpu } from "../../fleet/gpus/gpuprobe.js";
+import { adviseOnSickGpu } from "../../fleet/gpus/gpuadvice.js";
 import type { Node } from "../../fleet/node.js";
 import type { Attempt, Failure, Instruction } from "../schedule/events.js";
 import { FailureHints } from "./failurehints.js";
@@ -123,7 +123,7 @@ export class RunReports {
 
   private reportDisabled(worker: NodeWorker, slot: number, reason: string): void {
     this.records.counters.disableSlot(worker.node.name, slot, reason);
-    const advice = reason.startsWith("GPU ") ? adviceFor(worker.node) : "";
+    const advice = reason.startsWith("GPU ") ? adviceFor(worker.node, reason) : "";
     this.records.observer.nodeWarning(worker, `slot ${slot} is disabled: ${reason}${advice}`);
   }
 
@@ -133,6 +133,6 @@ export class RunReports {
   }
 }
 
-function adviceFor({ profile: { vendor } }: Node): string {
-  return vendor === "none" ? "" : `\n    ${adviseOnSickGpu(vendor)}`;
+function adviceFor({ profile: { vendor } }: Node, reason: string): string {
+  return vendor === "none" ? "" : `\n    ${adviseOnSickGpu(vendor, reason)}`;
 }

@@ -89,6 +89,8 @@ export type Event = Readonly<
   /** Its result could not be pulled because the node disconnected; the node still has it. */
   | { type: "collectFailed"; attempt: string }
   | { type: "failed"; attempt: string; failure: Failure }
+  /** Its result cannot be published, and neither could that of another attempt. */
+  | { type: "refused"; attempt: string; failure: Failure }
   /**
    * An attempt ended for no fault of its chunk (cancelled, withdrawn, node rebooted). It is queued again and uses up no
    * try.

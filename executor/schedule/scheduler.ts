@@ -180,6 +180,8 @@ export class Scheduler {
         return [];
       case "failed":
         return this.requeuer.handleFailure(event.attempt, event.failure, now);
+      case "refused":
+        return this.requeuer.handleRefusedResult(event.attempt, event.failure);
       case "requeued":
         this.requeuer.requeueAttempt(event.attempt, now);
         return [];

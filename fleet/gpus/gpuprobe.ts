@@ -1,29 +1,19 @@
+import type { GpuStatus } from "./gpustatus.js";
 import { parseSysfs, SYSFS_MARK, SYSFS_SCRIPT } from "./gpusysfs.js";
-import { type GpuStatus, NVIDIA_FIELDS, parseAmdSmi, parseNvidiaSmi, parseRocmSmi } from "./smi.js";
+import { PCI_BUS_SCRIPT, RUNTIME_STATUS_SCRIPT, wakeBefore } from "./pcibus.js";
+import type { GpuVendor, ProbeOutput } from "./probeoutput.js";
+import { NVIDIA_FIELDS, parseAmdSmi, parseNvidiaSmi, parseRocmSmi } from "./smi.js";
+import { XID_SCRIPT } from "./xids.js";
+
+export type { GpuVendor, ProbeOutput } from "./probeoutput.js";
 
 /** Timeouts of a vendor's tool, and of the scripts that read the kernel's files only: a sick card can make both hang. */
 export const GPU_PROBE_TIMEOUT_SECONDS = 10;
 export const QUICK_GPU_PROBE_TIMEOUT_SECONDS = 3;
 
 const TOOL_PATH = "PATH=$PATH:/opt/rocm/bin:/usr/local/bin:/usr/sbin:/sbin";
-const PCI_VENDOR_IDS = { amd: "0x1002", nvidia: "0x10de" } as const;
-const PCI_BUS_SCRIPT = `for device in /sys/bus/pci/devices/*; do
-  [ -r "$device/class" ] && read -r class <"$device/class" && read -r vendor <"$device/vendor" || continue
-  case $class in 0x03*) echo "\${device##*/} $vendor";; esac
-done`;
-/** Prints the Xid errors in the kernel log, where the user may read it. */
-const XID_SCRIPT = "dmesg 2>/dev/null | grep -F 'NVRM: Xid' | tail -n 100";
-const UNLESS_ROCM_SMI = "command -v rocm-smi >/dev/null || exec amd-smi";
-
-export type GpuVendor = "amd" | "nvidia";
-
-/** The exit code and output of a probe command; `error`: why it has no exit code. */
-export interface ProbeOutput {
-  exit: number | null;
-  stdout: string;
-  stderr: string;
-  error?: string;
-}
+const IF_ROCM_SMI = "command -v rocm-smi >/dev/null || exit 0";
+const UNLESS_ROCM_SMI = "command -v rocm-smi >/dev/null && exit 0";
 
 /**
  * Returns shell scripts that check all GPUs of a node within milliseconds: the PCI bus, then the clocks in sysfs. Only AMD's driver has
@@ -33,15 +23,19 @@ export function quickProbeScripts(vendor: GpuVendor): string[] | undefined {
   return vendor === "amd" ? [PCI_BUS_SCRIPT, SYSFS_SCRIPT] : undefined;
 }
 
-/** Returns shell scripts that check all GPUs of a node: the PCI bus, then the vendor's tools. */
+/**
+ * Returns shell scripts that check all GPUs of a node: the PCI bus, then the vendor's tools. AMD's tools report nothing about a GPU in
+ * runtime suspend, so these are woken first, and the last script prints which of them sleep nevertheless.
+ */
 export function fullProbeScripts(vendor: GpuVendor): string[] {
   const tools =
     vendor === "nvidia"
       ? [`exec nvidia-smi --query-gpu=${NVIDIA_FIELDS.join()} --format=csv,noheader,nounits`, XID_SCRIPT]
       : [
-          "command -v rocm-smi >/dev/null || exit 0; exec rocm-smi --showbus -c -p --showdriverversion --json",
-          `${UNLESS_ROCM_SMI} list --json`,
-          `${UNLESS_ROCM_SMI} metric -c -l --json`,
+          `${IF_ROCM_SMI}\n${wakeBefore("exec rocm-smi --showbus -c -p --showdriverversion --json")}`,
+          `${UNLESS_ROCM_SMI}; exec amd-smi list --json`,
+          `${UNLESS_ROCM_SMI}\n${wakeBefore("exec amd-smi metric -c -l --json")}`,
+          RUNTIME_STATUS_SCRIPT,
         ];
   return [PCI_BUS_SCRIPT, ...tools].map((script) => `${TOOL_PATH}; ${script}`);
 }
@@ -52,8 +46,12 @@ export interface GpuReport {
   /** undefined: the tool gave no valid report; see `problem`. */
   gpus?: GpuStatus[];
   problem: string;
+  /** Warnings that the tool printed beside its report. */
+  warnings: string[];
   /** The tool is not installed. */
   isMissing: boolean;
+  /** The tool ran to its end, whatever it said. */
+  hasAnswered: boolean;
 }
 
 /** Parses the outputs of the scripts of `fullProbeScripts` or `quickProbeScripts`, without the first one (the PCI bus). */
@@ -61,49 +59,34 @@ export function parseGpuReport(vendor: GpuVendor, tools: (ProbeOutput | undefine
   const [first, second, third] = tools;
   if (first?.stdout.startsWith(SYSFS_MARK)) return createGpuReport("sysfs", [first], parseSysfs(first.stdout));
   if (vendor === "nvidia") return createGpuReport("nvidia-smi", [first], parseNvidiaSmi(first?.stdout ?? ""));
-  const isRocm = first?.error !== undefined || first?.exit !== 0 || first.stdout.trim() !== "";
+  const isRocm = first?.error !== undefined || first?.exit !== 0 || `${first.stdout}${first.stderr}`.trim() !== "";
   if (isRocm) return createGpuReport("rocm-smi", [first], parseRocmSmi(first?.stdout ?? ""));
   return createGpuReport("amd-smi", [second, third], parseAmdSmi(second?.stdout ?? "", third?.stdout ?? ""));
 }
 
+/**
+ * A report counts whatever the exit code: nvidia-smi exits with 14 for a warning about the infoROM, and rocm-smi before ROCm 5.3 with 2
+ * or 15 where one GPU does not support one value. It does not count where the tool was killed, because it may be incomplete.
+ */
 function createGpuReport(tool: string, outputs: (ProbeOutput | undefined)[], gpus: GpuStatus[] | undefined): GpuReport {
+  const wasKilled = outputs.some((output) => output === undefined || output.exit === null);
+  const base = { tool, problem: "", warnings: [], isMissing: false, hasAnswered: !wasKilled };
+  if (gpus !== undefined && !wasKilled) return { ...base, gpus, warnings: outputs.flatMap(findWarnings) };
   const failed = outputs.find((output) => output?.exit !== 0);
-  if (failed === undefined && outputs.length > 0 && gpus !== undefined)
-    return { tool, gpus, problem: "", isMissing: false };
-  const message = (failed?.stderr || failed?.stdout || "").trim().split("\n").at(-1)?.slice(0, 200) ?? "";
-  if (failed?.exit === 127) return { tool, problem: "is not installed", isMissing: true };
+  const last = failed ?? outputs[0];
+  if (last?.exit === 127) return { ...base, problem: "is not installed", isMissing: true, hasAnswered: false };
   if (failed !== undefined)
-    return { tool, problem: failed.error ?? `exit ${failed.exit}: ${message}`, isMissing: false };
-  return { tool, problem: `names no GPU: ${outputs[0]?.stdout.trim().slice(0, 200) ?? ""}`, isMissing: false };
+    return { ...base, problem: failed.error ?? `exit ${failed.exit}: ${lastLine(failed.stderr || failed.stdout)}` };
+  return { ...base, problem: `names no GPU: ${(last?.stdout.trim() || lastLine(last?.stderr ?? "")).slice(0, 200)}` };
 }
 
-/** Parses the output of the first probe script into the PCI addresses of the vendor's GPUs. */
-export function parsePciBus(vendor: GpuVendor, bus: ProbeOutput): string[] {
-  const lines = bus.stdout.split("\n").map((line) => line.split(" "));
-  return lines
-    .filter(([pci, id]) => id === PCI_VENDOR_IDS[vendor] && /^[0-9a-f:.]{12}$/.test(pci!))
-    .map(([pci]) => pci!);
+/** Only those of a tool that reports a failure: AMD's tools print warnings about every value that a GPU does not have. */
+function findWarnings(output: ProbeOutput | undefined): string[] {
+  if (output === undefined || output.exit === 0) return [];
+  const lines = `${output.stdout}\n${output.stderr}`.split("\n");
+  return lines.filter((line) => /^WARNING: /i.test(line)).map((line) => line.trim().slice(0, 200));
 }
 
-/** Describes why a GPU is sick: its memory errors, or its clocks and performance level. undefined: it is healthy. */
-export function describeSickness({ clocks, perf, errors }: GpuStatus): string | undefined {
-  if (errors > 0) return `${errors} uncorrected memory errors (ECC)`;
-  if (perf === "auto" && Object.values(clocks).every((value) => value !== null)) return undefined;
-  const values = Object.entries(clocks).map(([name, value]) => `${name} ${value ?? "N/A"}`);
-  return [...values, `perf ${perf ?? "unknown"}`].join(", ");
-}
-
-/** Finds the PCI addresses of GPUs that nvidia-smi reports as lost: they are on the bus but do not answer. */
-export function findLostGpus(tool: ProbeOutput | undefined): string[] {
-  const output = `${tool?.stdout ?? ""}\n${tool?.stderr ?? ""}`;
-  const matches = output.matchAll(
-    /Unable to determine the device handle for GPU\s?\d*:? ?(?:0000)?([0-9a-f:]{10}\.[0-7])/gi,
-  );
-  return [...matches].map(([, pci = ""]) => pci.toLowerCase());
-}
-
-/** Returns the remedies for a sick GPU; the ones that most often helped come first. */
-export function adviseOnSickGpu(vendor: GpuVendor): string {
-  const mask = vendor === "amd" ? " check kernel-params (the feature mask);" : "";
-  return `in this order: reduce sample_size, not the number of GPUs;${mask} check the clean-up between jobs; reboot it`;
+function lastLine(text: string): string {
+  return text.trim().split("\n").at(-1)?.slice(0, 200) ?? "";
 }

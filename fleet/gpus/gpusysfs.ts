@@ -1,4 +1,4 @@
-import type { GpuStatus } from "./smi.js";
+import type { GpuStatus } from "./gpustatus.js";
 
 /** The first word of the output of `SYSFS_SCRIPT`. */
 export const SYSFS_MARK = "sysfs";
@@ -17,10 +17,16 @@ export function parseSysfs(output: string): GpuStatus[] | undefined {
   for (const line of output.split("\n")) {
     const [, pci, file, value = ""] = /^([0-9a-f:.]{12}) (\w+) (.*)$/.exec(line) ?? [];
     if (pci === undefined) continue;
-    const card = cards.get(pci) ?? { pci, clocks: { sclk: null, mclk: null }, perf: null, driver: null, errors: 0 };
+    const card = cards.get(pci) ?? createSilentGpu(pci);
     cards.set(pci, card);
     if (file === "power_dpm_force_performance_level") card.perf = value;
     else if (value.endsWith("*")) card.clocks[file === "pp_dpm_sclk" ? "sclk" : "mclk"] = value;
   }
+  for (const card of cards.values())
+    card.isUnreadable = card.perf === null || card.perf === "unknown" || Object.values(card.clocks).includes(null);
   return cards.size > 0 ? [...cards.values()] : undefined;
+}
+
+function createSilentGpu(pci: string): GpuStatus {
+  return { pci, clocks: { sclk: null, mclk: null }, perf: null, driver: null, errors: 0, isUnreadable: true };
 }

@@ -1,13 +1,5 @@
 import { isJsonObject } from "../../schemas/isjsonobject.js";
-/** The state of a GPU as its vendor's tool reports it. `clocks`, `perf`: as printed; null: not reported. */
-export interface GpuStatus {
-  pci: string;
-  clocks: Record<string, string | null>;
-  perf: string | null;
-  driver: string | null;
-  /** Uncorrected memory errors since the driver was loaded; 0 if the tool does not report them. */
-  errors: number;
-}
+import { type GpuStatus, normalizePciAddress, parseCell } from "./gpustatus.js";
 
 type SmiFields = Record<string, unknown>;
 
@@ -21,15 +13,15 @@ export function parseRocmSmi(output: string): GpuStatus[] | undefined {
     const card = lowerKeys(value);
     const pci = normalizePciAddress(card["pci bus"]);
     if (pci === undefined) return [];
-    const clocks = { sclk: parseCell(card["sclk clock speed:"]), mclk: parseCell(card["mclk clock speed:"]) };
-    return [{ pci, clocks, perf: parseCell(card["performance level"]), driver, errors: 0 }];
+    const cells = [card["sclk clock speed:"], card["mclk clock speed:"], card["performance level"]];
+    return [createStatus(pci, cells, driver)];
   });
   return gpus.length > 0 ? gpus : undefined;
 }
 
 /**
- * Parses `amd-smi list --json` and `amd-smi metric -c -l --json`: lists (ROCm 6), or lists under gpu_data (ROCm 7). undefined: the
- * output is not such a report.
+ * Parses `amd-smi list --json` and `amd-smi metric -c -l --json`: lists (ROCm 6), or lists under gpu_data (ROCm 7). A clock is
+ * `gfx: {cur_clk}` in ROCm 6.0, `gfx: {clk}` in 6.1, and `gfx_0: {clk}` since 6.2. undefined: the output is not such a report.
  */
 export function parseAmdSmi(list: string, metric: string): GpuStatus[] | undefined {
   const metrics = new Map(parseAmdCards(metric).map((card) => [card.gpu, card]));
@@ -37,40 +29,45 @@ export function parseAmdSmi(list: string, metric: string): GpuStatus[] | undefin
     const pci = normalizePciAddress(card.bdf);
     if (pci === undefined) return [];
     const { clock, perf_level: level } = metrics.get(card.gpu) ?? {};
-    const clocks = { sclk: readClock(clock, "gfx_0"), mclk: readClock(clock, "mem_0") };
-    const perf =
-      parseCell(level)
-        ?.replace(/^AMDSMI_DEV_PERF_LEVEL_/, "")
-        .toLowerCase() ?? null;
-    return [{ pci, clocks, perf, driver: null, errors: 0 }];
+    const perf = typeof level === "string" ? level.replace(/^AMDSMI_DEV_PERF_LEVEL_/, "").toLowerCase() : level;
+    return [createStatus(pci, [readClock(clock, "gfx"), readClock(clock, "mem"), perf], null)];
   });
-  return gpus.length > 0 ? gpus : undefined;
+  return gpus.length > 0 && metrics.size > 0 ? gpus : undefined;
 }
 
 const ECC_FIELD = "ecc.errors.uncorrected.volatile.total";
 export const NVIDIA_FIELDS = ["pci.bus_id", "driver_version", "clocks.sm", "clocks.mem", "pstate", ECC_FIELD];
 
 /**
- * Parses `nvidia-smi --query-gpu=NVIDIA_FIELDS --format=csv,noheader,nounits`. NVIDIA has no performance level `auto`: any reported
- * state counts as `auto`. undefined: the output is not such a report.
+ * Parses `nvidia-smi --query-gpu=NVIDIA_FIELDS --format=csv,noheader,nounits`. Lines that are no row, such as warnings, are skipped.
+ * NVIDIA has no performance level `auto`: any reported state counts as `auto`. undefined: the output has no row.
  */
 export function parseNvidiaSmi(output: string): GpuStatus[] | undefined {
   const gpus = output.split("\n").flatMap((line): GpuStatus[] => {
-    const [bus, driver, sm, memory, state, errors] = line.split(",").map((cell) => cell.trim());
+    const cells = line.split(",").map((cell) => cell.trim());
+    const [bus, driver, sm, memory, state, errors] = cells;
     const pci = normalizePciAddress(bus);
-    if (pci === undefined) return [];
-    const clocks = { sm: parseCell(sm), mem: parseCell(memory) };
+    if (pci === undefined || cells.length < NVIDIA_FIELDS.length) return [];
     return [
       {
         pci,
-        clocks,
+        clocks: { sm: parseCell(sm), mem: parseCell(memory) },
         perf: parseCell(state) && "auto",
         driver: parseCell(driver),
         errors: Number(parseCell(errors) ?? 0) || 0,
+        failure: findFailure(cells),
+        isUnreadable: [sm, memory, state].some((cell) => /^\[?(unknown error|err!)\]?$/i.test(cell ?? "")),
       },
     ];
   });
   return gpus.length > 0 ? gpus : undefined;
+}
+
+/** A field that is `[N/A]` or `[Not Supported]` is not reported by this model; these words say that the driver cannot use the GPU. */
+function findFailure(cells: string[]): string | undefined {
+  if (cells.some((cell) => /^\[?gpu is lost\]?$/i.test(cell))) return "the driver has lost it";
+  if (cells.some((cell) => /^\[?(gpu requires reset|reset required)\]?$/i.test(cell))) return "it requires a reset";
+  return undefined;
 }
 
 /** Parses the JSON in an output that may have warnings before it; undefined if there is none. */
@@ -93,10 +90,37 @@ function parseAmdCards(output: string): SmiFields[] {
   return Array.isArray(cards) ? cards.filter((card) => isJsonObject(card) && typeof card.gpu === "number") : [];
 }
 
-function readClock(clocks: unknown, name: string): string | null {
-  const clock = isJsonObject(clocks) ? clocks[name] : undefined;
-  const value = isJsonObject(clock) ? clock.clk : undefined;
-  return parseCell(isJsonObject(value) ? value.value : value);
+/** Returns the first reported clock of a kind (MI300X has gfx_0 to gfx_7), else how it is printed; undefined: the tool has no such clock. */
+function readClock(clocks: unknown, kind: string): unknown {
+  const cells = Object.entries(lowerKeys(clocks))
+    .filter(([name, clock]) => new RegExp(`^${kind}(_\\d+)?$`).test(name) && isJsonObject(clock))
+    .map(([, clock]) => {
+      const { clk, cur_clk: current = clk } = lowerKeys(clock);
+      return isJsonObject(current) ? current.value : current;
+    });
+  return cells.find((cell) => parseCell(cell) !== null) ?? cells[0];
+}
+
+/** `cells`: core clock, memory clock and performance level as printed; undefined: the tool does not mention it. */
+function createStatus(pci: string, cells: unknown[], driver: string | null): GpuStatus {
+  const [sclk = null, mclk = null, perf = null] = cells.map(parseCell);
+  const isUnreadable = cells.some((cell) => cell !== undefined && parseCell(cell) === null);
+  return { pci, clocks: { sclk, mclk }, perf, driver, errors: 0, isUnreadable };
+}
+
+/**
+ * Gives each partition of a card what the card reports: all of them have the card's PCI address, and only the first may report clocks.
+ * Pure.
+ */
+export function mergePartitions(gpus: GpuStatus[]): GpuStatus[] {
+  return gpus.map((gpu): GpuStatus => {
+    const same = gpus.filter(({ pci }) => pci === gpu.pci);
+    return same.find(isReporting) ?? same.find(({ isUnreadable }) => isUnreadable) ?? gpu;
+  });
+}
+
+function isReporting({ clocks, perf, isUnreadable }: GpuStatus): boolean {
+  return !isUnreadable && [...Object.values(clocks), perf].some((value) => value !== null);
 }
 
 /** Converts the keys to lower case: their case changed from ROCm 5 to ROCm 6. */
@@ -104,19 +128,4 @@ function lowerKeys(value: unknown): SmiFields {
   return isJsonObject(value)
     ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key.toLowerCase(), one]))
     : {};
-}
-
-/** Converts an address to domain:bus:device.function as the kernel writes it; nvidia-smi prints eight digits of domain. */
-function normalizePciAddress(value: unknown): string | undefined {
-  const parts = /^(?:[0-9a-f]{4})?([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])$/i.exec(String(value));
-  return parts?.[1]?.toLowerCase();
-}
-
-/** The text of a value, at most 60 characters; null for the various spellings of "unknown". */
-function parseCell(value: unknown): string | null {
-  if (typeof value === "number") return String(value);
-  if (typeof value !== "string") return null;
-  const text = value.trim();
-  const isUnknown = /^\[?(n\/a|none|unknown|unknown error|not supported|err!|gpu requires reset|)\]?$/i.test(text);
-  return isUnknown ? null : text.slice(0, 60);
 }

@@ -12,7 +12,7 @@ from .attempts.spec import Spec
 from .builds.build_request import BuildRequest
 from .errors import describe_error
 from .processes.process_table import stat_fields
-from .workspace.content_store import MissingContent
+from .workspace.content_store import SHA256, MissingContent
 from .wire import clip
 
 TYPE_CHECKING = False
@@ -81,6 +81,20 @@ class Commands:
 
     def do_put(self, message: Message) -> None:
         self.agent.store.put(message["sha256"], message["data"], message.get("offset", 0), not message.get("more", False))
+
+    def do_take(self, message: Message) -> None:
+        sha256, size_bytes = message["sha256"], message["size"]
+        store, server = self.agent.store, self.agent.server
+        if not SHA256.match(sha256):
+            raise ValueError("no SHA-256")
+
+        def answer(result: bool | OSError) -> None:
+            reply: Message = {"ev": "taken", "sha256": sha256, "stored": result is True}
+            if isinstance(result, OSError):
+                reply["error"] = clip(describe_error(result, "an input cannot be stored"))
+            server.send(reply)
+
+        self.agent.worker.submit(lambda: store.take(sha256, size_bytes), answer)
 
     def do_tree(self, message: Message) -> None:
         sha256 = message["sha256"]

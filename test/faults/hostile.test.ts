@@ -176,7 +176,7 @@ t.test(
     t.equal(ran.code, 0, ran.err);
     t.match(
       said(),
-      /chunk n=0: attempt 1 failed on \S+ slot \d: output r\.json of chunk n=0 from \S+: its bytes differ from those that the node hashed/,
+      /chunk n=0: attempt 1 failed on \S+ slot \d: output r\.json: its bytes differ from those that the node hashed/,
     );
     checkResults(t, job);
     t.same(countRepeatedChunks(job, lab.nodes), { "n=0": 2 });

@@ -115,7 +115,7 @@ t.test("the shell assignment works on a real node", { skip }, async (t) => {
       `GPU ${pciAddress(3)}: on the PCI bus, but rocm-smi does not show it`,
     ]);
     node.setGpus({ count: 4, tools: "hang" });
-    t.same(found(await runVerb(inventory, ["verify", "gpu"]), "gpus"), ["rocm-smi: no answer within 10 s"]);
+    t.same(found(await runVerb(inventory, ["verify", "gpu"]), "gpus"), ["rocm-smi: no answer within 10 s; killed"]);
     t.same(await node.quiet(10), [], "nothing of it goes on");
     node.setGpus({ tools: undefined });
     t.equal((await runVerb(inventory, ["verify", "gpu"])).code, 0);

@@ -2,9 +2,10 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
+import type { ExpectedGpus } from "../../fleet/gpus/gpuhealth.js";
 import { NVIDIA_FIELDS, parseAmdSmi, parseNvidiaSmi, parseRocmSmi } from "../../fleet/gpus/smi.js";
 import type { CommandState, Difference, FileState } from "../../playbooks/engine/resource.js";
-import { diffGpus, type Expected, type GpuAnswers } from "../../playbooks/gpu.js";
+import { diffGpus, type GpuAnswers } from "../../playbooks/gpu.js";
 import { type GpuSetup, pciAddress, RTX_3080_TI, RX_6600, type SmiRelease } from "../lab/fakegpus.js";
 import { projectRoot } from "../lab/project.js";
 
@@ -78,32 +79,25 @@ const told = (found: Difference[]) => found.map(({ what, have, want }) => `${wha
 t.test("want + have -> differences", async (t) => {
   const well = said(fake(t, "rocm6", [])("rocm-smi", ...ROCM));
   const sick = said(fake(t, "rocm6", [1])("rocm-smi", ...ROCM));
-  const slow = said(well.stdout.replace('"auto"', '"low"'));
+  const slow = said(well.stdout.replace('"auto"', '"unknown"'));
+  const set = said(well.stdout.replace('"auto"', '"low"'));
   const none = said("");
-  const three: Expected = { vendor: "amd", count: 3, addresses: [] };
+  const three: ExpectedGpus = { vendor: "amd", count: 3, addresses: [] };
   const [first, second, third] = [0, 1, 2].map(pciAddress);
-  const listed: Expected = { ...three, addresses: [first!, third!, pciAddress(5)] };
+  const listed: ExpectedGpus = { ...three, addresses: [first!, third!, pciAddress(5)] };
   const amd = fake(t, "rocm7", [0]);
-  const table: [Expected, GpuAnswers, string[]][] = [
+  const table: [ExpectedGpus, GpuAnswers, string[]][] = [
     [three, [bus(0, 1, 2), MISSING, well, none, none], []],
     [{ ...three, count: undefined }, [none, MISSING, well, none, none], []],
-    [{ ...three, count: 4 }, [bus(0, 1, 2), MISSING, well], [`GPUs: 3 (${first}, ${second}, ${third}) -> 4`]],
-    [
-      three,
-      [bus(0, 1, 2), MISSING, sick],
-      [`GPU ${second}: sclk N/A, mclk N/A, perf unknown -> clocks, and perf auto`],
-    ],
-    [
-      three,
-      [bus(0, 1, 2), MISSING, slow],
-      [`GPU ${first}: sclk (700Mhz), mclk (96Mhz), perf low -> clocks, and perf auto`],
-    ],
+    [{ ...three, count: 4 }, [bus(0, 1, 2), MISSING, well], ["GPU 3 is not there: 3 of 4 were found -> healthy"]],
+    [three, [bus(0, 1, 2), MISSING, sick], [`GPU ${second}: sclk N/A, mclk N/A, perf unknown -> healthy`]],
+    [three, [bus(0, 1, 2), MISSING, slow], [`GPU ${first}: sclk (700Mhz), mclk (96Mhz), perf unknown -> healthy`]],
     [
       { ...three, count: 4 },
       [bus(0, 1, 2, 3), MISSING, well],
-      [`GPU ${pciAddress(3)}: on the PCI bus, but rocm-smi does not show it -> shown`],
+      [`GPU ${pciAddress(3)}: on the PCI bus, but rocm-smi does not show it -> healthy`],
     ],
-    [listed, [bus(0, 1, 2), MISSING, sick], [`GPU ${pciAddress(5)}: not on the PCI bus -> present`]],
+    [listed, [bus(0, 1, 2), MISSING, sick], [`GPU ${pciAddress(5)}: not on the PCI bus any more -> healthy`]],
     [
       three,
       [bus(0, 1, 2), MISSING, said("", { exit: null, error: "no answer within 10 s" })],
@@ -114,6 +108,7 @@ t.test("want + have -> differences", async (t) => {
       [bus(0, 1, 2), MISSING, said("", { exit: 1, stderr: "a\nno driver\n" })],
       ["rocm-smi: exit 1: no driver -> a report"],
     ],
+    [three, [bus(0, 1, 2), MISSING, set, none, none], []],
     [three, [bus(0, 1, 2), MISSING, said("WARNING: {[")], ["rocm-smi: names no GPU: WARNING: {[ -> a report"]],
     [
       three,
@@ -129,12 +124,12 @@ t.test("want + have -> differences", async (t) => {
         said(amd("amd-smi", "list", "--json")),
         said(amd("amd-smi", "metric", "-c", "-l", "--json")),
       ],
-      [`GPU ${first}: sclk N/A, mclk N/A, perf unknown -> clocks, and perf auto`],
+      [`GPU ${first}: sclk N/A, mclk N/A, perf unknown -> healthy`],
     ],
     [
       { ...three, vendor: "nvidia" },
       [none, MISSING, said("", { exit: 127 })],
-      ["nvidia-smi: is not installed -> a report", "GPUs: 0 (none) -> 3"],
+      ["nvidia-smi: is not installed -> a report"],
     ],
   ];
   for (const [want, answers, expected] of table) t.same(told(diffGpus(want, answers)), expected);

@@ -181,7 +181,7 @@ export const TEXTS: Record<string, Rendering> = {
     (one) => formatRunStatus(one, Date.now()),
   ),
   formatSchedule: shown([entry], formatSchedule),
-  formatSummary: shown(summary, (one) => formatSummary(one, false, "all.json")),
+  formatSummary: shown(summary, (one) => formatSummary(one, false, { aggregate: "all.json", folder: one.results })),
 };
 
 export const HTML = shown(history, renderHistoryPage);

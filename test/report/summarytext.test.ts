@@ -18,7 +18,7 @@ function stranded(attempts: number, session: number): RunSummary {
 }
 
 t.test("work that continues is mentioned only where a node may have some", async (t) => {
-  const text = (attempts: number, session: number) => formatSummary(stranded(attempts, session), false, undefined);
+  const text = (attempts: number, session: number) => formatSummary(stranded(attempts, session), false, {});
   t.notMatch(text(0, 1), /continue on their nodes;/, "no chunk has started");
   t.match(text(2, 1), /running chunks continue on their nodes; to stop them: muster cancel/);
   t.match(text(0, 2), /running chunks continue on their nodes/, "an earlier coordinator may have left some");

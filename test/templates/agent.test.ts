@@ -58,6 +58,8 @@ t.test("arguments arrive byte for byte; the environment of the slot overrides th
   );
   t.equal(decodeInline(env.stdout), "node spec slot 7 chunk-env env 3\n");
   t.equal(env.slot, 3);
+  attachment.start("pwd", { argv: ["python3", "-c", "import os; print(os.environ['PWD'] == os.getcwd())"] }, [], 3);
+  t.equal(decodeInline((await attachment.waitForDone("pwd")).stdout), "True\n", "PWD is its working directory");
   const nul = await attachment.run("nul", "true", { env: { X: "a\0b" } }, 3);
   t.match(nul.error, /could not be started.*null byte/);
 });
@@ -67,6 +69,9 @@ t.test("the done message reports how a program ended", async (t) => {
   const table: [string, string, Partial<DoneMessage>][] = [
     ["zero", "exit 0", { exit: 0, signal: null }],
     ["seven", "echo why >&2; exit 7", { exit: 7, signal: null, tail: "why\n" }],
+    ["stdout-only", "echo cause; exit 1", { exit: 1, tail: "cause\n" }],
+    ["both", "echo progress; echo cause >&2; exit 1", { exit: 1, tail: "cause\n" }],
+    ["succeeded", "echo result", { exit: 0, tail: "" }],
     ["killed", "kill -9 $$", { exit: null, signal: 9 }],
     ["sigpipe", "kill -PIPE $$", { exit: null, signal: 13 }],
   ];

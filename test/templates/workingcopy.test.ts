@@ -208,3 +208,32 @@ t.test("the successor of a killed agent puts working copies right, too", async (
   await second.open();
   t.equal(decodeInline((await second.run("next", "ls; cat a", { tree })).stdout), "a\none");
 });
+
+t.test(
+  "an uploaded input is stored if it is what its name says, and checked again if somebody wrote to it",
+  async (t) => {
+    const { attachment, folder } = await attachAgent(t);
+    const content = "input".repeat(5000);
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    const stored = join(folder.root, "store", sha256);
+    const take = async () => {
+      attachment.send({ op: "take", sha256, size: content.length });
+      const reply = await attachment.waitFor((message) => message.ev === "taken");
+      return reply.ev === "taken" && reply.stored;
+    };
+    t.equal(await take(), false, "nothing is there");
+    writeFileSync(`${stored}.sent`, content.replace("i", "I"));
+    t.equal(await take(), false, "other bytes of the same size");
+    t.notOk(existsSync(`${stored}.sent`));
+    writeFileSync(`${stored}.sent`, content);
+    t.equal(await take(), true);
+    t.equal(await take(), true, "it is there");
+    const ran = await attachment.run("reads", "cat in.txt | wc -c", {
+      files: [["in.txt", sha256, 0o644, content.length]],
+    });
+    t.equal(decodeInline(ran.stdout).trim(), `${content.length}`);
+    writeFileSync(stored, content.replace("i", "I"));
+    t.equal(await take(), false, "somebody wrote to it");
+    t.notOk(existsSync(stored));
+  },
+);

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Channel } from "../../../fleet/connection.js";
 import { failpoint } from "../failpoint.js";
-import { LineLimits, PREAMBLE_BYTES } from "./linelimits.js";
+import { type ExpectedOutputs, LineLimits, PREAMBLE_BYTES } from "./linelimits.js";
 import { parseMessage } from "./messages.js";
 import { type AgentCommand, type AgentMessage, PROTOCOL_VERSION } from "./protocol.js";
 
@@ -28,7 +28,7 @@ export interface AgentEnd {
  * it can be stopped, and its `bye` be read.
  */
 export class AgentChannel {
-  private readonly limits = new LineLimits();
+  private readonly limits: LineLimits;
   private outgoing: AgentCommand[] = [];
   private hasReply = false;
   private isOtherVersion = false;
@@ -47,7 +47,9 @@ export class AgentChannel {
     private readonly channel: Channel,
     private readonly onMessage: (message: AgentMessage) => void,
     private readonly onEnd: (end: AgentEnd) => void,
+    expected: ExpectedOutputs,
   ) {
+    this.limits = new LineLimits(expected);
     let stderr = "";
     channel.stdout.on("data", (bytes: Buffer) => this.receiveBytes(bytes));
     channel.stderr.on("data", (bytes: Buffer) => {

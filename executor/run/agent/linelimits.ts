@@ -13,20 +13,37 @@ const SCRIPT_RESULT_BYTES = 4 << 20;
 const DONE_PREFIX = Buffer.from('{"ev":"done"');
 const LOOKED_PREFIX = Buffer.from('{"ev":"looked"');
 
+/** What results may hold: how many named outputs, whether others are found, and how large outputs are that are a part of the message. */
+export interface ExpectedOutputs {
+  readonly named: number;
+  readonly found: boolean;
+  readonly inlineBytes: number;
+}
+
+/** What the results of any run may hold, as far as one can tell without its job. */
+export const ANY_OUTPUTS: ExpectedOutputs = { named: 1000, found: true, inlineBytes: 16 << 10 };
+
 /**
  * How long a line of an agent may be: 64 KiB, and for `done` and `looked` as long as what was asked for. A longer line does not
  * come from muster's agent, and to parse it would delay all other nodes.
  */
 export class LineLimits {
   /** Of a file in base64 that is part of a message. */
-  private inlineBytes = 0;
-  private outputCount = 0;
-  private findsOutputs = false;
+  private inlineBytes: number;
+  private outputCount: number;
+  private findsOutputs: boolean;
   private scriptCount = 0;
+
+  /** `expected`: of attempts that an earlier coordinator may have started, whose results are sent again. */
+  constructor({ named, found, inlineBytes }: ExpectedOutputs) {
+    this.outputCount = named;
+    this.findsOutputs = found;
+    this.inlineBytes = toBase64Bytes(inlineBytes);
+  }
 
   /** Notes what the agent was asked for. */
   recordSent(message: AgentCommand): void {
-    if (message.op === "open") this.inlineBytes = Math.ceil(message.inline / 3) * 4;
+    if (message.op === "open") this.inlineBytes = Math.max(this.inlineBytes, toBase64Bytes(message.inline));
     else if (message.op === "look") this.scriptCount = Math.max(this.scriptCount, message.scripts.length);
     else if (message.op === "spec") this.recordSpec(message.spec);
     else if (message.op === "start" && typeof message.spec !== "string") this.recordSpec(message.spec);
@@ -56,6 +73,10 @@ export class LineLimits {
     if (startsWith(first, LOOKED_PREFIX)) return DEFAULT_LINE_BYTES + this.scriptCount * SCRIPT_RESULT_BYTES;
     return DEFAULT_LINE_BYTES;
   }
+}
+
+function toBase64Bytes(bytes: number): number {
+  return Math.ceil(bytes / 3) * 4;
 }
 
 function startsWith(bytes: Buffer, prefix: Buffer): boolean {

@@ -13,6 +13,7 @@ import type { AgentChannel, AgentEnd } from "../agent/agentchannel.js";
 import type { AgentCommand, AgentMessage, AttemptSpec, HelloMessage } from "../agent/protocol.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
 import { buildAttemptSpec, launchFolders, stagedFilesOf } from "./attemptspec.js";
+import { ContentCheck } from "./contentcheck.js";
 import { checkDirectory } from "./directorycheck.js";
 import { type AcceptedAgent, createProtocolError, type PreviousAttachment, startAgent } from "./handshake.js";
 import { MessageBuffer } from "./messagebuffer.js";
@@ -47,6 +48,7 @@ export interface AttachOptions {
  */
 export class Attachment implements ResultSource {
   private isSpecSent = false;
+  private readonly contentCheck: ContentCheck;
   private readonly stager: FileStager;
   /** Undefined where there is no project. */
   private readonly treeStager: TreeStager | undefined;
@@ -65,17 +67,19 @@ export class Attachment implements ResultSource {
     readonly pythonEnv: NodePythonEnv | undefined,
   ) {
     const files = () => connection.files();
-    this.stager = new FileStager(files, this.root, run.contents, (command) => this.send(command));
+    const sendCommand = (command: AgentCommand) => this.send(command);
+    this.contentCheck = new ContentCheck(sendCommand);
+    this.stager = new FileStager(files, this.root, run.contents, sendCommand, this.contentCheck);
     this.treeStager = run.snapshot && new TreeStager(run.snapshot, accepted.agent);
     if (run.snapshot !== undefined && run.build !== undefined) {
       const log = { files, root: this.root, logs: run.logs, node: this.node.name };
-      const send = (command: AgentCommand) => this.send(command);
       const build = { ...run.build, env: addPythonEnv(run.build.env, this.node, pythonEnv) };
-      this.builder = new ProjectBuilder(build, run.snapshot, this.node, log, send);
+      this.builder = new ProjectBuilder(build, run.snapshot, this.node, log, sendCommand);
     }
     messages.intercept = (message) => this.handleStagingMessage(message);
     void accepted.ended.then(({ kind, reason }) => {
       const error = kind === "violation" ? createProtocolError(this.node, reason) : new MusterError("LOST", reason);
+      this.contentCheck.close(error);
       this.treeStager?.close(error);
       this.builder?.close(error);
     });
@@ -235,6 +239,7 @@ export class Attachment implements ResultSource {
   /** Handles a message about staged files or a build. Returns whether it is the answer to a question. */
   private handleStagingMessage(message: AgentMessage): boolean {
     if (message.ev === "tree") return this.treeStager?.handleReply(message) ?? false;
+    if (message.ev === "taken") return this.contentCheck.handleReply(message);
     if (message.ev === "built") return this.builder?.handleReply(message) ?? false;
     if (message.ev !== "lacks") return false;
     this.stager.forget(message.sha256);

@@ -7,6 +7,7 @@ import type { NodeCapacity } from "../../schedule/slots/capacity.js";
 import { gpuEnvironment } from "../../schedule/slots/nodeslots.js";
 import { AgentChannel, type AgentEnd } from "../agent/agentchannel.js";
 import { Heartbeat } from "../agent/heartbeat.js";
+import type { ExpectedOutputs } from "../agent/linelimits.js";
 import { type AgentMessage, type HelloMessage, type OpenCommand, PROTOCOL_VERSION } from "../agent/protocol.js";
 import { MAX_LOG_BYTES } from "../record/rundir.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
@@ -96,7 +97,7 @@ export async function startAgent(
   const attach = async () => {
     const channel = await connection.open([node.python, ...run.agent.args, root]);
     channel.stdin.write(run.agent.stdin);
-    return exchangeHello(channel, open, node.silenceSeconds, receive);
+    return exchangeHello(channel, open, { silenceSeconds: node.silenceSeconds, outputs: run.outputs }, receive);
   };
   let { reply, agent, ended } = await attach();
   if (reply.ev === "hello" && reply.muster !== PROTOCOL_VERSION) {
@@ -143,7 +144,7 @@ function parseRefusal(output: string): MusterError | undefined {
 async function exchangeHello(
   channel: Channel,
   open: OpenCommand,
-  silenceSeconds: number,
+  { silenceSeconds, outputs }: { silenceSeconds: number; outputs: ExpectedOutputs },
   receive: (message: AgentMessage) => void,
 ): Promise<{ reply: OpenReply; agent: AgentChannel; ended: Promise<AgentEnd> }> {
   let handleReply: (reply: OpenReply) => void = () => {};
@@ -180,6 +181,7 @@ async function exchangeHello(
       heartbeat.stop();
       handleEnd(end);
     },
+    outputs,
   );
   agent.send(open);
   const timer = setTimeout(() => channel.destroy(), HELLO_TIMEOUT_MS);

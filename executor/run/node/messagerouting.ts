@@ -21,6 +21,7 @@ export function routeMessage(message: AgentMessage, slotMonitor: SlotMonitor, em
       return emit({ type: "warning", message: message.message });
     case "tree":
     case "built":
+    case "taken":
     case "lacks":
     case "hello":
     case "held":

@@ -6,6 +6,7 @@ import {
   QUICK_GPU_PROBE_TIMEOUT_SECONDS,
   quickProbeScripts,
 } from "../../../fleet/gpus/gpuprobe.js";
+import type { ReportedFields } from "../../../fleet/gpus/sickness.js";
 import type { Node } from "../../../fleet/node.js";
 import type { Slot } from "../../schedule/events.js";
 import type { AgentCommand, AgentMessage, ScriptResult } from "../agent/protocol.js";
@@ -51,7 +52,7 @@ interface SlotSickness {
  * sick and after an attempt failed; and it keeps what the agent reports about slots. A slot is healthy when neither finds it sick.
  *
  * Chunks on the node wait for the first check, so that starts with a quick probe of the kernel's files. The vendor's tools, which
- * may take seconds, follow only where the quick probe is not available or finds a problem. A node without such tools is not checked.
+ * may take seconds, follow only where the quick probe is not available or finds a problem. A node without such tools is not checked again.
  */
 export class SlotMonitor {
   /** PCI addresses by GPU index, as far as they are known. */
@@ -68,7 +69,10 @@ export class SlotMonitor {
   private isFirstCheck = true;
   private isUnobservable = false;
   private isStopped = false;
-  private toolError: string | undefined;
+  /** Why the last check gave no report. */
+  private problem: string | undefined;
+  /** What each GPU has reported so far: it is sick if it stops reporting it. */
+  private reportedFields: ReportedFields = new Map();
 
   constructor(
     private readonly node: Node,
@@ -136,14 +140,15 @@ export class SlotMonitor {
     const { vendor } = this.node.profile;
     if (vendor === "none") return;
     const expected = { vendor, count: this.node.gpus, addresses: this.node.pci ?? [] };
-    const health = assessGpus(expected, this.gpuAddresses, answers);
+    const health = assessGpus(expected, this.gpuAddresses, answers, this.reportedFields);
+    this.reportedFields = health.reported;
     if (health.isQuick && !health.areAllHealthy) return this.check();
-    const { cards, sick, toolError, isUnobservable } = health;
+    const { cards, sick, toolError, missingTool, isUnobservable } = health;
     this.gpuAddresses = cards;
     this.isUnobservable = isUnobservable;
-    if (toolError !== undefined && toolError !== this.toolError)
-      this.emit({ type: "gpuCheckFailed", reason: toolError });
-    this.toolError = toolError;
+    const problem = toolError ?? missingTool;
+    if (problem !== undefined && problem !== this.problem) this.emit({ type: "gpuCheckFailed", reason: problem });
+    this.problem = problem;
     for (const { slot, gpu } of this.slots)
       if (gpu !== undefined) {
         const reason = sick.get(gpu);

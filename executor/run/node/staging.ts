@@ -5,10 +5,13 @@ import { Semaphore } from "../../../fleet/semaphore.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { StagedFile } from "../../job/job.js";
 import type { AgentCommand } from "../agent/protocol.js";
-import type { FileContent } from "../record/filehashes.js";
+import { type FileContent, hashFile } from "../record/filehashes.js";
+import type { ContentCheck } from "./contentcheck.js";
 
 /** Files up to this size are sent over the agent's channel, which is cheaper than a round trip to the file server. */
 const MAX_INLINE_FILE_BYTES = 16 << 10;
+/** How often a file is sent at most, if other bytes arrive than were hashed. */
+const MAX_SENDS = 3;
 /** How many files are uploaded to one node at the same time. */
 const MAX_CONCURRENT_UPLOADS = 16;
 /** Space that staging leaves free on a node, for results. */
@@ -26,6 +29,7 @@ export class FileStager {
     private readonly root: string,
     private readonly contents: Map<string, FileContent>,
     private readonly send: (message: AgentCommand) => void,
+    private readonly check: ContentCheck,
   ) {}
 
   /** Whether all of these files are on the node, so that a chunk can start without a round trip. */
@@ -33,7 +37,7 @@ export class FileStager {
     return files.every((file) => this.stagedHashes.has(this.contents.get(file.source)!.sha256));
   }
 
-  /** Copies the files. Rejects with NO_SPACE where the node's disk is too full, CHANGED, LOST or TIMEOUT. */
+  /** Copies the files. Rejects with NO_SPACE where the node's disk is too full, CHANGED, CORRUPT, LOST or TIMEOUT. */
   async stage(files: readonly StagedFile[]): Promise<void> {
     await Promise.all(files.map((file) => this.stageFile(file.source)));
   }
@@ -63,14 +67,22 @@ export class FileStager {
   }
 
   private async upload(source: string, content: FileContent): Promise<void> {
-    const remote = `${this.root}/store/${content.sha256}`;
-    const files = await this.files();
-    const there = await files.stat(remote);
-    if (there?.kind !== "file" || there.size !== content.sizeBytes) {
-      await this.checkSpace(files, content.sizeBytes);
-      await files.upload(source, remote, content.mode);
-    }
+    if (!(await this.check.isStored(content))) await this.sendUntilStored(source, content);
     this.stagedHashes.add(content.sha256);
+  }
+
+  /** Uploads a file until what arrives is what was hashed. */
+  private async sendUntilStored(source: string, content: FileContent): Promise<void> {
+    const files = await this.files();
+    await this.checkSpace(files, content.sizeBytes);
+    for (let sent = 0; sent < MAX_SENDS; sent++) {
+      await files.upload(source, `${this.root}/store/${content.sha256}.sent`, content.mode);
+      if (await this.check.isStored(content)) return;
+      if ((await hashFile(source)).sha256 !== content.sha256) throw createInputChangedError(source);
+    }
+    throw new MusterError("CORRUPT", `${source} was sent ${MAX_SENDS} times, and other bytes arrived each time`, {
+      next: "Check the memory and the disk of the node, and the network.",
+    });
   }
 
   private async checkSpace(files: Files, size: number): Promise<void> {

@@ -3,6 +3,7 @@ import type { Connection } from "../../../fleet/connection.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { NodeProgram } from "../../../templates/nodeprograms.js";
 import { AgentChannel } from "../agent/agentchannel.js";
+import { ANY_OUTPUTS } from "../agent/linelimits.js";
 
 /**
  * Stops the agent in the run folder `root` of a node, whichever coordinator it belongs to; it kills its chunks and deletes the
@@ -25,6 +26,7 @@ export async function stopAgent(connection: Connection, agent: NodeProgram, root
       if (message.ev === "problem") problem = message.message;
     },
     () => gone.abort(),
+    ANY_OUTPUTS,
   );
   stopping.send({ op: "stop" });
   const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(node.graceSeconds * 1000)]);

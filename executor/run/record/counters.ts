@@ -33,8 +33,9 @@ export class RunCounters {
   skippedRechecks = 0;
   readonly recheckDifferences: RecheckDifference[];
   readonly failures: Failure[] = [];
-  /** What to do about failures of this session, one sentence each. */
+  /** What to do about failures and outputs of this session. */
   readonly hints: string[] = [];
+  private hasNotANumber = false;
   readonly nodes = new Map<string, NodeCounters>();
   readonly began = performance.now();
   /** The number of this session, from 1. */
@@ -51,6 +52,12 @@ export class RunCounters {
     this.units = replay.committedUnits.size();
     this.rechecked = replay.recheckedChunks.size;
     this.recheckDifferences = [...replay.recheckDifferences];
+  }
+
+  /** Notes an output with a number that JSON does not have. Only the first one is told. */
+  noteNotANumber(hint: string): void {
+    if (!this.hasNotANumber) this.hints.push(hint);
+    this.hasNotANumber = true;
   }
 
   /** Seconds since this session began. */

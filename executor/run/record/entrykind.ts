@@ -22,6 +22,6 @@ export function findNameConflict(path: string): string | undefined {
     case "folder":
       return `${path} cannot be written: it is a folder`;
     case "file":
-      return `${path} exists, and this run did not publish it`;
+      return `${path} exists already: move it away, or use --overwrite`;
   }
 }

@@ -2,6 +2,7 @@ import type { LaunchFolders } from "../../job/project/project.js";
 import type { ResultOrigin } from "../../schedule/attempts/recheckselection.js";
 import type { Failure } from "../../schedule/events.js";
 import type { Leftover } from "./leftovers.js";
+import type { PublishedFile } from "./ownfile.js";
 
 /**
  * How a run is connected to a node. `silent`: the connection is lost, the node keeps its chunks. `away`: its chunks went to other
@@ -49,10 +50,12 @@ export type JournalEntry =
    */
   | { e: "done"; chunk: string; start: string; end: string; length: number; at?: number }
   /**
-   * These files are about to be published in the folder of results: path, SHA-256. Until the chunk is committed, a file there is the run's
-   * own only if it has this hash. Without `chunk`: a file that is made of all results.
+   * These files are about to be published in the folder of results. Until the chunk is committed, a file there is the run's own only if it
+   * is this one. Without `chunk`: a file that is made of all results.
    */
-  | { e: "publishing"; chunk?: string; files: [path: string, sha256: string][] }
+  | { e: "publishing"; chunk?: string; files: PublishedFile[] }
+  /** All chunks are committed, and edited inputs are about to replace their sources: inputs need not be as they were any more. */
+  | { e: "replacing" }
   | { e: "failed"; failure: Failure }
   /** A chunk was rechecked, or its recheck was skipped for good. `differing` is set if the two results differ. */
   | { e: "canary"; chunk: string; differing?: RecheckDifference }

@@ -22,7 +22,7 @@ export async function loadForRun<T extends Job | undefined>(
  * Returns the files, absolute, that the run in `path` has published in the job's folder of results under names that had to be found.
  * Empty where results are in the run directory, or there is no run.
  */
-async function listOwnResults(path: string, job: Job): Promise<ReadonlySet<string>> {
+export async function listOwnResults(path: string, job: Job): Promise<ReadonlySet<string>> {
   const own = new Set<string>();
   const [journal, lines] = [join(path, "journal.ndjson"), join(path, "results.ndjson")];
   if (job.results === undefined || !job.findsOutputs || !existsSync(journal) || !existsSync(lines)) return own;

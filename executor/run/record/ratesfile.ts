@@ -25,7 +25,7 @@ export function readLearnedRates(inventory: string | undefined, kind: string): L
 }
 
 /**
- * The rates of slots that runs have learned, by kind of work (the name of a job). The file is plain JSON and may be deleted at any time:
+ * The rates of slots that runs have learned, by kind of work (see workkind.ts). The file is plain JSON and may be deleted at any time:
  * it only helps to size the first chunks of the next run. If it cannot be read or written, a notice says so, once.
  */
 export class RatesFile {

@@ -4,6 +4,7 @@ import { IntervalSet } from "../../schedule/queue/intervalset.js";
 import { readEntries } from "./journal.js";
 import type { CloseEntry, JournalEntry, RecheckDifference } from "./journalentry.js";
 import type { Leftover } from "./leftovers.js";
+import type { PublishedFile } from "./ownfile.js";
 import { ProgramVersions } from "./programversions.js";
 
 type RunEntry = Extract<JournalEntry, { e: "run" }>;
@@ -39,10 +40,12 @@ export class RunReplay {
   resultsBytes = 0;
   /** How the last session ended; undefined if it was killed or still runs. */
   closeEntry: CloseEntry | undefined;
-  /** Files that were about to be published for chunks that are not committed: path and SHA-256, by chunk. */
-  readonly pendingPublications = new Map<string, readonly (readonly [path: string, sha256: string])[]>();
-  /** The hashes that files which are made of all results were about to be published with, by path. */
-  readonly combinedFiles = new Map<string, Set<string>>();
+  /** Files that were about to be published for chunks that are not committed, by chunk. */
+  readonly pendingPublications = new Map<string, readonly PublishedFile[]>();
+  /** Files that are made of all results, each time that they were about to be published. */
+  readonly combinedFiles: PublishedFile[] = [];
+  /** Whether edited inputs have replaced their sources, or were about to. */
+  hasReplacedSources = false;
   readonly recheckedChunks = new Set<string>();
   readonly recheckDifferences: RecheckDifference[] = [];
   /** The programs in the job's directory, as the nodes have them. */
@@ -67,8 +70,11 @@ export class RunReplay {
         this.applyNodes(entry);
         break;
       case "publishing":
-        if (entry.chunk === undefined) this.applyCombined(entry.files);
+        if (entry.chunk === undefined) this.combinedFiles.push(...entry.files);
         else this.pendingPublications.set(entry.chunk, entry.files);
+        break;
+      case "replacing":
+        this.hasReplacedSources = true;
         break;
       case "done":
         this.pendingPublications.delete(entry.chunk);
@@ -141,11 +147,6 @@ export class RunReplay {
   extendSessionTo(timeMs: number): void {
     const last = this.sessions.at(-1);
     if (last !== undefined) this.extendSession((timeMs - Date.parse(last.began)) / 1000 || 0);
-  }
-
-  private applyCombined(files: readonly (readonly [path: string, sha256: string])[]): void {
-    for (const [path, sha256] of files)
-      this.combinedFiles.set(path, new Set([...(this.combinedFiles.get(path) ?? []), sha256]));
   }
 
   private applyOpen(entry: OpenEntry): void {

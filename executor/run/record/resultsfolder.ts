@@ -14,6 +14,8 @@ export interface ResultsFolder {
   readonly isShared: boolean;
   /** Whether files that this run did not publish may be replaced. */
   readonly mayReplace: boolean;
+  /** Whether edited inputs replace their sources when the run is complete. */
+  readonly replacesSources: boolean;
   /** Whether the files of a batch are journaled before they are published: where they cannot be told from others' by their names. */
   readonly isJournaled: boolean;
   /** The files of `append`, by chunk, before they are joined. */
@@ -26,7 +28,7 @@ export type ResultsJob = Pick<Job, "kind" | "folders" | "results" | "findsOutput
 
 /**
  * Returns where the results of a run go. `path`: the run directory; `id`: of the run. Outputs that are inputs too are published beside
- * their sources unless the run began with `overwrite`, so that it stays the same in every session.
+ * their sources. They replace these in the end if the run began with `overwrite`, so that it stays the same in every session.
  */
 export function locateResults(path: string, id: string, job: ResultsJob, replay: RunReplay): ResultsFolder {
   const { kind, folders, results, findsOutputs } = job;
@@ -39,25 +41,27 @@ export function locateResults(path: string, id: string, job: ResultsJob, replay:
       partial: join(path, ".partial"),
       isShared,
       mayReplace: false,
+      replacesSources: false,
       // Chunks of other kinds have a folder each.
       isJournaled: kind === "tasks" && findsOutputs === true,
       pieces,
       layout: { kind, folders },
     };
-  const hasOverwritten = replay.header === undefined ? results.overwrite : replay.header.overwrite === true;
+  const beganWithOverwrite = replay.header === undefined ? results.overwrite : replay.header.overwrite === true;
   return {
     path: results.folder,
     partial: join(results.folder, `.muster-${id}.partial`),
     isShared,
-    mayReplace: results.overwrite || hasOverwritten,
+    mayReplace: results.overwrite || beganWithOverwrite,
+    replacesSources: beganWithOverwrite,
     isJournaled: true,
     pieces,
-    layout: { kind, folders, protectedFolder: hasOverwritten ? undefined : results.folder },
+    layout: { kind, folders, protectedFolder: replay.hasReplacedSources ? undefined : results.folder },
   };
 }
 
 /** Returns the absolute path of an output of a committed chunk; undefined = it has none of that name. */
-export function locateOutput(
+export function locateResultFile(
   { path, pieces, layout }: ResultsFolder,
   chunk: ResultChunk,
   output: string,

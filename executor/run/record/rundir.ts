@@ -8,6 +8,7 @@ import { SignedAttemptIds } from "../agent/signedids.js";
 import { checkForDamage, type ResultsCheck } from "./damage.js";
 import { explainDiskError } from "./diskerror.js";
 import { fsyncPath } from "./durablewrites.js";
+import { finishReplacing, listEditedInputs } from "./editedinputs.js";
 import { type FileContent, hashInputs } from "./filehashes.js";
 import { copyFileWithMode, intersectModes } from "./filemode.js";
 import { rejectForeignFiles } from "./foreignfiles.js";
@@ -67,7 +68,7 @@ export interface RunDirectoryOptions {
 export async function openRunDirectory(path: string, options: RunDirectoryOptions): Promise<RunDirectory> {
   let lock: LockedJournal | undefined;
   if (!existsSync(path))
-    rejectForeignFiles(options.job, locateResults(path, "", options.job, new RunReplay()), new RunReplay());
+    await rejectForeignFiles(options.job, locateResults(path, "", options.job, new RunReplay()), new RunReplay(), path);
   try {
     const { file, envFile } = options.job;
     lock = acquireRunLock(path, intersectModes([file, ...(envFile === undefined ? [] : [envFile])]));
@@ -84,16 +85,27 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
   const isNew = replay.header === undefined;
   const snapshot = await openProject(path, job, replay);
   const inputs = hashInputs(job, options.contents, (name) => snapshot?.has(name) === true);
-  if (replay.header !== undefined) rejectOtherRun(path, findIdentityChanges(replay.header, job, inputs));
+  const located = locateResults(path, replay.ids.at(-1) ?? "", job, replay);
+  if (replay.header !== undefined) {
+    if (replay.hasReplacedSources)
+      for (const file of listEditedInputs(job, located)) inputs[file.path] = replay.header.inputs[file.path] ?? "";
+    rejectOtherRun(path, findIdentityChanges(replay.header, job, inputs));
+  }
   const began = performance.now();
   const key = openRunKey(path);
   identifyRun(path, journal, replay, { ...options, inputs, snapshot });
   const results = locateResults(path, replay.ids.at(-1)!, job, replay);
-  for (const folder of [results.path, join(path, "logs")]) mkdirSync(folder, { recursive: true });
   const isComplete = replay.isComplete && replay.committedUnits.size() === job.units;
-  if (!isComplete) await removeUnjournaledResults(path, job, replay, results);
-  if (!isNew) rejectDamaged(path, await checkForDamage(path, job, replay.committedUnits, results));
-  if (!isComplete) rejectForeignFiles(job, results, replay);
+  if (!isComplete) await removeUnjournaledResults(path, journal, job, replay, results);
+  if (replay.hasReplacedSources) finishReplacing(job, results);
+  if (!isNew)
+    rejectDamaged(
+      path,
+      await checkForDamage(path, job, replay.committedUnits, results),
+      findFormerResults(replay, results),
+    );
+  if (!isComplete) await rejectForeignFiles(job, results, replay, path);
+  for (const folder of [results.path, join(path, "logs")]) mkdirSync(folder, { recursive: true });
   const session = replay.nextSession;
   const nonce = randomBytes(8).toString("hex");
   if (!isComplete) journal.add(createOpenEntry(session, nonce));
@@ -169,12 +181,17 @@ function identifyRun(path: string, journal: Journal, replay: RunReplay, options:
 /** Removes results that an earlier coordinator wrote but did not journal. Rejects with RESULTS_DAMAGED (65). */
 async function removeUnjournaledResults(
   path: string,
+  journal: Journal,
   job: Job,
   replay: RunReplay,
   results: ResultsFolder,
 ): Promise<void> {
   await recoverResults(join(path, "results.ndjson"), replay, job);
-  if (replay.header !== undefined) await removeUncommitted(results, replay, job);
+  if (replay.header === undefined) return;
+  await removeUncommitted(results, replay, job);
+  // From now on another chunk may have these names, perhaps with the same content.
+  for (const [chunk, files] of replay.pendingPublications)
+    if (files.length > 0) journal.add({ e: "publishing", chunk, files: [] });
 }
 
 function createOpenEntry(session: number, nonce: string): JournalEntry {
@@ -192,10 +209,18 @@ function hashSpec(job: Job, inputs: Record<string, string>, snapshot: ProjectSna
   return createHash("sha256").update(text).digest("hex");
 }
 
-function rejectDamaged(path: string, results: ResultsCheck): void {
+/** Returns what to add to a command that publishes results elsewhere than the run began to; undefined = it does not. */
+function findFormerResults({ header }: RunReplay, { path, isShared }: ResultsFolder): string | undefined {
+  if (header === undefined || header.results === (isShared ? path : undefined)) return undefined;
+  return header.results === undefined
+    ? "The run began with its results in the run directory: continue it without --results and `results`."
+    : `The run began with its results in ${header.results}: continue it with --results ${header.results}.`;
+}
+
+function rejectDamaged(path: string, results: ResultsCheck, formerResults: string | undefined): void {
   if (results.ok) return;
   throw new MusterError("RESULTS_DAMAGED", `${path}: ${results.damage}`, {
-    next: "Restore what was there, or start a new run beside this one with --fresh.",
+    next: formerResults ?? "Restore what was there, or start a new run beside this one with --fresh.",
   });
 }
 

@@ -141,6 +141,7 @@ class RunTimeline {
       case "canary":
       case "program":
       case "publishing":
+      case "replacing":
       case "close":
         break;
       default:

@@ -1,16 +1,15 @@
-import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import type { Job } from "../../job/job.js";
 import { listResultPaths } from "../../job/resultpath.js";
-import { kindOfEntry } from "./entrykind.js";
-import { hashFile } from "./filehashes.js";
+import { isOwnFile, type PublishedFile } from "./ownfile.js";
 import type { RunReplay } from "./replay.js";
 import type { ResultsFolder } from "./resultsfolder.js";
 
 /**
  * Removes results that were published but not journaled from a run that is resumed. Their chunks are computed or collected again, but not
  * necessarily with the same bounds or with success, so they might never be replaced. In the run directory, files that do not have the
- * name of a chunk or an output of the job are kept. Where the files of a batch are journaled, all but those with the journaled hash are.
+ * name of a chunk or an output of the job are kept. Where the files of a batch are journaled, all but the journaled ones are.
  */
 export async function removeUncommitted(results: ResultsFolder, replay: RunReplay, job: Job): Promise<void> {
   removeChunks(results.pieces, replay, job);
@@ -20,23 +19,11 @@ export async function removeUncommitted(results: ResultsFolder, replay: RunRepla
   else removeChunks(results.path, replay, job);
 }
 
-async function removePending(
-  { path }: ResultsFolder,
-  files: readonly (readonly [path: string, sha256: string])[],
-): Promise<void> {
-  for (const [target, sha256] of files) {
-    const file = join(path, target);
-    if (kindOfEntry(file) !== "file" || (await hashFile(file)).sha256 !== sha256) continue;
-    rmSync(file);
-    removeEmptyFolders(path, dirname(file));
-  }
-}
-
-/** Removes `folder` and those above it, up to `root`, as long as they are empty. */
-function removeEmptyFolders(root: string, folder: string): void {
-  for (let at = folder; at !== root && at.startsWith(`${root}/`); at = dirname(at)) {
-    if (readdirSync(at).length > 0) return;
-    rmdirSync(at);
+/** Folders stay: they may be somebody else's. */
+async function removePending({ path }: ResultsFolder, files: readonly PublishedFile[]): Promise<void> {
+  for (const published of files) {
+    const file = join(path, published[0]);
+    if (await isOwnFile(path, file, published)) rmSync(file);
   }
 }
 

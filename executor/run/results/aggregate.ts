@@ -2,10 +2,12 @@ import { createReadStream, createWriteStream, readFileSync, renameSync } from "n
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
+import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import { failpoint } from "../failpoint.js";
-import { locateOutput } from "../record/resultsfolder.js";
+import { locateResultFile } from "../record/resultsfolder.js";
 import type { RunDirectory } from "../record/rundir.js";
+import { explainNotANumber, NAN_ADVICE, parseOutput } from "./jsontext.js";
 
 /**
  * Merges the output `from` of every chunk, in chunk order, into the file `to` of the run directory. `concat` joins the bytes, `lines`
@@ -19,23 +21,31 @@ export async function aggregate(
 ): Promise<void> {
   const to = join(directory.path, wanted.to);
   const contents = readChunkOutputs(directory, job, wanted.from);
-  await pipeline(FORMATTERS[wanted.as](contents), createWriteStream(`${to}.partial`));
+  const formatters = { concat: keepBytes, lines: formatLines, array: formatArray };
+  await pipeline(formatters[wanted.as](contents, job.nanAsNull === true), createWriteStream(`${to}.partial`));
   failpoint("aggregated");
   renameSync(`${to}.partial`, to);
 }
 
-/** By format: the pieces of the file. */
-const FORMATTERS = { concat: (contents: AsyncIterable<Buffer>) => contents, lines: formatLines, array: formatArray };
-
-async function* formatLines(contents: AsyncIterable<Buffer>): AsyncGenerator<string> {
-  for await (const content of contents) yield asLines(content.toString("utf8"));
+/** An output of a chunk, and the name that messages give it. */
+interface ChunkOutput {
+  name: string;
+  content: Buffer;
 }
 
-async function* formatArray(contents: AsyncIterable<Buffer>): AsyncGenerator<string> {
+async function* keepBytes(outputs: AsyncIterable<ChunkOutput>): AsyncGenerator<Buffer> {
+  for await (const { content } of outputs) yield content;
+}
+
+async function* formatLines(outputs: AsyncIterable<ChunkOutput>, nanAsNull: boolean): AsyncGenerator<string> {
+  for await (const output of outputs) yield asLines(output, nanAsNull);
+}
+
+async function* formatArray(outputs: AsyncIterable<ChunkOutput>, nanAsNull: boolean): AsyncGenerator<string> {
   yield "[";
   let first = true;
-  for await (const content of contents) {
-    const items = arrayElements(content.toString("utf8"));
+  for await (const output of outputs) {
+    const items = arrayElements(output, nanAsNull);
     if (items === "") continue;
     yield `${first ? "\n" : ",\n"}${items}`;
     first = false;
@@ -48,40 +58,46 @@ async function* readChunkOutputs(
   { path, results }: Pick<RunDirectory, "path" | "results">,
   job: Job,
   from: string,
-): AsyncGenerator<Buffer> {
+): AsyncGenerator<ChunkOutput> {
   const lines = createInterface({
     input: createReadStream(join(path, "results.ndjson")),
     crlfDelay: Number.POSITIVE_INFINITY,
   });
   for await (const line of lines) {
-    if (job.collect === "lines") yield Buffer.from(line.slice(line.indexOf('"output":') + '"output":'.length, -1));
-    else {
+    if (job.collect === "lines") {
+      const content = Buffer.from(line.slice(line.indexOf('"output":') + '"output":'.length, -1));
+      yield { name: from, content };
+    } else {
       const units = job.unitsOf((JSON.parse(line) as { chunk: string }).chunk);
-      const file = units && locateOutput(results, job.chunk(...units), from);
-      if (file !== undefined) yield readFileSync(file);
+      const file = units && locateResultFile(results, job.chunk(...units), from);
+      if (file !== undefined) yield { name: file, content: readFileSync(file) };
     }
   }
 }
 
 /** Returns JSON on one line, and other text unchanged, with a line break at the end. */
-function asLines(text: string): string {
+function asLines({ name, content }: ChunkOutput, nanAsNull: boolean): string {
+  const text = content.toString("utf8");
   if (text === "") return "";
-  if (isJson(text)) return `${text.trim().replace(/[\r\n]+\s*/g, " ")}\n`;
+  const json = readJson(name, text, nanAsNull);
+  if (json !== undefined) return `${json.trim().replace(/[\r\n]+\s*/g, " ")}\n`;
   return text.endsWith("\n") ? text : `${text}\n`;
 }
 
-/** Returns the text between the brackets of a JSON array; any other JSON value unchanged; and text that is not JSON as a string. */
-function arrayElements(text: string): string {
-  const value = text.trim();
-  if (!isJson(value)) return JSON.stringify(text);
+/** Returns the text between the brackets of a JSON array; any other JSON value unchanged; and text that is not JSON as a string;
+ * nothing of an empty output. */
+function arrayElements({ name, content }: ChunkOutput, nanAsNull: boolean): string {
+  const text = content.toString("utf8");
+  if (text.trim() === "") return "";
+  const value = readJson(name, text, nanAsNull)?.trim();
+  if (value === undefined) return JSON.stringify(text);
   return value.startsWith("[") ? value.slice(1, -1).trim() : value;
 }
 
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
+/** Returns the text of a JSON value; undefined for other text. Throws NOT_JSON (3) for JSON with NaN, which a reader would refuse. */
+function readJson(name: string, text: string, nanAsNull: boolean): string | undefined {
+  const parsed = parseOutput(text, nanAsNull);
+  if (parsed.kind === "json") return parsed.text;
+  if (parsed.kind === "text") return undefined;
+  throw new MusterError("NOT_JSON", explainNotANumber(name, text, parsed), { next: NAN_ADVICE });
 }

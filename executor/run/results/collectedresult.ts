@@ -8,6 +8,6 @@ export interface CollectedResult {
   outputs: VerifiedOutput[];
   /** The fingerprint of the state that its node was verified to be in. */
   fingerprint: string | undefined;
-  /** The text of the first output, if that is JSON (see readJsonText). */
+  /** The text of the first output, if that is JSON; see parseOutput. */
   json: string | undefined;
 }

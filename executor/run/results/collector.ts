@@ -1,4 +1,4 @@
-import type { MusterError } from "../../../schemas/errors.js";
+import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
@@ -8,6 +8,7 @@ import type { RunCounters } from "../record/counters.js";
 import type { RecheckDifference } from "../record/journalentry.js";
 import type { RunDirectory } from "../record/rundir.js";
 import { Committer } from "./committer.js";
+import { NAN_ADVICE } from "./jsontext.js";
 import type { VerifiedOutput } from "./publish.js";
 import { deletePulled } from "./pulloutputs.js";
 import type { Rechecks } from "./rechecks.js";
@@ -21,7 +22,7 @@ export type CollectorEvent =
   | { type: "dropped"; attempt: Attempt }
   /** The result of a recheck was compared with the first one, and discarded. */
   | { type: "rechecked"; attempt: Attempt; difference: RecheckDifference | undefined }
-  | { type: "failed"; attempt: Attempt; failure: Failure }
+  | { type: "failed" | "refused"; attempt: Attempt; failure: Failure }
   /** The node could not be reached. It keeps the attempt's files, and its agent reports the attempt again. */
   | { type: "interrupted"; attempt: Attempt; done: DoneMessage; lost?: { source: ResultSource; error: MusterError } }
   /** The logs of a failed attempt could not be collected; its `failed` event follows. */
@@ -61,7 +62,7 @@ export class Collector {
     const onCommitted = (attempts: Attempt[]) => emit({ type: "committed", attempts });
     const onDiskError = (error: unknown) => emit({ type: "diskFailed", error });
     const onRefused = (attempt: Attempt, reason: string) =>
-      emit({ type: "failed", attempt, failure: createFailure(attempt, reason) });
+      emit({ type: "refused", attempt, failure: createFailure(attempt, reason) });
     this.committer = new Committer({ job, directory, onCommitted, onRefused, onDiskError, inFlightCount });
   }
 
@@ -96,8 +97,12 @@ export class Collector {
     const { rechecks, counters, emit } = this.options;
     if (source === undefined) return emit({ type: "interrupted", attempt, done });
     try {
-      const { outputs, json } = await this.fetcher.fetchOutputs(attempt, done, source);
+      const { outputs, json, warning } = await this.fetcher.fetchOutputs(attempt, done, source);
       counters.countLogs(done);
+      if (warning !== undefined)
+        counters.noteNotANumber(
+          `chunk ${attempt.chunk.id}: ${warning}, so results.ndjson has null for it. ${NAN_ADVICE}`,
+        );
       if (attempt.chunk.firstResult !== undefined) return await this.compare(attempt, outputs);
       const result = { attempt, seconds: done.seconds, outputs, fingerprint, json };
       if (this.committer.add(result)) return rechecks.recordFirst(result);
@@ -106,7 +111,12 @@ export class Collector {
     } catch (error) {
       if (isConnectionLost(error)) emit({ type: "interrupted", attempt, done, lost: { source, error } });
       else if (isLocalError(error)) emit({ type: "diskFailed", error });
-      else emit({ type: "failed", attempt, failure: createFailure(attempt, errorText(error), done) });
+      else
+        emit({
+          type: isUnusable(error) ? "refused" : "failed",
+          attempt,
+          failure: createFailure(attempt, errorText(error), done),
+        });
     }
   }
 
@@ -129,4 +139,9 @@ export class Collector {
     }
     emit({ type: "failed", attempt, failure });
   }
+}
+
+/** Whether another attempt would most likely have the same result: it has the wrong format. */
+function isUnusable(error: unknown): boolean {
+  return error instanceof MusterError && (error.code === "NOT_JSON" || error.code === "UNJOINABLE");
 }

@@ -6,8 +6,9 @@ import type { Job } from "../../job/job.js";
 import { listCombinedFiles, piecePath, publishedPath } from "../../job/resultpath.js";
 import { failpoint } from "../failpoint.js";
 import { fsyncPath } from "../record/durablewrites.js";
-import { kindOfEntry } from "../record/entrykind.js";
 import { hashFile } from "../record/filehashes.js";
+import { isOwnCombined } from "../record/foreignfiles.js";
+import { inodeOf } from "../record/ownfile.js";
 import { readKeyedLines } from "../record/resultlines.js";
 import type { RunDirectory } from "../record/rundir.js";
 import { makeFolders, syncFolders } from "./publish.js";
@@ -66,8 +67,8 @@ async function publishCombined(
   failpoint("combined");
   if (results.isShared) {
     const { sha256 } = await hashFile(temporary);
-    const isOwn = await hasAnyHash(final, replay.combinedFiles.get(target));
-    journal.add({ e: "publishing", files: [[target, sha256]] });
+    const isOwn = await isOwnCombined(results.path, target, replay);
+    journal.add({ e: "publishing", files: [[target, sha256, inodeOf(temporary)]] });
     await journal.flush();
     const reason = placeFile(temporary, results.path, target, isOwn || results.mayReplace, folders);
     if (reason !== undefined)
@@ -77,9 +78,4 @@ async function publishCombined(
     renameSync(temporary, final);
   }
   await syncFolders(folders);
-}
-
-async function hasAnyHash(file: string, hashes: ReadonlySet<string> | undefined): Promise<boolean> {
-  if (hashes === undefined || kindOfEntry(file) !== "file") return false;
-  return hashes.has((await hashFile(file)).sha256);
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Job } from "../../job/job.js";
@@ -10,11 +10,8 @@ import { formatResultLine, type ResultLine } from "../record/resultlines.js";
 import type { ResultsFolder } from "../record/resultsfolder.js";
 import type { RunDirectory } from "../record/rundir.js";
 import type { CollectedResult } from "./collectedresult.js";
-import type { VerifiedOutput } from "./publish.js";
 import { listPublications, publishGroup } from "./publishgroup.js";
 
-/** Larger outputs are not repeated in results.ndjson. */
-const MAX_LINE_OUTPUT_BYTES = 64 << 10;
 const MAX_GROUP_SIZE = 256;
 /** How long a group waits for more results, for each result of the previous group: groups grow under load. */
 const GATHER_MS_PER_RESULT = 2;
@@ -149,20 +146,6 @@ export class Committer {
     failpoint("journaled");
     for (const { content } of job.collect === "lines" ? group.flatMap((one) => one.outputs) : [])
       if ("pulled" in content) rmSync(content.pulled, { force: true });
-  }
-}
-
-/** Returns the text of an output if it is one JSON value of at most `limit` bytes; undefined otherwise. */
-export function readJsonText(output: VerifiedOutput | undefined, limit = MAX_LINE_OUTPUT_BYTES): string | undefined {
-  if (output === undefined || output.size > limit) return undefined;
-  const text = ("bytes" in output.content ? output.content.bytes : readFileSync(output.content.pulled)).toString(
-    "utf8",
-  );
-  try {
-    JSON.parse(text);
-    return text;
-  } catch {
-    return undefined;
   }
 }
 

@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import { isFoundBy } from "../../job/foundoutputs.js";
 import { normalizePath } from "../../job/inputs.js";
-import type { ChunkSpec, Job } from "../../job/job.js";
+import type { ChunkSpec, FoundOutputs, Job } from "../../job/job.js";
 import { parentFolders } from "../../job/outputregistry.js";
 import { STDOUT } from "../../job/outputs.js";
 import type { DoneMessage, OutputReport } from "../agent/protocol.js";
@@ -26,6 +26,8 @@ export interface OutputLimits {
 const SHA256_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 /** The longest path of a found output. */
 const MAX_PATH_BYTES = 1024;
+/** Names that programs on this machine act on: git runs hooks, and muster keeps files of its own. */
+const RESERVED_NAME = /^(\.git|\.muster-.*)$/i;
 /** The longest name of a file or folder, on all common file systems. */
 const MAX_NAME_BYTES = 255;
 
@@ -71,24 +73,27 @@ function matchFound(spec: ChunkSpec, reports: OutputReport[], limits: Job["limit
     return { path, kind: "found", remote: `work/${report.path}`, report };
   });
   const taken = new Set([...spec.outputs, ...matched.map(({ path }) => path)]);
+  if (spec.takesStdout && taken.has(STDOUT)) throw createCorruptError(STDOUT, "a file has the name of what is printed");
   for (const { path } of matched)
     if (parentFolders(path).some((folder) => taken.has(folder)))
       throw createCorruptError(path, "one of its parent folders is a file");
-  for (const outputs of found) rejectWrongCount(outputs, matched, limits);
+  for (const outputs of found) rejectWrongCount(outputs, spec, matched, limits);
   return matched.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 function rejectWrongCount(
-  outputs: NonNullable<ChunkSpec["found"]>[number],
+  outputs: FoundOutputs,
+  spec: ChunkSpec,
   matched: MatchedOutput[],
   limits: Job["limits"],
 ): void {
   const { written, atLeast, atMost = limits.files } = outputs;
   const files = matched.filter(({ path }) => isFoundBy(outputs, path));
-  if (files.length > atMost) throw createCorruptError(written, `it has ${files.length} files, more than ${atMost}`);
   // A named output may belong to a folder or glob too, and is reported once.
-  if (files.length === 0 && atLeast > 0 && matched.length === 0)
-    throw createCorruptError(written, "the node reports no file of it");
+  const count = files.length + spec.outputs.filter((path) => isFoundBy(outputs, path)).length;
+  if (files.length > atMost) throw createCorruptError(written, `it has ${files.length} files, more than ${atMost}`);
+  if (count < atLeast)
+    throw createCorruptError(written, `the node reports ${count} files of it, fewer than ${atLeast}`);
   const bytes = files.reduce((sum, { report }) => sum + report.size, 0);
   rejectLarge(written, bytes, limits.output);
 }
@@ -97,6 +102,8 @@ function findPathFault(path: string): string | undefined {
   const plain = normalizePath(path);
   if (!plain.ok || plain.path !== path || path.endsWith("/")) return "no file can have this path";
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) return `its path has more than ${MAX_PATH_BYTES} bytes`;
+  const reserved = path.split("/").find((name) => RESERVED_NAME.test(name));
+  if (reserved !== undefined) return `no result may lie in ${reserved}`;
   const isLong = path.split("/").some((name) => Buffer.byteLength(name) > MAX_NAME_BYTES);
   return isLong ? `one of its names has more than ${MAX_NAME_BYTES} bytes` : undefined;
 }

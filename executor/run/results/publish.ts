@@ -1,8 +1,9 @@
-import { closeSync, mkdirSync, openSync, renameSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { failpoint } from "../failpoint.js";
 import { fsyncFile, writeAll } from "../record/durablewrites.js";
 import type { MatchedOutput } from "./matchoutputs.js";
+import { moveOver } from "./moveover.js";
 
 /** A verified output without its final name: its bytes, or the fsynced file that they were pulled into. */
 export interface VerifiedOutput {
@@ -22,7 +23,7 @@ export interface Publication {
 
 /**
  * Gives the outputs of a batch their final names under `results`. When it resolves, files and names are safe on disk. Existing files are
- * replaced: according to the journal their chunks were never committed. `partial` is a folder on the same file system.
+ * replaced: according to the journal their chunks were never committed. `partial`: a folder for files without their final names.
  */
 export async function publish(results: string, partial: string, batch: Publication[]): Promise<void> {
   if (batch.length === 0) return;
@@ -33,7 +34,7 @@ export async function publish(results: string, partial: string, batch: Publicati
     const final = join(results, target);
     makeFolders(results, dirname(target), folders);
     // An existing file was never committed. It may look right without being on disk, so it is always replaced.
-    renameSync(written[index]!, final);
+    moveOver(written[index]!, final);
   });
   await syncFolders(folders);
 }
@@ -46,11 +47,20 @@ export async function writePartials(batch: readonly Publication[], partial: stri
     const temporary = join(partial, `publish-${index}`);
     const fd = openSync(temporary, "w", 0o644);
     descriptors.push(fd);
-    writeAll(fd, output.content.bytes);
+    writeNamed(fd, temporary, output.content.bytes);
     return temporary;
   });
   await syncAll(descriptors);
   return written;
+}
+
+/** Errors of write(2) do not name the file, and without a name they would be taken for those of the run directory. */
+function writeNamed(fd: number, path: string, bytes: Buffer): void {
+  try {
+    writeAll(fd, bytes);
+  } catch (error) {
+    throw Object.assign(error as NodeJS.ErrnoException, { path });
+  }
 }
 
 /** Resolves when the names in these folders are on disk. */

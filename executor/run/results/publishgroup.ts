@@ -1,11 +1,12 @@
-import { join } from "node:path";
 import { piecePath, resultPath, stdoutPath } from "../../job/resultpath.js";
-import { findNameConflict } from "../record/entrykind.js";
+import { failpoint } from "../failpoint.js";
+import { inodeOf } from "../record/ownfile.js";
 import type { ResultsFolder } from "../record/resultsfolder.js";
 import type { RunDirectory } from "../record/rundir.js";
 import type { CollectedResult } from "./collectedresult.js";
-import { type Publication, publish } from "./publish.js";
+import { type Publication, publish, writePartials } from "./publish.js";
 import { type ChunkPublications, publishShared } from "./publishshared.js";
+import { TargetCheck } from "./targetcheck.js";
 
 type PublishingRun = Pick<RunDirectory, "results" | "journal">;
 
@@ -30,11 +31,18 @@ export async function publishGroup(
   }));
   const refused = findConflicts(results, chunks);
   const accepted = chunks.filter(({ chunk }) => !refused.has(chunk));
-  for (const { chunk, publications } of accepted)
-    journal.add({ e: "publishing", chunk, files: publications.map(({ target, output }) => [target, output.sha256]) });
+  const written = await writePartials(
+    accepted.flatMap(({ publications }) => publications),
+    results.partial,
+  );
+  failpoint("written");
+  let next = 0;
+  for (const { chunk, publications } of accepted) {
+    const files = publications.map(({ target, output }) => [target, output.sha256, inodeOf(written[next++]!)] as const);
+    journal.add({ e: "publishing", chunk, files });
+  }
   await journal.flush();
-  const late = await publishShared(results, results.partial, accepted);
-  // What lies there is not the run's, whatever its hash is.
+  const late = await publishShared(results, written, accepted);
   for (const chunk of late.keys()) journal.add({ e: "publishing", chunk, files: [] });
   await publish(results.pieces, results.partial, pieces);
   return new Map([...refused, ...late]);
@@ -61,13 +69,14 @@ function listPieces({ layout }: ResultsFolder, { attempt, outputs }: CollectedRe
 }
 
 /** Returns which chunks have an output whose name is taken, or is needed by another chunk of the group, and why that is so. */
-function findConflicts({ path, mayReplace }: ResultsFolder, chunks: ChunkPublications[]): Map<string, string> {
+function findConflicts(results: ResultsFolder, chunks: ChunkPublications[]): Map<string, string> {
   const refused = new Map<string, string>();
   const writers = new Map<string, string>();
+  const places = new TargetCheck(results);
   for (const { chunk, publications } of chunks) {
-    for (const { target } of publications) {
+    for (const { target, output } of publications) {
       const other = writers.get(target);
-      const conflict = mayReplace ? undefined : findNameConflict(join(path, target));
+      const conflict = places.findConflict(target, output.kind === "found");
       if (other !== undefined) refused.set(chunk, `chunk ${other} has an output ${target}, too`);
       else if (conflict !== undefined) refused.set(chunk, conflict);
     }

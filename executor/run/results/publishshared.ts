@@ -1,9 +1,9 @@
-import { closeSync, constants, copyFileSync, linkSync, openSync, renameSync, rmSync, unlinkSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { closeSync, constants, linkSync, openSync, rmSync, unlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { failpoint } from "../failpoint.js";
-import { fsyncPath } from "../record/durablewrites.js";
 import { findNameConflict } from "../record/entrykind.js";
-import { makeFolders, type Publication, syncFolders, writePartials } from "./publish.js";
+import { copyBeside, moveOver } from "./moveover.js";
+import { makeFolders, type Publication, syncFolders } from "./publish.js";
 
 /** The outputs of one chunk. Either all of them get their final names, or none. */
 export interface ChunkPublications {
@@ -25,18 +25,13 @@ const NO_LINK_CODES = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
 /**
  * Gives the outputs of a batch their final names in a folder where files of others may lie. When it resolves, files and names are safe on
  * disk. A file that is there is only replaced if it may be: names are taken with link(2), which fails where a name exists. Returns why
- * chunks were refused, by their ids; nothing of these is published. The files of a batch must have been journaled.
+ * chunks were refused, by their ids; nothing of these is published, unless a file was replaced before that was seen. `written`: a file for each output, which was journaled.
  */
 export async function publishShared(
   { path, mayReplace }: SharedFolder,
-  partial: string,
+  written: readonly string[],
   batch: readonly ChunkPublications[],
 ): Promise<Map<string, string>> {
-  const written = await writePartials(
-    batch.flatMap(({ publications }) => publications),
-    partial,
-  );
-  failpoint("written");
   const refused = new Map<string, string>();
   const folders = new Set<string>();
   let next = 0;
@@ -51,7 +46,8 @@ export async function publishShared(
         rmSync(temporary, { force: true });
       }
     }
-    if (refused.has(chunk)) for (const file of placed) rmSync(file, { force: true });
+    // What was replaced cannot be put back, and nothing is better than that.
+    if (refused.has(chunk) && !mayReplace) for (const file of placed) rmSync(file, { force: true });
     failpoint("placed");
   }
   await syncFolders(folders);
@@ -80,16 +76,6 @@ export function placeFile(
   }
 }
 
-function moveOver(temporary: string, final: string): void {
-  try {
-    renameSync(temporary, final);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
-    renameSync(copyBeside(temporary, final), final);
-    unlinkSync(temporary);
-  }
-}
-
 /** Throws EEXIST where there is a file of that name. */
 function moveBeside(temporary: string, final: string): void {
   try {
@@ -110,13 +96,4 @@ function moveBeside(temporary: string, final: string): void {
     }
   }
   unlinkSync(temporary);
-}
-
-/** Copies a file into the folder of its final name, which is on another file system, under a name of muster's. */
-function copyBeside(temporary: string, final: string): string {
-  const copy = join(dirname(final), `.muster-${basename(final).slice(0, 200)}.partial`);
-  rmSync(copy, { force: true });
-  copyFileSync(temporary, copy, constants.COPYFILE_EXCL);
-  fsyncPath(copy);
-  return copy;
 }

@@ -62,13 +62,19 @@ async function pullFile(
   const once = async (): Promise<VerifiedOutput> => {
     rmSync(local, { force: true });
     const files = await source.files();
-    const { size, sha256 } = await files.download(remote, local, report.size);
+    const { size, sha256 } = await files.download(remote, local, report.size).catch((error) => nameFile(error, local));
     if (size === report.size && sha256 === report.sha256)
       return { path, kind, sha256, size, content: { pulled: local } };
     rmSync(local, { force: true });
     throw createCorruptError(path, "its bytes differ from those that the node hashed");
   };
   return pRetry(once, { retries: MAX_PULL_ATTEMPTS - 1, minTimeout: 0, shouldRetry: ({ error }) => isCorrupt(error) });
+}
+
+/** Throws a system error with the name of the file, which errors of write(2) do not have. Other errors are thrown as they are. */
+function nameFile(error: unknown, path: string): never {
+  const { syscall, path: named } = error as NodeJS.ErrnoException;
+  throw syscall !== undefined && named === undefined ? Object.assign(error as Error, { path }) : error;
 }
 
 function isCorrupt(error: unknown): boolean {

@@ -9,7 +9,7 @@ import type { RunCounters } from "../record/counters.js";
 import { hashFile } from "../record/filehashes.js";
 import type { RecheckDifference } from "../record/journalentry.js";
 import { listLineFiles, readKeyedLines } from "../record/resultlines.js";
-import { locateOutput } from "../record/resultsfolder.js";
+import { locateResultFile } from "../record/resultsfolder.js";
 import type { RunDirectory } from "../record/rundir.js";
 import type { CollectedResult } from "./collectedresult.js";
 import { findJsonDifference } from "./jsondiff.js";
@@ -140,7 +140,7 @@ export class Rechecks {
     const { results } = this.directory;
     const first = this.job.chunk(...this.job.unitsOf(chunk)!);
     if (kind === "found") return join(results.path, resultPath(results.layout, first, path));
-    return locateOutput(results, first, path)!;
+    return locateResultFile(results, first, path)!;
   }
 
   private async findOutputDifference(chunk: string, output: VerifiedOutput): Promise<string | undefined> {

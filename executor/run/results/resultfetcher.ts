@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Semaphore } from "../../../fleet/semaphore.js";
 import { MusterError } from "../../../schemas/errors.js";
@@ -10,8 +10,8 @@ import { failpoint } from "../failpoint.js";
 import type { ResultSource } from "../node/attachment.js";
 import type { RunDirectory } from "../record/rundir.js";
 import { saveLogs } from "./chunklogs.js";
-import { readJsonText } from "./committer.js";
 import { DiskReservation } from "./diskspace.js";
+import { explainNotANumber, NAN_ADVICE, parseOutput } from "./jsontext.js";
 import type { OutputLimits } from "./matchoutputs.js";
 import type { VerifiedOutput } from "./publish.js";
 import { deletePulled, pullOutputs } from "./pulloutputs.js";
@@ -23,8 +23,17 @@ const MAX_CONCURRENT_PULLS_PER_NODE = 8;
 /** The limit for the output of a `collect: lines` chunk, which becomes one line of results.ndjson. */
 const MAX_COLLECTED_LINE_BYTES = 64 << 20;
 
+/** Larger outputs are not repeated in results.ndjson. */
+const MAX_LINE_OUTPUT_BYTES = 64 << 10;
 /** How much of an output that is not JSON a message shows. */
 const SHOWN_BYTES = 60;
+
+/** The outputs of an attempt. `json`: the text of the first one, if it is JSON; `warning`: why it is not, where that is an oversight. */
+export interface FetchedOutputs {
+  outputs: VerifiedOutput[];
+  json?: string;
+  warning?: string;
+}
 
 /** Fetches the outputs and logs of attempts from their nodes. */
 export class ResultFetcher {
@@ -51,25 +60,32 @@ export class ResultFetcher {
    * Fetches the logs and outputs of a successful attempt. Returns the verified outputs, and the text of the first one if it is JSON.
    * Rejects as pullOutputs does, with NOT_JSON (3) if `collect: lines` needs JSON, and with UNJOINABLE (3).
    */
-  async fetchOutputs(
-    attempt: Attempt,
-    done: DoneMessage,
-    source: ResultSource,
-  ): Promise<{ outputs: VerifiedOutput[]; json?: string }> {
-    const lines = this.job.collect === "lines";
+  async fetchOutputs(attempt: Attempt, done: DoneMessage, source: ResultSource): Promise<FetchedOutputs> {
     const pull = () => this.pulls.run(() => pullOutputs(attempt, done, source, this.disk, this.limits));
     const outputs = await this.pullsOf(source).run(pull);
     failpoint("pulled");
     try {
       await this.saveLogs(attempt, done, source, outputs);
       for (const output of outputs) rejectUnjoinable(output);
-      const json = readJsonText(outputs[0], lines ? MAX_COLLECTED_LINE_BYTES : undefined);
-      if (lines && json === undefined) throw createNotJsonError(outputs[0]!);
-      return { outputs, json };
+      return { outputs, ...this.readFirst(outputs[0]) };
     } catch (error) {
       deletePulled(outputs);
       throw error;
     }
+  }
+
+  /** Reads the first output, which may become a part of a line of results.ndjson. Throws NOT_JSON (3) if it has to. */
+  private readFirst(output: VerifiedOutput | undefined): Omit<FetchedOutputs, "outputs"> {
+    const mustBeJson = this.job.collect === "lines";
+    if (output === undefined || output.size > (mustBeJson ? MAX_COLLECTED_LINE_BYTES : MAX_LINE_OUTPUT_BYTES))
+      return {};
+    const text = ("bytes" in output.content ? output.content.bytes : readFileSync(output.content.pulled)).toString();
+    const parsed = parseOutput(text, this.job.nanAsNull === true);
+    if (parsed.kind === "json") return { json: parsed.text };
+    const warning = parsed.kind === "notANumber" ? explainNotANumber(nameOf(output), text, parsed) : undefined;
+    if (!mustBeJson) return { warning };
+    if (warning !== undefined) throw new MusterError("NOT_JSON", `${warning}. ${NAN_ADVICE}`);
+    throw createNotJsonError(output);
   }
 
   /** Saves the logs of an attempt. Those of a recheck are skipped: the logs of the first attempt are kept. */
@@ -113,13 +129,17 @@ function rejectUnjoinable({ path, kind, content }: VerifiedOutput): void {
 }
 
 function createNotJsonError(output: VerifiedOutput): MusterError {
-  const name = output.kind === "stdout" ? "stdout" : `output ${output.path}`;
+  const name = nameOf(output);
   if (output.size === 0) return new MusterError("NOT_JSON", `${name} is empty, but collect: lines needs JSON`);
   const start = readStart(output.content, SHOWN_BYTES).toString("utf8").trim();
   return new MusterError(
     "NOT_JSON",
     `${name} is not one JSON value, as collect: lines needs; it begins with ${JSON.stringify(start)}`,
   );
+}
+
+function nameOf({ kind, path }: VerifiedOutput): string {
+  return kind === "stdout" ? "stdout" : `output ${path}`;
 }
 
 function readStart(content: VerifiedOutput["content"], length = MAGIC_BYTES): Buffer {

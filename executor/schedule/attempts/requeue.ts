@@ -32,6 +32,12 @@ export class Requeuer {
     return out;
   }
 
+  /** Handles an attempt whose result cannot be published: its chunk is given up at once, and no slot is at fault. */
+  handleRefusedResult(id: string, failure: Failure): Instruction[] {
+    const inFlight = this.attempts.release(id);
+    return inFlight === undefined || inFlight.speculativeCopy !== undefined ? [] : [{ do: "give-up", failure }];
+  }
+
   /** Handles an attempt whose agent died while the node stayed up: the chunk or another one may have caused it. */
   handleAgentDeath(inFlight: InFlightAttempt, now: number): Instruction[] {
     const out = [this.recordAgentDeath(inFlight)];

@@ -54,6 +54,7 @@ def take_found(attempt: Attempt, copy: WorkingCopy) -> None:
     folders and globs with too few files as missing. OutputFault where what is there is no output, or too much."""
     spec = attempt.program
     taken = {name for _, name in spec.outputs}
+    made: list[bytes] = []
     for found in spec.found:
         files = list_made(copy, found)
         check_files(found, files, spec.max_output_bytes)
@@ -62,14 +63,17 @@ def take_found(attempt: Attempt, copy: WorkingCopy) -> None:
         for name in sorted(files):
             if name not in taken:
                 taken.add(name)
-                attempt.found.append(name)
-    if len(attempt.found) > spec.file_limit:
-        raise OutputFault("{} output files, more than {}: {}".format(len(attempt.found), spec.file_limit, NARROW_DOWN))
-    if sum(len(name) for name in attempt.found) > MAX_ALL_NAMES_BYTES:
+                made.append(name)
+    if len(made) > spec.file_limit:
+        raise OutputFault("{} output files, more than {}: {}".format(len(made), spec.file_limit, NARROW_DOWN))
+    if sum(len(name) for name in made) > MAX_ALL_NAMES_BYTES:
         raise OutputFault("the paths of the output files have more than {} bytes: {}".format(MAX_ALL_NAMES_BYTES, NARROW_DOWN))
-    for name in [] if attempt.missing else attempt.found:
+    if attempt.missing:
+        return
+    for name in made:
         with Parent(copy.path, name) as source, Parent(os.fsencode(attempt.folder), b"work/" + name, make=True) as target:
             os.rename(source.name, target.name, src_dir_fd=source.fd, dst_dir_fd=target.fd)
+    attempt.found = made
 
 
 def list_made(copy: WorkingCopy, found: FoundOutputs) -> dict[bytes, int]:

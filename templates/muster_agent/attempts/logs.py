@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .attempt import Attempt
 
 OPEN_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-TAIL_BYTES = 2048  # of stderr, or of the terminal, that is always sent
+TAIL_BYTES = 2048  # of the log that `choose_tail` selects, always sent
 PUNCH_HOLE = 0x01 | 0x02  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
 FIRST_CHECK_SECONDS, CHECK_SECONDS = 0.1, 1.0  # until logs are looked at again: of a program that has just started, and later
 PRINTED_TOO_MUCH = "it printed more than the {} bytes that the job allows for stdout (limits.output)"
@@ -59,8 +59,12 @@ class Logs:
         self.cut(attempt)
 
     def limited(self, attempt: Attempt) -> list[int | None]:
-        """The logs whose middle may be dropped: not a stdout that is an output."""
-        return [attempt.err] if attempt.program.stdout_limit is not None else [attempt.out, attempt.err]
+        """The logs whose middle may be dropped: not a stdout that is an output, until it has grown too large to be one."""
+        return [attempt.err] if self.is_output(attempt) else [attempt.out, attempt.err]
+
+    def is_output(self, attempt: Attempt) -> bool:
+        """Whether stdout is an output that all bytes are needed of."""
+        return attempt.program.stdout_limit is not None and not self.has_excess(attempt)
 
     def find_excess(self, attempts: Iterable[Attempt]) -> list[Attempt]:
         """Attempts that have printed more than the job allows, where stdout is an output."""
@@ -72,13 +76,15 @@ class Logs:
 
     def has_excess(self, attempt: Attempt) -> bool:
         limit = attempt.program.stdout_limit
-        return limit is not None and attempt.out is not None and os.fstat(attempt.out).st_size > limit
+        if limit is None or attempt.out is None:
+            return False
+        return os.fstat(attempt.out).st_size + attempt.cut["stdout"] > limit
 
     def cut(self, attempt: Attempt) -> None:
         """Cuts long logs. What a program prints at that very moment may be lost, so this is best done once it has ended."""
         try:
-            is_output = attempt.stdout_sha256 is not None or (attempt.phase == "running" and attempt.program.stdout_limit is not None)
-            if not is_output:
+            is_needed = attempt.stdout_sha256 is not None or (attempt.phase == "running" and self.is_output(attempt))
+            if not is_needed:
                 attempt.cut["stdout"] += cut_log(attempt.out, self.settings.max_log_bytes)
             attempt.cut["stderr"] += cut_log(attempt.err, self.settings.max_log_bytes)
         except OSError as error:
@@ -88,7 +94,7 @@ class Logs:
     def add_to(self, message: Message, attempt: Attempt) -> None:
         """Adds the logs to a message `done`. OSError where one cannot be read."""
         assert attempt.out is not None and attempt.err is not None
-        errors = attempt.out if attempt.terminal else attempt.err
+        tail = choose_tail(attempt)
         for name, fd in (("stdout", attempt.out), ("stderr", attempt.err)):
             size = os.fstat(fd).st_size
             if size:
@@ -99,13 +105,22 @@ class Logs:
                     message[name]["cut"] = attempt.cut[name]
                 if size <= self.settings.max_data_bytes:
                     message[name]["data"] = base64.b64encode(os.pread(fd, size, 0)).decode()
-                if fd == errors:
+                if fd == tail:
                     message["tail"] = os.pread(fd, TAIL_BYTES, max(0, size - TAIL_BYTES)).decode("utf-8", "replace")
 
 
 def open_logs(attempt: Attempt) -> None:
     attempt.out = os.open(attempt.folder + "/out", OPEN_FLAGS, 0o600)
     attempt.err = os.open(attempt.folder + "/err", OPEN_FLAGS, 0o600)
+
+
+def choose_tail(attempt: Attempt) -> int:
+    """The log whose end says how the attempt went: stderr, or stdout where that is a terminal, or where an attempt has failed and
+    printed nothing else."""
+    assert attempt.out is not None and attempt.err is not None
+    has_failed = bool(attempt.missing) or not attempt.has_succeeded()
+    is_silent = os.fstat(attempt.err).st_size == 0
+    return attempt.out if attempt.terminal or (has_failed and is_silent) else attempt.err
 
 
 def close_logs(attempt: Attempt) -> None:

@@ -47,6 +47,7 @@ class Spawner:
             argv = attempt.program.argv + [to_bytes(word) for word in attempt.args]
             self.action = "{} could not be started".format(argv[0].decode("utf-8", "replace"))
             env = self.environment(slot, attempt)
+            env[b"PWD"] = os.getcwdb()  # Blender and others resolve relative paths against it
             path = self.find_program(argv[0], env)
             if attempt.placement:
                 attempt.placement.locks.set_inheritable(True)

@@ -155,6 +155,7 @@ class Builder:
         self.process = BuildProcess(self.reaper, self.log_fd, request.timeout_seconds, self.ended)
         try:
             os.chdir(os.path.join(self.copy.path, request.cwd))
+            env[b"PWD"] = os.getcwdb()
             self.process.start(self.spawner.find_program(request.argv[0], env), request.argv, env)
         finally:
             os.fchdir(self.spawner.root_fd)

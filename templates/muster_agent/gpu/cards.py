@@ -9,18 +9,21 @@ if TYPE_CHECKING:
     from typing import Mapping
 
 BUS = "/sys/bus/pci/devices/"
+KFD_NODES = "/sys/class/kfd/kfd/topology/nodes/"
 VENDOR_IDS = {"amd": "0x1002", "nvidia": "0x10de"}
 BINDING_VARIABLES = {"amd": b"HIP_VISIBLE_DEVICES", "nvidia": b"CUDA_VISIBLE_DEVICES"}
 BUS_CACHE_SECONDS = 0.1  # how long a look at the bus counts: a program takes longer than that to open its GPU
 
 
 class Cards:
-    """`pci`: addresses by index, as they were first seen. `uuids`: by address. `lost`: addresses that are on the bus, yet cannot
-    be used by programs, according to NVIDIA's tool."""
+    """`pci`: addresses by index, as they were first seen; the partitions of a card have its address. `others`: further cards that the
+    vendor's runtime numbers, such as the graphics of a processor. `uuids`: by address. `lost`: addresses that are on the bus, yet
+    cannot be used by programs, according to NVIDIA's tool."""
 
     def __init__(self) -> None:
         self.vendor = ""
         self.pci: list[str] = []
+        self.others: list[str] = []
         self.uuids: dict[str, str] = {}
         self.lost: set[str] = set()
         self.absent: set[str] = set()
@@ -29,9 +32,12 @@ class Cards:
     def set_up(self, vendor: str, addresses: list[str]) -> None:
         """`addresses`: those that the coordinator knows; where it knows none, those on the bus."""
         self.vendor = vendor
-        found = addresses or list_bus(vendor)
+        on_bus = list_bus(vendor)
+        found = addresses or leave_out_integrated(vendor, on_bus)
         if len(found) > len(self.pci):
             self.pci = found
+        numbered = list_compute_devices() if vendor == "amd" else None
+        self.others = [one for one in on_bus if one not in self.pci and (numbered is None or one in numbered)]
 
     def address(self, gpu: int | None) -> str | None:
         return self.pci[gpu] if gpu is not None and gpu < len(self.pci) else None
@@ -51,17 +57,25 @@ class Cards:
         self.uuids.update((pci, uuid) for pci, (_, uuid) in found.items() if uuid)
 
     def binding(self, gpu: int | None) -> dict[bytes, bytes]:
-        """Environment that binds this GPU although others are lost. Empty while none is: then its index is still right."""
+        """Environment that binds this GPU although others are lost, or the runtime numbers cards that are no slots. Empty while its
+        number in the runtime is its index."""
         pci = self.address(gpu)
-        if pci is None or not self.is_present(pci) or not (self.absent or self.lost):
+        if gpu is None or pci is None or not self.is_present(pci):
             return {}
-        present = sorted(one for one in self.pci if one not in self.absent)
-        name = self.uuids.get(pci) or "{}".format(present.index(pci))
-        return {BINDING_VARIABLES[self.vendor]: name.encode()}
+        number = self.runtime_number(gpu, pci)
+        if number == gpu and not (self.absent or self.lost):
+            return {}
+        return {BINDING_VARIABLES[self.vendor]: (self.uuids.get(pci) or "{}".format(number)).encode()}
+
+    def runtime_number(self, gpu: int, pci: str) -> int:
+        """The number of a GPU in the vendor's runtime: cards in the order of their addresses, partitions of a card in their own."""
+        present = sorted([one for one in self.pci if one not in self.absent] + self.others)
+        return present.index(pci) + self.pci[:gpu].count(pci)
 
 
 def list_bus(vendor: str) -> list[str]:
-    """Addresses of the vendor's display devices, in the order in which its runtime numbers them."""
+    """Addresses of the vendor's GPUs, in the order in which its runtime numbers them: display controllers, and processing
+    accelerators such as MI300X. Keep in sync with fleet/gpus/pcibus.ts."""
     try:
         found = sorted(os.listdir(BUS))
     except OSError:
@@ -69,14 +83,44 @@ def list_bus(vendor: str) -> list[str]:
     return [
         one
         for one in found
-        if read_attribute(one, "class").startswith("0x03") and read_attribute(one, "vendor") == VENDOR_IDS[vendor]
+        if read_attribute(one, "class").startswith(("0x03", "0x12")) and read_attribute(one, "vendor") == VENDOR_IDS[vendor]
     ]
+
+
+def leave_out_integrated(vendor: str, found: list[str]) -> list[str]:
+    """Without the graphics of AMD processors, unless there is nothing else: other functions of their device, such as the
+    processor's security processor, have the vendor id of AMD's processors."""
+    if vendor != "amd":
+        return found
+    rest = [one for one in found if not any(read_attribute(one[:-1] + str(n), "vendor") == "0x1022" for n in range(1, 8))]
+    return rest or found
+
+
+def list_compute_devices() -> set[str] | None:
+    """Addresses of the GPUs that AMD's runtime numbers. None where the kernel does not list them."""
+    try:
+        nodes = os.listdir(KFD_NODES)
+    except OSError:
+        return None
+    found: set[str] = set()
+    for node in nodes:
+        fields = dict(line.split(" ", 1) for line in read_file(KFD_NODES + node + "/properties").splitlines() if " " in line)
+        place = fields.get("location_id", "")
+        if place.isdigit() and int(place) > 0 and fields.get("simd_count", "0") != "0":
+            domain, slot = int(fields.get("domain", "0")), int(place)
+            found.add("{:04x}:{:02x}:{:02x}.{:x}".format(domain, slot >> 8 & 255, slot >> 3 & 31, slot & 7))
+    return found
 
 
 def read_attribute(pci: str, name: str) -> str:
     """A value that the kernel caches; this does not access the device."""
+    return read_file(BUS + pci + "/" + name)
+
+
+def read_file(path: str) -> str:
+    """The text of a file; empty where it cannot be read."""
     try:
-        with open(BUS + pci + "/" + name) as file:
+        with open(path) as file:
             return file.read().strip()
     except OSError:
         return ""

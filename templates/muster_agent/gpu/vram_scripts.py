@@ -26,6 +26,7 @@ USED_LINE = re.compile(r"(?:[0-9a-f]{4})?([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[
 LOST_LINE = re.compile(
     r"determine the device handle for GPU ?[0-9]*:? ?(?:[0-9a-f]{4})?([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])", re.I
 )
+LOST_ROW = re.compile(r"^(?:[0-9a-f]{4})?([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]),.*\[GPU is lost\]", re.I | re.M)
 
 
 def used_script(vendor: str, pci: str) -> str:
@@ -39,8 +40,8 @@ def parse_used(output: str) -> dict[str, tuple[int, str | None]]:
 
 
 def parse_lost(output: str) -> set[str]:
-    """Addresses of GPUs that NVIDIA's driver has lost. While there is one, the tool prints nothing about the others."""
-    return {pci.lower() for pci in LOST_LINE.findall(output)}
+    """Addresses of GPUs that NVIDIA's driver has lost. The tool prints either nothing about the others, or a row for each."""
+    return {pci.lower() for pci in LOST_LINE.findall(output) + LOST_ROW.findall(output)}
 
 
 def holders_script(vendor: str, pci: str) -> str:

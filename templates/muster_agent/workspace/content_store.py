@@ -20,6 +20,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 FICLONE = 0x40049409  # ioctl: share the blocks of another file, copied on write (btrfs, XFS, bcachefs)
 NO_CLONE_ERRORS = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.ETXTBSY)
 BLOCK_BYTES = 1 << 20
+SECOND_NS = 1_000_000_000
 
 
 class MissingContent(Exception):
@@ -69,14 +70,51 @@ class ContentStore:
             return
         if digest.hexdigest() != sha256:
             raise OSError(errno.EIO, "what arrived has another SHA-256", sha256)
+        self._store(partial, sha256)
+
+    def _store(self, partial: str, sha256: str) -> None:
+        """Gives a file whose SHA-256 is right its name. Its time tells from then on whether somebody has written to it."""
+        status = os.stat(partial)
+        mtime_ns = stamped(status.st_mtime_ns, sha256)
+        os.utime(partial, ns=(mtime_ns, mtime_ns))
         os.replace(partial, os.path.join(self.folder, sha256))
 
-    def has(self, sha256: str, size_bytes: int) -> bool:
-        """Whether a content is there in whole: a file that was written right before a power failure may be empty."""
+    def take(self, sha256: str, size_bytes: int) -> bool:
+        """Stores what was uploaded as SHA256.sent if it has this SHA-256, and removes it otherwise. True where the content is stored.
+        Reads all of it, unless it is stamped: call it in the worker thread. OSError where it cannot be read or stored."""
+        sent = os.path.join(self.folder, sha256 + ".sent")
         try:
-            return os.stat(os.path.join(self.folder, sha256)).st_size == size_bytes
+            digest = hash_path(sent)
+        except FileNotFoundError:
+            return self.has(sha256, size_bytes)
+        if digest == (size_bytes, sha256):
+            self.errors.pop(sha256, None)
+            self._store(sent, sha256)
+            return True
+        os.unlink(sent)
+        return False
+
+    def _verify(self, sha256: str) -> bool:
+        """Stamps a content that has no stamp, if it is what its name says."""
+        path = os.path.join(self.folder, sha256)
+        try:
+            if hash_path(path)[1] != sha256:
+                self._remove(path)
+                return False
+            self._store(path, sha256)
         except OSError:
             return False
+        return True
+
+    def has(self, sha256: str, size_bytes: int) -> bool:
+        """Whether a content is there as it was stored: by its stamp, or else by its SHA-256."""
+        try:
+            status = os.stat(os.path.join(self.folder, sha256))
+        except OSError:
+            return False
+        if status.st_size != size_bytes:
+            return False
+        return status.st_mtime_ns == stamped(status.st_mtime_ns, sha256) or self._verify(sha256)
 
     def path(self, sha256: str) -> str:
         """The path of a content. OSError where it could not be stored, MissingContent where it is not there."""
@@ -97,7 +135,7 @@ class ContentStore:
         try:
             if copy_and_hash(source, partial)[1] != sha256:
                 return False
-            os.replace(partial, os.path.join(self.folder, sha256))
+            self._store(partial, sha256)
             self.errors.pop(sha256, None)
             return True
         except FileNotFoundError as error:
@@ -164,6 +202,20 @@ def hash_file(fd: int) -> tuple[int, str]:
             return offset, digest.hexdigest()
         digest.update(block)
         offset += len(block)
+
+
+def hash_path(path: str) -> tuple[int, str]:
+    """(size, SHA-256) of a regular file that is no link."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return hash_file(fd)
+    finally:
+        os.close(fd)
+
+
+def stamped(mtime_ns: int, sha256: str) -> int:
+    """The time with a fraction of a second that only the content of this name has: whoever writes to a file changes its time."""
+    return mtime_ns // SECOND_NS * SECOND_NS + int(sha256[:12], 16) % SECOND_NS
 
 
 def clone_file(source: str, target: bytes, mode: int) -> bool:

@@ -118,4 +118,14 @@ t.test("base, depth and counts", async (t) => {
   t.ok(isFoundBy(parse("../out/"), "../out/a/b"));
   t.notOk(isFoundBy(parse("out/"), "outside"));
   t.notOk(isFoundBy(parse("out/"), "out"));
+  const [file, folders] = [parse("out/a.b"), parse("out*/")];
+  t.match(file, { base: "out", depth: 1 });
+  t.same(
+    ["out/a.b", "out/a+b", "out/a.b/c", "a.b"].map((path) => isFoundBy(file, path)),
+    [true, false, false, false],
+  );
+  t.same(
+    ["out1/a", "out1/a/b", "out1", "other/a"].map((path) => isFoundBy(folders, path)),
+    [true, true, false, false],
+  );
 });

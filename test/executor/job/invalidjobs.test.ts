@@ -102,6 +102,18 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     ['4:23 inputs[1]: "data/c.json" does not exist'],
     'did you mean "a.json"?',
   ],
+  [
+    "a glob as an input",
+    `${RANGE}inputs: [data/sub/*.json]\n`,
+    ['4:10 inputs[0]: "data/sub/*.json" does not exist'],
+    'inputs are not globs: name the folder, "data/sub"',
+  ],
+  [
+    "a placeholder in an input",
+    `${RANGE}inputs: ["data/{chunk}.json"]\n`,
+    ['4:10 inputs[0]: "data/{chunk}.json" does not exist'],
+    "placeholders are replaced in `args` and `command` only",
+  ],
   ["an absolute input", `${RANGE}inputs: [/etc/passwd]\n`, ['4:10 inputs[0]: "/etc/passwd" is absolute']],
   [
     "a loop of folders",

@@ -53,6 +53,16 @@ t.test("a failed chunk is retried after 1, 2, ... s, on another slot if there is
   );
 });
 
+t.test("a chunk whose result cannot be published is given up at once", async (t) => {
+  const scheduler = new Scheduler(rangeJob(10n), [], sequentialIds());
+  const [attempt] = openRun(scheduler, [["n", 2]]);
+  const out = scheduler.handle({ type: "refused", attempt: attempt!.id, failure: failureOf(attempt!) }, 1);
+  t.same(
+    out.map((one) => one.do),
+    ["give-up", "end"],
+  );
+});
+
 t.test("a node that rejoins keeps a chunk that was not started elsewhere, and drops it otherwise", async (t) => {
   const scheduler = new Scheduler(
     rangeJob(10n, { sizing: { by: "rate", base: 5, min: 5, max: 5 } }),

@@ -80,7 +80,8 @@ t.test("the quick check suffices only where the kernel reports that every GPU is
   t.notOk(enough(bus(A), kernel([A, SYSFS])), "one is off the bus");
   t.notOk(enough(bus(A, B), kernel()), "an old kernel");
   t.notOk(enough(bus(A, B), kernel([A, SYSFS], [B, SYSFS.replaceAll("*", "")])), "no clock");
-  t.notOk(enough(bus(A, B), kernel([A, SYSFS], [B, SYSFS.replace("auto", "manual")])), "not auto");
+  t.notOk(enough(bus(A, B), kernel([A, SYSFS], [B, SYSFS.replace("auto", "unknown")])), "perf unknown");
+  t.ok(enough(bus(A, B), kernel([A, SYSFS], [B, SYSFS.replace("auto", "manual")])), "a setting of the owner");
   t.notOk(enough(bus(A, B), { ...kernel([A, SYSFS], [B, SYSFS]), exit: null, error: "no answer within 3 s; killed" }));
   t.notOk(assessGpus(amd, [A, B], [bus(A, B), rocm(card(A), card(B))]).isQuick);
 });

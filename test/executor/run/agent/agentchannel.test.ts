@@ -4,6 +4,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
 import t from "tap";
 import { AgentChannel, type AgentEnd } from "../../../../executor/run/agent/agentchannel.js";
+import { ANY_OUTPUTS, type ExpectedOutputs } from "../../../../executor/run/agent/linelimits.js";
 import { parseMessage } from "../../../../executor/run/agent/messages.js";
 import { type AgentMessage, PROTOCOL_VERSION } from "../../../../executor/run/agent/protocol.js";
 
@@ -11,7 +12,7 @@ const HELLO = `{"ev":"hello","muster":${PROTOCOL_VERSION},"boot":"b","pid":1,"st
 const MIB = 1 << 20;
 
 /** A coordinator's end of a channel; the test is the other end. */
-function channel() {
+function channel(expected: ExpectedOutputs = { named: 0, found: false, inlineBytes: 0 }) {
   const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
   const received: AgentMessage[] = [];
   const ends: AgentEnd[] = [];
@@ -20,6 +21,7 @@ function channel() {
     { ...streams, ended, destroy: () => streams.stdout.destroy() },
     (message) => received.push(message),
     (end) => ends.push(end),
+    expected,
   );
   streams.stdin.resume();
   const emit = async (text: string | Buffer) => {
@@ -188,4 +190,20 @@ t.test("fuzz: 100,000 hostile lines are rejected or are messages, and none is sl
     { numRuns: 100_000 },
   );
   t.ok(slowestMs < 1000, `the slowest took ${slowestMs.toFixed(1)} ms`);
+});
+
+t.test("results that an earlier coordinator started may be as long as what the job declares", async (t) => {
+  const file = (n: number) => ({ path: `out/${n}`, size: 1, sha256: "a".repeat(64), data: "x".repeat(16_000) });
+  const done = JSON.stringify({ ev: "done", outputs: Array.from({ length: 15 }, (_, n) => file(n)) });
+  for (const [expected, isAccepted] of [
+    [{ named: 0, found: false, inlineBytes: 0 }, false],
+    [{ named: 20, found: false, inlineBytes: 16 << 10 }, true],
+    [{ named: 0, found: true, inlineBytes: 0 }, true],
+    [ANY_OUTPUTS, true],
+  ] as const) {
+    const { ends, emit } = channel(expected);
+    await emit(HELLO);
+    await emit(done);
+    t.equal(ends.length === 0, isAccepted, JSON.stringify(expected));
+  }
 });

@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import type { Job, StagedFile } from "../../../../executor/job/job.js";
 import type { AgentCommand } from "../../../../executor/run/agent/protocol.js";
+import type { ContentCheck } from "../../../../executor/run/node/contentcheck.js";
 import { FileStager } from "../../../../executor/run/node/staging.js";
 import { hashInputs, hashStagedFiles } from "../../../../executor/run/record/filehashes.js";
-import type { FileStat, Files } from "../../../../fleet/connection.js";
+import type { Files } from "../../../../fleet/connection.js";
 
 const folder = mkdtempSync(join(tmpdir(), "muster-stage-"));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -25,18 +26,16 @@ const long = (text: string) => text.padEnd(20_000, ".");
 const hash = (content: string | Buffer) => createHash("sha256").update(content).digest("hex");
 const jobOf = (files: StagedFile[]) => ({ stagedFiles: () => files }) as unknown as Job;
 
-/** The files of a node that holds what was put there, and remembers what was asked. */
-class FakeFiles {
-  readonly there = new Map<string, FileStat>();
+/** A node that keeps what is uploaded, and checks it as an agent does. `damaged`: how many uploads arrive with other bytes. */
+class FakeNode {
+  /** SHA-256 of what is stored, and of what has arrived, by path. */
+  readonly there = new Map<string, string>();
   readonly uploads: { local: string; remote: string; mode: number }[] = [];
   space: number | undefined = 1 << 30;
   failure: Error | undefined;
+  damaged = 0;
   atOnce = 0;
   most = 0;
-
-  async stat(path: string): Promise<FileStat | undefined> {
-    return this.there.get(path);
-  }
 
   async free(): Promise<number | undefined> {
     return this.space;
@@ -48,16 +47,29 @@ class FakeFiles {
     await new Promise((resolve) => setImmediate(resolve));
     this.atOnce--;
     if (this.failure !== undefined) throw this.failure;
-    this.there.set(remote, { kind: "file", size: 0, mode });
+    this.there.set(remote, this.damaged-- > 0 ? "other" : hash(readFileSync(local)));
+  }
+
+  async isStored({ sha256 }: { sha256: string }): Promise<boolean> {
+    const [sent, stored] = [`/run/store/${sha256}.sent`, `/run/store/${sha256}`];
+    if (this.there.get(sent) === sha256) this.there.set(stored, sha256);
+    this.there.delete(sent);
+    return this.there.get(stored) === sha256;
   }
 }
 
 async function stage(files: StagedFile[]) {
-  const node = new FakeFiles();
+  const node = new FakeNode();
   const contents = await hashStagedFiles(jobOf(files));
   const sent: AgentCommand[] = [];
   const send = (message: AgentCommand) => void sent.push(message);
-  return { node, contents, sent, stage: new FileStager(async () => node as unknown as Files, "/run", contents, send) };
+  const check = node as unknown as ContentCheck;
+  return {
+    node,
+    contents,
+    sent,
+    stage: new FileStager(async () => node as unknown as Files, "/run", contents, send, check),
+  };
 }
 
 t.test("hashes: content, size and mode of each source file, read once", async (t) => {
@@ -92,23 +104,40 @@ t.test("each content is uploaded once, however many chunks and paths need it", a
   await one.stage(works[0]!);
   t.same(
     node.uploads.map(({ remote }) => remote).sort(),
-    [hash(long("different")), hash(long("same"))].map((sha) => `/run/store/${sha}`).sort(),
+    [hash(long("different")), hash(long("same"))].map((sha) => `/run/store/${sha}.sent`).sort(),
   );
 });
 
-t.test("a file that is already on the node is not sent again, unless its size is wrong or it is no file", async (t) => {
-  const good = file("good", long("content"));
-  const torn = file("torn", long("contents"));
-  const link = file("link", long("link"));
-  const { node, stage: one } = await stage([good, torn, link]);
-  node.there.set(`/run/store/${hash(long("content"))}`, { kind: "file", size: 20_000, mode: 0o444 });
-  node.there.set(`/run/store/${hash(long("contents"))}`, { kind: "file", size: 3, mode: 0o444 });
-  node.there.set(`/run/store/${hash(long("link"))}`, { kind: "link", size: 20_000, mode: 0o777 });
-  await one.stage([good, torn, link]);
+t.test("a file that is stored on the node is not sent again", async (t) => {
+  const [good, lost] = [file("good", long("content")), file("lost", long("contents"))];
+  const { node, stage: one } = await stage([good, lost]);
+  node.there.set(`/run/store/${hash(long("content"))}`, hash(long("content")));
+  await one.stage([good, lost]);
   t.same(
     node.uploads.map(({ local }) => local),
-    [torn.source, link.source],
+    [lost.source],
   );
+});
+
+t.test("a file that arrives with other bytes is sent again, three times at most", async (t) => {
+  const [once, ever] = [file("once", long("once")), file("ever", long("ever"))];
+  const { node, stage: one } = await stage([once, ever]);
+  node.damaged = 1;
+  await one.stage([once]);
+  t.equal(node.uploads.length, 2);
+  node.damaged = 100;
+  await t.rejects(one.stage([ever]), { code: "CORRUPT", message: /was sent 3 times, and other bytes arrived/ });
+  t.equal(node.uploads.length, 5);
+  t.notOk(one.isStaged([ever]));
+});
+
+t.test("a large file that changed since it was hashed is refused, and never taken for what it was", async (t) => {
+  const one = file("changing", long("before"));
+  const { node, stage: it } = await stage([one]);
+  file("changing", long("after"));
+  await t.rejects(it.stage([one]), { code: "CHANGED", message: /changing has changed since the run began/ });
+  t.notOk(it.isStaged([one]));
+  t.same([...node.there], []);
 });
 
 t.test("a failed upload is repeated on the next request; concurrent requests share its result", async (t) => {

@@ -83,7 +83,7 @@ t.test("array: elements of arrays, other values whole; integers of any size stay
 
 t.test("array: output that is not JSON becomes a string, so the array stays valid JSON", async (t) => {
   const text = await ofFiles(t, "array", ["plain\n", "[1, 2", "", '{"a": "\u2028"}', "\u00e9\u6f22"]);
-  t.same(JSON.parse(text), ["plain\n", "[1, 2", "", { a: "\u2028" }, "\u00e9\u6f22"]);
+  t.same(JSON.parse(text), ["plain\n", "[1, 2", { a: "\u2028" }, "\u00e9\u6f22"]);
 });
 
 t.test("lines: each value is one line, and other text is unchanged", async (t) => {
@@ -136,5 +136,14 @@ t.test("an existing aggregate is replaced only by a complete one; a missing outp
   writeFileSync(join(path, "results.ndjson"), "");
   await t.rejects(aggregate(runAt(path, "range"), job, { from: "r", as: "array", to: "no/such/folder" }), {
     code: "ENOENT",
+  });
+});
+
+t.test("array: empty outputs give nothing, and NaN is refused with its place, or read as null", async (t) => {
+  t.equal(await ofFiles(t, "array", ["", "1", " \n", "[2]"]), "[\n1,\n2\n]\n");
+  await t.rejects(ofFiles(t, "array", ["1", '{"a": "NaN",\n "b": [1, NaN]}']), {
+    code: "NOT_JSON",
+    message: /1-2\/out\/r\.json:2:11: NaN is not JSON$/,
+    next: /nan_as_null: true/,
   });
 });

@@ -93,7 +93,21 @@ t.test("what a node must not report is refused", async (t) => {
       ],
       /^output \*: it has 120 bytes/,
     ],
-    ["no file at all", { found: found("*") }, [], /the node reports no file of it/],
+    ["no file at all", { found: found("*") }, [], /the node reports 0 files of it, fewer than 1/],
+    ["a hook of git", { found: found("a/") }, [["a/.git/hooks/pre-commit"]], /no result may lie in \.git/],
+    [
+      "git's own, in capitals",
+      { found: [{ written: "./", base: ".", atLeast: 1 }] },
+      [[".GIT/config"]],
+      /no result may lie/,
+    ],
+    [
+      "a file of muster's",
+      { found: [{ written: "./", base: ".", atLeast: 1 }] },
+      [[".muster-x.partial/0"]],
+      /no result may/,
+    ],
+    ["the name of stdout", { takesStdout: true, found: found("*") }, [["stdout"]], /has the name of what is printed/],
   ];
   for (const [what, spec, outputs, message, stdout] of table)
     t.throws(() => match(spec, outputs, stdout), { code: "CORRUPT", message }, what);
@@ -101,4 +115,17 @@ t.test("what a node must not report is refused", async (t) => {
 
 t.test("names that a node invents are ignored where nothing has to be found", async (t) => {
   t.equal(match({ outputs: ["r"] }, [["r"], ["/etc/passwd"]]).length, 1);
+});
+
+t.test("a named file counts for the folder or glob that it belongs to", async (t) => {
+  t.equal(match({ outputs: ["out/x"], found: found("out/") }, [["out/x"]]).length, 1);
+});
+
+t.test("what belongs to a glob does not depend on where muster runs", async (t) => {
+  const before = process.cwd();
+  t.teardown(() => process.chdir(before));
+  process.chdir("/");
+  t.throws(() => match({ found: found("**") }, [["lib/secret.py"]], undefined, "jobs"), {
+    message: /the job does not declare it/,
+  });
 });

@@ -2,7 +2,12 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { publishShared } from "../../../../executor/run/results/publishshared.js";
+import { writePartials } from "../../../../executor/run/results/publish.js";
+import {
+  type ChunkPublications,
+  publishShared,
+  type SharedFolder,
+} from "../../../../executor/run/results/publishshared.js";
 import { listFiles } from "../../../faults/checks.js";
 
 function folders(test: Test) {
@@ -22,12 +27,20 @@ const chunk = (name: string, ...targets: string[]) => ({
   })),
 });
 
+async function publish(folder: SharedFolder, partial: string, batch: ChunkPublications[]) {
+  const written = await writePartials(
+    batch.flatMap(({ publications }) => publications),
+    partial,
+  );
+  return publishShared(folder, written, batch);
+}
+
 t.test("a chunk gets all of its names or none, and no file is replaced", async (t) => {
   const { path, partial } = folders(t);
   mkdirSync(join(path, "folder/inner"), { recursive: true });
   writeFileSync(join(path, "mine"), "mine");
   symlinkSync("/nowhere", join(path, "dangling"));
-  const refused = await publishShared({ path, mayReplace: false }, partial, [
+  const refused = await publish({ path, mayReplace: false }, partial, [
     chunk("a", "new/x", "y"),
     chunk("b", "z", "mine"),
     chunk("c", "folder"),
@@ -38,11 +51,11 @@ t.test("a chunk gets all of its names or none, and no file is replaced", async (
   ]);
   const reasons = Object.fromEntries([...refused].map(([name, reason]) => [name, reason.replaceAll(path, "R")]));
   t.same(reasons, {
-    b: "R/mine exists, and this run did not publish it",
+    b: "R/mine exists already: move it away, or use --overwrite",
     c: "R/folder cannot be written: it is a folder",
     d: "R/mine/below cannot be written: a part of its path is a file",
-    e: "R/dangling exists, and this run did not publish it",
-    f: "R/y exists, and this run did not publish it",
+    e: "R/dangling exists already: move it away, or use --overwrite",
+    f: "R/y exists already: move it away, or use --overwrite",
   });
   t.same(
     listFiles(path).filter((name) => name !== "dangling"),
@@ -57,7 +70,7 @@ t.test("where files may be replaced, they are, but folders are not", async (t) =
   const { path, partial } = folders(t);
   writeFileSync(join(path, "old"), "old");
   mkdirSync(join(path, "folder"));
-  const refused = await publishShared({ path, mayReplace: true }, partial, [chunk("a", "old"), chunk("b", "folder")]);
+  const refused = await publish({ path, mayReplace: true }, partial, [chunk("a", "old"), chunk("b", "folder")]);
   t.same([...refused.keys()], ["b"]);
   t.equal(readFileSync(join(path, "old"), "utf8"), "a");
 });
