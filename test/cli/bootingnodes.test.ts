@@ -5,6 +5,7 @@ import { loadPipeline } from "../../executor/pipeline/loadpipeline.js";
 import { nodeWaitSeconds } from "../../executor/pipeline/nodewait.js";
 import { type Lab, lacking, startLab } from "../lab/lab.js";
 import type { LabNode } from "../lab/labnode.js";
+import { addRefusingNodes } from "../lab/refusingnodes.js";
 import { waitUntil } from "../lab/waituntil.js";
 import { runMuster, startMuster, TestFolder, waitForExit } from "./startmuster.js";
 
@@ -58,25 +59,27 @@ t.test(
       t.notMatch(log("late"), /for node1/);
     });
 
+    // Nothing listens there, so that a dial fails at once.
+    const refusing = addRefusingNodes(inventory, join(shop.folder, "refusing.yaml"), 1);
+
     await t.test("when the time is over, it goes on with those that are there, and says so", async (t) => {
-      await late.powerOff();
-      const failed = await runMuster(["run", "--cron", pipeline("none", { schedule: "0 2 * * *" }), "-i", inventory]);
+      const failed = await runMuster(["run", "--cron", pipeline("none", { schedule: "0 2 * * *" }), "-i", refusing]);
       t.equal(failed.code, 3, "without waiting, the step fails and what needs it is blocked");
       const file = pipeline("gone", { wait_for_nodes: "1s" });
-      const ran = await runMuster(["run", "--cron", file, "-i", inventory]);
+      const ran = await runMuster(["run", "--cron", file, "-i", refusing]);
       t.match(ran, {
         code: 0,
         out: "",
-        err: /^muster: going on without node2, which did not answer in time: [^\n]+\n$/,
+        err: /^muster: going on without off1, which did not answer in time: [^\n]+\n$/,
       });
-      t.match(log("gone"), /waited \d+ s for nodes, 1 are missing\n.*going on without node2/s);
+      t.match(log("gone"), /waited \d+ s for nodes, 1 are missing\n.*going on without off1/s);
       t.equal(readdirSync(join(shop.folder, "gone/runs")).filter((name) => /^p-\d/.test(name)).length, 1);
-      const alone = await runMuster(["run", "--cron", file, "-i", inventory, "--limit", "node2"]);
+      const alone = await runMuster(["run", "--cron", file, "-i", refusing, "--limit", "off1"]);
       t.equal(alone.code, 69, "where no node is there, the step fails as before");
     });
 
     await t.test("a signal ends the wait", async (t) => {
-      const run = startMuster(["run", "--cron", pipeline("stopped", {}), "-i", inventory]);
+      const run = startMuster(["run", "--cron", pipeline("stopped", {}), "-i", refusing]);
       const ended = waitForExit(run);
       await waitUntil("the log says that it waits", () => /waiting up to/.test(log("stopped")), 60);
       run.kill("SIGTERM");
