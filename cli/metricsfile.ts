@@ -1,8 +1,11 @@
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { formatMetrics, type MetricFamily } from "../report/prometheus.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
+
+/** Readable by all users. */
+const METRICS_MODE = 0o644;
 
 /** Replaces `file` atomically, readable by all users. Throws UsageError where it cannot be written. */
 export function writeMetrics(file: string, families: MetricFamily[]): void {
@@ -10,14 +13,24 @@ export function writeMetrics(file: string, families: MetricFamily[]): void {
   // The collector reads only files that end in .prom.
   const partial = join(dirname(path), `.${basename(path)}.${process.pid}.partial`);
   try {
-    writeFileSync(partial, formatMetrics(families), { mode: 0o644 });
+    writeFileSync(partial, formatMetrics(families));
+    // The mode of a new file depends on the umask, which is often 077 for root; the collector runs as a user of its own.
+    chmodSync(partial, METRICS_MODE);
     renameSync(partial, path);
   } catch (error) {
-    rmSync(partial, { force: true });
+    removeIfThere(partial);
     throw new UsageError(
       `--metrics ${file}: cannot write the file (${(error as NodeJS.ErrnoException).code})`,
       "Name a file in a folder that you can write to.",
     );
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // The folder is missing or cannot be changed, so nothing was written either.
   }
 }
 

@@ -1,8 +1,12 @@
 import { join } from "node:path";
 import { acquireCronLock, scheduledRunsFolder } from "../executor/pipeline/cronlock.js";
+import { nodeWaitSeconds } from "../executor/pipeline/nodewait.js";
 import type { OverlapPolicy, Pipeline } from "../executor/pipeline/pipeline.js";
 import { runPipeline } from "../executor/pipeline/pipelinerun.js";
 import { pruneRuns } from "../executor/pipeline/pruneruns.js";
+import type { PlaybookRunner } from "../executor/pipeline/stepcontext.js";
+import { type SilentNode, waitForNodes } from "../fleet/waitfornodes.js";
+import { toPrintableText } from "../report/format.js";
 import { formatPipelineFailure } from "../report/pipelinetext.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
@@ -36,8 +40,13 @@ export async function runFromCron(
   if (lock === undefined) return 0;
   try {
     lock.log(`began: ${lock.path}`);
+    const missing = await awaitNodes(loaded, lock.log, stop.signal);
+    for (const line of missing.map(formatMissingNode)) writers.err(line);
     const context = createPipelineContext(loaded, lock.path, options, stop.signal);
-    const playbooks = createPlaybookRunner(loaded, options, () => {});
+    const playbooks = leaveOut(
+      missing,
+      createPlaybookRunner(loaded, options, () => {}),
+    );
     const { summary } = await runPipeline(context, selection, playbooks, silentPipelineObserver);
     const exit = exitStatusOfPipeline(summary, stop.code());
     lock.log(`${summary.state} after ${summary.seconds} s, exit ${exit}: ${lock.path}`);
@@ -53,6 +62,43 @@ export async function runFromCron(
     lock.release();
     stop.release();
   }
+}
+
+/** Waits for nodes that are still booting, if the pipeline waits. Returns those that do not answer in time; the log says so. */
+async function awaitNodes(
+  { pipeline, selection, nodes }: LoadedPipeline,
+  log: (line: string) => void,
+  stop: AbortSignal,
+): Promise<SilentNode[]> {
+  const waitSeconds = nodeWaitSeconds(pipeline, selection);
+  if (waitSeconds === 0) return [];
+  const onWait = (silent: SilentNode[]) => {
+    for (const { node, reason } of silent) log(`waiting up to ${waitSeconds} s for ${node.name}: ${reason}`);
+  };
+  const startedAt = performance.now();
+  const missing = await waitForNodes(nodes, { waitSeconds, stop, onWait });
+  log(`waited ${Math.round((performance.now() - startedAt) / 1000)} s for nodes, ${missing.length} are missing`);
+  for (const one of missing) log(formatMissingNode(one));
+  return missing;
+}
+
+function formatMissingNode({ node, reason }: SilentNode): string {
+  return toPrintableText([`muster: going on without ${node.name}, which did not answer in time: ${reason}`]);
+}
+
+/**
+ * Keeps playbook steps from failing because of nodes that are known to be missing, unless all are. A job needs no such help: it begins with
+ * the nodes that are there, and takes in others when they answer.
+ */
+function leaveOut(missing: SilentNode[], playbooks: PlaybookRunner): PlaybookRunner {
+  const names = new Set(missing.map(({ node }) => node.name));
+  return {
+    ...playbooks,
+    run: (kind, playbookNames, nodes, step) => {
+      const there = nodes.filter(({ name }) => !names.has(name));
+      return playbooks.run(kind, playbookNames, there.length > 0 ? there : nodes, step);
+    },
+  };
 }
 
 function parseOverlapOptions(

@@ -1,6 +1,5 @@
-import { MusterError } from "../schemas/errors.js";
-import type { ChangeContext, Difference, FileState, Playbook, Probe, Resource } from "./engine/resource.js";
-import { runAsRoot } from "./engine/sudo.js";
+import { decodeBytes, encodeBytes } from "../schemas/bytetext.js";
+import type { CommandState, Difference, FileState, Playbook, Probe, Resource } from "./engine/resource.js";
 import { unifiedDiff } from "./engine/unifieddiff.js";
 import {
   type BootFiles,
@@ -9,16 +8,19 @@ import {
   GRUB,
   GRUB_FOLDER,
   KERNELSTUB,
+  OLD_DROP_IN,
   planStaging,
   type StagingStep,
 } from "./kernel/bootloaders.js";
-import { isPlainOption } from "./kernel/kernelcmdline.js";
+import { BOOT_SCRIPT, parseBootEntries } from "./kernel/bootprobe.js";
 import { isSameParameterValue } from "./kernel/parametervalue.js";
+import { stageParameters } from "./kernel/stageparameters.js";
 
 const STAGED_RESOURCE = "boot parameters";
 const MAX_CONFIG_BYTES = 1024 * 1024;
 const GRUB_CONFIGS = ["/boot/grub/grub.cfg", "/boot/grub2/grub.cfg"];
-const LOADER_FILES = [GRUB, GRUB_FOLDER, DROP_IN, CMDLINE, KERNELSTUB, ...GRUB_CONFIGS];
+const BOOT_PROBE_TIMEOUT_SECONDS = 30;
+const LOADER_FILES = [GRUB, GRUB_FOLDER, DROP_IN, OLD_DROP_IN, CMDLINE, KERNELSTUB, ...GRUB_CONFIGS];
 
 /** Kernel module parameters: the running values and, if these differ, the values staged for the next boot. */
 const kernelParams: Playbook = ({ node }) => {
@@ -41,13 +43,17 @@ function runningResource(want: Options): Resource<FileState[]> {
 }
 
 /** The values for the next boot; in sync if the running kernel has the wanted values. */
-function stagedResource(want: Options): Resource<FileState[]> {
+function stagedResource(want: Options): Resource<[...FileState[], CommandState]> {
   const parameters = parameterProbes(want);
-  const steps = (states: FileState[]) =>
-    diffParameters(want, states).length === 0 ? [] : planStaging(readBootFiles(states.slice(parameters.length)), want);
+  const boot: Probe = { ask: "command", argv: ["/bin/sh", "-c", BOOT_SCRIPT], timeout: BOOT_PROBE_TIMEOUT_SECONDS };
+  const steps = (answers: [...FileState[], CommandState]) => {
+    const states = answers.slice(0, -1) as FileState[];
+    if (diffParameters(want, states).length === 0) return [];
+    return planStaging(readBootFiles(states.slice(parameters.length), answers.at(-1) as CommandState), want);
+  };
   return {
     name: STAGED_RESOURCE,
-    probe: { ask: "all", of: [...parameters, ...LOADER_FILES.map((path) => fileProbe(path))] },
+    probe: { ask: "all", of: [...parameters, ...LOADER_FILES.map((path) => fileProbe(path)), boot] },
     diff: (states) => diffStaging(steps(states), want),
     change: (states, context) => stageParameters(steps(states), want, context),
   };
@@ -85,18 +91,20 @@ function explainUnknown(name: string, file: FileState | undefined, module: FileS
 
 function readContent(state: FileState | undefined): string | undefined {
   if (state?.kind !== "file" || state.content === undefined) return undefined;
-  return Buffer.from(state.content, "base64").toString("utf8");
+  return decodeBytes(Buffer.from(state.content, "base64"));
 }
 
-function readBootFiles(states: FileState[]): BootFiles {
-  const [grub, folder, dropIn, cmdline, kernelstub, ...configs] = states;
+function readBootFiles(states: FileState[], boot: CommandState): BootFiles {
+  const [grub, folder, dropIn, oldDropIn, cmdline, kernelstub, ...configs] = states;
   return {
     grub: readContent(grub),
     hasGrubFolder: folder?.kind === "folder",
     dropIn: readContent(dropIn),
+    oldDropIn: readContent(oldDropIn),
     grubConfig: configs.map(readContent).find((text) => text !== undefined),
     cmdline: readContent(cmdline),
     kernelstub: readContent(kernelstub),
+    boot: parseBootEntries(boot.stdout),
   };
 }
 
@@ -106,42 +114,9 @@ function diffStaging(steps: StagingStep[] | undefined, want: Options): Differenc
   return steps.map((step) => {
     if (step.loader === "kernelstub")
       return { what: "kernelstub", have: step.remove.join(" ") || "not set", want: wanted };
-    if (!("write" in step)) return { what: step.file, have: step.have, want: wanted };
-    const diff = unifiedDiff(step.file, Buffer.from(step.have), Buffer.from(step.write));
+    if ("problem" in step) return { what: step.file, have: step.problem, want: wanted };
+    if (!("write" in step)) return { what: step.file, have: step.have, want: "remove" in step ? "no file" : wanted };
+    const diff = unifiedDiff(step.file, encodeBytes(step.before ?? ""), encodeBytes(step.write));
     return { what: step.file, have: "a different value, or none, for the next boot", want: wanted, diff };
   });
 }
-
-async function stageParameters(steps: StagingStep[] | undefined, want: Options, context: ChangeContext): Promise<void> {
-  const wanted = want.map(([name, value]) => `${name}=${value}`).join(" ");
-  const byHand = { next: `Add ${wanted} to the kernel command line of its boot loader by hand, then reboot it.` };
-  if (steps === undefined)
-    throw new MusterError("BOOT_LOADER", "found neither GRUB nor /etc/kernel/cmdline nor kernelstub", byHand);
-  if (!want.every(([, value]) => isPlainOption(value)))
-    throw new MusterError("BOOT_LOADER", `${wanted} cannot be written without quotes`, byHand);
-  for (const step of steps) {
-    if (step.loader === "kernelstub") await runKernelstub(step.remove, step.add, context);
-    else if ("write" in step) await context.place({ path: step.file, content: Buffer.from(step.write), become: true });
-  }
-  const loaders = new Set(steps.map(({ loader }) => loader));
-  if (loaders.has("GRUB")) await context.$`${runAsRoot(["/bin/sh", "-c", MAKE_GRUB_CONFIG])}`;
-  if (loaders.has("systemd-boot")) await context.$`${runAsRoot(["/bin/sh", "-c", MAKE_BOOT_ENTRY])}`;
-}
-
-async function runKernelstub(remove: string[], add: string[], { $ }: ChangeContext): Promise<void> {
-  if (remove.length > 0) await $`${runAsRoot(["kernelstub", "--delete-options", remove.join(" ")])}`;
-  await $`${runAsRoot(["kernelstub", "--add-options", add.join(" ")])}`;
-}
-
-const SBIN_PATH = "PATH=$PATH:/usr/sbin:/sbin";
-/** Runs update-grub (Debian, Ubuntu), else the grub-mkconfig that it wraps; does nothing if GRUB is not installed. */
-const MAKE_GRUB_CONFIG = `${SBIN_PATH}
-if command -v update-grub >/dev/null; then exec update-grub; fi
-for name in grub2 grub; do
-  if command -v $name-mkconfig >/dev/null && [ -f /boot/$name/grub.cfg ]; then exec $name-mkconfig -o /boot/$name/grub.cfg; fi
-done`;
-const MAKE_BOOT_ENTRY = `${SBIN_PATH}
-release=$(uname -r)
-if command -v kernel-install >/dev/null && [ -f "/boot/vmlinuz-$release" ]; then
-  exec kernel-install add "$release" "/boot/vmlinuz-$release"
-fi`;

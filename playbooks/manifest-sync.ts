@@ -1,4 +1,5 @@
 import type { Manifest } from "../fleet/inventory.js";
+import { encodeBytes } from "../schemas/bytetext.js";
 import { MusterError } from "../schemas/errors.js";
 import type { ChangeContext, FileState, Playbook, Resource } from "./engine/resource.js";
 import { unifiedDiff } from "./engine/unifieddiff.js";
@@ -28,7 +29,7 @@ function addDiffs(manifest: Manifest, files: FileState[], found: ReturnType<type
     shown.add(file);
     const before = Buffer.from(files[index]!.content ?? "", "base64");
     const { text } = replaceValues(manifest, file, files[index]!);
-    return text === undefined ? difference : { ...difference, diff: unifiedDiff(file, before, Buffer.from(text)) };
+    return text === undefined ? difference : { ...difference, diff: unifiedDiff(file, before, encodeBytes(text)) };
   });
 }
 
@@ -40,7 +41,7 @@ async function writeValues(manifest: Manifest, files: FileState[], context: Chan
     const result = replaceValues(manifest, file, state);
     problems.push(...result.problems);
     if (result.text === undefined) continue;
-    const content = Buffer.from(result.text);
+    const content = encodeBytes(result.text);
     if (content.toString("base64") !== state.content) await context.place({ path: file, content });
   }
   if (problems.length === 0) return;

@@ -936,6 +936,10 @@ export interface PipelineFile {
    */
   overlap?: "skip" | "wait" | "fail";
   /**
+   * How long a scheduled run waits for nodes that do not answer yet, e.g. because they are still booting. They are dialled again until they answer or the time is over; then the run goes on, and its `provision` and `verify` steps leave out the nodes that are missing. Default: `10m` for a run that `@reboot` starts (`1s`: hardly at all), otherwise the run does not wait.
+   */
+  wait_for_nodes?: string | number;
+  /**
    * How many finished scheduled runs to keep, or for how long, e.g. `30d`. Unfinished ones are always kept. Default: all.
    */
   keep?: number | string;

@@ -1,13 +1,21 @@
 import { isAlias, isMap, isScalar, isSeq, type ParsedNode } from "yaml";
 import { compose } from "./yamlpieces.js";
+import { explainYaml11, isTextToAllReaders, quoteYamlText, type YamlKind } from "./yamlversions.js";
 
 /** A scalar of a YAML text, and its offsets including the quotes. */
 export interface YamlScalar {
-  kind: "text" | "integer" | "float" | "boolean" | "null";
+  kind: YamlKind;
   text: string;
   start: number;
   end: number;
+  /** Why other programs read another value ("YAML 1.1 readers take it for a boolean"). */
+  ambiguity?: string;
 }
+
+/** Tags that a found scalar may have: those that do not change what its text means. */
+const KNOWN_TAGS = ["str", "int", "bool", "null"].map((name) => `tag:yaml.org,2002:${name}`);
+/** Problems that make nothing of a file unreadable: tags of other programs, and keys that are lists or mappings. */
+const HARMLESS_PROBLEMS: readonly string[] = ["TAG_RESOLVE_FAILED", "NON_STRING_KEY"];
 
 /** Finds the scalars at `keys` in a YAML text, or returns the problem. `path`: the name of `keys` in messages. */
 export function findYamlScalars(
@@ -38,21 +46,39 @@ function toYamlScalar(
   if (isAlias(node)) return { problem: `has the alias *${node.source} at ${path}; name the place of &${node.source}` };
   if (node !== null && !isScalar(node)) return { problem: `has a list or a mapping at ${path}, not a value` };
   if (node === null || node.range[0] === node.range[1]) return { problem: `has no value at ${path}` };
+  if (node.tag !== undefined && !KNOWN_TAGS.includes(node.tag))
+    return { problem: `has the tag ${node.tag} at ${path}; change its value by hand` };
   const [start, end] = node.range;
-  const place = { text: node.source ?? text.slice(start, end), start, end };
-  if (typeof node.value === "string") return { scalar: { kind: "text", ...place, text: node.value } };
-  if (typeof node.value === "bigint") return { scalar: { kind: "integer", ...place } };
-  if (typeof node.value === "number") return { scalar: { kind: "float", ...place } };
-  return { scalar: { kind: typeof node.value === "boolean" ? "boolean" : "null", ...place } };
+  const source = node.source ?? text.slice(start, end);
+  const kind = kindOf(node.value);
+  const isPlain = node.type === "PLAIN" && node.tag === undefined;
+  const ambiguity = isPlain ? explainYaml11(source, kind) : undefined;
+  return { scalar: { kind, text: kind === "text" ? String(node.value) : source, start, end, ambiguity } };
 }
 
-/** Formats a text in the style of `old`, the scalar as it is written now. A plain scalar gets quotes if it needs them. */
+function kindOf(value: unknown): YamlKind {
+  switch (typeof value) {
+    case "string":
+      return "text";
+    case "bigint":
+      return "integer";
+    case "number":
+      return "float";
+    default:
+      return typeof value === "boolean" ? "boolean" : "null";
+  }
+}
+
+/**
+ * Formats a text in the style of `old`, the scalar as it is written now. A plain scalar gets quotes if it needs them, also for readers of
+ * YAML 1.1 (`on`, `012`, `1:30`).
+ */
 export function formatYamlScalar(text: string, old: string): string {
-  const isPrintable = /^[\x20-\x7e\u00a0-\ud7ff\ue000-\ufffd]*$/.test(text);
+  const isPrintable = /^[\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]*$/.test(text);
   if (old.startsWith("'") && isPrintable) return `'${text.replaceAll("'", "''")}'`;
-  if (/^[|>]/.test(old)) return `${JSON.stringify(text)}\n`;
-  const isPlain = /^[\w./+@%-][\w./+@% -]*$/.test(text) && !text.endsWith(" ") && isText(text);
-  return isPlain && !old.startsWith('"') ? text : JSON.stringify(text);
+  if (/^[|>]/.test(old)) return `${quoteYamlText(text)}\n`;
+  const isPlain = /^[\w./+@% -]*$/.test(text) && !text.endsWith(" ") && isTextToAllReaders(text) && isText(text);
+  return isPlain && !old.startsWith('"') ? text : quoteYamlText(text);
 }
 
 function isText(text: string): boolean {
@@ -63,7 +89,7 @@ function isText(text: string): boolean {
 function parseYamlNode(text: string): { node: ParsedNode | null } | { problem: string } {
   const composed = compose(text);
   if ("tooDeep" in composed) return { problem: "is nested too deeply" };
-  const [problem] = composed.problems;
+  const problem = composed.problems.find(({ code }) => !HARMLESS_PROBLEMS.includes(code));
   if (problem === undefined) return { node: composed.document.contents };
   const line = text.slice(0, problem.pos[0]).split("\n").length;
   return { problem: `cannot be parsed as YAML: ${problem.message.split("\n")[0]} (line ${line})` };

@@ -32,7 +32,8 @@ function locateBlock(crontab: string, key: string): { from: number; to: number }
   let at = 0;
   let from: number | undefined;
   for (const line of crontab.split(/(?<=\n)/)) {
-    const text = line.replace(/\n$/, "");
+    // An editor may have given the whole crontab CRLF line breaks.
+    const text = line.replace(/\r?\n$/, "");
     if (text === beginMarker(key)) from = at;
     at += line.length;
     if (text === endMarker(key) && from !== undefined) return { from, to: at };

@@ -14,6 +14,8 @@ export interface Pipeline {
   steps: PipelineStep[];
   schedule?: CronSchedule;
   overlap: OverlapPolicy;
+  /** How long a scheduled run waits for nodes that do not answer; undefined = as `nodeWaitSeconds` says. */
+  waitForNodesSeconds?: number;
   notifications: Record<NotificationEvent, NotificationTarget[]>;
   retention?: RetentionPolicy;
   /** The absolute path of the metrics file that is written after a run. */

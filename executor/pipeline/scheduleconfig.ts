@@ -1,18 +1,20 @@
 import { resolve } from "node:path";
 import { parseDuration } from "../../schemas/quantity.js";
 import { type CronSchedule, parseSchedule } from "../cron/expression.js";
+import { readSeconds } from "../job/jobsettings.js";
 import type { JobReader, KeyPath } from "../job/reader.js";
 import type { OverlapPolicy, Pipeline, RetentionPolicy } from "./pipeline.js";
 
 /** Reads how scheduled runs of a pipeline are started and retained. Problems are reported to `reader`. */
 export function readScheduleConfig(
   reader: JobReader,
-): Pick<Pipeline, "schedule" | "overlap" | "retention" | "metrics"> {
+): Pick<Pipeline, "schedule" | "overlap" | "waitForNodesSeconds" | "retention" | "metrics"> {
   const metrics = reader.text(["metrics"]);
   return {
     metrics: metrics === undefined ? undefined : resolve(reader.folder, metrics),
     schedule: readSchedule(reader, []),
     overlap: (reader.text(["overlap"]) as OverlapPolicy | undefined) ?? "skip",
+    waitForNodesSeconds: readSeconds(reader, ["wait_for_nodes"]),
     retention: readRetention(reader),
   };
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { decodeBytes } from "../../schemas/bytetext.js";
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import type { Hop } from "./hops.js";
 import {
@@ -12,6 +13,8 @@ import {
   parseKnownHosts,
   readKeyType,
 } from "./knownhosts.js";
+
+const LINE_FEED = 10;
 
 /** Reads the entries of the hop's known_hosts files; a file that cannot be read counts as empty. */
 export function readKnownHosts(hop: Hop): KnownHost[] {
@@ -75,9 +78,8 @@ function recordHostKey(hop: Hop, name: string, key: Buffer, where: NodeStep): Ho
   const line = `${host} ${readKeyType(key)} ${key.toString("base64")}\n`;
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    const text = readIfThere(file);
     // A single append, because other programs may be adding a line at the same time.
-    appendFileSync(file, text === "" || text.endsWith("\n") ? line : `\n${line}`, { mode: 0o600 });
+    appendFileSync(file, endsInLine(file) ? line : `\n${line}`, { mode: 0o600 });
     return { ok: true };
   } catch (cause) {
     const reason = `the new host key could not be recorded in ${file}: ${(cause as Error).message}`;
@@ -85,9 +87,20 @@ function recordHostKey(hop: Hop, name: string, key: Buffer, where: NodeStep): Ho
   }
 }
 
+/** Whether a line can be appended: the file is missing, is empty, or ends with a line break. Throws a system error if it cannot be read. */
+function endsInLine(file: string): boolean {
+  try {
+    const bytes = readFileSync(file);
+    return bytes.length === 0 || bytes.at(-1) === LINE_FEED;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return true;
+    throw error;
+  }
+}
+
 function readIfThere(file: string): string {
   try {
-    return readFileSync(file, "utf8");
+    return decodeBytes(readFileSync(file));
   } catch {
     return "";
   }

@@ -1,11 +1,14 @@
-import { isUtf8 } from "node:buffer";
 import type { Manifest, ValueLocation } from "../../fleet/inventory.js";
+import { decodeBytes } from "../../schemas/bytetext.js";
 import type { Difference, FileState } from "../engine/resource.js";
-import { type FoundValue, isSameScalar, lineNumberAt, toScalarValue } from "./valueeditor.js";
+import { type FoundValue, isSameScalar, isWantedValue, lineNumberAt, toScalarValue } from "./valueeditor.js";
 import { createEditor, formatLocation } from "./valuelocation.js";
 
 /** The largest supported file. */
 export const MAX_MANIFEST_BYTES = 1024 * 1024;
+
+/** The byte order marks of UTF-16, little and big endian. */
+const UTF_16_MARKS = ["fffe", "feff"];
 
 /** The values at one location: every occurrence, in the order of the file. */
 type LocatedValues =
@@ -20,7 +23,7 @@ export function diffManifest(manifest: Manifest, files: FileState[]): Difference
     if ("problem" in one)
       return [{ what: one.location.file, have: one.problem, want: `${formatLocation(one.location)} = ${want.text}` }];
     return one.found
-      .filter((found) => !isSameScalar(want, found))
+      .filter((found) => !isWantedValue(want, found))
       .map((found) => ({ what: formatValueLocation(one, found), have: formatFoundValue(found), want: want.text }));
   });
   return [...diffLocations(manifest, located), ...wrong];
@@ -40,7 +43,10 @@ function diffLocations(manifest: Manifest, located: LocatedValues[]): Difference
   ];
 }
 
-/** Sets the value at all locations in a file. Returns the new text (undefined: the file cannot be read), and the problems. */
+/**
+ * Sets the value at all locations in a file. Returns the new text, for `encodeBytes` (undefined: the file cannot be read), and the
+ * problems.
+ */
 export function replaceValues(
   manifest: Manifest,
   file: string,
@@ -69,7 +75,10 @@ function locateValues(location: ValueLocation, state: FileState | undefined): Lo
     : { location, text: content.text, found: reading.found };
 }
 
-/** Returns a file's text including a byte order mark, or the problem that keeps it from being read. */
+/**
+ * Returns a file's text as `decodeBytes` does, including a byte order mark, or the problem that keeps it from being read. Text in another
+ * encoding beside the value is kept byte for byte.
+ */
 function readManifestText(state: FileState | undefined): { text: string } | { problem: string } {
   if (state === undefined || state.error !== undefined) return { problem: `cannot be read: ${state?.error ?? "?"}` };
   if (state.kind === "missing") return { problem: "is missing" };
@@ -77,7 +86,8 @@ function readManifestText(state: FileState | undefined): { text: string } | { pr
   if (state.kind !== "file") return { problem: `is a ${state.kind === "folder" ? "folder" : "device"}, not a file` };
   if (state.content === undefined) return { problem: `is larger than ${MAX_MANIFEST_BYTES} bytes` };
   const bytes = Buffer.from(state.content, "base64");
-  return isUtf8(bytes) ? { text: bytes.toString("utf8") } : { problem: "is not UTF-8 text" };
+  if (UTF_16_MARKS.includes(bytes.toString("hex", 0, 2))) return { problem: "is UTF-16 text; save it as UTF-8" };
+  return { text: decodeBytes(bytes) };
 }
 
 function formatValueLocation(one: { location: ValueLocation; text: string }, found: FoundValue): string {
@@ -87,5 +97,6 @@ function formatValueLocation(one: { location: ValueLocation; text: string }, fou
 /** Formats a value for a message, cut at 80 characters. */
 function formatFoundValue(found: FoundValue): string {
   const text = found.kind === "text" ? JSON.stringify(found.text) : found.text;
-  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+  const shown = text.length > 80 ? `${text.slice(0, 80)}...` : text;
+  return found.ambiguity === undefined ? shown : `${shown} (${found.ambiguity})`;
 }

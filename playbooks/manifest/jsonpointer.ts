@@ -28,7 +28,7 @@ export function parseJsonPointer(pointer: string): string[] {
 function findJsonValues(text: string, keys: string[], pointer: string): FindResult {
   const errors: ParseError[] = [];
   // A byte order mark is not valid JSON; a space in its place keeps the offsets.
-  const plain = text.replace(/^\uFEFF/, " ");
+  const plain = replaceConstants(text.replace(/^\uFEFF/, " "));
   if (isDeep(plain)) return { problem: "is nested too deeply" };
   const tree = parseTree(plain, errors, { allowTrailingComma: true });
   const [error] = errors;
@@ -41,6 +41,24 @@ function findJsonValues(text: string, keys: string[], pointer: string): FindResu
   const found = nodes.map((node) => toFoundValue(node, text));
   if (found.includes(undefined)) return { problem: `has a list or an object at ${pointer}, not a value` };
   return { found: found as FoundValue[] };
+}
+
+/** The numbers that Python and others write although JSON has none of them, and numbers of the same length. */
+const CONSTANTS: Readonly<Record<string, string>> = { NaN: "0.0", Infinity: "0.000000" };
+
+/** Replaces NaN, Infinity and -Infinity outside texts and comments by numbers of the same length, so that the offsets stay. */
+function replaceConstants(text: string): string {
+  const scanner = createScanner(text, true);
+  const parts: string[] = [];
+  let end = 0;
+  for (scanner.scan(); scanner.getTokenLength() > 0; scanner.scan()) {
+    const [at, length] = [scanner.getTokenOffset(), scanner.getTokenLength()];
+    const word = text.slice(at, at + length);
+    if (!Object.hasOwn(CONSTANTS, word)) continue;
+    parts.push(text.slice(end, at), CONSTANTS[word]!);
+    end = at + length;
+  }
+  return parts.length === 0 ? text : parts.join("") + text.slice(end);
 }
 
 /** Whether the nesting is too deep. The parser recurses, so untrusted text is checked first, without recursion. */

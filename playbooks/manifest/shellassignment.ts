@@ -51,7 +51,7 @@ function parseLiteral(word: string, start: number): FoundValue[] {
 function unquote(piece: string): string | undefined {
   if (piece.startsWith("'")) return piece.length > 1 && piece.endsWith("'") ? piece.slice(1, -1) : undefined;
   if (piece.startsWith("\\")) return piece === "\\\n" ? "" : piece.slice(1);
-  if (!piece.startsWith('"')) return /[$`~*?[]/.test(piece) ? undefined : piece;
+  if (!piece.startsWith('"')) return /[$`~]/.test(piece) ? undefined : piece;
   if (piece.length < 2 || !piece.endsWith('"')) return undefined;
   const inside = piece.slice(1, -1);
   if (/(^|[^\\])(\\\\)*[$`]/.test(inside)) return undefined;

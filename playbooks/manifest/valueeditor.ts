@@ -1,3 +1,5 @@
+import { isWellFormed } from "../../schemas/bytetext.js";
+
 /** `untyped`: the file has text only (a shell script, a regular expression). */
 export type ScalarKind = "text" | "integer" | "float" | "boolean" | "null" | "untyped";
 
@@ -11,6 +13,8 @@ export interface ScalarValue {
 export interface FoundValue extends ScalarValue {
   start: number;
   end: number;
+  /** Why some programs read another value there; such a value is never the wanted one. */
+  ambiguity?: string;
 }
 
 export type FindResult = { found: FoundValue[] } | { problem: string };
@@ -35,9 +39,10 @@ export function createValueEditor(
   const write = (text: string, value: ScalarValue): ReplaceResult => {
     const before = read(text);
     if ("problem" in before) return before;
+    if (!isWellFormed(value.text)) return { problem: formatCannotWrite(value) };
     let changed = text;
     for (const place of [...before.found].sort((a, b) => b.start - a.start)) {
-      if (isSameScalar(value, place)) continue;
+      if (isWantedValue(value, place)) continue;
       const spelled = spell(value, place, text);
       if (spelled === undefined) return { problem: formatCannotWrite(value) };
       changed = changed.slice(0, place.start) + spelled + changed.slice(place.end);
@@ -46,7 +51,7 @@ export function createValueEditor(
     const right =
       "found" in after &&
       after.found.length === before.found.length &&
-      after.found.every((place) => isSameScalar(value, place));
+      after.found.every((place) => isWantedValue(value, place));
     return right ? { text: changed } : { problem: formatCannotWrite(value) };
   };
   return { find: read, replace: write };
@@ -54,6 +59,11 @@ export function createValueEditor(
 
 function formatCannotWrite(value: ScalarValue): string {
   return `${JSON.stringify(value.text)} cannot be written there; change it by hand`;
+}
+
+/** Whether a place has the wanted value for every program that reads it. */
+export function isWantedValue(want: ScalarValue, have: FoundValue): boolean {
+  return have.ambiguity === undefined && isSameScalar(want, have);
 }
 
 /** Whether two scalars are equal: integers by value (0x3e8 = 1000, exact at any size), other kinds as they are written. */

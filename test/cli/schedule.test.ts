@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { waitUntil } from "../lab/waituntil.js";
@@ -61,6 +61,25 @@ t.test("show, install, install again, remove", async (t) => {
   t.match((await schedule("remove", file)).out, /removed/);
   t.equal(shop.read("bin/table"), `${mine}\n`);
   t.match((await schedule("remove", file)).out, /was not installed/);
+});
+
+t.test("lines of the user that are not UTF-8 are kept byte for byte", async (t) => {
+  const file = shop.write("bytes/p.yaml", { schedule: "0 2 * * *", steps: { one: { command: ["true"] } } });
+  const mine = Buffer.concat([
+    Buffer.from("# Täglich um f\r\n"),
+    Buffer.from(
+      "# fr\xfcher: \xa4 \xc0\x80 \xed\xa0\x80\n5 5 * * * echo '\xe4' > /srv/\xfc\n\xff\xfe# \0 x\n",
+      "latin1",
+    ),
+    Buffer.from("6 6 * * * no newline"),
+  ]);
+  writeFileSync(join(shop.folder, "bin/table"), mine);
+  t.match(await schedule("install", file, "-i", "local"), { code: 0 });
+  const table = readFileSync(join(shop.folder, "bin/table"));
+  t.ok(table.subarray(0, mine.length).equals(mine));
+  t.equal(table.subarray(mine.length, mine.length + 8).toString(), "\n# BEGIN");
+  t.match(await schedule("remove", file), { code: 0 });
+  t.ok(readFileSync(join(shop.folder, "bin/table")).equals(Buffer.concat([mine, Buffer.from("\n")])));
 });
 
 t.test(

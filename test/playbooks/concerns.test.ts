@@ -84,7 +84,7 @@ t.test("the shell assignment works on a real node", { skip }, async (t) => {
   });
 
   await t.test("kernel parameters are staged, and take effect after a reboot", async (t) => {
-    const update = "#!/bin/sh\nmkdir -p /boot/grub\n. /etc/default/grub.d/99-muster.cfg\n";
+    const update = "#!/bin/sh\nmkdir -p /boot/grub\n. /etc/default/grub.d/zzz-muster.cfg\n";
     put(
       "usr/sbin/update-grub",
       `${update}echo " linux /vmlinuz $GRUB_CMDLINE_LINUX_DEFAULT" >/boot/grub/grub.cfg\n`,

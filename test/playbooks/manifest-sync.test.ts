@@ -79,7 +79,11 @@ t.test("want + have -> differences", async (t) => {
       ["~/run.sh: cannot be read: Permission denied -> CHUNK_SIZE = 1000"],
     ],
     [{ kind: "file", size: 2 ** 30 }, json("1000"), ["~/run.sh: is larger than 1048576 bytes -> CHUNK_SIZE = 1000"]],
-    [file(Buffer.from([0xff, 0xfe])), json("1000"), ["~/run.sh: is not UTF-8 text -> CHUNK_SIZE = 1000"]],
+    [
+      file(Buffer.from([0xff, 0xfe])),
+      json("1000"),
+      ["~/run.sh: is UTF-16 text; save it as UTF-8 -> CHUNK_SIZE = 1000"],
+    ],
     [
       script("1000"),
       file("{"),
@@ -108,7 +112,7 @@ t.test("only values that differ are written, and comments are kept", async (t) =
 
 t.test("a file that cannot be written is reported, and the others are still changed", async (t) => {
   for (const broken of [
-    file(Buffer.from([0xff])),
+    file(Buffer.from([0xfe, 0xff])),
     { kind: "missing" } as const,
     { kind: "file", size: 2 ** 30 } as const,
   ]) {

@@ -155,7 +155,7 @@ t.test("YAML paths", async (t) => {
     refused("[".repeat(100_000), "is nested too deeply"),
   ]);
   t.match(createYamlEditor("/a").find("a: [\n"), { problem: /^cannot be parsed as YAML: .* \(line \d\)$/ });
-  t.match(createYamlEditor("/a").find("a: !x 1\n"), { problem: /^cannot be parsed as YAML/ });
+  t.match(createYamlEditor("/a").find("a: !x 1\n"), { problem: /^has the tag !x at \/a/ });
   t.match(createYamlEditor("/a").find("a: 1\n---\na: 2\n"), { problem: /^cannot be parsed as YAML/ });
 });
 

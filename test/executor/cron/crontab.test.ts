@@ -90,6 +90,8 @@ t.test("other lines of a crontab are kept byte for byte, and a second install ch
   const two = putBlock(putBlock("# mine\n", block), { key: "/q.yaml", lines: ["x"] });
   t.equal(putBlock(two, { ...block, lines: ["1 2 * * * run"] }), two.replace("# p\n0 2", "1 2"), "in its place");
   t.equal(removeBlock(two, block.key), "# mine\n# BEGIN muster /q.yaml\nx\n# END muster /q.yaml\n");
+  const crlf = `a\r\n${putBlock("", block).replaceAll("\n", "\r\n")}b\r\n`;
+  t.equal(putBlock(crlf, block), `a\r\n${putBlock("", block)}b\r\n`, "an editor has saved it with CRLF");
 });
 
 /** Applies cron's own parsing of a command: an escaped % is a %, an unescaped one ends the command. */
