@@ -64,10 +64,10 @@ function translateGlob(parts: string[]): string {
 }
 
 function translatePart(part: string): string {
-  const body = part.replace(/\*+|\?|\[(!?)(\]?[^\]]*)\]|[^*?]/gu, (token, negation: string, members: string) => {
+  const body = part.replace(/\*+|\?|\[([!^]?)(\]?[^\]]*)\]|[^*?]/gu, (token, negation: string, members: string) => {
     if (token.startsWith("*")) return "[^/]*";
     if (token === "?") return "[^/]";
-    if (members !== undefined && members !== "") return `[${negation === "!" ? "^/" : ""}${escapeMembers(members)}]`;
+    if (members !== undefined && members !== "") return `[${negation !== "" ? "^/" : ""}${escapeMembers(members)}]`;
     return escapeLiteral(token);
   });
   return /^[*?[]/.test(part) ? `(?!\\.)${body}` : body;

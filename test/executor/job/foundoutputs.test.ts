@@ -32,6 +32,7 @@ const GLOBS = [
   "*",
   "[ab].srt",
   "[!a].srt",
+  "[^a].srt",
   "[a-c].txt",
   "[[]a].txt",
   "[]-]*.txt",
@@ -55,7 +56,7 @@ const GLOBS = [
 
 /** What bash makes of a glob in a folder: only regular files, as outputs have it. */
 function matchWithBash(folder: string, glob: string): string[] {
-  const escaped = glob.replace(/[ (){},^+\\]/g, "\\$&");
+  const escaped = glob.replace(/[ (){},+\\]/g, "\\$&");
   const script = `shopt -s globstar nullglob; for name in ${escaped}; do [ -f "$name" ] && printf '%s\\0' "$name"; done; true`;
   const env = { ...process.env, LC_ALL: "C.UTF-8" };
   const out = execFileSync("bash", ["-c", script], { cwd: folder, env, encoding: "utf8" });
