@@ -62,7 +62,7 @@ t.test(
     // Nothing listens there, so that a dial fails at once.
     const refusing = addRefusingNodes(inventory, join(shop.folder, "refusing.yaml"), 1);
 
-    await t.test("when the time is over, it goes on with those that are there, and says so", async (t) => {
+    await t.test("when the time is over, the run continues with those that answer, and says so", async (t) => {
       const failed = await runMuster(["run", "--cron", pipeline("none", { schedule: "0 2 * * *" }), "-i", refusing]);
       t.equal(failed.code, 3, "without waiting, the step fails and what needs it is blocked");
       const file = pipeline("gone", { wait_for_nodes: "1s" });

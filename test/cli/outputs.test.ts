@@ -159,7 +159,7 @@ t.test("files of the project that match a glob count only where the program chan
   shop.write("glob/staged.txt", "staged");
   const worker = `
 open("out/changed.txt", "a").write("!")
-open("out/tmp", "w").write("replaced anew"); os.rename("out/tmp", "out/replaced.txt")
+open("out/tmp", "w").write("replaced again"); os.rename("out/tmp", "out/replaced.txt")
 os.remove("out/gone.txt")
 open("out/new.txt", "w").write("new")
 `;

@@ -144,7 +144,7 @@ t.test("outputs that cannot be taken fail the attempt, with the reason", { skip 
 
 t.test("a program that prints for ever is ended soon, and its disk use stays bounded", { skip }, async (t) => {
   const limit = 20 << 20;
-  // It does not heed SIGTERM either.
+  // It ignores SIGTERM, too.
   const program = `import signal
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 while True: os.write(1, b"y" * (1 << 20))`;

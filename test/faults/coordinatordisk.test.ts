@@ -1,34 +1,21 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { runMuster } from "../cli/startmuster.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { checkNodes, checkResults, committedChunks, countRepeatedChunks } from "./checks.js";
 import { KnownJob, type KnownJobOptions } from "./knownjob.js";
+import { TmpfsDisks } from "./tmpfsdisk.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "small disks");
 
-const mounted: string[] = [];
-t.teardown(() => {
-  for (const folder of mounted) execFileSync("umount", [folder]);
-});
-
-/** A disk of its own at `folder`. */
-function mount(folder: string, options: string): void {
-  mkdirSync(folder, { recursive: true });
-  execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", folder]);
-  mounted.push(folder);
-}
-
-function remount(folder: string, options: string): void {
-  execFileSync("mount", ["-o", `remount,${options}`, folder]);
-}
+const disks = new TmpfsDisks(t);
 
 /** A run on a disk that fills up stops in order; with more room it goes on, and no chunk is computed again. */
 async function fillUp(t: Test, name: string, size: string, shape: KnownJobOptions, reason: RegExp): Promise<void> {
   const job = new KnownJob(shop, name, shape);
-  mount(job.run, `size=${size}`);
+  disks.mount(job.run, `size=${size}`);
   const full = await job.muster(["-i", inventory]);
   t.equal(full.code, 3, full.err);
   t.match(full.out, reason);
@@ -42,7 +29,7 @@ async function fillUp(t: Test, name: string, size: string, shape: KnownJobOption
   t.same(wrong, [], "what is journaled is there");
   const still = await job.muster(["-i", inventory]);
   t.equal(still.code, 3, "no room yet: the same again");
-  remount(job.run, "size=64m");
+  disks.remount(job.run, "size=64m");
   const ran = await job.muster(["-i", inventory]);
   t.equal(ran.code, 0, ran.err);
   checkResults(t, job);
@@ -70,14 +57,14 @@ t.test(
   { skip },
   async (t) => {
     const job = new KnownJob(shop, "unwritable", { chunks: 2 });
-    mount(job.run, "size=64k");
+    disks.mount(job.run, "size=64k");
     execFileSync("dd", ["if=/dev/zero", `of=${job.run}/filler`, "bs=4k", "count=15"], { stdio: "ignore" });
     const full = await job.muster(["-i", inventory]);
     t.match(full, {
       code: 3,
       err: /muster: cannot write to the run directory \S+: no space is left there\n\s+Free some space there/,
     });
-    remount(job.run, "ro");
+    disks.remount(job.run, "ro");
     const readOnly = await job.muster(["-i", inventory]);
     t.match(readOnly, {
       code: 3,
@@ -92,7 +79,7 @@ t.test(
 
 t.test("a pipeline whose disk fills up stops in an orderly way, and resumes with more space", { skip }, async (t) => {
   const folder = join(shop.folder, "pipeline");
-  mount(folder, "size=1m");
+  disks.mount(folder, "size=1m");
   // Only once: whether its end could still be written down is a matter of a few bytes.
   const filler = ["sh", "-c", `[ -e ${folder}/filler ] || cat /dev/zero >${folder}/filler 2>&1; true`];
   const file = shop.write("p.yaml", { steps: { a: { command: filler }, b: { command: ["true"], needs: ["a"] } } });
@@ -103,19 +90,19 @@ t.test("a pipeline whose disk fills up stops in an orderly way, and resumes with
     err: /cannot write to the run directory \S+: no space is left there\n\s+Free some space there/,
   });
   t.notMatch(full.err, /bug in muster/);
-  remount(folder, "size=4m");
+  disks.remount(folder, "size=4m");
   t.match(await runMuster(words), { code: 0 });
 });
 
 t.test("the disk fills up while the results are sorted: nothing is lost", { skip }, async (t) => {
   // Sorting needs room for a second copy of results.ndjson.
   const job = new KnownJob(shop, "order", { chunks: 60, size: 16_000, job: { collect: "lines" } });
-  mount(job.run, "size=1400k");
+  disks.mount(job.run, "size=1400k");
   const full = await job.muster(["-i", inventory]);
   t.equal(full.code, 3, full.err);
   t.match(full.out, /stopped: cannot write to the run directory/);
   t.equal(committedChunks(job.run).length, 60, "all are committed");
-  remount(job.run, "size=64m");
+  disks.remount(job.run, "size=64m");
   const ran = await job.muster(["-i", inventory, "--json"]);
   t.equal(ran.code, 0, ran.err);
   t.equal(JSON.parse(ran.out).session.attempts, 0);

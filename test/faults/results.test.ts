@@ -70,7 +70,7 @@ t.test("a file that appears while its chunk runs is kept, and the chunk fails", 
   for (const path of ["out/t1.json", "frames/t2-b.png"]) rmSync(join(job.folder, path));
   const done = await job.muster(words);
   t.equal(done.code, 0, done.err);
-  t.equal(job.read("found.txt"), [0, 1, 2, 3, 4, 5].map((n) => `hit ${n}\n`).join(""), "and is joined anew");
+  t.equal(job.read("found.txt"), [0, 1, 2, 3, 4, 5].map((n) => `hit ${n}\n`).join(""), "and is joined again");
   await checkNodes(t, nodes);
 });
 

@@ -1,54 +1,44 @@
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { shareLab } from "../lab/sharedlab.js";
 import { checkNodes, listFiles } from "./checks.js";
 import { PublishingJob } from "./publishingjob.js";
+import { TmpfsDisks } from "./tmpfsdisk.js";
 
 const { skip, shop, nodes, inventory } = await shareLab(t, { nodes: 2, gpus: 0 }, "small disks");
 
 const words = ["-i", inventory];
-const mounted: string[] = [];
-t.teardown(() => {
-  for (const folder of mounted) execFileSync("umount", [folder]);
-});
+const disks = new TmpfsDisks(t);
 
-/** A disk of its own at `folder`. */
-function mount(folder: string, options: string): void {
-  mkdirSync(folder, { recursive: true });
-  execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", folder]);
-  mounted.push(folder);
-}
-
-function remount(folder: string, options: string): void {
-  execFileSync("mount", ["-o", `remount,${options}`, folder]);
-}
-
-t.test("the disk of the results fills up: the run stops in order, and goes on with more room", { skip }, async (t) => {
-  const job = new PublishingJob(shop, "full", { units: 40, results: "published" });
-  mount(job.folder, "size=700k");
-  const full = await job.muster(words);
-  t.equal(full.code, 3, full.err);
-  t.match(full.out, `stopped: cannot write the results ${job.folder}`);
-  t.match(
-    full.out,
-    /no space is left there: \d+ chunks? done.*\n {4}Free some space there, then run the same command again/,
-  );
-  t.notMatch(full.out + full.err, /\bat .*\.js:\d+/, "no stack trace");
-  job.checkCommitted(t, "full");
-  t.ok(job.listCommitted().length < 40);
-  t.equal((await job.muster(words)).code, 3, "no room yet: the same again");
-  remount(job.folder, "size=64m");
-  const ran = await job.muster(words);
-  t.equal(ran.code, 0, ran.err);
-  job.checkComplete(t, nodes, []);
-  await checkNodes(t, nodes);
-});
+t.test(
+  "the disk of the results fills up: the run stops in order, and is resumed with more room",
+  { skip },
+  async (t) => {
+    const job = new PublishingJob(shop, "full", { units: 40, results: "published" });
+    disks.mount(job.folder, "size=700k");
+    const full = await job.muster(words);
+    t.equal(full.code, 3, full.err);
+    t.match(full.out, `stopped: cannot write the results ${job.folder}`);
+    t.match(
+      full.out,
+      /no space is left there: \d+ chunks? done.*\n {4}Free some space there, then run the same command again/,
+    );
+    t.notMatch(full.out + full.err, /\bat .*\.js:\d+/, "no stack trace");
+    job.checkCommitted(t, "full");
+    t.ok(job.listCommitted().length < 40);
+    t.equal((await job.muster(words)).code, 3, "no room yet: the same again");
+    disks.remount(job.folder, "size=64m");
+    const ran = await job.muster(words);
+    t.equal(ran.code, 0, ran.err);
+    job.checkComplete(t, nodes, []);
+    await checkNodes(t, nodes);
+  },
+);
 
 t.test("results on a read-only disk, or below a file: it is said before anything runs", { skip }, async (t) => {
   const job = new PublishingJob(shop, "frozen", { units: 4, results: "published" });
-  mount(job.folder, "ro");
+  disks.mount(job.folder, "ro");
   const frozen = await job.muster(words);
   t.match(frozen, {
     code: 3,
@@ -61,7 +51,7 @@ t.test("results on a read-only disk, or below a file: it is said before anything
   t.match(file, { code: 64, err: /--results: \S+mine\.txt is a file and not a folder/ });
   t.notMatch(frozen.err + below.err + file.err, /bug in muster/);
   t.same(job.listBegun(nodes), [], "nothing has run");
-  remount(job.folder, "rw");
+  disks.remount(job.folder, "rw");
   const ran = await job.muster(words);
   t.equal(ran.code, 0, ran.err);
   job.checkComplete(t, nodes, []);
@@ -70,7 +60,7 @@ t.test("results on a read-only disk, or below a file: it is said before anything
 
 t.test("a folder among the results is on another disk, on which files of others are kept, too", { skip }, async (t) => {
   const job = new PublishingJob(shop, "mounted", { units: 12, seconds: 0.1, results: "published" });
-  mount(join(job.folder, "out"), "size=16m");
+  disks.mount(join(job.folder, "out"), "size=16m");
   for (const step of ["written", "placed:3", "published", "journaled"]) {
     await job.kill(t, step, words);
     job.checkCommitted(t, step);
@@ -87,12 +77,12 @@ t.test("a folder among the results is on another disk, on which files of others 
 
 t.test("the other disk fills up: nothing half is left there", { skip }, async (t) => {
   const job = new PublishingJob(shop, "small", { units: 12, results: "published" });
-  mount(join(job.folder, "out"), "size=200k");
+  disks.mount(join(job.folder, "out"), "size=200k");
   const full = await job.muster(words);
   t.equal(full.code, 3, full.err);
   t.match(full.out, /stopped: cannot write the results \S+: no space is left there/);
   job.checkCommitted(t, "full");
-  remount(join(job.folder, "out"), "size=16m");
+  disks.remount(join(job.folder, "out"), "size=16m");
   const ran = await job.muster(words);
   t.equal(ran.code, 0, ran.err);
   job.checkComplete(t, nodes, []);

@@ -1,8 +1,7 @@
-import { closeSync, existsSync, openSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Job } from "../../job/job.js";
-import { readEntries } from "./journal.js";
-import { RunReplay } from "./replay.js";
+import { replayRun } from "./replay.js";
 import { listLineFiles, readKeyedLines } from "./resultlines.js";
 
 /**
@@ -29,17 +28,6 @@ export async function listOwnResults(path: string, job: Job): Promise<ReadonlySe
   const add = (file: string) => own.add(join(job.results!.folder, file));
   for await (const { text, chunk } of readKeyedLines(lines, job))
     if (chunk !== undefined) for (const file of listLineFiles(text)) add(file);
-  for (const files of replayOf(journal).pendingPublications.values()) for (const [file] of files) add(file);
+  for (const files of replayRun(path).pendingPublications.values()) for (const [file] of files) add(file);
   return own;
-}
-
-function replayOf(journal: string): RunReplay {
-  const replay = new RunReplay();
-  const fd = openSync(journal, "r");
-  try {
-    readEntries(fd, journal, (entry) => replay.apply(entry));
-    return replay;
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -25,7 +25,8 @@ const NO_LINK_CODES = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
 /**
  * Gives the outputs of a batch their final names in a folder where files of others may lie. When it resolves, files and names are safe on
  * disk. A file that is there is only replaced if it may be: names are taken with link(2), which fails where a name exists. Returns why
- * chunks were refused, by their ids; nothing of these is published, unless a file was replaced before that was seen. `written`: a file for each output, which was journaled.
+ * chunks were refused, by their ids; nothing of these is published, unless a file was replaced before that was seen. `written`: a file for
+ * each output, which was journaled.
  */
 export async function publishShared(
   { path, mayReplace }: SharedFolder,
