@@ -12,7 +12,11 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { readEntries } from "../run/record/journal.js";
-import { findChangedResult } from "../run/record/publishedcheck.js";
+import {
+  arePublishedResultsIntact,
+  readPublishedResults,
+  recordPublishedResults,
+} from "../run/record/publishedresults.js";
 import { listRepetitionFolders } from "./locateinputs.js";
 import type { PipelineStep } from "./pipeline.js";
 import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
@@ -82,8 +86,11 @@ export async function reuseIfUnchanged(
   if (step.when !== "changed" || fingerprint === undefined || existsSync(join(folder, "journal.ndjson")))
     return undefined;
   const earlier = findLastCompletion(dirname(path), path, pipelineName, step.name, fingerprint);
-  if (earlier === undefined || (await findChangedResult(earlier.folder)) !== undefined) return undefined;
+  if (earlier === undefined) return undefined;
+  const published = readPublishedResults(earlier.folder);
+  if (published !== undefined && !(await arePublishedResultsIntact(published))) return undefined;
   reuseResults(earlier.folder, folder);
+  if (published !== undefined) recordPublishedResults(folder, published);
   return { state: "unchanged", reason: `as in ${earlier.run}` };
 }
 

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { runMuster, TestFolder } from "./startmuster.js";
@@ -61,4 +61,26 @@ t.test("the analysis as its owner has it runs from the sieve to the prediction, 
   t.ok(existsSync(join(shop.folder, "analysis/optimal_parameters.json")));
   const again = await run(file);
   t.match(JSON.parse(again.out), { already: true, state: "complete" });
+});
+
+t.test("`when: changed` reuses a published result only while it is as it was", async (t) => {
+  shop.write("reuse/.project-root", "");
+  shop.write(
+    "reuse/job.yaml",
+    "kind: tasks\nresults: {folder: out, overwrite: true}\ncommand: [sh, -c, 'echo 1 > r.txt']\noutputs: [r.txt]\ntasks: [{id: a}]\n",
+  );
+  const file = shop.write("reuse/p.yaml", { kind: "pipeline", steps: { make: { job: "job.yaml", when: "changed" } } });
+  const stateOf = async () => {
+    const ran = await runMuster(["run", file, "-i", "local", "--json", "--fresh"]);
+    t.equal(ran.code, 0, ran.err);
+    return (JSON.parse(ran.out) as { steps: { state: string }[] }).steps[0]!.state;
+  };
+  t.equal(await stateOf(), "complete");
+  t.equal(await stateOf(), "unchanged");
+  shop.write("reuse/out/r.txt", "of somebody else\n");
+  t.equal(await stateOf(), "complete", "it was changed, so it is computed again");
+  t.equal(shop.read("reuse/out/r.txt"), "1\n");
+  rmSync(join(shop.folder, "reuse/out/r.txt"));
+  t.equal(await stateOf(), "complete", "it was gone");
+  t.equal(shop.read("reuse/out/r.txt"), "1\n");
 });
