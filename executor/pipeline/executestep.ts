@@ -114,7 +114,7 @@ function toStepOutcome(summary: RunSummary): StepOutcome {
       const [first] = failures;
       const share = `${units.done} of ${units.total} units are done, ${enough?.required} are required`;
       const detail = first === undefined ? "" : `; first ${first.chunk}: ${first.reason}`;
-      const reason = `${chunks.failed} chunks failed${detail}`;
+      const reason = `${chunks.failed} ${chunks.failed === 1 ? "chunk" : "chunks"} failed${detail}`;
       if (enough?.reached) return { state: "enough", run, exit: 3, reason: `${share}; ${reason}` };
       return { state, run, exit: 3, reason: enough === undefined ? reason : `not enough: ${share}; ${reason}` };
     }
