@@ -11,6 +11,25 @@ export function isGlob(text: string): boolean {
   return /[*?]|\[[^/]+\]/.test(text);
 }
 
+/** What shells would expand or match, and globs here do not: alternatives in braces (but `[{]` is a brace), and `[[:alpha:]]`. */
+const ALTERNATIVES = /(?<!\[)\{([^{}/]*,[^{}/]*)\}/;
+const CHARACTER_CLASS = /\[:\w+:\]/;
+
+/** Returns why an output's name cannot be taken as it is written, and what to write instead; undefined = it can. */
+export function findGlobFault(text: string): { message: string; hint: string } | undefined {
+  const alternatives = ALTERNATIVES.exec(text);
+  if (alternatives !== null) {
+    const names = alternatives[1]!.split(",").map((one) => `"${text.replace(ALTERNATIVES, () => one)}"`);
+    return { message: "has alternatives in braces, which are not expanded", hint: `write ${names.join(", ")}` };
+  }
+  const [name] = CHARACTER_CLASS.exec(text) ?? [];
+  if (name === undefined) return undefined;
+  return {
+    message: `has the class ${name}, which globs here do not have`,
+    hint: "name the characters, as in [A-Za-z]",
+  };
+}
+
 /**
  * Parses a folder (`out/`) or a glob (`out/*.png`) of `outputs`. The pattern of a glob is a regular expression that JavaScript and
  * Python read alike, so that coordinator and node agree on what it matches. It applies to paths below `base`. A glob that ends with a

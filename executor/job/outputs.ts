@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { isGlob, isValidGlob, parseFoundOutputs } from "./foundoutputs.js";
+import { findGlobFault, isGlob, isValidGlob, parseFoundOutputs } from "./foundoutputs.js";
 import { normalizePath } from "./inputs.js";
 import type { ChunkSpec, FoundOutputs } from "./job.js";
 import { type JobReader, type KeyPath, type SourceText, textInPlaceOf } from "./reader.js";
@@ -40,6 +40,7 @@ export function readOutputs(reader: JobReader, path: KeyPath, what: string, scop
     const one = reader.sourceText(item);
     if (one === undefined) found.push(...readFoundItem(reader, item, what));
     else if (PLACEHOLDER.test(one.text)) reportPlaceholder(reader, one, what);
+    else if (reportGlobFault(reader, one, what)) continue;
     else if (one.text === STDOUT) {
       if (takesStdout) reportTwice(reader, one, what);
       takesStdout = true;
@@ -99,7 +100,7 @@ function readFoundItem(reader: JobReader, item: KeyPath, what: string): FoundIte
   const one = keys.length === 1 ? reader.sourceText([...item, keys[0]!]) : undefined;
   if (keys.length !== 1)
     reader.reportAt(item, `${what}: an entry needs either folder or glob`, 'e.g. {glob: "*.srt", at_least: 1}');
-  if (one === undefined) return [];
+  if (one === undefined || reportGlobFault(reader, one, what)) return [];
   const [atLeast, atMost] = [reader.number([...item, "at_least"]), reader.number([...item, "at_most"])];
   if (atMost !== undefined && atMost > 0 && (atLeast ?? 1) > atMost)
     reader.reportAt(item, `${what}: at_least ${atLeast ?? 1} is more than at_most ${atMost}`);
@@ -151,6 +152,13 @@ function reportPlaceholder(reader: JobReader, one: SourceText, what: string): vo
   const folder = posix.dirname(one.text.replace(PLACEHOLDER, "x"));
   const example = folder === "." ? `a glob such as "*${posix.extname(one.text)}"` : `the folder, "${folder}/"`;
   reader.report(one.position, `${what}: placeholders are not replaced in "${one.text}"`, `name ${example}`);
+}
+
+/** Returns whether the text has a fault. */
+function reportGlobFault(reader: JobReader, one: SourceText, what: string): boolean {
+  const fault = findGlobFault(one.text);
+  if (fault !== undefined) reader.report(one.position, `${what}: "${one.text}" ${fault.message}`, fault.hint);
+  return fault !== undefined;
 }
 
 function reportTwice(reader: JobReader, one: SourceText, what: string): void {

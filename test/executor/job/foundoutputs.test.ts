@@ -4,7 +4,13 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import t from "tap";
-import { isFoundBy, isGlob, isValidGlob, parseFoundOutputs } from "../../../executor/job/foundoutputs.js";
+import {
+  findGlobFault,
+  isFoundBy,
+  isGlob,
+  isValidGlob,
+  parseFoundOutputs,
+} from "../../../executor/job/foundoutputs.js";
 
 const FILES = [
   "a.srt",
@@ -129,4 +135,13 @@ t.test("base, depth and counts", async (t) => {
     ["out1/a", "out1/a/b", "out1", "other/a"].map((path) => isFoundBy(folders, path)),
     [true, true, false, false],
   );
+});
+
+t.test("what shells expand and globs here do not is told, with what to write instead", async (t) => {
+  t.same(findGlobFault("out/*.{png,jpg}"), {
+    message: "has alternatives in braces, which are not expanded",
+    hint: 'write "out/*.png", "out/*.jpg"',
+  });
+  t.match(findGlobFault("[[:alpha:]]*"), { message: "has the class [:alpha:], which globs here do not have" });
+  for (const text of ["{a}.txt", "a,b.txt", "[:a]*", "[{]a,b}*", "out/"]) t.equal(findGlobFault(text), undefined, text);
 });

@@ -67,6 +67,15 @@ t.test("reports outputs that cannot be, with their positions", async (t) => {
     [`${RANGE}outputs: ["[z-a]*"]\n`, ['4:11 outputs: "[z-a]*" is not a valid glob']],
     [`${RANGE}outputs: ["{out}/*.x"]\n`, ['4:11 outputs: "{out}/*.x" is relative to {out} already']],
     [`${RANGE}outputs: ["f/{start}.x"]\n`, ['4:11 outputs: placeholders are not replaced in "f/{start}.x"']],
+    [
+      `${RANGE}outputs: ["frames/*.{png,jpg}"]\n`,
+      ['4:11 outputs: "frames/*.{png,jpg}" has alternatives in braces, which are not expanded'],
+    ],
+    [`${RANGE}outputs: ["r.{a,b}"]\n`, ['4:11 outputs: "r.{a,b}" has alternatives in braces, which are not expanded']],
+    [
+      `${RANGE}outputs: [{glob: "[[:digit:]]*"}]\n`,
+      ['4:18 outputs: "[[:digit:]]*" has the class [:digit:], which globs here do not have'],
+    ],
     [`${RANGE}outputs: [{at_least: 1}]\n`, ["4:11 outputs: an entry needs either folder or glob"]],
     [`${RANGE}outputs: [{glob: "*", folder: x}]\n`, ["4:11 outputs: an entry needs either folder or glob"]],
     [`${RANGE}outputs: [{glob: "*", at_most: 0}]\n`, ["4:32 outputs[0].at_most must be >= 1, not 0"]],
