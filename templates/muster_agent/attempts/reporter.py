@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """Collects outputs and logs, and puts the result into the outbox. Large outputs, and those that had
-    to be found, are hashed in the worker thread."""
+    """Collects outputs and logs, and puts the result into the outbox. Large outputs, and those that had to be
+    found, are hashed in the worker thread."""
 
     def __init__(self, settings: Settings, copies: CopyPool, outbox: Outbox, logs: Logs, worker: WorkerThread):
         self.settings, self.copies, self.outbox, self.logs, self.worker = settings, copies, outbox, logs, worker

@@ -20,8 +20,9 @@ MAX_COPIED_BYTES = 4 << 20  # each slot has a copy of smaller files
 class Spec:
     """A program with its files, outputs and limits. `cwd`, `files`, `outputs` and `python_path` are relative to the working copy.
     `appended`: outputs that are empty files at first; `found`: those whose names are known at the end. `stdout_limit`: what the
-    program prints is an output, too, of so many bytes at most. `directory`: a folder of the node that it runs in instead, with the outputs `plain`, and its program in one of the files
-    `watch`. `environments`: by slot number, filled when a slot first needs its own. `layout`: set when it is first needed."""
+    program prints is an output, too, of so many bytes at most. `directory`: a folder of the node that it runs in instead, with the
+    outputs `plain`, and its program in one of the files `watch`. `environments`: by slot number, filled when a slot first needs its
+    own. `layout`: set when it is first needed."""
 
     def __init__(self, data: Message):
         self.argv = [to_bytes(word) for word in data["argv"]]
@@ -60,7 +61,6 @@ class Spec:
         else:
             entry.is_shared = size_bytes > MAX_COPIED_BYTES
         self.files[name] = entry
-
 
     @property
     def needed_folders(self) -> list[bytes]:

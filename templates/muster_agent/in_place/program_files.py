@@ -1,17 +1,16 @@
 """The files of programs that nobody has staged: their hashes are told to the coordinator."""
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
+
+from ..workspace.content_store import hash_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, Tuple
 
     Stamp = Tuple[int, int, int]
-
-BLOCK_BYTES = 1 << 20
 
 
 class ProgramFiles:
@@ -41,11 +40,5 @@ class ProgramFiles:
         stamp = status.st_ino, status.st_size, status.st_mtime_ns
         known = self.hashes.get(path)
         if known is None or known[0] != stamp:
-            digest = hashlib.sha256()
-            while True:
-                block = os.read(fd, BLOCK_BYTES)
-                if not block:
-                    break
-                digest.update(block)
-            known = self.hashes[path] = stamp, digest.hexdigest()
+            known = self.hashes[path] = stamp, hash_file(fd)[1]
         return known[1]

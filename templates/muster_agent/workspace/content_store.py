@@ -174,13 +174,18 @@ def copy_file(source: str, target: bytes, mode: int) -> None:
     with FilePair(source, target, mode) as (reader, writer):
         if share_blocks(reader, writer):
             return
-        while True:
-            block = os.read(reader, BLOCK_BYTES)
-            if not block:
-                return
-            view = memoryview(block)
-            while view:
-                view = view[os.write(writer, view) :]  # fmt: skip
+        copy_bytes(reader, writer)
+
+
+def copy_bytes(reader: int, writer: int) -> None:
+    """Copies all that can be read."""
+    while True:
+        block = os.read(reader, BLOCK_BYTES)
+        if not block:
+            return
+        view = memoryview(block)
+        while view:
+            view = view[os.write(writer, view) :]  # fmt: skip
 
 
 def copy_and_hash(source: str, target: str) -> tuple[int, str]:

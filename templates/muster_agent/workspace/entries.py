@@ -5,9 +5,10 @@ import errno
 import os
 import stat
 
+from .content_store import copy_bytes
+
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NO_LINKS = "a folder on the way to it is a link or no folder, and links are not followed there"
-BLOCK_BYTES = 1 << 20
 
 
 class Parent:
@@ -99,13 +100,7 @@ def copy_content(source: Parent, name: bytes, folder: int) -> None:
     writer = None
     try:
         writer = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
-        while True:
-            block = os.read(reader, BLOCK_BYTES)
-            if not block:
-                break
-            view = memoryview(block)
-            while view:
-                view = view[os.write(writer, view) :]  # fmt: skip
+        copy_bytes(reader, writer)
         copy_metadata(os.fstat(reader), writer)
         os.fsync(writer)
     finally:
