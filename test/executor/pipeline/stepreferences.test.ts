@@ -3,17 +3,10 @@ import { join } from "node:path";
 import t from "tap";
 import { loadPipeline } from "../../../executor/pipeline/loadpipeline.js";
 import { InvalidFileError } from "../../../schemas/errors.js";
-import { TestFolder } from "../../cli/startmuster.js";
+import { createPipelineFolder } from "./pipelinefolder.js";
 
-const shop = new TestFolder();
+const shop = createPipelineFolder();
 t.teardown(() => shop.remove());
-shop.write("data.json", "[]");
-shop.write("w.sh", "#!/bin/sh\n", 0o755);
-shop.write(
-  "job.yaml",
-  "kind: matrix\nmatrix: {n: [0, 2]}\nscript: w.sh\ninputs: [data.json]\noutputs: [r.json]\naggregate: {from: r.json, as: array, to: all.json}\n",
-);
-shop.write("other/notes.txt", "");
 shop.write("lines.txt", " a\n\r\nb c\r\n");
 shop.write("both/jobs.yaml", "kind: matrix\nmatrix: {n: [0, 3]}\ncommand: [x]\n");
 
