@@ -13,6 +13,7 @@ import {
   type StagingStep,
 } from "./kernel/bootloaders.js";
 import { BOOT_SCRIPT, parseBootEntries } from "./kernel/bootprobe.js";
+import type { KernelOptions } from "./kernel/kernelcmdline.js";
 import { isSameParameterValue } from "./kernel/parametervalue.js";
 import { stageParameters } from "./kernel/stageparameters.js";
 
@@ -29,10 +30,8 @@ const kernelParams: Playbook = ({ node }) => {
 };
 export default kernelParams;
 
-type Options = [name: string, value: string][];
-
 /** The values of the running kernel. Only a reboot changes them. */
-function runningResource(want: Options): Resource<FileState[]> {
+function runningResource(want: KernelOptions): Resource<FileState[]> {
   return {
     name: "kernel parameters",
     probe: { ask: "all", of: parameterProbes(want) },
@@ -43,7 +42,7 @@ function runningResource(want: Options): Resource<FileState[]> {
 }
 
 /** The values for the next boot; in sync if the running kernel has the wanted values. */
-function stagedResource(want: Options): Resource<[...FileState[], CommandState]> {
+function stagedResource(want: KernelOptions): Resource<[...FileState[], CommandState]> {
   const parameters = parameterProbes(want);
   const boot: Probe = { ask: "command", argv: ["/bin/sh", "-c", BOOT_SCRIPT], timeout: BOOT_PROBE_TIMEOUT_SECONDS };
   const steps = (answers: [...FileState[], CommandState]) => {
@@ -64,7 +63,7 @@ function fileProbe(path: string): Probe {
 }
 
 /** Two probes for each parameter: its file, and the folder of its module. */
-function parameterProbes(want: Options): Probe[] {
+function parameterProbes(want: KernelOptions): Probe[] {
   return want.flatMap(([name]) => {
     const [module, parameter] = name.split(".") as [string, string];
     const folder = `/sys/module/${module.replaceAll("-", "_")}`;
@@ -73,7 +72,7 @@ function parameterProbes(want: Options): Probe[] {
 }
 
 /** Pure: lists the parameters with other values. `states`: for each parameter its file and the folder of its module. */
-function diffParameters(want: Options, states: FileState[]): Difference[] {
+function diffParameters(want: KernelOptions, states: FileState[]): Difference[] {
   return want.flatMap(([name, value], index): Difference[] => {
     const [file, module] = [states[2 * index], states[2 * index + 1]];
     const text = readContent(file)?.trim();
@@ -108,7 +107,7 @@ function readBootFiles(states: FileState[], boot: CommandState): BootFiles {
   };
 }
 
-function diffStaging(steps: StagingStep[] | undefined, want: Options): Difference[] {
+function diffStaging(steps: StagingStep[] | undefined, want: KernelOptions): Difference[] {
   const wanted = want.map(([name, value]) => `${name}=${value}`).join(" ");
   if (steps === undefined) return [{ what: "boot loader", have: "no supported one found", want: wanted }];
   return steps.map((step) => {

@@ -1,6 +1,6 @@
 import type { BootEntries } from "./bootprobe.js";
 import { appendToGrubDefault, formatDropIn } from "./grubdefault.js";
-import { findOptions, hasOption, setOption } from "./kernelcmdline.js";
+import { findOptions, hasOption, type KernelOptions, setOption } from "./kernelcmdline.js";
 
 /** The contents of the boot loaders' files as `decodeBytes` returns them; undefined: there is no such file. */
 export interface BootFiles {
@@ -38,8 +38,6 @@ export type StagingStep =
   | { loader: "GRUB"; file: string; have: string; remove: true }
   | { loader: "GRUB" | "systemd-boot" | "entries"; file: "grub.cfg" | "boot entries"; have: string }
   | { loader: "kernelstub"; remove: string[]; add: string[] };
-
-type KernelOptions = [name: string, value: string][];
 
 /** Pure: plans the steps that give the next boot these parameters; empty: all staged. undefined: no supported boot loader. */
 export function planStaging(loaders: BootFiles, want: KernelOptions): StagingStep[] | undefined {

@@ -1,6 +1,5 @@
 import { findAssignments } from "../manifest/shellscanner.js";
-
-type KernelOptions = [name: string, value: string][];
+import type { KernelOptions } from "./kernelcmdline.js";
 
 const BEGIN = "# BEGIN muster kernel-params";
 const END = "# END muster kernel-params";

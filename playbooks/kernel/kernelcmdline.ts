@@ -1,5 +1,8 @@
 import { isSameParameterValue } from "./parametervalue.js";
 
+/** The parameters that the command line of the kernel is to have, in order. */
+export type KernelOptions = readonly (readonly [name: string, value: string])[];
+
 /** Whether a kernel command line sets this value. The last option of a name counts; `-` and `_` in a name are equivalent. */
 export function hasOption(line: string, name: string, value: string): boolean {
   const found = line.split(/\s+/).findLast((word) => hasName(word, name));

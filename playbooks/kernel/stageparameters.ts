@@ -3,9 +3,8 @@ import { MusterError } from "../../schemas/errors.js";
 import type { ChangeContext } from "../engine/resource.js";
 import { runAsRoot } from "../engine/sudo.js";
 import type { StagingStep } from "./bootloaders.js";
-import { isPlainOption } from "./kernelcmdline.js";
+import { isPlainOption, type KernelOptions } from "./kernelcmdline.js";
 
-type KernelOptions = [name: string, value: string][];
 type WriteStep = Extract<StagingStep, { write: string }>;
 
 /**
