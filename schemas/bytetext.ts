@@ -1,6 +1,9 @@
 import { isUtf8 } from "node:buffer";
 
-/** A run of well-formed UTF-8 (RFC 3629), or one byte that is not part of any, in a text with one character per byte. Runs are bounded because the engine keeps a state for each repetition. */
+/**
+ * A run of well-formed UTF-8 (RFC 3629), or one byte that is not part of any, in a text with one character per byte. Runs are bounded
+ * because the engine keeps a state for each repetition.
+ */
 const WELL_FORMED_OR_BYTE =
   /((?:[\0-\x7f]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}){1,1024})|([\x80-\xff])/g;
 /** A byte without a meaning in UTF-8 becomes this plus its value: a lone surrogate, which well-formed text cannot hold. */

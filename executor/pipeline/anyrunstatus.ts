@@ -26,7 +26,8 @@ const PIPELINE_JOURNAL_PREFIX = '{"n":1,"e":"pipeline"';
 
 /**
  * Reads the status of the run in the directory `path`, whether of a job or of a pipeline. In a pipeline a unit is a step, and a step
- * that ended without results counts as failed; the repetitions of a step follow it in `steps` and are not counted. `now` is Unix time in milliseconds. Throws the system's error where it cannot be read.
+ * that ended without results counts as failed; the repetitions of a step follow it in `steps` and are not counted. `now` is Unix time in
+ * milliseconds. Throws the system's error where it cannot be read.
  */
 export function readAnyRunStatus(path: string, now: number): AnyRunStatus {
   if (!isPipelineRun(path)) return readRunStatus(path, now);

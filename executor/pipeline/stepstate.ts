@@ -1,8 +1,8 @@
 import type { StepDependencies } from "./dependencies.js";
 
 /**
- * The state of a step. `complete`: it has produced its results; `enough`: as many of them as it requires, the rest failed. `unchanged` and `taken over`: it has the results of an earlier run.
- * `blocked`: a step that it needs has no results. `left out`: it is not selected.
+ * The state of a step. `complete`: it has produced its results; `enough`: as many of them as it requires, the rest failed. `unchanged` and
+ * `taken over`: it has the results of an earlier run. `blocked`: a step that it needs has no results. `left out`: it is not selected.
  */
 export type StepState =
   | "waiting"

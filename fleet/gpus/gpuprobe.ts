@@ -5,8 +5,6 @@ import type { GpuVendor, ProbeOutput } from "./probeoutput.js";
 import { NVIDIA_FIELDS, parseAmdSmi, parseNvidiaSmi, parseRocmSmi } from "./smi.js";
 import { XID_SCRIPT } from "./xids.js";
 
-export type { GpuVendor, ProbeOutput } from "./probeoutput.js";
-
 /** Timeouts of a vendor's tool, and of the scripts that read the kernel's files only: a sick card can make both hang. */
 export const GPU_PROBE_TIMEOUT_SECONDS = 10;
 export const QUICK_GPU_PROBE_TIMEOUT_SECONDS = 3;

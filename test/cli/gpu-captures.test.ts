@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import t from "tap";
-import type { ProbeOutput } from "../../fleet/gpus/gpuprobe.js";
+import type { ProbeOutput } from "../../fleet/gpus/probeoutput.js";
 import { type Capture, readCaptures } from "../fleet/gpus/capture.js";
 import type { LabNode } from "../lab/labnode.js";
 import { shareLab } from "../lab/sharedlab.js";

@@ -25,7 +25,7 @@ export function readBuild(reader: JobReader, space: UnitSpace): BuildSpec | unde
   };
 }
 
-/** Returns the outputs that are files in the folder `cwd` (absolute) on this machine: results of a build on this machine must not be copied to nodes. */
+/** Returns the outputs that are files in the folder `cwd` (absolute) on this machine: what was built here must not be copied to nodes. */
 export function listLocalOutputs({ outputs }: BuildSpec, cwd: string): string[] {
   return outputs.filter((path) => lstatSync(join(cwd, path), { throwIfNoEntry: false })?.isDirectory() === false);
 }

@@ -16,7 +16,7 @@ import { canBeProject, findProjectRoot, isHomeOrAbove } from "./projectroot.js";
 /** Keys that mean something only with a project. */
 const PROJECT_KEYS = ["build", "code", "cwd", "pythonpath"];
 
-/** Returns the root of the project of a job, absolute; undefined = no project goes along. */
+/** Returns the root of the project of a job, absolute; undefined = the job has no project. */
 export function readProjectRoot(reader: JobReader): string | undefined {
   if (reader.has(["directory"])) return undefined;
   const written = reader.text(["project"]);

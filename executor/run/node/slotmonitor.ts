@@ -2,10 +2,10 @@ import { assessGpus } from "../../../fleet/gpus/gpuhealth.js";
 import {
   fullProbeScripts,
   GPU_PROBE_TIMEOUT_SECONDS,
-  type GpuVendor,
   QUICK_GPU_PROBE_TIMEOUT_SECONDS,
   quickProbeScripts,
 } from "../../../fleet/gpus/gpuprobe.js";
+import type { GpuVendor } from "../../../fleet/gpus/probeoutput.js";
 import type { ReportedFields } from "../../../fleet/gpus/sickness.js";
 import type { Node } from "../../../fleet/node.js";
 import type { Slot } from "../../schedule/events.js";

@@ -6,9 +6,8 @@ const MAX_LINE_BYTES = 64 << 10;
 
 /**
  * Folds lines that were overwritten, as progress bars are: of the texts between carriage returns the last one stays, whole, even if it
- * is shorter than those before. `\r\n` stays
- * where nothing was overwritten. Where a NUL byte is among the first bytes that are pushed, nothing is changed,
- * and otherwise nothing from the first NUL byte on: that is binary.
+ * is shorter than those before. `\r\n` stays where nothing was overwritten. Where a NUL byte is among the first bytes that are pushed,
+ * nothing is changed, and otherwise nothing from the first NUL byte on: that is binary.
  */
 export class CarriageReturnFolder {
   /** The text of the line that is not final yet, as bytes of its own. */

@@ -84,8 +84,10 @@ function asLines({ name, content }: ChunkOutput, nanAsNull: boolean): string {
   return text.endsWith("\n") ? text : `${text}\n`;
 }
 
-/** Returns the text between the brackets of a JSON array; any other JSON value unchanged; and text that is not JSON as a string;
- * nothing of an empty output. */
+/**
+ * Returns the text between the brackets of a JSON array, another JSON value as it is, other text as a JSON string, and "" for an empty
+ * output.
+ */
 function arrayElements({ name, content }: ChunkOutput, nanAsNull: boolean): string {
   const text = content.toString("utf8");
   if (text.trim() === "") return "";

@@ -1,6 +1,6 @@
 import t from "tap";
 import { assessGpus, type ExpectedGpus } from "../../../fleet/gpus/gpuhealth.js";
-import type { ProbeOutput } from "../../../fleet/gpus/gpuprobe.js";
+import type { ProbeOutput } from "../../../fleet/gpus/probeoutput.js";
 import { parseAmdSmi } from "../../../fleet/gpus/smi.js";
 
 const A = "0000:03:00.0";

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ExpectedGpus } from "../../../fleet/gpus/gpuhealth.js";
-import type { GpuVendor, ProbeOutput } from "../../../fleet/gpus/gpuprobe.js";
+import type { GpuVendor, ProbeOutput } from "../../../fleet/gpus/probeoutput.js";
 import { projectRoot } from "../../lab/project.js";
 
 /** What the tools of a real node printed, and what is to be concluded; see captures/README.md. */

@@ -1,6 +1,6 @@
 import t from "tap";
 import { assessGpus, type ExpectedGpus } from "../../../fleet/gpus/gpuhealth.js";
-import type { ProbeOutput } from "../../../fleet/gpus/gpuprobe.js";
+import type { ProbeOutput } from "../../../fleet/gpus/probeoutput.js";
 
 const A = "0000:03:00.0";
 const B = "0000:06:00.0";

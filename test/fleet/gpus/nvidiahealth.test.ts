@@ -1,7 +1,7 @@
 import t from "tap";
 import { adviseOnSickGpu } from "../../../fleet/gpus/gpuadvice.js";
 import { assessGpus, type ExpectedGpus } from "../../../fleet/gpus/gpuhealth.js";
-import type { ProbeOutput } from "../../../fleet/gpus/gpuprobe.js";
+import type { ProbeOutput } from "../../../fleet/gpus/probeoutput.js";
 
 const A = "0000:03:00.0";
 const B = "0000:06:00.0";
