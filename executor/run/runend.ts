@@ -1,9 +1,12 @@
 import type { MusterError } from "../../schemas/errors.js";
+import type { HaltReason } from "../schedule/events.js";
 
 /** How the work on a run ended. `partial`: some chunks failed. `stranded`: no usable node is left. */
 export type RunEnd =
   | { state: "complete" | "partial" | "interrupted" }
   | { state: "stranded" }
+  /** Too many chunks failed. */
+  | { state: "halted"; halt: HaltReason }
   /** A node belongs to another copy of the run directory. */
   | { state: "superseded"; error: MusterError }
   | { state: "broken"; error: unknown };
@@ -13,6 +16,7 @@ export function leavesAgentsRunning({ state }: RunEnd): boolean {
   switch (state) {
     case "complete":
     case "partial":
+    case "halted":
       return false;
     case "interrupted":
     case "stranded":
