@@ -30,6 +30,7 @@ export function formatSummary(summary: RunSummary, already: boolean, { aggregate
     );
     if (summary.state === "complete" && (summary.planned?.seconds ?? 0) > 0)
       lines.push(`  ${comparePlanAndActual(summary)}`);
+    if (summary.halt !== undefined) lines.push(`    ${summary.halt.reason}`);
     if (summary.next !== undefined) lines.push(`    ${summary.next}`);
     lines.push(...summary.nodes.flatMap((node) => [formatNodeSummary(node), ...formatDisabledSlots(node)]));
     if (summary.cutLogs > 0)
@@ -137,7 +138,7 @@ function formatState(summary: RunSummary): string {
     case "cancelled":
       return "cancelled; run the same command again to resume";
     case "halted":
-      return `stopped: ${summary.halt?.reason}`;
+      return "stopped";
     case "stranded":
       return "no usable node is left; run the same command again to resume";
     case "superseded":

@@ -61,6 +61,9 @@ export interface FoundOutputs {
   readonly atMost?: number;
 }
 
+/** A program, and its arguments where they are the same, but for placeholders, in all chunks that start it. */
+export type ProgramLaunch = Pick<ChunkSpec, "program"> & Partial<Pick<ChunkSpec, "args">>;
+
 /** Text with unfilled placeholders, e.g. ["--seed=", {name: "gpu"}]. */
 export type Template = readonly (string | Readonly<{ name: string }>)[];
 
@@ -146,6 +149,8 @@ export interface Job {
   unitsOf(id: string): [start: bigint, end: bigint] | undefined;
   /** Yields every file that any chunk stages, to check that inputs have not changed between runs. */
   stagedFiles(): Iterable<StagedFile>;
+  /** What chunks start, once for each kind of chunk. */
+  readonly launches: Iterable<ProgramLaunch>;
   /** The files that are copied to nodes; undefined = none. */
   readonly project?: Project;
   readonly folders: LaunchFolders;

@@ -47,8 +47,8 @@ export interface Failure {
 /** Why a run stops although work is left. */
 export interface HaltReason {
   readonly reason: string;
-  /** The key of the job's `halt` that decided. */
-  readonly rule: keyof HaltRules;
+  /** The key of the job's `halt` that decided; undefined = none did. */
+  readonly rule?: keyof HaltRules;
   /** Some of the failures that count, each of a different chunk. */
   readonly failures: readonly Failure[];
 }

@@ -142,6 +142,7 @@ function judgeEnough({ job, units, recheckDifferences }: RunCounters, { state }:
 
 /** A run keeps the project's files as they were when it began, so that a corrected program needs a new run. */
 function adviseOnHalt({ rule }: HaltReason): string {
+  if (rule === undefined) return "Correct the program, and start a new run with --fresh.";
   const ignore = rule === "alike" ? "set `halt: {alike: 0}` in the job" : "change `halt.failures` of the job";
   return `Correct the cause. If it is in the job or its files, start a new run with --fresh; otherwise run the same command again to resume. To go on regardless, ${ignore}.`;
 }
