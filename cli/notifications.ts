@@ -9,7 +9,7 @@ import { MusterError, UsageError } from "../schemas/errors.js";
 /** Sends the notifications about a finished run of a pipeline. Resolves with a line for each that could not be delivered. */
 export async function notifyFinished(pipeline: Pipeline, summary: PipelineSummary, exit: number): Promise<string[]> {
   const lines = await Promise.all(
-    selectNotificationEvents(summary).map((occasion) =>
+    selectNotificationEvents(summary, exit).map((occasion) =>
       sendNotifications(
         pipeline.notifications[occasion],
         { occasion, exit, host: hostname(), ...summary },
@@ -20,20 +20,20 @@ export async function notifyFinished(pipeline: Pipeline, summary: PipelineSummar
   return lines.flat().map((line) => toPrintableText([line]));
 }
 
-/** Sends the failure notifications of a run that ended with `error`. A run that another one locks out (75) sends none. */
+/** Sends the failure notifications of a run that ended with `error`. */
 export async function notifyError(
   pipeline: Pick<Pipeline, "name" | "folder" | "notifications">,
   error: unknown,
 ): Promise<string[]> {
-  if (!(error instanceof MusterError) || error.exitStatus === 75) return [];
+  const isKnown = error instanceof MusterError;
   const { name, notifications: notices, folder } = pipeline;
   const document = {
     occasion: "on_failure",
-    exit: error.exitStatus,
+    exit: isKnown ? error.exitStatus : 1,
     host: hostname(),
     name,
     state: "refused",
-    error: error.message,
+    error: isKnown ? error.message : `this is a bug in muster: ${error}`,
   };
   return (await sendNotifications(notices.on_failure, document, folder)).map((line) => toPrintableText([line]));
 }

@@ -36,7 +36,12 @@ export async function runFromCron(
   const { pipeline, selection } = loaded;
   const { overlap, waitSeconds } = parseOverlapOptions(pipeline, options);
   const stop = handleStopSignals({ out: () => {}, err: () => {} });
-  const lock = await acquireCronLock(pipeline, selection, { overlap, waitSeconds, stop: stop.signal });
+  const lock = await acquireCronLock(pipeline, selection, { overlap, waitSeconds, stop: stop.signal }).catch(
+    async (error) => {
+      for (const line of await notifyError(pipeline, error)) writers.err(line);
+      throw error;
+    },
+  );
   if (lock === undefined) return 0;
   try {
     lock.log(`began: ${lock.path}`);

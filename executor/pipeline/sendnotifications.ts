@@ -6,22 +6,15 @@ import { MusterError } from "../../schemas/errors.js";
 import { formatJson } from "../../schemas/escape.js";
 import type { NotificationEvent, NotificationTarget, SecretSource } from "./notificationconfig.js";
 import type { PipelineSummary } from "./pipelinesummary.js";
-import { isIncomplete } from "./stepstate.js";
 
 /** The delay doubles with each retry of a webhook. */
 const WEBHOOK_ATTEMPTS = 3;
 const FIRST_RETRY_DELAY_MS = 500;
 
-/** Returns the events of a finished run. Pure. An interrupted run has none, because a person interrupted it. */
-export function selectNotificationEvents({ state, steps }: PipelineSummary): NotificationEvent[] {
-  if (state === "complete") return ["on_success"];
-  if (state === "interrupted") return [];
-  const unsuccessful = steps.filter(
-    (step) => isIncomplete(step.state) && !["left out", "blocked"].includes(step.state),
-  );
-  const hasDrift = unsuccessful.some((step) => step.state === "drift");
-  const hasFailure = unsuccessful.some((step) => step.state !== "drift");
-  return [...(hasDrift ? (["on_drift"] as const) : []), ...(hasFailure ? (["on_failure"] as const) : [])];
+/** Returns the events of a finished run: `on_failure` unless its exit status is 0, and `on_drift` in addition where it found drift. Pure. */
+export function selectNotificationEvents({ steps }: Pick<PipelineSummary, "steps">, exit: number): NotificationEvent[] {
+  if (exit === 0) return ["on_success"];
+  return steps.some(({ state }) => state === "drift") ? ["on_failure", "on_drift"] : ["on_failure"];
 }
 
 /**

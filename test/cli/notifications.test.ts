@@ -1,7 +1,10 @@
+import { existsSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import t from "tap";
-import { runMuster, TestFolder } from "./startmuster.js";
+import { waitUntil } from "../lab/waituntil.js";
+import { runMuster, startMuster, TestFolder, waitForExit } from "./startmuster.js";
 
 const shop = new TestFolder();
 t.teardown(() => shop.remove());
@@ -61,6 +64,35 @@ t.test("a notification command gets the summary as JSON on its stdin", async (t)
   await run("command2", "true", { on_success: tell("success.json"), on_failure: tell("failure.json") });
   t.match(shop.json("command2/success.json"), { occasion: "on_success", exit: 0, state: "complete" });
   t.throws(() => shop.read("command2/failure.json"));
+});
+
+t.test("on_failure hears of every exit status but 0, on_drift of drift in addition", async (t) => {
+  const tell = (to: string) => [{ command: ["sh", "-c", `cat > ${to}.json`] }];
+  const all = { on_failure: tell("failure"), on_success: tell("success"), on_drift: tell("drift") };
+  const inventory = shop.write("drift/inventory.yaml", {
+    nodes: { here: { connection: "local", slots: 1 } },
+    manifests: { a: { value: 1, in: [{ file: `${shop.folder}/conf.json`, pointer: "/a" }] } },
+  });
+  shop.write("conf.json", { a: 2 });
+  const drifting = shop.write("drift/p.yaml", { ...all, steps: { a: { verify: ["manifest-sync"] } } });
+  t.match(await runMuster(["run", drifting, "-i", inventory]), { code: 2 });
+  t.match(shop.json("drift/failure.json"), { occasion: "on_failure", exit: 2, steps: [{ state: "drift" }] });
+  t.match(shop.json("drift/drift.json"), { occasion: "on_drift", exit: 2 });
+  t.throws(() => shop.read("drift/success.json"));
+
+  const long = shop.write("stopped/p.yaml", {
+    ...all,
+    steps: { a: { command: ["sh", "-c", "touch began; sleep 60"] } },
+  });
+  const running = startMuster(["run", long, "-i", "local"]);
+  const ended = waitForExit(running);
+  await waitUntil("it has begun", () => existsSync(join(shop.folder, "stopped/began")));
+  const other = await runMuster(["run", long, "-i", "local"]);
+  t.equal(other.code, 75);
+  t.match(shop.json("stopped/failure.json"), { exit: 75, state: "refused", error: /process \d+/ });
+  running.kill("SIGTERM");
+  t.equal((await ended).code, 143);
+  t.match(shop.json("stopped/failure.json"), { exit: 143, state: "interrupted" });
 });
 
 t.test("a webhook gets a POST, which is retried after server errors, and its token is never printed", async (t) => {
