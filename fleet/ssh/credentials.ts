@@ -1,8 +1,9 @@
 import type { AnyAuthMethod, ParsedKey } from "ssh2";
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
-import type { Hop } from "./hops.js";
+import type { Hop } from "./hop.js";
 import { type KeyFile, readKeyFile } from "./keyfiles.js";
 import { FilteredAgent, listAgentKeys } from "./sshagent.js";
+import { listUnusedSettings, rejectKey } from "./unusedkeys.js";
 
 /** The log-in methods to offer a server, in order, with their names for error messages. */
 export interface Credentials {
@@ -24,14 +25,15 @@ export async function findCredentials(hop: Hop, where: NodeStep): Promise<Creden
       next: "correct identity_file in the inventory",
     });
   }
-  const unusable: string[] = [];
+  const unusable = listUnusedSettings(hop);
   const held = await listHeldKeys(hop, unusable);
   const credentials = {
     methods: [{ type: "none", username: hop.user }] as AnyAuthMethod[],
     offered: [] as string[],
     unusable,
   };
-  const offerHeld = (keys: ParsedKey[]) => {
+  const offerHeld = (held: ParsedKey[]) => {
+    const keys = held.filter((key) => rejectKey(key, hop) === undefined);
     if (keys.length === 0) return;
     credentials.methods.push({ type: "agent", username: hop.user, agent: new FilteredAgent(hop.agentSocket!, keys) });
     credentials.offered.push(...keys.map((key) => `${key.comment || key.type} (agent)`));
@@ -44,6 +46,11 @@ export async function findCredentials(hop: Hop, where: NodeStep): Promise<Creden
       ofFiles.push(same);
       offerHeld([same]);
     } else if ("private" in file) {
+      const problem = rejectKey(file.private, hop);
+      if (problem !== undefined) {
+        unusable.push(`${file.path} ${problem}`);
+        continue;
+      }
       credentials.methods.push({ type: "publickey", username: hop.user, key: file.private as unknown as Buffer });
       credentials.offered.push(file.path);
     } else unusable.push(`${file.path} ${file.problem}`);

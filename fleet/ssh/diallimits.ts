@@ -1,5 +1,5 @@
 import { Semaphore } from "../semaphore.js";
-import type { Hop } from "./hops.js";
+import type { Hop } from "./hop.js";
 
 /** Concurrent log-ins at one address: sshd drops connections when more than ten have not logged in yet (MaxStartups). */
 const MAX_LOGINS_PER_ADDRESS = 8;

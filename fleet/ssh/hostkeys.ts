@@ -3,16 +3,18 @@ import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { decodeBytes } from "../../schemas/bytetext.js";
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
-import type { Hop } from "./hops.js";
+import type { Hop } from "./hop.js";
 import {
-  formatHostName,
   formatKeyFingerprint,
   hashHostName,
   judgeHostKey,
   type KnownHost,
+  nameHost,
   parseKnownHosts,
   readKeyType,
+  readRsaBits,
 } from "./knownhosts.js";
+import { isKeyRevoked } from "./revokedkeys.js";
 
 const LINE_FEED = 10;
 
@@ -25,32 +27,95 @@ export function readKnownHosts(hop: Hop): KnownHost[] {
 export type HostKeyCheck = { readonly ok: true } | { readonly ok: false; readonly error: ConnectionError };
 
 /**
+ * Checks the key that `hop` presents: its size (RequiredRSASize), RevokedHostKeys, and known_hosts. `address`: the machine's address, if
+ * it was dialled from here. Resolves with an error HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, HOST_KEY_REVOKED, or CONFIG.
+ */
+export async function verifyHostKey(
+  hop: Hop,
+  where: NodeStep,
+  key: Buffer,
+  address: string | undefined,
+): Promise<HostKeyCheck> {
+  const error = checkKeySize(hop, where, key) ?? (await checkRevocation(hop, where, key));
+  return error === undefined ? checkHostKey(hop, where, key, address) : { ok: false, error };
+}
+
+function checkKeySize(hop: Hop, where: NodeStep, key: Buffer): ConnectionError | undefined {
+  const bits = readRsaBits(key);
+  if (bits === undefined || bits >= hop.minRsaBits) return undefined;
+  const reason = `its RSA host key has ${bits} bits, and RequiredRSASize is ${hop.minRsaBits}`;
+  return new ConnectionError("CONFIG", where, reason, { next: "give the machine another host key (ssh-keygen -A)" });
+}
+
+async function checkRevocation(hop: Hop, where: NodeStep, key: Buffer): Promise<ConnectionError | undefined> {
+  const file = hop.revokedHostKeys;
+  if (file === undefined) return undefined;
+  try {
+    if (!(await isKeyRevoked(file, key))) return undefined;
+    return new ConnectionError(
+      "HOST_KEY_REVOKED",
+      where,
+      `RevokedHostKeys ${file} revokes the host key ${formatKey(key)}`,
+    );
+  } catch (cause) {
+    const reason = `RevokedHostKeys ${file} cannot be read, so no host key is accepted: ${(cause as Error).message}`;
+    return new ConnectionError("CONFIG", where, reason, {
+      next: "correct RevokedHostKeys, or restore that file",
+      cause,
+    });
+  }
+}
+
+/**
  * Checks the key that `hop` presents against known_hosts. The errors are HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, HOST_KEY_REVOKED, and
  * CONFIG if a new key cannot be recorded. Synchronous, so that two connections cannot both record the key.
  */
-export function checkHostKey(hop: Hop, where: NodeStep, key: Buffer): HostKeyCheck {
-  const name = hop.hostKeyAlias ?? hop.host;
-  const shown = `${readKeyType(key)} ${formatKeyFingerprint(key)}`;
-  const verdict = judgeHostKey(readKnownHosts(hop), name, hop.port, key);
+export function checkHostKey(hop: Hop, where: NodeStep, key: Buffer, address?: string): HostKeyCheck {
+  const known = readKnownHosts(hop);
+  const shown = formatKey(key);
+  const verdict = judgeHostKey(known, nameHost(hop), key);
   switch (verdict.kind) {
-    case "trusted":
-      return { ok: true };
     case "revoked": {
       const reason = `${formatLine(verdict.place)} revokes the host key ${shown}`;
       return { ok: false, error: new ConnectionError("HOST_KEY_REVOKED", where, reason) };
     }
     case "changed":
       return { ok: false, error: createChangedKeyError(hop, where, shown, verdict.place) };
-    case "unknown":
-      if (hop.acceptsNewKeys) return recordHostKey(hop, name, key, where);
+    case "trusted":
+    case "unknown": {
+      const place = findOtherKeyOfAddress(hop, known, key, address);
+      if (place !== undefined) return { ok: false, error: createChangedAddressError(where, shown, place, address!) };
+      if (verdict.kind === "trusted") return { ok: true };
+      if (hop.acceptsNewKeys) return recordHostKey(hop, key, where);
       return { ok: false, error: createUnknownKeyError(hop, where, shown, verdict.authority) };
+    }
     default:
       return verdict satisfies never;
   }
 }
 
+/** CheckHostIP: returns an entry of known_hosts by which the machine's address has another key. */
+function findOtherKeyOfAddress(
+  hop: Hop,
+  known: KnownHost[],
+  key: Buffer,
+  address: string | undefined,
+): KnownHost | undefined {
+  if (!hop.checksAddress || address === undefined || address === hop.host) return undefined;
+  const verdict = judgeHostKey(known, nameHost({ host: address, port: hop.port }), key);
+  return verdict.kind === "changed" ? verdict.place : undefined;
+}
+
+function createChangedAddressError(where: NodeStep, shown: string, place: KnownHost, address: string): ConnectionError {
+  const reason =
+    `it shows ${shown}, but ${formatLine(place)} has ${place.type} ${formatKeyFingerprint(place.key)} for its address ` +
+    `${address} (CheckHostIP). Someone may be intercepting it; nothing was sent`;
+  const next = `find out why. If the address belongs to another machine now, remove ${formatLine(place)}`;
+  return new ConnectionError("HOST_KEY_CHANGED", where, reason, { next });
+}
+
 function createChangedKeyError(hop: Hop, where: NodeStep, shown: string, place: KnownHost): ConnectionError {
-  const name = formatHostName(hop.hostKeyAlias ?? hop.host, hop.port);
+  const { name } = nameHost(hop);
   const reason =
     `the HOST KEY HAS CHANGED: it shows ${shown}, but ${formatLine(place)} has ${place.type} ` +
     `${formatKeyFingerprint(place.key)}. Someone may be intercepting it; nothing was sent`;
@@ -66,15 +131,18 @@ function createUnknownKeyError(hop: Hop, where: NodeStep, shown: string, authori
     ? `the host key ${shown} is not in known_hosts, and its @cert-authority line is ignored: host certificates are not supported`
     : `the host key ${shown} is not in ${file}`;
   const scan = `ssh-keyscan${hop.port === 22 ? "" : ` -p ${hop.port}`} ${hop.host} >> ${file}`;
-  const next = `compare that fingerprint on the machine, then ${formatSshCommand(hop)}, or ${scan}; or set host_keys: accept-new`;
+  // ssh-keyscan dials the machine directly, and prints its address where ssh looks up the alias.
+  const isScannable = hop.hostKeyAlias === undefined && hop.proxyCommand === undefined;
+  const ways = [formatSshCommand(hop), ...(isScannable ? [scan] : [])].join(", or ");
+  const next = `compare that fingerprint on the machine, then ${ways}; or set host_keys: accept-new`;
   return new ConnectionError("HOST_KEY_UNKNOWN", where, reason, { next });
 }
 
-function recordHostKey(hop: Hop, name: string, key: Buffer, where: NodeStep): HostKeyCheck {
+function recordHostKey(hop: Hop, key: Buffer, where: NodeStep): HostKeyCheck {
   const file = hop.userKnownHosts[0];
   if (file === undefined) return { ok: true };
-  const plain = formatHostName(name, hop.port);
-  const host = hop.hashesNames ? hashHostName(plain, randomBytes(20)) : plain;
+  const { name } = nameHost(hop);
+  const host = hop.hashesNames ? hashHostName(name, randomBytes(20)) : name;
   const line = `${host} ${readKeyType(key)} ${key.toString("base64")}\n`;
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
@@ -106,10 +174,15 @@ function readIfThere(file: string): string {
   }
 }
 
+function formatKey(key: Buffer): string {
+  return `${readKeyType(key)} ${formatKeyFingerprint(key)}`;
+}
+
 function formatLine(entry: KnownHost): string {
   return `${entry.file}:${entry.line}`;
 }
 
 function formatSshCommand(hop: Hop): string {
-  return `ssh${hop.port === 22 ? "" : ` -p ${hop.port}`} ${hop.user}@${hop.host}`;
+  const isAlias = hop.hostKeyAlias !== undefined || hop.proxyCommand !== undefined;
+  return `ssh${hop.port === 22 ? "" : ` -p ${hop.port}`} ${hop.user}@${isAlias ? hop.alias : hop.host}`;
 }

@@ -38,7 +38,13 @@ Host circle
 Host circle2
   ProxyJump circle
 Host command
+  HostName 10.4.4.4
+  ProxyCommand nc -x "proxy  %%" %h %p %r %n %k
+Host behind
+  ProxyJump command
+Host fdpass
   ProxyCommand nc %h %p
+  ProxyUseFdpass yes
 Match user special
   Port 2299
 Host quiet
@@ -92,15 +98,30 @@ t.test("jump hosts are used in the order of the list", { skip }, async (t) => {
   t.equal(hops[3]?.acceptsNewKeys, false);
 });
 
+t.test("ProxyCommand is expanded as ssh does, also that of the first jump host", { skip }, async (t) => {
+  const file = join(t.testdir({ config: text }), "config");
+  const own = userInfo().username;
+  const proxyCommand = `nc -x "proxy  %" 10.4.4.4 22 ${own} command command`;
+  const [hop, ...rest] = await resolveHops(createNode({ host: "command" }), new SshSettings(file));
+  t.match(hop, { proxyCommand });
+  t.same(rest, []);
+  const hops = await resolveHops(createNode({ host: "behind" }), new SshSettings(file));
+  t.same(
+    hops.map((one) => one.proxyCommand),
+    [proxyCommand, undefined],
+  );
+});
+
 t.test("an unusable configuration is an error", { skip }, async (t) => {
   const file = join(t.testdir({ config: text, broken: "Host x\n  Nonsense 1\n" }), "config");
   await t.rejects(resolveHops(createNode({ host: "circle" }), new SshSettings(file)), {
     code: "CONFIG",
     message: /cycle/,
   });
-  await t.rejects(resolveHops(createNode({ host: "command" }), new SshSettings(file)), {
+  await t.rejects(resolveHops(createNode({ host: "fdpass" }), new SshSettings(file)), {
     code: "CONFIG",
-    next: /ProxyJump/,
+    message: /ProxyUseFdpass yes is not supported/,
+    next: /ProxyUseFdpass no/,
   });
   const broken = join(file, "../broken");
   await t.rejects(resolveHops(createNode({ host: "x" }), new SshSettings(broken)), {

@@ -2,7 +2,7 @@ import { appendFileSync, chmodSync, mkdirSync, readFileSync, writeFileSync } fro
 import { join } from "node:path";
 import fc from "fast-check";
 import t from "tap";
-import type { Hop } from "../../fleet/ssh/hops.js";
+import type { Hop } from "../../fleet/ssh/hop.js";
 import { checkHostKey, readKnownHosts } from "../../fleet/ssh/hostkeys.js";
 
 const WHERE = { node: "rig", step: "connect" };
@@ -18,11 +18,16 @@ const hopTo = (file: string) =>
     host: "10.0.0.1",
     port: 22,
     user: "me",
+    family: 0,
+    algorithms: {},
     keyFiles: [],
+    certificateFiles: [],
     isKeyNamed: false,
     usesOnlyKeyFiles: false,
     userKnownHosts: [file],
     globalKnownHosts: [],
+    checksAddress: false,
+    minRsaBits: 0,
     acceptsNewKeys: true,
     hashesNames: false,
   }) satisfies Hop;
