@@ -86,7 +86,9 @@ export function checkHostKey(hop: Hop, where: NodeStep, key: Buffer, address?: s
       const place = findOtherKeyOfAddress(hop, known, key, address);
       if (place !== undefined) return { ok: false, error: createChangedAddressError(where, shown, place, address!) };
       if (verdict.kind === "trusted") return { ok: true };
-      if (hop.acceptsNewKeys) return recordHostKey(hop, key, where);
+      // Without a file to record it in, every key would be new every time: ssh refuses it, too.
+      if (hop.acceptsNewKeys && hop.userKnownHosts[0] !== undefined)
+        return recordHostKey(hop, key, where, hop.userKnownHosts[0]);
       return { ok: false, error: createUnknownKeyError(hop, where, shown, verdict.authority) };
     }
     default:
@@ -94,7 +96,7 @@ export function checkHostKey(hop: Hop, where: NodeStep, key: Buffer, address?: s
   }
 }
 
-/** CheckHostIP: returns an entry of known_hosts by which the machine's address has another key. */
+/** CheckHostIP: returns an entry of known_hosts by which the machine's address has another key. ssh excludes loopback addresses. */
 function findOtherKeyOfAddress(
   hop: Hop,
   known: KnownHost[],
@@ -102,6 +104,7 @@ function findOtherKeyOfAddress(
   address: string | undefined,
 ): KnownHost | undefined {
   if (!hop.checksAddress || address === undefined || address === hop.host) return undefined;
+  if (address.startsWith("127.") || address === "::1") return undefined;
   const verdict = judgeHostKey(known, nameHost({ host: address, port: hop.port }), key);
   return verdict.kind === "changed" ? verdict.place : undefined;
 }
@@ -138,9 +141,7 @@ function createUnknownKeyError(hop: Hop, where: NodeStep, shown: string, authori
   return new ConnectionError("HOST_KEY_UNKNOWN", where, reason, { next });
 }
 
-function recordHostKey(hop: Hop, key: Buffer, where: NodeStep): HostKeyCheck {
-  const file = hop.userKnownHosts[0];
-  if (file === undefined) return { ok: true };
+function recordHostKey(hop: Hop, key: Buffer, where: NodeStep, file: string): HostKeyCheck {
   const { name } = nameHost(hop);
   const host = hop.hashesNames ? hashHostName(name, randomBytes(20)) : name;
   const line = `${host} ${readKeyType(key)} ${key.toString("base64")}\n`;

@@ -16,26 +16,26 @@ export async function isKeyRevoked(file: string, key: Buffer): Promise<boolean> 
   const bytes = await readFile(file);
   if (bytes.subarray(0, LIST_MAGIC.length).toString("latin1") === LIST_MAGIC) return isOnRevocationList(file, key);
   const lines = bytes.toString("latin1").split("\n");
-  return lines.some((line) => parsePublicKey(line)?.equals(key));
+  return lines.some((line, index) => !/^[ \t]*(#|\r?$)/.test(line) && parsePublicKey(line, index + 1).equals(key));
 }
 
-function parsePublicKey(line: string): Buffer | undefined {
+function parsePublicKey(line: string, number: number): Buffer {
   const [type, encoded] = line.trim().split(/\s+/);
-  if (type === undefined || encoded === undefined) return undefined;
-  const key = Buffer.from(encoded, "base64");
-  return readKeyType(key) === type ? key : undefined;
+  const key = Buffer.from(encoded ?? "", "base64");
+  if (readKeyType(key) !== type) throw new Error(`line ${number} is not a public key`);
+  return key;
 }
 
 /** Asks ssh-keygen, which exits with 0 only if the list is valid and does not revoke the key. */
 function isOnRevocationList(file: string, key: Buffer): Promise<boolean> {
+  // Through a pipe, because Node.js passes a socket as standard input, and /dev/stdin cannot open one.
+  const words = ["-c", `printf '%s\\n' "$1" | ssh-keygen -Q -f "$2" /dev/stdin`, "sh"];
+  const line = `${readKeyType(key)} ${key.toString("base64")}`;
   return new Promise((resolve, reject) => {
-    const words = ["-Q", "-f", file, "/dev/stdin"];
-    const child = execFile("ssh-keygen", words, { timeout: LIST_TIMEOUT_MS }, (error, stdout, stderr) => {
+    execFile("/bin/sh", [...words, line, file], { timeout: LIST_TIMEOUT_MS }, (error, stdout, stderr) => {
       if (error === null) resolve(false);
       else if (error.code === 1 && /: REVOKED\s*$/.test(stdout)) resolve(true);
       else reject(new Error(stderr.trim() || error.message));
     });
-    child.stdin?.on("error", () => {});
-    child.stdin?.end(`${readKeyType(key)} ${key.toString("base64")}\n`);
   });
 }

@@ -22,9 +22,12 @@ export async function openSocket(hop: Hop, where: NodeStep, seconds: number): Pr
   }
 }
 
-/** Returns the address family to dial, and the local address. Two addresses of one connection have the same family. */
+/** Returns the address family to dial, and the local address, which has the same family. */
 function chooseLocalAddress(hop: Hop, where: NodeStep): { family: number; localAddress?: string } {
   const { bindAddress, family } = hop;
+  // Node.js looks at the family only where it resolves a name.
+  if (family !== 0 && isIP(hop.host) !== 0 && isIP(hop.host) !== family)
+    throw new ConnectionError("UNREACHABLE", where, `AddressFamily allows IPv${family} addresses only`);
   if (bindAddress === undefined) return { family };
   const version = isIP(bindAddress);
   if (version !== 0 && (family === 0 || family === version)) return { family: version, localAddress: bindAddress };
