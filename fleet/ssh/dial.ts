@@ -30,12 +30,13 @@ export async function dial(
       const where = { node, step: last ? `connect to ${formatHop(hop)}` : `connect to jump host ${formatHop(hop)}` };
       const through = connections.at(-1);
       const connection = await limits.forAddress(hop).run(() => connectHop(hop, where, timeouts, limits, through));
-      if (through !== undefined) void connection.closed.then(() => through.close());
+      if (through !== undefined) connection.closeAlso(through);
       connections.push(connection);
     }
     return connections.at(-1)!;
   } catch (error) {
     for (const connection of connections) connection.close();
+    await Promise.all(connections.map(({ released }) => released));
     throw error;
   }
 }

@@ -90,7 +90,8 @@ export function createHop(name: HostAlias, settings: HostSettings, where: NodeSt
     },
     ...findKeySettings(settings, values, overrides, where),
     ...findKnownHostsFiles(settings, overrides, where),
-    revokedHostKeys: expandIfSet("RevokedHostKeys", read("RevokedHostKeys"), where),
+    // OpenSSH 9.2 takes this path as it is written, and refuses all keys where the file is missing.
+    revokedHostKeys: read("RevokedHostKeys"),
     hostKeyAlias,
     checksAddress: read("CheckHostIP") === "yes",
     minRsaBits: Number(read("RequiredRSASize") ?? 0),
@@ -156,10 +157,6 @@ function findAgentSocket(settings: HostSettings, where: NodeStep): string | unde
   if (setting === undefined || setting === "SSH_AUTH_SOCK") return process.env.SSH_AUTH_SOCK || undefined;
   if (setting.startsWith("$")) return process.env[setting.replace(/^\$\{?|\}$/g, "")] || undefined;
   return expandHomeOfAccount("IdentityAgent", setting, where);
-}
-
-function expandIfSet(option: ReadOption, path: string | undefined, where: NodeStep): string | undefined {
-  return path === undefined ? undefined : expandHomeOfAccount(option, path, where);
 }
 
 /** Expands `~/` in a path of the inventory. */

@@ -28,15 +28,10 @@ export type HostKeyCheck = { readonly ok: true } | { readonly ok: false; readonl
 
 /**
  * Checks the key that `hop` presents: its size (RequiredRSASize), RevokedHostKeys, and known_hosts. `address`: the machine's address, if
- * it was dialled from here. Resolves with an error HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, HOST_KEY_REVOKED, or CONFIG.
+ * it was dialled from here. The errors are HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, HOST_KEY_REVOKED, or CONFIG.
  */
-export async function verifyHostKey(
-  hop: Hop,
-  where: NodeStep,
-  key: Buffer,
-  address: string | undefined,
-): Promise<HostKeyCheck> {
-  const error = checkKeySize(hop, where, key) ?? (await checkRevocation(hop, where, key));
+export function verifyHostKey(hop: Hop, where: NodeStep, key: Buffer, address: string | undefined): HostKeyCheck {
+  const error = checkKeySize(hop, where, key) ?? checkRevocation(hop, where, key);
   return error === undefined ? checkHostKey(hop, where, key, address) : { ok: false, error };
 }
 
@@ -47,11 +42,11 @@ function checkKeySize(hop: Hop, where: NodeStep, key: Buffer): ConnectionError |
   return new ConnectionError("CONFIG", where, reason, { next: "give the machine another host key (ssh-keygen -A)" });
 }
 
-async function checkRevocation(hop: Hop, where: NodeStep, key: Buffer): Promise<ConnectionError | undefined> {
+function checkRevocation(hop: Hop, where: NodeStep, key: Buffer): ConnectionError | undefined {
   const file = hop.revokedHostKeys;
   if (file === undefined) return undefined;
   try {
-    if (!(await isKeyRevoked(file, key))) return undefined;
+    if (!isKeyRevoked(file, key)) return undefined;
     return new ConnectionError(
       "HOST_KEY_REVOKED",
       where,
@@ -60,7 +55,7 @@ async function checkRevocation(hop: Hop, where: NodeStep, key: Buffer): Promise<
   } catch (cause) {
     const reason = `RevokedHostKeys ${file} cannot be read, so no host key is accepted: ${(cause as Error).message}`;
     return new ConnectionError("CONFIG", where, reason, {
-      next: "correct RevokedHostKeys, or restore that file",
+      next: "restore that file, and name it with its whole path in RevokedHostKeys",
       cause,
     });
   }

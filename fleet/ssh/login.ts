@@ -38,6 +38,7 @@ export async function logIn(
   // The stream closed while this handshake waited for its turn.
   if (stream.destroyed) throw explain(stream.errored ?? new Error("connection closed"));
   const client = newClient(where.node);
+  let acceptedKey: Buffer | undefined;
   let hostKeyError: ConnectionError | undefined;
   const sock = coalesceWrites(stream);
   const connection = new SshConnection(where.node, client, sock);
@@ -52,13 +53,16 @@ export async function logIn(
     debug: (text) => {
       if (text.startsWith(HOST_KEY_OFFER)) hostKeyOffer = text.slice(HOST_KEY_OFFER.length).split(",");
     },
-    hostVerifier: (key: Buffer, verify: (isAccepted: boolean) => void) => {
-      const address = stream instanceof Socket ? stream.remoteAddress : undefined;
-      void verifyHostKey(hop, where, key, address).then((check) => {
-        if (check.ok) connection.hostKey = `${readKeyType(key)} ${formatKeyFingerprint(key)}`;
-        else hostKeyError = check.error;
-        verify(check.ok);
-      });
+    hostVerifier: (key: Buffer) => {
+      // When keys are renewed later, the machine must show the same one.
+      if (acceptedKey !== undefined) return key.equals(acceptedKey);
+      const check = verifyHostKey(hop, where, key, stream instanceof Socket ? stream.remoteAddress : undefined);
+      if (!check.ok) hostKeyError = check.error;
+      else {
+        acceptedKey = Buffer.from(key);
+        connection.hostKey = `${readKeyType(key)} ${formatKeyFingerprint(key)}`;
+      }
+      return check.ok;
     },
   };
   try {

@@ -48,6 +48,7 @@ export class ProxyStream extends Duplex {
   private errors = "";
   private hasAnswered = false;
   private hasExited = false;
+  private hasEndedOutput = false;
 
   constructor(private readonly child: ProxyProcess) {
     super();
@@ -60,7 +61,7 @@ export class ProxyStream extends Duplex {
       this.hasAnswered = true;
       if (!this.push(bytes)) child.stdout.pause();
     });
-    child.stdout.once("end", () => setTimeout(() => this.destroyed || this.push(null), DRAIN_TIMEOUT_MS));
+    child.stdout.once("end", () => setTimeout(() => this.endOutput(), DRAIN_TIMEOUT_MS));
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       this.errors = `${this.errors}${text}`.slice(-MAX_ERROR_CHARS);
     });
@@ -109,7 +110,14 @@ export class ProxyStream extends Duplex {
     kill();
   }
 
+  private endOutput(): void {
+    if (!this.destroyed && !this.hasEndedOutput) this.push(null);
+    this.hasEndedOutput = true;
+  }
+
   private fail(code: number | null, signal: string | null): void {
+    // It ends after its input has: a close, not a failure.
+    if (code === 0 && this.writableEnded) return this.endOutput();
     const how = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
     const text = this.errorText;
     const isRefusal = !this.hasAnswered && (code !== 0 || text !== "");

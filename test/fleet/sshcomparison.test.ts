@@ -8,6 +8,7 @@ import type { ConnectionError } from "../../fleet/connectionerror.js";
 import { type LabNode, lacking, startLab } from "../lab/lab.js";
 import { makeKey } from "../lab/sshd.js";
 import { createNode } from "./nodes.js";
+import { RELAY_PROGRAM } from "./relay.js";
 import { hostKeyCases, type SshCase } from "./sshcases.js";
 import { optionCases } from "./sshoptioncases.js";
 
@@ -107,17 +108,6 @@ Port 1
 IdentityFile ${node.identityFile}
 `;
 }
-
-/** Connects its standard input and output to HOST PORT, as nc does. */
-const RELAY_PROGRAM = `import os, select, socket, sys
-peer = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-while True:
-    for ready in select.select([0, peer], [], [])[0]:
-        data = os.read(0, 65536) if ready == 0 else peer.recv(65536)
-        if not data:
-            sys.exit()
-        peer.sendall(data) if ready == 0 else os.write(1, data)
-`;
 
 /** Makes OpenSSH key revocation lists in a new folder: one with `hostKey`, one without, and a broken one. */
 async function makeRevocationLists(folder: string, hostKey: string): Promise<string> {

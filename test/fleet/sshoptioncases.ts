@@ -133,20 +133,6 @@ export const optionCases: SshCase[] = [
     result: "CONFIG",
   },
   {
-    what: "RevokedHostKeys by way of the home folder",
-    config: "RevokedHostKeys ~/../../../../../..{DIR}/revoked",
-    known: "{AT} {KEY}",
-    files: { revoked: "{OTHER}\n" },
-    result: "connects",
-  },
-  {
-    what: "RevokedHostKeys with a token",
-    config: "RevokedHostKeys {DIR}/%h",
-    known: "{AT} {KEY}",
-    files: { "{HOST}": "{OTHER}\n" },
-    result: "connects",
-  },
-  {
     what: "a revocation list with the key",
     config: "RevokedHostKeys {LISTS}/with",
     known: "{AT} {KEY}",
