@@ -1,11 +1,10 @@
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import type { HostSettings } from "./sshsettings.js";
 
-/** The options of ssh_config(5) that muster reads from `ssh -G` and acts upon. */
+/** The options of ssh_config(5) that muster reads from `ssh -G` and acts upon. docs/ssh-config.md describes them all. */
 export const READ_OPTIONS = [
   "AddressFamily",
   "BindAddress",
-  "CertificateFile",
   "CheckHostIP",
   "Ciphers",
   "ConnectTimeout",
@@ -19,7 +18,6 @@ export const READ_OPTIONS = [
   "IdentityFile",
   "KexAlgorithms",
   "MACs",
-  "PKCS11Provider",
   "Port",
   "ProxyCommand",
   "ProxyJump",
@@ -31,7 +29,24 @@ export const READ_OPTIONS = [
   "UserKnownHostsFile",
 ] as const;
 
-export type ReadOption = (typeof READ_OPTIONS)[number];
+/** The options that muster reads only to name them as the reason of a failed log-in. */
+export const NAMED_OPTIONS = ["CertificateFile", "PKCS11Provider"] as const;
+
+/** The options that ssh applies itself before `ssh -G` prints the others. */
+export const RESOLVED_OPTIONS = [
+  "CanonicalDomains",
+  "CanonicalizeFallbackLocal",
+  "CanonicalizeHostname",
+  "CanonicalizeMaxDots",
+  "CanonicalizePermittedCNAMEs",
+  "Host",
+  "IgnoreUnknown",
+  "Include",
+  "Match",
+  "Tag",
+] as const;
+
+export type ReadOption = (typeof READ_OPTIONS)[number] | (typeof NAMED_OPTIONS)[number];
 
 /** An option with which muster does not connect, because ignoring it would be weaker than ssh, or could not succeed. */
 interface RefusedOption {
@@ -73,6 +88,12 @@ export const REFUSED_OPTIONS: readonly RefusedOption[] = [
     isRefused: (value) => value === "no" || value === "false",
     reason: "muster logs in with public keys only",
     next: "set PubkeyAuthentication yes for this host",
+  },
+  {
+    option: "RefuseConnection",
+    isRefused: isSet,
+    reason: "the configuration forbids connections to this host",
+    next: "remove RefuseConnection for this host",
   },
 ];
 
