@@ -2,8 +2,8 @@ import type { AnyAuthMethod, ParsedKey } from "ssh2";
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import type { Hop } from "./hop.js";
 import { type KeyFile, readKeyFile } from "./keyfiles.js";
+import { allowsSha1, listUnusedSettings, rejectKey, restrictSignatures } from "./keypolicy.js";
 import { FilteredAgent, listAgentKeys } from "./sshagent.js";
-import { listUnusedSettings, rejectKey } from "./unusedkeys.js";
 
 /** The log-in methods to offer a server, in order, with their names for error messages. */
 export interface Credentials {
@@ -35,7 +35,11 @@ export async function findCredentials(hop: Hop, where: NodeStep): Promise<Creden
   const offerHeld = (held: ParsedKey[]) => {
     const keys = held.filter((key) => rejectKey(key, hop) === undefined);
     if (keys.length === 0) return;
-    credentials.methods.push({ type: "agent", username: hop.user, agent: new FilteredAgent(hop.agentSocket!, keys) });
+    credentials.methods.push({
+      type: "agent",
+      username: hop.user,
+      agent: new FilteredAgent(hop.agentSocket!, keys, (key) => allowsSha1(key, hop)),
+    });
     credentials.offered.push(...keys.map((key) => `${key.comment || key.type} (agent)`));
   };
   const ofFiles: ParsedKey[] = [];
@@ -51,7 +55,8 @@ export async function findCredentials(hop: Hop, where: NodeStep): Promise<Creden
         unusable.push(`${file.path} ${problem}`);
         continue;
       }
-      credentials.methods.push({ type: "publickey", username: hop.user, key: file.private as unknown as Buffer });
+      const key = restrictSignatures(file.private, hop) as unknown as Buffer;
+      credentials.methods.push({ type: "publickey", username: hop.user, key });
       credentials.offered.push(file.path);
     } else unusable.push(`${file.path} ${file.problem}`);
   }

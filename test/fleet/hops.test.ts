@@ -1,4 +1,4 @@
-import { homedir, userInfo } from "node:os";
+import { homedir, hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { parseJumpHost, resolveHops } from "../../fleet/ssh/hops.js";
@@ -110,6 +110,34 @@ t.test("ProxyCommand is expanded as ssh does, also that of the first jump host",
     hops.map((one) => one.proxyCommand),
     [proxyCommand, undefined],
   );
+});
+
+t.test("paths are expanded as ssh does", { skip }, async (t) => {
+  process.env.MUSTER_TEST_KEYS = "/keys of mine";
+  t.teardown(() => delete process.env.MUSTER_TEST_KEYS);
+  const home = userInfo().homedir;
+  const local = hostname();
+  const cases: [line: string, keyFiles: string[]][] = [
+    ['IdentityFile "~/a key %h"', [join(home, "a key 10.0.0.7")]],
+    ["IdentityFile %d/%n/%k/%p/%r/%u", [`${home}/rig/the-rig/2200/me/${userInfo().username}`]],
+    ["IdentityFile /%i/%l/%L/%%h", [`/${userInfo().uid}/${local}/${local.split(".")[0]}/%h`]],
+    ["IdentityFile ${MUSTER_TEST_KEYS}/%h", ["/keys of mine/10.0.0.7"]],
+    ["IdentityFile /a\nIdentityFile none\nIdentityFile /b", ["/a", "/b"]],
+    ["IdentityFile none", []],
+  ];
+  const resolve = (line: string) => {
+    const start = "Host rig\nHostName 10.0.0.7\nHostKeyAlias The-Rig\nPort 2200\nUser me\n";
+    const file = join(t.testdir({ config: `${start}${line}\n` }), "config");
+    return resolveHops(createNode({ host: "rig" }), new SshSettings(file));
+  };
+  for (const [line, keyFiles] of cases) t.same((await resolve(line))[0]?.keyFiles, keyFiles, line);
+  const rejected: [line: string, message: RegExp][] = [
+    ["IdentityFile /%C", /IdentityFile \/%C holds the token %C/],
+    ["IdentityFile ~someone/key", /IdentityFile ~someone\/key names another user's home folder/],
+    ["IdentityFile ${MUSTER_UNSET}/key", /\$\{MUSTER_UNSET\}, which the environment does not set/],
+    ["CertificateFile /%x", /CertificateFile \/%x holds the token %x/],
+  ];
+  for (const [line, message] of rejected) await t.rejects(resolve(line), { code: "CONFIG", message, next: /\w/ }, line);
 });
 
 t.test("an unusable configuration is an error", { skip }, async (t) => {
