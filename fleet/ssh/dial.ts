@@ -8,10 +8,16 @@ import { readKnownHosts } from "./hostkeys.js";
 import { listRecordedTypes, nameHost } from "./knownhosts.js";
 import { logIn } from "./login.js";
 import { explainLoginError } from "./loginerrors.js";
-import { startProxyCommand } from "./proxystream.js";
+import type { ProxyCommands } from "./proxycommands.js";
 import { openSocket } from "./socket.js";
 import type { SshConnection } from "./sshconnection.js";
 import type { SshTimeouts } from "./timeouts.js";
+
+/** What all dials of this process share. */
+export interface DialResources {
+  limits: DialLimits;
+  proxyCommands: ProxyCommands;
+}
 
 /**
  * Connects to the last of `hops` through those before it, and logs in. Does not retry. Rejects with a ConnectionError after closing
@@ -21,7 +27,7 @@ export async function dial(
   node: string,
   hops: Hop[],
   timeouts: SshTimeouts,
-  limits: DialLimits,
+  shared: DialResources,
 ): Promise<SshConnection> {
   const connections: SshConnection[] = [];
   try {
@@ -29,7 +35,7 @@ export async function dial(
       const last = index === hops.length - 1;
       const where = { node, step: last ? `connect to ${formatHop(hop)}` : `connect to jump host ${formatHop(hop)}` };
       const through = connections.at(-1);
-      const connection = await limits.forAddress(hop).run(() => connectHop(hop, where, timeouts, limits, through));
+      const connection = await shared.limits.forHop(hop).run(() => connectHop(hop, where, timeouts, shared, through));
       if (through !== undefined) connection.closeAlso(through);
       connections.push(connection);
     }
@@ -46,7 +52,7 @@ async function connectHop(
   hop: Hop,
   where: NodeStep,
   timeouts: SshTimeouts,
-  limits: DialLimits,
+  shared: DialResources,
   through: SshConnection | undefined,
 ): Promise<SshConnection> {
   const login = {
@@ -54,14 +60,14 @@ async function connectHop(
     algorithms: chooseAlgorithms(hop.algorithms, listRecordedTypes(readKnownHosts(hop), nameHost(hop)), where),
   };
   const stream = await (through?.openForward(hop, where, timeouts.loginSeconds) ??
-    openStream(hop, where, timeouts.loginSeconds));
-  return limits.handshakes.run(() => logIn(hop, where, timeouts, login, stream));
+    openStream(hop, where, timeouts.loginSeconds, shared.proxyCommands));
+  return shared.limits.handshakes.run(() => logIn(hop, where, timeouts, login, stream));
 }
 
 /** Connects to a machine that is dialled from here, through its ProxyCommand or over TCP. Rejects with a ConnectionError. */
-async function openStream(hop: Hop, where: NodeStep, seconds: number): Promise<Duplex> {
+async function openStream(hop: Hop, where: NodeStep, seconds: number, proxyCommands: ProxyCommands): Promise<Duplex> {
   if (hop.proxyCommand === undefined) return openSocket(hop, where, hop.connectSeconds ?? seconds);
-  return startProxyCommand(hop.proxyCommand).catch((error) => {
+  return proxyCommands.start(hop.proxyCommand).catch((error) => {
     throw explainLoginError(error, hop, where, { offered: [], unusable: [] });
   });
 }

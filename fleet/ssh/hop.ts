@@ -17,6 +17,8 @@ export interface Hop {
   user: string;
   /** The command whose standard input and output are the connection, with its tokens expanded. */
   proxyCommand?: string;
+  /** ProxyCommand as it is configured, before its tokens are expanded. */
+  proxyTemplate?: string;
   /** 0: IPv4 and IPv6. */
   family: 0 | 4 | 6;
   /** The local address to connect from. */
@@ -70,7 +72,7 @@ export function createHop(name: HostAlias, settings: HostSettings, where: NodeSt
   const port = name.port ?? Number(read("Port") ?? 22);
   const hostKeyAlias = read("HostKeyAlias");
   const values = { alias: name.alias, host, port, user, hostKeyAlias, jump: read("ProxyJump") };
-  const proxyCommand = read("ProxyCommand");
+  const proxyTemplate = read("ProxyCommand");
   const connectSeconds = Number(read("ConnectTimeout") ?? 0);
   const algorithms = (option: ReadOption) => read(option)?.split(",");
   return {
@@ -78,7 +80,8 @@ export function createHop(name: HostAlias, settings: HostSettings, where: NodeSt
     host,
     port,
     user,
-    proxyCommand: proxyCommand && expandProxyCommand(proxyCommand, values, where),
+    proxyCommand: proxyTemplate && expandProxyCommand(proxyTemplate, values, where),
+    proxyTemplate,
     family: ({ inet: 4, inet6: 6 } as const)[read("AddressFamily") ?? ""] ?? 0,
     bindAddress: read("BindAddress"),
     connectSeconds: connectSeconds > 0 ? connectSeconds : undefined,

@@ -39,7 +39,7 @@ async function resolveJumps(
 
 function createJumpHop(name: HostAlias, settings: HostSettings, isFirst: boolean, where: NodeStep): Hop {
   const hop = createHop(name, settings, { ...where, step: `ssh configuration of jump host ${name.alias}` });
-  return isFirst ? hop : { ...hop, proxyCommand: undefined };
+  return isFirst ? hop : { ...hop, proxyCommand: undefined, proxyTemplate: undefined };
 }
 
 /** Parses `[user@]host[:port]`, also as an ssh:// URL; IPv6 addresses in brackets. */

@@ -80,6 +80,11 @@ export class ProxyStream extends Duplex {
     return this.errors.trim();
   }
 
+  /** Kills the command and its process group at once. */
+  kill(): void {
+    killGroup(this.child.pid, "SIGKILL");
+  }
+
   override _read(): void {
     this.child.stdout.resume();
   }
@@ -98,16 +103,15 @@ export class ProxyStream extends Duplex {
 
   /** Sends SIGHUP, and SIGKILL to what is left of the group when the command has exited, or after a second. */
   private async endGroup(): Promise<void> {
-    const kill = () => killGroup(this.child.pid, "SIGKILL");
     if (!this.hasExited) {
       const exited = once(this.child, "exit");
       killGroup(this.child.pid, "SIGHUP");
       this.child.stdin.destroy();
-      const timer = setTimeout(kill, END_TIMEOUT_MS);
+      const timer = setTimeout(() => this.kill(), END_TIMEOUT_MS);
       await exited;
       clearTimeout(timer);
     }
-    kill();
+    this.kill();
   }
 
   private endOutput(): void {

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
@@ -105,6 +106,22 @@ t.test("over a ProxyCommand", { skip: lacking() }, async (t) => {
     t.equal(await echo(), "hello\n");
     t.ok(existsSync(used));
     t.same(findMarked(mark), []);
+  });
+
+  t.test("a process that exits at once leaves none", async (t) => {
+    const mark = markProcesses(t);
+    const command = `sh -c 'trap "" HUP; python3 ${relay} %h %p; sleep 600'`;
+    useConfig(t, `${target}ProxyCommand ${command}\n`);
+    const { href } = new URL("../../fleet/connect.js", import.meta.url);
+    const program = `
+      const { connect } = await import(${JSON.stringify(href)});
+      await connect(${JSON.stringify(createNode({ host: "target" }))});
+      process.exit(7);`;
+    const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+      encoding: "utf8",
+    });
+    t.equal(status, 7, stderr);
+    await waitUntil("no process", () => findMarked(mark).length === 0, 5);
   });
 
   t.test("a command that is killed loses the connection, with the reason", async (t) => {

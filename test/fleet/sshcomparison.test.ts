@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { createHmac } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -32,6 +33,7 @@ t.test("muster accepts and records the host keys that ssh does", { skip: lacking
     HOST: host,
     PORT,
     AT: `[${host}]:${PORT}`,
+    HASH: hashName(`[${host}]:${PORT}`),
     USER: node.user,
     LISTS: lists,
     RELAY: `python3 ${relay}`,
@@ -93,13 +95,15 @@ function prepare(
 }
 
 function createConfig(node: LabNode, dir: string, text: string): string {
+  const login = `HostName ${node.host}\nPort ${PORT}\nUser ${node.user}\nIdentityFile ${node.identityFile}\n`;
+  const filled = fillIn(text, { GATE: `Host gate\n${login}`, END: "Host target" });
   return `Host target
 HostName ${node.host}
 Port ${PORT}
 User ${node.user}
 IdentityFile ${node.identityFile}
 IdentitiesOnly yes
-${text}
+${filled}
 UserKnownHostsFile ${dir}/known_hosts
 GlobalKnownHostsFile none
 Host nowhere
@@ -119,6 +123,12 @@ async function makeRevocationLists(folder: string, hostKey: string): Promise<str
   await run("ssh-keygen", ["-q", "-k", "-f", join(lists, "without"), join(lists, "unrelated.pub")]);
   writeFileSync(join(lists, "broken"), readFileSync(join(lists, "with")).subarray(0, 20));
   return lists;
+}
+
+/** Hashes a name as HashKnownHosts does. */
+function hashName(name: string): string {
+  const salt = Buffer.alloc(20, 3);
+  return `|1|${salt.toString("base64")}|${createHmac("sha1", salt).update(name).digest("base64")}`;
 }
 
 async function makeKeys(folder: string): Promise<Record<string, string>> {

@@ -262,4 +262,33 @@ export const optionCases: SshCase[] = [
     known: "{AT} {KEY}",
     result: "connects",
   },
+  // A jump host, which has its own options.
+  {
+    what: "a jump host with an alias",
+    config: "ProxyJump gate\n{GATE}HostKeyAlias gate-key\nUserKnownHostsFile {DIR}/gates\n{END}",
+    known: "{AT} {KEY}",
+    files: { gates: "gate-key {KEY}\n" },
+    result: "connects",
+  },
+  {
+    what: "a jump host with another key for its alias",
+    config: "ProxyJump gate\n{GATE}HostKeyAlias gate-key\nUserKnownHostsFile {DIR}/gates\n{END}",
+    known: "{AT} {KEY}",
+    files: { gates: "gate-key {OTHER}\n{AT} {KEY}\n" },
+    result: "HOST_KEY_CHANGED",
+  },
+  {
+    what: "a jump host whose key is revoked",
+    config: "ProxyJump gate\n{GATE}RevokedHostKeys {DIR}/revoked\nUserKnownHostsFile {DIR}/gates\n{END}",
+    known: "{AT} {KEY}",
+    files: { gates: "{AT} {KEY}\n", revoked: "{KEY}\n" },
+    result: "HOST_KEY_REVOKED",
+  },
+  {
+    what: "a jump host through a ProxyCommand",
+    config: "ProxyJump gate\n{GATE}ProxyCommand {RELAY} {HOST} {PORT}\nUserKnownHostsFile {DIR}/gates\n{END}",
+    known: "{AT} {KEY}",
+    files: { gates: "{AT} {KEY}\n" },
+    result: "connects",
+  },
 ];
