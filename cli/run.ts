@@ -154,6 +154,7 @@ function exitStatusOfRun({ state, session }: RunSummary, signal: number | undefi
     case "superseded":
       return 75;
     case "partial":
+    case "halted":
     case "broken":
       return 3;
     default:

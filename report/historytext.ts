@@ -2,6 +2,7 @@ import { relative } from "node:path";
 import type { RunHistory } from "../executor/run/record/runhistory.js";
 import { breakDownRun, type NodeBreakdown, type RunBreakdown, type RunEvent, type SlotBreakdown } from "./breakdown.js";
 import { countColumns, padToColumns, TERMINAL_COLUMNS } from "./columns.js";
+import { formatFailureGroups } from "./failuretext.js";
 import {
   formatCount,
   formatDuration,
@@ -12,7 +13,7 @@ import {
   toPrintableText,
   truncateEnd,
 } from "./format.js";
-import { comparePlanAndActual, formatFailure } from "./summarytext.js";
+import { comparePlanAndActual } from "./summarytext.js";
 
 const CELL_COLUMNS = [7, 8, 6, 9, 8, 7];
 export const COLUMN_HEADS = ["chunks", "units", "busy", "rate", "retried", "failed"];
@@ -38,11 +39,7 @@ export function formatHistory(history: RunHistory, verbose: boolean): string {
       account.happenings.map((one) => [formatRunEvent(one)]),
       limit,
     ),
-    ...formatSection(
-      "failed chunks:",
-      history.failures.map((one) => formatFailure(one)),
-      limit,
-    ),
+    ...formatSection("failed chunks:", formatFailureGroups(history.failures, verbose), limit),
     ...history.missing.map((one) => `note: ${one}`),
     `in ${relative(process.cwd(), history.status.path) || "."}`,
   ]);

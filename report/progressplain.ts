@@ -3,9 +3,10 @@ import type { RecheckDifference } from "../executor/run/record/journalentry.js";
 import type { ExcludedNode } from "../executor/run/record/runsummary.js";
 import type { RunObserver, RunView } from "../executor/run/runobserver.js";
 import type { Failure } from "../executor/schedule/events.js";
+import { FailureDigest } from "./failuredigest.js";
 import { pluralize, toPrintableText } from "./format.js";
 import { formatMemoryWait, formatTotalProgress } from "./progresstext.js";
-import { formatFailure, formatMismatch } from "./summarytext.js";
+import { formatMismatch } from "./summarytext.js";
 import type { Writers } from "./writers.js";
 
 const LINE_INTERVAL_MS = 10_000;
@@ -29,6 +30,7 @@ export const silentProgress: RunObserver & { end(): void } = {
 export class PlainProgress implements RunObserver {
   protected readonly intervalMs: number = LINE_INTERVAL_MS;
   protected timer: NodeJS.Timeout | undefined;
+  private readonly failures = new FailureDigest();
   private view: RunView | undefined;
 
   constructor(protected readonly writers: Writers) {}
@@ -65,8 +67,7 @@ export class PlainProgress implements RunObserver {
   }
 
   attemptFailed(failure: Failure): void {
-    const { chunk, node, slot, attempt, reason } = failure;
-    this.print(`chunk ${chunk}: attempt ${attempt} failed on ${node} slot ${slot}: ${reason}`);
+    this.printAny(this.failures.describeAttempt(failure));
   }
 
   recheckDiffered(differing: RecheckDifference): void {
@@ -74,7 +75,7 @@ export class PlainProgress implements RunObserver {
   }
 
   chunkFailed(failure: Failure): void {
-    this.print(...formatFailure(failure));
+    this.printAny(this.failures.describeChunk(failure));
   }
 
   chunksCommitted(): void {}
@@ -86,6 +87,10 @@ export class PlainProgress implements RunObserver {
 
   protected show(view: RunView): void {
     this.print(formatTotalProgress(view));
+  }
+
+  private printAny(lines: string[]): void {
+    if (lines.length > 0) this.print(...lines);
   }
 
   protected print(...lines: string[]): void {

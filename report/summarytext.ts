@@ -4,6 +4,7 @@ import type { Leftover } from "../executor/run/record/leftovers.js";
 import { MAX_LOG_BYTES } from "../executor/run/record/rundir.js";
 import type { NodeSummary, RunSummary } from "../executor/run/record/runsummary.js";
 import type { Failure } from "../executor/schedule/events.js";
+import { formatFailureGroups } from "./failuretext.js";
 import { formatBytes, formatCount, formatDuration, pluralize, toPrintableText } from "./format.js";
 import { formatLeftovers } from "./leftovertext.js";
 
@@ -29,6 +30,7 @@ export function formatSummary(summary: RunSummary, already: boolean, { aggregate
     );
     if (summary.state === "complete" && (summary.planned?.seconds ?? 0) > 0)
       lines.push(`  ${comparePlanAndActual(summary)}`);
+    if (summary.halt !== undefined) lines.push(`    ${summary.halt.reason}`);
     if (summary.next !== undefined) lines.push(`    ${summary.next}`);
     lines.push(...summary.nodes.flatMap((node) => [formatNodeSummary(node), ...formatDisabledSlots(node)]));
     if (summary.cutLogs > 0)
@@ -40,7 +42,7 @@ export function formatSummary(summary: RunSummary, already: boolean, { aggregate
         `  ${pluralize(session.dropped, "superseded attempt")} stopped or discarded: another attempt has the chunk`,
       );
     lines.push(...formatRechecks(summary));
-    lines.push(...summary.failures.flatMap(formatFailure));
+    lines.push(...formatFailureGroups([...summary.failures, ...findHaltingFailures(summary)]).flat());
     if (chunks.failed > summary.failures.length)
       lines.push(`and ${formatCount(chunks.failed - summary.failures.length)} more: see journal.ndjson`);
     lines.push(...(summary.hints ?? []));
@@ -61,18 +63,14 @@ function selectUnintendedLeftovers({ state, leftovers = [] }: RunSummary): Lefto
   return STATES_LEAVING_WORK.includes(state) ? leftovers.filter(({ reason }) => reason !== undefined) : leftovers;
 }
 
+/** Returns the failures that stopped a run, without those of chunks that were given up. */
+function findHaltingFailures({ halt, failures }: RunSummary): Failure[] {
+  return (halt?.failures ?? []).filter((one) => failures.every(({ chunk }) => chunk !== one.chunk));
+}
+
 /** Returns whether a node may have work: this session has started some, or an earlier one may have left some. */
 function mayHaveWorkLeft({ session }: RunSummary): boolean {
   return session.number > 1 || session.attempts > 0;
-}
-
-/** Returns the lines about a failed chunk: where, why, and the end of its stderr. */
-export function formatFailure(failure: Failure): string[] {
-  const { chunk, node, slot, attempt, reason, stderr } = failure;
-  const lastLines = stderr.trimEnd().split("\n").slice(-5);
-  const place = slot < 0 ? "" : ` on ${node} slot ${slot}`;
-  const head = `failed: chunk ${chunk}${place}, attempt ${attempt}: ${reason}`;
-  return [head, ...lastLines.filter((line) => line !== "").map((line) => `    ${line}`)];
 }
 
 /** Returns the lines about chunks that were computed a second time for comparison. */
@@ -139,6 +137,8 @@ function formatState(summary: RunSummary): string {
       return "interrupted; run the same command again to resume";
     case "cancelled":
       return "cancelled; run the same command again to resume";
+    case "halted":
+      return "stopped";
     case "stranded":
       return "no usable node is left; run the same command again to resume";
     case "superseded":

@@ -585,6 +585,19 @@ export interface JobFile {
     backoff?: string | number;
   };
   /**
+   * When to stop a run whose chunks fail. Until one chunk has succeeded, a slot whose chunk failed gets no other one before all slots have ended theirs.
+   */
+  halt?: {
+    /**
+     * How many different chunks must fail alike, before one has succeeded, to stop the run. Failures on one node do not count while another node may succeed. 0: the run goes on, and no slot waits. Default: 3.
+     */
+    alike?: number;
+    /**
+     * How many chunks must fail for good to stop the run: a share of those that have ended, e.g. `10%`, judged once there are 20, or a number. Each session counts anew. Default: never.
+     */
+    failures?: string | number | bigint;
+  };
+  /**
    * The approximate duration of a task, combination or shard on the slowest kind of slot, e.g. `90s`. Longer tasks start first, and on faster slots; only the ratios of the durations matter. Default: as measured in earlier runs of the script.
    */
   expect?: string | number;
@@ -835,6 +848,19 @@ export interface JobsFile {
    * How much must be done for the job to count as done although chunks failed: a share of its units, e.g. `95%`, or a number of units. Judged at the end. What failed is reported as ever, and the exit status stays 3, but the summary says that it was enough, and the steps of a pipeline that need the job run. Results that a recheck finds to differ are never enough. Default: all.
    */
   enough?: string | number | bigint;
+  /**
+   * When to stop a run whose chunks fail. Until one chunk has succeeded, a slot whose chunk failed gets no other one before all slots have ended theirs.
+   */
+  halt?: {
+    /**
+     * How many different chunks must fail alike, before one has succeeded, to stop the run. Failures on one node do not count while another node may succeed. 0: the run goes on, and no slot waits. Default: 3.
+     */
+    alike?: number;
+    /**
+     * How many chunks must fail for good to stop the run: a share of those that have ended, e.g. `10%`, judged once there are 20, or a number. Each session counts anew. Default: never.
+     */
+    failures?: string | number | bigint;
+  };
   /**
    * How to retry a chunk that fails.
    */

@@ -77,6 +77,11 @@ export function probeProgram(questions: unknown[]): string {
   return PROBE_LOADER.replace("TEXTS", () => JSON.stringify(Object.fromEntries(packed)));
 }
 
+/** The source of the program that finds syntax errors in Python files. */
+export function checkSyntaxSource(): string {
+  return readProgram("check_syntax.py");
+}
+
 /** The source of the program that writes a file, or makes a folder, on a node. */
 export function placeSource(): string {
   return readProgram("place.py");

@@ -22,6 +22,7 @@ const SCHEDULER_LAYERS = [
   "plan/",
   "scheduler.",
   "placement.",
+  "halting/",
   "attempts/",
   "queue/",
   "slots/",

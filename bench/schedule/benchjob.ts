@@ -29,6 +29,8 @@ export function createBenchJob(units: bigint, sizing: Job["sizing"]): Job {
     params: {},
     limitedValues: [],
     retry: { attempts: 3, backoff: 1 },
+    halt: { alike: 3 },
+    launches: [benchSpec],
     limits: { stdout: 0, files: 0, output: 2 ** 32 },
     priority: 0,
     collect: "files",

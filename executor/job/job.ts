@@ -1,4 +1,5 @@
 import type { FilePosition } from "../../schemas/errors.js";
+import type { UnitPart } from "../../schemas/quantity.js";
 import type { BuildSpec } from "./project/buildspec.js";
 import type { LaunchFolders, Project } from "./project/project.js";
 
@@ -60,6 +61,9 @@ export interface FoundOutputs {
   readonly atMost?: number;
 }
 
+/** A program, and its arguments where they are the same, but for placeholders, in all chunks that start it. */
+export type ProgramLaunch = Pick<ChunkSpec, "program"> & Partial<Pick<ChunkSpec, "args">>;
+
 /** Text with unfilled placeholders, e.g. ["--seed=", {name: "gpu"}]. */
 export type Template = readonly (string | Readonly<{ name: string }>)[];
 
@@ -111,6 +115,14 @@ export type Sizing =
   | Readonly<{ by: "rate"; base: number; min: number; max: number }>
   | Readonly<{ by: "time"; target?: number; first?: number; min: number; max?: number }>;
 
+/** When a run stops although work is left. */
+export interface HaltRules {
+  /** The different chunks that fail alike before one has succeeded; 0 = never. */
+  readonly alike: number;
+  /** The chunks that fail for good: of those that have ended, or a number; undefined = any. */
+  readonly failures?: UnitPart;
+}
+
 /**
  * A job that was loaded and checked. Jobs of every kind have `units` numbered from `first`: seeds of a range, tasks in file
  * order, combinations of a matrix, shards. Chunks are created on demand, so a job of 2^64 units costs nothing.
@@ -137,6 +149,8 @@ export interface Job {
   unitsOf(id: string): [start: bigint, end: bigint] | undefined;
   /** Yields every file that any chunk stages, to check that inputs have not changed between runs. */
   stagedFiles(): Iterable<StagedFile>;
+  /** What chunks start, once for each kind of chunk. */
+  readonly launches: Iterable<ProgramLaunch>;
   /** The files that are copied to nodes; undefined = none. */
   readonly project?: Project;
   readonly folders: LaunchFolders;
@@ -151,6 +165,7 @@ export interface Job {
   /** The values that the `limits` of a node may restrict. */
   readonly limitedValues: readonly LimitedValue[];
   readonly retry: Readonly<{ attempts: number; backoff: number }>;
+  readonly halt: HaltRules;
   /** The committed units with which the job counts as done although chunks failed; undefined = all. */
   readonly enough?: bigint;
   /** `output`: the most bytes of one output, or of all files of a folder or glob; `stdout`: of what is printed; `files`: of a chunk. */

@@ -1,7 +1,7 @@
 import type { Node } from "../../fleet/node.js";
 import type { PythonEnv } from "../../fleet/pythonenvs.js";
 import { listNamesAndTags, matchesPattern } from "../../fleet/selectnodes.js";
-import { parseDuration, parseShare, parseSize } from "../../schemas/quantity.js";
+import { parseDuration, parseShare, parseSize, parseUnitPart } from "../../schemas/quantity.js";
 import { suggest } from "../../schemas/suggest.js";
 import type { Job, JobRequirements } from "./job.js";
 import { isScalar, type JobReader, type KeyPath, type SourceText } from "./reader.js";
@@ -18,6 +18,9 @@ const DEFAULT_OUTPUT_BYTES = 4 * 2 ** 30;
 const DEFAULT_STDOUT_BYTES = 64 * 2 ** 20;
 /** The most files of a chunk whose names are found when it has ended. */
 const DEFAULT_FOUND_FILES = 1000;
+
+/** How many chunks must fail alike to stop a run in which none has succeeded. */
+const DEFAULT_ALIKE_FAILURES = 3;
 
 /** The names that muster uses in a run directory. */
 const RESERVED_NAMES = [
@@ -39,6 +42,7 @@ export type JobSettings = Pick<
   | "pythonEnv"
   | "params"
   | "retry"
+  | "halt"
   | "limits"
   | "recheck"
   | "priority"
@@ -61,6 +65,7 @@ export function readJobSettings(reader: JobReader, fleet: KnownNodes | undefined
       attempts: reader.number(["retry", "attempts"]) ?? 3,
       backoff: readSeconds(reader, ["retry", "backoff"]) ?? 1,
     },
+    halt: readHalt(reader),
     limits: readLimits(reader),
     recheck: readRecheck(reader),
     priority: reader.number(["priority"]) ?? 0,
@@ -89,6 +94,12 @@ function readLimits(reader: JobReader): Job["limits"] {
     stdout: output ?? DEFAULT_STDOUT_BYTES,
     files: reader.number(["limits", "files"]) ?? DEFAULT_FOUND_FILES,
   };
+}
+
+function readHalt(reader: JobReader): Job["halt"] {
+  const failures = parseUnitPart(reader.source.get(["halt", "failures"]));
+  const alike = reader.number(["halt", "alike"]) ?? DEFAULT_ALIKE_FAILURES;
+  return { alike, ...(failures.ok ? { failures: failures.value } : {}) };
 }
 
 function readNeeds(reader: JobReader, fleet: KnownNodes | undefined): JobRequirements {

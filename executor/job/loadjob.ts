@@ -101,15 +101,16 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   const enough = space && countEnoughUnits(reader, required, space.units);
   if (reader.problems.length > 0 || space === undefined || setup === undefined)
     throw createInvalidFileError(reader.problems);
-  const { identity, outputs: _, specs: __, ...units } = space;
+  const { identity, outputs: _, specs, ...units } = space;
   const deciding = { ...jobIdentity(source, identity, settings), ...launchIdentity(reader, setup), directory };
   return {
     name: options.name ?? reader.text(["name"]) ?? deriveName(path, JOB_NAMES),
-    work: describeWork(space.specs),
+    work: describeWork(specs),
     file: path,
     folder,
     kind: schema === "job" ? (source.get(["kind"]) as Job["kind"]) : "tasks",
     ...units,
+    launches: specs,
     ...settings,
     ...setup,
     ...summarizeOutputs(space),

@@ -1,4 +1,4 @@
-import type { ChunkSpec, Job } from "./job.js";
+import type { ChunkSpec, Job, ProgramLaunch } from "./job.js";
 import type { DeclaredOutputs } from "./outputs.js";
 
 /** The units of a job: the part of a Job that depends on its kind. */
@@ -6,7 +6,7 @@ export interface UnitSpace extends Pick<Job, "first" | "units" | "sizing" | "chu
   /** The parts that determine results, as values that JSON.stringify accepts. */
   identity: Record<string, unknown>;
   /** What chunks run, once for each kind of chunk. */
-  specs: Iterable<Pick<ChunkSpec, "program" | "inputs"> & Partial<Pick<ChunkSpec, "args">>>;
+  specs: Iterable<ProgramLaunch & Pick<ChunkSpec, "inputs">>;
   /** The outputs of every chunk, to check `aggregate` and `collect`. */
   outputs: Iterable<DeclaredOutputs>;
 }

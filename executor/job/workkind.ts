@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import type { ChunkSpec, Program } from "./job.js";
+import type { ChunkSpec, Program, ProgramLaunch } from "./job.js";
 
 /** The most programs of a job that its kind of work is made from. */
 const MAX_PROGRAMS = 100;
@@ -10,7 +10,7 @@ const MAX_LABEL_CHARS = 40;
  * Returns the name under which the learned rates of a job are filed: what runs, as a label and a hash. Scripts and modules are known by
  * their paths, since a rate hardly depends on their arguments; a command by all of its words, since `sh -c` may run anything.
  */
-export function describeWork(specs: Iterable<Pick<ChunkSpec, "program"> & Partial<Pick<ChunkSpec, "args">>>): string {
+export function describeWork(specs: Iterable<ProgramLaunch>): string {
   const works = new Set<string>();
   let first: Program | undefined;
   for (const { program, args } of specs) {

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MusterError } from "../../schemas/errors.js";
 import { escapeUnsafe } from "../../schemas/escape.js";
@@ -18,7 +18,8 @@ import { tryLockFile } from "../run/record/filelock.js";
 import { dependenciesOf, type StepSelection, selectSteps } from "./dependencies.js";
 import type { OverlapPolicy, Pipeline } from "./pipeline.js";
 import { hasSameSteps } from "./pipelinedirectory.js";
-import { replayPipeline } from "./previousruns.js";
+import type { PipelineReplay } from "./pipelinejournal.js";
+import { isRunOf, replayPipeline } from "./previousruns.js";
 
 const LOCK_RETRY_MS = 1000;
 
@@ -62,7 +63,7 @@ export async function acquireCronLock(
   options: OverlapOptions,
 ): Promise<CronLock | undefined> {
   const folder = scheduledRunsFolder(pipeline);
-  const { file, lock } = openLockFile(folder, pipeline.name);
+  const { file, lock } = openLockFile(folder, pipeline);
   const log = (line: string) =>
     appendFileSync(
       join(folder, `${pipeline.name}.log`),
@@ -82,7 +83,7 @@ export async function acquireCronLock(
     }
     writeFileSync(file, `process ${process.pid} on ${hostname()}, since ${new Date().toISOString()}\n`);
     return {
-      path: join(folder, findUnfinishedRun(pipeline, selection) ?? chooseRunName(pipeline)),
+      path: join(folder, findUnfinishedRun(pipeline, selection) ?? createRunFolder(pipeline)),
       log,
       release: () => closeSync(lock),
     };
@@ -97,8 +98,9 @@ function toLogText(message: string): string {
   return escapeUnsafe(message).replaceAll("\n", "\n    ");
 }
 
-function openLockFile(folder: string, name: string): { file: string; lock: number } {
-  const file = join(folder, `${name}.lock`);
+/** The lock belongs to the file of the pipeline: another file may have the same name. */
+function openLockFile(folder: string, pipeline: Pipeline): { file: string; lock: number } {
+  const file = join(folder, `${basename(pipeline.file)}.lock`);
   try {
     mkdirSync(folder, { recursive: true });
     return { file, lock: openSync(file, "a+") };
@@ -119,17 +121,33 @@ async function waitForLock(lock: number, { overlap, waitSeconds, stop }: Overlap
 
 /** Returns the last scheduled run if it is unfinished, has the same steps, and was started with the same selection. */
 function findUnfinishedRun(pipeline: Pipeline, selection: StepSelection): string | undefined {
-  const last = listScheduledRuns(pipeline).at(-1);
-  const replay = last === undefined ? undefined : replayPipeline(join(scheduledRunsFolder(pipeline), last));
+  const { name, replay } = findLastRun(pipeline) ?? {};
   if (replay?.header === undefined || !hasSameSteps(replay.header, pipeline)) return undefined;
   const selected = [...selectSteps(selection, dependenciesOf(pipeline))];
   if (replay.lastOpen !== undefined && replay.lastOpen.meant.join() !== selected.join()) return undefined;
-  return replay.finalState === undefined || replay.finalState === "interrupted" ? last : undefined;
+  return replay.finalState === undefined || replay.finalState === "interrupted" ? name : undefined;
 }
 
-function chooseRunName(pipeline: Pipeline): string {
+/** Returns the last scheduled run of the pipeline itself: another file in its folder may have the same name. */
+function findLastRun(pipeline: Pipeline): { name: string; replay: PipelineReplay } | undefined {
+  for (const name of listScheduledRuns(pipeline).reverse()) {
+    const replay = replayPipeline(join(scheduledRunsFolder(pipeline), name));
+    if (replay?.header !== undefined && isRunOf(replay.header, pipeline)) return { name, replay };
+  }
+  return undefined;
+}
+
+/** Creates the folder of a new run, and returns its name. */
+function createRunFolder(pipeline: Pipeline): string {
   const time = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
-  const name = `${pipeline.name}-${time}`;
-  if (!existsSync(join(scheduledRunsFolder(pipeline), name))) return name;
-  for (let n = 2; ; n++) if (!existsSync(join(scheduledRunsFolder(pipeline), `${name}-${n}`))) return `${name}-${n}`;
+  for (let n = 1; ; n++) {
+    const name = `${pipeline.name}-${time}${n === 1 ? "" : `-${n}`}`;
+    try {
+      mkdirSync(join(scheduledRunsFolder(pipeline), name));
+      return name;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST")
+        throw explainDiskError(scheduledRunsFolder(pipeline), error);
+    }
+  }
 }

@@ -124,6 +124,8 @@ function toStepOutcome(summary: RunSummary): StepOutcome {
       return { state: "failed", run, exit: chunks.done > 0 ? 3 : 69, reason: explainStranded(nodes) };
     case "superseded":
       return { state: "failed", run, exit: 75, reason: [summary.error, summary.next].join("\n") };
+    case "halted":
+      return { state: "failed", run, exit: 3, reason: [summary.halt?.reason, summary.next].join("\n") };
     case "broken":
       return { state: "failed", run, exit: 3, reason: summary.error ?? state };
     default:

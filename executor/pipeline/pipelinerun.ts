@@ -172,7 +172,7 @@ class PipelineRun {
         continue;
       }
       const { path } = this.directory;
-      const earlier = findLastCompletion(dirname(path), path, this.context.pipeline.name, name);
+      const earlier = findLastCompletion(dirname(path), path, this.context.pipeline, name);
       if (earlier === undefined)
         throw new MusterError(
           "NO_RESULTS",
@@ -222,7 +222,7 @@ class PipelineRun {
       if (step.each !== undefined) return this.executeRepetitions(step, readEachValues(this.context, step.each));
       const prepared = await this.prepare(step);
       fingerprint = prepared.fingerprint;
-      const unchanged = await reuseIfUnchanged(this.directory.path, this.context.pipeline.name, step, fingerprint);
+      const unchanged = await reuseIfUnchanged(this.directory.path, this.context.pipeline, step, fingerprint);
       return unchanged ?? (await prepared.execute());
     });
     failpoint("step-done");

@@ -10,7 +10,7 @@ import {
   renameSync,
   rmSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { readEntries } from "../run/record/journal.js";
 import {
   arePublishedResultsIntact,
@@ -18,7 +18,7 @@ import {
   recordPublishedResults,
 } from "../run/record/publishedresults.js";
 import { listRepetitionFolders } from "./locateinputs.js";
-import type { PipelineStep } from "./pipeline.js";
+import type { Pipeline, PipelineStep } from "./pipeline.js";
 import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
 import type { StepOutcome } from "./stepcontext.js";
 import type { StepFingerprint } from "./stepfingerprint.js";
@@ -48,11 +48,19 @@ export function replayPipeline(path: string): PipelineReplay | undefined {
   }
 }
 
-/** Returns the last completion of a step in the runs of the pipeline `name` in `folder`, with this fingerprint where one is given. */
+/** Whether a run is one of this pipeline, and not of another file with the same name in its folder. */
+export function isRunOf(
+  { name, file }: NonNullable<PipelineReplay["header"]>,
+  pipeline: Pick<Pipeline, "name" | "file">,
+): boolean {
+  return name === pipeline.name && basename(file) === basename(pipeline.file);
+}
+
+/** Returns the last completion of a step in the runs of the pipeline in `folder`, with this fingerprint where one is given. */
 export function findLastCompletion(
   folder: string,
   except: string,
-  name: string,
+  pipeline: Pick<Pipeline, "name" | "file">,
   step: string,
   fingerprint?: StepFingerprint,
 ): PreviousCompletion | undefined {
@@ -60,7 +68,8 @@ export function findLastCompletion(
   for (const entry of existsSync(folder) ? readdirSync(folder) : []) {
     const path = join(folder, entry);
     const replay = path === except ? undefined : replayPipeline(path);
-    const end = replay?.header?.name === name ? replay.endedSteps.get(step) : undefined;
+    const isOwn = replay?.header !== undefined && isRunOf(replay.header, pipeline);
+    const end = isOwn ? replay.endedSteps.get(step) : undefined;
     if (end === undefined || !hasResults(end.state) || !existsSync(join(path, step))) continue;
     // A new run tries again what failed in a step of which only a part was enough.
     const known = end.state === "enough" ? undefined : end.fingerprint;
@@ -78,14 +87,14 @@ export function findLastCompletion(
  */
 export async function reuseIfUnchanged(
   path: string,
-  pipelineName: string,
+  pipeline: Pick<Pipeline, "name" | "file">,
   step: PipelineStep,
   fingerprint: StepFingerprint | undefined,
 ): Promise<StepOutcome | undefined> {
   const folder = join(path, step.name);
   if (step.when !== "changed" || fingerprint === undefined || existsSync(join(folder, "journal.ndjson")))
     return undefined;
-  const earlier = findLastCompletion(dirname(path), path, pipelineName, step.name, fingerprint);
+  const earlier = findLastCompletion(dirname(path), path, pipeline, step.name, fingerprint);
   if (earlier === undefined) return undefined;
   const published = readPublishedResults(earlier.folder);
   if (published !== undefined && !(await arePublishedResultsIntact(published))) return undefined;

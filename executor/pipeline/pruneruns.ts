@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { isFileLocked } from "../run/record/filelock.js";
 import { listScheduledRuns, scheduledRunsFolder } from "./cronlock.js";
 import type { Pipeline, RetentionPolicy } from "./pipeline.js";
-import { replayPipeline } from "./previousruns.js";
+import { isRunOf, replayPipeline } from "./previousruns.js";
 
 /** Files in the run directory of a pipeline, apart from the folders of its steps. */
 const PIPELINE_FILES = ["journal.ndjson", "pipeline.yaml", "summary.json", "summary.json.partial"];
@@ -34,8 +34,8 @@ export function pruneRuns(
 
 function isFinished(path: string, pipeline: Pipeline): boolean {
   const replay = replayPipeline(path);
-  if (replay?.header?.name !== pipeline.name || (replay.finalState !== "complete" && replay.finalState !== "partial"))
-    return false;
+  if (replay?.header === undefined || !isRunOf(replay.header, pipeline)) return false;
+  if (replay.finalState !== "complete" && replay.finalState !== "partial") return false;
   const fd = openSync(join(path, "journal.ndjson"), "r");
   try {
     return !isFileLocked(fd);

@@ -22,7 +22,7 @@ import type { RunDirectory } from "./record/rundir.js";
 import { Collector, type CollectorEvent } from "./results/collector.js";
 import type { Rechecks } from "./results/rechecks.js";
 import type { RunContext } from "./runcontext.js";
-import { leavesAgentsRunning, type RunEnd } from "./runend.js";
+import { findEndFor, leavesAgentsRunning, type RunEnd } from "./runend.js";
 import type { RunObserver } from "./runobserver.js";
 import { RunReports } from "./runreports.js";
 import { monotonicSeconds, WakeUpTimer } from "./timer.js";
@@ -158,7 +158,8 @@ export class Coordinator {
 
   private handleStateChange(worker: NodeWorker): void {
     this.reports.reportNodeState(worker);
-    if (worker.error?.code === "SUPERSEDED") this.end({ state: "superseded", error: worker.error });
+    const end = findEndFor(worker.error);
+    if (end !== undefined) this.end(end);
     if (worker.state !== "live") this.endIfStranded();
   }
 

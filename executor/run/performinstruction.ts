@@ -46,6 +46,8 @@ export function performInstruction(instruction: Instruction, targets: Instructio
       return reports.reportSkippedRecheck(instruction.failure);
     case "wake":
       return wakeUpTimer.wakeAt(instruction.at);
+    case "halt":
+      return end({ state: "halted", halt: instruction.halt });
     case "end":
       return end({ state: counters.isFullySuccessful ? "complete" : "partial" });
     default:

@@ -9,6 +9,7 @@ import { findNodeRefusal } from "../schedule/slots/nodeslots.js";
 import { cleanCompletedRun, createCleanupContext } from "./cleanleftovers.js";
 import { Coordinator } from "./coordinator.js";
 import { finishRun, publishedIn } from "./finishrun.js";
+import { SyntaxCheck } from "./node/syntaxcheck.js";
 import { RunCounters } from "./record/counters.js";
 import { explainDiskError } from "./record/diskerror.js";
 import { hashStagedFiles } from "./record/filehashes.js";
@@ -91,6 +92,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       needs: job.needs,
       pythonEnv: job.pythonEnv,
       verifyNode: options.verifyNode,
+      ...(directory.session === 1 ? { syntaxCheck: new SyntaxCheck(job) } : {}),
       dialer: new Dialer(),
     };
     const { observer } = options;

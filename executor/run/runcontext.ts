@@ -4,6 +4,7 @@ import { agentProgram, type NodeProgram } from "../../templates/nodeprograms.js"
 import type { Job, JobRequirements } from "../job/job.js";
 import type { BuildSpec } from "../job/project/buildspec.js";
 import { ANY_OUTPUTS, type ExpectedOutputs } from "./agent/linelimits.js";
+import type { SyntaxCheck } from "./node/syntaxcheck.js";
 import type { FileContent } from "./record/filehashes.js";
 import type { ProjectSnapshot } from "./record/snapshot.js";
 import type { VerifyNode } from "./verifynode.js";
@@ -34,6 +35,8 @@ export interface RunContext {
   outputs: ExpectedOutputs;
   needs: JobRequirements;
   pythonEnv?: Job["pythonEnv"];
+  /** Undefined where the programs were checked before. */
+  syntaxCheck?: SyntaxCheck;
   /** Undefined where the job needs no playbooks. */
   verifyNode: VerifyNode | undefined;
   dialer: Dialer;

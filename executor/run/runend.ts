@@ -1,9 +1,12 @@
 import type { MusterError } from "../../schemas/errors.js";
+import type { HaltReason } from "../schedule/events.js";
 
 /** How the work on a run ended. `partial`: some chunks failed. `stranded`: no usable node is left. */
 export type RunEnd =
   | { state: "complete" | "partial" | "interrupted" }
   | { state: "stranded" }
+  /** Too many chunks failed, or a program cannot be loaded. */
+  | { state: "halted"; halt: HaltReason }
   /** A node belongs to another copy of the run directory. */
   | { state: "superseded"; error: MusterError }
   | { state: "broken"; error: unknown };
@@ -13,6 +16,7 @@ export function leavesAgentsRunning({ state }: RunEnd): boolean {
   switch (state) {
     case "complete":
     case "partial":
+    case "halted":
       return false;
     case "interrupted":
     case "stranded":
@@ -22,4 +26,11 @@ export function leavesAgentsRunning({ state }: RunEnd): boolean {
     default:
       return state satisfies never;
   }
+}
+
+/** Returns how a run ends because of the error of one node, if the others would have it, too. */
+export function findEndFor(error: MusterError | undefined): RunEnd | undefined {
+  if (error?.code === "SUPERSEDED") return { state: "superseded", error };
+  if (error?.code === "SYNTAX") return { state: "halted", halt: { reason: error.reason, failures: [] } };
+  return undefined;
 }

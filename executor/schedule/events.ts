@@ -1,4 +1,4 @@
-import type { Chunk } from "../job/job.js";
+import type { Chunk, HaltRules } from "../job/job.js";
 
 /** Runs one chunk at a time: a GPU of a node (`gpu` is its index), or a CPU slot (`cpu` is its index among them). */
 export interface Slot {
@@ -42,6 +42,15 @@ export interface Failure {
   readonly reason: string;
   /** The last lines of stderr. */
   readonly stderr: string;
+}
+
+/** Why a run stops although work is left. */
+export interface HaltReason {
+  readonly reason: string;
+  /** The key of the job's `halt` that decided; undefined = none did. */
+  readonly rule?: keyof HaltRules;
+  /** Some of the failures that count, each of a different chunk. */
+  readonly failures: readonly Failure[];
 }
 
 export type Event = Readonly<
@@ -127,6 +136,8 @@ export type Instruction = Readonly<
   /** A chunk has its result but cannot be computed a second time. */
   | { do: "skip-recheck"; failure: Failure }
   | { do: "wake"; at: number }
+  /** The run stops although work is left. */
+  | { do: "halt"; halt: HaltReason }
   /** No work is left and none is in flight. */
   | { do: "end" }
 >;

@@ -16,7 +16,10 @@ export interface PlacedChunk {
   isExclusive: boolean;
 }
 
-/** Chooses the next chunk and its slot: pending chunks before new ones, each to the best free slot that suits it. */
+/**
+ * Chooses the next chunk and its slot: pending chunks before new ones, each to the best free slot that suits it. While no chunk has
+ * succeeded, new ones come first: they tell whether a chunk that failed is itself at fault, or the program.
+ */
 export class Placement {
   constructor(
     private readonly job: Job,
@@ -27,7 +30,10 @@ export class Placement {
   ) {}
 
   next(): PlacedChunk | undefined {
-    return this.placeExclusive() ?? this.placePending() ?? this.placeNew();
+    const exclusive = this.placeExclusive();
+    if (exclusive !== undefined) return exclusive;
+    if (this.pool.isTrial) return this.placeNew() ?? this.placePending();
+    return this.placePending() ?? this.placeNew();
   }
 
   private placeExclusive(): PlacedChunk | undefined {

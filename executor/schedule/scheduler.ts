@@ -6,9 +6,11 @@ import { Reattacher } from "./attempts/reattach.js";
 import { createRecheck, isSelectedForRecheck, onlySlotFailure as onlySlot } from "./attempts/recheckselection.js";
 import { Requeuer } from "./attempts/requeue.js";
 import { Reservations } from "./attempts/reservations.js";
+import { SlotReports } from "./attempts/slotreports.js";
 import { Splitter } from "./attempts/splitting.js";
 import { StragglerPolicy } from "./attempts/stragglers.js";
 import type { Attempt, Event, Instruction } from "./events.js";
+import { HaltPolicy } from "./halting/haltpolicy.js";
 import { type PlacedChunk, Placement } from "./placement.js";
 import { ChunkSizer } from "./queue/chunksizer.js";
 import type { ChunkSource } from "./queue/chunksource.js";
@@ -21,7 +23,6 @@ import { type LearnedRates, Rates } from "./rates/rates.js";
 import { TaskCosts } from "./rates/taskcosts.js";
 import { Pool } from "./slots/pool.js";
 import { QuarantineTracker } from "./slots/quarantine.js";
-import type { SlotState } from "./slots/slotstate.js";
 
 /**
  * Decides which chunk runs where and when, and what happens to a chunk that failed. Pure: no clock and no I/O. `handle`
@@ -44,7 +45,10 @@ export class Scheduler {
   private readonly requeuer: Requeuer;
   private readonly splitter: Splitter;
   private readonly reattacher: Reattacher;
+  private readonly slotReports: SlotReports;
+  private readonly halting: HaltPolicy;
   private isOpen = false;
+  private hasHalted = false;
   private haveAllJoined = false;
   private haveAllAnswered = false;
 
@@ -74,13 +78,16 @@ export class Scheduler {
       this.costs instanceof TaskCosts
         ? createTaskSource(job, this.pool, this.costs, () => this.attempts.size > 0)
         : createRangeSource(job, this.chunkSizer);
-    for (const [start, end] of done) this.source.remove(start, end);
+    let hasCommitted = false;
+    for (const [start, end] of done) hasCommitted = this.source.remove(start, end) || hasCommitted;
+    this.halting = new HaltPolicy(job.halt, this.pool, this.attempts, hasCommitted);
     this.retryQueue = new RetryQueue(job.retry.attempts);
     for (const recheck of rechecks) this.retryQueue.add(recheck);
     this.reservations = new Reservations(this.pool, this.source, this.retryQueue, this.attempts);
     this.placement = new Placement(job, this.pool, this.source, this.retryQueue, this.reservations);
     this.quarantine = new QuarantineTracker(this.pool, job.retry.attempts);
     this.requeuer = new Requeuer(job, this.pool, this.attempts, this.retryQueue, this.quarantine);
+    this.slotReports = new SlotReports(this.pool, this.attempts, this.requeuer);
     this.splitter = new Splitter(job, this.attempts, this.retryQueue);
     this.reattacher = new Reattacher(
       job,
@@ -96,7 +103,9 @@ export class Scheduler {
   }
 
   handle(event: Event, now: number): Instruction[] {
+    if (this.hasHalted) return [];
     const out = this.applyEvent(event, now);
+    for (const one of out) if (one.do === "give-up") this.halting.recordGivenUp(one.failure);
     if (this.isOpen) this.dispatch(now, out);
     return out;
   }
@@ -153,19 +162,11 @@ export class Scheduler {
           .listOnNode(event.node)
           .flatMap(({ attempt }) => this.requeuer.requeueLeaving(attempt.id, now));
       case "slotHeld":
-        this.withSlot(event, (slot) => this.pool.setHolder(slot, event.holder));
-        return [];
       case "slotBroken":
-        this.withSlot(event, (slot) => this.pool.setBroken(slot, event.reason));
-        return [];
       case "memoryPressure":
-        this.pool.setMemoryPressure(event.node, event.slots);
-        return [];
       case "slotSick":
-        return this.markSick(event);
       case "slotRecovered":
-        this.pool.setSick(event.node, event.slot, undefined);
-        return [];
+        return this.slotReports.handle(event);
       case "started":
         this.attempts.markStarted(event.attempt, now);
         return [];
@@ -179,8 +180,10 @@ export class Scheduler {
         this.attempts.undoCollecting(event.attempt);
         return [];
       case "failed":
+        this.recordFailure(event);
         return this.requeuer.handleFailure(event.attempt, event.failure, now);
       case "refused":
+        this.recordFailure(event);
         return this.requeuer.handleRefusedResult(event.attempt, event.failure);
       case "requeued":
         this.requeuer.requeueAttempt(event.attempt, now);
@@ -201,6 +204,11 @@ export class Scheduler {
     }
   }
 
+  private recordFailure({ attempt: id, failure }: Extract<Event, { type: "failed" | "refused" }>): void {
+    const attempt = this.attempt(id);
+    if (attempt !== undefined) this.halting.recordFailure(attempt, failure);
+  }
+
   private finish(id: string, seconds: number, end: bigint | undefined, now: number): Instruction[] {
     const out = this.splitter.split(id, end, now);
     if (!this.attempts.startCollecting(id)) return out;
@@ -214,27 +222,12 @@ export class Scheduler {
   /** The result is stored. Chunks selected for a recheck are computed a second time on another slot. */
   private commit(id: string, now: number): Instruction[] {
     const { attempt } = this.attempts.release(id) ?? {};
-    if (
-      attempt === undefined ||
-      attempt.chunk.firstResult !== undefined ||
-      !isSelectedForRecheck(this.job, attempt.chunk)
-    )
-      return [];
+    if (attempt === undefined || attempt.chunk.firstResult !== undefined) return [];
+    this.halting.recordCommit();
+    if (!isSelectedForRecheck(this.job, attempt.chunk)) return [];
     if (this.pool.slotCount < 2) return [{ do: "skip-recheck", failure: onlySlot(attempt) }];
     this.retryQueue.add(createRecheck(attempt.chunk, attempt, now));
     return [];
-  }
-
-  private markSick({ node, slot, reason, lasting, evict }: Extract<Event, { type: "slotSick" }>): Instruction[] {
-    this.pool.setSick(node, slot, { reason, lasting });
-    const out = this.requeuer.withdrawQueued(node, slot);
-    const running = evict ? this.attempts.listOnSlot(node, slot, "running") : [];
-    return running.length === 0 ? out : [...out, { do: "evict", node, ids: running.map(({ attempt }) => attempt.id) }];
-  }
-
-  private withSlot({ node, slot }: { node: string; slot: number }, change: (state: SlotState) => void): void {
-    const state = this.pool.slot(node, slot);
-    if (state !== undefined) change(state);
   }
 
   /** Starts chunks until no slot is free or no remaining chunk fits a free slot. */
@@ -242,6 +235,8 @@ export class Scheduler {
     this.retryQueue.releaseDue(now);
     this.quarantine.releaseDue(now);
     out.push(...this.reservations.update());
+    if (this.halt(out)) return;
+    this.halting.startRound(!this.haveAllJoined);
     for (;;) {
       this.pool.setDepth(
         queueDepth(this.rates.seconds, this.estimateChunksLeft(), this.pool.usableSlots, this.job.kind),
@@ -259,6 +254,16 @@ export class Scheduler {
       out.push(...this.completion.finishRun(), ...this.completion.reportStuck());
     const at = Math.min(this.retryQueue.nextDueAt() ?? Infinity, this.quarantine.nextReleaseAt() ?? Infinity);
     if (at < Infinity) out.push({ do: "wake", at });
+  }
+
+  /** Stops the run where it cannot succeed; what is done already is judged by `end`. */
+  private halt(out: Instruction[]): boolean {
+    const isDone = this.source.left === 0n && this.retryQueue.size === 0 && this.attempts.size === 0;
+    const halt = isDone ? undefined : this.halting.findReason(!this.haveAllJoined);
+    if (halt === undefined) return false;
+    this.hasHalted = true;
+    out.push({ do: "halt", halt });
+    return true;
   }
 
   private startAttempt(

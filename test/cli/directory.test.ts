@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { shareLab } from "../lab/sharedlab.js";
@@ -56,7 +56,13 @@ t.test(
   async (t) => {
     writeFileSync(onNode(1, "worker.py"), `${WORKER}# edited\n`);
     const ids = [1, 2, 3, 4, 5, 6, 7, 8];
-    const ran = await runMuster(["run", jobsFile("differs", ids), "-i", inventory]);
+    putOnNodes("wait", "");
+    const running = waitForExit(startMuster(["run", jobsFile("differs", ids), "-i", inventory]));
+    await waitUntil("both nodes run a chunk", () =>
+      [...nodes.keys()].every((index) => existsSync(onNode(index, "begun"))),
+    );
+    for (const index of nodes.keys()) for (const path of ["wait", "begun"]) rmSync(onNode(index, path));
+    const ran = await running;
     t.equal(ran.code, 0, ran.err);
     t.match(ran.err + ran.out, /worker\.py differs from that on node\d: bring all nodes to one version/);
     const missing = await runMuster(["run", jobsFile("missing", [1], { directory: "~/none" }), "-i", inventory]);

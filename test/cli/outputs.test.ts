@@ -186,6 +186,7 @@ if not os.path.exists(mark):
     args: ["n{n}"],
     needs: { nodes: ["node1"] },
     retry: { attempts: 3 },
+    halt: { alike: 0 }, // every chunk fails at first
     outputs: ["stdout", "*.x"],
     append: ["found.txt"],
   });

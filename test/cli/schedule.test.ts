@@ -132,6 +132,28 @@ t.test("scheduled runs of a pipeline run one at a time: skip, fail, wait", async
     t.match(await runMuster(["run", other, "-i", "local", "--lock-wait", "1s"]), { code: 64, err: /require --cron/ });
 });
 
+t.test("two files with the same name share neither a lock nor runs", async (t) => {
+  const write = (file: string, keep: number) =>
+    shop.write(`same/${file}.yaml`, {
+      name: "night",
+      keep,
+      steps: { a: { command: ["sh", "-c", `touch began-${file}; until [ -e go ]; do sleep 0.1; done`] } },
+    });
+  const [one, two] = [write("one", 5), write("two", 1)];
+  const start = (file: string) => waitForExit(startMuster(["run", "--cron", file, "-i", "local"]));
+  const both = [start(one), start(two)];
+  await waitUntil("both are running", () =>
+    ["one", "two"].every((file) => existsSync(join(shop.folder, `same/began-${file}`))),
+  );
+  shop.write("same/go", "");
+  t.match(await Promise.all(both), [{ code: 0 }, { code: 0 }]);
+  for (const file of [one, two]) t.match(await start(file), { code: 0, err: "" });
+  const files = runsIn("same").map(
+    (run) => JSON.parse(shop.read(`same/runs/${run}/journal.ndjson`).split("\n")[0]!).file,
+  );
+  t.same(files.sort(), [one, one, two], "each file removes only runs of its own");
+});
+
 t.test("a scheduled run that cannot write reports it", async (t) => {
   const file = shop.write("unwritable/p.yaml", { steps: { a: { command: ["true"] } } });
   shop.write("unwritable/runs", "");

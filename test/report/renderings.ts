@@ -213,6 +213,10 @@ export const NOT_RENDERED = [
   "formatCells",
   "comparePlanAndActual",
   "formatFailure",
+  "formatFailureHead",
+  "formatFailureGroups",
+  // PlainProgress prints its lines.
+  "FailureDigest",
   "formatMismatch",
   "buildVerifyMetrics",
   "buildRunMetrics",

@@ -65,6 +65,7 @@ export class Attachment implements ResultSource {
     readonly fingerprint: string | undefined,
     /** The environment that Python programs run in; undefined = the node's own Python. */
     readonly pythonEnv: NodePythonEnv | undefined,
+    private readonly syntaxCheck: Promise<void> | undefined,
   ) {
     const files = () => connection.files();
     const sendCommand = (command: AgentCommand) => this.send(command);
@@ -101,12 +102,14 @@ export class Attachment implements ResultSource {
       const fingerprint = facts && (await run.verifyNode?.(connection, facts, hasRebooted));
       if (run.directory !== undefined) await checkDirectory(connection, run.directory);
       const pythonEnv = run.pythonEnv && (await resolvePythonEnv(connection, run.pythonEnv.at));
+      const syntaxCheck = run.syntaxCheck?.check(connection, pythonEnv);
+      syntaxCheck?.catch(() => {}); // prepareProject awaits it; nobody does where attaching fails
       onStarting?.();
       let agent: AgentChannel | undefined;
       const messages = new MessageBuffer(() => agent?.closeForViolation(TOO_MANY_MESSAGES));
       const accepted = await startAgent(connection, run, capacity, previous, (message) => messages.receive(message));
       agent = accepted.agent;
-      return new Attachment(run, connection, accepted, messages, capacity, fingerprint, pythonEnv);
+      return new Attachment(run, connection, accepted, messages, capacity, fingerprint, pythonEnv, syntaxCheck);
     } catch (error) {
       await connection.close();
       throw error;
@@ -119,10 +122,12 @@ export class Attachment implements ResultSource {
   }
 
   /**
-   * Builds the project on the node, if the job says how. Rejects with BUILD where that fails, NO_SPACE where the project cannot be
-   * stored, PROTOCOL and LOST. `report` is called with messages about a build that takes its time.
+   * Waits until the job's programs are checked, and builds the project on the node, if the job says how. Rejects with SYNTAX where a
+   * program cannot be loaded, BUILD where the build fails, NO_SPACE where the project cannot be stored, PROTOCOL and LOST. `report` is
+   * called with messages about a build that takes its time.
    */
   async prepareProject(report: (message: string) => void): Promise<void> {
+    await this.syntaxCheck;
     if (this.builder === undefined) return;
     await this.stageTree();
     await this.builder.build(report);

@@ -16,6 +16,6 @@ export function isAccessDenied(code: string): boolean {
 
 /** Whether to reconnect to a node after an error. `wasHere`: its slots are known, so that only the network can be the cause. */
 export function shouldReconnect(code: string, wasHere: boolean): boolean {
-  if (code === "DRIFT" || code === "BUILD" || isAccessDenied(code)) return false;
+  if (code === "DRIFT" || code === "BUILD" || code === "SYNTAX" || isAccessDenied(code)) return false;
   return wasHere || isTransientError(code);
 }

@@ -73,7 +73,7 @@ export type JournalEntry =
    */
   | {
       e: "close";
-      state: "complete" | "partial" | "interrupted" | "cancelled";
+      state: "complete" | "partial" | "halted" | "interrupted" | "cancelled";
       at?: string;
       leftovers?: Leftover[];
     };

@@ -104,9 +104,18 @@ export function createEmptyStatus(path: string): RunStatus {
 }
 
 function statusFromSummary(path: string, summary: RunSummary, end: CloseEntry): RunStatus {
-  const { name, state, chunks, units, error } = summary;
+  const { name, state, chunks, units, error, halt } = summary;
   const nodes = summary.nodes.filter((node) => node.state !== "left out").map((node) => node.node);
-  return { name, path, state, chunks, units, nodes, ...leftoversField(end.leftovers ?? []), reason: error };
+  return {
+    name,
+    path,
+    state,
+    chunks,
+    units,
+    nodes,
+    ...leftoversField(end.leftovers ?? []),
+    reason: error ?? halt?.reason,
+  };
 }
 
 function statusFromReplay(path: string, replay: RunReplay, isLocked: boolean, journalChangedMs: number): RunStatus {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
-import type { Failure } from "../../schedule/events.js";
+import type { Failure, HaltReason } from "../../schedule/events.js";
 import { failpoint } from "../failpoint.js";
 import type { RunEnd } from "../runend.js";
 import type { RunCounters } from "./counters.js";
@@ -31,12 +31,14 @@ export interface RunSummary {
   nodes: NodeSummary[];
   /** The first hundred chunks that failed. */
   failures: Failure[];
+  /** Why the run stopped although work was left, if it did. */
+  halt?: HaltReason;
   /** Which keys of the job copy to nodes what failed attempts of this session lacked; absent if nothing is known. */
   hints?: string[];
   /** The nodes that may still hold processes or files of the run; absent in older summaries. */
   leftovers?: Leftover[];
   error?: string;
-  /** What to do about the error. */
+  /** What to do about the error, or about what stopped the run. */
   next?: string;
 }
 
@@ -98,6 +100,7 @@ export function summarize(
     ],
     failures: counters.failures,
     ...(counters.hints.length === 0 ? {} : { hints: counters.hints }),
+    ...(end.state === "halted" ? { halt: end.halt, next: adviseOnHalt(end.halt) } : {}),
     ...(end.state === "broken" || end.state === "superseded" ? summarizeError(end.error) : {}),
   };
 }
@@ -135,6 +138,13 @@ export function amendSummary(directory: string, change: Partial<Pick<RunSummary,
 function judgeEnough({ job, units, recheckDifferences }: RunCounters, { state }: RunEnd): Pick<RunSummary, "enough"> {
   if (job.enough === undefined || (state !== "complete" && state !== "partial")) return {};
   return { enough: { required: `${job.enough}`, reached: units >= job.enough && recheckDifferences.length === 0 } };
+}
+
+/** A run keeps the project's files as they were when it began, so that a corrected program needs a new run. */
+function adviseOnHalt({ rule }: HaltReason): string {
+  if (rule === undefined) return "Correct the program, and start a new run with --fresh.";
+  const ignore = rule === "alike" ? "set `halt: {alike: 0}` in the job" : "change `halt.failures` of the job";
+  return `Correct the cause. If it is in the job or its files, start a new run with --fresh; otherwise run the same command again to resume. To go on regardless, ${ignore}.`;
 }
 
 function summarizeRechecks({ rechecked, skippedRechecks, recheckDifferences }: RunCounters): RunSummary["canary"] {

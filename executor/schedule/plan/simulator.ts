@@ -135,6 +135,7 @@ export class Simulator {
       case "wake":
         return this.scheduleTick(instruction.at);
       case "end":
+      case "halt":
         this.hasEnded = true;
         return;
       case "quarantine":

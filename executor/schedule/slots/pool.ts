@@ -4,7 +4,15 @@ import type { CostModel } from "../rates/costmodel.js";
 import type { Rates } from "../rates/rates.js";
 import { FreeSlots } from "./freeslots.js";
 import { RateHistogram } from "./ratehistogram.js";
-import { isUsable, type NodeState, type SlotHealth, type SlotState, slotKey } from "./slotstate.js";
+import {
+  createNodeState,
+  createSlotState,
+  isUsable,
+  type NodeState,
+  type SlotHealth,
+  type SlotState,
+  slotKey,
+} from "./slotstate.js";
 
 /** A node with this many results to collect gets no more work, so that memory stays bounded if the local disk is slow. */
 const MAX_COLLECTING_PER_NODE = 256;
@@ -26,6 +34,8 @@ export class Pool {
   private readonly slots = new Map<string, Mutable<SlotState>>();
   /** How many chunks a slot may hold, the running one included. */
   private depth = 1;
+  /** Whether slots get one chunk each, because none has succeeded. */
+  private isInTrial = false;
   /** The number of usable slots by GPU index. */
   private readonly usableByGpu = new Map<number | undefined, number>();
   private usableCount = 0;
@@ -41,7 +51,7 @@ export class Pool {
 
   /** Adds a node, or replaces the slots of one that joins again; slots that it no longer has stay unusable. */
   joinNode(name: string, slots: readonly Slot[], limit: number): void {
-    const node = this.nodesByName.get(name) ?? this.createNode(name, limit);
+    const node: Mutable<NodeState> = this.nodesByName.get(name) ?? createNodeState(name, this.nodes.size, limit);
     this.nodesByName.set(name, node);
     for (const slot of node.slots) this.setBroken(slot, "its node rejoined without it");
     node.isConnected = true;
@@ -134,10 +144,30 @@ export class Pool {
     return health;
   }
 
+  get isTrial(): boolean {
+    return this.isInTrial;
+  }
+
   setDepth(depth: number): void {
-    if (depth === this.depth) return;
-    this.depth = depth;
-    for (const node of this.nodes.values()) for (const slot of node.slots) this.updateFreeSlots(slot);
+    const allowed = this.isInTrial ? 1 : depth;
+    if (allowed === this.depth) return;
+    this.depth = allowed;
+    this.updateAllFreeSlots();
+  }
+
+  /** Begins a round of the trial, in which a slot gets no chunk after one that failed; or ends the trial. */
+  setTrial(isTrial: boolean): void {
+    this.isInTrial = isTrial;
+    for (const slot of this.slots.values()) writable(slot).hasFailedTrial = false;
+    this.updateAllFreeSlots();
+  }
+
+  /** Notes that the chunk of a slot has failed in the trial. */
+  setFailedTrial(node: string, slot: number): void {
+    const state = this.slot(node, slot);
+    if (state === undefined || !this.isInTrial) return;
+    writable(state).hasFailedTrial = true;
+    this.updateFreeSlots(state);
   }
 
   /** The number of slots, usable or not. */
@@ -196,16 +226,8 @@ export class Pool {
     return this.slot(key.slice(0, at), Number(key.slice(at + 1)));
   }
 
-  private createNode(name: string, limit: number): Mutable<NodeState> {
-    return {
-      name,
-      joinOrder: this.nodes.size,
-      isConnected: true,
-      maxConcurrent: limit,
-      slots: [],
-      isReserved: false,
-      collectingCount: 0,
-    };
+  private updateAllFreeSlots(): void {
+    for (const node of this.nodes.values()) for (const slot of node.slots) this.updateFreeSlots(slot);
   }
 
   /** Returns the state of a slot: one object for the whole run, however often its node leaves and joins. */
@@ -219,19 +241,7 @@ export class Pool {
   private createSlot(key: string, home: NodeState, slot: Slot): SlotState {
     const rateEstimate = this.rates.estimateFor(key);
     rateEstimate.rate ??= this.costs.guessRate(slot.rate);
-    const health = this.health(slot.node, slot.slot);
-    return {
-      ...slot,
-      key,
-      home,
-      isMemoryShort: false,
-      health,
-      load: 0,
-      rateEstimate,
-      isCountedUsable: false,
-      countedRate: 0,
-      heapIndex: undefined,
-    };
+    return createSlotState(home, slot, this.health(slot.node, slot.slot), rateEstimate);
   }
 
   /** Whether a node is at its limit of concurrent chunks for this depth, or has too many results to collect. */
@@ -265,7 +275,7 @@ export class Pool {
   }
 
   private hasRoom(slot: SlotState): boolean {
-    if (slot.home.isReserved) return false;
+    if (slot.home.isReserved || slot.hasFailedTrial) return false;
     return slot.load < this.depth && !(slot.health.isHalfOpen && slot.load > 0) && !this.isFull(slot.home);
   }
 

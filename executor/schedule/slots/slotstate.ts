@@ -25,6 +25,8 @@ export interface SlotState extends Slot, HeapItem {
   /** Whether its next chunk waits for host memory. */
   readonly isMemoryShort: boolean;
   readonly health: SlotHealth;
+  /** Whether its chunk failed while no chunk of the run has succeeded: it gets no other one before the next round of the trial. */
+  readonly hasFailedTrial: boolean;
   /** The number of attempts on it that have not ended. */
   readonly load: number;
   readonly rateEstimate: RateEstimate;
@@ -45,6 +47,33 @@ export interface NodeState {
   readonly isReserved: boolean;
   /** The number of its results that are being collected. */
   readonly collectingCount: number;
+}
+
+/** Returns the state of a node without slots. `joinOrder`: its position among all nodes; `limit`: the most chunks that run there at once. */
+export function createNodeState(name: string, joinOrder: number, limit: number): NodeState {
+  return { name, joinOrder, isConnected: true, maxConcurrent: limit, slots: [], isReserved: false, collectingCount: 0 };
+}
+
+/** Returns the state of a slot without work. */
+export function createSlotState(
+  home: NodeState,
+  slot: Slot,
+  health: SlotHealth,
+  rateEstimate: RateEstimate,
+): SlotState {
+  return {
+    ...slot,
+    key: slotKey(slot.node, slot.slot),
+    home,
+    isMemoryShort: false,
+    health,
+    hasFailedTrial: false,
+    load: 0,
+    rateEstimate,
+    isCountedUsable: false,
+    countedRate: 0,
+    heapIndex: undefined,
+  };
 }
 
 /** Whether a chunk on the node waits for host memory. */

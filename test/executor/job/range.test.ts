@@ -26,6 +26,7 @@ needs: {vendor: amd, memory: 1GiB}
     sizing: { by: "time", target: undefined, first: undefined, min: 1, max: undefined },
     needs: { vendor: "amd", memory: 2 ** 30, playbooks: [] },
     retry: { attempts: 3, backoff: 1 },
+    halt: { alike: 3 },
     collect: "files",
     params: { p: 0.5, q: "{start}" },
   });

@@ -6,7 +6,7 @@ import { sendNotifications } from "../../../executor/pipeline/sendnotifications.
 import { findUnsafe, HOSTILE } from "../../report/hostilestrings.js";
 
 t.test("the log of scheduled runs escapes text from nodes, and each message begins one line", async (t) => {
-  const pipeline = { name: "nightly", folder: t.testdir({}), steps: [] } as unknown as Pipeline;
+  const pipeline = { name: "nightly", folder: t.testdir({}), file: "nightly.yaml", steps: [] } as unknown as Pipeline;
   const stop = new AbortController().signal;
   const turn = await acquireCronLock(pipeline, { kind: "all" }, { overlap: "fail", waitSeconds: undefined, stop });
   turn!.log(`stopped, exit 69: ${HOSTILE}`);

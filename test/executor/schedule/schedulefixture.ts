@@ -7,7 +7,7 @@ import type { Scheduler } from "../../../executor/schedule/scheduler.js";
 /** Creates a range of `units` units, in chunks of about 10. */
 export function rangeJob(units: bigint, change: Partial<Job> = {}): Job {
   const job = createBenchJob(units, { by: "rate", base: 10, min: 5, max: 50 });
-  return { ...job, unitsOf: parseRangeId, ...change };
+  return { ...job, unitsOf: parseRangeId, halt: { alike: 0 }, ...change };
 }
 
 /** Creates a job of tasks with the ids t0, t1, ... */
