@@ -141,13 +141,16 @@ function findKnownHostsFiles(
   { knownHosts }: HopOverrides,
   where: NodeStep,
 ): Pick<Hop, "userKnownHosts" | "globalKnownHosts"> {
-  // `ssh -G` has expanded the user's files, and ssh takes the global ones as they are written.
-  const split = (option: ReadOption, otherwise: string) =>
-    settings.size === 0 ? [otherwise] : splitFileList(option, settings.get(option.toLowerCase())?.[0] ?? "none", where);
+  const split = (option: ReadOption, otherwise: string, expand?: (path: string) => string) =>
+    settings.size === 0
+      ? [otherwise]
+      : splitFileList(option, settings.get(option.toLowerCase())?.[0] ?? "none", where, expand);
+  // `ssh -G` expands the user's files, except `~` in old versions. ssh takes the global ones as they are written.
+  const expandUser = (path: string) => expandHomeOfAccount("UserKnownHostsFile", path, where);
   return {
     userKnownHosts:
       knownHosts === undefined
-        ? split("UserKnownHostsFile", join(homedir(), ".ssh/known_hosts"))
+        ? split("UserKnownHostsFile", join(homedir(), ".ssh/known_hosts"), expandUser)
         : [expandHome(knownHosts)],
     globalKnownHosts: split("GlobalKnownHostsFile", "/etc/ssh/ssh_known_hosts"),
   };

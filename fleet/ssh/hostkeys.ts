@@ -84,7 +84,7 @@ export function checkHostKey(hop: Hop, where: NodeStep, key: Buffer, address?: s
       // Without a file to record it in, every key would be new every time: ssh refuses it, too.
       if (hop.acceptsNewKeys && hop.userKnownHosts[0] !== undefined)
         return recordHostKey(hop, key, where, hop.userKnownHosts[0]);
-      return { ok: false, error: createUnknownKeyError(hop, where, shown, verdict.authority) };
+      return { ok: false, error: createUnknownKeyError(hop, where, shown, verdict.authority, address !== undefined) };
     }
     default:
       return verdict satisfies never;
@@ -123,14 +123,25 @@ function createChangedKeyError(hop: Hop, where: NodeStep, shown: string, place: 
   return new ConnectionError("HOST_KEY_CHANGED", where, reason, { next });
 }
 
-function createUnknownKeyError(hop: Hop, where: NodeStep, shown: string, authority: boolean): ConnectionError {
-  const file = hop.userKnownHosts[0] ?? "~/.ssh/known_hosts";
+function createUnknownKeyError(
+  hop: Hop,
+  where: NodeStep,
+  shown: string,
+  authority: boolean,
+  isDialledFromHere: boolean,
+): ConnectionError {
+  const file = hop.userKnownHosts[0];
+  if (file === undefined) {
+    const reason = `the host key ${shown} is not known, and UserKnownHostsFile none leaves no file to record it in`;
+    const next = "set UserKnownHostsFile for this host, or known_hosts in the inventory";
+    return new ConnectionError("HOST_KEY_UNKNOWN", where, reason, { next });
+  }
   const reason = authority
     ? `the host key ${shown} is not in known_hosts, and its @cert-authority line is ignored: host certificates are not supported`
     : `the host key ${shown} is not in ${file}`;
   const scan = `ssh-keyscan${hop.port === 22 ? "" : ` -p ${hop.port}`} ${hop.host} >> ${file}`;
   // ssh-keyscan dials the machine directly, and prints its address where ssh looks up the alias.
-  const isScannable = hop.hostKeyAlias === undefined && hop.proxyCommand === undefined;
+  const isScannable = isDialledFromHere && hop.hostKeyAlias === undefined;
   const ways = [formatSshCommand(hop), ...(isScannable ? [scan] : [])].join(", or ");
   const next = `compare that fingerprint on the machine, then ${ways}; or set host_keys: accept-new`;
   return new ConnectionError("HOST_KEY_UNKNOWN", where, reason, { next });
@@ -178,7 +189,7 @@ function formatLine(entry: KnownHost): string {
   return `${entry.file}:${entry.line}`;
 }
 
+/** The name is the one that ~/.ssh/config knows, with its jump hosts and its ProxyCommand. */
 function formatSshCommand(hop: Hop): string {
-  const isAlias = hop.hostKeyAlias !== undefined || hop.proxyCommand !== undefined;
-  return `ssh${hop.port === 22 ? "" : ` -p ${hop.port}`} ${hop.user}@${isAlias ? hop.alias : hop.host}`;
+  return `ssh${hop.port === 22 ? "" : ` -p ${hop.port}`} ${hop.user}@${hop.alias}`;
 }

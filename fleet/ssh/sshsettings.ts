@@ -80,12 +80,19 @@ function parseAnswer({ exit, stdout, stderr }: SshConfigAnswer): SettingsResult 
   return { reason: stderr.trim() || `exit code ${exit}` };
 }
 
+/** Names under which older versions of ssh print options. */
+const OLD_NAMES: Record<string, string> = {
+  pubkeyacceptedkeytypes: "pubkeyacceptedalgorithms",
+  rsaminsize: "requiredrsasize",
+};
+
 /** Parses the output of `ssh -G`: each line is a lower-case key, a space and a value. A key may occur several times. */
 export function parseSettings(text: string): HostSettings {
   const settings: HostSettings = new Map();
   for (const line of text.split("\n")) {
-    const [, key, value] = /^(\S+) (.+)$/.exec(line) ?? [];
-    if (key === undefined || value === undefined) continue;
+    const [, name, value] = /^(\S+) (.+)$/.exec(line) ?? [];
+    if (name === undefined || value === undefined) continue;
+    const key = OLD_NAMES[name] ?? name;
     settings.set(key, [...(settings.get(key) ?? []), value]);
   }
   return settings;

@@ -33,6 +33,14 @@ t.test("a list of known_hosts files is split as far as it is clear", async (t) =
   }
 });
 
+t.test("paths of the home folder begin a path, too, and are expanded", async (t) => {
+  const expand = (path: string) => path.replace(/^~/, "/home/me");
+  t.same(splitFileList("UserKnownHostsFile", "~/.ssh/known_hosts ~/.ssh/known_hosts2", WHERE, expand), [
+    "/home/me/.ssh/known_hosts",
+    "/home/me/.ssh/known_hosts2",
+  ]);
+});
+
 t.test("a path that holds a blank and a slash is never read as two files without notice", async (t) => {
   const dir = t.testdir({ "a ": { b: "" }, a: "" });
   t.throws(() => splitFileList("UserKnownHostsFile", `${dir}/a /b`, WHERE), { code: "CONFIG" });

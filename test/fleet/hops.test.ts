@@ -205,4 +205,6 @@ t.test("all values of a repeated ssh setting are read", async (t) => {
   t.same(settings.get("identityfile"), ["~/a b", "~/c"]);
   t.same(settings.get("port"), ["22"]);
   t.equal(settings.get("odd"), undefined);
+  const old = parseSettings("pubkeyacceptedkeytypes ssh-ed25519\nrsaminsize 2048\n");
+  t.same([old.get("pubkeyacceptedalgorithms"), old.get("requiredrsasize")], [["ssh-ed25519"], ["2048"]]);
 });
