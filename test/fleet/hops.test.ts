@@ -174,16 +174,23 @@ t.test("IdentityAgent none disables the ssh agent", { skip }, async (t) => {
   t.equal((await resolveHops(createNode({ host: "plain" }), new SshSettings(file)))[0]?.agentSocket, "/run/mine");
 });
 
-t.test("without an ssh client, defaults apply", async (t) => {
+t.test("without an ssh client, defaults apply, unless there is a configuration to read", async (t) => {
   const before = process.env.PATH;
-  process.env.PATH = t.testdir();
+  const folder = t.testdir({ config: "Host rig\nHostKeyAlias other\n" });
+  process.env.PATH = folder;
   t.teardown(() => {
     process.env.PATH = before;
   });
-  const [hop] = await resolveHops(createNode({ host: "rig", port: 2200 }), new SshSettings());
+  const [hop] = await resolveHops(createNode({ host: "rig", port: 2200 }), new SshSettings(join(folder, "none")));
   t.match(hop, { host: "rig", port: 2200, user: userInfo().username, acceptsNewKeys: false });
   t.match(hop?.userKnownHosts, [join(homedir(), ".ssh/known_hosts")]);
   t.match(hop?.keyFiles[0], /\.ssh\/id_ed25519$/);
+  const file = join(folder, "config");
+  await t.rejects(resolveHops(createNode({ host: "rig" }), new SshSettings(file)), {
+    code: "CONFIG",
+    message: new RegExp(`ssh is not installed, and only ssh can read ${file}`),
+    next: "install openssh-client",
+  });
 });
 
 t.test("a jump host can be written in several ways", async (t) => {
