@@ -2,7 +2,7 @@ import type { Connection } from "../fleet/connection.js";
 import { adviseOnSickGpu } from "../fleet/gpus/gpuadvice.js";
 import { assessGpus, type ExpectedGpus, type GpuHealth } from "../fleet/gpus/gpuhealth.js";
 import { fullProbeScripts, GPU_PROBE_TIMEOUT_SECONDS } from "../fleet/gpus/gpuprobe.js";
-import type { Node } from "../fleet/node.js";
+import type { Node, Profile } from "../fleet/node.js";
 import { MusterError } from "../schemas/errors.js";
 import type { CommandState, Difference, FileState, Playbook, Probe, Resource } from "./engine/resource.js";
 import { runProbe } from "./engine/runprobes.js";
@@ -10,7 +10,7 @@ import { runProbe } from "./engine/runprobes.js";
 /** Checks that every GPU of the inventory is present and healthy, by the same assessment as a run. Drift is only reported. */
 const gpu: Playbook = ({ node }) => {
   const want = describeExpectedGpus(node);
-  return want === undefined ? [] : [gpusResource(want)];
+  return want === undefined ? [] : [gpusResource(want, node.profile)];
 };
 export default gpu;
 
@@ -22,7 +22,10 @@ export async function checkGpus(connection: Connection): Promise<GpuHealth | und
   const want = describeExpectedGpus(connection.node);
   if (want === undefined) return undefined;
   try {
-    return assessAnswers(want, (await runProbe(connection, gpusResource(want).probe)) as GpuAnswers);
+    return assessAnswers(
+      want,
+      (await runProbe(connection, gpusResource(want, connection.node.profile).probe)) as GpuAnswers,
+    );
   } catch (error) {
     if (!(error instanceof MusterError) || error.code === "LOST") throw error;
     return { ...assessGpus(want, [], []), toolError: error.message };
@@ -37,7 +40,7 @@ function describeExpectedGpus(node: Node): ExpectedGpus | undefined {
 /** The node's answers: the PCI bus, the version of ROCm, then the vendor's tools. */
 export type GpuAnswers = [bus: CommandState, rocm: FileState, ...tools: CommandState[]];
 
-function gpusResource(want: ExpectedGpus): Resource<GpuAnswers> {
+function gpusResource(want: ExpectedGpus, profile: Profile): Resource<GpuAnswers> {
   const shell = (script: string): Probe => ({
     ask: "command",
     argv: ["/bin/sh", "-c", script],
@@ -49,7 +52,7 @@ function gpusResource(want: ExpectedGpus): Resource<GpuAnswers> {
     name: "gpus",
     probe: { ask: "all", of: [shell(bus!), version, ...tools.map(shell)] },
     diff: (answers) => diffGpus(want, answers),
-    notes: (answers) => noteGpus(want, answers),
+    notes: (answers) => noteGpus(want, profile, answers),
   };
 }
 
@@ -74,13 +77,13 @@ function splitSentence(sentence: string, want: string): Difference {
 }
 
 /** Notes warnings and sleeping GPUs; with a sick GPU also the versions that matter, and the remedies. */
-function noteGpus(want: ExpectedGpus, answers: GpuAnswers): string[] {
+function noteGpus(want: ExpectedGpus, profile: Profile, answers: GpuAnswers): string[] {
   const { sick, toolError, missingTool, notes, driver } = assessAnswers(want, answers);
   if (sick.size === 0 && toolError === undefined && missingTool === undefined) return notes;
   const [, version] = answers;
   const rocm = version.content === undefined ? undefined : Buffer.from(version.content, "base64").toString().trim();
   const versions = [driver ? `driver ${driver}` : "", rocm ? `ROCm ${rocm}` : ""].filter((one) => one !== "");
   const reasons = sick.size > 0 ? [...sick.values()] : [""];
-  const advice = new Set(reasons.map((reason) => adviseOnSickGpu(want.vendor, reason)));
+  const advice = new Set(reasons.map((reason) => adviseOnSickGpu(profile, reason)));
   return [...notes, ...(versions.length > 0 ? [versions.join(", ")] : []), ...advice];
 }

@@ -1,4 +1,5 @@
 import { basename, posix } from "node:path";
+import { formatBytes } from "../schemas/bytecount.js";
 import { MusterError } from "../schemas/errors.js";
 import { diffAccess } from "./engine/diffaccess.js";
 import { readLocalFile } from "./engine/localsource.js";
@@ -90,9 +91,9 @@ async function fillRamdisk(
 
 /** Pure: explains why `needed` bytes do not fit; undefined if they do. */
 export function findSpaceProblem(needed: number, { free, available }: MemoryState): string | undefined {
-  if (needed > free) return `${needed} bytes are needed, but the file system has only ${free} left`;
+  if (needed > free) return `${formatBytes(needed)} are needed, but the file system has only ${formatBytes(free)} left`;
   if (needed + SPARE_MEMORY_BYTES > available)
-    return `${needed} bytes are needed beside ${SPARE_MEMORY_BYTES} to spare, and ${available} of memory are available`;
+    return `${formatBytes(needed)} are needed beside ${formatBytes(SPARE_MEMORY_BYTES)} to spare, and ${formatBytes(available)} of memory are available`;
   return undefined;
 }
 

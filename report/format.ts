@@ -1,14 +1,19 @@
+import { formatBytes } from "../schemas/bytecount.js";
 import { escapeUnsafe } from "../schemas/escape.js";
 import { countColumns, TERMINAL_COLUMNS, takeColumns, takeLastColumns } from "./columns.js";
 
-export { escapeUnsafe };
+export { escapeUnsafe, formatBytes };
 
 /** Formats an integer of any size: "1,234,567". Avoids Intl, whose first use takes 15 ms. */
 export function formatCount(value: number | bigint): string {
   return `${value}`.replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-/** Formats a duration: "0.42 s", "12 s", "3 min 20 s", "2 h 05 min", "3 d 4 h". */
+const MANY_DAYS = 1000;
+const MANY_YEARS = 10_000;
+const SECONDS_PER_YEAR = 365.25 * 86400;
+
+/** Formats a duration: "0.42 s", "12 s", "3 min 20 s", "2 h 05 min", "3 d 4 h", "12 years". */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds)) return "unknown";
   if (seconds < 10) return `${seconds.toFixed(seconds < 1 ? 2 : 1)} s`;
@@ -17,7 +22,9 @@ export function formatDuration(seconds: number): string {
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
   if (whole < 86400)
     return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")} min`;
-  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
+  if (whole < MANY_DAYS * 86400) return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
+  const years = Math.round(whole / SECONDS_PER_YEAR);
+  return years > MANY_YEARS ? `more than ${formatCount(MANY_YEARS)} years` : `${formatCount(years)} years`;
 }
 
 /** Formats a rate: "512/s", "29.0k/s", "1.25M/s". */
@@ -42,12 +49,6 @@ export function formatWithPrefix(value: number): string {
 /** Formats a count with its noun: "1 chunk", "2 chunks". */
 export function pluralize(value: number | bigint, word: string): string {
   return `${formatCount(value)} ${word}${value === 1 || value === 1n ? "" : "s"}`;
-}
-
-/** Formats a size with one decimal: "512 B", "31.2 GiB". */
-export function formatBytes(value: number): string {
-  const steps = Math.min(4, Math.floor(Math.log2(Math.max(1, value)) / 10));
-  return steps === 0 ? `${value} B` : `${(value / 1024 ** steps).toFixed(1)} ${"KMGT"[steps - 1]}iB`;
 }
 
 /** Longer lines are truncated. No text of muster itself is that long. */

@@ -5,7 +5,7 @@ import { COLUMN_HEADS, formatCells } from "./historytext.js";
 import { type Html, html, renderTable } from "./page/html.js";
 import { buildLanes } from "./page/lanes.js";
 import { renderTimeline } from "./page/timeline.js";
-import { comparePlanAndActual } from "./summarytext.js";
+import { comparePlanAndActual } from "./plancomparison.js";
 
 const STYLESHEET = html`
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --line: #ddd; --ran: #4878a8; --retried: #e0a030; --failed: #c02020; --out: #f2c4c4; --away: #c8c8c8; --lane: #f4f4f4; }

@@ -13,7 +13,7 @@ import {
   toPrintableText,
   truncateEnd,
 } from "./format.js";
-import { comparePlanAndActual } from "./summarytext.js";
+import { comparePlanAndActual } from "./plancomparison.js";
 
 const CELL_COLUMNS = [7, 8, 6, 9, 8, 7];
 export const COLUMN_HEADS = ["chunks", "units", "busy", "rate", "retried", "failed"];

@@ -5,13 +5,15 @@ import { formatCount, formatDuration, formatRate, pluralize, toPrintableText } f
 
 const MAX_NAMED_TASKS = 8;
 
+const GUESS_NOTE = ", if the inventory's rates are right for this program";
+
 /** Formats the plan of a job. */
 export function formatPlan(plan: RunPlan): string {
   const lines = plan.nodes.flatMap((node) => [formatNodePlan(node), ...formatSlotPlans(node), ...formatRefusals(node)]);
   const time =
     plan.seconds === undefined
       ? "time unknown until the first chunks have run"
-      : `about ${pluralize(plan.chunks ?? 0, "chunk")} and ${formatDuration(plan.seconds)}`;
+      : `about ${pluralize(plan.chunks ?? 0, "chunk")} and ${formatDuration(plan.seconds)}${plan.isGuess ? GUESS_NOTE : ""}`;
   return toPrintableText([
     `${plan.job}: ${pluralize(BigInt(plan.units), "unit")}, ${time}`,
     ...lines,

@@ -7,6 +7,7 @@ import type { Failure } from "../executor/schedule/events.js";
 import { formatFailureGroups } from "./failuretext.js";
 import { formatBytes, formatCount, formatDuration, pluralize, toPrintableText } from "./format.js";
 import { formatLeftovers } from "./leftovertext.js";
+import { comparePlanAndActual } from "./plancomparison.js";
 
 /** States in which the coordinator leaves running chunks on the nodes. */
 const STATES_LEAVING_WORK: RunSummary["state"][] = ["interrupted", "stranded", "superseded", "broken"];
@@ -103,14 +104,6 @@ function formatNodeSummary(node: NodeSummary): string {
 
 function formatUnits(units: string): string {
   return pluralize(BigInt(units), "unit");
-}
-
-/** Compares the planned duration with the actual one. */
-export function comparePlanAndActual({ planned, session }: RunSummary): string {
-  const { chunks, seconds } = planned!;
-  const off = Math.round((session.seconds / seconds - 1) * 100);
-  const comparison = off === 0 ? "as planned" : `${Math.abs(off)} % ${off > 0 ? "longer" : "shorter"}`;
-  return `planned: ${pluralize(chunks, "chunk")} in ${formatDuration(seconds)}; actual: ${pluralize(session.chunks, "chunk")} in ${formatDuration(session.seconds)}, ${comparison}`;
 }
 
 function formatDisabledSlots({ takenOut }: NodeSummary): string[] {

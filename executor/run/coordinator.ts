@@ -158,8 +158,7 @@ export class Coordinator {
 
   private handleStateChange(worker: NodeWorker): void {
     this.reports.reportNodeState(worker);
-    const end = findEndFor(worker.error);
-    if (end !== undefined) this.end(end);
+    this.end(findEndFor(worker.error));
     if (worker.state !== "live") this.endIfStranded();
   }
 
@@ -292,8 +291,8 @@ export class Coordinator {
     if (!this.isJoining && this.workers.every((worker) => worker.isHopeless)) this.end({ state: "stranded" });
   }
 
-  private end(ended: RunEnd): void {
-    if (this.ended !== undefined) return;
+  private end(ended: RunEnd | undefined): void {
+    if (ended === undefined || this.ended !== undefined) return;
     this.ended = ended;
     this.resolveEnd(ended);
   }

@@ -133,6 +133,6 @@ export class RunReports {
   }
 }
 
-function adviceFor({ profile: { vendor } }: Node, reason: string): string {
-  return vendor === "none" ? "" : `\n    ${adviseOnSickGpu(vendor, reason)}`;
+function adviceFor({ profile }: Node, reason: string): string {
+  return profile.vendor === "none" ? "" : `\n    ${adviseOnSickGpu(profile, reason)}`;
 }

@@ -130,18 +130,27 @@ function findReasons(cards: string[], evidence: Evidence): Map<string, string> {
   for (const pci of cards) add(pci, describeAbsence(pci, bus, report) ?? driverError?.reason);
   if (report.gpus === undefined)
     for (const [pci, status] of statuses) add(pci, status === "error" ? RESUME_FAILURE : undefined);
-  for (const pci of findLostGpus(nvidia[0])) add(pci, "the driver has lost it");
+  for (const pci of findLostGpus(nvidia[0])) add(pci, LOST_BY_DRIVER);
   for (const [pci, code] of findFatalXids(nvidia[1])) add(pci, `the driver reported Xid ${code}`);
   for (const gpu of report.gpus ?? [])
     add(gpu.pci, describeSickness(gpu, report.tool, reported, statuses.get(gpu.pci)));
   return reasons;
 }
 
+const NOT_ON_BUS = "not on the PCI bus any more";
+const LOST_BY_DRIVER = "the driver has lost it";
+const NOT_THERE = "is not there";
+
+/** Whether a GPU is sick because it is missing, by the reason that a check gave. Xid 79: it has fallen off the bus. */
+export function isAbsence(reason: string): boolean {
+  return [NOT_ON_BUS, LOST_BY_DRIVER, NOT_THERE].some((words) => reason.includes(words)) || /\bXid 79\b/.test(reason);
+}
+
 function describeAbsence(pci: string, bus: PciBus, report: GpuReport): string | undefined {
   const isOnBus = bus.gpus.includes(pci);
   if (report.gpus?.some((gpu) => gpu.pci === pci)) return undefined;
   if (report.gpus === undefined && (isOnBus || !(bus.gpus.length > 0 || isBusConfirmed(bus, report)))) return undefined;
-  return isOnBus ? `on the PCI bus, but ${report.tool} does not show it` : "not on the PCI bus any more";
+  return isOnBus ? `on the PCI bus, but ${report.tool} does not show it` : NOT_ON_BUS;
 }
 
 /** A bus without any GPU is no evidence by itself, because a container may not show it; it is where the tool finds none either. */
@@ -161,7 +170,7 @@ function listSickGpus(
   for (const [index, pci] of cards.entries()) if (reasons.has(pci)) sick.set(index, `GPU ${pci}: ${reasons.get(pci)}`);
   if (!areAllSeen) return sick;
   const why = driverError?.reason ?? `${cards.length} of ${count} were found`;
-  for (let index = cards.length; index < (count ?? 0); index++) sick.set(index, `GPU ${index} is not there: ${why}`);
+  for (let index = cards.length; index < (count ?? 0); index++) sick.set(index, `GPU ${index} ${NOT_THERE}: ${why}`);
   return sick;
 }
 

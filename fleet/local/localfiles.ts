@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { chmod, copyFile, type FileHandle, lstat, mkdir, open, rename, rm, statfs } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname } from "node:path";
+import { formatUnequalBytes } from "../../schemas/bytecount.js";
 import type { FileStat, Files } from "../connection.js";
 import { ConnectionError, type ConnectionErrorCode } from "../connectionerror.js";
 
@@ -87,7 +88,8 @@ export class LocalFiles implements Files {
     const stats = await source.stat();
     if (!stats.isFile()) throw this.createError("FILE", "read", remote, "not a regular file");
     if (stats.size > limit) {
-      throw this.createError("FILE", "read", remote, `it has ${stats.size} bytes, more than the ${limit} allowed`);
+      const [has, allowed] = formatUnequalBytes(stats.size, limit);
+      throw this.createError("FILE", "read", remote, `it has ${has}, more than the ${allowed} allowed`);
     }
     const target = await open(local, "wx", 0o644);
     const hash = createHash("sha256");

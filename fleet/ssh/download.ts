@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import type { Stats } from "ssh2";
+import { formatUnequalBytes } from "../../schemas/bytecount.js";
 import { BlockPool, splitIntoBlocks } from "./blocks.js";
 import { runInWindow, StalledError } from "./requestwindow.js";
 import type { SftpRequests } from "./sftprequests.js";
@@ -27,7 +28,8 @@ async function statRegularFile(requests: SftpRequests, remote: string, limit: nu
   const stats = await requests.lstat("read", remote);
   if (!stats.isFile()) throw requests.createError("FILE", "read", remote, "not a regular file");
   if (stats.size > limit) {
-    throw requests.createError("FILE", "read", remote, `it has ${stats.size} bytes, more than the ${limit} allowed`);
+    const [has, allowed] = formatUnequalBytes(stats.size, limit);
+    throw requests.createError("FILE", "read", remote, `it has ${has}, more than the ${allowed} allowed`);
   }
   return stats.size;
 }

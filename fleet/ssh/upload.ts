@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
+import { formatBytes } from "../../schemas/bytecount.js";
 import { ConnectionError } from "../connectionerror.js";
 import { BlockPool, splitIntoBlocks } from "./blocks.js";
 import { readFreeBytes } from "./freespace.js";
@@ -132,5 +133,11 @@ async function explainUploadError(
   const free = await readFreeBytes(requests, dirname(remote)).catch(() => undefined);
   const { size } = await file.stat();
   if (free === undefined || free >= size) return error;
-  return requests.createError("NO_SPACE", STEP, remote, `no space left: ${free} bytes free, ${size} to write`, error);
+  return requests.createError(
+    "NO_SPACE",
+    STEP,
+    remote,
+    `no space left: ${formatBytes(free)} free, ${formatBytes(size)} to write`,
+    error,
+  );
 }

@@ -1,4 +1,5 @@
 import type { Manifest, ValueLocation } from "../../fleet/inventory.js";
+import { formatBytes } from "../../schemas/bytecount.js";
 import { decodeBytes } from "../../schemas/bytetext.js";
 import type { Difference, FileState } from "../engine/resource.js";
 import { type FoundValue, isSameScalar, isWantedValue, lineNumberAt, toScalarValue } from "./valueeditor.js";
@@ -84,7 +85,7 @@ function readManifestText(state: FileState | undefined): { text: string } | { pr
   if (state.kind === "missing") return { problem: "is missing" };
   if (state.kind === "link") return { problem: `is a link to ${state.target ?? "?"}; name that file instead` };
   if (state.kind !== "file") return { problem: `is a ${state.kind === "folder" ? "folder" : "device"}, not a file` };
-  if (state.content === undefined) return { problem: `is larger than ${MAX_MANIFEST_BYTES} bytes` };
+  if (state.content === undefined) return { problem: `is larger than ${formatBytes(MAX_MANIFEST_BYTES)}` };
   const bytes = Buffer.from(state.content, "base64");
   if (UTF_16_MARKS.includes(bytes.toString("hex", 0, 2))) return { problem: "is UTF-16 text; save it as UTF-8" };
   return { text: decodeBytes(bytes) };

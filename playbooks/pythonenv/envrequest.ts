@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { PythonEnv } from "../../fleet/pythonenvs.js";
+import { formatBytes } from "../../schemas/bytecount.js";
 import { MusterError } from "../../schemas/errors.js";
 import { readLocalTree } from "../engine/localsource.js";
 import type { WantedTree } from "../engine/tree.js";
@@ -96,7 +97,7 @@ async function readProject(folder: string, name: string): Promise<WantedTree> {
   if (bytes <= MAX_PROJECT_BYTES) return tree;
   throw new MusterError(
     "SOURCE",
-    `python_envs.${name}: the project in ${folder} has ${bytes} bytes, which is too much to copy`,
+    `python_envs.${name}: the project in ${folder} has ${formatBytes(bytes)}, which is too much to copy`,
     {
       next: "Move data out of it, or name the folder of the package by the path of `requirements`.",
     },

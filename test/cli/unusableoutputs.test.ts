@@ -91,7 +91,7 @@ const FAULTS: Record<string, Faulty> = {
     program: "for n in range(3): open('out/%d' % n, 'w').write('x' * 4000)",
     outputs: ["out/"],
     job: { limits: { output: 10_000 } },
-    reason: "the files of out/ have 12000 bytes, more than the 10000 that the job allows (limits.output)",
+    reason: "the files of out/ have 11.7 KiB, more than the 9.8 KiB that the job allows (limits.output)",
   },
   "nothing printed, where JSON is collected": {
     program: "pass",

@@ -48,7 +48,7 @@ t.test("no space for an input: it is not uploaded, and the free space is reporte
   writeFileSync(join(shop.folder, "room", "big.bin"), Buffer.alloc(4_000_000));
   const ran = await job.muster(["-i", inventory]);
   t.equal(ran.code, 0, ran.err);
-  t.match(ran.err, /only \d+ bytes are free in \/small\/muster/);
+  t.match(ran.err, /only [\d.]+ \w+ are free in \/small\/muster/);
   checkResults(t, job);
   t.same(await unmount(), []);
   await checkNodes(t, lab.nodes);

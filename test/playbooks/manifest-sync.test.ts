@@ -78,7 +78,7 @@ t.test("want + have -> differences", async (t) => {
       json("1000"),
       ["~/run.sh: cannot be read: Permission denied -> CHUNK_SIZE = 1000"],
     ],
-    [{ kind: "file", size: 2 ** 30 }, json("1000"), ["~/run.sh: is larger than 1048576 bytes -> CHUNK_SIZE = 1000"]],
+    [{ kind: "file", size: 2 ** 30 }, json("1000"), ["~/run.sh: is larger than 1.0 MiB -> CHUNK_SIZE = 1000"]],
     [
       file(Buffer.from([0xff, 0xfe])),
       json("1000"),

@@ -163,7 +163,7 @@ const spoils: Spoil[] = [
     resource: RAM,
     says: /^train.json: file: missing/,
     kept: {
-      reason: /28000 bytes are needed, but the file system has only 16384 left/,
+      reason: /27\.3 KiB are needed, but the file system has only 16\.0 KiB left/,
       undo: "umount /dev/shm/step3; rmdir /dev/shm/step3",
     },
   },

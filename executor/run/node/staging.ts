@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Files } from "../../../fleet/connection.js";
 import { Semaphore } from "../../../fleet/semaphore.js";
+import { formatBytes } from "../../../schemas/bytecount.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { StagedFile } from "../../job/job.js";
 import type { AgentCommand } from "../agent/protocol.js";
@@ -91,7 +92,7 @@ export class FileStager {
     if (free === undefined || free >= size + RESERVED_NODE_BYTES) return;
     throw new MusterError(
       "NO_SPACE",
-      `only ${free} bytes are free in ${this.root}; staging needs ${size} and a reserve`,
+      `only ${formatBytes(free)} are free in ${this.root}; staging needs ${formatBytes(size)} and a reserve`,
       {
         next: "Free some space there, or set another workdir for the node in the inventory.",
       },

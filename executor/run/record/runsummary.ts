@@ -22,8 +22,8 @@ export interface RunSummary {
   enough?: { required: string; reached: boolean };
   /** The last session, the `number`th. `dropped`: attempts whose results were not taken, because another attempt did the chunk. */
   session: { number: number; chunks: number; attempts: number; dropped: number; seconds: number };
-  /** The prediction for this session; absent if not all rates were known. */
-  planned?: { chunks: number; seconds: number };
+  /** The prediction for this session; absent if not all rates were known. `isGuess`: by rates of the inventory. */
+  planned?: { chunks: number; seconds: number; isGuess?: true };
   /** Attempts of this session whose logs were cut because they grew too long. */
   cutLogs: number;
   /** Rechecks, if the job asks for them: `compared` in all sessions, `unchecked` chunks that could not be rechecked in this one. */

@@ -1,5 +1,6 @@
 import { statfs } from "node:fs/promises";
 import { Semaphore } from "../../../fleet/semaphore.js";
+import { formatBytes } from "../../../schemas/bytecount.js";
 import { DiskError, FREE_SPACE_ADVICE } from "../record/diskerror.js";
 
 /** What pulls leave free on this machine's disk, for the journal and the summary. */
@@ -31,7 +32,7 @@ export class DiskReservation {
       const freeBytes = bavail * bsize;
       if (freeBytes < this.reservedBytes + RESERVED_BYTES)
         throw new DiskError(
-          `a result of ${sizeBytes} bytes does not fit: ${freeBytes} bytes are free in ${this.folder}`,
+          `a result of ${formatBytes(sizeBytes)} does not fit: ${formatBytes(freeBytes)} are free in ${this.folder}`,
           FREE_SPACE_ADVICE,
         );
       return await pull();

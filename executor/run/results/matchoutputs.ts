@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { formatUnequalBytes } from "../../../schemas/bytecount.js";
 import { MusterError } from "../../../schemas/errors.js";
 import { isFoundBy } from "../../job/foundoutputs.js";
 import { normalizePath } from "../../job/inputs.js";
@@ -109,7 +110,9 @@ function findPathFault(path: string): string | undefined {
 }
 
 function rejectLarge(path: string, size: number, limit: number): void {
-  if (size > limit) throw createCorruptError(path, `it has ${size} bytes, more than the ${limit} allowed`);
+  if (size <= limit) return;
+  const [has, allowed] = formatUnequalBytes(size, limit);
+  throw createCorruptError(path, `it has ${has}, more than the ${allowed} allowed`);
 }
 
 /** Creates the error for an output that cannot be taken. */

@@ -71,16 +71,19 @@ function durationModel(scheduler: Scheduler, overhead: number): (attempt: Attemp
   };
 }
 
-/** Scales the simulated part to all of the work. */
+/** Scales the simulated part to all of the work. The units add up to it, and no chunk has less than one. */
 function extrapolate(shares: Map<string, SlotForecast>, units: bigint): Map<string, SlotForecast> {
   const played = [...shares.values()].reduce((sum, share) => sum + share.units, 0n);
   if (played >= units || played === 0n) return shares;
   const factor = Number(units) / Number(played);
-  const scaled = (share: SlotForecast): SlotForecast => ({
-    chunks: Math.round(share.chunks * factor),
-    units: (share.units * units) / played,
-    seconds: share.seconds * factor,
-  });
+  let [before, given] = [0n, 0n];
+  const scaled = (share: SlotForecast): SlotForecast => {
+    before += share.units;
+    const own = (before * units) / played - given;
+    given += own;
+    const chunks = share.units === 0n ? 0 : Math.round((share.chunks * Number(own)) / Number(share.units));
+    return { chunks, units: own, seconds: share.seconds * factor };
+  };
   return new Map([...shares].map(([key, share]) => [key, scaled(share)]));
 }
 

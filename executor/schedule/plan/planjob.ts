@@ -53,6 +53,8 @@ export interface RunPlan {
   unplaceable: UnplaceableTasks[];
   /** The seconds of the whole run; undefined if a rate is unknown. */
   seconds?: number;
+  /** Whether `seconds` rests on a rate of the inventory, which may have been written for another program. */
+  isGuess?: true;
 }
 
 type NodeMatcher = (node: Node, patterns: readonly string[]) => boolean;
@@ -112,6 +114,7 @@ export function planJob(
     nodes: plans,
     unplaceable: findUnplaceable(job, slots),
     seconds,
+    ...(seconds !== undefined && isGuessed(job, slots, learned) ? { isGuess: true } : {}),
   };
 }
 
@@ -119,6 +122,11 @@ export function planJob(
 function withLearnedRate(slot: Slot, job: Job, learned: LearnedRates): Slot {
   const known = job.kind === "range" ? learned.slots.get(slotKey(slot.node, slot.slot)) : undefined;
   return { ...slot, rate: known?.rate ?? slot.rate };
+}
+
+/** Whether a slot's rate comes from its profile. The durations of tasks are measured, or said by the job. */
+function isGuessed(job: Job, slots: readonly Slot[], learned: LearnedRates): boolean {
+  return job.kind === "range" && slots.some(({ node, slot }) => !learned.slots.has(slotKey(node, slot)));
 }
 
 /** Sums the plans of slots or nodes; a value that is unknown for one of them is unknown in total. */

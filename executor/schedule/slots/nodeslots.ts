@@ -1,5 +1,6 @@
 import { bindGpu } from "../../../fleet/gpus/gpubinding.js";
 import type { Node } from "../../../fleet/node.js";
+import { formatBytes, formatUnequalBytes } from "../../../schemas/bytecount.js";
 import type { Chunk, JobRequirements } from "../../job/job.js";
 import type { Slot } from "../events.js";
 
@@ -27,8 +28,15 @@ export function findNodeRefusal(
   if (needs.model !== undefined && profile.model !== needs.model)
     return `needs.model is ${needs.model}, its profile ${profile.name} is ${profile.model ?? "of an unknown model"}`;
   if (needs.vram !== undefined && (profile.vram ?? 0) < needs.vram)
-    return `needs.vram is ${needs.vram} bytes, its profile ${profile.name} has ${profile.vram ?? 0}`;
+    return describeShortage("needs.vram", needs.vram, `its profile ${profile.name}`, profile.vram);
   return undefined;
+}
+
+/** `has`: bytes; undefined = the inventory does not say. */
+function describeShortage(key: string, needed: number, who: string, has: number | undefined): string {
+  if (has === undefined) return `${key} is ${formatBytes(needed)}, ${who} says nothing of it`;
+  const [want, have] = formatUnequalBytes(needed, has);
+  return `${key} is ${want}, ${who} has ${have}`;
 }
 
 /** Returns which facts of a node must be gathered before its slots are known; undefined = the inventory says enough. */
@@ -47,7 +55,7 @@ export type SlotSelection =
 /** Selects the slots of a node for a job, GPUs before CPU slots. */
 export function selectSlots(node: Node, machine: MachineFacts, needs: JobRequirements): SlotSelection {
   if (needs.memory !== undefined && machine.memory !== undefined && machine.memory < needs.memory)
-    return { ok: false, reason: `needs.memory is ${needs.memory} bytes, it has ${machine.memory}` };
+    return { ok: false, reason: describeShortage("needs.memory", needs.memory, "it", machine.memory) };
   if (needs.cores !== undefined && !machine.isGuess && machine.cores < needs.cores)
     return { ok: false, reason: `needs.cores is ${needs.cores}, it has ${machine.cores}` };
   const wanted = listAllSlots(node, machine).filter((slot) => findKindRefusal(needs, slot) === undefined);

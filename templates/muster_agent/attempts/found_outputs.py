@@ -7,8 +7,9 @@ import os
 import re
 import stat
 
-from ..workspace.entries import Parent
+from ..byte_text import format_unequal_bytes
 from ..paths import parse_relative
+from ..workspace.entries import Parent
 from ..workspace.content_store import hash_file
 from ..workspace.working_copy import is_bytecode
 
@@ -123,8 +124,8 @@ def check_files(found: FoundOutputs, files: dict[bytes, int], max_bytes: int) ->
         raise OutputFault("{} has {} files, more than at_most {}".format(found.written, len(files), found.at_most))
     total = sum(files.values())
     if total > max_bytes:
-        message = "the files of {} have {} bytes, more than the {} that the job allows (limits.output)"
-        raise OutputFault(message.format(found.written, total, max_bytes))
+        message = "the files of {} have {}, more than the {} that the job allows (limits.output)"
+        raise OutputFault(message.format(found.written, *format_unequal_bytes(total, max_bytes)))
 
 
 def describe_count(copy: WorkingCopy, found: FoundOutputs, count: int) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 
+from ..byte_text import format_unequal_bytes
 from ..workspace.content_store import hash_file
 
 TYPE_CHECKING = False
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from .attempt import Attempt
 
 MAX_INLINE_HASH_BYTES = 1 << 20  # larger files are hashed in the worker thread
-TOO_LARGE = "it has {} bytes, more than the {} that the job allows (limits.output)"
+TOO_LARGE = "it has {}, more than the {} that the job allows (limits.output)"
 
 
 def take_outputs(attempt: Attempt, max_data_bytes: int) -> None:
@@ -51,7 +52,7 @@ def collect_outputs(attempt: Attempt, max_data_bytes: int) -> list[tuple[str, in
         for path, fd in files:
             size = os.fstat(fd).st_size
             if size > attempt.program.max_output_bytes:
-                raise OSError(errno.EFBIG, TOO_LARGE.format(size, attempt.program.max_output_bytes), path)
+                raise OSError(errno.EFBIG, TOO_LARGE.format(*format_unequal_bytes(size, attempt.program.max_output_bytes)), path)
             if size > MAX_INLINE_HASH_BYTES:
                 large.append((path, fd))
             else:

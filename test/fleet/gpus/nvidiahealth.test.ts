@@ -41,7 +41,7 @@ t.test("errors of the tool that are certain: no chunk goes to any GPU, with what
       t.same([...sick.keys()], [0, 1]);
       for (const sentence of sick.values()) {
         t.match(sentence, reason);
-        t.match(adviseOnSickGpu("nvidia", sentence), next);
+        t.match(adviseOnSickGpu({ limits: {}, kernel: {} }, sentence), next);
       }
       t.match(toolError, /^nvidia-smi: exit /);
       t.notOk(areAllHealthy);

@@ -48,7 +48,7 @@ t.test("what a node must not report is refused", async (t) => {
     stdout?: object,
   ][] = [
     ["a missing file", { outputs: ["r"] }, [], /^output r: the node does not report it/],
-    ["a large file", { outputs: ["r"] }, [["r", 101]], /^output r: it has 101 bytes, more than the 100 allowed/],
+    ["a large file", { outputs: ["r"] }, [["r", 101]], /^output r: it has 101 B, more than the 100 B allowed/],
     [
       "stdout without a hash",
       { takesStdout: true },
@@ -56,7 +56,7 @@ t.test("what a node must not report is refused", async (t) => {
       /^output stdout: the node does not report its hash/,
       { size: 1 },
     ],
-    ["a large stdout", { takesStdout: true }, [], /more than the 50 allowed/, { size: 51, sha256 }],
+    ["a large stdout", { takesStdout: true }, [], /more than the 50 B allowed/, { size: 51, sha256 }],
     ["a file that no glob matches", { found: found("*.x") }, [["a.y"]], /^output a.y: the job does not declare it/],
     ["a way out", { found: found("**") }, [["../a"]], /no file can have this path/],
     ["an absolute path", { found: found("**") }, [["/etc/passwd"]], /no file can have this path/],
@@ -91,7 +91,7 @@ t.test("what a node must not report is refused", async (t) => {
         ["a", 60],
         ["b", 60],
       ],
-      /^output \*: it has 120 bytes/,
+      /^output \*: it has 120 B/,
     ],
     ["no file at all", { found: found("*") }, [], /the node reports 0 files of it, fewer than 1/],
     ["a hook of git", { found: found("a/") }, [["a/.git/hooks/pre-commit"]], /no result may lie in \.git/],
