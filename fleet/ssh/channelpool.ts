@@ -42,8 +42,11 @@ export class ChannelPool {
     }
   }
 
-  close(): void {
-    for (const connection of this.connections) connection.close();
+  /** Closes all connections. Resolves when they and their jump hosts are closed. */
+  async close(): Promise<void> {
+    const connections = [...this.connections];
+    for (const connection of connections) connection.close();
+    await Promise.all(connections.map(({ released }) => released));
   }
 
   private addConnection(): Promise<void> {

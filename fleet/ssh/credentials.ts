@@ -1,7 +1,8 @@
 import type { AnyAuthMethod, ParsedKey } from "ssh2";
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
-import type { Hop } from "./hops.js";
+import type { Hop } from "./hop.js";
 import { type KeyFile, readKeyFile } from "./keyfiles.js";
+import { allowsSha1, listUnusedSettings, rejectKey, restrictSignatures } from "./keypolicy.js";
 import { FilteredAgent, listAgentKeys } from "./sshagent.js";
 
 /** The log-in methods to offer a server, in order, with their names for error messages. */
@@ -24,16 +25,21 @@ export async function findCredentials(hop: Hop, where: NodeStep): Promise<Creden
       next: "correct identity_file in the inventory",
     });
   }
-  const unusable: string[] = [];
+  const unusable = listUnusedSettings(hop);
   const held = await listHeldKeys(hop, unusable);
   const credentials = {
     methods: [{ type: "none", username: hop.user }] as AnyAuthMethod[],
     offered: [] as string[],
     unusable,
   };
-  const offerHeld = (keys: ParsedKey[]) => {
+  const offerHeld = (held: ParsedKey[]) => {
+    const keys = held.filter((key) => rejectKey(key, hop) === undefined);
     if (keys.length === 0) return;
-    credentials.methods.push({ type: "agent", username: hop.user, agent: new FilteredAgent(hop.agentSocket!, keys) });
+    credentials.methods.push({
+      type: "agent",
+      username: hop.user,
+      agent: new FilteredAgent(hop.agentSocket!, keys, (key) => allowsSha1(key, hop)),
+    });
     credentials.offered.push(...keys.map((key) => `${key.comment || key.type} (agent)`));
   };
   const ofFiles: ParsedKey[] = [];
@@ -44,7 +50,13 @@ export async function findCredentials(hop: Hop, where: NodeStep): Promise<Creden
       ofFiles.push(same);
       offerHeld([same]);
     } else if ("private" in file) {
-      credentials.methods.push({ type: "publickey", username: hop.user, key: file.private as unknown as Buffer });
+      const problem = rejectKey(file.private, hop);
+      if (problem !== undefined) {
+        unusable.push(`${file.path} ${problem}`);
+        continue;
+      }
+      const key = restrictSignatures(file.private, hop) as unknown as Buffer;
+      credentials.methods.push({ type: "publickey", username: hop.user, key });
       credentials.offered.push(file.path);
     } else unusable.push(`${file.path} ${file.problem}`);
   }

@@ -1,5 +1,5 @@
 import { Semaphore } from "../semaphore.js";
-import type { Hop } from "./hops.js";
+import type { Hop } from "./hop.js";
 
 /** Concurrent log-ins at one address: sshd drops connections when more than ten have not logged in yet (MaxStartups). */
 const MAX_LOGINS_PER_ADDRESS = 8;
@@ -13,11 +13,12 @@ export class DialLimits {
   private readonly addresses = new Map<string, Semaphore>();
 
   /**
-   * Returns the semaphore of an address. A dial holds it from its first packet until the log-in has succeeded or failed. The nodes behind
-   * a jump host share that of the jump host.
+   * Returns the semaphore of the address that a dial leads to first. A dial holds it from its first packet until the log-in has
+   * succeeded or failed. The nodes behind a jump host share that of the jump host, and those with the same ProxyCommand share one,
+   * because it may lead through one machine.
    */
-  forAddress({ host, port }: Pick<Hop, "host" | "port">): Semaphore {
-    const address = `${host}:${port}`;
+  forHop({ host, port, proxyTemplate }: Pick<Hop, "host" | "port" | "proxyTemplate">): Semaphore {
+    const address = proxyTemplate === undefined ? `${host}:${port}` : `ProxyCommand ${proxyTemplate}`;
     const semaphore = this.addresses.get(address) ?? new Semaphore(MAX_LOGINS_PER_ADDRESS);
     this.addresses.set(address, semaphore);
     return semaphore;

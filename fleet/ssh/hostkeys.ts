@@ -3,16 +3,18 @@ import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { decodeBytes } from "../../schemas/bytetext.js";
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
-import type { Hop } from "./hops.js";
+import type { Hop } from "./hop.js";
 import {
-  formatHostName,
   formatKeyFingerprint,
   hashHostName,
   judgeHostKey,
   type KnownHost,
+  nameHost,
   parseKnownHosts,
   readKeyType,
+  readRsaBits,
 } from "./knownhosts.js";
+import { isKeyRevoked } from "./revokedkeys.js";
 
 const LINE_FEED = 10;
 
@@ -25,32 +27,93 @@ export function readKnownHosts(hop: Hop): KnownHost[] {
 export type HostKeyCheck = { readonly ok: true } | { readonly ok: false; readonly error: ConnectionError };
 
 /**
+ * Checks the key that `hop` presents: its size (RequiredRSASize), RevokedHostKeys, and known_hosts. `address`: the machine's address, if
+ * it was dialled from here. The errors are HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, HOST_KEY_REVOKED, or CONFIG.
+ */
+export function verifyHostKey(hop: Hop, where: NodeStep, key: Buffer, address: string | undefined): HostKeyCheck {
+  const error = checkKeySize(hop, where, key) ?? checkRevocation(hop, where, key);
+  return error === undefined ? checkHostKey(hop, where, key, address) : { ok: false, error };
+}
+
+function checkKeySize(hop: Hop, where: NodeStep, key: Buffer): ConnectionError | undefined {
+  const bits = readRsaBits(key);
+  if (bits === undefined || bits >= hop.minRsaBits) return undefined;
+  const reason = `its RSA host key has ${bits} bits, and RequiredRSASize is ${hop.minRsaBits}`;
+  return new ConnectionError("CONFIG", where, reason, { next: "give the machine another host key (ssh-keygen -A)" });
+}
+
+function checkRevocation(hop: Hop, where: NodeStep, key: Buffer): ConnectionError | undefined {
+  const file = hop.revokedHostKeys;
+  if (file === undefined) return undefined;
+  try {
+    if (!isKeyRevoked(file, key)) return undefined;
+    return new ConnectionError(
+      "HOST_KEY_REVOKED",
+      where,
+      `RevokedHostKeys ${file} revokes the host key ${formatKey(key)}`,
+    );
+  } catch (cause) {
+    const reason = `RevokedHostKeys ${file} cannot be read, so no host key is accepted: ${(cause as Error).message}`;
+    return new ConnectionError("CONFIG", where, reason, {
+      next: "restore that file, and name it with its whole path in RevokedHostKeys",
+      cause,
+    });
+  }
+}
+
+/**
  * Checks the key that `hop` presents against known_hosts. The errors are HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, HOST_KEY_REVOKED, and
  * CONFIG if a new key cannot be recorded. Synchronous, so that two connections cannot both record the key.
  */
-export function checkHostKey(hop: Hop, where: NodeStep, key: Buffer): HostKeyCheck {
-  const name = hop.hostKeyAlias ?? hop.host;
-  const shown = `${readKeyType(key)} ${formatKeyFingerprint(key)}`;
-  const verdict = judgeHostKey(readKnownHosts(hop), name, hop.port, key);
+export function checkHostKey(hop: Hop, where: NodeStep, key: Buffer, address?: string): HostKeyCheck {
+  const known = readKnownHosts(hop);
+  const shown = formatKey(key);
+  const verdict = judgeHostKey(known, nameHost(hop), key);
   switch (verdict.kind) {
-    case "trusted":
-      return { ok: true };
     case "revoked": {
       const reason = `${formatLine(verdict.place)} revokes the host key ${shown}`;
       return { ok: false, error: new ConnectionError("HOST_KEY_REVOKED", where, reason) };
     }
     case "changed":
       return { ok: false, error: createChangedKeyError(hop, where, shown, verdict.place) };
-    case "unknown":
-      if (hop.acceptsNewKeys) return recordHostKey(hop, name, key, where);
-      return { ok: false, error: createUnknownKeyError(hop, where, shown, verdict.authority) };
+    case "trusted":
+    case "unknown": {
+      const place = findOtherKeyOfAddress(hop, known, key, address);
+      if (place !== undefined) return { ok: false, error: createChangedAddressError(where, shown, place, address!) };
+      if (verdict.kind === "trusted") return { ok: true };
+      // Without a file to record it in, every key would be new every time: ssh refuses it, too.
+      if (hop.acceptsNewKeys && hop.userKnownHosts[0] !== undefined)
+        return recordHostKey(hop, key, where, hop.userKnownHosts[0]);
+      return { ok: false, error: createUnknownKeyError(hop, where, shown, verdict.authority, address !== undefined) };
+    }
     default:
       return verdict satisfies never;
   }
 }
 
+/** CheckHostIP: returns an entry of known_hosts by which the machine's address has another key. ssh excludes loopback addresses. */
+function findOtherKeyOfAddress(
+  hop: Hop,
+  known: KnownHost[],
+  key: Buffer,
+  address: string | undefined,
+): KnownHost | undefined {
+  if (!hop.checksAddress || address === undefined || address === hop.host) return undefined;
+  if (address.startsWith("127.") || address === "::1") return undefined;
+  const verdict = judgeHostKey(known, nameHost({ host: address, port: hop.port }), key);
+  return verdict.kind === "changed" ? verdict.place : undefined;
+}
+
+function createChangedAddressError(where: NodeStep, shown: string, place: KnownHost, address: string): ConnectionError {
+  const reason =
+    `it shows ${shown}, but ${formatLine(place)} has ${place.type} ${formatKeyFingerprint(place.key)} for its address ` +
+    `${address} (CheckHostIP). Someone may be intercepting it; nothing was sent`;
+  const next = `find out why. If the address belongs to another machine now, remove ${formatLine(place)}`;
+  return new ConnectionError("HOST_KEY_CHANGED", where, reason, { next });
+}
+
 function createChangedKeyError(hop: Hop, where: NodeStep, shown: string, place: KnownHost): ConnectionError {
-  const name = formatHostName(hop.hostKeyAlias ?? hop.host, hop.port);
+  const { name } = nameHost(hop);
   const reason =
     `the HOST KEY HAS CHANGED: it shows ${shown}, but ${formatLine(place)} has ${place.type} ` +
     `${formatKeyFingerprint(place.key)}. Someone may be intercepting it; nothing was sent`;
@@ -60,21 +123,33 @@ function createChangedKeyError(hop: Hop, where: NodeStep, shown: string, place: 
   return new ConnectionError("HOST_KEY_CHANGED", where, reason, { next });
 }
 
-function createUnknownKeyError(hop: Hop, where: NodeStep, shown: string, authority: boolean): ConnectionError {
-  const file = hop.userKnownHosts[0] ?? "~/.ssh/known_hosts";
+function createUnknownKeyError(
+  hop: Hop,
+  where: NodeStep,
+  shown: string,
+  authority: boolean,
+  isDialledFromHere: boolean,
+): ConnectionError {
+  const file = hop.userKnownHosts[0];
+  if (file === undefined) {
+    const reason = `the host key ${shown} is not known, and UserKnownHostsFile none leaves no file to record it in`;
+    const next = "set UserKnownHostsFile for this host, or known_hosts in the inventory";
+    return new ConnectionError("HOST_KEY_UNKNOWN", where, reason, { next });
+  }
   const reason = authority
     ? `the host key ${shown} is not in known_hosts, and its @cert-authority line is ignored: host certificates are not supported`
     : `the host key ${shown} is not in ${file}`;
   const scan = `ssh-keyscan${hop.port === 22 ? "" : ` -p ${hop.port}`} ${hop.host} >> ${file}`;
-  const next = `compare that fingerprint on the machine, then ${formatSshCommand(hop)}, or ${scan}; or set host_keys: accept-new`;
+  // ssh-keyscan dials the machine directly, and prints its address where ssh looks up the alias.
+  const isScannable = isDialledFromHere && hop.hostKeyAlias === undefined;
+  const ways = [formatSshCommand(hop), ...(isScannable ? [scan] : [])].join(", or ");
+  const next = `compare that fingerprint on the machine, then ${ways}; or set host_keys: accept-new`;
   return new ConnectionError("HOST_KEY_UNKNOWN", where, reason, { next });
 }
 
-function recordHostKey(hop: Hop, name: string, key: Buffer, where: NodeStep): HostKeyCheck {
-  const file = hop.userKnownHosts[0];
-  if (file === undefined) return { ok: true };
-  const plain = formatHostName(name, hop.port);
-  const host = hop.hashesNames ? hashHostName(plain, randomBytes(20)) : plain;
+function recordHostKey(hop: Hop, key: Buffer, where: NodeStep, file: string): HostKeyCheck {
+  const { name } = nameHost(hop);
+  const host = hop.hashesNames ? hashHostName(name, randomBytes(20)) : name;
   const line = `${host} ${readKeyType(key)} ${key.toString("base64")}\n`;
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
@@ -106,10 +181,15 @@ function readIfThere(file: string): string {
   }
 }
 
+function formatKey(key: Buffer): string {
+  return `${readKeyType(key)} ${formatKeyFingerprint(key)}`;
+}
+
 function formatLine(entry: KnownHost): string {
   return `${entry.file}:${entry.line}`;
 }
 
+/** The name is the one that ~/.ssh/config knows, with its jump hosts and its ProxyCommand. */
 function formatSshCommand(hop: Hop): string {
-  return `ssh${hop.port === 22 ? "" : ` -p ${hop.port}`} ${hop.user}@${hop.host}`;
+  return `ssh${hop.port === 22 ? "" : ` -p ${hop.port}`} ${hop.user}@${hop.alias}`;
 }

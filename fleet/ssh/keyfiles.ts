@@ -33,6 +33,10 @@ function explainUnusableKey(path: string, text: string, error: Error): { problem
 }
 
 function createPublicOnly(path: string, key: ParsedKey): KeyFile {
+  if (key.type.includes("-cert-")) {
+    const problem = "is a certificate, which muster does not support";
+    return { path, problem, next: "name the private key, and put its public key into authorized_keys on the node" };
+  }
   const problem = "is a public key, and no agent holds its private half";
   return { path, public: key.getPublicSSH(), problem, next: "name the private key, the file without .pub" };
 }

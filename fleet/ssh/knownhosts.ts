@@ -35,32 +35,52 @@ export function parseKnownHosts(text: string, file: string): KnownHost[] {
   });
 }
 
-/** Formats a host's name as known_hosts has it: the bare name on port 22, else `[host]:port`. */
-export function formatHostName(host: string, port: number): string {
-  return port === 22 ? host.toLowerCase() : `[${host.toLowerCase()}]:${port}`;
+/** The names under which known_hosts may list a machine. */
+export interface KnownNames {
+  /** The name that is looked up and recorded: HostKeyAlias as it is, else the host, as `[host]:port` unless the port is 22. */
+  name: string;
+  /** The name without its port: its keys count where `name` has none. Never set for a HostKeyAlias. */
+  bare?: string;
 }
 
-/** Judges the key that `host` presents. An entry for the bare name can confirm a key on another port, but not contradict it. */
-export function judgeHostKey(known: KnownHost[], host: string, port: number, key: Buffer): HostKeyVerdict {
-  const named = known.filter((entry) => matchesHostList(entry.hosts, formatHostName(host, port)));
-  const bare = port === 22 ? [] : known.filter((entry) => matchesHostList(entry.hosts, host.toLowerCase()));
-  const revoked = [...named, ...bare].find((entry) => entry.marker === "@revoked" && entry.key.equals(key));
+/** Returns the names under which ssh looks a machine up. A HostKeyAlias stands for a machine on any port. */
+export function nameHost({
+  host,
+  port,
+  hostKeyAlias,
+}: {
+  host: string;
+  port: number;
+  hostKeyAlias?: string;
+}): KnownNames {
+  if (hostKeyAlias !== undefined) return { name: hostKeyAlias.toLowerCase() };
+  const bare = host.toLowerCase();
+  return port === 22 ? { name: bare } : { name: `[${bare}]:${port}`, bare };
+}
+
+/**
+ * Judges the key that a host presents, as ssh does: entries for the bare name count only if there are none for the name with its port,
+ * and they can confirm a key, but not contradict it. A key that is revoked under either name is refused.
+ */
+export function judgeHostKey(known: KnownHost[], { name, bare }: KnownNames, key: Buffer): HostKeyVerdict {
+  const named = known.filter((entry) => matchesHostList(entry.hosts, name));
+  const without = bare === undefined ? [] : known.filter((entry) => matchesHostList(entry.hosts, bare));
+  const revoked = [...named, ...without].find((entry) => entry.marker === "@revoked" && entry.key.equals(key));
   if (revoked !== undefined) return { kind: "revoked", place: revoked };
   const plain = named.filter((entry) => entry.marker === undefined);
-  if ([...plain, ...bare.filter((entry) => entry.marker === undefined)].some((entry) => entry.key.equals(key))) {
-    return { kind: "trusted" };
-  }
+  const deciding = plain.length > 0 ? plain : without.filter((entry) => entry.marker === undefined);
+  if (deciding.some((entry) => entry.key.equals(key))) return { kind: "trusted" };
   const place = plain.find((entry) => entry.type === readKeyType(key)) ?? plain[0];
   if (place !== undefined) return { kind: "changed", place };
-  return { kind: "unknown", authority: named.some((entry) => entry.marker === "@cert-authority") };
+  return { kind: "unknown", authority: [...named, ...without].some((entry) => entry.marker === "@cert-authority") };
 }
 
 /** Lists the types of the keys recorded for a host, in the order of the entries. */
-export function listRecordedTypes(known: KnownHost[], host: string, port: number): string[] {
+export function listRecordedTypes(known: KnownHost[], { name, bare }: KnownNames): string[] {
   const plain = known.filter((entry) => entry.marker === undefined);
-  const named = plain.filter((entry) => matchesHostList(entry.hosts, formatHostName(host, port)));
-  const bare = plain.filter((entry) => matchesHostList(entry.hosts, host.toLowerCase()));
-  return [...new Set((named.length > 0 ? named : bare).map((entry) => entry.type))];
+  const named = plain.filter((entry) => matchesHostList(entry.hosts, name));
+  const without = bare === undefined ? [] : plain.filter((entry) => matchesHostList(entry.hosts, bare));
+  return [...new Set((named.length > 0 ? named : without).map((entry) => entry.type))];
 }
 
 /** Whether a host list of known_hosts matches `name`, which is lower case. A matching negation overrides all other patterns. */
@@ -100,19 +120,23 @@ export function formatKeyFingerprint(key: Buffer): string {
   return `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
 }
 
-const HOST_KEY_ALGORITHMS = [
-  "ssh-ed25519",
-  "ecdsa-sha2-nistp256",
-  "ecdsa-sha2-nistp384",
-  "ecdsa-sha2-nistp521",
-  "rsa-sha2-512",
-  "rsa-sha2-256",
-] as const;
+/** Reads the size of an RSA public key in SSH wire format, in bits; undefined for keys of other types and malformed ones. */
+export function readRsaBits(key: Buffer): number | undefined {
+  if (readKeyType(key) !== "ssh-rsa") return undefined;
+  const [, , modulus] = readFields(key);
+  if (modulus === undefined) return undefined;
+  const first = modulus.findIndex((byte) => byte !== 0);
+  return first === -1 ? 0 : (modulus.length - first) * 8 - (Math.clz32(modulus[first]!) - 24);
+}
 
-export type HostKeyAlgorithm = (typeof HOST_KEY_ALGORITHMS)[number];
-
-/** Orders the host key algorithms to request: those of recorded keys first, because a server presents only one of its keys. */
-export function orderAlgorithms(types: string[]): HostKeyAlgorithm[] {
-  const recorded = HOST_KEY_ALGORITHMS.filter((name) => types.includes(name.startsWith("rsa-") ? "ssh-rsa" : name));
-  return [...recorded, ...HOST_KEY_ALGORITHMS.filter((name) => !recorded.includes(name))];
+/** Splits a buffer of SSH strings, each with its length before it. An incomplete last one is left out. */
+function readFields(bytes: Buffer): Buffer[] {
+  const fields: Buffer[] = [];
+  for (let at = 0; at + 4 <= bytes.length; ) {
+    const end = at + 4 + bytes.readUInt32BE(at);
+    if (end > bytes.length) break;
+    fields.push(bytes.subarray(at + 4, end));
+    at = end;
+  }
+  return fields;
 }

@@ -1,6 +1,7 @@
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import { type Credentials, explainMissingAgent } from "./credentials.js";
-import type { Hop } from "./hops.js";
+import type { Hop } from "./hop.js";
+import { ProxyCommandError } from "./proxystream.js";
 
 /** An error as ssh2 emits it. `level`: the layer that it comes from; `code`: the code of a system error. */
 interface Ssh2Error extends Error {
@@ -8,12 +9,20 @@ interface Ssh2Error extends Error {
   code?: string;
 }
 
-/** Converts ssh2's error about a failed log-in to a ConnectionError: AUTH, TIMEOUT, UNREACHABLE, CONFIG or DROPPED. */
+/** What is known about a failed log-in besides its error. */
+export interface LoginContext extends Pick<Credentials, "offered" | "unusable"> {
+  /** The host key algorithms of the server, if it has told them. */
+  hostKeyOffer?: string[];
+  /** What the ProxyCommand has printed to standard error. */
+  proxyErrors?: string;
+}
+
+/** Converts an error of a log-in, as ssh2 or a stream emits it, to a ConnectionError: AUTH, TIMEOUT, UNREACHABLE, CONFIG or DROPPED. */
 export function explainLoginError(
   error: Ssh2Error,
   hop: Hop,
   where: NodeStep,
-  { offered, unusable }: Pick<Credentials, "offered" | "unusable">,
+  { offered, unusable, hostKeyOffer, proxyErrors = "" }: LoginContext,
 ): ConnectionError {
   const cause = error;
   if (error.level === "client-authentication") {
@@ -21,11 +30,17 @@ export function explainLoginError(
     const reason = `${hop.user} may not log in with ${offered.join(", ")}${left}${explainMissingAgent(hop)}`;
     return new ConnectionError("AUTH", where, reason, { cause });
   }
+  if (error instanceof ProxyCommandError && error.isRefusal) {
+    const next = `run it by hand: ${hop.proxyCommand}`;
+    return new ConnectionError("UNREACHABLE", where, error.message, { next, cause });
+  }
   if (error.level === "client-timeout" || error.code === "ETIMEDOUT" || /timed out/i.test(error.message)) {
-    return new ConnectionError("TIMEOUT", where, "no answer", { cause });
+    const reason = proxyErrors === "" ? "no answer" : `no answer; the ProxyCommand printed: ${proxyErrors}`;
+    return new ConnectionError("TIMEOUT", where, reason, { cause });
   }
   const known = error.code === undefined ? undefined : SYSTEM_ERROR_REASONS[error.code];
   if (known !== undefined) return new ConnectionError("UNREACHABLE", where, known, { cause });
+  if (/no matching host key/i.test(error.message)) return explainHostKeyOffer(hop, where, hostKeyOffer ?? [], cause);
   if (/no matching/i.test(error.message)) {
     const next = "allow a current algorithm in the node's sshd_config (e.g. curve25519-sha256, ssh-ed25519)";
     return new ConnectionError("CONFIG", where, `no common algorithm: ${error.message}`, { next, cause });
@@ -33,6 +48,19 @@ export function explainLoginError(
   return new ConnectionError("DROPPED", where, `the server ended the connection before log-in (${error.message})`, {
     cause,
   });
+}
+
+function explainHostKeyOffer(hop: Hop, where: NodeStep, offer: string[], cause: Error): ConnectionError {
+  if (offer.length > 0 && offer.every((name) => name.includes("-cert-"))) {
+    const reason = `the server offers only a host certificate (${offer.join(", ")}), and muster supports none`;
+    const next =
+      "let its sshd offer the plain host key, too (HostKeyAlgorithms in sshd_config), and record it in known_hosts";
+    return new ConnectionError("CONFIG", where, reason, { next, cause });
+  }
+  const allowed = hop.algorithms.hostKey?.filter((name) => !name.includes("-cert-")).join(", ");
+  const reason = `no common host key algorithm: the server offers ${offer.join(", ")}; HostKeyAlgorithms allows ${allowed}`;
+  const next = "give the machine an ed25519 host key (ssh-keygen -A), or allow its algorithm in HostKeyAlgorithms";
+  return new ConnectionError("CONFIG", where, reason, { next, cause });
 }
 
 const SYSTEM_ERROR_REASONS: Record<string, string> = {

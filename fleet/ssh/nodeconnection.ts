@@ -72,8 +72,7 @@ export class SshNodeConnection implements Connection {
   }
 
   async close(): Promise<void> {
-    this.channels.close();
-    await this.closed;
+    await this.channels.close();
   }
 
   private async start(argv: string[], seconds: number): Promise<RemoteProgram> {

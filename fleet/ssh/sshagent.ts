@@ -14,13 +14,14 @@ export function listAgentKeys(socket: string): Promise<ParsedKey[]> {
   });
 }
 
-/** An agent that offers only the given keys: each offered key counts as a log-in attempt, and servers allow few. */
+/** An agent that offers only the given keys, and makes SHA-1 signatures only where those are allowed: each offered key counts as a log-in attempt, and servers allow few. */
 export class FilteredAgent extends ssh2.BaseAgent<ParsedKey> {
   private readonly agent: InstanceType<typeof ssh2.OpenSSHAgent>;
 
   constructor(
     socket: string,
     private readonly keys: ParsedKey[],
+    private readonly allowsSha1: (key: ParsedKey) => boolean,
   ) {
     super();
     this.agent = new ssh2.OpenSSHAgent(socket);
@@ -37,6 +38,7 @@ export class FilteredAgent extends ssh2.BaseAgent<ParsedKey> {
     done?: SignCallback,
   ): void {
     if (typeof options === "function") this.agent.sign(key, data, options);
+    else if (options.hash === "sha1" && !this.allowsSha1(key)) done?.(new Error("SHA-1 signatures are not allowed"));
     else this.agent.sign(key, data, options, done);
   }
 }

@@ -12,6 +12,8 @@ export type Ssh2Callback<T> = (error: Error | null | undefined, value: T) => voi
 export class SshConnection {
   /** Resolves with the reason when the connection is closed or lost. */
   readonly closed: Promise<string>;
+  /** Resolves when the connection and the jump hosts before it are closed, so that no process of theirs is left. */
+  released: Promise<unknown>;
   /** The first error of the connection. */
   error: Error | undefined;
   /** Type and fingerprint of the host key, once it is accepted. */
@@ -46,6 +48,15 @@ export class SshConnection {
         for (const onLost of this.lostListeners) onLost(reason);
         resolve(reason);
       });
+    });
+    this.released = this.closed;
+  }
+
+  /** Closes `through`, the jump host that this connection leads through, when this connection is closed. */
+  closeAlso(through: SshConnection): void {
+    this.released = this.closed.then(() => {
+      through.close();
+      return through.released;
     });
   }
 

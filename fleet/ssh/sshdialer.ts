@@ -6,6 +6,7 @@ import { dial } from "./dial.js";
 import { DialLimits } from "./diallimits.js";
 import { resolveHops } from "./hops.js";
 import { SshNodeConnection } from "./nodeconnection.js";
+import { ProxyCommands } from "./proxycommands.js";
 import type { SshConnection } from "./sshconnection.js";
 import { SshSettings } from "./sshsettings.js";
 import { type SshTimeouts, timeoutsFor } from "./timeouts.js";
@@ -18,12 +19,12 @@ const MAX_NAME_RETRIES = 2;
 /** Connects to nodes over SSH. All dials share the ssh configuration and the concurrency limits. */
 export class SshDialer {
   private readonly settings = new SshSettings();
-  private readonly limits = new DialLimits();
+  private readonly shared = { limits: new DialLimits(), proxyCommands: new ProxyCommands() };
 
   /** Connects to a node. Rejects with a ConnectionError. */
   async connect(node: Node, timeouts: SshTimeouts = timeoutsFor(node)): Promise<Connection> {
     const hops = await resolveHops(node, this.settings);
-    const dialAgain = () => retryDial(() => dial(node.name, hops, timeouts, this.limits));
+    const dialAgain = () => retryDial(() => dial(node.name, hops, timeouts, this.shared));
     return new SshNodeConnection(node, await dialAgain(), dialAgain, timeouts);
   }
 }

@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import { type HostAlias, querySshConfig, type SshConfigAnswer } from "./sshconfigquery.js";
 
@@ -17,7 +20,7 @@ const MAX_NAMES_PER_SHELL = 500;
 const PROGRAM_NOT_FOUND = 127;
 
 /** The settings of a name, or why ssh rejects it. */
-type SettingsResult = { settings: HostSettings } | { reason: string };
+type SettingsResult = { settings: HostSettings } | { reason: string; next?: string };
 
 interface SettingsRequest {
   name: HostAlias;
@@ -35,13 +38,15 @@ export class SshSettings {
     private readonly timeoutMs = QUERY_TIMEOUT_MS,
   ) {}
 
-  /** Returns the settings of one name; an empty map if ssh is not installed. Rejects with a ConnectionError (CONFIG). */
+  /**
+   * Returns the settings of one name; an empty map if ssh is not installed and the user has no configuration for it. Rejects with a
+   * ConnectionError (CONFIG).
+   */
   async resolve(name: HostAlias, where: NodeStep): Promise<HostSettings> {
     const found = await this.find(name);
     if ("settings" in found) return found.settings;
-    throw new ConnectionError("CONFIG", where, `ssh rejects its configuration: ${found.reason}`, {
-      next: `try: ssh -G ${name.alias}`,
-    });
+    const { reason, next = `try: ssh -G ${name.alias}` } = found;
+    throw new ConnectionError("CONFIG", where, reason, { next });
   }
 
   private async find(name: HostAlias): Promise<SettingsResult> {
@@ -69,23 +74,34 @@ export class SshSettings {
     let answered = 0;
     const names = requests.map(({ name }) => name);
     for await (const answer of querySshConfig(this.file, names, this.timeoutMs))
-      requests[answered++]!.resolve(parseAnswer(answer));
+      requests[answered++]!.resolve(parseAnswer(answer, this.file));
     if (answered < requests.length) await this.query(requests.slice(answered));
   }
 }
 
-function parseAnswer({ exit, stdout, stderr }: SshConfigAnswer): SettingsResult {
+function parseAnswer({ exit, stdout, stderr }: SshConfigAnswer, file: string | undefined): SettingsResult {
   if (exit === 0) return { settings: parseSettings(stdout) };
-  if (exit === PROGRAM_NOT_FOUND) return { settings: new Map() };
-  return { reason: stderr.trim() || `exit code ${exit}` };
+  if (exit !== PROGRAM_NOT_FOUND)
+    return { reason: `ssh rejects its configuration: ${stderr.trim() || `exit code ${exit}`}` };
+  const config = file ?? join(userInfo().homedir, ".ssh/config");
+  if (!existsSync(config)) return { settings: new Map() };
+  // It may say which keys are revoked, or under which name a host key is known.
+  return { reason: `ssh is not installed, and only ssh can read ${config}`, next: "install openssh-client" };
 }
+
+/** Names under which older versions of ssh print options. */
+const OLD_NAMES: Record<string, string> = {
+  pubkeyacceptedkeytypes: "pubkeyacceptedalgorithms",
+  rsaminsize: "requiredrsasize",
+};
 
 /** Parses the output of `ssh -G`: each line is a lower-case key, a space and a value. A key may occur several times. */
 export function parseSettings(text: string): HostSettings {
   const settings: HostSettings = new Map();
   for (const line of text.split("\n")) {
-    const [, key, value] = /^(\S+) (.+)$/.exec(line) ?? [];
-    if (key === undefined || value === undefined) continue;
+    const [, name, value] = /^(\S+) (.+)$/.exec(line) ?? [];
+    if (name === undefined || value === undefined) continue;
+    const key = OLD_NAMES[name] ?? name;
     settings.set(key, [...(settings.get(key) ?? []), value]);
   }
   return settings;

@@ -55,6 +55,23 @@ t.test(
   },
 );
 
+t.test("many nodes with one ProxyCommand: never more log-ins at once at its gate", { skip: lacking() }, async (t) => {
+  const lab = await startLab({ nodes: 2, gpus: 0 });
+  t.teardown(() => lab.stop());
+  const target = toInventoryNode(lab.nodes[1]!);
+  const words = lab.sshWords(lab.nodes[0]!).join(" ");
+  const folder = t.testdir({ config: `Host target*\nHostName ${target.host}\nProxyCommand ssh ${words} -W %h:%p\n` });
+  process.env.MUSTER_SSH_CONFIG = join(folder, "config");
+  t.teardown(() => delete process.env.MUSTER_SSH_CONFIG);
+  const behind = Array.from({ length: 24 }, (_, index) => ({ ...target, name: `n${index}`, host: `target${index}` }));
+  const outcomes = await forEachNode(behind, echo);
+  t.same(
+    outcomes.map((outcome) => ("error" in outcome ? outcome.error.message : outcome.value)),
+    behind.map(() => "hello\n"),
+  );
+  for (const node of lab.nodes) t.notMatch(node.sshdLog(), /MaxStartups|drop connection/);
+});
+
 t.test("nodes that do not answer delay no others", { skip: lacking("cutting nodes off") }, async (t) => {
   const lab = await startLab({ nodes: 2, gpus: 0 });
   t.teardown(() => lab.stop());

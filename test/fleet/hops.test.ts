@@ -1,4 +1,4 @@
-import { homedir, userInfo } from "node:os";
+import { homedir, hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { parseJumpHost, resolveHops } from "../../fleet/ssh/hops.js";
@@ -38,7 +38,13 @@ Host circle
 Host circle2
   ProxyJump circle
 Host command
+  HostName 10.4.4.4
+  ProxyCommand nc -x "proxy  %%" %h %p %r %n %k
+Host behind
+  ProxyJump command
+Host fdpass
   ProxyCommand nc %h %p
+  ProxyUseFdpass yes
 Match user special
   Port 2299
 Host quiet
@@ -92,15 +98,58 @@ t.test("jump hosts are used in the order of the list", { skip }, async (t) => {
   t.equal(hops[3]?.acceptsNewKeys, false);
 });
 
+t.test("ProxyCommand is expanded as ssh does, also that of the first jump host", { skip }, async (t) => {
+  const file = join(t.testdir({ config: text }), "config");
+  const own = userInfo().username;
+  const proxyCommand = `nc -x "proxy  %" 10.4.4.4 22 ${own} command command`;
+  const [hop, ...rest] = await resolveHops(createNode({ host: "command" }), new SshSettings(file));
+  t.match(hop, { proxyCommand });
+  t.same(rest, []);
+  const hops = await resolveHops(createNode({ host: "behind" }), new SshSettings(file));
+  t.same(
+    hops.map((one) => one.proxyCommand),
+    [proxyCommand, undefined],
+  );
+});
+
+t.test("paths are expanded as ssh does", { skip }, async (t) => {
+  process.env.MUSTER_TEST_KEYS = "/keys of mine";
+  t.teardown(() => delete process.env.MUSTER_TEST_KEYS);
+  const home = userInfo().homedir;
+  const local = hostname();
+  const cases: [line: string, keyFiles: string[]][] = [
+    ['IdentityFile "~/a key %h"', [join(home, "a key 10.0.0.7")]],
+    ["IdentityFile %d/%n/%k/%p/%r/%u", [`${home}/rig/the-rig/2200/me/${userInfo().username}`]],
+    ["IdentityFile /%i/%l/%L/%%h", [`/${userInfo().uid}/${local}/${local.split(".")[0]}/%h`]],
+    ["IdentityFile ${MUSTER_TEST_KEYS}/%h", ["/keys of mine/10.0.0.7"]],
+    ["IdentityFile /a\nIdentityFile none\nIdentityFile /b", ["/a", "/b"]],
+    ["IdentityFile none", []],
+  ];
+  const resolve = (line: string) => {
+    const start = "Host rig\nHostName 10.0.0.7\nHostKeyAlias The-Rig\nPort 2200\nUser me\n";
+    const file = join(t.testdir({ config: `${start}${line}\n` }), "config");
+    return resolveHops(createNode({ host: "rig" }), new SshSettings(file));
+  };
+  for (const [line, keyFiles] of cases) t.same((await resolve(line))[0]?.keyFiles, keyFiles, line);
+  const rejected: [line: string, message: RegExp][] = [
+    ["IdentityFile /%C", /IdentityFile \/%C holds the token %C/],
+    ["IdentityFile ~someone/key", /IdentityFile ~someone\/key names another user's home folder/],
+    ["IdentityFile ${MUSTER_UNSET}/key", /\$\{MUSTER_UNSET\}, which the environment does not set/],
+    ["CertificateFile /%x", /CertificateFile \/%x holds the token %x/],
+  ];
+  for (const [line, message] of rejected) await t.rejects(resolve(line), { code: "CONFIG", message, next: /\w/ }, line);
+});
+
 t.test("an unusable configuration is an error", { skip }, async (t) => {
   const file = join(t.testdir({ config: text, broken: "Host x\n  Nonsense 1\n" }), "config");
   await t.rejects(resolveHops(createNode({ host: "circle" }), new SshSettings(file)), {
     code: "CONFIG",
     message: /cycle/,
   });
-  await t.rejects(resolveHops(createNode({ host: "command" }), new SshSettings(file)), {
+  await t.rejects(resolveHops(createNode({ host: "fdpass" }), new SshSettings(file)), {
     code: "CONFIG",
-    next: /ProxyJump/,
+    message: /ProxyUseFdpass yes is not supported/,
+    next: /ProxyUseFdpass no/,
   });
   const broken = join(file, "../broken");
   await t.rejects(resolveHops(createNode({ host: "x" }), new SshSettings(broken)), {
@@ -125,16 +174,23 @@ t.test("IdentityAgent none disables the ssh agent", { skip }, async (t) => {
   t.equal((await resolveHops(createNode({ host: "plain" }), new SshSettings(file)))[0]?.agentSocket, "/run/mine");
 });
 
-t.test("without an ssh client, defaults apply", async (t) => {
+t.test("without an ssh client, defaults apply, unless there is a configuration to read", async (t) => {
   const before = process.env.PATH;
-  process.env.PATH = t.testdir();
+  const folder = t.testdir({ config: "Host rig\nHostKeyAlias other\n" });
+  process.env.PATH = folder;
   t.teardown(() => {
     process.env.PATH = before;
   });
-  const [hop] = await resolveHops(createNode({ host: "rig", port: 2200 }), new SshSettings());
+  const [hop] = await resolveHops(createNode({ host: "rig", port: 2200 }), new SshSettings(join(folder, "none")));
   t.match(hop, { host: "rig", port: 2200, user: userInfo().username, acceptsNewKeys: false });
   t.match(hop?.userKnownHosts, [join(homedir(), ".ssh/known_hosts")]);
   t.match(hop?.keyFiles[0], /\.ssh\/id_ed25519$/);
+  const file = join(folder, "config");
+  await t.rejects(resolveHops(createNode({ host: "rig" }), new SshSettings(file)), {
+    code: "CONFIG",
+    message: new RegExp(`ssh is not installed, and only ssh can read ${file}`),
+    next: "install openssh-client",
+  });
 });
 
 t.test("a jump host can be written in several ways", async (t) => {
@@ -156,4 +212,6 @@ t.test("all values of a repeated ssh setting are read", async (t) => {
   t.same(settings.get("identityfile"), ["~/a b", "~/c"]);
   t.same(settings.get("port"), ["22"]);
   t.equal(settings.get("odd"), undefined);
+  const old = parseSettings("pubkeyacceptedkeytypes ssh-ed25519\nrsaminsize 2048\n");
+  t.same([old.get("pubkeyacceptedalgorithms"), old.get("requiredrsasize")], [["ssh-ed25519"], ["2048"]]);
 });
