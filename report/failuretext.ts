@@ -1,5 +1,6 @@
 import type { Failure } from "../executor/schedule/events.js";
 import { findFailureKind } from "../executor/schedule/halting/failurekind.js";
+import { formatReason, withoutShownDetail } from "./failurereason.js";
 import { formatCount, pluralize } from "./format.js";
 
 const MAX_STDERR_LINES = 5;
@@ -9,13 +10,17 @@ const MAX_NAMED_CHUNKS = 5;
 /** Returns the lines about a failed chunk: where, why, and the end of its stderr. */
 export function formatFailure(failure: Failure): string[] {
   const lastLines = failure.stderr.trimEnd().split("\n").slice(-MAX_STDERR_LINES);
-  return [formatFailureHead(failure), ...lastLines.filter((line) => line !== "").map((line) => `    ${line}`)];
+  return [
+    formatFailureHead(withoutShownDetail(failure, lastLines)),
+    ...lastLines.filter((line) => line !== "").map((line) => `    ${line}`),
+  ];
 }
 
 /** Returns one line about a failed chunk: where and why. */
-export function formatFailureHead({ chunk, node, slot, attempt, reason }: Failure): string {
+export function formatFailureHead(failure: Failure): string {
+  const { chunk, node, slot, attempt } = failure;
   const place = slot < 0 ? "" : ` on ${node} slot ${slot}`;
-  return `failed: chunk ${chunk}${place}, attempt ${attempt}: ${reason}`;
+  return `failed: chunk ${chunk}${place}, attempt ${attempt}: ${formatReason(failure)}`;
 }
 
 /** Returns an entry of lines for each kind of failure, in the order of their first chunks. `verbose`: every chunk is named. */

@@ -5,11 +5,12 @@ import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js
 import { expectedRates } from "../schedule/rates/expectedrates.js";
 import type { LearnedRates } from "../schedule/rates/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
+import { acknowledge } from "./acknowledge.js";
 import { type DoneMessage, decodeSplit, decodeUnit } from "./agent/protocol.js";
 import { markEarlierLeftovers } from "./cleanleftovers.js";
 import { failpoint } from "./failpoint.js";
 import { TOO_MANY_MESSAGES } from "./node/attachment.js";
-import { createFailure, determineOutcome, errorText, isConnectionLost } from "./node/attemptfailure.js";
+import { createFailure, determineOutcome, errorText, hasPrinted, isConnectionLost } from "./node/attemptfailure.js";
 import { joinNodes } from "./node/joinnodes.js";
 import type { AttemptMessage, NodeEvent } from "./node/nodeevent.js";
 import { NodeWorker } from "./node/nodeworker.js";
@@ -25,10 +26,8 @@ import type { RunContext } from "./runcontext.js";
 import { findEndFor, leavesAgentsRunning, type RunEnd } from "./runend.js";
 import type { RunObserver } from "./runobserver.js";
 import { RunReports } from "./runreports.js";
+import { settleCollection } from "./settlecollection.js";
 import { monotonicSeconds, WakeUpTimer } from "./timer.js";
-
-/** How long an interrupted run waits for results that are being collected; the nodes keep them for the next coordinator. */
-const COLLECT_TIMEOUT_SECONDS = 3;
 
 /** What a coordinator works on and with. */
 export interface CoordinatorOptions {
@@ -105,12 +104,7 @@ export class Coordinator {
     stop.removeEventListener("abort", interrupt);
     this.wakeUpTimer.stop();
     for (const worker of this.workers) worker.slotMonitor.stop();
-    // A node that hangs must not delay the end: its agent reports the results again to the next coordinator.
-    const detach = () => this.workers.map((worker) => worker.detach());
-    const timer = leavesAgentsRunning(end) ? setTimeout(detach, COLLECT_TIMEOUT_SECONDS * 1000) : undefined;
-    await this.collector.settle();
-    clearTimeout(timer);
-    await this.collector.close();
+    await settleCollection(this.collector, this.workers, end);
     return end;
   }
 
@@ -215,6 +209,9 @@ export class Coordinator {
         return this.fail(event.attempt, event.failure, event.type);
       case "interrupted":
         return this.handleInterruptedCollection(event);
+      case "stopped":
+        this.reports.recordStopped(event.attempt);
+        return this.requeueStopped(event.attempt);
       case "logsLost":
         return this.reports.reportLostLogs(this.workersByName.get(event.attempt.node)!, event);
       case "diskFailed":
@@ -226,8 +223,15 @@ export class Coordinator {
 
   /** Closes an attempt whose result is not needed, as its chunk is committed already. */
   private finishUncommitted(attempt: Attempt): void {
-    this.workersByName.get(attempt.node)!.send({ op: "ack", ids: [attempt.id] });
+    acknowledge(this.workers, [attempt]);
     this.event({ type: "committed", attempt: attempt.id });
+  }
+
+  /** Queues the chunk of an attempt again that ended for no fault of its own. */
+  private requeueStopped(attempt: Attempt): void {
+    if (this.scheduler.attempt(attempt.id) === undefined) return;
+    acknowledge(this.workers, [attempt]);
+    this.event({ type: "requeued", attempt: attempt.id });
   }
 
   private handleInterruptedCollection({ attempt, done, lost }: Extract<CollectorEvent, { type: "interrupted" }>): void {
@@ -245,23 +249,23 @@ export class Coordinator {
     const attempt = this.scheduler.attempt(done.id);
     if (attempt === undefined) return worker.send({ op: "ack", ids: [done.id] });
     if (!this.scheduler.isRunning(done.id)) return;
-    if (done.canceled || done.lost) {
-      worker.send({ op: "ack", ids: [done.id] });
-      return this.event({ type: "requeued", attempt: attempt.id });
-    }
+    const { resultSource: source, fingerprint } = worker;
+    if (done.lost) this.reports.recordStopped(attempt, "its agent died while it ran");
+    if (done.lost || (done.canceled && !hasPrinted(done))) return this.requeueStopped(attempt);
+    if (done.canceled) return this.collector.collectStopped({ attempt, done, source, fingerprint });
     const outcome = determineOutcome(attempt, done, attempt.chunk.spec.timeout);
     if (outcome.ok)
       this.event({ type: "finished", attempt: attempt.id, seconds: done.seconds, end: decodeUnit(done.end) });
     // The event may have replaced the attempt: a split shortens its chunk.
     const current = this.scheduler.attempt(done.id) ?? attempt;
-    const ended = { attempt: current, done, source: worker.resultSource, fingerprint: worker.fingerprint };
+    const ended = { attempt: current, done, source, fingerprint };
     if (outcome.ok) this.collector.collectResult(ended);
     else this.collector.collectLogs(ended, outcome.failure);
   }
 
   private fail(attempt: Attempt, failed: Failure, type: "failed" | "refused" = "failed"): void {
     if (this.scheduler.attempt(attempt.id) === undefined) return;
-    this.workersByName.get(attempt.node)?.send({ op: "ack", ids: [attempt.id] });
+    acknowledge(this.workers, [attempt]);
     this.workersByName.get(attempt.node)?.slotMonitor.checkSoon();
     this.reports.reportFailedAttempt(failed);
     this.reports.reportMissingFiles(attempt, failed);
@@ -273,10 +277,7 @@ export class Coordinator {
       this.counters.countCommitted(attempt);
       this.event({ type: "committed", attempt: attempt.id });
     }
-    for (const worker of this.workers) {
-      const ids = attempts.filter(({ node }) => node === worker.node.name).map(({ id }) => id);
-      if (ids.length > 0) worker.send({ op: "ack", ids });
-    }
+    acknowledge(this.workers, attempts);
     this.observer.chunksCommitted();
   }
 

@@ -45,6 +45,12 @@ export class EventLog {
     this.directory.journal.add({ e: "tried", at, chunk, node, slot, attempt, reason: short });
   }
 
+  /** Records an attempt that was cancelled or evicted and whose logs are kept; `lostLog` says why an attempt has none. */
+  recordStopped(chunk: string, attempt: number, lostLog?: string): void {
+    const at = this.directory.elapsedSeconds();
+    this.directory.journal.add({ e: "stopped", at, chunk, attempt, lostLog: lostLog?.slice(0, MAX_REASON_CHARS) });
+  }
+
   recordProgram(node: string, path: string, sha256: string): void {
     this.add(node, { e: "program", at: this.directory.elapsedSeconds(), node, path, sha256 });
   }

@@ -142,6 +142,7 @@ class RunTimeline {
       case "program":
       case "publishing":
       case "replacing":
+      case "stopped":
       case "close":
         break;
       default:

@@ -18,8 +18,8 @@ export interface LogTransfer {
 }
 
 /**
- * Saves what a chunk printed to logs/CHUNK.out and logs/CHUNK.err, with lines that were overwritten folded, and replaces the logs of
- * earlier attempts. An empty log has no file.
+ * Saves what a chunk printed to logs/CHUNK.out and logs/CHUNK.err, with lines that were overwritten folded, and replaces what is there.
+ * An empty log has no file.
  */
 export async function saveLogs(attempt: Attempt, done: DoneMessage, transfer: LogTransfer): Promise<void> {
   const { source, printed, logs, reservation } = transfer;
