@@ -141,15 +141,17 @@ function addLogs(muster: Command, setResult: SetResult): void {
     muster
       .command("logs")
       .argument("<run>", "a run directory, or the name of a run in ./runs")
-      .argument("<chunk>", "the id of the chunk"),
+      .argument("[chunk]", "the id of the chunk"),
   )
     .summary("show what a chunk printed")
-    .description("Prints the stdout and stderr of a chunk.")
+    .description("Prints the stdout and stderr of a chunk: of its last attempt, or of the one that --try names.")
+    .option("--try <n>", "the attempt with this number")
+    .option("--failed", "the last lines of all failed chunks")
     .option("--out", "only stdout")
     .option("--err", "only stderr")
     .addHelpText(
       "after",
-      "\nExamples:\n  muster logs sieve 0-10000\n  muster logs runs/trials trial=3 --err\n  muster logs analysis/predict command    the command of a pipeline step",
+      "\nExamples:\n  muster logs sieve 0-10000\n  muster logs runs/trials trial=3 --err\n  muster logs runs/trials trial=3 --try 1\n  muster logs runs/trials --failed\n  muster logs analysis/predict command    the command of a pipeline step",
     )
     .action((run, chunk, options) =>
       setResult(import("./logs.js").then(({ logs }) => logs(run, chunk, options, writers))),

@@ -200,10 +200,10 @@ export class Coordinator {
         return this.committed(event.attempts);
       case "dropped":
         this.counters.dropped++;
-        return this.finishUncommitted(event.attempt);
+        return this.close(event.attempt, "committed");
       case "rechecked":
         if (event.difference !== undefined) this.observer.recheckDiffered(event.difference);
-        return this.finishUncommitted(event.attempt);
+        return this.close(event.attempt, "committed");
       case "failed":
       case "refused":
         return this.fail(event.attempt, event.failure, event.type);
@@ -211,7 +211,7 @@ export class Coordinator {
         return this.handleInterruptedCollection(event);
       case "stopped":
         this.reports.recordStopped(event.attempt);
-        return this.requeueStopped(event.attempt);
+        return this.close(event.attempt, "requeued");
       case "logsLost":
         return this.reports.reportLostLogs(this.workersByName.get(event.attempt.node)!, event);
       case "diskFailed":
@@ -221,17 +221,10 @@ export class Coordinator {
     }
   }
 
-  /** Closes an attempt whose result is not needed, as its chunk is committed already. */
-  private finishUncommitted(attempt: Attempt): void {
+  /** Closes an attempt that has no result, or none that is needed: its chunk is committed already, or is queued again. */
+  private close(attempt: Attempt, type: "committed" | "requeued"): void {
     acknowledge(this.workers, [attempt]);
-    this.event({ type: "committed", attempt: attempt.id });
-  }
-
-  /** Queues the chunk of an attempt again that ended for no fault of its own. */
-  private requeueStopped(attempt: Attempt): void {
-    if (this.scheduler.attempt(attempt.id) === undefined) return;
-    acknowledge(this.workers, [attempt]);
-    this.event({ type: "requeued", attempt: attempt.id });
+    this.event({ type, attempt: attempt.id });
   }
 
   private handleInterruptedCollection({ attempt, done, lost }: Extract<CollectorEvent, { type: "interrupted" }>): void {
@@ -251,7 +244,7 @@ export class Coordinator {
     if (!this.scheduler.isRunning(done.id)) return;
     const { resultSource: source, fingerprint } = worker;
     if (done.lost) this.reports.recordStopped(attempt, "its agent died while it ran");
-    if (done.lost || (done.canceled && !hasPrinted(done))) return this.requeueStopped(attempt);
+    if (done.lost || (done.canceled && !hasPrinted(done))) return this.close(attempt, "requeued");
     if (done.canceled) return this.collector.collectStopped({ attempt, done, source, fingerprint });
     const outcome = determineOutcome(attempt, done, attempt.chunk.spec.timeout);
     if (outcome.ok)

@@ -215,6 +215,8 @@ export const NOT_RENDERED = [
   "formatFailure",
   "formatFailureHead",
   "formatFailureGroups",
+  "formatReason",
+  "withoutShownDetail",
   // PlainProgress prints its lines.
   "FailureDigest",
   "formatMismatch",
