@@ -26,7 +26,9 @@ export function describeUnmentionedOutputs(specs: Iterable<OutputsOfProgram>, pr
     if (--left === 0) break;
   }
   if (missing.size === 0) return [];
-  const sources = [...readSources(specs, project)];
+  const files = listSources(project);
+  if (files.length > MAX_SOURCES) return []; // not all of them are looked at
+  const sources = [...readSources(specs, files)];
   const names = [...missing].filter((output) => !isMentioned(output, sources));
   if (names.length === 0) return [];
   const more = names.length > MAX_NAMED ? ` (and ${names.length - MAX_NAMED} more)` : "";
@@ -51,11 +53,16 @@ function toLiteral(argument: Template): string {
   return argument.map((piece) => (typeof piece === "string" ? piece : "")).join("");
 }
 
-function* readSources(specs: Iterable<OutputsOfProgram>, project: Project | undefined): Generator<string> {
-  const files = (project?.files ?? []).filter(
+function listSources(project: Project | undefined): string[] {
+  const sources = (project?.files ?? []).filter(
     ({ path, sizeBytes }) => SOURCE_FILE.test(path) && sizeBytes <= MAX_SOURCE_BYTES,
   );
-  const paths = new Set(files.slice(0, MAX_SOURCES).map(({ path }) => join(project!.root, path)));
+  return sources.map(({ path }) => join(project!.root, path));
+}
+
+/** `files`: of the project, absolute. */
+function* readSources(specs: Iterable<OutputsOfProgram>, files: readonly string[]): Generator<string> {
+  const paths = new Set(files);
   let left = MAX_SPECS;
   for (const { program } of specs) {
     if (program.kind === "script") paths.add(program.script.source);

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import t from "tap";
 import { loadJob } from "../../../executor/job/loadjob.js";
 
@@ -16,7 +19,10 @@ const TABLE: [what: string, files: Record<string, string>, job: string, named: s
 ];
 for (const [what, files, job, named] of TABLE)
   t.test(`an output that ${what} mentions`, async (t) => {
-    const folder = t.testdir({ "job.yaml": HEAD + job, ...files });
+    const folder = mkdtempSync(join(tmpdir(), "muster-outputs-")); // outside this repository, which would be the project
+    t.teardown(() => rmSync(folder, { recursive: true }));
+    for (const [name, text] of Object.entries({ "job.yaml": HEAD + job, ...files }))
+      writeFileSync(join(folder, name), text);
     const notes = loadJob(`${folder}/job.yaml`).notes?.filter((note) => note.includes("mentions")) ?? [];
     const text = `no argument and no source file mentions ${named}; a chunk fails if its program does not write it`;
     t.same(notes, named === undefined ? [] : [text]);
