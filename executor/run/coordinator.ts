@@ -9,6 +9,7 @@ import { acknowledge } from "./acknowledge.js";
 import { type DoneMessage, decodeSplit, decodeUnit } from "./agent/protocol.js";
 import { markEarlierLeftovers } from "./cleanleftovers.js";
 import { failpoint } from "./failpoint.js";
+import { leaveNodes } from "./leavenodes.js";
 import { TOO_MANY_MESSAGES } from "./node/attachment.js";
 import { createFailure, determineOutcome, errorText, hasPrinted, isConnectionLost } from "./node/attemptfailure.js";
 import { joinNodes } from "./node/joinnodes.js";
@@ -23,7 +24,7 @@ import type { RunDirectory } from "./record/rundir.js";
 import { Collector, type CollectorEvent } from "./results/collector.js";
 import type { Rechecks } from "./results/rechecks.js";
 import type { RunContext } from "./runcontext.js";
-import { findEndFor, leavesAgentsRunning, type RunEnd } from "./runend.js";
+import { findEndFor, type RunEnd } from "./runend.js";
 import type { RunObserver } from "./runobserver.js";
 import { RunReports } from "./runreports.js";
 import { settleCollection } from "./settlecollection.js";
@@ -110,7 +111,7 @@ export class Coordinator {
 
   /** Leaves the nodes: agents that the next coordinator needs keep running, others are stopped and clean up. */
   async leave(end: RunEnd): Promise<void> {
-    await Promise.all(this.workers.map((worker) => (leavesAgentsRunning(end) ? worker.detach() : worker.stop())));
+    await leaveNodes(this.workers, end, this.directory);
   }
 
   /** Returns the rates that were learned so far, for later runs of the same job. */
