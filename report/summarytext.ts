@@ -131,7 +131,7 @@ function formatState(summary: RunSummary): string {
     case "cancelled":
       return "cancelled; run the same command again to resume";
     case "halted":
-      return "stopped";
+      return "halted";
     case "stranded":
       return "no usable node is left; run the same command again to resume";
     case "superseded":

@@ -125,12 +125,21 @@ function toStepOutcome(summary: RunSummary): StepOutcome {
     case "superseded":
       return { state: "failed", run, exit: 75, reason: [summary.error, summary.next].join("\n") };
     case "halted":
-      return { state: "failed", run, exit: 3, reason: [summary.halt?.reason, summary.next].join("\n") };
+      return { state: "failed", run, exit: 3, reason: explainHalt(summary) };
     case "broken":
       return { state: "failed", run, exit: 3, reason: summary.error ?? state };
     default:
       return state satisfies never;
   }
+}
+
+/** Explains why a run was halted, with the first failure. */
+function explainHalt({ halt, next }: RunSummary): string {
+  const [first] = halt?.failures ?? [];
+  const lastLine = first?.stderr.trimEnd().split("\n").at(-1) ?? "";
+  const detail =
+    first === undefined ? [] : [`first ${first.chunk}: ${first.reason}${lastLine === "" ? "" : `: ${lastLine}`}`];
+  return [halt?.reason, ...detail, next].join("\n");
 }
 
 /** Explains why no usable node is left, with the state of each node or of the first of many. */

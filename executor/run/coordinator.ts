@@ -1,6 +1,5 @@
 import type { Node } from "../../fleet/node.js";
 import type { Job } from "../job/job.js";
-import type { IssueAttemptId } from "../schedule/attempts/attemptids.js";
 import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js";
 import { expectedRates } from "../schedule/rates/expectedrates.js";
 import type { LearnedRates } from "../schedule/rates/rates.js";
@@ -22,7 +21,7 @@ import type { RunDirectory } from "./record/rundir.js";
 import { Collector, type CollectorEvent } from "./results/collector.js";
 import type { Rechecks } from "./results/rechecks.js";
 import type { RunContext } from "./runcontext.js";
-import { findEndFor, leavesAgentsRunning, type RunEnd } from "./runend.js";
+import { findEndFor, findStrandedEnd, leavesAgentsRunning, type RunEnd } from "./runend.js";
 import type { RunObserver } from "./runobserver.js";
 import { RunReports } from "./runreports.js";
 import { monotonicSeconds, WakeUpTimer } from "./timer.js";
@@ -69,8 +68,9 @@ export class Coordinator {
     this.counters = new RunCounters(job, replay, (node, slot, out) => eventLog.recordSlotState(node, slot, out));
     this.reports = new RunReports({ observer, counters: this.counters, eventLog, journal, replay, rechecks });
     const expected = expectedRates(job, nodes, learnedRates);
-    const issueId: IssueAttemptId = (node, chunk) => ids.issue(node, chunk);
-    this.scheduler = new Scheduler(job, replay.committedUnits, issueId, expected, learnedRates, rechecks.pending);
+    const { committedUnits: done, committedChunks: count } = replay;
+    const pending = rechecks.pending;
+    this.scheduler = new Scheduler(job, done, ids.issue.bind(ids), expected, learnedRates, pending, count);
     this.workers = nodes.map((node) => new NodeWorker(node, job, run, ids, this.handleNodeEvent.bind(this)));
     for (const worker of this.workers) this.workersByName.set(worker.node.name, worker);
     markEarlierLeftovers(this.workers, replay.leftovers);
@@ -288,7 +288,7 @@ export class Coordinator {
 
   /** Ends the run where no node is usable, and none is expected to be within its grace period. */
   private endIfStranded(): void {
-    if (!this.isJoining && this.workers.every((worker) => worker.isHopeless)) this.end({ state: "stranded" });
+    if (!this.isJoining && this.workers.every((worker) => worker.isHopeless)) this.end(findStrandedEnd(this.workers));
   }
 
   private end(ended: RunEnd | undefined): void {

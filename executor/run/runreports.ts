@@ -40,6 +40,11 @@ export class RunReports {
     this.records.observer.notice(`nothing can run now:${reasons.map((reason) => `\n    ${reason}`).join("")}`);
   }
 
+  /** Reports why no other chunk starts. */
+  reportWait(reason: string): void {
+    this.records.observer.notice(reason);
+  }
+
   /** Records the file of a program in the job's directory. Warns once per node and file of one that is not as elsewhere, or as before. */
   reportProgram(worker: NodeWorker, path: string, sha256: string): void {
     const { replay, eventLog, observer } = this.records;

@@ -136,6 +136,8 @@ export type Instruction = Readonly<
   /** A chunk has its result but cannot be computed a second time. */
   | { do: "skip-recheck"; failure: Failure }
   | { do: "wake"; at: number }
+  /** No other chunk starts for a while. */
+  | { do: "report-wait"; reason: string }
   /** The run stops although work is left. */
   | { do: "halt"; halt: HaltReason }
   /** No work is left and none is in flight. */
