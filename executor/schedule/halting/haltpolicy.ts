@@ -123,7 +123,8 @@ export class HaltPolicy {
 
   /** Returns once why no other chunk may start before those that run have ended; undefined = others may, or none runs. */
   takeWaitReason(): string | undefined {
-    const found = this.hasToldWait || this.attempts.size === 0 ? undefined : this.findSuspicion();
+    const isWaiting = [...this.attempts.values()].some(({ attempt }) => attempt.number === 1);
+    const found = this.hasToldWait || !isWaiting ? undefined : this.findSuspicion();
     if (found === undefined) return undefined;
     this.hasToldWait = true;
     return `${found.reason}: no other chunk starts before those that run (${this.attempts.size}) have ended`;
