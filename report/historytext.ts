@@ -1,5 +1,6 @@
 import { relative } from "node:path";
 import type { RunHistory } from "../executor/run/record/runhistory.js";
+import { FailureGroups } from "../executor/schedule/halting/failuregroups.js";
 import { breakDownRun, type NodeBreakdown, type RunBreakdown, type RunEvent, type SlotBreakdown } from "./breakdown.js";
 import { countColumns, padToColumns, TERMINAL_COLUMNS } from "./columns.js";
 import { formatFailureGroups } from "./failuretext.js";
@@ -39,7 +40,7 @@ export function formatHistory(history: RunHistory, verbose: boolean): string {
       account.happenings.map((one) => [formatRunEvent(one)]),
       limit,
     ),
-    ...formatSection("failed chunks:", formatFailureGroups(history.failures, verbose), limit),
+    ...formatSection("failed chunks:", formatFailureGroups(new FailureGroups(history.failures).all, verbose), limit),
     ...history.missing.map((one) => `note: ${one}`),
     `in ${relative(process.cwd(), history.status.path) || "."}`,
   ]);

@@ -215,6 +215,11 @@ export const NOT_RENDERED = [
   "formatFailure",
   "formatFailureHead",
   "formatFailureGroups",
+  "describeFailure",
+  "nameOtherChunks",
+  "selectLastLines",
+  "hasOnlyFailures",
+  "isInSync",
   // PlainProgress prints its lines.
   "FailureDigest",
   "formatMismatch",
