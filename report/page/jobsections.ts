@@ -3,7 +3,7 @@ import type { RunHistory } from "../../executor/run/record/runhistory.js";
 import { FailureGroups } from "../../executor/schedule/halting/failuregroups.js";
 import { breakDownRun, type RunBreakdown } from "../breakdown.js";
 import { describeFailure, nameOtherChunks, selectLastLines } from "../failuretext.js";
-import { formatDuration, formatRate, pluralize } from "../format.js";
+import { formatDuration, formatRate, pluralize, toPrintableText } from "../format.js";
 import { COLUMN_HEADS, formatCells } from "../historytext.js";
 import { renderKey } from "./document.js";
 import { type Html, html, renderTable } from "./html.js";
@@ -50,7 +50,7 @@ function renderFailures({ failures }: RunHistory): Html[] {
     const { chunks, cause, first } = group;
     const others = chunks === 1 ? "" : html`<p>others: ${nameOtherChunks(group, MAX_NAMED_CHUNKS)}</p>`;
     const lines = selectLastLines(first);
-    const stderr = lines.length === 0 ? "" : html`<pre>${lines.join("\n")}</pre>`;
+    const stderr = lines.length === 0 ? "" : html`<pre>${toPrintableText(lines)}</pre>`;
     return html`<h3>${pluralize(chunks, "chunk")}: ${cause}</h3><p>${chunks === 1 ? "" : "first: "}${describeFailure(first)}</p>${stderr}${others}`;
   });
   return [html`<h2>Failed chunks</h2>`, ...blocks];
