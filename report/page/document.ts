@@ -10,16 +10,17 @@ h1 { font-size: 1.4em; } h2 { font-size: 1.1em; margin-top: 1.6em; } h3 { font-s
 .timeline > span { text-align: right; max-width: 12em; } .timeline .first { margin-top: 6px; } .timeline .first + svg { margin-top: 6px; }
 .timeline svg { width: 100%; height: 11px; background: var(--lane); display: block; }
 .axis { position: relative; height: 16px; } .tick { position: absolute; font-style: normal; white-space: nowrap; border-left: 1px solid var(--line); padding-left: 3px; }
+.tick.end { transform: translateX(-100%); border-width: 0 1px 0 0; border-style: solid; padding: 0 3px 0 0; border-color: var(--line); }
 ${SPAN_KINDS.map((kind) => html`.${kind} { fill: var(--${kind}); }`)}
 .ran, .retried, .failed { stroke: var(--paper); stroke-width: 0.5; vector-effect: non-scaling-stroke; }
 .break { stroke: var(--break); stroke-width: 1.5; stroke-dasharray: 3 2; vector-effect: non-scaling-stroke; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; }
+.scroll { overflow-x: auto; } th { overflow-wrap: normal; } table { border-collapse: collapse; }
 th, td { text-align: right; padding: 2px 10px; border-bottom: 1px solid var(--line); vertical-align: top; }
-th:first-child, td:first-child, table.words td, table.words th { text-align: left; } td { white-space: pre-wrap; } .figures th, .figures td { white-space: nowrap; }
+th:first-child, td:first-child, table.words td, table.words th { text-align: left; } td { white-space: pre-wrap; overflow-wrap: break-word; } .figures th, .figures td { white-space: pre; }
 pre { white-space: pre-wrap; margin: 0.4em 0; padding: 0.4em 0.8em; background: var(--lane); }
 .bars div { display: grid; grid-template-columns: minmax(4em, 12em) minmax(0, 1fr) 5.5em; gap: 8px; align-items: center; } .bars i { display: block; height: 12px; background: var(--ran); }
-.key span { white-space: nowrap; margin-right: 14px; } .key i { display: inline-block; width: 12px; height: 10px; margin-right: 4px; }
-@media (max-width: 600px) { body { margin: 0.5em auto; padding: 0 0.5em; } th, td { padding: 2px 5px; } .wide { display: none; } .timeline > span { max-width: 7em; } }
+.key span { display: inline-block; margin-right: 14px; } .key i { display: inline-block; width: 12px; height: 10px; margin-right: 4px; }
+@media (max-width: 600px) { body { margin: 0.5em auto; padding: 0 0.5em; } th, td { padding: 2px 5px; } .wide { display: none; } .timeline > span { max-width: 7em; } .bars div { grid-template-columns: 7em minmax(0, 1fr) 5em; } }
 `;
 
 /** Renders a self-contained page without scripts or external resources. `facts` are paragraphs below the title. */

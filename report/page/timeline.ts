@@ -13,6 +13,8 @@ const MIN_WIDTH = 0.5;
 const MAX_LANES = 512;
 /** On a narrow page, only every third label has room. */
 const NARROW_STEP = 3;
+/** Labels in the last part of the axis stand before their tick, so that they do not make the page wider. */
+const LAST_SHARE = 0.85;
 
 /** A time at which something began anew: a session. In seconds of active time. */
 export interface TimelineBreak {
@@ -42,7 +44,8 @@ function renderAxis(seconds: number, scale: number): Html {
   const labels = chooseTicks(seconds).map((at, index) => {
     const place = `left: ${(100 * at * scale).toFixed(2)}%`;
     const narrow = index % NARROW_STEP === 0 ? "tick" : "tick wide";
-    return html`<i class="${narrow}" style="${place}">${at === 0 ? "0" : formatDuration(at)}</i>`;
+    const end = at * scale > LAST_SHARE ? " end" : "";
+    return html`<i class="${narrow}${end}" style="${place}">${at === 0 ? "0" : formatDuration(at)}</i>`;
   });
   return html`<div class="axis">${labels}</div>`;
 }

@@ -38,6 +38,8 @@ t.test("the cause is the exception and the line of the program that raised it, e
   t.equal(describeCause(failed("1", syntax("bad.py"))), "SyntaxError in bad.py line 2");
   t.equal(describeCause(failed("1", raised)), "numpy.core.LoadError in work.py line 31");
   t.equal(describeCause(failed("1", "no table\n")), "exit code 1");
+  const inline = 'Traceback (most recent call last):\n  File "<string>", line 1, in <module>\nValueError: no seed\n';
+  t.equal(describeCause(failed("1", inline)), "ValueError: no seed");
   const killed = { exit: null, signal: 9, reason: "killed by signal 9\nmore" };
   t.equal(describeCause(failed("1", syntax("bad.py"), killed)), "killed by signal 9");
   t.equal(
