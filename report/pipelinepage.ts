@@ -27,7 +27,7 @@ export function renderPipelinePage(history: PipelineHistory): string {
     renderKey(KEY),
     renderTimeline(buildStepLanes(history), seconds, listBreaks(sessions)),
     html`<h2>Steps</h2>`,
-    renderSteps(history),
+    ...renderSteps(history),
     ...renderJobs(history),
   ]);
 }
@@ -59,21 +59,27 @@ function chooseKind({ state }: StepExecution): SpanKind {
   return hasResults(state) ? "ran" : "failed";
 }
 
-function renderSteps({ status, executions }: PipelineHistory): Html {
+/** Renders a table of the steps, and below it why some have no results: reasons are too long for a column of a narrow page. */
+function renderSteps({ status, executions }: PipelineHistory): Html[] {
   const lastRuns = new Map(executions.map((one) => [one.step, one]));
-  const rows = (status.steps ?? []).map(({ step, state, seconds, reason, run }) => {
+  const steps = status.steps ?? [];
+  const rows = steps.map(({ step, state, seconds, run }) => {
     const began = lastRuns.get(step)?.from;
     return [
       step,
       state,
       began === undefined ? "" : formatDuration(began),
       seconds === undefined ? "" : formatDuration(seconds),
-      run === undefined ? "" : formatCount(run.chunks.done),
-      run === undefined || run.chunks.failed === 0 ? "" : formatCount(run.chunks.failed),
-      reason ?? "",
+      run === undefined ? "" : formatChunks(run.chunks),
     ];
   });
-  return renderTable("words", ["step", "state", "began after", "took", "chunks", "failed", "reason"], rows);
+  const table = renderTable("words", ["step", "state", "began after", "took", "chunks"], rows);
+  const reasons = steps.flatMap(({ step, reason }) => (reason === undefined ? [] : [html`<p>${step}: ${reason}</p>`]));
+  return [table, ...reasons];
+}
+
+function formatChunks({ done, failed }: { done: number; failed: number }): string {
+  return `${formatCount(done)}${failed === 0 ? "" : `, ${formatCount(failed)} failed`}`;
 }
 
 /** Renders what the jobs did, folded, and names the commands that report on those that are left out. */

@@ -16,7 +16,7 @@ ${SPAN_KINDS.map((kind) => html`.${kind} { fill: var(--${kind}); }`)}
 .break { stroke: var(--break); stroke-width: 1.5; stroke-dasharray: 3 2; vector-effect: non-scaling-stroke; }
 .scroll { overflow-x: auto; } th { overflow-wrap: normal; } table { border-collapse: collapse; }
 th, td { text-align: right; padding: 2px 10px; border-bottom: 1px solid var(--line); vertical-align: top; }
-th:first-child, td:first-child, table.words td, table.words th { text-align: left; } td { white-space: pre-wrap; overflow-wrap: break-word; } .figures th, .figures td { white-space: pre; }
+th:first-child, td:first-child, table.words td, table.words th { text-align: left; } td { white-space: pre-wrap; overflow-wrap: break-word; } table.words td:last-child { min-width: 6em; } .figures th, .figures td { white-space: pre; }
 pre { white-space: pre-wrap; margin: 0.4em 0; padding: 0.4em 0.8em; background: var(--lane); }
 .bars div { display: grid; grid-template-columns: minmax(4em, 12em) minmax(0, 1fr) 5.5em; gap: 8px; align-items: center; } .bars i { display: block; height: 12px; background: var(--ran); }
 .key span { display: inline-block; margin-right: 14px; } .key i { display: inline-block; width: 12px; height: 10px; margin-right: 4px; }
