@@ -207,9 +207,7 @@ export class Coordinator {
       case "committed":
         return this.committed(event.attempts);
       case "dropped":
-        return this.finishUncommitted(event);
       case "rechecked":
-        if (event.difference !== undefined) this.observer.recheckDiffered(event.difference);
         return this.finishUncommitted(event);
       case "failed":
       case "refused":

@@ -68,9 +68,16 @@ export class RunReports {
   }
 
   /** Reports that the result of an attempt is discarded: another attempt has its chunk, or it was only compared. */
-  reportDiscarded({ type, attempt, seconds }: Extract<CollectorEvent, { type: "dropped" | "rechecked" }>): void {
-    if (type === "dropped") this.records.counters.dropped++;
-    this.records.eventLog.recordDiscarded(attempt, seconds, type === "dropped" ? "superseded" : "rechecked");
+  reportDiscarded(event: Extract<CollectorEvent, { type: "dropped" | "rechecked" }>): void {
+    const { counters, eventLog, observer } = this.records;
+    const { attempt, seconds } = event;
+    if (event.type === "dropped") {
+      counters.dropped++;
+      eventLog.recordDiscarded(attempt, seconds, "superseded");
+    } else {
+      if (event.difference !== undefined) observer.recheckDiffered(event.difference);
+      eventLog.recordDiscarded(attempt, seconds, "rechecked");
+    }
   }
 
   /** Records what runs when the session ends. */
