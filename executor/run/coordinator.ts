@@ -4,6 +4,7 @@ import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js
 import { expectedRates } from "../schedule/rates/expectedrates.js";
 import type { LearnedRates } from "../schedule/rates/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
+import { acknowledge } from "./acknowledge.js";
 import { type DoneMessage, decodeSplit, decodeUnit } from "./agent/protocol.js";
 import { markEarlierLeftovers } from "./cleanleftovers.js";
 import { failpoint } from "./failpoint.js";
@@ -180,6 +181,7 @@ export class Coordinator {
     switch (message.ev) {
       case "started":
         failpoint("started");
+        if (attempt !== undefined) this.reports.noteStarted(attempt);
         return this.event({ type: "started", attempt: message.id });
       case "split":
         return this.event({ type: "split", ...decodeSplit(message) });
@@ -205,11 +207,8 @@ export class Coordinator {
       case "committed":
         return this.committed(event.attempts);
       case "dropped":
-        this.counters.dropped++;
-        return this.finishUncommitted(event.attempt);
       case "rechecked":
-        if (event.difference !== undefined) this.observer.recheckDiffered(event.difference);
-        return this.finishUncommitted(event.attempt);
+        return this.finishUncommitted(event);
       case "failed":
       case "refused":
         return this.fail(event.attempt, event.failure, event.type);
@@ -225,9 +224,10 @@ export class Coordinator {
   }
 
   /** Closes an attempt whose result is not needed, as its chunk is committed already. */
-  private finishUncommitted(attempt: Attempt): void {
-    this.workersByName.get(attempt.node)!.send({ op: "ack", ids: [attempt.id] });
-    this.event({ type: "committed", attempt: attempt.id });
+  private finishUncommitted(event: Extract<CollectorEvent, { type: "dropped" | "rechecked" }>): void {
+    this.reports.reportDiscarded(event);
+    this.workersByName.get(event.attempt.node)!.send({ op: "ack", ids: [event.attempt.id] });
+    this.event({ type: "committed", attempt: event.attempt.id });
   }
 
   private handleInterruptedCollection({ attempt, done, lost }: Extract<CollectorEvent, { type: "interrupted" }>): void {
@@ -245,6 +245,7 @@ export class Coordinator {
     const attempt = this.scheduler.attempt(done.id);
     if (attempt === undefined) return worker.send({ op: "ack", ids: [done.id] });
     if (!this.scheduler.isRunning(done.id)) return;
+    this.reports.noteEnded(attempt, done);
     if (done.canceled || done.lost) {
       worker.send({ op: "ack", ids: [done.id] });
       return this.event({ type: "requeued", attempt: attempt.id });
@@ -273,10 +274,7 @@ export class Coordinator {
       this.counters.countCommitted(attempt);
       this.event({ type: "committed", attempt: attempt.id });
     }
-    for (const worker of this.workers) {
-      const ids = attempts.filter(({ node }) => node === worker.node.name).map(({ id }) => id);
-      if (ids.length > 0) worker.send({ op: "ack", ids });
-    }
+    acknowledge(this.workers, attempts);
     this.observer.chunksCommitted();
   }
 
@@ -294,6 +292,7 @@ export class Coordinator {
   private end(ended: RunEnd | undefined): void {
     if (ended === undefined || this.ended !== undefined) return;
     this.ended = ended;
+    this.reports.recordSessionEnd();
     this.resolveEnd(ended);
   }
 }

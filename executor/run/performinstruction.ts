@@ -25,7 +25,7 @@ export function performInstruction(instruction: Instruction, targets: Instructio
       workersByName.get(instruction.attempt.node)?.start(instruction.attempt);
       return;
     case "drop":
-      counters.dropped++;
+      reports.reportSuperseded(instruction.node, instruction.id);
       workersByName.get(instruction.node)?.send({ op: "cancel", ids: [instruction.id] });
       return;
     case "withdraw":

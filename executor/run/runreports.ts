@@ -1,6 +1,7 @@
 import { adviseOnSickGpu } from "../../fleet/gpus/gpuadvice.js";
 import type { Node } from "../../fleet/node.js";
 import type { Attempt, Failure, Instruction } from "../schedule/events.js";
+import type { DoneMessage } from "./agent/protocol.js";
 import { FailureHints } from "./failurehints.js";
 import type { NodeWorker } from "./node/nodeworker.js";
 import type { SlotEvent } from "./node/slotmonitor.js";
@@ -8,6 +9,7 @@ import type { RunCounters } from "./record/counters.js";
 import type { EventLog } from "./record/eventlog.js";
 import type { Journal } from "./record/journal.js";
 import type { RunReplay } from "./record/replay.js";
+import type { CollectorEvent } from "./results/collector.js";
 import type { Rechecks } from "./results/rechecks.js";
 import type { RunObserver } from "./runobserver.js";
 
@@ -52,6 +54,40 @@ export class RunReports {
     const { isNew, warning } = replay.programs.compare(name, path, sha256);
     if (isNew) eventLog.recordProgram(name, path, sha256);
     if (warning !== undefined) observer.nodeWarning(worker, warning);
+  }
+
+  /** Notes that the program of an attempt was started, for the timeline. */
+  noteStarted(attempt: Attempt): void {
+    this.records.eventLog.noteStarted(attempt);
+  }
+
+  /** Notes that an attempt has ended, for the timeline. */
+  noteEnded(attempt: Attempt, done: DoneMessage): void {
+    this.records.eventLog.noteEnded(attempt, done);
+  }
+
+  /** Reports that an attempt is stopped because another attempt has its chunk. */
+  reportSuperseded(node: string, id: string): void {
+    this.records.counters.dropped++;
+    this.records.eventLog.recordSuperseded(node, id);
+  }
+
+  /** Reports that the result of an attempt is discarded: another attempt has its chunk, or it was only compared. */
+  reportDiscarded(event: Extract<CollectorEvent, { type: "dropped" | "rechecked" }>): void {
+    const { counters, eventLog, observer } = this.records;
+    const { attempt, seconds } = event;
+    if (event.type === "dropped") {
+      counters.dropped++;
+      eventLog.recordDiscarded(attempt, seconds, "superseded");
+    } else {
+      if (event.difference !== undefined) observer.recheckDiffered(event.difference);
+      eventLog.recordDiscarded(attempt, seconds, "rechecked");
+    }
+  }
+
+  /** Records what runs when the session ends. */
+  recordSessionEnd(): void {
+    this.records.eventLog.recordSessionEnd();
   }
 
   /** Reports an attempt that failed; its chunk may be tried again. */

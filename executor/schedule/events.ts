@@ -42,6 +42,8 @@ export interface Failure {
   readonly reason: string;
   /** The last lines of stderr. */
   readonly stderr: string;
+  /** How long its program ran; absent where that is unknown, or it was never started. */
+  readonly seconds?: number;
 }
 
 /** Why a run stops although work is left. */

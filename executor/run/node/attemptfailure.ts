@@ -25,6 +25,7 @@ export function createFailure(attempt: Attempt, reason: string, done?: DoneMessa
     signal: done?.signal ?? null,
     reason,
     stderr: foldCarriageReturns(Buffer.from(done?.tail ?? "")).toString(),
+    ...(done === undefined ? {} : { seconds: done.seconds }),
   };
 }
 

@@ -93,6 +93,7 @@ export class RunReplay {
       case "node":
       case "slot":
       case "tried":
+      case "stopped":
         this.extendSession(entry.at);
         break;
       case "program":

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Failure, HaltReason } from "../../schedule/events.js";
+import type { FailureGroup } from "../../schedule/halting/failuregroups.js";
 import { failpoint } from "../failpoint.js";
 import type { RunEnd } from "../runend.js";
 import type { RunCounters } from "./counters.js";
@@ -31,6 +32,8 @@ export interface RunSummary {
   nodes: NodeSummary[];
   /** The first hundred chunks that failed. */
   failures: Failure[];
+  /** All failed chunks by cause, if `failures` lacks some of them. */
+  failureGroups?: FailureGroup[];
   /** Why the run stopped although work was left, if it did. */
   halt?: HaltReason;
   /** Which keys of the job copy to nodes what failed attempts of this session lacked; absent if nothing is known. */
@@ -99,6 +102,7 @@ export function summarize(
       ...excluded.map(({ node, reason }) => ({ ...emptyNodeSummary(node), state: "left out" as const, reason })),
     ],
     failures: counters.failures,
+    ...(counters.failed > counters.failures.length ? { failureGroups: counters.failureGroups.all } : {}),
     ...(counters.hints.length === 0 ? {} : { hints: counters.hints }),
     ...(end.state === "halted" ? { halt: end.halt, next: adviseOnHalt(end.halt, counters.chunks) } : {}),
     ...(end.state === "broken" || end.state === "superseded" ? summarizeError(end.error) : {}),
