@@ -1,6 +1,5 @@
 import type { Node } from "../../fleet/node.js";
 import type { Job } from "../job/job.js";
-import type { IssueAttemptId } from "../schedule/attempts/attemptids.js";
 import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js";
 import { expectedRates } from "../schedule/rates/expectedrates.js";
 import type { LearnedRates } from "../schedule/rates/rates.js";
@@ -24,7 +23,7 @@ import type { RunDirectory } from "./record/rundir.js";
 import { Collector, type CollectorEvent } from "./results/collector.js";
 import type { Rechecks } from "./results/rechecks.js";
 import type { RunContext } from "./runcontext.js";
-import { findEndFor, type RunEnd } from "./runend.js";
+import { findEndFor, findStrandedEnd, type RunEnd } from "./runend.js";
 import type { RunObserver } from "./runobserver.js";
 import { RunReports } from "./runreports.js";
 import { settleCollection } from "./settlecollection.js";
@@ -69,8 +68,9 @@ export class Coordinator {
     this.counters = new RunCounters(job, replay, (node, slot, out) => eventLog.recordSlotState(node, slot, out));
     this.reports = new RunReports({ observer, counters: this.counters, eventLog, journal, replay, rechecks });
     const expected = expectedRates(job, nodes, learnedRates);
-    const issueId: IssueAttemptId = (node, chunk) => ids.issue(node, chunk);
-    this.scheduler = new Scheduler(job, replay.committedUnits, issueId, expected, learnedRates, rechecks.pending);
+    const { committedUnits: done, committedChunks: count } = replay;
+    const pending = rechecks.pending;
+    this.scheduler = new Scheduler(job, done, ids.issue.bind(ids), expected, learnedRates, pending, count);
     this.workers = nodes.map((node) => new NodeWorker(node, job, run, ids, this.handleNodeEvent.bind(this)));
     for (const worker of this.workers) this.workersByName.set(worker.node.name, worker);
     markEarlierLeftovers(this.workers, replay.leftovers);
@@ -175,6 +175,7 @@ export class Coordinator {
     switch (message.ev) {
       case "started":
         failpoint("started");
+        if (attempt !== undefined) this.reports.noteStarted(attempt);
         return this.event({ type: "started", attempt: message.id });
       case "split":
         return this.event({ type: "split", ...decodeSplit(message) });
@@ -200,10 +201,8 @@ export class Coordinator {
       case "committed":
         return this.committed(event.attempts);
       case "dropped":
-        this.counters.dropped++;
-        return this.close(event.attempt, "committed");
       case "rechecked":
-        if (event.difference !== undefined) this.observer.recheckDiffered(event.difference);
+        this.reports.reportDiscarded(event);
         return this.close(event.attempt, "committed");
       case "failed":
       case "refused":
@@ -211,7 +210,7 @@ export class Coordinator {
       case "interrupted":
         return this.handleInterruptedCollection(event);
       case "stopped":
-        this.reports.recordStopped(event.attempt);
+        this.reports.recordLogged(event.attempt);
         return this.close(event.attempt, "requeued");
       case "logsLost":
         return this.reports.reportLostLogs(this.workersByName.get(event.attempt.node)!, event);
@@ -243,8 +242,9 @@ export class Coordinator {
     const attempt = this.scheduler.attempt(done.id);
     if (attempt === undefined) return worker.send({ op: "ack", ids: [done.id] });
     if (!this.scheduler.isRunning(done.id)) return;
+    this.reports.noteEnded(attempt, done);
     const { resultSource: source, fingerprint } = worker;
-    if (done.lost) this.reports.recordStopped(attempt, "its agent died while it ran");
+    if (done.lost) this.reports.recordLogged(attempt, "its agent died while it ran");
     if (done.lost || (done.canceled && !hasPrinted(done))) return this.close(attempt, "requeued");
     if (done.canceled) return this.collector.collectStopped({ attempt, done, source, fingerprint });
     const outcome = determineOutcome(attempt, done, attempt.chunk.spec.timeout);
@@ -283,12 +283,13 @@ export class Coordinator {
 
   /** Ends the run where no node is usable, and none is expected to be within its grace period. */
   private endIfStranded(): void {
-    if (!this.isJoining && this.workers.every((worker) => worker.isHopeless)) this.end({ state: "stranded" });
+    if (!this.isJoining && this.workers.every((worker) => worker.isHopeless)) this.end(findStrandedEnd(this.workers));
   }
 
   private end(ended: RunEnd | undefined): void {
     if (ended === undefined || this.ended !== undefined) return;
     this.ended = ended;
+    this.reports.recordSessionEnd();
     this.resolveEnd(ended);
   }
 }

@@ -44,6 +44,8 @@ export interface Failure {
   readonly detail?: string;
   /** The last lines of stderr. */
   readonly stderr: string;
+  /** How long its program ran; absent where that is unknown, or it was never started. */
+  readonly seconds?: number;
 }
 
 /** Why a run stops although work is left. */
@@ -138,6 +140,8 @@ export type Instruction = Readonly<
   /** A chunk has its result but cannot be computed a second time. */
   | { do: "skip-recheck"; failure: Failure }
   | { do: "wake"; at: number }
+  /** No other chunk starts for a while. */
+  | { do: "report-wait"; reason: string }
   /** The run stops although work is left. */
   | { do: "halt"; halt: HaltReason }
   /** No work is left and none is in flight. */

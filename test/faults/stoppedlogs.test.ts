@@ -39,7 +39,7 @@ t.test("muster cancel keeps the output of what still runs, and the next attempt 
   t.equal(logOf("cancelled", "other.out"), "done\n");
   t.notOk(existsSync(join(runOf("cancelled"), "logs/attempts")), "it is the last attempt");
   t.match(
-    readJournal(runOf("cancelled")).filter((entry) => entry.e === "stopped"),
+    readJournal(runOf("cancelled")).filter((entry) => entry.e === "logged"),
     [{ chunk: "long", attempt: 1, lostLog: undefined }],
   );
   for (const node of nodes) rmSync(join(node.root, "tmp/cancelled"));

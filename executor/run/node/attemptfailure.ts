@@ -29,6 +29,7 @@ export function createFailure(attempt: Attempt, reason: string, done?: DoneMessa
     reason,
     ...(detail === undefined ? {} : { detail }),
     stderr,
+    ...(done === undefined ? {} : { seconds: done.seconds }),
   };
 }
 

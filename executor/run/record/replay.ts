@@ -97,9 +97,10 @@ export class RunReplay {
       case "node":
       case "slot":
       case "tried":
+      case "stopped":
         this.extendSession(entry.at);
         break;
-      case "stopped":
+      case "logged":
         if (entry.at !== undefined) this.extendSession(entry.at);
         break;
       case "program":

@@ -18,10 +18,10 @@ import { ResultFetcher } from "./resultfetcher.js";
 export type CollectorEvent =
   /** The results are committed: safe on disk, and in the journal. */
   | { type: "committed"; attempts: Attempt[] }
-  /** The result was discarded, because its units are committed already. */
-  | { type: "dropped"; attempt: Attempt }
+  /** The result was discarded, because its units are committed already. `seconds`: how long the attempt ran, here and below. */
+  | { type: "dropped"; attempt: Attempt; seconds: number }
   /** The result of a recheck was compared with the first one, and discarded. */
-  | { type: "rechecked"; attempt: Attempt; difference: RecheckDifference | undefined }
+  | { type: "rechecked"; attempt: Attempt; seconds: number; difference: RecheckDifference | undefined }
   | { type: "failed" | "refused"; attempt: Attempt; failure: Failure }
   /** The node could not be reached. It keeps the attempt's files, and its agent reports the attempt again. */
   | { type: "interrupted"; attempt: Attempt; done: DoneMessage; lost?: { source: ResultSource; error: MusterError } }
@@ -102,7 +102,8 @@ export class Collector {
   }
 
   private async fetchResult({ attempt, done, source, fingerprint }: EndedAttempt): Promise<void> {
-    const { rechecks, counters, emit } = this.options;
+    const { rechecks, counters, directory, emit } = this.options;
+    const ended = directory.elapsedSeconds();
     if (source === undefined) return emit({ type: "interrupted", attempt, done });
     try {
       const { outputs, json, warning } = await this.fetcher.fetchOutputs(attempt, done, source);
@@ -111,11 +112,11 @@ export class Collector {
         counters.noteNotANumber(
           `chunk ${attempt.chunk.id}: ${warning}, so results.ndjson has null for it. ${NAN_ADVICE}`,
         );
-      if (attempt.chunk.firstResult !== undefined) return await this.compare(attempt, outputs);
-      const result = { attempt, seconds: done.seconds, outputs, fingerprint, json };
+      if (attempt.chunk.firstResult !== undefined) return await this.compare(attempt, outputs, done.seconds);
+      const result = { attempt, seconds: done.seconds, ended, outputs, fingerprint, json };
       if (this.committer.add(result)) return rechecks.recordFirst(result);
       deletePulled(outputs);
-      emit({ type: "dropped", attempt });
+      emit({ type: "dropped", attempt, seconds: done.seconds });
     } catch (error) {
       if (isConnectionLost(error)) emit({ type: "interrupted", attempt, done, lost: { source, error } });
       else if (isLocalError(error)) emit({ type: "diskFailed", error });
@@ -128,9 +129,9 @@ export class Collector {
     }
   }
 
-  private async compare(attempt: Attempt, outputs: VerifiedOutput[]): Promise<void> {
+  private async compare(attempt: Attempt, outputs: VerifiedOutput[], seconds: number): Promise<void> {
     const difference = await this.options.rechecks.compare(attempt, outputs, this.options.counters);
-    this.options.emit({ type: "rechecked", attempt, difference });
+    this.options.emit({ type: "rechecked", attempt, seconds, difference });
   }
 
   /** Collects the logs of an attempt, and emits `outcome` then. */
