@@ -8,23 +8,34 @@ import { attachAgent } from "./agentdriver.js";
 
 t.setTimeout(120_000);
 
+const skip = findObstacle();
+
 /** A program that uses memory until the kernel kills it, or until it has used a gibibyte. */
 const HOG = 'exec python3 -c "held = [bytearray(1 << 20) for _ in range(1024)]"';
 
-/** Makes a memory cgroup with a limit of 64 MiB. Returns its folder, or why that is not possible here. */
-function makeCgroup(): { folder: string } | { reason: string } {
+/** Makes a memory cgroup with a limit of 64 MiB, and returns its folder. */
+function makeCgroup(): string {
   const own = /^\d+:memory:(\/.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1];
-  if (process.getuid?.() !== 0) return { reason: "needs root" };
   const version1 = own === undefined ? undefined : join("/sys/fs/cgroup/memory", own);
-  const parent = version1 !== undefined && existsSync(version1) ? version1 : "/sys/fs/cgroup";
-  const limit = parent === version1 ? "memory.limit_in_bytes" : "memory.max";
-  const folder = join(parent, `muster-test-${process.pid}`);
+  const isVersion1 = version1 !== undefined && existsSync(version1);
+  const folder = join(isVersion1 ? version1 : "/sys/fs/cgroup", `muster-test-${process.pid}`);
+  mkdirSync(folder);
   try {
-    mkdirSync(folder);
-    writeFileSync(join(folder, limit), `${64 << 20}`);
-    return { folder };
+    writeFileSync(join(folder, isVersion1 ? "memory.limit_in_bytes" : "memory.max"), `${64 << 20}`);
   } catch (error) {
-    return { reason: `no memory cgroup can be made here: ${(error as Error).message}` };
+    rmdirSync(folder);
+    throw error;
+  }
+  return folder;
+}
+
+/** Why no memory cgroup can be made here; false where one can. */
+function findObstacle(): string | false {
+  try {
+    rmdirSync(makeCgroup());
+    return false;
+  } catch (error) {
+    return `no memory cgroup can be made here: ${(error as Error).message}`;
   }
 }
 
@@ -42,21 +53,20 @@ assert os.readlink("/proc/self/ns/pid") == "pid:[4026531836]"`;
   }
 }
 
-t.test("a program that the kernel kills for its memory is told from another SIGKILL", async (t) => {
-  const cgroup = makeCgroup();
-  if ("reason" in cgroup) return t.comment(`skipped: ${cgroup.reason}`);
+t.test("a program that the kernel kills for its memory is told from another SIGKILL", { skip }, async (t) => {
+  const folder = makeCgroup();
   const { attachment } = await attachAgent(t);
   t.teardown(() =>
     waitUntil("the cgroup is empty", () => {
       try {
-        rmdirSync(cgroup.folder);
+        rmdirSync(folder);
         return true;
       } catch {
         return false;
       }
     }),
   );
-  const enter = `echo $$ > ${cgroup.folder}/cgroup.procs;`;
+  const enter = `echo $$ > ${folder}/cgroup.procs;`;
   const hog = await attachment.run("hog", `${enter} ${HOG}`);
   t.match(hog, { signal: 9, exit: null, canceled: false });
   if (canReadLog()) t.equal(hog.outOfMemory, "kernel log");
@@ -68,9 +78,8 @@ t.test("a program that the kernel kills for its memory is told from another SIGK
   t.equal((await attachment.waitForDone("late")).outOfMemory, undefined, "the agent has sent it");
 });
 
-t.test("the cgroup's counter, where the kernel log cannot be read", async (t) => {
-  const cgroup = makeCgroup();
-  if ("reason" in cgroup) return t.comment(`skipped: ${cgroup.reason}`);
+t.test("the cgroup's counter, where the kernel log cannot be read", { skip }, async (t) => {
+  const folder = makeCgroup();
   // The counter is that of the agent's cgroup, so the agent runs in it, too; it needs less than its program.
   const script = `
 import os, sys
@@ -95,10 +104,10 @@ os.closerange(3, 64)
   const hog = `echo 1000 > /proc/self/oom_score_adj; ${HOG}`;
   const inShell = `(${hog}); exit $?`;
   const templates = join(projectRoot(), "templates");
-  const out = execFileSync("python3", ["-B", "-c", script, cgroup.folder, templates, hog, inShell], {
+  const out = execFileSync("python3", ["-B", "-c", script, folder, templates, hog, inShell], {
     encoding: "utf8",
   });
-  rmdirSync(cgroup.folder);
+  rmdirSync(folder);
   t.equal(out, "cgroup None cgroup None None\n");
 });
 
