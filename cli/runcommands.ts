@@ -82,11 +82,13 @@ function addLogs(muster: Command, setResult: SetResult): void {
     muster
       .command("logs")
       .argument("<run>", "a run directory, or the name of a run in ./runs")
-      .argument("<chunk>", "the id of the chunk"),
+      .argument("[chunk]", "the id of the chunk"),
     ["inventory", "limit", "quiet", "verbose"],
   )
     .summary("show what a chunk printed")
-    .description("Prints the stdout and stderr of a chunk.")
+    .description("Prints the stdout and stderr of a chunk: of its last attempt, or of the one that --try names.")
+    .option("--try <n>", "the attempt with this number")
+    .option("--failed", "the last lines of all failed chunks")
     .option("--out", "only stdout")
     .option("--err", "only stderr")
     .addHelpText(
@@ -95,6 +97,8 @@ function addLogs(muster: Command, setResult: SetResult): void {
         [
           "muster logs sieve 0-10000",
           "muster logs runs/trials trial=3 --err",
+          "muster logs runs/trials trial=3 --try 1",
+          "muster logs runs/trials --failed",
           "muster logs analysis/predict command    the command of a pipeline step",
         ],
         [],

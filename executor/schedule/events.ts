@@ -40,6 +40,8 @@ export interface Failure {
   readonly exit: number | null;
   readonly signal: number | null;
   readonly reason: string;
+  /** What a person needs to know beside the reason, on one line: what was observed, or the line of stderr that says why. */
+  readonly detail?: string;
   /** The last lines of stderr. */
   readonly stderr: string;
   /** How long its program ran; absent where that is unknown, or it was never started. */

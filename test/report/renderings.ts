@@ -242,6 +242,8 @@ export const NOT_RENDERED = [
   "selectLastLines",
   "hasOnlyFailures",
   "isInSync",
+  "formatReason",
+  "withoutShownDetail",
   // PlainProgress prints its lines.
   "FailureDigest",
   "formatMismatch",

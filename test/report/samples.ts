@@ -22,6 +22,7 @@ export const failure: Failure = {
   exit: 1,
   signal: null,
   reason: "exit code 1",
+  detail: "ValueError",
   stderr: "Traceback\nValueError\n",
 };
 export const differing: RecheckDifference = {

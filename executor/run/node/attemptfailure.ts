@@ -4,6 +4,7 @@ import type { Attempt, Failure } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
 import { foldCarriageReturns } from "../record/carriagereturns.js";
 import { DiskError } from "../record/diskerror.js";
+import { findDetail } from "./failuredetail.js";
 
 /** How an attempt ended that its node neither cancelled nor lost. */
 export type AttemptOutcome = { readonly ok: true } | { readonly ok: false; readonly failure: Failure };
@@ -16,6 +17,8 @@ export function determineOutcome(attempt: Attempt, done: DoneMessage, timeout: n
 
 /** Creates the failure of an attempt. `done`: how its program ended; undefined = it was never started. */
 export function createFailure(attempt: Attempt, reason: string, done?: DoneMessage): Failure {
+  const stderr = foldCarriageReturns(Buffer.from(done?.tail ?? "")).toString();
+  const detail = done && findDetail(done, stderr);
   return {
     chunk: attempt.chunk.id,
     node: attempt.node,
@@ -24,9 +27,15 @@ export function createFailure(attempt: Attempt, reason: string, done?: DoneMessa
     exit: done?.exit ?? null,
     signal: done?.signal ?? null,
     reason,
-    stderr: foldCarriageReturns(Buffer.from(done?.tail ?? "")).toString(),
+    ...(detail === undefined ? {} : { detail }),
+    stderr,
     ...(done === undefined ? {} : { seconds: done.seconds }),
   };
+}
+
+/** Whether an attempt has printed anything. */
+export function hasPrinted({ stdout, stderr }: DoneMessage): boolean {
+  return stdout.size + stderr.size > 0;
 }
 
 /** Whether an attempt has ended with all of its outputs. */

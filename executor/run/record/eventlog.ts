@@ -80,6 +80,12 @@ export class EventLog {
     this.directory.journal.add({ e: "tried", at, chunk, node, slot, attempt, reason: short, seconds });
   }
 
+  /** Records an attempt that was cancelled or evicted and whose logs are kept; `lostLog` says why an attempt has none. */
+  recordLog(chunk: string, attempt: number, lostLog?: string): void {
+    const at = this.directory.elapsedSeconds();
+    this.directory.journal.add({ e: "log", at, chunk, attempt, lostLog: lostLog?.slice(0, MAX_REASON_CHARS) });
+  }
+
   recordProgram(node: string, path: string, sha256: string): void {
     this.add(node, { e: "program", at: this.directory.elapsedSeconds(), node, path, sha256 });
   }

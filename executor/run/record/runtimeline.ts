@@ -61,6 +61,7 @@ export class RunTimeline {
       case "program":
       case "publishing":
       case "replacing":
+      case "log":
       case "close":
         break;
       default:

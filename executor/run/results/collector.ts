@@ -25,7 +25,9 @@ export type CollectorEvent =
   | { type: "failed" | "refused"; attempt: Attempt; failure: Failure }
   /** The node could not be reached. It keeps the attempt's files, and its agent reports the attempt again. */
   | { type: "interrupted"; attempt: Attempt; done: DoneMessage; lost?: { source: ResultSource; error: MusterError } }
-  /** The logs of a failed attempt could not be collected; its `failed` event follows. */
+  /** An attempt that was cancelled or evicted: its logs have been collected. */
+  | { type: "stopped"; attempt: Attempt }
+  /** The logs of an attempt without a result could not be collected; its `failed` or `stopped` event follows. */
   | { type: "logsLost"; attempt: Attempt; reason: string }
   /** This machine's disk failed, or there is a bug: nothing is committed any more. */
   | { type: "diskFailed"; error: unknown };
@@ -73,7 +75,13 @@ export class Collector {
 
   /** Collects the logs of a failed attempt, and emits its failure. */
   collectLogs(ended: EndedAttempt, failure: Failure): void {
-    this.track(this.fetchLogs(ended, failure));
+    const { attempt } = ended;
+    this.track(this.fetchLogs(ended, { type: "failed", attempt, failure }));
+  }
+
+  /** Collects the logs of an attempt that was cancelled or evicted. */
+  collectStopped(ended: EndedAttempt): void {
+    this.track(this.fetchLogs(ended, { type: "stopped", attempt: ended.attempt }));
   }
 
   /** Resolves when nothing is being pulled any more. */
@@ -126,7 +134,8 @@ export class Collector {
     this.options.emit({ type: "rechecked", attempt, seconds, difference });
   }
 
-  private async fetchLogs({ attempt, done, source }: EndedAttempt, failure: Failure): Promise<void> {
+  /** Collects the logs of an attempt, and emits `outcome` then. */
+  private async fetchLogs({ attempt, done, source }: EndedAttempt, outcome: CollectorEvent): Promise<void> {
     const { counters, emit } = this.options;
     // Without a connection the attempt stays open: its agent reports it again.
     if (source === undefined) return;
@@ -138,7 +147,7 @@ export class Collector {
       if (isConnectionLost(error)) return emit({ type: "interrupted", attempt, done, lost: { source, error } });
       emit({ type: "logsLost", attempt, reason: errorText(error) });
     }
-    emit({ type: "failed", attempt, failure });
+    emit(outcome);
   }
 }
 
