@@ -9,8 +9,7 @@ const MAX_NAMED_CHUNKS = 5;
 
 /** Returns the lines about a failed chunk: where, why, and the end of its stderr. */
 export function formatFailure(failure: Failure): string[] {
-  const lines = selectLastLines(failure);
-  return [formatFailureHead(withoutShownDetail(failure, lines)), ...formatStderr(failure)];
+  return [`failed: ${describeShownFailure(failure)}`, ...formatStderr(failure)];
 }
 
 /** Returns one line about a failed chunk: where and why. */
@@ -18,7 +17,7 @@ export function formatFailureHead(failure: Failure): string {
   return `failed: ${describeFailure(failure)}`;
 }
 
-/** Returns where and why a chunk failed: "chunk 7 on rig slot 1, attempt 2: exit code 1: ValueError: none". */
+/** Returns where and why a chunk failed: "chunk 7 on rig slot 1, attempt 2: exit code 1: KeyError: 'x'". */
 export function describeFailure(failure: Failure): string {
   const { chunk, node, slot, attempt } = failure;
   const place = slot < 0 ? "" : ` on ${node} slot ${slot}`;
@@ -31,7 +30,7 @@ export function formatFailureGroups(groups: readonly FailureGroup[], verbose = f
     if (group.chunks === 1) return formatFailure(group.first);
     return [
       `failed: ${pluralize(group.chunks, "chunk")}: ${group.cause}`,
-      `  first: ${describeFailure(withoutShownDetail(group.first, selectLastLines(group.first)))}`,
+      `  first: ${describeShownFailure(group.first)}`,
       ...formatStderr(group.first),
       `  others: ${nameOtherChunks(group, verbose ? Number.POSITIVE_INFINITY : MAX_NAMED_CHUNKS)}`,
     ];
@@ -49,6 +48,11 @@ export function nameOtherChunks({ chunks, others }: FailureGroup, limit = MAX_NA
 export function selectLastLines({ stderr }: Failure): string[] {
   const lines = stderr.trimEnd().split("\n").slice(-MAX_STDERR_LINES);
   return lines.filter((line) => line !== "");
+}
+
+/** Describes a failure whose last lines of stderr follow. */
+function describeShownFailure(failure: Failure): string {
+  return describeFailure(withoutShownDetail(failure, selectLastLines(failure)));
 }
 
 function formatStderr(failure: Failure): string[] {

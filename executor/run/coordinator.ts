@@ -210,7 +210,7 @@ export class Coordinator {
       case "interrupted":
         return this.handleInterruptedCollection(event);
       case "stopped":
-        this.reports.recordLogged(event.attempt);
+        this.reports.recordLog(event.attempt);
         return this.close(event.attempt, "requeued");
       case "logsLost":
         return this.reports.reportLostLogs(this.workersByName.get(event.attempt.node)!, event);
@@ -244,7 +244,7 @@ export class Coordinator {
     if (!this.scheduler.isRunning(done.id)) return;
     this.reports.noteEnded(attempt, done);
     const { resultSource: source, fingerprint } = worker;
-    if (done.lost) this.reports.recordLogged(attempt, "its agent died while it ran");
+    if (done.lost) this.reports.recordLog(attempt, "its agent died while it ran");
     if (done.lost || (done.canceled && !hasPrinted(done))) return this.close(attempt, "requeued");
     if (done.canceled) return this.collector.collectStopped({ attempt, done, source, fingerprint });
     const outcome = determineOutcome(attempt, done, attempt.chunk.spec.timeout);

@@ -116,13 +116,13 @@ export class RunReports {
   }
 
   /** Records an attempt that was cancelled or evicted and whose logs are kept; `lostLog` says why they are not. */
-  recordLogged({ chunk, number }: Attempt, lostLog?: string): void {
-    if (chunk.firstResult === undefined) this.records.eventLog.recordLogged(chunk.id, number, lostLog);
+  recordLog({ chunk, number }: Attempt, lostLog?: string): void {
+    if (chunk.firstResult === undefined) this.records.eventLog.recordLog(chunk.id, number, lostLog);
   }
 
   /** Reports that the logs of an attempt on `worker`'s node could not be collected. */
   reportLostLogs(worker: NodeWorker, { attempt, reason }: { attempt: Attempt; reason: string }): void {
-    this.recordLogged(attempt, reason);
+    this.recordLog(attempt, reason);
     this.records.observer.nodeWarning(worker, `the logs of chunk ${attempt.chunk.id} are lost: ${reason}`);
   }
 

@@ -17,9 +17,9 @@ export function readChunkRecord(path: string, chunk: string): ChunkRecord {
     if (entry.e === "done" && entry.chunk === chunk) {
       record.isDone = true;
       record.lastAttempt++;
-    } else if ((entry.e === "tried" || entry.e === "logged") && entry.chunk === chunk) {
+    } else if ((entry.e === "tried" || entry.e === "log") && entry.chunk === chunk) {
       record.lastAttempt = Math.max(record.lastAttempt, entry.attempt);
-      if (entry.e === "logged" && entry.lostLog !== undefined) record.lostLogs.set(entry.attempt, entry.lostLog);
+      if (entry.e === "log" && entry.lostLog !== undefined) record.lostLogs.set(entry.attempt, entry.lostLog);
     }
   });
   return record;
@@ -39,7 +39,7 @@ export function readFailedChunks(path: string): Failure[] {
 export function countLostLogs(path: string): { count: number; reason?: string } {
   const lost: { count: number; reason?: string } = { count: 0 };
   replayRun(path, (entry) => {
-    if (entry.e !== "logged" || entry.lostLog === undefined) return;
+    if (entry.e !== "log" || entry.lostLog === undefined) return;
     lost.count++;
     lost.reason ??= entry.lostLog;
   });

@@ -81,9 +81,9 @@ export class EventLog {
   }
 
   /** Records an attempt that was cancelled or evicted and whose logs are kept; `lostLog` says why an attempt has none. */
-  recordLogged(chunk: string, attempt: number, lostLog?: string): void {
+  recordLog(chunk: string, attempt: number, lostLog?: string): void {
     const at = this.directory.elapsedSeconds();
-    this.directory.journal.add({ e: "logged", at, chunk, attempt, lostLog: lostLog?.slice(0, MAX_REASON_CHARS) });
+    this.directory.journal.add({ e: "log", at, chunk, attempt, lostLog: lostLog?.slice(0, MAX_REASON_CHARS) });
   }
 
   recordProgram(node: string, path: string, sha256: string): void {

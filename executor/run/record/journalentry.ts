@@ -98,7 +98,7 @@ export type JournalEntry =
    * An attempt was cancelled or evicted, and its output lies in logs/; or an attempt has no logs, and `lostLog` says why. `at` as above;
    * undefined where no coordinator ran.
    */
-  | { e: "logged"; at?: number; chunk: string; attempt: number; lostLog?: string }
+  | { e: "log"; at?: number; chunk: string; attempt: number; lostLog?: string }
   /**
    * The coordinator ends, and everything before this record is on disk. `leftovers`: the nodes that may still hold something of the
    * run. If a node is cleaned later, another close record with the same `at` follows.

@@ -9,7 +9,7 @@ export class LoggedAttempts {
 
   /** Applies a record of the journal. */
   apply(entry: JournalEntry): void {
-    if (entry.e === "tried" || (entry.e === "logged" && entry.lostLog === undefined))
+    if (entry.e === "tried" || (entry.e === "log" && entry.lostLog === undefined))
       this.record(entry.chunk, entry.attempt);
     else if (entry.e === "done") this.forget(entry.chunk);
   }

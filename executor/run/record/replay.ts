@@ -100,7 +100,7 @@ export class RunReplay {
       case "stopped":
         this.extendSession(entry.at);
         break;
-      case "logged":
+      case "log":
         if (entry.at !== undefined) this.extendSession(entry.at);
         break;
       case "program":

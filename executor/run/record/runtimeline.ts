@@ -61,7 +61,7 @@ export class RunTimeline {
       case "program":
       case "publishing":
       case "replacing":
-      case "logged":
+      case "log":
       case "close":
         break;
       default:

@@ -44,9 +44,9 @@ export class StoppedLogs {
       this.loggedAttempts.record(chunk, attempt);
       const transfer = { source, printed: undefined, logs: this.logs, reservation: this.reservation };
       await saveLogs({ id, chunk: { id: chunk } }, done, transfer);
-      this.journal.add({ e: "logged", chunk, attempt });
+      this.journal.add({ e: "log", chunk, attempt });
     } catch (error) {
-      this.journal.add({ e: "logged", chunk, attempt, lostLog: errorText(error) });
+      this.journal.add({ e: "log", chunk, attempt, lostLog: errorText(error) });
     }
   }
 }
