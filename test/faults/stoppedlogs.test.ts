@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { runMuster, startMuster, waitForExit } from "../cli/startmuster.js";
@@ -42,9 +42,10 @@ t.test("muster cancel keeps the output of what still runs, and the next attempt 
     readJournal(runOf("cancelled")).filter((entry) => entry.e === "log"),
     [{ chunk: "long", attempt: 1, lostLog: undefined }],
   );
+  for (const node of nodes) rmSync(join(node.root, "tmp/cancelled"));
   const again = startMuster(["run", job, "-i", inventory]);
   const stopped = waitForExit(again);
-  await waitUntil("it runs again", () => nodes[0]!.processes().some(({ argv }) => argv.includes("sleep 300")));
+  await waitUntil("it runs again", () => hasMark("cancelled"));
   t.equal((await runMuster(["cancel", runOf("cancelled")])).code, 0);
   await stopped;
   t.same(readdirSync(join(runOf("cancelled"), "logs/attempts/long")).sort(), ["1.err", "1.out"]);
