@@ -6,6 +6,7 @@ import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import { suggest } from "../schemas/suggest.js";
 import type { CommonOptions } from "./options.js";
+import { explainNoRun } from "./rundirectory.js";
 import { printBytes } from "./terminal.js";
 
 export interface LogsOptions extends CommonOptions {
@@ -22,7 +23,7 @@ export async function logs(run: string, chunk: string, options: LogsOptions, wri
   const folder = [resolve(run), resolve("runs", run)]
     .map((path) => join(path, "logs"))
     .find((path) => existsSync(path));
-  if (folder === undefined) throw new UsageError(`${run}: is neither a run directory nor the name of one in ./runs`);
+  if (folder === undefined) throw explainNoRun(run, "is neither a run directory nor the name of one in ./runs");
   const files = readdirSync(folder);
   const streams = selectStreams(options).filter((stream) => files.includes(`${chunk}.${stream}`));
   if (!selectStreams({}).some((stream) => files.includes(`${chunk}.${stream}`)))

@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Problem } from "../schemas/errors.js";
-import { describeSystemError } from "../schemas/systemerror.js";
 import type { KeyPath, Source } from "../schemas/source.js";
+import { describeSystemError } from "../schemas/systemerror.js";
 import type { InventoryFile } from "../schemas/types.js";
 
 /** A Python environment that the playbook python-env makes on nodes. Local paths are absolute. */
@@ -69,7 +69,11 @@ function checkKeys(keys: PythonEnvKeys, report: Report): void {
       report(key, "cannot be combined with conda", "name Python and packages in the environment.yml");
 }
 
-function checkLocalPath(path: string | undefined, kind: "file" | "folder", report: (why: string, hint?: string) => void): void {
+function checkLocalPath(
+  path: string | undefined,
+  kind: "file" | "folder",
+  report: (why: string, hint?: string) => void,
+): void {
   if (path === undefined) return;
   try {
     const stats = statSync(path);

@@ -8,7 +8,10 @@ export interface SystemRefusal {
 }
 
 const REFUSALS: Record<string, [reason: string, hint: string]> = {
-  EACCES: ["cannot be used: permission denied", "check the owner and the mode of it and of the folders above it (namei -l)"],
+  EACCES: [
+    "cannot be used: permission denied",
+    "check the owner and the mode of it and of the folders above it (namei -l)",
+  ],
   EPERM: ["cannot be used: the system does not permit it", "check its owner and attributes (lsattr)"],
   EBUSY: ["is in use by the system (busy)", "try again, or name another path"],
   EDQUOT: ["cannot be written: the disk quota is used up", "free some space there (quota -s)"],
@@ -41,9 +44,15 @@ export function describeSystemError(error: unknown): SystemRefusal | undefined {
 
 /** Calls of Node.js that fail for the user's surroundings, and name no file. */
 const SURROUNDINGS: Record<string, [what: string, next: string]> = {
-  uv_cwd: ["the current folder does not exist any more, or cannot be read", "Change to another folder (cd), and run the command again."],
+  uv_cwd: [
+    "the current folder does not exist any more, or cannot be read",
+    "Change to another folder (cd), and run the command again.",
+  ],
   uv_os_homedir: ["there is no home folder: HOME is not set, and the system does not know this user", "Set HOME."],
-  uv_os_get_passwd: ["the system does not know this user (no entry in /etc/passwd)", "Set `user` in the inventory, or run muster as a known user."],
+  uv_os_get_passwd: [
+    "the system does not know this user (no entry in /etc/passwd)",
+    "Set `user` in the inventory, or run muster as a known user.",
+  ],
 };
 
 /**

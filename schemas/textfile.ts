@@ -24,7 +24,8 @@ function readBytes(file: string, fail: (message: string, hint?: string) => Inval
     return readFileSync(file);
   } catch (error) {
     if (error instanceof InvalidFileError) throw error;
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw fail("there is no such file", describeDanglingLink(file));
+    if ((error as NodeJS.ErrnoException).code === "ENOENT")
+      throw fail("there is no such file", describeDanglingLink(file));
     const refusal = describeSystemError(error);
     throw refusal === undefined ? error : fail(refusal.reason, refusal.hint);
   }
