@@ -9,7 +9,7 @@ import { type DoneMessage, decodeSplit, decodeUnit } from "./agent/protocol.js";
 import { markEarlierLeftovers } from "./cleanleftovers.js";
 import { failpoint } from "./failpoint.js";
 import { TOO_MANY_MESSAGES } from "./node/attachment.js";
-import { createFailure, determineOutcome, errorText, isConnectionLost } from "./node/attemptfailure.js";
+import { createStagingFailure, determineOutcome, isConnectionLost } from "./node/attemptfailure.js";
 import { joinNodes } from "./node/joinnodes.js";
 import type { AttemptMessage, NodeEvent } from "./node/nodeevent.js";
 import { NodeWorker } from "./node/nodeworker.js";
@@ -197,7 +197,7 @@ export class Coordinator {
       worker.reportConnectionError(source, error);
       return this.event({ type: "requeued", attempt: attempt.id });
     }
-    this.fail(attempt, createFailure(attempt, `its files could not be staged: ${errorText(error)}`));
+    this.fail(attempt, createStagingFailure(attempt, error));
   }
 
   private handleCollectorEvent(event: CollectorEvent): void {

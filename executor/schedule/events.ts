@@ -42,6 +42,8 @@ export interface Failure {
   readonly reason: string;
   /** The last lines of stderr. */
   readonly stderr: string;
+  /** The node's disk was found full then, with the place and the figures; no work can succeed there for now. */
+  readonly fullDisk?: string;
 }
 
 /** Why a run stops although work is left. */

@@ -180,7 +180,8 @@ export class Scheduler {
         this.attempts.undoCollecting(event.attempt);
         return [];
       case "failed":
-        this.recordFailure(event);
+        // A full disk says nothing about the job, so it does not count for halting.
+        if (event.failure.fullDisk === undefined) this.recordFailure(event);
         return this.requeuer.handleFailure(event.attempt, event.failure, now);
       case "refused":
         this.recordFailure(event);

@@ -4,6 +4,7 @@ import type { Attempt, Failure } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
 import { foldCarriageReturns } from "../record/carriagereturns.js";
 import { DiskError } from "../record/diskerror.js";
+import { describeFullDisk } from "./fulldisk.js";
 
 /** How an attempt ended that its node neither cancelled nor lost. */
 export type AttemptOutcome = { readonly ok: true } | { readonly ok: false; readonly failure: Failure };
@@ -16,6 +17,7 @@ export function determineOutcome(attempt: Attempt, done: DoneMessage, timeout: n
 
 /** Creates the failure of an attempt. `done`: how its program ended; undefined = it was never started. */
 export function createFailure(attempt: Attempt, reason: string, done?: DoneMessage): Failure {
+  const fullDisk = done?.fullDisk && describeFullDisk(done.fullDisk);
   return {
     chunk: attempt.chunk.id,
     node: attempt.node,
@@ -23,9 +25,17 @@ export function createFailure(attempt: Attempt, reason: string, done?: DoneMessa
     attempt: attempt.number,
     exit: done?.exit ?? null,
     signal: done?.signal ?? null,
-    reason,
+    reason: fullDisk === undefined ? reason : `${reason}; ${fullDisk}`,
+    ...(fullDisk === undefined ? {} : { fullDisk }),
     stderr: foldCarriageReturns(Buffer.from(done?.tail ?? "")).toString(),
   };
+}
+
+/** Creates the failure of an attempt whose files could not be staged. */
+export function createStagingFailure(attempt: Attempt, error: unknown): Failure {
+  const failure = createFailure(attempt, `its files could not be staged: ${errorText(error)}`);
+  const isFull = error instanceof MusterError && error.code === "NO_SPACE";
+  return isFull ? { ...failure, fullDisk: errorText(error) } : failure;
 }
 
 /** Whether an attempt has ended with all of its outputs. */
