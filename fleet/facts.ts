@@ -72,8 +72,11 @@ function createFactsError(node: string, python: string, outcome: CommandResult):
       const next = `Run \`dmesg\` there: the kernel logs what hangs for long. ${place.next}`;
       return new MusterError("TIMEOUT", `${late}: it hangs while it ${place.doing}`, { next, node });
     }
-    const printed = message === "" ? "it printed nothing" : `it printed: ${message}`;
-    const next = "Check its load with `uptime`, and whether `python3 -c 1` ends there.";
+    const isShell = message.startsWith("the login shell");
+    const printed = isShell ? message : message === "" ? "it printed nothing" : `it printed: ${message}`;
+    const next = isShell
+      ? "Run `ssh HOST true`; if that hangs too, look for `exec`, `read` and commands that wait in its start-up files."
+      : "Check its load with `uptime`, and whether `python3 -c 1` ends there.";
     return new MusterError("TIMEOUT", `${late}; ${printed}`, { next, node });
   }
   const how = outcome.kind === "exit" ? `exit ${outcome.code}` : outcome.signal;
