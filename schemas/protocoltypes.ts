@@ -343,6 +343,10 @@ export interface DoneMessage {
   readonly outputs: OutputReport[];
   /** Declared outputs that do not exist, or are not regular files, with what is there instead. */
   readonly missing: string[];
+  /** Where declared outputs are missing: files that the program wrote instead, relative to its working directory. */
+  readonly written?: string[];
+  /** Where an OOM kill of its program was seen. */
+  readonly outOfMemory?: "kernel log" | "cgroup";
   readonly stdout: LogReport;
   readonly stderr: LogReport;
   /** The last lines of stderr; of stdout if a failed attempt printed only there. */

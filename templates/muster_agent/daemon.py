@@ -22,6 +22,7 @@ from .errors import describe_error
 from .gpu.card_health import CardHealth
 from .gpu.cards import Cards
 from .in_place.in_place import InPlace
+from .processes.oom_kills import OomKills
 from .processes.process_table import ProcessTable
 from .processes.reap import Reaper
 from .processes.scripts import LOW_PRIORITY, ScriptRunner, ScriptSet
@@ -64,6 +65,7 @@ class Agent:
         self.store = ContentStore(self.root_link)
         self.copies = CopyPool(self.root_link, self.store, self.worker)
         self.memory = MemoryAdmission(self.slots, self.server)
+        self.oom_kills = OomKills()
         self.cards = Cards()
         self.spawner = Spawner(self.settings, root_fd, self.copies, self.cards, self.selector)
         self.logs = Logs(self.settings, self.server)
@@ -107,6 +109,7 @@ class Agent:
                 break
             for attempt in ended:
                 self.card_health.attempt_ended(attempt)
+                self.oom_kills.attempt_ended(attempt)
             finished = self.in_place.finish(ended)
             # The next attempts start before the results of the last ones are read: no slot waits for that.
             self.reporter.take_outputs(finished)
@@ -205,6 +208,7 @@ class Agent:
             attempt.deadline = attempt.began + attempt.program.timeout
         self.slots.occupy(slot, attempt)
         self.memory.attempt_started(attempt)
+        self.oom_kills.attempt_started(attempt)
         self.reaper.watch(attempt)
         self.outbox.add_start(attempt)
 

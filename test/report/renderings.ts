@@ -1,5 +1,6 @@
 import type { Job } from "../../executor/job/job.js";
 import type { Pipeline } from "../../executor/pipeline/pipeline.js";
+import type { PipelineHistory } from "../../executor/pipeline/pipelinehistory.js";
 import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
 import type { RecheckDifference } from "../../executor/run/record/journalentry.js";
 import type { ExcludedNode } from "../../executor/run/record/runsummary.js";
@@ -12,6 +13,7 @@ import { renderHistoryPage } from "../../report/historypage.js";
 import { formatHistory } from "../../report/historytext.js";
 import { formatLeftovers, formatNodeNames } from "../../report/leftovertext.js";
 import { formatNodeLine, formatNodesTable, formatUnusableNodes } from "../../report/nodestable.js";
+import { renderPipelinePage } from "../../report/pipelinepage.js";
 import { formatPipelinePlan } from "../../report/pipelineplantext.js";
 import { formatPipelineFailure, formatPipelineSummary, formatStep } from "../../report/pipelinetext.js";
 import { formatPlan } from "../../report/plantext.js";
@@ -184,7 +186,26 @@ export const TEXTS: Record<string, Rendering> = {
   formatSummary: shown(summary, (one) => formatSummary(one, false, { aggregate: "all.json", folder: one.results })),
 };
 
-export const HTML = shown(history, renderHistoryPage);
+export const PAGES: Record<string, Rendering> = {
+  renderHistoryPage: shown(history, renderHistoryPage),
+  renderPipelinePage: shown(
+    {
+      status: {
+        ...standing,
+        steps: [{ step: "sieve", state: "failed" as const, seconds: 1, reason: "r", run: standing }],
+      },
+      seconds: 100,
+      sessions: history.sessions,
+      executions: [{ step: "sieve", state: "failed" as const, from: 1, to: 90, reason: "no luck" }],
+      jobs: [{ step: "sieve", history }],
+      omittedJobs: [
+        { step: "next", path: "/runs/next" },
+        { step: "broken", path: "/runs/broken", reason: "is damaged" },
+      ],
+    } satisfies PipelineHistory,
+    renderPipelinePage,
+  ),
+};
 export const METRICS: Rendering[] = [
   shown({ reports, facts }, (one) =>
     formatMetrics(buildVerifyMetrics(one.reports, new Map([["rig", one.facts]]), 0, 1)),
@@ -208,6 +229,7 @@ export const NOT_RENDERED = [
   "buildDriftDocument",
   "buildNodesDocument",
   "buildHistoryDocument",
+  "describeRunHead",
   "buildRunsDocument",
   "bigintToDecimal",
   "formatCells",
@@ -215,6 +237,13 @@ export const NOT_RENDERED = [
   "formatFailure",
   "formatFailureHead",
   "formatFailureGroups",
+  "describeFailure",
+  "nameOtherChunks",
+  "selectLastLines",
+  "hasOnlyFailures",
+  "isInSync",
+  "formatReason",
+  "withoutShownDetail",
   // PlainProgress prints its lines.
   "FailureDigest",
   "formatMismatch",
