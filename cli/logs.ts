@@ -7,6 +7,7 @@ import { formatJson } from "../schemas/escape.js";
 import { printFailedLogs } from "./failedlogs.js";
 import type { LogsOptions } from "./logsoptions.js";
 import { explainMissingLogs, findLastTry } from "./missinglogs.js";
+import { explainNoRun } from "./rundirectory.js";
 import { printBytes } from "./terminal.js";
 
 /**
@@ -22,7 +23,7 @@ export async function logs(
   writers: Writers,
 ): Promise<number> {
   const path = [resolve(run), resolve("runs", run)].find((one) => existsSync(join(one, "logs")));
-  if (path === undefined) throw new UsageError(`${run}: is neither a run directory nor the name of one in ./runs`);
+  if (path === undefined) throw explainNoRun(run, "is neither a run directory nor the name of one in ./runs");
   const { failed } = options;
   if (failed && (chunk !== undefined || options.try !== undefined))
     throw new UsageError("logs: --failed shows all failed chunks, so it goes with neither a chunk nor --try");

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type ChunkRecord, countLostLogs, readChunkRecord } from "../executor/run/record/chunkrecord.js";
 import { listEarlierLogs } from "../executor/run/record/logfiles.js";
-import { readRunStatus } from "../executor/run/record/runstatus.js";
+import { isRunDirectory, readRunStatus } from "../executor/run/record/runstatus.js";
 import { pluralize } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
@@ -22,7 +22,7 @@ export interface MissingLogs {
  */
 export function explainMissingLogs(missing: MissingLogs, writers: Writers): number {
   const { run, path, chunk, attempt } = missing;
-  const record = hasJournal(path) ? readChunkRecord(path, chunk) : undefined;
+  const record = isRunDirectory(path) ? readChunkRecord(path, chunk) : undefined;
   const known = listLoggedChunks(path);
   const isKnown = known.includes(chunk) || (record !== undefined && (record.isDone || record.lastAttempt > 0));
   if (!isKnown) throw unknownChunkError(missing, known);
@@ -41,7 +41,7 @@ export function explainMissingLogs(missing: MissingLogs, writers: Writers): numb
 
 /** Returns the number of the attempt of a chunk whose output lies in logs/. */
 export function findLastTry(path: string, chunk: string): number {
-  const record = hasJournal(path) ? readChunkRecord(path, chunk) : undefined;
+  const record = isRunDirectory(path) ? readChunkRecord(path, chunk) : undefined;
   return lastTryOf(listEarlierLogs(join(path, "logs"), chunk), record);
 }
 
@@ -58,7 +58,7 @@ function lastTryOf(earlier: number[], record: ChunkRecord | undefined): number {
 }
 
 function unknownChunkError({ run, path, chunk }: MissingLogs, known: string[]): UsageError {
-  const isRunning = hasJournal(path) && readRunStatus(path, Date.now()).state === "running";
+  const isRunning = isRunDirectory(path) && readRunStatus(path, Date.now()).state === "running";
   if (known.length === 0) return new UsageError(`${run}: ${explainNoLogs(path, isRunning)}`, `muster status ${run}`);
   const others = `${pluralize(known.length, "chunk")} printed something, for example ${known[0]}.`;
   const running = isRunning ? ", or runs: its output comes when it ends" : "";
@@ -71,15 +71,11 @@ function unknownChunkError({ run, path, chunk }: MissingLogs, known: string[]): 
 /** Why a run has no logs at all: that no chunk has printed anything is only said where that is known. */
 function explainNoLogs(path: string, isRunning: boolean): string {
   if (isRunning) return "there is no output yet: the run goes on, and the output of a chunk comes when it ends";
-  if (!hasJournal(path)) return "there is no output";
+  if (!isRunDirectory(path)) return "there is no output";
   const { count, reason } = countLostLogs(path);
   if (count > 0) return `there is no output: that of ${pluralize(count, "attempt")} is lost: ${reason}`;
   const { state, leftovers } = readRunStatus(path, Date.now());
   if (state !== "complete" && (state === "interrupted" || leftovers !== undefined))
     return "there is no output here; nodes may have some of attempts that have not been collected";
   return "no chunk has printed anything";
-}
-
-function hasJournal(path: string): boolean {
-  return existsSync(join(path, "journal.ndjson"));
 }

@@ -353,6 +353,22 @@ export interface DoneMessage {
   readonly tail: string;
   /** Why it could not run, or why its result is incomplete. */
   readonly error?: string;
+  /** Where it failed, and there was no room in the run's folder then. */
+  readonly fullDisk?: FullDisk;
+}
+
+/** A file system to which nothing, or next to nothing, can be written. */
+export interface FullDisk {
+  /** The folder that was looked at. */
+  readonly path: string;
+  /** Bytes that the user may still write. */
+  readonly free: number;
+  /** Bytes of the file system. */
+  readonly total: number;
+  /** 0 where no further file can be created. */
+  readonly inodes?: 0;
+  /** The user's quota is used up. */
+  readonly quota?: boolean;
 }
 
 /** The answer to `split`. */

@@ -10,7 +10,7 @@ import { markEarlierLeftovers } from "./cleanleftovers.js";
 import { failpoint } from "./failpoint.js";
 import { leaveNodes } from "./leavenodes.js";
 import { TOO_MANY_MESSAGES } from "./node/attachment.js";
-import { createFailure, determineOutcome, errorText, hasPrinted, isConnectionLost } from "./node/attemptfailure.js";
+import { createStagingFailure, determineOutcome, hasPrinted, isConnectionLost } from "./node/attemptfailure.js";
 import { joinNodes } from "./node/joinnodes.js";
 import type { AttemptMessage, NodeEvent } from "./node/nodeevent.js";
 import { NodeWorker } from "./node/nodeworker.js";
@@ -193,7 +193,7 @@ export class Coordinator {
       worker.reportConnectionError(source, error);
       return this.event({ type: "requeued", attempt: attempt.id });
     }
-    this.fail(attempt, createFailure(attempt, `its files could not be staged: ${errorText(error)}`));
+    this.fail(attempt, createStagingFailure(attempt, error));
   }
 
   private handleCollectorEvent(event: CollectorEvent): void {

@@ -185,7 +185,8 @@ export class Scheduler {
         this.attempts.undoCollecting(event.attempt);
         return [];
       case "failed":
-        this.recordFailure(event, now);
+        // A full disk says nothing about the job, so it does not count for halting.
+        if (event.failure.fullDisk === undefined) this.recordFailure(event, now);
         return this.requeuer.handleFailure(event.attempt, event.failure, now);
       case "refused":
         this.recordFailure(event, now);

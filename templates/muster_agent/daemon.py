@@ -29,6 +29,7 @@ from .processes.scripts import LOW_PRIORITY, ScriptRunner, ScriptSet
 from .processes.strays import kill_earlier_agents
 from .processes.worker_thread import WorkerThread
 from .settings import Settings
+from .storage.free_space import describe_full_disk
 from .shutdown import Shutdown
 from .storage.abandonment import Abandonment
 from .workspace.content_store import ContentStore, MissingContent
@@ -196,6 +197,7 @@ class Agent:
             if self.root_watch.check():
                 return self.root_watch.expedite()  # the chunk did not fail
             reason = describe_error(error, self.spawner.action).replace(self.root_link, self.settings.root)
+            attempt.full_disk = describe_full_disk(self.settings.root)
             return self.fail(attempt, reason)
         assert attempt.pid is not None
         attempt.began = now()

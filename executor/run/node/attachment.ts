@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { checkFileService } from "../../../fleet/checkfileservice.js";
 import type { Connection, Files } from "../../../fleet/connection.js";
 import { type Facts, gatherFacts } from "../../../fleet/facts.js";
 import type { Node } from "../../../fleet/node.js";
@@ -105,6 +106,7 @@ export class Attachment implements ResultSource {
     const connection = await run.dialer.connect(node);
     try {
       for (const id of run.formerIds) await stopAgent(connection, run.agent, runFolderOn(id, node));
+      if (previous.bootId === undefined) await checkFileService(connection);
       const facts = await gatherNeededFacts(connection, run);
       const capacity = makeSlots(facts);
       const hasRebooted = facts !== undefined && (previous.bootId ?? facts.boot) !== facts.boot;

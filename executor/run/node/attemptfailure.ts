@@ -5,6 +5,7 @@ import type { DoneMessage } from "../agent/protocol.js";
 import { foldCarriageReturns } from "../record/carriagereturns.js";
 import { DiskError } from "../record/diskerror.js";
 import { findDetail } from "./failuredetail.js";
+import { describeFullDisk } from "./fulldisk.js";
 
 /** How an attempt ended that its node neither cancelled nor lost. */
 export type AttemptOutcome = { readonly ok: true } | { readonly ok: false; readonly failure: Failure };
@@ -17,6 +18,7 @@ export function determineOutcome(attempt: Attempt, done: DoneMessage, timeout: n
 
 /** Creates the failure of an attempt. `done`: how its program ended; undefined = it was never started. */
 export function createFailure(attempt: Attempt, reason: string, done?: DoneMessage): Failure {
+  const fullDisk = done?.fullDisk && describeFullDisk(done.fullDisk);
   const stderr = foldCarriageReturns(Buffer.from(done?.tail ?? "")).toString();
   const detail = done && findDetail(done, stderr);
   return {
@@ -26,11 +28,19 @@ export function createFailure(attempt: Attempt, reason: string, done?: DoneMessa
     attempt: attempt.number,
     exit: done?.exit ?? null,
     signal: done?.signal ?? null,
-    reason,
+    reason: fullDisk === undefined ? reason : `${reason}; ${fullDisk}`,
     ...(detail === undefined ? {} : { detail }),
     stderr,
     ...(done === undefined ? {} : { seconds: done.seconds }),
+    ...(fullDisk === undefined ? {} : { fullDisk }),
   };
+}
+
+/** Creates the failure of an attempt whose files could not be staged. */
+export function createStagingFailure(attempt: Attempt, error: unknown): Failure {
+  const failure = createFailure(attempt, `its files could not be staged: ${errorText(error)}`);
+  const isFull = error instanceof MusterError && error.code === "NO_SPACE";
+  return isFull ? { ...failure, fullDisk: errorText(error) } : failure;
 }
 
 /** Whether an attempt has printed anything. */

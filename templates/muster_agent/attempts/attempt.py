@@ -23,7 +23,7 @@ class Attempt:
     __slots__ = (
         "id", "chunk", "slot", "spec", "args", "found", "stdout_sha256", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
         "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
-        "peak_bytes", "terminal", "missing_names", "written", "oom_kills", "out_of_memory", "was_running", "is_growing", "agent_died", "error", "placement", "retry_at",
+        "peak_bytes", "terminal", "full_disk", "missing_names", "written", "oom_kills", "out_of_memory", "was_running", "is_growing", "agent_died", "error", "placement", "retry_at",
     )  # fmt: skip
 
     def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str]):
@@ -56,6 +56,7 @@ class Attempt:
         self.out_of_memory: str | None = None  # where an OOM kill of it was seen
         self.was_running = False  # whether the agent had sent it no signal when its program ended
         self.error: str | None = None  # why it failed though its program ended
+        self.full_disk: dict[str, Any] | None = None  # where it failed, and the node's disk has no room (describe_full_disk)
         self.placement: Placement | None = None  # where it runs in a folder of the node
         self.retry_at: float | None = None  # when to try for its locks again
         self.end: int | None = None  # where its range ends, if it gave a part of it away
@@ -101,4 +102,6 @@ class Attempt:
             message["outOfMemory"] = self.out_of_memory
         if error is not None:
             message["error"] = clip(error)
+        if self.full_disk is not None:
+            message["fullDisk"] = self.full_disk
         return message

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 
 from ..errors import describe_error
+from ..storage.free_space import describe_full_disk
 from ..wire import clip
 from ..workspace.content_store import hash_file
 from .found_outputs import OutputFault, describe_found, take_found
@@ -44,6 +45,8 @@ class Reporter:
                 attempt.error = str(fault)
             except OSError as error:
                 attempt.error = describe_error(error, "an output cannot be collected")
+            if not attempt.canceled and not attempt.has_succeeded():
+                attempt.full_disk = describe_full_disk(self.settings.root)
 
     def report(self, ended: Iterable[Attempt]) -> None:
         for attempt in ended:
