@@ -24,7 +24,7 @@ export async function status(
   const runs = paths.flatMap((path) => readStatusOrNothing(path, now));
   const isOne = paths.length === 1 && paths[0] === resolve(folder);
   if (options.json) writers.out(formatJson(isOne ? runs[0] : buildRunsDocument(runs), 2));
-  else writers.out(isOne ? formatRunStatus(runs[0]!, now) : formatRunsTable(runs, now));
+  else writers.out(isOne ? formatRunStatus(runs[0]!, now, options.verbose === true) : formatRunsTable(runs, now));
   return 0;
 }
 

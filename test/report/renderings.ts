@@ -16,7 +16,7 @@ import { formatPipelinePlan } from "../../report/pipelineplantext.js";
 import { formatPipelineFailure, formatPipelineSummary, formatStep } from "../../report/pipelinetext.js";
 import { formatPlan } from "../../report/plantext.js";
 import { PlainProgress } from "../../report/progressplain.js";
-import { formatMemoryWait, formatProgress, formatTotalProgress } from "../../report/progresstext.js";
+import { formatTotalProgress } from "../../report/progresstext.js";
 import { formatProject } from "../../report/projecttext.js";
 import { buildPipelineMetrics, buildRunMetrics, buildVerifyMetrics, formatMetrics } from "../../report/prometheus.js";
 import { formatSchedule, type ScheduledEntry } from "../../report/scheduletext.js";
