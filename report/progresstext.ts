@@ -11,7 +11,8 @@ export function formatTotalProgress(live: LiveRun, nowMs: number): string {
   const done =
     kind === "range" ? pluralize(chunks.done, "chunk") : `${formatCount(chunks.done)} of ${pluralize(total, "chunk")}`;
   const seconds = Math.max(0.001, secondsSince(live.since, nowMs));
-  const parts = [`${share} %`, done, formatRate(Number(live.units.session) / seconds), formatTimeLeft(live, nowMs)];
+  const rate = live.units.session === "0" ? "" : formatRate(Number(live.units.session) / seconds);
+  const parts = [`${share} %`, done, rate, formatTimeLeft(live, nowMs)];
   if (chunks.failed > 0) parts.push(`${pluralize(chunks.failed, "chunk")} failed`);
   return toPrintableText([`${name}: ${parts.filter((part) => part !== "").join(", ")}`]);
 }

@@ -72,8 +72,9 @@ function formatActivity({ state, live }: RunStatus, now: number, verbose: boolea
   const ran =
     live.running === 0 ? "nothing ran" : `${pluralize(live.running, "chunk")} ran on ${pluralize(nodes, "node")}`;
   return [
-    `  process ${live.pid} on ${live.host} is gone, and did not close the run. When it wrote last, at ${formatDate(new Date(live.written), now)},`,
-    `  ${ran}. Run the same command again: it takes over what the nodes still have`,
+    `  process ${live.pid} on ${live.host} is gone, and did not close the run`,
+    `  when it last wrote, at ${formatDate(new Date(live.written), now)}, ${ran}`,
+    "  run the same command again: it collects what the nodes still have",
   ];
 }
 
