@@ -52,7 +52,7 @@ const TABLE: [what: string, change: Partial<LiveRun>, columns: number, lines: st
     [
       "sieve [--------------------] 0.0 %  1 min 10 s, time left unknown",
       "  4 chunks done, 1 running, 3,998,000,000 units waiting",
-      "  rig  1/2 running, 4 done, 17.6k/s  1234567-2234567: 12 s of about 25 s, 40 %",
+      "  rig  1/2 running, 4 done, 0.057/s  1234567-2234567: 12 s of about 25 s, 40 %",
     ],
   ],
   [
