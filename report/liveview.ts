@@ -14,6 +14,8 @@ import { countStyledColumns, joinParts, type Paint, paintLine, type StyledPart }
 
 const MAX_NAME_COLUMNS = 20;
 const BAR_COLUMNS = 20;
+/** A shorter bar is left out. */
+const MIN_BAR_COLUMNS = 4;
 /** At most so many lines name chunks that are far over their expected time. */
 const MAX_FAR_OVER_LINES = 2;
 
@@ -42,16 +44,22 @@ function renderHead(live: LiveRun, label: string, { columns, nowMs, paint }: Vie
   const width = columns - 1;
   const share = shareDone(live);
   const name = shortenMiddle(label, MAX_NAME_COLUMNS);
-  const bar: StyledPart[] = [[`${name} `, "strong"], ...renderBar(share), [` ${formatShare(share)}`, "plain"]];
+  const percent: StyledPart = [formatShare(share), "plain"];
+  const bar: StyledPart[] = [[`${name} `, "strong"], ...renderBar(share, BAR_COLUMNS), [" ", "plain"], percent];
   const left = formatTimeLeft(live, nowMs);
   const elapsed = formatSeconds(secondsSince(live.since, nowMs));
   const times: StyledPart[] = [[left === "" ? elapsed : `${elapsed}, ${left}`, "plain"]];
   const counts = joinParts(listCounts(live), ", ");
   const whole = joinParts([bar, counts, times], "  ");
   if (countStyledColumns(whole) <= width) return [paintLine(whole, width, paint)];
-  return [joinParts([bar, times], "  "), [["  ", "plain"] as const, ...counts]].map((line) =>
-    paintLine(line, width, paint),
-  );
+  const rest = joinParts([[percent], times], "  ");
+  const room = Math.min(BAR_COLUMNS, width - countStyledColumns([[`${name} [] `, "strong"], ...rest]));
+  const first: StyledPart[] = [
+    [`${name} `, "strong"],
+    ...(room < MIN_BAR_COLUMNS ? [] : [...renderBar(share, room), [" ", "plain"] as const]),
+    ...rest,
+  ];
+  return [first, [["  ", "plain"] as const, ...counts]].map((line) => paintLine(line, width, paint));
 }
 
 function listCounts(live: LiveRun): StyledPart[][] {
@@ -65,12 +73,12 @@ function listCounts(live: LiveRun): StyledPart[][] {
   ];
 }
 
-function renderBar(share: number): StyledPart[] {
-  const done = Math.floor(share * BAR_COLUMNS);
+function renderBar(share: number, columns: number): StyledPart[] {
+  const done = Math.floor(share * columns);
   return [
     ["[", "plain"],
     ["#".repeat(done), "good"],
-    ["-".repeat(BAR_COLUMNS - done), "quiet"],
+    ["-".repeat(columns - done), "quiet"],
     ["]", "plain"],
   ];
 }

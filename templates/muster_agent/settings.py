@@ -17,7 +17,8 @@ DEFAULT_MAX_LOG_BYTES = 1 << 26
 
 class Settings:
     """One object that every part reads, so that a later `open` changes it for all. `max_data_bytes`: of a file whose content goes
-    into a message. `max`: attempts that may run at once, or None. `progress_seconds`: between two messages `progress`, or None: there are none."""
+    into a message. `max`: attempts that may run at once, or None. `progress_seconds`: between two messages `progress`, or None: there
+    are none."""
 
     def __init__(self, root: str, abandonment: Abandonment):
         self.root, self.abandonment = root, abandonment

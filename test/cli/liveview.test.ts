@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import t from "tap";
+import t, { type Test } from "tap";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
 import { resizeTerminal, startInTerminal, type TerminalOptions } from "./pseudoterminal.js";
@@ -17,16 +17,22 @@ with open(os.environ["MUSTER_PROGRESS"], "w") as file: file.write("1 4")
 while not os.path.exists("/var/tmp/go"): time.sleep(0.05)
 `;
 
-/** Starts muster in a terminal that a model follows. */
-function follow(words: string[], options: TerminalOptions) {
+/** Starts muster in a terminal that a model follows; it is ended with the test. */
+function follow(t: Pick<Test, "teardown">, words: string[], options: TerminalOptions) {
   const model = new TerminalModel(options.columns ?? 80, options.rows ?? 24);
   const child = startInTerminal(words, options);
+  t.teardown(() => child.kill());
   let raw = "";
   child.stdout!.on("data", (bytes) => {
     raw += bytes;
     model.write(`${bytes}`);
   });
-  return { model, child, raw: () => raw, ended: waitForExit(child) };
+  const shows = (pattern: RegExp) => model.screen.some((line) => pattern.test(line));
+  const waitFor = (what: string, ...patterns: RegExp[]) =>
+    waitUntil(what, () => patterns.every(shows), 40).catch(({ message }) => {
+      throw new Error([message, ...model.screen].join("\n"));
+    });
+  return { model, child, shows, waitFor, raw: () => raw, ended: waitForExit(child) };
 }
 
 function writeJob(name: string): string {
@@ -54,12 +60,8 @@ const resize = (child: ChildProcess, model: TerminalModel, columns: number) => {
 t.test("the live view of a run in a terminal", { skip }, async (t) => {
   openGate(false);
   const job = writeJob("seen");
-  const { model, child, raw, ended } = follow(["run", job, "-i", inventory], {});
-  const shows = (pattern: RegExp) => model.screen.some((line) => pattern.test(line));
-  await waitUntil(
-    "the chunks run and report their progress",
-    () => shows(/4 running, 3 waiting, 1 failed/) && shows(/, 25 %$/),
-  );
+  const { model, child, shows, waitFor, raw, ended } = follow(t, ["run", job, "-i", inventory], {});
+  await waitFor("the chunks report their progress", /4 running, 3 waiting, 1 failed/, /, 25 %$/);
   const [head, counts, ...rest] = model.screen.slice(-4);
   t.match(head, /^seen \[#{2}-{18}\] 11\.1 % {2}\d+ s, about \d+ s left$/);
   t.match(counts, /^ {2}1 of 9 done, 4 running, 3 waiting, 1 failed$/);
@@ -80,10 +82,10 @@ t.test("the live view of a run in a terminal", { skip }, async (t) => {
   );
 
   resize(child, model, 140);
-  await waitUntil("it has one line for the totals", () => shows(/^seen \[#+-+\] 11\.1 % {2}1 of 9 done, 4 running/));
+  await waitFor("it has one line for the totals", /^seen \[#+-+\] 11\.1 % {2}1 of 9 done, 4 running/);
   t.equal(countLines(model.screen, /^seen \[/), 1);
   resize(child, model, 60);
-  await waitUntil("it has two lines again", () => shows(/^ {2}1 of 9 done, 4 running/));
+  await waitFor("it has two lines again", /^ {2}1 of 9 done, 4 running/);
   t.equal(countLines(model.screen, /^seen \[/), 1, "nothing of the wide view is left");
   t.equal(countLines(model.screen, /^ {2}rig /), 1);
   t.ok(model.screen.every((line) => line.length <= 60));
@@ -109,14 +111,14 @@ t.test("the live view of a run in a terminal", { skip }, async (t) => {
 t.test("NO_COLOR and --no-color", { skip }, async (t) => {
   openGate(true);
   const job = writeJob("grey");
-  const grey = follow(["run", job, "-i", inventory], { env: { NO_COLOR: "1" } });
+  const grey = follow(t, ["run", job, "-i", inventory], { env: { NO_COLOR: "1" } });
   await grey.ended;
   t.notOk(
     ["\u001b[31m", "\u001b[32m", "\u001b[2m", "\u001b[1m"].some((one) => grey.raw().includes(one)),
     "no colours",
   );
   t.match(grey.raw(), "\u001b[?2026h", "but it is redrawn");
-  const plain = follow(["run", job, "-i", inventory, "--fresh", "--no-color"], {});
+  const plain = follow(t, ["run", job, "-i", inventory, "--fresh", "--no-color"], {});
   await plain.ended;
   t.notMatch(plain.raw(), "\u001b");
   t.match(plain.raw(), /\ngrey: 88\.8 %, 8 of 9 chunks/);
@@ -152,9 +154,8 @@ t.test("the live view of a pipeline", { skip }, async (t) => {
   const wait = ["sh", "-c", `until [ -e ${gate} ]; do sleep 0.05; done`];
   const steps = { fetch: { command: wait }, sieve: { job: "job.yaml" }, last: { command: ["true"], needs: ["fetch"] } };
   const file = shop.write("steps/nightly.yaml", { name: "nightly", steps });
-  const { model, ended } = follow(["run", file, "-i", inventory], {});
-  const shows = (pattern: RegExp) => model.screen.some((line) => pattern.test(line));
-  await waitUntil("both steps run", () => shows(/4 running, 3 waiting, 1 failed/) && shows(/^fetch: running for/), 60);
+  const { model, shows, waitFor, ended } = follow(t, ["run", file, "-i", inventory], {});
+  await waitFor("both steps run", /4 running, 3 waiting, 1 failed/, /^fetch: running for/);
   const at = model.screen.findIndex((line) => line.startsWith("nightly  "));
   t.match(model.screen.slice(at), [
     /^nightly {2}0 of 3 steps done, 2 running, 1 waiting, \d+ s$/,
@@ -168,7 +169,7 @@ t.test("the live view of a pipeline", { skip }, async (t) => {
   const status = await runMuster(["status", join(shop.folder, "steps/runs/nightly")]);
   t.match(status.out, /\n {2}sieve: running.*\n {4}4 of 4 slots run/);
   writeFileSync(gate, "");
-  await waitUntil("the next steps are done", () => shows(/^nightly {2}2 of 3 steps done, 1 running/));
+  await waitFor("the next steps are done", /^nightly {2}2 of 3 steps done, 1 running/);
   openGate(true);
   t.equal((await ended).code, 3);
   t.equal(countLines(model.lines, /^nightly {2}\d/), 0, "the view is gone at the end");

@@ -110,8 +110,9 @@ export class LiveFile {
   ) {
     this.file = join(path, "live.json");
     this.mode = statSync(join(path, "journal.ndjson")).mode & 0o666;
+    const began = performance.now();
     this.last = build();
-    this.update();
+    this.save(began);
   }
 
   /** What the run does, as of a second ago at most. */
@@ -129,17 +130,22 @@ export class LiveFile {
   private update(): void {
     const began = performance.now();
     this.last = this.build();
+    this.save(began);
+  }
+
+  /** Writes what was built, where it differs, and plans the next update. `began`: when the building began. */
+  private save(began: number): void {
     const text = JSON.stringify({ ...this.last, written: undefined });
-    if (text !== this.lastText) attemptQuietly(() => this.write());
-    this.lastText = text;
+    if (text !== this.lastText) attemptQuietly(() => this.write(text));
     const pauseMs = Math.max(WRITE_INTERVAL_MS, (performance.now() - began) / MAX_WRITE_SHARE);
     this.timer = setTimeout(() => this.update(), pauseMs);
     this.timer.unref();
   }
 
-  private write(): void {
+  private write(text: string): void {
     writeFileSync(`${this.file}.partial`, `${JSON.stringify(this.last)}\n`, { mode: this.mode });
     renameSync(`${this.file}.partial`, this.file);
+    this.lastText = text;
   }
 }
 

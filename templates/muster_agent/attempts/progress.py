@@ -1,6 +1,6 @@
-"""How far running attempts are, where their programs tell. $MUSTER_PROGRESS names a file in the attempt's folder into which a program
-may write the share that is done (0.25), or how much of how much (250 1000). A program that takes its units from the file of
-$MUSTER_RANGE tells by that where it is."""
+"""How far running attempts are, where their programs tell. $MUSTER_PROGRESS names a file in the attempt's folder into which a
+program may write the share that is done (0.25), or how much of how much (250 1000). A program that takes its units from the file
+of $MUSTER_RANGE tells by that where it is."""
 from __future__ import annotations
 
 import os
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .slots import SlotPool
 
 CONTENT = re.compile(rb"\s*([0-9]{1,18}(?:\.[0-9]{0,18})?)(?:\s+([0-9]{1,18}(?:\.[0-9]{0,18})?))?\s*\Z")
+MIN_AGE_SECONDS = 1.0  # a program that has just started has nothing to tell, and most end soon
 MAX_PER_MESSAGE = 100  # so that a message stays below the coordinator's limit of a line
 
 
@@ -44,8 +45,8 @@ class ProgressReports:
         self.next_check = time_now + max(1.0, interval)
         changed: list[Message] = []
         for attempt in self.slots.active.values():
-            if attempt.phase != "running" or time_now < attempt.began + interval:
-                continue  # a program that has just started has nothing to tell, and most end soon
+            if attempt.phase != "running" or time_now < attempt.began + MIN_AGE_SECONDS:
+                continue
             report = read_progress(attempt)
             if report is not None and report != attempt.progress:
                 attempt.progress = report
