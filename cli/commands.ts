@@ -1,4 +1,5 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import { formatHelpDetails } from "./helptext.js";
 import { terminal as writers } from "./terminal.js";
 
 /** Receives what a command resolves with: the exit status. */
@@ -6,17 +7,24 @@ export type SetResult = (result: Promise<number>) => void;
 
 const appendValue = (value: string, before: string[] = []): string[] => [...before, value];
 
-function addCommonOptions(command: Command): Command {
-  return command
-    .option(
-      "-i, --inventory <file>",
-      "the inventory, or `local` for this machine only (default: $MUSTER_INVENTORY, ./inventory.yaml, local)",
-    )
-    .option("--limit <nodes>", "only these nodes: NAME, TAG or GLOB, separated by commas")
-    .option("--json", "print one JSON document on stdout")
-    .option("-q, --quiet", "print nothing on success")
-    .option("-v, --verbose", "print more detail")
-    .option("--no-color", "no colour and no redrawing");
+/** Options that every command takes. A command whose result does not depend on one of them does not show it in its help. */
+const COMMON_OPTIONS = {
+  inventory: [
+    "-i, --inventory <file>",
+    "the inventory, or `local` for this machine only (default: $MUSTER_INVENTORY, ./inventory.yaml, local)",
+  ],
+  limit: ["--limit <nodes>", "only these nodes: NAME, TAG or GLOB, separated by commas; !NAME leaves out"],
+  json: ["--json", "print one JSON document on stdout"],
+  quiet: ["-q, --quiet", "print nothing on success"],
+  verbose: ["-v, --verbose", "print more detail"],
+  color: ["--no-color", "no colour and no redrawing"],
+} as const;
+
+/** `hidden`: the common options that mean nothing to the command. */
+function addCommonOptions(command: Command, hidden: readonly (keyof typeof COMMON_OPTIONS)[] = []): Command {
+  for (const [name, [flags, meaning]] of Object.entries(COMMON_OPTIONS))
+    command.addOption(new Option(flags, meaning).hideHelp(hidden.includes(name as keyof typeof COMMON_OPTIONS)));
+  return command;
 }
 
 function addRun(muster: Command, setResult: SetResult): void {
@@ -45,7 +53,21 @@ function addRun(muster: Command, setResult: SetResult): void {
     .option("--lock-wait <time>", "with --overlap wait: the longest time to wait, e.g. 10m")
     .addHelpText(
       "after",
-      "\nExamples:\n  muster run sieve.yaml --range 0:4294967296\n  muster run scoring_jobs.json --results . --limit rigs\n  muster run trials.yaml --set sample_size=350 --fresh\n\nExit: 0 done, 3 some chunks failed, 64/65 wrong usage/file, 69 no usable node, 75 locked by another run, 130 interrupted",
+      formatHelpDetails(
+        [
+          "muster run sieve.yaml --range 0:4294967296",
+          "muster run scoring_jobs.json --results . --limit rigs",
+          "muster run trials.yaml --set sample_size=350 --fresh",
+        ],
+        [
+          ["0", "done"],
+          ["3", "some chunks failed, or the run stopped; the rest is kept"],
+          ["64, 65", "wrong usage, an invalid file"],
+          ["69", "no usable node"],
+          ["75", "locked by another run"],
+          ["130", "interrupted; the same command resumes it"],
+        ],
+      ),
     )
     .action((file, options) => setResult(import("./run.js").then(({ run }) => run(file, options, writers))));
 }
@@ -64,7 +86,21 @@ function addProvision(muster: Command, setResult: SetResult): void {
     .option("--lock-wait <time>", "the longest time to wait for another provision of a node (default: 60s)")
     .addHelpText(
       "after",
-      "\nExamples:\n  muster provision --check --diff\n  muster provision ramdisk --limit rigs --if-rebooted\n  muster provision rocm-env kernel-params\n\nExit: 0 in sync, 2 drift (--check), 3 some nodes or resources failed or need a reboot, 64/65 wrong usage/file, 69 no usable node, 75 locked by another provision",
+      formatHelpDetails(
+        [
+          "muster provision --check --diff",
+          "muster provision ramdisk --limit rigs --if-rebooted",
+          "muster provision rocm-env kernel-params",
+        ],
+        [
+          ["0", "in sync"],
+          ["2", "drift (--check)"],
+          ["3", "some nodes or resources failed, or need a reboot"],
+          ["64, 65", "wrong usage, an invalid file"],
+          ["69", "no usable node"],
+          ["75", "locked by another provision"],
+        ],
+      ),
     )
     .action((names, options) =>
       setResult(import("./provision.js").then(({ provision }) => provision(names, options, writers))),
@@ -81,20 +117,34 @@ function addVerify(muster: Command, setResult: SetResult): void {
     .option("--metrics <file>", "write metrics for Prometheus (textfile collector of node_exporter)")
     .addHelpText(
       "after",
-      "\nExamples:\n  muster verify\n  muster verify ramdisk --limit rigs --diff\n  muster verify --json\n\nExit: 0 in sync, 2 drift, 3 some nodes or resources could not be probed, 64/65 wrong usage/file, 69 no usable node",
+      formatHelpDetails(
+        ["muster verify", "muster verify ramdisk --limit rigs --diff", "muster verify --json"],
+        [
+          ["0", "in sync"],
+          ["2", "drift"],
+          ["3", "some nodes or resources could not be probed"],
+          ["64, 65", "wrong usage, an invalid file"],
+          ["69", "no usable node"],
+        ],
+      ),
     )
     .action((names, options) => setResult(import("./verify.js").then(({ verify }) => verify(names, options, writers))));
 }
 
 function addStatus(muster: Command, setResult: SetResult): void {
-  addCommonOptions(muster.command("status").argument("[dir]", "a run, or a folder of runs (default: ./runs)"))
+  addCommonOptions(muster.command("status").argument("[dir]", "a run, or a folder of runs (default: ./runs)"), [
+    "inventory",
+    "limit",
+    "quiet",
+    "verbose",
+  ])
     .summary("show the state, progress, failures and duration of runs")
     .description(
       "Shows the status of runs from their run directories alone, while they run and after their coordinator was killed.",
     )
     .addHelpText(
       "after",
-      "\nExamples:\n  muster status\n  muster status examples/sieve\n  muster status runs/sieve --json",
+      formatHelpDetails(["muster status", "muster status examples/sieve", "muster status runs/sieve --json"], []),
     )
     .action((folder, options) =>
       setResult(import("./status.js").then(({ status }) => status(folder, options, writers))),
@@ -106,6 +156,7 @@ function addReport(muster: Command, setResult: SetResult): void {
     muster
       .command("report")
       .argument("[run]", "a run directory, or the name of a run in ./runs (default: the only run there is)"),
+    ["inventory", "limit"],
   )
     .summary("show what a run did: nodes and slots, rates, failures, a timeline")
     .description(
@@ -114,7 +165,15 @@ function addReport(muster: Command, setResult: SetResult): void {
     .option("--html <file>", "write an HTML page with a timeline, to be opened from disk")
     .addHelpText(
       "after",
-      "\nExamples:\n  muster report runs/sieve\n  muster report sieve --html sieve.html\n  muster report runs/sieve --json\n  muster report analysis/trials            a step of a pipeline",
+      formatHelpDetails(
+        [
+          "muster report runs/sieve",
+          "muster report sieve --html sieve.html",
+          "muster report runs/sieve --json",
+          "muster report analysis/trials            a step of a pipeline",
+        ],
+        [],
+      ),
     )
     .action((run, options) => setResult(import("./report.js").then(({ report }) => report(run, options, writers))));
 }
@@ -124,6 +183,7 @@ function addCancel(muster: Command, setResult: SetResult): void {
     muster
       .command("cancel")
       .argument("[run]", "a run directory, or the name of a run in ./runs (default: the only unfinished run)"),
+    ["verbose"],
   )
     .summary("end a run everywhere, and leave nothing on its nodes")
     .description(
@@ -131,7 +191,16 @@ function addCancel(muster: Command, setResult: SetResult): void {
     )
     .addHelpText(
       "after",
-      "\nExamples:\n  muster cancel\n  muster cancel runs/sieve\n  muster cancel sieve -i inventory.yaml --limit rig-6600\n\nThe nodes are those of the run; -i is needed only where its inventory has moved.\n\nExit: 0 nothing is left, 3 some nodes could not be reached or cleaned, 64/65 wrong usage/file, 75 its coordinator is on another machine",
+      formatHelpDetails(
+        ["muster cancel", "muster cancel runs/sieve", "muster cancel sieve -i inventory.yaml --limit rig-6600"],
+        [
+          ["0", "nothing is left"],
+          ["3", "some nodes could not be reached or cleaned"],
+          ["64, 65", "wrong usage, an invalid file"],
+          ["75", "its coordinator is on another machine"],
+        ],
+        "The nodes are those of the run; -i is needed only where its inventory has moved.",
+      ),
     )
     .action((run, options) => setResult(import("./cancel.js").then(({ cancel }) => cancel(run, options, writers))));
 }
@@ -142,6 +211,7 @@ function addLogs(muster: Command, setResult: SetResult): void {
       .command("logs")
       .argument("<run>", "a run directory, or the name of a run in ./runs")
       .argument("<chunk>", "the id of the chunk"),
+    ["inventory", "limit", "quiet", "verbose"],
   )
     .summary("show what a chunk printed")
     .description("Prints the stdout and stderr of a chunk.")
@@ -149,7 +219,14 @@ function addLogs(muster: Command, setResult: SetResult): void {
     .option("--err", "only stderr")
     .addHelpText(
       "after",
-      "\nExamples:\n  muster logs sieve 0-10000\n  muster logs runs/trials trial=3 --err\n  muster logs analysis/predict command    the command of a pipeline step",
+      formatHelpDetails(
+        [
+          "muster logs sieve 0-10000",
+          "muster logs runs/trials trial=3 --err",
+          "muster logs analysis/predict command    the command of a pipeline step",
+        ],
+        [],
+      ),
     )
     .action((run, chunk, options) =>
       setResult(import("./logs.js").then(({ logs }) => logs(run, chunk, options, writers))),
@@ -162,6 +239,7 @@ function addSchedule(muster: Command, setResult: SetResult): void {
       .command("schedule")
       .argument("<action>", "show, install or remove")
       .argument("<pipelines...>", "pipelines with a `schedule`"),
+    ["limit", "verbose"],
   )
     .summary("show, install or remove crontab entries that start pipelines")
     .description(
@@ -169,7 +247,14 @@ function addSchedule(muster: Command, setResult: SetResult): void {
     )
     .addHelpText(
       "after",
-      "\nExamples:\n  muster schedule show nightly.yaml\n  muster schedule install nightly.yaml -i inventory.yaml\n  muster schedule remove nightly.yaml",
+      formatHelpDetails(
+        [
+          "muster schedule show nightly.yaml",
+          "muster schedule install nightly.yaml -i inventory.yaml",
+          "muster schedule remove nightly.yaml",
+        ],
+        [],
+      ),
     )
     .action((action, files, options) =>
       setResult(import("./schedule.js").then(({ schedule }) => schedule(action, files, options, writers))),
@@ -177,14 +262,25 @@ function addSchedule(muster: Command, setResult: SetResult): void {
 }
 
 function addDoctor(muster: Command, setResult: SetResult): void {
-  addCommonOptions(muster.command("doctor").argument("[nodes...]", "NAME, TAG or GLOB (default: all nodes)"))
+  addCommonOptions(muster.command("doctor").argument("[nodes...]", "NAME, TAG or GLOB (default: all nodes)"), [
+    "verbose",
+  ])
     .summary("find out why this machine or a node cannot run jobs, and how to repair it")
     .description(
       "Checks this machine and every node for problems that keep jobs from running: programs, host keys, Python, work folder, clock, login settings, GPUs. Nothing is changed.",
     )
     .addHelpText(
       "after",
-      "\nExamples:\n  muster doctor\n  muster doctor rig-6600 zeus\n  muster doctor rigs --json\n\nExit: 0 everything is in order, 2 something needs repair, 3 some nodes could not be checked, 64/65 wrong usage/file, 69 no usable node",
+      formatHelpDetails(
+        ["muster doctor", "muster doctor rig-6600 zeus", "muster doctor rigs --json"],
+        [
+          ["0", "everything is in order"],
+          ["2", "something needs repair"],
+          ["3", "some nodes could not be checked"],
+          ["64, 65", "wrong usage, an invalid file"],
+          ["69", "no usable node"],
+        ],
+      ),
     )
     .action((names, options) => setResult(import("./doctor.js").then(({ doctor }) => doctor(names, options, writers))));
 }
@@ -193,15 +289,27 @@ function addNodes(muster: Command, setResult: SetResult): void {
   addCommonOptions(muster.command("nodes"))
     .summary("show the GPUs, memory, Python and host key of each node")
     .description("Connects to every node and shows its hardware and system. Nothing is changed or left on a node.")
-    .addHelpText("after", "\nExamples:\n  muster nodes\n  muster nodes --limit rigs --json")
+    .addHelpText("after", formatHelpDetails(["muster nodes", "muster nodes --limit rigs --json"], []))
     .action((options) => setResult(import("./nodes.js").then(({ nodes }) => nodes(options, writers))));
 }
 
 function addValidate(muster: Command, setResult: SetResult): void {
-  addCommonOptions(muster.command("validate").argument("<files...>", "inventories, jobs, jobs files, pipelines"))
+  addCommonOptions(muster.command("validate").argument("<files...>", "inventories, jobs, jobs files, pipelines"), [
+    "limit",
+    "verbose",
+  ])
     .summary("check files without connecting to any node")
     .description("Checks files, and reports each problem with file, line and column.")
-    .addHelpText("after", "\nExamples:\n  muster validate inventory.yaml\n  muster validate jobs/*.yaml --json")
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        ["muster validate inventory.yaml", "muster validate jobs/*.yaml --json"],
+        [
+          ["0", "all files are valid"],
+          ["65", "a file is invalid"],
+        ],
+      ),
+    )
     .action((files, options) =>
       setResult(import("./validate.js").then(({ validate }) => validate(files, options, writers))),
     );

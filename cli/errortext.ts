@@ -1,5 +1,5 @@
 import { toPrintableText } from "../report/format.js";
-import { formatProblem, InvalidFileError, MusterError } from "../schemas/errors.js";
+import { formatProblem, InvalidFileError, MusterError, type Problem } from "../schemas/errors.js";
 
 /** Returns an error as text for people. Only a bug in muster is shown with its stack trace. */
 export function formatError(error: unknown): string {
@@ -8,6 +8,24 @@ export function formatError(error: unknown): string {
     return toPrintableText([`muster: ${error.message}${error.next === undefined ? "" : `\n${error.next}`}`]);
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return toPrintableText(["muster: this is a bug in muster, please report it:", stack]);
+}
+
+/** The JSON document of a command that ends with an error. */
+export interface ErrorDocument {
+  error: { code: string; message: string; node?: string | undefined; next?: string | undefined; problems?: Problem[] };
+  exit: number;
+}
+
+/** Returns an error as the document that `--json` prints. */
+export function buildErrorDocument(error: unknown): ErrorDocument {
+  const exit = exitStatusOf(error);
+  if (error instanceof InvalidFileError)
+    return { error: { code: error.code, message: error.message, problems: [...error.problems] }, exit };
+  if (error instanceof MusterError) {
+    const { code, message, node, next } = error;
+    return { error: { code, message, node, next }, exit };
+  }
+  return { error: { code: "BUG", message: error instanceof Error ? error.message : String(error) }, exit };
 }
 
 /** Returns the exit status for an error. */

@@ -1,63 +1,11 @@
-import { readFileSync } from "node:fs";
-import { setFlagsFromString } from "node:v8";
-import { Command, CommanderError } from "commander";
-import { addCommands, type SetResult } from "./commands.js";
-import { exitStatusOf, formatError } from "./errortext.js";
-import { flushStdout, terminal } from "./terminal.js";
+/** Starts the command line. Nothing else is imported before Node.js is known to be new enough to load it. */
+const MIN_VERSION = [20, 19] as const;
 
-/** Returns the parser of the command line. `setResult` receives the exit status that the chosen command resolves with. */
-function buildProgram(setResult: SetResult): Command {
-  const muster = new Command("muster")
-    .description("Brings GPU rigs into a defined state, verifies that state, and runs jobs on them.")
-    .version(readVersion(), "-V, --version")
-    .showHelpAfterError("(see muster --help, or muster COMMAND --help)")
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => terminal.out(text.trimEnd()),
-      writeErr: (text) => terminal.err(text.trimEnd()),
-    })
-    .addHelpText(
-      "after",
-      "\nExamples:\n  muster run -i local examples/sieve/job.yaml  run a job on the cores of this machine\n  muster run job.yaml -i inventory.yaml   run a job on the nodes of an inventory\n  muster nodes                            show the hardware of each node\n  muster doctor                           find out why a node does not work\n  muster verify --diff                    show how nodes have drifted\n  muster provision                        bring nodes into their defined state\n  muster validate inventory.yaml job.yaml check files",
-    );
-  addCommands(muster, setResult);
-  return muster;
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < MIN_VERSION[0] || (major === MIN_VERSION[0] && minor < MIN_VERSION[1])) {
+  process.stderr.write(
+    `muster: Node.js ${MIN_VERSION.join(".")} or newer is needed, this is ${process.versions.node}: see https://nodejs.org, or your distribution's package nodejs.\n`,
+  );
+  process.exit(69);
 }
-
-function readVersion(): string {
-  const file = new URL("../../package.json", import.meta.url);
-  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
-}
-
-async function main(argv: string[]): Promise<number> {
-  let result: Promise<number> = Promise.resolve(0);
-  try {
-    await buildProgram((promise) => {
-      result = promise;
-    }).parseAsync(argv);
-    return await result;
-  } catch (error) {
-    // Commander has already printed the error or the help.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 64;
-    terminal.err(formatError(error));
-    return exitStatusOf(error);
-  }
-}
-
-process.on("uncaughtException", (error) => {
-  terminal.err(formatError(error));
-  process.exit(exitStatusOf(error));
-});
-// A closed stderr must not end a run.
-process.stderr.on("error", () => {});
-// A reader that closes the pipe (`muster ... | head`) is not an error, and does not change the result.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") return;
-  terminal.err(`muster: cannot write to stdout: ${error.message}`);
-  process.exit(3);
-});
-// Delay optimized compilation: in a run of seconds it costs more time than it saves. Newer engines do not have this flag.
-if (process.versions.v8.startsWith("11.")) setFlagsFromString("--interrupt-budget=300000");
-const code = await main(process.argv);
-await flushStdout();
-process.exit(code);
+await import("./commandline.js");

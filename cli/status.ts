@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { type AnyRunStatus, readAnyRunStatus } from "../executor/pipeline/anyrunstatus.js";
 import { createEmptyStatus, findRuns } from "../executor/run/record/runstatus.js";
+import { toPrintableText } from "../report/format.js";
 import { buildRunsDocument, formatRunStatus, formatRunsTable } from "../report/statustext.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
@@ -24,6 +25,7 @@ export async function status(
   const runs = paths.flatMap((path) => readStatusOrNothing(path, now));
   const isOne = paths.length === 1 && paths[0] === resolve(folder);
   if (options.json) writers.out(formatJson(isOne ? runs[0] : buildRunsDocument(runs), 2));
+  else if (runs.length === 0) writers.out(toPrintableText([`no runs in ${folder}, nor in ${join(folder, "runs")}`]));
   else writers.out(isOne ? formatRunStatus(runs[0]!, now, options.verbose === true) : formatRunsTable(runs, now));
   return 0;
 }

@@ -67,7 +67,13 @@ export interface Inventory {
 }
 
 /** Where an inventory came from: `file` if the caller named it, else the source that `findInventory` chose. */
-export type InventoryOrigin = "file" | "--inventory" | "$MUSTER_INVENTORY" | "./inventory.yaml" | "embedded";
+export type InventoryOrigin =
+  | "file"
+  | "--inventory"
+  | "$MUSTER_INVENTORY"
+  | "./inventory.yaml"
+  | "./inventory.yml"
+  | "embedded";
 
 /** Loads and validates an inventory file. Throws InvalidFileError with every problem found. */
 export function loadInventory(file: string): Inventory {
@@ -98,7 +104,8 @@ export function embeddedInventory(folder = process.cwd()): Inventory {
 const LOCAL_INVENTORY = "local";
 
 /**
- * Loads the inventory to use: `option` (-i), else $MUSTER_INVENTORY, else ./inventory.yaml in `cwd`, else the embedded one.
+ * Loads the inventory to use: `option` (-i), else $MUSTER_INVENTORY, else ./inventory.yaml or ./inventory.yml in
+ * `cwd`, else the embedded one.
  * Throws InvalidFileError.
  */
 export function findInventory(
@@ -110,8 +117,10 @@ export function findInventory(
   if (option !== undefined) return { ...loadInventory(resolve(cwd, option)), origin: "--inventory" };
   const variable = env.MUSTER_INVENTORY;
   if (variable) return { ...loadInventory(resolve(cwd, variable)), origin: "$MUSTER_INVENTORY" };
-  const here = resolve(cwd, "inventory.yaml");
-  if (existsSync(here)) return { ...loadInventory(here), origin: "./inventory.yaml" };
+  for (const name of ["inventory.yaml", "inventory.yml"] as const) {
+    const here = resolve(cwd, name);
+    if (existsSync(here)) return { ...loadInventory(here), origin: `./${name}` };
+  }
   return embeddedInventory(cwd);
 }
 

@@ -15,17 +15,19 @@ export function matchesAnyPattern(node: Node, patterns: readonly string[]): bool
 }
 
 /**
- * Selects the nodes that `--limit NAME|TAG|GLOB[,...]` matches, in the order of the inventory; all nodes without a limit. Throws
- * UsageError for a pattern that matches no node.
+ * Selects the nodes that `--limit NAME|TAG|GLOB[,...]` matches, in the order of the inventory; all nodes without a limit. `!` before a
+ * pattern leaves its nodes out. Throws UsageError for a pattern that matches no node.
  */
 export function selectNodes(inventory: { nodes: Node[] }, limit: string | undefined): Node[] {
   if (limit === undefined) return inventory.nodes;
-  const patterns = limit.split(",").map((word) => word.trim());
-  for (const pattern of patterns) {
+  const words = limit.split(",").map((word) => word.trim());
+  const excluded = words.filter((word) => word.startsWith("!")).map((word) => word.slice(1));
+  const included = words.filter((word) => !word.startsWith("!"));
+  for (const pattern of [...included, ...excluded]) {
     if (pattern === "")
       throw new UsageError(
         `--limit ${JSON.stringify(limit)} has an empty pattern`,
-        "give NAME, TAG or GLOB, separated by commas",
+        "give NAME, TAG or GLOB, separated by commas; !NAME leaves out",
       );
     if (!inventory.nodes.some((node) => matchesPattern(node, pattern))) {
       const isGlob = /[*?[]/.test(pattern);
@@ -33,7 +35,9 @@ export function selectNodes(inventory: { nodes: Node[] }, limit: string | undefi
       throw new UsageError(message, suggest(pattern, listNamesAndTags(inventory.nodes)));
     }
   }
-  return inventory.nodes.filter((node) => matchesAnyPattern(node, patterns));
+  return inventory.nodes.filter(
+    (node) => (included.length === 0 || matchesAnyPattern(node, included)) && !matchesAnyPattern(node, excluded),
+  );
 }
 
 /** Lists the names and tags of the nodes, without duplicates. */

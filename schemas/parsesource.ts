@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { isScalar } from "yaml";
 import { InvalidFileError, type Problem } from "./errors.js";
 import { type JsonProblem, parseJson, parseJsonLines } from "./jsonparser.js";
@@ -13,7 +14,20 @@ const MAX_YAML_LENGTH = 16 * 1024 * 1024;
 
 /** Reads a YAML, JSON or JSON lines file of at most 64 MiB. Throws InvalidFileError with every syntax problem. */
 export function readSource(file: string): Source {
-  return parseSource(file, readTextFile(file));
+  const text = readTextFile(file);
+  const problem = findForeignFile(file, text);
+  if (problem !== undefined) throw new InvalidFileError([problem]);
+  return parseSource(file, text);
+}
+
+/** Finds out that a file is a program or a text for people, whatever YAML makes of it. */
+function findForeignFile(file: string, text: string): Problem | undefined {
+  const name = basename(file);
+  if (text.startsWith("#!") || /\.(py|ipynb|sh|bash|pl|rb|js|mjs|ts|r|jl|lua|c|cc|cpp|cu|rs|go)$/i.test(name))
+    return { file, message: "is a program, not a job file", hint: `name it in a job file: script: ${name}` };
+  if (/\.(md|rst|adoc|html?)$/i.test(name))
+    return { file, message: "is a text for people, not a job file", hint: "name a job, a pipeline or an inventory" };
+  return undefined;
 }
 
 /**

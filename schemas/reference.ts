@@ -15,7 +15,37 @@ Generated from \`schemas/*.json\` by \`npm run generate\`; change these files, n
 Spans of time: \`500ms\`, \`60s\`, \`10m\`, \`1h30m\`, \`2d\`, or a number of seconds. Sizes: \`512MiB\`, \`8GiB\`, \`1G\` (powers of 1024), \`10GB\`
 (powers of 1000), or a number of bytes. Integers of any size are exact. All files are YAML 1.2 or JSON.
 
-${parts.join("\n")}`;
+${parts.join("\n")}
+## Environment variables
+
+Those that muster reads:
+
+${variableTable(READ_VARIABLES)}
+
+Those that a program gets, beside those of its profile, its job and its GPU:
+
+${variableTable(PROGRAM_VARIABLES)}
+`;
+}
+
+const READ_VARIABLES = {
+  MUSTER_INVENTORY: "The inventory where there is no `-i`.",
+  MUSTER_SSH_CONFIG: "The configuration of ssh that is read instead of `~/.ssh/config`.",
+  MUSTER_LOCK_FOLDER:
+    "On a node: the folder of the locks between runs, instead of `/var/tmp/muster-UID`. Runs that share slots must agree on it.",
+};
+
+const PROGRAM_VARIABLES = {
+  MUSTER_CHUNK: "The id of its chunk.",
+  MUSTER_ATTEMPT: "The id of the attempt, different for each.",
+  MUSTER_SLOT: "The number of its slot on the node.",
+  MUSTER_RANGE: "The file through which it may share what it has not begun of its range.",
+  MUSTER_ROOT: "The run's folder on the node. By this variable muster finds what is left of a run.",
+};
+
+function variableTable(variables: Readonly<Record<string, string>>): string {
+  const rows = Object.entries(variables).map(([name, meaning]) => `| \`${name}\` | ${meaning} |`);
+  return ["| variable | meaning |", "|---|---|", ...rows].join("\n");
 }
 
 function section(schema: Schema): string {

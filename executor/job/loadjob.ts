@@ -33,6 +33,7 @@ import { createShardSpace } from "./shards.js";
 import { finishSpec, LoadCache, readSpecDraft, toChunkSpec } from "./specreader.js";
 import { readTasks } from "./tasks.js";
 import type { UnitSpace } from "./unitspace.js";
+import { describeUnmentionedOutputs } from "./unmentionedoutputs.js";
 import { describeWork } from "./workkind.js";
 
 export interface JobOptions {
@@ -122,7 +123,12 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
       return JSON.stringify(deciding);
     },
     envFile: envFile?.path,
-    notes: [...(envFile?.note === undefined ? [] : [envFile.note]), ...reader.notes, ...describeProject(reader, setup)],
+    notes: [
+      ...(envFile?.note === undefined ? [] : [envFile.note]),
+      ...reader.notes,
+      ...describeProject(reader, setup),
+      ...(directory === undefined ? describeUnmentionedOutputs(specs, setup.project) : []),
+    ],
   };
 }
 

@@ -94,18 +94,20 @@ class PipelineRun {
   }
 
   /**
-   * Restores the steps that an earlier session has finished. Provision and verify steps run again where a dependent is still to run,
-   * because the nodes may have changed since.
+   * Restores the steps that an earlier session has finished. Provision and verify steps run again where a dependent is still to run, and
+   * in a pipeline of such steps alone, because the nodes may have changed since.
    */
   private async restoreFinishedSteps(selected: Set<string>): Promise<void> {
     const { endedSteps } = this.directory.replay;
+    const concernsNodes = ({ action }: PipelineStep) => action.kind === "provision" || action.kind === "verify";
+    const isInspection = this.steps.every(concernsNodes);
     const isDone = (name: string) => hasResults(endedSteps.get(name)?.state ?? "waiting");
     for (const step of this.steps) {
       for (const repetition of this.listEndedRepetitions(step)) await this.restore(repetition);
       const hasOpenDependent = [...withDependents(step.name, this.needs)].some(
         (other) => selected.has(other) && !isDone(other),
       );
-      const isStale = step.action.kind !== "job" && step.action.kind !== "command" && hasOpenDependent;
+      const isStale = concernsNodes(step) && (hasOpenDependent || isInspection);
       if (isDone(step.name) && !(isStale && selected.has(step.name))) await this.restore(step);
       else if (selected.has(step.name)) this.states.set(step.name, "waiting");
     }

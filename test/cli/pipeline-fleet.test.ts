@@ -102,7 +102,7 @@ t.test(
       { node: "node1", state: "differs" },
       { node: "node2", state: "in sync" },
     ]);
-    t.throws(() => shop.read("failure.json"), "drift alone is not told as a failure");
+    t.match(shop.json("failure.json"), { occasion: "on_failure", exit: 2 }, "every exit status but 0 is told");
     const found = figures(join(shop.folder, "fleet.prom"));
     t.equal(found("muster_run_exit_code"), 2);
     t.equal(found("muster_node_in_sync", { step: "still", node: "node1" }), 0);

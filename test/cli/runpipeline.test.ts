@@ -224,3 +224,20 @@ t.test("a run directory that is a file, or of another kind of run, is rejected a
   t.match(await run(pipeline, "--out", outs[job]!), { code: 65, err: /of-job holds a run of a job\n/ });
   t.match(await run(job, "--out", outs[pipeline]!), { code: 65, err: /of-pipeline holds a run of a pipeline\n/ });
 });
+
+t.test("a pipeline that only looks at nodes looks again", async (t) => {
+  const inventory = shop.write("look/inventory.yaml", {
+    nodes: { here: { connection: "local", slots: 1 } },
+    manifests: { a: { value: 1, in: [{ file: `${shop.folder}/look/conf.json`, pointer: "/a" }] } },
+  });
+  const file = shop.write("look/p.yaml", { steps: { a: { verify: ["manifest-sync"] } } });
+  shop.write("look/conf.json", { a: 1 });
+  const look = () => runMuster(["run", file, "-i", inventory]);
+  t.match(await look(), { code: 0, out: /complete/ });
+  shop.write("look/conf.json", { a: 2 });
+  t.match(await look(), { code: 2, out: /a: drift/ });
+  shop.write("look/conf.json", { a: 1 });
+  const again = await look();
+  t.equal(again.code, 0);
+  t.notMatch(again.out, /already/);
+});

@@ -77,7 +77,7 @@ t.test("a killed run of shards is resumed, and each shard counts once", { skip }
     t.equal(shop.read(`${run}/results/shard-${index}/out`), `${index + 1}\n`, `shard ${index}`);
   const other = await runMuster(["run", job, "-i", inventory, "--set", "shards=17"]);
   t.equal(other.code, 65);
-  t.match(other.err, /shards: was "16", is now "17"/);
+  t.match(other.err, /shards: 16 -> 17/);
 });
 
 t.test("tools with inclusive ranges, and with skip and limit, need no wrapper", { skip }, async (t) => {

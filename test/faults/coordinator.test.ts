@@ -182,9 +182,9 @@ t.test(
     });
     writeFileSync(join(folder, "worker.py"), worker);
     writeFileSync(job.file, whole.replace('"n": [', '"n": [1, ').replace(/(\[1, \s*)0,/, "$1"));
-    await refused(/matrix: was .*, is now/);
+    await refused(/matrix: .* -> /);
     writeFileSync(job.file, whole.replace('"66"', '"67"'));
-    await refused(/args: was .*, is now/);
+    await refused(/args: .* -> /);
     writeFileSync(job.file, whole);
     t.same(readFileSync(join(job.run, "journal.ndjson")), before);
     t.match(await job.muster(["-i", inventory]), { code: 0, out: /already complete/ });

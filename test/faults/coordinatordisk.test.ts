@@ -38,7 +38,7 @@ async function fillUp(t: Test, name: string, size: string, shape: KnownJobOption
 }
 
 const NO_SPACE = /stopped: cannot write to the run directory \S+: no space is left there/;
-const NO_ROOM = /stopped: a result of 1000000 bytes does not fit: \d+ bytes are free in \S+/;
+const NO_ROOM = /stopped: a result of 976\.6 KiB does not fit: [\d.]+ \w+ are free in \S+/;
 for (const [what, name, size, shape, reason] of [
   ["small results, which come on the agent's channel", "small", "512k", { chunks: 120, size: 8_000 }, NO_SPACE],
   ["results that are pulled", "pulled", "2m", { chunks: 40, size: 100_000 }, NO_SPACE],

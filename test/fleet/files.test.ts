@@ -97,7 +97,7 @@ function promises(t: Test, open: (local: string) => Promise<{ connection: Connec
     }
     await t.rejects(files.download(`${there}/odd/file`, join(here, "never"), 6), {
       code: "FILE",
-      message: /7 bytes.*6/,
+      message: /7 B.*6 B/,
     });
     t.notOk(existsSync(join(here, "never")));
     writeFileSync(join(here, "mine"), "mine");

@@ -149,6 +149,10 @@ t.test("--limit selects nodes by name, group and pattern", async (t) => {
     ["*i*", ["rig", "build", "alias"]],
     ["[ab]*, rigs", ["rig", "build", "alias"]],
     ["z?us", ["zeus"]],
+    ["!rigs", ["zeus", "build", "alias"]],
+    ["*i*,!build", ["rig", "alias"]],
+    ["!rigs, !z*", ["build", "alias"]],
+    ["zeus,!zeus", []],
   ];
   for (const [limit, names] of table)
     t.same(
@@ -160,7 +164,9 @@ t.test("--limit selects nodes by name, group and pattern", async (t) => {
     ["zues", 'no node or tag is called "zues"', 'did you mean "zeus"?'],
     ["zeus,rg", 'no node or tag is called "rg"', 'did you mean "rig"?'],
     ["x*", 'no node matches "x*"', "known here: zeus, rig, rigs, build, alias"],
-    ["zeus,", '--limit "zeus," has an empty pattern', "give NAME, TAG or GLOB, separated by commas"],
+    ["zeus,", '--limit "zeus," has an empty pattern', "give NAME, TAG or GLOB, separated by commas; !NAME leaves out"],
+    ["!rg", 'no node or tag is called "rg"', 'did you mean "rig"?'],
+    ["!", '--limit "!" has an empty pattern', "give NAME, TAG or GLOB, separated by commas; !NAME leaves out"],
   ];
   for (const [limit, message, next] of wrong) {
     t.same(

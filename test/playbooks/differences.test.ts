@@ -80,8 +80,8 @@ t.test("diffs are shown only of text files", async (t) => {
 t.test("a ramdisk that does not fit is rejected with the reason", async (t) => {
   const room = { free: 1e9, available: 1e9 };
   t.equal(findSpaceProblem(1000, room), undefined);
-  t.match(findSpaceProblem(1000, { ...room, free: 999 }), /the file system has only 999 left/);
-  t.match(findSpaceProblem(1000, { ...room, available: 6e7 }), /60000000 of memory are available/);
+  t.match(findSpaceProblem(1000, { ...room, free: 999 }), /the file system has only 999 B left/);
+  t.match(findSpaceProblem(1000, { ...room, available: 6e7 }), /57\.2 MiB of memory are available/);
 });
 
 t.test("logind settings that remove files are recognized", async (t) => {

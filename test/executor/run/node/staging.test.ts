@@ -174,7 +174,7 @@ t.test("a disk without enough space is refused before anything is sent; one of u
   await t.rejects(one.stage([large]), {
     code: "NO_SPACE",
     exitStatus: 69,
-    message: /only 10485760 bytes are free in \/run/,
+    message: /only 10\.0 MiB are free in \/run/,
   });
   t.same(
     node.uploads.map(({ local }) => local),

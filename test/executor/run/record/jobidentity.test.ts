@@ -5,6 +5,7 @@ import { findIdentityChanges, generateSalt, hashEnvValues } from "../../../../ex
 const SECRETS = ["hunter2", "s3cret", "7777777"];
 const RANGE = `kind: range\nrange: [0, 10]\nscript: w.py\nenv: {TOKEN: ${SECRETS[0]}, PLAIN: "1"}\n`;
 const task = (id: string, more: string) => `  - {id: ${id}, ${more}}\n`;
+const PARAMS = `kind: range\nrange: [0, 10]\nscript: w.py\nargs: [--n, "{sample_size}", --mode, fast, "{start}"]\noutputs: [r]\nparams: {sample_size: 500}\n`;
 const TASKS = `kind: tasks\nscript: w.py\nenv: {TOKEN: ${SECRETS[0]}}\ntasks:\n${task("a", `env: {KEY: ${SECRETS[1]}}`)}${task("b", `env: {KEY: ${SECRETS[2]}}`)}`;
 
 const jobs = new Map<string, ReturnType<typeof loadJob>>();
@@ -43,7 +44,7 @@ const CHANGES: [what: string, before: string, now: string, lines: string[]][] = 
     "the range too",
     RANGE,
     RANGE.replace("10]", "11]").replace(SECRETS[0]!, "other"),
-    ['range: was ["0","10"], is now ["0","11"]', "env: TOKEN differs"],
+    ["range: [0, 10] -> [0, 11]", "env: TOKEN differs"],
   ],
   ["a task's", TASKS, TASKS.replace(SECRETS[1]!, "other"), ["tasks: a: env: KEY differs"]],
   [
@@ -60,12 +61,15 @@ const CHANGES: [what: string, before: string, now: string, lines: string[]][] = 
     TASKS.replace(/( {2}- \{id: a.*\n)( {2}- \{id: b.*\n)/, "$2$1"),
     ["tasks: their order has changed"],
   ],
+  ["a task's arguments", TASKS, TASKS.replace("id: a,", "id: a, args: [x],"), ['tasks: a: args: "" -> x']],
+  ["a parameter, in an argument too", PARAMS, PARAMS.replace("500", "400"), ["sample_size: 500 -> 400"]],
   [
-    "a task's arguments",
-    TASKS,
-    TASKS.replace("id: a,", "id: a, args: [x],"),
-    ['tasks: a: args: was [], is now [["x"]]'],
+    "an argument",
+    PARAMS,
+    PARAMS.replace("fast", "slow").replace("{start}", "{end}"),
+    ["args: --mode: fast -> slow", "args: {start} -> {end}"],
   ],
+  ["an output", PARAMS, PARAMS.replace("[r]", "[r, s]"), ["outputs: [r] -> [r, s]"]],
 ];
 
 for (const [what, before, now, lines] of CHANGES)
