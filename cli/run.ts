@@ -24,6 +24,7 @@ import type { Source } from "../schemas/source.js";
 import { createAdmissionCheck, formatLockWait } from "./admissioncheck.js";
 import { checkProfileLimits } from "./checkprofilelimits.js";
 import { describeInventory } from "./describeinventory.js";
+import { createLiveDisplay } from "./livedisplay.js";
 import { writeRunMetrics } from "./metricsfile.js";
 import { parseRangeOption, parseSetOptions, type RunCommandOptions, rejectCronOnlyOptions } from "./options.js";
 import { handleStopSignals } from "./signals.js";
@@ -45,12 +46,14 @@ export async function run(file: string, options: RunCommandOptions, writers: Wri
     return 0;
   }
   if (!options.quiet && !options.json) writers.err(describeInventory(inventory, options.inventory !== undefined));
+  const display = await createLiveDisplay(options);
+  const shown = display?.writers(writers) ?? writers;
   const onWait = (node: string) => {
-    if (!options.quiet) writers.err(formatLockWait(node));
+    if (!options.quiet) shown.err(formatLockWait(node));
   };
   const inspection = await createAdmissionCheck(job, inventory, options.provision === true, onWait);
-  const progress = await createProgress(options, writers);
-  const stop = handleStopSignals(writers);
+  const progress = display?.createObserver() ?? createPlainProgress(options, writers);
+  const stop = handleStopSignals(shown);
   try {
     const { summary, wasComplete: already } = await runJob(job, nodes, {
       out: outOf(options),
@@ -112,11 +115,8 @@ function outOf({ out }: RunCommandOptions): string | undefined {
   return out === undefined ? undefined : resolve(out);
 }
 
-async function createProgress(options: RunCommandOptions, writers: Writers) {
-  if (options.quiet || (options.json && !process.stderr.isTTY)) return silentProgress;
-  if (!process.stderr.isTTY || options.color === false) return new PlainProgress(writers);
-  const { TtyProgress } = await import("../report/progresstty.js");
-  return new TtyProgress(writers);
+function createPlainProgress(options: RunCommandOptions, writers: Writers) {
+  return options.quiet || (options.json && !process.stderr.isTTY) ? silentProgress : new PlainProgress(writers);
 }
 
 function printSummary(

@@ -4,16 +4,19 @@ import type { StepSelection } from "../executor/pipeline/dependencies.js";
 import { loadPipeline } from "../executor/pipeline/loadpipeline.js";
 import type { Pipeline, PipelineStep } from "../executor/pipeline/pipeline.js";
 import { runPipeline } from "../executor/pipeline/pipelinerun.js";
+import type { PipelineObserver } from "../executor/pipeline/stepcontext.js";
 import { resolveRunPath } from "../executor/run/record/runlock.js";
 import { embeddedInventory, findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
 import { loadPlaybooks } from "../playbooks/engine/loadplaybooks.js";
 import { formatPipelineSummary } from "../report/pipelinetext.js";
+import type { TtyProgress } from "../report/progresstty.js";
 import type { Writers } from "../report/writers.js";
 import { type FilePosition, InvalidFileError, MusterError, UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import { suggest } from "../schemas/suggest.js";
 import { checkProfileLimits } from "./checkprofilelimits.js";
 import { describeInventory } from "./describeinventory.js";
+import { createLiveDisplay, createPipelineDisplay } from "./livedisplay.js";
 import { notifyError, notifyRejectedFile } from "./notifications.js";
 import { parseSetOptions, type RunCommandOptions, rejectCronOnlyOptions } from "./options.js";
 import {
@@ -60,9 +63,11 @@ async function runNow(
   writers: Writers,
 ): Promise<number> {
   const { pipeline, selection } = loaded;
-  const isSilent = options.quiet || options.json;
-  const print = isSilent ? () => {} : (line: string) => writers.err(line);
-  const stop = handleStopSignals(writers);
+  const isSilent = options.quiet === true || options.json === true;
+  const display = await createLiveDisplay({ ...options, quiet: isSilent });
+  const shown = display?.writers(writers) ?? writers;
+  const print = isSilent ? () => {} : (line: string) => shown.err(line);
+  const stop = handleStopSignals(shown);
   try {
     const out = options.out === undefined ? undefined : resolve(options.out);
     const path = resolveRunPath(pipeline, out, options.fresh === true);
@@ -70,8 +75,9 @@ async function runNow(
       createPipelineContext(loaded, path, options, stop.signal),
       selection,
       createPlaybookRunner(loaded, options, print),
-      isSilent ? silentPipelineObserver : createPipelineObserver(print),
+      createObserver(pipeline, display, isSilent, print),
     );
+    display?.end();
     if (options.json) writers.out(formatJson({ ...summary, already, notes }, 2));
     else if (!options.quiet || summary.state !== "complete") writers.out(formatPipelineSummary(summary, already));
     const exit = exitStatusOfPipeline(summary, stop.code());
@@ -79,11 +85,23 @@ async function runNow(
     else await publishOutcome(pipeline, summary, exit, options, writers);
     return exit;
   } catch (error) {
+    display?.end();
     for (const line of await notifyError(pipeline, error)) writers.err(line);
     throw error;
   } finally {
+    display?.end();
     stop.release();
   }
+}
+
+function createObserver(
+  { name }: Pipeline,
+  display: TtyProgress | undefined,
+  isSilent: boolean,
+  print: (line: string) => void,
+): PipelineObserver {
+  if (isSilent) return silentPipelineObserver;
+  return display === undefined ? createPipelineObserver(print) : createPipelineDisplay(display, name);
 }
 
 /** Reads and checks everything that a run needs before anything is started. */

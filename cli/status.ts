@@ -26,7 +26,7 @@ export async function status(
   const isOne = paths.length === 1 && paths[0] === resolve(folder);
   if (options.json) writers.out(formatJson(isOne ? runs[0] : buildRunsDocument(runs), 2));
   else if (runs.length === 0) writers.out(toPrintableText([`no runs in ${folder}, nor in ${join(folder, "runs")}`]));
-  else writers.out(isOne ? formatRunStatus(runs[0]!, now) : formatRunsTable(runs, now));
+  else writers.out(isOne ? formatRunStatus(runs[0]!, now, options.verbose === true) : formatRunsTable(runs, now));
   return 0;
 }
 

@@ -14,6 +14,7 @@ import {
   toPrintableText,
   truncateEnd,
 } from "./format.js";
+import { formatLiveRun } from "./livetext.js";
 import { comparePlanAndActual } from "./plancomparison.js";
 import { hasOnlyFailures } from "./summarytext.js";
 
@@ -25,13 +26,16 @@ const MAX_LISTED_SLOTS = 64;
 const MAX_LISTED_ENTRIES = 20;
 
 /** Formats the report of a run for a terminal. `verbose`: without limits on the number of lines. */
-export function formatHistory(history: RunHistory, verbose: boolean): string {
+export function formatHistory(history: RunHistory, verbose: boolean, nowMs = Date.now()): string {
   const account = breakDownRun(history);
   const slots = account.nodes.reduce((sum, node) => sum + node.slots.length, 0);
   const isFolded = slots > MAX_LISTED_SLOTS && !verbose;
   const limit = verbose ? Number.POSITIVE_INFINITY : MAX_LISTED_ENTRIES;
   return toPrintableText([
     ...formatHead(history),
+    ...(history.status.state === "running" && history.status.live !== undefined
+      ? formatLiveRun(history.status.live, nowMs, verbose)
+      : []),
     formatRow("node, slot", COLUMN_HEADS),
     ...account.nodes.flatMap((node) => formatNode(node, isFolded)),
     ...(isFolded ? [`${pluralize(slots, "slot")}: use -v to list them`] : []),
@@ -54,7 +58,19 @@ export function buildHistoryDocument(history: RunHistory) {
   const { nodes, slowest, happenings } = breakDownRun(history);
   const { name, path: directory, state, chunks, units, started } = status;
   const run = { name, directory, state, chunks, units, started, seconds, planned: summary?.planned };
-  return { ...run, sessions, nodes, slowest, happenings, tried, stopped, running, failures, missing };
+  return {
+    ...run,
+    live: status.live,
+    sessions,
+    nodes,
+    slowest,
+    happenings,
+    tried,
+    stopped,
+    running,
+    failures,
+    missing,
+  };
 }
 
 /** A replacer for JSON.stringify that writes bigints as decimal strings. */

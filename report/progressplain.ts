@@ -5,7 +5,8 @@ import type { RunObserver, RunView } from "../executor/run/runobserver.js";
 import type { Failure } from "../executor/schedule/events.js";
 import { FailureDigest } from "./failuredigest.js";
 import { pluralize, toPrintableText } from "./format.js";
-import { formatMemoryWait, formatTotalProgress } from "./progresstext.js";
+import { formatMemoryWait } from "./livetext.js";
+import { formatTotalProgress } from "./progresstext.js";
 import { formatMismatch } from "./summarytext.js";
 import type { Writers } from "./writers.js";
 
@@ -28,8 +29,7 @@ export const silentProgress: RunObserver & { end(): void } = {
 
 /** Prints a line for each event of a run, and its progress at intervals: for pipes, files and cron. */
 export class PlainProgress implements RunObserver {
-  protected readonly intervalMs: number = LINE_INTERVAL_MS;
-  protected timer: NodeJS.Timeout | undefined;
+  private timer: NodeJS.Timeout | undefined;
   private readonly failures = new FailureDigest();
   private view: RunView | undefined;
 
@@ -39,7 +39,7 @@ export class PlainProgress implements RunObserver {
     this.view = view;
     this.print(`run directory: ${path}`);
     for (const { node, reason } of leftOut) this.print(`${node}: not used: ${reason}`);
-    this.timer = setInterval(() => this.show(view), this.intervalMs);
+    this.startPrinting(view);
   }
 
   nodeChanged(worker: NodeWorker): void {
@@ -82,11 +82,16 @@ export class PlainProgress implements RunObserver {
 
   end(): void {
     clearInterval(this.timer);
-    if (this.view !== undefined) this.print(formatTotalProgress(this.view));
+    if (this.view !== undefined) this.printTotal(this.view);
   }
 
-  protected show(view: RunView): void {
-    this.print(formatTotalProgress(view));
+  /** Prints the progress at intervals from now on. */
+  protected startPrinting(view: RunView): void {
+    this.timer = setInterval(() => this.printTotal(view), LINE_INTERVAL_MS);
+  }
+
+  private printTotal({ current }: RunView): void {
+    this.print(formatTotalProgress(current, Date.now()));
   }
 
   private printAny(lines: string[]): void {

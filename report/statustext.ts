@@ -5,6 +5,7 @@ import type { RunStatus } from "../executor/run/record/runstatus.js";
 import { countColumns, padToColumns, TERMINAL_COLUMNS } from "./columns.js";
 import { formatCount, formatDuration, pluralize, shortenMiddle, toOneLine, toPrintableText } from "./format.js";
 import { formatNodeNames } from "./leftovertext.js";
+import { formatLiveRun, formatLiveTotal } from "./livetext.js";
 
 const CELL_COLUMNS = [11, 7, 6, 5, 11, 0];
 const MAX_NAME_COLUMNS = 24;
@@ -29,6 +30,7 @@ export function formatRunsTable(runs: RunStatus[], now: number): string {
       run.started === undefined ? "" : formatDate(new Date(run.started), now),
       run.seconds === undefined ? "" : formatDuration(run.seconds),
     ]),
+    ...(run.state !== "running" || run.live === undefined ? [] : [`    ${formatLiveTotal(run.live, now)}`]),
     ...(run.reason === undefined ? [] : [`    ${shortenMiddle(run.reason, TERMINAL_COLUMNS - 4)}`]),
     ...(run.leftovers === undefined
       ? []
@@ -37,8 +39,8 @@ export function formatRunsTable(runs: RunStatus[], now: number): string {
   return toPrintableText([head, ...rows]);
 }
 
-/** Returns the status of one run. `now` is Unix time in milliseconds. */
-export function formatRunStatus(run: AnyRunStatus, now: number): string {
+/** Returns the status of one run. `now` is Unix time in milliseconds. `verbose`: without limits on the number of lines. */
+export function formatRunStatus(run: AnyRunStatus, now: number, verbose = false): string {
   const { state, chunks, nodes, leftovers, started, seconds, coordinator } = run;
   const failed = chunks.failed === 0 ? "" : `, ${formatCount(chunks.failed)} failed`;
   const noun = run.steps === undefined ? "chunk" : "step";
@@ -50,12 +52,30 @@ export function formatRunStatus(run: AnyRunStatus, now: number): string {
       `  started ${formatDate(new Date(started), now)}, took ${formatDuration(seconds)}${state === "running" ? " so far" : ""}`,
     );
   if (coordinator !== undefined) lines.push(`  process ${coordinator.pid} on ${coordinator.host}`);
-  if (nodes.length > 0) lines.push(`  nodes: ${nodes.join(", ")}`);
+  lines.push(...formatActivity(run, now, verbose));
+  if (nodes.length > 0 && run.live === undefined) lines.push(`  nodes: ${nodes.join(", ")}`);
   const where = relative(process.cwd(), run.path) || ".";
   if (leftovers !== undefined) lines.push(`  ${formatLeftoverNodes(leftovers)}; to clean up: muster cancel ${where}`);
-  lines.push(...(run.steps ?? []).map(formatStepStatus));
+  for (const step of run.steps ?? []) {
+    lines.push(formatStepStatus(step));
+    if (step.run !== undefined) lines.push(...formatActivity(step.run, now, verbose).map((line) => `  ${line}`));
+  }
   lines.push(`  in ${where}`);
   return toPrintableText(lines);
+}
+
+/** Returns lines about what runs now, or ran when the coordinator was killed. */
+function formatActivity({ state, live }: RunStatus, now: number, verbose: boolean): string[] {
+  if (live === undefined) return [];
+  if (state === "running") return formatLiveRun(live, now, verbose);
+  const nodes = live.nodes.filter(({ running }) => running > 0).length;
+  const ran =
+    live.running === 0 ? "nothing ran" : `${pluralize(live.running, "chunk")} ran on ${pluralize(nodes, "node")}`;
+  return [
+    `  process ${live.pid} on ${live.host} is gone, and did not close the run`,
+    `  when it last wrote, at ${formatDate(new Date(live.written), now)}, ${ran}`,
+    "  run the same command again: it collects what the nodes still have",
+  ];
 }
 
 function formatLeftoverNodes(leftovers: Leftover[]): string {

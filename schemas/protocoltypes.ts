@@ -52,6 +52,8 @@ export interface OpenCommand {
   };
   /** How long slots with a GPU wait for `examined` at most. Default: 0. */
   readonly examine?: number;
+  /** How often `progress` is sent at most. Default: never. */
+  readonly progress?: number;
   /** Outputs and logs up to this size are part of `done`. */
   readonly inline: number;
   /** How much is kept of each of stdout and stderr of an attempt. */
@@ -259,6 +261,7 @@ export type AgentMessage =
   | StartedMessage
   | DoneMessage
   | SplitMessage
+  | ProgressMessage
   | SlotHolderMessage
   | BrokenMessage
   | CardsMessage
@@ -406,6 +409,13 @@ export interface CardsMessage {
   readonly sick: SickCard[];
 }
 
+/** How far running attempts are: those whose programs tell, and only where that has changed. A coordinator gets it if its `open` has `progress`. */
+export interface ProgressMessage {
+  readonly ev: "progress";
+  /** Some of them; further messages may follow at once. */
+  readonly attempts: ReportedProgress[];
+}
+
 /** All slots whose next chunk waits for host memory. */
 export interface MemoryMessage {
   readonly ev: "memory";
@@ -502,8 +512,19 @@ export interface HeldAttempt {
   readonly state?: "queued" | "running" | "done";
   /** Where its range ends now, if it gave a part away. */
   readonly end?: string;
+  /** How long it has been running, if it is. */
+  readonly seconds?: number;
   /** Its agent died while it ran, and the node has not rebooted since it started. */
   readonly agentDied?: boolean;
+}
+
+/** How far an attempt is: `next` or `share`. */
+export interface ReportedProgress {
+  readonly id: string;
+  /** The first unit of its range that it has not begun. */
+  readonly next?: string;
+  /** The share that is done, 0 to 1. */
+  readonly share?: number;
 }
 
 /** An output of an attempt. */

@@ -38,7 +38,7 @@ const OWNERS: Record<string, string> = {
   ajv: "schemas/compile.ts",
   commander: "cli/",
   croner: "executor/cron/expression.ts",
-  "log-update": "report/progresstty.ts",
+  "log-update": "report/livescreen.ts",
   "get-east-asian-width": "report/columns.ts",
   ssh2: "fleet/ssh/",
   "ssh2-sftp-client": "fleet/ssh/",

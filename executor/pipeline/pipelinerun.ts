@@ -77,7 +77,7 @@ class PipelineRun {
     if ([...selected].every((step) => hasResults(this.states.get(step)!)))
       return { summary: this.summarize(this.decideState(selected)), already: true };
     await recordOpen(this.directory, [...selected]);
-    this.observer.begin(this.directory.path);
+    this.observer.begin(this.directory.path, this.states);
     await this.reuseRequiredSteps(selected);
     try {
       await this.executeSteps();

@@ -47,7 +47,8 @@ export interface PlaybookRunner {
 
 /** Receives what happens in the run of a pipeline. It is only informed, and decides nothing. */
 export interface PipelineObserver {
-  begin(path: string): void;
+  /** `states`: of all steps, as they are at any time from now on. */
+  begin(path: string, states: ReadonlyMap<string, StepState>): void;
   step(step: StepSummary): void;
   /** Returns the observer of the job of a step. */
   job(step: string): RunObserver & { end(): void };

@@ -4,6 +4,7 @@ import type { KeepLogs } from "./node/attachment.js";
 import { cleanNode, type NodeCleanResult } from "./node/cleannode.js";
 import type { JournalEntry } from "./record/journalentry.js";
 import type { Leftover } from "./record/leftovers.js";
+import { removeLiveRun } from "./record/liverun.js";
 import { RunReplay, replayRun } from "./record/replay.js";
 import { takeOverRunLock } from "./record/runlock.js";
 import { StoppedLogs } from "./results/stoppedlogs.js";
@@ -48,6 +49,7 @@ export async function cancelRun(path: string, options: CancelOptions): Promise<C
     const earlier = replay.leftovers;
     const end = complete ? replay.closeEntry! : ({ state: "cancelled" } as const);
     if (!complete || earlier.length > 0) await recordRunEnd(path, journal, end, remainingLeftovers(earlier, stopped));
+    removeLiveRun(path);
     const dropped = countUncommitted(path, finished);
     const state = complete ? "complete" : "cancelled";
     const nodes = stopped.map(({ inventory, ...one }) => one);

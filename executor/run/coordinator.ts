@@ -6,6 +6,7 @@ import type { LearnedRates } from "../schedule/rates/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
 import { acknowledge } from "./acknowledge.js";
 import { type DoneMessage, decodeSplit, decodeUnit } from "./agent/protocol.js";
+import { AttemptProgress } from "./attemptprogress.js";
 import { markEarlierLeftovers } from "./cleanleftovers.js";
 import { failpoint } from "./failpoint.js";
 import { leaveNodes } from "./leavenodes.js";
@@ -51,7 +52,8 @@ export class Coordinator {
   private readonly observer: RunObserver;
   readonly workers: NodeWorker[];
   readonly counters: RunCounters;
-  private readonly scheduler: Scheduler;
+  readonly scheduler: Scheduler;
+  readonly progress = new AttemptProgress((id) => this.scheduler.attempt(id));
   private readonly workersByName = new Map<string, NodeWorker>();
   private readonly reports: RunReports;
   private readonly collector: Collector;
@@ -114,11 +116,6 @@ export class Coordinator {
     await leaveNodes(this.workers, end, this.directory);
   }
 
-  /** Returns the rates that were learned so far, for later runs of the same job. */
-  learnedRates(): LearnedRates {
-    return this.scheduler.learned();
-  }
-
   private event(event: Event): void {
     this.perform(this.scheduler.handle(event, monotonicSeconds()));
   }
@@ -133,6 +130,8 @@ export class Coordinator {
         return this.reports.reportProgram(worker, event.path, event.sha256);
       case "attemptMessage":
         return this.handleAttemptMessage(worker, event.message);
+      case "progress":
+        return this.progress.receive(worker, event.message);
       case "stagingFailed":
         return this.handleStagingFailure(worker, event);
       case "nodeJoined":

@@ -6,6 +6,7 @@ import { agentProgram } from "../../templates/nodeprograms.js";
 import type { Job } from "../job/job.js";
 import { planJob } from "../schedule/plan/planjob.js";
 import { findNodeRefusal } from "../schedule/slots/nodeslots.js";
+import { createLiveSource } from "./buildliverun.js";
 import { cleanCompletedRun, createCleanupContext } from "./cleanleftovers.js";
 import { Coordinator } from "./coordinator.js";
 import { finishRun, publishedIn } from "./finishrun.js";
@@ -14,6 +15,7 @@ import { RunCounters } from "./record/counters.js";
 import { explainDiskError } from "./record/diskerror.js";
 import { hashStagedFiles } from "./record/filehashes.js";
 import { setAsideHaltedRun } from "./record/haltedrun.js";
+import { LiveFile } from "./record/liverun.js";
 import { RatesFile } from "./record/ratesfile.js";
 import { openRunDirectory, type RunDirectory } from "./record/rundir.js";
 import { findFreshRun, resolveRunPath } from "./record/runlock.js";
@@ -66,6 +68,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     contents,
     adopt: options.adopt,
   });
+  let live: LiveFile | undefined;
   try {
     const newer = options.out === undefined && !options.fresh ? findFreshRun(directory.path) : undefined;
     if (newer !== undefined) options.observer.notice(describeFreshRun(newer));
@@ -107,14 +110,16 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     const [names, addresses] = [able.map((node) => node.name), able.map(formatAddress)];
     directory.journal.add({ e: "nodes", nodes: names, inventory: options.inventory, addresses });
     await directory.journal.flush();
-    observer.runStarted(coordinator, directory.path, leftOut);
-    const end = await ratesFile.saveDuring(coordinator.work(options.stopSignal), () => coordinator.learnedRates());
+    live = new LiveFile(directory.path, createLiveSource(coordinator));
+    observer.runStarted(live, directory.path, leftOut);
+    const end = await ratesFile.saveDuring(coordinator.work(options.stopSignal), () => coordinator.scheduler.learned());
     const plan = () => planJob(job, able, options.isSelected, learnedRates, directory.replay.committedUnits);
     const summary = await finishRun({ job, directory, coordinator, leftOut, cleaning, plan }, end);
     return { summary, wasComplete: false };
   } catch (error) {
     throw explainDiskError(directory.path, error, directory.results.path);
   } finally {
+    live?.close();
     directory.close();
   }
 }

@@ -1,13 +1,12 @@
 import type { Failure } from "../schedule/events.js";
 import type { NodeWorker } from "./node/nodeworker.js";
-import type { RunCounters } from "./record/counters.js";
 import type { RecheckDifference } from "./record/journalentry.js";
+import type { LiveRun } from "./record/liverun.js";
 import type { ExcludedNode } from "./record/runsummary.js";
 
-/** The current state of a run. */
+/** The current state of a run, as others read it from live.json. */
 export interface RunView {
-  readonly workers: NodeWorker[];
-  readonly counters: RunCounters;
+  readonly current: LiveRun;
 }
 
 /** Is notified of what happens in a run, to show it. It never influences the run. */

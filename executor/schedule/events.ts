@@ -27,6 +27,8 @@ export interface RemoteAttempt {
   readonly state?: "queued" | "running" | "done";
   /** Where its chunk now ends, if it was split. */
   readonly end?: bigint;
+  /** How long it has been running, if it is. */
+  readonly seconds?: number;
   /** Whether it ended because the agent that ran it died, and the node has not rebooted since. */
   readonly agentDied?: boolean;
 }

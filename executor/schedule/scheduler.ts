@@ -1,4 +1,4 @@
-import type { Chunk, Job } from "../job/job.js";
+import type { Job } from "../job/job.js";
 import type { IssueAttemptId } from "./attempts/attemptids.js";
 import { AttemptStarter } from "./attempts/attemptstarter.js";
 import { Completion } from "./attempts/completion.js";
@@ -7,6 +7,7 @@ import { Reattacher } from "./attempts/reattach.js";
 import { createRecheck, isSelectedForRecheck, onlySlotFailure as onlySlot } from "./attempts/recheckselection.js";
 import { Requeuer } from "./attempts/requeue.js";
 import { Reservations } from "./attempts/reservations.js";
+import { ScheduleView } from "./attempts/scheduleview.js";
 import { SlotReports } from "./attempts/slotreports.js";
 import { Splitter } from "./attempts/splitting.js";
 import { StragglerPolicy } from "./attempts/stragglers.js";
@@ -31,6 +32,8 @@ import { QuarantineTracker } from "./slots/quarantine.js";
  * given up exactly once.
  */
 export class Scheduler {
+  /** For those who show what runs; it decides nothing. */
+  readonly view: ScheduleView;
   private readonly rates = new Rates();
   private readonly costs: UnitCosts | TaskCosts;
   private readonly pool: Pool;
@@ -103,6 +106,7 @@ export class Scheduler {
     this.stragglers = new StragglerPolicy(job, this.pool, this.attempts, this.rates, this.costs);
     this.starter = new AttemptStarter(issueId, this.attempts, this.stragglers);
     this.completion = new Completion(this.pool, this.source, this.retryQueue);
+    this.view = new ScheduleView(job, this.pool, this.attempts, this.source, this.chunkSizer, this.rates, this.costs);
   }
 
   handle(event: Event, now: number): Instruction[] {
@@ -127,16 +131,6 @@ export class Scheduler {
   /** The number of attempts that were started and are not committed, failed or lost. */
   get inFlightCount(): number {
     return this.attempts.size;
-  }
-
-  /** Returns the estimated cost of a chunk, in the unit of the slots' rates; undefined = unknown. */
-  costOf(chunk: Chunk): number | undefined {
-    return this.costs.estimate(chunk);
-  }
-
-  /** Returns the estimated cost that a slot completes in a second; undefined = unknown. */
-  rateOf(node: string, slot: number): number | undefined {
-    return this.pool.slot(node, slot)?.rateEstimate.rate;
   }
 
   /** Returns what this run has learned about rates and durations, for later runs of the same kind of work. */

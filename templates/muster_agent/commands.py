@@ -54,6 +54,7 @@ class Commands:
         agent.outbox.resend()
         agent.in_place.greet()
         agent.slots.announce()
+        agent.progress.forget()
 
     def handle(self, line: bytes) -> None:
         """Executes the command of a line. A malformed one is reported, and changes nothing."""

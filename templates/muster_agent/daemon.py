@@ -10,6 +10,7 @@ from time import monotonic as now
 from .workspace.copy_pool import CopyPool
 from .attempts.logs import FIRST_CHECK_SECONDS, Logs, close_logs
 from .attempts.memory_admission import MemoryAdmission
+from .attempts.progress import ProgressReports
 from .attempts.reporter import Reporter
 from .attempts.slots import SlotPool
 from .attempts.spawner import Spawner
@@ -85,6 +86,7 @@ class Agent:
         self.shutdown = Shutdown(root, self.root_watch, self.reaper, self.server, self.in_place)
         signal.signal(signal.SIGTERM, self.shutdown.by_signal)
         self.termination = Termination(self.slots, self.reaper, self.outbox, self.in_place)
+        self.progress = ProgressReports(self.settings, self.slots, self.server)
         self.reporter = Reporter(self.settings, self.copies, self.outbox, self.logs, self.worker)
         self.trash = Trash(root, self.worker, self.server)
         kill_earlier_agents(root)
@@ -141,7 +143,7 @@ class Agent:
         if self.reaper.sweeping:
             due.append(now() + SWEEP_SECONDS)
         due.extend((self.script_runner.due(), self.card_health.due(), self.memory.due(), self.outbox.due(), self.in_place.due()))
-        due.extend((self.builder.due(), self.root_watch.due()))
+        due.extend((self.builder.due(), self.root_watch.due(), self.progress.due()))
         due.append(self.server.expiry(self.settings.lease_seconds))
         due.extend(self.slots.retry_times())
         return max(0.0, min(due) - now())
@@ -152,6 +154,7 @@ class Agent:
         self.script_runner.check_deadlines(time_now)
         self.builder.run_timers(time_now)
         self.card_health.run_checks(time_now)
+        self.progress.run_checks(time_now)
         if time_now >= self.next_log_check:
             self.check_logs(time_now)
         if time_now >= self.memory.due():

@@ -17,7 +17,8 @@ DEFAULT_MAX_LOG_BYTES = 1 << 26
 
 class Settings:
     """One object that every part reads, so that a later `open` changes it for all. `max_data_bytes`: of a file whose content goes
-    into a message. `max`: attempts that may run at once, or None."""
+    into a message. `max`: attempts that may run at once, or None. `progress_seconds`: between two messages `progress`, or None: there
+    are none."""
 
     def __init__(self, root: str, abandonment: Abandonment):
         self.root, self.abandonment = root, abandonment
@@ -26,6 +27,7 @@ class Settings:
         self.max_data_bytes: int = DEFAULT_MAX_DATA_BYTES
         self.max_log_bytes: int = DEFAULT_MAX_LOG_BYTES
         self.max: int | None = None
+        self.progress_seconds: float | None = None
         self.priority: int = 0
         self.base_env: dict[bytes, bytes] = {}
         self.abandonment.write(self.lease_seconds)
@@ -36,6 +38,7 @@ class Settings:
         self.lease_seconds, self.max_data_bytes, self.max_log_bytes = message["lease"], message["inline"], message["log"]
         self.abandonment.write(self.lease_seconds)
         self.max, self.priority = message.get("max"), message.get("priority", 0)
+        self.progress_seconds = message.get("progress")
         self.base_env = {name: value for name, value in os.environb.items() if not name.startswith(b"SSH_")}
         self.base_env.update(env_to_bytes(message["env"]))
         self.base_env[b"MUSTER_ROOT"] = os.fsencode(self.root)

@@ -3,13 +3,26 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectRoot } from "../lab/project.js";
 
-/** Gives a program a terminal of 80 columns for stdin, stdout and stderr, and copies what it prints there to stdout. */
-const TERMINAL = `import fcntl, os, pty, struct, sys, termios
+/**
+ * Gives a program a terminal for stdin, stdout and stderr, and copies what it prints there to stdout. A line "COLUMNS ROWS" on stdin gives
+ * the terminal another size.
+ */
+const TERMINAL = `import fcntl, os, pty, select, struct, sys, termios
+def resize(columns, rows):
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", int(rows), int(columns), 0, 0))
 pid, terminal = pty.fork()
 if pid == 0:
-    os.execv(sys.argv[1], sys.argv[1:])
-fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    os.read(0, 1)
+    os.execv(sys.argv[2], sys.argv[2:])
+resize(*sys.argv[1].split())
+os.write(terminal, b"\\n")
+sources = [terminal, 0]
 while True:
+    if 0 in select.select(sources, [], [])[0]:
+        line = os.read(0, 100)
+        if line: resize(*line.split())
+        else: sources.remove(0)
+        continue
     try:
         data = os.read(terminal, 65536)
     except OSError:
@@ -19,11 +32,24 @@ while True:
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 `;
 
-/** Starts muster in a terminal; its stdout has what the terminal is sent. */
-export function startInTerminal(words: string[]): ChildProcess {
+export interface TerminalOptions {
+  cwd?: string;
+  columns?: number;
+  rows?: number;
+  env?: Record<string, string>;
+}
+
+/** Starts muster in a terminal, of 80 columns and 24 rows by default; its stdout has what the terminal is sent. */
+export function startInTerminal(words: string[], options: TerminalOptions = {}): ChildProcess {
+  const { cwd = tmpdir(), columns = 80, rows = 24, env = {} } = options;
   const muster = [process.execPath, join(projectRoot(), "dist/cli/main.js"), ...words];
-  return spawn("/usr/bin/python3", ["-c", TERMINAL, ...muster], {
-    cwd: tmpdir(),
-    env: { ...process.env, MUSTER_INVENTORY: "", TERM: "xterm-256color" },
+  return spawn("/usr/bin/python3", ["-c", TERMINAL, `${columns} ${rows}`, ...muster], {
+    cwd,
+    env: { ...process.env, MUSTER_INVENTORY: "", TERM: "xterm-256color", ...env },
   });
+}
+
+/** Gives the terminal of a program another size. */
+export function resizeTerminal(child: ChildProcess, columns: number, rows: number): void {
+  child.stdin!.write(`${columns} ${rows}\n`);
 }

@@ -101,5 +101,5 @@ t.test(
   },
 );
 
-/** Exceptions: toPrintableText itself, pages, which `html` escapes, and the redrawn lines of formatProgress. */
-const TEXT_FREE = new Set(["format.ts", "progresstty.ts", "historypage.ts", "page/html.ts"]);
+/** Exceptions: toPrintableText itself, pages, which `html` escapes, and the redrawn lines of renderRun. */
+const TEXT_FREE = new Set(["format.ts", "livescreen.ts", "historypage.ts", "page/html.ts"]);

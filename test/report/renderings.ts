@@ -4,7 +4,6 @@ import type { PipelineHistory } from "../../executor/pipeline/pipelinehistory.js
 import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
 import type { RecheckDifference } from "../../executor/run/record/journalentry.js";
 import type { ExcludedNode } from "../../executor/run/record/runsummary.js";
-import type { RunView } from "../../executor/run/runobserver.js";
 import type { Failure } from "../../executor/schedule/events.js";
 import { formatCancelledPipeline, formatCancelledRun, formatStoppedNode } from "../../report/canceltext.js";
 import { buildDriftDocument, formatDrift, formatDriftTotal, formatNodeReport } from "../../report/drifttext.js";
@@ -12,18 +11,22 @@ import { toPrintableText } from "../../report/format.js";
 import { renderHistoryPage } from "../../report/historypage.js";
 import { formatHistory } from "../../report/historytext.js";
 import { formatLeftovers, formatNodeNames } from "../../report/leftovertext.js";
+import { formatLiveRun, formatMemoryWait } from "../../report/livetext.js";
+import { renderRun } from "../../report/liveview.js";
 import { formatNodeLine, formatNodesTable, formatUnusableNodes } from "../../report/nodestable.js";
 import { renderPipelinePage } from "../../report/pipelinepage.js";
 import { formatPipelinePlan } from "../../report/pipelineplantext.js";
 import { formatPipelineFailure, formatPipelineSummary, formatStep } from "../../report/pipelinetext.js";
+import { renderPipeline } from "../../report/pipelineview.js";
 import { formatPlan } from "../../report/plantext.js";
 import { PlainProgress } from "../../report/progressplain.js";
-import { formatMemoryWait, formatProgress, formatTotalProgress } from "../../report/progresstext.js";
+import { formatTotalProgress } from "../../report/progresstext.js";
 import { formatProject } from "../../report/projecttext.js";
 import { buildPipelineMetrics, buildRunMetrics, buildVerifyMetrics, formatMetrics } from "../../report/prometheus.js";
 import { formatSchedule, type ScheduledEntry } from "../../report/scheduletext.js";
 import { formatRunStatus, formatRunsTable } from "../../report/statustext.js";
 import { formatSummary } from "../../report/summarytext.js";
+import { createLiveRun, LIVE_NOW_MS } from "./liverunsample.js";
 import {
   cancelled,
   differing,
@@ -69,18 +72,20 @@ const shown = <T>(input: T, show: (input: T) => string, exact = NUMBERS): Render
   exact,
 });
 
-/** Returns the view of a run that observers get. */
-function viewOf(members: object[]): RunView {
-  const of = {
-    chunks: 4,
-    units: 4n,
-    failedAttempts: 1,
-    disabledSlots: new Map([[1, { reason: "sick", back: false }]]),
-  };
-  const tally = { units: 4n, chunks: 4, failed: 1, seconds: 1, nodes: new Map([["rig", of]]), forNode: () => of };
-  const job = { name: "sieve", units: 10n, kind: "tasks" };
-  return { workers: members, counters: { ...tally, job } } as unknown as RunView;
-}
+const frame = { columns: 80, rows: 24, nowMs: LIVE_NOW_MS, paint: (text: string) => text };
+/** Values of live.json that the coordinator makes itself: times, numbers, and words of its own. */
+const LIVE_VALUES = new Set([
+  ...NUMBERS,
+  "kind",
+  "since",
+  "written",
+  "progressAt",
+  "state",
+  "done",
+  "session",
+  "total",
+]);
+
 const members = [
   { node: { name: "rig" }, state: "live", slots: [{ slot: 0 }], memoryWaitingSlots: 1 },
   {
@@ -105,7 +110,7 @@ interface Told {
 function progressText({ leftOut, members: told, texts, failure: failed, differing: found }: Told): string {
   const said: string[] = [];
   const progress = new PlainProgress({ out: () => {}, err: (text) => said.push(text) });
-  progress.runStarted(viewOf(told), "/runs/sieve", leftOut);
+  progress.runStarted({ current: createLiveRun() }, "/runs/sieve", leftOut);
   for (const member of told) {
     progress.nodeChanged(member);
     progress.slotHolderChanged(member, 0, texts.holder);
@@ -162,9 +167,19 @@ export const TEXTS: Record<string, Rendering> = {
   ),
   formatPlan: shown(plan, formatPlan),
   formatProject: shown(projectJob, (input) => formatProject(input as unknown as Job)),
-  formatProgress: shown(members, (all) => formatProgress(viewOf(all), 80).join("\n")),
-  formatTotalProgress: shown("sieve", (name) =>
-    formatTotalProgress({ ...viewOf([]), counters: { ...viewOf([]).counters, job: { name, units: 9n } } } as RunView),
+  formatTotalProgress: shown(createLiveRun(), (live) => formatTotalProgress(live, LIVE_NOW_MS), LIVE_VALUES),
+  formatLiveRun: shown(createLiveRun(), (live) => toPrintableText(formatLiveRun(live, LIVE_NOW_MS, true)), LIVE_VALUES),
+  renderRun: shown(createLiveRun(), (live) => renderRun(live, live.name, frame).join("\n"), LIVE_VALUES),
+  renderPipeline: shown(
+    createLiveRun(),
+    (live) => {
+      const running = [
+        { name: live.name, sinceMs: 0, live },
+        { name: live.nodes[1]!.node, sinceMs: 0 },
+      ];
+      return renderPipeline({ name: live.name, sinceMs: 0, total: 3, done: 0, failed: 1, running }, frame).join("\n");
+    },
+    LIVE_VALUES,
   ),
   formatMemoryWait: { ...shown(2, formatMemoryWait), isNumbers: true },
   PlainProgress: shown(
@@ -177,7 +192,11 @@ export const TEXTS: Record<string, Rendering> = {
     },
     progressText,
   ),
-  formatRunsTable: shown([standing], (all) => formatRunsTable(all, Date.now())),
+  formatRunsTable: shown(
+    [{ ...standing, live: createLiveRun() }],
+    (all) => formatRunsTable(all, LIVE_NOW_MS),
+    LIVE_VALUES,
+  ),
   formatRunStatus: shown(
     { ...standing, steps: [{ step: "sieve", state: "failed" as const, seconds: 1, reason: "r", run: standing }] },
     (one) => formatRunStatus(one, Date.now()),
@@ -250,8 +269,26 @@ export const NOT_RENDERED = [
   "buildVerifyMetrics",
   "buildRunMetrics",
   "buildPipelineMetrics",
-  // It prints the output of formatProgress and PlainProgress.
+  // It prints the output of renderRun, renderPipeline and PlainProgress.
   "TtyProgress",
+  "LiveScreen",
+  // Values, and parts of formatLiveRun and renderRun.
+  "timeAttempt",
+  "estimateSecondsLeft",
+  "listBusySlots",
+  "listFarOver",
+  "secondsSince",
+  "formatLiveTotal",
+  "formatWaiting",
+  "formatTimeLeft",
+  "formatFarOver",
+  "formatFarOverSlot",
+  "formatAttemptTime",
+  "formatNodeState",
+  "formatSeconds",
+  "countStyledColumns",
+  "paintLine",
+  "joinParts",
   // Helpers of the other functions.
   "formatCount",
   "formatDuration",

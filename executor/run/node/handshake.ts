@@ -16,6 +16,8 @@ import { stopAgent } from "./stopagent.js";
 
 /** Outputs and logs up to this size are sent over the agent's channel, with their manifest. */
 const MAX_INLINE_BYTES = 16 << 10;
+/** How often an agent tells how far its attempts are, at most. */
+const PROGRESS_INTERVAL_SECONDS = 3;
 
 function buildOpenCommand(node: Node, run: RunContext, { slots, limit }: NodeCapacity, cards: string[]): OpenCommand {
   return {
@@ -34,6 +36,7 @@ function buildOpenCommand(node: Node, run: RunContext, { slots, limit }: NodeCap
       lock: lockName(slot),
     })),
     ...describeCards(node, slots, cards),
+    progress: PROGRESS_INTERVAL_SECONDS,
     inline: MAX_INLINE_BYTES,
     log: MAX_LOG_BYTES,
   };

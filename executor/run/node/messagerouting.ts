@@ -17,6 +17,8 @@ export function routeMessage(message: AgentMessage, slotMonitor: SlotMonitor, em
       return slotMonitor.handleMessage(message);
     case "program":
       return emit({ type: "programSeen", path: message.path, sha256: message.sha256 });
+    case "progress":
+      return emit({ type: "progress", message });
     case "problem":
       return emit({ type: "warning", message: message.message });
     case "tree":

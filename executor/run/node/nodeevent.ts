@@ -1,5 +1,5 @@
 import type { Attempt, Event } from "../../schedule/events.js";
-import type { AgentMessage } from "../agent/protocol.js";
+import type { AgentMessage, ProgressMessage } from "../agent/protocol.js";
 import type { ResultSource } from "./attachment.js";
 import type { SlotEvent } from "./slotmonitor.js";
 
@@ -16,6 +16,8 @@ export type NodeEvent =
   | { type: "programSeen"; path: string; sha256: string }
   /** The message is well formed; whether the attempt is one of this node's has not been checked. */
   | { type: "attemptMessage"; message: AttemptMessage }
+  /** How far attempts are; whether they are this node's has not been checked. */
+  | { type: "progress"; message: ProgressMessage }
   /** The files of `attempt` could not be brought to the node through `source`. */
   | { type: "stagingFailed"; attempt: Attempt; source: ResultSource; error: unknown }
   | Extract<Event, { type: "nodeJoined" | "nodeDisconnected" | "nodeLost" }>

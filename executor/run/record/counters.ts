@@ -25,6 +25,7 @@ export class RunCounters {
   /** Attempts started in this session. */
   attempts = 0;
   failed = 0;
+  failedUnits = 0n;
   /** Results of superseded attempts that were not taken. */
   dropped = 0;
   /** Attempts whose logs were cut because they grew too long. */
@@ -123,6 +124,8 @@ export class RunCounters {
   countFailedChunk(failure: Failure): void {
     this.failed++;
     this.failureGroups.add(failure);
+    const [start, end] = this.job.unitsOf(failure.chunk) ?? [0n, 0n];
+    this.failedUnits += end - start;
     if (this.failures.length < MAX_LISTED_FAILURES) this.failures.push(failure);
   }
 

@@ -5,6 +5,7 @@ import { isFileLocked } from "./filelock.js";
 import { readFirstEntries, readLastEntry } from "./journal.js";
 import type { CloseEntry } from "./journalentry.js";
 import type { Leftover } from "./leftovers.js";
+import { type LiveRun, readLiveRun } from "./liverun.js";
 import { type RunReplay, replayJournal } from "./replay.js";
 import { type RunSummary, readSummary } from "./runsummary.js";
 
@@ -28,6 +29,8 @@ export interface RunStatus {
   leftovers?: Leftover[];
   /** The coordinator, while one is running. */
   coordinator?: { pid: number; host: string; since: string };
+  /** What runs where, as the coordinator wrote last; of an interrupted run only where it was killed. */
+  live?: LiveRun;
   /** What went wrong. */
   reason?: string;
 }
@@ -138,12 +141,21 @@ function statusFromReplay(path: string, replay: RunReplay, isLocked: boolean, jo
       ...status,
       state: "running",
       coordinator: lastOpen && { pid: lastOpen.pid, host: lastOpen.host, since: lastOpen.at },
+      ...liveField(path, lastOpen?.session),
     };
   if (lastOpen === undefined) return status;
   const ended = { ...status, ...leftoversField(replay.leftovers) };
   if (closeEntry !== undefined) return { ...ended, state: closeEntry.state };
   const reason = readBrokenReason(path, journalChangedMs);
-  return reason === undefined ? { ...ended, state: "interrupted" } : { ...ended, state: "broken", reason };
+  return reason === undefined
+    ? { ...ended, state: "interrupted", ...liveField(path, lastOpen.session) }
+    : { ...ended, state: "broken", reason };
+}
+
+/** Returns what the coordinator of a session wrote about what it ran: it removes that at its end. */
+function liveField(path: string, session: number | undefined): Pick<RunStatus, "live"> {
+  const live = session === undefined ? undefined : readLiveRun(path, session);
+  return live === undefined ? {} : { live };
 }
 
 function leftoversField(leftovers: Leftover[]): Pick<RunStatus, "leftovers"> {

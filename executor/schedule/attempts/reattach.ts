@@ -76,7 +76,8 @@ export class Reattacher {
     const { chunk, history } = found;
     const attempt = { id: held.id, number: history.length + 1, chunk, node, slot: held.slot };
     const phase = held.state === "queued" ? "queued" : "running";
-    this.attempts.add({ attempt, slot, history, phase, since: now, isExclusive: left?.isExclusive ?? false });
+    const since = now - (held.seconds ?? 0);
+    this.attempts.add({ attempt, slot, history, phase, since, isExclusive: left?.isExclusive ?? false });
     this.splitter.split(held.id, held.end, now);
     return true;
   }

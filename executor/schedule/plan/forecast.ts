@@ -65,8 +65,8 @@ function durationModel(scheduler: Scheduler, overhead: number): (attempt: Attemp
   const rates = new Map<string, number | undefined>();
   return ({ chunk, node, slot }) => {
     const key = slotKey(node, slot);
-    if (!rates.has(key)) rates.set(key, scheduler.rateOf(node, slot));
-    const [rate, cost] = [rates.get(key), scheduler.costOf(chunk)];
+    if (!rates.has(key)) rates.set(key, scheduler.view.rateOf(node, slot));
+    const [rate, cost] = [rates.get(key), scheduler.view.costOf(chunk)];
     return rate === undefined || cost === undefined ? undefined : overhead + cost / rate;
   };
 }

@@ -43,6 +43,12 @@ export class TaskQueue implements ChunkSource {
     return BigInt(this.remaining);
   }
 
+  /** The mean cost of the unassigned tasks; undefined = unknown, or there are none. */
+  get meanCost(): number | undefined {
+    const grain = this.costPerLength();
+    return grain === undefined || this.remaining === 0 ? undefined : (grain * this.order.length) / this.remaining;
+  }
+
   take(slot: SlotState): [start: bigint, end: bigint] | undefined {
     if (this.remaining === 0) return undefined;
     if (this.costs.count >= this.resortAt) {
@@ -73,11 +79,16 @@ export class TaskQueue implements ChunkSource {
 
   /** Returns the length of the longest task that the slot should start, in the units of `order`. */
   private findCutoff(slot: SlotState): number {
-    const seconds = this.costs.estimate(this.task(0));
-    if (seconds === undefined || !this.isBusy()) return Number.POSITIVE_INFINITY;
-    const grain = seconds / this.order.lengthOf(0);
+    const grain = this.costPerLength();
+    if (grain === undefined || !this.isBusy()) return Number.POSITIVE_INFINITY;
     const length = grain * this.order.length;
     return lengthCutoff(slot, this.pool, { total: length, mean: length / this.remaining }) / grain;
+  }
+
+  /** Returns the cost of a task whose length in `order` is 1; undefined = unknown. */
+  private costPerLength(): number | undefined {
+    const seconds = this.costs.estimate(this.task(0));
+    return seconds === undefined ? undefined : seconds / this.order.lengthOf(0);
   }
 
   private sortTasks(): TaskOrder {

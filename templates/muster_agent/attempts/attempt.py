@@ -24,6 +24,7 @@ class Attempt:
         "id", "chunk", "slot", "spec", "args", "found", "stdout_sha256", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
         "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
         "peak_bytes", "terminal", "full_disk", "missing_names", "written", "oom_kills", "out_of_memory", "was_running", "is_growing", "agent_died", "error", "placement", "retry_at",
+        "progress",
     )  # fmt: skip
 
     def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str]):
@@ -60,6 +61,7 @@ class Attempt:
         self.placement: Placement | None = None  # where it runs in a folder of the node
         self.retry_at: float | None = None  # when to try for its locks again
         self.end: int | None = None  # where its range ends, if it gave a part of it away
+        self.progress: Message | None = None  # what the coordinator was told last
         self.line: bytes | None = None  # its encoded result
 
     def is_waiting_for_paths(self) -> bool:

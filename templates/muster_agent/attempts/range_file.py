@@ -19,6 +19,24 @@ def range_path(folder: str) -> str:
     return folder + "/range"
 
 
+def read_next_unit(attempt: Attempt) -> int | None:
+    """The first unit that the program has not begun; None where it has no such file, or holds its lock at the moment."""
+    try:
+        fd = os.open(range_path(attempt.folder), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        content = CONTENT.match(os.pread(fd, 256, 0))
+        return None if content is None else int(content.group(1))
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+
+
 def give_away(attempt: Attempt, share: float) -> int | None:
     """Takes about `share` of the units that have not begun away from the program. Returns where its range ends now; None where
     the program has no such file. BlockingIOError while the program holds the lock."""

@@ -7,6 +7,7 @@ import os
 from ..processes.process_table import RESET_SIGNALS
 from ..wire import to_bytes
 from .logs import open_logs
+from .progress import progress_path
 from .range_file import range_path
 from .terminal import Terminal
 
@@ -106,7 +107,9 @@ class Spawner:
             env.setdefault(b"TERM", b"xterm")
         env[b"MUSTER_ATTEMPT"] = to_bytes(attempt.id)
         env[b"MUSTER_CHUNK"] = to_bytes(attempt.chunk)
-        env[b"MUSTER_RANGE"] = os.fsencode(range_path(self.settings.root + "/" + attempt.folder))
+        folder = self.settings.root + "/" + attempt.folder
+        env[b"MUSTER_RANGE"] = os.fsencode(range_path(folder))
+        env[b"MUSTER_PROGRESS"] = os.fsencode(progress_path(folder))
         return env
 
     def find_program(self, name: bytes, env: dict[bytes, bytes]) -> bytes:

@@ -106,6 +106,8 @@ def describe_held(attempt: Attempt) -> Message:
         "id": attempt.id, "chunk": attempt.chunk, "slot": attempt.slot,
         "state": {"queued": "queued", "preparing": "queued", "done": "done"}.get(attempt.phase, "running"),
     }  # fmt: skip
+    if entry["state"] == "running":
+        entry["seconds"] = round(now() - attempt.began, 3)
     if attempt.end is not None:
         entry["end"] = str(attempt.end)
     if attempt.agent_died:

@@ -1,0 +1,178 @@
+import { hostname } from "node:os";
+import type { InFlightAttempt } from "../schedule/attempts/inflight.js";
+import type { ScheduleView } from "../schedule/attempts/scheduleview.js";
+import type { SlotState } from "../schedule/slots/slotstate.js";
+import { slotKey } from "../schedule/slots/slotstate.js";
+import type { AttemptProgress } from "./attemptprogress.js";
+import type { Coordinator } from "./coordinator.js";
+import type { NodeWorker } from "./node/nodeworker.js";
+import type { RunCounters } from "./record/counters.js";
+import {
+  LIVE_VERSION,
+  type LiveAttempt,
+  type LiveNode,
+  type LiveRun,
+  type LiveSlot,
+  MAX_LIVE_NODES,
+  MAX_LIVE_SLOTS,
+} from "./record/liverun.js";
+import { WallClock } from "./wallclock.js";
+
+/** What a live view is made from. */
+export interface LiveSources {
+  schedule: ScheduleView;
+  workers: readonly NodeWorker[];
+  counters: RunCounters;
+  progress: AttemptProgress;
+  clock: WallClock;
+}
+
+/** Returns a function that returns what the run of a coordinator does now. */
+export function createLiveSource({ scheduler, workers, counters, progress }: Coordinator): () => LiveRun {
+  const clock = new WallClock();
+  return () => buildLiveRun({ schedule: scheduler.view, workers, counters, progress, clock });
+}
+
+/** The attempts in flight, by slot. */
+interface SlotLoad {
+  running?: InFlightAttempt;
+  queued: number;
+}
+
+/** Returns what a run does now. Its size is bounded, however many slots there are; the time is proportional to them. */
+export function buildLiveRun(sources: LiveSources): LiveRun {
+  const { schedule, workers, counters, clock } = sources;
+  const { job } = counters;
+  clock.update();
+  const load = collectLoad(sources);
+  const slots: LiveSlot[] = [];
+  let slotCount = 0;
+  for (const slot of schedule.slots())
+    if (++slotCount <= MAX_LIVE_SLOTS) slots.push(describeSlot(slot, load.bySlot.get(slot.key), sources));
+  const units = job.units - counters.units - counters.failedUnits - load.units;
+  const perUnit = schedule.secondsPerUnit();
+  const nodes = workers.slice(0, MAX_LIVE_NODES).map((worker) => describeNode(worker, counters, load.byNode));
+  const omitted = { nodes: workers.length - nodes.length, slots: slotCount - slots.length };
+  return {
+    version: LIVE_VERSION,
+    name: job.name,
+    kind: job.kind,
+    session: counters.session,
+    pid: process.pid,
+    host: hostname(),
+    since: clock.toIso(counters.began / 1000),
+    written: new Date().toISOString(),
+    chunks: { done: counters.chunks, failed: counters.failed },
+    units: { done: `${counters.units}`, session: `${sumUnits(counters)}`, total: `${job.units}` },
+    waiting: {
+      units: `${units > 0n ? units : 0n}`,
+      ...(units <= 0n
+        ? { seconds: 0 }
+        : perUnit === undefined
+          ? {}
+          : { seconds: roundSeconds(Number(units) * perUnit) }),
+    },
+    running: load.running,
+    usableSlots: schedule.usableSlots,
+    collecting: load.collecting,
+    nodes,
+    slots,
+    ...(omitted.nodes + omitted.slots === 0 ? {} : { omitted }),
+  };
+}
+
+/** Groups the attempts in flight by slot, counts them, and forgets the progress of those that have ended. */
+function collectLoad({ schedule, progress }: LiveSources) {
+  const bySlot = new Map<string, SlotLoad>();
+  const byNode = new Map<string, number>();
+  let [running, collecting, units] = [0, 0, 0n];
+  for (const one of schedule.inFlight()) {
+    const { id, chunk, node, slot } = one.attempt;
+    // A recheck's units are committed already, and a copy's are those of its original.
+    const copy = one.speculativeCopy;
+    const isOnlyAttempt = copy === undefined || copy.phase === "queued" || copy.attempt.id > id;
+    if (chunk.firstResult === undefined && isOnlyAttempt && one.phase !== "queued") units += chunk.end - chunk.start;
+    if (one.phase === "collecting") {
+      collecting++;
+      continue;
+    }
+    const load = bySlot.get(slotKey(node, slot)) ?? { queued: 0 };
+    bySlot.set(slotKey(node, slot), load);
+    if (one.phase === "queued") load.queued++;
+    else {
+      load.running = one;
+      running++;
+      byNode.set(node, (byNode.get(node) ?? 0) + 1);
+    }
+  }
+  progress.prune();
+  return { bySlot, byNode, running, collecting, units };
+}
+
+function describeSlot(state: SlotState, load: SlotLoad | undefined, sources: LiveSources): LiveSlot {
+  const { node, slot, gpu } = state;
+  const reason = findReason(state);
+  const rate = sources.schedule.measuredRate(state);
+  return {
+    node,
+    slot,
+    ...(gpu === undefined ? {} : { gpu }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(rate === undefined ? {} : { rate: Number(rate.toPrecision(4)) }),
+    ...(load === undefined || load.queued === 0 ? {} : { queued: load.queued }),
+    ...(load?.running === undefined ? {} : { running: describeAttempt(load.running, sources) }),
+  };
+}
+
+/** Returns why a slot gets no work; undefined = it may get some. */
+function findReason({ broken, health, holder, isMemoryShort, home }: SlotState): string | undefined {
+  if (!home.isConnected) return "its node is not connected";
+  if (holder !== undefined) return `waits for ${holder}`;
+  if (isMemoryShort) return "waits for memory";
+  return broken ?? health.sick?.reason ?? health.quarantine?.reason;
+}
+
+function describeAttempt(inFlight: InFlightAttempt, { schedule, progress, clock }: LiveSources): LiveAttempt {
+  const { attempt, since, speculativeCopy } = inFlight;
+  const { number, chunk } = attempt;
+  const expected = schedule.expectedSeconds(inFlight);
+  const reported = progress.find(attempt);
+  return {
+    chunk: chunk.id,
+    attempt: number,
+    units: `${chunk.end - chunk.start}`,
+    since: clock.toIso(since),
+    ...(expected === undefined ? {} : { expectedSeconds: roundSeconds(expected) }),
+    ...(reported === undefined
+      ? {}
+      : { progress: Number(reported.share.toFixed(4)), progressAt: clock.toIso(reported.at) }),
+    ...(speculativeCopy === undefined && chunk.firstResult === undefined ? {} : { isCopy: true }),
+  };
+}
+
+function describeNode(worker: NodeWorker, counters: RunCounters, running: Map<string, number>): LiveNode {
+  const { name } = worker.node;
+  const { chunks, units, failedAttempts, disabledSlots } = counters.forNode(name);
+  return {
+    node: name,
+    state: worker.state,
+    ...(worker.state === "live" || worker.reason === undefined ? {} : { reason: worker.reason }),
+    slots: worker.slots.length,
+    running: running.get(name) ?? 0,
+    disabledSlots: [...disabledSlots.values()].filter(({ back }) => !back).length,
+    memoryWaitingSlots: worker.memoryWaitingSlots,
+    chunks,
+    units: `${units}`,
+    failedAttempts,
+  };
+}
+
+function sumUnits({ nodes }: RunCounters): bigint {
+  let sum = 0n;
+  for (const { units } of nodes.values()) sum += units;
+  return sum;
+}
+
+function roundSeconds(seconds: number): number {
+  return Number(seconds.toPrecision(4));
+}

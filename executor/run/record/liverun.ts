@@ -1,0 +1,164 @@
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Job } from "../../job/job.js";
+import type { NodeConnectionState } from "./journalentry.js";
+
+/** A newer muster may give the file another form, which this one does not read. */
+export const LIVE_VERSION = 1;
+/** So that the file stays small with thousands of slots. */
+export const MAX_LIVE_SLOTS = 4096;
+export const MAX_LIVE_NODES = 1024;
+const WRITE_INTERVAL_MS = 1000;
+/** Writing takes at most this share of the time. */
+const MAX_WRITE_SHARE = 0.02;
+
+/** What a run does now: the content of live.json. Numbers of units are decimal, times are ISO 8601. */
+export interface LiveRun {
+  version: number;
+  name: string;
+  kind: Job["kind"];
+  /** The coordinator that wrote this, as the journal's last `open` record has it. */
+  session: number;
+  pid: number;
+  host: string;
+  /** When the session began. */
+  since: string;
+  /** When something was last written. */
+  written: string;
+  chunks: { done: number; failed: number };
+  /** `session`: of `done`, those of this session. */
+  units: { done: string; session: string; total: string };
+  /** Units that do not run, queued ones included. `seconds`: how long all usable slots together need for them; absent = unknown. */
+  waiting: { units: string; seconds?: number };
+  running: number;
+  usableSlots: number;
+  /** The number of results that are being collected. */
+  collecting: number;
+  nodes: LiveNode[];
+  slots: LiveSlot[];
+  /** How many nodes and slots are left out, because there are too many. */
+  omitted?: { nodes: number; slots: number };
+}
+
+export interface LiveNode {
+  node: string;
+  state: NodeConnectionState;
+  /** Why it is not live. */
+  reason?: string;
+  slots: number;
+  running: number;
+  disabledSlots: number;
+  memoryWaitingSlots: number;
+  /** Committed in this session. */
+  chunks: number;
+  units: string;
+  failedAttempts: number;
+}
+
+export interface LiveSlot {
+  node: string;
+  slot: number;
+  gpu?: number;
+  /** Why it gets no work. */
+  reason?: string;
+  /** Units a second, as it was measured; absent = not measured, or no job of a range. */
+  rate?: number;
+  /** How many further attempts wait on it. */
+  queued?: number;
+  running?: LiveAttempt;
+}
+
+export interface LiveAttempt {
+  chunk: string;
+  /** Counted from 1. */
+  attempt: number;
+  units: string;
+  since: string;
+  /** How long it should take in all, by what was measured on its slot; absent = unknown. */
+  expectedSeconds?: number;
+  /** The share (0 to 1) that the program has reported, and when; absent = it reports none. */
+  progress?: number;
+  progressAt?: string;
+  /** Whether another attempt at the same chunk runs, or had a result. */
+  isCopy?: true;
+}
+
+/** Returns what the coordinator of session `session` wrote last; undefined where it wrote nothing that this muster can read. */
+export function readLiveRun(path: string, session: number): LiveRun | undefined {
+  try {
+    const live = JSON.parse(readFileSync(join(path, "live.json"), "utf8")) as LiveRun;
+    return live.version === LIVE_VERSION && live.session === session ? live : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Removes what a coordinator wrote about what it runs. */
+export function removeLiveRun(path: string): void {
+  for (const name of ["live.json", "live.json.partial"])
+    attemptQuietly(() => rmSync(join(path, name), { force: true }));
+}
+
+/**
+ * Keeps live.json in the run directory `path` up to date: replaced atomically, at most once a second, and only where something has
+ * changed. It is not fsynced, and a write that fails is left out, because a run does not depend on it.
+ */
+export class LiveFile {
+  private last: LiveRun;
+  private lastText = "";
+  private readonly file: string;
+  private readonly mode: number;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly path: string,
+    private readonly build: () => LiveRun,
+  ) {
+    this.file = join(path, "live.json");
+    this.mode = statSync(join(path, "journal.ndjson")).mode & 0o666;
+    const began = performance.now();
+    this.last = build();
+    this.save(began);
+  }
+
+  /** What the run does, as of a second ago at most. */
+  get current(): LiveRun {
+    return this.last;
+  }
+
+  /** Removes the file. `current` is from this moment then. */
+  close(): void {
+    clearTimeout(this.timer);
+    this.last = this.build();
+    removeLiveRun(this.path);
+  }
+
+  private update(): void {
+    const began = performance.now();
+    this.last = this.build();
+    this.save(began);
+  }
+
+  /** Writes what was built, where it differs, and plans the next update. `began`: when the building began. */
+  private save(began: number): void {
+    const text = JSON.stringify({ ...this.last, written: undefined });
+    if (text !== this.lastText) attemptQuietly(() => this.write(text));
+    const pauseMs = Math.max(WRITE_INTERVAL_MS, (performance.now() - began) / MAX_WRITE_SHARE);
+    this.timer = setTimeout(() => this.update(), pauseMs);
+    this.timer.unref();
+  }
+
+  private write(text: string): void {
+    writeFileSync(`${this.file}.partial`, `${JSON.stringify(this.last)}\n`, { mode: this.mode });
+    renameSync(`${this.file}.partial`, this.file);
+    this.lastText = text;
+  }
+}
+
+function attemptQuietly(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // The next update tries again.
+  }
+}

@@ -1,0 +1,70 @@
+import type { LiveAttempt, LiveRun, LiveSlot } from "../executor/run/record/liverun.js";
+
+/** A chunk that has taken this many times its expected duration, and this many seconds, is far over it. */
+const FAR_OVER_FACTOR = 3;
+const FAR_OVER_SECONDS = 30;
+/** Less than this share says little about the rest. */
+const MIN_PROGRESS = 0.01;
+
+/** How long an attempt has been running, how long it should take in all, and what is left of that; undefined = unknown. */
+export interface AttemptTimes {
+  elapsedSeconds: number;
+  totalSeconds?: number;
+  secondsLeft?: number;
+  /** Whether it has taken far longer than was measured on its slot before. */
+  isFarOver: boolean;
+}
+
+/** A slot with an attempt that runs on it. */
+export type BusySlot = LiveSlot & { running: LiveAttempt };
+
+/** Returns the times of an attempt at `nowMs` (Unix time). An overdue one is expected to need as long again as it is late. */
+export function timeAttempt(attempt: LiveAttempt, nowMs: number): AttemptTimes {
+  const elapsedSeconds = secondsSince(attempt.since, nowMs);
+  const totalSeconds = totalByProgress(attempt) ?? attempt.expectedSeconds;
+  const isFarOver =
+    attempt.expectedSeconds !== undefined &&
+    elapsedSeconds > FAR_OVER_SECONDS &&
+    elapsedSeconds > FAR_OVER_FACTOR * attempt.expectedSeconds;
+  if (totalSeconds === undefined) return { elapsedSeconds, isFarOver };
+  const secondsLeft = Math.max(totalSeconds, 2 * elapsedSeconds - totalSeconds) - elapsedSeconds;
+  return { elapsedSeconds, totalSeconds, secondsLeft, isFarOver };
+}
+
+/**
+ * Returns the seconds until all work is done: at least until the chunk that takes longest has ended. undefined = unknown, because
+ * something that is left has no known duration.
+ */
+export function estimateSecondsLeft(live: LiveRun, nowMs: number): number | undefined {
+  const { waiting, usableSlots, running } = live;
+  if (waiting.seconds === undefined || (usableSlots === 0 && running + Number(waiting.units) > 0)) return undefined;
+  let [longest, sum] = [0, 0];
+  for (const { running: attempt } of listBusySlots(live)) {
+    const { secondsLeft } = timeAttempt(attempt, nowMs);
+    if (secondsLeft === undefined) return undefined;
+    longest = Math.max(longest, secondsLeft);
+    sum += secondsLeft;
+  }
+  return Math.max(longest, waiting.seconds + sum / Math.max(1, usableSlots));
+}
+
+/** Returns the slots on which an attempt runs. */
+export function listBusySlots({ slots }: LiveRun): BusySlot[] {
+  return slots.filter((slot): slot is BusySlot => slot.running !== undefined);
+}
+
+/** Returns the slots whose attempts are far over their expected duration, the longest first. */
+export function listFarOver(live: LiveRun, nowMs: number): BusySlot[] {
+  const over = listBusySlots(live).filter(({ running }) => timeAttempt(running, nowMs).isFarOver);
+  return over.sort((a, b) => Date.parse(a.running.since) - Date.parse(b.running.since));
+}
+
+/** Returns the seconds since an ISO 8601 time. */
+export function secondsSince(time: string, nowMs: number): number {
+  return Math.max(0, nowMs - Date.parse(time)) / 1000;
+}
+
+function totalByProgress({ since, progress, progressAt }: LiveAttempt): number | undefined {
+  if (progress === undefined || progressAt === undefined || progress < MIN_PROGRESS) return undefined;
+  return (Date.parse(progressAt) - Date.parse(since)) / 1000 / progress;
+}

@@ -1,0 +1,124 @@
+import type { LiveAttempt, LiveNode, LiveRun } from "../executor/run/record/liverun.js";
+import { TERMINAL_COLUMNS } from "./columns.js";
+import { formatCount, formatDuration, formatRate, pluralize, shortenMiddle, toOneLine, truncateEnd } from "./format.js";
+import {
+  type BusySlot,
+  estimateSecondsLeft,
+  listBusySlots,
+  listFarOver,
+  secondsSince,
+  timeAttempt,
+} from "./liveestimates.js";
+
+/** Limits of the lines without `verbose`. */
+const MAX_LISTED_SLOTS = 64;
+const MAX_LISTED_FAR_OVER = 5;
+
+/** Returns lines that say what runs where, and how long that should take. They are printable only in `toPrintableText`. */
+export function formatLiveRun(live: LiveRun, nowMs: number, verbose: boolean): string[] {
+  const busy = listBusySlots(live);
+  const isFolded = busy.length > MAX_LISTED_SLOTS && !verbose;
+  const lines = live.nodes.flatMap((node) => [
+    fit(`  ${toOneLine(node.node)}: ${formatNodeState(node, secondsSince(live.since, nowMs))}`),
+    ...(isFolded ? [] : busy.filter((slot) => slot.node === node.node).map((slot) => formatBusySlot(slot, nowMs))),
+  ]);
+  if (isFolded) lines.push(`  ${pluralize(busy.length, "chunk")} run: use -v to list them`);
+  return [`  ${formatLiveTotal(live, nowMs)}`, ...lines, ...formatOmitted(live), ...formatFarOver(live, nowMs)];
+}
+
+/** Returns how much runs and waits, and how long the run still takes. */
+export function formatLiveTotal(live: LiveRun, nowMs: number): string {
+  const parts = [`${formatCount(live.running)} of ${pluralize(live.usableSlots, "slot")} run`];
+  if (live.waiting.units !== "0") parts.push(formatWaiting(live));
+  return [...parts, formatTimeLeft(live, nowMs)].filter((part) => part !== "").join(", ");
+}
+
+/** Returns what waits: "1,440 waiting", of a range in units. */
+export function formatWaiting({ kind, waiting }: LiveRun): string {
+  return `${formatCount(BigInt(waiting.units))} ${kind === "range" ? "units " : ""}waiting`;
+}
+
+/** Returns "about 3 min 20 s left", "time left unknown", or nothing where nothing is left. */
+export function formatTimeLeft(live: LiveRun, nowMs: number): string {
+  if (live.running === 0 && live.waiting.units === "0") return live.collecting > 0 ? "collecting the last results" : "";
+  const left = estimateSecondsLeft(live, nowMs);
+  return left === undefined ? "time left unknown" : `about ${formatSeconds(Math.max(1, left))} left`;
+}
+
+/** Returns the names of chunks that have taken far longer than expected, one a line. */
+export function formatFarOver(live: LiveRun, nowMs: number): string[] {
+  const over = listFarOver(live, nowMs);
+  const lines = over
+    .slice(0, MAX_LISTED_FAR_OVER)
+    .map((slot) => `  ${formatFarOverSlot(slot, nowMs, TERMINAL_COLUMNS - 2)}`);
+  const more = over.length - lines.length;
+  return more > 0 ? [...lines, `  and ${pluralize(more, "more chunk")} far over the expected time`] : lines;
+}
+
+/** Returns one line about a chunk that has taken far longer than expected. */
+export function formatFarOverSlot({ node, slot, running }: BusySlot, nowMs: number, width: number): string {
+  const { elapsedSeconds } = timeAttempt(running, nowMs);
+  const text = `: running for ${formatSeconds(elapsedSeconds)}, ${formatSeconds(running.expectedSeconds ?? 0)} expected`;
+  const place = ` on ${shortenMiddle(node, 24)} slot ${slot}`;
+  return `${shortenMiddle(running.chunk, Math.max(8, width - place.length - text.length))}${place}${text}`;
+}
+
+/** Returns how far an attempt is: "12 s of about 30 s, 40 %". */
+export function formatAttemptTime(attempt: LiveAttempt, nowMs: number): string {
+  const { elapsedSeconds, totalSeconds } = timeAttempt(attempt, nowMs);
+  const total = totalSeconds === undefined ? "" : ` of about ${formatSeconds(totalSeconds)}`;
+  const share = attempt.progress === undefined ? "" : `, ${Math.floor(attempt.progress * 100)} %`;
+  return `${formatSeconds(elapsedSeconds)}${total}${share}`;
+}
+
+/** Returns the state of a node: how many of its slots run, what it has done in this session, and what is wrong. */
+export function formatNodeState(node: LiveNode, sessionSeconds: number): string {
+  const { state, reason, slots, running, chunks, failedAttempts, disabledSlots, memoryWaitingSlots } = node;
+  if (state !== "live") return toOneLine(`${state}${reason === undefined ? "" : `: ${reason}`}`);
+  const parts = [
+    `${running} of ${pluralize(slots, "slot")} run${running === 1 ? "s" : ""}`,
+    `${formatCount(chunks)} done`,
+  ];
+  if (chunks > 0 && sessionSeconds > 0) parts.push(formatRate(Number(node.units) / sessionSeconds));
+  if (disabledSlots > 0) parts.push(`${pluralize(disabledSlots, "slot")} disabled`);
+  if (memoryWaitingSlots > 0) parts.push(formatMemoryWait(memoryWaitingSlots));
+  if (failedAttempts > 0) parts.push(`${formatCount(failedAttempts)} failed`);
+  return parts.join(", ");
+}
+
+/** Returns a duration without fractions of a second, which would change with each redraw: "9 s", "3 min 20 s". */
+export function formatSeconds(seconds: number): string {
+  return seconds < 10 ? `${Math.floor(seconds)} s` : formatDuration(Math.floor(seconds));
+}
+
+/** Formats how many slots of a node wait until its memory suffices for their work. */
+export function formatMemoryWait(short: number): string {
+  return short === 0
+    ? "no slot waits for memory now"
+    : `${pluralize(short, "slot")} wait${short === 1 ? "s" : ""} for memory`;
+}
+
+function formatBusySlot({ slot, queued, running }: BusySlot, nowMs: number): string {
+  const more = queued === undefined ? "" : `, ${formatCount(queued)} queued`;
+  const attempt = running.attempt > 1 ? `, attempt ${running.attempt}` : "";
+  const time = `since ${formatTimeOfDay(new Date(running.since))}, ${formatAttemptTime(running, nowMs)}${attempt}${more}`;
+  const head = `    slot ${slot}: `;
+  const width = Math.max(8, TERMINAL_COLUMNS - head.length - time.length - 1);
+  return fit(`${head}${shortenMiddle(running.chunk, width)} ${time}`);
+}
+
+function formatOmitted({ omitted }: LiveRun): string[] {
+  if (omitted === undefined) return [];
+  return [`  ${pluralize(omitted.nodes, "more node")} and ${pluralize(omitted.slots, "more slot")} are not listed`];
+}
+
+function formatTimeOfDay(date: Date): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  return Number.isNaN(date.getTime())
+    ? "?"
+    : `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+function fit(line: string): string {
+  return truncateEnd(line, TERMINAL_COLUMNS);
+}

@@ -1,0 +1,88 @@
+"""How far running attempts are, where their programs tell. $MUSTER_PROGRESS names a file in the attempt's folder into which a
+program may write the share that is done (0.25), or how much of how much (250 1000). A program that takes its units from the file
+of $MUSTER_RANGE tells by that where it is."""
+from __future__ import annotations
+
+import os
+import re
+import stat
+from math import inf
+from time import monotonic as now
+
+from .range_file import read_next_unit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..connection.server import Server
+    from ..settings import Settings
+    from ..wire import Message
+    from .attempt import Attempt
+    from .slots import SlotPool
+
+CONTENT = re.compile(rb"\s*([0-9]{1,18}(?:\.[0-9]{0,18})?)(?:\s+([0-9]{1,18}(?:\.[0-9]{0,18})?))?\s*\Z")
+MIN_AGE_SECONDS = 1.0  # a program that has just started has nothing to tell, and most end soon
+MAX_PER_MESSAGE = 100  # so that a message stays below the coordinator's limit of a line
+
+
+def progress_path(folder: str) -> str:
+    return folder + "/progress"
+
+
+class ProgressReports:
+    """Looks at the files of running attempts, and sends what has changed. Nothing is looked at for a coordinator that did not ask."""
+
+    def __init__(self, settings: Settings, slots: SlotPool, server: Server):
+        self.settings, self.slots, self.server = settings, slots, server
+        self.next_check = 0.0
+
+    def due(self) -> float:
+        return self.next_check if self.slots.active and self.settings.progress_seconds is not None else inf
+
+    def run_checks(self, time_now: float) -> None:
+        interval = self.settings.progress_seconds
+        if interval is None or time_now < self.next_check:
+            return
+        self.next_check = time_now + max(1.0, interval)
+        changed: list[Message] = []
+        for attempt in self.slots.active.values():
+            if attempt.phase != "running" or time_now < attempt.began + MIN_AGE_SECONDS:
+                continue
+            report = read_progress(attempt)
+            if report is not None and report != attempt.progress:
+                attempt.progress = report
+                changed.append(dict(report, id=attempt.id))
+        for at in range(0, len(changed), MAX_PER_MESSAGE):
+            self.server.send({"ev": "progress", "attempts": changed[at : at + MAX_PER_MESSAGE]})
+
+    def forget(self) -> None:
+        """Has everything sent again, to a coordinator that has just attached."""
+        for attempt in self.slots.active.values():
+            attempt.progress = None
+        self.next_check = now()
+
+
+def read_progress(attempt: Attempt) -> Message | None:
+    """What the program tells, as `progress` has it; None where it tells nothing."""
+    share = read_share(progress_path(attempt.folder))
+    if share is not None:
+        return {"share": share}
+    unit = read_next_unit(attempt)
+    return None if unit is None else {"next": str(unit)}
+
+
+def read_share(path: str) -> float | None:
+    """The share that is done, 0 to 1."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        content = CONTENT.match(os.read(fd, 256)) if stat.S_ISREG(os.fstat(fd).st_mode) else None
+    except OSError:
+        content = None
+    finally:
+        os.close(fd)
+    if content is None:
+        return None
+    done, total = float(content.group(1)), float(content.group(2) or 1)
+    return None if total == 0 else round(min(1.0, done / total), 4)
