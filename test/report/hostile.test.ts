@@ -8,7 +8,8 @@ import { InvalidFileError, MusterError } from "../../schemas/errors.js";
 import { escapeUnsafe, formatJson } from "../../schemas/escape.js";
 import { projectRoot } from "../lab/project.js";
 import { findUnsafe, HOSTILE, replaceEachText, UNSAFE_CHARACTERS } from "./hostilestrings.js";
-import { METRICS, NOT_RENDERED, PAGES, type Rendering, TEXTS } from "./renderings.js";
+import { NOT_RENDERED } from "./notrendered.js";
+import { METRICS, PAGES, type Rendering, TEXTS } from "./renderings.js";
 
 /** Calls `show` with each text of its input replaced in turn, and returns the number of texts. Inputs that it cannot read are skipped. */
 function everyField(shown: Rendering, check: (text: string, path: string) => void): number {

@@ -63,6 +63,7 @@ const VARIABLE: [pattern: RegExp, text: string][] = [
   [/\b\d+(?:\.\d+)? (?:s|min|h)(?: \d+ (?:s|min))?\b/g, "N s"],
   [/\b\d+(?:\.\d+)?[kM]?\/s\b/g, "N/s"],
   [/\bprocess \d+\b/g, "process PID"],
+  [/\bat byte \d+\b/g, "at byte N"],
   [/-[0-9a-f]{12}(?=@|\b)/g, "-ID"],
   [/\b3\.\d+\.\d+\b/g, "3.N"],
   [/\b\d{2}-\d{2} \d{2}:\d{2}\b/g, "MM-DD hh:mm"],
