@@ -130,10 +130,15 @@ function printSummary(
   if (options.json) writers.out(formatJson({ ...summary, already, notes }, 2));
   else if (!options.quiet || summary.state !== "complete") {
     const folder = summary.results ?? findOwnResults(summary.directory);
-    writers.out(formatSummary(summary, already, { aggregate: job.aggregate?.to, folder }));
+    writers.out(formatSummary(summary, already, { aggregate: findAggregate(job, summary), folder }));
     if (already && options.overwrite)
       writers.err("--overwrite changes nothing in a complete run; add --fresh to run it again");
   }
+}
+
+/** Returns the name of the aggregate, where it was written. */
+function findAggregate({ aggregate }: Job, { directory }: RunSummary): string | undefined {
+  return aggregate !== undefined && existsSync(join(directory, aggregate.to)) ? aggregate.to : undefined;
 }
 
 /** Returns the folder of results in a run directory; undefined if it holds no file. */

@@ -35,9 +35,11 @@ export function selectNodes(inventory: { nodes: Node[] }, limit: string | undefi
       throw new UsageError(message, suggest(pattern, listNamesAndTags(inventory.nodes)));
     }
   }
-  return inventory.nodes.filter(
+  const selected = inventory.nodes.filter(
     (node) => (included.length === 0 || matchesAnyPattern(node, included)) && !matchesAnyPattern(node, excluded),
   );
+  if (selected.length === 0) throw new UsageError(`--limit ${JSON.stringify(limit)} leaves no node`);
+  return selected;
 }
 
 /** Lists the names and tags of the nodes, without duplicates. */

@@ -90,8 +90,10 @@ function findHaltingFailures({ halt, failures }: RunSummary): Failure[] {
 }
 
 /** Returns whether a node may have work: this session has started some, or an earlier one may have left some. */
-function mayHaveWorkLeft({ session }: RunSummary): boolean {
-  return session.number > 1 || session.attempts > 0;
+function mayHaveWorkLeft({ session, leftovers = [] }: RunSummary): boolean {
+  const { running } = session;
+  if (running === undefined) return session.number > 1 || session.attempts > 0;
+  return running > 0 || (session.number > 1 && leftovers.length > 0);
 }
 
 /** Returns the lines about chunks that were computed a second time for comparison. */

@@ -116,6 +116,11 @@ export class Coordinator {
     await leaveNodes(this.workers, end, this.directory);
   }
 
+  /** The number of attempts that were started and have not ended. */
+  get inFlightCount(): number {
+    return this.scheduler.inFlightCount;
+  }
+
   private event(event: Event): void {
     this.perform(this.scheduler.handle(event, monotonicSeconds()));
   }

@@ -45,9 +45,10 @@ export async function finishRun(
   if (planned.status === "rejected") throw planned.reason;
   const leftovers = cleaned.value;
   const createSummary = (finalEnd: RunEnd) => {
-    const { counters, workers } = coordinator;
+    const { counters, workers, inFlightCount: running } = coordinator;
+    const summary = summarize(directory.path, counters, workers, leftOut, finalEnd);
     return {
-      ...addPlan(summarize(directory.path, counters, workers, leftOut, finalEnd), planned.value),
+      ...addPlan({ ...summary, session: { ...summary.session, running } }, planned.value),
       ...publishedIn(directory),
       leftovers,
     };

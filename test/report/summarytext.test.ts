@@ -54,4 +54,10 @@ t.test("work that continues is mentioned only where a node may have some", async
   t.notMatch(text(0, 1), /continue on their nodes;/, "no chunk has started");
   t.match(text(2, 1), /running chunks continue on their nodes; to stop them: muster cancel/);
   t.match(text(0, 2), /running chunks continue on their nodes/, "an earlier coordinator may have left some");
+  const [first, second] = [stranded(5, 1), stranded(5, 2)];
+  const done = { ...first, session: { ...first.session, running: 0 } };
+  t.notMatch(formatSummary(done, false, {}), /continue on their nodes;/, "all that were started have ended");
+  const leftovers = [{ node: "a", inventory: "i.yaml", address: "a:22" }];
+  const left = { ...second, session: { ...second.session, running: 0 }, leftovers };
+  t.match(formatSummary(left, false, {}), /continue on their nodes;/, "an earlier session left some on a");
 });

@@ -21,8 +21,9 @@ export interface RunSummary {
   units: { done: string; total: string };
   /** Of a job with `enough` that has ended: the units that it requires, in decimal, and whether they are done. */
   enough?: { required: string; reached: boolean };
-  /** The last session, the `number`th. `dropped`: attempts whose results were not taken, because another attempt did the chunk. */
-  session: { number: number; chunks: number; attempts: number; dropped: number; seconds: number };
+  /** The last session, the `number`th. `dropped`: attempts whose results were not taken, because another attempt did the chunk. `running`:
+   * attempts that were under way at its end; absent in older summaries. */
+  session: { number: number; chunks: number; attempts: number; dropped: number; seconds: number; running?: number };
   /** The prediction for this session; absent if not all rates were known. `isGuess`: by rates of the inventory. */
   planned?: { chunks: number; seconds: number; isGuess?: true };
   /** Attempts of this session whose logs were cut because they grew too long. */
