@@ -11,10 +11,10 @@ import { replayJournal } from "./replay.js";
 export function setAsideHaltedRun(path: string): string | undefined {
   const file = join(path, "journal.ndjson");
   if (!existsSync(file)) return undefined;
-  const fd = openSync(file, "r+");
+  const fd = openSync(file, "r");
   try {
-    const last = tryLockFile(fd) ? readLastEntry(fd) : undefined;
-    if (last?.e !== "close" || last.state !== "halted") return undefined;
+    const last = readLastEntry(fd);
+    if (last?.e !== "close" || last.state !== "halted" || !tryLockFile(fd)) return undefined;
     const { committedChunks, leftovers } = replayJournal(fd, file);
     if (committedChunks > 0 || leftovers.length > 0) return undefined;
     const aside = findFreePath(`${path}-halted`);
