@@ -85,6 +85,7 @@ export class TtyProgress {
 /** Prints the events of a run above the view, and shows the run in it. */
 class ObservedRun extends PlainProgress {
   private readonly prefix: string;
+  private tone: Tone = "plain";
 
   constructor(
     private readonly display: TtyProgress,
@@ -100,15 +101,11 @@ class ObservedRun extends PlainProgress {
   }
 
   override attemptFailed(failure: Failure): void {
-    this.tone = "bad";
-    super.attemptFailed(failure);
-    this.tone = "plain";
+    this.printIn("bad", () => super.attemptFailed(failure));
   }
 
   override chunkFailed(failure: Failure): void {
-    this.tone = "bad";
-    super.chunkFailed(failure);
-    this.tone = "plain";
+    this.printIn("bad", () => super.chunkFailed(failure));
   }
 
   override end(): void {
@@ -119,7 +116,11 @@ class ObservedRun extends PlainProgress {
   /** The view is redrawn instead. */
   protected override startPrinting(): void {}
 
-  private tone: Tone = "plain";
+  private printIn(tone: Tone, print: () => void): void {
+    this.tone = tone;
+    print();
+    this.tone = "plain";
+  }
 
   protected override print(...lines: string[]): void {
     this.display.print(`${this.prefix}${toPrintableText(lines)}`, this.tone);

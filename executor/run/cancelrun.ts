@@ -3,6 +3,7 @@ import { recordRunEnd } from "./cleanleftovers.js";
 import { cleanNode, type NodeCleanResult } from "./node/cleannode.js";
 import type { JournalEntry } from "./record/journalentry.js";
 import type { Leftover } from "./record/leftovers.js";
+import { removeLiveRun } from "./record/liverun.js";
 import { RunReplay, replayRun } from "./record/replay.js";
 import { takeOverRunLock } from "./record/runlock.js";
 import { createStopContext } from "./runcontext.js";
@@ -45,6 +46,7 @@ export async function cancelRun(path: string, options: CancelOptions): Promise<C
     const earlier = replay.leftovers;
     const end = complete ? replay.closeEntry! : ({ state: "cancelled" } as const);
     if (!complete || earlier.length > 0) await recordRunEnd(path, journal, end, remainingLeftovers(earlier, stopped));
+    removeLiveRun(path);
     const dropped = countUncommitted(path, finished);
     const state = complete ? "complete" : "cancelled";
     const nodes = stopped.map(({ inventory, ...one }) => one);

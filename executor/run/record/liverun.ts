@@ -93,6 +93,12 @@ export function readLiveRun(path: string, session: number): LiveRun | undefined 
   }
 }
 
+/** Removes what a coordinator wrote about what it runs. */
+export function removeLiveRun(path: string): void {
+  for (const name of ["live.json", "live.json.partial"])
+    attemptQuietly(() => rmSync(join(path, name), { force: true }));
+}
+
 /**
  * Keeps live.json in the run directory `path` up to date: replaced atomically, at most once a second, and only where something has
  * changed. It is not fsynced, and a write that fails is left out, because a run does not depend on it.
@@ -105,7 +111,7 @@ export class LiveFile {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    path: string,
+    private readonly path: string,
     private readonly build: () => LiveRun,
   ) {
     this.file = join(path, "live.json");
@@ -124,7 +130,7 @@ export class LiveFile {
   close(): void {
     clearTimeout(this.timer);
     this.last = this.build();
-    for (const file of [this.file, `${this.file}.partial`]) attemptQuietly(() => rmSync(file, { force: true }));
+    removeLiveRun(this.path);
   }
 
   private update(): void {
