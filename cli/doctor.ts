@@ -1,3 +1,4 @@
+import { checkFileService } from "../fleet/checkfileservice.js";
 import { findInventory, selectNodes } from "../fleet/inventory.js";
 import { isInstalled, listRequiredPrograms } from "../fleet/local/requiredprograms.js";
 import { loadPlaybooks } from "../playbooks/engine/loadplaybooks.js";
@@ -27,8 +28,10 @@ export async function doctor(names: string[], options: CommonOptions, writers: W
       `here: node ${process.versions.node}${missing.length === 0 ? ", all required programs are installed" : ""}`,
     );
   }
-  const inspect = (connection: Parameters<typeof verifyNode>[0]) =>
-    verifyNode(connection, undefined, playbooks, inventory);
+  const inspect = async (connection: Parameters<typeof verifyNode>[0]) => {
+    await checkFileService(connection);
+    return verifyNode(connection, undefined, playbooks, inventory);
+  };
   const reports = await runOnNodes(nodes, inspect, options, writers);
   if (options.json) {
     const here = { node: process.versions.node, missing: missing.map(({ program }) => program) };

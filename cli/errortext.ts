@@ -1,8 +1,10 @@
 import { toPrintableText } from "../report/format.js";
 import { formatProblem, InvalidFileError, MusterError, type Problem } from "../schemas/errors.js";
+import { explainSystemError } from "../schemas/systemerror.js";
 
 /** Returns an error as text for people. Only a bug in muster is shown with its stack trace. */
-export function formatError(error: unknown): string {
+export function formatError(caught: unknown): string {
+  const error = explainSystemError(caught);
   if (error instanceof InvalidFileError) return toPrintableText(error.problems.map(formatProblem));
   if (error instanceof MusterError)
     return toPrintableText([`muster: ${error.message}${error.next === undefined ? "" : `\n${error.next}`}`]);
@@ -17,7 +19,8 @@ export interface ErrorDocument {
 }
 
 /** Returns an error as the document that `--json` prints. */
-export function buildErrorDocument(error: unknown): ErrorDocument {
+export function buildErrorDocument(caught: unknown): ErrorDocument {
+  const error = explainSystemError(caught);
   const exit = exitStatusOf(error);
   if (error instanceof InvalidFileError)
     return { error: { code: error.code, message: error.message, problems: [...error.problems] }, exit };
@@ -29,6 +32,7 @@ export function buildErrorDocument(error: unknown): ErrorDocument {
 }
 
 /** Returns the exit status for an error. */
-export function exitStatusOf(error: unknown): number {
+export function exitStatusOf(caught: unknown): number {
+  const error = explainSystemError(caught);
   return error instanceof MusterError ? error.exitStatus : 1;
 }

@@ -1,55 +1,84 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { pluralize } from "../report/format.js";
+import { LOG_STREAMS, type LogStream, listEarlierLogs } from "../executor/run/record/logfiles.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
-import { suggest } from "../schemas/suggest.js";
-import type { CommonOptions } from "./options.js";
+import { printFailedLogs } from "./failedlogs.js";
+import type { LogsOptions } from "./logsoptions.js";
+import { explainMissingLogs, findLastTry } from "./missinglogs.js";
+import { explainNoRun } from "./rundirectory.js";
 import { printBytes } from "./terminal.js";
 
-export interface LogsOptions extends CommonOptions {
-  out?: boolean;
-  err?: boolean;
+/**
+ * `muster logs RUN CHUNK`: prints the stdout and then the stderr of a chunk, or only one of them with `--out` or `--err`; those of its
+ * last attempt, or with `--try N` those of another one. `muster logs RUN --failed`: the last lines of all failed chunks. The command of a
+ * pipeline step is the chunk `command` of RUN/STEP. On a terminal, escape sequences are shown as text; elsewhere every byte is printed as
+ * the chunk wrote it. Returns 0; 3 where output is lost.
+ */
+export async function logs(
+  run: string,
+  chunk: string | undefined,
+  options: LogsOptions,
+  writers: Writers,
+): Promise<number> {
+  const path = [resolve(run), resolve("runs", run)].find((one) => existsSync(join(one, "logs")));
+  if (path === undefined) throw explainNoRun(run, "is neither a run directory nor the name of one in ./runs");
+  const { failed } = options;
+  if (failed && (chunk !== undefined || options.try !== undefined))
+    throw new UsageError("logs: --failed shows all failed chunks, so it goes with neither a chunk nor --try");
+  if (failed) return printFailedLogs(path, options, writers);
+  if (chunk === undefined) throw new UsageError("logs: name a chunk, or add --failed", `muster logs ${run} CHUNK`);
+  if (!isChunkName(chunk)) throw new UsageError(`logs: "${chunk}" is not the name of a chunk`);
+  const files = options.try === undefined ? findLogs(path, chunk) : findTryLogs(path, chunk, parseTry(options.try));
+  if (files.size === 0) return explainMissingLogs({ run, path, chunk, attempt: options.try }, writers);
+  printLogs(chunk, files, options, writers);
+  const earlier = options.try === undefined && !options.quiet ? listEarlierLogs(join(path, "logs"), chunk) : [];
+  if (earlier.length > 0 && !options.json)
+    writers.err(`earlier attempts of ${chunk}: ${earlier.map((number) => `--try ${number}`).join(", ")}`);
+  return 0;
 }
 
-/**
- * `muster logs RUN CHUNK`: prints the stdout and then the stderr of a chunk, or only one of them with `--out` or `--err`. The command of
- * a pipeline step is the chunk `command` of RUN/STEP. On a terminal, escape sequences are shown as text; elsewhere every byte is printed
- * as the chunk wrote it. Returns 0.
- */
-export async function logs(run: string, chunk: string, options: LogsOptions, writers: Writers): Promise<number> {
-  const folder = [resolve(run), resolve("runs", run)]
-    .map((path) => join(path, "logs"))
-    .find((path) => existsSync(path));
-  if (folder === undefined) throw new UsageError(`${run}: is neither a run directory nor the name of one in ./runs`);
-  const files = readdirSync(folder);
-  const streams = selectStreams(options).filter((stream) => files.includes(`${chunk}.${stream}`));
-  if (!selectStreams({}).some((stream) => files.includes(`${chunk}.${stream}`)))
-    throw unknownChunkError(run, chunk, files);
-  const read = (stream: string) => readFileSync(join(folder, `${chunk}.${stream}`));
+function printLogs(chunk: string, files: Map<LogStream, string>, options: LogsOptions, writers: Writers): void {
+  const streams = selectStreams(options).filter((stream) => files.has(stream));
+  const read = (stream: LogStream) => readFileSync(files.get(stream)!);
   if (options.json) {
-    const text = (stream: "out" | "err") => (streams.includes(stream) ? read(stream).toString("utf8") : "");
-    writers.out(formatJson({ chunk, stdout: text("out"), stderr: text("err") }, 2));
-    return 0;
+    const text = (stream: LogStream) => (streams.includes(stream) ? read(stream).toString("utf8") : "");
+    return writers.out(formatJson({ chunk, stdout: text("out"), stderr: text("err") }, 2));
   }
   for (const stream of streams) {
     if (streams.length > 1) writers.err(`== ${stream === "out" ? "stdout" : "stderr"} of ${chunk}`);
     printBytes(read(stream));
   }
-  return 0;
 }
 
-function selectStreams({ out, err }: LogsOptions): ("out" | "err")[] {
+/** Returns the files with the output of a chunk's last attempt. */
+function findLogs(path: string, chunk: string): Map<LogStream, string> {
+  return findStreams((stream) => join(path, "logs", `${chunk}.${stream}`));
+}
+
+/** Returns the files with the output of one attempt of a chunk. */
+function findTryLogs(path: string, chunk: string, number: number): Map<LogStream, string> {
+  const earlier = findStreams((stream) => join(path, "logs/attempts", chunk, `${number}.${stream}`));
+  return earlier.size === 0 && number === findLastTry(path, chunk) ? findLogs(path, chunk) : earlier;
+}
+
+function findStreams(locate: (stream: LogStream) => string): Map<LogStream, string> {
+  const files = LOG_STREAMS.map((stream) => [stream, locate(stream)] as const);
+  return new Map(files.filter(([, file]) => existsSync(file)));
+}
+
+function parseTry(word: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(word))
+    throw new UsageError(`logs: --try ${word}: is not the number of an attempt`, "The first one is --try 1.");
+  return Number(word);
+}
+
+/** Whether a word can be the name of a chunk, and so of a file in logs/. */
+function isChunkName(word: string): boolean {
+  return word !== "" && word !== "." && word !== ".." && !/[/\0]/.test(word);
+}
+
+function selectStreams({ out, err }: LogsOptions): LogStream[] {
   return out === err ? ["out", "err"] : [out ? "out" : "err"];
-}
-
-function unknownChunkError(run: string, chunk: string, files: string[]): UsageError {
-  const known = [...new Set(files.filter((name) => /\.(out|err)$/.test(name)).map((name) => name.slice(0, -4)))];
-  if (known.length === 0) return new UsageError(`${run}: no chunk has printed anything`, `muster status ${run}`);
-  const others = `${pluralize(known.length, "chunk")} printed something, for example ${known[0]}.`;
-  return new UsageError(
-    `${run}: chunk "${chunk}" does not exist or has printed nothing`,
-    suggest(chunk, known) ?? others,
-  );
 }

@@ -6,7 +6,7 @@ import { type InspectionResult, inspectEachNode, type NodeReport } from "../play
 import { loadPlaybooks } from "../playbooks/engine/loadplaybooks.js";
 import type { NamedPlaybook } from "../playbooks/engine/planresources.js";
 import { provisionNode, verifyNode } from "../playbooks/engine/provisionnode.js";
-import { buildDriftDocument, formatDrift, formatDriftTotal, formatNodeReport } from "../report/drifttext.js";
+import { buildDriftDocument, formatDrift, formatDriftTotal, formatNodeReport, isInSync } from "../report/drifttext.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
@@ -53,8 +53,8 @@ export function runOnNodes(
 /** Prints the reports on stdout: as a table, or with `--json` as one document. */
 export function printReports(reports: NodeReport[], options: DriftReportOptions, writers: Writers): void {
   if (options.json) return writers.out(formatJson(buildDriftDocument(reports), 2));
-  const text = formatDrift(reports, { rows: options.quiet ? "trouble" : "all", diffs: options.diff === true });
-  if (text !== "") writers.out(text);
+  if (options.quiet && isInSync(reports)) return;
+  writers.out(formatDrift(reports, { rows: options.verbose ? "all" : "trouble", diffs: options.diff === true }));
 }
 
 /** Returns the exit status. `drifted` is the status where every node was inspected and a resource differs. */

@@ -1,10 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { type AnyRunStatus, isPipelineRun, readAnyRunStatus } from "../executor/pipeline/anyrunstatus.js";
+import { readPipelineHistory } from "../executor/pipeline/pipelinehistory.js";
 import { type RunHistory, readRunHistory } from "../executor/run/record/runhistory.js";
 import { findRuns } from "../executor/run/record/runstatus.js";
 import { renderHistoryPage } from "../report/historypage.js";
 import { bigintToDecimal, buildHistoryDocument, formatHistory } from "../report/historytext.js";
+import { renderPipelinePage } from "../report/pipelinepage.js";
 import { formatRunStatus } from "../report/statustext.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
@@ -24,7 +26,7 @@ export interface ReportOptions extends CommonOptions {
 export async function report(word: string | undefined, options: ReportOptions, writers: Writers): Promise<number> {
   const path = word === undefined ? findOnlyRun() : requireRunDirectory(word);
   try {
-    if (isPipelineRun(path)) return reportPipeline(readAnyRunStatus(path, Date.now()), options, writers);
+    if (isPipelineRun(path)) return await reportPipeline(path, options, writers);
     return reportRun(await readRunHistory(path, Date.now()), options, writers);
   } catch (error) {
     throw explainReadError(error);
@@ -39,18 +41,21 @@ function reportRun(history: RunHistory, options: ReportOptions, writers: Writers
   return 0;
 }
 
-/** Prints the status of the steps, and the commands that report on their jobs. */
-function reportPipeline(status: AnyRunStatus, { html, json }: ReportOptions, writers: Writers): number {
-  const jobs = (status.steps ?? []).flatMap(({ run }) => (run === undefined ? [] : [run.path]));
-  const commands = jobs.map((path) => `muster report ${relative(process.cwd(), path) || "."}`);
-  if (html !== undefined)
-    throw new UsageError(
-      "--html is for the run of a job, but this is the run of a pipeline",
-      commands[0]?.concat(` --html ${html}`),
-    );
+/** Prints the status of the steps and the commands that report on their jobs, or writes a page with all of it. */
+async function reportPipeline(path: string, options: ReportOptions, writers: Writers): Promise<number> {
+  const { html, json, quiet } = options;
+  const status = readAnyRunStatus(path, Date.now());
+  if (html !== undefined) writePage(html, renderPipelinePage(await readPipelineHistory(path, Date.now())));
   if (json) writers.out(formatJson(status, 2));
-  else writers.out([formatRunStatus(status, Date.now()), ...commands.map((one) => `  ${one}`)].join("\n"));
+  else if (html === undefined) writers.out(formatPipelineStatus(status));
+  else if (!quiet) writers.err(`wrote ${html}`);
   return 0;
+}
+
+function formatPipelineStatus(status: AnyRunStatus): string {
+  const jobs = (status.steps ?? []).flatMap(({ run }) => (run === undefined ? [] : [run.path]));
+  const commands = jobs.map((path) => `  muster report ${relative(process.cwd(), path) || "."}`);
+  return [formatRunStatus(status, Date.now()), ...commands].join("\n");
 }
 
 /** Finds the run to report on where none is named: this folder, or the only run below it. */

@@ -1,16 +1,36 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { isRunDirectory } from "../executor/run/record/runstatus.js";
 import { UsageError } from "../schemas/errors.js";
+import { describeSystemError } from "../schemas/systemerror.js";
 
 /** Returns the run directory with this path, or with this name in ./runs; undefined where there is neither. */
 export function findRunDirectory(pathOrName: string): string | undefined {
-  return [resolve(pathOrName), resolve("runs", pathOrName)].find((path) => existsSync(join(path, "journal.ndjson")));
+  return listPlaces(pathOrName).find(isRunDirectory);
 }
 
-/** Returns the run directory as `findRunDirectory` does. Throws UsageError where there is none. */
+/** Returns the run directory as `findRunDirectory` does. Throws UsageError where there is none, or where it cannot be looked into. */
 export function requireRunDirectory(pathOrName: string): string {
   const path = findRunDirectory(pathOrName);
-  if (path === undefined)
-    throw new UsageError(`${pathOrName}: is neither a run directory nor the name of one in ./runs`);
-  return path;
+  if (path !== undefined) return path;
+  throw explainNoRun(pathOrName, "is neither a run directory nor the name of one in ./runs");
+}
+
+/** Returns the error for a name that leads to no run: the system's refusal where it refuses to look there, else `otherwise`. */
+export function explainNoRun(pathOrName: string, otherwise: string): UsageError {
+  for (const place of listPlaces(pathOrName)) {
+    try {
+      statSync(join(place, "journal.ndjson"));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      const refusal = describeSystemError(error);
+      if (refusal === undefined || code === "ENOENT" || code === "ENOTDIR") continue;
+      return new UsageError(`${place} ${refusal.reason}`, refusal.hint);
+    }
+  }
+  return new UsageError(`${pathOrName}: ${otherwise}`);
+}
+
+function listPlaces(pathOrName: string): string[] {
+  return [resolve(pathOrName), resolve("runs", pathOrName)];
 }

@@ -5,10 +5,10 @@ import { createEmptyStatus, findRuns } from "../executor/run/record/runstatus.js
 import { toPrintableText } from "../report/format.js";
 import { buildRunsDocument, formatRunStatus, formatRunsTable } from "../report/statustext.js";
 import type { Writers } from "../report/writers.js";
-import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
+import { describeSystemError } from "../schemas/systemerror.js";
 import type { CommonOptions } from "./options.js";
-import { findRunDirectory } from "./rundirectory.js";
+import { explainNoRun, findRunDirectory } from "./rundirectory.js";
 
 /**
  * `muster status [DIR]`: shows the status of one run, or of all runs in a folder or in its `runs`. It reads only the run directories.
@@ -37,8 +37,9 @@ function readStatusOrNothing(path: string, now: number): AnyRunStatus[] {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return [];
-    if (code === undefined) throw error;
-    return [{ ...createEmptyStatus(path), state: "damaged", reason: `cannot be read (${code})` }];
+    const refusal = describeSystemError(error);
+    if (refusal === undefined) throw error;
+    return [{ ...createEmptyStatus(path), state: "damaged", reason: `its journal ${refusal.reason}` }];
   }
 }
 
@@ -48,5 +49,5 @@ function findRunsFolder(folderOrRun: string): string {
   const run = findRunDirectory(folderOrRun);
   if (run !== undefined) return run;
   if (existsSync(folderOrRun)) return folderOrRun;
-  throw new UsageError(`${folderOrRun}: there is no such folder, and no run of that name in ./runs`);
+  throw explainNoRun(folderOrRun, "there is no such folder, and no run of that name in ./runs");
 }

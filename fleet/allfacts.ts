@@ -1,4 +1,5 @@
 import type { MusterError } from "../schemas/errors.js";
+import { checkFileService } from "./checkfileservice.js";
 import type { Connection } from "./connection.js";
 import { forEachNode, type NodeOutcome } from "./eachnode.js";
 import { type Facts, gatherFacts } from "./facts.js";
@@ -27,6 +28,7 @@ export async function gatherAllFacts(
 ): Promise<NodeFacts[]> {
   const gather = async (connection: Connection): Promise<GatheredFacts> => {
     const facts = await gatherFacts(connection);
+    await checkFileService(connection);
     return { facts, hostKey: connection.hostKey, gpuHealth: await checkGpus(connection) };
   };
   const outcomes = await forEachNode(nodes, gather, (outcome) => onResult(toNodeFacts(outcome)));

@@ -58,6 +58,8 @@ export interface Connection {
   readonly node: Node;
   /** Type and SHA256 fingerprint of the host key that was accepted; undefined for a local connection. */
   readonly hostKey?: string;
+  /** What the login shell printed before a program that was started here; empty or undefined: nothing so far. */
+  readonly shellOutput?: string;
   /** Resolves with the reason once the connection is closed or lost. Never rejects. */
   readonly closed: Promise<string>;
   /**

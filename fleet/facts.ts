@@ -66,14 +66,37 @@ function createFactsError(node: string, python: string, outcome: CommandResult):
   const message = shortenText(outcome.stderr.trim().split("\n").at(-1) ?? "", 200);
   if (outcome.kind === "lost") return new MusterError("LOST", `the connection was lost: ${outcome.reason}`, { node });
   if (outcome.kind === "timeout") {
-    const next = "Its disk or a GPU driver may hang; check it with `uptime` and `dmesg`.";
-    return new MusterError("TIMEOUT", `${python} gave no facts within ${outcome.seconds} s`, { next, node });
+    const late = `${python} gave no facts within ${outcome.seconds} s`;
+    const place = findHang(outcome.stderr);
+    if (place !== undefined) {
+      const next = `Run \`dmesg\` there: the kernel logs what hangs for long. ${place.next}`;
+      return new MusterError("TIMEOUT", `${late}: it hangs while it ${place.doing}`, { next, node });
+    }
+    const isShell = message.startsWith("the login shell");
+    const printed = isShell ? message : message === "" ? "it printed nothing" : `it printed: ${message}`;
+    const next = isShell
+      ? "Run `ssh HOST true`; if that hangs too, look for `exec`, `read` and commands that wait in its start-up files."
+      : "Check its load with `uptime`, and whether `python3 -c 1` ends there.";
+    return new MusterError("TIMEOUT", `${late}; ${printed}`, { next, node });
   }
   const how = outcome.kind === "exit" ? `exit ${outcome.code}` : outcome.signal;
   const isMissing = outcome.kind === "exit" && (outcome.code === 127 || outcome.code === 126);
   const next = `Install python3 (3.8 or later) there, or set its path as \`python:\` of ${node} in the inventory.`;
   if (isMissing) return new MusterError("NO_PYTHON", `${python} cannot be run: ${message || how}`, { next, node });
   return new MusterError("FACTS", `${python} could not gather facts (${how}): ${message}`, { next, node });
+}
+
+/** What the functions of templates/facts.py do that may wait for the kernel. */
+const HANGING_FUNCTIONS: Record<string, { doing: string; next: string }> = {
+  disk: { doing: "looks at the disk of the work folder", next: "`df` of that folder shows whether it answers." },
+  find_gpus: { doing: "looks at the GPUs", next: "`ls /sys/class/drm/*/device/` shows whether their driver answers." },
+  memory: { doing: "reads /proc/meminfo", next: "" },
+};
+
+/** Finds in what Python printed, the calls of each thread with the innermost first, where its main thread was; undefined if not there. */
+function findHang(stderr: string): { doing: string; next: string } | undefined {
+  const calls = [...stderr.matchAll(/^ {2}File "<stdin>", line \d+ in (\w+)$/gm)].map(([, name]) => name!);
+  return calls.map((name) => HANGING_FUNCTIONS[name]).find((one) => one !== undefined);
 }
 
 /**

@@ -20,7 +20,7 @@ const DEFAULT_GPU_CHECK_SECONDS = 60;
 
 /**
  * Merges the defaults, the profile and the node's own keys into the node called `name`; later layers override earlier ones. Returns a
- * Problem if the node names a profile that does not exist.
+ * Problem if the node names a profile that does not exist, or a host with its port or user.
  */
 export function mergeNode(source: Source, folder: string, name: string): Node | Problem {
   const file = source.value as InventoryFile;
@@ -33,6 +33,11 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
       message: `nodes.${name}.profile: there is no profile "${own.profile}"`,
       hint: suggest(own.profile, Object.keys(file.profiles ?? {})) ?? "describe it under profiles",
     };
+  }
+  const hostProblem = own.host === undefined ? undefined : findHostProblem(own.host);
+  if (hostProblem !== undefined) {
+    const { message, hint } = hostProblem;
+    return { ...source.positionOf(["nodes", name, "host"]), message: `nodes.${name}.host: ${message}`, hint };
   }
   const layers: InventoryLayer[] = [
     { path: ["defaults"], keys: (file.defaults ?? {}) as InventoryLayer["keys"] },
@@ -66,6 +71,20 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
     leaseSeconds: toSeconds(pick("lease")) ?? DEFAULT_LEASE_SECONDS,
     gpuCheckSeconds: toSecondsOrNever(pick("gpu_check")) ?? DEFAULT_GPU_CHECK_SECONDS,
   };
+}
+
+/** Finds out that a host holds what belongs into keys of its own. An IPv6 address has more than one colon. */
+function findHostProblem(host: string): { message: string; hint: string } | undefined {
+  const [, user, rest = host] = /^([^@]+)@(.*)$/.exec(host) ?? [];
+  const [, bracketed, plain, port] = /^(?:\[(.+)\]|([^:]+)):(\d+)$/.exec(rest) ?? [];
+  if (user === undefined && port === undefined) return undefined;
+  const keys = [
+    `host: ${JSON.stringify(bracketed ?? plain ?? rest)}`,
+    ...(port === undefined ? [] : [`port: ${port}`]),
+    ...(user === undefined ? [] : [`user: ${JSON.stringify(user)}`]),
+  ];
+  const what = [...(user === undefined ? [] : ["a user"]), ...(port === undefined ? [] : ["a port"])].join(" and ");
+  return { message: `"${host}" holds ${what}`, hint: `write ${keys.join(", ")}` };
 }
 
 /** Returns a local node without GPUs, with the default of every setting. */

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Problem } from "../schemas/errors.js";
 import type { KeyPath, Source } from "../schemas/source.js";
+import { describeSystemError } from "../schemas/systemerror.js";
 import type { InventoryFile } from "../schemas/types.js";
 
 /** A Python environment that the playbook python-env makes on nodes. Local paths are absolute. */
@@ -33,9 +34,9 @@ export function readPythonEnvs(source: Source, folder: string, problems: Problem
       problems.push({ ...source.positionOf(path), message: `${path.join(".")}: ${message}`, hint });
     };
     checkKeys(written[env.name]!, report);
-    checkLocalPath(env.requirements, "file", (why) => report("requirements", why));
-    checkLocalPath(env.conda, "file", (why) => report("conda", why));
-    checkLocalPath(env.findLinks, "folder", (why) => report("find_links", why));
+    checkLocalPath(env.requirements, "file", (...why) => report("requirements", ...why));
+    checkLocalPath(env.conda, "file", (...why) => report("conda", ...why));
+    checkLocalPath(env.findLinks, "folder", (...why) => report("find_links", ...why));
     const twin = envs.find((other) => other !== env && other.at === env.at);
     if (twin !== undefined)
       report(undefined, `${env.at} is also the path of ${twin.name}`, "set another path with `at`");
@@ -68,9 +69,18 @@ function checkKeys(keys: PythonEnvKeys, report: Report): void {
       report(key, "cannot be combined with conda", "name Python and packages in the environment.yml");
 }
 
-function checkLocalPath(path: string | undefined, kind: "file" | "folder", report: (why: string) => void): void {
+function checkLocalPath(
+  path: string | undefined,
+  kind: "file" | "folder",
+  report: (why: string, hint?: string) => void,
+): void {
   if (path === undefined) return;
-  const stats = statSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) report(`${path} does not exist`);
-  else if (kind === "file" ? !stats.isFile() : !stats.isDirectory()) report(`${path} is not a ${kind}`);
+  try {
+    const stats = statSync(path);
+    if (kind === "file" ? !stats.isFile() : !stats.isDirectory()) report(`${path} is not a ${kind}`);
+  } catch (error) {
+    const refusal = describeSystemError(error);
+    if (refusal === undefined) throw error;
+    report(`${path} ${refusal.reason}`, refusal.hint);
+  }
 }

@@ -5,7 +5,7 @@ export interface SlotBreakdown {
   slot: number;
   chunks: number;
   units: bigint;
-  /** The time in which it ran chunks whose results were kept, and its share of the active time of the run. */
+  /** The time in which it ran attempts, whether or not their results were kept, and its share of the active time of the run. */
   busy: number;
   share: number;
   /** Undefined for a slot without results. */
@@ -43,23 +43,29 @@ const MAX_SLOWEST_CHUNKS = 5;
 
 /** Breaks a run down by node and slot. Pure. */
 export function breakDownRun(history: RunHistory): RunBreakdown {
-  const slots = new Map<string, Map<number, SlotBreakdown>>(listRunNodes(history).map((node) => [node, new Map()]));
-  const of = (node: string, slot: number): SlotBreakdown => {
-    const there = slots.get(node) ?? new Map<number, SlotBreakdown>();
+  const slots = new Map<string, Map<number, SlotSums>>(listRunNodes(history).map((node) => [node, new Map()]));
+  const of = (node: string, slot: number): SlotSums => {
+    const there = slots.get(node) ?? new Map<number, SlotSums>();
     slots.set(node, there);
     const account = there.get(slot) ?? emptySlot(slot);
     there.set(slot, account);
     return account;
   };
   for (const { node, slots = [] } of history.nodeEntries) for (const slot of slots) of(node, slot);
-  for (const { node, slot, units, seconds, attempt } of history.executions) {
+  for (const { node, slot, units, seconds, attempt, from, end } of history.executions) {
     const account = of(node, slot);
     account.chunks++;
     account.units += units;
-    account.busy += seconds;
+    account.keptSeconds += seconds;
+    account.busy += end - from;
     if (attempt > 1) account.retried++;
   }
-  for (const { node, slot } of history.failedAttempts) of(node, slot).failed++;
+  for (const { node, slot, from, at } of history.failedAttempts) {
+    of(node, slot).failed++;
+    of(node, slot).busy += at - from;
+  }
+  for (const { node, slot, from, at } of history.stoppedAttempts) of(node, slot).busy += at - from;
+  for (const { node, slot, from } of history.openAttempts) of(node, slot).busy += Math.max(0, history.seconds - from);
   const nodes = [...slots]
     .filter(([, there]) => there.size > 0)
     .map(([node, there]) => {
@@ -74,17 +80,22 @@ export function listRunNodes({ status, nodeEntries: nodes, executions }: RunHist
   return [...new Set([...status.nodes, ...nodes.map(({ node }) => node), ...executions.map(({ node }) => node)])];
 }
 
-function emptySlot(slot: number): SlotBreakdown {
-  return { slot, chunks: 0, units: 0n, busy: 0, share: 0, rate: undefined, retried: 0, failed: 0 };
+/** The sums of a slot while they are collected. `keptSeconds`: how long the attempts ran whose results were kept. */
+interface SlotSums extends SlotBreakdown {
+  keptSeconds: number;
 }
 
-function sumSlots(node: string, unordered: SlotBreakdown[], seconds: number): NodeBreakdown {
+function emptySlot(slot: number): SlotSums {
+  return { keptSeconds: 0, slot, chunks: 0, units: 0n, busy: 0, share: 0, rate: undefined, retried: 0, failed: 0 };
+}
+
+function sumSlots(node: string, unordered: SlotSums[], seconds: number): NodeBreakdown {
   const slots = unordered
     .sort((a, b) => a.slot - b.slot)
-    .map((one) => ({
+    .map(({ keptSeconds, ...one }) => ({
       ...one,
       share: seconds === 0 ? 0 : Math.min(1, one.busy / seconds),
-      rate: one.busy === 0 ? undefined : Number(one.units) / one.busy,
+      rate: keptSeconds === 0 ? undefined : Number(one.units) / keptSeconds,
     }));
   const sum = (value: (slot: SlotBreakdown) => number) => slots.reduce((total, slot) => total + value(slot), 0);
   return {

@@ -1,7 +1,7 @@
 import type { NodeReport } from "../playbooks/engine/inspecteachnode.js";
 import type { Difference, ResourceState, Verdict } from "../playbooks/engine/resource.js";
 import { countColumns, padToColumns, TERMINAL_COLUMNS } from "./columns.js";
-import { indentLines, pluralize, shortenMiddle, toOneLine, toPrintableText, wrapText } from "./format.js";
+import { formatCount, indentLines, pluralize, shortenMiddle, toOneLine, toPrintableText, wrapText } from "./format.js";
 
 /** The length of the longest state, "needs reboot". */
 const STATE_COLUMNS = 12;
@@ -15,26 +15,52 @@ export interface DriftView {
   diffs: boolean;
 }
 
-/** Returns a table of all nodes and resources in inventory order, with differences below each row. */
+/** A row of the table with the lines below it. What several nodes have in common is one block. */
+interface DriftBlock {
+  nodes: string[];
+  resource: string;
+  state: string;
+  details: string[];
+}
+
+/**
+ * Returns a table of nodes and resources in inventory order, with differences below each row, and the total. What is the same on several
+ * nodes is shown once. Without rows, only the total is returned.
+ */
 export function formatDrift(reports: NodeReport[], view: DriftView): string {
-  const widest = Math.min(24, Math.max(4, ...reports.map(({ node }) => countColumns(toOneLine(node.name)))));
-  const rows = reports.flatMap((report) => formatNodeRows(report, widest, view));
-  if (rows.length === 0) return "";
+  const total = wrapText(formatDriftTotal(reports), "", TERMINAL_COLUMNS);
+  const blocks = mergeBlocks(reports.flatMap((report) => listBlocks(report, view)));
+  if (blocks.length === 0) return toPrintableText(total);
+  const widest = Math.min(24, Math.max(4, ...blocks.map((block) => countColumns(toOneLine(nameNodes(block))))));
   return toPrintableText([
     formatRow(widest, "node", "resource", "state"),
-    ...rows,
+    ...blocks.flatMap((block) => formatBlock(block, widest)),
     "",
-    ...wrapText(formatDriftTotal(reports), "", TERMINAL_COLUMNS),
+    ...total,
   ]);
 }
 
-/** Returns a line with the number of resources in each state. */
+/** Whether every node was inspected, or skipped on purpose, and nothing differs, failed or has notes. */
+export function isInSync(reports: NodeReport[]): boolean {
+  return reports.every(
+    (report) => !("error" in report) && listBlocks(report, { rows: "trouble", diffs: false }).length === 0,
+  );
+}
+
+/** Returns a line with the number of resources in each state, and of nodes that were not inspected. */
 export function formatDriftTotal(reports: NodeReport[]): string {
+  return `${pluralize(reports.length, "node")}: ${countStates(reports).join(", ") || "nothing to check"}`;
+}
+
+function countStates(reports: NodeReport[]): string[] {
   const counts = new Map<string, number>();
   const add = (word: string) => counts.set(word, (counts.get(word) ?? 0) + 1);
   for (const report of reports)
     if ("inspection" in report) for (const { state } of report.inspection.verdicts) add(state);
-  const parts = RESOURCE_STATES.flatMap((state) => (counts.has(state) ? [`${counts.get(state)} ${state}`] : []));
+  const states = RESOURCE_STATES.flatMap((state) => (counts.has(state) ? [{ state, count: counts.get(state)! }] : []));
+  const parts = states.map(({ state, count }, index) =>
+    index === 0 ? `${pluralize(count, "resource")} ${state}` : `${formatCount(count)} ${state}`,
+  );
   const errors = reports.flatMap((report) => ("error" in report ? [stateOfError(report.error.exitStatus)] : []));
   const busy = errors.filter((state) => state === "busy").length;
   const unreachable = errors.length - busy;
@@ -42,16 +68,15 @@ export function formatDriftTotal(reports: NodeReport[]): string {
   if (skipped > 0) parts.push(`${pluralize(skipped, "node")} not rebooted`);
   if (busy > 0) parts.push(`${pluralize(busy, "node")} busy`);
   if (unreachable > 0) parts.push(`${pluralize(unreachable, "node")} unreachable`);
-  return `${pluralize(reports.length, "node")}: ${parts.join(", ") || "nothing to check"}`;
+  return parts;
 }
 
 /** Returns a line about a node, for progress. */
 export function formatNodeReport(report: NodeReport): string {
   const { name } = report.node;
   if ("error" in report) return toPrintableText([`${name}: ${report.error.textFor(name)}`]);
-  return toPrintableText([
-    `${name}: ${"skipped" in report ? report.skipped : formatDriftTotal([report]).replace(/^1 node: /, "")}`,
-  ]);
+  const text = "skipped" in report ? report.skipped : countStates([report]).join(", ") || "nothing to check";
+  return toPrintableText([`${name}: ${text}`]);
 }
 
 /** Returns the reports as one JSON document. */
@@ -77,22 +102,43 @@ export function buildDriftDocument(reports: NodeReport[]) {
   return { nodes };
 }
 
-function formatNodeRows(report: NodeReport, widest: number, view: DriftView): string[] {
-  const { name } = report.node;
+function listBlocks(report: NodeReport, view: DriftView): DriftBlock[] {
+  const nodes = [report.node.name];
   if ("error" in report) {
-    const { next, exitStatus: exit } = report.error;
-    const why = [report.error.textFor(name), ...(next === undefined ? [] : [`next: ${next}`])];
-    return [formatRow(widest, name, "", stateOfError(exit)), ...why.flatMap(indentLines)];
+    const { next, exitStatus } = report.error;
+    const why = [report.error.textFor(report.node.name), ...(next === undefined ? [] : [`next: ${next}`])];
+    return [{ nodes, resource: "", state: stateOfError(exitStatus), details: why.flatMap(indentLines) }];
   }
   if ("skipped" in report)
-    return view.rows === "all" ? [formatRow(widest, name, "", "skipped"), ...indentLines(report.skipped)] : [];
-  const shown = report.inspection.verdicts.filter(
-    ({ state, notes }) => view.rows === "all" || state !== "ok" || notes.length > 0,
-  );
-  return shown.flatMap((verdict) => [
-    formatRow(widest, name, verdict.resource, verdict.state),
-    ...formatVerdict(verdict, view.diffs),
-  ]);
+    return view.rows === "all" ? [{ nodes, resource: "", state: "skipped", details: indentLines(report.skipped) }] : [];
+  return report.inspection.verdicts
+    .filter(({ state, notes }) => view.rows === "all" || state !== "ok" || notes.length > 0)
+    .map((verdict) => {
+      const { resource, state } = verdict;
+      return { nodes, resource, state, details: formatVerdict(verdict, view.diffs) };
+    });
+}
+
+/** Merges blocks that differ only in their nodes. Resources that are ok stay apart, each with its node. */
+function mergeBlocks(blocks: DriftBlock[]): DriftBlock[] {
+  const merged = new Map<string, DriftBlock>();
+  for (const block of blocks) {
+    const { nodes, resource, state, details } = block;
+    const key = JSON.stringify([resource, state, details, state === "ok" && details.length === 0 ? nodes : []]);
+    const found = merged.get(key);
+    merged.set(key, found === undefined ? block : { ...found, nodes: [...found.nodes, ...nodes] });
+  }
+  return [...merged.values()];
+}
+
+function formatBlock(block: DriftBlock, widest: number): string[] {
+  const { nodes, resource, state, details } = block;
+  const names = nodes.length === 1 ? [] : indentLines(`on ${nodes.map(toOneLine).join(", ")}`);
+  return [formatRow(widest, nameNodes(block), resource, state), ...names, ...details];
+}
+
+function nameNodes({ nodes }: DriftBlock): string {
+  return nodes.length === 1 ? nodes[0]! : pluralize(nodes.length, "node");
 }
 
 function formatVerdict({ differences, reason, next, notes }: Verdict, diffs: boolean): string[] {

@@ -1,5 +1,6 @@
 import type { Failure } from "../executor/schedule/events.js";
 import { findFailureKind } from "../executor/schedule/halting/failurekind.js";
+import { formatReason } from "./failurereason.js";
 import { formatFailure, formatFailureHead } from "./failuretext.js";
 import { formatCount } from "./format.js";
 
@@ -16,8 +17,8 @@ export class FailureDigest {
   /** Returns the lines about an attempt that has failed; none where enough was printed about its like. */
   describeAttempt(failure: Failure): string[] {
     const count = increment(this.attempts, failure);
-    const { chunk, node, slot, attempt, reason } = failure;
-    const line = `chunk ${chunk}: attempt ${attempt} failed on ${node} slot ${slot}: ${reason}`;
+    const { chunk, node, slot, attempt } = failure;
+    const line = `chunk ${chunk}: attempt ${attempt} failed on ${node} slot ${slot}: ${formatReason(failure)}`;
     return isShown(count) ? [`${line}${noteCount(count, "attempts")}`] : [];
   }
 

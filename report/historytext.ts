@@ -1,5 +1,6 @@
 import { relative } from "node:path";
 import type { RunHistory } from "../executor/run/record/runhistory.js";
+import { FailureGroups } from "../executor/schedule/halting/failuregroups.js";
 import { breakDownRun, type NodeBreakdown, type RunBreakdown, type RunEvent, type SlotBreakdown } from "./breakdown.js";
 import { countColumns, padToColumns, TERMINAL_COLUMNS } from "./columns.js";
 import { formatFailureGroups } from "./failuretext.js";
@@ -15,6 +16,7 @@ import {
 } from "./format.js";
 import { formatLiveRun } from "./livetext.js";
 import { comparePlanAndActual } from "./plancomparison.js";
+import { hasOnlyFailures } from "./summarytext.js";
 
 const CELL_COLUMNS = [7, 8, 6, 9, 8, 7];
 export const COLUMN_HEADS = ["chunks", "units", "busy", "rate", "retried", "failed"];
@@ -43,7 +45,7 @@ export function formatHistory(history: RunHistory, verbose: boolean, nowMs = Dat
       account.happenings.map((one) => [formatRunEvent(one)]),
       limit,
     ),
-    ...formatSection("failed chunks:", formatFailureGroups(history.failures, verbose), limit),
+    ...formatSection("failed chunks:", formatFailureGroups(new FailureGroups(history.failures).all, verbose), limit),
     ...history.missing.map((one) => `note: ${one}`),
     `in ${relative(process.cwd(), history.status.path) || "."}`,
   ]);
@@ -52,10 +54,23 @@ export function formatHistory(history: RunHistory, verbose: boolean, nowMs = Dat
 /** Returns the report as a JSON document. Serialize it with `bigintToDecimal`. */
 export function buildHistoryDocument(history: RunHistory) {
   const { status, seconds, sessions, failedAttempts: tried, failures, missing, summary } = history;
+  const { stoppedAttempts: stopped, openAttempts: running } = history;
   const { nodes, slowest, happenings } = breakDownRun(history);
   const { name, path: directory, state, chunks, units, started } = status;
   const run = { name, directory, state, chunks, units, started, seconds, planned: summary?.planned };
-  return { ...run, live: status.live, sessions, nodes, slowest, happenings, tried, failures, missing };
+  return {
+    ...run,
+    live: status.live,
+    sessions,
+    nodes,
+    slowest,
+    happenings,
+    tried,
+    stopped,
+    running,
+    failures,
+    missing,
+  };
 }
 
 /** A replacer for JSON.stringify that writes bigints as decimal strings. */
@@ -63,18 +78,31 @@ export function bigintToDecimal(_: string, value: unknown): unknown {
   return typeof value === "bigint" ? `${value}` : value;
 }
 
-function formatHead({ status, seconds, summary, failedAttempts: tried, sessions }: RunHistory): string[] {
+/** Returns the first line about a run, and further facts, one a line: how long it was active, and how its attempts ended. */
+export function describeRunHead(history: RunHistory): { title: string; facts: string[] } {
+  const { status, seconds, summary, failedAttempts, stoppedAttempts, openAttempts, sessions } = history;
   const { name, state, chunks, started } = status;
   const failed = chunks.failed === 0 ? "" : `, ${formatCount(chunks.failed)} failed`;
+  const title = hasOnlyFailures(status)
+    ? `${name}: failed: all ${pluralize(chunks.failed, "chunk")}`
+    : `${name}: ${state}: ${pluralize(chunks.done, "chunk")} done${failed}`;
   const begun = started === undefined ? "" : `, started ${started}`;
   const more = sessions.length < 2 ? "" : ` in ${pluralize(sessions.length, "session")}`;
-  const lines = [
-    `${name}: ${state}: ${pluralize(chunks.done, "chunk")} done${failed}`,
-    `  active for ${formatDuration(seconds)}${more}${begun}`,
+  const superseded = stoppedAttempts.filter(({ why }) => why === "superseded").length;
+  const counts = [
+    ...(failedAttempts.length > 0 ? [`${pluralize(failedAttempts.length, "attempt")} failed`] : []),
+    ...(superseded > 0 ? [`${pluralize(superseded, "attempt")} superseded`] : []),
+    ...(openAttempts.length > 0 ? [`${pluralize(openAttempts.length, "attempt")} running`] : []),
   ];
-  if (tried.length > 0) lines.push(`  ${pluralize(tried.length, "attempt")} failed`);
-  if (summary?.planned !== undefined && summary.state === "complete") lines.push(`  ${comparePlanAndActual(summary)}`);
-  return lines;
+  const facts = [`active for ${formatDuration(seconds)}${more}${begun}`];
+  if (counts.length > 0) facts.push(counts.join(", "));
+  if (summary?.planned !== undefined && summary.state === "complete") facts.push(comparePlanAndActual(summary));
+  return { title, facts };
+}
+
+function formatHead(history: RunHistory): string[] {
+  const { title, facts } = describeRunHead(history);
+  return [title, ...facts.map((fact) => `  ${fact}`)];
 }
 
 function formatNode(node: NodeBreakdown, isFolded: boolean): string[] {

@@ -4,6 +4,7 @@ import { hasResults, isIncomplete } from "../executor/pipeline/stepstate.js";
 import type { Leftover } from "../executor/run/record/leftovers.js";
 import { formatDuration, pluralize, toPrintableText } from "./format.js";
 import { formatLeftovers } from "./leftovertext.js";
+import { hasOnlyFailures } from "./summarytext.js";
 
 /** Formats the result of a run of a pipeline. */
 export function formatPipelineSummary(summary: PipelineSummary, already: boolean): string {
@@ -28,7 +29,7 @@ function selectUnintendedLeftovers({ state, run }: StepSummary): Leftover[] {
 /** Formats a failure in a few lines, for a mail from cron. */
 export function formatPipelineFailure(summary: PipelineSummary): string {
   const failed = summary.steps.filter(({ state }) => isIncomplete(state) && state !== "left out");
-  const state = summary.state === "partial" ? "partly done" : formatState(summary);
+  const state = summary.state === "partial" ? formatPartial(summary) : formatState(summary);
   return toPrintableText([
     `muster: ${summary.name}: ${state}`,
     ...failed.flatMap((step) => formatStepLines(step, 0)),
@@ -41,12 +42,17 @@ export function formatStep(step: StepSummary): string {
   return toPrintableText(step.state === "running" ? [`${step.step}: started`] : formatStepLines(step, 0)).trimStart();
 }
 
-function formatStepLines({ step, state, seconds, reason, run }: StepSummary, widest: number): string[] {
+function formatStepLines(step: StepSummary, widest: number): string[] {
+  const { state, seconds, reason, run } = step;
   const time = seconds === undefined ? "" : `, ${formatDuration(seconds)}`;
-  const chunks = run === undefined ? "" : `, ${pluralize(run.chunks.done, "chunk")}`;
+  const hasFailed = hasNoChunk(step);
+  const chunks = run === undefined || hasFailed ? "" : `, ${pluralize(run.chunks.done, "chunk")}`;
   const [first = "", ...rest] = (reason ?? "").split("\n");
   const why = first === "" ? "" : `: ${first}`;
-  return [`  ${`${step}:`.padEnd(widest + 1)} ${state}${chunks}${time}${why}`, ...rest.map((line) => `      ${line}`)];
+  return [
+    `  ${`${step.step}:`.padEnd(widest + 1)} ${hasFailed ? "failed" : state}${chunks}${time}${why}`,
+    ...rest.map((line) => `      ${line}`),
+  ];
 }
 
 /** Every step has results, but some chunks failed, and running the same command again does not try them again. */
@@ -56,5 +62,16 @@ function formatState({ state, steps }: PipelineSummary): string {
   if (state === "partial" && steps.every((step) => hasResults(step.state) || step.state === "left out"))
     return DONE_IN_PART;
   if (state === "interrupted") return "interrupted; run the same command again to resume";
-  return state === "partial" ? "partly done; run the same command again to resume" : state;
+  return state === "partial" ? `${formatPartial({ steps })}; run the same command again to resume` : state;
+}
+
+function formatPartial({ steps }: Pick<PipelineSummary, "steps">): string {
+  return steps.some((step) => hasResults(step.state) || (step.state === "partial" && !hasNoChunk(step)))
+    ? "partly done"
+    : "failed";
+}
+
+/** Whether all chunks of a step's job failed. */
+function hasNoChunk({ state, run }: StepSummary): boolean {
+  return run !== undefined && hasOnlyFailures({ state, chunks: run.chunks });
 }

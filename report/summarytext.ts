@@ -4,6 +4,7 @@ import type { Leftover } from "../executor/run/record/leftovers.js";
 import { MAX_LOG_BYTES } from "../executor/run/record/rundir.js";
 import type { NodeSummary, RunSummary } from "../executor/run/record/runsummary.js";
 import type { Failure } from "../executor/schedule/events.js";
+import { FailureGroups } from "../executor/schedule/halting/failuregroups.js";
 import { formatFailureGroups } from "./failuretext.js";
 import { formatBytes, formatCount, formatDuration, pluralize, toPrintableText } from "./format.js";
 import { formatLeftovers } from "./leftovertext.js";
@@ -11,6 +12,9 @@ import { comparePlanAndActual } from "./plancomparison.js";
 
 /** States in which the coordinator leaves running chunks on the nodes. */
 const STATES_LEAVING_WORK: RunSummary["state"][] = ["interrupted", "stranded", "superseded", "broken"];
+
+/** Further causes of failures are only counted. */
+const MAX_LISTED_GROUPS = 10;
 
 /** What a run leaves beside results.ndjson. `aggregate`: relative to the run directory; `folder`: of its results, absolute. */
 export interface ResultPlaces {
@@ -25,10 +29,7 @@ export function formatSummary(summary: RunSummary, already: boolean, { aggregate
   const lines: string[] = [];
   if (already) lines.push(`${name}: already complete, ${pluralize(chunks.done, "chunk")}`);
   else {
-    const failed = chunks.failed === 0 ? "" : `, ${formatCount(chunks.failed)} failed`;
-    lines.push(
-      `${name}: ${formatState(summary)}: ${pluralize(chunks.done, "chunk")} done${failed}, ${formatDuration(session.seconds)}`,
-    );
+    lines.push(`${name}: ${formatState(summary)}: ${formatChunks(summary)}, ${formatDuration(session.seconds)}`);
     if (summary.state === "complete" && (summary.planned?.seconds ?? 0) > 0)
       lines.push(`  ${comparePlanAndActual(summary)}`);
     if (summary.halt !== undefined) lines.push(`    ${summary.halt.reason}`);
@@ -43,9 +44,7 @@ export function formatSummary(summary: RunSummary, already: boolean, { aggregate
         `  ${pluralize(session.dropped, "superseded attempt")} stopped or discarded: another attempt has the chunk`,
       );
     lines.push(...formatRechecks(summary));
-    lines.push(...formatFailureGroups([...summary.failures, ...findHaltingFailures(summary)]).flat());
-    if (chunks.failed > summary.failures.length)
-      lines.push(`and ${formatCount(chunks.failed - summary.failures.length)} more: see journal.ndjson`);
+    lines.push(...formatFailures(summary, where));
     lines.push(...(summary.hints ?? []));
   }
   lines.push(...formatLeftovers(selectUnintendedLeftovers(summary), where));
@@ -57,6 +56,27 @@ export function formatSummary(summary: RunSummary, already: boolean, { aggregate
     lines.push(`results: ${[...folders, ...files].join(", ")}`);
   }
   return toPrintableText(lines);
+}
+
+/** Returns how many chunks are done and failed. */
+function formatChunks(summary: RunSummary): string {
+  const { done, failed } = summary.chunks;
+  if (hasOnlyFailures(summary)) return failed === 1 ? "its only chunk" : `all ${pluralize(failed, "chunk")}`;
+  return `${pluralize(done, "chunk")} done${failed === 0 ? "" : `, ${formatCount(failed)} failed`}`;
+}
+
+/** Whether every chunk was tried and none has a result. The state in JSON is `partial` then as well. */
+export function hasOnlyFailures({ state, chunks }: Pick<RunSummary, "chunks"> & { state: string }): boolean {
+  return state === "partial" && chunks.done === 0 && chunks.failed > 0;
+}
+
+/** Returns the lines about failed chunks, by cause. A summary without groups lists all failures. */
+function formatFailures(summary: RunSummary, where: string): string[] {
+  const listed = new FailureGroups([...summary.failures, ...findHaltingFailures(summary)]).all;
+  const groups = summary.failureGroups ?? listed;
+  const rest = groups.length - MAX_LISTED_GROUPS;
+  const more = rest > 0 ? [`and ${pluralize(rest, "more cause")}: muster report -v ${where}`] : [];
+  return [...formatFailureGroups(groups.slice(0, MAX_LISTED_GROUPS)).flat(), ...more];
 }
 
 /** Returns the leftovers that are not kept on purpose for the next session. */
@@ -125,13 +145,13 @@ function formatState(summary: RunSummary): string {
     case "complete":
       return "complete";
     case "partial":
-      return `partly done${formatEnough(summary)}`;
+      return `${hasOnlyFailures(summary) ? "failed" : "partly done"}${formatEnough(summary)}`;
     case "interrupted":
       return "interrupted; run the same command again to resume";
     case "cancelled":
       return "cancelled; run the same command again to resume";
     case "halted":
-      return "stopped";
+      return "halted";
     case "stranded":
       return "no usable node is left; run the same command again to resume";
     case "superseded":

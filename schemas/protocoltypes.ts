@@ -346,12 +346,32 @@ export interface DoneMessage {
   readonly outputs: OutputReport[];
   /** Declared outputs that do not exist, or are not regular files, with what is there instead. */
   readonly missing: string[];
+  /** Where declared outputs are missing: files that the program wrote instead, relative to its working directory. */
+  readonly written?: string[];
+  /** Where an OOM kill of its program was seen. */
+  readonly outOfMemory?: "kernel log" | "cgroup";
   readonly stdout: LogReport;
   readonly stderr: LogReport;
   /** The last lines of stderr; of stdout if a failed attempt printed only there. */
   readonly tail: string;
   /** Why it could not run, or why its result is incomplete. */
   readonly error?: string;
+  /** Where it failed, and there was no room in the run's folder then. */
+  readonly fullDisk?: FullDisk;
+}
+
+/** A file system to which nothing, or next to nothing, can be written. */
+export interface FullDisk {
+  /** The folder that was looked at. */
+  readonly path: string;
+  /** Bytes that the user may still write. */
+  readonly free: number;
+  /** Bytes of the file system. */
+  readonly total: number;
+  /** 0 where no further file can be created. */
+  readonly inodes?: 0;
+  /** The user's quota is used up. */
+  readonly quota?: boolean;
 }
 
 /** The answer to `split`. */

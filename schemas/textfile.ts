@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, readlinkSync, statSync } from "node:fs";
 import { InvalidFileError } from "./errors.js";
+import { describeNoFile, describeSystemError } from "./systemerror.js";
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
@@ -17,13 +18,24 @@ export function readTextFile(file: string): string {
 function readBytes(file: string, fail: (message: string, hint?: string) => InvalidFileError): Buffer {
   try {
     const stat = statSync(file);
-    if (!stat.isFile()) throw fail("is not a file");
+    if (!stat.isFile()) throw fail(describeNoFile(stat), stat.isFIFO() ? "write it to a file first" : "name a file");
     if (stat.size > MAX_FILE_BYTES)
       throw fail(`is larger than 64 MiB (${stat.size} bytes)`, "split it into several files");
     return readFileSync(file);
   } catch (error) {
     if (error instanceof InvalidFileError) throw error;
-    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    throw fail(isMissing ? "there is no such file" : `cannot be read: ${(error as Error).message}`);
+    if ((error as NodeJS.ErrnoException).code === "ENOENT")
+      throw fail("there is no such file", describeDanglingLink(file));
+    const refusal = describeSystemError(error);
+    throw refusal === undefined ? error : fail(refusal.reason, refusal.hint);
+  }
+}
+
+/** Returns where a link leads that leads to no file; undefined if the path is no link. */
+function describeDanglingLink(path: string): string | undefined {
+  try {
+    return `it is a link to ${readlinkSync(path)}, which does not exist`;
+  } catch {
+    return undefined;
   }
 }

@@ -15,6 +15,8 @@ from typing import Dict, List, Optional, Sequence, Set, Tuple
 Fault = Tuple[str, int, int, str, str]
 
 MAX_FAULTS = 3
+# Python may have loaded these before the program starts: a file of the project with the same name is not read then.
+STANDARD_MODULES = frozenset(getattr(sys, "stdlib_module_names", ())) | set(sys.builtin_module_names) | set(sys.modules)
 
 
 class Checker:
@@ -36,14 +38,19 @@ class Checker:
                     self.check_module(alias.name.split("."), first_root)
             elif isinstance(node, ast.ImportFrom):
                 self.check_import_from(node, path, first_root)
+            elif not is_harmless(node):
+                break  # it may change where modules are found, or end the program
 
     def parse(self, path: str) -> Optional[ast.Module]:
         source = self.files[path]
+        if b"\0" in source:
+            return None  # a zip archive, say
         try:
             tree = ast.parse(source, path)
             compile(source, path, "exec", dont_inherit=True)
         except SyntaxError as error:
-            self.faults.append(describe(path, error))
+            if "encoding" not in str(error.msg):  # the program may register it
+                self.faults.append(describe(path, error))
         except (ValueError, RecursionError, MemoryError, OverflowError):
             pass  # it may still run: this is no verdict about its syntax
         else:
@@ -62,7 +69,7 @@ class Checker:
         self.check_below(folder, parts, names, first_root)
 
     def check_module(self, parts: List[str], first_root: str, names: Sequence[str] = ()) -> None:
-        if parts[0] in sys.builtin_module_names:
+        if parts[0] in STANDARD_MODULES:
             return
         for root in [first_root] + self.roots:
             if self.has_module(root, parts[0]):
@@ -75,6 +82,8 @@ class Checker:
             if path is not None:
                 self.check(path, first_root)
             folder = posixpath.join(folder, part)
+        if self.find(posixpath.dirname(folder), posixpath.basename(folder)) is not None:
+            return  # the package may define these names itself
         for name in names:
             path = self.find(folder, name)
             if path is not None:
@@ -92,6 +101,15 @@ class Checker:
             if path in self.files:
                 return path
         return None
+
+
+def is_harmless(node: ast.stmt) -> bool:
+    """Whether a statement has no effect on the imports that follow."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return not node.decorator_list
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant)
+    return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
 
 
 def describe(path: str, error: SyntaxError) -> Fault:

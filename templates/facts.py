@@ -5,6 +5,7 @@
 The vendors' tools list the GPUs. They run side by side, and each is killed with its process group after TOOL_SECONDS.
 GPUs that no tool lists are read from /sys/class/drm. `tools` has the error of each tool, or null.
 """
+import faulthandler
 import json
 import os
 import platform
@@ -274,6 +275,7 @@ def boot_time() -> Optional[int]:
 
 
 def main(words: List[str]) -> None:
+    faulthandler.dump_traceback_later(2 * TOOL_SECONDS + 3)  # fleet/facts.ts reads there where it hangs
     gpus, tools = ([], {}) if "without-gpus" in words[1:] else find_gpus()
     facts = {
         "muster_facts": 1,
@@ -290,8 +292,7 @@ def main(words: List[str]) -> None:
         "gpus": gpus,
         "tools": tools,
     }
-    sys.stdout.write("\n" + json.dumps(facts) + "\n")
-    sys.stdout.flush()
+    print("\n" + json.dumps(facts), flush=True)
     os._exit(0)  # a thread may still wait for a tool that hangs
 
 

@@ -1,8 +1,8 @@
-import { readdirSync, realpathSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join, posix, relative } from "node:path";
 import { suggest } from "../../schemas/suggest.js";
+import { collectFiles, inspectPath } from "./collectfiles.js";
 import type { StagedFile } from "./job.js";
-import { isRunDirectory } from "./project/rundirectory.js";
 
 /** The files at a path of a job, or why they cannot be staged. */
 export type FoundFiles = { ok: true; files: StagedFile[] } | { ok: false; message: string; hint?: string };
@@ -52,13 +52,9 @@ export function findInput(
   if (found.kind === "file")
     return { ok: true, files: [{ source: join(folder, found.path), path: found.path, bytes: found.bytes }] };
   const files: StagedFile[] = [];
-  const fault = collectFiles(
-    folder,
-    found.path === "./" || found.path === "." ? "" : found.path.replace(/\/$/, ""),
-    [],
-    files,
-  );
-  if (fault !== undefined) return { ok: false, message: fault };
+  const start = found.path === "./" || found.path === "." ? "" : found.path.replace(/\/$/, "");
+  const fault = collectFiles(folder, start, files);
+  if (fault !== undefined) return fault;
   const own = files.filter(({ source }) => !isPublished(source));
   return own.length === 0 ? { ok: false, message: "is a folder without files" } : { ok: true, files: own };
 }
@@ -82,7 +78,9 @@ function locateInProject(folder: string, path: string, root: string): FoundPath 
 
 /** `path`: in normal form. */
 function inspect(folder: string, path: string): FoundPath {
-  const stat = statSync(join(folder, path), { throwIfNoEntry: false });
+  const found = inspectPath(join(folder, path));
+  if (!found.ok) return found;
+  const { stat } = found;
   if (stat === undefined) return { ok: false, message: "does not exist", hint: suggestPath(folder, path) };
   const place = { path, bytes: stat.size };
   if (stat.isDirectory()) return { ok: true, kind: "folder", ...place };
@@ -94,29 +92,9 @@ function inspect(folder: string, path: string): FoundPath {
 /** Lists the files below the folder `source` (absolute), with paths below `path`. */
 export function listFilesBelow(source: string, path: string): FoundFiles {
   const files: StagedFile[] = [];
-  const fault = collectFiles(source, "", [], files);
-  if (fault !== undefined) return { ok: false, message: fault };
+  const fault = collectFiles(source, "", files);
+  if (fault !== undefined) return fault;
   return { ok: true, files: files.map((file) => ({ ...file, path: `${path}/${file.path}` })) };
-}
-
-/**
- * Adds the files below `path` and follows links, except into a folder that is being read. Returns what is wrong; undefined
- * = nothing.
- */
-function collectFiles(root: string, path: string, above: string[], files: StagedFile[]): string | undefined {
-  if (isRunDirectory(join(root, path))) return undefined;
-  const real = realpathSync(join(root, path));
-  if (above.includes(real)) return `contains a link to one of its parent folders (${path})`;
-  for (const name of readdirSync(join(root, path)).sort()) {
-    const inner = path === "" ? name : `${path}/${name}`;
-    const stat = statSync(join(root, inner), { throwIfNoEntry: false });
-    if (stat === undefined) return `contains a broken link (${inner})`;
-    if (stat.isFile()) files.push({ source: join(root, inner), path: inner, bytes: stat.size });
-    else if (!stat.isDirectory()) return `contains something that is neither a file nor a folder (${inner})`;
-    const fault = stat.isDirectory() ? collectFiles(root, inner, [...above, real], files) : undefined;
-    if (fault !== undefined) return fault;
-  }
-  return undefined;
 }
 
 /** Suggests the nearest name in the folder where the path should be. */

@@ -62,7 +62,7 @@ export interface FoundOutputs {
 }
 
 /** A program, and its arguments where they are the same, but for placeholders, in all chunks that start it. */
-export type ProgramLaunch = Pick<ChunkSpec, "program"> & Partial<Pick<ChunkSpec, "args">>;
+export type ProgramLaunch = Pick<ChunkSpec, "program"> & Partial<Pick<ChunkSpec, "args" | "env">>;
 
 /** Text with unfilled placeholders, e.g. ["--seed=", {name: "gpu"}]. */
 export type Template = readonly (string | Readonly<{ name: string }>)[];

@@ -106,7 +106,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   const deciding = { ...jobIdentity(source, identity, settings), ...launchIdentity(reader, setup), directory };
   return {
     name: options.name ?? reader.text(["name"]) ?? deriveName(path, JOB_NAMES),
-    work: describeWork(specs),
+    work: describeWork(specs, folder),
     file: path,
     folder,
     kind: schema === "job" ? (source.get(["kind"]) as Job["kind"]) : "tasks",

@@ -8,9 +8,10 @@ const MAX_LABEL_CHARS = 40;
 
 /**
  * Returns the name under which the learned rates of a job are filed: what runs, as a label and a hash. Scripts and modules are known by
- * their paths, since a rate hardly depends on their arguments; a command by all of its words, since `sh -c` may run anything.
+ * their paths, since a rate hardly depends on their arguments; a command by all of its words, since `sh -c` may run anything. `folder`: of
+ * the job, absolute, because programs of different projects often have the same name.
  */
-export function describeWork(specs: Iterable<ProgramLaunch>): string {
+export function describeWork(specs: Iterable<ProgramLaunch>, folder: string): string {
   const works = new Set<string>();
   let first: Program | undefined;
   for (const { program, args } of specs) {
@@ -19,7 +20,7 @@ export function describeWork(specs: Iterable<ProgramLaunch>): string {
     if (works.size >= MAX_PROGRAMS) break;
   }
   const hash = createHash("sha256")
-    .update([...works].sort().join("\n"))
+    .update([folder, ...[...works].sort()].join("\n"))
     .digest("hex")
     .slice(0, 8);
   return `${first === undefined ? "none" : labelOf(first)}-${hash}`;

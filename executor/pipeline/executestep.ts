@@ -6,6 +6,7 @@ import { loadForRun } from "../run/record/ownresults.js";
 import { ratesFilePath } from "../run/record/ratesfile.js";
 import type { RunSummary } from "../run/record/runsummary.js";
 import { runJob } from "../run/run.js";
+import { FailureGroups } from "../schedule/halting/failuregroups.js";
 import { runCommand } from "./commandstep.js";
 import { locateInputs } from "./locateinputs.js";
 import type { JobAction, PipelineStep, StepAction } from "./pipeline.js";
@@ -102,8 +103,20 @@ async function executeJob(
   }
 }
 
+/** Returns how many chunks failed, and why: the cause, if there is only one, or else the first failure. */
+function describeFailures({ chunks, failures, failureGroups }: RunSummary): string {
+  const [first] = failures;
+  const groups = failureGroups ?? new FailureGroups(failures).all;
+  const all = chunks.done === 0 && chunks.failed > 1 ? "all " : "";
+  const head = `${all}${chunks.failed} ${chunks.failed === 1 ? "chunk" : "chunks"} failed`;
+  if (first === undefined) return head;
+  return groups.length === 1 && chunks.failed > 1
+    ? `${head}: ${groups[0]!.cause}`
+    : `${head}; first ${first.chunk}: ${first.reason}`;
+}
+
 function toStepOutcome(summary: RunSummary): StepOutcome {
-  const { chunks, nodes, leftovers, state, failures, enough, units } = summary;
+  const { chunks, nodes, leftovers, state, enough, units } = summary;
   const run = { chunks, nodes, leftovers };
   switch (state) {
     case "complete":
@@ -111,10 +124,8 @@ function toStepOutcome(summary: RunSummary): StepOutcome {
     case "interrupted":
       return { state, run, exit: 130 };
     case "partial": {
-      const [first] = failures;
       const share = `${units.done} of ${units.total} units are done, ${enough?.required} are required`;
-      const detail = first === undefined ? "" : `; first ${first.chunk}: ${first.reason}`;
-      const reason = `${chunks.failed} ${chunks.failed === 1 ? "chunk" : "chunks"} failed${detail}`;
+      const reason = describeFailures(summary);
       if (enough?.reached) return { state: "enough", run, exit: 3, reason: `${share}; ${reason}` };
       return { state, run, exit: 3, reason: enough === undefined ? reason : `not enough: ${share}; ${reason}` };
     }
@@ -125,12 +136,21 @@ function toStepOutcome(summary: RunSummary): StepOutcome {
     case "superseded":
       return { state: "failed", run, exit: 75, reason: [summary.error, summary.next].join("\n") };
     case "halted":
-      return { state: "failed", run, exit: 3, reason: [summary.halt?.reason, summary.next].join("\n") };
+      return { state: "failed", run, exit: 3, reason: explainHalt(summary) };
     case "broken":
       return { state: "failed", run, exit: 3, reason: summary.error ?? state };
     default:
       return state satisfies never;
   }
+}
+
+/** Explains why a run was halted, with the first failure. */
+function explainHalt({ halt, next }: RunSummary): string {
+  const [first] = halt?.failures ?? [];
+  const lastLine = first?.stderr.trimEnd().split("\n").at(-1) ?? "";
+  const detail =
+    first === undefined ? [] : [`first ${first.chunk}: ${first.reason}${lastLine === "" ? "" : `: ${lastLine}`}`];
+  return [halt?.reason, ...detail, next].join("\n");
 }
 
 /** Explains why no usable node is left, with the state of each node or of the first of many. */

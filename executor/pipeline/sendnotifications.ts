@@ -86,20 +86,28 @@ async function postOnce(url: string, headers: Record<string, string>, body: stri
       method: "POST",
       headers,
       body,
-      redirect: "error",
+      redirect: "manual",
       signal: AbortSignal.timeout(timeout * 1000),
     });
   } catch (error) {
-    const cause = (error as { cause?: { code?: string } }).cause?.code;
+    const { name, message, cause } = error as Error & { cause?: { code?: string; message?: string } };
     throw new Error(
-      (error as Error).name === "TimeoutError" ? `no response within ${timeout} s` : (cause ?? "no connection"),
+      name === "TimeoutError" ? `no response within ${timeout} s` : (cause?.code ?? cause?.message ?? message),
     );
   }
   await response.body?.cancel();
   if (response.ok) return;
+  if (response.status >= 300 && response.status < 400) throw new AbortError(new Error(describeRedirect(response, url)));
   const refused = new Error(`the server responded with ${response.status}`);
   if (response.status < 500 && response.status !== 429 && response.status !== 408) throw new AbortError(refused);
   throw refused;
+}
+
+/** Names only the host that a redirect leads to: the rest of its address may be a secret. */
+function describeRedirect({ status, headers }: Response, url: string): string {
+  const location = headers.get("location") ?? "";
+  const host = URL.canParse(location, url) ? new URL(location, url).origin : "no address";
+  return `the server redirects to ${host} (${status}); write the final URL, because nothing is sent on to another server`;
 }
 
 function pipeToCommand(

@@ -1,11 +1,13 @@
 import type { Node } from "../../fleet/node.js";
 import { recordRunEnd } from "./cleanleftovers.js";
+import type { KeepLogs } from "./node/attachment.js";
 import { cleanNode, type NodeCleanResult } from "./node/cleannode.js";
 import type { JournalEntry } from "./record/journalentry.js";
 import type { Leftover } from "./record/leftovers.js";
 import { removeLiveRun } from "./record/liverun.js";
 import { RunReplay, replayRun } from "./record/replay.js";
 import { takeOverRunLock } from "./record/runlock.js";
+import { StoppedLogs } from "./results/stoppedlogs.js";
 import { createStopContext } from "./runcontext.js";
 
 /** The result of cancelling a run; a complete run stays complete. */
@@ -42,7 +44,8 @@ export async function cancelRun(path: string, options: CancelOptions): Promise<C
   try {
     const { header: run, committedChunks: chunks, isComplete: complete } = replay;
     const finished = new Set<string>();
-    const stopped = await cleanAllNodes(replay, options, finished);
+    const logs = new StoppedLogs(path, replay.loggedAttempts, journal);
+    const stopped = await cleanAllNodes(replay, options, finished, (done, source) => logs.save(done, source));
     const earlier = replay.leftovers;
     const end = complete ? replay.closeEntry! : ({ state: "cancelled" } as const);
     if (!complete || earlier.length > 0) await recordRunEnd(path, journal, end, remainingLeftovers(earlier, stopped));
@@ -64,10 +67,12 @@ async function cleanAllNodes(
   replay: RunReplay,
   options: CancelOptions,
   finished: Set<string>,
+  keepLogs: KeepLogs,
 ): Promise<CancelledNode[]> {
   const context = createStopContext(replay.header?.name ?? "", replay.ids, replay.nonces);
   const stop = async (inventory: string, name: string, node: Node | undefined) => {
-    const result = node === undefined ? createMissingNodeResult(name) : await cleanNode(node, context, finished);
+    const result =
+      node === undefined ? createMissingNodeResult(name) : await cleanNode(node, context, finished, keepLogs);
     options.onEvent({ type: "nodeCleaned", result });
     return { ...result, inventory };
   };

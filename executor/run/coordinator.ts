@@ -1,16 +1,17 @@
 import type { Node } from "../../fleet/node.js";
 import type { Job } from "../job/job.js";
-import type { IssueAttemptId } from "../schedule/attempts/attemptids.js";
 import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js";
 import { expectedRates } from "../schedule/rates/expectedrates.js";
 import type { LearnedRates } from "../schedule/rates/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
+import { acknowledge } from "./acknowledge.js";
 import { type DoneMessage, decodeSplit, decodeUnit } from "./agent/protocol.js";
 import { AttemptProgress } from "./attemptprogress.js";
 import { markEarlierLeftovers } from "./cleanleftovers.js";
 import { failpoint } from "./failpoint.js";
+import { leaveNodes } from "./leavenodes.js";
 import { TOO_MANY_MESSAGES } from "./node/attachment.js";
-import { createFailure, determineOutcome, errorText, isConnectionLost } from "./node/attemptfailure.js";
+import { createStagingFailure, determineOutcome, hasPrinted, isConnectionLost } from "./node/attemptfailure.js";
 import { joinNodes } from "./node/joinnodes.js";
 import type { AttemptMessage, NodeEvent } from "./node/nodeevent.js";
 import { NodeWorker } from "./node/nodeworker.js";
@@ -23,13 +24,11 @@ import type { RunDirectory } from "./record/rundir.js";
 import { Collector, type CollectorEvent } from "./results/collector.js";
 import type { Rechecks } from "./results/rechecks.js";
 import type { RunContext } from "./runcontext.js";
-import { findEndFor, leavesAgentsRunning, type RunEnd } from "./runend.js";
+import { findEndFor, findStrandedEnd, type RunEnd } from "./runend.js";
 import type { RunObserver } from "./runobserver.js";
 import { RunReports } from "./runreports.js";
+import { settleCollection } from "./settlecollection.js";
 import { monotonicSeconds, WakeUpTimer } from "./timer.js";
-
-/** How long an interrupted run waits for results that are being collected; the nodes keep them for the next coordinator. */
-const COLLECT_TIMEOUT_SECONDS = 3;
 
 /** What a coordinator works on and with. */
 export interface CoordinatorOptions {
@@ -71,8 +70,9 @@ export class Coordinator {
     this.counters = new RunCounters(job, replay, (node, slot, out) => eventLog.recordSlotState(node, slot, out));
     this.reports = new RunReports({ observer, counters: this.counters, eventLog, journal, replay, rechecks });
     const expected = expectedRates(job, nodes, learnedRates);
-    const issueId: IssueAttemptId = (node, chunk) => ids.issue(node, chunk);
-    this.scheduler = new Scheduler(job, replay.committedUnits, issueId, expected, learnedRates, rechecks.pending);
+    const { committedUnits: done, committedChunks: count } = replay;
+    const pending = rechecks.pending;
+    this.scheduler = new Scheduler(job, done, ids.issue.bind(ids), expected, learnedRates, pending, count);
     this.workers = nodes.map((node) => new NodeWorker(node, job, run, ids, this.handleNodeEvent.bind(this)));
     for (const worker of this.workers) this.workersByName.set(worker.node.name, worker);
     markEarlierLeftovers(this.workers, replay.leftovers);
@@ -107,18 +107,13 @@ export class Coordinator {
     stop.removeEventListener("abort", interrupt);
     this.wakeUpTimer.stop();
     for (const worker of this.workers) worker.slotMonitor.stop();
-    // A node that hangs must not delay the end: its agent reports the results again to the next coordinator.
-    const detach = () => this.workers.map((worker) => worker.detach());
-    const timer = leavesAgentsRunning(end) ? setTimeout(detach, COLLECT_TIMEOUT_SECONDS * 1000) : undefined;
-    await this.collector.settle();
-    clearTimeout(timer);
-    await this.collector.close();
+    await settleCollection(this.collector, this.workers, end);
     return end;
   }
 
   /** Leaves the nodes: agents that the next coordinator needs keep running, others are stopped and clean up. */
   async leave(end: RunEnd): Promise<void> {
-    await Promise.all(this.workers.map((worker) => (leavesAgentsRunning(end) ? worker.detach() : worker.stop())));
+    await leaveNodes(this.workers, end, this.directory);
   }
 
   private event(event: Event): void {
@@ -179,6 +174,7 @@ export class Coordinator {
     switch (message.ev) {
       case "started":
         failpoint("started");
+        if (attempt !== undefined) this.reports.noteStarted(attempt);
         return this.event({ type: "started", attempt: message.id });
       case "split":
         return this.event({ type: "split", ...decodeSplit(message) });
@@ -196,7 +192,7 @@ export class Coordinator {
       worker.reportConnectionError(source, error);
       return this.event({ type: "requeued", attempt: attempt.id });
     }
-    this.fail(attempt, createFailure(attempt, `its files could not be staged: ${errorText(error)}`));
+    this.fail(attempt, createStagingFailure(attempt, error));
   }
 
   private handleCollectorEvent(event: CollectorEvent): void {
@@ -204,16 +200,17 @@ export class Coordinator {
       case "committed":
         return this.committed(event.attempts);
       case "dropped":
-        this.counters.dropped++;
-        return this.finishUncommitted(event.attempt);
       case "rechecked":
-        if (event.difference !== undefined) this.observer.recheckDiffered(event.difference);
-        return this.finishUncommitted(event.attempt);
+        this.reports.reportDiscarded(event);
+        return this.close(event.attempt, "committed");
       case "failed":
       case "refused":
         return this.fail(event.attempt, event.failure, event.type);
       case "interrupted":
         return this.handleInterruptedCollection(event);
+      case "stopped":
+        this.reports.recordLog(event.attempt);
+        return this.close(event.attempt, "requeued");
       case "logsLost":
         return this.reports.reportLostLogs(this.workersByName.get(event.attempt.node)!, event);
       case "diskFailed":
@@ -223,10 +220,10 @@ export class Coordinator {
     }
   }
 
-  /** Closes an attempt whose result is not needed, as its chunk is committed already. */
-  private finishUncommitted(attempt: Attempt): void {
-    this.workersByName.get(attempt.node)!.send({ op: "ack", ids: [attempt.id] });
-    this.event({ type: "committed", attempt: attempt.id });
+  /** Closes an attempt that has no result, or none that is needed: its chunk is committed already, or is queued again. */
+  private close(attempt: Attempt, type: "committed" | "requeued"): void {
+    acknowledge(this.workers, [attempt]);
+    this.event({ type, attempt: attempt.id });
   }
 
   private handleInterruptedCollection({ attempt, done, lost }: Extract<CollectorEvent, { type: "interrupted" }>): void {
@@ -244,23 +241,24 @@ export class Coordinator {
     const attempt = this.scheduler.attempt(done.id);
     if (attempt === undefined) return worker.send({ op: "ack", ids: [done.id] });
     if (!this.scheduler.isRunning(done.id)) return;
-    if (done.canceled || done.lost) {
-      worker.send({ op: "ack", ids: [done.id] });
-      return this.event({ type: "requeued", attempt: attempt.id });
-    }
+    this.reports.noteEnded(attempt, done);
+    const { resultSource: source, fingerprint } = worker;
+    if (done.lost) this.reports.recordLog(attempt, "its agent died while it ran");
+    if (done.lost || (done.canceled && !hasPrinted(done))) return this.close(attempt, "requeued");
+    if (done.canceled) return this.collector.collectStopped({ attempt, done, source, fingerprint });
     const outcome = determineOutcome(attempt, done, attempt.chunk.spec.timeout);
     if (outcome.ok)
       this.event({ type: "finished", attempt: attempt.id, seconds: done.seconds, end: decodeUnit(done.end) });
     // The event may have replaced the attempt: a split shortens its chunk.
     const current = this.scheduler.attempt(done.id) ?? attempt;
-    const ended = { attempt: current, done, source: worker.resultSource, fingerprint: worker.fingerprint };
+    const ended = { attempt: current, done, source, fingerprint };
     if (outcome.ok) this.collector.collectResult(ended);
     else this.collector.collectLogs(ended, outcome.failure);
   }
 
   private fail(attempt: Attempt, failed: Failure, type: "failed" | "refused" = "failed"): void {
     if (this.scheduler.attempt(attempt.id) === undefined) return;
-    this.workersByName.get(attempt.node)?.send({ op: "ack", ids: [attempt.id] });
+    acknowledge(this.workers, [attempt]);
     this.workersByName.get(attempt.node)?.slotMonitor.checkSoon();
     this.reports.reportFailedAttempt(failed);
     this.reports.reportMissingFiles(attempt, failed);
@@ -272,10 +270,7 @@ export class Coordinator {
       this.counters.countCommitted(attempt);
       this.event({ type: "committed", attempt: attempt.id });
     }
-    for (const worker of this.workers) {
-      const ids = attempts.filter(({ node }) => node === worker.node.name).map(({ id }) => id);
-      if (ids.length > 0) worker.send({ op: "ack", ids });
-    }
+    acknowledge(this.workers, attempts);
     this.observer.chunksCommitted();
   }
 
@@ -287,12 +282,13 @@ export class Coordinator {
 
   /** Ends the run where no node is usable, and none is expected to be within its grace period. */
   private endIfStranded(): void {
-    if (!this.isJoining && this.workers.every((worker) => worker.isHopeless)) this.end({ state: "stranded" });
+    if (!this.isJoining && this.workers.every((worker) => worker.isHopeless)) this.end(findStrandedEnd(this.workers));
   }
 
   private end(ended: RunEnd | undefined): void {
     if (ended === undefined || this.ended !== undefined) return;
     this.ended = ended;
+    this.reports.recordSessionEnd();
     this.resolveEnd(ended);
   }
 }

@@ -25,7 +25,7 @@ export function performInstruction(instruction: Instruction, targets: Instructio
       workersByName.get(instruction.attempt.node)?.start(instruction.attempt);
       return;
     case "drop":
-      counters.dropped++;
+      reports.reportSuperseded(instruction.node, instruction.id);
       workersByName.get(instruction.node)?.send({ op: "cancel", ids: [instruction.id] });
       return;
     case "withdraw":
@@ -38,6 +38,8 @@ export function performInstruction(instruction: Instruction, targets: Instructio
       return reports.reportQuarantine(workersByName.get(instruction.node)!, instruction);
     case "stuck":
       return reports.reportStuck(instruction.reasons);
+    case "report-wait":
+      return reports.reportWait(instruction.reason);
     case "report-loss":
       return reports.reportFailedAttempt(instruction.failure);
     case "give-up":

@@ -14,9 +14,10 @@ import { SyntaxCheck } from "./node/syntaxcheck.js";
 import { RunCounters } from "./record/counters.js";
 import { explainDiskError } from "./record/diskerror.js";
 import { hashStagedFiles } from "./record/filehashes.js";
+import { setAsideHaltedRun } from "./record/haltedrun.js";
 import { LiveFile } from "./record/liverun.js";
 import { RatesFile } from "./record/ratesfile.js";
-import { openRunDirectory } from "./record/rundir.js";
+import { openRunDirectory, type RunDirectory } from "./record/rundir.js";
 import { findFreshRun, resolveRunPath } from "./record/runlock.js";
 import { type ExcludedNode, type RunSummary, summarize } from "./record/runsummary.js";
 import { Rechecks } from "./results/rechecks.js";
@@ -59,7 +60,10 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     return reason === undefined;
   });
   const contents = await hashStagedFiles(job);
-  const directory = await openRunDirectory(resolveRunPath(job, options.out, options.fresh), {
+  const path = resolveRunPath(job, options.out, options.fresh);
+  const aside = options.adopt ? undefined : setAsideHaltedRun(path);
+  if (aside !== undefined) options.observer.notice(`the halted run is now ${aside}; nothing was done in it`);
+  const directory = await openRunDirectory(path, {
     job,
     contents,
     adopt: options.adopt,
@@ -95,7 +99,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       needs: job.needs,
       pythonEnv: job.pythonEnv,
       verifyNode: options.verifyNode,
-      ...(directory.session === 1 ? { syntaxCheck: new SyntaxCheck(job) } : {}),
+      ...(isUnproven(directory) ? { syntaxCheck: new SyntaxCheck(job) } : {}),
       dialer: new Dialer(),
     };
     const { observer } = options;
@@ -118,6 +122,11 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     live?.close();
     directory.close();
   }
+}
+
+/** Whether no chunk has succeeded, so that its programs may be at fault. Only the files that the run keeps would be checked. */
+function isUnproven({ replay, changedFiles }: RunDirectory): boolean {
+  return replay.committedChunks === 0 && changedFiles.length === 0;
 }
 
 function describeFreshRun(path: string): string {

@@ -30,7 +30,14 @@ export function leavesAgentsRunning({ state }: RunEnd): boolean {
 
 /** Returns how a run ends because of the error of one node, if the others would have it, too. */
 export function findEndFor(error: MusterError | undefined): RunEnd | undefined {
-  if (error?.code === "SUPERSEDED") return { state: "superseded", error };
-  if (error?.code === "SYNTAX") return { state: "halted", halt: { reason: error.reason, failures: [] } };
-  return undefined;
+  return error?.code === "SUPERSEDED" ? { state: "superseded", error } : undefined;
+}
+
+/** Returns how a run ends that no node can work on: it is halted where the program is why all of them were refused. */
+export function findStrandedEnd(nodes: readonly { error: MusterError | undefined }[]): RunEnd {
+  const reasons = nodes.flatMap(({ error }) => (error?.code === "SYNTAX" ? [error.reason] : []));
+  const [reason] = reasons;
+  return reason === undefined || reasons.length < nodes.length
+    ? { state: "stranded" }
+    : { state: "halted", halt: { reason, failures: [] } };
 }

@@ -1,6 +1,7 @@
 import { adviseOnSickGpu } from "../../fleet/gpus/gpuadvice.js";
 import type { Node } from "../../fleet/node.js";
 import type { Attempt, Failure, Instruction } from "../schedule/events.js";
+import type { DoneMessage } from "./agent/protocol.js";
 import { FailureHints } from "./failurehints.js";
 import type { NodeWorker } from "./node/nodeworker.js";
 import type { SlotEvent } from "./node/slotmonitor.js";
@@ -8,6 +9,7 @@ import type { RunCounters } from "./record/counters.js";
 import type { EventLog } from "./record/eventlog.js";
 import type { Journal } from "./record/journal.js";
 import type { RunReplay } from "./record/replay.js";
+import type { CollectorEvent } from "./results/collector.js";
 import type { Rechecks } from "./results/rechecks.js";
 import type { RunObserver } from "./runobserver.js";
 
@@ -40,6 +42,11 @@ export class RunReports {
     this.records.observer.notice(`nothing can run now:${reasons.map((reason) => `\n    ${reason}`).join("")}`);
   }
 
+  /** Reports why no other chunk starts. */
+  reportWait(reason: string): void {
+    this.records.observer.notice(reason);
+  }
+
   /** Records the file of a program in the job's directory. Warns once per node and file of one that is not as elsewhere, or as before. */
   reportProgram(worker: NodeWorker, path: string, sha256: string): void {
     const { replay, eventLog, observer } = this.records;
@@ -47,6 +54,40 @@ export class RunReports {
     const { isNew, warning } = replay.programs.compare(name, path, sha256);
     if (isNew) eventLog.recordProgram(name, path, sha256);
     if (warning !== undefined) observer.nodeWarning(worker, warning);
+  }
+
+  /** Notes that the program of an attempt was started, for the timeline. */
+  noteStarted(attempt: Attempt): void {
+    this.records.eventLog.noteStarted(attempt);
+  }
+
+  /** Notes that an attempt has ended, for the timeline. */
+  noteEnded(attempt: Attempt, done: DoneMessage): void {
+    this.records.eventLog.noteEnded(attempt, done);
+  }
+
+  /** Reports that an attempt is stopped because another attempt has its chunk. */
+  reportSuperseded(node: string, id: string): void {
+    this.records.counters.dropped++;
+    this.records.eventLog.recordSuperseded(node, id);
+  }
+
+  /** Reports that the result of an attempt is discarded: another attempt has its chunk, or it was only compared. */
+  reportDiscarded(event: Extract<CollectorEvent, { type: "dropped" | "rechecked" }>): void {
+    const { counters, eventLog, observer } = this.records;
+    const { attempt, seconds } = event;
+    if (event.type === "dropped") {
+      counters.dropped++;
+      eventLog.recordDiscarded(attempt, seconds, "superseded");
+    } else {
+      if (event.difference !== undefined) observer.recheckDiffered(event.difference);
+      eventLog.recordDiscarded(attempt, seconds, "rechecked");
+    }
+  }
+
+  /** Records what runs when the session ends. */
+  recordSessionEnd(): void {
+    this.records.eventLog.recordSessionEnd();
   }
 
   /** Reports an attempt that failed; its chunk may be tried again. */
@@ -74,8 +115,14 @@ export class RunReports {
     observer.chunkFailed(failure);
   }
 
+  /** Records an attempt that was cancelled or evicted and whose logs are kept; `lostLog` says why they are not. */
+  recordLog({ chunk, number }: Attempt, lostLog?: string): void {
+    if (chunk.firstResult === undefined) this.records.eventLog.recordLog(chunk.id, number, lostLog);
+  }
+
   /** Reports that the logs of an attempt on `worker`'s node could not be collected. */
   reportLostLogs(worker: NodeWorker, { attempt, reason }: { attempt: Attempt; reason: string }): void {
+    this.recordLog(attempt, reason);
     this.records.observer.nodeWarning(worker, `the logs of chunk ${attempt.chunk.id} are lost: ${reason}`);
   }
 

@@ -42,8 +42,14 @@ export interface Failure {
   readonly exit: number | null;
   readonly signal: number | null;
   readonly reason: string;
+  /** What a person needs to know beside the reason, on one line: what was observed, or the line of stderr that says why. */
+  readonly detail?: string;
   /** The last lines of stderr. */
   readonly stderr: string;
+  /** How long its program ran; absent where that is unknown, or it was never started. */
+  readonly seconds?: number;
+  /** The node's disk was found full then, with the place and the figures; no work can succeed there for now. */
+  readonly fullDisk?: string;
 }
 
 /** Why a run stops although work is left. */
@@ -138,6 +144,8 @@ export type Instruction = Readonly<
   /** A chunk has its result but cannot be computed a second time. */
   | { do: "skip-recheck"; failure: Failure }
   | { do: "wake"; at: number }
+  /** No other chunk starts for a while. */
+  | { do: "report-wait"; reason: string }
   /** The run stops although work is left. */
   | { do: "halt"; halt: HaltReason }
   /** No work is left and none is in flight. */

@@ -1,20 +1,12 @@
-import type { Chunk, Job } from "../job/job.js";
+import type { Job } from "../job/job.js";
+import type { PlacedChunk } from "./attempts/attemptstarter.js";
 import type { Reservations } from "./attempts/reservations.js";
 import type { ChunkSource } from "./queue/chunksource.js";
 import type { PendingChunk } from "./queue/pendingchunk.js";
 import type { RetryQueue } from "./queue/retryqueue.js";
 import type { Pool } from "./slots/pool.js";
-import { type AttemptHistory, shouldAvoid } from "./slots/quarantine.js";
+import { shouldAvoid } from "./slots/quarantine.js";
 import { isShortOfMemory, type SlotState } from "./slots/slotstate.js";
-
-/** A chunk, its earlier attempts, and the slot that it goes to. */
-export interface PlacedChunk {
-  chunk: Chunk;
-  history: AttemptHistory;
-  slot: SlotState;
-  /** Whether no other chunk may run on that node meanwhile. */
-  isExclusive: boolean;
-}
 
 /**
  * Chooses the next chunk and its slot: pending chunks before new ones, each to the best free slot that suits it. While no chunk has
@@ -34,6 +26,11 @@ export class Placement {
     if (exclusive !== undefined) return exclusive;
     if (this.pool.isTrial) return this.placeNew() ?? this.placePending();
     return this.placePending() ?? this.placeNew();
+  }
+
+  /** Returns a chunk that has failed before, if one is due and suits a free slot. */
+  nextRetry(): PlacedChunk | undefined {
+    return this.placePending();
   }
 
   private placeExclusive(): PlacedChunk | undefined {

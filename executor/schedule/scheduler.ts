@@ -1,7 +1,8 @@
 import type { Job } from "../job/job.js";
 import type { IssueAttemptId } from "./attempts/attemptids.js";
+import { AttemptStarter } from "./attempts/attemptstarter.js";
 import { Completion } from "./attempts/completion.js";
-import { type InFlightAttempt, InFlightAttempts } from "./attempts/inflight.js";
+import { InFlightAttempts } from "./attempts/inflight.js";
 import { Reattacher } from "./attempts/reattach.js";
 import { createRecheck, isSelectedForRecheck, onlySlotFailure as onlySlot } from "./attempts/recheckselection.js";
 import { Requeuer } from "./attempts/requeue.js";
@@ -12,7 +13,7 @@ import { Splitter } from "./attempts/splitting.js";
 import { StragglerPolicy } from "./attempts/stragglers.js";
 import type { Attempt, Event, Instruction } from "./events.js";
 import { HaltPolicy } from "./halting/haltpolicy.js";
-import { type PlacedChunk, Placement } from "./placement.js";
+import { Placement } from "./placement.js";
 import { ChunkSizer } from "./queue/chunksizer.js";
 import type { ChunkSource } from "./queue/chunksource.js";
 import { createRangeSource, createTaskSource } from "./queue/createsource.js";
@@ -50,6 +51,7 @@ export class Scheduler {
   private readonly reattacher: Reattacher;
   private readonly slotReports: SlotReports;
   private readonly halting: HaltPolicy;
+  private readonly starter: AttemptStarter;
   private isOpen = false;
   private hasHalted = false;
   private haveAllJoined = false;
@@ -58,15 +60,16 @@ export class Scheduler {
   /**
    * `done`: the units that earlier coordinators committed. `issueId` names attempts. `expected`: first-guess rates (units a
    * second) of the nodes that may join. `learned`: what earlier runs have learned. `rechecks`: chunks that earlier
-   * coordinators committed but have not compared yet.
+   * coordinators committed but have not compared yet. `committedChunks`: how many chunks they have committed.
    */
   constructor(
     private readonly job: Job,
     done: Iterable<[start: bigint, end: bigint]>,
-    private readonly issueId: IssueAttemptId,
+    issueId: IssueAttemptId,
     expected: Map<string, number> = new Map(),
     learned?: LearnedRates,
     rechecks: PendingChunk[] = [],
+    committedChunks = 0,
   ) {
     if (learned !== undefined) this.rates.restore(learned);
     const reference = expected.size === 0 ? undefined : Math.min(...expected.values());
@@ -81,11 +84,10 @@ export class Scheduler {
       this.costs instanceof TaskCosts
         ? createTaskSource(job, this.pool, this.costs, () => this.attempts.size > 0)
         : createRangeSource(job, this.chunkSizer);
-    let hasCommitted = false;
-    for (const [start, end] of done) hasCommitted = this.source.remove(start, end) || hasCommitted;
-    this.halting = new HaltPolicy(job.halt, this.pool, this.attempts, hasCommitted);
+    for (const [start, end] of done) this.source.remove(start, end);
     this.retryQueue = new RetryQueue(job.retry.attempts);
     for (const recheck of rechecks) this.retryQueue.add(recheck);
+    this.halting = new HaltPolicy(job, this.pool, this.attempts, this.retryQueue, committedChunks);
     this.reservations = new Reservations(this.pool, this.source, this.retryQueue, this.attempts);
     this.placement = new Placement(job, this.pool, this.source, this.retryQueue, this.reservations);
     this.quarantine = new QuarantineTracker(this.pool, job.retry.attempts);
@@ -102,6 +104,7 @@ export class Scheduler {
       this.splitter,
     );
     this.stragglers = new StragglerPolicy(job, this.pool, this.attempts, this.rates, this.costs);
+    this.starter = new AttemptStarter(issueId, this.attempts, this.stragglers);
     this.completion = new Completion(this.pool, this.source, this.retryQueue);
     this.view = new ScheduleView(job, this.pool, this.attempts, this.source, this.chunkSizer, this.rates, this.costs);
   }
@@ -145,12 +148,14 @@ export class Scheduler {
     switch (event.type) {
       case "nodeJoined":
         this.chunkSizer.removeExpected(event.node);
+        this.halting.recordJoin(event.node);
         return this.reattacher.handleJoin(event, now);
       case "nodeDisconnected":
         this.pool.setConnected(event.node, false);
         return [];
       case "nodeLost":
         this.chunkSizer.removeExpected(event.node);
+        this.halting.recordLost(event.node, now);
         this.pool.setConnected(event.node, false);
         return this.attempts
           .listOnNode(event.node)
@@ -174,10 +179,11 @@ export class Scheduler {
         this.attempts.undoCollecting(event.attempt);
         return [];
       case "failed":
-        this.recordFailure(event);
+        // A full disk says nothing about the job, so it does not count for halting.
+        if (event.failure.fullDisk === undefined) this.recordFailure(event, now);
         return this.requeuer.handleFailure(event.attempt, event.failure, now);
       case "refused":
-        this.recordFailure(event);
+        this.recordFailure(event, now);
         return this.requeuer.handleRefusedResult(event.attempt, event.failure);
       case "requeued":
         this.requeuer.requeueAttempt(event.attempt, now);
@@ -198,9 +204,9 @@ export class Scheduler {
     }
   }
 
-  private recordFailure({ attempt: id, failure }: Extract<Event, { type: "failed" | "refused" }>): void {
-    const attempt = this.attempt(id);
-    if (attempt !== undefined) this.halting.recordFailure(attempt, failure);
+  private recordFailure({ attempt: id, failure }: Extract<Event, { type: "failed" | "refused" }>, now: number): void {
+    const inFlight = this.attempts.get(id);
+    if (inFlight !== undefined) this.halting.recordFailure(inFlight, failure, now);
   }
 
   private finish(id: string, seconds: number, end: bigint | undefined, now: number): Instruction[] {
@@ -229,59 +235,45 @@ export class Scheduler {
     this.retryQueue.releaseDue(now);
     this.quarantine.releaseDue(now);
     out.push(...this.reservations.update());
-    if (this.halt(out)) return;
-    this.halting.startRound(!this.haveAllJoined);
-    for (;;) {
-      this.pool.setDepth(
-        queueDepth(this.rates.seconds, this.estimateChunksLeft(), this.pool.usableSlots, this.job.kind),
-      );
-      const placed = this.placement.next();
-      if (placed === undefined) break;
-      this.startAttempt(placed, now, out);
-      this.retryQueue.releaseDue(now);
-    }
+    if (this.halt(now, out)) return;
+    this.startChunks(now, out);
     const allGiven = this.source.left === 0n && this.retryQueue.size === this.retryQueue.exclusive.size;
-    if (allGiven && this.attempts.size > 0) this.helpStragglers(now, out);
+    if (allGiven && this.attempts.size > 0) this.starter.helpStragglers(now, out);
     // A finished run does not wait for a node that is still being prepared.
     const isDone = this.isOpen && this.source.left === 0n && this.retryQueue.size === 0;
     if (this.attempts.size === 0 && (this.haveAllJoined || (this.haveAllAnswered && isDone)))
       out.push(...this.completion.finishRun(), ...this.completion.reportStuck());
-    const at = Math.min(this.retryQueue.nextDueAt() ?? Infinity, this.quarantine.nextReleaseAt() ?? Infinity);
+    const times = [this.retryQueue.nextDueAt(), this.quarantine.nextReleaseAt(), this.halting.nextDecisionAt(now)];
+    const at = Math.min(...times.map((time) => time ?? Infinity));
     if (at < Infinity) out.push({ do: "wake", at });
   }
 
+  private startChunks(now: number, out: Instruction[]): void {
+    const allowance = this.halting.allow(!this.haveAllJoined, now);
+    const wait = this.halting.takeWaitReason();
+    if (wait !== undefined) out.push({ do: "report-wait", reason: wait });
+    for (let left = allowance === "all" ? Infinity : allowance === "one-retry" ? 1 : 0; left > 0; left--) {
+      this.pool.setDepth(
+        queueDepth(this.rates.seconds, this.estimateChunksLeft(), this.pool.usableSlots, this.job.kind),
+      );
+      const placed = allowance === "all" ? this.placement.next() : this.placement.nextRetry();
+      if (placed === undefined) break;
+      this.starter.start(placed, now, out);
+      this.retryQueue.releaseDue(now);
+    }
+    if (allowance !== "one-retry" || this.attempts.size > 0 || this.retryQueue.nextDueAt() !== undefined) return;
+    this.halting.forgoRetry();
+    this.halt(now, out);
+  }
+
   /** Stops the run where it cannot succeed; what is done already is judged by `end`. */
-  private halt(out: Instruction[]): boolean {
+  private halt(now: number, out: Instruction[]): boolean {
     const isDone = this.source.left === 0n && this.retryQueue.size === 0 && this.attempts.size === 0;
-    const halt = isDone ? undefined : this.halting.findReason(!this.haveAllJoined);
+    const halt = isDone ? undefined : this.halting.findReason(!this.haveAllJoined, now);
     if (halt === undefined) return false;
     this.hasHalted = true;
     out.push({ do: "halt", halt });
     return true;
-  }
-
-  private startAttempt(
-    { chunk, history, slot, isExclusive }: PlacedChunk,
-    now: number,
-    out: Instruction[],
-  ): InFlightAttempt {
-    const id = this.issueId(slot.node, chunk);
-    const attempt = { id, number: history.length + 1, chunk, node: slot.node, slot: slot.slot };
-    out.push({ do: "start", attempt });
-    return this.attempts.add({ attempt, slot, history, phase: "queued", since: now, isExclusive });
-  }
-
-  private helpStragglers(now: number, out: Instruction[]): void {
-    const { instructions, copies } = this.stragglers.findWork(now);
-    out.push(...instructions);
-    for (const { original, slot } of copies) {
-      original.speculativeCopy = this.startAttempt(
-        { chunk: original.attempt.chunk, history: original.history, slot, isExclusive: false },
-        now,
-        out,
-      );
-      original.speculativeCopy.speculativeCopy = original;
-    }
   }
 
   private estimateChunksLeft(): number {

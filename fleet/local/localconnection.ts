@@ -1,4 +1,5 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { PassThrough, type Readable, type Writable } from "node:stream";
 import { captureOutput, DEFAULT_CAP_BYTES } from "../cappedoutput.js";
@@ -69,14 +70,22 @@ class LocalConnection implements Connection {
   private start(argv: string[]): Promise<LocalProcess> {
     const where = { node: this.node.name, step: `start ${argv[0]}` };
     if (this.isClosed) return Promise.reject(new ConnectionError("LOST", where, "the connection is closed"));
+    const cwd = homedir();
     return new Promise((resolve, reject) => {
       const fail = (cause: Error & { code?: string }) => {
+        // The system reports a missing current folder as if the program were missing.
+        if (cause.code === "ENOENT" && !existsSync(cwd)) {
+          const next = "create it, or set HOME to a folder that exists";
+          return reject(
+            new ConnectionError("MISSING", where, `the home folder ${cwd} does not exist`, { next, cause }),
+          );
+        }
         const code = cause.code === "ENOENT" ? "MISSING" : cause.code === "EACCES" ? "DENIED" : "SHELL";
         reject(new ConnectionError(code, where, cause.message, { cause }));
       };
       try {
         const child = spawn(argv[0] ?? "", argv.slice(1), {
-          cwd: homedir(),
+          cwd,
           detached: true,
           stdio: ["pipe", "pipe", "pipe"],
         });

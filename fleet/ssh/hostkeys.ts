@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
+import { appendFileSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { decodeBytes } from "../../schemas/bytetext.js";
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
+import { readLocalFile } from "../local/readlocalfile.js";
 import type { Hop } from "./hop.js";
 import {
   formatKeyFingerprint,
@@ -165,7 +166,7 @@ function recordHostKey(hop: Hop, key: Buffer, where: NodeStep, file: string): Ho
 /** Whether a line can be appended: the file is missing, is empty, or ends with a line break. Throws a system error if it cannot be read. */
 function endsInLine(file: string): boolean {
   try {
-    const bytes = readFileSync(file);
+    const bytes = readLocalFile(file);
     return bytes.length === 0 || bytes.at(-1) === LINE_FEED;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return true;
@@ -175,7 +176,7 @@ function endsInLine(file: string): boolean {
 
 function readIfThere(file: string): string {
   try {
-    return decodeBytes(readFileSync(file));
+    return decodeBytes(readLocalFile(file));
   } catch {
     return "";
   }

@@ -1,5 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import ssh2, { type ParsedKey } from "ssh2";
+import { describeSystemError } from "../../schemas/systemerror.js";
+import { readLocalFile } from "../local/readlocalfile.js";
 
 /** The content of a key file: a private key, or only its public half and the reason why the private one cannot be used. */
 export type KeyFile =
@@ -8,13 +10,14 @@ export type KeyFile =
 
 /** Reads a key file. undefined: neither it nor `path.pub` exists; the latter is enough for a key that an agent holds. */
 export function readKeyFile(path: string): KeyFile | undefined {
-  if (!existsSync(path) && !existsSync(`${path}.pub`)) return undefined;
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readLocalFile(path).toString("utf8");
   } catch (error) {
-    const problem = `cannot be read: ${(error as Error).message}`;
-    return { path, public: readPublicHalf(path), problem, next: "make it readable for you" };
+    const refusal = describeSystemError(error);
+    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    if (refusal === undefined || (isMissing && !existsSync(`${path}.pub`))) return undefined;
+    return { path, public: readPublicHalf(path), problem: refusal.reason, next: refusal.hint };
   }
   const parsed = parseFirstKey(text);
   if (!parsed.ok) return { path, public: readPublicHalf(path), ...explainUnusableKey(path, text, parsed.error) };
@@ -43,7 +46,7 @@ function createPublicOnly(path: string, key: ParsedKey): KeyFile {
 
 function readPublicHalf(path: string): Buffer | undefined {
   try {
-    const parsed = parseFirstKey(readFileSync(`${path}.pub`));
+    const parsed = parseFirstKey(readLocalFile(`${path}.pub`));
     return parsed.ok ? parsed.key.getPublicSSH() : undefined;
   } catch {
     return undefined;

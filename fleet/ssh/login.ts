@@ -21,6 +21,8 @@ export interface LoginOffer {
 
 /** ssh2 tells the host key algorithms of a server only in its debug messages, which begin so. */
 const HOST_KEY_OFFER = "Handshake: (remote) Host key format: ";
+/** And so it tells with which methods a log-in may go on, after each one that did not suffice. */
+const METHOD_REPLY = /^Inbound: Received USERAUTH_FAILURE \((.*)\)$/;
 
 /** Logs in over `stream`, and closes it if that fails. Rejects with a ConnectionError. */
 export async function logIn(
@@ -31,9 +33,10 @@ export async function logIn(
   stream: Duplex,
 ): Promise<SshConnection> {
   let hostKeyOffer: string[] | undefined;
+  const methodReplies: string[][] = [];
   const explain = (error: Error) => {
     const proxyErrors = stream instanceof ProxyStream ? stream.errorText : "";
-    return explainLoginError(error, hop, where, { ...credentials, hostKeyOffer, proxyErrors });
+    return explainLoginError(error, hop, where, { ...credentials, hostKeyOffer, proxyErrors, methodReplies });
   };
   // The stream closed while this handshake waited for its turn.
   if (stream.destroyed) throw explain(stream.errored ?? new Error("connection closed"));
@@ -52,6 +55,8 @@ export async function logIn(
     algorithms,
     debug: (text) => {
       if (text.startsWith(HOST_KEY_OFFER)) hostKeyOffer = text.slice(HOST_KEY_OFFER.length).split(",");
+      const methods = METHOD_REPLY.exec(text)?.[1];
+      if (methods !== undefined) methodReplies.push(methods.split(","));
     },
     hostVerifier: (key: Buffer) => {
       // When keys are renewed later, the machine must show the same one.

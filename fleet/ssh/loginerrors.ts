@@ -15,21 +15,16 @@ export interface LoginContext extends Pick<Credentials, "offered" | "unusable"> 
   hostKeyOffer?: string[];
   /** What the ProxyCommand has printed to standard error. */
   proxyErrors?: string;
+  /** The methods that the server named each time it did not let us in yet; the first time before any key was offered. */
+  methodReplies?: readonly (readonly string[])[];
 }
 
 /** Converts an error of a log-in, as ssh2 or a stream emits it, to a ConnectionError: AUTH, TIMEOUT, UNREACHABLE, CONFIG or DROPPED. */
-export function explainLoginError(
-  error: Ssh2Error,
-  hop: Hop,
-  where: NodeStep,
-  { offered, unusable, hostKeyOffer, proxyErrors = "" }: LoginContext,
-): ConnectionError {
+export function explainLoginError(error: Ssh2Error, hop: Hop, where: NodeStep, context: LoginContext): ConnectionError {
   const cause = error;
-  if (error.level === "client-authentication") {
-    const left = unusable.length === 0 ? "" : `; not usable: ${unusable.join("; ")}`;
-    const reason = `${hop.user} may not log in with ${offered.join(", ")}${left}${explainMissingAgent(hop)}`;
-    return new ConnectionError("AUTH", where, reason, { cause });
-  }
+  const { hostKeyOffer, proxyErrors = "" } = context;
+  const denial = explainDenial(error, hop, where, context);
+  if (denial !== undefined) return denial;
   if (error instanceof ProxyCommandError && error.isRefusal) {
     const next = `run it by hand: ${hop.proxyCommand}`;
     return new ConnectionError("UNREACHABLE", where, error.message, { next, cause });
@@ -48,6 +43,37 @@ export function explainLoginError(
   return new ConnectionError("DROPPED", where, `the server ended the connection before log-in (${error.message})`, {
     cause,
   });
+}
+
+/** Explains why the server did not accept the log-in, from what it replied; undefined where the error is another one. */
+function explainDenial(
+  error: Ssh2Error,
+  hop: Hop,
+  where: NodeStep,
+  { offered, unusable, methodReplies = [] }: LoginContext,
+): ConnectionError | undefined {
+  const cause = error;
+  if (/too many authentication failures/i.test(error.message)) {
+    const tries = `${methodReplies.length} tries`;
+    const reason = `the server ended the log-in after ${tries} (too many authentication failures); offered: ${offered.join(", ")}`;
+    const next = "name the right key with identity_file, and set IdentitiesOnly yes for this host in ~/.ssh/config";
+    return new ConnectionError("AUTH", where, reason, { next, cause });
+  }
+  if (error.level !== "client-authentication") return undefined;
+  const [first, last] = [methodReplies[0], methodReplies.at(-1)];
+  if (first !== undefined && !first.includes("publickey")) {
+    const reason = `the server takes no keys of ${hop.user}, only ${first.join(", ")}`;
+    const next = "allow PubkeyAuthentication for that user in the node's sshd_config: muster sends no passwords";
+    return new ConnectionError("AUTH", where, reason, { next, cause });
+  }
+  if (last !== undefined && !last.includes("publickey")) {
+    const reason = `the server accepted a key of ${hop.user} (offered: ${offered.join(", ")}), and wants ${last.join(" or ")} in addition`;
+    const next = "let that user log in with the key alone: AuthenticationMethods publickey in the node's sshd_config";
+    return new ConnectionError("AUTH", where, reason, { next, cause });
+  }
+  const left = unusable.length === 0 ? "" : `; not usable: ${unusable.join("; ")}`;
+  const reason = `${hop.user} may not log in with ${offered.join(", ")}${left}${explainMissingAgent(hop)}`;
+  return new ConnectionError("AUTH", where, reason, { cause });
 }
 
 function explainHostKeyOffer(hop: Hop, where: NodeStep, offer: string[], cause: Error): ConnectionError {

@@ -18,6 +18,7 @@ export class SshNodeConnection implements Connection {
   readonly closed: Promise<string>;
   readonly hostKey: string | undefined;
   private readonly channels: ChannelPool;
+  shellOutput = "";
   private fileChannel: Promise<Files> | undefined;
 
   constructor(
@@ -51,7 +52,7 @@ export class SshNodeConnection implements Connection {
       return {
         ...(late ? { kind: "timeout", seconds: timeout } : { kind: "lost", reason: error.detail }),
         stdout: "",
-        stderr: "",
+        stderr: late ? error.detail : "",
       };
     }
     const { channel } = started;
@@ -89,7 +90,9 @@ export class SshNodeConnection implements Connection {
       });
     }
     return this.channels.openChannel(where, seconds, async (connection) => {
-      return awaitStart(await connection.startCommand(line, seconds), connection, where, seconds);
+      const program = await awaitStart(await connection.startCommand(line, seconds), connection, where, seconds);
+      this.shellOutput ||= program.shellOutput;
+      return program;
     });
   }
 

@@ -8,6 +8,8 @@ import type { SshConnection } from "./sshconnection.js";
 export interface RemoteProgram {
   channel: Channel;
   pid: number;
+  /** What the login shell printed before the program started: printable text, at most a line; empty where it printed nothing. */
+  shellOutput: string;
 }
 
 /** The most output that a login shell may print before the program starts. */
@@ -24,18 +26,36 @@ export async function awaitStart(
   seconds: number,
 ): Promise<RemoteProgram> {
   const ended = awaitExit(stream, connection);
+  const printed = { bytes: Buffer.alloc(0) };
   try {
-    const pid = await connection.request<number>(where, seconds, (done) => readStartMark(stream, where, done));
+    const pid = await connection.request<number>(where, seconds, (done) => readStartMark(stream, where, printed, done));
     const { stderr } = stream;
-    return { channel: { stdin: stream, stdout: stream, stderr, ended, destroy: () => closeStream(stream) }, pid };
+    const channel = { stdin: stream, stdout: stream, stderr, ended, destroy: () => closeStream(stream) };
+    return { channel, pid, shellOutput: formatOutput(`${parseStartMark(printed.bytes)?.before ?? ""}`) };
   } catch (error) {
+    const isLate = error instanceof ConnectionError && error.code === "TIMEOUT";
+    const late = isLate ? createLateShellError(where, seconds, formatOutput(`${printed.bytes}`)) : error;
     closeStream(stream);
-    throw error;
+    throw late;
   }
 }
 
-/** Reads up to the start mark and leaves the rest in the stream. */
-function readStartMark(stream: ClientChannel, where: NodeStep, done: (error: Error | null, pid: number) => void): void {
+/** The log-in works, and the shell does not get to the program: it waits for something, or became another program. */
+function createLateShellError(where: NodeStep, seconds: number, output: string): ConnectionError {
+  const printed = output === "" ? "printed nothing" : `printed: ${output}`;
+  const reason = `the login shell did not start the program within ${seconds} s, and ${printed}`;
+  const next =
+    "run `ssh HOST true`; if that hangs too, look for `exec`, `read` and commands that wait in the start-up files of that user's login shell (~/.bashrc, ~/.zshenv, ~/.cshrc, config.fish)";
+  return new ConnectionError("TIMEOUT", where, reason, { next });
+}
+
+/** Reads up to the start mark and leaves the rest in the stream. `printed` receives what was read. */
+function readStartMark(
+  stream: ClientChannel,
+  where: NodeStep,
+  printed: { bytes: Buffer },
+  done: (error: Error | null, pid: number) => void,
+): void {
   let seen = Buffer.alloc(0);
   const finish = (error: Error | null, pid: number) => {
     stream.off("readable", read);
@@ -51,6 +71,7 @@ function readStartMark(stream: ClientChannel, where: NodeStep, done: (error: Err
   const read = () => {
     for (let part = stream.read(); part !== null; part = stream.read()) {
       seen = Buffer.concat([seen, part]);
+      printed.bytes = seen;
       const mark = parseStartMark(seen);
       if (mark === undefined && seen.length <= MAX_BANNER_BYTES) continue;
       if (mark === undefined)

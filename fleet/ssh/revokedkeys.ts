@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readLocalFile } from "../local/readlocalfile.js";
 import { readKeyType } from "./knownhosts.js";
 
 /** The first bytes of an OpenSSH key revocation list. */
@@ -14,7 +14,7 @@ const LIST_TIMEOUT_MS = 10_000;
  * for a verdict while keys are renewed.
  */
 export function isKeyRevoked(file: string, key: Buffer): boolean {
-  const bytes = readFileSync(file);
+  const bytes = readLocalFile(file);
   if (bytes.subarray(0, LIST_MAGIC.length).toString("latin1") === LIST_MAGIC) return isOnRevocationList(file, key);
   const lines = bytes.toString("latin1").split("\n");
   return lines.some((line, index) => !/^[ \t]*(#|\r?$)/.test(line) && parsePublicKey(line, index + 1).equals(key));

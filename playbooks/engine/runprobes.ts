@@ -71,7 +71,7 @@ function createProbeError(node: string, python: string, outcome: CommandResult):
   if (outcome.kind === "timeout")
     return new MusterError("TIMEOUT", `the probes did not finish within ${outcome.seconds} s`, {
       node,
-      next: "Its disk may hang; check it with `uptime` and `dmesg`.",
+      next: "Check its load with `uptime`, and with `dmesg` whether the kernel logged that something hangs.",
     });
   const how = outcome.kind === "exit" ? `exit ${outcome.code}` : outcome.signal;
   const missing = outcome.kind === "exit" && (outcome.code === 127 || outcome.code === 126);

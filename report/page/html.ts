@@ -19,10 +19,10 @@ export const html = Html.template;
 /** Renders a table of `figures` or of `words`. Cells are in the order of the heads. */
 export function renderTable(kind: "figures" | "words", heads: string[], rows: string[][]): Html {
   const lines = rows.map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`);
-  return html`<table class="${kind}">
+  return html`<div class="scroll"><table class="${kind}">
 <tr>${heads.map((head) => html`<th>${head}</th>`)}</tr>
 ${lines}
-</table>`;
+</table></div>`;
 }
 
 function escapeValue(value: TemplateValue): string {

@@ -1,84 +1,100 @@
-import type { ChunkExecution, RunHistory } from "../../executor/run/record/runhistory.js";
-
+import type { RunHistory } from "../../executor/run/record/runhistory.js";
+import type { StoppedAttempt } from "../../executor/run/record/runtimeline.js";
 import { listRunNodes } from "../breakdown.js";
+import { formatDuration } from "../format.js";
+import { type LaneSpan, limitSpans } from "./spans.js";
 
-/** A period in which a slot ran chunks or was unavailable, in seconds of the active time of the run. */
-export interface LaneSpan {
-  from: number;
-  to: number;
-  what: "ran" | "retried" | "out" | "away";
-  title: string;
-}
-
-/** The timeline of one slot. `failed` has the failed attempts; of several at nearly the same time, only the first. */
-export interface SlotLane {
-  node: string;
-  slot: number;
+/** What one slot, or one step of a pipeline, did over time. Lanes of one group stand together. */
+export interface Lane {
+  group: string;
+  name: string;
   spans: LaneSpan[];
-  failed: { at: number; title: string }[];
 }
 
-/** Approximate limits of the drawn spans. Where there are more, neighbouring spans are merged. */
-const MAX_SPANS_PER_LANE = 400;
-const MAX_SPANS = 40_000;
+interface SlotLane extends Lane {
+  slot: number;
+}
 
-/** Returns the timelines of all slots, node by node. Pure. */
-export function buildLanes(history: RunHistory): SlotLane[] {
-  const lanes = new Map<string, SlotLane>();
+/** Approximate limits of the drawn spans. Where there are more, short ones are merged. */
+const MAX_SPANS_PER_LANE = 400;
+const MAX_SPANS = 16_000;
+/** The rest of a reason is in the table of failures. */
+const MAX_REASON_CHARS = 120;
+
+/** Returns the lanes of all slots, node by node. Pure. */
+export function buildSlotLanes(history: RunHistory): Lane[] {
+  const lanes = new Map<string, Map<number, SlotLane>>();
   const of = (node: string, slot: number): SlotLane => {
-    const key = `${node}/${slot}`;
-    const lane = lanes.get(key) ?? { node, slot, spans: [], failed: [] };
-    lanes.set(key, lane);
+    const there = lanes.get(node) ?? new Map<number, SlotLane>();
+    lanes.set(node, there);
+    const lane = there.get(slot) ?? { group: node, name: `${node} ${slot}`, slot, spans: [] };
+    there.set(slot, lane);
     return lane;
   };
   for (const { node, slots = [] } of history.nodeEntries) for (const slot of slots) of(node, slot);
-  const bySlot = new Map<SlotLane, ChunkExecution[]>();
-  for (const one of history.executions) {
-    const lane = of(one.node, one.slot);
-    const before = bySlot.get(lane);
-    if (before === undefined) bySlot.set(lane, [one]);
-    else before.push(one);
-  }
-  const limit = Math.min(MAX_SPANS_PER_LANE, Math.max(20, Math.floor(MAX_SPANS / Math.max(1, lanes.size))));
-  for (const { node, slot, at, chunk, attempt, reason } of history.failedAttempts) {
-    const { failed } = of(node, slot);
-    const isApart = failed.length === 0 || at - failed.at(-1)!.at > history.seconds / limit;
-    if (isApart) failed.push({ at, title: `chunk ${chunk}, attempt ${attempt}: ${reason}` });
-  }
-  for (const [lane, executions] of bySlot) lane.spans.push(...buildWorkSpans(executions, history.seconds, limit));
-  for (const lane of lanes.values())
-    lane.spans.unshift(...buildAwaySpans(lane.node, history), ...buildDisabledSpans(lane, history));
+  addWork(history, (node, slot, span) => of(node, slot).spans.push(span));
   const order = listRunNodes(history);
-  return [...lanes.values()].sort((a, b) => order.indexOf(a.node) - order.indexOf(b.node) || a.slot - b.slot);
+  const all = [...lanes.values()].flatMap((there) => [...there.values()]);
+  const limit = Math.min(MAX_SPANS_PER_LANE, Math.max(20, Math.floor(MAX_SPANS / Math.max(1, all.length))));
+  for (const lane of all) {
+    const work = limitSpans(removeOverlaps(lane.spans), history.seconds, limit);
+    lane.spans = [...buildAwaySpans(lane.group, history), ...buildDisabledSpans(lane, history), ...work];
+  }
+  return all.sort((a, b) => order.indexOf(a.group) - order.indexOf(b.group) || a.slot - b.slot);
 }
 
-/** Returns one span for each chunk without overlaps, or merged spans where there are more than `limit`. */
-function buildWorkSpans(executions: ChunkExecution[], seconds: number, limit: number): LaneSpan[] {
-  let free = 0;
-  const all = [...executions]
-    .sort((a, b) => a.end - b.end)
-    .map((one) => {
-      const from = Math.min(one.end, Math.max(free, one.end - one.seconds));
-      free = one.end;
-      return { one, from, to: one.end };
-    });
-  if (all.length <= limit)
-    return all.map(({ one, from, to }) => {
-      const { chunk, attempt, units } = one;
-      const again = attempt === 1 ? "" : `, attempt ${attempt}`;
-      const what = attempt === 1 ? "ran" : "retried";
-      return { from, to, what, title: `chunk ${chunk}: ${units} units, ${one.seconds} s${again}` };
-    });
-  const merged: (LaneSpan & { chunks: number })[] = [];
-  for (const { one, from, to } of all) {
-    const last = merged.at(-1);
-    const what = one.attempt === 1 ? "ran" : "retried";
-    if (last?.what === what && from - last.to < seconds / limit / 4 && to - last.from < seconds / limit) {
-      last.to = to;
-      last.chunks++;
-    } else merged.push({ from, to, what, chunks: 1, title: "" });
+/** Adds a span for every attempt. */
+function addWork(history: RunHistory, add: (node: string, slot: number, span: LaneSpan) => void): void {
+  for (const { node, slot, chunk, attempt, units, seconds, from, end } of history.executions) {
+    const again = attempt === 1 ? "" : `, attempt ${attempt}`;
+    const title = `chunk ${chunk}: ${units} units, ${formatDuration(seconds)}${again}`;
+    add(node, slot, { from, to: end, what: attempt === 1 ? "ran" : "retried", title });
   }
-  return merged.map(({ chunks, ...span }) => ({ ...span, title: `${chunks} chunks` }));
+  for (const { node, slot, chunk, attempt, reason, from, at } of history.failedAttempts) {
+    const after = at > from ? ` after ${formatDuration(at - from)}` : "";
+    const title = `chunk ${chunk}, attempt ${attempt} failed${after}: ${reason.slice(0, MAX_REASON_CHARS)}`;
+    add(node, slot, { from, to: at, what: "failed", title });
+  }
+  for (const one of history.stoppedAttempts) {
+    const title = `chunk ${one.chunk}, attempt ${one.attempt}: ${explainStop(one)}`;
+    const what = one.why === "session ended" ? "running" : "superseded";
+    add(one.node, one.slot, { from: one.from, to: one.at, what, title });
+  }
+  for (const { node, slot, chunk, attempt, from } of history.openAttempts)
+    add(node, slot, {
+      from,
+      to: history.seconds,
+      what: "running",
+      title: `chunk ${chunk}, attempt ${attempt}: running`,
+    });
+}
+
+function explainStop({ why, from, at }: StoppedAttempt): string {
+  const ran = formatDuration(at - from);
+  switch (why) {
+    case "superseded":
+      return `stopped after ${ran}, another attempt has the chunk`;
+    case "rechecked":
+      return `ran for ${ran}, its result was compared with the first one`;
+    case "requeued":
+      return `stopped after ${ran}, the chunk was queued again`;
+    case "session ended":
+      return `had run for ${ran} when the session ended`;
+    default:
+      return why satisfies never;
+  }
+}
+
+/** A slot runs one attempt at a time: where measured times overlap by a little, the later span is cut. */
+function removeOverlaps(spans: LaneSpan[]): LaneSpan[] {
+  let free = 0;
+  return [...spans]
+    .sort((a, b) => a.to - b.to || a.from - b.from)
+    .map((span) => {
+      const from = Math.min(span.to, Math.max(free, span.from));
+      free = span.to;
+      return { ...span, from };
+    });
 }
 
 /** Returns the periods in which a node was not live. */
@@ -97,9 +113,9 @@ function buildAwaySpans(node: string, { nodeEntries: nodes, seconds }: RunHistor
   return spans;
 }
 
-function buildDisabledSpans({ node, slot }: SlotLane, { slotEntries: slots, seconds }: RunHistory): LaneSpan[] {
+function buildDisabledSpans({ group, slot }: SlotLane, { slotEntries: slots, seconds }: RunHistory): LaneSpan[] {
   const spans: LaneSpan[] = [];
-  for (const one of slots.filter((other) => other.node === node && other.slot === slot)) {
+  for (const one of slots.filter((other) => other.node === group && other.slot === slot)) {
     const last = spans.at(-1);
     if (last !== undefined && last.to === seconds) last.to = one.at;
     if (one.out !== undefined) spans.push({ from: one.at, to: seconds, what: "out", title: `disabled: ${one.out}` });

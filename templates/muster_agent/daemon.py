@@ -23,12 +23,14 @@ from .errors import describe_error
 from .gpu.card_health import CardHealth
 from .gpu.cards import Cards
 from .in_place.in_place import InPlace
+from .processes.oom_kills import OomKills
 from .processes.process_table import ProcessTable
 from .processes.reap import Reaper
 from .processes.scripts import LOW_PRIORITY, ScriptRunner, ScriptSet
 from .processes.strays import kill_earlier_agents
 from .processes.worker_thread import WorkerThread
 from .settings import Settings
+from .storage.free_space import describe_full_disk
 from .shutdown import Shutdown
 from .storage.abandonment import Abandonment
 from .workspace.content_store import ContentStore, MissingContent
@@ -64,6 +66,7 @@ class Agent:
         self.store = ContentStore(self.root_link)
         self.copies = CopyPool(self.root_link, self.store, self.worker)
         self.memory = MemoryAdmission(self.slots, self.server)
+        self.oom_kills = OomKills()
         self.cards = Cards()
         self.spawner = Spawner(self.settings, root_fd, self.copies, self.cards, self.selector)
         self.logs = Logs(self.settings, self.server)
@@ -108,6 +111,7 @@ class Agent:
                 break
             for attempt in ended:
                 self.card_health.attempt_ended(attempt)
+                self.oom_kills.attempt_ended(attempt)
             finished = self.in_place.finish(ended)
             # The next attempts start before the results of the last ones are read: no slot waits for that.
             self.reporter.take_outputs(finished)
@@ -196,6 +200,7 @@ class Agent:
             if self.root_watch.check():
                 return self.root_watch.expedite()  # the chunk did not fail
             reason = describe_error(error, self.spawner.action).replace(self.root_link, self.settings.root)
+            attempt.full_disk = describe_full_disk(self.settings.root)
             return self.fail(attempt, reason)
         assert attempt.pid is not None
         attempt.began = now()
@@ -206,6 +211,7 @@ class Agent:
             attempt.deadline = attempt.began + attempt.program.timeout
         self.slots.occupy(slot, attempt)
         self.memory.attempt_started(attempt)
+        self.oom_kills.attempt_started(attempt)
         self.reaper.watch(attempt)
         self.outbox.add_start(attempt)
 

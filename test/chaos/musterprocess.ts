@@ -81,7 +81,9 @@ export class MusterProcess {
 /** Returns the state of the job, or of a step of the pipeline, that exit code 3 stands for. */
 function stateOfExit3(out: string): ProcessExit {
   if (out.includes("no usable node is left")) return "stranded";
-  return /^job: partly done|^ {2}\w+: +partial\b/m.test(out) ? "partial" : "broken";
+  return /^job: (partly done|failed: )|^ {2}\w+: +(partial|failed, [^:]*: (all )?\d+ chunks? failed)\b/m.test(out)
+    ? "partial"
+    : "broken";
 }
 
 /** Returns a problem if the process reported a bug or printed a stack trace. */

@@ -79,7 +79,7 @@ t.test(
     const body = mails()[0]!.split("\n\n").slice(1).join("\n\n");
     t.match(
       body,
-      /^muster: bad: partly done\n {2}a: failed, [^\n]+: exit code 4\n {6}broken pipe of the pipeline\nsee: muster status \S+\n$/,
+      /^muster: bad: failed\n {2}a: failed, [^\n]+: exit code 4\n {6}broken pipe of the pipeline\nsee: muster status \S+\n$/,
     );
 
     const runs = readdirSync(join(shop.folder, "home/good/runs")).filter((name) => /^good-\d{8}T\d{6}Z$/.test(name));

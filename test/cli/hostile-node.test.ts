@@ -102,7 +102,7 @@ const COMMANDS: [words: () => string[], expected: RegExp][] = [
   [() => ["nodes", "-v", "-i", inventory], /nvidia RTX 3080 Ti .*OWNED/],
   [() => ["nodes", "-q", "-i", inventory], /mute/],
   [() => ["doctor", "-i", inventory], /mute/],
-  [() => ["verify", "gpu", "--diff", "-i", inventory], /good/],
+  [() => ["verify", "gpu", "--diff", "-v", "-i", inventory], /good/],
   [() => ["status", run()], /evil/],
   [() => ["report", run(), "-v"], /\\x1b\]0;OWNED/],
   [() => ["logs", run(), "bad"], /\\x1b\]0;OWNED\\x07.*LIVE\\u\{202e\}/],

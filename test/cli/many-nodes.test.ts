@@ -48,7 +48,7 @@ t.test("nodes that refuse connections are reported quickly, in the order of the 
 
 t.test("verify checks the nodes that answer, and names the others", { skip }, async (t) => {
   await compare(t, async (file) => {
-    const ran = await runMuster(["verify", "python", "-i", file]);
+    const ran = await runMuster(["verify", "python", "-v", "-i", file]);
     t.equal(ran.code, file === inventory ? 0 : 3, ran.err);
     if (file === inventory) return;
     t.match(ran.out, new RegExp(`${REFUSING + 2} nodes: .*${REFUSING} nodes unreachable`));
@@ -68,7 +68,7 @@ t.test("a run uses the nodes that answer", { skip }, async (t) => {
 t.test("while a node does not answer, the results of the others are shown", { skip: machines }, async (t) => {
   await nodes[0]!.cutOff();
   t.teardown(() => nodes[0]!.heal());
-  for (const words of [["nodes"], ["verify", "python"]]) {
+  for (const words of [["nodes"], ["verify", "python", "-v"]]) {
     const verb = watchMuster(startMuster([...words, "-i", inventory]));
     await waitUntil("node2 is shown", () => verb.stderr().includes("node2: "));
     await waitUntil("node1 is waited for", () => verb.stderr().includes("waiting for 1 node: node1\n"));

@@ -182,7 +182,7 @@ t.test("a killed scheduled run is resumed; only finished runs are pruned", async
   t.equal(failed.out, "");
   t.match(
     failed.err,
-    /^muster: p: partly done\n {2}a: failed, .*: exit code 4\n {6}no luck\n {2}b: blocked: it needs a\nsee: muster status \S+\n$/,
+    /^muster: p: failed\n {2}a: failed, .*: exit code 4\n {6}no luck\n {2}b: blocked: it needs a\nsee: muster status \S+\n$/,
   );
   t.ok(runsIn("keep").includes(killed!), "what somebody else put there is not deleted");
   t.match(shop.read("keep/runs/p.log"), /not removed, because it holds files that are not muster.s/);

@@ -184,7 +184,8 @@ t.test("a file server that hangs once is reconnected, and nothing is executed tw
   const [node] = scene.nodes;
   const run = scene.start([2, 2]);
   const server = () => node.processes().find(({ argv }) => argv[0]!.includes("sftp-server"))?.pid;
-  await waitUntil("results are pulled", () => server() !== undefined);
+  // The server runs from the first contact on.
+  await waitUntil("both are at work", () => scene.running(node) === 2 && server() !== undefined);
   const stopped = server()!;
   process.kill(stopped, "SIGSTOP");
   await scene.says("silent");

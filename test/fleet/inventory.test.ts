@@ -102,6 +102,8 @@ t.test("the real cluster's inventory is sound: 26 GPUs on 4 nodes", async (t) =>
 t.test("an invalid inventory is rejected", async (t) => {
   const table: [string, string[]][] = [
     ["nodes:\n  a: {profile: rx660}\nprofiles: {rx6600: {}}\n", ['2:16 nodes.a.profile: there is no profile "rx660"']],
+    ["nodes: {a: {host: 'b:2222'}}\n", ['1:19 nodes.a.host: "b:2222" holds a port']],
+    ["nodes: {a: {host: 'me@[fe80::1]:22'}}\n", ['1:19 nodes.a.host: "me@[fe80::1]:22" holds a user and a port']],
     ["nodes: [a]\n", ["1:8 nodes must be a mapping, not a list of 1"]],
     ["nodes:\n  a: {gpus: many}\n", ['2:13 nodes.a.gpus must be a whole number, not "many"']],
     [

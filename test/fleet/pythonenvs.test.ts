@@ -38,7 +38,7 @@ t.test("environments are read with their defaults and local paths", async (t) =>
 
 t.test("what is wrong is reported at its position", async (t) => {
   t.same(problemsOf("  prng: {requirements: none.txt, find_links: requirements.txt}\n"), [
-    "i.yaml:3:24: python_envs.prng.requirements: none.txt does not exist",
+    "i.yaml:3:24: python_envs.prng.requirements: none.txt does not exist\n    check the path",
     "i.yaml:3:46: python_envs.prng.find_links: requirements.txt is not a folder",
   ]);
   t.same(problemsOf("  prng: {}\n"), [

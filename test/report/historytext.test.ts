@@ -3,7 +3,8 @@ import type { ChunkExecution, RunHistory } from "../../executor/run/record/runhi
 import { breakDownRun } from "../../report/breakdown.js";
 import { renderHistoryPage } from "../../report/historypage.js";
 import { bigintToDecimal, buildHistoryDocument, formatHistory } from "../../report/historytext.js";
-import { buildLanes } from "../../report/page/lanes.js";
+import { buildSlotLanes } from "../../report/page/lanes.js";
+import { SPAN_KINDS } from "../../report/page/spans.js";
 
 const HOSTILE = `</title><script>alert("x")</script>\u001b[31m&'`;
 
@@ -20,6 +21,7 @@ const ran = (
   attempt: 1,
   units: 10n,
   seconds,
+  from: end - seconds,
   end,
   ...more,
 });
@@ -46,7 +48,11 @@ const history: RunHistory = {
     ran("a", 0, 90, 40),
     ran("b", 0, 95, 5, { chunk: HOSTILE, units: 2n ** 64n }),
   ],
-  failedAttempts: [{ e: "tried", at: 12, chunk: "7", node: "a", slot: 1, attempt: 1, reason: HOSTILE }],
+  failedAttempts: [{ e: "tried", from: 7, at: 12, chunk: "7", node: "a", slot: 1, attempt: 1, reason: HOSTILE }],
+  stoppedAttempts: [
+    { e: "stopped", from: 75, at: 95, seconds: 20, chunk: HOSTILE, node: "a", slot: 1, attempt: 1, why: "superseded" },
+  ],
+  openAttempts: [{ chunk: HOSTILE, node: "b", slot: 0, attempt: 1, from: 97 }],
   nodeEntries: [
     { e: "node", at: 1, node: "a", state: "live", slots: [0, 1] },
     { e: "node", at: 1, node: "b", state: "live", slots: [0] },
@@ -71,15 +77,15 @@ t.test("breaks a run down by node and slot", async (t) => {
       node: "a",
       chunks: 2,
       units: 20n,
-      busy: 90,
-      share: 0.45,
+      busy: 115,
+      share: 0.575,
       failed: 1,
       slots: [
         { slot: 0, chunks: 2, share: 0.9, rate: 20 / 90 },
-        { slot: 1, chunks: 0, share: 0, rate: undefined, failed: 1 },
+        { slot: 1, chunks: 0, busy: 25, share: 0.25, rate: undefined, failed: 1 },
       ],
     },
-    { node: "b", chunks: 2, retried: 1, share: 0.25 },
+    { node: "b", chunks: 2, retried: 1, share: 0.28 },
   ]);
   t.same(
     slowest.map(({ seconds }) => seconds),
@@ -99,8 +105,9 @@ t.test("on a terminal: 80 columns, and text from nodes is escaped", async (t) =>
   for (const line of text.split("\n")) t.ok(line.length <= 80, line);
   t.notMatch(text, "\u001b");
   t.match(text, /^sieve: partial: 4 chunks done, 1 failed\n {2}active for 1 min 40 s in 2 sessions, started 2026/);
-  t.match(text, /\na +2 +20 +45 % +[\d.]+\/s +1\n {2}slot 0 +2 +20 +90 %/);
+  t.match(text, /\na +2 +20 +5[78] % +[\d.]+\/s +1\n {2}slot 0 +2 +20 +90 %/);
   t.match(text, /\nevents:\n {2}after 12 s +a slot 1: disabled/);
+  t.match(text, /\n {2}1 attempt failed, 1 attempt superseded, 1 attempt running\n/);
   t.match(text, /\nfailed chunks:\nfailed: chunk 7 on a slot 1, attempt 1: exit code 1\n/);
 });
 
@@ -121,19 +128,39 @@ t.test("JSON output has exact numbers of any size", async (t) => {
   t.equal(document.nodes[1].units, `${2n ** 64n + 10n}`);
 });
 
-t.test("lanes: when a slot ran chunks, was disabled, or its node unreachable; chunks never overlap", async (t) => {
-  const [, second, third] = buildLanes({ ...history, executions: [ran("b", 0, 20, 20), ran("b", 0, 25, 10)] });
-  t.match(second, { node: "a", slot: 1, spans: [{ from: 12, to: 70, what: "out" }], failed: [{ at: 12 }] });
-  t.match(third?.spans, [
-    { from: 30, to: 60, what: "away" },
-    { from: 0, to: 20, what: "ran" },
-    { from: 20, to: 25, what: "ran" },
-  ]);
-  const executions = Array.from({ length: 50_000 }, (_, n) => ran("a", 0, (n + 1) / 500, 1 / 500));
-  const [lane] = buildLanes({ ...history, executions });
-  t.ok(lane!.spans.length < 1000, `${lane!.spans.length} spans for 50,000 chunks`);
-  t.match(lane!.spans.at(-1), { to: 100 });
-});
+t.test(
+  "lanes: attempts from start to end, whatever became of them, and slots and nodes that were out; no overlaps",
+  async (t) => {
+    const [, second, third] = buildSlotLanes({ ...history, executions: [ran("b", 0, 20, 20), ran("b", 0, 25, 10)] });
+    t.match(second, {
+      group: "a",
+      name: "a 1",
+      spans: [
+        { from: 12, to: 70, what: "out" },
+        { from: 75, to: 95, what: "superseded", title: /another attempt has the chunk/ },
+        { from: 7, to: 12, what: "failed", title: /^chunk 7, attempt 1 failed after 5.0 s: / },
+      ],
+    });
+    t.match(third?.spans, [
+      { from: 30, to: 60, what: "away" },
+      { from: 0, to: 20, what: "ran" },
+      { from: 20, to: 25, what: "ran" },
+      { from: 97, to: 100, what: "running" },
+    ]);
+    const executions = Array.from({ length: 50_000 }, (_, n) => ran("a", 0, (n + 1) / 500, 1 / 500));
+    const failedAttempts = executions.map(({ from, chunk }) => ({
+      ...history.failedAttempts[0]!,
+      chunk,
+      from: from - 0.001,
+      at: from,
+      slot: 0,
+    }));
+    const [lane] = buildSlotLanes({ ...history, executions, failedAttempts });
+    t.ok(lane!.spans.length <= 1000, `${lane!.spans.length} spans for 50,000 chunks, each with a failed attempt`);
+    for (const what of ["ran", "failed"])
+      t.ok(Math.abs(lane!.spans.findLast((one) => one.what === what)!.to - 100) < 0.1);
+  },
+);
 
 t.test("the page is self-contained, and text from nodes is escaped", async (t) => {
   const page = renderHistoryPage(history);
@@ -142,6 +169,30 @@ t.test("the page is self-contained, and text from nodes is escaped", async (t) =
   t.match(page, "&lt;/title&gt;&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;\\x1b[31m&amp;&#39;");
   t.notMatch(page, /(src|href)=|https?:|url\(|@import/, "nothing is fetched");
   t.match(page, "default-src 'none'");
-  for (const what of ["ran", "retried", "out", "away"]) t.match(page, `<rect class="${what}"`);
-  t.match(page, '<path class="failed"');
+  for (const what of SPAN_KINDS) t.match(page, `<rect class="${what}"`);
+  t.equal(page.match(/<path class="break"/g)?.length, 3, "the second session is visible on each lane");
+});
+
+t.test("failures are grouped on the page, so that its size does not grow with their number", async (t) => {
+  const stderr = `Traceback (most recent call last):\n  File "bad.py", line 2\nSyntaxError: ${"x".repeat(500)}\n`;
+  const failures = Array.from({ length: 2000 }, (_, n) => ({ ...history.failures[0]!, chunk: `${n}`, stderr }));
+  const failedAttempts = failures.map(({ chunk }, n) => ({
+    ...history.failedAttempts[0]!,
+    chunk,
+    from: n / 20,
+    at: n / 20,
+  }));
+  const page = renderHistoryPage({ ...history, failures, failedAttempts });
+  t.match(page, "<h3>2,000 chunks: SyntaxError in bad.py line 2</h3>");
+  t.match(page, /<p>others: 1, 2, .* and 1,979 more<\/p>/);
+  t.ok(page.length < 150_000, `${page.length} characters`);
+});
+
+t.test("the page fits 400 pixels: nothing has a fixed width, and wide tables scroll", async (t) => {
+  const page = renderHistoryPage(history);
+  t.match(page, '<meta name="viewport" content="width=device-width, initial-scale=1">');
+  const widths = [...page.matchAll(/(?:^|[ ;{])(?:min-)?width: (\d+)px/g)].map(([, width]) => Number(width));
+  t.ok(Math.max(...widths) <= 400, `${widths}`);
+  t.notMatch(page, /<svg[^>]* width=|<text/, "images stretch, and text is not part of them");
+  t.equal(page.match(/<table/g)?.length, page.match(/<div class="scroll"><table/g)?.length);
 });

@@ -8,7 +8,8 @@ import { InvalidFileError, MusterError } from "../../schemas/errors.js";
 import { escapeUnsafe, formatJson } from "../../schemas/escape.js";
 import { projectRoot } from "../lab/project.js";
 import { findUnsafe, HOSTILE, replaceEachText, UNSAFE_CHARACTERS } from "./hostilestrings.js";
-import { HTML, METRICS, NOT_RENDERED, type Rendering, TEXTS } from "./renderings.js";
+import { NOT_RENDERED } from "./notrendered.js";
+import { METRICS, PAGES, type Rendering, TEXTS } from "./renderings.js";
 
 /** Calls `show` with each text of its input replaced in turn, and returns the number of texts. Inputs that it cannot read are skipped. */
 function everyField(shown: Rendering, check: (text: string, path: string) => void): number {
@@ -32,15 +33,17 @@ for (const [name, shown] of Object.entries(TEXTS))
     t.ok(checked > 0 || shown.isNumbers, "it has texts");
   });
 
-t.test("the page escapes every field", async (t) => {
-  const wrong: string[] = [];
-  everyField(HTML, (page, path) => {
-    if (UNSAFE_CHARACTERS.test(page))
-      wrong.push(`${path}: ${UNSAFE_CHARACTERS.exec(page)![0].codePointAt(0)!.toString(16)}`);
-    if (page.includes("<script")) wrong.push(`${path}: markup`);
+for (const [name, shown] of Object.entries(PAGES))
+  t.test(`${name} escapes every field, and fetches nothing`, async (t) => {
+    const wrong: string[] = [];
+    everyField(shown, (page, path) => {
+      if (UNSAFE_CHARACTERS.test(page))
+        wrong.push(`${path}: ${UNSAFE_CHARACTERS.exec(page)![0].codePointAt(0)!.toString(16)}`);
+      if (page.includes("<script")) wrong.push(`${path}: markup`);
+    });
+    t.same(wrong, []);
+    t.notMatch(shown.show(shown.input), /(src|href)=|https?:|url\(|@import/);
   });
-  t.same(wrong, []);
-});
 
 t.test("metrics stay valid", async (t) => {
   for (const shown of METRICS)
@@ -72,7 +75,7 @@ t.test("JSON output is exact and printable", async (t) => {
 t.test("every function of report/ that returns text is tested here", async (t) => {
   const folder = join(projectRoot(), "dist/report");
   const files = readdirSync(folder).filter((name) => name.endsWith(".js"));
-  const known = new Set([...Object.keys(TEXTS), ...NOT_RENDERED, "renderHistoryPage", "formatMetrics"]);
+  const known = new Set([...Object.keys(TEXTS), ...Object.keys(PAGES), ...NOT_RENDERED, "formatMetrics"]);
   for (const file of files) {
     const exported = (await import(pathToFileURL(join(folder, file)).href)) as Record<string, unknown>;
     for (const [name, value] of Object.entries(exported))

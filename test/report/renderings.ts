@@ -1,5 +1,6 @@
 import type { Job } from "../../executor/job/job.js";
 import type { Pipeline } from "../../executor/pipeline/pipeline.js";
+import type { PipelineHistory } from "../../executor/pipeline/pipelinehistory.js";
 import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
 import type { RecheckDifference } from "../../executor/run/record/journalentry.js";
 import type { ExcludedNode } from "../../executor/run/record/runsummary.js";
@@ -13,6 +14,7 @@ import { formatLeftovers, formatNodeNames } from "../../report/leftovertext.js";
 import { formatLiveRun, formatMemoryWait } from "../../report/livetext.js";
 import { renderRun } from "../../report/liveview.js";
 import { formatNodeLine, formatNodesTable, formatUnusableNodes } from "../../report/nodestable.js";
+import { renderPipelinePage } from "../../report/pipelinepage.js";
 import { formatPipelinePlan } from "../../report/pipelineplantext.js";
 import { formatPipelineFailure, formatPipelineSummary, formatStep } from "../../report/pipelinetext.js";
 import { renderPipeline } from "../../report/pipelineview.js";
@@ -203,7 +205,26 @@ export const TEXTS: Record<string, Rendering> = {
   formatSummary: shown(summary, (one) => formatSummary(one, false, { aggregate: "all.json", folder: one.results })),
 };
 
-export const HTML = shown(history, renderHistoryPage);
+export const PAGES: Record<string, Rendering> = {
+  renderHistoryPage: shown(history, renderHistoryPage),
+  renderPipelinePage: shown(
+    {
+      status: {
+        ...standing,
+        steps: [{ step: "sieve", state: "failed" as const, seconds: 1, reason: "r", run: standing }],
+      },
+      seconds: 100,
+      sessions: history.sessions,
+      executions: [{ step: "sieve", state: "failed" as const, from: 1, to: 90, reason: "no luck" }],
+      jobs: [{ step: "sieve", history }],
+      omittedJobs: [
+        { step: "next", path: "/runs/next" },
+        { step: "broken", path: "/runs/broken", reason: "is damaged" },
+      ],
+    } satisfies PipelineHistory,
+    renderPipelinePage,
+  ),
+};
 export const METRICS: Rendering[] = [
   shown({ reports, facts }, (one) =>
     formatMetrics(buildVerifyMetrics(one.reports, new Map([["rig", one.facts]]), 0, 1)),
@@ -216,66 +237,4 @@ export const METRICS: Rendering[] = [
     },
     (one) => formatMetrics(buildPipelineMetrics(one, 0, 1)),
   ),
-];
-
-/** Functions of report/ that return no complete text for people: parts of the texts above, documents, and values. */
-export const NOT_RENDERED = [
-  "describeProject",
-  "NodeProgress",
-  "breakDownRun",
-  "listRunNodes",
-  "buildDriftDocument",
-  "buildNodesDocument",
-  "buildHistoryDocument",
-  "buildRunsDocument",
-  "bigintToDecimal",
-  "formatCells",
-  "comparePlanAndActual",
-  "formatFailure",
-  "formatFailureHead",
-  "formatFailureGroups",
-  // PlainProgress prints its lines.
-  "FailureDigest",
-  "formatMismatch",
-  "buildVerifyMetrics",
-  "buildRunMetrics",
-  "buildPipelineMetrics",
-  // It prints the output of renderRun, renderPipeline and PlainProgress.
-  "TtyProgress",
-  "LiveScreen",
-  // Values, and parts of formatLiveRun and renderRun.
-  "timeAttempt",
-  "estimateSecondsLeft",
-  "listBusySlots",
-  "listFarOver",
-  "secondsSince",
-  "formatLiveTotal",
-  "formatWaiting",
-  "formatTimeLeft",
-  "formatFarOver",
-  "formatFarOverSlot",
-  "formatAttemptTime",
-  "formatNodeState",
-  "formatSeconds",
-  "countStyledColumns",
-  "paintLine",
-  "joinParts",
-  // Helpers of the other functions.
-  "formatCount",
-  "formatDuration",
-  "formatRate",
-  "formatWithPrefix",
-  "pluralize",
-  "formatBytes",
-  "escapeUnsafe",
-  "toPrintableText",
-  "toOneLine",
-  "shortenMiddle",
-  "truncateEnd",
-  "wrapText",
-  "indentLines",
-  "countColumns",
-  "takeColumns",
-  "takeLastColumns",
-  "padToColumns",
 ];

@@ -22,6 +22,7 @@ export const failure: Failure = {
   exit: 1,
   signal: null,
   reason: "exit code 1",
+  detail: "ValueError",
   stderr: "Traceback\nValueError\n",
 };
 export const differing: RecheckDifference = {
@@ -76,8 +77,24 @@ export const history: RunHistory = {
     { number: 1, began: "2026-11-25T20:00:00.000Z", from: 0, seconds: 80 },
     { number: 2, began: "2026-11-26T08:00:00.000Z", from: 80, seconds: 20 },
   ],
-  executions: [{ chunk: "7", node: "rig", slot: 0, attempt: 2, units: 10n, seconds: 50, end: 50 }],
-  failedAttempts: [{ e: "tried", at: 12, chunk: "7", node: "rig", slot: 1, attempt: 1, reason: "exit code 1" }],
+  executions: [{ chunk: "7", node: "rig", slot: 0, attempt: 2, units: 10n, seconds: 50, from: 0, end: 50 }],
+  failedAttempts: [
+    { e: "tried", from: 2, at: 12, chunk: "7", node: "rig", slot: 1, attempt: 1, reason: "exit code 1" },
+  ],
+  stoppedAttempts: [
+    {
+      e: "stopped",
+      from: 60,
+      at: 70,
+      seconds: 10,
+      chunk: "9",
+      node: "rig",
+      slot: 1,
+      attempt: 1,
+      why: "superseded",
+    },
+  ],
+  openAttempts: [{ chunk: "11", node: "rig", slot: 0, attempt: 1, from: 90 }],
   nodeEntries: [
     { e: "node", at: 1, node: "rig", state: "live", slots: [0, 1] },
     { e: "node", at: 30, node: "rig", state: "silent", reason: "no answer" },

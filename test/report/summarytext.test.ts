@@ -1,5 +1,6 @@
 import t from "tap";
 import type { RunSummary } from "../../executor/run/record/runsummary.js";
+import { FailureGroups } from "../../executor/schedule/halting/failuregroups.js";
 import { formatSummary } from "../../report/summarytext.js";
 
 /** A run that ended without a usable node. `attempts`: that this session started; `session`: the number of sessions. */
@@ -16,6 +17,37 @@ function stranded(attempts: number, session: number): RunSummary {
     failures: [],
   };
 }
+
+const failed = (chunk: string, stderr: string) => ({
+  chunk,
+  node: "a",
+  slot: 0,
+  attempt: 3,
+  exit: 1,
+  signal: null,
+  reason: "exit code 1",
+  stderr,
+});
+
+t.test("a run without any result has failed; its failures are grouped by cause", async (t) => {
+  const syntax = '  File "bad.py", line 2\n    def f(:\nSyntaxError: invalid syntax\n';
+  const failures = Array.from({ length: 24 }, (_, n) => failed(`n=${n}`, syntax));
+  const all: RunSummary = { ...stranded(72, 1), state: "partial", chunks: { done: 0, failed: 24 }, failures };
+  const text = formatSummary(all, false, {});
+  t.match(text, /^sieve: failed: all 24 chunks, 1\.0 s\n/);
+  t.match(
+    text,
+    /^failed: 24 chunks: SyntaxError in bad.py line 2\n {2}first: chunk n=0 on a slot 0, attempt 3: exit code 1$/m,
+  );
+  t.match(text, /^ {2}others: n=1, n=2, n=3, n=4, n=5 and 18 more$/m);
+  const some = formatSummary({ ...all, chunks: { done: 1, failed: 24 } }, false, {});
+  t.match(some, /^sieve: partly done: 1 chunk done, 24 failed, /);
+  const many = Array.from({ length: 12 }, (_, n) => failed(`${n}`, `problem ${"abcdefghijkl"[n]}\n`));
+  const failureGroups = new FailureGroups(many).all.map((group) => ({ ...group, chunks: 50 }));
+  const cut = formatSummary({ ...all, chunks: { done: 1, failed: 600 }, failureGroups }, false, {});
+  t.match(cut, /^failed: 50 chunks: exit code 1$/m, "all failures count, not only those that are listed");
+  t.match(cut, /^and 2 more causes: muster report -v /m);
+});
 
 t.test("work that continues is mentioned only where a node may have some", async (t) => {
   const text = (attempts: number, session: number) => formatSummary(stranded(attempts, session), false, {});

@@ -61,7 +61,7 @@ t.test("a file that cannot be read is reported", async (t) => {
   const messages = ["none.yaml", "inner", "latin1.yaml"].map(
     (name) => catchProblems(() => readSource(`${folder}/${name}`))[0]?.message,
   );
-  t.same(messages, ["there is no such file", "is not a file", "is not UTF-8 text"]);
+  t.same(messages, ["there is no such file", "is a folder, not a file", "is not UTF-8 text"]);
 });
 
 t.test("integers are exact, and texts are kept as written", async (t) => {

@@ -1,5 +1,4 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Situation } from "./situation.js";
 
@@ -16,25 +15,29 @@ function withNode(title: string, node: object, ...words: string[]): Situation {
 
 /** Makes a key to log in with. */
 function makeKey(folder: string): void {
-  mkdirSync(join(folder, ".ssh"), { mode: 0o700 });
-  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(folder, ".ssh/id_ed25519")]);
+  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(folder, "key")]);
 }
 
 /** A node does not work, or is not as it must be. Port 1 of this machine refuses connections. */
 export const NODES: Situation[] = [
-  withNode("a node that refuses connections", { host: "127.0.0.1", port: 1 }),
-  withNode("a node that refuses connections, in nodes", { host: "127.0.0.1", port: 1 }, "nodes"),
-  withNode("a node that refuses connections, in verify", { host: "127.0.0.1", port: 1 }, "verify", "host"),
+  withNode("a node that refuses connections", { host: "127.0.0.1", port: 1, identity_file: "key" }),
+  withNode("a node that refuses connections, in nodes", { host: "127.0.0.1", port: 1, identity_file: "key" }, "nodes"),
+  withNode(
+    "a node that refuses connections, in verify",
+    { host: "127.0.0.1", port: 1, identity_file: "key" },
+    "verify",
+    "host",
+  ),
   {
     title: "no key to log in with",
-    files: { "inventory.yaml": { nodes: { rig: { host: "127.0.0.1", port: 1 } } } },
+    files: { "inventory.yaml": { nodes: { rig: { host: "127.0.0.1", port: 1, identity_file: "nokey" } } } },
     steps: [["nodes"]],
     env: { SSH_AUTH_SOCK: "" },
   },
   {
     title: "a node whose ProxyCommand fails",
     files: {
-      "inventory.yaml": { nodes: { rig: { host: "behind" } } },
+      "inventory.yaml": { nodes: { rig: { host: "behind", identity_file: "key" } } },
       ssh_config:
         "Host behind\n  HostName 127.0.0.1\n  ProxyCommand sh -c 'echo no route to the gateway >&2; exit 1'\n",
     },

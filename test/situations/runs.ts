@@ -2,12 +2,12 @@ import { appendFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Situation } from "./situation.js";
 
-/** A job of tasks of one shell script each. */
+/** A job of tasks of one shell script each, which writes the task's output to $0. */
 function tasks(scripts: Record<string, string>, more: object = {}): object {
   const list = Object.entries(scripts).map(([id, script]) => ({
     id,
-    command: ["sh", "-c", script],
-    outputs: ["r.txt"],
+    command: ["sh", "-c", script, `${id}.txt`],
+    outputs: [`${id}.txt`],
   }));
   return { kind: "tasks", retry: { attempts: 1 }, halt: { alike: 0 }, tasks: list, ...more };
 }
@@ -16,7 +16,7 @@ function run(title: string, job: unknown, ...words: string[]): Situation {
   return { title, files: { "job.json": job }, steps: [["run", "job.json", ...words]] };
 }
 
-const FINE = "echo 1 > r.txt";
+const FINE = "echo 1 > $0";
 
 /** A run goes wrong, or not as expected. */
 export const RUNS: Situation[] = [
@@ -26,12 +26,12 @@ export const RUNS: Situation[] = [
   run("a program that fails in every chunk", tasks({ a: "exit 3", b: "exit 3", c: "exit 3" })),
   run("a program that does not exist", { ...tasks({}), tasks: [{ id: "a", command: ["sieev"], outputs: ["r.txt"] }] }),
   run("a program that the shell does not find", tasks({ a: "sieev --fast" })),
-  run("a program that ends without its output", tasks({ a: "echo 1 > R.txt" })),
-  run("a folder where an output should be", tasks({ a: "mkdir r.txt" })),
+  run("a program that ends without its output", tasks({ a: "echo 1 > A.txt" })),
+  run("a folder where an output should be", tasks({ a: "mkdir $0" })),
   run("a program that crashes", tasks({ a: "kill -SEGV $$" })),
   run("a program that is killed", tasks({ a: "kill -KILL $$" })),
   run("a program that runs too long", tasks({ a: "sleep 60" }, { timeout: "300ms" })),
-  run("an output that is too large", tasks({ a: "head -c 100000 /dev/zero > r.txt" }, { limits: { output: "10KiB" } })),
+  run("an output that is too large", tasks({ a: "head -c 100000 /dev/zero > $0" }, { limits: { output: "10KiB" } })),
   run("a printed result that is no JSON", {
     ...tasks({}),
     collect: "lines",
@@ -80,18 +80,18 @@ export const RUNS: Situation[] = [
     files: { "job.json": tasks({ a: FINE }) },
     steps: [
       ["run", "job.json", "-q"],
-      (folder) => writeFileSync(join(folder, "job.json"), JSON.stringify(tasks({ a: "echo 2 > r.txt" }))),
+      (folder) => writeFileSync(join(folder, "job.json"), JSON.stringify(tasks({ a: "echo 2 > $0" }))),
       ["run", "job.json"],
     ],
   },
   {
     title: "an input that has changed since",
-    files: { "job.json": tasks({ a: "cat data.csv > r.txt" }, { inputs: ["data.csv"] }), "data.csv": "1\n" },
+    files: { "job.json": tasks({ a: "cat data.csv > $0" }, { inputs: ["data.csv"] }), "data.csv": "1\n" },
     steps: [["run", "job.json", "-q"], (folder) => writeFileSync(join(folder, "data.csv"), "2\n"), ["run", "job.json"]],
   },
   {
     title: "a file of somebody else where a result belongs",
-    files: { "job.json": tasks({ a: FINE }, { results: "." }), "r.txt": "mine\n" },
+    files: { "job.json": tasks({ a: FINE }, { results: "." }), "a.txt": "mine\n" },
     steps: [["run", "job.json"]],
   },
   {
@@ -112,7 +112,7 @@ export const RUNS: Situation[] = [
   {
     title: "results that somebody has removed",
     files: { "job.json": tasks({ a: FINE }) },
-    steps: [["run", "job.json", "-q"], (folder) => rmSync(join(folder, "runs/job/results/r.txt")), ["run", "job.json"]],
+    steps: [["run", "job.json", "-q"], (folder) => rmSync(join(folder, "runs/job/results/a.txt")), ["run", "job.json"]],
   },
   {
     title: "status, logs, report and cancel of what is not there",

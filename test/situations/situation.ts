@@ -16,9 +16,11 @@ export interface Situation {
 /** A node of this machine with one slot, which situations use unless they bring their own inventory. */
 const INVENTORY = { nodes: { here: { connection: "local", slots: 1 } } };
 
+const ENVIRONMENT = { PATH: "/usr/local/bin:/usr/bin:/bin", SSH_AUTH_SOCK: "" };
+
 /** Plays a situation, and returns what its commands print and their exit statuses as one text. */
 export async function playSituation({ title, files = {}, modes = {}, steps, env = {} }: Situation): Promise<string> {
-  const shop = new TestFolder();
+  const [shop, home] = [new TestFolder(), new TestFolder()];
   try {
     for (const [name, content] of Object.entries({ "inventory.yaml": INVENTORY, ...files }))
       shop.write(name, content, modes[name]);
@@ -28,18 +30,27 @@ export async function playSituation({ title, files = {}, modes = {}, steps, env 
         await step(shop.folder);
         continue;
       }
-      const ran = await runMuster([...step], { cwd: shop.folder, env: { HOME: shop.folder, ...env } });
-      parts.push(formatCommand(step, ran, shop.folder));
+      const ran = await runMuster([...step], {
+        cwd: shop.folder,
+        env: { ...ENVIRONMENT, HOME: home.folder, MUSTER_LOCK_FOLDER: home.folder, ...env },
+      });
+      parts.push(formatCommand(step, ran, shop.folder, home.folder));
     }
     return `## ${title}\n\n${parts.join("\n")}`;
   } finally {
     shop.remove();
+    home.remove();
   }
 }
 
-function formatCommand(words: readonly string[], { code, out, err }: MusterResult, folder: string): string {
+function formatCommand(
+  words: readonly string[],
+  { code, out, err }: MusterResult,
+  folder: string,
+  home: string,
+): string {
   const command = ["muster", ...words.map((word) => (/^[\w./:,=!-]+$/.test(word) ? word : `'${word}'`))].join(" ");
-  return `    $ ${command}\n${indent(normalize(err, folder))}${indent(normalize(out, folder))}    exit ${code}\n`;
+  return `    $ ${command}\n${indent(normalize(err, folder, home))}${indent(normalize(out, folder, home))}    exit ${code}\n`;
 }
 
 function indent(text: string): string {
@@ -52,13 +63,14 @@ const VARIABLE: [pattern: RegExp, text: string][] = [
   [/\b\d+(?:\.\d+)? (?:s|min|h)(?: \d+ (?:s|min))?\b/g, "N s"],
   [/\b\d+(?:\.\d+)?[kM]?\/s\b/g, "N/s"],
   [/\bprocess \d+\b/g, "process PID"],
+  [/\bat byte \d+\b/g, "at byte N"],
   [/-[0-9a-f]{12}(?=@|\b)/g, "-ID"],
   [/\b3\.\d+\.\d+\b/g, "3.N"],
   [/\b\d{2}-\d{2} \d{2}:\d{2}\b/g, "MM-DD hh:mm"],
   [/\b\d{4}-\d{2}-\d{2}T[\d:.]+Z/g, "TIME"],
 ];
 
-function normalize(text: string, folder: string): string {
-  const known = text.replaceAll(folder, "/project").replaceAll(hostname(), "HOST");
+function normalize(text: string, folder: string, home: string): string {
+  const known = text.replaceAll(folder, "/project").replaceAll(home, "/home/me").replaceAll(hostname(), "HOST");
   return VARIABLE.reduce((rest, [pattern, word]) => rest.replace(pattern, word), known);
 }

@@ -42,7 +42,14 @@ t.test("small outputs are sent inline, large ones are hashed, links and folders 
   ].join("; ");
   const done = await attachment.run("outputs", script, { outputs });
   t.equal(done.exit, 0, done.tail);
-  t.same(done.missing.sort(), ["fifo", "folder", "link", "none", "via/file"]);
+  t.same(done.missing.sort(), [
+    "fifo (it is no regular file)",
+    "folder (it is a folder, not a file)",
+    "link (it is a link: have the program write a file there)",
+    "none",
+    "via/file (via is a link, not a folder)",
+  ]);
+  t.same(done.written, ["real/file"], "the file with the name of a missing output");
   const by = new Map(done.outputs.map((one) => [one.path, one]));
   for (const [path, content] of [
     ["small", Buffer.from("hello")],

@@ -27,7 +27,15 @@ export function readBuild(reader: JobReader, space: UnitSpace): BuildSpec | unde
 
 /** Returns the outputs that are files in the folder `cwd` (absolute) on this machine: what was built here must not be copied to nodes. */
 export function listLocalOutputs({ outputs }: BuildSpec, cwd: string): string[] {
-  return outputs.filter((path) => lstatSync(join(cwd, path), { throwIfNoEntry: false })?.isDirectory() === false);
+  return outputs.filter((path) => isFile(join(cwd, path)));
+}
+
+function isFile(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
+  } catch {
+    return false; // a part of its path is a file, or may not be looked at
+  }
 }
 
 function readOutputs(reader: JobReader, space: UnitSpace): string[] {

@@ -120,7 +120,7 @@ function* readFolder(path: string): Generator<Dirent> {
     }
   } catch (error) {
     // A program may remove folders while we look.
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") refuseUnreadable(path, error);
+    if (!["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code!)) refuseUnreadable(path, error);
   }
 }
 

@@ -67,6 +67,6 @@ function rejectUnreadable(root: string, path: string, stat: Stats): void {
   try {
     closeSync(openSync(join(root, path), "r"));
   } catch (error) {
-    refuseUnreadable(path, error);
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") refuseUnreadable(path, error);
   }
 }

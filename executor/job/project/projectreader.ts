@@ -1,6 +1,6 @@
-import { statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, posix, relative, resolve } from "node:path";
+import { inspectPath } from "../collectfiles.js";
 import { isBelow } from "../inputs.js";
 import type { Program } from "../job.js";
 import type { PublishedFiles } from "../publishedfiles.js";
@@ -134,8 +134,10 @@ function readFolder(reader: JobReader, root: string, { text, position }: SourceT
     reader.report(position, `${what}: "${text}" is outside the project`, hint);
     return undefined;
   }
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return relativeFolder(root, folder);
-  reader.report(position, `${what}: the project has no folder "${text}"`, hint);
+  const found = inspectPath(folder);
+  if (found.ok && found.stat?.isDirectory() === true) return relativeFolder(root, folder);
+  if (found.ok) reader.report(position, `${what}: the project has no folder "${text}"`, hint);
+  else reader.report(position, `${what}: "${text}" ${found.message}`, found.hint);
   return undefined;
 }
 

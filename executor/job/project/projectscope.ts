@@ -100,10 +100,19 @@ function suggestPath(root: string, path: string): string {
       folder = inner;
       continue;
     }
-    const names = readdirSync(join(root, folder));
+    const names = listNames(join(root, folder));
+    if (names === undefined) return `${join(root, folder)} is no folder that can be read`;
     const near = findNearest(name, names);
     if (near !== undefined) return `did you mean "${posix.join(folder, near)}"?`;
     return suggest(name, names) ?? `${join(root, folder)} is empty`;
   }
   return "check the pattern; ignored files do not count";
+}
+
+function listNames(folder: string): string[] | undefined {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return undefined;
+  }
 }

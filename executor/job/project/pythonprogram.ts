@@ -11,7 +11,7 @@ export interface PythonProgram {
 }
 
 /** Options of Python that take no value. */
-const PLAIN_OPTION = /^-[bBdEhiIOPqsSuvx]+$/;
+const PLAIN_OPTION = /^-[bBdEiIOPqsSuv]+$/;
 
 /** Returns the Python program that a job starts; undefined where it starts another one, or its file lies on the nodes. */
 export function findPythonProgram(

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { checkFileService } from "../../../fleet/checkfileservice.js";
 import type { Connection, Files } from "../../../fleet/connection.js";
 import { type Facts, gatherFacts } from "../../../fleet/facts.js";
 import type { Node } from "../../../fleet/node.js";
@@ -10,7 +11,7 @@ import type { Attempt } from "../../schedule/events.js";
 import { countThreads, findConcurrencyLimit, type NodeCapacity } from "../../schedule/slots/capacity.js";
 import { findUnknown, selectSlots } from "../../schedule/slots/nodeslots.js";
 import type { AgentChannel, AgentEnd } from "../agent/agentchannel.js";
-import type { AgentCommand, AgentMessage, AttemptSpec, HelloMessage } from "../agent/protocol.js";
+import type { AgentCommand, AgentMessage, AttemptSpec, DoneMessage, HelloMessage } from "../agent/protocol.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
 import { buildAttemptSpec, launchFolders, stagedFilesOf } from "./attemptspec.js";
 import { ContentCheck } from "./contentcheck.js";
@@ -19,6 +20,7 @@ import { type AcceptedAgent, createProtocolError, type PreviousAttachment, start
 import { MessageBuffer } from "./messagebuffer.js";
 import { addPythonEnv, type NodePythonEnv, resolvePythonEnv } from "./nodepythonenv.js";
 import { ProjectBuilder } from "./projectbuilder.js";
+import { RunningAttempts } from "./runningattempts.js";
 import { FileStager } from "./staging.js";
 import { stopAgent } from "./stopagent.js";
 import { TreeStager } from "./treestaging.js";
@@ -32,6 +34,9 @@ export interface ResultSource {
   /** The folder of the run on the node. */
   root: string;
 }
+
+/** Keeps the logs of an attempt that was ended with its run. Does not reject. */
+export type KeepLogs = (done: DoneMessage, source: ResultSource) => Promise<void>;
 
 /** What an attachment needs to know beside the node and the run. */
 export interface AttachOptions {
@@ -48,6 +53,7 @@ export interface AttachOptions {
  */
 export class Attachment implements ResultSource {
   private isSpecSent = false;
+  private readonly running: RunningAttempts;
   private readonly contentCheck: ContentCheck;
   private readonly stager: FileStager;
   /** Undefined where there is no project. */
@@ -77,7 +83,11 @@ export class Attachment implements ResultSource {
       const build = { ...run.build, env: addPythonEnv(run.build.env, this.node, pythonEnv) };
       this.builder = new ProjectBuilder(build, run.snapshot, this.node, log, sendCommand);
     }
-    messages.intercept = (message) => this.handleStagingMessage(message);
+    this.running = new RunningAttempts(this.hello.held);
+    messages.intercept = (message) => {
+      this.running.handle(message);
+      return this.handleStagingMessage(message);
+    };
     void accepted.ended.then(({ kind, reason }) => {
       const error = kind === "violation" ? createProtocolError(this.node, reason) : new MusterError("LOST", reason);
       this.contentCheck.close(error);
@@ -96,6 +106,7 @@ export class Attachment implements ResultSource {
     const connection = await run.dialer.connect(node);
     try {
       for (const id of run.formerIds) await stopAgent(connection, run.agent, runFolderOn(id, node));
+      if (previous.bootId === undefined) await checkFileService(connection);
       const facts = await gatherNeededFacts(connection, run);
       const capacity = makeSlots(facts);
       const hasRebooted = facts !== undefined && (previous.bootId ?? facts.boot) !== facts.boot;
@@ -167,6 +178,15 @@ export class Attachment implements ResultSource {
 
   send(command: AgentCommand): void {
     this.accepted.agent.send(command);
+  }
+
+  /** Cancels what runs; resolves when `keepLogs` has kept the logs of it, or when it has not ended in time. */
+  async endRunning(keepLogs: KeepLogs): Promise<void> {
+    await this.running.end({
+      cancel: (ids) => this.send({ op: "cancel", ids }),
+      keepLogs: (done) => keepLogs(done, this),
+      agentEnded: this.agentEnded,
+    });
   }
 
   /** Stages the files of a chunk; resolves when they are on the node. Returns undefined where they are there already. */

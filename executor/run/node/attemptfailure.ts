@@ -4,6 +4,8 @@ import type { Attempt, Failure } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
 import { foldCarriageReturns } from "../record/carriagereturns.js";
 import { DiskError } from "../record/diskerror.js";
+import { findDetail } from "./failuredetail.js";
+import { describeFullDisk } from "./fulldisk.js";
 
 /** How an attempt ended that its node neither cancelled nor lost. */
 export type AttemptOutcome = { readonly ok: true } | { readonly ok: false; readonly failure: Failure };
@@ -16,6 +18,9 @@ export function determineOutcome(attempt: Attempt, done: DoneMessage, timeout: n
 
 /** Creates the failure of an attempt. `done`: how its program ended; undefined = it was never started. */
 export function createFailure(attempt: Attempt, reason: string, done?: DoneMessage): Failure {
+  const fullDisk = done?.fullDisk && describeFullDisk(done.fullDisk);
+  const stderr = foldCarriageReturns(Buffer.from(done?.tail ?? "")).toString();
+  const detail = done && findDetail(done, stderr);
   return {
     chunk: attempt.chunk.id,
     node: attempt.node,
@@ -23,9 +28,24 @@ export function createFailure(attempt: Attempt, reason: string, done?: DoneMessa
     attempt: attempt.number,
     exit: done?.exit ?? null,
     signal: done?.signal ?? null,
-    reason,
-    stderr: foldCarriageReturns(Buffer.from(done?.tail ?? "")).toString(),
+    reason: fullDisk === undefined ? reason : `${reason}; ${fullDisk}`,
+    ...(detail === undefined ? {} : { detail }),
+    stderr,
+    ...(done === undefined ? {} : { seconds: done.seconds }),
+    ...(fullDisk === undefined ? {} : { fullDisk }),
   };
+}
+
+/** Creates the failure of an attempt whose files could not be staged. */
+export function createStagingFailure(attempt: Attempt, error: unknown): Failure {
+  const failure = createFailure(attempt, `its files could not be staged: ${errorText(error)}`);
+  const isFull = error instanceof MusterError && error.code === "NO_SPACE";
+  return isFull ? { ...failure, fullDisk: errorText(error) } : failure;
+}
+
+/** Whether an attempt has printed anything. */
+export function hasPrinted({ stdout, stderr }: DoneMessage): boolean {
+  return stdout.size + stderr.size > 0;
 }
 
 /** Whether an attempt has ended with all of its outputs. */

@@ -3,7 +3,7 @@ import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { AgentMessage } from "../agent/protocol.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
-import { Attachment } from "./attachment.js";
+import { Attachment, type KeepLogs } from "./attachment.js";
 import { isConnectionLost, isSuccess, withoutNodeName } from "./attemptfailure.js";
 import { stopAgent } from "./stopagent.js";
 import { endStrays } from "./strays.js";
@@ -20,25 +20,35 @@ export type NodeCleanResult =
 /**
  * Removes a run from a node: kills its processes and deletes its folder. Where the agent is gone, a new one is started to find what
  * it left; processes whose folder is gone are found by their marks (see strays.ts). Adds the chunks that the agent holds results of
- * to `finished`. Errors of the node do not reject; they are in the result.
+ * to `finished`, and has `keepLogs` keep the logs of what still runs. Errors of the node do not reject; they are in the result.
  */
-export async function cleanNode(node: Node, run: RunContext, finished: Set<string>): Promise<NodeCleanResult> {
+export async function cleanNode(
+  node: Node,
+  run: RunContext,
+  finished: Set<string>,
+  keepLogs?: KeepLogs,
+): Promise<NodeCleanResult> {
   try {
-    return await cleanRunFolders(node, run, finished);
+    return await cleanRunFolders(node, run, finished, keepLogs);
   } catch (error) {
     if (!(error instanceof MusterError)) throw error;
     return { node: node.name, state: "failed", reason: withoutNodeName(node, error) };
   }
 }
 
-async function cleanRunFolders(node: Node, run: RunContext, finished: Set<string>): Promise<NodeCleanResult> {
+async function cleanRunFolders(
+  node: Node,
+  run: RunContext,
+  finished: Set<string>,
+  keepLogs?: KeepLogs,
+): Promise<NodeCleanResult> {
   const connection = await run.dialer.connect(node);
   try {
     let [wasThere, strays] = [false, 0];
     for (const id of [...run.formerIds, run.id]) {
       const root = runFolderOn(id, node);
       const found = await cleanRunFolder(connection, run, root, () =>
-        id === run.id ? stopOwnAgent(node, run, finished) : stopAgent(connection, run.agent, root),
+        id === run.id ? stopOwnAgent(node, run, finished, keepLogs) : stopAgent(connection, run.agent, root),
       );
       wasThere ||= found.wasThere;
       strays += found.strays;
@@ -89,7 +99,7 @@ async function hasFolder(connection: Connection, root: string): Promise<boolean>
  * Stops this run's agent. Rejects with SUPERSEDED where the agent belongs to another copy of the run directory, and with
  * NOT_STOPPED where it has not ended within the node's grace period.
  */
-async function stopOwnAgent(node: Node, run: RunContext, finished: Set<string>): Promise<void> {
+async function stopOwnAgent(node: Node, run: RunContext, finished: Set<string>, keepLogs?: KeepLogs): Promise<void> {
   let left: string | undefined = "the agent was told to stop and has not";
   const handleMessage = (message: AgentMessage) => {
     if (message.ev === "bye") left = message.left;
@@ -98,6 +108,7 @@ async function stopOwnAgent(node: Node, run: RunContext, finished: Set<string>):
   const previous = { bootId: undefined, cards: [] };
   const attachment = await Attachment.attach(node, run, { previous, makeSlots: () => ({ slots: [] }) });
   attachment.deliverMessages(handleMessage);
+  if (keepLogs !== undefined) await attachment.endRunning(keepLogs);
   attachment.send({ op: "stop" });
   await attachment.waitForExit(node.graceSeconds);
   if (left !== undefined) throw new MusterError("NOT_STOPPED", left);

@@ -1,6 +1,7 @@
-import { MusterError } from "../../../schemas/errors.js";
+import type { MusterError } from "../../../schemas/errors.js";
 import type { AgentCommand, AgentMessage } from "../agent/protocol.js";
 import type { FileContent } from "../record/filehashes.js";
+import { createStorageError } from "./fulldisk.js";
 
 type TakenMessage = Extract<AgentMessage, { ev: "taken" }>;
 
@@ -25,9 +26,7 @@ export class ContentCheck {
       this.send({ op: "take", sha256, size: sizeBytes });
     });
     if (reply.error === undefined) return reply.stored;
-    throw new MusterError("NO_SPACE", reply.error, {
-      next: "Free some space there, or set another workdir for the node in the inventory.",
-    });
+    throw createStorageError(reply.error);
   }
 
   /** Takes the agent's reply. Returns false where it answers no question of this coordinator. */

@@ -11,7 +11,7 @@ import type { NodeConnectionState } from "../record/journalentry.js";
 import type { RunContext } from "../runcontext.js";
 import { monotonicSeconds } from "../timer.js";
 import { AgentTracker, describeAgentChange } from "./agenttracker.js";
-import { Attachment, type ResultSource, selectNodeSlots, TOO_MANY_MESSAGES } from "./attachment.js";
+import { Attachment, type KeepLogs, type ResultSource, selectNodeSlots, TOO_MANY_MESSAGES } from "./attachment.js";
 import { withoutNodeName } from "./attemptfailure.js";
 import { CleanupState } from "./cleanupstate.js";
 import { createProtocolError } from "./handshake.js";
@@ -19,18 +19,15 @@ import { routeMessage } from "./messagerouting.js";
 import type { NodeEvent } from "./nodeevent.js";
 import { Preparation } from "./preparation.js";
 import { ReconnectBackoff } from "./reconnectbackoff.js";
-import { isAccessDenied, shouldReconnect } from "./reconnectpolicy.js";
+import {
+  FINAL_RECONNECT_TIMEOUT_SECONDS,
+  isAccessDenied,
+  LOST_AFTER_TIMEOUTS,
+  shouldReconnect,
+} from "./reconnectpolicy.js";
+import { UNREACHED_AT_END, UNSTABLE_CONNECTION, WAITING_FOR_SILENT_NODE } from "./reconnectwarnings.js";
 import { retryWithBackoff } from "./retrywithbackoff.js";
 import { SlotMonitor } from "./slotmonitor.js";
-
-/** How long the end of the run waits for a node that is away. */
-const FINAL_RECONNECT_TIMEOUT_SECONDS = 10;
-/** This many request timeouts within the backoff's window mark a reachable node as lost. */
-const LOST_AFTER_TIMEOUTS = 2;
-
-const WAITING_FOR_SILENT_NODE = "it is silent; the run waits for it, so that nothing stays there";
-const UNREACHED_AT_END = "it could not be reached at the end: what is there goes when the agent's lease ends";
-const UNSTABLE_CONNECTION = "its connection keeps failing, its chunks go to others";
 
 /** Keeps one node of a run attached: connects, reconnects with backoff, and gives its chunks up after its grace period. */
 export class NodeWorker {
@@ -130,9 +127,10 @@ export class NodeWorker {
 
   /**
    * Stops the agent, which removes everything of the run from the node. Waits for a silent node until its grace period ends, and
-   * shortly for one that is away. Where neither comes back, the agent removes everything itself when its lease ends.
+   * shortly for one that is away. Where neither comes back, the agent removes everything itself when its lease ends. `keepLogs`: what
+   * still runs is cancelled first, and its logs are kept.
    */
-  async stop(): Promise<void> {
+  async stop(keepLogs?: KeepLogs): Promise<void> {
     if (this.cleanup.mayHaveLeftovers && this.openAttachment === undefined) await this.waitForReconnect();
     this.runOver.abort();
     const attachment = this.openAttachment;
@@ -141,6 +139,7 @@ export class NodeWorker {
       if (this.agentTracker.lastAgent !== undefined) this.warn(UNREACHED_AT_END);
       return;
     }
+    if (keepLogs !== undefined && attachment === this.attachment) await attachment.endRunning(keepLogs);
     await this.preparation.stopAgent(attachment);
     this.attachment = undefined;
   }

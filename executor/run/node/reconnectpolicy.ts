@@ -1,3 +1,8 @@
+/** How long the end of the run waits for a node that is away. */
+export const FINAL_RECONNECT_TIMEOUT_SECONDS = 10;
+/** This many request timeouts within the backoff's window mark a reachable node as lost. */
+export const LOST_AFTER_TIMEOUTS = 2;
+
 /** Errors that the network or a starting node may cause. */
 const TRANSIENT_CODES = ["UNREACHABLE", "LOST", "TIMEOUT", "DROPPED"];
 

@@ -8,6 +8,7 @@ import type { StagedFile } from "../../job/job.js";
 import type { AgentCommand } from "../agent/protocol.js";
 import { type FileContent, hashFile } from "../record/filehashes.js";
 import type { ContentCheck } from "./contentcheck.js";
+import { NODE_SPACE_ADVICE } from "./fulldisk.js";
 
 /** Files up to this size are sent over the agent's channel, which is cheaper than a round trip to the file server. */
 const MAX_INLINE_FILE_BYTES = 16 << 10;
@@ -93,9 +94,7 @@ export class FileStager {
     throw new MusterError(
       "NO_SPACE",
       `only ${formatBytes(free)} are free in ${this.root}; staging needs ${formatBytes(size)} and a reserve`,
-      {
-        next: "Free some space there, or set another workdir for the node in the inventory.",
-      },
+      { next: NODE_SPACE_ADVICE },
     );
   }
 }

@@ -3,16 +3,15 @@ import { join, posix } from "node:path";
 import type { Connection } from "../../../fleet/connection.js";
 import { MusterError } from "../../../schemas/errors.js";
 import { checkSyntaxSource } from "../../../templates/nodeprograms.js";
-import type { Job } from "../../job/job.js";
+import type { Job, ProgramLaunch } from "../../job/job.js";
 import { scanImports, scanModuleImports } from "../../job/project/importscan.js";
 import { findPythonProgram, type PythonProgram } from "../../job/project/pythonprogram.js";
 import { addPythonEnv, type NodePythonEnv } from "./nodepythonenv.js";
 
-/** The check must not delay a run by more than this. */
+/** The check must not delay a node by more than this. */
 const TIMEOUT_SECONDS = 5;
 /** Larger programs are not checked. */
 const MAX_SOURCE_BYTES = 4 << 20;
-const MAX_PROGRAMS = 20;
 /** Of a job with many tasks, the first ones tell its programs. */
 const MAX_LAUNCHES = 1000;
 const MAX_TEXT_CHARS = 200;
@@ -36,88 +35,40 @@ interface Request {
 }
 
 /**
- * Checks the Python files that a job is certain to load for syntax errors, once, with the interpreter of the first node that asks. A
- * program in which one is found would fail everywhere.
+ * Checks the Python files that a job is certain to load for syntax errors, with each node's own interpreter. A node on which one is found
+ * cannot run the program. Jobs of several programs are not checked, nor those that are built: a build may write sources.
  */
 export class SyntaxCheck {
-  private checked: Promise<void> | undefined;
+  private readonly launch: ProgramLaunch | undefined;
+  private request: Request | undefined;
+  private hasRequest = false;
 
-  constructor(private readonly job: Job) {}
+  constructor(private readonly job: Job) {
+    this.launch = job.build === undefined ? findOnlyLaunch(job) : undefined;
+  }
 
   /** Resolves when nothing speaks against a start: also where a file cannot be checked. Rejects with SYNTAX. */
-  check(connection: Connection, pythonEnv: NodePythonEnv | undefined): Promise<void> {
-    this.checked ??= this.checkOn(connection, pythonEnv);
-    return this.checked;
-  }
-
-  private async checkOn(connection: Connection, pythonEnv: NodePythonEnv | undefined): Promise<void> {
-    const programs = this.findPrograms();
-    const interpreters = new Map(programs.map(({ interpreter }) => [interpreter.join("\0"), interpreter]));
-    for (const [key, interpreter] of interpreters) {
-      const own = programs.filter((one) => one.interpreter.join("\0") === key);
-      await this.checkWith(connection, pythonEnv, interpreter, own);
-    }
-  }
-
-  private findPrograms(): PythonProgram[] {
-    const programs = new Map<string, PythonProgram>();
-    let left = MAX_LAUNCHES;
-    for (const launch of this.job.launches) {
-      const program = findPythonProgram(launch, this.job.folders);
-      if (program !== undefined) programs.set(JSON.stringify(program), program);
-      if (--left === 0) break;
-    }
-    return [...programs.values()].slice(0, MAX_PROGRAMS);
-  }
-
-  private async checkWith(
-    connection: Connection,
-    pythonEnv: NodePythonEnv | undefined,
-    interpreter: readonly string[],
-    programs: readonly PythonProgram[],
-  ): Promise<void> {
-    const request = this.createRequest(programs);
-    if (request === undefined) return;
+  async check(connection: Connection, pythonEnv: NodePythonEnv | undefined): Promise<void> {
+    const program = this.launch && findPythonProgram(this.launch, this.job.folders);
+    const request = program && this.prepareRequest(program);
+    if (program === undefined || request === undefined) return;
     const { node } = connection;
-    const words = interpreter.map((word) => (word === "{python}" ? (pythonEnv?.python ?? node.python) : word));
-    const { PATH } = addPythonEnv({}, node, pythonEnv);
-    const prefix = PATH === undefined ? [] : ["env", `PATH=${PATH}`];
-    const argv = [...prefix, ...words, "-W", "ignore", "-c", checkSyntaxSource()];
-    const stdin = JSON.stringify(request);
-    const result = await connection.exec(argv, { stdin, timeout: TIMEOUT_SECONDS }).catch(() => undefined);
+    const words = program.interpreter.map((word) => (word === "{python}" ? (pythonEnv?.python ?? node.python) : word));
+    const path = addPythonEnv(this.launch?.env ?? {}, node, pythonEnv).PATH ?? node.env.PATH;
+    const prefix = path === undefined ? [] : ["env", `PATH=${path}`];
+    const argv = [...prefix, ...words, "-I", "-W", "ignore", "-c", checkSyntaxSource()];
+    const options = { stdin: JSON.stringify(request), timeout: TIMEOUT_SECONDS };
+    const result = await connection.exec(argv, options).catch(() => undefined);
     const report = result?.kind === "exit" && result.code === 0 ? parseReport(result.stdout) : undefined;
     if (report === undefined || report.faults.length === 0) return;
     throw new MusterError("SYNTAX", this.describe(report));
   }
 
-  /** Returns the files that the programs need, as far as imports tell; undefined where they cannot be read, or are too large. */
-  private createRequest(programs: readonly PythonProgram[]): Request | undefined {
-    const { project, folders } = this.job;
-    const paths = new Set(project?.files.map(({ path }) => path));
-    const root = project?.root ?? this.job.folder;
-    const read = (path: string) => readFileSync(join(root, path), "utf8");
-    const request: Request = { entries: [], modules: [], cwd: folders.cwd, roots: folders.pythonPath, files: {} };
-    const needed = new Set<string>();
-    try {
-      for (const { entry } of programs) {
-        if (entry.kind === "module") request.modules.push(entry.module);
-        else request.entries.push(entry.path);
-        const scan =
-          entry.kind === "file"
-            ? scanImports(entry, new Set([...paths, entry.path]), read)
-            : scanModuleImports({ module: entry.module, cwd: folders.cwd }, paths, read);
-        for (const file of scan.files) if (file.endsWith(".py") || request.entries.includes(file)) needed.add(file);
-      }
-      let bytes = 0;
-      for (const path of needed) {
-        const source = readFileSync(join(root, path));
-        bytes += source.length;
-        request.files[path] = source.toString("base64");
-      }
-      return bytes > MAX_SOURCE_BYTES || needed.size === 0 ? undefined : request;
-    } catch {
-      return undefined; // what cannot be read here is reported where it is staged
-    }
+  /** Returns the files that a program needs, as far as imports tell; undefined where they cannot be read, or are too large. */
+  private prepareRequest(program: PythonProgram): Request | undefined {
+    if (!this.hasRequest) this.request = createRequest(this.job, program);
+    this.hasRequest = true;
+    return this.request;
   }
 
   private describe({ version, faults }: Report): string {
@@ -132,6 +83,44 @@ export class SyntaxCheck {
             .map((one) => `${one[0]}:${one[1]}`)
             .join(", ")}, too`;
     return `${file}:${line}:${column}: ${shorten(message)} (Python ${shorten(version)})${source}${more}`;
+  }
+}
+
+/** Returns what all chunks start; undefined where they start different programs. */
+function findOnlyLaunch(job: Job): ProgramLaunch | undefined {
+  let only: { launch: ProgramLaunch; key: string } | undefined;
+  let left = MAX_LAUNCHES;
+  for (const launch of job.launches) {
+    const key = JSON.stringify([findPythonProgram(launch, job.folders), launch.env?.PATH]);
+    if (only !== undefined && only.key !== key) return undefined;
+    only ??= { launch, key };
+    if (--left === 0) break;
+  }
+  return only?.launch;
+}
+
+function createRequest({ project, folders, folder }: Job, { entry }: PythonProgram): Request | undefined {
+  const paths = new Set(project?.files.map(({ path }) => path));
+  const root = project?.root ?? folder;
+  const read = (path: string) => readFileSync(join(root, path), "utf8");
+  try {
+    const scan =
+      entry.kind === "file"
+        ? scanImports(entry, new Set([...paths, entry.path]), read)
+        : scanModuleImports({ module: entry.module, cwd: folders.cwd }, paths, read);
+    const needed = scan.files.filter((file) => file.endsWith(".py") || (entry.kind === "file" && file === entry.path));
+    const sources = needed.map((path) => [path, readFileSync(join(root, path))] as const);
+    const bytes = sources.reduce((sum, [, source]) => sum + source.length, 0);
+    if (bytes > MAX_SOURCE_BYTES || sources.length === 0) return undefined;
+    return {
+      entries: entry.kind === "file" ? [entry.path] : [],
+      modules: entry.kind === "module" ? [entry.module] : [],
+      cwd: folders.cwd,
+      roots: folders.pythonPath,
+      files: Object.fromEntries(sources.map(([path, source]) => [path, source.toString("base64")])),
+    };
+  } catch {
+    return undefined; // what cannot be read here is reported where it is staged
   }
 }
 

@@ -3,6 +3,7 @@ import type { AgentChannel } from "../agent/agentchannel.js";
 import type { AgentMessage } from "../agent/protocol.js";
 import type { ProjectSnapshot } from "../record/snapshot.js";
 import { sendContent } from "./contentsender.js";
+import { createStorageError } from "./fulldisk.js";
 
 type TreeMessage = Extract<AgentMessage, { ev: "tree" }>;
 
@@ -53,10 +54,7 @@ export class TreeStager {
       await sendContent(this.agent, id, manifest);
       reply = await this.ask();
     }
-    if (reply.missing === undefined)
-      throw new MusterError("NO_SPACE", reply.error ?? "the node cannot store the project", {
-        next: "Free some space there, or set another workdir for the node in the inventory.",
-      });
+    if (reply.missing === undefined) throw createStorageError(reply.error ?? "the node cannot store the project");
     const missing = this.selectMissing(Buffer.from(reply.missing, "base64"));
     if (missing.size > 0)
       await this.snapshot.readContents(missing, (...content) => sendContent(this.agent, ...content));

@@ -1,5 +1,6 @@
 import type { Job } from "../../job/job.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
+import { FailureGroups } from "../../schedule/halting/failuregroups.js";
 import type { DoneMessage } from "../agent/protocol.js";
 import type { RecheckDifference } from "./journalentry.js";
 import type { RunReplay } from "./replay.js";
@@ -34,6 +35,7 @@ export class RunCounters {
   skippedRechecks = 0;
   readonly recheckDifferences: RecheckDifference[];
   readonly failures: Failure[] = [];
+  readonly failureGroups = new FailureGroups();
   /** What to do about failures and outputs of this session. */
   readonly hints: string[] = [];
   private hasNotANumber = false;
@@ -121,6 +123,7 @@ export class RunCounters {
 
   countFailedChunk(failure: Failure): void {
     this.failed++;
+    this.failureGroups.add(failure);
     const [start, end] = this.job.unitsOf(failure.chunk) ?? [0n, 0n];
     this.failedUnits += end - start;
     if (this.failures.length < MAX_LISTED_FAILURES) this.failures.push(failure);

@@ -1,5 +1,7 @@
-import type { Failure } from "../../schedule/events.js";
-import type { JournalEntry, NodeConnectionState } from "./journalentry.js";
+import type { Attempt, Failure } from "../../schedule/events.js";
+import type { DoneMessage } from "../agent/protocol.js";
+import { AttemptTimes, type RunningAttempt } from "./attempttimes.js";
+import type { JournalEntry, NodeConnectionState, StopReason } from "./journalentry.js";
 import type { RunDirectory } from "./rundir.js";
 
 /** Limits the entries about one node and its slots, so that a node that keeps disconnecting cannot fill the disk. */
@@ -13,6 +15,7 @@ const MAX_REASON_CHARS = 300;
  */
 export class EventLog {
   private readonly bytesByNode = new Map<string, number>();
+  private readonly attemptTimes = new AttemptTimes();
 
   constructor(private readonly directory: Pick<RunDirectory, "journal" | "elapsedSeconds">) {}
 
@@ -23,6 +26,7 @@ export class EventLog {
     reason: string | undefined;
   }): void {
     const { node, state, slots, reason } = worker;
+    if (state === "away" || state === "refused") this.recordStopped(this.attemptTimes.endAll(node.name), "requeued");
     this.add(node.name, {
       e: "node",
       at: this.directory.elapsedSeconds(),
@@ -39,19 +43,70 @@ export class EventLog {
     this.add(node, { e: "slot", at, node, slot, out: reason?.slice(0, MAX_REASON_CHARS) });
   }
 
-  recordFailedAttempt({ chunk, node, slot, attempt, reason }: Failure): void {
+  /** Notes that the program of an attempt was started. Nothing is journaled before its end. */
+  noteStarted(attempt: Attempt): void {
+    this.attemptTimes.start(attempt, this.directory.elapsedSeconds());
+  }
+
+  /** Notes the end of an attempt. One that was cancelled or lost has no other record. */
+  noteEnded({ id, node, slot }: Attempt, done: DoneMessage): void {
+    const running = this.attemptTimes.endOnSlot(node, slot, (attempt) => attempt.id === id);
+    if (running !== undefined && (done.canceled || done.lost)) this.recordStopped([running], "requeued");
+  }
+
+  /** Records that the result of an attempt is not needed. Nothing is recorded for one that does not run. */
+  recordSuperseded(node: string, id: string): void {
+    const running = this.attemptTimes.endById(node, id);
+    if (running !== undefined) this.recordStopped([running], "superseded");
+  }
+
+  /** Records an attempt that ran for `seconds` and whose result was discarded. */
+  recordDiscarded(attempt: Attempt, seconds: number, why: StopReason): void {
+    this.recordStopped([{ attempt, since: this.directory.elapsedSeconds() - seconds }], why);
+  }
+
+  /** Records the attempts that run when the session ends. */
+  recordSessionEnd(): void {
+    this.recordStopped(this.attemptTimes.endAll(), "session ended");
+  }
+
+  recordFailedAttempt(failure: Failure): void {
+    const { chunk, node, slot, attempt, reason } = failure;
     const at = this.directory.elapsedSeconds();
+    const isMeant = (one: Attempt) => one.chunk.id === chunk && one.number === attempt;
+    const running = this.attemptTimes.endOnSlot(node, slot, isMeant);
+    const seconds = failure.seconds ?? (running && toMilliseconds(at - running.since));
     const short = reason.slice(0, MAX_REASON_CHARS);
-    this.directory.journal.add({ e: "tried", at, chunk, node, slot, attempt, reason: short });
+    this.directory.journal.add({ e: "tried", at, chunk, node, slot, attempt, reason: short, seconds });
+  }
+
+  /** Records an attempt that was cancelled or evicted and whose logs are kept; `lostLog` says why an attempt has none. */
+  recordLog(chunk: string, attempt: number, lostLog?: string): void {
+    const at = this.directory.elapsedSeconds();
+    this.directory.journal.add({ e: "log", at, chunk, attempt, lostLog: lostLog?.slice(0, MAX_REASON_CHARS) });
   }
 
   recordProgram(node: string, path: string, sha256: string): void {
     this.add(node, { e: "program", at: this.directory.elapsedSeconds(), node, path, sha256 });
   }
 
-  private add(node: string, entry: Extract<JournalEntry, { e: "node" | "slot" | "program" }>): void {
+  private recordStopped(stopped: RunningAttempt[], why: StopReason): void {
+    const at = this.directory.elapsedSeconds();
+    for (const { attempt, since } of stopped) {
+      const { chunk, node, slot, number } = attempt;
+      const seconds = toMilliseconds(at - since);
+      this.add(node, { e: "stopped", at, chunk: chunk.id, node, slot, attempt: number, seconds, why });
+    }
+  }
+
+  private add(node: string, entry: Extract<JournalEntry, { e: "node" | "slot" | "program" | "stopped" }>): void {
     const bytes = (this.bytesByNode.get(node) ?? 0) + JSON.stringify(entry).length;
     this.bytesByNode.set(node, bytes);
     if (bytes <= MAX_BYTES_PER_NODE) this.directory.journal.add(entry);
   }
+}
+
+/** Rounds seconds to milliseconds, so that records stay short. */
+function toMilliseconds(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
 }

@@ -18,6 +18,12 @@ export interface RecheckDifference {
   what: string;
 }
 
+/**
+ * Why an attempt that ran has neither a result nor a failure. `superseded`: another attempt has the chunk. `rechecked`: its result was only
+ * compared. `requeued`: it was evicted, or its node was lost. `session ended`: it may still run, and a later record then tells its end.
+ */
+export type StopReason = "superseded" | "rechecked" | "requeued" | "session ended";
+
 /** A record in the journal of a run. Records stand in the order in which they became true. */
 export type JournalEntry =
   /**
@@ -46,9 +52,10 @@ export type JournalEntry =
   | { e: "nodes"; nodes: string[]; inventory: string; addresses?: string[] }
   /**
    * A chunk is committed: units [start, end), in decimal. `length`: bytes of results.ndjson that are valid from now on. `at`: seconds
-   * since the session began; only the first record of a group commit has it.
+   * since the session began; only the first record of a group commit has it. `ended`: when its program ended, in the same seconds; older
+   * journals lack it.
    */
-  | { e: "done"; chunk: string; start: string; end: string; length: number; at?: number }
+  | { e: "done"; chunk: string; start: string; end: string; length: number; at?: number; ended?: number }
   /**
    * These files are about to be published in the folder of results. Until the chunk is committed, a file there is the run's own only if it
    * is this one. Without `chunk`: a file that is made of all results.
@@ -59,14 +66,39 @@ export type JournalEntry =
   | { e: "failed"; failure: Failure }
   /** A chunk was rechecked, or its recheck was skipped for good. `differing` is set if the two results differ. */
   | { e: "canary"; chunk: string; differing?: RecheckDifference }
-  /** A node's state changed. This record and the next two only serve reports. `at`: seconds since the session began. */
+  /** A node's state changed. This record and those up to `stopped` only serve reports. `at`: seconds since the session began. */
   | { e: "node"; at: number; node: string; state: NodeConnectionState; slots?: number[]; reason?: string }
   /** A slot is disabled, and `out` says why; without `out` it is enabled again. */
   | { e: "slot"; at: number; node: string; slot: number; out?: string }
   /** The file of a program in the job's directory has this SHA-256 on the node. Recorded when it is first seen there, and when it differs. */
   | { e: "program"; at: number; node: string; path: string; sha256: string }
-  /** An attempt failed. */
-  | { e: "tried"; at: number; chunk: string; node: string; slot: number; attempt: number; reason: string }
+  /** An attempt failed. `seconds`: how long it ran; absent where it did not run, and in older journals. */
+  | {
+      e: "tried";
+      at: number;
+      chunk: string;
+      node: string;
+      slot: number;
+      attempt: number;
+      reason: string;
+      seconds?: number;
+    }
+  /** An attempt that ran for `seconds` has ended without a result and without a failure, or its session ended. */
+  | {
+      e: "stopped";
+      at: number;
+      chunk: string;
+      node: string;
+      slot: number;
+      attempt: number;
+      seconds: number;
+      why: StopReason;
+    }
+  /**
+   * An attempt was cancelled or evicted, and its output lies in logs/; or an attempt has no logs, and `lostLog` says why. `at` as above;
+   * undefined where no coordinator ran.
+   */
+  | { e: "log"; at?: number; chunk: string; attempt: number; lostLog?: string }
   /**
    * The coordinator ends, and everything before this record is on disk. `leftovers`: the nodes that may still hold something of the
    * run. If a node is cleaned later, another close record with the same `at` follows.

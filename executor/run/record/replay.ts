@@ -4,6 +4,7 @@ import { IntervalSet } from "../../schedule/queue/intervalset.js";
 import { readEntries } from "./journal.js";
 import type { CloseEntry, JournalEntry, RecheckDifference } from "./journalentry.js";
 import type { Leftover } from "./leftovers.js";
+import { LoggedAttempts } from "./loggedattempts.js";
 import type { PublishedFile } from "./ownfile.js";
 import { ProgramVersions } from "./programversions.js";
 
@@ -48,6 +49,8 @@ export class RunReplay {
   hasReplacedSources = false;
   readonly recheckedChunks = new Set<string>();
   readonly recheckDifferences: RecheckDifference[] = [];
+  /** Which attempts the files in logs/ are of. */
+  readonly loggedAttempts = new LoggedAttempts();
   /** The programs in the job's directory, as the nodes have them. */
   readonly programs = new ProgramVersions();
   /** All nodes that could get work: their names, by the value of `-i` that finds them. */
@@ -55,6 +58,7 @@ export class RunReplay {
   private readonly leftoversByNode = new Map<string, Leftover>();
 
   apply(entry: JournalEntry): void {
+    this.loggedAttempts.apply(entry);
     switch (entry.e) {
       case "run":
         this.header = entry;
@@ -93,7 +97,11 @@ export class RunReplay {
       case "node":
       case "slot":
       case "tried":
+      case "stopped":
         this.extendSession(entry.at);
+        break;
+      case "log":
+        if (entry.at !== undefined) this.extendSession(entry.at);
         break;
       case "program":
         this.programs.record(entry);

@@ -67,15 +67,17 @@ export interface RunDirectoryOptions {
  */
 export async function openRunDirectory(path: string, options: RunDirectoryOptions): Promise<RunDirectory> {
   let lock: LockedJournal | undefined;
-  if (!existsSync(path))
-    await rejectForeignFiles(options.job, locateResults(path, "", options.job, new RunReplay()), new RunReplay(), path);
   try {
+    if (!existsSync(path)) {
+      const replay = new RunReplay();
+      await rejectForeignFiles(options.job, locateResults(path, "", options.job, replay), replay, path);
+    }
     const { file, envFile } = options.job;
     lock = acquireRunLock(path, intersectModes([file, ...(envFile === undefined ? [] : [envFile])]));
     return await open(path, lock, options);
   } catch (error) {
     if (lock !== undefined) closeSync(lock.fd);
-    throw explainDiskError(path, error);
+    throw explainDiskError(path, error, options.job.results?.folder);
   }
 }
 

@@ -2,10 +2,19 @@ import { closeSync, createReadStream, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Failure } from "../../schedule/events.js";
-import type { JournalEntry } from "./journalentry.js";
 import { type RunReplay, type RunSession, replayJournal } from "./replay.js";
+import { type OpenAttempt, readRunningAttempts } from "./runningattempts.js";
 import { type RunStatus, readStatus } from "./runstatus.js";
 import { type RunSummary, readSummary } from "./runsummary.js";
+import {
+  type CommitRecord,
+  type FailedAttempt,
+  type NodeEntry,
+  RunTimeline,
+  type SlotEntry,
+  type StoppedAttempt,
+} from "./runtimeline.js";
+import { convertToSecondsAtWork } from "./worktime.js";
 
 /**
  * What a run did, read from its run directory alone. Times are seconds at work: they count from the beginning of the first session and
@@ -18,9 +27,13 @@ export interface RunHistory {
   sessions: RunSession[];
   /** The executions whose results are committed, in the order of their commits. */
   executions: ChunkExecution[];
-  failedAttempts: (JournalEntry & { e: "tried" })[];
-  nodeEntries: (JournalEntry & { e: "node" })[];
-  slotEntries: (JournalEntry & { e: "slot" })[];
+  failedAttempts: FailedAttempt[];
+  /** Attempts that ran, and have neither a result nor a failure. */
+  stoppedAttempts: StoppedAttempt[];
+  /** Attempts that run now, or ran when the coordinator was killed. */
+  openAttempts: OpenAttempt[];
+  nodeEntries: NodeEntry[];
+  slotEntries: SlotEntry[];
   /** Chunks that failed for good in the last session. */
   failures: Failure[];
   /** The summary of the last session, if that has ended. */
@@ -29,7 +42,7 @@ export interface RunHistory {
   missing: string[];
 }
 
-/** One execution of a chunk. `end`: when its result was committed. */
+/** One execution of a chunk. `from` and `end`: when its program ran; in older journals, `end` is when its result was committed. */
 export interface ChunkExecution {
   chunk: string;
   node: string;
@@ -38,6 +51,7 @@ export interface ChunkExecution {
   attempt: number;
   units: bigint;
   seconds: number;
+  from: number;
   end: number;
 }
 
@@ -55,7 +69,7 @@ export async function readRunHistory(path: string, nowMs: number): Promise<RunHi
   if (status.state === "running") replay.extendSessionTo(nowMs);
   const { sessions, resultsBytes, closeEntry } = replay;
   const { commits, failedAttempts, nodeEntries, slotEntries, failures, hasCommitTimes } = timeline;
-  const executions = await readExecutions(join(path, "results.ndjson"), commits, resultsBytes);
+  const executions = await readExecutions(join(path, "results.ndjson"), commits, resultsBytes, sessions);
   const missing: string[] = [];
   if (!hasCommitTimes && executions.length > 0) missing.push(NO_COMMIT_TIMES);
   if (nodeEntries.length === 0 && executions.length > 0) missing.push(NO_EVENT_LOG);
@@ -67,6 +81,8 @@ export async function readRunHistory(path: string, nowMs: number): Promise<RunHi
     sessions,
     executions: hasCommitTimes ? executions : placeConsecutively(executions),
     failedAttempts,
+    stoppedAttempts: removeFinished(timeline.stoppedAttempts, executions, failedAttempts),
+    openAttempts: closeEntry === undefined ? readRunningAttempts(path, sessions) : [],
     nodeEntries,
     slotEntries,
     failures,
@@ -93,68 +109,12 @@ function readJournal(path: string, nowMs: number): { status: RunStatus; replay: 
   }
 }
 
-/** The commit of a chunk: its position among all commits, when it happened (seconds at work), and how many units it has. */
-interface CommitRecord {
-  index: number;
-  end: number;
-  units: bigint;
-}
-
-/** The records of a journal that a report shows one by one, with their times converted to seconds at work. */
-class RunTimeline {
-  readonly commits = new Map<string, CommitRecord>();
-  readonly failedAttempts: RunHistory["failedAttempts"] = [];
-  readonly nodeEntries: RunHistory["nodeEntries"] = [];
-  readonly slotEntries: RunHistory["slotEntries"] = [];
-  /** Of the last session. */
-  failures: Failure[] = [];
-  hasCommitTimes = false;
-
-  /** Adds a record that `replay` has applied. */
-  add(entry: JournalEntry, replay: RunReplay): void {
-    switch (entry.e) {
-      case "open":
-        this.failures = [];
-        break;
-      case "done": {
-        if (entry.at !== undefined) this.hasCommitTimes = true;
-        const end = entry.at === undefined ? replay.secondsAtWork : replay.toSecondsAtWork(entry.at);
-        const units = BigInt(entry.end) - BigInt(entry.start);
-        this.commits.set(entry.chunk, { index: this.commits.size, end, units });
-        break;
-      }
-      case "failed":
-        this.failures.push(entry.failure);
-        break;
-      case "node":
-        this.nodeEntries.push({ ...entry, at: replay.toSecondsAtWork(entry.at) });
-        break;
-      case "slot":
-        this.slotEntries.push({ ...entry, at: replay.toSecondsAtWork(entry.at) });
-        break;
-      case "tried":
-        this.failedAttempts.push({ ...entry, at: replay.toSecondsAtWork(entry.at) });
-        break;
-      case "run":
-      case "adopt":
-      case "nodes":
-      case "canary":
-      case "program":
-      case "publishing":
-      case "replacing":
-      case "close":
-        break;
-      default:
-        entry satisfies never;
-    }
-  }
-}
-
 /** Reads the committed part of results.ndjson. Returns the executions in the order of their commits. */
 async function readExecutions(
   file: string,
   commits: Map<string, CommitRecord>,
   committedBytes: number,
+  sessions: readonly RunSession[],
 ): Promise<ChunkExecution[]> {
   if (committedBytes === 0 || !existsSync(file)) return [];
   const executions: ChunkExecution[] = [];
@@ -167,13 +127,17 @@ async function readExecutions(
     const commit = head && commits.get(head.chunk);
     if (head === undefined || commit === undefined) continue;
     const { chunk, node, slot, attempt, seconds } = head;
-    executions[commit.index] = { chunk, node, slot, attempt, seconds, units: commit.units, end: commit.end };
+    const { units, end, endEpochSeconds } = commit;
+    const from =
+      endEpochSeconds === undefined ? end - seconds : convertToSecondsAtWork(sessions, endEpochSeconds - seconds);
+    const begin = Math.max(0, Math.min(from, end));
+    executions[commit.index] = { chunk, node, slot, attempt, seconds, units, from: begin, end };
   }
   return executions.filter((one) => one !== undefined);
 }
 
 /** Parses a line without its output, which may be large. Returns undefined if it is not a result line. */
-function parseLineHead(line: string): Omit<ChunkExecution, "units" | "end"> | undefined {
+function parseLineHead(line: string): Omit<ChunkExecution, "units" | "from" | "end"> | undefined {
   const at = line.indexOf(',"output":');
   try {
     return JSON.parse(at < 0 ? line : `${line.slice(0, at)}}`);
@@ -187,8 +151,29 @@ function placeConsecutively(executions: ChunkExecution[]): ChunkExecution[] {
   const ends = new Map<string, number>();
   return executions.map((one) => {
     const key = `${one.node}/${one.slot}`;
-    const end = (ends.get(key) ?? 0) + one.seconds;
+    const from = ends.get(key) ?? 0;
+    const end = from + one.seconds;
     ends.set(key, end);
-    return { ...one, end };
+    return { ...one, from, end };
   });
+}
+
+/** Leaves out attempts of which a later record tells the end: they went on while no coordinator, or none that they could reach, was there. */
+function removeFinished(
+  stopped: StoppedAttempt[],
+  executions: readonly ChunkExecution[],
+  failed: readonly FailedAttempt[],
+): StoppedAttempt[] {
+  if (stopped.length === 0) return stopped;
+  const ids = new Set(stopped.map(identifyAttempt));
+  const finished = new Set<string>();
+  for (const one of [...executions, ...failed]) {
+    const id = identifyAttempt(one);
+    if (ids.has(id)) finished.add(id);
+  }
+  return stopped.filter((one) => !finished.has(identifyAttempt(one)));
+}
+
+function identifyAttempt({ chunk, node, slot, attempt }: Omit<OpenAttempt, "from">): string {
+  return JSON.stringify([chunk, node, slot, attempt]);
 }

@@ -97,8 +97,13 @@ function isReadable(path: string): boolean {
   }
 }
 
-function isRunDirectory(path: string): boolean {
-  return existsSync(join(path, "journal.ndjson"));
+/** Whether a folder has a journal, and so is the run directory of a job or of a pipeline. */
+export function isRunDirectory(path: string): boolean {
+  try {
+    return statSync(join(path, "journal.ndjson"), { throwIfNoEntry: false })?.isFile() === true;
+  } catch {
+    return false;
+  }
 }
 
 /** Returns the status of a run of which nothing is known. */

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Failure, HaltReason } from "../../schedule/events.js";
+import type { FailureGroup } from "../../schedule/halting/failuregroups.js";
 import { failpoint } from "../failpoint.js";
 import type { RunEnd } from "../runend.js";
 import type { RunCounters } from "./counters.js";
@@ -31,6 +32,8 @@ export interface RunSummary {
   nodes: NodeSummary[];
   /** The first hundred chunks that failed. */
   failures: Failure[];
+  /** All failed chunks by cause, if `failures` lacks some of them. */
+  failureGroups?: FailureGroup[];
   /** Why the run stopped although work was left, if it did. */
   halt?: HaltReason;
   /** Which keys of the job copy to nodes what failed attempts of this session lacked; absent if nothing is known. */
@@ -99,8 +102,9 @@ export function summarize(
       ...excluded.map(({ node, reason }) => ({ ...emptyNodeSummary(node), state: "left out" as const, reason })),
     ],
     failures: counters.failures,
+    ...(counters.failed > counters.failures.length ? { failureGroups: counters.failureGroups.all } : {}),
     ...(counters.hints.length === 0 ? {} : { hints: counters.hints }),
-    ...(end.state === "halted" ? { halt: end.halt, next: adviseOnHalt(end.halt) } : {}),
+    ...(end.state === "halted" ? { halt: end.halt, next: adviseOnHalt(end.halt, counters.chunks) } : {}),
     ...(end.state === "broken" || end.state === "superseded" ? summarizeError(end.error) : {}),
   };
 }
@@ -140,11 +144,14 @@ function judgeEnough({ job, units, recheckDifferences }: RunCounters, { state }:
   return { enough: { required: `${job.enough}`, reached: units >= job.enough && recheckDifferences.length === 0 } };
 }
 
-/** A run keeps the project's files as they were when it began, so that a corrected program needs a new run. */
-function adviseOnHalt({ rule }: HaltReason): string {
-  if (rule === undefined) return "Correct the program, and start a new run with --fresh.";
-  const ignore = rule === "alike" ? "set `halt: {alike: 0}` in the job" : "change `halt.failures` of the job";
-  return `Correct the cause. If it is in the job or its files, start a new run with --fresh; otherwise run the same command again to resume. To go on regardless, ${ignore}.`;
+/** A run keeps the project's files as they were when it began, so that a corrected program needs a new run where some work is done. */
+function adviseOnHalt({ rule }: HaltReason, committedChunks: number): string {
+  const regardless =
+    rule === undefined
+      ? ""
+      : ` To go on regardless, ${rule === "alike" ? "set `halt: {alike: 0}` in the job" : "change `halt.failures` of the job"}.`;
+  if (committedChunks === 0) return `Correct the cause, and run the same command again: it starts anew.${regardless}`;
+  return `Correct the cause. If it is in the job's files, start a new run with --fresh; otherwise run the same command again to resume.${regardless}`;
 }
 
 function summarizeRechecks({ rechecked, skippedRechecks, recheckDifferences }: RunCounters): RunSummary["canary"] {

@@ -1,7 +1,6 @@
 import { createReadStream, createWriteStream, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import type { Attempt } from "../../schedule/events.js";
 import type { DoneMessage, LogReport } from "../agent/protocol.js";
 import type { ResultSource } from "../node/attachment.js";
 import { CARRIAGE_RETURN, CarriageReturnFolder, foldCarriageReturns } from "../record/carriagereturns.js";
@@ -18,10 +17,14 @@ export interface LogTransfer {
 }
 
 /**
- * Saves what a chunk printed to logs/CHUNK.out and logs/CHUNK.err, with lines that were overwritten folded, and replaces the logs of
- * earlier attempts. An empty log has no file.
+ * Saves what a chunk printed to logs/CHUNK.out and logs/CHUNK.err, with lines that were overwritten folded, and replaces what is there.
+ * An empty log has no file.
  */
-export async function saveLogs(attempt: Attempt, done: DoneMessage, transfer: LogTransfer): Promise<void> {
+export async function saveLogs(
+  attempt: { id: string; chunk: { id: string } },
+  done: Pick<DoneMessage, "stdout" | "stderr">,
+  transfer: LogTransfer,
+): Promise<void> {
   const { source, printed, logs, reservation } = transfer;
   const [out, err] = [join(logs, `${attempt.chunk.id}.out`), join(logs, `${attempt.chunk.id}.err`)];
   const remote = `${source.root}/a/${attempt.id}`;

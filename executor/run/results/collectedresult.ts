@@ -5,6 +5,8 @@ import type { VerifiedOutput } from "./publish.js";
 export interface CollectedResult {
   attempt: Attempt;
   seconds: number;
+  /** When its program ended, as far as the coordinator knows: seconds since the session began. */
+  ended: number;
   outputs: VerifiedOutput[];
   /** The fingerprint of the state that its node was verified to be in. */
   fingerprint: string | undefined;

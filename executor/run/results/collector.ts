@@ -18,14 +18,16 @@ import { ResultFetcher } from "./resultfetcher.js";
 export type CollectorEvent =
   /** The results are committed: safe on disk, and in the journal. */
   | { type: "committed"; attempts: Attempt[] }
-  /** The result was discarded, because its units are committed already. */
-  | { type: "dropped"; attempt: Attempt }
+  /** The result was discarded, because its units are committed already. `seconds`: how long the attempt ran, here and below. */
+  | { type: "dropped"; attempt: Attempt; seconds: number }
   /** The result of a recheck was compared with the first one, and discarded. */
-  | { type: "rechecked"; attempt: Attempt; difference: RecheckDifference | undefined }
+  | { type: "rechecked"; attempt: Attempt; seconds: number; difference: RecheckDifference | undefined }
   | { type: "failed" | "refused"; attempt: Attempt; failure: Failure }
   /** The node could not be reached. It keeps the attempt's files, and its agent reports the attempt again. */
   | { type: "interrupted"; attempt: Attempt; done: DoneMessage; lost?: { source: ResultSource; error: MusterError } }
-  /** The logs of a failed attempt could not be collected; its `failed` event follows. */
+  /** An attempt that was cancelled or evicted: its logs have been collected. */
+  | { type: "stopped"; attempt: Attempt }
+  /** The logs of an attempt without a result could not be collected; its `failed` or `stopped` event follows. */
   | { type: "logsLost"; attempt: Attempt; reason: string }
   /** This machine's disk failed, or there is a bug: nothing is committed any more. */
   | { type: "diskFailed"; error: unknown };
@@ -73,7 +75,13 @@ export class Collector {
 
   /** Collects the logs of a failed attempt, and emits its failure. */
   collectLogs(ended: EndedAttempt, failure: Failure): void {
-    this.track(this.fetchLogs(ended, failure));
+    const { attempt } = ended;
+    this.track(this.fetchLogs(ended, { type: "failed", attempt, failure }));
+  }
+
+  /** Collects the logs of an attempt that was cancelled or evicted. */
+  collectStopped(ended: EndedAttempt): void {
+    this.track(this.fetchLogs(ended, { type: "stopped", attempt: ended.attempt }));
   }
 
   /** Resolves when nothing is being pulled any more. */
@@ -94,7 +102,8 @@ export class Collector {
   }
 
   private async fetchResult({ attempt, done, source, fingerprint }: EndedAttempt): Promise<void> {
-    const { rechecks, counters, emit } = this.options;
+    const { rechecks, counters, directory, emit } = this.options;
+    const ended = directory.elapsedSeconds();
     if (source === undefined) return emit({ type: "interrupted", attempt, done });
     try {
       const { outputs, json, warning } = await this.fetcher.fetchOutputs(attempt, done, source);
@@ -103,11 +112,11 @@ export class Collector {
         counters.noteNotANumber(
           `chunk ${attempt.chunk.id}: ${warning}, so results.ndjson has null for it. ${NAN_ADVICE}`,
         );
-      if (attempt.chunk.firstResult !== undefined) return await this.compare(attempt, outputs);
-      const result = { attempt, seconds: done.seconds, outputs, fingerprint, json };
+      if (attempt.chunk.firstResult !== undefined) return await this.compare(attempt, outputs, done.seconds);
+      const result = { attempt, seconds: done.seconds, ended, outputs, fingerprint, json };
       if (this.committer.add(result)) return rechecks.recordFirst(result);
       deletePulled(outputs);
-      emit({ type: "dropped", attempt });
+      emit({ type: "dropped", attempt, seconds: done.seconds });
     } catch (error) {
       if (isConnectionLost(error)) emit({ type: "interrupted", attempt, done, lost: { source, error } });
       else if (isLocalError(error)) emit({ type: "diskFailed", error });
@@ -120,12 +129,13 @@ export class Collector {
     }
   }
 
-  private async compare(attempt: Attempt, outputs: VerifiedOutput[]): Promise<void> {
+  private async compare(attempt: Attempt, outputs: VerifiedOutput[], seconds: number): Promise<void> {
     const difference = await this.options.rechecks.compare(attempt, outputs, this.options.counters);
-    this.options.emit({ type: "rechecked", attempt, difference });
+    this.options.emit({ type: "rechecked", attempt, seconds, difference });
   }
 
-  private async fetchLogs({ attempt, done, source }: EndedAttempt, failure: Failure): Promise<void> {
+  /** Collects the logs of an attempt, and emits `outcome` then. */
+  private async fetchLogs({ attempt, done, source }: EndedAttempt, outcome: CollectorEvent): Promise<void> {
     const { counters, emit } = this.options;
     // Without a connection the attempt stays open: its agent reports it again.
     if (source === undefined) return;
@@ -137,7 +147,7 @@ export class Collector {
       if (isConnectionLost(error)) return emit({ type: "interrupted", attempt, done, lost: { source, error } });
       emit({ type: "logsLost", attempt, reason: errorText(error) });
     }
-    emit({ type: "failed", attempt, failure });
+    emit(outcome);
   }
 }
 

@@ -130,7 +130,7 @@ export class Committer {
     await fsyncFile(this.resultsFd);
     failpoint("lined");
     const at = elapsedSeconds();
-    group.forEach(({ attempt }, index) => {
+    group.forEach(({ attempt, ended }, index) => {
       const { id, start, end } = attempt.chunk;
       this.resultsBytes += lines[index]!.length;
       journal.add({
@@ -140,6 +140,7 @@ export class Committer {
         end: `${end}`,
         length: this.resultsBytes,
         at: index === 0 ? at : undefined,
+        ended,
       });
     });
     await journal.flush();

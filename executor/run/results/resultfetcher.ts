@@ -8,9 +8,11 @@ import type { Attempt } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
 import { failpoint } from "../failpoint.js";
 import type { ResultSource } from "../node/attachment.js";
+import type { LoggedAttempts } from "../record/loggedattempts.js";
 import type { RunDirectory } from "../record/rundir.js";
 import { saveLogs } from "./chunklogs.js";
 import { DiskReservation } from "./diskspace.js";
+import { EarlierLogs } from "./earlierlogs.js";
 import { explainNotANumber, NAN_ADVICE, parseOutput } from "./jsontext.js";
 import type { OutputLimits } from "./matchoutputs.js";
 import type { VerifiedOutput } from "./publish.js";
@@ -43,14 +45,18 @@ export class ResultFetcher {
   private readonly pullsBySource = new WeakMap<ResultSource, Semaphore>();
   private readonly disk: DiskReservation;
   private readonly logsFolder: string;
+  private readonly earlierLogs: EarlierLogs;
+  private readonly loggedAttempts: LoggedAttempts;
 
   /** Empties the folder for pulled files of a run. */
   constructor(
-    { path, results }: Pick<RunDirectory, "path" | "results">,
+    { path, results, replay }: Pick<RunDirectory, "path" | "results" | "replay">,
     private readonly job: Job,
   ) {
     this.partialFolder = results.partial;
     this.logsFolder = join(path, "logs");
+    this.earlierLogs = new EarlierLogs(this.logsFolder);
+    this.loggedAttempts = replay.loggedAttempts;
     this.close();
     mkdirSync(this.partialFolder);
     this.disk = new DiskReservation(this.partialFolder);
@@ -88,9 +94,10 @@ export class ResultFetcher {
     throw createNotJsonError(output);
   }
 
-  /** Saves the logs of an attempt. Those of a recheck are skipped: the logs of the first attempt are kept. */
+  /** Saves the logs of an attempt without a result. Those of a recheck are skipped: the logs of the first attempt are kept. */
   async fetchLogs(attempt: Attempt, done: DoneMessage, source: ResultSource): Promise<void> {
-    return this.saveLogs(attempt, done, source, []);
+    await this.saveLogs(attempt, done, source, []);
+    if (attempt.chunk.firstResult === undefined) this.loggedAttempts.record(attempt.chunk.id, attempt.number);
   }
 
   private async saveLogs(
@@ -100,6 +107,9 @@ export class ResultFetcher {
     outputs: VerifiedOutput[],
   ): Promise<void> {
     if (attempt.chunk.firstResult !== undefined) return;
+    const earlier = this.loggedAttempts.find(attempt.chunk.id);
+    if (earlier !== undefined) this.earlierLogs.moveAside(attempt.chunk.id, earlier);
+    this.loggedAttempts.forget(attempt.chunk.id);
     const printed = outputs.find(({ kind }) => kind === "stdout");
     return saveLogs(attempt, done, { source, printed, logs: this.logsFolder, reservation: this.disk });
   }

@@ -23,13 +23,21 @@ export class Requeuer {
     if (inFlight === undefined) return [];
     const { attempt, history, speculativeCopy } = inFlight;
     const { chunk, node, slot } = attempt;
-    const out = this.quarantine.recordFailure(attempt, history, failure.reason, now);
+    const out = failure.fullDisk === undefined ? [] : this.restNode(node, failure.fullDisk, now);
+    out.push(...this.quarantine.recordFailure(attempt, history, failure.reason, now));
     out.push(...this.withdrawQueued(node, slot));
     if (speculativeCopy !== undefined) return out;
     if (this.quarantine.isExhausted(history))
       return [...out, { do: chunk.firstResult === undefined ? "give-up" : "skip-recheck", failure }];
     this.retryLater(inFlight, now);
     return out;
+  }
+
+  /** Rests a node whose disk is full: neither the chunk nor a slot is at fault. What is queued there goes elsewhere. */
+  private restNode(node: string, reason: string, now: number): Instruction[] {
+    const out = this.quarantine.restNode(node, reason, now);
+    const withdrawn = out.flatMap((one) => (one.do === "quarantine" ? this.withdrawQueued(node, one.slot) : []));
+    return [...out, ...withdrawn];
   }
 
   /** Handles an attempt whose result cannot be published: its chunk is given up at once, and no slot is at fault. */

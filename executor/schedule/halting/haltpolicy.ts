@@ -1,68 +1,84 @@
 import type { UnitPart } from "../../../schemas/quantity.js";
-import type { HaltRules } from "../../job/job.js";
-import type { InFlightAttempts } from "../attempts/inflight.js";
-import type { Attempt, Failure, HaltReason } from "../events.js";
+import type { Job } from "../../job/job.js";
+import type { InFlightAttempt, InFlightAttempts } from "../attempts/inflight.js";
+import type { Failure, HaltReason } from "../events.js";
+import type { RetryQueue } from "../queue/retryqueue.js";
 import type { Pool } from "../slots/pool.js";
 import { findFailureKind } from "./failurekind.js";
 
-/** A share of failures is judged once this many chunks have ended. */
+/** A share of failures is judged once this many chunks have ended; so many different chunks may fail before one has succeeded. */
 const MIN_ENDED_CHUNKS = 20;
 /** Of failures alike, for the person who has to find the cause. */
-const MAX_EXAMPLES = 3;
+const MAX_EXAMPLES = 100;
+/** A chunk that runs this long, and that many times as long as those that failed, shows that the program works. */
+const PROOF_SECONDS = 30;
+const PROOF_FACTOR = 10;
+/** How long a node that was lost may decide whether the run goes on. */
+const REJOIN_SECONDS = 600;
+
+/** Which chunks may start now. `one-retry`: a chunk that failed, as a last test. */
+export type Allowance = "all" | "none" | "one-retry";
 
 /** The failures of one kind, of different chunks. */
 interface AlikeFailures {
   readonly chunks: Set<string>;
-  readonly nodes: Set<string>;
   readonly examples: Failure[];
 }
 
 /**
  * Decides when a run stops because its program, or too much of its input, is at fault. Before one chunk has succeeded, every slot tries
- * one chunk; then those that failed try another one, and so on. If different chunks fail alike meanwhile, no other chunk would succeed.
+ * one chunk; then those that failed try another one, and so on. If different chunks fail alike meanwhile, no other one starts before
+ * those that run have ended on all nodes; then one of the failed chunks is tried again, and if it fails, too, the run stops.
  */
 export class HaltPolicy {
   private readonly alike = new Map<string, AlikeFailures>();
+  private readonly failedChunks = new Set<string>();
+  private readonly examples: Failure[] = [];
   private readonly givenUp: Failure[] = [];
   private givenUpCount = 0;
-  private committedCount = 0;
+  private longestFailureSeconds = 0;
+  private hasRetried = false;
+  private hasToldWait = false;
+  /** When nodes were lost that may come back (seconds), by name. */
+  private readonly lostAt = new Map<string, number>();
+  private isTrialOver: boolean;
   private hasSucceeded: boolean;
 
-  /** `hasSucceededBefore`: whether an earlier session of the run has committed a chunk. */
+  /** `committedCount`: the chunks that earlier sessions of the run have committed. */
   constructor(
-    private readonly rules: HaltRules,
+    private readonly job: Pick<Job, "halt" | "retry">,
     private readonly pool: Pool,
     private readonly attempts: InFlightAttempts,
-    hasSucceededBefore: boolean,
+    private readonly retryQueue: RetryQueue,
+    private committedCount: number,
   ) {
-    this.hasSucceeded = hasSucceededBefore;
-    if (!this.isProven) pool.setTrial(true);
-  }
-
-  /** Whether the program is known to work: slots get chunks without a limit. */
-  get isProven(): boolean {
-    return this.hasSucceeded || this.rules.alike === 0;
+    this.hasSucceeded = committedCount > 0;
+    this.isTrialOver = this.hasSucceeded || job.halt.alike === 0;
+    if (!this.isTrialOver) pool.setTrial(true);
   }
 
   recordCommit(): void {
     this.committedCount++;
     if (this.hasSucceeded) return;
     this.hasSucceeded = true;
-    this.alike.clear();
-    this.pool.setTrial(false);
+    this.endTrial();
   }
 
   /** Records the failure of an attempt. Those on a slot that is known to be at fault do not count. */
-  recordFailure({ node, slot, chunk }: Attempt, failure: Failure): void {
+  recordFailure({ attempt, phase, since }: InFlightAttempt, failure: Failure, now: number): void {
+    const { node, slot, chunk, number } = attempt;
     const { quarantine, sick } = this.pool.health(node, slot);
-    if (this.isProven || quarantine !== undefined || sick !== undefined) return;
+    if (this.hasSucceeded || this.job.halt.alike === 0 || quarantine !== undefined || sick !== undefined) return;
     this.pool.setFailedTrial(node, slot);
+    if (phase === "running") this.longestFailureSeconds = Math.max(this.longestFailureSeconds, now - since);
+    if (number > 1) this.hasRetried = true;
     const kind = findFailureKind(failure);
-    const same = this.alike.get(kind) ?? { chunks: new Set(), nodes: new Set(), examples: [] };
+    const same = this.alike.get(kind) ?? { chunks: new Set(), examples: [] };
     this.alike.set(kind, same);
     if (!same.chunks.has(chunk.id) && same.examples.length < MAX_EXAMPLES) same.examples.push(failure);
     same.chunks.add(chunk.id);
-    same.nodes.add(node);
+    if (!this.failedChunks.has(chunk.id) && this.examples.length < MAX_EXAMPLES) this.examples.push(failure);
+    this.failedChunks.add(chunk.id);
   }
 
   /** Records a chunk that is given up because its attempts failed. */
@@ -71,40 +87,105 @@ export class HaltPolicy {
     if (this.givenUp.length < MAX_EXAMPLES) this.givenUp.push(failure);
   }
 
-  /** Lets slots try another chunk where none has succeeded and none is running, unless only a node that may still join decides. */
-  startRound(areNodesAwaited: boolean): void {
-    if (this.isProven || this.attempts.size > 0 || (areNodesAwaited && this.findAlike() !== undefined)) return;
-    this.pool.setTrial(true);
+  /** Records that a node was lost. One that had joined may come back. */
+  recordLost(node: string, now: number): void {
+    if (this.pool.nodes.has(node)) this.lostAt.set(node, now);
+  }
+
+  recordJoin(node: string): void {
+    this.lostAt.delete(node);
+  }
+
+  /** Returns which chunks may start now. Begins a new round of the trial where all chunks of the last one have failed. */
+  allow(areNodesAwaited: boolean, now: number): Allowance {
+    if (!this.isTrialOver && this.hasLongAttempt(now)) this.endTrial();
+    if (this.findSuspicion() !== undefined) {
+      if (this.attempts.size > 0 || this.isAwaiting(areNodesAwaited, now)) return "none";
+      this.pool.setTrial(true);
+      return this.mayRetry ? "one-retry" : "none";
+    }
+    if (!this.isTrialOver && this.attempts.size === 0) this.pool.setTrial(true);
+    return "all";
+  }
+
+  /** The chunk that was to be tried again fits no slot. */
+  forgoRetry(): void {
+    this.hasRetried = true;
   }
 
   /** Returns why the run is to stop now; undefined = it is not. `areNodesAwaited`: more nodes may join. */
-  findReason(areNodesAwaited: boolean): HaltReason | undefined {
-    const same = this.findAlike();
-    if (same !== undefined && !this.mayAnotherNodeSucceed(same, areNodesAwaited)) {
-      const reason = `${same.chunks.size} chunks failed alike, and none has succeeded`;
-      return { reason, rule: "alike", failures: same.examples };
-    }
-    return this.findManyFailures();
+  findReason(areNodesAwaited: boolean, now: number): HaltReason | undefined {
+    const many = this.findManyFailures();
+    if (many !== undefined) return many;
+    if (this.attempts.size > 0 || this.mayRetry || this.isAwaiting(areNodesAwaited, now)) return undefined;
+    return this.findSuspicion();
   }
 
-  private findAlike(): AlikeFailures | undefined {
-    for (const same of this.alike.values()) if (same.chunks.size >= this.rules.alike) return same;
-    return undefined;
+  /** Returns once why no other chunk may start before those that run have ended; undefined = others may, or none runs. */
+  takeWaitReason(): string | undefined {
+    const isWaiting = [...this.attempts.values()].some(({ attempt }) => attempt.number === 1);
+    const found = this.hasToldWait || !isWaiting ? undefined : this.findSuspicion();
+    if (found === undefined) return undefined;
+    this.hasToldWait = true;
+    return `${found.reason}: no other chunk starts before those that run (${this.attempts.size}) have ended`;
   }
 
-  private mayAnotherNodeSucceed({ nodes }: AlikeFailures, areNodesAwaited: boolean): boolean {
-    if (nodes.size > 1) return false;
-    if (areNodesAwaited) return true;
-    for (const { attempt } of this.attempts.values()) if (!nodes.has(attempt.node)) return true;
+  /** When a decision may change although nothing happens (seconds); undefined = never. */
+  nextDecisionAt(now: number): number | undefined {
+    if (this.hasSucceeded || this.failedChunks.size === 0) return undefined;
+    const proofs = this.isTrialOver
+      ? []
+      : [...this.attempts.values()].flatMap(({ phase, since }) =>
+          phase === "running" ? [since + this.proofSeconds] : [],
+        );
+    const rejoins = [...this.lostAt.values()].map((at) => at + REJOIN_SECONDS);
+    const all = [...proofs, ...rejoins].filter((at) => at > now);
+    return all.length === 0 ? undefined : Math.min(...all);
+  }
+
+  private endTrial(): void {
+    this.isTrialOver = true;
+    this.alike.clear();
+    this.pool.setTrial(false);
+  }
+
+  private get proofSeconds(): number {
+    return Math.max(PROOF_SECONDS, PROOF_FACTOR * this.longestFailureSeconds);
+  }
+
+  private hasLongAttempt(now: number): boolean {
+    for (const { phase, since } of this.attempts.values())
+      if (phase === "running" && now - since >= this.proofSeconds) return true;
     return false;
+  }
+
+  /** Whether a chunk that failed can be tried again before the run stops. */
+  private get mayRetry(): boolean {
+    return !this.hasRetried && this.job.retry.attempts > 1 && this.retryQueue.size > 0;
+  }
+
+  private isAwaiting(areNodesAwaited: boolean, now: number): boolean {
+    return areNodesAwaited || [...this.lostAt.values()].some((at) => now < at + REJOIN_SECONDS);
+  }
+
+  private findSuspicion(): HaltReason | undefined {
+    if (this.hasSucceeded) return undefined;
+    for (const { chunks, examples } of this.alike.values())
+      if (chunks.size >= this.job.halt.alike)
+        return {
+          reason: `${chunks.size} chunks failed alike, and none has succeeded`,
+          rule: "alike",
+          failures: examples,
+        };
+    if (this.failedChunks.size < MIN_ENDED_CHUNKS) return undefined;
+    const reason = `${this.failedChunks.size} different chunks failed, and none has succeeded`;
+    return { reason, rule: "alike", failures: this.examples };
   }
 
   private findManyFailures(): HaltReason | undefined {
     const { givenUpCount: failed, givenUp: failures } = this;
+    const limit = this.job.halt.failures;
     const ended = failed + this.committedCount;
-    if (!this.isProven && failed >= MIN_ENDED_CHUNKS)
-      return { reason: `none of the first ${failed} chunks succeeded`, rule: "alike", failures };
-    const limit = this.rules.failures;
     if (limit === undefined || !isReached(limit, failed, ended)) return undefined;
     const allowed = "count" in limit ? `${limit.count}` : formatPercent(limit.numerator, limit.denominator);
     const reason = `${failed} of ${ended} chunks failed, and \`halt.failures\` of the job is ${allowed}`;

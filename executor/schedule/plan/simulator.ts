@@ -141,6 +141,7 @@ export class Simulator {
       case "quarantine":
       case "release":
       case "stuck":
+      case "report-wait":
       case "report-loss":
       case "give-up":
       case "skip-recheck":

@@ -12,6 +12,8 @@ const FAILURES_TO_TRIP = 3;
 /** The first quarantine of a slot lasts this long; each further one in a row lasts twice as long. */
 const FIRST_QUARANTINE_SECONDS = 60;
 const MAX_QUARANTINE_SECONDS = 1800;
+/** How often in a row a node rests before failures there count again: after half an hour in all. */
+const MAX_RESTS = 5;
 /** A chunk is given up after this many failures for each of its tries, even if slots caused them. */
 const MAX_FAILURES_PER_TRY = 3;
 
@@ -44,6 +46,8 @@ interface CircuitBreaker extends HeapItem {
   failures: ConsecutiveFailure[];
   /** How often in a row it has tripped. */
   trips: number;
+  /** It is open because nothing can run on the node, so that it is no use to close it early where no other slot is left. */
+  isNodeResting?: boolean;
 }
 
 /**
@@ -89,6 +93,21 @@ export class QuarantineTracker {
     return this.shouldTrip(breaker) ? this.trip(breaker, reason, now) : [];
   }
 
+  /**
+   * Quarantines all slots of a node on which nothing can succeed for now, for the same time. Returns `quarantine` for each that was
+   * in use. Failures there are forgiven until then. After MAX_RESTS in a row it does nothing: nobody makes room.
+   */
+  restNode(node: string, reason: string, now: number): Instruction[] {
+    const out: Instruction[] = [];
+    for (const { health } of this.pool.nodes.get(node)?.slots ?? []) {
+      const breaker = this.breakerOf(health);
+      if (health.quarantine !== undefined || health.sick !== undefined || breaker.trips >= MAX_RESTS) continue;
+      breaker.failures = [];
+      out.push(this.openBreaker(breaker, reason, now, true));
+    }
+    return out;
+  }
+
   /** Whether a chunk has used up its tries. */
   isExhausted(history: AttemptHistory): boolean {
     return countTries(history) >= this.maxTries || history.length >= MAX_FAILURES_PER_TRY * this.maxTries;
@@ -97,7 +116,7 @@ export class QuarantineTracker {
   /** Lets each slot whose quarantine is over run one chunk; all quarantined slots if no other slot is usable. */
   releaseDue(now: number): void {
     for (let next = this.open.peek(); next !== undefined; next = this.open.peek()) {
-      if (untilOf(next) > now && this.pool.usableSlots > 0) return;
+      if (untilOf(next) > now && (this.pool.usableSlots > 0 || next.isNodeResting === true)) return;
       this.open.delete(next);
       this.pool.setHalfOpen(next.health, true);
     }
@@ -139,17 +158,22 @@ export class QuarantineTracker {
 
   private trip(breaker: CircuitBreaker, lastFailure: string, now: number): Instruction[] {
     const { failures, health } = breaker;
-    const { node, slot } = health;
     for (const { record } of failures) record.forgiven = true;
-    const seconds = Math.min(MAX_QUARANTINE_SECONDS, FIRST_QUARANTINE_SECONDS * 2 ** breaker.trips++);
     const what = health.isHalfOpen
       ? "the test chunk failed"
       : `${failures.length} chunks in a row failed here while others succeed`;
     const reason = `${what} (last failure: ${lastFailure})`;
     breaker.failures = [];
-    this.pool.setQuarantine(health, { reason, until: now + seconds });
+    return [this.openBreaker(breaker, reason, now, false)];
+  }
+
+  private openBreaker(breaker: CircuitBreaker, reason: string, now: number, isNodeResting: boolean): Instruction {
+    const { node, slot } = breaker.health;
+    const seconds = Math.min(MAX_QUARANTINE_SECONDS, FIRST_QUARANTINE_SECONDS * 2 ** breaker.trips++);
+    breaker.isNodeResting = isNodeResting;
+    this.pool.setQuarantine(breaker.health, { reason, until: now + seconds });
     this.open.put(breaker);
-    return [{ do: "quarantine", node, slot, reason, seconds }];
+    return { do: "quarantine", node, slot, reason, seconds };
   }
 }
 

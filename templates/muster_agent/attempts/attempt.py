@@ -23,7 +23,7 @@ class Attempt:
     __slots__ = (
         "id", "chunk", "slot", "spec", "args", "found", "stdout_sha256", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
         "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
-        "peak_bytes", "terminal", "is_growing", "agent_died", "error", "placement", "retry_at",
+        "peak_bytes", "terminal", "full_disk", "missing_names", "written", "oom_kills", "out_of_memory", "was_running", "is_growing", "agent_died", "error", "placement", "retry_at",
         "progress",
     )  # fmt: skip
 
@@ -51,7 +51,13 @@ class Attempt:
         self.stdout_sha256: str | None = None  # where stdout is an output
         self.outputs: list[dict[str, Any]] = []
         self.missing: list[str] = []
+        self.missing_names: list[bytes] = []  # of declared outputs, relative to where they should be
+        self.written: list[str] = []  # files that it wrote instead
+        self.oom_kills: int | None = None  # of its cgroup that no attempt accounts for, when it began
+        self.out_of_memory: str | None = None  # where an OOM kill of it was seen
+        self.was_running = False  # whether the agent had sent it no signal when its program ended
         self.error: str | None = None  # why it failed though its program ended
+        self.full_disk: dict[str, Any] | None = None  # where it failed, and the node's disk has no room (describe_full_disk)
         self.placement: Placement | None = None  # where it runs in a folder of the node
         self.retry_at: float | None = None  # when to try for its locks again
         self.end: int | None = None  # where its range ends, if it gave a part of it away
@@ -92,6 +98,12 @@ class Attempt:
         }  # fmt: skip
         if self.end is not None:
             message["end"] = str(self.end)
+        if self.written:
+            message["written"] = self.written
+        if self.out_of_memory is not None:
+            message["outOfMemory"] = self.out_of_memory
         if error is not None:
             message["error"] = clip(error)
+        if self.full_disk is not None:
+            message["fullDisk"] = self.full_disk
         return message

@@ -9,6 +9,7 @@ import stat
 
 from ..byte_text import format_unequal_bytes
 from ..workspace.content_store import hash_file
+from .missing_outputs import describe_missing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def take_outputs(attempt: Attempt, max_data_bytes: int) -> None:
     for path, name in attempt.program.outputs:
         found = open_output(attempt.work, name)
         if found is None:
-            attempt.missing.append(os.path.relpath(name, attempt.program.cwd or b".").decode("utf-8", "replace"))
+            attempt.missing_names.append(name)
+            attempt.missing.append(describe_missing(top_of(attempt, name), name, show_path(attempt, name)))
             continue
         folder, fd = found
         attempt.files.append((path, fd))
@@ -36,6 +38,18 @@ def take_outputs(attempt: Attempt, max_data_bytes: int) -> None:
                 move_output(folder, name, os.fsencode(attempt.folder) + b"/work/" + name)
         finally:
             os.close(folder)
+
+
+def top_of(attempt: Attempt, name: bytes) -> bytes:
+    """The folder that the path of an output is relative to, where the program writes it."""
+    assert attempt.work is not None
+    placement = attempt.placement
+    return placement.directory if placement and name in attempt.program.plain else attempt.work
+
+
+def show_path(attempt: Attempt, name: bytes) -> str:
+    """The path of an output, relative to the working directory."""
+    return os.path.relpath(name, attempt.program.cwd or b".").decode("utf-8", "replace")
 
 
 def move_output(folder: int, name: bytes, target: bytes) -> None:

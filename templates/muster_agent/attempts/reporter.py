@@ -4,10 +4,12 @@ from __future__ import annotations
 import os
 
 from ..errors import describe_error
+from ..storage.free_space import describe_full_disk
 from ..wire import clip
 from ..workspace.content_store import hash_file
 from .found_outputs import OutputFault, describe_found, take_found
 from .logs import close_logs
+from .missing_outputs import find_written
 from .outputs import MAX_INLINE_HASH_BYTES, collect_outputs, describe_large, take_outputs
 
 TYPE_CHECKING = False
@@ -37,10 +39,14 @@ class Reporter:
                 take_outputs(attempt, self.settings.max_data_bytes)
                 if attempt.program.found and attempt.has_succeeded():
                     take_found(attempt, self.copies.copy_of(attempt))
+                if attempt.missing_names and attempt.has_succeeded():
+                    attempt.written = find_written(attempt, self.copies.copy_of(attempt), attempt.missing_names)
             except OutputFault as fault:
                 attempt.error = str(fault)
             except OSError as error:
                 attempt.error = describe_error(error, "an output cannot be collected")
+            if not attempt.canceled and not attempt.has_succeeded():
+                attempt.full_disk = describe_full_disk(self.settings.root)
 
     def report(self, ended: Iterable[Attempt]) -> None:
         for attempt in ended:

@@ -52,6 +52,7 @@ class Reaper:
             if tool_ended:
                 tool_ended(status)
             if attempt:
+                attempt.was_running = attempt.phase == "running"
                 attempt.seconds = now() - attempt.began
                 attempt.status, attempt.rss = status, usage.ru_maxrss * 1024
                 attempt.phase, attempt.deadline = "sweeping", now() + DEATH_SECONDS

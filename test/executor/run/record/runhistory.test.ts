@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { Journal } from "../../../../executor/run/record/journal.js";
-import type { JournalEntry } from "../../../../executor/run/record/journalentry.js";
+import type { JournalEntry, StopReason } from "../../../../executor/run/record/journalentry.js";
 import { readRunHistory } from "../../../../executor/run/record/runhistory.js";
 
 const folder = mkdtempSync(join(tmpdir(), "muster-history-"));
@@ -88,4 +88,42 @@ t.test("uncommitted results are ignored, and missing committed ones are reported
     ["a"],
   );
   t.match(missing.at(-1), "results.ndjson lacks 1 of the chunks");
+});
+
+t.test("when programs ran, what was stopped, and what ran when the coordinator was killed", async (t) => {
+  const lines = [line("a", 0, 3), line("b", 1, 4)];
+  const stopped = (chunk: string, why: StopReason): JournalEntry => {
+    return { e: "stopped", at: 8, chunk, node: "a", slot: 1, attempt: 1, seconds: 2, why };
+  };
+  const path = await runWith("killed", lines, ([a, b]) => [
+    open(1),
+    stopped("b", "session ended"),
+    stopped("z", "superseded"),
+    open(2, "2026-11-25T20:00:09.000Z"),
+    { ...a!, at: 6, ended: 5 } as JournalEntry,
+    { ...b!, ended: 1 } as JournalEntry,
+    { e: "node", at: 10, node: "a", state: "live", slots: [0, 1] },
+  ]);
+  const live = (session: number, slots: unknown[]) =>
+    writeFileSync(join(path, "live.json"), JSON.stringify({ version: 1, session, slots }));
+  const running = { chunk: "c", attempt: 2, since: "2026-11-25T20:00:12.000Z" };
+  live(2, [
+    { node: "a", slot: 0, running },
+    { node: "a", slot: 1 },
+  ]);
+  const killed = await readRunHistory(path, 0);
+  t.match(killed.executions, [
+    { chunk: "a", from: 10, end: 13 },
+    { chunk: "b", from: 6, end: 9 },
+  ]);
+  t.match(
+    killed.stoppedAttempts.map(({ chunk }) => chunk),
+    ["z"],
+    "what was committed later is not told twice",
+  );
+  t.same(killed.openAttempts, [{ chunk: "c", node: "a", slot: 0, attempt: 2, from: 11 }]);
+  live(1, [{ node: "a", slot: 0, running }]);
+  t.same((await readRunHistory(path, 0)).openAttempts, [], "of an earlier session");
+  writeFileSync(join(path, "live.json"), "{");
+  t.same((await readRunHistory(path, 0)).openAttempts, [], "damaged");
 });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import t from "tap";
 import type { Job } from "../../../../executor/job/job.js";
 import type { DoneMessage, OutputReport } from "../../../../executor/run/agent/protocol.js";
+import { RunReplay } from "../../../../executor/run/record/replay.js";
 import type { ResultsFolder } from "../../../../executor/run/record/resultsfolder.js";
 import { ResultFetcher } from "../../../../executor/run/results/resultfetcher.js";
 import type { Attempt } from "../../../../executor/schedule/events.js";
@@ -30,11 +31,14 @@ function done(id: string, report: Partial<OutputReport>): DoneMessage {
 t.test("nodes that hang do not keep the results of others from coming in", async (t) => {
   const path = mkdtempSync(join(tmpdir(), "intake-"));
   t.teardown(() => rmSync(path, { recursive: true }));
-  const intake = new ResultFetcher({ path, results: { partial: join(path, ".partial") } as ResultsFolder }, {
-    collect: "files",
-    limits: { output: 1 << 20 },
-    folders: { cwd: "." },
-  } as unknown as Job);
+  const intake = new ResultFetcher(
+    { path, results: { partial: join(path, ".partial") } as ResultsFolder, replay: new RunReplay() },
+    {
+      collect: "files",
+      limits: { output: 1 << 20 },
+      folders: { cwd: "." },
+    } as unknown as Job,
+  );
   const hung = { root: "/", files: () => new Promise<never>(() => {}) };
   for (let n = 0; n < 100; n++) void intake.fetchOutputs(attempt(`1-${n}`, "hung"), done(`1-${n}`, {}), hung);
   const live = { root: "/", files: () => Promise.reject(new Error("not asked")) };

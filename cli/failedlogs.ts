@@ -1,0 +1,63 @@
+import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
+import { join } from "node:path";
+import { readFailedChunks } from "../executor/run/record/chunkrecord.js";
+import { LOG_STREAMS, type LogStream } from "../executor/run/record/logfiles.js";
+import { formatFailureHead } from "../report/failuretext.js";
+import type { Writers } from "../report/writers.js";
+import { UsageError } from "../schemas/errors.js";
+import { formatJson } from "../schemas/escape.js";
+import type { LogsOptions } from "./logsoptions.js";
+
+const SHOWN_LINES = 10;
+const TAIL_BYTES = 8 << 10;
+
+/**
+ * Prints of each failed chunk of the run in the directory `path` why it failed and the last lines of its stderr, or of its stdout where
+ * that is empty; `--out` and `--err` choose one. Returns 0.
+ */
+export function printFailedLogs(path: string, options: LogsOptions, writers: Writers): number {
+  if (!existsSync(join(path, "journal.ndjson")))
+    throw new UsageError(
+      `${path}: is the folder of a step, not of a run`,
+      "Name a chunk; that of a command is `command`.",
+    );
+  const failures = readFailedChunks(path);
+  const logs = join(path, "logs");
+  if (options.json) {
+    const documents = failures.map(({ stderr, ...failure }) => ({
+      ...failure,
+      stdout: readTail(logs, failure.chunk, "out").join("\n"),
+      stderr: readTail(logs, failure.chunk, "err").join("\n"),
+    }));
+    writers.out(formatJson(documents, 2));
+    return 0;
+  }
+  for (const failure of failures) {
+    const lines = selectOrder(options).map((stream) => readTail(logs, failure.chunk, stream));
+    const shown = lines.find((tail) => tail.length > 0) ?? [];
+    writers.out([formatFailureHead(failure), ...shown.map((line) => `    ${line}`)].join("\n"));
+  }
+  if (failures.length === 0 && !options.quiet) writers.err("no chunk has failed");
+  return 0;
+}
+
+/** Returns the streams to look into, the first one that has something is shown. */
+function selectOrder({ out, err }: LogsOptions): readonly LogStream[] {
+  if (out === err) return ["err", "out"];
+  return LOG_STREAMS.filter((stream) => (stream === "out") === (out === true));
+}
+
+/** Returns the last lines of a log; none where there is none. */
+function readTail(logs: string, chunk: string, stream: LogStream): string[] {
+  const file = join(logs, `${chunk}.${stream}`);
+  if (!existsSync(file)) return [];
+  const fd = openSync(file, "r");
+  try {
+    const { size } = fstatSync(fd);
+    const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
+    const text = bytes.toString("utf8", 0, readSync(fd, bytes, 0, bytes.length, size - bytes.length));
+    return text.trimEnd().split("\n").slice(-SHOWN_LINES);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,100 @@
+import type { Command } from "commander";
+import { addCommonOptions, type SetResult } from "./commonoptions.js";
+import { formatHelpDetails } from "./helptext.js";
+import { terminal as writers } from "./terminal.js";
+
+function addProvision(muster: Command, setResult: SetResult): void {
+  addCommonOptions(
+    muster.command("provision").argument("[playbooks...]", "playbooks (default: those that the inventory lists)"),
+  )
+    .summary("bring nodes into the state that their playbooks describe")
+    .description(
+      "Probes every node, changes what differs, and probes again to verify the change. A second run changes nothing.",
+    )
+    .option("--check", "only show what would change (the same as verify)")
+    .option("--diff", "show the differences of files")
+    .option("--if-rebooted", "only nodes that have rebooted since their last successful provision")
+    .option("--lock-wait <time>", "the longest time to wait for another provision of a node (default: 60s)")
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        [
+          "muster provision --check --diff",
+          "muster provision ramdisk --limit rigs --if-rebooted",
+          "muster provision rocm-env kernel-params",
+        ],
+        [
+          ["0", "in sync"],
+          ["2", "drift (--check)"],
+          ["3", "some nodes or resources failed, or need a reboot"],
+          ["64, 65", "wrong usage, an invalid file"],
+          ["69", "no usable node"],
+          ["75", "locked by another provision"],
+        ],
+      ),
+    )
+    .action((names, options) =>
+      setResult(import("./provision.js").then(({ provision }) => provision(names, options, writers))),
+    );
+}
+
+function addVerify(muster: Command, setResult: SetResult): void {
+  addCommonOptions(
+    muster.command("verify").argument("[playbooks...]", "playbooks (default: those that the inventory lists)"),
+  )
+    .summary("report how nodes differ from what their playbooks describe")
+    .description("Probes every node and reports drift. Nothing is changed or left on a node.")
+    .option("--diff", "show the differences of files")
+    .option("--metrics <file>", "write metrics for Prometheus (textfile collector of node_exporter)")
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        ["muster verify", "muster verify ramdisk --limit rigs --diff", "muster verify --json"],
+        [
+          ["0", "in sync"],
+          ["2", "drift"],
+          ["3", "some nodes or resources could not be probed"],
+          ["64, 65", "wrong usage, an invalid file"],
+          ["69", "no usable node"],
+        ],
+      ),
+    )
+    .action((names, options) => setResult(import("./verify.js").then(({ verify }) => verify(names, options, writers))));
+}
+
+function addDoctor(muster: Command, setResult: SetResult): void {
+  addCommonOptions(muster.command("doctor").argument("[nodes...]", "NAME, TAG or GLOB (default: all nodes)"), [
+    "verbose",
+  ])
+    .summary("find out why this machine or a node cannot run jobs, and how to repair it")
+    .description(
+      "Checks this machine and every node for problems that keep jobs from running: programs, host keys, Python, work folder, clock, login settings, GPUs. Nothing is changed.",
+    )
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        ["muster doctor", "muster doctor rig-6600 zeus", "muster doctor rigs --json"],
+        [
+          ["0", "everything is in order"],
+          ["2", "something needs repair"],
+          ["3", "some nodes could not be checked"],
+          ["64, 65", "wrong usage, an invalid file"],
+          ["69", "no usable node"],
+        ],
+      ),
+    )
+    .action((names, options) => setResult(import("./doctor.js").then(({ doctor }) => doctor(names, options, writers))));
+}
+
+function addNodes(muster: Command, setResult: SetResult): void {
+  addCommonOptions(muster.command("nodes"))
+    .summary("show the GPUs, memory, Python and host key of each node")
+    .description("Connects to every node and shows its hardware and system. Nothing is changed or left on a node.")
+    .addHelpText("after", formatHelpDetails(["muster nodes", "muster nodes --limit rigs --json"], []))
+    .action((options) => setResult(import("./nodes.js").then(({ nodes }) => nodes(options, writers))));
+}
+
+/** Adds the commands that look at nodes, or bring them into their state. */
+export function addNodeCommands(muster: Command, setResult: SetResult): void {
+  for (const add of [addProvision, addVerify, addDoctor, addNodes]) add(muster, setResult);
+}

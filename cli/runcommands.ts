@@ -1,0 +1,115 @@
+import type { Command } from "commander";
+import { addCommonOptions, type SetResult } from "./commonoptions.js";
+import { formatHelpDetails } from "./helptext.js";
+import { terminal as writers } from "./terminal.js";
+
+function addStatus(muster: Command, setResult: SetResult): void {
+  addCommonOptions(muster.command("status").argument("[dir]", "a run, or a folder of runs (default: ./runs)"), [
+    "inventory",
+    "limit",
+    "quiet",
+    "verbose",
+  ])
+    .summary("show the state, progress, failures and duration of runs")
+    .description(
+      "Shows the status of runs from their run directories alone, while they run and after their coordinator was killed.",
+    )
+    .addHelpText(
+      "after",
+      formatHelpDetails(["muster status", "muster status examples/sieve", "muster status runs/sieve --json"], []),
+    )
+    .action((folder, options) =>
+      setResult(import("./status.js").then(({ status }) => status(folder, options, writers))),
+    );
+}
+
+function addReport(muster: Command, setResult: SetResult): void {
+  addCommonOptions(
+    muster
+      .command("report")
+      .argument("[run]", "a run directory, or the name of a run in ./runs (default: the only run there is)"),
+    ["inventory", "limit"],
+  )
+    .summary("show what a run did: nodes and slots, rates, failures, a timeline")
+    .description(
+      "Reports on a run from its run directory alone: chunks, units, busy share, rate and failures of each node and slot, the slowest chunks, lost nodes and slots, and the plan beside the actual figures.",
+    )
+    .option("--html <file>", "write an HTML page with a timeline, to be opened from disk")
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        [
+          "muster report runs/sieve",
+          "muster report sieve --html sieve.html",
+          "muster report runs/sieve --json",
+          "muster report analysis/trials            a step of a pipeline",
+        ],
+        [],
+      ),
+    )
+    .action((run, options) => setResult(import("./report.js").then(({ report }) => report(run, options, writers))));
+}
+
+function addCancel(muster: Command, setResult: SetResult): void {
+  addCommonOptions(
+    muster
+      .command("cancel")
+      .argument("[run]", "a run directory, or the name of a run in ./runs (default: the only unfinished run)"),
+    ["verbose"],
+  )
+    .summary("end a run everywhere, and leave nothing on its nodes")
+    .description(
+      "Ends the run of a job or a pipeline: its coordinator, if it is alive, and everything on its nodes. Results are kept; `muster run` resumes the run.",
+    )
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        ["muster cancel", "muster cancel runs/sieve", "muster cancel sieve -i inventory.yaml --limit rig-6600"],
+        [
+          ["0", "nothing is left"],
+          ["3", "some nodes could not be reached or cleaned"],
+          ["64, 65", "wrong usage, an invalid file"],
+          ["75", "its coordinator is on another machine"],
+        ],
+        "The nodes are those of the run; -i is needed only where its inventory has moved.",
+      ),
+    )
+    .action((run, options) => setResult(import("./cancel.js").then(({ cancel }) => cancel(run, options, writers))));
+}
+
+function addLogs(muster: Command, setResult: SetResult): void {
+  addCommonOptions(
+    muster
+      .command("logs")
+      .argument("<run>", "a run directory, or the name of a run in ./runs")
+      .argument("[chunk]", "the id of the chunk"),
+    ["inventory", "limit", "quiet", "verbose"],
+  )
+    .summary("show what a chunk printed")
+    .description("Prints the stdout and stderr of a chunk: of its last attempt, or of the one that --try names.")
+    .option("--try <n>", "the attempt with this number")
+    .option("--failed", "the last lines of all failed chunks")
+    .option("--out", "only stdout")
+    .option("--err", "only stderr")
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        [
+          "muster logs sieve 0-10000",
+          "muster logs runs/trials trial=3 --err",
+          "muster logs runs/trials trial=3 --try 1",
+          "muster logs runs/trials --failed",
+          "muster logs analysis/predict command    the command of a pipeline step",
+        ],
+        [],
+      ),
+    )
+    .action((run, chunk, options) =>
+      setResult(import("./logs.js").then(({ logs }) => logs(run, chunk, options, writers))),
+    );
+}
+
+/** Adds the commands that look at runs, or end them. */
+export function addRunCommands(muster: Command, setResult: SetResult): void {
+  for (const add of [addStatus, addReport, addCancel, addLogs]) add(muster, setResult);
+}

@@ -1,0 +1,31 @@
+import { closeSync, existsSync, openSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { tryLockFile } from "./filelock.js";
+import { readLastEntry } from "./journal.js";
+import { replayJournal } from "./replay.js";
+
+/**
+ * Moves a run directory aside whose run was halted before any chunk was done, so that the job starts anew, with its files as they are now.
+ * Returns its new path, NAME-halted; undefined where there is no such run, or nodes may still hold something of it.
+ */
+export function setAsideHaltedRun(path: string): string | undefined {
+  const file = join(path, "journal.ndjson");
+  if (!existsSync(file)) return undefined;
+  const fd = openSync(file, "r+");
+  try {
+    const last = tryLockFile(fd) ? readLastEntry(fd) : undefined;
+    if (last?.e !== "close" || last.state !== "halted") return undefined;
+    const { committedChunks, leftovers } = replayJournal(fd, file);
+    if (committedChunks > 0 || leftovers.length > 0) return undefined;
+    const aside = findFreePath(`${path}-halted`);
+    renameSync(path, aside);
+    return aside;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function findFreePath(path: string): string {
+  if (!existsSync(path)) return path;
+  for (let n = 2; ; n++) if (!existsSync(`${path}-${n}`)) return `${path}-${n}`;
+}

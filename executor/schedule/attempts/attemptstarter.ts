@@ -1,0 +1,43 @@
+import type { Chunk } from "../../job/job.js";
+import type { Instruction } from "../events.js";
+import type { AttemptHistory } from "../slots/quarantine.js";
+import type { SlotState } from "../slots/slotstate.js";
+import type { IssueAttemptId } from "./attemptids.js";
+import type { InFlightAttempt, InFlightAttempts } from "./inflight.js";
+import type { StragglerPolicy } from "./stragglers.js";
+
+/** A chunk, its earlier attempts, and the slot that it goes to. */
+export interface PlacedChunk {
+  chunk: Chunk;
+  history: AttemptHistory;
+  slot: SlotState;
+  /** Whether no other chunk may run on that node meanwhile. */
+  isExclusive: boolean;
+}
+
+/** Starts attempts of chunks: those that were placed, and speculative copies at the end of a run. */
+export class AttemptStarter {
+  constructor(
+    private readonly issueId: IssueAttemptId,
+    private readonly attempts: InFlightAttempts,
+    private readonly stragglers: StragglerPolicy,
+  ) {}
+
+  start({ chunk, history, slot, isExclusive }: PlacedChunk, now: number, out: Instruction[]): InFlightAttempt {
+    const id = this.issueId(slot.node, chunk);
+    const attempt = { id, number: history.length + 1, chunk, node: slot.node, slot: slot.slot };
+    out.push({ do: "start", attempt });
+    return this.attempts.add({ attempt, slot, history, phase: "queued", since: now, isExclusive });
+  }
+
+  /** Gives idle slots a part, or a copy, of what others still run. */
+  helpStragglers(now: number, out: Instruction[]): void {
+    const { instructions, copies } = this.stragglers.findWork(now);
+    out.push(...instructions);
+    for (const { original, slot } of copies) {
+      const { attempt, history } = original;
+      original.speculativeCopy = this.start({ chunk: attempt.chunk, history, slot, isExclusive: false }, now, out);
+      original.speculativeCopy.speculativeCopy = original;
+    }
+  }
+}
