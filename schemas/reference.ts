@@ -40,6 +40,8 @@ const PROGRAM_VARIABLES = {
   MUSTER_ATTEMPT: "The id of the attempt, different for each.",
   MUSTER_SLOT: "The number of its slot on the node.",
   MUSTER_RANGE: "The file through which it may share what it has not begun of its range.",
+  MUSTER_PROGRESS:
+    "The file into which it may write the share that is done (`0.25`), or how much of how much (`250 1000`).",
   MUSTER_ROOT: "The run's folder on the node. By this variable muster finds what is left of a run.",
 };
 
