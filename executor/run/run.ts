@@ -15,7 +15,7 @@ import { RunCounters } from "./record/counters.js";
 import { explainDiskError } from "./record/diskerror.js";
 import { hashStagedFiles } from "./record/filehashes.js";
 import { setAsideHaltedRun } from "./record/haltedrun.js";
-import { LiveFile } from "./record/liverun.js";
+import { LiveFile, removeLiveRun } from "./record/liverun.js";
 import { RatesFile } from "./record/ratesfile.js";
 import { openRunDirectory, type RunDirectory } from "./record/rundir.js";
 import { findFreshRun, resolveRunPath } from "./record/runlock.js";
@@ -75,6 +75,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     if (directory.changedFiles.length > 0) options.observer.notice(describeChangedFiles(directory.changedFiles));
     const cleaning = createCleanupContext(job, directory, nodes, options);
     if (directory.isComplete) {
+      removeLiveRun(directory.path); // of a coordinator that was killed at its end
       const leftovers = await cleanCompletedRun(directory, cleaning);
       const summary = summarize(directory.path, new RunCounters(job, directory.replay), [], leftOut, {
         state: "complete",
