@@ -43,9 +43,10 @@ export interface TerminalOptions {
 export function startInTerminal(words: string[], options: TerminalOptions = {}): ChildProcess {
   const { cwd = tmpdir(), columns = 80, rows = 24, env = {} } = options;
   const muster = [process.execPath, join(projectRoot(), "dist/cli/main.js"), ...words];
+  const { CI: _, ...own } = process.env; // Node.js takes the terminals of CI for colourless
   return spawn("/usr/bin/python3", ["-c", TERMINAL, `${columns} ${rows}`, ...muster], {
     cwd,
-    env: { ...process.env, MUSTER_INVENTORY: "", TERM: "xterm-256color", ...env },
+    env: { ...own, MUSTER_INVENTORY: "", TERM: "xterm-256color", ...env },
   });
 }
 
