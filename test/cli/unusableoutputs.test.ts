@@ -63,7 +63,7 @@ const FAULTS: Record<string, Faulty> = {
   "a folder where a file should be": {
     program: "os.mkdir('r.json')",
     outputs: ["r.json"],
-    reason: "exit code 0, but no output r.json",
+    reason: "exit code 0, but no output r.json (it is a folder, not a file)",
   },
   "a file where a folder should be": {
     program: "os.rmdir('out'); open('out', 'w')",

@@ -112,7 +112,7 @@ t.test("reports problems with file and line, and without values", async (t) => {
     `${folder}/job.yaml:4:11: env_file: "secrets/none.env" does not exist (${folder}/secrets/none.env)`,
   );
   mkdirSync(`${folder}/secrets/none.env`);
-  t.match(refusalOf(job).message, /env_file: "secrets\/none.env" is not a file/);
+  t.match(refusalOf(job).message, /env_file: "secrets\/none.env" is a folder, not a file/);
 });
 
 function refusalOf(load: () => unknown): InvalidFileError {
