@@ -54,7 +54,7 @@ t.test("every definition and every field has a description", async (t) => {
     if (title !== undefined) t.ok(description, name);
     for (const [field, property] of Object.entries(properties ?? {})) {
       const target = schema.definitions[property.$ref?.slice("#/definitions/".length) ?? ""];
-      t.ok(property.const ?? property.description ?? target?.description, `${name}.${field}`);
+      t.ok(property.description ?? target?.description ?? property.const, `${name}.${field}`);
     }
   }
 });
