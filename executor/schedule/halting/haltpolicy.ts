@@ -170,7 +170,7 @@ export class HaltPolicy {
 
   private findSuspicion(): HaltReason | undefined {
     if (this.hasSucceeded) return undefined;
-    for (const { chunks, examples } of this.alike.values())
+    for (const { chunks, examples } of this.isTrialOver ? [] : this.alike.values())
       if (chunks.size >= this.job.halt.alike)
         return {
           reason: `${chunks.size} chunks failed alike, and none has succeeded`,

@@ -145,7 +145,10 @@ t.test("a chunk that runs far longer than those that failed shows that the progr
   t.same(startsAndHalts(out), []);
   t.match(out.filter((one) => one.do === "wake").at(-1), { at: 30 });
   t.same(startsAndHalts(scheduler.handle({ type: "tick" }, 29)), []);
-  t.equal(startedAttempts(scheduler.handle({ type: "tick" }, 30)).length, 3);
+  const more = startedAttempts(scheduler.handle({ type: "tick" }, 30));
+  t.equal(more.length, 3);
+  const later = more.flatMap((one) => failAs(scheduler, one, {}, 31));
+  t.ok(startedAttempts(later).length > 0, "chunks that fail alike later stop nothing");
 });
 
 t.test("before the run stops, a chunk that failed is tried again", async (t) => {
