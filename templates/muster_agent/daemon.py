@@ -30,7 +30,7 @@ from .processes.scripts import LOW_PRIORITY, ScriptRunner, ScriptSet
 from .processes.strays import kill_earlier_agents
 from .processes.worker_thread import WorkerThread
 from .settings import Settings
-from .storage.free_space import describe_full_disk
+from .workspace.free_space import describe_full_disk
 from .shutdown import Shutdown
 from .storage.abandonment import Abandonment
 from .workspace.content_store import ContentStore, MissingContent

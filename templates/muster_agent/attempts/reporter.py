@@ -4,9 +4,9 @@ from __future__ import annotations
 import os
 
 from ..errors import describe_error
-from ..storage.free_space import describe_full_disk
 from ..wire import clip
 from ..workspace.content_store import hash_file
+from ..workspace.free_space import describe_full_disk
 from .found_outputs import OutputFault, describe_found, take_found
 from .logs import close_logs
 from .missing_outputs import find_written
