@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, renameSync } from "node:fs";
+import { closeSync, existsSync, openSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { tryLockFile } from "./filelock.js";
 import { readLastEntry } from "./journal.js";
@@ -10,7 +10,8 @@ import { replayJournal } from "./replay.js";
  */
 export function setAsideHaltedRun(path: string): string | undefined {
   const file = join(path, "journal.ndjson");
-  if (!existsSync(file)) return undefined;
+  // What else lies there is explained where the run directory is opened.
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
   const fd = openSync(file, "r");
   try {
     const last = readLastEntry(fd);
