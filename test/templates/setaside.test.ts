@@ -5,7 +5,7 @@ import { join } from "node:path";
 import t from "tap";
 import { projectRoot } from "../../templates/nodeprograms.js";
 
-t.setTimeout(120_000);
+t.setTimeout(400_000);
 
 /**
  * Sets two files aside, writes new ones, takes those and restores the old ones, in a process that is killed at its Nth call of the
