@@ -9,7 +9,7 @@ const MAX_KINDS = 1000;
 /** So many failures of a kind have a line each. */
 const MAX_EACH = 3;
 
-/** Chooses what to print about the failures of a run while it goes on: all of the first, ever fewer of those that follow alike. */
+/** Chooses what to print about the failures of a running run: all of the first, ever fewer of those that follow alike. */
 export class FailureDigest {
   private readonly attempts = new Map<string, number>();
   private readonly chunks = new Map<string, number>();

@@ -589,11 +589,11 @@ export interface JobFile {
    */
   halt?: {
     /**
-     * How many different chunks must fail alike, before one has succeeded, to stop the run. Failures on one node do not count while another node may succeed. 0: the run goes on, and no slot waits. Default: 3.
+     * How many different chunks must fail alike, before one has succeeded, to halt the run. Those that run on any node are waited for, and one of the failed chunks is tried again, before it halts. 0: the run continues, and no slot waits. Default: 3.
      */
     alike?: number;
     /**
-     * How many chunks must fail for good to stop the run: a share of those that have ended, e.g. `10%`, judged once there are 20, or a number. Each session counts anew. Default: never.
+     * How many chunks must have used up their tries to halt the run: a share of the chunks that have ended, e.g. `10%`, judged once there are 20, or a number of chunks. Chunks that earlier sessions completed count; those that failed in them are tried again. Default: never.
      */
     failures?: string | number | bigint;
   };
@@ -853,11 +853,11 @@ export interface JobsFile {
    */
   halt?: {
     /**
-     * How many different chunks must fail alike, before one has succeeded, to stop the run. Failures on one node do not count while another node may succeed. 0: the run goes on, and no slot waits. Default: 3.
+     * How many different chunks must fail alike, before one has succeeded, to halt the run. Those that run on any node are waited for, and one of the failed chunks is tried again, before it halts. 0: the run continues, and no slot waits. Default: 3.
      */
     alike?: number;
     /**
-     * How many chunks must fail for good to stop the run: a share of those that have ended, e.g. `10%`, judged once there are 20, or a number. Each session counts anew. Default: never.
+     * How many chunks must have used up their tries to halt the run: a share of the chunks that have ended, e.g. `10%`, judged once there are 20, or a number of chunks. Chunks that earlier sessions completed count; those that failed in them are tried again. Default: never.
      */
     failures?: string | number | bigint;
   };

@@ -119,7 +119,7 @@ export type Sizing =
 export interface HaltRules {
   /** The different chunks that fail alike before one has succeeded; 0 = never. */
   readonly alike: number;
-  /** The chunks that fail for good: of those that have ended, or a number; undefined = any. */
+  /** The chunks that use up their tries: a share of those that have ended, or a number; undefined = any. */
   readonly failures?: UnitPart;
 }
 

@@ -16,7 +16,7 @@ const NARROW_STEP = 3;
 /** Labels in the last part of the axis stand before their tick, so that they do not make the page wider. */
 const LAST_SHARE = 0.85;
 
-/** A time at which something began anew: a session. In seconds of active time. */
+/** The start of a session. In seconds of active time. */
 export interface TimelineBreak {
   at: number;
   title: string;

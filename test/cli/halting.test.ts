@@ -71,7 +71,7 @@ t.test("a syntax error is found before any chunk starts", { skip }, async (t) =>
   const place = `${join(shop.folder, "syntax/tools/work.py")}:3:`;
   t.ok(ran.out.includes(place), ran.out);
   t.match(ran.out, /SyntaxError: .*\(Python 3\.\d+\.\d+\): json\.dump/);
-  t.match(ran.out, /Correct the cause, and run the same command again: it starts anew\./);
+  t.match(ran.out, /Correct the cause, and run the same command again: it starts over\./);
   t.equal(countAttempts("syntax"), 0);
   t.match(summaryOf("syntax"), { state: "halted", failures: [] });
   for (const node of lab.nodes) t.same(await node.processes(), [], "no process is left on a node");

@@ -58,6 +58,6 @@ function findLastWords(tail: string): string | undefined {
   const written = lines.filter((line) => line !== "");
   const head = written.lastIndexOf(TRACEBACK_HEAD);
   const raised = head < 0 ? undefined : written.slice(head + 1).find((line) => !/^\s/.test(line));
-  // An indented line goes on with what an earlier one begins.
+  // An indented line continues an earlier one.
   return raised ?? written.findLast((line) => !/^\s/.test(line)) ?? written.at(-1);
 }

@@ -5,7 +5,7 @@ import { readLastEntry } from "./journal.js";
 import { replayJournal } from "./replay.js";
 
 /**
- * Moves a run directory aside whose run was halted before any chunk was done, so that the job starts anew, with its files as they are now.
+ * Moves a run directory aside whose run was halted before any chunk was done, so that the job starts over with its current files.
  * Returns its new path, NAME-halted; undefined where there is no such run, or nodes may still hold something of it.
  */
 export function setAsideHaltedRun(path: string): string | undefined {

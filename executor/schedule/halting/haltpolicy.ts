@@ -13,7 +13,7 @@ const MAX_EXAMPLES = 100;
 /** A chunk that runs this long, and that many times as long as those that failed, shows that the program works. */
 const PROOF_SECONDS = 30;
 const PROOF_FACTOR = 10;
-/** How long a node that was lost may decide whether the run goes on. */
+/** How long a node that was lost may keep the run from being halted. */
 const REJOIN_SECONDS = 600;
 
 /** Which chunks may start now. `one-retry`: a chunk that failed, as a last test. */
@@ -98,7 +98,7 @@ export class HaltPolicy {
 
   /** Returns which chunks may start now. Begins a new round of the trial where all chunks of the last one have failed. */
   allow(areNodesAwaited: boolean, now: number): Allowance {
-    if (!this.isTrialOver && this.hasLongAttempt(now)) this.endTrial();
+    if (!this.isTrialOver && this.failedChunks.size > 0 && this.hasLongAttempt(now)) this.endTrial();
     if (this.findSuspicion() !== undefined) {
       if (this.attempts.size > 0 || this.isAwaiting(areNodesAwaited, now)) return "none";
       this.pool.setTrial(true);
@@ -123,9 +123,9 @@ export class HaltPolicy {
 
   /** Returns once why no other chunk may start before those that run have ended; undefined = others may, or none runs. */
   takeWaitReason(): string | undefined {
-    const isWaiting = [...this.attempts.values()].some(({ attempt }) => attempt.number === 1);
-    const found = this.hasToldWait || !isWaiting ? undefined : this.findSuspicion();
-    if (found === undefined) return undefined;
+    const found = this.hasToldWait ? undefined : this.findSuspicion();
+    if (found === undefined || ![...this.attempts.values()].some(({ attempt }) => attempt.number === 1))
+      return undefined;
     this.hasToldWait = true;
     return `${found.reason}: no other chunk starts before those that run (${this.attempts.size}) have ended`;
   }
