@@ -94,7 +94,8 @@ export function describeRunHead(history: RunHistory): { title: string; facts: st
     ...(superseded > 0 ? [`${pluralize(superseded, "attempt")} superseded`] : []),
     ...(openAttempts.length > 0 ? [`${pluralize(openAttempts.length, "attempt")} running`] : []),
   ];
-  const facts = [`active for ${formatDuration(seconds)}${more}${begun}`];
+  const reasons = status.reason === undefined ? [] : [status.reason];
+  const facts = [...reasons, `active for ${formatDuration(seconds)}${more}${begun}`];
   if (counts.length > 0) facts.push(counts.join(", "));
   if (summary?.planned !== undefined && summary.state === "complete") facts.push(comparePlanAndActual(summary));
   return { title, facts };

@@ -2,8 +2,7 @@ import { relative } from "node:path";
 import type { RecheckDifference } from "../executor/run/record/journalentry.js";
 import type { Leftover } from "../executor/run/record/leftovers.js";
 import { MAX_LOG_BYTES } from "../executor/run/record/rundir.js";
-import type { NodeSummary, RunSummary } from "../executor/run/record/runsummary.js";
-import type { Failure } from "../executor/schedule/events.js";
+import { findHaltingFailures, type NodeSummary, type RunSummary } from "../executor/run/record/runsummary.js";
 import { FailureGroups } from "../executor/schedule/halting/failuregroups.js";
 import { formatFailureGroups } from "./failuretext.js";
 import { formatBytes, formatCount, formatDuration, pluralize, toPrintableText } from "./format.js";
@@ -72,7 +71,7 @@ export function hasOnlyFailures({ state, chunks }: Pick<RunSummary, "chunks"> & 
 
 /** Returns the lines about failed chunks, by cause. A summary without groups lists all failures. */
 function formatFailures(summary: RunSummary, where: string): string[] {
-  const listed = new FailureGroups([...summary.failures, ...findHaltingFailures(summary)]).all;
+  const listed = new FailureGroups([...summary.failures, ...findHaltingFailures(summary, summary.failures)]).all;
   const groups = summary.failureGroups ?? listed;
   const rest = groups.length - MAX_LISTED_GROUPS;
   const more = rest > 0 ? [`and ${pluralize(rest, "more cause")}: muster report -v ${where}`] : [];
@@ -82,11 +81,6 @@ function formatFailures(summary: RunSummary, where: string): string[] {
 /** Returns the leftovers that are not kept on purpose for the next session. */
 function selectUnintendedLeftovers({ state, leftovers = [] }: RunSummary): Leftover[] {
   return STATES_LEAVING_WORK.includes(state) ? leftovers.filter(({ reason }) => reason !== undefined) : leftovers;
-}
-
-/** Returns the failures that stopped a run, without those of chunks that were given up. */
-function findHaltingFailures({ halt, failures }: RunSummary): Failure[] {
-  return (halt?.failures ?? []).filter((one) => failures.every(({ chunk }) => chunk !== one.chunk));
 }
 
 /** Returns whether a node may have work: this session has started some, or an earlier one may have left some. */

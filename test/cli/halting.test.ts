@@ -49,6 +49,10 @@ t.test("a program that fails everywhere stops the run after one chunk a slot", {
 
   const status = await runMuster(["status", join(shop.folder, "broken/runs/job")]);
   t.match(status.out, /job: halted: 0 %[\s\S]*failed alike/);
+  const report = await runMuster(["report", join(shop.folder, "broken/runs/job")]);
+  t.match(report.out, /job: halted[\s\S]*failed alike[\s\S]*failed chunks:\n[\s\S]*no table for \d+/);
+  const failed = await runMuster(["logs", join(shop.folder, "broken/runs/job"), "--failed"]);
+  t.match(failed.out, /^failed: chunk \d+-\d+ on \w+ slot \d[\s\S]*no table for \d+/);
   writeProject("broken", `json.dump(end - start, open("r.json", "w"))`);
   const again = await runMuster(["run", file, "-i", inventory]);
   t.match(again, { code: 0, out: /job: complete/, err: /the halted run is now \S+\/broken\/runs\/job-halted/ });

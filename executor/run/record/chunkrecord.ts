@@ -1,5 +1,6 @@
 import type { Failure } from "../../schedule/events.js";
 import { replayRun } from "./replay.js";
+import { findHaltingFailures, readSummary } from "./runsummary.js";
 
 /** What the journal of a run says about one chunk and its logs. */
 export interface ChunkRecord {
@@ -25,14 +26,18 @@ export function readChunkRecord(path: string, chunk: string): ChunkRecord {
   return record;
 }
 
-/** Returns the failed chunks of the run in the directory `path` that have no result since, in the order of their failures. */
+/**
+ * Returns the failed chunks of the run in the directory `path` that have no result since, in the order of their failures, and those whose
+ * failures halted it.
+ */
 export function readFailedChunks(path: string): Failure[] {
   const failures = new Map<string, Failure>();
   replayRun(path, (entry) => {
     if (entry.e === "failed") failures.set(entry.failure.chunk, entry.failure);
     else if (entry.e === "done") failures.delete(entry.chunk);
   });
-  return [...failures.values()];
+  const failed = [...failures.values()];
+  return [...failed, ...findHaltingFailures(readSummary(path), failed)];
 }
 
 /** Returns how many attempts of the run in the directory `path` have lost logs, and the first reason. */

@@ -11,7 +11,7 @@ import { replayJournal } from "./replay.js";
 export function setAsideHaltedRun(path: string): string | undefined {
   const file = join(path, "journal.ndjson");
   // What else lies there is explained where the run directory is opened.
-  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
+  if (!existsSync(file) || !statSync(file).isFile()) return undefined;
   const fd = openSync(file, "r");
   try {
     const last = readLastEntry(fd);

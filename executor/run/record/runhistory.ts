@@ -5,7 +5,7 @@ import type { Failure } from "../../schedule/events.js";
 import { type RunReplay, type RunSession, replayJournal } from "./replay.js";
 import { type OpenAttempt, readRunningAttempts } from "./runningattempts.js";
 import { type RunStatus, readStatus } from "./runstatus.js";
-import { type RunSummary, readSummary } from "./runsummary.js";
+import { findHaltingFailures, type RunSummary, readSummary } from "./runsummary.js";
 import {
   type CommitRecord,
   type FailedAttempt,
@@ -75,6 +75,7 @@ export async function readRunHistory(path: string, nowMs: number): Promise<RunHi
   if (nodeEntries.length === 0 && executions.length > 0) missing.push(NO_EVENT_LOG);
   const lostCount = commits.size - executions.length;
   if (lostCount > 0) missing.push(`results.ndjson lacks ${lostCount} of the chunks that the journal has`);
+  const summary = closeEntry === undefined ? undefined : readSummary(path);
   return {
     status,
     seconds: replay.secondsAtWork,
@@ -85,8 +86,8 @@ export async function readRunHistory(path: string, nowMs: number): Promise<RunHi
     openAttempts: closeEntry === undefined ? readRunningAttempts(path, sessions) : [],
     nodeEntries,
     slotEntries,
-    failures,
-    summary: closeEntry === undefined ? undefined : readSummary(path),
+    failures: [...failures, ...findHaltingFailures(summary, failures)],
+    summary,
     missing,
   };
 }

@@ -110,6 +110,11 @@ export function summarize(
   };
 }
 
+/** Returns the failures that halted a run, without those of chunks that are among `failures`. */
+export function findHaltingFailures(summary: RunSummary | undefined, failures: readonly Failure[]): Failure[] {
+  return (summary?.halt?.failures ?? []).filter((one) => failures.every(({ chunk }) => chunk !== one.chunk));
+}
+
 /** Replaces summary.json atomically. */
 export function writeSummary(summary: RunSummary): void {
   const file = join(summary.directory, "summary.json");
