@@ -8,7 +8,6 @@ function addStatus(muster: Command, setResult: SetResult): void {
     "inventory",
     "limit",
     "quiet",
-    "verbose",
   ])
     .summary("show the state, progress, failures and duration of runs")
     .description(
