@@ -58,7 +58,9 @@ t.test("a shell that cannot be started is reported", async (t) => {
   const before = process.env.SHELL;
   process.env.SHELL = join(t.testdir(), "no-shell");
   t.teardown(() => {
-    process.env.SHELL = before;
+    // An assignment of undefined would make it the word "undefined".
+    if (before === undefined) delete process.env.SHELL;
+    else process.env.SHELL = before;
   });
   await t.rejects(startProxyCommand("true"), { name: "ProxyCommandError", message: /could not be started: .*ENOENT/ });
 });
