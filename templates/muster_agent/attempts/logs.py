@@ -30,7 +30,7 @@ class Logs:
 
     def __init__(self, settings: Settings, server: Server):
         self.settings, self.server = settings, server
-        self.fallocate = find_fallocate()
+        self.hole_puncher = HolePuncher()
 
     def limit_all(self, attempts: Iterable[Attempt]) -> float:
         """Limits the logs of these attempts, and returns in how many seconds to do so again: soon where one has just started or
@@ -49,14 +49,8 @@ class Logs:
     def limit(self, attempt: Attempt) -> None:
         """Frees the disk space of the middle of long logs while a program writes them; cuts them where the file system does not
         support that."""
-        if self.fallocate:
-            try:
-                for fd in self.limited(attempt):
-                    punch_hole(self.fallocate, fd, self.settings.max_log_bytes)
-                return
-            except OSError:
-                self.fallocate = None
-        self.cut(attempt)
+        if not all(self.hole_puncher.punch(fd, self.settings.max_log_bytes) for fd in self.limited(attempt)):
+            self.cut(attempt)
 
     def limited(self, attempt: Attempt) -> list[int | None]:
         """The logs whose middle may be dropped: not a stdout that is an output, until it has grown too large to be one."""
@@ -155,18 +149,33 @@ def kept_bytes(limit: int) -> tuple[int, int]:
     return max(0, limit - tail - NOTICE_BYTES), tail
 
 
-def punch_hole(fallocate: Callable[[int, int, int, int], None], fd: int | None, limit: int) -> None:
-    """Makes a hole of the middle of a log that uses more disk space than `limit`; its head and tail stay at their offsets."""
-    assert fd is not None
-    state = os.fstat(fd)
-    head, tail = kept_bytes(limit)
-    if state.st_blocks * 512 > limit and state.st_size > limit:
-        fallocate(fd, PUNCH_HOLE, head, state.st_size - tail - head)
+class HolePuncher:
+    """Frees disk space of logs while programs write them, where the file system supports that. Nothing that is printed meanwhile is
+    lost, other than by `cut_log`."""
+
+    def __init__(self) -> None:
+        self.fallocate = find_fallocate()
+
+    def punch(self, fd: int | None, limit: int) -> bool:
+        """Makes a hole of the middle of a log that uses more disk space than `limit`; its head and tail stay at their offsets. False:
+        that is not supported."""
+        assert fd is not None
+        state = os.fstat(fd)
+        if state.st_blocks * 512 <= limit or state.st_size <= limit:
+            return True
+        if self.fallocate is None:
+            return False
+        head, tail = kept_bytes(limit)
+        try:
+            self.fallocate(fd, PUNCH_HOLE, head, state.st_size - tail - head)
+        except OSError:
+            self.fallocate = None
+        return self.fallocate is not None
 
 
 def cut_log(fd: int | None, limit: int) -> int:
     """Keeps the head and the tail of a log that grew past `limit`, with a notice in between; returns how many bytes were dropped.
-    The program may go on writing, since it appends (O_APPEND)."""
+    The program may go on writing, since it appends (O_APPEND), but what it writes during the cut is lost."""
     assert fd is not None
     size = os.fstat(fd).st_size
     if size <= limit:

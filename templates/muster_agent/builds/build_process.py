@@ -6,7 +6,7 @@ import signal
 from math import inf
 from time import monotonic as now
 
-from ..attempts.logs import cut_log
+from ..attempts.logs import HolePuncher, cut_log
 from ..processes.process_table import DEATH_SECONDS, RESET_SIGNALS, kill
 
 TYPE_CHECKING = False
@@ -29,6 +29,7 @@ class BuildProcess:
 
     def __init__(self, reaper: Reaper, log_fd: int, timeout_seconds: float, then: Callable[[], object]):
         self.reaper, self.log_fd, self.then = reaper, log_fd, then
+        self.hole_puncher = HolePuncher()
         self.began = now()
         self.deadline = self.began + timeout_seconds
         self.check_at = self.began + CHECK_SECONDS
@@ -58,7 +59,7 @@ class BuildProcess:
     def run_timers(self, time_now: float) -> None:
         if time_now >= self.check_at:
             self.check_at = time_now + CHECK_SECONDS
-            if os.fstat(self.log_fd).st_size > MAX_GROWING_LOG_BYTES:
+            if not self.hole_puncher.punch(self.log_fd, MAX_GROWING_LOG_BYTES):
                 cut_log(self.log_fd, MAX_LOG_BYTES)
             if self.status is not None:
                 self.sweep()
