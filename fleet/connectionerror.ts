@@ -3,7 +3,7 @@ import { MusterError } from "../schemas/errors.js";
 /**
  * UNREACHABLE: name resolution, routing or the TCP connection failed. DROPPED: the server closed the connection before log-in, as a busy
  * sshd does. TIMEOUT: no answer in time. LOST: an established connection broke. HOST_KEY_*: the host key is not trusted. AUTH: the server
- * accepts none of our keys. UNSUPPORTED_KEY, CONFIG: a local key or setting cannot be used. SHELL: log-in works, but programs do not
+ * accepts none of our keys. ABANDONED: the caller needs the connection no longer. UNSUPPORTED_KEY, CONFIG: a local key or setting cannot be used. SHELL: log-in works, but programs do not
  * start. SESSIONS: the server allows no further channel. File errors: DENIED, NO_SPACE, MISSING, and FILE for everything else.
  */
 export type ConnectionErrorCode =
@@ -11,6 +11,7 @@ export type ConnectionErrorCode =
   | "DROPPED"
   | "TIMEOUT"
   | "LOST"
+  | "ABANDONED"
   | "HOST_KEY_UNKNOWN"
   | "HOST_KEY_CHANGED"
   | "HOST_KEY_REVOKED"
@@ -56,6 +57,7 @@ const DEFAULT_NEXT: Record<ConnectionErrorCode, string> = {
   DROPPED: "try again; if it happens again, check MaxStartups and the log of the node's sshd",
   TIMEOUT: "check that the machine is on and not frozen, and that no firewall drops packets to it",
   LOST: "check the machine and the network, then run the same command again: it resumes",
+  ABANDONED: "run the same command again",
   HOST_KEY_UNKNOWN: "compare the fingerprint on the machine itself, then add its key to known_hosts",
   HOST_KEY_CHANGED: "find out why; if the machine was reinstalled, remove the old key with ssh-keygen -R",
   HOST_KEY_REVOKED: "do not use this machine until it has a new host key",

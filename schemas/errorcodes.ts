@@ -28,6 +28,7 @@ export const EXIT_STATUS = {
   SECRET: 65,
   SOURCE: 65,
   // A node, or a program that is needed, cannot be used.
+  ABANDONED: 69,
   AUTH: 69,
   BOOT_LOADER: 69,
   BUILD: 69,

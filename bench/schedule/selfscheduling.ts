@@ -47,7 +47,6 @@ export class SelfScheduling implements Decider {
         break;
       }
       case "allJoined":
-      case "allAnswered":
         this.open = true;
         break;
       case "dispatchOpened":

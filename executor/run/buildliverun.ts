@@ -153,10 +153,11 @@ function describeAttempt(inFlight: InFlightAttempt, { schedule, progress, clock 
 function describeNode(worker: NodeWorker, counters: RunCounters, running: Map<string, number>): LiveNode {
   const { name } = worker.node;
   const { chunks, units, failedAttempts, disabledSlots } = counters.forNode(name);
+  const reason = worker.state === "connecting" ? worker.firstContact.describeDelay() : worker.reason;
   return {
     node: name,
     state: worker.state,
-    ...(worker.state === "live" || worker.reason === undefined ? {} : { reason: worker.reason }),
+    ...(worker.state === "live" || reason === undefined ? {} : { reason }),
     slots: worker.slots.length,
     running: running.get(name) ?? 0,
     disabledSlots: [...disabledSlots.values()].filter(({ back }) => !back).length,

@@ -94,12 +94,10 @@ export class Coordinator {
     const interrupt = () => this.end({ state: "interrupted" });
     stop.addEventListener("abort", interrupt);
     if (stop.aborted) interrupt();
-    // A resumed run dispatches nothing before all nodes have answered: one may hold what another would be given.
-    const isFirstSession = this.directory.session === 1;
-    if (isFirstSession) this.event({ type: "dispatchOpened" });
-    void joinNodes(this.workers, () => this.event({ type: "allAnswered" })).then(() => {
+    const joining = joinNodes(this.workers);
+    void joining.holders.then(() => this.event({ type: "dispatchOpened" }));
+    void joining.all.then(() => {
       this.isJoining = false;
-      if (!isFirstSession) this.event({ type: "dispatchOpened" });
       this.event({ type: "allJoined" });
       this.endIfStranded();
     });

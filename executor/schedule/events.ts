@@ -117,8 +117,6 @@ export type Event = Readonly<
   | { type: "dispatchOpened" }
   /** Every node has joined or failed to: a chunk that fits none of them is given up. */
   | { type: "allJoined" }
-  /** Every node has joined or failed to, or it is being prepared, which may take minutes. */
-  | { type: "allAnswered" }
   | { type: "tick" }
 >;
 

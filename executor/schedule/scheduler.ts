@@ -55,7 +55,6 @@ export class Scheduler {
   private isOpen = false;
   private hasHalted = false;
   private haveAllJoined = false;
-  private haveAllAnswered = false;
 
   /**
    * `done`: the units that earlier coordinators committed. `issueId` names attempts. `expected`: first-guess rates (units a
@@ -194,9 +193,6 @@ export class Scheduler {
       case "allJoined":
         this.haveAllJoined = true;
         return [];
-      case "allAnswered":
-        this.haveAllAnswered = true;
-        return [];
       case "tick":
         return [];
       default:
@@ -239,9 +235,9 @@ export class Scheduler {
     this.startChunks(now, out);
     const allGiven = this.source.left === 0n && this.retryQueue.size === this.retryQueue.exclusive.size;
     if (allGiven && this.attempts.size > 0) this.starter.helpStragglers(now, out);
-    // A finished run does not wait for a node that is still being prepared.
-    const isDone = this.isOpen && this.source.left === 0n && this.retryQueue.size === 0;
-    if (this.attempts.size === 0 && (this.haveAllJoined || (this.haveAllAnswered && isDone)))
+    // A finished run does not wait for nodes that are still being dialled or prepared.
+    const isDone = this.source.left === 0n && this.retryQueue.size === 0;
+    if (this.attempts.size === 0 && (this.haveAllJoined || isDone))
       out.push(...this.completion.finishRun(), ...this.completion.reportStuck());
     const times = [this.retryQueue.nextDueAt(), this.quarantine.nextReleaseAt(), this.halting.nextDecisionAt(now)];
     const at = Math.min(...times.map((time) => time ?? Infinity));

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { NodeStep } from "../connectionerror.js";
+import type { DialOptions } from "../dialoptions.js";
 import { chooseAlgorithms } from "./algorithms.js";
 import { findCredentials } from "./credentials.js";
 import type { DialLimits } from "./diallimits.js";
@@ -21,21 +22,29 @@ export interface DialResources {
 
 /**
  * Connects to the last of `hops` through those before it, and logs in. Does not retry. Rejects with a ConnectionError after closing
- * what it has opened.
+ * what it has opened, and with any error once the signal has fired.
  */
 export async function dial(
   node: string,
   hops: Hop[],
   timeouts: SshTimeouts,
   shared: DialResources,
+  options: DialOptions = {},
 ): Promise<SshConnection> {
+  const { signal } = options;
   const connections: SshConnection[] = [];
+  const abandon = () => {
+    for (const connection of connections) connection.drop();
+  };
+  signal?.addEventListener("abort", abandon);
   try {
     for (const [index, hop] of hops.entries()) {
       const last = index === hops.length - 1;
       const where = { node, step: last ? `connect to ${formatHop(hop)}` : `connect to jump host ${formatHop(hop)}` };
       const through = connections.at(-1);
-      const connection = await shared.limits.forHop(hop).run(() => connectHop(hop, where, timeouts, shared, through));
+      const connection = await shared.limits
+        .forHop(hop)
+        .run(() => connectHop(hop, where, timeouts, { ...shared, ...options }, through));
       if (through !== undefined) connection.closeAlso(through);
       connections.push(connection);
     }
@@ -44,6 +53,8 @@ export async function dial(
     for (const connection of connections) connection.close();
     await Promise.all(connections.map(({ released }) => released));
     throw error;
+  } finally {
+    signal?.removeEventListener("abort", abandon);
   }
 }
 
@@ -52,21 +63,29 @@ async function connectHop(
   hop: Hop,
   where: NodeStep,
   timeouts: SshTimeouts,
-  shared: DialResources,
+  shared: DialResources & DialOptions,
   through: SshConnection | undefined,
 ): Promise<SshConnection> {
+  // It may have waited for its turn.
+  shared.signal?.throwIfAborted();
   const login = {
     credentials: await findCredentials(hop, where),
     algorithms: chooseAlgorithms(hop.algorithms, listRecordedTypes(readKnownHosts(hop), nameHost(hop)), where),
   };
   const stream = await (through?.openForward(hop, where, timeouts.loginSeconds) ??
-    openStream(hop, where, timeouts.loginSeconds, shared.proxyCommands));
-  return shared.limits.handshakes.run(() => logIn(hop, where, timeouts, login, stream));
+    openStream(hop, where, timeouts.loginSeconds, shared));
+  if (through === undefined) shared.onAnswer?.();
+  return shared.limits.handshakes.run(() => logIn(hop, where, timeouts, login, stream, shared.signal));
 }
 
 /** Connects to a machine that is dialled from here, through its ProxyCommand or over TCP. Rejects with a ConnectionError. */
-async function openStream(hop: Hop, where: NodeStep, seconds: number, proxyCommands: ProxyCommands): Promise<Duplex> {
-  if (hop.proxyCommand === undefined) return openSocket(hop, where, hop.connectSeconds ?? seconds);
+async function openStream(
+  hop: Hop,
+  where: NodeStep,
+  seconds: number,
+  { proxyCommands, signal }: DialResources & DialOptions,
+): Promise<Duplex> {
+  if (hop.proxyCommand === undefined) return openSocket(hop, where, hop.connectSeconds ?? seconds, signal);
   return proxyCommands.start(hop.proxyCommand).catch((error) => {
     throw explainLoginError(error, hop, where, { offered: [], unusable: [] });
   });

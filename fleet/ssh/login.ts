@@ -24,13 +24,14 @@ const HOST_KEY_OFFER = "Handshake: (remote) Host key format: ";
 /** And so it tells with which methods a log-in may go on, after each one that did not suffice. */
 const METHOD_REPLY = /^Inbound: Received USERAUTH_FAILURE \((.*)\)$/;
 
-/** Logs in over `stream`, and closes it if that fails. Rejects with a ConnectionError. */
+/** Logs in over `stream`, and closes it if that fails or `signal` fires first. Rejects with a ConnectionError. */
 export async function logIn(
   hop: Hop,
   where: NodeStep,
   timeouts: SshTimeouts,
   { credentials, algorithms }: LoginOffer,
   stream: Duplex,
+  signal?: AbortSignal,
 ): Promise<SshConnection> {
   let hostKeyOffer: string[] | undefined;
   const methodReplies: string[][] = [];
@@ -70,16 +71,22 @@ export async function logIn(
       return check.ok;
     },
   };
+  const abandon = () => connection.drop();
+  signal?.addEventListener("abort", abandon);
   try {
     await new Promise<void>((resolve, reject) => {
       client.once("ready", resolve);
       void connection.closed.then((reason) => reject(hostKeyError ?? explain(connection.error ?? new Error(reason))));
-      client.connect(config);
+      if (signal?.aborted === true) reject(signal.reason);
+      else client.connect(config);
     });
     return connection;
   } catch (error) {
-    connection.close();
+    if (signal?.aborted === true) connection.drop();
+    else connection.close();
     throw error;
+  } finally {
+    signal?.removeEventListener("abort", abandon);
   }
 }
 

@@ -4,16 +4,20 @@ import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import type { Hop } from "./hop.js";
 import { explainLoginError } from "./loginerrors.js";
 
-/** Opens a TCP connection to a machine. Rejects with a ConnectionError: UNREACHABLE, CONFIG, or TIMEOUT after `seconds`. */
-export async function openSocket(hop: Hop, where: NodeStep, seconds: number): Promise<Socket> {
+/**
+ * Opens a TCP connection to a machine. Rejects with a ConnectionError: UNREACHABLE, CONFIG, or TIMEOUT after `seconds`; and with the
+ * reason of `signal` once that has fired.
+ */
+export async function openSocket(hop: Hop, where: NodeStep, seconds: number, signal?: AbortSignal): Promise<Socket> {
   // Nagle's algorithm would add 40 ms to every small packet.
   const socket = connect({ host: hop.host, port: hop.port, noDelay: true, ...chooseLocalAddress(hop, where) });
   const timeout = AbortSignal.timeout(seconds * 1000);
   try {
-    await once(socket, "connect", { signal: timeout });
+    await once(socket, "connect", { signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]) });
     return socket;
   } catch (error) {
     socket.destroy();
+    signal?.throwIfAborted();
     if (timeout.aborted) throw new ConnectionError("TIMEOUT", where, "no answer", { cause: error });
     throw explainLoginError(error as Error, hop, where, { offered: [], unusable: [] });
   } finally {

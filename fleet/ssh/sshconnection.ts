@@ -129,6 +129,12 @@ export class SshConnection {
     void this.closed.then(() => clearTimeout(timer));
   }
 
+  /** Closes the connection at once, without a word to the peer. */
+  drop(): void {
+    this.reason ??= "dropped";
+    this.sock.destroy();
+  }
+
   private async openChannel<T extends { once(event: "close", listener: () => void): unknown; end(): unknown }>(
     step: string,
     seconds: number,

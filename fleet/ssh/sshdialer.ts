@@ -1,6 +1,7 @@
 import pRetry from "p-retry";
 import type { Connection } from "../connection.js";
 import { ConnectionError } from "../connectionerror.js";
+import type { DialOptions } from "../dialoptions.js";
 import type { Node } from "../node.js";
 import { dial } from "./dial.js";
 import { DialLimits } from "./diallimits.js";
@@ -22,15 +23,23 @@ export class SshDialer {
   private readonly shared = { limits: new DialLimits(), proxyCommands: new ProxyCommands() };
 
   /** Connects to a node. Rejects with a ConnectionError. */
-  async connect(node: Node, timeouts: SshTimeouts = timeoutsFor(node)): Promise<Connection> {
-    const hops = await resolveHops(node, this.settings);
-    const dialAgain = () => retryDial(() => dial(node.name, hops, timeouts, this.shared));
-    return new SshNodeConnection(node, await dialAgain(), dialAgain, timeouts);
+  async connect(node: Node, timeouts: SshTimeouts = timeoutsFor(node), options: DialOptions = {}): Promise<Connection> {
+    const { signal } = options;
+    try {
+      const hops = await resolveHops(node, this.settings);
+      const dialWith = (how: DialOptions) => retryDial(() => dial(node.name, hops, timeouts, this.shared, how), signal);
+      return new SshNodeConnection(node, await dialWith(options), () => dialWith({ signal }), timeouts);
+    } catch (error) {
+      if (signal?.aborted !== true) throw error;
+      const where = { node: node.name, step: "connect" };
+      throw new ConnectionError("ABANDONED", where, "it is not needed any more", { cause: error });
+    }
   }
 }
 
-function retryDial(once: () => Promise<SshConnection>): Promise<SshConnection> {
+function retryDial(once: () => Promise<SshConnection>, signal: AbortSignal | undefined): Promise<SshConnection> {
   return pRetry(once, {
+    signal,
     retries: MAX_DROPPED_RETRIES,
     minTimeout: 250,
     maxTimeout: 3000,

@@ -5,11 +5,11 @@ import type { Connection, Files } from "../../../fleet/connection.js";
 import { type Facts, gatherFacts } from "../../../fleet/facts.js";
 import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
-import type { ChunkSpec, Job, JobRequirements } from "../../job/job.js";
+import type { ChunkSpec, Job } from "../../job/job.js";
 import { renderTemplate } from "../../job/template.js";
 import type { Attempt } from "../../schedule/events.js";
-import { countThreads, findConcurrencyLimit, type NodeCapacity } from "../../schedule/slots/capacity.js";
-import { findUnknown, selectSlots } from "../../schedule/slots/nodeslots.js";
+import { countThreads, type NodeCapacity } from "../../schedule/slots/capacity.js";
+import { findUnknown } from "../../schedule/slots/nodeslots.js";
 import type { AgentChannel, AgentEnd } from "../agent/agentchannel.js";
 import type { AgentCommand, AgentMessage, AttemptSpec, DoneMessage, HelloMessage } from "../agent/protocol.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
@@ -43,8 +43,12 @@ export interface AttachOptions {
   previous: PreviousAttachment;
   /** Selects the slots that the run uses. `facts`: undefined where nothing depends on them. May throw a MusterError. */
   makeSlots: (facts: Facts | undefined) => NodeCapacity;
-  /** Called right before the agent may be started; throws to prevent that. */
+  /** Called when the node has answered for the first time. */
+  onAnswer?: () => void;
+  /** Called right before the agent may be started. */
   onStarting?: () => void;
+  /** Fires with a RunOverError when the attachment is not needed any more. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -99,12 +103,17 @@ export class Attachment implements ResultSource {
   /**
    * Connects to a node, gathers facts where something depends on them, verifies the playbooks, and attaches to the run's agent,
    * which is started where it does not run. A node that has rebooted since the previous attachment is provisioned again. Messages
-   * are held back until `deliverMessages` is called. Rejects with a MusterError that names the step that failed.
+   * are held back until `deliverMessages` is called. Rejects with a MusterError that names the step that failed, and soon after the
+   * signal has fired.
    */
   static async attach(node: Node, run: RunContext, options: AttachOptions): Promise<Attachment> {
-    const { previous, makeSlots, onStarting } = options;
-    const connection = await run.dialer.connect(node);
+    const { previous, makeSlots, onAnswer, onStarting, signal } = options;
+    const connection = await run.dialer.connect(node, { signal, onAnswer });
+    // A moment later, so that an agent that is starting can be told to stop.
+    const abandon = () => setImmediate(() => void connection.close());
+    signal?.addEventListener("abort", abandon);
     try {
+      signal?.throwIfAborted();
       for (const id of run.formerIds) await stopAgent(connection, run.agent, runFolderOn(id, node));
       if (previous.bootId === undefined) await checkFileService(connection);
       const facts = await gatherNeededFacts(connection, run);
@@ -115,15 +124,19 @@ export class Attachment implements ResultSource {
       const pythonEnv = run.pythonEnv && (await resolvePythonEnv(connection, run.pythonEnv.at));
       const syntaxCheck = run.syntaxCheck?.check(connection, pythonEnv);
       syntaxCheck?.catch(() => {}); // prepareProject awaits it; nobody does where attaching fails
+      signal?.throwIfAborted();
       onStarting?.();
       let agent: AgentChannel | undefined;
       const messages = new MessageBuffer(() => agent?.closeForViolation(TOO_MANY_MESSAGES));
-      const accepted = await startAgent(connection, run, capacity, previous, (message) => messages.receive(message));
+      const receive = (message: AgentMessage) => messages.receive(message);
+      const accepted = await startAgent(connection, run, { capacity, previous, signal }, receive);
       agent = accepted.agent;
       return new Attachment(run, connection, accepted, messages, capacity, fingerprint, pythonEnv, syntaxCheck);
     } catch (error) {
       await connection.close();
       throw error;
+    } finally {
+      signal?.removeEventListener("abort", abandon);
     }
   }
 
@@ -272,15 +285,6 @@ export class Attachment implements ResultSource {
     if (this.builder !== undefined) this.builder.key = undefined;
     return false;
   }
-}
-
-/** Selects the slots of a node that fit a job's requirements. Throws NO_SLOTS where there are none. */
-export function selectNodeSlots(node: Node, facts: Facts | undefined, needs: JobRequirements): NodeCapacity {
-  const gpus = facts?.gpus.filter(({ vendor }) => vendor === node.profile.vendor).length ?? 0;
-  const selection = selectSlots(node, { cores: facts?.cores ?? 0, gpus, memory: facts?.memory.total }, needs);
-  if (!selection.ok) throw new MusterError("NO_SLOTS", selection.reason);
-  const { slots } = selection;
-  return { slots, limit: findConcurrencyLimit(node, slots.length, needs, facts?.cores) };
 }
 
 /** Gathers facts only where something depends on them: that takes a round trip and a process, and seconds for GPUs. */

@@ -11,6 +11,7 @@ import type { ExpectedOutputs } from "../agent/linelimits.js";
 import { type AgentMessage, type HelloMessage, type OpenCommand, PROTOCOL_VERSION } from "../agent/protocol.js";
 import { MAX_LOG_BYTES } from "../record/rundir.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
+import { RunOverError } from "./runover.js";
 import { FIRST_CHECK_TIMEOUT_SECONDS, vendorToCheck } from "./slotmonitor.js";
 import { stopAgent } from "./stopagent.js";
 
@@ -61,6 +62,13 @@ export interface PreviousAttachment {
   cards: string[];
 }
 
+/** What an agent is started with. `signal`: fires with a RunOverError when it is not needed any more. */
+export interface AgentStart {
+  capacity: NodeCapacity;
+  previous: PreviousAttachment;
+  signal?: AbortSignal;
+}
+
 /** An agent that has accepted this coordinator. `ended` resolves with the reason when it sends no more messages. */
 export interface AcceptedAgent {
   agent: AgentChannel;
@@ -85,13 +93,13 @@ const OTHER_VERSION_WARNING =
  * - SUPERSEDED where the agent belongs to another copy of the run directory,
  * - PROTOCOL where what answers is not an agent,
  * - WORKDIR where other users of the node could interfere with the run's folder,
+ * - the reason of `signal` once that has fired; an agent that has started by then is told to stop, if the reason says so,
  * - the error of gathering facts where python is why no agent starts, and otherwise NO_AGENT.
  */
 export async function startAgent(
   connection: Connection,
   run: RunContext,
-  capacity: NodeCapacity,
-  previous: PreviousAttachment,
+  { capacity, previous, signal }: AgentStart,
   receive: (message: AgentMessage) => void,
 ): Promise<AcceptedAgent> {
   const { node } = connection;
@@ -99,8 +107,9 @@ export async function startAgent(
   const open = buildOpenCommand(node, run, capacity, previous.cards);
   const attach = async () => {
     const channel = await connection.open([node.python, ...run.agent.args, root]);
+    signal?.throwIfAborted();
     channel.stdin.write(run.agent.stdin);
-    return exchangeHello(channel, open, { silenceSeconds: node.silenceSeconds, outputs: run.outputs }, receive);
+    return exchangeHello(channel, open, { silenceSeconds: node.silenceSeconds, outputs: run.outputs, signal }, receive);
   };
   let { reply, agent, ended } = await attach();
   if (reply.ev === "hello" && reply.muster !== PROTOCOL_VERSION) {
@@ -109,6 +118,7 @@ export async function startAgent(
     await stopAgent(connection, run.agent, root);
     ({ reply, agent, ended } = await attach());
   }
+  signal?.throwIfAborted();
   switch (reply.ev) {
     case "hello":
       if (reply.muster === PROTOCOL_VERSION) return { agent, hello: reply, ended };
@@ -147,7 +157,7 @@ function parseRefusal(output: string): MusterError | undefined {
 async function exchangeHello(
   channel: Channel,
   open: OpenCommand,
-  { silenceSeconds, outputs }: { silenceSeconds: number; outputs: ExpectedOutputs },
+  { silenceSeconds, outputs, signal }: { silenceSeconds: number; outputs: ExpectedOutputs; signal?: AbortSignal },
   receive: (message: AgentMessage) => void,
 ): Promise<{ reply: OpenReply; agent: AgentChannel; ended: Promise<AgentEnd> }> {
   let handleReply: (reply: OpenReply) => void = () => {};
@@ -187,9 +197,16 @@ async function exchangeHello(
     outputs,
   );
   agent.send(open);
+  const abandon = () => {
+    if (signal?.reason instanceof RunOverError && signal.reason.stopsAgent) agent.send({ op: "stop" });
+    agent.detach();
+    handleEnd({ kind: "lost", reason: "the run is over" });
+  };
+  signal?.addEventListener("abort", abandon);
   const timer = setTimeout(() => channel.destroy(), HELLO_TIMEOUT_MS);
   const reply = await replied;
   clearTimeout(timer);
+  signal?.removeEventListener("abort", abandon);
   return { reply, agent, ended };
 }
 

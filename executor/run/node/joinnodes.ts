@@ -1,14 +1,17 @@
 import type { NodeWorker } from "./nodeworker.js";
 
-/**
- * Has all nodes join. Resolves when each has joined or failed to. Calls `onAnswered` when each has, or is being prepared, which may take
- * minutes.
- */
-export async function joinNodes(workers: readonly NodeWorker[], onAnswered: () => void): Promise<void> {
-  const joining = workers.map((worker) => {
-    const joined = worker.join();
-    return { joined, answered: Promise.race([worker.preparation.begun, joined]) };
-  });
-  void Promise.all(joining.map(({ answered }) => answered)).then(onAnswered);
-  await Promise.all(joining.map(({ joined }) => joined));
+/** When the nodes of a run have joined, or failed to. */
+export interface JoiningNodes {
+  /** Those that may hold work of an earlier session: nobody else may be given that before. */
+  holders: Promise<unknown>;
+  all: Promise<unknown>;
+}
+
+/** Has all nodes join. */
+export function joinNodes(workers: readonly NodeWorker[]): JoiningNodes {
+  const joining = workers.map((worker) => ({ mayHold: worker.cleanup.mayHaveLeftovers, joined: worker.join() }));
+  return {
+    holders: Promise.all(joining.filter(({ mayHold }) => mayHold).map(({ joined }) => joined)),
+    all: Promise.all(joining.map(({ joined }) => joined)),
+  };
 }

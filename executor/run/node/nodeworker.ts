@@ -1,4 +1,4 @@
-import { EventEmitter, once } from "node:events";
+import { EventEmitter } from "node:events";
 import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
@@ -11,22 +11,21 @@ import type { NodeConnectionState } from "../record/journalentry.js";
 import type { RunContext } from "../runcontext.js";
 import { monotonicSeconds } from "../timer.js";
 import { AgentTracker, describeAgentChange } from "./agenttracker.js";
-import { Attachment, type KeepLogs, type ResultSource, selectNodeSlots, TOO_MANY_MESSAGES } from "./attachment.js";
+import { Attachment, type KeepLogs, type ResultSource, TOO_MANY_MESSAGES } from "./attachment.js";
 import { withoutNodeName } from "./attemptfailure.js";
+import { awaitAttachment } from "./awaitattachment.js";
 import { CleanupState } from "./cleanupstate.js";
+import { FirstContact } from "./firstcontact.js";
 import { createProtocolError } from "./handshake.js";
 import { routeMessage } from "./messagerouting.js";
 import type { NodeEvent } from "./nodeevent.js";
 import { Preparation } from "./preparation.js";
 import { ReconnectBackoff } from "./reconnectbackoff.js";
-import {
-  FINAL_RECONNECT_TIMEOUT_SECONDS,
-  isAccessDenied,
-  LOST_AFTER_TIMEOUTS,
-  shouldReconnect,
-} from "./reconnectpolicy.js";
+import { isAccessDenied, LOST_AFTER_TIMEOUTS, shouldReconnect } from "./reconnectpolicy.js";
 import { UNREACHED_AT_END, UNSTABLE_CONNECTION, WAITING_FOR_SILENT_NODE } from "./reconnectwarnings.js";
 import { retryWithBackoff } from "./retrywithbackoff.js";
+import { leaveAtRunEnd, RunOverError } from "./runover.js";
+import { selectNodeSlots } from "./selectnodeslots.js";
 import { SlotMonitor } from "./slotmonitor.js";
 
 /** Keeps one node of a run attached: connects, reconnects with backoff, and gives its chunks up after its grace period. */
@@ -43,11 +42,13 @@ export class NodeWorker {
   readonly rateLimiter = new MessageRateLimiter();
   readonly cleanup = new CleanupState();
   readonly slotMonitor: SlotMonitor;
+  readonly firstContact = new FirstContact();
   private readonly agentTracker: AgentTracker;
   private attachment: Attachment | undefined;
   readonly preparation: Preparation;
   private readonly runOver = new AbortController();
-  private readonly changes = new EventEmitter();
+  /** Emits "change" with each new state and attachment. */
+  readonly changes = new EventEmitter();
   private readonly backoff: ReconnectBackoff;
 
   constructor(
@@ -127,14 +128,18 @@ export class NodeWorker {
 
   /**
    * Stops the agent, which removes everything of the run from the node. Waits for a silent node until its grace period ends, and
-   * shortly for one that is away. Where neither comes back, the agent removes everything itself when its lease ends. `keepLogs`: what
-   * still runs is cancelled first, and its logs are kept.
+   * shortly for one that is away or whose agent is starting. Where none comes back, the agent removes everything itself when its lease
+   * ends. A node that holds nothing of the run is not waited for. `keepLogs`: what still runs is cancelled first, and its logs are kept.
    */
   async stop(keepLogs?: KeepLogs): Promise<void> {
-    if (this.cleanup.mayHaveLeftovers && this.openAttachment === undefined) await this.waitForReconnect();
-    this.runOver.abort();
+    if (this.cleanup.mayHaveLeftovers && !this.isAttached) {
+      if (this.state === "silent") this.warn(WAITING_FOR_SILENT_NODE);
+      await awaitAttachment(this);
+    }
+    this.runOver.abort(new RunOverError(true));
     const attachment = this.openAttachment;
     if (attachment === undefined) {
+      if (this.state === "connecting") this.reason = this.firstContact.describeAbsence();
       this.cleanup.markUnreached(this.reason);
       if (this.agentTracker.lastAgent !== undefined) this.warn(UNREACHED_AT_END);
       return;
@@ -146,7 +151,7 @@ export class NodeWorker {
 
   /** Closes the connection; the agent and its chunks continue. */
   async detach(): Promise<void> {
-    this.runOver.abort();
+    this.runOver.abort(new RunOverError(false));
     await this.openAttachment?.detach();
     this.attachment = undefined;
   }
@@ -156,24 +161,19 @@ export class NodeWorker {
     if (this.attachment !== undefined) this.refuse(this.attachment, reason);
   }
 
+  get isAttached(): boolean {
+    return this.openAttachment !== undefined;
+  }
+
   private get openAttachment(): Attachment | undefined {
     return this.attachment ?? this.preparation.attachment;
   }
 
-  /** Resolves when the node is attached again or should not be waited for any longer. */
-  private async waitForReconnect(): Promise<void> {
-    if (this.state === "silent") this.warn(WAITING_FOR_SILENT_NODE);
-    this.changes.emit("hurry");
-    while (this.state === "silent") await once(this.changes, "change");
-    if (this.state !== "away" && this.state !== "connecting") return;
-    const signal = AbortSignal.timeout(FINAL_RECONNECT_TIMEOUT_SECONDS * 1000);
-    await once(this.changes, "change", { signal }).catch(() => {});
-  }
-
   /** Returns whether the node is attached, or need not be any more. */
   private async attach(): Promise<boolean> {
+    const { node, run } = this;
+    const { signal } = this.runOver;
     try {
-      const { node, run } = this;
       const attachment = await Attachment.attach(node, run, {
         previous: { bootId: this.agentTracker.lastAgent?.boot, cards: this.slotMonitor.gpuAddresses },
         makeSlots: (facts) => {
@@ -181,17 +181,15 @@ export class NodeWorker {
           this.slots = capacity.slots;
           return capacity;
         },
-        onStarting: () => {
-          if (this.runOver.signal.aborted) throw new MusterError("LOST", "the run is over");
-          this.cleanup.markAgentStarting();
-        },
+        onAnswer: () => this.firstContact.recordAnswer(),
+        onStarting: () => this.cleanup.markAgentStarting(),
+        signal,
       });
-      if (this.runOver.signal.aborted) {
-        await attachment.detach();
-        return true;
-      }
-      await this.preparation.prepare(attachment, this.runOver.signal);
-      if (this.runOver.signal.aborted) return true;
+      if (signal.aborted) return await leaveAtRunEnd(attachment, signal.reason);
+      const prepared = this.preparation.prepare(attachment, signal);
+      this.changes.emit("change"); // whoever ends the run can stop the agent now
+      await prepared;
+      if (signal.aborted) return true;
       this.handleAttached(attachment);
       // The scheduler has to know what the agent holds before the agent's further messages are handled.
       attachment.deliverMessages((message) => this.handleMessage(message));
@@ -200,6 +198,7 @@ export class NodeWorker {
       );
       return true;
     } catch (error) {
+      if (signal.aborted && error instanceof MusterError) return true;
       this.handleAttachError(error);
       return false;
     }

@@ -6,19 +6,12 @@ import type { CleanupState } from "./cleanupstate.js";
 export class Preparation {
   /** The attachment whose node is being prepared. */
   attachment: Attachment | undefined;
-  /** Resolves when the first preparation begins: the node has answered then. */
-  readonly begun: Promise<void>;
   hasBegun = false;
-  private resolveBegun: () => void = () => {};
 
   constructor(
     private readonly cleanup: CleanupState,
     private readonly report: (message: string) => void,
-  ) {
-    this.begun = new Promise((resolve) => {
-      this.resolveBegun = resolve;
-    });
-  }
+  ) {}
 
   /**
    * Resolves when the node can be given work, or when `isOver` fires: whoever ended the run has dealt with the attachment then. Rejects
@@ -27,7 +20,6 @@ export class Preparation {
   async prepare(attachment: Attachment, isOver: AbortSignal): Promise<void> {
     this.attachment = attachment;
     this.hasBegun = true;
-    this.resolveBegun();
     try {
       await attachment.prepareProject(this.report);
     } catch (error) {
