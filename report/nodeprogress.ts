@@ -1,4 +1,4 @@
-import { pluralize, toPrintableText } from "./format.js";
+import { toPrintableText } from "./format.js";
 import { formatNodeNames } from "./leftovertext.js";
 
 /** A command that takes longer than this shows its progress. */
@@ -9,6 +9,7 @@ const WAITING_INTERVAL_MS = 5000;
 /** Prints a line for each node that is done, but nothing in the first second: a quick command prints its result instead. */
 export class NodeProgress {
   private readonly waiting: Set<string>;
+  private readonly beganMs = performance.now();
   private heldLines: string[] | undefined = [];
   private readonly showTimer: NodeJS.Timeout;
   private readonly waitingTimer: NodeJS.Timeout;
@@ -41,7 +42,8 @@ export class NodeProgress {
   }
 
   private printWaiting(): void {
-    const waiting = [...this.waiting];
-    this.print(toPrintableText([`waiting for ${pluralize(waiting.length, "node")}: ${formatNodeNames(waiting)}`]));
+    if (this.waiting.size === 0) return;
+    const seconds = Math.round((performance.now() - this.beganMs) / 1000);
+    this.print(toPrintableText([`waiting for ${formatNodeNames([...this.waiting])} (${seconds} s)`]));
   }
 }

@@ -27,11 +27,11 @@ t.test("after a second, finished nodes are printed as they come, and outstanding
   progress.done("a", "a: refused");
   t.same(said.splice(0), ["a: refused"]);
   mock.timers.tick(4000);
-  t.same(said.splice(0), ["waiting for 6 nodes: b, d, e, f, g and 1 more"]);
+  t.same(said.splice(0), ["waiting for b, d, e, f, g and 1 more (5 s)"]);
   for (const name of ["b", "d", "e", "f", "g"]) progress.done(name, name);
   said.splice(0);
   mock.timers.tick(5000);
-  t.same(said.splice(0), ["waiting for 1 node: h"]);
+  t.same(said.splice(0), ["waiting for h (10 s)"]);
   progress.end();
   mock.timers.tick(60_000);
   t.same(said, []);
