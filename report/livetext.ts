@@ -9,6 +9,7 @@ import {
   secondsSince,
   timeAttempt,
 } from "./liveestimates.js";
+import { formatOverhead } from "./overheadtext.js";
 
 /** Limits of the lines without `verbose`. */
 const MAX_LISTED_SLOTS = 64;
@@ -23,7 +24,14 @@ export function formatLiveRun(live: LiveRun, nowMs: number, verbose: boolean): s
     ...(isFolded ? [] : busy.filter((slot) => slot.node === node.node).map((slot) => formatBusySlot(slot, nowMs))),
   ]);
   if (isFolded) lines.push(`  ${pluralize(busy.length, "chunk")} run: use -v to list them`);
-  return [`  ${formatLiveTotal(live, nowMs)}`, ...lines, ...formatOmitted(live), ...formatFarOver(live, nowMs)];
+  const overhead = live.overhead === undefined ? [] : [`  ${formatOverhead(live.overhead)}`];
+  return [
+    `  ${formatLiveTotal(live, nowMs)}`,
+    ...overhead,
+    ...lines,
+    ...formatOmitted(live),
+    ...formatFarOver(live, nowMs),
+  ];
 }
 
 /** Returns how much runs and waits, and how long the run still takes. */

@@ -10,6 +10,7 @@ import {
   formatTimeLeft,
   formatWaiting,
 } from "./livetext.js";
+import { formatOverhead } from "./overheadtext.js";
 import { countStyledColumns, joinParts, type Paint, paintLine, type StyledPart } from "./styledtext.js";
 
 const MAX_NAME_COLUMNS = 20;
@@ -31,6 +32,8 @@ export interface ViewFrame {
 export function renderRun(live: LiveRun, label: string, frame: ViewFrame): string[] {
   const { rows, nowMs } = frame;
   const head = renderHead(live, label, frame);
+  if (live.overhead !== undefined)
+    head.push(paintLine([[`  ${formatOverhead(live.overhead)}`, "bad"]], frame.columns - 1, frame.paint));
   const over = listFarOver(live, nowMs).slice(0, Math.min(MAX_FAR_OVER_LINES, Math.max(0, rows - head.length - 1)));
   const overLines = over.map((slot) =>
     paintLine([[`  ${formatFarOverSlot(slot, nowMs, frame.columns - 3)}`, "bad"]], frame.columns - 1, frame.paint),

@@ -2,6 +2,8 @@ import type { NodePlan, RunPlan } from "../executor/schedule/plan/planjob.js";
 import type { UnplaceableTasks } from "../executor/schedule/plan/planrefusals.js";
 import { formatSlots } from "../executor/schedule/slots/groupbyreason.js";
 import { formatCount, formatDuration, formatRate, pluralize, toPrintableText } from "./format.js";
+import { formatOverhead } from "./overheadtext.js";
+import { MIN_WORK_ONLY_SECONDS } from "./plancomparison.js";
 
 const MAX_NAMED_TASKS = 8;
 
@@ -10,16 +12,24 @@ const GUESS_NOTE = ", if the inventory's rates are right for this program";
 /** Formats the plan of a job. */
 export function formatPlan(plan: RunPlan): string {
   const lines = plan.nodes.flatMap((node) => [formatNodePlan(node), ...formatSlotPlans(node), ...formatRefusals(node)]);
-  const time =
-    plan.seconds === undefined
-      ? "time unknown until the first chunks have run"
-      : `about ${pluralize(plan.chunks ?? 0, "chunk")} and ${formatDuration(plan.seconds)}${plan.isGuess ? GUESS_NOTE : ""}`;
   return toPrintableText([
-    `${plan.job}: ${pluralize(BigInt(plan.units), "unit")}, ${time}`,
+    `${plan.job}: ${pluralize(BigInt(plan.units), "unit")}, ${formatTime(plan)}`,
+    ...(plan.overhead === undefined ? [] : [`  ${formatOverhead(plan.overhead)}`]),
     ...lines,
     ...plan.unplaceable.flatMap(formatUnplaceable),
     "nothing was run",
   ]);
+}
+
+function formatTime({ seconds, chunks = 0, startupSeconds, isGuess }: RunPlan): string {
+  if (seconds === undefined) return "time unknown until the first chunks have run";
+  const count = `about ${pluralize(chunks, "chunk")}`;
+  const note = isGuess ? GUESS_NOTE : "";
+  if (startupSeconds !== undefined)
+    return `${count} and ${formatDuration(seconds)}, ${formatDuration(startupSeconds)} of it to start${note}`;
+  if (seconds < MIN_WORK_ONLY_SECONDS)
+    return `${count}, time unknown until a run has measured how long nodes take to start`;
+  return `${count} and ${formatDuration(seconds)}, plus an unknown time to start${note}`;
 }
 
 function formatNodePlan(node: NodePlan): string {

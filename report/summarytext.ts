@@ -7,6 +7,7 @@ import { FailureGroups } from "../executor/schedule/halting/failuregroups.js";
 import { formatFailureGroups } from "./failuretext.js";
 import { formatBytes, formatCount, formatDuration, pluralize, toPrintableText } from "./format.js";
 import { formatLeftovers } from "./leftovertext.js";
+import { formatOverhead } from "./overheadtext.js";
 import { comparePlanAndActual } from "./plancomparison.js";
 
 /** States in which the coordinator leaves running chunks on the nodes. */
@@ -31,6 +32,7 @@ export function formatSummary(summary: RunSummary, already: boolean, { aggregate
     lines.push(`${name}: ${formatState(summary)}: ${formatChunks(summary)}, ${formatDuration(session.seconds)}`);
     if (summary.state === "complete" && (summary.planned?.seconds ?? 0) > 0)
       lines.push(`  ${comparePlanAndActual(summary)}`);
+    if (summary.overhead !== undefined) lines.push(`  ${formatOverhead(summary.overhead)}`);
     if (summary.halt !== undefined) lines.push(`    ${summary.halt.reason}`);
     if (summary.next !== undefined) lines.push(`    ${summary.next}`);
     lines.push(...summary.nodes.flatMap((node) => [formatNodeSummary(node), ...formatDisabledSlots(node)]));

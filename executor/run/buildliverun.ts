@@ -51,6 +51,7 @@ export function buildLiveRun(sources: LiveSources): LiveRun {
     if (++slotCount <= MAX_LIVE_SLOTS) slots.push(describeSlot(slot, load.bySlot.get(slot.key), sources));
   const units = job.units - counters.units - counters.failedUnits - load.units;
   const perUnit = schedule.secondsPerUnit();
+  const overhead = schedule.costlyOverhead;
   const nodes = workers.slice(0, MAX_LIVE_NODES).map((worker) => describeNode(worker, counters, load.byNode));
   const omitted = { nodes: workers.length - nodes.length, slots: slotCount - slots.length };
   return {
@@ -75,6 +76,7 @@ export function buildLiveRun(sources: LiveSources): LiveRun {
     running: load.running,
     usableSlots: schedule.usableSlots,
     collecting: load.collecting,
+    ...(overhead === undefined ? {} : { overhead }),
     nodes,
     slots,
     ...(omitted.nodes + omitted.slots === 0 ? {} : { omitted }),

@@ -1,5 +1,3 @@
-import type { Node } from "../../fleet/node.js";
-import type { Job } from "../job/job.js";
 import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js";
 import { expectedRates } from "../schedule/rates/expectedrates.js";
 import type { LearnedRates } from "../schedule/rates/rates.js";
@@ -8,11 +6,12 @@ import { acknowledge } from "./acknowledge.js";
 import { type DoneMessage, decodeSplit, decodeUnit } from "./agent/protocol.js";
 import { AttemptProgress } from "./attemptprogress.js";
 import { markEarlierLeftovers } from "./cleanleftovers.js";
+import type { CoordinatorOptions } from "./coordinatoroptions.js";
 import { failpoint } from "./failpoint.js";
 import { leaveNodes } from "./leavenodes.js";
 import { TOO_MANY_MESSAGES } from "./node/attachment.js";
 import { createStagingFailure, determineOutcome, hasPrinted, isConnectionLost } from "./node/attemptfailure.js";
-import { joinNodes } from "./node/joinnodes.js";
+import { isAbsent, joinNodes } from "./node/joinnodes.js";
 import type { AttemptMessage, NodeEvent } from "./node/nodeevent.js";
 import { NodeWorker } from "./node/nodeworker.js";
 import { checkAttemptMessage } from "./node/protocolviolation.js";
@@ -22,26 +21,12 @@ import { RunCounters } from "./record/counters.js";
 import { EventLog } from "./record/eventlog.js";
 import type { RunDirectory } from "./record/rundir.js";
 import { Collector, type CollectorEvent } from "./results/collector.js";
-import type { Rechecks } from "./results/rechecks.js";
-import type { RunContext } from "./runcontext.js";
 import { findEndFor, findStrandedEnd, type RunEnd } from "./runend.js";
 import type { RunObserver } from "./runobserver.js";
 import { RunReports } from "./runreports.js";
 import { settleCollection } from "./settlecollection.js";
+import { StartupTimes } from "./startuptimes.js";
 import { monotonicSeconds, WakeUpTimer } from "./timer.js";
-
-/** What a coordinator works on and with. */
-export interface CoordinatorOptions {
-  job: Job;
-  /** The nodes that may work on the job. */
-  nodes: Node[];
-  directory: RunDirectory;
-  run: RunContext;
-  observer: RunObserver;
-  /** Rates of earlier runs of the same job. */
-  learnedRates: LearnedRates;
-  rechecks: Rechecks;
-}
 
 /**
  * Carries out the scheduler's instructions for one run: starts attempts, collects and commits their results, and passes what
@@ -50,6 +35,8 @@ export interface CoordinatorOptions {
 export class Coordinator {
   private readonly directory: RunDirectory;
   private readonly observer: RunObserver;
+  /** The nodes that were away at the end of the last run. */
+  private readonly absent: readonly string[];
   readonly workers: NodeWorker[];
   readonly counters: RunCounters;
   readonly scheduler: Scheduler;
@@ -57,6 +44,7 @@ export class Coordinator {
   private readonly workersByName = new Map<string, NodeWorker>();
   private readonly reports: RunReports;
   private readonly collector: Collector;
+  private readonly startupTimes = new StartupTimes();
   private readonly wakeUpTimer = new WakeUpTimer(() => this.event({ type: "tick" }));
   private ended: RunEnd | undefined;
   private isJoining = true;
@@ -65,6 +53,7 @@ export class Coordinator {
   constructor({ job, nodes, directory, run, observer, learnedRates, rechecks }: CoordinatorOptions) {
     this.directory = directory;
     this.observer = observer;
+    this.absent = learnedRates.absent ?? [];
     const { journal, replay, ids } = directory;
     const eventLog = new EventLog(directory);
     this.counters = new RunCounters(job, replay, (node, slot, out) => eventLog.recordSlotState(node, slot, out));
@@ -94,9 +83,9 @@ export class Coordinator {
     const interrupt = () => this.end({ state: "interrupted" });
     stop.addEventListener("abort", interrupt);
     if (stop.aborted) interrupt();
-    const joining = joinNodes(this.workers);
+    const joining = joinNodes(this.workers, this.absent);
     void joining.holders.then(() => this.event({ type: "dispatchOpened" }));
-    void joining.all.then(() => {
+    void joining.expected.then(() => {
       this.isJoining = false;
       this.event({ type: "allJoined" });
       this.endIfStranded();
@@ -112,6 +101,12 @@ export class Coordinator {
   /** Leaves the nodes: agents that the next coordinator needs keep running, others are stopped and clean up. */
   async leave(end: RunEnd): Promise<void> {
     await leaveNodes(this.workers, end, this.directory);
+  }
+
+  /** Returns what this run has learned, for later runs of the same kind of work. */
+  learned(): LearnedRates {
+    const absent = this.workers.filter(({ state }) => isAbsent(state)).map(({ node }) => node.name);
+    return { ...this.scheduler.learned(), startup: this.startupTimes.measured, absent };
   }
 
   /** The number of attempts that were started and have not ended. */
@@ -177,6 +172,7 @@ export class Coordinator {
     switch (message.ev) {
       case "started":
         failpoint("started");
+        this.startupTimes.recordStart(worker.node.name);
         if (attempt !== undefined) this.reports.noteStarted(attempt);
         return this.event({ type: "started", attempt: message.id });
       case "split":

@@ -51,6 +51,7 @@ export async function finishRun(
       ...addPlan({ ...summary, session: { ...summary.session, running } }, planned.value),
       ...publishedIn(directory),
       leftovers,
+      overhead: coordinator.scheduler.view.costlyOverhead,
     };
   };
   try {

@@ -113,7 +113,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     await directory.journal.flush();
     live = new LiveFile(directory.path, createLiveSource(coordinator));
     observer.runStarted(live, directory.path, leftOut);
-    const end = await ratesFile.saveDuring(coordinator.work(options.stopSignal), () => coordinator.scheduler.learned());
+    const end = await ratesFile.saveDuring(coordinator.work(options.stopSignal), () => coordinator.learned());
     const plan = () => planJob(job, able, options.isSelected, learnedRates, directory.replay.committedUnits);
     const summary = await finishRun({ job, directory, coordinator, leftOut, cleaning, plan }, end);
     return { summary, wasComplete: false };

@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Job } from "../../job/job.js";
+import type { ChunkOverhead } from "../../schedule/rates/chunkoverhead.js";
 import type { NodeConnectionState } from "./journalentry.js";
 
 /** A newer muster may give the file another form, which this one does not read. */
@@ -34,6 +35,8 @@ export interface LiveRun {
   usableSlots: number;
   /** The number of results that are being collected. */
   collecting: number;
+  /** What chunks have cost beside their work, if the job's `chunk` makes that more than a tenth of it. */
+  overhead?: ChunkOverhead;
   nodes: LiveNode[];
   slots: LiveSlot[];
   /** How many nodes and slots are left out, because there are too many. */

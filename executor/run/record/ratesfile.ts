@@ -12,6 +12,8 @@ interface LearnedKind {
   overhead?: number;
   slots: Record<string, { rate: number; evidence: number }>;
   programs?: Record<string, { seconds: number; count: number }>;
+  startup?: Record<string, number>;
+  absent?: string[];
 }
 
 /** Returns the path of the learned rates beside an inventory file; undefined if there is no such file. */
@@ -53,7 +55,7 @@ export class RatesFile {
     }
   }
 
-  private save({ overhead, slots, programs = new Map() }: LearnedRates): void {
+  private save({ overhead, slots, programs = new Map(), startup = new Map(), absent }: LearnedRates): void {
     if (this.file === undefined || slots.size === 0) return;
     const { [this.kind]: before, ...others } = this.readKinds();
     const kept = Object.entries(others).sort(([, a], [, b]) => (a.at < b.at ? 1 : -1));
@@ -62,6 +64,8 @@ export class RatesFile {
       overhead,
       slots: { ...before?.slots, ...Object.fromEntries(slots) },
       programs: { ...before?.programs, ...Object.fromEntries(programs) },
+      startup: { ...before?.startup, ...Object.fromEntries(startup) },
+      absent,
     };
     const kinds = Object.fromEntries([[this.kind, kind], ...kept.slice(0, MAX_KINDS - 1)]);
     const partial = `${this.file}.${process.pid}`;
@@ -92,10 +96,17 @@ export class RatesFile {
   }
 }
 
-function toLearnedRates({ overhead, slots, programs = {} }: LearnedKind): LearnedRates {
+function toLearnedRates({ overhead, slots, programs = {}, startup = {}, absent }: LearnedKind): LearnedRates {
   const known = Object.entries(slots).filter(([, one]) => isAmount(one?.rate) && isAmount(one.evidence));
   const timed = Object.entries(programs).filter(([, one]) => isAmount(one?.seconds) && isAmount(one.count));
-  return { overhead: isAmount(overhead) ? overhead : undefined, slots: new Map(known), programs: new Map(timed) };
+  const started = Object.entries(startup).filter(([, seconds]) => isAmount(seconds));
+  return {
+    overhead: isAmount(overhead) ? overhead : undefined,
+    slots: new Map(known),
+    programs: new Map(timed),
+    startup: new Map(started),
+    absent: Array.isArray(absent) ? absent.filter((node) => typeof node === "string") : [],
+  };
 }
 
 function isKind(value: unknown): value is LearnedKind {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Failure, HaltReason } from "../../schedule/events.js";
 import type { FailureGroup } from "../../schedule/halting/failuregroups.js";
+import type { ChunkOverhead } from "../../schedule/rates/chunkoverhead.js";
 import { failpoint } from "../failpoint.js";
 import type { RunEnd } from "../runend.js";
 import type { RunCounters } from "./counters.js";
@@ -24,8 +25,11 @@ export interface RunSummary {
   /** The last session, the `number`th. `dropped`: attempts whose results were not taken, because another attempt did the chunk. `running`:
    * attempts that were under way at its end; absent in older summaries. */
   session: { number: number; chunks: number; attempts: number; dropped: number; seconds: number; running?: number };
-  /** The prediction for this session; absent if not all rates were known. `isGuess`: by rates of the inventory. */
-  planned?: { chunks: number; seconds: number; isGuess?: true };
+  /** The prediction for this session; absent if not all rates were known. `isGuess`: by rates of the inventory. `isWorkOnly`:
+   * without the start-up of nodes, which no run had measured. */
+  planned?: { chunks: number; seconds: number; isGuess?: true; isWorkOnly?: true };
+  /** What chunks cost beside their work, if the job's `chunk` makes that more than a tenth of it. */
+  overhead?: ChunkOverhead;
   /** Attempts of this session whose logs were cut because they grew too long. */
   cutLogs: number;
   /** Rechecks, if the job asks for them: `compared` in all sessions, `unchecked` chunks that could not be rechecked in this one. */

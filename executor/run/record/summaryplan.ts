@@ -3,12 +3,17 @@ import type { RunSummary } from "./runsummary.js";
 
 /** Returns the summary with the prediction for its session, to compare with; unchanged if not all rates were known. */
 export function addPlan(summary: RunSummary, plan: RunPlan): RunSummary {
-  const { chunks, seconds, isGuess } = plan;
+  const { chunks, seconds, isGuess, startupSeconds } = plan;
   if (chunks === undefined || seconds === undefined) return summary;
   const shares = new Map(plan.nodes.map((node) => [node.node, node]));
   return {
     ...summary,
-    planned: { chunks, seconds: Number(seconds.toFixed(3)), ...(isGuess ? { isGuess } : {}) },
+    planned: {
+      chunks,
+      seconds: Number(seconds.toFixed(3)),
+      ...(isGuess ? { isGuess } : {}),
+      ...(startupSeconds === undefined ? { isWorkOnly: true } : {}),
+    },
     nodes: summary.nodes.map((node) => {
       const share = shares.get(node.node);
       if (share?.chunks === undefined || share.units === undefined) return node;

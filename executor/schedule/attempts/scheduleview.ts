@@ -2,6 +2,7 @@ import type { Chunk, Job } from "../../job/job.js";
 import type { ChunkSizer } from "../queue/chunksizer.js";
 import type { ChunkSource } from "../queue/chunksource.js";
 import { TaskQueue } from "../queue/taskqueue.js";
+import { type ChunkOverhead, findCostlyOverhead } from "../rates/chunkoverhead.js";
 import type { CostModel } from "../rates/costmodel.js";
 import type { Rates } from "../rates/rates.js";
 import type { Pool } from "../slots/pool.js";
@@ -53,6 +54,11 @@ export class ScheduleView {
     const rate = this.job.kind === "range" ? this.measuredRate(slot) : (slot.rateEstimate.rate ?? 1);
     const cost = this.costs.estimate(attempt.chunk);
     return rate === undefined || cost === undefined ? undefined : this.rates.overhead.seconds + cost / rate;
+  }
+
+  /** What chunks have cost beside their work, where the job's `chunk` makes that more than a tenth of it; undefined otherwise. */
+  get costlyOverhead(): ChunkOverhead | undefined {
+    return findCostlyOverhead(this.job.sizing, this.rates.chunkOverhead);
   }
 
   /** Returns the seconds in which all usable slots together complete a waiting unit; undefined = unknown. */

@@ -3,6 +3,7 @@ import type { Node } from "../../../fleet/node.js";
 import type { Job } from "../../job/job.js";
 import type { Slot } from "../events.js";
 import { IntervalSet } from "../queue/intervalset.js";
+import type { ChunkOverhead } from "../rates/chunkoverhead.js";
 import { chooseChunkSize, type SizingContext } from "../rates/chunksize.js";
 import { expectedRates } from "../rates/expectedrates.js";
 import { OverheadEstimate } from "../rates/overhead.js";
@@ -12,6 +13,7 @@ import { findNodeRefusal, type MachineFacts, selectSlots } from "../slots/nodesl
 import { slotKey } from "../slots/slotstate.js";
 import { forecast } from "./forecast.js";
 import { findUnplaceable, listSlotRefusals, type SlotRefusal, type UnplaceableTasks } from "./planrefusals.js";
+import { addOverhead, addStartup } from "./planstartup.js";
 
 /**
  * What a slot is expected to do. `seconds`: from the start of the run to the end of its last chunk. Units are decimal
@@ -53,6 +55,10 @@ export interface RunPlan {
   unplaceable: UnplaceableTasks[];
   /** The seconds of the whole run; undefined if a rate is unknown. */
   seconds?: number;
+  /** How much of `seconds` is the start-up of nodes; undefined = no run has measured it, and `seconds` is the work alone. */
+  startupSeconds?: number;
+  /** What chunks cost beside their work; absent where that is less than a tenth of it, or unknown. */
+  overhead?: ChunkOverhead;
   /** Whether `seconds` rests on a rate of the inventory, which may have been written for another program. */
   isGuess?: true;
 }
@@ -107,7 +113,7 @@ export function planJob(
   });
   const working = plans.filter((plan) => plan.refused === undefined);
   const { chunks, seconds } = working.length === 0 ? {} : sumPlans(working);
-  return {
+  const plan: RunPlan = {
     job: job.name,
     units: `${job.units}`,
     chunks,
@@ -116,6 +122,7 @@ export function planJob(
     seconds,
     ...(seconds !== undefined && isGuessed(job, slots, learned) ? { isGuess: true } : {}),
   };
+  return addStartup(addOverhead(plan, job, learned), learned);
 }
 
 /** Returns a slot with its learned rate, if there is one. */

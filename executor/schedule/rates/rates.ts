@@ -1,3 +1,4 @@
+import type { ChunkOverhead } from "./chunkoverhead.js";
 import { OverheadEstimate } from "./overhead.js";
 
 /** The least weight of a new measurement in the moving average (gpu_optimizer.py uses the same 0.3). */
@@ -28,13 +29,22 @@ export interface LearnedRates {
   slots: Map<string, { rate: number; evidence: number }>;
   /** For tasks, by program: the mean seconds on a slot of rate 1, and of how many tasks. */
   programs?: Map<string, { seconds: number; count: number }>;
+  /** By node: the seconds from the start of a run to the node's first chunk. */
+  startup?: Map<string, number>;
+  /** The nodes that were away when the last run ended. */
+  absent?: readonly string[];
 }
+
+/** Chunks without which a mean says little. */
+const MIN_MEAN_CHUNKS = 4;
 
 /** The estimated rates of slots (units a second) and the mean duration of a chunk (seconds). */
 export class Rates {
   readonly overhead = new OverheadEstimate();
   private readonly bySlot = new Map<string, RateEstimate>();
   private meanSeconds: number | undefined;
+  private chunkCount = 0;
+  private chunkSeconds = 0;
 
   estimateFor(slot: string): RateEstimate {
     let estimate = this.bySlot.get(slot);
@@ -65,6 +75,8 @@ export class Rates {
 
   /** Records the duration of a chunk on any slot. */
   recordSeconds(seconds: number): void {
+    this.chunkCount++;
+    this.chunkSeconds += seconds;
     this.meanSeconds =
       this.meanSeconds === undefined ? seconds : MIN_WEIGHT * seconds + (1 - MIN_WEIGHT) * this.meanSeconds;
   }
@@ -72,6 +84,14 @@ export class Rates {
   /** The mean duration of a chunk in seconds (an exponential moving average); undefined before the first has ended. */
   get seconds(): number | undefined {
     return this.meanSeconds;
+  }
+
+  /** The mean overhead and work of the chunks so far; undefined where too little is known. */
+  get chunkOverhead(): ChunkOverhead | undefined {
+    if (!this.overhead.isKnown || this.chunkCount < MIN_MEAN_CHUNKS) return undefined;
+    const mean = this.chunkSeconds / this.chunkCount;
+    const overheadSeconds = Math.min(mean, this.overhead.seconds);
+    return { overheadSeconds, workSeconds: mean - overheadSeconds };
   }
 
   /** Starts from what earlier runs have learned. */
