@@ -9,7 +9,7 @@ const WAITING_INTERVAL_MS = 5000;
 /** Prints a line for each node that is done, but nothing in the first second: a quick command prints its result instead. */
 export class NodeProgress {
   private readonly waiting: Set<string>;
-  private readonly beganMs = performance.now();
+  private waitedMs = 0;
   private heldLines: string[] | undefined = [];
   private readonly showTimer: NodeJS.Timeout;
   private readonly waitingTimer: NodeJS.Timeout;
@@ -42,8 +42,8 @@ export class NodeProgress {
   }
 
   private printWaiting(): void {
+    this.waitedMs += WAITING_INTERVAL_MS;
     if (this.waiting.size === 0) return;
-    const seconds = Math.round((performance.now() - this.beganMs) / 1000);
-    this.print(toPrintableText([`waiting for ${formatNodeNames([...this.waiting])} (${seconds} s)`]));
+    this.print(toPrintableText([`waiting for ${formatNodeNames([...this.waiting])} (${this.waitedMs / 1000} s)`]));
   }
 }

@@ -2,6 +2,7 @@
 export const NOT_RENDERED = [
   "describeProject",
   "NodeProgress",
+  "formatOverhead",
   "breakDownRun",
   "listRunNodes",
   "buildDriftDocument",
