@@ -105,7 +105,7 @@ export class Coordinator {
 
   /** Returns what this run has learned, for later runs of the same kind of work. */
   learned(): LearnedRates {
-    const absent = this.workers.filter(({ state }) => isAbsent(state)).map(({ node }) => node.name);
+    const absent = this.workers.filter(isAbsent).map(({ node }) => node.name);
     return { ...this.scheduler.learned(), startup: this.startupTimes.measured, absent };
   }
 

@@ -12,6 +12,16 @@ const TABLE: [planned: number, actual: number, isGuess: boolean, text: string][]
   [40, 50, true, "planned by the inventory's rates: 9 chunks in 40 s; actual: 9 chunks in 50 s"],
 ];
 
+t.test("a plan without the start-up of nodes is not compared", async (t) => {
+  const compare = (seconds: number) =>
+    comparePlanAndActual({
+      planned: { chunks: 9, seconds, isWorkOnly: true },
+      session: { number: 1, chunks: 9, attempts: 9, dropped: 0, seconds: 70 },
+    });
+  t.equal(compare(0.12), "planned: 9 chunks in an unknown time; actual: 9 chunks in 1 min 10 s");
+  t.equal(compare(60), "planned: 9 chunks in 1 min 00 s and an unknown start-up; actual: 9 chunks in 1 min 10 s");
+});
+
 t.test("a plan is compared only where it says something", async (t) => {
   for (const [seconds, actual, isGuess, text] of TABLE) {
     const session = { number: 1, chunks: 9, attempts: 9, dropped: 0, seconds: actual };

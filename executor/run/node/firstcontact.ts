@@ -4,7 +4,7 @@ const LATE_AFTER_SECONDS = 3;
 /** Tracks whether a node has answered since the run began to dial it. */
 export class FirstContact {
   private readonly beganMs = performance.now();
-  private hasAnswered = false;
+  hasAnswered = false;
 
   /** Records that the node, or the machine on the way to it that is dialled first, has accepted a connection. */
   recordAnswer(): void {

@@ -1,4 +1,3 @@
-import type { NodeConnectionState } from "../record/journalentry.js";
 import type { NodeWorker } from "./nodeworker.js";
 
 /** When the nodes of a run have joined, or failed to. */
@@ -24,7 +23,7 @@ export function joinNodes(workers: readonly NodeWorker[], absent: readonly strin
   };
 }
 
-/** Whether a node in this state at the end of a run is not to be counted on in the next. */
-export function isAbsent(state: NodeConnectionState): boolean {
-  return state === "away" || state === "connecting";
+/** Whether a node that is so at the end of a run is not to be counted on in the next: it is away, or has never answered. */
+export function isAbsent({ state, firstContact }: Pick<NodeWorker, "state" | "firstContact">): boolean {
+  return state === "away" || (state === "connecting" && !firstContact.hasAnswered);
 }

@@ -17,6 +17,25 @@ t.test("rates that a run has learned are used by the next run of the same name",
   t.same(readLearnedRates(`${folder}/inventory.yaml`, "other").slots.size, 0);
 });
 
+t.test("the start-up of nodes is kept, and who was away at the end of the last run", async (t) => {
+  const folder = t.testdir();
+  const file = new RatesFile(`${folder}/.muster-rates.json`, "score", (message) => t.fail(message));
+  const slots = new Map([["zeus/0", { rate: 6, evidence: 4 }]]);
+  const save = (startup: [string, number][], absent: string[]) =>
+    file.saveDuring(Promise.resolve(), () => ({ slots, startup: new Map(startup), absent }));
+  await save([["zeus", 1.5]], ["rig-a", "rig-b"]);
+  await save([["rig-a", 4]], ["rig-b"]);
+  const { startup, absent } = file.read();
+  t.same(Object.fromEntries(startup!), { zeus: 1.5, "rig-a": 4 });
+  t.same(absent, ["rig-b"]);
+  const spoilt = { startup: { a: "1", b: 2 }, absent: ["c", 3] };
+  writeFileSync(
+    `${folder}/.muster-rates.json`,
+    JSON.stringify({ kinds: { score: { at: "x", slots: {}, ...spoilt } } }),
+  );
+  t.match(file.read(), { startup: new Map([["b", 2]]), absent: ["c"] });
+});
+
 t.test("invalid entries of the file are ignored", async (t) => {
   const folder = t.testdir();
   const programs = { a: { seconds: -1, count: 1 }, b: null, c: { seconds: 5, count: 2 } };
