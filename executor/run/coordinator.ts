@@ -35,8 +35,6 @@ import { monotonicSeconds, WakeUpTimer } from "./timer.js";
 export class Coordinator {
   private readonly directory: RunDirectory;
   private readonly observer: RunObserver;
-  /** The nodes that were away at the end of the last run. */
-  private readonly absent: readonly string[];
   readonly workers: NodeWorker[];
   readonly counters: RunCounters;
   readonly scheduler: Scheduler;
@@ -53,12 +51,12 @@ export class Coordinator {
   constructor({ job, nodes, directory, run, observer, learnedRates, rechecks }: CoordinatorOptions) {
     this.directory = directory;
     this.observer = observer;
-    this.absent = learnedRates.absent ?? [];
     const { journal, replay, ids } = directory;
     const eventLog = new EventLog(directory);
     this.counters = new RunCounters(job, replay, (node, slot, out) => eventLog.recordSlotState(node, slot, out));
     this.reports = new RunReports({ observer, counters: this.counters, eventLog, journal, replay, rechecks });
-    const expected = expectedRates(job, nodes, learnedRates);
+    const likely = nodes.filter(({ name }) => !learnedRates.absent?.includes(name));
+    const expected = expectedRates(job, likely, learnedRates);
     const { committedUnits: done, committedChunks: count } = replay;
     const pending = rechecks.pending;
     this.scheduler = new Scheduler(job, done, ids.issue.bind(ids), expected, learnedRates, pending, count);
@@ -83,9 +81,9 @@ export class Coordinator {
     const interrupt = () => this.end({ state: "interrupted" });
     stop.addEventListener("abort", interrupt);
     if (stop.aborted) interrupt();
-    const joining = joinNodes(this.workers, this.absent);
+    const joining = joinNodes(this.workers);
     void joining.holders.then(() => this.event({ type: "dispatchOpened" }));
-    void joining.expected.then(() => {
+    void joining.all.then(() => {
       this.isJoining = false;
       this.event({ type: "allJoined" });
       this.endIfStranded();

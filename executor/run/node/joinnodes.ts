@@ -4,22 +4,15 @@ import type { NodeWorker } from "./nodeworker.js";
 export interface JoiningNodes {
   /** Those that may hold work of an earlier session: nobody else may be given that before. */
   holders: Promise<unknown>;
-  /** All but those that were away at the end of the last run; or all of them, where each was. */
-  expected: Promise<unknown>;
+  all: Promise<unknown>;
 }
 
-/** Has all nodes join. `absent`: the names of those that were away at the end of the last run. */
-export function joinNodes(workers: readonly NodeWorker[], absent: readonly string[]): JoiningNodes {
-  const names = new Set(absent);
-  const joining = workers.map((worker) => ({
-    mayHold: worker.cleanup.mayHaveLeftovers,
-    isExpected: !names.has(worker.node.name),
-    joined: worker.join(),
-  }));
-  const expected = joining.filter(({ isExpected }) => isExpected);
+/** Has all nodes join. */
+export function joinNodes(workers: readonly NodeWorker[]): JoiningNodes {
+  const joining = workers.map((worker) => ({ mayHold: worker.cleanup.mayHaveLeftovers, joined: worker.join() }));
   return {
     holders: Promise.all(joining.filter(({ mayHold }) => mayHold).map(({ joined }) => joined)),
-    expected: Promise.all((expected.length > 0 ? expected : joining).map(({ joined }) => joined)),
+    all: Promise.all(joining.map(({ joined }) => joined)),
   };
 }
 

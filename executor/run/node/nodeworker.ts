@@ -187,7 +187,8 @@ export class NodeWorker {
       });
       if (signal.aborted) return await leaveAtRunEnd(attachment, signal.reason);
       const prepared = this.preparation.prepare(attachment, signal);
-      this.changes.emit("change"); // whoever ends the run can stop the agent now
+      // Whoever ends the run can stop the agent now. A node that needs no preparation is live a moment later.
+      setImmediate(() => this.changes.emit("change"));
       await prepared;
       if (signal.aborted) return true;
       this.handleAttached(attachment);

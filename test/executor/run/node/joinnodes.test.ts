@@ -22,26 +22,12 @@ async function hasSettled(promise: Promise<unknown>): Promise<boolean> {
 
 t.test("only nodes that may hold work are waited for before others get it", async (t) => {
   const [holder, frozen] = [fakeWorker("holder", true), fakeWorker("frozen")];
-  const { holders, expected } = joinNodes([holder.worker, frozen.worker], []);
+  const { holders, all } = joinNodes([holder.worker, frozen.worker]);
   t.notOk(await hasSettled(holders));
   holder.join();
   t.ok(await hasSettled(holders));
-  t.notOk(await hasSettled(expected), "a node that nobody knows as absent is expected");
+  t.notOk(await hasSettled(all));
   frozen.join();
-  t.ok(await hasSettled(expected));
-});
-
-t.test("a node that was away at the end of the last run is dialled, but not expected", async (t) => {
-  const [here, absent] = [fakeWorker("here"), fakeWorker("absent")];
-  const { expected } = joinNodes([here.worker, absent.worker], ["absent"]);
-  t.notOk(await hasSettled(expected));
-  here.join();
-  t.ok(await hasSettled(expected));
-  const [a, b] = [fakeWorker("a"), fakeWorker("b")];
-  const all = joinNodes([a.worker, b.worker], ["a", "b"]).expected;
-  a.join();
-  t.notOk(await hasSettled(all), "where all were away, all are expected");
-  b.join();
   t.ok(await hasSettled(all));
 });
 
