@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { Command, CommanderError } from "commander";
 import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
+import { projectRoot } from "../templates/programfolder.js";
 import { addCommands } from "./commands.js";
 import type { SetResult } from "./commonoptions.js";
 import { buildErrorDocument, exitStatusOf, formatError } from "./errortext.js";
@@ -39,7 +41,7 @@ function buildProgram(setResult: SetResult): Command {
 }
 
 function readVersion(): string {
-  const file = new URL("../../package.json", import.meta.url);
+  const file = join(projectRoot(), "package.json");
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }
 

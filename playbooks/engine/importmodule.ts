@@ -4,12 +4,13 @@ import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { CompilerOptions, Diagnostic, SourceFile, TransformationContext } from "typescript";
 import { InvalidFileError, MusterError, type Problem } from "../../schemas/errors.js";
+import { programFolder } from "../../templates/programfolder.js";
 
 type Typescript = typeof import("typescript");
 
 /** The packages that a playbook may import by name, wherever its file is. */
 const IMPORTABLE_PACKAGES: Record<string, string> = {
-  muster: new URL("./api.js", import.meta.url).href,
+  muster: pathToFileURL(join(programFolder(), "playbooks", "engine", "api.js")).href,
   zx: import.meta.resolve("zx"),
 };
 
