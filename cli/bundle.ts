@@ -39,6 +39,8 @@ const { metafile } = await build({
   platform: "node",
   target: "node20.19",
   sourcemap: true,
+  // jsonc-parser's CommonJS form cannot be bundled.
+  mainFields: ["module", "main"],
   external: [...LOADED_ON_DEMAND, ...NATIVE_PARTS],
   banner: { js: COMMONJS_SCOPE },
   metafile: true,
