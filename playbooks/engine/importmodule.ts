@@ -10,9 +10,13 @@ type Typescript = typeof import("typescript");
 
 /** The packages that a playbook may import by name, wherever its file is. */
 const IMPORTABLE_PACKAGES: Record<string, string> = {
-  muster: pathToFileURL(join(programFolder(), "playbooks", "engine", "api.js")).href,
-  zx: import.meta.resolve("zx"),
+  muster: ownModule("api.js"),
+  zx: ownModule("zx.js"),
 };
+
+function ownModule(name: string): string {
+  return pathToFileURL(join(programFolder(), "playbooks", "engine", name)).href;
+}
 
 /**
  * Imports a TypeScript or JavaScript module, and the modules that it imports by relative paths, without a build step: they are transpiled
