@@ -1,5 +1,6 @@
 import { appendFileSync } from "node:fs";
 import t from "tap";
+import { runMuster } from "../cli/startmuster.js";
 import { DelayingProxy } from "../lab/proxy.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { checkNodes, checkResults } from "./checks.js";
@@ -36,6 +37,25 @@ t.test("a run with a frozen rig ends as soon as the same run without that rig", 
   await frozen.heal();
   t.comment(`without the frozen rig ${alone}, with it ${withFrozen}`);
   t.ok(Math.min(...withFrozen) < Math.min(...alone) + 0.5, `${withFrozen} and ${alone}`);
+  await checkNodes(t, nodes);
+});
+
+t.test("the steps of a pipeline do not wait for a frozen rig either", { skip }, async (t) => {
+  const frozen = rigs[0]!;
+  await frozen.cutOff();
+  const job = new KnownJob(shop, "line", { chunks: 4 });
+  const file = shop.write("line/pipeline.yaml", {
+    kind: "pipeline",
+    name: "line",
+    steps: { first: { job: "job.yaml" }, second: { job: "job.yaml", needs: ["first"] } },
+  });
+  const began = performance.now();
+  const ran = await runMuster(["run", file, "-i", lab.inventory(), "--limit", `${near!.name},${frozen.name}`]);
+  const seconds = (performance.now() - began) / 1000;
+  await frozen.heal();
+  t.equal(ran.code, 0, ran.err);
+  t.equal(job.listExecutions([near!]).length, 8);
+  t.ok(seconds < 20, `${seconds} s; a dial alone takes 20 s`);
   await checkNodes(t, nodes);
 });
 
