@@ -14,6 +14,7 @@ import { countEnoughUnits, type Enough, readEnough } from "./enough.js";
 import { readEnvFile } from "./envfile.js";
 import type { InputOverrides } from "./inputoverrides.js";
 import type { Job } from "./job.js";
+import { describeOrigin } from "./joborigin.js";
 import { type JobSettings, readJobSettings } from "./jobsettings.js";
 import { readJobsFile } from "./jobsfile.js";
 import { findLimitedValues } from "./limitedvalues.js";
@@ -122,6 +123,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
     get identity() {
       return JSON.stringify(deciding);
     },
+    origin: describeOrigin(path, folder, options),
     envFile: envFile?.path,
     notes: [
       ...(envFile?.note === undefined ? [] : [envFile.note]),

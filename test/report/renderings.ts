@@ -5,7 +5,12 @@ import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
 import type { RecheckDifference } from "../../executor/run/record/journalentry.js";
 import type { ExcludedNode } from "../../executor/run/record/runsummary.js";
 import type { Failure } from "../../executor/schedule/events.js";
-import { formatCancelledPipeline, formatCancelledRun, formatStoppedNode } from "../../report/canceltext.js";
+import {
+  formatCancelledPipeline,
+  formatCancelledRun,
+  formatCollecting,
+  formatStoppedNode,
+} from "../../report/canceltext.js";
 import { buildDriftDocument, formatDrift, formatDriftTotal, formatNodeReport } from "../../report/drifttext.js";
 import { toPrintableText } from "../../report/format.js";
 import { renderHistoryPage } from "../../report/historypage.js";
@@ -136,6 +141,7 @@ const entry: ScheduledEntry = {
 
 /** Every function that returns text for people, by name. */
 export const TEXTS: Record<string, Rendering> = {
+  formatCollecting: shown([cancelled.name], ([node]) => formatCollecting(node!, 2)),
   formatStoppedNode: shown(cancelled.nodes, (all) => all.map(formatStoppedNode).join("\n")),
   formatCancelledRun: shown([cancelled, stopped], (all) => all.map(formatCancelledRun).join("\n")),
   formatCancelledPipeline: shown(

@@ -1,3 +1,4 @@
+import type { JobOrigin } from "../../job/job.js";
 import type { LaunchFolders } from "../../job/project/project.js";
 import type { ResultOrigin } from "../../schedule/attempts/recheckselection.js";
 import type { Failure } from "../../schedule/events.js";
@@ -31,6 +32,7 @@ export type JournalEntry =
    * have no salt and hold the values themselves. `inputs` maps staged paths to SHA-256. `project`: the
    * id of the project's snapshot, and where programs start in it. `units` counts the job's units, in decimal.
    * `results`: the folder that results are published in, if that is not the run directory's; `overwrite`: files there may be replaced.
+   * `origin`: how the job was loaded; older journals lack it.
    */
   | {
       e: "run";
@@ -43,6 +45,7 @@ export type JournalEntry =
       units?: string;
       results?: string;
       overwrite?: boolean;
+      origin?: JobOrigin;
     }
   /** A coordinator starts. Its `nonce` is part of every attempt id that it issues; older journals have none. */
   | { e: "open"; session: number; nonce?: string; pid: number; host: string; at: string }
