@@ -33,7 +33,7 @@ t.test("stale files are reported and left alone, and deleted only where that is 
   const drift = await runMuster(["verify", "files", "-i", withBig, "--diff"]);
   t.match(
     drift,
-    { code: 2, out: /--- full\.json\\thave\n.*\n.*@@ -0,0 .*@@\n.*\+\{\n.*\+ {2}"chunk_size": 1000\n/ },
+    { code: 2, out: /--- full\.json\thave\n.*\n.*@@ -0,0 .*@@\n.*\+\{\n.*\+ {2}"chunk_size": 1000\n/ },
     "a new file",
   );
   t.match(drift.out, /\n *-line x\n *\+line 700\n/, "a file of more than 256 KiB");
