@@ -28,7 +28,7 @@ export function formatLiveRun(live: LiveRun, nowMs: number, verbose: boolean): s
 
 /** Returns how much runs and waits, and how long the run still takes. */
 export function formatLiveTotal(live: LiveRun, nowMs: number): string {
-  const parts = [`${formatCount(live.running)} of ${pluralize(live.usableSlots, "slot")} run`];
+  const parts = [formatRunning(live.running, live.usableSlots)];
   if (live.waiting.units !== "0") parts.push(formatWaiting(live));
   return [...parts, formatTimeLeft(live, nowMs)].filter((part) => part !== "").join(", ");
 }
@@ -75,15 +75,16 @@ export function formatAttemptTime(attempt: LiveAttempt, nowMs: number): string {
 export function formatNodeState(node: LiveNode, sessionSeconds: number): string {
   const { state, reason, slots, running, chunks, failedAttempts, disabledSlots, memoryWaitingSlots } = node;
   if (state !== "live") return toOneLine(`${state}${reason === undefined ? "" : `: ${reason}`}`);
-  const parts = [
-    `${running} of ${pluralize(slots, "slot")} run${running === 1 ? "s" : ""}`,
-    `${formatCount(chunks)} done`,
-  ];
+  const parts = [formatRunning(running, slots), `${formatCount(chunks)} done`];
   if (chunks > 0 && sessionSeconds > 0) parts.push(formatRate(Number(node.units) / sessionSeconds));
   if (disabledSlots > 0) parts.push(`${pluralize(disabledSlots, "slot")} disabled`);
   if (memoryWaitingSlots > 0) parts.push(formatMemoryWait(memoryWaitingSlots));
   if (failedAttempts > 0) parts.push(`${formatCount(failedAttempts)} failed`);
   return parts.join(", ");
+}
+
+function formatRunning(running: number, slots: number): string {
+  return `${formatCount(running)} of ${pluralize(slots, "slot")} run${running === 1 ? "s" : ""}`;
 }
 
 /** Returns a duration without fractions of a second, which would change with each redraw: "9 s", "3 min 20 s". */
