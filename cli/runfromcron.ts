@@ -88,7 +88,7 @@ async function awaitNodes(
 }
 
 function formatMissingNode({ node, reason }: SilentNode): string {
-  return toPrintableText([`muster: going on without ${node.name}, which did not answer in time: ${reason}`]);
+  return toPrintableText([`muster: continuing without ${node.name}, which did not answer in time: ${reason}`]);
 }
 
 /**

@@ -204,7 +204,7 @@ export interface Job {
   readonly findsOutputs?: boolean;
   /**
    * A text that is equal for jobs that would compute the same. It contains values of `env`, so it is never stored: a run
-   * directory keeps `storedIdentity` of it, which is enough to tell what differs. Created on each access, because it is
+   * directory keeps `storedIdentity` of it, which is enough to find what differs. Created on each access, because it is
    * large for many tasks.
    */
   readonly identity: string;

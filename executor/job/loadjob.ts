@@ -53,7 +53,7 @@ export interface JobOptions {
   /** From `--results` and `--overwrite`: an absolute path, and whether files there may be replaced. */
   results?: string;
   overwrite?: boolean;
-  /** Files, absolute, that its run has published, beside those with names that the job tells. */
+  /** Files, absolute, that its run has published, beside those whose names are in the job. */
   ownResults?: ReadonlySet<string>;
   /** Replacements for inputs. */
   inputOverrides?: InputOverrides;

@@ -29,7 +29,7 @@ export interface CancelledRun {
 
 /** What happens while a run is cancelled. */
 export type CancelEvent =
-  /** The coordinator's process was told to end. */
+  /** SIGTERM was sent to the coordinator's process. */
   | { type: "coordinatorStopping"; pid: number }
   /** The results that a node still holds are collected: of `count` attempts. */
   | { type: "collecting"; node: string; count: number }

@@ -19,11 +19,11 @@ export interface LoginOffer {
   algorithms: Algorithms;
 }
 
-/** ssh2 tells the host key algorithms of a server only in its debug messages, which begin so. */
+/** ssh2 reports the host key algorithms of a server only in debug messages with this prefix. */
 const HOST_KEY_OFFER = "Handshake: (remote) Host key format: ";
-/** It also tells there that the server accepts a key, before ssh2 signs with it. */
+/** The debug message that the server accepts a key, before ssh2 signs with it. */
 const KEY_ACCEPTED = "Inbound: Received USERAUTH_PK_OK";
-/** And it tells the methods with which a log-in may continue, after each one that was not enough. */
+/** The debug message with the methods by which a log-in may continue. */
 const METHOD_REPLY = /^Inbound: Received USERAUTH_FAILURE \((.*)\)$/;
 
 /** Logs in over `stream`, and closes it if that fails. Rejects with a ConnectionError. */

@@ -11,11 +11,11 @@ interface Ssh2Error extends Error {
 
 /** What is known about a failed log-in besides its error. */
 export interface LoginContext extends Pick<Credentials, "offered" | "unusable"> {
-  /** The host key algorithms of the server, if it has told them. */
+  /** The host key algorithms of the server, if they are known. */
   hostKeyOffer?: string[];
   /** What the ProxyCommand has printed to standard error. */
   proxyErrors?: string;
-  /** The methods that the server named each time it did not let us in yet; the first time before any key was offered. */
+  /** The methods in each reply of the server that refused a log-in or did not complete it; the first one precedes all keys. */
   methodReplies?: readonly (readonly string[])[];
   /** The methods with which the server wanted the log-in to continue after it had accepted a key; undefined = it accepted none. */
   continuations?: readonly string[];

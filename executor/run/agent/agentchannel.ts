@@ -171,7 +171,7 @@ async function waitForDrain({ stdin, ended }: Channel): Promise<void> {
   try {
     await Promise.race([once(stdin, "drain", { signal }), once(stdin, "close", { signal }), ended]);
   } catch {
-    // The channel failed: whoever waits for its end is told.
+    // The channel failed: notify whoever waits for its end.
   } finally {
     waiting.abort();
   }

@@ -21,7 +21,7 @@ export interface RecheckDifference {
 
 /**
  * Why an attempt that ran has neither a result nor a failure. `superseded`: another attempt has the chunk. `rechecked`: its result was only
- * compared. `requeued`: it was evicted, or its node was lost. `session ended`: it may still run, and a later record then tells its end.
+ * compared. `requeued`: it was evicted, or its node was lost. `session ended`: it may still run, and a later record has its end.
  */
 export type StopReason = "superseded" | "rechecked" | "requeued" | "session ended";
 
@@ -67,7 +67,7 @@ export type JournalEntry =
   /** All chunks are committed, and edited inputs are about to replace their sources: inputs need not be as they were any more. */
   | { e: "replacing" }
   | { e: "failed"; failure: Failure }
-  /** A chunk was rechecked, or its recheck was skipped for good. `differing` is set if the two results differ. */
+  /** A chunk was rechecked, or its recheck was skipped permanently. `differing` is set if the two results differ. */
   | { e: "canary"; chunk: string; differing?: RecheckDifference }
   /** A node's state changed. This record and those up to `stopped` only serve reports. `at`: seconds since the session began. */
   | { e: "node"; at: number; node: string; state: NodeConnectionState; slots?: number[]; reason?: string }

@@ -97,7 +97,7 @@ async function stopHolder(path: string, { fd, file }: LockedJournal, onStopping:
     if (performance.now() > deadline)
       throw createHeldError(
         path,
-        `${who}; it was told to stop and has not`,
+        `${who}; it has not ended since it got SIGTERM`,
         `Use \`kill -9 ${pid}\`, then cancel again.`,
       );
 }

@@ -61,7 +61,7 @@ class Attempt:
         self.placement: Placement | None = None  # where it runs in a folder of the node
         self.retry_at: float | None = None  # when to try for its locks again
         self.end: int | None = None  # where its range ends, if it gave a part of it away
-        self.progress: Message | None = None  # what the coordinator was told last
+        self.progress: Message | None = None  # what was sent to the coordinator last
         self.line: bytes | None = None  # its encoded result
 
     def is_waiting_for_paths(self) -> bool:

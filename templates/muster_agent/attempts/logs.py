@@ -175,7 +175,7 @@ class HolePuncher:
 
 def cut_log(fd: int | None, limit: int) -> int:
     """Keeps the head and the tail of a log that grew past `limit`, with a notice in between; returns how many bytes were dropped.
-    The program may go on writing, since it appends (O_APPEND), but what it writes during the cut is lost."""
+    The program may continue to write, since it appends (O_APPEND), but what it writes during the cut is lost."""
     assert fd is not None
     size = os.fstat(fd).st_size
     if size <= limit:

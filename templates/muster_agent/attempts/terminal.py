@@ -61,7 +61,7 @@ class Terminal:
                 self.close()
 
     def write(self, data: bytes) -> None:
-        """Where the log cannot be written, the program goes on, since it cannot see that, and its attempt fails."""
+        """Where the log cannot be written, the program continues, since it cannot see that, and its attempt fails."""
         assert self.log is not None
         try:
             while data:
