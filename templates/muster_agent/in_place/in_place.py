@@ -71,7 +71,7 @@ class InPlace:
         placement = Placement(self.root, self.root_link, attempt, self.store, self.slots.report_once)
         blocked = placement.locks.acquire()
         if blocked is not None:
-            if attempt.retry_at is not None:  # not at once: most locks are free soon
+            if attempt.retry_at is not None:  # not at once: most locks are released soon
                 self.slots.report_once(WAITING.format(attempt.chunk, os.fsdecode(blocked)))
             attempt.retry_at = now() + RETRY_SECONDS
             return None
