@@ -58,7 +58,7 @@ export function formatFarOver(live: LiveRun, nowMs: number): string[] {
 /** Returns one line about a chunk that has taken far longer than expected. */
 export function formatFarOverSlot({ node, slot, running }: BusySlot, nowMs: number, width: number): string {
   const { elapsedSeconds } = timeAttempt(running, nowMs);
-  const text = `: running for ${formatSeconds(elapsedSeconds)}, ${formatSeconds(running.expectedSeconds ?? 0)} expected`;
+  const text = `: running for ${formatSeconds(elapsedSeconds)}, ${formatSeconds(Math.max(1, running.expectedSeconds ?? 0))} expected`;
   const place = ` on ${shortenMiddle(node, 24)} slot ${slot}`;
   return `${shortenMiddle(running.chunk, Math.max(8, width - place.length - text.length))}${place}${text}`;
 }
@@ -66,7 +66,7 @@ export function formatFarOverSlot({ node, slot, running }: BusySlot, nowMs: numb
 /** Returns how far an attempt is: "12 s of about 30 s, 40 %". */
 export function formatAttemptTime(attempt: LiveAttempt, nowMs: number): string {
   const { elapsedSeconds, totalSeconds } = timeAttempt(attempt, nowMs);
-  const total = totalSeconds === undefined ? "" : ` of about ${formatSeconds(totalSeconds)}`;
+  const total = totalSeconds === undefined ? "" : ` of about ${formatSeconds(Math.max(1, totalSeconds))}`;
   const share = attempt.progress === undefined ? "" : `, ${Math.floor(attempt.progress * 100)} %`;
   return `${formatSeconds(elapsedSeconds)}${total}${share}`;
 }

@@ -32,7 +32,8 @@ export function explainLoginError(error: Ssh2Error, hop: Hop, where: NodeStep, c
     return new ConnectionError("UNREACHABLE", where, error.message, { next, cause });
   }
   if (error.level === "client-timeout" || error.code === "ETIMEDOUT" || /timed out/i.test(error.message)) {
-    const reason = proxyErrors === "" ? "no answer" : `no answer; the ProxyCommand printed: ${proxyErrors}`;
+    const timedOut = "connection timed out";
+    const reason = proxyErrors === "" ? timedOut : `${timedOut}; the ProxyCommand printed: ${proxyErrors}`;
     return new ConnectionError("TIMEOUT", where, reason, { cause });
   }
   const known = error.code === undefined ? undefined : SYSTEM_ERROR_REASONS[error.code];

@@ -152,7 +152,7 @@ export class AgentChannel {
     this.preambleBytes += length;
     if (this.preambleBytes > PREAMBLE_BYTES)
       this.closeForViolation(
-        `it printed more than ${PREAMBLE_BYTES} bytes before the agent answered; look at the shell's start-up files`,
+        `it printed more than ${PREAMBLE_BYTES} bytes before the agent answered; check the shell's start-up files`,
       );
   }
 
