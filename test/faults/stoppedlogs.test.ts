@@ -52,6 +52,24 @@ t.test("muster cancel keeps the output of what still runs, and the next attempt 
   await checkNodes(t, nodes);
 });
 
+t.test("muster cancel keeps the output of what failed while no coordinator was there", { skip }, async (t) => {
+  const job = writeJob(
+    "unseen",
+    "until [ -e /tmp/unseen ]; do sleep 0.1; done; sleep 1; echo bad >&2; touch /tmp/unseen2; exit 9",
+  );
+  const coordinator = startMuster(["run", job, "-i", inventory]);
+  const ended = waitForExit(coordinator);
+  await waitUntil("the long chunk runs", () => hasMark("unseen"));
+  coordinator.kill("SIGKILL");
+  await ended;
+  await waitUntil("the other chunk has failed", () => hasMark("unseen2"));
+  const cancel = await runMuster(["cancel", runOf("unseen")]);
+  t.match(cancel, { code: 0, out: /0 chunks done and kept, nothing is left/ });
+  t.equal(logOf("unseen", "other.err"), "bad\n");
+  t.equal(logOf("unseen", "long.err"), "working\n");
+  await checkNodes(t, nodes);
+});
+
 t.test("a run that is halted keeps the output of what still runs", { skip }, async (t) => {
   const wait = "until [ -e /tmp/halted ]; do sleep 0.1; done; echo bad >&2; exit 9";
   const job = writeJob("halted", wait, { halt: { failures: 1 } });

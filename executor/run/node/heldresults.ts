@@ -15,7 +15,7 @@ export interface AttemptKeeper {
   keepResult(node: string, done: DoneMessage, source: ResultSource): Promise<void>;
 }
 
-/** The results that an agent holds when it is attached to, and those that it gets until it is stopped. */
+/** The attempts that have ended when their agent is attached to, and those that end until it is stopped. */
 export class HeldResults {
   private readonly unreported: Set<string>;
   private readonly keeping: Promise<void>[] = [];
@@ -30,10 +30,11 @@ export class HeldResults {
     if (ended.length > 0) keeper.onHeld(attachment.node.name, ended.length);
   }
 
-  /** Handles the report of an attempt that has ended. */
+  /** Handles the report of an attempt that has ended. Logs of cancelled ones are kept elsewhere (RunningAttempts). */
   handle(done: DoneMessage): void {
     const { attachment, keeper } = this;
     if (isSuccess(done)) this.keeping.push(keeper.keepResult(attachment.node.name, done, attachment));
+    else if (!done.canceled && !done.lost) this.keeping.push(keeper.keepLogs(done, attachment));
     this.unreported.delete(done.id);
     if (this.unreported.size === 0) this.onAllReported();
   }

@@ -17,6 +17,8 @@ export class FinishedResults {
   committedUnits = 0n;
   /** Why a result could not be committed: the first reason. */
   failure: string | undefined;
+  /** Whether this machine's disk has failed. Nothing is committed after that. */
+  private isBroken = false;
 
   private constructor(
     private readonly run: ReopenedRun,
@@ -43,7 +45,7 @@ export class FinishedResults {
    */
   async collect(node: string, done: DoneMessage, source: ResultSource): Promise<void> {
     const attempt = this.identify(node, done);
-    if (attempt === undefined || this.inFlight.has(attempt.id)) return;
+    if (attempt === undefined || this.inFlight.has(attempt.id) || this.isBroken) return;
     await new Promise<void>((resolve, reject) => {
       this.inFlight.set(attempt.id, { resolve, reject });
       this.collector.collectResult({ attempt, done, source, fingerprint: undefined });
@@ -96,6 +98,7 @@ export class FinishedResults {
 
   /** Ends everything where this machine's disk fails, or where there is a bug. */
   private abort(error: unknown): void {
+    this.isBroken = true;
     const { path, results } = this.run;
     const explained = explainDiskError(path, error, results.path);
     if (explained instanceof MusterError) this.failure ??= explained.message;
