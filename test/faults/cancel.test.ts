@@ -242,10 +242,10 @@ for (const dead of [false, true])
       }
       const cancelled = await runMuster(["cancel", run, "--json"]);
       t.equal(cancelled.code, 0, cancelled.err);
-      const told = JSON.parse(cancelled.out);
-      t.match(told, { name, state: "cancelled", steps: [{ step: "compute", state: "cancelled", chunks: 0 }] });
+      const reported = JSON.parse(cancelled.out);
+      t.match(reported, { name, state: "cancelled", steps: [{ step: "compute", state: "cancelled", chunks: 0 }] });
       t.same(
-        told.steps[0].nodes.map((one: { state: string }) => one.state),
+        reported.steps[0].nodes.map((one: { state: string }) => one.state),
         ["stopped", "stopped"],
       );
       if (!dead) t.equal((await first.ended).code, 143);

@@ -13,7 +13,7 @@ const logOf = (name: string, file: string) => readFileSync(join(runOf(name), "lo
 /** Whether the node has a file of this name in the working folder of the run. */
 const hasMark = (mark: string) => nodes.some((node) => existsSync(join(node.root, "tmp", mark)));
 
-/** Writes a job of two chunks: one that goes on for minutes, with a lot of output, and one that runs `other`. */
+/** Writes a job of two chunks: one that continues for minutes, with a lot of output, and one that runs `other`. */
 function writeJob(name: string, other: string, keys: object = {}): string {
   const long = `echo begun; echo working >&2; head -c 100000 /dev/zero | tr '\\0' x; echo > /tmp/${name}; sleep 300`;
   const tasks = [

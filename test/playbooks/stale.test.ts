@@ -38,9 +38,9 @@ t.test("stale files are reported and left alone, and deleted only where that is 
   );
   t.match(drift.out, /\n *-line x\n *\+line 700\n/, "a file of more than 256 KiB");
 
-  const mended = await runMuster(["provision", "files", "-i", plain, "--json"]);
-  t.equal(mended.code, 0, mended.out + mended.err);
-  t.match(mended.out, /stale, not in the source, left alone/);
+  const repaired = await runMuster(["provision", "files", "-i", plain, "--json"]);
+  t.equal(repaired.code, 0, repaired.out + repaired.err);
+  t.match(repaired.out, /stale, not in the source, left alone/);
   t.same(readdirSync(folder).sort(), ["-rf", "a b; $(touch x)", "full.json", "old"]);
 
   const found = await runMuster(["verify", "files", "-i", asked, "--json"]);

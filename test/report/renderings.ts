@@ -103,7 +103,7 @@ const members = [
   },
 ];
 
-interface Told {
+interface Reported {
   leftOut: ExcludedNode[];
   members: NodeWorker[];
   texts: { holder: string; problem: string; note: string };
@@ -112,11 +112,11 @@ interface Told {
 }
 
 /** Calls every method of PlainProgress and returns its output. */
-function progressText({ leftOut, members: told, texts, failure: failed, differing: found }: Told): string {
+function progressText({ leftOut, members: reported, texts, failure: failed, differing: found }: Reported): string {
   const said: string[] = [];
   const progress = new PlainProgress({ out: () => {}, err: (text) => said.push(text) });
   progress.runStarted({ current: createLiveRun() }, "/runs/sieve", leftOut);
-  for (const member of told) {
+  for (const member of reported) {
     progress.nodeChanged(member);
     progress.slotHolderChanged(member, 0, texts.holder);
     progress.slotHolderChanged(member, 0, undefined);
