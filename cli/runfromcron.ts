@@ -82,7 +82,8 @@ async function awaitNodes(
   };
   const startedAt = performance.now();
   const missing = await waitForNodes(nodes, { waitSeconds, stop, onWait });
-  log(`waited ${Math.round((performance.now() - startedAt) / 1000)} s for nodes, ${missing.length} are missing`);
+  const waited = Math.round((performance.now() - startedAt) / 1000);
+  log(`waited ${waited} s for nodes; ${missing.length === 1 ? "1 is" : `${missing.length} are`} missing`);
   for (const one of missing) log(formatMissingNode(one));
   return missing;
 }

@@ -72,7 +72,7 @@ t.test(
         out: "",
         err: /^muster: continuing without off1, which did not answer in time: [^\n]+\n$/,
       });
-      t.match(log("gone"), /waited \d+ s for nodes, 1 are missing\n.*continuing without off1/s);
+      t.match(log("gone"), /waited \d+ s for nodes; 1 is missing\n.*continuing without off1/s);
       t.equal(readdirSync(join(shop.folder, "gone/runs")).filter((name) => /^p-\d/.test(name)).length, 1);
       const alone = await runMuster(["run", "--cron", file, "-i", refusing, "--limit", "off1"]);
       t.equal(alone.code, 69, "where no node is there, the step fails as before");
