@@ -28,6 +28,7 @@ function buildProgram(setResult: SetResult): Command {
       terminal.out(describeVersion());
       throw new CommanderError(0, "muster.version", "");
     })
+    .enablePositionalOptions()
     .showHelpAfterError("(see muster --help, or muster COMMAND --help)")
     .exitOverride()
     .configureOutput({

@@ -4,6 +4,7 @@
  */
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { formatJson } from "../schemas/escape.js";
 import { buildFolder, projectRoot } from "../templates/programfolder.js";
 import { findHead } from "./version.js";
 
@@ -16,4 +17,4 @@ const {
   private: ____,
   ...kept
 } = JSON.parse(readFileSync(file, "utf8"));
-writeFileSync(file, `${JSON.stringify({ ...kept, gitHead: findHead() }, null, 2)}\n`);
+writeFileSync(file, `${formatJson({ ...kept, gitHead: findHead() }, 2)}\n`);

@@ -55,7 +55,7 @@ t.test(
       await waitUntil("the log says that it waits", () => /waiting up to 600 s for node2: /.test(log("late")), 60);
       await late.powerOn();
       t.match(await ended, { code: 0, out: "", err: "" });
-      t.match(log("late"), /waited \d+ s for nodes, 0 are missing\n.* complete after /s);
+      t.match(log("late"), /waited \d+ s for nodes; 0 are missing\n.* complete after /s);
       t.notMatch(log("late"), /for node1/);
     });
 
