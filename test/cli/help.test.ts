@@ -7,7 +7,9 @@ import { runMuster, TestFolder } from "./startmuster.js";
 const shop = new TestFolder();
 t.teardown(() => shop.remove());
 
-const COMMANDS = "run provision verify status report cancel logs schedule doctor nodes exec validate".split(" ");
+const COMMANDS = "run provision verify status report cancel logs schedule doctor nodes exec validate completion".split(
+  " ",
+);
 
 t.test("help fits 80 columns, and has examples", async (t) => {
   for (const words of [[], ...COMMANDS.map((name) => [name])]) {
