@@ -5,7 +5,12 @@ import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
 import type { RecheckDifference } from "../../executor/run/record/journalentry.js";
 import type { ExcludedNode } from "../../executor/run/record/runsummary.js";
 import type { Failure } from "../../executor/schedule/events.js";
-import { formatCancelledPipeline, formatCancelledRun, formatStoppedNode } from "../../report/canceltext.js";
+import {
+  formatCancelledPipeline,
+  formatCancelledRun,
+  formatCollecting,
+  formatStoppedNode,
+} from "../../report/canceltext.js";
 import {
   type CommandOutcome,
   formatCommandOutcomes,
@@ -104,7 +109,7 @@ const members = [
   },
 ];
 
-interface Told {
+interface Reported {
   leftOut: ExcludedNode[];
   members: NodeWorker[];
   texts: { holder: string; problem: string; note: string };
@@ -113,11 +118,11 @@ interface Told {
 }
 
 /** Calls every method of PlainProgress and returns its output. */
-function progressText({ leftOut, members: told, texts, failure: failed, differing: found }: Told): string {
+function progressText({ leftOut, members: reported, texts, failure: failed, differing: found }: Reported): string {
   const said: string[] = [];
   const progress = new PlainProgress({ out: () => {}, err: (text) => said.push(text) });
   progress.runStarted({ current: createLiveRun() }, "/runs/sieve", leftOut);
-  for (const member of told) {
+  for (const member of reported) {
     progress.nodeChanged(member);
     progress.slotHolderChanged(member, 0, texts.holder);
     progress.slotHolderChanged(member, 0, undefined);
@@ -146,6 +151,7 @@ const commands: CommandOutcome[] = looks.map((look) =>
 
 /** Every function that returns text for people, by name. */
 export const TEXTS: Record<string, Rendering> = {
+  formatCollecting: shown([cancelled.name], ([node]) => formatCollecting(node!, 2)),
   formatStoppedNode: shown(cancelled.nodes, (all) => all.map(formatStoppedNode).join("\n")),
   formatCancelledRun: shown([cancelled, stopped], (all) => all.map(formatCancelledRun).join("\n")),
   formatCancelledPipeline: shown(
