@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { MeasuredOverhead } from "../../schedule/rates/chunkoverhead.js";
 import type { LearnedRates } from "../../schedule/rates/rates.js";
 
 /** How often rates are saved during a run. */
@@ -13,6 +14,7 @@ interface LearnedKind {
   slots: Record<string, { rate: number; evidence: number }>;
   programs?: Record<string, { seconds: number; count: number }>;
   startup?: Record<string, number>;
+  chunkOverhead?: MeasuredOverhead;
   absent?: string[];
 }
 
@@ -55,7 +57,14 @@ export class RatesFile {
     }
   }
 
-  private save({ overhead, slots, programs = new Map(), startup = new Map(), absent }: LearnedRates): void {
+  private save({
+    overhead,
+    slots,
+    programs = new Map(),
+    startup = new Map(),
+    chunkOverhead,
+    absent,
+  }: LearnedRates): void {
     if (this.file === undefined || slots.size === 0) return;
     const { [this.kind]: before, ...others } = this.readKinds();
     const kept = Object.entries(others).sort(([, a], [, b]) => (a.at < b.at ? 1 : -1));
@@ -65,6 +74,7 @@ export class RatesFile {
       slots: { ...before?.slots, ...Object.fromEntries(slots) },
       programs: { ...before?.programs, ...Object.fromEntries(programs) },
       startup: { ...before?.startup, ...Object.fromEntries(startup) },
+      chunkOverhead: chunkOverhead ?? before?.chunkOverhead,
       absent,
     };
     const kinds = Object.fromEntries([[this.kind, kind], ...kept.slice(0, MAX_KINDS - 1)]);
@@ -96,7 +106,14 @@ export class RatesFile {
   }
 }
 
-function toLearnedRates({ overhead, slots, programs = {}, startup = {}, absent }: LearnedKind): LearnedRates {
+function toLearnedRates({
+  overhead,
+  slots,
+  programs = {},
+  startup = {},
+  chunkOverhead,
+  absent,
+}: LearnedKind): LearnedRates {
   const known = Object.entries(slots).filter(([, one]) => isAmount(one?.rate) && isAmount(one.evidence));
   const timed = Object.entries(programs).filter(([, one]) => isAmount(one?.seconds) && isAmount(one.count));
   const started = Object.entries(startup).filter(([, seconds]) => isAmount(seconds));
@@ -105,6 +122,7 @@ function toLearnedRates({ overhead, slots, programs = {}, startup = {}, absent }
     slots: new Map(known),
     programs: new Map(timed),
     startup: new Map(started),
+    chunkOverhead: isOverhead(chunkOverhead) ? chunkOverhead : undefined,
     absent: Array.isArray(absent) ? absent.filter((node) => typeof node === "string") : [],
   };
 }
@@ -112,6 +130,10 @@ function toLearnedRates({ overhead, slots, programs = {}, startup = {}, absent }
 function isKind(value: unknown): value is LearnedKind {
   const kind = value as Partial<LearnedKind> | null;
   return typeof kind?.at === "string" && typeof kind.slots === "object" && kind.slots !== null;
+}
+
+function isOverhead(value: Partial<MeasuredOverhead> | undefined): value is MeasuredOverhead {
+  return isAmount(value?.overheadSeconds) && isAmount(value.units) && Number.isFinite(value.workSeconds);
 }
 
 function isAmount(value: unknown): value is number {

@@ -7,9 +7,10 @@ interface TimedNode {
   node: string;
   slots: number;
   rate?: number;
+  units?: string;
   seconds?: number;
   refused?: string;
-  perSlot: { rate?: number; units?: string; seconds?: number }[];
+  perSlot: { seconds?: number }[];
 }
 
 interface TimedPlan {
@@ -41,12 +42,11 @@ export function addStartup<P extends TimedPlan>(plan: P, { startup }: LearnedRat
   return { ...delay(plan), nodes, startupSeconds };
 }
 
-/** Adds the overhead of chunks to a plan, where that is more than a tenth of the work. */
-export function addOverhead<P extends TimedPlan>(plan: P, job: Job, { overhead }: LearnedRates): P {
-  const slots = plan.nodes.flatMap(({ perSlot }) => perSlot);
-  if (overhead === undefined || !plan.chunks || slots.some(({ rate, units }) => !rate || units === undefined))
-    return plan;
-  const work = slots.reduce((sum, { rate, units }) => sum + Number(units) / rate!, 0);
-  const costly = findCostlyOverhead(job.sizing, { overheadSeconds: overhead, workSeconds: work / plan.chunks });
+/** Adds the overhead of chunks to a plan, as the last run has measured it, where that is more than a tenth of the work. */
+export function addOverhead<P extends TimedPlan>(plan: P, job: Job, { chunkOverhead }: LearnedRates): P {
+  if (chunkOverhead === undefined || !plan.chunks) return plan;
+  const { overheadSeconds, workSeconds, units } = chunkOverhead;
+  const planned = plan.nodes.reduce((sum, node) => sum + Number(node.units ?? 0), 0) / plan.chunks;
+  const costly = findCostlyOverhead(job.sizing, { overheadSeconds, workSeconds: (workSeconds * planned) / units });
   return costly === undefined ? plan : { ...plan, overhead: costly };
 }

@@ -6,6 +6,11 @@ export interface ChunkOverhead {
   workSeconds: number;
 }
 
+/** What a run has measured. `units`: the mean size of its chunks. */
+export interface MeasuredOverhead extends ChunkOverhead {
+  units: number;
+}
+
 /** Overhead of more than this share of the work is worth a word. */
 const MAX_SHARE = 0.1;
 /** What is less depends on the machine's load rather than on the program. */

@@ -1,4 +1,5 @@
-import type { ChunkOverhead } from "./chunkoverhead.js";
+import type { MeasuredOverhead } from "./chunkoverhead.js";
+import { LineFit } from "./linefit.js";
 import { OverheadEstimate } from "./overhead.js";
 
 /** The least weight of a new measurement in the moving average (gpu_optimizer.py uses the same 0.3). */
@@ -19,6 +20,8 @@ export interface RateEstimate {
   evidence: number;
   /** The previous chunk. */
   lastChunk?: { units: number; seconds: number };
+  /** All chunks of this run. */
+  fit?: LineFit;
   /** Whether the last measurement was an outlier above (1) or below (-1) the estimate. */
   outlierSide: -1 | 0 | 1;
 }
@@ -31,6 +34,8 @@ export interface LearnedRates {
   programs?: Map<string, { seconds: number; count: number }>;
   /** By node: the seconds from the start of a run to the node's first chunk. */
   startup?: Map<string, number>;
+  /** What chunks cost in the last run; undefined = not measured. */
+  chunkOverhead?: MeasuredOverhead;
   /** The nodes that were away when the last run ended. */
   absent?: readonly string[];
 }
@@ -45,6 +50,7 @@ export class Rates {
   private meanSeconds: number | undefined;
   private chunkCount = 0;
   private chunkSeconds = 0;
+  private chunkUnits = 0;
 
   estimateFor(slot: string): RateEstimate {
     let estimate = this.bySlot.get(slot);
@@ -58,6 +64,9 @@ export class Rates {
   /** Learns from a chunk of `units` that took `seconds`, overhead included. */
   learn(estimate: RateEstimate, units: number, seconds: number): void {
     this.recordSeconds(seconds);
+    this.chunkUnits += units;
+    estimate.fit ??= new LineFit();
+    estimate.fit.add(units, seconds);
     const { lastChunk } = estimate;
     if (lastChunk === undefined) estimate.lastChunk = { units, seconds };
     else {
@@ -87,11 +96,24 @@ export class Rates {
   }
 
   /** The mean overhead and work of the chunks so far; undefined where too little is known. */
-  get chunkOverhead(): ChunkOverhead | undefined {
-    if (!this.overhead.isKnown || this.chunkCount < MIN_MEAN_CHUNKS) return undefined;
+  get chunkOverhead(): MeasuredOverhead | undefined {
+    const seconds = this.fittedOverhead ?? (this.overhead.isKnown ? this.overhead.seconds : undefined);
+    if (seconds === undefined || this.chunkCount < MIN_MEAN_CHUNKS) return undefined;
     const mean = this.chunkSeconds / this.chunkCount;
-    const overheadSeconds = Math.min(mean, this.overhead.seconds);
-    return { overheadSeconds, workSeconds: mean - overheadSeconds };
+    const overheadSeconds = Math.min(mean, seconds);
+    return { overheadSeconds, workSeconds: mean - overheadSeconds, units: this.chunkUnits / this.chunkCount };
+  }
+
+  /** The overhead by all chunks of all slots, those of various sizes counting most; undefined where their sizes do not tell. */
+  private get fittedOverhead(): number | undefined {
+    let [sum, weights] = [0, 0];
+    for (const { fit } of this.bySlot.values()) {
+      const overhead = fit?.overhead;
+      if (overhead === undefined) continue;
+      sum += overhead.weight * overhead.seconds;
+      weights += overhead.weight;
+    }
+    return weights === 0 ? undefined : sum / weights;
   }
 
   /** Starts from what earlier runs have learned. */
@@ -105,7 +127,8 @@ export class Rates {
     const slots: LearnedRates["slots"] = new Map();
     for (const [slot, { rate, evidence }] of this.bySlot)
       if (rate !== undefined && evidence > 0) slots.set(slot, { rate, evidence });
-    return { overhead: this.overhead.isKnown ? this.overhead.seconds : undefined, slots };
+    const overhead = this.overhead.isKnown ? this.overhead.seconds : undefined;
+    return { overhead, slots, chunkOverhead: this.chunkOverhead };
   }
 }
 

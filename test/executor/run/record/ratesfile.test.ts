@@ -21,19 +21,21 @@ t.test("the start-up of nodes is kept, and who was away at the end of the last r
   const folder = t.testdir();
   const file = new RatesFile(`${folder}/.muster-rates.json`, "score", (message) => t.fail(message));
   const slots = new Map([["zeus/0", { rate: 6, evidence: 4 }]]);
+  const chunkOverhead = { overheadSeconds: 3, workSeconds: 2, units: 10_000 };
   const save = (startup: [string, number][], absent: string[]) =>
-    file.saveDuring(Promise.resolve(), () => ({ slots, startup: new Map(startup), absent }));
+    file.saveDuring(Promise.resolve(), () => ({ slots, startup: new Map(startup), absent, chunkOverhead }));
   await save([["zeus", 1.5]], ["rig-a", "rig-b"]);
   await save([["rig-a", 4]], ["rig-b"]);
   const { startup, absent } = file.read();
   t.same(Object.fromEntries(startup!), { zeus: 1.5, "rig-a": 4 });
   t.same(absent, ["rig-b"]);
-  const spoilt = { startup: { a: "1", b: 2 }, absent: ["c", 3] };
+  t.same(file.read().chunkOverhead, chunkOverhead);
+  const spoilt = { startup: { a: "1", b: 2 }, absent: ["c", 3], chunkOverhead: { units: 0 } };
   writeFileSync(
     `${folder}/.muster-rates.json`,
     JSON.stringify({ kinds: { score: { at: "x", slots: {}, ...spoilt } } }),
   );
-  t.match(file.read(), { startup: new Map([["b", 2]]), absent: ["c"] });
+  t.match(file.read(), { startup: new Map([["b", 2]]), absent: ["c"], chunkOverhead: undefined });
 });
 
 t.test("invalid entries of the file are ignored", async (t) => {

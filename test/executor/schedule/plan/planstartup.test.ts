@@ -41,10 +41,13 @@ t.test("a node without a measurement counts as the mean of the others, one witho
 
 t.test("overhead of more than a tenth of the work is part of the plan", async (t) => {
   const job = { sizing: { by: "rate", base: 100, min: 1, max: 100 } } as unknown as Job;
-  const plan = { chunks: 10, seconds: 50, nodes: [node("a", 50)] };
-  t.match(addOverhead(plan, job, { slots, overhead: 3 }), { overhead: { overheadSeconds: 3, workSeconds: 2 } });
-  t.equal(addOverhead(plan, job, { slots, overhead: 0.15 }), plan, "3 of 20 s is less than that a chunk");
+  const plan = { chunks: 10, seconds: 50, nodes: [{ ...node("a", 50), units: "1000" }] };
+  const measured = { overheadSeconds: 3, workSeconds: 4, units: 200 };
+  const overhead = { overheadSeconds: 3, workSeconds: 2 };
+  t.match(addOverhead(plan, job, { slots, chunkOverhead: measured }), { overhead }, "chunks are half as large now");
+  const cheap = { ...measured, overheadSeconds: 0.15 };
+  t.equal(addOverhead(plan, job, { slots, chunkOverhead: cheap }), plan, "less than a tenth");
   t.equal(addOverhead(plan, job, { slots }), plan, "unknown");
   const empty = { ...plan, chunks: 0 };
-  t.equal(addOverhead(empty, job, { slots, overhead: 3 }), empty, "nothing to do");
+  t.equal(addOverhead(empty, job, { slots, chunkOverhead: measured }), empty, "nothing to do");
 });

@@ -39,6 +39,10 @@ t.test("the mean overhead of chunks is known after a few chunks of different siz
   const { overheadSeconds, workSeconds } = rates.chunkOverhead!;
   t.ok(Math.abs(overheadSeconds - 3) < 0.1, `${overheadSeconds}`);
   t.ok(Math.abs(workSeconds - 2.5) < 0.1, `${workSeconds}`);
+  const shrinking = new Rates();
+  for (const units of [300, 300, 200, 150, 100]) shrinking.learn(shrinking.estimateFor("a/0"), units, 3 + units / 100);
+  t.match(shrinking.chunkOverhead, { units: 210 });
+  t.ok(Math.abs(shrinking.chunkOverhead!.overheadSeconds - 3) < 0.1, "no chunk is half as large as the one before");
   const alike = new Rates();
   for (let count = 0; count < 9; count++) alike.learn(alike.estimateFor("a/0"), 100, 4);
   t.equal(alike.chunkOverhead, undefined, "chunks of one size do not tell");
