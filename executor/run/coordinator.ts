@@ -1,9 +1,9 @@
 import type { Node } from "../../fleet/node.js";
 import type { Job } from "../job/job.js";
 import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js";
-import { expectedRates } from "../schedule/rates/expectedrates.js";
 import type { LearnedRates } from "../schedule/rates/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
+import { expectNodes } from "../schedule/slots/expectednodes.js";
 import { acknowledge } from "./acknowledge.js";
 import { type DoneMessage, decodeSplit, decodeUnit } from "./agent/protocol.js";
 import { AttemptProgress } from "./attemptprogress.js";
@@ -69,7 +69,7 @@ export class Coordinator {
     const eventLog = new EventLog(directory);
     this.counters = new RunCounters(job, replay, (node, slot, out) => eventLog.recordSlotState(node, slot, out));
     this.reports = new RunReports({ observer, counters: this.counters, eventLog, journal, replay, rechecks });
-    const expected = expectedRates(job, nodes, learnedRates);
+    const expected = expectNodes(job, nodes, learnedRates);
     const { committedUnits: done, committedChunks: count } = replay;
     const pending = rechecks.pending;
     this.scheduler = new Scheduler(job, done, ids.issue.bind(ids), expected, learnedRates, pending, count);

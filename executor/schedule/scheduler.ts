@@ -23,6 +23,7 @@ import { UnitCosts } from "./rates/costmodel.js";
 import { queueDepth } from "./rates/queuedepth.js";
 import { type LearnedRates, Rates } from "./rates/rates.js";
 import { TaskCosts } from "./rates/taskcosts.js";
+import { type ExpectedNode, findSlowestRate } from "./slots/expectednodes.js";
 import { Pool } from "./slots/pool.js";
 import { QuarantineTracker } from "./slots/quarantine.js";
 
@@ -58,28 +59,27 @@ export class Scheduler {
   private haveAllAnswered = false;
 
   /**
-   * `done`: the units that earlier coordinators committed. `issueId` names attempts. `expected`: first-guess rates (units a
-   * second) of the nodes that may join. `learned`: what earlier runs have learned. `rechecks`: chunks that earlier
+   * `done`: the units that earlier coordinators committed. `issueId` names attempts. `expected`: what the nodes that
+   * may join are expected to have. `learned`: what earlier runs have learned. `rechecks`: chunks that earlier
    * coordinators committed but have not compared yet. `committedChunks`: how many chunks they have committed.
    */
   constructor(
     private readonly job: Job,
     done: Iterable<[start: bigint, end: bigint]>,
     issueId: IssueAttemptId,
-    expected: Map<string, number> = new Map(),
+    expected: ReadonlyMap<string, ExpectedNode> = new Map(),
     learned?: LearnedRates,
     rechecks: PendingChunk[] = [],
     committedChunks = 0,
   ) {
     if (learned !== undefined) this.rates.restore(learned);
-    const reference = expected.size === 0 ? undefined : Math.min(...expected.values());
     this.costs =
       job.kind === "range"
         ? new UnitCosts(this.rates)
-        : new TaskCosts(this.rates, learned?.programs ?? new Map(), reference);
+        : new TaskCosts(this.rates, learned?.programs ?? new Map(), findSlowestRate(expected));
     this.pool = new Pool(this.rates, this.costs);
     this.attempts = new InFlightAttempts(this.pool);
-    this.chunkSizer = new ChunkSizer(this.pool, this.rates, new Map(expected));
+    this.chunkSizer = new ChunkSizer(this.pool, this.rates, expected);
     this.source =
       this.costs instanceof TaskCosts
         ? createTaskSource(job, this.pool, this.costs, () => this.attempts.size > 0)
@@ -151,6 +151,7 @@ export class Scheduler {
         this.halting.recordJoin(event.node);
         return this.reattacher.handleJoin(event, now);
       case "nodeDisconnected":
+        this.chunkSizer.expectBack(event.node);
         this.pool.setConnected(event.node, false);
         return [];
       case "nodeLost":
@@ -193,6 +194,7 @@ export class Scheduler {
         return [];
       case "allJoined":
         this.haveAllJoined = true;
+        this.chunkSizer.removeAllExpected();
         return [];
       case "allAnswered":
         this.haveAllAnswered = true;

@@ -24,7 +24,7 @@ const FIRST_UNITS_SHARE = 1 / 8;
 export interface SizingContext {
   /** The number of unassigned units. */
   left: number;
-  /** The number of usable slots, and the rate of all of them; undefined = unknown. */
+  /** The number of slots that are usable or expected, and the rate of all of them; undefined = unknown. */
   slots: number;
   rate: number | undefined;
   /** The lowest known rate of any slot that has joined or may join. */
@@ -34,9 +34,15 @@ export interface SizingContext {
 
 /** Returns the units of a slot's next chunk, at least 1. */
 export function chooseChunkSize(sizing: Sizing, estimate: RateEstimate, context: SizingContext): bigint {
-  const wanted = sizing.by === "rate" ? sizeByRate(sizing, estimate, context) : sizeByTime(sizing, estimate, context);
+  const byRule = sizing.by === "rate" ? sizeByRate(sizing, estimate, context) : sizeByTime(sizing, estimate, context);
+  const wanted = estimate.lastChunk === undefined ? Math.min(byRule, fairShare(estimate, context)) : byRule;
   const limited = Math.max(sizing.min, Math.min(sizing.max ?? Number.POSITIVE_INFINITY, Math.round(wanted)));
   return BigInt(Math.max(1, limited));
+}
+
+/** Returns the units of a slot if all slots shared what is left and ended together. */
+function fairShare({ rate: own }: RateEstimate, { left, slots, rate }: SizingContext): number {
+  return own === undefined || rate === undefined ? left / Math.max(1, slots) : (left * own) / Math.max(own, rate);
 }
 
 /**

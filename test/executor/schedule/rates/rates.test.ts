@@ -58,7 +58,9 @@ t.test(
     t.equal(size(known, {}, { target: 60, max: 7000 }), 7000);
     t.equal(size({ ...known, lastChunk: { units: 1000, seconds: 4 } }), 8000, "growth");
     t.equal(size(known, { left: 100_000 }), 25_000, "half of the 50 s that are left");
-    t.equal(size(known, { left: 4000 }), 6000, "not less than twice the overhead");
+    const later = { ...known, lastChunk: { units: 300_000, seconds: 303 } };
+    t.equal(size(later, { left: 4000 }), 6000, "not less than twice the overhead");
+    t.equal(size(known, { left: 4000 }), 2000, "the first chunk is at most a fair share");
     t.equal(size(known, { left: 4000 }, { min: 9000 }), 9000);
   },
 );
