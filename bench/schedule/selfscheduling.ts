@@ -63,6 +63,7 @@ export class SelfScheduling implements Decider {
       case "started":
       case "split":
       case "committed":
+      case "held":
       case "collectFailed":
       case "failed":
       case "refused":

@@ -1,13 +1,11 @@
-import type { Node } from "../../fleet/node.js";
-import type { Job } from "../job/job.js";
 import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js";
-import type { LearnedRates } from "../schedule/rates/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
 import { expectNodes } from "../schedule/slots/expectednodes.js";
 import { acknowledge } from "./acknowledge.js";
 import { type DoneMessage, decodeSplit, decodeUnit } from "./agent/protocol.js";
 import { AttemptProgress } from "./attemptprogress.js";
 import { markEarlierLeftovers } from "./cleanleftovers.js";
+import type { CoordinatorOptions } from "./coordinatoroptions.js";
 import { failpoint } from "./failpoint.js";
 import { leaveNodes } from "./leavenodes.js";
 import { TOO_MANY_MESSAGES } from "./node/attachment.js";
@@ -22,26 +20,11 @@ import { RunCounters } from "./record/counters.js";
 import { EventLog } from "./record/eventlog.js";
 import type { RunDirectory } from "./record/rundir.js";
 import { Collector, type CollectorEvent } from "./results/collector.js";
-import type { Rechecks } from "./results/rechecks.js";
-import type { RunContext } from "./runcontext.js";
 import { findEndFor, findStrandedEnd, type RunEnd } from "./runend.js";
 import type { RunObserver } from "./runobserver.js";
 import { RunReports } from "./runreports.js";
 import { settleCollection } from "./settlecollection.js";
 import { monotonicSeconds, WakeUpTimer } from "./timer.js";
-
-/** What a coordinator works on and with. */
-export interface CoordinatorOptions {
-  job: Job;
-  /** The nodes that may work on the job. */
-  nodes: Node[];
-  directory: RunDirectory;
-  run: RunContext;
-  observer: RunObserver;
-  /** Rates of earlier runs of the same job. */
-  learnedRates: LearnedRates;
-  rechecks: Rechecks;
-}
 
 /**
  * Carries out the scheduler's instructions for one run: starts attempts, collects and commits their results, and passes what
@@ -82,6 +65,7 @@ export class Coordinator {
       rechecks,
       counters: this.counters,
       inFlightCount: () => this.scheduler.inFlightCount,
+      fateOf: (id) => this.scheduler.fateOf(id),
       emit: (event) => this.handleCollectorEvent(event),
     });
   }
@@ -204,6 +188,9 @@ export class Coordinator {
     switch (event.type) {
       case "committed":
         return this.committed(event.attempts);
+      case "held":
+        return this.event({ type: "held", attempt: event.attempt.id });
+      case "unneeded":
       case "dropped":
       case "rechecked":
         this.reports.reportDiscarded(event);
@@ -280,8 +267,8 @@ export class Coordinator {
   }
 
   private perform(instructions: Instruction[]): void {
-    const { workersByName, counters, reports, wakeUpTimer } = this;
-    const parts = { workersByName, counters, reports, wakeUpTimer, end: (how: RunEnd) => this.end(how) };
+    const { workersByName, counters, reports, collector, wakeUpTimer } = this;
+    const parts = { workersByName, counters, reports, collector, wakeUpTimer, end: (how: RunEnd) => this.end(how) };
     for (const instruction of instructions) if (this.ended === undefined) performInstruction(instruction, parts);
   }
 

@@ -5,6 +5,7 @@ import { Completion } from "./attempts/completion.js";
 import { InFlightAttempts } from "./attempts/inflight.js";
 import { Reattacher } from "./attempts/reattach.js";
 import { createRecheck, isSelectedForRecheck, onlySlotFailure as onlySlot } from "./attempts/recheckselection.js";
+import { decideFate, Recomputations, type ResultFate } from "./attempts/recomputations.js";
 import { Requeuer } from "./attempts/requeue.js";
 import { Reservations } from "./attempts/reservations.js";
 import { ScheduleView } from "./attempts/scheduleview.js";
@@ -48,6 +49,7 @@ export class Scheduler {
   private readonly quarantine: QuarantineTracker;
   private readonly stragglers: StragglerPolicy;
   private readonly requeuer: Requeuer;
+  private readonly recomputations: Recomputations;
   private readonly splitter: Splitter;
   private readonly reattacher: Reattacher;
   private readonly slotReports: SlotReports;
@@ -91,9 +93,11 @@ export class Scheduler {
     this.reservations = new Reservations(this.pool, this.source, this.retryQueue, this.attempts);
     this.placement = new Placement(job, this.pool, this.source, this.retryQueue, this.reservations);
     this.quarantine = new QuarantineTracker(this.pool, job.retry.attempts);
-    this.requeuer = new Requeuer(job, this.pool, this.attempts, this.retryQueue, this.quarantine);
+    this.recomputations = new Recomputations(this.attempts);
+    const { pool, attempts, retryQueue, quarantine, rates, recomputations } = this;
+    this.requeuer = new Requeuer(job, pool, attempts, retryQueue, quarantine, recomputations);
     this.slotReports = new SlotReports(this.pool, this.attempts, this.requeuer);
-    this.splitter = new Splitter(job, this.attempts, this.retryQueue);
+    this.splitter = new Splitter(job, attempts, retryQueue, rates, recomputations);
     this.reattacher = new Reattacher(
       job,
       this.pool,
@@ -104,7 +108,7 @@ export class Scheduler {
       this.splitter,
     );
     this.stragglers = new StragglerPolicy(job, this.pool, this.attempts, this.rates, this.costs);
-    this.starter = new AttemptStarter(issueId, this.attempts, this.stragglers);
+    this.starter = new AttemptStarter(issueId, attempts, this.stragglers, recomputations, job);
     this.completion = new Completion(this.pool, this.source, this.retryQueue);
     this.view = new ScheduleView(job, this.pool, this.attempts, this.source, this.chunkSizer, this.rates, this.costs);
   }
@@ -126,6 +130,11 @@ export class Scheduler {
   isRunning(id: string): boolean {
     const phase = this.attempts.get(id)?.phase;
     return phase === "running" || phase === "queued";
+  }
+
+  /** Returns what is to become of the result of an attempt that was collected. */
+  fateOf(id: string): ResultFate {
+    return decideFate(this.attempts.get(id));
   }
 
   /** The number of attempts that were started and are not committed, failed or lost. */
@@ -176,6 +185,8 @@ export class Scheduler {
         return this.splitter.split(event.attempt, event.end, now, event.busy);
       case "committed":
         return this.commit(event.attempt, now);
+      case "held":
+        return this.recomputations.hold(event.attempt);
       case "collectFailed":
         this.attempts.undoCollecting(event.attempt);
         return [];
@@ -187,8 +198,7 @@ export class Scheduler {
         this.recordFailure(event, now);
         return this.requeuer.handleRefusedResult(event.attempt, event.failure);
       case "requeued":
-        this.requeuer.requeueAttempt(event.attempt, now);
-        return [];
+        return this.requeuer.requeueAttempt(event.attempt, now);
       case "dispatchOpened":
         this.isOpen = true;
         return [];
@@ -216,6 +226,7 @@ export class Scheduler {
     if (!this.attempts.startCollecting(id)) return out;
     const { attempt, slot, speculativeCopy } = this.attempts.get(id)!;
     this.pool.recordDuration(slot, attempt.chunk, seconds);
+    out.push(...this.recomputations.dropPieces(this.attempts.get(id)!));
     if (speculativeCopy !== undefined) out.push(...this.splitter.supersede(speculativeCopy));
     out.push(...this.quarantine.recordSuccess(slot));
     return out;
