@@ -46,7 +46,7 @@ interface Straggler {
 /**
  * Finds work for idle slots when no chunk waits: takes over what is queued behind another slot's chunk, splits the slowest
  * chunk if its program can be split, or computes it a second time if that would end clearly sooner: in pieces, or as a speculative
- * copy (as MapReduce's backup tasks). Does nothing before the duration of chunks is known, and leaves attempts on disconnected nodes alone.
+ * copy (as MapReduce's backup tasks). Does nothing before the duration of chunks is known.
  */
 export class StragglerPolicy {
   private lastCheck = Number.NEGATIVE_INFINITY;
@@ -128,10 +128,10 @@ export class StragglerPolicy {
     return planRecomputations(candidates, idle, this.rates.overhead.seconds, this.job.sizing!.min);
   }
 
-  /** Whether idle slots may compute the units of an attempt again in pieces: its program runs, and cannot be split. */
+  /** Whether idle slots may compute the units of an attempt again in pieces: it cannot be split, or its node is not connected. */
   private isRecomputable(inFlight: InFlightAttempt): boolean {
-    const { attempt, phase, history } = inFlight;
-    if (phase !== "running" || inFlight.isDivisible || inFlight.isSplitPending) return false;
+    const { attempt, phase, history, slot } = inFlight;
+    if (slot.home.isConnected && (phase !== "running" || isSplittable(inFlight))) return false;
     if (attempt.chunk.firstResult !== undefined || attempt.chunk.gpu !== undefined || inFlight.isExclusive)
       return false;
     if (inFlight.speculativeCopy !== undefined || history.length > 0) return false;
@@ -153,9 +153,12 @@ export class StragglerPolicy {
       if (hasEnded(inFlight) || inFlight.recomputation !== undefined) continue;
       const { slot, phase } = inFlight;
       const left =
-        phase === "queued" ? queueWaitSeconds(inFlight, before.get(slot)) : this.estimateSecondsLeft(inFlight, now);
+        phase === "queued" && slot.home.isConnected
+          ? queueWaitSeconds(inFlight, before.get(slot))
+          : this.estimateSecondsLeft(inFlight, now);
       before.set(slot, before.get(slot) ?? left ?? 0);
-      if (left === undefined || inFlight.isWithdrawn || !slot.home.isConnected) continue;
+      if (left === undefined || inFlight.isWithdrawn) continue;
+      if (!slot.home.isConnected && !this.isRecomputable(inFlight)) continue;
       all.push({ attempt: inFlight, secondsLeft: left });
     }
     return all;
@@ -191,6 +194,10 @@ export class StragglerPolicy {
   private estimateProgress({ slot, since }: InFlightAttempt, now: number): number {
     return Math.max(0, now - since - this.rates.overhead.seconds) * (slot.rateEstimate.rate ?? 0);
   }
+}
+
+function isSplittable({ isDivisible, isSplitPending }: InFlightAttempt): boolean {
+  return isDivisible || isSplitPending;
 }
 
 /** Returns the seconds that a queued attempt waits for its predecessor; undefined if that is no reason to move it. */
