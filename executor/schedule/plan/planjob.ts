@@ -4,6 +4,7 @@ import type { Slot } from "../events.js";
 import { IntervalSet } from "../queue/intervalset.js";
 import { chooseChunkSize, type SizingContext } from "../rates/chunksize.js";
 import { OverheadEstimate } from "../rates/overhead.js";
+import { PredictionError } from "../rates/predictionerror.js";
 import type { LearnedRates } from "../rates/rates.js";
 import { countSlotsSeen, expectNodes, guessMachine } from "../slots/expectednodes.js";
 import { findNodeRefusal, selectSlots } from "../slots/nodeslots.js";
@@ -158,6 +159,6 @@ function firstChunkSize(
   const overhead = new OverheadEstimate();
   if (learned.overhead !== undefined) overhead.restore(learned.overhead);
   const evidence = learned.slots.get(slotKey(slot.node, slot.slot))?.evidence ?? 0;
-  const context = { ...known, left: Number(job.units), overhead };
+  const context = { ...known, left: Number(job.units), overhead, deviation: new PredictionError().deviation };
   return chooseChunkSize(job.sizing, { rate: slot.rate, evidence, outlierSide: 0 }, context);
 }

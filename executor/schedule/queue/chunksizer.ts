@@ -50,6 +50,7 @@ export class ChunkSizer {
       ...this.sumCapacity(),
       slowest: this.slowestRate(),
       overhead: this.rates.overhead,
+      deviation: this.rates.predictionError.deviation,
     });
     this.lastSize = Number(size);
     return size;

@@ -1,4 +1,5 @@
 import { OverheadEstimate } from "./overhead.js";
+import { PredictionError } from "./predictionerror.js";
 
 /** The least weight of a new measurement in the moving average (gpu_optimizer.py uses the same 0.3). */
 const MIN_WEIGHT = 0.3;
@@ -33,6 +34,7 @@ export interface LearnedRates {
 /** The estimated rates of slots (units a second) and the mean duration of a chunk (seconds). */
 export class Rates {
   readonly overhead = new OverheadEstimate();
+  readonly predictionError = new PredictionError();
   private readonly bySlot = new Map<string, RateEstimate>();
   private meanSeconds: number | undefined;
 
@@ -48,6 +50,8 @@ export class Rates {
   /** Learns from a chunk of `units` that took `seconds`, overhead included. */
   learn(estimate: RateEstimate, units: number, seconds: number): void {
     this.recordSeconds(seconds);
+    if (estimate.rate !== undefined && estimate.evidence > 0)
+      this.predictionError.learn(this.overhead.seconds + units / estimate.rate, seconds);
     const { lastChunk } = estimate;
     if (lastChunk === undefined) estimate.lastChunk = { units, seconds };
     else {
