@@ -47,7 +47,7 @@ t.test(
   },
 );
 
-t.test("a second coordinator is refused, is told who holds the run, and disturbs nothing", { skip }, async (t) => {
+t.test("a second coordinator is refused, is shown who holds the run, and disturbs nothing", { skip }, async (t) => {
   const job = new KnownJob(shop, "second", { chunks: 4, gate: true });
   const first = job.start(["-i", inventory]);
   await waitUntil("all chunks run", () => job.listExecutions(lab.nodes).length === 4);
@@ -87,7 +87,7 @@ t.test(
 
 t.test("a coordinator works without environment, terminal, stdin and session, as under cron", { skip }, async (t) => {
   const job = new KnownJob(shop, "bare", { chunks: 12 });
-  const words = [join(projectRoot(), "dist/cli/main.js"), "run", job.file, "-i", inventory];
+  const words = [join(projectRoot(), "dist/bundle/cli/main.js"), "run", job.file, "-i", inventory];
   const bare = spawn("setsid", ["--wait", process.execPath, ...words], {
     env: {},
     cwd: "/",
