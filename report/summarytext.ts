@@ -42,7 +42,7 @@ export function formatSummary(summary: RunSummary, already: boolean, { aggregate
       );
     if (session.dropped > 0)
       lines.push(
-        `  ${pluralize(session.dropped, "superseded attempt")} stopped or discarded: another attempt has the chunk`,
+        `  ${pluralize(session.dropped, "superseded attempt")} stopped or discarded${formatDiscarded(session)}: another attempt has the chunk`,
       );
     lines.push(...formatRechecks(summary));
     lines.push(...formatFailures(summary, where));
@@ -57,6 +57,10 @@ export function formatSummary(summary: RunSummary, already: boolean, { aggregate
     lines.push(`results: ${[...folders, ...files].join(", ")}`);
   }
   return toPrintableText(lines);
+}
+
+function formatDiscarded({ discardedSeconds = 0 }: RunSummary["session"]): string {
+  return discardedSeconds === 0 ? "" : ` after ${formatDuration(discardedSeconds)} in all`;
 }
 
 /** Returns how many chunks are done and failed. */

@@ -17,6 +17,8 @@ export interface Outage {
 export interface Cluster {
   slots: TrueSlot[];
   outages: Outage[];
+  /** When each node joins, in seconds; a node that is left out joins at once, and Infinity = it never comes. */
+  joins?: Map<string, number>;
 }
 
 /**
@@ -74,4 +76,36 @@ export function fluidBound({ slots, outages }: Cluster, units: number): number {
     left -= sum * (next - time);
   }
   return Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Returns the bound of a clairvoyant who knows when each node joins and every rate at every moment: when the work would be done if every
+ * slot were busy from then on and paid the overhead (seconds) of one chunk.
+ */
+export function clairvoyantBound({ slots, outages, joins }: Cluster, units: number, overhead: number): number {
+  const steps = slots.flatMap((slot) => listRateSteps(slot, (joins?.get(slot.node) ?? 0) + overhead, outages));
+  steps.sort(([a], [b]) => a - b);
+  let [time, rate, left] = [0, 0, units];
+  for (const [at, change] of steps) {
+    if (left <= rate * (at - time)) break;
+    left -= rate * (at - time);
+    time = at;
+    rate += change;
+  }
+  return time + left / rate;
+}
+
+/** Returns the changes of a slot's rate from `start` on, with those of outages. */
+function listRateSteps(slot: TrueSlot, start: number, outages: Outage[]): [at: number, change: number][] {
+  if (start === Number.POSITIVE_INFINITY) return [];
+  const own = outages.filter(({ node }) => node === slot.node);
+  const times = [start, ...slot.rate.map(([at]) => at), ...own.flatMap(({ from, to }) => [from, to])];
+  const sorted = [...new Set(times)].filter((at) => at >= start && at < Number.POSITIVE_INFINITY).sort((a, b) => a - b);
+  let before = 0;
+  return sorted.map((at) => {
+    const rate = own.some(({ from, to }) => from <= at && at < to) ? 0 : rateAt(slot, at);
+    const change = rate - before;
+    before = rate;
+    return [at, change];
+  });
 }

@@ -3,7 +3,10 @@ import type { Attempt, Event, Instruction, Slot } from "../../executor/schedule/
 import type { Decider } from "../../executor/schedule/plan/simulator.js";
 
 /** Returns the units for a slot that asks; `left`: the unassigned units. */
-export type SizePolicy = (left: number, slot: Slot) => number;
+export type SizePolicy = ((left: number, slot: Slot) => number) & {
+  /** Learns from a chunk of `units` that took `seconds`. */
+  learn?(slot: Slot, units: number, seconds: number): void;
+};
 
 /**
  * One queue that idle slots take from, as GNU parallel and the self-scheduling loops of the literature do. The chunk of a
@@ -41,15 +44,16 @@ export class SelfScheduling implements Decider {
         this.leave(event.node);
         break;
       case "finished": {
-        const { slot } = this.running.get(event.attempt)!;
+        const { slot, attempt } = this.running.get(event.attempt)!;
+        this.sizes.learn?.(slot, Number(attempt.chunk.end - attempt.chunk.start), event.seconds);
         this.running.delete(event.attempt);
         this.idle.push(slot);
         break;
       }
-      case "allJoined":
+      case "dispatchOpened":
         this.open = true;
         break;
-      case "dispatchOpened":
+      case "allJoined":
       case "slotHeld":
       case "slotBroken":
       case "slotSick":
@@ -58,6 +62,7 @@ export class SelfScheduling implements Decider {
       case "started":
       case "split":
       case "committed":
+      case "held":
       case "collectFailed":
       case "failed":
       case "refused":
@@ -138,4 +143,50 @@ export function factoringSizes(
     given++;
     return Math.max(least, batch * weight(slot));
   };
+}
+
+/**
+ * Adaptive weighted factoring (Banicescu, Velusamy and Devaprasad, 2003; Carino and Banicescu, 2008). The weight of a slot comes from its
+ * weighted average performance: the mean seconds a unit, the k-th chunk counting k times. AWF-B updates the weights with each batch,
+ * AWF-C with each chunk. `guess`: the weights before any measurement.
+ */
+export function adaptiveSizes(
+  every: "batch" | "chunk",
+  slots: readonly Slot[],
+  least: number,
+  overhead: number,
+  guess: (slot: Slot) => number,
+): SizePolicy {
+  const performance = new Map(
+    slots.map((slot) => [`${slot.node}/${slot.slot}`, { slot, count: 0, time: 0, units: 0 }]),
+  );
+  let weights = new Map<string, number>();
+  let [batch, given] = [0, 0];
+  const rateOf = ({ slot, time, units }: { slot: Slot; time: number; units: number }) =>
+    time > 0 ? units / time : guess(slot);
+  const updateWeights = () => {
+    const total = [...performance.values()].reduce((sum, one) => sum + rateOf(one), 0);
+    weights = new Map([...performance].map(([key, one]) => [key, rateOf(one) / total]));
+  };
+  const policy: SizePolicy = (left, slot) => {
+    if (given % slots.length === 0 || every === "chunk") batch = left / 2;
+    if (given++ % slots.length === 0) updateWeights();
+    const one = performance.get(`${slot.node}/${slot.slot}`)!;
+    const weight = every === "chunk" ? rateOf(one) / sumRates() : weights.get(`${slot.node}/${slot.slot}`)!;
+    return Math.max(least, batch * weight);
+  };
+  let sum: number | undefined;
+  const sumRates = () => {
+    sum ??= [...performance.values()].reduce((total, one) => total + rateOf(one), 0);
+    return sum;
+  };
+  policy.learn = ({ node, slot }, units, seconds) => {
+    const one = performance.get(`${node}/${slot}`)!;
+    const before = rateOf(one);
+    one.count++;
+    one.time += one.count * Math.max(1e-6, seconds - overhead);
+    one.units += one.count * units;
+    if (sum !== undefined) sum += rateOf(one) - before;
+  };
+  return policy;
 }

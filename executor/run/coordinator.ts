@@ -1,7 +1,7 @@
 import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js";
-import { expectedRates } from "../schedule/rates/expectedrates.js";
 import type { LearnedRates } from "../schedule/rates/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
+import { expectNodes } from "../schedule/slots/expectednodes.js";
 import { acknowledge } from "./acknowledge.js";
 import { type DoneMessage, decodeSplit, decodeUnit } from "./agent/protocol.js";
 import { AttemptProgress } from "./attemptprogress.js";
@@ -56,7 +56,7 @@ export class Coordinator {
     this.counters = new RunCounters(job, replay, (node, slot, out) => eventLog.recordSlotState(node, slot, out));
     this.reports = new RunReports({ observer, counters: this.counters, eventLog, journal, replay, rechecks });
     const likely = nodes.filter(({ name }) => !learnedRates.absent?.includes(name));
-    const expected = expectedRates(job, likely, learnedRates);
+    const expected = expectNodes(job, likely, learnedRates);
     const { committedUnits: done, committedChunks: count } = replay;
     const pending = rechecks.pending;
     this.scheduler = new Scheduler(job, done, ids.issue.bind(ids), expected, learnedRates, pending, count);
@@ -69,6 +69,7 @@ export class Coordinator {
       rechecks,
       counters: this.counters,
       inFlightCount: () => this.scheduler.inFlightCount,
+      fateOf: (id) => this.scheduler.fateOf(id),
       emit: (event) => this.handleCollectorEvent(event),
     });
   }
@@ -196,6 +197,9 @@ export class Coordinator {
     switch (event.type) {
       case "committed":
         return this.committed(event.attempts);
+      case "held":
+        return this.event({ type: "held", attempt: event.attempt.id });
+      case "unneeded":
       case "dropped":
       case "rechecked":
         this.reports.reportDiscarded(event);
@@ -272,8 +276,8 @@ export class Coordinator {
   }
 
   private perform(instructions: Instruction[]): void {
-    const { workersByName, counters, reports, wakeUpTimer } = this;
-    const parts = { workersByName, counters, reports, wakeUpTimer, end: (how: RunEnd) => this.end(how) };
+    const { workersByName, counters, reports, collector, wakeUpTimer } = this;
+    const parts = { workersByName, counters, reports, collector, wakeUpTimer, end: (how: RunEnd) => this.end(how) };
     for (const instruction of instructions) if (this.ended === undefined) performInstruction(instruction, parts);
   }
 

@@ -2,6 +2,7 @@ import type { Instruction } from "../schedule/events.js";
 import type { AgentCommand } from "./agent/protocol.js";
 import type { NodeWorker } from "./node/nodeworker.js";
 import type { RunCounters } from "./record/counters.js";
+import type { Collector } from "./results/collector.js";
 import type { RunEnd } from "./runend.js";
 import type { RunReports } from "./runreports.js";
 import type { WakeUpTimer } from "./timer.js";
@@ -11,6 +12,7 @@ export interface InstructionTargets {
   workersByName: Map<string, NodeWorker>;
   counters: RunCounters;
   reports: RunReports;
+  collector: Collector;
   wakeUpTimer: WakeUpTimer;
   /** Ends the run. */
   end: (how: RunEnd) => void;
@@ -18,7 +20,7 @@ export interface InstructionTargets {
 
 /** Carries out one instruction of the scheduler. */
 export function performInstruction(instruction: Instruction, targets: InstructionTargets): void {
-  const { workersByName, counters, reports, wakeUpTimer, end } = targets;
+  const { workersByName, counters, reports, collector, wakeUpTimer, end } = targets;
   switch (instruction.do) {
     case "start":
       counters.countStarted();
@@ -27,7 +29,9 @@ export function performInstruction(instruction: Instruction, targets: Instructio
     case "drop":
       reports.reportSuperseded(instruction.node, instruction.id);
       workersByName.get(instruction.node)?.send({ op: "cancel", ids: [instruction.id] });
-      return;
+      return collector.discardHeld(instruction.id);
+    case "commit":
+      return collector.commitHeld(instruction.id);
     case "withdraw":
     case "evict":
     case "split":

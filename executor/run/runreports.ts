@@ -68,16 +68,19 @@ export class RunReports {
 
   /** Reports that an attempt is stopped because another attempt has its chunk. */
   reportSuperseded(node: string, id: string): void {
-    this.records.counters.dropped++;
-    this.records.eventLog.recordSuperseded(node, id);
+    const { counters, eventLog } = this.records;
+    counters.dropped++;
+    counters.discardedSeconds += eventLog.recordSuperseded(node, id);
   }
 
   /** Reports that the result of an attempt is discarded: another attempt has its chunk, or it was only compared. */
-  reportDiscarded(event: Extract<CollectorEvent, { type: "dropped" | "rechecked" }>): void {
+  reportDiscarded(event: Extract<CollectorEvent, { type: "unneeded" | "dropped" | "rechecked" }>): void {
     const { counters, eventLog, observer } = this.records;
     const { attempt, seconds } = event;
-    if (event.type === "dropped") {
-      counters.dropped++;
+    if (event.type !== "rechecked") {
+      // One that is not needed was counted when it was superseded.
+      if (event.type === "dropped") counters.dropped++;
+      counters.discardedSeconds += seconds;
       eventLog.recordDiscarded(attempt, seconds, "superseded");
     } else {
       if (event.difference !== undefined) observer.recheckDiffered(event.difference);

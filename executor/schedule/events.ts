@@ -103,6 +103,8 @@ export type Event = Readonly<
    */
   | { type: "split"; attempt: string; end: bigint | undefined; busy?: boolean }
   | { type: "committed"; attempt: string }
+  /** Its result was collected, and is kept until the instruction `commit` or `drop`. */
+  | { type: "held"; attempt: string }
   /** Its result could not be pulled because the node disconnected; the node still has it. */
   | { type: "collectFailed"; attempt: string }
   | { type: "failed"; attempt: string; failure: Failure }
@@ -122,7 +124,9 @@ export type Event = Readonly<
 
 export type Instruction = Readonly<
   | { do: "start"; attempt: Attempt }
-  /** Stop an attempt whose chunk another attempt has or had: its result will not be taken. */
+  /** Commit the result of an attempt that is held. */
+  | { do: "commit"; id: string }
+  /** Stop an attempt whose chunk another attempt has or had: its result will not be taken, also where it is held. */
   | { do: "drop"; node: string; id: string }
   /** Take attempts off their slot unless they run already; each one taken off comes back as `requeued`. */
   | { do: "withdraw"; node: string; ids: readonly string[] }

@@ -5,6 +5,7 @@ import { Completion } from "./attempts/completion.js";
 import { InFlightAttempts } from "./attempts/inflight.js";
 import { Reattacher } from "./attempts/reattach.js";
 import { createRecheck, isSelectedForRecheck, onlySlotFailure as onlySlot } from "./attempts/recheckselection.js";
+import { decideFate, Recomputations, type ResultFate } from "./attempts/recomputations.js";
 import { Requeuer } from "./attempts/requeue.js";
 import { Reservations } from "./attempts/reservations.js";
 import { ScheduleView } from "./attempts/scheduleview.js";
@@ -23,6 +24,7 @@ import { UnitCosts } from "./rates/costmodel.js";
 import { queueDepth } from "./rates/queuedepth.js";
 import { type LearnedRates, Rates } from "./rates/rates.js";
 import { TaskCosts } from "./rates/taskcosts.js";
+import { type ExpectedNode, findSlowestRate } from "./slots/expectednodes.js";
 import { Pool } from "./slots/pool.js";
 import { QuarantineTracker } from "./slots/quarantine.js";
 
@@ -47,6 +49,7 @@ export class Scheduler {
   private readonly quarantine: QuarantineTracker;
   private readonly stragglers: StragglerPolicy;
   private readonly requeuer: Requeuer;
+  private readonly recomputations: Recomputations;
   private readonly splitter: Splitter;
   private readonly reattacher: Reattacher;
   private readonly slotReports: SlotReports;
@@ -57,28 +60,27 @@ export class Scheduler {
   private haveAllJoined = false;
 
   /**
-   * `done`: the units that earlier coordinators committed. `issueId` names attempts. `expected`: first-guess rates (units a
-   * second) of the nodes that may join. `learned`: what earlier runs have learned. `rechecks`: chunks that earlier
+   * `done`: the units that earlier coordinators committed. `issueId` names attempts. `expected`: what the nodes that
+   * may join are expected to have. `learned`: what earlier runs have learned. `rechecks`: chunks that earlier
    * coordinators committed but have not compared yet. `committedChunks`: how many chunks they have committed.
    */
   constructor(
     private readonly job: Job,
     done: Iterable<[start: bigint, end: bigint]>,
     issueId: IssueAttemptId,
-    expected: Map<string, number> = new Map(),
+    expected: ReadonlyMap<string, ExpectedNode> = new Map(),
     learned?: LearnedRates,
     rechecks: PendingChunk[] = [],
     committedChunks = 0,
   ) {
     if (learned !== undefined) this.rates.restore(learned);
-    const reference = expected.size === 0 ? undefined : Math.min(...expected.values());
     this.costs =
       job.kind === "range"
         ? new UnitCosts(this.rates)
-        : new TaskCosts(this.rates, learned?.programs ?? new Map(), reference);
+        : new TaskCosts(this.rates, learned?.programs ?? new Map(), findSlowestRate(expected));
     this.pool = new Pool(this.rates, this.costs);
     this.attempts = new InFlightAttempts(this.pool);
-    this.chunkSizer = new ChunkSizer(this.pool, this.rates, new Map(expected));
+    this.chunkSizer = new ChunkSizer(this.pool, this.rates, expected);
     this.source =
       this.costs instanceof TaskCosts
         ? createTaskSource(job, this.pool, this.costs, () => this.attempts.size > 0)
@@ -90,9 +92,11 @@ export class Scheduler {
     this.reservations = new Reservations(this.pool, this.source, this.retryQueue, this.attempts);
     this.placement = new Placement(job, this.pool, this.source, this.retryQueue, this.reservations);
     this.quarantine = new QuarantineTracker(this.pool, job.retry.attempts);
-    this.requeuer = new Requeuer(job, this.pool, this.attempts, this.retryQueue, this.quarantine);
+    this.recomputations = new Recomputations(this.attempts);
+    const { pool, attempts, retryQueue, quarantine, rates, recomputations } = this;
+    this.requeuer = new Requeuer(job, pool, attempts, retryQueue, quarantine, recomputations);
     this.slotReports = new SlotReports(this.pool, this.attempts, this.requeuer);
-    this.splitter = new Splitter(job, this.attempts, this.retryQueue);
+    this.splitter = new Splitter(job, attempts, retryQueue, rates, recomputations);
     this.reattacher = new Reattacher(
       job,
       this.pool,
@@ -103,7 +107,7 @@ export class Scheduler {
       this.splitter,
     );
     this.stragglers = new StragglerPolicy(job, this.pool, this.attempts, this.rates, this.costs);
-    this.starter = new AttemptStarter(issueId, this.attempts, this.stragglers);
+    this.starter = new AttemptStarter(issueId, attempts, this.stragglers, recomputations, job);
     this.completion = new Completion(this.pool, this.source, this.retryQueue);
     this.view = new ScheduleView(job, this.pool, this.attempts, this.source, this.chunkSizer, this.rates, this.costs);
   }
@@ -125,6 +129,11 @@ export class Scheduler {
   isRunning(id: string): boolean {
     const phase = this.attempts.get(id)?.phase;
     return phase === "running" || phase === "queued";
+  }
+
+  /** Returns what is to become of the result of an attempt that was collected. */
+  fateOf(id: string): ResultFate {
+    return decideFate(this.attempts.get(id));
   }
 
   /** The number of attempts that were started and are not committed, failed or lost. */
@@ -150,6 +159,7 @@ export class Scheduler {
         this.halting.recordJoin(event.node);
         return this.reattacher.handleJoin(event, now);
       case "nodeDisconnected":
+        this.chunkSizer.expectBack(event.node);
         this.pool.setConnected(event.node, false);
         return [];
       case "nodeLost":
@@ -174,6 +184,8 @@ export class Scheduler {
         return this.splitter.split(event.attempt, event.end, now, event.busy);
       case "committed":
         return this.commit(event.attempt, now);
+      case "held":
+        return this.recomputations.hold(event.attempt);
       case "collectFailed":
         this.attempts.undoCollecting(event.attempt);
         return [];
@@ -185,13 +197,13 @@ export class Scheduler {
         this.recordFailure(event, now);
         return this.requeuer.handleRefusedResult(event.attempt, event.failure);
       case "requeued":
-        this.requeuer.requeueAttempt(event.attempt, now);
-        return [];
+        return this.requeuer.requeueAttempt(event.attempt, now);
       case "dispatchOpened":
         this.isOpen = true;
         return [];
       case "allJoined":
         this.haveAllJoined = true;
+        this.chunkSizer.removeAllExpected();
         return [];
       case "tick":
         return [];
@@ -210,6 +222,7 @@ export class Scheduler {
     if (!this.attempts.startCollecting(id)) return out;
     const { attempt, slot, speculativeCopy } = this.attempts.get(id)!;
     this.pool.recordDuration(slot, attempt.chunk, seconds);
+    out.push(...this.recomputations.dropPieces(this.attempts.get(id)!));
     if (speculativeCopy !== undefined) out.push(...this.splitter.supersede(speculativeCopy));
     out.push(...this.quarantine.recordSuccess(slot));
     return out;

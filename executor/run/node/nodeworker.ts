@@ -237,8 +237,9 @@ export class NodeWorker {
     const isSilent = this.state === "silent" || (this.state === "connecting" && this.preparation.hasBegun);
     const offline = isSilent ? "silent" : "away";
     const state = shouldReconnect(error.code, this.slots.length > 0) ? offline : "refused";
+    const isLost = state === "refused" || (state === "away" && this.state === "connecting");
     this.setState(state, withoutNodeName(this.node, error));
-    if (state === "refused") this.emit(this, { type: "nodeLost", node: this.node.name });
+    if (isLost) this.emit(this, { type: "nodeLost", node: this.node.name });
   }
 
   private handleDisconnect(attachment: Attachment, reason: string): void {

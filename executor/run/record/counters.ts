@@ -28,6 +28,8 @@ export class RunCounters {
   failedUnits = 0n;
   /** Results of superseded attempts that were not taken. */
   dropped = 0;
+  /** The seconds that superseded attempts ran. */
+  discardedSeconds = 0;
   /** Attempts whose logs were cut because they grew too long. */
   cutLogs = 0;
   /** Rechecked chunks of all sessions; `skippedRechecks`: of this session. */

@@ -54,10 +54,12 @@ export class EventLog {
     if (running !== undefined && (done.canceled || done.lost)) this.recordStopped([running], "requeued");
   }
 
-  /** Records that the result of an attempt is not needed. Nothing is recorded for one that does not run. */
-  recordSuperseded(node: string, id: string): void {
+  /** Records that the result of an attempt is not needed, and returns the seconds that it ran. Nothing is recorded for one that does not run. */
+  recordSuperseded(node: string, id: string): number {
     const running = this.attemptTimes.endById(node, id);
-    if (running !== undefined) this.recordStopped([running], "superseded");
+    if (running === undefined) return 0;
+    this.recordStopped([running], "superseded");
+    return toMilliseconds(this.directory.elapsedSeconds() - running.since);
   }
 
   /** Records an attempt that ran for `seconds` and whose result was discarded. */

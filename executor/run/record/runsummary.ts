@@ -22,9 +22,10 @@ export interface RunSummary {
   units: { done: string; total: string };
   /** Of a job with `enough` that has ended: the units that it requires, in decimal, and whether they are done. */
   enough?: { required: string; reached: boolean };
-  /** The last session, the `number`th. `dropped`: attempts whose results were not taken, because another attempt did the chunk. `running`:
-   * attempts that were under way at its end; absent in older summaries. */
-  session: { number: number; chunks: number; attempts: number; dropped: number; seconds: number; running?: number };
+  /** The last session, the `number`th. `dropped`: attempts whose results were not taken, because another attempt did the chunk.
+   * `discardedSeconds`: how long those ran; absent if none did. `running`: attempts that were under way at its end; absent in older
+   * summaries. */
+  session: SessionSummary;
   /** The prediction for this session; absent if not all rates were known. `isGuess`: by rates of the inventory. `isWorkOnly`:
    * without the start-up of nodes, which no run had measured. */
   planned?: { chunks: number; seconds: number; isGuess?: true; isWorkOnly?: true };
@@ -48,6 +49,16 @@ export interface RunSummary {
   error?: string;
   /** What to do about the error, or about what stopped the run. */
   next?: string;
+}
+
+export interface SessionSummary {
+  number: number;
+  chunks: number;
+  attempts: number;
+  dropped: number;
+  discardedSeconds?: number;
+  seconds: number;
+  running?: number;
 }
 
 export interface NodeSummary {
@@ -98,6 +109,7 @@ export function summarize(
       chunks: counters.sessionChunks,
       attempts: counters.attempts,
       dropped: counters.dropped,
+      ...(counters.discardedSeconds > 0 ? { discardedSeconds: Number(counters.discardedSeconds.toFixed(3)) } : {}),
       seconds: Number(counters.seconds.toFixed(3)),
     },
     cutLogs: counters.cutLogs,

@@ -1,5 +1,6 @@
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
+import type { ResultFate } from "../../schedule/attempts/recomputations.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
 import type { ResultSource } from "../node/attachment.js";
@@ -7,6 +8,7 @@ import { createFailure, errorText, isConnectionLost, isLocalError } from "../nod
 import type { RunCounters } from "../record/counters.js";
 import type { RecheckDifference } from "../record/journalentry.js";
 import type { CollectingDirectory } from "../record/rundir.js";
+import type { CollectedResult } from "./collectedresult.js";
 import { Committer } from "./committer.js";
 import { NAN_ADVICE } from "./jsontext.js";
 import type { VerifiedOutput } from "./publish.js";
@@ -18,6 +20,10 @@ import { ResultFetcher } from "./resultfetcher.js";
 export type CollectorEvent =
   /** The results are committed: safe on disk, and in the journal. */
   | { type: "committed"; attempts: Attempt[] }
+  /** The result was collected, and is kept until `commitHeld` or `discardHeld`. */
+  | { type: "held"; attempt: Attempt }
+  /** The result of an attempt that was dropped is discarded. */
+  | { type: "unneeded"; attempt: Attempt; seconds: number }
   /** The result was discarded, because its units are committed already. `seconds`: how long the attempt ran, here and below. */
   | { type: "dropped"; attempt: Attempt; seconds: number }
   /** The result of a recheck was compared with the first one, and discarded. */
@@ -49,6 +55,8 @@ export interface CollectorOptions {
   counters: RunCounters;
   /** Returns how many attempts are not committed yet, those that are being collected included. */
   inFlightCount: () => number;
+  /** Returns what is to become of the result of the attempt with this id. */
+  fateOf: (id: string) => ResultFate;
   emit: (event: CollectorEvent) => void;
 }
 
@@ -57,6 +65,8 @@ export class Collector {
   private readonly fetcher: ResultFetcher;
   private readonly committer: Committer;
   private readonly inFlight = new Set<Promise<void>>();
+  /** The results that may not be needed, by attempt id. Their nodes keep them as well, for the next coordinator. */
+  private readonly held = new Map<string, CollectedResult>();
 
   constructor(private readonly options: CollectorOptions) {
     const { job, directory, inFlightCount, emit } = options;
@@ -84,6 +94,18 @@ export class Collector {
     this.track(this.fetchLogs(ended, { type: "stopped", attempt: ended.attempt }));
   }
 
+  /** Commits a result that is held. */
+  commitHeld(id: string): void {
+    const result = this.held.get(id);
+    if (this.held.delete(id)) this.commit(result!);
+  }
+
+  /** Discards a result that is held; does nothing if none is. */
+  discardHeld(id: string): void {
+    const result = this.held.get(id);
+    if (this.held.delete(id)) this.discard(result!, "unneeded");
+  }
+
   /** Resolves when nothing is being pulled any more. */
   async settle(): Promise<void> {
     await Promise.all(this.inFlight);
@@ -102,7 +124,7 @@ export class Collector {
   }
 
   private async fetchResult({ attempt, done, source, fingerprint }: EndedAttempt): Promise<void> {
-    const { rechecks, counters, directory, emit } = this.options;
+    const { counters, directory, emit } = this.options;
     const ended = directory.elapsedSeconds();
     if (source === undefined) return emit({ type: "interrupted", attempt, done });
     try {
@@ -113,10 +135,7 @@ export class Collector {
           `chunk ${attempt.chunk.id}: ${warning}, so results.ndjson has null for it. ${NAN_ADVICE}`,
         );
       if (attempt.chunk.firstResult !== undefined) return await this.compare(attempt, outputs, done.seconds);
-      const result = { attempt, seconds: done.seconds, ended, outputs, fingerprint, json };
-      if (this.committer.add(result)) return rechecks.recordFirst(result);
-      deletePulled(outputs);
-      emit({ type: "dropped", attempt, seconds: done.seconds });
+      this.settleFate({ attempt, seconds: done.seconds, ended, outputs, fingerprint, json });
     } catch (error) {
       if (isConnectionLost(error)) emit({ type: "interrupted", attempt, done, lost: { source, error } });
       else if (isLocalError(error)) emit({ type: "diskFailed", error });
@@ -127,6 +146,26 @@ export class Collector {
           failure: createFailure(attempt, errorText(error), done),
         });
     }
+  }
+
+  /** Commits, holds or discards a result. Whether its units are in other hands may have changed since its attempt ended. */
+  private settleFate(result: CollectedResult): void {
+    const { attempt } = result;
+    const fate = this.options.fateOf(attempt.id);
+    if (fate === "commit") return this.commit(result);
+    if (fate === "discard") return this.discard(result, "unneeded");
+    this.held.set(attempt.id, result);
+    this.options.emit({ type: "held", attempt });
+  }
+
+  private commit(result: CollectedResult): void {
+    if (this.committer.add(result)) this.options.rechecks.recordFirst(result);
+    else this.discard(result, "dropped");
+  }
+
+  private discard({ attempt, outputs, seconds }: CollectedResult, type: "dropped" | "unneeded"): void {
+    deletePulled(outputs);
+    this.options.emit({ type, attempt, seconds });
   }
 
   private async compare(attempt: Attempt, outputs: VerifiedOutput[], seconds: number): Promise<void> {

@@ -31,6 +31,8 @@ export class FinishedResults {
       rechecks,
       counters: new RunCounters(job, replay),
       inFlightCount: () => this.inFlight.size,
+      // Whichever result is here first is committed; the committer drops those that overlap it.
+      fateOf: () => "commit",
       emit: (event) => this.handle(event),
     });
   }
@@ -77,6 +79,8 @@ export class FinishedResults {
         }
         return;
       case "dropped":
+      case "held":
+      case "unneeded":
       case "rechecked":
       case "stopped":
         return this.finish(event.attempt.id);

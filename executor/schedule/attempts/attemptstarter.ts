@@ -1,9 +1,10 @@
-import type { Chunk } from "../../job/job.js";
+import type { Chunk, Job } from "../../job/job.js";
 import type { Instruction } from "../events.js";
 import type { AttemptHistory } from "../slots/quarantine.js";
 import type { SlotState } from "../slots/slotstate.js";
 import type { IssueAttemptId } from "./attemptids.js";
 import type { InFlightAttempt, InFlightAttempts } from "./inflight.js";
+import type { Recomputations } from "./recomputations.js";
 import type { StragglerPolicy } from "./stragglers.js";
 
 /** A chunk, its earlier attempts, and the slot that it goes to. */
@@ -15,12 +16,14 @@ export interface PlacedChunk {
   isExclusive: boolean;
 }
 
-/** Starts attempts of chunks: those that were placed, and speculative copies at the end of a run. */
+/** Starts attempts of chunks: those that were placed, and what idle slots compute a second time at the end of a run. */
 export class AttemptStarter {
   constructor(
     private readonly issueId: IssueAttemptId,
     private readonly attempts: InFlightAttempts,
     private readonly stragglers: StragglerPolicy,
+    private readonly recomputations: Recomputations,
+    private readonly job: Pick<Job, "chunk">,
   ) {}
 
   start({ chunk, history, slot, isExclusive }: PlacedChunk, now: number, out: Instruction[]): InFlightAttempt {
@@ -32,12 +35,18 @@ export class AttemptStarter {
 
   /** Gives idle slots a part, or a copy, of what others still run. */
   helpStragglers(now: number, out: Instruction[]): void {
-    const { instructions, copies } = this.stragglers.findWork(now);
+    const { instructions, copies, recomputations } = this.stragglers.findWork(now);
     out.push(...instructions);
     for (const { original, slot } of copies) {
       const { attempt, history } = original;
       original.speculativeCopy = this.start({ chunk: attempt.chunk, history, slot, isExclusive: false }, now, out);
       original.speculativeCopy.speculativeCopy = original;
+    }
+    for (const { original, pieces } of recomputations) {
+      const started = pieces.map(({ slot, start, end }) =>
+        this.start({ chunk: this.job.chunk(start, end), history: [], slot, isExclusive: false }, now, out),
+      );
+      this.recomputations.start(original, started);
     }
   }
 }

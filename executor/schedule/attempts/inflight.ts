@@ -3,24 +3,41 @@ import type { Pool } from "../slots/pool.js";
 import type { AttemptHistory } from "../slots/quarantine.js";
 import type { SlotState } from "../slots/slotstate.js";
 
-/** An attempt between its start and the commit of its result: queued or running on its node, or being collected. */
+/**
+ * An attempt between its start and the commit of its result: queued or running on its node, being collected, or `held`: collected, and
+ * kept until it is decided whether its result is needed.
+ */
 export interface InFlightAttempt {
   attempt: Attempt;
   slot: SlotState;
   history: AttemptHistory;
-  phase: "queued" | "running" | "collecting";
+  phase: "queued" | "running" | "collecting" | "held";
   /** Whether it was asked to leave its slot before it runs. */
   isWithdrawn: boolean;
   /** When it was started on the node, or (once it runs) when its program began. */
   since: number;
   /** Another attempt of the same chunk; the first result is taken. */
   speculativeCopy?: InFlightAttempt;
+  /** The recomputation that it takes part in, as the original or as a piece. */
+  recomputation?: Recomputation;
+  /** How often its units were given out a second time. */
+  recomputationCount: number;
+  /** The attempts that got its units when it left: what is learned of it later counts for them, too. */
+  heirs: readonly InFlightAttempt[];
+  /** Whether its units are in other hands, so that nothing follows from its end. */
+  isSuperseded: boolean;
   /** Whether it was asked to split and has not answered. */
   isSplitPending: boolean;
   /** Whether its program may be able to split. */
   isDivisible: boolean;
   /** Whether it has its node to itself until it ends. */
   isExclusive: boolean;
+}
+
+/** A running chunk whose units idle slots compute a second time, in pieces that cover it exactly. */
+export interface Recomputation {
+  readonly original: InFlightAttempt;
+  readonly pieces: readonly InFlightAttempt[];
 }
 
 /** The properties of a new attempt. */
@@ -47,7 +64,7 @@ export class InFlightAttempts {
   /** Returns the attempts on a node that have not ended. */
   listOnNode(node: string): InFlightAttempt[] {
     if (!this.pool.nodes.has(node)) return [];
-    return [...this.byId.values()].filter(({ attempt, phase }) => attempt.node === node && phase !== "collecting");
+    return [...this.byId.values()].filter((one) => one.attempt.node === node && !hasEnded(one));
   }
 
   listOnSlot(node: string, slot: number, phase: InFlightAttempt["phase"]): InFlightAttempt[] {
@@ -59,7 +76,8 @@ export class InFlightAttempts {
   }
 
   add(added: NewAttempt): InFlightAttempt {
-    const inFlight = { ...added, isWithdrawn: false, isSplitPending: false, isDivisible: true };
+    const isNew = { isWithdrawn: false, isSplitPending: false, isDivisible: true, isSuperseded: false };
+    const inFlight: InFlightAttempt = { ...added, ...isNew, recomputationCount: 0, heirs: [] };
     this.byId.set(added.attempt.id, inFlight);
     this.pool.changeLoad(added.slot, 1);
     if (added.isExclusive) this.pool.setReserved(added.slot.home, true);
@@ -83,7 +101,7 @@ export class InFlightAttempts {
   /** Marks an attempt as succeeded with its result to be collected; false if it was marked before or is not in flight. */
   startCollecting(id: string): boolean {
     const inFlight = this.byId.get(id);
-    if (inFlight === undefined || inFlight.phase === "collecting") return false;
+    if (inFlight === undefined || hasEnded(inFlight)) return false;
     this.pool.changeLoad(inFlight.slot, -1);
     this.freeNode(inFlight);
     inFlight.isExclusive = false;
@@ -101,13 +119,31 @@ export class InFlightAttempts {
     this.pool.changeLoad(inFlight.slot, 1);
   }
 
+  /** Marks an attempt whose result was collected as held; false if it is not being collected. */
+  startHolding(id: string): boolean {
+    return this.changePhase(id, "collecting", "held");
+  }
+
+  /** Marks a held attempt as being collected, until it is committed; false if it is not held. */
+  stopHolding(id: string): boolean {
+    return this.changePhase(id, "held", "collecting");
+  }
+
+  private changePhase(id: string, from: "collecting" | "held", to: "collecting" | "held"): boolean {
+    const inFlight = this.byId.get(id);
+    if (inFlight?.phase !== from) return false;
+    inFlight.phase = to;
+    this.pool.changeCollecting(inFlight.slot.home, to === "collecting" ? 1 : -1);
+    return true;
+  }
+
   /** Removes an attempt in any phase and returns it; its `speculativeCopy` says whether another attempt continues. */
   release(id: string): InFlightAttempt | undefined {
     const inFlight = this.byId.get(id);
     if (inFlight === undefined) return undefined;
     this.forget(id);
     if (inFlight.phase === "collecting") this.pool.changeCollecting(inFlight.slot.home, -1);
-    else this.pool.changeLoad(inFlight.slot, -1);
+    else if (inFlight.phase !== "held") this.pool.changeLoad(inFlight.slot, -1);
     return inFlight;
   }
 
@@ -138,4 +174,9 @@ export class InFlightAttempts {
   private freeNode({ isExclusive, slot }: InFlightAttempt): void {
     if (isExclusive) this.pool.setReserved(slot.home, false);
   }
+}
+
+/** Whether an attempt has ended on its node: what happens there is of no consequence for it. */
+export function hasEnded({ phase }: InFlightAttempt): boolean {
+  return phase === "collecting" || phase === "held";
 }

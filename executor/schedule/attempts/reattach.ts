@@ -4,7 +4,7 @@ import type { ChunkSource } from "../queue/chunksource.js";
 import type { RetryQueue } from "../queue/retryqueue.js";
 import type { Pool } from "../slots/pool.js";
 import type { AttemptHistory } from "../slots/quarantine.js";
-import type { InFlightAttempt, InFlightAttempts } from "./inflight.js";
+import { hasEnded, type InFlightAttempt, type InFlightAttempts } from "./inflight.js";
 import type { Requeuer } from "./requeue.js";
 import type { Splitter } from "./splitting.js";
 
@@ -31,16 +31,16 @@ export class Reattacher {
     const isLost = ({ attempt, phase }: InFlightAttempt) =>
       event.agentDied === true && phase === "running" && !holds.has(attempt.id);
     for (const inFlight of known) {
-      const { attempt } = inFlight;
       inFlight.isWithdrawn = false;
       inFlight.isSplitPending = false;
-      if (holds.has(attempt.id)) this.attempts.restoreLoad(inFlight);
-      else {
-        this.attempts.forget(attempt.id);
-        if (isLost(inFlight)) out.push(...this.requeuer.handleAgentDeath(inFlight, now));
-        else this.requeuer.requeue(inFlight, now);
-      }
+      if (holds.has(inFlight.attempt.id)) this.attempts.restoreLoad(inFlight);
+      else this.attempts.forget(inFlight.attempt.id);
     }
+    // What follows may drop other attempts of the node, so all of them must be counted before.
+    for (const inFlight of known.filter(({ attempt }) => !holds.has(attempt.id)))
+      out.push(
+        ...(isLost(inFlight) ? this.requeuer.handleAgentDeath(inFlight, now) : this.requeuer.requeue(inFlight, now)),
+      );
     out.push(...held.flatMap((one) => this.splitter.split(one.id, one.end, now)));
     for (const one of held) {
       const before = left.get(one.id);
@@ -59,7 +59,8 @@ export class Reattacher {
    */
   private handleAgentDeath(id: string, left: InFlightAttempt | undefined, now: number): Instruction[] {
     // A result that is being collected was reported before the agent died: its collection decides.
-    if (this.attempts.get(id)?.phase === "collecting") return [];
+    const known = this.attempts.get(id);
+    if (known !== undefined && hasEnded(known)) return [];
     const inFlight = this.attempts.release(id);
     if (inFlight !== undefined) return this.requeuer.handleAgentDeath(inFlight, now);
     return left === undefined ? [] : this.requeuer.handleLeftAgentDeath(left);

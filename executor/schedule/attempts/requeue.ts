@@ -4,8 +4,9 @@ import { backoffSeconds } from "../queue/pendingchunk.js";
 import type { RetryQueue } from "../queue/retryqueue.js";
 import { describeAgentDeaths, isGivenUpAfterDeath } from "../slots/agentdeaths.js";
 import type { Pool } from "../slots/pool.js";
-import { countTries, type QuarantineTracker } from "../slots/quarantine.js";
+import { countTries, type FailureRecord, type QuarantineTracker } from "../slots/quarantine.js";
 import type { InFlightAttempt, InFlightAttempts } from "./inflight.js";
+import type { Recomputations } from "./recomputations.js";
 
 /** Decides what happens to a chunk without a result: it is queued again, at once or later, or given up. */
 export class Requeuer {
@@ -15,18 +16,20 @@ export class Requeuer {
     private readonly attempts: InFlightAttempts,
     private readonly retryQueue: RetryQueue,
     private readonly quarantine: QuarantineTracker,
+    private readonly recomputations: Recomputations,
   ) {}
 
   /** Handles a failed attempt: decides whether the chunk or the slot is at fault, and whether the chunk gets another try. */
   handleFailure(id: string, failure: Failure, now: number): Instruction[] {
     const inFlight = this.attempts.release(id);
     if (inFlight === undefined) return [];
-    const { attempt, history, speculativeCopy } = inFlight;
+    const { attempt, history } = inFlight;
     const { chunk, node, slot } = attempt;
     const out = failure.fullDisk === undefined ? [] : this.restNode(node, failure.fullDisk, now);
     out.push(...this.quarantine.recordFailure(attempt, history, failure.reason, now));
     out.push(...this.withdrawQueued(node, slot));
-    if (speculativeCopy !== undefined) return out;
+    const elsewhere = this.recomputations.leave(inFlight);
+    if (elsewhere !== undefined) return [...out, ...elsewhere];
     if (this.quarantine.isExhausted(history))
       return [...out, { do: chunk.firstResult === undefined ? "give-up" : "skip-recheck", failure }];
     this.retryLater(inFlight, now);
@@ -43,13 +46,15 @@ export class Requeuer {
   /** Handles an attempt whose result cannot be published: its chunk is given up at once, and no slot is at fault. */
   handleRefusedResult(id: string, failure: Failure): Instruction[] {
     const inFlight = this.attempts.release(id);
-    return inFlight === undefined || inFlight.speculativeCopy !== undefined ? [] : [{ do: "give-up", failure }];
+    if (inFlight === undefined) return [];
+    return this.recomputations.leave(inFlight) ?? [{ do: "give-up", failure }];
   }
 
   /** Handles an attempt whose agent died while the node stayed up: the chunk or another one may have caused it. */
   handleAgentDeath(inFlight: InFlightAttempt, now: number): Instruction[] {
     const out = [this.recordAgentDeath(inFlight)];
-    if (inFlight.speculativeCopy !== undefined) return out;
+    const elsewhere = this.recomputations.leave(inFlight);
+    if (elsewhere !== undefined) return [...out, ...elsewhere];
     if (isGivenUpAfterDeath(inFlight.history, this.job.retry.attempts)) return [...out, giveUp(inFlight)];
     this.retryLater(inFlight, now);
     return out;
@@ -66,8 +71,15 @@ export class Requeuer {
   }
 
   /** Records the death of an agent in the chunk's history, whichever attempt the chunk has by now. */
-  private recordAgentDeath({ attempt, slot, history, isExclusive }: InFlightAttempt): Instruction {
-    history.push({ node: attempt.node, slot: slot.key, forgiven: false, agentDied: true, wasExclusive: isExclusive });
+  private recordAgentDeath({ attempt, slot, history, isExclusive, heirs }: InFlightAttempt): Instruction {
+    const death: FailureRecord = {
+      node: attempt.node,
+      slot: slot.key,
+      forgiven: false,
+      agentDied: true,
+      wasExclusive: isExclusive,
+    };
+    for (const one of [history, ...heirs.map((heir) => heir.history)]) one.push(death);
     return { do: "report-loss", failure: agentDeathFailure(attempt, "its node's agent died while it ran") };
   }
 
@@ -86,9 +98,9 @@ export class Requeuer {
   }
 
   /** Queues the chunk of an attempt that ended for no fault of the chunk. */
-  requeueAttempt(id: string, now: number): void {
+  requeueAttempt(id: string, now: number): Instruction[] {
     const inFlight = this.attempts.release(id);
-    if (inFlight !== undefined) this.requeue(inFlight, now);
+    return inFlight === undefined ? [] : this.requeue(inFlight, now);
   }
 
   /**
@@ -97,21 +109,27 @@ export class Requeuer {
    */
   requeueLeaving(id: string, now: number): Instruction[] {
     const inFlight = this.attempts.leaveBehind(id);
-    if (inFlight === undefined || inFlight.speculativeCopy !== undefined) return [];
+    if (inFlight === undefined) return [];
+    const elsewhere = this.recomputations.leave(inFlight);
+    if (elsewhere !== undefined) return elsewhere;
     const { attempt, history } = inFlight;
     if (isGivenUpAfterDeath(history, this.job.retry.attempts)) return [giveUp(inFlight)];
     this.retryQueue.add({ chunk: attempt.chunk, history, dueAt: now, leftAttempt: id });
     return [];
   }
 
-  requeue({ attempt, slot, history, speculativeCopy }: InFlightAttempt, now: number): void {
-    if (speculativeCopy !== undefined) return;
+  /** Queues the chunk of an attempt that is no longer in flight, unless its units are in other hands. */
+  requeue(inFlight: InFlightAttempt, now: number): Instruction[] {
+    const elsewhere = this.recomputations.leave(inFlight);
+    if (elsewhere !== undefined) return elsewhere;
+    const { attempt, slot, history } = inFlight;
     this.retryQueue.add({
       chunk: attempt.chunk,
       history,
       dueAt: now,
       outOfMemoryNode: slot.isMemoryShort ? slot.node : undefined,
     });
+    return [];
   }
 }
 

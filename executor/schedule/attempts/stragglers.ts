@@ -1,30 +1,29 @@
 import type { Job } from "../../job/job.js";
 import type { Instruction } from "../events.js";
 import type { CostModel } from "../rates/costmodel.js";
+import type { OverheadEstimate } from "../rates/overhead.js";
 import type { Rates } from "../rates/rates.js";
 import { countAgentDeaths } from "../slots/agentdeaths.js";
 import { findPinRefusal } from "../slots/nodeslots.js";
 import type { Pool } from "../slots/pool.js";
 import { isShortOfMemory, type SlotState } from "../slots/slotstate.js";
-import type { InFlightAttempt, InFlightAttempts } from "./inflight.js";
+import { hasEnded, type InFlightAttempt, type InFlightAttempts } from "./inflight.js";
+import { isWorthwhile, type PlannedRecomputation, planRecomputations } from "./recomputeplan.js";
 
-/** A speculative copy must be expected to end within this share of the first attempt's remaining time. */
-const MAX_COPY_TIME_RATIO = 4 / 5;
-/**
- * A chunk is split only if it still needs this many seconds and this many times its overhead; it is copied only if it still
- * needs MIN_COPY_SECONDS.
- */
+/** A chunk is split only if it still needs this many seconds and this many times its overhead. */
 const MIN_SPLIT_SECONDS = 2;
 const MIN_SPLIT_OVERHEADS = 3;
-const MIN_COPY_SECONDS = 20;
 /** On a slot without measurements, a chunk is overdue after this many times the average duration. */
 const OVERDUE_FACTOR = 2;
 /** The longest and the shortest time between two checks while slots are idle. */
 const MAX_CHECK_INTERVAL_SECONDS = 5;
 const MIN_CHECK_INTERVAL_SECONDS = 0.25;
 
-/** A program may need this long until it can announce that it can be split. */
+/** A program may need this long, or twice its overhead if that is known, until it can announce that it can be split. */
 const PROGRAM_LOAD_SECONDS = 5;
+const MIN_LOAD_SECONDS = 1;
+/** How often the units of a running chunk are given out a second time. */
+const MAX_RECOMPUTATIONS = 2;
 
 /** A speculative copy of a chunk on an idle slot. */
 export interface SpeculativeCopy {
@@ -35,6 +34,7 @@ export interface SpeculativeCopy {
 export interface StragglerActions {
   instructions: Instruction[];
   copies: SpeculativeCopy[];
+  recomputations: PlannedRecomputation[];
 }
 
 interface Straggler {
@@ -45,8 +45,8 @@ interface Straggler {
 
 /**
  * Finds work for idle slots when no chunk waits: takes over what is queued behind another slot's chunk, splits the slowest
- * chunk if its program can be split, or starts a speculative copy (as MapReduce's backup tasks) if that would end clearly
- * sooner. Does nothing before the duration of chunks is known, and leaves attempts on disconnected nodes alone.
+ * chunk if its program can be split, or computes it a second time if that would end clearly sooner: in pieces, or as a speculative
+ * copy (as MapReduce's backup tasks). Does nothing before the duration of chunks is known.
  */
 export class StragglerPolicy {
   private lastCheck = Number.NEGATIVE_INFINITY;
@@ -60,7 +60,7 @@ export class StragglerPolicy {
   ) {}
 
   findWork(now: number): StragglerActions {
-    const actions: StragglerActions = { instructions: [], copies: [] };
+    const actions: StragglerActions = { instructions: [], copies: [], recomputations: [] };
     if (this.pool.freeSlots.findIdle(1).length === 0) return actions;
     if (now < this.lastCheck + MIN_CHECK_INTERVAL_SECONDS) {
       actions.instructions.push({ do: "wake", at: this.lastCheck + MIN_CHECK_INTERVAL_SECONDS });
@@ -71,10 +71,12 @@ export class StragglerPolicy {
     const slowest = this.listStragglers(now).sort((a, b) => b.secondsLeft - a.secondsLeft);
     const idle = this.pool.freeSlots.findIdle(slowest.length);
     for (const one of slowest) {
+      if (this.isRecomputable(one.attempt)) continue;
       const at = idle.findIndex((slot) => canTake(one.attempt, slot));
       if (at >= 0 && this.helpStraggler(one, idle[at]!, now, actions)) idle.splice(at, 1);
       if (idle.length === 0) break;
     }
+    if (idle.length > 0) actions.recomputations = this.planRecomputations(slowest, actions);
     return actions;
   }
 
@@ -106,11 +108,41 @@ export class StragglerPolicy {
       });
       return true;
     }
-    const there = this.estimateSeconds(inFlight, slot, now);
-    if (secondsLeft < MIN_COPY_SECONDS || there === undefined || there > secondsLeft * MAX_COPY_TIME_RATIO)
-      return false;
+    const there = this.mayComputeTwice(inFlight) ? this.estimateSeconds(inFlight, slot, now) : undefined;
+    if (there === undefined || !isWorthwhile(secondsLeft, there)) return false;
     actions.copies.push({ original: inFlight, slot });
     return true;
+  }
+
+  /** Plans which running chunks the slots that are still idle compute again. `actions`: what other idle slots do. */
+  private planRecomputations(slowest: readonly Straggler[], actions: StragglerActions): PlannedRecomputation[] {
+    const candidates = slowest
+      .filter(({ attempt, secondsLeft }) => this.isRecomputable(attempt) && secondsLeft < Number.POSITIVE_INFINITY)
+      .map((one) => ({ ...one, units: this.costs.estimate(one.attempt.attempt.chunk)! }));
+    if (candidates.length === 0) return [];
+    const taken = new Set(actions.copies.map(({ slot }) => slot));
+    const idle = this.pool.freeSlots
+      .findIdle(this.pool.usableSlots)
+      .filter((slot) => !taken.has(slot) && slot.rateEstimate.evidence > 0)
+      .map((slot) => ({ slot, rate: slot.rateEstimate.rate! }));
+    return planRecomputations(candidates, idle, this.rates.overhead.seconds, this.job.sizing!.min);
+  }
+
+  /** Whether idle slots may compute the units of an attempt again in pieces: it cannot be split, or its node is not connected. */
+  private isRecomputable(inFlight: InFlightAttempt): boolean {
+    const { attempt, phase, history, slot } = inFlight;
+    if (slot.home.isConnected && (phase !== "running" || isSplittable(inFlight))) return false;
+    if (attempt.chunk.firstResult !== undefined || attempt.chunk.gpu !== undefined || inFlight.isExclusive)
+      return false;
+    if (inFlight.speculativeCopy !== undefined || history.length > 0) return false;
+    if (inFlight.recomputationCount >= MAX_RECOMPUTATIONS || !this.mayComputeTwice(inFlight)) return false;
+    const { sizing, kind } = this.job;
+    return kind === "range" && sizing !== undefined && sizing.min !== sizing.max;
+  }
+
+  /** Whether two attempts may write the outputs of a chunk: not where both would write into the same directory of a node. */
+  private mayComputeTwice({ attempt: { chunk } }: InFlightAttempt): boolean {
+    return this.job.directory === undefined || (chunk.spec.outputs.length === 0 && chunk.spec.found === undefined);
   }
 
   /** Lists the attempts with a known remaining time, and the queued ones that could leave their slot. */
@@ -118,12 +150,15 @@ export class StragglerPolicy {
     const before = new Map<SlotState, number>();
     const all: Straggler[] = [];
     for (const inFlight of this.attempts.values()) {
-      if (inFlight.phase === "collecting") continue;
+      if (hasEnded(inFlight) || inFlight.recomputation !== undefined) continue;
       const { slot, phase } = inFlight;
       const left =
-        phase === "queued" ? queueWaitSeconds(inFlight, before.get(slot)) : this.estimateSecondsLeft(inFlight, now);
+        phase === "queued" && slot.home.isConnected
+          ? queueWaitSeconds(inFlight, before.get(slot))
+          : this.estimateSecondsLeft(inFlight, now);
       before.set(slot, before.get(slot) ?? left ?? 0);
-      if (left === undefined || inFlight.isWithdrawn || !slot.home.isConnected) continue;
+      if (left === undefined || inFlight.isWithdrawn) continue;
+      if (!slot.home.isConnected && !this.isRecomputable(inFlight)) continue;
       all.push({ attempt: inFlight, secondsLeft: left });
     }
     return all;
@@ -161,6 +196,10 @@ export class StragglerPolicy {
   }
 }
 
+function isSplittable({ isDivisible, isSplitPending }: InFlightAttempt): boolean {
+  return isDivisible || isSplitPending;
+}
+
 /** Returns the seconds that a queued attempt waits for its predecessor; undefined if that is no reason to move it. */
 function queueWaitSeconds({ slot }: InFlightAttempt, before: number | undefined): number | undefined {
   if (slot.holder !== undefined || slot.isMemoryShort) return Number.POSITIVE_INFINITY;
@@ -181,6 +220,12 @@ function splitShare({ attempt, since }: InFlightAttempt, left: number, now: numb
 }
 
 /** Whether to ask an attempt to split again later, after the answer that its chunk ends at `end`. */
-export function canSplitAgain({ attempt, since }: InFlightAttempt, end: bigint | undefined, now: number): boolean {
-  return end === undefined ? now - since < PROGRAM_LOAD_SECONDS : end < attempt.chunk.end;
+export function canSplitAgain(
+  { attempt, since }: InFlightAttempt,
+  end: bigint | undefined,
+  now: number,
+  overhead: OverheadEstimate,
+): boolean {
+  const loading = overhead.isKnown ? Math.max(MIN_LOAD_SECONDS, 2 * overhead.seconds) : PROGRAM_LOAD_SECONDS;
+  return end === undefined ? now - since < loading : end < attempt.chunk.end;
 }

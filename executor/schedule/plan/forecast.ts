@@ -1,9 +1,10 @@
 import type { Job } from "../../job/job.js";
 import { sequentialIds } from "../attempts/attemptids.js";
-import type { Attempt, Slot } from "../events.js";
+import type { Attempt } from "../events.js";
 import { IntervalSet } from "../queue/intervalset.js";
 import type { LearnedRates } from "../rates/rates.js";
 import { Scheduler } from "../scheduler.js";
+import type { ExpectedNode } from "../slots/expectednodes.js";
 import { slotKey } from "../slots/slotstate.js";
 import { Simulator } from "./simulator.js";
 
@@ -17,10 +18,9 @@ export interface SlotForecast {
   seconds: number;
 }
 
-/** What is known before nodes have joined: concurrent chunks and the slowest rate by node, and earlier runs. */
+/** What is known before nodes have joined: from the inventory, and from earlier runs. */
 export interface ForecastInputs {
-  limits: Map<string, number>;
-  expected: Map<string, number>;
+  expected: ReadonlyMap<string, ExpectedNode>;
   learned: LearnedRates;
 }
 
@@ -31,11 +31,11 @@ export interface ForecastInputs {
  */
 export function forecast(
   job: Job,
-  slots: Slot[],
   known: ForecastInputs,
   done = new IntervalSet(),
 ): Map<string, SlotForecast> | undefined {
   const scheduler = new Scheduler(job, done, sequentialIds(), known.expected, known.learned);
+  const slots = [...known.expected.values()].flatMap((node) => node.slots);
   const shares = new Map(slots.map((slot) => [slotKey(slot.node, slot.slot), { chunks: 0, units: 0n, seconds: 0 }]));
   const secondsOf = durationModel(scheduler, known.learned.overhead ?? 0);
   let isUnknown = false;
@@ -54,8 +54,8 @@ export function forecast(
       chunks++;
     },
   });
-  const nodes = [...groupByNode(slots)];
-  simulator.open(nodes.map(([node, there]) => ({ node, slots: there, limit: known.limits.get(node) ?? there.length })));
+  const nodes = [...known.expected].filter(([, node]) => node.slots.length > 0);
+  simulator.open(nodes.map(([node, { slots, limit = slots.length }]) => ({ node, slots, limit })));
   simulator.run(() => isUnknown || chunks === MAX_SIMULATED_CHUNKS);
   return isUnknown ? undefined : extrapolate(shares, job.units - done.size());
 }
@@ -85,10 +85,4 @@ function extrapolate(shares: Map<string, SlotForecast>, units: bigint): Map<stri
     return { chunks, units: own, seconds: share.seconds * factor };
   };
   return new Map([...shares].map(([key, share]) => [key, scaled(share)]));
-}
-
-function groupByNode(slots: Slot[]): Map<string, Slot[]> {
-  const nodes = new Map<string, Slot[]>();
-  for (const slot of slots) nodes.set(slot.node, [...(nodes.get(slot.node) ?? []), slot]);
-  return nodes;
 }

@@ -1,15 +1,14 @@
-import { cpus } from "node:os";
 import type { Node } from "../../../fleet/node.js";
 import type { Job } from "../../job/job.js";
 import type { Slot } from "../events.js";
 import { IntervalSet } from "../queue/intervalset.js";
 import type { ChunkOverhead } from "../rates/chunkoverhead.js";
 import { chooseChunkSize, type SizingContext } from "../rates/chunksize.js";
-import { expectedRates } from "../rates/expectedrates.js";
 import { OverheadEstimate } from "../rates/overhead.js";
+import { PredictionError } from "../rates/predictionerror.js";
 import type { LearnedRates } from "../rates/rates.js";
-import { findConcurrencyLimit } from "../slots/capacity.js";
-import { findNodeRefusal, type MachineFacts, selectSlots } from "../slots/nodeslots.js";
+import { countSlotsSeen, expectNodes, guessMachine } from "../slots/expectednodes.js";
+import { findNodeRefusal, selectSlots } from "../slots/nodeslots.js";
 import { slotKey } from "../slots/slotstate.js";
 import { forecast } from "./forecast.js";
 import { findUnplaceable, listSlotRefusals, type SlotRefusal, type UnplaceableTasks } from "./planrefusals.js";
@@ -78,19 +77,27 @@ export function planJob(
   learned = NOTHING_LEARNED,
   done = new IntervalSet(),
 ): RunPlan {
+  const slotsSeen = countSlotsSeen(learned);
+  const refusals = new Map(
+    nodes.flatMap((node) => {
+      const refused = findNodeRefusal(node, job.needs, selected);
+      return refused === undefined ? [] : [[node, refused] as const];
+    }),
+  );
+  const expected = expectNodes(
+    job,
+    nodes.filter((node) => !refusals.has(node)),
+    learned,
+  );
   const able = nodes.map((node) => {
-    const machine = guessMachine(node, learned);
-    const reason = findNodeRefusal(node, job.needs, selected);
-    const selection = reason === undefined ? selectSlots(node, machine, job.needs) : ({ ok: false, reason } as const);
-    const refused = selection.ok ? undefined : selection.reason;
-    const slots = selection.ok ? selection.slots.map((slot) => withLearnedRate(slot, job, learned)) : [];
-    const limit = findConcurrencyLimit(node, slots.length, job.needs, machine.isGuess ? undefined : machine.cores);
-    return { node, refused, slots, limit, refusals: listSlotRefusals(node, machine, job, refused) };
+    const machine = guessMachine(node, slotsSeen.get(node.name) ?? 0);
+    const selection = selectSlots(node, machine, job.needs);
+    const refused = refusals.get(node) ?? (selection.ok ? undefined : selection.reason);
+    const slots = expected.get(node.name)?.slots ?? [];
+    return { node, refused, slots, refusals: listSlotRefusals(node, machine, job, refused) };
   });
   const slots = able.flatMap((one) => one.slots);
-  const limits = new Map(able.flatMap(({ node, limit }) => (limit === undefined ? [] : [[node.name, limit] as const])));
-  const expected = expectedRates(job, nodes, learned);
-  const shares = slots.length === 0 ? undefined : forecast(job, slots, { limits, expected, learned }, done);
+  const shares = slots.length === 0 ? undefined : forecast(job, { expected, learned }, done);
   const rates = slots.flatMap(({ rate }) => rate ?? []);
   const known = {
     slots: slots.length,
@@ -123,12 +130,6 @@ export function planJob(
     ...(seconds !== undefined && isGuessed(job, slots, learned) ? { isGuess: true } : {}),
   };
   return addStartup(addOverhead(plan, job, learned), learned);
-}
-
-/** Returns a slot with its learned rate, if there is one. */
-function withLearnedRate(slot: Slot, job: Job, learned: LearnedRates): Slot {
-  const known = job.kind === "range" ? learned.slots.get(slotKey(slot.node, slot.slot)) : undefined;
-  return { ...slot, rate: known?.rate ?? slot.rate };
 }
 
 /** Whether a slot's rate comes from its profile. The durations of tasks are measured, or said by the job. */
@@ -165,13 +166,6 @@ function firstChunkSize(
   const overhead = new OverheadEstimate();
   if (learned.overhead !== undefined) overhead.restore(learned.overhead);
   const evidence = learned.slots.get(slotKey(slot.node, slot.slot))?.evidence ?? 0;
-  const context = { ...known, left: Number(job.units), overhead };
+  const context = { ...known, left: Number(job.units), overhead, deviation: new PredictionError().deviation };
   return chooseChunkSize(job.sizing, { rate: slot.rate, evidence, outlierSide: 0 }, context);
-}
-
-/** Returns the facts of a node that is not asked: those of this machine are known. */
-function guessMachine(node: Node, learned: LearnedRates): MachineFacts {
-  const seen = [...learned.slots.keys()].filter((key) => key.startsWith(`${node.name}/`)).length;
-  const gpus = Math.max(1, seen);
-  return node.connection === "local" ? { cores: cpus().length, gpus } : { cores: gpus, isGuess: true, gpus };
 }

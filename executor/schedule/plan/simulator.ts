@@ -1,3 +1,4 @@
+import type { ResultFate } from "../attempts/recomputations.js";
 import type { Attempt, Event, Failure, Instruction, RemoteAttempt, Slot } from "../events.js";
 import { slotKey } from "../slots/slotstate.js";
 import { VirtualClock } from "./virtualclock.js";
@@ -7,6 +8,8 @@ export interface Decider {
   handle(event: Event, now: number): Instruction[];
   /** Returns the present state of an attempt, which changes when its chunk is split. */
   attempt?(id: string): Attempt | undefined;
+  /** Returns what is to become of the result of an attempt; undefined = all results are committed. */
+  fateOf?(id: string): ResultFate;
 }
 
 /** The program of a running attempt: when it began and will end, in seconds. */
@@ -32,7 +35,7 @@ export interface SimulationModel {
   /** Called with each instruction before it takes effect. */
   onInstruction?(instruction: Instruction): void;
   /** Called when the result of an attempt is committed. */
-  onCommit?(attempt: Attempt, seconds: number): void;
+  onCommit?(attempt: Attempt): void;
 }
 
 /**
@@ -124,6 +127,10 @@ export class Simulator {
         return this.beginFirst(keyOf(instruction.attempt));
       case "drop":
         return this.beginFirst(this.remove(instruction.id));
+      case "commit":
+        // Without a model of durations the caller commits results, as it ends attempts.
+        if (this.model.endOf !== undefined) this.commit(this.attempt(instruction.id)!);
+        return;
       case "withdraw":
         for (const id of instruction.ids) this.withdraw(id);
         return;
@@ -200,10 +207,16 @@ export class Simulator {
       const failure = this.model.failureOf?.(attempt);
       if (failure !== undefined) return this.fail(id, failure);
       this.finish(id, end - since);
-      this.model.onCommit?.(attempt, end - since);
-      this.send({ type: "committed", attempt: id });
+      const fate = this.decider.fateOf?.(id) ?? "commit";
+      if (fate === "commit") this.commit(attempt);
+      else if (fate === "hold") this.send({ type: "held", attempt: id });
     });
     this.programs.set(id, { since, end, cancel });
+  }
+
+  private commit(attempt: Attempt): void {
+    this.model.onCommit?.(attempt);
+    this.send({ type: "committed", attempt: attempt.id });
   }
 
   private withdraw(id: string): void {

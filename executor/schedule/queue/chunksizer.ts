@@ -1,49 +1,71 @@
 import type { Sizing } from "../../job/job.js";
 import { chooseChunkSize } from "../rates/chunksize.js";
 import type { Rates } from "../rates/rates.js";
+import { ExpectedCapacity } from "../slots/expectedcapacity.js";
+import type { ExpectedNode } from "../slots/expectednodes.js";
 import type { Pool } from "../slots/pool.js";
-import type { SlotState } from "../slots/slotstate.js";
+import { isUsable, type SlotState } from "../slots/slotstate.js";
 
-/** Sizes the chunks of a range by the present slots and rates. */
+/** Sizes the chunks of a range by the slots and rates that are there, or that nodes will bring. */
 export class ChunkSizer {
   /** The units of the chunk that was sized last. */
   lastSize = 1;
-  private slowestExpected: number | undefined;
+  private readonly expected: ExpectedCapacity;
+  /** The nodes that are expected and have not joined yet. */
+  private readonly neverJoined: Set<string>;
 
-  /**
-   * `expected`: the rate of the slowest slot of each node that may still join, so that the first node to join does not pass
-   * for the slowest.
-   */
+  /** `expected`: the nodes that may still join, so that the first ones to join leave them their share of the work. */
   constructor(
     private readonly pool: Pool,
     private readonly rates: Rates,
-    private readonly expected: Map<string, number>,
+    expected: ReadonlyMap<string, ExpectedNode>,
   ) {
-    this.removeExpected("");
+    this.expected = new ExpectedCapacity(expected);
+    this.neverJoined = new Set(expected.keys());
   }
 
   /** Removes a node that has joined or will not join. */
   removeExpected(node: string): void {
-    this.expected.delete(node);
-    this.slowestExpected = this.expected.size === 0 ? undefined : Math.min(...this.expected.values());
+    this.neverJoined.delete(node);
+    this.expected.remove(node);
+  }
+
+  /** Removes all nodes that have not joined so far. */
+  removeAllExpected(): void {
+    for (const node of this.neverJoined) this.removeExpected(node);
+  }
+
+  /** Expects a node that has disconnected to come back with the slots that it could use. Call this before the pool knows. */
+  expectBack(node: string): void {
+    const state = this.pool.nodes.get(node);
+    if (state === undefined || !state.isConnected) return;
+    const slots = state.slots.filter(isUsable).map((slot) => ({ ...slot, rate: slot.rateEstimate.rate }));
+    this.expected.add(node, { slots, limit: state.maxConcurrent });
   }
 
   /** Returns the units of a slot's next chunk when `left` units are unassigned. */
   sizeNext(sizing: Sizing, slot: SlotState, left: bigint): bigint {
     const size = chooseChunkSize(sizing, slot.rateEstimate, {
       left: Number(left),
-      slots: this.pool.usableSlots,
-      rate: this.pool.rate,
+      ...this.sumCapacity(),
       slowest: this.slowestRate(),
       overhead: this.rates.overhead,
+      deviation: this.rates.predictionError.deviation,
     });
     this.lastSize = Number(size);
     return size;
   }
 
+  /** Returns the number of slots and the rate of all; a slot with an unknown rate counts as the average of the others. */
+  private sumCapacity(): { slots: number; rate: number | undefined } {
+    const { usableSlots, rateHistogram } = this.pool;
+    const slots = usableSlots + this.expected.slots;
+    const rated = rateHistogram.count + this.expected.rated;
+    return { slots, rate: rated === 0 ? undefined : ((rateHistogram.total + this.expected.rate) * slots) / rated };
+  }
+
   private slowestRate(): number | undefined {
-    const { slowest } = this.pool.rateHistogram;
-    if (slowest === undefined || this.slowestExpected === undefined) return slowest ?? this.slowestExpected;
-    return Math.min(slowest, this.slowestExpected);
+    const known = [this.pool.rateHistogram.slowest, this.expected.slowest].flatMap((rate) => rate ?? []);
+    return known.length === 0 ? undefined : Math.min(...known);
   }
 }

@@ -10,10 +10,11 @@ const MAX_TARGET_SECONDS = 600;
 const DEFAULT_TARGET_SECONDS = 60;
 /** The first chunk of a slot with a guessed rate takes this share of the target, because the guess may be wrong. */
 const FIRST_CHUNK_SHARE = 1 / 8;
-/** Near the end, a chunk takes this share of the remaining time, so that later chunks can even out the slots. */
-const REMAINING_TIME_SHARE = 1 / 2;
+/** Near the end, a chunk takes a share of the remaining time within these bounds, so that later chunks can even out the slots. */
+const MIN_TIME_SHARE = 1 / 2;
+const MAX_TIME_SHARE = 0.85;
 /** No chunk is planned to take less than this many times its overhead. */
-const MIN_TIMES_OVERHEAD = 2;
+const MIN_TIMES_OVERHEAD = 3;
 /** A chunk is at most this many times as large as the slot's previous one. */
 const MAX_GROWTH = 8;
 /** The most units of the first chunk of a slot with an unknown rate, and its largest share of an even share of the work. */
@@ -24,19 +25,27 @@ const FIRST_UNITS_SHARE = 1 / 8;
 export interface SizingContext {
   /** The number of unassigned units. */
   left: number;
-  /** The number of usable slots, and the rate of all of them; undefined = unknown. */
+  /** The number of slots that are usable or expected, and the rate of all of them; undefined = unknown. */
   slots: number;
   rate: number | undefined;
   /** The lowest known rate of any slot that has joined or may join. */
   slowest: number | undefined;
   overhead: OverheadEstimate;
+  /** How far durations are from predictions: the standard deviation of their logarithm. */
+  deviation: number;
 }
 
 /** Returns the units of a slot's next chunk, at least 1. */
 export function chooseChunkSize(sizing: Sizing, estimate: RateEstimate, context: SizingContext): bigint {
-  const wanted = sizing.by === "rate" ? sizeByRate(sizing, estimate, context) : sizeByTime(sizing, estimate, context);
+  const byRule = sizing.by === "rate" ? sizeByRate(sizing, estimate, context) : sizeByTime(sizing, estimate, context);
+  const wanted = estimate.lastChunk === undefined ? Math.min(byRule, fairShare(estimate, context)) : byRule;
   const limited = Math.max(sizing.min, Math.min(sizing.max ?? Number.POSITIVE_INFINITY, Math.round(wanted)));
   return BigInt(Math.max(1, limited));
+}
+
+/** Returns the units of a slot if all slots shared what is left and ended together. */
+function fairShare({ rate: own }: RateEstimate, { left, slots, rate }: SizingContext): number {
+  return own === undefined || rate === undefined ? left / Math.max(1, slots) : (left * own) / Math.max(own, rate);
 }
 
 /**
@@ -68,10 +77,13 @@ function chooseTargetSeconds(overhead: OverheadEstimate): number {
 }
 
 /**
- * Returns how long a chunk may take so that all slots can finish together, as in guided self-scheduling (Polychronopoulos
- * and Kuck, 1987).
+ * Returns how long a chunk may take so that all slots can finish together: a share of the remaining time as in guided self-scheduling
+ * (Polychronopoulos and Kuck, 1987), and the larger the better durations are predicted, as in factoring (Hummel, Schonberg and Flynn,
+ * 1992). The rest is enough work for the others while the latest of all slots is late: the expected maximum of as many normal deviates.
  */
-function guidedSeconds({ left, rate, overhead }: SizingContext): number {
+function guidedSeconds({ left, rate, overhead, slots, deviation }: SizingContext): number {
   if (rate === undefined) return Number.POSITIVE_INFINITY;
-  return Math.max(MIN_TIMES_OVERHEAD * overhead.seconds, (left / rate) * REMAINING_TIME_SHARE);
+  const lateness = deviation * Math.sqrt(2 * Math.log(Math.max(2, slots)));
+  const share = Math.max(MIN_TIME_SHARE, Math.min(MAX_TIME_SHARE, 1 / (1 + lateness)));
+  return Math.max(MIN_TIMES_OVERHEAD * overhead.seconds, (left / rate) * share);
 }

@@ -1,6 +1,7 @@
 import type { MeasuredOverhead } from "./chunkoverhead.js";
 import { LineFit } from "./linefit.js";
 import { OverheadEstimate } from "./overhead.js";
+import { PredictionError } from "./predictionerror.js";
 
 /** The least weight of a new measurement in the moving average (gpu_optimizer.py uses the same 0.3). */
 const MIN_WEIGHT = 0.3;
@@ -46,6 +47,7 @@ const MIN_MEAN_CHUNKS = 4;
 /** The estimated rates of slots (units a second) and the mean duration of a chunk (seconds). */
 export class Rates {
   readonly overhead = new OverheadEstimate();
+  readonly predictionError = new PredictionError();
   private readonly bySlot = new Map<string, RateEstimate>();
   private meanSeconds: number | undefined;
   private chunkCount = 0;
@@ -67,6 +69,8 @@ export class Rates {
     this.chunkUnits += units;
     estimate.fit ??= new LineFit();
     estimate.fit.add(units, seconds);
+    if (estimate.rate !== undefined && estimate.evidence > 0)
+      this.predictionError.learn(this.overhead.seconds + units / estimate.rate, seconds);
     const { lastChunk } = estimate;
     if (lastChunk === undefined) estimate.lastChunk = { units, seconds };
     else {

@@ -18,7 +18,12 @@ function playAll(jobs: fc.Arbitrary<Job>, pace: number, numRuns: number): Map<st
       run.calm();
       const { outcome } = run;
       for (const [what, count] of outcome.counts) seen.set(what, (seen.get(what) ?? 0) + count);
-      seen.set("twins", (seen.get("twins") ?? 0) + outcome.copies);
+      for (const [what, count] of [
+        ["twins", outcome.copies],
+        ["holds", outcome.holds],
+        ["released", outcome.released],
+      ] as const)
+        seen.set(what, (seen.get(what) ?? 0) + count);
       const once = [...outcome.covered.values()].every((times) => times === 1);
       const sound = outcome.late === 0 && outcome.mute === 0;
       return outcome.count("end") === 1 && once && sound && outcome.covered.size === Number(job.units);
@@ -38,7 +43,7 @@ const task = fc.record({
 const lists = fc.array(task, { minLength: 1, maxLength: 120 }).map((tasks) => taskJob(tasks));
 
 const KINDS: [what: string, jobs: fc.Arbitrary<Job>, pace: number, count: number, decided: string[]][] = [
-  ["a range", ranges, 1, 200, ["drop", "withdraw", "split", "twins"]],
+  ["a range", ranges, 1, 200, ["drop", "withdraw", "split", "twins", "holds", "released"]],
   ["tasks", lists, 60, 600, ["withdraw", "twins", "give-up"]],
 ];
 for (const [what, jobs, pace, count, decided] of KINDS)

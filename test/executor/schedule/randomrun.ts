@@ -3,31 +3,11 @@ import { sequentialIds } from "../../../executor/schedule/attempts/attemptids.js
 import type { Attempt, Event, Instruction, RemoteAttempt } from "../../../executor/schedule/events.js";
 import { reportAttempts, Simulator } from "../../../executor/schedule/plan/simulator.js";
 import { Scheduler } from "../../../executor/schedule/scheduler.js";
+import { RandomRunOutcome } from "./randomrunoutcome.js";
 import { failureOf, slots } from "./schedulefixture.js";
 
 /** The most attempts on one slot, the running one included. */
 const MAX_SLOT_LOAD = 4;
-
-/** The outcome of a run: how often each unit was committed or given up, and the instructions on the way. */
-export class RandomRunOutcome {
-  readonly covered = new Map<bigint, number>();
-  readonly counts = new Map<Instruction["do"], number>();
-  copies = 0;
-  /** Attempts that still ran when a result of their chunk was committed, and give-ups without a reason. */
-  late = 0;
-  mute = 0;
-  /** Agent deaths by poison unit, and chunks without one that were given up for agent deaths. */
-  readonly deaths = new Map<bigint, number>();
-  bystanders = 0;
-
-  cover(start: bigint, end: bigint): void {
-    for (let unit = start; unit < end; unit++) this.covered.set(unit, (this.covered.get(unit) ?? 0) + 1);
-  }
-
-  count(what: Instruction["do"]): number {
-    return this.counts.get(what) ?? 0;
-  }
-}
 
 /** Two nodes with random events, controlled by a list of choices. */
 export class RandomRun {
@@ -39,6 +19,8 @@ export class RandomRun {
   private readonly collecting: string[] = [];
   /** Attempts that ended on their node but whose results could not be collected: they occupy no slot. */
   private uncollected: Attempt[] = [];
+  /** Ids of attempts whose results are held. */
+  private readonly results = new Set<string>();
 
   /** `pace`: the seconds of a short attempt on the slower node. `poison`: units that kill the agent. */
   constructor(
@@ -69,7 +51,7 @@ export class RandomRun {
     const attempt = held[choice % (held.length || 1)];
     const finished = this.collecting[choice % (this.collecting.length || 1)];
     if (choice < 45 && attempt !== undefined) this.run(attempt, choice);
-    else if (choice < 70 && finished !== undefined) this.commit(finished);
+    else if (choice < 70 && finished !== undefined) this.collect(finished);
     else if (choice < 75 && finished !== undefined) this.failCollecting(finished);
     else if (choice < 83 && attempt !== undefined) this.fail(attempt);
     else if (choice < 86 && attempt !== undefined) this.send({ type: "started", attempt: attempt.id });
@@ -120,7 +102,7 @@ export class RandomRun {
     for (let turn = 0; !this.hasEnded && turn < 20_000; turn++) {
       const [first] = this.held;
       this.simulator.clock.advance(first === undefined && this.collecting.length === 0 ? 60 : 1);
-      if (this.collecting[0] !== undefined) this.commit(this.collecting[0]);
+      if (this.collecting[0] !== undefined) this.collect(this.collecting[0]);
       else if (first !== undefined) this.run(first, 0);
       else this.send({ type: "tick" });
     }
@@ -150,12 +132,34 @@ export class RandomRun {
     return (this.pace * (1 + (choice % 3))) / (node === "b" ? 3 : 1);
   }
 
+  /** The result of an attempt was collected: it is committed, held until the scheduler decides, or not needed. */
+  private collect(id: string): void {
+    switch (this.scheduler.fateOf(id)) {
+      case "commit":
+        return this.commit(id);
+      case "hold":
+        this.forget(id);
+        this.results.add(id);
+        this.outcome.holds++;
+        return this.send({ type: "held", attempt: id });
+      case "discard":
+        this.outcome.late++;
+    }
+  }
+
   private commit(id: string): void {
     const { chunk } = this.scheduler.attempt(id)!;
     this.forget(id);
     this.outcome.cover(chunk.start, chunk.end);
-    if (this.held.some((one) => one.chunk.id === chunk.id)) this.outcome.late++;
+    if (this.held.some((one) => overlap(one, chunk))) this.outcome.late++;
     this.send({ type: "committed", attempt: id });
+  }
+
+  /** Commits the result of an attempt that is held. */
+  private commitHeld(id: string): void {
+    if (!this.results.delete(id)) throw new Error(`no result of ${id} is held`);
+    this.outcome.released++;
+    this.collecting.push(id);
   }
 
   private failCollecting(id: string): void {
@@ -178,7 +182,8 @@ export class RandomRun {
       this.uncollected = this.uncollected.filter((one) => one.node !== node);
       this.send({ type: "nodeLost", node });
     }
-    this.join(node, keeps ? this.held.filter((one) => one.node === node) : []);
+    const results = [...this.results].map((id) => this.scheduler.attempt(id)!);
+    this.join(node, keeps ? [...this.held, ...results].filter((one) => one.node === node) : []);
   }
 
   private join(node: string, kept: Attempt[], lost: RemoteAttempt[] = []): void {
@@ -228,7 +233,10 @@ export class RandomRun {
       case "start":
         return this.checkStart(instruction.attempt);
       case "drop":
+        this.results.delete(instruction.id);
         return this.forget(instruction.id);
+      case "commit":
+        return this.commitHeld(instruction.id);
       case "give-up": {
         const { chunk, reason } = instruction.failure;
         this.outcome.cover(...this.unitsOf(chunk)!);
@@ -242,9 +250,9 @@ export class RandomRun {
   }
 
   private checkStart(attempt: Attempt): void {
-    const others = this.held.filter(({ id, chunk }) => chunk.id === attempt.chunk.id && id !== attempt.id).length;
-    if (others === 1) this.outcome.copies++;
-    if (others > 1) throw new Error(`${attempt.chunk.id} has three attempts`);
+    const others = this.held.filter((one) => overlap(one, attempt.chunk) && one.id !== attempt.id);
+    if (others.length === 1) this.outcome.copies++;
+    if (others.length > 1) throw new Error(`${attempt.chunk.id} has three attempts`);
   }
 
   private splitOf({ chunk }: Attempt): { end: bigint; endsAt: number } | undefined {
@@ -258,6 +266,10 @@ export class RandomRun {
     if (index >= 0) this.collecting.splice(index, 1);
     this.uncollected = this.uncollected.filter((one) => one.id !== id);
   }
+}
+
+function overlap({ chunk }: Attempt, other: Attempt["chunk"]): boolean {
+  return chunk.start < other.end && other.start < chunk.end;
 }
 
 function middleUnit({ chunk }: Pick<Attempt, "chunk">): bigint | undefined {

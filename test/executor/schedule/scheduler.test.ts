@@ -5,10 +5,15 @@ import type { Attempt, Instruction } from "../../../executor/schedule/events.js"
 import { Scheduler } from "../../../executor/schedule/scheduler.js";
 import { failureOf, openRun, rangeJob, slots, startedAttempts } from "./schedulefixture.js";
 
+/** Chunks of ten units. */
+const wholeChunk = { sizing: { by: "rate", base: 10, min: 10, max: 50 } } as const;
 const work: ChunkSpec = { program: { kind: "command", command: ["true"] }, args: [], inputs: [], outputs: [], env: {} };
 
 t.test("a slot six times as fast gets chunks six times as large, within the limits", async (t) => {
-  const expected = new Map(Object.entries({ fast: 29000, slow: 5000 }));
+  const expected = new Map([
+    ["fast", { slots: slots("fast", 1, 29000) }],
+    ["slow", { slots: slots("slow", 1, 5000) }],
+  ]);
   const scheduler = new Scheduler(
     rangeJob(100_000n, { sizing: { by: "rate", base: 1000, min: 500, max: 5500 } }),
     [],
@@ -29,7 +34,7 @@ t.test("a slot six times as fast gets chunks six times as large, within the limi
 });
 
 t.test("a failed chunk is retried after 1, 2, ... s, on another slot if there is one, and then given up", async (t) => {
-  const scheduler = new Scheduler(rangeJob(10n), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(10n, wholeChunk), [], sequentialIds());
   let [attempt] = openRun(scheduler, [["n", 2]]);
   const seen: [number, number][] = [];
   let out: Instruction[] = [];
@@ -54,7 +59,7 @@ t.test("a failed chunk is retried after 1, 2, ... s, on another slot if there is
 });
 
 t.test("a chunk whose result cannot be published is given up at once", async (t) => {
-  const scheduler = new Scheduler(rangeJob(10n), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(10n, wholeChunk), [], sequentialIds());
   const [attempt] = openRun(scheduler, [["n", 2]]);
   const out = scheduler.handle({ type: "refused", attempt: attempt!.id, failure: failureOf(attempt!) }, 1);
   t.same(
@@ -93,7 +98,7 @@ t.test("a node that rejoins keeps a chunk that was not started elsewhere, and dr
 });
 
 t.test("the chunks of a lost node are queued again without using up a try", async (t) => {
-  const scheduler = new Scheduler(rangeJob(10n), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(10n, wholeChunk), [], sequentialIds());
   const [attempt] = openRun(scheduler, [["a", 1]]);
   t.same(startedAttempts(scheduler.handle({ type: "nodeDisconnected", node: "a" }, 1)), [], "silent is not gone");
   scheduler.handle({ type: "nodeJoined", node: "b", slots: slots("b", 1), limit: 1, held: [] }, 1);
@@ -115,7 +120,7 @@ t.test("the chunks of a lost node are queued again without using up a try", asyn
 });
 
 t.test("a new coordinator adopts the attempts that nodes still hold", async (t) => {
-  const scheduler = new Scheduler(rangeJob(30n), [[0n, 10n]], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(30n, wholeChunk), [[0n, 10n]], sequentialIds());
   const held = [{ id: "1-7", chunk: "10-20", slot: 0 }];
   scheduler.handle({ type: "nodeJoined", node: "a", slots: slots("a", 2), limit: 2, held }, 0);
   const out = [...scheduler.handle({ type: "dispatchOpened" }, 0), ...scheduler.handle({ type: "allJoined" }, 0)];
@@ -127,7 +132,7 @@ t.test("a new coordinator adopts the attempts that nodes still hold", async (t) 
 });
 
 t.test("a run that is stuck reports the reason for each slot, once", async (t) => {
-  const scheduler = new Scheduler(rangeJob(10n), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(10n, wholeChunk), [], sequentialIds());
   const [attempt] = openRun(scheduler, [["a", 2]]);
   const out = [0, 1].flatMap((slot) => scheduler.handle({ type: "slotHeld", node: "a", slot, holder: "run b" }, 1));
   t.notOk(

@@ -40,7 +40,7 @@ t.test("overhead is learned from chunks of different sizes, and rates do not inc
 function outlook(change: Partial<SizingContext> = {}): SizingContext {
   const overhead = new OverheadEstimate();
   overhead.restore(3);
-  return { left: 1e12, slots: 2, rate: 2000, slowest: 1000, overhead, ...change };
+  return { left: 1e12, slots: 2, rate: 2000, slowest: 1000, overhead, deviation: 1, ...change };
 }
 
 t.test(
@@ -57,8 +57,15 @@ t.test(
     t.equal(size(known, {}, { target: 60 }), 60_000);
     t.equal(size(known, {}, { target: 60, max: 7000 }), 7000);
     t.equal(size({ ...known, lastChunk: { units: 1000, seconds: 4 } }), 8000, "growth");
-    t.equal(size(known, { left: 100_000 }), 25_000, "half of the 50 s that are left");
-    t.equal(size(known, { left: 4000 }), 6000, "not less than twice the overhead");
+    t.equal(
+      size(known, { left: 100_000 }),
+      25_000,
+      "half of the 50 s that are left, where durations are far from predictions",
+    );
+    const later = { ...known, lastChunk: { units: 300_000, seconds: 303 } };
+    t.equal(size(known, { left: 100_000, deviation: 0 }), 42_500, "most of them, where durations are as predicted");
+    t.equal(size(later, { left: 4000 }), 9000, "not less than three times the overhead");
+    t.equal(size(known, { left: 4000 }), 2000, "the first chunk is at most a fair share");
     t.equal(size(known, { left: 4000 }, { min: 9000 }), 9000);
   },
 );
