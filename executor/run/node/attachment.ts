@@ -264,7 +264,7 @@ export class Attachment implements ResultSource {
   /** Handles a message about staged files or a build. Returns whether it is the answer to a question. */
   private handleStagingMessage(message: AgentMessage): boolean {
     if (message.ev === "tree") return this.treeStager?.handleReply(message) ?? false;
-    if (message.ev === "taken") return this.contentCheck.handleReply(message);
+    if (message.ev === "taken" || message.ev === "found") return this.contentCheck.handleReply(message);
     if (message.ev === "built") return this.builder?.handleReply(message) ?? false;
     if (message.ev !== "lacks") return false;
     this.stager.forget(message.sha256);

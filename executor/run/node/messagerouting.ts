@@ -24,6 +24,7 @@ export function routeMessage(message: AgentMessage, slotMonitor: SlotMonitor, em
     case "tree":
     case "built":
     case "taken":
+    case "found":
     case "lacks":
     case "hello":
     case "held":

@@ -19,10 +19,10 @@ const MAX_CONCURRENT_UPLOADS = 16;
 /** Space that staging leaves free on a node, for results. */
 const RESERVED_NODE_BYTES = 64 << 20;
 
-/** Copies staged files to the run's folder on one node, each content once, however many chunks use it. */
+/** Brings staged files to one node: those that the node does not have, each content once, however many chunks use it. */
 export class FileStager {
   private readonly stagedHashes = new Set<string>();
-  private readonly uploads = new Map<string, Promise<void>>();
+  private readonly transfers = new Map<string, Promise<void>>();
   private readonly gate = new Semaphore(MAX_CONCURRENT_UPLOADS);
 
   /** `root`: the run's folder on the node; `contents`: content of every staged file, by its path on this machine. */
@@ -49,28 +49,36 @@ export class FileStager {
     this.stagedHashes.delete(sha256);
   }
 
-  private async stageFile(source: string): Promise<void> {
-    const content = this.contents.get(source)!;
-    if (this.stagedHashes.has(content.sha256)) return;
-    if (content.sizeBytes <= MAX_INLINE_FILE_BYTES) return this.sendInline(source, content);
-    let upload = this.uploads.get(content.sha256);
-    if (upload === undefined) {
-      upload = this.gate.run(() => this.upload(source, content)).finally(() => this.uploads.delete(content.sha256));
-      this.uploads.set(content.sha256, upload);
+  private stageFile(source: string): Promise<void> {
+    const { sha256 } = this.contents.get(source)!;
+    if (this.stagedHashes.has(sha256)) return Promise.resolve();
+    let transfer = this.transfers.get(sha256);
+    if (transfer === undefined) {
+      transfer = this.transfer(source).finally(() => this.transfers.delete(sha256));
+      this.transfers.set(sha256, transfer);
     }
-    return upload;
+    return transfer;
+  }
+
+  /** Sends a file, unless the node has its content. */
+  private async transfer(source: string): Promise<void> {
+    const content = this.contents.get(source)!;
+    if (!(await this.check.find(content))) {
+      try {
+        if (content.sizeBytes <= MAX_INLINE_FILE_BYTES) this.sendInline(source, content);
+        else await this.gate.run(() => this.sendUntilStored(source, content));
+      } catch (error) {
+        this.check.release(content.sha256);
+        throw error;
+      }
+    }
+    this.stagedHashes.add(content.sha256);
   }
 
   private sendInline(source: string, content: FileContent): void {
     const bytes = readFileSync(source);
     if (hash("sha256", bytes, "hex") !== content.sha256) throw createInputChangedError(source);
     this.send({ op: "put", sha256: content.sha256, data: bytes.toString("base64") });
-    this.stagedHashes.add(content.sha256);
-  }
-
-  private async upload(source: string, content: FileContent): Promise<void> {
-    if (!(await this.check.isStored(content))) await this.sendUntilStored(source, content);
-    this.stagedHashes.add(content.sha256);
   }
 
   /** Uploads a file until what arrives is what was hashed. */

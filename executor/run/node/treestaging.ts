@@ -2,13 +2,11 @@ import { MusterError } from "../../../schemas/errors.js";
 import type { AgentChannel } from "../agent/agentchannel.js";
 import type { AgentMessage } from "../agent/protocol.js";
 import type { ProjectSnapshot } from "../record/snapshot.js";
+import { hasBit } from "./contentcheck.js";
 import { sendContent } from "./contentsender.js";
 import { createStorageError } from "./fulldisk.js";
 
 type TreeMessage = Extract<AgentMessage, { ev: "tree" }>;
-
-/** A manifest up to this size is sent along with the first question. */
-const SMALL_MANIFEST_BYTES = 64 << 10;
 
 /** How long an agent may take to look for the files of a project. */
 const REPLY_TIMEOUT_SECONDS = 60;
@@ -48,7 +46,6 @@ export class TreeStager {
 
   private async sendMissing(): Promise<void> {
     const { id, manifest } = this.snapshot;
-    if (manifest.length <= SMALL_MANIFEST_BYTES) await sendContent(this.agent, id, manifest);
     let reply = await this.ask();
     if (reply.missing === undefined && reply.error === undefined) {
       await sendContent(this.agent, id, manifest);
@@ -82,7 +79,7 @@ export class TreeStager {
   private selectMissing(bits: Buffer): Set<string> {
     const missing = new Set<string>();
     for (let index = 0; index < this.snapshot.rows.length; index++) {
-      const sha256 = (bits[index >> 3] ?? 0) & (0x80 >> (index & 7)) ? this.snapshot.contentOf(index) : undefined;
+      const sha256 = hasBit(bits, index) ? this.snapshot.contentOf(index) : undefined;
       if (sha256 !== undefined) missing.add(sha256);
     }
     return missing;

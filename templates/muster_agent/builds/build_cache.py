@@ -6,7 +6,7 @@ import os
 import stat
 
 from ..access.path_access import find_problems
-from ..workspace.content_store import copy_and_hash
+from ..workspace.file_content import copy_and_hash
 from ..workspace.layout import LINK_MODE, parse_manifest
 from ..workspace.tree_removal import remove_tree
 from ..workspace.working_copy import raise_error

@@ -50,6 +50,16 @@ class FakeNode {
     this.there.set(remote, this.damaged-- > 0 ? "other" : hash(readFileSync(local)));
   }
 
+  readonly released: string[] = [];
+
+  release(sha256: string): void {
+    this.released.push(sha256);
+  }
+
+  async find({ sha256 }: { sha256: string }): Promise<boolean> {
+    return this.there.get(`/run/store/${sha256}`) === sha256;
+  }
+
   async isStored({ sha256 }: { sha256: string }): Promise<boolean> {
     const [sent, stored] = [`/run/store/${sha256}.sent`, `/run/store/${sha256}`];
     if (this.there.get(sent) === sha256) this.there.set(stored, sha256);

@@ -1,0 +1,101 @@
+import { createHash, randomBytes } from "node:crypto";
+import { appendFileSync, chmodSync, closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import t, { type Test } from "tap";
+import type { LabNode } from "../lab/lab.js";
+import { listLeftovers } from "../lab/leftovers.js";
+import { DelayingProxy } from "../lab/proxy.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { runMuster } from "./startmuster.js";
+
+t.setTimeout(180_000);
+
+const { skip, shop, lab, nodes, inventory } = await shareLab(t, { nodes: 2, gpus: 0 }, "looking into nodes");
+
+const LARGE_BYTES = 6 << 20;
+const sha256 = (content: Buffer | string) => createHash("sha256").update(content).digest("hex");
+
+/** The folder of cached contents on a node. */
+const contentsOn = (node: LabNode) => join(node.root, "root/.muster/cache/contents");
+
+/** A job whose chunks print the hashes of their inputs: one large file, 40 small ones, and a script in a project. */
+function writeJob(folder: string) {
+  const files: Record<string, Buffer> = { "data/large.bin": randomBytes(LARGE_BYTES) };
+  for (let n = 0; n < 40; n++) files[`data/small${n}`] = randomBytes(3000 * (n + 1));
+  for (const [path, content] of Object.entries(files)) {
+    shop.write(`${folder}/${path}`, "");
+    appendFileSync(join(shop.folder, folder, path), content);
+  }
+  const job = shop.write(`${folder}/job.json`, {
+    name: "sums",
+    kind: "tasks",
+    command: ["sh", "-c", 'sha256sum "$@" > "$0"'],
+    inputs: Object.keys(files),
+    tasks: ["a", "b", "c", "d"].map((id) => ({
+      id,
+      args: [`${id}.txt`, ...Object.keys(files)],
+      outputs: [`${id}.txt`],
+    })),
+  });
+  const sums = Object.entries(files).map(([path, content]) => `${sha256(content)}  ${path}\n`);
+  return { job, contents: Object.values(files), expected: sums.join("") };
+}
+
+/** A proxy before a node, and an inventory in which it stands for the node. */
+async function measure(t: Test, node: LabNode) {
+  const proxy = await DelayingProxy.start(node, 0);
+  t.teardown(() => proxy.stop());
+  appendFileSync(lab.knownHosts, `[${proxy.host}]:${proxy.port} ${node.hostKey}\n`);
+  const nodes = { [node.name]: { host: proxy.host, port: proxy.port } };
+  return { proxy, through: lab.inventory({ file: `${node.name}-measured.yaml`, nodes }) };
+}
+
+t.afterEach(() => {
+  for (const node of nodes) rmSync(join(node.root, "root/.muster"), { recursive: true, force: true });
+});
+
+t.test("a second run of the same job sends no input, and the run's end leaves only the cache", { skip }, async (t) => {
+  const { job, contents, expected } = writeJob("twice");
+  const [node] = nodes as [LabNode];
+  const { proxy, through } = await measure(t, node);
+  const sent: number[] = [];
+  for (const run of ["first", "second"]) {
+    const before = proxy.sentBytes;
+    const words = ["run", job, "-i", through, "--limit", node.name, "--out", join(shop.folder, run)];
+    const ran = await runMuster(words);
+    t.equal(ran.code, 0, ran.err);
+    for (const id of ["a", "b", "c", "d"]) t.equal(shop.read(`${run}/results/${id}.txt`), expected, `${run}: ${id}`);
+    sent.push(proxy.sentBytes - before);
+    t.same(listLeftovers(join(node.root, "root/.muster")), []);
+  }
+  const total = contents.reduce((sum, { length }) => sum + length, 0);
+  t.ok(sent[0]! > total, `first: ${sent[0]} bytes for ${total} bytes of inputs`);
+  t.ok(sent[1]! < 200_000, `second: ${sent[1]} bytes, of which 100,000 are the agent`);
+  const cached = readdirSync(contentsOn(node));
+  t.same(
+    contents.map(sha256).filter((name) => !cached.includes(name)),
+    [],
+    "every input is in the cache",
+  );
+});
+
+t.test("a cached input whose bytes were changed by hand is replaced, and that is reported", { skip }, async (t) => {
+  const { job, contents, expected } = writeJob("damaged");
+  const [node] = nodes as [LabNode];
+  const run = (name: string) =>
+    runMuster(["run", job, "-i", inventory, "--limit", node.name, "--out", join(shop.folder, name)]);
+  t.equal((await run("d1")).code, 0);
+  const path = join(contentsOn(node), sha256(contents[0]!));
+  chmodSync(path, 0o644);
+  const file = openSync(path, "r+");
+  writeSync(file, "damage", 1000);
+  closeSync(file);
+  const ran = await run("d2");
+  t.equal(ran.code, 0, ran.err);
+  t.match(
+    ran.err,
+    new RegExp(`${node.name}: .*cache/contents/${sha256(contents[0]!)} was changed after it was stored`),
+  );
+  t.equal(shop.read("d2/results/a.txt"), expected);
+  t.equal(sha256(readFileSync(path)), sha256(contents[0]!), "the cache has the right bytes again");
+});
