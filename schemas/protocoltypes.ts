@@ -56,7 +56,7 @@ export interface OpenCommand {
   readonly examine?: number;
   /** How often `progress` is sent at most. Default: never. */
   readonly progress?: number;
-  /** How many bytes the node's cache may hold when the run ends; 0: nothing. Default: a tenth of its file system, and at most 20 GiB. */
+  /** How many bytes the node's cache may hold when the run ends. Default: a tenth of its file system, and at most 20 GiB. */
   readonly cache?: number;
   /** Outputs and logs up to this size are part of `done`. */
   readonly inline: number;

@@ -103,7 +103,7 @@ class Shutdown:
     def shrink_cache(self) -> None:
         """Brings the cache back within its budget, if this run added to it. What the run used can be removed now."""
         try:
-            if self.cache.has_grown or self.cache.budget_bytes == 0:
+            if self.cache.has_grown:
                 self.cache.shrink()
         except OSError as error:
             self.server.report_problem(describe_error(error, "the node's cache could not be brought within its budget"))

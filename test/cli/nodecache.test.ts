@@ -1,5 +1,18 @@
 import { createHash, randomBytes } from "node:crypto";
-import { appendFileSync, chmodSync, closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import type { LabNode } from "../lab/lab.js";
@@ -98,4 +111,71 @@ t.test("a cached input whose bytes were changed by hand is replaced, and that is
   );
   t.equal(shop.read("d2/results/a.txt"), expected);
   t.equal(sha256(readFileSync(path)), sha256(contents[0]!), "the cache has the right bytes again");
+});
+
+t.test("a budget that is smaller than the job's files refuses the job before anything runs", { skip }, async (t) => {
+  const { job } = writeJob("large");
+  const tight = lab.inventory({ file: "tight.yaml", defaults: { cache: "5MiB" } });
+  const refused = await runMuster(["run", job, "-i", tight]);
+  t.equal(refused.code, 65);
+  t.match(
+    refused.err,
+    /node1: its cache may hold 5\.0 MiB \(`cache` in the inventory\), and the job's files have 8\.\d MiB/,
+  );
+  t.match(refused.err, /Raise `cache` of these nodes/);
+  for (const node of nodes) t.notOk(existsSync(join(node.root, "root/.muster")), "no node was contacted");
+  const mixed = lab.inventory({ file: "mixed.yaml", nodes: { node1: { cache: "5MiB" } } });
+  const ran = await runMuster(["run", job, "-i", mixed, "--out", join(shop.folder, "mixed")]);
+  t.equal(ran.code, 0, ran.err);
+  t.match(`${ran.err}${ran.out}`, /node1.*its cache may hold 5\.0 MiB/, "a node whose cache is too small is left out");
+  t.same(new Set(shop.results("mixed").map(({ node }) => node)), new Set(["node2"]));
+});
+
+t.test("the end of a run brings the cache within its budget: what was used last stays", { skip }, async (t) => {
+  const [node] = nodes as [LabNode];
+  const ten = lab.inventory({ file: "ten.yaml", defaults: { cache: "10MiB" } });
+  const jobs = ["old", "new"].map((name) => writeJob(name));
+  for (const [index, { job }] of jobs.entries()) {
+    const out = join(shop.folder, `budget${index}`);
+    const ran = await runMuster(["run", job, "-i", ten, "--limit", node.name, "--out", out]);
+    t.equal(ran.code, 0, ran.err);
+  }
+  const cached = readdirSync(contentsOn(node));
+  const size = cached.reduce((sum, name) => sum + statSync(join(contentsOn(node), name)).size, 0);
+  t.ok(size <= 10 << 20, `${size} bytes are left`);
+  t.same(
+    jobs[1]!.contents.map(sha256).filter((name) => !cached.includes(name)),
+    [],
+    "all of the last job",
+  );
+  t.notOk(cached.includes(sha256(jobs[0]!.contents[0]!)), "not the large file of the first one");
+});
+
+t.test("two runs that stage the same file at once send it once", { skip }, async (t) => {
+  const { job, contents, expected } = writeJob("both");
+  const [node] = nodes as [LabNode];
+  const { proxy, through } = await measure(t, node);
+  proxy.setLatency(20);
+  const ran = await Promise.all(
+    ["both1", "both2"].map((run) =>
+      runMuster(["run", job, "-i", through, "--limit", node.name, "--out", join(shop.folder, run)]),
+    ),
+  );
+  for (const { code, err } of ran) t.equal(code, 0, err);
+  for (const run of ["both1", "both2"]) t.equal(shop.read(`${run}/results/a.txt`), expected);
+  const total = contents.reduce((sum, { length }) => sum + length, 0);
+  t.ok(proxy.sentBytes < 1.5 * total, `${proxy.sentBytes} bytes for ${total} bytes of inputs`);
+});
+
+t.test("a cache that another user owns is not used, and that is reported", { skip }, async (t) => {
+  const { job, expected } = writeJob("foreign");
+  const [node] = nodes as [LabNode];
+  mkdirSync(join(node.root, "root/.muster/cache"), { recursive: true });
+  chownSync(join(node.root, "root/.muster/cache"), 1234, 1234);
+  for (const run of ["foreign1", "foreign2"]) {
+    const ran = await runMuster(["run", job, "-i", inventory, "--limit", node.name, "--out", join(shop.folder, run)]);
+    t.equal(ran.code, 0, ran.err);
+    t.match(ran.err, /node1: the cache \S+\/cache\/contents is not used, .*belongs to uid 1234; have root remove it/);
+    t.equal(shop.read(`${run}/results/a.txt`), expected);
+  }
 });

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "n
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { type MusterResult, runMuster } from "../cli/startmuster.js";
+import { listLeftovers } from "../lab/leftovers.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
 import { checkNodes, checkResults, committedChunks, countRepeatedChunks, readResultLines } from "./checks.js";
@@ -19,8 +20,10 @@ async function small(name: string, options: string): Promise<string> {
   return lab.inventory({ file: `${name}.yaml`, nodes: { [node.name]: { workdir: "/small/muster" } } });
 }
 
+/** Returns what was left there; the cache of the node is not counted. */
 async function unmount(): Promise<string[]> {
-  const left = readdirSync(join(node.root, "small"));
+  const disk = join(node.root, "small");
+  const left = [...readdirSync(disk).filter((name) => name !== "muster"), ...listLeftovers(join(disk, "muster"))];
   await root("umount /small; rmdir /small");
   return left;
 }
