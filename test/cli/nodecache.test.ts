@@ -179,3 +179,46 @@ t.test("a cache that another user owns is not used, and that is reported", { ski
     t.equal(shop.read(`${run}/results/a.txt`), expected);
   }
 });
+
+t.test("muster cache shows what lies on each node, and prunes it", { skip }, async (t) => {
+  const { job, contents } = writeJob("shown");
+  const [node] = nodes as [LabNode];
+  const ran = await runMuster([
+    "run",
+    job,
+    "-i",
+    inventory,
+    "--limit",
+    node.name,
+    "--out",
+    join(shop.folder, "shown1"),
+  ]);
+  t.equal(ran.code, 0, ran.err);
+  const total = contents.reduce((sum, { length }) => sum + length, 0);
+  const shown = await runMuster(["cache", "-i", inventory, "--json"]);
+  t.equal(shown.code, 0, shown.err);
+  const [first, second] = JSON.parse(shown.out).nodes;
+  t.match(first, { node: node.name, usedBytes: 0, builds: { count: 0 } });
+  t.ok(first.bytes >= total && first.entries.length >= contents.length && first.oldest >= 0);
+  t.match(second, { node: "node2", count: 0, entries: [] });
+  const table = await runMuster(["cache", "show", "-i", inventory, "-q", "-v"]);
+  t.same({ code: table.code, out: table.out, err: table.err }, { code: 0, out: "", err: "" });
+  const text = await runMuster(["cache", "-v", "-i", inventory]);
+  t.match(text.out, /^node {3}size +limit +files +builds +in use +last used\nnode1 {2}8\.\d MiB .* ago$/m);
+  t.match(text.out, new RegExp(`file +6\\.0 MiB  ${sha256(contents[0]!)}  used `));
+  t.match(text.out, /^node2 +empty$/m);
+  const tight = lab.inventory({ file: "prune.yaml", defaults: { cache: "1MiB" } });
+  const pruned = JSON.parse((await runMuster(["cache", "prune", "-i", tight, "--json"])).out).nodes[0];
+  t.equal(pruned.limit, 1 << 20);
+  t.ok(pruned.bytes <= 1 << 20 && pruned.removed > 0, JSON.stringify(pruned).slice(0, 200));
+  const emptied = await runMuster(["cache", "prune", "--all", "-i", inventory]);
+  t.match(emptied, { code: 0, out: /^node1 +empty$/m });
+  t.same(readdirSync(contentsOn(node)), []);
+});
+
+t.test("muster cache refuses what it does not know, and names a node that it cannot reach", { skip }, async (t) => {
+  t.match(await runMuster(["cache", "prnue", "-i", inventory]), { code: 64, err: /did you mean "?prune/ });
+  t.match(await runMuster(["cache", "--all", "-i", inventory]), { code: 64, err: /--all belongs to/ });
+  const wrong = lab.inventory({ file: "wrong.yaml", nodes: { node2: { python: "/no/python" } } });
+  t.match(await runMuster(["cache", "-i", wrong]), { code: 3, out: /node2 +not usable\n +the cache cannot be read: / });
+});

@@ -5,6 +5,7 @@ export const NOT_RENDERED = [
   "breakDownRun",
   "listRunNodes",
   "buildDriftDocument",
+  "buildCacheDocument",
   "buildNodesDocument",
   "buildHistoryDocument",
   "describeRunHead",

@@ -139,15 +139,19 @@ class ContentCache:
             return total_bytes + size_bytes <= limit and free_bytes(self.folder) >= size_bytes + RESERVED_BYTES
 
         if self.total_bytes is None or not is_enough(self.total_bytes):
-            self.total_bytes = evict(self.folder, is_enough).kept_bytes
+            self.total_bytes = evict(self.workdir_folder, is_enough).kept_bytes
             if not is_enough(self.total_bytes):
                 self.next_eviction_at = now() + EVICTION_PAUSE_SECONDS
 
     def shrink(self) -> None:
         """Removes what no run uses, least recently used first, until the cache is within its budget."""
-        if self.check():
+        if self.check(make=True):
             limit = self.limit_bytes()
-            self.total_bytes = evict(self.folder, lambda total_bytes: total_bytes <= limit).kept_bytes
+            self.total_bytes = evict(self.workdir_folder, lambda total_bytes: total_bytes <= limit).kept_bytes
+
+    def record_growth(self) -> None:
+        """Something else was added: the result of a build."""
+        self.has_grown, self.total_bytes = True, None
 
     def limit_bytes(self) -> int:
         return default_budget_bytes(self.folder) if self.budget_bytes is None else self.budget_bytes

@@ -1,36 +1,15 @@
-"""Removes contents that no run uses, least recently used first."""
+"""Removes what no run uses from the cache, least recently used first."""
 from __future__ import annotations
 
 import os
-import stat
+
+from .entries import list_entries
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
 
-
-class CachedContent:
-    """`used_at`: when a run last linked to it or let go of it, which sets the ctime of a file."""
-
-    __slots__ = ("name", "size_bytes", "used_at", "is_used")
-
-    def __init__(self, name: str, status: os.stat_result):
-        self.name, self.size_bytes, self.used_at = name, status.st_size, status.st_ctime
-        self.is_used = status.st_nlink > 1
-
-
-def list_contents(folder: str) -> list[CachedContent]:
-    """All files of the cache, in no order."""
-    contents = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:  # another run has just removed it
-                continue
-            if not stat.S_ISDIR(status.st_mode):
-                contents.append(CachedContent(entry.name, status))
-    return contents
+    from .entries import CacheEntry
 
 
 class Eviction:
@@ -40,27 +19,24 @@ class Eviction:
         self.removed = self.removed_bytes = 0
         self.kept_bytes = kept_bytes
 
-    def record(self, content: CachedContent) -> None:
+    def record(self, entry: CacheEntry) -> None:
         self.removed += 1
-        self.removed_bytes += content.size_bytes
-        self.kept_bytes -= content.size_bytes
+        self.removed_bytes += entry.size_bytes
+        self.kept_bytes -= entry.size_bytes
 
 
-def evict(folder: str, is_enough: Callable[[int], bool]) -> Eviction:
-    """Removes contents until is_enough(bytes in the cache). Contents that a live run has links to stay: to remove them frees
-    nothing."""
-    contents = list_contents(folder)
-    eviction = Eviction(sum(content.size_bytes for content in contents))
-    for content in sorted(contents, key=lambda content: content.used_at):
+def evict(cache: str, is_enough: Callable[[int], bool]) -> Eviction:
+    """Removes entries until is_enough(bytes in the cache). What a live run holds stays: to remove it frees nothing."""
+    entries = list_entries(cache)
+    eviction = Eviction(sum(entry.size_bytes for entry in entries))
+    for entry in sorted(entries, key=lambda entry: entry.used_at):
         if is_enough(eviction.kept_bytes):
             break
-        if content.is_used:
-            continue
         try:
-            os.unlink(os.path.join(folder, content.name))
+            if not entry.is_used and entry.remove():
+                eviction.record(entry)
         except FileNotFoundError:
-            pass
-        eviction.record(content)
+            eviction.record(entry)  # another run has just removed it
     return eviction
 
 
