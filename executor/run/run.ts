@@ -16,6 +16,7 @@ import { RunCounters } from "./record/counters.js";
 import { explainDiskError } from "./record/diskerror.js";
 import { hashStagedFiles } from "./record/filehashes.js";
 import { setAsideHaltedRun } from "./record/haltedrun.js";
+import { HashMemory } from "./record/hashmemory.js";
 import { LiveFile, removeLiveRun } from "./record/liverun.js";
 import { RatesFile } from "./record/ratesfile.js";
 import { openRunDirectory, type RunDirectory } from "./record/rundir.js";
@@ -54,7 +55,8 @@ export interface RunOutcome {
  * or RESULTS_DAMAGED where the run directory cannot be used, NO_NODE where no node may work on the job, and disk errors.
  */
 export async function runJob(job: Job, nodes: Node[], options: RunOptions): Promise<RunOutcome> {
-  const contents = await hashStagedFiles(job);
+  const path = resolveRunPath(job, options.out, options.fresh);
+  const contents = await hashStagedFiles(job, new HashMemory(path));
   const stagedBytes = countStagedBytes(job, contents);
   const leftOut: ExcludedNode[] = [];
   const able = nodes.filter((node) => {
@@ -62,7 +64,6 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     if (reason !== undefined) leftOut.push({ node: node.name, reason });
     return reason === undefined;
   });
-  const path = resolveRunPath(job, options.out, options.fresh);
   const aside = options.adopt ? undefined : setAsideHaltedRun(path);
   if (aside !== undefined) options.observer.notice(`the halted run is now ${aside}; nothing was done in it`);
   const directory = await openRunDirectory(path, {
