@@ -14,6 +14,7 @@ export type AgentCommand =
   | ReleaseCommand
   | PutCommand
   | TakeCommand
+  | UnpackCommand
   | TreeCommand
   | BuildCommand
   | StartCommand
@@ -106,6 +107,17 @@ export interface TakeCommand {
   readonly sha256: string;
   /** In bytes. */
   readonly size: number;
+}
+
+/** Stores the contents of a pack: the bytes of many small files, one after another, that were uploaded as store/SHA256.sent. Answered by `unpacked`. */
+export interface UnpackCommand {
+  readonly op: "unpack";
+  /** Of the pack as it was uploaded. */
+  readonly sha256: string;
+  /** SHA-256 and size of each file. */
+  readonly files: [sha256: string, sizeBytes: number][];
+  /** Whether the pack is compressed (zlib). Default: no. */
+  readonly deflated?: boolean;
 }
 
 /** Asks which files of a project are missing on the node. Answered by `tree`. */
@@ -288,6 +300,7 @@ export type AgentMessage =
   | LookedMessage
   | FoundMessage
   | TakenMessage
+  | UnpackedMessage
   | TreeMessage
   | BuiltMessage
   | LacksMessage
@@ -470,6 +483,17 @@ export interface TakenMessage {
   /** Whether the content is stored in whole. */
   readonly stored: boolean;
   /** Why it cannot be stored. */
+  readonly error?: string;
+}
+
+/** Answers `unpack`. */
+export interface UnpackedMessage {
+  readonly ev: "unpacked";
+  /** Of the pack. */
+  readonly sha256: string;
+  /** Whether all of its files are stored; otherwise other bytes arrived. */
+  readonly stored: boolean;
+  /** Why they cannot be stored. */
   readonly error?: string;
 }
 

@@ -13,6 +13,7 @@ from .builds.build_request import BuildRequest
 from .errors import describe_error
 from .processes.process_table import stat_fields
 from .workspace.content_store import SHA256
+from .workspace.pack import unpack
 from .wire import clip
 
 TYPE_CHECKING = False
@@ -109,6 +110,24 @@ class Commands:
             agent.server.send(reply)
 
         agent.worker.submit(lambda: agent.store.take(sha256, size_bytes), answer)
+
+    def do_unpack(self, message: Message) -> None:
+        sha256, agent = message["sha256"], self.agent
+        files = [(content, int(size)) for content, size in message["files"]]
+        if not all(SHA256.match(content) for content in [sha256] + [content for content, _ in files]):
+            raise ValueError("no SHA-256")
+        is_deflated = message.get("deflated", False)
+
+        def answer(result: bool | OSError) -> None:
+            if result is True:
+                for content, _ in files:
+                    agent.finder.release(content)
+            reply: Message = {"ev": "unpacked", "sha256": sha256, "stored": result is True}
+            if isinstance(result, OSError):
+                reply["error"] = clip(describe_error(result, "inputs cannot be stored"))
+            agent.server.send(reply)
+
+        agent.worker.submit(lambda: unpack(agent.store, sha256, files, is_deflated), answer)
 
     def do_tree(self, message: Message) -> None:
         sha256, agent = message["sha256"], self.agent

@@ -4,6 +4,7 @@ import type { FileContent } from "../record/filehashes.js";
 import { createStorageError } from "./fulldisk.js";
 
 type TakenMessage = Extract<AgentMessage, { ev: "taken" }>;
+type UnpackedMessage = Extract<AgentMessage, { ev: "unpacked" }>;
 type FoundMessage = Extract<AgentMessage, { ev: "found" }>;
 
 interface PendingReply<T> {
@@ -22,6 +23,7 @@ const MAX_FILES_PER_QUESTION = 1000;
 /** Asks an agent which contents its node has, in the cache of the node or in the folder of the run. */
 export class ContentCheck {
   private readonly pendingTakes = new Map<string, PendingReply<TakenMessage>>();
+  private readonly pendingUnpacks = new Map<string, PendingReply<UnpackedMessage>>();
   private readonly pendingFinds = new Map<number, readonly WantedContent[]>();
   private wanted: WantedContent[] = [];
   private questions = 0;
@@ -49,14 +51,38 @@ export class ContentCheck {
     return reply;
   }
 
+  /**
+   * Resolves with whether all contents of an uploaded pack are stored; the pack is removed. `sha256`: of the pack. Rejects as `isStored`
+   * does.
+   */
+  async isUnpacked(
+    sha256: string,
+    files: readonly [sha256: string, sizeBytes: number][],
+    deflated: boolean,
+  ): Promise<boolean> {
+    const reply = new Promise<UnpackedMessage>((resolve, reject) => {
+      this.pendingUnpacks.set(sha256, { resolve, reject });
+    });
+    this.send({ op: "unpack", sha256, files: [...files], deflated });
+    const { stored, error } = await reply;
+    if (error === undefined) return stored;
+    throw createStorageError(error);
+  }
+
   /** Tells the agent that a content is not sent after all, so that it may come from another run. */
   release(sha256: string): void {
     this.send({ op: "release", sha256 });
   }
 
   /** Takes the agent's reply. Returns false where it answers no question of this coordinator. */
-  handleReply(reply: TakenMessage | FoundMessage): boolean {
+  handleReply(reply: TakenMessage | FoundMessage | UnpackedMessage): boolean {
     if (reply.ev === "found") return this.handleFound(reply);
+    if (reply.ev === "unpacked") {
+      const pending = this.pendingUnpacks.get(reply.sha256);
+      this.pendingUnpacks.delete(reply.sha256);
+      pending?.resolve(reply);
+      return pending !== undefined;
+    }
     const question = this.pendingTakes.get(reply.sha256);
     this.pendingTakes.delete(reply.sha256);
     question?.resolve(reply);
@@ -66,10 +92,11 @@ export class ContentCheck {
   /** Ends all questions: no reply will come. */
   close(error: MusterError): void {
     const wanted = [...this.wanted, ...[...this.pendingFinds.values()].flat()];
-    for (const { reject } of [...wanted, ...this.pendingTakes.values()]) reject(error);
+    for (const { reject } of [...wanted, ...this.pendingTakes.values(), ...this.pendingUnpacks.values()]) reject(error);
     this.wanted = [];
     this.pendingFinds.clear();
     this.pendingTakes.clear();
+    this.pendingUnpacks.clear();
   }
 
   private sendQuestions(): void {

@@ -25,6 +25,7 @@ export function routeMessage(message: AgentMessage, slotMonitor: SlotMonitor, em
     case "built":
     case "taken":
     case "found":
+    case "unpacked":
     case "lacks":
     case "hello":
     case "held":

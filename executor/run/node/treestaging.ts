@@ -3,6 +3,7 @@ import type { AgentChannel } from "../agent/agentchannel.js";
 import type { AgentMessage } from "../agent/protocol.js";
 import type { ProjectSnapshot } from "../record/snapshot.js";
 import { hasBit } from "./contentcheck.js";
+import { PACK_BYTES, type PackedContent, type PackRoute, sendPack } from "./contentpacker.js";
 import { sendContent } from "./contentsender.js";
 import { createStorageError } from "./fulldisk.js";
 
@@ -20,6 +21,7 @@ export class TreeStager {
   constructor(
     private readonly snapshot: ProjectSnapshot,
     private readonly agent: AgentChannel,
+    private readonly route: PackRoute,
   ) {}
 
   /** Resolves when the node has every file. Rejects with NO_SPACE where it cannot store them, with LOST or TIMEOUT. */
@@ -53,9 +55,21 @@ export class TreeStager {
     }
     if (reply.missing === undefined) throw createStorageError(reply.error ?? "the node cannot store the project");
     const missing = this.selectMissing(Buffer.from(reply.missing, "base64"));
-    if (missing.size > 0)
-      await this.snapshot.readContents(missing, (...content) => sendContent(this.agent, ...content));
+    if (missing.size > 0) await this.sendContents(missing);
     this.isStaged = true;
+  }
+
+  /** Sends these files in packs, read one after another. */
+  private async sendContents(missing: ReadonlySet<string>): Promise<void> {
+    let [pack, packBytes]: [PackedContent[], number] = [[], 0];
+    await this.snapshot.readContents(missing, async (sha256, bytes) => {
+      pack.push({ sha256, bytes });
+      packBytes += bytes.length;
+      if (packBytes < PACK_BYTES) return;
+      await sendPack(pack, this.route);
+      [pack, packBytes] = [[], 0];
+    });
+    await sendPack(pack, this.route);
   }
 
   private ask(): Promise<TreeMessage> {

@@ -1,6 +1,5 @@
 import { type BigIntStats, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { FileContent } from "./filehashes.js";
 
 /** Beside run directories: later runs read it, too. */
 const FILE_NAME = ".muster-hashes.json";
@@ -10,6 +9,13 @@ const MAX_FILES = 10_000;
 /** A file that was written so shortly before it was hashed may be written again within one tick of its file system's clock. */
 const MIN_AGE_MS = 2000;
 const PRIVATE_MODE = 0o600;
+
+/** What a file contains. `mode`: of its staged copy. */
+interface HashedContent {
+  sha256: string;
+  sizeBytes: number;
+  mode: number;
+}
 
 /** A file as it was when it was hashed. `at`: when that began, in Unix time. */
 interface HashedFile {
@@ -38,7 +44,7 @@ export class HashMemory {
   }
 
   /** Returns the content of the file at an absolute path: as it is remembered, or as `hash` reads it. */
-  async recall(path: string, hash: (path: string) => Promise<FileContent>): Promise<FileContent> {
+  async recall(path: string, hash: (path: string) => Promise<HashedContent>): Promise<HashedContent> {
     const [status, at] = [statSync(path, { bigint: true }), this.nowMs()];
     if (status.size < MIN_FILE_BYTES) return hash(path);
     const known = this.files.get(path);

@@ -107,6 +107,21 @@ class ContentStore:
             return True
         return self._take_from_cache(sha256, size_bytes)
 
+    def add(self, sha256: str, data: bytes) -> bool:
+        """Stores a content as a whole. False where it has another SHA-256. OSError where it cannot be stored."""
+        if hashlib.sha256(data).hexdigest() != sha256:
+            return False
+        partial = os.path.join(self.folder, sha256 + ".unpacked")
+        try:
+            with open(partial, "wb") as file:
+                file.write(data)
+            self._store(partial, sha256)
+        finally:
+            self._remove(partial)
+        self.errors.pop(sha256, None)
+        self.cache.publish(sha256, os.path.join(self.folder, sha256))
+        return True
+
     def _verify(self, sha256: str) -> bool:
         """Stamps a content that has no stamp, if it is what its name says."""
         path = os.path.join(self.folder, sha256)
