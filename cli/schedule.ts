@@ -1,5 +1,4 @@
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join, resolve } from "node:path";
 import { readCrontab, writeCrontab } from "../executor/cron/crontab.js";
 import { findBlockLines, putBlock, removeBlock } from "../executor/cron/crontabblock.js";
 import { formatCrontabLine } from "../executor/cron/crontabline.js";
@@ -12,6 +11,7 @@ import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import { suggest } from "../schemas/suggest.js";
+import { programFolder } from "../templates/programfolder.js";
 import type { CommonOptions } from "./options.js";
 import { loadCheckedPipeline } from "./runpipeline.js";
 
@@ -86,7 +86,7 @@ function buildEntries(
   inventory: Inventory,
   limit: string | undefined,
 ): Omit<ScheduledEntry, "installed">[] {
-  const main = fileURLToPath(new URL("./main.js", import.meta.url));
+  const main = join(programFolder(), "cli", "main.js");
   const nodes = ["-i", inventory.file ?? "local", ...(limit === undefined ? [] : ["--limit", limit])];
   const entry = (what: string, schedule: CronSchedule, words: string[]) => ({
     what,

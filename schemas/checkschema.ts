@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import type { Problem } from "./errors.js";
 import { parseQuantity } from "./quantity.js";
-import type { SchemaName } from "./schema.js";
+import { type SchemaName, validatorFile } from "./schema.js";
 import type { Source } from "./source.js";
 import { explainViolation, isExactInteger, sortProblems, type Violation } from "./violations.js";
 
@@ -22,7 +22,7 @@ const require = createRequire(import.meta.url);
 
 /** Validates a source against a schema. Returns all problems in file order; an empty list if it is valid. */
 export function checkSchema(source: Source, schema: SchemaName): Problem[] {
-  const validate: Validator = require(`./validators/${schema}.cjs`);
+  const validate: Validator = require(validatorFile(schema));
   if (validate.call(keywords, source.value)) return [];
   const problems = (validate.errors ?? []).filter(
     (error) => error.keyword !== "if" && error.keyword !== "propertyNames",

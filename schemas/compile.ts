@@ -1,12 +1,9 @@
-/**
- * Compiles the schemas into validators, dist/schemas/validators/NAME.cjs. This is part of the build, because at run time it would take
- * longer than everything else that a short command does.
- */
 import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { _, Ajv, type CodeKeywordDefinition } from "ajv";
 import standalone from "ajv/dist/standalone/index.js";
 import type { ProtocolSchema } from "./protocolgenerator.js";
-import { PROTOCOL_SCHEMA, readSchema, SCHEMAS } from "./schema.js";
+import { PROTOCOL_SCHEMA, readSchema, SCHEMAS, validatorFile } from "./schema.js";
 
 const ajv = new Ajv({
   allErrors: true,
@@ -28,11 +25,16 @@ function own(keyword: string): CodeKeywordDefinition {
   return { keyword, code: (context) => context.pass(_`this[${keyword}](${context.schemaValue}, ${context.data})`) };
 }
 
-const folder = new URL("validators/", import.meta.url);
-mkdirSync(folder, { recursive: true });
-for (const name of SCHEMAS)
-  writeFileSync(new URL(`${name}.cjs`, folder), standalone.default(ajv, ajv.compile(readSchema(name))));
-writeFileSync(new URL(`${PROTOCOL_SCHEMA}.cjs`, folder), protocolValidators());
+/**
+ * Compiles the schemas into the modules that `validatorFile` names. This is part of the build, because at run time it would take longer
+ * than everything else that a short command does.
+ */
+export function compileValidators(): void {
+  mkdirSync(dirname(validatorFile(PROTOCOL_SCHEMA)), { recursive: true });
+  for (const name of SCHEMAS)
+    writeFileSync(validatorFile(name), standalone.default(ajv, ajv.compile(readSchema(name))));
+  writeFileSync(validatorFile(PROTOCOL_SCHEMA), protocolValidators());
+}
 
 /**
  * Validators of the protocol: `op_NAME` for a command, `ev_NAME` for a message, and `frozenHello` for a `hello` of any version.

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { compile } from "json-schema-to-typescript";
-import { projectRoot } from "../templates/nodeprograms.js";
+import { projectRoot } from "../templates/programfolder.js";
 import { type ProtocolSchema, protocolReference, protocolTypes } from "./protocolgenerator.js";
 import { reference } from "./reference.js";
 import { PROTOCOL_SCHEMA, readSchema, SCHEMAS, type SchemaName } from "./schema.js";

@@ -1,11 +1,12 @@
 import { createRequire } from "node:module";
 import { isJsonObject } from "./isjsonobject.js";
 import { type AgentCommand, type AgentMessage, PROTOCOL_VERSION } from "./protocoltypes.js";
+import { PROTOCOL_SCHEMA, validatorFile } from "./schema.js";
 
 type Validate = (value: unknown) => boolean;
 
 /** What `compile.ts` makes of schemas/protocol.json. */
-const validators: Record<string, Validate> = createRequire(import.meta.url)("./validators/protocol.cjs");
+const validators: Record<string, Validate> = createRequire(import.meta.url)(validatorFile(PROTOCOL_SCHEMA));
 const commands = withPrefix("op_");
 const messages = withPrefix("ev_");
 const frozenHello = validators.frozenHello!;

@@ -1,14 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { deflateSync } from "node:zlib";
-
-/** The folder of muster's package.json. Files that the compiler does not copy lie there, and not in dist/. */
-export function projectRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "package.json"))) folder = dirname(folder);
-  return folder;
-}
+import { buildFolder, projectRoot } from "./programfolder.js";
 
 /** A Python program that is sent to a node and runs there without being stored. */
 export interface NodeProgram {
@@ -30,13 +23,23 @@ const AGENT_PACKAGE = "muster_agent";
 
 /** The agent, without its last argument: the run's folder on the node, absolute or in `~`, the user's home there. */
 export function agentProgram(): NodeProgram {
+  const stdin = readFileSync(packedAgentFile());
+  // -I and -S: the node's PYTHON* variables and site-packages must not affect the agent.
+  return { args: ["-IS", "-c", LOADER.replace("SIZE", `${stdin.length}`), "attach"], stdin };
+}
+
+/** Packs the agent as `agentProgram` sends it. This is part of the build: it would be a fifth of the start of a run. */
+export function writePackedAgent(): void {
   const folder = join(projectRoot(), "templates", AGENT_PACKAGE);
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".py"));
   const modules = files.sort().map((name) => [moduleName(name), readFileSync(join(folder, name), "utf8")]);
   const literal = JSON.stringify(JSON.stringify(Object.fromEntries(modules)));
-  const stdin = deflateSync(`import json\nPARTS = json.loads(${literal})\n${readProgram("agent.py")}`);
-  // -I and -S: the node's PYTHON* variables and site-packages must not affect the agent.
-  return { args: ["-IS", "-c", LOADER.replace("SIZE", `${stdin.length}`), "attach"], stdin };
+  const source = `import json\nPARTS = json.loads(${literal})\n${readProgram("agent.py")}`;
+  writeFileSync(packedAgentFile(), deflateSync(source));
+}
+
+function packedAgentFile(): string {
+  return join(buildFolder(), "templates", "agent.z");
 }
 
 /** The same program, but it ends the processes of a run that its agent no longer can (executor/run/node/strays.ts). */

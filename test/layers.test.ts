@@ -36,6 +36,7 @@ const OWNERS: Record<string, string> = {
   yaml: "schemas/",
   "jsonc-parser": "playbooks/manifest/jsonpointer.ts",
   ajv: "schemas/compile.ts",
+  esbuild: "cli/bundle.ts",
   commander: "cli/",
   croner: "executor/cron/expression.ts",
   "log-update": "report/livescreen.ts",

@@ -4,14 +4,19 @@ import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { CompilerOptions, Diagnostic, SourceFile, TransformationContext } from "typescript";
 import { InvalidFileError, MusterError, type Problem } from "../../schemas/errors.js";
+import { programFolder } from "../../templates/programfolder.js";
 
 type Typescript = typeof import("typescript");
 
 /** The packages that a playbook may import by name, wherever its file is. */
 const IMPORTABLE_PACKAGES: Record<string, string> = {
-  muster: new URL("./api.js", import.meta.url).href,
-  zx: import.meta.resolve("zx"),
+  muster: ownModule("api.js"),
+  zx: ownModule("zx.js"),
 };
+
+function ownModule(name: string): string {
+  return pathToFileURL(join(programFolder(), "playbooks", "engine", name)).href;
+}
 
 /**
  * Imports a TypeScript or JavaScript module, and the modules that it imports by relative paths, without a build step: they are transpiled

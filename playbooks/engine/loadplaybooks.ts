@@ -1,17 +1,17 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, extname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import type { Inventory } from "../../fleet/inventory.js";
 import { MusterError } from "../../schemas/errors.js";
 import { suggest } from "../../schemas/suggest.js";
-import { projectRoot } from "../../templates/nodeprograms.js";
+import { programFolder, projectRoot } from "../../templates/programfolder.js";
 import { importModule } from "./importmodule.js";
 import type { NamedPlaybook } from "./planresources.js";
 import type { Playbook } from "./resource.js";
 
 /** In order of precedence. */
 const MODULE_EXTENSIONS = [".ts", ".mts", ".mjs", ".js"];
-const BUILT_IN_FOLDER = fileURLToPath(new URL("../", import.meta.url));
+const BUILT_IN_FOLDER = join(programFolder(), "playbooks", "/");
 
 /**
  * Loads the playbooks of these names: `playbooks/NAME.ts` (or .mts, .mjs, .js) beside the inventory, which needs no build step, else the

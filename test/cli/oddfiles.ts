@@ -54,7 +54,7 @@ export function writeInventory(folder: string, keys: Record<string, unknown> = {
 
 /** Starts the shell script `script` in a folder, with muster as "$@", without the powers of root over files. */
 export function startPowerless(folder: string, script: string, words: string[], env: NodeJS.ProcessEnv): ChildProcess {
-  const muster = [process.execPath, join(projectRoot(), "dist/cli/main.js"), ...words];
+  const muster = [process.execPath, join(projectRoot(), "dist/bundle/cli/main.js"), ...words];
   const shell = ["/bin/sh", "-c", script, "sh", ...muster];
   const powerless = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", ...shell];
   const [program = "", ...args] = process.getuid?.() === 0 ? powerless : shell;

@@ -42,7 +42,7 @@ export interface TerminalOptions {
 /** Starts muster in a terminal, of 80 columns and 24 rows by default; its stdout has what the terminal is sent. */
 export function startInTerminal(words: string[], options: TerminalOptions = {}): ChildProcess {
   const { cwd = tmpdir(), columns = 80, rows = 24, env = {} } = options;
-  const muster = [process.execPath, join(projectRoot(), "dist/cli/main.js"), ...words];
+  const muster = [process.execPath, join(projectRoot(), "dist/bundle/cli/main.js"), ...words];
   const { CI: _, ...own } = process.env; // Node.js takes the terminals of CI for colourless
   return spawn("/usr/bin/python3", ["-c", TERMINAL, `${columns} ${rows}`, ...muster], {
     cwd,

@@ -16,7 +16,7 @@ export function startMuster(
   options: { cwd?: string; env?: Record<string, string> } = {},
 ): ChildProcess {
   const env = { ...process.env, MUSTER_INVENTORY: "", ...options.env };
-  return spawn(process.execPath, [join(projectRoot(), "dist/cli/main.js"), ...words], {
+  return spawn(process.execPath, [join(projectRoot(), "dist/bundle/cli/main.js"), ...words], {
     cwd: options.cwd ?? tmpdir(),
     env,
   });

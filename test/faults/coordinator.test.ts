@@ -88,7 +88,7 @@ t.test(
 
 t.test("a coordinator works without environment, terminal, stdin and session, as under cron", { skip }, async (t) => {
   const job = new KnownJob(shop, "bare", { chunks: 12 });
-  const words = [join(projectRoot(), "dist/cli/main.js"), "run", job.file, "-i", inventory];
+  const words = [join(projectRoot(), "dist/bundle/cli/main.js"), "run", job.file, "-i", inventory];
   const bare = spawn("setsid", ["--wait", process.execPath, ...words], {
     env: {},
     cwd: "/",

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { type Facts, parseFacts } from "../../fleet/facts.js";
-import { factsSource, projectRoot } from "../../templates/nodeprograms.js";
+import { factsSource } from "../../templates/nodeprograms.js";
+import { projectRoot } from "../../templates/programfolder.js";
 
 const templates = join(projectRoot(), "templates");
 const RX6600 = "Navi 23 [Radeon RX 6600/6600 XT/6600M]";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import t from "tap";
 import { findInventory, loadInventory, parseInventory, selectNodes } from "../../fleet/inventory.js";
 import { parseSource } from "../../schemas/parsesource.js";
-import { projectRoot } from "../../templates/nodeprograms.js";
+import { projectRoot } from "../../templates/programfolder.js";
 import { catchError, catchProblems, formatProblems } from "../schemas/problems.js";
 
 const load = (text: string) => parseInventory(parseSource("i.yaml", text), "/cluster/i.yaml");

@@ -32,6 +32,6 @@ mount --bind "$folder/empty" /etc/crontab
 chown -R "$uid:$uid" "$folder/home" "$folder/mail"
 as_user() { setpriv --reuid="$uid" --regid="$uid" --clear-groups env -i HOME="$folder/home" LOGNAME=lab-cron PATH=/usr/bin:/bin "$@"; }
 as_user crontab "$folder/crontab"
-as_user "$folder/node" "$folder/project/dist/cli/main.js" schedule install -i local "$folder"/home/*/*.yaml
+as_user "$folder/node" "$folder/project/dist/bundle/cli/main.js" schedule install -i local "$folder"/home/*/*.yaml
 as_user crontab -l >"$folder/installed"
 exec cron -f

@@ -7,6 +7,12 @@ import type { ExcludedNode } from "../../executor/run/record/runsummary.js";
 import type { Failure } from "../../executor/schedule/events.js";
 import { formatCacheLine, formatCacheProblems, formatCacheTable } from "../../report/cachetext.js";
 import { formatCancelledPipeline, formatCancelledRun, formatStoppedNode } from "../../report/canceltext.js";
+import {
+  type CommandOutcome,
+  formatCommandOutcomes,
+  formatFailedCommand,
+  formatStreamedLine,
+} from "../../report/commandoutput.js";
 import { buildDriftDocument, formatDrift, formatDriftTotal, formatNodeReport } from "../../report/drifttext.js";
 import { toPrintableText } from "../../report/format.js";
 import { renderHistoryPage } from "../../report/historypage.js";
@@ -136,6 +142,10 @@ const entry: ScheduledEntry = {
   installed: "no",
 };
 
+const commands: CommandOutcome[] = looks.map((look) =>
+  "error" in look ? look : { node: look.node, value: { kind: "exit", code: 3, stdout: "printed", stderr: "an error" } },
+);
+
 /** Every function that returns text for people, by name. */
 export const TEXTS: Record<string, Rendering> = {
   formatStoppedNode: shown(cancelled.nodes, (all) => all.map(formatStoppedNode).join("\n")),
@@ -153,6 +163,9 @@ export const TEXTS: Record<string, Rendering> = {
   formatCacheLine: shown(caches, (all) => all.map(formatCacheLine).join("\n"), KINDS),
   formatNodesTable: shown(looks, (all) => formatNodesTable(all, "all", 1_800_000_000)),
   formatUnusableNodes: shown(looks, formatUnusableNodes),
+  formatCommandOutcomes: shown(commands, formatCommandOutcomes),
+  formatFailedCommand: shown(commands, (all) => all.flatMap((one) => formatFailedCommand(one) ?? []).join("\n")),
+  formatStreamedLine: shown("a line", (line) => formatStreamedLine("a", line)),
   formatLeftovers: shown([{ node: "a", inventory: "local", reason: "it was not reached" }], (all) =>
     toPrintableText(formatLeftovers(all, "runs/x")),
   ),

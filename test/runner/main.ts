@@ -12,6 +12,8 @@ import { formatFile, formatSummary } from "./testreport.js";
 /** Parts of the paths of files that take long, because they wait for cron or for timeouts. They start first, in this order. */
 const SLOWEST_FIRST = [
   "cli/crond",
+  "cli/gpu-memory",
+  "playbooks/python-env",
   "faults/silence",
   "cli/runpipeline",
   "cli/pipeline",

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { generated } from "../../schemas/generate.js";
-import { projectRoot } from "../../templates/nodeprograms.js";
+import { projectRoot } from "../../templates/programfolder.js";
 
 t.test("generated types and reference are up to date (otherwise: npm run generate)", async (t) => {
   for (const [path, content] of Object.entries(await generated())) {

@@ -5,7 +5,7 @@ import type { ProtocolSchema } from "../../schemas/protocolgenerator.js";
 import { PROTOCOL_VERSION } from "../../schemas/protocoltypes.js";
 import { isAgentCommand, isAgentMessage } from "../../schemas/protocolvalidators.js";
 import { PROTOCOL_SCHEMA, readSchema } from "../../schemas/schema.js";
-import { projectRoot } from "../../templates/nodeprograms.js";
+import { projectRoot } from "../../templates/programfolder.js";
 
 const schema = readSchema(PROTOCOL_SCHEMA) as unknown as ProtocolSchema;
 const commands = readFileSync(join(projectRoot(), "templates/muster_agent/commands.py"), "utf8");

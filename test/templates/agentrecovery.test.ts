@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import { projectRoot } from "../../templates/nodeprograms.js";
+import { projectRoot } from "../../templates/programfolder.js";
 import { waitUntil } from "../lab/waituntil.js";
 import {
   AgentAttachment,

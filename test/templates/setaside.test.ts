@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import { projectRoot } from "../../templates/nodeprograms.js";
+import { projectRoot } from "../../templates/programfolder.js";
 
 t.setTimeout(400_000);
 
@@ -19,7 +19,7 @@ from muster_agent.in_place import set_aside as subject
 top, run = sys.argv[2], sys.argv[3]
 directory, attempt = os.path.join(top, "directory"), os.path.join(run, "a", "1")
 paths = [b"results/x.json", b"deep/er/y.bin", b"fresh"]
-old = {b"results/x.json": b"old" * 10, b"deep/er/y.bin": b"y" * (3 << 20)}
+old = {b"results/x.json": b"old" * 10, b"deep/er/y.bin": b"y" * (300 << 10)}
 
 def write(path, content):
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -88,7 +88,8 @@ def set_up():
 
 kills = first = 0
 while True:
-    second, is_first_killed = 0, False
+    # Every ninth moment, and other ones each time.
+    second, is_first_killed = first % 9, False
     while True:
         set_up()
         is_first_killed = life(first, attempt_life)
@@ -107,7 +108,7 @@ while True:
         kills += is_first_killed + is_second_killed
         if not is_second_killed:
             break
-        second += 3
+        second += 9
     if not is_first_killed:
         break
     first += 1

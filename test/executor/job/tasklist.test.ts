@@ -92,7 +92,7 @@ t.test("20,000 tasks take little memory in every format", async (t) => {
   for (const [ending, { write }] of Object.entries(FORMATS)) {
     const file = join(folder, `many.${ending}`);
     writeFileSync(file, write(tasks(20_000)));
-    const argv = [process.execPath, ...flags, join(projectRoot(), "dist/cli/main.js"), "validate", file];
+    const argv = [process.execPath, ...flags, join(projectRoot(), "dist/bundle/cli/main.js"), "validate", file];
     const ran = spawnSync("python3", ["-c", MEASURE, ...argv], { encoding: "utf8" });
     t.equal(ran.status, 0, ran.stderr);
     const peakMiB = Number(ran.stdout);
