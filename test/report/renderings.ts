@@ -6,7 +6,12 @@ import type { RecheckDifference } from "../../executor/run/record/journalentry.j
 import type { ExcludedNode } from "../../executor/run/record/runsummary.js";
 import type { Failure } from "../../executor/schedule/events.js";
 import { formatCacheLine, formatCacheProblems, formatCacheTable } from "../../report/cachetext.js";
-import { formatCancelledPipeline, formatCancelledRun, formatStoppedNode } from "../../report/canceltext.js";
+import {
+  formatCancelledPipeline,
+  formatCancelledRun,
+  formatCollecting,
+  formatStoppedNode,
+} from "../../report/canceltext.js";
 import {
   type CommandOutcome,
   formatCommandOutcomes,
@@ -106,7 +111,7 @@ const members = [
   },
 ];
 
-interface Told {
+interface Reported {
   leftOut: ExcludedNode[];
   members: NodeWorker[];
   texts: { holder: string; problem: string; note: string };
@@ -115,11 +120,11 @@ interface Told {
 }
 
 /** Calls every method of PlainProgress and returns its output. */
-function progressText({ leftOut, members: told, texts, failure: failed, differing: found }: Told): string {
+function progressText({ leftOut, members: reported, texts, failure: failed, differing: found }: Reported): string {
   const said: string[] = [];
   const progress = new PlainProgress({ out: () => {}, err: (text) => said.push(text) });
   progress.runStarted({ current: createLiveRun() }, "/runs/sieve", leftOut);
-  for (const member of told) {
+  for (const member of reported) {
     progress.nodeChanged(member);
     progress.slotHolderChanged(member, 0, texts.holder);
     progress.slotHolderChanged(member, 0, undefined);
@@ -148,6 +153,7 @@ const commands: CommandOutcome[] = looks.map((look) =>
 
 /** Every function that returns text for people, by name. */
 export const TEXTS: Record<string, Rendering> = {
+  formatCollecting: shown([cancelled.name], ([node]) => formatCollecting(node!, 2)),
   formatStoppedNode: shown(cancelled.nodes, (all) => all.map(formatStoppedNode).join("\n")),
   formatCancelledRun: shown([cancelled, stopped], (all) => all.map(formatCancelledRun).join("\n")),
   formatCancelledPipeline: shown(

@@ -5,7 +5,7 @@ import os
 
 
 class SharedContent:
-    """Its open descriptor tells whether somebody wrote to the content, whatever became of its names. `mode`: of the file, so of all
+    """Its open descriptor shows whether somebody wrote to the content, even if its names are gone. `mode`: of the file, so of all
     its links. The file is stamped, so its time is older than any change."""
 
     def __init__(self, path: str):
