@@ -125,7 +125,34 @@ function addExec(muster: Command, setResult: SetResult): void {
     .action((command, options) => setResult(import("./exec.js").then(({ exec }) => exec(command, options, writers))));
 }
 
+function addCache(muster: Command, setResult: SetResult): void {
+  addCommonOptions(muster.command("cache").argument("[action]", "show (default) or prune"))
+    .summary("show or prune what runs keep on nodes: inputs, projects and builds")
+    .description(
+      "Inputs, scripts, projects and builds stay in WORKDIR/cache of a node, and later runs use them again. `prune` removes what was used longest ago until the cache is within its budget (`cache` in the inventory). What a run uses now stays.",
+    )
+    .option("--all", "prune: remove everything that no run uses now")
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        [
+          "muster cache",
+          "muster cache -v --limit rigs",
+          "muster cache prune",
+          "muster cache prune --all --limit rig-6600",
+        ],
+        [
+          ["0", "done"],
+          ["3", "some nodes or caches could not be used"],
+          ["64, 65", "wrong usage, an invalid file"],
+          ["69", "no usable node"],
+        ],
+      ),
+    )
+    .action((action, options) => setResult(import("./cache.js").then(({ cache }) => cache(action, options, writers))));
+}
+
 /** Adds the commands that look at nodes, or bring them into their state. */
 export function addNodeCommands(muster: Command, setResult: SetResult): void {
-  for (const add of [addProvision, addVerify, addDoctor, addNodes, addExec]) add(muster, setResult);
+  for (const add of [addProvision, addVerify, addDoctor, addNodes, addExec, addCache]) add(muster, setResult);
 }

@@ -60,8 +60,8 @@ export interface Files {
   stat(path: string): Promise<FileStat | undefined>;
   /** Creates the folder and its missing parents with `mode`. Does nothing if the folder exists. */
   makeFolder(path: string, mode: number): Promise<void>;
-  /** Copies a local file to a temporary name beside `remote`, then renames it over `remote`. Pipelined, in constant memory. */
-  upload(local: string, remote: string, mode: number): Promise<void>;
+  /** Copies a local file, or bytes, to a temporary name beside `remote`, then renames it over `remote`. Pipelined, in constant memory. */
+  upload(local: string | Buffer, remote: string, mode: number): Promise<void>;
   /**
    * Copies a regular file of the node (never through a symbolic link) into the new local file `local`, which must not exist, and fsyncs
    * it. Returns its size in bytes and its SHA-256. Rejects with FILE if the file is larger than `limit` bytes.

@@ -69,6 +69,7 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
     silenceSeconds: toSeconds(pick("silence")) ?? DEFAULT_SILENCE_SECONDS,
     graceSeconds: toSeconds(pick("grace")) ?? DEFAULT_GRACE_SECONDS,
     leaseSeconds: toSeconds(pick("lease")) ?? DEFAULT_LEASE_SECONDS,
+    cacheBytes: toBytes(pick("cache")),
     gpuCheckSeconds: toSecondsOrNever(pick("gpu_check")) ?? DEFAULT_GPU_CHECK_SECONDS,
   };
 }

@@ -48,6 +48,8 @@ export interface Node {
   graceSeconds: number;
   /** Seconds that an agent lives without a coordinator. */
   leaseSeconds: number;
+  /** Bytes that its cache of staged files may hold; undefined: the agent's default, which refuses no job. */
+  cacheBytes?: number;
   /** Seconds between two GPU health checks during a run; 0: no checks. */
   gpuCheckSeconds: number;
 }

@@ -13,6 +13,7 @@ export const EXIT_STATUS = {
   // Wrong usage.
   USAGE: 64,
   // An invalid file, job or run directory.
+  CACHE_BUDGET: 65,
   CHANGED: 65,
   CRON_LINE: 65,
   INVALID_FILE: 65,

@@ -1,7 +1,7 @@
 // Generated from schemas/*.json by `npm run generate`; changes belong there.
 
 /** The version of the protocol. An agent of another version is stopped. */
-export const PROTOCOL_VERSION = 5;
+export const PROTOCOL_VERSION = 6;
 
 /** Matches an attempt id: the nonce of a coordinator, a count, and a MAC. */
 export const ATTEMPT_ID = /^[0-9a-f]{16}-[0-9a-z]{1,12}-[0-9a-f]{16}$/;
@@ -10,8 +10,11 @@ export const ATTEMPT_ID = /^[0-9a-f]{16}-[0-9a-z]{1,12}-[0-9a-f]{16}$/;
 export type AgentCommand =
   | OpenCommand
   | SpecCommand
+  | FindCommand
+  | ReleaseCommand
   | PutCommand
   | TakeCommand
+  | UnpackCommand
   | TreeCommand
   | BuildCommand
   | StartCommand
@@ -54,6 +57,8 @@ export interface OpenCommand {
   readonly examine?: number;
   /** How often `progress` is sent at most. Default: never. */
   readonly progress?: number;
+  /** How many bytes the node's cache may hold when the run ends. Default: a tenth of its file system, and at most 20 GiB. */
+  readonly cache?: number;
   /** Outputs and logs up to this size are part of `done`. */
   readonly inline: number;
   /** How much is kept of each of stdout and stderr of an attempt. */
@@ -66,6 +71,21 @@ export interface SpecCommand {
   /** Its name. */
   readonly id: string;
   readonly spec: AttemptSpec;
+}
+
+/** Asks which contents must be sent. Those in the node's cache are there for the run from then on. Answered by `found`. */
+export interface FindCommand {
+  readonly op: "find";
+  /** Of the question. */
+  readonly id: number;
+  /** SHA-256 and size of each. */
+  readonly files: [sha256: string, sizeBytes: number][];
+}
+
+/** A content that was missing is not sent: another run may send it. */
+export interface ReleaseCommand {
+  readonly op: "release";
+  readonly sha256: string;
 }
 
 /** A piece of a staged file. Pieces come in order, before the first chunk that needs the file; large files are sent over SFTP instead. */
@@ -87,6 +107,17 @@ export interface TakeCommand {
   readonly sha256: string;
   /** In bytes. */
   readonly size: number;
+}
+
+/** Stores the contents of a pack: the bytes of many small files, one after another, that were uploaded as store/SHA256.sent. Answered by `unpacked`. */
+export interface UnpackCommand {
+  readonly op: "unpack";
+  /** Of the pack as it was uploaded. */
+  readonly sha256: string;
+  /** SHA-256 and size of each file. */
+  readonly files: [sha256: string, sizeBytes: number][];
+  /** Whether the pack is compressed (zlib). Default: no. */
+  readonly deflated?: boolean;
 }
 
 /** Asks which files of a project are missing on the node. Answered by `tree`. */
@@ -267,7 +298,9 @@ export type AgentMessage =
   | CardsMessage
   | MemoryMessage
   | LookedMessage
+  | FoundMessage
   | TakenMessage
+  | UnpackedMessage
   | TreeMessage
   | BuiltMessage
   | LacksMessage
@@ -430,13 +463,37 @@ export interface LookedMessage {
   readonly answers: ScriptResult[];
 }
 
-/** Answers `take`. */
+/** Answers `find`. Each set of files is a bit for each, the highest bit of a byte first, in base64. */
+export interface FoundMessage {
+  readonly ev: "found";
+  /** Of the question. */
+  readonly id: number;
+  /** Those that must be sent. No other run on the node asks for them meanwhile. */
+  readonly missing: string;
+  /** Those that another run is sending. `taken` follows for each: not stored = it must be sent. Default: none. */
+  readonly awaited?: string;
+  /** Why the node cannot store contents. */
+  readonly error?: string;
+}
+
+/** Answers `take`, and tells what became of a content that was awaited. */
 export interface TakenMessage {
   readonly ev: "taken";
   readonly sha256: string;
   /** Whether the content is stored in whole. */
   readonly stored: boolean;
   /** Why it cannot be stored. */
+  readonly error?: string;
+}
+
+/** Answers `unpack`. */
+export interface UnpackedMessage {
+  readonly ev: "unpacked";
+  /** Of the pack. */
+  readonly sha256: string;
+  /** Whether all of its files are stored; otherwise other bytes arrived. */
+  readonly stored: boolean;
+  /** Why they cannot be stored. */
   readonly error?: string;
 }
 

@@ -45,6 +45,10 @@ export type Grace = string | number;
  */
 export type Lease = string | number;
 /**
+ * How much the node's cache of staged files may hold: inputs, scripts, projects and builds, which later runs use again. A job with more input than that is refused. Default: a tenth of the file system, and at most 20 GiB, which only bounds what stays after a run.
+ */
+export type Cache = string | number;
+/**
  * The interval of GPU health checks (`rocm-smi`, `amd-smi`, `nvidia-smi`), which also run before the first chunk of a run. A sick GPU gets no work until it has recovered. `never`: no checks. Default: `60s`.
  */
 export type GpuCheck = string | number;
@@ -111,6 +115,7 @@ export type Node = {
   silence?: Silence;
   grace?: Grace;
   lease?: Lease;
+  cache?: Cache;
   gpu_check?: GpuCheck;
   max_concurrent?: MaxConcurrent;
   gpus?: Gpus;
@@ -143,6 +148,7 @@ export interface InventoryFile {
     silence?: Silence;
     grace?: Grace;
     lease?: Lease;
+    cache?: Cache;
     gpu_check?: GpuCheck;
     max_concurrent?: MaxConcurrent;
     rate?: Rate;
@@ -181,6 +187,7 @@ export interface InventoryFile {
       silence?: Silence;
       grace?: Grace;
       lease?: Lease;
+      cache?: Cache;
       gpu_check?: GpuCheck;
       max_concurrent?: MaxConcurrent;
       gpus?: Gpus;

@@ -3,7 +3,8 @@
 It arrives over the channel on which it then talks (templates/nodeprograms.ts), and is never stored. PARTS holds the sources of the
 package muster_agent by module name. `attach ROOT` passes its stdin and stdout to the run's daemon (which it starts where there is
 none) and waits; the daemon speaks JSON lines over them (docs/protocol.md) and outlives the connection. `clean ROOT` ends what is
-left of a run without its daemon. ROOT is the run's folder on the node:
+left of a run without its daemon. `cache WORKDIR ACTION BUDGET` shows or prunes WORKDIR/cache, which the runs of the node share.
+ROOT is the run's folder on the node:
 
     w/SLOT            working copy of a slot: its attempts run in it
     w/build           working copy of a build
@@ -12,7 +13,7 @@ left of a run without its daemon. ROOT is the run's folder on the node:
     a/ID/out, err     its stdout and stderr
     a/ID/aside        files of the user that lay where attempt ID writes in the directory of its job; aside.json names them
     a/ID/range        what it has not begun of its range, where its program says so
-    store/SHA256      staged files
+    store/SHA256      staged files: links to contents of the cache
     done.ndjson       results that nobody has acknowledged, and which attempts started
     launching.ndjson  attempts that are about to start
     owner             nonce of the coordinator that the folder belongs to

@@ -7,6 +7,7 @@ import type { Job } from "../job/job.js";
 import { planJob } from "../schedule/plan/planjob.js";
 import { findNodeRefusal } from "../schedule/slots/nodeslots.js";
 import { createLiveSource } from "./buildliverun.js";
+import { countStagedBytes, createCacheError, findCacheRefusal } from "./cachebudget.js";
 import { cleanCompletedRun, createCleanupContext } from "./cleanleftovers.js";
 import { Coordinator } from "./coordinator.js";
 import { finishRun, publishedIn } from "./finishrun.js";
@@ -15,6 +16,7 @@ import { RunCounters } from "./record/counters.js";
 import { explainDiskError } from "./record/diskerror.js";
 import { hashStagedFiles } from "./record/filehashes.js";
 import { setAsideHaltedRun } from "./record/haltedrun.js";
+import { HashMemory } from "./record/hashmemory.js";
 import { LiveFile, removeLiveRun } from "./record/liverun.js";
 import { RatesFile } from "./record/ratesfile.js";
 import { openRunDirectory, type RunDirectory } from "./record/rundir.js";
@@ -53,14 +55,15 @@ export interface RunOutcome {
  * or RESULTS_DAMAGED where the run directory cannot be used, NO_NODE where no node may work on the job, and disk errors.
  */
 export async function runJob(job: Job, nodes: Node[], options: RunOptions): Promise<RunOutcome> {
+  const path = resolveRunPath(job, options.out, options.fresh);
+  const contents = await hashStagedFiles(job, new HashMemory(path));
+  const stagedBytes = countStagedBytes(job, contents);
   const leftOut: ExcludedNode[] = [];
   const able = nodes.filter((node) => {
-    const reason = findNodeRefusal(node, job.needs, options.isSelected);
+    const reason = findNodeRefusal(node, job.needs, options.isSelected) ?? findCacheRefusal(node, stagedBytes);
     if (reason !== undefined) leftOut.push({ node: node.name, reason });
     return reason === undefined;
   });
-  const contents = await hashStagedFiles(job);
-  const path = resolveRunPath(job, options.out, options.fresh);
   const aside = options.adopt ? undefined : setAsideHaltedRun(path);
   if (aside !== undefined) options.observer.notice(`the halted run is now ${aside}; nothing was done in it`);
   const directory = await openRunDirectory(path, {
@@ -82,7 +85,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       });
       return { summary: { ...summary, ...publishedIn(directory), leftovers }, wasComplete: true };
     }
-    if (able.length === 0) throw createNoNodeError(leftOut);
+    if (able.length === 0) throw createExclusionError(nodes, leftOut, stagedBytes);
     const run = {
       id: directory.id,
       name: job.name,
@@ -141,6 +144,12 @@ function describeChangedFiles(paths: readonly string[]): string {
   const named = paths.slice(0, MAX_NAMED_FILES).join(", ");
   const more = paths.length > MAX_NAMED_FILES ? ` and ${paths.length - MAX_NAMED_FILES} more` : "";
   return `project files changed since this run started: ${named}${more}. The run uses the original files. Use --fresh to start a new run with the changed files.`;
+}
+
+/** Creates the error for a job that no node may run. `leftOut`: every node, with the reason. */
+function createExclusionError(nodes: Node[], leftOut: ExcludedNode[], stagedBytes: number): MusterError {
+  const isTooLarge = nodes.every((node) => findCacheRefusal(node, stagedBytes) !== undefined);
+  return isTooLarge && nodes.length > 0 ? createCacheError(leftOut) : createNoNodeError(leftOut);
 }
 
 function createNoNodeError(leftOut: ExcludedNode[]): MusterError {

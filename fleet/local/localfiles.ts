@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { chmod, copyFile, type FileHandle, lstat, mkdir, open, rename, rm, statfs } from "node:fs/promises";
+import { chmod, copyFile, type FileHandle, lstat, mkdir, open, rename, rm, statfs, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname } from "node:path";
 import { formatUnequalBytes } from "../../schemas/bytecount.js";
@@ -38,13 +38,14 @@ export class LocalFiles implements Files {
     });
   }
 
-  async upload(local: string, remote: string, mode: number): Promise<void> {
-    const source = await open(local, "r");
-    await source.close();
+  async upload(local: string | Buffer, remote: string, mode: number): Promise<void> {
+    if (typeof local === "string") await open(local, "r").then((source) => source.close());
     const temporary = `${remote}.${randomBytes(6).toString("hex")}.part`;
     await this.convertErrors("write", remote, async () => {
       try {
-        await copyFile(local, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+        if (typeof local === "string")
+          await copyFile(local, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+        else await writeFile(temporary, local, { flag: "wx" });
         const copy = await open(temporary, "r+").catch(() => open(temporary, "r"));
         await copy
           .chmod(mode)

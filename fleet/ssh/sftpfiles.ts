@@ -46,7 +46,7 @@ export class SftpFiles implements Files {
     }
   }
 
-  upload(local: string, remote: string, mode: number): Promise<void> {
+  upload(local: string | Buffer, remote: string, mode: number): Promise<void> {
     return upload(this.requests, local, remote, mode, this.stall);
   }
 

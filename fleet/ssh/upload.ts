@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { formatBytes } from "../../schemas/bytecount.js";
 import { ConnectionError } from "../connectionerror.js";
@@ -7,18 +6,19 @@ import { BlockPool, splitIntoBlocks } from "./blocks.js";
 import { readFreeBytes } from "./freespace.js";
 import { runInWindow, StalledError } from "./requestwindow.js";
 import type { SftpRequests } from "./sftprequests.js";
+import { openUploadSource, type UploadSource } from "./uploadsource.js";
 
 const STEP = "write";
 
-/** Copies a local file to a temporary name beside `remote` on the node, then renames it; see `Files.upload`. */
+/** Copies a local file, or bytes, to a temporary name beside `remote` on the node, then renames it; see `Files.upload`. */
 export async function upload(
   requests: SftpRequests,
-  local: string,
+  local: string | Buffer,
   remote: string,
   mode: number,
   stall: number,
 ): Promise<void> {
-  const file = await open(local, "r");
+  const file = await openUploadSource(local);
   const temporary = `${remote}.${randomBytes(6).toString("hex")}.part`;
   try {
     await writeTemporary(requests, file, { remote, temporary, mode, stall });
@@ -41,7 +41,7 @@ interface UploadTarget {
 
 async function writeTemporary(
   requests: SftpRequests,
-  file: FileHandle,
+  file: UploadSource,
   { remote, temporary, mode, stall }: UploadTarget,
 ): Promise<void> {
   const handle = await requests.request<Buffer>(STEP, remote, (sftp, done) =>
@@ -61,18 +61,18 @@ async function writeTemporary(
 
 async function sendBlocks(
   requests: SftpRequests,
-  file: FileHandle,
+  file: UploadSource,
   remote: string,
   handle: Buffer,
   stall: number,
 ): Promise<void> {
-  const { size } = await file.stat();
+  const size = await file.size();
   const pool = new BlockPool();
   const writes = function* () {
     for (const [offset, length] of splitIntoBlocks(size)) {
       yield async () => {
         const block = pool.take(length);
-        const { bytesRead } = await file.read(block, 0, length, offset);
+        const bytesRead = await file.read(block, length, offset);
         if (bytesRead < length)
           throw requests.createError("FILE", STEP, remote, "the local file became shorter during the upload");
         await writeBlock(requests, remote, handle, block, offset);
@@ -124,14 +124,14 @@ async function cleanUp(
 /** Converts the error of a failed upload. SFTP has no status code for a full disk, so the free space decides. */
 async function explainUploadError(
   requests: SftpRequests,
-  file: FileHandle,
+  file: UploadSource,
   remote: string,
   error: unknown,
 ): Promise<unknown> {
   if (error instanceof StalledError) return requests.createError("TIMEOUT", STEP, remote, error.message);
   if (!(error instanceof ConnectionError) || error.code !== "FILE") return error;
   const free = await readFreeBytes(requests, dirname(remote)).catch(() => undefined);
-  const { size } = await file.stat();
+  const size = await file.size();
   if (free === undefined || free >= size) return error;
   return requests.createError(
     "NO_SPACE",

@@ -10,6 +10,7 @@ import socket
 import sys
 
 from .access.guard import AccessError, check_run_folder, check_server, check_socket
+from .cache.cache_command import run_cache_command
 from .clean import clean
 from .errors import describe_error
 
@@ -18,15 +19,17 @@ SOCKET = "agent.sock"
 
 
 def main(words: list[str]) -> int:
-    """Runs `attach ROOT` or `clean ROOT`, and returns the exit code."""
-    root = os.path.expanduser(words[1]) if len(words) == 2 else ""
-    if words[:1] not in (["attach"], ["clean"]) or not os.path.isabs(root):
-        sys.stderr.write("usage: attach|clean ROOT   (ROOT: the run's folder, absolute or in ~)\n")
+    """Runs `attach ROOT`, `clean ROOT` or `cache WORKDIR ACTION BUDGET`, and returns the exit code."""
+    root = os.path.expanduser(words[1]) if len(words) > 1 else ""
+    if (words[:1], len(words)) not in ((["attach"], 2), (["clean"], 2), (["cache"], 4)) or not os.path.isabs(root):
+        sys.stderr.write("usage: attach|clean ROOT | cache WORKDIR show|prune BUDGET   (folders: absolute or in ~)\n")
         return EX_USAGE
     root = os.path.normpath(root)
     try:
         if words[0] == "clean":
             clean(root)
+        elif words[0] == "cache":
+            run_cache_command(root, words[2], words[3])
         else:
             check_run_folder(root)
             make_folders(root)

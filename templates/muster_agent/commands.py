@@ -12,7 +12,8 @@ from .attempts.spec import Spec
 from .builds.build_request import BuildRequest
 from .errors import describe_error
 from .processes.process_table import stat_fields
-from .workspace.content_store import SHA256, MissingContent
+from .workspace.content_store import SHA256
+from .workspace.pack import unpack
 from .wire import clip
 
 TYPE_CHECKING = False
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .daemon import Agent
     from .wire import Message
 
-PROTOCOL_VERSION = 5  # schemas/protocol.json
+PROTOCOL_VERSION = 6  # schemas/protocol.json
 MAX_HELD_PER_MESSAGE = 100
 SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
 
@@ -51,6 +52,7 @@ class Commands:
         })  # fmt: skip
         for at in range(page, len(held), page):
             agent.server.send({"ev": "held", "attempts": held[at : at + page], "more": len(held) > at + page})
+        agent.finder.forget_coordinator()
         agent.outbox.resend()
         agent.in_place.greet()
         agent.slots.announce()
@@ -70,6 +72,7 @@ class Commands:
         agent = self.agent
         agent.owner.change(message["nonce"])
         agent.settings.update(message)
+        agent.cache.budget_bytes = message.get("cache")
         agent.slots.set_up(message["slots"], message.get("examine", 0))
         if "cards" in message:
             agent.cards.set_up(message["cards"]["vendor"], message["cards"]["pci"])
@@ -80,34 +83,69 @@ class Commands:
     def do_spec(self, message: Message) -> None:
         self.specs[message["id"]] = self.agent.memory.classify(Spec(message["spec"]))
 
+    def do_find(self, message: Message) -> None:
+        self.agent.finder.find(message["id"], [(sha256, size) for sha256, size in message["files"]])
+
+    def do_release(self, message: Message) -> None:
+        self.agent.finder.release(message["sha256"])
+
     def do_put(self, message: Message) -> None:
-        self.agent.store.put(message["sha256"], message["data"], message.get("offset", 0), not message.get("more", False))
+        sha256, is_last = message["sha256"], not message.get("more", False)
+        self.agent.store.put(sha256, message["data"], message.get("offset", 0), is_last)
+        if is_last:
+            self.agent.finder.release(sha256)
 
     def do_take(self, message: Message) -> None:
         sha256, size_bytes = message["sha256"], message["size"]
-        store, server = self.agent.store, self.agent.server
         if not SHA256.match(sha256):
             raise ValueError("no SHA-256")
+        agent = self.agent
 
         def answer(result: bool | OSError) -> None:
+            if result is True:
+                agent.finder.release(sha256)
             reply: Message = {"ev": "taken", "sha256": sha256, "stored": result is True}
             if isinstance(result, OSError):
                 reply["error"] = clip(describe_error(result, "an input cannot be stored"))
-            server.send(reply)
+            agent.server.send(reply)
 
-        self.agent.worker.submit(lambda: store.take(sha256, size_bytes), answer)
+        agent.worker.submit(lambda: agent.store.take(sha256, size_bytes), answer)
+
+    def do_unpack(self, message: Message) -> None:
+        sha256, agent = message["sha256"], self.agent
+        files = [(content, int(size)) for content, size in message["files"]]
+        if not all(SHA256.match(content) for content in [sha256] + [content for content, _ in files]):
+            raise ValueError("no SHA-256")
+        is_deflated = message.get("deflated", False)
+
+        def answer(result: bool | OSError) -> None:
+            if result is True:
+                for content, _ in files:
+                    agent.finder.release(content)
+            reply: Message = {"ev": "unpacked", "sha256": sha256, "stored": result is True}
+            if isinstance(result, OSError):
+                reply["error"] = clip(describe_error(result, "inputs cannot be stored"))
+            agent.server.send(reply)
+
+        agent.worker.submit(lambda: unpack(agent.store, sha256, files, is_deflated), answer)
 
     def do_tree(self, message: Message) -> None:
-        sha256 = message["sha256"]
-        answer: Message = {"ev": "tree", "sha256": sha256}
-        try:
-            missing = self.agent.copies.load_tree(sha256).missing(self.agent.store)
-            answer["missing"] = base64.b64encode(missing).decode()
-        except MissingContent:
-            pass
-        except OSError as error:
-            answer["error"] = clip(describe_error(error, "the project cannot be stored"))
-        self.agent.server.send(answer)
+        sha256, agent = message["sha256"], self.agent
+
+        def find_missing() -> bytes | None:
+            return agent.copies.load_tree(sha256).missing(agent.store) if agent.store.has(sha256) else None
+
+        def answer(result: bytes | None | OSError) -> None:
+            reply: Message = {"ev": "tree", "sha256": sha256}
+            if isinstance(result, OSError):
+                reply["error"] = clip(describe_error(result, "the project cannot be stored"))
+            elif result is not None:
+                reply["missing"] = base64.b64encode(result).decode()
+            agent.server.send(reply)
+
+        if sha256 in agent.store.errors:
+            return answer(agent.store.errors[sha256])
+        agent.worker.submit(find_missing, answer)
 
     def do_build(self, message: Message) -> None:
         self.agent.builder.handle(BuildRequest(message))

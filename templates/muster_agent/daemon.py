@@ -16,6 +16,8 @@ from .attempts.slots import SlotPool
 from .attempts.spawner import Spawner
 from .attempts.termination import Termination
 from .builds.builder import Builder
+from .cache.content_cache import ContentCache
+from .cache.content_finder import ContentFinder
 from .commands import Commands
 from .connection.owner import Owner
 from .connection.server import Server
@@ -63,7 +65,9 @@ class Agent:
         root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         # Leads to the run's folder whatever happens to the folders above it, also in the worker thread.
         self.root_link = "/proc/self/fd/{}".format(root_fd)
-        self.store = ContentStore(self.root_link)
+        self.cache = ContentCache(root)
+        self.store = ContentStore(self.root_link, self.cache)
+        self.finder = ContentFinder(self.store, self.worker, self.server)
         self.copies = CopyPool(self.root_link, self.store, self.worker)
         self.memory = MemoryAdmission(self.slots, self.server)
         self.oom_kills = OomKills()
@@ -83,7 +87,7 @@ class Agent:
         self.in_place = InPlace(
             root, self.root_link, self.store, self.worker, self.slots, self.outbox, self.server
         )
-        self.shutdown = Shutdown(root, self.root_watch, self.reaper, self.server, self.in_place)
+        self.shutdown = Shutdown(root, self.root_watch, self.reaper, self.server, self.in_place, self.cache)
         signal.signal(signal.SIGTERM, self.shutdown.by_signal)
         self.termination = Termination(self.slots, self.reaper, self.outbox, self.in_place)
         self.progress = ProgressReports(self.settings, self.slots, self.server)
@@ -143,7 +147,7 @@ class Agent:
         if self.reaper.sweeping:
             due.append(now() + SWEEP_SECONDS)
         due.extend((self.script_runner.due(), self.card_health.due(), self.memory.due(), self.outbox.due(), self.in_place.due()))
-        due.extend((self.builder.due(), self.root_watch.due(), self.progress.due()))
+        due.extend((self.builder.due(), self.root_watch.due(), self.progress.due(), self.finder.due()))
         due.append(self.server.expiry(self.settings.lease_seconds))
         due.extend(self.slots.retry_times())
         return max(0.0, min(due) - now())
@@ -153,6 +157,7 @@ class Agent:
         self.termination.check_deadlines(time_now)
         self.script_runner.check_deadlines(time_now)
         self.builder.run_timers(time_now)
+        self.finder.run_timers(time_now)
         self.card_health.run_checks(time_now)
         self.progress.run_checks(time_now)
         if time_now >= self.next_log_check:

@@ -14,6 +14,7 @@ from .wire import clip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .cache.content_cache import ContentCache
     from .connection.server import Server
     from .in_place.in_place import InPlace
     from .processes.reap import Reaper
@@ -26,8 +27,11 @@ FLUSH_SECONDS = 5.0  # for a coordinator to read the last messages
 class Shutdown:
     """`is_done`: whether the event loop must end. The folder is deleted only while its path leads to the folder of this agent."""
 
-    def __init__(self, root: str, root_watch: RootWatch, reaper: Reaper, server: Server, in_place: InPlace):
+    def __init__(
+        self, root: str, root_watch: RootWatch, reaper: Reaper, server: Server, in_place: InPlace, cache: ContentCache
+    ):
         self.root, self.root_watch, self.reaper, self.server, self.in_place = root, root_watch, reaper, server, in_place
+        self.cache = cache
         self.is_done = False
 
     def by_order(self) -> None:
@@ -86,6 +90,7 @@ class Shutdown:
                 error = remove_tree(self.root)
         if error is not None:
             return describe_error(error, "the run's folder {} could not be removed from the node".format(self.root))
+        self.shrink_cache()
         parent = os.path.dirname(self.root)
         try:
             if os.path.basename(parent) == "runs":
@@ -94,6 +99,14 @@ class Shutdown:
         except OSError:
             pass
         return None
+
+    def shrink_cache(self) -> None:
+        """Brings the cache back within its budget, if this run added to it. What the run used can be removed now."""
+        try:
+            if self.cache.has_grown:
+                self.cache.shrink()
+        except OSError as error:
+            self.server.report_problem(describe_error(error, "the node's cache could not be brought within its budget"))
 
 
 def describe_undead(pids: list[int]) -> str | None:

@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
 import type { LabNode } from "../lab/lab.js";
+import { listLeftovers } from "../lab/leftovers.js";
 import type { Scenario } from "./scenario.js";
 import { workdirOf } from "./testbed.js";
 
@@ -45,6 +45,6 @@ async function nodeProblems({ plan, nodes }: Scenario, node: LabNode, seconds: n
     ...processes
       .slice(0, 3)
       .map(({ argv }) => `${node.name}: process left: ${argv.join(" ").replace(/\s+/g, " ").slice(0, 120)}`),
-    ...(existsSync(workdir) ? [`${node.name}: its work folder is left`] : []),
+    ...listLeftovers(workdir).map((path) => `${node.name}: ${path} is left in its work folder`),
   ];
 }

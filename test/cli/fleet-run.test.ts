@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import t from "tap";
 import { committedChunks } from "../faults/checks.js";
+import { listLeftovers } from "../lab/leftovers.js";
 import { lacking } from "../lab/requirements.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
@@ -46,7 +47,7 @@ t.test(
     t.match(lines[0]!.output.env, { HSA_OVERRIDE_GFX_VERSION: "10.3.0", HSA_ENABLE_SDMA: "0", ROCM_PATH: "/opt/rocm" });
     for (const node of lab.nodes) t.same(await node.processes(), [], "no process is left on a node");
     for (const node of lab.nodes)
-      t.equal(existsSync(join(node.root, "root/.muster")), false, "no file is left on a node");
+      t.same(listLeftovers(join(node.root, "root/.muster")), [], "no file is left on a node");
   },
 );
 

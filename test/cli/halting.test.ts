@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import type { RunSummary } from "../../executor/run/record/runsummary.js";
+import { listLeftovers } from "../lab/leftovers.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { runMuster } from "./startmuster.js";
 
@@ -45,7 +45,7 @@ t.test("a program that fails everywhere stops the run after one chunk a slot", {
   const slots = summaryOf("broken").nodes.reduce((sum, node) => sum + node.slots, 0);
   t.ok(countAttempts("broken") <= slots + 1, `${countAttempts("broken")} attempts on ${slots} slots`);
   for (const node of lab.nodes) t.same(await node.processes(), [], "no process is left on a node");
-  for (const node of lab.nodes) t.notOk(existsSync(join(node.root, "root/.muster")), "no file is left on a node");
+  for (const node of lab.nodes) t.same(listLeftovers(join(node.root, "root/.muster")), [], "no file is left on a node");
 
   const status = await runMuster(["status", join(shop.folder, "broken/runs/job")]);
   t.match(status.out, /job: halted: 0 %[\s\S]*failed alike/);

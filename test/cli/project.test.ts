@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, write
 import { join } from "node:path";
 import t from "tap";
 import { committedChunks } from "../faults/checks.js";
+import { listLeftovers } from "../lab/leftovers.js";
 import { findProgram } from "../lab/requirements.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
@@ -52,7 +53,7 @@ t.test(
         "x",
       ]);
     for (const node of lab.nodes)
-      t.equal(existsSync(join(node.root, "root/.muster")), false, `no file is left on ${node.name}`);
+      t.same(listLeftovers(join(node.root, "root/.muster")), [], `no file is left on ${node.name}`);
   },
 );
 

@@ -5,6 +5,7 @@ import type { Test } from "tap";
 import { readEntries } from "../../executor/run/record/journal.js";
 import type { JournalEntry } from "../../executor/run/record/journalentry.js";
 import type { LabNode } from "../lab/lab.js";
+import { listLeftovers } from "../lab/leftovers.js";
 import type { KnownJob } from "./knownjob.js";
 
 /** The records of a run's journal; none where there is no journal yet. */
@@ -54,12 +55,12 @@ export function checkCommitted(t: Test, job: KnownJob, when: string): void {
   t.same(wrong, [], `${when}: what is journaled is there`);
 }
 
-/** No process and no file of muster is left on the nodes. */
+/** No process of muster is left on the nodes, and no file beside the cache. */
 export async function checkNodes(t: Test, nodes: LabNode[]): Promise<void> {
   for (const node of nodes) {
     t.same(await node.quiet(30), [], `no process is left on ${node.name}`);
-    const left = WORKDIRS.filter((path) => existsSync(join(node.root, path)));
-    t.same(left, [], `no file is left on ${node.name}`);
+    const left = WORKDIRS.flatMap((path) => listLeftovers(join(node.root, path)));
+    t.same(left, [], `no file is left on ${node.name} beside its cache`);
   }
 }
 

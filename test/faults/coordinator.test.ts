@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import t from "tap";
 import { waitForExit } from "../cli/startmuster.js";
+import { listLeftovers } from "../lab/leftovers.js";
 import { projectRoot } from "../lab/project.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
@@ -22,7 +23,7 @@ t.test(
     child.kill("SIGSTOP");
     const before = new Set(committedChunks(job.run));
     await waitUntil("the agents' lease is over", () =>
-      lab.nodes.every((node) => !existsSync(join(node.root, "root/.muster"))),
+      lab.nodes.every((node) => listLeftovers(join(node.root, "root/.muster")).length === 0),
     );
     const begun = job.listExecutions(lab.nodes).length;
     child.kill("SIGCONT");

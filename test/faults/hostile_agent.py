@@ -9,7 +9,7 @@ import re
 import sys
 from typing import Any, Callable, Dict, Iterable, Iterator, List
 
-PROTOCOL = 5
+PROTOCOL = 6
 MODE = open("/var/tmp/hostile").read().strip()
 
 

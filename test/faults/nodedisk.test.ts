@@ -1,7 +1,9 @@
+import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { type MusterResult, runMuster } from "../cli/startmuster.js";
+import { listLeftovers } from "../lab/leftovers.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
 import { checkNodes, checkResults, committedChunks, countRepeatedChunks, readResultLines } from "./checks.js";
@@ -19,8 +21,10 @@ async function small(name: string, options: string): Promise<string> {
   return lab.inventory({ file: `${name}.yaml`, nodes: { [node.name]: { workdir: "/small/muster" } } });
 }
 
+/** Returns what was left there; the cache of the node is not counted. */
 async function unmount(): Promise<string[]> {
-  const left = readdirSync(join(node.root, "small"));
+  const disk = join(node.root, "small");
+  const left = [...readdirSync(disk).filter((name) => name !== "muster"), ...listLeftovers(join(disk, "muster"))];
   await root("umount /small; rmdir /small");
   return left;
 }
@@ -69,6 +73,28 @@ t.test("no space for an input: it is not uploaded, and the free space is reporte
   checkResults(t, job);
   t.same(await unmount(), []);
   await checkNodes(t, lab.nodes);
+});
+
+t.test("where an input has no room, what the cache holds for no run makes room first", { skip }, async (t) => {
+  const name = "crowded";
+  await small(name, "size=130m,mode=1777");
+  const change = { workdir: "/small/muster", cache: "100MiB" };
+  const inventory = lab.inventory({ file: `${name}.yaml`, nodes: { [node.name]: change } });
+  const contents = join(node.root, "small/muster/cache/contents");
+  const cached: string[] = [];
+  for (const run of ["first", "second"]) {
+    const job = known(`${name}-${run}`, { chunks: 2, job: { inputs: ["big.bin"], retry: { attempts: 1 } } });
+    const big = randomBytes(34 << 20);
+    writeFileSync(join(shop.folder, `${name}-${run}`, "big.bin"), big);
+    const ran = await job.muster(["-i", inventory, "--limit", node.name]);
+    t.equal(ran.code, 0, ran.err);
+    t.notMatch(ran.err, /are free in/);
+    checkResults(t, job);
+    cached.push(createHash("sha256").update(big).digest("hex"));
+    t.ok(existsSync(join(contents, cached.at(-1)!)), `${run}: it is in the cache`);
+  }
+  t.notOk(existsSync(join(contents, cached[0]!)), "the input of the first run made room");
+  t.same(await unmount(), []);
 });
 
 t.test("a node whose work directory is not writable gets no work, with the reason", { skip }, async (t) => {

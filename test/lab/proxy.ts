@@ -8,6 +8,8 @@ export class DelayingProxy {
   private lifetimeMs: number | undefined;
   /** Connections that it has taken. */
   accepted = 0;
+  /** Bytes that came from the side of muster. */
+  sentBytes = 0;
 
   private constructor(
     private readonly server: Server,
@@ -79,6 +81,9 @@ export class DelayingProxy {
     }
     this.carry(near, far);
     this.carry(far, near);
+    near.on("data", (piece) => {
+      this.sentBytes += piece.length;
+    });
     this.accepted++;
     if (this.lifetimeMs !== undefined) {
       const timer = setTimeout(() => pair.forEach(cut), this.lifetimeMs);

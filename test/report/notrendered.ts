@@ -6,6 +6,7 @@ export const NOT_RENDERED = [
   "breakDownRun",
   "listRunNodes",
   "buildDriftDocument",
+  "buildCacheDocument",
   "buildNodesDocument",
   "buildCommandDocument",
   "formatExitReason",

@@ -5,6 +5,7 @@ import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
 import type { RecheckDifference } from "../../executor/run/record/journalentry.js";
 import type { ExcludedNode } from "../../executor/run/record/runsummary.js";
 import type { Failure } from "../../executor/schedule/events.js";
+import { formatCacheLine, formatCacheProblems, formatCacheTable } from "../../report/cachetext.js";
 import {
   formatCancelledPipeline,
   formatCancelledRun,
@@ -39,6 +40,7 @@ import { formatRunStatus, formatRunsTable } from "../../report/statustext.js";
 import { formatSummary } from "../../report/summarytext.js";
 import { createLiveRun, LIVE_NOW_MS } from "./liverunsample.js";
 import {
+  caches,
   cancelled,
   differing,
   facts,
@@ -162,6 +164,9 @@ export const TEXTS: Record<string, Rendering> = {
   formatDriftTotal: { ...shown(reports, formatDriftTotal), isNumbers: true },
   formatNodeReport: shown(reports, (all) => all.map(formatNodeReport).join("\n")),
   formatHistory: shown(history, (one) => formatHistory(one, true)),
+  formatCacheTable: shown(caches, (all) => formatCacheTable(all, "all"), KINDS),
+  formatCacheProblems: shown(caches, formatCacheProblems, KINDS),
+  formatCacheLine: shown(caches, (all) => all.map(formatCacheLine).join("\n"), KINDS),
   formatNodesTable: shown(looks, (all) => formatNodesTable(all, "all", 1_800_000_000)),
   formatUnusableNodes: shown(looks, formatUnusableNodes),
   formatCommandOutcomes: shown(commands, formatCommandOutcomes),

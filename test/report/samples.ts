@@ -1,6 +1,7 @@
 import type { Pipeline } from "../../executor/pipeline/pipeline.js";
 import type { PipelineSummary } from "../../executor/pipeline/pipelinesummary.js";
 import type { CancelledRun } from "../../executor/run/cancelrun.js";
+import type { CacheReport } from "../../executor/run/node/cachereport.js";
 import type { RecheckDifference } from "../../executor/run/record/journalentry.js";
 import type { RunHistory } from "../../executor/run/record/runhistory.js";
 import type { RunStatus } from "../../executor/run/record/runstatus.js";
@@ -8,6 +9,7 @@ import type { RunSummary } from "../../executor/run/record/runsummary.js";
 import type { Failure } from "../../executor/schedule/events.js";
 import type { RunPlan } from "../../executor/schedule/plan/planjob.js";
 import type { NodeFacts } from "../../fleet/allfacts.js";
+import type { NodeOutcome } from "../../fleet/eachnode.js";
 import type { Facts } from "../../fleet/facts.js";
 import type { NodeReport } from "../../playbooks/engine/inspecteachnode.js";
 import type { Verdict } from "../../playbooks/engine/resource.js";
@@ -166,6 +168,27 @@ export const facts: Facts = {
   tools: { "rocm-smi": "no answer" },
 };
 export const error = new MusterError("LOST", "gone", { next: "Look.", node: "rig" });
+export const caches: NodeOutcome<CacheReport>[] = [
+  {
+    node: createNode({ name: "rig" }),
+    value: {
+      folder: "/home/rig/.muster/cache",
+      count: 2,
+      entries: [{ kind: "contents", name: "0a".repeat(32), bytes: 1000, age: 60, used: true }],
+      limit: 1 << 30,
+      contents: { count: 1, bytes: 1000 },
+      builds: { count: 1, bytes: 2000 },
+      usedBytes: 1000,
+      oldest: 3600,
+    },
+  },
+  {
+    node: createNode({ name: "apollo" }),
+    value: { folder: "/c", count: 0, entries: [], problem: "/c belongs to eve; have root remove it" },
+  },
+  { node: createNode({ name: "zeus" }), error },
+];
+
 export const looks: NodeFacts[] = [
   { node: createNode({ name: "rig", gpus: 2 }), facts, hostKey: "ssh-ed25519 SHA256:x" },
   { node: createNode({ name: "zeus" }), error },

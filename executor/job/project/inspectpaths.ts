@@ -12,7 +12,7 @@ const LINK_MODE = 0o120000;
 const ENV_FILE = /^\.env(\..+)?$/;
 const ENV_TEMPLATE = /\.(example|sample|template|tmpl|dist)$/;
 /** Learned rates, and a file of them that was not finished. */
-const RATES_FILE = /^\.muster-rates\.json(\.\d+)?$/;
+const OWN_FILE = /^\.muster-(rates|hashes)\.json(\.\d+(\.part)?)?$/;
 
 /** Results that a run had not published when it ended. */
 const PARTIAL_FILE = /(^|\/)\.muster-[^/]+\.partial(\/|$)/;
@@ -25,7 +25,7 @@ export function inspectPaths(root: string, paths: readonly string[]): { files: P
   const files: ProjectFile[] = [];
   const leftOut: LeftOutFile[] = [];
   for (const path of paths) {
-    if (RATES_FILE.test(basename(path)) || BYTECODE_FILE.test(path) || PARTIAL_FILE.test(path)) continue;
+    if (OWN_FILE.test(basename(path)) || BYTECODE_FILE.test(path) || PARTIAL_FILE.test(path)) continue;
     const stat = readStat(join(root, path), path);
     if (stat === undefined) continue;
     const found = inspectFile(root, path, stat);

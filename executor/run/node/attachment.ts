@@ -81,7 +81,8 @@ export class Attachment implements ResultSource {
     const sendCommand = (command: AgentCommand) => this.send(command);
     this.contentCheck = new ContentCheck(sendCommand);
     this.stager = new FileStager(files, this.root, run.contents, sendCommand, this.contentCheck);
-    this.treeStager = run.snapshot && new TreeStager(run.snapshot, accepted.agent);
+    const route = { files, root: this.root, send: sendCommand, check: this.contentCheck };
+    this.treeStager = run.snapshot && new TreeStager(run.snapshot, accepted.agent, route);
     if (run.snapshot !== undefined && run.build !== undefined) {
       const log = { files, root: this.root, logs: run.logs, node: this.node.name };
       const build = { ...run.build, env: addPythonEnv(run.build.env, this.node, pythonEnv) };
@@ -277,7 +278,8 @@ export class Attachment implements ResultSource {
   /** Handles a message about staged files or a build. Returns whether it is the answer to a question. */
   private handleStagingMessage(message: AgentMessage): boolean {
     if (message.ev === "tree") return this.treeStager?.handleReply(message) ?? false;
-    if (message.ev === "taken") return this.contentCheck.handleReply(message);
+    if (message.ev === "taken" || message.ev === "found" || message.ev === "unpacked")
+      return this.contentCheck.handleReply(message);
     if (message.ev === "built") return this.builder?.handleReply(message) ?? false;
     if (message.ev !== "lacks") return false;
     this.stager.forget(message.sha256);

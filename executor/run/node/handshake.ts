@@ -40,6 +40,7 @@ function buildOpenCommand(node: Node, run: RunContext, { slots, limit }: NodeCap
     progress: PROGRESS_INTERVAL_SECONDS,
     inline: MAX_INLINE_BYTES,
     log: MAX_LOG_BYTES,
+    cache: node.cacheBytes,
   };
 }
 

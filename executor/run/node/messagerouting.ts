@@ -24,6 +24,8 @@ export function routeMessage(message: AgentMessage, slotMonitor: SlotMonitor, em
     case "tree":
     case "built":
     case "taken":
+    case "found":
+    case "unpacked":
     case "lacks":
     case "hello":
     case "held":

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import type { Files } from "../../../fleet/connection.js";
 import { Semaphore } from "../../../fleet/semaphore.js";
 import { formatBytes } from "../../../schemas/bytecount.js";
@@ -8,10 +8,13 @@ import type { StagedFile } from "../../job/job.js";
 import type { AgentCommand } from "../agent/protocol.js";
 import { type FileContent, hashFile } from "../record/filehashes.js";
 import type { ContentCheck } from "./contentcheck.js";
+import { PACK_BYTES, sendPack } from "./contentpacker.js";
 import { NODE_SPACE_ADVICE } from "./fulldisk.js";
 
-/** Files up to this size are sent over the agent's channel, which is cheaper than a round trip to the file server. */
-const MAX_INLINE_FILE_BYTES = 16 << 10;
+/** Files up to this size travel together, in packs. */
+const MAX_PACKED_FILE_BYTES = 1 << 20;
+/** How many packs are made and sent to one node at the same time: while the node takes one apart, the next is on its way. */
+const MAX_CONCURRENT_PACKS = 2;
 /** How often a file is sent at most, if other bytes arrive than were hashed. */
 const MAX_SENDS = 3;
 /** How many files are uploaded to one node at the same time. */
@@ -19,11 +22,21 @@ const MAX_CONCURRENT_UPLOADS = 16;
 /** Space that staging leaves free on a node, for results. */
 const RESERVED_NODE_BYTES = 64 << 20;
 
-/** Copies staged files to the run's folder on one node, each content once, however many chunks use it. */
+/** A small file that is to be sent; one of the functions is called when that is done. */
+interface WaitingFile {
+  readonly source: string;
+  readonly content: FileContent;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Brings staged files to one node: those that the node does not have, each content once, however many chunks use it. */
 export class FileStager {
   private readonly stagedHashes = new Set<string>();
-  private readonly uploads = new Map<string, Promise<void>>();
+  private readonly transfers = new Map<string, Promise<void>>();
   private readonly gate = new Semaphore(MAX_CONCURRENT_UPLOADS);
+  private readonly packGate = new Semaphore(MAX_CONCURRENT_PACKS);
+  private unpacked: WaitingFile[] = [];
 
   /** `root`: the run's folder on the node; `contents`: content of every staged file, by its path on this machine. */
   constructor(
@@ -49,28 +62,70 @@ export class FileStager {
     this.stagedHashes.delete(sha256);
   }
 
-  private async stageFile(source: string): Promise<void> {
-    const content = this.contents.get(source)!;
-    if (this.stagedHashes.has(content.sha256)) return;
-    if (content.sizeBytes <= MAX_INLINE_FILE_BYTES) return this.sendInline(source, content);
-    let upload = this.uploads.get(content.sha256);
-    if (upload === undefined) {
-      upload = this.gate.run(() => this.upload(source, content)).finally(() => this.uploads.delete(content.sha256));
-      this.uploads.set(content.sha256, upload);
+  private stageFile(source: string): Promise<void> {
+    const { sha256 } = this.contents.get(source)!;
+    if (this.stagedHashes.has(sha256)) return Promise.resolve();
+    let transfer = this.transfers.get(sha256);
+    if (transfer === undefined) {
+      transfer = this.transfer(source).finally(() => this.transfers.delete(sha256));
+      this.transfers.set(sha256, transfer);
     }
-    return upload;
+    return transfer;
   }
 
-  private sendInline(source: string, content: FileContent): void {
-    const bytes = readFileSync(source);
-    if (hash("sha256", bytes, "hex") !== content.sha256) throw createInputChangedError(source);
-    this.send({ op: "put", sha256: content.sha256, data: bytes.toString("base64") });
+  /** Sends a file, unless the node has its content. */
+  private async transfer(source: string): Promise<void> {
+    const content = this.contents.get(source)!;
+    if (!(await this.check.find(content))) {
+      try {
+        if (content.sizeBytes <= MAX_PACKED_FILE_BYTES) await this.sendPacked(source, content);
+        else await this.gate.run(() => this.sendUntilStored(source, content));
+      } catch (error) {
+        this.check.release(content.sha256);
+        throw error;
+      }
+    }
     this.stagedHashes.add(content.sha256);
   }
 
-  private async upload(source: string, content: FileContent): Promise<void> {
-    if (!(await this.check.isStored(content))) await this.sendUntilStored(source, content);
-    this.stagedHashes.add(content.sha256);
+  /** Sends a small file in a pack with those that are missing in the same turn of the event loop. */
+  private sendPacked(source: string, content: FileContent): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.unpacked.push({ source, content, resolve, reject });
+      if (this.unpacked.length === 1) setImmediate(() => this.sendPacks());
+    });
+  }
+
+  private sendPacks(): void {
+    const files = this.unpacked;
+    this.unpacked = [];
+    for (let at = 0; at < files.length; ) {
+      const begin = at;
+      for (let size = 0; at < files.length && size < PACK_BYTES; at++) size += files[at]!.content.sizeBytes;
+      const pack = files.slice(begin, at);
+      void this.packGate.run(() => this.sendOnePack(pack));
+    }
+  }
+
+  /** Settles each of the files. Those that cannot be read, or have changed, do not stop the others. */
+  private async sendOnePack(files: readonly WaitingFile[]): Promise<void> {
+    const readable: (WaitingFile & { readonly bytes: Buffer })[] = [];
+    for (const file of files) {
+      try {
+        readable.push({ ...file, bytes: await readUnchanged(file.source, file.content) });
+      } catch (error) {
+        file.reject(error as Error);
+      }
+    }
+    if (readable.length === 0) return;
+    const contents = readable.map(({ content, bytes }) => ({ sha256: content.sha256, bytes }));
+    const { files: server, root, send, check } = this;
+    try {
+      await sendPack(contents, { files: server, root, send, check });
+      for (const { resolve } of readable) resolve();
+    } catch (error) {
+      for (const { reject } of readable) reject(error as Error);
+    }
   }
 
   /** Uploads a file until what arrives is what was hashed. */
@@ -78,7 +133,9 @@ export class FileStager {
     const files = await this.files();
     await this.checkSpace(files, content.sizeBytes);
     for (let sent = 0; sent < MAX_SENDS; sent++) {
-      await files.upload(source, `${this.root}/store/${content.sha256}.sent`, content.mode);
+      await explainMissing(source, () =>
+        files.upload(source, `${this.root}/store/${content.sha256}.sent`, content.mode),
+      );
       if (await this.check.isStored(content)) return;
       if ((await hashFile(source)).sha256 !== content.sha256) throw createInputChangedError(source);
     }
@@ -96,6 +153,25 @@ export class FileStager {
       `only ${formatBytes(free)} are free in ${this.root}; staging needs ${formatBytes(size)} and a reserve`,
       { next: NODE_SPACE_ADVICE },
     );
+  }
+}
+
+/** Returns the bytes of a file. Rejects with CHANGED where they are not those that were hashed. */
+async function readUnchanged(source: string, { sha256 }: FileContent): Promise<Buffer> {
+  const bytes = await explainMissing(source, () => readFile(source));
+  if (hash("sha256", bytes, "hex") !== sha256) throw createInputChangedError(source);
+  return bytes;
+}
+
+/** Rejects with CHANGED where the file is gone. */
+async function explainMissing<T>(source: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    throw new MusterError("CHANGED", `${source} is gone since the run began`, {
+      next: "Put it back and run the same command again, or start a new run with --fresh.",
+    });
   }
 }
 

@@ -2,13 +2,12 @@ import { MusterError } from "../../../schemas/errors.js";
 import type { AgentChannel } from "../agent/agentchannel.js";
 import type { AgentMessage } from "../agent/protocol.js";
 import type { ProjectSnapshot } from "../record/snapshot.js";
+import { hasBit } from "./contentcheck.js";
+import { PACK_BYTES, type PackedContent, type PackRoute, sendPack } from "./contentpacker.js";
 import { sendContent } from "./contentsender.js";
 import { createStorageError } from "./fulldisk.js";
 
 type TreeMessage = Extract<AgentMessage, { ev: "tree" }>;
-
-/** A manifest up to this size is sent along with the first question. */
-const SMALL_MANIFEST_BYTES = 64 << 10;
 
 /** How long an agent may take to look for the files of a project. */
 const REPLY_TIMEOUT_SECONDS = 60;
@@ -22,6 +21,7 @@ export class TreeStager {
   constructor(
     private readonly snapshot: ProjectSnapshot,
     private readonly agent: AgentChannel,
+    private readonly route: PackRoute,
   ) {}
 
   /** Resolves when the node has every file. Rejects with NO_SPACE where it cannot store them, with LOST or TIMEOUT. */
@@ -48,7 +48,6 @@ export class TreeStager {
 
   private async sendMissing(): Promise<void> {
     const { id, manifest } = this.snapshot;
-    if (manifest.length <= SMALL_MANIFEST_BYTES) await sendContent(this.agent, id, manifest);
     let reply = await this.ask();
     if (reply.missing === undefined && reply.error === undefined) {
       await sendContent(this.agent, id, manifest);
@@ -56,9 +55,21 @@ export class TreeStager {
     }
     if (reply.missing === undefined) throw createStorageError(reply.error ?? "the node cannot store the project");
     const missing = this.selectMissing(Buffer.from(reply.missing, "base64"));
-    if (missing.size > 0)
-      await this.snapshot.readContents(missing, (...content) => sendContent(this.agent, ...content));
+    if (missing.size > 0) await this.sendContents(missing);
     this.isStaged = true;
+  }
+
+  /** Sends these files in packs, read one after another. */
+  private async sendContents(missing: ReadonlySet<string>): Promise<void> {
+    let [pack, packBytes]: [PackedContent[], number] = [[], 0];
+    await this.snapshot.readContents(missing, async (sha256, bytes) => {
+      pack.push({ sha256, bytes });
+      packBytes += bytes.length;
+      if (packBytes < PACK_BYTES) return;
+      await sendPack(pack, this.route);
+      [pack, packBytes] = [[], 0];
+    });
+    await sendPack(pack, this.route);
   }
 
   private ask(): Promise<TreeMessage> {
@@ -82,7 +93,7 @@ export class TreeStager {
   private selectMissing(bits: Buffer): Set<string> {
     const missing = new Set<string>();
     for (let index = 0; index < this.snapshot.rows.length; index++) {
-      const sha256 = (bits[index >> 3] ?? 0) & (0x80 >> (index & 7)) ? this.snapshot.contentOf(index) : undefined;
+      const sha256 = hasBit(bits, index) ? this.snapshot.contentOf(index) : undefined;
       if (sha256 !== undefined) missing.add(sha256);
     }
     return missing;

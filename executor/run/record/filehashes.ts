@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, readFileSync, statSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Job, StagedFile } from "../../job/job.js";
+import type { HashMemory } from "./hashmemory.js";
 
 /** Content of a file that is to be staged. */
 export interface FileContent {
@@ -16,12 +17,15 @@ const MAX_CONCURRENT_HASHES = 8;
 /** Files up to this size are read at once, which takes a tenth of the time of a stream. */
 const SMALL_FILE_BYTES = 64 << 10;
 
-/** Returns the content of every file that a job stages, by its path on this machine. Reads each file once. */
-export async function hashStagedFiles(job: Job): Promise<Map<string, FileContent>> {
+/**
+ * Returns the content of every file that a job stages, by its path on this machine. Reads each file once, and not at all where `memory`
+ * has its hash.
+ */
+export async function hashStagedFiles(job: Job, memory?: HashMemory): Promise<Map<string, FileContent>> {
   const contents = new Map<string, FileContent>();
   let batch: StagedFile[] = [];
   const flush = async () => {
-    const found = await Promise.all(batch.map((file) => hashFile(file.source)));
+    const found = await Promise.all(batch.map(({ source }) => memory?.recall(source, hashFile) ?? hashFile(source)));
     for (const [index, file] of batch.entries()) contents.set(file.source, found[index]!);
     batch = [];
     await turn();
@@ -34,6 +38,7 @@ export async function hashStagedFiles(job: Job): Promise<Map<string, FileContent
     if (batch.length === MAX_CONCURRENT_HASHES) await flush();
   }
   await flush();
+  memory?.save();
   return contents;
 }
 

@@ -10,7 +10,7 @@ import stat
 from ..byte_text import format_unequal_bytes
 from ..paths import parse_relative
 from ..workspace.entries import Parent
-from ..workspace.content_store import hash_file
+from ..workspace.file_content import hash_file
 from ..workspace.working_copy import is_bytecode
 
 TYPE_CHECKING = False

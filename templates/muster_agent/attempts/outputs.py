@@ -8,7 +8,7 @@ import os
 import stat
 
 from ..byte_text import format_unequal_bytes
-from ..workspace.content_store import hash_file
+from ..workspace.file_content import hash_file
 from .missing_outputs import describe_missing
 
 TYPE_CHECKING = False

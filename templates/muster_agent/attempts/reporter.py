@@ -5,7 +5,7 @@ import os
 
 from ..errors import describe_error
 from ..wire import clip
-from ..workspace.content_store import hash_file
+from ..workspace.file_content import hash_file
 from ..workspace.free_space import describe_full_disk
 from .found_outputs import OutputFault, describe_found, take_found
 from .logs import close_logs

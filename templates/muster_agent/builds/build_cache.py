@@ -6,7 +6,7 @@ import os
 import stat
 
 from ..access.path_access import find_problems
-from ..workspace.content_store import copy_and_hash
+from ..workspace.file_content import copy_and_hash
 from ..workspace.layout import LINK_MODE, parse_manifest
 from ..workspace.tree_removal import remove_tree
 from ..workspace.working_copy import raise_error
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 PARTIAL = ".part"  # of a result that is being stored, under its lock
-MAX_RESULTS = 20
 SHARED_BYTES = 4 << 20  # a larger file may be one read-only link for all slots, as with staged files
 CHANGED = "{} changed while it was stored: the build left a process behind that writes to it"
 
@@ -79,25 +78,15 @@ class BuildCache:
         raise_error(remove_tree(folder))
         os.rename(partial, folder)
 
-    def prune(self) -> None:
-        """Deletes all but the results that were used last, and what killed agents left. Those that somebody uses stay."""
-        names = os.listdir(self.folder)
-        results = sorted((name for name in names if "." not in name), key=self.last_use, reverse=True)
-        partial = [name[: -len(PARTIAL)] for name in names if name.endswith(PARTIAL)]
-        for key in set(results[MAX_RESULTS:] + partial):
-            lock = BuildLock(os.path.join(self.folder, key + ".lock"))
-            if not lock.acquire():
+    def remove_partial(self) -> None:
+        """Deletes what killed agents left. Results that somebody stores now stay."""
+        for name in os.listdir(self.folder):
+            if not name.endswith(PARTIAL):
                 continue
-            remove_tree(os.path.join(self.folder, key + PARTIAL))
-            if key in results[MAX_RESULTS:]:
-                remove_tree(os.path.join(self.folder, key))
-            lock.remove()
-
-    def last_use(self, key: str) -> float:
-        try:
-            return os.stat(os.path.join(self.folder, key)).st_mtime
-        except FileNotFoundError:  # another run has just deleted it
-            return 0.0
+            lock = BuildLock(os.path.join(self.folder, name[: -len(PARTIAL)] + ".lock"))
+            if lock.acquire():
+                remove_tree(os.path.join(self.folder, name))
+                lock.remove()
 
 
 def read_manifest(path: str) -> dict[bytes, FileEntry]:

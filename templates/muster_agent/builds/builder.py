@@ -174,6 +174,7 @@ class Builder:
     def store(self, request: BuildRequest) -> dict[bytes, FileEntry]:
         found = find_outputs(self.copy.path, request.outputs)
         self.cache.save(self.key, self.copy.path, found)
+        self.copies.store.cache.record_growth()
         entries = self.cache.restore(self.key, self.copies.store)
         if entries is None:
             raise BuildError("the disk of the node does not keep what is written to it")
@@ -231,7 +232,7 @@ class Builder:
 
     def tidy(self, path: str) -> None:
         remove_tree(path)
-        self.cache.prune()
+        self.cache.remove_partial()
 
 
 def describe_status(status: int) -> str:

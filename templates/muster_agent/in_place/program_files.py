@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import stat
 
-from ..workspace.content_store import hash_file
+from ..workspace.file_content import hash_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,24 +3,23 @@ from __future__ import annotations
 
 import base64
 import errno
-import fcntl
 import hashlib
 import os
 import re
 
+from .content_stamp import READ_ONLY, is_stamped, stamp
+from .file_content import copy_and_hash, copy_file, hash_path
 from .shared_content import SharedContent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..cache.content_cache import ContentCache
+
     Digest = Any  # of hashlib
 
 SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-FICLONE = 0x40049409  # ioctl: share the blocks of another file, copied on write (btrfs, XFS, bcachefs)
-NO_CLONE_ERRORS = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.ETXTBSY)
-BLOCK_BYTES = 1 << 20
-SECOND_NS = 1_000_000_000
 
 
 class MissingContent(Exception):
@@ -32,10 +31,11 @@ class MissingContent(Exception):
 
 
 class ContentStore:
-    """`errors`: why a content could not be stored, by its SHA-256."""
+    """What this run holds, as links to the contents of the node's cache: they stay when the cache drops them. `errors`: why a
+    content could not be stored, by its SHA-256."""
 
-    def __init__(self, root: str):
-        self.folder = os.path.join(root, "store")
+    def __init__(self, root: str, cache: ContentCache):
+        self.folder, self.cache = os.path.join(root, "store"), cache
         self.errors: dict[str, OSError] = {}
         self.shared: dict[str, SharedContent] = {}  # those that working copies link to
         self.digests: dict[str, Digest] = {}  # of contents that have arrived in part
@@ -71,12 +71,12 @@ class ContentStore:
         if digest.hexdigest() != sha256:
             raise OSError(errno.EIO, "what arrived has another SHA-256", sha256)
         self._store(partial, sha256)
+        self.cache.publish(sha256, os.path.join(self.folder, sha256))
 
-    def _store(self, partial: str, sha256: str) -> None:
-        """Gives a file whose SHA-256 is right its name. Its modification time shows from then on whether somebody has written to it."""
-        status = os.stat(partial)
-        mtime_ns = stamped(status.st_mtime_ns, sha256)
-        os.utime(partial, ns=(mtime_ns, mtime_ns))
+    def _store(self, partial: str, sha256: str, mode: int = READ_ONLY) -> None:
+        """Gives a file whose SHA-256 is right its name."""
+        os.chmod(partial, mode)
+        stamp(partial, sha256)
         os.replace(partial, os.path.join(self.folder, sha256))
 
     def take(self, sha256: str, size_bytes: int) -> bool:
@@ -90,9 +90,37 @@ class ContentStore:
         if digest == (size_bytes, sha256):
             self.errors.pop(sha256, None)
             self._store(sent, sha256)
+            self.cache.publish(sha256, os.path.join(self.folder, sha256))
             return True
         os.unlink(sent)
         return False
+
+    def has(self, sha256: str, size_bytes: int | None = None) -> bool:
+        """Whether this run holds a content as it was stored, or can take it from the cache. `size_bytes`: None = it is not known. A
+        content without a valid stamp is read: call it in the worker thread. OSError where the content of the cache cannot be linked
+        or copied."""
+        try:
+            status = os.lstat(os.path.join(self.folder, sha256))
+        except OSError:
+            return self._take_from_cache(sha256, size_bytes)
+        if size_bytes in (None, status.st_size) and (is_stamped(status, sha256) or self._verify(sha256)):
+            return True
+        return self._take_from_cache(sha256, size_bytes)
+
+    def add(self, sha256: str, data: bytes) -> bool:
+        """Stores a content as a whole. False where it has another SHA-256. OSError where it cannot be stored."""
+        if hashlib.sha256(data).hexdigest() != sha256:
+            return False
+        partial = os.path.join(self.folder, sha256 + ".unpacked")
+        try:
+            with open(partial, "wb") as file:
+                file.write(data)
+            self._store(partial, sha256)
+        finally:
+            self._remove(partial)
+        self.errors.pop(sha256, None)
+        self.cache.publish(sha256, os.path.join(self.folder, sha256))
+        return True
 
     def _verify(self, sha256: str) -> bool:
         """Stamps a content that has no stamp, if it is what its name says."""
@@ -106,15 +134,18 @@ class ContentStore:
             return False
         return True
 
-    def has(self, sha256: str, size_bytes: int) -> bool:
-        """Whether a content is there as it was stored: by its stamp, or else by its SHA-256."""
+    def _take_from_cache(self, sha256: str, size_bytes: int | None) -> bool:
+        path = os.path.join(self.folder, sha256)
+        partial = path + ".link"
+        self._remove(partial)
         try:
-            status = os.stat(os.path.join(self.folder, sha256))
-        except OSError:
-            return False
-        if status.st_size != size_bytes:
-            return False
-        return status.st_mtime_ns == stamped(status.st_mtime_ns, sha256) or self._verify(sha256)
+            if not self.cache.acquire(sha256, size_bytes, partial):
+                return False
+            os.replace(partial, path)
+        finally:
+            self._remove(partial)
+        self.errors.pop(sha256, None)
+        return True
 
     def path(self, sha256: str) -> str:
         """The path of a content. OSError where it could not be stored, MissingContent where it is not there."""
@@ -149,14 +180,26 @@ class ContentStore:
         """The content, read-only, for links to it. None where links with another mode exist. OSError and MissingContent as `path`."""
         path = self.path(sha256)
         if sha256 not in self.shared:
-            self.shared[sha256] = SharedContent(path, mode)
+            if not is_stamped(os.lstat(path), sha256) and not self._verify(sha256):
+                raise MissingContent(sha256)
+            if mode != READ_ONLY:
+                self._detach(sha256, path, mode)
+            self.shared[sha256] = SharedContent(path)
         shared = self.shared[sha256]
         return shared if shared.mode == mode else None
 
+    def _detach(self, sha256: str, path: str, mode: int) -> None:
+        """Replaces the link to the cache, whose contents have one mode for all runs, with a copy that has another mode."""
+        partial = path + ".copy"
+        self._remove(partial)
+        copy_file(path, os.fsencode(partial), mode)
+        self._store(partial, sha256, mode)
+
     def discard(self, sha256: str) -> None:
-        """Removes a content that is not what its name says."""
+        """Removes a content that is not what its name says, also from the cache."""
         self.shared.pop(sha256, None)
         self._remove(os.path.join(self.folder, sha256))
+        self.cache.discard_changed(sha256)
 
     def _remove(self, path: str) -> None:
         try:
@@ -167,103 +210,3 @@ class ContentStore:
     def read(self, sha256: str) -> bytes:
         with open(self.path(sha256), "rb") as file:
             return file.read()
-
-
-def copy_file(source: str, target: bytes, mode: int) -> None:
-    """Makes a copy that shares no inode with the source; blocks are shared where the file system can copy them on write."""
-    with FilePair(source, target, mode) as (reader, writer):
-        if share_blocks(reader, writer):
-            return
-        copy_bytes(reader, writer)
-
-
-def copy_bytes(reader: int, writer: int) -> None:
-    """Copies all that can be read."""
-    while True:
-        block = os.read(reader, BLOCK_BYTES)
-        if not block:
-            return
-        view = memoryview(block)
-        while view:
-            view = view[os.write(writer, view) :]  # fmt: skip
-
-
-def copy_and_hash(source: str, target: str) -> tuple[int, str]:
-    """Makes a copy; returns its size and SHA-256. OSError where the source is a link, or the target exists."""
-    if os.path.islink(source):
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), source)
-    copy_file(source, os.fsencode(target), 0o600)
-    with open(target, "rb") as file:
-        return hash_file(file.fileno())
-
-
-def hash_file(fd: int) -> tuple[int, str]:
-    """(size, SHA-256) of all that can be read."""
-    digest = hashlib.sha256()
-    offset = 0
-    while True:
-        block = os.pread(fd, BLOCK_BYTES, offset)
-        if not block:
-            return offset, digest.hexdigest()
-        digest.update(block)
-        offset += len(block)
-
-
-def hash_path(path: str) -> tuple[int, str]:
-    """(size, SHA-256) of a regular file that is no link."""
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        return hash_file(fd)
-    finally:
-        os.close(fd)
-
-
-def stamped(mtime_ns: int, sha256: str) -> int:
-    """The time with a fraction of a second that only the content of this name has: whoever writes to a file changes its time."""
-    return mtime_ns // SECOND_NS * SECOND_NS + int(sha256[:12], 16) % SECOND_NS
-
-
-def clone_file(source: str, target: bytes, mode: int) -> bool:
-    """The same, but only where blocks can be shared: otherwise it makes nothing, and returns False."""
-    with FilePair(source, target, mode) as (reader, writer):
-        is_shared = share_blocks(reader, writer)
-    if not is_shared:
-        os.unlink(target)
-    return is_shared
-
-
-class FilePair:
-    """Descriptors of a file to read and of a new one with this mode. The new one is removed where the block raises."""
-
-    def __init__(self, source: str, target: bytes, mode: int):
-        self.source, self.target, self.mode = source, target, mode
-
-    def __enter__(self) -> tuple[int, int]:
-        self.reader = os.open(self.source, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            self.writer = os.open(self.target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except OSError:
-            os.close(self.reader)
-            raise
-        return self.reader, self.writer
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            if kind is None:
-                os.fchmod(self.writer, self.mode)
-            else:
-                os.unlink(self.target)
-        finally:
-            os.close(self.writer)
-            os.close(self.reader)
-
-
-def share_blocks(reader: int, writer: int) -> bool:
-    """Makes the empty file a reflink. False where the file system cannot."""
-    try:
-        fcntl.ioctl(writer, FICLONE, reader)
-        return True
-    except OSError as error:
-        if error.errno not in NO_CLONE_ERRORS:
-            raise
-        return False

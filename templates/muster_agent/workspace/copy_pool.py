@@ -32,9 +32,12 @@ class CopyPool:
         self.errors: dict[int, Exception] = {}  # why that failed, by slot
 
     def load_tree(self, sha256: str) -> ProjectTree:
-        """OSError where its manifest is not stored."""
+        """OSError where its manifest is not stored, or is none."""
         if sha256 not in self.trees:
-            self.trees[sha256] = ProjectTree(parse_manifest(self.store.read(sha256)))
+            try:
+                self.trees[sha256] = ProjectTree(parse_manifest(self.store.read(sha256)))
+            except (ValueError, KeyError, IndexError, TypeError) as error:
+                raise OSError("the manifest of the project cannot be read: {}".format(error)) from None
         return self.trees[sha256]
 
     def built_tree(self, sha256: str, build: str) -> ProjectTree:

@@ -5,7 +5,7 @@ import errno
 import os
 import stat
 
-from .content_store import copy_bytes
+from .file_content import copy_bytes
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NO_LINKS = "a folder on the way to it is a link or no folder, and links are not followed there"

@@ -3,20 +3,14 @@ from __future__ import annotations
 
 import os
 
-SECOND_NS = 1_000_000_000
-
 
 class SharedContent:
     """Its open descriptor shows whether somebody wrote to the content, even if its names are gone. `mode`: of the file, so of all
-    its links."""
+    its links. The file is stamped, so its time is older than any change."""
 
-    def __init__(self, path: str, mode: int):
-        self.mode = mode
-        os.chmod(path, mode)
+    def __init__(self, path: str):
         self.file = open(path, "rb", buffering=0)
-        # Older than any change that an attempt makes, however coarse the clock of the file system is.
-        mtime_ns = os.fstat(self.file.fileno()).st_mtime_ns - SECOND_NS
-        os.utime(path, ns=(mtime_ns, mtime_ns))
+        self.mode = os.fstat(self.file.fileno()).st_mode & 0o777
         self.stamp = self.read_stamp()
 
     def read_stamp(self) -> tuple[int, int]:

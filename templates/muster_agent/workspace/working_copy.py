@@ -1,11 +1,10 @@
 """The folder in which the attempts of a slot run, one after another."""
 from __future__ import annotations
 
-import errno
 import os
 import stat
 
-from .content_store import clone_file, copy_file
+from .file_content import clone_file, copy_file, link
 from .tree_removal import remove_tree
 
 TYPE_CHECKING = False
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     Stamp = Tuple[int, ...]
 
 SECOND_NS = 1_000_000_000
-NO_LINK_ERRORS = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)
 BYTECODE_FOLDER = b"__pycache__"
 FOLDER_MODE = 0o755  # the run's folder above is private
 
@@ -138,17 +136,6 @@ class WorkingCopy:
         """Shared files that somebody wrote to since they were placed."""
         placed = [(name, self.placed[name].shared) for name in layout.shared]
         return [name for name, shared in placed if shared and shared.is_changed()]
-
-
-def link(source: str, target: bytes) -> bool:
-    """Makes a hard link. False where the file system has none."""
-    try:
-        os.link(source, target)
-        return True
-    except OSError as error:
-        if error.errno not in NO_LINK_ERRORS:
-            raise
-        return False
 
 
 def is_bytecode(name: bytes) -> bool:

@@ -1,7 +1,8 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inflateSync } from "node:zlib";
 import t from "tap";
 import type { Job, StagedFile } from "../../../../executor/job/job.js";
 import type { AgentCommand } from "../../../../executor/run/agent/protocol.js";
@@ -21,8 +22,8 @@ function file(path: string, content: string | Buffer, mode = 0o644): StagedFile 
   return { source, path };
 }
 
-/** Too large to go over the agent's channel. */
-const long = (text: string) => text.padEnd(20_000, ".");
+/** Too large to travel in a pack. */
+const long = (text: string) => text.padEnd((1 << 20) + 1, ".");
 const hash = (content: string | Buffer) => createHash("sha256").update(content).digest("hex");
 const jobOf = (files: StagedFile[]) => ({ stagedFiles: () => files }) as unknown as Job;
 
@@ -41,13 +42,46 @@ class FakeNode {
     return this.space;
   }
 
-  async upload(local: string, remote: string, mode: number): Promise<void> {
+  /** Packs that have arrived, by path, and how many of them arrive with other bytes. */
+  readonly packs = new Map<string, Buffer>();
+  damagedPacks = 0;
+
+  async isUnpacked(sha256: string, files: [string, number][], deflated: boolean): Promise<boolean> {
+    const sent = this.packs.get(`/run/store/${sha256}.sent`)!;
+    this.packs.clear();
+    if (this.damagedPacks-- > 0) return false;
+    const bytes = deflated ? inflateSync(sent) : sent;
+    let at = 0;
+    for (const [content, size] of files) {
+      if (hash(bytes.subarray(at, at + size)) !== content) return false;
+      this.there.set(`/run/store/${content}`, content);
+      at += size;
+    }
+    return at === bytes.length;
+  }
+
+  async upload(local: string | Buffer, remote: string, mode: number): Promise<void> {
+    if (typeof local !== "string") {
+      this.packs.set(remote, local);
+      local = "a pack";
+    }
     this.uploads.push({ local, remote, mode });
     this.most = Math.max(this.most, ++this.atOnce);
     await new Promise((resolve) => setImmediate(resolve));
     this.atOnce--;
     if (this.failure !== undefined) throw this.failure;
+    if (local === "a pack") return;
     this.there.set(remote, this.damaged-- > 0 ? "other" : hash(readFileSync(local)));
+  }
+
+  readonly released: string[] = [];
+
+  release(sha256: string): void {
+    this.released.push(sha256);
+  }
+
+  async find({ sha256 }: { sha256: string }): Promise<boolean> {
+    return this.there.get(`/run/store/${sha256}`) === sha256;
   }
 
   async isStored({ sha256 }: { sha256: string }): Promise<boolean> {
@@ -167,7 +201,7 @@ t.test("the number of concurrent uploads is limited", async (t) => {
 
 t.test("a disk without enough space is refused before anything is sent; one of unknown size is tried", async (t) => {
   const large = file("large", Buffer.alloc(2 << 20));
-  const small = file("small", long("small"));
+  const small = file("small", "small");
   const { node, stage: one } = await stage([large, small]);
   node.space = 10 << 20;
   await one.stage([small]);
@@ -176,10 +210,7 @@ t.test("a disk without enough space is refused before anything is sent; one of u
     exitStatus: 69,
     message: /only 10\.0 MiB are free in \/run/,
   });
-  t.same(
-    node.uploads.map(({ local }) => local),
-    [small.source],
-  );
+  t.same(node.uploads, []);
   node.space = undefined;
   await one.stage([large]);
   t.ok(one.isStaged([large, small]));
@@ -199,3 +230,44 @@ t.test(
     t.equal(sent.length, 1);
   },
 );
+
+t.test("many small files travel in few uploads, compressed only where that pays", async (t) => {
+  const texts = Array.from({ length: 600 }, (_, n) => file(`text${n}`, `${n} `.repeat(4000)));
+  const noise = Array.from({ length: 30 }, (_, n) => file(`noise${n}`, randomBytes(400_000)));
+  for (const [files, sizeLimit] of [
+    [texts, 2_000_000],
+    [noise, 12_100_000],
+  ] as const) {
+    const { node, contents, stage: one } = await stage([...files]);
+    const sizes: number[] = [];
+    const { upload } = node;
+    node.upload = (local, remote, mode) => {
+      sizes.push(local.length);
+      return upload.call(node, local, remote, mode);
+    };
+    await one.stage(files);
+    t.ok(one.isStaged(files));
+    t.ok(sizes.length <= 3, `${files.length} files in ${sizes.length} uploads`);
+    const sent = sizes.reduce((sum, size) => sum + size, 0);
+    t.ok(sent < sizeLimit, `${sent} bytes`);
+    for (const { sha256 } of contents.values()) t.ok(node.there.has(`/run/store/${sha256}`));
+  }
+});
+
+t.test("a damaged pack is sent again; of a pack only files that changed or are gone fail", async (t) => {
+  const files = Array.from({ length: 40 }, (_, n) => file(`pack${n}`, randomBytes(10_000)));
+  const { node, stage: one } = await stage(files);
+  node.damagedPacks = 2;
+  file("pack3", "changed");
+  rmSync(files[4]!.source);
+  const [changed, gone, ...good] = [files[3]!, files[4]!, ...files.filter((_, n) => n !== 3 && n !== 4)];
+  const ended = await Promise.allSettled([changed, gone, ...good].map((file_) => one.stage([file_!])));
+  t.match(ended[0], { reason: { code: "CHANGED", message: /pack3 has changed since the run began/ } });
+  t.match(ended[1], { reason: { code: "CHANGED", message: /pack4 is gone since the run began/ } });
+  t.ok(one.isStaged(good as StagedFile[]));
+  t.same(node.released.length, 2, "another run may send them");
+  const other = Array.from({ length: 40 }, (_, n) => file(`other${n}`, randomBytes(10_000)));
+  const second = await stage(other);
+  second.node.damagedPacks = 100;
+  await t.rejects(second.stage.stage(other), { code: "CORRUPT", message: /40 files were sent 3 times/ });
+});

@@ -1,0 +1,1 @@
+"""Contents that all runs on a node share."""
