@@ -31,7 +31,17 @@ async function prepareNode(node: LabNode, vendor: keyof typeof drivers): Promise
 
 /** Runs the suite, or some checks of it, as root of the node. */
 async function runSuite(node: LabNode, ...checks: string[]): Promise<SuiteRun> {
-  const words = ["env", "-C", "/", "/opt/muster-gpu/test/gpu/run", "--scale", "0.05", "--record", "/tmp/gpu-record.txt", ...checks];
+  const words = [
+    "env",
+    "-C",
+    "/",
+    "/opt/muster-gpu/test/gpu/run",
+    "--scale",
+    "0.05",
+    "--record",
+    "/tmp/gpu-record.txt",
+    ...checks,
+  ];
   const env = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root" };
   const { exit, out } = await node.exec(words, { env }).then(
     ({ stdout, stderr }) => ({ exit: 0, out: stdout + stderr }),

@@ -3,6 +3,8 @@
 look        writes what the driver, CuPy and PyTorch see
 hold MIB    takes memory, writes that it did, and ends
 spin MIB    takes memory, starts a kernel that never ends, and waits for it
+keep MIB    takes memory, and keeps it until it is killed
+pause S     does nothing for so many seconds
 fault       starts a kernel that writes where no memory is
 turn FILE   takes a little memory for half a second; appends when to FILE
 """
@@ -10,6 +12,7 @@ turn FILE   takes a little memory for half a second; appends when to FILE
 import ctypes
 import json
 import os
+import signal
 import sys
 import time
 from typing import Any, Dict, List, Optional
@@ -104,12 +107,18 @@ def write(path: str, value: Any) -> None:
 
 def main(words: List[str]) -> None:
     action, output, argument = words[0], words[1], words[2] if len(words) > 2 else ""
-    driver = open_card()
     value: Any = {"done": True}
+    if action == "pause":
+        time.sleep(float(argument))
+        return write(output, value)
+    driver = open_card()
     if action == "look":
         value = look(driver)
     elif action == "hold":
         driver.alloc(int(argument) * MIB)
+    elif action == "keep":
+        driver.alloc(int(argument) * MIB)
+        signal.pause()
     elif action == "spin":
         spin(driver, int(argument), output)
     elif action == "fault":

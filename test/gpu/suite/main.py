@@ -10,7 +10,7 @@ import time
 import traceback
 from typing import Callable, List, Tuple
 
-from . import binding, facts
+from . import binding, facts, faults, memory, needs, power, sharing, sieve, startup
 from .machine import find_machine
 from .muster import Muster
 from .outcome import Failed, Skipped
@@ -24,6 +24,21 @@ CHECKS: List[Tuple[str, Callable[[Suite], str]]] = [
     ("binding", binding.check_binding),
     ("binding-torch", binding.check_torch),
     ("binding-cupy", binding.check_cupy),
+    ("startup", startup.check_startup),
+    ("power", power.check_power),
+    ("samples", facts.check_samples),
+    ("vram", needs.check_vram),
+    ("model", needs.check_model),
+    ("sharing", sharing.check_sharing),
+    ("memory", memory.check_after_chunk),
+    ("memory-timeout", memory.check_after_timeout),
+    ("memory-kill", memory.check_after_kill),
+    ("memory-stop", memory.check_after_stop),
+    ("holder", memory.check_holder),
+    ("sieve-hits", sieve.check_exact),
+    ("sieve-run", sieve.check_run),
+    ("speed", sieve.check_speed),
+    ("fault", faults.check_fault),
 ]
 
 

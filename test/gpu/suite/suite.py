@@ -10,6 +10,10 @@ from .machine import Machine
 from .muster import Muster, Result
 from .outcome import Skipped, expect
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .sieve import Sieve
+
 DRIVER_SECONDS = 60
 
 
@@ -19,6 +23,7 @@ class Suite:
     def __init__(self, machine: Machine, muster: Muster, scale: float):
         self.machine, self.muster, self.scale = machine, muster, scale
         self.looks: Optional[List[Dict[str, Any]]] = None
+        self.sieve: "Optional[Sieve]" = None
         self.figures: Dict[str, str] = {}
 
     def run_job(self, name: str, job: Dict[str, Any], wanted: int = 0) -> Result:
