@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from driver import Driver, DriverError, find_driver
 
@@ -42,15 +42,25 @@ def look(driver: Driver) -> Dict[str, Any]:
         {"uuid": driver.uuid(index), "address": driver.address(index), "total": driver.total_bytes(index), "name": driver.name(index)}
         for index in range(driver.count())
     ]
-    return {"devices": devices, "torch": look_through_torch(), "cupy": look_through_cupy()}
+    return {"devices": devices, "torch": attempt(look_through_torch), "cupy": attempt(look_through_cupy)}
+
+
+def attempt(look_through: Callable[[], Optional[Dict[str, Any]]]) -> Optional[Dict[str, Any]]:
+    """What it returns; an error of the library must not hide what the others see."""
+    try:
+        return look_through()
+    except Exception as error:
+        return {"error": "{}: {}".format(type(error).__name__, error)[:300]}
 
 
 def look_through_torch() -> Optional[Dict[str, Any]]:
-    """None where PyTorch is not installed."""
+    """None where PyTorch is not installed, or is one for processors only."""
     begun = time.monotonic()
     try:
         import torch  # type: ignore
     except ImportError:
+        return None
+    if not (torch.version.cuda or getattr(torch.version, "hip", None)):
         return None
     count = torch.cuda.device_count()
     uuids = [str(getattr(torch.cuda.get_device_properties(index), "uuid", "")) for index in range(count)]

@@ -9,6 +9,23 @@ from .suite import Suite
 
 MIN_VRAM_SHARE = 0.85  # the driver keeps a part, and tools differ in whether they count it
 
+RAW = {
+    "nvidia": [
+        "nvidia-smi --query-gpu=name,pci.bus_id,memory.total,driver_version --format=csv,noheader,nounits",
+        "nvidia-smi --query-gpu=pci.bus_id,driver_version,clocks.sm,clocks.mem,pstate,ecc.errors.uncorrected.volatile.total"
+        " --format=csv,noheader,nounits",
+        "nvidia-smi --query-gpu=pci.bus_id,memory.used,uuid --format=csv,noheader,nounits",
+        "nvidia-smi --query-compute-apps=gpu_bus_id,pid --format=csv,noheader",
+    ],
+    "amd": [
+        "rocm-smi --showproductname --showbus --showmeminfo vram --showdriverversion --json",
+        "rocm-smi --showbus -c -p --showdriverversion --json",
+        "amd-smi static --asic --bus --vram --driver --json",
+        "amd-smi list --json",
+        "amd-smi metric -c -l --json",
+    ],
+}
+
 
 def read_nodes(suite: Suite) -> Dict[str, Any]:
     """The document of `muster nodes --json` about this machine."""
@@ -19,8 +36,15 @@ def read_nodes(suite: Suite) -> Dict[str, Any]:
     return node
 
 
+def record_raw(suite: Suite) -> None:
+    """Keeps the output of the commands that muster runs; see templates/facts.py, fleet/gpus/ and templates/muster_agent/gpu/."""
+    for command in RAW[suite.machine.vendor]:
+        suite.machine.tool(*command.split())
+
+
 def check_facts(suite: Suite) -> str:
     """Number, addresses, models, memory and driver."""
+    record_raw(suite)
     found: List[Dict[str, Any]] = read_nodes(suite)["gpus"]
     cards = suite.machine.cards
     addresses = [gpu["pci"] for gpu in found]
@@ -37,7 +61,7 @@ def compare_gpu(gpu: Dict[str, Any], card: Card, vendor: str) -> None:
     expect(bool(gpu["model"]), where + "no model")
     expect(card.model in ("", gpu["model"]), where + "model {}, but {}".format(gpu["model"], card.model))
     share = (gpu["vram"] or 0) / (card.total_mib << 20 or 1)
-    expect(MIN_VRAM_SHARE < share < 1.02, where + "{} bytes of memory, but {} MiB".format(gpu["vram"], card.total_mib))
+    expect(card.total_mib == 0 or MIN_VRAM_SHARE < share < 1.02, where + "{} bytes of memory, but {} MiB".format(gpu["vram"], card.total_mib))
     expect(card.driver in (None, gpu["driver"]), where + "driver {}, but {}".format(gpu["driver"], card.driver))
 
 

@@ -15,6 +15,7 @@ from .suite import Suite
 MARGIN_MIB = 64  # what a desktop or another program may take meanwhile
 RELEASE_SECONDS = 30
 START_SECONDS = 60
+UNKNOWN_CARD_MIB = 512  # what a chunk takes of a card whose size nobody tells
 HOLDER_SECONDS = 90  # muster reports memory that is not back after 30 s
 
 
@@ -27,16 +28,17 @@ def measure(suite: Suite, card: Card) -> int:
 
 def size_mib(card: Card) -> int:
     """What a chunk takes: enough to be seen beside a context."""
-    return min(2048, card.total_mib // 4)
+    return min(2048, card.total_mib // 4) or UNKNOWN_CARD_MIB
 
 
 def expect_release(suite: Suite, card: Card, before: int) -> str:
     """Waits until the used memory is what it was; how long it took."""
     begun = time.monotonic()
+    limit = RELEASE_SECONDS * max(suite.scale, 0.1)
     used = measure(suite, card)
     while used > before + MARGIN_MIB:
-        if time.monotonic() - begun > RELEASE_SECONDS:
-            raise Failed("{} MiB are used {} s later, {} before".format(used, RELEASE_SECONDS, before))
+        if time.monotonic() - begun > limit:
+            raise Failed("{} MiB are used {:.0f} s later, {} before".format(used, limit, before))
         time.sleep(0.1)
         used = measure(suite, card)
     return "back within {:.1f} s ({} MiB before, {} after)".format(time.monotonic() - begun, before, used)
@@ -74,7 +76,7 @@ def wait_for(suite: Suite, command: Command, what: str, holds: Any) -> None:
 
 
 def check_after_chunk(suite: Suite) -> str:
-    """And the vendor's figure moves while a chunk holds memory, or these checks would see nothing."""
+    """A chunk takes memory and ends without giving it back. `start_spin` shows that the vendor's figure moves meanwhile."""
     card = suite.machine.cards[0]
     before = measure(suite, card)
     suite.run_job("hold", tasks(task("hold", "hold", str(size_mib(card)))))
@@ -85,7 +87,7 @@ def check_after_timeout(suite: Suite) -> str:
     """A chunk in mid-kernel reaches its timeout and is killed; the next one gets the card."""
     card = suite.machine.cards[0]
     before = measure(suite, card)
-    command = start_spin(suite, "timeout", task("next", "hold", "64"), timeout="8s")
+    command = start_spin(suite, "timeout", task("next", "hold", "64"), timeout="15s" if suite.scale >= 1 else "4s")
     result = command.wait()
     expect(result.status == 3, "exit {}: {}".format(result.status, result.last_lines()))
     suite.muster.read_result("timeout", "next.json")
@@ -123,12 +125,12 @@ def check_holder(suite: Suite) -> str:
     """Memory that a program of somebody else takes during a run keeps the card from the next chunk, and muster names its holder."""
     card = suite.machine.cards[0]
     before = measure(suite, card)
-    pause = task("pause", "pause", "8", priority=1)
+    pause = task("pause", "pause", "12" if suite.scale >= 1 else "6", priority=1)
     command = suite.muster.start("run", suite.muster.write_job("holder", tasks(pause, task("next", "hold", "64"))))
     wait_for(suite, command, "a chunk has begun", lambda: find_chunks(suite) != [])
     holder = start_holder(suite, card)
     try:
-        wait_until("the other program has its memory", START_SECONDS, lambda: measure(suite, card) > before + 512)
+        wait_until("the other program has its memory", START_SECONDS, lambda: measure(suite, card) > before + size_mib(card) // 2)
         name = "pid {} (".format(holder.pid)
         wait_until("muster names {}...): {}".format(name, command.stderr()[-300:]), HOLDER_SECONDS, lambda: name in command.stderr())
     finally:

@@ -67,7 +67,9 @@ class Muster:
     def write_inventory(self, name: str, node: Dict[str, Any]) -> str:
         """Writes an inventory of this machine, with these keys of the node in addition; its path."""
         card = self.machine.cards[0]
-        profile = {"vendor": self.machine.vendor, "model": card.model or "card", "vram": "{}MiB".format(card.total_mib)}
+        profile = {"vendor": self.machine.vendor, "model": card.model or "card"}
+        if card.total_mib > 0:
+            profile["vram"] = "{}MiB".format(card.total_mib)
         local = {"connection": "local", "profile": "card", "gpus": len(self.machine.cards), **node}
         defaults = {"workdir": os.path.join(self.folder, "node"), "python": sys.executable, "gpu_check": "10s"}
         path = os.path.join(self.folder, name + ".yaml")

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from typing import Any, Dict, List, Optional
 
 from .machine import Machine
@@ -14,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .sieve import Sieve
 
+LIMIT_SECONDS = 470
 DRIVER_SECONDS = 60
 
 
@@ -22,9 +24,14 @@ class Suite:
 
     def __init__(self, machine: Machine, muster: Muster, scale: float):
         self.machine, self.muster, self.scale = machine, muster, scale
+        self.begun = time.monotonic()
         self.looks: Optional[List[Dict[str, Any]]] = None
         self.sieve: "Optional[Sieve]" = None
         self.figures: Dict[str, str] = {}
+
+    def remaining_seconds(self) -> float:
+        """Until the time is up that the suite may take."""
+        return self.begun + LIMIT_SECONDS - time.monotonic()
 
     def run_job(self, name: str, job: Dict[str, Any], wanted: int = 0) -> Result:
         """Runs a job; Failed where its exit status is another one."""
