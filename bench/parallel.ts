@@ -28,7 +28,7 @@ export function installPeers(): void {
 
 /**
  * Writes an ssh_config with the lab's nodes under their names and returns its path. `multiplexed`: one shared connection a
- * node, which must be opened beforehand.
+ * node, which must already be open.
  */
 function sshConfig(lab: Lab, place: string, multiplexed: boolean): string {
   const hosts = lab.nodes.map(

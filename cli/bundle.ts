@@ -11,40 +11,56 @@ import { programFolder } from "../templates/programfolder.js";
 
 /** CommonJS packages expect these in their scope. */
 const COMMONJS_SCOPE = `import { createRequire as createRequireOfBundle } from "node:module";
-const require = createRequireOfBundle(import.meta.url), __dirname = import.meta.dirname;`;
-/** Large, and only for the playbooks of users. */
-const LOADED_ON_DEMAND = ["typescript"];
+const require = createRequireOfBundle(import.meta.url), __dirname = import.meta.dirname, __filename = import.meta.filename;`;
 /** ssh2 works without its native parts, which are not installed. */
 const NATIVE_PARTS = ["cpu-features", "*.node"];
 
+/** Modules that the playbooks of users import. */
+const USER_IMPORTS = ["api.js", "zx.js"];
 const MAX_RUN_DAYS = 30;
 
 const compiled = programFolder();
-const playbooks = readdirSync(join(compiled, "playbooks")).filter((name) => name.endsWith(".js"));
+/** Paths of compiled modules below a folder, without those of its folders. */
+const listModules = (folder: string, ending: string) =>
+  readdirSync(join(compiled, folder))
+    .filter((name) => name.endsWith(ending))
+    .map((name) => join(compiled, folder, name));
 
 compileValidators();
 writePackedAgent();
 const outdir = join(compiled, "bundle");
-const { metafile } = await build({
-  // Playbooks are loaded by name, and those of users import the API.
-  entryPoints: ["cli/main.js", "playbooks/engine/api.js", ...playbooks.map((name) => `playbooks/${name}`)].map((file) =>
-    join(compiled, file),
-  ),
+const options = {
   outbase: compiled,
   outdir,
-  chunkNames: "chunks/[name]-[hash]",
   bundle: true,
-  splitting: true,
-  format: "esm",
   platform: "node",
   target: "node20.19",
+  logLevel: "warning",
+} as const;
+await build({
+  ...options,
+  entryPoints: listModules("schemas/validators", ".cjs"),
+  format: "cjs",
+  outExtension: { ".js": ".cjs" },
+});
+const { metafile } = await build({
+  ...options,
+  // Playbooks are loaded by name, and those of users import the API.
+  entryPoints: [
+    join(compiled, "cli", "main.js"),
+    ...listModules("playbooks", ".js"),
+    ...USER_IMPORTS.map((name) => join(compiled, "playbooks", "engine", name)),
+  ],
+  chunkNames: "chunks/[name]-[hash]",
+  splitting: true,
+  format: "esm",
   sourcemap: true,
+  sourcesContent: false,
   // jsonc-parser's CommonJS form cannot be bundled.
   mainFields: ["module", "main"],
-  external: [...LOADED_ON_DEMAND, ...NATIVE_PARTS],
+  external: NATIVE_PARTS,
   banner: { js: COMMONJS_SCOPE },
   metafile: true,
-  logLevel: "warning",
 });
 removeOldChunks(join(outdir, "chunks"), new Set(Object.keys(metafile.outputs).map((file) => basename(file))));
 

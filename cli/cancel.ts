@@ -4,7 +4,12 @@ import { cancelPipeline } from "../executor/pipeline/cancelpipeline.js";
 import { type CancelEvent, type CancelOptions, cancelRun } from "../executor/run/cancelrun.js";
 import { findRuns } from "../executor/run/record/runstatus.js";
 import { findInventory, type Inventory, matchesAnyPattern } from "../fleet/inventory.js";
-import { formatCancelledPipeline, formatCancelledRun, formatStoppedNode } from "../report/canceltext.js";
+import {
+  formatCancelledPipeline,
+  formatCancelledRun,
+  formatCollecting,
+  formatStoppedNode,
+} from "../report/canceltext.js";
 import { pluralize } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
@@ -15,8 +20,8 @@ import { requireRunDirectory } from "./rundirectory.js";
 type RecordedNode = ReturnType<CancelOptions["findNodes"]>[number];
 
 /**
- * `muster cancel [RUN]`: ends a run on all of its nodes, whether its coordinator is alive or not. Results are kept, and the same `run`
- * command resumes it. Returns 0, or 3 where a node could not be reached or cleaned.
+ * `muster cancel [RUN]`: ends a run on all of its nodes, whether its coordinator is alive or not. Results are kept, those that nodes
+ * still hold are collected first, and the same `run` command resumes it. Returns 0, or 3 where a node could not be reached or cleaned.
  */
 export async function cancel(word: string | undefined, options: CommonOptions, writers: Writers): Promise<number> {
   const path = word === undefined ? findOnlyUnfinishedRun() : requireRunDirectory(word);
@@ -25,6 +30,7 @@ export async function cancel(word: string | undefined, options: CommonOptions, w
   };
   const cancelOptions: CancelOptions = {
     findNodes: (inventory, names) => findRecordedNodes(inventory, names, options),
+    findInventory: (inventory) => findRecordedInventory(inventory, options),
     onEvent: (event) => print(describeCancelEvent(event)),
   };
   const cancelled = isPipelineRun(path)
@@ -42,6 +48,8 @@ function describeCancelEvent(event: CancelEvent): string {
   switch (event.type) {
     case "coordinatorStopping":
       return `stopping muster process ${event.pid}`;
+    case "collecting":
+      return formatCollecting(event.node, event.count);
     case "nodeCleaned":
       return formatStoppedNode(event.result);
     default:

@@ -1,15 +1,13 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { Command, CommanderError } from "commander";
 import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
-import { projectRoot } from "../templates/programfolder.js";
 import { addCommands } from "./commands.js";
 import type { SetResult } from "./commonoptions.js";
 import { buildErrorDocument, exitStatusOf, formatError } from "./errortext.js";
 import { countHelpColumns, formatHelpDetails } from "./helptext.js";
 import { flushStdout, terminal } from "./terminal.js";
+import { describeVersion } from "./version.js";
 
 const EXAMPLES = [
   "muster run -i local examples/sieve/job.yaml  run a job on this machine's cores",
@@ -25,7 +23,12 @@ const EXAMPLES = [
 function buildProgram(setResult: SetResult): Command {
   const muster = new Command("muster")
     .description("Brings GPU rigs into a defined state, verifies that state, and runs jobs on them.")
-    .version(readVersion(), "-V, --version")
+    .option("-V, --version", "print the version and its commit")
+    .on("option:version", () => {
+      terminal.out(describeVersion());
+      throw new CommanderError(0, "muster.version", "");
+    })
+    .enablePositionalOptions()
     .showHelpAfterError("(see muster --help, or muster COMMAND --help)")
     .exitOverride()
     .configureOutput({
@@ -38,11 +41,6 @@ function buildProgram(setResult: SetResult): Command {
     .addHelpText("after", formatHelpDetails(EXAMPLES, []));
   addCommands(muster, setResult);
   return muster;
-}
-
-function readVersion(): string {
-  const file = join(projectRoot(), "package.json");
-  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }
 
 /** Commander puts its suggestion on a line of its own. */

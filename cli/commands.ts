@@ -102,6 +102,29 @@ function addValidate(muster: Command, setResult: SetResult): void {
     );
 }
 
+function addCompletion(muster: Command, setResult: SetResult): void {
+  muster
+    .command("completion")
+    .argument("<shell>", "bash, zsh or fish")
+    .option("--json", "print an error as one JSON document, too")
+    .summary("print the completion script of a shell")
+    .description("Prints the script that completes muster's commands, options and runs in a shell.")
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        [
+          "muster completion bash > ~/.local/share/bash-completion/completions/muster",
+          "muster completion fish > ~/.config/fish/completions/muster.fish",
+          "source <(muster completion zsh)",
+        ],
+        [],
+      ),
+    )
+    .action((shell) =>
+      setResult(import("./completion.js").then(({ completion }) => completion(muster, shell, writers))),
+    );
+}
+
 /** Adds all commands. Each one's code is loaded only when it is run, which keeps the start fast. */
 export function addCommands(muster: Command, setResult: SetResult): void {
   addRun(muster, setResult);
@@ -109,4 +132,5 @@ export function addCommands(muster: Command, setResult: SetResult): void {
   addNodeCommands(muster, setResult);
   addSchedule(muster, setResult);
   addValidate(muster, setResult);
+  addCompletion(muster, setResult);
 }

@@ -49,7 +49,9 @@ function readPipelineProgress(
   // Repetitions of a step are named STEP/FOLDER, and are shown instead of it.
   const steps = [...states].filter(([step, state]) => !step.includes("/") && state !== "left out");
   const count = (is: (state: StepState) => boolean) => steps.filter(([, state]) => is(state)).length;
-  const names = [...running.keys()];
+  const order = [...states.keys()];
+  const rank = (step: string) => order.indexOf(step.split("/")[0]!);
+  const names = [...running.keys()].sort((a, b) => rank(a) - rank(b));
   const shown = names.filter((step) => !names.some((other) => other.startsWith(`${step}/`)));
   return {
     name,

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { LOG_STREAMS, type LogStream, listEarlierLogs } from "../executor/run/record/logfiles.js";
+import { rejectSpecialFiles } from "../executor/run/record/specialfiles.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
@@ -24,6 +25,7 @@ export async function logs(
 ): Promise<number> {
   const path = [resolve(run), resolve("runs", run)].find((one) => existsSync(join(one, "logs")));
   if (path === undefined) throw explainNoRun(run, "is neither a run directory nor the name of one in ./runs");
+  for (const folder of [path, join(path, "logs")]) rejectSpecialFiles(folder);
   const { failed } = options;
   if (failed && (chunk !== undefined || options.try !== undefined))
     throw new UsageError("logs: --failed shows all failed chunks, so it goes with neither a chunk nor --try");

@@ -70,7 +70,7 @@ function unknownChunkError({ run, path, chunk }: MissingLogs, known: string[]): 
 
 /** Why a run has no logs at all: that no chunk has printed anything is only said where that is known. */
 function explainNoLogs(path: string, isRunning: boolean): string {
-  if (isRunning) return "there is no output yet: the run goes on, and the output of a chunk comes when it ends";
+  if (isRunning) return "there is no output yet: the run continues, and collects the output of a chunk when it ends";
   if (!isRunDirectory(path)) return "there is no output";
   const { count, reason } = countLostLogs(path);
   if (count > 0) return `there is no output: that of ${pluralize(count, "attempt")} is lost: ${reason}`;

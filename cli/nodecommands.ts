@@ -94,7 +94,38 @@ function addNodes(muster: Command, setResult: SetResult): void {
     .action((options) => setResult(import("./nodes.js").then(({ nodes }) => nodes(options, writers))));
 }
 
+function addExec(muster: Command, setResult: SetResult): void {
+  addCommonOptions(muster.command("exec").argument("<command...>", "a program and its arguments"), ["verbose"])
+    .summary("run a command on every node, side by side")
+    .description(
+      "Runs a program on every node and shows what it prints, by node; nodes with the same output are shown once. Arguments arrive as they are: there is no shell, unless the program is one.",
+    )
+    .passThroughOptions()
+    .option("--stream", "print lines as they arrive, each after the name of its node")
+    .option("--stdin", "give the program this command's stdin")
+    .option("--become", "run it as root (sudo -n)")
+    .option("--timeout <time>", "kill it on a node after this time", "1h")
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        [
+          "muster exec uptime",
+          "muster exec --limit rigs -- sh -c 'dmesg | tail -3'",
+          "muster exec --become --stream --timeout 10m -- apt-get update",
+        ],
+        [
+          ["0", "it succeeded on every node"],
+          ["3", "it failed on a node, or a node could not be reached"],
+          ["64, 65", "wrong usage, an invalid inventory"],
+          ["69", "no usable node"],
+          ["130", "interrupted: it is killed on every node"],
+        ],
+      ),
+    )
+    .action((command, options) => setResult(import("./exec.js").then(({ exec }) => exec(command, options, writers))));
+}
+
 /** Adds the commands that look at nodes, or bring them into their state. */
 export function addNodeCommands(muster: Command, setResult: SetResult): void {
-  for (const add of [addProvision, addVerify, addDoctor, addNodes]) add(muster, setResult);
+  for (const add of [addProvision, addVerify, addDoctor, addNodes, addExec]) add(muster, setResult);
 }

@@ -58,7 +58,7 @@ function addCancel(muster: Command, setResult: SetResult): void {
   )
     .summary("end a run everywhere, and leave nothing on its nodes")
     .description(
-      "Ends the run of a job or a pipeline: its coordinator, if it is alive, and everything on its nodes. Results are kept; `muster run` resumes the run.",
+      "Ends the run of a job or a pipeline: its coordinator, if it is alive, and everything on its nodes. Results that have ended there are collected first; `muster run` resumes the run.",
     )
     .addHelpText(
       "after",

@@ -82,13 +82,14 @@ async function awaitNodes(
   };
   const startedAt = performance.now();
   const missing = await waitForNodes(nodes, { waitSeconds, stop, onWait });
-  log(`waited ${Math.round((performance.now() - startedAt) / 1000)} s for nodes, ${missing.length} are missing`);
+  const waited = Math.round((performance.now() - startedAt) / 1000);
+  log(`waited ${waited} s for nodes; ${missing.length === 1 ? "1 is" : `${missing.length} are`} missing`);
   for (const one of missing) log(formatMissingNode(one));
   return missing;
 }
 
 function formatMissingNode({ node, reason }: SilentNode): string {
-  return toPrintableText([`muster: going on without ${node.name}, which did not answer in time: ${reason}`]);
+  return toPrintableText([`muster: continuing without ${node.name}, which did not answer in time: ${reason}`]);
 }
 
 /**

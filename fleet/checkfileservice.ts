@@ -32,7 +32,7 @@ async function explainShell(connection: Connection, error: ConnectionError): Pro
   if (printed === "") return error;
   const shell = /^\S+$/m.exec(stdout)?.[0] ?? "its login shell";
   const file = STARTUP_FILES[shell.slice(shell.lastIndexOf("/") + 1)] ?? "its start-up files";
-  const next = `print only in interactive shells: look at ${file} on the node; or set \`Subsystem sftp internal-sftp\` in its sshd_config`;
+  const next = `print only in interactive shells: correct ${file} on the node, or set \`Subsystem sftp internal-sftp\` in its sshd_config`;
   const detail = `${error.detail}; the login shell ${shell} prints before each program: ${printed}`;
   return new ConnectionError("SHELL", { node: error.node, step: error.step }, detail, { next, cause: error });
 }

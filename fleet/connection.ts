@@ -11,6 +11,24 @@ export type ExitReason =
 /** How a command ended, and its output, capped as `exec` describes. */
 export type CommandResult = ExitReason & { stdout: string; stderr: string };
 
+export interface ExecOptions {
+  /** Sent, then closed. */
+  stdin?: string | Buffer;
+  /** In seconds; the process group is killed then. */
+  timeout: number;
+  /** How many bytes are kept of each output stream, the first ones; default 1 MiB. */
+  cap?: number;
+  /** Kills the process group when it aborts. */
+  signal?: AbortSignal;
+  /** Called with all output as it arrives, whatever `cap` is. */
+  onOutput?(stream: "stdout" | "stderr", bytes: Buffer): void;
+}
+
+/** Returns how a command ended that was killed because of these options. */
+export function describeStop({ timeout, signal }: ExecOptions): ExitReason {
+  return signal?.aborted ? { kind: "signal", signal: "SIGKILL" } : { kind: "timeout", seconds: timeout };
+}
+
 /** A running command with its streams. `ended` resolves once, after the streams have closed; it never rejects. */
 export interface Channel {
   stdin: Writable;
@@ -63,10 +81,9 @@ export interface Connection {
   /** Resolves with the reason once the connection is closed or lost. Never rejects. */
   readonly closed: Promise<string>;
   /**
-   * Runs a program to its end, without a pty. Arguments arrive byte for byte, whatever the login shell is. `timeout`: in seconds; the
-   * process group is killed then. `stdin` is sent and closed. Of each output stream the first `cap` bytes are kept (default 1 MiB).
+   * Runs a program to its end, without a pty. Arguments arrive byte for byte, whatever the login shell is.
    */
-  exec(argv: string[], options: { stdin?: string | Buffer; timeout: number; cap?: number }): Promise<CommandResult>;
+  exec(argv: string[], options: ExecOptions): Promise<CommandResult>;
   /** Starts a program and returns its streams. Rejects with a ConnectionError if it cannot be started. */
   open(argv: string[]): Promise<Channel>;
   /** Returns the file channel of this connection. The first call opens it. */

@@ -88,8 +88,8 @@ function createFactsError(node: string, python: string, outcome: CommandResult):
 
 /** What the functions of templates/facts.py do that may wait for the kernel. */
 const HANGING_FUNCTIONS: Record<string, { doing: string; next: string }> = {
-  disk: { doing: "looks at the disk of the work folder", next: "`df` of that folder shows whether it answers." },
-  find_gpus: { doing: "looks at the GPUs", next: "`ls /sys/class/drm/*/device/` shows whether their driver answers." },
+  disk: { doing: "examines the disk of the work folder", next: "`df` of that folder shows whether it answers." },
+  find_gpus: { doing: "examines the GPUs", next: "`ls /sys/class/drm/*/device/` shows whether their driver answers." },
   memory: { doing: "reads /proc/meminfo", next: "" },
 };
 

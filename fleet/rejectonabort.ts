@@ -16,18 +16,22 @@ export async function rejectOnAbort<T>(promise: Promise<T>, signal: AbortSignal)
   }
 }
 
-/** Settles as `promise` does, or resolves with undefined after `ms` milliseconds. */
-export async function resolveWithin<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+/** Settles as `promise` does, or resolves with undefined after `ms` milliseconds, or as soon as `signal` aborts. */
+export async function resolveWithin<T>(promise: Promise<T>, ms: number, signal?: AbortSignal): Promise<T | undefined> {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(TIMED_OUT), ms);
+  const stop = () => controller.abort(STOPPED);
+  const timer = setTimeout(stop, ms);
+  signal?.addEventListener("abort", stop, { once: true });
+  if (signal?.aborted) stop();
   try {
     return await rejectOnAbort(promise, controller.signal);
   } catch (error) {
-    if (error === TIMED_OUT) return undefined;
+    if (error === STOPPED) return undefined;
     throw error;
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", stop);
   }
 }
 
-const TIMED_OUT = Symbol("timed out");
+const STOPPED = Symbol("stopped");

@@ -2,10 +2,9 @@ import { readFileSync } from "node:fs";
 import { basename, posix } from "node:path";
 import { readLocalFile, readLocalTree } from "./engine/localsource.js";
 import type { PlaybookContext, Resource, TreeState } from "./engine/resource.js";
-import { diffTree, findStalePaths, repairTree, type WantedTree } from "./engine/tree.js";
+import { diffTree, findStalePaths, probeTree, repairTree, type WantedTree } from "./engine/tree.js";
+import { MAX_DIFF_BYTES } from "./engine/unifieddiff.js";
 
-/** Files up to this size are transferred for a diff. */
-const MAX_DIFF_BYTES = 64 * 1024;
 const FOLDER_MODE = 0o755;
 /** The most stale files that a note names. */
 const MAX_NAMED_FILES = 5;
@@ -56,7 +55,7 @@ function treeResource(name: string, folder: string, want: WantedTree, extent: "w
   const look = (have: unknown) => (extent === "whole" ? (have as TreeState) : selectParts(have, want));
   return {
     name,
-    probe: extent === "whole" ? { ask: "tree", path: folder, cap: MAX_DIFF_BYTES } : partsProbe(folder, want),
+    probe: extent === "whole" ? probeTree(folder, want) : partsProbe(folder, want),
     diff: (have) => diffTree(look(have), want, read),
     change: async (have, context) => repairTree(context, folder, look(have), want, { folders: FOLDER_MODE }),
     stale: (have) => (extent === "whole" ? findStalePaths(look(have), want) : []),
@@ -65,9 +64,10 @@ function treeResource(name: string, folder: string, want: WantedTree, extent: "w
 }
 
 function partsProbe(folder: string, want: WantedTree): Resource["probe"] {
-  const of = [...want.keys()].map(
-    (path) => ({ ask: "file", path: posix.join(folder, path), cap: MAX_DIFF_BYTES }) as const,
-  );
+  const of = [...want].map(([path, entry]) => {
+    const known = entry.kind === "file" ? entry.sha256 : undefined;
+    return { ask: "file", path: posix.join(folder, path), cap: MAX_DIFF_BYTES, known } as const;
+  });
   return { ask: "all", of };
 }
 

@@ -73,7 +73,7 @@ export function noteRunsLeft(workdir: string, answer: string): string[] {
   if (runs.length === 0) return [];
   const names = runs.slice(0, 5).map(([, run]) => run);
   const more = runs.length > names.length ? ` and ${runs.length - names.length} more` : "";
-  return [`${workdir}/runs holds ${names.join(", ")}${more}: at work, or kept until the lease ends`];
+  return [`${workdir}/runs holds ${names.join(", ")}${more}: in use, or kept until the lease ends`];
 }
 
 function parseLines(answer: string): [name: string, value: string][] {

@@ -11,6 +11,7 @@ function pythonResource(name: string, modules: string[]): Resource<ModulesState>
     name: "python",
     probe: { ask: "modules", python: name, modules },
     diff: (have) => diffPython(name, modules, have),
+    notes: (have) => adviseOnModules(name, findMissingModules(modules, have)),
   };
 }
 
@@ -21,13 +22,25 @@ export function diffPython(name: string, modules: string[], have: ModulesState):
     return [{ what: name, have: `cannot be used: ${have.error ?? "no version"}`, want: wanted }];
   const [major = 0, minor = 0] = have.python.split(".").map(Number);
   const isOld = major < MIN_VERSION[0] || (major === MIN_VERSION[0] && minor < MIN_VERSION[1]);
-  const missing = modules.filter((module) => !(Object.hasOwn(have.modules, module) && have.modules[module]?.found));
   return [
     ...(isOld ? [{ what: name, have: have.python, want: wanted }] : []),
-    ...missing.map((module) => ({
+    ...findMissingModules(modules, have).map((module) => ({
       what: `module ${module}`,
       have: `not installed for ${name} ${have.python}`,
       want: "installed",
     })),
+  ];
+}
+
+function findMissingModules(modules: string[], have: ModulesState): string[] {
+  if (have.python === null) return [];
+  return modules.filter((module) => !(Object.hasOwn(have.modules, module) && have.modules[module]?.found));
+}
+
+/** Pure: notes what helps, because provisioning does not. */
+function adviseOnModules(name: string, missing: string[]): string[] {
+  if (missing.length === 0) return [];
+  return [
+    `muster installs no modules for ${name}: install them there, or use \`python_envs\` and the playbook python-env`,
   ];
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { basename, posix } from "node:path";
 import { formatBytes } from "../schemas/bytecount.js";
 import { MusterError } from "../schemas/errors.js";
@@ -13,7 +14,7 @@ import type {
   Resource,
   TreeState,
 } from "./engine/resource.js";
-import { diffTree, findWrongPaths, repairTree, type WantedTree } from "./engine/tree.js";
+import { diffTree, findWrongPaths, probeTree, repairTree, type WantedTree } from "./engine/tree.js";
 import { diffOwners, takeOwnership } from "./ramdisk/ownership.js";
 
 /** Memory that must stay available when a ramdisk is filled. */
@@ -58,13 +59,17 @@ function ramdiskResource(folder: string, want: WantedTree): Resource<RamdiskStat
     probe: {
       ask: "all",
       of: [
-        { ask: "tree", path: folder },
+        probeTree(folder, want),
         access,
         { ask: "space", path: folder },
         { ask: "command", argv: ["/bin/sh", "-c", LOGIND_SCRIPT], timeout: 10 },
       ],
     },
-    diff: ([tree, state]) => [...diffTree(tree, want), ...diffAccess(folder, state), ...diffOwners(tree, state, want)],
+    diff: ([tree, state]) => [
+      ...diffTree(tree, want, (local) => readFileSync(local)),
+      ...diffAccess(folder, state),
+      ...diffOwners(tree, state, want),
+    ],
     change: async ([tree, state, space], context) => {
       const own = await takeOwnership(folder, want, { tree, access: state, probe: access }, context);
       await fillRamdisk(folder, want, own, space, context);

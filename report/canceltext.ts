@@ -3,6 +3,11 @@ import type { CancelledRun } from "../executor/run/cancelrun.js";
 import type { NodeCleanResult } from "../executor/run/node/cleannode.js";
 import { formatCount, pluralize, toPrintableText } from "./format.js";
 
+/** Returns a line that says what is collected from a node before the run is stopped there. */
+export function formatCollecting(node: string, count: number): string {
+  return toPrintableText([`${node}: collecting ${pluralize(count, "chunk")} that ended there`]);
+}
+
 /** Returns a line that says what was done on a node. */
 export function formatStoppedNode(stopped: NodeCleanResult): string {
   return toPrintableText([`${stopped.node}: ${describeStopped(stopped)}`]);
@@ -23,17 +28,28 @@ function describeStopped(result: NodeCleanResult): string {
 }
 
 /** Returns the result of cancelling the run of a job. */
-export function formatCancelledRun({ name, state, chunks, dropped, nodes }: CancelledRun): string {
+export function formatCancelledRun(run: CancelledRun): string {
+  const { name, state, nodes } = run;
   const failed = nodes.filter((one) => one.state === "failed").map((one) => one.node);
   const how = state === "complete" ? "was complete" : "cancelled";
   if (failed.length > 0)
     return toPrintableText([
       `${name}: ${how}, but not on ${failed.join(", ")}: agents there exit when their lease expires; cancel again when the nodes can be reached`,
     ]);
-  const lost = dropped === 0 ? "" : `${formatCount(dropped)} done but not collected, which will be computed again; `;
   return toPrintableText([
-    `${name}: ${how}; ${pluralize(chunks, "chunk")} done and kept, ${lost}nothing is left on ${pluralize(nodes.length, "node")}`,
+    `${name}: ${how}; ${describeKept(run)}${describeDropped(run)}nothing is left on ${pluralize(nodes.length, "node")}`,
   ]);
+}
+
+function describeKept({ chunks, collected }: CancelledRun): string {
+  const now = collected === 0 ? "" : ` (${formatCount(collected)} of them collected now)`;
+  return `${pluralize(chunks, "chunk")} done and kept${now}, `;
+}
+
+function describeDropped({ dropped, uncollected }: CancelledRun): string {
+  if (dropped === 0) return "";
+  const reason = uncollected === undefined ? "" : ` (${uncollected})`;
+  return `${formatCount(dropped)} done but not collected${reason}, which will be computed again; `;
 }
 
 /** Returns the result of cancelling a pipeline and its jobs. */

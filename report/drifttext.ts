@@ -58,9 +58,10 @@ function countStates(reports: NodeReport[]): string[] {
   for (const report of reports)
     if ("inspection" in report) for (const { state } of report.inspection.verdicts) add(state);
   const states = RESOURCE_STATES.flatMap((state) => (counts.has(state) ? [{ state, count: counts.get(state)! }] : []));
-  const parts = states.map(({ state, count }, index) =>
-    index === 0 ? `${pluralize(count, "resource")} ${state}` : `${formatCount(count)} ${state}`,
-  );
+  const parts = states.map(({ state, count }, index) => {
+    const number = index === 0 ? pluralize(count, "resource") : formatCount(count);
+    return `${number} ${describeState(state, count)}`;
+  });
   const errors = reports.flatMap((report) => ("error" in report ? [stateOfError(report.error.exitStatus)] : []));
   const busy = errors.filter((state) => state === "busy").length;
   const unreachable = errors.length - busy;
@@ -69,6 +70,13 @@ function countStates(reports: NodeReport[]): string[] {
   if (busy > 0) parts.push(`${pluralize(busy, "node")} busy`);
   if (unreachable > 0) parts.push(`${pluralize(unreachable, "node")} unreachable`);
   return parts;
+}
+
+/** Returns a state as it follows a number of resources. */
+function describeState(state: ResourceState, count: number): string {
+  if (state === "drift") return "with drift";
+  if (state === "needs reboot") return count === 1 ? "needs a reboot" : "need a reboot";
+  return state;
 }
 
 /** Returns a line about a node, for progress. */

@@ -4,7 +4,7 @@ import { formatReason } from "./failurereason.js";
 import { formatFailure, formatFailureHead } from "./failuretext.js";
 import { formatCount } from "./format.js";
 
-/** Kinds of failures that are told apart; all others count as one kind. */
+/** Kinds of failures that are counted separately; all others count as one kind. */
 const MAX_KINDS = 1000;
 /** So many failures of a kind have a line each. */
 const MAX_EACH = 3;

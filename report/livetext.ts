@@ -28,7 +28,7 @@ export function formatLiveRun(live: LiveRun, nowMs: number, verbose: boolean): s
 
 /** Returns how much runs and waits, and how long the run still takes. */
 export function formatLiveTotal(live: LiveRun, nowMs: number): string {
-  const parts = [`${formatCount(live.running)} of ${pluralize(live.usableSlots, "slot")} run`];
+  const parts = [formatRunning(live.running, live.usableSlots)];
   if (live.waiting.units !== "0") parts.push(formatWaiting(live));
   return [...parts, formatTimeLeft(live, nowMs)].filter((part) => part !== "").join(", ");
 }
@@ -58,7 +58,7 @@ export function formatFarOver(live: LiveRun, nowMs: number): string[] {
 /** Returns one line about a chunk that has taken far longer than expected. */
 export function formatFarOverSlot({ node, slot, running }: BusySlot, nowMs: number, width: number): string {
   const { elapsedSeconds } = timeAttempt(running, nowMs);
-  const text = `: running for ${formatSeconds(elapsedSeconds)}, ${formatSeconds(running.expectedSeconds ?? 0)} expected`;
+  const text = `: running for ${formatSeconds(elapsedSeconds)}, ${formatSeconds(Math.max(1, running.expectedSeconds ?? 0))} expected`;
   const place = ` on ${shortenMiddle(node, 24)} slot ${slot}`;
   return `${shortenMiddle(running.chunk, Math.max(8, width - place.length - text.length))}${place}${text}`;
 }
@@ -66,7 +66,7 @@ export function formatFarOverSlot({ node, slot, running }: BusySlot, nowMs: numb
 /** Returns how far an attempt is: "12 s of about 30 s, 40 %". */
 export function formatAttemptTime(attempt: LiveAttempt, nowMs: number): string {
   const { elapsedSeconds, totalSeconds } = timeAttempt(attempt, nowMs);
-  const total = totalSeconds === undefined ? "" : ` of about ${formatSeconds(totalSeconds)}`;
+  const total = totalSeconds === undefined ? "" : ` of about ${formatSeconds(Math.max(1, totalSeconds))}`;
   const share = attempt.progress === undefined ? "" : `, ${Math.floor(attempt.progress * 100)} %`;
   return `${formatSeconds(elapsedSeconds)}${total}${share}`;
 }
@@ -75,15 +75,16 @@ export function formatAttemptTime(attempt: LiveAttempt, nowMs: number): string {
 export function formatNodeState(node: LiveNode, sessionSeconds: number): string {
   const { state, reason, slots, running, chunks, failedAttempts, disabledSlots, memoryWaitingSlots } = node;
   if (state !== "live") return toOneLine(`${state}${reason === undefined ? "" : `: ${reason}`}`);
-  const parts = [
-    `${running} of ${pluralize(slots, "slot")} run${running === 1 ? "s" : ""}`,
-    `${formatCount(chunks)} done`,
-  ];
+  const parts = [formatRunning(running, slots), `${formatCount(chunks)} done`];
   if (chunks > 0 && sessionSeconds > 0) parts.push(formatRate(Number(node.units) / sessionSeconds));
   if (disabledSlots > 0) parts.push(`${pluralize(disabledSlots, "slot")} disabled`);
   if (memoryWaitingSlots > 0) parts.push(formatMemoryWait(memoryWaitingSlots));
   if (failedAttempts > 0) parts.push(`${formatCount(failedAttempts)} failed`);
   return parts.join(", ");
+}
+
+function formatRunning(running: number, slots: number): string {
+  return `${formatCount(running)} of ${pluralize(slots, "slot")} run${running === 1 ? "s" : ""}`;
 }
 
 /** Returns a duration without fractions of a second, which would change with each redraw: "9 s", "3 min 20 s". */

@@ -56,7 +56,7 @@ function formatStepLines(step: StepSummary, widest: number): string[] {
 }
 
 /** Every step has results, but some chunks failed, and running the same command again does not try them again. */
-const DONE_IN_PART = "done, and enough of it";
+const DONE_IN_PART = "partly done, which is enough";
 
 function formatState({ state, steps }: PipelineSummary): string {
   if (state === "partial" && steps.every((step) => hasResults(step.state) || step.state === "left out"))

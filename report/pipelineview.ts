@@ -1,5 +1,5 @@
 import type { LiveRun } from "../executor/run/record/liverun.js";
-import { formatCount, shortenMiddle } from "./format.js";
+import { formatCount, pluralize, shortenMiddle } from "./format.js";
 import { formatSeconds } from "./livetext.js";
 import { renderRun, type ViewFrame } from "./liveview.js";
 import { joinParts, paintLine, type StyledPart } from "./styledtext.js";
@@ -41,7 +41,7 @@ export function renderPipeline(pipeline: PipelineProgress, frame: ViewFrame): st
     return own;
   });
   if (more > 0 && room > 0)
-    lines.push(paintLine([[`and ${formatCount(more)} more running steps`, "quiet"]], frame.columns - 1, frame.paint));
+    lines.push(paintLine([[`and ${pluralize(more, "more running step")}`, "quiet"]], frame.columns - 1, frame.paint));
   return [head, ...lines];
 }
 

@@ -1,7 +1,7 @@
 import type { NodePlan, RunPlan } from "../executor/schedule/plan/planjob.js";
 import type { UnplaceableTasks } from "../executor/schedule/plan/planrefusals.js";
 import { formatSlots } from "../executor/schedule/slots/groupbyreason.js";
-import { formatCount, formatDuration, formatRate, pluralize, toPrintableText } from "./format.js";
+import { formatDuration, formatRate, pluralize, toPrintableText } from "./format.js";
 
 const MAX_NAMED_TASKS = 8;
 
@@ -53,5 +53,5 @@ function formatSpeed(part: { rate?: number; seconds?: number }): string {
 
 function formatExpectation({ chunks, units, seconds }: { chunks?: number; units?: string; seconds?: number }): string {
   if (chunks === undefined || units === undefined || seconds === undefined) return "";
-  return `, about ${pluralize(chunks, "chunk")} and ${formatCount(BigInt(units))} units, done after ${formatDuration(seconds)}`;
+  return `, about ${pluralize(chunks, "chunk")} and ${pluralize(BigInt(units), "unit")}, done after ${formatDuration(seconds)}`;
 }

@@ -72,7 +72,7 @@ function formatActivity({ state, live }: RunStatus, now: number, verbose: boolea
   const ran =
     live.running === 0 ? "nothing ran" : `${pluralize(live.running, "chunk")} ran on ${pluralize(nodes, "node")}`;
   return [
-    `  process ${live.pid} on ${live.host} is gone, and did not close the run`,
+    `  process ${live.pid} on ${live.host} ended without closing the run`,
     `  when it last wrote, at ${formatDate(new Date(live.written), now)}, ${ran}`,
     "  run the same command again: it collects what the nodes still have",
   ];

@@ -213,7 +213,7 @@ export interface AttemptSpec {
   readonly directory?: string;
   /** With `directory`: those of `outputs` that are written there. A file that is there already is set aside before the start, and restored at the end. The other outputs lie in a/ID/work. */
   readonly plain?: string[];
-  /** With `directory`: where the program's own file may lie in it. `program` tells the SHA-256 of the first that exists. */
+  /** With `directory`: where the program's own file may lie in it. `program` reports the SHA-256 of the first that exists. */
   readonly watch?: string[];
   /** Paths of the declared files, relative to the top of the working copy. */
   readonly outputs: string[];
@@ -409,7 +409,7 @@ export interface CardsMessage {
   readonly sick: SickCard[];
 }
 
-/** How far running attempts are: those whose programs tell, and only where that has changed. A coordinator gets it if its `open` has `progress`. */
+/** How far running attempts are: those whose programs report it, and only where it has changed. A coordinator gets it if its `open` has `progress`. */
 export interface ProgressMessage {
   readonly ev: "progress";
   /** Some of them; further messages may follow at once. */

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildFolder, projectRoot } from "../templates/programfolder.js";
+import { programFolder, projectRoot } from "../templates/programfolder.js";
 
 export const SCHEMAS = ["inventory", "job", "jobs-file", "pipeline"] as const;
 export type SchemaName = (typeof SCHEMAS)[number];
@@ -9,7 +9,7 @@ export const PROTOCOL_SCHEMA = "protocol";
 
 /** The module with the validators that `compile.ts` makes of a schema. */
 export function validatorFile(schema: SchemaName | typeof PROTOCOL_SCHEMA): string {
-  return join(buildFolder(), "schemas", "validators", `${schema}.cjs`);
+  return join(programFolder(), "schemas", "validators", `${schema}.cjs`);
 }
 
 /** Reads and parses the JSON file of a schema. */

@@ -4,7 +4,7 @@ import type { EntryOffsets, OffsetTable } from "./offsettable.js";
 /** The path from the top of a file to a value: keys and indexes. */
 export type KeyPath = readonly (string | number)[];
 
-/** The result of a parser: the plain value, and what it does not tell: positions, and numbers as they are written. */
+/** The result of a parser: the plain value, and what it lacks: positions, and numbers as they are written. */
 export interface ParsedText {
   value: unknown;
   offsets: OffsetTable;

@@ -66,8 +66,8 @@ def name_of(find_entry: Callable[[int], Any], number: int) -> str:
         return str(number)
 
 
-def file_state(path: str, max_content_bytes: int) -> Answer:
-    """What lies at `path`. It has the content of a file that is not larger than `max_content_bytes`."""
+def file_state(path: str, max_content_bytes: int, known: str | None = None) -> Answer:
+    """What lies at `path`. It has the content of a file that is not larger than `max_content_bytes` and has another SHA-256 than `known`."""
     try:
         status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -86,7 +86,7 @@ def file_state(path: str, max_content_bytes: int) -> Answer:
         if state["kind"] == "link":
             state["target"] = os.readlink(path)
         elif state["kind"] == "file":
-            read_content(state, path, max_content_bytes)
+            read_content(state, path, max_content_bytes, known)
     except OSError as error:
         state["error"] = reason(error)
     return state
@@ -100,7 +100,7 @@ def kind_of(mode: int) -> str:
     return "link" if stat.S_ISLNK(mode) else "other"
 
 
-def read_content(state: Answer, path: str, max_content_bytes: int) -> None:
+def read_content(state: Answer, path: str, max_content_bytes: int, known: str | None) -> None:
     """Sets size, hash and content. The size is what was read: stat() shows another one for files under /sys."""
     digest, size = hashlib.sha256(), 0
     kept: list[bytes] = []
@@ -118,12 +118,13 @@ def read_content(state: Answer, path: str, max_content_bytes: int) -> None:
         os.close(descriptor)
     state["size"] = size
     state["sha256"] = digest.hexdigest()
-    if size <= max_content_bytes:
+    if size <= max_content_bytes and state["sha256"] != known:
         state["content"] = base64.b64encode(b"".join(kept)).decode()
 
 
-def tree_state(root: str, max_content_bytes: int) -> Answer:
-    """Everything below `root` by relative path, and `root` itself as "."; links are not followed."""
+def tree_state(root: str, max_content_bytes: int, known: Dict[str, str]) -> Answer:
+    """Everything below `root` by relative path, and `root` itself as "."; links are not followed. `known`: hashes of files whose
+    content is not needed."""
     budget_bytes = MAX_TREE_CONTENT_BYTES
     answer = {".": file_state(root, -1)}
     folders = [""] if answer["."]["kind"] == "folder" else []
@@ -139,7 +140,7 @@ def tree_state(root: str, max_content_bytes: int) -> Answer:
             if len(answer) > MAX_TREE_ENTRIES:
                 answer["."]["error"] = "more than {} entries".format(MAX_TREE_ENTRIES)
                 return answer
-            answer[path] = file_state(os.path.join(root, path), min(max_content_bytes, budget_bytes))
+            answer[path] = file_state(os.path.join(root, path), min(max_content_bytes, budget_bytes), known.get(path))
             budget_bytes -= len(answer[path].get("content", ""))
             if answer[path]["kind"] == "folder":
                 folders.append(path)
@@ -223,9 +224,9 @@ def answer(question: Question) -> Answer:
     if ask == "access":
         return access_state(expand(question["path"]), question.get("exclusive", False))
     if ask == "file":
-        return file_state(expand(question["path"]), question["cap"])
+        return file_state(expand(question["path"]), question["cap"], question.get("known"))
     if ask == "tree":
-        return tree_state(expand(question["path"]), question.get("cap", -1))
+        return tree_state(expand(question["path"]), question.get("cap", -1), question.get("known", {}))
     if ask == "space":
         return space_state(expand(question["path"]))
     if ask == "modules":

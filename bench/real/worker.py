@@ -16,7 +16,7 @@ from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 Report = Callable[[int, int], int]
 
-# Between two looks at where the range ends.
+# Between checks of where the range ends.
 BLOCK_SECONDS = 0.25
 
 

@@ -64,7 +64,7 @@ export function measureThroughput(nodes: number, chunks: number, seed: number): 
   const ends = new TimerWheel(nodes * 8);
   let events = 0;
   let ended = false;
-  const tell = (event: Event) => {
+  const handle = (event: Event) => {
     const out = scheduler.handle(event, ends.now);
     events++;
     for (const one of out) {
@@ -72,15 +72,15 @@ export function measureThroughput(nodes: number, chunks: number, seed: number): 
       if (one.do === "end") ended = true;
     }
   };
-  tell({ type: "dispatchOpened" });
+  handle({ type: "dispatchOpened" });
   for (let node = 0; node < nodes; node++)
-    tell({ type: "nodeJoined", node: `n${node}`, slots: gpus(`n${node}`), limit: 8, held: [] });
-  tell({ type: "allJoined" });
+    handle({ type: "nodeJoined", node: `n${node}`, slots: gpus(`n${node}`), limit: 8, held: [] });
+  handle({ type: "allJoined" });
   const began = process.cpuUsage();
   events = 0;
   for (let attempt = ends.take(); attempt !== undefined && !ended; attempt = ends.take()) {
-    tell({ type: "finished", attempt: attempt.id, seconds: 1 + chance.next() });
-    tell({ type: "committed", attempt: attempt.id });
+    handle({ type: "finished", attempt: attempt.id, seconds: 1 + chance.next() });
+    handle({ type: "committed", attempt: attempt.id });
   }
   if (!ended) throw new Error("the run did not end");
   const { user, system } = process.cpuUsage(began);

@@ -1,4 +1,4 @@
-"""How far a kind of model is off on the numbers that were held out, and on which device it ran."""
+"""Measures the error of a kind of model on the held-out numbers, and reports the device it ran on."""
 import argparse
 import json
 import os

@@ -1,4 +1,4 @@
-"""How well one setting of the scorer tells the survivors apart."""
+"""Measures how well one setting of the scorer separates the survivors."""
 import argparse
 import json
 from statistics import pstdev

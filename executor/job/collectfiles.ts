@@ -12,7 +12,7 @@ export interface PathRefusal {
   hint?: string;
 }
 
-/** Returns the stat of what a path leads to, undefined if there is nothing, or why the system refuses to tell. */
+/** Returns the stat of what a path leads to, undefined if there is nothing, or why the system does not show it. */
 export function inspectPath(path: string): { ok: true; stat: Stats | undefined } | PathRefusal {
   try {
     const stat = statSync(path, { throwIfNoEntry: false });

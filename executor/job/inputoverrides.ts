@@ -51,6 +51,11 @@ export class InputOverrides {
     return { ok: true, files: [createUnknownFile(posix.normalize(path).replace(/\/$/, ""))] };
   }
 
+  /** Returns the replacements that are known, by the path of the input. */
+  listParts(): [path: string, parts: readonly InputPart[]][] {
+    return [...this.#parts].flatMap(([path, parts]) => (parts === undefined ? [] : [[path, parts]]));
+  }
+
   /** Returns the paths that the job does not use as inputs. */
   listUnused(): string[] {
     return [...this.#parts.keys()].filter((path) => !this.#used.has(path));

@@ -123,6 +123,18 @@ export interface HaltRules {
   readonly failures?: UnitPart;
 }
 
+/** What loading a job again needs beside the text of its file and the inventory, as JSON: a run directory keeps it. */
+export interface JobOrigin {
+  /** The absolute path of the job file, and the folder that relative paths in it start from. */
+  readonly file: string;
+  readonly folder: string;
+  /** From `--set` and `--range`, or from the step of a pipeline; a range in decimal. */
+  readonly set?: Record<string, string>;
+  readonly range?: [start: string, end: string];
+  /** The files and folders that replaced inputs, by the path of the input. */
+  readonly inputs?: [path: string, parts: readonly { path: string; source: string }[]][];
+}
+
 /**
  * A job that was loaded and checked. Jobs of every kind have `units` numbered from `first`: seeds of a range, tasks in file
  * order, combinations of a matrix, shards. Chunks are created on demand, so a job of 2^64 units costs nothing.
@@ -192,10 +204,12 @@ export interface Job {
   readonly findsOutputs?: boolean;
   /**
    * A text that is equal for jobs that would compute the same. It contains values of `env`, so it is never stored: a run
-   * directory keeps `storedIdentity` of it, which is enough to tell what differs. Created on each access, because it is
+   * directory keeps `storedIdentity` of it, which is enough to find what differs. Created on each access, because it is
    * large for many tasks.
    */
   readonly identity: string;
+  /** How the job was loaded. */
+  readonly origin?: JobOrigin;
   /** The absolute path of the file that `env_file` names. */
   readonly envFile?: string;
   /** Warnings for the user, one sentence each. */

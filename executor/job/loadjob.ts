@@ -14,6 +14,7 @@ import { countEnoughUnits, type Enough, readEnough } from "./enough.js";
 import { readEnvFile } from "./envfile.js";
 import type { InputOverrides } from "./inputoverrides.js";
 import type { Job } from "./job.js";
+import { describeOrigin } from "./joborigin.js";
 import { type JobSettings, readJobSettings } from "./jobsettings.js";
 import { readJobsFile } from "./jobsfile.js";
 import { findLimitedValues } from "./limitedvalues.js";
@@ -52,7 +53,7 @@ export interface JobOptions {
   /** From `--results` and `--overwrite`: an absolute path, and whether files there may be replaced. */
   results?: string;
   overwrite?: boolean;
-  /** Files, absolute, that its run has published, beside those with names that the job tells. */
+  /** Files, absolute, that its run has published, beside those whose names are in the job. */
   ownResults?: ReadonlySet<string>;
   /** Replacements for inputs. */
   inputOverrides?: InputOverrides;
@@ -122,6 +123,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
     get identity() {
       return JSON.stringify(deciding);
     },
+    origin: describeOrigin(path, folder, options),
     envFile: envFile?.path,
     notes: [
       ...(envFile?.note === undefined ? [] : [envFile.note]),

@@ -4,6 +4,7 @@ import { MusterError } from "../../schemas/errors.js";
 import { isFileLocked } from "../run/record/filelock.js";
 import { readEntries } from "../run/record/journal.js";
 import { type RunStatus, readRunStatus } from "../run/record/runstatus.js";
+import { rejectSpecialFiles } from "../run/record/specialfiles.js";
 import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
 import { hasResults, isUnfinished, type StepState } from "./stepstate.js";
 
@@ -59,6 +60,7 @@ function readPipelineStatus(path: string, fd: number, file: string, now: number)
   const steps: StepStatus[] = [];
   let reason: string | undefined;
   try {
+    rejectSpecialFiles(path);
     readEntries<PipelineEntry>(fd, file, (entry) => replay.apply(entry));
     for (const step of replay.listStepsAndRepetitions()) steps.push(readStepStatus(path, step, replay, held, now));
   } catch (error) {

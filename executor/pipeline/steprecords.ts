@@ -22,7 +22,7 @@ export class StepRecords {
     await this.append({ e: "begin", step: step.name, at: now() });
   }
 
-  /** Tells the observer that a step runs. */
+  /** Notifies the observer that a step runs. */
   reportRunning(step: PipelineStep): void {
     this.observer.step({ step: step.name, kind: step.action.kind, state: "running" });
   }

@@ -1,59 +1,80 @@
+import type { Inventory } from "../../fleet/inventory.js";
 import type { Node } from "../../fleet/node.js";
 import { recordRunEnd } from "./cleanleftovers.js";
-import type { KeepLogs } from "./node/attachment.js";
 import { cleanNode, type NodeCleanResult } from "./node/cleannode.js";
+import type { AttemptKeeper } from "./node/heldresults.js";
 import type { JournalEntry } from "./record/journalentry.js";
 import type { Leftover } from "./record/leftovers.js";
 import { removeLiveRun } from "./record/liverun.js";
 import { RunReplay, replayRun } from "./record/replay.js";
 import { takeOverRunLock } from "./record/runlock.js";
-import { StoppedLogs } from "./results/stoppedlogs.js";
+import { countInSummary } from "./record/runsummary.js";
 import { createStopContext } from "./runcontext.js";
+import { UncollectedResults } from "./uncollectedresults.js";
 
 /** The result of cancelling a run; a complete run stays complete. */
 export interface CancelledRun {
   name: string;
   directory: string;
   state: "cancelled" | "complete";
-  /** Number of committed chunks; their results are kept. */
+  /** Number of committed chunks; their results are kept. `collected`: those of them that finished on a node and were committed now. */
   chunks: number;
-  /** Number of chunks that had finished on a node and were not collected; they are computed again when the run is resumed. */
+  collected: number;
+  /** Number of chunks that had finished on a node and could not be collected; they are computed again when the run is resumed. */
   dropped: number;
+  /** Why chunks could not be collected, where some were not. */
+  uncollected?: string;
   nodes: NodeCleanResult[];
 }
 
 /** What happens while a run is cancelled. */
 export type CancelEvent =
-  /** The coordinator's process was told to end. */
-  { type: "coordinatorStopping"; pid: number } | { type: "nodeCleaned"; result: NodeCleanResult };
+  /** SIGTERM was sent to the coordinator's process. */
+  | { type: "coordinatorStopping"; pid: number }
+  /** The results that a node still holds are collected: of `count` attempts. */
+  | { type: "collecting"; node: string; count: number }
+  | { type: "nodeCleaned"; result: NodeCleanResult };
 
 export interface CancelOptions {
   /** Finds the selected ones of these nodes in an inventory (a value of `-i`). `node`: undefined where it has no node of that name. */
   findNodes(inventory: string, names: Iterable<string>): { name: string; node: Node | undefined }[];
+  /** Returns the inventory (a value of `-i`) that the run used. */
+  findInventory(inventory: string): Inventory;
   onEvent(event: CancelEvent): void;
 }
 
 /**
- * Cancels the run in the directory `path`: stops its coordinator where that is alive, removes the run from its nodes, and closes its
- * journal. Rejects as takeOverRunLock does.
+ * Cancels the run in the directory `path`: stops its coordinator where that is alive, commits the results that nodes still hold, removes
+ * the run from its nodes, and closes its journal. Rejects as takeOverRunLock does.
  */
 export async function cancelRun(path: string, options: CancelOptions): Promise<CancelledRun> {
   const replay = new RunReplay();
   const apply = (entry: JournalEntry) => replay.apply(entry);
   const journal = await takeOverRunLock(path, apply, (pid) => options.onEvent({ type: "coordinatorStopping", pid }));
   try {
-    const { header: run, committedChunks: chunks, isComplete: complete } = replay;
-    const finished = new Set<string>();
-    const logs = new StoppedLogs(path, replay.loggedAttempts, journal);
-    const stopped = await cleanAllNodes(replay, options, finished, (done, source) => logs.save(done, source));
+    const { header: run, committedChunks: before, isComplete: complete } = replay;
+    const uncollected = new UncollectedResults(path, journal, replay, options);
+    const stopped = await cleanAllNodes(replay, options, uncollected);
+    const { committedChunks: collected, committedUnits, failure } = await uncollected.close();
+    const chunks = before + collected;
     const earlier = replay.leftovers;
     const end = complete ? replay.closeEntry! : ({ state: "cancelled" } as const);
     if (!complete || earlier.length > 0) await recordRunEnd(path, journal, end, remainingLeftovers(earlier, stopped));
+    if (collected > 0) countInSummary(path, chunks, replay.committedUnits.size() + committedUnits);
     removeLiveRun(path);
-    const dropped = countUncommitted(path, finished);
+    const dropped = countUncommitted(path, uncollected.chunks);
     const state = complete ? "complete" : "cancelled";
     const nodes = stopped.map(({ inventory, ...one }) => one);
-    return { name: run?.name ?? path, directory: path, state, chunks, dropped, nodes };
+    return {
+      name: run?.name ?? path,
+      directory: path,
+      state,
+      chunks,
+      collected,
+      dropped,
+      ...(dropped > 0 && failure !== undefined ? { uncollected: failure } : {}),
+      nodes,
+    };
   } finally {
     journal.close();
   }
@@ -66,13 +87,11 @@ type CancelledNode = NodeCleanResult & { inventory: string };
 async function cleanAllNodes(
   replay: RunReplay,
   options: CancelOptions,
-  finished: Set<string>,
-  keepLogs: KeepLogs,
+  keeper: AttemptKeeper,
 ): Promise<CancelledNode[]> {
   const context = createStopContext(replay.header?.name ?? "", replay.ids, replay.nonces);
   const stop = async (inventory: string, name: string, node: Node | undefined) => {
-    const result =
-      node === undefined ? createMissingNodeResult(name) : await cleanNode(node, context, finished, keepLogs);
+    const result = node === undefined ? createMissingNodeResult(name) : await cleanNode(node, context, keeper);
     options.onEvent({ type: "nodeCleaned", result });
     return { ...result, inventory };
   };
@@ -92,7 +111,7 @@ function remainingLeftovers(earlier: Leftover[], stopped: CancelledNode[]): Left
 }
 
 /** Counts those of `chunks` that the journal does not have as committed: a node keeps a result until its acknowledgement arrives. */
-function countUncommitted(path: string, chunks: Set<string>): number {
+function countUncommitted(path: string, chunks: ReadonlySet<string>): number {
   const uncommitted = new Set(chunks);
   if (uncommitted.size > 0) replayRun(path, (entry) => entry.e === "done" && uncommitted.delete(entry.chunk));
   return uncommitted.size;

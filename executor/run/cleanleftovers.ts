@@ -130,7 +130,7 @@ function isCleanableNow(leftover: Leftover, workers: NodeWorker[]): boolean {
 
 /** Cleans a node as `cleanNode` does; a node that takes longer than CLEAN_NODE_TIMEOUT_SECONDS counts as failed. */
 async function cleanWithTimeout(node: Node, run: RunContext): Promise<NodeCleanResult> {
-  const result = await resolveWithin(cleanNode(node, run, new Set()), CLEAN_NODE_TIMEOUT_SECONDS * 1000);
+  const result = await resolveWithin(cleanNode(node, run), CLEAN_NODE_TIMEOUT_SECONDS * 1000);
   if (result !== undefined) return result;
   const reason = `it was not reached within ${CLEAN_NODE_TIMEOUT_SECONDS} s`;
   return { node: node.name, state: "failed", reason };

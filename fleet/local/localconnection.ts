@@ -2,8 +2,16 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { PassThrough, type Readable, type Writable } from "node:stream";
-import { captureOutput, DEFAULT_CAP_BYTES } from "../cappedoutput.js";
-import type { Channel, CommandResult, Connection, ExitReason, Files } from "../connection.js";
+import { captureStreams } from "../cappedoutput.js";
+import {
+  type Channel,
+  type CommandResult,
+  type Connection,
+  describeStop,
+  type ExecOptions,
+  type ExitReason,
+  type Files,
+} from "../connection.js";
 import { ConnectionError } from "../connectionerror.js";
 import { killGroup } from "../killgroup.js";
 import type { Node } from "../node.js";
@@ -34,10 +42,7 @@ class LocalConnection implements Connection {
     return this.createChannel(child);
   }
 
-  async exec(
-    argv: string[],
-    options: { stdin?: string | Buffer; timeout: number; cap?: number },
-  ): Promise<CommandResult> {
+  async exec(argv: string[], options: ExecOptions): Promise<CommandResult> {
     let child: LocalProcess;
     try {
       child = await this.start(argv);
@@ -48,12 +53,12 @@ class LocalConnection implements Connection {
       return { ...reason, stdout: "", stderr: `${error.detail}\n` };
     }
     const channel = this.createChannel(child);
-    const { cap = DEFAULT_CAP_BYTES, timeout } = options;
-    const [stdout, stderr] = [captureOutput(channel.stdout, cap), captureOutput(channel.stderr, cap)];
+    const { stdout, stderr } = captureStreams(channel, options);
     channel.stdin.end(options.stdin ?? "");
     const whole = channel.ended.then((reason) => stderr.ended.then(() => reason));
-    const reason = (await resolveWithin(whole, timeout * 1000)) ?? killLate(child, channel, timeout);
-    return { ...reason, stdout: stdout.text(), stderr: stderr.text() };
+    const reason = await resolveWithin(whole, options.timeout * 1000, options.signal);
+    if (reason === undefined) kill(child, channel);
+    return { ...(reason ?? describeStop(options)), stdout: stdout.text(), stderr: stderr.text() };
   }
 
   async files(): Promise<Files> {
@@ -126,9 +131,8 @@ class LocalConnection implements Connection {
   }
 }
 
-/** Kills a program that has exceeded its timeout. */
-function killLate(child: LocalProcess, channel: Channel, timeoutSeconds: number): ExitReason {
+/** Kills a program that has exceeded its timeout, or is not wanted any more. */
+function kill(child: LocalProcess, channel: Channel): void {
   killGroup(child.pid, "SIGKILL");
   channel.destroy();
-  return { kind: "timeout", seconds: timeoutSeconds };
 }

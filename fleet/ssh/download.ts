@@ -23,7 +23,7 @@ export async function download(
   }
 }
 
-/** Checks the file before opening it: opening a FIFO would block for ever, and a symbolic link may point anywhere. Returns its size. */
+/** Checks the file before opening it: opening a FIFO would block forever, and a symbolic link may point anywhere. Returns its size. */
 async function statRegularFile(requests: SftpRequests, remote: string, limit: number): Promise<number> {
   const stats = await requests.lstat("read", remote);
   if (!stats.isFile()) throw requests.createError("FILE", "read", remote, "not a regular file");

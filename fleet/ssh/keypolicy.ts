@@ -31,7 +31,7 @@ export function rejectKey(
 
 /**
  * Returns a private key that makes no SHA-1 signatures unless PubkeyAcceptedAlgorithms allows them: ssh2 falls back to them where a
- * server does not tell its algorithms, and ssh does not. `sign` returns an Error then, after which ssh2 tries the next key.
+ * server does not announce its algorithms, and ssh does not. `sign` returns an Error then, after which ssh2 tries the next key.
  */
 export function restrictSignatures(key: ParsedKey, hop: Pick<Hop, "keyAlgorithms">): ParsedKey {
   if (allowsSha1(key, hop)) return key;

@@ -19,9 +19,11 @@ export interface LoginOffer {
   algorithms: Algorithms;
 }
 
-/** ssh2 tells the host key algorithms of a server only in its debug messages, which begin so. */
+/** ssh2 reports the host key algorithms of a server only in debug messages with this prefix. */
 const HOST_KEY_OFFER = "Handshake: (remote) Host key format: ";
-/** And so it tells with which methods a log-in may go on, after each one that did not suffice. */
+/** The debug message that the server accepts a key, before ssh2 signs with it. */
+const KEY_ACCEPTED = "Inbound: Received USERAUTH_PK_OK";
+/** The debug message with the methods by which a log-in may continue. */
 const METHOD_REPLY = /^Inbound: Received USERAUTH_FAILURE \((.*)\)$/;
 
 /** Logs in over `stream`, and closes it if that fails. Rejects with a ConnectionError. */
@@ -34,9 +36,17 @@ export async function logIn(
 ): Promise<SshConnection> {
   let hostKeyOffer: string[] | undefined;
   const methodReplies: string[][] = [];
+  let isKeyAccepted = false;
+  let continuations: string[] | undefined;
   const explain = (error: Error) => {
     const proxyErrors = stream instanceof ProxyStream ? stream.errorText : "";
-    return explainLoginError(error, hop, where, { ...credentials, hostKeyOffer, proxyErrors, methodReplies });
+    return explainLoginError(error, hop, where, {
+      ...credentials,
+      hostKeyOffer,
+      proxyErrors,
+      methodReplies,
+      continuations,
+    });
   };
   // The stream closed while this handshake waited for its turn.
   if (stream.destroyed) throw explain(stream.errored ?? new Error("connection closed"));
@@ -55,8 +65,12 @@ export async function logIn(
     algorithms,
     debug: (text) => {
       if (text.startsWith(HOST_KEY_OFFER)) hostKeyOffer = text.slice(HOST_KEY_OFFER.length).split(",");
-      const methods = METHOD_REPLY.exec(text)?.[1];
-      if (methods !== undefined) methodReplies.push(methods.split(","));
+      if (text === KEY_ACCEPTED) isKeyAccepted = true;
+      const methods = METHOD_REPLY.exec(text)?.[1]?.split(",");
+      if (methods === undefined) return;
+      methodReplies.push(methods);
+      if (isKeyAccepted) continuations = methods;
+      isKeyAccepted = false;
     },
     hostVerifier: (key: Buffer) => {
       // When keys are renewed later, the machine must show the same one.

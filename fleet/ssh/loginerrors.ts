@@ -11,12 +11,14 @@ interface Ssh2Error extends Error {
 
 /** What is known about a failed log-in besides its error. */
 export interface LoginContext extends Pick<Credentials, "offered" | "unusable"> {
-  /** The host key algorithms of the server, if it has told them. */
+  /** The host key algorithms of the server, if they are known. */
   hostKeyOffer?: string[];
   /** What the ProxyCommand has printed to standard error. */
   proxyErrors?: string;
-  /** The methods that the server named each time it did not let us in yet; the first time before any key was offered. */
+  /** The methods in each reply of the server that refused a log-in or did not complete it; the first one precedes all keys. */
   methodReplies?: readonly (readonly string[])[];
+  /** The methods with which the server wanted the log-in to continue after it had accepted a key; undefined = it accepted none. */
+  continuations?: readonly string[];
 }
 
 /** Converts an error of a log-in, as ssh2 or a stream emits it, to a ConnectionError: AUTH, TIMEOUT, UNREACHABLE, CONFIG or DROPPED. */
@@ -30,7 +32,8 @@ export function explainLoginError(error: Ssh2Error, hop: Hop, where: NodeStep, c
     return new ConnectionError("UNREACHABLE", where, error.message, { next, cause });
   }
   if (error.level === "client-timeout" || error.code === "ETIMEDOUT" || /timed out/i.test(error.message)) {
-    const reason = proxyErrors === "" ? "no answer" : `no answer; the ProxyCommand printed: ${proxyErrors}`;
+    const timedOut = "connection timed out";
+    const reason = proxyErrors === "" ? timedOut : `${timedOut}; the ProxyCommand printed: ${proxyErrors}`;
     return new ConnectionError("TIMEOUT", where, reason, { cause });
   }
   const known = error.code === undefined ? undefined : SYSTEM_ERROR_REASONS[error.code];
@@ -50,30 +53,40 @@ function explainDenial(
   error: Ssh2Error,
   hop: Hop,
   where: NodeStep,
-  { offered, unusable, methodReplies = [] }: LoginContext,
+  { offered, unusable, methodReplies = [], continuations }: LoginContext,
 ): ConnectionError | undefined {
   const cause = error;
   if (/too many authentication failures/i.test(error.message)) {
     const tries = `${methodReplies.length} tries`;
-    const reason = `the server ended the log-in after ${tries} (too many authentication failures); offered: ${offered.join(", ")}`;
+    const reason = `the server ended the log-in after ${tries} (too many authentication failures); keys to offer: ${offered.join(", ")}`;
     const next = "name the right key with identity_file, and set IdentitiesOnly yes for this host in ~/.ssh/config";
     return new ConnectionError("AUTH", where, reason, { next, cause });
   }
   if (error.level !== "client-authentication") return undefined;
-  const [first, last] = [methodReplies[0], methodReplies.at(-1)];
+  const first = methodReplies[0];
   if (first !== undefined && !first.includes("publickey")) {
     const reason = `the server takes no keys of ${hop.user}, only ${first.join(", ")}`;
     const next = "allow PubkeyAuthentication for that user in the node's sshd_config: muster sends no passwords";
     return new ConnectionError("AUTH", where, reason, { next, cause });
   }
-  if (last !== undefined && !last.includes("publickey")) {
-    const reason = `the server accepted a key of ${hop.user} (offered: ${offered.join(", ")}), and wants ${last.join(" or ")} in addition`;
-    const next = "let that user log in with the key alone: AuthenticationMethods publickey in the node's sshd_config";
+  const wanted = continuations ?? findOtherMethods(methodReplies);
+  if (wanted !== undefined) {
+    const needsKey = wanted.includes("publickey");
+    const reason = `the server accepted a key of ${hop.user} (offered: ${offered.join(", ")}), and wants ${needsKey ? "another key" : wanted.join(" or ")} in addition`;
+    const next = needsKey
+      ? "authorize a second one of these keys there, or let that user log in with one: AuthenticationMethods publickey in the node's sshd_config"
+      : "let that user log in with the key alone: AuthenticationMethods publickey in the node's sshd_config";
     return new ConnectionError("AUTH", where, reason, { next, cause });
   }
   const left = unusable.length === 0 ? "" : `; not usable: ${unusable.join("; ")}`;
   const reason = `${hop.user} may not log in with ${offered.join(", ")}${left}${explainMissingAgent(hop)}`;
   return new ConnectionError("AUTH", where, reason, { cause });
+}
+
+/** Returns what the server wanted in the end, where it took no more keys then. */
+function findOtherMethods(methodReplies: readonly (readonly string[])[]): readonly string[] | undefined {
+  const last = methodReplies.at(-1);
+  return last?.includes("publickey") === false ? last : undefined;
 }
 
 function explainHostKeyOffer(hop: Hop, where: NodeStep, offer: string[], cause: Error): ConnectionError {

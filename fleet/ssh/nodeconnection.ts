@@ -1,5 +1,13 @@
-import { captureOutput, DEFAULT_CAP_BYTES } from "../cappedoutput.js";
-import type { Channel, CommandResult, Connection, ExitReason, Files } from "../connection.js";
+import { captureStreams } from "../cappedoutput.js";
+import {
+  type Channel,
+  type CommandResult,
+  type Connection,
+  describeStop,
+  type ExecOptions,
+  type ExitReason,
+  type Files,
+} from "../connection.js";
 import { ConnectionError } from "../connectionerror.js";
 import type { Node } from "../node.js";
 import { formatStartCommand, MAX_COMMAND_BYTES } from "../quote.js";
@@ -37,11 +45,8 @@ export class SshNodeConnection implements Connection {
     return (await this.start(argv, this.timeouts.requestSeconds)).channel;
   }
 
-  async exec(
-    argv: string[],
-    options: { stdin?: string | Buffer; timeout: number; cap?: number },
-  ): Promise<CommandResult> {
-    const { timeout, cap = DEFAULT_CAP_BYTES } = options;
+  async exec(argv: string[], options: ExecOptions): Promise<CommandResult> {
+    const { timeout, signal } = options;
     const begin = performance.now();
     let started: RemoteProgram;
     try {
@@ -56,11 +61,11 @@ export class SshNodeConnection implements Connection {
       };
     }
     const { channel } = started;
-    const [stdout, stderr] = [captureOutput(channel.stdout, cap), captureOutput(channel.stderr, cap)];
+    const { stdout, stderr } = captureStreams(channel, options);
     channel.stdin.end(options.stdin ?? "");
     const whole = channel.ended.then((ending) => stderr.ended.then(() => ending));
     const left = Math.max(timeout * 1000 - (performance.now() - begin), 0);
-    const ending = (await resolveWithin(whole, left)) ?? (await this.killLate(started, timeout));
+    const ending = (await resolveWithin(whole, left, signal)) ?? (await this.kill(started, describeStop(options)));
     return { ...ending, stdout: stdout.text(), stderr: stderr.text() };
   }
 
@@ -96,11 +101,11 @@ export class SshNodeConnection implements Connection {
     });
   }
 
-  /** Kills a program that has exceeded its timeout. */
-  private async killLate({ channel, pid }: RemoteProgram, timeout: number): Promise<ExitReason> {
+  /** Kills a program that has exceeded its timeout, or is not wanted any more, and returns `reason`. */
+  private async kill({ channel, pid }: RemoteProgram, reason: ExitReason): Promise<ExitReason> {
     await resolveWithin(this.killGroup(pid), KILL_TIMEOUT_MS);
     channel.destroy();
-    return { kind: "timeout", seconds: timeout };
+    return reason;
   }
 
   /** sshd makes every program the leader of a process group. A signal over its channel would reach the leader only. */

@@ -14,7 +14,8 @@ export async function openSocket(hop: Hop, where: NodeStep, seconds: number): Pr
     return socket;
   } catch (error) {
     socket.destroy();
-    if (timeout.aborted) throw new ConnectionError("TIMEOUT", where, "no answer", { cause: error });
+    if (timeout.aborted)
+      throw new ConnectionError("TIMEOUT", where, `connection timed out after ${seconds} s`, { cause: error });
     throw explainLoginError(error as Error, hop, where, { offered: [], unusable: [] });
   } finally {
     // The socket may fail before ssh2 adds its listeners; `logIn` checks for that.

@@ -8,7 +8,7 @@ export class NoChannelError extends Error {}
 /** The callback of ssh2 for a request with a result. */
 export type Ssh2Callback<T> = (error: Error | null | undefined, value: T) => void;
 
-/** One SSH connection. When it closes, all pending requests fail: ssh2 alone would leave some of them pending for ever. */
+/** One SSH connection. When it closes, all pending requests fail: ssh2 alone would leave some of them pending forever. */
 export class SshConnection {
   /** Resolves with the reason when the connection is closed or lost. */
   readonly closed: Promise<string>;

@@ -1,7 +1,7 @@
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import type { HostSettings } from "./sshsettings.js";
 
-/** The options of ssh_config(5) that muster reads from `ssh -G` and acts upon. docs/ssh-config.md describes them all. */
+/** The options of ssh_config(5) that muster reads from `ssh -G` and follows. docs/ssh-config.md describes them all. */
 export const READ_OPTIONS = [
   "AddressFamily",
   "BindAddress",

@@ -1,10 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { ChangeContext, Difference, FileState, Resource } from "./resource.js";
-import { unifiedDiff } from "./unifieddiff.js";
-
-/** Files up to this size are transferred for a diff. */
-const MAX_DIFF_BYTES = 256 * 1024;
+import { MAX_DIFF_BYTES, TOO_LARGE_FOR_DIFF, unifiedDiff } from "./unifieddiff.js";
 
 /** The wanted state of a file on a node. Without `mode` or `owner` (`user` or `user:group`), any value is accepted. */
 export interface WantedFile {
@@ -28,7 +25,7 @@ export function fileResource(want: WantedFile): Resource<FileState> {
   const { path, mode, owner, become, secret } = want;
   return {
     name: want.name ?? `file ${path}`,
-    probe: { ask: "file", path, cap: secret ? 0 : MAX_DIFF_BYTES, become },
+    probe: { ask: "file", path, cap: secret ? 0 : MAX_DIFF_BYTES, known: hashOf(bytes), become },
     diff: (have) => diffFile(have, { path, bytes, mode, owner, secret }),
     change: async (_, context) => context.place({ path, content: bytes, mode, owner, become }),
     after: want.after,
@@ -52,7 +49,7 @@ interface WantedContent {
 /** Pure: lists the differences between a file and its wanted state. */
 export function diffFile(have: FileState, want: WantedContent): Difference[] {
   if (have.error !== undefined) return [{ what: "file", have: `cannot be read: ${have.error}`, want: "a file" }];
-  const sha256 = createHash("sha256").update(want.bytes).digest("hex");
+  const sha256 = hashOf(want.bytes);
   if (have.kind !== "file") {
     const shown = have.kind === "missing" ? { diff: diffContent({ ...have, content: "" }, want) } : {};
     return [{ what: "file", have: describeKind(have), want: formatSizeAndHash(want.bytes.length, sha256), ...shown }];
@@ -98,11 +95,16 @@ export function formatSizeAndHash(size: number, sha256: string): string {
   return `${size} ${size === 1 ? "byte" : "bytes"}, sha256 ${sha256.slice(0, 12)}`;
 }
 
+function hashOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
 function formatMode(mode: number | undefined): string {
   return mode === undefined ? "?" : `0${mode.toString(8)}`;
 }
 
 function diffContent(have: FileState, want: WantedContent): string | undefined {
-  if (want.secret || have.content === undefined) return undefined;
+  if (want.secret) return undefined;
+  if (have.content === undefined) return (have.size ?? 0) > MAX_DIFF_BYTES ? TOO_LARGE_FOR_DIFF : undefined;
   return unifiedDiff(want.path, Buffer.from(have.content, "base64"), want.bytes);
 }

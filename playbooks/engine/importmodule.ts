@@ -8,14 +8,15 @@ import { programFolder } from "../../templates/programfolder.js";
 
 type Typescript = typeof import("typescript");
 
-/**
- * The packages that a playbook may import by name, wherever its file is. They are looked up only then: built-in playbooks also work where
- * no package is installed, because the program is bundled.
- */
-const IMPORTABLE_PACKAGES: Record<string, () => string> = {
-  muster: () => pathToFileURL(join(programFolder(), "playbooks", "engine", "api.js")).href,
-  zx: () => import.meta.resolve("zx"),
+/** The packages that a playbook may import by name, wherever its file is. */
+const IMPORTABLE_PACKAGES: Record<string, string> = {
+  muster: ownModule("api.js"),
+  zx: ownModule("zx.js"),
 };
+
+function ownModule(name: string): string {
+  return pathToFileURL(join(programFolder(), "playbooks", "engine", name)).href;
+}
 
 /**
  * Imports a TypeScript or JavaScript module, and the modules that it imports by relative paths, without a build step: they are transpiled
@@ -93,7 +94,7 @@ class Transpiler {
   }
 
   private resolveImport(specifier: string, file: string): string {
-    if (!specifier.startsWith(".")) return IMPORTABLE_PACKAGES[specifier]?.() ?? specifier;
+    if (!specifier.startsWith(".")) return IMPORTABLE_PACKAGES[specifier] ?? specifier;
     const path = resolve(dirname(file), specifier);
     const candidates = [path, path.replace(/\.js$/, ".ts"), path.replace(/\.mjs$/, ".mts"), `${path}.ts`, `${path}.js`];
     const found = candidates.find((one) => existsSync(one));

@@ -9,10 +9,13 @@ import type { Node } from "../../fleet/node.js";
  * accept any value.
  */
 export type Probe =
-  /** -> FileState, with the content (base64) of a file of up to `cap` bytes. `~` and `~/` mean the user's home folder. */
-  | { ask: "file"; path: string; cap: number; become?: boolean }
-  /** -> TreeState: everything below a folder, by relative path, with the content of files of up to `cap` bytes. */
-  | { ask: "tree"; path: string; cap?: number; become?: boolean }
+  /**
+   * -> FileState, with the content (base64) of a file of up to `cap` bytes, unless its SHA-256 is `known`. `~` and `~/` mean the user's home
+   * folder.
+   */
+  | { ask: "file"; path: string; cap: number; known?: string; become?: boolean }
+  /** -> TreeState: everything below a folder, by relative path, with contents as above. `known`: hashes by relative path. */
+  | { ask: "tree"; path: string; cap?: number; known?: Readonly<Record<string, string>>; become?: boolean }
   /** -> CommandState: runs a program, without a shell, with a timeout in seconds. */
   | { ask: "command"; argv: string[]; timeout: number; become?: boolean }
   /** -> ModulesState: which modules this interpreter can import, and their versions. */
@@ -32,7 +35,7 @@ export interface FileState {
   group?: string;
   size?: number;
   sha256?: string;
-  /** base64; absent if the file is larger than `cap`. */
+  /** base64; absent if the file is larger than `cap`, or its content is known. */
   content?: string;
   /** The target of a symbolic link. */
   target?: string;

@@ -1,6 +1,7 @@
 import { MusterError } from "../../schemas/errors.js";
-import { describeKind, diffFile, diffRights, formatSizeAndHash } from "./fileresource.js";
-import type { ChangeContext, Difference, FileState, TreeState } from "./resource.js";
+import { describeKind, diffRights, formatSizeAndHash } from "./fileresource.js";
+import type { ChangeContext, Difference, FileState, Probe, TreeState } from "./resource.js";
+import { MAX_DIFF_BYTES, TOO_LARGE_FOR_DIFF, unifiedDiff } from "./unifieddiff.js";
 
 /** The wanted state of one path of a folder. `local`: the local file with the content. */
 export type WantedEntry =
@@ -10,6 +11,17 @@ export type WantedEntry =
 /** By relative path; a folder precedes its content. */
 export type WantedTree = Map<string, WantedEntry>;
 
+/** The diffs of a folder's files have at most about this many lines; further files have none. */
+const MAX_TREE_DIFF_LINES = 5000;
+const NO_CONTENT_FOR_DIFF = "(no diff: more than 16 MiB of files differ in this folder)";
+const NO_MORE_DIFFS = `(no diff: those of the files above have ${MAX_TREE_DIFF_LINES.toLocaleString("en")} lines)`;
+
+/** Returns the probe of a folder, with the contents that diffs need. */
+export function probeTree(folder: string, want: WantedTree): Probe {
+  const known = [...want].flatMap(([path, entry]) => (entry.kind === "file" ? [[path, entry.sha256]] : []));
+  return { ask: "tree", path: folder, cap: MAX_DIFF_BYTES, known: Object.fromEntries(known) };
+}
+
 /** Pure: lists the differences below a folder, path by path. `read` reads a local file, for unified diffs. */
 export function diffTree(have: TreeState, want: WantedTree, read?: (local: string) => Uint8Array): Difference[] {
   const root = have["."];
@@ -17,7 +29,8 @@ export function diffTree(have: TreeState, want: WantedTree, read?: (local: strin
   if (root !== undefined && root.kind !== "folder" && root.kind !== "missing")
     return [{ what: "folder", have: describeKind(root), want: "a folder" }];
   if (root?.kind === "missing" && want.size === 0) return [{ what: "folder", have: "missing", want: "a folder" }];
-  return [...want].flatMap(([path, entry]) => diffTreeEntry(path, readState(have, path), entry, read));
+  const diffContent = read && createContentDiff(read);
+  return [...want].flatMap(([path, entry]) => diffTreeEntry(path, readState(have, path), entry, diffContent));
 }
 
 /** Finds the paths that are not wanted; of a folder and its content, only the folder. */
@@ -78,11 +91,26 @@ function readState(have: TreeState, path: string): FileState {
   return Object.hasOwn(have, path) ? have[path]! : { kind: "missing" };
 }
 
+/** Returns the unified diff of a file, or why there is none in parentheses; undefined where it is not text. */
+type ContentDiff = (path: string, have: FileState, want: WantedEntry & { kind: "file" }) => string | undefined;
+
+function createContentDiff(read: (local: string) => Uint8Array): ContentDiff {
+  let lines = 0;
+  return (path, have, want) => {
+    if (lines >= MAX_TREE_DIFF_LINES) return NO_MORE_DIFFS;
+    if (Math.max(want.size, have.size ?? 0) > MAX_DIFF_BYTES) return TOO_LARGE_FOR_DIFF;
+    if (have.kind === "file" && have.content === undefined) return NO_CONTENT_FOR_DIFF;
+    const diff = unifiedDiff(path, Buffer.from(have.content ?? "", "base64"), read(want.local));
+    lines += diff?.split("\n").length ?? 0;
+    return diff;
+  };
+}
+
 function diffTreeEntry(
   path: string,
   have: FileState,
   want: WantedEntry,
-  read?: (local: string) => Uint8Array,
+  diffContent: ContentDiff = () => undefined,
 ): Difference[] {
   const named = (found: Difference[]) => found.map((one) => ({ ...one, what: `${path}: ${one.what}` }));
   if (have.error !== undefined)
@@ -91,14 +119,11 @@ function diffTreeEntry(
     return have.kind === "folder"
       ? named(diffRights(have, want))
       : named([{ what: "folder", have: describeKind(have), want: "a folder" }]);
-  if (have.kind !== "file")
-    return named([{ what: "file", have: describeKind(have), want: formatSizeAndHash(want.size, want.sha256) }]);
-  if (have.sha256 === want.sha256) return named(diffRights(have, want));
-  if (read !== undefined && have.content !== undefined)
-    return named(diffFile(have, { path, bytes: read(want.local), mode: want.mode }));
-  const sizes = {
-    have: formatSizeAndHash(have.size ?? 0, have.sha256 ?? "?"),
-    want: formatSizeAndHash(want.size, want.sha256),
-  };
-  return named([{ what: "content", ...sizes }, ...diffRights(have, want)]);
+  const wanted = formatSizeAndHash(want.size, want.sha256);
+  if (have.kind === "file" && have.sha256 === want.sha256) return named(diffRights(have, want));
+  const diff = have.kind === "file" || have.kind === "missing" ? diffContent(path, have, want) : undefined;
+  const shown = diff === undefined ? {} : { diff };
+  if (have.kind !== "file") return named([{ what: "file", have: describeKind(have), want: wanted, ...shown }]);
+  const found = formatSizeAndHash(have.size ?? 0, have.sha256 ?? "?");
+  return named([{ what: "content", have: found, want: wanted, ...shown }, ...diffRights(have, want)]);
 }

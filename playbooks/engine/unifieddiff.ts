@@ -1,19 +1,36 @@
 import { isUtf8 } from "node:buffer";
 import { createTwoFilesPatch } from "diff";
 
-/** No diff is made of larger texts, or of texts that take longer to compare. */
-const MAX_TEXT_BYTES = 1024 * 1024;
+/** Larger files are not compared line by line. */
+export const MAX_DIFF_BYTES = 1024 * 1024;
 const DIFF_TIMEOUT_MS = 2000;
+/** The most lines of a diff that are shown. */
+const MAX_DIFF_LINES = 500;
 
-/** Returns the unified diff from the current to the wanted content of a file; undefined if one is too large or not UTF-8 text. */
+/** Stands for the diff of a file that is too large for one. */
+export const TOO_LARGE_FOR_DIFF = "(no diff: larger than 1 MiB)";
+const TOO_DIFFERENT_FOR_DIFF = `(no diff: too many lines differ to compare them within ${DIFF_TIMEOUT_MS / 1000} s)`;
+
+/**
+ * Returns the unified diff from the current to the wanted content of a file, of at most 500 lines and one that says how many are left out.
+ * Returns why there is none in parentheses, and undefined where a content is not UTF-8 text.
+ */
 export function unifiedDiff(path: string, have: Uint8Array, want: Uint8Array): string | undefined {
+  if (have.length > MAX_DIFF_BYTES || want.length > MAX_DIFF_BYTES) return TOO_LARGE_FOR_DIFF;
   if (!isText(have) || !isText(want)) return undefined;
   const texts = [have, want].map((bytes) => Buffer.from(bytes).toString("utf8"));
   const options = { context: 3, timeout: DIFF_TIMEOUT_MS };
   const patch = createTwoFilesPatch(path, path, texts[0]!, texts[1]!, "have", "want", options) as string | undefined;
-  return patch?.replace(/^Index: .*\n=+\n/, "");
+  return patch === undefined ? TOO_DIFFERENT_FOR_DIFF : cutLines(patch.replace(/^Index: .*\n=+\n/, ""));
+}
+
+function cutLines(patch: string): string {
+  const lines = patch.trimEnd().split("\n");
+  if (lines.length <= MAX_DIFF_LINES) return patch;
+  const more = (lines.length - MAX_DIFF_LINES).toLocaleString("en");
+  return `${lines.slice(0, MAX_DIFF_LINES).join("\n")}\n(${more} more lines of this diff are left out)\n`;
 }
 
 function isText(bytes: Uint8Array): boolean {
-  return bytes.length <= MAX_TEXT_BYTES && isUtf8(bytes) && !bytes.includes(0);
+  return isUtf8(bytes) && !bytes.includes(0);
 }

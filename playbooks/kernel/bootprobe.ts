@@ -1,4 +1,4 @@
-/** What the boot loader's programs and entries tell, beside its files. */
+/** What the boot loader's programs and entries show, besides its files. */
 export interface BootEntries {
   /** The command lines of the boot entries (Boot Loader Specification); empty: there are none, or they cannot be read. */
   entries: string[];

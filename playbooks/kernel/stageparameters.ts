@@ -74,7 +74,7 @@ const UPDATE_ENTRIES = `${SBIN_PATH}
 exec grubby --update-kernel=ALL --remove-args="$1" --args="$2"`;
 /**
  * Runs update-grub (Debian, Ubuntu), else the grub-mkconfig that it wraps; does nothing if GRUB is not installed. Since RHEL 9.3,
- * grub2-mkconfig leaves the command lines of boot entries as they are unless it is told to update them.
+ * grub2-mkconfig leaves the command lines of boot entries as they are without --update-bls-cmdline.
  */
 const MAKE_GRUB_CONFIG = `${SBIN_PATH}
 set -e

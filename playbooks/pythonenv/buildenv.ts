@@ -13,7 +13,7 @@ const FOLDER_MODE = 0o755;
 
 /**
  * Makes an environment on a node, and switches its link to it. Rejects with a MusterError: REFUSED if something else is at its path, HELD
- * if another build goes on, NO_PYTHON, INSTALL with the last lines of pip, NO_SPACE, TIMEOUT, FILE, and the errors of copying files.
+ * if another build is running, NO_PYTHON, INSTALL with the last lines of pip, NO_SPACE, TIMEOUT, FILE, and the errors of copying files.
  */
 export async function buildEnv({ request, wheels, project }: EnvSources, context: ChangeContext): Promise<void> {
   const beside = (suffix: string) => posix.join(posix.dirname(request.at), `.${posix.basename(request.at)}-${suffix}`);

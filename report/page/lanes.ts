@@ -1,7 +1,7 @@
 import type { RunHistory } from "../../executor/run/record/runhistory.js";
 import type { StoppedAttempt } from "../../executor/run/record/runtimeline.js";
 import { listRunNodes } from "../breakdown.js";
-import { formatDuration } from "../format.js";
+import { formatDuration, pluralize } from "../format.js";
 import { type LaneSpan, limitSpans } from "./spans.js";
 
 /** What one slot, or one step of a pipeline, did over time. Lanes of one group stand together. */
@@ -47,7 +47,7 @@ export function buildSlotLanes(history: RunHistory): Lane[] {
 function addWork(history: RunHistory, add: (node: string, slot: number, span: LaneSpan) => void): void {
   for (const { node, slot, chunk, attempt, units, seconds, from, end } of history.executions) {
     const again = attempt === 1 ? "" : `, attempt ${attempt}`;
-    const title = `chunk ${chunk}: ${units} units, ${formatDuration(seconds)}${again}`;
+    const title = `chunk ${chunk}: ${pluralize(units, "unit")}, ${formatDuration(seconds)}${again}`;
     add(node, slot, { from, to: end, what: attempt === 1 ? "ran" : "retried", title });
   }
   for (const { node, slot, chunk, attempt, reason, from, at } of history.failedAttempts) {

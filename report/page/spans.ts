@@ -52,7 +52,7 @@ export const NAMES: Record<SpanKind, string> = {
   ran: "ran a chunk",
   retried: "ran a chunk that had failed before",
   failed: "failed",
-  superseded: "ran for nothing: superseded, requeued, or compared only",
+  superseded: "without a result of its own: superseded, requeued, or compared only",
   running: "not ended",
   out: "slot disabled",
   away: "node unreachable",

@@ -1,4 +1,4 @@
-"""Why an environment cannot be made, as the coordinator is told."""
+"""Why an environment cannot be built, as it is reported to the coordinator."""
 from __future__ import annotations
 
 

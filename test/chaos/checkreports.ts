@@ -24,11 +24,11 @@ export async function checkRunningReports(scenario: Scenario, place: RunCopy): P
   if (!place.hasJournal) return;
   for (const verb of ["status", "report"]) {
     const wasAtWork = place.process?.isAtWork;
-    const told = await ask<StatusJson>(scenario, [verb, place.path]);
+    const reported = await ask<StatusJson>(scenario, [verb, place.path]);
     // It may have written down its end, and not have ended yet.
     const states = ["running", "complete", "partial"];
-    if (told !== undefined && wasAtWork && place.isRunning && !states.includes(told.state))
-      scenario.problems.push(`muster ${verb}: says "${told.state}" of a run whose coordinator lives`);
+    if (reported !== undefined && wasAtWork && place.isRunning && !states.includes(reported.state))
+      scenario.problems.push(`muster ${verb}: says "${reported.state}" of a run whose coordinator lives`);
   }
 }
 
@@ -37,13 +37,13 @@ export async function checkReports(scenario: Scenario, place: RunCopy): Promise<
   const { isPipeline, jobs } = scenario.workload;
   if (isPipeline) {
     for (const verb of ["status", "report"]) {
-      const told = await ask<StatusJson>(scenario, [verb, place.path]);
-      if (told === undefined) continue;
-      const steps = [...new Set(told.steps?.map(({ state }) => state))].join(", ");
+      const reported = await ask<StatusJson>(scenario, [verb, place.path]);
+      if (reported === undefined) continue;
+      const steps = [...new Set(reported.steps?.map(({ state }) => state))].join(", ");
       compare(
         scenario,
         `muster ${verb} of the pipeline`,
-        { state: told.state, steps },
+        { state: reported.state, steps },
         { state: place.state, steps: place.state },
       );
     }
@@ -112,7 +112,7 @@ async function ask<T>(scenario: Scenario, words: string[]): Promise<T | undefine
 
 type ReportFields = Record<string, unknown>;
 
-function compare(scenario: Scenario, what: string, told: ReportFields, facts: ReportFields): void {
+function compare(scenario: Scenario, what: string, reported: ReportFields, facts: ReportFields): void {
   for (const [key, fact] of Object.entries(facts))
-    if (told[key] !== fact) scenario.problems.push(`${what}: ${key} is ${told[key]}, must be ${fact}`);
+    if (reported[key] !== fact) scenario.problems.push(`${what}: ${key} is ${reported[key]}, must be ${fact}`);
 }

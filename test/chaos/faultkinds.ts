@@ -7,7 +7,7 @@ export interface FaultMoment {
 /** How a coordinator is ended before its run directory is touched. */
 export type Ending = "SIGKILL" | "SIGINT";
 
-/** What happens after a run directory was copied: which of the two goes on first; `alternate`: the copy for a while, then the original. */
+/** What happens after a run directory was copied: which of the two continues first; `alternate`: the copy for a while, then the original. */
 export type CopyOrder = "original-first" | "copy-first" | "side-by-side" | "alternate";
 
 /** A fault of the coordinator's process. */

@@ -55,7 +55,7 @@ t.test(
       await waitUntil("the log says that it waits", () => /waiting up to 600 s for node2: /.test(log("late")), 60);
       await late.powerOn();
       t.match(await ended, { code: 0, out: "", err: "" });
-      t.match(log("late"), /waited \d+ s for nodes, 0 are missing\n.* complete after /s);
+      t.match(log("late"), /waited \d+ s for nodes; 0 are missing\n.* complete after /s);
       t.notMatch(log("late"), /for node1/);
     });
 
@@ -70,9 +70,9 @@ t.test(
       t.match(ran, {
         code: 0,
         out: "",
-        err: /^muster: going on without off1, which did not answer in time: [^\n]+\n$/,
+        err: /^muster: continuing without off1, which did not answer in time: [^\n]+\n$/,
       });
-      t.match(log("gone"), /waited \d+ s for nodes, 1 are missing\n.*going on without off1/s);
+      t.match(log("gone"), /waited \d+ s for nodes; 1 is missing\n.*continuing without off1/s);
       t.equal(readdirSync(join(shop.folder, "gone/runs")).filter((name) => /^p-\d/.test(name)).length, 1);
       const alone = await runMuster(["run", "--cron", file, "-i", refusing, "--limit", "off1"]);
       t.equal(alone.code, 69, "where no node is there, the step fails as before");

@@ -162,7 +162,7 @@ t.test("a coordinator that is killed or interrupted during a build comes back to
   for (const node of nodes) await node.exec(["touch", "/var/tmp/go"]);
   const ran = await runMuster(["run", file, "-i", inventory]);
   t.equal(ran.code, 0, ran.err);
-  t.same(counts(), [1, 1], "the build went on meanwhile");
+  t.same(counts(), [1, 1], "the build continued meanwhile");
   t.equal(shop.read("away/runs/away/results/d"), "good\n");
   for (const node of nodes) await node.exec(["rm", "/var/tmp/go"]);
   for (const node of nodes) t.same(await node.quiet(30), []);

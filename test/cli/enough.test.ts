@@ -95,7 +95,7 @@ t.test("a pipeline all of whose steps have enough is done, with exit status 3", 
     steps: { part: { job: "job.yaml" }, after: { command: ["true"], needs: ["part"] } },
   });
   const first = await run(file);
-  t.match(first, { code: 3, out: /^p: done, and enough of it: 2 of 2 steps done/ });
+  t.match(first, { code: 3, out: /^p: partly done, which is enough: 2 of 2 steps done/ });
   t.match(shop.json("done/failure.json"), {
     exit: 3,
     state: "partial",
@@ -103,7 +103,7 @@ t.test("a pipeline all of whose steps have enough is done, with exit status 3", 
   });
   t.throws(() => shop.read("done/success.json"));
   const again = await run(file);
-  t.match(again, { code: 3, out: /^p: already done, and enough of it, 2 steps/ });
+  t.match(again, { code: 3, out: /^p: already partly done, which is enough, 2 steps/ });
   t.equal(failedAttempts("done"), 1);
   t.match(
     (await runMuster(["status", "p"], { cwd: join(shop.folder, "done") })).out,

@@ -75,7 +75,7 @@ t.test(
     node!.setGpus({ sick: [1] });
     await node!.exec(["rm", "-f", "/tmp/hung"]);
     const inventory = lab.inventory({ defaults: { gpu_check: "1s" } });
-    const child = startMuster(["run", job("mended", 300, 0.15), "-i", inventory]);
+    const child = startMuster(["run", job("repaired", 300, 0.15), "-i", inventory]);
     const end = waitForExit(child);
     await printed(child, new RegExp(`${node!.name}: slot 1 is disabled`));
     node!.setGpus({ sick: [] });
@@ -87,11 +87,11 @@ t.test(
     first!.setGpus({ count: 2 });
     await first!.exec(["ln", "-s", "../../../devices/pci0000:00/0000:06:00.0", "/sys/bus/pci/devices/0000:06:00.0"]);
     t.equal(ran.code, 0, ran.err);
-    const results = shop.results("mended/runs/mended");
+    const results = shop.results("repaired/runs/repaired");
     t.equal(results.length, 300);
     t.ok(results.some((one) => one.node === node!.name && one.slot === 1));
-    t.match(ofNode("mended", node!.name).takenOut, [{ slot: 1, back: true }]);
-    t.match(ofNode("mended", first!.name).takenOut, [{ slot: 1, back: false }]);
+    t.match(ofNode("repaired", node!.name).takenOut, [{ slot: 1, back: true }]);
+    t.match(ofNode("repaired", first!.name).takenOut, [{ slot: 1, back: false }]);
   },
 );
 

@@ -47,7 +47,7 @@ for (const vendor of ["amd", "nvidia"] as const)
           `slot 1 is disabled: GPU ${pciAddress(1)}: 5.2 GiB of GPU memory are still in use 30 s after chunk n=\\d+ ended; held by pid 1 \\(\\w+\\)`,
         );
         await waitUntil("slot 1 is disabled", () => reason.test(run.stderr()));
-        t.ok(job.isIdle(node, 1, 5), "the other slot has gone on alone");
+        t.ok(job.isIdle(node, 1, 5), "the other slot has continued alone");
         node.setGpus({ used: {}, holders: {} });
         await waitUntil("slot 1 is enabled again", () => run.stderr().includes("slot 1 is enabled again"));
         const before = job.begun(node).length;

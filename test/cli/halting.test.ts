@@ -59,7 +59,7 @@ t.test("a program that fails everywhere stops the run after one chunk a slot", {
   t.match(await runMuster(["status", join(shop.folder, "broken")]), { out: /job-halted/ });
 });
 
-t.test("a run that was stopped goes on where the cause lay outside the project", { skip }, async (t) => {
+t.test("a run that was stopped continues where the cause lay outside the project", { skip }, async (t) => {
   const mark = join(shop.folder, "table");
   const body = `json.dump(1, open("r.json", "w")) if os.path.exists("${mark}") else sys.exit("no table")`;
   const file = writeProject("outside", body);

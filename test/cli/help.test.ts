@@ -7,7 +7,9 @@ import { runMuster, TestFolder } from "./startmuster.js";
 const shop = new TestFolder();
 t.teardown(() => shop.remove());
 
-const COMMANDS = "run provision verify status report cancel logs schedule doctor nodes validate".split(" ");
+const COMMANDS = "run provision verify status report cancel logs schedule doctor nodes exec validate completion".split(
+  " ",
+);
 
 t.test("help fits 80 columns, and has examples", async (t) => {
   for (const words of [[], ...COMMANDS.map((name) => [name])]) {
@@ -67,7 +69,7 @@ t.test("inventory.yml is found, too", async (t) => {
   t.match(out, /only: 1 slot/);
 });
 
-t.test("a Node.js that is too old is told in one sentence", async (t) => {
+t.test("a Node.js that is too old is reported in one sentence", async (t) => {
   const older = `data:text/javascript,Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.18.3" } })`;
   const main = join(projectRoot(), "dist/bundle/cli/main.js");
   const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", older, main, "status"], {

@@ -139,7 +139,7 @@ t.test("status of a run whose coordinator was killed", { skip }, async (t) => {
   t.match(status.out, /^killed: interrupted/);
   t.match(
     status.out,
-    new RegExp(`process ${child.pid} on .* is gone, and did not close the run\\n .* 4 chunks ran on 2 nodes\\n`),
+    new RegExp(`process ${child.pid} on .* ended without closing the run\\n .* 4 chunks ran on 2 nodes\\n`),
   );
   t.equal((await read()).live.running, 4);
   openGate(true);

@@ -32,8 +32,8 @@ t.test("a failed run says which keys to change for files that its programs did n
     t.equal(ran.err.split(hint).length, 2, `while it runs, once: ${hint}`);
     t.equal(ran.out.split(hint).length, 2, `in the summary, once: ${hint}`);
   }
-  const mended = { inputs: ["model.bin", "tool"], pythonpath: ["conf"], tasks: tasks.slice(0, -1) };
-  shop.write("job.json", { name: "lacking", kind: "tasks", ...mended });
+  const repaired = { inputs: ["model.bin", "tool"], pythonpath: ["conf"], tasks: tasks.slice(0, -1) };
+  shop.write("job.json", { name: "lacking", kind: "tasks", ...repaired });
   const again = await runMuster(["run", "job.json", "-i", "local", "--fresh"], { cwd: shop.folder });
   t.equal(again.code, 0, `the advice is right: ${again.err}`);
 });

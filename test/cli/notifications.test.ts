@@ -47,10 +47,10 @@ async function run(
 
 t.test("a notification command gets the summary as JSON on its stdin", async (t) => {
   shop.write("tell.sh", '#!/bin/sh\ncat > "$1"\n', 0o755);
-  const tell = (to: string) => [{ command: ["../tell.sh", to] }];
+  const notify = (to: string) => [{ command: ["../tell.sh", to] }];
   const ran = await run("command", "echo oh no >&2; exit 9", {
-    on_failure: tell("failure.json"),
-    on_success: tell("success.json"),
+    on_failure: notify("failure.json"),
+    on_success: notify("success.json"),
   });
   t.equal(ran.code, 3, ran.err);
   t.match(shop.json("command/failure.json"), {
@@ -61,14 +61,14 @@ t.test("a notification command gets the summary as JSON on its stdin", async (t)
     steps: [{ step: "a", state: "failed", reason: "exit code 9\noh no" }],
   });
   t.throws(() => shop.read("command/success.json"));
-  await run("command2", "true", { on_success: tell("success.json"), on_failure: tell("failure.json") });
+  await run("command2", "true", { on_success: notify("success.json"), on_failure: notify("failure.json") });
   t.match(shop.json("command2/success.json"), { occasion: "on_success", exit: 0, state: "complete" });
   t.throws(() => shop.read("command2/failure.json"));
 });
 
 t.test("on_failure hears of every exit status but 0, on_drift of drift in addition", async (t) => {
-  const tell = (to: string) => [{ command: ["sh", "-c", `cat > ${to}.json`] }];
-  const all = { on_failure: tell("failure"), on_success: tell("success"), on_drift: tell("drift") };
+  const notify = (to: string) => [{ command: ["sh", "-c", `cat > ${to}.json`] }];
+  const all = { on_failure: notify("failure"), on_success: notify("success"), on_drift: notify("drift") };
   const inventory = shop.write("drift/inventory.yaml", {
     nodes: { here: { connection: "local", slots: 1 } },
     manifests: { a: { value: 1, in: [{ file: `${shop.folder}/conf.json`, pointer: "/a" }] } },
@@ -144,31 +144,31 @@ t.test("a notification that is not delivered is reported without its secrets, an
 });
 
 t.test("a rejected pipeline sends notifications where they can be read", async (t) => {
-  const tell = (to: string) => `on_failure: [{command: [sh, -c, "cat > ${to}.json"]}]\n`;
+  const notify = (to: string) => `on_failure: [{command: [sh, -c, "cat > ${to}.json"]}]\n`;
   const runFile = (name: string, text: string, ...words: string[]) =>
     runMuster(["run", shop.write(`${name}/p.yaml`, text), "-i", "local", ...words]);
-  const refused = await runFile("refused-file", `${tell("told")}steps: {a: {job: nowhere.yaml}}\n`, "--cron");
+  const refused = await runFile("refused-file", `${notify("reported")}steps: {a: {job: nowhere.yaml}}\n`, "--cron");
   t.equal(refused.code, 65);
   t.match(refused.err, /p\.yaml:2:\d+: .*nowhere\.yaml/);
-  t.match(shop.json("refused-file/told.json"), {
+  t.match(shop.json("refused-file/reported.json"), {
     occasion: "on_failure",
     exit: 65,
     name: "p",
     state: "refused",
     error: /nowhere\.yaml/,
   });
-  const planned = await runFile("planned", `${tell("told")}steps: {a: {job: nowhere.yaml}}\n`, "--plan");
+  const planned = await runFile("planned", `${notify("reported")}steps: {a: {job: nowhere.yaml}}\n`, "--plan");
   t.equal(planned.code, 65);
-  t.throws(() => shop.read("planned/told.json"), "a look ahead tells nobody");
-  const typed = await runFile("typed", `${tell("told")}steps: {a: {command: [w]}}\n`, "--only", "b");
+  t.throws(() => shop.read("planned/reported.json"), "a plan notifies nobody");
+  const typed = await runFile("typed", `${notify("reported")}steps: {a: {command: [w]}}\n`, "--only", "b");
   t.equal(typed.code, 64);
-  t.throws(() => shop.read("typed/told.json"), "nor do wrong words");
+  t.throws(() => shop.read("typed/reported.json"), "nor do wrong words");
   const odd = await runFile("odd-hook", "on_failure: [{webhook: nowhere}]\nsteps: {a: {command: [w]}}\n");
   t.equal(odd.code, 65);
   t.match(odd.err, /notification to the webhook in the pipeline was not delivered: its URL is neither http nor https/);
-  const torn = await runFile("torn", `${tell("told")}steps: {a: [\n`);
+  const torn = await runFile("torn", `${notify("reported")}steps: {a: [\n`);
   t.match(torn, { code: 65, err: /p\.yaml:\d+:\d+/ });
-  t.throws(() => shop.read("torn/told.json"));
+  t.throws(() => shop.read("torn/reported.json"));
 });
 
 t.test("invalid notifications are rejected with their position", async (t) => {

@@ -138,6 +138,40 @@ t.test("whatever lies in a run directory, commands explain it", async (t) => {
   }
 });
 
+t.test("a named pipe in a run directory is named, and nothing waits for it", async (t) => {
+  const whole = makeFolder();
+  const first = await runJob(whole);
+  t.equal(first.code, 0, first.err);
+  const commands = [["status"], ["logs", "j", "n=0"], ["report", "j"], ["cancel", "j"], ["run", "job.yaml"]];
+  for (const name of ["summary.json", "live.json", "results.ndjson", ".key"]) {
+    const folder = makeFolder();
+    cpSync(whole, folder, { recursive: true });
+    rmSync(join(folder, "runs/j", name), { force: true });
+    ODDITIES["a named pipe"]!(join(folder, "runs/j", name));
+    const all = await Promise.all(commands.map((words) => runPowerless(folder, words)));
+    for (const [index, ran] of all.entries()) {
+      const words = commands[index]!;
+      const what = `${name}: ${words.join(" ")}: ${ran.out}${ran.err}`;
+      t.equal(ran.code, words[0] === "status" ? 0 : 65, what);
+      t.match(`${ran.out}${ran.err}`.replace(/\s+/g, " "), `runs/j/${name} is a pipe, not a file`, what);
+    }
+  }
+  const folder = makeFolder();
+  cpSync(whole, folder, { recursive: true });
+  rmSync(join(folder, "runs/j/journal.ndjson"));
+  ODDITIES["a named pipe"]!(join(folder, "runs/j/journal.ndjson"));
+  const all = await Promise.all(commands.map((words) => runPowerless(folder, words)));
+  for (const [index, ran] of all.entries()) {
+    const words = commands[index]!;
+    t.equal(findFault(ran), undefined, `journal.ndjson: ${words.join(" ")}`);
+    if (words[0] === "run") t.match(ran, { code: 65, err: /journal\.ndjson is a pipe, not a file/ });
+  }
+  const logs = join(whole, "runs/j/logs");
+  rmSync(join(logs, "n=0.out"), { force: true });
+  ODDITIES["a named pipe"]!(join(logs, "n=0.out"));
+  t.match(await runPowerless(whole, ["logs", "j", "n=0"]), { code: 65, err: /n=0\.out is a pipe, not a file/ });
+});
+
 t.test("names that are not UTF-8 are shown with their bytes", async (t) => {
   const folder = makeFolder();
   mkdirSync(join(folder, "data"));

@@ -96,13 +96,13 @@ t.test(
     const drifted = await runMuster(["run", file, "-i", inventory, "--only", "still", "--fresh"]);
     t.equal(drifted.code, 2, drifted.err);
     t.match(drifted.out, /still: +drift/);
-    const told = shop.json<{ steps: { step: string; drift: { nodes: object[] } }[] }>("drift.json");
-    t.match(told, { occasion: "on_drift", exit: 2 });
-    t.match(told.steps.find(({ step }) => step === "still")!.drift.nodes, [
+    const reported = shop.json<{ steps: { step: string; drift: { nodes: object[] } }[] }>("drift.json");
+    t.match(reported, { occasion: "on_drift", exit: 2 });
+    t.match(reported.steps.find(({ step }) => step === "still")!.drift.nodes, [
       { node: "node1", state: "differs" },
       { node: "node2", state: "in sync" },
     ]);
-    t.match(shop.json("failure.json"), { occasion: "on_failure", exit: 2 }, "every exit status but 0 is told");
+    t.match(shop.json("failure.json"), { occasion: "on_failure", exit: 2 }, "every exit status but 0 is reported");
     const found = figures(join(shop.folder, "fleet.prom"));
     t.equal(found("muster_run_exit_code"), 2);
     t.equal(found("muster_node_in_sync", { step: "still", node: "node1" }), 0);

@@ -117,7 +117,7 @@ t.test("a damaged snapshot is named, and nothing is computed from it", { skip },
   }
   t.equal(readFileSync(ran, "utf8"), "x", "nothing has run");
   t.equal((await runMuster(["run", job, "-i", inventory])).code, 3);
-  t.equal(readFileSync(ran, "utf8"), "xx", "and it goes on once it is restored");
+  t.equal(readFileSync(ran, "utf8"), "xx", "and it continues once it is restored");
   rmSync(ran);
 });
 

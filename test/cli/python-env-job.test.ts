@@ -11,7 +11,7 @@ const { skip: noLab, shop, lab, nodes } = await shareLab(t, { nodes: 1, gpus: 0,
 const skip = noLab || lackingVenv();
 const [node] = nodes;
 
-/** Waits until the file `go` is in the node's /srv, if it is told to; then says what it runs with. */
+/** Waits until the file `go` is in the node's /srv, if an option says so, then says what it runs with. */
 const WORKER = `import json, os, shutil, sys, time
 sys.path.pop(0)
 if sys.argv[1] == "wait":

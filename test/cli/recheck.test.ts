@@ -6,7 +6,7 @@ import { runMuster, startMuster, waitForExit } from "./startmuster.js";
 const { skip, shop, lab } = await shareLab(t, { nodes: 2, vendor: "none" });
 const machines = lacking("looking into nodes");
 
-interface Told {
+interface Reported {
   state: string;
   canary: {
     compared: number;
@@ -34,7 +34,7 @@ function job(name: string, more: object, seconds = 0): string {
   return shop.write(`${name}/job.yaml`, { name, ...chunks, ...more });
 }
 
-const summary = (name: string) => shop.json<Told>(`${name}/runs/${name}/summary.json`);
+const summary = (name: string) => shop.json<Reported>(`${name}/runs/${name}/summary.json`);
 
 async function setOff(by: string | undefined): Promise<void> {
   const [, node] = lab.nodes;

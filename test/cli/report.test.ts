@@ -80,15 +80,14 @@ t.test("a journal of an older muster is reported as before", async (t) => {
 
 t.test("what ran when the session ended is shown without an end", async (t) => {
   const gate = join(shop.folder, "gate2");
-  shop.write(
-    "h.sh",
-    `#!/bin/sh\ntouch ${gate}.started; while [ ! -e ${gate} ]; do sleep 0.05; done\necho "$1" >n\n`,
-    0o755,
-  );
+  shop.write("h.sh", `#!/bin/sh\nwhile [ ! -e ${gate} ]; do sleep 0.05; done\necho "$1" >n\n`, 0o755);
   const file = job("held", { script: "h.sh", matrix: { n: [0, 1] } });
   const child = startMuster(["run", file, "-i", "local"]);
   const end = waitForExit(child);
-  await waitUntil("the chunk runs", () => existsSync(`${gate}.started`));
+  const live = join(shop.folder, "runs/held/live.json");
+  await waitUntil("the coordinator knows that the chunk runs", () =>
+    /"chunk": ?"n=0"/.test(existsSync(live) ? readFileSync(live, "utf8") : ""),
+  );
   child.kill("SIGINT");
   t.equal((await end).code, 130);
   const interrupted = JSON.parse((await report("held", "--json")).out);

@@ -173,7 +173,7 @@ t.test("a killed scheduled run is resumed; only finished runs are pruned", async
   t.equal((await cron({ MUSTER_KILL_AT: "step-ended:1" })).code, null);
   const [killed] = runsIn("keep");
   t.equal((await cron()).code, 0);
-  t.same(runsIn("keep"), [killed], "the same run went on");
+  t.same(runsIn("keep"), [killed], "the same run continued");
   shop.write("keep/runs/p-20200101T000000Z/notes.txt", "not a run of muster's");
   shop.write(`keep/runs/${killed}/notes.txt`, "mine");
   shop.write("keep/bad", "");

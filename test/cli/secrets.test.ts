@@ -81,8 +81,8 @@ async function withUmask(umask: number, words: string[]): Promise<MusterResult> 
 t.test("values of env reach the chunks and nothing else", { skip }, async (t) => {
   writeFileSync(join(node.root, "var/tmp/gate"), "");
   const child = startMuster(["run", file, "-i", inventory]);
-  let told = "";
-  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (bytes) => (told += bytes));
+  let reported = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (bytes) => (reported += bytes));
   const closed = new Promise<number | null>((resolve) => child.on("close", resolve));
   const isWorker = ({ argv }: { argv: string[] }) => argv.some((word) => word.endsWith("worker.py"));
   await waitUntil("a chunk waits", () => node.processes().some(isWorker));
@@ -97,7 +97,7 @@ t.test("values of env reach the chunks and nothing else", { skip }, async (t) =>
     "no file of the node",
   );
   rmSync(join(node.root, "var/tmp/gate"));
-  t.equal(await closed, 3, told);
+  t.equal(await closed, 3, reported);
 
   const hash = (text: string) => createHash("sha256").update(text).digest("hex");
   const { FILE_TOKEN, JOB_TOKEN, NODE_TOKEN, TASK_TOKEN } = SECRETS;
@@ -106,8 +106,8 @@ t.test("values of env reach the chunks and nothing else", { skip }, async (t) =>
   );
   t.equal(readFileSync(join(run, "results/small"), "utf8"), seen.join("\n"), "the chunk has all of them");
 
-  t.match(told, /no such program in PATH=\(as env sets it\)/);
-  t.same(leaked(told), [], "stdout and stderr");
+  t.match(reported, /no such program in PATH=\(as env sets it\)/);
+  t.same(leaked(reported), [], "stdout and stderr");
   const copies = [join(run, "job.yaml")];
   const rates = readdirSync(lab.folder)
     .filter((name) => name.startsWith(".muster"))
@@ -174,7 +174,7 @@ t.test(
 t.test("a changed value is rejected by name only, also in an older run directory", { skip }, async (t) => {
   const again = () => runMuster(["run", file, "-i", inventory]);
   const ran = await again();
-  t.equal(ran.code, 3, "the run goes on");
+  t.equal(ran.code, 3, "the run continues");
   const refused = async (line: RegExp) => {
     const { code, err, out } = await again();
     t.equal(code, 65, err);
@@ -194,7 +194,7 @@ t.test("a changed value is rejected by name only, also in an older run directory
   makeOlder(run, loadJob(file).identity);
   t.match(readFileSync(join(run, "journal.ndjson"), "utf8"), SECRETS.JOB_TOKEN);
   await change();
-  t.equal((await again()).code, 3, "an older run goes on");
+  t.equal((await again()).code, 3, "an older run continues");
 });
 
 /** Replaces the first record of a journal by that of an older version: no salt, and values in plain text. */

@@ -87,10 +87,10 @@ t.test(
     t.equal(lines.length, 20);
     const { session } = shop.json<{ session: { chunks: number; attempts: number } }>("twice/runs/twice/summary.json");
     t.ok(session.chunks === 20 && session.attempts > 20, `${session.attempts} attempts`);
-    const told = JSON.parse((await runMuster(["report", "twice/runs/twice", "--json"], { cwd: shop.folder })).out);
-    const lost = told.stopped.find(({ why }: { why: string }) => why === "superseded");
+    const reported = JSON.parse((await runMuster(["report", "twice/runs/twice", "--json"], { cwd: shop.folder })).out);
+    const lost = reported.stopped.find(({ why }: { why: string }) => why === "superseded");
     t.match(lost, { node: nodes[1]!.name, slot: 0 }, "the attempt that was too slow is reported");
-    const [, slowNode] = told.nodes;
+    const [, slowNode] = reported.nodes;
     t.ok(slowNode.slots[0].busy >= lost.seconds - 0.1 && lost.seconds > 1, JSON.stringify([slowNode.slots, lost]));
     t.equal(slowNode.slots[0].rate, undefined, "what was lost does not count as done");
   },

@@ -142,7 +142,7 @@ t.test("outputs that cannot be taken fail the attempt, with the reason", { skip 
   await checkNodes(t, nodes);
 });
 
-t.test("a program that prints for ever is ended soon, and its disk use stays bounded", { skip }, async (t) => {
+t.test("a program that prints forever is ended soon, and its disk use stays bounded", { skip }, async (t) => {
   const limit = 20 << 20;
   // It ignores SIGTERM, too.
   const program = `import signal

@@ -66,7 +66,7 @@ function losses(run: string, chunk: string): number {
 }
 
 function agentOf(node: LabNode): number | undefined {
-  // The daemon has let go of the connection: its parent is the node's init.
+  // The daemon has closed the connection: its parent is the node's init.
   return node.processes().find(({ argv, parent }) => argv.includes("attach") && parent === node.pid)?.pid;
 }
 
@@ -78,7 +78,7 @@ const KILLS: [what: string, kill: string][] = [
   ["its agent", "kill -9 $PPID"],
   ["every python3 of its user", EVERY_PYTHON],
   ["every process of its user", "kill -9 -1"],
-  ["its agent, which is told to end in order", "kill -TERM $PPID"],
+  ["its agent, which gets SIGTERM", "kill -TERM $PPID"],
 ];
 for (const [index, [what, kill]] of KILLS.entries())
   for (const count of index === 3 ? [1] : [1, 2])

@@ -1,11 +1,19 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { runMuster, startMuster } from "../cli/startmuster.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
-import { checkNodes, checkResults, committedChunks, hasRecorded, readJournal } from "./checks.js";
-import { KnownJob, watchMuster } from "./knownjob.js";
+import {
+  checkCommitted,
+  checkNodes,
+  checkResults,
+  committedChunks,
+  countRepeatedChunks,
+  hasRecorded,
+  readJournal,
+} from "./checks.js";
+import { KnownJob, type KnownJobOptions, watchMuster } from "./knownjob.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
 
@@ -50,10 +58,9 @@ t.test("cancel a run whose coordinator was killed, from its directory alone", { 
   await waitUntil("some are committed", () => committedChunks(job.run).length > 8);
   first.child.kill("SIGKILL");
   await first.ended;
-  const done = committedChunks(job.run).length;
   const cancelled = await runMuster(["cancel", job.name], { cwd: join(shop.folder, job.name) });
   t.equal(cancelled.code, 0, cancelled.err);
-  t.match(cancelled.out, `${done} chunks done and kept`);
+  t.match(cancelled.out, `${committedChunks(job.run).length} chunks done and kept`);
   await checkNodes(t, lab.nodes);
   const ran = await job.muster(["-i", inventory]);
   t.equal(ran.code, 0, ran.err);
@@ -78,21 +85,68 @@ t.test("cancel a run whose agents are dead, too, and one of whose chunks still r
   await checkNodes(t, lab.nodes);
 });
 
-t.test("results that were not collected are counted, and computed again later", { skip }, async (t) => {
-  const job = new KnownJob(shop, "uncollected", { chunks: 4, gate: true });
+/** Starts a job of four chunks, and kills its coordinator before they end. Resolves when nodes hold all four results. */
+async function leaveResultsOnNodes(name: string, options: Partial<KnownJobOptions> = {}): Promise<KnownJob> {
+  const job = new KnownJob(shop, name, { chunks: 4, gate: true, ...options });
   const first = job.start(["-i", inventory]);
   await waitUntil("four chunks run", () => job.listRunning(lab.nodes).length === 4);
   first.child.kill("SIGKILL");
   await first.ended;
   job.openGate(lab.nodes);
   await waitUntil("their results wait on the nodes", () => lab.nodes.every(hasRecorded));
+  return job;
+}
+
+t.test("cancel collects the results that nodes hold, and a resumed run computes only the rest", { skip }, async (t) => {
+  const job = await leaveResultsOnNodes("held", { chunks: 8 });
   const cancelled = await runMuster(["cancel", job.run]);
   t.equal(cancelled.code, 0, cancelled.err);
+  for (const { name } of lab.nodes)
+    t.match(cancelled.err, new RegExp(`${name}: collecting \\d chunks? that ended there`));
+  const collected = committedChunks(job.run).length;
+  t.ok(collected >= 4, `${collected} chunks were committed`);
   t.match(
     cancelled.out,
-    /0 chunks done and kept, 4 done but not collected, which will be computed again; nothing is left/,
+    `held: cancelled; ${collected} chunks done and kept (${collected} of them collected now), nothing is left on 2 nodes`,
   );
+  checkCommitted(t, job, "after cancel");
   await checkNodes(t, lab.nodes);
+  t.match(await runMuster(["status", job.run]), { code: 0, out: `${collected} chunks done` });
+  const ran = await job.muster(["-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  checkResults(t, job);
+  t.same(countRepeatedChunks(job, lab.nodes), {}, "no chunk was computed twice");
+});
+
+t.test("cancel collects the results of a pipeline's step", { skip }, async (t) => {
+  const job = new KnownJob(shop, "steps", { chunks: 4, gate: true });
+  const steps = { compute: { job: "job.yaml" } };
+  const file = shop.write("steps/pipeline.yaml", { kind: "pipeline", name: "steps", steps });
+  const run = join(shop.folder, "steps", "out");
+  const first = watchMuster(startMuster(["run", file, "-i", inventory, "--out", run]));
+  await waitUntil("four chunks run", () => job.listRunning(lab.nodes).length === 4);
+  first.child.kill("SIGKILL");
+  await first.ended;
+  job.openGate(lab.nodes);
+  await waitUntil("their results wait on the nodes", () => lab.nodes.every(hasRecorded));
+  const cancelled = await runMuster(["cancel", run, "--json"]);
+  t.equal(cancelled.code, 0, cancelled.err);
+  t.match(JSON.parse(cancelled.out).steps, [{ step: "compute", chunks: 4, collected: 4, dropped: 0 }]);
+  const again = await runMuster(["run", file, "-i", inventory, "--out", run]);
+  t.equal(again.code, 0, again.err);
+  t.equal(job.listExecutions(lab.nodes).length, 4, "nothing was computed again");
+  await checkNodes(t, lab.nodes);
+});
+
+t.test("results of a job that cannot be loaded are counted, and computed again later", { skip }, async (t) => {
+  const job = await leaveResultsOnNodes("uncollected");
+  const kept = readFileSync(join(job.run, "job.yaml"));
+  writeFileSync(join(job.run, "job.yaml"), "kind: range\n");
+  const cancelled = await runMuster(["cancel", job.run, "--json"]);
+  t.equal(cancelled.code, 0, cancelled.err);
+  t.match(JSON.parse(cancelled.out), { chunks: 0, collected: 0, dropped: 4, uncollected: /job\.yaml/ });
+  await checkNodes(t, lab.nodes);
+  writeFileSync(join(job.run, "job.yaml"), kept);
   const ran = await job.muster(["-i", inventory]);
   t.equal(ran.code, 0, ran.err);
   checkResults(t, job);
@@ -188,10 +242,10 @@ for (const dead of [false, true])
       }
       const cancelled = await runMuster(["cancel", run, "--json"]);
       t.equal(cancelled.code, 0, cancelled.err);
-      const told = JSON.parse(cancelled.out);
-      t.match(told, { name, state: "cancelled", steps: [{ step: "compute", state: "cancelled", chunks: 0 }] });
+      const reported = JSON.parse(cancelled.out);
+      t.match(reported, { name, state: "cancelled", steps: [{ step: "compute", state: "cancelled", chunks: 0 }] });
       t.same(
-        told.steps[0].nodes.map((one: { state: string }) => one.state),
+        reported.steps[0].nodes.map((one: { state: string }) => one.state),
         ["stopped", "stopped"],
       );
       if (!dead) t.equal((await first.ended).code, 143);

@@ -80,7 +80,7 @@ export function countRepeatedChunks(job: KnownJob, nodes: LabNode[]): Record<str
 
 /** The agent's process on a node, outside its pid namespace; undefined where none runs. */
 export function findAgentPid(node: LabNode): number | undefined {
-  // The daemon has let go of the connection: its parent is the node's init.
+  // The daemon has closed the connection: its parent is the node's init.
   return node.processes().find(({ argv, parent }) => argv.includes("attach") && parent === node.pid)?.pid;
 }
 

@@ -14,7 +14,7 @@ const [node1, node2] = nodes as [LabNode, LabNode];
 const NODE2_LEFT =
   /node2 may still hold work of this run: .*; it is cleaned when it is next reached, or by: muster cancel/;
 
-/** The agents of a node: they have let go of the connection, so that their parent is the node's init. */
+/** The agents of a node: they have closed the connection, so that their parent is the node's init. */
 const agentsOf = (node: LabNode) =>
   node.processes().filter(({ argv, parent }) => argv.includes("attach") && parent === node.pid);
 

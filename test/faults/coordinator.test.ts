@@ -47,7 +47,7 @@ t.test(
   },
 );
 
-t.test("a second coordinator is refused, is told who holds the run, and disturbs nothing", { skip }, async (t) => {
+t.test("a second coordinator is refused, is shown who holds the run, and disturbs nothing", { skip }, async (t) => {
   const job = new KnownJob(shop, "second", { chunks: 4, gate: true });
   const first = job.start(["-i", inventory]);
   await waitUntil("all chunks run", () => job.listExecutions(lab.nodes).length === 4);

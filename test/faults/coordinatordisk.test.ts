@@ -12,7 +12,7 @@ const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, 
 
 const disks = new TmpfsDisks(t);
 
-/** A run on a disk that fills up stops in order; with more room it goes on, and no chunk is computed again. */
+/** A run on a disk that fills up stops in order; with more room it continues, and no chunk is computed again. */
 async function fillUp(t: Test, name: string, size: string, shape: KnownJobOptions, reason: RegExp): Promise<void> {
   const job = new KnownJob(shop, name, shape);
   disks.mount(job.run, `size=${size}`);

@@ -21,7 +21,7 @@ t.test(
     t.match(err, /stopping: no new chunks are started; running chunks continue on their nodes/);
     t.match(out, /to stop them: muster cancel \S*runs\/twice/);
     t.match(readJournal(job.run).at(-1), { e: "close", state: "interrupted" });
-    t.equal(job.listRunning(lab.nodes).length, 4, "what ran goes on");
+    t.equal(job.listRunning(lab.nodes).length, 4, "what ran continues");
 
     // A node that has fallen silent keeps the orderly end waiting; the second Ctrl-C does not.
     const twice = job.start(["-i", inventory]);

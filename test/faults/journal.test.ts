@@ -77,7 +77,7 @@ t.test("a results.ndjson that is shorter than the journal says is refused", { sk
   const ran = await job.muster(["-i", inventory]);
   t.match(ran, {
     code: 65,
-    err: `results.ndjson: ${lines.length - 20} bytes of what is committed are there; the journal says that there were ${lines.length}`,
+    err: `results.ndjson has ${lines.length - 20} bytes, but the journal has ${lines.length} committed bytes`,
   });
   writeFileSync(results, lines);
   t.equal((await job.muster(["-i", inventory])).code, 0);

@@ -114,7 +114,7 @@ export class KnownJob {
     return `"${block.repeat(Math.floor(size / 64) + 1).slice(0, size - 2)}"`;
   }
 
-  /** Lets the chunks that wait on these nodes go on. */
+  /** Lets the chunks that wait on these nodes continue. */
   openGate(nodes: LabNode[]): void {
     for (const node of nodes) writeFileSync(join(node.root, this.gate), "");
   }

@@ -44,7 +44,7 @@ t.test("attempts on a node with a full disk fail with that reason, others contin
   await checkNodes(t, lab.nodes);
 });
 
-t.test("a full disk uses up no tries: the run goes on once there is room", { skip }, async (t) => {
+t.test("a full disk uses up no tries: the run continues once there is room", { skip }, async (t) => {
   const inventory = await small("roomy", "size=6m,mode=1777");
   const job = known("roomy", { chunks: 3, size: 2_000_000, job: { retry: { attempts: 1, backoff: "50ms" } } });
   await root("head -c 5000000 /dev/zero >/small/other-program");

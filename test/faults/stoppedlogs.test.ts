@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { runMuster, startMuster, waitForExit } from "../cli/startmuster.js";
@@ -13,7 +13,7 @@ const logOf = (name: string, file: string) => readFileSync(join(runOf(name), "lo
 /** Whether the node has a file of this name in the working folder of the run. */
 const hasMark = (mark: string) => nodes.some((node) => existsSync(join(node.root, "tmp", mark)));
 
-/** Writes a job of two chunks: one that goes on for minutes, with a lot of output, and one that runs `other`. */
+/** Writes a job of two chunks: one that continues for minutes, with a lot of output, and one that runs `other`. */
 function writeJob(name: string, other: string, keys: object = {}): string {
   const long = `echo begun; echo working >&2; head -c 100000 /dev/zero | tr '\\0' x; echo > /tmp/${name}; sleep 300`;
   const tasks = [
@@ -49,6 +49,22 @@ t.test("muster cancel keeps the output of what still runs, and the next attempt 
   t.equal((await runMuster(["cancel", runOf("cancelled")])).code, 0);
   await stopped;
   t.same(readdirSync(join(runOf("cancelled"), "logs/attempts/long")).sort(), ["1.err", "1.out"]);
+  await checkNodes(t, nodes);
+});
+
+t.test("muster cancel keeps the output of what failed while no coordinator was there", { skip }, async (t) => {
+  const job = writeJob("unseen", "until [ -e /tmp/gone ]; do sleep 0.1; done; echo bad >&2; touch /tmp/failed; exit 9");
+  const coordinator = startMuster(["run", job, "-i", inventory]);
+  const ended = waitForExit(coordinator);
+  await waitUntil("the long chunk runs", () => hasMark("unseen"));
+  coordinator.kill("SIGKILL");
+  await ended;
+  for (const node of nodes) writeFileSync(join(node.root, "tmp/gone"), "");
+  await waitUntil("the other chunk has failed", () => hasMark("failed"));
+  const cancel = await runMuster(["cancel", runOf("unseen")]);
+  t.match(cancel, { code: 0, out: /0 chunks done and kept, nothing is left/ });
+  t.equal(logOf("unseen", "other.err"), "bad\n");
+  t.equal(logOf("unseen", "long.err"), "working\n");
   await checkNodes(t, nodes);
 });
 

@@ -57,7 +57,7 @@ t.test("a start-up file that breaks SFTP is named, with what it prints", { skip 
   });
 });
 
-t.test("a start-up file that waits for input or becomes another shell is told", { skip }, async (t) => {
+t.test("a start-up file that waits for input or becomes another shell is reported", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0, user: "rig", loginShell: "/bin/bash" });
   t.teardown(() => lab.stop());
   for (const line of ["echo choose: ; read answer", "echo choose: ; exec cat"]) {

@@ -164,7 +164,7 @@ async function setUpMachine(spot: NodeSetup): Promise<NodePlace> {
   };
 }
 
-/** A sshd that runs as the user: no system of its own, told apart by its port. */
+/** A sshd that runs as the user: no system of its own, identified by its port. */
 async function setUpPlainSshd(spot: NodeSetup): Promise<NodePlace> {
   const { plan } = spot;
   const folder = join(spot.folder, spot.name);

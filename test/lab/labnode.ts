@@ -13,7 +13,7 @@ import type { SupervisorClient } from "./supervisorclient.js";
 
 const run = promisify(execFile);
 
-/** What a node is told about its surroundings; see lab.ts. */
+/** What a node needs to know about its surroundings; see lab.ts. */
 export interface NodePlace {
   name: string;
   host: string;
@@ -120,7 +120,7 @@ export class LabNode {
   }
 
   /**
-   * Restarts the listener, with these directives added to those of the lab. Connections that stand go on, as under
+   * Restarts the listener, with these directives added to those of the lab. Connections that stand continue, as under
    * systemd on Debian; `dropConnections` ends them.
    */
   async restartSshd(options: SshdOptions = {}): Promise<void> {
@@ -131,7 +131,7 @@ export class LabNode {
     await this.powerOn();
   }
 
-  /** Kills the sshd process of every connection; what they started goes on. */
+  /** Kills the sshd process of every connection; what they started continues. */
   async dropConnections(): Promise<void> {
     for (const { pid, argv } of this.everything()) {
       if (argv[0]!.startsWith("sshd: ") && !isListener(argv)) killIfThere(pid);

@@ -110,7 +110,7 @@ t.test("boot loaders of other distributions, with stand-ins for their programs",
     t.equal(read("etc/default/grub"), "GRUB_ENABLE_BLSCFG=true\nGRUB_CMDLINE_LINUX=x\n");
   });
 
-  await t.test("boot entries without grubby: grub2-mkconfig is told to update them", async (t) => {
+  await t.test("boot entries without grubby: grub2-mkconfig updates them", async (t) => {
     put("etc/default/grub", "GRUB_ENABLE_BLSCFG=true\nGRUB_CMDLINE_LINUX=quiet\n");
     put("boot/grub2/grub.cfg", "blscfg\n");
     put("boot/loader/entries/a.conf", "options root=x ro quiet\n");

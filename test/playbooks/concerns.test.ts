@@ -71,8 +71,8 @@ t.test("the shell assignment works on a real node", { skip }, async (t) => {
       t.same(listStates(await runVerb(inventory, ["provision", "manifest-sync"])), {
         "manifest chunk_size": "changed",
       });
-      const mended = name === "train.yaml" ? FILES[name].replace("1000", "1000 ") : FILES[name];
-      t.equal(read(`root/${name}`), mended, "all else is as it was");
+      const repaired = name === "train.yaml" ? FILES[name].replace("1000", "1000 ") : FILES[name];
+      t.equal(read(`root/${name}`), repaired, "all else is as it was");
       t.same(listStates(await runVerb(inventory, ["provision", "manifest-sync"])), { "manifest chunk_size": "ok" });
     }
     put("root/full.json", "{");
@@ -116,7 +116,7 @@ t.test("the shell assignment works on a real node", { skip }, async (t) => {
     ]);
     node.setGpus({ count: 4, tools: "hang" });
     t.same(found(await runVerb(inventory, ["verify", "gpu"]), "gpus"), ["rocm-smi: no answer within 10 s; killed"]);
-    t.same(await node.quiet(10), [], "nothing of it goes on");
+    t.same(await node.quiet(10), [], "nothing of it continues");
     node.setGpus({ tools: undefined });
     t.equal((await runVerb(inventory, ["verify", "gpu"])).code, 0);
   });

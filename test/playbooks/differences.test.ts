@@ -71,10 +71,44 @@ t.test("folder trees: want + have -> differences", async (t) => {
   ]);
 });
 
-t.test("diffs are shown only of text files", async (t) => {
+t.test("diffs are shown of text files, as long as they are short", async (t) => {
   t.equal(unifiedDiff("f", Buffer.from([0, 1]), Buffer.from("a")), undefined);
   t.equal(unifiedDiff("f", Buffer.from([0xff, 0xfe]), Buffer.from("a")), undefined);
-  t.equal(unifiedDiff("f", Buffer.from("a"), Buffer.alloc(2 ** 21, "a")), undefined);
+  t.equal(unifiedDiff("f", Buffer.from("a"), Buffer.alloc(2 ** 21, "a")), "(no diff: larger than 1 MiB)");
+  const long = unifiedDiff("f", Buffer.from(""), Buffer.from("line\n".repeat(2000)))!
+    .trimEnd()
+    .split("\n");
+  t.same([long.length, long.at(-2), long.at(-1)], [501, "+line", "(1,503 more lines of this diff are left out)"]);
+});
+
+t.test("diffs in folder trees: new files, large files, and a limit for all of them", async (t) => {
+  const texts: Record<string, string> = { new: "a\n", changed: "b\n" };
+  const entry = (local: string, size = 2) => ({ kind: "file", local, size, sha256: local, mode: 0o644 }) as const;
+  const changed: FileState = { ...good, sha256: "x", content: Buffer.from("c\n").toString("base64") };
+  const have: TreeState = {
+    ".": { kind: "folder" },
+    changed,
+    unsent: { ...good, sha256: "x" },
+    large: { ...good, sha256: "x", size: 2 ** 21 },
+  };
+  const want: WantedTree = new Map<string, WantedEntry>([
+    ["new", entry("new")],
+    ["changed", entry("changed")],
+    ["unsent", entry("new")],
+    ["large", entry("large")],
+  ]);
+  const read = (local: string) => Buffer.from(texts[local]!);
+  const diffs = diffTree(have, want, read).map(({ diff }) => diff);
+  t.match(diffs[0], /^--- new\thave\n\+\+\+ new\twant\n@@ -0,0 \+1,1 @@\n\+a\n/);
+  t.match(diffs[1], /\n-c\n\+b\n/);
+  t.match(diffs.slice(2), [/^\(no diff: more than 16 MiB/, /^\(no diff: larger than 1 MiB\)$/]);
+  const many: WantedTree = new Map(Array.from({ length: 12 }, (_, n) => [`${n}`, entry("long", 5000)]));
+  const all = diffTree({ ".": { kind: "missing" } }, many, () => Buffer.from("line\n".repeat(1000)));
+  t.same(
+    all.map(({ diff }) => diff?.startsWith("---")),
+    [...Array(10).fill(true), false, false],
+  );
+  t.equal(all.at(-1)?.diff, "(no diff: those of the files above have 5,000 lines)");
 });
 
 t.test("a ramdisk that does not fit is rejected with the reason", async (t) => {

@@ -49,7 +49,7 @@ t.test("the table has a row for each resource with drift, in 80 columns", async 
   t.match(text, /^d +busy$/m);
   t.equal(
     formatDriftTotal(reports),
-    "4 nodes: 1 resource ok, 1 drift, 1 needs reboot, 1 blocked, 1 node not rebooted, 1 node busy, 1 node unreachable",
+    "4 nodes: 1 resource ok, 1 with drift, 1 needs a reboot, 1 blocked, 1 node not rebooted, 1 node busy, 1 node unreachable",
   );
   t.match(formatDrift(reports, { rows: "all", diffs: true }), /wanted: 2\n-1\n\+2\n/);
 });
@@ -92,7 +92,7 @@ ${"2 nodes".padEnd(68)}unreachable
     on d, e
     gone
 
-5 nodes: 3 resources ok, 3 drift, 2 nodes unreachable`,
+5 nodes: 3 resources ok, 3 with drift, 2 nodes unreachable`,
   );
   const rows = formatDrift(all, { rows: "all", diffs: false }).match(/^[abc] +r +ok$/gm);
   t.equal(rows?.length, 3, "with -v, each resource that is ok is listed with its node");

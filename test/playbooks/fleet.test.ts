@@ -47,7 +47,11 @@ t.test("a fleet is provisioned with nodes that are off, that reboot, and two at 
   await t.test("a node that cannot be reached does not hide the others", async (t) => {
     const ran = await runMuster(["provision", "-i", inventory]);
     t.equal(ran.code, 3, ran.err);
-    t.match(ran.out, /^2 nodes +ramdisk .* changed\n {4}on node1, node2\n/m, "what both have in common is told once");
+    t.match(
+      ran.out,
+      /^2 nodes +ramdisk .* changed\n {4}on node1, node2\n/m,
+      "what both have in common is reported once",
+    );
     t.match(ran.out, /^node3 +unreachable\n {4}.*HOST KEY HAS CHANGED/m);
     for (const line of ran.out.split("\n")) t.ok(line.length <= 80, line);
     t.equal((await runVerb(inventory, ["verify", "--limit", "node3"])).code, 69);

@@ -74,7 +74,7 @@ const said = (stdout: string, more: Partial<CommandState> = {}): CommandState =>
 });
 const MISSING: FileState = { kind: "missing" };
 const bus = (...indexes: number[]) => said(indexes.map((index) => `${pciAddress(index)} 0x1002\n`).join(""));
-const told = (found: Difference[]) => found.map(({ what, have, want }) => `${what}: ${have} -> ${want}`);
+const reported = (found: Difference[]) => found.map(({ what, have, want }) => `${what}: ${have} -> ${want}`);
 
 t.test("want + have -> differences", async (t) => {
   const well = said(fake(t, "rocm6", [])("rocm-smi", ...ROCM));
@@ -132,5 +132,5 @@ t.test("want + have -> differences", async (t) => {
       ["nvidia-smi: is not installed -> a report"],
     ],
   ];
-  for (const [want, answers, expected] of table) t.same(told(diffGpus(want, answers)), expected);
+  for (const [want, answers, expected] of table) t.same(reported(diffGpus(want, answers)), expected);
 });

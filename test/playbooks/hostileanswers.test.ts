@@ -68,7 +68,7 @@ t.test("any name and any byte arrives unchanged", { skip }, async (t) => {
         },
       },
       { name: "waits", after: ["fails"], probe: { ask: "file", path: "/etc/passwd", cap: 0 }, diff: () => [] },
-      { name: "goes on", probe: { ask: "file", path: "/etc/passwd", cap: 0 }, diff: () => [] },
+      { name: "continues", probe: { ask: "file", path: "/etc/passwd", cap: 0 }, diff: () => [] },
       {
         name: "broken",
         probe: { ask: "file", path: "/etc/passwd", cap: 0 },
@@ -92,7 +92,7 @@ t.test("any name and any byte arrives unchanged", { skip }, async (t) => {
     t.equal(findVerdict(done, "says").state, "changed");
     t.match(findVerdict(done, "fails"), { state: "failed", reason: "a command failed (exit 1): why" });
     t.match(findVerdict(done, "waits"), { state: "blocked", reason: "fails is not in sync" });
-    t.equal(findVerdict(done, "goes on").state, "ok");
+    t.equal(findVerdict(done, "continues").state, "ok");
     t.match(findVerdict(done, "broken"), { state: "failed", reason: /a bug of its own/ });
     t.notMatch(JSON.stringify(findVerdict(done, "secret")), /hunter/);
     t.equal(findVerdict(done, "secret").state, "drift");

@@ -232,7 +232,7 @@ t.test("the playbook stages parameters and compares the running ones", async (t)
     [...(kernelParams({ node: { profile: { kernel: {} } } } as unknown as PlaybookContext) as Iterable<Resource>)],
     [],
   );
-  const told = (found: Difference[]) => found.map(({ what, have, want }) => `${what}: ${have} -> ${want}`);
+  const reported = (found: Difference[]) => found.map(({ what, have, want }) => `${what}: ${have} -> ${want}`);
   const table: [FileState, FileState, string[]][] = [
     [file("4294934527\n"), FOLDER, []],
     [file("0xffffffff\n"), FOLDER, ["amdgpu.ppfeaturemask: 0xffffffff -> 0xffff7fff"]],
@@ -244,7 +244,7 @@ t.test("the playbook stages parameters and compares the running ones", async (t)
       ["amdgpu.ppfeaturemask: cannot be read: Permission denied -> 0xffff7fff"],
     ],
   ];
-  for (const [parameter, module, expected] of table) t.same(told(running.diff([parameter, module])), expected);
+  for (const [parameter, module, expected] of table) t.same(reported(running.diff([parameter, module])), expected);
   t.ok(running.reboot);
   t.same(running.after, [staged.name]);
   const boot = { exit: 0, stdout: "", stderr: "" };
@@ -254,7 +254,7 @@ t.test("the playbook stages parameters and compares the running ones", async (t)
     [],
     "nothing is asked of the loader while the kernel is right",
   );
-  t.same(told(staged.diff([file("1"), FOLDER, ...none])), [`boot loader: no supported one found -> ${OPTION}`]);
+  t.same(reported(staged.diff([file("1"), FOLDER, ...none])), [`boot loader: no supported one found -> ${OPTION}`]);
   const folder = none.with(1, FOLDER);
   t.match(staged.diff([file("1"), FOLDER, ...folder]), [{ what: DROP_IN, diff: /\+GRUB_CMDLINE_LINUX_DEFAULT=/ }]);
   t.same(staged.diff([file("1"), FOLDER, ...folder.with(2, file(DROPPED!))]), []);

@@ -48,7 +48,7 @@ async function change(files: FileState[], manifest = MANIFEST) {
   return { written, error };
 }
 
-const told = (found: Difference[]) => found.map(({ what, have, want }) => `${what}: ${have} -> ${want}`);
+const reported = (found: Difference[]) => found.map(({ what, have, want }) => `${what}: ${have} -> ${want}`);
 
 t.test("want + have -> differences", async (t) => {
   const table: [FileState, FileState, string[]][] = [
@@ -90,7 +90,7 @@ t.test("want + have -> differences", async (t) => {
       ["~/full.json: is not JSON: CloseBraceExpected in line 1 -> /default_params/chunk_size = 1000"],
     ],
   ];
-  for (const [one, other, expected] of table) t.same(told(resource().diff([one, other])), expected);
+  for (const [one, other, expected] of table) t.same(reported(resource().diff([one, other])), expected);
 });
 
 t.test("the diff shows what will be written, once per file", async (t) => {

@@ -23,7 +23,7 @@ t.test("a ramdisk can belong to a user other than root", { skip }, async (t) => 
     ["writable by others", "chmod 770 step3; chgrp daemon step3", "is writable by group daemon"],
     ["another user's file", "chown daemon step3/train.json; chmod 644 step3/train.json", "daemon (uid 1)"],
   ] as const)
-    await t.test(`${name}: mended`, async (t) => {
+    await t.test(`${name}: repaired`, async (t) => {
       await root(script);
       const { state, differences } = findVerdict(await bench.verify(), RAM);
       t.equal(state, "drift");

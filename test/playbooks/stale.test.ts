@@ -23,9 +23,24 @@ t.test("stale files are reported and left alone, and deleted only where that is 
   for (const name of ["-rf", "a b; $(touch x)", "old/deeper/y"]) writeFileSync(join(folder, name), "old");
   writeFileSync(join(folder, "../kept"), "");
 
-  const mended = await runMuster(["provision", "files", "-i", plain, "--json"]);
-  t.equal(mended.code, 0, mended.out + mended.err);
-  t.match(mended.out, /stale, not in the source, left alone/);
+  const lines = Array.from({ length: 50_000 }, (_, n) => `line ${n}\n`);
+  shop.write("big.txt", lines.join(""));
+  writeFileSync(join(folder, "../big.txt"), lines.join("").replace("line 700\n", "line x\n"));
+  const withBig = lab.inventory({
+    file: "big.yaml",
+    top: { files: { ...files, "~/big.txt": `${shop.folder}/big.txt` } },
+  });
+  const drift = await runMuster(["verify", "files", "-i", withBig, "--diff"]);
+  t.match(
+    drift,
+    { code: 2, out: /--- full\.json\thave\n.*\n.*@@ -0,0 .*@@\n.*\+\{\n.*\+ {2}"chunk_size": 1000\n/ },
+    "a new file",
+  );
+  t.match(drift.out, /\n *-line x\n *\+line 700\n/, "a file of more than 256 KiB");
+
+  const repaired = await runMuster(["provision", "files", "-i", plain, "--json"]);
+  t.equal(repaired.code, 0, repaired.out + repaired.err);
+  t.match(repaired.out, /stale, not in the source, left alone/);
   t.same(readdirSync(folder).sort(), ["-rf", "a b; $(touch x)", "full.json", "old"]);
 
   const found = await runMuster(["verify", "files", "-i", asked, "--json"]);

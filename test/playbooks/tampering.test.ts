@@ -19,7 +19,7 @@ const BOOK = "files /srv/conf/";
 const LOCKS = "gpu locks";
 const RAM = "ramdisk /dev/shm/step3";
 
-/** A way to spoil a node: what root does there, which resource then says what. `kept`: it cannot be mended, and this undoes it. */
+/** A way to spoil a node: what root does there, which resource then says what. `kept`: it cannot be repaired, and this undoes it. */
 interface Spoil {
   name: string;
   script: string;
@@ -211,13 +211,13 @@ t.test("drift is found, corrected, and then gone", { skip }, async (t) => {
       const { what, have, want } = findVerdict(before, resource).differences[0]!;
       t.match(`${what}: ${have} / ${want}`, says);
       t.not(before.fingerprint, first.fingerprint);
-      const mended = await bench.provision();
+      const repaired = await bench.provision();
       if (kept !== undefined) {
-        t.same(listWrong(mended), [`${resource}: failed`]);
-        t.match(findVerdict(mended, resource).reason, kept.reason);
+        t.same(listWrong(repaired), [`${resource}: failed`]);
+        t.match(findVerdict(repaired, resource).reason, kept.reason);
         await node!.exec(["sh", "-c", `set -e; ${kept.undo}`]);
         await bench.provision();
-      } else t.same(listWrong(mended), [`${resource}: changed`]);
+      } else t.same(listWrong(repaired), [`${resource}: changed`]);
       const after = await bench.verify();
       t.same(listWrong(after), []);
       t.equal(after.fingerprint, first.fingerprint);

@@ -5,7 +5,18 @@ import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
 import type { RecheckDifference } from "../../executor/run/record/journalentry.js";
 import type { ExcludedNode } from "../../executor/run/record/runsummary.js";
 import type { Failure } from "../../executor/schedule/events.js";
-import { formatCancelledPipeline, formatCancelledRun, formatStoppedNode } from "../../report/canceltext.js";
+import {
+  formatCancelledPipeline,
+  formatCancelledRun,
+  formatCollecting,
+  formatStoppedNode,
+} from "../../report/canceltext.js";
+import {
+  type CommandOutcome,
+  formatCommandOutcomes,
+  formatFailedCommand,
+  formatStreamedLine,
+} from "../../report/commandoutput.js";
 import { buildDriftDocument, formatDrift, formatDriftTotal, formatNodeReport } from "../../report/drifttext.js";
 import { toPrintableText } from "../../report/format.js";
 import { renderHistoryPage } from "../../report/historypage.js";
@@ -98,7 +109,7 @@ const members = [
   },
 ];
 
-interface Told {
+interface Reported {
   leftOut: ExcludedNode[];
   members: NodeWorker[];
   texts: { holder: string; problem: string; note: string };
@@ -107,11 +118,11 @@ interface Told {
 }
 
 /** Calls every method of PlainProgress and returns its output. */
-function progressText({ leftOut, members: told, texts, failure: failed, differing: found }: Told): string {
+function progressText({ leftOut, members: reported, texts, failure: failed, differing: found }: Reported): string {
   const said: string[] = [];
   const progress = new PlainProgress({ out: () => {}, err: (text) => said.push(text) });
   progress.runStarted({ current: createLiveRun() }, "/runs/sieve", leftOut);
-  for (const member of told) {
+  for (const member of reported) {
     progress.nodeChanged(member);
     progress.slotHolderChanged(member, 0, texts.holder);
     progress.slotHolderChanged(member, 0, undefined);
@@ -134,8 +145,13 @@ const entry: ScheduledEntry = {
   installed: "no",
 };
 
+const commands: CommandOutcome[] = looks.map((look) =>
+  "error" in look ? look : { node: look.node, value: { kind: "exit", code: 3, stdout: "printed", stderr: "an error" } },
+);
+
 /** Every function that returns text for people, by name. */
 export const TEXTS: Record<string, Rendering> = {
+  formatCollecting: shown([cancelled.name], ([node]) => formatCollecting(node!, 2)),
   formatStoppedNode: shown(cancelled.nodes, (all) => all.map(formatStoppedNode).join("\n")),
   formatCancelledRun: shown([cancelled, stopped], (all) => all.map(formatCancelledRun).join("\n")),
   formatCancelledPipeline: shown(
@@ -148,6 +164,9 @@ export const TEXTS: Record<string, Rendering> = {
   formatHistory: shown(history, (one) => formatHistory(one, true)),
   formatNodesTable: shown(looks, (all) => formatNodesTable(all, "all", 1_800_000_000)),
   formatUnusableNodes: shown(looks, formatUnusableNodes),
+  formatCommandOutcomes: shown(commands, formatCommandOutcomes),
+  formatFailedCommand: shown(commands, (all) => all.flatMap((one) => formatFailedCommand(one) ?? []).join("\n")),
+  formatStreamedLine: shown("a line", (line) => formatStreamedLine("a", line)),
   formatLeftovers: shown([{ node: "a", inventory: "local", reason: "it was not reached" }], (all) =>
     toPrintableText(formatLeftovers(all, "runs/x")),
   ),

@@ -189,7 +189,9 @@ export const cancelled: CancelledRun = {
   directory: "/runs/sieve",
   state: "cancelled",
   chunks: 3,
+  collected: 1,
   dropped: 1,
+  uncollected: "job.yaml: input data.json does not exist",
   nodes: [
     { node: "rig", state: "failed", reason: "no route" },
     { node: "zeus", state: "stopped" },

@@ -59,6 +59,8 @@ function indent(text: string): string {
 
 /** What differs from run to run and from machine to machine, and what stands for it. */
 const VARIABLE: [pattern: RegExp, text: string][] = [
+  // Progress of a command that takes more than a second.
+  [/^\S+: \d+ resources? .*\n/gm, ""],
   [/^\S+: (?:\d+(?:\.\d+)?|unknown) %.*\n/gm, ""],
   [/\b\d+(?:\.\d+)? (?:s|min|h)(?: \d+ (?:s|min))?\b/g, "N s"],
   [/\b\d+(?:\.\d+)?[kM]?\/s\b/g, "N/s"],

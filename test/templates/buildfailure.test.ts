@@ -109,7 +109,7 @@ t.test("the agent is killed during a build: its successor ends that one, and bui
   await waitUntil("it builds", () => node.count() === 1);
   process.kill(hello!.pid, "SIGKILL");
   await first.waitForExit();
-  t.not(findProcesses(`MARK=${node.workdir}`).length, 0, "it goes on without its agent");
+  t.not(findProcesses(`MARK=${node.workdir}`).length, 0, "it continues without its agent");
   const second = new BuildAttachment(first.folder);
   await second.open(coordinatorNonces(2));
   t.same(findProcesses(`MARK=${node.workdir}`), []);

@@ -226,7 +226,7 @@ t.test("many attempts, queued on few slots, with failures among them", async (t)
   t.same(directory.list(), ["x.json"]);
 });
 
-t.test("the hash of a program is told to each coordinator, and again when the file changes", async (t) => {
+t.test("the hash of a program is reported to each coordinator, and again when the file changes", async (t) => {
   const directory = new Directory(t);
   const { folder, attachment } = await attachAgent(t);
   directory.write("pkg/worker.py", "print(1)\n");

@@ -53,7 +53,7 @@ assert os.readlink("/proc/self/ns/pid") == "pid:[4026531836]"`;
   }
 }
 
-t.test("a program that the kernel kills for its memory is told from another SIGKILL", { skip }, async (t) => {
+t.test("a program that the kernel kills for its memory is distinguished from another SIGKILL", { skip }, async (t) => {
   const folder = makeCgroup();
   const { attachment } = await attachAgent(t);
   t.teardown(() =>

@@ -53,7 +53,7 @@ t.test("reading stdin ends at once", async (t) => {
   );
 });
 
-t.test("5 MB arrive whole, while other attempts go on; the log limit holds", async (t) => {
+t.test("5 MB arrive whole, while other attempts continue; the log limit holds", async (t) => {
   const slots = [0, 1].map((slot) => ({ slot, env: {} }));
   const { attachment, folder } = await attachAgent(t, { slots, log: 8 << 20 });
   attachment.start("large", TTY, ["seq 1 700000"]);

@@ -126,7 +126,7 @@ t.test("large outputs of an attempt stay until they are acknowledged, while the 
   t.same(readdirSync(join(folder.root, "a/1")).sort(), ["err", "out", "work"]);
 });
 
-t.test("a large project is prepared while other slots go on, and reset as well", async (t) => {
+t.test("a large project is prepared while other slots continue, and reset as well", async (t) => {
   const { attachment, folder } = await attachAgent(t, { slots: [0, 1].map((slot) => ({ slot, env: {} })) });
   const files = Object.fromEntries(Array.from({ length: 3000 }, (_, n) => [`d${n % 50}/f${n}`, `${n}`]));
   const tree = stageTree(folder, files);
@@ -141,7 +141,7 @@ t.test("a large project is prepared while other slots go on, and reset as well",
   rmSync(join(folder.root, "store", createHash("sha256").update("7").digest("hex")));
   await attachment.run("spoilt", "rm d7/f7", { tree });
   t.match(await attachment.run("lacking", "true", { tree }), { canceled: true }, "the chunk did not fail");
-  t.equal((await attachment.run("other", "true", {}, 1)).exit, 0, "and the agent goes on");
+  t.equal((await attachment.run("other", "true", {}, 1)).exit, 0, "and the agent continues");
 });
 
 t.test("a shared input that an attempt wrote to fails every attempt that had it, and is staged again", async (t) => {

@@ -1,4 +1,4 @@
-// What a node needs before anybody works on it: a private folder, settings in it, and a link to the data of this month.
+// Creates a private folder, settings in it, and a link to the data of this month.
 import { type FileState, fileResource, folderResource, type Playbook, type Resource } from "muster";
 
 const FOLDER = "~/muster-example";

@@ -9,7 +9,7 @@ import { ProjectRefusal, refuseUnreadable } from "./refusal.js";
 
 /** How many entries of folders are looked at where git does not list them: two seconds on a slow disk. */
 const MAX_WALKED_ENTRIES = 150_000;
-/** How many paths are collected: enough to tell which folders are too large. */
+/** How many paths are collected: enough to see which folders are too large. */
 const MAX_PATHS = 50_000;
 
 /** The paths of a project, relative to its root. `isTruncated`: there are more than were looked at. */

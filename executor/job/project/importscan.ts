@@ -5,7 +5,7 @@ import { isStandardModule } from "./standardlibrary.js";
 
 export { findImports, type ImportedModule };
 
-/** What a program imports, as far as its source tells. Paths are relative to the root of the project. */
+/** What a program imports, as far as its source shows. Paths are relative to the root of the project. */
 export interface ImportScan {
   /** The files that are needed, with the `__init__.py` of packages; sorted. */
   files: string[];

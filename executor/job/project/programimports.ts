@@ -6,7 +6,7 @@ import type { LaunchFolders } from "./project.js";
 
 /** What the Python programs of a job import from their project. Paths are relative to its root. */
 export interface ProgramImports {
-  /** The files that the programs need, as far as imports tell, and the programs themselves. */
+  /** The files that the programs need, as far as imports show, and the programs themselves. */
   readonly files: ReadonlySet<string>;
   /** Folders that must be on `sys.path` for these imports, besides those where Python looks first. */
   readonly importRoots: readonly string[];

@@ -152,7 +152,7 @@ export class AgentChannel {
     this.preambleBytes += length;
     if (this.preambleBytes > PREAMBLE_BYTES)
       this.closeForViolation(
-        `it printed more than ${PREAMBLE_BYTES} bytes before the agent answered; look at the shell's start-up files`,
+        `it printed more than ${PREAMBLE_BYTES} bytes before the agent answered; check the shell's start-up files`,
       );
   }
 
@@ -171,7 +171,7 @@ async function waitForDrain({ stdin, ended }: Channel): Promise<void> {
   try {
     await Promise.race([once(stdin, "drain", { signal }), once(stdin, "close", { signal }), ended]);
   } catch {
-    // The channel failed: whoever waits for its end is told.
+    // The channel failed: notify whoever waits for its end.
   } finally {
     waiting.abort();
   }

@@ -20,7 +20,7 @@ export interface ExpectedOutputs {
   readonly inlineBytes: number;
 }
 
-/** What the results of any run may hold, as far as one can tell without its job. */
+/** What the results of any run may hold, as far as is known without its job. */
 export const ANY_OUTPUTS: ExpectedOutputs = { named: 1000, found: true, inlineBytes: 16 << 10 };
 
 /**

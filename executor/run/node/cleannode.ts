@@ -1,10 +1,10 @@
 import type { Connection } from "../../../fleet/connection.js";
 import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
-import type { AgentMessage } from "../agent/protocol.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
-import { Attachment, type KeepLogs } from "./attachment.js";
-import { isConnectionLost, isSuccess, withoutNodeName } from "./attemptfailure.js";
+import { Attachment } from "./attachment.js";
+import { isConnectionLost, withoutNodeName } from "./attemptfailure.js";
+import { type AttemptKeeper, HeldResults } from "./heldresults.js";
 import { stopAgent } from "./stopagent.js";
 import { endStrays } from "./strays.js";
 
@@ -19,36 +19,26 @@ export type NodeCleanResult =
 
 /**
  * Removes a run from a node: kills its processes and deletes its folder. Where the agent is gone, a new one is started to find what
- * it left; processes whose folder is gone are found by their marks (see strays.ts). Adds the chunks that the agent holds results of
- * to `finished`, and has `keepLogs` keep the logs of what still runs. Errors of the node do not reject; they are in the result.
+ * it left; processes whose folder is gone are found by their marks (see strays.ts). `keeper` keeps what the agent holds before that;
+ * without it, nothing is kept. Errors of the node do not reject; they are in the result.
  */
-export async function cleanNode(
-  node: Node,
-  run: RunContext,
-  finished: Set<string>,
-  keepLogs?: KeepLogs,
-): Promise<NodeCleanResult> {
+export async function cleanNode(node: Node, run: RunContext, keeper?: AttemptKeeper): Promise<NodeCleanResult> {
   try {
-    return await cleanRunFolders(node, run, finished, keepLogs);
+    return await cleanRunFolders(node, run, keeper);
   } catch (error) {
     if (!(error instanceof MusterError)) throw error;
     return { node: node.name, state: "failed", reason: withoutNodeName(node, error) };
   }
 }
 
-async function cleanRunFolders(
-  node: Node,
-  run: RunContext,
-  finished: Set<string>,
-  keepLogs?: KeepLogs,
-): Promise<NodeCleanResult> {
+async function cleanRunFolders(node: Node, run: RunContext, keeper?: AttemptKeeper): Promise<NodeCleanResult> {
   const connection = await run.dialer.connect(node);
   try {
     let [wasThere, strays] = [false, 0];
     for (const id of [...run.formerIds, run.id]) {
       const root = runFolderOn(id, node);
       const found = await cleanRunFolder(connection, run, root, () =>
-        id === run.id ? stopOwnAgent(node, run, finished, keepLogs) : stopAgent(connection, run.agent, root),
+        id === run.id ? stopOwnAgent(node, run, keeper) : stopAgent(connection, run.agent, root),
       );
       wasThere ||= found.wasThere;
       strays += found.strays;
@@ -99,16 +89,17 @@ async function hasFolder(connection: Connection, root: string): Promise<boolean>
  * Stops this run's agent. Rejects with SUPERSEDED where the agent belongs to another copy of the run directory, and with
  * NOT_STOPPED where it has not ended within the node's grace period.
  */
-async function stopOwnAgent(node: Node, run: RunContext, finished: Set<string>, keepLogs?: KeepLogs): Promise<void> {
+async function stopOwnAgent(node: Node, run: RunContext, keeper?: AttemptKeeper): Promise<void> {
   let left: string | undefined = "the agent was told to stop and has not";
-  const handleMessage = (message: AgentMessage) => {
-    if (message.ev === "bye") left = message.left;
-    if (message.ev === "done" && isSuccess(message)) finished.add(message.chunk);
-  };
   const previous = { bootId: undefined, cards: [] };
   const attachment = await Attachment.attach(node, run, { previous, makeSlots: () => ({ slots: [] }) });
-  attachment.deliverMessages(handleMessage);
-  if (keepLogs !== undefined) await attachment.endRunning(keepLogs);
+  const held = keeper && new HeldResults(attachment, keeper);
+  attachment.deliverMessages((message) => {
+    if (message.ev === "bye") left = message.left;
+    if (message.ev === "done") held?.handle(message);
+  });
+  if (keeper !== undefined) await Promise.all([attachment.endRunning(keeper.keepLogs), held?.waitForReports()]);
+  await held?.waitUntilKept();
   attachment.send({ op: "stop" });
   await attachment.waitForExit(node.graceSeconds);
   if (left !== undefined) throw new MusterError("NOT_STOPPED", left);

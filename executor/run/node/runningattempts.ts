@@ -14,21 +14,26 @@ export interface EndOptions {
 /** Knows which attempts run on a node, and can end them so that their logs are kept. */
 export class RunningAttempts {
   private readonly ids = new Set<string>();
+  /** Attempts that an earlier coordinator has queued: they would start while those that run end. */
+  private readonly queued = new Set<string>();
   private onDone: (done: DoneMessage) => void = () => {};
 
   /** `held`: what the agent holds when it is attached to. */
   constructor(held: HelloMessage["held"]) {
-    for (const { id, state } of held) if (state === "running") this.ids.add(id);
+    for (const { id, state } of held)
+      if (state === "running") this.ids.add(id);
+      else if (state === "queued") this.queued.add(id);
   }
 
   /** Handles a message of the agent. */
   handle(message: AgentMessage): void {
+    if (message.ev === "started" || message.ev === "done") this.queued.delete(message.id);
     if (message.ev === "started") this.ids.add(message.id);
     else if (message.ev === "done" && this.ids.delete(message.id)) this.onDone(message);
   }
 
   /**
-   * Cancels what runs, and resolves when the logs of all of these attempts are kept, or when they have not ended in time. Does nothing where
+   * Cancels what runs or is queued, and resolves when the logs of all of these attempts are kept, or when they have not ended in time. Does nothing where
    * nothing runs.
    */
   async end({ cancel, keepLogs, agentEnded }: EndOptions): Promise<void> {
@@ -40,7 +45,7 @@ export class RunningAttempts {
         if (this.ids.size === 0) resolve();
       };
     });
-    cancel([...this.ids]);
+    cancel([...this.queued, ...this.ids]);
     const collected = Promise.race([allEnded, agentEnded]).then(() => Promise.all(kept));
     await resolveWithin(collected, END_TIMEOUT_MS);
   }

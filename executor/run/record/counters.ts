@@ -57,7 +57,7 @@ export class RunCounters {
     this.recheckDifferences = [...replay.recheckDifferences];
   }
 
-  /** Notes an output with a number that JSON does not have. Only the first one is told. */
+  /** Notes an output with a number that JSON does not have. Only the first one is reported. */
   noteNotANumber(hint: string): void {
     if (!this.hasNotANumber) this.hints.push(hint);
     this.hasNotANumber = true;

@@ -5,17 +5,17 @@ export type JsonFields = Readonly<Record<string, unknown>>;
 
 const MAX_VALUE_CHARS = 80;
 
-/** Returns what differs between two jobs, one line each: `sample_size: 500 -> 400`. Values of `env` are hashes, and are not told. */
+/** Returns what differs between two jobs, one line each: `sample_size: 500 -> 400`. Values of `env` are hashes, and are left out. */
 export function describeFieldChanges(before: JsonFields, now: JsonFields): string[] {
   const params = describeParams(before.params, now.params);
-  const told = new Set(params.map(({ was, is }) => `${was}\0${is}`));
+  const explained = new Set(params.map(({ was, is }) => `${was}\0${is}`));
   const others = listChangedKeys(before, now).flatMap((key) => {
     const [was, is] = [before[key], now[key]];
     if (key === "params") return [];
     if (key === "env" && isJsonObject(was) && isJsonObject(is))
       return listChangedKeys(was, is).map((name) => `env: ${name} ${describePresence(was[name], is[name])}`);
     if (key === "tasks" && Array.isArray(was) && Array.isArray(is)) return describeTasks(was, is);
-    if (key === "args" && Array.isArray(was) && Array.isArray(is)) return describeArgs(was, is, told);
+    if (key === "args" && Array.isArray(was) && Array.isArray(is)) return describeArgs(was, is, explained);
     return formatChange(key, was, is);
   });
   return [...params.map(({ name, was, is }) => `${name}: ${was} -> ${is}`), ...others];
@@ -51,13 +51,13 @@ function describeTasks(before: JsonFields[], now: JsonFields[]): string[] {
   return changed.length > 0 ? changed : ["tasks: their order has changed"];
 }
 
-/** Tells only the arguments that differ, each with the option before it. `told`: pairs that changed parameters explain. */
-function describeArgs(before: unknown[], now: unknown[], told: ReadonlySet<string>): string[] {
+/** Describes only the arguments that differ, each with the option before it. `explained`: pairs that changed parameters explain. */
+function describeArgs(before: unknown[], now: unknown[], explained: ReadonlySet<string>): string[] {
   const [was, is] = [before.map(renderArgument), now.map(renderArgument)];
   if (was.length !== is.length) return formatChange("args", was.join(" "), is.join(" "));
   return was.flatMap((one, index) => {
     const other = is[index]!;
-    if (one === other || told.has(`${toText(one)}\0${toText(other)}`)) return [];
+    if (one === other || explained.has(`${toText(one)}\0${toText(other)}`)) return [];
     const option = index > 0 && was[index - 1]!.startsWith("-") ? `args: ${was[index - 1]}` : "args";
     return formatChange(option, one, other);
   });

@@ -1,3 +1,4 @@
+import type { JobOrigin } from "../../job/job.js";
 import type { LaunchFolders } from "../../job/project/project.js";
 import type { ResultOrigin } from "../../schedule/attempts/recheckselection.js";
 import type { Failure } from "../../schedule/events.js";
@@ -20,7 +21,7 @@ export interface RecheckDifference {
 
 /**
  * Why an attempt that ran has neither a result nor a failure. `superseded`: another attempt has the chunk. `rechecked`: its result was only
- * compared. `requeued`: it was evicted, or its node was lost. `session ended`: it may still run, and a later record then tells its end.
+ * compared. `requeued`: it was evicted, or its node was lost. `session ended`: it may still run, and a later record has its end.
  */
 export type StopReason = "superseded" | "rechecked" | "requeued" | "session ended";
 
@@ -31,6 +32,7 @@ export type JournalEntry =
    * have no salt and hold the values themselves. `inputs` maps staged paths to SHA-256. `project`: the
    * id of the project's snapshot, and where programs start in it. `units` counts the job's units, in decimal.
    * `results`: the folder that results are published in, if that is not the run directory's; `overwrite`: files there may be replaced.
+   * `origin`: how the job was loaded; older journals lack it.
    */
   | {
       e: "run";
@@ -43,6 +45,7 @@ export type JournalEntry =
       units?: string;
       results?: string;
       overwrite?: boolean;
+      origin?: JobOrigin;
     }
   /** A coordinator starts. Its `nonce` is part of every attempt id that it issues; older journals have none. */
   | { e: "open"; session: number; nonce?: string; pid: number; host: string; at: string }
@@ -64,7 +67,7 @@ export type JournalEntry =
   /** All chunks are committed, and edited inputs are about to replace their sources: inputs need not be as they were any more. */
   | { e: "replacing" }
   | { e: "failed"; failure: Failure }
-  /** A chunk was rechecked, or its recheck was skipped for good. `differing` is set if the two results differ. */
+  /** A chunk was rechecked, or its recheck was skipped permanently. `differing` is set if the two results differ. */
   | { e: "canary"; chunk: string; differing?: RecheckDifference }
   /** A node's state changed. This record and those up to `stopped` only serve reports. `at`: seconds since the session began. */
   | { e: "node"; at: number; node: string; state: NodeConnectionState; slots?: number[]; reason?: string }

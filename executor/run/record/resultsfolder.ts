@@ -16,7 +16,7 @@ export interface ResultsFolder {
   readonly mayReplace: boolean;
   /** Whether edited inputs replace their sources when the run is complete. */
   readonly replacesSources: boolean;
-  /** Whether the files of a batch are journaled before they are published: where they cannot be told from others' by their names. */
+  /** Whether the files of a batch are journaled before they are published: where their names do not distinguish them from those of others. */
   readonly isJournaled: boolean;
   /** The files of `append`, by chunk, before they are joined. */
   readonly pieces: string;

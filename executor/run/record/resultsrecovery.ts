@@ -16,7 +16,7 @@ export async function recoverResults(file: string, replay: RunReplay, job: Job):
   }
   const { size } = statSync(file);
   if (size === replay.resultsBytes) return;
-  const message = `${file}: ${size} bytes of what is committed are there; the journal says that there were ${replay.resultsBytes}`;
+  const message = `${file} has ${size} bytes, but the journal has ${replay.resultsBytes} committed bytes`;
   throw new MusterError("RESULTS_DAMAGED", message, {
     next: "Restore the file, or start a new run beside this one with --fresh.",
   });

@@ -53,6 +53,12 @@ export interface RunDirectory {
   close(): void;
 }
 
+/** What collecting results needs of a run directory. */
+export type CollectingDirectory = Pick<
+  RunDirectory,
+  "path" | "journal" | "replay" | "results" | "session" | "elapsedSeconds"
+>;
+
 /** How a run directory is opened. `contents`: of every staged file. `adopt`: the run gets a new id. */
 export interface RunDirectoryOptions {
   job: Job;
@@ -173,7 +179,8 @@ function identifyRun(path: string, journal: Journal, replay: RunReplay, options:
     const units = `${job.units}`;
     const project = snapshot && { id: snapshot.id, folders: snapshot.folders };
     const results = job.results && { results: job.results.folder, overwrite: job.results.overwrite };
-    journal.add({ e: "run", id, name: job.name, salt, identity, inputs, project, units, ...results });
+    const { name, origin } = job;
+    journal.add({ e: "run", id, name, salt, identity, inputs, project, units, ...results, origin });
   } else {
     journal.add({ e: "adopt", id });
   }
@@ -181,7 +188,7 @@ function identifyRun(path: string, journal: Journal, replay: RunReplay, options:
 }
 
 /** Removes results that an earlier coordinator wrote but did not journal. Rejects with RESULTS_DAMAGED (65). */
-async function removeUnjournaledResults(
+export async function removeUnjournaledResults(
   path: string,
   journal: Journal,
   job: Job,
@@ -204,8 +211,11 @@ function generateRunId(job: Job): string {
   return `${job.name.replace(/[^A-Za-z0-9._-]/g, "_").slice(0, 64)}-${randomBytes(6).toString("hex")}`;
 }
 
-/** Returns a hash of everything that chunks are computed from. All coordinators of one run directory have the same. */
-function hashSpec(job: Job, inputs: Record<string, string>, snapshot: ProjectSnapshot | undefined): string {
+/**
+ * Returns a hash of everything that chunks are computed from. All coordinators of one run directory have the same. `snapshot`: its id,
+ * where there is one.
+ */
+export function hashSpec(job: Job, inputs: Record<string, string>, snapshot: { id: string } | undefined): string {
   const sorted = Object.entries(inputs).sort(([a], [b]) => (a < b ? -1 : 1));
   const text = JSON.stringify([job.identity, sorted, ...(snapshot === undefined ? [] : [snapshot.id])]);
   return createHash("sha256").update(text).digest("hex");
@@ -219,7 +229,8 @@ function findFormerResults({ header }: RunReplay, { path, isShared }: ResultsFol
     : `The run began with its results in ${header.results}: continue it with --results ${header.results}.`;
 }
 
-function rejectDamaged(path: string, results: ResultsCheck, formerResults: string | undefined): void {
+/** Throws RESULTS_DAMAGED (65) where a check has found damage. `formerResults`: the next action, where results may lie elsewhere. */
+export function rejectDamaged(path: string, results: ResultsCheck, formerResults?: string): void {
   if (results.ok) return;
   throw new MusterError("RESULTS_DAMAGED", `${path}: ${results.damage}`, {
     next: formerResults ?? "Restore what was there, or start a new run beside this one with --fresh.",

@@ -34,7 +34,7 @@ export interface RunHistory {
   openAttempts: OpenAttempt[];
   nodeEntries: NodeEntry[];
   slotEntries: SlotEntry[];
-  /** Chunks that failed for good in the last session. */
+  /** Chunks that used up their tries in the last session. */
   failures: Failure[];
   /** The summary of the last session, if that has ended. */
   summary: RunSummary | undefined;
@@ -159,7 +159,7 @@ function placeConsecutively(executions: ChunkExecution[]): ChunkExecution[] {
   });
 }
 
-/** Leaves out attempts of which a later record tells the end: they went on while no coordinator, or none that they could reach, was there. */
+/** Leaves out attempts whose end a later record has: they continued while no coordinator could be reached. */
 function removeFinished(
   stopped: StoppedAttempt[],
   executions: readonly ChunkExecution[],

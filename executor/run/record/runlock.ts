@@ -6,6 +6,7 @@ import { MusterError } from "../../../schemas/errors.js";
 import { tryLockFile } from "./filelock.js";
 import { restrictMode } from "./filemode.js";
 import { Journal, readEntries } from "./journal.js";
+import { rejectSpecialFiles } from "./specialfiles.js";
 
 /** How long a coordinator may take to exit after SIGTERM. */
 const COORDINATOR_EXIT_TIMEOUT_SECONDS = 60;
@@ -32,12 +33,13 @@ export interface LockedJournal {
 
 /**
  * Opens and locks the journal of the run directory `path`, and creates both if they do not exist. The journal gets no permissions
- * beyond `mode`. Throws HELD (75), which names the holder, if another process has the lock, and the system's error if the directory
- * cannot be written.
+ * beyond `mode`. Throws HELD (75), which names the holder, if another process has the lock, RESULTS_DAMAGED (65) as rejectSpecialFiles
+ * does, and the system's error if the directory cannot be written.
  */
 export function acquireRunLock(path: string, mode: number): LockedJournal {
   const file = join(path, "journal.ndjson");
   mkdirSync(path, { recursive: true });
+  rejectSpecialFiles(path);
   const fd = openSync(file, "a+", mode);
   restrictMode(fd, mode);
   if (tryLockFile(fd)) return { fd, file };
@@ -54,7 +56,7 @@ export function acquireRunLock(path: string, mode: number): LockedJournal {
  * Takes the run lock of `path`, from the coordinator that holds it if there is one: that one gets SIGTERM, so it closes its journal
  * and leaves the nodes their work. Calls `onStopping` with its process id before that, and `apply` with every entry of the journal
  * after it. The lock holds until the returned journal is closed. Rejects with HELD (75) if the coordinator runs on another machine
- * or does not exit within 60 s, and with JOURNAL_DAMAGED (65).
+ * or does not exit within 60 s, and with JOURNAL_DAMAGED and RESULTS_DAMAGED (65).
  */
 export async function takeOverRunLock<E extends object>(
   path: string,
@@ -62,6 +64,7 @@ export async function takeOverRunLock<E extends object>(
   onStopping: (pid: number) => void,
 ): Promise<Journal<E>> {
   const file = join(path, "journal.ndjson");
+  rejectSpecialFiles(path);
   const fd = openSync(file, "a+");
   try {
     if (!tryLockFile(fd)) await stopHolder(path, { fd, file }, onStopping);
@@ -94,7 +97,7 @@ async function stopHolder(path: string, { fd, file }: LockedJournal, onStopping:
     if (performance.now() > deadline)
       throw createHeldError(
         path,
-        `${who}; it was told to stop and has not`,
+        `${who}; it has not ended since it got SIGTERM`,
         `Use \`kill -9 ${pid}\`, then cancel again.`,
       );
 }

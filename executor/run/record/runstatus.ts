@@ -8,6 +8,7 @@ import type { Leftover } from "./leftovers.js";
 import { type LiveRun, readLiveRun } from "./liverun.js";
 import { type RunReplay, replayJournal } from "./replay.js";
 import { type RunSummary, readSummary } from "./runsummary.js";
+import { rejectSpecialFiles } from "./specialfiles.js";
 
 /** The state of a run, read from its run directory alone. This is the JSON document of `muster status`. */
 export interface RunStatus {
@@ -70,9 +71,10 @@ export function readRunStatus(path: string, nowMs: number): RunStatus {
 
 /**
  * The same for an open journal. Calls `replay` only if the run has not ended with a summary, so the status of an ended run costs the
- * same however long it was. Throws what `replay` throws.
+ * same however long it was. Throws what `replay` throws, and RESULTS_DAMAGED (65).
  */
 export function readStatus(path: string, fd: number, nowMs: number, replay: () => RunReplay): RunStatus {
+  rejectSpecialFiles(path);
   const { mtimeMs } = fstatSync(fd);
   const last = readLastEntry(fd);
   const end = last?.e === "close" ? last : undefined;

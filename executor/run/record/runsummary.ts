@@ -144,6 +144,18 @@ export function amendSummary(directory: string, change: Partial<Pick<RunSummary,
   if (existsSync(file)) writeSummary({ ...JSON.parse(readFileSync(file, "utf8")), directory, ...change });
 }
 
+/** Sets the numbers of committed chunks and units in the summary in a run directory, if there is one. */
+export function countInSummary(directory: string, chunks: number, units: bigint): void {
+  const summary = readSummary(directory);
+  if (summary === undefined) return;
+  writeSummary({
+    ...summary,
+    directory,
+    chunks: { ...summary.chunks, done: chunks },
+    units: { ...summary.units, done: `${units}` },
+  });
+}
+
 /** Judges a job only once all of its chunks have ended. Results that differ are never enough. */
 function judgeEnough({ job, units, recheckDifferences }: RunCounters, { state }: RunEnd): Pick<RunSummary, "enough"> {
   if (job.enough === undefined || (state !== "complete" && state !== "partial")) return {};

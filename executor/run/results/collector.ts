@@ -6,7 +6,7 @@ import type { ResultSource } from "../node/attachment.js";
 import { createFailure, errorText, isConnectionLost, isLocalError } from "../node/attemptfailure.js";
 import type { RunCounters } from "../record/counters.js";
 import type { RecheckDifference } from "../record/journalentry.js";
-import type { RunDirectory } from "../record/rundir.js";
+import type { CollectingDirectory } from "../record/rundir.js";
 import { Committer } from "./committer.js";
 import { NAN_ADVICE } from "./jsontext.js";
 import type { VerifiedOutput } from "./publish.js";
@@ -44,7 +44,7 @@ export interface EndedAttempt {
 
 export interface CollectorOptions {
   job: Job;
-  directory: RunDirectory;
+  directory: CollectingDirectory;
   rechecks: Rechecks;
   counters: RunCounters;
   /** Returns how many attempts are not committed yet, those that are being collected included. */

@@ -9,7 +9,7 @@ const STRING_OR_TOKEN = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g;
 
 /**
  * Reads a text as one JSON value. A text that is JSON but for NaN, Infinity or -Infinity is JSON with null in their place if `nanAsNull`
- * says so; otherwise the first of them is told.
+ * says so; otherwise the first of them is returned.
  */
 export function parseOutput(text: string, nanAsNull: boolean): ParsedOutput {
   if (isJson(text)) return { kind: "json", text };

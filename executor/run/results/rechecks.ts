@@ -10,7 +10,7 @@ import { hashFile } from "../record/filehashes.js";
 import type { RecheckDifference } from "../record/journalentry.js";
 import { listLineFiles, readKeyedLines } from "../record/resultlines.js";
 import { locateResultFile } from "../record/resultsfolder.js";
-import type { RunDirectory } from "../record/rundir.js";
+import type { CollectingDirectory } from "../record/rundir.js";
 import type { CollectedResult } from "./collectedresult.js";
 import { findJsonDifference } from "./jsondiff.js";
 import type { VerifiedOutput } from "./publish.js";
@@ -35,12 +35,12 @@ export class Rechecks {
 
   private constructor(
     private readonly job: Job,
-    private readonly directory: RunDirectory,
+    private readonly directory: CollectingDirectory,
     /** Chunks of earlier sessions that are committed, but not rechecked yet. */
     readonly pending: PendingChunk[],
   ) {}
 
-  static async open(job: Job, directory: RunDirectory): Promise<Rechecks> {
+  static async open(job: Job, directory: CollectingDirectory): Promise<Rechecks> {
     const rechecks = new Rechecks(job, directory, []);
     const file = join(directory.path, "results.ndjson");
     if (job.recheck === undefined || directory.session === 1 || !existsSync(file)) return rechecks;

@@ -11,7 +11,7 @@ import { saveLogs } from "./chunklogs.js";
 import { DiskReservation } from "./diskspace.js";
 import { EarlierLogs } from "./earlierlogs.js";
 
-/** Keeps the logs of attempts that were running when their run was cancelled or halted. */
+/** Keeps the logs of attempts that were running, or had failed and were not collected, when their run was cancelled or halted. */
 export class StoppedLogs {
   private readonly logs: string;
   private readonly earlierLogs: EarlierLogs;

@@ -39,11 +39,11 @@ class Attempt:
         self.status: int | None = None  # of its leader, as wait() returns it
         self.rss = 0  # peak bytes of its largest process
         self.resident_bytes = self.peak_bytes = 0  # of all its processes, now and at most
-        self.is_growing = False  # whether its memory grew since the last look
+        self.is_growing = False  # whether its memory grew since the last check
         self.out: int | None = None
         self.err: int | None = None
         self.terminal: Terminal | None = None  # where its program has one
-        self.logged_bytes: int | None = None  # in its logs when they were last looked at
+        self.logged_bytes: int | None = None  # in its logs at the last check
         self.cut = {"stdout": 0, "stderr": 0}  # bytes of its logs that were dropped
         self.work: bytes | None = None  # the top of its working copy; None until it starts
         self.files: list[tuple[str, int]] = []  # declared outputs by path, as open descriptors, until they are read
@@ -61,7 +61,7 @@ class Attempt:
         self.placement: Placement | None = None  # where it runs in a folder of the node
         self.retry_at: float | None = None  # when to try for its locks again
         self.end: int | None = None  # where its range ends, if it gave a part of it away
-        self.progress: Message | None = None  # what the coordinator was told last
+        self.progress: Message | None = None  # what was sent to the coordinator last
         self.line: bytes | None = None  # its encoded result
 
     def is_waiting_for_paths(self) -> bool:

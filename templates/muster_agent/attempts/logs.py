@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 OPEN_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 TAIL_BYTES = 2048  # of the log that `choose_tail` selects, always sent
 PUNCH_HOLE = 0x01 | 0x02  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
-FIRST_CHECK_SECONDS, CHECK_SECONDS = 0.1, 1.0  # until logs are looked at again: of a program that has just started, and later
+FIRST_CHECK_SECONDS, CHECK_SECONDS = 0.1, 1.0  # until logs are checked again: of a program that has just started, and later
 PRINTED_TOO_MUCH = "it printed more than the {} bytes that the job allows for stdout (limits.output)"
 NOTICE_BYTES = 100  # for the line that says that the middle was dropped
 
@@ -175,7 +175,7 @@ class HolePuncher:
 
 def cut_log(fd: int | None, limit: int) -> int:
     """Keeps the head and the tail of a log that grew past `limit`, with a notice in between; returns how many bytes were dropped.
-    The program may go on writing, since it appends (O_APPEND), but what it writes during the cut is lost."""
+    The program may continue to write, since it appends (O_APPEND), but what it writes during the cut is lost."""
     assert fd is not None
     size = os.fstat(fd).st_size
     if size <= limit:

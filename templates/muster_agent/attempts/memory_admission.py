@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .spec import Spec
 
 LIGHT_BYTES = 64 << 20  # chunks that need less are always admitted
-CHECK_SECONDS = 1.0  # between two looks at the node, and between two messages about slots that wait
+CHECK_SECONDS = 1.0  # between checks of the node, and between two messages about slots that wait
 MAX_LOADING_SECONDS = 10.0  # by when a heavy chunk has loaded its data
 EVICTION_PAUSE_SECONDS = 5.0  # between two evictions
 MAX_MARGIN_BYTES = 256 << 20  # that is never given to chunks

@@ -1,6 +1,6 @@
-"""How far running attempts are, where their programs tell. $MUSTER_PROGRESS names a file in the attempt's folder into which a
+"""How far running attempts are, where their programs report it. $MUSTER_PROGRESS names a file in the attempt's folder into which a
 program may write the share that is done (0.25), or how much of how much (250 1000). A program that takes its units from the file
-of $MUSTER_RANGE tells by that where it is."""
+of $MUSTER_RANGE reports its progress there."""
 from __future__ import annotations
 
 import os
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .slots import SlotPool
 
 CONTENT = re.compile(rb"\s*([0-9]{1,18}(?:\.[0-9]{0,18})?)(?:\s+([0-9]{1,18}(?:\.[0-9]{0,18})?))?\s*\Z")
-MIN_AGE_SECONDS = 1.0  # a program that has just started has nothing to tell, and most end soon
+MIN_AGE_SECONDS = 1.0  # a program that has just started has nothing to report, and most end soon
 MAX_PER_MESSAGE = 100  # so that a message stays below the coordinator's limit of a line
 
 
@@ -62,7 +62,7 @@ class ProgressReports:
 
 
 def read_progress(attempt: Attempt) -> Message | None:
-    """What the program tells, as `progress` has it; None where it tells nothing."""
+    """What the program reports, in the form of `progress`; None where it reports nothing."""
     share = read_share(progress_path(attempt.folder))
     if share is not None:
         return {"share": share}

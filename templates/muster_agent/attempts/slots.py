@@ -71,7 +71,7 @@ class SlotPool:
             self.server.report_problem(message)
 
     def announce(self) -> None:
-        """Tells a new coordinator the state of the slots. Those that wait for another run are reported again."""
+        """Sends a new coordinator the state of the slots. Those that wait for another run are reported again."""
         for slot in self.by_number.values():
             if slot.broken:
                 self.server.send({"ev": "broken", "slot": slot.number, "reason": slot.broken})
@@ -190,7 +190,7 @@ class SlotPool:
         return False
 
     def may_use(self, slot: Slot) -> bool:
-        """Whether this run has the slot's lock; tells the coordinator when that changes."""
+        """Whether this run has the slot's lock; reports changes to the coordinator."""
         lock = slot.lock
         if lock is None or lock.is_held:
             return True
@@ -208,7 +208,7 @@ class SlotPool:
         return lock.retry_at if slot.is_cpu else max(self.examined_at, lock.retry_at)
 
     def has_permit(self, slot: Slot) -> bool:
-        """Whether this run has a permit for the slot; tells the coordinator when that changes."""
+        """Whether this run has a permit for the slot; reports changes to the coordinator."""
         if self.permits.admits(len(self.active)):
             self.report_free(slot)
             return True

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Of libraries that otherwise start a thread for each core of the node, in each chunk. joblib sets these for its workers, but for
 # Rayon's. Most fall back on OpenMP's, so a job or node that sets only that one means all of them. Runtimes that use one thread
-# unless they are told otherwise, such as Julia, are left out.
+# by default, such as Julia, are left out.
 THREAD_VARIABLES = [
     name + b"_NUM_THREADS" for name in (b"OMP", b"OPENBLAS", b"MKL", b"BLIS", b"NUMEXPR", b"RAYON", b"NUMBA")
 ]

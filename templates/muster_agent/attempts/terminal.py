@@ -11,7 +11,7 @@ END_OF_FILE = b"\x04"  # what a user types to end the input
 ENDS_OF_INPUT = 16  # how many reads of the terminal return the end of file; nothing is ever typed
 READ_BYTES = 1 << 16
 READS_PER_EVENT = 16  # a read returns at most 4 KiB, and other attempts must not wait
-READS_AT_END = 256  # far more than the kernel buffers; a process that escaped may print for ever
+READS_AT_END = 256  # far more than the kernel buffers; a process that escaped may print forever
 
 
 class Terminal:
@@ -61,7 +61,7 @@ class Terminal:
                 self.close()
 
     def write(self, data: bytes) -> None:
-        """Where the log cannot be written, the program goes on, since it cannot see that, and its attempt fails."""
+        """Where the log cannot be written, the program continues, since it cannot see that, and its attempt fails."""
         assert self.log is not None
         try:
             while data:
@@ -79,7 +79,7 @@ class Terminal:
 
 
 def set_up(fd: int) -> None:
-    """Sets the size, and that lines end as in a file. There is nobody whose typing should be shown."""
+    """Sets the size, and that lines end as in a file. Echo is off, because nobody types there."""
     import fcntl
     import struct
     import termios

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ATTEMPT_MARK = b"build"  # MUSTER_ATTEMPT of its processes; no id of an attempt is like that
 GRACE_SECONDS = 5.0  # between SIGTERM and SIGKILL
-CHECK_SECONDS = 0.1  # between two looks at the log, or for processes that were left behind
+CHECK_SECONDS = 0.1  # between checks of the log, or for processes that were left behind
 MAX_GROWING_LOG_BYTES = 16 << 20  # while it is written
 MAX_LOG_BYTES = 1 << 20  # when it has ended
 LOG_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC

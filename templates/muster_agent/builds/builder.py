@@ -57,7 +57,7 @@ class Builder:
         self.log_fd: int | None = None
 
     def handle(self, request: BuildRequest) -> None:
-        """Begins to build, unless that is what it does already: the answer goes to whichever coordinator is attached then."""
+        """Starts a build, unless one is running. The answer goes to the coordinator that is attached at its end."""
         if self.current is None:
             self.begin(request)
         elif self.current.id != request.id:

@@ -45,7 +45,7 @@ class Server:
         self.selector.register(listener, selectors.EVENT_READ, self.accept)
 
     def expiry(self, lease_seconds: float) -> float:
-        """When the lease ends. Only lines that arrive renew it: a connection that hangs may look attached for ever."""
+        """When the lease ends. Only lines that arrive renew it: a connection that hangs may look attached forever."""
         return self.last_received + lease_seconds
 
     def accept(self, _: int) -> None:

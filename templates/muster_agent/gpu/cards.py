@@ -12,7 +12,7 @@ BUS = "/sys/bus/pci/devices/"
 KFD_NODES = "/sys/class/kfd/kfd/topology/nodes/"
 VENDOR_IDS = {"amd": "0x1002", "nvidia": "0x10de"}
 BINDING_VARIABLES = {"amd": b"HIP_VISIBLE_DEVICES", "nvidia": b"CUDA_VISIBLE_DEVICES"}
-BUS_CACHE_SECONDS = 0.1  # how long a look at the bus counts: a program takes longer than that to open its GPU
+BUS_CACHE_SECONDS = 0.1  # how long a check of the bus is valid: a program takes longer than that to open its GPU
 
 
 class Cards:

@@ -38,7 +38,7 @@ class InPlace:
         self.root, self.root_link, self.store, self.worker = root, root_link, store, worker
         self.slots, self.outbox, self.server = slots, outbox, server
         self.programs = ProgramFiles()
-        self.told: dict[bytes, str] = {}  # the hashes that the coordinator knows, by path
+        self.reported: dict[bytes, str] = {}  # the hashes that the coordinator knows, by path
         self.placements: dict[str, Placement] = {}  # by the attempt's id
         self.finished: list[Attempt] = []  # attempts whose outputs have been taken
         self.problems: list[str] = []  # found before a coordinator was there
@@ -46,8 +46,8 @@ class InPlace:
         self.is_closed = False
 
     def greet(self) -> None:
-        """Tells a new coordinator what it does not know."""
-        self.told.clear()
+        """Sends a new coordinator what it does not know."""
+        self.reported.clear()
         for problem in self.problems:
             self.server.report_problem(problem)
         self.problems = []
@@ -71,7 +71,7 @@ class InPlace:
         placement = Placement(self.root, self.root_link, attempt, self.store, self.slots.report_once)
         blocked = placement.locks.acquire()
         if blocked is not None:
-            if attempt.retry_at is not None:  # not at once: most locks are free soon
+            if attempt.retry_at is not None:  # not at once: most locks are released soon
                 self.slots.report_once(WAITING.format(attempt.chunk, os.fsdecode(blocked)))
             attempt.retry_at = now() + RETRY_SECONDS
             return None
@@ -96,13 +96,13 @@ class InPlace:
         if isinstance(result, Exception):
             placement.error = result
         elif result is not None:
-            self.tell(*result)
+            self.report(*result)
         if placement.attempt.canceled:
             self.cancel(placement.attempt)
 
-    def tell(self, path: bytes, sha256: str) -> None:
-        if self.server.attached and self.told.get(path) != sha256:
-            self.told[path] = sha256
+    def report(self, path: bytes, sha256: str) -> None:
+        if self.server.attached and self.reported.get(path) != sha256:
+            self.reported[path] = sha256
             self.server.send({"ev": "program", "path": os.fsdecode(path), "sha256": sha256})
 
     def cancel(self, attempt: Attempt) -> None:

@@ -1,4 +1,4 @@
-"""The files of programs that nobody has staged: their hashes are told to the coordinator."""
+"""The files of programs that nobody has staged. Their hashes are reported to the coordinator."""
 from __future__ import annotations
 
 import os

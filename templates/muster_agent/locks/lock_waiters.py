@@ -23,7 +23,7 @@ class LockWaiters:
         self.slow: set[socket.socket] = set()  # those that do not try at once when the lock is free
 
     def accept(self, listener: socket.socket) -> None:
-        """Accepts a waiting run, and tells all of them the holder and the highest priority among them."""
+        """Accepts a waiting run, and sends all of them the holder and the highest priority among them."""
         try:
             waiter, address = listener.accept()
         except OSError:

@@ -33,7 +33,7 @@ class NodeLock:
     of an abstract socket. All of them end with their process. The name serves users between whom there is no lock file of root,
     and agents from before there were lock files. The files also work between network namespaces, where the name does not.
 
-    A waiting run stays connected to the holder, which tells it who holds the lock and the highest priority that waits; both
+    A waiting run stays connected to the holder, which reports who holds the lock and the highest priority that waits; both
     arrive before the lock is free. The connection ends when it is."""
 
     def __init__(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAX_STREAM_BYTES = 256 << 10  # of stdout, and of stderr
 LOW_PRIORITY = 19  # niceness of scripts that nobody waits for: chunks come first
-DEATH_SECONDS = 1.0  # how long a killed script is waited for; it rarely takes longer, and then it is in nobody's way
+DEATH_SECONDS = 1.0  # how long a killed script is waited for; it rarely takes longer, and then it disturbs nothing
 
 
 class ScriptRunner:

@@ -73,7 +73,7 @@ class ContentStore:
         self._store(partial, sha256)
 
     def _store(self, partial: str, sha256: str) -> None:
-        """Gives a file whose SHA-256 is right its name. Its time tells from then on whether somebody has written to it."""
+        """Gives a file whose SHA-256 is right its name. Its modification time shows from then on whether somebody has written to it."""
         status = os.stat(partial)
         mtime_ns = stamped(status.st_mtime_ns, sha256)
         os.utime(partial, ns=(mtime_ns, mtime_ns))

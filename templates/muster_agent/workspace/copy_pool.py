@@ -48,7 +48,7 @@ class CopyPool:
         return tree
 
     def admits(self, slot: Slot, attempt: Attempt) -> bool:
-        """Whether the attempt can start, or fail: a large working copy is prepared first, while the loop goes on."""
+        """Whether the attempt can start, or fail: a large working copy is prepared first, while the loop continues."""
         if slot.number in self.pending:
             return False
         copy = self.of(slot.number)

@@ -7,7 +7,7 @@ SECOND_NS = 1_000_000_000
 
 
 class SharedContent:
-    """Its open descriptor tells whether somebody wrote to the content, whatever became of its names. `mode`: of the file, so of all
+    """Its open descriptor shows whether somebody wrote to the content, even if its names are gone. `mode`: of the file, so of all
     its links."""
 
     def __init__(self, path: str, mode: int):

@@ -137,7 +137,7 @@ t.test("base, depth and counts", async (t) => {
   );
 });
 
-t.test("what shells expand and globs here do not is told, with what to write instead", async (t) => {
+t.test("what shells expand and globs here do not is reported, with what to write instead", async (t) => {
   t.same(findGlobFault("out/*.{png,jpg}"), {
     message: "has alternatives in braces, which are not expanded",
     hint: 'write "out/*.png", "out/*.jpg"',

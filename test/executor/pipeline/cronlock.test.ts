@@ -19,12 +19,12 @@ t.test("the log of scheduled runs escapes text from nodes, and each message begi
 
 t.test("a notification is exact JSON in which text from nodes is escaped", async (t) => {
   const folder = t.testdir({});
-  const words = ["sh", "-c", "cat > told.json"];
+  const words = ["sh", "-c", "cat > reported.json"];
   t.same(
     await sendNotifications([{ kind: "command", argv: words, timeoutSeconds: 10 }], { error: HOSTILE }, folder),
     [],
   );
-  const told = readFileSync(`${folder}/told.json`, "utf8");
-  t.same(JSON.parse(told), { error: HOSTILE });
-  t.equal(findUnsafe(told.replaceAll("x".repeat(5000), "")), undefined);
+  const reported = readFileSync(`${folder}/reported.json`, "utf8");
+  t.same(JSON.parse(reported), { error: HOSTILE });
+  t.equal(findUnsafe(reported.replaceAll("x".repeat(5000), "")), undefined);
 });

@@ -75,9 +75,9 @@ const CHANGES: [what: string, before: string, now: string, lines: string[]][] = 
 for (const [what, before, now, lines] of CHANGES)
   t.test(`what differs: ${what}`, async (t) => {
     for (const salt of [generateSalt(), undefined]) {
-      const told = findIdentityChanges(runOf(before, salt), job(now), {});
-      t.same(told, lines, salt === undefined ? "in an older run directory" : "under a salt");
-      for (const secret of SECRETS) t.notOk(told.join().includes(secret));
+      const reported = findIdentityChanges(runOf(before, salt), job(now), {});
+      t.same(reported, lines, salt === undefined ? "in an older run directory" : "under a salt");
+      for (const secret of SECRETS) t.notOk(reported.join().includes(secret));
     }
   });
 

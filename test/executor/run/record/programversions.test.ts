@@ -1,7 +1,7 @@
 import t from "tap";
 import { ProgramVersions } from "../../../../executor/run/record/programversions.js";
 
-t.test("a version is new where the node had another one, and a difference is told once per node", (t) => {
+t.test("a version is new where the node had another one, and a difference is reported once per node", (t) => {
   const versions = new ProgramVersions();
   const differs = "w.py differs from that on zeus: bring all nodes to one version, and start a new run with --fresh";
   const changed = "w.py has changed since the run began";

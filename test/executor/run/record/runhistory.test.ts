@@ -119,7 +119,7 @@ t.test("when programs ran, what was stopped, and what ran when the coordinator w
   t.match(
     killed.stoppedAttempts.map(({ chunk }) => chunk),
     ["z"],
-    "what was committed later is not told twice",
+    "what was committed later is not reported twice",
   );
   t.same(killed.openAttempts, [{ chunk: "c", node: "a", slot: 0, attempt: 2, from: 11 }]);
   live(1, [{ node: "a", slot: 0, running }]);

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import t from "tap";
 import { explainNotANumber, parseOutput } from "../../../../executor/run/results/jsontext.js";
 
-t.test("what Python writes for numbers that JSON does not have is told, or read as null", async (t) => {
+t.test("what Python writes for numbers that JSON does not have is reported, or read as null", async (t) => {
   const script = `import json, math
 value = {"a": [math.nan, 1, math.inf], "NaN": "-Infinity NaN \\" NaN", "b": -math.inf}
 print(json.dumps(value, indent=1))`;

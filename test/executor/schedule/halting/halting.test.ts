@@ -168,7 +168,7 @@ t.test("before the run stops, a chunk that failed is tried again", async (t) => 
   t.ok(startedAttempts(out).length > 0, "what was out of order for a moment is in order again");
 });
 
-t.test("a node that was lost is waited for, but not for ever", async (t) => {
+t.test("a node that was lost is waited for, but not forever", async (t) => {
   const scheduler = new Scheduler(createJob(ONE_TRY), [], sequentialIds());
   const first = openRun(scheduler, [
     ["a", 4],

@@ -1,0 +1,90 @@
+import { constants } from "node:os";
+import { buffer } from "node:stream/consumers";
+import { forEachNode } from "../fleet/eachnode.js";
+import { findInventory, selectNodes } from "../fleet/inventory.js";
+import { runAsRoot } from "../playbooks/engine/sudo.js";
+import {
+  buildCommandDocument,
+  type CommandOutcome,
+  formatCommandOutcomes,
+  formatFailedCommand,
+  formatStreamedLine,
+  isSuccess,
+} from "../report/commandoutput.js";
+import type { Writers } from "../report/writers.js";
+import { UsageError } from "../schemas/errors.js";
+import { formatJson } from "../schemas/escape.js";
+import { LinePrinter } from "./lineprinter.js";
+import { type CommonOptions, parseDurationOption } from "./options.js";
+import { withProgress } from "./withprogress.js";
+
+interface ExecOptions extends CommonOptions {
+  stream?: boolean;
+  stdin?: boolean;
+  become?: boolean;
+  timeout: string;
+}
+
+const CAP_BYTES = 16 << 20;
+const STREAM_NAMES = { stdout: "out", stderr: "err" } as const;
+
+/**
+ * `muster exec`: runs a command on every selected node, side by side, and prints what it printed. Returns the exit status: 3 where it did
+ * not succeed on some node, 69 where no node could be reached.
+ */
+export async function exec(command: string[], options: ExecOptions, writers: Writers): Promise<number> {
+  if (options.stream && options.json) throw new UsageError("--stream and --json exclude each other");
+  const timeout = parseDurationOption("--timeout", options.timeout);
+  const nodes = selectNodes(findInventory(options.inventory, process.env, process.cwd()), options.limit);
+  const stdin = options.stdin ? await buffer(process.stdin) : undefined;
+  const interrupt = handleInterrupt();
+  const argv = options.become ? runAsRoot(command) : command;
+  const printer = new LinePrinter((node, name, line) => writers[STREAM_NAMES[name]](formatStreamedLine(node, line)));
+  const outcomes = await withProgress(nodes, { ...options, quiet: options.quiet || options.stream }, writers, (done) =>
+    forEachNode(
+      nodes,
+      (connection) =>
+        connection.exec(argv, {
+          stdin,
+          timeout,
+          cap: CAP_BYTES,
+          signal: interrupt.signal,
+          onOutput: options.stream ? (name, bytes) => printer.add(connection.node.name, name, bytes) : undefined,
+        }),
+      (outcome) => done(outcome.node, formatFailedCommand(outcome) ?? `${outcome.node.name}: done`),
+    ),
+  );
+  interrupt.release();
+  printer.end();
+  printOutcomes(outcomes, options, writers);
+  return interrupt.exitStatus() ?? exitStatusOf(outcomes);
+}
+
+function printOutcomes(outcomes: CommandOutcome[], options: ExecOptions, writers: Writers): void {
+  if (options.json) return writers.out(formatJson(buildCommandDocument(outcomes), 2));
+  const shown = options.quiet ? outcomes.filter((outcome) => !isSuccess(outcome)) : outcomes;
+  if (!options.stream && shown.length > 0) writers.out(formatCommandOutcomes(shown));
+  if (options.stream) for (const line of shown.flatMap((one) => formatFailedCommand(one) ?? [])) writers.err(line);
+}
+
+function exitStatusOf(outcomes: CommandOutcome[]): number {
+  if (outcomes.every(isSuccess)) return 0;
+  return outcomes.every((outcome) => "error" in outcome) ? 69 : 3;
+}
+
+/** The first SIGINT, SIGTERM or SIGHUP ends the command on all nodes. */
+function handleInterrupt() {
+  const controller = new AbortController();
+  let status: number | undefined;
+  const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const handlers = names.map((name) => () => {
+    if (status !== undefined) process.exit(status);
+    status = 128 + constants.signals[name];
+    controller.abort();
+  });
+  for (const [index, name] of names.entries()) process.on(name, handlers[index]!);
+  const release = () => {
+    for (const [index, name] of names.entries()) process.off(name, handlers[index]!);
+  };
+  return { signal: controller.signal, exitStatus: () => status, release };
+}

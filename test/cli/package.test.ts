@@ -1,0 +1,95 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join, relative } from "node:path";
+import t from "tap";
+import { projectRoot } from "../lab/project.js";
+import { TestFolder } from "./startmuster.js";
+
+const shop = new TestFolder();
+t.teardown(() => {
+  execFileSync("chmod", ["-R", "u+w", shop.folder]);
+  shop.remove();
+});
+
+/** Copies the project, as it is built, into a repository of its own: `npm pack` changes package.json for a moment. */
+function copyProject(): string {
+  const copy = join(shop.folder, "project");
+  const skipped = new Set(["node_modules", ".git", ".tap", "dist/test", "dist/bench"]);
+  cpSync(projectRoot(), copy, {
+    recursive: true,
+    preserveTimestamps: true,
+    filter: (path) => !skipped.has(relative(projectRoot(), path)),
+  });
+  symlinkSync(join(projectRoot(), "node_modules"), join(copy, "node_modules"));
+  // Tests run on what is built.
+  writeFileSync(join(copy, "dist/.built"), "");
+  const git = (...words: string[]) =>
+    execFileSync("git", ["-c", "user.name=a", "-c", "user.email=a@b", ...words], { cwd: copy, stdio: "ignore" });
+  git("init");
+  git("add", "package.json");
+  git("commit", "-m", "package");
+  return copy;
+}
+
+t.test("the package installs without a network and runs from a read-only folder, also for another user", (t) => {
+  const copy = copyProject();
+  const manifest = readFileSync(join(copy, "package.json"), "utf8");
+  execFileSync("npm", ["pack", "--pack-destination", shop.folder], { cwd: copy, stdio: "pipe" });
+  t.equal(readFileSync(join(copy, "package.json"), "utf8"), manifest, "package.json is as before");
+  const tarball = readdirSync(shop.folder).find((name) => name.endsWith(".tgz"))!;
+
+  const prefix = join(shop.folder, "prefix");
+  const words = ["install", "--global", "--offline", "--prefix", prefix, join(shop.folder, tarball)];
+  execFileSync("npm", words, {
+    stdio: "pipe",
+    env: { ...process.env, npm_config_cache: join(shop.folder, "npm-cache") },
+  });
+  t.notOk(existsSync(join(prefix, "lib/node_modules/muster/node_modules")), "it has no dependencies");
+  execFileSync("chmod", ["-R", "a-w", prefix]);
+
+  chmodSync(shop.folder, 0o755);
+  const home = join(shop.folder, "home");
+  mkdirSync(home);
+  cpSync(join(prefix, "lib/node_modules/muster/examples/sieve"), join(home, "sieve"), { recursive: true });
+  execFileSync("chmod", ["-R", "u+w", home]);
+  const other = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+  if ("uid" in other) execFileSync("chown", ["-R", "65534:65534", home]);
+  const env = { PATH: process.env.PATH, HOME: home, MUSTER_LOCK_FOLDER: join(home, "locks") };
+  const muster = (...words: string[]) =>
+    spawnSync(join(prefix, "bin/muster"), words, { cwd: home, env, encoding: "utf8", ...other });
+
+  const head = execFileSync("git", ["rev-parse", "HEAD"], { cwd: copy, encoding: "utf8" });
+  t.equal(muster("--version").stdout, `${JSON.parse(manifest).version} (${head.slice(0, 12)})\n`);
+  const ran = muster("run", "-i", "local", "sieve/job.yaml", "--range", "270000:280000");
+  t.match(ran, { status: 0, stdout: /complete/ }, ran.stderr);
+  t.match(readFileSync(join(home, "sieve/runs/sieve/hits.json"), "utf8"), '"seed": 271828');
+
+  // A playbook of the user needs the compiler, and muster's and zx's modules.
+  mkdirSync(join(home, "playbooks"), { mode: 0o755 });
+  const playbook = `import { fileResource, type Playbook } from "muster";
+import { quote } from "zx";
+const mine: Playbook = async function* () {
+  yield fileResource({ path: ${JSON.stringify(join(home, "made"))}, content: quote("a b") });
+};
+export default mine;
+`;
+  writeFileSync(join(home, "playbooks/mine.ts"), playbook);
+  chmodSync(home, 0o777);
+  writeFileSync(
+    join(home, "inventory.yaml"),
+    JSON.stringify({ nodes: { here: { connection: "local" } }, playbooks: ["mine"] }),
+  );
+  const provisioned = muster("provision");
+  t.equal(provisioned.status, 0, provisioned.stderr);
+  t.equal(readFileSync(join(home, "made"), "utf8"), "$'a b'");
+  t.end();
+});
