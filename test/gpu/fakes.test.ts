@@ -5,12 +5,16 @@ import { promisify } from "node:util";
 import t from "tap";
 import type { LabNode } from "../lab/lab.js";
 import { projectRoot } from "../lab/project.js";
+import { findProgram } from "../lab/requirements.js";
 import { shareLab } from "../lab/sharedlab.js";
 
 const run = promisify(execFile);
 
 /** The suite for real cards, from the tarball, on nodes with fake tools, a fake driver and no Node.js of their own. */
 const drivers = { nvidia: ["libcuda.so.1"], amd: ["libamdhip64.so", "-DHIP"] } as const;
+
+/** The fake drivers are compiled. */
+const lacksCompiler = findProgram("cc") === undefined && "cc is not installed";
 
 interface SuiteRun {
   exit: number;
@@ -101,7 +105,8 @@ t.test("nvidia", async (t) => {
 });
 
 t.test("amd", async (t) => {
-  const { skip, nodes } = await shareLab(t, { nodes: ["rig"], gpus: 2, vendor: "amd" }, "looking into nodes");
+  const { skip: lack, nodes } = await shareLab(t, { nodes: ["rig"], gpus: 2, vendor: "amd" }, "looking into nodes");
+  const skip = lack || lacksCompiler;
 
   t.test("cards are found and bound; sysfs of the lab has no memory that is in use", { skip }, async (t) => {
     const node = nodes[0]!;
