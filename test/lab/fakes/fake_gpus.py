@@ -21,7 +21,33 @@ def load() -> Dict[str, Any]:
     if tools == "fail":
         sys.stderr.write("ERROR:root:Driver not initialized (amdgpu not found in modules)\n")
         sys.exit(1)
+    add_holdings(setup)
     return setup
+
+
+HOLDINGS = "/var/tmp/fake-gpu"
+
+
+def add_holdings(setup: Dict[str, Any]) -> None:
+    """Adds the memory that living processes hold through the fake driver (test/gpu/fakes/fakegpu.c): a file each, `CARD MIB`."""
+    used, holders = setup.setdefault("used", {}), setup.setdefault("holders", {})
+    for name in os.listdir(HOLDINGS) if os.path.isdir(HOLDINGS) else []:
+        if not os.path.exists("/proc/" + name) and not has_fault("leak"):
+            continue
+        with open(HOLDINGS + "/" + name) as file:
+            words = file.read().split()
+        if len(words) == 2:
+            used[words[0]] = used.get(words[0], 1) + int(words[1])
+            holders[words[0]] = int(name)
+
+
+def has_fault(name: str) -> bool:
+    """Whether /etc/fake-gpu-faults names this fault."""
+    try:
+        with open("/etc/fake-gpu-faults") as file:
+            return name in file.read()
+    except OSError:
+        return False
 
 
 def cards(setup: Dict[str, Any]) -> List[Dict[str, Any]]:

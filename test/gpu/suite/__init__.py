@@ -1,0 +1,1 @@
+"""Checks muster on the GPUs of this machine."""

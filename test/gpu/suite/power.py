@@ -1,0 +1,71 @@
+"""The power cap of the first card: read, set a little lower or higher, and restored."""
+
+import glob
+import os
+from typing import List, Optional, Tuple
+
+from .machine import BUS, Card, read_file
+from .outcome import Skipped, expect
+from .suite import Suite
+
+STEP_WATTS = 5.0
+
+Caps = Tuple[float, float, float]
+
+
+def check_power(suite: Suite) -> str:
+    card = suite.machine.cards[0]
+    caps = read_caps(suite, card)
+    if caps is None:
+        raise Skipped("power cap that can be read")
+    now, lowest, highest = caps
+    other = now - STEP_WATTS if now - STEP_WATTS >= lowest else now + STEP_WATTS
+    if other > highest or os.getuid() != 0:
+        why = "the cap is fixed" if other > highest else "not root"
+        raise Skipped("permission to set the power cap ({}); it is {:.0f} W of {:.0f} to {:.0f}".format(why, now, lowest, highest))
+    try:
+        if not set_cap(suite, card, other):
+            raise Skipped("permission to set the power cap; it is {:.0f} W of {:.0f} to {:.0f}".format(now, lowest, highest))
+        changed = read_caps(suite, card)
+        expect(changed is not None and abs(changed[0] - other) < 1, "set to {} W, but it is {}".format(other, changed))
+    finally:
+        set_cap(suite, card, now)
+    restored = read_caps(suite, card)
+    expect(restored is not None and abs(restored[0] - now) < 1, "restored to {} W, but it is {}".format(now, restored))
+    return "{:.0f} W, set to {:.0f} W and restored".format(now, other)
+
+
+def read_caps(suite: Suite, card: Card) -> Optional[Caps]:
+    """(now, lowest, highest) in watts; None where the card does not tell."""
+    if suite.machine.vendor == "amd":
+        values = [read_file(path) for path in find_cap_files(card)]
+        return to_caps([value and str(int(value) / 1e6) for value in values])
+    fields = "power.limit,power.min_limit,power.max_limit"
+    words = ["nvidia-smi", "-i", card.address, "--query-gpu=" + fields, "--format=csv,noheader,nounits"]
+    return to_caps(suite.machine.tool(*words).strip().split(","))
+
+
+def to_caps(cells: List[str]) -> Optional[Caps]:
+    try:
+        now, lowest, highest = [float(cell) for cell in cells]
+    except ValueError:
+        return None
+    return now, lowest, highest
+
+
+def find_cap_files(card: Card) -> List[str]:
+    folders = glob.glob(BUS + card.address + "/hwmon/hwmon*")
+    return [folders[0] + "/power1_cap" + end for end in ("", "_min", "_max")] if folders else []
+
+
+def set_cap(suite: Suite, card: Card, watts: float) -> bool:
+    """Whether the vendor's tool, or the kernel, takes it."""
+    if suite.machine.vendor == "nvidia":
+        said = suite.machine.tool("nvidia-smi", "-i", card.address, "-pl", "{:.0f}".format(watts))
+        return "was set to" in said or "is already" in said
+    try:
+        with open(find_cap_files(card)[0], "w") as file:
+            file.write(str(int(watts * 1e6)))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,199 @@
+"""The sieve of examples/gpu-sieve on this machine's cards: its hits, checked against the processor, and its speed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from typing import Any, Dict, List, Optional
+
+from .muster import ROOT, read_text, wait_until, write_json
+from .outcome import Failed, Skipped, expect
+from .suite import Suite
+
+EXAMPLE = os.path.join(ROOT, "examples/gpu-sieve")
+sys.path.insert(0, EXAMPLE)
+import generator  # noqa: E402
+
+BACKENDS = ["cupy", "built", "torch", "driver"]
+BUILD_SECONDS, SEARCH_SECONDS = 120, 180
+EXACT_SEEDS, EXACT_SKIP = 50000, 3
+FIRST_SEEDS = 1 << 20
+MEASURED_SECONDS, MEASUREMENTS = 2, 4
+RUN_SECONDS = 20  # of one card, for the run that is interrupted
+CHUNKS_PER_CARD = 12
+FIGURE_SECONDS, MIN_FIGURE_SECONDS = 60, 10
+SPEED_RUNS = 3.3  # of so long: one without muster, two with it, and a reserve
+MIN_SHARE = 0.95  # below this a figure is a fault; the aim is 0.98
+SKIP, OBSERVED = 100, 6
+
+
+class Sieve:
+    """A copy of the example. `rates`: seeds a second, by backend, of those that work here."""
+
+    def __init__(self, suite: Suite):
+        self.suite = suite
+        self.folder = os.path.join(suite.muster.folder, "gpu-sieve")
+        self.rates: Dict[str, float] = {}
+        self.last_rate = 0.0  # of the last search
+        self.problems: List[str] = []
+        shutil.copytree(EXAMPLE, self.folder)
+        subprocess.run(["./build.sh"], cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=BUILD_SECONDS)
+
+    def search(self, backend: str, end: int, skip: int, draws: List[int]) -> Optional[List[int]]:
+        """The hits below `end` as the backend finds them, without muster; None where it does not work here."""
+        write_json(os.path.join(self.folder, "case.json"), {"skip": skip, "draws": draws})
+        argv = [sys.executable, "sieve.py", "--seed-start", "0", "--seed-end", str(end), "--backend", backend]
+        argv += ["--observations", "case.json", "--output", "found.json"]
+        binding = {"HIP_VISIBLE_DEVICES": "0"} if self.suite.machine.vendor == "amd" else {"CUDA_VISIBLE_DEVICES": "0"}
+        env = {**os.environ, "CUDA_DEVICE_ORDER": "PCI_BUS_ID", **binding}
+        pipe = subprocess.PIPE
+        done = subprocess.run(argv, cwd=self.folder, env=env, stdout=pipe, stderr=pipe, timeout=SEARCH_SECONDS)
+        errors = done.stderr.decode("utf-8", "replace").strip()
+        if "nothing here can run it" in errors:
+            self.problems.append(errors.split("on a GPU: ")[-1])
+            return None
+        expect(done.returncode == 0, "sieve.py --backend {}: exit {}: {}".format(backend, done.returncode, errors[-300:]))
+        self.last_rate = float(json.loads(done.stdout.decode())["seeds_per_second"])
+        with open(os.path.join(self.folder, "found.json")) as file:
+            return [hit["seed"] for hit in json.load(file)]
+
+    def measure(self, backend: str) -> None:
+        """Measures the rate over ever more seeds, until start-up counts for little."""
+        seeds, wanted = FIRST_SEEDS, generator.take(1, SKIP, OBSERVED)
+        for _ in range(MEASUREMENTS):
+            if self.search(backend, seeds, SKIP, wanted) is None:
+                return
+            self.rates[backend] = self.last_rate
+            enough = self.last_rate * MEASURED_SECONDS * self.suite.scale
+            if seeds >= enough / 2:
+                return
+            seeds = int(enough)
+
+    def best(self) -> str:
+        return max(self.rates, key=lambda backend: self.rates[backend])
+
+
+def open_sieve(suite: Suite) -> Sieve:
+    """The sieve, with the rate of each backend measured. Skipped where none works."""
+    if suite.sieve is None:
+        sieve = suite.sieve = Sieve(suite)
+        for backend in BACKENDS:
+            sieve.measure(backend)
+    if not suite.sieve.rates:
+        raise Skipped("way to run a kernel: " + "; ".join(suite.sieve.problems))
+    return suite.sieve
+
+
+def check_exact(suite: Suite) -> str:
+    """Each backend finds the very seeds that the processor finds; every 1000th is a hit."""
+    sieve = open_sieve(suite)
+    wanted = generator.take(12345, EXACT_SKIP, 1)
+    hits = [seed for seed in range(EXACT_SEEDS) if generator.take(seed, EXACT_SKIP, 1) == wanted]
+    for backend in list(sieve.rates):
+        found = sieve.search(backend, EXACT_SEEDS, EXACT_SKIP, wanted)
+        expect(found == hits, "{}: {} hits, the processor {}".format(backend, len(found or []), len(hits)))
+    lacking = "; not: " + "; ".join(sieve.problems) if sieve.problems else ""
+    return "{} of {} seeds, through {}{}".format(len(hits), EXACT_SEEDS, ", ".join(sieve.rates), lacking)
+
+
+def write_sieve(sieve: Sieve, name: str, end: int, keys: Dict[str, Any]) -> str:
+    """A job over the seeds below `end`, whose only hit is in its last third; the path."""
+    backend = sieve.best()
+    write_json(os.path.join(sieve.folder, name + ".observed.json"), {"skip": SKIP, "draws": generator.take(planted(end), SKIP, OBSERVED)})
+    args = ["--seed-start", "{start}", "--seed-end", "{end}", "--backend", backend]
+    args += ["--observations", name + ".observed.json", "--output", "{out}/hits.json"]
+    job = {
+        "name": name,
+        "kind": "range",
+        "range": [0, end],
+        "project": ".",
+        "script": "sieve.py",
+        "args": args,
+        "inputs": [name + ".observed.json"],
+        "outputs": ["hits.json"],
+        "aggregate": {"from": "hits.json", "as": "array", "to": "hits.json"},
+    }
+    if backend == "built":
+        job["build"] = {"command": ["./build.sh"], "outputs": ["built/"], "per": "gpu"}
+    path = os.path.join(sieve.folder, name + ".yaml")
+    write_json(path, {**job, **keys})
+    return path
+
+
+def planted(end: int) -> int:
+    return end * 5 // 6
+
+
+def check_run(suite: Suite) -> str:
+    """Through muster, on all cards: interrupted in the middle, resumed, chunks computed twice, rates learned."""
+    sieve = open_sieve(suite)
+    cards = len(suite.machine.cards)
+    each = max(int(sieve.rates[sieve.best()] * RUN_SECONDS * suite.scale / CHUNKS_PER_CARD), 1000)
+    end = each * CHUNKS_PER_CARD * cards
+    recheck = {"recheck": "10%"} if cards > 1 else {}
+    job = write_sieve(sieve, "sieve", end, {"chunk": each, **recheck})
+    folder = os.path.join(sieve.folder, "runs/sieve")
+    command = suite.muster.start("run", job)
+    lines = os.path.join(folder, "results.ndjson")
+    wait_until("a chunk is done: " + command.stderr()[-300:], SEARCH_SECONDS, lambda: command.has_ended() or read_text(lines) != "")
+    sample_load(suite)
+    command.interrupt()
+    stopped = command.wait()
+    expect(stopped.status == 130, "interrupted: exit {}: {}".format(stopped.status, stopped.last_lines()))
+    done = read_text(lines).count("\n")
+    result = suite.muster.run("run", job)
+    expect(result.status == 0, "resumed: exit {}: {}".format(result.status, result.last_lines()))
+    check_hits(folder, end)
+    rates = read_text(os.path.join(suite.muster.folder, ".muster-rates.json"))
+    learned = [slot["rate"] for kind in json.loads(rates or '{"kinds": {}}')["kinds"].values() for slot in kind["slots"].values()]
+    expect(len(learned) >= cards and min(learned) > 0, "rates were learned of {} of {} cards".format(len(learned), cards))
+    suite.machine.record[".muster-rates.json"] = rates
+    twice = "10% computed twice" if recheck else "none computed twice: that needs two cards"
+    return "{} seeds by {}, interrupted after {} chunks and resumed, {}".format(end, sieve.best(), done, twice)
+
+
+def check_hits(folder: str, end: int) -> None:
+    with open(os.path.join(folder, "hits.json")) as file:
+        hits = json.load(file)
+    seeds = [hit["seed"] for hit in hits]
+    expect(seeds == [planted(end)], "hits {}, not {}".format(seeds[:5], planted(end)))
+    expect(hits[0]["next"] == generator.take(seeds[0], SKIP + OBSERVED, 3), "the hit is not what the processor finds")
+
+
+def sample_load(suite: Suite) -> None:
+    """Keeps what the vendor's tool prints of cards at work, for the record."""
+    if suite.machine.vendor == "amd":
+        suite.machine.tool("rocm-smi", "--showuse", "--showpower", "--showtemp", "--showclocks", "--json")
+    else:
+        fields = "utilization.gpu,temperature.gpu,power.draw,clocks.sm,clocks.mem,memory.used"
+        suite.machine.tool("nvidia-smi", "--query-gpu=" + fields, "--format=csv,noheader")
+
+
+def check_speed(suite: Suite) -> str:
+    """Two chunks on one card through muster, from start to end, beside the same work without muster."""
+    sieve = open_sieve(suite)
+    backend = sieve.best()
+    seconds = min(FIGURE_SECONDS * suite.scale, suite.remaining_seconds() / SPEED_RUNS)
+    if seconds < MIN_FIGURE_SECONDS * suite.scale:
+        raise Skipped("time left for it")
+    seeds = max(int(sieve.rates[backend] * seconds), 1000)
+    begun = time.monotonic()
+    sieve.search(backend, seeds, SKIP, generator.take(planted(2 * seeds), SKIP, OBSERVED))
+    alone = time.monotonic() - begun
+    job = write_sieve(sieve, "speed", 2 * seeds, {"chunk": seeds})
+    inventory = suite.muster.write_inventory("one-card", {"gpus": 1})
+    begun = time.monotonic()
+    result = suite.muster.run("run", job, inventory=inventory)
+    both = time.monotonic() - begun
+    expect(result.status == 0, "exit {}: {}".format(result.status, result.last_lines()))
+    check_hits(os.path.join(sieve.folder, "runs/speed"), 2 * seeds)
+    share = 2 * alone / both
+    text = "{:.3g} seeds a second by {}, {:.3f} of the speed without muster, chunks of {:.0f} s".format(
+        2 * seeds / both, backend, share, alone
+    )
+    suite.figures["speed"] = text
+    if seconds >= FIGURE_SECONDS and share < MIN_SHARE:
+        raise Failed(text)
+    return text
