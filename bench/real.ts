@@ -30,10 +30,10 @@ interface RealContestant {
 
 const musters: RealContestant[] = (
   [
-    ["rates right, worker reports its progress", { guess: RIGHT, reports: true }],
-    ["rates right, worker reports nothing", { guess: RIGHT, reports: false }],
-    ["rates off by 3, worker reports its progress", { guess: OFF, reports: true }],
-    ["rates off by 3, worker reports nothing", { guess: OFF, reports: false }],
+    ["rates right, worker reports its progress", { guess: RIGHT, reports: true, earlierRuns: 0 }],
+    ["rates learned, worker reports nothing", { guess: OFF, reports: false, earlierRuns: 1 }],
+    ["rates off by 3, worker reports its progress", { guess: OFF, reports: true, earlierRuns: 0 }],
+    ["rates off by 3, worker reports nothing", { guess: OFF, reports: false, earlierRuns: 0 }],
   ] as const
 ).map(([name, terms]) => ({
   name: `muster, ${name}`,

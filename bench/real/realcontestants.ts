@@ -14,10 +14,14 @@ export interface RealScore {
   wrong: string;
 }
 
-/** What the inventory says of the GPUs, and whether the worker reports its progress. `guess`: units a second. */
+/**
+ * What the inventory says of the GPUs, and whether the worker reports its progress. `guess`: units a second. `earlierRuns`: of the same
+ * job, from which rates are learned; their time does not count.
+ */
 export interface MusterTerms {
   guess: { fast: number; slow: number };
   reports: boolean;
+  earlierRuns: number;
 }
 
 interface UnitInterval {
@@ -28,17 +32,23 @@ interface UnitInterval {
 /** A program is killed after this many times the fluid bound. */
 const MAX_TIMES_BOUND = 8;
 
-/** Runs `./muster run` from the start of the program to its exit, without learned rates. */
+/** Runs `./muster run` from the start of the program to its exit. */
 export async function runMuster(lab: Lab, place: string, work: RealWorkload, terms: MusterTerms): Promise<RealScore> {
-  writeWorkload(place, work);
-  writeFileSync(join(place, "job.yaml"), stringify(jobOf(work, terms.reports)));
-  const inventory = inventoryOf(lab, place, terms.guess);
+  for (let number = 0; number < terms.earlierRuns; number++)
+    await runOnce(lab, place, work, terms, `earlier-${number}`);
+  const ran = await runOnce(lab, place, work, terms, "run");
   const out = join(place, "run");
-  const ran = await runMusterJob(join(place, "job.yaml"), inventory, out, work.bound * MAX_TIMES_BOUND);
   if (ran.code !== 0) return { seconds: ran.seconds, chunks: 0, wrong: `exit ${ran.code}: ${ran.stderr}` };
   const lines = readFileSync(join(out, "results.ndjson"), "utf8").split("\n").filter(Boolean);
   const parts = lines.map((line) => (JSON.parse(line) as { output: UnitInterval }).output);
   return scoreOf(ran.seconds, parts, work);
+}
+
+async function runOnce(lab: Lab, place: string, work: RealWorkload, terms: MusterTerms, out: string) {
+  writeWorkload(place, work);
+  writeFileSync(join(place, "job.yaml"), stringify(jobOf(work, terms.reports)));
+  const inventory = inventoryOf(lab, place, terms.guess);
+  return runMusterJob(join(place, "job.yaml"), inventory, join(place, out), work.bound * MAX_TIMES_BOUND);
 }
 
 function jobOf({ units }: RealWorkload, reports: boolean): unknown {

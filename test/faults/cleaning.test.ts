@@ -75,7 +75,9 @@ t.test("a run folder that is deleted while it is used is reported, and its chunk
 
 t.test("resuming after the run folders were deleted starts no second agent beside the first", { skip }, async (t) => {
   const job = await killed(await atWork("second"));
-  await waitUntil("its agents are alone", () => lab.nodes.flatMap(agentsOf).length === 2);
+  // What attaches to an agent lives until sshd notices that the coordinator is gone; until then, no new agent ends the first one.
+  const attached = () => lab.nodes.flatMap((node) => node.processes()).filter(({ argv }) => argv.includes("attach"));
+  await waitUntil("its agents are alone", () => attached().length === 2);
   const first = lab.nodes.flatMap(agentsOf).map(({ pid }) => pid);
   for (const node of lab.nodes) deleteFolder(node, "stopped");
   const run = job.start(words);
