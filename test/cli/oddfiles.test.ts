@@ -81,9 +81,9 @@ function runJob(folder: string, keys: Record<string, unknown> = {}, options: str
   return runPowerless(folder, ["run", "job.yaml", ...options]);
 }
 
-async function tryAll(t: Test, table: typeof READERS, oddities: string[]): Promise<void> {
-  for (const [name, [exits, command]] of Object.entries(table)) {
-    const cases = oddities.map(async (what) => {
+async function tryAll(t: Test, table: typeof READERS, odditiesOf: (row: number) => string[]): Promise<void> {
+  for (const [index, [name, [exits, command]]] of Object.entries(table).entries()) {
+    const cases = odditiesOf(index).map(async (what) => {
       const folder = makeFolder();
       const odd = ODDITIES[what]!(join(folder, "odd"));
       return { what, ran: await command(folder, odd) };
@@ -99,11 +99,13 @@ async function tryAll(t: Test, table: typeof READERS, oddities: string[]): Promi
 }
 
 t.test("whatever lies where a file is read: an error with its place, never a bug", async (t) => {
-  await tryAll(t, READERS, Object.keys(ODDITIES));
+  // Most commands read files by the same few functions, so each one meets half of the oddities, and the next one the others.
+  const oddities = Object.keys(ODDITIES);
+  await tryAll(t, READERS, (row) => oddities.filter((_, number) => number % 2 === row % 2));
 });
 
 t.test("whatever lies where a run writes: an error with its place, never a bug", async (t) => {
-  await tryAll(t, WRITERS, [
+  await tryAll(t, WRITERS, () => [
     "a link to itself",
     "a dangling link",
     "a path below a file",
