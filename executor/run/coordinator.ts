@@ -134,6 +134,7 @@ export class Coordinator {
       case "nodeJoined":
       case "nodeDisconnected":
       case "nodeLost":
+      case "requeued":
         return this.event(event);
       case "slotSick":
       case "slotRecovered":

@@ -20,5 +20,5 @@ export type NodeEvent =
   | { type: "progress"; message: ProgressMessage }
   /** The files of `attempt` could not be brought to the node through `source`. */
   | { type: "stagingFailed"; attempt: Attempt; source: ResultSource; error: unknown }
-  | Extract<Event, { type: "nodeJoined" | "nodeDisconnected" | "nodeLost" }>
+  | Extract<Event, { type: "nodeJoined" | "nodeDisconnected" | "nodeLost" | "requeued" }>
   | SlotEvent;

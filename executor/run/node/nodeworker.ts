@@ -13,6 +13,7 @@ import { monotonicSeconds } from "../timer.js";
 import { AgentTracker, describeAgentChange } from "./agenttracker.js";
 import { Attachment, type KeepLogs, type ResultSource, TOO_MANY_MESSAGES } from "./attachment.js";
 import { withoutNodeName } from "./attemptfailure.js";
+import { AttemptStarter } from "./attemptstarter.js";
 import { awaitAttachment } from "./awaitattachment.js";
 import { CleanupState } from "./cleanupstate.js";
 import { FirstContact } from "./firstcontact.js";
@@ -43,6 +44,7 @@ export class NodeWorker {
   readonly cleanup = new CleanupState();
   readonly slotMonitor: SlotMonitor;
   readonly firstContact = new FirstContact();
+  private readonly starter: AttemptStarter;
   private readonly agentTracker: AgentTracker;
   private attachment: Attachment | undefined;
   readonly preparation: Preparation;
@@ -63,6 +65,7 @@ export class NodeWorker {
       (command) => this.send(command),
       (event) => emit(this, event),
     );
+    this.starter = new AttemptStarter(job, (event) => emit(this, event));
     this.preparation = new Preparation(this.cleanup, (message) => this.warn(message));
     this.agentTracker = new AgentTracker(node.leaseSeconds);
     this.backoff = new ReconnectBackoff(node.graceSeconds);
@@ -75,19 +78,13 @@ export class NodeWorker {
 
   /** Starts an attempt: at once where its files are staged already. Does nothing while the node is not attached. */
   start(attempt: Attempt): void {
-    const { attachment } = this;
-    if (attachment === undefined) return;
     const gpu = this.slots.find(({ slot }) => slot === attempt.slot)?.gpu;
-    const staging = attachment.stageFiles(attempt.chunk.spec);
-    if (staging === undefined) return attachment.sendStart(this.job, attempt, gpu);
-    staging.then(
-      () => attachment.sendStart(this.job, attempt, gpu),
-      (error) => this.emit(this, { type: "stagingFailed", attempt, source: attachment, error }),
-    );
+    if (this.attachment !== undefined) this.starter.start(this.attachment, attempt, gpu);
   }
 
   /** Sends a command to the agent, or drops it while the node is not attached. */
   send(command: AgentCommand): void {
+    if (command.op === "withdraw" || command.op === "cancel") this.starter.withdraw(command.ids);
     this.attachment?.send(command);
   }
 

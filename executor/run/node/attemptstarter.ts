@@ -1,0 +1,41 @@
+import type { Job } from "../../job/job.js";
+import type { Attempt } from "../../schedule/events.js";
+import type { Attachment } from "./attachment.js";
+import type { NodeEvent } from "./nodeevent.js";
+
+/** What an attempt is started through. */
+export type StartingAttachment = Pick<Attachment, "stageFiles" | "sendStart" | "files" | "root">;
+
+/**
+ * Starts attempts on one node once their files are there. Until then the agent does not know them, so an attempt that is withdrawn or
+ * cancelled in the meantime is stopped here.
+ */
+export class AttemptStarter {
+  private readonly staging = new Set<string>();
+
+  constructor(
+    private readonly job: Job,
+    private readonly emit: (event: NodeEvent) => void,
+  ) {}
+
+  /** Starts an attempt: at once where its files are staged already. `gpu`: the index of its slot's GPU; undefined for a CPU slot. */
+  start(attachment: StartingAttachment, attempt: Attempt, gpu: number | undefined): void {
+    const staged = attachment.stageFiles(attempt.chunk.spec);
+    if (staged === undefined) return attachment.sendStart(this.job, attempt, gpu);
+    this.staging.add(attempt.id);
+    staged.then(
+      () => {
+        if (this.staging.delete(attempt.id)) attachment.sendStart(this.job, attempt, gpu);
+      },
+      (error) => {
+        if (this.staging.delete(attempt.id)) this.emit({ type: "stagingFailed", attempt, source: attachment, error });
+      },
+    );
+  }
+
+  /** Ends the attempts that wait for their files; others are not affected. They are reported a moment later, not during the call. */
+  withdraw(ids: readonly string[]): void {
+    for (const attempt of ids)
+      if (this.staging.delete(attempt)) queueMicrotask(() => this.emit({ type: "requeued", attempt }));
+  }
+}
