@@ -2,6 +2,7 @@ import type { Job } from "../../executor/job/job.js";
 import { sequentialIds } from "../../executor/schedule/attempts/attemptids.js";
 import type { Slot } from "../../executor/schedule/events.js";
 import type { Decider } from "../../executor/schedule/plan/simulator.js";
+import type { LearnedRates } from "../../executor/schedule/rates/rates.js";
 import { Scheduler } from "../../executor/schedule/scheduler.js";
 import { createBenchJob } from "./benchjob.js";
 import { type CellRun, type CellSetting, drawCell } from "./cells.js";
@@ -12,6 +13,8 @@ import { simulate } from "./simulation.js";
 
 /** When a node that has disconnected is lost, in seconds. */
 const GRACE_SECONDS = 60;
+/** The seed of an earlier run is larger by this. */
+const EARLIER_SEEDS = 100_000;
 /** The numbers of chunks a slot among which the best is chosen for equal chunks. */
 const EQUAL_CHUNKS_PER_SLOT = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64];
 
@@ -24,8 +27,11 @@ export interface CellScore {
 
 type CreateDecider = (job: Job, run: CellRun, cell: CellSetting) => Decider;
 
-const muster: CreateDecider = (job, { expected, learned }) =>
-  new Scheduler(job, [], sequentialIds(), expected, learned);
+const muster: CreateDecider = (job, { expected, learned }) => createMuster(job, expected, learned);
+
+function createMuster(job: Job, expected: CellRun["expected"], learned: LearnedRates): Scheduler {
+  return new Scheduler(job, [], sequentialIds(), expected, learned);
+}
 
 /** The contestants that know no more than muster does. */
 const OTHERS: [name: string, create: CreateDecider][] = [
@@ -85,6 +91,30 @@ function summarizeRatios(name: string, ratios: number[]): CellScore {
 
 function playCell(cell: CellSetting, seconds: number, seed: number, create: CreateDecider, isMuster: boolean): number {
   const run = drawCell(cell, seconds, seed);
+  if (isMuster && cell.known === "learned") run.learned.deviation = learnDeviation(cell, seconds, seed);
+  const makespan = simulateCell(cell, run, seed, isMuster, (job) => create(job, run, cell));
+  return makespan / clairvoyantBound(run.cluster, run.units, cell.overhead);
+}
+
+/** Returns how far durations were from predictions in an earlier run of the same kind: what muster remembers of it beside the rates. */
+function learnDeviation(cell: CellSetting, seconds: number, seed: number): number | undefined {
+  const earlier = drawCell(cell, seconds, seed + EARLIER_SEEDS);
+  let scheduler: Scheduler | undefined;
+  simulateCell(cell, earlier, seed + EARLIER_SEEDS, true, (job) => {
+    scheduler = createMuster(job, earlier.expected, earlier.learned);
+    return scheduler;
+  });
+  return scheduler!.learned().deviation;
+}
+
+/** Returns the makespan of a decider. */
+function simulateCell(
+  cell: CellSetting,
+  run: CellRun,
+  seed: number,
+  isMuster: boolean,
+  create: (job: Job) => Decider,
+): number {
   const chance = new SeededRandom(seed + 1000);
   const job = createBenchJob(BigInt(run.units), { by: "time", min: 1 });
   const result = simulate(
@@ -95,8 +125,8 @@ function playCell(cell: CellSetting, seconds: number, seed: number, create: Crea
       grace: GRACE_SECONDS,
       divisible: isMuster && cell.progress,
     },
-    create(job, run, cell),
+    create(job),
   );
   if (result.units !== job.units) throw new Error(`${cell.name}: ${result.units} of ${job.units} units done`);
-  return result.makespan / clairvoyantBound(run.cluster, run.units, cell.overhead);
+  return result.makespan;
 }

@@ -1,8 +1,7 @@
 import { hostname } from "node:os";
 import type { InFlightAttempt } from "../schedule/attempts/inflight.js";
 import type { ScheduleView } from "../schedule/attempts/scheduleview.js";
-import type { SlotState } from "../schedule/slots/slotstate.js";
-import { slotKey } from "../schedule/slots/slotstate.js";
+import { isConnected, type SlotState, slotKey } from "../schedule/slots/slotstate.js";
 import type { AttemptProgress } from "./attemptprogress.js";
 import type { Coordinator } from "./coordinator.js";
 import type { NodeWorker } from "./node/nodeworker.js";
@@ -128,7 +127,7 @@ function describeSlot(state: SlotState, load: SlotLoad | undefined, sources: Liv
 
 /** Returns why a slot gets no work; undefined = it may get some. */
 function findReason({ broken, health, holder, isMemoryShort, home }: SlotState): string | undefined {
-  if (!home.isConnected) return "its node is not connected";
+  if (!isConnected(home)) return "its node is not connected";
   if (holder !== undefined) return `waits for ${holder}`;
   if (isMemoryShort) return "waits for memory";
   return broken ?? health.sick?.reason ?? health.quarantine?.reason;

@@ -21,11 +21,11 @@ export class Placement {
     private readonly reservations: Reservations,
   ) {}
 
-  next(): PlacedChunk | undefined {
+  next(now: number): PlacedChunk | undefined {
     const exclusive = this.placeExclusive();
     if (exclusive !== undefined) return exclusive;
-    if (this.pool.isTrial) return this.placeNew() ?? this.placePending();
-    return this.placePending() ?? this.placeNew();
+    if (this.pool.isTrial) return this.placeNew(now) ?? this.placePending();
+    return this.placePending() ?? this.placeNew(now);
   }
 
   /** Returns a chunk that has failed before, if one is due and suits a free slot. */
@@ -60,11 +60,11 @@ export class Placement {
   }
 
   /** Returns the next new chunk, sized for its slot. A chunk pinned to a GPU without a free slot goes to the retry queue. */
-  private placeNew(): PlacedChunk | undefined {
+  private placeNew(now: number): PlacedChunk | undefined {
     for (;;) {
       const first = this.pool.freeSlots.findBest(undefined, any);
       if (first === undefined) return undefined;
-      const units = this.source.take(first);
+      const units = this.source.take(first, now);
       if (units === undefined) return undefined;
       const chunk = this.job.chunk(...units);
       const slot = chunk.gpu === undefined ? first : this.pool.freeSlots.findBest(chunk.gpu, any);

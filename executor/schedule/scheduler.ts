@@ -160,12 +160,12 @@ export class Scheduler {
         return this.reattacher.handleJoin(event, now);
       case "nodeDisconnected":
         this.chunkSizer.expectBack(event.node);
-        this.pool.setConnected(event.node, false);
+        this.pool.disconnectNode(event.node, now);
         return [];
       case "nodeLost":
         this.chunkSizer.removeExpected(event.node);
         this.halting.recordLost(event.node, now);
-        this.pool.setConnected(event.node, false);
+        this.pool.disconnectNode(event.node, now);
         return this.attempts
           .listOnNode(event.node)
           .flatMap(({ attempt }) => this.requeuer.requeueLeaving(attempt.id, now));
@@ -265,7 +265,7 @@ export class Scheduler {
       this.pool.setDepth(
         queueDepth(this.rates.seconds, this.estimateChunksLeft(), this.pool.usableSlots, this.job.kind),
       );
-      const placed = allowance === "all" ? this.placement.next() : this.placement.nextRetry();
+      const placed = allowance === "all" ? this.placement.next(now) : this.placement.nextRetry();
       if (placed === undefined) break;
       this.starter.start(placed, now, out);
       this.retryQueue.releaseDue(now);

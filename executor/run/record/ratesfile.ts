@@ -14,6 +14,7 @@ interface LearnedKind {
   slots: Record<string, { rate: number; evidence: number }>;
   programs?: Record<string, { seconds: number; count: number }>;
   startup?: Record<string, number>;
+  deviation?: number;
   chunkOverhead?: MeasuredOverhead;
   absent?: string[];
 }
@@ -62,6 +63,7 @@ export class RatesFile {
     slots,
     programs = new Map(),
     startup = new Map(),
+    deviation,
     chunkOverhead,
     absent,
   }: LearnedRates): void {
@@ -74,6 +76,7 @@ export class RatesFile {
       slots: { ...before?.slots, ...Object.fromEntries(slots) },
       programs: { ...before?.programs, ...Object.fromEntries(programs) },
       startup: { ...before?.startup, ...Object.fromEntries(startup) },
+      deviation: deviation ?? before?.deviation,
       chunkOverhead: chunkOverhead ?? before?.chunkOverhead,
       absent,
     };
@@ -111,6 +114,7 @@ function toLearnedRates({
   slots,
   programs = {},
   startup = {},
+  deviation,
   chunkOverhead,
   absent,
 }: LearnedKind): LearnedRates {
@@ -122,6 +126,7 @@ function toLearnedRates({
     slots: new Map(known),
     programs: new Map(timed),
     startup: new Map(started),
+    deviation: isAmount(deviation) ? deviation : undefined,
     chunkOverhead: isOverhead(chunkOverhead) ? chunkOverhead : undefined,
     absent: Array.isArray(absent) ? absent.filter((node) => typeof node === "string") : [],
   };

@@ -79,7 +79,7 @@ export class InFlightAttempts {
     const isNew = { isWithdrawn: false, isSplitPending: false, isDivisible: true, isSuperseded: false };
     const inFlight: InFlightAttempt = { ...added, ...isNew, recomputationCount: 0, heirs: [] };
     this.byId.set(added.attempt.id, inFlight);
-    this.pool.changeLoad(added.slot, 1);
+    this.pool.assign(added.slot, added.attempt.chunk, added.since);
     if (added.isExclusive) this.pool.setReserved(added.slot.home, true);
     return inFlight;
   }
@@ -94,8 +94,8 @@ export class InFlightAttempts {
   }
 
   /** Counts an attempt again whose node has rejoined with it. */
-  restoreLoad({ slot }: InFlightAttempt): void {
-    this.pool.changeLoad(slot, 1);
+  restoreLoad({ slot, attempt, since }: InFlightAttempt): void {
+    this.pool.assign(slot, attempt.chunk, since);
   }
 
   /** Marks an attempt as succeeded with its result to be collected; false if it was marked before or is not in flight. */

@@ -1,3 +1,4 @@
+import { Heap, type HeapItem } from "../slots/heap.js";
 import type { SlotState } from "../slots/slotstate.js";
 import type { InFlightAttempt } from "./inflight.js";
 
@@ -42,17 +43,12 @@ export function planRecomputations(
   overhead: number,
   minUnits: number,
 ): PlannedRecomputation[] {
-  const free = [...idle];
   const { count, seconds } = chooseCount(candidates, idle, overhead);
-  const plans: PlannedRecomputation[] = [];
-  for (const candidate of candidates.slice(0, count)) {
-    const taken = takeSlots(candidate, free, seconds - overhead, minUnits);
-    const rate = taken.reduce((sum, slot) => sum + slot.rate, 0);
-    if (taken.length === 0 || !isWorthwhile(candidate.secondsLeft, overhead + candidate.units / rate)) continue;
-    free.splice(0, taken.length);
-    plans.push({ original: candidate.attempt, pieces: cutPieces(candidate, taken, rate) });
-  }
-  return plans;
+  const shares = shareSlots(candidates.slice(0, count), idle, seconds - overhead, minUnits);
+  return shares.flatMap(({ candidate, slots, rate }) => {
+    const isUseful = slots.length > 0 && isWorthwhile(candidate.secondsLeft, overhead + candidate.units / rate);
+    return isUseful ? [{ original: candidate.attempt, pieces: cutPieces(candidate, slots, rate) }] : [];
+  });
 }
 
 /** Returns how many of the slowest chunks to compute again so that the rest ends soonest, and in how many seconds. */
@@ -75,20 +71,35 @@ function chooseCount(
   return best;
 }
 
-/** Returns the first free slots that together complete the units in `seconds`, or as many as there may be pieces. */
-function takeSlots(
-  { units }: RecomputeCandidate,
-  free: readonly IdleSlot[],
+/** The slots that compute one chunk again, and their rate together. */
+interface ShareOfSlots extends HeapItem {
+  candidate: RecomputeCandidate;
+  slots: IdleSlot[];
+  rate: number;
+}
+
+/** Gives each slot to the chunk that would end last without it, until all of them are expected to end in `seconds`. */
+function shareSlots(
+  candidates: readonly RecomputeCandidate[],
+  idle: readonly IdleSlot[],
   seconds: number,
   minUnits: number,
-): IdleSlot[] {
-  const most = Math.max(1, Math.floor(units / Math.max(1, minUnits)));
-  let rate = 0;
-  let count = 0;
-  while (count < Math.min(most, free.length) && rate * seconds < units) rate += free[count++]!.rate;
-  // The slowest slot gets the smallest piece.
-  while (count > 1 && (units * free[count - 1]!.rate) / rate < minUnits) rate -= free[--count]!.rate;
-  return free.slice(0, count);
+): ShareOfSlots[] {
+  const shares = candidates.map((candidate): ShareOfSlots => ({ candidate, slots: [], rate: 0 }));
+  const latest = new Heap<ShareOfSlots>((a, b) => a.candidate.units * b.rate > b.candidate.units * a.rate);
+  for (const share of shares) latest.put(share);
+  for (const slot of idle) {
+    // The slot that is added last is the slowest, and gets the smallest piece.
+    const isFull = ({ candidate, slots, rate }: ShareOfSlots) =>
+      slots.length > 0 && candidate.units * slot.rate < minUnits * (rate + slot.rate);
+    let share = latest.peek();
+    for (; share !== undefined && isFull(share); share = latest.peek()) latest.delete(share);
+    if (share === undefined || share.rate * seconds >= share.candidate.units) break;
+    share.slots.push(slot);
+    share.rate += slot.rate;
+    latest.put(share);
+  }
+  return shares;
 }
 
 /** Cuts a chunk in proportion to the rates of the slots, so that all pieces end together. */

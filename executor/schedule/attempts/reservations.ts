@@ -5,7 +5,7 @@ import type { RetryQueue } from "../queue/retryqueue.js";
 import { findPinRefusal } from "../slots/nodeslots.js";
 import type { Pool } from "../slots/pool.js";
 import { shouldAvoid } from "../slots/quarantine.js";
-import { isUsable, type NodeState, type SlotState } from "../slots/slotstate.js";
+import { isConnected, isUsable, type NodeState, type SlotState } from "../slots/slotstate.js";
 import type { InFlightAttempts } from "./inflight.js";
 
 /** A chunk that runs exclusively, and its slot on an empty node. */
@@ -73,7 +73,7 @@ export class Reservations {
 
   private isAtReservationLimit(): boolean {
     if (this.source.left === 0n && this.retryQueue.size === this.retryQueue.exclusive.size) return false;
-    const live = [...this.pool.nodes.values()].filter((node) => node.isConnected);
+    const live = [...this.pool.nodes.values()].filter((node) => isConnected(node));
     return live.filter((node) => node.isReserved).length >= Math.max(1, Math.floor(live.length / 2));
   }
 

@@ -6,7 +6,7 @@ import type { Rates } from "../rates/rates.js";
 import { countAgentDeaths } from "../slots/agentdeaths.js";
 import { findPinRefusal } from "../slots/nodeslots.js";
 import type { Pool } from "../slots/pool.js";
-import { isShortOfMemory, type SlotState } from "../slots/slotstate.js";
+import { isConnected, isShortOfMemory, type SlotState } from "../slots/slotstate.js";
 import { hasEnded, type InFlightAttempt, type InFlightAttempts } from "./inflight.js";
 import { isWorthwhile, type PlannedRecomputation, planRecomputations } from "./recomputeplan.js";
 
@@ -16,7 +16,7 @@ const MIN_SPLIT_OVERHEADS = 3;
 /** On a slot without measurements, a chunk is overdue after this many times the average duration. */
 const OVERDUE_FACTOR = 2;
 /** The longest and the shortest time between two checks while slots are idle. */
-const MAX_CHECK_INTERVAL_SECONDS = 5;
+const MAX_CHECK_INTERVAL_SECONDS = 1;
 const MIN_CHECK_INTERVAL_SECONDS = 0.25;
 
 /** A program may need this long, or twice its overhead if that is known, until it can announce that it can be split. */
@@ -131,7 +131,7 @@ export class StragglerPolicy {
   /** Whether idle slots may compute the units of an attempt again in pieces: it cannot be split, or its node is not connected. */
   private isRecomputable(inFlight: InFlightAttempt): boolean {
     const { attempt, phase, history, slot } = inFlight;
-    if (slot.home.isConnected && (phase !== "running" || isSplittable(inFlight))) return false;
+    if (isConnected(slot.home) && (phase !== "running" || isSplittable(inFlight))) return false;
     if (attempt.chunk.firstResult !== undefined || attempt.chunk.gpu !== undefined || inFlight.isExclusive)
       return false;
     if (inFlight.speculativeCopy !== undefined || history.length > 0) return false;
@@ -153,24 +153,26 @@ export class StragglerPolicy {
       if (hasEnded(inFlight) || inFlight.recomputation !== undefined) continue;
       const { slot, phase } = inFlight;
       const left =
-        phase === "queued" && slot.home.isConnected
+        phase === "queued" && isConnected(slot.home)
           ? queueWaitSeconds(inFlight, before.get(slot))
           : this.estimateSecondsLeft(inFlight, now);
       before.set(slot, before.get(slot) ?? left ?? 0);
       if (left === undefined || inFlight.isWithdrawn) continue;
-      if (!slot.home.isConnected && !this.isRecomputable(inFlight)) continue;
+      if (!isConnected(slot.home) && !this.isRecomputable(inFlight)) continue;
       all.push({ attempt: inFlight, secondsLeft: left });
     }
     return all;
   }
 
   /**
-   * Returns the seconds that a running attempt still needs; an overdue one is expected to need as long again as it is late.
+   * Returns the seconds that a running attempt still needs; an overdue one is expected to need as long again as it is late, and a node
+   * that is not connected to stay away as long again as it has been away.
    */
   private estimateSecondsLeft(inFlight: InFlightAttempt, now: number): number | undefined {
     const elapsed = now - inFlight.since;
+    const secondsAway = now - (inFlight.slot.home.disconnectedAt ?? now);
     const total = this.estimateSeconds(inFlight, inFlight.slot, now);
-    if (total !== undefined) return Math.max(total, 2 * elapsed - total) - elapsed;
+    if (total !== undefined) return Math.max(total - elapsed, elapsed - total, secondsAway);
     const usual = this.averageSeconds(inFlight);
     return usual !== undefined && elapsed > OVERDUE_FACTOR * usual ? elapsed : undefined;
   }

@@ -166,6 +166,14 @@ function firstChunkSize(
   const overhead = new OverheadEstimate();
   if (learned.overhead !== undefined) overhead.restore(learned.overhead);
   const evidence = learned.slots.get(slotKey(slot.node, slot.slot))?.evidence ?? 0;
-  const context = { ...known, left: Number(job.units), overhead, deviation: new PredictionError().deviation };
+  const predictionError = new PredictionError();
+  if (learned.deviation !== undefined) predictionError.restore(learned.deviation);
+  const context = {
+    ...known,
+    left: Number(job.units),
+    inProgress: { units: 0, rate: 0 },
+    overhead,
+    deviation: predictionError.deviation,
+  };
   return chooseChunkSize(job.sizing, { rate: slot.rate, evidence, outlierSide: 0 }, context);
 }

@@ -4,7 +4,7 @@ import type { Rates } from "../rates/rates.js";
 import { ExpectedCapacity } from "../slots/expectedcapacity.js";
 import type { ExpectedNode } from "../slots/expectednodes.js";
 import type { Pool } from "../slots/pool.js";
-import { isUsable, type SlotState } from "../slots/slotstate.js";
+import { isConnected, isUsable, type SlotState } from "../slots/slotstate.js";
 
 /** Sizes the chunks of a range by the slots and rates that are there, or that nodes will bring. */
 export class ChunkSizer {
@@ -38,15 +38,16 @@ export class ChunkSizer {
   /** Expects a node that has disconnected to come back with the slots that it could use. Call this before the pool knows. */
   expectBack(node: string): void {
     const state = this.pool.nodes.get(node);
-    if (state === undefined || !state.isConnected) return;
+    if (state === undefined || !isConnected(state)) return;
     const slots = state.slots.filter(isUsable).map((slot) => ({ ...slot, rate: slot.rateEstimate.rate }));
     this.expected.add(node, { slots, limit: state.maxConcurrent });
   }
 
   /** Returns the units of a slot's next chunk when `left` units are unassigned. */
-  sizeNext(sizing: Sizing, slot: SlotState, left: bigint): bigint {
+  sizeNext(sizing: Sizing, slot: SlotState, left: bigint, now: number): bigint {
     const size = chooseChunkSize(sizing, slot.rateEstimate, {
       left: Number(left),
+      inProgress: this.pool.workInProgress.sum(now),
       ...this.sumCapacity(),
       slowest: this.slowestRate(),
       overhead: this.rates.overhead,

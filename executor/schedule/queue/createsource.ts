@@ -9,8 +9,8 @@ import { TaskQueue } from "./taskqueue.js";
 
 /** Creates the source of a range, in ascending order. */
 export function createRangeSource(job: Job, sizes: ChunkSizer): ChunkSource {
-  return new SequentialSource(job.first, job.first + job.units, (slot, left) =>
-    sizes.sizeNext(job.sizing!, slot, left),
+  return new SequentialSource(job.first, job.first + job.units, (slot, left, now) =>
+    sizes.sizeNext(job.sizing!, slot, left, now),
   );
 }
 

@@ -12,7 +12,7 @@ export class SequentialSource implements ChunkSource {
   constructor(
     first: bigint,
     private readonly end: bigint,
-    private readonly sizeFor: (slot: SlotState, left: bigint) => bigint,
+    private readonly sizeFor: (slot: SlotState, left: bigint, now: number) => bigint,
   ) {
     this.cursor = first;
     this.remaining = end - first;
@@ -22,9 +22,9 @@ export class SequentialSource implements ChunkSource {
     return this.remaining;
   }
 
-  take(slot: SlotState): [start: bigint, end: bigint] | undefined {
+  take(slot: SlotState, now: number): [start: bigint, end: bigint] | undefined {
     if (this.remaining === 0n) return undefined;
-    const size = this.sizeFor(slot, this.remaining);
+    const size = this.sizeFor(slot, this.remaining, now);
     const gap = size === 0n ? undefined : this.taken.findGap(this.cursor, this.end);
     if (gap === undefined) return undefined;
     const [start, limit] = gap;

@@ -8,13 +8,25 @@ const MIN_TARGET_SECONDS = 10;
 const MAX_TARGET_SECONDS = 600;
 /** The target while the overhead is unknown. */
 const DEFAULT_TARGET_SECONDS = 60;
+/** In long runs a chunk takes at most this share of the remaining time, because all of its work is lost with its node. */
+const MAX_LOSS_SHARE = 1 / 32;
+/** The assumed time between two losses of a slot, such as a reboot of its node. */
+const SECONDS_BETWEEN_LOSSES = 86_400;
 /** The first chunk of a slot with a guessed rate takes this share of the target, because the guess may be wrong. */
 const FIRST_CHUNK_SHARE = 1 / 8;
+/** It takes at most this share of the remaining time, of which a slot that is three times slower than guessed then needs half. */
+const FIRST_TIME_SHARE = 1 / 6;
+/** The overhead may still be unknown then, so that it is worth computing for as long as this. */
+const MIN_FIRST_SECONDS = 1;
 /** Near the end, a chunk takes a share of the remaining time within these bounds, so that later chunks can even out the slots. */
 const MIN_TIME_SHARE = 1 / 2;
-const MAX_TIME_SHARE = 0.85;
-/** No chunk is planned to take less than this many times its overhead. */
+const MAX_TIME_SHARE = 0.9;
+/** The latest slot is assumed to be late by this many times the expected maximum, because a chunk that is late delays the run. */
+const SAFETY_FACTOR = 1.25;
+/** A chunk takes all of the time that is left for a slot if that is at most this many times the overhead, */
 const MIN_TIMES_OVERHEAD = 3;
+/** or if the latest slot would be late by at most this many times the overhead that a further chunk would cost. */
+const MAX_LATENESS_OVERHEADS = 1.5;
 /** A chunk is at most this many times as large as the slot's previous one. */
 const MAX_GROWTH = 8;
 /** The most units of the first chunk of a slot with an unknown rate, and its largest share of an even share of the work. */
@@ -25,6 +37,8 @@ const FIRST_UNITS_SHARE = 1 / 8;
 export interface SizingContext {
   /** The number of unassigned units. */
   left: number;
+  /** What busy slots could complete until their chunks end (units), and their rate together. */
+  inProgress: { units: number; rate: number };
   /** The number of slots that are usable or expected, and the rate of all of them; undefined = unknown. */
   slots: number;
   rate: number | undefined;
@@ -43,9 +57,11 @@ export function chooseChunkSize(sizing: Sizing, estimate: RateEstimate, context:
   return BigInt(Math.max(1, limited));
 }
 
-/** Returns the units of a slot if all slots shared what is left and ended together. */
-function fairShare({ rate: own }: RateEstimate, { left, slots, rate }: SizingContext): number {
-  return own === undefined || rate === undefined ? left / Math.max(1, slots) : (left * own) / Math.max(own, rate);
+/** Returns the units of a slot if all slots shared what is left and ended together, those included that have begun a chunk. */
+function fairShare({ rate: own }: RateEstimate, { left, inProgress, slots, rate, overhead }: SizingContext): number {
+  // What slots do while this one starts is theirs alone.
+  const all = left + Math.max(0, inProgress.units - inProgress.rate * overhead.seconds);
+  return own === undefined || rate === undefined ? all / Math.max(1, slots) : (all * own) / Math.max(own, rate);
 }
 
 /**
@@ -64,26 +80,47 @@ function sizeByRate(sizing: Extract<Sizing, { by: "rate" }>, estimate: RateEstim
 function sizeByTime(sizing: Extract<Sizing, { by: "time" }>, estimate: RateEstimate, context: SizingContext): number {
   if (estimate.rate === undefined)
     return sizing.first ?? Math.min(FIRST_UNITS, (context.left / Math.max(1, context.slots)) * FIRST_UNITS_SHARE);
-  const target = sizing.target ?? chooseTargetSeconds(context.overhead);
-  const seconds = Math.min(estimate.evidence === 0 ? target * FIRST_CHUNK_SHARE : target, guidedSeconds(context));
+  const target = sizing.target ?? chooseTargetSeconds(context);
+  const guided = guidedSeconds(context);
+  const first = Math.min(target * FIRST_CHUNK_SHARE, Math.max(MIN_FIRST_SECONDS, guided * FIRST_TIME_SHARE));
+  const seconds = estimate.evidence === 0 ? Math.min(first, guided) : Math.min(target, guided);
   const units = estimate.rate * seconds;
   return estimate.lastChunk === undefined ? units : Math.min(units, MAX_GROWTH * estimate.lastChunk.units);
 }
 
-function chooseTargetSeconds(overhead: OverheadEstimate): number {
-  return overhead.isKnown
-    ? Math.max(MIN_TARGET_SECONDS, Math.min(MAX_TARGET_SECONDS, TIMES_OVERHEAD * overhead.seconds))
-    : DEFAULT_TARGET_SECONDS;
+/**
+ * Returns how long a chunk should take if enough work is left. In long runs that is the interval between checkpoints that Young's
+ * approximation (1974) gives: it balances the overhead of chunks against the work that is lost with a slot.
+ */
+function chooseTargetSeconds(context: SizingContext): number {
+  const { overhead } = context;
+  if (!overhead.isKnown) return DEFAULT_TARGET_SECONDS;
+  const usual = Math.max(MIN_TARGET_SECONDS, Math.min(MAX_TARGET_SECONDS, TIMES_OVERHEAD * overhead.seconds));
+  const remaining = remainingSeconds(context) ?? 0;
+  return Math.max(
+    usual,
+    Math.min(remaining * MAX_LOSS_SHARE, Math.sqrt(2 * overhead.seconds * SECONDS_BETWEEN_LOSSES)),
+  );
+}
+
+/** Returns how long all slots together need for what is left and what they have begun; undefined = no rate is known. */
+function remainingSeconds({ left, inProgress, rate }: SizingContext): number | undefined {
+  return rate === undefined ? undefined : (left + inProgress.units) / rate;
 }
 
 /**
- * Returns how long a chunk may take so that all slots can finish together: a share of the remaining time as in guided self-scheduling
- * (Polychronopoulos and Kuck, 1987), and the larger the better durations are predicted, as in factoring (Hummel, Schonberg and Flynn,
- * 1992). The rest is enough work for the others while the latest of all slots is late: the expected maximum of as many normal deviates.
+ * Returns how long a chunk may take so that all slots can finish together: a share of the remaining time, and the larger the better
+ * durations are predicted, as in factoring (Hummel, Schonberg and Flynn, 1992). The rest is enough work for the others while the latest of
+ * all slots is late: the expected maximum of as many log-normal deviates.
  */
-function guidedSeconds({ left, rate, overhead, slots, deviation }: SizingContext): number {
-  if (rate === undefined) return Number.POSITIVE_INFINITY;
-  const lateness = deviation * Math.sqrt(2 * Math.log(Math.max(2, slots)));
+function guidedSeconds(context: SizingContext): number {
+  const { overhead, slots, deviation } = context;
+  const remaining = remainingSeconds(context);
+  if (remaining === undefined) return Number.POSITIVE_INFINITY;
+  const lateness = Math.exp(SAFETY_FACTOR * deviation * Math.sqrt(2 * Math.log(Math.max(2, slots)))) - 1;
+  const floor = MIN_TIMES_OVERHEAD * overhead.seconds;
+  const isLast = remaining * lateness <= MAX_LATENESS_OVERHEADS * overhead.seconds;
+  if (remaining <= floor || isLast) return Math.max(overhead.seconds, remaining);
   const share = Math.max(MIN_TIME_SHARE, Math.min(MAX_TIME_SHARE, 1 / (1 + lateness)));
-  return Math.max(MIN_TIMES_OVERHEAD * overhead.seconds, (left / rate) * share);
+  return Math.max(floor, remaining * share);
 }

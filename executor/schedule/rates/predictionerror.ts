@@ -8,6 +8,7 @@ const MAX_LOG_RATIO = Math.log(4);
 
 /** Estimates how far the durations of chunks are from what rates and overhead predict: the standard deviation of their logarithm. */
 export class PredictionError {
+  private count = 0;
   private weight = PRIOR_WEIGHT;
   private squares = PRIOR_WEIGHT * PRIOR_DEVIATION ** 2;
 
@@ -15,11 +16,22 @@ export class PredictionError {
   learn(predicted: number, seconds: number): void {
     const ratio = Math.log(Math.max(seconds, Number.MIN_VALUE) / Math.max(predicted, Number.MIN_VALUE));
     const limited = Math.max(-MAX_LOG_RATIO, Math.min(MAX_LOG_RATIO, ratio));
+    this.count++;
     this.weight = DECAY * this.weight + 1;
     this.squares = DECAY * this.squares + limited ** 2;
   }
 
+  /** Starts from the deviation that an earlier run has measured. */
+  restore(deviation: number): void {
+    this.squares = this.weight * deviation ** 2;
+  }
+
   get deviation(): number {
     return Math.sqrt(this.squares / this.weight);
+  }
+
+  /** The deviation, for later runs; undefined where fewer chunks have ended than the assumption counts for. */
+  get learned(): number | undefined {
+    return this.count < PRIOR_WEIGHT ? undefined : this.deviation;
   }
 }

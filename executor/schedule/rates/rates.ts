@@ -35,6 +35,8 @@ export interface LearnedRates {
   programs?: Map<string, { seconds: number; count: number }>;
   /** By node: the seconds from the start of a run to the node's first chunk. */
   startup?: Map<string, number>;
+  /** How far durations were from predictions: the standard deviation of their logarithm. */
+  deviation?: number;
   /** What chunks cost in the last run; undefined = not measured. */
   chunkOverhead?: MeasuredOverhead;
   /** The nodes that were away when the last run ended. */
@@ -121,7 +123,8 @@ export class Rates {
   }
 
   /** Starts from what earlier runs have learned. */
-  restore({ overhead, slots }: LearnedRates): void {
+  restore({ overhead, slots, deviation }: LearnedRates): void {
+    if (deviation !== undefined) this.predictionError.restore(deviation);
     if (overhead !== undefined) this.overhead.restore(overhead);
     for (const [slot, { rate, evidence }] of slots) Object.assign(this.estimateFor(slot), { rate, evidence });
   }
@@ -132,7 +135,7 @@ export class Rates {
     for (const [slot, { rate, evidence }] of this.bySlot)
       if (rate !== undefined && evidence > 0) slots.set(slot, { rate, evidence });
     const overhead = this.overhead.isKnown ? this.overhead.seconds : undefined;
-    return { overhead, slots, chunkOverhead: this.chunkOverhead };
+    return { overhead, slots, chunkOverhead: this.chunkOverhead, deviation: this.predictionError.learned };
   }
 }
 

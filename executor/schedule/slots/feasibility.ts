@@ -2,7 +2,7 @@ import type { Chunk } from "../../job/job.js";
 import { formatSlots, groupByReason } from "./groupbyreason.js";
 import { findPinRefusal } from "./nodeslots.js";
 import type { Pool } from "./pool.js";
-import type { SlotState } from "./slotstate.js";
+import { isConnected, type SlotState } from "./slotstate.js";
 
 /** The most reasons that are listed. */
 const MAX_REASONS = 32;
@@ -20,7 +20,7 @@ type FeasibilityRule = (chunk: PinnedChunk, slot: SlotState) => SlotObjection | 
 
 const checkPin: FeasibilityRule = (chunk, slot) => refuse(findPinRefusal(chunk, slot), true);
 const checkConnected: FeasibilityRule = (_, { home }) =>
-  refuse(home.isConnected ? undefined : "its node is disconnected", false);
+  refuse(isConnected(home) ? undefined : "its node is disconnected", false);
 const checkBroken: FeasibilityRule = (_, { broken }) => refuse(broken && `it is out of use: ${broken}`, true);
 const checkHolder: FeasibilityRule = (_, { holder }) => refuse(holder && `${holder} holds it`, false);
 const checkSick: FeasibilityRule = (_, { health: { sick } }) =>

@@ -13,6 +13,7 @@ import {
   type SlotState,
   slotKey,
 } from "./slotstate.js";
+import { WorkInProgress } from "./workinprogress.js";
 
 /** A node with this many results to collect gets no more work, so that memory stays bounded if the local disk is slow. */
 const MAX_COLLECTING_PER_NODE = 256;
@@ -29,6 +30,7 @@ export class Pool {
   readonly freeSlots = new FreeSlots();
   /** The rates of the usable slots. */
   readonly rateHistogram = new RateHistogram();
+  readonly workInProgress = new WorkInProgress();
   private readonly healths = new Map<string, Mutable<SlotHealth>>();
   /** Every slot that has ever joined, by its key. */
   private readonly slots = new Map<string, Mutable<SlotState>>();
@@ -54,7 +56,7 @@ export class Pool {
     const node: Mutable<NodeState> = this.nodesByName.get(name) ?? createNodeState(name, this.nodes.size, limit);
     this.nodesByName.set(name, node);
     for (const slot of node.slots) this.setBroken(slot, "its node rejoined without it");
-    node.isConnected = true;
+    node.disconnectedAt = undefined;
     node.maxConcurrent = limit;
     node.slots = slots.map((slot) => this.updateSlot(node, slot));
     for (const slot of node.slots) this.refresh(slot);
@@ -65,10 +67,11 @@ export class Pool {
     return slots?.[slot]?.slot === slot ? slots[slot] : slots?.find((state) => state.slot === slot);
   }
 
-  setConnected(name: string, isConnected: boolean): void {
+  /** Notes that the connection to a node dropped, until it joins again. */
+  disconnectNode(name: string, now: number): void {
     const node = this.nodesByName.get(name);
     if (node === undefined) return;
-    node.isConnected = isConnected;
+    node.disconnectedAt ??= now;
     for (const slot of node.slots) this.refresh(slot);
   }
 
@@ -116,10 +119,20 @@ export class Pool {
     this.refresh(slot);
   }
 
+  /** Counts a chunk that a slot is to run, after those that it has. */
+  assign(slot: SlotState, chunk: Chunk, now: number): void {
+    const { rate } = slot.rateEstimate;
+    const cost = this.costs.estimate(chunk);
+    if (rate !== undefined && cost !== undefined)
+      this.workInProgress.add(slot.key, rate, this.rates.overhead.seconds + cost / rate, now);
+    this.changeLoad(slot, 1);
+  }
+
   /** Counts an attempt that was started on a slot, or (`by` = -1) that has left it. */
   changeLoad(slot: SlotState, by: 1 | -1): void {
     const wasFull = this.isFull(slot.home);
     writable(slot).load += by;
+    if (slot.load === 0) this.workInProgress.remove(slot.key);
     if (wasFull === this.isFull(slot.home)) this.updateFreeSlots(slot);
     else for (const one of slot.home.slots) this.updateFreeSlots(one);
   }
@@ -235,6 +248,7 @@ export class Pool {
     const key = slotKey(slot.node, slot.slot);
     const known = this.slots.get(key) ?? this.createSlot(key, home, slot);
     this.slots.set(key, known);
+    this.workInProgress.remove(key);
     return Object.assign(known, slot, { holder: undefined, broken: undefined, isMemoryShort: false, load: 0 });
   }
 

@@ -39,7 +39,8 @@ export interface NodeState {
   readonly name: string;
   /** Its position in the order in which nodes first joined. */
   readonly joinOrder: number;
-  readonly isConnected: boolean;
+  /** When its connection dropped, in seconds; undefined = it is connected. */
+  readonly disconnectedAt?: number;
   /** The most chunks that run at once on the node. */
   readonly maxConcurrent: number;
   readonly slots: readonly SlotState[];
@@ -51,7 +52,7 @@ export interface NodeState {
 
 /** Returns the state of a node without slots. `joinOrder`: its position among all nodes; `limit`: the most chunks that run there at once. */
 export function createNodeState(name: string, joinOrder: number, limit: number): NodeState {
-  return { name, joinOrder, isConnected: true, maxConcurrent: limit, slots: [], isReserved: false, collectingCount: 0 };
+  return { name, joinOrder, maxConcurrent: limit, slots: [], isReserved: false, collectingCount: 0 };
 }
 
 /** Returns the state of a slot without work. */
@@ -76,6 +77,10 @@ export function createSlotState(
   };
 }
 
+export function isConnected({ disconnectedAt }: NodeState): boolean {
+  return disconnectedAt === undefined;
+}
+
 /** Whether a chunk on the node waits for host memory. */
 export function isShortOfMemory(node: NodeState): boolean {
   return node.slots.some((slot) => slot.isMemoryShort);
@@ -88,5 +93,5 @@ export function slotKey(node: string, slot: number): string {
 /** Whether the slot may be given work now, or after what it has. */
 export function isUsable(slot: SlotState): boolean {
   if (slot.holder !== undefined || slot.broken !== undefined) return false;
-  return slot.health.quarantine === undefined && slot.health.sick === undefined && slot.home.isConnected;
+  return slot.health.quarantine === undefined && slot.health.sick === undefined && isConnected(slot.home);
 }

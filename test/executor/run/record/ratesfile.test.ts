@@ -23,19 +23,26 @@ t.test("the start-up of nodes is kept, and who was away at the end of the last r
   const slots = new Map([["zeus/0", { rate: 6, evidence: 4 }]]);
   const chunkOverhead = { overheadSeconds: 3, workSeconds: 2, units: 10_000 };
   const save = (startup: [string, number][], absent: string[]) =>
-    file.saveDuring(Promise.resolve(), () => ({ slots, startup: new Map(startup), absent, chunkOverhead }));
+    file.saveDuring(Promise.resolve(), () => ({
+      slots,
+      startup: new Map(startup),
+      absent,
+      chunkOverhead,
+      deviation: 0.07,
+    }));
   await save([["zeus", 1.5]], ["rig-a", "rig-b"]);
   await save([["rig-a", 4]], ["rig-b"]);
   const { startup, absent } = file.read();
   t.same(Object.fromEntries(startup!), { zeus: 1.5, "rig-a": 4 });
   t.same(absent, ["rig-b"]);
   t.same(file.read().chunkOverhead, chunkOverhead);
-  const spoilt = { startup: { a: "1", b: 2 }, absent: ["c", 3], chunkOverhead: { units: 0 } };
+  t.equal(file.read().deviation, 0.07);
+  const spoilt = { deviation: -1, startup: { a: "1", b: 2 }, absent: ["c", 3], chunkOverhead: { units: 0 } };
   writeFileSync(
     `${folder}/.muster-rates.json`,
     JSON.stringify({ kinds: { score: { at: "x", slots: {}, ...spoilt } } }),
   );
-  t.match(file.read(), { startup: new Map([["b", 2]]), absent: ["c"], chunkOverhead: undefined });
+  t.match(file.read(), { startup: new Map([["b", 2]]), absent: ["c"], chunkOverhead: undefined, deviation: undefined });
 });
 
 t.test("invalid entries of the file are ignored", async (t) => {

@@ -40,7 +40,16 @@ t.test("overhead is learned from chunks of different sizes, and rates do not inc
 function outlook(change: Partial<SizingContext> = {}): SizingContext {
   const overhead = new OverheadEstimate();
   overhead.restore(3);
-  return { left: 1e12, slots: 2, rate: 2000, slowest: 1000, overhead, deviation: 1, ...change };
+  return {
+    left: 1e12,
+    inProgress: { units: 0, rate: 0 },
+    slots: 2,
+    rate: 2000,
+    slowest: 1000,
+    overhead,
+    deviation: 1,
+    ...change,
+  };
 }
 
 t.test(
@@ -63,8 +72,19 @@ t.test(
       "half of the 50 s that are left, where durations are far from predictions",
     );
     const later = { ...known, lastChunk: { units: 300_000, seconds: 303 } };
-    t.equal(size(known, { left: 100_000, deviation: 0 }), 42_500, "most of them, where durations are as predicted");
-    t.equal(size(later, { left: 4000 }), 9000, "not less than three times the overhead");
+    t.equal(size(known, { left: 100_000, deviation: 0 }), 50_000, "all of them, where durations are as predicted");
+    t.equal(size(later, { left: 4000 }), 3000, "not less than the overhead");
+    t.equal(
+      size(later, { left: 8000, deviation: 0 }),
+      4000,
+      "all of the 4 s that are left, rather than one more chunk",
+    );
+    const inProgress = { units: 96_000, rate: 1000 };
+    t.equal(size(later, { left: 4000, inProgress }), 25_000, "half of the 50 s until the other slots will end, too");
+    t.equal(size(known, { left: 4000, inProgress }), 25_000, "a fair share counts what others have begun");
+    const guess = { rate: 1000, evidence: 0, outlierSide: 0 } as const;
+    t.equal(size(guess, { left: 120_000 }), 5000, "a guess: a sixth of the 30 s that a measured rate would get");
+    t.equal(size(guess, { left: 4000 }), 1000, "a guess, and there is not much");
     t.equal(size(known, { left: 4000 }), 2000, "the first chunk is at most a fair share");
     t.equal(size(known, { left: 4000 }, { min: 9000 }), 9000);
   },
