@@ -61,8 +61,9 @@ t.test(
     const known = { rate: 1000, evidence: 1e6, outlierSide: 0 } as const;
     t.equal(size({ evidence: 0, outlierSide: 0 }), 500, "nothing is known");
     t.equal(size({ evidence: 0, outlierSide: 0 }, { left: 160 }), 10, "nothing is known, and there is not much");
-    t.equal(size({ rate: 1000, evidence: 0, outlierSide: 0 }), 37_500, "a guess");
-    t.equal(size(known), 300_000, "100 times the overhead");
+    t.equal(size({ rate: 1000, evidence: 0, outlierSide: 0 }, { left: 1e7 }), 37_500, "a guess");
+    t.equal(size(known, { left: 1e7 }), 300_000, "100 times the overhead");
+    t.equal(size(known), 720_000, "in long runs the interval of Young: the root of 2 x 3 s x a day");
     t.equal(size(known, {}, { target: 60 }), 60_000);
     t.equal(size(known, {}, { target: 60, max: 7000 }), 7000);
     t.equal(size({ ...known, lastChunk: { units: 1000, seconds: 4 } }), 8000, "growth");
