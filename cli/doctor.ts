@@ -3,12 +3,10 @@ import { findInventory, selectNodes } from "../fleet/inventory.js";
 import { isInstalled, listRequiredPrograms } from "../fleet/local/requiredprograms.js";
 import { loadPlaybooks } from "../playbooks/engine/loadplaybooks.js";
 import { verifyNode } from "../playbooks/engine/provisionnode.js";
-import { buildDriftDocument } from "../report/drifttext.js";
 import type { Writers } from "../report/writers.js";
-import { formatJson } from "../schemas/escape.js";
 import { describeInventory } from "./describeinventory.js";
 import type { CommonOptions } from "./options.js";
-import { exitStatusOfReports, printReports, runOnNodes } from "./playbooks.js";
+import { exitStatusOfReports, reportOnNodes } from "./playbooks.js";
 
 /** Playbooks that only inspect: what every job needs of a node, whatever the inventory lists. */
 const DIAGNOSTIC_PLAYBOOKS = ["host", "python", "session", "gpu"];
@@ -32,14 +30,10 @@ export async function doctor(names: string[], options: CommonOptions, writers: W
     await checkFileService(connection);
     return verifyNode(connection, undefined, playbooks, inventory);
   };
-  const reports = await runOnNodes(nodes, inspect, options, writers);
-  if (options.json) {
-    const here = { node: process.versions.node, missing: missing.map(({ program }) => program) };
-    writers.out(formatJson({ here, ...buildDriftDocument(reports) }, 2));
-  } else {
+  if (!options.json)
     for (const { program, what, pack } of missing)
       writers.err(`here: ${program} is not installed (${what})\n    next: apt-get install ${pack}`);
-    printReports(reports, options, writers);
-  }
+  const here = { node: process.versions.node, missing: missing.map(({ program }) => program) };
+  const reports = await reportOnNodes(nodes, inspect, options, writers, { here });
   return Math.max(exitStatusOfReports(reports, 2), missing.length > 0 ? 2 : 0);
 }

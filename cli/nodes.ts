@@ -1,22 +1,31 @@
 import { gatherAllFacts, type NodeFacts } from "../fleet/allfacts.js";
 import { findInventory, selectNodes } from "../fleet/inventory.js";
 import { checkGpus } from "../playbooks/gpu.js";
-import { buildNodesDocument, formatNodeLine, formatNodesTable, formatUnusableNodes } from "../report/nodestable.js";
+import { buildNodesDocument, createNodesTable, formatNodeLine, formatUnusableNodes } from "../report/nodestable.js";
+import { formatTable } from "../report/resulttable.js";
 import type { Writers } from "../report/writers.js";
 import { formatJson } from "../schemas/escape.js";
 import type { CommonOptions } from "./options.js";
+import { isLive, TablePrinter } from "./tableprinter.js";
 import { withProgress } from "./withprogress.js";
 
 /** `muster nodes`: shows the hardware and system of every node. Nothing is changed or left on a node. Returns the exit status. */
 export async function nodes(options: CommonOptions, writers: Writers): Promise<number> {
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const selected = selectNodes(inventory, options.limit);
+  const names = selected.map(({ name }) => name);
+  const table = createNodesTable(names, options.verbose ? "all" : "usual", Date.now() / 1000);
+  const printer = isLive(options) ? new TablePrinter(table, names, writers) : undefined;
   const looks = await withProgress(selected, options, writers, (done) =>
-    gatherAllFacts(selected, checkGpus, (look) => done(look.node, formatNodeLine(look))),
+    gatherAllFacts(selected, checkGpus, (look) => {
+      printer?.add(look);
+      done(look.node, printer === undefined ? formatNodeLine(look) : undefined);
+    }),
   );
   if (options.json) writers.out(formatJson(buildNodesDocument(looks), 2));
   else if (options.quiet) printUnusable(formatUnusableNodes(looks), writers);
-  else writers.out(formatNodesTable(looks, options.verbose ? "all" : "usual", Date.now() / 1000));
+  else if (printer !== undefined) printer.end(looks);
+  else writers.out(formatTable(table, looks));
   return exitStatusOfNodes(looks);
 }
 

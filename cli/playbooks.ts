@@ -6,12 +6,20 @@ import { type InspectionResult, inspectEachNode, type NodeReport } from "../play
 import { loadPlaybooks } from "../playbooks/engine/loadplaybooks.js";
 import type { NamedPlaybook } from "../playbooks/engine/planresources.js";
 import { provisionNode, verifyNode } from "../playbooks/engine/provisionnode.js";
-import { buildDriftDocument, formatDrift, formatDriftTotal, formatNodeReport, isInSync } from "../report/drifttext.js";
+import {
+  buildDriftDocument,
+  createDriftTable,
+  formatDrift,
+  formatDriftTotal,
+  formatNodeReport,
+  isInSync,
+} from "../report/drifttext.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import { formatLockWait } from "./admissioncheck.js";
 import type { CommonOptions } from "./options.js";
+import { isLive, TablePrinter } from "./tableprinter.js";
 import { withProgress } from "./withprogress.js";
 
 /** Options that decide how reports are printed. */
@@ -38,23 +46,30 @@ export async function loadRequestedPlaybooks(names: string[], inventory: Invento
   }
 }
 
-/** Runs `work` on every node with progress on stderr, and returns the reports in the order of `nodes`. */
-export function runOnNodes(
+/**
+ * Runs `work` on every node with progress on stderr, and prints the reports on stdout: as a table, or with `--json` as one document. Returns
+ * the reports in the order of `nodes`. `documentKeys`: further keys of that document.
+ */
+export async function reportOnNodes(
   nodes: Node[],
   work: (connection: Connection) => Promise<InspectionResult>,
-  options: CommonOptions,
+  options: DriftReportOptions,
   writers: Writers,
+  documentKeys: object = {},
 ): Promise<NodeReport[]> {
-  return withProgress(nodes, options, writers, (done) =>
-    inspectEachNode(nodes, work, (report) => done(report.node, formatNodeReport(report))),
+  const names = nodes.map(({ name }) => name);
+  const view = { rows: options.verbose ? "all" : "trouble", diffs: options.diff === true } as const;
+  const printer = isLive(options) ? new TablePrinter(createDriftTable(names, view), names, writers) : undefined;
+  const reports = await withProgress(nodes, options, writers, (done) =>
+    inspectEachNode(nodes, work, (report) => {
+      printer?.add(report);
+      done(report.node, printer === undefined ? formatNodeReport(report) : undefined);
+    }),
   );
-}
-
-/** Prints the reports on stdout: as a table, or with `--json` as one document. */
-export function printReports(reports: NodeReport[], options: DriftReportOptions, writers: Writers): void {
-  if (options.json) return writers.out(formatJson(buildDriftDocument(reports), 2));
-  if (options.quiet && isInSync(reports)) return;
-  writers.out(formatDrift(reports, { rows: options.verbose ? "all" : "trouble", diffs: options.diff === true }));
+  if (options.json) writers.out(formatJson({ ...documentKeys, ...buildDriftDocument(reports) }, 2));
+  else if (printer !== undefined) printer.end(reports);
+  else if (!options.quiet || !isInSync(reports)) writers.out(formatDrift(reports, view));
+  return reports;
 }
 
 /** Returns the exit status. `drifted` is the status where every node was inspected and a resource differs. */

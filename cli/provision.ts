@@ -5,13 +5,7 @@ import type { NamedPlaybook } from "../playbooks/engine/planresources.js";
 import { LOCK_WAIT_SECONDS, provisionedSinceBoot, provisionNode } from "../playbooks/engine/provisionnode.js";
 import type { Writers } from "../report/writers.js";
 import { parseDurationOption } from "./options.js";
-import {
-  type DriftReportOptions,
-  exitStatusOfReports,
-  loadRequestedPlaybooks,
-  printReports,
-  runOnNodes,
-} from "./playbooks.js";
+import { type DriftReportOptions, exitStatusOfReports, loadRequestedPlaybooks, reportOnNodes } from "./playbooks.js";
 
 export interface ProvisionOptions extends DriftReportOptions {
   check?: boolean;
@@ -29,8 +23,7 @@ export async function provision(names: string[], options: ProvisionOptions, writ
     options.lockWait === undefined ? LOCK_WAIT_SECONDS : parseDurationOption("--lock-wait", options.lockWait);
   const work = (connection: Connection) =>
     provisionOne(connection, playbooks, inventory, options, waitSeconds, writers);
-  const reports = await runOnNodes(nodes, work, options, writers);
-  printReports(reports, options, writers);
+  const reports = await reportOnNodes(nodes, work, options, writers);
   return exitStatusOfReports(reports, 3);
 }
 

@@ -5,13 +5,7 @@ import { verifyNode } from "../playbooks/engine/provisionnode.js";
 import { buildVerifyMetrics } from "../report/prometheus.js";
 import type { Writers } from "../report/writers.js";
 import { writeMetrics } from "./metricsfile.js";
-import {
-  type DriftReportOptions,
-  exitStatusOfReports,
-  loadRequestedPlaybooks,
-  printReports,
-  runOnNodes,
-} from "./playbooks.js";
+import { type DriftReportOptions, exitStatusOfReports, loadRequestedPlaybooks, reportOnNodes } from "./playbooks.js";
 
 export interface VerifyOptions extends DriftReportOptions {
   /** A file for the textfile collector of node_exporter. */
@@ -29,8 +23,7 @@ export async function verify(names: string[], options: VerifyOptions, writers: W
     if (facts !== undefined) factsByNode.set(connection.node.name, facts);
     return verifyNode(connection, facts, playbooks, inventory);
   };
-  const reports = await runOnNodes(nodes, inspect, options, writers);
-  printReports(reports, options, writers);
+  const reports = await reportOnNodes(nodes, inspect, options, writers);
   const exit = exitStatusOfReports(reports, 2);
   if (options.metrics !== undefined)
     writeMetrics(options.metrics, buildVerifyMetrics(reports, factsByNode, exit, Date.now() / 1000));

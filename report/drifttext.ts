@@ -2,6 +2,7 @@ import type { NodeReport } from "../playbooks/engine/inspecteachnode.js";
 import type { Difference, ResourceState, Verdict } from "../playbooks/engine/resource.js";
 import { countColumns, padToColumns, TERMINAL_COLUMNS } from "./columns.js";
 import { formatCount, indentLines, pluralize, shortenMiddle, toOneLine, toPrintableText, wrapText } from "./format.js";
+import { formatTable, type ResultTable } from "./resulttable.js";
 
 /** The length of the longest state, "needs reboot". */
 const STATE_COLUMNS = 12;
@@ -27,32 +28,37 @@ interface DriftBlock {
  * Returns a table of nodes and resources in inventory order, with differences below each row, and the total. What is the same on several
  * nodes is shown once. Without rows, only the total is returned.
  */
-export function formatDrift(reports: NodeReport[], view: DriftView): string {
-  const total = wrapText(formatDriftTotal(reports), "", TERMINAL_COLUMNS);
-  const blocks = mergeBlocks(reports.flatMap((report) => listBlocks(report, view)));
-  if (blocks.length === 0) return toPrintableText(total);
-  const widest = Math.min(24, Math.max(4, ...blocks.map((block) => countColumns(toOneLine(nameNodes(block))))));
-  return toPrintableText([
-    formatRow(widest, "node", "resource", "state"),
-    ...blocks.flatMap((block) => formatBlock(block, widest)),
-    "",
-    ...total,
-  ]);
+export function formatDrift(reports: readonly NodeReport[], view: DriftView): string {
+  return formatTable(createDriftTable(mergeReports(reports, view).map(nameNodes), view), reports);
+}
+
+/** Returns the same table, to be printed in pieces: what is the same on several nodes of a piece is shown once. `names`: of the nodes. */
+export function createDriftTable(names: readonly string[], view: DriftView): ResultTable<NodeReport> {
+  const widest = Math.min(24, Math.max(4, ...names.map((name) => countColumns(toOneLine(name)))));
+  return {
+    head: formatRow(widest, "node", "resource", "state"),
+    listRows: (reports) => mergeReports(reports, view).flatMap((block) => formatBlock(block, widest)),
+    listTotal: (reports) => wrapText(formatDriftTotal(reports), "", TERMINAL_COLUMNS),
+  };
+}
+
+function mergeReports(reports: readonly NodeReport[], view: DriftView): DriftBlock[] {
+  return mergeBlocks(reports.flatMap((report) => listBlocks(report, view)));
 }
 
 /** Whether every node was inspected, or skipped on purpose, and nothing differs, failed or has notes. */
-export function isInSync(reports: NodeReport[]): boolean {
+export function isInSync(reports: readonly NodeReport[]): boolean {
   return reports.every(
     (report) => !("error" in report) && listBlocks(report, { rows: "trouble", diffs: false }).length === 0,
   );
 }
 
 /** Returns a line with the number of resources in each state, and of nodes that were not inspected. */
-export function formatDriftTotal(reports: NodeReport[]): string {
+export function formatDriftTotal(reports: readonly NodeReport[]): string {
   return `${pluralize(reports.length, "node")}: ${countStates(reports).join(", ") || "nothing to check"}`;
 }
 
-function countStates(reports: NodeReport[]): string[] {
+function countStates(reports: readonly NodeReport[]): string[] {
   const counts = new Map<string, number>();
   const add = (word: string) => counts.set(word, (counts.get(word) ?? 0) + 1);
   for (const report of reports)

@@ -23,9 +23,10 @@ export class NodeProgress {
     this.waitingTimer = setInterval(() => this.printWaiting(), WAITING_INTERVAL_MS);
   }
 
-  /** Reports that a node is done, with the line about it. */
-  done(name: string, line: string): void {
+  /** Reports that a node is done, with the line about it; undefined = its result is printed already. */
+  done(name: string, line: string | undefined): void {
     this.waiting.delete(name);
+    if (line === undefined) return;
     if (this.heldLines === undefined) this.print(line);
     else this.heldLines.push(line);
   }

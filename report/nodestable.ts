@@ -5,17 +5,26 @@ import { MAX_CLOCK_OFFSET_SECONDS } from "../playbooks/host.js";
 import type { MusterError } from "../schemas/errors.js";
 import { countColumns, padToColumns } from "./columns.js";
 import { formatBytes, formatDuration, indentLines, pluralize, toOneLine, toPrintableText } from "./format.js";
+import { formatTable, type ResultTable } from "./resulttable.js";
 
-/** Returns the table of `muster nodes`: a row for each node with details below it. `now` is Unix time in seconds. */
-export function formatNodesTable(looks: NodeFacts[], detail: "usual" | "all", now: number): string {
-  const widest = Math.max(4, ...looks.map(({ node }) => countColumns(toOneLine(node.name))));
-  const head = formatRow(widest, ["node", "gpus", "memory", "disk free", "python", "up"]);
-  return toPrintableText([
-    head,
-    ...looks.flatMap((look) => formatNodeBlock(look, widest, detail, now)),
-    "",
-    formatTotal(looks),
-  ]);
+/** Returns the table of `muster nodes`: a row for each of these nodes with details below it. `now` is Unix time in seconds. */
+export function createNodesTable(
+  names: readonly string[],
+  detail: "usual" | "all",
+  now: number,
+): ResultTable<NodeFacts> {
+  const widest = Math.max(4, ...names.map((name) => countColumns(toOneLine(name))));
+  return {
+    head: formatRow(widest, ["node", "gpus", "memory", "disk free", "python", "up"]),
+    listRows: (looks) => looks.flatMap((look) => formatNodeBlock(look, widest, detail, now)),
+    listTotal: (looks) => [formatTotal(looks)],
+  };
+}
+
+/** Returns that table with the rows of all nodes. */
+export function formatNodesTable(looks: readonly NodeFacts[], detail: "usual" | "all", now: number): string {
+  const names = looks.map(({ node }) => node.name);
+  return formatTable(createNodesTable(names, detail, now), looks);
 }
 
 /** Returns the unusable nodes with the reason and the next action; "" where there are none. */
@@ -133,7 +142,7 @@ function formatError(error: MusterError, name: string): string[] {
   return [error.textFor(name), ...(error.next === undefined ? [] : [`next: ${error.next}`])].flatMap(indentLines);
 }
 
-function formatTotal(looks: NodeFacts[]): string {
+function formatTotal(looks: readonly NodeFacts[]): string {
   const usable = looks.flatMap((look) => ("error" in look ? [] : [look.facts]));
   const gpus = usable.reduce((sum, facts) => sum + facts.gpus.length, 0);
   return `${usable.length} of ${pluralize(looks.length, "node")} usable, ${pluralize(gpus, "GPU")}`;

@@ -2,6 +2,9 @@
 export const NOT_RENDERED = [
   "describeProject",
   "NodeProgress",
+  // Shown by formatNodesTable and createDriftTable.
+  "createNodesTable",
+  "formatTable",
   "formatOverhead",
   "breakDownRun",
   "listRunNodes",

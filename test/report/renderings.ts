@@ -18,7 +18,13 @@ import {
   formatFailedCommand,
   formatStreamedLine,
 } from "../../report/commandoutput.js";
-import { buildDriftDocument, formatDrift, formatDriftTotal, formatNodeReport } from "../../report/drifttext.js";
+import {
+  buildDriftDocument,
+  createDriftTable,
+  formatDrift,
+  formatDriftTotal,
+  formatNodeReport,
+} from "../../report/drifttext.js";
 import { toPrintableText } from "../../report/format.js";
 import { renderHistoryPage } from "../../report/historypage.js";
 import { formatHistory } from "../../report/historytext.js";
@@ -35,6 +41,7 @@ import { PlainProgress } from "../../report/progressplain.js";
 import { formatTotalProgress } from "../../report/progresstext.js";
 import { formatProject } from "../../report/projecttext.js";
 import { buildPipelineMetrics, buildRunMetrics, buildVerifyMetrics, formatMetrics } from "../../report/prometheus.js";
+import { formatTable } from "../../report/resulttable.js";
 import { formatSchedule, type ScheduledEntry } from "../../report/scheduletext.js";
 import { formatRunStatus, formatRunsTable } from "../../report/statustext.js";
 import { formatSummary } from "../../report/summarytext.js";
@@ -161,6 +168,15 @@ export const TEXTS: Record<string, Rendering> = {
     formatCancelledPipeline,
   ),
   formatDrift: shown(reports, (all) => formatDrift(all, { rows: "all", diffs: true })),
+  createDriftTable: shown(reports, (all) =>
+    formatTable(
+      createDriftTable(
+        all.map(({ node }) => node.name),
+        { rows: "all", diffs: true },
+      ),
+      all,
+    ),
+  ),
   formatDriftTotal: { ...shown(reports, formatDriftTotal), isNumbers: true },
   formatNodeReport: shown(reports, (all) => all.map(formatNodeReport).join("\n")),
   formatHistory: shown(history, (one) => formatHistory(one, true)),
