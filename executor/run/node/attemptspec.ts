@@ -49,6 +49,7 @@ export function buildAttemptSpec(
     ...(job.tty ? { tty: true } : {}),
     ...describeOutputs(job, spec, cwd),
     timeout: spec.timeout,
+    grace: spec.grace,
     limit: job.limits.output,
     memory: job.needs.memory,
     threads,
