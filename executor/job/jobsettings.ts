@@ -29,6 +29,7 @@ const RESERVED_NAMES = [
   "journal.ndjson",
   "results",
   "append",
+  "state",
   "logs",
   "results.ndjson",
   "summary.json",
@@ -82,7 +83,8 @@ export function readSeconds(reader: JobReader, path: KeyPath): number | undefine
   return parsed.ok ? parsed.value : undefined;
 }
 
-function readByteCount(reader: JobReader, path: KeyPath): number | undefined {
+/** Returns a size in bytes; undefined = there is none. */
+export function readByteCount(reader: JobReader, path: KeyPath): number | undefined {
   const parsed = parseSize(reader.source.get(path));
   return parsed.ok ? parsed.value : undefined;
 }
