@@ -13,6 +13,7 @@ import {
   type SlotState,
   slotKey,
 } from "./slotstate.js";
+import { fitsPin, UsableCount } from "./usablecount.js";
 import { WorkInProgress } from "./workinprogress.js";
 
 /** A node with this many results to collect gets no more work, so that memory stays bounded if the local disk is slow. */
@@ -30,6 +31,7 @@ export class Pool {
   readonly freeSlots = new FreeSlots();
   /** The rates of the usable slots. */
   readonly rateHistogram = new RateHistogram();
+  /** What busy slots still have to complete. */
   readonly workInProgress = new WorkInProgress();
   private readonly healths = new Map<string, Mutable<SlotHealth>>();
   /** Every slot that has ever joined, by its key. */
@@ -38,9 +40,7 @@ export class Pool {
   private depth = 1;
   /** Whether slots get one chunk each, because none has succeeded. */
   private isInTrial = false;
-  /** The number of usable slots by GPU index. */
-  private readonly usableByGpu = new Map<number | undefined, number>();
-  private usableCount = 0;
+  private readonly usable = new UsableCount();
 
   constructor(
     private readonly rates: Rates,
@@ -192,7 +192,7 @@ export class Pool {
 
   /** The number of slots that may be given work now or later. */
   get usableSlots(): number {
-    return this.usableCount;
+    return this.usable.total;
   }
 
   /**
@@ -201,12 +201,12 @@ export class Pool {
    */
   get rate(): number | undefined {
     const { count, total } = this.rateHistogram;
-    return count === 0 ? undefined : (total * this.usableCount) / count;
+    return count === 0 ? undefined : (total * this.usable.total) / count;
   }
 
   /** Whether another usable slot could run a chunk with that pin. */
   hasOtherSlot(slot: SlotState, pin: number | undefined): boolean {
-    return this.countUsableFor(pin) > (isUsable(slot) && fitsPin(pin, slot) ? 1 : 0);
+    return this.usable.countFor(pin) > (isUsable(slot) && fitsPin(pin, slot) ? 1 : 0);
   }
 
   /** Whether a usable slot outside `slots` (keys) could run a chunk with that pin. */
@@ -226,12 +226,7 @@ export class Pool {
   }
 
   private hasUsableExcept(pin: number | undefined, except: readonly SlotState[]): boolean {
-    return this.countUsableFor(pin) > except.filter((slot) => isUsable(slot) && fitsPin(pin, slot)).length;
-  }
-
-  private countUsableFor(pin: number | undefined): number {
-    if (pin === undefined) return this.usableCount;
-    return (this.usableByGpu.get(pin) ?? 0) + (this.usableByGpu.get(undefined) ?? 0);
+    return this.usable.countFor(pin) > except.filter((slot) => isUsable(slot) && fitsPin(pin, slot)).length;
   }
 
   private slotByKey(key: string): SlotState | undefined {
@@ -294,18 +289,11 @@ export class Pool {
   }
 
   private countUsable(slot: SlotState, usable: boolean): void {
-    const by = usable ? 1 : -1;
     writable(slot).isCountedUsable = usable;
-    this.usableCount += by;
-    this.usableByGpu.set(slot.gpu, (this.usableByGpu.get(slot.gpu) ?? 0) + by);
+    this.usable.change(slot, usable ? 1 : -1);
   }
 }
 
 function writable<T>(state: T): Mutable<T> {
   return state;
-}
-
-/** A pinned chunk runs on the GPU with that index on any node; a CPU slot takes any chunk. */
-function fitsPin(pin: number | undefined, slot: Slot): boolean {
-  return pin === undefined || slot.gpu === undefined || slot.gpu === pin;
 }

@@ -1,6 +1,7 @@
 import t from "tap";
+import { scoreCell } from "../../../bench/schedule/cellcontest.js";
+import { QUICK_CELLS } from "../../../bench/schedule/cells.js";
 import { contestants, scoreContestant, settings } from "../../../bench/schedule/contest.js";
-
 import { scoreTaskContestants, type TaskScore } from "../../../bench/schedule/taskcontest.js";
 
 const [muster] = contestants;
@@ -11,6 +12,17 @@ t.test("the makespan stays near the fluid bound, with the seeds and faults of be
     const { worst } = scoreContestant(muster!, setting, [1, 2, 3, 4]);
     t.ok(worst <= limit, `${setting.name}: ${worst.toFixed(3)} of at most ${limit}`);
     t.ok(worst >= 1, "no run beats the bound");
+  }
+});
+
+t.test("runs of 15 s stay near the bound of a clairvoyant, and ahead of other loop schedulers", async (t) => {
+  for (const name of ["base", "guesses off by 3", "joins over 30 s", "overhead 3 s"]) {
+    const cell = QUICK_CELLS.find((one) => one.name === name)!;
+    const [own, ...others] = scoreCell(cell, 15, [21, 22, 23, 24]);
+    t.ok(own!.mean <= 1.15, `${name}: ${own!.mean.toFixed(3)}`);
+    t.ok(own!.mean >= 1, "no run beats the bound");
+    for (const other of others)
+      t.ok(own!.mean <= 1.01 * other.mean, `${name}: ${own!.mean.toFixed(3)}, ${other.name} ${other.mean.toFixed(3)}`);
   }
 });
 

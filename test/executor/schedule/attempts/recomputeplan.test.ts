@@ -43,6 +43,19 @@ t.test("two slow chunks share the idle slots where that ends the run soonest", a
   t.same(one.length, 1, "the second one ends by itself");
 });
 
+t.test("the idle slots are shared so that all chunks end at nearly the same time", async (t) => {
+  const rates = [600, 600, 600, 600, 600, 600, 600, 600, 100, 100];
+  const plans = planRecomputations(
+    [0, 1, 2, 3].map((n) => candidate(n * 7700, (n + 1) * 7700, 12)),
+    idle(...rates),
+    0.3,
+    1,
+  );
+  t.equal(plans.length, 4, "all four are computed again");
+  const seconds = plans.map(({ pieces }) => 7700 / pieces.reduce((sum, { slot }) => sum + rates[slot.slot]!, 0));
+  t.ok(Math.max(...seconds) < 1.2 * Math.min(...seconds), `${seconds} s`);
+});
+
 t.test("no piece is smaller than the least size, nor shorter than its overhead", async (t) => {
   t.same(plan([candidate(0, 100, 20)], idle(50, 50, 50), 60), [[[0, 0, 100]]]);
   t.same(
