@@ -54,9 +54,9 @@ class StallingJob {
     shop.write(join(name, "job.yaml"), job);
   }
 
-  start() {
+  start(env: Record<string, string> = {}) {
     const words = ["run", join(shop.folder, this.name, "job.yaml"), "-i", lab.inventory(), "--out", this.run, "--json"];
-    return watchMuster(startMuster(words, { cwd: shop.folder }));
+    return watchMuster(startMuster(words, { cwd: shop.folder, env }));
   }
 
   stall(node: LabNode): void {
@@ -147,3 +147,24 @@ t.test("a coordinator is killed while pieces run: every unit is committed once",
   job.clean();
   await checkNodes(t, lab.nodes);
 });
+
+for (const step of ["held", "held:2"])
+  t.test(
+    `a coordinator is killed when it holds a piece (${step}): every unit is committed once`,
+    { skip },
+    async (t) => {
+      const job = new StallingJob(step.replace(":", "-"));
+      const slow = nodes[0]!;
+      job.stall(slow);
+      const killed = await job.start({ MUSTER_KILL_AT: step }).ended;
+      t.equal(killed.code, null, "it was killed");
+      t.ok(job.committedUnits() < UNITS, "what is held is not committed");
+      const again = job.start();
+      job.proceed(slow);
+      const ran = await again.ended;
+      t.equal(ran.code, 0, ran.err);
+      job.checkExactlyOnce(t);
+      job.clean();
+      await checkNodes(t, lab.nodes);
+    },
+  );

@@ -4,6 +4,7 @@ import type { Job } from "../../job/job.js";
 import type { ResultFate } from "../../schedule/attempts/recomputations.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
 import type { DoneMessage, SavedState } from "../agent/protocol.js";
+import { failpoint } from "../failpoint.js";
 import type { ResultSource } from "../node/attachment.js";
 import { createFailure, errorText, isConnectionLost, isLocalError } from "../node/attemptfailure.js";
 import type { RunCounters } from "../record/counters.js";
@@ -176,6 +177,7 @@ export class Collector {
     if (fate === "commit") return this.commit(result);
     if (fate === "discard") return this.discard(result, "unneeded");
     this.held.set(attempt.id, result);
+    failpoint("held");
     this.options.emit({ type: "held", attempt });
   }
 
