@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 /** The name of a pulled file: the id of its attempt, and which of its outputs it is. */
@@ -16,7 +16,7 @@ export function countPulledBytes(file: string): number {
 
 /** Creates the folder for pulled files, or empties it except for pulled files, which an earlier coordinator left for the next one. */
 export function preparePullFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true });
+  if (!existsSync(folder)) mkdirSync(folder);
   for (const name of readdirSync(folder))
     if (!PULLED_FILE.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
 }
