@@ -3,7 +3,7 @@ import type { AgentChannel } from "../agent/agentchannel.js";
 import type { AgentMessage } from "../agent/protocol.js";
 import type { ProjectSnapshot } from "../record/snapshot.js";
 import { type ContentCheck, hasBit } from "./contentcheck.js";
-import { PACK_BYTES, type PackedContent, type PackRoute, sendPack } from "./contentpacker.js";
+import { PACK_BYTES, type PackedContent, type PackRoute, packContents, sendPack } from "./contentpacker.js";
 import { sendContent } from "./contentsender.js";
 import { createStorageError } from "./fulldisk.js";
 
@@ -91,10 +91,10 @@ export class TreeStager {
       pack.push({ sha256, bytes });
       packBytes += bytes.length;
       if (packBytes < PACK_BYTES) return;
-      await sendPack(pack, this.route);
+      await sendPack(await packContents(pack), this.route);
       [pack, packBytes] = [[], 0];
     });
-    await sendPack(pack, this.route);
+    await sendPack(await packContents(pack), this.route);
   }
 
   private ask(): Promise<TreeMessage> {
