@@ -93,7 +93,7 @@ class FakeNode {
   }
 }
 
-async function stage(files: StagedFile[], packs = new SharedPacks()) {
+async function stage(files: StagedFile[]) {
   const node = new FakeNode();
   const contents = await hashStagedFiles(jobOf(files));
   const sent: AgentCommand[] = [];
@@ -103,7 +103,7 @@ async function stage(files: StagedFile[], packs = new SharedPacks()) {
     node,
     contents,
     sent,
-    stage: new FileStager(async () => node as unknown as Files, "/run", contents, send, check, packs),
+    stage: new FileStager(async () => node as unknown as Files, "/run", contents, send, check, new SharedPacks()),
   };
 }
 
@@ -254,34 +254,6 @@ t.test("many small files travel in few uploads, compressed only where that pays"
     for (const { sha256 } of contents.values()) t.ok(node.there.has(`/run/store/${sha256}`));
   }
 });
-
-t.test(
-  "nodes that lack the same small files at once are sent the same packs; later ones read them again",
-  async (t) => {
-    const files = Array.from({ length: 40 }, (_, n) => file(`shared${n}`, randomBytes(10_000)));
-    const packs = new SharedPacks();
-    const [first, second, third] = await Promise.all([1, 2, 3].map(() => stage(files, packs)));
-    const uploaded: unknown[] = [];
-    for (const { node } of [first!, second!, third!]) {
-      const { upload } = node;
-      node.upload = (local, remote, mode) => {
-        uploaded.push(local);
-        return upload.call(node, local, remote, mode);
-      };
-    }
-    await Promise.all([first!.stage.stage(files), second!.stage.stage(files)]);
-    t.equal(uploaded.length, 2);
-    t.equal(uploaded[0], uploaded[1], "one buffer");
-    // Other packs take the place of this one, which is read again then: its files are gone.
-    for (let n = 0; n < 2; n++) {
-      const others = Array.from({ length: 30 }, (_, index) => file(`else${n}-${index}`, randomBytes(10_000)));
-      const other = await stage(others, packs);
-      await other.stage.stage(others);
-    }
-    for (const { source } of files) rmSync(source);
-    await t.rejects(third!.stage.stage(files), { code: "CHANGED" });
-  },
-);
 
 t.test("a damaged pack is sent again; of a pack only files that changed or are gone fail", async (t) => {
   const files = Array.from({ length: 40 }, (_, n) => file(`pack${n}`, randomBytes(10_000)));
