@@ -63,7 +63,7 @@ export class RunningAttempts {
     if (this.graceSeconds > DEFAULT_GRACE_SECONDS)
       report(`waiting for its programs to end, for ${this.graceSeconds} s at most (grace)`);
     cancel([...this.queued, ...this.ids]);
-    const collected = Promise.race([allEnded, agentEnded]).then(() => Promise.all(kept));
-    await resolveWithin(collected, (this.graceSeconds + KILL_SECONDS) * 1000);
+    await resolveWithin(Promise.race([allEnded, agentEnded]), (this.graceSeconds + KILL_SECONDS) * 1000);
+    await Promise.race([Promise.all(kept), agentEnded]);
   }
 }
