@@ -11,6 +11,7 @@ import { type Lab, startLab } from "../test/lab/lab.js";
 import { projectRoot } from "../test/lab/project.js";
 import { findProgram } from "../test/lab/requirements.js";
 import { runMusterJob } from "./mustercontestant.js";
+import { type SshPeer, writePeerConfig } from "./sshpeers.js";
 import { runTimed } from "./timedrun.js";
 
 const NODE_COUNTS = [1, 3];
@@ -39,7 +40,7 @@ async function main(): Promise<void> {
   execFileSync(join(projectRoot(), "build"), { stdio: "inherit" });
   const lab = await startLab({ nodes: Math.max(...NODE_COUNTS), gpus: 0 });
   try {
-    const config = writeConfig(lab);
+    const config = writePeerConfig(lab);
     for (const workload of workloads) {
       const folder = writeInputs(lab, workload);
       for (const count of NODE_COUNTS) {
@@ -61,17 +62,6 @@ function writeInputs(lab: Lab, { files, bytesEach }: Workload): string {
   mkdirSync(join(folder, "data"), { recursive: true });
   for (let n = 0; n < files; n++) writeFileSync(join(folder, "data", `f${n}`), randomBytes(Math.floor(bytesEach)));
   return folder;
-}
-
-/** An ssh_config with the lab's nodes under their names; returns its path. */
-function writeConfig(lab: Lab): string {
-  const hosts = lab.nodes.map(
-    ({ name, host, port, user }) => `Host ${name}\nHostName ${host}\nPort ${port}\nUser ${user}\n`,
-  );
-  const path = join(lab.folder, "peers_config");
-  const common = `Host *\nIdentityFile ${lab.nodes[0]!.identityFile}\nIdentitiesOnly yes\nBatchMode yes\nUserKnownHostsFile ${lab.knownHosts}\nLogLevel ERROR\n`;
-  writeFileSync(path, hosts.join("") + common);
-  return path;
 }
 
 /** Runs a job without inputs, and twice one with all of them on every node. */
@@ -114,7 +104,7 @@ async function runMuster(lab: Lab, folder: string, { files }: Workload, names: s
   report("muster", first - none, second - none, `a run without inputs takes ${none.toFixed(2)} s, and is subtracted`);
 }
 
-function peers(config: string, folder: string): [name: string, words: (node: string) => string[]][] {
+function peers(config: string, folder: string): SshPeer[] {
   const remote = `ssh -F ${config}`;
   const all: [string, string, (node: string) => string[]][] = [
     ["scp", "scp", (node) => ["scp", "-q", "-r", "-F", config, "data", `${node}:peer/`]],

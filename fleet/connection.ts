@@ -67,6 +67,11 @@ export interface Files {
    * it. Returns its size in bytes and its SHA-256. Rejects with FILE if the file is larger than `limit` bytes.
    */
   download(remote: string, local: string, limit: number): Promise<{ size: number; sha256: string }>;
+  /**
+   * As `download`, but continues behind the bytes that `local` has, where it exists, and keeps what has arrived when it rejects with LOST
+   * or TIMEOUT. The SHA-256 is that of the whole local file: the bytes that it had may be those of another file.
+   */
+  resumeDownload(remote: string, local: string, limit: number): Promise<{ size: number; sha256: string }>;
   /** The free bytes of the file system that holds `path`; undefined if the server cannot report them. */
   free(path: string): Promise<number | undefined>;
 }

@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Problem } from "../schemas/errors.js";
-import { parseDuration, parseDurationOrNever, parseSize } from "../schemas/quantity.js";
+import { parseDuration, parseDurationOrNever, parseSize, parseSizeOrZero } from "../schemas/quantity.js";
 import type { KeyPath, Source } from "../schemas/source.js";
 import { suggest } from "../schemas/suggest.js";
 import type { InventoryFile } from "../schemas/types.js";
@@ -69,7 +69,7 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
     silenceSeconds: toSeconds(pick("silence")) ?? DEFAULT_SILENCE_SECONDS,
     graceSeconds: toSeconds(pick("grace")) ?? DEFAULT_GRACE_SECONDS,
     leaseSeconds: toSeconds(pick("lease")) ?? DEFAULT_LEASE_SECONDS,
-    cacheBytes: toBytes(pick("cache")),
+    cacheBytes: toBytesOrZero(pick("cache")),
     gpuCheckSeconds: toSecondsOrNever(pick("gpu_check")) ?? DEFAULT_GPU_CHECK_SECONDS,
   };
 }
@@ -150,5 +150,10 @@ function toSecondsOrNever(value: unknown): number | undefined {
 
 function toBytes(value: unknown): number | undefined {
   const parsed = value === undefined ? undefined : parseSize(value);
+  return parsed?.ok ? parsed.value : undefined;
+}
+
+function toBytesOrZero(value: unknown): number | undefined {
+  const parsed = value === undefined ? undefined : parseSizeOrZero(value);
   return parsed?.ok ? parsed.value : undefined;
 }

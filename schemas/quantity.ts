@@ -63,23 +63,35 @@ export function parseUnitPart(value: unknown): { ok: true; value: UnitPart } | {
   return { ok: false, message: "must be a share above 0 and up to 100%, like 95%, or a number of units above 0" };
 }
 
-/** Parses a value of the kind that the schema keyword `quantity` names: `duration`, `pause`, `size`, `share` or `part`. */
+/** Parses a value of the kind that the schema keyword `quantity` names: `duration`, `pause`, `size`, `budget`, `share` or `part`. */
 export function parseQuantity(wanted: unknown, value: unknown): { ok: true } | { ok: false; message: string } {
   if (wanted === "part") return parseUnitPart(value);
   if (wanted === "size") return parseSize(value);
+  if (wanted === "budget") return parseSizeOrZero(value);
   if (wanted === "share") return parseShare(value);
   return wanted === "pause" ? parseDurationOrNever(value) : parseDuration(value);
 }
 
 /** Parses a size into bytes: a number of bytes, or text like 512MiB, 8GiB, 1G (powers of 1024) or 10GB (powers of 1000). */
 export function parseSize(value: unknown): ParsedQuantity {
-  if (typeof value === "number") return checkPositive(value, "a size");
+  const parsed = parseByteCount(value);
+  return parsed.ok ? checkPositive(parsed.value, "a size") : parsed;
+}
+
+/** Parses a size into bytes as `parseSize` does; it may be 0. */
+export function parseSizeOrZero(value: unknown): ParsedQuantity {
+  const parsed = parseByteCount(value);
+  return parsed.ok && parsed.value === 0 ? parsed : parseSize(value);
+}
+
+function parseByteCount(value: unknown): ParsedQuantity {
+  if (typeof value === "number") return { ok: true, value };
   const match = typeof value === "string" ? /^(\d+(?:\.\d+)?) ?([A-Za-z]*)$/.exec(value) : null;
   const factor = match === null || !Object.hasOwn(BYTES_PER_UNIT, match[2]!) ? undefined : BYTES_PER_UNIT[match[2]!];
   if (match === null || factor === undefined) {
     return { ok: false, message: "must be a size like 512MiB, 8GiB or 1G (a plain number is bytes)" };
   }
-  return checkPositive(Math.floor(Number(match[1]) * factor), "a size");
+  return { ok: true, value: Math.floor(Number(match[1]) * factor) };
 }
 
 function checkPositive(value: number, what: string): ParsedQuantity {

@@ -108,7 +108,10 @@ function resolve(root: Schema, schema: Schema): Schema {
 
 function kindOf(root: Schema, schema: Schema): string {
   if (schema.quantity !== undefined)
-    return { size: "size", share: "share", part: "share or number" }[String(schema.quantity)] ?? "span of time";
+    return (
+      { size: "size", budget: "size", share: "share", part: "share or number" }[String(schema.quantity)] ??
+      "span of time"
+    );
   if (schema.enum !== undefined) return (schema.enum as string[]).map((value) => `\`${value}\``).join(", ");
   if (schema.scalar !== undefined) return "text, number or boolean";
   if (schema.whole !== undefined) return "integer";

@@ -45,7 +45,7 @@ export type Grace = string | number;
  */
 export type Lease = string | number;
 /**
- * How much the node's cache of staged files may hold: inputs, scripts, projects and builds, which later runs use again. A job with more input than that is refused. Default: a tenth of the file system, and at most 20 GiB, which only bounds what stays after a run.
+ * How much the node's cache of staged files may hold: inputs, scripts, projects and builds, which later runs use again. A job with more input than that is refused. `0` keeps nothing after a run, and refuses no job. Default: a tenth of the file system, and at most 20 GiB, which only bounds what stays after a run.
  */
 export type Cache = string | number;
 /**

@@ -16,9 +16,12 @@ export function countStagedBytes(job: Job, contents: ReadonlyMap<string, FileCon
   return total;
 }
 
-/** Returns why the cache of a node is too small for a job's files; undefined where it is not. Only a budget that the inventory sets counts. */
+/**
+ * Returns why the cache of a node is too small for a job's files; undefined where it is not. Only a budget that the inventory sets counts;
+ * one of 0 keeps nothing after a run, and refuses none.
+ */
 export function findCacheRefusal({ cacheBytes }: Node, stagedBytes: number): string | undefined {
-  if (cacheBytes === undefined || stagedBytes <= cacheBytes) return undefined;
+  if (cacheBytes === undefined || cacheBytes === 0 || stagedBytes <= cacheBytes) return undefined;
   const [needed, budget] = formatUnequalBytes(stagedBytes, cacheBytes);
   return `its cache may hold ${budget} (\`cache\` in the inventory), and the job's files have ${needed}`;
 }

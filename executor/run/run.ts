@@ -11,6 +11,7 @@ import { countStagedBytes, createCacheError, findCacheRefusal } from "./cachebud
 import { cleanCompletedRun, createCleanupContext } from "./cleanleftovers.js";
 import { Coordinator } from "./coordinator.js";
 import { finishRun, publishedIn } from "./finishrun.js";
+import { SharedPacks } from "./node/sharedpacks.js";
 import { SyntaxCheck } from "./node/syntaxcheck.js";
 import { RunCounters } from "./record/counters.js";
 import { explainDiskError } from "./record/diskerror.js";
@@ -111,6 +112,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       pythonEnv: job.pythonEnv,
       verifyNode: options.verifyNode,
       ...(isUnproven(directory) ? { syntaxCheck: new SyntaxCheck(job) } : {}),
+      packs: new SharedPacks(),
       dialer: new Dialer(),
     };
     const { observer } = options;

@@ -4,6 +4,7 @@ import { agentProgram, type NodeProgram } from "../../templates/nodeprograms.js"
 import type { Job, JobRequirements } from "../job/job.js";
 import type { BuildSpec } from "../job/project/buildspec.js";
 import { ANY_OUTPUTS, type ExpectedOutputs } from "./agent/linelimits.js";
+import { SharedPacks } from "./node/sharedpacks.js";
 import type { SyntaxCheck } from "./node/syntaxcheck.js";
 import type { FileContent } from "./record/filehashes.js";
 import type { KeptStates } from "./record/keptstates.js";
@@ -23,6 +24,8 @@ export interface RunContext {
   priority: number;
   /** Content of every staged file, by its path on this machine. */
   contents: Map<string, FileContent>;
+  /** What nodes are being sent. */
+  packs: SharedPacks;
   /** The project's files; undefined where there is none. */
   snapshot: ProjectSnapshot | undefined;
   /** The folder of the nodes in which programs run; undefined = each attempt has a working copy. */
@@ -59,6 +62,7 @@ export function createStopContext(name: string, ids: readonly string[], nonces: 
     nonces,
     priority: 0,
     contents: new Map(),
+    packs: new SharedPacks(),
     states: undefined,
     snapshot: undefined,
     directory: undefined,

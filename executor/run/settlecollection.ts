@@ -12,5 +12,5 @@ export async function settleCollection(collector: Collector, workers: NodeWorker
   const timer = leavesAgentsRunning(end) ? setTimeout(detach, COLLECT_TIMEOUT_SECONDS * 1000) : undefined;
   await collector.settle();
   clearTimeout(timer);
-  await collector.close();
+  await (leavesAgentsRunning(end) ? collector.suspend() : collector.close());
 }

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { chmod, copyFile, type FileHandle, lstat, mkdir, open, rename, rm, statfs, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -6,6 +6,7 @@ import { dirname } from "node:path";
 import { formatUnequalBytes } from "../../schemas/bytecount.js";
 import type { FileStat, Files } from "../connection.js";
 import { ConnectionError, type ConnectionErrorCode } from "../connectionerror.js";
+import { DownloadTarget, type OpenTarget } from "../downloadtarget.js";
 
 const COPY_BLOCK_BYTES = 1024 * 1024;
 
@@ -60,22 +61,11 @@ export class LocalFiles implements Files {
   }
 
   download(remote: string, local: string, limit: number): Promise<{ size: number; sha256: string }> {
-    const read = this.convertErrors("read", remote, async () => {
-      const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-      const source = await open(remote, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error) => {
-        throw error.code === "ELOOP" || error.code === "ENXIO"
-          ? this.createError("FILE", "read", remote, "not a regular file")
-          : error;
-      });
-      try {
-        return await this.copyToLocal(source, remote, local, limit);
-      } finally {
-        await source.close();
-      }
-    });
-    return read.catch((error: Error) => {
-      throw isLocalWriteError(local, error.cause) ? error.cause : error;
-    });
+    return this.copy(remote, local, limit, () => DownloadTarget.create(local));
+  }
+
+  resumeDownload(remote: string, local: string, limit: number): Promise<{ size: number; sha256: string }> {
+    return this.copy(remote, local, limit, (size) => DownloadTarget.resume(local, size));
   }
 
   free(path: string): Promise<number | undefined> {
@@ -85,32 +75,45 @@ export class LocalFiles implements Files {
     });
   }
 
-  private async copyToLocal(source: FileHandle, remote: string, local: string, limit: number) {
+  private copy(remote: string, local: string, limit: number, openTarget: OpenTarget) {
+    const read = this.convertErrors("read", remote, async () => {
+      const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+      const source = await open(remote, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error) => {
+        throw error.code === "ELOOP" || error.code === "ENXIO"
+          ? this.createError("FILE", "read", remote, "not a regular file")
+          : error;
+      });
+      try {
+        return await this.copyToLocal(source, remote, limit, openTarget);
+      } finally {
+        await source.close();
+      }
+    });
+    return read.catch((error: Error) => {
+      throw isLocalWriteError(local, error.cause) ? error.cause : error;
+    });
+  }
+
+  private async copyToLocal(source: FileHandle, remote: string, limit: number, openTarget: OpenTarget) {
     const stats = await source.stat();
     if (!stats.isFile()) throw this.createError("FILE", "read", remote, "not a regular file");
     if (stats.size > limit) {
       const [has, allowed] = formatUnequalBytes(stats.size, limit);
       throw this.createError("FILE", "read", remote, `it has ${has}, more than the ${allowed} allowed`);
     }
-    const target = await open(local, "wx", 0o644);
-    const hash = createHash("sha256");
+    const target = await openTarget(stats.size);
     const block = Buffer.allocUnsafe(Math.min(COPY_BLOCK_BYTES, stats.size));
     try {
-      for (let size = 0; size < stats.size; ) {
-        const { bytesRead } = await source.read(block, 0, Math.min(block.length, stats.size - size), size);
+      while (target.size < stats.size) {
+        const length = Math.min(block.length, stats.size - target.size);
+        const { bytesRead } = await source.read(block, 0, length, target.size);
         if (bytesRead === 0)
           throw this.createError("FILE", "read", remote, "it became shorter while it was being read");
-        size += bytesRead;
-        const part = block.subarray(0, bytesRead);
-        hash.update(part);
-        await target.writeFile(part); // unlike write(), it writes the whole block
+        await target.write(block.subarray(0, bytesRead));
       }
-      await target.sync();
-      await target.close();
-      return { size: stats.size, sha256: hash.digest("hex") };
+      return await target.finish();
     } catch (error) {
-      await target.close().catch(() => {});
-      await rm(local, { force: true });
+      await target.abandon(error);
       throw error;
     }
   }

@@ -1,25 +1,28 @@
-import { createHash } from "node:crypto";
-import { type FileHandle, open, rm } from "node:fs/promises";
 import type { Stats } from "ssh2";
 import { formatUnequalBytes } from "../../schemas/bytecount.js";
+import type { DownloadTarget, OpenTarget } from "../downloadtarget.js";
 import { BlockPool, splitIntoBlocks } from "./blocks.js";
 import { runInWindow, StalledError } from "./requestwindow.js";
 import type { SftpRequests } from "./sftprequests.js";
 
-/** Copies a regular file of the node into a new local file, see `Files.download`. Removes the local file if it fails. */
+/** Copies a regular file of the node into a local file, see `Files.download` and `Files.resumeDownload`. */
 export async function download(
   requests: SftpRequests,
   remote: string,
-  local: string,
+  openTarget: OpenTarget,
   limit: number,
   stall: number,
 ): Promise<{ size: number; sha256: string }> {
   const size = await statRegularFile(requests, remote, limit);
-  const handle = await requests.request<Buffer>("read", remote, (sftp, done) => sftp.open(remote, "r", done));
+  const target = await openTarget(size);
   try {
-    return await writeLocalFile(requests, { remote, handle, size }, local, stall);
-  } finally {
-    requests.sftp.close(handle, () => {});
+    await copyFile(requests, { remote, size }, target, stall);
+    return await target.finish();
+  } catch (error) {
+    const explained =
+      error instanceof StalledError ? requests.createError("TIMEOUT", "read", remote, error.message) : error;
+    await target.abandon(explained);
+    throw explained;
   }
 }
 
@@ -40,46 +43,43 @@ interface RemoteFile {
   size: number;
 }
 
-async function writeLocalFile(requests: SftpRequests, source: RemoteFile, local: string, stall: number) {
-  const file = await open(local, "wx", 0o644);
+async function copyFile(
+  requests: SftpRequests,
+  { remote, size }: Omit<RemoteFile, "handle">,
+  target: DownloadTarget,
+  stall: number,
+): Promise<void> {
+  const handle = await requests.request<Buffer>("read", remote, (sftp, done) => sftp.open(remote, "r", done));
   try {
-    const sha256 = await copyBlocks(requests, source, file, stall);
-    await file.sync();
-    await file.close();
-    return { size: source.size, sha256 };
-  } catch (error) {
-    await file.close().catch(() => {});
-    await rm(local, { force: true });
-    throw error instanceof StalledError ? requests.createError("TIMEOUT", "read", source.remote, error.message) : error;
+    await copyBlocks(requests, { remote, handle, size }, target, stall);
+  } finally {
+    requests.sftp.close(handle, () => {});
   }
 }
 
+/** Copies what the target does not have yet. */
 async function copyBlocks(
   requests: SftpRequests,
   source: RemoteFile,
-  file: FileHandle,
+  target: DownloadTarget,
   stall: number,
-): Promise<string> {
-  const { size } = source;
+): Promise<void> {
   const pool = new BlockPool();
-  const hash = createHash("sha256");
   const unchanged = checkUnchanged(requests, source);
   unchanged.catch(() => {});
-  const reads = function* () {
-    for (const [offset, length] of splitIntoBlocks(size))
-      yield () => readBlock(requests, source, offset, pool.take(length));
+  const reads = function* (begin: number) {
+    for (const [offset, length] of splitIntoBlocks(source.size - begin))
+      yield () => readBlock(requests, source, begin + offset, pool.take(length));
   };
   await runInWindow(
-    reads(),
+    reads(target.size),
     async (block) => {
-      hash.update(block);
-      await file.writeFile(block); // unlike write(), it writes the whole block even if the disk is nearly full
+      await target.write(block);
       pool.release(block);
     },
     stall,
   );
   await unchanged;
-  return hash.digest("hex");
 }
 
 /** Checks that the opened file is the one that was checked before. Sent together with the first reads, to save a round trip. */

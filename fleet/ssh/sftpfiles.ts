@@ -2,6 +2,7 @@ import { dirname } from "node:path/posix";
 import type { SFTPWrapper, Stats } from "ssh2";
 import type { FileStat, Files } from "../connection.js";
 import { ConnectionError } from "../connectionerror.js";
+import { DownloadTarget } from "../downloadtarget.js";
 import { download } from "./download.js";
 import { readFreeBytes } from "./freespace.js";
 import { SftpRequests } from "./sftprequests.js";
@@ -51,7 +52,11 @@ export class SftpFiles implements Files {
   }
 
   download(remote: string, local: string, limit: number): Promise<{ size: number; sha256: string }> {
-    return download(this.requests, remote, local, limit, this.stall);
+    return download(this.requests, remote, () => DownloadTarget.create(local), limit, this.stall);
+  }
+
+  resumeDownload(remote: string, local: string, limit: number): Promise<{ size: number; sha256: string }> {
+    return download(this.requests, remote, (size) => DownloadTarget.resume(local, size), limit, this.stall);
   }
 
   free(path: string): Promise<number | undefined> {

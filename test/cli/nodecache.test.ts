@@ -131,6 +131,16 @@ t.test("a budget that is smaller than the job's files refuses the job before any
   t.same(new Set(shop.results("mixed").map(({ node }) => node)), new Set(["node2"]));
 });
 
+t.test("a budget of 0 refuses no job, and keeps nothing after a run", { skip }, async (t) => {
+  const [node] = nodes as [LabNode];
+  const none = lab.inventory({ file: "none.yaml", defaults: { cache: 0 } });
+  const { job, expected } = writeJob("uncached");
+  const ran = await runMuster(["run", job, "-i", none, "--limit", node.name, "--out", join(shop.folder, "nocache")]);
+  t.equal(ran.code, 0, ran.err);
+  for (const id of ["a", "b", "c", "d"]) t.equal(shop.read(`nocache/results/${id}.txt`), expected);
+  t.same(readdirSync(contentsOn(node)), []);
+});
+
 t.test("the end of a run brings the cache within its budget: what was used last stays", { skip }, async (t) => {
   const [node] = nodes as [LabNode];
   const ten = lab.inventory({ file: "ten.yaml", defaults: { cache: "10MiB" } });
@@ -166,6 +176,40 @@ t.test("two runs that stage the same file at once send it once", { skip }, async
   const total = contents.reduce((sum, { length }) => sum + length, 0);
   t.ok(proxy.sentBytes < 1.5 * total, `${proxy.sentBytes} bytes for ${total} bytes of inputs`);
 });
+
+t.test(
+  "two runs that start at once send their project once, also where they share only a part of it",
+  { skip },
+  async (t) => {
+    const [node] = nodes as [LabNode];
+    const { proxy, through } = await measure(t, node);
+    proxy.setLatency(20);
+    const common = Array.from({ length: 12 }, () => randomBytes(500_000));
+    const projects = ["project1", "project2"].map((folder) => {
+      for (const [n, content] of [...common, randomBytes(300_000)].entries()) {
+        shop.write(`${folder}/part${n}`, "");
+        appendFileSync(join(shop.folder, folder, `part${n}`), content);
+      }
+      const task = { id: "a", args: ["a.txt"], outputs: ["a.txt"] };
+      const command = ["sh", "-c", 'cat part* | sha256sum > "$0"'];
+      return shop.write(`${folder}/job.json`, { name: folder, kind: "tasks", project: ".", command, tasks: [task] });
+    });
+    const ran = await Promise.all(
+      projects.map((job, n) =>
+        runMuster(["run", job, "-i", through, "--limit", node.name, "--out", join(shop.folder, `shared${n}`)]),
+      ),
+    );
+    for (const { code, err } of ran) t.equal(code, 0, err);
+    const parts = (folder: string) => readdirSync(join(shop.folder, folder)).filter((name) => name.startsWith("part"));
+    for (const [n, folder] of ["project1", "project2"].entries()) {
+      const bytes = parts(folder)
+        .sort()
+        .map((name) => readFileSync(join(shop.folder, folder, name)));
+      t.equal(shop.read(`shared${n}/results/a.txt`), `${sha256(Buffer.concat(bytes))}  -\n`);
+    }
+    t.ok(proxy.sentBytes < 1.5 * 6_600_000, `${proxy.sentBytes} bytes for 6,600,000 bytes in two projects`);
+  },
+);
 
 t.test("a cache that another user owns is not used, and that is reported", { skip }, async (t) => {
   const { job, expected } = writeJob("foreign");

@@ -1,10 +1,13 @@
-import { writeFileSync } from "node:fs";
+import { createHash, randomBytes } from "node:crypto";
+import { appendFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import type { Connection } from "../../fleet/connection.js";
 import { SshDialer } from "../../fleet/ssh/sshdialer.js";
 import { timeoutsFor } from "../../fleet/ssh/timeouts.js";
 import { lacking, startLab } from "../lab/lab.js";
+import { DelayingProxy } from "../lab/proxy.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { toInventoryNode } from "./nodes.js";
 
 const skip = lacking();
@@ -36,6 +39,38 @@ t.test("every operation ends when its connection drops", { skip }, async (t) => 
   await connection.close();
   for (const left of lab.nodes[0]!.processes()) if (left.argv.includes("600")) process.kill(left.pid, "SIGKILL");
 });
+
+t.test(
+  "what a download has copied stays when its connection drops, and the next one continues",
+  { skip },
+  async (t) => {
+    const lab = await startLab({ nodes: 1, gpus: 0 });
+    t.teardown(() => lab.stop());
+    const [machine] = lab.nodes;
+    const data = randomBytes(64 << 20);
+    writeFileSync(join(machine!.root, "root/large"), data);
+    const local = join(lab.folder, "large");
+    const arrived = () => statSync(local, { throwIfNoEntry: false })?.size ?? 0;
+    const proxy = await DelayingProxy.start(machine!, 20);
+    t.teardown(() => proxy.stop());
+    appendFileSync(lab.knownHosts, `[${proxy.host}]:${proxy.port} ${machine!.hostKey}\n`);
+    const node = { ...toInventoryNode(machine!), host: proxy.host, port: proxy.port };
+    const first = await new SshDialer().connect(node);
+    const broken = (await first.files()).resumeDownload("/root/large", local, data.length).catch((error) => error);
+    await waitUntil("a part is here", () => arrived() > 0);
+    proxy.reset();
+    t.match(await broken, { name: "ConnectionError", code: "LOST" });
+    await first.close();
+    const part = arrived();
+    t.ok(part > 0 && part < data.length, `${part} bytes are kept`);
+    const before = statSync(local).ino;
+    const second = await new SshDialer().connect(node);
+    t.teardown(() => second.close());
+    const whole = await (await second.files()).resumeDownload("/root/large", local, data.length);
+    t.same(whole, { size: data.length, sha256: createHash("sha256").update(data).digest("hex") });
+    t.equal(statSync(local).ino, before);
+  },
+);
 
 t.test("every operation ends when the node stops answering", { skip: machines }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0 });

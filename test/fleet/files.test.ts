@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import t, { type Test } from "tap";
@@ -82,6 +82,27 @@ function promises(t: Test, open: (local: string) => Promise<{ connection: Connec
       got.map((each) => each.sha256),
       names.map((name) => sha256(Buffer.from(name))),
     );
+  });
+
+  t.test("a download continues behind what an earlier one left, and hashes all of it", async (t) => {
+    const data = randomBytes(MIB + 7);
+    await files.upload(local("whole", data), `${there}/whole`, 0o600);
+    const resume = (name: string) => files.resumeDownload(`${there}/whole`, join(here, name), data.length);
+    const whole = { size: data.length, sha256: sha256(data) };
+    t.same(await resume("none"), whole, "nothing is there");
+    for (const part of [0, 1, 300_000, data.length]) {
+      t.same(await resume(local(`part-${part}`, data.subarray(0, part)).slice(here.length)), whole, `${part} bytes`);
+      t.ok(readFileSync(join(here, `part-${part}`)).equals(data));
+    }
+    const other = Buffer.from(data);
+    other[5]! ^= 1;
+    local("other", other.subarray(0, 1000));
+    t.same(await resume("other"), { size: data.length, sha256: sha256(other) }, "what is there is not read again");
+    local("longer", Buffer.alloc(data.length + 1));
+    t.same(await resume("longer"), whole, "what is longer cannot be a part");
+    await t.rejects(files.resumeDownload(`${there}/absent`, local("kept", "kept"), 10), { code: "MISSING" });
+    symlinkSync(join(here, "whole"), join(here, "link"));
+    await t.rejects(resume("link"), { code: "ELOOP" }, "a link is not followed");
   });
 
   t.test("only regular files are taken, up to the limit", async (t) => {

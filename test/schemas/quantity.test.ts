@@ -1,5 +1,5 @@
 import t from "tap";
-import { parseDuration, parseSize, parseUnitPart } from "../../schemas/quantity.js";
+import { parseDuration, parseSize, parseSizeOrZero, parseUnitPart } from "../../schemas/quantity.js";
 
 t.test("durations are parsed into seconds", async (t) => {
   const table: [unknown, number | undefined][] = [
@@ -46,6 +46,18 @@ t.test("sizes are parsed into bytes", async (t) => {
     const got = parseSize(text);
     t.equal(got.ok ? got.value : undefined, wanted, String(text));
   }
+});
+
+t.test("a budget is a size that may be zero", async (t) => {
+  for (const zero of [0, "0", "0 GiB", "0.0MB", "0B"])
+    t.same(parseSizeOrZero(zero), { ok: true, value: 0 }, String(zero));
+  for (const [text, wanted] of [
+    ["20GiB", 20 * 2 ** 30],
+    [7, 7],
+  ] as const)
+    t.same(parseSizeOrZero(text), { ok: true, value: wanted }, String(text));
+  for (const bad of [-1, "0x", "-0", "none", "", false, Number.NaN, 2 ** 60])
+    t.notOk(parseSizeOrZero(bad).ok, String(bad));
 });
 
 t.test("parts of a job are exact fractions or numbers of units", async (t) => {

@@ -78,7 +78,7 @@ export class Attachment implements ResultSource {
     const files = () => connection.files();
     const sendCommand = (command: AgentCommand) => this.send(command);
     this.contentCheck = new ContentCheck(sendCommand);
-    this.stager = new FileStager(files, this.root, run.contents, sendCommand, this.contentCheck);
+    this.stager = new FileStager(files, this.root, run.contents, sendCommand, this.contentCheck, run.packs);
     const route = { files, root: this.root, send: sendCommand, check: this.contentCheck };
     this.treeStager = run.snapshot && new TreeStager(run.snapshot, accepted.agent, route);
     if (run.snapshot !== undefined && run.build !== undefined) {

@@ -12,9 +12,18 @@ interface PendingReply<T> {
   reject: (error: Error) => void;
 }
 
+/** A content as the node knows it. */
+type ContentId = Pick<FileContent, "sha256" | "sizeBytes">;
+
+/**
+ * What a node says of a content. `missing`: it must be sent, by this run. `awaited`: another run is sending it; `isStored` resolves with
+ * false where that failed, so that this run must send it.
+ */
+export type Finding = { kind: "there" | "missing" } | { kind: "awaited"; isStored: Promise<boolean> };
+
 /** A content that the next question asks for. */
-interface WantedContent extends PendingReply<boolean> {
-  readonly content: FileContent;
+interface WantedContent extends PendingReply<Finding> {
+  readonly content: ContentId;
 }
 
 /** Of one question: lines of an agent channel should be short, so that pings do not wait for long. */
@@ -31,10 +40,19 @@ export class ContentCheck {
   constructor(private readonly send: (message: AgentCommand) => void) {}
 
   /**
-   * Resolves with whether the node has the content; otherwise it must be sent. What is wanted in one turn of the event loop is one
-   * question. Waits where another run is sending the content to the node. Rejects as `isStored` does.
+   * Resolves with whether the node has the content; otherwise it must be sent. Waits where another run is sending the content to the
+   * node. Rejects as `isStored` does.
    */
-  find(content: FileContent): Promise<boolean> {
+  async find(content: ContentId): Promise<boolean> {
+    const finding = await this.look(content);
+    return finding.kind === "awaited" ? finding.isStored : finding.kind === "there";
+  }
+
+  /**
+   * Resolves with what the node says of a content. What is wanted in one turn of the event loop is one question. Rejects as `isStored`
+   * does. Where it is missing, no other run sends it until it is stored or released.
+   */
+  look(content: ContentId): Promise<Finding> {
     return new Promise((resolve, reject) => {
       this.wanted.push({ content, resolve, reject });
       if (this.wanted.length === 1) setImmediate(() => this.sendQuestions());
@@ -117,10 +135,16 @@ export class ContentCheck {
     const [missingBits, awaitedBits] = [missing, awaited].map((bits) => Buffer.from(bits, "base64"));
     for (const [index, { content, resolve, reject }] of page.entries()) {
       if (error !== undefined) reject(createStorageError(error));
-      else if (hasBit(awaitedBits!, index)) this.waitForTaken(content.sha256).then(resolve, reject);
-      else resolve(!hasBit(missingBits!, index));
+      else if (hasBit(awaitedBits!, index)) resolve(this.awaitOtherRun(content.sha256));
+      else resolve({ kind: hasBit(missingBits!, index) ? "missing" : "there" });
     }
     return true;
+  }
+
+  private awaitOtherRun(sha256: string): Finding {
+    const isStored = this.waitForTaken(sha256);
+    isStored.catch(() => {}); // who looks at it may still be sending other contents
+    return { kind: "awaited", isStored };
   }
 
   private async waitForTaken(sha256: string): Promise<boolean> {

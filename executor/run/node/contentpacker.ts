@@ -24,6 +24,18 @@ export interface PackedContent {
   readonly bytes: Buffer;
 }
 
+/** Small files that travel together, or over the agent's channel where they are few bytes. */
+export type ContentPack =
+  | { readonly kind: "inline"; readonly contents: readonly PackedContent[] }
+  | {
+      readonly kind: "packed";
+      /** The bytes of all files, one after another, compressed where that pays; `sha256`: of these bytes. */
+      readonly bytes: Buffer;
+      readonly sha256: string;
+      readonly files: readonly [sha256: string, sizeBytes: number][];
+      readonly deflated: boolean;
+    };
+
 /** How packs reach a node. `root`: the run's folder there. */
 export interface PackRoute {
   readonly files: () => Promise<Files>;
@@ -34,32 +46,38 @@ export interface PackRoute {
 
 const deflateAsync = promisify(deflate);
 
-/**
- * Sends contents to a node as one stream: over the agent's channel where they are few bytes, otherwise as one uploaded file that the agent
- * takes apart. Resolves when they are stored. Rejects with CORRUPT where other bytes arrive each time, NO_SPACE, LOST or TIMEOUT.
- */
-export async function sendPack(contents: readonly PackedContent[], route: PackRoute): Promise<void> {
+/** Packs contents as they are sent to any node. */
+export async function packContents(contents: readonly PackedContent[]): Promise<ContentPack> {
   const total = contents.reduce((sum, { bytes }) => sum + bytes.length, 0);
-  if (total <= MAX_INLINE_BYTES) {
-    for (const { sha256, bytes } of contents) route.send({ op: "put", sha256, data: bytes.toString("base64") });
+  if (total <= MAX_INLINE_BYTES) return { kind: "inline", contents };
+  const { bytes, deflated } = await compressWhereItPays(Buffer.concat(contents.map(({ bytes }) => bytes)));
+  const files = contents.map(({ sha256, bytes }): [string, number] => [sha256, bytes.length]);
+  return { kind: "packed", bytes, sha256: hash("sha256", bytes, "hex"), files, deflated };
+}
+
+/**
+ * Sends contents to a node as one stream: over the agent's channel, or as one uploaded file that the agent takes apart. Resolves when they
+ * are stored. Rejects with CORRUPT where other bytes arrive each time, NO_SPACE, LOST or TIMEOUT.
+ */
+export async function sendPack(pack: ContentPack, route: PackRoute): Promise<void> {
+  if (pack.kind === "inline") {
+    for (const { sha256, bytes } of pack.contents) route.send({ op: "put", sha256, data: bytes.toString("base64") });
     return;
   }
-  const { pack, deflated } = await compressWhereItPays(Buffer.concat(contents.map(({ bytes }) => bytes)));
-  const sha256 = hash("sha256", pack, "hex");
-  const files = contents.map(({ sha256, bytes }): [string, number] => [sha256, bytes.length]);
+  const { bytes, sha256, files, deflated } = pack;
   const server = await route.files();
   for (let sent = 0; sent < MAX_SENDS; sent++) {
-    await server.upload(pack, `${route.root}/store/${sha256}.sent`, PRIVATE_MODE);
+    await server.upload(bytes, `${route.root}/store/${sha256}.sent`, PRIVATE_MODE);
     if (await route.check.isUnpacked(sha256, files, deflated)) return;
   }
-  throw new MusterError("CORRUPT", `${contents.length} files were sent ${MAX_SENDS} times, and other bytes arrived`, {
+  throw new MusterError("CORRUPT", `${files.length} files were sent ${MAX_SENDS} times, and other bytes arrived`, {
     next: "Check the memory and the disk of the node, and the network.",
   });
 }
 
-async function compressWhereItPays(bytes: Buffer): Promise<{ pack: Buffer; deflated: boolean }> {
+async function compressWhereItPays(bytes: Buffer): Promise<{ bytes: Buffer; deflated: boolean }> {
   const middle = Math.max(0, (bytes.length - SAMPLE_BYTES) >> 1);
   const sample = bytes.subarray(middle, middle + SAMPLE_BYTES);
   const deflated = (await deflateAsync(sample, COMPRESSION)).length <= MAX_COMPRESSED_SHARE * sample.length;
-  return { pack: deflated ? await deflateAsync(bytes, COMPRESSION) : bytes, deflated };
+  return { bytes: deflated ? await deflateAsync(bytes, COMPRESSION) : bytes, deflated };
 }

@@ -1,5 +1,3 @@
-import { hash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import type { Files } from "../../../fleet/connection.js";
 import { Semaphore } from "../../../fleet/semaphore.js";
 import { formatBytes } from "../../../schemas/bytecount.js";
@@ -10,6 +8,8 @@ import { type FileContent, hashFile } from "../record/filehashes.js";
 import type { ContentCheck } from "./contentcheck.js";
 import { PACK_BYTES, sendPack } from "./contentpacker.js";
 import { NODE_SPACE_ADVICE } from "./fulldisk.js";
+import { createInputChangedError, explainMissing } from "./inputchanges.js";
+import type { PackedFile, SharedPacks } from "./sharedpacks.js";
 
 /** Files up to this size travel together, in packs. */
 const MAX_PACKED_FILE_BYTES = 1 << 20;
@@ -23,9 +23,7 @@ const MAX_CONCURRENT_UPLOADS = 16;
 const RESERVED_NODE_BYTES = 64 << 20;
 
 /** A small file that is to be sent; one of the functions is called when that is done. */
-interface WaitingFile {
-  readonly source: string;
-  readonly content: FileContent;
+interface WaitingFile extends PackedFile {
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -38,13 +36,14 @@ export class FileStager {
   private readonly packGate = new Semaphore(MAX_CONCURRENT_PACKS);
   private unpacked: WaitingFile[] = [];
 
-  /** `root`: the run's folder on the node; `contents`: content of every staged file, by its path on this machine. */
+  /** `root`: the run's folder on the node; `contents`: content of every staged file, by its path on this machine; `packs`: of the run. */
   constructor(
     private readonly files: () => Promise<Files>,
     private readonly root: string,
     private readonly contents: Map<string, FileContent>,
     private readonly send: (message: AgentCommand) => void,
     private readonly check: ContentCheck,
+    private readonly packs: SharedPacks,
   ) {}
 
   /** Whether all of these files are on the node, so that a chunk can start without a round trip. */
@@ -109,22 +108,20 @@ export class FileStager {
 
   /** Settles each of the files. Those that cannot be read, or have changed, do not stop the others. */
   private async sendOnePack(files: readonly WaitingFile[]): Promise<void> {
-    const readable: (WaitingFile & { readonly bytes: Buffer })[] = [];
-    for (const file of files) {
-      try {
-        readable.push({ ...file, bytes: await readUnchanged(file.source, file.content) });
-      } catch (error) {
-        file.reject(error as Error);
-      }
-    }
-    if (readable.length === 0) return;
-    const contents = readable.map(({ content, bytes }) => ({ sha256: content.sha256, bytes }));
     const { files: server, root, send, check } = this;
+    let failures: ReadonlyMap<string, Error> = new Map();
     try {
-      await sendPack(contents, { files: server, root, send, check });
-      for (const { resolve } of readable) resolve();
+      await this.packs.use(files, async (made) => {
+        failures = made.failures;
+        if (made.pack !== undefined) await sendPack(made.pack, { files: server, root, send, check });
+      });
+      for (const { source, resolve, reject } of files) {
+        const failure = failures.get(source);
+        if (failure === undefined) resolve();
+        else reject(failure);
+      }
     } catch (error) {
-      for (const { reject } of readable) reject(error as Error);
+      for (const { source, reject } of files) reject(failures.get(source) ?? (error as Error));
     }
   }
 
@@ -154,29 +151,4 @@ export class FileStager {
       { next: NODE_SPACE_ADVICE },
     );
   }
-}
-
-/** Returns the bytes of a file. Rejects with CHANGED where they are not those that were hashed. */
-async function readUnchanged(source: string, { sha256 }: FileContent): Promise<Buffer> {
-  const bytes = await explainMissing(source, () => readFile(source));
-  if (hash("sha256", bytes, "hex") !== sha256) throw createInputChangedError(source);
-  return bytes;
-}
-
-/** Rejects with CHANGED where the file is gone. */
-async function explainMissing<T>(source: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    throw new MusterError("CHANGED", `${source} is gone since the run began`, {
-      next: "Put it back and run the same command again, or start a new run with --fresh.",
-    });
-  }
-}
-
-function createInputChangedError(source: string): MusterError {
-  return new MusterError("CHANGED", `${source} has changed since the run began`, {
-    next: "Do not change inputs while a run uses them. To use the new content, start a new run with --fresh.",
-  });
 }

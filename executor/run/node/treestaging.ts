@@ -2,8 +2,8 @@ import { MusterError } from "../../../schemas/errors.js";
 import type { AgentChannel } from "../agent/agentchannel.js";
 import type { AgentMessage } from "../agent/protocol.js";
 import type { ProjectSnapshot } from "../record/snapshot.js";
-import { hasBit } from "./contentcheck.js";
-import { PACK_BYTES, type PackedContent, type PackRoute, sendPack } from "./contentpacker.js";
+import { type ContentCheck, hasBit } from "./contentcheck.js";
+import { PACK_BYTES, type PackedContent, type PackRoute, packContents, sendPack } from "./contentpacker.js";
 import { sendContent } from "./contentsender.js";
 import { createStorageError } from "./fulldisk.js";
 
@@ -21,7 +21,7 @@ export class TreeStager {
   constructor(
     private readonly snapshot: ProjectSnapshot,
     private readonly agent: AgentChannel,
-    private readonly route: PackRoute,
+    private readonly route: PackRoute & { readonly check: Pick<ContentCheck, "look" | "release"> },
   ) {}
 
   /** Resolves when the node has every file. Rejects with NO_SPACE where it cannot store them, with LOST or TIMEOUT. */
@@ -54,22 +54,47 @@ export class TreeStager {
       reply = await this.ask();
     }
     if (reply.missing === undefined) throw createStorageError(reply.error ?? "the node cannot store the project");
-    const missing = this.selectMissing(Buffer.from(reply.missing, "base64"));
-    if (missing.size > 0) await this.sendContents(missing);
+    await this.sendUnlessAwaited(this.selectMissing(Buffer.from(reply.missing, "base64")));
     this.isStaged = true;
   }
 
-  /** Sends these files in packs, read one after another. */
-  private async sendContents(missing: ReadonlySet<string>): Promise<void> {
+  /**
+   * Sends the files that no other run is sending to the node, and waits for the others. Those come second: the other run may wait for
+   * the files that this one sends.
+   */
+  private async sendUnlessAwaited(missing: ReadonlyMap<string, number>): Promise<void> {
+    const { check } = this.route;
+    const look = async ([sha256, sizeBytes]: [string, number]) =>
+      [sha256, await check.look({ sha256, sizeBytes })] as const;
+    const findings = await Promise.all([...missing].map(look));
+    await this.sendContents(findings.flatMap(([sha256, { kind }]) => (kind === "missing" ? [sha256] : [])));
+    const failed: string[] = [];
+    for (const [sha256, finding] of findings)
+      if (finding.kind === "awaited" && !(await finding.isStored)) failed.push(sha256);
+    await this.sendContents(failed);
+  }
+
+  /** Sends these files in packs, read one after another. Where that fails, another run may send them. */
+  private async sendContents(contents: readonly string[]): Promise<void> {
+    if (contents.length === 0) return;
+    try {
+      await this.sendPacks(new Set(contents));
+    } catch (error) {
+      for (const sha256 of contents) this.route.check.release(sha256);
+      throw error;
+    }
+  }
+
+  private async sendPacks(contents: ReadonlySet<string>): Promise<void> {
     let [pack, packBytes]: [PackedContent[], number] = [[], 0];
-    await this.snapshot.readContents(missing, async (sha256, bytes) => {
+    await this.snapshot.readContents(contents, async (sha256, bytes) => {
       pack.push({ sha256, bytes });
       packBytes += bytes.length;
       if (packBytes < PACK_BYTES) return;
-      await sendPack(pack, this.route);
+      await sendPack(await packContents(pack), this.route);
       [pack, packBytes] = [[], 0];
     });
-    await sendPack(pack, this.route);
+    await sendPack(await packContents(pack), this.route);
   }
 
   private ask(): Promise<TreeMessage> {
@@ -89,12 +114,12 @@ export class TreeStager {
     });
   }
 
-  /** Returns the contents whose bits are set, one bit for each row of the manifest. */
-  private selectMissing(bits: Buffer): Set<string> {
-    const missing = new Set<string>();
+  /** Returns the contents whose bits are set, one bit for each row of the manifest, with their sizes in bytes. */
+  private selectMissing(bits: Buffer): Map<string, number> {
+    const missing = new Map<string, number>();
     for (let index = 0; index < this.snapshot.rows.length; index++) {
-      const sha256 = hasBit(bits, index) ? this.snapshot.contentOf(index) : undefined;
-      if (sha256 !== undefined) missing.add(sha256);
+      const content = hasBit(bits, index) ? this.snapshot.contentOf(index) : undefined;
+      if (content !== undefined) missing.set(content.sha256, content.sizeBytes);
     }
     return missing;
   }

@@ -60,10 +60,10 @@ export class ProjectSnapshot {
     return this.paths.has(posix.join(this.folders.job, path));
   }
 
-  /** Returns the SHA-256 of the file in a row of the manifest; undefined for a link. */
-  contentOf(index: number): string | undefined {
-    const row = this.rows[index]!;
-    return row[1] === LINK_MODE ? undefined : (row[3] as string);
+  /** Returns the content of the file in a row of the manifest; undefined for a link. */
+  contentOf(index: number): { sha256: string; sizeBytes: number } | undefined {
+    const [, mode, , sha256, sizeBytes] = this.rows[index]!;
+    return mode === LINK_MODE ? undefined : { sha256, sizeBytes: sizeBytes! };
   }
 
   /**
@@ -78,7 +78,7 @@ export class ProjectSnapshot {
     let index = -1;
     let last = Promise.resolve();
     const read = (entry: ReadEntry) => {
-      const sha256 = this.contentOf(++index);
+      const sha256 = this.contentOf(++index)?.sha256;
       if (sha256 === undefined || !left.delete(sha256)) return entry.resume();
       // The archive is not read further until the entry is consumed.
       last = last.then(
@@ -153,7 +153,7 @@ export async function openSnapshot(folder: string, id: string, folders: LaunchFo
   const snapshot = new ProjectSnapshot(folder, manifest, folders);
   if (snapshot.rows.length === 0) return snapshot;
   const found = await readArchivedContents(archive);
-  const lost = snapshot.rows.find((_, index) => snapshot.contentOf(index) !== found[index]);
+  const lost = snapshot.rows.find((_, index) => snapshot.contentOf(index)?.sha256 !== found[index]);
   if (lost !== undefined) throw createDamageError(archive, `it does not have the ${lost[0]} that the run began with`);
   return snapshot;
 }

@@ -133,10 +133,20 @@ export class Collector {
 
   /** Resolves when all results that were collected are committed. Nothing may be collected after it was called. */
   async close(): Promise<void> {
+    await this.finishCommits();
+    this.fetcher.close();
+  }
+
+  /** As `close`, but leaves results that were pulled in part to the next coordinator, because their nodes still hold them. */
+  async suspend(): Promise<void> {
+    await this.finishCommits();
+    this.fetcher.suspend();
+  }
+
+  private async finishCommits(): Promise<void> {
     await this.committer.settle();
     await this.settle();
     this.committer.close();
-    this.fetcher.close();
     this.states.close();
   }
 

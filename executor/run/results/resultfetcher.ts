@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Semaphore } from "../../../fleet/semaphore.js";
 import { MusterError } from "../../../schemas/errors.js";
@@ -15,8 +15,9 @@ import { DiskReservation } from "./diskspace.js";
 import { EarlierLogs } from "./earlierlogs.js";
 import { explainNotANumber, NAN_ADVICE, parseOutput } from "./jsontext.js";
 import type { OutputLimits } from "./matchoutputs.js";
+import { leavePullFolder, preparePullFolder } from "./partialpulls.js";
 import type { VerifiedOutput } from "./publish.js";
-import { deletePulled, pullOutputs } from "./pulloutputs.js";
+import { dropPulled, pullOutputs } from "./pulloutputs.js";
 
 /** How many results are pulled at a time. Small outputs arrive with the agent's message and need no pull. */
 const MAX_CONCURRENT_PULLS = 32;
@@ -48,7 +49,7 @@ export class ResultFetcher {
   private readonly earlierLogs: EarlierLogs;
   private readonly loggedAttempts: LoggedAttempts;
 
-  /** Empties the folder for pulled files of a run. */
+  /** Empties the folder for pulled files of a run, except for those that an earlier coordinator has pulled. */
   constructor(
     { path, results, replay }: Pick<RunDirectory, "path" | "results" | "replay">,
     private readonly job: Job,
@@ -57,8 +58,7 @@ export class ResultFetcher {
     this.logsFolder = join(path, "logs");
     this.earlierLogs = new EarlierLogs(this.logsFolder);
     this.loggedAttempts = replay.loggedAttempts;
-    this.close();
-    mkdirSync(this.partialFolder);
+    preparePullFolder(this.partialFolder);
     this.disk = new DiskReservation(this.partialFolder);
   }
 
@@ -75,7 +75,7 @@ export class ResultFetcher {
       for (const output of outputs) rejectUnjoinable(output);
       return { outputs, ...this.readFirst(outputs[0]) };
     } catch (error) {
-      deletePulled(outputs);
+      dropPulled(outputs, error);
       throw error;
     }
   }
@@ -124,6 +124,11 @@ export class ResultFetcher {
     const gate = this.pullsBySource.get(source) ?? new Semaphore(MAX_CONCURRENT_PULLS_PER_NODE);
     this.pullsBySource.set(source, gate);
     return gate;
+  }
+
+  /** Leaves what was pulled to the next coordinator; nothing may be in flight. */
+  suspend(): void {
+    leavePullFolder(this.partialFolder);
   }
 
   /** Deletes the folder for pulled files; nothing may be in flight. */

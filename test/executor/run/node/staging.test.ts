@@ -7,6 +7,7 @@ import t from "tap";
 import type { Job, StagedFile } from "../../../../executor/job/job.js";
 import type { AgentCommand } from "../../../../executor/run/agent/protocol.js";
 import type { ContentCheck } from "../../../../executor/run/node/contentcheck.js";
+import { SharedPacks } from "../../../../executor/run/node/sharedpacks.js";
 import { FileStager } from "../../../../executor/run/node/staging.js";
 import { hashInputs, hashStagedFiles } from "../../../../executor/run/record/filehashes.js";
 import type { Files } from "../../../../fleet/connection.js";
@@ -102,7 +103,7 @@ async function stage(files: StagedFile[]) {
     node,
     contents,
     sent,
-    stage: new FileStager(async () => node as unknown as Files, "/run", contents, send, check),
+    stage: new FileStager(async () => node as unknown as Files, "/run", contents, send, check, new SharedPacks()),
   };
 }
 

@@ -37,13 +37,13 @@ function limited(bytes: number): OutputLimits {
 /** A node that sends these bytes, one after the other, whatever is asked for. */
 function sends(...answers: Buffer[]) {
   const asked: string[] = [];
-  const download: Files["download"] = async (remote, local, limit) => {
+  const resumeDownload: Files["resumeDownload"] = async (remote, local, limit) => {
     t.equal(limit, right.length, "no more than the node has announced");
     const bytes = answers[asked.push(remote) - 1] ?? answers.at(-1)!;
     writeFileSync(local, bytes, { flag: "wx" });
     return { size: bytes.length, sha256: sha256(bytes) };
   };
-  return { asked, origin: { root: "/w/runs/r", files: async () => ({ download }) as Files } };
+  return { asked, origin: { root: "/w/runs/r", files: async () => ({ resumeDownload }) as unknown as Files } };
 }
 
 t.test("an output of the right size with wrong bytes is pulled again", async (t) => {
