@@ -3,12 +3,13 @@ import { join } from "node:path";
 import { readFailedChunks } from "../executor/run/record/chunkrecord.js";
 import { LOG_STREAMS, type LogStream } from "../executor/run/record/logfiles.js";
 import { replayRun } from "../executor/run/record/replay.js";
+import type { Failure } from "../executor/schedule/events.js";
 import { formatFailureHead } from "../report/failuretext.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import { type LogsOptions, parseTail } from "./logsoptions.js";
-import { findSelectedNode } from "./nodefilter.js";
+import { createNodeFilter } from "./nodefilter.js";
 
 const SHOWN_LINES = 10;
 /** Of the end of a log, and of each line that `--tail` asks for beyond the usual ones. */
@@ -25,7 +26,7 @@ export function printFailedLogs(path: string, options: LogsOptions, writers: Wri
       "Name a chunk; that of a command is `command`.",
     );
   const tail = parseTail(options) ?? SHOWN_LINES;
-  const failures = readFailedChunks(path).filter(({ node }) => isSelected(path, node, options));
+  const failures = selectByNode(path, readFailedChunks(path), options);
   const logs = join(path, "logs");
   if (options.json) {
     const documents = failures.map(({ stderr, ...failure }) => ({
@@ -45,11 +46,12 @@ export function printFailedLogs(path: string, options: LogsOptions, writers: Wri
   return 0;
 }
 
-/** Whether `--node` selects a node of the run. */
-function isSelected(path: string, name: string, options: LogsOptions): boolean {
-  if (options.node === undefined) return true;
-  const inventories = [...replayRun(path).nodes].filter(([, names]) => names.has(name));
-  return inventories.some(([inventory]) => findSelectedNode(inventory, name, options) !== undefined);
+/** Returns those failures that happened on nodes that `--node` selects. */
+function selectByNode(path: string, failures: Failure[], options: LogsOptions): Failure[] {
+  if (options.node === undefined) return failures;
+  const find = createNodeFilter(path, options);
+  const inventories = [...replayRun(path).nodes.keys()];
+  return failures.filter(({ node }) => inventories.some((inventory) => find(inventory, node) !== undefined));
 }
 
 /** Returns the streams to look into, the first one that has something is shown. */

@@ -7,7 +7,7 @@ import { UsageError } from "../schemas/errors.js";
 import { createChunkPrinter, createRunPrinter } from "./followprinter.js";
 import { handleInterrupt } from "./interrupt.js";
 import { type LogsOptions, parseTail } from "./logsoptions.js";
-import { findSelectedNode } from "./nodefilter.js";
+import { createNodeFilter } from "./nodefilter.js";
 import { onStdoutClosed } from "./terminal.js";
 
 const MAX_NAMED_CHUNKS = 5;
@@ -30,6 +30,7 @@ export async function followLogs(
 ): Promise<number | undefined> {
   if (!isRunDirectory(path)) throw new UsageError(`${run}: only chunks of a job can be followed`, "Leave out -f.");
   if (isPipelineRun(path)) throw new UsageError(`${run}: this is a pipeline`, `muster logs ${run}/STEP -f`);
+  const findNode = createNodeFilter(path, options);
   const interrupt = handleInterrupt();
   const closed = new AbortController();
   const releaseStdout = onStdoutClosed(() => closed.abort());
@@ -38,7 +39,7 @@ export async function followLogs(
     chunk,
     streams: selectStreams(options),
     tail: parseTail(options),
-    findNode: (inventory, name) => findSelectedNode(inventory, name, options),
+    findNode,
     sink: print(writers, options.quiet === true),
     signal: AbortSignal.any([interrupt.signal, closed.signal]),
   });

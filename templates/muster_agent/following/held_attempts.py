@@ -61,6 +61,8 @@ class HeldAttempts:
         if self.fd is None:
             return self.reopen()
         own = os.fstat(self.fd)
+        if own.st_size < self.offset:
+            self.offset, self.rest = own.st_size, b""  # a later daemon has cut off a line that was not complete
         return (own.st_dev, own.st_ino) != (state.st_dev, state.st_ino)
 
     def reopen(self) -> bool:
