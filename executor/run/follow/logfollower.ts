@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Dialer } from "../../../fleet/connect.js";
 import type { Node } from "../../../fleet/node.js";
@@ -5,10 +6,10 @@ import { MusterError } from "../../../schemas/errors.js";
 import { agentProgram } from "../../../templates/nodeprograms.js";
 import type { JournalEntry } from "../record/journalentry.js";
 import type { LogStream } from "../record/logfiles.js";
+import { readPieces } from "../record/readpieces.js";
 import { RunWatch } from "../record/runwatch.js";
 import { chooseNodes } from "./choosenodes.js";
 import { ChunkOutput } from "./chunkoutput.js";
-import { readCollectedLog } from "./collectedlog.js";
 import { FollowedChunks } from "./followedchunks.js";
 import { FollowedNode } from "./followednode.js";
 import type { AttemptPlace, FollowEvent, FollowSink } from "./followevent.js";
@@ -224,7 +225,7 @@ export class LogFollower {
     this.result.hasShown = true;
     let isAnnounced = false;
     for (const [stream, offset] of from)
-      for (const bytes of readCollectedLog(this.path, chunk, stream, offset)) {
+      for (const bytes of readPieces(join(this.path, "logs", `${chunk}.${stream}`), offset)) {
         if (!isAnnounced) await this.emit({ type: "collected", chunk, isRest: from.some(([, at]) => at > 0) });
         isAnnounced = true;
         await this.emit({ type: "output", chunk, stream, bytes });

@@ -1,14 +1,12 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { join } from "node:path";
-import type { LogStream } from "../record/logfiles.js";
 
 const PIECE_BYTES = 256 << 10;
 
-/** Yields the bytes of a chunk's log in the run directory `path` from an offset on; none where there is no such file. */
-export function* readCollectedLog(path: string, chunk: string, stream: LogStream, from: number): Generator<Buffer> {
+/** Yields the bytes of a file from an offset on; none where there is no such file. Throws other errors of the file system. */
+export function* readPieces(file: string, from: number): Generator<Buffer> {
   let fd: number;
   try {
-    fd = openSync(join(path, "logs", `${chunk}.${stream}`), "r");
+    fd = openSync(file, "r");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
     throw error;
