@@ -9,6 +9,7 @@ export const EXIT_STATUS = {
   NOT_STOPPED: 3,
   NOT_WRITTEN: 3,
   RESULTS_INCOMPLETE: 3,
+  STATE: 3,
   SYNTAX: 3,
   // Wrong usage.
   USAGE: 64,

@@ -160,6 +160,25 @@ export interface StartCommand {
   readonly spec: string | AttemptSpec;
   /** Words that follow the spec's `argv`. */
   readonly args: string[];
+  /** What an earlier attempt of the chunk has saved. Its files are stored as inputs are. Default: nothing. */
+  readonly state?: KeptState;
+}
+
+/** The state of a chunk, as its next attempt finds it. */
+export interface KeptState {
+  /** Of the folder that `current` names. */
+  readonly name: string;
+  /** The files in it. */
+  readonly files: StateFile[];
+}
+
+/** A file of a state. */
+export interface StateFile {
+  /** Relative to the folder that `current` names. */
+  readonly path: string;
+  /** In bytes. */
+  readonly size: number;
+  readonly sha256: string;
 }
 
 /** A running attempt gives away a part of the units that it has not begun. Answered by `split`. */
@@ -260,12 +279,24 @@ export interface AttemptSpec {
   readonly tty?: boolean;
   /** How long it may run. Default: without limit. */
   readonly timeout?: number;
+  /** Seconds between SIGTERM and SIGKILL, where it is ended. Default: 5. */
+  readonly grace?: number;
+  /** How the program's state is kept. Default: it has none. */
+  readonly state?: StateSettings;
   /** Size of one output at most; of `found`: of all files of one. */
   readonly limit: number;
   /** Host memory that a chunk needs. Default: what earlier chunks of the program used. */
   readonly memory?: number;
   /** How many threads the program should have: OMP_NUM_THREADS and its like are set to it, unless the environment has OMP_NUM_THREADS. Default: they are not set. */
   readonly threads?: number;
+}
+
+/** A program writes its state into a folder below a/ID/state in the run's folder, and its name into the file `current` there. */
+export interface StateSettings {
+  /** Seconds between two looks for a new state while it runs. */
+  readonly every: number;
+  /** Bytes of all files of a state at most. */
+  readonly limit: number;
 }
 
 /** Files that the program made or changed in a folder. */
@@ -293,6 +324,7 @@ export type AgentMessage =
   | DoneMessage
   | SplitMessage
   | ProgressMessage
+  | SavedMessage
   | SlotHolderMessage
   | BrokenMessage
   | CardsMessage
@@ -391,6 +423,27 @@ export interface DoneMessage {
   readonly error?: string;
   /** Where it failed, and there was no room in the run's folder then. */
   readonly fullDisk?: FullDisk;
+  /** Where it has no result: the last state that its program saved. */
+  readonly state?: SavedState;
+}
+
+/** The program of a running attempt has saved a new state. */
+export interface SavedMessage {
+  readonly ev: "saved";
+  readonly id: string;
+  readonly state: SavedState;
+}
+
+/** A state that a program has saved, in a folder that stays until the second state after it or the end of the attempt. Where there is an `error`, it cannot be kept. */
+export interface SavedState {
+  /** Of the folder that `current` names. */
+  readonly name: string;
+  /** Its files lie in a/ID/saved/FOLDER below the run's folder. */
+  readonly folder: number;
+  /** Its files. */
+  readonly files: StateFile[];
+  /** Why it cannot be kept, for the user. */
+  readonly error?: string;
 }
 
 /** A file system to which nothing, or next to nothing, can be written. */
@@ -571,6 +624,8 @@ export interface HeldAttempt {
   readonly end?: string;
   /** How long it has been running, if it is. */
   readonly seconds?: number;
+  /** Seconds between SIGTERM and SIGKILL, if it runs. Default: 5. */
+  readonly grace?: number;
   /** Its agent died while it ran, and the node has not rebooted since it started. */
   readonly agentDied?: boolean;
 }

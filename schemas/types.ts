@@ -507,6 +507,10 @@ export interface JobFile {
      */
     vram?: string | number;
     /**
+     * 1: a GPU for each chunk. 0: no GPU; chunks run on CPU slots, also of nodes with GPUs, and see none of these. Such a node has as many CPU slots as its `slots`, or as it has cores without one for each GPU. Default: chunks run on slots of both kinds, unless `vendor` says more.
+     */
+    gpus?: number;
+    /**
      * The host memory of one chunk, e.g. `1GiB`: it limits how many run on a node at once.
      */
     memory?: string | number;
@@ -550,11 +554,23 @@ export interface JobFile {
    */
   tty?: boolean;
   /**
-   * How long a chunk may run, e.g. `10m`; then its process group is killed. Default: no limit.
+   * How long a chunk may run, e.g. `10m`; then its process group is ended as `grace` says. Default: no limit.
    */
   timeout?: string | number;
   /**
-   * The limits of a chunk's outputs.
+   * Whether the next attempt of a chunk continues where the last one was. `{state}` (and `$MUSTER_STATE`) is a folder in which the program writes a new folder, and then renames a file `current` to that place that holds the folder's name. The next attempt finds both, on any node. Chunks of a range must have a fixed size then, and no chunk is split or computed twice. Default: `false`.
+   */
+  state?: boolean;
+  /**
+   * How often the state of a running chunk is copied to this machine, e.g. `10m`; it is also copied when an attempt ends without a result. Default: `10m`.
+   */
+  state_every?: string | number;
+  /**
+   * How long a program may take to end after SIGTERM, e.g. `60s`, wherever muster ends it: at its timeout, on a sick GPU, when memory runs out, when its result is not needed any more, or when the run is cancelled. Then it gets SIGKILL. Default: `5s`.
+   */
+  grace?: string | number;
+  /**
+   * The limits of a chunk's outputs and state.
    */
   limits?: {
     /**
@@ -565,6 +581,10 @@ export interface JobFile {
      * The most files of a chunk in folders and globs; more of them fail the attempt. Default: 1000.
      */
     files?: number;
+    /**
+     * The largest size of a chunk's state. A larger one is not kept, which is reported. Default: `1GiB`.
+     */
+    state?: string | number;
   };
   /**
    * Computes this share of the chunks, e.g. `1%`, a second time on a slot of another node (on another slot, if there is one node) and compares the outputs, which must be equal byte for byte. Results that differ fail the run (exit 3) and are reported with both slots; the first result stays. Every run of a job selects the same chunks. As a mapping: `{share: 1%, tolerance: 1e-6}`.
@@ -698,6 +718,14 @@ export interface Task {
    * Replaces the job's `timeout`.
    */
   timeout?: string | number;
+  /**
+   * Replaces the job's `state`.
+   */
+  state?: boolean;
+  /**
+   * Replaces the job's `grace`.
+   */
+  grace?: string | number;
 }
 
 /**
@@ -774,7 +802,7 @@ export interface JobsFile {
    */
   results?: string | {folder: string; overwrite?: boolean};
   /**
-   * The limits of a chunk's outputs.
+   * The limits of a chunk's outputs and state.
    */
   limits?: {
     /**
@@ -785,6 +813,10 @@ export interface JobsFile {
      * The most files of a chunk in folders and globs; more of them fail the attempt. Default: 1000.
      */
     files?: number;
+    /**
+     * The largest size of a chunk's state. A larger one is not kept, which is reported. Default: `1GiB`.
+     */
+    state?: string | number;
   };
   /**
    * What a slot must have to run a chunk.
@@ -802,6 +834,10 @@ export interface JobsFile {
      * The least memory of the GPU, e.g. `8GiB`.
      */
     vram?: string | number;
+    /**
+     * 1: a GPU for each chunk. 0: no GPU; chunks run on CPU slots, also of nodes with GPUs, and see none of these. Such a node has as many CPU slots as its `slots`, or as it has cores without one for each GPU. Default: chunks run on slots of both kinds, unless `vendor` says more.
+     */
+    gpus?: number;
     /**
      * The host memory of one chunk, e.g. `1GiB`: it limits how many run on a node at once.
      */
@@ -840,9 +876,21 @@ export interface JobsFile {
    */
   tty?: boolean;
   /**
-   * How long a chunk may run, e.g. `10m`; then its process group is killed. Default: no limit.
+   * How long a chunk may run, e.g. `10m`; then its process group is ended as `grace` says. Default: no limit.
    */
   timeout?: string | number;
+  /**
+   * Whether the next attempt of a chunk continues where the last one was. `{state}` (and `$MUSTER_STATE`) is a folder in which the program writes a new folder, and then renames a file `current` to that place that holds the folder's name. The next attempt finds both, on any node. Chunks of a range must have a fixed size then, and no chunk is split or computed twice. Default: `false`.
+   */
+  state?: boolean;
+  /**
+   * How often the state of a running chunk is copied to this machine, e.g. `10m`; it is also copied when an attempt ends without a result. Default: `10m`.
+   */
+  state_every?: string | number;
+  /**
+   * How long a program may take to end after SIGTERM, e.g. `60s`, wherever muster ends it: at its timeout, on a sick GPU, when memory runs out, when its result is not needed any more, or when the run is cancelled. Then it gets SIGKILL. Default: `5s`.
+   */
+  grace?: string | number;
   /**
    * Computes this share of the chunks, e.g. `1%`, a second time on a slot of another node (on another slot, if there is one node) and compares the outputs, which must be equal byte for byte. Results that differ fail the run (exit 3) and are reported with both slots; the first result stays. Every run of a job selects the same chunks. As a mapping: `{share: 1%, tolerance: 1e-6}`.
    */

@@ -42,6 +42,18 @@ export interface ChunkSpec {
   readonly env: Readonly<Record<string, string>>;
   /** Seconds; undefined = no timeout. */
   readonly timeout?: number;
+  /** How its state is kept for its next attempt; undefined = it has none. */
+  readonly state?: StateSettings;
+  /** Seconds between SIGTERM and SIGKILL; undefined = as long as usual. */
+  readonly grace?: number;
+}
+
+/** How the state of a running chunk is kept. */
+export interface StateSettings {
+  /** Seconds between two copies to this machine while it runs. */
+  readonly every: number;
+  /** The most bytes of all its files. */
+  readonly limit: number;
 }
 
 /**
@@ -97,6 +109,8 @@ export interface JobRequirements {
   readonly model?: string;
   /** Bytes. */
   readonly vram?: number;
+  /** 1: GPU slots; 0: CPU slots, also of nodes with GPUs; undefined = as `vendor` says. */
+  readonly gpus?: number;
   /** Bytes of host memory for one chunk. */
   readonly memory?: number;
   /** Threads of one chunk. */
@@ -202,6 +216,8 @@ export interface Job {
   readonly mostOutputs?: number;
   /** Whether some chunks have outputs whose names are known only when they have ended. */
   readonly findsOutputs?: boolean;
+  /** Whether some chunks have a state. */
+  readonly keepsState?: boolean;
   /**
    * A text that is equal for jobs that would compute the same. It contains values of `env`, so it is never stored: a run
    * directory keeps `storedIdentity` of it, which is enough to find what differs. Created on each access, because it is

@@ -29,6 +29,7 @@ const RESERVED_NAMES = [
   "journal.ndjson",
   "results",
   "append",
+  "state",
   "logs",
   "results.ndjson",
   "summary.json",
@@ -82,7 +83,8 @@ export function readSeconds(reader: JobReader, path: KeyPath): number | undefine
   return parsed.ok ? parsed.value : undefined;
 }
 
-function readByteCount(reader: JobReader, path: KeyPath): number | undefined {
+/** Returns a size in bytes; undefined = there is none. */
+export function readByteCount(reader: JobReader, path: KeyPath): number | undefined {
   const parsed = parseSize(reader.source.get(path));
   return parsed.ok ? parsed.value : undefined;
 }
@@ -109,11 +111,25 @@ function readNeeds(reader: JobReader, fleet: KnownNodes | undefined): JobRequire
     vendor: reader.text(["needs", "vendor"]) as JobRequirements["vendor"],
     model: reader.text(["needs", "model"]),
     vram: readByteCount(reader, ["needs", "vram"]),
+    gpus: readGpuCount(reader),
     memory: readByteCount(reader, ["needs", "memory"]),
     cores: reader.number(["needs", "cores"]),
     nodes: nodes?.map(({ text }) => text),
     playbooks: reader.list(["needs", "playbooks"])?.map(({ text }) => text) ?? [],
   };
+}
+
+/** Reads `needs.gpus`, which must not contradict the rest of `needs`. */
+function readGpuCount(reader: JobReader): number | undefined {
+  const gpus = reader.number(["needs", "gpus"]);
+  const vendor = reader.text(["needs", "vendor"]);
+  if (gpus !== undefined && gpus > 1)
+    reader.reportAt(["needs", "gpus"], `needs.gpus: a chunk has one GPU at most, not ${gpus}`, "use 1, or 0 for none");
+  if (gpus === 1 && vendor === "none")
+    reader.reportAt(["needs", "gpus"], "needs.gpus is 1, and needs.vendor is none", "remove one of them");
+  if (gpus === 0 && reader.has(["needs", "vram"]))
+    reader.reportAt(["needs", "gpus"], "needs.gpus is 0, and needs.vram asks for GPU memory", "remove one of them");
+  return gpus;
 }
 
 function checkNodes(reader: JobReader, nodes: SourceText[], fleet: KnownNodes): void {

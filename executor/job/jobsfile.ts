@@ -12,6 +12,7 @@ import type { JobReader, KeyPath, SourceText } from "./reader.js";
 import { listResultPaths } from "./resultpath.js";
 import { type EntryProgram, readRoute } from "./route.js";
 import { checkArgument, type LoadCache, readEnv, readInputs, readScript, removeDuplicates } from "./specreader.js";
+import { readState } from "./statesettings.js";
 import { TaskList } from "./tasklist.js";
 import { IdRegistry, readTaskRank } from "./tasks.js";
 import type { UnitSpace } from "./unitspace.js";
@@ -29,7 +30,12 @@ export function readJobsFile(
   const ids = new IdRegistry(reader);
   const registry = new OutputRegistry();
   const files = cache.directory === undefined ? new NamedFiles(reader, cache.projectRoot) : undefined;
-  const shared = { env: { ...env, ...readEnv(reader, ["env"]) }, timeout: readSeconds(reader, ["timeout"]) };
+  const shared = {
+    env: { ...env, ...readEnv(reader, ["env"]) },
+    timeout: readSeconds(reader, ["timeout"]),
+    grace: readSeconds(reader, ["grace"]),
+    state: readState(reader, [], undefined),
+  };
   const inputs = readInputs(reader, reader.list(["inputs"]) ?? [], cache, "inputs");
   const tasks = new TaskList();
   for (const [index, path] of reader.items(["jobs"]).entries()) {

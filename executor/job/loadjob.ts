@@ -185,17 +185,21 @@ function checkAddedParams(reader: JobReader, added: string[], keys: string[]): v
 }
 
 /** Returns what a job should know about the outputs of all its chunks. */
-function summarizeOutputs({ outputs }: UnitSpace): Pick<Job, "appended" | "findsOutputs" | "mostOutputs"> {
+function summarizeOutputs({
+  outputs,
+}: UnitSpace): Pick<Job, "appended" | "findsOutputs" | "keepsState" | "mostOutputs"> {
   const appended = new Set<string>();
-  let [findsOutputs, mostOutputs] = [false, 0];
+  let [findsOutputs, keepsState, mostOutputs] = [false, false, 0];
   for (const one of outputs) {
     mostOutputs = Math.max(mostOutputs, one.outputs.length);
     for (const path of one.appended ?? []) appended.add(path);
     findsOutputs ||= one.found !== undefined;
+    keepsState ||= one.state !== undefined;
   }
   return {
     ...(appended.size > 0 ? { appended: [...appended] } : {}),
     ...(findsOutputs ? { findsOutputs } : {}),
+    ...(keepsState ? { keepsState } : {}),
     mostOutputs,
   };
 }

@@ -8,6 +8,7 @@ import type { OutputScope } from "./outputs.js";
 import { detectProgram } from "./program.js";
 import type { PublishedFiles } from "./publishedfiles.js";
 import type { JobReader, KeyPath, SourceText } from "./reader.js";
+import { checkStateArgs, readState } from "./statesettings.js";
 import { fillTemplate, parseTemplate } from "./template.js";
 
 /** The names of a job's placeholders, and the values of those that are known when it is loaded. */
@@ -40,7 +41,7 @@ export class LoadCache {
 export type SpecDraft = Omit<ChunkSpec, "program"> & { program?: Program; words: Template[] };
 
 /**
- * Reads what runs (script or command, args, inputs, outputs, env, timeout) at `path`: the job, or one of its tasks, which
+ * Reads what runs (script or command, args, inputs, outputs, env, timeout, grace) at `path`: the job, or one of its tasks, which
  * inherits what it leaves out from `base`. A task that names a program inherits no args from the job (as with `command` and
  * `args` in Kubernetes); its `inputs` and `env` are added to the job's. Problems are reported.
  */
@@ -70,6 +71,8 @@ export function readSpecDraft(
     { program, inputs: staged, ...outputs },
   );
   const allArgs = args ?? inherited?.args ?? [];
+  const state = readState(reader, path, base?.state);
+  checkStateArgs(reader, path, [...(start?.words ?? []), ...(args ?? [])], state !== undefined);
   if (cache.directory !== undefined && (args !== undefined || own.length > 0))
     reportPlainInputs(reader, path, { args: allArgs, inputs: staged });
   return {
@@ -83,6 +86,8 @@ export function readSpecDraft(
         ? base.env
         : { ...base?.env, ...readEnv(reader, [...path, "env"]) },
     timeout: readSeconds(reader, [...path, "timeout"]) ?? base?.timeout,
+    state,
+    grace: readSeconds(reader, [...path, "grace"]) ?? base?.grace,
   };
 }
 

@@ -7,6 +7,6 @@ export interface UnitSpace extends Pick<Job, "first" | "units" | "sizing" | "chu
   identity: Record<string, unknown>;
   /** What chunks run, once for each kind of chunk. */
   specs: Iterable<ProgramLaunch & Pick<ChunkSpec, "inputs">>;
-  /** The outputs of every chunk, to check `aggregate` and `collect`. */
-  outputs: Iterable<DeclaredOutputs>;
+  /** The outputs of every chunk, and whether it has a state, to check `aggregate` and `collect`. */
+  outputs: Iterable<DeclaredOutputs & Pick<ChunkSpec, "state">>;
 }

@@ -33,6 +33,8 @@ export type CancelEvent =
   | { type: "coordinatorStopping"; pid: number }
   /** The results that a node still holds are collected: of `count` attempts. */
   | { type: "collecting"; node: string; count: number }
+  /** Something that a person should know. */
+  | { type: "notice"; message: string }
   | { type: "nodeCleaned"; result: NodeCleanResult };
 
 export interface CancelOptions {

@@ -10,7 +10,7 @@ import type { CoordinatorOptions } from "./coordinatoroptions.js";
 import { failpoint } from "./failpoint.js";
 import { leaveNodes } from "./leavenodes.js";
 import { TOO_MANY_MESSAGES } from "./node/attachment.js";
-import { createStagingFailure, determineOutcome, hasPrinted, isConnectionLost } from "./node/attemptfailure.js";
+import { createStagingFailure, determineOutcome, hasLeft, isConnectionLost } from "./node/attemptfailure.js";
 import { isAbsent, joinNodes } from "./node/joinnodes.js";
 import type { AttemptMessage, NodeEvent } from "./node/nodeevent.js";
 import { NodeWorker } from "./node/nodeworker.js";
@@ -99,7 +99,7 @@ export class Coordinator {
 
   /** Leaves the nodes: agents that the next coordinator needs keep running, others are stopped and clean up. */
   async leave(end: RunEnd): Promise<void> {
-    await leaveNodes(this.workers, end, this.directory);
+    await leaveNodes(this.workers, end, this.directory, (message) => this.observer.notice(message));
   }
 
   /** Returns what this run has learned, for later runs of the same kind of work. */
@@ -177,6 +177,8 @@ export class Coordinator {
         return this.event({ type: "started", attempt: message.id });
       case "split":
         return this.event({ type: "split", ...decodeSplit(message) });
+      case "saved":
+        return attempt && this.collector.collectState(attempt, message.state, worker.resultSource);
       case "done":
         failpoint("done");
         return this.done(worker, message);
@@ -214,7 +216,8 @@ export class Coordinator {
         this.reports.recordLog(event.attempt);
         return this.close(event.attempt, "requeued");
       case "logsLost":
-        return this.reports.reportLostLogs(this.workersByName.get(event.attempt.node)!, event);
+      case "stateLost":
+        return this.reports.reportLost(this.workersByName.get(event.attempt.node)!, event);
       case "diskFailed":
         return this.end({ state: "broken", error: event.error });
       default:
@@ -246,7 +249,7 @@ export class Coordinator {
     this.reports.noteEnded(attempt, done);
     const { resultSource: source, fingerprint } = worker;
     if (done.lost) this.reports.recordLog(attempt, "its agent died while it ran");
-    if (done.lost || (done.canceled && !hasPrinted(done))) return this.close(attempt, "requeued");
+    if (done.lost || (done.canceled && !hasLeft(done))) return this.close(attempt, "requeued");
     if (done.canceled) return this.collector.collectStopped({ attempt, done, source, fingerprint });
     const outcome = determineOutcome(attempt, done, attempt.chunk.spec.timeout);
     if (outcome.ok)

@@ -17,6 +17,7 @@ import { explainDiskError } from "./record/diskerror.js";
 import { hashStagedFiles } from "./record/filehashes.js";
 import { setAsideHaltedRun } from "./record/haltedrun.js";
 import { HashMemory } from "./record/hashmemory.js";
+import { KeptStates } from "./record/keptstates.js";
 import { LiveFile, removeLiveRun } from "./record/liverun.js";
 import { RatesFile } from "./record/ratesfile.js";
 import { openRunDirectory, type RunDirectory } from "./record/rundir.js";
@@ -98,8 +99,14 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       directory: job.directory,
       build: job.build,
       logs: join(directory.path, "logs"),
+      states: new KeptStates(join(directory.path, "state"), contents),
       agent: agentProgram(),
-      outputs: { named: job.mostOutputs ?? 0, found: job.findsOutputs === true, inlineBytes: 0 },
+      outputs: {
+        named: job.mostOutputs ?? 0,
+        found: job.findsOutputs === true,
+        state: job.keepsState === true,
+        inlineBytes: 0,
+      },
       needs: job.needs,
       pythonEnv: job.pythonEnv,
       verifyNode: options.verifyNode,

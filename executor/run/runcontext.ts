@@ -6,6 +6,7 @@ import type { BuildSpec } from "../job/project/buildspec.js";
 import { ANY_OUTPUTS, type ExpectedOutputs } from "./agent/linelimits.js";
 import type { SyntaxCheck } from "./node/syntaxcheck.js";
 import type { FileContent } from "./record/filehashes.js";
+import type { KeptStates } from "./record/keptstates.js";
 import type { ProjectSnapshot } from "./record/snapshot.js";
 import type { VerifyNode } from "./verifynode.js";
 
@@ -30,6 +31,8 @@ export interface RunContext {
   build: BuildSpec | undefined;
   /** Where what builds print is kept: the run directory's folder `logs`. */
   logs: string;
+  /** What the attempts of chunks hand on; undefined where none is started. */
+  states: KeptStates | undefined;
   agent: NodeProgram;
   /** What the results of attempts may hold. */
   outputs: ExpectedOutputs;
@@ -56,6 +59,7 @@ export function createStopContext(name: string, ids: readonly string[], nonces: 
     nonces,
     priority: 0,
     contents: new Map(),
+    states: undefined,
     snapshot: undefined,
     directory: undefined,
     build: undefined,

@@ -123,10 +123,17 @@ export class RunReports {
     if (chunk.firstResult === undefined) this.records.eventLog.recordLog(chunk.id, number, lostLog);
   }
 
-  /** Reports that the logs of an attempt on `worker`'s node could not be collected. */
-  reportLostLogs(worker: NodeWorker, { attempt, reason }: { attempt: Attempt; reason: string }): void {
+  /** Reports that the logs or the state of an attempt on `worker`'s node could not be collected. */
+  reportLost(
+    worker: NodeWorker,
+    { type, attempt, reason }: { type: "logsLost" | "stateLost"; attempt: Attempt; reason: string },
+  ): void {
+    const { observer } = this.records;
+    const { id } = attempt.chunk;
+    if (type === "stateLost")
+      return observer.nodeWarning(worker, `the state of chunk ${id} could not be kept: ${reason}`);
     this.recordLog(attempt, reason);
-    this.records.observer.nodeWarning(worker, `the logs of chunk ${attempt.chunk.id} are lost: ${reason}`);
+    observer.nodeWarning(worker, `the logs of chunk ${id} are lost: ${reason}`);
   }
 
   /** Reports a recheck that is not possible. Shows only the first: the cause usually affects every recheck. */

@@ -8,19 +8,19 @@ import type { Journal } from "./record/journal.js";
 import { reopenRun } from "./record/reopenedrun.js";
 import type { RunReplay } from "./record/replay.js";
 import { FinishedResults } from "./results/finishedresults.js";
-import { StoppedLogs } from "./results/stoppedlogs.js";
+import { StoppedAttempts } from "./results/stoppedattempts.js";
 
 /** What is needed to know which job a run is of, and to say what is done with it. */
 export interface UncollectedOptions {
   findInventory(inventory: string): Inventory;
-  onEvent(event: { type: "collecting"; node: string; count: number }): void;
+  onEvent(event: { type: "collecting"; node: string; count: number } | { type: "notice"; message: string }): void;
 }
 
 /** Commits the results, and keeps the logs, that nodes hold when a run is cancelled. Its job is loaded when the first result appears. */
 export class UncollectedResults implements AttemptKeeper {
   /** The chunks that nodes hold results of. */
   readonly chunks = new Set<string>();
-  private readonly logs: StoppedLogs;
+  private readonly stopped: StoppedAttempts;
   private results: Promise<FinishedResults | { failure: string }> | undefined;
 
   /** `path`: the run directory. `journal`: of this run, open for writing. */
@@ -30,13 +30,18 @@ export class UncollectedResults implements AttemptKeeper {
     private readonly replay: RunReplay,
     private readonly options: UncollectedOptions,
   ) {
-    this.logs = new StoppedLogs(path, replay.loggedAttempts, journal);
+    const report = (message: string) => options.onEvent({ type: "notice", message });
+    this.stopped = new StoppedAttempts(path, replay.loggedAttempts, journal, report);
   }
 
-  readonly keepLogs: KeepLogs = (done, source) => this.logs.save(done, source);
+  readonly keepLogs: KeepLogs = (done, source) => this.stopped.save(done, source);
 
   onHeld(node: string, count: number): void {
     this.options.onEvent({ type: "collecting", node, count });
+  }
+
+  onEnding(node: string, message: string): void {
+    this.options.onEvent({ type: "notice", message: `${node}: ${message}` });
   }
 
   async keepResult(node: string, done: DoneMessage, source: ResultSource): Promise<void> {

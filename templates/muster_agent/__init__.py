@@ -6,6 +6,7 @@ commands, shutdown, settings
 storage/                files in the run's folder: outbox, journal, and what is deleted
 builds/                 builds of the project, and their results, which runs share
 attempts/               slots, and the life of an attempt: start, logs, termination, outputs, result
+state/                  what the attempts of a chunk hand on
 workspace/              working copies of slots: staged files, projects, and how they are reset between attempts
 gpu/                    GPUs: which are there, whether their memory is free, which run has them
 connection/             the socket, attached coordinators, and which coordinator owns the run's folder

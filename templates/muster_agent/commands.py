@@ -57,6 +57,7 @@ class Commands:
         agent.in_place.greet()
         agent.slots.announce()
         agent.progress.forget()
+        agent.states.forget_sent()
 
     def handle(self, line: bytes) -> None:
         """Executes the command of a line. A malformed one is reported, and changes nothing."""
@@ -161,6 +162,7 @@ class Commands:
             return
         spec = self.specs.get(given) if isinstance(given, str) else agent.memory.classify(Spec(given))
         attempt = Attempt(id, message["chunk"], message["slot"], spec, message["args"])
+        attempt.kept_state = message.get("state")
         agent.outbox.attempts[id] = attempt
         refusal = agent.slots.refusal(attempt.slot)
         if spec is None:

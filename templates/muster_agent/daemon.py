@@ -37,6 +37,7 @@ from .shutdown import Shutdown
 from .storage.abandonment import Abandonment
 from .workspace.content_store import ContentStore, MissingContent
 from .storage.outbox import Outbox
+from .state.state_saver import StateSaver
 from .storage.recovery import recover
 from .storage.root_watch import RootWatch
 from .storage.trash import Trash
@@ -91,7 +92,8 @@ class Agent:
         signal.signal(signal.SIGTERM, self.shutdown.by_signal)
         self.termination = Termination(self.slots, self.reaper, self.outbox, self.in_place)
         self.progress = ProgressReports(self.settings, self.slots, self.server)
-        self.reporter = Reporter(self.settings, self.copies, self.outbox, self.logs, self.worker)
+        self.states = StateSaver(self.root_link, self.slots, self.server, self.worker)
+        self.reporter = Reporter(self.settings, self.copies, self.outbox, self.logs, self.states, self.worker)
         self.trash = Trash(root, self.worker, self.server)
         kill_earlier_agents(root)
         self.in_place.problems = recover(self.outbox, self.processes)
@@ -147,7 +149,7 @@ class Agent:
         if self.reaper.sweeping:
             due.append(now() + SWEEP_SECONDS)
         due.extend((self.script_runner.due(), self.card_health.due(), self.memory.due(), self.outbox.due(), self.in_place.due()))
-        due.extend((self.builder.due(), self.root_watch.due(), self.progress.due(), self.finder.due()))
+        due.extend((self.builder.due(), self.root_watch.due(), self.progress.due(), self.finder.due(), self.states.due()))
         due.append(self.server.expiry(self.settings.lease_seconds))
         due.extend(self.slots.retry_times())
         return max(0.0, min(due) - now())
@@ -160,6 +162,7 @@ class Agent:
         self.finder.run_timers(time_now)
         self.card_health.run_checks(time_now)
         self.progress.run_checks(time_now)
+        self.states.run_checks(time_now)
         if time_now >= self.next_log_check:
             self.check_logs(time_now)
         if time_now >= self.memory.due():
@@ -216,6 +219,7 @@ class Agent:
             attempt.deadline = attempt.began + attempt.program.timeout
         self.slots.occupy(slot, attempt)
         self.memory.attempt_started(attempt)
+        self.states.attempt_started(attempt)
         self.oom_kills.attempt_started(attempt)
         self.reaper.watch(attempt)
         self.outbox.add_start(attempt)

@@ -21,6 +21,7 @@ import type {
   AttemptSpec,
   DoneMessage,
   HelloMessage,
+  KeptState,
   OpenCommand,
 } from "../../executor/run/agent/protocol.js";
 import { isAgentCommand } from "../../schemas/protocolvalidators.js";
@@ -120,9 +121,9 @@ export class AgentAttachment {
     return this.waitFor((one) => one.ev === "hello" || one.ev === "refused");
   }
 
-  start(id: string, spec: Partial<AttemptSpec>, args: string[] = [], slot = 0): void {
+  start(id: string, spec: Partial<AttemptSpec>, args: string[] = [], slot = 0, state?: KeptState): void {
     const whole = { argv: ["sh", "-c"], env: {}, files: [], outputs: [], limit: 2 ** 32, ...spec };
-    this.send({ op: "start", id, chunk: `chunk-${id}`, slot, spec: whole, args });
+    this.send({ op: "start", id, chunk: `chunk-${id}`, slot, spec: whole, args, state });
   }
 
   /** Runs a shell script as an attempt, and waits for its result. */

@@ -1,19 +1,17 @@
-import { posix } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkFileService } from "../../../fleet/checkfileservice.js";
 import type { Connection, Files } from "../../../fleet/connection.js";
 import { type Facts, gatherFacts } from "../../../fleet/facts.js";
 import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
-import type { ChunkSpec, Job } from "../../job/job.js";
-import { renderTemplate } from "../../job/template.js";
+import type { Chunk, ChunkSpec, Job } from "../../job/job.js";
 import type { Attempt } from "../../schedule/events.js";
 import { countThreads, type NodeCapacity } from "../../schedule/slots/capacity.js";
 import { findUnknown } from "../../schedule/slots/nodeslots.js";
 import type { AgentChannel, AgentEnd } from "../agent/agentchannel.js";
 import type { AgentCommand, AgentMessage, AttemptSpec, DoneMessage, HelloMessage } from "../agent/protocol.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
-import { buildAttemptSpec, launchFolders, stagedFilesOf } from "./attemptspec.js";
+import { buildAttemptSpec, findState, renderArguments, stagedFilesOf } from "./attemptspec.js";
 import { ContentCheck } from "./contentcheck.js";
 import { checkDirectory } from "./directorycheck.js";
 import { type AcceptedAgent, createProtocolError, type PreviousAttachment, startAgent } from "./handshake.js";
@@ -194,18 +192,19 @@ export class Attachment implements ResultSource {
     this.accepted.agent.send(command);
   }
 
-  /** Cancels what runs; resolves when `keepLogs` has kept the logs of it, or when it has not ended in time. */
-  async endRunning(keepLogs: KeepLogs): Promise<void> {
+  /** Cancels what runs; resolves when its logs are kept, or when it has not ended in time. `report`: called where that may take long. */
+  async endRunning(keepLogs: KeepLogs, report: (message: string) => void): Promise<void> {
     await this.running.end({
       cancel: (ids) => this.send({ op: "cancel", ids }),
       keepLogs: (done) => keepLogs(done, this),
+      report,
       agentEnded: this.agentEnded,
     });
   }
 
   /** Stages the files of a chunk; resolves when they are on the node. Returns undefined where they are there already. */
-  stageFiles(spec: ChunkSpec): Promise<unknown> | undefined {
-    const files = stagedFilesOf(spec, this.run);
+  stageFiles(chunk: Chunk): Promise<unknown> | undefined {
+    const files = [...stagedFilesOf(chunk.spec, this.run), ...(findState(chunk, this.run)?.files ?? [])];
     const project = this.isProjectReady ? undefined : this.stageProject();
     return this.stager.isStaged(files) ? project : Promise.all([this.stager.stage(files), project]);
   }
@@ -213,15 +212,10 @@ export class Attachment implements ResultSource {
   /** Has the agent start an attempt whose files are staged. `gpu`: the index of the slot's GPU; undefined for a CPU slot. */
   sendStart(job: Job, attempt: Attempt, gpu: number | undefined): void {
     const { id, chunk, slot } = attempt;
-    const values = { gpu: `${gpu ?? slot}`, out: this.outFolderOf(attempt), cores: `${this.threads ?? 1}` };
-    const args = chunk.spec.args.map((template) => renderTemplate(template, values));
-    this.send({ op: "start", id, chunk: chunk.id, slot, spec: this.sendSpec(job, chunk.spec), args });
-  }
-
-  /** Returns the folder that `{out}` stands for: of the attempt itself where programs run in a folder of the node. */
-  private outFolderOf({ id, slot }: Attempt): string {
-    if (this.run.directory !== undefined) return posix.join(this.root, "a", id, "work");
-    return posix.join(this.root, "w", `${slot}`, launchFolders(this.run).cwd);
+    this.running.expectGrace(chunk.spec.grace);
+    const spec = this.sendSpec(job, chunk.spec);
+    const args = renderArguments(attempt, this.run, { root: this.root, gpu, threads: this.threads });
+    this.send({ op: "start", id, chunk: chunk.id, slot, spec, args, state: findState(chunk, this.run)?.kept });
   }
 
   /** Resolves when the agent has ended or the timeout has passed, and the connection is closed. */
@@ -289,7 +283,7 @@ export class Attachment implements ResultSource {
   }
 }
 
-/** Gathers facts only where something depends on them: that takes a round trip and a process, and seconds for GPUs. */
+/** Gathers facts where something depends on them: that takes a round trip and a process, and seconds for GPUs. */
 async function gatherNeededFacts(connection: Connection, run: RunContext): Promise<Facts | undefined> {
   const unknown = run.verifyNode === undefined ? findUnknown(connection.node, run.needs) : "gpus";
   return unknown && gatherFacts(connection, unknown === "gpus" ? "with-gpus" : "without-gpus");

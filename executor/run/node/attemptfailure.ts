@@ -48,6 +48,11 @@ export function hasPrinted({ stdout, stderr }: DoneMessage): boolean {
   return stdout.size + stderr.size > 0;
 }
 
+/** Whether there is something to collect of an attempt without a result: what it has printed, or its state. */
+export function hasLeft(done: DoneMessage): boolean {
+  return hasPrinted(done) || done.state !== undefined;
+}
+
 /** Whether an attempt has ended with all of its outputs. */
 export function isSuccess(done: DoneMessage): boolean {
   return !done.canceled && !done.lost && describeFailure(done, undefined) === undefined;

@@ -2,9 +2,12 @@ import { posix } from "node:path";
 import type { Node } from "../../../fleet/node.js";
 import { findPlainOutputs } from "../../job/directory.js";
 import { normalizePath } from "../../job/inputs.js";
-import type { ChunkSpec, Job, Program, StagedFile } from "../../job/job.js";
+import type { Chunk, ChunkSpec, Job, Program, StagedFile } from "../../job/job.js";
 import { type LaunchFolders, NO_PROJECT_FOLDERS } from "../../job/project/project.js";
+import { renderTemplate } from "../../job/template.js";
+import type { Attempt } from "../../schedule/events.js";
 import type { AttemptSpec } from "../agent/protocol.js";
+import type { ChunkState } from "../record/keptstates.js";
 import type { RunContext } from "../runcontext.js";
 import { addPythonEnv, type NodePythonEnv } from "./nodepythonenv.js";
 
@@ -12,6 +15,11 @@ import { addPythonEnv, type NodePythonEnv } from "./nodepythonenv.js";
 export function stagedFilesOf({ program, inputs }: ChunkSpec, { snapshot }: RunContext): readonly StagedFile[] {
   if (program.kind !== "script" || snapshot?.has(program.script.path)) return inputs;
   return [program.script, ...inputs];
+}
+
+/** Returns what an attempt of a chunk continues from; undefined = nothing. */
+export function findState({ id, spec, firstResult }: Chunk, { states }: RunContext): ChunkState | undefined {
+  return spec.state === undefined || firstResult !== undefined ? undefined : states?.find(id);
 }
 
 /** What the start of a program depends on, on one node. */
@@ -23,6 +31,24 @@ export interface NodeLaunch {
   readonly buildKey: string | undefined;
   /** How many threads a program should have; undefined = unknown. */
   readonly threads: number | undefined;
+}
+
+/** Where an attempt runs. `root`: the run's folder on the node; `gpu`: the index of its slot's GPU, undefined for a CPU slot. */
+export interface AttemptPlace {
+  readonly root: string;
+  readonly gpu: number | undefined;
+  readonly threads: number | undefined;
+}
+
+/** Returns the arguments of an attempt's program. */
+export function renderArguments({ id, chunk, slot }: Attempt, run: RunContext, place: AttemptPlace): string[] {
+  const { root, gpu, threads } = place;
+  const own = posix.join(root, "a", id);
+  // Where programs run in a folder of the node, {out} is a folder of the attempt.
+  const out =
+    run.directory === undefined ? posix.join(root, "w", `${slot}`, launchFolders(run).cwd) : posix.join(own, "work");
+  const values = { gpu: `${gpu ?? slot}`, out, cores: `${threads ?? 1}`, state: posix.join(own, "state") };
+  return chunk.spec.args.map((template) => renderTemplate(template, values));
 }
 
 /** Returns what a chunk is started with on a node. */
@@ -49,6 +75,8 @@ export function buildAttemptSpec(
     ...(job.tty ? { tty: true } : {}),
     ...describeOutputs(job, spec, cwd),
     timeout: spec.timeout,
+    grace: spec.grace,
+    state: spec.state,
     limit: job.limits.output,
     memory: job.needs.memory,
     threads,

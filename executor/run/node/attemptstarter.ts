@@ -20,7 +20,7 @@ export class AttemptStarter {
 
   /** Starts an attempt: at once where its files are staged already. `gpu`: the index of its slot's GPU; undefined for a CPU slot. */
   start(attachment: StartingAttachment, attempt: Attempt, gpu: number | undefined): void {
-    const staged = attachment.stageFiles(attempt.chunk.spec);
+    const staged = attachment.stageFiles(attempt.chunk);
     if (staged === undefined) return attachment.sendStart(this.job, attempt, gpu);
     this.staging.add(attempt.id);
     staged.then(

@@ -7,6 +7,7 @@ export function routeMessage(message: AgentMessage, slotMonitor: SlotMonitor, em
   switch (message.ev) {
     case "started":
     case "split":
+    case "saved":
     case "done":
       return emit({ type: "attemptMessage", message });
     case "slot":

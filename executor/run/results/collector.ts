@@ -1,13 +1,15 @@
+import { join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import type { ResultFate } from "../../schedule/attempts/recomputations.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
-import type { DoneMessage } from "../agent/protocol.js";
+import type { DoneMessage, SavedState } from "../agent/protocol.js";
 import type { ResultSource } from "../node/attachment.js";
 import { createFailure, errorText, isConnectionLost, isLocalError } from "../node/attemptfailure.js";
 import type { RunCounters } from "../record/counters.js";
 import type { RecheckDifference } from "../record/journalentry.js";
 import type { CollectingDirectory } from "../record/rundir.js";
+import { ChunkStates } from "./chunkstates.js";
 import type { CollectedResult } from "./collectedresult.js";
 import { Committer } from "./committer.js";
 import { NAN_ADVICE } from "./jsontext.js";
@@ -16,7 +18,7 @@ import { deletePulled } from "./pulloutputs.js";
 import type { Rechecks } from "./rechecks.js";
 import { ResultFetcher } from "./resultfetcher.js";
 
-/** The outcome of collecting an attempt. Every attempt gets exactly one of these events, except for `logsLost` and `diskFailed`. */
+/** The outcome of collecting an attempt. Every attempt gets exactly one of these events, except for `logsLost`, `stateLost` and `diskFailed`. */
 export type CollectorEvent =
   /** The results are committed: safe on disk, and in the journal. */
   | { type: "committed"; attempts: Attempt[] }
@@ -35,6 +37,8 @@ export type CollectorEvent =
   | { type: "stopped"; attempt: Attempt }
   /** The logs of an attempt without a result could not be collected; its `failed` or `stopped` event follows. */
   | { type: "logsLost"; attempt: Attempt; reason: string }
+  /** A state that the program saved could not be kept: the chunk's earlier one stays. */
+  | { type: "stateLost"; attempt: Attempt; reason: string }
   /** This machine's disk failed, or there is a bug: nothing is committed any more. */
   | { type: "diskFailed"; error: unknown };
 
@@ -64,6 +68,7 @@ export interface CollectorOptions {
 export class Collector {
   private readonly fetcher: ResultFetcher;
   private readonly committer: Committer;
+  private readonly states: ChunkStates;
   private readonly inFlight = new Set<Promise<void>>();
   /** The results that may not be needed, by attempt id. Their nodes keep them as well, for the next coordinator. */
   private readonly held = new Map<string, CollectedResult>();
@@ -71,7 +76,11 @@ export class Collector {
   constructor(private readonly options: CollectorOptions) {
     const { job, directory, inFlightCount, emit } = options;
     this.fetcher = new ResultFetcher(directory, job);
-    const onCommitted = (attempts: Attempt[]) => emit({ type: "committed", attempts });
+    this.states = new ChunkStates(join(directory.path, "state"));
+    const onCommitted = (attempts: Attempt[]) => {
+      for (const { chunk } of attempts) if (chunk.spec.state !== undefined) this.track(this.states.remove(chunk.id));
+      emit({ type: "committed", attempts });
+    };
     const onDiskError = (error: unknown) => emit({ type: "diskFailed", error });
     const onRefused = (attempt: Attempt, reason: string) =>
       emit({ type: "refused", attempt, failure: createFailure(attempt, reason) });
@@ -94,6 +103,16 @@ export class Collector {
     this.track(this.fetchLogs(ended, { type: "stopped", attempt: ended.attempt }));
   }
 
+  /** Copies a state that the program of a running attempt has saved, unless an earlier one of its chunk is still being copied. */
+  collectState(attempt: Attempt, state: SavedState, source: ResultSource | undefined): void {
+    if (source === undefined || attempt.chunk.firstResult !== undefined) return;
+    if (this.states.isKeeping(attempt.chunk.id)) return;
+    const ignored = (error: unknown) => {
+      if (!isConnectionLost(error)) throw error;
+    };
+    this.track(this.fetchState(attempt, state, source).catch(ignored));
+  }
+
   /** Commits a result that is held. */
   commitHeld(id: string): void {
     const result = this.held.get(id);
@@ -114,8 +133,10 @@ export class Collector {
   /** Resolves when all results that were collected are committed. Nothing may be collected after it was called. */
   async close(): Promise<void> {
     await this.committer.settle();
+    await this.settle();
     this.committer.close();
     this.fetcher.close();
+    this.states.close();
   }
 
   private track(collecting: Promise<void>): void {
@@ -173,12 +194,27 @@ export class Collector {
     this.options.emit({ type: "rechecked", attempt, seconds, difference });
   }
 
+  /** Copies a state. Rejects with the ConnectionError of a pull. */
+  private async fetchState(attempt: Attempt, state: SavedState, source: ResultSource): Promise<void> {
+    const { emit } = this.options;
+    const { id, chunk } = attempt;
+    try {
+      await this.states.keep({ id, chunk: chunk.id, limit: chunk.spec.state?.limit }, state, source);
+    } catch (error) {
+      if (isConnectionLost(error)) throw error;
+      if (isLocalError(error)) return emit({ type: "diskFailed", error });
+      emit({ type: "stateLost", attempt, reason: errorText(error) });
+    }
+  }
+
   /** Collects the logs of an attempt, and emits `outcome` then. */
   private async fetchLogs({ attempt, done, source }: EndedAttempt, outcome: CollectorEvent): Promise<void> {
     const { counters, emit } = this.options;
     // Without a connection the attempt stays open: its agent reports it again.
     if (source === undefined) return;
     try {
+      if (done.state !== undefined && attempt.chunk.firstResult === undefined)
+        await this.fetchState(attempt, done.state, source);
       await this.fetcher.fetchLogs(attempt, done, source);
       counters.countLogs(done);
     } catch (error) {

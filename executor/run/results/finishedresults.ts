@@ -92,6 +92,7 @@ export class FinishedResults {
         this.failure ??= event.lost?.error.message;
         return this.finish(event.attempt.id);
       case "logsLost":
+      case "stateLost":
         return;
       case "diskFailed":
         return this.abort(event.error);

@@ -76,7 +76,12 @@ export class InFlightAttempts {
   }
 
   add(added: NewAttempt): InFlightAttempt {
-    const isNew = { isWithdrawn: false, isSplitPending: false, isDivisible: true, isSuperseded: false };
+    const isNew = {
+      isWithdrawn: false,
+      isSplitPending: false,
+      isDivisible: added.attempt.chunk.spec.state === undefined,
+      isSuperseded: false,
+    };
     const inFlight: InFlightAttempt = { ...added, ...isNew, recomputationCount: 0, heirs: [] };
     this.byId.set(added.attempt.id, inFlight);
     this.pool.changeLoad(added.slot, 1);

@@ -140,8 +140,9 @@ export class StragglerPolicy {
     return kind === "range" && sizing !== undefined && sizing.min !== sizing.max;
   }
 
-  /** Whether two attempts may write the outputs of a chunk: not where both would write into the same directory of a node. */
+  /** Whether two attempts of a chunk may run: not where both would write into the same directory of a node, or have its state. */
   private mayComputeTwice({ attempt: { chunk } }: InFlightAttempt): boolean {
+    if (chunk.spec.state !== undefined) return false;
     return this.job.directory === undefined || (chunk.spec.outputs.length === 0 && chunk.spec.found === undefined);
   }
 

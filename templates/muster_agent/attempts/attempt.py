@@ -24,7 +24,7 @@ class Attempt:
         "id", "chunk", "slot", "spec", "args", "found", "stdout_sha256", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
         "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
         "peak_bytes", "terminal", "full_disk", "missing_names", "written", "oom_kills", "out_of_memory", "was_running", "is_growing", "agent_died", "error", "placement", "retry_at",
-        "progress",
+        "progress", "kept_state", "saved_state", "sent_state", "state_count", "state_due",
     )  # fmt: skip
 
     def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str]):
@@ -62,6 +62,11 @@ class Attempt:
         self.retry_at: float | None = None  # when to try for its locks again
         self.end: int | None = None  # where its range ends, if it gave a part of it away
         self.progress: Message | None = None  # what was sent to the coordinator last
+        self.kept_state: Message | None = None  # what an earlier attempt of its chunk saved
+        self.saved_state: Message | None = None  # what it saved itself, as `saved` describes it
+        self.sent_state: Message | None = None  # the last one that the coordinator was told of
+        self.state_count = 0  # how often it was looked for a state
+        self.state_due = 0.0  # when to look again
         self.line: bytes | None = None  # its encoded result
 
     def is_waiting_for_paths(self) -> bool:
@@ -104,6 +109,8 @@ class Attempt:
             message["outOfMemory"] = self.out_of_memory
         if error is not None:
             message["error"] = clip(error)
+        if self.saved_state is not None and not self.has_succeeded():
+            message["state"] = self.saved_state
         if self.full_disk is not None:
             message["fullDisk"] = self.full_disk
         return message

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..processes.worker_thread import WorkerThread
     from ..settings import Settings
+    from ..state.state_saver import StateSaver
     from ..storage.outbox import Outbox
     from .attempt import Attempt
     from ..workspace.copy_pool import CopyPool
@@ -28,8 +29,11 @@ class Reporter:
     """Collects outputs and logs, and puts the result into the outbox. Large outputs, and those that had to be
     found, are hashed in the worker thread."""
 
-    def __init__(self, settings: Settings, copies: CopyPool, outbox: Outbox, logs: Logs, worker: WorkerThread):
-        self.settings, self.copies, self.outbox, self.logs, self.worker = settings, copies, outbox, logs, worker
+    def __init__(
+        self, settings: Settings, copies: CopyPool, outbox: Outbox, logs: Logs, states: StateSaver, worker: WorkerThread
+    ):
+        self.settings, self.copies, self.outbox, self.logs = settings, copies, outbox, logs
+        self.states, self.worker = states, worker
 
     def take_outputs(self, ended: Iterable[Attempt]) -> None:
         """Must be called before the next attempts start: they get the same working copies."""
@@ -83,6 +87,12 @@ class Reporter:
         self.worker.submit(hash_outputs, add_outputs)
 
     def finish(self, attempt: Attempt, error: str | None = None) -> None:
+        if attempt.program.state is not None and not attempt.has_succeeded():
+            self.states.take(attempt, lambda: self.keep(attempt, error))
+        else:
+            self.keep(attempt, error)
+
+    def keep(self, attempt: Attempt, error: str | None) -> None:
         if attempt.terminal:
             attempt.terminal.finish()
             error = error or attempt.terminal.error

@@ -5,6 +5,7 @@ import errno
 import os
 
 from ..processes.process_table import RESET_SIGNALS
+from ..state.state_folder import lay_out, state_path
 from ..wire import to_bytes
 from .logs import open_logs
 from .progress import progress_path
@@ -42,6 +43,9 @@ class Spawner:
         """Starts the attempt's process. OSError, ValueError or UnicodeError where it cannot start."""
         try:
             self.enter_directory(attempt) if attempt.placement else self.enter_copy(slot, attempt)
+            if attempt.program.state is not None:
+                self.action = "the folder of its state could not be made"
+                lay_out(os.path.join(self.copies.root, attempt.folder), attempt.kept_state, self.copies.store)
             if attempt.program.tty:
                 self.action = "no terminal could be opened"
                 attempt.terminal = Terminal(self.selector)
@@ -109,6 +113,8 @@ class Spawner:
         env[b"MUSTER_CHUNK"] = to_bytes(attempt.chunk)
         folder = self.settings.root + "/" + attempt.folder
         env[b"MUSTER_RANGE"] = os.fsencode(range_path(folder))
+        if spec.state is not None:
+            env[b"MUSTER_STATE"] = os.fsencode(state_path(folder))
         env[b"MUSTER_PROGRESS"] = os.fsencode(progress_path(folder))
         return env
 

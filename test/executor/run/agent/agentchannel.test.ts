@@ -12,7 +12,7 @@ const HELLO = `{"ev":"hello","muster":${PROTOCOL_VERSION},"boot":"b","pid":1,"st
 const MIB = 1 << 20;
 
 /** A coordinator's end of a channel; the test is the other end. */
-function channel(expected: ExpectedOutputs = { named: 0, found: false, inlineBytes: 0 }) {
+function channel(expected: ExpectedOutputs = { named: 0, found: false, state: false, inlineBytes: 0 }) {
   const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
   const received: AgentMessage[] = [];
   const ends: AgentEnd[] = [];
@@ -196,9 +196,10 @@ t.test("results that an earlier coordinator started may be as long as what the j
   const file = (n: number) => ({ path: `out/${n}`, size: 1, sha256: "a".repeat(64), data: "x".repeat(16_000) });
   const done = JSON.stringify({ ev: "done", outputs: Array.from({ length: 15 }, (_, n) => file(n)) });
   for (const [expected, isAccepted] of [
-    [{ named: 0, found: false, inlineBytes: 0 }, false],
-    [{ named: 20, found: false, inlineBytes: 16 << 10 }, true],
-    [{ named: 0, found: true, inlineBytes: 0 }, true],
+    [{ named: 0, found: false, state: false, inlineBytes: 0 }, false],
+    [{ named: 20, found: false, state: false, inlineBytes: 16 << 10 }, true],
+    [{ named: 0, found: true, state: false, inlineBytes: 0 }, true],
+    [{ named: 0, found: false, state: true, inlineBytes: 0 }, true],
     [ANY_OUTPUTS, true],
   ] as const) {
     const { ends, emit } = channel(expected);

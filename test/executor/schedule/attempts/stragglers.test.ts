@@ -77,6 +77,26 @@ t.test("starts a speculative copy if the program cannot split, and drops the slo
   t.match(scheduler.handle({ type: "committed", attempt: twin!.id }, at + 1), [{ do: "end" }]);
 });
 
+t.test("a chunk with a state is neither split nor computed twice", async (t) => {
+  const state = { every: 60, limit: 1 };
+  const chunk = (start: bigint, end: bigint) => {
+    const made = rangeJob(60n).chunk(start, end);
+    return { ...made, spec: { ...made.spec, state } };
+  };
+  const { scheduler, now } = leftAlone(
+    [
+      ["fast", 2],
+      ["slow", 1],
+    ],
+    { chunk },
+  );
+  for (let at = now, turn = 0; turn < 50; turn++) {
+    const { out, now: later } = wait(scheduler, at);
+    t.same(out, []);
+    at = later + 10;
+  }
+});
+
 t.test("starts no copy of a chunk with an unknown duration", async (t) => {
   const scheduler = new Scheduler(taskJob([{}, {}]), [], sequentialIds());
   for (const { id } of openRun(scheduler, [["a", 3]])) scheduler.handle({ type: "started", attempt: id }, 0);
