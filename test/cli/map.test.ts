@@ -68,26 +68,6 @@ t.test("outputs, a folder of results, CSV, stdin, a line for the shell", { skip 
   t.equal(product.out, "1-a\n2-a\n1-b\n2-b\n");
 });
 
-t.test("-k waits for earlier values; without it what ends first comes first", { skip }, async (t) => {
-  const project = createProject(t);
-  const script = `[ {} = bad ] && exit 1; while [ {} = slow ] && [ ! -e ${project.folder}/go ]; do sleep 0.05; done; echo {}`;
-  const start = (...words: string[]) => {
-    const child = startMuster(["map", "-q", ...words, script, ":::", "slow", "fast"], { cwd: project.folder });
-    const shown = { out: "" };
-    child.stdout!.on("data", (bytes) => {
-      shown.out += bytes;
-    });
-    return { shown, ended: waitForExit(child) };
-  };
-  const free = start("--name", "free");
-  await waitUntil("the fast one is printed", () => free.shown.out === "fast\n");
-  const kept = start("-k", "--name", "kept");
-  await waitUntil("it has run", () => existsSync(join(project.folder, "runs/kept/results/2-fast/stdout")));
-  t.equal(kept.shown.out, "");
-  t.match(await free.ended, { code: 0, out: "fast\nslow\n" });
-  t.match(await kept.ended, { code: 0, out: "slow\nfast\n" });
-});
-
 t.test("a value that fails is left out, and does not hold the others up", { skip }, async (t) => {
   const project = createProject(t);
   const script = "[ {} != bad ] && echo {}";
