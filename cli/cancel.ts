@@ -1,9 +1,8 @@
-import { existsSync } from "node:fs";
 import { type AnyRunStatus, isPipelineRun, readAnyRunStatus } from "../executor/pipeline/anyrunstatus.js";
 import { cancelPipeline } from "../executor/pipeline/cancelpipeline.js";
 import { type CancelEvent, type CancelOptions, cancelRun } from "../executor/run/cancelrun.js";
 import { findRuns } from "../executor/run/record/runstatus.js";
-import { findInventory, type Inventory, matchesAnyPattern } from "../fleet/inventory.js";
+import { matchesAnyPattern } from "../fleet/inventory.js";
 import {
   formatCancelledPipeline,
   formatCancelledRun,
@@ -12,9 +11,10 @@ import {
 } from "../report/canceltext.js";
 import { pluralize } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
-import { MusterError, UsageError } from "../schemas/errors.js";
+import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import type { CommonOptions } from "./options.js";
+import { findRecordedInventory } from "./recordedinventory.js";
 import { requireRunDirectory } from "./rundirectory.js";
 
 type RecordedNode = ReturnType<CancelOptions["findNodes"]>[number];
@@ -30,7 +30,7 @@ export async function cancel(word: string | undefined, options: CommonOptions, w
   };
   const cancelOptions: CancelOptions = {
     findNodes: (inventory, names) => findRecordedNodes(inventory, names, options),
-    findInventory: (inventory) => findRecordedInventory(inventory, options),
+    findInventory: (inventory) => findRecordedInventory(inventory, options.inventory),
     onEvent: (event) => print(describeCancelEvent(event)),
   };
   const cancelled = isPipelineRun(path)
@@ -75,17 +75,9 @@ function findOnlyUnfinishedRun(): string {
 
 /** Returns the nodes of the run with these names that `--limit` selects, from the inventory of `-i` or else of the run. */
 function findRecordedNodes(inventory: string, names: Iterable<string>, options: CommonOptions): RecordedNode[] {
-  const { nodes } = findRecordedInventory(inventory, options);
+  const { nodes } = findRecordedInventory(inventory, options.inventory);
   const recorded = [...names].map((name) => ({ name, node: nodes.find((node) => node.name === name) }));
   const patterns = options.limit?.split(",").map((pattern) => pattern.trim());
   if (patterns === undefined) return recorded;
   return recorded.filter(({ node }) => node !== undefined && matchesAnyPattern(node, patterns));
-}
-
-function findRecordedInventory(recorded: string, options: CommonOptions): Inventory {
-  if (options.inventory !== undefined) return findInventory(options.inventory, {}, process.cwd());
-  if (recorded === "local" || existsSync(recorded)) return findInventory(recorded, {}, process.cwd());
-  throw new MusterError("NO_INVENTORY", `${recorded}, the inventory of this run, does not exist any more`, {
-    next: "Name another inventory with -i FILE.",
-  });
 }

@@ -52,6 +52,54 @@ function addRun(muster: Command, setResult: SetResult): void {
     .action((file, options) => setResult(import("./run.js").then(({ run }) => run(file, options, writers))));
 }
 
+function addMap(muster: Command, setResult: SetResult): void {
+  addCommonOptions(muster.command("map").argument("<command...>", "a program and its arguments, then ::: and values"), [
+    "verbose",
+  ])
+    .summary("run a program once for each value, as GNU parallel does")
+    .description(
+      "Runs a program on the nodes once for each value: those after :::, the lines of files after ::::, the rows of a CSV file, or the lines of stdin; of several :::, every combination. {} is the value, {.} without its extension, {/} its last part, {//} its folder, {/.} both, {#} its number; {1} {2.} or {column/.} one of several. Without {}, the value comes last. A single word with spaces is a line for the shell. What the program prints is printed; the job file is kept in the run directory.",
+    )
+    .passThroughOptions()
+    .option(
+      "-o, --output <pattern>",
+      "collect this file instead of stdout (repeatable), with the same placeholders",
+      appendValue,
+    )
+    .option("-k, --keep-order", "print what the program printed in the order of the values")
+    .option("-0, --null", "values on stdin end with NUL characters")
+    .option("--csv <file>", "values from a CSV file (- for stdin), whose first row names them")
+    .option("--name <name>", "the name of the run (default: that of the program)")
+    .option("--out <dir>", "the run directory (default: runs/NAME, or runs/NAME-2 and so on for other values)")
+    .option("--results <dir>", "publish results there instead of in the run directory")
+    .option("--overwrite", "with a folder of results: replace files that the run did not publish")
+    .option("--fresh", "start a new run, even if there is one with the same values")
+    .option("--needs <key=value>", "what nodes need, as `needs` of a job has it (repeatable)", appendValue)
+    .option("--timeout <time>", "end the program after this time, e.g. 10m")
+    .option("--halt <count>", "stop when so many values have failed: a number, or a share such as 10%")
+    .option("--dry-run", "print the commands, and run nothing")
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        [
+          "muster map ./score.py --input {} ::: data/*.json",
+          "muster map -o {.}.png blender -b {} -o {.}.png ::: scenes/*.blend",
+          "muster map -k ./train.py --lr {1} --depth {2} ::: 0.1 0.01 ::: 4 8 16",
+          "muster map --csv grid.csv ./train.py --lr {lr} --seed {seed}",
+          "find data -name '*.gz' -print0 | muster map -0 'zcat {} | wc -l'",
+        ],
+        [
+          ["0", "done"],
+          ["3", "it failed for some values; the rest is kept"],
+          ["64, 65", "wrong usage, an invalid inventory"],
+          ["69", "no usable node"],
+          ["130", "interrupted; the same command resumes it"],
+        ],
+      ),
+    )
+    .action((words, options) => setResult(import("./map.js").then(({ map }) => map(words, options, writers))));
+}
+
 function addSchedule(muster: Command, setResult: SetResult): void {
   addCommonOptions(
     muster
@@ -128,6 +176,7 @@ function addCompletion(muster: Command, setResult: SetResult): void {
 /** Adds all commands. Each one's code is loaded only when it is run, which keeps the start fast. */
 export function addCommands(muster: Command, setResult: SetResult): void {
   addRun(muster, setResult);
+  addMap(muster, setResult);
   addRunCommands(muster, setResult);
   addNodeCommands(muster, setResult);
   addSchedule(muster, setResult);

@@ -1,4 +1,3 @@
-import { constants } from "node:os";
 import { buffer } from "node:stream/consumers";
 import { forEachNode } from "../fleet/eachnode.js";
 import { findInventory, selectNodes } from "../fleet/inventory.js";
@@ -14,6 +13,7 @@ import {
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
+import { handleInterrupt } from "./interrupt.js";
 import { LinePrinter } from "./lineprinter.js";
 import { type CommonOptions, parseDurationOption } from "./options.js";
 import { withProgress } from "./withprogress.js";
@@ -70,21 +70,4 @@ function printOutcomes(outcomes: CommandOutcome[], options: ExecOptions, writers
 function exitStatusOf(outcomes: CommandOutcome[]): number {
   if (outcomes.every(isSuccess)) return 0;
   return outcomes.every((outcome) => "error" in outcome) ? 69 : 3;
-}
-
-/** The first SIGINT, SIGTERM or SIGHUP ends the command on all nodes. */
-function handleInterrupt() {
-  const controller = new AbortController();
-  let status: number | undefined;
-  const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  const handlers = names.map((name) => () => {
-    if (status !== undefined) process.exit(status);
-    status = 128 + constants.signals[name];
-    controller.abort();
-  });
-  for (const [index, name] of names.entries()) process.on(name, handlers[index]!);
-  const release = () => {
-    for (const [index, name] of names.entries()) process.off(name, handlers[index]!);
-  };
-  return { signal: controller.signal, exitStatus: () => status, release };
 }

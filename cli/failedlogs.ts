@@ -2,14 +2,18 @@ import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { readFailedChunks } from "../executor/run/record/chunkrecord.js";
 import { LOG_STREAMS, type LogStream } from "../executor/run/record/logfiles.js";
+import { replayRun } from "../executor/run/record/replay.js";
+import type { Failure } from "../executor/schedule/events.js";
 import { formatFailureHead } from "../report/failuretext.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
-import type { LogsOptions } from "./logsoptions.js";
+import { type LogsOptions, parseTail } from "./logsoptions.js";
+import { createNodeFilter } from "./nodefilter.js";
 
 const SHOWN_LINES = 10;
-const TAIL_BYTES = 8 << 10;
+/** Of the end of a log, and of each line that `--tail` asks for beyond the usual ones. */
+const [TAIL_BYTES, LINE_BYTES] = [8 << 10, 200];
 
 /**
  * Prints of each failed chunk of the run in the directory `path` why it failed and the last lines of its stderr, or of its stdout where
@@ -21,24 +25,33 @@ export function printFailedLogs(path: string, options: LogsOptions, writers: Wri
       `${path}: is the folder of a step, not of a run`,
       "Name a chunk; that of a command is `command`.",
     );
-  const failures = readFailedChunks(path);
+  const tail = parseTail(options) ?? SHOWN_LINES;
+  const failures = selectByNode(path, readFailedChunks(path), options);
   const logs = join(path, "logs");
   if (options.json) {
     const documents = failures.map(({ stderr, ...failure }) => ({
       ...failure,
-      stdout: readTail(logs, failure.chunk, "out").join("\n"),
-      stderr: readTail(logs, failure.chunk, "err").join("\n"),
+      stdout: readTail(logs, failure.chunk, "out", tail).join("\n"),
+      stderr: readTail(logs, failure.chunk, "err", tail).join("\n"),
     }));
     writers.out(formatJson(documents, 2));
     return 0;
   }
   for (const failure of failures) {
-    const lines = selectOrder(options).map((stream) => readTail(logs, failure.chunk, stream));
+    const lines = selectOrder(options).map((stream) => readTail(logs, failure.chunk, stream, tail));
     const shown = lines.find((tail) => tail.length > 0) ?? [];
     writers.out([formatFailureHead(failure), ...shown.map((line) => `    ${line}`)].join("\n"));
   }
   if (failures.length === 0 && !options.quiet) writers.err("no chunk has failed");
   return 0;
+}
+
+/** Returns those failures that happened on nodes that `--node` selects. */
+function selectByNode(path: string, failures: Failure[], options: LogsOptions): Failure[] {
+  if (options.node === undefined) return failures;
+  const find = createNodeFilter(path, options);
+  const inventories = [...replayRun(path).nodes.keys()];
+  return failures.filter(({ node }) => inventories.some((inventory) => find(inventory, node) !== undefined));
 }
 
 /** Returns the streams to look into, the first one that has something is shown. */
@@ -48,15 +61,18 @@ function selectOrder({ out, err }: LogsOptions): readonly LogStream[] {
 }
 
 /** Returns the last lines of a log; none where there is none. */
-function readTail(logs: string, chunk: string, stream: LogStream): string[] {
+function readTail(logs: string, chunk: string, stream: LogStream, count: number): string[] {
   const file = join(logs, `${chunk}.${stream}`);
   if (!existsSync(file)) return [];
   const fd = openSync(file, "r");
   try {
     const { size } = fstatSync(fd);
-    const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
+    const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES + count * LINE_BYTES));
     const text = bytes.toString("utf8", 0, readSync(fd, bytes, 0, bytes.length, size - bytes.length));
-    return text.trimEnd().split("\n").slice(-SHOWN_LINES);
+    return text
+      .trimEnd()
+      .split("\n")
+      .slice(text === "" || count === 0 ? Infinity : -count);
   } finally {
     closeSync(fd);
   }

@@ -27,6 +27,15 @@ export class LinePrinter {
     if (stream.text.length > MAX_LINE_CHARACTERS) this.flush(stream);
   }
 
+  /** Prints what has no end of line in the streams of a node that has ended. */
+  finish(node: string): void {
+    for (const [key, stream] of this.streams) {
+      if (stream.node !== node) continue;
+      this.flush(stream);
+      this.streams.delete(key);
+    }
+  }
+
   /** Prints what has no end of line. */
   end(): void {
     for (const stream of this.streams.values()) this.flush(stream);

@@ -6,14 +6,17 @@ import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import { printFailedLogs } from "./failedlogs.js";
-import type { LogsOptions } from "./logsoptions.js";
+import { followLogs, selectStreams } from "./followlogs.js";
+import { takeLastLines } from "./lastlines.js";
+import { type LogsOptions, parseTail, rejectConflicts } from "./logsoptions.js";
 import { explainMissingLogs, findLastTry } from "./missinglogs.js";
 import { explainNoRun } from "./rundirectory.js";
 import { printBytes } from "./terminal.js";
 
 /**
  * `muster logs RUN CHUNK`: prints the stdout and then the stderr of a chunk, or only one of them with `--out` or `--err`; those of its
- * last attempt, or with `--try N` those of another one. `muster logs RUN --failed`: the last lines of all failed chunks. The command of a
+ * last attempt, or with `--try N` those of another one. `-f` prints what a chunk, or all of them, print while they run.
+ * `muster logs RUN --failed`: the last lines of all failed chunks. The command of a
  * pipeline step is the chunk `command` of RUN/STEP. On a terminal, escape sequences are shown as text; elsewhere every byte is printed as
  * the chunk wrote it. Returns 0; 3 where output is lost.
  */
@@ -26,12 +29,17 @@ export async function logs(
   const path = [resolve(run), resolve("runs", run)].find((one) => existsSync(join(one, "logs")));
   if (path === undefined) throw explainNoRun(run, "is neither a run directory nor the name of one in ./runs");
   for (const folder of [path, join(path, "logs")]) rejectSpecialFiles(folder);
-  const { failed } = options;
-  if (failed && (chunk !== undefined || options.try !== undefined))
-    throw new UsageError("logs: --failed shows all failed chunks, so it goes with neither a chunk nor --try");
-  if (failed) return printFailedLogs(path, options, writers);
-  if (chunk === undefined) throw new UsageError("logs: name a chunk, or add --failed", `muster logs ${run} CHUNK`);
-  if (!isChunkName(chunk)) throw new UsageError(`logs: "${chunk}" is not the name of a chunk`);
+  rejectConflicts(run, chunk, options);
+  if (options.failed) return printFailedLogs(path, options, writers);
+  if (chunk !== undefined && !isChunkName(chunk)) throw new UsageError(`logs: "${chunk}" is not the name of a chunk`);
+  if (options.follow) {
+    const status = await followLogs({ run, path, chunk }, options, writers);
+    if (status !== undefined) return status;
+  }
+  if (chunk === undefined) {
+    if (!options.quiet) writers.err(`${run}: no chunk of this run is running`);
+    return 0;
+  }
   const files = options.try === undefined ? findLogs(path, chunk) : findTryLogs(path, chunk, parseTry(options.try));
   if (files.size === 0) return explainMissingLogs({ run, path, chunk, attempt: options.try }, writers);
   printLogs(chunk, files, options, writers);
@@ -43,7 +51,8 @@ export async function logs(
 
 function printLogs(chunk: string, files: Map<LogStream, string>, options: LogsOptions, writers: Writers): void {
   const streams = selectStreams(options).filter((stream) => files.has(stream));
-  const read = (stream: LogStream) => readFileSync(files.get(stream)!);
+  const tail = parseTail(options);
+  const read = (stream: LogStream) => takeLastLines(readFileSync(files.get(stream)!), tail);
   if (options.json) {
     const text = (stream: LogStream) => (streams.includes(stream) ? read(stream).toString("utf8") : "");
     return writers.out(formatJson({ chunk, stdout: text("out"), stderr: text("err") }, 2));
@@ -79,8 +88,4 @@ function parseTry(word: string): number {
 /** Whether a word can be the name of a chunk, and so of a file in logs/. */
 function isChunkName(word: string): boolean {
   return word !== "" && word !== "." && word !== ".." && !/[/\0]/.test(word);
-}
-
-function selectStreams({ out, err }: LogsOptions): LogStream[] {
-  return out === err ? ["out", "err"] : [out ? "out" : "err"];
 }

@@ -82,12 +82,17 @@ function addLogs(muster: Command, setResult: SetResult): void {
       .command("logs")
       .argument("<run>", "a run directory, or the name of a run in ./runs")
       .argument("[chunk]", "the id of the chunk"),
-    ["inventory", "limit", "quiet", "verbose"],
+    ["limit", "verbose"],
   )
-    .summary("show what a chunk printed")
-    .description("Prints the stdout and stderr of a chunk: of its last attempt, or of the one that --try names.")
-    .option("--try <n>", "the attempt with this number")
+    .summary("show what a chunk has printed, or prints while it runs")
+    .description(
+      "Prints the stdout and stderr of a chunk: of its last attempt, or of the one that --try names. With -f it prints what a chunk, or each running chunk, prints until it ends; it reads from the nodes over connections of its own, also where the run was interrupted.",
+    )
+    .option("-f, --follow", "print what comes until the chunk ends; without a chunk, until the run ends")
+    .option("--tail <n>", "begin with the last N lines (--failed: show N lines)")
     .option("--failed", "the last lines of all failed chunks")
+    .option("--node <nodes>", "with -f or --failed: only these nodes: NAME, TAG or GLOB, separated by commas")
+    .option("--try <n>", "the attempt with this number")
     .option("--out", "only stdout")
     .option("--err", "only stderr")
     .addHelpText(
@@ -95,12 +100,19 @@ function addLogs(muster: Command, setResult: SetResult): void {
       formatHelpDetails(
         [
           "muster logs sieve 0-10000",
+          "muster logs sieve 0-10000 -f --tail 20",
+          "muster logs sieve -f --node rigs         all running chunks of some nodes",
           "muster logs runs/trials trial=3 --err",
           "muster logs runs/trials trial=3 --try 1",
           "muster logs runs/trials --failed",
-          "muster logs analysis/predict command    the command of a pipeline step",
+          "muster logs analysis/predict command     the command of a pipeline step",
         ],
-        [],
+        [
+          ["0", "done"],
+          ["3", "output is lost, or a node could not be followed"],
+          ["64, 65", "wrong usage, a damaged run directory"],
+          ["130", "interrupted; the run is not affected"],
+        ],
       ),
     )
     .action((run, chunk, options) =>

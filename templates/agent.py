@@ -3,7 +3,8 @@
 It arrives over the channel on which it then talks (templates/nodeprograms.ts), and is never stored. PARTS holds the sources of the
 package muster_agent by module name. `attach ROOT` passes its stdin and stdout to the run's daemon (which it starts where there is
 none) and waits; the daemon speaks JSON lines over them (docs/protocol.md) and outlives the connection. `clean ROOT` ends what is
-left of a run without its daemon. `cache WORKDIR ACTION BUDGET` shows or prunes WORKDIR/cache, which the runs of the node share.
+left of a run without its daemon. `follow ROOT SELECTION` sends the logs of attempts while they are written. `cache WORKDIR ACTION
+BUDGET` shows or prunes WORKDIR/cache, which the runs of the node share.
 ROOT is the run's folder on the node:
 
     w/SLOT            working copy of a slot: its attempts run in it

@@ -47,6 +47,11 @@ export function cleanProgram({ args, stdin }: NodeProgram): NodeProgram {
   return { args: [...args.slice(0, -1), "clean"], stdin };
 }
 
+/** The same program, but it sends what attempts print (executor/run/follow/nodefollower.ts). */
+export function followProgram({ args, stdin }: NodeProgram): NodeProgram {
+  return { args: [...args.slice(0, -1), "follow"], stdin };
+}
+
 /** The same program, but it shows or prunes the cache of a node (executor/run/node/cachereport.ts). */
 export function cacheProgram({ args, stdin }: NodeProgram): NodeProgram {
   return { args: [...args.slice(0, -1), "cache"], stdin };

@@ -30,7 +30,7 @@ const SCHEDULER_LAYERS = [
   "events.",
 ].map((name) => `executor/schedule/${name}`);
 /** The layers within a run. */
-const RUN_LAYERS = ["results/", "node/", "record/", "agent/"].map((name) => `executor/run/${name}`);
+const RUN_LAYERS = ["follow/", "results/", "node/", "record/", "agent/"].map((name) => `executor/run/${name}`);
 /** The only folder, or file, that may import each of these packages. */
 const OWNERS: Record<string, string> = {
   yaml: "schemas/",

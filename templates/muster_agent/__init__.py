@@ -1,6 +1,7 @@
 """The agent. A module imports, at run time, only from its own folder and from those after it in this list:
 
 attach, clean, daemon   entry points: the process in the connection, the clean-up, the daemon and its event loop
+following/              the logs of attempts, sent while they are written, without the daemon
 commands, shutdown, settings
 storage/                files in the run's folder: outbox, journal, and what is deleted
 builds/                 builds of the project, and their results, which runs share

@@ -13,21 +13,26 @@ from .access.guard import AccessError, check_run_folder, check_server, check_soc
 from .cache.cache_command import run_cache_command
 from .clean import clean
 from .errors import describe_error
+from .following.follow import follow
 
 EX_USAGE, EX_NOPERM = 64, 77  # exit codes of sysexits.h
 SOCKET = "agent.sock"
+USAGE = "usage: attach|clean ROOT | follow ROOT SELECTION | cache WORKDIR show|prune BUDGET   (folders: absolute or in ~)\n"
 
 
 def main(words: list[str]) -> int:
-    """Runs `attach ROOT`, `clean ROOT` or `cache WORKDIR ACTION BUDGET`, and returns the exit code."""
+    """Runs `attach ROOT`, `clean ROOT`, `follow ROOT SELECTION` or `cache WORKDIR ACTION BUDGET`, and returns the exit code."""
     root = os.path.expanduser(words[1]) if len(words) > 1 else ""
-    if (words[:1], len(words)) not in ((["attach"], 2), (["clean"], 2), (["cache"], 4)) or not os.path.isabs(root):
-        sys.stderr.write("usage: attach|clean ROOT | cache WORKDIR show|prune BUDGET   (folders: absolute or in ~)\n")
+    forms = ((["attach"], 2), (["clean"], 2), (["follow"], 3), (["cache"], 4))
+    if (words[:1], len(words)) not in forms or not os.path.isabs(root):
+        sys.stderr.write(USAGE)
         return EX_USAGE
     root = os.path.normpath(root)
     try:
         if words[0] == "clean":
             clean(root)
+        elif words[0] == "follow":
+            follow(root, json.loads(words[2]))
         elif words[0] == "cache":
             run_cache_command(root, words[2], words[3])
         else:

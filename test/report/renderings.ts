@@ -25,6 +25,7 @@ import {
   formatDriftTotal,
   formatNodeReport,
 } from "../../report/drifttext.js";
+import { formatFollowEvent } from "../../report/followtext.js";
 import { toPrintableText } from "../../report/format.js";
 import { renderHistoryPage } from "../../report/historypage.js";
 import { formatHistory } from "../../report/historytext.js";
@@ -52,6 +53,7 @@ import {
   differing,
   facts,
   failure,
+  followEvents,
   history,
   looks,
   pipeline,
@@ -93,6 +95,8 @@ const shown = <T>(input: T, show: (input: T) => string, exact = NUMBERS): Render
 });
 
 const frame = { columns: 80, rows: 24, nowMs: LIVE_NOW_MS, paint: (text: string) => text };
+/** Values of what happens while logs are followed that muster chooses. */
+const FOLLOW_VALUES = new Set([...NUMBERS, "type", "stream"]);
 /** Values of live.json that the coordinator makes itself: times, numbers, and words of its own. */
 const LIVE_VALUES = new Set([
   ...NUMBERS,
@@ -188,6 +192,7 @@ export const TEXTS: Record<string, Rendering> = {
   formatCommandOutcomes: shown(commands, formatCommandOutcomes),
   formatFailedCommand: shown(commands, (all) => all.flatMap((one) => formatFailedCommand(one) ?? []).join("\n")),
   formatStreamedLine: shown("a line", (line) => formatStreamedLine("a", line)),
+  formatFollowEvent: shown(followEvents, (all) => all.map(formatFollowEvent).join("\n"), FOLLOW_VALUES),
   formatLeftovers: shown([{ node: "a", inventory: "local", reason: "it was not reached" }], (all) =>
     toPrintableText(formatLeftovers(all, "runs/x")),
   ),

@@ -1,6 +1,7 @@
 import type { Pipeline } from "../../executor/pipeline/pipeline.js";
 import type { PipelineSummary } from "../../executor/pipeline/pipelinesummary.js";
 import type { CancelledRun } from "../../executor/run/cancelrun.js";
+import type { FollowEvent } from "../../executor/run/follow/followevent.js";
 import type { CacheReport } from "../../executor/run/node/cachereport.js";
 import type { RecheckDifference } from "../../executor/run/record/journalentry.js";
 import type { RunHistory } from "../../executor/run/record/runhistory.js";
@@ -222,3 +223,23 @@ export const cancelled: CancelledRun = {
   ],
 };
 export const stopped = { ...cancelled, nodes: cancelled.nodes.slice(1) };
+
+const place = { chunk: "trial=3", node: "rig", slot: 2 };
+const outcome = { exit: 0, signal: null, timeout: false, canceled: false };
+
+/** What happens to chunks whose output is followed. */
+export const followEvents: Exclude<FollowEvent, { type: "output" }>[] = [
+  { type: "started", ...place },
+  { type: "copy", ...place },
+  { type: "dropped", chunk: "trial=3", stream: "out", bytes: 5000 },
+  { type: "dropped", chunk: "trial=3", stream: "err", bytes: null },
+  { type: "collected", chunk: "trial=3", isRest: false },
+  { type: "collected", chunk: "trial=3", isRest: true },
+  { type: "failed", attempt: 2, reason: "exit code 1", ...place },
+  { type: "nodeLost", node: "rig", reason: "no route to the machine", isRetried: true },
+  { type: "ended", ...place, outcome: undefined },
+  { type: "ended", ...place, outcome },
+  ...[{ exit: 1 }, { signal: 9 }, { timeout: true }, { canceled: true }, { fault: "no output hits.json" }].map(
+    (keys) => ({ type: "ended" as const, ...place, outcome: { ...outcome, ...keys } }),
+  ),
+];

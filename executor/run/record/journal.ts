@@ -129,7 +129,7 @@ function encodeEntry(sequence: number, entry: object): string {
 }
 
 /** Returns the entry in a line with its sequence number `n`; undefined if the line is torn or damaged. */
-function decodeEntry<E extends object = JournalEntry>(line: string): (E & { n: number }) | undefined {
+export function decodeEntry<E extends object = JournalEntry>(line: string): (E & { n: number }) | undefined {
   const at = line.lastIndexOf(',"crc":"');
   if (at < 0 || line.slice(at) !== `,"crc":"${checksum(line.slice(0, at))}"}`) return undefined;
   return JSON.parse(line) as E & { n: number };

@@ -22,6 +22,7 @@ PUNCH_HOLE = 0x01 | 0x02  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
 FIRST_CHECK_SECONDS, CHECK_SECONDS = 0.1, 1.0  # until logs are checked again: of a program that has just started, and later
 PRINTED_TOO_MUCH = "it printed more than the {} bytes that the job allows for stdout (limits.output)"
 NOTICE_BYTES = 100  # for the line that says that the middle was dropped
+CUT_NOTICE_START = b"\n[muster: this log grew past "
 
 
 class Logs:
@@ -183,6 +184,6 @@ def cut_log(fd: int | None, limit: int) -> int:
     head, quarter = kept_bytes(limit)
     tail = os.pread(fd, quarter, size - quarter)
     os.ftruncate(fd, head)
-    notice = "\n[muster: this log grew past {} bytes; its middle was dropped]\n".format(limit)
-    os.write(fd, to_bytes(notice) + tail)
+    notice = CUT_NOTICE_START + to_bytes("{} bytes; its middle was dropped]\n".format(limit))
+    os.write(fd, notice + tail)
     return size - head - quarter
