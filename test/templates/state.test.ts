@@ -87,7 +87,10 @@ t.test("a program that removes a state once it has saved the next one loses noth
   attachment.start("a", { state: { ...state, every: 0.001 } }, [script]);
   const done = await attachment.waitForDone("a");
   t.match(done, { exit: 3, state: { name: "150", error: undefined } });
-  t.same(attachment.messages.filter(isSaved).filter(({ state }) => state.error !== undefined), []);
+  t.same(
+    attachment.messages.filter(isSaved).filter(({ state }) => state.error !== undefined),
+    [],
+  );
 });
 
 const FAULTS: [script: string, error: RegExp][] = [
