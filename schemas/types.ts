@@ -507,6 +507,10 @@ export interface JobFile {
      */
     vram?: string | number;
     /**
+     * 1: a GPU for each chunk. 0: no GPU; chunks run on CPU slots, also of nodes with GPUs, and see none of these. Such a node has as many CPU slots as its `slots`, or as it has cores without one for each GPU. Default: chunks run on slots of both kinds, unless `vendor` says more.
+     */
+    gpus?: number;
+    /**
      * The host memory of one chunk, e.g. `1GiB`: it limits how many run on a node at once.
      */
     memory?: string | number;
@@ -830,6 +834,10 @@ export interface JobsFile {
      * The least memory of the GPU, e.g. `8GiB`.
      */
     vram?: string | number;
+    /**
+     * 1: a GPU for each chunk. 0: no GPU; chunks run on CPU slots, also of nodes with GPUs, and see none of these. Such a node has as many CPU slots as its `slots`, or as it has cores without one for each GPU. Default: chunks run on slots of both kinds, unless `vendor` says more.
+     */
+    gpus?: number;
     /**
      * The host memory of one chunk, e.g. `1GiB`: it limits how many run on a node at once.
      */

@@ -109,6 +109,8 @@ export interface JobRequirements {
   readonly model?: string;
   /** Bytes. */
   readonly vram?: number;
+  /** 1: GPU slots; 0: CPU slots, also of nodes with GPUs; undefined = as `vendor` says. */
+  readonly gpus?: number;
   /** Bytes of host memory for one chunk. */
   readonly memory?: number;
   /** Threads of one chunk. */

@@ -1,17 +1,17 @@
 import type { Profile } from "../node.js";
 
 /**
- * The environment variables that restrict a program to certain GPUs, by vendor: the one that takes the GPUs, and those that make its
- * meaning unambiguous. CUDA orders GPUs by speed by default. Keep in sync with BINDING_VARIABLES in templates/muster_agent/gpu/cards.py.
+ * The environment variables that restrict a program to certain GPUs, by vendor: the one that takes the GPUs, its value for none, and those
+ * that make its meaning unambiguous. HIP takes an empty variable for one that is not set. CUDA orders GPUs by speed by default. Keep in sync with BINDING_VARIABLES in templates/muster_agent/gpu/cards.py.
  */
 export const GPU_BINDINGS = {
-  amd: { variable: "HIP_VISIBLE_DEVICES", constants: {} },
-  nvidia: { variable: "CUDA_VISIBLE_DEVICES", constants: { CUDA_DEVICE_ORDER: "PCI_BUS_ID" } },
+  amd: { variable: "HIP_VISIBLE_DEVICES", none: "-1", constants: {} },
+  nvidia: { variable: "CUDA_VISIBLE_DEVICES", none: "", constants: { CUDA_DEVICE_ORDER: "PCI_BUS_ID" } },
 } as const;
 
-/** Returns the environment in which a program sees one GPU only, as device 0; empty for a node without GPUs. */
-export function bindGpu(vendor: Profile["vendor"], index: number): Record<string, string> {
+/** Returns the environment in which a program sees one GPU only, as device 0, or none (undefined); empty for a node without GPUs. */
+export function bindGpu(vendor: Profile["vendor"], index: number | undefined): Record<string, string> {
   if (vendor === "none") return {};
-  const { variable, constants } = GPU_BINDINGS[vendor];
-  return { [variable]: `${index}`, ...constants };
+  const { variable, none, constants } = GPU_BINDINGS[vendor];
+  return index === undefined ? { [variable]: none } : { [variable]: `${index}`, ...constants };
 }

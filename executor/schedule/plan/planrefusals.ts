@@ -24,7 +24,7 @@ export function listSlotRefusals(
   job: Job,
   refused: string | undefined,
 ): SlotRefusal[] {
-  const each = listAllSlots(node, machine).flatMap((slot) => {
+  const each = listAllSlots(node, machine, job.needs).flatMap((slot) => {
     const reason = refused ?? findKindRefusal(job.needs, slot);
     return reason === undefined ? [] : [{ node: slot.node, slot: slot.slot, reason }];
   });

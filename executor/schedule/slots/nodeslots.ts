@@ -1,4 +1,3 @@
-import { bindGpu } from "../../../fleet/gpus/gpubinding.js";
 import type { Node } from "../../../fleet/node.js";
 import { formatBytes, formatUnequalBytes } from "../../../schemas/bytecount.js";
 import type { Chunk, JobRequirements } from "../../job/job.js";
@@ -43,7 +42,7 @@ function describeShortage(key: string, needed: number, who: string, has: number 
 export function findUnknown(node: Node, needs: JobRequirements): "gpus" | "machine" | undefined {
   const cpuOnly = node.profile.vendor === "none";
   if (node.gpus === undefined && !cpuOnly) return "gpus";
-  const cores = node.slots === undefined && (node.gpus ?? 0) === 0;
+  const cores = node.slots === undefined && ((node.gpus ?? 0) === 0 || needs.gpus === 0);
   return cores || needs.memory !== undefined || needs.cores !== undefined ? "machine" : undefined;
 }
 
@@ -58,16 +57,20 @@ export function selectSlots(node: Node, machine: MachineFacts, needs: JobRequire
     return { ok: false, reason: describeShortage("needs.memory", needs.memory, "it", machine.memory) };
   if (needs.cores !== undefined && !machine.isGuess && machine.cores < needs.cores)
     return { ok: false, reason: `needs.cores is ${needs.cores}, it has ${machine.cores}` };
-  const wanted = listAllSlots(node, machine).filter((slot) => findKindRefusal(needs, slot) === undefined);
+  const wanted = listAllSlots(node, machine, needs).filter((slot) => findKindRefusal(needs, slot) === undefined);
   if (wanted.length > 0) return { ok: true, slots: wanted };
-  return { ok: false, reason: `it has no ${needs.vendor === "none" ? "CPU" : "GPU"} slot` };
+  return { ok: false, reason: `it has no ${takesGpu(needs) ? "GPU" : "CPU"} slot` };
 }
 
-/** Returns every slot of a node regardless of the job, GPUs before CPU slots. */
-export function listAllSlots(node: Node, machine: MachineFacts): Slot[] {
+/**
+ * Returns every slot of a node, GPUs before CPU slots. A node with GPUs has as many CPU slots as the inventory says; for a job that needs
+ * no GPU also one for each core that is not left to a GPU, and at least one.
+ */
+export function listAllSlots(node: Node, machine: MachineFacts, needs: Pick<JobRequirements, "gpus">): Slot[] {
   const cpuOnly = node.profile.vendor === "none";
   const gpus = node.gpus ?? (cpuOnly ? 0 : machine.gpus);
-  const cpus = node.slots ?? (cpuOnly && gpus === 0 ? machine.cores : 0);
+  const spare = needs.gpus === 0 ? Math.max(1, machine.cores - gpus) : 0;
+  const cpus = node.slots ?? (cpuOnly && gpus === 0 ? machine.cores : spare);
   return Array.from({ length: gpus + cpus }, (_, slot) => createSlotAt(node, slot, gpus));
 }
 
@@ -81,17 +84,20 @@ function createSlotAt(node: Node, slot: number, gpus: number): Slot {
 /** Returns why a slot is of the wrong kind for a job; undefined = it is not. */
 export function findKindRefusal(needs: JobRequirements, slot: Slot): string | undefined {
   const isGpu = slot.gpu !== undefined;
-  if (needs.vendor === undefined || isGpu === (needs.vendor !== "none")) return undefined;
-  return `needs.vendor is ${needs.vendor}, and this is a ${isGpu ? "GPU" : "CPU"} slot`;
+  const wanted = takesGpu(needs);
+  if (wanted === undefined || wanted === isGpu) return undefined;
+  const need = needs.gpus === undefined ? `needs.vendor is ${needs.vendor}` : `needs.gpus is ${needs.gpus}`;
+  return `${need}, and this is a ${isGpu ? "GPU" : "CPU"} slot`;
+}
+
+/** Whether chunks run on GPU slots only (true), on CPU slots only (false), or on both. */
+function takesGpu({ gpus, vendor }: JobRequirements): boolean | undefined {
+  if (gpus !== undefined) return gpus > 0;
+  return vendor === undefined ? undefined : vendor !== "none";
 }
 
 /** Returns why a slot cannot run a chunk pinned to a GPU; undefined = it can. A CPU slot takes any chunk. */
 export function findPinRefusal({ gpu }: Pick<Chunk, "gpu">, slot: Slot): string | undefined {
   if (gpu === undefined || slot.gpu === undefined || slot.gpu === gpu) return undefined;
   return `the chunk is pinned to gpu ${gpu}, and this is another one`;
-}
-
-/** Returns the environment in which a chunk sees the GPU of its slot only, as device 0; empty for a CPU slot. */
-export function gpuEnvironment(vendor: Node["profile"]["vendor"], slot: Slot): Record<string, string> {
-  return slot.gpu === undefined ? {} : bindGpu(vendor, slot.gpu);
 }

@@ -48,6 +48,17 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     ["4:7 args: {state} is used, but the job keeps no state"],
     "add state: true",
   ],
+  [
+    "a GPU of no vendor",
+    `${RANGE}needs: {vendor: none, gpus: 1}\n`,
+    ["4:29 needs.gpus is 1, and needs.vendor is none"],
+    "remove one of them",
+  ],
+  [
+    "more GPUs than a chunk can have",
+    `${RANGE}needs: {gpus: 2}\n`,
+    ["4:15 needs.gpus: a chunk has one GPU at most, not 2"],
+  ],
   ["an expectation of a range", `${RANGE}expect: 5s\n`, ['4:1 "expect" does not belong to kind: range']],
   [
     "both names of one key",

@@ -8,6 +8,9 @@ t.test("a program sees one GPU", async (t) => {
   t.same(bindGpu("amd", 3), { HIP_VISIBLE_DEVICES: "3" });
   t.same(bindGpu("nvidia", 0), { CUDA_VISIBLE_DEVICES: "0", CUDA_DEVICE_ORDER: "PCI_BUS_ID" });
   t.same(bindGpu("none", 0), {});
+  t.same(bindGpu("none", undefined), {});
+  t.same(bindGpu("amd", undefined), { HIP_VISIBLE_DEVICES: "-1" }, "HIP takes an empty one for none at all");
+  t.same(bindGpu("nvidia", undefined), { CUDA_VISIBLE_DEVICES: "" });
 });
 
 t.test("the agent binds GPUs by the same variables", async (t) => {

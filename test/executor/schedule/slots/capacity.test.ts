@@ -44,3 +44,32 @@ t.test("a node with fewer cores than a chunk needs is refused, unless they are a
   t.ok(selectSlots(node, { cores: 8, gpus: 0 }, needs).ok);
   t.ok(selectSlots(node, { cores: 1, isGuess: true, gpus: 0 }, needs).ok);
 });
+
+t.test("needs.gpus chooses between GPU and CPU slots", async (t) => {
+  const gpuNode = {
+    ...createDefaultNode("a"),
+    gpus: 2,
+    profile: { ...createDefaultNode("a").profile, vendor: "amd" as const },
+  };
+  const machine = { cores: 6, gpus: 2 };
+  const list = (node: typeof gpuNode, gpus: number | undefined, vendor?: "amd" | "none") => {
+    const selection = selectSlots(node, machine, { gpus, vendor, playbooks: [] });
+    return selection.ok ? selection.slots.map(({ slot, gpu, cpu }) => [slot, gpu ?? `cpu ${cpu}`]) : selection.reason;
+  };
+  const gpuSlots = [
+    [0, 0],
+    [1, 1],
+  ];
+  t.same(list(gpuNode, undefined), gpuSlots, "none is made of the cores without the job's word");
+  t.same(list(gpuNode, 1), gpuSlots);
+  t.same(
+    list(gpuNode, 0),
+    [2, 3, 4, 5].map((slot) => [slot, `cpu ${slot - 2}`]),
+  );
+  t.same(list({ ...gpuNode, gpus: 8 }, 0), [[8, "cpu 0"]], "at least one");
+  t.same(list({ ...gpuNode, slots: 1 }, 0, "amd"), [[2, "cpu 0"]]);
+  t.equal(list(gpuNode, undefined, "none"), "it has no CPU slot");
+  t.equal(selectSlots(createDefaultNode("b"), { cores: 4, gpus: 0 }, { gpus: 1, playbooks: [] }).ok, false);
+  t.equal(findUnknown({ ...gpuNode, slots: 2 }, { gpus: 0, playbooks: [] }), undefined);
+  t.equal(findUnknown(gpuNode, { gpus: 0, playbooks: [] }), "machine");
+});
