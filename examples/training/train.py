@@ -9,6 +9,7 @@ import json
 import math
 import os
 import random
+import shutil
 
 SAVE_EVERY = 10
 
@@ -33,20 +34,28 @@ def train_epoch(weights: list[float], points: list[tuple[float, float, int]], ra
     return [bias, wx, wy]
 
 
-def load_state(folder: str) -> tuple[int, list[float]]:
-    """What an earlier attempt saved last: the epoch that comes next, and the weights."""
+def read_current(folder: str) -> str | None:
+    """The name of the folder that was saved last; None where nothing was saved yet."""
     try:
         with open(os.path.join(folder, "current")) as file:
-            name = file.read().strip()
-        with open(os.path.join(folder, name, "weights.json")) as file:
-            epoch, weights = json.load(file)
-            return epoch, weights
+            return file.read().strip()
     except FileNotFoundError:
+        return None
+
+
+def load_state(folder: str) -> tuple[int, list[float]]:
+    """What an earlier attempt saved last: the epoch that comes next, and the weights."""
+    name = read_current(folder)
+    if name is None:
         return 0, [0.0, 0.0, 0.0]
+    with open(os.path.join(folder, name, "weights.json")) as file:
+        epoch, weights = json.load(file)
+        return epoch, weights
 
 
 def save_state(folder: str, epoch: int, weights: list[float]) -> None:
-    """Writes a new folder, and then makes `current` name it, in one step."""
+    """Writes a new folder, makes `current` name it, in one step, and then removes the folder of the state before."""
+    before = read_current(folder)
     name = "epoch-{}".format(epoch)
     os.makedirs(os.path.join(folder, name), exist_ok=True)
     with open(os.path.join(folder, name, "weights.json"), "w") as file:
@@ -54,6 +63,8 @@ def save_state(folder: str, epoch: int, weights: list[float]) -> None:
     with open(os.path.join(folder, "current.new"), "w") as file:
         file.write(name)
     os.replace(os.path.join(folder, "current.new"), os.path.join(folder, "current"))
+    if before:
+        shutil.rmtree(os.path.join(folder, before))
 
 
 def main() -> None:

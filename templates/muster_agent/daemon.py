@@ -92,7 +92,7 @@ class Agent:
         signal.signal(signal.SIGTERM, self.shutdown.by_signal)
         self.termination = Termination(self.slots, self.reaper, self.outbox, self.in_place)
         self.progress = ProgressReports(self.settings, self.slots, self.server)
-        self.states = StateSaver(self.root_link, self.slots, self.server, self.worker)
+        self.states = StateSaver(self.slots, self.server, self.worker)
         self.reporter = Reporter(self.settings, self.copies, self.outbox, self.logs, self.states, self.worker)
         self.trash = Trash(root, self.worker, self.server)
         kill_earlier_agents(root)

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import t from "tap";
 import type { AgentMessage, SavedState } from "../../executor/run/agent/protocol.js";
 import { sha256Hex } from "../faults/checks.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, attachAgent, coordinatorNonces, decodeInline } from "./agentdriver.js";
 
 t.setTimeout(120_000);
@@ -42,12 +43,11 @@ t.test("the next attempt finds what was saved, and a result has no state", async
   const text = "weights";
   const sha256 = folder.stage(text);
   const kept = { name: "epoch-7", files: [{ path: "deep/w", size: text.length, sha256 }] };
-  const script =
-    'cat "$MUSTER_STATE/current"; echo; cat "$MUSTER_STATE/epoch-7/deep/w"; echo more >> "$MUSTER_STATE/epoch-7/deep/w"; exit 3';
-  attachment.start("a", { state }, [script], 0, kept);
+  const script = `${SAVE} cat "$MUSTER_STATE/current"; echo; cat "$MUSTER_STATE/epoch-7/deep/w"; echo more >> "$MUSTER_STATE/epoch-7/deep/w"`;
+  attachment.start("a", { state }, [`${script}; save epoch-8 later; exit 3`], 0, kept);
   const done = await attachment.waitForDone("a");
   t.equal(decodeInline(done.stdout), "epoch-7\nweights");
-  t.match(done, { exit: 3, state: { name: "epoch-7", files: [{ sha256: sha256Hex("weightsmore\n") }] } });
+  t.match(done, { exit: 3, state: { name: "epoch-8", files: [{ sha256: sha256Hex("later") }] } });
   attachment.start("b", { state }, ['cat "$MUSTER_STATE/epoch-7/deep/w"'], 0, kept);
   const second = await attachment.waitForDone("b");
   t.equal(decodeInline(second.stdout), "weights", "what one attempt writes is not another's input");
@@ -56,9 +56,47 @@ t.test("the next attempt finds what was saved, and a result has no state", async
   t.match(await attachment.run("off", '[ -z "${MUSTER_STATE+x}" ]'), { exit: 0 });
 });
 
+t.test("an attempt that saved nothing does not report the state that it was given", async (t) => {
+  const { attachment, folder } = await attachAgent(t);
+  const kept = { name: "one", files: [{ path: "w", size: 1, sha256: folder.stage("x") }] };
+  attachment.start("a", { state }, ["exit 3"], 0, kept);
+  t.match(await attachment.waitForDone("a"), { exit: 3, state: undefined });
+  attachment.start("b", { state }, [`${SAVE} rm -r "$MUSTER_STATE/one"; save one again; exit 3`], 0, kept);
+  t.match(await attachment.waitForDone("b"), { state: { name: "one", files: [{ sha256: sha256Hex("again") }] } });
+});
+
+t.test("at most two states stay, however often was looked in between", async (t) => {
+  const { attachment, folder } = await attachAgent(t);
+  attachment.start("a", { state: { ...state, every: 0.05 } }, [
+    `${SAVE} for n in 1 2 3 4; do save $n $n; until [ -e ../../go$n ]; do sleep 0.02; done; done; exit 3`,
+  ]);
+  for (const name of ["1", "2", "3", "4"]) {
+    await attachment.waitFor((one) => isSaved(one) && one.state.name === name);
+    const looks = Date.now() + 300;
+    await waitUntil("it was looked several times more", () => Date.now() > looks);
+    writeFileSync(join(folder.root, `go${name}`), "");
+  }
+  await attachment.waitForDone("a");
+  t.equal(readdirSync(join(folder.root, "a/a/saved")).length, 2);
+});
+
+t.test("a program that removes a state once it has saved the next one loses nothing", async (t) => {
+  const { attachment } = await attachAgent(t);
+  const files = 'for f in 1 2 3 4 5 6 7 8 9; do printf $n > "$MUSTER_STATE/$n/$f"; done';
+  const script = `${SAVE} n=1; while [ $n -le 150 ]; do mkdir "$MUSTER_STATE/$n"; ${files}; name $n; rm -rf "$MUSTER_STATE/$((n - 1))"; n=$((n + 1)); done; exit 3`;
+  attachment.start("a", { state: { ...state, every: 0.001 } }, [script]);
+  const done = await attachment.waitForDone("a");
+  t.match(done, { exit: 3, state: { name: "150", error: undefined } });
+  t.same(
+    attachment.messages.filter(isSaved).filter(({ state }) => state.error !== undefined),
+    [],
+  );
+});
+
 const FAULTS: [script: string, error: RegExp][] = [
   ["name ..", /`current` does not hold the name of a folder/],
   ["name a/b", /`current` does not hold the name of a folder/],
+  ["name $(printf '\\377')", /`current` does not hold the name of a folder/],
   ["name gone", /`current` names gone, which is no folder/],
   ['mkdir "$MUSTER_STATE/x"; ln -s /etc/hostname "$MUSTER_STATE/x/l"; name x', /^l is no regular file/],
   ['ln -s /etc "$MUSTER_STATE/x"; name x', /`current` names x, which is no folder/],

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { formatBytes } from "../../../schemas/bytecount.js";
 import { MusterError } from "../../../schemas/errors.js";
@@ -46,9 +46,14 @@ export class ChunkStates {
     return this.keeping.has(chunk);
   }
 
-  /** Removes the state of a chunk that has its result, once it is not being pulled any more. */
+  /** Removes the state of a chunk that has its result, once it is not being pulled any more. Does not reject: it is not needed. */
   async remove(chunk: string): Promise<void> {
-    await this.inTurn(chunk, async () => rmSync(join(this.folder, chunk), { recursive: true, force: true }));
+    await this.inTurn(chunk, async () => removeQuietly(join(this.folder, chunk)));
+  }
+
+  /** Removes the states of chunks that have their results; nothing may be in flight. A coordinator that was killed leaves them. */
+  removeFinished(hasResult: (chunk: string) => boolean): void {
+    for (const chunk of listFolder(this.folder)) if (hasResult(chunk)) removeQuietly(join(this.folder, chunk));
   }
 
   /** Removes the folder of all states, if none is left; nothing may be in flight. */
@@ -105,22 +110,51 @@ export class ChunkStates {
   }
 }
 
+function listFolder(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** Removes what is not needed any more: nothing is wrong where it stays. */
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // A network file system keeps files that are open.
+  }
+}
+
 /** Throws STATE where a node reports a state that its agent would not report, or says why it cannot be kept. */
-function rejectUnusable({ error, files }: SavedState, limit = Number.POSITIVE_INFINITY): void {
+function rejectUnusable({ name, error, files }: SavedState, limit = Number.POSITIVE_INFINITY): void {
   if (error !== undefined) throw new MusterError("STATE", error);
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  const paths = new Set(files.map(({ path }) => path));
-  const isSafe = (path: string) => {
-    const normal = normalizePath(path);
-    return normal.ok && normal.path === path && !path.startsWith("../");
-  };
-  if (
-    files.length > MAX_FILES ||
-    paths.size !== files.length ||
-    bytes > limit ||
-    !files.every(({ path }) => isSafe(path))
-  )
+  if (files.length > MAX_FILES || bytes > limit || !isSafeName(name) || !areDistinct(files.map(({ path }) => path)))
     throw new MusterError("STATE", `its ${files.length} files of ${formatBytes(bytes)} cannot be kept`);
+}
+
+/** Whether an agent can lay out a folder of this name beside `current`. */
+function isSafeName(name: string): boolean {
+  return isNormal(name) && !name.includes("/") && name !== "current" && Buffer.byteLength(name) <= 255;
+}
+
+function isNormal(path: string): boolean {
+  const normal = normalizePath(path);
+  return normal.ok && normal.path === path && path !== "." && !path.endsWith("/");
+}
+
+/** Whether files with all of these paths can lie in a folder: none twice, and none below another one. */
+function areDistinct(paths: readonly string[]): boolean {
+  const all = new Set(paths);
+  if (all.size !== paths.length || !paths.every(isNormal)) return false;
+  return !paths.some((path) => listParents(path).some((parent) => all.has(parent)));
+}
+
+function listParents(path: string): string[] {
+  const parts = path.split("/").slice(0, -1);
+  return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
 }
 
 /** Replaces the manifest in `folder`; the files that it names are on disk. */

@@ -78,6 +78,10 @@ export class Collector {
     const { job, directory, inFlightCount, emit } = options;
     this.fetcher = new ResultFetcher(directory, job);
     this.states = new ChunkStates(join(directory.path, "state"));
+    this.states.removeFinished((chunk) => {
+      const units = job.unitsOf(chunk);
+      return units !== undefined && directory.replay.committedUnits.overlaps(...units);
+    });
     const onCommitted = (attempts: Attempt[]) => {
       for (const { chunk } of attempts) if (chunk.spec.state !== undefined) this.track(this.states.remove(chunk.id));
       emit({ type: "committed", attempts });
@@ -108,10 +112,11 @@ export class Collector {
   collectState(attempt: Attempt, state: SavedState, source: ResultSource | undefined): void {
     if (source === undefined || attempt.chunk.firstResult !== undefined) return;
     if (this.states.isKeeping(attempt.chunk.id)) return;
-    const ignored = (error: unknown) => {
-      if (!isConnectionLost(error)) throw error;
+    const handleError = (error: unknown) => {
+      // After a lost connection the agent reports the state again.
+      if (!isConnectionLost(error)) this.options.emit({ type: "diskFailed", error });
     };
-    this.track(this.fetchState(attempt, state, source).catch(ignored));
+    this.track(this.fetchState(attempt, state, source).catch(handleError));
   }
 
   /** Commits a result that is held. */
@@ -206,16 +211,14 @@ export class Collector {
     this.options.emit({ type: "rechecked", attempt, seconds, difference });
   }
 
-  /** Copies a state. Rejects with the ConnectionError of a pull. */
+  /** Copies a state, and reports where it cannot be kept. Rejects with the ConnectionError of a pull, and where this machine's disk fails. */
   private async fetchState(attempt: Attempt, state: SavedState, source: ResultSource): Promise<void> {
-    const { emit } = this.options;
     const { id, chunk } = attempt;
     try {
       await this.states.keep({ id, chunk: chunk.id, limit: chunk.spec.state?.limit }, state, source);
     } catch (error) {
-      if (isConnectionLost(error)) throw error;
-      if (isLocalError(error)) return emit({ type: "diskFailed", error });
-      emit({ type: "stateLost", attempt, reason: errorText(error) });
+      if (isConnectionLost(error) || isLocalError(error)) throw error;
+      this.options.emit({ type: "stateLost", attempt, reason: errorText(error) });
     }
   }
 

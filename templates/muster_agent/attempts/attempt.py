@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..in_place.placement import Placement
+    from ..state.saved_states import SavedStates
     from ..wire import Message
     from .spec import Spec
     from .terminal import Terminal
@@ -24,7 +25,7 @@ class Attempt:
         "id", "chunk", "slot", "spec", "args", "found", "stdout_sha256", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
         "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
         "peak_bytes", "terminal", "full_disk", "missing_names", "written", "oom_kills", "out_of_memory", "was_running", "is_growing", "agent_died", "error", "placement", "retry_at",
-        "progress", "kept_state", "saved_state", "sent_state", "state_count", "state_due",
+        "progress", "kept_state", "saved_state", "sent_state", "saved_states", "state_due",
     )  # fmt: skip
 
     def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str]):
@@ -65,7 +66,7 @@ class Attempt:
         self.kept_state: Message | None = None  # what an earlier attempt of its chunk saved
         self.saved_state: Message | None = None  # what it saved itself, as `saved` describes it
         self.sent_state: Message | None = None  # the last one that the coordinator was told of
-        self.state_count = 0  # how often it was looked for a state
+        self.saved_states: SavedStates | None = None  # once its state folder is laid out
         self.state_due = 0.0  # when to look again
         self.line: bytes | None = None  # its encoded result
 

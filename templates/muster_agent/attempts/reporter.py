@@ -87,7 +87,7 @@ class Reporter:
         self.worker.submit(hash_outputs, add_outputs)
 
     def finish(self, attempt: Attempt, error: str | None = None) -> None:
-        if attempt.program.state is not None and not attempt.has_succeeded():
+        if attempt.saved_states is not None and not attempt.has_succeeded():
             self.states.take(attempt, lambda: self.keep(attempt, error))
         else:
             self.keep(attempt, error)

@@ -5,6 +5,7 @@ import errno
 import os
 
 from ..processes.process_table import RESET_SIGNALS
+from ..state.saved_states import SavedStates
 from ..state.state_folder import lay_out, state_path
 from ..wire import to_bytes
 from .logs import open_logs
@@ -45,7 +46,9 @@ class Spawner:
             self.enter_directory(attempt) if attempt.placement else self.enter_copy(slot, attempt)
             if attempt.program.state is not None:
                 self.action = "the folder of its state could not be made"
-                lay_out(os.path.join(self.copies.root, attempt.folder), attempt.kept_state, self.copies.store)
+                folder = os.path.join(self.copies.root, attempt.folder)
+                lay_out(folder, attempt.kept_state, self.copies.store)
+                attempt.saved_states = SavedStates(folder, attempt.program.state["limit"])
             if attempt.program.tty:
                 self.action = "no terminal could be opened"
                 attempt.terminal = Terminal(self.selector)

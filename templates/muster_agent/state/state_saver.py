@@ -1,13 +1,8 @@
 """Keeps what programs save of their state, so that the coordinator can copy it."""
 from __future__ import annotations
 
-import os
 from math import inf
-
-from ..errors import describe_error
-from ..workspace.tree_removal import remove_tree
-from ..wire import clip
-from .state_folder import StateFault, read_current, take_state
+from time import monotonic as now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +18,8 @@ if TYPE_CHECKING:
 class StateSaver:
     """Looks for new states of running programs at the intervals of their jobs, and for the last one of an attempt without a result."""
 
-    def __init__(self, root: str, slots: SlotPool, server: Server, worker: WorkerThread):
-        self.root, self.slots, self.server, self.worker = root, slots, server, worker
+    def __init__(self, slots: SlotPool, server: Server, worker: WorkerThread):
+        self.slots, self.server, self.worker = slots, server, worker
         self.next_check = inf
 
     def due(self) -> float:
@@ -43,9 +38,15 @@ class StateSaver:
             if attempt.program.state is None or attempt.phase != "running":
                 continue
             if time_now >= attempt.state_due:
-                attempt.state_due = time_now + attempt.program.state["every"]
-                self.take(attempt, lambda attempt=attempt: self.send(attempt))
+                attempt.state_due = inf  # until this look has ended: looks at a large state may take longer than their interval
+                self.take(attempt, lambda attempt=attempt: self.finish_look(attempt))
             self.next_check = min(self.next_check, attempt.state_due)
+
+    def finish_look(self, attempt: Attempt) -> None:
+        self.send(attempt)
+        assert attempt.program.state is not None
+        attempt.state_due = now() + attempt.program.state["every"]
+        self.next_check = min(self.next_check, attempt.state_due)
 
     def send(self, attempt: Attempt) -> None:
         """Tells the coordinator of a new state, unless the attempt has ended: then its result does."""
@@ -61,33 +62,11 @@ class StateSaver:
 
     def take(self, attempt: Attempt, then: Callable[[], object]) -> None:
         """Keeps what the program saved last, if that is new, and calls `then`."""
-        folder = os.path.join(self.root, attempt.folder)
-        known, number = attempt.saved_state, attempt.state_count
-        assert attempt.program.state is not None
-        limit_bytes = attempt.program.state["limit"]
-        attempt.state_count += 1
-
-        def work() -> Message | None:
-            try:
-                name = read_current(folder)
-                if name is None or (known is not None and known["name"] == name.decode("utf-8", "replace")):
-                    return known
-                remove_tree("{}/saved/{}".format(folder, number - 2))
-                return take_state(folder, name, number, limit_bytes)
-            except StateFault as fault:
-                return describe_fault(known, str(fault))
-            except OSError as error:
-                return describe_fault(known, describe_error(error, "it cannot be read"))
+        states = attempt.saved_states
+        assert states is not None
 
         def finish(state: Message | None) -> None:
             attempt.saved_state = state
             then()
 
-        self.worker.submit(work, finish)
-
-
-def describe_fault(known: Message | None, error: str) -> Message:
-    """A state that cannot be kept. The same one, where the same error was found before."""
-    if known is not None and known.get("error") == clip(error):
-        return known
-    return {"name": "", "folder": 0, "files": [], "error": clip(error)}
+        self.worker.submit(states.look, finish)

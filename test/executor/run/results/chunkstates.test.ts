@@ -27,6 +27,11 @@ function saved(text: string, number = 0, change: Partial<SavedState> = {}): Save
   };
 }
 
+/** Two files that cannot lie in one folder. */
+function nested(text: string): SavedState["files"] {
+  return ["a/b", "a/b/c"].map((path) => ({ path, size: text.length, sha256: sha256(text) }));
+}
+
 /** A node whose files all have this text; `release` ends its downloads, if it `waits`. */
 function createSource(text: string, waits = false) {
   const asked: string[] = [];
@@ -81,13 +86,17 @@ const REFUSED: [what: string, state: SavedState, error: RegExp][] = [
     saved("first", 0, { files: [{ path: "w", size: 1001, sha256: sha256("") }] }),
     /cannot be kept/,
   ],
-  ...["../w", "/etc/w", "a/../../w", "", "./w", "a//w"].map((path): [string, SavedState, RegExp] => {
+  ...["../w", "/etc/w", "a/../../w", "", ".", "w/", "./w", "a//w"].map((path): [string, SavedState, RegExp] => {
     return [
       `the path ${path}`,
       saved("first", 0, { files: [{ path, size: 5, sha256: sha256("first") }] }),
       /cannot be kept/,
     ];
   }),
+  ...["", ".", "..", "a/b", "current", "/x", "n".repeat(256)].map((name): [string, SavedState, RegExp] => {
+    return [`the name ${name}`, saved("first", 0, { name }), /cannot be kept/];
+  }),
+  ["a file below another one", saved("first", 0, { files: nested("first") }), /cannot be kept/],
   ["a path twice", saved("first", 0, { files: [...saved("first").files, ...saved("first").files] }), /cannot be kept/],
 ];
 
@@ -120,4 +129,12 @@ t.test("a chunk that gets its result while a state is pulled has none afterwards
   await Promise.all([keeping, removing]);
   t.notOk(existsSync(join(folder, "n=1")));
   t.notOk(states.isKeeping("n=1"));
+});
+
+t.test("the states of chunks with a result are removed, and nothing else", async (t) => {
+  const { states } = open();
+  for (const chunk of ["n=1", "n=2"])
+    await states.keep({ ...attempt, chunk }, saved("first"), createSource("first").source);
+  states.removeFinished((chunk) => chunk === "n=1");
+  t.same(readdirSync(folder), ["n=2"]);
 });
