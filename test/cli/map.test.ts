@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { shareLab } from "../lab/sharedlab.js";
@@ -73,6 +73,27 @@ t.test("a value that fails is left out, and does not hold the others up", { skip
   const script = "[ {} != bad ] && echo {}";
   const ran = await runMuster(["map", "-q", "-k", script, ":::", "1", "bad", "2"], { cwd: project.folder });
   t.match(ran, { code: 3, out: "1\n2\n", err: /failed: chunk 2-bad/ });
+});
+
+t.test("-k keeps a value that ends early back until those before it are printed", { skip }, async (t) => {
+  const project = createProject(t);
+  const gate = "while [ {} = slow ] && [ ! -e ~/keep-go ]; do sleep 0.05; done; echo {}";
+  const words = ["map", "-q", "-k", "-i", inventory, "--name", "kept", gate, ":::", "slow", "fast"];
+  const child = startMuster(words, { cwd: project.folder });
+  let out = "";
+  child.stdout!.on("data", (bytes) => {
+    out += bytes;
+  });
+  const ended = waitForExit(child);
+  const journal = join(project.folder, "runs/kept/journal.ndjson");
+  await waitUntil(
+    "fast is done",
+    () => existsSync(journal) && /"e":"done","chunk":"2-fast"/.test(readFileSync(journal, "utf8")),
+  );
+  t.equal(out, "");
+  for (const node of nodes) await node.exec(["touch", "/root/keep-go"]);
+  t.equal((await ended).code, 0);
+  t.equal(out, "slow\nfast\n");
 });
 
 t.test("an interrupted map is resumed by the same command, and prints everything once", { skip }, async (t) => {
