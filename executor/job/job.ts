@@ -78,6 +78,8 @@ export interface Chunk {
   readonly expectedSeconds?: number;
   /** Higher runs first; undefined = the job's priority. */
   readonly priority?: number;
+  /** Parameters of its own, beside those of the job: the keys of a matrix. */
+  readonly params?: Job["params"];
   readonly spec: ChunkSpec;
   /** The slot that computed it first, if it is a recheck: the result is only compared with the first one. */
   readonly firstResult?: Readonly<{ node: string; slot: number }>;

@@ -48,6 +48,8 @@ export interface Failure {
   readonly stderr: string;
   /** How long its program ran; absent where that is unknown, or it was never started. */
   readonly seconds?: number;
+  /** Its program says that no further attempt can succeed. */
+  readonly isFinal?: true;
   /** The node's disk was found full then, with the place and the figures; no work can succeed there for now. */
   readonly fullDisk?: string;
 }

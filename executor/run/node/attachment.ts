@@ -13,7 +13,7 @@ import { findUnknown } from "../../schedule/slots/nodeslots.js";
 import type { AgentChannel, AgentEnd } from "../agent/agentchannel.js";
 import type { AgentCommand, AgentMessage, AttemptSpec, DoneMessage, HelloMessage } from "../agent/protocol.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
-import { buildAttemptSpec, launchFolders, stagedFilesOf } from "./attemptspec.js";
+import { buildAttemptSpec, describeChunk, launchFolders, stagedFilesOf } from "./attemptspec.js";
 import { ContentCheck } from "./contentcheck.js";
 import { checkDirectory } from "./directorycheck.js";
 import { type AcceptedAgent, createProtocolError, type PreviousAttachment, startAgent } from "./handshake.js";
@@ -215,7 +215,8 @@ export class Attachment implements ResultSource {
     const { id, chunk, slot } = attempt;
     const values = { gpu: `${gpu ?? slot}`, out: this.outFolderOf(attempt), cores: `${this.threads ?? 1}` };
     const args = chunk.spec.args.map((template) => renderTemplate(template, values));
-    this.send({ op: "start", id, chunk: chunk.id, slot, spec: this.sendSpec(job, chunk.spec), args });
+    const details = describeChunk(job, attempt);
+    this.send({ op: "start", id, chunk: chunk.id, slot, spec: this.sendSpec(job, chunk.spec), args, ...details });
   }
 
   /** Returns the folder that `{out}` stands for: of the attempt itself where programs run in a folder of the node. */

@@ -4,7 +4,8 @@ import { findPlainOutputs } from "../../job/directory.js";
 import { normalizePath } from "../../job/inputs.js";
 import type { ChunkSpec, Job, Program, StagedFile } from "../../job/job.js";
 import { type LaunchFolders, NO_PROJECT_FOLDERS } from "../../job/project/project.js";
-import type { AttemptSpec } from "../agent/protocol.js";
+import type { Attempt } from "../../schedule/events.js";
+import type { AttemptSpec, StartCommand } from "../agent/protocol.js";
 import type { RunContext } from "../runcontext.js";
 import { addPythonEnv, type NodePythonEnv } from "./nodepythonenv.js";
 
@@ -48,11 +49,31 @@ export function buildAttemptSpec(
     ...(pythonPath.length === 0 ? {} : { pythonPath: [...pythonPath] }),
     ...(job.tty ? { tty: true } : {}),
     ...describeOutputs(job, spec, cwd),
+    ...(spec.inputs.length === 0 ? {} : { inputs: spec.inputs.length }),
+    ...(Object.keys(job.params).length === 0 ? {} : { params: formatParams(job.params) }),
     timeout: spec.timeout,
     limit: job.limits.output,
     memory: job.needs.memory,
     threads,
   };
+}
+
+/** Returns what the program of an attempt may learn about its chunk. */
+export function describeChunk(job: Job, { number, chunk }: Attempt): Pick<StartCommand, "range" | "params" | "try"> {
+  const { start, end, params } = chunk;
+  return {
+    ...(job.kind === "range" ? { range: [`${start}`, `${end}`] } : {}),
+    ...(params === undefined ? {} : { params: formatParams({ ...job.params, ...params }) }),
+    try: number,
+  };
+}
+
+/** JSON with exact integers, however large. */
+function formatParams(params: Job["params"]): string {
+  const members = Object.entries(params).map(
+    ([name, value]) => `${JSON.stringify(name)}: ${typeof value === "bigint" ? value : JSON.stringify(value)}`,
+  );
+  return `{${members.join(", ")}}`;
 }
 
 /** Returns the outputs as an agent takes them: relative to the top of the working copy. */

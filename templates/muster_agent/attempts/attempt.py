@@ -24,11 +24,12 @@ class Attempt:
         "id", "chunk", "slot", "spec", "args", "found", "stdout_sha256", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
         "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
         "peak_bytes", "terminal", "full_disk", "missing_names", "written", "oom_kills", "out_of_memory", "was_running", "is_growing", "agent_died", "error", "placement", "retry_at",
-        "progress",
+        "progress", "details", "is_final",
     )  # fmt: skip
 
-    def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str]):
+    def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str], details: Message | None = None):
         self.id, self.chunk, self.slot, self.spec, self.args = id, chunk, slot, spec, args
+        self.details: Message = details or {}  # the fields of `start` that describe the chunk
         self.phase = "queued"
         self.pid: int | None = None  # of its leader; None until it starts
         self.identity: list[Any] | None = None  # of its leader (ProcessTable.identify)
@@ -56,7 +57,8 @@ class Attempt:
         self.oom_kills: int | None = None  # of its cgroup that no attempt accounts for, when it began
         self.out_of_memory: str | None = None  # where an OOM kill of it was seen
         self.was_running = False  # whether the agent had sent it no signal when its program ended
-        self.error: str | None = None  # why it failed though its program ended
+        self.error: str | None = None  # why it failed though its program ended, or as its program says
+        self.is_final = False  # whether its program says that no further attempt can succeed
         self.full_disk: dict[str, Any] | None = None  # where it failed, and the node's disk has no room (describe_full_disk)
         self.placement: Placement | None = None  # where it runs in a folder of the node
         self.retry_at: float | None = None  # when to try for its locks again
@@ -104,6 +106,8 @@ class Attempt:
             message["outOfMemory"] = self.out_of_memory
         if error is not None:
             message["error"] = clip(error)
+        if self.is_final:
+            message["final"] = True
         if self.full_disk is not None:
             message["fullDisk"] = self.full_disk
         return message

@@ -6,10 +6,10 @@ import os
 
 from ..processes.process_table import RESET_SIGNALS
 from ..wire import to_bytes
+from .chunk_variables import describe_chunk
 from .logs import open_logs
-from .progress import progress_path
-from .range_file import range_path
 from .terminal import Terminal
+from .worker_library import place_library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Spawner:
     def __init__(self, settings: Settings, root_fd: int, copies: CopyPool, cards: Cards, selector: selectors.BaseSelector):
         self.settings, self.root_fd, self.copies, self.cards, self.selector = settings, root_fd, copies, cards, selector
         self.programs: dict[tuple[bytes, bytes], bytes] = {}
+        self.library: bytes | None = None  # the folder of the worker library, once it is there
         self.action = ""
 
     def spawn(self, slot: Slot, attempt: Attempt) -> None:
@@ -96,21 +97,24 @@ class Spawner:
             if spec.threads is not None:
                 add_thread_count(base, spec.threads)
             base[b"MUSTER_SLOT"] = b"%d" % slot.number
-            if spec.python_path:
-                copy = os.fsencode("{}/w/{}".format(self.settings.root, slot.number))
-                own = [base[b"PYTHONPATH"]] if base.get(b"PYTHONPATH") else []
-                base[b"PYTHONPATH"] = b":".join([os.path.join(copy, path) for path in spec.python_path] + own)
+            if slot.gpu is not None:
+                base[b"MUSTER_GPU"] = b"%d" % slot.gpu
+            copy = os.fsencode("{}/w/{}".format(self.settings.root, slot.number))
+            own = [base[b"PYTHONPATH"]] if base.get(b"PYTHONPATH") else []
+            project = [os.path.join(copy, path) for path in spec.python_path]
+            base[b"PYTHONPATH"] = b":".join(project + own + [self.library_folder()])
             spec.environments[slot.number] = base
         env = base.copy()
         env.update(self.cards.binding(slot.gpu))
         if spec.tty:
             env.setdefault(b"TERM", b"xterm")
-        env[b"MUSTER_ATTEMPT"] = to_bytes(attempt.id)
-        env[b"MUSTER_CHUNK"] = to_bytes(attempt.chunk)
-        folder = self.settings.root + "/" + attempt.folder
-        env[b"MUSTER_RANGE"] = os.fsencode(range_path(folder))
-        env[b"MUSTER_PROGRESS"] = os.fsencode(progress_path(folder))
+        env.update(describe_chunk(self.settings.root, attempt))
         return env
+
+    def library_folder(self) -> bytes:
+        if self.library is None:
+            self.library = place_library(self.settings.root)
+        return self.library
 
     def find_program(self, name: bytes, env: dict[bytes, bytes]) -> bytes:
         """The path of a program: found in the PATH that the chunk gets, or, with a slash in it, relative to its working directory.

@@ -22,7 +22,7 @@ class Spec:
     `appended`: outputs that are empty files at first; `found`: those whose names are known at the end. `stdout_limit`: what the
     program prints is an output, too, of so many bytes at most. `directory`: a folder of the node that it runs in instead, with the
     outputs `plain`, and its program in one of the files `watch`. `environments`: by slot number, filled when a slot first needs its
-    own. `layout`: set when it is first needed."""
+    own. `layout`: set when it is first needed. `input_count`: how many of `files`, at their end, are inputs. `params`: as JSON."""
 
     def __init__(self, data: Message):
         self.argv = [to_bytes(word) for word in data["argv"]]
@@ -43,6 +43,8 @@ class Spec:
         self.files: dict[bytes, FileEntry] = {}
         for row in data["files"]:
             self.add_file(row)
+        self.input_count: int = data.get("inputs", 0)
+        self.params: str | None = data.get("params")
         self.tty: bool = data.get("tty", False)
         self.timeout: float | None = data.get("timeout")
         self.max_output_bytes: int = data["limit"]
