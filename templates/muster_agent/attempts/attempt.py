@@ -24,7 +24,7 @@ class Attempt:
         "id", "chunk", "slot", "spec", "args", "found", "stdout_sha256", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
         "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
         "peak_bytes", "terminal", "full_disk", "missing_names", "written", "oom_kills", "out_of_memory", "was_running", "is_growing", "agent_died", "error", "placement", "retry_at",
-        "progress", "details", "is_final",
+        "progress", "details", "is_final", "is_warm", "loading", "copy_name",
     )  # fmt: skip
 
     def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str], details: Message | None = None):
@@ -58,6 +58,9 @@ class Attempt:
         self.out_of_memory: str | None = None  # where an OOM kill of it was seen
         self.was_running = False  # whether the agent had sent it no signal when its program ended
         self.error: str | None = None  # why it failed though its program ended, or as its program says
+        self.is_warm = False  # whether it runs in a worker that may outlive it
+        self.loading: float | None = None  # the seconds that its worker took before it asked for it, the worker's first one
+        self.copy_name = str(slot)  # of the working copy that it runs in
         self.is_final = False  # whether its program says that no further attempt can succeed
         self.full_disk: dict[str, Any] | None = None  # where it failed, and the node's disk has no room (describe_full_disk)
         self.placement: Placement | None = None  # where it runs in a folder of the node
@@ -106,6 +109,8 @@ class Attempt:
             message["outOfMemory"] = self.out_of_memory
         if error is not None:
             message["error"] = clip(error)
+        if self.loading is not None:
+            message["loading"] = round(self.loading, 6)
         if self.is_final:
             message["final"] = True
         if self.full_disk is not None:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from .attempt import Attempt
     from .spec import Spec
 
+CHUNK_VARIABLES = frozenset(
+    b"MUSTER_" + name
+    for name in (b"ATTEMPT", b"CHUNK", b"RANGE", b"PROGRESS", b"FAILURE", b"OUT", b"TRY", b"START", b"END", b"PARAMS", b"INPUTS", b"DEADLINE")
+)
 MAX_INPUTS_BYTES = 64 << 10  # the kernel limits a variable to 128 KiB; longer lists are left out
 
 

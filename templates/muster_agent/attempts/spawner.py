@@ -6,9 +6,12 @@ import os
 
 from ..processes.process_table import RESET_SIGNALS
 from ..wire import to_bytes
+from ..workspace.copy_pool import copy_name
+from .chunk_files import write_chunk_files
 from .chunk_variables import describe_chunk
 from .logs import open_logs
 from .terminal import Terminal
+from .warm_worker import WarmWorker
 from .worker_library import place_library
 
 TYPE_CHECKING = False
@@ -40,7 +43,7 @@ class Spawner:
         self.action = ""
 
     def spawn(self, slot: Slot, attempt: Attempt) -> None:
-        """Starts the attempt's process. OSError, ValueError or UnicodeError where it cannot start."""
+        """Starts the attempt's process, or gives the attempt to the slot's warm worker. OSError, ValueError or UnicodeError where it cannot start."""
         try:
             self.enter_directory(attempt) if attempt.placement else self.enter_copy(slot, attempt)
             if attempt.program.tty:
@@ -61,12 +64,49 @@ class Spawner:
             if attempt.placement:
                 attempt.placement.locks.set_inheritable(False)
 
+    def give(self, slot: Slot, attempt: Attempt) -> WarmWorker:
+        """Gives the attempt to the slot's warm worker, which is started where there is none. Errors as of `spawn`."""
+        assert attempt.program.warm is not None
+        worker = slot.worker
+        try:
+            self.enter_copy(slot, attempt)
+            self.action = "chunk {} could not be given to its worker".format(attempt.chunk)
+            variables = describe_chunk(self.settings.root, attempt)
+            folder = os.path.join(self.settings.root, attempt.folder)
+            write_chunk_files(folder, attempt, variables)
+            if worker is None:
+                worker = WarmWorker(attempt.program.worker_key, attempt.program.warm)
+                try:
+                    self.start_worker(slot, attempt, worker)
+                except BaseException:
+                    worker.close()
+                    raise
+                finally:
+                    worker.close_worker_ends()
+            attempt.pid = worker.pid
+            try:
+                worker.give(folder)
+            except BrokenPipeError:
+                attempt.canceled = True  # the worker has just ended, and the chunk did not fail
+            return worker
+        finally:
+            os.fchdir(self.root_fd)
+
+    def start_worker(self, slot: Slot, attempt: Attempt, worker: WarmWorker) -> None:
+        argv = attempt.program.argv + [to_bytes(word) for word in attempt.args]
+        self.action = "{} could not be started".format(argv[0].decode("utf-8", "replace"))
+        env = self.environment(slot, attempt)
+        env[b"PWD"] = os.getcwdb()
+        env.update(worker.variables())
+        worker.pid = spawn_program(self.find_program(argv[0], env), argv, env, attempt, worker.file_actions())
+
     def enter_copy(self, slot: Slot, attempt: Attempt) -> None:
         """Enters the attempt's working directory in the slot's working copy."""
         self.action = "the attempt's folder {} could not be made".format(os.path.join(self.settings.root, attempt.folder))
         os.mkdir(attempt.folder, 0o700)
         open_logs(attempt)
         self.action = "the working copy of slot {} could not be prepared".format(slot.number)
+        attempt.copy_name = copy_name(slot)
         copy = self.copies.open(slot, attempt.program)
         cwd = attempt.program.cwd
         attempt.work = copy
@@ -150,7 +190,9 @@ def make_empty(top: bytes, paths: list[bytes]) -> None:
         os.close(os.open(os.path.join(top, path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))
 
 
-def spawn_program(path: bytes, argv: list[bytes], env: dict[bytes, bytes], attempt: Attempt) -> int:
+def spawn_program(
+    path: bytes, argv: list[bytes], env: dict[bytes, bytes], attempt: Attempt, descriptors: list[tuple[int, int, int]] | None = None
+) -> int:
     """The pid of the program, which leads a process group of its own and writes to the attempt's logs, or to its terminal."""
     assert attempt.out is not None and attempt.err is not None
     if attempt.terminal:
@@ -160,6 +202,7 @@ def spawn_program(path: bytes, argv: list[bytes], env: dict[bytes, bytes], attem
     else:
         actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)]
         actions += [(os.POSIX_SPAWN_DUP2, attempt.out, 1), (os.POSIX_SPAWN_DUP2, attempt.err, 2)]
+    actions += descriptors or []
     try:
         return os.posix_spawn(path, argv, env, file_actions=actions, setsid=True, setsigmask=[], setsigdef=RESET_SIGNALS)
     except NotImplementedError:

@@ -5,6 +5,7 @@ from ..paths import parse_relative
 from ..wire import env_to_bytes, to_bytes
 from ..workspace.layout import FileEntry
 from .found_outputs import FoundOutputs
+from .warm_worker import WarmLimits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Spec:
             self.add_file(row)
         self.input_count: int = data.get("inputs", 0)
         self.params: str | None = data.get("params")
+        self.warm = WarmLimits(data["warm"]) if "warm" in data else None
         self.tty: bool = data.get("tty", False)
         self.timeout: float | None = data.get("timeout")
         self.max_output_bytes: int = data["limit"]
@@ -53,6 +55,12 @@ class Spec:
         self.memory_class: MemoryClass | None = None
         self.layout: Layout | None = None
         self.environments: dict[int, dict[bytes, bytes]] = {}
+
+    @property
+    def worker_key(self) -> object:
+        """Equal for specs whose chunks one warm worker may take."""
+        isolate = self.warm.isolate if self.warm else None
+        return (tuple(self.argv), tuple(sorted(self.env.items())), self.tree, self.build, self.cwd, tuple(self.python_path), isolate)
 
     def add_file(self, row: list[Any]) -> None:
         path, sha256, mode, size_bytes = row
