@@ -50,6 +50,8 @@ function describeCancelEvent(event: CancelEvent): string {
       return `stopping muster process ${event.pid}`;
     case "collecting":
       return formatCollecting(event.node, event.count);
+    case "ending":
+      return `${event.node}: ${event.message}`;
     case "nodeCleaned":
       return formatStoppedNode(event.result);
     default:

@@ -266,6 +266,8 @@ export interface AttemptSpec {
   readonly tty?: boolean;
   /** How long it may run. Default: without limit. */
   readonly timeout?: number;
+  /** Seconds between SIGTERM and SIGKILL, where it is ended. Default: 5. */
+  readonly grace?: number;
   /** Size of one output at most; of `found`: of all files of one. */
   readonly limit: number;
   /** How many of `files`, at their end, are inputs of the job. For the program. Default: none. */
@@ -596,6 +598,8 @@ export interface HeldAttempt {
   readonly end?: string;
   /** How long it has been running, if it is. */
   readonly seconds?: number;
+  /** Seconds between SIGTERM and SIGKILL, if it runs. Default: 5. */
+  readonly grace?: number;
   /** Its agent died while it ran, and the node has not rebooted since it started. */
   readonly agentDied?: boolean;
 }

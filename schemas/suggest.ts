@@ -14,13 +14,19 @@ export function findNearest(word: string, known: Iterable<string>): string | und
   return best;
 }
 
-/** Returns "did you mean X?", or the list of known words if none is near; undefined if there are none. */
+/** How many known words are listed. */
+const MAX_LISTED = 30;
+
+/** Returns "did you mean X?", or the list of known words if none is near (of many, the nearest); undefined if there are none. */
 export function suggest(word: string, known: Iterable<string>): string | undefined {
   const all = [...known];
   const near = findNearest(word, all);
   if (near !== undefined) return `did you mean "${near}"?`;
   if (all.length === 0) return undefined;
-  return `known here: ${all.slice(0, 30).join(", ")}${all.length > 30 ? ", ..." : ""}`;
+  if (all.length <= MAX_LISTED) return `known here: ${all.join(", ")}`;
+  const byDistance = all.map((one) => ({ one, far: editDistance(normalizeWord(word), normalizeWord(one)) }));
+  const nearest = byDistance.sort((a, b) => a.far - b.far).slice(0, MAX_LISTED);
+  return `known here: ${nearest.map(({ one }) => one).join(", ")}, ...`;
 }
 
 /** The Levenshtein distance, except that the same letters in another order count as one edit. */

@@ -550,9 +550,13 @@ export interface JobFile {
    */
   tty?: boolean;
   /**
-   * How long a chunk may run, e.g. `10m`; then its process group is killed. Default: no limit.
+   * How long a chunk may run, e.g. `10m`; then its process group is ended as `grace` says. Default: no limit.
    */
   timeout?: string | number;
+  /**
+   * How long a program may take to end after SIGTERM, e.g. `60s`, wherever muster ends it: at its timeout, on a sick GPU, when memory runs out, when its result is not needed any more, or when the run is cancelled. Then it gets SIGKILL. Default: `5s`.
+   */
+  grace?: string | number;
   /**
    * The limits of a chunk's outputs.
    */
@@ -698,6 +702,10 @@ export interface Task {
    * Replaces the job's `timeout`.
    */
   timeout?: string | number;
+  /**
+   * Replaces the job's `grace`.
+   */
+  grace?: string | number;
 }
 
 /**
@@ -840,9 +848,13 @@ export interface JobsFile {
    */
   tty?: boolean;
   /**
-   * How long a chunk may run, e.g. `10m`; then its process group is killed. Default: no limit.
+   * How long a chunk may run, e.g. `10m`; then its process group is ended as `grace` says. Default: no limit.
    */
   timeout?: string | number;
+  /**
+   * How long a program may take to end after SIGTERM, e.g. `60s`, wherever muster ends it: at its timeout, on a sick GPU, when memory runs out, when its result is not needed any more, or when the run is cancelled. Then it gets SIGKILL. Default: `5s`.
+   */
+  grace?: string | number;
   /**
    * Computes this share of the chunks, e.g. `1%`, a second time on a slot of another node (on another slot, if there is one node) and compares the outputs, which must be equal byte for byte. Results that differ fail the run (exit 3) and are reported with both slots; the first result stays. Every run of a job selects the same chunks. As a mapping: `{share: 1%, tolerance: 1e-6}`.
    */

@@ -19,7 +19,7 @@ export function* listStagedFiles(specs: Iterable<Pick<ChunkSpec, "program" | "in
   }
 }
 
-/** Returns the parts of a spec that determine its results; the timeout does not. */
+/** Returns the parts of a spec that determine its results; its timeout and its grace do not. */
 export function specIdentity(spec: ChunkSpec): Record<string, unknown> {
   const { program } = spec;
   return {

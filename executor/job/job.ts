@@ -42,6 +42,8 @@ export interface ChunkSpec {
   readonly env: Readonly<Record<string, string>>;
   /** Seconds; undefined = no timeout. */
   readonly timeout?: number;
+  /** Seconds between SIGTERM and SIGKILL; undefined = DEFAULT_GRACE_SECONDS. */
+  readonly grace?: number;
 }
 
 /**

@@ -29,7 +29,11 @@ export function readJobsFile(
   const ids = new IdRegistry(reader);
   const registry = new OutputRegistry();
   const files = cache.directory === undefined ? new NamedFiles(reader, cache.projectRoot) : undefined;
-  const shared = { env: { ...env, ...readEnv(reader, ["env"]) }, timeout: readSeconds(reader, ["timeout"]) };
+  const shared = {
+    env: { ...env, ...readEnv(reader, ["env"]) },
+    timeout: readSeconds(reader, ["timeout"]),
+    grace: readSeconds(reader, ["grace"]),
+  };
   const inputs = readInputs(reader, reader.list(["inputs"]) ?? [], cache, "inputs");
   const tasks = new TaskList();
   for (const [index, path] of reader.items(["jobs"]).entries()) {

@@ -40,7 +40,7 @@ export class LoadCache {
 export type SpecDraft = Omit<ChunkSpec, "program"> & { program?: Program; words: Template[] };
 
 /**
- * Reads what runs (script or command, args, inputs, outputs, env, timeout) at `path`: the job, or one of its tasks, which
+ * Reads what runs (script or command, args, inputs, outputs, env, timeout, grace) at `path`: the job, or one of its tasks, which
  * inherits what it leaves out from `base`. A task that names a program inherits no args from the job (as with `command` and
  * `args` in Kubernetes); its `inputs` and `env` are added to the job's. Problems are reported.
  */
@@ -83,6 +83,7 @@ export function readSpecDraft(
         ? base.env
         : { ...base?.env, ...readEnv(reader, [...path, "env"]) },
     timeout: readSeconds(reader, [...path, "timeout"]) ?? base?.timeout,
+    grace: readSeconds(reader, [...path, "grace"]) ?? base?.grace,
   };
 }
 

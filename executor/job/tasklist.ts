@@ -100,7 +100,7 @@ function sharedSpec({ spec, gpu, expectedSeconds, priority }: TaskEntry): Shared
 }
 
 function hasSameSpec(known: SharedSpec, { spec, gpu, expectedSeconds, priority }: TaskEntry): boolean {
-  const { program, inputs, env, timeout, takesStdout, found, appended } = spec;
+  const { program, inputs, env, timeout, grace, takesStdout, found, appended } = spec;
   const isSameWork =
     known.program === program &&
     known.inputs === inputs &&
@@ -109,7 +109,8 @@ function hasSameSpec(known: SharedSpec, { spec, gpu, expectedSeconds, priority }
     known.found === found &&
     known.appended === appended;
   const isSameRank = known.expectedSeconds === expectedSeconds && known.priority === priority;
-  return isSameWork && isSameRank && known.timeout === timeout && known.gpu === gpu;
+  const isSameTime = known.timeout === timeout && known.grace === grace;
+  return isSameWork && isSameRank && isSameTime && known.gpu === gpu;
 }
 
 function packTemplate(template: Template): string | Template {

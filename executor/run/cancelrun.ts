@@ -33,6 +33,8 @@ export type CancelEvent =
   | { type: "coordinatorStopping"; pid: number }
   /** The results that a node still holds are collected: of `count` attempts. */
   | { type: "collecting"; node: string; count: number }
+  /** Programs on a node may take long to end; `message` says how long. */
+  | { type: "ending"; node: string; message: string }
   | { type: "nodeCleaned"; result: NodeCleanResult };
 
 export interface CancelOptions {

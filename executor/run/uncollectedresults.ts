@@ -13,7 +13,9 @@ import { StoppedLogs } from "./results/stoppedlogs.js";
 /** What is needed to know which job a run is of, and to say what is done with it. */
 export interface UncollectedOptions {
   findInventory(inventory: string): Inventory;
-  onEvent(event: { type: "collecting"; node: string; count: number }): void;
+  onEvent(
+    event: { type: "collecting"; node: string; count: number } | { type: "ending"; node: string; message: string },
+  ): void;
 }
 
 /** Commits the results, and keeps the logs, that nodes hold when a run is cancelled. Its job is loaded when the first result appears. */
@@ -37,6 +39,10 @@ export class UncollectedResults implements AttemptKeeper {
 
   onHeld(node: string, count: number): void {
     this.options.onEvent({ type: "collecting", node, count });
+  }
+
+  onEnding(node: string, message: string): void {
+    this.options.onEvent({ type: "ending", node, message });
   }
 
   async keepResult(node: string, done: DoneMessage, source: ResultSource): Promise<void> {

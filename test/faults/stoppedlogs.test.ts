@@ -52,6 +52,19 @@ t.test("muster cancel keeps the output of what still runs, and the next attempt 
   await checkNodes(t, nodes);
 });
 
+t.test("muster cancel gives a program the grace of its job, and keeps what it prints then", { skip }, async (t) => {
+  const save = "trap 'sleep 9; echo saved; exit 0' TERM; touch /tmp/other; while :; do sleep 0.1; done";
+  const job = writeJob("saving", save, { grace: "40s" });
+  const ended = waitForExit(startMuster(["run", job, "-i", inventory]));
+  await waitUntil("both run", () => hasMark("saving") && hasMark("other"));
+  const cancel = await runMuster(["cancel", runOf("saving")]);
+  t.equal(cancel.code, 0, cancel.err);
+  t.match(cancel.err, "waiting for its programs to end, for 40 s at most (grace)");
+  await ended;
+  t.equal(logOf("saving", "other.out"), "saved\n");
+  await checkNodes(t, nodes);
+});
+
 t.test("muster cancel keeps the output of what failed while no coordinator was there", { skip }, async (t) => {
   const job = writeJob("unseen", "until [ -e /tmp/gone ]; do sleep 0.1; done; echo bad >&2; touch /tmp/failed; exit 9");
   const coordinator = startMuster(["run", job, "-i", inventory]);

@@ -18,6 +18,24 @@ t.test("a timeout ends the whole process group: SIGTERM, then SIGKILL", async (t
   t.same(findProcesses(`MUSTER_ROOT=${folder.root}`), [], "its descendants have ended with it");
 });
 
+t.test("a program has the grace of its job to end, whether it is out of time or cancelled", async (t) => {
+  const { attachment } = await attachAgent(t, { slots: [0, 1, 2].map((slot) => ({ slot, env: {} })) });
+  const slow = 'trap "sleep 6; echo saved; exit 0" TERM; while :; do sleep 0.05; done';
+  attachment.start("cancelled", { grace: 30 }, [slow], 0);
+  const late = attachment.run("late", slow, { timeout: 0.3, grace: 30 }, 1);
+  const short = attachment.run("short", 'trap "" TERM; while :; do sleep 0.05; done', { timeout: 0.3, grace: 1 }, 2);
+  await attachment.waitFor((one) => one.ev === "started" && one.id === "cancelled");
+  attachment.send({ op: "cancel", ids: ["cancelled"] });
+  const killed = await short;
+  t.match(killed, { timeout: true, signal: 9 });
+  t.ok(killed.seconds < 4, `${killed.seconds} s`);
+  const [timedOut, cancelled] = await Promise.all([late, attachment.waitForDone("cancelled")]);
+  t.match(timedOut, { timeout: true, exit: 0 });
+  t.match(cancelled, { canceled: true, exit: 0 });
+  t.equal(decodeInline(timedOut.stdout), "saved\n");
+  t.equal(decodeInline(cancelled.stdout), "saved\n");
+});
+
 t.test("processes that leave their process group are killed before the slot takes the next chunk", async (t) => {
   const { attachment, folder } = await attachAgent(t);
   const seconds = `1000.${process.pid}`; // no other process sleeps for exactly as long

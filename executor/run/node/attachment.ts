@@ -194,11 +194,12 @@ export class Attachment implements ResultSource {
     this.accepted.agent.send(command);
   }
 
-  /** Cancels what runs; resolves when `keepLogs` has kept the logs of it, or when it has not ended in time. */
-  async endRunning(keepLogs: KeepLogs): Promise<void> {
+  /** Cancels what runs; resolves when its logs are kept, or when it has not ended in time. `report`: called where that may take long. */
+  async endRunning(keepLogs: KeepLogs, report: (message: string) => void): Promise<void> {
     await this.running.end({
       cancel: (ids) => this.send({ op: "cancel", ids }),
       keepLogs: (done) => keepLogs(done, this),
+      report,
       agentEnded: this.agentEnded,
     });
   }
@@ -214,6 +215,7 @@ export class Attachment implements ResultSource {
   sendStart(job: Job, attempt: Attempt, gpu: number | undefined): void {
     const { id, chunk, slot } = attempt;
     const values = { gpu: `${gpu ?? slot}`, out: this.outFolderOf(attempt), cores: `${this.threads ?? 1}` };
+    this.running.expectGrace(chunk.spec.grace);
     const args = chunk.spec.args.map((template) => renderTemplate(template, values));
     const details = describeChunk(job, attempt);
     this.send({ op: "start", id, chunk: chunk.id, slot, spec: this.sendSpec(job, chunk.spec), args, ...details });
@@ -290,7 +292,7 @@ export class Attachment implements ResultSource {
   }
 }
 
-/** Gathers facts only where something depends on them: that takes a round trip and a process, and seconds for GPUs. */
+/** Gathers facts where something depends on them: that takes a round trip and a process, and seconds for GPUs. */
 async function gatherNeededFacts(connection: Connection, run: RunContext): Promise<Facts | undefined> {
   const unknown = run.verifyNode === undefined ? findUnknown(connection.node, run.needs) : "gpus";
   return unknown && gatherFacts(connection, unknown === "gpus" ? "with-gpus" : "without-gpus");

@@ -52,6 +52,7 @@ export function buildAttemptSpec(
     ...(spec.inputs.length === 0 ? {} : { inputs: spec.inputs.length }),
     ...(Object.keys(job.params).length === 0 ? {} : { params: formatParams(job.params) }),
     timeout: spec.timeout,
+    grace: spec.grace,
     limit: job.limits.output,
     memory: job.needs.memory,
     threads,

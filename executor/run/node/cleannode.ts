@@ -98,7 +98,10 @@ async function stopOwnAgent(node: Node, run: RunContext, keeper?: AttemptKeeper)
     if (message.ev === "bye") left = message.left;
     if (message.ev === "done") held?.handle(message);
   });
-  if (keeper !== undefined) await Promise.all([attachment.endRunning(keeper.keepLogs), held?.waitForReports()]);
+  if (keeper !== undefined) {
+    const report = (message: string) => keeper.onEnding(node.name, message);
+    await Promise.all([attachment.endRunning(keeper.keepLogs, report), held?.waitForReports()]);
+  }
   await held?.waitUntilKept();
   attachment.send({ op: "stop" });
   await attachment.waitForExit(node.graceSeconds);

@@ -11,6 +11,8 @@ export interface AttemptKeeper {
   keepLogs: KeepLogs;
   /** Called once with the number of attempts on `node` that have ended and were not collected, where there are any. */
   onHeld(node: string, count: number): void;
+  /** Called with a message where attempts on `node` may take long to end. */
+  onEnding(node: string, message: string): void;
   /** Keeps the result of an attempt on `node` that has succeeded. Rejects only for bugs. */
   keepResult(node: string, done: DoneMessage, source: ResultSource): Promise<void>;
 }

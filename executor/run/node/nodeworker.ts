@@ -141,7 +141,8 @@ export class NodeWorker {
       if (this.agentTracker.lastAgent !== undefined) this.warn(UNREACHED_AT_END);
       return;
     }
-    if (keepLogs !== undefined && attachment === this.attachment) await attachment.endRunning(keepLogs);
+    if (keepLogs !== undefined && attachment === this.attachment)
+      await attachment.endRunning(keepLogs, (message) => this.warn(message));
     await this.preparation.stopAgent(attachment);
     this.attachment = undefined;
   }

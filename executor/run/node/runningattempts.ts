@@ -1,13 +1,19 @@
 import { resolveWithin } from "../../../fleet/rejectonabort.js";
 import type { AgentMessage, DoneMessage, HelloMessage } from "../agent/protocol.js";
 
-/** How long the attempts of a run that ends may take to end; agents send SIGKILL five seconds after SIGTERM. */
-const END_TIMEOUT_MS = 8000;
+/** Seconds between SIGTERM and SIGKILL, where the job says nothing. */
+const DEFAULT_GRACE_SECONDS = 5;
+/** How long agents may take to end attempts after SIGKILL, and to say so. */
+const KILL_SECONDS = 3;
+/** A node cannot make anybody wait longer than this. */
+const MAX_GRACE_SECONDS = 3600;
 
 /** How running attempts are ended. `keepLogs` does not reject; `agentEnded` resolves when no message comes any more. */
 export interface EndOptions {
   cancel: (ids: string[]) => void;
   keepLogs: (done: DoneMessage) => Promise<void>;
+  /** Called where that may take longer than usual. */
+  report: (message: string) => void;
   agentEnded: Promise<unknown>;
 }
 
@@ -16,13 +22,22 @@ export class RunningAttempts {
   private readonly ids = new Set<string>();
   /** Attempts that an earlier coordinator has queued: they would start while those that run end. */
   private readonly queued = new Set<string>();
+  /** The longest time between SIGTERM and SIGKILL that one of them may have. */
+  private graceSeconds = DEFAULT_GRACE_SECONDS;
   private onDone: (done: DoneMessage) => void = () => {};
 
   /** `held`: what the agent holds when it is attached to. */
   constructor(held: HelloMessage["held"]) {
-    for (const { id, state } of held)
+    for (const { id, state, grace } of held) {
+      this.expectGrace(grace);
       if (state === "running") this.ids.add(id);
       else if (state === "queued") this.queued.add(id);
+    }
+  }
+
+  /** Records how long an attempt may take to end; undefined = as long as usual. */
+  expectGrace(seconds: number | undefined): void {
+    this.graceSeconds = Math.max(this.graceSeconds, Math.min(seconds ?? 0, MAX_GRACE_SECONDS));
   }
 
   /** Handles a message of the agent. */
@@ -36,7 +51,7 @@ export class RunningAttempts {
    * Cancels what runs or is queued, and resolves when the logs of all of these attempts are kept, or when they have not ended in time. Does nothing where
    * nothing runs.
    */
-  async end({ cancel, keepLogs, agentEnded }: EndOptions): Promise<void> {
+  async end({ cancel, keepLogs, report, agentEnded }: EndOptions): Promise<void> {
     if (this.ids.size === 0) return;
     const kept: Promise<void>[] = [];
     const allEnded = new Promise<void>((resolve) => {
@@ -45,8 +60,10 @@ export class RunningAttempts {
         if (this.ids.size === 0) resolve();
       };
     });
+    if (this.graceSeconds > DEFAULT_GRACE_SECONDS)
+      report(`waiting for its programs to end, for ${this.graceSeconds} s at most (grace)`);
     cancel([...this.queued, ...this.ids]);
     const collected = Promise.race([allEnded, agentEnded]).then(() => Promise.all(kept));
-    await resolveWithin(collected, END_TIMEOUT_MS);
+    await resolveWithin(collected, (this.graceSeconds + KILL_SECONDS) * 1000);
   }
 }

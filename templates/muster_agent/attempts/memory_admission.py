@@ -106,17 +106,23 @@ class MemoryAdmission:
         return due if self.waiting == self.reported else min(due, self.next_report)
 
     def run_checks(self, time_now: float) -> Attempt | None:
-        """Looks at the node, and reports which slots wait. Returns the attempt to evict before the kernel kills one, or None: the
-        youngest one, where memory is low and at least two run."""
+        """Looks at the node, and reports which slots wait. Returns the attempt to evict before the kernel kills one, or None. Where
+        memory is low, that is one that is being ended already, else the youngest one, if at least two run."""
         self.report(time_now)
         if not self.slots.active:
             return None
         self.check(time_now)
-        running = [one for one in self.slots.active.values() if one.phase == "running"]
-        if len(running) < 2 or time_now < self.next_eviction or not self.is_low():
+        if time_now < self.next_eviction or not self.is_low():
+            return None
+        candidates = self.list_active("terminating") or self.list_active("running")[1:]
+        if not candidates:
             return None
         self.next_eviction = time_now + EVICTION_PAUSE_SECONDS
-        return max(running, key=lambda one: one.began)
+        return candidates[-1]
+
+    def list_active(self, phase: str) -> list[Attempt]:
+        """The youngest one last."""
+        return sorted((one for one in self.slots.active.values() if one.phase == phase), key=lambda one: one.began)
 
     def check(self, time_now: float) -> None:
         if time_now < self.next_check:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..workspace.layout import Layout
     from .memory_admission import MemoryClass
 
+GRACE_SECONDS = 5.0  # between SIGTERM and SIGKILL, where the job says nothing
 MAX_COPIED_BYTES = 4 << 20  # each slot has a copy of smaller files
 
 
@@ -49,6 +50,7 @@ class Spec:
         self.warm = WarmLimits(data["warm"]) if "warm" in data else None
         self.tty: bool = data.get("tty", False)
         self.timeout: float | None = data.get("timeout")
+        self.grace: float = data.get("grace", GRACE_SECONDS)
         self.max_output_bytes: int = data["limit"]
         self.memory_bytes: int | None = data.get("memory")
         self.threads: int | None = data.get("threads")

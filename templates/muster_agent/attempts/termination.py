@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from .attempt import Attempt
     from .slots import SlotPool
 
-TERM_SECONDS = 5.0  # between SIGTERM and SIGKILL
-
 
 class Termination:
     """Ends attempts that are cancelled or out of time, and escalates where one does not end."""
@@ -39,9 +37,12 @@ class Termination:
             attempt.canceled = True
 
     def evict(self, attempt: Attempt) -> None:
-        """Kills an attempt at once. It counts as cancelled, so that it runs again and does not fail."""
-        attempt.canceled, attempt.phase, attempt.deadline = True, "killed", now() + DEATH_SECONDS
-        kill(attempt.pid, signal.SIGKILL, group=True)
+        """Ends an attempt as a cancel does, so that it runs again and does not fail; kills one that is being ended already."""
+        if attempt.phase == "running":
+            attempt.canceled = True
+            self.terminate(attempt)
+        else:
+            self.kill(attempt)
 
     def check_deadlines(self, time_now: float) -> None:
         for attempt in list(self.slots.active.values()):
@@ -53,14 +54,17 @@ class Termination:
             attempt.timeout = True
             self.terminate(attempt)
         elif attempt.phase == "terminating":
-            attempt.phase, attempt.deadline = "killed", now() + DEATH_SECONDS
-            kill(attempt.pid, signal.SIGKILL, group=True)
+            self.kill(attempt)
         else:
             self.give_up(attempt)
 
     def terminate(self, attempt: Attempt) -> None:
-        attempt.phase, attempt.deadline = "terminating", now() + TERM_SECONDS
+        attempt.phase, attempt.deadline = "terminating", now() + attempt.program.grace
         kill(attempt.pid, signal.SIGTERM, group=True)
+
+    def kill(self, attempt: Attempt) -> None:
+        attempt.phase, attempt.deadline = "killed", now() + DEATH_SECONDS
+        kill(attempt.pid, signal.SIGKILL, group=True)
 
     def give_up(self, attempt: Attempt) -> None:
         """A process survives SIGKILL (most likely in a driver that hangs): nothing may run on this slot any more."""

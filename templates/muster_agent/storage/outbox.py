@@ -108,6 +108,8 @@ def describe_held(attempt: Attempt) -> Message:
     }  # fmt: skip
     if entry["state"] == "running":
         entry["seconds"] = round(now() - attempt.began, 3)
+        if attempt.spec is not None:
+            entry["grace"] = attempt.spec.grace
     if attempt.end is not None:
         entry["end"] = str(attempt.end)
     if attempt.agent_died:

@@ -9,9 +9,10 @@ args: [common, "{chunk}"]
 inputs: [data/a.json]
 env: {A: 1, B: 1}
 timeout: 60
+grace: 20
 tasks:
   - {id: one, outputs: [results/one.json]}
-  - {id: 2, args: ["{out}", 1.0], inputs: [data/deep/b.json], outputs: [results/two.json], gpu: 3, env: {B: 2}, timeout: 1m30s}
+  - {id: 2, args: ["{out}", 1.0], inputs: [data/deep/b.json], outputs: [results/two.json], gpu: 3, env: {B: 2}, timeout: 1m30s, grace: 1m}
   - {id: three, command: [echo, "-n", "{gpu}"], args: [x]}
 `);
   t.match(job, { kind: "tasks", first: 0n, units: 3n, sizing: undefined });
@@ -32,9 +33,10 @@ tasks:
     outputs: ["results/one.json"],
     env: { A: "1", B: "1" },
     timeout: 60,
+    grace: 20,
     inputs: [{ path: "data/a.json" }],
   });
-  t.match(two, { gpu: 3, spec: { env: { A: "1", B: "2" }, timeout: 90 } });
+  t.match(two, { gpu: 3, spec: { env: { A: "1", B: "2" }, timeout: 90, grace: 60 } });
   t.same(
     two?.spec.inputs.map(({ path }) => path),
     ["data/a.json", "data/deep/b.json"],
