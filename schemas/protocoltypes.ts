@@ -268,6 +268,8 @@ export interface AttemptSpec {
   readonly timeout?: number;
   /** Seconds between SIGTERM and SIGKILL, where it is ended. Default: 5. */
   readonly grace?: number;
+  /** How long it may make no progress that it reports, before it is ended. Default: without limit. */
+  readonly stall?: number;
   /** Size of one output at most; of `found`: of all files of one. */
   readonly limit: number;
   /** How many of `files`, at their end, are inputs of the job. For the program. Default: none. */

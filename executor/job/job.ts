@@ -2,6 +2,7 @@ import type { FilePosition } from "../../schemas/errors.js";
 import type { UnitPart } from "../../schemas/quantity.js";
 import type { BuildSpec } from "./project/buildspec.js";
 import type { LaunchFolders, Project } from "./project/project.js";
+import type { WarmWorkers } from "./warmworker.js";
 
 /** A file that is staged to nodes: its local path (absolute) and its path relative to the job file. */
 export interface StagedFile {
@@ -192,6 +193,10 @@ export interface Job {
    */
   readonly recheck?: Readonly<{ share: number; tolerance?: number }>;
   readonly priority: number;
+  /** undefined = each chunk has a process of its own. */
+  readonly warm?: WarmWorkers;
+  /** Seconds without progress after which a chunk is ended; undefined = it is not. */
+  readonly stallSeconds?: number;
   /** Whether programs get a terminal. */
   readonly tty?: boolean;
   readonly aggregate?: Readonly<{ from: string; as: "array" | "lines" | "concat"; to: string }>;

@@ -95,7 +95,8 @@ export type Event = Readonly<
   /** The program of an attempt was started; until then it was queued on its slot. */
   | { type: "started"; attempt: string }
   /**
-   * An attempt succeeded: its slot is free, and its result is still on the node. `end`: where its chunk ends, if it was
+   * An attempt succeeded: its slot is free, and its result is still on the node. `seconds`: how long it ran, without the loading of
+   * a warm worker. `end`: where its chunk ends, if it was
    * split.
    */
   | { type: "finished"; attempt: string; seconds: number; end?: bigint }

@@ -167,7 +167,8 @@ class Agent:
         self.builder.run_timers(time_now)
         self.finder.run_timers(time_now)
         self.card_health.run_checks(time_now)
-        self.progress.run_checks(time_now)
+        for attempt in self.progress.run_checks(time_now):
+            self.termination.escalate(attempt)
         if time_now >= self.next_log_check:
             self.check_logs(time_now)
         if time_now >= self.memory.due():

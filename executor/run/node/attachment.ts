@@ -11,7 +11,7 @@ import type { Attempt } from "../../schedule/events.js";
 import { countThreads, type NodeCapacity } from "../../schedule/slots/capacity.js";
 import { findUnknown } from "../../schedule/slots/nodeslots.js";
 import type { AgentChannel, AgentEnd } from "../agent/agentchannel.js";
-import type { AgentCommand, AgentMessage, AttemptSpec, DoneMessage, HelloMessage } from "../agent/protocol.js";
+import type { AgentCommand, AgentMessage, DoneMessage, HelloMessage } from "../agent/protocol.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
 import { buildAttemptSpec, describeChunk, launchFolders, stagedFilesOf } from "./attemptspec.js";
 import { ContentCheck } from "./contentcheck.js";
@@ -21,6 +21,7 @@ import { MessageBuffer } from "./messagebuffer.js";
 import { addPythonEnv, type NodePythonEnv, resolvePythonEnv } from "./nodepythonenv.js";
 import { ProjectBuilder } from "./projectbuilder.js";
 import { RunningAttempts } from "./runningattempts.js";
+import { SpecSender } from "./specsender.js";
 import { FileStager } from "./staging.js";
 import { stopAgent } from "./stopagent.js";
 import { TreeStager } from "./treestaging.js";
@@ -56,7 +57,7 @@ export interface AttachOptions {
  * reconnects gets a new attachment; the agent and what it runs stay the same.
  */
 export class Attachment implements ResultSource {
-  private isSpecSent = false;
+  private readonly specs: SpecSender;
   private readonly running: RunningAttempts;
   private readonly contentCheck: ContentCheck;
   private readonly stager: FileStager;
@@ -79,6 +80,9 @@ export class Attachment implements ResultSource {
   ) {
     const files = () => connection.files();
     const sendCommand = (command: AgentCommand) => this.send(command);
+    this.specs = new SpecSender(sendCommand, (job, { spec }, isolate) =>
+      buildAttemptSpec(job, spec, run, this, isolate),
+    );
     this.contentCheck = new ContentCheck(sendCommand);
     this.stager = new FileStager(files, this.root, run.contents, sendCommand, this.contentCheck);
     const route = { files, root: this.root, send: sendCommand, check: this.contentCheck };
@@ -214,11 +218,16 @@ export class Attachment implements ResultSource {
   /** Has the agent start an attempt whose files are staged. `gpu`: the index of the slot's GPU; undefined for a CPU slot. */
   sendStart(job: Job, attempt: Attempt, gpu: number | undefined): void {
     const { id, chunk, slot } = attempt;
-    const values = { gpu: `${gpu ?? slot}`, out: this.outFolderOf(attempt), cores: `${this.threads ?? 1}` };
+    // A warm worker has two working copies in turn, which only the agent knows.
+    const values = {
+      gpu: `${gpu ?? slot}`,
+      out: job.warm === undefined ? this.outFolderOf(attempt) : ".",
+      cores: `${this.threads ?? 1}`,
+    };
     this.running.expectGrace(chunk.spec.grace);
     const args = chunk.spec.args.map((template) => renderTemplate(template, values));
     const details = describeChunk(job, attempt);
-    this.send({ op: "start", id, chunk: chunk.id, slot, spec: this.sendSpec(job, chunk.spec), args, ...details });
+    this.send({ op: "start", id, chunk: chunk.id, slot, spec: this.specs.specFor(job, chunk), args, ...details });
   }
 
   /** Returns the folder that `{out}` stands for: of the attempt itself where programs run in a folder of the node. */
@@ -246,17 +255,6 @@ export class Attachment implements ResultSource {
   async detach(): Promise<void> {
     this.accepted.agent.detach();
     await this.connection.close();
-  }
-
-  /**
-   * Returns what an attempt is started with: where only the arguments of chunks differ, the id of a spec that the agent is sent
-   * once; otherwise the spec itself.
-   */
-  private sendSpec(job: Job, spec: ChunkSpec): string | AttemptSpec {
-    if (job.kind === "tasks") return buildAttemptSpec(job, spec, this.run, this);
-    if (!this.isSpecSent) this.send({ op: "spec", id: "job", spec: buildAttemptSpec(job, spec, this.run, this) });
-    this.isSpecSent = true;
-    return "job";
   }
 
   /** The key of the project's build on the node; undefined = it is not built. */

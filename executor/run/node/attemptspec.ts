@@ -2,8 +2,9 @@ import { posix } from "node:path";
 import type { Node } from "../../../fleet/node.js";
 import { findPlainOutputs } from "../../job/directory.js";
 import { normalizePath } from "../../job/inputs.js";
-import type { ChunkSpec, Job, Program, StagedFile } from "../../job/job.js";
+import type { Chunk, ChunkSpec, Job, Program, StagedFile } from "../../job/job.js";
 import { type LaunchFolders, NO_PROJECT_FOLDERS } from "../../job/project/project.js";
+import type { WarmWorkers } from "../../job/warmworker.js";
 import type { Attempt } from "../../schedule/events.js";
 import type { AttemptSpec, StartCommand } from "../agent/protocol.js";
 import type { RunContext } from "../runcontext.js";
@@ -26,12 +27,13 @@ export interface NodeLaunch {
   readonly threads: number | undefined;
 }
 
-/** Returns what a chunk is started with on a node. */
+/** Returns what a chunk is started with on a node. `isolate`: what a warm worker's chunks have in common. */
 export function buildAttemptSpec(
   job: Job,
   spec: ChunkSpec,
   run: RunContext,
   { node, pythonEnv, buildKey, threads }: NodeLaunch,
+  isolate?: string,
 ): AttemptSpec {
   const folders = launchFolders(run);
   const { cwd, pythonPath } = folders;
@@ -51,12 +53,23 @@ export function buildAttemptSpec(
     ...describeOutputs(job, spec, cwd),
     ...(spec.inputs.length === 0 ? {} : { inputs: spec.inputs.length }),
     ...(Object.keys(job.params).length === 0 ? {} : { params: formatParams(job.params) }),
+    ...(job.warm === undefined ? {} : { warm: describeWarm(job.warm, isolate) }),
     timeout: spec.timeout,
     grace: spec.grace,
+    stall: job.stallSeconds,
     limit: job.limits.output,
     memory: job.needs.memory,
     threads,
   };
+}
+
+function describeWarm({ chunks, seconds, memory }: WarmWorkers, isolate: string | undefined): AttemptSpec["warm"] {
+  return { chunks, after: seconds, memory, isolate };
+}
+
+/** Returns what a warm worker's chunks have in common with this one; undefined = it may take any. */
+export function isolationOf({ warm }: Job, { params }: Chunk): string | undefined {
+  return warm?.isolateBy === undefined ? undefined : `${params?.[warm.isolateBy]}`;
 }
 
 /** Returns what the program of an attempt may learn about its chunk. */

@@ -95,3 +95,12 @@ export function findPinRefusal({ gpu }: Pick<Chunk, "gpu">, slot: Slot): string 
 export function gpuEnvironment(vendor: Node["profile"]["vendor"], slot: Slot): Record<string, string> {
   return slot.gpu === undefined ? {} : bindGpu(vendor, slot.gpu);
 }
+
+/** Returns the environment that tells a program how much GPU memory it may use. */
+export function gpuMemoryEnvironment({ vram, memoryFraction }: Node["profile"], slot: Slot): Record<string, string> {
+  if (slot.gpu === undefined || vram === undefined || memoryFraction === undefined) return {};
+  return {
+    MUSTER_GPU_MEMORY: `${Math.floor(vram * memoryFraction)}`,
+    MUSTER_GPU_MEMORY_FRACTION: `${memoryFraction}`,
+  };
+}

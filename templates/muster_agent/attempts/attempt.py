@@ -24,7 +24,7 @@ class Attempt:
         "id", "chunk", "slot", "spec", "args", "found", "stdout_sha256", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
         "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
         "peak_bytes", "terminal", "full_disk", "missing_names", "written", "oom_kills", "out_of_memory", "was_running", "is_growing", "agent_died", "error", "placement", "retry_at",
-        "progress", "details", "is_final", "is_warm", "loading", "copy_name",
+        "progress", "details", "is_final", "is_warm", "loading", "copy_name", "progress_at",
     )  # fmt: skip
 
     def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str], details: Message | None = None):
@@ -66,7 +66,8 @@ class Attempt:
         self.placement: Placement | None = None  # where it runs in a folder of the node
         self.retry_at: float | None = None  # when to try for its locks again
         self.end: int | None = None  # where its range ends, if it gave a part of it away
-        self.progress: Message | None = None  # what was sent to the coordinator last
+        self.progress: Message | None = None  # what its program reported last
+        self.progress_at = 0.0  # when that changed
         self.line: bytes | None = None  # its encoded result
 
     def is_waiting_for_paths(self) -> bool:

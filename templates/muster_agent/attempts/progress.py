@@ -31,36 +31,55 @@ def progress_path(folder: str) -> str:
     return folder + "/progress"
 
 
+STALLED = "no progress for {:.0f} s (stall)"
+
+
 class ProgressReports:
-    """Looks at the files of running attempts, and sends what has changed. Nothing is looked at for a coordinator that did not ask."""
+    """Looks at the files of running attempts, and sends what has changed to a coordinator that asked for it. `unsent`: whether all is
+    to be sent again."""
 
     def __init__(self, settings: Settings, slots: SlotPool, server: Server):
         self.settings, self.slots, self.server = settings, slots, server
         self.next_check = 0.0
+        self.unsent = True
 
     def due(self) -> float:
-        return self.next_check if self.slots.active and self.settings.progress_seconds is not None else inf
+        active = self.slots.active.values()
+        is_watching = self.settings.progress_seconds is not None or any(one.program.stall_seconds is not None for one in active)
+        return self.next_check if active and is_watching else inf
 
-    def run_checks(self, time_now: float) -> None:
+    def run_checks(self, time_now: float) -> list[Attempt]:
+        """Returns the attempts that make no progress for longer than their job allows."""
         interval = self.settings.progress_seconds
-        if interval is None or time_now < self.next_check:
-            return
-        self.next_check = time_now + max(1.0, interval)
+        if time_now < self.next_check:
+            return []
+        self.next_check = time_now + max(1.0, interval or 1.0)
         changed: list[Message] = []
+        stalled: list[Attempt] = []
         for attempt in self.slots.active.values():
-            if attempt.phase != "running" or time_now < attempt.began + MIN_AGE_SECONDS:
+            limit = attempt.program.stall_seconds
+            if attempt.phase != "running" or time_now < attempt.began + MIN_AGE_SECONDS or (interval is None and limit is None):
                 continue
             report = read_progress(attempt)
-            if report is not None and report != attempt.progress:
-                attempt.progress = report
+            if report is not None and (report != attempt.progress or self.unsent):
+                if report != attempt.progress:
+                    attempt.progress, attempt.progress_at = report, time_now
                 changed.append(dict(report, id=attempt.id))
+            if limit is not None and time_now - max(attempt.began, attempt.progress_at) > limit:
+                attempt.error = STALLED.format(limit)
+                stalled.append(attempt)
+        if interval is not None:
+            self.send(changed)
+        return stalled
+
+    def send(self, changed: list[Message]) -> None:
+        self.unsent = False
         for at in range(0, len(changed), MAX_PER_MESSAGE):
             self.server.send({"ev": "progress", "attempts": changed[at : at + MAX_PER_MESSAGE]})
 
     def forget(self) -> None:
         """Has everything sent again, to a coordinator that has just attached."""
-        for attempt in self.slots.active.values():
-            attempt.progress = None
+        self.unsent = True
         self.next_check = now()
 
 

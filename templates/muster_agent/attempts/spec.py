@@ -51,6 +51,7 @@ class Spec:
         self.tty: bool = data.get("tty", False)
         self.timeout: float | None = data.get("timeout")
         self.grace: float = data.get("grace", GRACE_SECONDS)
+        self.stall_seconds: float | None = data.get("stall")
         self.max_output_bytes: int = data["limit"]
         self.memory_bytes: int | None = data.get("memory")
         self.threads: int | None = data.get("threads")
