@@ -2,7 +2,6 @@ import type { FilePosition } from "../../schemas/errors.js";
 import type { UnitPart } from "../../schemas/quantity.js";
 import type { BuildSpec } from "./project/buildspec.js";
 import type { LaunchFolders, Project } from "./project/project.js";
-import type { WarmWorkers } from "./warmworker.js";
 
 /** A file that is staged to nodes: its local path (absolute) and its path relative to the job file. */
 export interface StagedFile {
@@ -119,6 +118,17 @@ export interface JobRequirements {
 export type Sizing =
   | Readonly<{ by: "rate"; base: number; min: number; max: number }>
   | Readonly<{ by: "time"; target?: number; first?: number; min: number; max?: number }>;
+
+/** How the warm workers of a job are recycled, and which chunks must not share one. */
+export interface WarmWorkers {
+  /** Limits of one worker; undefined = none. */
+  readonly chunks?: number;
+  readonly seconds?: number;
+  /** Bytes of host memory. */
+  readonly memory?: number;
+  /** The key of the matrix whose values get different workers. */
+  readonly isolateBy?: string;
+}
 
 /** When a run stops although work is left. */
 export interface HaltRules {

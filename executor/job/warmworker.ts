@@ -1,18 +1,7 @@
-import { parseSize } from "../../schemas/quantity.js";
+import { parseDuration, parseSize } from "../../schemas/quantity.js";
 import { suggest } from "../../schemas/suggest.js";
-import { readSeconds } from "./jobsettings.js";
+import type { WarmWorkers } from "./job.js";
 import type { JobReader } from "./reader.js";
-
-/** How the warm workers of a job are recycled, and which chunks must not share one. */
-export interface WarmWorkers {
-  /** Limits of one worker; undefined = none. */
-  readonly chunks?: number;
-  readonly seconds?: number;
-  /** Bytes of host memory. */
-  readonly memory?: number;
-  /** The key of the matrix whose values get different workers. */
-  readonly isolateBy?: string;
-}
 
 /** Reads `worker`, `recycle` and `isolate_by`; undefined = each chunk has a process of its own. Keys that do not fit are reported. */
 export function readWarmWorkers(reader: JobReader): WarmWorkers | undefined {
@@ -30,10 +19,11 @@ export function readWarmWorkers(reader: JobReader): WarmWorkers | undefined {
       "directory: a warm worker needs a folder for each chunk, and not one for all",
       "name the folder as project instead, or remove worker",
     );
+  const after = parseDuration(reader.source.get(["recycle", "after"]));
   const memory = parseSize(reader.source.get(["recycle", "memory"]));
   return {
     chunks: reader.number(["recycle", "chunks"]),
-    seconds: readSeconds(reader, ["recycle", "after"]),
+    seconds: after.ok ? after.value : undefined,
     memory: memory.ok ? memory.value : undefined,
     isolateBy: readIsolation(reader),
   };

@@ -38,7 +38,7 @@ import { buildPipelineMetrics, buildRunMetrics, buildVerifyMetrics, formatMetric
 import { formatSchedule, type ScheduledEntry } from "../../report/scheduletext.js";
 import { formatRunStatus, formatRunsTable } from "../../report/statustext.js";
 import { formatSummary } from "../../report/summarytext.js";
-import { createLiveRun, LIVE_NOW_MS } from "./liverunsample.js";
+import { createLiveRun as createSample, createBusySlot, LIVE_NOW_MS, secondsAgo } from "./liverunsample.js";
 import {
   caches,
   cancelled,
@@ -87,6 +87,13 @@ const shown = <T>(input: T, show: (input: T) => string, exact = NUMBERS): Render
 
 const frame = { columns: 80, rows: 24, nowMs: LIVE_NOW_MS, paint: (text: string) => text };
 /** Values of live.json that the coordinator makes itself: times, numbers, and words of its own. */
+/** A run with a chunk whose program says what it does, and one that has stalled. */
+const createLiveRun = () => {
+  const live = createSample();
+  const progress = { expectedSeconds: 400, progress: 0.5, progressAt: secondsAgo(390), text: "epoch 3" };
+  return { ...live, slots: [...live.slots, createBusySlot("rig", 2, 400, progress)] };
+};
+
 const LIVE_VALUES = new Set([
   ...NUMBERS,
   "kind",
