@@ -113,11 +113,11 @@ export interface JobRequirements {
 /**
  * How a range is cut into chunks, in units. By rate: the slowest slot gets `base`, the others more in proportion. By time:
  * chunks take `target` seconds (undefined: chosen to keep the overhead small), and the first chunk of a slot with an
- * unknown rate has `first` units.
+ * unknown rate has `first` units. `isWarm`: workers are warm, so that short chunks cost little.
  */
 export type Sizing =
   | Readonly<{ by: "rate"; base: number; min: number; max: number }>
-  | Readonly<{ by: "time"; target?: number; first?: number; min: number; max?: number }>;
+  | Readonly<{ by: "time"; target?: number; first?: number; min: number; max?: number; isWarm?: true }>;
 
 /** How the warm workers of a job are recycled, and which chunks must not share one. */
 export interface WarmWorkers {

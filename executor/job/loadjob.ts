@@ -107,7 +107,8 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   const deciding = { ...jobIdentity(source, identity, settings), ...launchIdentity(reader, setup), directory };
   return {
     name: options.name ?? reader.text(["name"]) ?? deriveName(path, JOB_NAMES),
-    work: describeWork(specs, folder),
+    // Warm workers have other overheads than processes.
+    work: `${describeWork(specs, folder)}${settings.warm === undefined ? "" : "-warm"}`,
     file: path,
     folder,
     kind: schema === "job" ? (source.get(["kind"]) as Job["kind"]) : "tasks",

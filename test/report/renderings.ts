@@ -38,7 +38,7 @@ import { buildPipelineMetrics, buildRunMetrics, buildVerifyMetrics, formatMetric
 import { formatSchedule, type ScheduledEntry } from "../../report/scheduletext.js";
 import { formatRunStatus, formatRunsTable } from "../../report/statustext.js";
 import { formatSummary } from "../../report/summarytext.js";
-import { createLiveRun as createSample, createBusySlot, LIVE_NOW_MS, secondsAgo } from "./liverunsample.js";
+import { createBusySlot, createLiveRun as createSample, LIVE_NOW_MS, secondsAgo } from "./liverunsample.js";
 import {
   caches,
   cancelled,

@@ -6,8 +6,11 @@ import type { RateEstimate } from "./rates.js";
 const TIMES_OVERHEAD = 100;
 const MIN_TARGET_SECONDS = 10;
 const MAX_TARGET_SECONDS = 600;
-/** The target while the overhead is unknown. */
+/** A warm worker has its overhead once, so its chunks may be shorter. */
+const MIN_WARM_TARGET_SECONDS = 2;
+/** The target while the overhead is unknown, and that of warm workers. */
 const DEFAULT_TARGET_SECONDS = 60;
+const DEFAULT_WARM_TARGET_SECONDS = 10;
 /** The first chunk of a slot with a guessed rate takes this share of the target, because the guess may be wrong. */
 const FIRST_CHUNK_SHARE = 1 / 8;
 /** Near the end, a chunk takes a share of the remaining time within these bounds, so that later chunks can even out the slots. */
@@ -64,16 +67,19 @@ function sizeByRate(sizing: Extract<Sizing, { by: "rate" }>, estimate: RateEstim
 function sizeByTime(sizing: Extract<Sizing, { by: "time" }>, estimate: RateEstimate, context: SizingContext): number {
   if (estimate.rate === undefined)
     return sizing.first ?? Math.min(FIRST_UNITS, (context.left / Math.max(1, context.slots)) * FIRST_UNITS_SHARE);
-  const target = sizing.target ?? chooseTargetSeconds(context.overhead);
+  const target = sizing.target ?? chooseTargetSeconds(context.overhead, sizing.isWarm === true);
   const seconds = Math.min(estimate.evidence === 0 ? target * FIRST_CHUNK_SHARE : target, guidedSeconds(context));
   const units = estimate.rate * seconds;
   return estimate.lastChunk === undefined ? units : Math.min(units, MAX_GROWTH * estimate.lastChunk.units);
 }
 
-function chooseTargetSeconds(overhead: OverheadEstimate): number {
+function chooseTargetSeconds(overhead: OverheadEstimate, isWarm: boolean): number {
+  const least = isWarm ? MIN_WARM_TARGET_SECONDS : MIN_TARGET_SECONDS;
   return overhead.isKnown
-    ? Math.max(MIN_TARGET_SECONDS, Math.min(MAX_TARGET_SECONDS, TIMES_OVERHEAD * overhead.seconds))
-    : DEFAULT_TARGET_SECONDS;
+    ? Math.max(least, Math.min(MAX_TARGET_SECONDS, TIMES_OVERHEAD * overhead.seconds))
+    : isWarm
+      ? DEFAULT_WARM_TARGET_SECONDS
+      : DEFAULT_TARGET_SECONDS;
 }
 
 /**

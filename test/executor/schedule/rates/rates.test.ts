@@ -54,6 +54,15 @@ t.test(
     t.equal(size({ evidence: 0, outlierSide: 0 }, { left: 160 }), 10, "nothing is known, and there is not much");
     t.equal(size({ rate: 1000, evidence: 0, outlierSide: 0 }), 37_500, "a guess");
     t.equal(size(known), 300_000, "100 times the overhead");
+    const overhead = new OverheadEstimate();
+    t.equal(
+      size(known, { overhead }, { isWarm: true }),
+      10_000,
+      "10 s, while the overhead of a warm worker is unknown",
+    );
+    overhead.restore(0.01);
+    t.equal(size(known, { overhead }), 10_000, "not less than 10 s");
+    t.equal(size(known, { overhead }, { isWarm: true }), 2000, "2 s of a warm worker");
     t.equal(size(known, {}, { target: 60 }), 60_000);
     t.equal(size(known, {}, { target: 60, max: 7000 }), 7000);
     t.equal(size({ ...known, lastChunk: { units: 1000, seconds: 4 } }), 8000, "growth");
