@@ -12,6 +12,8 @@ import { runMusterJob } from "./mustercontestant.js";
 import { installPeers, openHosts } from "./parallel.js";
 import { runTimed, type TimedRun } from "./timedrun.js";
 
+/** The one that apt installs Dask for. */
+const SYSTEM_PYTHON = "/usr/bin/python3";
 const LOAD_SECONDS = 3;
 const CHUNK_SECONDS = 0.5;
 const [NODES, SLOTS_PER_NODE] = [4, 4];
@@ -61,7 +63,7 @@ async function runMuster(lab: Lab, inventory: string, worker: "warm" | "process"
 
 async function runDask(lab: Lab): Promise<WarmScore> {
   const place = makeFolder(lab, "dask");
-  const argv = ["python3", join(SOURCES, "dask_pool.py"), `${chunks}`, `${SLOTS}`, join(place, "out")];
+  const argv = [SYSTEM_PYTHON, join(SOURCES, "dask_pool.py"), `${chunks}`, `${SLOTS}`, join(place, "out")];
   const ran = await runTimed(argv, { limit: LIMIT_SECONDS });
   return {
     name: "Dask, a pool on this machine",
@@ -96,7 +98,7 @@ function formatLine({ name, ran, ideal, right }: WarmScore): string {
 
 async function main(): Promise<void> {
   installPeers();
-  const hasDask = spawnSync("python3", ["-c", "import distributed"]).status === 0;
+  const hasDask = spawnSync(SYSTEM_PYTHON, ["-c", "import distributed"]).status === 0;
   execFileSync(join(projectRoot(), "build"), { stdio: "inherit" });
   const lab = await startLab({
     nodes: NODES,

@@ -35,6 +35,7 @@ import { finishSpec, LoadCache, readSpecDraft, toChunkSpec } from "./specreader.
 import { readTasks } from "./tasks.js";
 import type { UnitSpace } from "./unitspace.js";
 import { describeUnmentionedOutputs } from "./unmentionedoutputs.js";
+import { noteHiddenLibrary } from "./warmworker.js";
 import { describeWork } from "./workkind.js";
 
 export interface JobOptions {
@@ -130,6 +131,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
       ...(envFile?.note === undefined ? [] : [envFile.note]),
       ...reader.notes,
       ...describeProject(reader, setup),
+      ...(settings.warm === undefined ? [] : noteHiddenLibrary(specs, setup)),
       ...(directory === undefined ? describeUnmentionedOutputs(specs, setup.project) : []),
     ],
   };

@@ -1,4 +1,7 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import t from "tap";
+import { loadJob } from "../../../executor/job/loadjob.js";
 import { isolationOf } from "../../../executor/run/node/attemptspec.js";
 import { gpuMemoryEnvironment } from "../../../executor/schedule/slots/nodeslots.js";
 import { parseInventory } from "../../../fleet/inventory.js";
@@ -38,4 +41,14 @@ t.test("memory_fraction is a share of a GPU's memory", async (t) => {
   });
   t.same(gpuMemoryEnvironment(profile, { node: "rig", slot: 0 }), {}, "a CPU slot");
   t.throws(() => load("vendor: amd, memory_fraction: 0.8"), { code: "INVALID_FILE" });
+});
+
+t.test("a module of the project that hides the worker library is named", async (t) => {
+  const folder = t.testdir({ ".project-root": "", "w.py": "import muster", "muster.py": "", "v.py": "" });
+  const notes = (keys: string) => {
+    writeFileSync(join(folder, "job.yaml"), `kind: range\nrange: [0, 10]\nscript: w.py\n${keys}`);
+    return loadJob(join(folder, "job.yaml")).notes;
+  };
+  t.match(notes("worker: warm\n"), [/^`muster.py` hides muster's worker library of that name; rename it/]);
+  t.same(notes(""), [], "a script that is started for each chunk may mean its own");
 });
