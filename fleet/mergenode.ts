@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Problem } from "../schemas/errors.js";
-import { parseDuration, parseDurationOrNever, parseSize, parseSizeOrZero } from "../schemas/quantity.js";
+import { parseDuration, parseDurationOrNever, parseShare, parseSize, parseSizeOrZero } from "../schemas/quantity.js";
 import type { KeyPath, Source } from "../schemas/source.js";
 import { suggest } from "../schemas/suggest.js";
 import type { InventoryFile } from "../schemas/types.js";
@@ -46,6 +46,14 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
   ];
   const pick = <K extends keyof InventoryLayer["keys"]>(key: K) =>
     layers.findLast(({ keys }) => keys[key] !== undefined)?.keys[key];
+  if (pick("memory_fraction") !== undefined && pick("vram") === undefined) {
+    const { path } = layers.findLast(({ keys }) => keys.memory_fraction !== undefined)!;
+    return {
+      ...source.positionOf([...path, "memory_fraction"]),
+      message: `${[...path, "memory_fraction"].join(".")}: the memory of the GPU is not known`,
+      hint: "add vram, e.g. vram: 8GiB",
+    };
+  }
   const connection = own.connection ?? "ssh";
   return {
     name,
@@ -117,6 +125,7 @@ function mergeProfile(
     vendor: pick("vendor") ?? "none",
     model: pick("model"),
     vram: toBytes(pick("vram")),
+    memoryFraction: toShare(pick("memory_fraction")),
     rate: pick("rate"),
     env: mergeTexts(source, layers.slice(0, 2), "env"),
     kernel: mergeTexts(source, layers, "kernel"),
@@ -145,6 +154,11 @@ function toSeconds(value: unknown): number | undefined {
 
 function toSecondsOrNever(value: unknown): number | undefined {
   const parsed = value === undefined ? undefined : parseDurationOrNever(value);
+  return parsed?.ok ? parsed.value : undefined;
+}
+
+function toShare(value: unknown): number | undefined {
+  const parsed = value === undefined ? undefined : parseShare(value);
   return parsed?.ok ? parsed.value : undefined;
 }
 

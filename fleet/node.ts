@@ -5,6 +5,8 @@ export interface Profile {
   model?: string;
   /** Bytes. */
   vram?: number;
+  /** The share of `vram` (0 to 1) that one program may use. */
+  memoryFraction?: number;
   /** Units per second of one GPU: the initial estimate. */
   rate?: number;
   env: Record<string, string>;

@@ -3,6 +3,8 @@ import type { LiveAttempt, LiveRun, LiveSlot } from "../executor/run/record/live
 /** A chunk that has taken this many times its expected duration, and this many seconds, is far over it. */
 const FAR_OVER_FACTOR = 3;
 const FAR_OVER_SECONDS = 30;
+/** A program that reports its progress, and has made none for this long, has stalled. */
+const STALL_SECONDS = 300;
 /** Less than this share says little about the rest. */
 const MIN_PROGRESS = 0.01;
 
@@ -57,6 +59,20 @@ export function listBusySlots({ slots }: LiveRun): BusySlot[] {
 export function listFarOver(live: LiveRun, nowMs: number): BusySlot[] {
   const over = listBusySlots(live).filter(({ running }) => timeAttempt(running, nowMs).isFarOver);
   return over.sort((a, b) => Date.parse(a.running.since) - Date.parse(b.running.since));
+}
+
+/** Returns how long an attempt that reports its progress has made none, in seconds; undefined where that is not worth a word. */
+export function findStallSeconds({ progressAt }: LiveAttempt, nowMs: number): number | undefined {
+  const seconds = progressAt === undefined ? 0 : secondsSince(progressAt, nowMs);
+  return seconds >= STALL_SECONDS ? seconds : undefined;
+}
+
+/** Returns the slots whose attempts have stalled, and are not far over their expected duration; the longest stalled first. */
+export function listStalled(live: LiveRun, nowMs: number): BusySlot[] {
+  const stalled = listBusySlots(live).filter(
+    ({ running }) => findStallSeconds(running, nowMs) !== undefined && !timeAttempt(running, nowMs).isFarOver,
+  );
+  return stalled.sort((a, b) => Date.parse(a.running.progressAt!) - Date.parse(b.running.progressAt!));
 }
 
 /** Returns the seconds since an ISO 8601 time. */

@@ -4,8 +4,10 @@ import { formatCount, formatDuration, formatRate, pluralize, shortenMiddle, toOn
 import {
   type BusySlot,
   estimateSecondsLeft,
+  findStallSeconds,
   listBusySlots,
   listFarOver,
+  listStalled,
   secondsSince,
   timeAttempt,
 } from "./liveestimates.js";
@@ -14,6 +16,8 @@ import { formatOverhead } from "./overheadtext.js";
 /** Limits of the lines without `verbose`. */
 const MAX_LISTED_SLOTS = 64;
 const MAX_LISTED_FAR_OVER = 5;
+/** A longer text of a program is truncated. */
+const MAX_TEXT_COLUMNS = 30;
 
 /** Returns lines that say what runs where, and how long that should take. They are printable only in `toPrintableText`. */
 export function formatLiveRun(live: LiveRun, nowMs: number, verbose: boolean): string[] {
@@ -53,14 +57,24 @@ export function formatTimeLeft(live: LiveRun, nowMs: number): string {
   return left === undefined ? "time left unknown" : `about ${formatSeconds(Math.max(1, left))} left`;
 }
 
-/** Returns the names of chunks that have taken far longer than expected, one a line. */
+/** Returns the names of chunks that have taken far longer than expected, or make no progress, one a line. */
 export function formatFarOver(live: LiveRun, nowMs: number): string[] {
   const over = listFarOver(live, nowMs);
   const lines = over
     .slice(0, MAX_LISTED_FAR_OVER)
     .map((slot) => `  ${formatFarOverSlot(slot, nowMs, TERMINAL_COLUMNS - 2)}`);
   const more = over.length - lines.length;
-  return more > 0 ? [...lines, `  and ${pluralize(more, "more chunk")} far over the expected time`] : lines;
+  if (more > 0) lines.push(`  and ${pluralize(more, "more chunk")} far over the expected time`);
+  return [...lines, ...formatStalled(live, nowMs)];
+}
+
+function formatStalled(live: LiveRun, nowMs: number): string[] {
+  const stalled = listStalled(live, nowMs);
+  const lines = stalled
+    .slice(0, MAX_LISTED_FAR_OVER)
+    .map((slot) => `  ${formatStalledSlot(slot, nowMs, TERMINAL_COLUMNS - 2)}`);
+  const more = stalled.length - lines.length;
+  return more > 0 ? [...lines, `  and ${pluralize(more, "more chunk")} without progress`] : lines;
 }
 
 /** Returns one line about a chunk that has taken far longer than expected. */
@@ -71,12 +85,20 @@ export function formatFarOverSlot({ node, slot, running }: BusySlot, nowMs: numb
   return `${shortenMiddle(running.chunk, Math.max(8, width - place.length - text.length))}${place}${text}`;
 }
 
-/** Returns how far an attempt is: "12 s of about 30 s, 40 %". */
+/** Returns one line about a chunk that reports its progress and has made none for long. */
+export function formatStalledSlot({ node, slot, running }: BusySlot, nowMs: number, width: number): string {
+  const text = `: no progress for ${formatSeconds(findStallSeconds(running, nowMs) ?? 0)}`;
+  const place = ` on ${shortenMiddle(node, 24)} slot ${slot}`;
+  return `${shortenMiddle(running.chunk, Math.max(8, width - place.length - text.length))}${place}${text}`;
+}
+
+/** Returns how far an attempt is: "12 s of about 30 s, 40 %, epoch 3". */
 export function formatAttemptTime(attempt: LiveAttempt, nowMs: number): string {
   const { elapsedSeconds, totalSeconds } = timeAttempt(attempt, nowMs);
   const total = totalSeconds === undefined ? "" : ` of about ${formatSeconds(Math.max(1, totalSeconds))}`;
   const share = attempt.progress === undefined ? "" : `, ${Math.floor(attempt.progress * 100)} %`;
-  return `${formatSeconds(elapsedSeconds)}${total}${share}`;
+  const text = attempt.text === undefined ? "" : `, ${truncateEnd(attempt.text, MAX_TEXT_COLUMNS)}`;
+  return `${formatSeconds(elapsedSeconds)}${total}${share}${text}`;
 }
 
 /** Returns the state of a node: how many of its slots run, what it has done in this session, and what is wrong. */

@@ -1,12 +1,13 @@
 import type { LiveNode, LiveRun } from "../executor/run/record/liverun.js";
 import { countColumns, padToColumns } from "./columns.js";
 import { formatCount, formatRate, pluralize, shortenMiddle, toOneLine } from "./format.js";
-import { type BusySlot, listBusySlots, listFarOver, secondsSince } from "./liveestimates.js";
+import { type BusySlot, listBusySlots, listFarOver, listStalled, secondsSince } from "./liveestimates.js";
 import {
   formatAttemptTime,
   formatFarOverSlot,
   formatMemoryWait,
   formatSeconds,
+  formatStalledSlot,
   formatTimeLeft,
   formatWaiting,
 } from "./livetext.js";
@@ -34,10 +35,12 @@ export function renderRun(live: LiveRun, label: string, frame: ViewFrame): strin
   const head = renderHead(live, label, frame);
   if (live.overhead !== undefined)
     head.push(paintLine([[`  ${formatOverhead(live.overhead)}`, "bad"]], frame.columns - 1, frame.paint));
-  const over = listFarOver(live, nowMs).slice(0, Math.min(MAX_FAR_OVER_LINES, Math.max(0, rows - head.length - 1)));
-  const overLines = over.map((slot) =>
-    paintLine([[`  ${formatFarOverSlot(slot, nowMs, frame.columns - 3)}`, "bad"]], frame.columns - 1, frame.paint),
-  );
+  const room = Math.min(MAX_FAR_OVER_LINES, Math.max(0, rows - head.length - 1));
+  const over = [
+    ...listFarOver(live, nowMs).map((slot) => formatFarOverSlot(slot, nowMs, frame.columns - 3)),
+    ...listStalled(live, nowMs).map((slot) => formatStalledSlot(slot, nowMs, frame.columns - 3)),
+  ].slice(0, room);
+  const overLines = over.map((text) => paintLine([[`  ${text}`, "bad"]], frame.columns - 1, frame.paint));
   const nodes = renderNodes(live, Math.max(0, rows - head.length - over.length), frame);
   return [...head, ...nodes, ...overLines].slice(0, Math.max(1, rows));
 }

@@ -1,7 +1,7 @@
 // Generated from schemas/*.json by `npm run generate`; changes belong there.
 
 /** The version of the protocol. An agent of another version is stopped. */
-export const PROTOCOL_VERSION = 6;
+export const PROTOCOL_VERSION = 7;
 
 /** Matches an attempt id: the nonce of a coordinator, a count, and a MAC. */
 export const ATTEMPT_ID = /^[0-9a-f]{16}-[0-9a-z]{1,12}-[0-9a-f]{16}$/;
@@ -160,6 +160,12 @@ export interface StartCommand {
   readonly spec: string | AttemptSpec;
   /** Words that follow the spec's `argv`. */
   readonly args: string[];
+  /** The chunk's range: `[start, end]`, half-open, in decimal. For its program. */
+  readonly range?: string[];
+  /** The chunk's parameters as JSON, instead of the spec's. For its program. */
+  readonly params?: string;
+  /** 1 for the chunk's first attempt. For its program. */
+  readonly try?: number;
   /** What an earlier attempt of the chunk has saved. Its files are stored as inputs are. Default: nothing. */
   readonly state?: KeptState;
 }
@@ -283,8 +289,25 @@ export interface AttemptSpec {
   readonly grace?: number;
   /** How the program's state is kept. Default: it has none. */
   readonly state?: StateSettings;
+  /** How long it may make no progress that it reports, before it is ended. Default: without limit. */
+  readonly stall?: number;
   /** Size of one output at most; of `found`: of all files of one. */
   readonly limit: number;
+  /** How many of `files`, at their end, are inputs of the job. For the program. Default: none. */
+  readonly inputs?: number;
+  /** The job's parameters as JSON. For the program. */
+  readonly params?: string;
+  /** The program is a worker that takes chunk after chunk. A new one is started for another `isolate`, program, environment or project, and when a limit is reached. Default: each attempt starts the program. */
+  readonly warm?: {
+    /** Chunks of one worker at most. */
+    readonly chunks?: number;
+    /** How long a worker takes chunks at most. */
+    readonly after?: number;
+    /** Host memory of a worker that ends after its chunk. */
+    readonly memory?: number;
+    /** Chunks with different values get different workers. */
+    readonly isolate?: string;
+  };
   /** Host memory that a chunk needs. Default: what earlier chunks of the program used. */
   readonly memory?: number;
   /** How many threads the program should have: OMP_NUM_THREADS and its like are set to it, unless the environment has OMP_NUM_THREADS. Default: they are not set. */
@@ -421,6 +444,10 @@ export interface DoneMessage {
   readonly tail: string;
   /** Why it could not run, or why its result is incomplete. */
   readonly error?: string;
+  /** With `error`: its program says that no further attempt can succeed. */
+  readonly final?: boolean;
+  /** How much of `seconds` a warm worker took before it asked for its first chunk. */
+  readonly loading?: number;
   /** Where it failed, and there was no room in the run's folder then. */
   readonly fullDisk?: FullDisk;
   /** Where it has no result: the last state that its program saved. */
@@ -637,6 +664,8 @@ export interface ReportedProgress {
   readonly next?: string;
   /** The share that is done, 0 to 1. */
   readonly share?: number;
+  /** What it does, in its program's words. */
+  readonly text?: string;
 }
 
 /** An output of an attempt. */

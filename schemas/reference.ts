@@ -41,7 +41,17 @@ const PROGRAM_VARIABLES = {
   MUSTER_SLOT: "The number of its slot on the node.",
   MUSTER_RANGE: "The file through which it may share what it has not begun of its range.",
   MUSTER_PROGRESS:
-    "The file into which it may write the share that is done (`0.25`), or how much of how much (`250 1000`).",
+    "The file into which it may write the share that is done (`0.25`), or how much of how much (`250 1000`), with a text behind that.",
+  MUSTER_FAILURE:
+    "The file into which it may write why it fails: `final REASON` where no retry can mend that, `retry REASON` otherwise.",
+  MUSTER_TRY: "1 for the first attempt of the chunk.",
+  MUSTER_START: "Of a range: its first unit.",
+  MUSTER_END: "Of a range: the unit after its last one.",
+  MUSTER_PARAMS: "`params` of the job, and the keys of a matrix, as JSON.",
+  MUSTER_INPUTS: "The paths of its `inputs` as a list in JSON; absent where they take more than 64 KiB.",
+  MUSTER_OUT: "The folder for its outputs.",
+  MUSTER_GPU: "The index of its GPU on the node; the program sees this GPU as device 0.",
+  MUSTER_DEADLINE: "When its timeout comes, in seconds of CLOCK_MONOTONIC.",
   MUSTER_ROOT: "The run's folder on the node. By this variable muster finds what is left of a run.",
 };
 

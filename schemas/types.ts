@@ -57,6 +57,10 @@ export type GpuCheck = string | number;
  */
 export type MaxConcurrent = number;
 /**
+ * The share of `vram` that one program may use, e.g. `0.8`. The worker library limits PyTorch and CuPy to it; programs find it in `$MUSTER_GPU_MEMORY` (bytes) and `$MUSTER_GPU_MEMORY_FRACTION`. Default: no limit.
+ */
+export type MemoryFraction = string | number;
+/**
  * Units per second of one GPU (or CPU slot): the initial estimate, until muster has measured the rate.
  */
 export type Rate = number;
@@ -123,6 +127,7 @@ export type Node = {
   vendor?: Vendor;
   model?: Model;
   vram?: Vram;
+  memory_fraction?: MemoryFraction;
   rate?: Rate;
   env?: Env;
   kernel?: Kernel;
@@ -151,6 +156,7 @@ export interface InventoryFile {
     cache?: Cache;
     gpu_check?: GpuCheck;
     max_concurrent?: MaxConcurrent;
+    memory_fraction?: MemoryFraction;
     rate?: Rate;
     env?: Env;
     kernel?: Kernel;
@@ -172,6 +178,7 @@ export interface InventoryFile {
       vendor?: Vendor;
       model?: Model;
       vram?: Vram;
+      memory_fraction?: MemoryFraction;
       rate?: Rate;
       env?: Env;
       kernel?: Kernel;
@@ -550,6 +557,31 @@ export interface JobFile {
    */
   env_file?: string;
   /**
+   * `warm`: one process of each slot takes chunk after chunk, so that it loads its libraries once; a Python script loops over `muster.chunks()` (docs/worker-protocol.md). `{out}` is then `.`. Default: `process`, one for each chunk.
+   */
+  worker?: "process" | "warm";
+  /**
+   * When a warm worker is replaced by a new one. Default: when a chunk has failed in it, when it leaves something behind, and when another run gets its card.
+   */
+  recycle?: {
+    /**
+     * After so many chunks.
+     */
+    chunks?: number;
+    /**
+     * When it is so old, e.g. `1h`.
+     */
+    after?: string | number;
+    /**
+     * When it uses more host memory, e.g. `4GiB`.
+     */
+    memory?: string | number;
+  };
+  /**
+   * The key of a matrix whose values must not share a warm worker, e.g. `model`: each gets processes of its own.
+   */
+  isolate_by?: string;
+  /**
    * Gives programs that insist on one a terminal of 80 columns and 24 rows: it is their stdin, stdout and stderr, and what they print goes to `logs/CHUNK.out`. There is never any input: the first 16 reads return the end of file. TERM is `xterm` where the environment has none. Default: `false`; stdin is /dev/null.
    */
   tty?: boolean;
@@ -565,6 +597,10 @@ export interface JobFile {
    * How often the state of a running chunk is copied to this machine, e.g. `10m`; it is also copied when an attempt ends without a result. Default: `10m`.
    */
   state_every?: string | number;
+  /**
+   * How long a program that reports its progress may make none, e.g. `5m`; then it is ended as at its timeout, also where it has reported nothing yet. Default: it is only said, after 5 minutes.
+   */
+  stall?: string | number;
   /**
    * How long a program may take to end after SIGTERM, e.g. `60s`, wherever muster ends it: at its timeout, on a sick GPU, when memory runs out, when its result is not needed any more, or when the run is cancelled. Then it gets SIGKILL. Default: `5s`.
    */
@@ -872,6 +908,27 @@ export interface JobsFile {
    */
   env_file?: string;
   /**
+   * `warm`: one process of each slot takes chunk after chunk, so that it loads its libraries once; a Python script loops over `muster.chunks()` (docs/worker-protocol.md). `{out}` is then `.`. Default: `process`, one for each chunk.
+   */
+  worker?: "process" | "warm";
+  /**
+   * When a warm worker is replaced by a new one. Default: when a chunk has failed in it, when it leaves something behind, and when another run gets its card.
+   */
+  recycle?: {
+    /**
+     * After so many chunks.
+     */
+    chunks?: number;
+    /**
+     * When it is so old, e.g. `1h`.
+     */
+    after?: string | number;
+    /**
+     * When it uses more host memory, e.g. `4GiB`.
+     */
+    memory?: string | number;
+  };
+  /**
    * Gives programs that insist on one a terminal of 80 columns and 24 rows: it is their stdin, stdout and stderr, and what they print goes to `logs/CHUNK.out`. There is never any input: the first 16 reads return the end of file. TERM is `xterm` where the environment has none. Default: `false`; stdin is /dev/null.
    */
   tty?: boolean;
@@ -887,6 +944,10 @@ export interface JobsFile {
    * How often the state of a running chunk is copied to this machine, e.g. `10m`; it is also copied when an attempt ends without a result. Default: `10m`.
    */
   state_every?: string | number;
+  /**
+   * How long a program that reports its progress may make none, e.g. `5m`; then it is ended as at its timeout, also where it has reported nothing yet. Default: it is only said, after 5 minutes.
+   */
+  stall?: string | number;
   /**
    * How long a program may take to end after SIGTERM, e.g. `60s`, wherever muster ends it: at its timeout, on a sick GPU, when memory runs out, when its result is not needed any more, or when the run is cancelled. Then it gets SIGKILL. Default: `5s`.
    */

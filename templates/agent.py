@@ -1,7 +1,7 @@
 """muster's agent: runs the chunks of one run on one node. Python 3.8+, standard library only, Linux.
 
 It arrives over the channel on which it then talks (templates/nodeprograms.ts), and is never stored. PARTS holds the sources of the
-package muster_agent by module name. `attach ROOT` passes its stdin and stdout to the run's daemon (which it starts where there is
+package muster_agent, and of the worker library `muster`, by module name. `attach ROOT` passes its stdin and stdout to the run's daemon (which it starts where there is
 none) and waits; the daemon speaks JSON lines over them (docs/protocol.md) and outlives the connection. `clean ROOT` ends what is
 left of a run without its daemon. `follow ROOT SELECTION` sends the logs of attempts while they are written. `cache WORKDIR ACTION
 BUDGET` shows or prunes WORKDIR/cache, which the runs of the node share.
@@ -14,6 +14,9 @@ ROOT is the run's folder on the node:
     a/ID/out, err     its stdout and stderr
     a/ID/aside        files of the user that lay where attempt ID writes in the directory of its job; aside.json names them
     a/ID/range        what it has not begun of its range, where its program says so
+    a/ID/progress     how far it is, where its program says so
+    a/ID/failure      why it failed, where its program says so
+    lib/muster.py     the worker library
     store/SHA256      staged files: links to contents of the cache
     done.ndjson       results that nobody has acknowledged, and which attempts started
     launching.ndjson  attempts that are about to start
@@ -43,6 +46,10 @@ class PartsImporter:
             return None
         is_package = any(other.startswith(name + ".") for other in PARTS)
         return ModuleSpec(name, PartsImporter, is_package=is_package)  # type: ignore[arg-type]
+
+    @staticmethod
+    def get_source(name: str) -> str:
+        return PARTS[name]
 
     @staticmethod
     def create_module(spec: ModuleSpec) -> None:

@@ -33,6 +33,7 @@ export function writePackedAgent(): void {
   const folder = join(projectRoot(), "templates", AGENT_PACKAGE);
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".py"));
   const modules = files.sort().map((name) => [moduleName(name), readFileSync(join(folder, name), "utf8")]);
+  modules.push(["muster", readProgram("worker/muster.py")]);
   const literal = JSON.stringify(JSON.stringify(Object.fromEntries(modules)));
   const source = `import json\nPARTS = json.loads(${literal})\n${readProgram("agent.py")}`;
   writeFileSync(packedAgentFile(), deflateSync(source));

@@ -90,6 +90,8 @@ export interface Chunk {
   readonly expectedSeconds?: number;
   /** Higher runs first; undefined = the job's priority. */
   readonly priority?: number;
+  /** Parameters of its own, beside those of the job: the keys of a matrix. */
+  readonly params?: Job["params"];
   readonly spec: ChunkSpec;
   /** The slot that computed it first, if it is a recheck: the result is only compared with the first one. */
   readonly firstResult?: Readonly<{ node: string; slot: number }>;
@@ -123,11 +125,22 @@ export interface JobRequirements {
 /**
  * How a range is cut into chunks, in units. By rate: the slowest slot gets `base`, the others more in proportion. By time:
  * chunks take `target` seconds (undefined: chosen to keep the overhead small), and the first chunk of a slot with an
- * unknown rate has `first` units.
+ * unknown rate has `first` units. `isWarm`: workers are warm, so that short chunks cost little.
  */
 export type Sizing =
   | Readonly<{ by: "rate"; base: number; min: number; max: number }>
-  | Readonly<{ by: "time"; target?: number; first?: number; min: number; max?: number }>;
+  | Readonly<{ by: "time"; target?: number; first?: number; min: number; max?: number; isWarm?: true }>;
+
+/** How the warm workers of a job are recycled, and which chunks must not share one. */
+export interface WarmWorkers {
+  /** Limits of one worker; undefined = none. */
+  readonly chunks?: number;
+  readonly seconds?: number;
+  /** Bytes of host memory. */
+  readonly memory?: number;
+  /** The key of the matrix whose values get different workers. */
+  readonly isolateBy?: string;
+}
 
 /** When a run stops although work is left. */
 export interface HaltRules {
@@ -202,6 +215,10 @@ export interface Job {
    */
   readonly recheck?: Readonly<{ share: number; tolerance?: number }>;
   readonly priority: number;
+  /** undefined = each chunk has a process of its own. */
+  readonly warm?: WarmWorkers;
+  /** Seconds without progress after which a chunk is ended; undefined = it is not. */
+  readonly stallSeconds?: number;
   /** Whether programs get a terminal. */
   readonly tty?: boolean;
   readonly aggregate?: Readonly<{ from: string; as: "array" | "lines" | "concat"; to: string }>;

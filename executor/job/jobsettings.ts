@@ -5,6 +5,7 @@ import { parseDuration, parseShare, parseSize, parseUnitPart } from "../../schem
 import { suggest } from "../../schemas/suggest.js";
 import type { Job, JobRequirements } from "./job.js";
 import { isScalar, type JobReader, type KeyPath, type SourceText } from "./reader.js";
+import { readWarmWorkers } from "./warmworker.js";
 
 /** The part of an inventory that loading a job needs. */
 export interface KnownNodes {
@@ -47,6 +48,8 @@ export type JobSettings = Pick<
   | "limits"
   | "recheck"
   | "priority"
+  | "warm"
+  | "stallSeconds"
   | "tty"
   | "aggregate"
   | "collect"
@@ -70,6 +73,8 @@ export function readJobSettings(reader: JobReader, fleet: KnownNodes | undefined
     limits: readLimits(reader),
     recheck: readRecheck(reader),
     priority: reader.number(["priority"]) ?? 0,
+    warm: readWarmWorkers(reader),
+    stallSeconds: readSeconds(reader, ["stall"]),
     tty: reader.source.get(["tty"]) === true,
     aggregate: readAggregate(reader),
     nanAsNull: reader.source.get(["nan_as_null"]) === true,

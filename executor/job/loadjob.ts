@@ -35,6 +35,7 @@ import { finishSpec, LoadCache, readSpecDraft, toChunkSpec } from "./specreader.
 import { readTasks } from "./tasks.js";
 import type { UnitSpace } from "./unitspace.js";
 import { describeUnmentionedOutputs } from "./unmentionedoutputs.js";
+import { noteHiddenLibrary } from "./warmworker.js";
 import { describeWork } from "./workkind.js";
 
 export interface JobOptions {
@@ -107,7 +108,8 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   const deciding = { ...jobIdentity(source, identity, settings), ...launchIdentity(reader, setup), directory };
   return {
     name: options.name ?? reader.text(["name"]) ?? deriveName(path, JOB_NAMES),
-    work: describeWork(specs, folder),
+    // Warm workers have other overheads than processes.
+    work: `${describeWork(specs, folder)}${settings.warm === undefined ? "" : "-warm"}`,
     file: path,
     folder,
     kind: schema === "job" ? (source.get(["kind"]) as Job["kind"]) : "tasks",
@@ -129,6 +131,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
       ...(envFile?.note === undefined ? [] : [envFile.note]),
       ...reader.notes,
       ...describeProject(reader, setup),
+      ...(settings.warm === undefined ? [] : noteHiddenLibrary(specs, setup)),
       ...(directory === undefined ? describeUnmentionedOutputs(specs, setup.project) : []),
     ],
   };

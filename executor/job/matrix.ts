@@ -1,8 +1,8 @@
 import { encodeNamePart, parseShortenedId, shortenId } from "./chunkids.js";
 import { fillArguments, listStagedFiles, specIdentity } from "./chunkspec.js";
-import type { Chunk, ChunkSpec } from "./job.js";
+import type { Chunk, ChunkSpec, Job } from "./job.js";
 import { readSeconds } from "./jobsettings.js";
-import type { JobReader } from "./reader.js";
+import { isScalar, type JobReader } from "./reader.js";
 import type { UnitSpace } from "./unitspace.js";
 
 /** One key of a matrix: its number of values, and each of them as text. Integer ranges are never listed. */
@@ -10,6 +10,8 @@ interface MatrixAxis {
   key: string;
   size: bigint;
   value(index: bigint): string;
+  /** The same as the job file has it. */
+  param(index: bigint): Job["params"][string];
   /** undefined = there is no such value. `part`: the value as it appears in an id. */
   indexOf(part: string): bigint | undefined;
   identity: unknown;
@@ -20,7 +22,10 @@ export function readMatrix(reader: JobReader, spec: ChunkSpec): UnitSpace {
   const axes = reader.keys(["matrix"]).flatMap((key) => readAxis(reader, key) ?? []);
   const expect = readSeconds(reader, ["expect"]);
   const units = axes.reduce((product, { size }) => product * size, 1n);
-  const idOf = (unit: bigint) => matrixId(axes, axisValues(axes, unit), unit);
+  const idOf = (unit: bigint) => {
+    const values = axisIndices(axes, unit).map((index, at) => axes[at]!.value(index));
+    return matrixId(axes, values, unit);
+  };
   return {
     first: 0n,
     units,
@@ -37,27 +42,29 @@ export function readMatrix(reader: JobReader, spec: ChunkSpec): UnitSpace {
 }
 
 function matrixChunk(axes: MatrixAxis[], spec: ChunkSpec, unit: bigint): Chunk {
-  const texts = axisValues(axes, unit);
+  const indices = axisIndices(axes, unit);
+  const texts = indices.map((index, at) => axes[at]!.value(index));
   const id = matrixId(axes, texts, unit);
   const values = new Map(axes.map(({ key }, at) => [key, texts[at]!]));
   values.set("chunk", id);
-  return { id, start: unit, end: unit + 1n, spec: fillArguments(spec, values) };
+  const params = Object.fromEntries(axes.map(({ key, param }, at) => [key, param(indices[at]!)]));
+  return { id, start: unit, end: unit + 1n, params, spec: fillArguments(spec, values) };
 }
 
 function matrixId(axes: MatrixAxis[], values: string[], unit: bigint): string {
   return shortenId(axes.map(({ key }, at) => `${key}=${encodeNamePart(values[at]!)}`).join(","), unit);
 }
 
-/** Returns the value of each axis at `unit`: their indices are the digits of `unit` in a mixed radix. */
-function axisValues(axes: MatrixAxis[], unit: bigint): string[] {
-  const values: string[] = [];
+/** Returns the index of each axis at `unit`: the digits of `unit` in a mixed radix. */
+function axisIndices(axes: MatrixAxis[], unit: bigint): bigint[] {
+  const indices: bigint[] = [];
   let rest = unit;
   for (let at = axes.length - 1; at >= 0; at--) {
-    const { size, value } = axes[at]!;
-    values[at] = value(rest % size);
+    const { size } = axes[at]!;
+    indices[at] = rest % size;
     rest /= size;
   }
-  return values;
+  return indices;
 }
 
 function parseMatrixId(axes: MatrixAxis[], id: string): bigint | undefined {
@@ -80,6 +87,10 @@ function readAxis(reader: JobReader, key: string): MatrixAxis | undefined {
   const end = reader.integer([...path, 1]);
   if (values.length === 2 && first !== undefined && end !== undefined) return createRangeAxis(reader, key, first, end);
   const texts = values.map(({ text }) => text);
+  const given = texts.map((text, at) => {
+    const value = reader.source.get([...path, at]);
+    return isScalar(value) ? value : text;
+  });
   const seen = new Set<string>();
   for (const one of values) {
     const isAgain = seen.size === seen.add(one.text).size;
@@ -90,6 +101,7 @@ function readAxis(reader: JobReader, key: string): MatrixAxis | undefined {
     key,
     size: BigInt(texts.length),
     value: (at) => texts[Number(at)]!,
+    param: (at) => given[Number(at)]!,
     indexOf: (part) => index.get(part),
     identity: texts,
   };
@@ -109,6 +121,7 @@ function createRangeAxis(reader: JobReader, key: string, first: bigint, end: big
     key,
     size: end - first,
     value: (at) => `${first + at}`,
+    param: (at) => first + at,
     indexOf(part) {
       const value = /^-?\d{1,400}$/.test(part) ? BigInt(part) : undefined;
       return value !== undefined && value >= first && value < end ? value - first : undefined;

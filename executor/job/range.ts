@@ -73,6 +73,7 @@ function readSizing(reader: JobReader): Sizing {
           first: base,
           min: min ?? 1,
           max: max ?? (base === undefined ? undefined : MAX_TIMES_BASE * base),
+          ...(reader.text(["worker"]) === "warm" ? { isWarm: true } : {}),
         };
   checkOrder(reader, { min: sizing.min, base, max: sizing.max });
   return sizing;

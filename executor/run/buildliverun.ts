@@ -147,6 +147,8 @@ function describeAttempt(inFlight: InFlightAttempt, { schedule, progress, clock 
     ...(reported === undefined
       ? {}
       : { progress: Number(reported.share.toFixed(4)), progressAt: clock.toIso(reported.at) }),
+    ...(reported?.units === undefined ? {} : { unitsDone: `${reported.units}` }),
+    ...(reported?.text === undefined ? {} : { text: reported.text }),
     ...(speculativeCopy === undefined && chunk.firstResult === undefined ? {} : { isCopy: true }),
   };
 }

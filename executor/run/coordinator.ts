@@ -252,8 +252,9 @@ export class Coordinator {
     if (done.lost || (done.canceled && !hasLeft(done))) return this.close(attempt, "requeued");
     if (done.canceled) return this.collector.collectStopped({ attempt, done, source, fingerprint });
     const outcome = determineOutcome(attempt, done, attempt.chunk.spec.timeout);
-    if (outcome.ok)
-      this.event({ type: "finished", attempt: attempt.id, seconds: done.seconds, end: decodeUnit(done.end) });
+    // What a warm worker loaded before its first chunk says nothing about later chunks.
+    const seconds = Math.max(0, done.seconds - (done.loading ?? 0));
+    if (outcome.ok) this.event({ type: "finished", attempt: attempt.id, seconds, end: decodeUnit(done.end) });
     // The event may have replaced the attempt: a split shortens its chunk.
     const current = this.scheduler.attempt(done.id) ?? attempt;
     const ended = { attempt: current, done, source, fingerprint };

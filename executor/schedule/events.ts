@@ -48,6 +48,8 @@ export interface Failure {
   readonly stderr: string;
   /** How long its program ran; absent where that is unknown, or it was never started. */
   readonly seconds?: number;
+  /** Its program says that no further attempt can succeed. */
+  readonly isFinal?: true;
   /** The node's disk was found full then, with the place and the figures; no work can succeed there for now. */
   readonly fullDisk?: string;
 }
@@ -93,7 +95,8 @@ export type Event = Readonly<
   /** The program of an attempt was started; until then it was queued on its slot. */
   | { type: "started"; attempt: string }
   /**
-   * An attempt succeeded: its slot is free, and its result is still on the node. `end`: where its chunk ends, if it was
+   * An attempt succeeded: its slot is free, and its result is still on the node. `seconds`: how long it ran, without the loading of
+   * a warm worker. `end`: where its chunk ends, if it was
    * split.
    */
   | { type: "finished"; attempt: string; seconds: number; end?: bigint }

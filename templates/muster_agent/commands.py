@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .daemon import Agent
     from .wire import Message
 
-PROTOCOL_VERSION = 6  # schemas/protocol.json
+PROTOCOL_VERSION = 7  # schemas/protocol.json
 MAX_HELD_PER_MESSAGE = 100
 SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
 
@@ -161,7 +161,7 @@ class Commands:
                 agent.server.send_lines([known.line])
             return
         spec = self.specs.get(given) if isinstance(given, str) else agent.memory.classify(Spec(given))
-        attempt = Attempt(id, message["chunk"], message["slot"], spec, message["args"])
+        attempt = Attempt(id, message["chunk"], message["slot"], spec, message["args"], message)
         attempt.kept_state = message.get("state")
         agent.outbox.attempts[id] = attempt
         refusal = agent.slots.refusal(attempt.slot)

@@ -15,6 +15,7 @@ from .attempts.reporter import Reporter
 from .attempts.slots import SlotPool
 from .attempts.spawner import Spawner
 from .attempts.termination import Termination
+from .attempts.warm_pool import WarmPool
 from .builds.builder import Builder
 from .cache.content_cache import ContentCache
 from .cache.content_finder import ContentFinder
@@ -77,6 +78,7 @@ class Agent:
         self.logs = Logs(self.settings, self.server)
         self.processes = ProcessTable(root, self.boot)
         self.reaper = Reaper(self.processes, self.slots)
+        self.warm = WarmPool(self.selector, self.settings, self.slots, self.reaper, self.processes, self.copies, self.server)
         self.script_runner = ScriptRunner(self.reaper)
         self.coordinator_scripts = ScriptSet(
             self.script_runner, LOW_PRIORITY, lambda results: self.server.send({"ev": "looked", "answers": results})
@@ -112,19 +114,25 @@ class Agent:
                 self.wakeup.is_woken = False
                 self.reaper.reap()
             self.run_timers()
-            ended = self.reaper.sweep() if self.reaper.sweeping else []
+            ended = (self.reaper.sweep() if self.reaper.sweeping else []) + self.warm.take_finished()
             if self.must_end(ended):
                 break
             for attempt in ended:
+                self.warm.attempt_ended(attempt)
                 self.card_health.attempt_ended(attempt)
                 self.oom_kills.attempt_ended(attempt)
             finished = self.in_place.finish(ended)
             # The next attempts start before the results of the last ones are read: no slot waits for that.
             self.reporter.take_outputs(finished)
-            self.slots.start_ready(self.start, self.memory.admits, self.is_fit)
+            for slot in self.warm.run_checks(now()):
+                self.card_health.worker_ended(slot)
+            self.slots.start_ready(self.start, self.admits, self.is_fit)
             for attempt in ended:
                 self.memory.attempt_ended(attempt)
             self.reporter.report(finished)
+            for attempt in finished:
+                if attempt.is_warm:
+                    self.copies.clean(attempt)
             if not self.outbox.commit(hurry=not self.slots.is_saturated()):
                 self.root_watch.expedite()
             self.server.flush()
@@ -149,7 +157,8 @@ class Agent:
         if self.reaper.sweeping:
             due.append(now() + SWEEP_SECONDS)
         due.extend((self.script_runner.due(), self.card_health.due(), self.memory.due(), self.outbox.due(), self.in_place.due()))
-        due.extend((self.builder.due(), self.root_watch.due(), self.progress.due(), self.finder.due(), self.states.due()))
+        due.extend((self.builder.due(), self.root_watch.due(), self.progress.due(), self.finder.due()))
+        due.extend((self.states.due(), self.warm.due()))
         due.append(self.server.expiry(self.settings.lease_seconds))
         due.extend(self.slots.retry_times())
         return max(0.0, min(due) - now())
@@ -161,7 +170,8 @@ class Agent:
         self.builder.run_timers(time_now)
         self.finder.run_timers(time_now)
         self.card_health.run_checks(time_now)
-        self.progress.run_checks(time_now)
+        for attempt in self.progress.run_checks(time_now):
+            self.termination.escalate(attempt)
         self.states.run_checks(time_now)
         if time_now >= self.next_log_check:
             self.check_logs(time_now)
@@ -186,18 +196,26 @@ class Agent:
             self.server.report_problem(message.format(attempt.chunk, attempt.slot))
             self.termination.evict(attempt)
 
+    def admits(self, slot: Slot, attempt: Attempt) -> bool:
+        """Whether the node's memory has room for the attempt: that of a warm worker is in use already."""
+        return slot.worker is not None or self.memory.admits(slot, attempt)
+
     def is_fit(self, slot: Slot) -> bool:
         """Whether the slot's GPU is in order, and the place where its next attempt runs need not be waited for."""
         attempt = slot.queue[0]
-        if not self.card_health.admits(slot):
+        if not self.warm.admits(slot, attempt) or not self.card_health.admits(slot):
             return False
         return self.copies.admits(slot, attempt) if attempt.program.directory is None else self.in_place.admits(attempt)
 
     def start(self, slot: Slot, attempt: Attempt) -> None:
         attempt.identity = self.processes.placeholder_identity()
         self.outbox.launch_log.add(attempt)
+        worker = None
         try:
-            self.spawner.spawn(slot, attempt)
+            if self.warm.is_warm(attempt):
+                worker = self.spawner.give(slot, attempt)
+            else:
+                self.spawner.spawn(slot, attempt)
         except MissingContent as missing:
             close_logs(attempt)
             self.server.send({"ev": "lacks", "sha256": missing.sha256})
@@ -217,6 +235,8 @@ class Agent:
         attempt.identity = self.processes.identify(attempt.pid)
         if attempt.program.timeout is not None:
             attempt.deadline = attempt.began + attempt.program.timeout
+        if worker is not None:
+            self.warm.started(slot, worker, attempt)
         self.slots.occupy(slot, attempt)
         self.memory.attempt_started(attempt)
         self.states.attempt_started(attempt)

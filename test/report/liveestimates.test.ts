@@ -1,6 +1,6 @@
 import t from "tap";
 import type { LiveRun } from "../../executor/run/record/liverun.js";
-import { estimateSecondsLeft, listFarOver, timeAttempt } from "../../report/liveestimates.js";
+import { estimateSecondsLeft, listFarOver, listStalled, timeAttempt } from "../../report/liveestimates.js";
 import { createBusySlot, createLiveRun, LIVE_NOW_MS, secondsAgo } from "./liverunsample.js";
 
 const run = (change: Partial<LiveRun>) =>
@@ -44,5 +44,19 @@ t.test("a chunk is far over its expected time after three times that and 30 s", 
     over.map(({ slot }) => slot),
     [1, 0],
     "the longest first",
+  );
+});
+
+t.test("a chunk that reports its progress has stalled after five minutes without any", async (t) => {
+  const slot = (number: number, seconds: number | undefined, expectedSeconds?: number) => {
+    const progressAt = seconds === undefined ? undefined : secondsAgo(seconds);
+    return createBusySlot("rig", number, 900, { progress: 0.5, progressAt, expectedSeconds });
+  };
+  const slots = [slot(0, 299), slot(1, 301), slot(2, undefined), slot(3, 400), slot(4, 800, 10)];
+  const stalled = listStalled(run({ slots }), LIVE_NOW_MS);
+  t.same(
+    stalled.map((one) => one.slot),
+    [3, 1],
+    "the longest first; one that is far over its time is said to be that",
   );
 });

@@ -68,6 +68,20 @@ const TABLE: [what: string, change: Partial<LiveRun>, columns: number, lines: st
     ],
   ],
   [
+    "a chunk says what it does, and has stalled",
+    {
+      ...calm,
+      slots: [createBusySlot("rig", 0, 400, { progress: 0.5, progressAt: secondsAgo(320), text: "epoch\n3" })],
+    },
+    90,
+    [
+      "sieve [########------------] 40.0 %  1 min 10 s, about 4 min 00 s left",
+      "  4 of 10 done, 1 running, 5 waiting",
+      "  rig  1/2 running, 4 done, 0.057/s  c0: 6 min 40 s of about 2 min 40 s, 50 %, epoch 3",
+      "  c0 on rig slot 0: no progress for 5 min 20 s",
+    ],
+  ],
+  [
     "all chunks have ended",
     {
       ...calm,

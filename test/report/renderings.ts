@@ -46,7 +46,7 @@ import { formatTable } from "../../report/resulttable.js";
 import { formatSchedule, type ScheduledEntry } from "../../report/scheduletext.js";
 import { formatRunStatus, formatRunsTable } from "../../report/statustext.js";
 import { formatSummary } from "../../report/summarytext.js";
-import { createLiveRun, LIVE_NOW_MS } from "./liverunsample.js";
+import { createBusySlot, createLiveRun as createSample, LIVE_NOW_MS, secondsAgo } from "./liverunsample.js";
 import {
   caches,
   cancelled,
@@ -98,6 +98,13 @@ const frame = { columns: 80, rows: 24, nowMs: LIVE_NOW_MS, paint: (text: string)
 /** Values of what happens while logs are followed that muster chooses. */
 const FOLLOW_VALUES = new Set([...NUMBERS, "type", "stream"]);
 /** Values of live.json that the coordinator makes itself: times, numbers, and words of its own. */
+/** A run with a chunk whose program says what it does, and one that has stalled. */
+const createLiveRun = () => {
+  const live = createSample();
+  const progress = { expectedSeconds: 400, progress: 0.5, progressAt: secondsAgo(390), text: "epoch 3" };
+  return { ...live, slots: [...live.slots, createBusySlot("rig", 2, 400, progress)] };
+};
+
 const LIVE_VALUES = new Set([
   ...NUMBERS,
   "kind",

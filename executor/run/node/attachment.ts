@@ -4,14 +4,14 @@ import type { Connection, Files } from "../../../fleet/connection.js";
 import { type Facts, gatherFacts } from "../../../fleet/facts.js";
 import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
-import type { Chunk, ChunkSpec, Job } from "../../job/job.js";
+import type { Chunk, Job } from "../../job/job.js";
 import type { Attempt } from "../../schedule/events.js";
 import { countThreads, type NodeCapacity } from "../../schedule/slots/capacity.js";
 import { findUnknown } from "../../schedule/slots/nodeslots.js";
 import type { AgentChannel, AgentEnd } from "../agent/agentchannel.js";
-import type { AgentCommand, AgentMessage, AttemptSpec, DoneMessage, HelloMessage } from "../agent/protocol.js";
+import type { AgentCommand, AgentMessage, DoneMessage, HelloMessage } from "../agent/protocol.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
-import { buildAttemptSpec, findState, renderArguments, stagedFilesOf } from "./attemptspec.js";
+import { buildAttemptSpec, describeChunk, findState, renderArguments, stagedFilesOf } from "./attemptspec.js";
 import { ContentCheck } from "./contentcheck.js";
 import { checkDirectory } from "./directorycheck.js";
 import { type AcceptedAgent, createProtocolError, type PreviousAttachment, startAgent } from "./handshake.js";
@@ -19,6 +19,7 @@ import { MessageBuffer } from "./messagebuffer.js";
 import { addPythonEnv, type NodePythonEnv, resolvePythonEnv } from "./nodepythonenv.js";
 import { ProjectBuilder } from "./projectbuilder.js";
 import { RunningAttempts } from "./runningattempts.js";
+import { SpecSender } from "./specsender.js";
 import { FileStager } from "./staging.js";
 import { stopAgent } from "./stopagent.js";
 import { TreeStager } from "./treestaging.js";
@@ -54,7 +55,7 @@ export interface AttachOptions {
  * reconnects gets a new attachment; the agent and what it runs stay the same.
  */
 export class Attachment implements ResultSource {
-  private isSpecSent = false;
+  private readonly specs: SpecSender;
   private readonly running: RunningAttempts;
   private readonly contentCheck: ContentCheck;
   private readonly stager: FileStager;
@@ -77,6 +78,9 @@ export class Attachment implements ResultSource {
   ) {
     const files = () => connection.files();
     const sendCommand = (command: AgentCommand) => this.send(command);
+    this.specs = new SpecSender(sendCommand, (job, { spec }, isolate) =>
+      buildAttemptSpec(job, spec, run, this, isolate),
+    );
     this.contentCheck = new ContentCheck(sendCommand);
     this.stager = new FileStager(files, this.root, run.contents, sendCommand, this.contentCheck, run.packs);
     const route = { files, root: this.root, send: sendCommand, check: this.contentCheck };
@@ -213,9 +217,10 @@ export class Attachment implements ResultSource {
   sendStart(job: Job, attempt: Attempt, gpu: number | undefined): void {
     const { id, chunk, slot } = attempt;
     this.running.expectGrace(chunk.spec.grace);
-    const spec = this.sendSpec(job, chunk.spec);
-    const args = renderArguments(attempt, this.run, { root: this.root, gpu, threads: this.threads });
-    this.send({ op: "start", id, chunk: chunk.id, slot, spec, args, state: findState(chunk, this.run)?.kept });
+    const spec = this.specs.specFor(job, chunk);
+    const args = renderArguments(job, attempt, this.run, { root: this.root, gpu, threads: this.threads });
+    const details = { ...describeChunk(job, attempt), state: findState(chunk, this.run)?.kept };
+    this.send({ op: "start", id, chunk: chunk.id, slot, spec, args, ...details });
   }
 
   /** Resolves when the agent has ended or the timeout has passed, and the connection is closed. */
@@ -237,17 +242,6 @@ export class Attachment implements ResultSource {
   async detach(): Promise<void> {
     this.accepted.agent.detach();
     await this.connection.close();
-  }
-
-  /**
-   * Returns what an attempt is started with: where only the arguments of chunks differ, the id of a spec that the agent is sent
-   * once; otherwise the spec itself.
-   */
-  private sendSpec(job: Job, spec: ChunkSpec): string | AttemptSpec {
-    if (job.kind === "tasks") return buildAttemptSpec(job, spec, this.run, this);
-    if (!this.isSpecSent) this.send({ op: "spec", id: "job", spec: buildAttemptSpec(job, spec, this.run, this) });
-    this.isSpecSent = true;
-    return "job";
   }
 
   /** The key of the project's build on the node; undefined = it is not built. */

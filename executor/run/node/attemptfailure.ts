@@ -32,6 +32,7 @@ export function createFailure(attempt: Attempt, reason: string, done?: DoneMessa
     ...(detail === undefined ? {} : { detail }),
     stderr,
     ...(done === undefined ? {} : { seconds: done.seconds }),
+    ...(done?.final ? { isFinal: true } : {}),
     ...(fullDisk === undefined ? {} : { fullDisk }),
   };
 }

@@ -2,11 +2,11 @@ import { posix } from "node:path";
 import type { Node } from "../../../fleet/node.js";
 import { findPlainOutputs } from "../../job/directory.js";
 import { normalizePath } from "../../job/inputs.js";
-import type { Chunk, ChunkSpec, Job, Program, StagedFile } from "../../job/job.js";
+import type { Chunk, ChunkSpec, Job, Program, StagedFile, WarmWorkers } from "../../job/job.js";
 import { type LaunchFolders, NO_PROJECT_FOLDERS } from "../../job/project/project.js";
 import { renderTemplate } from "../../job/template.js";
 import type { Attempt } from "../../schedule/events.js";
-import type { AttemptSpec } from "../agent/protocol.js";
+import type { AttemptSpec, StartCommand } from "../agent/protocol.js";
 import type { ChunkState } from "../record/keptstates.js";
 import type { RunContext } from "../runcontext.js";
 import { addPythonEnv, type NodePythonEnv } from "./nodepythonenv.js";
@@ -41,22 +41,32 @@ export interface AttemptPlace {
 }
 
 /** Returns the arguments of an attempt's program. */
-export function renderArguments({ id, chunk, slot }: Attempt, run: RunContext, place: AttemptPlace): string[] {
-  const { root, gpu, threads } = place;
-  const own = posix.join(root, "a", id);
-  // Where programs run in a folder of the node, {out} is a folder of the attempt.
-  const out =
-    run.directory === undefined ? posix.join(root, "w", `${slot}`, launchFolders(run).cwd) : posix.join(own, "work");
-  const values = { gpu: `${gpu ?? slot}`, out, cores: `${threads ?? 1}`, state: posix.join(own, "state") };
+export function renderArguments(job: Job, attempt: Attempt, run: RunContext, place: AttemptPlace): string[] {
+  const { id, chunk, slot } = attempt;
+  const own = posix.join(place.root, "a", id);
+  const values = {
+    gpu: `${place.gpu ?? slot}`,
+    // A warm worker has two working copies in turn, which only the agent knows.
+    out: job.warm === undefined ? outFolder(attempt, run, place.root) : ".",
+    cores: `${place.threads ?? 1}`,
+    state: posix.join(own, "state"),
+  };
   return chunk.spec.args.map((template) => renderTemplate(template, values));
 }
 
-/** Returns what a chunk is started with on a node. */
+/** Returns the folder that `{out}` stands for: of the attempt itself where programs run in a folder of the node. */
+function outFolder({ id, slot }: Attempt, run: RunContext, root: string): string {
+  if (run.directory !== undefined) return posix.join(root, "a", id, "work");
+  return posix.join(root, "w", `${slot}`, launchFolders(run).cwd);
+}
+
+/** Returns what a chunk is started with on a node. `isolate`: what a warm worker's chunks have in common. */
 export function buildAttemptSpec(
   job: Job,
   spec: ChunkSpec,
   run: RunContext,
   { node, pythonEnv, buildKey, threads }: NodeLaunch,
+  isolate?: string,
 ): AttemptSpec {
   const folders = launchFolders(run);
   const { cwd, pythonPath } = folders;
@@ -74,13 +84,44 @@ export function buildAttemptSpec(
     ...(pythonPath.length === 0 ? {} : { pythonPath: [...pythonPath] }),
     ...(job.tty ? { tty: true } : {}),
     ...describeOutputs(job, spec, cwd),
+    ...(spec.inputs.length === 0 ? {} : { inputs: spec.inputs.length }),
+    ...(Object.keys(job.params).length === 0 ? {} : { params: formatParams(job.params) }),
+    ...(job.warm === undefined ? {} : { warm: describeWarm(job.warm, isolate) }),
     timeout: spec.timeout,
     grace: spec.grace,
     state: spec.state,
+    stall: job.stallSeconds,
     limit: job.limits.output,
     memory: job.needs.memory,
     threads,
   };
+}
+
+function describeWarm({ chunks, seconds, memory }: WarmWorkers, isolate: string | undefined): AttemptSpec["warm"] {
+  return { chunks, after: seconds, memory, isolate };
+}
+
+/** Returns what a warm worker's chunks have in common with this one; undefined = it may take any. */
+export function isolationOf({ warm }: Job, { params }: Chunk): string | undefined {
+  return warm?.isolateBy === undefined ? undefined : `${params?.[warm.isolateBy]}`;
+}
+
+/** Returns what the program of an attempt may learn about its chunk. */
+export function describeChunk(job: Job, { number, chunk }: Attempt): Pick<StartCommand, "range" | "params" | "try"> {
+  const { start, end, params } = chunk;
+  return {
+    ...(job.kind === "range" ? { range: [`${start}`, `${end}`] } : {}),
+    ...(params === undefined ? {} : { params: formatParams({ ...job.params, ...params }) }),
+    try: number,
+  };
+}
+
+/** JSON with exact integers, however large. */
+function formatParams(params: Job["params"]): string {
+  const members = Object.entries(params).map(
+    ([name, value]) => `${JSON.stringify(name)}: ${typeof value === "bigint" ? value : JSON.stringify(value)}`,
+  );
+  return `{${members.join(", ")}}`;
 }
 
 /** Returns the outputs as an agent takes them: relative to the top of the working copy. */

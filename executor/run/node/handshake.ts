@@ -5,6 +5,7 @@ import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Slot } from "../../schedule/events.js";
 import type { NodeCapacity } from "../../schedule/slots/capacity.js";
+import { gpuMemoryEnvironment } from "../../schedule/slots/nodeslots.js";
 import { AgentChannel, type AgentEnd } from "../agent/agentchannel.js";
 import { Heartbeat } from "../agent/heartbeat.js";
 import type { ExpectedOutputs } from "../agent/linelimits.js";
@@ -32,7 +33,7 @@ function buildOpenCommand(node: Node, run: RunContext, { slots, limit }: NodeCap
     env: node.env,
     slots: slots.map((slot) => ({
       slot: slot.slot,
-      env: bindGpu(node.profile.vendor, slot.gpu),
+      env: { ...bindGpu(node.profile.vendor, slot.gpu), ...gpuMemoryEnvironment(node.profile, slot) },
       gpu: slot.gpu,
       lock: lockName(slot),
     })),

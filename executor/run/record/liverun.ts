@@ -79,9 +79,13 @@ export interface LiveAttempt {
   since: string;
   /** How long it should take in all, by what was measured on its slot; absent = unknown. */
   expectedSeconds?: number;
-  /** The share (0 to 1) that the program has reported, and when; absent = it reports none. */
+  /** The share (0 to 1) that the program has reported, and when it last changed; absent = it reports none. */
   progress?: number;
   progressAt?: string;
+  /** Of a range: the units that are done, if the program counts them. */
+  unitsDone?: string;
+  /** What it does, in its program's words. */
+  text?: string;
   /** Whether another attempt at the same chunk runs, or had a result. */
   isCopy?: true;
 }

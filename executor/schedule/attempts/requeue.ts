@@ -30,7 +30,7 @@ export class Requeuer {
     out.push(...this.withdrawQueued(node, slot));
     const elsewhere = this.recomputations.leave(inFlight);
     if (elsewhere !== undefined) return [...out, ...elsewhere];
-    if (this.quarantine.isExhausted(history))
+    if (failure.isFinal || this.quarantine.isExhausted(history))
       return [...out, { do: chunk.firstResult === undefined ? "give-up" : "skip-recheck", failure }];
     this.retryLater(inFlight, now);
     return out;

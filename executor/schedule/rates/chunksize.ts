@@ -6,12 +6,15 @@ import type { RateEstimate } from "./rates.js";
 const TIMES_OVERHEAD = 100;
 const MIN_TARGET_SECONDS = 10;
 const MAX_TARGET_SECONDS = 600;
-/** The target while the overhead is unknown. */
+/** A warm worker has its overhead once, so its chunks may be shorter. */
+const MIN_WARM_TARGET_SECONDS = 2;
+/** The target while the overhead is unknown, and that of warm workers. */
 const DEFAULT_TARGET_SECONDS = 60;
 /** In long runs a chunk takes at most this share of the remaining time, because all of its work is lost with its node. */
 const MAX_LOSS_SHARE = 1 / 32;
 /** The assumed time between two losses of a slot, such as a reboot of its node. */
 const SECONDS_BETWEEN_LOSSES = 86_400;
+const DEFAULT_WARM_TARGET_SECONDS = 10;
 /** The first chunk of a slot with a guessed rate takes this share of the target, because the guess may be wrong. */
 const FIRST_CHUNK_SHARE = 1 / 8;
 /** It takes at most this share of the remaining time, of which a slot that is three times slower than guessed then needs half. */
@@ -80,7 +83,7 @@ function sizeByRate(sizing: Extract<Sizing, { by: "rate" }>, estimate: RateEstim
 function sizeByTime(sizing: Extract<Sizing, { by: "time" }>, estimate: RateEstimate, context: SizingContext): number {
   if (estimate.rate === undefined)
     return sizing.first ?? Math.min(FIRST_UNITS, (context.left / Math.max(1, context.slots)) * FIRST_UNITS_SHARE);
-  const target = sizing.target ?? chooseTargetSeconds(context);
+  const target = sizing.target ?? chooseTargetSeconds(context, sizing.isWarm === true);
   const guided = guidedSeconds(context);
   const first = Math.min(target * FIRST_CHUNK_SHARE, Math.max(MIN_FIRST_SECONDS, guided * FIRST_TIME_SHARE));
   const seconds = estimate.evidence === 0 ? Math.min(first, guided) : Math.min(target, guided);
@@ -92,10 +95,11 @@ function sizeByTime(sizing: Extract<Sizing, { by: "time" }>, estimate: RateEstim
  * Returns how long a chunk should take if enough work is left. In long runs that is the interval between checkpoints that Young's
  * approximation (1974) gives: it balances the overhead of chunks against the work that is lost with a slot.
  */
-function chooseTargetSeconds(context: SizingContext): number {
+function chooseTargetSeconds(context: SizingContext, isWarm: boolean): number {
   const { overhead } = context;
-  if (!overhead.isKnown) return DEFAULT_TARGET_SECONDS;
-  const usual = Math.max(MIN_TARGET_SECONDS, Math.min(MAX_TARGET_SECONDS, TIMES_OVERHEAD * overhead.seconds));
+  if (!overhead.isKnown) return isWarm ? DEFAULT_WARM_TARGET_SECONDS : DEFAULT_TARGET_SECONDS;
+  const least = isWarm ? MIN_WARM_TARGET_SECONDS : MIN_TARGET_SECONDS;
+  const usual = Math.max(least, Math.min(MAX_TARGET_SECONDS, TIMES_OVERHEAD * overhead.seconds));
   const remaining = remainingSeconds(context) ?? 0;
   return Math.max(
     usual,

@@ -101,3 +101,12 @@ export function findPinRefusal({ gpu }: Pick<Chunk, "gpu">, slot: Slot): string 
   if (gpu === undefined || slot.gpu === undefined || slot.gpu === gpu) return undefined;
   return `the chunk is pinned to gpu ${gpu}, and this is another one`;
 }
+
+/** Returns the environment that tells a program how much GPU memory it may use. */
+export function gpuMemoryEnvironment({ vram, memoryFraction }: Node["profile"], slot: Slot): Record<string, string> {
+  if (slot.gpu === undefined || vram === undefined || memoryFraction === undefined) return {};
+  return {
+    MUSTER_GPU_MEMORY: `${Math.floor(vram * memoryFraction)}`,
+    MUSTER_GPU_MEMORY_FRACTION: `${memoryFraction}`,
+  };
+}

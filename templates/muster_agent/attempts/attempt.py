@@ -26,10 +26,12 @@ class Attempt:
         "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
         "peak_bytes", "terminal", "full_disk", "missing_names", "written", "oom_kills", "out_of_memory", "was_running", "is_growing", "agent_died", "error", "placement", "retry_at",
         "progress", "kept_state", "saved_state", "sent_state", "saved_states", "state_due",
+        "details", "is_final", "is_warm", "loading", "copy_name", "progress_at",
     )  # fmt: skip
 
-    def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str]):
+    def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str], details: Message | None = None):
         self.id, self.chunk, self.slot, self.spec, self.args = id, chunk, slot, spec, args
+        self.details: Message = details or {}  # the fields of `start` that describe the chunk
         self.phase = "queued"
         self.pid: int | None = None  # of its leader; None until it starts
         self.identity: list[Any] | None = None  # of its leader (ProcessTable.identify)
@@ -57,12 +59,17 @@ class Attempt:
         self.oom_kills: int | None = None  # of its cgroup that no attempt accounts for, when it began
         self.out_of_memory: str | None = None  # where an OOM kill of it was seen
         self.was_running = False  # whether the agent had sent it no signal when its program ended
-        self.error: str | None = None  # why it failed though its program ended
+        self.error: str | None = None  # why it failed though its program ended, or as its program says
+        self.is_warm = False  # whether it runs in a worker that may outlive it
+        self.loading: float | None = None  # the seconds that its worker took before it asked for it, the worker's first one
+        self.copy_name = str(slot)  # of the working copy that it runs in
+        self.is_final = False  # whether its program says that no further attempt can succeed
         self.full_disk: dict[str, Any] | None = None  # where it failed, and the node's disk has no room (describe_full_disk)
         self.placement: Placement | None = None  # where it runs in a folder of the node
         self.retry_at: float | None = None  # when to try for its locks again
         self.end: int | None = None  # where its range ends, if it gave a part of it away
-        self.progress: Message | None = None  # what was sent to the coordinator last
+        self.progress: Message | None = None  # what its program reported last
+        self.progress_at = 0.0  # when that changed
         self.kept_state: Message | None = None  # what an earlier attempt of its chunk saved
         self.saved_state: Message | None = None  # what it saved itself, as `saved` describes it
         self.sent_state: Message | None = None  # the last one that the coordinator was told of
@@ -112,6 +119,10 @@ class Attempt:
             message["error"] = clip(error)
         if self.saved_state is not None and not self.has_succeeded():
             message["state"] = self.saved_state
+        if self.loading is not None:
+            message["loading"] = round(self.loading, 6)
+        if self.is_final:
+            message["final"] = True
         if self.full_disk is not None:
             message["fullDisk"] = self.full_disk
         return message

@@ -7,6 +7,7 @@ from ..errors import describe_error
 from ..wire import clip
 from ..workspace.file_content import hash_file
 from ..workspace.free_space import describe_full_disk
+from .failure_file import read_failure
 from .found_outputs import OutputFault, describe_found, take_found
 from .logs import close_logs
 from .missing_outputs import find_written
@@ -38,6 +39,7 @@ class Reporter:
     def take_outputs(self, ended: Iterable[Attempt]) -> None:
         """Must be called before the next attempts start: they get the same working copies."""
         for attempt in ended:
+            self.take_failure(attempt)
             attempt.error = attempt.error or self.copies.check_inputs(attempt) or self.logs.explain_excess(attempt)
             try:
                 take_outputs(attempt, self.settings.max_data_bytes)
@@ -51,6 +53,12 @@ class Reporter:
                 attempt.error = describe_error(error, "an output cannot be collected")
             if not attempt.canceled and not attempt.has_succeeded():
                 attempt.full_disk = describe_full_disk(self.settings.root)
+
+    def take_failure(self, attempt: Attempt) -> None:
+        """What the program itself says of why it failed."""
+        failure = read_failure(os.path.join(self.copies.root, attempt.folder)) if attempt.status != 0 else None
+        if failure is not None and not attempt.timeout and not attempt.canceled and attempt.error is None:
+            attempt.is_final, attempt.error = failure
 
     def report(self, ended: Iterable[Attempt]) -> None:
         for attempt in ended:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from ..wire import Message
     from .attempt import Attempt
+    from .warm_worker import WarmWorker
 
 
 class Slot:
@@ -33,6 +34,8 @@ class Slot:
         self.queue: Deque[Attempt] = deque()
         self.current: Attempt | None = None
         self.broken: str | None = None  # why it can no longer be used
+        self.worker: WarmWorker | None = None  # the process that waits for its next attempt, or runs `current`
+        self.turn = 0  # which of the two working copies of a slot with a warm worker the next attempt gets
         self.is_ready = False  # whether it is in the queue of slots that may start
         self.is_reported = False  # whether the coordinator knows that it waits for another run
 
@@ -106,7 +109,7 @@ class SlotPool:
     def retire(self, attempt: Attempt, reason: str) -> list[Attempt]:
         """Marks the slot of an attempt that cannot be killed as broken; returns the attempts that were queued there."""
         slot = self.by_number[attempt.slot]
-        slot.broken = reason
+        slot.broken, slot.worker = reason, None
         self.vacate(attempt)
         self.server.send({"ev": "broken", "slot": slot.number, "reason": reason})
         stranded = list(slot.queue)
@@ -238,8 +241,17 @@ class SlotPool:
                 self.report_free(slot)
         self.next_look = time_now + RETRY_SECONDS if any(slot.is_reported for slot in reported) else inf
 
+    def must_leave(self, slot: Slot) -> bool:
+        """Whether the warm worker of an idle slot must end, because the slot is due to another run or broken."""
+        lock = slot.lock
+        if lock is None or not lock.is_held or slot.broken:
+            return slot.broken is not None
+        return lock.is_due_to_others() if slot.queue else lock.is_wanted()
+
     def release_if_due(self, slot: Slot) -> None:
-        """Releases the lock of an idle slot that has no work, or whose lock is due to another run."""
+        """Releases the lock of an idle slot that has no work, or whose lock is due to another run; not while it has a warm worker."""
+        if slot.worker is not None:
+            return
         if slot.lock and (not slot.queue or slot.broken):
             slot.lock.release()
         elif slot.lock and slot.lock.is_held and slot.lock.is_due_to_others():

@@ -6,12 +6,15 @@ import os
 
 from ..processes.process_table import RESET_SIGNALS
 from ..state.saved_states import SavedStates
-from ..state.state_folder import lay_out, state_path
+from ..state.state_folder import lay_out
 from ..wire import to_bytes
+from ..workspace.copy_pool import copy_name
+from .chunk_files import write_chunk_files
+from .chunk_variables import describe_chunk
 from .logs import open_logs
-from .progress import progress_path
-from .range_file import range_path
 from .terminal import Terminal
+from .warm_worker import WarmWorker
+from .worker_library import place_library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,17 +41,14 @@ class Spawner:
     def __init__(self, settings: Settings, root_fd: int, copies: CopyPool, cards: Cards, selector: selectors.BaseSelector):
         self.settings, self.root_fd, self.copies, self.cards, self.selector = settings, root_fd, copies, cards, selector
         self.programs: dict[tuple[bytes, bytes], bytes] = {}
+        self.library: bytes | None = None  # the folder of the worker library, once it is there
         self.action = ""
 
     def spawn(self, slot: Slot, attempt: Attempt) -> None:
-        """Starts the attempt's process. OSError, ValueError or UnicodeError where it cannot start."""
+        """Starts the attempt's process, or gives the attempt to the slot's warm worker. OSError, ValueError or UnicodeError where it cannot start."""
         try:
             self.enter_directory(attempt) if attempt.placement else self.enter_copy(slot, attempt)
-            if attempt.program.state is not None:
-                self.action = "the folder of its state could not be made"
-                folder = os.path.join(self.copies.root, attempt.folder)
-                lay_out(folder, attempt.kept_state, self.copies.store)
-                attempt.saved_states = SavedStates(folder, attempt.program.state["limit"])
+            self.lay_out_state(attempt)
             if attempt.program.tty:
                 self.action = "no terminal could be opened"
                 attempt.terminal = Terminal(self.selector)
@@ -67,12 +67,50 @@ class Spawner:
             if attempt.placement:
                 attempt.placement.locks.set_inheritable(False)
 
+    def give(self, slot: Slot, attempt: Attempt) -> WarmWorker:
+        """Gives the attempt to the slot's warm worker, which is started where there is none. Errors as of `spawn`."""
+        assert attempt.program.warm is not None
+        worker = slot.worker
+        try:
+            self.enter_copy(slot, attempt)
+            self.lay_out_state(attempt)
+            self.action = "chunk {} could not be given to its worker".format(attempt.chunk)
+            variables = describe_chunk(self.settings.root, attempt)
+            folder = os.path.join(self.settings.root, attempt.folder)
+            write_chunk_files(folder, attempt, variables)
+            if worker is None:
+                worker = WarmWorker(attempt.program.worker_key, attempt.program.warm)
+                try:
+                    self.start_worker(slot, attempt, worker)
+                except BaseException:
+                    worker.close()
+                    raise
+                finally:
+                    worker.close_worker_ends()
+            attempt.pid = worker.pid
+            try:
+                worker.give(folder)
+            except BrokenPipeError:
+                attempt.canceled = True  # the worker has just ended, and the chunk did not fail
+            return worker
+        finally:
+            os.fchdir(self.root_fd)
+
+    def start_worker(self, slot: Slot, attempt: Attempt, worker: WarmWorker) -> None:
+        argv = attempt.program.argv + [to_bytes(word) for word in attempt.args]
+        self.action = "{} could not be started".format(argv[0].decode("utf-8", "replace"))
+        env = self.environment(slot, attempt)
+        env[b"PWD"] = os.getcwdb()
+        env.update(worker.variables())
+        worker.pid = spawn_program(self.find_program(argv[0], env), argv, env, attempt, worker.file_actions())
+
     def enter_copy(self, slot: Slot, attempt: Attempt) -> None:
         """Enters the attempt's working directory in the slot's working copy."""
         self.action = "the attempt's folder {} could not be made".format(os.path.join(self.settings.root, attempt.folder))
         os.mkdir(attempt.folder, 0o700)
         open_logs(attempt)
         self.action = "the working copy of slot {} could not be prepared".format(slot.number)
+        attempt.copy_name = copy_name(slot)
         copy = self.copies.open(slot, attempt.program)
         cwd = attempt.program.cwd
         attempt.work = copy
@@ -93,6 +131,15 @@ class Spawner:
         make_empty(placement.copy.path, [path for path in attempt.program.appended if path not in attempt.program.plain])
         os.chdir(placement.directory)
 
+    def lay_out_state(self, attempt: Attempt) -> None:
+        """Makes the folder of the attempt's state, if its job keeps one."""
+        if attempt.program.state is None:
+            return
+        self.action = "the folder of its state could not be made"
+        folder = os.path.join(self.copies.root, attempt.folder)
+        lay_out(folder, attempt.kept_state, self.copies.store)
+        attempt.saved_states = SavedStates(folder, attempt.program.state["limit"])
+
     def environment(self, slot: Slot, attempt: Attempt) -> dict[bytes, bytes]:
         spec = attempt.program
         base = spec.environments.get(slot.number)
@@ -103,23 +150,24 @@ class Spawner:
             if spec.threads is not None:
                 add_thread_count(base, spec.threads)
             base[b"MUSTER_SLOT"] = b"%d" % slot.number
-            if spec.python_path:
-                copy = os.fsencode("{}/w/{}".format(self.settings.root, slot.number))
-                own = [base[b"PYTHONPATH"]] if base.get(b"PYTHONPATH") else []
-                base[b"PYTHONPATH"] = b":".join([os.path.join(copy, path) for path in spec.python_path] + own)
+            if slot.gpu is not None:
+                base[b"MUSTER_GPU"] = b"%d" % slot.gpu
+            copy = os.fsencode("{}/w/{}".format(self.settings.root, slot.number))
+            own = [base[b"PYTHONPATH"]] if base.get(b"PYTHONPATH") else []
+            project = [os.path.join(copy, path) for path in spec.python_path]
+            base[b"PYTHONPATH"] = b":".join(project + own + [self.library_folder()])
             spec.environments[slot.number] = base
         env = base.copy()
         env.update(self.cards.binding(slot.gpu))
         if spec.tty:
             env.setdefault(b"TERM", b"xterm")
-        env[b"MUSTER_ATTEMPT"] = to_bytes(attempt.id)
-        env[b"MUSTER_CHUNK"] = to_bytes(attempt.chunk)
-        folder = self.settings.root + "/" + attempt.folder
-        env[b"MUSTER_RANGE"] = os.fsencode(range_path(folder))
-        if spec.state is not None:
-            env[b"MUSTER_STATE"] = os.fsencode(state_path(folder))
-        env[b"MUSTER_PROGRESS"] = os.fsencode(progress_path(folder))
+        env.update(describe_chunk(self.settings.root, attempt))
         return env
+
+    def library_folder(self) -> bytes:
+        if self.library is None:
+            self.library = place_library(self.settings.root)
+        return self.library
 
     def find_program(self, name: bytes, env: dict[bytes, bytes]) -> bytes:
         """The path of a program: found in the PATH that the chunk gets, or, with a slash in it, relative to its working directory.
@@ -155,7 +203,9 @@ def make_empty(top: bytes, paths: list[bytes]) -> None:
         os.close(os.open(os.path.join(top, path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))
 
 
-def spawn_program(path: bytes, argv: list[bytes], env: dict[bytes, bytes], attempt: Attempt) -> int:
+def spawn_program(
+    path: bytes, argv: list[bytes], env: dict[bytes, bytes], attempt: Attempt, descriptors: list[tuple[int, int, int]] | None = None
+) -> int:
     """The pid of the program, which leads a process group of its own and writes to the attempt's logs, or to its terminal."""
     assert attempt.out is not None and attempt.err is not None
     if attempt.terminal:
@@ -165,6 +215,7 @@ def spawn_program(path: bytes, argv: list[bytes], env: dict[bytes, bytes], attem
     else:
         actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)]
         actions += [(os.POSIX_SPAWN_DUP2, attempt.out, 1), (os.POSIX_SPAWN_DUP2, attempt.err, 2)]
+    actions += descriptors or []
     try:
         return os.posix_spawn(path, argv, env, file_actions=actions, setsid=True, setsigmask=[], setsigdef=RESET_SIGNALS)
     except NotImplementedError:

@@ -5,6 +5,7 @@ from ..paths import parse_relative
 from ..wire import env_to_bytes, to_bytes
 from ..workspace.layout import FileEntry
 from .found_outputs import FoundOutputs
+from .warm_worker import WarmLimits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Spec:
     `appended`: outputs that are empty files at first; `found`: those whose names are known at the end. `stdout_limit`: what the
     program prints is an output, too, of so many bytes at most. `directory`: a folder of the node that it runs in instead, with the
     outputs `plain`, and its program in one of the files `watch`. `environments`: by slot number, filled when a slot first needs its
-    own. `layout`: set when it is first needed."""
+    own. `layout`: set when it is first needed. `input_count`: how many of `files`, at their end, are inputs. `params`: as JSON."""
 
     def __init__(self, data: Message):
         self.argv = [to_bytes(word) for word in data["argv"]]
@@ -44,16 +45,26 @@ class Spec:
         self.files: dict[bytes, FileEntry] = {}
         for row in data["files"]:
             self.add_file(row)
+        self.input_count: int = data.get("inputs", 0)
+        self.params: str | None = data.get("params")
+        self.warm = WarmLimits(data["warm"]) if "warm" in data else None
         self.tty: bool = data.get("tty", False)
         self.timeout: float | None = data.get("timeout")
         self.grace: float = data.get("grace", GRACE_SECONDS)
         self.state: Message | None = data.get("state")  # how it is kept
+        self.stall_seconds: float | None = data.get("stall")
         self.max_output_bytes: int = data["limit"]
         self.memory_bytes: int | None = data.get("memory")
         self.threads: int | None = data.get("threads")
         self.memory_class: MemoryClass | None = None
         self.layout: Layout | None = None
         self.environments: dict[int, dict[bytes, bytes]] = {}
+
+    @property
+    def worker_key(self) -> object:
+        """Equal for specs whose chunks one warm worker may take."""
+        isolate = self.warm.isolate if self.warm else None
+        return (tuple(self.argv), tuple(sorted(self.env.items())), self.tree, self.build, self.cwd, tuple(self.python_path), isolate)
 
     def add_file(self, row: list[Any]) -> None:
         path, sha256, mode, size_bytes = row

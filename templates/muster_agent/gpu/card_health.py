@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..attempts.attempt import Attempt
     from ..attempts.slots import Slot, SlotPool
+    from ..attempts.warm_worker import WarmWorker
     from ..connection.server import Server
     from ..processes.scripts import ScriptResult, ScriptRunner
     from .cards import Cards
@@ -84,6 +85,12 @@ class CardHealth:
         if card:
             card.last_used, card.last_chunk = now(), attempt.chunk
 
+    def worker_ended(self, slot: Slot) -> None:
+        """The slot's warm worker is gone: what it used of the card must be free again."""
+        card = self.by_slot.get(slot.number)
+        if card:
+            card.last_used = now()
+
     def admits(self, slot: Slot) -> bool:
         """Whether the slot's card is fit. A check counts for a while, so that short chunks do not wait for one each."""
         card = self.by_slot.get(slot.number)
@@ -134,6 +141,9 @@ class CardHealth:
         which queries all cards, does not answer, none is."""
         if used_mib is None and error and self.cards.vendor == "amd":
             return self.mark_unfit(card, "its used memory cannot be read: " + error, now())
+        worker = card.slot.worker
+        if worker is not None:
+            return self.judge_worker(card, worker, asked_at, used_mib)
         if used_mib is not None:
             card.baseline_mib = used_mib if card.baseline_mib is None else min(used_mib, card.baseline_mib)
         if used_mib is None or card.baseline_mib is None or used_mib <= card.baseline_mib + MARGIN_MIB:
@@ -143,6 +153,14 @@ class CardHealth:
         since = (card.unfit_since or now()) if card.last_chunk is None else card.last_used
         reason = text.format((used_mib - card.baseline_mib) / 1024, REPORT_AFTER_SECONDS, event)
         self.mark_unfit(card, reason, since + REPORT_AFTER_SECONDS)
+
+    def judge_worker(self, card: Card, worker: WarmWorker, asked_at: float, used_mib: int | None) -> None:
+        """A warm worker keeps GPU memory. One that uses more than after its first chunk gets no further one."""
+        if used_mib is not None and worker.vram_mib is None:
+            worker.vram_mib = used_mib
+        if used_mib is not None and worker.vram_mib is not None and used_mib > worker.vram_mib + MARGIN_MIB:
+            worker.spent = "it uses {} MiB more GPU memory than after its first chunk".format(used_mib - worker.vram_mib)
+        self.mark_fit(card, asked_at)
 
     def mark_unfit(self, card: Card, reason: str, report_at: float) -> None:
         """`report_at`: when to report it, if it is still unfit then."""

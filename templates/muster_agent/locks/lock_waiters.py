@@ -48,6 +48,11 @@ class LockWaiters:
         self.slow &= {one for _, one in self.connections}
         return max((priority for priority, _ in self.connections), default=LOWEST_PRIORITY)
 
+    def has_any(self) -> bool:
+        """Whether a run still waits."""
+        self.highest_priority()
+        return bool(self.connections)
+
     def are_prompt(self) -> bool:
         """Whether all of them try for the lock as soon as it is free."""
         return not self.slow

@@ -150,6 +150,10 @@ class NodeLock:
             self.own_agents[owner[1]] = other != "" and other == run_id(self.settings.root)
         return self.own_agents[owner[1]]
 
+    def is_wanted(self) -> bool:
+        """Whether another run waits for it."""
+        return bool(self.waiters.connections) and self.waiters.has_any()
+
     def is_due_to_others(self) -> bool:
         """Whether to release it before the next chunk: at once where a run of higher priority waits, in turn where one of the
         same priority does."""

@@ -34,14 +34,30 @@ def read_pressure() -> float:
 
 def tree_resident_bytes(leader: int) -> int:
     """Resident memory of a process and its descendants."""
-    total, pids = 0, [leader]
-    while pids:
-        pid = pids.pop()
+    return resident_bytes(process_tree(leader))
+
+
+def process_tree(leader: int) -> list[int]:
+    """The pids of a process and its descendants."""
+    found, pending = [leader], [leader]
+    while pending:
+        pid = pending.pop()
+        try:
+            with open("/proc/{0}/task/{0}/children".format(pid), "rb") as file:
+                children = [int(child) for child in file.read().split()]
+        except (OSError, ValueError):
+            continue
+        found += children
+        pending += children
+    return found
+
+
+def resident_bytes(pids: list[int]) -> int:
+    total = 0
+    for pid in pids:
         try:
             with open("/proc/{}/statm".format(pid), "rb") as file:
                 total += int(file.read().split()[1]) * PAGE_BYTES
-            with open("/proc/{0}/task/{0}/children".format(pid), "rb") as file:
-                pids.extend(int(child) for child in file.read().split())
         except (OSError, ValueError, IndexError):
             continue
     return total

@@ -36,6 +36,14 @@ class ProcessTable:
 
     def attempt_of(self, pid: int) -> str | None:
         """The id of the attempt that a process was started for, by its environment; None where it is not of this run."""
+        return self.read_variable(pid, b"MUSTER_ATTEMPT")
+
+    def worker_of(self, pid: int) -> str | None:
+        """The id of the warm worker that a process is, or was started by; None where it is none of this run."""
+        return self.read_variable(pid, b"MUSTER_WORKER")
+
+    def read_variable(self, pid: int, name: bytes) -> str | None:
+        """A variable of a process of this run; None where it has none, or is none."""
         try:
             with open("/proc/{}/environ".format(pid), "rb") as file:
                 words = file.read().split(b"\0")
@@ -44,8 +52,8 @@ class ProcessTable:
         if self.root_variable not in words:
             return None
         for word in words:
-            if word.startswith(b"MUSTER_ATTEMPT="):
-                return word[15:].decode("ascii", "replace")
+            if word.startswith(name + b"="):
+                return word[len(name) + 1 :].decode("ascii", "replace")
         return None
 
     def identify(self, pid: int) -> list[Any]:
@@ -61,18 +69,21 @@ class ProcessTable:
         return isinstance(identity, list) and identity[:1] == [self.boot]
 
     def kill_attempts(self, ids: Collection[str], leaders: Iterable[Any]) -> None:
-        """Sends SIGKILL to the processes of these attempts, found by their environment or by their session, and waits at most
-        DEATH_SECONDS until they are gone. `leaders`: recorded identities of session leaders; an agent before this one may have
+        """Sends SIGKILL to the processes of these attempts, found by their environment or by their session, and to all warm workers, and
+        waits at most DEATH_SECONDS until they are gone. `leaders`: recorded identities of session leaders; an agent before this one may have
         started them."""
         sessions = {leader[1] for leader in leaders if self.is_alive(leader)}
         deadline = now() + DEATH_SECONDS
         while now() < deadline:
-            alive = [pid for pid in list_pids() if self.attempt_of(pid) in ids or session_of(pid) in sessions]
+            alive = [pid for pid in list_pids() if self.is_left(pid, ids) or session_of(pid) in sessions]
             if not alive:
                 return
             for pid in alive:
                 kill(pid, signal.SIGKILL)
             time.sleep(0.01)
+
+    def is_left(self, pid: int, ids: Collection[str]) -> bool:
+        return self.worker_of(pid) is not None or self.attempt_of(pid) in ids
 
     def is_alive(self, identity: Any) -> bool:
         try:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 class Reaper:
     """`by_pid`: the attempts of living leaders. `strays`: processes that cleared their environment, with the ids of the attempts
-    that they can belong to. `undead`: processes that do not die. `tools`: children that are no attempts, each with a callback
-    that takes its exit status."""
+    that they can belong to. `undead`: processes that do not die. `tools`: children that are no attempts, such as idle warm
+    workers, each with a callback that takes its exit status."""
 
     def __init__(self, table: ProcessTable, slots: SlotPool):
         self.table, self.slots = table, slots
@@ -29,10 +29,15 @@ class Reaper:
         self.undead: set[int] = set()
         self.tools: dict[int, Callable[[int], object]] = {}
         self.sweeping: list[Attempt] = []
+        self.worker_attempts: dict[str, str] = {}  # by the id of a warm worker: the attempt that it runs, or ran last
 
     def watch(self, attempt: Attempt) -> None:
         assert attempt.pid is not None
         self.by_pid[attempt.pid] = attempt
+
+    def release(self, attempt: Attempt) -> None:
+        """The attempt has ended, and its leader lives on."""
+        self.by_pid.pop(attempt.pid or 0, None)
 
     def reap(self) -> None:
         """Reaps children that have ended. A leader's group is killed first, while the zombie keeps its pid from being reused."""
@@ -92,7 +97,7 @@ class Reaper:
         active = self.slots.active
         found: list[int] = []
         for pid in orphans:
-            owner = self.table.attempt_of(pid)
+            owner = self.worker_attempts.get(self.table.worker_of(pid) or "") or self.table.attempt_of(pid)
             if owner in active:
                 candidates = {owner}
             else:

@@ -21,7 +21,7 @@ def recover(outbox: Outbox, processes: ProcessTable) -> list[str]:
     launching = outbox.launch_log.read()
     starts.update((id, launching[id]) for id in launching.keys() - starts.keys() - results.keys())
     unfinished = folders - results.keys()
-    if unfinished:
+    if unfinished or os.path.isdir("w"):
         processes.kill_attempts(unfinished, [start.get("process") for start in starts.values()])
     problems = restore_all(".")
     for id, (record, line) in results.items():

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 
+from ..attempts.chunk_files import NAMES as CHUNK_FILES
 from ..errors import describe_error
 from ..in_place.set_aside import has_record, restore
 from ..wire import to_bytes
@@ -55,6 +56,8 @@ def delete_known_files(attempt: Attempt) -> None:
         return
     os.unlink(folder + "/out")
     os.unlink(folder + "/err")
+    for name in CHUNK_FILES if attempt.is_warm else ():
+        os.unlink(folder + "/" + name)
     try:
         os.rmdir(folder)
         return

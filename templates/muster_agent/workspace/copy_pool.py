@@ -1,4 +1,4 @@
-"""The working copies of all slots, in w/ by slot number."""
+"""The working copies of all slots, in w/ by slot number: one, or two in turn for a warm worker."""
 from __future__ import annotations
 
 from .content_store import MissingContent
@@ -27,9 +27,9 @@ class CopyPool:
         self.trees: dict[str, ProjectTree] = {}
         self.builds: dict[str, dict[bytes, FileEntry]] = {}
         self.built_trees: dict[tuple[str, str], ProjectTree] = {}  # project trees with a build over them
-        self.copies: dict[int, WorkingCopy] = {}
-        self.pending: set[int] = set()  # slots whose copy is being prepared
-        self.errors: dict[int, Exception] = {}  # why that failed, by slot
+        self.copies: dict[str, WorkingCopy] = {}
+        self.pending: set[str] = set()  # those that are being prepared
+        self.errors: dict[str, Exception] = {}  # why that failed
 
     def load_tree(self, sha256: str) -> ProjectTree:
         """OSError where its manifest is not stored, or is none."""
@@ -52,30 +52,56 @@ class CopyPool:
 
     def admits(self, slot: Slot, attempt: Attempt) -> bool:
         """Whether the attempt can start, or fail: a large working copy is prepared first, while the loop continues."""
-        if slot.number in self.pending:
+        name = copy_name(slot)
+        if name in self.pending:
             return False
-        copy = self.of(slot.number)
+        copy = self.of(name)
         try:
             layout = self.layout(attempt.program)
         except (OSError, MissingContent):
             return True  # `open` raises it again
         is_small = len(layout.entries) + len(copy.placed) <= MAX_FILES_IN_LOOP
-        if is_small or copy.prepared is layout or slot.number in self.errors:
+        if is_small or copy.prepared is layout or name in self.errors:
             return True
-        self.pending.add(slot.number)
-        self.worker.submit(lambda: prepare(copy, layout), lambda error: self.prepared(slot.number, error))
+        self.prepare_in_thread(name, copy, layout)
         return False
 
-    def prepared(self, number: int, error: Exception | None) -> None:
-        self.pending.discard(number)
+    def prepare_in_thread(self, name: str, copy: WorkingCopy, layout: Layout) -> None:
+        self.pending.add(name)
+        self.worker.submit(lambda: prepare(copy, layout), lambda error: self.prepared(name, error))
+
+    def prepared(self, name: str, error: Exception | None) -> None:
+        self.pending.discard(name)
         if error is not None:
-            self.errors[number] = error
+            self.errors[name] = error
+
+    def clean(self, attempt: Attempt) -> None:
+        """Makes the working copy of an attempt that has ended equal to its layout again, while its worker runs in the other one. What
+        differs later was written too late (`find_late_write`)."""
+        copy, layout = self.copy_of(attempt), attempt.program.layout
+        if layout is None or attempt.copy_name in self.pending:
+            return
+        if len(layout.entries) > MAX_FILES_IN_LOOP:
+            self.prepare_in_thread(attempt.copy_name, copy, layout)
+        else:
+            prepare(copy, layout)  # where that fails, the next attempt says so
+
+    def find_late_write(self, attempt: Attempt) -> str | None:
+        """What the worker of an attempt that has ended has written since into its working copy; None where that is nothing, or too
+        much would have to be looked at."""
+        layout = attempt.program.layout
+        copy = self.copy_of(attempt)
+        if layout is None or copy.prepared is not layout or len(layout.entries) > MAX_FILES_IN_LOOP:
+            return None
+        changed = copy.find_change(layout)
+        return None if changed is None else changed.decode("utf-8", "replace")
 
     def open(self, slot: Slot, spec: Spec) -> bytes:
         """The path of the slot's working copy, as an attempt finds it when it starts. OSError where it cannot be made so,
         and MissingContent."""
-        copy, layout = self.of(slot.number), self.layout(spec)
-        error = self.errors.pop(slot.number, None)
+        name = copy_name(slot)
+        copy, layout = self.of(name), self.layout(spec)
+        error = self.errors.pop(name, None)
         if error is not None:
             raise error
         if copy.prepared is not layout:
@@ -91,12 +117,12 @@ class CopyPool:
 
     def copy_of(self, attempt: Attempt) -> WorkingCopy:
         """The working copy that the attempt ran in."""
-        return attempt.placement.copy if attempt.placement else self.of(attempt.slot)
+        return attempt.placement.copy if attempt.placement else self.of(attempt.copy_name)
 
-    def of(self, number: int) -> WorkingCopy:
-        copy = self.copies.get(number)
+    def of(self, name: str) -> WorkingCopy:
+        copy = self.copies.get(name)
         if copy is None:
-            copy = self.copies[number] = WorkingCopy("{}/w/{}".format(self.root, number), self.store)
+            copy = self.copies[name] = WorkingCopy("{}/w/{}".format(self.root, name), self.store)
         return copy
 
     def layout(self, spec: Spec) -> Layout:
@@ -108,6 +134,11 @@ class CopyPool:
         if spec.tree is None:
             return None
         return self.load_tree(spec.tree) if spec.build is None else self.built_tree(spec.tree, spec.build)
+
+
+def copy_name(slot: Slot) -> str:
+    """Of the working copy that the slot's next attempt gets. A warm worker has two in turn."""
+    return str(slot.number) if slot.turn == 0 else "{}-2".format(slot.number)
 
 
 def prepare(copy: WorkingCopy, layout: Layout) -> Exception | None:

@@ -89,6 +89,24 @@ class WorkingCopy:
                     raise_error(remove_tree(os.fsdecode(entry.path)))
         return kept_files, kept_folders
 
+    def find_change(self, layout: Layout) -> bytes | None:
+        """A path at which the folder differs from a layout that it was made equal to; None where there is none."""
+        kept: set[bytes] = set()
+        pending = [b""]
+        while pending:
+            folder = pending.pop()
+            for entry in list_folder(self.path + b"/" + folder):
+                name = folder + b"/" + entry.name if folder else entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    if name not in layout.folders and entry.name != BYTECODE_FOLDER:
+                        return name
+                    pending.append(name)
+                elif self.is_intact(name, entry, layout):
+                    kept.add(name)
+                elif not is_bytecode(name):
+                    return name
+        return next((name for name in layout.entries if name not in kept), None)
+
     def set_aside(self) -> None:
         """An attempt left files that this user cannot remove, such as root's: a new folder takes the place of this one."""
         number = 1

@@ -255,6 +255,20 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     `kind: range\nrange: [0, 1${"0".repeat(90)}]\nscript: w.py\n`,
     ["2:8 range: its end has more than 90 digits"],
   ],
+  ["an unknown kind of worker", `${RANGE}worker: hot\n`, ['4:9 worker must be process | warm, not "hot"']],
+  [
+    "recycling without warm workers",
+    `${RANGE}recycle: {chunks: 3}\n`,
+    ["4:10 recycle: the job has no warm workers"],
+    "add worker: warm, or remove it",
+  ],
+  ["warm workers with a terminal", `${RANGE}worker: warm\ntty: true\n`, ["5:6 tty: a warm worker has no terminal"]],
+  [
+    "isolation by what is no key of the matrix",
+    "kind: matrix\nmatrix: {model: [a, b]}\nscript: w.py\nworker: warm\nisolate_by: modle\n",
+    ['5:13 isolate_by: the matrix has no key "modle"'],
+    'did you mean "model"?',
+  ],
   ["an inventory", "nodes: {a: {}}\n", ["1:1 is an inventory, not a job"]],
   [
     "everything at once, in file order",

@@ -17,6 +17,7 @@ outputs: [r.json]
     ["model=a%2Fb,lr=0.10,trial=5,pair=1", "model=a%2Fb,lr=0.10,trial=5,pair=2", "model=c%2Cd%3De,lr=1,trial=7,pair=2"],
   );
   t.same(args(chunks[2]!), ["a/b", "0.10", "6", "1"]);
+  t.same(chunks[2]?.params, { model: "a/b", lr: 0.1, trial: 6n, pair: "1" });
   t.equal(new Set(chunks.map(({ id }) => id)).size, chunks.length);
   for (const { id, start, end } of chunks) t.same(job.unitsOf(id), [start, end]);
   for (const id of ["model=a", "model=a%2Fb,lr=0.1,trial=5,pair=1", "model=a%2Fb,lr=0.10,trial=05,pair=1"]) {

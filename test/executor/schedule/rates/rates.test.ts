@@ -64,6 +64,12 @@ t.test(
     t.equal(size({ rate: 1000, evidence: 0, outlierSide: 0 }, { left: 1e7 }), 37_500, "a guess");
     t.equal(size(known, { left: 1e7 }), 300_000, "100 times the overhead");
     t.equal(size(known), 720_000, "in long runs the interval of Young: the root of 2 x 3 s x a day");
+    const overhead = new OverheadEstimate();
+    const shorter = { overhead, left: 1e6 };
+    t.equal(size(known, shorter, { isWarm: true }), 10_000, "10 s, while the overhead of a warm worker is unknown");
+    overhead.restore(0.01);
+    t.equal(size(known, shorter), 10_000, "not less than 10 s");
+    t.equal(size(known, shorter, { isWarm: true }), 2000, "2 s of a warm worker");
     t.equal(size(known, {}, { target: 60 }), 60_000);
     t.equal(size(known, {}, { target: 60, max: 7000 }), 7000);
     t.equal(size({ ...known, lastChunk: { units: 1000, seconds: 4 } }), 8000, "growth");
