@@ -12,6 +12,7 @@ import { deriveName } from "./derivedname.js";
 import { readDirectory, reportSharedOutputs } from "./directory.js";
 import { countEnoughUnits, type Enough, readEnough } from "./enough.js";
 import { readEnvFile } from "./envfile.js";
+import { noteHiddenLibrary } from "./hiddenlibrary.js";
 import type { InputOverrides } from "./inputoverrides.js";
 import type { Job } from "./job.js";
 import { describeOrigin } from "./joborigin.js";
@@ -35,7 +36,6 @@ import { finishSpec, LoadCache, readSpecDraft, toChunkSpec } from "./specreader.
 import { readTasks } from "./tasks.js";
 import type { UnitSpace } from "./unitspace.js";
 import { describeUnmentionedOutputs } from "./unmentionedoutputs.js";
-import { noteHiddenLibrary } from "./warmworker.js";
 import { describeWork } from "./workkind.js";
 
 export interface JobOptions {

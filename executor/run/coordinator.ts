@@ -3,7 +3,7 @@ import type { LearnedRates } from "../schedule/rates/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
 import { expectNodes } from "../schedule/slots/expectednodes.js";
 import { acknowledge } from "./acknowledge.js";
-import { type DoneMessage, decodeSplit, decodeUnit } from "./agent/protocol.js";
+import { type DoneMessage, decodeFinished, decodeSplit } from "./agent/protocol.js";
 import { AttemptProgress } from "./attemptprogress.js";
 import { markEarlierLeftovers } from "./cleanleftovers.js";
 import type { CoordinatorOptions } from "./coordinatoroptions.js";
@@ -252,9 +252,7 @@ export class Coordinator {
     if (done.lost || (done.canceled && !hasLeft(done))) return this.close(attempt, "requeued");
     if (done.canceled) return this.collector.collectStopped({ attempt, done, source, fingerprint });
     const outcome = determineOutcome(attempt, done, attempt.chunk.spec.timeout);
-    // What a warm worker loaded before its first chunk says nothing about later chunks.
-    const seconds = Math.max(0, done.seconds - (done.loading ?? 0));
-    if (outcome.ok) this.event({ type: "finished", attempt: attempt.id, seconds, end: decodeUnit(done.end) });
+    if (outcome.ok) this.event({ type: "finished", attempt: attempt.id, ...decodeFinished(done) });
     // The event may have replaced the attempt: a split shortens its chunk.
     const current = this.scheduler.attempt(done.id) ?? attempt;
     const ended = { attempt: current, done, source, fingerprint };

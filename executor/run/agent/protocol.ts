@@ -1,7 +1,7 @@
 /**
  * The messages between coordinator and agent: docs/protocol.md describes them. The types are generated from schemas/protocol.json.
  */
-import type { HeldAttempt, SplitMessage } from "../../../schemas/protocoltypes.js";
+import type { DoneMessage, HeldAttempt, SplitMessage } from "../../../schemas/protocoltypes.js";
 
 export * from "../../../schemas/protocoltypes.js";
 
@@ -18,4 +18,9 @@ export function decodeHeldAttempt({ end, ...held }: HeldAttempt) {
 /** The answer to `split`, as the scheduler takes it. */
 export function decodeSplit({ id, end, busy = false }: SplitMessage) {
   return { attempt: id, end: decodeUnit(end), busy };
+}
+
+/** The end of a successful attempt, as the scheduler takes it: what a warm worker loaded before its first chunk does not count. */
+export function decodeFinished({ seconds, loading = 0, end }: DoneMessage) {
+  return { seconds: Math.max(0, seconds - loading), end: decodeUnit(end) };
 }

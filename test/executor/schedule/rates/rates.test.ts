@@ -65,7 +65,7 @@ t.test(
     t.equal(size(known, { left: 1e7 }), 300_000, "100 times the overhead");
     t.equal(size(known), 720_000, "in long runs the interval of Young: the root of 2 x 3 s x a day");
     const overhead = new OverheadEstimate();
-    const shorter = { overhead, left: 1e6 };
+    const shorter = { overhead, left: 1e5 };
     t.equal(size(known, shorter, { isWarm: true }), 10_000, "10 s, while the overhead of a warm worker is unknown");
     overhead.restore(0.01);
     t.equal(size(known, shorter), 10_000, "not less than 10 s");
