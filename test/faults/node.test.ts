@@ -1,8 +1,7 @@
-import { appendFileSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { type LabNode, type LabOptions, startLab } from "../lab/lab.js";
-import { DelayingProxy } from "../lab/proxy.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
 import { checkNodes, checkResults, committedChunks, countRepeatedChunks, findAgentPid, hasRecorded } from "./checks.js";
@@ -79,35 +78,6 @@ t.test("sshd restarts and connections drop three times: nothing is executed twic
   }
   await checkEnd(t, job, run);
 });
-
-t.test(
-  "a connection reset while a large result is pulled: it is pulled again from its beginning",
-  { skip },
-  async (t) => {
-    const size = 48_000_000;
-    const job = new KnownJob(shop, "reset", { chunks: 2, size });
-    const [node] = lab.nodes as [LabNode];
-    const proxy = await DelayingProxy.start(node, 0);
-    t.teardown(() => proxy.stop());
-    appendFileSync(lab.knownHosts, `[${proxy.host}]:${proxy.port} ${node.hostKey}\n`);
-    const file = "reset.yaml";
-    const through = lab.inventory({ file, nodes: { [node.name]: { host: proxy.host, port: proxy.port } } });
-    const run = job.start(["-i", through, "--limit", node.name]);
-    const partial = join(job.run, ".partial");
-    const pulling = () =>
-      existsSync(partial) &&
-      readdirSync(partial).some((name) => {
-        const have = statSync(join(partial, name), { throwIfNoEntry: false })?.size ?? 0;
-        return have > 0 && have < size;
-      });
-    for (let count = 0; count < 2; count++) {
-      await waitUntil("a pull is under way", pulling);
-      proxy.reset();
-      await waitUntil("it is noticed", () => !pulling());
-    }
-    await checkEnd(t, job, run, [], [node]);
-  },
-);
 
 t.test("a node is power-cycled while chunks run: they are run again at once", { skip }, async (t) => {
   const job = new KnownJob(shop, "power", { chunks: 20, gate: true });
