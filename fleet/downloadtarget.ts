@@ -27,7 +27,7 @@ export class DownloadTarget {
   }
 
   /**
-   * Opens the file, and keeps the bytes that it has: the download continues behind them. A file with more than `sizeBytes` starts anew.
+   * Opens the file, and keeps the bytes that it has: the download continues behind them. A file with more than `sizeBytes` is downloaded again.
    * What has arrived is kept if the connection breaks; after other errors the file is removed.
    */
   static async resume(path: string, sizeBytes: number): Promise<DownloadTarget> {

@@ -33,7 +33,7 @@ export function checkStateArgs(reader: JobReader, path: KeyPath, args: readonly 
   reader.reportAt([...path, key], `${key}: {state} is used, but the job keeps no state`, "add state: true");
 }
 
-/** A range is cut anew when a run is resumed: only chunks of a fixed size are the same ones then. */
+/** A resumed run cuts the range again: only chunks of a fixed size are the same ones then. */
 function checkChunks(reader: JobReader): void {
   if (!reader.has(["range"]) || reader.number(["chunk"]) !== undefined) return;
   const message = "state: chunks of a range must have a fixed size, so that a resumed run finds the state of each";

@@ -120,12 +120,12 @@ t.test("a program that takes one chunk only is told so, and runs cold", async (t
   const spec = { argv: ["sh", "-c", 'echo "$0" > out'], outputs: ["out"], warm: {} };
   t.match(await run("a", spec, ["one"]), { done: { exit: 0, missing: [] }, output: "one\n" });
   const problem = await attachment.waitFor((one) => one.ev === "problem");
-  t.match(problem, { message: /^`sh -c .*` ended without asking for its chunk, so each chunk starts it anew/ });
+  t.match(problem, { message: /^`sh -c .*` ended without asking for its chunk, so it is started for each chunk/ });
   t.match(await run("b", spec, ["two"]), { done: { exit: 0, missing: [] }, output: "two\n" });
   t.equal(attachment.messages.filter((one) => one.ev === "problem").length, 1);
 });
 
-t.test("a worker that says done twice, or prints to the descriptor, is started anew", async (t) => {
+t.test("a worker that says done twice, or prints to the descriptor, is started again", async (t) => {
   const { run, attachment } = await attachWarm(t);
   const twice = worker(`
 if word == "twice" and chunk.id == "chunk-b": os.write(4, b"done " + os.fsencode(os.environ["MUSTER_RANGE"][:-6].replace("/b", "/a")) + b"\\n"); time.sleep(20)

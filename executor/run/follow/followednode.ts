@@ -51,7 +51,7 @@ export class FollowedNode {
       const wasHeard = this.isFollowing;
       this.isFollowing = this.isIdle = false;
       if (signal.aborted) return;
-      // A node that answered in between is lost anew.
+      // A node that answered in between is lost again.
       const isNew = wasHeard || reason !== lastReason;
       lastReason = reason;
       if (!(await onLost(isNew ? reason : ""))) {

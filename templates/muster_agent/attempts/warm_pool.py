@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EXIT_SECONDS = 5.0  # for a worker to end after the end of its input
 SWEEP_SECONDS = 0.05  # between two looks for processes that a worker left behind
-NOT_WARM = "`{}` ended without asking for its chunk, so each chunk starts it anew: loop over muster.chunks(), or leave out `worker: warm`"
+NOT_WARM = "`{}` ended without asking for its chunk, so it is started for each chunk: loop over muster.chunks(), or leave out `worker: warm`"
 LATE_WRITE = "its worker wrote {} into the folder of chunk {}, which had ended"
 NO_ANSWER = "its worker wrote {!r} to descriptor 4, where muster expects only `ready` and `done FOLDER`"
 TWICE = "its worker said again that a chunk was done that had ended"
@@ -96,7 +96,7 @@ class WarmPool:
             worker.attempt.error = worker.attempt.error or reason
             kill(worker.pid, signal.SIGKILL, group=True)
         elif not worker.is_retiring:
-            self.server.report_problem("slot {}: {}; it is started anew".format(slot.number, reason))
+            self.server.report_problem("slot {}: {}; it is started again".format(slot.number, reason))
             self.retire(slot, worker, at_once=True)
 
     def finish(self, slot: Slot, worker: WarmWorker, attempt: Attempt) -> None:
@@ -130,7 +130,7 @@ class WarmPool:
         if worker.child_count is None and not orphans:
             worker.child_count = child_count
         elif orphans or child_count > (worker.child_count or 0):
-            self.slots.report_once("chunk {} left processes behind: its worker is started anew".format(attempt.chunk))
+            self.slots.report_once("chunk {} left processes behind: its worker is started again".format(attempt.chunk))
             return "it left processes behind"
         return None
 
