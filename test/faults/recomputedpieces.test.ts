@@ -131,6 +131,17 @@ t.test("a chunk on a node that stalls is computed again in pieces, and stopped t
   await checkNodes(t, lab.nodes);
 });
 
+/** Resumes a run whose coordinator was killed, while the node works again, and checks that every unit is committed once. */
+async function checkResumed(t: Test, job: StallingJob, slow: LabNode): Promise<void> {
+  const again = job.start();
+  job.proceed(slow);
+  const ran = await again.ended;
+  t.equal(ran.code, 0, ran.err);
+  job.checkExactlyOnce(t);
+  job.clean();
+  await checkNodes(t, lab.nodes);
+}
+
 t.test("a coordinator is killed while pieces run: every unit is committed once", { skip }, async (t) => {
   const job = new StallingJob("killed");
   const slow = nodes[0]!;
@@ -139,13 +150,7 @@ t.test("a coordinator is killed while pieces run: every unit is committed once",
   await waitUntil("a piece runs", () => job.pieces(slow.name).length > 0);
   child.kill("SIGKILL");
   await ended;
-  const again = job.start();
-  job.proceed(slow);
-  const ran = await again.ended;
-  t.equal(ran.code, 0, ran.err);
-  job.checkExactlyOnce(t);
-  job.clean();
-  await checkNodes(t, lab.nodes);
+  await checkResumed(t, job, slow);
 });
 
 for (const step of ["held", "held:2"])
@@ -159,12 +164,6 @@ for (const step of ["held", "held:2"])
       const killed = await job.start({ MUSTER_KILL_AT: step }).ended;
       t.equal(killed.code, null, "it was killed");
       t.ok(job.committedUnits() < UNITS, "what is held is not committed");
-      const again = job.start();
-      job.proceed(slow);
-      const ran = await again.ended;
-      t.equal(ran.code, 0, ran.err);
-      job.checkExactlyOnce(t);
-      job.clean();
-      await checkNodes(t, lab.nodes);
+      await checkResumed(t, job, slow);
     },
   );
