@@ -9,7 +9,7 @@ import re
 import sys
 from typing import Any, Callable, Dict, Iterable, Iterator, List
 
-PROTOCOL = 6
+PROTOCOL = 7
 MODE = open("/var/tmp/hostile").read().strip()
 
 

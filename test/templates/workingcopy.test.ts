@@ -101,7 +101,8 @@ t.test("programs start in the folder that is named, and find modules where PYTHO
     argv: ["python3", "-c", "import pkg.m, os; print(os.getcwd(), os.environ['PYTHONPATH'])"],
   });
   const copy = join(folder.root, "w/0");
-  const expected = `m\n${copy}/jobs/deep ${copy}/src:${copy}/:/own\n`;
+  const library = join(folder.root, "lib");
+  const expected = `m\n${copy}/jobs/deep ${copy}/src:${copy}/:/own:${library}\n`;
   t.equal(decodeInline((await attachment.waitForDone("python")).stdout), expected);
   const done = await attachment.run("output", "cat ../conf > r.txt", { ...spec, outputs: ["jobs/deep/r.txt"] });
   t.match(done, { exit: 0, missing: [], outputs: [{ path: "jobs/deep/r.txt", size: 1 }] });
