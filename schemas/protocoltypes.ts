@@ -1,7 +1,7 @@
 // Generated from schemas/*.json by `npm run generate`; changes belong there.
 
 /** The version of the protocol. An agent of another version is stopped. */
-export const PROTOCOL_VERSION = 7;
+export const PROTOCOL_VERSION = 8;
 
 /** Matches an attempt id: the nonce of a coordinator, a count, and a MAC. */
 export const ATTEMPT_ID = /^[0-9a-f]{16}-[0-9a-z]{1,12}-[0-9a-f]{16}$/;
@@ -156,6 +156,8 @@ export interface StartCommand {
   /** The chunk's id. */
   readonly chunk: string;
   readonly slot: number;
+  /** All slots of an attempt that needs several, `slot` first. It starts when it is the first on each of them, and sees the GPUs of all. */
+  readonly slots?: number[];
   /** A spec, or the name that `spec` gave it. */
   readonly spec: string | AttemptSpec;
   /** Words that follow the spec's `argv`. */
@@ -645,6 +647,8 @@ export interface HeldAttempt {
   /** The chunk's id. */
   readonly chunk: string;
   readonly slot: number;
+  /** All of its slots, where it has several. */
+  readonly slots?: number[];
   /** `done`: a message `done` has its result. */
   readonly state?: "queued" | "running" | "done";
   /** Where its range ends now, if it gave a part away. */

@@ -478,7 +478,7 @@ export interface JobFile {
     per?: "gpu";
   };
   /**
-   * Arguments, passed byte for byte. Placeholders: `{chunk}` `{out}` `{gpu}`; `{cores}`: the threads of a chunk; of a range `{start}` `{end}`, `{last}` (`end` - 1) and `{count}` (`end` - `start`); of shards `{index}` `{number}` `{shards}`; of a matrix its keys; and `params`. `{{` and `}}` are literal braces. Of tasks: for every task that has neither `args` nor a program of its own.
+   * Arguments, passed byte for byte. Placeholders: `{chunk}` `{out}` `{gpu}`, `{gpus}`; `{cores}`: the threads of a chunk; of a range `{start}` `{end}`, `{last}` (`end` - 1) and `{count}` (`end` - `start`); of shards `{index}` `{number}` `{shards}`; of a matrix its keys; and `params`. `{{` and `}}` are literal braces. Of tasks: for every task that has neither `args` nor a program of its own.
    */
   args?: (string | number | bigint | boolean)[];
   /**
@@ -514,7 +514,7 @@ export interface JobFile {
      */
     vram?: string | number;
     /**
-     * 1: a GPU for each chunk. 0: no GPU; chunks run on CPU slots, also of nodes with GPUs, and see none of these. Such a node has as many CPU slots as its `slots`, or as it has cores without one for each GPU. Default: chunks run on slots of both kinds, unless `vendor` says more.
+     * 1: a GPU for each chunk. 2 or more: that many GPUs of one node for each chunk, bound together; `{gpus}` is their indices, such as `0,1`. 0: no GPU; chunks run on CPU slots, also of nodes with GPUs, and see none of these. Such a node has as many CPU slots as its `slots`, or as it has cores without one for each GPU. Default: chunks run on slots of both kinds, unless `vendor` says more.
      */
     gpus?: number;
     /**
@@ -741,6 +741,15 @@ export interface Task {
    */
   priority?: number;
   /**
+   * What its slot must have, beside what the job's `needs` says.
+   */
+  needs?: {
+    /**
+     * Replaces the job's `needs.gpus`: how many GPUs of one node it needs.
+     */
+    gpus?: number;
+  };
+  /**
    * The index of the GPU that it must run on.
    */
   gpu?: number;
@@ -871,7 +880,7 @@ export interface JobsFile {
      */
     vram?: string | number;
     /**
-     * 1: a GPU for each chunk. 0: no GPU; chunks run on CPU slots, also of nodes with GPUs, and see none of these. Such a node has as many CPU slots as its `slots`, or as it has cores without one for each GPU. Default: chunks run on slots of both kinds, unless `vendor` says more.
+     * 1: a GPU for each chunk. 2 or more: that many GPUs of one node for each chunk, bound together; `{gpus}` is their indices, such as `0,1`. 0: no GPU; chunks run on CPU slots, also of nodes with GPUs, and see none of these. Such a node has as many CPU slots as its `slots`, or as it has cores without one for each GPU. Default: chunks run on slots of both kinds, unless `vendor` says more.
      */
     gpus?: number;
     /**
@@ -1016,6 +1025,15 @@ export interface Entry {
    * Arguments, passed byte for byte.
    */
   args?: (string | number | bigint | boolean)[];
+  /**
+   * What its slot must have, beside what the job's `needs` says.
+   */
+  needs?: {
+    /**
+     * Replaces the job's `needs.gpus`: how many GPUs of one node it needs.
+     */
+    gpus?: number;
+  };
   /**
    * The index of the GPU that it must run on.
    */

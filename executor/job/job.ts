@@ -22,7 +22,7 @@ export type Program =
   | Readonly<{ kind: "nodeScript"; path: string; prefix: readonly string[] }>
   | Readonly<{ kind: "command"; command: readonly string[] }>;
 
-/** What one chunk runs. Everything is resolved but `{gpu}`, `{out}` and `{cores}`, which depend on the slot. */
+/** What one chunk runs. Everything is resolved but `{gpu}`, `{gpus}`, `{out}` and `{cores}`, which depend on the slot. */
 export interface ChunkSpec {
   readonly program: Program;
   /** Templates for `renderTemplate(args, {gpu, out, cores})`; literal text is not expanded again. */
@@ -40,6 +40,8 @@ export interface ChunkSpec {
   /** Those of `outputs` that are joined in chunk order: each attempt starts with an empty file. */
   readonly appended?: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** How many GPUs of one node it needs at once, if several. */
+  readonly gpus?: number;
   /** Seconds; undefined = no timeout. */
   readonly timeout?: number;
   /** How its state is kept for its next attempt; undefined = it has none. */
@@ -74,7 +76,7 @@ export interface FoundOutputs {
 }
 
 /** A program, and its arguments where they are the same, but for placeholders, in all chunks that start it. */
-export type ProgramLaunch = Pick<ChunkSpec, "program"> & Partial<Pick<ChunkSpec, "args" | "env">>;
+export type ProgramLaunch = Pick<ChunkSpec, "program"> & Partial<Pick<ChunkSpec, "args" | "env" | "gpus">>;
 
 /** Text with unfilled placeholders, e.g. ["--seed=", {name: "gpu"}]. */
 export type Template = readonly (string | Readonly<{ name: string }>)[];
@@ -111,7 +113,10 @@ export interface JobRequirements {
   readonly model?: string;
   /** Bytes. */
   readonly vram?: number;
-  /** 1: GPU slots; 0: CPU slots, also of nodes with GPUs; undefined = as `vendor` says. */
+  /**
+   * 0: CPU slots, also of nodes with GPUs; else GPU slots, and how many of a node every chunk needs at least; undefined = as `vendor`
+   * says.
+   */
   readonly gpus?: number;
   /** Bytes of host memory for one chunk. */
   readonly memory?: number;
@@ -198,6 +203,8 @@ export interface Job {
   /** How the project is built on each node before its first chunk; undefined = it is not. */
   readonly build?: BuildSpec;
   readonly needs: JobRequirements;
+  /** How many GPUs the chunks need that need the fewest and the most; undefined = none needs several. */
+  readonly gpuCounts?: Readonly<{ fewest: number; most: number }>;
   /** The environment of the inventory that programs run in, and its path on nodes; undefined = the node's own Python. */
   readonly pythonEnv?: Readonly<{ name: string; at: string }>;
   readonly params: Readonly<Record<string, string | number | bigint | boolean>>;

@@ -3,6 +3,7 @@ import type { PythonEnv } from "../../fleet/pythonenvs.js";
 import { listNamesAndTags, matchesPattern } from "../../fleet/selectnodes.js";
 import { parseDuration, parseShare, parseSize, parseUnitPart } from "../../schemas/quantity.js";
 import { suggest } from "../../schemas/suggest.js";
+import { checkGpuCounts } from "./gpucounts.js";
 import type { Job, JobRequirements } from "./job.js";
 import { isScalar, type JobReader, type KeyPath, type SourceText } from "./reader.js";
 import { readWarmWorkers } from "./warmworker.js";
@@ -112,29 +113,17 @@ function readHalt(reader: JobReader): Job["halt"] {
 function readNeeds(reader: JobReader, fleet: KnownNodes | undefined): JobRequirements {
   const nodes = reader.list(["needs", "nodes"]);
   if (fleet !== undefined) checkNodes(reader, nodes ?? [], fleet);
+  checkGpuCounts(reader, fleet?.nodes);
   return {
     vendor: reader.text(["needs", "vendor"]) as JobRequirements["vendor"],
     model: reader.text(["needs", "model"]),
     vram: readByteCount(reader, ["needs", "vram"]),
-    gpus: readGpuCount(reader),
+    gpus: reader.number(["needs", "gpus"]),
     memory: readByteCount(reader, ["needs", "memory"]),
     cores: reader.number(["needs", "cores"]),
     nodes: nodes?.map(({ text }) => text),
     playbooks: reader.list(["needs", "playbooks"])?.map(({ text }) => text) ?? [],
   };
-}
-
-/** Reads `needs.gpus`, which must not contradict the rest of `needs`. */
-function readGpuCount(reader: JobReader): number | undefined {
-  const gpus = reader.number(["needs", "gpus"]);
-  const vendor = reader.text(["needs", "vendor"]);
-  if (gpus !== undefined && gpus > 1)
-    reader.reportAt(["needs", "gpus"], `needs.gpus: a chunk has one GPU at most, not ${gpus}`, "use 1, or 0 for none");
-  if (gpus === 1 && vendor === "none")
-    reader.reportAt(["needs", "gpus"], "needs.gpus is 1, and needs.vendor is none", "remove one of them");
-  if (gpus === 0 && reader.has(["needs", "vram"]))
-    reader.reportAt(["needs", "gpus"], "needs.gpus is 0, and needs.vram asks for GPU memory", "remove one of them");
-  return gpus;
 }
 
 function checkNodes(reader: JobReader, nodes: SourceText[], fleet: KnownNodes): void {

@@ -3,6 +3,7 @@ import { join, normalize } from "node:path";
 import type { Inventory } from "../../fleet/inventory.js";
 import { checkOverlap } from "./declaredoutputs.js";
 import { findOutputArgs, readEntryOutputs, readJobId } from "./entryoutputs.js";
+import { readSeveralGpus } from "./gpucounts.js";
 import { isBelow } from "./inputs.js";
 import type { ChunkSpec, StagedFile } from "./job.js";
 import { readSeconds } from "./jobsettings.js";
@@ -44,7 +45,8 @@ export function readJobsFile(
     const entry = readEntryProgram(reader, path, id, inventory, cache);
     if (entry === undefined) continue;
     const own = { ...entry, inputs: [...inputs, ...entry.inputs] };
-    const spec = { ...readEntrySpec(reader, path, own, files, cache.outputScope), ...shared };
+    const gpus = readSeveralGpus(reader, path, readSeveralGpus(reader, [], undefined));
+    const spec = { ...readEntrySpec(reader, path, own, files, cache.outputScope), ...shared, gpus };
     const paths = listResultPaths({ kind: "tasks", folders: cache.outputScope }, { id, spec });
     if (isNew) registry.register(reader, id, paths, () => reader.source.positionOf([...path, "args"]));
     tasks.add({ id, spec, gpu: reader.number([...path, "gpu_id"]), ...readTaskRank(reader, path) });

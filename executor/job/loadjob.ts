@@ -13,6 +13,7 @@ import { readDirectory, reportSharedOutputs } from "./directory.js";
 import { countEnoughUnits, type Enough, readEnough } from "./enough.js";
 import { readEnvFile } from "./envfile.js";
 import { noteHiddenLibrary } from "./hiddenlibrary.js";
+import { countGpus, needsOfAll } from "./gpucounts.js";
 import type { InputOverrides } from "./inputoverrides.js";
 import type { Job } from "./job.js";
 import { describeOrigin } from "./joborigin.js";
@@ -105,17 +106,20 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   if (reader.problems.length > 0 || space === undefined || setup === undefined)
     throw createInvalidFileError(reader.problems);
   const { identity, outputs: _, specs, ...units } = space;
+  const gpuCounts = countGpus(specs);
   const deciding = { ...jobIdentity(source, identity, settings), ...launchIdentity(reader, setup), directory };
   return {
     name: options.name ?? reader.text(["name"]) ?? deriveName(path, JOB_NAMES),
     // Warm workers have other overheads than processes.
-    work: `${describeWork(specs, folder)}${settings.warm === undefined ? "" : "-warm"}`,
+    work: `${describeWork(specs, folder)}${settings.warm === undefined ? "" : "-warm"}${describeShape(gpuCounts)}`,
     file: path,
     folder,
     kind: schema === "job" ? (source.get(["kind"]) as Job["kind"]) : "tasks",
     ...units,
     launches: specs,
     ...settings,
+    needs: needsOfAll(settings.needs, gpuCounts),
+    ...(gpuCounts === undefined ? {} : { gpuCounts }),
     ...setup,
     ...summarizeOutputs(space),
     results,
@@ -135,6 +139,11 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
       ...(directory === undefined ? describeUnmentionedOutputs(specs, setup.project) : []),
     ],
   };
+}
+
+/** A rate on two GPUs says little about the rate on one, so each is filed under a name of its own. */
+function describeShape(counts: Job["gpuCounts"]): string {
+  return counts === undefined || counts.fewest === 1 ? "" : `-${counts.fewest}gpus`;
 }
 
 /** Returns the keys that `--set` sets. In a job of another kind, `shards` is a parameter like any other. */

@@ -3,7 +3,7 @@ import type { Placeholders } from "./specreader.js";
 
 /** Names that no parameter or matrix key may have. Those of later versions are not reserved: older jobs may use them. */
 const RESERVED_PLACEHOLDERS = ["chunk", "out", "gpu", "start", "end"];
-const COMMON_PLACEHOLDERS = ["chunk", "out", "gpu", "cores", "state"];
+const COMMON_PLACEHOLDERS = ["chunk", "out", "gpu", "gpus", "cores", "state"];
 const PLACEHOLDERS_OF_KIND: Readonly<Record<string, readonly string[]>> = {
   range: ["start", "end", "last", "count"],
   shards: ["index", "number", "shards"],

@@ -64,7 +64,7 @@ function routeValues(reader: JobReader, path: KeyPath, id: string): Map<string, 
 
 function expandText(reader: JobReader, path: KeyPath, what: string, one: SourceText, values: Map<string, string>) {
   for (const name of ["out", "gpu"]) values.delete(name);
-  const { template, fault } = parseTemplate(one.text, new Set([...values.keys(), "out", "gpu", "cores"]));
+  const { template, fault } = parseTemplate(one.text, new Set([...values.keys(), "out", "gpu", "gpus", "cores"]));
   if (fault !== undefined) reader.reportAt(path, `${what}: ${fault.message}`, fault.hint);
   const filled = fillTemplate(template, values);
   const text = filled.map((piece) => (typeof piece === "string" ? piece : `{${piece.name}}`)).join("");

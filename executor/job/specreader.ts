@@ -1,5 +1,6 @@
 import { checkOverlap, readDeclaredOutputs } from "./declaredoutputs.js";
 import { readNodeScript, reportPlainInputs } from "./directory.js";
+import { readSeveralGpus } from "./gpucounts.js";
 import { noteGpuDevice } from "./gpunotes.js";
 import { type FoundFiles, findInput, findScript } from "./inputs.js";
 import type { ChunkSpec, Program, StagedFile, Template } from "./job.js";
@@ -85,6 +86,7 @@ export function readSpecDraft(
       base !== undefined && !reader.has([...path, "env"])
         ? base.env
         : { ...base?.env, ...readEnv(reader, [...path, "env"]) },
+    gpus: readSeveralGpus(reader, path, base?.gpus),
     timeout: readSeconds(reader, [...path, "timeout"]) ?? base?.timeout,
     state,
     grace: readSeconds(reader, [...path, "grace"]) ?? base?.grace,

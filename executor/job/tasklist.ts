@@ -100,11 +100,12 @@ function sharedSpec({ spec, gpu, expectedSeconds, priority }: TaskEntry): Shared
 }
 
 function hasSameSpec(known: SharedSpec, { spec, gpu, expectedSeconds, priority }: TaskEntry): boolean {
-  const { program, inputs, env, timeout, grace, state, takesStdout, found, appended } = spec;
+  const { program, inputs, env, gpus, timeout, grace, state, takesStdout, found, appended } = spec;
   const isSameWork =
     known.program === program &&
     known.inputs === inputs &&
     known.env === env &&
+    known.gpus === gpus &&
     known.takesStdout === takesStdout &&
     known.found === found &&
     known.appended === appended;

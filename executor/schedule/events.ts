@@ -17,6 +17,10 @@ export interface Attempt {
   readonly chunk: Chunk;
   readonly node: string;
   readonly slot: number;
+  /** All of its slots, where it needs several: ascending, `slot` first. */
+  readonly slots?: readonly number[];
+  /** The indices of its GPUs; undefined = it runs on a CPU slot. */
+  readonly gpus?: readonly number[];
 }
 
 /** An attempt that an agent reports when a coordinator attaches to it. */
@@ -24,6 +28,8 @@ export interface RemoteAttempt {
   readonly id: string;
   readonly chunk: string;
   readonly slot: number;
+  /** All of its slots, where it needs several. */
+  readonly slots?: readonly number[];
   readonly state?: "queued" | "running" | "done";
   /** Where its chunk now ends, if it was split. */
   readonly end?: bigint;

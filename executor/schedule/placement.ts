@@ -6,6 +6,7 @@ import type { PendingChunk } from "./queue/pendingchunk.js";
 import type { RetryQueue } from "./queue/retryqueue.js";
 import type { Pool } from "./slots/pool.js";
 import { shouldAvoid } from "./slots/quarantine.js";
+import { SlotGroups, widthOf } from "./slots/slotgroups.js";
 import { isShortOfMemory, type SlotState } from "./slots/slotstate.js";
 
 /**
@@ -13,13 +14,17 @@ import { isShortOfMemory, type SlotState } from "./slots/slotstate.js";
  * succeeded, new ones come first: they tell whether a chunk that failed is itself at fault, or the program.
  */
 export class Placement {
+  private readonly groups: SlotGroups;
+
   constructor(
     private readonly job: Job,
     private readonly pool: Pool,
     private readonly source: ChunkSource,
     private readonly retryQueue: RetryQueue,
     private readonly reservations: Reservations,
-  ) {}
+  ) {
+    this.groups = new SlotGroups(pool);
+  }
 
   next(now: number): PlacedChunk | undefined {
     const exclusive = this.placeExclusive();
@@ -37,41 +42,74 @@ export class Placement {
     const ready = this.reservations.takeReady();
     if (ready === undefined) return undefined;
     this.retryQueue.take(ready.pending);
-    return { chunk: ready.pending.chunk, history: ready.pending.history, slot: ready.slot, isExclusive: true };
+    return { chunk: ready.pending.chunk, history: ready.pending.history, slots: ready.slots, isExclusive: true };
   }
 
   private placePending(): PlacedChunk | undefined {
+    return this.placeWide() ?? this.placeNarrow();
+  }
+
+  /** Places a waiting chunk that needs several slots: those that need the most come first, because few nodes have as many at once. */
+  private placeWide(): PlacedChunk | undefined {
+    for (const width of this.retryQueue.widths()) {
+      if (this.groups.findIdle(width) === undefined) continue;
+      for (const retry of this.retryQueue.listWide(width)) {
+        const hasRoom = (slot: SlotState) => !isOutOfMemory(retry, slot);
+        const slots =
+          this.groups.findIdle(width, (slot) => this.isSuitable(retry, slot)) ?? this.groups.findIdle(width, hasRoom);
+        if (slots === undefined) continue;
+        this.retryQueue.take(retry);
+        return { chunk: retry.chunk, history: retry.history, slots, isExclusive: false };
+      }
+    }
+    return undefined;
+  }
+
+  private placeNarrow(): PlacedChunk | undefined {
     for (const pin of this.retryQueue.pins()) {
       if (this.pool.freeSlots.findBest(pin, any) === undefined) continue;
       for (const retry of this.retryQueue.listDue(pin)) {
         const slot = this.pool.freeSlots.findBest(pin, (one) => this.isSuitable(retry, one));
         if (slot === undefined) continue;
         this.retryQueue.take(retry);
-        return { chunk: retry.chunk, history: retry.history, slot, isExclusive: false };
+        return { chunk: retry.chunk, history: retry.history, slots: [slot], isExclusive: false };
       }
     }
     return undefined;
   }
 
-  private isSuitable({ chunk, history, outOfMemoryNode }: PendingChunk, slot: SlotState): boolean {
-    return (
-      !shouldAvoid(history, chunk, slot, this.pool) && !(outOfMemoryNode === slot.node && isShortOfMemory(slot.home))
-    );
+  private isSuitable(retry: PendingChunk, slot: SlotState): boolean {
+    return !shouldAvoid(retry.history, retry.chunk, slot, this.pool) && !isOutOfMemory(retry, slot);
   }
 
-  /** Returns the next new chunk, sized for its slot. A chunk pinned to a GPU without a free slot goes to the retry queue. */
+  /**
+   * Returns the next new chunk, sized for its slots. A chunk whose GPU is taken, or that needs more slots than are idle now, goes to the
+   * retry queue.
+   */
   private placeNew(now: number): PlacedChunk | undefined {
+    const fewest = this.job.gpuCounts?.fewest ?? 1;
     for (;;) {
-      const first = this.pool.freeSlots.findBest(undefined, any);
+      const first = this.findSlots(fewest, undefined);
       if (first === undefined) return undefined;
-      const units = this.source.take(first, now);
+      const units = this.source.take(first[0]!, now);
       if (units === undefined) return undefined;
       const chunk = this.job.chunk(...units);
-      const slot = chunk.gpu === undefined ? first : this.pool.freeSlots.findBest(chunk.gpu, any);
-      if (slot !== undefined) return { chunk, history: [], slot, isExclusive: false };
+      const width = widthOf(chunk);
+      const slots = width === fewest && chunk.gpu === undefined ? first : this.findSlots(width, chunk.gpu);
+      if (slots !== undefined) return { chunk, history: [], slots, isExclusive: false };
       this.retryQueue.add({ chunk, history: [], dueAt: Number.NEGATIVE_INFINITY });
     }
   }
+
+  private findSlots(width: number, pin: number | undefined): SlotState[] | undefined {
+    if (width > 1) return this.groups.findIdle(width);
+    const slot = this.pool.freeSlots.findBest(pin, any);
+    return slot && [slot];
+  }
+}
+
+function isOutOfMemory({ outOfMemoryNode }: PendingChunk, slot: SlotState): boolean {
+  return outOfMemoryNode === slot.node && isShortOfMemory(slot.home);
 }
 
 function any(): boolean {

@@ -80,7 +80,7 @@ export class Scheduler {
         : new TaskCosts(this.rates, learned?.programs ?? new Map(), findSlowestRate(expected));
     this.pool = new Pool(this.rates, this.costs);
     this.attempts = new InFlightAttempts(this.pool);
-    this.chunkSizer = new ChunkSizer(this.pool, this.rates, expected);
+    this.chunkSizer = new ChunkSizer(this.pool, this.rates, job.gpuCounts?.fewest ?? 1, expected);
     this.source =
       this.costs instanceof TaskCosts
         ? createTaskSource(job, this.pool, this.costs, () => this.attempts.size > 0)
@@ -108,7 +108,7 @@ export class Scheduler {
     );
     this.stragglers = new StragglerPolicy(job, this.pool, this.attempts, this.rates, this.costs);
     this.starter = new AttemptStarter(issueId, attempts, this.stragglers, recomputations, job);
-    this.completion = new Completion(this.pool, this.source, this.retryQueue);
+    this.completion = new Completion(job, this.pool, this.source, this.retryQueue);
     this.view = new ScheduleView(job, this.pool, this.attempts, this.source, this.chunkSizer, this.rates, this.costs);
   }
 
@@ -220,11 +220,11 @@ export class Scheduler {
   private finish(id: string, seconds: number, end: bigint | undefined, now: number): Instruction[] {
     const out = this.splitter.split(id, end, now);
     if (!this.attempts.startCollecting(id)) return out;
-    const { attempt, slot, speculativeCopy } = this.attempts.get(id)!;
+    const { attempt, slot, slots, speculativeCopy } = this.attempts.get(id)!;
     this.pool.recordDuration(slot, attempt.chunk, seconds);
     out.push(...this.recomputations.dropPieces(this.attempts.get(id)!));
     if (speculativeCopy !== undefined) out.push(...this.splitter.supersede(speculativeCopy));
-    out.push(...this.quarantine.recordSuccess(slot));
+    out.push(...slots.flatMap((one) => this.quarantine.recordSuccess(one)));
     return out;
   }
 

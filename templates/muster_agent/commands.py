@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .daemon import Agent
     from .wire import Message
 
-PROTOCOL_VERSION = 7  # schemas/protocol.json
+PROTOCOL_VERSION = 8  # schemas/protocol.json
 MAX_HELD_PER_MESSAGE = 100
 SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
 
@@ -162,13 +162,15 @@ class Commands:
             return
         spec = self.specs.get(given) if isinstance(given, str) else agent.memory.classify(Spec(given))
         attempt = Attempt(id, message["chunk"], message["slot"], spec, message["args"], message)
+        if attempt.slots != sorted(set(attempt.slots)) or attempt.slots[0] != attempt.slot:
+            raise ValueError("slots out of order")
         attempt.kept_state = message.get("state")
         agent.outbox.attempts[id] = attempt
-        refusal = agent.slots.refusal(attempt.slot)
+        refusal = agent.slots.refusal(attempt)
         if spec is None:
             agent.outbox.fail(attempt, "the agent does not know the spec " + repr(given))
         elif refusal is not None:
-            attempt.canceled = attempt.slot in agent.slots.by_number  # the slot is broken, the chunk did not fail
+            attempt.canceled = agent.slots.has_slots(attempt)  # the slot is broken, the chunk did not fail
             agent.outbox.fail(attempt, refusal)
         else:
             agent.slots.enqueue(attempt)
@@ -198,7 +200,7 @@ class Commands:
         self.agent.coordinator_scripts.start(message["scripts"], message["seconds"])
 
     def do_examined(self, _: Message) -> None:
-        self.agent.slots.examined_at = 0.0
+        self.agent.slots.locks.examined_at = 0.0
 
     def do_split(self, message: Message) -> None:
         attempt = self.agent.outbox.attempts.get(message["id"])

@@ -46,7 +46,7 @@ from .storage.trash import Trash
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .attempts.attempt import Attempt
-    from .attempts.slots import Slot
+    from .attempts.slot import Slot
 
 SWEEP_SECONDS = 0.05  # between two looks for processes that an attempt left behind
 
@@ -74,7 +74,7 @@ class Agent:
         self.memory = MemoryAdmission(self.slots, self.server)
         self.oom_kills = OomKills()
         self.cards = Cards()
-        self.spawner = Spawner(self.settings, root_fd, self.copies, self.cards, self.selector)
+        self.spawner = Spawner(self.settings, root_fd, self.copies, self.slots, self.cards, self.selector)
         self.logs = Logs(self.settings, self.server)
         self.processes = ProcessTable(root, self.boot)
         self.reaper = Reaper(self.processes, self.slots)
@@ -201,9 +201,10 @@ class Agent:
         return slot.worker is not None or self.memory.admits(slot, attempt)
 
     def is_fit(self, slot: Slot) -> bool:
-        """Whether the slot's GPU is in order, and the place where its next attempt runs need not be waited for."""
+        """Whether the GPUs of its next attempt are in order, and the place where that runs need not be waited for."""
         attempt = slot.queue[0]
-        if not self.warm.admits(slot, attempt) or not self.card_health.admits(slot):
+        fit = [self.warm.admits(one, attempt) and self.card_health.admits(one) for one in self.slots.slots_of(attempt)]
+        if not all(fit):
             return False
         return self.copies.admits(slot, attempt) if attempt.program.directory is None else self.in_place.admits(attempt)
 
@@ -237,7 +238,7 @@ class Agent:
             attempt.deadline = attempt.began + attempt.program.timeout
         if worker is not None:
             self.warm.started(slot, worker, attempt)
-        self.slots.occupy(slot, attempt)
+        self.slots.occupy(attempt)
         self.memory.attempt_started(attempt)
         self.states.attempt_started(attempt)
         self.oom_kills.attempt_started(attempt)

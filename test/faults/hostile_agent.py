@@ -9,7 +9,7 @@ import re
 import sys
 from typing import Any, Callable, Dict, Iterable, Iterator, List
 
-PROTOCOL = 7
+PROTOCOL = 8
 MODE = open("/var/tmp/hostile").read().strip()
 
 

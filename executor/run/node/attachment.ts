@@ -213,14 +213,15 @@ export class Attachment implements ResultSource {
     return this.stager.isStaged(files) ? project : Promise.all([this.stager.stage(files), project]);
   }
 
-  /** Has the agent start an attempt whose files are staged. `gpu`: the index of the slot's GPU; undefined for a CPU slot. */
-  sendStart(job: Job, attempt: Attempt, gpu: number | undefined): void {
+  /** Has the agent start an attempt whose files are staged. */
+  sendStart(job: Job, attempt: Attempt): void {
     const { id, chunk, slot } = attempt;
+    const slots = attempt.slots && [...attempt.slots];
     this.running.expectGrace(chunk.spec.grace);
     const spec = this.specs.specFor(job, chunk);
-    const args = renderArguments(job, attempt, this.run, { root: this.root, gpu, threads: this.threads });
+    const args = renderArguments(job, attempt, this.run, { root: this.root, threads: this.threads });
     const details = { ...describeChunk(job, attempt), state: findState(chunk, this.run)?.kept };
-    this.send({ op: "start", id, chunk: chunk.id, slot, spec, args, ...details });
+    this.send({ op: "start", id, chunk: chunk.id, slot, slots, spec, args, ...details });
   }
 
   /** Resolves when the agent has ended or the timeout has passed, and the connection is closed. */

@@ -33,19 +33,19 @@ export interface NodeLaunch {
   readonly threads: number | undefined;
 }
 
-/** Where an attempt runs. `root`: the run's folder on the node; `gpu`: the index of its slot's GPU, undefined for a CPU slot. */
+/** Where an attempt runs. `root`: the run's folder on the node. */
 export interface AttemptPlace {
   readonly root: string;
-  readonly gpu: number | undefined;
   readonly threads: number | undefined;
 }
 
 /** Returns the arguments of an attempt's program. */
 export function renderArguments(job: Job, attempt: Attempt, run: RunContext, place: AttemptPlace): string[] {
-  const { id, chunk, slot } = attempt;
+  const { id, chunk, slot, gpus = [slot] } = attempt;
   const own = posix.join(place.root, "a", id);
   const values = {
-    gpu: `${place.gpu ?? slot}`,
+    gpu: `${gpus[0]}`,
+    gpus: gpus.join(","),
     // A warm worker has two working copies in turn, which only the agent knows.
     out: job.warm === undefined ? outFolder(attempt, run, place.root) : ".",
     cores: `${place.threads ?? 1}`,

@@ -18,14 +18,14 @@ export class AttemptStarter {
     private readonly emit: (event: NodeEvent) => void,
   ) {}
 
-  /** Starts an attempt: at once where its files are staged already. `gpu`: the index of its slot's GPU; undefined for a CPU slot. */
-  start(attachment: StartingAttachment, attempt: Attempt, gpu: number | undefined): void {
+  /** Starts an attempt: at once where its files are staged already. */
+  start(attachment: StartingAttachment, attempt: Attempt): void {
     const staged = attachment.stageFiles(attempt.chunk);
-    if (staged === undefined) return attachment.sendStart(this.job, attempt, gpu);
+    if (staged === undefined) return attachment.sendStart(this.job, attempt);
     this.staging.add(attempt.id);
     staged.then(
       () => {
-        if (this.staging.delete(attempt.id)) attachment.sendStart(this.job, attempt, gpu);
+        if (this.staging.delete(attempt.id)) attachment.sendStart(this.job, attempt);
       },
       (error) => {
         if (this.staging.delete(attempt.id)) this.emit({ type: "stagingFailed", attempt, source: attachment, error });

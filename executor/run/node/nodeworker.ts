@@ -78,8 +78,7 @@ export class NodeWorker {
 
   /** Starts an attempt: at once where its files are staged already. Does nothing while the node is not attached. */
   start(attempt: Attempt): void {
-    const gpu = this.slots.find(({ slot }) => slot === attempt.slot)?.gpu;
-    if (this.attachment !== undefined) this.starter.start(this.attachment, attempt, gpu);
+    if (this.attachment !== undefined) this.starter.start(this.attachment, attempt);
   }
 
   /** Sends a command to the agent, or drops it while the node is not attached. */

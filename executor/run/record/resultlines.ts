@@ -12,6 +12,8 @@ export interface ResultLine {
   chunk: string;
   node: string;
   slot: number;
+  /** The indices of the GPUs that computed it; undefined = none did. */
+  gpus?: readonly number[];
   attempt: number;
   seconds: number;
   sha256: string;

@@ -156,6 +156,7 @@ function toResultLine(result: CollectedResult, results: ResultsFolder): string {
     chunk: attempt.chunk.id,
     node: attempt.node,
     slot: attempt.slot,
+    gpus: attempt.gpus,
     attempt: attempt.number,
     seconds,
     sha256: outputs[0]?.sha256 ?? "",

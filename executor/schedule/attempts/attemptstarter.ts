@@ -2,16 +2,18 @@ import type { Chunk, Job } from "../../job/job.js";
 import type { Instruction } from "../events.js";
 import type { AttemptHistory } from "../slots/quarantine.js";
 import type { SlotState } from "../slots/slotstate.js";
+import { placeAttempt } from "./attemptplace.js";
 import type { IssueAttemptId } from "./attemptids.js";
 import type { InFlightAttempt, InFlightAttempts } from "./inflight.js";
 import type { Recomputations } from "./recomputations.js";
 import type { StragglerPolicy } from "./stragglers.js";
 
-/** A chunk, its earlier attempts, and the slot that it goes to. */
+/** A chunk, its earlier attempts, and the slots that it goes to. */
 export interface PlacedChunk {
   chunk: Chunk;
   history: AttemptHistory;
-  slot: SlotState;
+  /** Slots of one node, in the order of their numbers: as many as the chunk needs. */
+  slots: readonly SlotState[];
   /** Whether no other chunk may run on that node meanwhile. */
   isExclusive: boolean;
 }
@@ -26,11 +28,11 @@ export class AttemptStarter {
     private readonly job: Pick<Job, "chunk">,
   ) {}
 
-  start({ chunk, history, slot, isExclusive }: PlacedChunk, now: number, out: Instruction[]): InFlightAttempt {
-    const id = this.issueId(slot.node, chunk);
-    const attempt = { id, number: history.length + 1, chunk, node: slot.node, slot: slot.slot };
+  start({ chunk, history, slots, isExclusive }: PlacedChunk, now: number, out: Instruction[]): InFlightAttempt {
+    const place = placeAttempt(slots);
+    const attempt = { id: this.issueId(place.node, chunk), number: history.length + 1, chunk, ...place };
     out.push({ do: "start", attempt });
-    return this.attempts.add({ attempt, slot, history, phase: "queued", since: now, isExclusive });
+    return this.attempts.add({ attempt, slots, history, phase: "queued", since: now, isExclusive });
   }
 
   /** Gives idle slots a part, or a copy, of what others still run. */
@@ -39,12 +41,12 @@ export class AttemptStarter {
     out.push(...instructions);
     for (const { original, slot } of copies) {
       const { attempt, history } = original;
-      original.speculativeCopy = this.start({ chunk: attempt.chunk, history, slot, isExclusive: false }, now, out);
+      original.speculativeCopy = this.start({ chunk: attempt.chunk, history, slots: [slot], isExclusive: false }, now, out);
       original.speculativeCopy.speculativeCopy = original;
     }
     for (const { original, pieces } of recomputations) {
       const started = pieces.map(({ slot, start, end }) =>
-        this.start({ chunk: this.job.chunk(start, end), history: [], slot, isExclusive: false }, now, out),
+        this.start({ chunk: this.job.chunk(start, end), history: [], slots: [slot], isExclusive: false }, now, out),
       );
       this.recomputations.start(original, started);
     }

@@ -1,4 +1,4 @@
-import type { Chunk } from "../../job/job.js";
+import type { Chunk, Job } from "../../job/job.js";
 import type { Failure, Instruction } from "../events.js";
 import type { ChunkSource } from "../queue/chunksource.js";
 import type { PendingChunk } from "../queue/pendingchunk.js";
@@ -6,15 +6,13 @@ import type { RetryQueue } from "../queue/retryqueue.js";
 import { explainInfeasible, isNeverFeasible } from "../slots/feasibility.js";
 import type { Pool } from "../slots/pool.js";
 
-/** A chunk without a pin. */
-const ANY_CHUNK: Pick<Chunk, "gpu"> = {};
-
 /** Decides when the run has ended, and which chunks can never run. */
 export class Completion {
   private hasEnded = false;
   private lastReported = "";
 
   constructor(
+    private readonly job: Pick<Job, "gpuCounts">,
     private readonly pool: Pool,
     private readonly source: ChunkSource,
     private readonly retryQueue: RetryQueue,
@@ -36,12 +34,18 @@ export class Completion {
   reportStuck(): Instruction[] {
     if (this.hasEnded || (this.source.left === 0n && this.retryQueue.size === 0)) return [];
     const chunk = this.retryQueue.first();
-    const reasons =
-      chunk === undefined && this.pool.usableSlots > 0 ? [] : explainInfeasible(chunk ?? ANY_CHUNK, this.pool);
+    const reasons = this.explainStuck(chunk);
     const text = reasons.join("\n");
     if (text === this.lastReported) return [];
     this.lastReported = text;
     return reasons.length === 0 ? [] : [{ do: "stuck", reasons }];
+  }
+
+  /** `chunk`: one that waits; undefined = only chunks that nobody was given are left. */
+  private explainStuck(chunk: Chunk | undefined): string[] {
+    const gpus = this.job.gpuCounts?.fewest;
+    if (chunk !== undefined) return explainInfeasible(chunk, this.pool);
+    return this.pool.usableSlots > 0 && gpus === undefined ? [] : explainInfeasible({ spec: { gpus } }, this.pool);
   }
 
   /** Removes chunks that can never run. If no slot is usable at all, nothing is removed: the run waits. */

@@ -9,7 +9,10 @@ import type { SlotState } from "../slots/slotstate.js";
  */
 export interface InFlightAttempt {
   attempt: Attempt;
+  /** The first of `slots`. */
   slot: SlotState;
+  /** All slots that it takes. */
+  slots: readonly SlotState[];
   history: AttemptHistory;
   phase: "queued" | "running" | "collecting" | "held";
   /** Whether it was asked to leave its slot before it runs. */
@@ -41,7 +44,7 @@ export interface Recomputation {
 }
 
 /** The properties of a new attempt. */
-export type NewAttempt = Pick<InFlightAttempt, "attempt" | "slot" | "history" | "since" | "isExclusive"> & {
+export type NewAttempt = Pick<InFlightAttempt, "attempt" | "slots" | "history" | "since" | "isExclusive"> & {
   phase: "queued" | "running";
 };
 
@@ -68,7 +71,7 @@ export class InFlightAttempts {
   }
 
   listOnSlot(node: string, slot: number, phase: InFlightAttempt["phase"]): InFlightAttempt[] {
-    return this.listOnNode(node).filter((one) => one.attempt.slot === slot && one.phase === phase);
+    return this.listOnNode(node).filter((one) => one.slots.some((own) => own.slot === slot) && one.phase === phase);
   }
 
   values(): Iterable<InFlightAttempt> {
@@ -82,10 +85,11 @@ export class InFlightAttempts {
       isDivisible: added.attempt.chunk.spec.state === undefined,
       isSuperseded: false,
     };
-    const inFlight: InFlightAttempt = { ...added, ...isNew, recomputationCount: 0, heirs: [] };
+    const slot = added.slots[0]!;
+    const inFlight: InFlightAttempt = { ...added, slot, ...isNew, recomputationCount: 0, heirs: [] };
     this.byId.set(added.attempt.id, inFlight);
-    this.pool.assign(added.slot, added.attempt.chunk, added.since);
-    if (added.isExclusive) this.pool.setReserved(added.slot.home, true);
+    this.pool.assign(added.slots, added.attempt.chunk, added.since);
+    if (added.isExclusive) this.pool.setReserved(slot.home, true);
     return inFlight;
   }
 
@@ -99,15 +103,15 @@ export class InFlightAttempts {
   }
 
   /** Counts an attempt again whose node has rejoined with it. */
-  restoreLoad({ slot, attempt, since }: InFlightAttempt): void {
-    this.pool.assign(slot, attempt.chunk, since);
+  restoreLoad({ slots, attempt, since }: InFlightAttempt): void {
+    this.pool.assign(slots, attempt.chunk, since);
   }
 
   /** Marks an attempt as succeeded with its result to be collected; false if it was marked before or is not in flight. */
   startCollecting(id: string): boolean {
     const inFlight = this.byId.get(id);
     if (inFlight === undefined || hasEnded(inFlight)) return false;
-    this.pool.changeLoad(inFlight.slot, -1);
+    this.pool.changeLoad(inFlight.slots, -1);
     this.freeNode(inFlight);
     inFlight.isExclusive = false;
     inFlight.phase = "collecting";
@@ -121,7 +125,7 @@ export class InFlightAttempts {
     if (inFlight?.phase !== "collecting") return;
     this.pool.changeCollecting(inFlight.slot.home, -1);
     inFlight.phase = "running";
-    this.pool.changeLoad(inFlight.slot, 1);
+    this.pool.changeLoad(inFlight.slots, 1);
   }
 
   /** Marks an attempt whose result was collected as held; false if it is not being collected. */
@@ -148,7 +152,7 @@ export class InFlightAttempts {
     if (inFlight === undefined) return undefined;
     this.forget(id);
     if (inFlight.phase === "collecting") this.pool.changeCollecting(inFlight.slot.home, -1);
-    else if (inFlight.phase !== "held") this.pool.changeLoad(inFlight.slot, -1);
+    else if (inFlight.phase !== "held") this.pool.changeLoad(inFlight.slots, -1);
     return inFlight;
   }
 

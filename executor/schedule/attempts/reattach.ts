@@ -5,6 +5,7 @@ import type { RetryQueue } from "../queue/retryqueue.js";
 import type { Pool } from "../slots/pool.js";
 import type { AttemptHistory } from "../slots/quarantine.js";
 import { hasEnded, type InFlightAttempt, type InFlightAttempts } from "./inflight.js";
+import { placeAttempt } from "./attemptplace.js";
 import type { Requeuer } from "./requeue.js";
 import type { Splitter } from "./splitting.js";
 
@@ -70,15 +71,15 @@ export class Reattacher {
    * Adopts an attempt that an earlier coordinator started or that was left behind, unless its units were given out since.
    */
   private adopt(node: string, held: RemoteAttempt, left: InFlightAttempt | undefined, now: number): boolean {
-    const slot = this.pool.slot(node, held.slot);
-    if (slot === undefined) return false;
+    const slots = (held.slots ?? [held.slot]).flatMap((slot) => this.pool.slot(node, slot) ?? []);
+    if (slots.length === 0) return false;
     const found = this.findEarlierChunk(held) ?? this.retryQueue.reclaim(held.id);
     if (found === undefined) return false;
     const { chunk, history } = found;
-    const attempt = { id: held.id, number: history.length + 1, chunk, node, slot: held.slot };
+    const attempt = { id: held.id, number: history.length + 1, chunk, ...placeAttempt(slots) };
     const phase = held.state === "queued" ? "queued" : "running";
     const since = now - (held.seconds ?? 0);
-    this.attempts.add({ attempt, slot, history, phase, since, isExclusive: left?.isExclusive ?? false });
+    this.attempts.add({ attempt, slots, history, phase, since, isExclusive: left?.isExclusive ?? false });
     this.splitter.split(held.id, held.end, now);
     return true;
   }

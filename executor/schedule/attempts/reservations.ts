@@ -5,13 +5,14 @@ import type { RetryQueue } from "../queue/retryqueue.js";
 import { findPinRefusal } from "../slots/nodeslots.js";
 import type { Pool } from "../slots/pool.js";
 import { shouldAvoid } from "../slots/quarantine.js";
+import { widthOf } from "../slots/slotgroups.js";
 import { isConnected, isUsable, type NodeState, type SlotState } from "../slots/slotstate.js";
 import type { InFlightAttempts } from "./inflight.js";
 
-/** A chunk that runs exclusively, and its slot on an empty node. */
+/** A chunk that runs exclusively, and its slots on an empty node. */
 export interface ExclusiveStart {
   pending: PendingChunk;
-  slot: SlotState;
+  slots: SlotState[];
 }
 
 /**
@@ -31,7 +32,7 @@ export class Reservations {
   /** Updates the reservations for the chunks that wait and the present nodes. */
   update(): Instruction[] {
     for (const [retry, node] of this.nodes)
-      if (!this.retryQueue.exclusive.has(retry) || findSlotFor(retry, node, this.pool) === undefined)
+      if (!this.retryQueue.exclusive.has(retry) || findSlotsFor(retry, node, this.pool) === undefined)
         this.release(retry, node);
     return [...this.retryQueue.exclusive].flatMap((retry) => this.reserveFor(retry));
   }
@@ -41,10 +42,10 @@ export class Reservations {
    */
   takeReady(): ExclusiveStart | undefined {
     for (const [retry, node] of this.nodes) {
-      const slot = isNodeEmpty(node) ? findSlotFor(retry, node, this.pool) : undefined;
-      if (slot === undefined) continue;
+      const slots = isNodeEmpty(node) ? findSlotsFor(retry, node, this.pool) : undefined;
+      if (slots === undefined) continue;
       this.nodes.delete(retry);
-      return { pending: retry, slot };
+      return { pending: retry, slots };
     }
     return undefined;
   }
@@ -65,7 +66,7 @@ export class Reservations {
   private findBestNode(retry: PendingChunk): NodeState | undefined {
     let best: NodeState | undefined;
     for (const node of this.pool.nodes.values()) {
-      if (node.isReserved || findSlotFor(retry, node, this.pool) === undefined) continue;
+      if (node.isReserved || findSlotsFor(retry, node, this.pool) === undefined) continue;
       if (best === undefined || nodeLoad(node) < nodeLoad(best)) best = node;
     }
     return best;
@@ -91,11 +92,15 @@ export class Reservations {
   }
 }
 
-/** Returns a usable slot of a node for the chunk; undefined = there is none. */
-function findSlotFor({ chunk, history }: PendingChunk, node: NodeState, pool: Pool): SlotState | undefined {
-  return node.slots.find(
-    (slot) => isUsable(slot) && findPinRefusal(chunk, slot) === undefined && !shouldAvoid(history, chunk, slot, pool),
-  );
+/** Returns usable slots of a node for the chunk, as many as it needs; undefined = there are too few. */
+function findSlotsFor({ chunk, history }: PendingChunk, node: NodeState, pool: Pool): SlotState[] | undefined {
+  const width = widthOf(chunk);
+  const fit = node.slots.filter((slot) => {
+    if (!isUsable(slot)) return false;
+    if (width > 1) return slot.gpu !== undefined;
+    return findPinRefusal(chunk, slot) === undefined && !shouldAvoid(history, chunk, slot, pool);
+  });
+  return fit.length < width ? undefined : fit.slice(0, width);
 }
 
 function isNodeEmpty(node: NodeState): boolean {

@@ -6,6 +6,7 @@ import type { Rates } from "../rates/rates.js";
 import { countAgentDeaths } from "../slots/agentdeaths.js";
 import { findPinRefusal } from "../slots/nodeslots.js";
 import type { Pool } from "../slots/pool.js";
+import { SlotGroups, widthOf } from "../slots/slotgroups.js";
 import { isConnected, isShortOfMemory, type SlotState } from "../slots/slotstate.js";
 import { hasEnded, type InFlightAttempt, type InFlightAttempts } from "./inflight.js";
 import { isWorthwhile, type PlannedRecomputation, planRecomputations } from "./recomputeplan.js";
@@ -49,6 +50,7 @@ interface Straggler {
  * copy (as MapReduce's backup tasks). Does nothing before the duration of chunks is known.
  */
 export class StragglerPolicy {
+  private readonly groups: SlotGroups;
   private lastCheck = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -57,7 +59,9 @@ export class StragglerPolicy {
     private readonly attempts: InFlightAttempts,
     private readonly rates: Rates,
     private readonly costs: CostModel,
-  ) {}
+  ) {
+    this.groups = new SlotGroups(pool);
+  }
 
   findWork(now: number): StragglerActions {
     const actions: StragglerActions = { instructions: [], copies: [], recomputations: [] };
@@ -72,12 +76,23 @@ export class StragglerPolicy {
     const idle = this.pool.freeSlots.findIdle(slowest.length);
     for (const one of slowest) {
       if (this.isRecomputable(one.attempt)) continue;
-      const at = idle.findIndex((slot) => canTake(one.attempt, slot));
+      const at = idle.findIndex((slot) => this.canTake(one.attempt, slot));
       if (at >= 0 && this.helpStraggler(one, idle[at]!, now, actions)) idle.splice(at, 1);
       if (idle.length === 0) break;
     }
     if (idle.length > 0) actions.recomputations = this.planRecomputations(slowest, actions);
     return actions;
+  }
+
+  /**
+   * Whether an idle slot may take over (a part of) the chunk: one that waits for memory must go to a node that has some. A chunk for
+   * several GPUs only leaves its queue for as many idle ones.
+   */
+  private canTake({ attempt, slot: own, phase }: InFlightAttempt, slot: SlotState): boolean {
+    const width = widthOf(attempt.chunk);
+    if (width > 1) return phase === "queued" && this.groups.findIdle(width) !== undefined;
+    if (findPinRefusal(attempt.chunk, slot) !== undefined) return false;
+    return !own.isMemoryShort || !isShortOfMemory(slot.home);
   }
 
   /** Chooses what an idle slot does for a straggler; false = nothing. */
@@ -132,7 +147,7 @@ export class StragglerPolicy {
   private isRecomputable(inFlight: InFlightAttempt): boolean {
     const { attempt, phase, history, slot } = inFlight;
     if (isConnected(slot.home) && (phase !== "running" || isSplittable(inFlight))) return false;
-    if (attempt.chunk.firstResult !== undefined || attempt.chunk.gpu !== undefined || inFlight.isExclusive)
+    if (widthOf(attempt.chunk) > 1 || attempt.chunk.firstResult !== undefined || attempt.chunk.gpu !== undefined || inFlight.isExclusive)
       return false;
     if (inFlight.speculativeCopy !== undefined || history.length > 0) return false;
     if (inFlight.recomputationCount >= MAX_RECOMPUTATIONS || !this.mayComputeTwice(inFlight)) return false;
@@ -204,15 +219,9 @@ function isSplittable({ isDivisible, isSplitPending }: InFlightAttempt): boolean
 }
 
 /** Returns the seconds that a queued attempt waits for its predecessor; undefined if that is no reason to move it. */
-function queueWaitSeconds({ slot }: InFlightAttempt, before: number | undefined): number | undefined {
-  if (slot.holder !== undefined || slot.isMemoryShort) return Number.POSITIVE_INFINITY;
+function queueWaitSeconds({ slots }: InFlightAttempt, before: number | undefined): number | undefined {
+  if (slots.some((slot) => slot.holder !== undefined || slot.isMemoryShort)) return Number.POSITIVE_INFINITY;
   return before !== undefined && before >= MIN_SPLIT_SECONDS ? before : undefined;
-}
-
-/** Whether an idle slot may take over (a part of) the chunk: one that waits for memory must go to a node that has some. */
-function canTake({ attempt, slot: own }: InFlightAttempt, slot: SlotState): boolean {
-  if (findPinRefusal(attempt.chunk, slot) !== undefined) return false;
-  return !own.isMemoryShort || !isShortOfMemory(slot.home);
 }
 
 /** Returns the share of the remaining units that the other slot takes over, so that both end together. */

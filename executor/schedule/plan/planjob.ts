@@ -90,7 +90,7 @@ export function planJob(
     learned,
   );
   const able = nodes.map((node) => {
-    const machine = guessMachine(node, slotsSeen.get(node.name) ?? 0);
+    const machine = guessMachine(node, slotsSeen.get(node.name) ?? 0, job.needs);
     const selection = selectSlots(node, machine, job.needs);
     const refused = refusals.get(node) ?? (selection.ok ? undefined : selection.reason);
     const slots = expected.get(node.name)?.slots ?? [];
@@ -99,10 +99,11 @@ export function planJob(
   const slots = able.flatMap((one) => one.slots);
   const shares = slots.length === 0 ? undefined : forecast(job, { expected, learned }, done);
   const rates = slots.flatMap(({ rate }) => rate ?? []);
+  const width = job.gpuCounts?.fewest ?? 1;
   const known = {
-    slots: slots.length,
+    slots: slots.length / width,
     rate: rates.length === slots.length ? rates.reduce((sum, one) => sum + one, 0) : undefined,
-    slowest: rates.length === 0 ? undefined : Math.min(...rates),
+    slowest: rates.length === 0 ? undefined : width * Math.min(...rates),
   };
   const plans = able.map(({ node, refused, refusals, slots: there }): NodePlan => {
     if (refused !== undefined) return { node: node.name, slots: 0, chunkUnits: "0", perSlot: [], refused, refusals };
@@ -175,5 +176,6 @@ function firstChunkSize(
     overhead,
     deviation: predictionError.deviation,
   };
-  return chooseChunkSize(job.sizing, { rate: slot.rate, evidence, outlierSide: 0 }, context);
+  const rate = slot.rate && slot.rate * (job.gpuCounts?.fewest ?? 1);
+  return chooseChunkSize(job.sizing, { rate, evidence, outlierSide: 0 }, context);
 }

@@ -1,5 +1,6 @@
 import type { ResultFate } from "../attempts/recomputations.js";
 import type { Attempt, Event, Failure, Instruction, RemoteAttempt, Slot } from "../events.js";
+import { slotNumbersOf } from "../slots/slotnumbers.js";
 import { slotKey } from "../slots/slotstate.js";
 import { VirtualClock } from "./virtualclock.js";
 
@@ -90,16 +91,16 @@ export class Simulator {
 
   /** Ends an attempt whose program succeeded after `seconds`. `end`: where its chunk ends, if it was split. */
   finish(id: string, seconds: number, end?: bigint): void {
-    const key = this.remove(id);
+    const keys = this.remove(id);
     this.send({ type: "finished", attempt: id, seconds, end });
-    this.beginFirst(key);
+    this.beginFirst(keys);
   }
 
   /** Ends an attempt whose program failed. */
   fail(id: string, failure: Failure): void {
-    const key = this.remove(id);
+    const keys = this.remove(id);
     this.send({ type: "failed", attempt: id, failure });
-    this.beginFirst(key);
+    this.beginFirst(keys);
   }
 
   /** Puts attempts back on the slots of their node, which still has them. */
@@ -124,7 +125,7 @@ export class Simulator {
     switch (instruction.do) {
       case "start":
         this.add(instruction.attempt);
-        return this.beginFirst(keyOf(instruction.attempt));
+        return this.beginFirst(keysOf(instruction.attempt));
       case "drop":
         return this.beginFirst(this.remove(instruction.id));
       case "commit":
@@ -169,32 +170,42 @@ export class Simulator {
 
   private add(attempt: Attempt): void {
     this.byId.set(attempt.id, attempt);
-    const queue = this.queues.get(keyOf(attempt));
-    if (queue === undefined) this.queues.set(keyOf(attempt), [attempt.id]);
-    else queue.push(attempt.id);
+    for (const key of keysOf(attempt)) {
+      const queue = this.queues.get(key);
+      if (queue === undefined) this.queues.set(key, [attempt.id]);
+      else queue.push(attempt.id);
+    }
   }
 
-  /** Removes an attempt and returns the key of its slot; undefined = it is not there. */
-  private remove(id: string): string | undefined {
+  /** Removes an attempt and returns the keys of its slots; none if it is not there. */
+  private remove(id: string): string[] {
     const attempt = this.byId.get(id);
-    if (attempt === undefined) return undefined;
-    const key = keyOf(attempt);
-    const queue = this.queues.get(key)!;
-    queue.splice(queue.indexOf(id), 1);
+    if (attempt === undefined) return [];
+    const keys = keysOf(attempt);
+    for (const key of keys) {
+      const queue = this.queues.get(key)!;
+      queue.splice(queue.indexOf(id), 1);
+    }
     this.byId.delete(id);
     this.programs.get(id)?.cancel();
     this.programs.delete(id);
-    return key;
+    return keys;
   }
 
+  /** Whether it is the first on all of its slots. */
   private isFirst(attempt: Attempt): boolean {
-    return this.queues.get(keyOf(attempt))?.[0] === attempt.id;
+    return keysOf(attempt).every((key) => this.queues.get(key)?.[0] === attempt.id);
+  }
+
+  private beginFirst(keys: readonly string[]): void {
+    for (const key of keys) this.beginFirstOn(key);
   }
 
   /** Begins the program of the first attempt on a slot, if the model says when it ends. */
-  private beginFirst(key: string | undefined): void {
-    const id = key === undefined ? undefined : this.queues.get(key)?.[0];
+  private beginFirstOn(key: string): void {
+    const id = this.queues.get(key)?.[0];
     if (id === undefined || this.programs.has(id) || this.model.endOf === undefined) return;
+    if (!this.isFirst(this.byId.get(id)!)) return;
     const since = this.clock.now;
     this.send({ type: "started", attempt: id });
     const end = this.model.endOf(this.attempt(id)!, since);
@@ -227,10 +238,10 @@ export class Simulator {
   }
 
   private requeue(id: string): void {
-    const key = this.remove(id);
-    if (key === undefined) return;
+    const keys = this.remove(id);
+    if (keys.length === 0) return;
     this.send({ type: "requeued", attempt: id });
-    this.beginFirst(key);
+    this.beginFirst(keys);
   }
 
   private split(id: string, share: number): void {
@@ -252,9 +263,9 @@ export class Simulator {
 
 /** Returns what an agent reports of these attempts when its node joins. */
 export function reportAttempts(attempts: Attempt[], change: Partial<RemoteAttempt> = {}): RemoteAttempt[] {
-  return attempts.map(({ id, chunk, slot }) => ({ id, chunk: chunk.id, slot, ...change }));
+  return attempts.map(({ id, chunk, slot, slots }) => ({ id, chunk: chunk.id, slot, slots, ...change }));
 }
 
-function keyOf({ node, slot }: Attempt): string {
-  return slotKey(node, slot);
+function keysOf(attempt: Attempt): string[] {
+  return slotNumbersOf(attempt).map((slot) => slotKey(attempt.node, slot));
 }

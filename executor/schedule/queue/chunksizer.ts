@@ -14,10 +14,11 @@ export class ChunkSizer {
   /** The nodes that are expected and have not joined yet. */
   private readonly neverJoined: Set<string>;
 
-  /** `expected`: the nodes that may still join, so that the first ones to join leave them their share of the work. */
+  /** `width`: how many slots each chunk needs at once. `expected`: the nodes that may still join, so that the first ones to join leave them their share of the work. */
   constructor(
     private readonly pool: Pool,
     private readonly rates: Rates,
+    private readonly width: number,
     expected: ReadonlyMap<string, ExpectedNode>,
   ) {
     this.expected = new ExpectedCapacity(expected);
@@ -45,7 +46,9 @@ export class ChunkSizer {
 
   /** Returns the units of a slot's next chunk when `left` units are unassigned. */
   sizeNext(sizing: Sizing, slot: SlotState, left: bigint, now: number): bigint {
-    const size = chooseChunkSize(sizing, slot.rateEstimate, {
+    const { rate } = slot.rateEstimate;
+    const estimate = { ...slot.rateEstimate, rate: rate && rate * this.width };
+    const size = chooseChunkSize(sizing, estimate, {
       left: Number(left),
       inProgress: this.pool.workInProgress.sum(now),
       ...this.sumCapacity(),
@@ -57,16 +60,19 @@ export class ChunkSizer {
     return size;
   }
 
-  /** Returns the number of slots and the rate of all; a slot with an unknown rate counts as the average of the others. */
+  /**
+   * Returns the number of chunks that run at once and the rate of all slots; a slot with an unknown rate counts as the average of the
+   * others.
+   */
   private sumCapacity(): { slots: number; rate: number | undefined } {
     const { usableSlots, rateHistogram } = this.pool;
     const slots = usableSlots + this.expected.slots;
     const rated = rateHistogram.count + this.expected.rated;
-    return { slots, rate: rated === 0 ? undefined : ((rateHistogram.total + this.expected.rate) * slots) / rated };
+    return { slots: slots / this.width, rate: rated === 0 ? undefined : ((rateHistogram.total + this.expected.rate) * slots) / rated };
   }
 
   private slowestRate(): number | undefined {
     const known = [this.pool.rateHistogram.slowest, this.expected.slowest].flatMap((rate) => rate ?? []);
-    return known.length === 0 ? undefined : Math.min(...known);
+    return known.length === 0 ? undefined : this.width * Math.min(...known);
   }
 }

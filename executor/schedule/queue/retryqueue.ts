@@ -1,6 +1,7 @@
 import type { Chunk } from "../../job/job.js";
 import { needsExclusiveNode } from "../slots/agentdeaths.js";
 import { Heap } from "../slots/heap.js";
+import { widthOf } from "../slots/slotgroups.js";
 import type { AttemptHistory } from "../slots/quarantine.js";
 import type { PendingChunk } from "./pendingchunk.js";
 
@@ -11,6 +12,8 @@ import type { PendingChunk } from "./pendingchunk.js";
 export class RetryQueue {
   /** The due chunks by pinned GPU (undefined: not pinned), in the order of arrival. */
   private readonly due = new Map<number | undefined, Set<PendingChunk>>();
+  /** The due chunks that need several slots at once, by how many, in the order of arrival. */
+  private readonly wide = new Map<number, Set<PendingChunk>>();
   /** The due chunks that need a node to themselves, in the order of arrival. */
   readonly exclusive = new Set<PendingChunk>();
   private readonly later = new Heap<PendingChunk>((a, b) => a.dueAt < b.dueAt);
@@ -39,10 +42,19 @@ export class RetryQueue {
   }
 
   private queue(retry: PendingChunk): void {
-    const { gpu } = retry.chunk;
-    const queue = this.due.get(gpu);
-    if (queue === undefined) this.due.set(gpu, new Set([retry]));
-    else queue.add(retry);
+    const width = widthOf(retry.chunk);
+    if (width > 1) addTo(this.wide, width, retry);
+    else addTo(this.due, retry.chunk.gpu, retry);
+  }
+
+  /** How many slots due chunks need at once, the most first; without those that need one. */
+  widths(): number[] {
+    return [...this.wide.keys()].sort((a, b) => b - a);
+  }
+
+  /** The due chunks that need this many slots at once, in the order of arrival. */
+  listWide(width: number): Iterable<PendingChunk> {
+    return this.wide.get(width) ?? [];
   }
 
   /** The GPUs that due chunks are pinned to; undefined among them if any is not pinned. */
@@ -63,11 +75,9 @@ export class RetryQueue {
 
   /** Removes a due chunk. */
   take(retry: PendingChunk): void {
-    const { gpu } = retry.chunk;
-    const queue = this.due.get(gpu);
-    if (!this.exclusive.delete(retry) && !queue?.delete(retry)) return;
-    this.count--;
-    if (queue?.size === 0) this.due.delete(gpu);
+    const [width, { gpu }] = [widthOf(retry.chunk), retry.chunk];
+    const isQueued = width > 1 ? removeFrom(this.wide, width, retry) : removeFrom(this.due, gpu, retry);
+    if (isQueued || this.exclusive.delete(retry)) this.count--;
   }
 
   /** Removes and returns the chunk whose attempt was left on a disconnected node, now that the node is back. */
@@ -113,6 +123,20 @@ export class RetryQueue {
   }
 
   private dueQueues(): Set<PendingChunk>[] {
-    return [...this.due.values(), this.exclusive];
+    return [...this.wide.values(), ...this.due.values(), this.exclusive];
   }
+}
+
+function addTo<K>(queues: Map<K, Set<PendingChunk>>, key: K, retry: PendingChunk): void {
+  const queue = queues.get(key);
+  if (queue === undefined) queues.set(key, new Set([retry]));
+  else queue.add(retry);
+}
+
+/** Returns whether it was there. */
+function removeFrom<K>(queues: Map<K, Set<PendingChunk>>, key: K, retry: PendingChunk): boolean {
+  const queue = queues.get(key);
+  if (queue?.delete(retry) !== true) return false;
+  if (queue.size === 0) queues.delete(key);
+  return true;
 }

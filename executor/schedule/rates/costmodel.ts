@@ -13,12 +13,12 @@ export interface CostModel {
   learn(estimate: RateEstimate, chunk: Chunk, seconds: number): void;
 }
 
-/** The cost of a chunk of a range: its units. */
+/** The cost of a chunk of a range: its units, for each of its GPUs. So the rate of a slot is that of one GPU. */
 export class UnitCosts implements CostModel {
   constructor(private readonly rates: Rates) {}
 
-  estimate({ start, end }: Chunk): number {
-    return Number(end - start);
+  estimate({ start, end, spec }: Chunk): number {
+    return Number(end - start) / (spec.gpus ?? 1);
   }
 
   estimateAfter(chunk: Chunk): number {

@@ -1,4 +1,4 @@
-import type { Chunk } from "../../job/job.js";
+import type { Chunk, Program } from "../../job/job.js";
 import type { CostModel } from "./costmodel.js";
 import type { RateEstimate, Rates } from "./rates.js";
 import { ResidualTime } from "./residualtime.js";
@@ -113,7 +113,12 @@ export function costClassOf(chunk: Chunk): string {
   return chunk.expectedSeconds === undefined ? `program ${programName(chunk)}` : "says what it expects";
 }
 
-function programName({ spec: { program } }: Chunk): string {
+/** Returns the name of a program on so many GPUs: what it needs on one says little about what it needs on two. */
+function programName({ spec }: Chunk): string {
+  return spec.gpus === undefined ? nameOf(spec.program) : `${nameOf(spec.program)} on ${spec.gpus} GPUs`;
+}
+
+function nameOf(program: Program): string {
   switch (program.kind) {
     case "script":
       return program.script.path;

@@ -1,6 +1,6 @@
 import { cpus } from "node:os";
 import type { Node } from "../../../fleet/node.js";
-import type { Job } from "../../job/job.js";
+import type { Job, JobRequirements } from "../../job/job.js";
 import type { Slot } from "../events.js";
 import type { LearnedRates } from "../rates/rates.js";
 import { findConcurrencyLimit } from "./capacity.js";
@@ -20,7 +20,7 @@ export interface ExpectedNode {
 export function expectNodes(job: Job, nodes: readonly Node[], learned: LearnedRates): Map<string, ExpectedNode> {
   const slotsSeen = countSlotsSeen(learned);
   const expected = nodes.flatMap((node): [string, ExpectedNode][] => {
-    const machine = guessMachine(node, slotsSeen.get(node.name) ?? 0);
+    const machine = guessMachine(node, slotsSeen.get(node.name) ?? 0, job.needs);
     const selection = selectSlots(node, machine, job.needs);
     return selection.ok ? [[node.name, expectSlots(job, node, machine, selection.slots, learned)]] : [];
   });
@@ -47,9 +47,9 @@ function withLearnedRate(slot: Slot, job: Job, learned: LearnedRates): Slot {
   return { ...slot, rate: known?.rate ?? slot.rate };
 }
 
-/** Returns the facts of a node that is not asked: those of this machine are known. `slotsSeen`: by earlier runs. */
-export function guessMachine(node: Node, slotsSeen: number): MachineFacts {
-  const gpus = Math.max(1, slotsSeen);
+/** Returns the facts of a node that is not asked: those of this machine are known. `slotsSeen`: by earlier runs. It may have what a chunk needs. */
+export function guessMachine(node: Node, slotsSeen: number, needs: Pick<JobRequirements, "gpus">): MachineFacts {
+  const gpus = Math.max(1, slotsSeen, needs.gpus ?? 0);
   return node.connection === "local" ? { cores: cpus().length, gpus } : { cores: gpus, isGuess: true, gpus };
 }
 

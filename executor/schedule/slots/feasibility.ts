@@ -7,7 +7,8 @@ import { isConnected, type SlotState } from "./slotstate.js";
 /** The most reasons that are listed. */
 const MAX_REASONS = 32;
 
-type PinnedChunk = Pick<Chunk, "gpu">;
+/** What decides where a chunk may run. */
+type PlacedNeeds = Pick<Chunk, "gpu"> & { readonly spec: Pick<Chunk["spec"], "gpus"> };
 
 /** Why a slot cannot run a chunk. `isPermanent`: waiting will not change it. */
 interface SlotObjection {
@@ -16,7 +17,7 @@ interface SlotObjection {
 }
 
 /** A rule; undefined = no objection. */
-type FeasibilityRule = (chunk: PinnedChunk, slot: SlotState) => SlotObjection | undefined;
+type FeasibilityRule = (chunk: Pick<Chunk, "gpu">, slot: SlotState) => SlotObjection | undefined;
 
 const checkPin: FeasibilityRule = (chunk, slot) => refuse(findPinRefusal(chunk, slot), true);
 const checkConnected: FeasibilityRule = (_, { home }) =>
@@ -30,12 +31,23 @@ const checkQuarantine: FeasibilityRule = (_, { health: { quarantine } }) =>
 
 const RULES = [checkPin, checkConnected, checkBroken, checkHolder, checkSick, checkQuarantine];
 
+/** The slots that a chunk for several GPUs could have on a node, now or later, are too few, or some of them are away for now. */
+function checkGroup({ spec: { gpus } }: PlacedNeeds, slot: SlotState): SlotObjection | undefined {
+  if (gpus === undefined || gpus < 2) return undefined;
+  if (slot.gpu === undefined) return refuse(`the chunk needs ${gpus} GPUs, and this is a CPU slot`, true);
+  const others = slot.home.slots.filter((one) => one.gpu !== undefined).map((one) => RULES.flatMap((rule) => rule({}, one) ?? []));
+  const possible = others.filter((all) => !all.some(({ isPermanent }) => isPermanent)).length;
+  if (possible < gpus) return refuse(`the chunk needs ${gpus} GPUs, and the node has ${possible} that can be used`, true);
+  const ready = others.filter((all) => all.length === 0).length;
+  return refuse(ready < gpus ? `the chunk needs ${gpus} GPUs, and ${ready} of the node can be used now` : undefined, false);
+}
+
 function refuse(reason: string | undefined, lasting: boolean): SlotObjection | undefined {
   return reason === undefined ? undefined : { reason, isPermanent: lasting };
 }
 
 /** Returns why slots cannot run a chunk now: one line for each node and reason, none for slots that could. */
-export function explainInfeasible(chunk: PinnedChunk, pool: Pool): string[] {
+export function explainInfeasible(chunk: PlacedNeeds, pool: Pool): string[] {
   if (pool.nodes.size === 0) return ["no node has joined"];
   const refused = listSlots(pool).flatMap((slot) => {
     const refusal = findObjection(chunk, slot);
@@ -48,12 +60,12 @@ export function explainInfeasible(chunk: PinnedChunk, pool: Pool): string[] {
 }
 
 /** Whether no slot can run a chunk, now or later. */
-export function isNeverFeasible(chunk: PinnedChunk, pool: Pool): boolean {
+export function isNeverFeasible(chunk: PlacedNeeds, pool: Pool): boolean {
   return listSlots(pool).every((slot) => findObjection(chunk, slot)?.isPermanent === true);
 }
 
-function findObjection(chunk: PinnedChunk, slot: SlotState): SlotObjection | undefined {
-  const all = RULES.flatMap((rule) => rule(chunk, slot) ?? []);
+function findObjection(chunk: PlacedNeeds, slot: SlotState): SlotObjection | undefined {
+  const all = [...RULES, checkGroup].flatMap((rule) => rule(chunk, slot) ?? []);
   return all.find(({ isPermanent }) => isPermanent) ?? all[0];
 }
 

@@ -58,6 +58,9 @@ export function selectSlots(node: Node, machine: MachineFacts, needs: JobRequire
   if (needs.cores !== undefined && !machine.isGuess && machine.cores < needs.cores)
     return { ok: false, reason: `needs.cores is ${needs.cores}, it has ${machine.cores}` };
   const wanted = listAllSlots(node, machine, needs).filter((slot) => findKindRefusal(needs, slot) === undefined);
+  const { gpus = 0 } = needs;
+  if (wanted.length > 0 && wanted.length < gpus)
+    return { ok: false, reason: `needs.gpus is ${gpus}, it has ${wanted.length === 1 ? "1 GPU" : `${wanted.length} GPUs`}` };
   if (wanted.length > 0) return { ok: true, slots: wanted };
   return { ok: false, reason: `it has no ${takesGpu(needs) ? "GPU" : "CPU"} slot` };
 }

@@ -58,6 +58,7 @@ export class Pool {
     for (const slot of node.slots) this.setBroken(slot, "its node rejoined without it");
     node.disconnectedAt = undefined;
     node.maxConcurrent = limit;
+    node.surplusLoad = 0;
     node.slots = slots.map((slot) => this.updateSlot(node, slot));
     for (const slot of node.slots) this.refresh(slot);
   }
@@ -119,22 +120,27 @@ export class Pool {
     this.refresh(slot);
   }
 
-  /** Counts a chunk that a slot is to run, after those that it has. */
-  assign(slot: SlotState, chunk: Chunk, now: number): void {
-    const { rate } = slot.rateEstimate;
+  /** Counts a chunk that these slots of a node are to run, after those that they have. */
+  assign(slots: readonly SlotState[], chunk: Chunk, now: number): void {
     const cost = this.costs.estimate(chunk);
-    if (rate !== undefined && cost !== undefined)
-      this.workInProgress.add(slot.key, rate, this.rates.overhead.seconds + cost / rate, now);
-    this.changeLoad(slot, 1);
+    for (const { key, rateEstimate } of slots)
+      if (rateEstimate.rate !== undefined && cost !== undefined) {
+        const seconds = this.rates.overhead.seconds + cost / rateEstimate.rate;
+        this.workInProgress.add(key, rateEstimate.rate, seconds, now);
+      }
+    this.changeLoad(slots, 1);
   }
 
-  /** Counts an attempt that was started on a slot, or (`by` = -1) that has left it. */
-  changeLoad(slot: SlotState, by: 1 | -1): void {
-    const wasFull = this.isFull(slot.home);
-    writable(slot).load += by;
-    if (slot.load === 0) this.workInProgress.remove(slot.key);
-    if (wasFull === this.isFull(slot.home)) this.updateFreeSlots(slot);
-    else for (const one of slot.home.slots) this.updateFreeSlots(one);
+  /** Counts an attempt that was started on these slots of a node, or (`by` = -1) that has left them. */
+  changeLoad(slots: readonly SlotState[], by: 1 | -1): void {
+    const { home } = slots[0]!;
+    const wasFull = this.isFull(home);
+    for (const slot of slots) {
+      writable(slot).load += by;
+      if (slot.load === 0) this.workInProgress.remove(slot.key);
+    }
+    writable(home).surplusLoad += by * (slots.length - 1);
+    for (const slot of wasFull === this.isFull(home) ? slots : home.slots) this.updateFreeSlots(slot);
   }
 
   /** Counts a result that is being collected, or (`by` = -1) that no longer is. */
@@ -258,7 +264,7 @@ export class Pool {
     if (node.collectingCount >= MAX_COLLECTING_PER_NODE) return true;
     if (node.maxConcurrent >= node.slots.length) return false;
     const load = node.slots.reduce((sum, slot) => sum + Math.min(slot.load, this.depth), 0);
-    return load >= node.maxConcurrent * this.depth;
+    return load - node.surplusLoad >= node.maxConcurrent * this.depth;
   }
 
   private setHealth(health: SlotHealth, change: Partial<SlotHealth>): void {
@@ -279,8 +285,13 @@ export class Pool {
 
   /** Adds a slot to the free slots, moves it there, or removes it. */
   private updateFreeSlots(slot: SlotState): void {
-    if (slot.isCountedUsable && this.hasRoom(slot)) this.freeSlots.put(slot);
+    if (this.mayTakeWork(slot)) this.freeSlots.put(slot);
     else this.freeSlots.delete(slot);
+  }
+
+  /** Whether a slot may be given a chunk now. */
+  mayTakeWork(slot: SlotState): boolean {
+    return slot.isCountedUsable && this.hasRoom(slot);
   }
 
   private hasRoom(slot: SlotState): boolean {

@@ -1,7 +1,9 @@
 import type { Chunk } from "../../job/job.js";
 import type { Attempt, Instruction } from "../events.js";
+import { slotNumbersOf } from "./slotnumbers.js";
 import { Heap, type HeapItem } from "./heap.js";
 import type { Pool } from "./pool.js";
+import { hasGroup, widthOf } from "./slotgroups.js";
 import { type SlotHealth, type SlotState, slotKey } from "./slotstate.js";
 
 /**
@@ -78,19 +80,24 @@ export class QuarantineTracker {
     return [{ do: "release", node, slot }];
   }
 
-  /** Records a failure on a slot and appends it to `history`. Returns `quarantine` if the breaker trips. */
-  recordFailure({ node, slot, chunk }: Attempt, history: AttemptHistory, reason: string, now: number): Instruction[] {
+  /**
+   * Records a failure on the slots of an attempt and appends it to `history`. Of several slots each is suspected: a success on one of
+   * them clears that. Returns `quarantine` for each whose breaker trips.
+   */
+  recordFailure(attempt: Attempt, history: AttemptHistory, reason: string, now: number): Instruction[] {
+    const { node, slot, chunk } = attempt;
     const record = { node, slot: slotKey(node, slot), forgiven: false };
-    const breaker = this.breakerOf(this.pool.health(node, slot));
-    const isCounted = breaker.failures.some((failure) => failure.history === history);
+    const breakers = slotNumbersOf(attempt).map((number) => this.breakerOf(this.pool.health(node, number)));
+    const uncounted = breakers.filter(({ failures }) => !failures.some((failure) => failure.history === history));
     history.push(record);
-    if (breaker.health.quarantine !== undefined || breaker.health.sick !== undefined) {
+    if (breakers.some(({ health }) => health.quarantine !== undefined || health.sick !== undefined)) {
       record.forgiven = true;
       return [];
     }
     if (this.isChunkAtFault(history)) this.clearFailures(history);
-    else if (!isCounted) breaker.failures.push({ chunk, history, record, successes: this.successes });
-    return this.shouldTrip(breaker) ? this.trip(breaker, reason, now) : [];
+    else
+      for (const { failures } of uncounted) failures.push({ chunk, history, record, successes: this.successes });
+    return breakers.flatMap((breaker) => (this.shouldTrip(breaker) ? this.trip(breaker, reason, now) : []));
   }
 
   /**
@@ -143,17 +150,18 @@ export class QuarantineTracker {
   }
 
   private clearFailures(history: AttemptHistory): void {
-    for (const { node, slot } of history) {
-      const breaker = this.breakerOf(this.pool.health(node, Number(slot.slice(slot.lastIndexOf("/") + 1))));
+    for (const breaker of this.breakers.values())
       breaker.failures = breaker.failures.filter((failure) => failure.history !== history);
-    }
   }
 
   private shouldTrip({ health: { node, slot, isHalfOpen }, failures }: CircuitBreaker): boolean {
     const state = this.pool.slot(node, slot);
     if (state === undefined || failures.length < (isHalfOpen ? 1 : FAILURES_TO_TRIP)) return false;
     if (!isHalfOpen && failures[0]!.successes === this.successes) return false;
-    return failures.every(({ chunk }) => this.pool.hasOtherSlot(state, chunk.gpu));
+    return failures.every(({ chunk }) => {
+      const width = widthOf(chunk);
+      return width === 1 ? this.pool.hasOtherSlot(state, chunk.gpu) : hasGroup(this.pool, width, state);
+    });
   }
 
   private trip(breaker: CircuitBreaker, lastFailure: string, now: number): Instruction[] {

@@ -44,6 +44,8 @@ export interface NodeState {
   /** The most chunks that run at once on the node. */
   readonly maxConcurrent: number;
   readonly slots: readonly SlotState[];
+  /** By how much the loads of its slots exceed the attempts on them, because some need several slots. */
+  readonly surplusLoad: number;
   /** Whether it is reserved for, or runs, an exclusive chunk: it gets no other work. */
   readonly isReserved: boolean;
   /** The number of its results that are being collected. */
@@ -52,7 +54,7 @@ export interface NodeState {
 
 /** Returns the state of a node without slots. `joinOrder`: its position among all nodes; `limit`: the most chunks that run there at once. */
 export function createNodeState(name: string, joinOrder: number, limit: number): NodeState {
-  return { name, joinOrder, maxConcurrent: limit, slots: [], isReserved: false, collectingCount: 0 };
+  return { name, joinOrder, maxConcurrent: limit, slots: [], surplusLoad: 0, isReserved: false, collectingCount: 0 };
 }
 
 /** Returns the state of a slot without work. */

@@ -22,7 +22,7 @@ class Attempt:
     ended, processes that it left behind are being killed), ended, or done (the result is in the outbox)."""
 
     __slots__ = (
-        "id", "chunk", "slot", "spec", "args", "found", "stdout_sha256", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
+        "id", "chunk", "slot", "slots", "spec", "args", "found", "stdout_sha256", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
         "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
         "peak_bytes", "terminal", "full_disk", "missing_names", "written", "oom_kills", "out_of_memory", "was_running", "is_growing", "agent_died", "error", "placement", "retry_at",
         "progress", "kept_state", "saved_state", "sent_state", "saved_states", "state_due",
@@ -32,6 +32,7 @@ class Attempt:
     def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str], details: Message | None = None):
         self.id, self.chunk, self.slot, self.spec, self.args = id, chunk, slot, spec, args
         self.details: Message = details or {}  # the fields of `start` that describe the chunk
+        self.slots: list[int] = self.details.get("slots") or [slot]  # ascending, `slot` first
         self.phase = "queued"
         self.pid: int | None = None  # of its leader; None until it starts
         self.identity: list[Any] | None = None  # of its leader (ProcessTable.identify)

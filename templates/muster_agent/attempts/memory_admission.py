@@ -10,7 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..connection.server import Server
     from .attempt import Attempt
-    from .slots import Slot, SlotPool
+    from .slot import Slot
+    from .slots import SlotPool
     from .spec import Spec
 
 LIGHT_BYTES = 64 << 20  # chunks that need less are always admitted

@@ -4,6 +4,7 @@ from __future__ import annotations
 import errno
 import os
 
+from ..gpu.cards import BINDING_VARIABLES
 from ..processes.process_table import RESET_SIGNALS
 from ..state.saved_states import SavedStates
 from ..state.state_folder import lay_out
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from .attempt import Attempt
     from ..workspace.copy_pool import CopyPool
-    from .slots import Slot
+    from .slot import Slot
+    from .slots import SlotPool
 
 # Of libraries that otherwise start a thread for each core of the node, in each chunk. joblib sets these for its workers, but for
 # Rayon's. Most fall back on OpenMP's, so a job or node that sets only that one means all of them. Runtimes that use one thread
@@ -38,8 +40,11 @@ DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
 class Spawner:
     """Prepares folders and starts programs in them. `action`: what it is doing, for an error message."""
 
-    def __init__(self, settings: Settings, root_fd: int, copies: CopyPool, cards: Cards, selector: selectors.BaseSelector):
-        self.settings, self.root_fd, self.copies, self.cards, self.selector = settings, root_fd, copies, cards, selector
+    def __init__(
+        self, settings: Settings, root_fd: int, copies: CopyPool, slots: SlotPool, cards: Cards, selector: selectors.BaseSelector
+    ):
+        self.settings, self.root_fd, self.copies, self.selector = settings, root_fd, copies, selector
+        self.slots, self.cards = slots, cards
         self.programs: dict[tuple[bytes, bytes], bytes] = {}
         self.library: bytes | None = None  # the folder of the worker library, once it is there
         self.action = ""
@@ -141,28 +146,38 @@ class Spawner:
         attempt.saved_states = SavedStates(folder, attempt.program.state["limit"])
 
     def environment(self, slot: Slot, attempt: Attempt) -> dict[bytes, bytes]:
-        spec = attempt.program
-        base = spec.environments.get(slot.number)
+        spec, key = attempt.program, tuple(attempt.slots)
+        base = spec.environments.get(key)
         if base is None:
-            base = dict(self.settings.base_env)
-            base.update(spec.env)
-            base.update(slot.env)
-            if spec.threads is not None:
-                add_thread_count(base, spec.threads)
-            base[b"MUSTER_SLOT"] = b"%d" % slot.number
-            if slot.gpu is not None:
-                base[b"MUSTER_GPU"] = b"%d" % slot.gpu
-            copy = os.fsencode("{}/w/{}".format(self.settings.root, slot.number))
-            own = [base[b"PYTHONPATH"]] if base.get(b"PYTHONPATH") else []
-            project = [os.path.join(copy, path) for path in spec.python_path]
-            base[b"PYTHONPATH"] = b":".join(project + own + [self.library_folder()])
-            spec.environments[slot.number] = base
+            base = spec.environments[key] = self.slot_environment(slot, attempt)
         env = base.copy()
-        env.update(self.cards.binding(slot.gpu))
+        env.update(self.cards.binding(self.slots.gpus_of(attempt)))
         if spec.tty:
             env.setdefault(b"TERM", b"xterm")
         env.update(describe_chunk(self.settings.root, attempt))
         return env
+
+    def slot_environment(self, slot: Slot, attempt: Attempt) -> dict[bytes, bytes]:
+        """What all attempts of a spec on the same slots have in common."""
+        spec, gpus = attempt.program, self.slots.gpus_of(attempt)
+        base = dict(self.settings.base_env)
+        base.update(spec.env)
+        base.update(slot.env)
+        if len(gpus) > 1:
+            for name in BINDING_VARIABLES.values():
+                if name in slot.env:
+                    base[name] = b",".join(one.env[name] for one in self.slots.slots_of(attempt))
+        if spec.threads is not None:
+            add_thread_count(base, spec.threads)
+        base[b"MUSTER_SLOT"] = b"%d" % slot.number
+        if gpus:
+            base[b"MUSTER_GPU"] = b"%d" % gpus[0]
+            base[b"MUSTER_GPUS"] = b",".join(b"%d" % gpu for gpu in gpus)
+        copy = os.fsencode("{}/w/{}".format(self.settings.root, slot.number))
+        own = [base[b"PYTHONPATH"]] if base.get(b"PYTHONPATH") else []
+        project = [os.path.join(copy, path) for path in spec.python_path]
+        base[b"PYTHONPATH"] = b":".join(project + own + [self.library_folder()])
+        return base
 
     def library_folder(self) -> bytes:
         if self.library is None:

@@ -23,8 +23,8 @@ class Spec:
     """A program with its files, outputs and limits. `cwd`, `files`, `outputs` and `python_path` are relative to the working copy.
     `appended`: outputs that are empty files at first; `found`: those whose names are known at the end. `stdout_limit`: what the
     program prints is an output, too, of so many bytes at most. `directory`: a folder of the node that it runs in instead, with the
-    outputs `plain`, and its program in one of the files `watch`. `environments`: by slot number, filled when a slot first needs its
-    own. `layout`: set when it is first needed. `input_count`: how many of `files`, at their end, are inputs. `params`: as JSON."""
+    outputs `plain`, and its program in one of the files `watch`. `environments`: by the numbers of an attempt's slots, filled when they first
+    need their own. `layout`: set when it is first needed. `input_count`: how many of `files`, at their end, are inputs. `params`: as JSON."""
 
     def __init__(self, data: Message):
         self.argv = [to_bytes(word) for word in data["argv"]]
@@ -58,7 +58,7 @@ class Spec:
         self.threads: int | None = data.get("threads")
         self.memory_class: MemoryClass | None = None
         self.layout: Layout | None = None
-        self.environments: dict[int, dict[bytes, bytes]] = {}
+        self.environments: dict[tuple[int, ...], dict[bytes, bytes]] = {}
 
     @property
     def worker_key(self) -> object:

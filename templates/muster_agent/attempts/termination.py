@@ -75,4 +75,4 @@ class Termination:
         self.outbox.fail(attempt, reason)
         for queued in stranded:
             queued.canceled = True  # it did not fail
-            self.outbox.fail(queued, self.slots.refusal(queued.slot))
+            self.outbox.fail(queued, self.slots.refusal(queued))

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from ..workspace.copy_pool import CopyPool
     from .attempt import Attempt
-    from .slots import Slot, SlotPool
+    from .slot import Slot
+    from .slots import SlotPool
     from .warm_worker import WarmWorker
 
 EXIT_SECONDS = 5.0  # for a worker to end after the end of its input
@@ -130,7 +131,7 @@ class WarmPool:
         if worker.child_count is None and not orphans:
             worker.child_count = child_count
         elif orphans or child_count > (worker.child_count or 0):
-            self.slots.report_once("chunk {} left processes behind: its worker is started again".format(attempt.chunk))
+            self.slots.locks.report_once("chunk {} left processes behind: its worker is started again".format(attempt.chunk))
             return "it left processes behind"
         return None
 
@@ -150,7 +151,7 @@ class WarmPool:
         if worker.loaded_at is None and b"ready" not in (said or []) and attempt.has_succeeded():
             self.cold.add(worker.key)
             name = b" ".join(attempt.program.argv).decode("utf-8", "replace")
-            self.slots.report_once(NOT_WARM.format(name))
+            self.slots.locks.report_once(NOT_WARM.format(name))
         self.remove(slot, worker)
 
     def leader_ended(self, slot: Slot, worker: WarmWorker) -> None:
@@ -173,7 +174,7 @@ class WarmPool:
         worker.close()
         self.reaper.worker_attempts.pop(worker.id, None)
         slot.worker, slot.turn = None, 0
-        self.slots.release_if_due(slot)
+        self.slots.locks.release_if_due(slot)
         self.slots.make_ready(slot)
 
     def due(self) -> float:
@@ -192,7 +193,7 @@ class WarmPool:
             worker = slot.worker
             if worker is None or worker.attempt is not None:
                 continue
-            if self.slots.must_leave(slot):
+            if self.slots.locks.must_leave(slot):
                 self.retire(slot, worker, at_once=True)
             elif worker.spent is not None:
                 self.retire(slot, worker)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import selectors
 
     from ..attempts.attempt import Attempt
-    from ..attempts.slots import Slot, SlotPool
+    from ..attempts.slot import Slot
+    from ..attempts.slots import SlotPool
     from ..attempts.warm_worker import WarmWorker
     from ..connection.server import Server
     from ..processes.scripts import ScriptResult, ScriptRunner
@@ -81,9 +82,10 @@ class CardHealth:
         return self.cards.vendor == "nvidia" or os.path.exists(AMD_USED_FILE.format(pci))
 
     def attempt_ended(self, attempt: Attempt) -> None:
-        card = self.by_slot.get(attempt.slot)
-        if card:
-            card.last_used, card.last_chunk = now(), attempt.chunk
+        for number in attempt.slots:
+            card = self.by_slot.get(number)
+            if card:
+                card.last_used, card.last_chunk = now(), attempt.chunk
 
     def worker_ended(self, slot: Slot) -> None:
         """The slot's warm worker is gone: what it used of the card must be free again."""

@@ -56,16 +56,19 @@ class Cards:
         self.lost = lost or set(self.pci) - found.keys()
         self.uuids.update((pci, uuid) for pci, (_, uuid) in found.items() if uuid)
 
-    def binding(self, gpu: int | None) -> dict[bytes, bytes]:
-        """Environment that binds this GPU although others are lost, or the runtime numbers cards that are no slots. Empty while its
-        number in the runtime is its index."""
-        pci = self.address(gpu)
-        if gpu is None or pci is None or not self.is_present(pci):
+    def binding(self, gpus: list[int]) -> dict[bytes, bytes]:
+        """Environment that binds these GPUs although others are lost, or the runtime numbers cards that are no slots. Empty while
+        their numbers in the runtime are their indices. NVIDIA's runtime takes no list of both numbers and UUIDs."""
+        addresses = [self.address(gpu) for gpu in gpus]
+        present = [pci for pci in addresses if pci is not None and self.is_present(pci)]
+        if not gpus or len(present) < len(gpus):
             return {}
-        number = self.runtime_number(gpu, pci)
-        if number == gpu and not (self.absent or self.lost):
+        numbers = [self.runtime_number(gpu, pci) for gpu, pci in zip(gpus, present)]
+        if numbers == gpus and not (self.absent or self.lost):
             return {}
-        return {BINDING_VARIABLES[self.vendor]: (self.uuids.get(pci) or "{}".format(number)).encode()}
+        uuids = [self.uuids.get(pci) for pci in present]
+        names = [uuid for uuid in uuids if uuid] if all(uuids) else ["{}".format(number) for number in numbers]
+        return {BINDING_VARIABLES[self.vendor]: ",".join(names).encode()}
 
     def runtime_number(self, gpu: int, pci: str) -> int:
         """The number of a GPU in the vendor's runtime: cards in the order of their addresses, partitions of a card in their own."""

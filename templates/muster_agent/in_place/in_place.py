@@ -68,11 +68,11 @@ class InPlace:
         """Begins to prepare an attempt. None where another attempt has one of its locks."""
         if attempt.is_waiting_for_paths():
             return None
-        placement = Placement(self.root, self.root_link, attempt, self.store, self.slots.report_once)
+        placement = Placement(self.root, self.root_link, attempt, self.store, self.slots.locks.report_once)
         blocked = placement.locks.acquire()
         if blocked is not None:
             if attempt.retry_at is not None:  # not at once: most locks are released soon
-                self.slots.report_once(WAITING.format(attempt.chunk, os.fsdecode(blocked)))
+                self.slots.locks.report_once(WAITING.format(attempt.chunk, os.fsdecode(blocked)))
             attempt.retry_at = now() + RETRY_SECONDS
             return None
         attempt.placement, attempt.retry_at, attempt.phase = placement, None, "preparing"

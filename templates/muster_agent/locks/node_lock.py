@@ -162,6 +162,10 @@ class NodeLock:
         highest, own = self.waiters.highest_priority(), self.settings.priority
         return highest > own or (highest == own and now() - self.acquired_at >= TURN_SECONDS)
 
+    def is_wanted_by_higher(self) -> bool:
+        """Whether a run of higher priority waits for it."""
+        return bool(self.waiters.connections) and self.waiters.highest_priority() > self.settings.priority
+
     def hand_over(self) -> None:
         """Releases it, and leaves it to another run for a while."""
         seconds = HANDOVER_SECONDS if self.waiters.are_prompt() else RETRY_HANDOVER_SECONDS

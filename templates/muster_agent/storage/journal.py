@@ -108,4 +108,5 @@ class Journal:
 
 def encode_start(attempt: Attempt) -> bytes:
     """The record of a start. `process` identifies the attempt's leader to a later agent."""
-    return encode_line({"start": attempt.id, "chunk": attempt.chunk, "slot": attempt.slot, "process": attempt.identity})
+    record = {"start": attempt.id, "chunk": attempt.chunk, "slot": attempt.slot, "process": attempt.identity}
+    return encode_line(dict(record, slots=attempt.slots) if len(attempt.slots) > 1 else record)

@@ -34,7 +34,7 @@ class Outbox:
 
     def adopt(self, record: Record, id: str) -> Attempt:
         """Takes an attempt over from the journal of an earlier agent."""
-        attempt = Attempt(id, record["chunk"], record["slot"], None, [])
+        attempt = Attempt(id, record["chunk"], record["slot"], None, [], {"slots": record.get("slots")})
         attempt.phase = "done"
         self.attempts[id] = attempt
         return attempt
@@ -106,6 +106,8 @@ def describe_held(attempt: Attempt) -> Message:
         "id": attempt.id, "chunk": attempt.chunk, "slot": attempt.slot,
         "state": {"queued": "queued", "preparing": "queued", "done": "done"}.get(attempt.phase, "running"),
     }  # fmt: skip
+    if len(attempt.slots) > 1:
+        entry["slots"] = attempt.slots
     if entry["state"] == "running":
         entry["seconds"] = round(now() - attempt.began, 3)
         if attempt.spec is not None:

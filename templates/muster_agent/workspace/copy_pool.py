@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .content_store import ContentStore
     from ..attempts.attempt import Attempt
     from .layout import FileEntry, Layout
-    from ..attempts.slots import Slot
+    from ..attempts.slot import Slot
     from ..attempts.spec import Spec
 
 MAX_FILES_IN_LOOP = 1000  # a larger working copy is prepared in the worker thread: that takes longer than the loop may

@@ -20,7 +20,7 @@ function prepare() {
     sendStart: (_job, { id }) => void sent.push(id),
   };
   const starter = new AttemptStarter(JOB, (event) => events.push(event));
-  const start = (id: string) => starter.start(attachment, { id, chunk: { spec: {} }, slot: 0 } as Attempt, 0);
+  const start = (id: string) => starter.start(attachment, { id, chunk: { spec: {} }, slot: 0 } as Attempt);
   const settle = async (error?: Error) => {
     for (const one of waiting.splice(0)) one(error);
     await nextTurn();

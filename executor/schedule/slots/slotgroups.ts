@@ -1,0 +1,41 @@
+import type { Chunk } from "../../job/job.js";
+import type { Pool } from "./pool.js";
+import { isUsable, type NodeState, type SlotState } from "./slotstate.js";
+
+/** Returns how many slots a chunk needs at once: its GPUs, or the one slot that every other chunk takes. */
+export function widthOf({ spec }: Pick<Chunk, "spec">): number {
+  return spec.gpus ?? 1;
+}
+
+/** Finds slots for chunks that need several GPUs at once: idle ones of one node, whose GPUs are of one kind. */
+export class SlotGroups {
+  constructor(private readonly pool: Pool) {}
+
+  /**
+   * Returns the best idle slots for a chunk that needs `width` GPUs, in the order of their numbers; undefined = no node has that many
+   * now. Costs as much as there are idle slots on nodes without enough of them.
+   */
+  findIdle(width: number, suits: (slot: SlotState) => boolean = () => true): SlotState[] | undefined {
+    const tooSmall = new Set<NodeState>();
+    const first = this.pool.freeSlots.findBest(undefined, ({ home }) => {
+      if (tooSmall.has(home)) return false;
+      const isEnough = this.listIdle(home, suits).length >= width;
+      if (!isEnough) tooSmall.add(home);
+      return isEnough;
+    });
+    return first && this.listIdle(first.home, suits).slice(0, width);
+  }
+
+  private listIdle({ slots }: NodeState, suits: (slot: SlotState) => boolean): SlotState[] {
+    return slots.filter(
+      (slot) => slot.gpu !== undefined && slot.load === 0 && this.pool.mayTakeWork(slot) && suits(slot),
+    );
+  }
+}
+
+/** Whether a node has `width` usable GPU slots beside `except`. */
+export function hasGroup(pool: Pool, width: number, except: SlotState): boolean {
+  return [...pool.nodes.values()].some(
+    ({ slots }) => slots.filter((slot) => slot !== except && slot.gpu !== undefined && isUsable(slot)).length >= width,
+  );
+}

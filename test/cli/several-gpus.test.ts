@@ -1,0 +1,125 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t, { type Test } from "tap";
+import { watchMuster } from "../faults/knownjob.js";
+import { pciAddress } from "../lab/fakegpus.js";
+import type { LabNode } from "../lab/labnode.js";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
+import { runMuster, startMuster, type TestFolder } from "./startmuster.js";
+
+/**
+ * Holds a file for each card that it is bound to while it works, and fails where another chunk has one of them. Its result: the
+ * indices of its cards, as its binding and as muster name them.
+ */
+const WORKER = `import json, os, sys, time
+bound = os.environ.get("HIP_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES"))
+cards = bound.split(",")
+for card in cards: os.close(os.open("/var/tmp/card-" + card, os.O_CREAT | os.O_EXCL))
+with open("/var/tmp/begun", "a") as file: file.write(bound + " ")
+time.sleep(float(sys.argv[2]))
+while os.path.exists("/var/tmp/wait"): time.sleep(0.02)
+for card in cards: os.unlink("/var/tmp/card-" + card)
+names = ("CUDA_DEVICE_ORDER", "MUSTER_GPU", "MUSTER_GPUS")
+json.dump({"bound": bound, "words": sys.argv[3:], **{name: os.environ.get(name) for name in names}}, open(sys.argv[1], "w"))
+`;
+
+interface Line {
+  chunk: string;
+  slot: number;
+  gpus: number[];
+  output: { bound: string; words: string[]; MUSTER_GPU: string; MUSTER_GPUS: string; CUDA_DEVICE_ORDER: string | null };
+}
+
+function writeJob(shop: TestFolder, name: string, keys: object): string {
+  shop.write(`${name}/w.py`, WORKER);
+  return shop.write(`${name}/job.yaml`, { name, script: "w.py", ...keys });
+}
+
+const pairs = (count: number, words: string[]) => ({
+  ...{ kind: "matrix", matrix: { n: [0, count] }, outputs: ["r.json"] },
+  ...{ args: ["r.json", ...words], needs: { gpus: 2 } },
+});
+
+/** Tasks that need these numbers of GPUs. */
+const mix = (counts: number[], seconds: string) => ({
+  kind: "tasks",
+  tasks: counts.map((gpus, n) => ({
+    ...{ id: `t${n}`, needs: { gpus }, outputs: [`t${n}.json`], args: [`t${n}.json`, seconds] },
+  })),
+});
+
+const readLines = (shop: TestFolder, name: string) => shop.results(`${name}/runs/${name}`) as unknown as Line[];
+const begun = (node: LabNode) => {
+  const file = join(node.root, "var/tmp/begun");
+  return existsSync(file) ? readFileSync(file, "utf8").trim().split(" ") : [];
+};
+
+/** Compares what muster says of each chunk's GPUs with what its program saw. */
+function checkLines(t: Test, lines: Line[]): void {
+  for (const { slot, gpus, output } of lines) {
+    t.same(output.bound, gpus.join(","), "bound to the GPUs that its result names");
+    t.equal(output.MUSTER_GPUS, gpus.join(","));
+    t.equal(output.MUSTER_GPU, `${gpus[0]}`);
+    t.equal(slot, gpus[0]);
+  }
+}
+
+for (const vendor of ["amd", "nvidia"] as const) {
+  t.test(`${vendor}: chunks get several GPUs of one node`, async (t) => {
+    const { skip, shop, inventory } = await shareLab(t, { nodes: [vendor], gpus: 4, vendor }, "GPUs");
+    if (skip) return void t.pass(`skipped: ${skip}`);
+    const job = writeJob(shop, "pairs", pairs(6, ["0.1", "{gpu}", "{gpus}"]));
+    const ran = await runMuster(["run", job, "-i", inventory]);
+    t.equal(ran.code, 0, ran.err);
+    const lines = readLines(shop, "pairs");
+    t.equal(lines.length, 6);
+    checkLines(t, lines);
+    t.same([...new Set(lines.map(({ gpus }) => gpus.join()))].sort(), ["0,1", "2,3"], "two chunks at a time");
+    t.same(lines[0]!.output.words, [`${lines[0]!.gpus[0]}`, lines[0]!.gpus.join()]);
+    t.equal(lines[0]!.output.CUDA_DEVICE_ORDER, vendor === "nvidia" ? "PCI_BUS_ID" : null);
+  });
+
+  t.test(`${vendor}: tasks that need one, two and three GPUs share a node`, async (t) => {
+    const { skip, shop, inventory } = await shareLab(t, { nodes: [vendor], gpus: 4, vendor }, "GPUs");
+    if (skip) return void t.pass(`skipped: ${skip}`);
+    const counts = Array.from({ length: 24 }, (_, n) => [1, 1, 2, 1, 3, 1][n % 6]!);
+    const job = writeJob(shop, "mixed", mix(counts, "0.1"));
+    const ran = await runMuster(["run", job, "-i", inventory]);
+    t.equal(ran.code, 0, ran.err);
+    const lines = readLines(shop, "mixed");
+    t.equal(lines.length, 24);
+    checkLines(t, lines);
+    for (const { chunk, gpus } of lines) t.equal(gpus.length, counts[Number(chunk.slice(1))]);
+  });
+}
+
+t.test("a card vanishes while it is half of a pair: the chunk runs again on two others", async (t) => {
+  const { skip, shop, lab, inventory } = await shareLab(t, { nodes: ["half"], gpus: 4, vendor: "amd" }, "a bus");
+  if (skip) return void t.pass(`skipped: ${skip}`);
+  const node = lab.nodes[0]!;
+  writeFileSync(join(node.root, "var/tmp/wait"), "");
+  const job = writeJob(shop, "half", pairs(5, ["0"]));
+  const run = watchMuster(startMuster(["run", job, "-i", inventory]));
+  await waitUntil("both pairs work", () => begun(node).length === 2);
+  node.setGpus({ absent: [1] });
+  rmSync(join(node.root, "var/tmp/wait"));
+  await waitUntil("slot 1 is disabled", () => run.stderr().includes("slot 1 is disabled"));
+  t.match(run.stderr(), `GPU ${pciAddress(1)}: not on the PCI bus any more`);
+  const { code, err } = await run.ended;
+  t.equal(code, 0, err);
+  t.equal(readLines(shop, "half").length, 5);
+});
+
+t.test("two runs on the same cards never have one at the same time, and both end", async (t) => {
+  const { skip, shop, inventory } = await shareLab(t, { nodes: ["shared"], gpus: 3, vendor: "nvidia" }, "GPUs");
+  if (skip) return void t.pass(`skipped: ${skip}`);
+  const [first, second] = [
+    writeJob(shop, "first", mix([2, 2, 3, 1, 2, 2], "0.2")),
+    writeJob(shop, "second", mix([1, 3, 1, 2, 1, 3, 1, 1], "0.2")),
+  ];
+  const runs = await Promise.all([first, second].map((job) => runMuster(["run", job, "-i", inventory])));
+  for (const { code, err } of runs) t.equal(code, 0, err);
+  for (const name of ["first", "second"]) checkLines(t, readLines(shop, name));
+  t.match(runs.map(({ err }) => err).join(""), /slot \d waits for run/, "one said what it waited for");
+});
